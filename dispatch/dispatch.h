@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * CPU facts, topology and the choice of variants. Everything here is a pure function of its arguments,
+ * except rnnp_cpu_read() and rnnp_topology_read(), which ask the machine.
+ */
+#ifndef RNNP_DISPATCH_H
+#define RNNP_DISPATCH_H
+
+#include "../kernels/ops.h"
+#include "features.h"
+
+typedef struct rnnp_cpu {
+    char vendor[16];
+    char brand[64];
+    uint32_t family, model, stepping;
+    uint64_t features;
+    size_t l1d_bytes, l2_bytes, l3_bytes, line_bytes;
+    size_t l2_sharers, l3_sharers;
+} rnnp_cpu;
+
+/* The seam for tests: how CPUID and XGETBV are asked. regs = eax ebx ecx edx. */
+typedef struct rnnp_cpuid_source {
+    void *user;
+    void (*cpuid)(void *user, uint32_t leaf, uint32_t subleaf, uint32_t regs[4]);
+    uint64_t (*xgetbv)(void *user, uint32_t index); /* called only when CPUID reports OSXSAVE */
+} rnnp_cpuid_source;
+
+/* x86: fills *cpu from a source. Pure; available in every build so that fake CPUs are tested anywhere. */
+void rnnp_cpu_from_cpuid(const rnnp_cpuid_source *source, rnnp_cpu *cpu);
+/* aarch64: fills features from the HWCAP and HWCAP2 words of Linux. Pure. */
+void rnnp_cpu_from_hwcap(uint64_t hwcap, uint64_t hwcap2, rnnp_cpu *cpu);
+/* This machine. */
+void rnnp_cpu_read(rnnp_cpu *cpu);
+const char *rnnp_cpu_feature_text(size_t bit);
+
+typedef struct rnnp_topology {
+    size_t cores, cpus, budget;
+    const char *source; /* "hwloc", "sysfs", "none" */
+} rnnp_topology;
+
+/* Caches (which correct *cpu's where the source knows better), cores, and the CPU budget
+ * min(affinity, cpuset, cgroup v1/v2 quota rounded up). */
+void rnnp_topology_read(rnnp_cpu *cpu, rnnp_topology *topology);
+
+/* The parts of it that read files, for tests: `root` is put before /proc and /sys, "" for this machine.
+ * CPUs that the process's cgroup quotas (v1 and v2, the tightest on the path) pay for; 0 for no limit. */
+size_t rnnp_cgroup_cpus(const char *root);
+/* Cores and CPUs, and the caches of the CPU numbered `first`; leaves the budget alone. */
+void rnnp_topology_from_sysfs(const char *root, size_t first, rnnp_cpu *cpu, rnnp_topology *topology);
+
+/* Rank cap of an ISA name; -1 for an unknown one. */
+int rnnp_isa_rank(const char *name);
+int rnnp_isa_rank_of(rnnp_isa isa);
+
+/* 1 if the variant runs on a CPU with these features. */
+int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_rank);
+
+/* The chosen row of each op, and the highest ISA among those allowed. */
+typedef struct rnnp_selection {
+    const rnnp_variant *op[RNNP_OP_COUNT];
+    rnnp_isa isa;
+} rnnp_selection;
+
+/* Pure: for each op the first usable row of the highest-ranked usable ISA that has one. */
+void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection);
+
+#endif

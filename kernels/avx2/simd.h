@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The vector shim on AVX2 + FMA + F16C; kernels/generic/simd.h defines each operation.
+ */
+#ifndef RNNP_SIMD_H
+#define RNNP_SIMD_H
+
+#if !defined(__AVX2__) || !defined(__FMA__) || !defined(__F16C__)
+#error "kernels/avx2 needs -mavx2 -mfma -mf16c"
+#endif
+#ifdef __AVX512F__
+#error "kernels/avx2 must not be compiled for AVX-512"
+#endif
+
+#include <immintrin.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define RNNP_SUFFIX avx2
+#define VL 8
+#define VU 2
+#define AI static inline __attribute__((always_inline, unused))
+
+typedef __m256 nf;
+typedef __m256i ni;
+typedef __m256 nm; /* all ones or all zeros in a lane; only the sign bit is read */
+typedef struct nd { __m256d lo, hi; } nd;
+
+AI nf n_set(float a) { return _mm256_set1_ps(a); }
+AI nf n_load(const float *p) { return _mm256_loadu_ps(p); }
+AI void n_store(float *p, nf a) { _mm256_storeu_ps(p, a); }
+AI __m256i n_first(size_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+AI nf n_load_n(const float *p, size_t n) { return _mm256_maskload_ps(p, n_first(n)); }
+AI void n_store_n(float *p, nf a, size_t n) { _mm256_maskstore_ps(p, n_first(n), a); }
+AI ni n_bits(nf a) { return _mm256_castps_si256(a); }
+AI nf n_from(ni a) { return _mm256_castsi256_ps(a); }
+
+AI nf n_add(nf a, nf b) { return _mm256_add_ps(a, b); }
+AI nf n_sub(nf a, nf b) { return _mm256_sub_ps(a, b); }
+AI nf n_mul(nf a, nf b) { return _mm256_mul_ps(a, b); }
+AI nf n_div(nf a, nf b) { return _mm256_div_ps(a, b); }
+AI nf n_sqrt(nf a) { return _mm256_sqrt_ps(a); }
+AI nf n_fma(nf a, nf b, nf c) { return _mm256_fmadd_ps(a, b, c); }
+AI nf n_fnma(nf a, nf b, nf c) { return _mm256_fnmadd_ps(a, b, c); }
+
+AI nf n_min(nf a, nf b) { return _mm256_min_ps(a, b); }
+AI nf n_max(nf a, nf b) { return _mm256_max_ps(a, b); }
+AI nm n_lt(nf a, nf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+AI nm n_eq(nf a, nf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+AI nm n_neg(nf a) { return a; }
+AI nf n_sel(nm m, nf a, nf b) { return _mm256_blendv_ps(b, a, m); }
+AI nf n_abs(nf a) { return _mm256_andnot_ps(n_set(-0.0f), a); }
+AI nf n_negabs(nf a) { return _mm256_or_ps(n_set(-0.0f), a); }
+AI nf n_copysign(nf m, nf s) { return _mm256_or_ps(n_abs(m), _mm256_and_ps(n_set(-0.0f), s)); }
+
+AI ni i_set(uint32_t a) { return _mm256_set1_epi32((int)a); }
+AI ni i_add(ni a, ni b) { return _mm256_add_epi32(a, b); }
+AI ni i_sub(ni a, ni b) { return _mm256_sub_epi32(a, b); }
+AI ni i_shl23(ni a) { return _mm256_slli_epi32(a, 23); }
+AI ni i_sra23(ni a) { return _mm256_srai_epi32(a, 23); }
+AI nf i_to_f(ni a) { return _mm256_cvtepi32_ps(a); }
+
+#define D2(name, op) \
+    AI nd name(nd a, nd b) { nd r = { op(a.lo, b.lo), op(a.hi, b.hi) }; return r; }
+D2(d_add, _mm256_add_pd)
+D2(d_sub, _mm256_sub_pd)
+D2(d_mul, _mm256_mul_pd)
+D2(d_div, _mm256_div_pd)
+#undef D2
+AI nd d_set(double a) { nd r = { _mm256_set1_pd(a), _mm256_set1_pd(a) }; return r; }
+AI nd d_from_f(nf a)
+{
+    nd r = { _mm256_cvtps_pd(_mm256_castps256_ps128(a)), _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)) };
+    return r;
+}
+AI nf d_to_f(nd a)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(a.lo)), _mm256_cvtpd_ps(a.hi), 1);
+}
+AI nd d_shl52(nd a)
+{
+    nd r = { _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a.lo), 52)),
+             _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a.hi), 52)) };
+    return r;
+}
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Product tiles on AVX2; kernels/generic/tile.h defines them.
+ *
+ * Registers: M * NV accumulators, the NV weight vectors of one k or one of them, and broadcasts: 6x2, 4x3 and
+ * 3x4 fill the 16. Bound: M * NV FMAs on two ports; 2 loads a cycle feed NV weights and M broadcasts, so
+ * every tile of 12 accumulators is bound by the FMA ports (6 cycles, 7 or 8 loads). One row needs 8 chains
+ * to cover 4 cycles of latency on two ports, hence P panels at once there.
+ */
+#ifndef RNNP_TILE_H
+#define RNNP_TILE_H
+
+#include "simd.h"
+
+enum { TILE_ROWS = 6, TILE_VECTORS = 4 };
+
+#define UNROLL _Pragma("GCC unroll 8")
+
+AI void tile(const int M, const int NV, const int LAST, size_t depth, const float *a, size_t lda, const float *w,
+             const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
+{
+    __m256 acc[TILE_ROWS][TILE_VECTORS];
+    const float *x[TILE_ROWS];
+    UNROLL for (int m = 0; m < M; m++) {
+        x[m] = a + (size_t)m * lda;
+        UNROLL for (int v = 0; v < NV; v++)
+            acc[m][v] = _mm256_loadu_ps(v < NV - LAST ? c0 + (size_t)m * ldc0 + v * VL : last + (v - (NV - LAST)) * VL);
+    }
+    for (size_t k = 0; k < depth; k++, w += NV * VL) {
+        __m256 b[TILE_VECTORS];
+        UNROLL for (int v = 0; v < NV; v++) b[v] = _mm256_loadu_ps(w + v * VL);
+        UNROLL for (int m = 0; m < M; m++) {
+            __m256 s = _mm256_broadcast_ss(x[m] + k);
+            UNROLL for (int v = 0; v < NV; v++) acc[m][v] = _mm256_fmadd_ps(s, b[v], acc[m][v]);
+        }
+    }
+    UNROLL for (int m = 0; m < M; m++)
+        UNROLL for (int v = 0; v < NV; v++) _mm256_storeu_ps(c + (size_t)m * ldc + v * VL, acc[m][v]);
+}
+
+AI void row(const int P, const int NV, const int LAST, size_t depth, const float *a, const float *w, size_t w_step,
+            const float *c0, const float *last, float *c)
+{
+    __m256 acc[4][TILE_VECTORS];
+    const float *b[4];
+    UNROLL for (int p = 0; p < P; p++) {
+        b[p] = w + (size_t)p * w_step;
+        UNROLL for (int v = 0; v < NV; v++)
+            acc[p][v] = _mm256_loadu_ps(v < NV - LAST ? c0 + (p * NV + v) * VL : last + (p * LAST + v - (NV - LAST)) * VL);
+    }
+    for (size_t k = 0; k < depth; k++) {
+        __m256 s = _mm256_broadcast_ss(a + k);
+        UNROLL for (int p = 0; p < P; p++)
+            UNROLL for (int v = 0; v < NV; v++)
+                acc[p][v] = _mm256_fmadd_ps(s, _mm256_loadu_ps(b[p] + k * (size_t)(NV * VL) + v * VL), acc[p][v]);
+    }
+    UNROLL for (int p = 0; p < P; p++)
+        UNROLL for (int v = 0; v < NV; v++) _mm256_storeu_ps(c + (p * NV + v) * VL, acc[p][v]);
+}
+
+#undef UNROLL
+
+#endif

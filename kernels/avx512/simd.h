@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The vector shim on AVX-512 F, BW, DQ, VL; kernels/generic/simd.h defines each operation.
+ */
+#ifndef RNNP_SIMD_H
+#define RNNP_SIMD_H
+
+#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512DQ__) || !defined(__AVX512VL__)
+#error "kernels/avx512 needs -mavx512f -mavx512bw -mavx512dq -mavx512vl"
+#endif
+
+#include <immintrin.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define RNNP_SUFFIX avx512
+#define VL 16
+#define VU 4
+#define AI static inline __attribute__((always_inline, unused))
+
+typedef __m512 nf;
+typedef __m512i ni;
+typedef __mmask16 nm;
+typedef struct nd { __m512d lo, hi; } nd;
+
+AI nf n_set(float a) { return _mm512_set1_ps(a); }
+AI nf n_load(const float *p) { return _mm512_loadu_ps(p); }
+AI void n_store(float *p, nf a) { _mm512_storeu_ps(p, a); }
+AI __mmask16 n_first(size_t n) { return (__mmask16)((1u << n) - 1u); } /* n <= 16 */
+AI nf n_load_n(const float *p, size_t n) { return _mm512_maskz_loadu_ps(n_first(n), p); }
+AI void n_store_n(float *p, nf a, size_t n) { _mm512_mask_storeu_ps(p, n_first(n), a); }
+AI ni n_bits(nf a) { return _mm512_castps_si512(a); }
+AI nf n_from(ni a) { return _mm512_castsi512_ps(a); }
+
+AI nf n_add(nf a, nf b) { return _mm512_add_ps(a, b); }
+AI nf n_sub(nf a, nf b) { return _mm512_sub_ps(a, b); }
+AI nf n_mul(nf a, nf b) { return _mm512_mul_ps(a, b); }
+AI nf n_div(nf a, nf b) { return _mm512_div_ps(a, b); }
+AI nf n_sqrt(nf a) { return _mm512_sqrt_ps(a); }
+AI nf n_fma(nf a, nf b, nf c) { return _mm512_fmadd_ps(a, b, c); }
+AI nf n_fnma(nf a, nf b, nf c) { return _mm512_fnmadd_ps(a, b, c); }
+
+AI nf n_min(nf a, nf b) { return _mm512_min_ps(a, b); }
+AI nf n_max(nf a, nf b) { return _mm512_max_ps(a, b); }
+AI nm n_lt(nf a, nf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+AI nm n_eq(nf a, nf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+AI nm n_neg(nf a) { return _mm512_movepi32_mask(n_bits(a)); }
+AI nf n_sel(nm m, nf a, nf b) { return _mm512_mask_blend_ps(m, b, a); }
+AI nf n_abs(nf a) { return _mm512_andnot_ps(n_set(-0.0f), a); }
+AI nf n_negabs(nf a) { return _mm512_or_ps(n_set(-0.0f), a); }
+AI nf n_copysign(nf m, nf s) /* one vpternlogd: sign bit from s, the rest from m */
+{
+    return n_from(_mm512_ternarylogic_epi32(_mm512_set1_epi32(INT32_MIN), n_bits(s), n_bits(m), 0xca));
+}
+
+AI ni i_set(uint32_t a) { return _mm512_set1_epi32((int)a); }
+AI ni i_add(ni a, ni b) { return _mm512_add_epi32(a, b); }
+AI ni i_sub(ni a, ni b) { return _mm512_sub_epi32(a, b); }
+AI ni i_shl23(ni a) { return _mm512_slli_epi32(a, 23); }
+AI ni i_sra23(ni a) { return _mm512_srai_epi32(a, 23); }
+AI nf i_to_f(ni a) { return _mm512_cvtepi32_ps(a); }
+
+#define D2(name, op) \
+    AI nd name(nd a, nd b) { nd r = { op(a.lo, b.lo), op(a.hi, b.hi) }; return r; }
+D2(d_add, _mm512_add_pd)
+D2(d_sub, _mm512_sub_pd)
+D2(d_mul, _mm512_mul_pd)
+D2(d_div, _mm512_div_pd)
+#undef D2
+AI nd d_set(double a) { nd r = { _mm512_set1_pd(a), _mm512_set1_pd(a) }; return r; }
+AI nd d_from_f(nf a)
+{
+    nd r = { _mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)) };
+    return r;
+}
+AI nf d_to_f(nd a)
+{
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(a.lo)), _mm512_cvtpd_ps(a.hi), 1);
+}
+AI nd d_shl52(nd a)
+{
+    nd r = { _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a.lo), 52)),
+             _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a.hi), 52)) };
+    return r;
+}
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The kernel contracts: argument structs, function types and the variant table.
+ *
+ * Kernels never fail, allocate, lock or call the system: their preconditions are asserted in debug
+ * builds and checked once at the API edge. No kernel reads or writes outside the elements it is given.
+ * Every variant of an op returns the same bits (docs/numerics.md).
+ *
+ * Panel order. Weights of a cell with G gates are packed in panels of `lanes` hidden units. A panel holds,
+ * for each k in ascending order, [gate][lane]: one tile then has all gates of its units in registers.
+ *
+ *     panel 0: k=0: i0..i7 o0..o7 f0..f7 g0..g7 | k=1: ...        (LSTM, lanes = 8)
+ *     panel 1: k=0: i8..i15 ...
+ *
+ * Units beyond hidden, up to the panel's end, have zero weights. Pre-activations ("z") of one batch row
+ * have the same column order without k: [panel][gate][lane].
+ */
+#ifndef RNNP_KERNELS_OPS_H
+#define RNNP_KERNELS_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* y[i] = f(x[i]), i < n. x == y is allowed, other overlap is not. */
+typedef struct rnnp_unary_args {
+    const float *x;
+    float *y;
+    size_t n;
+    float alpha, beta; /* of the functions that take them; clip: the bounds [alpha, beta] */
+} rnnp_unary_args;
+
+/* y[i] = f(a[i*a_step], b[i*b_step]); a step is 1, or 0 for a scalar operand. y == a or y == b allowed. */
+typedef struct rnnp_binary_args {
+    const float *a, *b;
+    float *y;
+    size_t n;
+    size_t a_step, b_step;
+} rnnp_binary_args;
+
+/* Per row of x[rows][cols] (row stride ldx): softmax and log-softmax write y[rows][cols] (stride ldy,
+ * in place allowed); reductions write y[row * ldy]. cols > 0. Sums run as a fixed 16-lane tree. */
+typedef struct rnnp_row_args {
+    const float *x;
+    float *y;
+    size_t rows, cols, ldx, ldy;
+} rnnp_row_args;
+
+/* y[c][r] = x[r][c] */
+typedef struct rnnp_move_args {
+    const float *x;
+    float *y;
+    size_t rows, cols, ldx, ldy;
+} rnnp_move_args;
+
+/* y[i][0..cols) = x[index[i]][0..cols), i < n; indices are in range. */
+typedef struct rnnp_gather_args {
+    const float *x;
+    const int64_t *index;
+    float *y;
+    size_t n, cols, ldx, ldy;
+} rnnp_gather_args;
+
+/* Activation functions of cells and epilogues, in the words of ONNX. */
+typedef enum rnnp_act {
+    RNNP_ACT_NONE, RNNP_ACT_TANH, RNNP_ACT_SIGMOID, RNNP_ACT_RELU, RNNP_ACT_AFFINE, RNNP_ACT_LEAKY_RELU,
+    RNNP_ACT_THRESHOLDED_RELU, RNNP_ACT_SCALED_TANH, RNNP_ACT_HARD_SIGMOID, RNNP_ACT_ELU,
+    RNNP_ACT_SOFTSIGN, RNNP_ACT_SOFTPLUS, RNNP_ACT_COUNT
+} rnnp_act;
+
+typedef struct rnnp_act_spec {
+    rnnp_act kind;
+    float alpha, beta;
+} rnnp_act_spec;
+
+/* The elementwise function of a cell. `plain` cells (sigmoid and tanh where ONNX defaults to them, no
+ * clip, no peepholes, no coupling) take the formula with shared divisions; all others are composed of
+ * the functions one by one. The choice depends on the model alone, never on a variant. */
+typedef struct rnnp_gate_spec {
+    int math;              /* rnnp_math                                                              */
+    int plain;
+    int input_forget;      /* LSTM: f = 1 - i                                                        */
+    float clip;            /* inputs of the gate activations are clamped to [-clip, clip]; 0: not    */
+    rnnp_act_spec act[3];  /* RNN: f; GRU: f (z, r), g (n); LSTM: f (i, o, f), g (cell), h (output)  */
+    const float *peephole; /* LSTM: [3][hidden], i o f; NULL if none                                 */
+} rnnp_gate_spec;
+
+/* Gates of panels [panel_begin, panel_end) for rows batch rows.
+ *   rnn_gates         h = f(z)
+ *   lstm_gates        gates i o f c; c and h
+ *   gru_gates         reset after:  gates z r n, where n is the recurrent part only; zx holds its input part:
+ *                     n = g(zx + r z_n), h = (1-z) n + z h_prev
+ *   gru_reset_gates   reset before, first half: gates z r; u = z gate, y = r h_prev
+ *   gru_update_gates  reset before, second half: gate n; h = (1-u) g(z_n) + u h_prev */
+typedef struct rnnp_gates_args {
+    size_t rows, hidden, lanes, panel_begin, panel_end;
+    const float *z;        /* [rows][panel][gate][lane], from panel z_panel on                        */
+    size_t ldz, z_panel;
+    const float *zx;       /* gru_gates: input part of n, zx[row * ldzx + (panel - z_panel) * zx_step + lane] */
+    size_t ldzx, zx_step;
+    const float *h;        /* previous h [rows][hidden]; GRU only                                     */
+    size_t ldh;
+    float *c;              /* LSTM: [rows][hidden], updated in place                                  */
+    size_t ldc;
+    float *u;              /* gru_reset: written, gru_update: read [rows][hidden]                     */
+    size_t ldu;
+    float *y;              /* [rows][hidden]                                                          */
+    size_t ldy;
+    const rnnp_gate_spec *spec;
+} rnnp_gates_args;
+
+/* c[m][n] = act(chain), where each element is one chain of FMAs over ascending k that starts from
+ * c0[m][n] (one row when ldc0 == 0, zero when c0 == NULL). b is packed: [ceil(n/nr)][k][nr] with nr from
+ * the variant's traits and zeros beyond n. c0 == c is allowed. */
+typedef struct rnnp_gemm_args {
+    size_t m, n, k;
+    const float *a;
+    size_t lda;
+    const float *b;
+    const float *c0;
+    size_t ldc0;
+    float *c;
+    size_t ldc;
+    rnnp_act_spec act;
+    int math;
+} rnnp_gemm_args;
+
+/* One time step of a cell for hidden-unit panels [panel_begin, panel_end) and rows batch rows: the chains
+ * start from z (bias, or bias and input projection), run over x (when x != NULL), then over h, and end in
+ * the cell's gates. Step and gates share the column order. */
+typedef struct rnnp_step_args {
+    size_t rows, hidden, input, panel_begin, panel_end;
+    const float *z;        /* [rows][panel][gate][lane]; ldz == 0: one row (the packed bias)          */
+    size_t ldz;
+    const float *x;        /* [rows][input] or NULL                                                   */
+    size_t ldx;
+    const float *wx;       /* packed [panel][input][gate][lane], read when x != NULL                  */
+    const float *h;        /* [rows][hidden] h_prev; gru_update: r h_prev is hr, h stays h_prev       */
+    size_t ldh;
+    const float *hr;       /* gru_update only                                                         */
+    size_t ldhr;
+    const float *wh;       /* packed [panel][hidden][gate][lane]                                      */
+    const float *zh;       /* gru_step: start of the recurrent chain of n, [panel][lane] (bias Rbh)   */
+    float *c;              /* as in rnnp_gates_args                                                   */
+    size_t ldc;
+    float *u;
+    size_t ldu;
+    float *y;              /* must not overlap h                                                      */
+    size_t ldy;
+    float *scratch;        /* 64-byte aligned, rnnp_step_scratch() floats, private to the caller      */
+    const rnnp_gate_spec *spec;
+} rnnp_step_args;
+
+typedef enum rnnp_isa {
+#define RNNP_ISA(name, arch, rank, needs, flags) RNNP_ISA_##name,
+#include "../dispatch/isa.def"
+#undef RNNP_ISA
+    RNNP_ISA_COUNT
+} rnnp_isa;
+
+typedef enum rnnp_op {
+#define RNNP_OP(op, args, source) RNNP_OP_##op,
+#include "ops.def"
+#undef RNNP_OP
+    RNNP_OP_COUNT
+} rnnp_op;
+
+#define RNNP_OP(op, args, source) typedef void rnnp_##op##_fn(const rnnp_##args##_args *);
+#include "ops.def"
+#undef RNNP_OP
+
+typedef union rnnp_fn {
+#define RNNP_OP(op, args, source) rnnp_##op##_fn *op;
+#include "ops.def"
+#undef RNNP_OP
+} rnnp_fn;
+
+/* What packing and planning must know about a variant. */
+typedef struct rnnp_traits {
+    uint16_t mr;    /* rows of the largest tile                                                       */
+    uint16_t nr;    /* gemm: columns of a packed panel                                                */
+    uint16_t lanes; /* step: hidden units of a packed panel                                           */
+    uint16_t split; /* step: 1 for product then gates through memory, 0 for gates as the tile's end   */
+} rnnp_traits;
+
+typedef struct rnnp_variant {
+    const char *name;      /* "gemm_f32_6x16_avx2": stable; printed and kept in tuning records        */
+    rnnp_op op;
+    rnnp_isa isa;
+    uint64_t needs;        /* CPU features beyond the ISA's own                                       */
+    rnnp_fn fn;
+    rnnp_traits traits;
+} rnnp_variant;
+
+/* All rows of one ISA. Within an op the preferred variant comes first. */
+typedef struct rnnp_variant_list {
+    const rnnp_variant *rows;
+    size_t count;
+} rnnp_variant_list;
+
+/* kernels/table.c: indexed by rnnp_isa; rows == NULL for an ISA that this build does not have. */
+extern const rnnp_variant_list *const rnnp_tables[RNNP_ISA_COUNT];
+extern const char *const rnnp_op_names[RNNP_OP_COUNT];
+extern const char *const rnnp_isa_names[RNNP_ISA_COUNT];
+
+/* Gates per unit in a packed panel of a step op (or gates op): RNN 1, LSTM 4, GRU 3, reset 2, update 1. */
+size_t rnnp_op_gates(rnnp_op op);
+
+/* Floats of scratch that a step call with these numbers may use. */
+size_t rnnp_step_scratch(rnnp_op op, const rnnp_traits *traits, size_t rows, size_t hidden);
+
+/* Packs w[gate * gate_stride + unit * unit_stride + k * k_stride] (gate < gates, unit < units, k < depth)
+ * into panels [panel][k][gate][lane]; lanes beyond `units` become 0. `order` lists source gates in packed
+ * order, NULL for 0, 1, 2... A plain matrix is one gate whose units are the columns. */
+void rnnp_pack_f32(float *packed, const float *w, size_t gates, size_t units, size_t depth, size_t lanes,
+                   size_t gate_stride, size_t unit_stride, size_t k_stride, const uint8_t *order);
+
+/* Floats that rnnp_pack_f32 writes. */
+size_t rnnp_packed_size(size_t gates, size_t units, size_t depth, size_t lanes);
+
+#endif

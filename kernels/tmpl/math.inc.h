@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Template: exp, tanh, sigmoid and their relatives over the wide shim. One fixed order of operations per
+ * function and class; docs/numerics.md has the derivations and the measured errors.
+ *
+ *   u35   tanh and sigmoid as one quotient N/D each, so that cells can share divisions between products
+ *   fast  rational fits in the same N/D form
+ *   u10   evaluated in double, rounded once to float
+ */
+#ifndef RNNP_MATH_INC_H
+#define RNNP_MATH_INC_H
+
+#include "wide.inc.h"
+
+/* ln 2 in two floats; n * LN2_HI is rounded inside an fma, so no trailing zeros are needed. */
+#define LN2_HI 0x1.62e43p-1f
+#define LN2_LO -0x1.05c61p-29f
+#define HALF_LN2 0x1.62e43p-2f
+#define LOG2E 0x1.715476p0f
+#define TWO_LOG2E 0x1.715476p1f
+/* Adding this rounds to an integer that then sits in the low bits: shifted left by 23 it is 2^n's exponent. */
+#define MAGIC 0x1.8p23f
+
+/* e^r for |r| <= ln2/2, relative error 2^-28.2. Sollya: fpminimax(exp(x), [|2,...,6|], [|SG...|],
+ * [-h;h], relative, floating, 1 + x) with h = 1.002 ln2/2. */
+AI vf exp_poly(vf r)
+{
+    vf p = vf_set(0x1.6a5a54p-10f);
+    p = vf_fma(p, r, vf_set(0x1.123aecp-7f));
+    p = vf_fma(p, r, vf_set(0x1.5558a6p-5f));
+    p = vf_fma(p, r, vf_set(0x1.55549p-3f));
+    p = vf_fma(p, r, vf_set(0x1.fffffcp-2f));
+    p = vf_fma(p, r, vf_set(1.0f));
+    return vf_fma(p, r, vf_set(1.0f));
+}
+/* The same to degree 3, relative error 2^-13.7. */
+AI vf exp_poly_fast(vf r)
+{
+    vf p = vf_fma(r, vf_set(0x1.53476cp-3f), vf_set(0x1.028d1cp-1f));
+    p = vf_fma(p, r, vf_set(0x1.000adap0f));
+    return vf_fma(p, r, vf_set(0x1.fff68p-1f));
+}
+
+/* 2^n e^r with x = n ln2 + r. The exponent is built with a bias of 64 towards the middle and taken back by
+ * the last multiplication, so 2^(n +- 64) is a normal number for every n in [-150, 128] and denormal
+ * results are rounded once. */
+#define EXP_BODY(poly)                                                                        \
+    x = vf_min(vf_set(89.0f), vf_max(vf_set(-104.0f), x));                                    \
+    vm neg = vf_neg(x);                                                                       \
+    vf m = vf_sel(neg, vf_set(MAGIC + 127 + 64), vf_set(MAGIC + 127 - 64));                   \
+    vf back = vf_sel(neg, vf_set(0x1p-64f), vf_set(0x1p64f));                                 \
+    vf z = vf_fma(x, vf_set(LOG2E), m), n = vf_sub(z, m);                                     \
+    vf s = vf_from(vi_shl23(vf_bits(z)));                                                     \
+    vf r = vf_fnma(n, vf_set(LN2_LO), vf_fnma(n, vf_set(LN2_HI), x));                         \
+    return vf_mul(vf_mul(poly(r), s), back)
+AI vf exp_u35(vf x) { EXP_BODY(exp_poly); }
+AI vf exp_fast(vf x) { EXP_BODY(exp_poly_fast); }
+
+/* A function as a quotient: value = n / d. */
+typedef struct quotient { vf n, d; } quotient;
+
+/* sigmoid(x) = (x < 0 ? e : 1) / (1 + e), e = e^-|x|. The numerator carries a factor 2^32, which keeps e
+ * normal down to the last denormal result; the caller multiplies by SIGMOID_UNSCALE_u35 when done. */
+#define SIGMOID_UNSCALE_u35 0x1p-32f
+AI quotient sigmoid_q_u35(vf x)
+{
+    vf a = vf_max(vf_set(-104.0f), vf_negabs(x));
+    vf m = vf_set(MAGIC + 127 + 32);
+    vf z = vf_fma(a, vf_set(LOG2E), m), n = vf_sub(z, m);
+    vf s = vf_from(vi_shl23(vf_bits(z)));
+    vf r = vf_fnma(n, vf_set(LN2_LO), vf_fnma(n, vf_set(LN2_HI), a));
+    vf e = vf_mul(exp_poly(r), s);
+    quotient q = { vf_sel(vf_neg(x), e, vf_set(0x1p32f)), vf_fma(e, vf_set(0x1p-32f), vf_set(1.0f)) };
+    return q;
+}
+AI vf sigmoid_u35(vf x)
+{
+    quotient q = sigmoid_q_u35(x);
+    return vf_mul(vf_div(q.n, q.d), vf_set(SIGMOID_UNSCALE_u35));
+}
+
+/* tanh r for |r| <= ln2/4, relative error about 2^-26. Sollya: fpminimax over x, x^3, x^5, x^7. */
+AI vf tanh_poly(vf r)
+{
+    vf y = vf_mul(r, r);
+    vf p = vf_fma(y, vf_set(-0x1.afdbf8p-5f), vf_set(0x1.11059ap-3f));
+    p = vf_fma(p, y, vf_set(-0x1.55554ep-2f));
+    return vf_fma(vf_mul(p, y), r, r);
+}
+/* Addition theorem: with -|x| = n ln2/2 + r, s = 2^n and w = tanh r (r <= 0 side),
+ *     tanh |x| = ((1 - s) - w (1 + s)) / ((1 + s) - w (1 - s)).
+ * tanh is 1 in float beyond 9.011; the clamp keeps s normal. The numerator carries the sign of x. */
+AI quotient tanh_q_u35(vf x)
+{
+    vf a = vf_max(vf_set(-9.02f), vf_negabs(x));
+    vf m = vf_set(MAGIC + 127);
+    vf z = vf_fma(a, vf_set(TWO_LOG2E), m), n = vf_sub(z, m);
+    vf s = vf_from(vi_shl23(vf_bits(z)));
+    vf w = tanh_poly(vf_fnma(n, vf_set(HALF_LN2), a));
+    vf minus = vf_sub(vf_set(1.0f), s), plus = vf_add(vf_set(1.0f), s);
+    quotient q = { vf_copysign(vf_fnma(w, plus, minus), x), vf_fnma(w, minus, plus) };
+    return q;
+}
+AI vf tanh_u35(vf x)
+{
+    quotient q = tanh_q_u35(x);
+    return vf_div(q.n, q.d);
+}
+
+/* x P(x^2) / Q(x^2) on [-5, 5], absolute error 4.8e-5 everywhere (linearised least squares with Lawson
+ * weights); sigmoid(x) = 1/2 + tanh(x/2)/2 with the halves folded into the coefficients. */
+AI quotient tanh_q_fast(vf x)
+{
+    vf a = vf_min(vf_set(5.0f), vf_max(vf_set(-5.0f), x)), y = vf_mul(a, a);
+    vf p = vf_fma(y, vf_set(0x1.57610ep-11f), vf_set(0x1.a0a87p-4f));
+    quotient q = { vf_mul(vf_fma(p, y, vf_set(0x1.ffe71ep-1f)), a),
+                   vf_fma(vf_fma(y, vf_set(0x1.9e291ep-7f), vf_set(0x1.bceea2p-2f)), y, vf_set(1.0f)) };
+    return q;
+}
+AI vf tanh_fast(vf x)
+{
+    quotient q = tanh_q_fast(x);
+    return vf_div(q.n, q.d);
+}
+#define SIGMOID_UNSCALE_fast 1.0f
+AI quotient sigmoid_q_fast(vf x)
+{
+    vf a = vf_min(vf_set(10.0f), vf_max(vf_set(-10.0f), x)), y = vf_mul(a, a);
+    vf p = vf_fma(y, vf_set(0x1.57610ep-17f), vf_set(0x1.a0a87p-8f));
+    vf n = vf_mul(vf_fma(p, y, vf_set(0x1.ffe71ep-3f)), a);
+    vf d = vf_fma(vf_fma(y, vf_set(0x1.9e291ep-11f), vf_set(0x1.bceea2p-4f)), y, vf_set(1.0f));
+    quotient q = { vf_fma(d, vf_set(0.5f), n), d };
+    return q;
+}
+AI vf sigmoid_fast(vf x)
+{
+    quotient q = sigmoid_q_fast(x);
+    return vf_div(q.n, q.d);
+}
+
+/* ---- u10: double inside. Only add, sub, mul, div: no fma is needed, and none is slow anywhere. ---- */
+
+/* e^x - 1 = (scale - 1) + scale * p and e^x = scale + scale * p, with scale = 2^n, p = e^r - 1. |x| <= 128. */
+typedef struct expm { vd scale, p; } expm;
+AI expm expm_parts(vd x)
+{
+    vd magic = vd_set(0x1.8p52 + 1023); /* its low bits are the exponent field of 2^n */
+    vd z = vd_add(vd_mul(x, vd_set(0x1.71547652b82fep0)), magic), n = vd_sub(z, magic);
+    /* the high part of ln 2 has 32 bits: n times it is exact */
+    vd r = vd_sub(vd_sub(x, vd_mul(n, vd_set(0x1.62e42feep-1))), vd_mul(n, vd_set(0x1.a39ef35793c76p-33)));
+    /* Taylor to degree 9: the rest is below r^10/10! = 2^-37 relative for |r| <= ln2/2 */
+    vd p = vd_add(vd_mul(r, vd_set(1.0 / 362880)), vd_set(1.0 / 40320));
+    p = vd_add(vd_mul(p, r), vd_set(1.0 / 5040));
+    p = vd_add(vd_mul(p, r), vd_set(1.0 / 720));
+    p = vd_add(vd_mul(p, r), vd_set(1.0 / 120));
+    p = vd_add(vd_mul(p, r), vd_set(1.0 / 24));
+    p = vd_add(vd_mul(p, r), vd_set(1.0 / 6));
+    p = vd_add(vd_mul(p, r), vd_set(0.5));
+    p = vd_add(vd_mul(vd_mul(p, r), r), r);
+    expm e = { vd_shl52(z), p };
+    return e;
+}
+AI vd exp_double(vd x)
+{
+    expm e = expm_parts(x);
+    return vd_add(vd_mul(e.scale, e.p), e.scale);
+}
+AI vd expm1_double(vd x)
+{
+    expm e = expm_parts(x);
+    return vd_add(vd_mul(e.scale, e.p), vd_sub(e.scale, vd_set(1.0)));
+}
+AI vf clamp_exp(vf x) { return vf_min(vf_set(100.0f), vf_max(vf_set(-110.0f), x)); }
+AI vf exp_u10(vf x) { return vd_to_f(exp_double(vd_from_f(clamp_exp(x)))); }
+AI vf sigmoid_u10(vf x)
+{
+    vf a = vf_min(vf_set(110.0f), vf_max(vf_set(-110.0f), x));
+    vd e = exp_double(vd_sub(vd_set(0.0), vd_from_f(a)));
+    return vd_to_f(vd_div(vd_set(1.0), vd_add(vd_set(1.0), e)));
+}
+/* tanh |x| = m / (m + 2), m = e^2|x| - 1 */
+AI vf tanh_u10(vf x)
+{
+    vd a = vd_from_f(vf_min(vf_set(10.0f), vf_abs(x)));
+    vd m = expm1_double(vd_add(a, a));
+    return vf_copysign(vd_to_f(vd_div(m, vd_add(m, vd_set(2.0)))), x);
+}
+/* The value itself over 1: products and quotients by 1 are exact, so cells read the same in every class. */
+#define SIGMOID_UNSCALE_u10 1.0f
+AI quotient sigmoid_q_u10(vf x)
+{
+    quotient q = { sigmoid_u10(x), vf_set(1.0f) };
+    return q;
+}
+AI quotient tanh_q_u10(vf x)
+{
+    quotient q = { tanh_u10(x), vf_set(1.0f) };
+    return q;
+}
+
+/* ---- Single-class functions, in double ---- */
+
+/* 2 atanh(s) = 2s (1 + s^2/3 + ... + s^2k/(2k+1)), k = 11: the rest is below 2^-39 relative for s <= 1/3. */
+AI vd atanh2_double(vd s)
+{
+    vd y = vd_mul(s, s), p = vd_set(1.0 / 23);
+    _Pragma("GCC unroll 16") for (int k = 21; k > 0; k -= 2) p = vd_add(vd_mul(p, y), vd_set(1.0 / k));
+    return vd_mul(vd_add(s, s), p);
+}
+/* x = 2^e m, m in [sqrt(1/2), sqrt 2): e ln2 + 2 atanh((m - 1)/(m + 1)). Denormals are scaled by 2^24. */
+AI vf log_f32(vf x)
+{
+    vm small = vf_lt(x, vf_set(0x1p-126f));
+    vf a = vf_sel(small, vf_mul(x, vf_set(0x1p24f)), x);
+    vi e = vi_sra23(vi_sub(vf_bits(a), vi_set(0x3f3504f3u)));
+    vd m = vd_from_f(vf_from(vi_sub(vf_bits(a), vi_shl23(e))));
+    vd n = vd_from_f(vf_sub(vi_to_f(e), vf_sel(small, vf_set(24.0f), vf_set(0.0f))));
+    vd l = atanh2_double(vd_div(vd_sub(m, vd_set(1.0)), vd_add(m, vd_set(1.0))));
+    vf r = vd_to_f(vd_add(vd_mul(n, vd_set(0x1.62e42fefa39efp-1)), l));
+    r = vf_sel(vf_lt(x, vf_set(0.0f)), vf_set(NAN), r);
+    r = vf_sel(vf_eq(x, vf_set(0.0f)), vf_set(-INFINITY), r);
+    r = vf_sel(vf_eq(x, vf_set(INFINITY)), x, r);
+    return vf_sel(vf_eq(x, x), r, x); /* NaN stays */
+}
+/* log(1 + e^x) = max(x, 0) + log1p(e), e = e^-|x|, log1p(e) = 2 atanh(e/(2 + e)). */
+AI vf softplus_f32(vf x)
+{
+    vd e = exp_double(vd_from_f(clamp_exp(vf_negabs(x))));
+    vd l = atanh2_double(vd_div(e, vd_add(e, vd_set(2.0))));
+    return vd_to_f(vd_add(vd_from_f(vf_max(vf_set(0.0f), x)), l));
+}
+AI vf elu_f32(vf x, vf alpha)
+{
+    vd m = vd_mul(vd_from_f(alpha), expm1_double(vd_from_f(clamp_exp(x))));
+    return vf_sel(vf_lt(x, vf_set(0.0f)), vd_to_f(m), x);
+}
+
+/* ---- Exact or once-rounded functions ---- */
+
+AI vf relu_f32(vf x) { return vf_max(vf_set(0.0f), x); }
+AI vf leaky_relu_f32(vf x, vf alpha) { return vf_sel(vf_lt(x, vf_set(0.0f)), vf_mul(alpha, x), x); }
+AI vf thresholded_relu_f32(vf x, vf alpha)
+{
+    vf r = vf_sel(vf_lt(alpha, x), x, vf_set(0.0f));
+    return vf_sel(vf_eq(x, x), r, x);
+}
+AI vf affine_f32(vf x, vf alpha, vf beta) { return vf_fma(alpha, x, beta); }
+AI vf clip_f32(vf x, vf low, vf high) { return vf_min(high, vf_max(low, x)); }
+AI vf hard_sigmoid_f32(vf x, vf alpha, vf beta)
+{
+    return clip_f32(vf_fma(alpha, x, beta), vf_set(0.0f), vf_set(1.0f));
+}
+/* x / (1 + |x|); +-1 at +-inf, where the quotient would be NaN. */
+AI vf softsign_f32(vf x)
+{
+    vf a = vf_abs(x), r = vf_div(x, vf_add(vf_set(1.0f), a));
+    return vf_sel(vf_eq(a, vf_set(INFINITY)), vf_copysign(vf_set(1.0f), x), r);
+}
+
+#endif

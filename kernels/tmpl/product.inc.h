@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Template: packed products and recurrent steps on the tiles of <isa>/tile.h. Contracts in ops.h.
+ *
+ * GEMM(variant, MR, NV, P)                         defines rnnp_gemm_f32_<variant>, panels of NV * VL columns
+ * STEP(op, variant, G, LANE_VECTORS, MR, P, ...)   defines rnnp_<op>_<variant>
+ *
+ * A k block of one panel (DEPTH * NV * VL floats, 16 KiB) stays in L1 while all row tiles pass over it; between
+ * blocks the partial sums are stored and reloaded, which keeps each chain. Rows are split evenly into tiles:
+ * 16 rows by 6 are 6 + 5 + 5, never 6 + 6 + 4.
+ */
+#include "gates.inc.h"
+#include "name.inc.h"
+
+#define DEPTH(NV) ((size_t)(NV)*VL >= 64 ? (size_t)64 : (size_t)4096 / ((size_t)(NV)*VL))
+
+/* One panel for any number of rows. `last` is read when LAST > 0. */
+#define PANEL(name, MR, NV, LAST)                                                                         \
+    static void name(size_t rows, size_t depth, const float *a, size_t lda, const float *w,               \
+                     const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)               \
+    {                                                                                                     \
+        size_t tiles = (rows + MR - 1) / MR, k = 0;                                                       \
+        do {                                                                                              \
+            size_t block = depth - k < DEPTH(NV) ? depth - k : DEPTH(NV), r = 0;                          \
+            for (size_t t = 0; t < tiles; t++) {                                                          \
+                size_t m = rows / tiles + (t < rows % tiles);                                             \
+                const float *ar = a + r * lda + k, *wk = w + k * (NV * VL);                               \
+                if (LAST > 0 && k == 0) {                                                                   \
+                    TILES(MR, m, NV, LAST, block, ar, lda, wk, c0 + r * ldc0, ldc0, last, c + r * ldc, ldc) \
+                } else {                                                                                  \
+                    TILES(MR, m, NV, 0, block, ar, lda, wk, c0 + r * ldc0, ldc0, NULL, c + r * ldc, ldc)  \
+                }                                                                                         \
+                r += m;                                                                                   \
+            }                                                                                             \
+            k += block;                                                                                   \
+            c0 = c;                                                                                       \
+            ldc0 = ldc;                                                                                   \
+        } while (k < depth);                                                                              \
+    }
+#define TILE_CASE(MR, M_, NV, ...) \
+    case M_: if (M_ <= MR) tile(M_ <= MR ? M_ : 1, NV, __VA_ARGS__); break;
+#define TILES(MR, m, NV, ...)                                                                             \
+    switch (m) {                                                                                          \
+        TILE_CASE(MR, 1, NV, __VA_ARGS__)  TILE_CASE(MR, 2, NV, __VA_ARGS__)  TILE_CASE(MR, 3, NV, __VA_ARGS__)  \
+        TILE_CASE(MR, 4, NV, __VA_ARGS__)  TILE_CASE(MR, 5, NV, __VA_ARGS__)  TILE_CASE(MR, 6, NV, __VA_ARGS__)  \
+        TILE_CASE(MR, 7, NV, __VA_ARGS__)  TILE_CASE(MR, 8, NV, __VA_ARGS__)  TILE_CASE(MR, 9, NV, __VA_ARGS__)  \
+        TILE_CASE(MR, 10, NV, __VA_ARGS__) TILE_CASE(MR, 11, NV, __VA_ARGS__) TILE_CASE(MR, 12, NV, __VA_ARGS__) \
+    default: break;                                                                                       \
+    }
+
+/* `panels` panels for one row; panel p's results at c + p * NV * VL. */
+#define ROW(name, P, NV, LAST)                                                                            \
+    static void name(size_t panels, size_t depth, const float *a, const float *w, const float *c0,        \
+                     const float *last, float *c)                                                         \
+    {                                                                                                     \
+        size_t p = 0, step = depth * (NV * VL);                                                           \
+        for (; p + P <= panels; p += P)                                                                   \
+            row(P, NV, LAST, depth, a, w + p * step, step, c0 + p * (NV * VL), last + p * (LAST * VL), c + p * (NV * VL)); \
+        for (; p < panels; p++)                                                                           \
+            row(1, NV, LAST, depth, a, w + p * step, step, c0 + p * (NV * VL), last + p * (LAST * VL), c + p * (NV * VL)); \
+    }
+
+/* ---- GEMM ---- */
+
+enum { ROW_BLOCK = 192, EDGE_ROWS = 24, EDGE_COLUMNS = 64 };
+
+static const float zeros[EDGE_COLUMNS];
+
+/* act over columns [0, n) of rows of c, where something has to be done */
+static void epilogue(const rnnp_gemm_args *g, float *c, size_t rows)
+{
+    if (g->act.kind == RNNP_ACT_NONE) return;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < g->n; i += WIDE) {
+            size_t n = g->n - i < WIDE ? g->n - i : WIDE;
+            float *p = c + r * g->ldc + i;
+            vf_store_n(p, gate_act(&g->act, g->math, vf_load_n(p, n)), n);
+        }
+}
+
+typedef void panel_fn(size_t rows, size_t depth, const float *a, size_t lda, const float *w, const float *c0,
+                      size_t ldc0, const float *last, float *c, size_t ldc);
+
+/* The last panel when n ends inside it: through a padded block, so that nothing beyond n is touched. */
+static void edge(const rnnp_gemm_args *g, panel_fn *panel, size_t nr, size_t m0, size_t rows)
+{
+    size_t j = g->n / nr * nr, n = g->n - j;
+    const float *w = g->b + j * g->k;
+    for (size_t r = 0; r < rows; r += EDGE_ROWS) {
+        float block[EDGE_ROWS * EDGE_COLUMNS];
+        size_t count = rows - r < EDGE_ROWS ? rows - r : EDGE_ROWS;
+        memset(block, 0, count * nr * sizeof(float));
+        for (size_t i = 0; g->c0 && i < count; i++)
+            memcpy(block + i * nr, g->c0 + (m0 + r + i) * g->ldc0 + j, n * sizeof(float));
+        panel(count, g->k, g->a + (m0 + r) * g->lda, g->lda, w, block, nr, NULL, block, nr);
+        for (size_t i = 0; i < count; i++)
+            memcpy(g->c + (m0 + r + i) * g->ldc + j, block + i * nr, n * sizeof(float));
+    }
+}
+
+/* Blocks of rows keep their part of a in L2 while all panels pass over it. */
+#define GEMM(variant, MR, NV, P)                                                                          \
+    PANEL(panel_##variant, MR, NV, 0)                                                                     \
+    ROW(row_##variant, P, NV, 0)                                                                          \
+    rnnp_gemm_f32_fn rnnp_gemm_f32_##variant;                                                             \
+    void rnnp_gemm_f32_##variant(const rnnp_gemm_args *g)                                                 \
+    {                                                                                                     \
+        size_t nr = NV * VL, full = g->n / nr;                                                            \
+        if (g->m == 1 && g->c0) {                                                                         \
+            row_##variant(full, g->k, g->a, g->b, g->c0, NULL, g->c);                                     \
+            if (g->n % nr) edge(g, panel_##variant, nr, 0, 1);                                            \
+            epilogue(g, g->c, 1);                                                                         \
+            return;                                                                                       \
+        }                                                                                                 \
+        for (size_t m0 = 0; m0 < g->m; m0 += ROW_BLOCK) {                                                 \
+            size_t rows = g->m - m0 < ROW_BLOCK ? g->m - m0 : ROW_BLOCK;                                  \
+            float *c = g->c + m0 * g->ldc;                                                                \
+            for (size_t p = 0; p < full; p++)                                                             \
+                panel_##variant(rows, g->k, g->a + m0 * g->lda, g->lda, g->b + p * nr * g->k,             \
+                                g->c0 ? g->c0 + m0 * g->ldc0 + p * nr : zeros, g->c0 ? g->ldc0 : 0, NULL, \
+                                c + p * nr, g->ldc);                                                      \
+            if (g->n % nr) edge(g, panel_##variant, nr, m0, rows);                                        \
+            epilogue(g, c, rows);                                                                         \
+        }                                                                                                 \
+    }
+
+/* ---- Steps ---- */
+
+AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begin, size_t end)
+{
+    rnnp_gates_args g = { .rows = s->rows, .hidden = s->hidden, .lanes = lanes, .panel_begin = begin,
+                          .panel_end = end, .z_panel = begin, .h = s->h, .ldh = s->ldh, .c = s->c, .ldc = s->ldc,
+                          .u = s->u, .ldu = s->ldu, .y = s->y, .ldy = s->ldy, .spec = s->spec };
+    return g;
+}
+
+/*
+ * Panels are taken in groups: for many rows one panel (split: all of them), for one row as many as keep
+ * both the chains and the gates' lockstep full. A group's chains run over x (when given) and h into scratch,
+ * and the gates follow while its pre-activations are in registers or L1. HR: the recurrent chain runs over
+ * hr (GRU, reset before). LAST: vectors of n whose recurrent chain starts from zh.
+ */
+#define STEP(op, variant, G, LANE_VECTORS, MR, P, LAST_GATE, HR, SPLIT, gates)                            \
+    enum { nv_##op##_##variant = (G) * (LANE_VECTORS), last_##op##_##variant = (LAST_GATE) * (LANE_VECTORS) }; \
+    PANEL(panel_x_##op##_##variant, MR, nv_##op##_##variant, 0)                                           \
+    PANEL(panel_h_##op##_##variant, MR, nv_##op##_##variant, last_##op##_##variant)                       \
+    ROW(row_x_##op##_##variant, P, nv_##op##_##variant, 0)                                                \
+    ROW(row_h_##op##_##variant, P, nv_##op##_##variant, last_##op##_##variant)                            \
+    rnnp_##op##_fn rnnp_##op##_##variant;                                                                 \
+    void rnnp_##op##_##variant(const rnnp_step_args *s)                                                   \
+    {                                                                                                     \
+        const size_t lanes = (LANE_VECTORS) * VL, nr = (G) * lanes;                                       \
+        const float *h = HR ? s->hr : s->h;                                                               \
+        size_t ldh = HR ? s->ldhr : s->ldh, all = s->panel_end - s->panel_begin, group;                   \
+        group = SPLIT ? all : s->rows > 1 ? 1 : ((P) * (LANE_VECTORS) >= VU ? (P) : VU / (LANE_VECTORS)); \
+        for (size_t p = s->panel_begin; p < s->panel_end; p += group) {                                   \
+            size_t panels = s->panel_end - p < group ? s->panel_end - p : group, ld = panels * nr;        \
+            float *out = s->scratch, *xout = LAST_GATE ? s->scratch + s->rows * ld : out;                 \
+            const float *z = s->z + p * nr, *wh = s->wh + p * nr * s->hidden;                             \
+            const float *wx = s->x ? s->wx + p * nr * s->input : NULL;                                    \
+            const float *last = LAST_GATE > 0 ? s->zh + p * lanes : NULL;                                     \
+            size_t ldz = s->ldz;                                                                          \
+            if (s->rows == 1) {                                                                           \
+                if (s->x) row_x_##op##_##variant(panels, s->input, s->x, wx, z, NULL, xout), z = xout;    \
+                row_h_##op##_##variant(panels, s->hidden, h, wh, z, last, out);                           \
+            } else {                                                                                      \
+                for (size_t q = 0; q < panels; q++) {                                                     \
+                    const float *zq = z + q * nr;                                                         \
+                    if (s->x) {                                                                           \
+                        panel_x_##op##_##variant(s->rows, s->input, s->x, s->ldx, wx + q * nr * s->input, \
+                                                 zq, ldz, NULL, xout + q * nr, ld);                       \
+                        zq = xout + q * nr;                                                               \
+                    }                                                                                     \
+                    panel_h_##op##_##variant(s->rows, s->hidden, h, ldh, wh + q * nr * s->hidden, zq,     \
+                                             s->x ? ld : ldz, LAST_GATE ? last + q * lanes : NULL,        \
+                                             out + q * nr, ld);                                           \
+                }                                                                                         \
+                if (s->x) z = xout, ldz = ld;                                                             \
+            }                                                                                             \
+            rnnp_gates_args g = step_gates(s, lanes, p, p + panels);                                      \
+            g.z = out;                                                                                    \
+            g.ldz = ld;                                                                                   \
+            g.zx = z + 2 * lanes;                                                                         \
+            g.ldzx = ldz;                                                                                 \
+            g.zx_step = nr;                                                                               \
+            gates(&g);                                                                                    \
+        }                                                                                                 \
+    }

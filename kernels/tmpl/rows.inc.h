@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Template: row ops (softmax, log-softmax, reductions) and moves over the wide shim.
+ *
+ * Sums over a row run as 16 lanes, lane l adding the elements l, l + 16, l + 32, ... in ascending order; then
+ * the lanes fold 8, 4, 2, 1 apart. Missing elements count as +0 in a sum. Every ISA does exactly this.
+ */
+#ifndef RNNP_ROWS_INC_H
+#define RNNP_ROWS_INC_H
+
+#include "../ops.h"
+#include "math.inc.h"
+
+enum { LANES = 16, TREE = LANES / VL }; /* TREE native vectors hold the 16 lanes */
+
+typedef struct lanes { nf v[TREE]; } lanes;
+
+AI size_t lanes_part(size_t left, int j)
+{
+    size_t from = (size_t)j * VL;
+    return left <= from ? 0 : left - from < VL ? left - from : VL;
+}
+AI float lanes_sum(const lanes *s)
+{
+    float t[LANES];
+    for (int j = 0; j < TREE; j++) n_store(t + j * VL, s->v[j]);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) t[l] += t[l + half];
+    return t[0];
+}
+AI float row_sum(const float *x, size_t n)
+{
+    lanes s;
+    for (int j = 0; j < TREE; j++) s.v[j] = n_set(0.0f);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < TREE; j++) s.v[j] = n_add(s.v[j], n_load(x + i + j * VL));
+    if (i < n)
+        for (int j = 0; j < TREE; j++) s.v[j] = n_add(s.v[j], n_load_n(x + i + j * VL, lanes_part(n - i, j)));
+    return lanes_sum(&s);
+}
+/* The maximum does not depend on order, except for the sign of zero (+0 wins) and NaN (any gives NaN). */
+AI float row_max(const float *x, size_t n)
+{
+    float m = -INFINITY;
+    int nan = 0, plus = 0;
+    for (size_t i = 0; i < n; i++) {
+        nan |= x[i] != x[i];
+        plus |= x[i] == 0 && !signbit(x[i]);
+        m = m > x[i] ? m : x[i];
+    }
+    return nan ? NAN : m == 0 && plus ? 0.0f : m;
+}
+
+#define SOFTMAX(cls)                                                                                      \
+    static void softmax_##cls(const rnnp_row_args *a)                                                     \
+    {                                                                                                     \
+        for (size_t r = 0; r < a->rows; r++) {                                                            \
+            const float *x = a->x + r * a->ldx;                                                           \
+            float *y = a->y + r * a->ldy;                                                                 \
+            vf m = vf_set(row_max(x, a->cols));                                                           \
+            for (size_t i = 0; i < a->cols; i += WIDE) {                                                  \
+                size_t n = a->cols - i < WIDE ? a->cols - i : WIDE;                                       \
+                vf_store_n(y + i, exp_##cls(vf_sub(vf_load_n(x + i, n), m)), n);                          \
+            }                                                                                             \
+            vf s = vf_set(row_sum(y, a->cols));                                                           \
+            for (size_t i = 0; i < a->cols; i += WIDE) {                                                  \
+                size_t n = a->cols - i < WIDE ? a->cols - i : WIDE;                                       \
+                vf_store_n(y + i, vf_div(vf_load_n(y + i, n), s), n);                                     \
+            }                                                                                             \
+        }                                                                                                 \
+    }                                                                                                     \
+    /* (x - max) - log(sum of exp(x - max)); y holds x - max in between */                                \
+    static void log_softmax_##cls(const rnnp_row_args *a)                                                 \
+    {                                                                                                     \
+        for (size_t r = 0; r < a->rows; r++) {                                                            \
+            const float *x = a->x + r * a->ldx;                                                           \
+            float *y = a->y + r * a->ldy;                                                                 \
+            vf m = vf_set(row_max(x, a->cols));                                                           \
+            float part[LANES] = { 0 };                                                                    \
+            for (size_t i = 0; i < a->cols; i += LANES) {                                                 \
+                size_t n = a->cols - i < LANES ? a->cols - i : LANES;                                     \
+                float e[VL * VU > 16 ? VL * VU : 16];                                                     \
+                for (size_t k = 0; k < n; k += WIDE) { /* n <= LANES: all fits e */                       \
+                    size_t w = n - k < WIDE ? n - k : WIDE;                                               \
+                    vf d = vf_sub(vf_load_n(x + i + k, w), m);                                            \
+                    vf_store_n(y + i + k, d, w);                                                          \
+                    vf_store_n(e + k, exp_##cls(d), w);                                                   \
+                }                                                                                         \
+                for (size_t l = 0; l < n; l++) part[l] += e[l];                                           \
+            }                                                                                             \
+            for (int half = LANES / 2; half > 0; half /= 2)                                               \
+                for (int l = 0; l < half; l++) part[l] += part[l + half];                                 \
+            float log_sum[WIDE];                                                                          \
+            vf_store(log_sum, log_f32(vf_set(part[0])));                                                  \
+            vf s = vf_set(log_sum[0]);                                                                    \
+            for (size_t i = 0; i < a->cols; i += WIDE) {                                                  \
+                size_t n = a->cols - i < WIDE ? a->cols - i : WIDE;                                       \
+                vf_store_n(y + i, vf_sub(vf_load_n(y + i, n), s), n);                                     \
+            }                                                                                             \
+        }                                                                                                 \
+    }
+SOFTMAX(u35)
+SOFTMAX(u10)
+SOFTMAX(fast)
+
+static void reduce_sum(const rnnp_row_args *a)
+{
+    for (size_t r = 0; r < a->rows; r++) a->y[r * a->ldy] = row_sum(a->x + r * a->ldx, a->cols);
+}
+static void reduce_mean(const rnnp_row_args *a)
+{
+    for (size_t r = 0; r < a->rows; r++) a->y[r * a->ldy] = row_sum(a->x + r * a->ldx, a->cols) / (float)a->cols;
+}
+static void reduce_max(const rnnp_row_args *a)
+{
+    for (size_t r = 0; r < a->rows; r++) a->y[r * a->ldy] = row_max(a->x + r * a->ldx, a->cols);
+}
+
+/* 16 x 16 blocks: both sides stay in L1. */
+static void transpose(const rnnp_move_args *a)
+{
+    enum { BLOCK = 16 };
+    for (size_t r0 = 0; r0 < a->rows; r0 += BLOCK)
+        for (size_t c0 = 0; c0 < a->cols; c0 += BLOCK)
+            for (size_t c = c0; c < c0 + BLOCK && c < a->cols; c++)
+                for (size_t r = r0; r < r0 + BLOCK && r < a->rows; r++) a->y[c * a->ldy + r] = a->x[r * a->ldx + c];
+}
+static void gather(const rnnp_gather_args *a)
+{
+    for (size_t i = 0; i < a->n; i++)
+        memcpy(a->y + i * a->ldy, a->x + (size_t)a->index[i] * a->ldx, a->cols * sizeof(float));
+}
+
+#endif

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The time loop. A layer has one part, or two for GRU with reset before the product, whose second half
+ * needs r h of all units:
+ *
+ *     part            op               gates   chain over      writes
+ *     RNN, LSTM, GRU  *_step           1 4 3   x, h            y (and c)
+ *     reset before    gru_reset_step   2       x, h            u = z gate, rh = r h
+ *                     gru_update_step  1       x, rh           y
+ *
+ * The input part of a chunk of steps is one product when that pays (its result is still in cache when it is
+ * consumed); else each step multiplies x and h in one pass. The bits are the same: one chain per element.
+ *
+ * Phases. All work is a sequence of phases; inside one, each thread takes a range of unit panels:
+ *     per direction, per chunk:  [gather rows]  [input product]  then per step: one phase per part
+ *
+ * Lengths. Rows are taken in order of falling length, so the active ones are always the first: no work is done
+ * on finished rows. A reverse direction walks t downwards and rows join at their own last step. Both halves
+ * of the state buffer start with h0, hence a row that is not active needs no copying.
+ */
+#include "recurrent.h"
+
+#include <string.h>
+
+enum { MAX_PARTS = 2, ALIGN = 64, CHUNK_ROWS = 64, CHUNK_BYTES = 256 * 1024, HOIST_MAX_BATCH = 48 };
+
+/* Below this many flops a step is over before a second thread has heard of it: two barriers cost about
+ * 0.5 us, and a core does some 50 flops per ns. */
+enum { FLOPS_PER_THREAD = 100 * 1000 };
+
+typedef struct part {
+    rnnp_op op;
+    const rnnp_variant *step;
+    const rnnp_variant *project;    /* packed product with the same panels, or NULL */
+    size_t gates, first_gate, panels, lanes, columns;
+    size_t bias, bias_h, wx, wh;    /* offsets in floats from the direction's block  */
+} part;
+
+typedef struct layout {
+    size_t parts, gates, peephole, floats; /* floats: of one direction's packed block */
+    part part[MAX_PARTS];
+} layout;
+
+static size_t aligned(size_t floats) { return (floats + ALIGN / sizeof(float) - 1) / (ALIGN / sizeof(float)) * (ALIGN / sizeof(float)); }
+
+static size_t directions(const rnnp_recurrent *layer) { return layer->direction == RNNP_BIDIRECTIONAL ? 2 : 1; }
+
+static size_t take(size_t *total, size_t floats)
+{
+    size_t at = *total;
+    *total += aligned(floats);
+    return at;
+}
+
+static const rnnp_variant *find_project(const rnnp_variant *step, size_t columns)
+{
+    const rnnp_variant_list *list = rnnp_tables[step->isa];
+    for (size_t i = 0; i < list->count; i++)
+        if (list->rows[i].op == RNNP_OP_gemm_f32 && list->rows[i].traits.nr == columns && !list->rows[i].needs)
+            return &list->rows[i];
+    return NULL;
+}
+
+static void lay_out(const rnnp_recurrent *layer, layout *l)
+{
+    static const rnnp_op whole[] = { 0, RNNP_OP_rnn_step_f32, RNNP_OP_lstm_step_f32, RNNP_OP_gru_step_f32 };
+    memset(l, 0, sizeof *l);
+    if (layer->cell == RNNP_CELL_GRU && !layer->reset_after) {
+        l->parts = 2;
+        l->part[0].op = RNNP_OP_gru_reset_step_f32;
+        l->part[1].op = RNNP_OP_gru_update_step_f32;
+    } else {
+        l->parts = 1;
+        l->part[0].op = whole[layer->cell];
+    }
+    for (size_t i = 0; i < l->parts; i++) {
+        part *p = &l->part[i];
+        p->step = layer->select->op[p->op];
+        p->gates = rnnp_op_gates(p->op);
+        p->first_gate = l->gates;
+        p->lanes = p->step->traits.lanes;
+        p->panels = (layer->hidden + p->lanes - 1) / p->lanes;
+        p->columns = p->panels * p->gates * p->lanes;
+        p->project = find_project(p->step, p->gates * p->lanes);
+        p->bias = take(&l->floats, p->columns);
+        p->bias_h = take(&l->floats, p->op == RNNP_OP_gru_step_f32 ? p->panels * p->lanes : 0);
+        p->wx = take(&l->floats, p->columns * layer->input);
+        p->wh = take(&l->floats, p->columns * layer->hidden);
+        l->gates += p->gates;
+    }
+    l->peephole = take(&l->floats, layer->cell == RNNP_CELL_LSTM ? 3 * layer->hidden : 0);
+    /* one float, with zero padding: does this direction have peepholes? */
+    take(&l->floats, 1);
+}
+
+size_t rnnp_recurrent_pack_bytes(const rnnp_recurrent *layer)
+{
+    layout l;
+    lay_out(layer, &l);
+    return l.floats * sizeof(float) * directions(layer);
+}
+
+size_t rnnp_recurrent_step_bytes(const rnnp_recurrent *layer)
+{
+    layout l;
+    size_t floats = 0;
+    lay_out(layer, &l);
+    for (size_t i = 0; i < l.parts; i++) floats += l.part[i].columns * layer->hidden;
+    return floats * sizeof(float) * directions(layer);
+}
+
+const char *rnnp_recurrent_variant(const rnnp_recurrent *layer)
+{
+    layout l;
+    lay_out(layer, &l);
+    return l.part[0].step->name;
+}
+
+void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed)
+{
+    layout l;
+    lay_out(layer, &l);
+    size_t H = layer->hidden, I = layer->input, G = l.gates;
+    memset(packed, 0, l.floats * sizeof(float) * directions(layer));
+    for (size_t d = 0; d < directions(layer); d++) {
+        float *block = (float *)packed + d * l.floats;
+        const float *b = source->b ? source->b + d * 2 * G * H : NULL;
+        for (size_t i = 0; i < l.parts; i++) {
+            const part *p = &l.part[i];
+            const float *w = source->w + (d * G + p->first_gate) * H * I, *r = source->r + (d * G + p->first_gate) * H * H;
+            rnnp_pack_f32(block + p->wx, w, p->gates, H, I, p->lanes, H * I, I, 1, NULL);
+            rnnp_pack_f32(block + p->wh, r, p->gates, H, H, p->lanes, H * H, H, 1, NULL);
+            for (size_t g = 0; b && g < p->gates; g++)
+                for (size_t u = 0; u < H; u++) {
+                    const float *bx = b + (p->first_gate + g) * H + u, *bh = bx + G * H;
+                    size_t lane = u % p->lanes, at = (u - lane) * p->gates + g * p->lanes + lane;
+                    int apart = p->op == RNNP_OP_gru_step_f32 && g == 2; /* n: r scales the recurrent part alone */
+                    block[p->bias + at] = apart ? *bx : *bx + *bh;
+                    if (apart) block[p->bias_h + u] = *bh;
+                }
+        }
+        if (source->p) {
+            memcpy(block + l.peephole, source->p + d * 3 * H, 3 * H * sizeof(float));
+            block[l.floats - aligned(1)] = 1;
+        }
+    }
+}
+
+/* ---- Workspace ---- */
+
+typedef struct workspace {
+    size_t chunk;                                     /* steps whose input part is one product; 0: none */
+    size_t z[MAX_PARTS], scratch, scratch_floats;     /* offsets in floats */
+    size_t h, c, u, rh, x, order, floats;
+} workspace;
+
+static void plan_workspace(const rnnp_recurrent *layer, const layout *l, size_t steps, size_t batch, size_t threads,
+                           workspace *w)
+{
+    size_t columns = 0, H = layer->hidden, state = batch * H;
+    memset(w, 0, sizeof *w);
+    int hoist = steps > 1 && batch > 0 && batch < HOIST_MAX_BATCH;
+    for (size_t i = 0; i < l->parts; i++) {
+        const part *p = &l->part[i];
+        hoist &= p->project != NULL;
+        columns += p->columns;
+        size_t scratch = aligned(rnnp_step_scratch(p->op, &p->step->traits, batch, H));
+        if (scratch > w->scratch_floats) w->scratch_floats = scratch;
+    }
+    size_t rows = CHUNK_ROWS * columns * sizeof(float) > CHUNK_BYTES ? CHUNK_ROWS / 2 : CHUNK_ROWS;
+    if (hoist) w->chunk = batch >= rows ? 1 : rows / batch;
+    if (w->chunk > steps) w->chunk = steps;
+    for (size_t i = 0; i < l->parts; i++) w->z[i] = take(&w->floats, w->chunk * batch * l->part[i].columns);
+    w->scratch = take(&w->floats, w->scratch_floats * threads);
+    w->h = take(&w->floats, 2 * state);
+    w->c = take(&w->floats, layer->cell == RNNP_CELL_LSTM ? state : 0);
+    w->u = take(&w->floats, l->parts > 1 ? state : 0);
+    w->rh = take(&w->floats, l->parts > 1 ? state : 0);
+    w->x = take(&w->floats, (w->chunk ? w->chunk : 1) * batch * layer->input);
+    w->order = take(&w->floats, batch * (sizeof(uint32_t) / sizeof(float)));
+}
+
+size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads)
+{
+    layout l;
+    workspace w;
+    lay_out(layer, &l);
+    plan_workspace(layer, &l, steps, batch, threads, &w);
+    return w.floats * sizeof(float);
+}
+
+/* ---- The loop ---- */
+
+typedef struct loop {
+    const rnnp_recurrent *layer;
+    const rnnp_recurrent_call *call;
+    layout l;
+    workspace w;
+    float *base;                      /* of the workspace                               */
+    const uint32_t *order;            /* rows by falling length, NULL when all are full  */
+    size_t pre, chunk, per_direction; /* phases before a chunk's steps; steps per chunk  */
+    size_t threads;                   /* used at most                                    */
+    rnnp_gate_spec spec[2];
+} loop;
+
+/* Rows whose length exceeds t. */
+static size_t active_rows(const loop *o, size_t t)
+{
+    if (!o->order) return o->call->batch;
+    size_t low = 0, high = o->call->batch;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if ((size_t)o->call->lengths[o->order[mid]] > t) low = mid + 1;
+        else high = mid;
+    }
+    return low;
+}
+
+static int is_reverse(const loop *o, size_t d) { return d == 1 || o->layer->direction == RNNP_REVERSE; }
+static size_t time_of(const loop *o, size_t d, size_t step) { return is_reverse(o, d) ? o->call->steps - 1 - step : step; }
+
+static void range(size_t count, size_t i, size_t n, size_t *begin, size_t *end)
+{
+    *begin = count * i / n;
+    *end = count * (i + 1) / n;
+}
+
+/* x of the chunk's active rows, in order, at workspace x: [step in chunk][row][input]. */
+static void gather_rows(const loop *o, size_t d, size_t first, size_t count, size_t i, size_t n)
+{
+    const rnnp_recurrent_call *c = o->call;
+    size_t input = o->layer->input;
+    for (size_t s = 0; s < count; s++) {
+        size_t t = time_of(o, d, first + s), begin, end;
+        range(active_rows(o, t), i, n, &begin, &end);
+        for (size_t r = begin; r < end; r++)
+            memcpy(o->base + o->w.x + (s * c->batch + r) * input, c->x + t * c->x_step + o->order[r] * c->x_row,
+                   input * sizeof(float));
+    }
+}
+
+/* Input rows of a step: from the caller, or gathered. */
+static const float *input_rows(const loop *o, size_t t, size_t in_chunk, size_t *ld)
+{
+    *ld = o->order ? o->layer->input : o->call->x_row;
+    return o->order ? o->base + o->w.x + in_chunk * o->call->batch * o->layer->input : o->call->x + t * o->call->x_step;
+}
+
+static void project(const loop *o, const float *block, size_t d, size_t first, size_t count, size_t i, size_t n)
+{
+    const rnnp_recurrent_call *c = o->call;
+    size_t input = o->layer->input, t_last = time_of(o, d, first + count - 1), t_first = time_of(o, d, first);
+    size_t t_max = t_first > t_last ? t_first : t_last, t_min = t_first < t_last ? t_first : t_last;
+    /* One product for the whole chunk when its rows lie evenly spaced in memory: gathered and complete, one
+     * row a step, or steps right behind each other. z keeps the order of the rows' memory. */
+    int even = o->order ? active_rows(o, t_max) == c->batch : c->batch == 1 || c->x_step == c->batch * c->x_row;
+    for (size_t k = 0; k < o->l.parts; k++) {
+        const part *p = &o->l.part[k];
+        size_t begin, end, nr = p->gates * p->lanes;
+        range(p->panels, i, n, &begin, &end);
+        rnnp_gemm_args g = { .n = (end - begin) * nr, .k = input, .b = block + p->wx + begin * nr * input,
+                             .c0 = block + p->bias + begin * nr, .ldc = p->columns };
+        for (size_t s = 0; s < count && g.n > 0; s += even ? count : 1) {
+            size_t t = even && !o->order ? t_min : time_of(o, d, first + s);
+            size_t slot = o->order ? s : t - t_min;
+            g.m = even ? count * c->batch : active_rows(o, t);
+            g.a = input_rows(o, t, s, &g.lda);
+            if (even && !o->order && c->batch == 1) g.lda = c->x_step;
+            g.c = o->base + o->w.z[k] + slot * c->batch * p->columns + begin * nr;
+            if (g.m > 0) p->project->fn.gemm_f32(&g);
+        }
+    }
+}
+
+/* y of the units a thread has just computed, for rows in order; 0 for rows that have ended. */
+static void scatter_rows(const loop *o, size_t d, size_t t, const float *h, size_t rows, size_t begin, size_t end)
+{
+    const rnnp_recurrent_call *c = o->call;
+    size_t H = o->layer->hidden;
+    if (end > H) end = H;
+    for (size_t r = 0; c->y && begin < end && r < c->batch; r++) {
+        float *y = c->y + t * c->y_step + d * c->y_dir + o->order[r] * c->y_row + begin;
+        if (r < rows) memcpy(y, h + r * H + begin, (end - begin) * sizeof(float));
+        else memset(y, 0, (end - begin) * sizeof(float));
+    }
+}
+
+/* Where h of step s is written (s = -1: the initial state): in y when y is wanted for all rows, else in
+ * the halves of the state buffer by turns. */
+static float *state_h(const loop *o, size_t d, size_t steps_done, size_t *ld)
+{
+    const rnnp_recurrent_call *c = o->call;
+    size_t H = o->layer->hidden;
+    if (steps_done > 0 && c->y && !o->order) {
+        *ld = c->y_row;
+        return c->y + time_of(o, d, steps_done - 1) * c->y_step + d * c->y_dir;
+    }
+    *ld = H;
+    return o->base + o->w.h + (steps_done & 1) * c->batch * H;
+}
+
+static float *state_c(const loop *o, size_t d, size_t *ld)
+{
+    const rnnp_recurrent_call *c = o->call;
+    int own = o->order || !c->c;
+    *ld = own ? o->layer->hidden : c->h_row;
+    return own ? o->base + o->w.c : c->c + d * c->h_dir;
+}
+
+static void run_step(const loop *o, const float *block, size_t d, size_t step, size_t in_chunk, size_t chunk_steps,
+                     size_t k, size_t i, size_t n)
+{
+    const rnnp_recurrent_call *c = o->call;
+    const part *p = &o->l.part[k];
+    size_t t = time_of(o, d, step), rows = active_rows(o, t), H = o->layer->hidden, begin, end;
+    range(p->panels, i, n, &begin, &end);
+    if (begin == end) return;
+    rnnp_step_args s = { .rows = rows, .hidden = H, .input = o->layer->input, .panel_begin = begin, .panel_end = end,
+                         .wh = block + p->wh, .zh = block + p->bias_h,
+                         .scratch = o->base + o->w.scratch + i * o->w.scratch_floats, .spec = &o->spec[d] };
+    if (o->w.chunk) {
+        /* forward chunks lie in z as time does, reverse ones too unless their rows were gathered */
+        size_t slot = !is_reverse(o, d) || o->order ? in_chunk : chunk_steps - 1 - in_chunk;
+        s.z = o->base + o->w.z[k] + slot * c->batch * p->columns;
+        s.ldz = p->columns;
+    } else {
+        s.z = block + p->bias;
+        s.wx = block + p->wx;
+        s.x = input_rows(o, t, in_chunk, &s.ldx);
+    }
+    s.h = state_h(o, d, step, &s.ldh);
+    if (o->layer->cell == RNNP_CELL_LSTM) s.c = state_c(o, d, &s.ldc);
+    float *y = state_h(o, d, step + 1, &s.ldy);
+    s.y = y;
+    s.u = o->base + o->w.u;
+    s.ldu = H;
+    if (p->op == RNNP_OP_gru_reset_step_f32) {
+        s.y = o->base + o->w.rh;
+        s.ldy = H;
+    }
+    s.hr = o->base + o->w.rh;
+    s.ldhr = H;
+    if (rows > 0) p->step->fn.lstm_step_f32(&s); /* all step ops have one type */
+    if (o->order && k + 1 == o->l.parts) scatter_rows(o, d, t, y, rows, begin * p->lanes, end * p->lanes);
+}
+
+static void copy_rows(float *to, size_t ld_to, const float *from, size_t ld_from, const uint32_t *order_to,
+                      const uint32_t *order_from, size_t rows, size_t width)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *p = to + (order_to ? order_to[r] : r) * ld_to;
+        if (from) memmove(p, from + (order_from ? order_from[r] : r) * ld_from, width * sizeof(float));
+        else memset(p, 0, width * sizeof(float));
+    }
+}
+
+static void begin_direction(const loop *o, size_t d)
+{
+    const rnnp_recurrent_call *c = o->call;
+    size_t H = o->layer->hidden, ld;
+    float *h = state_h(o, d, 0, &ld);
+    copy_rows(h, ld, c->h0 ? c->h0 + d * c->h0_dir : NULL, c->h0_row, NULL, o->order, c->batch, H);
+    if (o->order) memcpy(h + c->batch * H, h, c->batch * H * sizeof(float));
+    if (o->layer->cell != RNNP_CELL_LSTM) return;
+    float *cell = state_c(o, d, &ld);
+    copy_rows(cell, ld, c->c0 ? c->c0 + d * c->h0_dir : NULL, c->h0_row, NULL, o->order, c->batch, H);
+}
+
+static void end_direction(const loop *o, size_t d)
+{
+    const rnnp_recurrent_call *c = o->call;
+    size_t H = o->layer->hidden, ld;
+    if (c->h) {
+        for (size_t r = 0; r < c->batch; r++) {
+            size_t done = o->order && !is_reverse(o, d) ? (size_t)c->lengths[o->order[r]] : c->steps;
+            const float *h = state_h(o, d, done, &ld) + r * ld;
+            memcpy(c->h + d * c->h_dir + (o->order ? o->order[r] : r) * c->h_row, h, H * sizeof(float));
+        }
+    }
+    if (c->c && o->layer->cell == RNNP_CELL_LSTM && o->order) {
+        const float *cell = state_c(o, d, &ld);
+        copy_rows(c->c + d * c->h_dir, c->h_row, cell, ld, o->order, NULL, c->batch, H);
+    }
+}
+
+typedef struct direction {
+    const loop *loop;
+    size_t d;
+} direction;
+
+static void run_phase(void *arg, size_t phase, size_t i, size_t n)
+{
+    const direction *x = arg;
+    const loop *o = x->loop;
+    const float *block = (const float *)o->call->packed + x->d * o->l.floats;
+    if (n > o->threads) n = o->threads;
+    if (i >= n) return;
+    size_t full = o->pre + o->chunk * o->l.parts, first = phase / full * o->chunk, in = phase % full;
+    size_t count = o->call->steps - first < o->chunk ? o->call->steps - first : o->chunk;
+    if (in >= o->pre) {
+        size_t s = (in - o->pre) / o->l.parts, k = (in - o->pre) % o->l.parts;
+        run_step(o, block, x->d, first + s, s, count, k, i, n);
+    } else if (o->order && in == 0) {
+        gather_rows(o, x->d, first, count, i, n);
+    } else {
+        project(o, block, x->d, first, count, i, n);
+    }
+}
+
+/* Shell sort by falling length: no allocation, no recursion. Which of two equal rows comes first changes
+ * nothing, as rows do not meet. */
+static void sort_rows(uint32_t *order, const int32_t *lengths, size_t n)
+{
+    for (size_t i = 0; i < n; i++) order[i] = (uint32_t)i;
+    for (size_t gap = n / 2; gap > 0; gap /= 2)
+        for (size_t i = gap; i < n; i++) {
+            uint32_t row = order[i];
+            size_t j = i;
+            for (; j >= gap && lengths[order[j - gap]] < lengths[row]; j -= gap) order[j] = order[j - gap];
+            order[j] = row;
+        }
+}
+
+static int is_act(const rnnp_act_spec *act, rnnp_act kind) { return act->kind == kind; }
+
+static void gate_spec(const rnnp_recurrent *layer, size_t d, const float *block, const layout *l, rnnp_gate_spec *s)
+{
+    const rnnp_act_spec *act = layer->act[d];
+    int peepholes = layer->cell == RNNP_CELL_LSTM && block[l->floats - aligned(1)] != 0;
+    memset(s, 0, sizeof *s);
+    s->math = (int)layer->math;
+    s->input_forget = layer->input_forget;
+    s->clip = layer->clip;
+    memcpy(s->act, act, sizeof s->act);
+    s->peephole = peepholes ? block + l->peephole : NULL;
+    int standard = layer->cell == RNNP_CELL_RNN ? is_act(&act[0], RNNP_ACT_TANH)
+                                                : is_act(&act[0], RNNP_ACT_SIGMOID) && is_act(&act[1], RNNP_ACT_TANH);
+    if (layer->cell == RNNP_CELL_LSTM) standard &= is_act(&act[2], RNNP_ACT_TANH);
+    s->plain = standard && !peepholes && !layer->input_forget && !(layer->clip > 0);
+}
+
+void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+{
+    loop o = { .layer = layer, .call = call, .base = call->workspace };
+    size_t team = rnnp_team_threads(call->team);
+    lay_out(layer, &o.l);
+    plan_workspace(layer, &o.l, call->steps, call->batch, team, &o.w);
+    if (call->lengths) {
+        int full = 1;
+        for (size_t b = 0; b < call->batch; b++) full &= (size_t)call->lengths[b] == call->steps;
+        if (!full) {
+            uint32_t *order = (uint32_t *)(void *)(o.base + o.w.order);
+            sort_rows(order, call->lengths, call->batch);
+            o.order = order;
+        }
+    }
+    o.chunk = o.w.chunk ? o.w.chunk : 1;
+    o.pre = (size_t)(o.order != NULL) + (size_t)(o.w.chunk > 0);
+    double flops = 2.0 * (double)o.l.gates * (double)layer->hidden * (double)(layer->hidden + layer->input) * (double)call->batch;
+    o.threads = flops < 2.0 * FLOPS_PER_THREAD ? 1 : team;
+    if (o.threads > (size_t)(flops / FLOPS_PER_THREAD) + 1) o.threads = (size_t)(flops / FLOPS_PER_THREAD) + 1;
+    size_t chunks = (call->steps + o.chunk - 1) / o.chunk;
+    for (size_t d = 0; d < directions(layer); d++) {
+        direction arg = { &o, d };
+        gate_spec(layer, d, (const float *)call->packed + d * o.l.floats, &o.l, &o.spec[d]);
+        begin_direction(&o, d);
+        rnnp_team_phases(o.threads > 1 ? call->team : NULL, chunks * o.pre + call->steps * o.l.parts, run_phase, &arg);
+        end_direction(&o, d);
+    }
+}

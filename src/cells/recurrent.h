@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One recurrent layer (RNN, LSTM or GRU; one or two directions) on packed weights: what the graph's
+ * recurrent operators and the public kernels.h share. No allocation: all memory comes from the caller.
+ */
+#ifndef RNNP_RECURRENT_H
+#define RNNP_RECURRENT_H
+
+#include "../context.h"
+#include "rnnpack/model.h"
+
+typedef struct rnnp_recurrent {
+    rnnp_cell cell;
+    size_t input, hidden;
+    rnnp_direction direction;
+    int reset_after;               /* GRU: linear_before_reset */
+    int input_forget;              /* LSTM */
+    float clip;                    /* 0: none */
+    rnnp_act_spec act[2][3];       /* per direction, as in rnnp_gate_spec */
+    rnnp_math math;
+    const rnnp_selection *select;
+} rnnp_recurrent;
+
+/* Weights as ONNX lays them out; bias and peephole may be NULL. */
+typedef struct rnnp_recurrent_source {
+    const float *w;        /* [dirs][G*hidden][input]  */
+    const float *r;        /* [dirs][G*hidden][hidden] */
+    const float *b;        /* [dirs][2*G*hidden]       */
+    const float *p;        /* [dirs][3*hidden], i o f  */
+} rnnp_recurrent_source;
+
+/* Bytes and contents of the packed block (64-byte aligned). */
+size_t rnnp_recurrent_pack_bytes(const rnnp_recurrent *layer);
+void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed);
+
+/* Packed recurrent weights that one time step reads, in bytes (all directions). */
+size_t rnnp_recurrent_step_bytes(const rnnp_recurrent *layer);
+const char *rnnp_recurrent_variant(const rnnp_recurrent *layer);
+
+/* One execution. Strides are in elements. Any output may be NULL. Rows with length 0 keep their initial
+ * state; y past a row's length is 0. */
+typedef struct rnnp_recurrent_call {
+    const void *packed;
+    size_t steps, batch;
+    const float *x;                      /* x[t*x_step + b*x_row + i]                          */
+    size_t x_step, x_row;
+    const int32_t *lengths;              /* [batch], each in [0, steps], or NULL: all steps     */
+    const float *h0, *c0;                /* h0[d*h0_dir + b*h0_row + u]; NULL: zeros            */
+    size_t h0_dir, h0_row;
+    float *y;                            /* y[t*y_step + d*y_dir + b*y_row + u] or NULL         */
+    size_t y_step, y_dir, y_row;
+    float *h, *c;                        /* final states, h[d*h_dir + b*h_row + u]; may equal h0, c0 */
+    size_t h_dir, h_row;
+    rnnp_team *team;                     /* NULL: the calling thread alone                      */
+    void *workspace;                     /* 64-byte aligned, rnnp_recurrent_workspace() bytes   */
+} rnnp_recurrent_call;
+
+size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads);
+void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call);
+
+#endif
