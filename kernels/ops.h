@@ -174,12 +174,15 @@ typedef union rnnp_fn {
 #undef RNNP_OP
 } rnnp_fn;
 
+#define RNNP_BLOCK_ALL UINT16_MAX
+
 /* What packing and planning must know about a variant. */
 typedef struct rnnp_traits {
     uint16_t mr;    /* rows of the largest tile                                                       */
     uint16_t nr;    /* gemm: columns of a packed panel                                                */
     uint16_t lanes; /* step: hidden units of a packed panel                                           */
-    uint16_t split; /* step: 1 for product then gates through memory, 0 for gates as the tile's end   */
+    uint16_t block; /* step: floats of pre-activations after which the gates follow, at least one group
+                     * of panels; RNNP_BLOCK_ALL: product of all panels first, then gates              */
 } rnnp_traits;
 
 typedef struct rnnp_variant {
@@ -204,6 +207,15 @@ extern const char *const rnnp_isa_names[RNNP_ISA_COUNT];
 
 /* Gates per unit in a packed panel of a step op (or gates op): RNN 1, LSTM 4, GRU 3, reset 2, update 1. */
 size_t rnnp_op_gates(rnnp_op op);
+
+/* Panels that a step multiplies before their gates follow. One row takes at least four: enough chains for the
+ * FMA ports and enough vectors for the gates. */
+static inline size_t rnnp_step_group(size_t block, size_t nr, size_t rows, size_t panels)
+{
+    size_t group = block == RNNP_BLOCK_ALL ? panels : block / (rows * nr), least = rows > 1 ? 1 : 4;
+    group = group < least ? least : group;
+    return group < panels ? group : panels;
+}
 
 /* Floats of scratch that a step call with these numbers may use. */
 size_t rnnp_step_scratch(rnnp_op op, const rnnp_traits *traits, size_t rows, size_t hidden);

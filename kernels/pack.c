@@ -24,13 +24,11 @@ size_t rnnp_op_gates(rnnp_op op)
     }
 }
 
-/* A split step keeps the pre-activations of all panels, a fused one those of one panel (one row: of up to
- * 8). Doubled for the input part when x is multiplied in the same call. */
+/* Pre-activations of one group; doubled for the input part when x is multiplied in the same call. */
 size_t rnnp_step_scratch(rnnp_op op, const rnnp_traits *traits, size_t rows, size_t hidden)
 {
-    size_t panels = panels_of(hidden, traits->lanes), few = rows > 1 ? 1 : 8;
-    if (!traits->split && panels > few) panels = few;
-    return 2 * rows * panels * rnnp_op_gates(op) * traits->lanes;
+    size_t nr = rnnp_op_gates(op) * traits->lanes;
+    return rows == 0 ? 0 : 2 * rows * nr * rnnp_step_group(traits->block, nr, rows, panels_of(hidden, traits->lanes));
 }
 
 size_t rnnp_packed_size(size_t gates, size_t units, size_t depth, size_t lanes)

@@ -139,22 +139,19 @@ RNNP_API rnnp_status rnnp_model_close(rnnp_model *model);
 typedef enum rnnp_cell { RNNP_CELL_RNN = 1, RNNP_CELL_LSTM, RNNP_CELL_GRU } rnnp_cell;
 typedef enum rnnp_direction { RNNP_FORWARD = 0, RNNP_REVERSE, RNNP_BIDIRECTIONAL } rnnp_direction;
 
-/* Where weights come from: the order of gates along the gate axis, the axis itself, and how many biases.
- *            W                       R                        gates          LSTM    GRU
- *   ONNX     [dirs][G*hidden][input] [dirs][G*hidden][hidden]  B [dirs][2*G*hidden]  i o f c  z r h
- *   PyTorch  [G*hidden][input]       [G*hidden][hidden]        b_ih, b_hh            i f g o  r z n
- *   Keras    [input][G*hidden]       [hidden][G*hidden]        b [G*hidden], or
- *                                                              [2][G*hidden] for reset_after
- *                                                                                    i f c o  z r h  */
+/* Where weights come from: the layout of one direction's weights and the order of gates in it.
+ *            w                  r                   bias, bias_r                          LSTM     GRU
+ *   ONNX     [G*hidden][input]  [G*hidden][hidden]  [2*G*hidden], NULL                    i o f c  z r h
+ *   PyTorch  [G*hidden][input]  [G*hidden][hidden]  b_ih, b_hh [G*hidden] each            i f g o  r z n
+ *   Keras    [input][G*hidden]  [hidden][G*hidden]  [G*hidden], NULL; with reset_after
+ *                                                   rows 0 and 1 of Keras's bias          i f c o  z r h  */
 typedef enum rnnp_weights_order { RNNP_ORDER_ONNX = 0, RNNP_ORDER_PYTORCH, RNNP_ORDER_KERAS } rnnp_weights_order;
 
 /* GRU: where the reset gate applies. AFTER is linear_before_reset=1 (PyTorch, Keras reset_after=True). */
 typedef enum rnnp_gru_reset { RNNP_GRU_RESET_BEFORE = 0, RNNP_GRU_RESET_AFTER = 1 } rnnp_gru_reset;
 
-/* One direction's weights in the order named by rnnp_recurrent_options.order; f32, read during the call.
- *   w, r     as in the table above, without the leading [dirs]
- *   bias     ONNX: [2*G*hidden]; PyTorch: b_ih; Keras: b; NULL for zeros
- *   bias_r   PyTorch: b_hh; Keras reset_after: the second row when bias holds only the first; else NULL */
+/* One direction's weights, laid out as rnnp_recurrent_options.order says; f32, read during the call. A NULL
+ * bias is zeros. */
 typedef struct rnnp_recurrent_weights {
     const float *w, *r, *bias, *bias_r;
     const float *peephole; /* LSTM: [3*hidden], gates i o f; NULL for none */

@@ -6,19 +6,14 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/*   variant       MR NV P: rows and vectors of a tile, panels at once for one row */
+/* variant, MR, NV, P: rows and vectors of a tile, panels at once for one row */
 GEMM(12x32_avx512, 12, 2, 4)
 GEMM(8x48_avx512, 8, 3, 3)
 GEMM(6x64_avx512, 6, 4, 2)
 
-/*   op, variant, gates, vectors of lanes, MR, P, n starts from zh, chain over hr, split, gates */
-STEP(rnn_step_f32, fused_avx512, 1, 2, 12, 4, 0, 0, 0, rnn_gates)
-STEP(lstm_step_f32, fused_avx512, 4, 1, 6, 2, 0, 0, 0, lstm_gates)
-STEP(gru_step_f32, fused_avx512, 3, 1, 8, 3, 1, 0, 0, gru_gates)
-STEP(gru_reset_step_f32, fused_avx512, 2, 1, 12, 4, 0, 0, 0, gru_reset_gates)
-STEP(gru_update_step_f32, fused_avx512, 1, 2, 12, 4, 0, 1, 0, gru_update_gates)
-STEP(rnn_step_f32, split_avx512, 1, 2, 12, 4, 0, 0, 1, rnn_gates)
-STEP(lstm_step_f32, split_avx512, 4, 1, 6, 2, 0, 0, 1, lstm_gates)
-STEP(gru_step_f32, split_avx512, 3, 1, 8, 3, 1, 0, 1, gru_gates)
-STEP(gru_reset_step_f32, split_avx512, 2, 1, 12, 4, 0, 0, 1, gru_reset_gates)
-STEP(gru_update_step_f32, split_avx512, 1, 2, 12, 4, 0, 1, 1, gru_update_gates)
+/* op, gates, vectors of lanes, MR, P, last gate starts from zh, chain over hr, gates */
+STEP(rnn_step_f32, 1, 2, 12, 4, 0, 0, rnn_gates)
+STEP(lstm_step_f32, 4, 1, 6, 2, 0, 0, lstm_gates)
+STEP(gru_step_f32, 3, 1, 8, 3, 1, 0, gru_gates)
+STEP(gru_reset_step_f32, 2, 1, 12, 4, 0, 0, gru_reset_gates)
+STEP(gru_update_step_f32, 1, 2, 12, 4, 0, 1, gru_update_gates)

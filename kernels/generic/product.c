@@ -6,12 +6,12 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/*   variant       MR NV P: rows and vectors of a tile, panels at once for one row */
+/* variant, MR, NV, P: rows and vectors of a tile, panels at once for one row */
 GEMM(4x16_generic, 4, 16, 1)
 
-/*   op, variant, gates, vectors of lanes, MR, P, n starts from zh, chain over hr, split, gates */
-STEP(rnn_step_f32, generic, 1, 4, 4, 1, 0, 0, 0, rnn_gates)
-STEP(lstm_step_f32, generic, 4, 4, 4, 1, 0, 0, 0, lstm_gates)
-STEP(gru_step_f32, generic, 3, 4, 4, 1, 1, 0, 0, gru_gates)
-STEP(gru_reset_step_f32, generic, 2, 4, 4, 1, 0, 0, 0, gru_reset_gates)
-STEP(gru_update_step_f32, generic, 1, 4, 4, 1, 0, 1, 0, gru_update_gates)
+/* op, gates, vectors of lanes, MR, P, last gate starts from zh, chain over hr, gates */
+STEP(rnn_step_f32, 1, 4, 4, 1, 0, 0, rnn_gates)
+STEP(lstm_step_f32, 4, 4, 4, 1, 0, 0, lstm_gates)
+STEP(gru_step_f32, 3, 4, 4, 1, 1, 0, gru_gates)
+STEP(gru_reset_step_f32, 2, 4, 4, 1, 0, 0, gru_reset_gates)
+STEP(gru_update_step_f32, 1, 4, 4, 1, 0, 1, gru_update_gates)

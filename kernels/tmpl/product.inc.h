@@ -3,7 +3,7 @@
  * Template: packed products and recurrent steps on the tiles of <isa>/tile.h. Contracts in ops.h.
  *
  * GEMM(variant, MR, NV, P)                         defines rnnp_gemm_f32_<variant>, panels of NV * VL columns
- * STEP(op, variant, G, LANE_VECTORS, MR, P, ...)   defines rnnp_<op>_<variant>
+ * STEP(op, G, LANE_VECTORS, MR, P, ...)            defines rnnp_<op>_{panel,block,split}_<isa>
  *
  * A k block of one panel (DEPTH * NV * VL floats, 16 KiB) stays in L1 while all row tiles pass over it; between
  * blocks the partial sums are stored and reloaded, which keeps each chain. Rows are split evenly into tiles:
@@ -106,8 +106,9 @@ static void edge(const rnnp_gemm_args *g, panel_fn *panel, size_t nr, size_t m0,
     void rnnp_gemm_f32_##variant(const rnnp_gemm_args *g)                                                 \
     {                                                                                                     \
         size_t nr = NV * VL, full = g->n / nr;                                                            \
-        if (g->m == 1 && g->c0) {                                                                         \
-            row_##variant(full, g->k, g->a, g->b, g->c0, NULL, g->c);                                     \
+        if (g->m == 1) {                                                                                  \
+            if (!g->c0) memset(g->c, 0, g->n * sizeof(float));                                            \
+            row_##variant(full, g->k, g->a, g->b, g->c0 ? g->c0 : g->c, NULL, g->c);                      \
             if (g->n % nr) edge(g, panel_##variant, nr, 0, 1);                                            \
             epilogue(g, g->c, 1);                                                                         \
             return;                                                                                       \
@@ -135,54 +136,61 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
 }
 
 /*
- * Panels are taken in groups: for many rows one panel (split: all of them), for one row as many as keep
- * both the chains and the gates' lockstep full. A group's chains run over x (when given) and h into scratch,
- * and the gates follow while its pre-activations are in registers or L1. HR: the recurrent chain runs over
- * hr (GRU, reset before). LAST: vectors of n whose recurrent chain starts from zh.
+ * Panels are taken in groups. A group's chains run over x (when given) and h into scratch, and its gates follow
+ * while the pre-activations are near. Three variants differ in the group alone:
+ *   panel  the gates of each panel follow at once, as the end of its tiles
+ *   block  16 KiB of pre-activations: still in L1, and the gates' lockstep stays full
+ *   split  all panels first: a product, then elementwise work
+ * HR: the recurrent chain runs over hr (GRU, reset before). LAST_GATE: the recurrent chain of the last gate starts
+ * from zh (GRU, reset after).
  */
-#define STEP(op, variant, G, LANE_VECTORS, MR, P, LAST_GATE, HR, SPLIT, gates)                            \
-    enum { nv_##op##_##variant = (G) * (LANE_VECTORS), last_##op##_##variant = (LAST_GATE) * (LANE_VECTORS) }; \
-    PANEL(panel_x_##op##_##variant, MR, nv_##op##_##variant, 0)                                           \
-    PANEL(panel_h_##op##_##variant, MR, nv_##op##_##variant, last_##op##_##variant)                       \
-    ROW(row_x_##op##_##variant, P, nv_##op##_##variant, 0)                                                \
-    ROW(row_h_##op##_##variant, P, nv_##op##_##variant, last_##op##_##variant)                            \
-    rnnp_##op##_fn rnnp_##op##_##variant;                                                                 \
-    void rnnp_##op##_##variant(const rnnp_step_args *s)                                                   \
+enum { BLOCK = 4096 };
+
+#define STEP(op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates)                                            \
+    enum { nv_##op = (G) * (LANE_VECTORS), last_##op = (LAST_GATE) * (LANE_VECTORS) };                    \
+    PANEL(panel_x_##op, MR, nv_##op, 0)                                                                   \
+    PANEL(panel_h_##op, MR, nv_##op, last_##op)                                                           \
+    ROW(row_x_##op, P, nv_##op, 0)                                                                        \
+    ROW(row_h_##op, P, nv_##op, last_##op)                                                                \
+    static void step_##op(const rnnp_step_args *s, size_t block)                                          \
     {                                                                                                     \
         const size_t lanes = (LANE_VECTORS) * VL, nr = (G) * lanes;                                       \
         const float *h = HR ? s->hr : s->h;                                                               \
-        size_t ldh = HR ? s->ldhr : s->ldh, all = s->panel_end - s->panel_begin, group;                   \
-        group = SPLIT ? all : s->rows > 1 ? 1 : ((P) * (LANE_VECTORS) >= VU ? (P) : VU / (LANE_VECTORS)); \
+        size_t ldh = HR ? s->ldhr : s->ldh;                                                               \
+        size_t group = rnnp_step_group(block, nr, s->rows, s->panel_end - s->panel_begin);                \
         for (size_t p = s->panel_begin; p < s->panel_end; p += group) {                                   \
             size_t panels = s->panel_end - p < group ? s->panel_end - p : group, ld = panels * nr;        \
-            float *out = s->scratch, *xout = LAST_GATE ? s->scratch + s->rows * ld : out;                 \
+            float *out = s->scratch, *xout = LAST_GATE > 0 ? s->scratch + s->rows * ld : out;             \
             const float *z = s->z + p * nr, *wh = s->wh + p * nr * s->hidden;                             \
             const float *wx = s->x ? s->wx + p * nr * s->input : NULL;                                    \
-            const float *last = LAST_GATE > 0 ? s->zh + p * lanes : NULL;                                     \
+            const float *last = LAST_GATE > 0 ? s->zh + p * lanes : NULL;                                 \
             size_t ldz = s->ldz;                                                                          \
             if (s->rows == 1) {                                                                           \
-                if (s->x) row_x_##op##_##variant(panels, s->input, s->x, wx, z, NULL, xout), z = xout;    \
-                row_h_##op##_##variant(panels, s->hidden, h, wh, z, last, out);                           \
+                if (s->x) row_x_##op(panels, s->input, s->x, wx, z, NULL, xout);                          \
+                row_h_##op(panels, s->hidden, h, wh, s->x ? xout : z, last, out);                         \
             } else {                                                                                      \
                 for (size_t q = 0; q < panels; q++) {                                                     \
-                    const float *zq = z + q * nr;                                                         \
-                    if (s->x) {                                                                           \
-                        panel_x_##op##_##variant(s->rows, s->input, s->x, s->ldx, wx + q * nr * s->input, \
-                                                 zq, ldz, NULL, xout + q * nr, ld);                       \
-                        zq = xout + q * nr;                                                               \
-                    }                                                                                     \
-                    panel_h_##op##_##variant(s->rows, s->hidden, h, ldh, wh + q * nr * s->hidden, zq,     \
-                                             s->x ? ld : ldz, LAST_GATE ? last + q * lanes : NULL,        \
-                                             out + q * nr, ld);                                           \
+                    const float *zq = z + q * nr, *lastq = LAST_GATE > 0 ? last + q * lanes : NULL;       \
+                    if (s->x)                                                                             \
+                        panel_x_##op(s->rows, s->input, s->x, s->ldx, wx + q * nr * s->input, zq, ldz,    \
+                                     NULL, xout + q * nr, ld);                                            \
+                    panel_h_##op(s->rows, s->hidden, h, ldh, wh + q * nr * s->hidden,                     \
+                                 s->x ? xout + q * nr : zq, s->x ? ld : ldz, lastq, out + q * nr, ld);    \
                 }                                                                                         \
-                if (s->x) z = xout, ldz = ld;                                                             \
             }                                                                                             \
             rnnp_gates_args g = step_gates(s, lanes, p, p + panels);                                      \
             g.z = out;                                                                                    \
             g.ldz = ld;                                                                                   \
-            g.zx = z + 2 * lanes;                                                                         \
-            g.ldzx = ldz;                                                                                 \
+            g.zx = (s->x ? xout : z) + 2 * lanes;                                                         \
+            g.ldzx = s->x ? ld : ldz;                                                                     \
             g.zx_step = nr;                                                                               \
             gates(&g);                                                                                    \
         }                                                                                                 \
-    }
+    }                                                                                                     \
+    STEP_VARIANT(op, RNNP_JOIN(panel, RNNP_SUFFIX), 0)                                                    \
+    STEP_VARIANT(op, RNNP_JOIN(block, RNNP_SUFFIX), BLOCK)                                                \
+    STEP_VARIANT(op, RNNP_JOIN(split, RNNP_SUFFIX), RNNP_BLOCK_ALL)
+
+#define STEP_VARIANT(op, variant, block)                                                                  \
+    rnnp_##op##_fn RNNP_JOIN(rnnp_##op, variant);                                                         \
+    void RNNP_JOIN(rnnp_##op, variant)(const rnnp_step_args *s) { step_##op(s, block); }

@@ -443,6 +443,7 @@ void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_ca
 {
     loop o = { .layer = layer, .call = call, .base = call->workspace };
     size_t team = rnnp_team_threads(call->team);
+    if (call->threads && call->threads < team) team = call->threads;
     lay_out(layer, &o.l);
     plan_workspace(layer, &o.l, call->steps, call->batch, team, &o.w);
     if (call->lengths) {

@@ -52,6 +52,7 @@ typedef struct rnnp_recurrent_call {
     float *h, *c;                        /* final states, h[d*h_dir + b*h_row + u]; may equal h0, c0 */
     size_t h_dir, h_row;
     rnnp_team *team;                     /* NULL: the calling thread alone                      */
+    size_t threads;                      /* at most this many of the team's; 0: all             */
     void *workspace;                     /* 64-byte aligned, rnnp_recurrent_workspace() bytes   */
 } rnnp_recurrent_call;
 

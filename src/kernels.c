@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The public face of the kernels: arguments are checked here, once; kernels trust them.
+ */
+#include "rnnpack/kernels.h"
+
+#include "cells/weights.h"
+#include "context.h"
+#include "fpmode.h"
+
+#include <string.h>
+
+/* ---- Functions on arrays ---- */
+
+rnnp_status rnnp_apply(const rnnp_context *context, rnnp_function function, rnnp_math math, const float *x, float *y,
+                       size_t n)
+{
+    static const rnnp_op ops[][3] = {
+        [RNNP_EXP] = { RNNP_OP_exp_f32_u35, RNNP_OP_exp_f32_u10, RNNP_OP_exp_f32_fast },
+        [RNNP_TANH] = { RNNP_OP_tanh_f32_u35, RNNP_OP_tanh_f32_u10, RNNP_OP_tanh_f32_fast },
+        [RNNP_SIGMOID] = { RNNP_OP_sigmoid_f32_u35, RNNP_OP_sigmoid_f32_u10, RNNP_OP_sigmoid_f32_fast },
+        [RNNP_LOG] = { RNNP_OP_log_f32, RNNP_OP_log_f32, RNNP_OP_log_f32 },
+        [RNNP_SOFTPLUS] = { RNNP_OP_softplus_f32, RNNP_OP_softplus_f32, RNNP_OP_softplus_f32 },
+        [RNNP_RELU] = { RNNP_OP_relu_f32, RNNP_OP_relu_f32, RNNP_OP_relu_f32 },
+        [RNNP_SOFTSIGN] = { RNNP_OP_softsign_f32, RNNP_OP_softsign_f32, RNNP_OP_softsign_f32 },
+        [RNNP_SQRT] = { RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32 },
+    };
+    if (!context) return RNNP_ERR_ARG;
+    if ((unsigned)function < RNNP_EXP || (unsigned)function > RNNP_SQRT)
+        return rnnp_fail(context, RNNP_ERR_ARG, "unknown function %d", (int)function);
+    if ((unsigned)math > RNNP_MATH_FAST) return rnnp_fail(context, RNNP_ERR_ARG, "unknown math class %d", (int)math);
+    if (n > 0 && (!x || !y)) return rnnp_fail(context, RNNP_ERR_ARG, "NULL array with n=%zu", n);
+    const rnnp_unary_args args = { .x = x, .y = y, .n = n };
+    context->selection.op[ops[function][math]]->fn.exp_f32_u35(&args); /* all unary ops have one type */
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_softmax(const rnnp_context *context, rnnp_math math, const float *x, float *y, size_t rows, size_t cols)
+{
+    static const rnnp_op ops[] = { RNNP_OP_softmax_f32_u35, RNNP_OP_softmax_f32_u10, RNNP_OP_softmax_f32_fast };
+    if (!context) return RNNP_ERR_ARG;
+    if ((unsigned)math > RNNP_MATH_FAST) return rnnp_fail(context, RNNP_ERR_ARG, "unknown math class %d", (int)math);
+    if (!cols || (rows > 0 && (!x || !y)))
+        return rnnp_fail(context, RNNP_ERR_ARG, "softmax of %zu rows by %zu columns, or a NULL array", rows, cols);
+    const rnnp_row_args args = { .x = x, .y = y, .rows = rows, .cols = cols, .ldx = cols, .ldy = cols };
+    context->selection.op[ops[math]]->fn.softmax_f32_u35(&args);
+    return RNNP_OK;
+}
+
+/* ---- Packed products ---- */
+
+static const rnnp_variant *gemm_variant(const rnnp_context *context) { return context->selection.op[RNNP_OP_gemm_f32]; }
+
+rnnp_status rnnp_gemm_pack_bytes(const rnnp_context *context, size_t n, size_t k, size_t *bytes)
+{
+    size_t padded, floats;
+    if (!context) return RNNP_ERR_ARG;
+    if (!bytes) return rnnp_fail(context, RNNP_ERR_ARG, "bytes is NULL");
+    size_t nr = gemm_variant(context)->traits.nr;
+    if (rnnp_add_overflow(n, nr, &padded) || rnnp_mul_overflow(padded, k, &floats) || floats > SIZE_MAX / sizeof(float))
+        return rnnp_fail(context, RNNP_ERR_SHAPE, "a packed matrix of %zu by %zu is too large", k, n);
+    *bytes = rnnp_packed_size(1, n, k, nr) * sizeof(float);
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_gemm_pack(const rnnp_context *context, size_t n, size_t k, const float *b, size_t k_stride,
+                           size_t n_stride, void *packed)
+{
+    if (!context) return RNNP_ERR_ARG;
+    if ((n > 0 && k > 0 && !b) || !packed) return rnnp_fail(context, RNNP_ERR_ARG, "NULL matrix");
+    rnnp_pack_f32(packed, b, 1, n, k, gemm_variant(context)->traits.nr, 0, n_stride, k_stride, NULL);
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_gemm(const rnnp_context *context, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                      const void *packed, const float *bias, float *c, size_t ldc)
+{
+    if (!context) return RNNP_ERR_ARG;
+    if (m == 0 || n == 0) return RNNP_OK;
+    if ((k > 0 && (!a || !packed)) || !c) return rnnp_fail(context, RNNP_ERR_ARG, "NULL matrix");
+    if (m > 1 && (lda < k || ldc < n))
+        return rnnp_fail(context, RNNP_ERR_ARG, "strides lda=%zu, ldc=%zu are below k=%zu, n=%zu", lda, ldc, k, n);
+    const rnnp_gemm_args args = { .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = packed, .c0 = bias, .c = c, .ldc = ldc };
+    gemm_variant(context)->fn.gemm_f32(&args);
+    return RNNP_OK;
+}
+
+/* ---- Recurrent layers ---- */
+
+struct rnnp_layer {
+    rnnp_context *context;
+    rnnp_recurrent recurrent;
+    size_t bytes;
+    float *packed;
+};
+
+enum { HEADER_BYTES = (sizeof(struct rnnp_layer) + 63) / 64 * 64 };
+
+static size_t layer_directions(const rnnp_layer *layer)
+{
+    return layer->recurrent.direction == RNNP_BIDIRECTIONAL ? 2 : 1;
+}
+
+static void describe(const rnnp_context *context, const rnnp_recurrent_options *o, rnnp_math math, rnnp_recurrent *r)
+{
+    size_t gates = rnnp_cell_gates(o->cell), n = gates == 4 ? 3 : gates == 3 ? 2 : 1;
+    *r = (rnnp_recurrent){ .cell = o->cell, .input = o->input, .hidden = o->hidden, .direction = o->direction,
+                           .reset_after = o->reset == RNNP_GRU_RESET_AFTER, .input_forget = o->input_forget != 0,
+                           .clip = o->clip, .math = math, .select = &context->selection };
+    for (size_t d = 0; d < 2; d++) {
+        rnnp_act_defaults(o->cell, r->act[d]);
+        if (d == 1 && o->direction != RNNP_BIDIRECTIONAL) break;
+        for (size_t i = 0; i < n; i++)
+            if (o->activations[d * n + i])
+                rnnp_act_parse(o->activations[d * n + i], o->alpha[d * n + i], o->beta[d * n + i], &r->act[d][i]);
+    }
+}
+
+rnnp_status rnnp_layer_create(rnnp_context *context, const rnnp_recurrent_options *options,
+                              const rnnp_recurrent_weights *weights, rnnp_math math, rnnp_layer **out)
+{
+    rnnp_recurrent recurrent;
+    if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "layer is NULL") : RNNP_ERR_ARG;
+    *out = NULL;
+    if (!context) return RNNP_ERR_ARG;
+    if (!options || !weights) return rnnp_fail(context, RNNP_ERR_ARG, "options and weights must be given");
+    if (options->struct_size < sizeof *options)
+        return rnnp_fail(context, RNNP_ERR_ARG, "struct_size=%zu: call rnnp_recurrent_options_init first", options->struct_size);
+    if ((unsigned)math > RNNP_MATH_FAST) return rnnp_fail(context, RNNP_ERR_ARG, "unknown math class %d", (int)math);
+    rnnp_status status = rnnp_recurrent_options_check(context, options);
+    if (status != RNNP_OK) return status;
+    describe(context, options, math, &recurrent);
+
+    size_t dirs = options->direction == RNNP_BIDIRECTIONAL ? 2 : 1, H = options->hidden, I = options->input;
+    size_t rows = rnnp_cell_gates(options->cell) * H, each = rows * (I + H + 2) + 3 * H;
+    size_t bytes = HEADER_BYTES + rnnp_recurrent_pack_bytes(&recurrent);
+    int peepholes = 0;
+    for (size_t d = 0; d < dirs; d++) {
+        if (!weights[d].w || !weights[d].r) return rnnp_fail(context, RNNP_ERR_ARG, "weights of direction %zu are NULL", d);
+        peepholes |= weights[d].peephole != NULL;
+    }
+    rnnp_layer *layer = rnnp_alloc(context, bytes);
+    float *onnx = rnnp_calloc(context, dirs * each * sizeof(float)); /* weights in ONNX order, for packing */
+    if (!layer || !onnx) {
+        rnnp_free(context, layer, bytes);
+        rnnp_free(context, onnx, dirs * each * sizeof(float));
+        return RNNP_ERR_MEMORY;
+    }
+    float *w = onnx, *r = w + dirs * rows * I, *b = r + dirs * rows * H, *p = b + dirs * 2 * rows;
+    for (size_t d = 0; d < dirs; d++) {
+        rnnp_weights_to_onnx(options, &weights[d], w + d * rows * I, r + d * rows * H, b + d * 2 * rows);
+        if (weights[d].peephole) memcpy(p + d * 3 * H, weights[d].peephole, 3 * H * sizeof(float));
+    }
+    *layer = (rnnp_layer){ context, recurrent, bytes, (float *)(void *)((char *)layer + HEADER_BYTES) };
+    const rnnp_recurrent_source source = { w, r, b, peepholes && options->cell == RNNP_CELL_LSTM ? p : NULL };
+    rnnp_recurrent_pack(&layer->recurrent, &source, layer->packed);
+    rnnp_free(context, onnx, dirs * each * sizeof(float));
+    *out = layer;
+    return RNNP_OK;
+}
+
+void rnnp_layer_destroy(rnnp_layer *layer)
+{
+    if (layer) rnnp_free(layer->context, layer, layer->bytes);
+}
+
+void rnnp_layer_args_init(rnnp_layer_args *args, const rnnp_layer *layer, size_t steps, size_t batch)
+{
+    const rnnp_recurrent *r = &layer->recurrent;
+    size_t width = layer_directions(layer) * r->hidden;
+    *args = (rnnp_layer_args){ .struct_size = sizeof *args, .steps = steps, .batch = batch, .x_step = batch * r->input,
+                               .x_row = r->input, .y_step = batch * width, .y_row = width, .y_dir = r->hidden };
+}
+
+rnnp_status rnnp_layer_workspace_bytes(const rnnp_layer *layer, size_t steps, size_t batch, size_t *bytes)
+{
+    size_t elements;
+    if (!layer) return RNNP_ERR_ARG;
+    if (!bytes) return rnnp_fail(layer->context, RNNP_ERR_ARG, "bytes is NULL");
+    size_t widest = 8 * (layer->recurrent.hidden + layer->recurrent.input + 64); /* no section has more columns a row */
+    if (rnnp_mul_overflow(batch, widest, &elements) || elements > SIZE_MAX / 1024 || steps > SIZE_MAX / 2)
+        return rnnp_fail(layer->context, RNNP_ERR_SHAPE, "steps=%zu, batch=%zu are too large", steps, batch);
+    *bytes = rnnp_recurrent_workspace(&layer->recurrent, steps, batch, rnnp_team_threads(layer->context->team));
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_layer_forward(const rnnp_layer *layer, const rnnp_layer_args *a)
+{
+    if (!layer) return RNNP_ERR_ARG;
+    const rnnp_recurrent *r = &layer->recurrent;
+    const rnnp_context *context = layer->context;
+    if (!a || a->struct_size < sizeof *a)
+        return rnnp_fail(context, RNNP_ERR_ARG, "args is NULL or was not filled by rnnp_layer_args_init");
+    if (!a->workspace || (!a->x && a->steps > 0 && a->batch > 0))
+        return rnnp_fail(context, RNNP_ERR_ARG, "x and workspace must be given");
+    if (r->cell != RNNP_CELL_LSTM && (a->c0 || a->c)) return rnnp_fail(context, RNNP_ERR_ARG, "only an LSTM has c0 and c");
+    for (size_t b = 0; a->lengths && b < a->batch; b++)
+        if (a->lengths[b] < 0 || (size_t)a->lengths[b] > a->steps)
+            return rnnp_fail(context, RNNP_ERR_ARG, "lengths[%zu]=%d is outside 0..%zu", b, (int)a->lengths[b], a->steps);
+
+    size_t state = a->batch * r->hidden;
+    const rnnp_recurrent_call call = {
+        .packed = layer->packed, .steps = a->steps, .batch = a->batch, .x = a->x, .x_step = a->x_step, .x_row = a->x_row,
+        .lengths = a->lengths, .h0 = a->h0, .c0 = a->c0, .h0_dir = state, .h0_row = r->hidden, .y = a->y,
+        .y_step = a->y_step, .y_dir = a->y_dir, .y_row = a->y_row, .h = a->h, .c = a->c, .h_dir = state, .h_row = r->hidden,
+        .team = context->team, .workspace = a->workspace };
+    rnnp_fpmode mode = rnnp_fpmode_get();
+    rnnp_fpmode_set(RNNP_FPMODE_KEEP);
+    rnnp_recurrent_forward(r, &call);
+    rnnp_fpmode_set(mode);
+    return RNNP_OK;
+}
