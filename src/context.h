@@ -25,16 +25,18 @@ struct rnnp_context {
     char error[RNNP_ERROR_RING][RNNP_ERROR_CHARS];
 };
 
+/* RNNP_API on internal functions: librnnpack-onnx, a library of its own, uses them. */
+
 /* Records the sentence and returns status, so that callers can write
  *     return rnnp_fail(ctx, RNNP_ERR_SHAPE, "hidden=%zu but R has %zu columns", hidden, columns); */
-rnnp_status rnnp_fail(const rnnp_context *context, rnnp_status status, const char *format, ...)
+RNNP_API rnnp_status rnnp_fail(const rnnp_context *context, rnnp_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Allocation through the context; zero bytes give a valid block. rnnp_alloc aligns to 64 bytes. rnnp_calloc
  * zeroes. On failure NULL is returned and the error is recorded. */
-void *rnnp_alloc(const rnnp_context *context, size_t bytes);
+RNNP_API void *rnnp_alloc(const rnnp_context *context, size_t bytes);
 void *rnnp_calloc(const rnnp_context *context, size_t bytes);
-void rnnp_free(const rnnp_context *context, void *p, size_t bytes);
+RNNP_API void rnnp_free(const rnnp_context *context, void *p, size_t bytes);
 
 /* a*b and a+b with overflow reported: return 1 and leave *out on overflow. */
 static inline int rnnp_mul_overflow(size_t a, size_t b, size_t *out) { return __builtin_mul_overflow(a, b, out); }

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "context.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_OF(x) #x
+#define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+
+const char *rnnp_version(void)
+{
+    return VERSION_TEXT(RNNP_VERSION_MAJOR, RNNP_VERSION_MINOR, RNNP_VERSION_PATCH);
+}
+
+const char *rnnp_status_string(rnnp_status status)
+{
+    static const struct {
+        rnnp_status status;
+        const char *text;
+    } texts[] = {
+        {RNNP_OK, "success"},
+        {RNNP_ERR_ARG, "bad argument"},
+        {RNNP_ERR_SHAPE, "shapes do not fit"},
+        {RNNP_ERR_TYPE, "type does not fit"},
+        {RNNP_ERR_MEMORY, "out of memory"},
+        {RNNP_ERR_UNSUPPORTED, "not supported"},
+        {RNNP_ERR_FORMAT, "damaged or foreign file"},
+        {RNNP_ERR_IO, "input or output failed"},
+        {RNNP_ERR_STATE, "called at the wrong time"},
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i].status == status)
+            return texts[i].text;
+    }
+    return "unknown status";
+}
+
+const char *rnnp_feature_name(size_t bit)
+{
+    return rnnp_cpu_feature_text(bit);
+}
+
+/* ---- Memory ---- */
+
+static void *default_alloc(void *user, size_t bytes, size_t align)
+{
+    size_t rounded;
+
+    (void)user;
+    if (rnnp_add_overflow(bytes, align - 1, &rounded))
+        return NULL;
+    return aligned_alloc(align, rounded & ~(align - 1)); /* C11 wants a multiple of the alignment */
+}
+
+static void default_free(void *user, void *p, size_t bytes)
+{
+    (void)user;
+    (void)bytes;
+    free(p);
+}
+
+enum { BLOCK_ALIGN = 64 };
+
+/* Zero bytes give a block of one, so that NULL always means failure. */
+static size_t block_bytes(size_t bytes)
+{
+    return bytes ? bytes : 1;
+}
+
+void *rnnp_alloc(const rnnp_context *context, size_t bytes)
+{
+    void *p = context->allocator.alloc(context->allocator.user, block_bytes(bytes), BLOCK_ALIGN);
+
+    if (!p)
+        rnnp_fail(context, RNNP_ERR_MEMORY, "cannot allocate %zu bytes", bytes);
+    return p;
+}
+
+void *rnnp_calloc(const rnnp_context *context, size_t bytes)
+{
+    void *p = rnnp_alloc(context, bytes);
+
+    if (p)
+        memset(p, 0, block_bytes(bytes));
+    return p;
+}
+
+void rnnp_free(const rnnp_context *context, void *p, size_t bytes)
+{
+    if (p)
+        context->allocator.free(context->allocator.user, p, block_bytes(bytes));
+}
+
+/* ---- Errors ---- */
+
+rnnp_status rnnp_fail(const rnnp_context *context, rnnp_status status, const char *format, ...)
+{
+    rnnp_context *ring = (rnnp_context *)context; /* contexts are never const objects; the ring is no part of their value */
+    va_list args;
+
+    va_start(args, format);
+    pthread_mutex_lock(&ring->error_lock);
+    vsnprintf(ring->error[ring->error_count++ % RNNP_ERROR_RING], RNNP_ERROR_CHARS, format, args);
+    pthread_mutex_unlock(&ring->error_lock);
+    va_end(args);
+    return status;
+}
+
+const char *rnnp_context_last_error(const rnnp_context *context)
+{
+    const char *text = "";
+
+    if (context) {
+        rnnp_context *ring = (rnnp_context *)context;
+
+        pthread_mutex_lock(&ring->error_lock);
+        if (ring->error_count > 0)
+            text = ring->error[(ring->error_count - 1) % RNNP_ERROR_RING];
+        pthread_mutex_unlock(&ring->error_lock);
+    }
+    return text;
+}
+
+/* ---- Creation ---- */
+
+void rnnp_context_options_init(rnnp_context_options *options)
+{
+    if (options)
+        *options = (rnnp_context_options){.struct_size = sizeof *options, .threads = 1};
+}
+
+/* Without a context the sentence goes to the log callback. */
+static rnnp_status refuse(const rnnp_context_options *options, rnnp_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static rnnp_status refuse(const rnnp_context_options *options, rnnp_status status, const char *format, ...)
+{
+    char text[RNNP_ERROR_CHARS];
+    va_list args;
+
+    if (options->log) {
+        va_start(args, format);
+        vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+        options->log(options->log_user, RNNP_LOG_WARNING, text);
+    }
+    return status;
+}
+
+/* Fills in *o from the caller's options, which may be NULL or of an older, shorter layout. */
+static rnnp_status read_options(const rnnp_context_options *given, rnnp_context_options *o)
+{
+    rnnp_context_options_init(o);
+    if (given) {
+        if (given->struct_size < sizeof given->struct_size)
+            return RNNP_ERR_ARG;
+        memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
+    }
+    if (!o->allocator.alloc != !o->allocator.free)
+        return refuse(o, RNNP_ERR_ARG, "allocator has %s but no %s", o->allocator.alloc ? "alloc" : "free",
+                      o->allocator.alloc ? "free" : "alloc");
+    if (!o->allocator.alloc)
+        o->allocator = (rnnp_allocator){NULL, default_alloc, default_free};
+    if (o->parallel.run && o->parallel.threads == 0)
+        return refuse(o, RNNP_ERR_ARG, "parallel.run is given but parallel.threads is 0");
+    return RNNP_OK;
+}
+
+/* Lowers *max_rank to the rank of a named ISA. */
+static rnnp_status lower_cap(const rnnp_context_options *o, const char *source, const char *name, int *max_rank,
+                             const char **capped_by)
+{
+    if (!name || !*name)
+        return RNNP_OK;
+
+    const int rank = rnnp_isa_rank(name);
+    if (rank < 0)
+        return refuse(o, RNNP_ERR_ARG, "%s names the unknown ISA \"%s\"", source, name);
+    if (rank < *max_rank) {
+        *max_rank = rank;
+        *capped_by = source;
+    }
+    return RNNP_OK;
+}
+
+/* Chooses the kernels under the caps of options and environment. */
+static rnnp_status choose(const rnnp_context_options *o, rnnp_context *c)
+{
+    static const char variable[] = "RNNPACK_MAX_ISA", option[] = "max_isa";
+    const char *capped_by = NULL;
+    rnnp_selection uncapped;
+
+    c->max_rank = INT_MAX;
+    rnnp_status status = lower_cap(o, option, o->max_isa, &c->max_rank, &capped_by);
+    if (status == RNNP_OK)
+        status = lower_cap(o, variable, getenv(variable), &c->max_rank, &capped_by);
+    if (status != RNNP_OK)
+        return status;
+
+    rnnp_select(c->cpu.features, INT_MAX, &uncapped);
+    rnnp_select(c->cpu.features, c->max_rank, &c->selection);
+    if (c->selection.isa == uncapped.isa)
+        c->isa_reason = "highest the CPU supports";
+    else
+        c->isa_reason = capped_by == variable ? "capped by RNNPACK_MAX_ISA" : "capped by max_isa";
+    return RNNP_OK;
+}
+
+static rnnp_status start_team(const rnnp_context_options *o, rnnp_context *c)
+{
+    const rnnp_parallel *host = o->parallel.run ? &o->parallel : NULL;
+    const size_t budget = c->topology.budget;
+    const size_t threads = host ? host->threads : o->threads ? o->threads : budget;
+
+    if (threads == 1)
+        return RNNP_OK;
+
+    const rnnp_status status = rnnp_team_create(&c->allocator, threads, budget, host, &c->team);
+    if (status != RNNP_OK)
+        return refuse(o, status, "cannot start a team of %zu threads: %s", threads,
+                      status == RNNP_ERR_IO ? "the system refuses another thread" : "out of memory");
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_context **context)
+{
+    rnnp_context_options o;
+
+    if (!context)
+        return RNNP_ERR_ARG;
+    *context = NULL;
+
+    rnnp_status status = read_options(options, &o);
+    if (status != RNNP_OK)
+        return status;
+
+    rnnp_context *c = o.allocator.alloc(o.allocator.user, sizeof *c, BLOCK_ALIGN);
+    if (!c)
+        return refuse(&o, RNNP_ERR_MEMORY, "cannot allocate %zu bytes", sizeof *c);
+    memset(c, 0, sizeof *c);
+    c->allocator = o.allocator;
+    c->log = o.log;
+    c->log_user = o.log_user;
+    pthread_mutex_init(&c->error_lock, NULL);
+    rnnp_cpu_read(&c->cpu);
+    rnnp_topology_read(&c->cpu, &c->topology);
+
+    status = choose(&o, c);
+    if (status == RNNP_OK)
+        status = start_team(&o, c);
+    if (status != RNNP_OK) {
+        rnnp_context_destroy(c);
+        return status;
+    }
+    *context = c;
+    return RNNP_OK;
+}
+
+void rnnp_context_destroy(rnnp_context *context)
+{
+    if (!context)
+        return;
+    rnnp_team_destroy(context->team);
+    pthread_mutex_destroy(&context->error_lock);
+    rnnp_free(context, context, sizeof *context);
+}
+
+/* ---- What was found and chosen ---- */
+
+rnnp_status rnnp_context_host(const rnnp_context *context, rnnp_host_info *info)
+{
+    if (!context || !info || info->struct_size < sizeof info->struct_size)
+        return RNNP_ERR_ARG;
+
+    const rnnp_cpu *cpu = &context->cpu;
+    const size_t size = info->struct_size;
+    rnnp_host_info full = {
+        .struct_size = size,
+        .family = cpu->family,
+        .model = cpu->model,
+        .stepping = cpu->stepping,
+        .features = cpu->features,
+        .l1d_bytes = cpu->l1d_bytes,
+        .l2_bytes = cpu->l2_bytes,
+        .l3_bytes = cpu->l3_bytes,
+        .line_bytes = cpu->line_bytes,
+        .l2_sharers = cpu->l2_sharers,
+        .l3_sharers = cpu->l3_sharers,
+        .cores = context->topology.cores,
+        .cpus = context->topology.cpus,
+        .budget = context->topology.budget,
+        .isa = rnnp_isa_names[context->selection.isa],
+        .isa_reason = context->isa_reason,
+        .topology = context->topology.source,
+        .threads = rnnp_team_threads(context->team),
+    };
+    memcpy(full.vendor, cpu->vendor, sizeof full.vendor);
+    memcpy(full.brand, cpu->brand, sizeof full.brand);
+
+    /* A caller built against a newer header finds zeros in the fields that this version does not know. */
+    memset(info, 0, size);
+    memcpy(info, &full, size < sizeof full ? size : sizeof full);
+    return RNNP_OK;
+}
+
+int rnnp_context_variant(const rnnp_context *context, size_t index, rnnp_variant_info *info)
+{
+    if (!context || !info)
+        return 0;
+    for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
+        const rnnp_variant_list *list = rnnp_tables[isa];
+
+        if (index < list->count) {
+            const rnnp_variant *row = &list->rows[index];
+
+            *info = (rnnp_variant_info){
+                .op = rnnp_op_names[row->op],
+                .name = row->name,
+                .isa = rnnp_isa_names[isa],
+                .usable = rnnp_variant_usable(row, context->cpu.features, context->max_rank),
+                .chosen = context->selection.op[row->op] == row,
+            };
+            return 1;
+        }
+        index -= list->count;
+    }
+    return 0;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Closing a model: inference with symbolic dimensions, folding, removal of what nobody needs, warnings.
+ */
+#include "engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Outputs of a folded node become constants. */
+static void make_constants(rnnp_model *model, const rnnp_inference *inf, rnnp_node *node)
+{
+    node->folded = 1;
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] == RNNP_NONE)
+            continue;
+        rnnp_value_info *value = &model->values[node->outputs[i]];
+
+        value->meta = inf->meta[node->outputs[i]];
+        value->is_constant = 1;
+        value->producer = -1;
+    }
+}
+
+static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
+{
+    const rnnp_selection *select = &model->context->selection;
+
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        rnnp_node *node = &model->nodes[n];
+        rnnp_status status = rnnp_inference_node(inf, node);
+
+        if (status != RNNP_OK)
+            return status;
+        node->input_metas =
+            rnnp_arena_calloc(model->context, &model->blocks, node->n_inputs, sizeof *node->input_metas);
+        if (!node->input_metas)
+            return RNNP_ERR_MEMORY;
+        for (size_t i = 0; i < node->n_inputs; i++) {
+            node->input_metas[i] = inf->in[i];
+            if (node->inputs[i] == RNNP_NONE || !model->values[node->inputs[i]].is_constant)
+                node->input_metas[i].known = NULL;
+        }
+        switch (rnnp_inference_known(inf, node)) {
+        case RNNP_KNOWN_NOT: break;
+        case RNNP_KNOWN_SYMBOLIC: status = rnnp_inference_symbols(inf, node); break;
+        case RNNP_KNOWN_FULLY:
+            if (node->op->uses_math)
+                break;
+            status = rnnp_inference_evaluate(inf, node, select, RNNP_MATH_U35, NULL, &model->blocks);
+            if (status == RNNP_OK)
+                make_constants(model, inf, node);
+            break;
+        }
+        if (status != RNNP_OK)
+            return status;
+    }
+    return RNNP_OK;
+}
+
+/* ---- Dead nodes ---- */
+
+/* Counts uses from the outputs backwards, drops what has none, and closes the gaps in the node list. */
+static void remove_dead(rnnp_model *model)
+{
+    rnnp_value_info *values = model->values;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < model->n_outputs; i++)
+        values[model->outputs[i].value].uses++;
+    for (size_t n = model->n_nodes; n-- > 0;) {
+        rnnp_node *node = &model->nodes[n];
+        int live = 0;
+
+        for (size_t i = 0; i < node->n_outputs; i++) {
+            if (node->outputs[i] != RNNP_NONE && values[node->outputs[i]].uses > 0)
+                live = 1;
+            else
+                node->outputs[i] = RNNP_NONE;
+        }
+        node->folded |= !live;
+        for (size_t i = 0; !node->folded && i < node->n_inputs; i++) {
+            if (node->inputs[i] != RNNP_NONE)
+                values[node->inputs[i]].uses++;
+        }
+    }
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        if (model->nodes[n].folded)
+            continue;
+        for (size_t i = 0; i < model->nodes[n].n_outputs; i++) {
+            if (model->nodes[n].outputs[i] != RNNP_NONE)
+                values[model->nodes[n].outputs[i]].producer = (int32_t)kept;
+        }
+        model->nodes[kept++] = model->nodes[n];
+    }
+    model->n_nodes = kept;
+}
+
+/* ---- Warnings ---- */
+
+static void lint(rnnp_model *model)
+{
+    const rnnp_context *context = model->context;
+    char text[RNNP_ERROR_CHARS];
+
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        rnnp_node *node = &model->nodes[n];
+
+        node->note = node->op->lint ? node->op->lint(node, model->producer) : NULL;
+        if (node->note && context->log) {
+            snprintf(text, sizeof text, "%s %s: %s", node->op->name, node->name, node->note);
+            context->log(context->log_user, RNNP_LOG_WARNING, text);
+        }
+    }
+}
+
+static rnnp_status close_model(rnnp_model *model, struct rnnp_block **scratch)
+{
+    rnnp_inference inf;
+    rnnp_status status = rnnp_inference_begin(&inf, model, scratch);
+
+    if (status != RNNP_OK)
+        return status;
+    for (size_t i = 0; i < model->n_inputs; i++)
+        inf.meta[model->inputs[i]] = model->values[model->inputs[i]].meta;
+    if ((status = infer_and_fold(model, &inf)) != RNNP_OK)
+        return status;
+    for (size_t v = 0; v < model->n_values; v++) {
+        rnnp_value_info *value = &model->values[v];
+
+        value->meta = inf.meta[v];
+        if (!value->is_constant)
+            value->meta.known = NULL;
+    }
+    remove_dead(model);
+    lint(model);
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_model_close(rnnp_model *model)
+{
+    struct rnnp_block *scratch = NULL;
+
+    if (!model)
+        return RNNP_ERR_ARG;
+    if (model->closed)
+        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is closed already");
+    if (model->n_outputs == 0)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "the model has no outputs");
+    const rnnp_status status = close_model(model, &scratch);
+    rnnp_arena_free(model->context, &scratch);
+    model->closed = status == RNNP_OK ? RNNP_MODEL_CLOSED : RNNP_MODEL_BROKEN;
+    return status;
+}

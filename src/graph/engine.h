@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the engine's files share and operators do not see.
+ *
+ *   memory.c     arena of small blocks; placement of spans by lifetime
+ *   inference.c  shapes and known values of all nodes, symbolic or concrete
+ *   layout.c     concrete shapes -> which nodes run, where every value lives
+ *   program.c    a layout placed in one block, ready to execute
+ *   time.c       where time is in every value
+ */
+#ifndef RNNP_ENGINE_H
+#define RNNP_ENGINE_H
+
+#include "graph.h"
+
+/* ---- Memory ---- */
+
+/* A list of blocks that is freed as a whole. The memory is aligned to 64 bytes and not cleared. */
+void *rnnp_arena_alloc(const rnnp_context *context, struct rnnp_block **arena, size_t bytes);
+void *rnnp_arena_calloc(const rnnp_context *context, struct rnnp_block **arena, size_t count, size_t bytes);
+void rnnp_arena_free(const rnnp_context *context, struct rnnp_block **arena);
+
+static inline size_t rnnp_align64(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+/* Memory needed from step `first` to step `last`, both included. */
+typedef struct rnnp_span {
+    size_t bytes, first, last;
+    size_t offset;       /* result, a multiple of 64 */
+} rnnp_span;
+
+/* Offsets such that spans which live at the same time do not overlap: best fit among the gaps. Spans come
+ * in ascending order of `first`; active is scratch for n numbers. Returns the bytes of the whole, or SIZE_MAX. */
+size_t rnnp_spans_place(rnnp_span *spans, size_t n, size_t *active);
+
+/* ---- Inference ---- */
+
+/* The metas of a whole graph and scratch for the node at hand, all in *arena. */
+typedef struct rnnp_inference {
+    const rnnp_model *model;
+    struct rnnp_block **arena;
+    rnnp_meta *meta;               /* [n_values] */
+    uint8_t *symbolic;             /* [n_values]: known, and an element is a symbol */
+    rnnp_meta *in, *out;           /* of the latest node */
+    rnnp_tensor *in_tensor, *out_tensor;
+    int64_t next_symbol;
+} rnnp_inference;
+
+/* Entries that a node's input and output arrays must have. */
+size_t rnnp_node_slots_in(const rnnp_node *node);
+size_t rnnp_node_slots_out(const rnnp_node *node);
+
+rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, struct rnnp_block **arena);
+/* Runs infer() of one node and stores what it says of the wanted outputs. */
+rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node);
+
+typedef enum rnnp_known { RNNP_KNOWN_NOT, RNNP_KNOWN_SYMBOLIC, RNNP_KNOWN_FULLY } rnnp_known;
+
+/* Whether the node just inferred can be evaluated without input data, at a sensible size. */
+rnnp_known rnnp_inference_known(const rnnp_inference *inf, const rnnp_node *node);
+/* Evaluates it; the elements go into `arena` and the outputs become known. packed may be NULL. */
+rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, const rnnp_selection *select,
+                                    rnnp_math math, const void *packed, struct rnnp_block **arena);
+/* The same when elements are symbols: moved where the operator only moves, fresh ones otherwise. */
+rnnp_status rnnp_inference_symbols(rnnp_inference *inf, const rnnp_node *node);
+
+rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data);
+
+/* ---- Plan ---- */
+
+typedef struct rnnp_plan_node {
+    const void *packed;            /* in the plan's block, or NULL */
+    const char *variant;
+} rnnp_plan_node;
+
+struct rnnp_plan {
+    const rnnp_context *context;
+    const rnnp_model *model;
+    rnnp_math math;
+    size_t threads;
+    int flush_denormals;
+    size_t bytes;
+    rnnp_plan_node nodes[];        /* [model->n_nodes] */
+};
+
+rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node);
+
+/* ---- Layout ---- */
+
+/* How a value gets its memory. Aliases (views, in-place results) share the root's. */
+typedef enum rnnp_storage {
+    RNNP_STORE_NONE,               /* nobody needs it at execution */
+    RNNP_STORE_CONSTANT,           /* in the model */
+    RNNP_STORE_KNOWN,              /* evaluated; copied into the program */
+    RNNP_STORE_INPUT,              /* the caller's */
+    RNNP_STORE_COMPUTED            /* the program's, or the caller's when it is an output */
+} rnnp_storage;
+
+typedef struct rnnp_layout {
+    const rnnp_plan *plan;
+    int is_stream;
+    size_t batch, threads;         /* batch: of streams */
+    struct rnnp_block *arena;
+    rnnp_inference inf;
+    uint8_t *evaluated;            /* [n_nodes] */
+    uint8_t *called;               /* [n_nodes]: executed; neither evaluated, nor a view, nor dead */
+    uint8_t *storage;              /* [n_values], of the root */
+    int32_t *root;                 /* [n_values] */
+    int32_t *direct;               /* [n_values], of roots: the output it is written to, or -1 */
+    size_t *offset;                /* [n_values], of computed roots: in the activations */
+    size_t activation_bytes, workspace_bytes;
+} rnnp_layout;
+
+/* Inputs' metas are concrete. On failure the layout needs no rnnp_layout_free. */
+rnnp_status rnnp_layout_make(rnnp_layout *layout, const rnnp_plan *plan, const rnnp_meta *inputs, int is_stream,
+                             size_t batch);
+void rnnp_layout_free(rnnp_layout *layout);
+
+/* What a node of this layout is prepared with; in must have rnnp_node_slots_in entries and is filled. */
+rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *node, rnnp_meta *in);
+
+/* ---- Program ---- */
+
+typedef struct rnnp_call {
+    rnnp_status (*run)(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs);
+    const rnnp_node *node;
+    rnnp_tensor *inputs, *outputs;
+    rnnp_exec exec;
+    rnnp_prepare *prepare;         /* of calls with state, else NULL */
+    int starts_early;              /* its initial state does not depend on inputs */
+    int needed;
+} rnnp_call;
+
+typedef struct rnnp_program {
+    const rnnp_plan *plan;
+    size_t bytes;                  /* of the block this is the start of */
+    size_t batch;
+    int fresh;                     /* streams: no step since the reset */
+    rnnp_call *calls;
+    rnnp_tensor *inputs, *outputs; /* what the caller must give and gets; data NULL */
+    uint8_t *skipped;              /* [n_outputs]: not asked for in the latest execution */
+    void **data;                   /* [n_values], of roots */
+    struct rnnp_bind *binds;       /* roots whose memory is the caller's */
+    struct rnnp_patch *patches;    /* tensors that look at them */
+    struct rnnp_copy *copies;      /* outputs that are copied from elsewhere */
+    int32_t *root;                 /* [n_values] */
+    uint8_t *live;                 /* [n_values], scratch */
+    char *state, *backup;          /* [state_bytes] */
+    size_t n_calls, n_binds, n_patches, n_copies, state_bytes;
+} rnnp_program;
+
+/* Exact bytes of the program's block. */
+size_t rnnp_program_bytes(const rnnp_layout *layout);
+rnnp_status rnnp_program_create(const rnnp_layout *layout, rnnp_program **program);
+void rnnp_program_destroy(rnnp_program *program);
+
+/* Entry `index` of inputs or outputs; `what` names them in the error. */
+rnnp_status rnnp_program_port(const rnnp_program *program, const char *what, const rnnp_tensor *ports, size_t n,
+                              size_t index, rnnp_tensor *port);
+
+/* Checks the arguments, executes, and restores the state of a stream if that fails. */
+rnnp_status rnnp_program_execute(rnnp_program *program, const rnnp_tensor *inputs, size_t n_inputs,
+                                 rnnp_tensor *outputs, size_t n_outputs);
+/* Initial states that do not depend on inputs are set now, the others at the next execution. */
+void rnnp_program_reset(rnnp_program *program);
+
+/* ---- Time ---- */
+
+typedef struct rnnp_time {
+    int *axis;                     /* [n_values], RNNP_TIME_NONE for values without time */
+    uint8_t *final;                /* [n_values]: no time axis, but a function of all steps so far */
+    int *in, *out;                 /* of the node at hand */
+} rnnp_time;
+
+/* In *arena; no value has time yet. */
+rnnp_status rnnp_time_begin(rnnp_time *time, const rnnp_model *model, struct rnnp_block **arena);
+/* From the axes of the inputs to those of all values. Returns NULL, or the node that needs the whole sequence. */
+const rnnp_node *rnnp_time_propagate(rnnp_time *time, const rnnp_model *model);
+
+#endif

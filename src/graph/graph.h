@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The graph inside a model, and what an operator is.
+ *
+ * An operator is one row of rnnp_operators[] (operators.c) and a handful of functions. Everything the
+ * engine does is built from them:
+ *   - model close: infer() with symbolic dimensions; run() folds nodes whose inputs are all constants
+ *   - run create:  infer() with the concrete input shapes; run() evaluates nodes whose inputs are known
+ *                  (shape arithmetic); the rest get memory by liveness
+ *   - execute:     run() of the rest
+ * A new operator is one function group in one file of src/graph/ops/ and one line in operators.def.
+ */
+#ifndef RNNP_GRAPH_H
+#define RNNP_GRAPH_H
+
+#include "../context.h"
+
+/* ---- Dimensions ---- */
+
+/* A dimension is its size, or a symbol: a negative number from RNNP_SYMBOL down, one per unknown size. Equal
+ * symbols are equal sizes. They can travel as elements of known i64 tensors (Shape -> Concat -> Reshape). */
+#define RNNP_SYMBOL (INT64_MIN / 2)
+/* The window is narrow so that INT64_MIN, a usual "from the very start" of Slice, is a number. */
+static inline int rnnp_dim_is_symbol(int64_t dim) {
+    return dim <= RNNP_SYMBOL && dim > RNNP_SYMBOL - (INT64_C(1) << 40);
+}
+
+/* What inference knows of a value: dtype, dimensions and, where it does not depend on input data, the
+ * elements (`known`, dense, owned by whoever runs the inference; i64 elements may be symbols). */
+typedef struct rnnp_meta {
+    rnnp_dtype dtype;
+    size_t rank;
+    int64_t dim[RNNP_MAX_RANK];
+    const void *known;
+} rnnp_meta;
+
+/* ---- Nodes ---- */
+
+struct rnnp_operator;
+
+typedef struct rnnp_node {
+    const struct rnnp_operator *op;
+    const char *name;            /* never NULL; "Op_7" style where the file has none */
+    int opset;
+    size_t n_inputs, n_outputs;
+    int32_t *inputs, *outputs;   /* value ids; RNNP_NONE for absent or unwanted ones */
+    void *params;                /* op->param_bytes, filled by parse */
+    const char *note;            /* lint warning or NULL */
+    int folded;                  /* during close: outputs became constants, or nobody reads them */
+    rnnp_meta *input_metas;      /* [n_inputs], symbolic, after close */
+} rnnp_node;
+
+typedef struct rnnp_output_info {
+    const char *name;
+    int32_t value;
+} rnnp_output_info;
+
+typedef struct rnnp_value_info {
+    const char *name;
+    rnnp_meta meta;              /* symbolic, after close; known = constant data when is_constant */
+    int is_constant;
+    int32_t producer;            /* node index or -1 */
+    size_t uses;
+} rnnp_value_info;
+
+/* ---- What operators are called with ----
+ *
+ * Arrays of inputs and outputs have at least max_inputs and max_outputs entries (n_inputs and n_outputs
+ * when any number is allowed). An absent input has dtype 0 and data NULL; an output nobody wants has data
+ * NULL when run() is called, and what infer() says of it is ignored. */
+
+/* During parse: the attribute list with look-ups that remember what was consumed (an attribute nobody
+ * consumed is an error naming it). Each returns the fallback when absent; a kind mismatch is recorded and
+ * makes the node fail after parse. */
+typedef struct rnnp_parse {
+    struct rnnp_model *model;
+    const rnnp_node *node;       /* name, opset, n_inputs, n_outputs and which are absent are valid */
+    const rnnp_attr *attrs;
+    size_t n_attrs;
+    uint64_t consumed;
+    rnnp_status status;
+} rnnp_parse;
+
+int64_t rnnp_parse_int(rnnp_parse *p, const char *name, int64_t fallback);
+float rnnp_parse_float(rnnp_parse *p, const char *name, float fallback);
+const char *rnnp_parse_string(rnnp_parse *p, const char *name, const char *fallback); /* valid until parse returns */
+const rnnp_attr *rnnp_parse_attr(rnnp_parse *p, const char *name, rnnp_attr_kind kind); /* NULL when absent */
+/* Memory that lives as long as the model; NULL on failure (recorded). */
+void *rnnp_model_alloc(struct rnnp_model *model, size_t bytes);
+
+/* During inference. */
+typedef struct rnnp_infer {
+    const rnnp_context *context;
+    const rnnp_node *node;
+    int64_t *next_symbol;        /* counts down; take with rnnp_dim_unknown */
+} rnnp_infer;
+
+int64_t rnnp_dim_unknown(rnnp_infer *in);
+int64_t rnnp_dim_mul(rnnp_infer *in, int64_t a, int64_t b); /* a fresh symbol unless both are sizes or one is 1 */
+int64_t rnnp_dim_add(rnnp_infer *in, int64_t a, int64_t b); /* the same, neutral element 0 */
+/* Multidirectional (NumPy) broadcast of two shapes; fails with a sentence naming the node. */
+rnnp_status rnnp_infer_broadcast(rnnp_infer *in, const rnnp_meta *a, const rnnp_meta *b, rnnp_meta *out);
+/* Checks that two dimensions agree (a symbol agrees with anything) and returns the more definite one. */
+rnnp_status rnnp_infer_same(rnnp_infer *in, const char *what, int64_t a, int64_t b, int64_t *dim);
+/* rnnp_fail with "<op> <node name>: " in front. */
+rnnp_status rnnp_node_fail(const rnnp_context *context, const rnnp_node *node, rnnp_status status,
+                           const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* During execution. */
+typedef struct rnnp_exec {
+    const rnnp_context *context;
+    const rnnp_selection *select;
+    rnnp_math math;
+    rnnp_team *team;             /* NULL: one thread */
+    size_t threads;              /* at most this many of the team's; 0: all */
+    const void *packed;          /* this node's block of the plan, or NULL */
+    void *state;                 /* streams: this node's recurrent state; NULL in runs */
+    void *workspace;             /* this node's scratch, op->workspace bytes */
+} rnnp_exec;
+
+/* What a planned node knows about itself when memory is asked for. */
+typedef struct rnnp_prepare {
+    const rnnp_context *context;
+    const rnnp_node *node;
+    const rnnp_meta *inputs;     /* known set for constants */
+    const rnnp_selection *select;
+    rnnp_math math;
+    size_t threads;
+} rnnp_prepare;
+
+/* Where time is: inputs' time axes in (axis, or RNNP_TIME_NONE for values without one), outputs' out.
+ * Returns 0, or -1 when the operator mixes time steps in a way that a stream cannot. Shapes are the
+ * model's symbolic ones. An operator that picks the last step (index -1) may answer RNNP_TIME_NONE: the
+ * newest step of a stream is the last one so far. Not called when no input has time, except for
+ * operators with state. */
+#define RNNP_TIME_NONE (-1)
+
+typedef struct rnnp_operator {
+    const char *name;
+    uint8_t min_inputs, max_inputs;   /* 255: any number */
+    uint8_t min_outputs, max_outputs;
+    int until_opset;                  /* last opset whose semantics are implemented; 0: 22 */
+    size_t param_bytes;
+
+    rnnp_status (*parse)(rnnp_parse *p, void *params);          /* may be NULL: no attributes */
+    rnnp_status (*infer)(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs);
+    rnnp_status (*run)(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs);
+
+    /* Output 0 has input 0's elements in the same order: memory is shared, run is not called at execution
+     * (only for folding). */
+    int is_view;
+
+    /* Output 0 may overwrite input 0 when shapes are equal. */
+    int in_place;
+
+    /* run() reads only the shapes of its inputs (Shape, Size): it is evaluated as soon as they are known. */
+    int shape_only;
+
+    /* run() copies elements of input 0 (or of all inputs) unchanged, so symbols pass through it. */
+    enum { RNNP_MOVES_NOTHING, RNNP_MOVES_FIRST, RNNP_MOVES_ALL } moves;
+
+    /* run() depends on the math class, which only a plan knows: never folded into the model. */
+    int uses_math;
+
+    /* Optional, beyond is_view: whether these concrete shapes make the node a view (a Transpose that moves
+     * axes of size 1 only, a Slice of everything). */
+    int (*view)(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs);
+
+    /* NULL: elementwise rule (all inputs agree after broadcast alignment). */
+    int (*time)(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis);
+
+    /* Optional, for operators that pack constant weights, need scratch or carry state. */
+    size_t (*pack_bytes)(const rnnp_prepare *p);
+    void (*pack)(const rnnp_prepare *p, void *packed);
+    size_t (*workspace_bytes)(const rnnp_prepare *p, const rnnp_meta *outputs); /* inputs are concrete here */
+    size_t (*state_bytes)(const rnnp_prepare *p, size_t batch);   /* streams; exported by rnnp_stream_save */
+    /* state <- initial inputs (h0, c0) or zeros */
+    void (*state_reset)(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, void *state);
+    const char *(*variant)(const rnnp_prepare *p);                /* name of the kernel in use */
+    size_t (*weight_bytes_per_step)(const rnnp_prepare *p);
+    /* Operators with state: which axis of an input counts batch rows; -1 for none. */
+    int (*batch_axis)(const rnnp_node *node, size_t input);
+    /* A warning that stays with the node, or NULL. producer is what wrote the file, "" if unknown. */
+    const char *(*lint)(const rnnp_node *node, const char *producer);
+
+    /* Of operators that share their functions: this one's row in the table of its family. */
+    const void *family;
+} rnnp_operator;
+
+extern const rnnp_operator *const rnnp_operators[];  /* NULL-terminated */
+extern const size_t rnnp_operator_count;
+const rnnp_operator *rnnp_operator_find(const char *name);
+
+/* ---- Model ---- */
+
+enum { RNNP_MODEL_OPEN, RNNP_MODEL_CLOSED, RNNP_MODEL_BROKEN };
+
+struct rnnp_model {
+    rnnp_context *context;
+    int closed;                  /* RNNP_MODEL_OPEN, ... */
+    rnnp_value_info *values;
+    size_t n_values, cap_values;
+    rnnp_node *nodes;            /* in execution order after close */
+    size_t n_nodes, cap_nodes;
+    int32_t *inputs;             /* value ids */
+    rnnp_output_info *outputs;
+    size_t n_inputs, cap_inputs, n_outputs, cap_outputs;
+    const char **symbols;   /* name of symbol RNNP_SYMBOL - i, NULL where it has none */
+    size_t n_symbols, cap_symbols;
+    struct rnnp_block *blocks;   /* everything allocated by rnnp_model_alloc */
+    const char *producer;        /* what wrote the file, "" if unknown */
+};
+
+/* Total elements of a shape; SIZE_MAX when a dimension is a symbol or the product overflows. */
+size_t rnnp_meta_elements(const rnnp_meta *meta);
+size_t rnnp_meta_bytes(const rnnp_meta *meta);
+/* Copies a string into the model. */
+const char *rnnp_model_string(struct rnnp_model *model, const char *s);
+/* Remembers what wrote the file ("pytorch"), for warnings about known exporter faults. */
+RNNP_API rnnp_status rnnp_model_set_producer(struct rnnp_model *model, const char *name);
+
+#endif

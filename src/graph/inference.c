@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Shapes and known values, node by node. With symbolic dimensions when a model is closed, with concrete ones
+ * for a run or a stream.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+enum { EVALUATE_BYTES = 16 << 20, SYMBOLS_MAX = 64 };
+
+size_t rnnp_node_slots_in(const rnnp_node *node)
+{
+    const size_t most = node->op->max_inputs == 255 ? 0 : node->op->max_inputs;
+
+    return node->n_inputs > most ? node->n_inputs : most;
+}
+
+size_t rnnp_node_slots_out(const rnnp_node *node)
+{
+    const size_t most = node->op->max_outputs == 255 ? 0 : node->op->max_outputs;
+
+    return node->n_outputs > most ? node->n_outputs : most;
+}
+
+rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data)
+{
+    rnnp_tensor tensor = {.dtype = meta->dtype, .rank = meta->rank, .data = (void *)data};
+
+    for (size_t i = 0; i < meta->rank; i++)
+        tensor.shape[i] = meta->dim[i];
+    return tensor;
+}
+
+rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, struct rnnp_block **arena)
+{
+    const rnnp_context *context = model->context;
+    size_t in = 0, out = 0;
+
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        const rnnp_node *node = &model->nodes[i];
+
+        in = rnnp_node_slots_in(node) > in ? rnnp_node_slots_in(node) : in;
+        out = rnnp_node_slots_out(node) > out ? rnnp_node_slots_out(node) : out;
+    }
+    *inf = (rnnp_inference){.model = model, .arena = arena};
+    inf->next_symbol = RNNP_SYMBOL - (int64_t)model->n_symbols;
+    inf->meta = rnnp_arena_calloc(context, arena, model->n_values, sizeof *inf->meta);
+    inf->symbolic = rnnp_arena_calloc(context, arena, model->n_values, 1);
+    inf->in = rnnp_arena_calloc(context, arena, in, sizeof *inf->in);
+    inf->out = rnnp_arena_calloc(context, arena, out, sizeof *inf->out);
+    inf->in_tensor = rnnp_arena_calloc(context, arena, in, sizeof *inf->in_tensor);
+    inf->out_tensor = rnnp_arena_calloc(context, arena, out, sizeof *inf->out_tensor);
+    if (!inf->meta || !inf->symbolic || !inf->in || !inf->out || !inf->in_tensor || !inf->out_tensor)
+        return RNNP_ERR_MEMORY;
+    for (size_t v = 0; v < model->n_values; v++) {
+        if (model->values[v].is_constant)
+            inf->meta[v] = model->values[v].meta;
+    }
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node)
+{
+    rnnp_infer in = {inf->model->context, node, &inf->next_symbol};
+
+    memset(inf->in, 0, rnnp_node_slots_in(node) * sizeof *inf->in);
+    memset(inf->out, 0, rnnp_node_slots_out(node) * sizeof *inf->out);
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i] != RNNP_NONE)
+            inf->in[i] = inf->meta[node->inputs[i]];
+    }
+    const rnnp_status status = node->op->infer(&in, inf->in, inf->out);
+    if (status != RNNP_OK)
+        return status;
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] != RNNP_NONE) {
+            inf->out[i].known = NULL;
+            inf->meta[node->outputs[i]] = inf->out[i];
+        }
+    }
+    return RNNP_OK;
+}
+
+/* ---- Evaluation ---- */
+
+static int has_symbol(const rnnp_meta *meta)
+{
+    for (size_t i = 0; i < meta->rank; i++) {
+        if (rnnp_dim_is_symbol(meta->dim[i]))
+            return 1;
+    }
+    return 0;
+}
+
+static size_t saturating_add(size_t a, size_t b)
+{
+    size_t sum;
+
+    return rnnp_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
+}
+
+rnnp_known rnnp_inference_known(const rnnp_inference *inf, const rnnp_node *node)
+{
+    size_t bytes_in = 0, bytes_out = 0;
+    int symbolic = 0;
+
+    if (node->op->state_bytes)
+        return RNNP_KNOWN_NOT;
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i] == RNNP_NONE)
+            continue;
+        if (node->op->shape_only) {
+            symbolic |= has_symbol(&inf->in[i]);
+        } else {
+            if (!inf->in[i].known)
+                return RNNP_KNOWN_NOT;
+            symbolic |= inf->symbolic[node->inputs[i]];
+            bytes_in = saturating_add(bytes_in, rnnp_meta_bytes(&inf->in[i]));
+        }
+    }
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] != RNNP_NONE)
+            bytes_out = saturating_add(bytes_out, rnnp_meta_bytes(&inf->out[i]));
+    }
+    if (bytes_out == SIZE_MAX || (bytes_out > EVALUATE_BYTES && bytes_out > bytes_in))
+        return RNNP_KNOWN_NOT;
+    return symbolic ? RNNP_KNOWN_SYMBOLIC : RNNP_KNOWN_FULLY;
+}
+
+/* Tensors of the latest node; new memory for its wanted outputs. */
+static rnnp_status make_tensors(rnnp_inference *inf, const rnnp_node *node, struct rnnp_block **arena)
+{
+    for (size_t i = 0; i < rnnp_node_slots_in(node); i++)
+        inf->in_tensor[i] = rnnp_meta_tensor(&inf->in[i], inf->in[i].known);
+    for (size_t i = 0; i < rnnp_node_slots_out(node); i++) {
+        void *data = NULL;
+
+        if (i < node->n_outputs && node->outputs[i] != RNNP_NONE) {
+            data = rnnp_arena_alloc(inf->model->context, arena, rnnp_meta_bytes(&inf->out[i]));
+            if (!data)
+                return RNNP_ERR_MEMORY;
+        }
+        inf->out_tensor[i] = rnnp_meta_tensor(&inf->out[i], data);
+    }
+    return RNNP_OK;
+}
+
+static void outputs_known(rnnp_inference *inf, const rnnp_node *node, int symbolic)
+{
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] != RNNP_NONE) {
+            inf->meta[node->outputs[i]].known = inf->out_tensor[i].data;
+            inf->symbolic[node->outputs[i]] = (uint8_t)symbolic;
+        }
+    }
+}
+
+/* As a plan does it: the operator may count on its constant inputs being packed. */
+rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, const rnnp_selection *select,
+                                    rnnp_math math, const void *packed, struct rnnp_block **arena)
+{
+    const rnnp_context *context = inf->model->context;
+    const rnnp_operator *op = node->op;
+    const rnnp_prepare prepare = {context, node, inf->in, select, math, 1};
+    rnnp_exec exec = {.context = context, .select = select, .math = math, .packed = packed};
+    size_t pack_bytes = 0, workspace_bytes = 0;
+    void *pack = NULL;
+    rnnp_status status = make_tensors(inf, node, arena);
+
+    for (size_t i = 0; i < node->n_inputs; i++) { /* a plan knows constants only */
+        if (node->inputs[i] != RNNP_NONE && !inf->model->values[node->inputs[i]].is_constant)
+            inf->in[i].known = NULL;
+    }
+    if (status == RNNP_OK && !packed && op->pack_bytes && (pack_bytes = op->pack_bytes(&prepare)) > 0) {
+        if ((pack = rnnp_alloc(context, pack_bytes)) != NULL)
+            op->pack(&prepare, pack);
+        else
+            status = RNNP_ERR_MEMORY;
+        exec.packed = pack;
+    }
+    if (status == RNNP_OK && op->workspace_bytes && (workspace_bytes = op->workspace_bytes(&prepare, inf->out)) > 0) {
+        exec.workspace = rnnp_alloc(context, workspace_bytes);
+        status = exec.workspace ? RNNP_OK : RNNP_ERR_MEMORY;
+    }
+    if (status == RNNP_OK)
+        status = op->run(&exec, node, inf->in_tensor, inf->out_tensor);
+    if (status == RNNP_OK)
+        outputs_known(inf, node, 0);
+    rnnp_free(context, exec.workspace, workspace_bytes);
+    rnnp_free(context, pack, pack_bytes);
+    return status;
+}
+
+/* Symbols survive in an operator that only moves them, when nothing else about it is a symbol. */
+static int moves_symbols(const rnnp_inference *inf, const rnnp_node *node)
+{
+    if (node->op->moves == RNNP_MOVES_ALL)
+        return 1;
+    for (size_t i = 1; i < node->n_inputs; i++) {
+        if (node->inputs[i] != RNNP_NONE && inf->symbolic[node->inputs[i]])
+            return 0;
+    }
+    return node->op->moves == RNNP_MOVES_FIRST;
+}
+
+rnnp_status rnnp_inference_symbols(rnnp_inference *inf, const rnnp_node *node)
+{
+    const rnnp_exec exec = {.context = inf->model->context, .select = &inf->model->context->selection};
+    rnnp_status status = RNNP_OK;
+
+    if (moves_symbols(inf, node)) {
+        if ((status = make_tensors(inf, node, inf->arena)) == RNNP_OK)
+            status = node->op->run(&exec, node, inf->in_tensor, inf->out_tensor);
+        if (status == RNNP_OK)
+            outputs_known(inf, node, 1);
+        return status;
+    }
+    if (node->n_outputs != 1 || inf->out[0].dtype != RNNP_I64 || rnnp_meta_elements(&inf->out[0]) > SYMBOLS_MAX)
+        return RNNP_OK;
+    if ((status = make_tensors(inf, node, inf->arena)) == RNNP_OK) {
+        int64_t *element = inf->out_tensor[0].data;
+
+        for (size_t i = 0; i < rnnp_meta_elements(&inf->out[0]); i++)
+            element[i] = inf->next_symbol--;
+        outputs_known(inf, node, 1);
+    }
+    return status;
+}

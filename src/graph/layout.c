@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From concrete input shapes to which nodes run and where every value lives.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+/* ---- Shapes and known values ---- */
+
+static rnnp_status check_outputs(const rnnp_layout *layout, const rnnp_node *node)
+{
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        const rnnp_meta *meta = node->outputs[i] == RNNP_NONE ? NULL : &layout->inf.meta[node->outputs[i]];
+
+        for (size_t d = 0; meta && d < meta->rank; d++) {
+            if (rnnp_dim_is_symbol(meta->dim[d]))
+                return rnnp_node_fail(layout->plan->context, node, RNNP_ERR_UNSUPPORTED,
+                                      "dimension %zu of output %zu depends on input data", d, i);
+        }
+        if (meta && rnnp_meta_bytes(meta) > SIZE_MAX / 4)
+            return rnnp_node_fail(layout->plan->context, node, RNNP_ERR_SHAPE, "output %zu does not fit in memory", i);
+    }
+    return RNNP_OK;
+}
+
+static rnnp_status check_batch(const rnnp_layout *layout, const rnnp_node *node)
+{
+    const int axis = node->op->batch_axis(node, 0);
+
+    if (layout->inf.in[0].dim[axis] != (int64_t)layout->batch)
+        return rnnp_node_fail(layout->plan->context, node, RNNP_ERR_SHAPE,
+                              "the stream has batch %zu, the model has %lld", layout->batch,
+                              (long long)layout->inf.in[0].dim[axis]);
+    return RNNP_OK;
+}
+
+static rnnp_status infer_all(rnnp_layout *layout, const rnnp_meta *inputs)
+{
+    const rnnp_plan *plan = layout->plan;
+    const rnnp_model *model = plan->model;
+    rnnp_inference *inf = &layout->inf;
+    rnnp_status status;
+
+    for (size_t i = 0; i < model->n_inputs; i++)
+        inf->meta[model->inputs[i]] = inputs[i];
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        if ((status = rnnp_inference_node(inf, node)) != RNNP_OK || (status = check_outputs(layout, node)) != RNNP_OK)
+            return status;
+        if (layout->is_stream && node->op->state_bytes && (status = check_batch(layout, node)) != RNNP_OK)
+            return status;
+        if (rnnp_inference_known(inf, node) != RNNP_KNOWN_FULLY)
+            continue;
+        status = rnnp_inference_evaluate(inf, node, &plan->context->selection, plan->math, plan->nodes[n].packed,
+                                         &layout->arena);
+        if (status != RNNP_OK)
+            return status;
+        layout->evaluated[n] = 1;
+    }
+    return RNNP_OK;
+}
+
+/* The node's metas into inf.in and inf.out. */
+static void gather(rnnp_layout *layout, const rnnp_node *node)
+{
+    rnnp_inference *inf = &layout->inf;
+
+    memset(inf->in, 0, rnnp_node_slots_in(node) * sizeof *inf->in);
+    memset(inf->out, 0, rnnp_node_slots_out(node) * sizeof *inf->out);
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i] != RNNP_NONE)
+            inf->in[i] = inf->meta[node->inputs[i]];
+    }
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] != RNNP_NONE)
+            inf->out[i] = inf->meta[node->outputs[i]];
+    }
+}
+
+/* ---- What runs ---- */
+
+static int is_view(rnnp_layout *layout, const rnnp_node *node)
+{
+    if (node->op->is_view || !node->op->view)
+        return node->op->is_view;
+    gather(layout, node);
+    return node->op->view(node, layout->inf.in, layout->inf.out);
+}
+
+/* Backwards from the outputs: a view needs its data only, a call all its inputs; shapes are settled. Sets
+ * storage of needed values, and roots through views. */
+static void choose_calls(rnnp_layout *layout)
+{
+    const rnnp_model *model = layout->plan->model;
+    uint8_t *storage = layout->storage;
+
+    for (size_t k = 0; k < model->n_outputs; k++)
+        storage[model->outputs[k].value] = RNNP_STORE_COMPUTED;
+    for (size_t n = model->n_nodes; n-- > 0;) {
+        const rnnp_node *node = &model->nodes[n];
+        int needed = 0;
+
+        for (size_t i = 0; i < node->n_outputs; i++)
+            needed |= node->outputs[i] != RNNP_NONE && storage[node->outputs[i]] != RNNP_STORE_NONE;
+        if (!needed || layout->evaluated[n])
+            continue;
+        layout->called[n] = !is_view(layout, node);
+        for (size_t i = 0; i < (layout->called[n] ? node->n_inputs : 1); i++) {
+            if (node->inputs[i] != RNNP_NONE)
+                storage[node->inputs[i]] = RNNP_STORE_COMPUTED;
+        }
+    }
+    for (size_t v = 0; v < model->n_values; v++) {
+        layout->root[v] = (int32_t)v;
+        layout->direct[v] = -1;
+        if (storage[v] == RNNP_STORE_NONE)
+            continue;
+        if (model->values[v].is_constant)
+            storage[v] = RNNP_STORE_CONSTANT;
+        else if (layout->inf.meta[v].known)
+            storage[v] = RNNP_STORE_KNOWN;
+        else if (model->values[v].producer < 0)
+            storage[v] = RNNP_STORE_INPUT;
+        else if (!layout->called[model->values[v].producer]) {
+            layout->root[v] = layout->root[model->nodes[model->values[v].producer].inputs[0]];
+            storage[v] = storage[layout->root[v]];
+        }
+    }
+}
+
+/* ---- Where values live ---- */
+
+/* Of roots: the first and last call that touches the memory. */
+typedef struct lifetimes {
+    size_t *first, *last;  /* [n_values] */
+    uint8_t *is_output;    /* [n_values] */
+    int32_t *into;         /* [n_values]: the root whose memory it takes over */
+    rnnp_span *spans;      /* [n_values] */
+    int32_t *owner;        /* [n_values]: of each span */
+    size_t *active;        /* [n_values] */
+} lifetimes;
+
+static void find_lifetimes(const rnnp_layout *layout, lifetimes *lt)
+{
+    const rnnp_model *model = layout->plan->model;
+    size_t call = 0;
+
+    for (size_t v = 0; v < model->n_values; v++)
+        lt->into[v] = layout->root[v];
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        if (!layout->called[n])
+            continue;
+        for (size_t i = 0; i < node->n_inputs; i++) {
+            if (node->inputs[i] != RNNP_NONE)
+                lt->last[layout->root[node->inputs[i]]] = call;
+        }
+        for (size_t i = 0; i < node->n_outputs; i++) {
+            if (node->outputs[i] != RNNP_NONE)
+                lt->first[node->outputs[i]] = lt->last[node->outputs[i]] = call;
+        }
+        call++;
+    }
+    for (size_t k = 0; k < model->n_outputs; k++)
+        lt->is_output[layout->root[model->outputs[k].value]] = 1;
+}
+
+/* Whether the node at this call may overwrite its first input: nobody looks at that memory afterwards. */
+static int can_overwrite(const rnnp_layout *layout, const lifetimes *lt, const rnnp_node *node, size_t call)
+{
+    const int32_t in = node->inputs[0], out = node->outputs[0];
+
+    if (!node->op->in_place || in == RNNP_NONE || out == RNNP_NONE)
+        return 0;
+    const int32_t root = layout->root[in];
+    const rnnp_meta *a = &layout->inf.meta[in], *b = &layout->inf.meta[out];
+    return layout->storage[root] == RNNP_STORE_COMPUTED && lt->last[root] == call && !lt->is_output[root] &&
+           a->rank == b->rank && memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0 &&
+           rnnp_dtype_bytes(a->dtype) == rnnp_dtype_bytes(b->dtype);
+}
+
+static void merge_in_place(rnnp_layout *layout, lifetimes *lt)
+{
+    const rnnp_model *model = layout->plan->model;
+    size_t call = 0;
+
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        if (!layout->called[n])
+            continue;
+        const rnnp_node *node = &model->nodes[n];
+        if (can_overwrite(layout, lt, node, call))
+            lt->into[node->outputs[0]] = lt->into[layout->root[node->inputs[0]]];
+        call++;
+    }
+    for (size_t v = 0; v < model->n_values; v++) {
+        const int32_t old = layout->root[v], root = lt->into[old];
+
+        if (lt->last[old] > lt->last[root])
+            lt->last[root] = lt->last[old];
+        layout->root[v] = root;
+    }
+}
+
+static rnnp_status place_values(rnnp_layout *layout, lifetimes *lt)
+{
+    const rnnp_model *model = layout->plan->model;
+    size_t n_spans = 0;
+
+    for (size_t k = 0; k < model->n_outputs; k++) {
+        const int32_t root = layout->root[model->outputs[k].value];
+
+        if (layout->storage[root] == RNNP_STORE_COMPUTED && layout->direct[root] < 0)
+            layout->direct[root] = (int32_t)k;
+        else
+            lt->last[root] = SIZE_MAX; /* copied from when all is done */
+    }
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        for (size_t i = 0; layout->called[n] && i < node->n_outputs; i++) {
+            const int32_t v = node->outputs[i];
+
+            if (v == RNNP_NONE || layout->storage[v] != RNNP_STORE_COMPUTED || layout->root[v] != v)
+                continue;
+            lt->owner[n_spans] = v;
+            lt->spans[n_spans++] = (rnnp_span){rnnp_meta_bytes(&layout->inf.meta[v]), lt->first[v], lt->last[v], 0};
+        }
+    }
+    layout->activation_bytes = rnnp_spans_place(lt->spans, n_spans, lt->active);
+    if (layout->activation_bytes == SIZE_MAX)
+        return rnnp_fail(layout->plan->context, RNNP_ERR_MEMORY, "the activations do not fit in memory");
+    for (size_t s = 0; s < n_spans; s++)
+        layout->offset[lt->owner[s]] = lt->spans[s].offset;
+    return RNNP_OK;
+}
+
+static rnnp_status place(rnnp_layout *layout)
+{
+    const rnnp_context *context = layout->plan->context;
+    const size_t n = layout->plan->model->n_values;
+    struct rnnp_block **arena = &layout->arena;
+    lifetimes lt = {
+        .first = rnnp_arena_calloc(context, arena, n, sizeof *lt.first),
+        .last = rnnp_arena_calloc(context, arena, n, sizeof *lt.last),
+        .is_output = rnnp_arena_calloc(context, arena, n, sizeof *lt.is_output),
+        .into = rnnp_arena_calloc(context, arena, n, sizeof *lt.into),
+        .spans = rnnp_arena_calloc(context, arena, n, sizeof *lt.spans),
+        .owner = rnnp_arena_calloc(context, arena, n, sizeof *lt.owner),
+        .active = rnnp_arena_calloc(context, arena, n, sizeof *lt.active),
+    };
+
+    if (!lt.first || !lt.last || !lt.is_output || !lt.into || !lt.spans || !lt.owner || !lt.active)
+        return RNNP_ERR_MEMORY;
+    find_lifetimes(layout, &lt);
+    merge_in_place(layout, &lt);
+    return place_values(layout, &lt);
+}
+
+/* ---- Scratch ---- */
+
+rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *node, rnnp_meta *in)
+{
+    const rnnp_model *model = layout->plan->model;
+    rnnp_prepare prepare = rnnp_plan_prepare(layout->plan, node);
+
+    memset(in, 0, rnnp_node_slots_in(node) * sizeof *in);
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i] == RNNP_NONE)
+            continue;
+        in[i] = layout->inf.meta[node->inputs[i]];
+        if (!model->values[node->inputs[i]].is_constant)
+            in[i].known = NULL; /* as when the plan decided what to pack */
+    }
+    prepare.inputs = in;
+    prepare.threads = layout->threads;
+    return prepare;
+}
+
+static void measure_workspace(rnnp_layout *layout)
+{
+    const rnnp_model *model = layout->plan->model;
+
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        if (!layout->called[n] || !node->op->workspace_bytes)
+            continue;
+        gather(layout, node);
+        const rnnp_prepare prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
+        const size_t bytes = node->op->workspace_bytes(&prepare, layout->inf.out);
+        if (bytes > layout->workspace_bytes)
+            layout->workspace_bytes = bytes;
+    }
+}
+
+static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
+{
+    const rnnp_model *model = layout->plan->model;
+    const rnnp_context *context = layout->plan->context;
+    struct rnnp_block **arena = &layout->arena;
+    rnnp_status status = rnnp_inference_begin(&layout->inf, model, arena);
+
+    layout->evaluated = rnnp_arena_calloc(context, arena, model->n_nodes, 1);
+    layout->called = rnnp_arena_calloc(context, arena, model->n_nodes, 1);
+    layout->storage = rnnp_arena_calloc(context, arena, model->n_values, 1);
+    layout->root = rnnp_arena_calloc(context, arena, model->n_values, sizeof *layout->root);
+    layout->direct = rnnp_arena_calloc(context, arena, model->n_values, sizeof *layout->direct);
+    layout->offset = rnnp_arena_calloc(context, arena, model->n_values, sizeof *layout->offset);
+    if (status != RNNP_OK || !layout->evaluated || !layout->called || !layout->storage || !layout->root ||
+        !layout->direct || !layout->offset)
+        return RNNP_ERR_MEMORY;
+    if ((status = infer_all(layout, inputs)) != RNNP_OK)
+        return status;
+    choose_calls(layout);
+    measure_workspace(layout);
+    return place(layout);
+}
+
+rnnp_status rnnp_layout_make(rnnp_layout *layout, const rnnp_plan *plan, const rnnp_meta *inputs, int is_stream,
+                             size_t batch)
+{
+    *layout = (rnnp_layout){.plan = plan, .is_stream = is_stream, .batch = batch,
+                            .threads = is_stream ? 1 : plan->threads};
+    const rnnp_status status = make(layout, inputs);
+
+    if (status != RNNP_OK)
+        rnnp_layout_free(layout);
+    return status;
+}
+
+void rnnp_layout_free(rnnp_layout *layout)
+{
+    rnnp_arena_free(layout->plan->context, &layout->arena);
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Building a model: values, nodes, inputs, constants, outputs. A call that fails leaves the graph as it was.
+ */
+#include "engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { OPSET_FIRST = 7, OPSET_LAST = 22, ATTRS_MAX = 64 };
+
+/* ---- Memory ---- */
+
+void *rnnp_model_alloc(rnnp_model *model, size_t bytes)
+{
+    return rnnp_arena_alloc(model->context, &model->blocks, bytes);
+}
+
+static void *copy_bytes(rnnp_model *model, const void *source, size_t bytes)
+{
+    void *p = rnnp_model_alloc(model, bytes);
+
+    if (p && bytes)
+        memcpy(p, source, bytes);
+    return p;
+}
+
+const char *rnnp_model_string(rnnp_model *model, const char *s)
+{
+    return copy_bytes(model, s, strlen(s) + 1);
+}
+
+/* "<base>_7", or "<base>:1" */
+static const char *numbered(rnnp_model *model, const char *base, char separator, size_t number)
+{
+    const size_t bytes = strlen(base) + 24;
+    char *s = rnnp_model_alloc(model, bytes);
+
+    if (s)
+        snprintf(s, bytes, "%s%c%zu", base, separator, number);
+    return s;
+}
+
+/* Makes room for `more` items beyond count. items is the address of the array's pointer, whatever its type
+ * (read and written as bytes), and changes only on success. */
+static rnnp_status grow(rnnp_model *model, void *items, size_t count, size_t more, size_t *capacity, size_t item_bytes)
+{
+    size_t need, wanted, bytes;
+    void *smaller, *larger;
+
+    if (rnnp_add_overflow(count, more, &need) || rnnp_mul_overflow(need, 2, &wanted) ||
+        rnnp_mul_overflow(wanted < 16 ? 16 : wanted, item_bytes, &bytes))
+        return rnnp_fail(model->context, RNNP_ERR_MEMORY, "the model has too many values or nodes");
+    if (need <= *capacity)
+        return RNNP_OK;
+    larger = rnnp_alloc(model->context, bytes);
+    if (!larger)
+        return RNNP_ERR_MEMORY;
+    memcpy(&smaller, items, sizeof smaller);
+    if (count)
+        memcpy(larger, smaller, count * item_bytes);
+    rnnp_free(model->context, smaller, *capacity * item_bytes);
+    memcpy(items, &larger, sizeof larger);
+    *capacity = bytes / item_bytes;
+    return RNNP_OK;
+}
+
+#define GROW(model, field, more) \
+    grow(model, &(model)->field, (model)->n_##field, more, &(model)->cap_##field, sizeof *(model)->field)
+
+rnnp_status rnnp_model_create(rnnp_context *context, rnnp_model **model)
+{
+    if (!model)
+        return RNNP_ERR_ARG;
+    *model = NULL;
+    if (!context)
+        return RNNP_ERR_ARG;
+
+    rnnp_model *m = rnnp_calloc(context, sizeof *m);
+    if (!m)
+        return RNNP_ERR_MEMORY;
+    m->context = context;
+    m->producer = "";
+    *model = m;
+    return RNNP_OK;
+}
+
+void rnnp_model_destroy(rnnp_model *model)
+{
+    if (!model)
+        return;
+    const rnnp_context *context = model->context;
+
+    rnnp_arena_free(context, &model->blocks);
+    rnnp_free(context, model->values, model->cap_values * sizeof *model->values);
+    rnnp_free(context, model->nodes, model->cap_nodes * sizeof *model->nodes);
+    rnnp_free(context, model->inputs, model->cap_inputs * sizeof *model->inputs);
+    rnnp_free(context, model->outputs, model->cap_outputs * sizeof *model->outputs);
+    rnnp_free(context, model->symbols, model->cap_symbols * sizeof *model->symbols);
+    rnnp_free(context, model, sizeof *model);
+}
+
+rnnp_status rnnp_model_set_producer(rnnp_model *model, const char *name)
+{
+    const char *copy = rnnp_model_string(model, name ? name : "");
+
+    if (!copy)
+        return RNNP_ERR_MEMORY;
+    model->producer = copy;
+    return RNNP_OK;
+}
+
+/* ---- Checks ---- */
+
+static rnnp_status check_open(const rnnp_model *model)
+{
+    if (model->closed)
+        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is closed");
+    return RNNP_OK;
+}
+
+static int is_value(const rnnp_model *model, rnnp_value value)
+{
+    return value >= 0 && (size_t)value < model->n_values;
+}
+
+static rnnp_status check_name(const rnnp_model *model, const char *what, const char *name)
+{
+    if (!name || !*name)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "an %s has no name", what);
+    return RNNP_OK;
+}
+
+static rnnp_status check_type(const rnnp_model *model, const char *name, rnnp_dtype dtype, size_t rank,
+                              const int64_t *shape)
+{
+    if (!rnnp_dtype_bytes(dtype))
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "%s: unknown dtype %d", name, (int)dtype);
+    if (rank > RNNP_MAX_RANK)
+        return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED, "%s: rank %zu is above %d", name, rank, RNNP_MAX_RANK);
+    if (rank > 0 && !shape)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "%s: rank is %zu but shape is NULL", name, rank);
+    return RNNP_OK;
+}
+
+/* ---- Values ---- */
+
+/* Room must have been made. */
+static int32_t add_value(rnnp_model *model, const rnnp_value_info *info)
+{
+    model->values[model->n_values] = *info;
+    return (int32_t)model->n_values++;
+}
+
+static rnnp_status grow_values(rnnp_model *model, size_t more)
+{
+    if (model->n_values + more > INT32_MAX)
+        return rnnp_fail(model->context, RNNP_ERR_MEMORY, "the model has too many values");
+    return GROW(model, values, more);
+}
+
+/* The symbol of that name, or a new one; room must have been made. */
+static int64_t symbol_named(rnnp_model *model, const char *name)
+{
+    size_t i = 0;
+
+    while (i < model->n_symbols && !(name && model->symbols[i] && strcmp(model->symbols[i], name) == 0))
+        i++;
+    if (i == model->n_symbols)
+        model->symbols[model->n_symbols++] = name;
+    return RNNP_SYMBOL - (int64_t)i;
+}
+
+static rnnp_status input_dims(rnnp_model *model, const char *name, rnnp_meta *meta, const int64_t *shape,
+                              const char *const *symbols)
+{
+    for (size_t i = 0; i < meta->rank; i++) {
+        const char *symbol = symbols && symbols[i] && *symbols[i] ? symbols[i] : NULL;
+
+        meta->dim[i] = shape[i];
+        if (shape[i] >= 0)
+            continue;
+        if (shape[i] != RNNP_DYNAMIC)
+            return rnnp_fail(model->context, RNNP_ERR_ARG, "input %s: dimension %zu is %lld", name, i,
+                             (long long)shape[i]);
+        if (symbol && !(symbol = rnnp_model_string(model, symbol)))
+            return RNNP_ERR_MEMORY;
+        meta->dim[i] = symbol_named(model, symbol);
+    }
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_model_input(rnnp_model *model, const char *name, rnnp_dtype dtype, size_t rank, const int64_t *shape,
+                             const char *const *symbols, rnnp_value *value)
+{
+    rnnp_value_info info = {.producer = -1, .meta = {.dtype = dtype, .rank = rank}};
+    rnnp_status status;
+
+    if (!model || !value)
+        return RNNP_ERR_ARG;
+    if ((status = check_open(model)) != RNNP_OK || (status = check_name(model, "input", name)) != RNNP_OK ||
+        (status = check_type(model, name, dtype, rank, shape)) != RNNP_OK)
+        return status;
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        if (strcmp(model->values[model->inputs[i]].name, name) == 0)
+            return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two inputs named %s", name);
+    }
+    info.name = rnnp_model_string(model, name);
+    if (!info.name)
+        return RNNP_ERR_MEMORY;
+    if ((status = grow_values(model, 1)) != RNNP_OK || (status = GROW(model, inputs, 1)) != RNNP_OK ||
+        (status = GROW(model, symbols, rank)) != RNNP_OK ||
+        (status = input_dims(model, name, &info.meta, shape, symbols)) != RNNP_OK)
+        return status;
+    *value = add_value(model, &info);
+    model->inputs[model->n_inputs++] = *value;
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_model_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor, rnnp_value *value)
+{
+    rnnp_value_info info = {.producer = -1, .is_constant = 1};
+    rnnp_status status;
+
+    if (!model || !value)
+        return RNNP_ERR_ARG;
+    if ((status = check_open(model)) != RNNP_OK)
+        return status;
+    if (!tensor)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has no tensor", name ? name : "");
+    info.name = name && *name ? rnnp_model_string(model, name) : numbered(model, "constant", '_', model->n_values);
+    if (!info.name)
+        return RNNP_ERR_MEMORY;
+    if ((status = check_type(model, info.name, tensor->dtype, tensor->rank, tensor->shape)) != RNNP_OK)
+        return status;
+
+    info.meta = (rnnp_meta){.dtype = tensor->dtype, .rank = tensor->rank};
+    memcpy(info.meta.dim, tensor->shape, tensor->rank * sizeof *tensor->shape);
+    const size_t bytes = rnnp_meta_bytes(&info.meta);
+    if (bytes == SIZE_MAX)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has a negative dimension or is too large",
+                         info.name);
+    if (bytes && !tensor->data)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has no data", info.name);
+    info.meta.known = copy_bytes(model, tensor->data, bytes);
+    if (!info.meta.known)
+        return RNNP_ERR_MEMORY;
+    if ((status = grow_values(model, 1)) != RNNP_OK)
+        return status;
+    *value = add_value(model, &info);
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_model_output(rnnp_model *model, const char *name, rnnp_value value)
+{
+    rnnp_status status;
+
+    if (!model)
+        return RNNP_ERR_ARG;
+    if ((status = check_open(model)) != RNNP_OK || (status = check_name(model, "output", name)) != RNNP_OK)
+        return status;
+    if (!is_value(model, value))
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "output %s: there is no value %d", name, (int)value);
+    for (size_t i = 0; i < model->n_outputs; i++) {
+        if (strcmp(model->outputs[i].name, name) == 0)
+            return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two outputs named %s", name);
+    }
+    const char *copy = rnnp_model_string(model, name);
+    if (!copy)
+        return RNNP_ERR_MEMORY;
+    if ((status = GROW(model, outputs, 1)) != RNNP_OK)
+        return status;
+    model->outputs[model->n_outputs++] = (rnnp_output_info){copy, value};
+    return RNNP_OK;
+}
+
+/* ---- Nodes ---- */
+
+static rnnp_status check_attr(const rnnp_model *model, const rnnp_node *node, const rnnp_attr *attr)
+{
+    int whole = 0;
+
+    if (!attr->name)
+        return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "an attribute has no name");
+    switch (attr->kind) {
+    case RNNP_ATTR_INT:
+    case RNNP_ATTR_FLOAT: whole = 1; break;
+    case RNNP_ATTR_STRING: whole = attr->s != NULL; break;
+    case RNNP_ATTR_INTS: whole = attr->ints || !attr->count; break;
+    case RNNP_ATTR_FLOATS: whole = attr->floats || !attr->count; break;
+    case RNNP_ATTR_STRINGS:
+        whole = attr->strings || !attr->count;
+        for (size_t i = 0; whole && i < attr->count; i++)
+            whole = attr->strings[i] != NULL;
+        break;
+    case RNNP_ATTR_TENSOR: whole = attr->tensor != NULL; break;
+    }
+    if (!whole)
+        return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "attribute %s has no value or an unknown kind",
+                              attr->name);
+    return RNNP_OK;
+}
+
+static rnnp_status check_node(const rnnp_model *model, const rnnp_node *node, const rnnp_attr *attrs, size_t n_attrs)
+{
+    const rnnp_operator *op = node->op;
+    const int last = op->until_opset ? op->until_opset : OPSET_LAST;
+    rnnp_status status;
+
+    if (node->opset < OPSET_FIRST || node->opset > last)
+        return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED, "opset %d is outside %d to %d", node->opset,
+                              OPSET_FIRST, last);
+    if (node->n_inputs < op->min_inputs || (op->max_inputs != 255 && node->n_inputs > op->max_inputs))
+        return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "%zu inputs where %d to %d are expected",
+                              node->n_inputs, op->min_inputs, op->max_inputs);
+    if (node->n_outputs < op->min_outputs || (op->max_outputs != 255 && node->n_outputs > op->max_outputs))
+        return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "%zu outputs where %d to %d are expected",
+                              node->n_outputs, op->min_outputs, op->max_outputs);
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i] == RNNP_NONE && i >= op->min_inputs)
+            continue;
+        if (!is_value(model, node->inputs[i]))
+            return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "input %zu: there is no value %d", i,
+                                  (int)node->inputs[i]);
+    }
+    if (n_attrs > ATTRS_MAX)
+        return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED, "%zu attributes", n_attrs);
+    for (size_t i = 0; i < n_attrs; i++) {
+        if ((status = check_attr(model, node, &attrs[i])) != RNNP_OK)
+            return status;
+    }
+    return RNNP_OK;
+}
+
+static rnnp_status parse_attrs(rnnp_model *model, rnnp_node *node, const rnnp_attr *attrs, size_t n_attrs)
+{
+    rnnp_parse p = {.model = model, .node = node, .attrs = attrs, .n_attrs = n_attrs};
+    rnnp_status status = RNNP_OK;
+
+    node->params = rnnp_arena_calloc(model->context, &model->blocks, 1, node->op->param_bytes);
+    if (!node->params)
+        return RNNP_ERR_MEMORY;
+    if (node->op->parse)
+        status = node->op->parse(&p, node->params);
+    if (status == RNNP_OK)
+        status = p.status;
+    for (size_t i = 0; status == RNNP_OK && i < n_attrs; i++) {
+        if (!(p.consumed >> i & 1))
+            status = rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED, "attribute %s is not supported%s",
+                                    attrs[i].name, node->op->parse ? " here" : "");
+    }
+    return status;
+}
+
+/* Names the node and its wanted outputs, and gives them their value numbers, without adding anything yet. */
+static rnnp_status name_outputs(rnnp_model *model, const rnnp_node *node, rnnp_value_info *infos)
+{
+    size_t wanted = 0;
+
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] < 0)
+            continue;
+        infos[wanted] = (rnnp_value_info){.producer = (int32_t)model->n_nodes};
+        infos[wanted].name = node->n_outputs == 1 ? node->name : numbered(model, node->name, ':', i);
+        if (!infos[wanted].name)
+            return RNNP_ERR_MEMORY;
+        node->outputs[i] = (int32_t)(model->n_values + wanted++);
+    }
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_model_node(rnnp_model *model, const char *op, int opset, const char *name, const rnnp_value *inputs,
+                            size_t n_inputs, const rnnp_attr *attrs, size_t n_attrs, rnnp_value *outputs,
+                            size_t n_outputs)
+{
+    rnnp_node node = {.opset = opset, .n_inputs = n_inputs, .n_outputs = n_outputs};
+    rnnp_status status;
+
+    if (!model)
+        return RNNP_ERR_ARG;
+    if ((status = check_open(model)) != RNNP_OK)
+        return status;
+    if (!op || (n_inputs && !inputs) || (n_attrs && !attrs) || (n_outputs && !outputs))
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "node %s: %s is NULL", name ? name : "",
+                         !op                    ? "op"
+                         : n_inputs && !inputs  ? "inputs"
+                         : n_outputs && !outputs ? "outputs"
+                                                : "attrs");
+    if (!(node.op = rnnp_operator_find(op)))
+        return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED, "%s %s: the operator is not in the table", op,
+                         name ? name : "");
+    if (n_inputs > INT16_MAX || n_outputs > INT16_MAX)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "%s: %zu inputs, %zu outputs", op, n_inputs, n_outputs);
+    node.name = name && *name ? rnnp_model_string(model, name) : numbered(model, op, '_', model->n_nodes);
+    node.inputs = copy_bytes(model, inputs, n_inputs * sizeof *inputs);
+    node.outputs = copy_bytes(model, outputs, n_outputs * sizeof *outputs);
+    rnnp_value_info *infos = rnnp_model_alloc(model, n_outputs * sizeof *infos);
+    if (!node.name || !node.inputs || !node.outputs || !infos)
+        return RNNP_ERR_MEMORY;
+
+    if ((status = check_node(model, &node, attrs, n_attrs)) != RNNP_OK ||
+        (status = parse_attrs(model, &node, attrs, n_attrs)) != RNNP_OK ||
+        (status = name_outputs(model, &node, infos)) != RNNP_OK ||
+        (status = grow_values(model, n_outputs)) != RNNP_OK || (status = GROW(model, nodes, 1)) != RNNP_OK)
+        return status;
+    for (size_t i = 0, wanted = 0; i < n_outputs; i++) {
+        if (node.outputs[i] >= 0)
+            outputs[i] = add_value(model, &infos[wanted++]);
+        else
+            node.outputs[i] = outputs[i] = RNNP_NONE;
+    }
+    model->nodes[model->n_nodes++] = node;
+    return RNNP_OK;
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Elementwise operators: one table row each. f32 goes through kernels where there are any, the rest through the
+ * loops of arithmetic.h.
+ */
+#include "arithmetic.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static unsigned loop_types(const rnnp_loops *loops)
+{
+    unsigned types = 0;
+
+    for (int t = 0; loops && t < RNNP_DTYPES; t++)
+        types |= loops->of[t] ? RNNP_BIT(t) : 0;
+    return types;
+}
+
+static size_t elements(const rnnp_tensor *tensor)
+{
+    return rnnp_tensor_elements(tensor);
+}
+
+/* ---- y = f(x) ---- */
+
+typedef struct unary_family {
+    rnnp_op kernel[3];            /* f32, by math class; RNNP_OP_COUNT: none */
+    const rnnp_loops *loops;
+    struct { const char *name; float fallback; } attr[2]; /* alpha, beta */
+} unary_family;
+
+static rnnp_status unary_parse(rnnp_parse *p, void *params)
+{
+    const unary_family *family = p->node->op->family;
+    float *value = params;
+
+    for (size_t i = 0; i < 2; i++) {
+        if (family->attr[i].name)
+            value[i] = rnnp_parse_float(p, family->attr[i].name, family->attr[i].fallback);
+    }
+    return RNNP_OK;
+}
+
+static int has_kernel(const unary_family *family)
+{
+    return family->kernel[0] != RNNP_OP_COUNT;
+}
+
+static rnnp_status unary_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    const unary_family *family = in->node->op->family;
+
+    rnnp_meta_like(&outputs[0], &inputs[0]);
+    return rnnp_infer_type(in, inputs, 0, loop_types(family->loops) | (has_kernel(family) ? RNNP_BIT(RNNP_F32) : 0));
+}
+
+static rnnp_status unary_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    const unary_family *family = node->op->family;
+    const float *value = node->params;
+    const rnnp_tensor *x = &inputs[0];
+
+    if (x->dtype == RNNP_F32 && has_kernel(family)) {
+        const rnnp_unary_args args = {.x = x->data, .y = outputs[0].data, .n = elements(x),
+                                      .alpha = value[0], .beta = value[1]};
+
+        e->select->op[family->kernel[e->math]]->fn.relu_f32(&args); /* all unary kernels have one type */
+    } else {
+        family->loops->of[x->dtype](x->data, x->data, outputs[0].data, elements(x), 1, 1);
+    }
+    return RNNP_OK;
+}
+
+#define ONE(op) {RNNP_OP_##op, RNNP_OP_##op, RNNP_OP_##op}
+#define BY_MATH(op) {[RNNP_MATH_U35] = RNNP_OP_##op##_u35, [RNNP_MATH_U10] = RNNP_OP_##op##_u10, \
+                     [RNNP_MATH_FAST] = RNNP_OP_##op##_fast}
+#define NO_KERNEL {RNNP_OP_COUNT, RNNP_OP_COUNT, RNNP_OP_COUNT}
+
+#define UNARY(op_name, math, ...)                                                                             \
+    static const unary_family family_##op_name = {__VA_ARGS__};                                               \
+    const rnnp_operator rnnp_operator_##op_name = {                                                           \
+        .name = #op_name, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,               \
+        .param_bytes = 2 * sizeof(float), .parse = unary_parse, .infer = unary_infer, .run = unary_run,       \
+        .in_place = 1, .uses_math = (math), .family = &family_##op_name};
+
+UNARY(Exp, 1, .kernel = BY_MATH(exp_f32))
+UNARY(Tanh, 1, .kernel = BY_MATH(tanh_f32))
+UNARY(Sigmoid, 1, .kernel = BY_MATH(sigmoid_f32))
+UNARY(Log, 0, .kernel = ONE(log_f32))
+UNARY(Sqrt, 0, .kernel = ONE(sqrt_f32))
+UNARY(Relu, 0, .kernel = ONE(relu_f32), .loops = &rnnp_loops_relu)
+UNARY(LeakyRelu, 0, .kernel = ONE(leaky_relu_f32), .attr = {{"alpha", 0.01f}})
+UNARY(ThresholdedRelu, 0, .kernel = ONE(thresholded_relu_f32), .attr = {{"alpha", 1.0f}})
+UNARY(Elu, 0, .kernel = ONE(elu_f32), .attr = {{"alpha", 1.0f}})
+UNARY(HardSigmoid, 0, .kernel = ONE(hard_sigmoid_f32), .attr = {{"alpha", 0.2f}, {"beta", 0.5f}})
+UNARY(Softplus, 0, .kernel = ONE(softplus_f32))
+UNARY(Softsign, 0, .kernel = ONE(softsign_f32))
+UNARY(Neg, 0, .kernel = ONE(neg_f32), .loops = &rnnp_loops_neg)
+UNARY(Abs, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_abs)
+UNARY(Sign, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_sign)
+UNARY(Floor, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_floor)
+UNARY(Ceil, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_ceil)
+UNARY(Round, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_round)
+UNARY(Reciprocal, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_reciprocal)
+UNARY(Not, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_not)
+
+/* ---- y = f(a, b), broadcast ---- */
+
+typedef struct binary_family {
+    rnnp_op kernel;               /* f32; RNNP_OP_COUNT: none */
+    const rnnp_loops *loops;
+    rnnp_dtype result;            /* 0: that of the inputs */
+} binary_family;
+
+static rnnp_status broadcast_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out, unsigned types)
+{
+    rnnp_status status = rnnp_infer_type(in, inputs, 0, types);
+
+    *out = inputs[0];
+    for (size_t i = 1; status == RNNP_OK && i < in->node->n_inputs; i++) {
+        const rnnp_meta so_far = *out;
+
+        if ((status = rnnp_infer_same_type(in, inputs, 0, i)) == RNNP_OK)
+            status = rnnp_infer_broadcast(in, &so_far, &inputs[i], out);
+    }
+    return status;
+}
+
+static rnnp_status binary_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    const binary_family *family = in->node->op->family;
+    const unsigned types = loop_types(family->loops) | (family->kernel != RNNP_OP_COUNT ? RNNP_BIT(RNNP_F32) : 0);
+    const rnnp_status status = broadcast_infer(in, inputs, &outputs[0], types);
+
+    if (family->result)
+        outputs[0].dtype = family->result;
+    return status;
+}
+
+/* One of kernel and loop is used: a kernel for f32, if there is one. */
+static rnnp_status binary_apply(const rnnp_exec *e, const rnnp_node *node, rnnp_op kernel, const rnnp_loops *loops,
+                                const rnnp_tensor *a, const rnnp_tensor *b, const rnnp_tensor *y)
+{
+    const size_t bytes = rnnp_dtype_bytes(a->dtype), result_bytes = rnnp_dtype_bytes(y->dtype);
+    rnnp_walk walk;
+
+    rnnp_walk_init(&walk, y, 2);
+    rnnp_walk_broadcast(&walk, y, 0, a);
+    rnnp_walk_broadcast(&walk, y, 1, b);
+    rnnp_walk_begin(&walk, 1);
+    for (; walk.rows; rnnp_walk_next(&walk)) {
+        const char *pa = (const char *)a->data + (size_t)walk.offset[0] * bytes;
+        const char *pb = (const char *)b->data + (size_t)walk.offset[1] * bytes;
+        char *py = (char *)y->data + walk.row * result_bytes;
+        const size_t n = rnnp_walk_inner_dim(&walk);
+        const size_t a_step = (size_t)rnnp_walk_inner_step(&walk, 0), b_step = (size_t)rnnp_walk_inner_step(&walk, 1);
+
+        if (a->dtype == RNNP_F32 && kernel != RNNP_OP_COUNT) {
+            const rnnp_binary_args args = {(const float *)(const void *)pa, (const float *)(const void *)pb,
+                                           (float *)(void *)py, n, a_step, b_step};
+
+            e->select->op[kernel]->fn.add_f32(&args); /* all binary kernels have one type */
+        } else if (loops->of[a->dtype](pa, pb, py, n, a_step, b_step) != 0) {
+            return rnnp_node_fail(e->context, node, RNNP_ERR_ARG, "division by zero");
+        }
+    }
+    return RNNP_OK;
+}
+
+static rnnp_status binary_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    const binary_family *family = node->op->family;
+
+    return binary_apply(e, node, family->kernel, family->loops, &inputs[0], &inputs[1], &outputs[0]);
+}
+
+#define BINARY(op_name, may_overwrite, ...)                                                                   \
+    static const binary_family family_##op_name = {__VA_ARGS__};                                              \
+    const rnnp_operator rnnp_operator_##op_name = {                                                           \
+        .name = #op_name, .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,               \
+        .infer = binary_infer, .run = binary_run, .in_place = (may_overwrite), .family = &family_##op_name};
+
+BINARY(Add, 1, RNNP_OP_add_f32, &rnnp_loops_add, 0)
+BINARY(Sub, 1, RNNP_OP_sub_f32, &rnnp_loops_sub, 0)
+BINARY(Mul, 1, RNNP_OP_mul_f32, &rnnp_loops_mul, 0)
+BINARY(Div, 1, RNNP_OP_div_f32, &rnnp_loops_div, 0)
+BINARY(And, 1, RNNP_OP_COUNT, &rnnp_loops_and, 0)
+BINARY(Or, 1, RNNP_OP_COUNT, &rnnp_loops_or, 0)
+BINARY(Xor, 1, RNNP_OP_COUNT, &rnnp_loops_xor, 0)
+BINARY(Equal, 0, RNNP_OP_COUNT, &rnnp_loops_equal, RNNP_BOOL)
+BINARY(Less, 0, RNNP_OP_COUNT, &rnnp_loops_less, RNNP_BOOL)
+BINARY(LessOrEqual, 0, RNNP_OP_COUNT, &rnnp_loops_less_equal, RNNP_BOOL)
+BINARY(Greater, 0, RNNP_OP_COUNT, &rnnp_loops_greater, RNNP_BOOL)
+BINARY(GreaterOrEqual, 0, RNNP_OP_COUNT, &rnnp_loops_greater_equal, RNNP_BOOL)
+
+/* ---- Pow: the exponent may have another type ---- */
+
+static rnnp_status pow_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    const unsigned integers = RNNP_BIT(RNNP_I32) | RNNP_BIT(RNNP_I64);
+    rnnp_status status;
+
+    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32) | integers)) != RNNP_OK)
+        return status;
+    status = inputs[0].dtype == RNNP_F32 ? rnnp_infer_type(in, inputs, 1, RNNP_BIT(RNNP_F32) | integers)
+                                         : rnnp_infer_same_type(in, inputs, 0, 1);
+    outputs[0].dtype = inputs[0].dtype;
+    return status == RNNP_OK ? rnnp_infer_broadcast(in, &inputs[0], &inputs[1], &outputs[0]) : status;
+}
+
+static int pow_converts(rnnp_dtype base, rnnp_dtype exponent)
+{
+    return base == RNNP_F32 && exponent != RNNP_F32;
+}
+
+static size_t pow_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
+{
+    (void)outputs;
+    if (!pow_converts(p->inputs[0].dtype, p->inputs[1].dtype))
+        return 0;
+    return rnnp_meta_elements(&p->inputs[1]) * sizeof(float);
+}
+
+static rnnp_status pow_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    rnnp_tensor exponent = inputs[1];
+
+    if (pow_converts(inputs[0].dtype, exponent.dtype)) {
+        float *converted = e->workspace;
+
+        for (size_t i = 0; i < elements(&exponent); i++)
+            converted[i] = exponent.dtype == RNNP_I64 ? (float)((const int64_t *)exponent.data)[i]
+                                                      : (float)((const int32_t *)exponent.data)[i];
+        exponent.dtype = RNNP_F32;
+        exponent.data = converted;
+    }
+    return binary_apply(e, node, RNNP_OP_pow_f32, &rnnp_loops_pow, &inputs[0], &exponent, &outputs[0]);
+}
+
+const rnnp_operator rnnp_operator_Pow = {
+    .name = "Pow", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
+    .infer = pow_infer, .run = pow_run, .in_place = 1, .workspace_bytes = pow_workspace};
+
+/* ---- Mod: of integers with the divisor's sign, or C's remainder (fmod = 1) ---- */
+
+static rnnp_status mod_parse(rnnp_parse *p, void *params)
+{
+    *(int *)params = rnnp_parse_int(p, "fmod", 0) != 0;
+    return RNNP_OK;
+}
+
+static const rnnp_loops *mod_loops(const rnnp_node *node)
+{
+    return *(const int *)node->params ? &rnnp_loops_remainder : &rnnp_loops_modulo;
+}
+
+static rnnp_status mod_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    return broadcast_infer(in, inputs, &outputs[0], loop_types(mod_loops(in->node)));
+}
+
+static rnnp_status mod_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    return binary_apply(e, node, RNNP_OP_COUNT, mod_loops(node), &inputs[0], &inputs[1], &outputs[0]);
+}
+
+const rnnp_operator rnnp_operator_Mod = {
+    .name = "Mod", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
+    .param_bytes = sizeof(int), .parse = mod_parse, .infer = mod_infer, .run = mod_run, .in_place = 1};
+
+/* ---- Any number of inputs, folded from the left ---- */
+
+static rnnp_status variadic_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    const binary_family *family = node->op->family;
+    ptrdiff_t step[RNNP_MAX_RANK];
+    rnnp_status status = RNNP_OK;
+
+    if (node->n_inputs == 1) {
+        rnnp_dense_steps(&inputs[0], step);
+        rnnp_copy_strided(e->select, &outputs[0], inputs[0].data, 0, step);
+        return RNNP_OK;
+    }
+    for (size_t i = 1; status == RNNP_OK && i < node->n_inputs; i++)
+        status = binary_apply(e, node, family->kernel, family->loops, i == 1 ? &inputs[0] : &outputs[0], &inputs[i],
+                              &outputs[0]);
+    return status;
+}
+
+static rnnp_status variadic_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    for (size_t i = 0; i < in->node->n_inputs; i++) {
+        if (rnnp_absent(in->node, i))
+            return FAIL(in, RNNP_ERR_ARG, "input %zu is absent", i);
+    }
+    return binary_infer(in, inputs, outputs);
+}
+
+#define VARIADIC(op_name, ...)                                                                                \
+    static const binary_family family_##op_name = {__VA_ARGS__};                                              \
+    const rnnp_operator rnnp_operator_##op_name = {                                                           \
+        .name = #op_name, .min_inputs = 1, .max_inputs = 255, .min_outputs = 1, .max_outputs = 1,             \
+        .infer = variadic_infer, .run = variadic_run, .family = &family_##op_name};
+
+VARIADIC(Min, RNNP_OP_COUNT, &rnnp_loops_min, 0)
+VARIADIC(Max, RNNP_OP_COUNT, &rnnp_loops_max, 0)
+VARIADIC(Sum, RNNP_OP_add_f32, &rnnp_loops_add, 0)
+
+/* ---- Clip: bounds are attributes before opset 11, optional inputs since ---- */
+
+typedef struct clip_params { float low, high; } clip_params;
+
+static rnnp_status clip_parse(rnnp_parse *p, void *params)
+{
+    clip_params *clip = params;
+
+    *clip = (clip_params){-INFINITY, INFINITY};
+    if (p->node->opset >= 11)
+        return RNNP_OK;
+    if (p->node->n_inputs > 1)
+        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "bounds are attributes before opset 11");
+    clip->low = rnnp_parse_float(p, "min", -FLT_MAX);
+    clip->high = rnnp_parse_float(p, "max", FLT_MAX);
+    return RNNP_OK;
+}
+
+static rnnp_status clip_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    rnnp_status status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32) | loop_types(&rnnp_loops_min));
+
+    rnnp_meta_like(&outputs[0], &inputs[0]);
+    for (size_t i = 1; status == RNNP_OK && i < 3; i++) {
+        if (rnnp_absent(in->node, i))
+            continue;
+        if ((status = rnnp_infer_same_type(in, inputs, 0, i)) == RNNP_OK)
+            status = rnnp_infer_scalar(in, inputs, i, i == 1 ? "min" : "max");
+    }
+    return status;
+}
+
+static rnnp_status clip_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    const clip_params *clip = node->params;
+    const rnnp_tensor *x = &inputs[0], *low = &inputs[1], *high = &inputs[2], *y = &outputs[0];
+    const size_t n = elements(x);
+
+    if (x->dtype == RNNP_F32) {
+        const rnnp_unary_args args = {.x = x->data, .y = y->data, .n = n,
+                                      .alpha = low->data ? *(const float *)low->data : clip->low,
+                                      .beta = high->data ? *(const float *)high->data : clip->high};
+
+        e->select->op[RNNP_OP_clip_f32]->fn.clip_f32(&args);
+        return RNNP_OK;
+    }
+    if (low->data)
+        rnnp_loops_max.of[x->dtype](x->data, low->data, y->data, n, 1, 0);
+    else if (x->data != y->data)
+        memcpy(y->data, x->data, n * rnnp_dtype_bytes(x->dtype));
+    if (high->data)
+        rnnp_loops_min.of[x->dtype](y->data, high->data, y->data, n, 1, 0);
+    return RNNP_OK;
+}
+
+/* Bounds have no time, so the elementwise rule would do, except that they may be of rank 1. */
+static int clip_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+{
+    (void)inputs;
+    for (size_t i = 1; i < node->n_inputs; i++) {
+        if (in_axis[i] != RNNP_TIME_NONE)
+            return -1;
+    }
+    out_axis[0] = in_axis[0];
+    return 0;
+}
+
+const rnnp_operator rnnp_operator_Clip = {
+    .name = "Clip", .min_inputs = 1, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
+    .param_bytes = sizeof(clip_params), .parse = clip_parse, .infer = clip_infer, .run = clip_run,
+    .in_place = 1, .time = clip_time};

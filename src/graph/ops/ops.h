@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the operator files share: axes, known shapes, broadcasting walks and time rules.
+ *
+ *   axes.c         this header's functions on attributes, axes, known integers and time
+ *   walk.c         strided copies and broadcasting
+ *   elementwise.c  unary and binary families; arithmetic.c has their integer loops
+ *   product.c      Gemm, MatMul
+ *   rows.c         Softmax, LogSoftmax; reduce.c: ReduceX, ArgX
+ *   shape.c        views and what makes shapes
+ *   move.c         Transpose, Gather, Concat, Where; slice.c: Slice, Split; repeat.c: Expand, Tile
+ *   cast.c         Cast
+ *   constant.c     Constant, ConstantOfShape, Range
+ *   recurrent.c    RNN, LSTM, GRU
+ *
+ * run() may count on what infer() checked: ranks, dtypes, axes, dimensions. It checks what only data tells.
+ */
+#ifndef RNNP_OPS_H
+#define RNNP_OPS_H
+
+#include "../graph.h"
+
+#include <string.h>
+
+#define FAIL(in, status, ...) rnnp_node_fail((in)->context, (in)->node, status, __VA_ARGS__)
+
+/* Copies dtype and shape. */
+static inline void rnnp_meta_like(rnnp_meta *out, const rnnp_meta *in)
+{
+    *out = *in;
+    out->known = NULL;
+}
+
+static inline int rnnp_absent(const rnnp_node *node, size_t input)
+{
+    return input >= node->n_inputs || node->inputs[input] == RNNP_NONE;
+}
+
+static inline int rnnp_wanted(const rnnp_node *node, size_t output)
+{
+    return output < node->n_outputs && node->outputs[output] != RNNP_NONE;
+}
+
+/* ---- Integer lists: axes, shapes, split sizes ---- */
+
+/* From an attribute in older opsets, from an input in newer ones. */
+typedef struct rnnp_ints {
+    int given;
+    size_t count;
+    int64_t at[RNNP_MAX_RANK];
+} rnnp_ints;
+
+/* Reads a list attribute of at most RNNP_MAX_RANK entries. */
+rnnp_status rnnp_parse_ints(rnnp_parse *p, const char *name, rnnp_ints *ints);
+
+/* Reads a rank 0 or 1 i64 or i32 input; entries may be symbols. An absent input is not given. One that is not
+ * known sets *known to 0 (when known is NULL that is an error: the shape depends on data). */
+rnnp_status rnnp_infer_ints(rnnp_infer *in, const rnnp_meta *inputs, size_t input, const char *what, rnnp_ints *ints,
+                            int *known);
+/* The same from a tensor that infer() has looked at. */
+void rnnp_run_ints(const rnnp_tensor *tensor, rnnp_ints *ints);
+
+/* axis in [-rank, rank) to [0, rank). */
+rnnp_status rnnp_infer_axis(rnnp_infer *in, int64_t axis, size_t rank, size_t *normal);
+static inline size_t rnnp_axis(int64_t axis, size_t rank)
+{
+    return (size_t)(axis < 0 ? axis + (int64_t)rank : axis);
+}
+/* Axes as a bit mask; duplicates are an error. */
+rnnp_status rnnp_infer_axes(rnnp_infer *in, const rnnp_ints *axes, size_t rank, unsigned *mask);
+unsigned rnnp_axes_mask(const rnnp_ints *axes, size_t rank);
+
+/* Fails with RNNP_ERR_TYPE unless the dtype is one of the mask (bit RNNP_F32, ...). */
+#define RNNP_BIT(dtype) (1u << (dtype))
+rnnp_status rnnp_infer_type(rnnp_infer *in, const rnnp_meta *inputs, size_t input, unsigned allowed);
+rnnp_status rnnp_infer_same_type(rnnp_infer *in, const rnnp_meta *inputs, size_t a, size_t b);
+/* An input of rank 0, or of one element. */
+rnnp_status rnnp_infer_scalar(rnnp_infer *in, const rnnp_meta *inputs, size_t input, const char *what);
+
+/* What is known of a value, as a tensor; data is NULL when its elements are not. */
+rnnp_tensor rnnp_known_tensor(const rnnp_meta *meta);
+int rnnp_same_dims(const rnnp_meta *a, const rnnp_meta *b);
+/* Element i of an i64 or i32 tensor. */
+int64_t rnnp_integer_at(const rnnp_tensor *tensor, size_t i);
+/* memcpy, also of nothing from or to nowhere. */
+static inline void rnnp_copy(void *to, const void *from, size_t bytes)
+{
+    if (bytes)
+        memcpy(to, from, bytes);
+}
+
+/* Elements of dimensions [from, to). */
+size_t rnnp_shape_product(const rnnp_tensor *tensor, size_t from, size_t to);
+
+/* ---- Walks: several strided operands against one dense result, row by row ---- */
+
+enum { RNNP_WALK_OPERANDS = 3 };
+
+typedef struct rnnp_walk {
+    size_t operands, rank, outer;             /* the first `outer` of rank dimensions are walked */
+    size_t dim[RNNP_MAX_RANK], index[RNNP_MAX_RANK];
+    ptrdiff_t step[RNNP_WALK_OPERANDS][RNNP_MAX_RANK];
+    ptrdiff_t offset[RNNP_WALK_OPERANDS];     /* of this row, in elements */
+    size_t row;                               /* offset of this row in the result */
+    size_t row_elements;
+    size_t rows;                              /* left, this one included */
+} rnnp_walk;
+
+/* For the result's shape; then set step[operand][axis]. */
+void rnnp_walk_init(rnnp_walk *walk, const rnnp_tensor *result, size_t operands);
+/* step[operand] for an operand broadcast to the result. */
+void rnnp_walk_broadcast(rnnp_walk *walk, const rnnp_tensor *result, size_t operand, const rnnp_tensor *tensor);
+/* Merges dimensions and leaves the last `inner` of them for the caller's loops (fewer if there are fewer). */
+void rnnp_walk_begin(rnnp_walk *walk, size_t inner);
+void rnnp_walk_next(rnnp_walk *walk);
+static inline size_t rnnp_walk_inner_dim(const rnnp_walk *walk)
+{
+    return walk->rank ? walk->dim[walk->rank - 1] : 1;
+}
+static inline ptrdiff_t rnnp_walk_inner_step(const rnnp_walk *walk, size_t operand)
+{
+    return walk->rank ? walk->step[operand][walk->rank - 1] : 0;
+}
+
+/* y = the elements x[base + sum of index * step] in the order of y. */
+void rnnp_copy_strided(const rnnp_selection *select, const rnnp_tensor *y, const void *x, ptrdiff_t base,
+                       const ptrdiff_t *step);
+/* Row-major element steps of a tensor. */
+void rnnp_dense_steps(const rnnp_tensor *tensor, ptrdiff_t *step);
+
+/* ---- Time ---- */
+
+/* Records one operand's idea of the result's time axis; 0, or -1 when it contradicts another's. */
+int rnnp_time_agree(int axis, int *out);
+/* Right-aligned broadcasting. */
+int rnnp_time_broadcast(int axis, size_t rank, size_t out_rank, int *out);
+/* Axis of input 0 when the axes of the mask are removed (keep == 0) or fail: time may not be among them. */
+int rnnp_time_without(int axis, unsigned mask, int keep, int *out);
+
+#endif

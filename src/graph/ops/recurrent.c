@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * RNN, LSTM and GRU, opsets 7 to 22.
+ */
+#include "../../cells/weights.h"
+#include "../graph.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { X, W, R, B, LENGTHS, H0, C0, P }; /* inputs; RNN and GRU end with H0 */
+enum { Y, Y_H, Y_C };                    /* outputs */
+
+extern const rnnp_operator rnnp_operator_RNN, rnnp_operator_LSTM, rnnp_operator_GRU;
+
+typedef struct recurrent_params {
+    rnnp_cell cell;
+    int64_t hidden;            /* 0: as R says */
+    rnnp_direction direction;
+    int batch_first;           /* layout=1 */
+    int reset_after, input_forget;
+    float clip;
+    rnnp_act_spec act[2][3];
+} recurrent_params;
+
+static size_t directions(const recurrent_params *params)
+{
+    return params->direction == RNNP_BIDIRECTIONAL ? 2 : 1;
+}
+
+/* ---- Attributes ---- */
+
+/* Takes the next number of an optional list, for functions that want one; NAN stands for ONNX's default. */
+static float next_number(const rnnp_attr *list, size_t *taken, int wants)
+{
+    return wants && list && *taken < list->count ? list->floats[(*taken)++] : NAN;
+}
+
+static rnnp_status parse_activations(rnnp_parse *p, recurrent_params *params)
+{
+    const rnnp_attr *names = rnnp_parse_attr(p, "activations", RNNP_ATTR_STRINGS);
+    const rnnp_attr *alphas = rnnp_parse_attr(p, "activation_alpha", RNNP_ATTR_FLOATS);
+    const rnnp_attr *betas = rnnp_parse_attr(p, "activation_beta", RNNP_ATTR_FLOATS);
+    const size_t each = params->cell == RNNP_CELL_LSTM ? 3 : params->cell == RNNP_CELL_GRU ? 2 : 1;
+    const size_t all = each * directions(params);
+    size_t alphas_taken = 0, betas_taken = 0;
+
+    rnnp_act_defaults(params->cell, params->act[0]);
+    rnnp_act_defaults(params->cell, params->act[1]);
+    if (names && names->count != all && names->count != each)
+        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "%zu activations where %zu are expected",
+                              names->count, all);
+    for (size_t i = 0; names && i < all; i++) {
+        const char *name = names->strings[i % names->count];
+        rnnp_act_spec *act = &params->act[i / each][i % each];
+
+        if (rnnp_act_parse(name, NAN, NAN, act) != 0)
+            return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "activation %s is not known", name);
+        const int takes = rnnp_act_parameters(act->kind);
+        const float alpha = next_number(alphas, &alphas_taken, takes > 0);
+        const float beta = next_number(betas, &betas_taken, takes > 1);
+        rnnp_act_parse(name, alpha, beta, act);
+    }
+    return RNNP_OK;
+}
+
+static rnnp_status parse_direction(rnnp_parse *p, recurrent_params *params)
+{
+    static const char *const names[] = {"forward", "reverse", "bidirectional"};
+    const char *name = rnnp_parse_string(p, "direction", names[0]);
+
+    for (int i = 0; i < 3; i++) {
+        if (strcasecmp(names[i], name) == 0) {
+            params->direction = (rnnp_direction)i;
+            return RNNP_OK;
+        }
+    }
+    return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "direction is %s", name);
+}
+
+static rnnp_status parse(rnnp_parse *p, recurrent_params *params, rnnp_cell cell)
+{
+    const rnnp_context *context = p->model->context;
+    rnnp_status status;
+
+    params->cell = cell;
+    params->hidden = rnnp_parse_int(p, "hidden_size", 0);
+    params->clip = rnnp_parse_float(p, "clip", 0.0f);
+    params->batch_first = p->node->opset >= 14 && rnnp_parse_int(p, "layout", 0);
+    params->reset_after = cell == RNNP_CELL_GRU && rnnp_parse_int(p, "linear_before_reset", 0);
+    params->input_forget = cell == RNNP_CELL_LSTM && rnnp_parse_int(p, "input_forget", 0);
+    rnnp_parse_int(p, "output_sequence", 0); /* of opsets before 7: which outputs are wanted says as much */
+    if (params->hidden < 0)
+        return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "hidden_size is %lld", (long long)params->hidden);
+    if (!(params->clip >= 0.0f))
+        return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "clip is %g", (double)params->clip);
+    if ((status = parse_direction(p, params)) != RNNP_OK)
+        return status;
+    return parse_activations(p, params);
+}
+
+static rnnp_status parse_rnn(rnnp_parse *p, void *params)
+{
+    return parse(p, params, RNNP_CELL_RNN);
+}
+
+static rnnp_status parse_lstm(rnnp_parse *p, void *params)
+{
+    return parse(p, params, RNNP_CELL_LSTM);
+}
+
+static rnnp_status parse_gru(rnnp_parse *p, void *params)
+{
+    return parse(p, params, RNNP_CELL_GRU);
+}
+
+/* ---- Shapes ---- */
+
+typedef struct shape_text {
+    char s[96];
+} shape_text;
+
+static shape_text print_shape(size_t rank, const int64_t *dim)
+{
+    shape_text text = {"["};
+    size_t used = 1;
+
+    for (size_t i = 0; i < rank && used < sizeof text.s; i++) {
+        if (rnnp_dim_is_symbol(dim[i]))
+            used += (size_t)snprintf(text.s + used, sizeof text.s - used, "%s?", i ? "," : "");
+        else
+            used += (size_t)snprintf(text.s + used, sizeof text.s - used, "%s%lld", i ? "," : "", (long long)dim[i]);
+    }
+    if (used < sizeof text.s)
+        snprintf(text.s + used, sizeof text.s - used, "]");
+    return text;
+}
+
+/* An input, present or not, against what it should be; a symbol agrees with anything. */
+static rnnp_status expect(rnnp_infer *in, const rnnp_meta *meta, const char *name, rnnp_dtype dtype, size_t rank,
+                          const int64_t *dim)
+{
+    int fits = meta->rank == rank;
+
+    if (!meta->dtype)
+        return RNNP_OK;
+    if (meta->dtype != dtype)
+        return rnnp_node_fail(in->context, in->node, RNNP_ERR_TYPE, "%s is %s, expected %s", name,
+                              rnnp_dtype_name(meta->dtype), rnnp_dtype_name(dtype));
+    for (size_t i = 0; fits && i < rank; i++)
+        fits = meta->dim[i] == dim[i] || rnnp_dim_is_symbol(meta->dim[i]) || rnnp_dim_is_symbol(dim[i]);
+    if (!fits)
+        return rnnp_node_fail(in->context, in->node, RNNP_ERR_SHAPE, "%s has shape %s, expected %s", name,
+                              print_shape(meta->rank, meta->dim).s, print_shape(rank, dim).s);
+    return RNNP_OK;
+}
+
+typedef struct expectation {
+    size_t input;
+    const char *name;
+    rnnp_dtype dtype;
+    size_t rank;
+    int64_t dim[3];
+} expectation;
+
+static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    const recurrent_params *params = in->node->params;
+    const int64_t D = (int64_t)directions(params), G = (int64_t)rnnp_cell_gates(params->cell);
+    const rnnp_meta *x = &inputs[X], *r = &inputs[R];
+    const int lstm = params->cell == RNNP_CELL_LSTM, first = params->batch_first;
+
+    if (x->rank != 3 || r->rank != 3 || inputs[W].rank != 3)
+        return rnnp_node_fail(in->context, in->node, RNNP_ERR_SHAPE,
+                              "X, W and R have ranks %zu, %zu and %zu, expected 3", x->rank, inputs[W].rank, r->rank);
+    const int64_t hidden = params->hidden ? params->hidden : r->dim[2];
+    const int64_t steps = x->dim[first ? 1 : 0], batch = x->dim[first ? 0 : 1];
+    if (hidden != r->dim[2] && !rnnp_dim_is_symbol(r->dim[2]))
+        return rnnp_node_fail(in->context, in->node, RNNP_ERR_SHAPE, "hidden_size=%lld but R has %lld columns",
+                              (long long)hidden, (long long)r->dim[2]);
+    if (hidden == 0 || x->dim[2] == 0)
+        return rnnp_node_fail(in->context, in->node, RNNP_ERR_SHAPE, "hidden_size is %lld and X has %lld features",
+                              (long long)hidden, (long long)x->dim[2]);
+    const int64_t gated = rnnp_dim_mul(in, G, hidden);
+    const int64_t state[3] = {first ? batch : D, first ? D : batch, hidden};
+    const expectation all[] = {
+        {X, "X", RNNP_F32, 3, {x->dim[0], x->dim[1], x->dim[2]}},
+        {W, "W", RNNP_F32, 3, {D, gated, x->dim[2]}},
+        {R, "R", RNNP_F32, 3, {D, gated, hidden}},
+        {B, "B", RNNP_F32, 2, {D, rnnp_dim_mul(in, 2, gated), 0}},
+        {LENGTHS, "sequence_lens", RNNP_I32, 1, {batch, 0, 0}},
+        {H0, "initial_h", RNNP_F32, 3, {state[0], state[1], state[2]}},
+        {C0, "initial_c", RNNP_F32, 3, {state[0], state[1], state[2]}},
+        {P, "P", RNNP_F32, 2, {D, rnnp_dim_mul(in, 3, hidden), 0}},
+    };
+    for (size_t i = 0; i < (lstm ? 8 : 6); i++) {
+        const rnnp_status status =
+            expect(in, &inputs[all[i].input], all[i].name, all[i].dtype, all[i].rank, all[i].dim);
+
+        if (status != RNNP_OK)
+            return status;
+    }
+    outputs[Y] = (rnnp_meta){.dtype = RNNP_F32, .rank = 4};
+    memcpy(outputs[Y].dim, first ? (int64_t[]){batch, steps, D, hidden} : (int64_t[]){steps, D, batch, hidden},
+           4 * sizeof(int64_t));
+    for (int o = Y_H; o <= (lstm ? Y_C : Y_H); o++) {
+        outputs[o] = (rnnp_meta){.dtype = RNNP_F32, .rank = 3};
+        memcpy(outputs[o].dim, state, sizeof state);
+    }
+    return RNNP_OK;
+}
+
+static int time_axis(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+{
+    const recurrent_params *params = node->params;
+    const int axis = params->batch_first ? 1 : 0;
+
+    (void)inputs;
+    if (params->direction != RNNP_FORWARD || in_axis[X] != axis ||
+        (node->n_inputs > LENGTHS && node->inputs[LENGTHS] != RNNP_NONE))
+        return -1;
+    for (size_t i = 1; i < node->n_inputs; i++) {
+        if (in_axis[i] != RNNP_TIME_NONE)
+            return -1;
+    }
+    out_axis[Y] = axis; /* the final states have none */
+    return 0;
+}
+
+static int batch_axis(const rnnp_node *node, size_t input)
+{
+    const recurrent_params *params = node->params;
+
+    switch (input) {
+    case X:
+    case H0:
+    case C0: return params->batch_first ? 0 : 1;
+    case LENGTHS: return 0;
+    default: return -1;
+    }
+}
+
+/* ---- The layer behind a node ---- */
+
+static rnnp_recurrent layer_of(const rnnp_node *node, int64_t input, int64_t hidden, rnnp_math math,
+                               const rnnp_selection *select)
+{
+    const recurrent_params *params = node->params;
+    rnnp_recurrent layer = {
+        .cell = params->cell,
+        .input = (size_t)input,
+        .hidden = (size_t)hidden,
+        .direction = params->direction,
+        .reset_after = params->reset_after,
+        .input_forget = params->input_forget,
+        .clip = params->clip,
+        .math = math,
+        .select = select,
+    };
+
+    memcpy(layer.act, params->act, sizeof layer.act);
+    return layer;
+}
+
+/* 0 while the sizes are not known. */
+static int prepare_layer(const rnnp_prepare *p, rnnp_recurrent *layer)
+{
+    const int64_t input = p->inputs[W].dim[2], hidden = p->inputs[R].dim[2];
+
+    if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden))
+        return 0;
+    *layer = layer_of(p->node, input, hidden, p->math, p->select);
+    return 1;
+}
+
+static int is_present(const rnnp_node *node, size_t input)
+{
+    return input < node->n_inputs && node->inputs[input] != RNNP_NONE;
+}
+
+static int weights_known(const rnnp_prepare *p)
+{
+    static const size_t weights[] = {W, R, B, P};
+
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
+        if (is_present(p->node, weights[i]) && !p->inputs[weights[i]].known)
+            return 0;
+    }
+    return 1;
+}
+
+static size_t pack_bytes(const rnnp_prepare *p)
+{
+    rnnp_recurrent layer;
+
+    return weights_known(p) && prepare_layer(p, &layer) ? rnnp_recurrent_pack_bytes(&layer) : 0;
+}
+
+static void pack(const rnnp_prepare *p, void *packed)
+{
+    rnnp_recurrent layer;
+    const rnnp_recurrent_source source = {
+        .w = p->inputs[W].known,
+        .r = p->inputs[R].known,
+        .b = is_present(p->node, B) ? p->inputs[B].known : NULL,
+        .p = is_present(p->node, P) ? p->inputs[P].known : NULL,
+    };
+
+    if (prepare_layer(p, &layer))
+        rnnp_recurrent_pack(&layer, &source, packed);
+}
+
+/* Weights that are not constants are packed in front of the layer's own workspace. */
+static size_t workspace_bytes(const rnnp_prepare *p, const rnnp_meta *outputs)
+{
+    const recurrent_params *params = p->node->params;
+    const int64_t *x = p->inputs[X].dim;
+    const size_t steps = (size_t)x[params->batch_first ? 1 : 0], batch = (size_t)x[params->batch_first ? 0 : 1];
+    rnnp_recurrent layer;
+
+    (void)outputs;
+    if (!prepare_layer(p, &layer))
+        return 0;
+    const size_t packed = weights_known(p) ? 0 : (rnnp_recurrent_pack_bytes(&layer) + 63) & ~(size_t)63;
+    return packed + rnnp_recurrent_workspace(&layer, steps, batch, p->threads);
+}
+
+static const char *variant(const rnnp_prepare *p)
+{
+    rnnp_recurrent layer;
+
+    return prepare_layer(p, &layer) ? rnnp_recurrent_variant(&layer) : NULL;
+}
+
+static size_t weight_bytes_per_step(const rnnp_prepare *p)
+{
+    rnnp_recurrent layer;
+
+    return prepare_layer(p, &layer) ? rnnp_recurrent_step_bytes(&layer) : 0;
+}
+
+/* ---- State of a stream: h [batch][hidden], then c of an LSTM ---- */
+
+static size_t state_elements(const rnnp_prepare *p, size_t batch)
+{
+    return batch * (size_t)p->inputs[R].dim[2];
+}
+
+static size_t state_bytes(const rnnp_prepare *p, size_t batch)
+{
+    const recurrent_params *params = p->node->params;
+
+    return state_elements(p, batch) * sizeof(float) * (params->cell == RNNP_CELL_LSTM ? 2 : 1);
+}
+
+static void state_reset(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, void *state)
+{
+    const size_t bytes = state_elements(p, batch) * sizeof(float);
+    const recurrent_params *params = p->node->params;
+
+    memset(state, 0, state_bytes(p, batch));
+    if (is_present(p->node, H0))
+        memcpy(state, inputs[H0].data, bytes);
+    if (params->cell == RNNP_CELL_LSTM && is_present(p->node, C0))
+        memcpy((char *)state + bytes, inputs[C0].data, bytes);
+}
+
+/* ---- Execution ---- */
+
+static rnnp_status check_lengths(const rnnp_exec *e, const rnnp_node *node, const int32_t *lengths, size_t batch,
+                                 size_t steps)
+{
+    for (size_t b = 0; lengths && b < batch; b++) {
+        if (lengths[b] < 0 || (size_t)lengths[b] > steps)
+            return rnnp_node_fail(e->context, node, RNNP_ERR_ARG, "sequence_lens[%zu] is %d, there are %zu steps", b,
+                                  (int)lengths[b], steps);
+    }
+    return RNNP_OK;
+}
+
+static const void *pack_now(const rnnp_recurrent *layer, const rnnp_tensor *inputs, rnnp_recurrent_call *call)
+{
+    const int lstm = layer->cell == RNNP_CELL_LSTM;
+    const rnnp_recurrent_source source = {inputs[W].data, inputs[R].data, inputs[B].data, lstm ? inputs[P].data : NULL};
+    void *packed = call->workspace;
+
+    rnnp_recurrent_pack(layer, &source, packed);
+    call->workspace = (char *)packed + ((rnnp_recurrent_pack_bytes(layer) + 63) & ~(size_t)63);
+    return packed;
+}
+
+static void copy_state(const rnnp_tensor *output, const float *state, size_t elements)
+{
+    if (output->data)
+        memcpy(output->data, state, elements * sizeof *state);
+}
+
+static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    const recurrent_params *params = node->params;
+    const int lstm = params->cell == RNNP_CELL_LSTM, first = params->batch_first;
+    const int64_t *x = inputs[X].shape;
+    const rnnp_recurrent layer = layer_of(node, x[2], inputs[R].shape[2], e->math, e->select);
+    const size_t steps = (size_t)x[first ? 1 : 0], batch = (size_t)x[first ? 0 : 1];
+    const size_t D = directions(params), H = layer.hidden, I = layer.input;
+    const rnnp_status status = check_lengths(e, node, inputs[LENGTHS].data, batch, steps);
+
+    if (status != RNNP_OK)
+        return status;
+    rnnp_recurrent_call call = {
+        .packed = e->packed,
+        .steps = steps,
+        .batch = batch,
+        .x = inputs[X].data,
+        .x_step = first ? I : batch * I,
+        .x_row = first ? steps * I : I,
+        .lengths = inputs[LENGTHS].data,
+        .h0 = inputs[H0].data,
+        .c0 = lstm ? inputs[C0].data : NULL,
+        .h0_dir = first ? H : batch * H,
+        .h0_row = first ? D * H : H,
+        .y = outputs[Y].data,
+        .y_step = first ? D * H : D * batch * H,
+        .y_dir = first ? H : batch * H,
+        .y_row = first ? steps * D * H : H,
+        .h = outputs[Y_H].data,
+        .c = lstm ? outputs[Y_C].data : NULL,
+        .h_dir = first ? H : batch * H,
+        .h_row = first ? D * H : H,
+        .team = e->team,
+        .threads = e->threads,
+        .workspace = e->workspace,
+    };
+    if (!call.packed)
+        call.packed = pack_now(&layer, inputs, &call);
+    if (e->state) { /* one direction: the same order in both layouts */
+        call.h0 = call.h = e->state;
+        call.c0 = call.c = lstm ? (float *)e->state + batch * H : NULL;
+    }
+    rnnp_recurrent_forward(&layer, &call);
+    if (e->state) {
+        copy_state(&outputs[Y_H], call.h, batch * H);
+        if (lstm)
+            copy_state(&outputs[Y_C], call.c, batch * H);
+    }
+    return RNNP_OK;
+}
+
+/* PyTorch's GRU resets after the product; its exporter has written models that say otherwise. */
+static const char *lint_gru(const rnnp_node *node, const char *producer)
+{
+    const recurrent_params *params = node->params;
+
+    if (params->reset_after || strcasecmp(producer, "pytorch") != 0)
+        return NULL;
+    return "exported from PyTorch with linear_before_reset=0: PyTorch's GRU resets after the product; see docs";
+}
+
+#define RECURRENT(name_, most_in, most_out, ...)                                                                     \
+    const rnnp_operator rnnp_operator_##name_ = {                                                                    \
+        .name = #name_, .min_inputs = 3, .max_inputs = most_in, .max_outputs = most_out,                             \
+        .param_bytes = sizeof(recurrent_params), .infer = infer, .run = run, .uses_math = 1, .time = time_axis,      \
+        .pack_bytes = pack_bytes, .pack = pack, .workspace_bytes = workspace_bytes, .state_bytes = state_bytes,      \
+        .state_reset = state_reset, .variant = variant, .weight_bytes_per_step = weight_bytes_per_step,              \
+        .batch_axis = batch_axis, __VA_ARGS__}
+
+RECURRENT(RNN, 6, 2, .parse = parse_rnn);
+RECURRENT(LSTM, 8, 3, .parse = parse_lstm);
+RECURRENT(GRU, 6, 2, .parse = parse_gru, .lint = lint_gru);

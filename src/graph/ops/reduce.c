@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reductions. The order of a sum depends on which axes are reduced and on nothing else: over the last axes it is
+ * the row kernels' 16-lane tree, over any others each element adds its addends in ascending order from 0.
+ */
+#include "arithmetic.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef enum reduction { REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN } reduction;
+
+typedef struct reduce_family {
+    reduction kind;
+    int input_opset;              /* since when axes are an input */
+    rnnp_op rows;                 /* kernel over the last axes; RNNP_OP_COUNT: none */
+    rnnp_op pair;                 /* f32 kernel of two operands; RNNP_OP_COUNT: loops */
+    const rnnp_loops *loops;
+    unsigned types;
+} reduce_family;
+
+typedef struct reduce_params {
+    rnnp_ints axes;
+    int keep, noop_when_empty;
+} reduce_params;
+
+static rnnp_status reduce_parse(rnnp_parse *p, void *params)
+{
+    const reduce_family *family = p->node->op->family;
+    reduce_params *reduce = params;
+
+    reduce->keep = rnnp_parse_int(p, "keepdims", 1) != 0;
+    if (p->node->opset >= family->input_opset) {
+        reduce->noop_when_empty = rnnp_parse_int(p, "noop_with_empty_axes", 0) != 0;
+        return RNNP_OK;
+    }
+    if (p->node->n_inputs > 1)
+        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "axes are an attribute before opset %d",
+                              family->input_opset);
+    return rnnp_parse_ints(p, "axes", &reduce->axes);
+}
+
+/* Axes given and checked -> those to reduce. */
+static unsigned reduce_mask(const reduce_params *reduce, const rnnp_ints *axes, size_t rank)
+{
+    if (axes->count == 0)
+        return reduce->noop_when_empty ? 0 : (1u << rank) - 1;
+    return rnnp_axes_mask(axes, rank);
+}
+
+static void reduce_dims(rnnp_meta *out, const rnnp_meta *x, unsigned mask, int keep)
+{
+    out->rank = 0;
+    for (size_t i = 0; i < x->rank; i++) {
+        if (!(mask >> i & 1))
+            out->dim[out->rank++] = x->dim[i];
+        else if (keep)
+            out->dim[out->rank++] = 1;
+    }
+}
+
+static rnnp_status reduce_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    const reduce_family *family = in->node->op->family;
+    const reduce_params *reduce = in->node->params;
+    rnnp_ints axes = reduce->axes;
+    rnnp_status status;
+    unsigned mask;
+
+    if ((status = rnnp_infer_type(in, inputs, 0, family->types)) != RNNP_OK)
+        return status;
+    if (!rnnp_absent(in->node, 1) && (status = rnnp_infer_ints(in, inputs, 1, "axes", &axes, NULL)) != RNNP_OK)
+        return status;
+    if ((status = rnnp_infer_axes(in, &axes, inputs[0].rank, &mask)) != RNNP_OK)
+        return status;
+    outputs[0].dtype = inputs[0].dtype;
+    reduce_dims(&outputs[0], &inputs[0], reduce_mask(reduce, &axes, inputs[0].rank), reduce->keep);
+    return RNNP_OK;
+}
+
+static void fill_identity(reduction kind, rnnp_dtype dtype, void *y, size_t n)
+{
+    const int64_t sign = kind == REDUCE_MAX ? -1 : 1;
+
+    if (kind == REDUCE_SUM || kind == REDUCE_MEAN) {
+        memset(y, 0, n * rnnp_dtype_bytes(dtype));
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        switch (dtype) {
+        case RNNP_F32: ((float *)y)[i] = sign < 0 ? -INFINITY : INFINITY; break;
+        case RNNP_I32: ((int32_t *)y)[i] = sign < 0 ? INT32_MIN : INT32_MAX; break;
+        case RNNP_I64: ((int64_t *)y)[i] = sign < 0 ? INT64_MIN : INT64_MAX; break;
+        default: ((uint8_t *)y)[i] = sign < 0 ? 0 : UINT8_MAX; break;
+        }
+    }
+}
+
+/* y[i] = pair(y[i], x[i]) */
+static void accumulate(const rnnp_exec *e, const reduce_family *family, rnnp_dtype dtype, char *y, const char *x, size_t n)
+{
+    if (dtype == RNNP_F32 && family->pair != RNNP_OP_COUNT) {
+        float *to = (float *)(void *)y;
+        const rnnp_binary_args args = {to, (const float *)(const void *)x, to, n, 1, 1};
+
+        e->select->op[family->pair]->fn.add_f32(&args);
+    } else {
+        family->loops->of[dtype](y, x, y, n, 1, 1);
+    }
+}
+
+/* Walks the input; the result is the operand that stands still along reduced axes. */
+static void reduce_any(const rnnp_exec *e, const reduce_family *family, const rnnp_tensor *x, const rnnp_tensor *y,
+                       unsigned mask)
+{
+    const size_t bytes = rnnp_dtype_bytes(x->dtype);
+    ptrdiff_t step = 1;
+    rnnp_walk walk;
+
+    fill_identity(family->kind, x->dtype, y->data, rnnp_tensor_elements(y));
+    rnnp_walk_init(&walk, x, 1);
+    for (size_t i = x->rank; i-- > 0;) {
+        walk.step[0][i] = mask >> i & 1 ? 0 : step;
+        step *= mask >> i & 1 ? 1 : (ptrdiff_t)x->shape[i];
+    }
+    rnnp_walk_begin(&walk, 1);
+    for (; walk.rows; rnnp_walk_next(&walk)) {
+        char *to = (char *)y->data + (size_t)walk.offset[0] * bytes;
+        const char *from = (const char *)x->data + walk.row * bytes;
+        const size_t n = rnnp_walk_inner_dim(&walk);
+
+        if (rnnp_walk_inner_step(&walk, 0) == 1) {
+            accumulate(e, family, x->dtype, to, from, n);
+            continue;
+        }
+        for (size_t i = 0; i < n; i++)
+            accumulate(e, family, x->dtype, to, from + i * bytes, 1);
+    }
+}
+
+static rnnp_status reduce_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    const reduce_family *family = node->op->family;
+    const reduce_params *reduce = node->params;
+    const rnnp_tensor *x = &inputs[0], *y = &outputs[0];
+    rnnp_ints axes = reduce->axes;
+
+    if (!rnnp_absent(node, 1))
+        rnnp_run_ints(&inputs[1], &axes);
+    const unsigned all = (1u << x->rank) - 1, mask = reduce_mask(reduce, &axes, x->rank);
+    size_t first = 0, count = 1;
+    for (size_t i = 0; i < x->rank; i++) {
+        count *= mask >> i & 1 ? (size_t)x->shape[i] : 1;
+        first += mask >> i & 1 ? 0 : 1;
+    }
+    /* The last axes and no others: kept axes come first. */
+    const int last_axes = mask && mask == (all & ~((1u << first) - 1));
+
+    if (mask == 0) {
+        memcpy(y->data, x->data, rnnp_tensor_elements(x) * rnnp_dtype_bytes(x->dtype));
+    } else if (last_axes && count > 0 && x->dtype == RNNP_F32 && family->rows != RNNP_OP_COUNT) {
+        const rnnp_row_args args = {.x = x->data, .y = y->data, .rows = rnnp_tensor_elements(y), .cols = count,
+                                    .ldx = count, .ldy = 1};
+
+        e->select->op[family->rows]->fn.reduce_sum_f32(&args); /* all row kernels have one type */
+    } else {
+        reduce_any(e, family, x, y, mask);
+        for (size_t i = 0; family->kind == REDUCE_MEAN && i < rnnp_tensor_elements(y); i++)
+            ((float *)y->data)[i] /= (float)count;
+    }
+    return RNNP_OK;
+}
+
+static int reduce_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+{
+    const reduce_params *reduce = node->params;
+    rnnp_ints axes = reduce->axes;
+
+    if (!rnnp_absent(node, 1)) {
+        const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
+
+        if (!inputs[1].known)
+            return -1;
+        rnnp_run_ints(&tensor, &axes);
+    }
+    return rnnp_time_without(in_axis[0], reduce_mask(reduce, &axes, inputs[0].rank), reduce->keep, &out_axis[0]);
+}
+
+#define REDUCE(op_name, ...)                                                                                   \
+    static const reduce_family family_##op_name = {__VA_ARGS__};                                               \
+    const rnnp_operator rnnp_operator_##op_name = {                                                            \
+        .name = #op_name, .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,                \
+        .param_bytes = sizeof(reduce_params), .parse = reduce_parse, .infer = reduce_infer, .run = reduce_run, \
+        .time = reduce_time, .family = &family_##op_name};
+
+#define FLOATS RNNP_BIT(RNNP_F32)
+#define NUMBERS (FLOATS | RNNP_BIT(RNNP_I32) | RNNP_BIT(RNNP_I64))
+
+REDUCE(ReduceSum, REDUCE_SUM, 13, RNNP_OP_reduce_sum_f32, RNNP_OP_add_f32, &rnnp_loops_add, NUMBERS)
+REDUCE(ReduceMean, REDUCE_MEAN, 18, RNNP_OP_reduce_mean_f32, RNNP_OP_add_f32, NULL, FLOATS)
+REDUCE(ReduceMax, REDUCE_MAX, 18, RNNP_OP_reduce_max_f32, RNNP_OP_COUNT, &rnnp_loops_max, NUMBERS | RNNP_BIT(RNNP_U8))
+REDUCE(ReduceMin, REDUCE_MIN, 18, RNNP_OP_COUNT, RNNP_OP_COUNT, &rnnp_loops_min, NUMBERS | RNNP_BIT(RNNP_U8))
+
+/* ---- ArgMax, ArgMin: the first index of the extreme element, or the last (select_last_index) ---- */
+
+typedef struct arg_params {
+    int64_t axis;
+    int keep, last;
+} arg_params;
+
+static rnnp_status arg_parse(rnnp_parse *p, void *params)
+{
+    arg_params *arg = params;
+
+    arg->axis = rnnp_parse_int(p, "axis", 0);
+    arg->keep = rnnp_parse_int(p, "keepdims", 1) != 0;
+    if (p->node->opset >= 12)
+        arg->last = rnnp_parse_int(p, "select_last_index", 0) != 0;
+    return RNNP_OK;
+}
+
+static rnnp_status arg_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    const arg_params *arg = in->node->params;
+    rnnp_status status;
+    size_t axis = 0;
+
+    if ((status = rnnp_infer_type(in, inputs, 0, NUMBERS | RNNP_BIT(RNNP_U8))) != RNNP_OK ||
+        (status = rnnp_infer_axis(in, arg->axis, inputs[0].rank, &axis)) != RNNP_OK)
+        return status;
+    if (inputs[0].dim[axis] == 0)
+        return FAIL(in, RNNP_ERR_SHAPE, "axis %zu has no elements", axis);
+    outputs[0].dtype = RNNP_I64;
+    reduce_dims(&outputs[0], &inputs[0], 1u << axis, arg->keep);
+    return RNNP_OK;
+}
+
+/* The two comparisons that decide: strictly better, and as good. A NaN is neither. */
+static rnnp_status arg_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    const rnnp_loops *better = node->op->family;
+    const arg_params *arg = node->params;
+    const rnnp_tensor *x = &inputs[0];
+    const size_t axis = rnnp_axis(arg->axis, x->rank), bytes = rnnp_dtype_bytes(x->dtype);
+    const size_t outer = rnnp_shape_product(x, 0, axis), length = (size_t)x->shape[axis];
+    const size_t inner = rnnp_shape_product(x, axis + 1, x->rank);
+    const char *data = x->data;
+    int64_t *y = outputs[0].data;
+
+    (void)e;
+    for (size_t i = 0; i < outer * inner; i++) {
+        const char *row = data + (i / inner * length * inner + i % inner) * bytes;
+        size_t best = 0;
+
+        for (size_t k = 1; k < length; k++) {
+            const char *candidate = row + k * inner * bytes, *so_far = row + best * inner * bytes;
+            uint8_t wins, equals = 0;
+
+            better->of[x->dtype](candidate, so_far, &wins, 1, 1, 1);
+            if (arg->last)
+                rnnp_loops_equal.of[x->dtype](candidate, so_far, &equals, 1, 1, 1);
+            if (wins || equals)
+                best = k;
+        }
+        y[i] = (int64_t)best;
+    }
+    return RNNP_OK;
+}
+
+static int arg_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+{
+    const arg_params *arg = node->params;
+
+    return rnnp_time_without(in_axis[0], 1u << rnnp_axis(arg->axis, inputs[0].rank), arg->keep, &out_axis[0]);
+}
+
+#define ARG(op_name, better)                                                                                   \
+    const rnnp_operator rnnp_operator_##op_name = {                                                            \
+        .name = #op_name, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,                \
+        .param_bytes = sizeof(arg_params), .parse = arg_parse, .infer = arg_infer, .run = arg_run,             \
+        .time = arg_time, .family = &(better)};
+
+ARG(ArgMax, rnnp_loops_greater)
+ARG(ArgMin, rnnp_loops_less)

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A stream: a program for a few time steps whose recurrent nodes keep their state between calls.
+ */
+#include "engine.h"
+
+#include <limits.h>
+#include <string.h>
+
+struct rnnp_stream {
+    rnnp_program program;
+};
+
+void rnnp_stream_options_init(rnnp_stream_options *options)
+{
+    if (options)
+        *options = (rnnp_stream_options){.struct_size = sizeof *options, .batch = 1, .steps = 1, .time_axis = -1};
+}
+
+static rnnp_status read_options(const rnnp_plan *plan, const rnnp_stream_options *given, rnnp_stream_options *o)
+{
+    rnnp_stream_options_init(o);
+    if (given) {
+        if (given->struct_size < sizeof given->struct_size)
+            return rnnp_fail(plan->context, RNNP_ERR_ARG, "stream options: struct_size is %zu", given->struct_size);
+        memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
+    }
+    if (o->batch == 0 || o->batch > INT_MAX || o->steps == 0 || o->steps >= INT_MAX)
+        return rnnp_fail(plan->context, RNNP_ERR_ARG, "stream options: batch is %zu, steps is %zu", o->batch, o->steps);
+    if (o->time_axis < -1)
+        return rnnp_fail(plan->context, RNNP_ERR_ARG, "stream options: time_axis is %d", o->time_axis);
+    return RNNP_OK;
+}
+
+/* ---- Where time is ---- */
+
+/* Takes time to be at one axis of one input, and wherever else inputs have a dimension of that name. */
+static const rnnp_node *try_axis(rnnp_time *time, const rnnp_model *model, size_t input, size_t axis)
+{
+    const int64_t dim = model->values[model->inputs[input]].meta.dim[axis];
+
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        const rnnp_meta *meta = &model->values[model->inputs[i]].meta;
+        int *at = &time->axis[model->inputs[i]];
+
+        *at = RNNP_TIME_NONE;
+        for (size_t d = 0; i != input && rnnp_dim_is_symbol(dim) && d < meta->rank; d++) {
+            if (meta->dim[d] == dim)
+                *at = (int)d;
+        }
+    }
+    time->axis[model->inputs[input]] = (int)axis;
+    return rnnp_time_propagate(time, model);
+}
+
+static int has_state(const rnnp_model *model)
+{
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        if (model->nodes[n].op->state_bytes)
+            return 1;
+    }
+    return 0;
+}
+
+static rnnp_status refuse(const rnnp_model *model, const rnnp_node *node)
+{
+    return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED,
+                          "needs the whole sequence (or has no time axis), so the model cannot be stepped");
+}
+
+static rnnp_status given_axis(rnnp_time *time, const rnnp_model *model, size_t axis)
+{
+    const rnnp_value_info *first = model->n_inputs ? &model->values[model->inputs[0]] : NULL;
+
+    if (!first || axis >= first->meta.rank)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "stream options: time_axis is %zu, the first input has rank %zu",
+                         axis, first ? first->meta.rank : 0);
+    const rnnp_node *culprit = try_axis(time, model, 0, axis);
+    return culprit ? refuse(model, culprit) : RNNP_OK;
+}
+
+/* The first input with an axis that every node can be stepped along. Where nothing is recurrent the graph does
+ * not say which of several such axes is time. */
+static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model)
+{
+    const rnnp_node *farthest = NULL;
+    const int ambiguous = !has_state(model);
+
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        const rnnp_value_info *input = &model->values[model->inputs[i]];
+        size_t found = 0, fits = 0;
+
+        for (size_t d = 0; d < input->meta.rank; d++) {
+            const rnnp_node *culprit = try_axis(time, model, i, d);
+
+            if (!culprit) {
+                found = d;
+                fits++;
+            } else if (!farthest || culprit > farthest) {
+                farthest = culprit;
+            }
+        }
+        if (fits > 1 && ambiguous)
+            return rnnp_fail(model->context, RNNP_ERR_ARG,
+                             "input %s could be stepped along %zu axes: set time_axis", input->name, fits);
+        if (fits) {
+            try_axis(time, model, i, found);
+            return RNNP_OK;
+        }
+    }
+    if (farthest)
+        return refuse(model, farthest);
+    return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED, "no input has an axis that could be time");
+}
+
+/* ---- Shapes ---- */
+
+/* Marks the symbols that count batch rows: those at the batch axes of recurrent layers, and by name. */
+static void find_batch(const rnnp_model *model, uint8_t *is_batch)
+{
+    static const char *const names[] = {"N", "batch", "batch_size"};
+
+    for (size_t s = 0; s < model->n_symbols; s++) {
+        for (size_t i = 0; model->symbols[s] && i < sizeof names / sizeof names[0]; i++)
+            is_batch[s] |= strcmp(model->symbols[s], names[i]) == 0;
+    }
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        for (size_t i = 0; node->op->state_bytes && i < node->n_inputs; i++) {
+            const int axis = node->inputs[i] == RNNP_NONE ? -1 : node->op->batch_axis(node, i);
+            const int64_t dim = axis < 0 ? 0 : node->input_metas[i].dim[axis];
+
+            if (rnnp_dim_is_symbol(dim) && (size_t)(RNNP_SYMBOL - dim) < model->n_symbols)
+                is_batch[RNNP_SYMBOL - dim] = 1;
+        }
+    }
+}
+
+static rnnp_status stream_shapes(const rnnp_model *model, const rnnp_time *time, size_t batch, size_t steps,
+                                 const uint8_t *is_batch, rnnp_meta *inputs)
+{
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        const rnnp_value_info *input = &model->values[model->inputs[i]];
+
+        inputs[i] = input->meta;
+        for (size_t d = 0; d < input->meta.rank; d++) {
+            const int64_t dim = input->meta.dim[d];
+
+            if ((int)d == time->axis[model->inputs[i]])
+                inputs[i].dim[d] = (int64_t)steps;
+            else if (rnnp_dim_is_symbol(dim) && is_batch[RNNP_SYMBOL - dim])
+                inputs[i].dim[d] = (int64_t)batch;
+            else if (rnnp_dim_is_symbol(dim))
+                return rnnp_fail(model->context, RNNP_ERR_SHAPE,
+                                 "input %s: dimension %zu%s%s is neither time nor batch, so a stream needs its size",
+                                 input->name, d, model->symbols[RNNP_SYMBOL - dim] ? ", " : "",
+                                 model->symbols[RNNP_SYMBOL - dim] ? model->symbols[RNNP_SYMBOL - dim] : "");
+        }
+    }
+    return RNNP_OK;
+}
+
+/* ---- Dependence on the number of steps ---- */
+
+/* Every value with time has its steps there, and what was evaluated ahead does not depend on how many steps a
+ * call brings: `other` is laid out for one step more. */
+static rnnp_status check_steps(const rnnp_layout *layout, const rnnp_layout *other, const rnnp_time *time, size_t steps)
+{
+    const rnnp_model *model = layout->plan->model;
+
+    for (size_t v = 0; v < model->n_values; v++) {
+        const rnnp_meta *a = &layout->inf.meta[v], *b = &other->inf.meta[v];
+        const int32_t producer = model->values[v].producer;
+
+        if (producer < 0 || layout->storage[v] == RNNP_STORE_NONE)
+            continue;
+        if (time->axis[v] != RNNP_TIME_NONE && a->dim[time->axis[v]] != (int64_t)steps)
+            return refuse(model, &model->nodes[producer]);
+        if (layout->storage[v] == RNNP_STORE_KNOWN &&
+            (!b->known || rnnp_meta_bytes(a) != rnnp_meta_bytes(b) ||
+             memcmp(a->known, b->known, rnnp_meta_bytes(a)) != 0))
+            return rnnp_node_fail(model->context, &model->nodes[producer], RNNP_ERR_UNSUPPORTED,
+                                  "its result depends on the length of the sequence, so the model cannot be stepped");
+    }
+    return RNNP_OK;
+}
+
+static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options *o, struct rnnp_block **arena,
+                               rnnp_layout *layout)
+{
+    const rnnp_model *model = plan->model;
+    rnnp_meta *inputs = rnnp_arena_calloc(plan->context, arena, model->n_inputs, sizeof *inputs);
+    uint8_t *is_batch = rnnp_arena_calloc(plan->context, arena, model->n_symbols, 1);
+    rnnp_layout other;
+    rnnp_time time;
+    rnnp_status status;
+
+    if (!inputs || !is_batch)
+        return RNNP_ERR_MEMORY;
+    if ((status = rnnp_time_begin(&time, model, arena)) != RNNP_OK)
+        return status;
+    status = o->time_axis >= 0 ? given_axis(&time, model, (size_t)o->time_axis) : find_axis(&time, model);
+    if (status != RNNP_OK)
+        return status;
+    find_batch(model, is_batch);
+    if ((status = stream_shapes(model, &time, o->batch, o->steps + 1, is_batch, inputs)) != RNNP_OK ||
+        (status = rnnp_layout_make(&other, plan, inputs, 1, o->batch)) != RNNP_OK)
+        return status;
+    if ((status = stream_shapes(model, &time, o->batch, o->steps, is_batch, inputs)) == RNNP_OK &&
+        (status = rnnp_layout_make(layout, plan, inputs, 1, o->batch)) == RNNP_OK &&
+        (status = check_steps(layout, &other, &time, o->steps)) != RNNP_OK)
+        rnnp_layout_free(layout);
+    rnnp_layout_free(&other);
+    return status;
+}
+
+rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options *options, rnnp_stream **stream)
+{
+    struct rnnp_block *arena = NULL;
+    rnnp_stream_options o;
+    rnnp_program *program;
+    rnnp_layout layout;
+    rnnp_status status;
+
+    if (!stream)
+        return RNNP_ERR_ARG;
+    *stream = NULL;
+    if (!plan)
+        return RNNP_ERR_ARG;
+    if ((status = read_options(plan, options, &o)) != RNNP_OK)
+        return status;
+    status = make_layout(plan, &o, &arena, &layout);
+    if (status == RNNP_OK) {
+        status = rnnp_program_create(&layout, &program);
+        rnnp_layout_free(&layout);
+    }
+    rnnp_arena_free(plan->context, &arena);
+    if (status == RNNP_OK)
+        *stream = (rnnp_stream *)program;
+    return status;
+}
+
+void rnnp_stream_destroy(rnnp_stream *stream)
+{
+    if (stream)
+        rnnp_program_destroy(&stream->program);
+}
+
+/* ---- Use ---- */
+
+rnnp_status rnnp_stream_input(const rnnp_stream *stream, size_t index, rnnp_tensor *input)
+{
+    if (!stream || !input)
+        return RNNP_ERR_ARG;
+    return rnnp_program_port(&stream->program, "input", stream->program.inputs, stream->program.plan->model->n_inputs,
+                             index, input);
+}
+
+rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index, rnnp_tensor *output)
+{
+    if (!stream || !output)
+        return RNNP_ERR_ARG;
+    return rnnp_program_port(&stream->program, "output", stream->program.outputs,
+                             stream->program.plan->model->n_outputs, index, output);
+}
+
+rnnp_status rnnp_stream_step(rnnp_stream *stream, const rnnp_tensor *inputs, size_t n_inputs, rnnp_tensor *outputs,
+                             size_t n_outputs)
+{
+    return stream ? rnnp_program_execute(&stream->program, inputs, n_inputs, outputs, n_outputs) : RNNP_ERR_ARG;
+}
+
+void rnnp_stream_reset(rnnp_stream *stream)
+{
+    if (stream)
+        rnnp_program_reset(&stream->program);
+}
+
+/* ---- State ---- */
+
+size_t rnnp_stream_state_bytes(const rnnp_stream *stream)
+{
+    return stream ? stream->program.state_bytes : 0;
+}
+
+static rnnp_status check_state(const rnnp_stream *stream, const void *state, size_t bytes)
+{
+    const rnnp_program *p = &stream->program;
+
+    if (bytes != p->state_bytes || (bytes && !state))
+        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%zu bytes%s were given for a state of %zu", bytes,
+                         state ? "" : " at NULL", p->state_bytes);
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t bytes)
+{
+    rnnp_status status;
+
+    if (!stream)
+        return RNNP_ERR_ARG;
+    const rnnp_program *p = &stream->program;
+    if ((status = check_state(stream, state, bytes)) != RNNP_OK)
+        return status;
+    for (size_t c = 0; p->fresh && c < p->n_calls; c++) {
+        if (p->calls[c].prepare && !p->calls[c].starts_early)
+            return rnnp_node_fail(p->plan->context, p->calls[c].node, RNNP_ERR_STATE,
+                                  "its initial state comes from an input and no step has brought one yet");
+    }
+    if (bytes)
+        memcpy(state, p->state, bytes);
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t bytes)
+{
+    rnnp_status status;
+
+    if (!stream)
+        return RNNP_ERR_ARG;
+    if ((status = check_state(stream, state, bytes)) != RNNP_OK)
+        return status;
+    if (bytes)
+        memcpy(stream->program.state, state, bytes);
+    stream->program.fresh = 0;
+    return RNNP_OK;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where time is in every value, and whether every node can do with a few steps at a time.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+rnnp_status rnnp_time_begin(rnnp_time *time, const rnnp_model *model, struct rnnp_block **arena)
+{
+    const rnnp_context *context = model->context;
+    size_t in = 0, out = 0;
+
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const size_t slots_in = rnnp_node_slots_in(&model->nodes[n]), slots_out = rnnp_node_slots_out(&model->nodes[n]);
+
+        in = slots_in > in ? slots_in : in;
+        out = slots_out > out ? slots_out : out;
+    }
+    time->axis = rnnp_arena_calloc(context, arena, model->n_values, sizeof *time->axis);
+    time->final = rnnp_arena_calloc(context, arena, model->n_values, 1);
+    time->in = rnnp_arena_calloc(context, arena, in, sizeof *time->in);
+    time->out = rnnp_arena_calloc(context, arena, out, sizeof *time->out);
+    if (!time->axis || !time->final || !time->in || !time->out)
+        return RNNP_ERR_MEMORY;
+    for (size_t v = 0; v < model->n_values; v++)
+        time->axis[v] = RNNP_TIME_NONE;
+    return RNNP_OK;
+}
+
+/* All inputs with time have it at the same place, counted from the last axis as broadcasting does; the others
+ * are the same at every step. Returns the output's axis, or -1. */
+static int elementwise(const rnnp_node *node, const int *in)
+{
+    size_t rank = 0, place = 0;
+
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const size_t r = node->input_metas[i].rank;
+
+        rank = r > rank ? r : rank;
+        if (in[i] == RNNP_TIME_NONE)
+            continue;
+        if (place && place != r - (size_t)in[i])
+            return -1;
+        place = r - (size_t)in[i];
+    }
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const rnnp_meta *meta = &node->input_metas[i];
+
+        if (in[i] == RNNP_TIME_NONE && meta->rank >= place && meta->dim[meta->rank - place] != 1)
+            return -1;
+    }
+    return (int)(rank - place);
+}
+
+/* A value that sums up all steps so far may not meet one that still has them: in a run every step would see
+ * the sum over all. */
+static int through_node(rnnp_time *time, const rnnp_node *node)
+{
+    int any = 0, final = 0;
+
+    for (size_t i = 0; i < rnnp_node_slots_out(node); i++)
+        time->out[i] = RNNP_TIME_NONE;
+    for (size_t i = 0; i < rnnp_node_slots_in(node); i++)
+        time->in[i] = RNNP_TIME_NONE;
+    for (size_t i = 0; i < node->n_inputs && !node->op->shape_only; i++) {
+        if (node->inputs[i] == RNNP_NONE)
+            continue;
+        time->in[i] = time->axis[node->inputs[i]];
+        any |= time->in[i] != RNNP_TIME_NONE;
+        final |= time->final[node->inputs[i]];
+    }
+    if (any && final)
+        return 0;
+    if (any && !node->op->time) {
+        const int axis = elementwise(node, time->in);
+
+        if (axis < 0)
+            return 0;
+        for (size_t i = 0; i < node->n_outputs; i++)
+            time->out[i] = axis;
+    } else if ((any || node->op->state_bytes) && node->op->time(node, node->input_metas, time->in, time->out) < 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] == RNNP_NONE)
+            continue;
+        time->axis[node->outputs[i]] = time->out[i];
+        time->final[node->outputs[i]] = (uint8_t)((any || final) && time->out[i] == RNNP_TIME_NONE);
+    }
+    return 1;
+}
+
+const rnnp_node *rnnp_time_propagate(rnnp_time *time, const rnnp_model *model)
+{
+    memset(time->final, 0, model->n_values);
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        if (!through_node(time, &model->nodes[n]))
+            return &model->nodes[n];
+    }
+    return NULL;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * RNN, LSTM and GRU layers: weights in ONNX order, the ONNX node, and its outputs as layers like them.
+ */
+#include "../cells/weights.h"
+#include "build.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { X, W, R, B, LENGTHS, H0, C0, P, INPUTS };
+enum { Y, Y_H, Y_C, OUTPUTS };
+enum { ACTIVATIONS = 6 };
+
+void rnnp_recurrent_options_init(rnnp_recurrent_options *options, rnnp_cell cell, size_t input, size_t hidden)
+{
+    if (!options)
+        return;
+    *options = (rnnp_recurrent_options){
+        .struct_size = sizeof *options,
+        .cell = cell,
+        .input = input,
+        .hidden = hidden,
+        .reset = RNNP_GRU_RESET_AFTER,
+        .return_sequences = 1,
+    };
+    for (size_t i = 0; i < ACTIVATIONS; i++)
+        options->alpha[i] = options->beta[i] = NAN;
+}
+
+static size_t directions(const rnnp_recurrent_options *o)
+{
+    return o->direction == RNNP_BIDIRECTIONAL ? 2 : 1;
+}
+
+/* ---- Weights ---- */
+
+static rnnp_status check_weights(const rnnp_model *model, const rnnp_recurrent_options *o,
+                                 const rnnp_recurrent_weights *weights)
+{
+    for (size_t d = 0; d < directions(o); d++) {
+        const rnnp_recurrent_weights *each = &weights[d];
+
+        if (!each->w || !each->r)
+            return rnnp_fail(model->context, RNNP_ERR_ARG, "weights of direction %zu: %s is NULL", d,
+                             each->w ? "r" : "w");
+        if (each->bias_r && o->order == RNNP_ORDER_ONNX)
+            return rnnp_fail(model->context, RNNP_ERR_ARG,
+                             "weights of direction %zu: bias_r is given, but in ONNX order bias holds both", d);
+        if (each->peephole && o->cell != RNNP_CELL_LSTM)
+            return rnnp_fail(model->context, RNNP_ERR_ARG, "weights of direction %zu: only an LSTM has peepholes", d);
+    }
+    return RNNP_OK;
+}
+
+/* W, R, B and P of all directions; B and P only where some direction has them. */
+static rnnp_status add_weights(rnnp_model *model, const rnnp_recurrent_options *o,
+                               const rnnp_recurrent_weights *weights, rnnp_value *inputs)
+{
+    const size_t D = directions(o), H = o->hidden, rows = rnnp_cell_gates(o->cell) * H;
+    const size_t sizes[4] = {rows * o->input, rows * H, 2 * rows, 3 * H}; /* per direction: W, R, B, P */
+    const size_t bytes = D * (sizes[0] + sizes[1] + sizes[2] + sizes[3]) * sizeof(float);
+    float *w = rnnp_calloc(model->context, bytes), *r, *b, *p;
+    int biased = 0, peepholes = 0;
+    rnnp_status status;
+
+    if (!w)
+        return RNNP_ERR_MEMORY;
+    r = w + D * sizes[0];
+    b = r + D * sizes[1];
+    p = b + D * sizes[2];
+    for (size_t d = 0; d < D; d++) {
+        rnnp_weights_to_onnx(o, &weights[d], w + d * sizes[0], r + d * sizes[1], b + d * sizes[2]);
+        biased |= weights[d].bias || weights[d].bias_r;
+        if (weights[d].peephole) {
+            memcpy(p + d * sizes[3], weights[d].peephole, sizes[3] * sizeof(float));
+            peepholes = 1;
+        }
+    }
+    const int64_t dirs = (int64_t)D, gated = (int64_t)rows;
+    const rnnp_tensor tensors[] = {
+        {RNNP_F32, 3, {dirs, gated, (int64_t)o->input}, w},
+        {RNNP_F32, 3, {dirs, gated, (int64_t)H}, r},
+        {RNNP_F32, 2, {dirs, 2 * gated}, b},
+        {RNNP_F32, 2, {dirs, 3 * (int64_t)H}, p},
+    };
+    status = rnnp_model_constant(model, NULL, &tensors[0], &inputs[W]);
+    if (status == RNNP_OK)
+        status = rnnp_model_constant(model, NULL, &tensors[1], &inputs[R]);
+    if (status == RNNP_OK && biased)
+        status = rnnp_model_constant(model, NULL, &tensors[2], &inputs[B]);
+    if (status == RNNP_OK && peepholes)
+        status = rnnp_model_constant(model, NULL, &tensors[3], &inputs[P]);
+    rnnp_free(model->context, w, bytes);
+    return status;
+}
+
+/* ---- The node ---- */
+
+/* Activations by name, with every alpha and beta spelled out for the functions that take them. */
+typedef struct activation_lists {
+    const char *names[ACTIVATIONS];
+    float alpha[ACTIVATIONS], beta[ACTIVATIONS];
+    size_t count, alphas, betas;
+    int given;
+} activation_lists;
+
+static void list_activations(const rnnp_recurrent_options *o, activation_lists *lists)
+{
+    const size_t each = o->cell == RNNP_CELL_LSTM ? 3 : o->cell == RNNP_CELL_GRU ? 2 : 1;
+
+    *lists = (activation_lists){.count = each * directions(o)};
+    for (size_t i = 0; i < lists->count; i++) {
+        rnnp_act_spec act = {RNNP_ACT_NONE, 0.0f, 0.0f};
+
+        lists->given |= o->activations[i] != NULL;
+        lists->names[i] = o->activations[i];
+        if (!lists->names[i])
+            lists->names[i] = o->cell != RNNP_CELL_RNN && i % each == 0 ? "Sigmoid" : "Tanh";
+        rnnp_act_parse(lists->names[i], o->alpha[i], o->beta[i], &act);
+        if (rnnp_act_parameters(act.kind) > 0)
+            lists->alpha[lists->alphas++] = act.alpha;
+        if (rnnp_act_parameters(act.kind) > 1)
+            lists->beta[lists->betas++] = act.beta;
+    }
+}
+
+static rnnp_status add_node(rnnp_model *model, const rnnp_recurrent_options *o, const rnnp_value *inputs,
+                            rnnp_value *outputs)
+{
+    static const char *const ops[] = {[RNNP_CELL_RNN] = "RNN", [RNNP_CELL_LSTM] = "LSTM", [RNNP_CELL_GRU] = "GRU"};
+    static const char *const dirs[] = {"forward", "reverse", "bidirectional"};
+    const int lstm = o->cell == RNNP_CELL_LSTM;
+    rnnp_attr attrs[10];
+    activation_lists lists;
+    size_t n = 0;
+
+    attrs[n++] = rnnp_attr_int("hidden_size", (int64_t)o->hidden);
+    attrs[n++] = (rnnp_attr){.name = "direction", .kind = RNNP_ATTR_STRING, .s = dirs[o->direction]};
+    attrs[n++] = rnnp_attr_int("layout", o->batch_first != 0);
+    if (o->clip > 0.0f)
+        attrs[n++] = (rnnp_attr){.name = "clip", .kind = RNNP_ATTR_FLOAT, .f = o->clip};
+    if (o->cell == RNNP_CELL_GRU)
+        attrs[n++] = rnnp_attr_int("linear_before_reset", o->reset == RNNP_GRU_RESET_AFTER);
+    if (lstm && o->input_forget)
+        attrs[n++] = rnnp_attr_int("input_forget", 1);
+    list_activations(o, &lists);
+    if (lists.given) {
+        attrs[n++] = (rnnp_attr){.name = "activations", .kind = RNNP_ATTR_STRINGS, .strings = lists.names,
+                                 .count = lists.count};
+        attrs[n++] = (rnnp_attr){.name = "activation_alpha", .kind = RNNP_ATTR_FLOATS, .floats = lists.alpha,
+                                 .count = lists.alphas};
+        attrs[n++] = (rnnp_attr){.name = "activation_beta", .kind = RNNP_ATTR_FLOATS, .floats = lists.beta,
+                                 .count = lists.betas};
+    }
+    return rnnp_model_node(model, ops[o->cell], RNNP_LAYER_OPSET, NULL, inputs, lstm ? INPUTS : C0, attrs, n, outputs,
+                           lstm ? OUTPUTS : Y_C);
+}
+
+/* ---- Shapes around the node ---- */
+
+/* [dirs][batch][hidden] <-> [batch][dirs][hidden], which the node has when the batch comes first. */
+static rnnp_status swap_state(rnnp_model *model, const rnnp_recurrent_options *o, rnnp_value *state)
+{
+    static const int64_t perm[] = {1, 0, 2};
+
+    if (!o->batch_first || *state == RNNP_NONE)
+        return RNNP_OK;
+    return rnnp_build_transpose(model, *state, perm, 3, state);
+}
+
+/* Directions concatenated: y [a][b][dirs*hidden] from Y. */
+static rnnp_status join_sequence(rnnp_model *model, const rnnp_recurrent_options *o, rnnp_value in, rnnp_value *y)
+{
+    static const int64_t perm[] = {0, 2, 1, 3};
+    const int64_t direction_axis = o->batch_first ? 2 : 1, shape[] = {0, 0, 2 * (int64_t)o->hidden};
+    rnnp_status status;
+
+    if (directions(o) == 1)
+        return rnnp_build_with_ints(model, "Squeeze", in, &direction_axis, 1, NULL, 0, y);
+    if (!o->batch_first && (status = rnnp_build_transpose(model, in, perm, 4, &in)) != RNNP_OK)
+        return status;
+    return rnnp_build_with_ints(model, "Reshape", in, shape, 3, NULL, 0, y);
+}
+
+/* The same of the last step: y [batch][dirs*hidden] from Y_h. */
+static rnnp_status join_last(rnnp_model *model, const rnnp_recurrent_options *o, rnnp_value in, rnnp_value *y)
+{
+    static const int64_t perm[] = {1, 0, 2};
+    const int64_t direction_axis = o->batch_first ? 1 : 0, shape[] = {0, 2 * (int64_t)o->hidden};
+    rnnp_status status;
+
+    if (directions(o) == 1)
+        return rnnp_build_with_ints(model, "Squeeze", in, &direction_axis, 1, NULL, 0, y);
+    if (!o->batch_first && (status = rnnp_build_transpose(model, in, perm, 3, &in)) != RNNP_OK)
+        return status;
+    return rnnp_build_with_ints(model, "Reshape", in, shape, 2, NULL, 0, y);
+}
+
+static rnnp_status read_options(const rnnp_model *model, const rnnp_recurrent_options *given, rnnp_recurrent_options *o)
+{
+    if (given->struct_size < sizeof *given)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "recurrent options: struct_size is %zu", given->struct_size);
+    *o = *given;
+    return rnnp_recurrent_options_check(model->context, o);
+}
+
+rnnp_status rnnp_model_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
+                                 const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths,
+                                 rnnp_value h0, rnnp_value c0, rnnp_value *y, rnnp_value *h, rnnp_value *c)
+{
+    rnnp_value inputs[INPUTS] = {x, RNNP_NONE, RNNP_NONE, RNNP_NONE, lengths, h0, c0, RNNP_NONE};
+    rnnp_value outputs[OUTPUTS], joined = RNNP_NONE;
+    rnnp_recurrent_options o;
+    rnnp_status status;
+
+    if (!model)
+        return RNNP_ERR_ARG;
+    if (!options || !weights || !y)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "%s is NULL", !options ? "options" : !weights ? "weights" : "y");
+    if ((status = read_options(model, options, &o)) != RNNP_OK ||
+        (status = check_weights(model, &o, weights)) != RNNP_OK)
+        return status;
+    if (o.cell != RNNP_CELL_LSTM && (c || c0 != RNNP_NONE))
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "only an LSTM has a cell state");
+    outputs[Y] = o.return_sequences ? 0 : RNNP_NONE;
+    outputs[Y_H] = h || !o.return_sequences ? 0 : RNNP_NONE;
+    outputs[Y_C] = c ? 0 : RNNP_NONE;
+    if ((status = swap_state(model, &o, &inputs[H0])) != RNNP_OK ||
+        (status = swap_state(model, &o, &inputs[C0])) != RNNP_OK ||
+        (status = add_weights(model, &o, weights, inputs)) != RNNP_OK ||
+        (status = add_node(model, &o, inputs, outputs)) != RNNP_OK)
+        return status;
+    status = o.return_sequences ? join_sequence(model, &o, outputs[Y], &joined)
+                                : join_last(model, &o, outputs[Y_H], &joined);
+    if (status != RNNP_OK || (h && (status = swap_state(model, &o, &outputs[Y_H])) != RNNP_OK) ||
+        (c && (status = swap_state(model, &o, &outputs[Y_C])) != RNNP_OK))
+        return status;
+    *y = joined;
+    if (h)
+        *h = outputs[Y_H];
+    if (c)
+        *c = outputs[Y_C];
+    return RNNP_OK;
+}

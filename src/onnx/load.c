@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a parsed file to a model: constants, inputs, nodes in an order in which every input exists, outputs.
+ */
+#include "../graph/graph.h"
+#include "loader.h"
+
+#include <string.h>
+
+/* ---- Names: open addressing, at least twice as many places as names ---- */
+
+typedef struct entry {
+    const char *name;
+    rnnp_value value;  /* RNNP_NONE until it exists */
+    size_t producer;   /* node that will make it, SIZE_MAX if none */
+    int is_input;
+} entry;
+
+typedef struct names {
+    entry *place;
+    size_t mask;
+} names;
+
+static entry *find(const names *n, const char *name)
+{
+    size_t hash = 14695981039346656037u; /* FNV-1a */
+    for (const char *p = name; *p; p++) hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    size_t i = (hash ^ hash >> 32) & n->mask;
+    while (n->place[i].name && strcmp(n->place[i].name, name)) i = (i + 1) & n->mask;
+    return &n->place[i];
+}
+
+static rnnp_status define(loader *l, names *n, const char *name, rnnp_value value, size_t producer)
+{
+    entry *e = find(n, name);
+    if (e->name) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "\"%s\" is defined twice", name);
+    *e = (entry){ name, value, producer, 0 };
+    return RNNP_OK;
+}
+
+static rnnp_status make_names(loader *l, const Onnx__GraphProto *g, names *n)
+{
+    size_t count = g->n_input + g->n_initializer, places = 16;
+    for (size_t i = 0; i < g->n_node; i++) count += g->node[i]->n_output;
+    while (places < 2 * count) places *= 2;
+    n->mask = places - 1;
+    n->place = loader_alloc(l, places * sizeof(entry));
+    if (!n->place) return RNNP_ERR_MEMORY;
+    memset(n->place, 0, places * sizeof(entry));
+    return RNNP_OK;
+}
+
+/* ---- Constants, inputs, outputs ---- */
+
+static rnnp_status add_initializers(loader *l, rnnp_model *model, const Onnx__GraphProto *g, names *n)
+{
+    for (size_t i = 0; i < g->n_initializer; i++) {
+        const Onnx__TensorProto *proto = g->initializer[i];
+        const char *name = proto->name ? proto->name : "";
+        rnnp_tensor t;
+        rnnp_value value;
+        rnnp_status status = loader_tensor(l, proto, name, &t);
+        if (status == RNNP_OK) status = rnnp_model_constant(model, name, &t, &value);
+        if (status == RNNP_OK) status = define(l, n, name, value, SIZE_MAX);
+        if (status != RNNP_OK) return status;
+    }
+    return RNNP_OK;
+}
+
+/* Type and shape of an input or output; symbols NULL where a dimension has no name. Returns 1 when the file
+ * states a tensor type with a shape, 0 when it states less, negative on error. */
+static int read_type(loader *l, const Onnx__ValueInfoProto *info, rnnp_tensor *t, const char **symbols, rnnp_status *status)
+{
+    const Onnx__TypeProto *type = info->type;
+    *status = RNNP_OK;
+    if (!type || type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET) return 0;
+    if (type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
+        *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\" is not a tensor", info->name);
+        return -1;
+    }
+    const Onnx__TensorShapeProto *shape = type->tensor_type->shape;
+    t->dtype = loader_dtype(type->tensor_type->elem_type);
+    if (!t->dtype) {
+        *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\": type %s is not supported", info->name,
+                            loader_dtype_name(type->tensor_type->elem_type));
+        return -1;
+    }
+    if (!shape) return 0;
+    if (shape->n_dim > RNNP_MAX_RANK) {
+        *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\": rank %zu is above %d", info->name, shape->n_dim, RNNP_MAX_RANK);
+        return -1;
+    }
+    t->rank = shape->n_dim;
+    for (size_t i = 0; i < t->rank; i++) {
+        const Onnx__TensorShapeProto__Dimension *d = shape->dim[i];
+        int fixed = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        int named = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param && *d->dim_param;
+        t->shape[i] = fixed ? d->dim_value : RNNP_DYNAMIC;
+        symbols[i] = named ? d->dim_param : NULL;
+        if (fixed && d->dim_value < 0) {
+            *status = rnnp_fail(l->context, RNNP_ERR_SHAPE, "\"%s\": dimension %zu is %lld", info->name, i, (long long)d->dim_value);
+            return -1;
+        }
+    }
+    return 1;
+}
+
+static rnnp_status add_inputs(loader *l, rnnp_model *model, const Onnx__GraphProto *g, names *n)
+{
+    for (size_t i = 0; i < g->n_input; i++) {
+        const Onnx__ValueInfoProto *info = g->input[i];
+        const char *name = info->name ? info->name : "";
+        rnnp_tensor t = { 0 };
+        const char *symbols[RNNP_MAX_RANK] = { 0 };
+        rnnp_value value;
+        rnnp_status status;
+        entry *e = find(n, name);
+        if (e->name && !e->is_input) { /* an initializer listed as an input too, as files before IR 4 do: a constant */
+            e->is_input = 1;
+            continue;
+        }
+        int stated = read_type(l, info, &t, symbols, &status);
+        if (stated < 0) return status;
+        if (!stated) return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "input \"%s\" has no type or no shape", name);
+        status = rnnp_model_input(model, name, t.dtype, t.rank, t.shape, symbols, &value);
+        if (status == RNNP_OK) status = define(l, n, name, value, SIZE_MAX);
+        if (status != RNNP_OK) return status;
+        find(n, name)->is_input = 1;
+    }
+    return RNNP_OK;
+}
+
+static rnnp_status add_outputs(loader *l, rnnp_model *model, const Onnx__GraphProto *g, const names *n)
+{
+    for (size_t i = 0; i < g->n_output; i++) {
+        const char *name = g->output[i]->name ? g->output[i]->name : "";
+        const entry *e = find(n, name);
+        if (!e->name) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "output \"%s\" is made by no node", name);
+        rnnp_status status = rnnp_model_output(model, name, e->value);
+        if (status != RNNP_OK) return status;
+    }
+    return RNNP_OK;
+}
+
+/* What the file says of its outputs must fit what follows from the graph. */
+static rnnp_status check_outputs(loader *l, const rnnp_model *model, const Onnx__GraphProto *g)
+{
+    for (size_t i = 0; i < g->n_output; i++) {
+        rnnp_tensor t = { 0 };
+        const char *symbols[RNNP_MAX_RANK] = { 0 };
+        rnnp_port port;
+        rnnp_status status;
+        int stated = read_type(l, g->output[i], &t, symbols, &status);
+        if (stated < 0) return status;
+        status = rnnp_model_output_port(model, i, &port);
+        if (status != RNNP_OK) return status;
+        if (t.dtype && t.dtype != port.dtype)
+            return rnnp_fail(l->context, RNNP_ERR_TYPE, "output \"%s\" is declared %s, but it is %s", port.name,
+                             rnnp_dtype_name(t.dtype), rnnp_dtype_name(port.dtype));
+        if (!stated) continue;
+        if (t.rank != port.rank)
+            return rnnp_fail(l->context, RNNP_ERR_SHAPE, "output \"%s\" is declared with rank %zu, but it has rank %zu",
+                             port.name, t.rank, port.rank);
+        for (size_t d = 0; d < t.rank; d++)
+            if (t.shape[d] != RNNP_DYNAMIC && port.shape[d] != RNNP_DYNAMIC && t.shape[d] != port.shape[d])
+                return rnnp_fail(l->context, RNNP_ERR_SHAPE, "output \"%s\": dimension %zu is declared %lld, but it is %lld",
+                                 port.name, d, (long long)t.shape[d], (long long)port.shape[d]);
+    }
+    return RNNP_OK;
+}
+
+/* ---- Nodes ---- */
+
+static rnnp_status text(loader *l, const ProtobufCBinaryData *from, const char **to)
+{
+    char *s = loader_alloc(l, from->len + 1);
+    if (!s) return RNNP_ERR_MEMORY;
+    if (from->len) memcpy(s, from->data, from->len);
+    s[from->len] = 0;
+    *to = s;
+    return RNNP_OK;
+}
+
+static rnnp_status read_attribute(loader *l, const Onnx__AttributeProto *a, const char *node, rnnp_attr *out)
+{
+    rnnp_status status = RNNP_OK;
+    *out = (rnnp_attr){ .name = a->name ? a->name : "" };
+    if (a->ref_attr_name && *a->ref_attr_name)
+        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: attribute %s refers to a function's", node, out->name);
+    switch (a->type) {
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT:
+        out->kind = RNNP_ATTR_INT;
+        out->i = a->i;
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT:
+        out->kind = RNNP_ATTR_FLOAT;
+        out->f = a->f;
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING:
+        out->kind = RNNP_ATTR_STRING;
+        status = text(l, &a->s, &out->s);
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
+        out->kind = RNNP_ATTR_INTS;
+        out->ints = a->ints;
+        out->count = a->n_ints;
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS:
+        out->kind = RNNP_ATTR_FLOATS;
+        out->floats = a->floats;
+        out->count = a->n_floats;
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS: {
+        const char **strings = loader_alloc(l, a->n_strings * sizeof *strings);
+        if (!strings) return RNNP_ERR_MEMORY;
+        out->kind = RNNP_ATTR_STRINGS;
+        out->strings = strings;
+        out->count = a->n_strings;
+        for (size_t i = 0; i < a->n_strings && status == RNNP_OK; i++) status = text(l, &a->strings[i], &strings[i]);
+        break;
+    }
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR: {
+        rnnp_tensor *t = loader_alloc(l, sizeof *t);
+        if (!t) return RNNP_ERR_MEMORY;
+        if (!a->t) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s: attribute %s has no tensor", node, out->name);
+        out->kind = RNNP_ATTR_TENSOR;
+        out->tensor = t;
+        status = loader_tensor(l, a->t, out->name, t);
+        break;
+    }
+    default:
+        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: attribute %s has type %d, which is not supported", node,
+                         out->name, (int)a->type);
+    }
+    return status;
+}
+
+static const char *node_name(const Onnx__NodeProto *p)
+{
+    if (p->name && *p->name) return p->name;
+    for (size_t i = 0; i < p->n_output; i++)
+        if (*p->output[i]) return p->output[i];
+    return "";
+}
+
+static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto *p, int opset, names *n)
+{
+    const char *name = node_name(p);
+    if (!p->op_type) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", name);
+    if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx"))
+        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: operator %s of domain %s is not supported", name, p->op_type, p->domain);
+    rnnp_value *inputs = loader_alloc(l, p->n_input * sizeof *inputs), *outputs = loader_alloc(l, p->n_output * sizeof *outputs);
+    rnnp_attr *attrs = loader_alloc(l, p->n_attribute * sizeof *attrs);
+    if (!inputs || !outputs || !attrs) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < p->n_input; i++) inputs[i] = *p->input[i] ? find(n, p->input[i])->value : RNNP_NONE;
+    for (size_t i = 0; i < p->n_output; i++) outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
+    for (size_t i = 0; i < p->n_attribute; i++) {
+        rnnp_status status = read_attribute(l, p->attribute[i], name, &attrs[i]);
+        if (status != RNNP_OK) return status;
+    }
+    rnnp_status status = rnnp_model_node(model, p->op_type, opset, name, inputs, p->n_input, attrs, p->n_attribute, outputs, p->n_output);
+    for (size_t i = 0; i < p->n_output && status == RNNP_OK; i++)
+        if (*p->output[i]) find(n, p->output[i])->value = outputs[i];
+    return status;
+}
+
+/* Adds a node after the nodes whose results it reads: a depth-first walk with its own stack. */
+static rnnp_status add_nodes(loader *l, rnnp_model *model, const Onnx__GraphProto *g, int opset, names *n)
+{
+    enum { NEW, OPEN, DONE };
+    uint8_t *state = loader_alloc(l, g->n_node);
+    size_t *stack = loader_alloc(l, g->n_node * sizeof *stack), *next = loader_alloc(l, g->n_node * sizeof *next);
+    rnnp_status status;
+    if (!state || !stack || !next) return RNNP_ERR_MEMORY;
+    if (g->n_node) memset(state, NEW, g->n_node);
+    for (size_t i = 0; i < g->n_node; i++)
+        for (size_t k = 0; k < g->node[i]->n_output; k++)
+            if (*g->node[i]->output[k] && (status = define(l, n, g->node[i]->output[k], RNNP_NONE, i)) != RNNP_OK) return status;
+    for (size_t root = 0; root < g->n_node; root++) {
+        size_t depth = 0;
+        if (state[root] == DONE) continue;
+        stack[depth++] = root;
+        state[root] = OPEN;
+        next[root] = 0;
+        while (depth > 0) {
+            size_t i = stack[depth - 1];
+            const Onnx__NodeProto *p = g->node[i];
+            if (next[i] == p->n_input) {
+                if ((status = add_node(l, model, p, opset, n)) != RNNP_OK) return status;
+                state[i] = DONE;
+                depth--;
+                continue;
+            }
+            const char *input = p->input[next[i]++];
+            if (!*input) continue;
+            const entry *e = find(n, input);
+            if (!e->name) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s reads \"%s\", which nothing makes", node_name(p), input);
+            if (e->producer == SIZE_MAX || state[e->producer] == DONE) continue;
+            if (state[e->producer] == OPEN)
+                return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the graph has a cycle through node %s", node_name(p));
+            stack[depth++] = e->producer;
+            state[e->producer] = OPEN;
+            next[e->producer] = 0;
+        }
+    }
+    return RNNP_OK;
+}
+
+/* ---- The model ---- */
+
+static rnnp_status default_opset(loader *l, int *opset)
+{
+    for (size_t i = 0; i < l->file->n_opset_import; i++) {
+        const Onnx__OperatorSetIdProto *p = l->file->opset_import[i];
+        if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx")) continue;
+        if (p->version < 7 || p->version > 22)
+            return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "opset %lld is outside 7 to 22", (long long)p->version);
+        *opset = (int)p->version;
+        return RNNP_OK;
+    }
+    return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the model imports no opset of the default domain");
+}
+
+static rnnp_status build(loader *l, rnnp_model *model)
+{
+    const Onnx__ModelProto *file = l->file;
+    const Onnx__GraphProto *g = file->graph;
+    names n;
+    int opset = 0;
+    rnnp_status status;
+    if (!g) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the model has no graph");
+    if (g->n_sparse_initializer) return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "sparse initializers are not supported");
+    if (file->n_functions) return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "model-local functions are not supported");
+    if (file->n_training_info) return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "training information is not supported");
+    if ((status = default_opset(l, &opset)) != RNNP_OK || (status = make_names(l, g, &n)) != RNNP_OK) return status;
+    if (file->producer_name && (status = rnnp_model_set_producer(model, file->producer_name)) != RNNP_OK) return status;
+    if ((status = add_initializers(l, model, g, &n)) != RNNP_OK || (status = add_inputs(l, model, g, &n)) != RNNP_OK ||
+        (status = add_nodes(l, model, g, opset, &n)) != RNNP_OK || (status = add_outputs(l, model, g, &n)) != RNNP_OK)
+        return status;
+    status = rnnp_model_close(model);
+    return status == RNNP_OK ? check_outputs(l, model, g) : status;
+}
+
+rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, size_t size, const char *directory, rnnp_model **out)
+{
+    if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
+    *out = NULL;
+    if (!context) return RNNP_ERR_ARG;
+    if (!bytes && size) return rnnp_fail(context, RNNP_ERR_ARG, "bytes is NULL");
+    loader l = { .context = context, .directory = directory };
+    rnnp_model *model = NULL;
+    rnnp_status status = loader_parse(&l, bytes, size);
+    if (status == RNNP_OK) status = rnnp_model_create(context, &model);
+    if (status == RNNP_OK) status = build(&l, model);
+    loader_release(&l);
+    if (status == RNNP_OK) *out = model;
+    else rnnp_model_destroy(model);
+    return status;
+}
+
+rnnp_status rnnp_onnx_load_file(rnnp_context *context, const char *path, rnnp_model **out)
+{
+    void *bytes;
+    size_t size, bytes_of_path;
+    if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
+    *out = NULL;
+    if (!context) return RNNP_ERR_ARG;
+    if (!path) return rnnp_fail(context, RNNP_ERR_ARG, "path is NULL");
+    rnnp_status status = loader_read_file(context, path, 0, SIZE_MAX, &bytes, &size);
+    if (status != RNNP_OK) return status;
+    const char *slash = strrchr(path, '/');
+    bytes_of_path = slash ? (size_t)(slash - path) + 2 : 2;
+    char *directory = rnnp_alloc(context, bytes_of_path);
+    if (directory) {
+        memcpy(directory, slash ? path : ".", bytes_of_path - 1);
+        directory[bytes_of_path - 1] = 0;
+        status = rnnp_onnx_load(context, bytes, size, directory, out);
+        rnnp_free(context, directory, bytes_of_path);
+    } else {
+        status = RNNP_ERR_MEMORY;
+    }
+    rnnp_free(context, bytes, size);
+    return status;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the ONNX component: a parsed file (parse.c), its tensors (tensor.c), and its graph (load.c).
+ */
+#ifndef RNNP_ONNX_LOADER_H
+#define RNNP_ONNX_LOADER_H
+
+#include "../context.h"
+#include "onnx/onnx.pb-c.h"
+#include "rnnpack/onnx.h"
+
+typedef struct loader {
+    rnnp_context *context;
+    const char *directory;         /* where external data lies; NULL: refused */
+    Onnx__ModelProto *file;
+    ProtobufCAllocator allocator;  /* hands the parsed message's memory to the context's allocator */
+    struct block *blocks;          /* everything from loader_alloc */
+} loader;
+
+/* Reads a whole file; bytes from rnnp_alloc. A part of it when length is not SIZE_MAX. */
+rnnp_status loader_read_file(const rnnp_context *context, const char *path, size_t offset, size_t length, void **bytes,
+                             size_t *size);
+
+/* Parses the file into l->file. Nesting beyond a sane depth is refused before the recursive parser sees it. */
+rnnp_status loader_parse(loader *l, const void *bytes, size_t size);
+
+/* Memory until loader_release; NULL (recorded) on failure. Zero bytes are fine. */
+void *loader_alloc(loader *l, size_t bytes);
+void loader_release(loader *l);
+
+/* dtype of a TensorProto.DataType, 0 for one that rnnpack does not have; and its name for messages. */
+rnnp_dtype loader_dtype(int32_t onnx_type);
+const char *loader_dtype_name(int32_t onnx_type);
+
+/* Decodes a tensor; `owner` names it in messages. Data points into the message or into loader_alloc memory. */
+rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char *owner, rnnp_tensor *tensor);
+
+#endif

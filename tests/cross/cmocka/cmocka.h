@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The part of cmocka's interface that our unit tests use, for cross builds where the library is not to be had.
+ * The first failed assertion ends the program.
+ */
+#ifndef RNNP_TESTS_CMOCKA_H
+#define RNNP_TESTS_CMOCKA_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct CMUnitTest {
+    const char *name;
+    void (*test)(void **state);
+};
+
+#define cmocka_unit_test(function) {#function, function}
+#define cmocka_run_group_tests(tests, setup, teardown) run_unit_tests(tests, sizeof(tests) / sizeof((tests)[0]))
+
+static inline int run_unit_tests(const struct CMUnitTest *tests, size_t count)
+{
+    void *state = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        tests[i].test(&state);
+        printf("[       OK ] %s\n", tests[i].name);
+    }
+    return 0;
+}
+
+static inline void require(int holds, const char *what, const char *file, int line)
+{
+    if (!holds) {
+        printf("%s:%d: %s\n", file, line, what);
+        exit(1);
+    }
+}
+
+#define REQUIRE(condition, text) require((condition) ? 1 : 0, text, __FILE__, __LINE__)
+#define assert_true(c) REQUIRE(c, #c)
+#define assert_false(c) REQUIRE(!(c), "not: " #c)
+#define assert_null(p) REQUIRE((p) == NULL, #p " == NULL")
+#define assert_non_null(p) REQUIRE((p) != NULL, #p " != NULL")
+#define assert_ptr_equal(a, b) REQUIRE((const void *)(a) == (const void *)(b), #a " == " #b)
+#define assert_int_equal(a, b) REQUIRE((uintmax_t)(a) == (uintmax_t)(b), #a " == " #b)
+#define assert_int_not_equal(a, b) REQUIRE((uintmax_t)(a) != (uintmax_t)(b), #a " != " #b)
+#define assert_string_equal(a, b) REQUIRE(strcmp(a, b) == 0, #a " equals " #b)
+#define assert_memory_equal(a, b, n) REQUIRE(memcmp(a, b, n) == 0, #a " has the bytes of " #b)
+
+#endif

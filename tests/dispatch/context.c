@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Contexts: options of every age, ISA caps, the error ring, the host report, and allocators that fail.
+ */
+#include "src/context.h"
+#include "tests/harness.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char cap_variable[] = "RNNPACK_MAX_ISA";
+
+typedef struct log_book {
+    size_t messages;
+    char last[256];
+} log_book;
+
+static void keep_message(void *user, rnnp_log_level level, const char *message)
+{
+    log_book *book = user;
+
+    assert_int_equal(level, RNNP_LOG_WARNING);
+    book->messages++;
+    snprintf(book->last, sizeof book->last, "%s", message);
+}
+
+static rnnp_context_options options_with_log(log_book *book)
+{
+    rnnp_context_options options;
+
+    memset(&options, 0xa5, sizeof options);
+    rnnp_context_options_init(&options);
+    memset(book, 0, sizeof *book);
+    options.log = keep_message;
+    options.log_user = book;
+    return options;
+}
+
+static rnnp_context *create(const rnnp_context_options *options)
+{
+    rnnp_context *context;
+
+    assert_int_equal(rnnp_context_create(options, &context), RNNP_OK);
+    assert_non_null(context);
+    return context;
+}
+
+/* The creation must fail with this status and a message that holds `words`. */
+static void refuse(const rnnp_context_options *options, log_book *book, rnnp_status status, const char *words)
+{
+    rnnp_context *context = (rnnp_context *)book;
+
+    book->messages = 0;
+    assert_int_equal(rnnp_context_create(options, &context), status);
+    assert_null(context);
+    assert_int_equal(book->messages, 1);
+    assert_non_null(strstr(book->last, words));
+}
+
+static rnnp_host_info host_of(const rnnp_context *context)
+{
+    rnnp_host_info info = {.struct_size = sizeof info};
+
+    assert_int_equal(rnnp_context_host(context, &info), RNNP_OK);
+    return info;
+}
+
+static void defaults(void **state)
+{
+    (void)state;
+    rnnp_context *context = create(NULL);
+    const rnnp_host_info info = host_of(context);
+
+    assert_string_equal(rnnp_context_last_error(context), "");
+    assert_int_equal(info.threads, 1);
+    assert_string_equal(info.isa_reason, "highest the CPU supports");
+    assert_true(info.budget >= 1);
+    assert_non_null(info.topology);
+    rnnp_context_destroy(context);
+    rnnp_context_destroy(NULL);
+    rnnp_context_options_init(NULL);
+    assert_string_equal(rnnp_context_last_error(NULL), "");
+}
+
+static void bad_arguments(void **state)
+{
+    (void)state;
+    log_book book;
+    rnnp_context_options options = options_with_log(&book);
+    rnnp_context *context = (rnnp_context *)&book;
+
+    assert_int_equal(rnnp_context_create(NULL, NULL), RNNP_ERR_ARG);
+    options.struct_size = 0;
+    assert_int_equal(rnnp_context_create(&options, &context), RNNP_ERR_ARG);
+    assert_null(context);
+
+    options = options_with_log(&book);
+    options.allocator.alloc = test_heap_alloc;
+    refuse(&options, &book, RNNP_ERR_ARG, "alloc but no free");
+    options.allocator = (rnnp_allocator){.free = test_heap_free};
+    refuse(&options, &book, RNNP_ERR_ARG, "free but no alloc");
+}
+
+static void older_and_newer_options(void **state)
+{
+    (void)state;
+    struct {
+        rnnp_context_options known;
+        char unknown[64];
+    } newer;
+    log_book book;
+
+    /* A program whose header ended after the allocator: the rest of its memory is not ours to read. */
+    rnnp_context_options older = options_with_log(&book);
+    older.struct_size = offsetof(rnnp_context_options, parallel);
+    older.max_isa = "nonsense";
+    older.threads = SIZE_MAX;
+    rnnp_context_destroy(create(&older));
+
+    memset(&newer, 0xa5, sizeof newer);
+    rnnp_context_options_init(&newer.known);
+    newer.known.struct_size = sizeof newer;
+    rnnp_context_destroy(create(&newer.known));
+}
+
+/* ---- ISA caps ---- */
+
+static void caps_lower(void **state)
+{
+    (void)state;
+    log_book book;
+    rnnp_context_options options = options_with_log(&book);
+    rnnp_context *best = create(&options);
+
+    options.max_isa = "generic";
+    rnnp_context *capped = create(&options); /* both live in one process */
+    assert_string_equal(host_of(capped).isa, "generic");
+    const int lowered = strcmp(host_of(best).isa, "generic") != 0;
+    assert_string_equal(host_of(capped).isa_reason, lowered ? "capped by max_isa" : "highest the CPU supports");
+    rnnp_context_destroy(capped);
+
+    options.max_isa = NULL;
+    setenv(cap_variable, "generic", 1);
+    capped = create(&options);
+    assert_string_equal(host_of(capped).isa, "generic");
+    assert_string_equal(host_of(capped).isa_reason, lowered ? "capped by RNNPACK_MAX_ISA" : "highest the CPU supports");
+    rnnp_context_destroy(capped);
+
+    /* The lower of the two counts. */
+    options.max_isa = "avx512";
+    capped = create(&options);
+    assert_string_equal(host_of(capped).isa, "generic");
+    rnnp_context_destroy(capped);
+    unsetenv(cap_variable);
+    rnnp_context_destroy(best);
+}
+
+static void caps_never_raise(void **state)
+{
+    (void)state;
+    rnnp_context *best = create(NULL);
+    const char *isa = host_of(best).isa;
+
+    /* The highest name of all: whatever the CPU lacks stays out of reach. */
+    for (size_t i = 0; i < RNNP_ISA_COUNT; i++) {
+        if (rnnp_isa_rank_of((rnnp_isa)i) < rnnp_isa_rank(isa))
+            continue;
+        setenv(cap_variable, rnnp_isa_names[i], 1);
+        rnnp_context *context = create(NULL);
+        assert_string_equal(host_of(context).isa, isa);
+        assert_string_equal(host_of(context).isa_reason, "highest the CPU supports");
+        rnnp_context_destroy(context);
+    }
+    setenv(cap_variable, "", 1); /* as good as unset */
+    rnnp_context_destroy(create(NULL));
+    unsetenv(cap_variable);
+    rnnp_context_destroy(best);
+}
+
+static void unknown_isa_names_are_named(void **state)
+{
+    (void)state;
+    log_book book;
+    rnnp_context_options options = options_with_log(&book);
+
+    options.max_isa = "avx3";
+    refuse(&options, &book, RNNP_ERR_ARG, "max_isa names the unknown ISA \"avx3\"");
+    options.max_isa = NULL;
+    setenv(cap_variable, "fastest", 1);
+    refuse(&options, &book, RNNP_ERR_ARG, "RNNPACK_MAX_ISA names the unknown ISA \"fastest\"");
+    unsetenv(cap_variable);
+}
+
+/* ---- Variants ---- */
+
+static void variants_are_listed(void **state)
+{
+    (void)state;
+    rnnp_context_options options;
+    rnnp_variant_info info;
+    size_t count = 0, chosen = 0;
+
+    rnnp_context_options_init(&options);
+    options.max_isa = "generic";
+    rnnp_context *context = create(&options);
+    while (rnnp_context_variant(context, count, &info)) {
+        assert_non_null(info.name);
+        assert_int_equal(strncmp(info.name, info.op, strlen(info.op)), 0); /* names begin with their op's */
+        assert_int_equal(info.usable, strcmp(info.isa, "generic") == 0);
+        assert_true(!info.chosen || info.usable);
+        chosen += info.chosen != 0;
+        count++;
+    }
+    assert_int_equal(chosen, RNNP_OP_COUNT); /* generic has every op */
+    assert_false(rnnp_context_variant(context, SIZE_MAX, &info));
+    assert_false(rnnp_context_variant(NULL, 0, &info));
+    assert_false(rnnp_context_variant(context, 0, NULL));
+    rnnp_context_destroy(context);
+}
+
+/* ---- Host report ---- */
+
+static void host_info_of_every_size(void **state)
+{
+    (void)state;
+    struct {
+        rnnp_host_info known;
+        char unknown[32];
+    } newer;
+    rnnp_host_info info;
+    rnnp_context *context = create(NULL);
+
+    memset(&info, 0x5a, sizeof info);
+    info.struct_size = offsetof(rnnp_host_info, family);
+    assert_int_equal(rnnp_context_host(context, &info), RNNP_OK);
+    assert_int_equal(info.struct_size, offsetof(rnnp_host_info, family));
+    assert_string_equal(info.vendor, context->cpu.vendor);
+    assert_int_equal(info.family, 0x5a5a5a5a);
+
+    memset(&newer, 0x5a, sizeof newer);
+    newer.known.struct_size = sizeof newer;
+    assert_int_equal(rnnp_context_host(context, &newer.known), RNNP_OK);
+    assert_int_equal(newer.unknown[0], 0);
+    assert_int_equal(newer.unknown[31], 0);
+
+    info.struct_size = 0;
+    assert_int_equal(rnnp_context_host(context, &info), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_context_host(context, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_context_host(NULL, &newer.known), RNNP_ERR_ARG);
+    rnnp_context_destroy(context);
+}
+
+static void constants_have_names(void **state)
+{
+    (void)state;
+    for (int status = RNNP_ERR_STATE; status <= RNNP_OK; status++)
+        assert_true(strcmp(rnnp_status_string((rnnp_status)status), "unknown status") != 0);
+    assert_string_equal(rnnp_status_string((rnnp_status)-99), "unknown status");
+    assert_string_equal(rnnp_feature_name(RNNP_FEATURE_AVX2), "avx2");
+    assert_null(rnnp_feature_name(64));
+
+    char version[32];
+    snprintf(version, sizeof version, "%d.%d.%d", RNNP_VERSION_MAJOR, RNNP_VERSION_MINOR, RNNP_VERSION_PATCH);
+    assert_string_equal(rnnp_version(), version);
+}
+
+/* ---- Errors ---- */
+
+static void errors_stay_for_fifteen_more(void **state)
+{
+    (void)state;
+    rnnp_context *context = create(NULL);
+
+    assert_int_equal(rnnp_fail(context, RNNP_ERR_SHAPE, "hidden=%d but R has %d columns", 12, 16), RNNP_ERR_SHAPE);
+    const char *first = rnnp_context_last_error(context);
+    for (int i = 0; i < RNNP_ERROR_RING - 1; i++) {
+        rnnp_fail(context, RNNP_ERR_ARG, "failure %d", i);
+        assert_string_equal(first, "hidden=12 but R has 16 columns");
+    }
+    assert_string_equal(rnnp_context_last_error(context), "failure 14");
+
+    /* A sentence longer than the ring's line is cut, never overrun. */
+    rnnp_fail(context, RNNP_ERR_ARG, "%*s", 4 * RNNP_ERROR_CHARS, "x");
+    assert_int_equal(strlen(rnnp_context_last_error(context)), RNNP_ERROR_CHARS - 1);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Memory and threads ---- */
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    log_book book;
+    rnnp_context_options options = options_with_log(&book);
+    rnnp_context *context = NULL;
+
+    options.threads = 3;
+    for (size_t n = 1; !context; n++) {
+        test_heap heap = {.fail_at = n};
+
+        options.allocator = test_allocator(&heap);
+        const rnnp_status status = rnnp_context_create(&options, &context);
+        if (status == RNNP_OK) {
+            assert_int_equal(n, 3); /* the context and its team, nothing else */
+            assert_int_equal(host_of(context).threads, 3);
+            rnnp_context_destroy(context);
+        } else {
+            assert_int_equal(status, RNNP_ERR_MEMORY);
+            assert_null(context);
+            assert_int_equal(book.messages, n);
+        }
+        assert_int_equal(heap.live_blocks, 0);
+        assert_int_equal(heap.live_bytes, 0);
+    }
+}
+
+static void blocks(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_context_options options;
+
+    rnnp_context_options_init(&options);
+    options.allocator = test_allocator(&heap);
+    rnnp_context *context = create(&options);
+    const size_t own = heap.live_bytes;
+
+    unsigned char *p = rnnp_calloc(context, 100);
+    void *nothing = rnnp_alloc(context, 0);
+    assert_int_equal((uintptr_t)p % 64, 0);
+    assert_non_null(nothing);
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(p[i], 0);
+
+    heap.fail_at = heap.calls + 1;
+    assert_null(rnnp_alloc(context, 12345));
+    assert_non_null(strstr(rnnp_context_last_error(context), "12345"));
+
+    rnnp_free(context, p, 100);
+    rnnp_free(context, nothing, 0);
+    rnnp_free(context, NULL, 7);
+    assert_int_equal(heap.live_bytes, own);
+    rnnp_context_destroy(context);
+
+    context = create(NULL); /* the default allocator */
+    assert_null(rnnp_alloc(context, SIZE_MAX));
+    p = rnnp_calloc(context, 1);
+    assert_int_equal((uintptr_t)p % 64, 0);
+    rnnp_free(context, p, 1);
+    rnnp_context_destroy(context);
+}
+
+static void run_serially(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
+{
+    (void)user;
+    for (size_t i = 0; i < n; i++)
+        task(arg, i);
+}
+
+static void team_sizes(void **state)
+{
+    (void)state;
+    log_book book;
+    rnnp_context_options options = options_with_log(&book);
+
+    options.threads = 0;
+    rnnp_context *context = create(&options);
+    assert_int_equal(host_of(context).threads, host_of(context).budget);
+    rnnp_context_destroy(context);
+
+    options.parallel = (rnnp_parallel){NULL, 5, run_serially};
+    context = create(&options);
+    assert_int_equal(host_of(context).threads, 5);
+    rnnp_context_destroy(context);
+
+    options.parallel.threads = 0;
+    refuse(&options, &book, RNNP_ERR_ARG, "parallel.threads is 0");
+
+    options = options_with_log(&book);
+    options.threads = SIZE_MAX;
+    refuse(&options, &book, RNNP_ERR_MEMORY, "18446744073709551615 threads");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(bad_arguments),
+        cmocka_unit_test(older_and_newer_options),
+        cmocka_unit_test(caps_lower),
+        cmocka_unit_test(caps_never_raise),
+        cmocka_unit_test(unknown_isa_names_are_named),
+        cmocka_unit_test(variants_are_listed),
+        cmocka_unit_test(host_info_of_every_size),
+        cmocka_unit_test(constants_have_names),
+        cmocka_unit_test(errors_stay_for_fifteen_more),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(blocks),
+        cmocka_unit_test(team_sizes),
+    };
+    unsetenv(cap_variable);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Selection over a variant table of the test's own: rnnp_tables here takes the place of kernels/table.c.
+ */
+#include "dispatch/dispatch.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ROW(op_, isa_, name_, needs_) {.name = name_, .op = RNNP_OP_##op_, .isa = RNNP_ISA_##isa_, .needs = needs_}
+
+static const rnnp_variant generic_rows[] = {
+    ROW(gemm_f32, generic, "gemm_generic", 0),
+    ROW(relu_f32, generic, "relu_generic", 0),
+    ROW(exp_f32_u35, generic, "exp_generic", 0),
+};
+static const rnnp_variant avx2_rows[] = {
+    ROW(gemm_f32, avx2, "gemm_avx2_first", 0),
+    ROW(gemm_f32, avx2, "gemm_avx2_second", 0),
+    ROW(relu_f32, avx2, "relu_avx2", 0),
+};
+static const rnnp_variant avx512_rows[] = {
+    ROW(gemm_f32, avx512, "gemm_avx512_vnni", RNNP_CPU_AVX512VNNI),
+    ROW(gemm_f32, avx512, "gemm_avx512", 0),
+};
+static const rnnp_variant_list generic_list = {generic_rows, 3};
+static const rnnp_variant_list avx2_list = {avx2_rows, 3};
+static const rnnp_variant_list avx512_list = {avx512_rows, 2};
+static const rnnp_variant_list absent = {NULL, 0};
+
+/* Whatever other instruction sets isa.def knows, this build does not have them. */
+#define LIST_OF(isa) \
+    (isa) == RNNP_ISA_generic ? &generic_list \
+    : (isa) == RNNP_ISA_avx2  ? &avx2_list \
+    : (isa) == RNNP_ISA_avx512 ? &avx512_list \
+                              : &absent
+
+const rnnp_variant_list *const rnnp_tables[RNNP_ISA_COUNT] = {
+#define RNNP_ISA(name, arch, rank, needs, flags) LIST_OF(RNNP_ISA_##name),
+#include "dispatch/isa.def"
+#undef RNNP_ISA
+};
+
+static const uint64_t avx2_set = RNNP_CPU_AVX2 | RNNP_CPU_FMA3 | RNNP_CPU_F16C;
+static const uint64_t avx512_set = RNNP_CPU_AVX2 | RNNP_CPU_FMA3 | RNNP_CPU_F16C | RNNP_CPU_AVX512F |
+                                   RNNP_CPU_AVX512BW | RNNP_CPU_AVX512DQ | RNNP_CPU_AVX512VL;
+
+static void expect(uint64_t features, int max_rank, rnnp_isa isa, const char *gemm, const char *relu)
+{
+    rnnp_selection s;
+
+    memset(&s, 0xa5, sizeof s);
+    rnnp_select(features, max_rank, &s);
+    assert_int_equal(s.isa, isa);
+    assert_string_equal(s.op[RNNP_OP_gemm_f32]->name, gemm);
+    assert_string_equal(s.op[RNNP_OP_relu_f32]->name, relu);
+    assert_string_equal(s.op[RNNP_OP_exp_f32_u35]->name, "exp_generic"); /* one ISA has it, all fall back to it */
+    assert_null(s.op[RNNP_OP_log_f32]);
+}
+
+static void features_decide(void **state)
+{
+    (void)state;
+    expect(0, INT_MAX, RNNP_ISA_generic, "gemm_generic", "relu_generic");
+    expect(avx2_set, INT_MAX, RNNP_ISA_avx2, "gemm_avx2_first", "relu_avx2");
+    expect(avx512_set, INT_MAX, RNNP_ISA_avx512, "gemm_avx512", "relu_avx2");
+    expect(avx512_set | RNNP_CPU_AVX512VNNI, INT_MAX, RNNP_ISA_avx512, "gemm_avx512_vnni", "relu_avx2");
+}
+
+static void every_needed_feature_counts(void **state)
+{
+    (void)state;
+    expect(avx2_set & ~RNNP_CPU_FMA3, INT_MAX, RNNP_ISA_generic, "gemm_generic", "relu_generic");
+    expect(avx512_set & ~RNNP_CPU_AVX512VL, INT_MAX, RNNP_ISA_avx2, "gemm_avx2_first", "relu_avx2");
+    /* AVX-512 without AVX2 is no CPU anybody made: fall back to what certainly runs. */
+    expect(avx512_set & ~RNNP_CPU_AVX2, INT_MAX, RNNP_ISA_generic, "gemm_generic", "relu_generic");
+}
+
+static void caps_only_lower(void **state)
+{
+    (void)state;
+    expect(avx512_set, rnnp_isa_rank("avx2"), RNNP_ISA_avx2, "gemm_avx2_first", "relu_avx2");
+    expect(avx512_set, rnnp_isa_rank("generic"), RNNP_ISA_generic, "gemm_generic", "relu_generic");
+    expect(avx2_set, rnnp_isa_rank("avx512"), RNNP_ISA_avx2, "gemm_avx2_first", "relu_avx2");
+    expect(0, rnnp_isa_rank("avx512"), RNNP_ISA_generic, "gemm_generic", "relu_generic");
+}
+
+static void usable_is_per_variant(void **state)
+{
+    (void)state;
+    const rnnp_variant *vnni = &avx512_rows[0];
+
+    assert_false(rnnp_variant_usable(vnni, avx512_set, INT_MAX));
+    assert_true(rnnp_variant_usable(vnni, avx512_set | RNNP_CPU_AVX512VNNI, INT_MAX));
+    assert_false(rnnp_variant_usable(vnni, avx512_set | RNNP_CPU_AVX512VNNI, rnnp_isa_rank("avx2")));
+    assert_false(rnnp_variant_usable(vnni, RNNP_CPU_AVX512VNNI, INT_MAX));
+    assert_true(rnnp_variant_usable(&generic_rows[0], 0, 0));
+}
+
+static void ranks_follow_isa_def(void **state)
+{
+    (void)state;
+    assert_int_equal(rnnp_isa_rank("generic"), 0);
+    assert_true(rnnp_isa_rank("avx2") > rnnp_isa_rank("generic"));
+    assert_true(rnnp_isa_rank("avx512") > rnnp_isa_rank("avx2"));
+    assert_true(rnnp_isa_rank("avx") < 0);
+    assert_true(rnnp_isa_rank("") < 0);
+    assert_true(rnnp_isa_rank("AVX2") < 0);
+    assert_int_equal(rnnp_isa_rank_of(RNNP_ISA_avx2), rnnp_isa_rank("avx2"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(features_decide),       cmocka_unit_test(every_needed_feature_counts),
+        cmocka_unit_test(caps_only_lower),       cmocka_unit_test(usable_is_per_variant),
+        cmocka_unit_test(ranks_follow_isa_def),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

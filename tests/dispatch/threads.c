@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The team: every (phase, index) once, phases in order, callers that compete, a host's pool, and failures.
+ */
+#include "src/fpmode.h"
+#include "src/threads/threads.h"
+#include "tests/harness.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+enum { MAX_THREADS = 8, PHASES = 200 };
+
+/* What a call does: plain (not atomic) cells that each phase reads from its neighbours and writes for itself, so that
+ * a barrier that lets anyone through early is a data race and a wrong sum. */
+typedef struct job {
+    size_t n;                        /* team size seen in the call                 */
+    unsigned cell[2][MAX_THREADS];   /* by parity of the phase                     */
+    unsigned runs[PHASES];           /* counted by index 0                         */
+    int wrong;
+} job;
+
+static void phase(void *arg, size_t p, size_t i, size_t n)
+{
+    job *j = arg;
+    const unsigned *before = j->cell[(p + 1) % 2];
+
+    if (p == 0) {
+        j->cell[0][i] = 1;
+    } else {
+        if (before[i] != p || before[(i + 1) % n] != p)
+            j->wrong = 1;
+        j->cell[p % 2][i] = before[(i + 1) % n] + 1;
+    }
+    if (i == 0) {
+        j->n = n;
+        j->runs[p]++;
+    }
+}
+
+static void check_job(const job *j, size_t threads, size_t phases)
+{
+    assert_int_equal(j->n, threads);
+    assert_false(j->wrong);
+    for (size_t p = 0; p < PHASES; p++)
+        assert_int_equal(j->runs[p], p < phases);
+    for (size_t i = 0; i < threads; i++)
+        assert_int_equal(j->cell[(phases - 1) % 2][i], phases);
+}
+
+static rnnp_team *make_team(test_heap *heap, size_t threads, size_t budget, const rnnp_parallel *host)
+{
+    const rnnp_allocator allocator = test_allocator(heap);
+    rnnp_team *team;
+
+    assert_int_equal(rnnp_team_create(&allocator, threads, budget, host, &team), RNNP_OK);
+    assert_int_equal(rnnp_team_threads(team), threads);
+    return team;
+}
+
+static void run_jobs(rnnp_team *team, size_t calls)
+{
+    static const size_t phases[] = {1, 2, 3, PHASES};
+
+    for (size_t c = 0; c < calls; c++) {
+        job j = {0};
+        const size_t n = phases[c % 4];
+
+        rnnp_team_phases(team, n, phase, &j);
+        check_job(&j, rnnp_team_threads(team), n);
+    }
+}
+
+static void every_phase_in_order(void **state)
+{
+    (void)state;
+    for (size_t threads = 1; threads <= MAX_THREADS; threads++) {
+        test_heap heap = {0};
+        rnnp_team *team = make_team(&heap, threads, threads, NULL);
+
+        run_jobs(team, 12);
+        rnnp_team_destroy(team);
+        assert_int_equal(heap.live_blocks, 0);
+        assert_int_equal(heap.live_bytes, 0);
+    }
+}
+
+static void more_threads_than_cpus(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, MAX_THREADS, 1, NULL);
+
+    run_jobs(team, 8);
+    rnnp_team_destroy(team);
+    assert_int_equal(heap.live_blocks, 0);
+}
+
+static void sleep_ms(long ms)
+{
+    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+
+    nanosleep(&time, NULL);
+}
+
+/* A thread that comes so late that the others have gone to sleep in the barrier. */
+static void late_phase(void *arg, size_t p, size_t i, size_t n)
+{
+    if (i == p % n)
+        sleep_ms(30);
+    phase(arg, p, i, n);
+}
+
+static void late_threads_wake_the_others(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, 3, 3, NULL);
+    job j = {0};
+
+    rnnp_team_phases(team, 6, late_phase, &j);
+    check_job(&j, 3, 6);
+    sleep_ms(30); /* the workers are asleep for certain */
+    run_jobs(team, 2);
+    rnnp_team_destroy(team);
+}
+
+static void no_team_and_no_phases(void **state)
+{
+    (void)state;
+    job j = {0};
+
+    assert_int_equal(rnnp_team_threads(NULL), 1);
+    rnnp_team_phases(NULL, 5, phase, &j);
+    check_job(&j, 1, 5);
+    rnnp_team_phases(NULL, 0, phase, NULL);
+    rnnp_team_destroy(NULL);
+
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, 2, 2, NULL);
+    rnnp_team_phases(team, 0, phase, NULL);
+    run_jobs(team, 1);
+    rnnp_team_destroy(team);
+}
+
+/* ---- Callers that compete: one gets the team, the others run alone ---- */
+
+enum { CALLERS = 3, CALLS = 60 };
+
+static void *caller(void *arg)
+{
+    rnnp_team *team = arg;
+    size_t bad = 0;
+
+    for (size_t c = 0; c < CALLS; c++) {
+        job j = {0};
+
+        rnnp_team_phases(team, 5, phase, &j);
+        bad += j.wrong || j.runs[4] != 1 || (j.n != 1 && j.n != rnnp_team_threads(team));
+    }
+    return bad ? arg : NULL;
+}
+
+static void callers_compete(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, 3, 2, NULL);
+    pthread_t threads[CALLERS];
+
+    for (size_t i = 0; i < CALLERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, caller, team), 0);
+    for (size_t i = 0; i < CALLERS; i++) {
+        void *bad;
+        pthread_join(threads[i], &bad);
+        assert_null(bad);
+    }
+    rnnp_team_destroy(team);
+}
+
+typedef struct nested {
+    rnnp_team *team;
+    job inner;
+} nested;
+
+static void outer_phase(void *arg, size_t p, size_t i, size_t n)
+{
+    nested *call = arg;
+
+    (void)n;
+    if (p == 0 && i == 0)
+        rnnp_team_phases(call->team, 3, phase, &call->inner);
+}
+
+static void nested_calls_run_alone(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    nested call = {make_team(&heap, 3, 3, NULL), {0}};
+
+    rnnp_team_phases(call.team, 2, outer_phase, &call);
+    check_job(&call.inner, 1, 3);
+    rnnp_team_destroy(call.team);
+}
+
+/* ---- A host's pool ---- */
+
+typedef struct host_call {
+    void (*task)(void *arg, size_t i);
+    void *arg;
+    size_t i;
+} host_call;
+
+static void *host_thread(void *arg)
+{
+    const host_call *call = arg;
+
+    call->task(call->arg, call->i);
+    return NULL;
+}
+
+/* One new thread per task; counts its calls. */
+static void host_run(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
+{
+    pthread_t threads[MAX_THREADS];
+    host_call calls[MAX_THREADS];
+
+    ++*(size_t *)user;
+    for (size_t i = 0; i < n; i++) {
+        calls[i] = (host_call){task, arg, i};
+        assert_int_equal(pthread_create(&threads[i], NULL, host_thread, &calls[i]), 0);
+    }
+    for (size_t i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static void host_pool_runs_once_per_phase(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    size_t runs = 0;
+    const rnnp_parallel host = {&runs, 4, host_run};
+    rnnp_team *team = make_team(&heap, 4, 1, &host);
+    job j = {0};
+
+    rnnp_team_phases(team, 7, phase, &j);
+    check_job(&j, 4, 7);
+    assert_int_equal(runs, 7);
+    rnnp_team_destroy(team);
+    assert_int_equal(heap.live_blocks, 0);
+}
+
+/* ---- Floating-point mode ---- */
+
+typedef struct mode_job {
+    rnnp_fpmode seen[MAX_THREADS];
+} mode_job;
+
+static void mode_phase(void *arg, size_t p, size_t i, size_t n)
+{
+    (void)p;
+    (void)n;
+    ((mode_job *)arg)->seen[i] = rnnp_fpmode_get();
+}
+
+static void workers_adopt_the_callers_mode(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    size_t runs = 0;
+    const rnnp_parallel host = {&runs, 3, host_run};
+    rnnp_team *teams[] = {make_team(&heap, 3, 3, NULL), make_team(&heap, 3, 3, &host)};
+
+    for (size_t t = 0; t < 2; t++) {
+        for (int flush = 0; flush < 2; flush++) {
+            mode_job j = {0};
+
+            const rnnp_fpmode before = rnnp_fpmode_enter(flush);
+            rnnp_team_phases(teams[t], 1, mode_phase, &j);
+            rnnp_fpmode_set(before);
+            for (size_t i = 0; i < 3; i++)
+                assert_int_equal(j.seen[i], flush ? RNNP_FPMODE_FLUSH : RNNP_FPMODE_KEEP);
+        }
+        rnnp_team_destroy(teams[t]);
+    }
+}
+
+/* ---- Failures ---- */
+
+static void no_memory(void **state)
+{
+    (void)state;
+    test_heap heap = {.fail_at = 1};
+    const rnnp_allocator allocator = test_allocator(&heap);
+    rnnp_team *team = (rnnp_team *)&heap;
+
+    assert_int_equal(rnnp_team_create(&allocator, 4, 4, NULL, &team), RNNP_ERR_MEMORY);
+    assert_null(team);
+    team = (rnnp_team *)&heap;
+    assert_int_equal(rnnp_team_create(&allocator, SIZE_MAX / 2, 4, NULL, &team), RNNP_ERR_MEMORY);
+    assert_null(team);
+}
+
+/* The linker sends the team's pthread_create here: the create_fails_at-th call fails. */
+static size_t create_calls, create_fails_at;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
+{
+    return ++create_calls == create_fails_at ? EAGAIN : __real_pthread_create(thread, attr, start, arg);
+}
+
+static void no_thread(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 3; n++) {
+        test_heap heap = {0};
+        const rnnp_allocator allocator = test_allocator(&heap);
+        rnnp_team *team = (rnnp_team *)&heap;
+
+        create_calls = 0;
+        create_fails_at = n;
+        assert_int_equal(rnnp_team_create(&allocator, 4, 4, NULL, &team), RNNP_ERR_IO);
+        create_fails_at = 0;
+        assert_null(team);
+        assert_int_equal(heap.live_blocks, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_phase_in_order),
+        cmocka_unit_test(more_threads_than_cpus),
+        cmocka_unit_test(late_threads_wake_the_others),
+        cmocka_unit_test(no_team_and_no_phases),
+        cmocka_unit_test(callers_compete),
+        cmocka_unit_test(nested_calls_run_alone),
+        cmocka_unit_test(host_pool_runs_once_per_phase),
+        cmocka_unit_test(workers_adopt_the_callers_mode),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(no_thread),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# install.sh CMAKE BUILD CC CFLAGS ONNX: installs the build into a temporary folder and builds the consumer against it
+# in every way that is offered: find_package and pkg-config, shared and static.
+set -euo pipefail
+
+cmake=$1 build=$2 cc=$3 cflags=$4 onnx=$5
+consumer=$(cd "$(dirname "$0")/consumer" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+prefix=$work/prefix
+log=$work/log
+
+quietly() {
+    "$@" >"$log" 2>&1 || { cat "$log" && exit 1; }
+}
+
+quietly "$cmake" --install "$build" --prefix "$prefix"
+# The prefix is given at installation, so pkg-config is told the same.
+export PKG_CONFIG_PATH
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name rnnpack.pc)")
+libdir=$(dirname "$PKG_CONFIG_PATH")
+pc() { pkg-config --define-variable=prefix="$prefix" "$@"; }
+
+# No path of the build may be left in what a distribution would ship.
+if grep -rlF "$build" "$prefix" --include='*.cmake' --include='*.pc' --include='*.h'; then
+    echo "these installed files name the build folder"
+    exit 1
+fi
+
+cores=(core)
+[[ $onnx != ON ]] || cores+=(onnx)
+for component in "${cores[@]}"; do
+    quietly "$cmake" -S "$consumer" -B "$work/$component" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
+        -DCMAKE_C_FLAGS="$cflags" -DCOMPONENT="$component"
+    quietly "$cmake" --build "$work/$component"
+    for kind in shared static; do
+        "$work/$component/consumer-$kind"
+        echo "find_package, $component, $kind: ok"
+    done
+
+    package=rnnpack
+    define=()
+    if [[ $component == onnx ]]; then
+        package=rnnpack-onnx
+        define=(-DWITH_ONNX)
+    fi
+    read -ra compile < <(pc --cflags "$package")
+    read -ra shared < <(pc --libs "$package")
+    # pkg-config knows the libraries, the linker must be told to take the archives of ours.
+    read -ra static < <(pc --libs --static "$package" | sed -E 's/-l(rnnpack[a-z-]*)/-l:lib\1.a/g')
+    read -ra flags <<<"$cflags"
+    quietly "$cc" "${flags[@]}" "${define[@]}" "${compile[@]}" "$consumer/consumer.c" "${shared[@]}" -o "$work/shared"
+    LD_LIBRARY_PATH=$libdir "$work/shared"
+    quietly "$cc" "${flags[@]}" "${define[@]}" "${compile[@]}" "$consumer/consumer.c" "${static[@]}" -o "$work/static"
+    "$work/static"
+    echo "pkg-config, $component, shared and static: ok"
+done
+
+if "$cmake" -S "$consumer" -B "$work/nonsense" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
+    -DCOMPONENT=nonsense >"$log" 2>&1; then
+    echo "find_package accepted a component that does not exist"
+    exit 1
+fi

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the tests of models share: short ways to build and run one, numbers that look random, and recurrent
+ * layers in double precision.
+ */
+#ifndef RNNP_TESTS_BUILD_H
+#define RNNP_TESTS_BUILD_H
+
+#include "../harness.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define OK(call) assert_int_equal((call), RNNP_OK)
+
+/* The latest error of a context mentions the words. */
+#define assert_says(context, words) assert_non_null(strstr(rnnp_context_last_error(context), words))
+
+/* ---- Numbers ---- */
+
+/* Reproducible, in [-scale, scale). */
+static inline void fill(float *x, size_t n, uint32_t seed, float scale)
+{
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        x[i] = ((float)(seed >> 8) / 8388608.0f - 1.0f) * scale;
+    }
+}
+
+static inline float *numbers(size_t n, uint32_t seed, float scale)
+{
+    float *x = malloc((n ? n : 1) * sizeof *x);
+
+    assert_non_null(x);
+    fill(x, n, seed, scale);
+    return x;
+}
+
+/* ---- Objects ---- */
+
+static inline rnnp_context *make_context(test_heap *heap, size_t threads)
+{
+    rnnp_context_options options;
+    rnnp_context *context;
+
+    rnnp_context_options_init(&options);
+    options.threads = threads;
+    if (heap)
+        options.allocator = test_allocator(heap);
+    OK(rnnp_context_create(&options, &context));
+    return context;
+}
+
+static inline rnnp_model *make_model(rnnp_context *context)
+{
+    rnnp_model *model;
+
+    OK(rnnp_model_create(context, &model));
+    return model;
+}
+
+static inline rnnp_plan *make_plan(const rnnp_model *model)
+{
+    rnnp_plan *plan;
+
+    OK(rnnp_plan_create(model, NULL, &plan));
+    return plan;
+}
+
+static inline rnnp_value input3(rnnp_model *model, const char *name, int64_t a, int64_t b, int64_t c)
+{
+    const int64_t shape[] = {a, b, c};
+    rnnp_value value;
+
+    OK(rnnp_model_input(model, name, RNNP_F32, 3, shape, NULL, &value));
+    return value;
+}
+
+static inline rnnp_tensor tensor3(const void *data, int64_t a, int64_t b, int64_t c)
+{
+    return (rnnp_tensor){RNNP_F32, 3, {a, b, c}, (void *)data};
+}
+
+static inline rnnp_value node(rnnp_model *model, const char *op, const rnnp_value *inputs, size_t n,
+                              const rnnp_attr *attrs, size_t n_attrs)
+{
+    rnnp_value y = 0;
+
+    OK(rnnp_model_node(model, op, 17, NULL, inputs, n, attrs, n_attrs, &y, 1));
+    return y;
+}
+
+static inline rnnp_value node1(rnnp_model *model, const char *op, rnnp_value x)
+{
+    return node(model, op, &x, 1, NULL, 0);
+}
+
+static inline rnnp_value node2(rnnp_model *model, const char *op, rnnp_value a, rnnp_value b)
+{
+    return node(model, op, (rnnp_value[]){a, b}, 2, NULL, 0);
+}
+
+static inline rnnp_value ints(rnnp_model *model, const int64_t *list, size_t n)
+{
+    const rnnp_tensor tensor = {RNNP_I64, 1, {(int64_t)n}, (void *)list};
+    rnnp_value value;
+
+    OK(rnnp_model_constant(model, NULL, &tensor, &value));
+    return value;
+}
+
+/* ---- Recurrent layers ---- */
+
+/* Weights in ONNX order, on the heap. */
+typedef struct layer {
+    rnnp_recurrent_options options;
+    rnnp_recurrent_weights weights[2];
+    float *memory;
+} layer;
+
+static inline size_t gates_of(rnnp_cell cell)
+{
+    return cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 1;
+}
+
+static inline size_t directions_of(const layer *l)
+{
+    return l->options.direction == RNNP_BIDIRECTIONAL ? 2 : 1;
+}
+
+static inline layer make_layer(rnnp_cell cell, size_t input, size_t hidden, rnnp_direction direction, uint32_t seed)
+{
+    const size_t rows = gates_of(cell) * hidden, each = rows * (input + hidden + 2);
+    layer l = {.memory = numbers(2 * each, seed, 0.4f)};
+
+    rnnp_recurrent_options_init(&l.options, cell, input, hidden);
+    l.options.direction = direction;
+    for (size_t d = 0; d < 2; d++) {
+        float *w = l.memory + d * each;
+
+        l.weights[d] = (rnnp_recurrent_weights){.w = w, .r = w + rows * input, .bias = w + rows * (input + hidden)};
+    }
+    return l;
+}
+
+static inline void free_layer(layer *l)
+{
+    free(l->memory);
+}
+
+static inline double sigmoid(double x)
+{
+    return 1.0 / (1.0 + exp(-x));
+}
+
+/* Chain of gate g, unit u: the input part in *x, the recurrent part in *h. */
+static inline void chains(const layer *l, const rnnp_recurrent_weights *w, size_t g, size_t u, const float *in,
+                          const double *state, double *x, double *h)
+{
+    const size_t H = l->options.hidden, I = l->options.input, row = g * H + u, G = gates_of(l->options.cell);
+
+    *x = w->bias[row];
+    *h = w->bias[G * H + row];
+    for (size_t k = 0; k < I; k++)
+        *x += (double)w->w[row * I + k] * in[k];
+    for (size_t k = 0; k < H; k++)
+        *h += (double)w->r[row * H + k] * state[k];
+}
+
+/* One step of one row. */
+static inline void oracle_step(const layer *l, const rnnp_recurrent_weights *w, const float *in, double *h, double *c)
+{
+    const size_t H = l->options.hidden;
+    double next[64], reset[64], gate[4][2];
+
+    assert_true(H <= 64);
+    for (size_t u = 0; u < H && l->options.cell == RNNP_CELL_GRU; u++) {
+        chains(l, w, 1, u, in, h, &gate[1][0], &gate[1][1]);
+        reset[u] = sigmoid(gate[1][0] + gate[1][1]) * h[u];
+    }
+    for (size_t u = 0; u < H; u++) {
+        for (size_t g = 0; g < gates_of(l->options.cell); g++)
+            chains(l, w, g, u, in, h, &gate[g][0], &gate[g][1]);
+        switch (l->options.cell) {
+        case RNNP_CELL_RNN: next[u] = tanh(gate[0][0] + gate[0][1]); break;
+        case RNNP_CELL_LSTM:
+            c[u] = sigmoid(gate[2][0] + gate[2][1]) * c[u] +
+                   sigmoid(gate[0][0] + gate[0][1]) * tanh(gate[3][0] + gate[3][1]);
+            next[u] = sigmoid(gate[1][0] + gate[1][1]) * tanh(c[u]);
+            break;
+        case RNNP_CELL_GRU: {
+            const double z = sigmoid(gate[0][0] + gate[0][1]), r = sigmoid(gate[1][0] + gate[1][1]);
+            double unused, n;
+
+            if (l->options.reset == RNNP_GRU_RESET_AFTER) {
+                n = tanh(gate[2][0] + r * gate[2][1]);
+            } else {
+                chains(l, w, 2, u, in, reset, &unused, &n);
+                n = tanh(unused + n);
+            }
+            next[u] = (1.0 - z) * n + z * h[u];
+            break;
+        }
+        }
+    }
+    memcpy(h, next, H * sizeof *h);
+}
+
+/* x [steps][batch][input], lengths or NULL, h0 and c0 [dirs][batch][hidden] or NULL; y [steps][batch][dirs*hidden],
+ * h and c like h0. */
+static inline void oracle(const layer *l, size_t steps, size_t batch, const float *x, const int32_t *lengths,
+                          const float *h0, const float *c0, float *y, float *h, float *c)
+{
+    const size_t H = l->options.hidden, I = l->options.input, D = directions_of(l);
+
+    for (size_t i = 0; i < steps * batch * D * H; i++)
+        y[i] = 0.0f;
+    for (size_t d = 0; d < D; d++) {
+        const int reverse = l->options.direction == RNNP_REVERSE || d == 1;
+
+        for (size_t b = 0; b < batch; b++) {
+            const size_t length = lengths ? (size_t)lengths[b] : steps, at = (d * batch + b) * H;
+            double state[64], cell[64];
+
+            for (size_t u = 0; u < H; u++) {
+                state[u] = h0 ? h0[at + u] : 0.0;
+                cell[u] = c0 ? c0[at + u] : 0.0;
+            }
+            for (size_t s = 0; s < length; s++) {
+                const size_t t = reverse ? length - 1 - s : s;
+
+                oracle_step(l, &l->weights[d], x + (t * batch + b) * I, state, cell);
+                for (size_t u = 0; u < H; u++)
+                    y[((t * batch + b) * D + d) * H + u] = (float)state[u];
+            }
+            for (size_t u = 0; u < H; u++) {
+                h[at + u] = (float)state[u];
+                c[at + u] = (float)cell[u];
+            }
+        }
+    }
+}
+
+static inline void assert_close(const float *a, const float *b, size_t n, float tolerance)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!(fabsf(a[i] - b[i]) <= tolerance)) {
+            printf("element %zu of %zu: %.9g and %.9g\n", i, n, (double)a[i], (double)b[i]);
+            assert_true(0);
+        }
+    }
+}
+
+/* [a][b][c] to [b][a][c] */
+static inline void swap_axes(const float *x, float *y, size_t a, size_t b, size_t c)
+{
+    for (size_t i = 0; i < a; i++) {
+        for (size_t j = 0; j < b; j++)
+            memcpy(y + (j * a + i) * c, x + (i * b + j) * c, c * sizeof *x);
+    }
+}
+
+#endif
