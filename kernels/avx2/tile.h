@@ -2,8 +2,8 @@
  *
  * Product tiles on AVX2; kernels/generic/tile.h defines them.
  *
- * Registers: M * NV accumulators, the NV weight vectors of one k or one of them, and broadcasts: 6x2, 4x3 and
- * 3x4 fill the 16. Bound: M * NV FMAs on two ports; 2 loads a cycle feed NV weights and M broadcasts, so
+ * Registers: M * NV accumulators, the smaller of NV weight vectors and M broadcasts, and one of the others: 6x2,
+ * 4x3 and 3x4 fit the 16. Bound: M * NV FMAs on two ports; 2 loads a cycle feed NV weights and M broadcasts, so
  * every tile of 12 accumulators is bound by the FMA ports (6 cycles, 7 or 8 loads). One row needs 8 chains
  * to cover 4 cycles of latency on two ports, hence P panels at once there.
  */
@@ -13,6 +13,14 @@
 #include "simd.h"
 
 enum { TILE_ROWS = 6, TILE_VECTORS = 4 };
+
+/* Left alone, compilers fold a weight's load into each row's FMA: M loads instead of one, and the loads become
+ * the bound. The empty asm makes the value opaque. */
+AI __m256 in_register(__m256 a)
+{
+    __asm__("" : "+x"(a));
+    return a;
+}
 
 #define UNROLL _Pragma("GCC unroll 8")
 
@@ -27,11 +35,19 @@ AI void tile(const int M, const int NV, const int LAST, size_t depth, const floa
             acc[m][v] = _mm256_loadu_ps(v < NV - LAST ? c0 + (size_t)m * ldc0 + v * VL : last + (v - (NV - LAST)) * VL);
     }
     for (size_t k = 0; k < depth; k++, w += NV * VL) {
-        __m256 b[TILE_VECTORS];
-        UNROLL for (int v = 0; v < NV; v++) b[v] = _mm256_loadu_ps(w + v * VL);
-        UNROLL for (int m = 0; m < M; m++) {
-            __m256 s = _mm256_broadcast_ss(x[m] + k);
-            UNROLL for (int v = 0; v < NV; v++) acc[m][v] = _mm256_fmadd_ps(s, b[v], acc[m][v]);
+        __m256 many[TILE_ROWS > TILE_VECTORS ? (int)TILE_ROWS : (int)TILE_VECTORS];
+        if (M < NV) { /* broadcasts stay, weights pass */
+            UNROLL for (int m = 0; m < M; m++) many[m] = in_register(_mm256_broadcast_ss(x[m] + k));
+            UNROLL for (int v = 0; v < NV; v++) {
+                __m256 b = in_register(_mm256_loadu_ps(w + v * VL));
+                UNROLL for (int m = 0; m < M; m++) acc[m][v] = _mm256_fmadd_ps(many[m], b, acc[m][v]);
+            }
+        } else { /* weights stay, broadcasts pass */
+            UNROLL for (int v = 0; v < NV; v++) many[v] = in_register(_mm256_loadu_ps(w + v * VL));
+            UNROLL for (int m = 0; m < M; m++) {
+                __m256 s = _mm256_broadcast_ss(x[m] + k);
+                UNROLL for (int v = 0; v < NV; v++) acc[m][v] = _mm256_fmadd_ps(s, many[v], acc[m][v]);
+            }
         }
     }
     UNROLL for (int m = 0; m < M; m++)

@@ -14,6 +14,14 @@
 
 enum { TILE_ROWS = 12, TILE_VECTORS = 4 };
 
+/* Left alone, compilers fold a weight's load into each row's FMA: M loads instead of one, and the loads become
+ * the bound. The empty asm makes the value opaque. */
+AI __m512 in_register(__m512 a)
+{
+    __asm__("" : "+v"(a));
+    return a;
+}
+
 #define UNROLL _Pragma("GCC unroll 16")
 
 AI void tile(const int M, const int NV, const int LAST, size_t depth, const float *a, size_t lda, const float *w,
@@ -27,11 +35,19 @@ AI void tile(const int M, const int NV, const int LAST, size_t depth, const floa
             acc[m][v] = _mm512_loadu_ps(v < NV - LAST ? c0 + (size_t)m * ldc0 + v * VL : last + (v - (NV - LAST)) * VL);
     }
     for (size_t k = 0; k < depth; k++, w += NV * VL) {
-        __m512 b[TILE_VECTORS];
-        UNROLL for (int v = 0; v < NV; v++) b[v] = _mm512_loadu_ps(w + v * VL);
-        UNROLL for (int m = 0; m < M; m++) {
-            __m512 s = _mm512_set1_ps(x[m][k]);
-            UNROLL for (int v = 0; v < NV; v++) acc[m][v] = _mm512_fmadd_ps(s, b[v], acc[m][v]);
+        __m512 many[TILE_ROWS > TILE_VECTORS ? (int)TILE_ROWS : (int)TILE_VECTORS];
+        if (M < NV) { /* broadcasts stay, weights pass */
+            UNROLL for (int m = 0; m < M; m++) many[m] = in_register(_mm512_set1_ps(x[m][k]));
+            UNROLL for (int v = 0; v < NV; v++) {
+                __m512 b = in_register(_mm512_loadu_ps(w + v * VL));
+                UNROLL for (int m = 0; m < M; m++) acc[m][v] = _mm512_fmadd_ps(many[m], b, acc[m][v]);
+            }
+        } else { /* weights stay, broadcasts pass */
+            UNROLL for (int v = 0; v < NV; v++) many[v] = in_register(_mm512_loadu_ps(w + v * VL));
+            UNROLL for (int m = 0; m < M; m++) {
+                __m512 s = _mm512_set1_ps(x[m][k]);
+                UNROLL for (int v = 0; v < NV; v++) acc[m][v] = _mm512_fmadd_ps(s, many[v], acc[m][v]);
+            }
         }
     }
     UNROLL for (int m = 0; m < M; m++)

@@ -14,7 +14,7 @@ files=("$headers"/*.h)
 # What librnnpack offers to its own components is marked in internal headers.
 files+=("$headers"/../../src/context.h "$headers"/../../src/graph/graph.h)
 [[ $# -gt 1 ]] || mapfile -t files < <(printf '%s\n' "${files[@]}" | grep -v '/onnx\.h$')
-declared=$(sed -n '/^RNNP_API/,/;/p' "${files[@]}" | grep -oE '\brnnp_[a-z0-9_]+\(' | tr -d '(' | sort -u)
+declared=$(awk '/^RNNP_API/ {on = 1} on {print} /;/ {on = 0}' "${files[@]}" | grep -oE '\brnnp_[a-z0-9_]+\(' | tr -d '(' | sort -u)
 
 if ! difference=$(diff <(echo "$declared") <(echo "$exported")); then
     printf 'declared with RNNP_API but not exported (<), exported but not declared (>):\n%s\n' "$difference"
