@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_OF(x) #x
+#define TEXT_OF(x)                        #x
 #define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
 
 const char *rnnp_version(void)
@@ -99,7 +99,8 @@ void rnnp_free(const rnnp_context *context, void *p, size_t bytes)
 
 rnnp_status rnnp_fail(const rnnp_context *context, rnnp_status status, const char *format, ...)
 {
-    rnnp_context *ring = (rnnp_context *)context; /* contexts are never const objects; the ring is no part of their value */
+    rnnp_context *ring =
+        (rnnp_context *)context; /* contexts are never const objects; the ring is no part of their value */
     va_list args;
 
     va_start(args, format);

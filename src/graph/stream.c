@@ -115,8 +115,28 @@ static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model)
 
 /* ---- Shapes ---- */
 
+/* Where the graph and the names say nothing: a symbol of the inputs that is the only one beside time. */
+static void guess_batch(const rnnp_model *model, const rnnp_time *time, uint8_t *is_batch)
+{
+    int64_t only = 0;
+
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        const rnnp_meta *meta = &model->values[model->inputs[i]].meta;
+
+        for (size_t d = 0; d < meta->rank; d++) {
+            if (!rnnp_dim_is_symbol(meta->dim[d]) || (int)d == time->axis[model->inputs[i]])
+                continue;
+            if (is_batch[RNNP_SYMBOL - meta->dim[d]] || (only && only != meta->dim[d]))
+                return;
+            only = meta->dim[d];
+        }
+    }
+    if (only)
+        is_batch[RNNP_SYMBOL - only] = 1;
+}
+
 /* Marks the symbols that count batch rows: those at the batch axes of recurrent layers, and by name. */
-static void find_batch(const rnnp_model *model, uint8_t *is_batch)
+static void find_batch(const rnnp_model *model, const rnnp_time *time, uint8_t *is_batch)
 {
     static const char *const names[] = {"N", "batch", "batch_size"};
 
@@ -135,6 +155,7 @@ static void find_batch(const rnnp_model *model, uint8_t *is_batch)
                 is_batch[RNNP_SYMBOL - dim] = 1;
         }
     }
+    guess_batch(model, time, is_batch);
 }
 
 static rnnp_status stream_shapes(const rnnp_model *model, const rnnp_time *time, size_t batch, size_t steps,
@@ -203,7 +224,7 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options 
     status = o->time_axis >= 0 ? given_axis(&time, model, (size_t)o->time_axis) : find_axis(&time, model);
     if (status != RNNP_OK)
         return status;
-    find_batch(model, is_batch);
+    find_batch(model, &time, is_batch);
     if ((status = stream_shapes(model, &time, o->batch, o->steps + 1, is_batch, inputs)) != RNNP_OK ||
         (status = rnnp_layout_make(&other, plan, inputs, 1, o->batch)) != RNNP_OK)
         return status;

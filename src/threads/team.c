@@ -34,7 +34,7 @@ typedef struct phase_call {
     void (*phase)(void *arg, size_t p, size_t i, size_t n);
     void *arg;
     size_t phases;
-    rnnp_fpmode mode;            /* the caller's, under which all work: bits do not depend on who computes them */
+    rnnp_fpmode mode; /* the caller's, under which all work: bits do not depend on who computes them */
 } phase_call;
 
 typedef struct worker {
@@ -45,12 +45,12 @@ typedef struct worker {
 
 struct rnnp_team {
     rnnp_allocator allocator;
-    rnnp_parallel host;          /* run == NULL: own workers */
+    rnnp_parallel host; /* run == NULL: own workers */
     size_t threads;
-    size_t bytes;                /* of this block */
+    size_t bytes; /* of this block */
     int spins;
-    atomic_int busy;             /* one caller at a time owns the team */
-    phase_call current;          /* written by the owner before `call` changes; phases == 0 ends the workers */
+    atomic_int busy;    /* one caller at a time owns the team */
+    phase_call current; /* written by the owner before `call` changes; phases == 0 ends the workers */
     _Alignas(64) atomic_uint call;
     _Alignas(64) atomic_uint round;
     atomic_uint arrived;
@@ -59,7 +59,7 @@ struct rnnp_team {
     pthread_mutex_t lock;
     pthread_cond_t changed;
 #endif
-    worker workers[];            /* threads - 1 */
+    worker workers[]; /* threads - 1 */
 };
 
 static void pause_cpu(void)
@@ -67,7 +67,7 @@ static void pause_cpu(void)
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
-    __asm__ volatile("isb");     /* "yield" does nothing on most cores */
+    __asm__ volatile("isb"); /* "yield" does nothing on most cores */
 #endif
 }
 

@@ -16,36 +16,42 @@ src/       src/ dispatch/ kernels/ include/
 examples/  examples/ include/
 '
 
-# Prints the path of our file that an include line names, or nothing.
+# Sets target to the path of our file that an include line names, or to nothing.
 resolve() {
     local including=$1 name=$2 folder
-    for folder in "$(dirname "$including")" include src .; do
+    target=
+    for folder in "${including%/*}" include src .; do
         if [[ -f $folder/$name ]]; then
-            realpath --relative-to=. "$folder/$name"
-            return
+            target=$folder/$name
+            break
         fi
     done
+    # Takes out "x/.." until the path is plain.
+    while [[ $target =~ (^|/)[^/.]+/\.\./ ]]; do
+        target=${target/"${BASH_REMATCH[0]}"/"${BASH_REMATCH[1]}"}
+    done
+    target=${target#./}
 }
 
-# Prints the folders that a file may include from.
-allowed_for() {
-    local folder allowed
+# Sets allowed to the folders that a file may include from.
+find_rule() {
+    local folder
     while read -r folder allowed; do
-        if [[ -n $folder && $1 == "$folder"* ]]; then
-            echo "$allowed"
-            return
-        fi
+        [[ -z $folder || $1 != "$folder"* ]] || return 0
     done <<<"$rules"
+    echo "no rule for $1"
+    exit 1
 }
 
 bad=0 seen=0
 while IFS=: read -r file name; do
-    target=$(resolve "$file" "$name")
+    resolve "$file" "$name"
     [[ -n $target ]] || continue
+    find_rule "$file"
     seen=$((seen + 1))
     ok=0
-    for folder in $(allowed_for "$file"); do
-        [[ $target == "$folder"* ]] && ok=1
+    for folder in $allowed; do
+        [[ $target != "$folder"* ]] || ok=1
     done
     if ((!ok)); then
         echo "$file includes $target"

@@ -56,28 +56,31 @@ static rnnp_cpu read_fake(fake_cpu *fake)
 /* Bits by the numbers of the vendors' manuals. */
 #define BIT(n) (UINT32_C(1) << (n))
 enum { XCR0_SSE = 0x3, XCR0_YMM = 0x7, XCR0_ZMM = 0xe7, XCR0_TILES = 0x600e7 };
-#define C1_BASE (BIT(0) | BIT(19) | BIT(20))                            /* sse3 sse4.1 sse4.2 */
-#define C1_AVX (BIT(12) | BIT(27) | BIT(28) | BIT(29))                  /* fma osxsave avx f16c */
-#define B7_AVX2 (BIT(3) | BIT(5) | BIT(8))                              /* bmi1 avx2 bmi2 */
-#define B7_AVX512 (BIT(16) | BIT(17) | BIT(30) | BIT(31))               /* f dq bw vl */
-#define C7_VNNI BIT(11)
+#define C1_BASE   (BIT(0) | BIT(19) | BIT(20))            /* sse3 sse4.1 sse4.2 */
+#define C1_AVX    (BIT(12) | BIT(27) | BIT(28) | BIT(29)) /* fma osxsave avx f16c */
+#define B7_AVX2   (BIT(3) | BIT(5) | BIT(8))              /* bmi1 avx2 bmi2 */
+#define B7_AVX512 (BIT(16) | BIT(17) | BIT(30) | BIT(31)) /* f dq bw vl */
+#define C7_VNNI   BIT(11)
 
-#define INTEL(max) {0, 0, {max, 0x756e6547, 0x6c65746e, 0x49656e69}}    /* ebx ecx edx: Genu ntel ineI */
-#define AMD(max) {0, 0, {max, 0x68747541, 0x444d4163, 0x69746e65}}      /* Auth cAMD enti */
+/* Leaf 0: the highest leaf and the name, ebx ecx edx. */
+/* clang-format off */
+#define INTEL(max) {0, 0, {max, 0x756e6547, 0x6c65746e, 0x49656e69}} /* Genu ntel ineI */
+#define AMD(max)   {0, 0, {max, 0x68747541, 0x444d4163, 0x69746e65}} /* Auth cAMD enti */
+/* clang-format on */
 
 /* eax and ebx of a cache leaf: type, level, sharers; line, ways */
-#define CACHE_A(type, level, sharers) ((type) | (level) << 5 | ((sharers) - 1) << 14)
-#define CACHE_B(line, ways) (((line) - 1) | ((ways) - 1) << 22)
+#define CACHE_A(type, level, sharers) ((type) | (level) << 5 | ((sharers)-1) << 14)
+#define CACHE_B(line, ways)           (((line)-1) | ((ways)-1) << 22)
 
 static const uint64_t avx2_set = RNNP_CPU_AVX2 | RNNP_CPU_FMA3 | RNNP_CPU_F16C;
 static const uint64_t avx512_set = RNNP_CPU_AVX512F | RNNP_CPU_AVX512BW | RNNP_CPU_AVX512DQ | RNNP_CPU_AVX512VL;
 
-#define HAS_ALL(cpu, set) (((cpu).features & (set)) == (set))
+#define HAS_ALL(cpu, set)  (((cpu).features & (set)) == (set))
 #define HAS_NONE(cpu, set) (((cpu).features & (set)) == 0)
 
-#define READ(cpu, xcr0_value, ...) \
-    const leaf cpu##_leaves[] = {__VA_ARGS__}; \
-    fake_cpu cpu##_fake = {cpu##_leaves, sizeof cpu##_leaves / sizeof cpu##_leaves[0], xcr0_value, 0}; \
+#define READ(cpu, xcr0_value, ...)                                                                                     \
+    const leaf cpu##_leaves[] = {__VA_ARGS__};                                                                         \
+    fake_cpu cpu##_fake = {cpu##_leaves, sizeof cpu##_leaves / sizeof cpu##_leaves[0], xcr0_value, 0};                 \
     const rnnp_cpu cpu = read_fake(&cpu##_fake)
 
 static void haswell(void **state)
@@ -106,7 +109,8 @@ static void haswell(void **state)
 static void skylake_x_has_slow_zmm(void **state)
 {
     (void)state;
-    READ(cpu, XCR0_ZMM, INTEL(22), {1, 0, {0x00050654, 0, C1_BASE | C1_AVX, 0}}, {7, 0, {0, B7_AVX2 | B7_AVX512, 0, 0}});
+    READ(cpu, XCR0_ZMM, INTEL(22), {1, 0, {0x00050654, 0, C1_BASE | C1_AVX, 0}},
+         {7, 0, {0, B7_AVX2 | B7_AVX512, 0, 0}});
 
     assert_int_equal(cpu.model, 0x55);
     assert_true(HAS_ALL(cpu, avx2_set | avx512_set | RNNP_CPU(SLOW_ZMM)));
@@ -286,8 +290,8 @@ static void arm_features_come_from_hwcap(void **state)
     assert_int_equal(cpu.l1d_bytes, 0);
 
     rnnp_cpu_from_hwcap(BIT(1) | BIT(10) | BIT(20) | BIT(22), BIT(13) | BIT(14), &cpu); /* Neoverse V1 */
-    assert_int_equal(cpu.features, RNNP_CPU_NEON | RNNP_CPU(FP16) | RNNP_CPU(DOTPROD) | RNNP_CPU(SVE) |
-                                       RNNP_CPU(I8MM) | RNNP_CPU(BF16));
+    assert_int_equal(cpu.features, RNNP_CPU_NEON | RNNP_CPU(FP16) | RNNP_CPU(DOTPROD) | RNNP_CPU(SVE) | RNNP_CPU(I8MM) |
+                                       RNNP_CPU(BF16));
 }
 
 static void this_machine_has_the_baseline(void **state)

@@ -12,7 +12,10 @@
 
 #include <cmocka.h>
 
-#define ROW(op_, isa_, name_, needs_) {.name = name_, .op = RNNP_OP_##op_, .isa = RNNP_ISA_##isa_, .needs = needs_}
+#define ROW(op_, isa_, name_, needs_)                                                                                  \
+    {                                                                                                                  \
+        .name = name_, .op = RNNP_OP_##op_, .isa = RNNP_ISA_##isa_, .needs = needs_                                    \
+    }
 
 static const rnnp_variant generic_rows[] = {
     ROW(gemm_f32, generic, "gemm_generic", 0),
@@ -34,11 +37,11 @@ static const rnnp_variant_list avx512_list = {avx512_rows, 2};
 static const rnnp_variant_list absent = {NULL, 0};
 
 /* Whatever other instruction sets isa.def knows, this build does not have them. */
-#define LIST_OF(isa) \
-    (isa) == RNNP_ISA_generic ? &generic_list \
-    : (isa) == RNNP_ISA_avx2  ? &avx2_list \
-    : (isa) == RNNP_ISA_avx512 ? &avx512_list \
-                              : &absent
+#define LIST_OF(isa)                                                                                                   \
+    (isa) == RNNP_ISA_generic  ? &generic_list                                                                         \
+    : (isa) == RNNP_ISA_avx2   ? &avx2_list                                                                            \
+    : (isa) == RNNP_ISA_avx512 ? &avx512_list                                                                          \
+                               : &absent
 
 const rnnp_variant_list *const rnnp_tables[RNNP_ISA_COUNT] = {
 #define RNNP_ISA(name, arch, rank, needs, flags) LIST_OF(RNNP_ISA_##name),
@@ -117,8 +120,8 @@ static void ranks_follow_isa_def(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(features_decide),       cmocka_unit_test(every_needed_feature_counts),
-        cmocka_unit_test(caps_only_lower),       cmocka_unit_test(usable_is_per_variant),
+        cmocka_unit_test(features_decide),      cmocka_unit_test(every_needed_feature_counts),
+        cmocka_unit_test(caps_only_lower),      cmocka_unit_test(usable_is_per_variant),
         cmocka_unit_test(ranks_follow_isa_def),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

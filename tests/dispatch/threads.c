@@ -22,9 +22,9 @@ enum { MAX_THREADS = 8, PHASES = 200 };
 /* What a call does: plain (not atomic) cells that each phase reads from its neighbours and writes for itself, so that
  * a barrier that lets anyone through early is a data race and a wrong sum. */
 typedef struct job {
-    size_t n;                        /* team size seen in the call                 */
-    unsigned cell[2][MAX_THREADS];   /* by parity of the phase                     */
-    unsigned runs[PHASES];           /* counted by index 0                         */
+    size_t n;                      /* team size seen in the call                 */
+    unsigned cell[2][MAX_THREADS]; /* by parity of the phase                     */
+    unsigned runs[PHASES];         /* counted by index 0                         */
     int wrong;
 } job;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Axes, known integers, type checks and time rules of operators.
+ * Axes, known integers, type checks, views and time rules of operators.
  */
 #include "ops.h"
 
@@ -139,6 +139,16 @@ rnnp_status rnnp_infer_scalar(rnnp_infer *in, const rnnp_meta *inputs, size_t in
         if (inputs[input].dim[i] != 1 && !rnnp_dim_is_symbol(inputs[input].dim[i]))
             return FAIL(in, RNNP_ERR_SHAPE, "%s is not one number", what);
     }
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_view_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    (void)e;
+    (void)node;
+    if (outputs[0].data && outputs[0].data != inputs[0].data)
+        rnnp_copy(outputs[0].data, inputs[0].data,
+                  rnnp_tensor_elements(&inputs[0]) * rnnp_dtype_bytes(inputs[0].dtype));
     return RNNP_OK;
 }
 

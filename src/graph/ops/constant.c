@@ -54,9 +54,11 @@ static rnnp_status constant_parse(rnnp_parse *p, void *params)
     } else if ((number = rnnp_parse_attr(p, "value_int", RNNP_ATTR_INT)) != NULL) {
         tensor = (rnnp_tensor){.dtype = RNNP_I64, .data = (void *)&number->i};
     } else if ((number = rnnp_parse_attr(p, "value_floats", RNNP_ATTR_FLOATS)) != NULL) {
-        tensor = (rnnp_tensor){.dtype = RNNP_F32, .rank = 1, .shape = {(int64_t)number->count}, .data = (void *)number->floats};
+        tensor = (rnnp_tensor){.dtype = RNNP_F32, .rank = 1, .shape = {(int64_t)number->count}};
+        tensor.data = (void *)number->floats;
     } else if ((number = rnnp_parse_attr(p, "value_ints", RNNP_ATTR_INTS)) != NULL) {
-        tensor = (rnnp_tensor){.dtype = RNNP_I64, .rank = 1, .shape = {(int64_t)number->count}, .data = (void *)number->ints};
+        tensor = (rnnp_tensor){.dtype = RNNP_I64, .rank = 1, .shape = {(int64_t)number->count}};
+        tensor.data = (void *)number->ints;
     } else {
         return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "there is no tensor or number");
     }
@@ -70,7 +72,8 @@ static rnnp_status constant_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_
     return RNNP_OK;
 }
 
-static rnnp_status constant_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static rnnp_status constant_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                                rnnp_tensor *outputs)
 {
     const rnnp_meta *value = node->params;
 
@@ -170,11 +173,12 @@ static int64_t range_count(const rnnp_meta *in)
 static rnnp_status range_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
     static const char *const names[] = {"start", "limit", "delta"};
+    const unsigned types = RNNP_BIT(RNNP_F32) | RNNP_BIT(RNNP_I32) | RNNP_BIT(RNNP_I64);
     int known = 1, symbolic = 0;
     rnnp_status status;
 
     for (size_t i = 0; i < 3; i++) {
-        if ((status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_F32) | RNNP_BIT(RNNP_I32) | RNNP_BIT(RNNP_I64))) != RNNP_OK ||
+        if ((status = rnnp_infer_type(in, inputs, i, types)) != RNNP_OK ||
             (status = rnnp_infer_same_type(in, inputs, 0, i)) != RNNP_OK ||
             (status = rnnp_infer_scalar(in, inputs, i, names[i])) != RNNP_OK)
             return status;

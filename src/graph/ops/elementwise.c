@@ -169,7 +169,8 @@ static rnnp_status binary_apply(const rnnp_exec *e, const rnnp_node *node, rnnp_
     return RNNP_OK;
 }
 
-static rnnp_status binary_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static rnnp_status binary_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                              rnnp_tensor *outputs)
 {
     const binary_family *family = node->op->family;
 
@@ -272,7 +273,8 @@ const rnnp_operator rnnp_operator_Mod = {
 
 /* ---- Any number of inputs, folded from the left ---- */
 
-static rnnp_status variadic_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static rnnp_status variadic_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                                rnnp_tensor *outputs)
 {
     const binary_family *family = node->op->family;
     ptrdiff_t step[RNNP_MAX_RANK];

@@ -42,7 +42,8 @@ static rnnp_status transpose_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp
     return RNNP_OK;
 }
 
-static rnnp_status transpose_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static rnnp_status transpose_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                                 rnnp_tensor *outputs)
 {
     const size_t rank = inputs[0].rank;
     ptrdiff_t dense[RNNP_MAX_RANK], step[RNNP_MAX_RANK];
@@ -117,7 +118,8 @@ static rnnp_status gather_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
         (status = rnnp_infer_axis(in, params->axis, x->rank, &axis)) != RNNP_OK)
         return status;
     if (x->rank - 1 + index->rank > RNNP_MAX_RANK)
-        return FAIL(in, RNNP_ERR_UNSUPPORTED, "the result has rank %zu, above %d", x->rank - 1 + index->rank, RNNP_MAX_RANK);
+        return FAIL(in, RNNP_ERR_UNSUPPORTED, "the result has rank %zu, above %d", x->rank - 1 + index->rank,
+                    RNNP_MAX_RANK);
     *out = (rnnp_meta){.dtype = x->dtype};
     for (size_t i = 0; i < axis; i++)
         out->dim[out->rank++] = x->dim[i];
@@ -145,7 +147,8 @@ static void gather_rows(const rnnp_exec *e, const rnnp_tensor *x, const char *fr
         rnnp_copy(to + i * row_bytes, from + (size_t)index[i] * row_bytes, row_bytes);
 }
 
-static rnnp_status gather_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static rnnp_status gather_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                              rnnp_tensor *outputs)
 {
     enum { CHUNK = 64 };
     const rnnp_tensor *x = &inputs[0], *index = &inputs[1];
@@ -203,6 +206,7 @@ static rnnp_status concat_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
 {
     const axis_params *params = in->node->params;
     rnnp_meta *out = &outputs[0];
+    int64_t *dim = out->dim;
     rnnp_status status;
     size_t axis = 0;
 
@@ -220,15 +224,16 @@ static rnnp_status concat_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
             return FAIL(in, RNNP_ERR_SHAPE, "input 0 has rank %zu but input %zu has %zu", out->rank, i, inputs[i].rank);
         for (size_t d = 0; d < out->rank; d++) {
             if (d == axis)
-                out->dim[d] = rnnp_dim_add(in, out->dim[d], inputs[i].dim[d]);
-            else if ((status = rnnp_infer_same(in, "a dimension", out->dim[d], inputs[i].dim[d], &out->dim[d])) != RNNP_OK)
+                dim[d] = rnnp_dim_add(in, dim[d], inputs[i].dim[d]);
+            else if ((status = rnnp_infer_same(in, "a dimension", dim[d], inputs[i].dim[d], &dim[d])) != RNNP_OK)
                 return status;
         }
     }
     return RNNP_OK;
 }
 
-static rnnp_status concat_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static rnnp_status concat_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                              rnnp_tensor *outputs)
 {
     const rnnp_tensor *y = &outputs[0];
     const size_t axis = axis_of(node, y->rank), outer = rnnp_shape_product(y, 0, axis);

@@ -5,9 +5,9 @@
  *   axes.c         this header's functions on attributes, axes, known integers and time
  *   walk.c         strided copies and broadcasting
  *   elementwise.c  unary and binary families; arithmetic.c has their integer loops
- *   product.c      Gemm, MatMul
+ *   product.c      packed products; gemm.c: Gemm; matmul.c: MatMul
  *   rows.c         Softmax, LogSoftmax; reduce.c: ReduceX, ArgX
- *   shape.c        views and what makes shapes
+ *   shape.c        Shape, Squeeze, ... ; reshape.c: Reshape, Flatten
  *   move.c         Transpose, Gather, Concat, Where; slice.c: Slice, Split; repeat.c: Expand, Tile
  *   cast.c         Cast
  *   constant.c     Constant, ConstantOfShape, Range
@@ -91,6 +91,12 @@ static inline void rnnp_copy(void *to, const void *from, size_t bytes)
 
 /* Elements of dimensions [from, to). */
 size_t rnnp_shape_product(const rnnp_tensor *tensor, size_t from, size_t to);
+
+/* ---- Views: output 0 has the elements of input 0 in their order ---- */
+
+/* A copy, for folding; at execution a view shares its input's memory. */
+rnnp_status rnnp_view_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs);
+#define RNNP_VIEW .min_outputs = 1, .max_outputs = 1, .run = rnnp_view_run, .is_view = 1, .moves = RNNP_MOVES_FIRST
 
 /* ---- Walks: several strided operands against one dense result, row by row ---- */
 

@@ -97,7 +97,8 @@ static void fill_identity(reduction kind, rnnp_dtype dtype, void *y, size_t n)
 }
 
 /* y[i] = pair(y[i], x[i]) */
-static void accumulate(const rnnp_exec *e, const reduce_family *family, rnnp_dtype dtype, char *y, const char *x, size_t n)
+static void accumulate(const rnnp_exec *e, const reduce_family *family, rnnp_dtype dtype, char *y, const char *x,
+                       size_t n)
 {
     if (dtype == RNNP_F32 && family->pair != RNNP_OP_COUNT) {
         float *to = (float *)(void *)y;
@@ -138,7 +139,8 @@ static void reduce_any(const rnnp_exec *e, const reduce_family *family, const rn
     }
 }
 
-static rnnp_status reduce_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static rnnp_status reduce_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                              rnnp_tensor *outputs)
 {
     const reduce_family *family = node->op->family;
     const reduce_params *reduce = node->params;

@@ -35,7 +35,8 @@ static rnnp_status expand_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     return RNNP_OK;
 }
 
-static rnnp_status expand_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static rnnp_status expand_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                              rnnp_tensor *outputs)
 {
     rnnp_walk walk;
 
@@ -66,8 +67,8 @@ static int expand_time(const rnnp_node *node, const rnnp_meta *inputs, const int
 }
 
 const rnnp_operator rnnp_operator_Expand = {
-    .name = "Expand", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1, .infer = expand_infer, .run = expand_run,
-    .moves = RNNP_MOVES_FIRST, .view = expand_view, .time = expand_time};
+    .name = "Expand", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1, .infer = expand_infer,
+    .run = expand_run, .moves = RNNP_MOVES_FIRST, .view = expand_view, .time = expand_time};
 
 /* ---- Tile ---- */
 
@@ -137,5 +138,5 @@ static int tile_time(const rnnp_node *node, const rnnp_meta *inputs, const int *
 }
 
 const rnnp_operator rnnp_operator_Tile = {
-    .name = "Tile", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1, .infer = tile_infer, .run = tile_run,
-    .moves = RNNP_MOVES_FIRST, .time = tile_time};
+    .name = "Tile", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1, .infer = tile_infer,
+    .run = tile_run, .moves = RNNP_MOVES_FIRST, .time = tile_time};

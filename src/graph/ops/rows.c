@@ -46,7 +46,8 @@ static blocks softmax_blocks(const rnnp_node *node, const rnnp_tensor *x)
     const size_t axis = rnnp_axis(softmax->axis, x->rank);
     const size_t end = coerces(node) ? x->rank : axis + 1;
 
-    return (blocks){rnnp_shape_product(x, 0, axis), rnnp_shape_product(x, axis, end), rnnp_shape_product(x, end, x->rank)};
+    return (blocks){rnnp_shape_product(x, 0, axis), rnnp_shape_product(x, axis, end),
+                    rnnp_shape_product(x, end, x->rank)};
 }
 
 static size_t softmax_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
@@ -57,7 +58,8 @@ static size_t softmax_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
     return b.inner == 1 || rnnp_tensor_elements(&y) == 0 ? 0 : b.row * b.inner * sizeof(float);
 }
 
-static rnnp_status softmax_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static rnnp_status softmax_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                               rnnp_tensor *outputs)
 {
     const rnnp_op *kernels = node->op->family;
     const rnnp_variant *rows = e->select->op[kernels[e->math]];
@@ -76,9 +78,12 @@ static rnnp_status softmax_run(const rnnp_exec *e, const rnnp_node *node, const 
     }
     for (size_t i = 0; i < b.outer; i++, x += b.row * b.inner, y += b.row * b.inner) {
         float *turned = e->workspace;
-        const rnnp_move_args there = {.x = x, .y = turned, .rows = b.row, .cols = b.inner, .ldx = b.inner, .ldy = b.row};
-        const rnnp_move_args back = {.x = turned, .y = y, .rows = b.inner, .cols = b.row, .ldx = b.row, .ldy = b.inner};
-        const rnnp_row_args args = {.x = turned, .y = turned, .rows = b.inner, .cols = b.row, .ldx = b.row, .ldy = b.row};
+        const rnnp_move_args there = {.x = x, .y = turned, .rows = b.row, .cols = b.inner,
+                                      .ldx = b.inner, .ldy = b.row};
+        const rnnp_move_args back = {.x = turned, .y = y, .rows = b.inner, .cols = b.row,
+                                     .ldx = b.row, .ldy = b.inner};
+        const rnnp_row_args args = {.x = turned, .y = turned, .rows = b.inner, .cols = b.row,
+                                    .ldx = b.row, .ldy = b.row};
 
         transpose->fn.transpose_f32(&there);
         rows->fn.softmax_f32_u35(&args);

@@ -210,8 +210,9 @@ static int slice_time(const rnnp_node *node, const rnnp_meta *inputs, const int 
 }
 
 const rnnp_operator rnnp_operator_Slice = {
-    .name = "Slice", .min_inputs = 1, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1, .param_bytes = sizeof(slice_lists),
-    .parse = slice_parse, .infer = slice_infer, .run = slice_run, .moves = RNNP_MOVES_FIRST, .view = slice_view,
+    .name = "Slice", .min_inputs = 1, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
+    .param_bytes = sizeof(slice_lists), .parse = slice_parse, .infer = slice_infer, .run = slice_run,
+    .moves = RNNP_MOVES_FIRST, .view = slice_view,
     .time = slice_time};
 
 /* ---- Split: sizes from an attribute (before opset 13), an input, or equal parts ---- */
@@ -288,7 +289,8 @@ static rnnp_status split_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     if (sized && n_sizes != node->n_outputs)
         return FAIL(in, RNNP_ERR_SHAPE, "%zu sizes for %zu outputs", n_sizes, node->n_outputs);
     if (!has_input && !split->sizes && !split->rounds_up && !rnnp_dim_is_symbol(dim) && dim % (int64_t)node->n_outputs)
-        return FAIL(in, RNNP_ERR_SHAPE, "%lld elements do not split into %zu equal parts", (long long)dim, node->n_outputs);
+        return FAIL(in, RNNP_ERR_SHAPE, "%lld elements do not split into %zu equal parts", (long long)dim,
+                    node->n_outputs);
     for (size_t i = 0; i < node->n_outputs; i++) {
         rnnp_meta_like(&outputs[i], &inputs[0]);
         outputs[i].dim[axis] = rnnp_dim_unknown(in);

@@ -47,14 +47,16 @@ class RnnWithState(nn.Module):
 
 
 class Packed(nn.Module):
-    """Padded rows of different lengths, sorted by falling length as pack_padded_sequence wants them."""
+    """Padded rows of different lengths, sorted by falling length as pack_padded_sequence wants them. The states are given
+    because the exporter writes the traced batch size into those that pack_padded_sequence would make."""
 
     def __init__(self):
         super().__init__()
         self.lstm = nn.LSTM(3, 5, bidirectional=True)
 
     def forward(self, x, lengths):
-        y, (h, _) = self.lstm(pack_padded_sequence(x, lengths))
+        zeros = x.new_zeros(2, x.size(1), 5)
+        y, (h, _) = self.lstm(pack_padded_sequence(x, lengths), (zeros, zeros))
         y, _ = pad_packed_sequence(y)
         return y, h
 

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Command lines as tables: the parser and the help text read the same rows.
+ */
+#ifndef RNNP_CLI_ARGS_H
+#define RNNP_CLI_ARGS_H
+
+#include <stddef.h>
+
+typedef enum arg_kind {
+    ARG_FLAG,   /* into an int, set to 1                              */
+    ARG_SIZE,   /* into a size_t                                      */
+    ARG_NUMBER, /* into a double, at least 0                          */
+    ARG_TEXT,   /* into a const char *                                */
+    ARG_PAIRS   /* NAME=VALUE into an arg_pairs, as often as wanted   */
+} arg_kind;
+
+typedef struct arg_option {
+    const char *name;  /* "--threads" */
+    const char *value; /* "N" in the help; NULL for a flag */
+    const char *help;
+    arg_kind kind;
+    void *into;
+} arg_option;
+
+typedef struct arg_pair {
+    char *name;        /* cut out of argv */
+    const char *value;
+} arg_pair;
+
+typedef struct arg_pairs {
+    arg_pair *pairs;   /* room for argc of them, given by the caller */
+    size_t count;
+} arg_pairs;
+
+typedef struct arg_command {
+    const char *name;             /* "bench" */
+    const char *operand;          /* "MODEL", or NULL for none; required when named */
+    const char *about;            /* the help's text before the options */
+    const arg_option *options;
+    size_t n_options;
+} arg_command;
+
+/* ARGS_DONE: help or version was printed, exit with 0. ARGS_WRONG: the reason is on stderr, exit with 2. */
+typedef enum args_result { ARGS_OK, ARGS_DONE, ARGS_WRONG } args_result;
+
+/* Parses argv[1..]; both "--name value" and "--name=value" are read. */
+args_result args_parse(const arg_command *command, int argc, char **argv, const char **operand);
+
+/* "rnnpack 0.1.0" on stdout. */
+void args_version(void);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli.h"
+#include "json.h"
+
+typedef struct bench {
+    size_t batch, steps;
+    double seconds;
+} bench;
+
+typedef struct timing {
+    size_t calls;
+    double median, min, p99; /* seconds per call */
+} timing;
+
+/* What is measured: one call of `call`, 0 on success. */
+typedef struct subject {
+    const char *what;
+    rnnp_status (*call)(void *object, const cli_tensors *t);
+    void *object;
+    const cli_tensors *tensors;
+} subject;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Calls for a tenth of `budget` to warm up, then for `budget`; at least 10 calls, at most MOST. */
+static int measure(const rnnp_context *context, const subject *s, double budget, timing *result)
+{
+    enum { LEAST = 10, MOST = 1 << 20 };
+    double *const times = malloc(MOST * sizeof *times);
+    if (!times)
+        return cli_fail("out of memory");
+    size_t n = 0;
+    rnnp_status status = RNNP_OK;
+    double shown = 0;
+    for (int warm = 1; warm >= 0; warm--) {
+        const double begin = now(), limit = warm ? 0.1 * budget : budget;
+        double start = begin;
+        n = 0;
+        while (status == RNNP_OK && n < MOST && (start - begin < limit || (!warm && n < LEAST))) {
+            status = s->call(s->object, s->tensors);
+            const double end = now();
+            times[n++] = end - start;
+            if (end - shown > 0.1) { /* not within a timed call */
+                cli_progress(s->what, end - begin, limit, "s");
+                shown = end;
+            }
+            start = now();
+        }
+    }
+    cli_progress_end();
+    if (status == RNNP_OK) {
+        qsort(times, n, sizeof *times, ascending);
+        *result = (timing){n, times[n / 2], times[0], times[n * 99 / 100]};
+    }
+    free(times);
+    return status == RNNP_OK ? CLI_OK : cli_fail_status(context, status);
+}
+
+static rnnp_status call_run(void *object, const cli_tensors *t)
+{
+    return rnnp_run_execute(object, t->inputs, t->n_inputs, t->outputs, t->n_outputs);
+}
+
+static rnnp_status call_step(void *object, const cli_tensors *t)
+{
+    return rnnp_stream_step(object, t->inputs, t->n_inputs, t->outputs, t->n_outputs);
+}
+
+static int bench_run(const cli_model *m, const bench *b, timing *result)
+{
+    cli_tensors t;
+    rnnp_run *run = NULL;
+    int code = cli_tensors_create(&t, m->model);
+    if (code == CLI_OK)
+        code = cli_tensors_shape(&t, m->model, b->batch, b->steps);
+    if (code == CLI_OK) {
+        const rnnp_status status = rnnp_run_create(m->plan, t.inputs, t.n_inputs, &run);
+        code = status == RNNP_OK ? CLI_OK : cli_fail_status(m->context, status);
+    }
+    if (code == CLI_OK)
+        code = cli_tensors_fill(&t, m->model);
+    if (code == CLI_OK)
+        code = cli_tensors_outputs(&t, m, run);
+    if (code == CLI_OK)
+        code = measure(m->context, &(subject){"run", call_run, run, &t}, b->seconds, result);
+    rnnp_run_destroy(run);
+    cli_tensors_destroy(&t);
+    return code;
+}
+
+static int stream_tensors(const cli_model *m, const rnnp_stream *stream, cli_tensors *t)
+{
+    rnnp_status status = RNNP_OK;
+    for (size_t i = 0; status == RNNP_OK && i < t->n_inputs; i++)
+        status = rnnp_stream_input(stream, i, &t->inputs[i]);
+    for (size_t i = 0; status == RNNP_OK && i < t->n_outputs; i++) {
+        status = rnnp_stream_output(stream, i, &t->outputs[i]);
+        if (status == RNNP_OK && !(t->outputs[i].data = cli_tensor_alloc(&t->outputs[i])))
+            return cli_fail("no memory for output %zu", i);
+    }
+    return status == RNNP_OK ? cli_tensors_fill(t, m->model) : cli_fail_status(m->context, status);
+}
+
+static int bench_stream(const cli_model *m, const bench *b, rnnp_stream *stream, timing *result)
+{
+    cli_tensors t;
+    int code = cli_tensors_create(&t, m->model);
+    if (code == CLI_OK)
+        code = stream_tensors(m, stream, &t);
+    if (code == CLI_OK)
+        code = measure(m->context, &(subject){"stream", call_step, stream, &t}, b->seconds, result);
+    cli_tensors_destroy(&t);
+    return code;
+}
+
+/* Packed weights that the recurrent layers read each step. */
+static size_t weight_bytes(const rnnp_model *model)
+{
+    size_t bytes = 0;
+    rnnp_node_info node;
+    for (size_t i = 0; i < rnnp_model_nodes(model); i++)
+        if (rnnp_model_node_info(model, i, &node) == RNNP_OK)
+            bytes += node.weight_bytes_per_step;
+    return bytes;
+}
+
+/* ---- Output ------------------------------------------------------------------------------------ */
+
+static void text_timing(const char *name, const timing *t, double scale)
+{
+    printf("%-12s median %.3f us, min %.3f us, p99 %.3f us\n", name, 1e6 * t->median / scale, 1e6 * t->min / scale,
+           1e6 * t->p99 / scale);
+}
+
+static void json_timing(json *j, const char *key, const timing *t)
+{
+    json_object(j, key);
+    json_size(j, "calls", t->calls);
+    json_number(j, "median_s", t->median);
+    json_number(j, "min_s", t->min);
+    json_number(j, "p99_s", t->p99);
+    json_close(j);
+}
+
+typedef struct results {
+    const char *path;
+    bench bench;
+    rnnp_host_info host;
+    timing run, step;
+    const char *no_stream; /* why the model does not stream; NULL when it does */
+    double weights_per_s;  /* bytes */
+} results;
+
+static void print_text(const results *r)
+{
+    printf("%-12s %s\n", "model", r->path);
+    printf("%-12s %s, %zu threads, batch %zu, %zu steps\n", "on", r->host.isa, r->host.threads, r->bench.batch,
+           r->bench.steps);
+    text_timing("run", &r->run, 1.0);
+    text_timing("  per step", &r->run, (double)r->bench.steps);
+    if (r->no_stream)
+        printf("%-12s not possible: %s\n", "stream step", r->no_stream);
+    else
+        text_timing("stream step", &r->step, 1.0);
+    printf("%-12s %.2f GB/s of recurrent weights in a run\n", "weights", 1e-9 * r->weights_per_s);
+}
+
+static void print_json(const results *r)
+{
+    json j = {0};
+    json_object(&j, NULL);
+    json_string(&j, "model", r->path);
+    json_string(&j, "cpu", r->host.brand);
+    json_string(&j, "isa", r->host.isa);
+    json_size(&j, "threads", r->host.threads);
+    json_size(&j, "batch", r->bench.batch);
+    json_size(&j, "steps", r->bench.steps);
+    json_timing(&j, "run", &r->run);
+    if (r->no_stream) {
+        json_string(&j, "stream_step", NULL);
+        json_string(&j, "no_stream", r->no_stream);
+    } else {
+        json_timing(&j, "stream_step", &r->step);
+    }
+    json_number(&j, "recurrent_weight_bytes_per_s", r->weights_per_s);
+    json_close(&j);
+}
+
+static int bench_model(const cli_model *m, results *r)
+{
+    int code = bench_run(m, &r->bench, &r->run);
+    if (code != CLI_OK)
+        return code;
+    r->weights_per_s = (double)weight_bytes(m->model) * (double)r->bench.steps / r->run.median;
+    r->host = (rnnp_host_info){.struct_size = sizeof r->host};
+    rnnp_context_host(m->context, &r->host);
+
+    rnnp_stream_options options;
+    rnnp_stream_options_init(&options);
+    options.batch = r->bench.batch;
+    rnnp_stream *stream = NULL;
+    const rnnp_status status = rnnp_stream_create(m->plan, &options, &stream);
+    if (status == RNNP_OK)
+        code = bench_stream(m, &r->bench, stream, &r->step);
+    else if (status == RNNP_ERR_UNSUPPORTED || status == RNNP_ERR_SHAPE)
+        r->no_stream = rnnp_context_last_error(m->context);
+    else
+        code = cli_fail_status(m->context, status);
+    rnnp_stream_destroy(stream);
+    return code;
+}
+
+int cli_bench(int argc, char **argv)
+{
+    cli_host host = {.threads = 1};
+    results r = {.bench = {.batch = 1, .steps = 100, .seconds = 2.0}};
+    int as_json = 0;
+    const arg_option options[] = {
+        {"--batch", "B", "size of dynamic dimensions named batch, N or B (default 1)", ARG_SIZE, &r.bench.batch},
+        {"--steps", "T", "size of all other dynamic dimensions (default 100)", ARG_SIZE, &r.bench.steps},
+        {"--seconds", "S", "how long to measure each of run and stream (default 2)", ARG_NUMBER, &r.bench.seconds},
+        CLI_HOST_OPTIONS(host),
+        CLI_JSON_OPTION(as_json),
+    };
+    const arg_command command = {"bench", "MODEL",
+                                 "Measures run and stream step of an ONNX model on random inputs.",
+                                 options, sizeof options / sizeof options[0]};
+    const args_result parsed = args_parse(&command, argc, argv, &r.path);
+    if (parsed != ARGS_OK)
+        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+    if (r.bench.batch == 0 || r.bench.steps == 0) {
+        cli_fail("--batch and --steps must be at least 1");
+        return CLI_USAGE;
+    }
+
+    cli_model m;
+    int code = cli_model_open(&m, &host, r.path);
+    if (code == CLI_OK)
+        code = bench_model(&m, &r);
+    if (code == CLI_OK)
+        (as_json ? print_json : print_text)(&r);
+    cli_model_close(&m);
+    return code;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rnnpack program: a table of commands (main.c), one file per command, public headers only.
+ *
+ * Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed with a sentence that says
+ * why, 2 called wrongly.
+ */
+#ifndef RNNP_CLI_H
+#define RNNP_CLI_H
+
+#include "rnnpack/rnnpack.h"
+
+#include "args.h"
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* The options that choose how to run, shared by the commands. */
+typedef struct cli_host {
+    size_t threads;       /* 1 unless given; 0: the CPU budget */
+    const char *isa;
+    const char *math;
+} cli_host;
+
+#define CLI_HOST_OPTIONS(host) \
+    {"--threads", "N", "size of the team; 0 takes the CPU budget (default 1)", ARG_SIZE, &(host).threads}, \
+    {"--isa", "NAME", "highest instruction set: generic, avx2, avx512, neon", ARG_TEXT, &(host).isa}, \
+    {"--math", "CLASS", "accuracy of tanh, sigmoid, exp: u35 (default), u10, fast", ARG_TEXT, &(host).math}
+
+#define CLI_JSON_OPTION(flag) {"--json", NULL, "print JSON", ARG_FLAG, &(flag)}
+
+/* Prints "rnnpack: ..." on stderr and returns CLI_FAILED. */
+int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same with the context's sentence for `status`. */
+int cli_fail_status(const rnnp_context *context, rnnp_status status);
+
+/* These return an exit code; CLI_OK is 0. */
+int cli_context(const cli_host *host, rnnp_context **context);
+int cli_plan_options(const cli_host *host, rnnp_plan_options *options);
+
+/* A model loaded and planned; close also what failed to open. */
+typedef struct cli_model {
+    rnnp_context *context;
+    rnnp_model *model;
+    rnnp_plan *plan;
+    rnnp_plan_options options;
+} cli_model;
+
+int cli_model_open(cli_model *m, const cli_host *host, const char *path);
+void cli_model_close(cli_model *m);
+
+/* Arrays for rnnp_run: every input and output of a model. */
+typedef struct cli_tensors {
+    rnnp_tensor *inputs, *outputs;
+    size_t n_inputs, n_outputs;
+} cli_tensors;
+
+int cli_tensors_create(cli_tensors *t, const rnnp_model *model);
+void cli_tensors_destroy(cli_tensors *t); /* with the data that the tensors point to */
+
+/* Gives every input its shape: sizes of dynamic dimensions come from --batch and --steps. */
+int cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, size_t steps);
+/* Allocates and fills the inputs: the same pseudo-random numbers each time. */
+int cli_tensors_fill(cli_tensors *t, const rnnp_model *model);
+/* Gives every output the dtype and shape of the run, and memory. */
+int cli_tensors_outputs(cli_tensors *t, const cli_model *m, const rnnp_run *run);
+
+/* Memory for a tensor's elements, never NULL for none; NULL without memory. */
+void *cli_tensor_alloc(const rnnp_tensor *tensor);
+
+/* "[4, batch, 8]"; a dynamic dimension prints its symbol. Returns `text`. */
+const char *cli_shape_text(char *text, size_t size, size_t rank, const int64_t *shape, const char *const *symbols);
+/* "12 B", "3.5 KiB", ... Returns `text`. */
+const char *cli_bytes_text(char *text, size_t size, double bytes);
+enum { CLI_TEXT = 256 };
+
+/* Progress on stderr when it is a terminal; cli_progress_end clears the line. */
+void cli_progress(const char *what, double done, double all, const char *unit);
+void cli_progress_end(void);
+
+int cli_info(int argc, char **argv);
+int cli_inspect(int argc, char **argv);
+int cli_run(int argc, char **argv);
+int cli_bench(int argc, char **argv);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "json.h"
+
+typedef struct sizes {
+    size_t batch, steps, plan_bytes, run_bytes;
+    int run_known;       /* 0: these sizes cannot be run, and why not was said on stderr */
+    size_t weight_bytes; /* packed weights that recurrent layers read each step */
+} sizes;
+
+static int measure(const cli_model *m, sizes *s)
+{
+    rnnp_status status = rnnp_plan_bytes(m->model, &m->options, &s->plan_bytes);
+    if (status != RNNP_OK)
+        return cli_fail_status(m->context, status);
+    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++) {
+        rnnp_node_info node;
+        if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK)
+            s->weight_bytes += node.weight_bytes_per_step;
+    }
+    cli_tensors t;
+    int code = cli_tensors_create(&t, m->model);
+    if (code == CLI_OK)
+        code = cli_tensors_shape(&t, m->model, s->batch, s->steps);
+    if (code == CLI_OK) {
+        status = rnnp_run_bytes(m->plan, t.inputs, t.n_inputs, &s->run_bytes);
+        s->run_known = status == RNNP_OK;
+        if (!s->run_known)
+            cli_fail_status(m->context, status);
+    }
+    cli_tensors_destroy(&t);
+    return code;
+}
+
+/* ---- Text -------------------------------------------------------------------------------------- */
+
+typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port *port);
+
+static void text_ports(const char *title, const rnnp_model *model, size_t n, port_fn *get)
+{
+    char shape[CLI_TEXT];
+    rnnp_port p;
+    for (size_t i = 0; i < n; i++)
+        if (get(model, i, &p) == RNNP_OK)
+            printf("%-11s %s  %s %s\n", i ? "" : title, p.name, rnnp_dtype_name(p.dtype),
+                   cli_shape_text(shape, sizeof shape, p.rank, p.shape, p.symbol));
+}
+
+static void text_node(const cli_model *m, size_t index)
+{
+    char shape[CLI_TEXT] = "", bytes[CLI_TEXT];
+    rnnp_node_info node;
+    if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK)
+        return;
+    if (node.outputs)
+        cli_shape_text(shape, sizeof shape, node.output[0].rank, node.output[0].shape, node.output[0].symbol);
+    const char *const variant = rnnp_plan_variant(m->plan, index);
+    printf("%4zu  %-20s %-24s %10zu  %10s  %s\n", index, node.op, shape, node.parameters,
+           node.weight_bytes_per_step ? cli_bytes_text(bytes, sizeof bytes, (double)node.weight_bytes_per_step) : "-",
+           variant ? variant : "-");
+}
+
+static void print_text(const cli_model *m, const char *path, const sizes *s)
+{
+    char plan[CLI_TEXT], run[CLI_TEXT], weights[CLI_TEXT];
+    printf("%-11s %s\n", "model", path);
+    text_ports("inputs", m->model, rnnp_model_inputs(m->model), rnnp_model_input_port);
+    text_ports("outputs", m->model, rnnp_model_outputs(m->model), rnnp_model_output_port);
+    printf("%-11s %zu\n", "parameters", rnnp_model_parameters(m->model));
+    printf("%-11s %s read by recurrent layers each step\n", "weights",
+           cli_bytes_text(weights, sizeof weights, (double)s->weight_bytes));
+    printf("%-11s plan %s", "memory", cli_bytes_text(plan, sizeof plan, (double)s->plan_bytes));
+    if (s->run_known)
+        printf(", run with batch %zu and %zu steps %s", s->batch, s->steps,
+               cli_bytes_text(run, sizeof run, (double)s->run_bytes));
+    printf("\n\n%4s  %-20s %-24s %10s  %10s  %s\n", "node", "operator", "output", "parameters", "bytes/step", "kernel");
+    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
+        text_node(m, i);
+    rnnp_node_info node;
+    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
+        if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK && node.note)
+            printf("note: node %zu %s '%s': %s\n", i, node.op, node.name, node.note);
+}
+
+/* ---- JSON -------------------------------------------------------------------------------------- */
+
+static void json_port(json *j, const rnnp_port *p)
+{
+    json_object(j, NULL);
+    json_string(j, "name", p->name);
+    json_string(j, "dtype", rnnp_dtype_name(p->dtype));
+    json_array(j, "shape");
+    for (size_t d = 0; d < p->rank; d++) {
+        if (p->shape[d] != RNNP_DYNAMIC)
+            json_integer(j, NULL, p->shape[d]);
+        else
+            json_string(j, NULL, p->symbol[d]);
+    }
+    json_close(j);
+    json_close(j);
+}
+
+static void json_ports(json *j, const char *key, const rnnp_model *model, size_t n, port_fn *get)
+{
+    json_array(j, key);
+    rnnp_port p;
+    for (size_t i = 0; i < n; i++)
+        if (get(model, i, &p) == RNNP_OK)
+            json_port(j, &p);
+    json_close(j);
+}
+
+static void json_node_ports(json *j, const char *key, const rnnp_port *ports, size_t n, size_t room)
+{
+    json_array(j, key);
+    for (size_t i = 0; i < n && i < room; i++) {
+        if (ports[i].name && *ports[i].name)
+            json_port(j, &ports[i]);
+        else
+            json_string(j, NULL, NULL);
+    }
+    json_close(j);
+}
+
+static void json_node(json *j, const cli_model *m, size_t index)
+{
+    rnnp_node_info node;
+    if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK)
+        return;
+    json_object(j, NULL);
+    json_string(j, "name", node.name);
+    json_string(j, "op", node.op);
+    json_node_ports(j, "inputs", node.input, node.inputs, sizeof node.input / sizeof node.input[0]);
+    json_node_ports(j, "outputs", node.output, node.outputs, sizeof node.output / sizeof node.output[0]);
+    json_size(j, "parameters", node.parameters);
+    json_size(j, "weight_bytes_per_step", node.weight_bytes_per_step);
+    json_string(j, "variant", rnnp_plan_variant(m->plan, index));
+    json_string(j, "note", node.note);
+    json_close(j);
+}
+
+static void print_json(const cli_model *m, const char *path, const sizes *s)
+{
+    json j = {0};
+    json_object(&j, NULL);
+    json_string(&j, "model", path);
+    json_ports(&j, "inputs", m->model, rnnp_model_inputs(m->model), rnnp_model_input_port);
+    json_ports(&j, "outputs", m->model, rnnp_model_outputs(m->model), rnnp_model_output_port);
+    json_size(&j, "parameters", rnnp_model_parameters(m->model));
+    json_size(&j, "weight_bytes_per_step", s->weight_bytes);
+    json_size(&j, "plan_bytes", s->plan_bytes);
+    if (s->run_known) {
+        json_object(&j, "run");
+        json_size(&j, "batch", s->batch);
+        json_size(&j, "steps", s->steps);
+        json_size(&j, "bytes", s->run_bytes);
+        json_close(&j);
+    } else {
+        json_string(&j, "run", NULL);
+    }
+    json_array(&j, "nodes");
+    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
+        json_node(&j, m, i);
+    json_close(&j);
+    json_close(&j);
+}
+
+int cli_inspect(int argc, char **argv)
+{
+    cli_host host = {.threads = 1};
+    sizes s = {.batch = 1, .steps = 100};
+    int as_json = 0;
+    const arg_option options[] = {
+        {"--batch", "B", "size of dynamic dimensions named batch, N or B (default 1)", ARG_SIZE, &s.batch},
+        {"--steps", "T", "size of all other dynamic dimensions (default 100)", ARG_SIZE, &s.steps},
+        CLI_HOST_OPTIONS(host),
+        CLI_JSON_OPTION(as_json),
+    };
+    const arg_command command = {"inspect", "MODEL",
+                                 "Shows the inputs, outputs, nodes, weights and memory of an ONNX model, and the\n"
+                                 "kernels that are chosen for it on this CPU.",
+                                 options, sizeof options / sizeof options[0]};
+    const char *path;
+    const args_result parsed = args_parse(&command, argc, argv, &path);
+    if (parsed != ARGS_OK)
+        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+
+    cli_model m;
+    int code = cli_model_open(&m, &host, path);
+    if (code == CLI_OK)
+        code = measure(&m, &s);
+    if (code == CLI_OK)
+        (as_json ? print_json : print_text)(&m, path, &s);
+    cli_model_close(&m);
+    return code;
+}

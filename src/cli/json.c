@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+/* Length of the UTF-8 sequence at s, 0 when it is none (RFC 3629: no overlong forms, no surrogates). */
+static size_t utf8_length(const unsigned char *s)
+{
+    static const struct { unsigned char low, high, second_low, second_high; size_t length; } forms[] = {
+        {0x00, 0x7f, 0, 0, 1},          {0xc2, 0xdf, 0x80, 0xbf, 2},    {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3},    {0xed, 0xed, 0x80, 0x9f, 3},    {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4},    {0xf1, 0xf3, 0x80, 0xbf, 4},    {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (s[0] < forms[i].low || s[0] > forms[i].high)
+            continue;
+        if (forms[i].length > 1 && (s[1] < forms[i].second_low || s[1] > forms[i].second_high))
+            return 0;
+        for (size_t k = 2; k < forms[i].length; k++)
+            if ((s[k] & 0xc0) != 0x80)
+                return 0;
+        return forms[i].length;
+    }
+    return 0;
+}
+
+/* Names come from model files, so bytes that are not UTF-8 become U+FFFD. */
+static void quoted(const char *text)
+{
+    putchar('"');
+    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        const size_t length = utf8_length(s);
+        if (length == 0)
+            fputs("\\ufffd", stdout);
+        else if (*s == '"' || *s == '\\')
+            printf("\\%c", *s);
+        else if (*s < 0x20 || *s == 0x7f)
+            printf("\\u%04x", (unsigned)*s);
+        else
+            fwrite(s, 1, length, stdout);
+        s += length ? length : 1;
+    }
+    putchar('"');
+}
+
+static void before(json *j, const char *key)
+{
+    if (j->comma)
+        putchar(',');
+    if (j->depth)
+        printf("\n%*s", (int)(2 * j->depth), "");
+    if (key) {
+        quoted(key);
+        fputs(": ", stdout);
+    }
+    j->comma = 1;
+}
+
+static void open_with(json *j, const char *key, char opening, char closing)
+{
+    assert(j->depth < sizeof j->closing);
+    before(j, key);
+    putchar(opening);
+    j->closing[j->depth++] = closing;
+    j->comma = 0;
+}
+
+void json_object(json *j, const char *key)
+{
+    open_with(j, key, '{', '}');
+}
+
+void json_array(json *j, const char *key)
+{
+    open_with(j, key, '[', ']');
+}
+
+void json_close(json *j)
+{
+    j->depth--;
+    if (j->comma)
+        printf("\n%*s", (int)(2 * j->depth), "");
+    putchar(j->closing[j->depth]);
+    if (j->depth == 0)
+        putchar('\n');
+    j->comma = 1;
+}
+
+void json_string(json *j, const char *key, const char *value)
+{
+    before(j, key);
+    if (value)
+        quoted(value);
+    else
+        fputs("null", stdout);
+}
+
+void json_integer(json *j, const char *key, int64_t value)
+{
+    before(j, key);
+    printf("%" PRId64, value);
+}
+
+void json_size(json *j, const char *key, size_t value)
+{
+    before(j, key);
+    printf("%zu", value);
+}
+
+void json_number(json *j, const char *key, double value)
+{
+    before(j, key);
+    if (isfinite(value))
+        printf("%.6g", value);
+    else
+        fputs("null", stdout);
+}
+
+void json_bool(json *j, const char *key, int value)
+{
+    before(j, key);
+    fputs(value ? "true" : "false", stdout);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "npy.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct npy_type {
+    const char *descr;
+    rnnp_dtype dtype;
+} types[] = {
+    {"<f4", RNNP_F32}, {"<f8", RNNP_F64}, {"<i4", RNNP_I32}, {"<i8", RNNP_I64}, {"|b1", RNNP_BOOL}, {"|u1", RNNP_U8},
+};
+enum { N_TYPES = sizeof types / sizeof types[0] };
+
+static const unsigned char magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
+
+__attribute__((format(printf, 2, 3)))
+static int refuse(char *message, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(message, NPY_MESSAGE, format, list);
+    va_end(list);
+    return 0;
+}
+
+/* ---- The header: a Python dict literal with the keys descr, fortran_order and shape ------------ */
+
+typedef struct cursor {
+    const char *at, *end;
+} cursor;
+
+static void skip_space(cursor *c)
+{
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n'))
+        c->at++;
+}
+
+/* Takes `token` if it comes next. */
+static int take(cursor *c, const char *token)
+{
+    const size_t length = strlen(token);
+    skip_space(c);
+    if ((size_t)(c->end - c->at) < length || memcmp(c->at, token, length) != 0)
+        return 0;
+    c->at += length;
+    return 1;
+}
+
+/* A quoted string without escapes, as NumPy writes them; 0 when it does not fit. */
+static int take_string(cursor *c, char *text, size_t size)
+{
+    skip_space(c);
+    if (c->at == c->end || (*c->at != '\'' && *c->at != '"'))
+        return 0;
+    const char quote = *c->at++;
+    size_t length = 0;
+    while (c->at < c->end && *c->at != quote && *c->at != '\\' && length + 1 < size)
+        text[length++] = *c->at++;
+    text[length] = '\0';
+    if (c->at == c->end || *c->at != quote)
+        return 0;
+    c->at++;
+    return 1;
+}
+
+static int take_dimension(cursor *c, int64_t *dimension)
+{
+    skip_space(c);
+    if (c->at == c->end || *c->at < '0' || *c->at > '9')
+        return 0;
+    int64_t v = 0;
+    for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++) {
+        const int digit = *c->at - '0';
+        if (v > (INT64_MAX - digit) / 10)
+            return 0;
+        v = v * 10 + digit;
+    }
+    *dimension = v;
+    return 1;
+}
+
+/* "()", "(3,)", "(3, 4)" */
+static int take_shape(cursor *c, rnnp_tensor *array, char *message)
+{
+    if (!take(c, "("))
+        return refuse(message, "the header's shape is not a tuple");
+    array->rank = 0;
+    int comma = 1;
+    while (!take(c, ")")) {
+        if (array->rank == RNNP_MAX_RANK)
+            return refuse(message, "more than %d dimensions", RNNP_MAX_RANK);
+        if (!comma || !take_dimension(c, &array->shape[array->rank]))
+            return refuse(message, "dimension %zu of the header's shape is not a number that fits", array->rank);
+        array->rank++;
+        comma = take(c, ",");
+    }
+    if (array->rank == 1 && !comma)
+        return refuse(message, "the header's shape is not a tuple");
+    return 1;
+}
+
+static int take_descr(cursor *c, rnnp_tensor *array, char *message)
+{
+    char descr[16];
+    if (!take_string(c, descr, sizeof descr))
+        return refuse(message, "the header's descr is not a plain dtype");
+    for (size_t i = 0; i < N_TYPES; i++) {
+        if (strcmp(descr, types[i].descr) == 0) {
+            array->dtype = types[i].dtype;
+            return 1;
+        }
+    }
+    for (char *s = descr; *s; s++)
+        *s = *s >= ' ' && *s <= '~' ? *s : '?';
+    return refuse(message, "dtype '%s' is not one of <f4 <f8 <i4 <i8 |b1 |u1", descr);
+}
+
+static int take_fortran_order(cursor *c, char *message)
+{
+    if (take(c, "False"))
+        return 1;
+    return take(c, "True") ? refuse(message, "stored in Fortran order; save np.ascontiguousarray(a) instead")
+                           : refuse(message, "the header's fortran_order is neither True nor False");
+}
+
+static int parse_header(cursor c, rnnp_tensor *array, char *message)
+{
+    enum { DESCR, FORTRAN_ORDER, SHAPE, N_KEYS };
+    static const char *const keys[N_KEYS] = {"descr", "fortran_order", "shape"};
+    int seen[N_KEYS] = {0};
+    if (!take(&c, "{"))
+        return refuse(message, "the header is not a dict");
+    int comma = 1;
+    while (!take(&c, "}")) {
+        char key[16];
+        if (!comma || !take_string(&c, key, sizeof key) || !take(&c, ":"))
+            return refuse(message, "the header is not a dict of descr, fortran_order and shape");
+        int k = 0;
+        while (k < N_KEYS && strcmp(key, keys[k]) != 0)
+            k++;
+        if (k == N_KEYS || seen[k]++)
+            return refuse(message, "the header has %s key", k == N_KEYS ? "an unknown" : "a repeated");
+        const int ok = k == DESCR ? take_descr(&c, array, message)
+            : k == SHAPE ? take_shape(&c, array, message) : take_fortran_order(&c, message);
+        if (!ok)
+            return 0;
+        comma = take(&c, ",");
+    }
+    for (int k = 0; k < N_KEYS; k++)
+        if (!seen[k])
+            return refuse(message, "the header has no %s", keys[k]);
+    skip_space(&c);
+    return c.at == c.end ? 1 : refuse(message, "text after the header's dict");
+}
+
+int npy_parse(const void *bytes, size_t size, rnnp_tensor *array, size_t *offset, char *message)
+{
+    const unsigned char *const b = bytes;
+    if (size < sizeof magic || memcmp(b, magic, sizeof magic) != 0)
+        return refuse(message, "not a .npy file");
+    if (size < 8)
+        return refuse(message, "cut off in its header");
+    const unsigned version = b[6];
+    if (version < 1 || version > 3 || b[7] != 0)
+        return refuse(message, "format version %u.%u, not 1.0, 2.0 or 3.0", version, (unsigned)b[7]);
+    const size_t start = version == 1 ? 10 : 12;
+    if (size < start)
+        return refuse(message, "cut off in its header");
+    size_t length = (size_t)b[8] | (size_t)b[9] << 8;
+    if (version > 1)
+        length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
+    if (length > size - start)
+        return refuse(message, "cut off in its header");
+
+    *array = (rnnp_tensor){0};
+    const char *const text = (const char *)b + start;
+    if (!parse_header((cursor){text, text + length}, array, message))
+        return 0;
+    *offset = start + length;
+    const size_t elements = rnnp_tensor_elements(array), item = rnnp_dtype_bytes(array->dtype);
+    const size_t data = size - *offset;
+    if (elements == SIZE_MAX || elements > SIZE_MAX / item) /* SIZE_MAX: the product does not fit */
+        return refuse(message, "its shape is larger than memory");
+    if (data != elements * item)
+        return refuse(message, "has %zu bytes of data, its shape and dtype need %zu", data, elements * item);
+    for (size_t i = 0; array->dtype == RNNP_BOOL && i < elements; i++)
+        if (b[*offset + i] > 1)
+            return refuse(message, "element %zu is bool but holds %u", i, (unsigned)b[*offset + i]);
+    return 1;
+}
+
+/* ---- Files ------------------------------------------------------------------------------------- */
+
+/* Reads to the end, also of what has no known size; NULL with errno set. */
+static unsigned char *read_all(FILE *file, size_t *size)
+{
+    unsigned char *bytes = NULL;
+    size_t used = 0, room = 0;
+    do {
+        if (used == room) {
+            const size_t more = room ? 2 * room : 1 << 16;
+            unsigned char *const grown = more > room ? realloc(bytes, more) : NULL;
+            if (!grown) {
+                free(bytes);
+                errno = ENOMEM;
+                return NULL;
+            }
+            bytes = grown;
+            room = more;
+        }
+        used += fread(bytes + used, 1, room - used, file);
+    } while (used == room);
+    if (ferror(file)) {
+        free(bytes);
+        return NULL;
+    }
+    *size = used;
+    return bytes;
+}
+
+int npy_read(const char *path, rnnp_tensor *array, char *message)
+{
+    *array = (rnnp_tensor){0};
+    FILE *const file = fopen(path, "rb");
+    if (!file)
+        return refuse(message, "%s: %s", path, strerror(errno));
+    size_t size = 0, offset = 0;
+    errno = 0;
+    unsigned char *const bytes = read_all(file, &size);
+    const int error = errno;
+    fclose(file);
+    if (!bytes)
+        return refuse(message, "%s: %s", path, strerror(error ? error : EIO));
+    char why[NPY_MESSAGE];
+    if (!npy_parse(bytes, size, array, &offset, why)) {
+        free(bytes);
+        return refuse(message, "%.120s: %.130s", path, why);
+    }
+    memmove(bytes, bytes + offset, size - offset);
+    array->data = bytes;
+    return 1;
+}
+
+int npy_write(const char *path, const rnnp_tensor *array, char *message)
+{
+    const char *descr = NULL;
+    for (size_t i = 0; i < N_TYPES; i++)
+        if (types[i].dtype == array->dtype)
+            descr = types[i].descr;
+    if (!descr)
+        return refuse(message, "%s: dtype %s has no .npy form", path, rnnp_dtype_name(array->dtype));
+
+    /* np.save pads the header so that the data starts at a multiple of 64; one rank-8 header fits in 256. */
+    enum { START = 10, ALIGN = 64, ROOM = 320 };
+    char header[ROOM];
+    int n = snprintf(header, ROOM, "%*s{'descr': '%s', 'fortran_order': False, 'shape': (", START, "", descr);
+    for (size_t d = 0; d < array->rank; d++)
+        n += snprintf(header + n, (size_t)(ROOM - n), "%lld%s", (long long)array->shape[d],
+                      d + 1 < array->rank ? ", " : array->rank == 1 ? "," : "");
+    n += snprintf(header + n, (size_t)(ROOM - n), "), }");
+    const int padded = (n + ALIGN) / ALIGN * ALIGN; /* at least one byte more, the newline */
+    memset(header + n, ' ', (size_t)(padded - n));
+    header[padded - 1] = '\n';
+    memcpy(header, magic, sizeof magic);
+    header[6] = 1;
+    header[7] = 0;
+    header[8] = (char)((padded - START) & 0xff);
+    header[9] = (char)((padded - START) >> 8);
+
+    FILE *const file = fopen(path, "wb");
+    if (!file)
+        return refuse(message, "%s: %s", path, strerror(errno));
+    const size_t elements = rnnp_tensor_elements(array);
+    errno = 0;
+    int ok = fwrite(header, 1, (size_t)padded, file) == (size_t)padded
+        && fwrite(array->data, rnnp_dtype_bytes(array->dtype), elements, file) == elements;
+    ok = fclose(file) == 0 && ok;
+    return ok ? 1 : refuse(message, "%s: %s", path, strerror(errno ? errno : EIO));
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *cli_tensor_alloc(const rnnp_tensor *tensor)
+{
+    const size_t elements = rnnp_tensor_elements(tensor), size = rnnp_dtype_bytes(tensor->dtype);
+    return elements == 0 ? calloc(1, 1) : calloc(elements, size);
+}
+
+int cli_tensors_create(cli_tensors *t, const rnnp_model *model)
+{
+    *t = (cli_tensors){.n_inputs = rnnp_model_inputs(model), .n_outputs = rnnp_model_outputs(model)};
+    t->inputs = calloc(t->n_inputs + 1, sizeof *t->inputs);
+    t->outputs = calloc(t->n_outputs + 1, sizeof *t->outputs);
+    return t->inputs && t->outputs ? CLI_OK : cli_fail("out of memory");
+}
+
+void cli_tensors_destroy(cli_tensors *t)
+{
+    for (size_t i = 0; t->inputs && i < t->n_inputs; i++)
+        free(t->inputs[i].data);
+    for (size_t i = 0; t->outputs && i < t->n_outputs; i++)
+        free(t->outputs[i].data);
+    free(t->inputs);
+    free(t->outputs);
+}
+
+/* "batch", "batch_size", "Batch", "N", "b": what exporters call the batch. */
+static int names_batch(const char *symbol)
+{
+    char lower[6] = "";
+    for (size_t i = 0; symbol && symbol[i] && i < 5; i++)
+        lower[i] = (char)tolower((unsigned char)symbol[i]);
+    return strcmp(lower, "batch") == 0 || strcmp(lower, "n") == 0 || strcmp(lower, "b") == 0;
+}
+
+int cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, size_t steps)
+{
+    for (size_t i = 0; i < t->n_inputs; i++) {
+        rnnp_port port;
+        if (rnnp_model_input_port(model, i, &port) != RNNP_OK)
+            return cli_fail("the model has no input %zu", i);
+        t->inputs[i].dtype = port.dtype;
+        t->inputs[i].rank = port.rank;
+        for (size_t d = 0; d < port.rank; d++) {
+            const size_t size = names_batch(port.symbol[d]) ? batch : steps;
+            t->inputs[i].shape[d] = port.shape[d] != RNNP_DYNAMIC ? port.shape[d] : (int64_t)size;
+        }
+    }
+    return CLI_OK;
+}
+
+/* Inputs that a recurrent layer reads as lengths must say how many steps are valid, so they get all. */
+static int is_lengths(const rnnp_model *model, const char *name)
+{
+    enum { ONNX_SEQUENCE_LENS = 4 };
+    for (size_t i = 0; i < rnnp_model_nodes(model); i++) {
+        rnnp_node_info node;
+        if (rnnp_model_node_info(model, i, &node) != RNNP_OK)
+            continue;
+        const int recurrent = !strcmp(node.op, "LSTM") || !strcmp(node.op, "GRU") || !strcmp(node.op, "RNN");
+        if (recurrent && node.inputs > ONNX_SEQUENCE_LENS && strcmp(node.input[ONNX_SEQUENCE_LENS].name, name) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    return *state;
+}
+
+/* Floats in [-1, 1); integers 0 and 1, which every embedding table has. */
+static void fill(const rnnp_tensor *tensor, uint32_t *state, int32_t length)
+{
+    const size_t n = rnnp_tensor_elements(tensor);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t r = next_random(state);
+        switch (tensor->dtype) {
+        case RNNP_F32: ((float *)tensor->data)[i] = (float)(int32_t)r * 0x1p-31f; break;
+        case RNNP_F64: ((double *)tensor->data)[i] = (double)(int32_t)r * 0x1p-31; break;
+        case RNNP_I32: ((int32_t *)tensor->data)[i] = length >= 0 ? length : (int32_t)(r >> 31); break;
+        case RNNP_I64: ((int64_t *)tensor->data)[i] = (int64_t)(r >> 31); break;
+        case RNNP_BOOL:
+        case RNNP_U8: ((uint8_t *)tensor->data)[i] = (uint8_t)(r >> 31); break;
+        }
+    }
+}
+
+int cli_tensors_fill(cli_tensors *t, const rnnp_model *model)
+{
+    uint32_t state = 1;
+    int32_t steps = 0;
+    for (size_t i = 0; i < t->n_inputs; i++) {
+        rnnp_port port;
+        if (rnnp_model_input_port(model, i, &port) != RNNP_OK || !(t->inputs[i].data = cli_tensor_alloc(&t->inputs[i])))
+            return cli_fail("no memory for input %zu", i);
+        if (i == 0) /* the sequence; of its first two dimensions one is the batch */
+            for (size_t d = 0; d < port.rank && d < 2; d++)
+                if (!names_batch(port.symbol[d]) && t->inputs[0].shape[d] <= INT32_MAX) {
+                    steps = (int32_t)t->inputs[0].shape[d];
+                    break;
+                }
+        fill(&t->inputs[i], &state, is_lengths(model, port.name) ? steps : -1);
+    }
+    return CLI_OK;
+}
+
+int cli_tensors_outputs(cli_tensors *t, const cli_model *m, const rnnp_run *run)
+{
+    for (size_t i = 0; i < t->n_outputs; i++) {
+        const rnnp_status status = rnnp_run_output(run, i, &t->outputs[i]);
+        if (status != RNNP_OK)
+            return cli_fail_status(m->context, status);
+        if (!(t->outputs[i].data = cli_tensor_alloc(&t->outputs[i])))
+            return cli_fail("no memory for output %zu", i);
+    }
+    return CLI_OK;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Gemm: alpha A B + beta C, A and B transposed or not.
+ */
+#include "product.h"
+
+static size_t add_bytes(size_t a, size_t b)
+{
+    size_t sum;
+
+    return rnnp_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
+}
+
+static size_t align64(size_t bytes)
+{
+    return bytes > SIZE_MAX - 63 ? SIZE_MAX : (bytes + 63) & ~(size_t)63;
+}
+
+typedef struct gemm_params {
+    float alpha, beta;
+    int trans_a, trans_b;
+} gemm_params;
+
+static rnnp_status gemm_parse(rnnp_parse *p, void *params)
+{
+    gemm_params *gemm = params;
+
+    gemm->alpha = rnnp_parse_float(p, "alpha", 1.0f);
+    gemm->beta = rnnp_parse_float(p, "beta", 1.0f);
+    gemm->trans_a = rnnp_parse_int(p, "transA", 0) != 0;
+    gemm->trans_b = rnnp_parse_int(p, "transB", 0) != 0;
+    if (p->node->opset < 11 && rnnp_absent(p->node, 2))
+        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "C is not optional before opset 11");
+    return RNNP_OK;
+}
+
+static rnnp_status gemm_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    const gemm_params *gemm = in->node->params;
+    const rnnp_meta *a = &inputs[0], *b = &inputs[1], *c = &inputs[2];
+    rnnp_status status;
+    rnnp_meta broadcast;
+    int64_t k;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (!rnnp_absent(in->node, i) && (status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_F32))) != RNNP_OK)
+            return status;
+    }
+    if (a->rank != 2 || b->rank != 2)
+        return FAIL(in, RNNP_ERR_SHAPE, "A has rank %zu and B %zu, both must be 2", a->rank, b->rank);
+    if ((status = rnnp_infer_same(in, "inner dimension", a->dim[!gemm->trans_a], b->dim[gemm->trans_b], &k)) != RNNP_OK)
+        return status;
+    outputs[0] = (rnnp_meta){.dtype = RNNP_F32, .rank = 2};
+    outputs[0].dim[0] = a->dim[gemm->trans_a];
+    outputs[0].dim[1] = b->dim[!gemm->trans_b];
+    if (rnnp_absent(in->node, 2))
+        return RNNP_OK;
+    if (c->rank > 2)
+        return FAIL(in, RNNP_ERR_SHAPE, "C has rank %zu", c->rank);
+    if ((status = rnnp_infer_broadcast(in, &outputs[0], c, &broadcast)) != RNNP_OK)
+        return status;
+    for (size_t i = 0; i < 2; i++) {
+        int64_t dim;
+
+        if ((status = rnnp_infer_same(in, "dimension of C", outputs[0].dim[i], broadcast.dim[i], &dim)) != RNNP_OK)
+            return status;
+    }
+    return RNNP_OK;
+}
+
+/* Dimensions from A and B, of which only B need be concrete when m is not asked for. */
+static void gemm_sizes(const gemm_params *gemm, const int64_t *a, const int64_t *b, size_t *m, size_t *n, size_t *k)
+{
+    *m = (size_t)a[gemm->trans_a];
+    *n = (size_t)b[!gemm->trans_b];
+    *k = (size_t)b[gemm->trans_b];
+}
+
+static size_t gemm_packed_bytes(const rnnp_prepare *p)
+{
+    size_t m, n, k;
+
+    gemm_sizes(p->node->params, p->inputs[0].dim, p->inputs[1].dim, &m, &n, &k);
+    return rnnp_product_packed_bytes(p->select, n, k, 1);
+}
+
+static void gemm_pack_b(const rnnp_selection *select, const gemm_params *gemm, float *packed, const float *b, size_t n,
+                        size_t k)
+{
+    rnnp_product_pack(select, packed, b, n, k, gemm->trans_b ? k : 1, gemm->trans_b ? 1 : n);
+}
+
+static size_t gemm_pack_bytes(const rnnp_prepare *p)
+{
+    return p->inputs[1].known ? gemm_packed_bytes(p) : 0;
+}
+
+static void gemm_pack(const rnnp_prepare *p, void *packed)
+{
+    size_t m, n, k;
+
+    gemm_sizes(p->node->params, p->inputs[0].dim, p->inputs[1].dim, &m, &n, &k);
+    gemm_pack_b(p->select, p->node->params, packed, p->inputs[1].known, n, k);
+}
+
+/* [packed B, unless the plan has it][A transposed] */
+static size_t gemm_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
+{
+    const gemm_params *gemm = p->node->params;
+    const size_t b = p->inputs[1].known ? 0 : align64(gemm_packed_bytes(p));
+
+    (void)outputs;
+    return gemm->trans_a ? add_bytes(b, rnnp_meta_bytes(&p->inputs[0])) : b;
+}
+
+/* Where the chains start: C as it is when it has a whole row or matrix and beta is 1, else y, filled here. */
+static void gemm_start(const gemm_params *gemm, const rnnp_tensor *c, const rnnp_tensor *y, rnnp_gemm_args *args)
+{
+    const float *data = c->data;
+    rnnp_walk walk;
+
+    if (!c->dtype || gemm->alpha != 1.0f)
+        return;
+    const int whole_rows = c->rank > 0 && c->shape[c->rank - 1] == y->shape[1];
+    const int one_row = c->rank < 2 || c->shape[0] == 1;
+    if (gemm->beta == 1.0f && whole_rows) {
+        args->c0 = data;
+        args->ldc0 = one_row ? 0 : args->n;
+        return;
+    }
+    rnnp_walk_init(&walk, y, 1);
+    rnnp_walk_broadcast(&walk, y, 0, c);
+    rnnp_walk_begin(&walk, 1);
+    for (; walk.rows; rnnp_walk_next(&walk)) {
+        for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++)
+            ((float *)y->data)[walk.row + i] =
+                gemm->beta * data[walk.offset[0] + (ptrdiff_t)i * rnnp_walk_inner_step(&walk, 0)];
+    }
+    args->c0 = y->data;
+    args->ldc0 = args->n;
+}
+
+/* alpha != 1: y = alpha * product + beta * C */
+static void gemm_finish(const gemm_params *gemm, const rnnp_tensor *c, const rnnp_tensor *y)
+{
+    float *data = y->data;
+    rnnp_walk walk;
+
+    if (gemm->alpha == 1.0f)
+        return;
+    rnnp_walk_init(&walk, y, 1);
+    if (c->dtype)
+        rnnp_walk_broadcast(&walk, y, 0, c);
+    rnnp_walk_begin(&walk, 1);
+    for (; walk.rows; rnnp_walk_next(&walk)) {
+        for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
+            const ptrdiff_t at = walk.offset[0] + (ptrdiff_t)i * rnnp_walk_inner_step(&walk, 0);
+            const float scaled = gemm->alpha * data[walk.row + i];
+
+            data[walk.row + i] = c->dtype ? scaled + gemm->beta * ((const float *)c->data)[at] : scaled;
+        }
+    }
+}
+
+static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    const gemm_params *gemm = node->params;
+    const rnnp_tensor *a = &inputs[0], *b = &inputs[1], *c = &inputs[2], *y = &outputs[0];
+    char *workspace = e->workspace;
+    rnnp_gemm_args args = {.a = a->data, .b = e->packed, .c = y->data, .math = (int)e->math};
+
+    gemm_sizes(gemm, a->shape, b->shape, &args.m, &args.n, &args.k);
+    args.lda = args.k;
+    args.ldc = args.n;
+    if (!args.b) {
+        gemm_pack_b(e->select, gemm, (float *)(void *)workspace, b->data, args.n, args.k);
+        args.b = (const float *)(const void *)workspace;
+        workspace += align64(rnnp_product_packed_bytes(e->select, args.n, args.k, 1));
+    }
+    if (gemm->trans_a) {
+        const rnnp_move_args move = {.x = a->data, .y = (float *)(void *)workspace, .rows = args.k, .cols = args.m,
+                                     .ldx = args.m, .ldy = args.k};
+
+        e->select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&move);
+        args.a = move.y;
+    }
+    gemm_start(gemm, c, y, &args);
+    rnnp_product(e, &args);
+    gemm_finish(gemm, c, y);
+    return RNNP_OK;
+}
+
+/* Time may run along the rows of A or the columns of B, not along what is summed. */
+static int gemm_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+{
+    const gemm_params *gemm = node->params;
+    const int summed[2] = {!gemm->trans_a, gemm->trans_b};
+
+    out_axis[0] = RNNP_TIME_NONE;
+    for (int i = 0; i < 2; i++) {
+        if (in_axis[i] == summed[i] || rnnp_time_agree(in_axis[i] == RNNP_TIME_NONE ? in_axis[i] : i, out_axis) != 0)
+            return -1;
+    }
+    return rnnp_absent(node, 2) ? 0 : rnnp_time_broadcast(in_axis[2], inputs[2].rank, 2, out_axis);
+}
+
+const rnnp_operator rnnp_operator_Gemm = {
+    .name = "Gemm", .min_inputs = 2, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
+    .param_bytes = sizeof(gemm_params), .parse = gemm_parse, .infer = gemm_infer, .run = gemm_run, .time = gemm_time,
+    .pack_bytes = gemm_pack_bytes, .pack = gemm_pack, .workspace_bytes = gemm_workspace,
+    .variant = rnnp_product_variant};

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * MatMul: matrices in the last two axes, the others broadcast; vectors become one row or column.
+ */
+#include "product.h"
+
+/* A rank 1 operand with its missing axis. */
+static rnnp_tensor as_matrices(const rnnp_tensor *tensor, int is_right)
+{
+    rnnp_tensor matrices = *tensor;
+
+    if (tensor->rank == 1) {
+        matrices.rank = 2;
+        matrices.shape[0] = is_right ? tensor->shape[0] : 1;
+        matrices.shape[1] = is_right ? 1 : tensor->shape[0];
+    }
+    return matrices;
+}
+
+static rnnp_status matmul_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+{
+    rnnp_meta batch[2], *out = &outputs[0];
+    rnnp_tensor side[2];
+    rnnp_status status;
+    int64_t k;
+
+    for (size_t i = 0; i < 2; i++) {
+        if ((status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_F32))) != RNNP_OK)
+            return status;
+        if (inputs[i].rank == 0)
+            return FAIL(in, RNNP_ERR_SHAPE, "input %zu is a scalar", i);
+        const rnnp_tensor shape = rnnp_known_tensor(&inputs[i]);
+        side[i] = as_matrices(&shape, i == 1);
+        batch[i] = (rnnp_meta){.dtype = RNNP_F32, .rank = side[i].rank - 2};
+        memcpy(batch[i].dim, side[i].shape, batch[i].rank * sizeof *batch[i].dim);
+    }
+    const int64_t *a = side[0].shape + batch[0].rank, *b = side[1].shape + batch[1].rank;
+    if ((status = rnnp_infer_same(in, "inner dimension", a[1], b[0], &k)) != RNNP_OK)
+        return status;
+    *out = (rnnp_meta){.dtype = RNNP_F32};
+    if ((status = rnnp_infer_broadcast(in, &batch[0], &batch[1], out)) != RNNP_OK)
+        return status;
+    if (inputs[0].rank > 1)
+        out->dim[out->rank++] = a[0];
+    if (inputs[1].rank > 1)
+        out->dim[out->rank++] = b[1];
+    return RNNP_OK;
+}
+
+/* The right side: n, k and how many matrices it holds. */
+static size_t right_sizes(const rnnp_tensor *right, size_t *n, size_t *k)
+{
+    const rnnp_tensor b = as_matrices(right, 1);
+
+    *k = (size_t)b.shape[b.rank - 2];
+    *n = (size_t)b.shape[b.rank - 1];
+    return rnnp_shape_product(&b, 0, b.rank - 2);
+}
+
+static size_t matmul_pack_bytes(const rnnp_prepare *p)
+{
+    const rnnp_tensor b = rnnp_known_tensor(&p->inputs[1]);
+    size_t n, k;
+
+    if (!p->inputs[1].known)
+        return 0;
+    const size_t matrices = right_sizes(&b, &n, &k);
+    return rnnp_product_packed_bytes(p->select, n, k, matrices);
+}
+
+static void matmul_pack(const rnnp_prepare *p, void *packed)
+{
+    const rnnp_tensor b = rnnp_known_tensor(&p->inputs[1]);
+    const float *data = p->inputs[1].known;
+    size_t n, k;
+    const size_t matrices = right_sizes(&b, &n, &k);
+    const size_t floats = rnnp_product_packed_bytes(p->select, n, k, 1) / sizeof(float);
+
+    for (size_t i = 0; i < matrices && n && k; i++)
+        rnnp_product_pack(p->select, (float *)packed + i * floats, data + i * n * k, n, k, 1, n);
+}
+
+/* One packed matrix at a time. */
+static size_t matmul_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
+{
+    const rnnp_tensor b = rnnp_known_tensor(&p->inputs[1]);
+    size_t n, k;
+
+    (void)outputs;
+    if (p->inputs[1].known)
+        return 0;
+    right_sizes(&b, &n, &k);
+    return rnnp_product_packed_bytes(p->select, n, k, 1);
+}
+
+static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                              rnnp_tensor *outputs)
+{
+    const rnnp_tensor a = as_matrices(&inputs[0], 0), b = as_matrices(&inputs[1], 1);
+    rnnp_tensor batch_a = a, batch_b = b, batch = {.rank = a.rank > b.rank ? a.rank - 2 : b.rank - 2};
+    rnnp_gemm_args args = {.m = (size_t)a.shape[a.rank - 2], .math = (int)e->math};
+    const size_t b_matrices = right_sizes(&inputs[1], &args.n, &args.k);
+    const size_t packed_floats = rnnp_product_packed_bytes(e->select, args.n, args.k, 1) / sizeof(float);
+    ptrdiff_t in_workspace = -1;
+    rnnp_walk walk;
+
+    (void)node;
+    args.lda = args.k;
+    args.ldc = args.n;
+    batch_a.rank -= 2;
+    batch_b.rank -= 2;
+    /* A vector's missing axis comes after these. */
+    memcpy(batch.shape, outputs[0].shape, batch.rank * sizeof *batch.shape);
+    if (b_matrices == 1) { /* then A's matrices are one tall matrix */
+        args.m *= rnnp_shape_product(&batch, 0, batch.rank);
+        batch.rank = batch_a.rank = batch_b.rank = 0;
+    }
+    rnnp_walk_init(&walk, &batch, 2);
+    rnnp_walk_broadcast(&walk, &batch, 0, &batch_a);
+    rnnp_walk_broadcast(&walk, &batch, 1, &batch_b);
+    rnnp_walk_begin(&walk, 1);
+    for (; walk.rows; rnnp_walk_next(&walk)) {
+        for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
+            const ptrdiff_t at_a = walk.offset[0] + (ptrdiff_t)i * rnnp_walk_inner_step(&walk, 0);
+            const ptrdiff_t at_b = walk.offset[1] + (ptrdiff_t)i * rnnp_walk_inner_step(&walk, 1);
+
+            if (!e->packed && in_workspace != at_b) {
+                const float *right = (const float *)b.data + (size_t)at_b * args.n * args.k;
+
+                rnnp_product_pack(e->select, e->workspace, right, args.n, args.k, 1, args.n);
+                in_workspace = at_b;
+            }
+            args.b = e->packed ? (const float *)e->packed + (size_t)at_b * packed_floats : e->workspace;
+            args.a = (const float *)a.data + (size_t)at_a * args.m * args.k;
+            args.c = (float *)outputs[0].data + (walk.row + i) * args.m * args.n;
+            rnnp_product(e, &args);
+        }
+    }
+    return RNNP_OK;
+}
+
+static int matmul_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+{
+    const int rank_a = inputs[0].rank == 1 ? 2 : (int)inputs[0].rank;
+    const int rank_b = inputs[1].rank == 1 ? 2 : (int)inputs[1].rank;
+    const int rank = rank_a > rank_b ? rank_a : rank_b; /* of the result, with the axes of vectors */
+    const int a = in_axis[0], b = in_axis[1];
+
+    (void)node;
+    out_axis[0] = RNNP_TIME_NONE;
+    if (a != RNNP_TIME_NONE && (a == (int)inputs[0].rank - 1 || rnnp_time_agree(a + rank - rank_a, out_axis) != 0))
+        return -1;
+    if (b != RNNP_TIME_NONE && (b == (inputs[1].rank == 1 ? 0 : rank_b - 2) ||
+                                rnnp_time_agree(b + rank - rank_b, out_axis) != 0))
+        return -1;
+    if (inputs[0].rank == 1 && out_axis[0] == rank - 1)
+        out_axis[0]--;
+    return 0;
+}
+
+const rnnp_operator rnnp_operator_MatMul = {
+    .name = "MatMul", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
+    .infer = matmul_infer, .run = matmul_run, .time = matmul_time, .pack_bytes = matmul_pack_bytes, .pack = matmul_pack,
+    .workspace_bytes = matmul_workspace, .variant = rnnp_product_variant};

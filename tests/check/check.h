@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The kernel check: every row of the variant table on random problems. A class (one per argument struct of
+ * ops.h) makes problems, hands them to a variant, and knows the true answer:
+ *
+ *   variant against the op's first generic row: the same bits, NaN where NaN
+ *   generic row against the oracle: double arithmetic with a running error bound (ball.h)
+ *
+ * A problem is plain (weights [gate][unit][k], pre-activations [gate][unit]); it is packed for each variant,
+ * and results are plain again, so variants with different panels are compared.
+ */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include "ball.h"
+#include "kernels/ops.h"
+#include "memory.h"
+#include "random.h"
+
+/* A dense matrix of results; a variant that was asked for some panels only has written columns [from, to). */
+typedef struct part {
+    const char *name;
+    size_t rows, cols, from, to;
+    float *v;
+} part;
+
+enum { PARTS = 2, DESCRIPTION = 128 };
+
+typedef struct result {
+    part parts[PARTS];
+    int count;
+} result;
+
+typedef struct check_class {
+    /* A problem in the arena, the same for the same random state. */
+    void *(*prepare)(rnnp_op op, arena *a, rng *r);
+    /* "n17": for the case's name. */
+    void (*describe)(const void *problem, char text[DESCRIPTION]);
+    /* Places the problem in guarded memory, calls the variant (through memory_call) and collects the results.
+     * `whole`: all panels, otherwise those the problem asks for. Returns what went wrong, or NULL. */
+    const char *(*call)(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m, result *out);
+    /* The true results of a whole call, part after part, row-major. */
+    void (*oracle)(const void *problem, ball *expected);
+} check_class;
+
+extern const check_class check_unary, check_binary, check_row, check_move, check_gather, check_gates, check_gemm,
+    check_step;
+
+/* Rows of the table in all ISAs: the problems are shaped after their tiles. NULL if the op has none. */
+const rnnp_variant *any_variant(rnnp_op op, rng *r);
+/* The least lanes of a step's panel in an ISA: what its gates ops must be given multiples of. */
+size_t least_lanes(rnnp_isa isa);
+
+part *result_part(result *out, arena *a, const char *name, size_t rows, size_t cols);
+
+#endif

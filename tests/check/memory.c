@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _DEFAULT_SOURCE
+#include "memory.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef __x86_64__
+#include <xmmintrin.h>
+#endif
+
+int arena_open(arena *a, size_t size)
+{
+    a->base = malloc(size);
+    a->size = size;
+    a->used = 0;
+    return a->base != NULL;
+}
+
+void arena_reset(arena *a)
+{
+    a->used = 0;
+}
+
+void *arena_take(arena *a, size_t bytes)
+{
+    bytes = (bytes + 63) / 64 * 64;
+    if (a->size - a->used < bytes) {
+        fprintf(stderr, "check: a case needs more than %zu bytes\n", a->size);
+        exit(2);
+    }
+    a->used += bytes;
+    return memset(a->base + a->used - bytes, 0, bytes);
+}
+
+float *arena_floats(arena *a, size_t n)
+{
+    return arena_take(a, n * sizeof(float));
+}
+
+int memory_open(memory *m)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    memset(m, 0, sizeof *m);
+    for (size_t i = 0; i < SLOTS; i++) {
+        char *base = mmap(NULL, SLOT_BYTES + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (base == MAP_FAILED || mprotect(base + page, SLOT_BYTES, PROT_READ | PROT_WRITE) != 0) return 0;
+        m->slots[i].base = base + page;
+    }
+    return 1;
+}
+
+void memory_reset(memory *m, place where, size_t offset)
+{
+    m->used = 0;
+    m->place = where;
+    m->offset = offset;
+    m->canary = 0xdeadbe00u | ((m->canary + 1) & 0xff);
+}
+
+static void paint(const memory *m, float *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) memcpy(p + i, &m->canary, sizeof *p);
+}
+
+int memory_is_canary(const memory *m, float v)
+{
+    return memcmp(&v, &m->canary, sizeof v) == 0;
+}
+
+static size_t slot_floats(const slot *s)
+{
+    return s->rows == 0 || s->cols == 0 ? 0 : (s->rows - 1) * s->ld + s->cols;
+}
+
+/* Canaries before and after the buffer, as far as the slot goes. */
+static size_t window_before(const slot *s)
+{
+    const size_t room = (size_t)(s->p - (float *)(void *)s->base);
+    return room < WINDOW ? room : WINDOW;
+}
+
+static size_t window_after(const slot *s)
+{
+    const size_t room = SLOT_BYTES / sizeof(float) - (size_t)(s->p - (float *)(void *)s->base) - slot_floats(s);
+    return room < WINDOW ? room : WINDOW;
+}
+
+static slot *take(memory *m, role role, size_t rows, size_t cols, size_t ld, size_t align)
+{
+    slot *s = &m->slots[m->used];
+    s->rows = rows;
+    s->cols = cols;
+    s->ld = ld;
+    s->role = role;
+    const size_t room = SLOT_BYTES / sizeof(float), n = slot_floats(s);
+    if (m->used == SLOTS || room < n + 16) {
+        fprintf(stderr, "check: no room for %zu floats in buffer %zu\n", n, m->used);
+        exit(2);
+    }
+    m->used++;
+    const size_t at = m->place == AT_END ? (room - n) / align * align : align > 1 ? 0 : m->offset;
+    s->p = (float *)(void *)s->base + at;
+    paint(m, s->p - window_before(s), window_before(s));
+    paint(m, s->p, n);
+    paint(m, s->p + n, window_after(s));
+    return s;
+}
+
+float *memory_matrix(memory *m, role role, const float *from, size_t rows, size_t cols, size_t ld)
+{
+    static const uint32_t poison = 0x7fc00bad;
+    slot *s = take(m, role, ld == 0 ? 1 : rows, cols, ld == 0 ? cols : ld, 1);
+    for (size_t i = 0, n = slot_floats(s); role == INPUT && i < n; i++) memcpy(s->p + i, &poison, sizeof poison);
+    for (size_t r = 0; from && r < s->rows; r++) memcpy(s->p + r * s->ld, from + r * cols, cols * sizeof(float));
+    return s->p;
+}
+
+float *memory_floats(memory *m, role role, const float *from, size_t n)
+{
+    return memory_matrix(m, role, from, 1, n, n);
+}
+
+float *memory_scratch(memory *m, size_t n)
+{
+    return take(m, OUTPUT, 1, n, n, 16)->p;
+}
+
+static uint64_t hash(const slot *s)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0, n = slot_floats(s); i < n; i++) {
+        uint32_t word;
+        memcpy(&word, s->p + i, sizeof word);
+        h = (h ^ word) * UINT64_C(0x100000001b3);
+    }
+    return h;
+}
+
+static const char *inspect(const memory *m)
+{
+    for (size_t i = 0; i < m->used; i++) {
+        const slot *s = &m->slots[i];
+        const float *end = s->p + slot_floats(s);
+        if (s->role == INPUT && hash(s) != s->hash) return "an input was changed";
+        for (size_t k = 1; k <= window_before(s); k++)
+            if (!memory_is_canary(m, s->p[-(ptrdiff_t)k])) return "something was written before a buffer";
+        for (size_t k = 0; k < window_after(s); k++)
+            if (!memory_is_canary(m, end[k])) return "something was written after a buffer";
+        for (size_t r = 0; s->role != INPUT && r + 1 < s->rows; r++)
+            for (size_t k = s->cols; k < s->ld; k++)
+                if (!memory_is_canary(m, s->p[r * s->ld + k])) return "something was written into row padding";
+    }
+    return NULL;
+}
+
+/* Rounding and denormal modes and exception masks, without the sticky flags. */
+static uint64_t float_mode(void)
+{
+#if defined(__x86_64__)
+    return _mm_getcsr() & ~0x3fu;
+#elif defined(__aarch64__)
+    uint64_t fpcr;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    return fpcr;
+#else
+    return 0;
+#endif
+}
+
+static sigjmp_buf before_call;
+
+static void on_signal(int number)
+{
+    siglongjmp(before_call, number);
+}
+
+static const struct { int number; const char *text; } caught[] = {
+    {SIGSEGV, "SIGSEGV: touched memory outside its buffers"}, {SIGBUS, "SIGBUS: bad memory access"},
+    {SIGILL, "SIGILL: instruction that this CPU lacks"}, {SIGFPE, "SIGFPE"}, {SIGABRT, "SIGABRT: assertion"},
+};
+enum { CAUGHT = sizeof caught / sizeof *caught };
+
+const char *memory_call(memory *m, void (*call)(const void *arg), const void *arg)
+{
+    struct sigaction action = {.sa_handler = on_signal}, old[CAUGHT];
+    for (size_t i = 0; i < m->used; i++) m->slots[i].hash = hash(&m->slots[i]);
+    for (int i = 0; i < CAUGHT; i++) sigaction(caught[i].number, &action, &old[i]);
+    const uint64_t mode = float_mode();
+    const char *wrong = NULL;
+    const int number = sigsetjmp(before_call, 1);
+    if (number == 0) call(arg);
+    for (int i = 0; i < CAUGHT; i++) {
+        sigaction(caught[i].number, &old[i], NULL);
+        if (number == caught[i].number) wrong = caught[i].text;
+    }
+    if (!wrong && float_mode() != mode) wrong = "the floating-point mode was changed";
+    return wrong ? wrong : inspect(m);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Memory that notices: each buffer of a call ends, or begins, at a page that may not be touched; row padding and
+ * surroundings hold canaries; inputs are hashed. Kernels run inside memory_call, which also catches signals and
+ * looks at the floating-point mode.
+ */
+#ifndef CHECK_MEMORY_H
+#define CHECK_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Plain memory of one case, freed as a whole: a kernel that crashes leaks nothing. */
+typedef struct arena {
+    char *base;
+    size_t size, used;
+} arena;
+
+int arena_open(arena *a, size_t size);
+void arena_reset(arena *a);
+/* Ends the program when full: cases are of bounded size. */
+void *arena_take(arena *a, size_t bytes);
+float *arena_floats(arena *a, size_t n);
+
+enum { SLOTS = 16, SLOT_BYTES = 1 << 21, WINDOW = 64 };
+
+typedef enum place { AT_END, AT_BEGIN } place;
+typedef enum role { INPUT, OUTPUT, INOUT } role;
+
+typedef struct slot {
+    char *base;      /* SLOT_BYTES between two guard pages */
+    float *p;
+    size_t rows, cols, ld;
+    role role;
+    uint64_t hash;
+} slot;
+
+typedef struct memory {
+    slot slots[SLOTS];
+    size_t used;
+    place place;
+    size_t offset;   /* floats from the beginning, AT_BEGIN */
+    uint32_t canary; /* a number, never NaN; another one in each call, so what nobody writes differs */
+} memory;
+
+int memory_open(memory *m);
+/* Forgets all buffers; the next ones are placed so. */
+void memory_reset(memory *m, place where, size_t offset);
+
+/* rows x cols floats with row stride ld (0: one row), copied from dense `from`; NULL for an OUTPUT. The padding
+ * is NaN for an INPUT. The buffer has no padding after its last row. */
+float *memory_matrix(memory *m, role role, const float *from, size_t rows, size_t cols, size_t ld);
+float *memory_floats(memory *m, role role, const float *from, size_t n);
+/* 64-byte aligned, contents of no interest. */
+float *memory_scratch(memory *m, size_t n);
+int memory_is_canary(const memory *m, float v);
+
+/* call(arg) under watch: NULL, or what it did. */
+const char *memory_call(memory *m, void (*call)(const void *arg), const void *arg);
+
+#endif

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Whether bench runs and reports; never how fast anything is.
+source "$(dirname "$0")/common.sh"
+
+expect 0 bench "$forecaster" --seconds 0.02 --steps 20
+prints "stream step  median"
+expect 0 bench "$forecaster" --seconds 0.02 --batch 2 --steps 20 --threads 2 --isa generic --math u10 --json
+[[ $(json isa) == generic && $(json batch) == 2 && $(json threads) == 2 ]] || fail "options"
+[[ $(json run calls) -ge 10 && $(json stream_step calls) -ge 10 ]] || fail "calls"
+
+expect 0 bench "$bidirectional" --seconds 0.02 --json
+json no_stream >/dev/null
+expect 0 bench "$bidirectional" --seconds 0
+prints "not possible: "

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine: shapes, folding, memory to the byte, outputs, threads, floating-point modes.
+ */
+#include "build.h"
+
+#include "src/fpmode.h"
+#include "src/graph/engine.h"
+
+enum { INPUT = 5, HIDDEN = 8 };
+
+/* x -> LSTM -> dense -> softmax, everything dynamic: what most tests run. */
+typedef struct net {
+    rnnp_model *model;
+    rnnp_plan *plan;
+} net;
+
+static net make_net(rnnp_context *context, size_t input, size_t hidden, const rnnp_plan_options *options)
+{
+    static const char *const names[] = {"steps", "batch", NULL};
+    const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, (int64_t)input};
+    layer l = make_layer(RNNP_CELL_LSTM, input, hidden, RNNP_FORWARD, 5);
+    float *w = numbers(hidden * 3, 6, 1.0f), *b = numbers(3, 7, 1.0f);
+    net n = {make_model(context), NULL};
+    rnnp_value value, h;
+
+    OK(rnnp_model_input(n.model, "x", RNNP_F32, 3, shape, names, &value));
+    OK(rnnp_model_recurrent(n.model, &l.options, l.weights, value, RNNP_NONE, RNNP_NONE, RNNP_NONE, &value, &h, NULL));
+    OK(rnnp_model_dense(n.model, value, w, hidden, 3, 0, b, "Relu", &value));
+    OK(rnnp_model_softmax(n.model, value, -1, &value));
+    OK(rnnp_model_output(n.model, "p", value));
+    OK(rnnp_model_output(n.model, "h", h));
+    OK(rnnp_model_close(n.model));
+    OK(rnnp_plan_create(n.model, options, &n.plan));
+    free(w);
+    free(b);
+    free_layer(&l);
+    return n;
+}
+
+static void free_net(net *n)
+{
+    rnnp_plan_destroy(n->plan);
+    rnnp_model_destroy(n->model);
+}
+
+static rnnp_run *make_run(const rnnp_plan *plan, const rnnp_tensor *inputs, size_t n)
+{
+    rnnp_run *run;
+
+    OK(rnnp_run_create(plan, inputs, n, &run));
+    return run;
+}
+
+/* ---- Shapes and repeats ---- */
+
+/* Any batch composition and any number of repeats give the same bits. */
+static void test_dynamic_shapes(void **state)
+{
+    enum { STEPS = 7, BATCH = 5 };
+    rnnp_context *context = make_context(NULL, 1);
+    net n = make_net(context, INPUT, HIDDEN, NULL);
+    float *x = numbers(STEPS * BATCH * INPUT, 1, 1.0f), p[STEPS * BATCH * 3], h[BATCH * HIDDEN];
+    const rnnp_tensor in = tensor3(x, STEPS, BATCH, INPUT);
+    rnnp_tensor out[] = {{.data = p}, {.data = h}};
+    rnnp_run *whole = make_run(n.plan, &in, 1);
+
+    (void)state;
+    OK(rnnp_run_execute(whole, &in, 1, out, 2));
+    assert_int_equal(out[0].shape[0], STEPS);
+    assert_int_equal(out[0].shape[1], BATCH);
+    assert_int_equal(out[1].shape[2], HIDDEN);
+    for (size_t steps = 0; steps <= STEPS; steps++) { /* one row alone, and only its first steps */
+        float alone[STEPS * INPUT], q[STEPS * 3], g[HIDDEN];
+        const rnnp_tensor row = tensor3(alone, (int64_t)steps, 1, INPUT);
+        rnnp_tensor row_out[] = {{.data = q}, {.data = g}};
+        rnnp_run *run = make_run(n.plan, &row, 1);
+
+        for (size_t t = 0; t < steps; t++)
+            memcpy(alone + t * INPUT, x + (t * BATCH + 2) * INPUT, INPUT * sizeof *x);
+        for (int repeat = 0; repeat < 3; repeat++) {
+            memset(q, 0xff, sizeof q);
+            OK(rnnp_run_execute(run, &row, 1, row_out, 2));
+            for (size_t t = 0; t < steps; t++)
+                assert_memory_equal(q + t * 3, p + (t * BATCH + 2) * 3, 3 * sizeof *p);
+            if (steps == STEPS)
+                assert_memory_equal(g, h + 2 * HIDDEN, sizeof g);
+        }
+        rnnp_run_destroy(run);
+    }
+    rnnp_run_destroy(whole);
+    free_net(&n);
+    free(x);
+    rnnp_context_destroy(context);
+}
+
+/* Shape arithmetic as exporters write it: zeros of [1, batch, hidden] as the initial state, and a Reshape to
+ * [steps, batch, -1], both from Shape(x). */
+static void test_shape_arithmetic(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 5);
+    rnnp_model *model = make_model(context);
+    const int64_t one[] = {1}, two[] = {0, 1}, hidden[] = {HIDDEN}, rest[] = {-1};
+    const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
+    const rnnp_value x = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT), shape = node1(model, "Shape", x);
+    const rnnp_value batch = node(model, "Gather", (rnnp_value[]){shape, ints(model, one, 1)}, 2, &axis, 1);
+    const rnnp_value both = node(model, "Gather", (rnnp_value[]){shape, ints(model, two, 2)}, 2, &axis, 1);
+    const rnnp_value size =
+        node(model, "Concat", (rnnp_value[]){ints(model, one, 1), batch, ints(model, hidden, 1)}, 3, &axis, 1);
+    const rnnp_value flat = node(model, "Concat", (rnnp_value[]){both, ints(model, rest, 1)}, 2, &axis, 1);
+    float *in = numbers(3 * 2 * INPUT, 1, 1.0f), y[3 * 2 * HIDDEN], want[3 * 2 * HIDDEN], h[2 * HIDDEN], c[2 * HIDDEN];
+    const rnnp_tensor input = tensor3(in, 3, 2, INPUT);
+    rnnp_tensor out = {.data = y};
+    rnnp_value value;
+    rnnp_port port;
+
+    (void)state;
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, node1(model, "ConstantOfShape", size),
+                            RNNP_NONE, &value, NULL, NULL));
+    OK(rnnp_model_output(model, "y", node2(model, "Reshape", value, flat)));
+    OK(rnnp_model_close(model));
+    OK(rnnp_model_output_port(model, 0, &port));
+    assert_int_equal(port.rank, 3);
+    assert_int_equal(port.shape[0], RNNP_DYNAMIC);
+    assert_int_equal(port.shape[2], HIDDEN);
+    rnnp_plan *plan = make_plan(model);
+    rnnp_run *run = make_run(plan, &input, 1);
+    OK(rnnp_run_execute(run, &input, 1, &out, 1));
+    oracle(&l, 3, 2, in, NULL, NULL, NULL, want, h, c);
+    assert_close(y, want, 3 * 2 * HIDDEN, 2e-6f);
+    rnnp_run_destroy(run);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free(in);
+    free_layer(&l);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Closing ---- */
+
+static void test_folding_and_dead_nodes(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_model(context);
+    const float three[] = {1, 2, 3};
+    const rnnp_tensor tensor = {RNNP_F32, 1, {3}, (void *)three};
+    const rnnp_value x = input3(model, "x", 2, 2, 3);
+    rnnp_value a, folded, math, dead;
+    rnnp_node_info info;
+    float in[12] = {0}, y[12], e[3];
+    const rnnp_tensor input = tensor3(in, 2, 2, 3);
+    rnnp_tensor out[] = {{.data = y}, {.data = e}};
+
+    (void)state;
+    OK(rnnp_model_constant(model, "three", &tensor, &a));
+    folded = node2(model, "Mul", a, a);
+    math = node1(model, "Exp", a); /* depends on the math class: left to the plan */
+    dead = node1(model, "Relu", x);
+    node1(model, "Relu", dead);
+    OK(rnnp_model_output(model, "y", node2(model, "Add", x, folded)));
+    OK(rnnp_model_output(model, "e", math));
+    OK(rnnp_model_close(model));
+    assert_int_equal(rnnp_model_nodes(model), 2);
+    assert_int_equal(rnnp_model_parameters(model), 6);
+    OK(rnnp_model_node_info(model, 1, &info));
+    assert_string_equal(info.op, "Add");
+    assert_int_equal(info.parameters, 3);
+    assert_int_equal(info.inputs, 2);
+    assert_null(info.note);
+    rnnp_plan *plan = make_plan(model);
+    rnnp_run *run = make_run(plan, &input, 1);
+    OK(rnnp_run_execute(run, &input, 1, out, 2));
+    assert_close(y, (float[]){1, 4, 9, 1, 4, 9, 1, 4, 9, 1, 4, 9}, 12, 0.0f);
+    assert_close(e, (float[]){expf(1), expf(2), expf(3)}, 3, 1e-5f);
+    rnnp_run_destroy(run);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+typedef struct heard {
+    int warnings;
+    char text[256];
+} heard;
+
+static void listen(void *user, rnnp_log_level level, const char *message)
+{
+    heard *h = user;
+
+    h->warnings += level == RNNP_LOG_WARNING;
+    snprintf(h->text, sizeof h->text, "%s", message);
+}
+
+/* A GRU from PyTorch that resets before the product draws a warning; others do not. */
+static void test_lint(void **state)
+{
+    static const struct {
+        rnnp_gru_reset reset;
+        const char *producer;
+        int warnings;
+    } cases[] = {{RNNP_GRU_RESET_BEFORE, "pytorch", 1}, {RNNP_GRU_RESET_AFTER, "pytorch", 0},
+                 {RNNP_GRU_RESET_BEFORE, "tf2onnx", 0}, {RNNP_GRU_RESET_BEFORE, NULL, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 5);
+        heard h = {0};
+        rnnp_context_options options;
+        rnnp_context *context;
+        rnnp_node_info info;
+        rnnp_value y;
+
+        rnnp_context_options_init(&options);
+        options.log = listen;
+        options.log_user = &h;
+        OK(rnnp_context_create(&options, &context));
+        rnnp_model *model = make_model(context);
+        l.options.reset = cases[i].reset;
+        OK(rnnp_model_set_producer(model, cases[i].producer));
+        OK(rnnp_model_recurrent(model, &l.options, l.weights, input3(model, "x", 1, 1, INPUT), RNNP_NONE, RNNP_NONE,
+                                RNNP_NONE, &y, NULL, NULL));
+        OK(rnnp_model_output(model, "y", y));
+        OK(rnnp_model_close(model));
+        OK(rnnp_model_node_info(model, 0, &info));
+        assert_int_equal(h.warnings, cases[i].warnings);
+        assert_int_equal(info.note != NULL, cases[i].warnings);
+        if (info.note)
+            assert_non_null(strstr(h.text, "linear_before_reset=0"));
+        assert_true(info.weight_bytes_per_step >= 3 * HIDDEN * HIDDEN * sizeof(float));
+        rnnp_model_destroy(model);
+        rnnp_context_destroy(context);
+        free_layer(&l);
+    }
+}
+
+/* ---- Memory ---- */
+
+/* Plans and runs are one block of exactly the bytes promised; executing allocates nothing. */
+static void test_memory(void **state)
+{
+    test_heap heap = {0};
+    rnnp_context *context = make_context(&heap, 1);
+    net n = make_net(context, INPUT, HIDDEN, NULL);
+    float *x = numbers(9 * 2 * INPUT, 1, 1.0f), p[9 * 2 * 3];
+    const rnnp_tensor in = tensor3(x, 9, 2, INPUT);
+    rnnp_tensor out[] = {{.data = p}, {.data = NULL}};
+    size_t bytes, blocks, live, calls;
+    rnnp_plan *plan;
+    rnnp_run *run;
+
+    (void)state;
+    blocks = atomic_load(&heap.live_blocks);
+    live = atomic_load(&heap.live_bytes);
+    OK(rnnp_plan_bytes(n.model, NULL, &bytes));
+    calls = atomic_load(&heap.calls);
+    OK(rnnp_plan_create(n.model, NULL, &plan));
+    assert_int_equal(atomic_load(&heap.calls) - calls, 1);
+    assert_int_equal(atomic_load(&heap.live_blocks), blocks + 1);
+    assert_int_equal(atomic_load(&heap.live_bytes), live + bytes);
+    rnnp_plan_destroy(plan);
+    OK(rnnp_run_bytes(n.plan, &in, 1, &bytes));
+    assert_int_equal(atomic_load(&heap.live_bytes), live);
+    OK(rnnp_run_create(n.plan, &in, 1, &run));
+    assert_int_equal(atomic_load(&heap.live_blocks), blocks + 1);
+    assert_int_equal(atomic_load(&heap.live_bytes), live + bytes);
+    calls = atomic_load(&heap.calls);
+    OK(rnnp_run_execute(run, &in, 1, out, 2));
+    out[1].data = out[0].data;
+    out[0].data = NULL;
+    OK(rnnp_run_execute(run, &in, 1, out, 2));
+    assert_int_equal(atomic_load(&heap.calls), calls);
+    rnnp_run_destroy(run);
+    free_net(&n);
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+    assert_int_equal(atomic_load(&heap.live_bytes), 0);
+    free(x);
+}
+
+/* Spans that meet in time never overlap in memory, and memory is used again. */
+static void test_spans(void **state)
+{
+    enum { N = 200 };
+    rnnp_span spans[N];
+    size_t active[N], sum = 0;
+    float r[3 * N];
+
+    (void)state;
+    fill(r, 3 * N, 3, 1.0f);
+    for (size_t i = 0; i < N; i++) {
+        spans[i] = (rnnp_span){.bytes = (size_t)((r[3 * i] + 1.0f) * 500.0f), .first = i / 2};
+        spans[i].last = spans[i].first + (size_t)((r[3 * i + 1] + 1.0f) * 4.0f);
+        sum += rnnp_align64(spans[i].bytes);
+    }
+    const size_t total = rnnp_spans_place(spans, N, active);
+    assert_true(total < sum / 4);
+    for (size_t i = 0; i < N; i++) {
+        assert_true(spans[i].offset % 64 == 0 && spans[i].offset + spans[i].bytes <= total);
+        for (size_t j = 0; j < i; j++) {
+            const int meet = spans[j].last >= spans[i].first;
+            const int overlap = spans[i].offset < spans[j].offset + spans[j].bytes &&
+                                spans[j].offset < spans[i].offset + spans[i].bytes;
+
+            assert_false(meet && overlap);
+        }
+    }
+    spans[0] = (rnnp_span){.bytes = SIZE_MAX};
+    assert_true(rnnp_spans_place(spans, 1, active) == SIZE_MAX);
+}
+
+/* A long chain of elementwise nodes needs no more memory than a short one. */
+static void test_reuse(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    size_t bytes[2];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        rnnp_model *model = make_model(context);
+        rnnp_value x = input3(model, "x", 16, 64, 64), y = x;
+        const rnnp_tensor in = tensor3(NULL, 16, 64, 64);
+
+        for (size_t k = 0; k < 4 + 16 * i; k++)
+            y = node2(model, "Add", node1(model, "Neg", y), x);
+        OK(rnnp_model_output(model, "y", y));
+        OK(rnnp_model_close(model));
+        rnnp_plan *plan = make_plan(model);
+        OK(rnnp_run_bytes(plan, &in, 1, &bytes[i]));
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+    }
+    assert_true(bytes[0] < 2 * 16 * 64 * 64 * sizeof(float));
+    assert_true(bytes[1] - bytes[0] < 64 * 1024);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Outputs ---- */
+
+/* One value under several names, views of it, an input and a constant as outputs; any of them unwanted. */
+static void test_outputs(void **state)
+{
+    enum { OUTPUTS = 6 };
+    static const float want[OUTPUTS][6] = {{1, 0, 3, 0, 5, 6}, {1, 0, 3, 0, 5, 6}, {1, 0, 3, 0, 5, 6},
+                                           {1, -2, 3, -4, 5, 6}, {-1, -0.0f, -3, -0.0f, -5, -6}, {7, 8}};
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_model(context);
+    const float in[] = {1, -2, 3, -4, 5, 6}, seven[] = {7, 8};
+    const rnnp_tensor input = tensor3(in, 1, 2, 3), constant = {RNNP_F32, 1, {2}, (void *)seven};
+    const int64_t flat[] = {-1};
+    const rnnp_value x = input3(model, "x", 1, 2, 3), r = node1(model, "Relu", x);
+    float y[OUTPUTS][6];
+    rnnp_value c;
+
+    (void)state;
+    OK(rnnp_model_constant(model, "c", &constant, &c));
+    OK(rnnp_model_output(model, "relu", r));
+    OK(rnnp_model_output(model, "again", r));
+    OK(rnnp_model_output(model, "flat", node2(model, "Reshape", r, ints(model, flat, 1))));
+    OK(rnnp_model_output(model, "x", x));
+    OK(rnnp_model_output(model, "neg", node1(model, "Neg", r)));
+    OK(rnnp_model_output(model, "c", c));
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    rnnp_run *run = make_run(plan, &input, 1);
+    for (unsigned wanted = 0; wanted < 1u << OUTPUTS; wanted++) {
+        rnnp_tensor out[OUTPUTS];
+
+        memset(y, 0, sizeof y);
+        for (size_t k = 0; k < OUTPUTS; k++)
+            out[k] = (rnnp_tensor){.data = wanted >> k & 1 ? y[k] : NULL};
+        OK(rnnp_run_execute(run, &input, 1, out, OUTPUTS));
+        for (size_t k = 0; k < OUTPUTS; k++) {
+            if (wanted >> k & 1)
+                assert_memory_equal(y[k], want[k], rnnp_tensor_elements(&out[k]) * sizeof(float));
+        }
+        assert_int_equal(out[2].rank, 1);
+        assert_int_equal(out[2].shape[0], 6);
+    }
+    rnnp_run_destroy(run);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Threads and modes ---- */
+
+static void test_threads(void **state)
+{
+    enum { STEPS = 3, BATCH = 16, WIDE = 96 };
+    float *x = numbers(STEPS * BATCH * WIDE, 1, 1.0f), *p[4];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        rnnp_context *context = make_context(NULL, i == 0 ? 1 : 3);
+        rnnp_plan_options options;
+        rnnp_tensor in = tensor3(x, STEPS, BATCH, WIDE), out[2] = {{0}};
+
+        rnnp_plan_options_init(&options);
+        options.threads = i; /* 0: all; 1, 2, 3: at most so many */
+        net n = make_net(context, WIDE, WIDE, &options);
+        rnnp_run *run = make_run(n.plan, &in, 1);
+        p[i] = numbers(STEPS * BATCH * 3, 1, 9.0f);
+        out[0].data = p[i];
+        OK(rnnp_run_execute(run, &in, 1, out, 2));
+        assert_memory_equal(p[i], p[0], STEPS * BATCH * 3 * sizeof(float));
+        rnnp_run_destroy(run);
+        free_net(&n);
+        rnnp_context_destroy(context);
+    }
+    for (size_t i = 0; i < 4; i++)
+        free(p[i]);
+    free(x);
+}
+
+/* Denormals survive, whatever the caller's mode is, unless the plan flushes them; the mode comes back. */
+static void test_fpmode(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_model(context);
+    const float in[] = {1e-40f}, one[] = {1.0f};
+    const rnnp_tensor input = tensor3(in, 1, 1, 1), tensor = {RNNP_F32, 0, {0}, (void *)one};
+    const rnnp_fpmode caller = rnnp_fpmode_get();
+    rnnp_value c;
+
+    (void)state;
+    OK(rnnp_model_constant(model, NULL, &tensor, &c));
+    OK(rnnp_model_output(model, "y", node2(model, "Mul", input3(model, "x", 1, 1, 1), c)));
+    OK(rnnp_model_close(model));
+    for (int flush = 0; flush < 2; flush++) {
+        rnnp_plan_options options;
+        rnnp_plan *plan;
+        float y[1] = {9.0f};
+        rnnp_tensor out = {.data = y};
+
+        rnnp_plan_options_init(&options);
+        options.flush_denormals = flush;
+        OK(rnnp_plan_create(model, &options, &plan));
+        rnnp_run *run = make_run(plan, &input, 1);
+        rnnp_fpmode_set(flush ? RNNP_FPMODE_KEEP : RNNP_FPMODE_FLUSH);
+        OK(rnnp_run_execute(run, &input, 1, &out, 1));
+        const rnnp_fpmode after = rnnp_fpmode_get();
+        rnnp_fpmode_set(caller);
+        assert_true((after & ~(rnnp_fpmode)0x3f) == (flush ? RNNP_FPMODE_KEEP : RNNP_FPMODE_FLUSH));
+        assert_int_equal(memcmp(y, in, sizeof y) == 0, !flush);
+        rnnp_run_destroy(run);
+        rnnp_plan_destroy(plan);
+    }
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dynamic_shapes), cmocka_unit_test(test_shape_arithmetic),
+        cmocka_unit_test(test_folding_and_dead_nodes), cmocka_unit_test(test_lint), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_spans), cmocka_unit_test(test_reuse), cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_fpmode),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

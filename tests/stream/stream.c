@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Streams: stepping gives the bits of a run over the whole sequence; what cannot be stepped is refused by name.
+ */
+#include "../model/build.h"
+
+enum { INPUT = 5, HIDDEN = 8, STEPS = 12, CLASSES = 3 };
+
+static rnnp_context *context;
+
+static rnnp_value input_dynamic(rnnp_model *model, const char *name, int64_t features)
+{
+    return input3(model, name, RNNP_DYNAMIC, RNNP_DYNAMIC, features);
+}
+
+static rnnp_value recurrent(rnnp_model *model, layer *l, rnnp_value x, rnnp_value *h)
+{
+    rnnp_value y;
+
+    OK(rnnp_model_recurrent(model, &l->options, l->weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, h, NULL));
+    return y;
+}
+
+/* Three different cells in a stack, a classifier over every step, and the last cell's state. */
+static rnnp_model *make_stack(rnnp_context *where, int batch_first)
+{
+    layer stack[] = {make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 1),
+                     make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 2),
+                     make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 3),
+                     make_layer(RNNP_CELL_RNN, HIDDEN, HIDDEN, RNNP_FORWARD, 4)};
+    float *w = numbers(HIDDEN * CLASSES, 6, 1.0f);
+    rnnp_model *model = make_model(where);
+    rnnp_value value = input_dynamic(model, "x", INPUT), h;
+
+    stack[2].options.reset = RNNP_GRU_RESET_BEFORE;
+    for (size_t i = 0; i < 4; i++) {
+        stack[i].options.batch_first = batch_first;
+        value = recurrent(model, &stack[i], value, &h);
+        free_layer(&stack[i]);
+    }
+    OK(rnnp_model_dense(model, value, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &value));
+    OK(rnnp_model_output(model, "p", value));
+    OK(rnnp_model_output(model, "h", h));
+    OK(rnnp_model_close(model));
+    free(w);
+    return model;
+}
+
+static rnnp_stream *make_stream(const rnnp_plan *plan, size_t batch, size_t steps)
+{
+    rnnp_stream_options options;
+    rnnp_stream *stream;
+
+    rnnp_stream_options_init(&options);
+    options.batch = batch;
+    options.steps = steps;
+    OK(rnnp_stream_create(plan, &options, &stream));
+    return stream;
+}
+
+/* One call with one input and the outputs of the stack. */
+static void step(rnnp_stream *stream, const float *x, float *p, float *h)
+{
+    rnnp_tensor in, out[2] = {{.data = p}, {.data = h}};
+
+    OK(rnnp_stream_input(stream, 0, &in));
+    in.data = (void *)x;
+    OK(rnnp_stream_step(stream, &in, 1, out, 2));
+}
+
+/* p and h after a run over the first `steps`, time first. */
+static void run_stack(const rnnp_plan *plan, const float *x, size_t steps, size_t batch, float *p, float *h)
+{
+    const rnnp_tensor in = tensor3(x, (int64_t)steps, (int64_t)batch, INPUT);
+    rnnp_tensor out[] = {{.data = p}, {.data = h}};
+    rnnp_run *run;
+
+    OK(rnnp_run_create(plan, &in, 1, &run));
+    OK(rnnp_run_execute(run, &in, 1, out, 2));
+    rnnp_run_destroy(run);
+}
+
+static void test_same_bits(void **state)
+{
+    enum { MOST = 3 };
+    float *x = numbers(STEPS * MOST * INPUT, 5, 1.0f);
+    rnnp_model *model = make_stack(context, 0);
+    rnnp_plan *plan = make_plan(model);
+
+    (void)state;
+    for (size_t batch = 1; batch <= MOST; batch++) {
+        for (size_t steps = 1; steps <= 4; steps *= 2) {
+            float p[STEPS * MOST * CLASSES], h[MOST * HIDDEN], q[4 * MOST * CLASSES], g[MOST * HIDDEN];
+            rnnp_stream *stream = make_stream(plan, batch, steps);
+
+            for (size_t t = 0; t < STEPS; t += steps) {
+                run_stack(plan, x, t + steps, batch, p, h);
+                step(stream, x + t * batch * INPUT, q, g);
+                assert_memory_equal(q, p + t * batch * CLASSES, steps * batch * CLASSES * sizeof *p);
+                assert_memory_equal(g, h, batch * HIDDEN * sizeof *h);
+            }
+            rnnp_stream_destroy(stream);
+        }
+    }
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free(x);
+}
+
+/* batch_first: the same numbers with the first two axes swapped. */
+static void test_batch_first(void **state)
+{
+    enum { BATCH = 2 };
+    float *x = numbers(STEPS * BATCH * INPUT, 5, 1.0f), p[STEPS * BATCH * CLASSES], h[BATCH * HIDDEN];
+    rnnp_model *model[] = {make_stack(context, 0), make_stack(context, 1)};
+    rnnp_plan *plan[] = {make_plan(model[0]), make_plan(model[1])};
+    rnnp_stream *stream = make_stream(plan[1], BATCH, 3);
+    rnnp_tensor shape;
+
+    (void)state;
+    OK(rnnp_stream_input(stream, 0, &shape));
+    assert_int_equal(shape.shape[0], BATCH);
+    assert_int_equal(shape.shape[1], 3);
+    OK(rnnp_stream_output(stream, 0, &shape));
+    assert_int_equal(shape.shape[1], 3);
+    assert_null(shape.data);
+    run_stack(plan[0], x, STEPS, BATCH, p, h);
+    for (size_t t = 0; t < STEPS; t += 3) {
+        float in[BATCH * 3 * INPUT], q[BATCH * 3 * CLASSES], turned[BATCH * 3 * CLASSES], g[BATCH * HIDDEN];
+
+        swap_axes(x + t * BATCH * INPUT, in, 3, BATCH, INPUT);
+        step(stream, in, q, g);
+        swap_axes(q, turned, BATCH, 3, CLASSES);
+        assert_memory_equal(turned, p + t * BATCH * CLASSES, sizeof turned);
+        if (t + 3 == STEPS)
+            assert_memory_equal(g, h, sizeof g);
+    }
+    rnnp_stream_destroy(stream);
+    for (size_t i = 0; i < 2; i++) {
+        rnnp_plan_destroy(plan[i]);
+        rnnp_model_destroy(model[i]);
+    }
+    free(x);
+}
+
+/* Two channels of one plan, stepped by turns; saved, restored and reset in between. */
+static void test_state(void **state)
+{
+    float *x = numbers(2 * STEPS * INPUT, 5, 1.0f), p[2][STEPS * CLASSES], h[HIDDEN], q[CLASSES];
+    rnnp_model *model = make_stack(context, 0);
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *stream[] = {make_stream(plan, 1, 1), make_stream(plan, 1, 1)};
+    const size_t bytes = rnnp_stream_state_bytes(stream[0]);
+    float saved[64], initial[64];
+
+    (void)state;
+    assert_int_equal(bytes, 5 * HIDDEN * sizeof(float)); /* h and c, h, h, h */
+    OK(rnnp_stream_save(stream[0], initial, bytes));
+    for (size_t i = 0; i < bytes / sizeof(float); i++)
+        assert_true(initial[i] == 0.0f);
+    for (size_t i = 0; i < 2; i++)
+        run_stack(plan, x + i * STEPS * INPUT, STEPS, 1, p[i], h);
+    for (size_t t = 0; t < STEPS; t++) {
+        for (size_t i = 0; i < 2; i++) {
+            step(stream[i], x + (i * STEPS + t) * INPUT, q, NULL);
+            assert_memory_equal(q, p[i] + t * CLASSES, sizeof q);
+        }
+        if (t == 4)
+            OK(rnnp_stream_save(stream[0], saved, bytes));
+    }
+    OK(rnnp_stream_load(stream[1], saved, bytes)); /* the other stream goes on where the first one was */
+    step(stream[1], x + 5 * INPUT, q, NULL);
+    assert_memory_equal(q, p[0] + 5 * CLASSES, sizeof q);
+    for (int again = 0; again < 2; again++) {
+        rnnp_stream_reset(stream[0]);
+        step(stream[0], x, q, NULL);
+        assert_memory_equal(q, p[0], sizeof q);
+    }
+    assert_int_equal(rnnp_stream_save(stream[0], saved, bytes - 1), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_save(stream[0], NULL, bytes), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_load(stream[0], saved, bytes + 4), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_load(NULL, saved, bytes), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_save(NULL, saved, bytes), RNNP_ERR_ARG);
+    rnnp_stream_reset(NULL);
+    assert_int_equal(rnnp_stream_state_bytes(NULL), 0);
+    rnnp_stream_destroy(stream[0]);
+    rnnp_stream_destroy(stream[1]);
+    rnnp_stream_destroy(NULL);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free(x);
+}
+
+static void test_no_allocation(void **state)
+{
+    test_heap heap = {0};
+    rnnp_context *counted = make_context(&heap, 1);
+    rnnp_model *model = make_stack(counted, 0);
+    rnnp_plan *plan = make_plan(model);
+    const size_t blocks = atomic_load(&heap.live_blocks);
+    rnnp_stream *stream = make_stream(plan, 2, 1);
+    const size_t calls = atomic_load(&heap.calls);
+    float x[2 * INPUT] = {1}, p[2 * CLASSES], h[2 * HIDDEN];
+
+    (void)state;
+    assert_int_equal(atomic_load(&heap.live_blocks), blocks + 1);
+    for (int t = 0; t < 5; t++)
+        step(stream, x, t & 1 ? p : NULL, t & 2 ? h : NULL);
+    rnnp_stream_reset(stream);
+    step(stream, x, p, h);
+    assert_int_equal(atomic_load(&heap.calls), calls);
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(counted);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+}
+
+/* ---- Initial states ---- */
+
+/* From inputs: taken at the first step after a reset, ignored later. */
+static void test_initial_state_input(void **state)
+{
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    float *x = numbers(STEPS * INPUT, 5, 1.0f), *h0 = numbers(HIDDEN, 6, 1.0f), *other = numbers(HIDDEN, 7, 1.0f);
+    float y[STEPS * HIDDEN], h[HIDDEN], c[HIDDEN], q[HIDDEN], saved[HIDDEN];
+    rnnp_model *model = make_model(context);
+    const rnnp_value in = input_dynamic(model, "x", INPUT), start = input3(model, "h0", 1, RNNP_DYNAMIC, HIDDEN);
+    rnnp_value value;
+
+    (void)state;
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, in, RNNP_NONE, node1(model, "Identity", start), RNNP_NONE,
+                            &value, NULL, NULL));
+    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *stream = make_stream(plan, 1, 1);
+    oracle(&l, STEPS, 1, x, NULL, h0, NULL, y, h, c);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(rnnp_stream_save(stream, saved, sizeof saved), RNNP_ERR_STATE);
+        assert_says(context, "initial state");
+        for (size_t t = 0; t < STEPS; t++) {
+            const rnnp_tensor inputs[] = {tensor3(x + t * INPUT, 1, 1, INPUT), tensor3(t ? other : h0, 1, 1, HIDDEN)};
+            rnnp_tensor out = {.data = q};
+
+            OK(rnnp_stream_step(stream, inputs, 2, &out, 1));
+            assert_close(q, y + t * HIDDEN, HIDDEN, 2e-6f);
+        }
+        OK(rnnp_stream_save(stream, saved, sizeof saved));
+        assert_memory_equal(saved, q, sizeof saved);
+        rnnp_stream_reset(stream);
+    }
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free(x);
+    free(h0);
+    free(other);
+    free_layer(&l);
+}
+
+/* From a constant: there before the first step. */
+static void test_initial_state_constant(void **state)
+{
+    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    float *x = numbers(INPUT, 5, 1.0f), *h0 = numbers(HIDDEN, 6, 1.0f), *c0 = numbers(HIDDEN, 7, 1.0f);
+    const rnnp_tensor start[] = {tensor3(h0, 1, 1, HIDDEN), tensor3(c0, 1, 1, HIDDEN)};
+    float y[HIDDEN], h[HIDDEN], c[HIDDEN], q[HIDDEN], saved[2 * HIDDEN];
+    rnnp_model *model = make_model(context);
+    rnnp_value vh, vc, value;
+
+    (void)state;
+    OK(rnnp_model_constant(model, NULL, &start[0], &vh));
+    OK(rnnp_model_constant(model, NULL, &start[1], &vc));
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, input3(model, "x", RNNP_DYNAMIC, 1, INPUT), RNNP_NONE, vh, vc,
+                            &value, NULL, NULL));
+    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *stream = make_stream(plan, 1, 1);
+    oracle(&l, 1, 1, x, NULL, h0, c0, y, h, c);
+    for (int again = 0; again < 2; again++) {
+        const rnnp_tensor in = tensor3(x, 1, 1, INPUT);
+        rnnp_tensor out = {.data = q};
+
+        OK(rnnp_stream_save(stream, saved, sizeof saved));
+        assert_memory_equal(saved, h0, sizeof q);
+        assert_memory_equal(saved + HIDDEN, c0, sizeof q);
+        OK(rnnp_stream_step(stream, &in, 1, &out, 1));
+        assert_close(q, y, HIDDEN, 2e-6f);
+        rnnp_stream_reset(stream);
+    }
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free(x);
+    free(h0);
+    free(c0);
+    free_layer(&l);
+}
+
+/* Zeros whose shape comes from Shape(x), as exporters write them. */
+static void test_initial_state_from_shape(void **state)
+{
+    const int64_t one[] = {1}, hidden[] = {HIDDEN};
+    const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    float *x = numbers(2 * STEPS * INPUT, 5, 1.0f), y[2 * STEPS * HIDDEN], h[2 * HIDDEN], c[2 * HIDDEN], q[2 * HIDDEN];
+    rnnp_model *model = make_model(context);
+    const rnnp_value in = input_dynamic(model, "x", INPUT);
+    const rnnp_value batch =
+        node(model, "Gather", (rnnp_value[]){node1(model, "Shape", in), ints(model, one, 1)}, 2, &axis, 1);
+    const rnnp_value shape =
+        node(model, "Concat", (rnnp_value[]){ints(model, one, 1), batch, ints(model, hidden, 1)}, 3, &axis, 1);
+    rnnp_value value;
+
+    (void)state;
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, in, RNNP_NONE, node1(model, "ConstantOfShape", shape),
+                            RNNP_NONE, &value, NULL, NULL));
+    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *stream = make_stream(plan, 2, 1);
+    oracle(&l, STEPS, 2, x, NULL, NULL, NULL, y, h, c);
+    for (size_t t = 0; t < STEPS; t++) {
+        const rnnp_tensor step_in = tensor3(x + t * 2 * INPUT, 1, 2, INPUT);
+        rnnp_tensor out = {.data = q};
+
+        OK(rnnp_stream_step(stream, &step_in, 1, &out, 1));
+        assert_close(q, y + t * 2 * HIDDEN, 2 * HIDDEN, 2e-6f);
+    }
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free(x);
+    free_layer(&l);
+}
+
+/* ---- Errors ---- */
+
+/* A step that fails half way leaves the state as it was, also on the first step. */
+static void test_failed_step(void **state)
+{
+    layer first = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    layer second = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 3);
+    const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC};
+    static const char *const names[] = {"steps", "batch", NULL};
+    const int64_t shape3[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
+    float *table = numbers(4 * HIDDEN, 1, 1.0f), *x = numbers(STEPS * INPUT, 2, 1.0f), q[2][HIDDEN];
+    float saved[2][3 * HIDDEN];
+    rnnp_model *model = make_model(context);
+    rnnp_value in, words, a;
+
+    (void)state;
+    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape3, names, &in));
+    OK(rnnp_model_input(model, "words", RNNP_I64, 2, shape, names, &words));
+    a = recurrent(model, &first, in, NULL); /* runs before the index is looked at */
+    OK(rnnp_model_embedding(model, words, table, 4, HIDDEN, &words));
+    a = recurrent(model, &second, node2(model, "Add", a, words), NULL);
+    OK(rnnp_model_output(model, "y", a));
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *stream[] = {make_stream(plan, 1, 1), make_stream(plan, 1, 1)};
+    for (size_t t = 0; t < STEPS; t++) {
+        int64_t word = 99;
+        const rnnp_tensor inputs[] = {tensor3(x + t * INPUT, 1, 1, INPUT), {RNNP_I64, 2, {1, 1}, &word}};
+        rnnp_tensor out[] = {{.data = q[0]}, {.data = q[1]}};
+
+        assert_int_equal(rnnp_stream_step(stream[0], inputs, 2, &out[0], 1), RNNP_ERR_ARG);
+        assert_says(context, "Gather");
+        word = (int64_t)(t % 4);
+        for (size_t i = 0; i < 2; i++) {
+            OK(rnnp_stream_step(stream[i], inputs, 2, &out[i], 1));
+            OK(rnnp_stream_save(stream[i], saved[i], sizeof saved[i]));
+        }
+        assert_memory_equal(q[0], q[1], sizeof q[0]);
+        assert_memory_equal(saved[0], saved[1], sizeof saved[0]);
+    }
+    rnnp_stream_destroy(stream[0]);
+    rnnp_stream_destroy(stream[1]);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free_layer(&first);
+    free_layer(&second);
+    free(table);
+    free(x);
+}
+
+/* Models with one part that needs the whole sequence. */
+enum { REVERSE, BIDIRECTIONAL, MEAN, SUM_LATER, FINAL_MEETS_STEPS, POSITIONS, LENGTHS, FIXED_SHAPE, REFUSALS };
+
+static rnnp_model *make_refused(int which)
+{
+    const rnnp_direction directions[] = {[REVERSE] = RNNP_REVERSE, [BIDIRECTIONAL] = RNNP_BIDIRECTIONAL};
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, which <= BIDIRECTIONAL ? directions[which] : RNNP_FORWARD, 2);
+    const int64_t one[] = {1}, zero = 0, fixed[] = {7, 1, 2, HIDDEN / 2}, dynamic[] = {RNNP_DYNAMIC};
+    const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
+    const rnnp_tensor scalar = {RNNP_I64, 0, {0}, (void *)&zero}, unit = {RNNP_I64, 0, {0}, (void *)one};
+    rnnp_model *model = make_model(context);
+    const rnnp_value x = which == FIXED_SHAPE ? input3(model, "x", 7, 1, INPUT) : input_dynamic(model, "x", INPUT);
+    rnnp_value y, h, lengths = RNNP_NONE, a, b;
+
+    if (which == LENGTHS)
+        OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, dynamic, NULL, &lengths));
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, lengths, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
+    switch (which) {
+    case MEAN: OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 0, &y)); break;
+    case SUM_LATER: OK(rnnp_model_pool(model, node1(model, "Relu", y), RNNP_POOL_SUM, -3, &y)); break;
+    case FINAL_MEETS_STEPS: y = node2(model, "Mul", y, h); break;
+    case POSITIONS: { /* 0, 1, 2, ... along time, from Shape(x) */
+        const int64_t last_axes[] = {1, 2};
+        const rnnp_value shape = node1(model, "Shape", x);
+        const rnnp_attr to_float = {.name = "to", .kind = RNNP_ATTR_INT, .i = 1};
+
+        OK(rnnp_model_constant(model, NULL, &scalar, &a));
+        OK(rnnp_model_constant(model, NULL, &unit, &b));
+        const rnnp_value steps = node(model, "Gather", (rnnp_value[]){shape, a}, 2, &axis, 1);
+        const rnnp_value range = node(model, "Range", (rnnp_value[]){a, steps, b}, 3, NULL, 0);
+        const rnnp_value at = node(model, "Cast", &range, 1, &to_float, 1);
+
+        y = node2(model, "Add", y, node2(model, "Unsqueeze", at, ints(model, last_axes, 2)));
+        break;
+    }
+    case FIXED_SHAPE: y = node2(model, "Reshape", y, ints(model, fixed, 4)); break;
+    default: break;
+    }
+    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_close(model));
+    free_layer(&l);
+    return model;
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *words;
+        rnnp_status status;
+    } want[REFUSALS] = {
+        [REVERSE] = {"GRU", RNNP_ERR_UNSUPPORTED},
+        [BIDIRECTIONAL] = {"GRU", RNNP_ERR_UNSUPPORTED},
+        [MEAN] = {"ReduceMean", RNNP_ERR_UNSUPPORTED},
+        [SUM_LATER] = {"ReduceSum", RNNP_ERR_UNSUPPORTED},
+        [FINAL_MEETS_STEPS] = {"Mul", RNNP_ERR_UNSUPPORTED},
+        [POSITIONS] = {"Add", RNNP_ERR_UNSUPPORTED},
+        [LENGTHS] = {"GRU", RNNP_ERR_UNSUPPORTED},
+        [FIXED_SHAPE] = {"Reshape", RNNP_ERR_SHAPE},
+    };
+
+    (void)state;
+    for (int i = 0; i < REFUSALS; i++) {
+        rnnp_model *model = make_refused(i);
+        rnnp_plan *plan = make_plan(model);
+        rnnp_stream *stream;
+        const rnnp_status status = rnnp_stream_create(plan, NULL, &stream);
+
+        if (status != want[i].status)
+            printf("case %d: %s\n", i, rnnp_context_last_error(context));
+        assert_int_equal(status, want[i].status);
+        assert_null(stream);
+        assert_says(context, want[i].words);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+    }
+}
+
+/* The newest step is the last one so far: pooling by the last step can be stepped. A fixed number of steps in the
+ * file does not matter where nothing depends on it. */
+static void test_last_step(void **state)
+{
+    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    float *x = numbers(STEPS * INPUT, 5, 1.0f), y[STEPS * HIDDEN], h[HIDDEN], c[HIDDEN], q[HIDDEN];
+    rnnp_model *model = make_model(context);
+    rnnp_value value;
+
+    (void)state;
+    value = recurrent(model, &l, input3(model, "x", 140, 1, INPUT), NULL);
+    OK(rnnp_model_pool(model, value, RNNP_POOL_LAST, 0, &value));
+    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *stream = make_stream(plan, 1, 3);
+    oracle(&l, STEPS, 1, x, NULL, NULL, NULL, y, h, c);
+    for (size_t t = 0; t < STEPS; t += 3) {
+        const rnnp_tensor in = tensor3(x + t * INPUT, 3, 1, INPUT);
+        rnnp_tensor out = {.data = q};
+
+        OK(rnnp_stream_step(stream, &in, 1, &out, 1));
+        assert_int_equal(out.rank, 2);
+        assert_close(q, y + (t + 2) * HIDDEN, HIDDEN, 2e-6f);
+    }
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free(x);
+    free_layer(&l);
+}
+
+static void test_options(void **state)
+{
+    rnnp_model *stack = make_stack(context, 0), *plain = make_model(context), *free_dim = make_model(context);
+    rnnp_stream_options options;
+    rnnp_stream *stream;
+    rnnp_tensor tensor;
+    float data[64] = {0};
+
+    (void)state;
+    rnnp_plan *plan = make_plan(stack);
+    rnnp_stream_options_init(&options);
+    assert_int_equal(rnnp_stream_create(NULL, NULL, &stream), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_create(plan, NULL, NULL), RNNP_ERR_ARG);
+    options.batch = 0;
+    assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_ARG);
+    options.batch = 1;
+    options.steps = 0;
+    assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_ARG);
+    options.steps = 1;
+    options.time_axis = 3;
+    assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_ARG);
+    options.time_axis = 1; /* that is the batch */
+    assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_UNSUPPORTED);
+    assert_says(context, "LSTM");
+    options.struct_size = 3;
+    assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_ARG);
+    OK(rnnp_stream_create(plan, NULL, &stream));
+    assert_int_equal(rnnp_stream_input(stream, 1, &tensor), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_output(stream, 2, &tensor), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_input(NULL, 0, &tensor), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_step(NULL, NULL, 0, NULL, 0), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_step(stream, NULL, 1, NULL, 2), RNNP_ERR_ARG);
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+
+    /* Nothing recurrent: any axis could be time, so the caller says which. */
+    OK(rnnp_model_output(plain, "y", node1(plain, "Relu", input3(plain, "x", 4, RNNP_DYNAMIC, 2))));
+    OK(rnnp_model_close(plain));
+    plan = make_plan(plain);
+    assert_int_equal(rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_ARG);
+    assert_says(context, "time_axis");
+    rnnp_stream_options_init(&options);
+    options.time_axis = 0;
+    options.batch = 3;
+    OK(rnnp_stream_create(plan, &options, &stream));
+    OK(rnnp_stream_input(stream, 0, &tensor));
+    assert_int_equal(tensor.shape[0], 1);
+    assert_int_equal(tensor.shape[1], 3);
+    tensor.data = data;
+    rnnp_tensor out = {.data = data + 32};
+    OK(rnnp_stream_step(stream, &tensor, 1, &out, 1));
+    assert_int_equal(rnnp_stream_state_bytes(stream), 0);
+    OK(rnnp_stream_save(stream, NULL, 0));
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+
+    /* A dimension that is neither time nor batch; a batch that is fixed. */
+    layer l = make_layer(RNNP_CELL_RNN, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    const int64_t odd[] = {RNNP_DYNAMIC, RNNP_DYNAMIC};
+    static const char *const names[] = {"a", "b"};
+    rnnp_value other;
+    OK(rnnp_model_output(free_dim, "y", recurrent(free_dim, &l, input3(free_dim, "x", RNNP_DYNAMIC, 2, INPUT), NULL)));
+    OK(rnnp_model_input(free_dim, "other", RNNP_F32, 2, odd, names, &other));
+    OK(rnnp_model_output(free_dim, "z", node1(free_dim, "Relu", other)));
+    OK(rnnp_model_close(free_dim));
+    plan = make_plan(free_dim);
+    assert_int_equal(rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_SHAPE);
+    assert_says(context, "input other: dimension 0, a");
+    rnnp_plan_destroy(plan);
+    free_layer(&l);
+
+    rnnp_model_destroy(stack);
+    rnnp_model_destroy(plain);
+    rnnp_model_destroy(free_dim);
+}
+
+static void test_fixed_batch(void **state)
+{
+    layer l = make_layer(RNNP_CELL_RNN, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    rnnp_model *model = make_model(context);
+    rnnp_stream *stream;
+
+    (void)state;
+    OK(rnnp_model_output(model, "y", recurrent(model, &l, input3(model, "x", RNNP_DYNAMIC, 2, INPUT), NULL)));
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    assert_int_equal(rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_SHAPE);
+    assert_says(context, "the stream has batch 1, the model has 2");
+    stream = make_stream(plan, 2, 1);
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free_layer(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_batch_first),
+        cmocka_unit_test(test_state),
+        cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test(test_initial_state_input),
+        cmocka_unit_test(test_initial_state_constant),
+        cmocka_unit_test(test_initial_state_from_shape),
+        cmocka_unit_test(test_failed_step),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_last_step),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_fixed_batch),
+    };
+
+    context = make_context(NULL, 1);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rnnp_context_destroy(context);
+    return failed;
+}
