@@ -35,15 +35,16 @@ set label 1 "{/=17:Bold An LSTM that forecasts the next 44 ms of an ECG flags th
 set label 2 "{/=12 MIT-BIH record 208, lead MLII, a minute it was not trained on.  {/:Bold Red}: flagged.  \
 {/:Bold Triangles}: QRS over 50 ms at half height, which it was not told.  Below: forecast error}" \
     at screen 0.05, 0.945 left textcolor rgb "#506070"
-set label 3 "{/=10 Signal: Moody and Mark 2001, PhysioNet (Goldberger et al. 2000), ODC-By.  Time in seconds; grid 0.5 s by 1 mV.}" \
-    at screen 0.05, 0.018 left textcolor rgb "#506070"
+set label 3 "{/=10 Signal: Moody and Mark 2001, PhysioNet (Goldberger et al. 2000), ODC-By.  \
+Time in seconds; grid 0.5 s by 1 mV.}" at screen 0.05, 0.018 left textcolor rgb "#506070"
 set border 0
 unset key
 set yrange [error_floor : 2.9]
 set ytics ("-1 mV" -1, "0" 0, "+1" 1, "+2" 2) scale 0 textcolor rgb "#506070" font ",9"
 set xtics 1 scale 0 textcolor rgb "#506070" font ",9" offset 0, 0.4
 set mxtics 2
-set grid xtics ytics mxtics linetype 1 linecolor rgb "#f0d9d9" linewidth 0.6, linetype 1 linecolor rgb "#f8ecec" linewidth 0.5
+set grid xtics ytics mxtics linetype 1 linecolor rgb "#f0d9d9" linewidth 0.6, \
+    linetype 1 linecolor rgb "#f8ecec" linewidth 0.5
 
 do for [row = 0 : rows - 1] {
     first = from + row * row_s

@@ -335,6 +335,8 @@ RNNP_API rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index,
  *
  * Returns  RNNP_OK; RNNP_ERR_ARG for NULL data or an index out of range.
  * Errors   leave the state as it was before the call.
+ * State    an initial state (h0, c0) that depends on inputs is read at the first step after creation or a
+ *          reset, and not looked at later.
  * Memory   no allocation, lock or system call.
  * Threads  runs on the calling thread; one stream belongs to one thread at a time.
  * Numerics after t steps an output over all steps equals row t-1 of a run over the sequence, bit for

@@ -51,6 +51,9 @@ const rnnp_variant *any_variant(rnnp_op op, rng *r);
 /* The least lanes of a step's panel in an ISA: what its gates ops must be given multiples of. */
 size_t least_lanes(rnnp_isa isa);
 
+/* An activation with parameters for which its value is monotone, and its bound is known. */
+rnnp_act_spec random_act(rng *r);
+
 part *result_part(result *out, arena *a, const char *name, size_t rows, size_t cols);
 
 #endif

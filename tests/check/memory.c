@@ -55,7 +55,7 @@ int memory_open(memory *m)
     return 1;
 }
 
-void memory_reset(memory *m, place where, size_t offset)
+void memory_reset(memory *m, placement where, size_t offset)
 {
     m->used = 0;
     m->place = where;
@@ -91,13 +91,13 @@ static size_t window_after(const slot *s)
     return room < WINDOW ? room : WINDOW;
 }
 
-static slot *take(memory *m, role role, size_t rows, size_t cols, size_t ld, size_t align)
+static slot *take(memory *m, usage use, size_t rows, size_t cols, size_t ld, size_t align)
 {
     slot *s = &m->slots[m->used];
     s->rows = rows;
     s->cols = cols;
     s->ld = ld;
-    s->role = role;
+    s->use = use;
     const size_t room = SLOT_BYTES / sizeof(float), n = slot_floats(s);
     if (m->used == SLOTS || room < n + 16) {
         fprintf(stderr, "check: no room for %zu floats in buffer %zu\n", n, m->used);
@@ -112,18 +112,18 @@ static slot *take(memory *m, role role, size_t rows, size_t cols, size_t ld, siz
     return s;
 }
 
-float *memory_matrix(memory *m, role role, const float *from, size_t rows, size_t cols, size_t ld)
+float *memory_matrix(memory *m, usage use, const float *from, size_t rows, size_t cols, size_t ld)
 {
     static const uint32_t poison = 0x7fc00bad;
-    slot *s = take(m, role, ld == 0 ? 1 : rows, cols, ld == 0 ? cols : ld, 1);
-    for (size_t i = 0, n = slot_floats(s); role == INPUT && i < n; i++) memcpy(s->p + i, &poison, sizeof poison);
+    slot *s = take(m, use, ld == 0 ? 1 : rows, cols, ld == 0 ? cols : ld, 1);
+    for (size_t i = 0, n = slot_floats(s); use == INPUT && i < n; i++) memcpy(s->p + i, &poison, sizeof poison);
     for (size_t r = 0; from && r < s->rows; r++) memcpy(s->p + r * s->ld, from + r * cols, cols * sizeof(float));
     return s->p;
 }
 
-float *memory_floats(memory *m, role role, const float *from, size_t n)
+float *memory_floats(memory *m, usage use, const float *from, size_t n)
 {
-    return memory_matrix(m, role, from, 1, n, n);
+    return memory_matrix(m, use, from, 1, n, n);
 }
 
 float *memory_scratch(memory *m, size_t n)
@@ -147,12 +147,12 @@ static const char *inspect(const memory *m)
     for (size_t i = 0; i < m->used; i++) {
         const slot *s = &m->slots[i];
         const float *end = s->p + slot_floats(s);
-        if (s->role == INPUT && hash(s) != s->hash) return "an input was changed";
+        if (s->use == INPUT && hash(s) != s->hash) return "an input was changed";
         for (size_t k = 1; k <= window_before(s); k++)
             if (!memory_is_canary(m, s->p[-(ptrdiff_t)k])) return "something was written before a buffer";
         for (size_t k = 0; k < window_after(s); k++)
             if (!memory_is_canary(m, end[k])) return "something was written after a buffer";
-        for (size_t r = 0; s->role != INPUT && r + 1 < s->rows; r++)
+        for (size_t r = 0; s->use != INPUT && r + 1 < s->rows; r++)
             for (size_t k = s->cols; k < s->ld; k++)
                 if (!memory_is_canary(m, s->p[r * s->ld + k])) return "something was written into row padding";
     }

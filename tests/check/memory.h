@@ -24,33 +24,33 @@ float *arena_floats(arena *a, size_t n);
 
 enum { SLOTS = 16, SLOT_BYTES = 1 << 21, WINDOW = 64 };
 
-typedef enum place { AT_END, AT_BEGIN } place;
-typedef enum role { INPUT, OUTPUT, INOUT } role;
+typedef enum placement { AT_END, AT_BEGIN } placement;
+typedef enum usage { INPUT, OUTPUT, INOUT } usage;
 
 typedef struct slot {
     char *base;      /* SLOT_BYTES between two guard pages */
     float *p;
     size_t rows, cols, ld;
-    role role;
+    usage use;
     uint64_t hash;
 } slot;
 
 typedef struct memory {
     slot slots[SLOTS];
     size_t used;
-    place place;
+    placement place;
     size_t offset;   /* floats from the beginning, AT_BEGIN */
     uint32_t canary; /* a number, never NaN; another one in each call, so what nobody writes differs */
 } memory;
 
 int memory_open(memory *m);
 /* Forgets all buffers; the next ones are placed so. */
-void memory_reset(memory *m, place where, size_t offset);
+void memory_reset(memory *m, placement where, size_t offset);
 
 /* rows x cols floats with row stride ld (0: one row), copied from dense `from`; NULL for an OUTPUT. The padding
  * is NaN for an INPUT. The buffer has no padding after its last row. */
-float *memory_matrix(memory *m, role role, const float *from, size_t rows, size_t cols, size_t ld);
-float *memory_floats(memory *m, role role, const float *from, size_t n);
+float *memory_matrix(memory *m, usage use, const float *from, size_t rows, size_t cols, size_t ld);
+float *memory_floats(memory *m, usage use, const float *from, size_t n);
 /* 64-byte aligned, contents of no interest. */
 float *memory_scratch(memory *m, size_t n);
 int memory_is_canary(const memory *m, float v);

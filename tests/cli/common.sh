@@ -49,7 +49,8 @@ file(READ "${file}" text)
 string(JSON value GET "${text}" ${path})
 message("${value}")
 END
-    "$cmake" "-Dfile=$work/out" "-Dpath=$(IFS=';' && echo "$*")" -P "$work/json.cmake" 2>&1 || fail "no JSON value at $*"
+    "$cmake" "-Dfile=$work/out" "-Dpath=$(IFS=';' && echo "$*")" -P "$work/json.cmake" 2>&1 ||
+        fail "no JSON value at $*"
 }
 
 # npy FILE DESCR SHAPE BYTES: a .npy file of that many zero bytes.

@@ -7,7 +7,8 @@ program=$1 example=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$program" "$example/forecaster.onnx" "$example/data/record208.i16" "$work" >"$work/out" || { cat "$work/out" && exit 1; }
+"$program" "$example/forecaster.onnx" "$example/data/record208.i16" "$work" >"$work/out" ||
+    { cat "$work/out" && exit 1; }
 for word in beats agreement hash; do
     line=$(grep "^$word " "$work/out")
     grep -qxF "$line" "$example/README.md" || { echo "README.md has no line '$line'" && exit 1; }

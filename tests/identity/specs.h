@@ -7,7 +7,7 @@
 
 #include "rnnpack/kernels.h"
 
-enum { STEPS = 15, MAX_OUTPUTS = 3 };
+enum { STEPS = 10, MAX_OUTPUTS = 3 };
 
 /* What is put on top of one recurrent layer. */
 typedef enum spec_shape {
@@ -34,8 +34,8 @@ extern const size_t spec_count;
 /* Numbers in [-1, 1) that depend on the seed alone. */
 void fill(float *x, size_t n, float scale, uint32_t seed);
 
-/* x [STEPS][batch][input]. In batches of more than two the last row has a NaN, infinities, denormals, zeros of both signs and
- * large values, which must stay in that row. */
+/* x [STEPS][batch][input]. In batches of more than two the last row has large values, zeros of both signs, denormals,
+ * infinities and at last a NaN, which must stay in that row. */
 float *make_input(const spec *s);
 /* [batch], from 0 to STEPS, unsorted. */
 int32_t *make_lengths(const spec *s);

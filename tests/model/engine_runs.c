@@ -383,6 +383,104 @@ static void test_outputs(void **state)
     rnnp_context_destroy(context);
 }
 
+/* Random graphs of elementwise nodes, sums over a broadcast axis and views, against plain arrays: whatever shares
+ * memory, every output has its value, whichever others are wanted. */
+typedef struct plain {
+    float x[24];
+    int flat; /* a view of 24 elements in one row */
+} plain;
+
+static uint32_t draw(uint32_t *seed, uint32_t below)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % below;
+}
+
+static void random_graph(rnnp_context *context, uint32_t seed)
+{
+    enum { NODES = 40, N = 24, OUTPUTS = 6 };
+    static const char *const ops[] = {"Neg", "Relu", "Add", "Sub", "Reshape", "ReduceSum"};
+    static const int64_t flat[] = {N}, full[] = {2, 3, 4}, last[] = {-1};
+    rnnp_model *model = make_model(context);
+    rnnp_value values[NODES + 1] = {input3(model, "x", 2, 3, 4)};
+    plain plains[NODES + 1];
+    size_t outputs[OUTPUTS];
+
+    fill(plains[0].x, N, seed, 1.0f);
+    plains[0].flat = 0;
+    for (size_t i = 1; i <= NODES; i++) {
+        const size_t recent = i > 6 ? i - 6 : 0, a = recent + draw(&seed, (uint32_t)(i - recent));
+        size_t op = draw(&seed, 6), b = a;
+        plain *y = &plains[i];
+
+        for (size_t k = recent; k < i; k++) /* another operand of the same shape */
+            b = plains[k].flat == plains[a].flat && draw(&seed, 2) ? k : b;
+        *y = plains[a];
+        for (size_t k = 0; k < N; k++) {
+            const float p = plains[a].x[k], q = plains[b].x[k];
+
+            y->x[k] = op == 0 ? -p : op == 1 ? (p > 0.0f ? p : 0.0f) : op == 2 ? p + q : op == 3 ? p - q : p;
+        }
+        if (op < 2) {
+            values[i] = node1(model, ops[op], values[a]);
+        } else if (op < 4) {
+            values[i] = node2(model, ops[op], values[a], values[b]);
+        } else if (op == 4 || plains[a].flat) {
+            y->flat = !plains[a].flat;
+            values[i] = node2(model, "Reshape", values[a], y->flat ? ints(model, flat, 1) : ints(model, full, 3));
+        } else { /* x - sum of x over the last axis, by broadcasting */
+            const rnnp_value sum = node2(model, "ReduceSum", values[a], ints(model, last, 1));
+
+            values[i] = node2(model, "Sub", sum, values[a]); /* the narrow operand first: not in place */
+            for (size_t k = 0; k < N; k++) {
+                const float *row = &plains[a].x[k / 4 * 4];
+
+                y->x[k] = (row[0] + row[1] + row[2] + row[3]) - plains[a].x[k];
+            }
+        }
+    }
+    for (size_t k = 0; k < OUTPUTS; k++) {
+        const char name[] = {'y', (char)('0' + k), 0};
+
+        outputs[k] = k ? draw(&seed, NODES + 1) : NODES;
+        OK(rnnp_model_output(model, name, values[outputs[k]]));
+    }
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    const rnnp_tensor in = tensor3(plains[0].x, 2, 3, 4);
+    rnnp_run *run = make_run(plan, &in, 1);
+    for (int repeat = 0; repeat < 8; repeat++) {
+        const uint32_t wanted = repeat ? draw(&seed, 1u << OUTPUTS) : ~0u;
+        rnnp_tensor out[OUTPUTS];
+        float y[OUTPUTS][N];
+
+        for (size_t k = 0; k < OUTPUTS; k++)
+            out[k] = (rnnp_tensor){.data = wanted >> k & 1 ? y[k] : NULL};
+        OK(rnnp_run_execute(run, &in, 1, out, OUTPUTS));
+        for (size_t k = 0; k < OUTPUTS; k++) {
+            float scale = 1.0f;
+
+            for (size_t e = 0; e < N; e++)
+                scale = fmaxf(scale, fabsf(plains[outputs[k]].x[e]));
+            if (wanted >> k & 1)
+                assert_close(y[k], plains[outputs[k]].x, N, 1e-3f * scale);
+        }
+    }
+    rnnp_run_destroy(run);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+}
+
+static void test_random_graphs(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+
+    (void)state;
+    for (uint32_t seed = 0; seed < 300; seed++)
+        random_graph(context, seed * 7919u);
+    rnnp_context_destroy(context);
+}
+
 /* ---- Threads and modes ---- */
 
 static void test_threads(void **state)
@@ -456,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_dynamic_shapes), cmocka_unit_test(test_shape_arithmetic),
         cmocka_unit_test(test_folding_and_dead_nodes), cmocka_unit_test(test_lint), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_spans), cmocka_unit_test(test_reuse), cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_random_graphs),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_fpmode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

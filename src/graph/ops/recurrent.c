@@ -16,18 +16,14 @@ enum { Y, Y_H, Y_C };                    /* outputs */
 extern const rnnp_operator rnnp_operator_RNN, rnnp_operator_LSTM, rnnp_operator_GRU;
 
 typedef struct recurrent_params {
-    rnnp_cell cell;
+    rnnp_recurrent layer;      /* what the attributes say; sizes, math class and kernels come later */
     int64_t hidden;            /* 0: as R says */
-    rnnp_direction direction;
     int batch_first;           /* layout=1 */
-    int reset_after, input_forget;
-    float clip;
-    rnnp_act_spec act[2][3];
 } recurrent_params;
 
 static size_t directions(const recurrent_params *params)
 {
-    return params->direction == RNNP_BIDIRECTIONAL ? 2 : 1;
+    return params->layer.direction == RNNP_BIDIRECTIONAL ? 2 : 1;
 }
 
 /* ---- Attributes ---- */
@@ -43,18 +39,18 @@ static rnnp_status parse_activations(rnnp_parse *p, recurrent_params *params)
     const rnnp_attr *names = rnnp_parse_attr(p, "activations", RNNP_ATTR_STRINGS);
     const rnnp_attr *alphas = rnnp_parse_attr(p, "activation_alpha", RNNP_ATTR_FLOATS);
     const rnnp_attr *betas = rnnp_parse_attr(p, "activation_beta", RNNP_ATTR_FLOATS);
-    const size_t each = params->cell == RNNP_CELL_LSTM ? 3 : params->cell == RNNP_CELL_GRU ? 2 : 1;
+    const size_t each = params->layer.cell == RNNP_CELL_LSTM ? 3 : params->layer.cell == RNNP_CELL_GRU ? 2 : 1;
     const size_t all = each * directions(params);
     size_t alphas_taken = 0, betas_taken = 0;
 
-    rnnp_act_defaults(params->cell, params->act[0]);
-    rnnp_act_defaults(params->cell, params->act[1]);
+    rnnp_act_defaults(params->layer.cell, params->layer.act[0]);
+    rnnp_act_defaults(params->layer.cell, params->layer.act[1]);
     if (names && names->count != all && names->count != each)
         return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "%zu activations where %zu are expected",
                               names->count, all);
     for (size_t i = 0; names && i < all; i++) {
         const char *name = names->strings[i % names->count];
-        rnnp_act_spec *act = &params->act[i / each][i % each];
+        rnnp_act_spec *act = &params->layer.act[i / each][i % each];
 
         if (rnnp_act_parse(name, NAN, NAN, act) != 0)
             return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "activation %s is not known", name);
@@ -73,7 +69,7 @@ static rnnp_status parse_direction(rnnp_parse *p, recurrent_params *params)
 
     for (int i = 0; i < 3; i++) {
         if (strcasecmp(names[i], name) == 0) {
-            params->direction = (rnnp_direction)i;
+            params->layer.direction = (rnnp_direction)i;
             return RNNP_OK;
         }
     }
@@ -85,17 +81,17 @@ static rnnp_status parse(rnnp_parse *p, recurrent_params *params, rnnp_cell cell
     const rnnp_context *context = p->model->context;
     rnnp_status status;
 
-    params->cell = cell;
+    params->layer.cell = cell;
     params->hidden = rnnp_parse_int(p, "hidden_size", 0);
-    params->clip = rnnp_parse_float(p, "clip", 0.0f);
+    params->layer.clip = rnnp_parse_float(p, "clip", 0.0f);
     params->batch_first = p->node->opset >= 14 && rnnp_parse_int(p, "layout", 0);
-    params->reset_after = cell == RNNP_CELL_GRU && rnnp_parse_int(p, "linear_before_reset", 0);
-    params->input_forget = cell == RNNP_CELL_LSTM && rnnp_parse_int(p, "input_forget", 0);
+    params->layer.reset_after = cell == RNNP_CELL_GRU && rnnp_parse_int(p, "linear_before_reset", 0);
+    params->layer.input_forget = cell == RNNP_CELL_LSTM && rnnp_parse_int(p, "input_forget", 0);
     rnnp_parse_int(p, "output_sequence", 0); /* of opsets before 7: which outputs are wanted says as much */
     if (params->hidden < 0)
         return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "hidden_size is %lld", (long long)params->hidden);
-    if (!(params->clip >= 0.0f))
-        return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "clip is %g", (double)params->clip);
+    if (!(params->layer.clip >= 0.0f))
+        return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "clip is %g", (double)params->layer.clip);
     if ((status = parse_direction(p, params)) != RNNP_OK)
         return status;
     return parse_activations(p, params);
@@ -168,9 +164,9 @@ typedef struct expectation {
 static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
     const recurrent_params *params = in->node->params;
-    const int64_t D = (int64_t)directions(params), G = (int64_t)rnnp_cell_gates(params->cell);
+    const int64_t D = (int64_t)directions(params), G = (int64_t)rnnp_cell_gates(params->layer.cell);
     const rnnp_meta *x = &inputs[X], *r = &inputs[R];
-    const int lstm = params->cell == RNNP_CELL_LSTM, first = params->batch_first;
+    const int lstm = params->layer.cell == RNNP_CELL_LSTM, first = params->batch_first;
 
     if (x->rank != 3 || r->rank != 3 || inputs[W].rank != 3)
         return rnnp_node_fail(in->context, in->node, RNNP_ERR_SHAPE,
@@ -218,7 +214,7 @@ static int time_axis(const rnnp_node *node, const rnnp_meta *inputs, const int *
     const int axis = params->batch_first ? 1 : 0;
 
     (void)inputs;
-    if (params->direction != RNNP_FORWARD || in_axis[X] != axis ||
+    if (params->layer.direction != RNNP_FORWARD || in_axis[X] != axis ||
         (node->n_inputs > LENGTHS && node->inputs[LENGTHS] != RNNP_NONE))
         return -1;
     for (size_t i = 1; i < node->n_inputs; i++) {
@@ -244,24 +240,16 @@ static int batch_axis(const rnnp_node *node, size_t input)
 
 /* ---- The layer behind a node ---- */
 
-static rnnp_recurrent layer_of(const rnnp_node *node, int64_t input, int64_t hidden, rnnp_math math,
-                               const rnnp_selection *select)
+static void layer_of(const rnnp_node *node, int64_t input, int64_t hidden, rnnp_math math, const rnnp_selection *select,
+                     rnnp_recurrent *layer)
 {
     const recurrent_params *params = node->params;
-    rnnp_recurrent layer = {
-        .cell = params->cell,
-        .input = (size_t)input,
-        .hidden = (size_t)hidden,
-        .direction = params->direction,
-        .reset_after = params->reset_after,
-        .input_forget = params->input_forget,
-        .clip = params->clip,
-        .math = math,
-        .select = select,
-    };
 
-    memcpy(layer.act, params->act, sizeof layer.act);
-    return layer;
+    *layer = params->layer;
+    layer->input = (size_t)input;
+    layer->hidden = (size_t)hidden;
+    layer->math = math;
+    layer->select = select;
 }
 
 /* 0 while the sizes are not known. */
@@ -271,7 +259,7 @@ static int prepare_layer(const rnnp_prepare *p, rnnp_recurrent *layer)
 
     if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden))
         return 0;
-    *layer = layer_of(p->node, input, hidden, p->math, p->select);
+    layer_of(p->node, input, hidden, p->math, p->select, layer);
     return 1;
 }
 
@@ -352,7 +340,7 @@ static size_t state_bytes(const rnnp_prepare *p, size_t batch)
 {
     const recurrent_params *params = p->node->params;
 
-    return state_elements(p, batch) * sizeof(float) * (params->cell == RNNP_CELL_LSTM ? 2 : 1);
+    return state_elements(p, batch) * sizeof(float) * (params->layer.cell == RNNP_CELL_LSTM ? 2 : 1);
 }
 
 static void state_reset(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, void *state)
@@ -363,7 +351,7 @@ static void state_reset(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t
     memset(state, 0, state_bytes(p, batch));
     if (is_present(p->node, H0))
         memcpy(state, inputs[H0].data, bytes);
-    if (params->cell == RNNP_CELL_LSTM && is_present(p->node, C0))
+    if (params->layer.cell == RNNP_CELL_LSTM && is_present(p->node, C0))
         memcpy((char *)state + bytes, inputs[C0].data, bytes);
 }
 
@@ -400,15 +388,16 @@ static void copy_state(const rnnp_tensor *output, const float *state, size_t ele
 static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
 {
     const recurrent_params *params = node->params;
-    const int lstm = params->cell == RNNP_CELL_LSTM, first = params->batch_first;
+    const int lstm = params->layer.cell == RNNP_CELL_LSTM, first = params->batch_first;
     const int64_t *x = inputs[X].shape;
-    const rnnp_recurrent layer = layer_of(node, x[2], inputs[R].shape[2], e->math, e->select);
     const size_t steps = (size_t)x[first ? 1 : 0], batch = (size_t)x[first ? 0 : 1];
-    const size_t D = directions(params), H = layer.hidden, I = layer.input;
+    const size_t D = directions(params), H = (size_t)inputs[R].shape[2], I = (size_t)x[2];
+    rnnp_recurrent layer;
     const rnnp_status status = check_lengths(e, node, inputs[LENGTHS].data, batch, steps);
 
     if (status != RNNP_OK)
         return status;
+    layer_of(node, x[2], inputs[R].shape[2], e->math, e->select, &layer);
     rnnp_recurrent_call call = {
         .packed = e->packed,
         .steps = steps,
@@ -453,7 +442,7 @@ static const char *lint_gru(const rnnp_node *node, const char *producer)
 {
     const recurrent_params *params = node->params;
 
-    if (params->reset_after || strcasecmp(producer, "pytorch") != 0)
+    if (params->layer.reset_after || strcasecmp(producer, "pytorch") != 0)
         return NULL;
     return "exported from PyTorch with linear_before_reset=0: PyTorch's GRU resets after the product; see docs";
 }

@@ -17,17 +17,22 @@ struct CMUnitTest {
 };
 
 #define cmocka_unit_test(function) {#function, function}
-#define cmocka_run_group_tests(tests, setup, teardown) run_unit_tests(tests, sizeof(tests) / sizeof((tests)[0]))
+#define cmocka_run_group_tests_name(name, tests, setup, teardown) \
+    run_unit_tests(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
+#define cmocka_run_group_tests(tests, setup, teardown) cmocka_run_group_tests_name("", tests, setup, teardown)
 
-static inline int run_unit_tests(const struct CMUnitTest *tests, size_t count)
+static inline int run_unit_tests(const struct CMUnitTest *tests, size_t count, int (*setup)(void **state),
+                                 int (*teardown)(void **state))
 {
     void *state = NULL;
 
+    if (setup && setup(&state) != 0)
+        return 1;
     for (size_t i = 0; i < count; i++) {
         tests[i].test(&state);
         printf("[       OK ] %s\n", tests[i].name);
     }
-    return 0;
+    return teardown ? teardown(&state) : 0;
 }
 
 static inline void require(int holds, const char *what, const char *file, int line)
@@ -38,6 +43,7 @@ static inline void require(int holds, const char *what, const char *file, int li
     }
 }
 
+#define fail_msg(...) (printf(__VA_ARGS__), require(0, "fail_msg", __FILE__, __LINE__))
 #define REQUIRE(condition, text) require((condition) ? 1 : 0, text, __FILE__, __LINE__)
 #define assert_true(c) REQUIRE(c, #c)
 #define assert_false(c) REQUIRE(!(c), "not: " #c)

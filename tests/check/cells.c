@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Gates and steps of all cells. One problem serves both: a step is the gates on chains over x and h. Panels
+ * asked for cover the units [first, end); what lies outside them must keep its value.
+ */
+#include "check.h"
+
+#include "rnnpack/rnnpack.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef enum kind { RNN, LSTM, GRU, GRU_RESET, GRU_UPDATE } kind;
+
+enum { MOST_GATES = 4 };
+
+typedef struct cell {
+    kind kind;
+    int step;                /* 0: gates op                                                            */
+    size_t gates, rows, hidden, input, first, end;
+    int panels_per_lanes;    /* gates: log2 of the panel's width over the least one                    */
+    int zx_inside;           /* GRU gates: zx lies in rows of z's layout                               */
+    size_t skip;             /* gates: z begins this many eighths of the way to the first panel        */
+    int one_z, one_zx;       /* ldz == 0, ldzx == 0                                                    */
+    int has_x;
+    size_t ldx, ldh, ldhr, ldc, ldu, ldy, z_pad;
+    rnnp_gate_spec spec;
+    float *z, *zx, *zh;      /* [rows or 1][gate][unit], [rows or 1][unit], [unit]                     */
+    float *wx, *wh;          /* [gate][unit][k]                                                        */
+    float *x, *h, *hr, *c, *u, *peephole;
+} cell;
+
+static kind kind_of(rnnp_op op)
+{
+    switch ((int)op) {
+    case RNNP_OP_lstm_gates_f32:
+    case RNNP_OP_lstm_step_f32: return LSTM;
+    case RNNP_OP_gru_gates_f32:
+    case RNNP_OP_gru_step_f32: return GRU;
+    case RNNP_OP_gru_reset_gates_f32:
+    case RNNP_OP_gru_reset_step_f32: return GRU_RESET;
+    case RNNP_OP_gru_update_gates_f32:
+    case RNNP_OP_gru_update_step_f32: return GRU_UPDATE;
+    default: return RNN;
+    }
+}
+
+static float *filled(arena *a, rng *r, size_t n, inputs kind_of_inputs, float scale, size_t every)
+{
+    float *p = arena_floats(a, n);
+    fill(r, p, n, kind_of_inputs, scale, every);
+    return p;
+}
+
+static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
+{
+    cell *p = arena_take(a, sizeof *p);
+    const rnnp_variant *shape = step ? any_variant(op, r) : NULL;
+    *p = (cell){.kind = kind_of(op), .step = step, .gates = rnnp_op_gates(op)};
+    p->rows = step ? rng_in(r, 1, 2 * shape->traits.mr + 3U) : rng_in(r, 1, 9);
+    if (rng_one_in(r, 3)) p->rows = 1;
+    p->hidden = rng_size(r, step ? shape->traits.lanes : 16, 5);
+    p->input = step ? rng_size(r, 16, 4) : 0;
+    p->has_x = step && !rng_one_in(r, 3);
+    p->first = rng_one_in(r, 2) ? 0 : rng_in(r, 0, p->hidden - 1);
+    p->end = rng_one_in(r, 2) ? p->hidden : rng_in(r, p->first + 1, p->hidden);
+    p->panels_per_lanes = (int)rng_in(r, 0, 2);
+    p->skip = rng_in(r, 0, 8);
+    p->zx_inside = rng_one_in(r, 2);
+    p->one_z = step && rng_one_in(r, 2);
+    p->one_zx = rng_one_in(r, 3);
+    p->ldx = p->input + rng_in(r, 0, 3);
+    p->ldh = p->hidden + rng_in(r, 0, 3);
+    p->ldhr = p->hidden + rng_in(r, 0, 3);
+    p->ldc = p->hidden + rng_in(r, 0, 3);
+    p->ldu = p->hidden + rng_in(r, 0, 3);
+    p->ldy = p->hidden + rng_in(r, 0, 3);
+    p->z_pad = rng_in(r, 0, 3);
+
+    const inputs k = rng_inputs(r);
+    const size_t H = p->hidden, G = p->gates, R = p->rows, state = R * H;
+    const size_t every = step ? 1 + H * R / 2 : 6;
+    p->z = filled(a, r, (p->one_z ? 1 : R) * G * H, k, 2, step ? 1 + H * G : 6);
+    p->zx = filled(a, r, (p->one_zx ? 1 : R) * H, k, 1, 6);
+    p->zh = filled(a, r, H, k, 1, H);
+    p->h = filled(a, r, state, k, 1, every);
+    p->hr = filled(a, r, state, k, 1, every);
+    p->c = filled(a, r, state, k, 2, 6);
+    p->u = filled(a, r, state, k, 1, 6);
+    if (step) {
+        p->x = filled(a, r, R * p->input, k, 1, 1 + R * p->input / 2);
+        p->wx = filled(a, r, G * H * p->input, k, 1 / sqrtf((float)p->input), G * H * p->input);
+        p->wh = filled(a, r, G * H * H, k, 1 / sqrtf((float)H), G * H * H);
+    }
+
+    p->spec.math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST);
+    p->spec.plain = !rng_one_in(r, 3);
+    if (!p->spec.plain) {
+        for (int i = 0; i < 3; i++) p->spec.act[i] = random_act(r);
+        if (rng_one_in(r, 2)) p->spec.clip = rng_uniform(r, 0.1f, 4);
+        p->spec.input_forget = p->kind == LSTM && rng_one_in(r, 3);
+        if (p->kind == LSTM && rng_one_in(r, 2)) p->peephole = filled(a, r, 3 * H, k, 1, 3 * H);
+    }
+    return p;
+}
+
+static void *gates_prepare(rnnp_op op, arena *a, rng *r)
+{
+    return cell_prepare(op, 0, a, r);
+}
+
+static void *step_prepare(rnnp_op op, arena *a, rng *r)
+{
+    return cell_prepare(op, 1, a, r);
+}
+
+static void cell_describe(const void *problem, char text[DESCRIPTION])
+{
+    const cell *p = problem;
+    char from[32] = "", window[48] = "", spec[64] = "plain";
+    if (p->step) snprintf(from, sizeof from, "-%s%zu%s", p->has_x ? "x" : "nox", p->input, p->one_z ? "-bias" : "");
+    if (p->first > 0 || p->end < p->hidden) snprintf(window, sizeof window, "-units%zu..%zu", p->first, p->end);
+    if (!p->spec.plain)
+        snprintf(spec, sizeof spec, "acts%d.%d.%d%s%s%s", (int)p->spec.act[0].kind, (int)p->spec.act[1].kind,
+                 (int)p->spec.act[2].kind, p->spec.clip > 0 ? "-clip" : "", p->spec.input_forget ? "-coupled" : "",
+                 p->peephole ? "-peep" : "");
+    snprintf(text, DESCRIPTION, "rows%zu-h%zu%s%s-%s-math%d", p->rows, p->hidden, from, window, spec, p->spec.math);
+}
+
+/* ---- Calls ---- */
+
+typedef struct cell_run {
+    const rnnp_variant *variant;
+    rnnp_gates_args gates;
+    rnnp_step_args step;
+} cell_run;
+
+static void gates_go(const void *arg)
+{
+    const cell_run *run = arg;
+    run->variant->fn.rnn_gates_f32(&run->gates);
+}
+
+static void step_go(const void *arg)
+{
+    const cell_run *run = arg;
+    run->variant->fn.rnn_step_f32(&run->step);
+}
+
+/* [rows][gate][unit] into [rows][panel][gate][lane], panels from `panel` on, row stride ld; units beyond hidden are
+ * NaN. */
+static float *panel_order(arena *a, const float *from, size_t rows, size_t gates, size_t units, size_t lanes,
+                          size_t panel, size_t ld)
+{
+    const size_t cols = (units + lanes - 1) / lanes * lanes - panel * lanes;
+    float *to = arena_floats(a, rows * ld);
+    for (size_t i = 0; i < rows * ld; i++) to[i] = NAN;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t g = 0; g < gates; g++)
+            for (size_t c = 0; c < cols; c++) {
+                const size_t unit = panel * lanes + c;
+                if (unit < units)
+                    to[r * ld + (c / lanes * gates + g) * lanes + c % lanes] = from[(r * gates + g) * units + unit];
+            }
+    return to;
+}
+
+/* One matrix of the state that a call writes in units [from, to). */
+typedef struct written { const char *name; const float *p, *before; size_t ld; } written;
+
+static const char *collect(const cell *p, const written *w, size_t from, size_t to, arena *a, const memory *m,
+                           result *out)
+{
+    const char *wrong = NULL;
+    part *y = result_part(out, a, w->name, p->rows, p->hidden);
+    y->from = from;
+    y->to = to;
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t i = 0; i < p->hidden; i++) {
+            const float v = w->p[r * w->ld + i];
+            y->v[r * p->hidden + i] = v;
+            const int outside = i < from || i >= to;
+            if (outside && !(w->before ? !memcmp(&v, w->before + r * p->hidden + i, sizeof v) : memory_is_canary(m, v)))
+                wrong = "a unit outside the asked panels was written";
+        }
+    return wrong;
+}
+
+static const char *cell_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
+                             result *out)
+{
+    const cell *p = problem;
+    const size_t G = p->gates, H = p->hidden, R = p->rows;
+    const size_t lanes = p->step ? variant->traits.lanes : least_lanes(variant->isa) << p->panels_per_lanes;
+    const size_t begin = whole ? 0 : p->first / lanes, end = ((whole ? H : p->end) + lanes - 1) / lanes;
+    const size_t panels = (H + lanes - 1) / lanes, z_panel = p->step ? 0 : begin * p->skip / 8;
+    const size_t z_size = (panels - z_panel) * G * lanes, ldz = z_size + p->z_pad, z_rows = p->one_z ? 1 : R;
+
+    float *peephole = p->peephole ? memory_floats(m, INPUT, p->peephole, 3 * H) : NULL;
+    rnnp_gate_spec spec = p->spec;
+    spec.peephole = peephole;
+
+    const float *z = panel_order(a, p->z, z_rows, G, H, lanes, z_panel, z_size);
+    const float *pz = memory_matrix(m, INPUT, z, z_rows, z_size, p->one_z ? 0 : ldz);
+    const int has_h = p->step || p->kind >= GRU;
+    const float *h = has_h ? memory_matrix(m, INPUT, p->h, R, H, p->ldh) : NULL;
+    float *c = p->kind == LSTM ? memory_matrix(m, INOUT, p->c, R, H, p->ldc) : NULL;
+    float *u = p->kind == GRU_RESET    ? memory_matrix(m, OUTPUT, NULL, R, H, p->ldu)
+               : p->kind == GRU_UPDATE ? memory_matrix(m, INPUT, p->u, R, H, p->ldu)
+                                       : NULL;
+    float *y = memory_matrix(m, OUTPUT, NULL, R, H, p->ldy);
+
+    cell_run run = {.variant = variant};
+    if (p->step) {
+        rnnp_step_args *s = &run.step;
+        *s = (rnnp_step_args){.rows = R, .hidden = H, .input = p->input, .panel_begin = begin, .panel_end = end, .z = pz,
+                              .ldz = p->one_z ? 0 : ldz, .h = h, .ldh = p->ldh, .c = c, .ldc = p->ldc, .u = u,
+                              .ldu = p->ldu, .y = y, .ldy = p->ldy, .spec = &spec};
+        const size_t wh_size = rnnp_packed_size(G, H, H, lanes), wx_size = rnnp_packed_size(G, H, p->input, lanes);
+        float *wh = arena_floats(a, wh_size), *wx = arena_floats(a, wx_size);
+        rnnp_pack_f32(wh, p->wh, G, H, H, lanes, H * H, H, 1, NULL);
+        s->wh = memory_floats(m, INPUT, wh, wh_size);
+        if (p->has_x) {
+            rnnp_pack_f32(wx, p->wx, G, H, p->input, lanes, H * p->input, p->input, 1, NULL);
+            s->wx = memory_floats(m, INPUT, wx, wx_size);
+            s->x = memory_matrix(m, INPUT, p->x, R, p->input, p->ldx);
+            s->ldx = p->ldx;
+        }
+        if (p->kind == GRU) {
+            s->zh = memory_floats(m, INPUT, panel_order(a, p->zh, 1, 1, H, lanes, 0, panels * lanes), panels * lanes);
+        } else if (p->kind == GRU_UPDATE) {
+            s->hr = memory_matrix(m, INPUT, p->hr, R, H, p->ldhr);
+            s->ldhr = p->ldhr;
+        }
+        s->scratch = memory_scratch(m, rnnp_step_scratch(variant->op, &variant->traits, R, H));
+    } else {
+        rnnp_gates_args *g = &run.gates;
+        *g = (rnnp_gates_args){.rows = R, .hidden = H, .lanes = lanes, .panel_begin = begin, .panel_end = end, .z = pz,
+                               .ldz = ldz, .z_panel = z_panel, .h = h, .ldh = p->ldh, .c = c, .ldc = p->ldc, .u = u,
+                               .ldu = p->ldu, .y = y, .ldy = p->ldy, .spec = &spec};
+        if (p->kind == GRU) {
+            /* in the place of the last of three gates, or in panels of its own */
+            const size_t gates = p->zx_inside ? 3 : 1, cols = (panels - z_panel) * gates * lanes;
+            const size_t rows = p->one_zx ? 1 : R;
+            float *plain = arena_floats(a, rows * gates * H);
+            for (size_t r = 0; r < rows; r++)
+                memcpy(plain + (r * gates + gates - 1) * H, p->zx + r * H, H * sizeof(float));
+            const float *zx = panel_order(a, plain, rows, gates, H, lanes, z_panel, cols);
+            g->ldzx = p->one_zx ? 0 : cols + p->z_pad;
+            g->zx = memory_matrix(m, INPUT, zx, rows, cols, g->ldzx) + (gates - 1) * lanes;
+            g->zx_step = gates * lanes;
+        }
+    }
+
+    const char *wrong = memory_call(m, p->step ? step_go : gates_go, &run);
+    const size_t from = begin * lanes, to = end * lanes < H ? end * lanes : H;
+    const char *outside = collect(p, &(written){"h", y, NULL, p->ldy}, from, to, a, m, out);
+    if (c && !outside) outside = collect(p, &(written){"c", c, p->c, p->ldc}, from, to, a, m, out);
+    if (p->kind == GRU_RESET && !outside)
+        outside = collect(p, &(written){"u", u, NULL, p->ldu}, from, to, a, m, out);
+    return wrong ? wrong : outside;
+}
+
+/* ---- Oracle ---- */
+
+static ball gate(const cell *p, int which, ball z)
+{
+    const rnnp_gate_spec *s = &p->spec;
+    if (s->plain)
+        return p->kind == RNN || which > 0 ? ball_tanh(s->math, z) : ball_sigmoid(s->math, z);
+    if (s->clip > 0 && !isnan(z.e)) z = ball_clip(z, -(double)s->clip, (double)s->clip);
+    return ball_act(&s->act[which], s->math, z);
+}
+
+/* What goes over the output of an LSTM is not clipped. */
+static ball output(const cell *p, ball c)
+{
+    return p->spec.plain ? ball_tanh(p->spec.math, c) : ball_act(&p->spec.act[2], p->spec.math, c);
+}
+
+/* (1 - z) n + z h */
+static ball blend(ball z, ball n, ball h)
+{
+    return ball_fma(z, h, ball_fma(ball_neg(z), n, n));
+}
+
+/* New h, and new c or u in *second, of one unit from its pre-activations; zn is the input part of a GRU's n. */
+static ball cell_unit(const cell *p, size_t row, size_t unit, const ball *z, ball zn, ball *second)
+{
+    const size_t at = row * p->hidden + unit;
+    const ball h = ball_exact((double)p->h[at]), c = ball_exact((double)p->c[at]), one = ball_exact(1);
+    switch (p->kind) {
+    case RNN: return gate(p, 0, z[0]);
+    case LSTM: {
+        ball peep[3] = {ball_exact(0), ball_exact(0), ball_exact(0)}, zi = z[0], zo = z[1], zf = z[2];
+        for (size_t i = 0; p->peephole && i < 3; i++) peep[i] = ball_exact((double)p->peephole[i * p->hidden + unit]);
+        if (p->peephole) {
+            zi = ball_fma(peep[0], c, zi);
+            zf = ball_fma(peep[2], c, zf);
+        }
+        const ball i = gate(p, 0, zi);
+        const ball f = p->spec.input_forget ? ball_add(one, ball_neg(i)) : gate(p, 0, zf);
+        const ball in = p->spec.plain ? ball_sigmoid_tanh(p->spec.math, zi, z[3]) : ball_mul(i, gate(p, 1, z[3]));
+        const ball next = ball_fma(f, c, in);
+        if (p->peephole) zo = ball_fma(peep[1], next, zo);
+        *second = next;
+        return p->spec.plain ? ball_sigmoid_tanh(p->spec.math, zo, next) : ball_mul(gate(p, 0, zo), output(p, next));
+    }
+    case GRU: return blend(gate(p, 0, z[0]), gate(p, 1, ball_fma(gate(p, 0, z[1]), z[2], zn)), h);
+    case GRU_RESET: *second = gate(p, 0, z[0]); return ball_mul(gate(p, 0, z[1]), h);
+    case GRU_UPDATE: break;
+    }
+    return blend(ball_exact((double)p->u[at]), gate(p, 1, z[0]), h);
+}
+
+static void cell_oracle(const void *problem, ball *expected)
+{
+    const cell *p = problem;
+    const size_t G = p->gates, H = p->hidden;
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t unit = 0; unit < H; unit++) {
+            ball z[MOST_GATES], zn = ball_exact((double)p->zx[(p->one_zx ? 0 : r * H) + unit]);
+            for (size_t g = 0; g < G; g++) {
+                z[g] = ball_exact((double)p->z[(p->one_z ? 0 : r * G * H) + g * H + unit]);
+                if (!p->step) continue;
+                if (p->has_x)
+                    z[g] = ball_chain(z[g], p->x + r * p->input, 1, p->wx + (g * H + unit) * p->input, 1, p->input);
+                if (p->kind == GRU && g == 2) {
+                    zn = z[g];
+                    z[g] = ball_exact((double)p->zh[unit]);
+                }
+                const float *h = p->kind == GRU_UPDATE ? p->hr : p->h;
+                z[g] = ball_chain(z[g], h + r * H, 1, p->wh + (g * H + unit) * H, 1, H);
+            }
+            ball *second = expected + (p->rows + r) * H + unit, unused;
+            const int has_second = p->kind == LSTM || p->kind == GRU_RESET;
+            expected[r * H + unit] = cell_unit(p, r, unit, z, zn, has_second ? second : &unused);
+        }
+}
+
+const check_class check_gates = {gates_prepare, cell_describe, cell_call, cell_oracle};
+const check_class check_step = {step_prepare, cell_describe, cell_call, cell_oracle};

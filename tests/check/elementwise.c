@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * y[i] = f(x[i]) and y[i] = f(a[i], b[i]).
+ */
+#include "check.h"
+
+#include "rnnpack/rnnpack.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* Beyond four vectors in lockstep of the widest ISA, and some tails. */
+enum { LONGEST = 4 * 64 + 3 };
+
+static size_t vector_size(rng *r)
+{
+    return rng_one_in(r, 16) ? 0 : rng_one_in(r, 8) ? rng_in(r, 1, 1200) : rng_in(r, 1, LONGEST);
+}
+
+/* ---- Unary ---- */
+
+typedef struct unary {
+    rnnp_op op;
+    size_t n;
+    float alpha, beta;
+    int in_place;
+    float *x;
+} unary;
+
+static void *unary_prepare(rnnp_op op, arena *a, rng *r)
+{
+    unary *p = arena_take(a, sizeof *p);
+    *p = (unary){.op = op, .n = vector_size(r), .alpha = rng_uniform(r, 0.05f, 2), .beta = rng_uniform(r, -1, 2),
+                 .in_place = rng_one_in(r, 4)};
+    if (op == RNNP_OP_clip_f32) p->beta = p->alpha + rng_uniform(r, 0, 3), p->alpha -= 2;
+    p->x = arena_floats(a, p->n);
+    fill(r, p->x, p->n, rng_inputs(r), rng_one_in(r, 2) ? 1.0f : 40.0f, 4);
+    if (op == RNNP_OP_log_f32 || op == RNNP_OP_sqrt_f32)
+        for (size_t i = 0; i < p->n; i++) p->x[i] = rng_one_in(r, 8) ? p->x[i] : fabsf(p->x[i]);
+    return p;
+}
+
+static void unary_describe(const void *problem, char text[DESCRIPTION])
+{
+    const unary *p = problem;
+    snprintf(text, DESCRIPTION, "n%zu%s", p->n, p->in_place ? "-in-place" : "");
+}
+
+typedef struct unary_run { const rnnp_variant *variant; rnnp_unary_args args; } unary_run;
+
+static void unary_go(const void *arg)
+{
+    const unary_run *run = arg;
+    run->variant->fn.exp_f32_u35(&run->args);
+}
+
+static const char *unary_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
+                              result *out)
+{
+    const unary *p = problem;
+    (void)whole;
+    unary_run run = {variant, {.n = p->n, .alpha = p->alpha, .beta = p->beta}};
+    run.args.x = memory_floats(m, p->in_place ? INOUT : INPUT, p->x, p->n);
+    run.args.y = p->in_place ? m->slots[0].p : memory_floats(m, OUTPUT, NULL, p->n);
+    const char *wrong = memory_call(m, unary_go, &run);
+    part *y = result_part(out, a, "y", 1, p->n);
+    for (size_t i = 0; i < p->n; i++) y->v[i] = run.args.y[i];
+    return wrong;
+}
+
+static ball unary_truth(const unary *p, double x)
+{
+    const ball v = ball_exact(x);
+    rnnp_act_spec act = {RNNP_ACT_NONE, p->alpha, p->beta};
+    switch ((int)p->op) {
+    case RNNP_OP_exp_f32_u35: return ball_exp(RNNP_MATH_U35, v);
+    case RNNP_OP_exp_f32_u10: return ball_exp(RNNP_MATH_U10, v);
+    case RNNP_OP_exp_f32_fast: return ball_exp(RNNP_MATH_FAST, v);
+    case RNNP_OP_tanh_f32_u35: return ball_tanh(RNNP_MATH_U35, v);
+    case RNNP_OP_tanh_f32_u10: return ball_tanh(RNNP_MATH_U10, v);
+    case RNNP_OP_tanh_f32_fast: return ball_tanh(RNNP_MATH_FAST, v);
+    case RNNP_OP_sigmoid_f32_u35: return ball_sigmoid(RNNP_MATH_U35, v);
+    case RNNP_OP_sigmoid_f32_u10: return ball_sigmoid(RNNP_MATH_U10, v);
+    case RNNP_OP_sigmoid_f32_fast: return ball_sigmoid(RNNP_MATH_FAST, v);
+    case RNNP_OP_log_f32: return ball_log(v);
+    case RNNP_OP_sqrt_f32: return (ball){sqrt(x), BITS}; /* double to float is one rounding in effect: 53 > 2*24+1 */
+    case RNNP_OP_neg_f32: return (ball){-x, BITS};
+    case RNNP_OP_clip_f32: return ball_clip(v, (double)p->alpha, (double)p->beta);
+    case RNNP_OP_softplus_f32: act.kind = RNNP_ACT_SOFTPLUS; break;
+    case RNNP_OP_elu_f32: act.kind = RNNP_ACT_ELU; break;
+    case RNNP_OP_relu_f32: act.kind = RNNP_ACT_RELU; break;
+    case RNNP_OP_leaky_relu_f32: act.kind = RNNP_ACT_LEAKY_RELU; break;
+    case RNNP_OP_thresholded_relu_f32: act.kind = RNNP_ACT_THRESHOLDED_RELU; break;
+    case RNNP_OP_hard_sigmoid_f32: act.kind = RNNP_ACT_HARD_SIGMOID; break;
+    case RNNP_OP_softsign_f32: act.kind = RNNP_ACT_SOFTSIGN; break;
+    case RNNP_OP_affine_f32: act.kind = RNNP_ACT_AFFINE; break;
+    default: act.kind = RNNP_ACT_SCALED_TANH; break;
+    }
+    const int math = p->op == RNNP_OP_scaled_tanh_f32_u10    ? RNNP_MATH_U10
+                     : p->op == RNNP_OP_scaled_tanh_f32_fast ? RNNP_MATH_FAST
+                                                             : RNNP_MATH_U35;
+    return ball_act(&act, math, v);
+}
+
+static void unary_oracle(const void *problem, ball *expected)
+{
+    const unary *p = problem;
+    for (size_t i = 0; i < p->n; i++) expected[i] = unary_truth(p, (double)p->x[i]);
+}
+
+const check_class check_unary = {unary_prepare, unary_describe, unary_call, unary_oracle};
+
+/* ---- Binary ---- */
+
+typedef struct binary {
+    rnnp_op op;
+    size_t n, a_step, b_step;
+    int in_place; /* 1: y == a, 2: y == b */
+    float *a, *b;
+} binary;
+
+static size_t operand_size(size_t n, size_t step)
+{
+    return step ? n : 1;
+}
+
+static void *binary_prepare(rnnp_op op, arena *a, rng *r)
+{
+    binary *p = arena_take(a, sizeof *p);
+    *p = (binary){.op = op, .n = vector_size(r), .a_step = !rng_one_in(r, 4), .b_step = !rng_one_in(r, 4)};
+    if (rng_one_in(r, 4)) p->in_place = p->a_step ? 1 : p->b_step ? 2 : 0;
+    const size_t na = operand_size(p->n, p->a_step), nb = operand_size(p->n, p->b_step);
+    p->a = arena_floats(a, na);
+    p->b = arena_floats(a, nb);
+    fill(r, p->a, na, rng_inputs(r), 1, 4);
+    fill(r, p->b, nb, rng_inputs(r), 1, 4);
+    if (op == RNNP_OP_pow_f32) { /* mostly where it is a number */
+        for (size_t i = 0; i < na; i++) p->a[i] = rng_one_in(r, 4) ? p->a[i] : fabsf(p->a[i]);
+        for (size_t i = 0; i < nb; i++) p->b[i] = rng_one_in(r, 4) ? roundf(p->b[i]) : p->b[i];
+    }
+    return p;
+}
+
+static void binary_describe(const void *problem, char text[DESCRIPTION])
+{
+    static const char *const suffix[] = {"", "-on-a", "-on-b"};
+    const binary *p = problem;
+    snprintf(text, DESCRIPTION, "n%zu-steps%zu%zu%s", p->n, p->a_step, p->b_step, suffix[p->in_place]);
+}
+
+typedef struct binary_run { const rnnp_variant *variant; rnnp_binary_args args; } binary_run;
+
+static void binary_go(const void *arg)
+{
+    const binary_run *run = arg;
+    run->variant->fn.add_f32(&run->args);
+}
+
+static const char *binary_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
+                               result *out)
+{
+    const binary *p = problem;
+    (void)whole;
+    float *pa = memory_floats(m, p->in_place == 1 ? INOUT : INPUT, p->a, operand_size(p->n, p->a_step));
+    float *pb = memory_floats(m, p->in_place == 2 ? INOUT : INPUT, p->b, operand_size(p->n, p->b_step));
+    binary_run run = {variant, {pa, pb, NULL, p->n, p->a_step, p->b_step}};
+    run.args.y = p->in_place == 1 ? pa : p->in_place == 2 ? pb : memory_floats(m, OUTPUT, NULL, p->n);
+    const char *wrong = memory_call(m, binary_go, &run);
+    part *y = result_part(out, a, "y", 1, p->n);
+    for (size_t i = 0; i < p->n; i++) y->v[i] = run.args.y[i];
+    return wrong;
+}
+
+/* +, -, *, / of floats rounded to double, then to float, are rounded once in effect. */
+static void binary_oracle(const void *problem, ball *expected)
+{
+    const binary *p = problem;
+    for (size_t i = 0; i < p->n; i++) {
+        const double a = (double)p->a[i * p->a_step], b = (double)p->b[i * p->b_step];
+        switch ((int)p->op) {
+        case RNNP_OP_add_f32: expected[i] = (ball){a + b, BITS}; break;
+        case RNNP_OP_sub_f32: expected[i] = (ball){a - b, BITS}; break;
+        case RNNP_OP_mul_f32: expected[i] = (ball){a * b, BITS}; break;
+        case RNNP_OP_div_f32: expected[i] = (ball){a / b, BITS}; break;
+        default: {
+            const double v = pow(a, b);
+            const int exponent = v == 0 || !isfinite(v) ? -149 : ilogb(v) - 23;
+            expected[i] = (ball){v, 0.51 * ldexp(1, exponent < -149 ? -149 : exponent > 104 ? 104 : exponent)};
+            if (!isfinite(v)) expected[i].e = 0;
+        }
+        }
+    }
+}
+
+const check_class check_binary = {binary_prepare, binary_describe, binary_call, binary_oracle};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * c = act(c0 + a b) on packed b.
+ */
+#include "check.h"
+
+#include "rnnpack/rnnpack.h"
+
+#include <math.h>
+#include <stdio.h>
+
+typedef enum start { FROM_NULL, FROM_ROW, FROM_MATRIX, FROM_SELF } start;
+
+typedef struct gemm {
+    size_t m, n, k, lda, ldc0, ldc;
+    start from;
+    rnnp_act_spec act;
+    int math;
+    float *a, *b, *c0; /* b[k][n] */
+} gemm;
+
+rnnp_act_spec random_act(rng *r)
+{
+    return (rnnp_act_spec){(rnnp_act)rng_in(r, 0, RNNP_ACT_COUNT - 1), rng_uniform(r, 0.05f, 1.5f),
+                           rng_uniform(r, -0.5f, 1)};
+}
+
+static void *gemm_prepare(rnnp_op op, arena *a, rng *r)
+{
+    gemm *p = arena_take(a, sizeof *p);
+    const rnnp_variant *shape = any_variant(op, r);
+    *p = (gemm){.m = rng_size(r, shape->traits.mr, 3), .n = rng_size(r, shape->traits.nr, 2),
+                .k = rng_one_in(r, 32) ? 0 : rng_size(r, 64, 3)};
+    if (rng_one_in(r, 24)) p->m = rng_in(r, 180, 210); /* beyond one block of rows */
+    if (rng_one_in(r, 6)) p->m = 1;
+    p->lda = p->k + rng_in(r, 0, 3);
+    p->from = (start)rng_in(r, FROM_NULL, FROM_SELF);
+    p->ldc = p->n + rng_in(r, 0, 3);
+    p->ldc0 = p->from == FROM_ROW ? 0 : p->from == FROM_SELF ? p->ldc : p->n + rng_in(r, 0, 3);
+    if (rng_one_in(r, 2)) p->act = random_act(r);
+    p->math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST);
+    p->a = arena_floats(a, p->m * p->k);
+    p->b = arena_floats(a, p->k * p->n);
+    p->c0 = arena_floats(a, p->m * p->n);
+    const inputs kind = rng_inputs(r);
+    const size_t every = 1 + p->k * (p->m < p->n ? p->m : p->n) / 2; /* some rows, some columns, not all */
+    fill(r, p->a, p->m * p->k, kind, 1 / sqrtf((float)p->k + 1), every);
+    fill(r, p->b, p->k * p->n, rng_one_in(r, 4) ? rng_inputs(r) : kind, 1, every);
+    fill(r, p->c0, p->m * p->n, kind, 1, p->n);
+    return p;
+}
+
+static void gemm_describe(const void *problem, char text[DESCRIPTION])
+{
+    static const char *const from[] = {"0", "row", "c0", "self"};
+    const gemm *p = problem;
+    snprintf(text, DESCRIPTION, "m%zun%zuk%zu-lda%zu-ldc%zu-from-%s-act%d.%d", p->m, p->n, p->k, p->lda, p->ldc,
+             from[p->from], (int)p->act.kind, p->math);
+}
+
+typedef struct gemm_run { const rnnp_variant *variant; rnnp_gemm_args args; } gemm_run;
+
+static void gemm_go(const void *arg)
+{
+    const gemm_run *run = arg;
+    run->variant->fn.gemm_f32(&run->args);
+}
+
+static const char *gemm_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
+                             result *out)
+{
+    const gemm *p = problem;
+    (void)whole;
+    const size_t nr = variant->traits.nr, packed_size = rnnp_packed_size(1, p->n, p->k, nr);
+    float *packed = arena_floats(a, packed_size);
+    rnnp_pack_f32(packed, p->b, 1, p->n, p->k, nr, 0, 1, p->n, NULL);
+    gemm_run run = {variant, {.m = p->m, .n = p->n, .k = p->k, .lda = p->lda, .ldc0 = p->ldc0, .ldc = p->ldc,
+                              .act = p->act, .math = p->math}};
+    run.args.a = memory_matrix(m, INPUT, p->a, p->m, p->k, p->lda);
+    run.args.b = memory_floats(m, INPUT, packed, packed_size);
+    run.args.c = memory_matrix(m, p->from == FROM_SELF ? INOUT : OUTPUT, p->from == FROM_SELF ? p->c0 : NULL, p->m,
+                               p->n, p->ldc);
+    if (p->from == FROM_SELF) run.args.c0 = run.args.c;
+    else if (p->from != FROM_NULL) run.args.c0 = memory_matrix(m, INPUT, p->c0, p->m, p->n, p->ldc0);
+    const char *wrong = memory_call(m, gemm_go, &run);
+    part *c = result_part(out, a, "c", p->m, p->n);
+    for (size_t i = 0; i < p->m; i++)
+        for (size_t j = 0; j < p->n; j++) c->v[i * p->n + j] = run.args.c[i * p->ldc + j];
+    return wrong;
+}
+
+static void gemm_oracle(const void *problem, ball *expected)
+{
+    const gemm *p = problem;
+    for (size_t i = 0; i < p->m; i++)
+        for (size_t j = 0; j < p->n; j++) {
+            const double first = p->from == FROM_NULL ? 0 : (double)p->c0[(p->from == FROM_ROW ? 0 : i * p->n) + j];
+            const ball sum = ball_chain(ball_exact(first), p->a + i * p->k, 1, p->b + j, p->n, p->k);
+            expected[i * p->n + j] = ball_act(&p->act, p->math, sum);
+        }
+}
+
+const check_class check_gemm = {gemm_prepare, gemm_describe, gemm_call, gemm_oracle};
