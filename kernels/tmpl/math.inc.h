@@ -138,7 +138,9 @@ AI vf sigmoid_fast(vf x)
     return vf_div(q.n, q.d);
 }
 
-/* ---- u10: double inside. Only add, sub, mul, div: no fma is needed, and none is slow anywhere. ---- */
+/* ---- u10: double inside. Only add, sub, mul, div: no fma is needed, and none is slow anywhere. ----
+ * Long bodies that nobody calls for speed: one copy each keeps the code small and the build short. */
+#define OUT_OF_LINE static __attribute__((noinline, unused))
 
 /* e^x - 1 = (scale - 1) + scale * p and e^x = scale + scale * p, with scale = 2^n, p = e^r - 1. |x| <= 128. */
 typedef struct expm { vd scale, p; } expm;
@@ -171,15 +173,15 @@ AI vd expm1_double(vd x)
     return vd_add(vd_mul(e.scale, e.p), vd_sub(e.scale, vd_set(1.0)));
 }
 AI vf clamp_exp(vf x) { return vf_min(vf_set(100.0f), vf_max(vf_set(-110.0f), x)); }
-AI vf exp_u10(vf x) { return vd_to_f(exp_double(vd_from_f(clamp_exp(x)))); }
-AI vf sigmoid_u10(vf x)
+OUT_OF_LINE vf exp_u10(vf x) { return vd_to_f(exp_double(vd_from_f(clamp_exp(x)))); }
+OUT_OF_LINE vf sigmoid_u10(vf x)
 {
     vf a = vf_min(vf_set(110.0f), vf_max(vf_set(-110.0f), x));
     vd e = exp_double(vd_sub(vd_set(0.0), vd_from_f(a)));
     return vd_to_f(vd_div(vd_set(1.0), vd_add(vd_set(1.0), e)));
 }
 /* tanh |x| = m / (m + 2), m = e^2|x| - 1 */
-AI vf tanh_u10(vf x)
+OUT_OF_LINE vf tanh_u10(vf x)
 {
     vd a = vd_from_f(vf_min(vf_set(10.0f), vf_abs(x)));
     vd m = expm1_double(vd_add(a, a));
@@ -208,7 +210,7 @@ AI vd atanh2_double(vd s)
     return vd_mul(vd_add(s, s), p);
 }
 /* x = 2^e m, m in [sqrt(1/2), sqrt 2): e ln2 + 2 atanh((m - 1)/(m + 1)). Denormals are scaled by 2^24. */
-AI vf log_f32(vf x)
+OUT_OF_LINE vf log_f32(vf x)
 {
     vm small = vf_lt(x, vf_set(0x1p-126f));
     vf a = vf_sel(small, vf_mul(x, vf_set(0x1p24f)), x);
@@ -223,13 +225,13 @@ AI vf log_f32(vf x)
     return vf_sel(vf_eq(x, x), r, x); /* NaN stays */
 }
 /* log(1 + e^x) = max(x, 0) + log1p(e), e = e^-|x|, log1p(e) = 2 atanh(e/(2 + e)). */
-AI vf softplus_f32(vf x)
+OUT_OF_LINE vf softplus_f32(vf x)
 {
     vd e = exp_double(vd_from_f(clamp_exp(vf_negabs(x))));
     vd l = atanh2_double(vd_div(e, vd_add(e, vd_set(2.0))));
     return vd_to_f(vd_add(vd_from_f(vf_max(vf_set(0.0f), x)), l));
 }
-AI vf elu_f32(vf x, vf alpha)
+OUT_OF_LINE vf elu_f32(vf x, vf alpha)
 {
     vd m = vd_mul(vd_from_f(alpha), expm1_double(vd_from_f(clamp_exp(x))));
     return vf_sel(vf_lt(x, vf_set(0.0f)), vd_to_f(m), x);

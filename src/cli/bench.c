@@ -220,7 +220,7 @@ static int bench_model(const cli_model *m, results *r)
     const rnnp_status status = rnnp_stream_create(m->plan, &options, &stream);
     if (status == RNNP_OK)
         code = bench_stream(m, &r->bench, stream, &r->step);
-    else if (status == RNNP_ERR_UNSUPPORTED || status == RNNP_ERR_SHAPE)
+    else if (status != RNNP_ERR_MEMORY)
         r->no_stream = rnnp_context_last_error(m->context);
     else
         code = cli_fail_status(m->context, status);

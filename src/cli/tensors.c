@@ -54,7 +54,7 @@ int cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, siz
     return CLI_OK;
 }
 
-/* Inputs that a recurrent layer reads as lengths must say how many steps are valid, so they get all. */
+/* Does a recurrent layer read this input, cast or not, as how many steps are valid? Then all shall be. */
 static int is_lengths(const rnnp_model *model, const char *name)
 {
     enum { ONNX_SEQUENCE_LENS = 4 };
@@ -62,6 +62,8 @@ static int is_lengths(const rnnp_model *model, const char *name)
         rnnp_node_info node;
         if (rnnp_model_node_info(model, i, &node) != RNNP_OK)
             continue;
+        if (strcmp(node.op, "Cast") == 0 && strcmp(node.input[0].name, name) == 0)
+            name = node.output[0].name;
         const int recurrent = !strcmp(node.op, "LSTM") || !strcmp(node.op, "GRU") || !strcmp(node.op, "RNN");
         if (recurrent && node.inputs > ONNX_SEQUENCE_LENS && strcmp(node.input[ONNX_SEQUENCE_LENS].name, name) == 0)
             return 1;
@@ -87,7 +89,7 @@ static void fill(const rnnp_tensor *tensor, uint32_t *state, int32_t length)
         case RNNP_F32: ((float *)tensor->data)[i] = (float)(int32_t)r * 0x1p-31f; break;
         case RNNP_F64: ((double *)tensor->data)[i] = (double)(int32_t)r * 0x1p-31; break;
         case RNNP_I32: ((int32_t *)tensor->data)[i] = length >= 0 ? length : (int32_t)(r >> 31); break;
-        case RNNP_I64: ((int64_t *)tensor->data)[i] = (int64_t)(r >> 31); break;
+        case RNNP_I64: ((int64_t *)tensor->data)[i] = length >= 0 ? length : (int64_t)(r >> 31); break;
         case RNNP_BOOL:
         case RNNP_U8: ((uint8_t *)tensor->data)[i] = (uint8_t)(r >> 31); break;
         }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Whether bench runs and reports; never how fast anything is.
+# shellcheck source=tests/cli/common.sh
 source "$(dirname "$0")/common.sh"
 
 expect 0 bench "$forecaster" --seconds 0.02 --steps 20

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 #
 # What the CLI tests share; source it. Each test is called as TEST.sh PROGRAM SOURCE_TREE CMAKE.
 set -euo pipefail

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck source=tests/cli/common.sh
 source "$(dirname "$0")/common.sh"
 
 expect 0 inspect "$forecaster"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Help, version and wrong calls of all commands.
+# shellcheck source=tests/cli/common.sh
 source "$(dirname "$0")/common.sh"
 
 expect 0 --help

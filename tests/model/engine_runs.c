@@ -4,6 +4,8 @@
  */
 #include "build.h"
 
+#include <pthread.h>
+
 #include "src/fpmode.h"
 #include "src/graph/engine.h"
 
@@ -511,6 +513,61 @@ static void test_threads(void **state)
     free(x);
 }
 
+/* Runs of one plan on several threads, whose context has a team of its own: some find the team busy. */
+typedef struct runner {
+    pthread_t thread;
+    const rnnp_plan *plan;
+    const float *x;
+    float p[4 * 16 * 3];
+} runner;
+
+static void *run_often(void *arg)
+{
+    runner *r = arg;
+    const rnnp_tensor in = tensor3(r->x, 4, 16, 96);
+    rnnp_run *run = NULL;
+
+    for (int i = 0; i < 20; i++) {
+        rnnp_tensor out[2] = {{.data = r->p}, {.data = NULL}};
+
+        if (!run && rnnp_run_create(r->plan, &in, 1, &run) != RNNP_OK)
+            return NULL;
+        if (rnnp_run_execute(run, &in, 1, out, 2) != RNNP_OK)
+            r->p[0] = NAN;
+        if (i % 5 == 4) {
+            rnnp_run_destroy(run);
+            run = NULL;
+        }
+    }
+    return r;
+}
+
+static void test_concurrent_runs(void **state)
+{
+    enum { RUNNERS = 3 };
+    rnnp_context *context = make_context(NULL, 2);
+    net n = make_net(context, 96, 96, NULL);
+    float *x = numbers(4 * 16 * 96, 1, 1.0f);
+    runner runners[RUNNERS];
+
+    (void)state;
+    for (size_t i = 0; i < RUNNERS; i++) {
+        runners[i].plan = n.plan;
+        runners[i].x = x;
+        assert_int_equal(pthread_create(&runners[i].thread, NULL, run_often, &runners[i]), 0);
+    }
+    for (size_t i = 0; i < RUNNERS; i++) {
+        void *done;
+
+        pthread_join(runners[i].thread, &done);
+        assert_non_null(done);
+        assert_memory_equal(runners[i].p, runners[0].p, sizeof runners[i].p);
+    }
+    free_net(&n);
+    free(x);
+    rnnp_context_destroy(context);
+}
+
 /* Denormals survive, whatever the caller's mode is, unless the plan flushes them; the mode comes back. */
 static void test_fpmode(void **state)
 {
@@ -555,7 +612,8 @@ int main(void)
         cmocka_unit_test(test_folding_and_dead_nodes), cmocka_unit_test(test_lint), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_spans), cmocka_unit_test(test_reuse), cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_random_graphs),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_fpmode),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_concurrent_runs),
+        cmocka_unit_test(test_fpmode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
