@@ -20,7 +20,7 @@
 
 #define RNNP_SUFFIX avx2
 #define VL 8
-#define VU 2
+#define VU 4
 #define AI static inline __attribute__((always_inline, unused))
 
 typedef __m256 nf;

@@ -149,7 +149,7 @@ AI void lstm_gates_any(const rnnp_gates_args *a, const items *it)
     AI vf sigmoid_tanh_##cls(vf x, vf y)                                                                  \
     {                                                                                                     \
         quotient s = sigmoid_q_##cls(x), t = tanh_q_##cls(y);                                             \
-        return vf_div(vf_mul(vf_mul(s.n, vf_set(SIGMOID_UNSCALE_##cls)), t.n), vf_mul(s.d, t.d));         \
+        return vf_div(vf_mul(s.n, t.n), vf_mul(s.d, t.d));                                                \
     }                                                                                                     \
     AI void lstm_gates_##cls(const rnnp_gates_args *a, const items *it)                                   \
     {                                                                                                     \

@@ -23,16 +23,16 @@
 
 /* e^r for |r| <= ln2/2, relative error 2^-28.2. Sollya: fpminimax(exp(x), [|2,...,6|], [|SG...|],
  * [-h;h], relative, floating, 1 + x) with h = 1.002 ln2/2. */
-AI vf exp_poly(vf r)
-{
-    vf p = vf_set(0x1.6a5a54p-10f);
-    p = vf_fma(p, r, vf_set(0x1.123aecp-7f));
-    p = vf_fma(p, r, vf_set(0x1.5558a6p-5f));
-    p = vf_fma(p, r, vf_set(0x1.55549p-3f));
-    p = vf_fma(p, r, vf_set(0x1.fffffcp-2f));
-    p = vf_fma(p, r, vf_set(1.0f));
-    return vf_fma(p, r, vf_set(1.0f));
-}
+#define EXP_POLY(sign)                              \
+    vf p = vf_set(0x1.6a5a54p-10f);                 \
+    p = vf_fma(p, r, vf_set(sign 0x1.123aecp-7f));  \
+    p = vf_fma(p, r, vf_set(0x1.5558a6p-5f));       \
+    p = vf_fma(p, r, vf_set(sign 0x1.55549p-3f));   \
+    p = vf_fma(p, r, vf_set(0x1.fffffcp-2f));       \
+    p = vf_fma(p, r, vf_set(sign 1.0f));            \
+    return vf_fma(p, r, vf_set(1.0f))
+AI vf exp_poly(vf r) { EXP_POLY(+); }
+AI vf exp_poly_neg(vf r) { EXP_POLY(-); } /* e^-r */
 /* The same to degree 3, relative error 2^-13.7. */
 AI vf exp_poly_fast(vf r)
 {
@@ -59,24 +59,22 @@ AI vf exp_fast(vf x) { EXP_BODY(exp_poly_fast); }
 /* A function as a quotient: value = n / d. */
 typedef struct quotient { vf n, d; } quotient;
 
-/* sigmoid(x) = (x < 0 ? e : 1) / (1 + e), e = e^-|x|. The numerator carries a factor 2^32, which keeps e
- * normal down to the last denormal result; the caller multiplies by SIGMOID_UNSCALE_u35 when done. */
-#define SIGMOID_UNSCALE_u35 0x1p-32f
+/* sigmoid(x) = 1 / (1 + e^-x), both scaled by 2^-32: with x in [-104, 60] the scaled e^-x is a normal number, and the
+ * division rounds results down to the last denormal once. Beyond 60, 1 + e^-x is 1. */
 AI quotient sigmoid_q_u35(vf x)
 {
-    vf a = vf_max(vf_set(-104.0f), vf_negabs(x));
-    vf m = vf_set(MAGIC + 127 + 32);
-    vf z = vf_fma(a, vf_set(LOG2E), m), n = vf_sub(z, m);
+    vf a = vf_min(vf_set(60.0f), vf_max(vf_set(-104.0f), x));
+    vf m = vf_set(MAGIC + 127 - 32);
+    vf z = vf_fma(a, vf_set(-LOG2E), m), n = vf_sub(z, m);
     vf s = vf_from(vi_shl23(vf_bits(z)));
-    vf r = vf_fnma(n, vf_set(LN2_LO), vf_fnma(n, vf_set(LN2_HI), a));
-    vf e = vf_mul(exp_poly(r), s);
-    quotient q = { vf_sel(vf_neg(x), e, vf_set(0x1p32f)), vf_fma(e, vf_set(0x1p-32f), vf_set(1.0f)) };
+    vf r = vf_fma(n, vf_set(LN2_LO), vf_fma(n, vf_set(LN2_HI), a)); /* -x = n ln2 - r */
+    quotient q = { vf_set(0x1p-32f), vf_fma(exp_poly_neg(r), s, vf_set(0x1p-32f)) };
     return q;
 }
 AI vf sigmoid_u35(vf x)
 {
     quotient q = sigmoid_q_u35(x);
-    return vf_mul(vf_div(q.n, q.d), vf_set(SIGMOID_UNSCALE_u35));
+    return vf_div(q.n, q.d);
 }
 
 /* tanh r for |r| <= ln2/4, relative error about 2^-26. Sollya: fpminimax over x, x^3, x^5, x^7. */
@@ -87,24 +85,25 @@ AI vf tanh_poly(vf r)
     p = vf_fma(p, y, vf_set(-0x1.55554ep-2f));
     return vf_fma(vf_mul(p, y), r, r);
 }
-/* Addition theorem: with -|x| = n ln2/2 + r, s = 2^n and w = tanh r (r <= 0 side),
- *     tanh |x| = ((1 - s) - w (1 + s)) / ((1 + s) - w (1 - s)).
- * tanh is 1 in float beyond 9.011; the clamp keeps s normal. The numerator carries the sign of x. */
+/* Addition theorem: with x = n ln2/2 + r, s = 2^n and w = tanh r,
+ *     tanh x = ((s - 1) + w (s + 1)) / ((s + 1) + w (s - 1)).
+ * tanh is 1 in float beyond 9.011; the clamp keeps s normal. Odd bit for bit: -x has -n, -r, -w, and both sums are
+ * those of x divided by the power of two s. Only the sign of -0 is lost; tanh itself copies it. */
 AI quotient tanh_q_u35(vf x)
 {
-    vf a = vf_max(vf_set(-9.02f), vf_negabs(x));
+    vf a = vf_min(vf_set(9.02f), vf_max(vf_set(-9.02f), x));
     vf m = vf_set(MAGIC + 127);
     vf z = vf_fma(a, vf_set(TWO_LOG2E), m), n = vf_sub(z, m);
     vf s = vf_from(vi_shl23(vf_bits(z)));
     vf w = tanh_poly(vf_fnma(n, vf_set(HALF_LN2), a));
-    vf minus = vf_sub(vf_set(1.0f), s), plus = vf_add(vf_set(1.0f), s);
-    quotient q = { vf_copysign(vf_fnma(w, plus, minus), x), vf_fnma(w, minus, plus) };
+    vf minus = vf_sub(s, vf_set(1.0f)), plus = vf_add(s, vf_set(1.0f));
+    quotient q = { vf_fma(w, plus, minus), vf_fma(w, minus, plus) };
     return q;
 }
 AI vf tanh_u35(vf x)
 {
     quotient q = tanh_q_u35(x);
-    return vf_div(q.n, q.d);
+    return vf_copysign(vf_div(q.n, q.d), x);
 }
 
 /* x P(x^2) / Q(x^2) on [-5, 5], absolute error 4.8e-5 everywhere (linearised least squares with Lawson
@@ -122,7 +121,6 @@ AI vf tanh_fast(vf x)
     quotient q = tanh_q_fast(x);
     return vf_div(q.n, q.d);
 }
-#define SIGMOID_UNSCALE_fast 1.0f
 AI quotient sigmoid_q_fast(vf x)
 {
     vf a = vf_min(vf_set(10.0f), vf_max(vf_set(-10.0f), x)), y = vf_mul(a, a);
@@ -188,7 +186,6 @@ OUT_OF_LINE vf tanh_u10(vf x)
     return vf_copysign(vd_to_f(vd_div(m, vd_add(m, vd_set(2.0)))), x);
 }
 /* The value itself over 1: products and quotients by 1 are exact, so cells read the same in every class. */
-#define SIGMOID_UNSCALE_u10 1.0f
 AI quotient sigmoid_q_u10(vf x)
 {
     quotient q = { sigmoid_u10(x), vf_set(1.0f) };
