@@ -144,12 +144,13 @@ AI void lstm_gates_any(const rnnp_gates_args *a, const items *it)
     items_store(it, a->c, a->ldc, c);
     items_store(it, a->y, a->ldy, vf_mul(o, gate_act(&s->act[2], s->math, c)));
 }
-/* sigmoid(x) tanh(y) with one division */
+/* sigmoid(x) tanh(y) with one division. The numerator of sigmoid may carry a small scale: it comes last, so that a
+ * tiny tanh keeps its digits. */
 #define LSTM_PLAIN(cls)                                                                                   \
     AI vf sigmoid_tanh_##cls(vf x, vf y)                                                                  \
     {                                                                                                     \
         quotient s = sigmoid_q_##cls(x), t = tanh_q_##cls(y);                                             \
-        return vf_div(vf_mul(s.n, t.n), vf_mul(s.d, t.d));                                                \
+        return vf_mul(vf_div(t.n, vf_mul(s.d, t.d)), s.n);                                                \
     }                                                                                                     \
     AI void lstm_gates_##cls(const rnnp_gates_args *a, const items *it)                                   \
     {                                                                                                     \

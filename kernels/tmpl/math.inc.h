@@ -59,16 +59,17 @@ AI vf exp_fast(vf x) { EXP_BODY(exp_poly_fast); }
 /* A function as a quotient: value = n / d. */
 typedef struct quotient { vf n, d; } quotient;
 
-/* sigmoid(x) = 1 / (1 + e^-x), both scaled by 2^-32: with x in [-104, 60] the scaled e^-x is a normal number, and the
- * division rounds results down to the last denormal once. Beyond 60, 1 + e^-x is 1. */
+/* sigmoid(x) = 1 / (1 + e^-x), both scaled by 2^-64. With x in [-104, 40] the scaled e^-x is a normal number below
+ * 2^87: the division rounds results down to the last denormal once, and a cell may multiply two denominators
+ * without overflow. Beyond 40, 1 + e^-x is 1. */
 AI quotient sigmoid_q_u35(vf x)
 {
-    vf a = vf_min(vf_set(60.0f), vf_max(vf_set(-104.0f), x));
-    vf m = vf_set(MAGIC + 127 - 32);
+    vf a = vf_min(vf_set(40.0f), vf_max(vf_set(-104.0f), x));
+    vf m = vf_set(MAGIC + 127 - 64);
     vf z = vf_fma(a, vf_set(-LOG2E), m), n = vf_sub(z, m);
     vf s = vf_from(vi_shl23(vf_bits(z)));
     vf r = vf_fma(n, vf_set(LN2_LO), vf_fma(n, vf_set(LN2_HI), a)); /* -x = n ln2 - r */
-    quotient q = { vf_set(0x1p-32f), vf_fma(exp_poly_neg(r), s, vf_set(0x1p-32f)) };
+    quotient q = { vf_set(0x1p-64f), vf_fma(exp_poly_neg(r), s, vf_set(0x1p-64f)) };
     return q;
 }
 AI vf sigmoid_u35(vf x)

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is swept: the functions with the errors they may have, and the rows of the variant table that compute them.
+ */
+#ifndef SWEEP_SUBJECTS_H
+#define SWEEP_SUBJECTS_H
+
+#include "dispatch/dispatch.h"
+#include "measure.h"
+
+enum { SUBJECTS = 9, MOST_OTHERS = 8 };
+
+typedef struct promise {
+    rnnp_op op;
+    kind kind;
+    metric metric; /* what the class bounds; METRIC_ULP bounds denormal results too   */
+    double bound;
+    int exact;     /* at zeros and infinities                                         */
+} promise;
+
+extern const promise promises[SUBJECTS]; /* in the order of kinds */
+
+typedef struct subject {
+    const promise *promise;
+    const rnnp_variant *measured;            /* NULL: not selected                               */
+    const rnnp_variant *others[MOST_OTHERS]; /* must give the same bits                          */
+    size_t other_count;
+    float (*opinion)(float);                 /* another library's function, NULL if there is none */
+} subject;
+
+/* `only`: a pattern of op names, NULL for all. `isa`: measure on this one, NULL for the highest that runs here;
+ * RNNP_ISA_COUNT of *measured: it does not run here. */
+void subjects_select(subject subjects[SUBJECTS], const rnnp_cpu *cpu, const char *only, const char *isa,
+                     rnnp_isa *measured);
+
+void subject_run(const rnnp_variant *variant, const float *x, float *y, size_t n);
+
+/* Of the opinion, with its version; NULL in a build without. */
+const char *opinion_name(void);
+
+#endif
