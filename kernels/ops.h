@@ -217,14 +217,14 @@ static inline size_t rnnp_step_group(size_t block, size_t nr, size_t rows, size_
     return group < panels ? group : panels;
 }
 
-/* Floats of scratch that a step call with these numbers may use. */
+/* Floats of scratch that step calls with up to this many rows may use. */
 size_t rnnp_step_scratch(rnnp_op op, const rnnp_traits *traits, size_t rows, size_t hidden);
 
 /* Packs w[gate * gate_stride + unit * unit_stride + k * k_stride] (gate < gates, unit < units, k < depth)
- * into panels [panel][k][gate][lane]; lanes beyond `units` become 0. `order` lists source gates in packed
- * order, NULL for 0, 1, 2... A plain matrix is one gate whose units are the columns. */
+ * into panels [panel][k][gate][lane]; lanes beyond `units` become 0. A plain matrix is one gate whose units are the
+ * columns. */
 void rnnp_pack_f32(float *packed, const float *w, size_t gates, size_t units, size_t depth, size_t lanes,
-                   size_t gate_stride, size_t unit_stride, size_t k_stride, const uint8_t *order);
+                   size_t gate_stride, size_t unit_stride, size_t k_stride);
 
 /* Floats that rnnp_pack_f32 writes. */
 size_t rnnp_packed_size(size_t gates, size_t units, size_t depth, size_t lanes);

@@ -153,6 +153,8 @@ static rnnp_status refuse(const rnnp_context_options *options, rnnp_status statu
 }
 
 /* Fills in *o from the caller's options, which may be NULL or of an older, shorter layout. */
+enum { MAX_THREADS = 4096 }; /* bounds what scratch per thread can add up to */
+
 static rnnp_status read_options(const rnnp_context_options *given, rnnp_context_options *o)
 {
     rnnp_context_options_init(o);
@@ -166,8 +168,10 @@ static rnnp_status read_options(const rnnp_context_options *given, rnnp_context_
                       o->allocator.alloc ? "free" : "alloc");
     if (!o->allocator.alloc)
         o->allocator = (rnnp_allocator){NULL, default_alloc, default_free};
-    if (o->parallel.run && o->parallel.threads == 0)
-        return refuse(o, RNNP_ERR_ARG, "parallel.run is given but parallel.threads is 0");
+    if (o->parallel.run && (o->parallel.threads == 0 || o->parallel.threads > MAX_THREADS))
+        return refuse(o, RNNP_ERR_ARG, "parallel.run is given but parallel.threads is %zu", o->parallel.threads);
+    if (o->threads > MAX_THREADS)
+        return refuse(o, RNNP_ERR_ARG, "threads=%zu is above %d", o->threads, MAX_THREADS);
     return RNNP_OK;
 }
 

@@ -68,7 +68,7 @@ rnnp_status rnnp_gemm_pack(const rnnp_context *context, size_t n, size_t k, cons
 {
     if (!context) return RNNP_ERR_ARG;
     if ((n > 0 && k > 0 && !b) || !packed) return rnnp_fail(context, RNNP_ERR_ARG, "NULL matrix");
-    rnnp_pack_f32(packed, b, 1, n, k, gemm_variant(context)->traits.nr, 0, n_stride, k_stride, NULL);
+    rnnp_pack_f32(packed, b, 1, n, k, gemm_variant(context)->traits.nr, 0, n_stride, k_stride);
     return RNNP_OK;
 }
 
@@ -96,10 +96,7 @@ struct rnnp_layer {
 
 enum { HEADER_BYTES = (sizeof(struct rnnp_layer) + 63) / 64 * 64 };
 
-static size_t layer_directions(const rnnp_layer *layer)
-{
-    return layer->recurrent.direction == RNNP_BIDIRECTIONAL ? 2 : 1;
-}
+static size_t layer_directions(const rnnp_layer *layer) { return rnnp_directions(layer->recurrent.direction); }
 
 static void describe(const rnnp_context *context, const rnnp_recurrent_options *o, rnnp_math math, rnnp_recurrent *r)
 {
@@ -120,25 +117,20 @@ rnnp_status rnnp_layer_create(rnnp_context *context, const rnnp_recurrent_option
                               const rnnp_recurrent_weights *weights, rnnp_math math, rnnp_layer **out)
 {
     rnnp_recurrent recurrent;
+    rnnp_recurrent_options o;
     if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "layer is NULL") : RNNP_ERR_ARG;
     *out = NULL;
     if (!context) return RNNP_ERR_ARG;
-    if (!options || !weights) return rnnp_fail(context, RNNP_ERR_ARG, "options and weights must be given");
-    if (options->struct_size < sizeof *options)
-        return rnnp_fail(context, RNNP_ERR_ARG, "struct_size=%zu: call rnnp_recurrent_options_init first", options->struct_size);
     if ((unsigned)math > RNNP_MATH_FAST) return rnnp_fail(context, RNNP_ERR_ARG, "unknown math class %d", (int)math);
-    rnnp_status status = rnnp_recurrent_options_check(context, options);
+    rnnp_status status = rnnp_recurrent_read(context, options, weights, &o);
     if (status != RNNP_OK) return status;
-    describe(context, options, math, &recurrent);
+    describe(context, &o, math, &recurrent);
 
-    size_t dirs = options->direction == RNNP_BIDIRECTIONAL ? 2 : 1, H = options->hidden, I = options->input;
-    size_t rows = rnnp_cell_gates(options->cell) * H, each = rows * (I + H + 2) + 3 * H;
+    size_t dirs = rnnp_directions(o.direction), H = o.hidden, I = o.input;
+    size_t rows = rnnp_cell_gates(o.cell) * H, each = rows * (I + H + 2) + 3 * H;
     size_t bytes = HEADER_BYTES + rnnp_recurrent_pack_bytes(&recurrent);
     int peepholes = 0;
-    for (size_t d = 0; d < dirs; d++) {
-        if (!weights[d].w || !weights[d].r) return rnnp_fail(context, RNNP_ERR_ARG, "weights of direction %zu are NULL", d);
-        peepholes |= weights[d].peephole != NULL;
-    }
+    for (size_t d = 0; d < dirs; d++) peepholes |= weights[d].peephole != NULL;
     rnnp_layer *layer = rnnp_alloc(context, bytes);
     float *onnx = rnnp_calloc(context, dirs * each * sizeof(float)); /* weights in ONNX order, for packing */
     if (!layer || !onnx) {
@@ -148,12 +140,14 @@ rnnp_status rnnp_layer_create(rnnp_context *context, const rnnp_recurrent_option
     }
     float *w = onnx, *r = w + dirs * rows * I, *b = r + dirs * rows * H, *p = b + dirs * 2 * rows;
     for (size_t d = 0; d < dirs; d++) {
-        rnnp_weights_to_onnx(options, &weights[d], w + d * rows * I, r + d * rows * H, b + d * 2 * rows);
+        rnnp_weights_to_onnx(&o, &weights[d], w + d * rows * I, r + d * rows * H, b + d * 2 * rows);
         if (weights[d].peephole) memcpy(p + d * 3 * H, weights[d].peephole, 3 * H * sizeof(float));
     }
     *layer = (rnnp_layer){ context, recurrent, bytes, (float *)(void *)((char *)layer + HEADER_BYTES) };
-    const rnnp_recurrent_source source = { w, r, b, peepholes && options->cell == RNNP_CELL_LSTM ? p : NULL };
+    const rnnp_recurrent_source source = { w, r, b, peepholes ? p : NULL };
+    const rnnp_fpmode mode = rnnp_fpmode_enter(0); /* the sum of the biases */
     rnnp_recurrent_pack(&layer->recurrent, &source, layer->packed);
+    rnnp_fpmode_set(mode);
     rnnp_free(context, onnx, dirs * each * sizeof(float));
     *out = layer;
     return RNNP_OK;
@@ -174,25 +168,29 @@ void rnnp_layer_args_init(rnnp_layer_args *args, const rnnp_layer *layer, size_t
 
 rnnp_status rnnp_layer_workspace_bytes(const rnnp_layer *layer, size_t steps, size_t batch, size_t *bytes)
 {
-    size_t elements;
     if (!layer) return RNNP_ERR_ARG;
     if (!bytes) return rnnp_fail(layer->context, RNNP_ERR_ARG, "bytes is NULL");
-    size_t widest = 8 * (layer->recurrent.hidden + layer->recurrent.input + 64); /* no section has more columns a row */
-    if (rnnp_mul_overflow(batch, widest, &elements) || elements > SIZE_MAX / 1024 || steps > SIZE_MAX / 2)
-        return rnnp_fail(layer->context, RNNP_ERR_SHAPE, "steps=%zu, batch=%zu are too large", steps, batch);
-    *bytes = rnnp_recurrent_workspace(&layer->recurrent, steps, batch, rnnp_team_threads(layer->context->team));
+    size_t needed = rnnp_recurrent_workspace(&layer->recurrent, steps, batch, rnnp_team_threads(layer->context->team));
+    if (needed == SIZE_MAX) return rnnp_fail(layer->context, RNNP_ERR_SHAPE, "batch=%zu is too large", batch);
+    *bytes = needed;
     return RNNP_OK;
 }
 
-rnnp_status rnnp_layer_forward(const rnnp_layer *layer, const rnnp_layer_args *a)
+rnnp_status rnnp_layer_forward(const rnnp_layer *layer, const rnnp_layer_args *given)
 {
     if (!layer) return RNNP_ERR_ARG;
     const rnnp_recurrent *r = &layer->recurrent;
     const rnnp_context *context = layer->context;
-    if (!a || a->struct_size < sizeof *a)
+    rnnp_layer_args copy;
+    if (!given || given->struct_size < sizeof given->struct_size)
         return rnnp_fail(context, RNNP_ERR_ARG, "args is NULL or was not filled by rnnp_layer_args_init");
+    rnnp_layer_args_init(&copy, layer, 0, 0);
+    memcpy(&copy, given, given->struct_size < sizeof copy ? given->struct_size : sizeof copy);
+    const rnnp_layer_args *a = &copy;
     if (!a->workspace || (!a->x && a->steps > 0 && a->batch > 0))
         return rnnp_fail(context, RNNP_ERR_ARG, "x and workspace must be given");
+    if (a->y && ((a->steps > 1 && !a->y_step) || (a->batch > 1 && !a->y_row)))
+        return rnnp_fail(context, RNNP_ERR_ARG, "y_step=%zu, y_row=%zu: rows of y overlap", a->y_step, a->y_row);
     if (r->cell != RNNP_CELL_LSTM && (a->c0 || a->c)) return rnnp_fail(context, RNNP_ERR_ARG, "only an LSTM has c0 and c");
     for (size_t b = 0; a->lengths && b < a->batch; b++)
         if (a->lengths[b] < 0 || (size_t)a->lengths[b] > a->steps)
@@ -204,8 +202,7 @@ rnnp_status rnnp_layer_forward(const rnnp_layer *layer, const rnnp_layer_args *a
         .lengths = a->lengths, .h0 = a->h0, .c0 = a->c0, .h0_dir = state, .h0_row = r->hidden, .y = a->y,
         .y_step = a->y_step, .y_dir = a->y_dir, .y_row = a->y_row, .h = a->h, .c = a->c, .h_dir = state, .h_row = r->hidden,
         .team = context->team, .workspace = a->workspace };
-    rnnp_fpmode mode = rnnp_fpmode_get();
-    rnnp_fpmode_set(RNNP_FPMODE_KEEP);
+    const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     rnnp_recurrent_forward(r, &call);
     rnnp_fpmode_set(mode);
     return RNNP_OK;

@@ -78,7 +78,7 @@ typedef struct rnnp_layer rnnp_layer;
  *   weights  one entry, or two (forward, reverse) when bidirectional; read during the call
  *
  * Returns  RNNP_OK; RNNP_ERR_ARG, RNNP_ERR_SHAPE, RNNP_ERR_UNSUPPORTED (unknown activation), RNNP_ERR_MEMORY.
- * Memory   one block from the context's allocator.
+ * Memory   one block from the context's allocator, and a copy of the weights that is freed before the return.
  * Threads  a layer is immutable: any number of threads may run it at once, each with its own workspace.
  */
 RNNP_API rnnp_status rnnp_layer_create(rnnp_context *context, const rnnp_recurrent_options *options,
@@ -108,7 +108,8 @@ RNNP_API rnnp_status rnnp_layer_workspace_bytes(const rnnp_layer *layer, size_t 
 /*
  * rnnp_layer_forward() runs the layer over a sequence; with steps = 1 and h = h0, c = c0 it is a streaming step.
  *
- * Returns  RNNP_OK; RNNP_ERR_ARG for NULL x or workspace, a length out of range, c0 or c on another cell.
+ * Returns  RNNP_OK; RNNP_ERR_ARG for NULL x or workspace, a length out of range, rows of y that overlap, c0 or c on a
+ *          cell other than LSTM.
  * Errors   leave all outputs untouched.
  * Memory   none but the workspace; y may not overlap x, h0 or c0.
  * Threads  uses the context's team; with one thread it neither locks nor calls the system.

@@ -259,7 +259,7 @@ RNNP_API rnnp_status rnnp_plan_bytes(const rnnp_model *model, const rnnp_plan_op
 RNNP_API rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *options, rnnp_plan **plan);
 RNNP_API void rnnp_plan_destroy(rnnp_plan *plan);
 
-/* Name of the kernel variant a node uses ("lstm_step_f32_fused_avx2"), or NULL; index as for
+/* Name of the kernel variant a node uses ("lstm_step_f32_block_avx2"), or NULL; index as for
  * rnnp_model_node_info. */
 RNNP_API const char *rnnp_plan_variant(const rnnp_plan *plan, size_t node);
 

@@ -93,7 +93,7 @@ typedef struct rnnp_context_options {
     rnnp_parallel parallel;    /* run == NULL: see threads                                          */
     size_t threads;            /* size of the library's own team, 1 (default) for none, 0 for the
                                 * CPU budget; ignored when parallel.run is given                    */
-    const char *max_isa;       /* cap: "generic", "avx2", "avx512", "neon"; NULL for none. The
+    const char *max_isa;       /* cap: "generic", "avx2", "avx512"; NULL for none. The
                                 * environment variable RNNPACK_MAX_ISA caps too; the lower one counts */
     rnnp_log_fn log;           /* NULL: silence                                                     */
     void *log_user;
@@ -135,7 +135,7 @@ typedef struct rnnp_host_info {
     size_t budget;             /* CPUs this process may use: min(affinity, cpuset, cgroup quota)    */
     const char *isa;           /* highest ISA in use by this context                                */
     const char *isa_reason;    /* why: "highest the CPU supports", "capped by RNNPACK_MAX_ISA", ... */
-    const char *topology;      /* where caches and cores come from: "hwloc", "cpuid", "sysfs", ...  */
+    const char *topology;      /* where caches and cores come from: "hwloc", "sysfs" or "none"      */
     size_t threads;            /* team size in use                                                  */
 } rnnp_host_info;
 
@@ -147,7 +147,7 @@ RNNP_API const char *rnnp_feature_name(size_t bit);
 
 typedef struct rnnp_variant_info {
     const char *op;            /* "lstm_step_f32"                                                   */
-    const char *name;          /* "lstm_step_f32_fused_avx2"                                        */
+    const char *name;          /* "lstm_step_f32_block_avx2"                                        */
     const char *isa;           /* "avx2"                                                            */
     int usable;                /* runs on this CPU under this context's cap                         */
     int chosen;                /* what the context uses when no tuning record says otherwise        */

@@ -18,7 +18,7 @@
  * on finished rows. A reverse direction walks t downwards and rows join at their own last step. Both halves
  * of the state buffer start with h0, hence a row that is not active needs no copying.
  */
-#include "recurrent.h"
+#include "weights.h"
 
 #include <string.h>
 
@@ -43,7 +43,7 @@ typedef struct layout {
 
 static size_t aligned(size_t floats) { return (floats + ALIGN / sizeof(float) - 1) / (ALIGN / sizeof(float)) * (ALIGN / sizeof(float)); }
 
-static size_t directions(const rnnp_recurrent *layer) { return layer->direction == RNNP_BIDIRECTIONAL ? 2 : 1; }
+static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(layer->direction); }
 
 static size_t take(size_t *total, size_t floats)
 {
@@ -93,9 +93,19 @@ static void lay_out(const rnnp_recurrent *layer, layout *l)
     take(&l->floats, 1);
 }
 
+/* A bound in double: no section has more than 4 gates of padded units per row, a step's scratch is at most twice
+ * that or 2 * 2^16 floats, and a chunk has at most batch or CHUNK_ROWS rows. */
+int rnnp_recurrent_fits(size_t input, size_t hidden, size_t batch, size_t threads)
+{
+    double units = (double)hidden + 64, depth = (double)input + units, rows = (double)batch + CHUNK_ROWS;
+    double packed = 2 * 4 * units * depth, each = rows * (16 * units + depth), scratch = (double)threads * (8 * rows * units + 131072);
+    return sizeof(float) * (packed + each + scratch) < 0x1p60;
+}
+
 size_t rnnp_recurrent_pack_bytes(const rnnp_recurrent *layer)
 {
     layout l;
+    if (!rnnp_recurrent_fits(layer->input, layer->hidden, 0, 1)) return SIZE_MAX;
     lay_out(layer, &l);
     return l.floats * sizeof(float) * directions(layer);
 }
@@ -128,8 +138,8 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
         for (size_t i = 0; i < l.parts; i++) {
             const part *p = &l.part[i];
             const float *w = source->w + (d * G + p->first_gate) * H * I, *r = source->r + (d * G + p->first_gate) * H * H;
-            rnnp_pack_f32(block + p->wx, w, p->gates, H, I, p->lanes, H * I, I, 1, NULL);
-            rnnp_pack_f32(block + p->wh, r, p->gates, H, H, p->lanes, H * H, H, 1, NULL);
+            rnnp_pack_f32(block + p->wx, w, p->gates, H, I, p->lanes, H * I, I, 1);
+            rnnp_pack_f32(block + p->wh, r, p->gates, H, H, p->lanes, H * H, H, 1);
             for (size_t g = 0; b && g < p->gates; g++)
                 for (size_t u = 0; u < H; u++) {
                     const float *bx = b + (p->first_gate + g) * H + u, *bh = bx + G * H;
@@ -184,6 +194,7 @@ size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_
 {
     layout l;
     workspace w;
+    if (!rnnp_recurrent_fits(layer->input, layer->hidden, batch, threads)) return SIZE_MAX;
     lay_out(layer, &l);
     plan_workspace(layer, &l, steps, batch, threads, &w);
     return w.floats * sizeof(float);

@@ -29,6 +29,10 @@ typedef struct rnnp_recurrent_source {
     const float *p;        /* [dirs][3*hidden], i o f  */
 } rnnp_recurrent_source;
 
+/* 1 when the sizes of everything below fit size_t with room to spare; batch 0 asks for the packed block alone. Where
+ * it is 0, the queries return SIZE_MAX and nothing else may be called. */
+int rnnp_recurrent_fits(size_t input, size_t hidden, size_t batch, size_t threads);
+
 /* Bytes and contents of the packed block (64-byte aligned). */
 size_t rnnp_recurrent_pack_bytes(const rnnp_recurrent *layer);
 void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed);

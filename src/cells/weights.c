@@ -59,9 +59,17 @@ void rnnp_act_defaults(rnnp_cell cell, rnnp_act_spec act[3])
     act[1] = act[2] = tanh_act;
 }
 
-rnnp_status rnnp_recurrent_options_check(const rnnp_context *context, const rnnp_recurrent_options *o)
+void rnnp_recurrent_options_init(rnnp_recurrent_options *options, rnnp_cell cell, size_t input, size_t hidden)
 {
-    size_t gates = rnnp_cell_gates(o->cell), n = gates == 4 ? 3 : gates == 3 ? 2 : 1, rows, elements;
+    if (!options) return;
+    *options = (rnnp_recurrent_options){ .struct_size = sizeof *options, .cell = cell, .input = input, .hidden = hidden,
+                                         .reset = RNNP_GRU_RESET_AFTER, .return_sequences = 1 };
+    for (size_t i = 0; i < sizeof options->alpha / sizeof *options->alpha; i++) options->alpha[i] = options->beta[i] = NAN;
+}
+
+static rnnp_status check_options(const rnnp_context *context, const rnnp_recurrent_options *o)
+{
+    size_t gates = rnnp_cell_gates(o->cell), n = gates == 4 ? 3 : gates == 3 ? 2 : 1;
     if (!gates) return rnnp_fail(context, RNNP_ERR_ARG, "unknown cell %d", (int)o->cell);
     if ((unsigned)o->direction > RNNP_BIDIRECTIONAL)
         return rnnp_fail(context, RNNP_ERR_ARG, "unknown direction %d", (int)o->direction);
@@ -69,16 +77,37 @@ rnnp_status rnnp_recurrent_options_check(const rnnp_context *context, const rnnp
         return rnnp_fail(context, RNNP_ERR_ARG, "unknown weights order %d", (int)o->order);
     if (!o->input || !o->hidden)
         return rnnp_fail(context, RNNP_ERR_ARG, "input=%zu and hidden=%zu must be positive", o->input, o->hidden);
-    if (rnnp_mul_overflow(gates * 2, o->hidden, &rows) || rnnp_mul_overflow(rows, o->input, &elements) ||
-        rnnp_mul_overflow(rows, o->hidden, &elements) || elements > SIZE_MAX / 64)
+    if (!rnnp_recurrent_fits(o->input, o->hidden, 0, 1))
         return rnnp_fail(context, RNNP_ERR_SHAPE, "input=%zu and hidden=%zu are too large", o->input, o->hidden);
     if (!(o->clip >= 0)) return rnnp_fail(context, RNNP_ERR_ARG, "clip=%g is negative", (double)o->clip);
-    for (size_t i = 0; i < n * (o->direction == RNNP_BIDIRECTIONAL ? 2 : 1); i++) {
+    for (size_t i = 0; i < n * rnnp_directions(o->direction); i++) {
         rnnp_act_spec act;
         if (o->activations[i] && rnnp_act_parse(o->activations[i], o->alpha[i], o->beta[i], &act))
             return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "unknown activation \"%s\"", o->activations[i]);
     }
     return RNNP_OK;
+}
+
+rnnp_status rnnp_recurrent_read(const rnnp_context *context, const rnnp_recurrent_options *given,
+                                const rnnp_recurrent_weights *weights, rnnp_recurrent_options *o)
+{
+    if (!given || !weights) return rnnp_fail(context, RNNP_ERR_ARG, "%s is NULL", given ? "weights" : "options");
+    if (given->struct_size < sizeof given->struct_size)
+        return rnnp_fail(context, RNNP_ERR_ARG, "struct_size=%zu: call rnnp_recurrent_options_init first", given->struct_size);
+    rnnp_recurrent_options_init(o, RNNP_CELL_RNN, 0, 0);
+    memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
+    rnnp_status status = check_options(context, o);
+    for (size_t d = 0; status == RNNP_OK && d < rnnp_directions(o->direction); d++) {
+        const rnnp_recurrent_weights *w = &weights[d];
+        if (!w->w || !w->r)
+            status = rnnp_fail(context, RNNP_ERR_ARG, "weights of direction %zu: %s is NULL", d, w->w ? "r" : "w");
+        else if (w->bias_r && o->order == RNNP_ORDER_ONNX)
+            status = rnnp_fail(context, RNNP_ERR_ARG,
+                               "weights of direction %zu: bias_r is given, but in ONNX order bias holds both", d);
+        else if (w->peephole && o->cell != RNNP_CELL_LSTM)
+            status = rnnp_fail(context, RNNP_ERR_ARG, "weights of direction %zu: only an LSTM has peepholes", d);
+    }
+    return status;
 }
 
 /* ONNX gate g of a cell is gate order[g] of the source. */

@@ -21,8 +21,12 @@ int rnnp_act_parameters(rnnp_act kind);
 /* The activations of a cell when none are named. */
 void rnnp_act_defaults(rnnp_cell cell, rnnp_act_spec act[3]);
 
-/* Checks cell, sizes, direction, order, activations and clip. */
-rnnp_status rnnp_recurrent_options_check(const rnnp_context *context, const rnnp_recurrent_options *options);
+static inline size_t rnnp_directions(rnnp_direction direction) { return direction == RNNP_BIDIRECTIONAL ? 2 : 1; }
+
+/* Reads the caller's options and weights, as far as the caller's struct_size goes, into *options; checks cell, sizes,
+ * direction, order, activations, clip, and which weights are given. */
+rnnp_status rnnp_recurrent_read(const rnnp_context *context, const rnnp_recurrent_options *given,
+                                const rnnp_recurrent_weights *weights, rnnp_recurrent_options *options);
 
 /* One direction of weights to ONNX order: w [G*hidden][input], r [G*hidden][hidden], b [2*G*hidden]. */
 void rnnp_weights_to_onnx(const rnnp_recurrent_options *options, const rnnp_recurrent_weights *weights, float *w,

@@ -12,52 +12,13 @@ enum { X, W, R, B, LENGTHS, H0, C0, P, INPUTS };
 enum { Y, Y_H, Y_C, OUTPUTS };
 enum { ACTIVATIONS = 6 };
 
-void rnnp_recurrent_options_init(rnnp_recurrent_options *options, rnnp_cell cell, size_t input, size_t hidden)
-{
-    if (!options)
-        return;
-    *options = (rnnp_recurrent_options){
-        .struct_size = sizeof *options,
-        .cell = cell,
-        .input = input,
-        .hidden = hidden,
-        .reset = RNNP_GRU_RESET_AFTER,
-        .return_sequences = 1,
-    };
-    for (size_t i = 0; i < ACTIVATIONS; i++)
-        options->alpha[i] = options->beta[i] = NAN;
-}
-
-static size_t directions(const rnnp_recurrent_options *o)
-{
-    return o->direction == RNNP_BIDIRECTIONAL ? 2 : 1;
-}
-
 /* ---- Weights ---- */
-
-static rnnp_status check_weights(const rnnp_model *model, const rnnp_recurrent_options *o,
-                                 const rnnp_recurrent_weights *weights)
-{
-    for (size_t d = 0; d < directions(o); d++) {
-        const rnnp_recurrent_weights *each = &weights[d];
-
-        if (!each->w || !each->r)
-            return rnnp_fail(model->context, RNNP_ERR_ARG, "weights of direction %zu: %s is NULL", d,
-                             each->w ? "r" : "w");
-        if (each->bias_r && o->order == RNNP_ORDER_ONNX)
-            return rnnp_fail(model->context, RNNP_ERR_ARG,
-                             "weights of direction %zu: bias_r is given, but in ONNX order bias holds both", d);
-        if (each->peephole && o->cell != RNNP_CELL_LSTM)
-            return rnnp_fail(model->context, RNNP_ERR_ARG, "weights of direction %zu: only an LSTM has peepholes", d);
-    }
-    return RNNP_OK;
-}
 
 /* W, R, B and P of all directions; B and P only where some direction has them. */
 static rnnp_status add_weights(rnnp_model *model, const rnnp_recurrent_options *o,
                                const rnnp_recurrent_weights *weights, rnnp_value *inputs)
 {
-    const size_t D = directions(o), H = o->hidden, rows = rnnp_cell_gates(o->cell) * H;
+    const size_t D = rnnp_directions(o->direction), H = o->hidden, rows = rnnp_cell_gates(o->cell) * H;
     const size_t sizes[4] = {rows * o->input, rows * H, 2 * rows, 3 * H}; /* per direction: W, R, B, P */
     const size_t bytes = D * (sizes[0] + sizes[1] + sizes[2] + sizes[3]) * sizeof(float);
     float *w = rnnp_calloc(model->context, bytes), *r, *b, *p;
@@ -109,7 +70,7 @@ static void list_activations(const rnnp_recurrent_options *o, activation_lists *
 {
     const size_t each = o->cell == RNNP_CELL_LSTM ? 3 : o->cell == RNNP_CELL_GRU ? 2 : 1;
 
-    *lists = (activation_lists){.count = each * directions(o)};
+    *lists = (activation_lists){.count = each * rnnp_directions(o->direction)};
     for (size_t i = 0; i < lists->count; i++) {
         rnnp_act_spec act = {RNNP_ACT_NONE, 0.0f, 0.0f};
 
@@ -176,7 +137,7 @@ static rnnp_status join_sequence(rnnp_model *model, const rnnp_recurrent_options
     const int64_t direction_axis = o->batch_first ? 2 : 1, shape[] = {0, 0, 2 * (int64_t)o->hidden};
     rnnp_status status;
 
-    if (directions(o) == 1)
+    if (rnnp_directions(o->direction) == 1)
         return rnnp_build_with_ints(model, "Squeeze", in, &direction_axis, 1, NULL, 0, y);
     if (!o->batch_first && (status = rnnp_build_transpose(model, in, perm, 4, &in)) != RNNP_OK)
         return status;
@@ -190,19 +151,11 @@ static rnnp_status join_last(rnnp_model *model, const rnnp_recurrent_options *o,
     const int64_t direction_axis = o->batch_first ? 1 : 0, shape[] = {0, 2 * (int64_t)o->hidden};
     rnnp_status status;
 
-    if (directions(o) == 1)
+    if (rnnp_directions(o->direction) == 1)
         return rnnp_build_with_ints(model, "Squeeze", in, &direction_axis, 1, NULL, 0, y);
     if (!o->batch_first && (status = rnnp_build_transpose(model, in, perm, 3, &in)) != RNNP_OK)
         return status;
     return rnnp_build_with_ints(model, "Reshape", in, shape, 2, NULL, 0, y);
-}
-
-static rnnp_status read_options(const rnnp_model *model, const rnnp_recurrent_options *given, rnnp_recurrent_options *o)
-{
-    if (given->struct_size < sizeof *given)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "recurrent options: struct_size is %zu", given->struct_size);
-    *o = *given;
-    return rnnp_recurrent_options_check(model->context, o);
 }
 
 rnnp_status rnnp_model_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
@@ -216,10 +169,9 @@ rnnp_status rnnp_model_recurrent(rnnp_model *model, const rnnp_recurrent_options
 
     if (!model)
         return RNNP_ERR_ARG;
-    if (!options || !weights || !y)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "%s is NULL", !options ? "options" : !weights ? "weights" : "y");
-    if ((status = read_options(model, options, &o)) != RNNP_OK ||
-        (status = check_weights(model, &o, weights)) != RNNP_OK)
+    if (!y)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "y is NULL");
+    if ((status = rnnp_recurrent_read(model->context, options, weights, &o)) != RNNP_OK)
         return status;
     if (o.cell != RNNP_CELL_LSTM && (c || c0 != RNNP_NONE))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "only an LSTM has a cell state");

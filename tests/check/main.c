@@ -77,6 +77,21 @@ static size_t complain(const char *name, const char *what)
     return 1;
 }
 
+/* Scratch asked for R rows must do for any fewer rows: with lengths, fewer and fewer rows are active. */
+static int scratch_is_enough(const rnnp_variant *v)
+{
+    const size_t lanes = v->traits.lanes, nr = rnnp_op_gates(v->op) * lanes;
+    for (size_t hidden = 1; hidden <= 40 * lanes; hidden += 3 * lanes - 1) {
+        const size_t panels = (hidden + lanes - 1) / lanes;
+        for (size_t rows = 1, need = 0; rows <= 300; rows++) {
+            const size_t used = 2 * rows * nr * rnnp_step_group(v->traits.block, nr, rows, panels);
+            need = used > need ? used : need;
+            if (rnnp_step_scratch(v->op, &v->traits, rows, hidden) < need) return 0;
+        }
+    }
+    return 1;
+}
+
 /* What must hold of the table itself. Returns the number of faults. */
 static size_t check_table(void)
 {
@@ -94,6 +109,8 @@ static size_t check_table(void)
             if (classes[v->op] == &check_step &&
                 (v->traits.mr == 0 || v->traits.lanes == 0 || (v->traits.lanes & (v->traits.lanes - 1)) != 0))
                 faults += complain(v->name, "needs mr, and lanes that are a power of two");
+            else if (classes[v->op] == &check_step && !scratch_is_enough(v))
+                faults += complain(v->name, "may use more scratch than rnnp_step_scratch says");
             for (size_t other = 0; other <= isa; other++)
                 for (size_t k = 0; k < (other < isa ? rnnp_tables[other]->count : i); k++)
                     if (strcmp(rnnp_tables[other]->rows[k].name, v->name) == 0)

@@ -32,7 +32,7 @@ while read -r cpu expected; do
     [[ $chosen == "$expected" ]] || { echo "  expected $expected" && failures=$((failures + 1)); }
     for program in "$@"; do
         # shellcheck disable=SC2086 # a program comes with its arguments
-        if ! output=$(qemu-x86_64 -cpu "$cpu" $program 2>&1); then
+        if ! output=$(set -f; qemu-x86_64 -cpu "$cpu" $program 2>&1); then
             printf '  %s failed:\n%s\n' "$program" "$(tail -20 <<<"$output")"
             failures=$((failures + 1))
         fi

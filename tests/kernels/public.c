@@ -213,6 +213,9 @@ static void layers(void **state)
     assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_ERR_ARG);
     assert_non_null(strstr(rnnp_context_last_error(context), "lengths[1]=2"));
     args.lengths = NULL;
+    args.y_row = 0;
+    assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_ERR_ARG);
+    args.y_row = HIDDEN;
     args.x = NULL;
     assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_ERR_ARG);
     assert_int_equal(rnnp_layer_forward(layer, NULL), RNNP_ERR_ARG);
@@ -232,6 +235,10 @@ static void layers(void **state)
     bad.hidden = SIZE_MAX / 8;
     assert_int_equal(rnnp_layer_create(context, &bad, &weights, RNNP_MATH_U35, &layer), RNNP_ERR_SHAPE);
     bad = options;
+    bad.input = SIZE_MAX / 4 + 1;
+    bad.hidden = 1;
+    assert_int_equal(rnnp_layer_create(context, &bad, &weights, RNNP_MATH_U35, &layer), RNNP_ERR_SHAPE);
+    bad = options;
     bad.input = 0;
     assert_int_equal(rnnp_layer_create(context, &bad, &weights, RNNP_MATH_U35, &layer), RNNP_ERR_ARG);
     assert_int_equal(rnnp_layer_create(context, &options, NULL, RNNP_MATH_U35, &layer), RNNP_ERR_ARG);
@@ -239,6 +246,56 @@ static void layers(void **state)
     assert_int_equal(rnnp_layer_create(context, &options, &none, RNNP_MATH_U35, &layer), RNNP_ERR_ARG);
     rnnp_layer_destroy(NULL);
     free(workspace);
+}
+
+/* A batch whose rows end at different times equals its rows run alone, also where so many rows end at once that the
+ * kernels change their grouping. */
+static void lengths_of_a_batch(void **state)
+{
+    enum { MANY = 100, LONG = 85, UNITS = 16, T = 3 };
+    static float w[3 * UNITS * INPUT], r[3 * UNITS * UNITS], b[6 * UNITS], x[T * MANY * INPUT];
+    static float y[T * MANY * UNITS], alone[T * UNITS], h[MANY * UNITS], h_alone[UNITS];
+    rnnp_recurrent_options options;
+    rnnp_layer_args args;
+    rnnp_layer *layer;
+    int32_t lengths[MANY];
+    size_t bytes;
+    (void)state;
+    fill(w, 3 * UNITS * INPUT);
+    fill(r, 3 * UNITS * UNITS);
+    fill(b, 6 * UNITS);
+    fill(x, T * MANY * INPUT);
+    for (size_t i = 0; i < MANY; i++) lengths[i] = i < LONG ? T : 1;
+    rnnp_recurrent_options_init(&options, RNNP_CELL_GRU, INPUT, UNITS);
+    const rnnp_recurrent_weights weights = { w, r, b, NULL, NULL };
+    for (int reset = RNNP_GRU_RESET_BEFORE; reset <= RNNP_GRU_RESET_AFTER; reset++) {
+        options.reset = (rnnp_gru_reset)reset;
+        assert_int_equal(rnnp_layer_create(context, &options, &weights, RNNP_MATH_U35, &layer), RNNP_OK);
+        assert_int_equal(rnnp_layer_workspace_bytes(layer, T, MANY, &bytes), RNNP_OK);
+        void *workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);
+        rnnp_layer_args_init(&args, layer, T, MANY);
+        args.x = x;
+        args.y = y;
+        args.h = h;
+        args.lengths = lengths;
+        args.workspace = workspace;
+        assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_OK);
+        for (size_t row = 0; row < MANY; row++) {
+            rnnp_layer_args_init(&args, layer, (size_t)lengths[row], 1);
+            args.x = x + row * INPUT;
+            args.x_step = MANY * INPUT;
+            args.y = alone;
+            args.h = h_alone;
+            args.workspace = workspace;
+            assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_OK);
+            assert_memory_equal(h + row * UNITS, h_alone, sizeof h_alone);
+            for (size_t t = 0; t < T; t++)
+                for (size_t u = 0; u < UNITS; u++)
+                    assert_true(y[(t * MANY + row) * UNITS + u] == (t < (size_t)lengths[row] ? alone[t * UNITS + u] : 0.0f));
+        }
+        free(workspace);
+        rnnp_layer_destroy(layer);
+    }
 }
 
 /* Every allocation of a context and a layer fails once: nothing leaks, and the error says what. */
@@ -273,7 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(functions), cmocka_unit_test(softmax),             cmocka_unit_test(products),
-        cmocka_unit_test(layers),    cmocka_unit_test(allocation_failures),
+        cmocka_unit_test(layers),    cmocka_unit_test(lengths_of_a_batch),  cmocka_unit_test(allocation_failures),
     };
     return cmocka_run_group_tests_name("kernels.public", tests, open_context, close_context);
 }

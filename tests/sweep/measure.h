@@ -49,7 +49,8 @@ static inline errors errors_at(double truth, double distance)
 {
     const double size = fabs(truth), normal = size > 0x1p-126 ? size : 0x1p-126;
     const double binade = normal < 0x1p127 ? normal : 0x1p127;
-    const double per_ulp = double_from_bits(((uint64_t)(2046 + 23) << 52) - (double_bits(binade) & 0x7ff0000000000000u));
+    const uint64_t exponent = double_bits(binade) & 0x7ff0000000000000u;
+    const double per_ulp = double_from_bits(((uint64_t)(2046 + 23) << 52) - exponent);
     const double ulp = distance * per_ulp, relative = distance / normal;
     return (errors){{
         [METRIC_ULP] = size < 0x1p-126 ? 0 : ulp,

@@ -68,23 +68,24 @@ static rnnp_isa choose(uint64_t features, const char *name)
     return best;
 }
 
-void subjects_select(subject subjects[SUBJECTS], const rnnp_cpu *cpu, const char *only, const char *isa,
-                     rnnp_isa *measured)
+int subjects_select(subject subjects[SUBJECTS], uint64_t features, const char *only, const char *isa)
 {
-    *measured = choose(cpu->features, isa);
+    const rnnp_isa measured = choose(features, isa);
+    if (measured == RNNP_ISA_COUNT) return 0;
     for (size_t i = 0; i < SUBJECTS; i++) {
         const rnnp_op op = promises[i].op;
         subject *s = &subjects[i];
         *s = (subject){.promise = &promises[i]};
-        if (*measured == RNNP_ISA_COUNT || (only && fnmatch(only, rnnp_op_names[op], 0) != 0)) continue;
-        s->measured = row_of(*measured, op, cpu->features);
-        s->opinion = opinion_on(op, cpu->features);
+        if (only && fnmatch(only, rnnp_op_names[op], 0) != 0) continue;
+        s->measured = row_of(measured, op, features);
+        s->opinion = opinion_on(op, features);
         for (rnnp_isa other = 0; other < RNNP_ISA_COUNT; other++) {
-            const rnnp_variant *row = row_of(other, op, cpu->features);
-            if (row && other != *measured && s->other_count < MOST_OTHERS && (!isa || other == RNNP_ISA_generic))
+            const rnnp_variant *row = row_of(other, op, features);
+            if (row && other != measured && s->other_count < MOST_OTHERS && (!isa || other == RNNP_ISA_generic))
                 s->others[s->other_count++] = row;
         }
     }
+    return 1;
 }
 
 /* The members of the union for ops with the same arguments have the same type. */

@@ -28,10 +28,9 @@ typedef struct subject {
     float (*opinion)(float);                 /* another library's function, NULL if there is none */
 } subject;
 
-/* `only`: a pattern of op names, NULL for all. `isa`: measure on this one, NULL for the highest that runs here;
- * RNNP_ISA_COUNT of *measured: it does not run here. */
-void subjects_select(subject subjects[SUBJECTS], const rnnp_cpu *cpu, const char *only, const char *isa,
-                     rnnp_isa *measured);
+/* `only`: a pattern of op names, NULL for all. `isa`: measure on this one, NULL for the highest that runs here. 0 if it
+ * does not run here. */
+int subjects_select(subject subjects[SUBJECTS], uint64_t features, const char *only, const char *isa);
 
 void subject_run(const rnnp_variant *variant, const float *x, float *y, size_t n);
 

@@ -6,7 +6,6 @@
 #include "inputs.h"
 #include "subjects.h"
 
-#include <float.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -58,13 +57,21 @@ static void add_tally(tally *t, size_t count, float x)
     t->count += count;
 }
 
+/* A greater error, or as great a one nearer to zero, the positive one of two: where many inputs share the largest
+ * error, the choice should not depend on the order of the threads. */
+static int worse(peak a, peak b)
+{
+    if (fabs(a.error - b.error) > 1e-9 * b.error) return a.error > b.error;
+    return fabsf(a.x) < fabsf(b.x) || (fabsf(a.x) == fabsf(b.x) && a.x > b.x);
+}
+
 static void add_findings(findings *sum, const findings *f)
 {
     sum->numbers += f->numbers;
     sum->rounded += f->rounded;
     sum->steps_back += f->steps_back;
     for (size_t m = 0; m < METRIC_COUNT; m++)
-        if (f->worst[m].error > sum->worst[m].error) sum->worst[m] = f->worst[m];
+        if (worse(f->worst[m], sum->worst[m])) sum->worst[m] = f->worst[m];
     if (f->nan_wrong.count) add_tally(&sum->nan_wrong, f->nan_wrong.count, f->nan_wrong.x);
     if (f->not_odd.count) add_tally(&sum->not_odd, f->not_odd.count, f->not_odd.x);
     for (size_t i = 0; i < MOST_OTHERS; i++)
@@ -283,7 +290,7 @@ enum { COLUMNS = 9, CELL = 48 };
 
 static void print_row(char cells[COLUMNS][CELL], int markdown)
 {
-    static const int widths[COLUMNS] = {17, 17, 7, 15, 16, 17, 10, 17, 28};
+    static const int widths[COLUMNS] = {17, 17, 7, 15, 16, 17, 10, 18, 28};
     for (size_t c = 0; c < COLUMNS; c++) {
         if (markdown) printf("| %s ", cells[c]);
         else printf("%-*s%s", widths[c], cells[c], c + 1 < COLUMNS ? " " : "\n");
@@ -294,7 +301,7 @@ static void print_row(char cells[COLUMNS][CELL], int markdown)
 static void print_head(int markdown)
 {
     char cells[COLUMNS][CELL] = {"function",         "largest error",     "allowed",    "at",
-                                 "denormal results", "correctly rounded", "steps back", "plain error",
+                                 "denormal results", "correctly rounded", "steps back", "absolute, relative",
                                  "f(-inf), f(0), f(inf)"};
     print_row(cells, markdown);
     for (size_t c = 0; markdown && c < COLUMNS; c++) printf("|---%s", c + 1 < COLUMNS ? "" : "|\n");
@@ -325,20 +332,50 @@ static void print_subject(const subject *s, const findings *f, int markdown)
 static void print_opinion(const subject *s, const findings *f, const findings *opinion, int markdown)
 {
     const peak *worst = opinion->worst;
-    printf("%s%s instead of %s: at most %.4f ULP, at %.9g (denormal results %.4f); another result for %llu inputs (%.2g %%)\n",
-           markdown ? "* " : "", opinion_name(), rnnp_op_names[s->promise->op], worst[METRIC_ULP].error,
-           (double)worst[METRIC_ULP].x, worst[METRIC_DENORMAL].error, (unsigned long long)opinion->unequal[0].count,
-           100 * (double)opinion->unequal[0].count / (double)f->numbers);
+    const uint64_t differ = opinion->unequal[0].count;
+    printf("%s%s instead of %s: at most %.4f ULP, at %.9g (denormal results %.4f);", markdown ? "* " : "",
+           opinion_name(), rnnp_op_names[s->promise->op], worst[METRIC_ULP].error, (double)worst[METRIC_ULP].x,
+           worst[METRIC_DENORMAL].error);
+    printf(" another result for %llu inputs (%.2g %%)\n", (unsigned long long)differ,
+           100 * (double)differ / (double)f->numbers);
 }
 
-static void print_same_bits(const sweep *s, rnnp_isa measured)
+static void print_same_bits(const sweep *s)
 {
-    const subject *first = s->subjects;
-    while (!first->measured) first++;
-    printf("Measured on %s;", rnnp_isa_names[measured]);
-    for (size_t i = 0; i < first->other_count; i++)
-        printf("%s %s", i ? "," : " compared bit for bit with", rnnp_isa_names[first->others[i]->isa]);
-    printf("%s.\n", first->other_count ? "" : " no other instruction set to compare with");
+    const subject *it = s->subjects;
+    while (!it->measured) it++;
+    printf("Measured on %s;", rnnp_isa_names[it->measured->isa]);
+    for (size_t i = 0; i < it->other_count; i++)
+        printf("%s %s", i ? "," : " compared bit for bit with", rnnp_isa_names[it->others[i]->isa]);
+    printf("%s.\n", it->other_count ? "" : " no other instruction set to compare with");
+}
+
+/* Prints everything; 1 if something failed. */
+static int report(const sweep *s, const notes *sum, int markdown)
+{
+    static const char *const names[KIND_COUNT] = {"exp", "tanh", "sigmoid"};
+    int failed = 0;
+
+    print_head(markdown);
+    for (size_t i = 0; i < SUBJECTS; i++)
+        if (s->subjects[i].measured) print_subject(&s->subjects[i], &sum->ours[i], markdown);
+    printf("\n");
+    for (size_t i = 0; i < SUBJECTS; i++)
+        if (s->subjects[i].opinion) print_opinion(&s->subjects[i], &sum->ours[i], &sum->opinion[i], markdown);
+    if (markdown) printf("\n");
+    print_same_bits(s);
+    for (kind k = 0; k < KIND_COUNT; k++) {
+        if (s->list.inputs[k] == 0) continue;
+        const double error = reference_error(s->math, k);
+        printf("%s: %llu inputs, %.0f s of CPU time; the reference (%s) is within %.1g ULP of long double\n", names[k],
+               (unsigned long long)s->list.inputs[k], sum->seconds[k], s->math->name, error);
+        if (error <= 1e-6) continue;
+        printf("FAILED %s: the reference is worse than a millionth of an ULP\n", names[k]);
+        failed = 1;
+    }
+    for (size_t i = 0; i < SUBJECTS; i++)
+        if (s->subjects[i].measured) failed |= check_subject(&s->subjects[i], s->math, &sum->ours[i]);
+    return failed;
 }
 
 /* ---- Program ---- */
@@ -347,8 +384,8 @@ static int usage(FILE *out)
 {
     fprintf(out,
             "usage: sweep [--full | --stride N] [--only GLOB] [--isa NAME] [--markdown]\n"
-            "Measures the largest errors of exp, tanh and sigmoid in all accuracy classes; fails where one exceeds its\n"
-            "class, or where an instruction set gives other bits.\n"
+            "Measures the largest errors of exp, tanh and sigmoid in all accuracy classes. Fails where one exceeds\n"
+            "its class, or where an instruction set gives other bits.\n"
             "  --full       all floats\n"
             "  --stride N   every Nth float (%d), and all in the hard regions (above %d: fewer in these too)\n"
             "  --only GLOB  ops of this name only, such as tanh_f32_u35 or '*_u10'\n"
@@ -368,70 +405,60 @@ static int read_stride(const char *text, uint32_t *stride)
     return 1;
 }
 
-int main(int argc, char **argv)
+typedef struct options {
+    uint32_t stride;
+    const char *only, *isa;
+    int markdown;
+} options;
+
+static int read_options(int argc, char **argv, options *o)
 {
-    uint32_t stride = DENSE_STRIDE;
-    const char *only = NULL, *isa = NULL;
-    int markdown = 0;
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strcmp(argv[i], "--help") == 0) return usage(stdout);
-        if (strcmp(argv[i], "--full") == 0) stride = 1;
-        else if (strcmp(argv[i], "--markdown") == 0) markdown = 1;
-        else if (strcmp(argv[i], "--stride") == 0 && value && read_stride(value, &stride)) i++;
-        else if (strcmp(argv[i], "--only") == 0 && value) only = argv[++i];
-        else if (strcmp(argv[i], "--isa") == 0 && value && rnnp_isa_rank(value) >= 0) isa = argv[++i];
-        else return usage(stderr);
+        if (strcmp(argv[i], "--full") == 0) o->stride = 1;
+        else if (strcmp(argv[i], "--markdown") == 0) o->markdown = 1;
+        else if (strcmp(argv[i], "--stride") == 0 && value && read_stride(value, &o->stride)) i++;
+        else if (strcmp(argv[i], "--only") == 0 && value) o->only = argv[++i];
+        else if (strcmp(argv[i], "--isa") == 0 && value && rnnp_isa_rank(value) >= 0) o->isa = argv[++i];
+        else return 0;
     }
+    return 1;
+}
 
-    const double start = seconds_on(CLOCK_MONOTONIC);
+int main(int argc, char **argv)
+{
     static worker workers[MOST_THREADS];
     static notes sum;
+    const double start = seconds_on(CLOCK_MONOTONIC);
+    options o = {.stride = DENSE_STRIDE};
     sweep s = {.math = &arithmetic_base};
     rnnp_cpu cpu;
     rnnp_topology topology;
-    rnnp_isa measured;
+
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) return usage(stdout);
+    if (!read_options(argc, argv, &o)) return usage(stderr);
     rnnp_cpu_read(&cpu);
     rnnp_topology_read(&cpu, &topology);
 #ifdef SWEEP_WITH_AVX2
     if (cpu.features & RNNP_CPU_AVX2) s.math = &arithmetic_avx2;
 #endif
-    subjects_select(s.subjects, &cpu, only, isa, &measured);
-    if (measured == RNNP_ISA_COUNT) {
-        printf("skipped: this CPU or build has no %s\n", isa);
+    if (!subjects_select(s.subjects, cpu.features, o.only, o.isa)) {
+        printf("skipped: this CPU or build has no %s\n", o.isa);
         return EXIT_SKIPPED;
     }
-    int selected[KIND_COUNT] = {0}, failed = 0;
+    int selected[KIND_COUNT] = {0};
     for (size_t i = 0; i < SUBJECTS; i++) selected[promises[i].kind] |= s.subjects[i].measured != NULL;
-    if (!run_list_fill(&s.list, selected, stride)) {
+    if (!run_list_fill(&s.list, selected, o.stride)) {
         perror("sweep");
         return EXIT_USAGE;
     }
-    if (s.list.count == 0) return usage(stderr);
+    if (s.list.count == 0) {
+        fprintf(stderr, "sweep: no op is named %s\n", o.only);
+        return EXIT_USAGE;
+    }
     const size_t threads = topology.budget < MOST_THREADS ? topology.budget : MOST_THREADS;
     sweep_all(&s, workers, threads, &sum);
-
-    print_head(markdown);
-    for (size_t i = 0; i < SUBJECTS; i++)
-        if (s.subjects[i].measured) print_subject(&s.subjects[i], &sum.ours[i], markdown);
-    printf("\n");
-    for (size_t i = 0; i < SUBJECTS; i++)
-        if (s.subjects[i].opinion) print_opinion(&s.subjects[i], &sum.ours[i], &sum.opinion[i], markdown);
-    if (markdown) printf("\n");
-    print_same_bits(&s, measured);
-    for (kind k = 0; k < KIND_COUNT; k++) {
-        static const char *const names[KIND_COUNT] = {"exp", "tanh", "sigmoid"};
-        if (!selected[k]) continue;
-        const double error = reference_error(s.math, k);
-        printf("%s: %llu inputs, %.0f s of CPU time; the reference (%s) is within %.1g ULP of long double\n", names[k],
-               (unsigned long long)s.list.inputs[k], sum.seconds[k], s.math->name, error);
-        if (error > 1e-6) {
-            printf("FAILED %s: the reference is worse than a millionth of an ULP\n", names[k]);
-            failed = 1;
-        }
-    }
-    for (size_t i = 0; i < SUBJECTS; i++)
-        if (s.subjects[i].measured) failed |= check_subject(&s.subjects[i], s.math, &sum.ours[i]);
+    const int failed = report(&s, &sum, o.markdown);
     printf("%.0f s on %zu threads: %s\n", seconds_on(CLOCK_MONOTONIC) - start, threads, failed ? "FAILED" : "passed");
     free(s.list.runs);
     return failed;
