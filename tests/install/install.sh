@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# install.sh CMAKE BUILD CC CFLAGS ONNX: installs the build into a temporary folder and builds the consumer against it
+# install.sh CMAKE BUILD CC ONNX [CFLAGS]: installs the build into a temporary folder and builds the consumer against it
 # in every way that is offered: find_package and pkg-config, shared and static.
 set -euo pipefail
 
-cmake=$1 build=$2 cc=$3 cflags=$4 onnx=$5
+cmake=$1 build=$2 cc=$3 onnx=$4 cflags=${5:-}
 consumer=$(cd "$(dirname "$0")/consumer" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
