@@ -268,7 +268,7 @@ RNNP_API const char *rnnp_plan_variant(const rnnp_plan *plan, size_t node);
 typedef struct rnnp_run rnnp_run;
 
 /* Exact bytes of a run for these input shapes (data pointers are not read; n must be the number of model
- * inputs, in order). */
+ * inputs, in order). Returns as rnnp_run_create, RNNP_ERR_MEMORY included: it needs temporary memory. */
 RNNP_API rnnp_status rnnp_run_bytes(const rnnp_plan *plan, const rnnp_tensor *inputs, size_t n, size_t *bytes);
 
 /*
@@ -276,7 +276,7 @@ RNNP_API rnnp_status rnnp_run_bytes(const rnnp_plan *plan, const rnnp_tensor *in
  *
  * Returns  RNNP_OK; RNNP_ERR_SHAPE or RNNP_ERR_TYPE naming the input or node; RNNP_ERR_UNSUPPORTED when a
  *          shape depends on input data; RNNP_ERR_MEMORY.
- * Memory   one block of exactly rnnp_run_bytes() bytes.
+ * Memory   one block of exactly rnnp_run_bytes() bytes, plus temporary memory that is freed before the return.
  */
 RNNP_API rnnp_status rnnp_run_create(const rnnp_plan *plan, const rnnp_tensor *inputs, size_t n, rnnp_run **run);
 RNNP_API void rnnp_run_destroy(rnnp_run *run);
@@ -333,11 +333,12 @@ RNNP_API rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index,
 /*
  * rnnp_stream_step() consumes the next `steps` time steps.
  *
- * Returns  RNNP_OK; RNNP_ERR_ARG for NULL data or an index out of range.
+ * Returns  RNNP_OK; RNNP_ERR_ARG for NULL data or an index out of range; RNNP_ERR_SHAPE or RNNP_ERR_TYPE for
+ *          inputs unlike those of rnnp_stream_input.
  * Errors   leave the state as it was before the call.
  * State    an initial state (h0, c0) that depends on inputs is read at the first step after creation or a
  *          reset, and not looked at later.
- * Memory   no allocation, lock or system call.
+ * Memory   no allocation, lock or system call when it succeeds; recording an error takes a lock.
  * Threads  runs on the calling thread; one stream belongs to one thread at a time.
  * Numerics after t steps an output over all steps equals row t-1 of a run over the sequence, bit for
  *          bit, and a final-state output equals that of a run over the first t steps.
@@ -348,7 +349,8 @@ RNNP_API rnnp_status rnnp_stream_step(rnnp_stream *stream, const rnnp_tensor *in
 /* Back to the initial state of the model. */
 RNNP_API void rnnp_stream_reset(rnnp_stream *stream);
 
-/* The recurrent state as bytes: f32 values in node order, the same on every ISA. */
+/* The recurrent state as bytes: f32 values in node order, the same on every ISA. rnnp_stream_save returns
+ * RNNP_ERR_STATE before the first step when an initial state comes from an input. */
 RNNP_API size_t rnnp_stream_state_bytes(const rnnp_stream *stream);
 RNNP_API rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t bytes);
 RNNP_API rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t bytes);

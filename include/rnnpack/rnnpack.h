@@ -105,8 +105,9 @@ RNNP_API void rnnp_context_options_init(rnnp_context_options *options);
 /*
  * rnnp_context_create() reads the CPU facts once and chooses the kernels. `options` may be NULL.
  *
- * Returns  RNNP_OK; RNNP_ERR_ARG for an unknown ISA name (also in RNNPACK_MAX_ISA) or a half-filled
- *          allocator; RNNP_ERR_MEMORY; RNNP_ERR_IO if a thread could not be started.
+ * Returns  RNNP_OK; RNNP_ERR_ARG for an unknown ISA name (also in RNNPACK_MAX_ISA), a half-filled
+ *          allocator, or a thread count above 4096 (of a host pool: also 0); RNNP_ERR_MEMORY; RNNP_ERR_IO
+ *          if a thread could not be started.
  * Errors   leave *context NULL and nothing allocated; the sentence goes to options->log.
  * Memory   from the allocator; freed by rnnp_context_destroy.
  * Threads  one context may be used by many threads at once. A context made with threads > 1 owns

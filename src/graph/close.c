@@ -2,6 +2,7 @@
  *
  * Closing a model: inference with symbolic dimensions, folding, removal of what nobody needs, warnings.
  */
+#include "../fpmode.h"
 #include "engine.h"
 
 #include <stdio.h>
@@ -123,7 +124,10 @@ static rnnp_status close_model(rnnp_model *model, struct rnnp_block **scratch)
         return status;
     for (size_t i = 0; i < model->n_inputs; i++)
         inf.meta[model->inputs[i]] = model->values[model->inputs[i]].meta;
-    if ((status = infer_and_fold(model, &inf)) != RNNP_OK)
+    const rnnp_fpmode mode = rnnp_fpmode_enter(0);
+    status = infer_and_fold(model, &inf);
+    rnnp_fpmode_set(mode);
+    if (status != RNNP_OK)
         return status;
     for (size_t v = 0; v < model->n_values; v++) {
         rnnp_value_info *value = &model->values[v];

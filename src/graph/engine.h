@@ -20,11 +20,6 @@ void *rnnp_arena_alloc(const rnnp_context *context, struct rnnp_block **arena, s
 void *rnnp_arena_calloc(const rnnp_context *context, struct rnnp_block **arena, size_t count, size_t bytes);
 void rnnp_arena_free(const rnnp_context *context, struct rnnp_block **arena);
 
-static inline size_t rnnp_align64(size_t bytes)
-{
-    return (bytes + 63) & ~(size_t)63;
-}
-
 /* Memory needed from step `first` to step `last`, both included. */
 typedef struct rnnp_span {
     size_t bytes, first, last;

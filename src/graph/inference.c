@@ -93,13 +93,6 @@ static int has_symbol(const rnnp_meta *meta)
     return 0;
 }
 
-static size_t saturating_add(size_t a, size_t b)
-{
-    size_t sum;
-
-    return rnnp_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
-}
-
 rnnp_known rnnp_inference_known(const rnnp_inference *inf, const rnnp_node *node)
 {
     size_t bytes_in = 0, bytes_out = 0;
@@ -116,12 +109,12 @@ rnnp_known rnnp_inference_known(const rnnp_inference *inf, const rnnp_node *node
             if (!inf->in[i].known)
                 return RNNP_KNOWN_NOT;
             symbolic |= inf->symbolic[node->inputs[i]];
-            bytes_in = saturating_add(bytes_in, rnnp_meta_bytes(&inf->in[i]));
+            bytes_in = rnnp_add_bytes(bytes_in, rnnp_meta_bytes(&inf->in[i]));
         }
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] != RNNP_NONE)
-            bytes_out = saturating_add(bytes_out, rnnp_meta_bytes(&inf->out[i]));
+            bytes_out = rnnp_add_bytes(bytes_out, rnnp_meta_bytes(&inf->out[i]));
     }
     if (bytes_out == SIZE_MAX || (bytes_out > EVALUATE_BYTES && bytes_out > bytes_in))
         return RNNP_KNOWN_NOT;

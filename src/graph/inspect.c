@@ -6,10 +6,12 @@
 
 #include <string.h>
 
-static rnnp_status check_closed(const rnnp_model *model, const void *result)
+static rnnp_status check_closed(const rnnp_model *model, const char *what, const void *result)
 {
-    if (!model || !result)
+    if (!model)
         return RNNP_ERR_ARG;
+    if (!result)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "%s is NULL", what);
     if (model->closed != RNNP_MODEL_CLOSED)
         return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
     return RNNP_OK;
@@ -50,7 +52,7 @@ size_t rnnp_model_outputs(const rnnp_model *model)
 
 rnnp_status rnnp_model_input_port(const rnnp_model *model, size_t index, rnnp_port *port)
 {
-    const rnnp_status status = check_closed(model, port);
+    const rnnp_status status = check_closed(model, "port", port);
 
     if (status != RNNP_OK)
         return status;
@@ -62,7 +64,7 @@ rnnp_status rnnp_model_input_port(const rnnp_model *model, size_t index, rnnp_po
 
 rnnp_status rnnp_model_output_port(const rnnp_model *model, size_t index, rnnp_port *port)
 {
-    const rnnp_status status = check_closed(model, port);
+    const rnnp_status status = check_closed(model, "port", port);
 
     if (status != RNNP_OK)
         return status;
@@ -92,7 +94,7 @@ size_t rnnp_model_nodes(const rnnp_model *model)
 rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index, rnnp_node_info *info)
 {
     enum { IN = sizeof info->input / sizeof info->input[0], OUT = sizeof info->output / sizeof info->output[0] };
-    const rnnp_status status = check_closed(model, info);
+    const rnnp_status status = check_closed(model, "info", info);
 
     if (status != RNNP_OK)
         return status;

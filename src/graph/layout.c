@@ -2,6 +2,7 @@
  *
  * From concrete input shapes to which nodes run and where every value lives.
  */
+#include "../fpmode.h"
 #include "engine.h"
 
 #include <string.h>
@@ -312,7 +313,10 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
     if (status != RNNP_OK || !layout->evaluated || !layout->called || !layout->storage || !layout->root ||
         !layout->direct || !layout->offset)
         return RNNP_ERR_MEMORY;
-    if ((status = infer_all(layout, inputs)) != RNNP_OK)
+    const rnnp_fpmode mode = rnnp_fpmode_enter(0);
+    status = infer_all(layout, inputs);
+    rnnp_fpmode_set(mode);
+    if (status != RNNP_OK)
         return status;
     choose_calls(layout);
     measure_workspace(layout);

@@ -71,7 +71,7 @@ static rnnp_status grow(rnnp_model *model, void *items, size_t count, size_t mor
 rnnp_status rnnp_model_create(rnnp_context *context, rnnp_model **model)
 {
     if (!model)
-        return RNNP_ERR_ARG;
+        return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *model = NULL;
     if (!context)
         return RNNP_ERR_ARG;
@@ -128,6 +128,13 @@ static rnnp_status check_name(const rnnp_model *model, const char *what, const c
 {
     if (!name || !*name)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "an %s has no name", what);
+    return RNNP_OK;
+}
+
+static rnnp_status check_result(const rnnp_model *model, const char *what, const char *name, const rnnp_value *value)
+{
+    if (!value)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "%s %s: value is NULL", what, name);
     return RNNP_OK;
 }
 
@@ -196,9 +203,10 @@ rnnp_status rnnp_model_input(rnnp_model *model, const char *name, rnnp_dtype dty
     rnnp_value_info info = {.producer = -1, .meta = {.dtype = dtype, .rank = rank}};
     rnnp_status status;
 
-    if (!model || !value)
+    if (!model)
         return RNNP_ERR_ARG;
     if ((status = check_open(model)) != RNNP_OK || (status = check_name(model, "input", name)) != RNNP_OK ||
+        (status = check_result(model, "input", name, value)) != RNNP_OK ||
         (status = check_type(model, name, dtype, rank, shape)) != RNNP_OK)
         return status;
     for (size_t i = 0; i < model->n_inputs; i++) {
@@ -222,9 +230,10 @@ rnnp_status rnnp_model_constant(rnnp_model *model, const char *name, const rnnp_
     rnnp_value_info info = {.producer = -1, .is_constant = 1};
     rnnp_status status;
 
-    if (!model || !value)
+    if (!model)
         return RNNP_ERR_ARG;
-    if ((status = check_open(model)) != RNNP_OK)
+    if ((status = check_open(model)) != RNNP_OK ||
+        (status = check_result(model, "constant", name ? name : "", value)) != RNNP_OK)
         return status;
     if (!tensor)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has no tensor", name ? name : "");

@@ -2,6 +2,7 @@
  *
  * A plan: kernels chosen and constant weights packed, in one block.
  */
+#include "../fpmode.h"
 #include "engine.h"
 
 #include <string.h>
@@ -71,8 +72,10 @@ rnnp_status rnnp_plan_bytes(const rnnp_model *model, const rnnp_plan_options *op
     rnnp_plan plan;
     rnnp_status status;
 
-    if (!model || !bytes)
+    if (!model)
         return RNNP_ERR_ARG;
+    if (!bytes)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "bytes is NULL");
     if ((status = read_options(model, options, &plan)) == RNNP_OK && (status = measure(&plan)) == RNNP_OK)
         *bytes = plan.bytes;
     return status;
@@ -84,7 +87,7 @@ rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *o
     rnnp_status status;
 
     if (!plan)
-        return RNNP_ERR_ARG;
+        return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "plan is NULL") : RNNP_ERR_ARG;
     *plan = NULL;
     if (!model)
         return RNNP_ERR_ARG;
@@ -96,6 +99,7 @@ rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *o
         return RNNP_ERR_MEMORY;
     *p = head;
     char *next = (char *)p + head_bytes(model);
+    const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
         const rnnp_prepare prepare = rnnp_plan_prepare(p, node);
@@ -108,6 +112,7 @@ rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *o
             next += rnnp_align64(bytes);
         }
     }
+    rnnp_fpmode_set(mode);
     *plan = p;
     return RNNP_OK;
 }

@@ -293,6 +293,8 @@ void rnnp_program_destroy(rnnp_program *program)
 rnnp_status rnnp_program_port(const rnnp_program *program, const char *what, const rnnp_tensor *ports, size_t n,
                               size_t index, rnnp_tensor *port)
 {
+    if (!port)
+        return rnnp_fail(program->plan->context, RNNP_ERR_ARG, "%s is NULL", what);
     if (index >= n)
         return rnnp_fail(program->plan->context, RNNP_ERR_ARG, "%s %zu of %zu", what, index, n);
     *port = ports[index];

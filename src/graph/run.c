@@ -82,8 +82,10 @@ rnnp_status rnnp_run_bytes(const rnnp_plan *plan, const rnnp_tensor *inputs, siz
 {
     rnnp_layout layout;
 
-    if (!plan || !bytes)
+    if (!plan)
         return RNNP_ERR_ARG;
+    if (!bytes)
+        return rnnp_fail(plan->context, RNNP_ERR_ARG, "bytes is NULL");
     const rnnp_status status = make_layout(plan, inputs, n, &layout);
     if (status != RNNP_OK)
         return status;
@@ -101,7 +103,7 @@ rnnp_status rnnp_run_create(const rnnp_plan *plan, const rnnp_tensor *inputs, si
     rnnp_layout layout;
 
     if (!run)
-        return RNNP_ERR_ARG;
+        return plan ? rnnp_fail(plan->context, RNNP_ERR_ARG, "run is NULL") : RNNP_ERR_ARG;
     *run = NULL;
     if (!plan)
         return RNNP_ERR_ARG;
@@ -123,7 +125,7 @@ void rnnp_run_destroy(rnnp_run *run)
 
 rnnp_status rnnp_run_output(const rnnp_run *run, size_t index, rnnp_tensor *output)
 {
-    if (!run || !output)
+    if (!run)
         return RNNP_ERR_ARG;
     return rnnp_program_port(&run->program, "output", run->program.outputs, run->program.plan->model->n_outputs, index,
                              output);

@@ -245,7 +245,7 @@ rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options 
     rnnp_status status;
 
     if (!stream)
-        return RNNP_ERR_ARG;
+        return plan ? rnnp_fail(plan->context, RNNP_ERR_ARG, "stream is NULL") : RNNP_ERR_ARG;
     *stream = NULL;
     if (!plan)
         return RNNP_ERR_ARG;
@@ -272,7 +272,7 @@ void rnnp_stream_destroy(rnnp_stream *stream)
 
 rnnp_status rnnp_stream_input(const rnnp_stream *stream, size_t index, rnnp_tensor *input)
 {
-    if (!stream || !input)
+    if (!stream)
         return RNNP_ERR_ARG;
     return rnnp_program_port(&stream->program, "input", stream->program.inputs, stream->program.plan->model->n_inputs,
                              index, input);
@@ -280,7 +280,7 @@ rnnp_status rnnp_stream_input(const rnnp_stream *stream, size_t index, rnnp_tens
 
 rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index, rnnp_tensor *output)
 {
-    if (!stream || !output)
+    if (!stream)
         return RNNP_ERR_ARG;
     return rnnp_program_port(&stream->program, "output", stream->program.outputs,
                              stream->program.plan->model->n_outputs, index, output);

@@ -42,8 +42,10 @@ rnnp_status rnnp_model_dense(rnnp_model *model, rnnp_value x, const float *w, si
     size_t elements;
     rnnp_status status;
 
-    if (!model || !y)
+    if (!model)
         return RNNP_ERR_ARG;
+    if (!y)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "dense: y is NULL");
     if (!w || input == 0 || units == 0 || rnnp_mul_overflow(input, units, &elements) || elements > SIZE_MAX / 16)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "dense: input=%zu, units=%zu%s", input, units,
                          w ? "" : ", w is NULL");

@@ -69,25 +69,25 @@ static rnnp_status add_initializers(loader *l, rnnp_model *model, const Onnx__Gr
 
 /* Type and shape of an input or output; symbols NULL where a dimension has no name. Returns 1 when the file
  * states a tensor type with a shape, 0 when it states less, negative on error. */
-static int read_type(loader *l, const Onnx__ValueInfoProto *info, rnnp_tensor *t, const char **symbols, rnnp_status *status)
+static int read_type(loader *l, const Onnx__TypeProto *type, const char *name, rnnp_tensor *t, const char **symbols,
+                     rnnp_status *status)
 {
-    const Onnx__TypeProto *type = info->type;
     *status = RNNP_OK;
     if (!type || type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET) return 0;
     if (type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
-        *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\" is not a tensor", info->name);
+        *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\" is not a tensor", name);
         return -1;
     }
     const Onnx__TensorShapeProto *shape = type->tensor_type->shape;
     t->dtype = loader_dtype(type->tensor_type->elem_type);
     if (!t->dtype) {
-        *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\": type %s is not supported", info->name,
+        *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\": type %s is not supported", name,
                             loader_dtype_name(type->tensor_type->elem_type));
         return -1;
     }
     if (!shape) return 0;
     if (shape->n_dim > RNNP_MAX_RANK) {
-        *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\": rank %zu is above %d", info->name, shape->n_dim, RNNP_MAX_RANK);
+        *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\": rank %zu is above %d", name, shape->n_dim, RNNP_MAX_RANK);
         return -1;
     }
     t->rank = shape->n_dim;
@@ -98,7 +98,7 @@ static int read_type(loader *l, const Onnx__ValueInfoProto *info, rnnp_tensor *t
         t->shape[i] = fixed ? d->dim_value : RNNP_DYNAMIC;
         symbols[i] = named ? d->dim_param : NULL;
         if (fixed && d->dim_value < 0) {
-            *status = rnnp_fail(l->context, RNNP_ERR_SHAPE, "\"%s\": dimension %zu is %lld", info->name, i, (long long)d->dim_value);
+            *status = rnnp_fail(l->context, RNNP_ERR_SHAPE, "\"%s\": dimension %zu is %lld", name, i, (long long)d->dim_value);
             return -1;
         }
     }
@@ -119,7 +119,7 @@ static rnnp_status add_inputs(loader *l, rnnp_model *model, const Onnx__GraphPro
             e->is_input = 1;
             continue;
         }
-        int stated = read_type(l, info, &t, symbols, &status);
+        int stated = read_type(l, info->type, name, &t, symbols, &status);
         if (stated < 0) return status;
         if (!stated) return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "input \"%s\" has no type or no shape", name);
         status = rnnp_model_input(model, name, t.dtype, t.rank, t.shape, symbols, &value);
@@ -149,11 +149,10 @@ static rnnp_status check_outputs(loader *l, const rnnp_model *model, const Onnx_
         rnnp_tensor t = { 0 };
         const char *symbols[RNNP_MAX_RANK] = { 0 };
         rnnp_port port;
-        rnnp_status status;
-        int stated = read_type(l, g->output[i], &t, symbols, &status);
-        if (stated < 0) return status;
-        status = rnnp_model_output_port(model, i, &port);
+        rnnp_status status = rnnp_model_output_port(model, i, &port);
         if (status != RNNP_OK) return status;
+        int stated = read_type(l, g->output[i]->type, port.name, &t, symbols, &status);
+        if (stated < 0) return status;
         if (t.dtype && t.dtype != port.dtype)
             return rnnp_fail(l->context, RNNP_ERR_TYPE, "output \"%s\" is declared %s, but it is %s", port.name,
                              rnnp_dtype_name(t.dtype), rnnp_dtype_name(port.dtype));
@@ -361,24 +360,23 @@ rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, size_t size
 rnnp_status rnnp_onnx_load_file(rnnp_context *context, const char *path, rnnp_model **out)
 {
     void *bytes;
-    size_t size, bytes_of_path;
+    size_t size;
     if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *out = NULL;
     if (!context) return RNNP_ERR_ARG;
     if (!path) return rnnp_fail(context, RNNP_ERR_ARG, "path is NULL");
-    rnnp_status status = loader_read_file(context, path, 0, SIZE_MAX, &bytes, &size);
-    if (status != RNNP_OK) return status;
+    loader l = { .context = context }; /* owns the bytes and the folder's name */
+    rnnp_status status = loader_read_file(&l, path, 0, SIZE_MAX, &bytes, &size);
     const char *slash = strrchr(path, '/');
-    bytes_of_path = slash ? (size_t)(slash - path) + 2 : 2;
-    char *directory = rnnp_alloc(context, bytes_of_path);
+    size_t length = slash ? (size_t)(slash - path) + 1 : 1;
+    char *directory = status == RNNP_OK ? loader_alloc(&l, length + 1) : NULL;
     if (directory) {
-        memcpy(directory, slash ? path : ".", bytes_of_path - 1);
-        directory[bytes_of_path - 1] = 0;
+        memcpy(directory, slash ? path : ".", length);
+        directory[length] = 0;
         status = rnnp_onnx_load(context, bytes, size, directory, out);
-        rnnp_free(context, directory, bytes_of_path);
-    } else {
+    } else if (status == RNNP_OK) {
         status = RNNP_ERR_MEMORY;
     }
-    rnnp_free(context, bytes, size);
+    loader_release(&l);
     return status;
 }

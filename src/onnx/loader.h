@@ -14,12 +14,12 @@ typedef struct loader {
     const char *directory;         /* where external data lies; NULL: refused */
     Onnx__ModelProto *file;
     ProtobufCAllocator allocator;  /* hands the parsed message's memory to the context's allocator */
+    int out_of_memory;             /* it had none left: the parser does not say why it gave up */
     struct block *blocks;          /* everything from loader_alloc */
 } loader;
 
-/* Reads a whole file; bytes from rnnp_alloc. A part of it when length is not SIZE_MAX. */
-rnnp_status loader_read_file(const rnnp_context *context, const char *path, size_t offset, size_t length, void **bytes,
-                             size_t *size);
+/* Reads a whole file into loader_alloc memory; a part of it when length is not SIZE_MAX. */
+rnnp_status loader_read_file(loader *l, const char *path, size_t offset, size_t length, void **bytes, size_t *size);
 
 /* Parses the file into l->file. Nesting beyond a sane depth is refused before the recursive parser sees it. */
 rnnp_status loader_parse(loader *l, const void *bytes, size_t size);
@@ -32,7 +32,7 @@ void loader_release(loader *l);
 rnnp_dtype loader_dtype(int32_t onnx_type);
 const char *loader_dtype_name(int32_t onnx_type);
 
-/* Decodes a tensor; `owner` names it in messages. Data points into the message or into loader_alloc memory. */
+/* Decodes a tensor; `owner` names it in messages. Its data is in loader_alloc memory, never in the message. */
 rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char *owner, rnnp_tensor *tensor);
 
 #endif

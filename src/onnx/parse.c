@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L
 #include "loader.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- Memory ---- */
 
@@ -38,21 +40,26 @@ enum { HEADER = 16 };
 
 static void *message_alloc(void *data, size_t bytes)
 {
+    loader *l = data;
     size_t total;
-    if (rnnp_add_overflow(bytes, HEADER, &total)) return NULL;
-    char *p = rnnp_alloc(data, total);
-    if (!p) return NULL;
+    if (rnnp_add_overflow(bytes, HEADER, &total)) total = SIZE_MAX;
+    char *p = rnnp_alloc(l->context, total);
+    if (!p) {
+        l->out_of_memory = 1;
+        return NULL;
+    }
     memcpy(p, &total, sizeof total);
     return p + HEADER;
 }
 
 static void message_free(void *data, void *p)
 {
+    const loader *l = data;
     size_t total;
     if (!p) return;
     char *start = (char *)p - HEADER;
     memcpy(&total, start, sizeof total);
-    rnnp_free(data, start, total);
+    rnnp_free(l->context, start, total);
 }
 
 void loader_release(loader *l)
@@ -67,28 +74,30 @@ void loader_release(loader *l)
 
 /* ---- Files ---- */
 
-rnnp_status loader_read_file(const rnnp_context *context, const char *path, size_t offset, size_t length, void **bytes,
-                             size_t *size)
+rnnp_status loader_read_file(loader *l, const char *path, size_t offset, size_t length, void **bytes, size_t *size)
 {
+    const rnnp_context *context = l->context;
+    struct stat about;
     *bytes = NULL;
     FILE *f = fopen(path, "rb");
     if (!f) return rnnp_fail(context, RNNP_ERR_IO, "%s: %s", path, strerror(errno));
     rnnp_status status = RNNP_OK;
-    long end = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
-    if (end < 0) {
+    const int known = fstat(fileno(f), &about) == 0;
+    const long long end = known && S_ISREG(about.st_mode) ? (long long)about.st_size : -1;
+    if (!known) {
         status = rnnp_fail(context, RNNP_ERR_IO, "%s: %s", path, strerror(errno));
+    } else if (end < 0) {
+        status = rnnp_fail(context, RNNP_ERR_IO, "%s is not a regular file", path);
     } else if (offset > (size_t)end || (length != SIZE_MAX && length > (size_t)end - offset)) {
-        status = rnnp_fail(context, RNNP_ERR_FORMAT, "%s: bytes %zu and the %zu after it are asked for, it has %ld", path,
-                           offset, length, end);
+        status = rnnp_fail(context, RNNP_ERR_FORMAT, "%s: bytes %zu and the %zu after it are asked for, it has %lld",
+                           path, offset, length, end);
     } else {
         *size = length != SIZE_MAX ? length : (size_t)end - offset;
-        *bytes = rnnp_alloc(context, *size);
+        *bytes = loader_alloc(l, *size);
         if (!*bytes) {
             status = RNNP_ERR_MEMORY;
         } else if (fseek(f, (long)offset, SEEK_SET) != 0 || fread(*bytes, 1, *size, f) != *size) {
             status = rnnp_fail(context, RNNP_ERR_IO, "%s: %s", path, ferror(f) ? strerror(errno) : "it ends early");
-            rnnp_free(context, *bytes, *size);
-            *bytes = NULL;
         }
     }
     fclose(f);
@@ -146,11 +155,12 @@ static int scan(const ProtobufCMessageDescriptor *schema, const uint8_t *p, cons
 rnnp_status loader_parse(loader *l, const void *bytes, size_t size)
 {
     const uint8_t *p = bytes;
-    l->allocator = (ProtobufCAllocator){ message_alloc, message_free, l->context };
+    l->allocator = (ProtobufCAllocator){ message_alloc, message_free, l };
     if (size == 0) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "not an ONNX model: it is empty");
     if (scan(&onnx__model_proto__descriptor, p, p + size, 1))
         return rnnp_fail(l->context, RNNP_ERR_FORMAT, "not an ONNX model, or cut off: %zu bytes do not parse", size);
     l->file = onnx__model_proto__unpack(&l->allocator, size, p);
-    if (!l->file) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "not an ONNX model, or too large for memory");
-    return RNNP_OK;
+    if (l->file) return RNNP_OK;
+    if (l->out_of_memory) return RNNP_ERR_MEMORY;
+    return rnnp_fail(l->context, RNNP_ERR_FORMAT, "not an ONNX model: %zu bytes do not parse", size);
 }

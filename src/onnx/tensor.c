@@ -41,7 +41,7 @@ static int parse_size(const char *text, size_t *value)
     return 0;
 }
 
-static rnnp_status external_data(loader *l, const Onnx__TensorProto *proto, const char *owner, size_t bytes, const void **data)
+static rnnp_status external_data(loader *l, const Onnx__TensorProto *proto, const char *owner, size_t bytes, void **data)
 {
     const char *location = NULL;
     size_t offset = 0, length = bytes, size;
@@ -61,16 +61,9 @@ static rnnp_status external_data(loader *l, const Onnx__TensorProto *proto, cons
         return rnnp_fail(l->context, RNNP_ERR_FORMAT, "tensor %s: %zu bytes of external data for a shape of %zu", owner, length, bytes);
     size_t path_bytes = strlen(l->directory) + strlen(location) + 2;
     char *path = loader_alloc(l, path_bytes);
-    void *read, *copy;
     if (!path) return RNNP_ERR_MEMORY;
     snprintf(path, path_bytes, "%s/%s", l->directory, location);
-    rnnp_status status = loader_read_file(l->context, path, offset, length, &read, &size);
-    if (status != RNNP_OK) return status;
-    copy = loader_alloc(l, size);
-    if (copy) memcpy(copy, read, size);
-    rnnp_free(l->context, read, size);
-    *data = copy;
-    return copy ? RNNP_OK : RNNP_ERR_MEMORY;
+    return loader_read_file(l, path, offset, length, data, &size);
 }
 
 rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char *owner, rnnp_tensor *t)
@@ -90,9 +83,10 @@ rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char 
         return rnnp_fail(l->context, RNNP_ERR_SHAPE, "tensor %s: impossible shape", owner);
 
     const void *data = NULL;
+    void *own = NULL;       /* the elements, where they are in loader_alloc memory already */
     size_t have = SIZE_MAX; /* elements in the field that holds them */
     if (proto->has_data_location && proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
-        rnnp_status status = external_data(l, proto, owner, bytes, &data);
+        rnnp_status status = external_data(l, proto, owner, bytes, &own);
         if (status != RNNP_OK) return status;
         have = n;
     } else if (proto->has_raw_data) {
@@ -115,15 +109,17 @@ rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char 
         uint8_t *to = have == n ? loader_alloc(l, n) : NULL;
         if (have == n && !to) return RNNP_ERR_MEMORY;
         for (size_t i = 0; have == n && i < n; i++) to[i] = (uint8_t)proto->int32_data[i];
-        data = to;
+        own = to;
     }
     if (have != n)
         return rnnp_fail(l->context, RNNP_ERR_FORMAT, "tensor %s: its data does not fill its shape of %zu elements", owner, n);
-    /* Copied: raw bytes have no alignment, and an empty field is NULL. */
-    uint8_t *copy = loader_alloc(l, bytes);
-    if (!copy) return RNNP_ERR_MEMORY;
-    if (bytes) memcpy(copy, data, bytes);
-    for (size_t i = 0; t->dtype == RNNP_BOOL && i < n; i++) copy[i] = copy[i] != 0;
-    t->data = copy;
+    if (!own) { /* raw bytes have no alignment, and an empty field is NULL */
+        own = loader_alloc(l, bytes);
+        if (!own) return RNNP_ERR_MEMORY;
+        if (bytes) memcpy(own, data, bytes);
+    }
+    uint8_t *byte = own;
+    for (size_t i = 0; t->dtype == RNNP_BOOL && i < n; i++) byte[i] = byte[i] != 0;
+    t->data = own;
     return RNNP_OK;
 }

@@ -368,6 +368,7 @@ int main(int argc, char **argv)
     for (size_t op = 0; op < RNNP_OP_COUNT; op++) check_op(&b, (rnnp_op)op, &total);
     printf("%zu variants, %zu cases, %zu skipped, %zu failed\n", total.variants, total.cases, total.skipped,
            total.failed);
+    arena_close(&b.arena);
     if (total.failed) return 1;
     return total.variants == 0 ? EXIT_SKIPPED : 0;
 }

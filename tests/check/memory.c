@@ -22,6 +22,11 @@ int arena_open(arena *a, size_t size)
     return a->base != NULL;
 }
 
+void arena_close(arena *a)
+{
+    free(a->base);
+}
+
 void arena_reset(arena *a)
 {
     a->used = 0;

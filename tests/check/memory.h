@@ -17,6 +17,7 @@ typedef struct arena {
 } arena;
 
 int arena_open(arena *a, size_t size);
+void arena_close(arena *a);
 void arena_reset(arena *a);
 /* Ends the program when full: cases are of bounded size. */
 void *arena_take(arena *a, size_t bytes);

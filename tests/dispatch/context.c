@@ -381,10 +381,12 @@ static void team_sizes(void **state)
 
     options.parallel.threads = 0;
     refuse(&options, &book, RNNP_ERR_ARG, "parallel.threads is 0");
+    options.parallel.threads = 4097;
+    refuse(&options, &book, RNNP_ERR_ARG, "parallel.threads is 4097");
 
     options = options_with_log(&book);
     options.threads = SIZE_MAX;
-    refuse(&options, &book, RNNP_ERR_MEMORY, "18446744073709551615 threads");
+    refuse(&options, &book, RNNP_ERR_ARG, "threads=18446744073709551615 is above 4096");
 }
 
 int main(void)

@@ -442,6 +442,92 @@ static void test_runs(void **state)
     rnnp_model_destroy(model);
 }
 
+/* Without a place for the result there is still a sentence; each differs from the one before it. */
+static void test_no_result(void **state)
+{
+    rnnp_model *model = make_model(context);
+    const rnnp_value x = input3(model, "x", 1, 2, 3);
+    const float w[9] = {0};
+    const rnnp_tensor in = tensor3(w, 1, 2, 3);
+    rnnp_run *run;
+
+    (void)state;
+#define NO_RESULT(call, words)           \
+    do {                                 \
+        FAILS(call, RNNP_ERR_ARG);       \
+        assert_says(context, words);     \
+    } while (0)
+    NO_RESULT(rnnp_model_create(context, NULL), "model is NULL");
+    NO_RESULT(rnnp_model_input(model, "a", RNNP_F32, 3, in.shape, NULL, NULL), "input a: value is NULL");
+    NO_RESULT(rnnp_model_constant(model, "b", &in, NULL), "constant b: value is NULL");
+    NO_RESULT(rnnp_model_constant(model, NULL, &in, NULL), "constant : value is NULL");
+    NO_RESULT(rnnp_model_embedding(model, x, w, 3, 3, NULL), "embedding: y is NULL");
+    NO_RESULT(rnnp_model_pool(model, x, RNNP_POOL_MEAN, 0, NULL), "pool: y is NULL");
+    NO_RESULT(rnnp_model_dropout(model, x, 0.5f, NULL), "dropout: y is NULL");
+    NO_RESULT(rnnp_model_activation(model, "Relu", x, NULL), "activation: y is NULL");
+    NO_RESULT(rnnp_model_softmax(model, x, 0, NULL), "softmax: y is NULL");
+    NO_RESULT(rnnp_model_dense(model, x, w, 3, 3, 0, NULL, NULL, NULL), "dense: y is NULL");
+    OK(rnnp_model_output(model, "y", node1(model, "Relu", x)));
+    OK(rnnp_model_close(model));
+    NO_RESULT(rnnp_model_input_port(model, 0, NULL), "port is NULL");
+    NO_RESULT(rnnp_model_node_info(model, 0, NULL), "info is NULL");
+    NO_RESULT(rnnp_model_output_port(model, 0, NULL), "port is NULL");
+    NO_RESULT(rnnp_plan_create(model, NULL, NULL), "plan is NULL");
+    NO_RESULT(rnnp_plan_bytes(model, NULL, NULL), "bytes is NULL");
+    rnnp_plan *plan = make_plan(model);
+    NO_RESULT(rnnp_run_create(plan, &in, 1, NULL), "run is NULL");
+    NO_RESULT(rnnp_run_bytes(plan, &in, 1, NULL), "bytes is NULL");
+    OK(rnnp_run_create(plan, &in, 1, &run));
+    NO_RESULT(rnnp_run_output(run, 0, NULL), "output is NULL");
+    rnnp_run_destroy(run);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+}
+
+/* No steps make every tensor empty, but the state of a batch that wraps in 64 bits is asked for all the same: with
+ * weights in the plan, and with weights that each run packs. */
+static void test_huge_batch(void **state)
+{
+    enum { H = 4 };
+    static const int64_t batches[] = {(INT64_C(1) << 61) + 1, INT64_C(1) << 62};
+    static const int64_t dynamic[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, 1};
+    const float weights[H * H] = {0};
+    const rnnp_tensor w = tensor3(weights, 1, H, 1), r = tensor3(weights, 1, H, H);
+
+    (void)state;
+    for (int constant = 0; constant < 2; constant++) {
+        rnnp_model *model = make_model(context);
+        rnnp_value inputs[3];
+
+        OK(rnnp_model_input(model, "x", RNNP_F32, 3, dynamic, NULL, &inputs[0]));
+        if (constant) {
+            OK(rnnp_model_constant(model, NULL, &w, &inputs[1]));
+            OK(rnnp_model_constant(model, NULL, &r, &inputs[2]));
+        } else {
+            inputs[1] = input3(model, "w", 1, H, 1);
+            inputs[2] = input3(model, "r", 1, H, H);
+        }
+        OK(rnnp_model_output(model, "y", node(model, "RNN", inputs, 3, NULL, 0)));
+        OK(rnnp_model_close(model));
+        rnnp_plan *plan = make_plan(model);
+        for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
+            const rnnp_tensor in[] = {tensor3(weights, 0, batches[i], 1), w, r};
+            const size_t n = constant ? 1 : 3;
+            rnnp_run *run;
+            size_t bytes = 77;
+
+            rnnp_status status = rnnp_run_bytes(plan, in, n, &bytes);
+            assert_true(status == RNNP_ERR_SHAPE || status == RNNP_ERR_MEMORY);
+            assert_int_equal(bytes, 77);
+            status = rnnp_run_create(plan, in, n, &run);
+            assert_true(status == RNNP_ERR_SHAPE || status == RNNP_ERR_MEMORY);
+            assert_null(run);
+        }
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+    }
+}
+
 /* What only the data tells: a length beyond the sequence, a shape that is an input. */
 static void test_data(void **state)
 {
@@ -495,7 +581,8 @@ int main(void)
         cmocka_unit_test(test_recurrent_layer), cmocka_unit_test(test_recurrent_node),
         cmocka_unit_test(test_recurrent_attributes), cmocka_unit_test(test_other_layers),
         cmocka_unit_test(test_looking),         cmocka_unit_test(test_plans),
-        cmocka_unit_test(test_runs),            cmocka_unit_test(test_data),
+        cmocka_unit_test(test_runs),            cmocka_unit_test(test_no_result),
+        cmocka_unit_test(test_huge_batch),      cmocka_unit_test(test_data),
     };
 
     context = make_context(NULL, 1);

@@ -605,6 +605,90 @@ static void test_fpmode(void **state)
     rnnp_context_destroy(context);
 }
 
+/* Closing folds, planning adds biases, making a run evaluates: with the contract's mode, which the caller's is not. */
+static void test_fpmode_of_preparation(void **state)
+{
+#if defined(__x86_64__)
+    enum { FOLDED, EVALUATED, PACKED, OUTPUTS };
+    static const rnnp_fpmode modes[] = {RNNP_FPMODE_KEEP, RNNP_FPMODE_FLUSH, RNNP_FPMODE_KEEP | 0x4000 /* upwards */};
+    const float tiny[] = {1e-40f, 3e-41f}, zero[] = {0.0f};
+    const rnnp_tensor in = tensor3(zero, 1, 1, 1);
+    rnnp_context *context = make_context(NULL, 1);
+    const rnnp_fpmode caller = rnnp_fpmode_get();
+    float y[3][OUTPUTS];
+
+    (void)state;
+    for (size_t m = 0; m < 3; m++) {
+        rnnp_tensor constant[2], out[OUTPUTS] = {{.data = &y[m][0]}, {.data = &y[m][1]}, {.data = &y[m][2]}};
+        rnnp_model *model = make_model(context);
+        rnnp_value value, c[2];
+        rnnp_plan *plan;
+        rnnp_run *run;
+        layer l = make_layer(RNNP_CELL_RNN, 1, 1, RNNP_FORWARD, 1);
+        rnnp_stream *stream;
+        const float bias[] = {tiny[0], tiny[1]};
+
+        l.weights[0].bias = bias;
+        l.options.activations[0] = "Relu";
+        for (size_t i = 0; i < 2; i++) {
+            constant[i] = (rnnp_tensor){RNNP_F32, 0, {0}, (void *)&tiny[i]};
+            OK(rnnp_model_constant(model, NULL, &constant[i], &c[i]));
+        }
+        OK(rnnp_model_output(model, "folded", node2(model, "Add", c[0], c[1])));
+        OK(rnnp_model_output(model, "evaluated", node1(model, "Tanh", c[0])));
+        OK(rnnp_model_recurrent(model, &l.options, l.weights, input3(model, "x", RNNP_DYNAMIC, 1, 1), RNNP_NONE,
+                                RNNP_NONE, RNNP_NONE, &value, NULL, NULL));
+        OK(rnnp_model_output(model, "packed", value));
+        rnnp_fpmode_set(modes[m]);
+        const rnnp_status closed = rnnp_model_close(model), planned = rnnp_plan_create(model, NULL, &plan);
+        const rnnp_status made = rnnp_run_create(plan, &in, 1, &run);
+        const rnnp_status streamed = rnnp_stream_create(plan, NULL, &stream);
+        const rnnp_fpmode after = rnnp_fpmode_get();
+        rnnp_fpmode_set(caller);
+        assert_true((after & ~(rnnp_fpmode)0x3f) == modes[m]);
+        assert_true(closed == RNNP_OK && planned == RNNP_OK && made == RNNP_OK && streamed == RNNP_OK);
+        OK(rnnp_run_execute(run, &in, 1, out, OUTPUTS));
+        assert_memory_equal(y[m], y[0], sizeof y[m]);
+        OK(rnnp_stream_step(stream, &in, 1, out, OUTPUTS));
+        assert_memory_equal(y[m], y[0], sizeof y[m]);
+        rnnp_stream_destroy(stream);
+        rnnp_run_destroy(run);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+        free_layer(&l);
+    }
+    assert_true(y[0][FOLDED] == tiny[0] + tiny[1] && y[0][EVALUATED] == tiny[0] && y[0][PACKED] == y[0][FOLDED]);
+    rnnp_context_destroy(context);
+#else
+    (void)state;
+#endif
+}
+
+/* A reduction over no axes copies; of nothing, from nowhere. */
+static void test_empty_reduction(void **state)
+{
+    const rnnp_attr noop = {.name = "noop_with_empty_axes", .kind = RNNP_ATTR_INT, .i = 1};
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_model(context);
+    const rnnp_value x = input3(model, "x", RNNP_DYNAMIC, 2, 3);
+    const rnnp_tensor in = tensor3(NULL, 0, 2, 3);
+    float y[1] = {5.0f};
+    rnnp_tensor out = {.data = y};
+
+    (void)state;
+    OK(rnnp_model_output(model, "y", node(model, "ReduceSum", &x, 1, &noop, 1)));
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    rnnp_run *run = make_run(plan, &in, 1);
+    OK(rnnp_run_execute(run, &in, 1, &out, 1));
+    assert_int_equal(rnnp_tensor_elements(&out), 0);
+    assert_true(y[0] == 5.0f);
+    rnnp_run_destroy(run);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -613,7 +697,8 @@ int main(void)
         cmocka_unit_test(test_spans), cmocka_unit_test(test_reuse), cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_random_graphs),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_concurrent_runs),
-        cmocka_unit_test(test_fpmode),
+        cmocka_unit_test(test_fpmode), cmocka_unit_test(test_fpmode_of_preparation),
+        cmocka_unit_test(test_empty_reduction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

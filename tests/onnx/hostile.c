@@ -6,7 +6,8 @@
  *
  * Each model of the folder is cut off and has bits flipped at seeded places; whatever the loader still accepts is
  * planned, run and stepped. Nothing may crash, hang, read outside a buffer (under a sanitizer) or leak. Then each model
- * is changed in ways that make it wrong for certain, which must be refused with the right status and a sentence.
+ * is changed in ways that make it wrong for certain, which must be refused with the right status and a sentence; and
+ * loaded unchanged with each allocation failing in turn.
  */
 #include "tests/harness.h"
 
@@ -21,7 +22,7 @@ enum { CUTS = 40, FLIPS = 40, MAX_PORTS = 64, MAX_FILE = 1 << 20, MAX_ELEMENTS =
 static const size_t MAX_BLOCK = 16u << 20; /* larger requests fail, so that a huge shape costs nothing */
 
 typedef struct totals {
-    size_t models, mutants, loaded, run, stepped, refused, failures;
+    size_t models, mutants, loaded, run, stepped, refused, starved, failures;
 } totals;
 
 static void *limited_alloc(void *user, size_t bytes, size_t align)
@@ -330,6 +331,23 @@ static void revert_data_type(Onnx__ModelProto *m, const undo *u)
     GRAPH->initializer[0]->data_type = (int32_t)u->number;
 }
 
+/* An input without a name has a type that is not known either. */
+static int apply_nameless(Onnx__ModelProto *m, undo *u)
+{
+    if (GRAPH->n_input == 0)
+        return 0;
+    u->text[0] = GRAPH->input[0]->name;
+    u->number = GRAPH->input[0]->type->tensor_type->elem_type;
+    GRAPH->input[0]->name = NULL;
+    GRAPH->input[0]->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__COMPLEX64;
+    return 1;
+}
+static void revert_nameless(Onnx__ModelProto *m, const undo *u)
+{
+    GRAPH->input[0]->name = u->text[0];
+    GRAPH->input[0]->type->tensor_type->elem_type = (int32_t)u->number;
+}
+
 /* Where a lie can be refused at more than one place, the status is not part of the test: RNNP_OK stands for any. */
 static const struct {
     const char *what;
@@ -351,6 +369,7 @@ static const struct {
     {"a huge dimension", apply_huge, revert_dims, RNNP_OK},
     {"data that does not fill its shape", apply_unfilled, revert_dims, RNNP_OK},
     {"a foreign data type", apply_data_type, revert_data_type, RNNP_ERR_UNSUPPORTED},
+    {"a nameless input of a foreign type", apply_nameless, revert_nameless, RNNP_ERR_UNSUPPORTED},
 };
 
 static void lie(rnnp_context *context, test_heap *heap, const char *name, const char *folder,
@@ -377,6 +396,8 @@ static void lie(rnnp_context *context, test_heap *heap, const char *name, const 
                 fail(sum, name, lies[i].what, status == RNNP_OK ? "accepted" : rnnp_context_last_error(context));
             else if (!*rnnp_context_last_error(context))
                 fail(sum, name, lies[i].what, "refused without a sentence");
+            else if (strstr(rnnp_context_last_error(context), "(null)"))
+                fail(sum, name, lies[i].what, rnnp_context_last_error(context));
             else
                 sum->refused++;
         }
@@ -413,6 +434,46 @@ static void nest(rnnp_context *context, test_heap *heap, totals *sum)
     free(bytes);
 }
 
+/* ---- No memory, no file ---- */
+
+/* Each allocation fails once; up to the last one that says RNNP_ERR_MEMORY, with the allocation's sentence. */
+static void starve(rnnp_context *context, test_heap *heap, const char *name, const char *folder,
+                   const unsigned char *bytes, size_t size, totals *sum)
+{
+    for (size_t n = 1;; n++) {
+        const size_t live = heap->live_blocks, before = heap->calls;
+        rnnp_model *model = NULL;
+        char what[64];
+
+        heap->fail_at = before + n;
+        const rnnp_status status = rnnp_onnx_load(context, bytes, size, folder, &model);
+        const int reached = heap->calls >= heap->fail_at;
+        heap->fail_at = 0;
+        rnnp_model_destroy(model);
+        snprintf(what, sizeof what, "allocation %zu fails", n);
+        if (heap->live_blocks != live)
+            fail(sum, name, what, "memory leaked");
+        if (status != (reached ? RNNP_ERR_MEMORY : RNNP_OK))
+            fail(sum, name, what, rnnp_status_string(status));
+        else if (reached && !strstr(rnnp_context_last_error(context), "cannot allocate"))
+            fail(sum, name, what, rnnp_context_last_error(context));
+        if (!reached)
+            return;
+        sum->starved++;
+    }
+}
+
+static void load_folder(rnnp_context *context, const char *folder, totals *sum)
+{
+    rnnp_model *model = NULL;
+
+    if (rnnp_onnx_load_file(context, folder, &model) != RNNP_ERR_IO || model)
+        fail(sum, folder, "a folder as a file", "not refused as unreadable");
+    else if (!strstr(rnnp_context_last_error(context), "not a regular file"))
+        fail(sum, folder, "a folder as a file", rnnp_context_last_error(context));
+    rnnp_model_destroy(model);
+}
+
 /* ---- The folder and those in it ---- */
 
 static void try_file(rnnp_context *context, test_heap *heap, const char *folder, const char *name, totals *sum)
@@ -433,6 +494,7 @@ static void try_file(rnnp_context *context, test_heap *heap, const char *folder,
     sum->models++;
     damage(context, heap, name, folder, bytes, size, sum);
     lie(context, heap, name, folder, bytes, size, sum);
+    starve(context, heap, name, folder, bytes, size, sum);
 }
 
 static void try_folder(rnnp_context *context, test_heap *heap, const char *folder, int depth, totals *sum)
@@ -469,11 +531,12 @@ int main(int argc, char **argv)
     }
     try_folder(context, &heap, argv[1], 1, &sum);
     nest(context, &heap, &sum);
+    load_folder(context, argv[1], &sum);
     rnnp_context_destroy(context);
     if (heap.live_blocks)
         fail(&sum, "all", "at the end", "memory leaked");
     printf("%zu models, %zu mutants: %zu loaded, %zu of them ran, %zu could be stepped\n", sum.models, sum.mutants,
            sum.loaded, sum.run, sum.stepped);
-    printf("%zu lies refused, %zu failures\n", sum.refused, sum.failures);
+    printf("%zu lies refused, %zu allocations failed, %zu failures\n", sum.refused, sum.starved, sum.failures);
     return sum.failures > 0 || sum.models == 0;
 }

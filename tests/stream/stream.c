@@ -508,6 +508,7 @@ static void test_options(void **state)
     rnnp_stream_options_init(&options);
     assert_int_equal(rnnp_stream_create(NULL, NULL, &stream), RNNP_ERR_ARG);
     assert_int_equal(rnnp_stream_create(plan, NULL, NULL), RNNP_ERR_ARG);
+    assert_says(context, "stream is NULL");
     options.batch = 0;
     assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_ARG);
     options.batch = 1;
@@ -525,6 +526,10 @@ static void test_options(void **state)
     assert_int_equal(rnnp_stream_input(stream, 1, &tensor), RNNP_ERR_ARG);
     assert_int_equal(rnnp_stream_output(stream, 2, &tensor), RNNP_ERR_ARG);
     assert_int_equal(rnnp_stream_input(NULL, 0, &tensor), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_input(stream, 0, NULL), RNNP_ERR_ARG);
+    assert_says(context, "input is NULL");
+    assert_int_equal(rnnp_stream_output(stream, 0, NULL), RNNP_ERR_ARG);
+    assert_says(context, "output is NULL");
     assert_int_equal(rnnp_stream_step(NULL, NULL, 0, NULL, 0), RNNP_ERR_ARG);
     assert_int_equal(rnnp_stream_step(stream, NULL, 1, NULL, 2), RNNP_ERR_ARG);
     rnnp_stream_destroy(stream);

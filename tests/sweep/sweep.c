@@ -259,8 +259,8 @@ static int check_special(const subject *s, const arithmetic *math)
 
     subject_run(s->measured, inputs, y, 4);
     if (!s->promise->exact || math->unequal(y, e, 0, 4) == 0) return 0;
-    printf("FAILED %s: at -inf, -0, 0, inf %g, %g, %g, %g instead of %g, %g, %g, %g\n", s->measured->name, (double)y[0],
-           (double)y[1], (double)y[2], (double)y[3], (double)e[0], (double)e[1], (double)e[2], (double)e[3]);
+    printf("FAILED %s: at -inf, -0, 0, inf", s->measured->name);
+    for (size_t i = 0; i < 4; i++) printf(" %.9g instead of %g%s", (double)y[i], (double)e[i], i < 3 ? "," : "\n");
     return 1;
 }
 

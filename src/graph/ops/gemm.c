@@ -4,18 +4,6 @@
  */
 #include "product.h"
 
-static size_t add_bytes(size_t a, size_t b)
-{
-    size_t sum;
-
-    return rnnp_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
-}
-
-static size_t align64(size_t bytes)
-{
-    return bytes > SIZE_MAX - 63 ? SIZE_MAX : (bytes + 63) & ~(size_t)63;
-}
-
 typedef struct gemm_params {
     float alpha, beta;
     int trans_a, trans_b;
@@ -107,10 +95,10 @@ static void gemm_pack(const rnnp_prepare *p, void *packed)
 static size_t gemm_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
 {
     const gemm_params *gemm = p->node->params;
-    const size_t b = p->inputs[1].known ? 0 : align64(gemm_packed_bytes(p));
+    const size_t b = p->inputs[1].known ? 0 : rnnp_align64(gemm_packed_bytes(p));
 
     (void)outputs;
-    return gemm->trans_a ? add_bytes(b, rnnp_meta_bytes(&p->inputs[0])) : b;
+    return gemm->trans_a ? rnnp_add_bytes(b, rnnp_meta_bytes(&p->inputs[0])) : b;
 }
 
 /* Where the chains start: C as it is when it has a whole row or matrix and beta is 1, else y, filled here. */
@@ -175,7 +163,7 @@ static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnn
     if (!args.b) {
         gemm_pack_b(e->select, gemm, (float *)(void *)workspace, b->data, args.n, args.k);
         args.b = (const float *)(const void *)workspace;
-        workspace += align64(rnnp_product_packed_bytes(e->select, args.n, args.k, 1));
+        workspace += rnnp_align64(rnnp_product_packed_bytes(e->select, args.n, args.k, 1));
     }
     if (gemm->trans_a) {
         const rnnp_move_args move = {.x = a->data, .y = (float *)(void *)workspace, .rows = args.k, .cols = args.m,

@@ -311,8 +311,8 @@ static size_t workspace_bytes(const rnnp_prepare *p, const rnnp_meta *outputs)
     (void)outputs;
     if (!prepare_layer(p, &layer))
         return 0;
-    const size_t packed = weights_known(p) ? 0 : (rnnp_recurrent_pack_bytes(&layer) + 63) & ~(size_t)63;
-    return packed + rnnp_recurrent_workspace(&layer, steps, batch, p->threads);
+    const size_t packed = weights_known(p) ? 0 : rnnp_align64(rnnp_recurrent_pack_bytes(&layer));
+    return rnnp_add_bytes(packed, rnnp_recurrent_workspace(&layer, steps, batch, p->threads));
 }
 
 static const char *variant(const rnnp_prepare *p)
@@ -375,7 +375,7 @@ static const void *pack_now(const rnnp_recurrent *layer, const rnnp_tensor *inpu
     void *packed = call->workspace;
 
     rnnp_recurrent_pack(layer, &source, packed);
-    call->workspace = (char *)packed + ((rnnp_recurrent_pack_bytes(layer) + 63) & ~(size_t)63);
+    call->workspace = (char *)packed + rnnp_align64(rnnp_recurrent_pack_bytes(layer));
     return packed;
 }
 

@@ -159,7 +159,7 @@ static rnnp_status reduce_run(const rnnp_exec *e, const rnnp_node *node, const r
     const int last_axes = mask && mask == (all & ~((1u << first) - 1));
 
     if (mask == 0) {
-        memcpy(y->data, x->data, rnnp_tensor_elements(x) * rnnp_dtype_bytes(x->dtype));
+        rnnp_copy(y->data, x->data, rnnp_tensor_elements(x) * rnnp_dtype_bytes(x->dtype));
     } else if (last_axes && count > 0 && x->dtype == RNNP_F32 && family->rows != RNNP_OP_COUNT) {
         const rnnp_row_args args = {.x = x->data, .y = y->data, .rows = rnnp_tensor_elements(y), .cols = count,
                                     .ldx = count, .ldy = 1};

@@ -38,12 +38,6 @@ static int64_t clamp(int64_t i, int64_t low, int64_t high)
     return i < low ? low : i > high ? high : i;
 }
 
-/* Exporters write "from the far end" as a number near INT64_MIN, where no symbols are. */
-static int is_symbol(int64_t v)
-{
-    return rnnp_dim_is_symbol(v) && v > RNNP_SYMBOL + RNNP_SYMBOL / 2;
-}
-
 /* step != 0; count is RNNP_DYNAMIC where a symbol decides. */
 static slice_axis slice_one(int64_t dim, int64_t start, int64_t end, int64_t step)
 {
@@ -54,7 +48,7 @@ static slice_axis slice_one(int64_t dim, int64_t start, int64_t end, int64_t ste
         return (slice_axis){0, 1, dim, SLICE_ALL};
     if (step == 1 && start == -1 && to_end)
         s = (slice_axis){0, 1, 1, SLICE_LAST};
-    if (is_symbol(dim) || is_symbol(start) || is_symbol(end))
+    if (rnnp_dim_is_symbol(dim) || rnnp_dim_is_symbol(start) || rnnp_dim_is_symbol(end))
         return s;
     start += start < 0 ? dim : 0;
     end += end < 0 ? dim : 0;
@@ -123,7 +117,7 @@ static rnnp_status slice_check(rnnp_infer *in, const slice_lists *lists, size_t 
     for (size_t i = 0; i < n; i++) {
         const int64_t step = list_at(&lists->steps, i, 1);
 
-        if (step == 0 || is_symbol(step))
+        if (step == 0 || rnnp_dim_is_symbol(step))
             return FAIL(in, RNNP_ERR_SHAPE, "a step is 0 or dynamic");
     }
     return rnnp_infer_axes(in, &axes, rank, &mask);
