@@ -146,6 +146,7 @@ typedef struct rnnp_step_args {
     size_t ldu;
     float *y;              /* must not overlap h                                                      */
     size_t ldy;
+    int reverse;           /* walk the panels downwards: what the step before read last is still in cache */
     float *scratch;        /* 64-byte aligned, rnnp_step_scratch() floats, private to the caller      */
     const rnnp_gate_spec *spec;
 } rnnp_step_args;

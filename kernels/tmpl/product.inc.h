@@ -48,16 +48,19 @@
     default: break;                                                                                       \
     }
 
-/* `panels` panels for one row; panel p's results at c + p * NV * VL. */
+/* `panels` panels for one row; panel p's results at c + p * NV * VL. Downwards when reverse is set. */
 #define ROW(name, P, NV, LAST)                                                                            \
     static void name(size_t panels, size_t depth, const float *a, const float *w, const float *c0,        \
-                     const float *last, float *c)                                                         \
+                     const float *last, float *c, int reverse)                                            \
     {                                                                                                     \
-        size_t p = 0, step = depth * (NV * VL);                                                           \
-        for (; p + P <= panels; p += P)                                                                   \
-            row(P, NV, LAST, depth, a, w + p * step, step, c0 + p * (NV * VL), last + p * (LAST * VL), c + p * (NV * VL)); \
-        for (; p < panels; p++)                                                                           \
-            row(1, NV, LAST, depth, a, w + p * step, step, c0 + p * (NV * VL), last + p * (LAST * VL), c + p * (NV * VL)); \
+        size_t step = depth * (NV * VL), full = panels / P, calls = full + panels % P;                    \
+        for (size_t i = 0; i < calls; i++) {                                                              \
+            size_t k = reverse ? calls - 1 - i : i, p = k < full ? k * P : full * P + (k - full);         \
+            if (k < full)                                                                                 \
+                row(P, NV, LAST, depth, a, w + p * step, step, c0 + p * (NV * VL), last + p * (LAST * VL), c + p * (NV * VL)); \
+            else                                                                                          \
+                row(1, NV, LAST, depth, a, w + p * step, step, c0 + p * (NV * VL), last + p * (LAST * VL), c + p * (NV * VL)); \
+        }                                                                                                 \
     }
 
 /* ---- GEMM ---- */
@@ -108,7 +111,7 @@ static void edge(const rnnp_gemm_args *g, panel_fn *panel, size_t nr, size_t m0,
         size_t nr = NV * VL, full = g->n / nr;                                                            \
         if (g->m == 1) {                                                                                  \
             if (!g->c0) memset(g->c, 0, g->n * sizeof(float));                                            \
-            row_##variant(full, g->k, g->a, g->b, g->c0 ? g->c0 : g->c, NULL, g->c);                      \
+            row_##variant(full, g->k, g->a, g->b, g->c0 ? g->c0 : g->c, NULL, g->c, 0);                   \
             if (g->n % nr) edge(g, panel_##variant, nr, 0, 1);                                            \
             epilogue(g, g->c, 1);                                                                         \
             return;                                                                                       \
@@ -158,18 +161,20 @@ enum { BLOCK = 4096 };
         const float *h = HR ? s->hr : s->h;                                                               \
         size_t ldh = HR ? s->ldhr : s->ldh;                                                               \
         size_t group = rnnp_step_group(block, nr, s->rows, s->panel_end - s->panel_begin);                \
-        for (size_t p = s->panel_begin; p < s->panel_end; p += group) {                                   \
-            size_t panels = s->panel_end - p < group ? s->panel_end - p : group, ld = panels * nr;        \
+        for (size_t i = 0, all = s->panel_end - s->panel_begin; i < all; i += group) {                    \
+            size_t panels = all - i < group ? all - i : group, ld = panels * nr;                          \
+            size_t p = s->reverse ? s->panel_end - i - panels : s->panel_begin + i;                       \
             float *out = s->scratch, *xout = LAST_GATE > 0 ? s->scratch + s->rows * ld : out;             \
             const float *z = s->z + p * nr, *wh = s->wh + p * nr * s->hidden;                             \
             const float *wx = s->x ? s->wx + p * nr * s->input : NULL;                                    \
             const float *last = LAST_GATE > 0 ? s->zh + p * lanes : NULL;                                 \
             size_t ldz = s->ldz;                                                                          \
             if (s->rows == 1) {                                                                           \
-                if (s->x) row_x_##op(panels, s->input, s->x, wx, z, NULL, xout);                          \
-                row_h_##op(panels, s->hidden, h, wh, s->x ? xout : z, last, out);                         \
+                if (s->x) row_x_##op(panels, s->input, s->x, wx, z, NULL, xout, s->reverse);              \
+                row_h_##op(panels, s->hidden, h, wh, s->x ? xout : z, last, out, s->reverse);             \
             } else {                                                                                      \
-                for (size_t q = 0; q < panels; q++) {                                                     \
+                for (size_t walked = 0; walked < panels; walked++) {                                      \
+                    size_t q = s->reverse ? panels - 1 - walked : walked;                                 \
                     const float *zq = z + q * nr, *lastq = LAST_GATE > 0 ? last + q * lanes : NULL;       \
                     if (s->x)                                                                             \
                         panel_x_##op(s->rows, s->input, s->x, s->ldx, wx + q * nr * s->input, zq, ldz,    \

@@ -327,7 +327,7 @@ static void run_step(const loop *o, const float *block, size_t d, size_t step, s
     range(p->panels, i, n, &begin, &end);
     if (begin == end) return;
     rnnp_step_args s = { .rows = rows, .hidden = H, .input = o->layer->input, .panel_begin = begin, .panel_end = end,
-                         .wh = block + p->wh, .zh = block + p->bias_h,
+                         .wh = block + p->wh, .zh = block + p->bias_h, .reverse = step & 1,
                          .scratch = o->base + o->w.scratch + i * o->w.scratch_floats, .spec = &o->spec[d] };
     if (o->w.chunk) {
         /* forward chunks lie in z as time does, reverse ones too unless their rows were gathered */

@@ -46,6 +46,9 @@ typedef struct check_class {
 extern const check_class check_unary, check_binary, check_row, check_move, check_gather, check_gates, check_gemm,
     check_step;
 
+/* What is wrong with rnnp_pack_f32, or NULL. */
+const char *check_pack(arena *a, memory *m);
+
 /* Rows of the table in all ISAs: the problems are shaped after their tiles. NULL if the op has none. */
 const rnnp_variant *any_variant(rnnp_op op, rng *r);
 /* The least lanes of a step's panel in an ISA: what its gates ops must be given multiples of. */
