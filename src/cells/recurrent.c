@@ -22,7 +22,11 @@
 
 #include <string.h>
 
-enum { MAX_PARTS = 2, ALIGN = 64, CHUNK_ROWS = 64, CHUNK_BYTES = 256 * 1024, HOIST_MAX_BATCH = 48 };
+enum { MAX_PARTS = 2, ALIGN = 64, CHUNK_ROWS = 64, CHUNK_BYTES = 256 * 1024 };
+
+/* From these batches on a step multiplies x and h in one pass: it has rows enough by itself, and pre-activations of
+ * many steps would push weights out of L2. */
+enum { HOIST_BELOW = 48, HOIST_BELOW_WIDE = 16, WIDE_BYTES = 128 * 1024 };
 
 /* Below this many flops a step is over before a second thread has heard of it: two barriers cost about
  * 0.5 us, and a core does some 50 flops per ns. */
@@ -169,7 +173,7 @@ static void plan_workspace(const rnnp_recurrent *layer, const layout *l, size_t 
 {
     size_t columns = 0, H = layer->hidden, state = batch * H;
     memset(w, 0, sizeof *w);
-    int hoist = steps > 1 && batch > 0 && batch < HOIST_MAX_BATCH;
+    int hoist = steps > 1 && batch > 0;
     for (size_t i = 0; i < l->parts; i++) {
         const part *p = &l->part[i];
         hoist &= p->project != NULL;
@@ -177,7 +181,8 @@ static void plan_workspace(const rnnp_recurrent *layer, const layout *l, size_t 
         size_t scratch = aligned(rnnp_step_scratch(p->op, &p->step->traits, batch, H));
         if (scratch > w->scratch_floats) w->scratch_floats = scratch;
     }
-    size_t rows = CHUNK_ROWS * columns * sizeof(float) > CHUNK_BYTES ? CHUNK_ROWS / 2 : CHUNK_ROWS;
+    size_t z_bytes = CHUNK_ROWS * columns * sizeof(float), rows = z_bytes > CHUNK_BYTES ? CHUNK_ROWS / 2 : CHUNK_ROWS;
+    hoist &= batch < (z_bytes > WIDE_BYTES ? HOIST_BELOW_WIDE : HOIST_BELOW);
     if (hoist) w->chunk = batch >= rows ? 1 : rows / batch;
     if (w->chunk > steps) w->chunk = steps;
     for (size_t i = 0; i < l->parts; i++) w->z[i] = take(&w->floats, w->chunk * batch * l->part[i].columns);

@@ -216,7 +216,8 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
         rnnp_step_args *s = &run.step;
         *s = (rnnp_step_args){.rows = R, .hidden = H, .input = p->input, .panel_begin = begin, .panel_end = end, .z = pz,
                               .ldz = p->one_z ? 0 : ldz, .h = h, .ldh = p->ldh, .c = c, .ldc = p->ldc, .u = u,
-                              .ldu = p->ldu, .y = y, .ldy = p->ldy, .spec = &spec};
+                              .ldu = p->ldu, .y = y, .ldy = p->ldy, .spec = &spec,
+                              .reverse = (int)((R ^ H ^ p->input ^ (size_t)variant->isa) & 1)};
         const size_t wh_size = rnnp_packed_size(G, H, H, lanes), wx_size = rnnp_packed_size(G, H, p->input, lanes);
         float *wh = arena_floats(a, wh_size), *wx = arena_floats(a, wx_size);
         rnnp_pack_f32(wh, p->wh, G, H, H, lanes, H * H, H, 1);

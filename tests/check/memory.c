@@ -178,6 +178,18 @@ static uint64_t float_mode(void)
 #endif
 }
 
+/* So that one kernel's fault is not found in the next one. */
+static void restore_float_mode(uint64_t mode)
+{
+#if defined(__x86_64__)
+    _mm_setcsr((unsigned)mode);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+#else
+    (void)mode;
+#endif
+}
+
 static sigjmp_buf before_call;
 
 static void on_signal(int number)
@@ -197,13 +209,14 @@ const char *memory_call(memory *m, void (*call)(const void *arg), const void *ar
     for (size_t i = 0; i < m->used; i++) m->slots[i].hash = hash(&m->slots[i]);
     for (int i = 0; i < CAUGHT; i++) sigaction(caught[i].number, &action, &old[i]);
     const uint64_t mode = float_mode();
-    const char *wrong = NULL;
     const int number = sigsetjmp(before_call, 1);
     if (number == 0) call(arg);
+    const char *volatile wrong = NULL; /* lives across the jump */
     for (int i = 0; i < CAUGHT; i++) {
         sigaction(caught[i].number, &old[i], NULL);
         if (number == caught[i].number) wrong = caught[i].text;
     }
     if (!wrong && float_mode() != mode) wrong = "the floating-point mode was changed";
+    restore_float_mode(mode);
     return wrong ? wrong : inspect(m);
 }
