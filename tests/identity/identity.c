@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * identity [--quick]: the promise of the same bits, as a matrix. For every model and math class the reference is one run of the
- * whole batch by the generic kernels on one thread. It is compared, by memcmp once all NaN are made alike, with
+ * identity [--quick]: the promise of the same bits, as a matrix. For every model and math class the reference is one
+ * run of the whole batch by the generic kernels on one thread. It is compared, by memcmp once all NaN are made alike,
+ * with
  *
  *     every ISA usable here x 1, 2, 3 and 7 threads, the library's own and a host's
  *       x the batch at once, its rows permuted, each row alone, all of that with lengths, a stream that takes 1 step
@@ -10,111 +11,14 @@
  * Each comparison of all outputs of one execution (or one stream) counts as one combination. --quick takes some of the
  * models and one math class.
  */
+#include "places.h"
 #include "specs.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_THREADS = 7, MAX_CONTEXTS = 64, MAX_SHOWN = 20, MAX_ROWS_ALONE = 3 };
-
-/* ---- Contexts ---- */
-
-typedef struct host_task {
-    void (*task)(void *arg, size_t i);
-    void *arg;
-    size_t i;
-} host_task;
-
-static atomic_size_t widest_call; /* most tasks that one call to a host's pool was given */
-
-static void *host_thread(void *arg)
-{
-    const host_task *t = arg;
-
-    t->task(t->arg, t->i);
-    return NULL;
-}
-
-/* A host's pool at its plainest: a thread per task, the caller takes the first. */
-static void host_run(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
-{
-    pthread_t threads[MAX_THREADS];
-    host_task tasks[MAX_THREADS];
-
-    (void)user;
-    if (n > atomic_load(&widest_call))
-        atomic_store(&widest_call, n);
-    for (size_t i = 1; i < n; i++) {
-        tasks[i] = (host_task){task, arg, i};
-        must(NULL, pthread_create(&threads[i], NULL, host_thread, &tasks[i]) ? RNNP_ERR_IO : RNNP_OK, "pthread_create");
-    }
-    if (n)
-        task(arg, 0);
-    for (size_t i = 1; i < n; i++)
-        pthread_join(threads[i], NULL);
-}
-
-typedef struct place {
-    rnnp_context *context;
-    char name[48];
-} place;
-
-static place make_place(const char *isa, size_t threads, int own)
-{
-    rnnp_context_options o;
-    place p;
-
-    rnnp_context_options_init(&o);
-    o.max_isa = isa;
-    o.threads = threads;
-    if (!own)
-        o.parallel = (rnnp_parallel){NULL, threads, host_run};
-    must(NULL, rnnp_context_create(&o, &p.context), "rnnp_context_create");
-    snprintf(p.name, sizeof p.name, "%s, %zu %s", isa, threads, own ? "own threads" : "host threads");
-    return p;
-}
-
-/* The names of the ISAs whose kernels run here, from the variant table. */
-static size_t usable_isas(const char **names, size_t room)
-{
-    rnnp_context *context;
-    rnnp_variant_info v;
-    size_t n = 0;
-
-    must(NULL, rnnp_context_create(NULL, &context), "rnnp_context_create");
-    for (size_t i = 0; rnnp_context_variant(context, i, &v); i++) {
-        size_t k = 0;
-
-        while (k < n && strcmp(names[k], v.isa) != 0)
-            k++;
-        if (v.usable && k == n && n < room)
-            names[n++] = v.isa;
-    }
-    rnnp_context_destroy(context);
-    return n;
-}
-
-static size_t make_places(place *places)
-{
-    static const size_t threads[] = {1, 2, 3, MAX_THREADS};
-    const char *isas[8];
-    const size_t n_isas = usable_isas(isas, sizeof isas / sizeof isas[0]);
-    size_t n = 0;
-
-    for (size_t i = 0; i < n_isas; i++) {
-        printf("%s%s", i ? " " : "instruction sets: ", isas[i]);
-        for (size_t t = 0; t < sizeof threads / sizeof threads[0]; t++) {
-            places[n++] = make_place(isas[i], threads[t], 1);
-            if (threads[t] > 1)
-                places[n++] = make_place(isas[i], threads[t], 0);
-        }
-    }
-    printf("\n");
-    return n;
-}
+enum { MAX_SHOWN = 20, MAX_ROWS_ALONE = 3 };
 
 /* ---- Results ---- */
 
@@ -420,8 +324,9 @@ static void visit_all(tally *total, const spec *s, rnnp_math math, const place *
         m.p = &places[i];
         visit(total, &m, NULL, NULL);
     }
-    printf("%-24s H=%-3zu I=%-3zu B=%-2zu %-4s %5zu combinations, %zu differences\n", s->name, s->hidden, s->input, s->batch,
-           math_names[math], total->combinations - before.combinations, total->differences - before.differences);
+    printf("%-24s H=%-3zu I=%-3zu B=%-2zu %-4s %5zu combinations, %zu differences\n", s->name, s->hidden, s->input,
+           s->batch, math_names[math], total->combinations - before.combinations,
+           total->differences - before.differences);
     result_free(&whole);
     result_free(&ragged);
     free(x);
@@ -433,7 +338,7 @@ int main(int argc, char **argv)
     const int quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
     const rnnp_math last = quick ? RNNP_MATH_U35 : RNNP_MATH_FAST;
     const place reference = make_place("generic", 1, 1);
-    place places[MAX_CONTEXTS];
+    place places[MAX_PLACES];
     const size_t n_places = make_places(places);
     tally total = {0};
 
@@ -444,7 +349,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < n_places; i++)
         rnnp_context_destroy(places[i].context);
     rnnp_context_destroy(reference.context);
-    printf("most threads in one call: %zu\n", (size_t)widest_call);
+    printf("most threads in one call: %zu\n", widest_host_call());
     printf("%zu combinations, %zu differences\n", total.combinations, total.differences);
-    return total.differences || !total.combinations || widest_call != MAX_THREADS;
+    return total.differences || !total.combinations || widest_host_call() != MOST_THREADS;
 }

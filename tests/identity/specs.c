@@ -6,28 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sizes: one unit, less than a vector, whole vectors, ragged panels; batches of 1, some rows, and more than one tile. A call
- * takes a second thread when a step has some 2e5 flops (FLOPS_PER_THREAD): 2 * gates * hidden * (hidden + input) *
+/* Sizes: one unit, less than a vector, whole vectors, ragged panels; batches of 1, some rows, and more than one tile. A
+ * call takes a second thread when a step has some 2e5 flops (FLOPS_PER_THREAD): 2 * gates * hidden * (hidden + input) *
  * batch, which most of these have, and seven threads when it has 6e5. */
 const spec specs[] = {
     {"rnn", .cell = RNNP_CELL_RNN, .hidden = 1, .input = 3, .batch = 4},
     {"rnn", .cell = RNNP_CELL_RNN, .hidden = 7, .input = 5, .batch = 3, .in_quick = 1},
-    {"rnn", .cell = RNNP_CELL_RNN, .hidden = 200, .input = 50, .batch = 7},
+    {"rnn", .cell = RNNP_CELL_RNN, .hidden = 200, .input = 50, .batch = 6},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 1, .input = 1, .batch = 5},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 7, .input = 9, .batch = 4},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 64, .input = 12, .batch = 19, .in_quick = 1},
-    {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 128, .input = 40, .batch = 5},
+    {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 128, .input = 40, .batch = 3},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 200, .input = 33, .batch = 2},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 200, .input = 200, .batch = 1},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 24, .input = 16, .batch = 52},
     {"lstm reverse", .cell = RNNP_CELL_LSTM, .direction = RNNP_REVERSE, .hidden = 64, .input = 31, .batch = 6},
     {"gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 7, .input = 4, .batch = 3},
-    {"gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 64, .input = 20, .batch = 20, .in_quick = 1},
+    {"gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 64, .input = 20, .batch = 20,
+     .in_quick = 1},
     {"gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 128, .input = 40, .batch = 6},
     {"gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 200, .input = 1, .batch = 1},
     {"gru before", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .hidden = 1, .input = 2, .batch = 3},
-    {"gru before", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .hidden = 64, .input = 20, .batch = 20, .in_quick = 1},
-    {"gru before", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .hidden = 200, .input = 33, .batch = 5},
+    {"gru before", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .hidden = 64, .input = 20, .batch = 20,
+     .in_quick = 1},
+    {"gru before", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .hidden = 200, .input = 33, .batch = 3},
     {"lstm peephole", .cell = RNNP_CELL_LSTM, .hidden = 7, .input = 3, .batch = 3, .peephole = 1,
      .activations = {"HardSigmoid", "Softsign", "ScaledTanh"}, .clip = 0.9f, .in_quick = 1},
     {"lstm peephole", .cell = RNNP_CELL_LSTM, .hidden = 64, .input = 20, .batch = 16, .peephole = 1},
@@ -36,7 +38,7 @@ const spec specs[] = {
     {"gru custom", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 64, .input = 20, .batch = 18,
      .activations = {"HardSigmoid", "LeakyRelu"}, .clip = 2.0f},
     {"lstm bidirectional stack", .cell = RNNP_CELL_LSTM, .direction = RNNP_BIDIRECTIONAL, .shape = STACK, .hidden = 64,
-     .input = 11, .batch = 17},
+     .input = 11, .batch = 9},
     {"lstm bidirectional stack", .cell = RNNP_CELL_LSTM, .direction = RNNP_BIDIRECTIONAL, .shape = STACK, .hidden = 7,
      .input = 5, .batch = 3, .in_quick = 1},
     {"gru bidirectional stack", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .direction = RNNP_BIDIRECTIONAL,
@@ -148,7 +150,8 @@ static void add_stack(rnnp_context *context, rnnp_model *model, const spec *s, r
     rnnp_recurrent_options_init(&o, RNNP_CELL_GRU, 2 * s->hidden, HIDDEN);
     o.direction = RNNP_BIDIRECTIONAL;
     const weights w = make_weights(&o, 0, 77);
-    must(context, rnnp_model_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL), "layer 2");
+    must(context, rnnp_model_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL),
+         "layer 2");
     free(w.block);
     fill(dense, sizeof dense / sizeof dense[0], 0.5f, 78);
     fill(bias, CLASSES, 1.0f, 79);
@@ -169,7 +172,8 @@ rnnp_model *make_model(rnnp_context *context, const spec *s, int with_lengths)
     must(context, rnnp_model_input(model, "x", RNNP_F32, 3, x_shape, symbols, &x), "input x");
     if (with_lengths)
         must(context, rnnp_model_input(model, "lengths", RNNP_I32, 1, any, &symbols[1], &lengths), "input lengths");
-    must(context, rnnp_model_recurrent(model, &o, w.direction, x, lengths, RNNP_NONE, RNNP_NONE, &y, &h, has_c ? &c : NULL),
+    must(context,
+         rnnp_model_recurrent(model, &o, w.direction, x, lengths, RNNP_NONE, RNNP_NONE, &y, &h, has_c ? &c : NULL),
          "layer 1");
     free(w.block);
     if (s->shape == STACK)

@@ -208,7 +208,8 @@ static case_status check_ports(onnx_case *c, Onnx__ValueInfoProto *const *ports,
             return give_up(c, CASE_SKIPPED, "an input or output that is not a tensor");
         const rnnp_dtype dtype = dtype_of(type->tensor_type->elem_type);
         if (!dtype || dtype == RNNP_F64)
-            return give_up(c, CASE_SKIPPED, "type %s of an input or output", onnx_type_name(type->tensor_type->elem_type));
+            return give_up(c, CASE_SKIPPED, "type %s of an input or output",
+                           onnx_type_name(type->tensor_type->elem_type));
     }
     return CASE_READ;
 }

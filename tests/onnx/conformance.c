@@ -4,9 +4,9 @@
  * results are from the expected ones, as |result - expected| / (1 + |expected|). Integers must be equal.
  *
  * Our cases come with float64 expectations. Their layers are small: a pre-activation is a chain of at most 20 terms of
- * magnitude 1 or less, thus off by some 3e-7 at worst; a gate adds its 3.5 ULP, which is 2e-7 near 1; errors fade over the
- * steps because states are scaled by gates below 1. Hence 1e-6 for the precise classes. The fast class is off by 5e-5
- * per gate. ONNX's node tests hold what float32 code once gave, with the tolerance that ONNX's runner gives them.
+ * magnitude 1 or less, thus off by some 3e-7 at worst; a gate adds its 3.5 ULP, which is 2e-7 near 1; errors fade over
+ * the steps because states are scaled by gates below 1. Hence 1e-6 for the precise classes. The fast class is off by
+ * 5e-5 per gate. ONNX's node tests hold what float32 code once gave, with the tolerance that ONNX's runner gives them.
  */
 #include "case.h"
 
@@ -95,8 +95,8 @@ static int compare(const rnnp_tensor *result, const case_tensor *expected, bound
     const size_t n = rnnp_tensor_elements(want);
 
     if (result->dtype != want->dtype && !as_double) {
-        snprintf(v->text, sizeof v->text, "output %s is %s, expected %s", expected->name, rnnp_dtype_name(result->dtype),
-                 rnnp_dtype_name(want->dtype));
+        snprintf(v->text, sizeof v->text, "output %s is %s, expected %s", expected->name,
+                 rnnp_dtype_name(result->dtype), rnnp_dtype_name(want->dtype));
         return 0;
     }
     int same_shape = result->rank == want->rank;
@@ -254,8 +254,8 @@ static verdict run_case(rnnp_context *context, const onnx_case *c, const math_cl
     return v;
 }
 
-/* Node tests give everything at run time, also shapes and axes, which a plan wants to know beforehand. What is refused for
- * that is tried again with its i64 inputs as constants, then with all of them. */
+/* Node tests give everything at run time, also shapes and axes, which a plan wants to know beforehand. What is refused
+ * for that is tried again with its i64 inputs as constants, then with all of them. */
 static verdict run_node_test(rnnp_context *context, onnx_case *c, const math_class *class, bound limit)
 {
     static const rnnp_dtype constant[] = {RNNP_I64, 0};

@@ -64,7 +64,7 @@ def classifier(folder, opset):
 
 
 def merged_directions(folder, opset):
-    """Y [steps][dirs][batch][hidden] -> [steps][batch][dirs * hidden] through Shape arithmetic, then per-step MatMul."""
+    """Y [steps][dirs][batch][hidden] -> [steps][batch][dirs * hidden] through Shape arithmetic, then MatMul."""
     case = Case(folder, f"merged_directions_{opset}", opset)
     x, w, b = case.uniform(5, 3, 4), case.uniform(12, 3), case.uniform(3)
     name = case.input("x", x, ["steps", "batch", 4])
@@ -72,8 +72,8 @@ def merged_directions(folder, opset):
     case.node("GRU", [name, *names], ["y", "h"], hidden_size=6, direction="bidirectional", linear_before_reset=1)
     y = case.node("Transpose", ["y"], perm=[0, 2, 1, 3])
     shape = case.node("Shape", [name])
-    sizes = [unsqueeze(case, case.node("Gather", [shape, case.constant(f"index_{i}", np.array(i, np.int64))], axis=0), 0)
-             for i in (0, 1)]
+    indices = [case.constant(f"index_{i}", np.array(i, np.int64)) for i in (0, 1)]
+    sizes = [unsqueeze(case, case.node("Gather", [shape, index], axis=0), 0) for index in indices]
     shape = case.node("Concat", [*sizes, case.constant("rest", i64(-1))], axis=0)
     y = case.node("Reshape", [y, shape])
     case.node("Add", [case.node("MatMul", [y, case.constant("w", w)]), case.constant("b", b)], ["scores"])
@@ -92,8 +92,8 @@ def state_from_shape(folder, opset):
     name = case.input("x", x, ["steps", "batch", 3])
     names, arrays = cell_weights(case, "LSTM", 3, 5)
     batch = case.node("Gather", [case.node("Shape", [name]), case.constant("one", np.array(1, np.int64))], axis=0)
-    shape = case.node("Concat", [case.constant("dirs", i64(1)), unsqueeze(case, batch, 0), case.constant("units", i64(5))],
-                      axis=0)
+    sizes = [case.constant("dirs", i64(1)), unsqueeze(case, batch, 0), case.constant("units", i64(5))]
+    shape = case.node("Concat", sizes, axis=0)
     h0 = case.node("ConstantOfShape", [shape])
     c0 = case.node("ConstantOfShape", [shape], value=numpy_helper.from_array(np.array([0.25], np.float32), "value"))
     case.node("LSTM", [name, *names, "", h0, c0], ["y", "h", "c"], hidden_size=5)
@@ -201,8 +201,8 @@ def moves(folder):
     x = case.uniform(4, 6, 5)
     name = case.input("x", x, ["rows", 6, 5])
     c = case.constant
-    back = case.node("Slice", [name, c("starts", i64(-1, 1)), c("ends", i64(np.iinfo(np.int64).min, 100)), c("axes", i64(1, 2)),
-                               c("steps", i64(-2, 1))])
+    back = case.node("Slice", [name, c("starts", i64(-1, 1)), c("ends", i64(np.iinfo(np.int64).min, 100)),
+                               c("axes", i64(1, 2)), c("steps", i64(-2, 1))])
     case.node("Identity", [back], ["sliced"])
     case.node("Split", [name, c("sizes", i64(1, 3, 2))], ["a", "b", "c"], axis=1)
     case.node("Concat", ["c", "a", "b"], ["rotated"], axis=-2)
@@ -287,7 +287,7 @@ def decisions(folder):
 def lengths_from_mask(folder):
     """sequence_lens computed in the graph: a padding mask, summed and cast."""
     case = Case(folder, "lengths_from_mask", 14)
-    x, mask = case.uniform(6, 4, 3), np.array([[1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 0], [1] * 5 + [0], [0] * 6], np.int64)
+    x, mask = case.uniform(6, 4, 3), (np.arange(6) < np.array([[6], [2], [5], [0]])).astype(np.int64)
     name, mask_name = case.input("x", x, ["steps", "batch", 3]), case.input("mask", mask, ["batch", "steps"])
     names, arrays = cell_weights(case, "GRU", 3, 5, directions=2)
     summed = case.node("ReduceSum", [mask_name, case.constant("axis", i64(1))], keepdims=0)

@@ -88,21 +88,23 @@ def recurrent(name, cell, direction="forward", opset=14, steps=6, batch=3, hidde
 def systematic():
     """Every cell, direction and kind of lengths; the other features take turns."""
     subsets = itertools.cycle([ALL, ("Y",), ("Y_h",), ALL, ("Y", "Y_h"), ("Y", "Y_c"), ("Y_c", "Y_h"), ALL])
-    opsets, hidden, inputs = itertools.cycle(OPSETS), itertools.cycle([5, 3, 7, 9, 8, 4, 6]), itertools.cycle([4, 1, 3, 6, 5])
+    opsets, hidden, inputs = (itertools.cycle(c) for c in (OPSETS, [5, 3, 7, 9, 8, 4, 6], [4, 1, 3, 6, 5]))
     states, biases, dynamics = (itertools.cycle(c) for c in ([0, 1, 1, 0, 1], [1, 1, 0], [0, 0, 1, 1]))
-    for (tag, (cell, extra)), direction, (lens_tag, lens) in itertools.product(CELLS.items(), DIRECTIONS, LENGTHS.items()):
+    kinds = itertools.product(CELLS.items(), DIRECTIONS, LENGTHS.items())
+    for (tag, (cell, extra)), direction, (lens_tag, lens) in kinds:
         wanted = next(subsets)
         if cell != "LSTM" and wanted == ("Y_c", "Y_h"):
             wanted = ("Y_h",)
         recurrent(f"{tag}_{direction}_{lens_tag}", cell, direction, next(opsets), lens=lens, hidden=next(hidden),
-                  inputs=next(inputs), state=next(states), bias=next(biases), dynamic=next(dynamics), wanted=wanted, **extra)
+                  inputs=next(inputs), state=next(states), bias=next(biases), dynamic=next(dynamics), wanted=wanted,
+                  **extra)
 
 
 def layouts():
     for tag, (cell, extra) in CELLS.items():
         recurrent(f"{tag}_layout1", cell, state=True, layout=1, hidden=7, dynamic=True, **extra)
-        recurrent(f"{tag}_layout1_bidirectional", cell, "bidirectional", 22, lens=LENGTHS["unsorted"], state=True, layout=1,
-                  hidden=3, **extra)
+        recurrent(f"{tag}_layout1_bidirectional", cell, "bidirectional", 22, lens=LENGTHS["unsorted"], state=True,
+                  layout=1, hidden=3, **extra)
 
 
 def lstm_options():
@@ -141,8 +143,8 @@ def activations():
     recurrent("lstm_relu", "LSTM", activations=["Sigmoid", "Relu", "Relu"], hidden=8, scale=0.4)
     for tag in ("gru", "gru_lbr"):
         recurrent(f"{tag}_activations", "GRU", "bidirectional", 7, state=True, scale=0.5, activations=[
-            "HardSigmoid", "Elu", "Sigmoid", "ScaledTanh"], activation_alpha=[0.25, 0.6, 1.1], activation_beta=[0.5, 0.9],
-            **CELLS[tag][1])
+            "HardSigmoid", "Elu", "Sigmoid", "ScaledTanh"], activation_alpha=[0.25, 0.6, 1.1],
+            activation_beta=[0.5, 0.9], **CELLS[tag][1])
         recurrent(f"{tag}_relu", "GRU", "reverse", activations=["Sigmoid", "Relu"], scale=0.4, **CELLS[tag][1])
 
 
@@ -157,8 +159,10 @@ def sources_of_weights():
 def edges():
     for tag, (cell, extra) in CELLS.items():
         recurrent(f"{tag}_one_of_each", cell, steps=1, batch=1, hidden=1, inputs=1, opset=22, **extra)
-        recurrent(f"{tag}_one_step", cell, "bidirectional", steps=1, batch=2, hidden=8, state=True, wanted=("Y",), **extra)
-        recurrent(f"{tag}_one_row", cell, "bidirectional", steps=9, batch=1, hidden=9, dynamic=True, wanted=("Y_h",), **extra)
+        recurrent(f"{tag}_one_step", cell, "bidirectional", steps=1, batch=2, hidden=8, state=True, wanted=("Y",),
+                  **extra)
+        recurrent(f"{tag}_one_row", cell, "bidirectional", steps=9, batch=1, hidden=9, dynamic=True, wanted=("Y_h",),
+                  **extra)
 
 
 def main():

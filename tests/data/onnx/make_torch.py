@@ -47,8 +47,8 @@ class RnnWithState(nn.Module):
 
 
 class Packed(nn.Module):
-    """Padded rows of different lengths, sorted by falling length as pack_padded_sequence wants them. The states are given
-    because the exporter writes the traced batch size into those that pack_padded_sequence would make."""
+    """Padded rows of different lengths, sorted by falling length as pack_padded_sequence wants them. The states are
+    given because the exporter writes the traced batch size into those that a packed LSTM makes itself."""
 
     def __init__(self):
         super().__init__()
@@ -95,7 +95,8 @@ class GruLastStep(nn.Module):
     def __init__(self):
         super().__init__()
         self.gru = nn.GRU(4, 9, num_layers=2, batch_first=True, dropout=0.3)
-        self.head = nn.Sequential(nn.Linear(9, 7), nn.LeakyReLU(0.1), nn.Dropout(0.5), nn.Linear(7, 2), nn.Softmax(dim=1))
+        self.head = nn.Sequential(nn.Linear(9, 7), nn.LeakyReLU(0.1), nn.Dropout(0.5), nn.Linear(7, 2),
+                                  nn.Softmax(dim=1))
 
     def forward(self, x):
         y, _ = self.gru(x)
@@ -132,7 +133,8 @@ def main():
            {"y": time_first, "h": state, "c": state}, 13, (torch.randn(4, 2, 4),))
     export("bidirectional_gru", BidirectionalGru(), {"x": (torch.randn(5, 3, 3), time_first)},
            {"y": time_first, "h": state}, 11, (torch.randn(4, 2, 3),))
-    export("rnn_relu_with_state", RnnWithState(), {"x": (torch.randn(2, 5, 3), batch_first), "h0": (torch.randn(1, 2, 6), state)},
+    export("rnn_relu_with_state", RnnWithState(),
+           {"x": (torch.randn(2, 5, 3), batch_first), "h0": (torch.randn(1, 2, 6), state)},
            {"y": batch_first, "h": state}, 14)
     export("packed_lstm", Packed(), {"x": (torch.randn(6, 4, 3), time_first),
                                      "lengths": (torch.tensor([6, 4, 4, 1]), {0: "batch"})},
