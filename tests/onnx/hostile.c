@@ -506,7 +506,8 @@ static void try_folder(rnnp_context *context, test_heap *heap, const char *folde
         const size_t length = strlen(entry->d_name);
         char path[768];
 
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path)
+            continue;
         if (length > 5 && strcmp(entry->d_name + length - 5, ".onnx") == 0)
             try_file(context, heap, folder, entry->d_name, sum);
         else if (entry->d_name[0] != '.' && depth > 0)
