@@ -176,6 +176,7 @@ typedef union rnnp_fn {
 } rnnp_fn;
 
 #define RNNP_BLOCK_ALL UINT16_MAX
+#define RNNP_BLOCK_L1 4096 /* 16 KiB: still in L1 when the gates read it */
 
 /* What packing and planning must know about a variant. */
 typedef struct rnnp_traits {

@@ -100,7 +100,7 @@ static size_t layer_directions(const rnnp_layer *layer) { return rnnp_directions
 
 static void describe(const rnnp_context *context, const rnnp_recurrent_options *o, rnnp_math math, rnnp_recurrent *r)
 {
-    size_t gates = rnnp_cell_gates(o->cell), n = gates == 4 ? 3 : gates == 3 ? 2 : 1;
+    size_t n = rnnp_cell_activations(o->cell);
     *r = (rnnp_recurrent){ .cell = o->cell, .input = o->input, .hidden = o->hidden, .direction = o->direction,
                            .reset_after = o->reset == RNNP_GRU_RESET_AFTER, .input_forget = o->input_forget != 0,
                            .clip = o->clip, .math = math, .select = &context->selection };

@@ -147,8 +147,6 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
  * HR: the recurrent chain runs over hr (GRU, reset before). LAST_GATE: the recurrent chain of the last gate starts
  * from zh (GRU, reset after).
  */
-enum { BLOCK = 4096 };
-
 #define STEP(op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates)                                            \
     enum { nv_##op = (G) * (LANE_VECTORS), last_##op = (LAST_GATE) * (LANE_VECTORS) };                    \
     PANEL(panel_x_##op, MR, nv_##op, 0)                                                                   \
@@ -193,7 +191,7 @@ enum { BLOCK = 4096 };
         }                                                                                                 \
     }                                                                                                     \
     STEP_VARIANT(op, RNNP_JOIN(panel, RNNP_SUFFIX), 0)                                                    \
-    STEP_VARIANT(op, RNNP_JOIN(block, RNNP_SUFFIX), BLOCK)                                                \
+    STEP_VARIANT(op, RNNP_JOIN(block, RNNP_SUFFIX), RNNP_BLOCK_L1)                                                \
     STEP_VARIANT(op, RNNP_JOIN(split, RNNP_SUFFIX), RNNP_BLOCK_ALL)
 
 #define STEP_VARIANT(op, variant, block)                                                                  \

@@ -437,8 +437,6 @@ static void sort_rows(uint32_t *order, const int32_t *lengths, size_t n)
         }
 }
 
-static int is_act(const rnnp_act_spec *act, rnnp_act kind) { return act->kind == kind; }
-
 static void gate_spec(const rnnp_recurrent *layer, size_t d, const float *block, const layout *l, rnnp_gate_spec *s)
 {
     const rnnp_act_spec *act = layer->act[d];
@@ -449,9 +447,10 @@ static void gate_spec(const rnnp_recurrent *layer, size_t d, const float *block,
     s->clip = layer->clip;
     memcpy(s->act, act, sizeof s->act);
     s->peephole = peepholes ? block + l->peephole : NULL;
-    int standard = layer->cell == RNNP_CELL_RNN ? is_act(&act[0], RNNP_ACT_TANH)
-                                                : is_act(&act[0], RNNP_ACT_SIGMOID) && is_act(&act[1], RNNP_ACT_TANH);
-    if (layer->cell == RNNP_CELL_LSTM) standard &= is_act(&act[2], RNNP_ACT_TANH);
+    rnnp_act_spec defaults[3];
+    int standard = 1;
+    rnnp_act_defaults(layer->cell, defaults);
+    for (size_t i = 0; i < rnnp_cell_activations(layer->cell); i++) standard &= act[i].kind == defaults[i].kind;
     s->plain = standard && !peepholes && !layer->input_forget && !(layer->clip > 0);
 }
 

@@ -28,6 +28,11 @@ size_t rnnp_cell_gates(rnnp_cell cell)
     return cell == RNNP_CELL_RNN ? 1 : cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 0;
 }
 
+size_t rnnp_cell_activations(rnnp_cell cell)
+{
+    return cell == RNNP_CELL_LSTM ? 3 : cell == RNNP_CELL_GRU ? 2 : 1;
+}
+
 static int same_name(const char *given, const char *lower)
 {
     size_t i = 0;
@@ -69,8 +74,7 @@ void rnnp_recurrent_options_init(rnnp_recurrent_options *options, rnnp_cell cell
 
 static rnnp_status check_options(const rnnp_context *context, const rnnp_recurrent_options *o)
 {
-    size_t gates = rnnp_cell_gates(o->cell), n = gates == 4 ? 3 : gates == 3 ? 2 : 1;
-    if (!gates) return rnnp_fail(context, RNNP_ERR_ARG, "unknown cell %d", (int)o->cell);
+    if (!rnnp_cell_gates(o->cell)) return rnnp_fail(context, RNNP_ERR_ARG, "unknown cell %d", (int)o->cell);
     if ((unsigned)o->direction > RNNP_BIDIRECTIONAL)
         return rnnp_fail(context, RNNP_ERR_ARG, "unknown direction %d", (int)o->direction);
     if ((unsigned)o->order > RNNP_ORDER_KERAS)
@@ -80,7 +84,7 @@ static rnnp_status check_options(const rnnp_context *context, const rnnp_recurre
     if (!rnnp_recurrent_fits(o->input, o->hidden, 0, 1))
         return rnnp_fail(context, RNNP_ERR_SHAPE, "input=%zu and hidden=%zu are too large", o->input, o->hidden);
     if (!(o->clip >= 0)) return rnnp_fail(context, RNNP_ERR_ARG, "clip=%g is negative", (double)o->clip);
-    for (size_t i = 0; i < n * rnnp_directions(o->direction); i++) {
+    for (size_t i = 0; i < rnnp_cell_activations(o->cell) * rnnp_directions(o->direction); i++) {
         rnnp_act_spec act;
         if (o->activations[i] && rnnp_act_parse(o->activations[i], o->alpha[i], o->beta[i], &act))
             return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "unknown activation \"%s\"", o->activations[i]);

@@ -11,6 +11,9 @@
 /* Gates of a cell: RNN 1, LSTM 4, GRU 3; 0 for an unknown one. */
 size_t rnnp_cell_gates(rnnp_cell cell);
 
+/* Activations of one direction: RNN f; GRU f g; LSTM f g h. */
+size_t rnnp_cell_activations(rnnp_cell cell);
+
 /* Parses an activation's ONNX name (case does not matter) and sets ONNX's default alpha and beta; given values
  * that are not NaN replace them where the function takes them. Returns 0, or -1 for an unknown name. */
 int rnnp_act_parse(const char *name, float alpha, float beta, rnnp_act_spec *act);

@@ -68,7 +68,7 @@ typedef struct activation_lists {
 
 static void list_activations(const rnnp_recurrent_options *o, activation_lists *lists)
 {
-    const size_t each = o->cell == RNNP_CELL_LSTM ? 3 : o->cell == RNNP_CELL_GRU ? 2 : 1;
+    const size_t each = rnnp_cell_activations(o->cell);
 
     *lists = (activation_lists){.count = each * rnnp_directions(o->direction)};
     for (size_t i = 0; i < lists->count; i++) {

@@ -21,11 +21,6 @@ typedef struct recurrent_params {
     int batch_first;           /* layout=1 */
 } recurrent_params;
 
-static size_t directions(const recurrent_params *params)
-{
-    return params->layer.direction == RNNP_BIDIRECTIONAL ? 2 : 1;
-}
-
 /* ---- Attributes ---- */
 
 /* Takes the next number of an optional list, for functions that want one; NAN stands for ONNX's default. */
@@ -39,8 +34,8 @@ static rnnp_status parse_activations(rnnp_parse *p, recurrent_params *params)
     const rnnp_attr *names = rnnp_parse_attr(p, "activations", RNNP_ATTR_STRINGS);
     const rnnp_attr *alphas = rnnp_parse_attr(p, "activation_alpha", RNNP_ATTR_FLOATS);
     const rnnp_attr *betas = rnnp_parse_attr(p, "activation_beta", RNNP_ATTR_FLOATS);
-    const size_t each = params->layer.cell == RNNP_CELL_LSTM ? 3 : params->layer.cell == RNNP_CELL_GRU ? 2 : 1;
-    const size_t all = each * directions(params);
+    const size_t each = rnnp_cell_activations(params->layer.cell);
+    const size_t all = each * rnnp_directions(params->layer.direction);
     size_t alphas_taken = 0, betas_taken = 0;
 
     rnnp_act_defaults(params->layer.cell, params->layer.act[0]);
@@ -164,7 +159,7 @@ typedef struct expectation {
 static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
     const recurrent_params *params = in->node->params;
-    const int64_t D = (int64_t)directions(params), G = (int64_t)rnnp_cell_gates(params->layer.cell);
+    const int64_t D = (int64_t)rnnp_directions(params->layer.direction), G = (int64_t)rnnp_cell_gates(params->layer.cell);
     const rnnp_meta *x = &inputs[X], *r = &inputs[R];
     const int lstm = params->layer.cell == RNNP_CELL_LSTM, first = params->batch_first;
 
@@ -391,7 +386,7 @@ static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_ten
     const int lstm = params->layer.cell == RNNP_CELL_LSTM, first = params->batch_first;
     const int64_t *x = inputs[X].shape;
     const size_t steps = (size_t)x[first ? 1 : 0], batch = (size_t)x[first ? 0 : 1];
-    const size_t D = directions(params), H = (size_t)inputs[R].shape[2], I = (size_t)x[2];
+    const size_t D = rnnp_directions(params->layer.direction), H = (size_t)inputs[R].shape[2], I = (size_t)x[2];
     rnnp_recurrent layer;
     const rnnp_status status = check_lengths(e, node, inputs[LENGTHS].data, batch, steps);
 
