@@ -132,7 +132,7 @@ args_result args_parse(const arg_command *c, int argc, char **argv, const char *
         if (result != ARGS_OK)
             return result;
     }
-    if (c->operand && !found)
+    if (c->operand && c->operand[0] != '[' && !found)
         return wrong(c, "%s is missing", c->operand);
     if (operand)
         *operand = found;

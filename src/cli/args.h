@@ -35,7 +35,7 @@ typedef struct arg_pairs {
 
 typedef struct arg_command {
     const char *name;             /* "bench" */
-    const char *operand;          /* "MODEL", or NULL for none; required when named */
+    const char *operand;          /* "MODEL", or "[MODEL]" where it may be left out, or NULL for none */
     const char *about;            /* the help's text before the options */
     const arg_option *options;
     size_t n_options;

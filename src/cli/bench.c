@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "json.h"
+#include "rnnpack/limits.h"
 
 typedef struct bench {
     size_t batch, steps;
@@ -166,8 +167,20 @@ typedef struct results {
     rnnp_host_info host;
     timing run, step;
     const char *no_stream; /* why the model does not stream; NULL when it does */
-    double weights_per_s;  /* bytes */
+    size_t weight_bytes;   /* packed weights that the recurrent layers read each step; 0: the model has none */
+    double fma, read;      /* limits beside the run: FLOP/s, and bytes/s at the weights' footprint */
 } results;
+
+/* In a run: recurrent weights that are read, and the operations on them, two per weight and row. */
+static double weights_per_s(const results *r)
+{
+    return (double)r->weight_bytes * (double)r->bench.steps / r->run.median;
+}
+
+static double flops_per_s(const results *r)
+{
+    return weights_per_s(r) / sizeof(float) * 2 * (double)r->bench.batch;
+}
 
 static void print_text(const results *r)
 {
@@ -180,7 +193,11 @@ static void print_text(const results *r)
         printf("%-12s not possible: %s\n", "stream step", r->no_stream);
     else
         text_timing("stream step", &r->step, 1.0);
-    printf("%-12s %.2f GB/s of recurrent weights in a run\n", "weights", 1e-9 * r->weights_per_s);
+    if (r->weight_bytes > 0)
+        printf("%-12s %.2f GFLOP/s in the recurrent layers, %.0f %% of FMA peak; %.2f GB/s of their weights, %.0f %% of "
+               "what is read at that footprint\n",
+               "run", 1e-9 * flops_per_s(r), 100 * flops_per_s(r) / r->fma, 1e-9 * weights_per_s(r),
+               100 * weights_per_s(r) / r->read);
 }
 
 static void print_json(const results *r)
@@ -200,8 +217,26 @@ static void print_json(const results *r)
     } else {
         json_timing(&j, "stream_step", &r->step);
     }
-    json_number(&j, "recurrent_weight_bytes_per_s", r->weights_per_s);
+    if (r->weight_bytes > 0) {
+        json_number(&j, "recurrent_flop_per_s", flops_per_s(r));
+        json_number(&j, "fma_flop_per_s", r->fma);
+        json_number(&j, "recurrent_weight_bytes_per_s", weights_per_s(r));
+        json_number(&j, "read_bytes_per_s", r->read);
+    }
     json_close(&j);
+}
+
+/* Right after the run, so that a slow phase of the machine shows in both. */
+static int bench_limits(const cli_model *m, results *r)
+{
+    const double burst = 1e-3;
+    r->weight_bytes = weight_bytes(m->model);
+    if (r->weight_bytes == 0)
+        return CLI_OK;
+    rnnp_status status = rnnp_limit_fma(m->context, burst, &r->fma);
+    if (status == RNNP_OK)
+        status = rnnp_limit_read(m->context, burst, r->weight_bytes, &r->read);
+    return status == RNNP_OK ? CLI_OK : cli_fail_status(m->context, status);
 }
 
 static int bench_model(const cli_model *m, results *r)
@@ -209,7 +244,9 @@ static int bench_model(const cli_model *m, results *r)
     int code = bench_run(m, &r->bench, &r->run);
     if (code != CLI_OK)
         return code;
-    r->weights_per_s = (double)weight_bytes(m->model) * (double)r->bench.steps / r->run.median;
+    code = bench_limits(m, r);
+    if (code != CLI_OK)
+        return code;
     r->host = (rnnp_host_info){.struct_size = sizeof r->host};
     rnnp_context_host(m->context, &r->host);
 
@@ -233,15 +270,19 @@ int cli_bench(int argc, char **argv)
     cli_host host = {.threads = 1};
     results r = {.bench = {.batch = 1, .steps = 100, .seconds = 2.0}};
     int as_json = 0;
+    int limits = 0;
     const arg_option options[] = {
         {"--batch", "B", "size of dynamic dimensions named batch, N or B (default 1)", ARG_SIZE, &r.bench.batch},
         {"--steps", "T", "size of all other dynamic dimensions (default 100)", ARG_SIZE, &r.bench.steps},
-        {"--seconds", "S", "how long to measure each of run and stream (default 2)", ARG_NUMBER, &r.bench.seconds},
+        {"--seconds", "S", "how long to measure each of run and stream, or all limits (default 2)", ARG_NUMBER,
+         &r.bench.seconds},
+        {"--limits", NULL, "instead of a model: what this machine can do at most", ARG_FLAG, &limits},
         CLI_HOST_OPTIONS(host),
         CLI_JSON_OPTION(as_json),
     };
-    const arg_command command = {"bench", "MODEL",
-                                 "Measures run and stream step of an ONNX model on random inputs.",
+    const arg_command command = {"bench", "[MODEL]",
+                                 "Measures run and stream step of an ONNX model on random inputs, or with --limits the\n"
+                                 "machine: FMA peak, read bandwidth, barrier, timer and clock.",
                                  options, sizeof options / sizeof options[0]};
     const args_result parsed = args_parse(&command, argc, argv, &r.path);
     if (parsed != ARGS_OK)
@@ -250,6 +291,13 @@ int cli_bench(int argc, char **argv)
         cli_fail("--batch and --steps must be at least 1");
         return CLI_USAGE;
     }
+
+    if (!r.path == !limits) {
+        cli_fail("bench needs a model or --limits, and not both");
+        return CLI_USAGE;
+    }
+    if (limits)
+        return cli_limits(&host, r.bench.seconds, as_json);
 
     cli_model m;
     int code = cli_model_open(&m, &host, r.path);

@@ -82,4 +82,7 @@ int cli_inspect(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 
+/* bench --limits: what this machine can do at most, measured for about `seconds`. */
+int cli_limits(const cli_host *host, double seconds, int as_json);
+
 #endif

@@ -13,6 +13,7 @@
 #define CHECK_H
 
 #include "ball.h"
+#include "dispatch/dispatch.h"
 #include "kernels/ops.h"
 #include "memory.h"
 #include "random.h"
@@ -48,6 +49,9 @@ extern const check_class check_unary, check_binary, check_row, check_move, check
 
 /* What is wrong with rnnp_pack_f32, or NULL. */
 const char *check_pack(arena *a, memory *m);
+
+/* What is wrong with the probes of the usable ISAs, or NULL. */
+const char *check_probes(uint64_t features, int max_rank, arena *a, memory *m);
 
 /* Rows of the table in all ISAs: the problems are shaped after their tiles. NULL if the op has none. */
 const rnnp_variant *any_variant(rnnp_op op, rng *r);

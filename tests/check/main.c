@@ -367,6 +367,8 @@ int main(int argc, char **argv)
     tally total = {.failed = check_table()};
     const char *wrong = check_pack(&b.arena, &b.memory);
     if (wrong) total.failed += complain("rnnp_pack_f32", wrong);
+    wrong = check_probes(b.features, o.max_rank, &b.arena, &b.memory);
+    if (wrong) total.failed += complain("a probe", wrong);
     for (size_t op = 0; op < RNNP_OP_COUNT; op++) check_op(&b, (rnnp_op)op, &total);
     printf("%zu variants, %zu cases, %zu skipped, %zu failed\n", total.variants, total.cases, total.skipped,
            total.failed);

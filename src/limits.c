@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A burst: a probe with more and more rounds, twice as many each time, until it lasts long enough; the last try counts.
+ * All threads start together after a barrier, and the time is from the first start to the last end.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "rnnpack/limits.h"
+
+#include "../kernels/probe.h"
+#include "context.h"
+
+#include <string.h>
+#include <time.h>
+
+typedef struct lane {
+    _Alignas(64) double begin;
+    double end, work;
+    float sum; /* of what was read: kept, so that reading cannot be dropped */
+} lane;
+
+typedef struct burst burst;
+
+struct burst {
+    void (*work)(const burst *b, lane *l, size_t index, size_t threads);
+    const rnnp_probe *probe;
+    float *data; /* one slice per thread of the team; NULL for probes that read nothing */
+    size_t slices, slice_bytes;
+    size_t rounds;
+    lane *lanes;    /* one per thread of the team                  */
+    size_t working; /* threads of the last try                     */
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static float *slice(const burst *b, size_t index) { return b->data + index * (b->slice_bytes / sizeof *b->data); }
+
+/* A thread that is alone although the team has more (the team is busy with another call) takes all slices. */
+static size_t share(const burst *b, size_t threads) { return threads == 1 ? b->slices * b->slice_bytes : b->slice_bytes; }
+
+/* Phase 0 gathers the team, and at the first try each thread touches the memory that it will read; phase 1 is timed. */
+static void phase(void *arg, size_t p, size_t index, size_t threads)
+{
+    burst *const b = arg;
+    lane *const l = &b->lanes[index];
+    if (p == 0) {
+        if (b->data && b->rounds == 1) memset(slice(b, index), 0, share(b, threads));
+        return;
+    }
+    l->begin = now();
+    b->work(b, l, index, threads);
+    l->end = now();
+    if (index == 0) b->working = threads;
+}
+
+/* Work per second. */
+static double burst_rate(rnnp_team *team, burst *b, double seconds)
+{
+    for (b->rounds = 1;; b->rounds *= 2) {
+        rnnp_team_phases(team, 2, phase, b);
+        double begin = b->lanes[0].begin, end = b->lanes[0].end, work = 0;
+        for (size_t i = 0; i < b->working; i++) {
+            const lane *l = &b->lanes[i];
+            begin = l->begin < begin ? l->begin : begin;
+            end = l->end > end ? l->end : end;
+            work += l->work;
+        }
+        if (end - begin >= seconds) return work / (end - begin);
+    }
+}
+
+/* ---- What is burst ---- */
+
+static void work_fma(const burst *b, lane *l, size_t index, size_t threads)
+{
+    (void)index;
+    (void)threads;
+    l->work = b->probe->fma(64 * b->rounds);
+}
+
+static void work_dot(const burst *b, lane *l, size_t index, size_t threads)
+{
+    (void)index;
+    (void)threads;
+    l->work = b->probe->dot(64 * b->rounds);
+}
+
+static void work_read(const burst *b, lane *l, size_t index, size_t threads)
+{
+    const size_t bytes = share(b, threads);
+    l->sum += b->probe->read(slice(b, index), bytes, b->rounds);
+    l->work = (double)b->rounds * (double)bytes;
+}
+
+static void work_clock(const burst *b, lane *l, size_t index, size_t threads)
+{
+    (void)index;
+    (void)threads;
+    size_t x = 0;
+    for (size_t k = 0; k < 16 * b->rounds; k++)
+        _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) {
+            x += 3;
+            __asm__ volatile("" : "+r"(x));
+        }
+    l->work = 16.0 * 16.0 * (double)b->rounds;
+}
+
+static void work_timer(const burst *b, lane *l, size_t index, size_t threads)
+{
+    (void)index;
+    (void)threads;
+    for (size_t k = 0; k < b->rounds; k++) (void)now();
+    l->work = (double)b->rounds;
+}
+
+/* ---- The functions of the header ---- */
+
+static rnnp_status check(const rnnp_context *context, double seconds, const double *result)
+{
+    if (!context) return RNNP_ERR_ARG;
+    if (!result) return rnnp_fail(context, RNNP_ERR_ARG, "the result's pointer is NULL");
+    if (!(seconds > 0 && seconds <= 10))
+        return rnnp_fail(context, RNNP_ERR_ARG, "a burst of %g s: must be above 0 and at most 10", seconds);
+    return RNNP_OK;
+}
+
+static const rnnp_probe *probe_of(const rnnp_context *context) { return rnnp_probes[context->selection.isa]; }
+
+enum { FEW = 16 }; /* lanes that need no allocation */
+
+static rnnp_status team_rate(const rnnp_context *context, burst *b, double seconds, double *rate)
+{
+    const size_t threads = rnnp_team_threads(context->team), bytes = threads * sizeof(lane);
+    lane few[FEW];
+    b->lanes = threads <= FEW ? few : rnnp_alloc(context, bytes);
+    if (!b->lanes) return RNNP_ERR_MEMORY;
+    memset(b->lanes, 0, bytes);
+    b->probe = probe_of(context);
+    *rate = burst_rate(context->team, b, seconds);
+    if (b->lanes != few) rnnp_free(context, b->lanes, bytes);
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_limit_fma(rnnp_context *context, double seconds, double *flops)
+{
+    const rnnp_status status = check(context, seconds, flops);
+    return status == RNNP_OK ? team_rate(context, &(burst){.work = work_fma}, seconds, flops) : status;
+}
+
+rnnp_status rnnp_limit_dot(rnnp_context *context, double seconds, double *ops)
+{
+    const rnnp_status status = check(context, seconds, ops);
+    if (status != RNNP_OK) return status;
+    const rnnp_probe *const probe = probe_of(context);
+    if (!probe->dot || (probe->dot_needs & ~context->cpu.features))
+        return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "%s on this CPU has no 8-bit dot product",
+                         rnnp_isa_names[context->selection.isa]);
+    return team_rate(context, &(burst){.work = work_dot}, seconds, ops);
+}
+
+rnnp_status rnnp_limit_read(rnnp_context *context, double seconds, size_t bytes, double *rate)
+{
+    rnnp_status status = check(context, seconds, rate);
+    if (status != RNNP_OK) return status;
+    const size_t threads = rnnp_team_threads(context->team), line = threads * RNNP_PROBE_LINE;
+    if (bytes == 0 || bytes > SIZE_MAX - line)
+        return rnnp_fail(context, RNNP_ERR_ARG, "a footprint of %zu bytes", bytes);
+    const size_t slice_bytes = (bytes + line - 1) / line * RNNP_PROBE_LINE, all = threads * slice_bytes;
+    burst b = {.work = work_read, .data = rnnp_alloc(context, all), .slices = threads, .slice_bytes = slice_bytes};
+    if (!b.data) return RNNP_ERR_MEMORY;
+    status = team_rate(context, &b, seconds, rate);
+    rnnp_free(context, b.data, all);
+    return status;
+}
+
+/* ---- The barrier, the clock ---- */
+
+static void meet(void *arg, size_t p, size_t index, size_t threads)
+{
+    if (p == 0 && index == 0) *(size_t *)arg = threads;
+}
+
+rnnp_status rnnp_limit_barrier(rnnp_context *context, double seconds, double *barrier)
+{
+    const rnnp_status status = check(context, seconds, barrier);
+    if (status != RNNP_OK) return status;
+    for (size_t phases = 64;; phases *= 2) {
+        size_t working = 0;
+        const double begin = now();
+        rnnp_team_phases(context->team, phases, meet, &working);
+        const double length = now() - begin;
+        if (working < 2)
+            return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "no barrier: the context has no team, or it is busy");
+        if (length >= seconds) {
+            *barrier = length / (double)phases;
+            return RNNP_OK;
+        }
+    }
+}
+
+static double own_rate(void (*work)(const burst *, lane *, size_t, size_t), double seconds)
+{
+    lane own = {0};
+    return burst_rate(NULL, &(burst){.work = work, .lanes = &own}, seconds);
+}
+
+rnnp_status rnnp_limit_timer(rnnp_context *context, double seconds, double *timer)
+{
+    const rnnp_status status = check(context, seconds, timer);
+    if (status == RNNP_OK) *timer = 1 / own_rate(work_timer, seconds);
+    return status;
+}
+
+rnnp_status rnnp_limit_clock(rnnp_context *context, double seconds, double *hertz)
+{
+    const rnnp_status status = check(context, seconds, hertz);
+    if (status == RNNP_OK) *hertz = own_rate(work_clock, seconds);
+    return status;
+}
