@@ -51,17 +51,14 @@ UNARY(scaled_tanh_f32_fast, vf_mul(alpha, tanh_fast(vf_mul(beta, x))))
 
 AI vf operand(const float *p, size_t i, size_t step, size_t n)
 {
-    return step ? n == WIDE ? vf_load(p + i) : vf_load_n(p + i, n) : vf_set(*p);
+    return step ? vf_load_up_to(p + i, n) : vf_set(*p);
 }
 #define BINARY(op, f)                                                                                     \
     void RNNP_NAME(op)(const rnnp_binary_args *args)                                                      \
     {                                                                                                     \
-        for (size_t i = 0; i < args->n; i += WIDE) {                                                      \
-            size_t n = args->n - i < WIDE ? args->n - i : WIDE;                                           \
-            vf y = f(operand(args->a, i, args->a_step, n), operand(args->b, i, args->b_step, n));         \
-            if (n == WIDE) vf_store(args->y + i, y);                                                      \
-            else vf_store_n(args->y + i, y, n);                                                           \
-        }                                                                                                 \
+        for (size_t i = 0, n = args->n; i < args->n; i += WIDE, n -= WIDE)                                \
+            vf_store_up_to(args->y + i,                                                                   \
+                           f(operand(args->a, i, args->a_step, n), operand(args->b, i, args->b_step, n)), n); \
     }
 BINARY(add_f32, vf_add)
 BINARY(sub_f32, vf_sub)

@@ -39,17 +39,35 @@ AI float row_sum(const float *x, size_t n)
         for (int j = 0; j < TREE; j++) s.v[j] = n_add(s.v[j], n_load_n(x + i + j * VL, lanes_part(n - i, j)));
     return lanes_sum(&s);
 }
-/* The maximum does not depend on order, except for the sign of zero (+0 wins) and NaN (any gives NaN). */
+/* The maximum does not depend on order, except for the sign of zero (+0 wins) and NaN (any gives NaN). The wide
+ * maximum drops a NaN when a number follows, so NaNs are kept beside it. The last vector overlaps the one before:
+ * an element may count twice. */
 AI float row_max(const float *x, size_t n)
 {
-    float m = -INFINITY;
-    int nan = 0, plus = 0;
-    for (size_t i = 0; i < n; i++) {
-        nan |= x[i] != x[i];
-        plus |= x[i] == 0 && !signbit(x[i]);
-        m = m > x[i] ? m : x[i];
+    float top[WIDE], nans[WIDE], max = -INFINITY;
+    const float *from = x;
+    size_t left = n;
+    if (n >= WIDE) {
+        vf m = vf_set(-INFINITY), nan = vf_set(0.0f);
+        for (size_t i = 0; i < n; i += WIDE) {
+            vf v = vf_load(i + WIDE <= n ? x + i : x + n - WIDE);
+            nan = vf_sel(vf_eq(v, v), nan, v);
+            m = vf_max(m, v);
+        }
+        vf_store(top, m);
+        vf_store(nans, nan);
+        for (size_t k = 0; k < WIDE; k++)
+            if (nans[k] != nans[k]) return NAN;
+        from = top;
+        left = WIDE;
     }
-    return nan ? NAN : m == 0 && plus ? 0.0f : m;
+    for (size_t k = 0; k < left; k++) {
+        if (from[k] != from[k]) return NAN;
+        max = max > from[k] ? max : from[k];
+    }
+    for (size_t i = 0; max == 0 && i < n; i++)
+        if (x[i] == 0 && !signbit(x[i])) return 0.0f;
+    return max;
 }
 
 #define SOFTMAX(cls)                                                                                      \
@@ -59,15 +77,11 @@ AI float row_max(const float *x, size_t n)
             const float *x = a->x + r * a->ldx;                                                           \
             float *y = a->y + r * a->ldy;                                                                 \
             vf m = vf_set(row_max(x, a->cols));                                                           \
-            for (size_t i = 0; i < a->cols; i += WIDE) {                                                  \
-                size_t n = a->cols - i < WIDE ? a->cols - i : WIDE;                                       \
-                vf_store_n(y + i, exp_##cls(vf_sub(vf_load_n(x + i, n), m)), n);                          \
-            }                                                                                             \
+            for (size_t i = 0; i < a->cols; i += WIDE)                                                    \
+                vf_store_up_to(y + i, exp_##cls(vf_sub(vf_load_up_to(x + i, a->cols - i), m)), a->cols - i); \
             vf s = vf_set(row_sum(y, a->cols));                                                           \
-            for (size_t i = 0; i < a->cols; i += WIDE) {                                                  \
-                size_t n = a->cols - i < WIDE ? a->cols - i : WIDE;                                       \
-                vf_store_n(y + i, vf_div(vf_load_n(y + i, n), s), n);                                     \
-            }                                                                                             \
+            for (size_t i = 0; i < a->cols; i += WIDE)                                                    \
+                vf_store_up_to(y + i, vf_div(vf_load_up_to(y + i, a->cols - i), s), a->cols - i);         \
         }                                                                                                 \
     }                                                                                                     \
     /* (x - max) - log(sum of exp(x - max)); y holds x - max in between */                                \
@@ -78,26 +92,21 @@ AI float row_max(const float *x, size_t n)
             float *y = a->y + r * a->ldy;                                                                 \
             vf m = vf_set(row_max(x, a->cols));                                                           \
             float part[LANES] = { 0 };                                                                    \
-            for (size_t i = 0; i < a->cols; i += LANES) {                                                 \
-                size_t n = a->cols - i < LANES ? a->cols - i : LANES;                                     \
-                float e[VL * VU > 16 ? VL * VU : 16];                                                     \
-                for (size_t k = 0; k < n; k += WIDE) { /* n <= LANES: all fits e */                       \
-                    size_t w = n - k < WIDE ? n - k : WIDE;                                               \
-                    vf d = vf_sub(vf_load_n(x + i + k, w), m);                                            \
-                    vf_store_n(y + i + k, d, w);                                                          \
-                    vf_store_n(e + k, exp_##cls(d), w);                                                   \
-                }                                                                                         \
-                for (size_t l = 0; l < n; l++) part[l] += e[l];                                           \
+            for (size_t i = 0; i < a->cols; i += WIDE) {                                                  \
+                size_t n = a->cols - i < WIDE ? a->cols - i : WIDE;                                       \
+                float e[WIDE];                                                                            \
+                vf d = vf_sub(vf_load_up_to(x + i, n), m);                                                \
+                vf_store_up_to(y + i, d, n);                                                              \
+                vf_store(e, exp_##cls(d));                                                                \
+                for (size_t l = 0; l < n; l++) part[(i + l) % LANES] += e[l];                             \
             }                                                                                             \
             for (int half = LANES / 2; half > 0; half /= 2)                                               \
                 for (int l = 0; l < half; l++) part[l] += part[l + half];                                 \
             float log_sum[WIDE];                                                                          \
             vf_store(log_sum, log_f32(vf_set(part[0])));                                                  \
             vf s = vf_set(log_sum[0]);                                                                    \
-            for (size_t i = 0; i < a->cols; i += WIDE) {                                                  \
-                size_t n = a->cols - i < WIDE ? a->cols - i : WIDE;                                       \
-                vf_store_n(y + i, vf_sub(vf_load_n(y + i, n), s), n);                                     \
-            }                                                                                             \
+            for (size_t i = 0; i < a->cols; i += WIDE)                                                    \
+                vf_store_up_to(y + i, vf_sub(vf_load_up_to(y + i, a->cols - i), s), a->cols - i);         \
         }                                                                                                 \
     }
 SOFTMAX(u35)

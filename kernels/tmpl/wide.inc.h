@@ -46,6 +46,13 @@ AI void vf_store_n(float *p, vf a, size_t n)
 {
     _Pragma("GCC unroll 8") for (int j = 0; j < VU; j++) n_store_n(p + j * VL, a.v[j], vf_part(n, j));
 }
+/* The same for loops over rows: masked stores are slow on some cores (AMD Zen), so full vectors go without. */
+AI vf vf_load_up_to(const float *p, size_t n) { return n >= WIDE ? vf_load(p) : vf_load_n(p, n); }
+AI void vf_store_up_to(float *p, vf a, size_t n)
+{
+    if (n >= WIDE) vf_store(p, a);
+    else vf_store_n(p, a, n);
+}
 
 W2(vf_add, n_add, vf, vf, vf)
 W2(vf_sub, n_sub, vf, vf, vf)

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench.h"
+
+#include <algorithm>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+
+namespace bench {
+
+Floats::Floats(size_t n, float scale, uint32_t seed)
+{
+    const size_t bytes = (std::max<size_t>(n, 1) * sizeof(float) + 63) / 64 * 64;
+    p_.reset(static_cast<float *>(std::aligned_alloc(64, bytes)));
+    if (!p_) {
+        std::fprintf(stderr, "rnnpack-bench: no memory for %zu floats\n", n);
+        std::exit(1);
+    }
+    uint32_t s = seed * 2654435761U + 1; /* Numerical Recipes' congruential generator */
+    for (size_t i = 0; i < bytes / sizeof(float); i++) {
+        s = s * 1664525U + 1013904223U;
+        p_.get()[i] = scale * (static_cast<float>(s >> 8) / 8388608.0F - 1.0F);
+    }
+}
+
+void Floats::Free::operator()(float *p) const
+{
+    std::free(p);
+}
+
+void require(rnnp_status status, const rnnp_context *context, const char *what)
+{
+    if (status == RNNP_OK)
+        return;
+    const char *const sentence = rnnp_context_last_error(context);
+    std::fprintf(stderr, "rnnpack-bench: %s: %s\n", what, *sentence ? sentence : rnnp_status_string(status));
+    std::exit(1);
+}
+
+Host::Host()
+{
+    rnnp_cpu_read(&cpu_);
+    info_.struct_size = sizeof info_;
+    require(rnnp_context_host(context("", 1), &info_), context("", 1), "host");
+}
+
+Host::~Host()
+{
+    for (auto &entry : contexts_)
+        rnnp_context_destroy(entry.second);
+}
+
+rnnp_context *Host::context(const std::string &isa, size_t threads)
+{
+    rnnp_context *&c = contexts_[{isa, threads}];
+    if (!c) {
+        rnnp_context_options options;
+        rnnp_context_options_init(&options);
+        options.threads = threads;
+        options.max_isa = isa.empty() ? nullptr : isa.c_str();
+        require(rnnp_context_create(&options, &c), c, "context");
+    }
+    return c;
+}
+
+int Host::max_rank() const
+{
+    return rnnp_isa_rank(info_.isa);
+}
+
+/* The median of a few bursts: one may be hit by an interrupt or another process. */
+template <class Burst> static double median_of(Burst burst)
+{
+    double rates[3];
+    for (double &rate : rates)
+        rate = burst();
+    std::sort(std::begin(rates), std::end(rates));
+    return rates[1];
+}
+
+Limits measure_limits(rnnp_context *context, const Work &work)
+{
+    constexpr double burst = 5e-5;
+    const auto measured = [context](auto limit, auto... footprint) {
+        double rate = 0;
+        require(limit(context, burst, footprint..., &rate), context, "limit");
+        return rate;
+    };
+    Limits l;
+    l.fma = median_of([&] { return measured(rnnp_limit_fma); });
+    if (work.footprint > 0)
+        l.read = median_of([&] { return measured(rnnp_limit_read, work.footprint); });
+    return l;
+}
+
+void report(benchmark::State &state, const Host &host, const Work &work, double seconds, const Limits &before,
+            const Limits &after)
+{
+    const double fma = (before.fma + after.fma) / 2, read = (before.read + after.read) / 2;
+    const double for_flop = (work.flop - work.projection) / fma, for_bytes = work.footprint > 0 ? work.bytes / read : 0;
+    const double limit = work.projection / fma + std::max(for_flop, for_bytes);
+    const bool by_read = for_bytes > for_flop;
+    /* Caches of the core itself run at its clock, as FMAs do; what lies beyond is shared and has its own bad times. */
+    const bool beyond_core = by_read && work.footprint > host.info().l2_bytes;
+
+    state.counters["calibration"] = 1e-9 * (beyond_core ? read : fma);
+    state.counters["limit_us"] = 1e6 * limit;
+    state.counters["percent_of_limit"] = 100 * limit / seconds;
+    state.counters["bound"] = limit > 0 ? 1 + by_read : 0;
+    state.counters["flop"] = work.flop;
+    state.counters["bytes"] = work.bytes;
+    state.counters["gflops"] = 1e-9 * work.flop / seconds;
+    state.counters["gbps"] = 1e-9 * work.bytes / seconds;
+    if (work.steps > 0) {
+        state.counters["us_per_step"] = 1e6 * seconds / work.steps;
+        state.counters["us_per_sequence"] = 1e6 * seconds;
+    }
+}
+
+} // namespace bench

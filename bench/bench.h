@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What every benchmark shares: the host, memory, and one way to measure.
+ *
+ * A sample is judged beside its limit. Before and after the timed loop a burst of the bound that applies is measured
+ * with the same ISA and team, in the same process: on a core that another tenant slows down both are slow, and their
+ * ratio stays.
+ */
+#ifndef RNNP_BENCH_H
+#define RNNP_BENCH_H
+
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+extern "C" {
+#include "dispatch/dispatch.h"
+#include "rnnpack/kernels.h"
+#include "rnnpack/limits.h"
+}
+
+namespace bench {
+
+/* 64-byte aligned floats from a fixed pseudo-random sequence in (-scale, scale). */
+class Floats {
+public:
+    explicit Floats(size_t n, float scale = 1.0F, uint32_t seed = 1);
+    float *data() const { return p_.get(); }
+    operator float *() const { return p_.get(); }
+
+private:
+    struct Free {
+        void operator()(float *p) const;
+    };
+    std::unique_ptr<float, Free> p_;
+};
+
+/* Contexts by ISA cap and team size, made when first asked for and kept. */
+class Host {
+public:
+    Host();
+    ~Host();
+    Host(const Host &) = delete;
+    Host &operator=(const Host &) = delete;
+
+    rnnp_context *context(const std::string &isa, size_t threads);
+    const rnnp_host_info &info() const { return info_; }
+    const rnnp_cpu &cpu() const { return cpu_; }
+    int max_rank() const; /* of the ISA that the environment allows */
+
+private:
+    rnnp_cpu cpu_{};
+    rnnp_host_info info_{};
+    std::map<std::pair<std::string, size_t>, rnnp_context *> contexts_;
+};
+
+/* What one call does, for its limit. */
+struct Work {
+    double flop = 0;       /* of its products; 0: none worth counting                             */
+    double bytes = 0;      /* that it must read: weights, or an elementwise kernel's arrays       */
+    size_t footprint = 0;  /* where those bytes live when calls follow each other; 0: no bound    */
+    double steps = 0;      /* time steps, for the counters per step; 0: not a sequence            */
+    double projection = 0; /* part of flop that needs none of the bytes: one product for all steps */
+};
+
+/* One burst of each limit. */
+struct Limits {
+    double fma = 0, read = 0; /* per second */
+};
+
+Limits measure_limits(rnnp_context *context, const Work &work);
+/* Fills in the counters (docs/benchmarking.md) from the seconds of a call and the limits before and after. */
+void report(benchmark::State &state, const Host &host, const Work &work, double seconds, const Limits &before,
+            const Limits &after);
+
+template <class Call>
+void measure(benchmark::State &state, const Host &host, rnnp_context *context, const Work &work, Call call)
+{
+    const Limits before = measure_limits(context, work);
+    call(); /* warm: calibration has read other memory */
+    const auto begin = std::chrono::steady_clock::now();
+    for (auto _ : state) call();
+    const std::chrono::duration<double> all = std::chrono::steady_clock::now() - begin;
+    const double seconds = all.count() / static_cast<double>(state.iterations());
+    report(state, host, work, seconds, before, measure_limits(context, work));
+}
+
+/* Stops the program: a benchmark that cannot be set up would measure nothing. */
+void require(rnnp_status status, const rnnp_context *context, const char *what);
+
+void register_kernels(Host &host);
+void register_layers(Host &host);
+void register_models(Host &host);
+
+} // namespace bench
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One benchmark per row of the variant table and shape. The shapes belong to the argument struct, so a new variant or
+ * op is benchmarked without an entry here.
+ */
+#include "bench.h"
+
+#include <functional>
+#include <string>
+
+namespace bench {
+namespace {
+
+/* A kernel call on memory of its own. */
+struct Problem {
+    Work work;
+    std::function<void()> call;
+};
+
+struct Shape {
+    const char *name;
+    size_t a, b, c;
+};
+
+/* Bytes that are read again and again are both the work and the footprint. */
+Work moved(size_t floats)
+{
+    return Work{0, static_cast<double>(floats * sizeof(float)), floats * sizeof(float), 0};
+}
+
+Work product(double flop, size_t weights)
+{
+    return Work{flop, static_cast<double>(weights * sizeof(float)), weights * sizeof(float), 0};
+}
+
+/* Memory that a call keeps: shared, so that std::function can be copied. */
+template <class... Buffers> std::shared_ptr<std::tuple<Buffers...>> keep(Buffers &&...buffers)
+{
+    return std::make_shared<std::tuple<Buffers...>>(std::move(buffers)...);
+}
+
+const Shape unary_shapes[] = {{"n16384", 16384, 0, 0}};
+
+Problem make_unary(const rnnp_variant &v, const Shape &s)
+{
+    Floats x(s.a, 4.0F), y(s.a);
+    rnnp_unary_args args{};
+    args.x = x;
+    args.y = y;
+    args.n = s.a;
+    args.alpha = 0.5F;
+    args.beta = 1.0F;
+    auto memory = keep(std::move(x), std::move(y));
+    return {moved(2 * s.a), [=, fn = v.fn.exp_f32_u35] { (void)memory, fn(&args); }};
+}
+
+const Shape binary_shapes[] = {{"n16384", 16384, 0, 0}};
+
+Problem make_binary(const rnnp_variant &v, const Shape &s)
+{
+    Floats a(s.a, 2.0F, 1), b(s.a, 2.0F, 2), y(s.a);
+    rnnp_binary_args args{};
+    args.a = a;
+    args.b = b;
+    args.y = y;
+    args.n = s.a;
+    args.a_step = args.b_step = 1;
+    auto memory = keep(std::move(a), std::move(b), std::move(y));
+    return {moved(3 * s.a), [=, fn = v.fn.add_f32] { (void)memory, fn(&args); }};
+}
+
+const Shape row_shapes[] = {{"rows64_cols5", 64, 5, 0}, {"rows64_cols256", 64, 256, 0}};
+
+Problem make_row(const rnnp_variant &v, const Shape &s)
+{
+    Floats x(s.a * s.b, 4.0F), y(s.a * s.b);
+    rnnp_row_args args{};
+    args.x = x;
+    args.y = y;
+    args.rows = s.a;
+    args.cols = args.ldx = args.ldy = s.b;
+    auto memory = keep(std::move(x), std::move(y));
+    const bool reduces = v.op == RNNP_OP_reduce_sum_f32 || v.op == RNNP_OP_reduce_mean_f32 || v.op == RNNP_OP_reduce_max_f32;
+    return {moved((reduces ? 1 : 2) * s.a * s.b), [=, fn = v.fn.softmax_f32_u35] { (void)memory, fn(&args); }};
+}
+
+const Shape move_shapes[] = {{"rows50_cols256", 50, 256, 0}};
+
+Problem make_move(const rnnp_variant &v, const Shape &s)
+{
+    Floats x(s.a * s.b), y(s.a * s.b);
+    rnnp_move_args args{};
+    args.x = x;
+    args.y = y;
+    args.rows = s.a;
+    args.cols = args.ldx = s.b;
+    args.ldy = s.a;
+    auto memory = keep(std::move(x), std::move(y));
+    return {moved(2 * s.a * s.b), [=, fn = v.fn.transpose_f32] { (void)memory, fn(&args); }};
+}
+
+const Shape gather_shapes[] = {{"n200_of5000_cols64", 200, 5000, 64}};
+
+Problem make_gather(const rnnp_variant &v, const Shape &s)
+{
+    Floats x(s.b * s.c), y(s.a * s.c);
+    std::vector<int64_t> index(s.a);
+    for (size_t i = 0; i < s.a; i++)
+        index[i] = static_cast<int64_t>(i * 2654435761U % s.b);
+    rnnp_gather_args args{};
+    args.x = x;
+    args.index = index.data();
+    args.y = y;
+    args.n = s.a;
+    args.cols = args.ldx = args.ldy = s.c;
+    auto memory = keep(std::move(x), std::move(y), std::move(index));
+    return {moved(2 * s.a * s.c), [=, fn = v.fn.gather_f32] { (void)memory, fn(&args); }};
+}
+
+rnnp_gate_spec plain_gates()
+{
+    rnnp_gate_spec spec{};
+    spec.math = RNNP_MATH_U35;
+    spec.plain = 1;
+    return spec;
+}
+
+/* The least panel of the ISA: what its gates ops are given multiples of. */
+size_t least_lanes(rnnp_isa isa)
+{
+    size_t least = 0;
+    const rnnp_variant_list &list = *rnnp_tables[isa];
+    for (size_t i = 0; i < list.count; i++)
+        if (const size_t lanes = list.rows[i].traits.lanes; lanes > 0 && (least == 0 || lanes < least))
+            least = lanes;
+    return least;
+}
+
+const Shape gates_shapes[] = {{"rows1_hidden256", 1, 256, 0}, {"rows16_hidden256", 16, 256, 0}};
+
+Problem make_gates(const rnnp_variant &v, const Shape &s)
+{
+    const size_t lanes = least_lanes(v.isa), panels = s.b / lanes, width = rnnp_op_gates(v.op) * s.b;
+    Floats z(s.a * width, 2.0F, 1), zx(s.a * s.b, 1.0F, 2), h(s.a * s.b, 1.0F, 3), c(s.a * s.b, 1.0F, 4);
+    Floats u(s.a * s.b, 0.5F, 5), y(s.a * s.b);
+    rnnp_gates_args args{};
+    args.rows = s.a;
+    args.hidden = args.ldzx = args.ldh = args.ldc = args.ldu = args.ldy = s.b;
+    args.lanes = args.zx_step = lanes;
+    args.panel_end = panels;
+    args.z = z;
+    args.ldz = width;
+    args.zx = zx;
+    args.h = h;
+    args.c = c;
+    args.u = u;
+    args.y = y;
+    const auto spec = std::make_shared<rnnp_gate_spec>(plain_gates());
+    args.spec = spec.get();
+    auto memory = keep(std::move(z), std::move(zx), std::move(h), std::move(c), std::move(u), std::move(y));
+    return {moved(s.a * (width + s.b)), [=, fn = v.fn.lstm_gates_f32] { (void)memory, (void)spec, fn(&args); }};
+}
+
+const Shape gemm_shapes[] = {
+    {"m1_n512_k128", 1, 512, 128},     {"m4_n512_k128", 4, 512, 128},      {"m16_n512_k128", 16, 512, 128},
+    {"m16_n1024_k256", 16, 1024, 256}, {"m200_n1024_k256", 200, 1024, 256}, {"m256_n256_k256", 256, 256, 256},
+};
+
+Problem make_gemm(const rnnp_variant &v, const Shape &s)
+{
+    const size_t packed = rnnp_packed_size(1, s.b, s.c, v.traits.nr);
+    Floats a(s.a * s.c), b(packed), c(s.a * s.b);
+    rnnp_gemm_args args{};
+    args.m = s.a;
+    args.n = args.ldc = s.b;
+    args.k = args.lda = s.c;
+    args.a = a;
+    args.b = b;
+    args.c = c;
+    auto memory = keep(std::move(a), std::move(b), std::move(c));
+    return {product(2.0 * static_cast<double>(s.a * s.b * s.c), packed),
+            [=, fn = v.fn.gemm_f32] { (void)memory, fn(&args); }};
+}
+
+const Shape step_shapes[] = {
+    {"rows1_hidden64", 1, 64, 0},    {"rows1_hidden128", 1, 128, 0},   {"rows1_hidden256", 1, 256, 0},
+    {"rows16_hidden128", 16, 128, 0}, {"rows16_hidden256", 16, 256, 0},
+};
+
+/* The recurrent part: the input's share is in z. */
+Problem make_step(const rnnp_variant &v, const Shape &s)
+{
+    const size_t gates = rnnp_op_gates(v.op), lanes = v.traits.lanes, panels = (s.b + lanes - 1) / lanes;
+    const size_t units = panels * lanes, packed = rnnp_packed_size(gates, s.b, s.b, lanes);
+    Floats z(s.a * gates * units, 1.0F, 1), wh(packed, 0.05F, 2), zh(units, 0.1F, 3), h(s.a * s.b, 1.0F, 4);
+    Floats hr(s.a * s.b, 1.0F, 5), c(s.a * s.b, 1.0F, 6), u(s.a * s.b, 0.5F, 7), y(s.a * s.b);
+    Floats scratch(rnnp_step_scratch(v.op, &v.traits, s.a, s.b));
+    rnnp_step_args args{};
+    args.rows = s.a;
+    args.hidden = args.ldh = args.ldhr = args.ldc = args.ldu = args.ldy = s.b;
+    args.panel_end = panels;
+    args.z = z;
+    args.ldz = gates * units;
+    args.h = h;
+    args.hr = hr;
+    args.wh = wh;
+    args.zh = zh;
+    args.c = c;
+    args.u = u;
+    args.y = y;
+    args.scratch = scratch;
+    const auto spec = std::make_shared<rnnp_gate_spec>(plain_gates());
+    args.spec = spec.get();
+    auto memory = keep(std::move(z), std::move(wh), std::move(zh), std::move(h), std::move(hr), std::move(c),
+                       std::move(u), std::move(y), std::move(scratch));
+    return {product(2.0 * static_cast<double>(s.a * gates * s.b * s.b), packed),
+            [=, fn = v.fn.lstm_step_f32] { (void)memory, (void)spec, fn(&args); }};
+}
+
+struct Class {
+    Problem (*make)(const rnnp_variant &, const Shape &);
+    const Shape *shapes;
+    size_t n_shapes;
+};
+
+#define CLASS(args) {make_##args, args##_shapes, sizeof args##_shapes / sizeof args##_shapes[0]}
+const Class classes[RNNP_OP_COUNT] = {
+#define RNNP_OP(op, args, source) CLASS(args),
+#include "kernels/ops.def"
+#undef RNNP_OP
+};
+
+} // namespace
+
+void register_kernels(Host &host)
+{
+    for (const rnnp_variant_list *list : rnnp_tables)
+        for (size_t i = 0; i < list->count; i++) {
+            const rnnp_variant &v = list->rows[i];
+            const Class &c = classes[v.op];
+            for (size_t k = 0; k < c.n_shapes; k++) {
+                const Shape &shape = c.shapes[k];
+                const std::string name = std::string("kernel/") + v.name + "/" + shape.name;
+                benchmark::RegisterBenchmark(name.c_str(), [&host, &v, &c, &shape](benchmark::State &state) {
+                    if (!rnnp_variant_usable(&v, host.cpu().features, host.max_rank())) {
+                        state.SkipWithError("skipped: not on this CPU");
+                        return;
+                    }
+                    const Problem p = c.make(v, shape);
+                    measure(state, host, host.context(rnnp_isa_names[v.isa], 1), p.work, p.call);
+                })->UseRealTime()->Unit(benchmark::kMicrosecond);
+            }
+        }
+}
+
+} // namespace bench

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch as a peer: the same questions and answers as the programs beside it (peer.h). Its GRU resets after."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import math
+import re
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+TOLERANCE = 1e-4
+BATCH_SECONDS = 200e-6
+LEAST_SAMPLES, MOST_SAMPLES = 3, 1000
+
+# Layer, and where each of its gates stands in ONNX's order. LSTM: input, forget, candidate, output; GRU: reset first.
+CELLS = {"lstm": (torch.nn.LSTM, (0, 2, 3, 1)), "gru_lbr": (torch.nn.GRU, (1, 0, 2)), "rnn": (torch.nn.RNN, (0,))}
+
+
+def load_layer(directory: Path, cell: str, hidden: int) -> torch.nn.Module:
+    make, order = CELLS[cell]
+    gates = len(order)
+    data = np.fromfile(directory / f"{cell}_h{hidden}.f32", dtype="<f4")
+    matrix, bias = gates * hidden * hidden, gates * hidden
+    parts = np.split(data, np.cumsum([matrix, matrix, bias]))
+    layer = make(hidden, hidden).eval()
+    for name, part in zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"), parts, strict=True):
+        parameter = getattr(layer, name)
+        sorted_gates = part.reshape(gates, -1)[list(order)]
+        parameter.data.copy_(torch.from_numpy(sorted_gates).reshape(parameter.shape))
+    return layer
+
+
+def measure(run: Callable[[], object], budget: float) -> tuple[list[float], int]:
+    """Microseconds per call of each batch, and the number of calls; the rules are peer.cpp's."""
+
+    def seconds(calls: int) -> float:
+        start = time.perf_counter()
+        for _ in range(calls):
+            run()
+        return time.perf_counter() - start
+
+    call = seconds(1)
+    least = 1 if call > budget else LEAST_SAMPLES
+    spent = call
+    while spent < budget / 5:
+        call = seconds(1)
+        spent += call
+    inner = math.ceil(BATCH_SECONDS / max(call, 20e-9))
+    samples: list[float] = []
+    spent = 0.0
+    while len(samples) < least or (spent < budget and len(samples) < MOST_SAMPLES):
+        batch = seconds(inner)
+        spent += batch
+        samples.append(batch / inner * 1e6)
+    return samples, len(samples) * inner
+
+
+class TorchPeer:
+    def __init__(self, directory: Path, budget: float) -> None:
+        self.directory = directory
+        self.budget = budget
+        self.key: tuple[str, int] | None = None
+        self.layer: torch.nn.Module | None = None
+
+    def answer(self, line: str) -> dict:
+        name, cell, *sizes = line.split("\t")
+        hidden, batch, steps = map(int, sizes)
+        if self.key != (cell, hidden):
+            self.layer, self.key = load_layer(self.directory, cell, hidden), (cell, hidden)
+        shape = (steps, batch, hidden)
+        count = steps * batch * hidden
+        x = torch.from_numpy(np.fromfile(self.directory / "x.f32", dtype="<f4", count=count).reshape(shape))
+        wanted = np.fromfile(self.directory / f"{name}.y.f32", dtype="<f4")
+        y = self.layer(x)[0].numpy().reshape(-1)
+        error = np.abs(y - wanted) / (1 + np.abs(wanted))
+        wrong = np.flatnonzero(~(error <= TOLERANCE))
+        if wrong.size:
+            i = wrong[0]
+            return {"case": name, "error": f"case {name}: y[{i}] is {y[i]:g}, but {wanted[i]:g} in {name}.y.f32"}
+        samples, calls = measure(lambda: self.layer(x), self.budget)
+        return {
+            "case": name,
+            "us_median": statistics.median(samples),
+            "us_min": min(samples),
+            "calls": calls,
+            "max_error": float(error.max()),
+        }
+
+
+def settings() -> str:
+    """The instruction set, and the BLAS that was loaded: the plain reference one makes PyTorch slow."""
+    found = re.search(r"CPU capability usage: (\S+)", torch.__config__.show())
+    loaded = re.findall(r"/(lib\w*blas\w*)[^/\n]*$", Path("/proc/self/maps").read_text(encoding="utf-8"), re.MULTILINE)
+    return (
+        f"isa {found[1].lower() if found else 'unknown'}, inference mode, {' '.join(sorted(set(loaded))) or 'own BLAS'}"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--budget", type=float, default=0.03)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    gc.disable()
+    print(json.dumps({"peer": "torch", "version": torch.__version__, "settings": settings()}), flush=True)
+    peer = TorchPeer(options.dir, options.budget)
+    status = 0
+    with torch.inference_mode():
+        for line in sys.stdin:
+            try:
+                answer = peer.answer(line.rstrip("\n"))
+            except Exception as error:  # whatever it is, the other cases go on
+                name = line.split("\t")[0]
+                answer = {"case": name, "error": f"case {name}: {error}"}
+            status |= "error" in answer
+            print(json.dumps(answer), flush=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

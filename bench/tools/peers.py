@@ -1,0 +1,356 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures rnnpack beside other libraries: script/bench peers.
+
+Every peer is a process of its own that answers one case at a time. In a round each case goes to all peers, one after
+another, so that the times of a round are fractions of a second apart: on a shared machine a core is slow for minutes
+and then fast again, and only times taken side by side compare. The order rotates from round to round. A peer that is
+not asked is stopped (SIGSTOP): the workers of some libraries spin after a call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import machine
+import results
+from peer_programs import (
+    CELLS,
+    EVERY_CELL,
+    FOLDER,
+    ISA_CAPS,
+    PYTHON,
+    Case,
+    Contender,
+    PeerFailed,
+    Program,
+    blas_name,
+    contenders,
+)
+
+MOST_FLOP = 20e9  # per call; longer cases are left out
+
+
+def count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' if n != 1 else ''}"
+
+
+# ---- Measuring ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Grid:
+    cells: tuple[str, ...] = (*CELLS, "gemm")
+    hidden: tuple[int, ...] = (64, 128, 256, 512, 1024)
+    batch: tuple[int, ...] = (1, 4, 16, 64)
+    steps: tuple[int, ...] = (1, 50)
+
+    def cases(self, threads: int) -> list[Case]:
+        """Ordered by model, as peers keep the weights of one. Products run on one thread: ours has no other way. Their
+        rows are batch * steps, as in a layer's input projection."""
+        found: dict[Case, None] = {}
+        for cell in self.cells:
+            for hidden in self.hidden:
+                for steps in self.steps:
+                    for batch in self.batch:
+                        if cell != "gemm":
+                            found[Case(cell, hidden, batch, steps)] = None
+                        elif threads == 1:
+                            found[Case(cell, hidden, batch * steps, 1)] = None
+        return [case for case in found if case.flop <= MOST_FLOP]
+
+
+@dataclass
+class Result:
+    """The rounds of one case at one number of threads."""
+
+    case: Case
+    threads: int
+    us: dict[str, list[float]] = field(default_factory=dict)
+    limit_us: list[float] = field(default_factory=list)
+    max_error: dict[str, float] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+
+    def add(self, name: str, answer: dict) -> None:
+        self.us.setdefault(name, []).append(answer["us_median"])
+        if name == "rnnpack":
+            self.limit_us.append(answer["limit_us"])
+        else:
+            self.max_error[name] = max(answer["max_error"], self.max_error.get(name, 0.0))
+
+    def fail(self, name: str) -> None:
+        self.failed.add(name)
+        self.us.pop(name, None)
+        self.max_error.pop(name, None)
+
+    def record(self) -> dict:
+        return self.case.record(self.threads) | {
+            "us": self.us,
+            "limit_us": self.limit_us,
+            "max_error": self.max_error,
+        }
+
+
+class Runner:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.peers: dict[str, dict] = {}
+        self.left_out: dict[str, str] = {}
+        self.troubles: list[str] = []
+
+    def trouble(self, text: str) -> None:
+        if text not in self.troubles:
+            self.troubles.append(text)
+            print(text, file=sys.stderr, flush=True)
+
+    def leave_out(self, contender: Contender, reason: str) -> None:
+        self.left_out[contender.name] = f"{reason}; to get it: {contender.hint}"
+
+    def prepare(self, cases: list[Case]) -> None:
+        """Weights and inputs, models for ONNX Runtime, and the outputs that all must agree with."""
+        work = self.options.work
+        work.mkdir(parents=True, exist_ok=True)
+        lines = "".join(case.line() for case in cases)
+        for what in ("weights", "models"):
+            command = [PYTHON, str(FOLDER / "prepare.py"), "--dir", str(work), what]
+            done = subprocess.run(command, input=lines, text=True, stderr=subprocess.PIPE, check=False)
+            if done.returncode and what == "models":
+                self.left_out["onnxruntime"] = f"no models: {done.stderr.strip()}"
+            elif done.returncode:
+                raise PeerFailed(f"{work}: no weights: {done.stderr.strip()}")
+        ours = contenders(self.options)[0].start(1, work, "--write")
+        try:
+            for case in cases:
+                answer = ours.ask(case)
+                if "error" in answer:
+                    raise PeerFailed(answer["error"])
+        finally:
+            ours.close()
+
+    def team(self, threads: int, cases: list[Case]) -> Iterator[tuple[Contender, Program]]:
+        wanted = {case.cell for case in cases}
+        for contender in contenders(self.options):
+            if contender.name in self.left_out or not wanted & contender.cells:
+                continue
+            try:
+                program = contender.start(threads, self.options.work)
+            except PeerFailed as error:
+                if contender.name == "rnnpack":
+                    raise
+                self.leave_out(contender, str(error))
+                continue
+            self.peers[contender.name] = {key: program.hello[key] for key in ("version", "settings")}
+            yield contender, program
+
+    def run(self, threads: int, cases: list[Case]) -> list[Result]:
+        measured = [Result(case, threads) for case in cases]
+        team = dict(self.team(threads, cases))
+        try:
+            order = list(team)
+            for turn in range(self.options.rounds):
+                names = ", ".join(contender.name for contender in order)
+                of = f"{turn + 1} of {self.options.rounds}"
+                print(f"{count(threads, 'thread')}, round {of}: {count(len(cases), 'case')}, {names}", file=sys.stderr)
+                for result in measured:
+                    for contender in order:
+                        if result.case.cell in contender.cells and contender.name not in result.failed:
+                            self.ask(team, contender, result)
+                order = order[1:] + order[:1]
+        finally:
+            for program in team.values():
+                program.close()
+        return [result for result in measured if "rnnpack" in result.us]
+
+    def ask(self, team: dict[Contender, Program], contender: Contender, result: Result) -> None:
+        """A peer that is wrong, or ends, loses the case; one that ended is started again for the next case."""
+        if contender not in team:
+            try:
+                team[contender] = contender.start(result.threads, self.options.work)
+            except PeerFailed as error:
+                self.trouble(f"{contender.name} did not start again: {error}")
+                result.fail(contender.name)
+                return
+        try:
+            answer = team[contender].ask(result.case)
+        except PeerFailed as error:
+            del team[contender]
+            answer = {"error": f"case {result.case.name}: {error}"}
+        if "error" in answer:
+            self.trouble(f"{contender.name}: {answer['error']}")
+            result.fail(contender.name)
+        else:
+            result.add(contender.name, answer)
+
+
+# ---- Table ----------------------------------------------------------------------------------------
+
+
+def best_peer(result: Result) -> tuple[str, float] | None:
+    """The fastest peer, and its time over ours: the median over the ratios of each round."""
+    others = {name: times for name, times in result.us.items() if name != "rnnpack"}
+    if not others:
+        return None
+    name = min(others, key=lambda other: statistics.median(others[other]))
+    return name, statistics.median(a / b for a, b in zip(others[name], result.us["rnnpack"], strict=True))
+
+
+def group(result: Result) -> str:
+    case = result.case
+    if case.cell == "gemm":
+        return "gemm"
+    return f"{case.cell}, batch {case.batch}, {count(case.steps, 'step')}, {count(result.threads, 'thread')}"
+
+
+def aligned(rows: list[list[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))
+        yield "  ".join((row[0].ljust(widths[0]), *cells)).rstrip()
+
+
+def table(measured: list[Result]) -> Iterator[str]:
+    names = list(dict.fromkeys(name for result in measured for name in result.us))
+    rows = [["case", "threads", *(f"{name} us" for name in names), "best / ours", "of limit", "spread"]]
+    ratios: dict[str, list[float]] = {}
+    for result in measured:
+        ours = result.us["rnnpack"]
+        share = statistics.median(limit / us for limit, us in zip(result.limit_us, ours, strict=True))
+        ratio = "-"
+        if best := best_peer(result):
+            ratios.setdefault(group(result), []).append(best[1])
+            ratio = f"{best[1]:.2f}"
+        times = (f"{statistics.median(result.us[name]):.1f}" if name in result.us else "-" for name in names)
+        rows.append(
+            [result.case.name, str(result.threads), *times, ratio, f"{share:.0%}", f"{max(ours) / min(ours):.2f}"]
+        )
+    yield from aligned(rows)
+    if ratios:
+        yield ""
+        summary = [["geometric means over the sizes", "best / ours"]]
+        summary += [[name, f"{statistics.geometric_mean(values):.2f}"] for name, values in ratios.items()]
+        yield from aligned(summary)
+
+
+# ---- Program --------------------------------------------------------------------------------------
+
+
+def listed(convert: Callable[[str], int | str]) -> Callable[[str], tuple]:
+    def parse(text: str) -> tuple:
+        return tuple(dict.fromkeys(convert(part) for part in text.split(",")))
+
+    return parse
+
+
+def size(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 65536")
+    return int(text)
+
+
+def cell(text: str) -> str:
+    if text not in EVERY_CELL:
+        raise argparse.ArgumentTypeError(f"unknown cell {text!r}; there are {', '.join(CELLS)} and gemm")
+    return text
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0 and up to 10")
+    return value
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="script/bench peers", description=(__doc__ or "").split("\n")[0])
+    add = parser.add_argument
+    add("--quick", action="store_true", help="batch 1 and 16, 50 steps, 1 thread, 3 rounds: under 2 minutes")
+    add("--threads", type=listed(size), metavar="N,N", help="default 1, and 2 where there are 2 CPUs")
+    add("--rounds", type=size, metavar="N", help="default 5")
+    add("--cells", type=listed(cell), metavar="C,C", help="lstm, gru (reset before), gru_lbr (reset after), rnn, gemm")
+    add("--hidden", type=listed(size), metavar="N,N")
+    add("--batch", type=listed(size), metavar="N,N")
+    add("--steps", type=listed(size), metavar="N,N")
+    add("--budget", type=seconds, default=0.03, metavar="S", help="seconds per case, peer and round (default 0.03)")
+    add("--isa", choices=tuple(ISA_CAPS), help="cap every peer that can be capped; ONNX Runtime cannot")
+    add("--no-torch", dest="torch", action="store_false", help="leave PyTorch out")
+    add("--ort", default="libonnxruntime.so.1", metavar="LIB", help="ONNX Runtime's shared library")
+    add("--blas", action="append", metavar="LIB", help="a BLAS, also several (default OpenBLAS and BLIS)")
+    add("--work", type=Path, default=Path("build/bench/peers"), metavar="DIR", help="for weights, outputs and logs")
+    add("-o", "--output", type=Path, default=Path("build/bench/peers.json"), metavar="FILE")
+    add("--history", type=Path, default=Path("build/bench/history.jsonl"), metavar="FILE")
+    add("--no-history", action="store_true", help="append nothing")
+    add("--build", type=Path, required=True, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    cpus = len(os.sched_getaffinity(0))
+    options.rounds = options.rounds or (3 if options.quick else 5)
+    options.threads = options.threads or ((1,) if options.quick else (1, 2)[:cpus])
+    if max(options.threads) > cpus:
+        parser.error(f"--threads {max(options.threads)}: this process may use {count(cpus, 'CPU')}")
+    options.blas = options.blas or ["libopenblas.so.0", "libblis.so.4"]
+    if len(set(map(blas_name, options.blas))) < len(options.blas):
+        parser.error(f"--blas {' --blas '.join(options.blas)}: two of one name")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    os.environ.update(ISA_CAPS.get(options.isa, {}))
+    quick = {"batch": (1, 16), "steps": (50,)} if options.quick else {}
+    given = {key: getattr(options, key) for key in ("cells", "hidden", "batch", "steps") if getattr(options, key)}
+    grid = Grid(**(quick | given))
+    every = list(dict.fromkeys(case for threads in options.threads for case in grid.cases(threads)))
+    if not every:
+        raise PeerFailed(f"no case left: calls above {MOST_FLOP:.0e} flop and products on 2 threads are not measured")
+    rnnpack = options.build / "rnnpack"
+    limits = machine.limits(rnnpack)
+    runner = Runner(options)
+    runner.prepare(every)
+    measured = [result for threads in options.threads for result in runner.run(threads, grid.cases(threads))]
+
+    settings = {key: getattr(options, key) for key in ("threads", "budget", "isa", "quick")}
+    record = {
+        "kind": "peers",
+        "date": machine.now(),
+        "machine": machine.machine(rnnpack),
+        "limits": limits,
+        "rounds": options.rounds,
+        "settings": settings | {"troubles": runner.troubles, "left_out": runner.left_out},
+        "peers": runner.peers,
+        "cases": [result.record() for result in measured],
+    }
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    written = [str(options.output)]
+    if not options.no_history:
+        results.append_history(options.history, record | machine.revision())
+        written.append(str(options.history))
+
+    print("\n".join(table(measured)) + "\n")
+    for name, facts in runner.peers.items():
+        print(f"{name} {facts['version']}: {facts['settings']}")
+    for name, reason in runner.left_out.items():
+        print(f"{name} is left out: {reason}")
+    print(f"{count(len(measured), 'case')}, in {' and '.join(written)}")
+    for text in runner.troubles:
+        print(text, file=sys.stderr)
+    return 1 if runner.troubles else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (PeerFailed, OSError, subprocess.CalledProcessError) as problem:
+        print(f"script/bench peers: {problem}", file=sys.stderr)
+        sys.exit(2)

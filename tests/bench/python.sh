@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# python.sh PYTHON FILE BUILD: runs a file of unit tests beside this script. BUILD is for those that need programs.
+set -euo pipefail
+
+cd "$(dirname "$0")"
+export PYTHONDONTWRITEBYTECODE=1 RNNPACK_BUILD=$3 PYTHONPATH=../../bench/tools
+"$1" "$2" -v

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# smoke.sh RNNPACK-BENCH RNNPACK-BENCH-SLOW: every benchmark runs once and reports; nothing here is about time.
+# The widest layers are left out: they take seconds in instrumented builds.
+set -euo pipefail
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+for program in "$@"; do
+    "$program" --benchmark_filter='-/h(512|1024)(/|$)' --benchmark_min_time=0.000001 --benchmark_repetitions=1 \
+        --benchmark_out="$folder/out.json" --benchmark_out_format=json >"$folder/out.txt"
+    PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - "$folder/out.json" <<'PYTHON'
+import json
+import sys
+
+ran = skipped = 0
+for entry in json.load(open(sys.argv[1]))["benchmarks"]:
+    if entry.get("error_occurred"):
+        assert entry["error_message"].startswith("skipped:"), entry
+        skipped += 1
+        continue
+    ran += 1
+    assert entry["real_time"] > 0 and entry["calibration"] > 0, entry
+    assert entry["percent_of_limit"] > 0 and entry["bound"] in (1, 2), entry
+assert ran > 300, ran
+print(ran, "benchmarks ran,", skipped, "skipped: not on this CPU")
+PYTHON
+done
