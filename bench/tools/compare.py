@@ -12,6 +12,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -120,7 +121,7 @@ def program_of_revision(revision: str) -> tuple[str, Path]:
         raise Refusal(f"{label} has no bench/CMakeLists.txt: it is older than the benchmarks")
     tree = ROOT / "build" / "bench" / "worktrees" / commit[:12]
     git("worktree", "prune")
-    if str(tree) not in git("worktree", "list", "--porcelain").split():
+    if f"worktree {tree}" not in git("worktree", "list", "--porcelain").splitlines():
         shutil.rmtree(tree, ignore_errors=True)
         git("worktree", "add", "--detach", str(tree), commit)
     try:
@@ -142,7 +143,7 @@ def least_loaded_cpu() -> int:
     time.sleep(0.3)
     after = idle()
     allowed = os.sched_getaffinity(0)
-    return max(allowed, key=lambda cpu: (after.get(cpu, 0) - before.get(cpu, 0), cpu))
+    return max(allowed, key=lambda cpu: (after.get(cpu, 0) - before.get(cpu, 0), cpu))  # CPU 0 has the interrupts
 
 
 @contextlib.contextmanager
@@ -304,6 +305,7 @@ def differences(pairs: SamplePairs, measure: Measure) -> np.ndarray:
 
 def with_changed_gauge(samples: dict[str, SamplePairs], alpha: float) -> set[str]:
     """A calibration that itself differs between the programs would hide a regression or invent one."""
+
     def median_gauge(of: list[Sample]) -> float:
         return statistics.median(map(gauge, of))
 
@@ -511,4 +513,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the running launch and clears up, as Ctrl-C does
     sys.exit(main())
