@@ -32,6 +32,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CMAKE_OPTIONS = ["-DRNNP_BUILD_TESTS=OFF", "-DRNNP_BUILD_EXAMPLES=OFF", "-DRNNP_BUILD_BENCH=ON"]
 WORST_FIRST = ["slower", "unclear", "faster", "same"]
 STDERR_LINES = 12
+# What two revisions are compared by unless --filter says: some hundred benchmarks, in minutes. All take an hour.
+CORE = (
+    r"^kernel/((tanh|sigmoid|exp|softmax)_f32_u35|gemm_f32_[0-9x]+|[a-z_]+_step_f32_block|[a-z_]+_gates_f32)_(avx2|avx512|neon)/"
+    r"|^stream/|^layer/(lstm|gru)/h(64|256)/b(1|16)/t50/threads1(/|$)"
+)
 
 
 class Refusal(Exception):
@@ -460,7 +465,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("base", nargs="?", help="revision or result file")
     add("head", nargs="?", help="revision or result file (default: the work tree as it is)")
     add("--programs", nargs=2, type=Path, metavar=("BASE", "HEAD"), help="compare these built programs instead")
-    add("--filter", type=pattern, default=defaults.filter, metavar="REGEX", help="benchmarks to compare (all)")
+    add("--filter", type=pattern, metavar="REGEX", help="benchmarks to compare (revisions: the main ones; . for all)")
     add("--pairs", type=positive, help="pairs of launches (as the number of benchmarks asks for)")
     add("--repetitions", type=positive, default=defaults.repetitions, help="per launch (%(default)s)")
     add("--min-time", type=float, default=defaults.min_time, help="seconds per repetition (%(default)s)")
@@ -473,6 +478,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if bool(options.programs) == bool(options.base):
         parser.error("give BASE [HEAD] or --programs BASE HEAD")
+    if options.filter is None:
+        is_revision = options.base and not Path(options.base).is_file()
+        options.filter = CORE if is_revision else defaults.filter
     return options
 
 

@@ -12,15 +12,15 @@ import machine
 import results
 
 # What a run takes by default: every kernel this CPU would choose or could, and the layers that people ask about.
-DEFAULT_FILTER = r"^kernel/.*_(avx2|avx512|neon)/|^(stream|model)/|^pack/.*/h(128|512)$|^layer/.*/b(1|16)/t50/"
+DEFAULT_FILTER = r"^kernel/.*_(avx2|avx512|neon)/|^(stream|model)/|^pack/.*/h(128|512)(/|$)|^layer/.*/b(1|16)/t50/"
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="script/bench run", description=__doc__)
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--filter", default=DEFAULT_FILTER, help="benchmarks, a regular expression")
-    parser.add_argument("--repetitions", type=int, default=5, help="in random order (default 5)")
-    parser.add_argument("--min-time", type=float, default=0.005, help="seconds of each repetition (default 0.005)")
+    parser.add_argument("--repetitions", type=int, default=9, help="in random order (default 9)")
+    parser.add_argument("--min-time", type=float, default=0.003, help="seconds of each repetition (default 0.003)")
     parser.add_argument("-o", "--output", type=Path, default=Path("build/bench/run.json"), help="Google Benchmark's JSON")
     parser.add_argument("--history", type=Path, default=Path("build/bench/history.jsonl"))
     parser.add_argument("--no-history", action="store_true", help="append nothing")
