@@ -93,6 +93,7 @@ void run_sequence(benchmark::State &state, Host &host, const Cell &c, const Sequ
     measure(state, host, context, work_of(c, s), [&] {
         if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK)
             state.SkipWithError(rnnp_context_last_error(context));
+        args.turn++;
     });
 }
 

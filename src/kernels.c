@@ -111,6 +111,7 @@ static void describe(const rnnp_context *context, const rnnp_recurrent_options *
             if (o->activations[d * n + i])
                 rnnp_act_parse(o->activations[d * n + i], o->alpha[d * n + i], o->beta[d * n + i], &r->act[d][i]);
     }
+    rnnp_recurrent_prepare(r);
 }
 
 rnnp_status rnnp_layer_create(rnnp_context *context, const rnnp_recurrent_options *options,
@@ -201,7 +202,7 @@ rnnp_status rnnp_layer_forward(const rnnp_layer *layer, const rnnp_layer_args *g
         .packed = layer->packed, .steps = a->steps, .batch = a->batch, .x = a->x, .x_step = a->x_step, .x_row = a->x_row,
         .lengths = a->lengths, .h0 = a->h0, .c0 = a->c0, .h0_dir = state, .h0_row = r->hidden, .y = a->y,
         .y_step = a->y_step, .y_dir = a->y_dir, .y_row = a->y_row, .h = a->h, .c = a->c, .h_dir = state, .h_row = r->hidden,
-        .team = context->team, .workspace = a->workspace };
+        .team = context->team, .workspace = a->workspace, .turn = a->turn };
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     rnnp_recurrent_forward(r, &call);
     rnnp_fpmode_set(mode);

@@ -97,6 +97,8 @@ typedef struct rnnp_layer_args {
     size_t y_step, y_row, y_dir;
     float *h, *c;                /* final states, dense; NULL: not wanted; may equal h0, c0              */
     void *workspace;             /* 64-byte aligned, rnnp_layer_workspace_bytes()                        */
+    size_t turn;                 /* count the calls here when they follow each other: the next one begins
+                                  * with the weights that this one left in cache. Never changes a bit    */
 } rnnp_layer_args;
 
 /* Fills in struct_size and the strides of dense x [steps][batch][input], y [steps][batch][dirs*hidden]. */

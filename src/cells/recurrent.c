@@ -22,7 +22,7 @@
 
 #include <string.h>
 
-enum { MAX_PARTS = 2, ALIGN = 64, CHUNK_ROWS = 64, CHUNK_BYTES = 256 * 1024 };
+enum { CHUNK_BYTES = 256 * 1024 };
 
 /* From these batches on a step multiplies x and h in one pass: it has rows enough by itself, and pre-activations of
  * many steps would push weights out of L2. */
@@ -32,176 +32,47 @@ enum { HOIST_BELOW = 48, HOIST_BELOW_WIDE = 16, WIDE_BYTES = 128 * 1024 };
  * 0.5 us, and a core does some 50 flops per ns. */
 enum { FLOPS_PER_THREAD = 100 * 1000 };
 
-typedef struct part {
-    rnnp_op op;
-    const rnnp_variant *step;
-    const rnnp_variant *project;    /* packed product with the same panels, or NULL */
-    size_t gates, first_gate, panels, lanes, columns;
-    size_t bias, bias_h, wx, wh;    /* offsets in floats from the direction's block  */
-} part;
-
-typedef struct layout {
-    size_t parts, gates, peephole, floats; /* floats: of one direction's packed block */
-    part part[MAX_PARTS];
-} layout;
-
-static size_t aligned(size_t floats) { return (floats + ALIGN / sizeof(float) - 1) / (ALIGN / sizeof(float)) * (ALIGN / sizeof(float)); }
-
 static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(layer->direction); }
-
-static size_t take(size_t *total, size_t floats)
-{
-    size_t at = *total;
-    *total += aligned(floats);
-    return at;
-}
-
-static const rnnp_variant *find_project(const rnnp_variant *step, size_t columns)
-{
-    const rnnp_variant_list *list = rnnp_tables[step->isa];
-    for (size_t i = 0; i < list->count; i++)
-        if (list->rows[i].op == RNNP_OP_gemm_f32 && list->rows[i].traits.nr == columns && !list->rows[i].needs)
-            return &list->rows[i];
-    return NULL;
-}
-
-static void lay_out(const rnnp_recurrent *layer, layout *l)
-{
-    static const rnnp_op whole[] = { 0, RNNP_OP_rnn_step_f32, RNNP_OP_lstm_step_f32, RNNP_OP_gru_step_f32 };
-    memset(l, 0, sizeof *l);
-    if (layer->cell == RNNP_CELL_GRU && !layer->reset_after) {
-        l->parts = 2;
-        l->part[0].op = RNNP_OP_gru_reset_step_f32;
-        l->part[1].op = RNNP_OP_gru_update_step_f32;
-    } else {
-        l->parts = 1;
-        l->part[0].op = whole[layer->cell];
-    }
-    for (size_t i = 0; i < l->parts; i++) {
-        part *p = &l->part[i];
-        p->step = layer->select->op[p->op];
-        p->gates = rnnp_op_gates(p->op);
-        p->first_gate = l->gates;
-        p->lanes = p->step->traits.lanes;
-        p->panels = (layer->hidden + p->lanes - 1) / p->lanes;
-        p->columns = p->panels * p->gates * p->lanes;
-        p->project = find_project(p->step, p->gates * p->lanes);
-        p->bias = take(&l->floats, p->columns);
-        p->bias_h = take(&l->floats, p->op == RNNP_OP_gru_step_f32 ? p->panels * p->lanes : 0);
-        p->wx = take(&l->floats, p->columns * layer->input);
-        p->wh = take(&l->floats, p->columns * layer->hidden);
-        l->gates += p->gates;
-    }
-    l->peephole = take(&l->floats, layer->cell == RNNP_CELL_LSTM ? 3 * layer->hidden : 0);
-    /* one float, with zero padding: does this direction have peepholes? */
-    take(&l->floats, 1);
-}
-
-/* A bound in double: no section has more than 4 gates of padded units per row, a step's scratch is at most twice
- * that or 2 * 2^16 floats, and a chunk has at most batch or CHUNK_ROWS rows. */
-int rnnp_recurrent_fits(size_t input, size_t hidden, size_t batch, size_t threads)
-{
-    double units = (double)hidden + 64, depth = (double)input + units, rows = (double)batch + CHUNK_ROWS;
-    double packed = 2 * 4 * units * depth, each = rows * (16 * units + depth), scratch = (double)threads * (8 * rows * units + 131072);
-    return sizeof(float) * (packed + each + scratch) < 0x1p60;
-}
-
-size_t rnnp_recurrent_pack_bytes(const rnnp_recurrent *layer)
-{
-    layout l;
-    if (!rnnp_recurrent_fits(layer->input, layer->hidden, 0, 1)) return SIZE_MAX;
-    lay_out(layer, &l);
-    return l.floats * sizeof(float) * directions(layer);
-}
-
-size_t rnnp_recurrent_step_bytes(const rnnp_recurrent *layer)
-{
-    layout l;
-    size_t floats = 0;
-    lay_out(layer, &l);
-    for (size_t i = 0; i < l.parts; i++) floats += l.part[i].columns * layer->hidden;
-    return floats * sizeof(float) * directions(layer);
-}
-
-const char *rnnp_recurrent_variant(const rnnp_recurrent *layer)
-{
-    layout l;
-    lay_out(layer, &l);
-    return l.part[0].step->name;
-}
-
-void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed)
-{
-    layout l;
-    lay_out(layer, &l);
-    size_t H = layer->hidden, I = layer->input, G = l.gates;
-    memset(packed, 0, l.floats * sizeof(float) * directions(layer));
-    for (size_t d = 0; d < directions(layer); d++) {
-        float *block = (float *)packed + d * l.floats;
-        const float *b = source->b ? source->b + d * 2 * G * H : NULL;
-        for (size_t i = 0; i < l.parts; i++) {
-            const part *p = &l.part[i];
-            const float *w = source->w + (d * G + p->first_gate) * H * I, *r = source->r + (d * G + p->first_gate) * H * H;
-            rnnp_pack_f32(block + p->wx, w, p->gates, H, I, p->lanes, H * I, I, 1);
-            rnnp_pack_f32(block + p->wh, r, p->gates, H, H, p->lanes, H * H, H, 1);
-            for (size_t g = 0; b && g < p->gates; g++)
-                for (size_t u = 0; u < H; u++) {
-                    const float *bx = b + (p->first_gate + g) * H + u, *bh = bx + G * H;
-                    size_t lane = u % p->lanes, at = (u - lane) * p->gates + g * p->lanes + lane;
-                    int apart = p->op == RNNP_OP_gru_step_f32 && g == 2; /* n: r scales the recurrent part alone */
-                    block[p->bias + at] = apart ? *bx : *bx + *bh;
-                    if (apart) block[p->bias_h + u] = *bh;
-                }
-        }
-        if (source->p) {
-            memcpy(block + l.peephole, source->p + d * 3 * H, 3 * H * sizeof(float));
-            block[l.floats - aligned(1)] = 1;
-        }
-    }
-}
 
 /* ---- Workspace ---- */
 
 typedef struct workspace {
     size_t chunk;                                     /* steps whose input part is one product; 0: none */
-    size_t z[MAX_PARTS], scratch, scratch_floats;     /* offsets in floats */
+    size_t z[RNNP_RECURRENT_PARTS], scratch, scratch_floats;     /* offsets in floats */
     size_t h, c, u, rh, x, order, floats;
 } workspace;
 
-static void plan_workspace(const rnnp_recurrent *layer, const layout *l, size_t steps, size_t batch, size_t threads,
-                           workspace *w)
+static void plan_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads, workspace *w)
 {
     size_t columns = 0, H = layer->hidden, state = batch * H;
     memset(w, 0, sizeof *w);
     int hoist = steps > 1 && batch > 0;
-    for (size_t i = 0; i < l->parts; i++) {
-        const part *p = &l->part[i];
+    for (size_t i = 0; i < layer->parts; i++) {
+        const rnnp_recurrent_part *p = &layer->part[i];
         hoist &= p->project != NULL;
         columns += p->columns;
-        size_t scratch = aligned(rnnp_step_scratch(p->op, &p->step->traits, batch, H));
+        size_t scratch = rnnp_align16(rnnp_step_scratch(p->op, &p->step->traits, batch, H));
         if (scratch > w->scratch_floats) w->scratch_floats = scratch;
     }
-    size_t z_bytes = CHUNK_ROWS * columns * sizeof(float), rows = z_bytes > CHUNK_BYTES ? CHUNK_ROWS / 2 : CHUNK_ROWS;
+    size_t z_bytes = RNNP_CHUNK_ROWS * columns * sizeof(float), rows = z_bytes > CHUNK_BYTES ? RNNP_CHUNK_ROWS / 2 : RNNP_CHUNK_ROWS;
     hoist &= batch < (z_bytes > WIDE_BYTES ? HOIST_BELOW_WIDE : HOIST_BELOW);
     if (hoist) w->chunk = batch >= rows ? 1 : rows / batch;
     if (w->chunk > steps) w->chunk = steps;
-    for (size_t i = 0; i < l->parts; i++) w->z[i] = take(&w->floats, w->chunk * batch * l->part[i].columns);
-    w->scratch = take(&w->floats, w->scratch_floats * threads);
-    w->h = take(&w->floats, 2 * state);
-    w->c = take(&w->floats, layer->cell == RNNP_CELL_LSTM ? state : 0);
-    w->u = take(&w->floats, l->parts > 1 ? state : 0);
-    w->rh = take(&w->floats, l->parts > 1 ? state : 0);
-    w->x = take(&w->floats, (w->chunk ? w->chunk : 1) * batch * layer->input);
-    w->order = take(&w->floats, batch * (sizeof(uint32_t) / sizeof(float)));
+    for (size_t i = 0; i < layer->parts; i++) w->z[i] = rnnp_take_floats(&w->floats, w->chunk * batch * layer->part[i].columns);
+    w->scratch = rnnp_take_floats(&w->floats, w->scratch_floats * threads);
+    w->h = rnnp_take_floats(&w->floats, 2 * state);
+    w->c = rnnp_take_floats(&w->floats, layer->cell == RNNP_CELL_LSTM ? state : 0);
+    w->u = rnnp_take_floats(&w->floats, layer->parts > 1 ? state : 0);
+    w->rh = rnnp_take_floats(&w->floats, layer->parts > 1 ? state : 0);
+    w->x = rnnp_take_floats(&w->floats, (w->chunk ? w->chunk : 1) * batch * layer->input);
+    w->order = rnnp_take_floats(&w->floats, batch * (sizeof(uint32_t) / sizeof(float)));
 }
 
 size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads)
 {
-    layout l;
     workspace w;
     if (!rnnp_recurrent_fits(layer->input, layer->hidden, batch, threads)) return SIZE_MAX;
-    lay_out(layer, &l);
-    plan_workspace(layer, &l, steps, batch, threads, &w);
+    plan_workspace(layer, steps, batch, threads, &w);
     return w.floats * sizeof(float);
 }
 
@@ -210,7 +81,6 @@ size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_
 typedef struct loop {
     const rnnp_recurrent *layer;
     const rnnp_recurrent_call *call;
-    layout l;
     workspace w;
     float *base;                      /* of the workspace                               */
     const uint32_t *order;            /* rows by falling length, NULL when all are full  */
@@ -270,8 +140,8 @@ static void project(const loop *o, const float *block, size_t d, size_t first, s
     /* One product for the whole chunk when its rows lie evenly spaced in memory: gathered and complete, one
      * row a step, or steps right behind each other. z keeps the order of the rows' memory. */
     int even = o->order ? active_rows(o, t_max) == c->batch : c->batch == 1 || c->x_step == c->batch * c->x_row;
-    for (size_t k = 0; k < o->l.parts; k++) {
-        const part *p = &o->l.part[k];
+    for (size_t k = 0; k < o->layer->parts; k++) {
+        const rnnp_recurrent_part *p = &o->layer->part[k];
         size_t begin, end, nr = p->gates * p->lanes;
         range(p->panels, i, n, &begin, &end);
         rnnp_gemm_args g = { .n = (end - begin) * nr, .k = input, .b = block + p->wx + begin * nr * input,
@@ -327,12 +197,12 @@ static void run_step(const loop *o, const float *block, size_t d, size_t step, s
                      size_t k, size_t i, size_t n)
 {
     const rnnp_recurrent_call *c = o->call;
-    const part *p = &o->l.part[k];
+    const rnnp_recurrent_part *p = &o->layer->part[k];
     size_t t = time_of(o, d, step), rows = active_rows(o, t), H = o->layer->hidden, begin, end;
     range(p->panels, i, n, &begin, &end);
     if (begin == end) return;
     rnnp_step_args s = { .rows = rows, .hidden = H, .input = o->layer->input, .panel_begin = begin, .panel_end = end,
-                         .wh = block + p->wh, .zh = block + p->bias_h, .reverse = step & 1,
+                         .wh = block + p->wh, .zh = block + p->bias_h, .reverse = (step + c->turn) & 1,
                          .scratch = o->base + o->w.scratch + i * o->w.scratch_floats, .spec = &o->spec[d] };
     if (o->w.chunk) {
         /* forward chunks lie in z as time does, reverse ones too unless their rows were gathered */
@@ -357,7 +227,7 @@ static void run_step(const loop *o, const float *block, size_t d, size_t step, s
     s.hr = o->base + o->w.rh;
     s.ldhr = H;
     if (rows > 0) p->step->fn.lstm_step_f32(&s); /* all step ops have one type */
-    if (o->order && k + 1 == o->l.parts) scatter_rows(o, d, t, y, rows, begin * p->lanes, end * p->lanes);
+    if (o->order && k + 1 == o->layer->parts) scatter_rows(o, d, t, y, rows, begin * p->lanes, end * p->lanes);
 }
 
 static void copy_rows(float *to, size_t ld_to, const float *from, size_t ld_from, const uint32_t *order_to,
@@ -408,13 +278,13 @@ static void run_phase(void *arg, size_t phase, size_t i, size_t n)
 {
     const direction *x = arg;
     const loop *o = x->loop;
-    const float *block = (const float *)o->call->packed + x->d * o->l.floats;
+    const float *block = (const float *)o->call->packed + x->d * o->layer->floats;
     if (n > o->threads) n = o->threads;
     if (i >= n) return;
-    size_t full = o->pre + o->chunk * o->l.parts, first = phase / full * o->chunk, in = phase % full;
+    size_t full = o->pre + o->chunk * o->layer->parts, first = phase / full * o->chunk, in = phase % full;
     size_t count = o->call->steps - first < o->chunk ? o->call->steps - first : o->chunk;
     if (in >= o->pre) {
-        size_t s = (in - o->pre) / o->l.parts, k = (in - o->pre) % o->l.parts;
+        size_t s = (in - o->pre) / o->layer->parts, k = (in - o->pre) % o->layer->parts;
         run_step(o, block, x->d, first + s, s, count, k, i, n);
     } else if (o->order && in == 0) {
         gather_rows(o, x->d, first, count, i, n);
@@ -437,30 +307,12 @@ static void sort_rows(uint32_t *order, const int32_t *lengths, size_t n)
         }
 }
 
-static void gate_spec(const rnnp_recurrent *layer, size_t d, const float *block, const layout *l, rnnp_gate_spec *s)
-{
-    const rnnp_act_spec *act = layer->act[d];
-    int peepholes = layer->cell == RNNP_CELL_LSTM && block[l->floats - aligned(1)] != 0;
-    memset(s, 0, sizeof *s);
-    s->math = (int)layer->math;
-    s->input_forget = layer->input_forget;
-    s->clip = layer->clip;
-    memcpy(s->act, act, sizeof s->act);
-    s->peephole = peepholes ? block + l->peephole : NULL;
-    rnnp_act_spec defaults[3];
-    int standard = 1;
-    rnnp_act_defaults(layer->cell, defaults);
-    for (size_t i = 0; i < rnnp_cell_activations(layer->cell); i++) standard &= act[i].kind == defaults[i].kind;
-    s->plain = standard && !peepholes && !layer->input_forget && !(layer->clip > 0);
-}
-
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     loop o = { .layer = layer, .call = call, .base = call->workspace };
     size_t team = rnnp_team_threads(call->team);
     if (call->threads && call->threads < team) team = call->threads;
-    lay_out(layer, &o.l);
-    plan_workspace(layer, &o.l, call->steps, call->batch, team, &o.w);
+    plan_workspace(layer, call->steps, call->batch, team, &o.w);
     if (call->lengths) {
         int full = 1;
         for (size_t b = 0; b < call->batch; b++) full &= (size_t)call->lengths[b] == call->steps;
@@ -472,15 +324,15 @@ void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_ca
     }
     o.chunk = o.w.chunk ? o.w.chunk : 1;
     o.pre = (size_t)(o.order != NULL) + (size_t)(o.w.chunk > 0);
-    double flops = 2.0 * (double)o.l.gates * (double)layer->hidden * (double)(layer->hidden + layer->input) * (double)call->batch;
+    double flops = 2.0 * (double)layer->gates * (double)layer->hidden * (double)(layer->hidden + layer->input) * (double)call->batch;
     o.threads = flops < 2.0 * FLOPS_PER_THREAD ? 1 : team;
     if (o.threads > (size_t)(flops / FLOPS_PER_THREAD) + 1) o.threads = (size_t)(flops / FLOPS_PER_THREAD) + 1;
     size_t chunks = (call->steps + o.chunk - 1) / o.chunk;
     for (size_t d = 0; d < directions(layer); d++) {
         direction arg = { &o, d };
-        gate_spec(layer, d, (const float *)call->packed + d * o.l.floats, &o.l, &o.spec[d]);
+        o.spec[d] = rnnp_recurrent_spec(layer, d, (const float *)call->packed + d * layer->floats);
         begin_direction(&o, d);
-        rnnp_team_phases(o.threads > 1 ? call->team : NULL, chunks * o.pre + call->steps * o.l.parts, run_phase, &arg);
+        rnnp_team_phases(o.threads > 1 ? call->team : NULL, chunks * o.pre + call->steps * layer->parts, run_phase, &arg);
         end_direction(&o, d);
     }
 }

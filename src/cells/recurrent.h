@@ -9,6 +9,17 @@
 #include "../context.h"
 #include "rnnpack/model.h"
 
+enum { RNNP_RECURRENT_PARTS = 2, RNNP_CHUNK_ROWS = 64 };
+
+/* A layer has one part, or two where a second product needs r h of all units (GRU, reset before). */
+typedef struct rnnp_recurrent_part {
+    rnnp_op op;
+    const rnnp_variant *step;
+    const rnnp_variant *project;    /* packed product with the same panels, or NULL */
+    size_t gates, first_gate, panels, lanes, columns;
+    size_t bias, bias_h, wx, wh;    /* offsets in floats from the direction's block  */
+} rnnp_recurrent_part;
+
 typedef struct rnnp_recurrent {
     rnnp_cell cell;
     size_t input, hidden;
@@ -19,7 +30,26 @@ typedef struct rnnp_recurrent {
     rnnp_act_spec act[2][3];       /* per direction, as in rnnp_gate_spec */
     rnnp_math math;
     const rnnp_selection *select;
+
+    /* by rnnp_recurrent_prepare() */
+    size_t parts, gates, peephole, floats; /* floats: of one direction's packed block; peephole: its offset there */
+    rnnp_recurrent_part part[RNNP_RECURRENT_PARTS];
+    rnnp_gate_spec spec[2];
 } rnnp_recurrent;
+
+/* Floats rounded up to whole lines of 64 bytes. */
+static inline size_t rnnp_align16(size_t floats) { return (floats + 15) / 16 * 16; }
+
+/* Offset of the next section of so many floats, which begins on a line. */
+static inline size_t rnnp_take_floats(size_t *total, size_t floats)
+{
+    const size_t at = *total;
+    *total += rnnp_align16(floats);
+    return at;
+}
+
+/* Fills in the second half from the first; to be called before anything below. */
+void rnnp_recurrent_prepare(rnnp_recurrent *layer);
 
 /* Weights as ONNX lays them out; bias and peephole may be NULL. */
 typedef struct rnnp_recurrent_source {
@@ -41,6 +71,9 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
 size_t rnnp_recurrent_step_bytes(const rnnp_recurrent *layer);
 const char *rnnp_recurrent_variant(const rnnp_recurrent *layer);
 
+/* The cell's elementwise function for a direction with this packed block. */
+rnnp_gate_spec rnnp_recurrent_spec(const rnnp_recurrent *layer, size_t d, const float *block);
+
 /* One execution. Strides are in elements. Any output may be NULL. Rows with length 0 keep their initial
  * state; y past a row's length is 0. */
 typedef struct rnnp_recurrent_call {
@@ -58,6 +91,8 @@ typedef struct rnnp_recurrent_call {
     rnnp_team *team;                     /* NULL: the calling thread alone                      */
     size_t threads;                      /* at most this many of the team's; 0: all             */
     void *workspace;                     /* 64-byte aligned, rnnp_recurrent_workspace() bytes   */
+    size_t turn;                         /* calls before this one: panels are walked up and down by turns, so that a
+                                          * step begins with the weights that the one before left in cache */
 } rnnp_recurrent_call;
 
 size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads);

@@ -293,7 +293,7 @@ int cli_bench(int argc, char **argv)
     }
 
     if (!r.path == !limits) {
-        cli_fail("bench needs a model or --limits, and not both");
+        cli_fail("bench needs a MODEL or --limits, and not both");
         return CLI_USAGE;
     }
     if (limits)

@@ -130,6 +130,7 @@ typedef struct rnnp_exec {
     const void *packed;          /* this node's block of the plan, or NULL */
     void *state;                 /* streams: this node's recurrent state; NULL in runs */
     void *workspace;             /* this node's scratch, op->workspace bytes */
+    size_t turn;                 /* executions of this node before */
 } rnnp_exec;
 
 /* What a planned node knows about itself when memory is asked for. */

@@ -392,7 +392,7 @@ static void choose_needed(rnnp_program *p)
 static rnnp_status run_calls(rnnp_program *p)
 {
     for (size_t c = 0; c < p->n_calls; c++) {
-        const rnnp_call *call = &p->calls[c];
+        rnnp_call *call = &p->calls[c];
 
         if (!call->needed)
             continue;
@@ -401,6 +401,7 @@ static rnnp_status run_calls(rnnp_program *p)
         const rnnp_status status = call->run(&call->exec, call->node, call->inputs, call->outputs);
         if (status != RNNP_OK)
             return status;
+        call->exec.turn++;
     }
     return RNNP_OK;
 }

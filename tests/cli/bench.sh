@@ -15,3 +15,13 @@ expect 0 bench "$bidirectional" --seconds 0.02 --json
 json no_stream >/dev/null
 expect 0 bench "$bidirectional" --seconds 0
 prints "not possible: "
+
+# Limits: of one thread and of the budget, or of the team asked for.
+expect 2 bench
+expect 2 bench "$forecaster" --limits
+expect 0 bench --limits --seconds 0.05
+prints "FMA GFLOP/s"
+expect 0 bench --limits --seconds 0.05 --threads 2 --isa generic --json
+[[ $(json 0 threads) == 2 && $(json 0 isas 0 isa) == generic ]] || fail "limits of a team"
+expect 0 bench "$forecaster" --seconds 0.02 --json
+json recurrent_flop_per_s >/dev/null

@@ -28,7 +28,7 @@ for command in info inspect run bench; do
 done
 for command in inspect run bench; do
     expect 2 "$command"
-    says "MODEL is missing"
+    says "MODEL"
     expect 1 "$command" "$work/none.onnx"
     says none.onnx
     expect 2 "$command" "$forecaster" --threads many

@@ -245,6 +245,7 @@ static void layer_of(const rnnp_node *node, int64_t input, int64_t hidden, rnnp_
     layer->hidden = (size_t)hidden;
     layer->math = math;
     layer->select = select;
+    rnnp_recurrent_prepare(layer);
 }
 
 /* 0 while the sizes are not known. */
@@ -256,6 +257,23 @@ static int prepare_layer(const rnnp_prepare *p, rnnp_recurrent *layer)
         return 0;
     layer_of(p->node, input, hidden, p->math, p->select, layer);
     return 1;
+}
+
+/* The packed form: the prepared layer, then its block. */
+static size_t header_bytes(void)
+{
+    return rnnp_align64(sizeof(rnnp_recurrent));
+}
+
+static size_t packed_bytes(const rnnp_recurrent *layer)
+{
+    return rnnp_add_bytes(header_bytes(), rnnp_recurrent_pack_bytes(layer));
+}
+
+static void pack_layer(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed)
+{
+    memcpy(packed, layer, sizeof *layer);
+    rnnp_recurrent_pack(layer, source, (char *)packed + header_bytes());
 }
 
 static int is_present(const rnnp_node *node, size_t input)
@@ -278,7 +296,7 @@ static size_t pack_bytes(const rnnp_prepare *p)
 {
     rnnp_recurrent layer;
 
-    return weights_known(p) && prepare_layer(p, &layer) ? rnnp_recurrent_pack_bytes(&layer) : 0;
+    return weights_known(p) && prepare_layer(p, &layer) ? packed_bytes(&layer) : 0;
 }
 
 static void pack(const rnnp_prepare *p, void *packed)
@@ -292,7 +310,7 @@ static void pack(const rnnp_prepare *p, void *packed)
     };
 
     if (prepare_layer(p, &layer))
-        rnnp_recurrent_pack(&layer, &source, packed);
+        pack_layer(&layer, &source, packed);
 }
 
 /* Weights that are not constants are packed in front of the layer's own workspace. */
@@ -306,7 +324,7 @@ static size_t workspace_bytes(const rnnp_prepare *p, const rnnp_meta *outputs)
     (void)outputs;
     if (!prepare_layer(p, &layer))
         return 0;
-    const size_t packed = weights_known(p) ? 0 : rnnp_align64(rnnp_recurrent_pack_bytes(&layer));
+    const size_t packed = weights_known(p) ? 0 : rnnp_align64(packed_bytes(&layer));
     return rnnp_add_bytes(packed, rnnp_recurrent_workspace(&layer, steps, batch, p->threads));
 }
 
@@ -363,15 +381,16 @@ static rnnp_status check_lengths(const rnnp_exec *e, const rnnp_node *node, cons
     return RNNP_OK;
 }
 
-static const void *pack_now(const rnnp_recurrent *layer, const rnnp_tensor *inputs, rnnp_recurrent_call *call)
+static const void *pack_now(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs)
 {
-    const int lstm = layer->cell == RNNP_CELL_LSTM;
+    const recurrent_params *params = node->params;
+    const int lstm = params->layer.cell == RNNP_CELL_LSTM;
     const rnnp_recurrent_source source = {inputs[W].data, inputs[R].data, inputs[B].data, lstm ? inputs[P].data : NULL};
-    void *packed = call->workspace;
+    rnnp_recurrent layer;
 
-    rnnp_recurrent_pack(layer, &source, packed);
-    call->workspace = (char *)packed + rnnp_align64(rnnp_recurrent_pack_bytes(layer));
-    return packed;
+    layer_of(node, inputs[X].shape[2], inputs[R].shape[2], e->math, e->select, &layer);
+    pack_layer(&layer, &source, e->workspace);
+    return e->workspace;
 }
 
 static void copy_state(const rnnp_tensor *output, const float *state, size_t elements)
@@ -387,14 +406,13 @@ static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_ten
     const int64_t *x = inputs[X].shape;
     const size_t steps = (size_t)x[first ? 1 : 0], batch = (size_t)x[first ? 0 : 1];
     const size_t D = rnnp_directions(params->layer.direction), H = (size_t)inputs[R].shape[2], I = (size_t)x[2];
-    rnnp_recurrent layer;
     const rnnp_status status = check_lengths(e, node, inputs[LENGTHS].data, batch, steps);
 
     if (status != RNNP_OK)
         return status;
-    layer_of(node, x[2], inputs[R].shape[2], e->math, e->select, &layer);
+    const rnnp_recurrent *layer = e->packed ? e->packed : pack_now(e, node, inputs);
     rnnp_recurrent_call call = {
-        .packed = e->packed,
+        .packed = (const char *)layer + header_bytes(),
         .steps = steps,
         .batch = batch,
         .x = inputs[X].data,
@@ -415,15 +433,14 @@ static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_ten
         .h_row = first ? D * H : H,
         .team = e->team,
         .threads = e->threads,
-        .workspace = e->workspace,
+        .workspace = e->packed ? e->workspace : (char *)e->workspace + rnnp_align64(packed_bytes(layer)),
+        .turn = e->turn,
     };
-    if (!call.packed)
-        call.packed = pack_now(&layer, inputs, &call);
     if (e->state) { /* one direction: the same order in both layouts */
         call.h0 = call.h = e->state;
         call.c0 = call.c = lstm ? (float *)e->state + batch * H : NULL;
     }
-    rnnp_recurrent_forward(&layer, &call);
+    rnnp_recurrent_forward(layer, &call);
     if (e->state) {
         copy_state(&outputs[Y_H], call.h, batch * H);
         if (lstm)
