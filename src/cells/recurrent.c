@@ -38,14 +38,20 @@ static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(l
 
 typedef struct workspace {
     size_t chunk;                                     /* steps whose input part is one product; 0: none */
-    size_t z[RNNP_RECURRENT_PARTS], scratch, scratch_floats;     /* offsets in floats */
-    size_t h, c, u, rh, x, order, floats;
+    size_t z[RNNP_RECURRENT_PARTS], scratch, scratch_floats; /* offsets in floats */
+    size_t h, c, u, rh, x, order, args, floats;
 } workspace;
+
+/* Of one thread's step arguments: whole lines, as they are written in every step. */
+static size_t args_floats(const rnnp_recurrent *layer)
+{
+    return rnnp_align16(layer->parts * sizeof(rnnp_step_args) / sizeof(float));
+}
 
 static void plan_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads, workspace *w)
 {
     size_t columns = 0, H = layer->hidden, state = batch * H;
-    memset(w, 0, sizeof *w);
+    w->chunk = w->scratch_floats = w->floats = 0;
     int hoist = steps > 1 && batch > 0;
     for (size_t i = 0; i < layer->parts; i++) {
         const rnnp_recurrent_part *p = &layer->part[i];
@@ -66,6 +72,7 @@ static void plan_workspace(const rnnp_recurrent *layer, size_t steps, size_t bat
     w->rh = rnnp_take_floats(&w->floats, layer->parts > 1 ? state : 0);
     w->x = rnnp_take_floats(&w->floats, (w->chunk ? w->chunk : 1) * batch * layer->input);
     w->order = rnnp_take_floats(&w->floats, batch * (sizeof(uint32_t) / sizeof(float)));
+    w->args = rnnp_take_floats(&w->floats, threads * args_floats(layer));
 }
 
 size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads)
@@ -107,6 +114,11 @@ static size_t time_of(const loop *o, size_t d, size_t step) { return is_reverse(
 
 static void range(size_t count, size_t i, size_t n, size_t *begin, size_t *end)
 {
+    if (n == 1) { /* no division in the steps of one thread */
+        *begin = 0;
+        *end = count;
+        return;
+    }
     *begin = count * i / n;
     *end = count * (i + 1) / n;
 }
@@ -193,41 +205,67 @@ static float *state_c(const loop *o, size_t d, size_t *ld)
     return own ? o->base + o->w.c : c->c + d * c->h_dir;
 }
 
-static void run_step(const loop *o, const float *block, size_t d, size_t step, size_t in_chunk, size_t chunk_steps,
-                     size_t k, size_t i, size_t n)
+/* A thread's arguments for the steps of a part: what does not change with the step is written once. */
+static rnnp_step_args *step_args(const loop *o, size_t k, size_t i)
+{
+    return (rnnp_step_args *)(void *)(o->base + o->w.args + i * args_floats(o->layer)) + k;
+}
+
+static void prepare_steps(const loop *o, const float *block, size_t d)
+{
+    const size_t H = o->layer->hidden;
+    for (size_t i = 0; i < o->threads; i++)
+        for (size_t k = 0; k < o->layer->parts; k++) {
+            const rnnp_recurrent_part *p = &o->layer->part[k];
+            rnnp_step_args *s = step_args(o, k, i);
+            memset(s, 0, sizeof *s);
+            s->hidden = H;
+            s->input = o->layer->input;
+            s->wh = block + p->wh;
+            s->zh = block + p->bias_h;
+            s->scratch = o->base + o->w.scratch + i * o->w.scratch_floats;
+            s->spec = &o->spec[d];
+            s->u = o->base + o->w.u;
+            s->hr = o->base + o->w.rh;
+            s->ldu = s->ldhr = H;
+            if (o->w.chunk) {
+                s->ldz = p->columns;
+            } else {
+                s->z = block + p->bias;
+                s->wx = block + p->wx;
+            }
+            if (o->layer->cell == RNNP_CELL_LSTM) s->c = state_c(o, d, &s->ldc);
+        }
+}
+
+static void run_step(const loop *o, size_t d, size_t step, size_t in_chunk, size_t chunk_steps, size_t k, size_t i,
+                     size_t n)
 {
     const rnnp_recurrent_call *c = o->call;
     const rnnp_recurrent_part *p = &o->layer->part[k];
-    size_t t = time_of(o, d, step), rows = active_rows(o, t), H = o->layer->hidden, begin, end;
-    range(p->panels, i, n, &begin, &end);
-    if (begin == end) return;
-    rnnp_step_args s = { .rows = rows, .hidden = H, .input = o->layer->input, .panel_begin = begin, .panel_end = end,
-                         .wh = block + p->wh, .zh = block + p->bias_h, .reverse = (step + c->turn) & 1,
-                         .scratch = o->base + o->w.scratch + i * o->w.scratch_floats, .spec = &o->spec[d] };
+    const size_t t = time_of(o, d, step), rows = active_rows(o, t);
+    rnnp_step_args *s = step_args(o, k, i);
+    range(p->panels, i, n, &s->panel_begin, &s->panel_end);
+    if (s->panel_begin == s->panel_end) return;
+    s->rows = rows;
+    s->reverse = (step + c->turn) & 1;
     if (o->w.chunk) {
         /* forward chunks lie in z as time does, reverse ones too unless their rows were gathered */
         size_t slot = !is_reverse(o, d) || o->order ? in_chunk : chunk_steps - 1 - in_chunk;
-        s.z = o->base + o->w.z[k] + slot * c->batch * p->columns;
-        s.ldz = p->columns;
+        s->z = o->base + o->w.z[k] + slot * c->batch * p->columns;
     } else {
-        s.z = block + p->bias;
-        s.wx = block + p->wx;
-        s.x = input_rows(o, t, in_chunk, &s.ldx);
+        s->x = input_rows(o, t, in_chunk, &s->ldx);
     }
-    s.h = state_h(o, d, step, &s.ldh);
-    if (o->layer->cell == RNNP_CELL_LSTM) s.c = state_c(o, d, &s.ldc);
-    float *y = state_h(o, d, step + 1, &s.ldy);
-    s.y = y;
-    s.u = o->base + o->w.u;
-    s.ldu = H;
+    s->h = state_h(o, d, step, &s->ldh);
+    float *y = state_h(o, d, step + 1, &s->ldy);
+    s->y = y;
     if (p->op == RNNP_OP_gru_reset_step_f32) {
-        s.y = o->base + o->w.rh;
-        s.ldy = H;
+        s->y = o->base + o->w.rh;
+        s->ldy = o->layer->hidden;
     }
-    s.hr = o->base + o->w.rh;
-    s.ldhr = H;
-    if (rows > 0) p->step->fn.lstm_step_f32(&s); /* all step ops have one type */
-    if (o->order && k + 1 == o->layer->parts) scatter_rows(o, d, t, y, rows, begin * p->lanes, end * p->lanes);
+    if (rows > 0) p->step->fn.lstm_step_f32(s); /* all step ops have one type */
+    if (o->order && k + 1 == o->layer->parts)
+        scatter_rows(o, d, t, y, rows, s->panel_begin * p->lanes, s->panel_end * p->lanes);
 }
 
 static void copy_rows(float *to, size_t ld_to, const float *from, size_t ld_from, const uint32_t *order_to,
@@ -271,6 +309,7 @@ static void end_direction(const loop *o, size_t d)
 
 typedef struct direction {
     const loop *loop;
+    const float *block; /* its packed weights */
     size_t d;
 } direction;
 
@@ -278,18 +317,30 @@ static void run_phase(void *arg, size_t phase, size_t i, size_t n)
 {
     const direction *x = arg;
     const loop *o = x->loop;
-    const float *block = (const float *)o->call->packed + x->d * o->layer->floats;
     if (n > o->threads) n = o->threads;
     if (i >= n) return;
     size_t full = o->pre + o->chunk * o->layer->parts, first = phase / full * o->chunk, in = phase % full;
     size_t count = o->call->steps - first < o->chunk ? o->call->steps - first : o->chunk;
     if (in >= o->pre) {
         size_t s = (in - o->pre) / o->layer->parts, k = (in - o->pre) % o->layer->parts;
-        run_step(o, block, x->d, first + s, s, count, k, i, n);
+        run_step(o, x->d, first + s, s, count, k, i, n);
     } else if (o->order && in == 0) {
         gather_rows(o, x->d, first, count, i, n);
     } else {
-        project(o, block, x->d, first, count, i, n);
+        project(o, x->block, x->d, first, count, i, n);
+    }
+}
+
+/* The same phases on the calling thread, in the same order. */
+static void run_alone(const direction *x)
+{
+    const loop *o = x->loop;
+    for (size_t first = 0; first < o->call->steps; first += o->chunk) {
+        size_t count = o->call->steps - first < o->chunk ? o->call->steps - first : o->chunk;
+        if (o->order) gather_rows(o, x->d, first, count, 0, 1);
+        if (o->w.chunk) project(o, x->block, x->d, first, count, 0, 1);
+        for (size_t s = 0; s < count; s++)
+            for (size_t k = 0; k < o->layer->parts; k++) run_step(o, x->d, first + s, s, count, k, 0, 1);
     }
 }
 
@@ -309,7 +360,11 @@ static void sort_rows(uint32_t *order, const int32_t *lengths, size_t n)
 
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    loop o = { .layer = layer, .call = call, .base = call->workspace };
+    loop o; /* filled in field by field: clearing it all would take a tenth of a small step */
+    o.layer = layer;
+    o.call = call;
+    o.base = call->workspace;
+    o.order = NULL;
     size_t team = rnnp_team_threads(call->team);
     if (call->threads && call->threads < team) team = call->threads;
     plan_workspace(layer, call->steps, call->batch, team, &o.w);
@@ -329,10 +384,12 @@ void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_ca
     if (o.threads > (size_t)(flops / FLOPS_PER_THREAD) + 1) o.threads = (size_t)(flops / FLOPS_PER_THREAD) + 1;
     size_t chunks = (call->steps + o.chunk - 1) / o.chunk;
     for (size_t d = 0; d < directions(layer); d++) {
-        direction arg = { &o, d };
-        o.spec[d] = rnnp_recurrent_spec(layer, d, (const float *)call->packed + d * layer->floats);
+        direction arg = { &o, (const float *)call->packed + d * layer->floats, d };
+        o.spec[d] = rnnp_recurrent_spec(layer, d, arg.block);
         begin_direction(&o, d);
-        rnnp_team_phases(o.threads > 1 ? call->team : NULL, chunks * o.pre + call->steps * layer->parts, run_phase, &arg);
+        prepare_steps(&o, arg.block, d);
+        if (o.threads > 1) rnnp_team_phases(call->team, chunks * o.pre + call->steps * layer->parts, run_phase, &arg);
+        else run_alone(&arg);
         end_direction(&o, d);
     }
 }
