@@ -58,8 +58,16 @@ int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_
 /* The chosen row of each op, and the highest ISA among those allowed. */
 typedef struct rnnp_selection {
     const rnnp_variant *op[RNNP_OP_COUNT];
+    const rnnp_variant *ahead[RNNP_OP_COUNT]; /* its twin with the same panels that prefetches weights, else itself */
+    size_t l2_bytes;                          /* the context fills it in; 0: not known                              */
     rnnp_isa isa;
 } rnnp_selection;
+
+/* The row for packed weights of so many bytes: those that do not fit L2 are fetched ahead. */
+static inline const rnnp_variant *rnnp_select_for(const rnnp_selection *s, rnnp_op op, size_t weight_bytes)
+{
+    return s->l2_bytes && weight_bytes > s->l2_bytes ? s->ahead[op] : s->op[op];
+}
 
 /* Pure: for each op the first usable row of the highest-ranked usable ISA that has one. */
 void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection);

@@ -41,6 +41,20 @@ int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_
     return isa_usable(variant->isa, features, max_rank) && (variant->needs & ~features) == 0;
 }
 
+static const rnnp_variant *find_ahead(const rnnp_variant *of, uint64_t features, int max_rank)
+{
+    const rnnp_variant_list *list = rnnp_tables[of->isa];
+
+    for (size_t i = 0; i < list->count; i++) {
+        const rnnp_variant *row = &list->rows[i];
+
+        if (row->op == of->op && row->traits.ahead && row->traits.nr == of->traits.nr &&
+            row->traits.lanes == of->traits.lanes && rnnp_variant_usable(row, features, max_rank))
+            return row;
+    }
+    return of;
+}
+
 void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection)
 {
     memset(selection, 0, sizeof *selection);
@@ -59,5 +73,9 @@ void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection)
             if (rnnp_variant_usable(row, features, max_rank) && (!best || isas[isa].rank > isas[best->isa].rank))
                 selection->op[row->op] = row;
         }
+    }
+    for (size_t op = 0; op < RNNP_OP_COUNT; op++) {
+        if (selection->op[op])
+            selection->ahead[op] = find_ahead(selection->op[op], features, max_rank);
     }
 }

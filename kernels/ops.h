@@ -185,6 +185,7 @@ typedef struct rnnp_traits {
     uint16_t lanes; /* step: hidden units of a packed panel                                           */
     uint16_t block; /* step: floats of pre-activations after which the gates follow, at least one group
                      * of panels; RNNP_BLOCK_ALL: product of all panels first, then gates              */
+    uint16_t ahead; /* 1: prefetches weights, which pays when they come from beyond L2                 */
 } rnnp_traits;
 
 typedef struct rnnp_variant {

@@ -208,6 +208,7 @@ static rnnp_status choose(const rnnp_context_options *o, rnnp_context *c)
 
     rnnp_select(c->cpu.features, INT_MAX, &uncapped);
     rnnp_select(c->cpu.features, c->max_rank, &c->selection);
+    c->selection.l2_bytes = c->cpu.l2_bytes;
     if (c->selection.isa == uncapped.isa)
         c->isa_reason = "highest the CPU supports";
     else

@@ -81,7 +81,7 @@ rnnp_status rnnp_gemm(const rnnp_context *context, size_t m, size_t n, size_t k,
     if (m > 1 && (lda < k || ldc < n))
         return rnnp_fail(context, RNNP_ERR_ARG, "strides lda=%zu, ldc=%zu are below k=%zu, n=%zu", lda, ldc, k, n);
     const rnnp_gemm_args args = { .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = packed, .c0 = bias, .c = c, .ldc = ldc };
-    gemm_variant(context)->fn.gemm_f32(&args);
+    rnnp_select_for(&context->selection, RNNP_OP_gemm_f32, n * k * sizeof(float))->fn.gemm_f32(&args);
     return RNNP_OK;
 }
 

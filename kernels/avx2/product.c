@@ -6,10 +6,13 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/* variant, MR, NV, P: rows and vectors of a tile, panels at once for one row */
-GEMM(6x16_avx2, 6, 2, 4)
-GEMM(4x24_avx2, 4, 3, 3)
-GEMM(3x32_avx2, 3, 4, 2)
+/* variant, MR, NV, P, ahead: rows and vectors of a tile, panels at once for one row, prefetch of weights beyond L2 */
+GEMM(6x16_avx2, 6, 2, 4, 0)
+GEMM(4x24_avx2, 4, 3, 3, 0)
+GEMM(3x32_avx2, 3, 4, 2, 0)
+GEMM(6x16_ahead_avx2, 6, 2, 4, 1)
+GEMM(4x24_ahead_avx2, 4, 3, 3, 1)
+GEMM(3x32_ahead_avx2, 3, 4, 2, 1)
 
 /* op, gates, vectors of lanes, MR, P, last gate starts from zh, chain over hr, gates */
 STEP(rnn_step_f32, 1, 2, 6, 4, 0, 0, rnn_gates)
@@ -17,3 +20,9 @@ STEP(lstm_step_f32, 4, 1, 3, 2, 0, 0, lstm_gates)
 STEP(gru_step_f32, 3, 1, 4, 3, 1, 0, gru_gates)
 STEP(gru_reset_step_f32, 2, 1, 6, 4, 0, 0, gru_reset_gates)
 STEP(gru_update_step_f32, 1, 2, 6, 4, 0, 1, gru_update_gates)
+
+STEP_AHEAD(rnn_step_f32, 1, 2, 6, 4, 0, 0, rnn_gates)
+STEP_AHEAD(lstm_step_f32, 4, 1, 3, 2, 0, 0, lstm_gates)
+STEP_AHEAD(gru_step_f32, 3, 1, 4, 3, 1, 0, gru_gates)
+STEP_AHEAD(gru_reset_step_f32, 2, 1, 6, 4, 0, 0, gru_reset_gates)
+STEP_AHEAD(gru_update_step_f32, 1, 2, 6, 4, 0, 1, gru_update_gates)

@@ -24,8 +24,8 @@ AI __m256 in_register(__m256 a)
 
 #define UNROLL _Pragma("GCC unroll 8")
 
-AI void tile(const int M, const int NV, const int LAST, size_t depth, const float *a, size_t lda, const float *w,
-             const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
+AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
+             const float *w, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
 {
     __m256 acc[TILE_ROWS][TILE_VECTORS];
     const float *x[TILE_ROWS];
@@ -36,6 +36,9 @@ AI void tile(const int M, const int NV, const int LAST, size_t depth, const floa
     }
     for (size_t k = 0; k < depth; k++, w += NV * VL) {
         __m256 many[TILE_ROWS > TILE_VECTORS ? (int)TILE_ROWS : (int)TILE_VECTORS];
+        if (AHEAD > 0) { /* a line of the block after this one, for each line of weights */
+            UNROLL for (int v = 0; v < NV; v += 16 / VL) _mm_prefetch((const char *)(w + AHEAD + v * VL), _MM_HINT_T0);
+        }
         if (M < NV) { /* broadcasts stay, weights pass */
             UNROLL for (int m = 0; m < M; m++) many[m] = in_register(_mm256_broadcast_ss(x[m] + k));
             UNROLL for (int v = 0; v < NV; v++) {

@@ -6,8 +6,8 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/* variant, MR, NV, P: rows and vectors of a tile, panels at once for one row */
-GEMM(4x16_generic, 4, 16, 1)
+/* variant, MR, NV, P, ahead: rows and vectors of a tile, panels at once for one row, prefetch of weights beyond L2 */
+GEMM(4x16_generic, 4, 16, 1, 0)
 
 /* op, gates, vectors of lanes, MR, P, last gate starts from zh, chain over hr, gates */
 STEP(rnn_step_f32, 1, 4, 4, 1, 0, 0, rnn_gates)

@@ -14,9 +14,10 @@
 
 enum { TILE_ROWS = 4, TILE_VECTORS = 16 };
 
-AI void tile(const int M, const int NV, const int LAST, size_t depth, const float *a, size_t lda, const float *w,
-             const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
+AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
+             const float *w, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
 {
+    (void)AHEAD;
     for (int m = 0; m < M; m++) {
         float acc[TILE_VECTORS];
         const float *x = a + (size_t)m * lda;
@@ -30,7 +31,7 @@ AI void row(const int P, const int NV, const int LAST, size_t depth, const float
             const float *c0, const float *last, float *c)
 {
     for (int p = 0; p < P; p++)
-        tile(1, NV, LAST, depth, a, 0, w + (size_t)p * w_step, c0 + p * NV, 0, last + p * LAST, c + p * NV, 0);
+        tile(1, NV, LAST, 0, depth, a, 0, w + (size_t)p * w_step, c0 + p * NV, 0, last + p * LAST, c + p * NV, 0);
 }
 
 #endif

@@ -2,8 +2,9 @@
  *
  * Template: packed products and recurrent steps on the tiles of <isa>/tile.h. Contracts in ops.h.
  *
- * GEMM(variant, MR, NV, P)                         defines rnnp_gemm_f32_<variant>, panels of NV * VL columns
- * STEP(op, G, LANE_VECTORS, MR, P, ...)            defines rnnp_<op>_{panel,block,split}_<isa>
+ * GEMM(variant, MR, NV, P, AHEAD)          defines rnnp_gemm_f32_<variant>, panels of NV * VL columns
+ * STEP(op, G, LANE_VECTORS, MR, P, ...)    defines rnnp_<op>_{panel,block,split}_<isa>
+ * STEP_AHEAD(op, the same)                 defines rnnp_<op>_ahead_<isa>
  *
  * A k block of one panel (DEPTH * NV * VL floats, 16 KiB) stays in L1 while all row tiles pass over it; between
  * blocks the partial sums are stored and reloaded, which keeps each chain. Rows are split evenly into tiles:
@@ -12,10 +13,12 @@
 #include "gates.inc.h"
 #include "name.inc.h"
 
+enum { FETCH = 4096 }; /* floats: one block further */
 #define DEPTH(NV) ((size_t)(NV)*VL >= 64 ? (size_t)64 : (size_t)4096 / ((size_t)(NV)*VL))
 
-/* One panel for any number of rows. `last` is read when LAST > 0. */
-#define PANEL(name, MR, NV, LAST)                                                                         \
+/* One panel for any number of rows. `last` is read when LAST > 0. With AHEAD the last tile of a block fetches the next
+ * block: weights from beyond L2 arrive in bursts, once per block, which the CPU's own prefetcher does not foresee. */
+#define PANEL(name, MR, NV, LAST, AHEAD)                                                                         \
     static void name(size_t rows, size_t depth, const float *a, size_t lda, const float *w,               \
                      const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)               \
     {                                                                                                     \
@@ -25,10 +28,15 @@
             for (size_t t = 0; t < tiles; t++) {                                                          \
                 size_t m = rows / tiles + (t < rows % tiles);                                             \
                 const float *ar = a + r * lda + k, *wk = w + k * (NV * VL);                               \
-                if (LAST > 0 && k == 0) {                                                                   \
-                    TILES(MR, m, NV, LAST, block, ar, lda, wk, c0 + r * ldc0, ldc0, last, c + r * ldc, ldc) \
+                const int first = LAST > 0 && k == 0, ahead = AHEAD && t + 1 == tiles;                    \
+                if (first && ahead) {                                                                     \
+                    TILES(MR, m, NV, LAST, AHEAD * FETCH, block, ar, lda, wk, c0 + r * ldc0, ldc0, last, c + r * ldc, ldc) \
+                } else if (first) {                                                                       \
+                    TILES(MR, m, NV, LAST, 0, block, ar, lda, wk, c0 + r * ldc0, ldc0, last, c + r * ldc, ldc) \
+                } else if (ahead) {                                                                       \
+                    TILES(MR, m, NV, 0, AHEAD * FETCH, block, ar, lda, wk, c0 + r * ldc0, ldc0, NULL, c + r * ldc, ldc) \
                 } else {                                                                                  \
-                    TILES(MR, m, NV, 0, block, ar, lda, wk, c0 + r * ldc0, ldc0, NULL, c + r * ldc, ldc)  \
+                    TILES(MR, m, NV, 0, 0, block, ar, lda, wk, c0 + r * ldc0, ldc0, NULL, c + r * ldc, ldc) \
                 }                                                                                         \
                 r += m;                                                                                   \
             }                                                                                             \
@@ -102,8 +110,8 @@ static void edge(const rnnp_gemm_args *g, panel_fn *panel, size_t nr, size_t m0,
 }
 
 /* Blocks of rows keep their part of a in L2 while all panels pass over it. */
-#define GEMM(variant, MR, NV, P)                                                                          \
-    PANEL(panel_##variant, MR, NV, 0)                                                                     \
+#define GEMM(variant, MR, NV, P, AHEAD)                                                                   \
+    PANEL(panel_##variant, MR, NV, 0, AHEAD)                                                                   \
     ROW(row_##variant, P, NV, 0)                                                                          \
     rnnp_gemm_f32_fn rnnp_gemm_f32_##variant;                                                             \
     void rnnp_gemm_f32_##variant(const rnnp_gemm_args *g)                                                 \
@@ -149,11 +157,22 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
  */
 #define STEP(op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates)                                            \
     enum { nv_##op = (G) * (LANE_VECTORS), last_##op = (LAST_GATE) * (LANE_VECTORS) };                    \
-    PANEL(panel_x_##op, MR, nv_##op, 0)                                                                   \
-    PANEL(panel_h_##op, MR, nv_##op, last_##op)                                                           \
     ROW(row_x_##op, P, nv_##op, 0)                                                                        \
     ROW(row_h_##op, P, nv_##op, last_##op)                                                                \
-    static void step_##op(const rnnp_step_args *s, size_t block)                                          \
+    STEP_LOOP(op, step_##op, G, LANE_VECTORS, MR, LAST_GATE, HR, gates, 0)                                \
+    STEP_VARIANT(op, step_##op, RNNP_JOIN(panel, RNNP_SUFFIX), 0)                                         \
+    STEP_VARIANT(op, step_##op, RNNP_JOIN(block, RNNP_SUFFIX), RNNP_BLOCK_L1)                             \
+    STEP_VARIANT(op, step_##op, RNNP_JOIN(split, RNNP_SUFFIX), RNNP_BLOCK_ALL)
+
+/* After STEP: block once more, for weights beyond L2. */
+#define STEP_AHEAD(op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates)                                      \
+    STEP_LOOP(op, ahead_##op, G, LANE_VECTORS, MR, LAST_GATE, HR, gates, 1)                               \
+    STEP_VARIANT(op, ahead_##op, RNNP_JOIN(ahead, RNNP_SUFFIX), RNNP_BLOCK_L1)
+
+#define STEP_LOOP(op, name, G, LANE_VECTORS, MR, LAST_GATE, HR, gates, AHEAD)                             \
+    PANEL(panel_x_##name, MR, nv_##op, 0, AHEAD)                                                          \
+    PANEL(panel_h_##name, MR, nv_##op, last_##op, AHEAD)                                                  \
+    static void name(const rnnp_step_args *s, size_t block)                                          \
     {                                                                                                     \
         const size_t lanes = (LANE_VECTORS) * VL, nr = (G) * lanes;                                       \
         const float *h = HR ? s->hr : s->h;                                                               \
@@ -175,9 +194,9 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
                     size_t q = s->reverse ? panels - 1 - walked : walked;                                 \
                     const float *zq = z + q * nr, *lastq = LAST_GATE > 0 ? last + q * lanes : NULL;       \
                     if (s->x)                                                                             \
-                        panel_x_##op(s->rows, s->input, s->x, s->ldx, wx + q * nr * s->input, zq, ldz,    \
+                        panel_x_##name(s->rows, s->input, s->x, s->ldx, wx + q * nr * s->input, zq, ldz,    \
                                      NULL, xout + q * nr, ld);                                            \
-                    panel_h_##op(s->rows, s->hidden, h, ldh, wh + q * nr * s->hidden,                     \
+                    panel_h_##name(s->rows, s->hidden, h, ldh, wh + q * nr * s->hidden,                     \
                                  s->x ? xout + q * nr : zq, s->x ? ld : ldz, lastq, out + q * nr, ld);    \
                 }                                                                                         \
             }                                                                                             \
@@ -189,11 +208,8 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
             g.zx_step = nr;                                                                               \
             gates(&g);                                                                                    \
         }                                                                                                 \
-    }                                                                                                     \
-    STEP_VARIANT(op, RNNP_JOIN(panel, RNNP_SUFFIX), 0)                                                    \
-    STEP_VARIANT(op, RNNP_JOIN(block, RNNP_SUFFIX), RNNP_BLOCK_L1)                                                \
-    STEP_VARIANT(op, RNNP_JOIN(split, RNNP_SUFFIX), RNNP_BLOCK_ALL)
+    }
 
-#define STEP_VARIANT(op, variant, block)                                                                  \
+#define STEP_VARIANT(op, name, variant, block)                                                            \
     rnnp_##op##_fn RNNP_JOIN(rnnp_##op, variant);                                                         \
-    void RNNP_JOIN(rnnp_##op, variant)(const rnnp_step_args *s) { step_##op(s, block); }
+    void RNNP_JOIN(rnnp_##op, variant)(const rnnp_step_args *s) { name(s, block); }

@@ -13,7 +13,8 @@ static const rnnp_variant *find_project(const rnnp_variant *step, size_t columns
 {
     const rnnp_variant_list *list = rnnp_tables[step->isa];
     for (size_t i = 0; i < list->count; i++)
-        if (list->rows[i].op == RNNP_OP_gemm_f32 && list->rows[i].traits.nr == columns && !list->rows[i].needs)
+        if (list->rows[i].op == RNNP_OP_gemm_f32 && list->rows[i].traits.nr == columns && !list->rows[i].needs &&
+            list->rows[i].traits.ahead == step->traits.ahead)
             return &list->rows[i];
     return NULL;
 }
@@ -55,6 +56,7 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
         p->lanes = p->step->traits.lanes;
         p->panels = (layer->hidden + p->lanes - 1) / p->lanes;
         p->columns = p->panels * p->gates * p->lanes;
+        p->step = rnnp_select_for(layer->select, p->op, p->columns * (layer->input + layer->hidden) * sizeof(float));
         p->project = find_project(p->step, p->gates * p->lanes);
         p->bias = rnnp_take_floats(&layer->floats, p->columns);
         p->bias_h = rnnp_take_floats(&layer->floats, p->op == RNNP_OP_gru_step_f32 ? p->panels * p->lanes : 0);

@@ -26,13 +26,15 @@ static const rnnp_variant avx2_rows[] = {
     ROW(gemm_f32, avx2, "gemm_avx2_first", 0),
     ROW(gemm_f32, avx2, "gemm_avx2_second", 0),
     ROW(relu_f32, avx2, "relu_avx2", 0),
+    {.name = "gemm_avx2_wider", .op = RNNP_OP_gemm_f32, .isa = RNNP_ISA_avx2, .traits = {.nr = 8, .ahead = 1}},
+    {.name = "gemm_avx2_ahead", .op = RNNP_OP_gemm_f32, .isa = RNNP_ISA_avx2, .traits = {.ahead = 1}},
 };
 static const rnnp_variant avx512_rows[] = {
     ROW(gemm_f32, avx512, "gemm_avx512_vnni", RNNP_CPU_AVX512VNNI),
     ROW(gemm_f32, avx512, "gemm_avx512", 0),
 };
 static const rnnp_variant_list generic_list = {generic_rows, 3};
-static const rnnp_variant_list avx2_list = {avx2_rows, 3};
+static const rnnp_variant_list avx2_list = {avx2_rows, 5};
 static const rnnp_variant_list avx512_list = {avx512_rows, 2};
 static const rnnp_variant_list absent = {NULL, 0};
 
@@ -105,6 +107,21 @@ static void usable_is_per_variant(void **state)
     assert_true(rnnp_variant_usable(&generic_rows[0], 0, 0));
 }
 
+static void far_weights_are_fetched_ahead(void **state)
+{
+    (void)state;
+    rnnp_selection s;
+    rnnp_select(avx2_set, INT_MAX, &s);
+    assert_string_equal(s.ahead[RNNP_OP_gemm_f32]->name, "gemm_avx2_ahead"); /* the same panels, not just the first */
+    assert_ptr_equal(s.ahead[RNNP_OP_relu_f32], s.op[RNNP_OP_relu_f32]);
+    assert_ptr_equal(rnnp_select_for(&s, RNNP_OP_gemm_f32, SIZE_MAX), s.op[RNNP_OP_gemm_f32]); /* L2 not known */
+    s.l2_bytes = 1000;
+    assert_ptr_equal(rnnp_select_for(&s, RNNP_OP_gemm_f32, 1000), s.op[RNNP_OP_gemm_f32]);
+    assert_ptr_equal(rnnp_select_for(&s, RNNP_OP_gemm_f32, 1001), s.ahead[RNNP_OP_gemm_f32]);
+    rnnp_select(0, INT_MAX, &s);
+    assert_ptr_equal(s.ahead[RNNP_OP_gemm_f32], s.op[RNNP_OP_gemm_f32]);
+}
+
 static void ranks_follow_isa_def(void **state)
 {
     (void)state;
@@ -122,7 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features_decide),      cmocka_unit_test(every_needed_feature_counts),
         cmocka_unit_test(caps_only_lower),      cmocka_unit_test(usable_is_per_variant),
-        cmocka_unit_test(ranks_follow_isa_def),
+        cmocka_unit_test(far_weights_are_fetched_ahead), cmocka_unit_test(ranks_follow_isa_def),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

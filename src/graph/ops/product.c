@@ -81,7 +81,8 @@ static void product_phase(void *arg, size_t phase, size_t i, size_t n)
 void rnnp_product(const rnnp_exec *e, const rnnp_gemm_args *args)
 {
     enum { WORTH_A_TEAM = 1 << 16 }; /* multiply-adds: about what waking the workers costs */
-    product_call call = {args, e->select->op[RNNP_OP_gemm_f32], e->threads};
+    const size_t weight_bytes = args->n * args->k * sizeof(float);
+    product_call call = {args, rnnp_select_for(e->select, RNNP_OP_gemm_f32, weight_bytes), e->threads};
 
     if (args->m == 0 || args->n == 0)
         return;
