@@ -32,6 +32,9 @@ enum { HOIST_BELOW = 48, HOIST_BELOW_WIDE = 16, WIDE_BYTES = 128 * 1024 };
  * 0.5 us, and a core does some 50 flops per ns. */
 enum { FLOPS_PER_THREAD = 100 * 1000 };
 
+/* Below this many flops a whole call is over before workers that sleep have woken: some 10 us. */
+enum { FLOPS_OF_CALL = 2 * 1000 * 1000 };
+
 static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(layer->direction); }
 
 /* ---- Workspace ---- */
@@ -75,25 +78,33 @@ static void plan_workspace(const rnnp_recurrent *layer, size_t steps, size_t bat
     w->args = rnnp_take_floats(&w->floats, threads * args_floats(layer));
 }
 
+/* With few threads two directions run at once, each alone and so without a barrier, in halves of the workspace; with
+ * more, each step is shared by all. */
+static int side_by_side(size_t threads) { return threads == 2 || threads == 3; }
+
 size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads)
 {
     workspace w;
     if (!rnnp_recurrent_fits(layer->input, layer->hidden, batch, threads)) return SIZE_MAX;
     plan_workspace(layer, steps, batch, threads, &w);
-    return w.floats * sizeof(float);
+    return w.floats * sizeof(float) * (side_by_side(threads) ? directions(layer) : 1);
 }
 
 /* ---- The loop ---- */
 
+/* One direction of a call. */
 typedef struct loop {
     const rnnp_recurrent *layer;
     const rnnp_recurrent_call *call;
-    workspace w;
+    size_t d;
+    const float *block;               /* packed weights                                 */
     float *base;                      /* of the workspace                               */
+    workspace w;
     const uint32_t *order;            /* rows by falling length, NULL when all are full  */
-    size_t pre, chunk, per_direction; /* phases before a chunk's steps; steps per chunk  */
+    size_t pre, chunk;                /* phases before a chunk's steps; steps per chunk  */
     size_t threads;                   /* used at most                                    */
-    rnnp_gate_spec spec[2];
+    int worth_waking;                 /* the call is long enough for a team              */
+    rnnp_gate_spec spec;
 } loop;
 
 /* Rows whose length exceeds t. */
@@ -109,8 +120,8 @@ static size_t active_rows(const loop *o, size_t t)
     return low;
 }
 
-static int is_reverse(const loop *o, size_t d) { return d == 1 || o->layer->direction == RNNP_REVERSE; }
-static size_t time_of(const loop *o, size_t d, size_t step) { return is_reverse(o, d) ? o->call->steps - 1 - step : step; }
+static int is_reverse(const loop *o) { return o->d == 1 || o->layer->direction == RNNP_REVERSE; }
+static size_t time_of(const loop *o, size_t step) { return is_reverse(o) ? o->call->steps - 1 - step : step; }
 
 static void range(size_t count, size_t i, size_t n, size_t *begin, size_t *end)
 {
@@ -124,12 +135,12 @@ static void range(size_t count, size_t i, size_t n, size_t *begin, size_t *end)
 }
 
 /* x of the chunk's active rows, in order, at workspace x: [step in chunk][row][input]. */
-static void gather_rows(const loop *o, size_t d, size_t first, size_t count, size_t i, size_t n)
+static void gather_rows(const loop *o, size_t first, size_t count, size_t i, size_t n)
 {
     const rnnp_recurrent_call *c = o->call;
     size_t input = o->layer->input;
     for (size_t s = 0; s < count; s++) {
-        size_t t = time_of(o, d, first + s), begin, end;
+        size_t t = time_of(o, first + s), begin, end;
         range(active_rows(o, t), i, n, &begin, &end);
         for (size_t r = begin; r < end; r++)
             memcpy(o->base + o->w.x + (s * c->batch + r) * input, c->x + t * c->x_step + o->order[r] * c->x_row,
@@ -144,10 +155,10 @@ static const float *input_rows(const loop *o, size_t t, size_t in_chunk, size_t 
     return o->order ? o->base + o->w.x + in_chunk * o->call->batch * o->layer->input : o->call->x + t * o->call->x_step;
 }
 
-static void project(const loop *o, const float *block, size_t d, size_t first, size_t count, size_t i, size_t n)
+static void project(const loop *o, size_t first, size_t count, size_t i, size_t n)
 {
     const rnnp_recurrent_call *c = o->call;
-    size_t input = o->layer->input, t_last = time_of(o, d, first + count - 1), t_first = time_of(o, d, first);
+    size_t input = o->layer->input, t_last = time_of(o, first + count - 1), t_first = time_of(o, first);
     size_t t_max = t_first > t_last ? t_first : t_last, t_min = t_first < t_last ? t_first : t_last;
     /* One product for the whole chunk when its rows lie evenly spaced in memory: gathered and complete, one
      * row a step, or steps right behind each other. z keeps the order of the rows' memory. */
@@ -156,10 +167,10 @@ static void project(const loop *o, const float *block, size_t d, size_t first, s
         const rnnp_recurrent_part *p = &o->layer->part[k];
         size_t begin, end, nr = p->gates * p->lanes;
         range(p->panels, i, n, &begin, &end);
-        rnnp_gemm_args g = { .n = (end - begin) * nr, .k = input, .b = block + p->wx + begin * nr * input,
-                             .c0 = block + p->bias + begin * nr, .ldc = p->columns };
+        rnnp_gemm_args g = { .n = (end - begin) * nr, .k = input, .b = o->block + p->wx + begin * nr * input,
+                             .c0 = o->block + p->bias + begin * nr, .ldc = p->columns };
         for (size_t s = 0; s < count && g.n > 0; s += even ? count : 1) {
-            size_t t = even && !o->order ? t_min : time_of(o, d, first + s);
+            size_t t = even && !o->order ? t_min : time_of(o, first + s);
             size_t slot = o->order ? s : t - t_min;
             g.m = even ? count * c->batch : active_rows(o, t);
             g.a = input_rows(o, t, s, &g.lda);
@@ -171,13 +182,13 @@ static void project(const loop *o, const float *block, size_t d, size_t first, s
 }
 
 /* y of the units a thread has just computed, for rows in order; 0 for rows that have ended. */
-static void scatter_rows(const loop *o, size_t d, size_t t, const float *h, size_t rows, size_t begin, size_t end)
+static void scatter_rows(const loop *o, size_t t, const float *h, size_t rows, size_t begin, size_t end)
 {
     const rnnp_recurrent_call *c = o->call;
     size_t H = o->layer->hidden;
     if (end > H) end = H;
     for (size_t r = 0; c->y && begin < end && r < c->batch; r++) {
-        float *y = c->y + t * c->y_step + d * c->y_dir + o->order[r] * c->y_row + begin;
+        float *y = c->y + t * c->y_step + o->d * c->y_dir + o->order[r] * c->y_row + begin;
         if (r < rows) memcpy(y, h + r * H + begin, (end - begin) * sizeof(float));
         else memset(y, 0, (end - begin) * sizeof(float));
     }
@@ -185,24 +196,24 @@ static void scatter_rows(const loop *o, size_t d, size_t t, const float *h, size
 
 /* Where h of step s is written (s = -1: the initial state): in y when y is wanted for all rows, else in
  * the halves of the state buffer by turns. */
-static float *state_h(const loop *o, size_t d, size_t steps_done, size_t *ld)
+static float *state_h(const loop *o, size_t steps_done, size_t *ld)
 {
     const rnnp_recurrent_call *c = o->call;
     size_t H = o->layer->hidden;
     if (steps_done > 0 && c->y && !o->order) {
         *ld = c->y_row;
-        return c->y + time_of(o, d, steps_done - 1) * c->y_step + d * c->y_dir;
+        return c->y + time_of(o, steps_done - 1) * c->y_step + o->d * c->y_dir;
     }
     *ld = H;
     return o->base + o->w.h + (steps_done & 1) * c->batch * H;
 }
 
-static float *state_c(const loop *o, size_t d, size_t *ld)
+static float *state_c(const loop *o, size_t *ld)
 {
     const rnnp_recurrent_call *c = o->call;
     int own = o->order || !c->c;
     *ld = own ? o->layer->hidden : c->h_row;
-    return own ? o->base + o->w.c : c->c + d * c->h_dir;
+    return own ? o->base + o->w.c : c->c + o->d * c->h_dir;
 }
 
 /* A thread's arguments for the steps of a part: what does not change with the step is written once. */
@@ -211,7 +222,7 @@ static rnnp_step_args *step_args(const loop *o, size_t k, size_t i)
     return (rnnp_step_args *)(void *)(o->base + o->w.args + i * args_floats(o->layer)) + k;
 }
 
-static void prepare_steps(const loop *o, const float *block, size_t d)
+static void prepare_steps(const loop *o)
 {
     const size_t H = o->layer->hidden;
     for (size_t i = 0; i < o->threads; i++)
@@ -221,29 +232,29 @@ static void prepare_steps(const loop *o, const float *block, size_t d)
             memset(s, 0, sizeof *s);
             s->hidden = H;
             s->input = o->layer->input;
-            s->wh = block + p->wh;
-            s->zh = block + p->bias_h;
+            s->wh = o->block + p->wh;
+            s->zh = o->block + p->bias_h;
             s->scratch = o->base + o->w.scratch + i * o->w.scratch_floats;
-            s->spec = &o->spec[d];
+            s->spec = &o->spec;
             s->u = o->base + o->w.u;
             s->hr = o->base + o->w.rh;
             s->ldu = s->ldhr = H;
             if (o->w.chunk) {
                 s->ldz = p->columns;
             } else {
-                s->z = block + p->bias;
-                s->wx = block + p->wx;
+                s->z = o->block + p->bias;
+                s->wx = o->block + p->wx;
             }
-            if (o->layer->cell == RNNP_CELL_LSTM) s->c = state_c(o, d, &s->ldc);
+            if (o->layer->cell == RNNP_CELL_LSTM) s->c = state_c(o, &s->ldc);
         }
 }
 
-static void run_step(const loop *o, size_t d, size_t step, size_t in_chunk, size_t chunk_steps, size_t k, size_t i,
+static void run_step(const loop *o, size_t step, size_t in_chunk, size_t chunk_steps, size_t k, size_t i,
                      size_t n)
 {
     const rnnp_recurrent_call *c = o->call;
     const rnnp_recurrent_part *p = &o->layer->part[k];
-    const size_t t = time_of(o, d, step), rows = active_rows(o, t);
+    const size_t t = time_of(o, step), rows = active_rows(o, t);
     rnnp_step_args *s = step_args(o, k, i);
     range(p->panels, i, n, &s->panel_begin, &s->panel_end);
     if (s->panel_begin == s->panel_end) return;
@@ -251,13 +262,13 @@ static void run_step(const loop *o, size_t d, size_t step, size_t in_chunk, size
     s->reverse = (step + c->turn) & 1;
     if (o->w.chunk) {
         /* forward chunks lie in z as time does, reverse ones too unless their rows were gathered */
-        size_t slot = !is_reverse(o, d) || o->order ? in_chunk : chunk_steps - 1 - in_chunk;
+        size_t slot = !is_reverse(o) || o->order ? in_chunk : chunk_steps - 1 - in_chunk;
         s->z = o->base + o->w.z[k] + slot * c->batch * p->columns;
     } else {
         s->x = input_rows(o, t, in_chunk, &s->ldx);
     }
-    s->h = state_h(o, d, step, &s->ldh);
-    float *y = state_h(o, d, step + 1, &s->ldy);
+    s->h = state_h(o, step, &s->ldh);
+    float *y = state_h(o, step + 1, &s->ldy);
     s->y = y;
     if (p->op == RNNP_OP_gru_reset_step_f32) {
         s->y = o->base + o->w.rh;
@@ -265,7 +276,7 @@ static void run_step(const loop *o, size_t d, size_t step, size_t in_chunk, size
     }
     if (rows > 0) p->step->fn.lstm_step_f32(s); /* all step ops have one type */
     if (o->order && k + 1 == o->layer->parts)
-        scatter_rows(o, d, t, y, rows, s->panel_begin * p->lanes, s->panel_end * p->lanes);
+        scatter_rows(o, t, y, rows, s->panel_begin * p->lanes, s->panel_end * p->lanes);
 }
 
 static void copy_rows(float *to, size_t ld_to, const float *from, size_t ld_from, const uint32_t *order_to,
@@ -278,69 +289,61 @@ static void copy_rows(float *to, size_t ld_to, const float *from, size_t ld_from
     }
 }
 
-static void begin_direction(const loop *o, size_t d)
+static void begin_states(const loop *o)
 {
     const rnnp_recurrent_call *c = o->call;
     size_t H = o->layer->hidden, ld;
-    float *h = state_h(o, d, 0, &ld);
-    copy_rows(h, ld, c->h0 ? c->h0 + d * c->h0_dir : NULL, c->h0_row, NULL, o->order, c->batch, H);
+    float *h = state_h(o, 0, &ld);
+    copy_rows(h, ld, c->h0 ? c->h0 + o->d * c->h0_dir : NULL, c->h0_row, NULL, o->order, c->batch, H);
     if (o->order) memcpy(h + c->batch * H, h, c->batch * H * sizeof(float));
     if (o->layer->cell != RNNP_CELL_LSTM) return;
-    float *cell = state_c(o, d, &ld);
-    copy_rows(cell, ld, c->c0 ? c->c0 + d * c->h0_dir : NULL, c->h0_row, NULL, o->order, c->batch, H);
+    float *cell = state_c(o, &ld);
+    copy_rows(cell, ld, c->c0 ? c->c0 + o->d * c->h0_dir : NULL, c->h0_row, NULL, o->order, c->batch, H);
 }
 
-static void end_direction(const loop *o, size_t d)
+static void end_direction(const loop *o)
 {
     const rnnp_recurrent_call *c = o->call;
     size_t H = o->layer->hidden, ld;
     if (c->h) {
         for (size_t r = 0; r < c->batch; r++) {
-            size_t done = o->order && !is_reverse(o, d) ? (size_t)c->lengths[o->order[r]] : c->steps;
-            const float *h = state_h(o, d, done, &ld) + r * ld;
-            memcpy(c->h + d * c->h_dir + (o->order ? o->order[r] : r) * c->h_row, h, H * sizeof(float));
+            size_t done = o->order && !is_reverse(o) ? (size_t)c->lengths[o->order[r]] : c->steps;
+            const float *h = state_h(o, done, &ld) + r * ld;
+            memcpy(c->h + o->d * c->h_dir + (o->order ? o->order[r] : r) * c->h_row, h, H * sizeof(float));
         }
     }
     if (c->c && o->layer->cell == RNNP_CELL_LSTM && o->order) {
-        const float *cell = state_c(o, d, &ld);
-        copy_rows(c->c + d * c->h_dir, c->h_row, cell, ld, o->order, NULL, c->batch, H);
+        const float *cell = state_c(o, &ld);
+        copy_rows(c->c + o->d * c->h_dir, c->h_row, cell, ld, o->order, NULL, c->batch, H);
     }
 }
 
-typedef struct direction {
-    const loop *loop;
-    const float *block; /* its packed weights */
-    size_t d;
-} direction;
-
 static void run_phase(void *arg, size_t phase, size_t i, size_t n)
 {
-    const direction *x = arg;
-    const loop *o = x->loop;
+    const loop *o = arg;
     if (n > o->threads) n = o->threads;
     if (i >= n) return;
     size_t full = o->pre + o->chunk * o->layer->parts, first = phase / full * o->chunk, in = phase % full;
     size_t count = o->call->steps - first < o->chunk ? o->call->steps - first : o->chunk;
     if (in >= o->pre) {
         size_t s = (in - o->pre) / o->layer->parts, k = (in - o->pre) % o->layer->parts;
-        run_step(o, x->d, first + s, s, count, k, i, n);
+        run_step(o, first + s, s, count, k, i, n);
     } else if (o->order && in == 0) {
-        gather_rows(o, x->d, first, count, i, n);
+        gather_rows(o, first, count, i, n);
     } else {
-        project(o, x->block, x->d, first, count, i, n);
+        project(o, first, count, i, n);
     }
 }
 
 /* The same phases on the calling thread, in the same order. */
-static void run_alone(const direction *x)
+static void run_alone(const loop *o)
 {
-    const loop *o = x->loop;
     for (size_t first = 0; first < o->call->steps; first += o->chunk) {
         size_t count = o->call->steps - first < o->chunk ? o->call->steps - first : o->chunk;
-        if (o->order) gather_rows(o, x->d, first, count, 0, 1);
-        if (o->w.chunk) project(o, x->block, x->d, first, count, 0, 1);
+        if (o->order) gather_rows(o, first, count, 0, 1);
+        if (o->w.chunk) project(o, first, count, 0, 1);
         for (size_t s = 0; s < count; s++)
-            for (size_t k = 0; k < o->layer->parts; k++) run_step(o, x->d, first + s, s, count, k, 0, 1);
+            for (size_t k = 0; k < o->layer->parts; k++) run_step(o, first + s, s, count, k, 0, 1);
     }
 }
 
@@ -358,38 +361,66 @@ static void sort_rows(uint32_t *order, const int32_t *lengths, size_t n)
         }
 }
 
-void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+/* Both directions at once: thread 0 runs the one, thread 1 the other, and neither waits. */
+static void run_directions(void *arg, size_t phase, size_t i, size_t n)
 {
-    loop o; /* filled in field by field: clearing it all would take a tenth of a small step */
-    o.layer = layer;
-    o.call = call;
-    o.base = call->workspace;
-    o.order = NULL;
-    size_t team = rnnp_team_threads(call->team);
-    if (call->threads && call->threads < team) team = call->threads;
-    plan_workspace(layer, call->steps, call->batch, team, &o.w);
+    const loop *o = arg;
+    (void)phase;
+    for (size_t d = i; d < 2; d += n) run_alone(&o[d]);
+}
+
+static void begin(loop *o, const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t team)
+{
+    o->layer = layer;
+    o->call = call;
+    o->base = call->workspace;
+    o->order = NULL;
+    plan_workspace(layer, call->steps, call->batch, team, &o->w);
     if (call->lengths) {
         int full = 1;
         for (size_t b = 0; b < call->batch; b++) full &= (size_t)call->lengths[b] == call->steps;
         if (!full) {
-            uint32_t *order = (uint32_t *)(void *)(o.base + o.w.order);
+            uint32_t *order = (uint32_t *)(void *)(o->base + o->w.order);
             sort_rows(order, call->lengths, call->batch);
-            o.order = order;
+            o->order = order;
         }
     }
-    o.chunk = o.w.chunk ? o.w.chunk : 1;
-    o.pre = (size_t)(o.order != NULL) + (size_t)(o.w.chunk > 0);
-    double flops = 2.0 * (double)layer->gates * (double)layer->hidden * (double)(layer->hidden + layer->input) * (double)call->batch;
-    o.threads = flops < 2.0 * FLOPS_PER_THREAD ? 1 : team;
-    if (o.threads > (size_t)(flops / FLOPS_PER_THREAD) + 1) o.threads = (size_t)(flops / FLOPS_PER_THREAD) + 1;
-    size_t chunks = (call->steps + o.chunk - 1) / o.chunk;
-    for (size_t d = 0; d < directions(layer); d++) {
-        direction arg = { &o, (const float *)call->packed + d * layer->floats, d };
-        o.spec[d] = rnnp_recurrent_spec(layer, d, arg.block);
-        begin_direction(&o, d);
-        prepare_steps(&o, arg.block, d);
-        if (o.threads > 1) rnnp_team_phases(call->team, chunks * o.pre + call->steps * layer->parts, run_phase, &arg);
-        else run_alone(&arg);
-        end_direction(&o, d);
+    o->chunk = o->w.chunk ? o->w.chunk : 1;
+    o->pre = (size_t)(o->order != NULL) + (size_t)(o->w.chunk > 0);
+    const double weights = (double)layer->gates * (double)layer->hidden * (double)(layer->hidden + layer->input);
+    const double flops = 2 * weights * (double)call->batch, most = flops / FLOPS_PER_THREAD + 1;
+    o->worth_waking = flops * (double)call->steps * (double)directions(layer) >= FLOPS_OF_CALL;
+    o->threads = most < 3 || !o->worth_waking ? 1 : most < (double)team ? (size_t)most : team;
+}
+
+static void begin_direction(loop *o, size_t d)
+{
+    o->d = d;
+    o->block = (const float *)o->call->packed + d * o->layer->floats;
+    o->spec = rnnp_recurrent_spec(o->layer, d, o->block);
+    begin_states(o);
+    prepare_steps(o);
+}
+
+void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+{
+    loop o[2]; /* filled in field by field: clearing it all would take a tenth of a small step */
+    size_t team = rnnp_team_threads(call->team), dirs = directions(layer);
+    if (call->threads && call->threads < team) team = call->threads;
+    begin(&o[0], layer, call, team);
+    if (dirs == 2 && side_by_side(team) && o->worth_waking) {
+        o[1] = o[0];
+        o[1].base += o[0].w.floats;
+        for (size_t d = 0; d < dirs; d++) begin_direction(&o[d], d);
+        rnnp_team_phases(call->team, 1, run_directions, o);
+        for (size_t d = 0; d < dirs; d++) end_direction(&o[d]);
+        return;
+    }
+    size_t chunks = (call->steps + o->chunk - 1) / o->chunk;
+    for (size_t d = 0; d < dirs; d++) {
+        begin_direction(o, d);
+        if (o->threads > 1) rnnp_team_phases(call->team, chunks * o->pre + call->steps * layer->parts, run_phase, o);
+        else run_alone(o);
+        end_direction(o);
     }
 }

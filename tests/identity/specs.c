@@ -8,7 +8,7 @@
 
 /* Sizes: one unit, less than a vector, whole vectors, ragged panels; batches of 1, some rows, and more than one tile. A
  * call takes a second thread when a step has some 2e5 flops (FLOPS_PER_THREAD): 2 * gates * hidden * (hidden + input) *
- * batch, which most of these have, and seven threads when it has 6e5. */
+ * batch, which most of these have, and seven threads when it has 6e5; the whole call needs 2e6 (FLOPS_OF_CALL). */
 const spec specs[] = {
     {"rnn", .cell = RNNP_CELL_RNN, .hidden = 1, .input = 3, .batch = 4},
     {"rnn", .cell = RNNP_CELL_RNN, .hidden = 7, .input = 5, .batch = 3, .in_quick = 1},
