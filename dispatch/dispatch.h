@@ -59,15 +59,24 @@ int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_
 typedef struct rnnp_selection {
     const rnnp_variant *op[RNNP_OP_COUNT];
     const rnnp_variant *ahead[RNNP_OP_COUNT]; /* its twin with the same panels that prefetches weights, else itself */
-    size_t l2_bytes;                          /* the context fills it in; 0: not known                              */
+    size_t far_bytes;                         /* weights larger than this stay in no cache from step to step, by
+                                               * rnnp_far_bytes; 0: not known                                      */
     rnnp_isa isa;
 } rnnp_selection;
 
-/* The row for packed weights of so many bytes: those that do not fit L2 are fetched ahead. */
+static inline int rnnp_is_far(const rnnp_selection *s, size_t weight_bytes)
+{
+    return s->far_bytes && weight_bytes > s->far_bytes;
+}
+
+/* The row for packed weights of so many bytes: far ones are fetched ahead. */
 static inline const rnnp_variant *rnnp_select_for(const rnnp_selection *s, rnnp_op op, size_t weight_bytes)
 {
-    return s->l2_bytes && weight_bytes > s->l2_bytes ? s->ahead[op] : s->op[op];
+    return rnnp_is_far(s, weight_bytes) ? s->ahead[op] : s->op[op];
 }
+
+/* Half of the last cache: the rest is other tenants', activations and what passes by. */
+size_t rnnp_far_bytes(const rnnp_cpu *cpu);
 
 /* Pure: for each op the first usable row of the highest-ranked usable ISA that has one. */
 void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection);

@@ -79,3 +79,8 @@ void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection)
             selection->ahead[op] = find_ahead(selection->op[op], features, max_rank);
     }
 }
+
+size_t rnnp_far_bytes(const rnnp_cpu *cpu)
+{
+    return cpu->l3_bytes > cpu->l2_bytes ? cpu->l3_bytes / 2 : cpu->l2_bytes;
+}

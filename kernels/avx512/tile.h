@@ -37,7 +37,7 @@ AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t 
     for (size_t k = 0; k < depth; k++, w += NV * VL) {
         __m512 many[TILE_ROWS > TILE_VECTORS ? (int)TILE_ROWS : (int)TILE_VECTORS];
         if (AHEAD > 0) { /* a line of the block after this one, for each line of weights */
-            UNROLL for (int v = 0; v < NV; v += 16 / VL) _mm_prefetch((const char *)(w + AHEAD + v * VL), _MM_HINT_T0);
+            UNROLL for (int v = 0; v < NV; v += 16 / VL) _mm_prefetch((const char *)(w + AHEAD + v * VL), _MM_HINT_T1);
         }
         if (M < NV) { /* broadcasts stay, weights pass */
             UNROLL for (int m = 0; m < M; m++) many[m] = in_register(_mm512_set1_ps(x[m][k]));

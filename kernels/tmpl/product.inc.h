@@ -16,8 +16,8 @@
 enum { FETCH = 4096 }; /* floats: one block further */
 #define DEPTH(NV) ((size_t)(NV)*VL >= 64 ? (size_t)64 : (size_t)4096 / ((size_t)(NV)*VL))
 
-/* One panel for any number of rows. `last` is read when LAST > 0. With AHEAD the last tile of a block fetches the next
- * block: weights from beyond L2 arrive in bursts, once per block, which the CPU's own prefetcher does not foresee. */
+/* One panel for any number of rows. `last` is read when LAST > 0. With AHEAD the first tile of a block fetches the next
+ * block into L2: weights from beyond L2 arrive in bursts, once per block, which the CPU's own prefetcher does not foresee. */
 #define PANEL(name, MR, NV, LAST, AHEAD)                                                                         \
     static void name(size_t rows, size_t depth, const float *a, size_t lda, const float *w,               \
                      const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)               \
@@ -28,7 +28,7 @@ enum { FETCH = 4096 }; /* floats: one block further */
             for (size_t t = 0; t < tiles; t++) {                                                          \
                 size_t m = rows / tiles + (t < rows % tiles);                                             \
                 const float *ar = a + r * lda + k, *wk = w + k * (NV * VL);                               \
-                const int first = LAST > 0 && k == 0, ahead = AHEAD && t + 1 == tiles;                    \
+                const int first = LAST > 0 && k == 0, ahead = AHEAD && t == 0;                            \
                 if (first && ahead) {                                                                     \
                     TILES(MR, m, NV, LAST, AHEAD * FETCH, block, ar, lda, wk, c0 + r * ldc0, ldc0, last, c + r * ldc, ldc) \
                 } else if (first) {                                                                       \

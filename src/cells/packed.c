@@ -71,10 +71,10 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
 }
 
 /* A bound in double, for two directions at once: no section has more than 4 gates of padded units per row, a step's scratch is at most twice
- * that or 2 * 2^16 floats, and a chunk has at most batch or RNNP_CHUNK_ROWS rows. */
+ * that or 2 * 2^16 floats, and a chunk has at most batch or RNNP_FAR_CHUNK_ROWS rows. */
 int rnnp_recurrent_fits(size_t input, size_t hidden, size_t batch, size_t threads)
 {
-    double units = (double)hidden + 64, depth = (double)input + units, rows = (double)batch + RNNP_CHUNK_ROWS;
+    double units = (double)hidden + 64, depth = (double)input + units, rows = (double)batch + RNNP_FAR_CHUNK_ROWS;
     double packed = 2 * 4 * units * depth, each = rows * (16 * units + depth), scratch = (double)threads * (8 * rows * units + 131072);
     return sizeof(float) * (packed + 2 * (each + scratch)) < 0x1p60;
 }

@@ -9,7 +9,7 @@
 #include "../context.h"
 #include "rnnpack/model.h"
 
-enum { RNNP_RECURRENT_PARTS = 2, RNNP_CHUNK_ROWS = 64 };
+enum { RNNP_RECURRENT_PARTS = 2, RNNP_FAR_CHUNK_ROWS = 256 };
 
 /* A layer has one part, or two where a second product needs r h of all units (GRU, reset before). */
 typedef struct rnnp_recurrent_part {

@@ -114,10 +114,13 @@ static void far_weights_are_fetched_ahead(void **state)
     rnnp_select(avx2_set, INT_MAX, &s);
     assert_string_equal(s.ahead[RNNP_OP_gemm_f32]->name, "gemm_avx2_ahead"); /* the same panels, not just the first */
     assert_ptr_equal(s.ahead[RNNP_OP_relu_f32], s.op[RNNP_OP_relu_f32]);
-    assert_ptr_equal(rnnp_select_for(&s, RNNP_OP_gemm_f32, SIZE_MAX), s.op[RNNP_OP_gemm_f32]); /* L2 not known */
-    s.l2_bytes = 1000;
+    assert_ptr_equal(rnnp_select_for(&s, RNNP_OP_gemm_f32, SIZE_MAX), s.op[RNNP_OP_gemm_f32]); /* no cache known */
+    s.far_bytes = 1000;
     assert_ptr_equal(rnnp_select_for(&s, RNNP_OP_gemm_f32, 1000), s.op[RNNP_OP_gemm_f32]);
     assert_ptr_equal(rnnp_select_for(&s, RNNP_OP_gemm_f32, 1001), s.ahead[RNNP_OP_gemm_f32]);
+    assert_int_equal(rnnp_far_bytes(&(rnnp_cpu){.l2_bytes = 100, .l3_bytes = 3000}), 1500);
+    assert_int_equal(rnnp_far_bytes(&(rnnp_cpu){.l2_bytes = 100}), 100);
+    assert_int_equal(rnnp_far_bytes(&(rnnp_cpu){.l2_bytes = 0}), 0);
     rnnp_select(0, INT_MAX, &s);
     assert_ptr_equal(s.ahead[RNNP_OP_gemm_f32], s.op[RNNP_OP_gemm_f32]);
 }

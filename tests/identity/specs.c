@@ -7,20 +7,20 @@
 #include <string.h>
 
 /* Sizes: one unit, less than a vector, whole vectors, ragged panels; batches of 1, some rows, and more than one tile. A
- * call takes a second thread when a step has some 2e5 flops (FLOPS_PER_THREAD): 2 * gates * hidden * (hidden + input) *
- * batch, which most of these have, and seven threads when it has 6e5; the whole call needs 2e6 (FLOPS_OF_CALL). */
+ * call takes a second thread when a step has some 2e5 flops (FLOPS_PER_THREAD), seven when it has 6e5, and the whole call
+ * 1e7 (WORTH_WAKING_NS); a step has 2 * gates * hidden * (hidden + input) * batch, and most of these have enough. */
 const spec specs[] = {
     {"rnn", .cell = RNNP_CELL_RNN, .hidden = 1, .input = 3, .batch = 4},
     {"rnn", .cell = RNNP_CELL_RNN, .hidden = 7, .input = 5, .batch = 3, .in_quick = 1},
-    {"rnn", .cell = RNNP_CELL_RNN, .hidden = 200, .input = 50, .batch = 6},
+    {"rnn", .cell = RNNP_CELL_RNN, .hidden = 200, .input = 50, .batch = 7},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 1, .input = 1, .batch = 5},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 7, .input = 9, .batch = 4},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 64, .input = 12, .batch = 19, .in_quick = 1},
-    {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 128, .input = 40, .batch = 3},
+    {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 128, .input = 40, .batch = 4},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 200, .input = 33, .batch = 2},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 200, .input = 200, .batch = 1},
-    {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 24, .input = 16, .batch = 52},
-    {"lstm reverse", .cell = RNNP_CELL_LSTM, .direction = RNNP_REVERSE, .hidden = 64, .input = 31, .batch = 6},
+    {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 24, .input = 16, .batch = 84},
+    {"lstm reverse", .cell = RNNP_CELL_LSTM, .direction = RNNP_REVERSE, .hidden = 64, .input = 31, .batch = 14},
     {"gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 7, .input = 4, .batch = 3},
     {"gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 64, .input = 20, .batch = 20,
      .in_quick = 1},
@@ -35,7 +35,7 @@ const spec specs[] = {
     {"lstm peephole", .cell = RNNP_CELL_LSTM, .hidden = 64, .input = 20, .batch = 16, .peephole = 1},
     {"lstm coupled", .cell = RNNP_CELL_LSTM, .hidden = 64, .input = 20, .batch = 16, .peephole = 1, .input_forget = 1,
      .activations = {"Sigmoid", "Elu", "Softplus"}, .clip = 1.5f},
-    {"gru custom", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 64, .input = 20, .batch = 18,
+    {"gru custom", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 64, .input = 20, .batch = 20,
      .activations = {"HardSigmoid", "LeakyRelu"}, .clip = 2.0f},
     {"lstm bidirectional stack", .cell = RNNP_CELL_LSTM, .direction = RNNP_BIDIRECTIONAL, .shape = STACK, .hidden = 64,
      .input = 11, .batch = 9},

@@ -7,7 +7,7 @@
 
 #include "rnnpack/kernels.h"
 
-enum { STEPS = 10, MAX_OUTPUTS = 3 };
+enum { STEPS = 20, MAX_OUTPUTS = 3 };
 
 /* What is put on top of one recurrent layer. */
 typedef enum spec_shape {
