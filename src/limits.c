@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A burst: a probe with more and more rounds, twice as many each time, until it lasts long enough; the last try counts,
- * and never the first one, which finds the caches as the filling of the memory left them. All threads start together
- * after a barrier, and the time is from the first start to the last end.
+ * and never the first one, which finds the caches as the filling of the memory left them.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -59,19 +58,22 @@ static void phase(void *arg, size_t p, size_t index, size_t threads)
     if (index == 0) b->working = threads;
 }
 
-/* Work per second. */
+/* Work per second: each thread's own rate, added up. A worker that sleeps wakes late, so what must be long enough is the
+ * time in which all of them worked; a host's pool may run them one after another, so that is not waited for for ever. */
 static double burst_rate(rnnp_team *team, burst *b, double seconds)
 {
     for (b->rounds = 1;; b->rounds *= 2) {
         rnnp_team_phases(team, 2, phase, b);
-        double begin = b->lanes[0].begin, end = b->lanes[0].end, work = 0;
+        double begin = b->lanes[0].begin, end = b->lanes[0].end, shortest = end - begin, rate = 0;
         for (size_t i = 0; i < b->working; i++) {
             const lane *l = &b->lanes[i];
-            begin = l->begin < begin ? l->begin : begin;
-            end = l->end > end ? l->end : end;
-            work += l->work;
+            const double length = l->end - l->begin;
+            begin = l->begin > begin ? l->begin : begin;
+            end = l->end < end ? l->end : end;
+            shortest = length < shortest ? length : shortest;
+            rate += l->work / length;
         }
-        if (b->rounds > 1 && end - begin >= seconds) return work / (end - begin);
+        if (b->rounds > 1 && (end - begin >= seconds || shortest >= 8 * seconds)) return rate;
     }
 }
 

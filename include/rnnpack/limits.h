@@ -9,7 +9,8 @@
  *
  * Every function here
  *   context  whose ISA and team are measured
- *   seconds  least length of the burst; the call takes about twice as long, above 0 and at most 10
+ *   seconds  least length of the burst, above 0 and at most 10; the call takes about twice as long, or some ten times
+ *            where the team's threads do not run at once
  *   Returns  RNNP_OK; RNNP_ERR_ARG for NULL or a length out of range; others as said
  *   Errors   leave the result untouched
  *   Threads  any; a call that finds the team busy measures the calling thread alone
