@@ -43,7 +43,7 @@ void load(rnnp_context *context, const std::vector<uint8_t> &file, size_t hidden
 
 void register_models(Host &host)
 {
-    for (const size_t hidden : {64, 256})
+    for (const size_t hidden : {size_t{64}, size_t{256}})
         for (const bool first : {false, true}) {
             const std::string name =
                 std::string(first ? "model/load_and_first_run" : "model/load") + "/lstm3/h" + std::to_string(hidden);
