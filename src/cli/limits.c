@@ -40,14 +40,19 @@ static void show(limits *l)
     cli_progress("limits", (double)++l->done, (double)l->all, "probes");
 }
 
-/* The greatest of some bursts, or the least for times; 0 where unsupported. */
-static int best_of(limits *l, rnnp_context *context, probe *measure, int least, double *best)
+static rnnp_status burst(rnnp_context *context, double seconds, probe *measure, size_t bytes, double *result)
+{
+    return measure ? measure(context, seconds, result) : rnnp_limit_read(context, seconds, bytes, result);
+}
+
+/* The greatest of some bursts, or the least for times; 0 where unsupported. Without a probe, reading of `bytes`. */
+static int best_of(limits *l, rnnp_context *context, probe *measure, size_t bytes, int least, double *best)
 {
     show(l);
     *best = 0;
     for (int i = 0; i < BURSTS; i++) {
         double got = 0;
-        const rnnp_status status = measure(context, l->burst, &got);
+        const rnnp_status status = burst(context, l->burst, measure, bytes, &got);
         if (status == RNNP_ERR_UNSUPPORTED)
             return CLI_OK;
         if (status != RNNP_OK)
@@ -58,27 +63,13 @@ static int best_of(limits *l, rnnp_context *context, probe *measure, int least, 
     return CLI_OK;
 }
 
-static int best_read(limits *l, rnnp_context *context, size_t bytes, double *best)
-{
-    show(l);
-    *best = 0;
-    for (int i = 0; i < BURSTS; i++) {
-        double got = 0;
-        const rnnp_status status = rnnp_limit_read(context, l->burst, bytes, &got);
-        if (status != RNNP_OK)
-            return cli_fail_status(context, status);
-        *best = got > *best ? got : *best;
-    }
-    return CLI_OK;
-}
-
 static int measure_isa(limits *l, rnnp_context *context, isa_limits *r)
 {
-    int code = best_of(l, context, rnnp_limit_fma, 0, &r->fma);
+    int code = best_of(l, context, rnnp_limit_fma, 0, 0, &r->fma);
     if (code == CLI_OK)
-        code = best_of(l, context, rnnp_limit_dot, 0, &r->dot);
+        code = best_of(l, context, rnnp_limit_dot, 0, 0, &r->dot);
     for (size_t i = 0; code == CLI_OK && i < l->n_footprints; i++)
-        code = best_read(l, context, l->footprints[i], &r->read[i]);
+        code = best_of(l, context, NULL, l->footprints[i], 0, &r->read[i]);
     return code;
 }
 
@@ -92,11 +83,11 @@ static int measure_team(limits *l, const char *const *isas, team_limits *r)
         if (code == CLI_OK)
             code = measure_isa(l, context, &r->isas[i]);
         if (code == CLI_OK && i == 0) {
-            code = best_of(l, context, rnnp_limit_barrier, 1, &r->barrier);
+            code = best_of(l, context, rnnp_limit_barrier, 0, 1, &r->barrier);
             if (code == CLI_OK)
-                code = best_of(l, context, rnnp_limit_timer, 1, &r->timer);
+                code = best_of(l, context, rnnp_limit_timer, 0, 1, &r->timer);
             if (code == CLI_OK)
-                code = best_of(l, context, rnnp_limit_clock, 0, &r->clock);
+                code = best_of(l, context, rnnp_limit_clock, 0, 0, &r->clock);
         }
         rnnp_context_destroy(context);
     }
