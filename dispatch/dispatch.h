@@ -58,27 +58,29 @@ int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_
 /* The chosen row of each op, and the highest ISA among those allowed. */
 typedef struct rnnp_selection {
     const rnnp_variant *op[RNNP_OP_COUNT];
-    const rnnp_variant *ahead[RNNP_OP_COUNT]; /* its twin with the same panels that prefetches weights, else itself */
-    size_t far_bytes;                         /* weights larger than this stay in no cache from step to step, by
-                                               * rnnp_far_bytes; 0: not known                                      */
+    const rnnp_variant *away[RNNP_HOME_COUNT][RNNP_OP_COUNT]; /* for weights with this home; the same as op if no row
+                                                                 * is meant for it                               */
+    size_t near_bytes, far_bytes;                               /* the homes' limits, by rnnp_select_homes       */
     rnnp_isa isa;
 } rnnp_selection;
 
-static inline int rnnp_is_far(const rnnp_selection *s, size_t weight_bytes)
+/* Where packed weights of so many bytes live. */
+static inline rnnp_home rnnp_home_of(const rnnp_selection *s, size_t weight_bytes)
 {
-    return s->far_bytes && weight_bytes > s->far_bytes;
+    return weight_bytes > s->far_bytes ? RNNP_HOME_MEMORY : weight_bytes > s->near_bytes ? RNNP_HOME_L3 : RNNP_HOME_L2;
 }
 
-/* The row for packed weights of so many bytes: far ones are fetched ahead. */
+/* The row for packed weights of so many bytes. */
 static inline const rnnp_variant *rnnp_select_for(const rnnp_selection *s, rnnp_op op, size_t weight_bytes)
 {
-    return rnnp_is_far(s, weight_bytes) ? s->ahead[op] : s->op[op];
+    return s->away[rnnp_home_of(s, weight_bytes)][op];
 }
 
-/* Half of the last cache: the rest is other tenants', activations and what passes by. */
-size_t rnnp_far_bytes(const rnnp_cpu *cpu);
+/* Sets the limits: what fits L2, and half of the last cache, whose rest is other tenants', activations and what
+ * passes by. Where caches are not known all weights live in L2. */
+void rnnp_select_homes(const rnnp_cpu *cpu, rnnp_selection *selection);
 
-/* Pure: for each op the first usable row of the highest-ranked usable ISA that has one. */
+/* Pure: for each op the first usable row of the highest-ranked usable ISA that has one, by home; no limits are set. */
 void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection);
 
 #endif

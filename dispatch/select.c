@@ -41,18 +41,18 @@ int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_
     return isa_usable(variant->isa, features, max_rank) && (variant->needs & ~features) == 0;
 }
 
-static const rnnp_variant *find_ahead(const rnnp_variant *of, uint64_t features, int max_rank)
+/* The first usable row of the same ISA for weights with this home. */
+static const rnnp_variant *find_for(const rnnp_variant *of, rnnp_home home, uint64_t features, int max_rank)
 {
     const rnnp_variant_list *list = rnnp_tables[of->isa];
 
     for (size_t i = 0; i < list->count; i++) {
         const rnnp_variant *row = &list->rows[i];
 
-        if (row->op == of->op && row->traits.ahead && row->traits.nr == of->traits.nr &&
-            row->traits.lanes == of->traits.lanes && rnnp_variant_usable(row, features, max_rank))
+        if (row->op == of->op && row->traits.home == home && rnnp_variant_usable(row, features, max_rank))
             return row;
     }
-    return of;
+    return NULL;
 }
 
 void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection)
@@ -70,17 +70,26 @@ void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection)
             const rnnp_variant *best = selection->op[row->op];
 
             /* "Greater" keeps the first row within an ISA. */
-            if (rnnp_variant_usable(row, features, max_rank) && (!best || isas[isa].rank > isas[best->isa].rank))
+            if (row->traits.home == RNNP_HOME_L2 && rnnp_variant_usable(row, features, max_rank) && (!best || isas[isa].rank > isas[best->isa].rank))
                 selection->op[row->op] = row;
         }
     }
     for (size_t op = 0; op < RNNP_OP_COUNT; op++) {
-        if (selection->op[op])
-            selection->ahead[op] = find_ahead(selection->op[op], features, max_rank);
+        const rnnp_variant *best = selection->op[op];
+
+        for (int home = RNNP_HOME_L2; best && home < RNNP_HOME_COUNT; home++) {
+            const rnnp_variant *found = find_for(selection->op[op], (rnnp_home)home, features, max_rank);
+
+            selection->away[home][op] = best = found ? found : best;
+        }
     }
+    selection->near_bytes = selection->far_bytes = SIZE_MAX;
 }
 
-size_t rnnp_far_bytes(const rnnp_cpu *cpu)
+void rnnp_select_homes(const rnnp_cpu *cpu, rnnp_selection *selection)
 {
-    return cpu->l3_bytes > cpu->l2_bytes ? cpu->l3_bytes / 2 : cpu->l2_bytes;
+    if (cpu->l2_bytes == 0)
+        return;
+    selection->near_bytes = cpu->l2_bytes;
+    selection->far_bytes = cpu->l3_bytes / 2 > cpu->l2_bytes ? cpu->l3_bytes / 2 : cpu->l2_bytes;
 }

@@ -12,6 +12,10 @@
  *     panel 0: k=0: i0..i7 o0..o7 f0..f7 g0..g7 | k=1: ...        (LSTM, lanes = 8)
  *     panel 1: k=0: i8..i15 ...
  *
+ * A variant may ask for slices: the gates of a panel in two or more products of fewer columns, one behind the other:
+ *
+ *     panel 0, slices 2: k=0: i0..i7 o0..o7 | k=1: ... | k=0: f0..f7 g0..g7 | k=1: ...
+ *
  * Units beyond hidden, up to the panel's end, have zero weights. Pre-activations ("z") of one batch row
  * have the same column order without k: [panel][gate][lane].
  */
@@ -178,6 +182,9 @@ typedef union rnnp_fn {
 #define RNNP_BLOCK_ALL UINT16_MAX
 #define RNNP_BLOCK_L1 4096 /* 16 KiB: still in L1 when the gates read it */
 
+/* Where the weights of a step come from: the cache that holds them from one step to the next, or none. */
+typedef enum rnnp_home { RNNP_HOME_L2, RNNP_HOME_L3, RNNP_HOME_MEMORY, RNNP_HOME_COUNT } rnnp_home;
+
 /* What packing and planning must know about a variant. */
 typedef struct rnnp_traits {
     uint16_t mr;    /* rows of the largest tile                                                       */
@@ -185,7 +192,8 @@ typedef struct rnnp_traits {
     uint16_t lanes; /* step: hidden units of a packed panel                                           */
     uint16_t block; /* step: floats of pre-activations after which the gates follow, at least one group
                      * of panels; RNNP_BLOCK_ALL: product of all panels first, then gates              */
-    uint16_t ahead; /* 1: prefetches weights, which pays when they come from beyond L2                 */
+    uint16_t home;  /* rnnp_home that it is meant for; 0, L2, is any                                   */
+    uint16_t slices; /* step: products that a panel of weights is packed in; 0 is 1                    */
 } rnnp_traits;
 
 typedef struct rnnp_variant {
@@ -197,7 +205,7 @@ typedef struct rnnp_variant {
     rnnp_traits traits;
 } rnnp_variant;
 
-/* All rows of one ISA. Within an op the preferred variant comes first. */
+/* All rows of one ISA. Within an op and a home the preferred variant comes first. */
 typedef struct rnnp_variant_list {
     const rnnp_variant *rows;
     size_t count;
@@ -210,6 +218,8 @@ extern const char *const rnnp_isa_names[RNNP_ISA_COUNT];
 
 /* Gates per unit in a packed panel of a step op (or gates op): RNN 1, LSTM 4, GRU 3, reset 2, update 1. */
 size_t rnnp_op_gates(rnnp_op op);
+
+static inline size_t rnnp_step_slices(const rnnp_traits *traits) { return traits->slices ? traits->slices : 1; }
 
 /* Panels that a step multiplies before their gates follow. One row takes at least four: enough chains for the
  * FMA ports and enough vectors for the gates. */
@@ -224,10 +234,10 @@ static inline size_t rnnp_step_group(size_t block, size_t nr, size_t rows, size_
 size_t rnnp_step_scratch(rnnp_op op, const rnnp_traits *traits, size_t rows, size_t hidden);
 
 /* Packs w[gate * gate_stride + unit * unit_stride + k * k_stride] (gate < gates, unit < units, k < depth)
- * into panels [panel][k][gate][lane]; lanes beyond `units` become 0. A plain matrix is one gate whose units are the
+ * into panels [panel][slice][k][gate of slice][lane]; slices divides gates; lanes beyond `units` become 0. A plain matrix is one gate whose units are the
  * columns. */
 void rnnp_pack_f32(float *packed, const float *w, size_t gates, size_t units, size_t depth, size_t lanes,
-                   size_t gate_stride, size_t unit_stride, size_t k_stride);
+                   size_t slices, size_t gate_stride, size_t unit_stride, size_t k_stride);
 
 /* Floats that rnnp_pack_f32 writes. */
 size_t rnnp_packed_size(size_t gates, size_t units, size_t depth, size_t lanes);

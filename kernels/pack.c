@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { TILE = 4, K_LINE = 16, K_ROWS = 8 }; /* K_LINE: floats of a cache line */
+
 static size_t panels_of(size_t units, size_t lanes)
 {
     return (units + lanes - 1) / lanes;
@@ -40,16 +42,52 @@ size_t rnnp_packed_size(size_t gates, size_t units, size_t depth, size_t lanes)
     return panels_of(units, lanes) * lanes * gates * depth;
 }
 
-void rnnp_pack_f32(float *packed, const float *w, size_t gates, size_t units, size_t depth, size_t lanes,
-                   size_t gate_stride, size_t unit_stride, size_t k_stride)
+/* Four vectors across are read as four vectors down. */
+static void turn_tile(float *to, size_t ld, const float *from, size_t stride)
 {
-    for (size_t panel = 0; panel < panels_of(units, lanes); panel++) {
-        size_t first = panel * lanes, count = units - first < lanes ? units - first : lanes;
-        for (size_t k = 0; k < depth; k++)
-            for (size_t g = 0; g < gates; g++, packed += lanes) {
-                const float *from = w + g * gate_stride + first * unit_stride + k * k_stride;
-                for (size_t lane = 0; lane < count; lane++) packed[lane] = from[lane * unit_stride];
-                memset(packed + count, 0, (lanes - count) * sizeof(float));
-            }
+    float t[TILE][TILE];
+    for (size_t lane = 0; lane < TILE; lane++) memcpy(t[lane], from + lane * stride, sizeof t[lane]);
+    for (size_t k = 0; k < TILE; k++) {
+        const float row[TILE] = { t[0][k], t[1][k], t[2][k], t[3][k] };
+        memcpy(to + k * ld, row, sizeof row);
+    }
+}
+
+/* One gate of a panel for some k: whole tiles where a stride is 1, the rest element by element. */
+static void pack_block(float *to, size_t ld, const float *from, size_t count, size_t lanes, size_t depth,
+                       size_t unit_stride, size_t k_stride)
+{
+    const size_t whole = count / TILE * TILE;
+    size_t done = 0;
+    if (k_stride == 1 && depth == K_LINE) {
+        for (; done < whole; done += TILE)
+            for (size_t k = 0; k < K_LINE; k += TILE)
+                turn_tile(to + k * ld + done, ld, from + done * unit_stride + k, unit_stride);
+    } else if (unit_stride == 1) {
+        for (; done < whole; done += TILE)
+            for (size_t k = 0; k < depth; k++)
+                memcpy(to + k * ld + done, from + k * k_stride + done, TILE * sizeof *to);
+    }
+    for (size_t k = 0; k < depth && done < lanes; k++)
+        for (size_t lane = done; lane < lanes; lane++)
+            to[k * ld + lane] = lane < count ? from[lane * unit_stride + k * k_stride] : 0;
+}
+
+/* Reads whole lines: where k runs along memory, a line of every unit of a panel at a time; where units do, a few rows
+ * from end to end, across all panels (more rows at once evict each other when their stride is a power of two). */
+void rnnp_pack_f32(float *packed, const float *w, size_t gates, size_t units, size_t depth, size_t lanes,
+                   size_t slices, size_t gate_stride, size_t unit_stride, size_t k_stride)
+{
+    const int by_rows = unit_stride == 1;
+    const size_t per_slice = gates / slices, ld = per_slice * lanes, step = by_rows ? K_ROWS : K_LINE;
+    const size_t panels = panels_of(units, lanes), blocks = (depth + step - 1) / step;
+    for (size_t i = 0; i < panels * blocks; i++) {
+        const size_t panel = by_rows ? i % panels : i / blocks, k = (by_rows ? i / panels : i % blocks) * step;
+        const size_t first = panel * lanes, count = units - first < lanes ? units - first : lanes;
+        const size_t rows = depth - k < step ? depth - k : step;
+        for (size_t g = 0; g < gates; g++)
+            pack_block(packed + first * gates * depth + (g / per_slice * depth + k) * ld + g % per_slice * lanes, ld,
+                       w + g * gate_stride + first * unit_stride + k * k_stride, count, lanes, rows, unit_stride,
+                       k_stride);
     }
 }

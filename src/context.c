@@ -208,7 +208,7 @@ static rnnp_status choose(const rnnp_context_options *o, rnnp_context *c)
 
     rnnp_select(c->cpu.features, INT_MAX, &uncapped);
     rnnp_select(c->cpu.features, c->max_rank, &c->selection);
-    c->selection.far_bytes = rnnp_far_bytes(&c->cpu);
+    rnnp_select_homes(&c->cpu, &c->selection);
     if (c->selection.isa == uncapped.isa)
         c->isa_reason = "highest the CPU supports";
     else

@@ -68,7 +68,7 @@ rnnp_status rnnp_gemm_pack(const rnnp_context *context, size_t n, size_t k, cons
 {
     if (!context) return RNNP_ERR_ARG;
     if ((n > 0 && k > 0 && !b) || !packed) return rnnp_fail(context, RNNP_ERR_ARG, "NULL matrix");
-    rnnp_pack_f32(packed, b, 1, n, k, gemm_variant(context)->traits.nr, 0, n_stride, k_stride);
+    rnnp_pack_f32(packed, b, 1, n, k, gemm_variant(context)->traits.nr, 1, 0, n_stride, k_stride);
     return RNNP_OK;
 }
 

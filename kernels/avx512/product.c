@@ -26,3 +26,6 @@ STEP_AHEAD(lstm_step_f32, 4, 1, 6, 2, 0, 0, lstm_gates)
 STEP_AHEAD(gru_step_f32, 3, 1, 8, 3, 1, 0, gru_gates)
 STEP_AHEAD(gru_reset_step_f32, 2, 1, 12, 4, 0, 0, gru_reset_gates)
 STEP_AHEAD(gru_update_step_f32, 1, 2, 12, 4, 0, 1, gru_update_gates)
+
+/* op, gates, vectors of lanes, MR, P, chain over hr, gates, slices */
+STEP_TALL(lstm_step_f32, 4, 1, 12, 4, 0, lstm_gates, 2)

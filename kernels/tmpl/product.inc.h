@@ -5,6 +5,7 @@
  * GEMM(variant, MR, NV, P, AHEAD)          defines rnnp_gemm_f32_<variant>, panels of NV * VL columns
  * STEP(op, G, LANE_VECTORS, MR, P, ...)    defines rnnp_<op>_{panel,block,split}_<isa>
  * STEP_AHEAD(op, the same)                 defines rnnp_<op>_ahead_<isa>
+ * STEP_TALL(op, ..., SLICES)               defines rnnp_<op>_tall_<isa> and rnnp_<op>_tall_ahead_<isa>
  *
  * A k block of one panel (DEPTH * NV * VL floats, 16 KiB) stays in L1 while all row tiles pass over it; between
  * blocks the partial sums are stored and reloaded, which keeps each chain. Rows are split evenly into tiles:
@@ -156,22 +157,29 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
  * from zh (GRU, reset after).
  */
 #define STEP(op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates)                                            \
-    enum { nv_##op = (G) * (LANE_VECTORS), last_##op = (LAST_GATE) * (LANE_VECTORS) };                    \
-    ROW(row_x_##op, P, nv_##op, 0)                                                                        \
-    ROW(row_h_##op, P, nv_##op, last_##op)                                                                \
-    STEP_LOOP(op, step_##op, G, LANE_VECTORS, MR, LAST_GATE, HR, gates, 0)                                \
+    STEP_LOOP(op, step_##op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates, 0, 1)                          \
     STEP_VARIANT(op, step_##op, RNNP_JOIN(panel, RNNP_SUFFIX), 0)                                         \
     STEP_VARIANT(op, step_##op, RNNP_JOIN(block, RNNP_SUFFIX), RNNP_BLOCK_L1)                             \
     STEP_VARIANT(op, step_##op, RNNP_JOIN(split, RNNP_SUFFIX), RNNP_BLOCK_ALL)
 
-/* After STEP: block once more, for weights beyond L2. */
+/* block once more, for weights beyond L2. */
 #define STEP_AHEAD(op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates)                                      \
-    STEP_LOOP(op, ahead_##op, G, LANE_VECTORS, MR, LAST_GATE, HR, gates, 1)                               \
+    STEP_LOOP(op, ahead_##op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates, 1, 1)                         \
     STEP_VARIANT(op, ahead_##op, RNNP_JOIN(ahead, RNNP_SUFFIX), RNNP_BLOCK_L1)
 
-#define STEP_LOOP(op, name, G, LANE_VECTORS, MR, LAST_GATE, HR, gates, AHEAD)                             \
-    PANEL(panel_x_##name, MR, nv_##op, 0, AHEAD)                                                          \
-    PANEL(panel_h_##name, MR, nv_##op, last_##op, AHEAD)                                                  \
+/* Both again with the gates of a panel in SLICES products of fewer columns, which leaves registers for more rows. */
+#define STEP_TALL(op, G, LANE_VECTORS, MR, P, HR, gates, SLICES)                                          \
+    STEP_LOOP(op, tall_##op, G, LANE_VECTORS, MR, P, 0, HR, gates, 0, SLICES)                             \
+    STEP_VARIANT(op, tall_##op, RNNP_JOIN(tall, RNNP_SUFFIX), RNNP_BLOCK_L1)                              \
+    STEP_LOOP(op, tall_ahead_##op, G, LANE_VECTORS, MR, P, 0, HR, gates, 1, SLICES)                       \
+    STEP_VARIANT(op, tall_ahead_##op, RNNP_JOIN(tall_ahead, RNNP_SUFFIX), RNNP_BLOCK_L1)
+
+#define STEP_LOOP(op, name, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates, AHEAD, SLICES)                  \
+    enum { nv_##name = (G) * (LANE_VECTORS) / (SLICES), last_##name = (LAST_GATE) * (LANE_VECTORS) };     \
+    ROW(row_x_##name, P, nv_##name, 0)                                                                    \
+    ROW(row_h_##name, P, nv_##name, last_##name)                                                          \
+    PANEL(panel_x_##name, MR, nv_##name, 0, AHEAD)                                                        \
+    PANEL(panel_h_##name, MR, nv_##name, last_##name, AHEAD)                                              \
     static void name(const rnnp_step_args *s, size_t block)                                          \
     {                                                                                                     \
         const size_t lanes = (LANE_VECTORS) * VL, nr = (G) * lanes;                                       \
@@ -187,17 +195,18 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
             const float *last = LAST_GATE > 0 ? s->zh + p * lanes : NULL;                                 \
             size_t ldz = s->ldz;                                                                          \
             if (s->rows == 1) {                                                                           \
-                if (s->x) row_x_##op(panels, s->input, s->x, wx, z, NULL, xout, s->reverse);              \
-                row_h_##op(panels, s->hidden, h, wh, s->x ? xout : z, last, out, s->reverse);             \
+                if (s->x) row_x_##name(panels * (SLICES), s->input, s->x, wx, z, NULL, xout, s->reverse); \
+                row_h_##name(panels * (SLICES), s->hidden, h, wh, s->x ? xout : z, last, out, s->reverse); \
             } else {                                                                                      \
-                for (size_t walked = 0; walked < panels; walked++) {                                      \
-                    size_t q = s->reverse ? panels - 1 - walked : walked;                                 \
-                    const float *zq = z + q * nr, *lastq = LAST_GATE > 0 ? last + q * lanes : NULL;       \
+                const size_t slices = panels * (SLICES), nc = nr / (SLICES);                              \
+                for (size_t walked = 0; walked < slices; walked++) {                                      \
+                    size_t q = s->reverse ? slices - 1 - walked : walked;                                 \
+                    const float *zq = z + q * nc, *lastq = LAST_GATE > 0 ? last + q * lanes : NULL;       \
                     if (s->x)                                                                             \
-                        panel_x_##name(s->rows, s->input, s->x, s->ldx, wx + q * nr * s->input, zq, ldz,    \
-                                     NULL, xout + q * nr, ld);                                            \
-                    panel_h_##name(s->rows, s->hidden, h, ldh, wh + q * nr * s->hidden,                     \
-                                 s->x ? xout + q * nr : zq, s->x ? ld : ldz, lastq, out + q * nr, ld);    \
+                        panel_x_##name(s->rows, s->input, s->x, s->ldx, wx + q * nc * s->input, zq, ldz,  \
+                                       NULL, xout + q * nc, ld);                                          \
+                    panel_h_##name(s->rows, s->hidden, h, ldh, wh + q * nc * s->hidden,                   \
+                                   s->x ? xout + q * nc : zq, s->x ? ld : ldz, lastq, out + q * nc, ld);  \
                 }                                                                                         \
             }                                                                                             \
             rnnp_gates_args g = step_gates(s, lanes, p, p + panels);                                      \

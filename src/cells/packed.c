@@ -9,12 +9,14 @@
 
 #include <string.h>
 
+/* The product with the same panels, meant for weights from memory if the step is, else for any. */
 static const rnnp_variant *find_project(const rnnp_variant *step, size_t columns)
 {
     const rnnp_variant_list *list = rnnp_tables[step->isa];
+    const uint16_t home = step->traits.home == RNNP_HOME_MEMORY ? RNNP_HOME_MEMORY : RNNP_HOME_L2;
     for (size_t i = 0; i < list->count; i++)
         if (list->rows[i].op == RNNP_OP_gemm_f32 && list->rows[i].traits.nr == columns && !list->rows[i].needs &&
-            list->rows[i].traits.ahead == step->traits.ahead)
+            list->rows[i].traits.home == home)
             return &list->rows[i];
     return NULL;
 }
@@ -57,7 +59,7 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
         p->panels = (layer->hidden + p->lanes - 1) / p->lanes;
         p->columns = p->panels * p->gates * p->lanes;
         p->step = rnnp_select_for(layer->select, p->op, p->columns * (layer->input + layer->hidden) * sizeof(float));
-        p->project = find_project(p->step, p->gates * p->lanes);
+        p->project = find_project(p->step, p->gates * p->lanes / rnnp_step_slices(&p->step->traits));
         p->bias = rnnp_take_floats(&layer->floats, p->columns);
         p->bias_h = rnnp_take_floats(&layer->floats, p->op == RNNP_OP_gru_step_f32 ? p->panels * p->lanes : 0);
         p->wx = rnnp_take_floats(&layer->floats, p->columns * layer->input);
@@ -103,9 +105,10 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
         const float *b = source->b ? source->b + d * 2 * G * H : NULL;
         for (size_t i = 0; i < layer->parts; i++) {
             const rnnp_recurrent_part *p = &layer->part[i];
+            const size_t slices = rnnp_step_slices(&p->step->traits);
             const float *w = source->w + (d * G + p->first_gate) * H * I, *r = source->r + (d * G + p->first_gate) * H * H;
-            rnnp_pack_f32(block + p->wx, w, p->gates, H, I, p->lanes, H * I, I, 1);
-            rnnp_pack_f32(block + p->wh, r, p->gates, H, H, p->lanes, H * H, H, 1);
+            rnnp_pack_f32(block + p->wx, w, p->gates, H, I, p->lanes, slices, H * I, I, 1);
+            rnnp_pack_f32(block + p->wh, r, p->gates, H, H, p->lanes, slices, H * H, H, 1);
             for (size_t g = 0; b && g < p->gates; g++)
                 for (size_t u = 0; u < H; u++) {
                     const float *bx = b + (p->first_gate + g) * H + u, *bh = bx + G * H;

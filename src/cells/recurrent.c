@@ -68,7 +68,8 @@ static void plan_workspace(const rnnp_recurrent *layer, size_t steps, size_t bat
         if (scratch > w->scratch_floats) w->scratch_floats = scratch;
     }
     const size_t z_bytes = CHUNK_ROWS * columns * sizeof(float);
-    const int far = rnnp_is_far(layer->select, columns * (layer->input + H) * sizeof(float)), wide = z_bytes > WIDE_BYTES;
+    const size_t weight_bytes = columns * (layer->input + H) * sizeof(float);
+    const int far = rnnp_home_of(layer->select, weight_bytes) == RNNP_HOME_MEMORY, wide = z_bytes > WIDE_BYTES;
     const size_t rows = far ? RNNP_FAR_CHUNK_ROWS : z_bytes > CHUNK_BYTES ? CHUNK_ROWS / 2 : CHUNK_ROWS;
     hoist &= batch < (wide && !far ? HOIST_BELOW_WIDE : HOIST_BELOW);
     if (hoist) w->chunk = batch >= rows ? 1 : rows / batch;

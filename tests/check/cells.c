@@ -219,11 +219,12 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
                               .ldu = p->ldu, .y = y, .ldy = p->ldy, .spec = &spec,
                               .reverse = (int)((R ^ H ^ p->input ^ (size_t)variant->isa) & 1)};
         const size_t wh_size = rnnp_packed_size(G, H, H, lanes), wx_size = rnnp_packed_size(G, H, p->input, lanes);
+        const size_t slices = rnnp_step_slices(&variant->traits);
         float *wh = arena_floats(a, wh_size), *wx = arena_floats(a, wx_size);
-        rnnp_pack_f32(wh, p->wh, G, H, H, lanes, H * H, H, 1);
+        rnnp_pack_f32(wh, p->wh, G, H, H, lanes, slices, H * H, H, 1);
         s->wh = memory_floats(m, INPUT, wh, wh_size);
         if (p->has_x) {
-            rnnp_pack_f32(wx, p->wx, G, H, p->input, lanes, H * p->input, p->input, 1);
+            rnnp_pack_f32(wx, p->wx, G, H, p->input, lanes, slices, H * p->input, p->input, 1);
             s->wx = memory_floats(m, INPUT, wx, wx_size);
             s->x = memory_matrix(m, INPUT, p->x, R, p->input, p->ldx);
             s->ldx = p->ldx;

@@ -73,7 +73,7 @@ static const char *gemm_call(const void *problem, const rnnp_variant *variant, i
     (void)whole;
     const size_t nr = variant->traits.nr, packed_size = rnnp_packed_size(1, p->n, p->k, nr);
     float *packed = arena_floats(a, packed_size);
-    rnnp_pack_f32(packed, p->b, 1, p->n, p->k, nr, 0, 1, p->n);
+    rnnp_pack_f32(packed, p->b, 1, p->n, p->k, nr, 1, 0, 1, p->n);
     gemm_run run = {variant, {.m = p->m, .n = p->n, .k = p->k, .lda = p->lda, .ldc0 = p->ldc0, .ldc = p->ldc,
                               .act = p->act, .math = p->math}};
     run.args.a = memory_matrix(m, INPUT, p->a, p->m, p->k, p->lda);

@@ -92,6 +92,19 @@ static int scratch_is_enough(const rnnp_variant *v)
     return 1;
 }
 
+/* A plain product packs before its weights' home is asked for: all homes' rows must read the same panels. */
+static int packs_apart(const rnnp_variant *v)
+{
+    const rnnp_variant *first = NULL, *first_of_home = NULL;
+    for (size_t i = 0; i < rnnp_tables[v->isa]->count; i++) {
+        const rnnp_variant *row = &rnnp_tables[v->isa]->rows[i];
+        if (row->op != v->op) continue;
+        if (!first && row->traits.home == RNNP_HOME_L2) first = row;
+        if (!first_of_home && row->traits.home == v->traits.home) first_of_home = row;
+    }
+    return first_of_home == v && (!first || first->traits.nr != v->traits.nr);
+}
+
 /* What must hold of the table itself. Returns the number of faults. */
 static size_t check_table(void)
 {
@@ -109,8 +122,12 @@ static size_t check_table(void)
             if (classes[v->op] == &check_step &&
                 (v->traits.mr == 0 || v->traits.lanes == 0 || (v->traits.lanes & (v->traits.lanes - 1)) != 0))
                 faults += complain(v->name, "needs mr, and lanes that are a power of two");
+            else if (classes[v->op] == &check_step && rnnp_op_gates(v->op) % rnnp_step_slices(&v->traits) != 0)
+                faults += complain(v->name, "needs slices that divide its gates");
             else if (classes[v->op] == &check_step && !scratch_is_enough(v))
                 faults += complain(v->name, "may use more scratch than rnnp_step_scratch says");
+            if (v->op == RNNP_OP_gemm_f32 && v->traits.home != RNNP_HOME_L2 && packs_apart(v))
+                faults += complain(v->name, "is first for its home but packs other panels than the first of all");
             for (size_t other = 0; other <= isa; other++)
                 for (size_t k = 0; k < (other < isa ? rnnp_tables[other]->count : i); k++)
                     if (strcmp(rnnp_tables[other]->rows[k].name, v->name) == 0)

@@ -26,15 +26,17 @@ static const rnnp_variant avx2_rows[] = {
     ROW(gemm_f32, avx2, "gemm_avx2_first", 0),
     ROW(gemm_f32, avx2, "gemm_avx2_second", 0),
     ROW(relu_f32, avx2, "relu_avx2", 0),
-    {.name = "gemm_avx2_wider", .op = RNNP_OP_gemm_f32, .isa = RNNP_ISA_avx2, .traits = {.nr = 8, .ahead = 1}},
-    {.name = "gemm_avx2_ahead", .op = RNNP_OP_gemm_f32, .isa = RNNP_ISA_avx2, .traits = {.ahead = 1}},
+    {.name = "gemm_avx2_far", .op = RNNP_OP_gemm_f32, .isa = RNNP_ISA_avx2, .traits = {.home = RNNP_HOME_MEMORY}},
+    {.name = "gemm_avx2_farther", .op = RNNP_OP_gemm_f32, .isa = RNNP_ISA_avx2, .traits = {.home = RNNP_HOME_MEMORY}},
+    {.name = "exp_avx2_l3", .op = RNNP_OP_exp_f32_u35, .isa = RNNP_ISA_avx2, .traits = {.home = RNNP_HOME_L3}},
+    {.name = "exp_avx2", .op = RNNP_OP_exp_f32_u35, .isa = RNNP_ISA_avx2},
 };
 static const rnnp_variant avx512_rows[] = {
     ROW(gemm_f32, avx512, "gemm_avx512_vnni", RNNP_CPU_AVX512VNNI),
     ROW(gemm_f32, avx512, "gemm_avx512", 0),
 };
 static const rnnp_variant_list generic_list = {generic_rows, 3};
-static const rnnp_variant_list avx2_list = {avx2_rows, 5};
+static const rnnp_variant_list avx2_list = {avx2_rows, 7};
 static const rnnp_variant_list avx512_list = {avx512_rows, 2};
 static const rnnp_variant_list absent = {NULL, 0};
 
@@ -64,8 +66,10 @@ static void expect(uint64_t features, int max_rank, rnnp_isa isa, const char *ge
     assert_int_equal(s.isa, isa);
     assert_string_equal(s.op[RNNP_OP_gemm_f32]->name, gemm);
     assert_string_equal(s.op[RNNP_OP_relu_f32]->name, relu);
-    assert_string_equal(s.op[RNNP_OP_exp_f32_u35]->name, "exp_generic"); /* one ISA has it, all fall back to it */
+    /* a row for other homes is never the first choice, and an ISA without a row falls back to a lower one */
+    assert_string_equal(s.op[RNNP_OP_exp_f32_u35]->name, isa == RNNP_ISA_generic ? "exp_generic" : "exp_avx2");
     assert_null(s.op[RNNP_OP_log_f32]);
+    assert_null(s.away[RNNP_HOME_L3][RNNP_OP_log_f32]);
 }
 
 static void features_decide(void **state)
@@ -107,22 +111,34 @@ static void usable_is_per_variant(void **state)
     assert_true(rnnp_variant_usable(&generic_rows[0], 0, 0));
 }
 
-static void far_weights_are_fetched_ahead(void **state)
+static const char *name_for(const rnnp_selection *s, rnnp_op op, size_t weight_bytes)
+{
+    return rnnp_select_for(s, op, weight_bytes)->name;
+}
+
+static void weights_choose_by_their_home(void **state)
 {
     (void)state;
     rnnp_selection s;
+
     rnnp_select(avx2_set, INT_MAX, &s);
-    assert_string_equal(s.ahead[RNNP_OP_gemm_f32]->name, "gemm_avx2_ahead"); /* the same panels, not just the first */
-    assert_ptr_equal(s.ahead[RNNP_OP_relu_f32], s.op[RNNP_OP_relu_f32]);
-    assert_ptr_equal(rnnp_select_for(&s, RNNP_OP_gemm_f32, SIZE_MAX), s.op[RNNP_OP_gemm_f32]); /* no cache known */
-    s.far_bytes = 1000;
-    assert_ptr_equal(rnnp_select_for(&s, RNNP_OP_gemm_f32, 1000), s.op[RNNP_OP_gemm_f32]);
-    assert_ptr_equal(rnnp_select_for(&s, RNNP_OP_gemm_f32, 1001), s.ahead[RNNP_OP_gemm_f32]);
-    assert_int_equal(rnnp_far_bytes(&(rnnp_cpu){.l2_bytes = 100, .l3_bytes = 3000}), 1500);
-    assert_int_equal(rnnp_far_bytes(&(rnnp_cpu){.l2_bytes = 100}), 100);
-    assert_int_equal(rnnp_far_bytes(&(rnnp_cpu){.l2_bytes = 0}), 0);
+    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 0}, &s);
+    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, SIZE_MAX), "gemm_avx2_first"); /* no cache is known */
+    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 100, .l3_bytes = 3000}, &s);
+    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 100), "gemm_avx2_first");
+    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 101), "gemm_avx2_first"); /* no row for L3 */
+    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 1500), "gemm_avx2_first");
+    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 1501), "gemm_avx2_far");
+    assert_string_equal(name_for(&s, RNNP_OP_exp_f32_u35, 100), "exp_avx2");
+    assert_string_equal(name_for(&s, RNNP_OP_exp_f32_u35, 101), "exp_avx2_l3");
+    assert_string_equal(name_for(&s, RNNP_OP_exp_f32_u35, 1501), "exp_avx2_l3"); /* the nearest home that has a row */
+    assert_string_equal(name_for(&s, RNNP_OP_relu_f32, 1501), "relu_avx2");
+    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 100, .l3_bytes = 150}, &s); /* a small L3 is no home of its own */
+    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 100), "gemm_avx2_first");
+    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 101), "gemm_avx2_far");
     rnnp_select(0, INT_MAX, &s);
-    assert_ptr_equal(s.ahead[RNNP_OP_gemm_f32], s.op[RNNP_OP_gemm_f32]);
+    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 100}, &s);
+    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 101), "gemm_generic");
 }
 
 static void ranks_follow_isa_def(void **state)
@@ -142,7 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features_decide),      cmocka_unit_test(every_needed_feature_counts),
         cmocka_unit_test(caps_only_lower),      cmocka_unit_test(usable_is_per_variant),
-        cmocka_unit_test(far_weights_are_fetched_ahead), cmocka_unit_test(ranks_follow_isa_def),
+        cmocka_unit_test(weights_choose_by_their_home), cmocka_unit_test(ranks_follow_isa_def),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

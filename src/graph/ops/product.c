@@ -29,7 +29,7 @@ void rnnp_product_pack(const rnnp_selection *select, float *packed, const float 
                        size_t k_step)
 {
     if (k > 0)
-        rnnp_pack_f32(packed, b, 1, n, k, panel_columns(select), 0, n_step, k_step);
+        rnnp_pack_f32(packed, b, 1, n, k, panel_columns(select), 1, 0, n_step, k_step);
 }
 
 /* ---- One product, shared by the team ---- */
