@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The vector shim on NEON (aarch64); kernels/generic/simd.h defines each operation.
+ */
+#ifndef RNNP_SIMD_H
+#define RNNP_SIMD_H
+
+#if !defined(__aarch64__) || !defined(__ARM_NEON)
+#error "kernels/neon needs aarch64 with NEON"
+#endif
+
+#include <arm_neon.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define RNNP_SUFFIX neon
+#define VL 4
+#define VU 4
+#define AI static inline __attribute__((always_inline, unused))
+
+typedef float32x4_t nf;
+typedef uint32x4_t ni;
+typedef uint32x4_t nm; /* all ones or all zeros in a lane */
+typedef struct nd { float64x2_t lo, hi; } nd;
+
+AI nf n_set(float a) { return vdupq_n_f32(a); }
+AI nf n_load(const float *p) { return vld1q_f32(p); }
+AI void n_store(float *p, nf a) { vst1q_f32(p, a); }
+/* There are no masks: a lane is touched by an instruction of its own, or not at all. */
+AI nf n_load_n(const float *p, size_t n)
+{
+    const float32x2_t zero = vdup_n_f32(0.0f);
+    switch (n) {
+    case 0: return vdupq_n_f32(0.0f);
+    case 1: return vcombine_f32(vld1_lane_f32(p, zero, 0), zero);
+    case 2: return vcombine_f32(vld1_f32(p), zero);
+    case 3: return vcombine_f32(vld1_f32(p), vld1_lane_f32(p + 2, zero, 0));
+    default: return vld1q_f32(p);
+    }
+}
+AI void n_store_n(float *p, nf a, size_t n)
+{
+    switch (n) {
+    case 0: break;
+    case 3: vst1q_lane_f32(p + 2, a, 2); /* fall through */
+    case 2: vst1_f32(p, vget_low_f32(a)); break;
+    case 1: vst1q_lane_f32(p, a, 0); break;
+    default: vst1q_f32(p, a);
+    }
+}
+AI ni n_bits(nf a) { return vreinterpretq_u32_f32(a); }
+AI nf n_from(ni a) { return vreinterpretq_f32_u32(a); }
+
+AI nf n_add(nf a, nf b) { return vaddq_f32(a, b); }
+AI nf n_sub(nf a, nf b) { return vsubq_f32(a, b); }
+AI nf n_mul(nf a, nf b) { return vmulq_f32(a, b); }
+AI nf n_div(nf a, nf b) { return vdivq_f32(a, b); }
+AI nf n_sqrt(nf a) { return vsqrtq_f32(a); }
+AI nf n_fma(nf a, nf b, nf c) { return vfmaq_f32(c, a, b); }
+AI nf n_fnma(nf a, nf b, nf c) { return vfmsq_f32(c, a, b); }
+
+/* FMIN and FMAX treat NaN and signed zeros in their own way. */
+AI nm n_lt(nf a, nf b) { return vcltq_f32(a, b); }
+AI nm n_eq(nf a, nf b) { return vceqq_f32(a, b); }
+AI nm n_neg(nf a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_f32(a), 31)); }
+AI nf n_sel(nm m, nf a, nf b) { return vbslq_f32(m, a, b); }
+AI nf n_min(nf a, nf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+AI nf n_max(nf a, nf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+AI nf n_abs(nf a) { return vabsq_f32(a); }
+AI nf n_negabs(nf a) { return vreinterpretq_f32_u32(vorrq_u32(n_bits(a), vdupq_n_u32(0x80000000u))); }
+AI nf n_copysign(nf m, nf s) { return vbslq_f32(vdupq_n_u32(0x80000000u), s, m); }
+
+AI ni i_set(uint32_t a) { return vdupq_n_u32(a); }
+AI ni i_add(ni a, ni b) { return vaddq_u32(a, b); }
+AI ni i_sub(ni a, ni b) { return vsubq_u32(a, b); }
+AI ni i_shl23(ni a) { return vshlq_n_u32(a, 23); }
+AI ni i_sra23(ni a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 23)); }
+AI nf i_to_f(ni a) { return vcvtq_f32_s32(vreinterpretq_s32_u32(a)); }
+
+#define D2(name, op) \
+    AI nd name(nd a, nd b) { nd r = { op(a.lo, b.lo), op(a.hi, b.hi) }; return r; }
+D2(d_add, vaddq_f64)
+D2(d_sub, vsubq_f64)
+D2(d_mul, vmulq_f64)
+D2(d_div, vdivq_f64)
+#undef D2
+AI nd d_set(double a) { nd r = { vdupq_n_f64(a), vdupq_n_f64(a) }; return r; }
+AI nd d_from_f(nf a) { nd r = { vcvt_f64_f32(vget_low_f32(a)), vcvt_high_f64_f32(a) }; return r; }
+AI nf d_to_f(nd a) { return vcvt_high_f32_f64(vcvt_f32_f64(a.lo), a.hi); }
+AI float64x2_t shl52(float64x2_t a) { return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(a), 52)); }
+AI nd d_shl52(nd a) { nd r = { shl52(a.lo), shl52(a.hi) }; return r; }
+
+#endif

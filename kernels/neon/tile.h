@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Product tiles on NEON; kernels/generic/tile.h defines them.
+ *
+ * Registers: M * NV accumulators of 32. FMLA takes a lane of a register as its scalar, so four k of a row are one load
+ * where M registers are left for that (6x4: 24 + 6 + 2), else each scalar is a load of its own (8x3: 24 + 3 + 5, 11
+ * loads for 24 FMAs). Bound: two FMA pipes and two loads a cycle (Neoverse N1, N2) or four and three (V1, V2): both forms
+ * are bound by the FMAs, 12 or 6 cycles.
+ */
+#ifndef RNNP_TILE_H
+#define RNNP_TILE_H
+
+#include "simd.h"
+
+enum { TILE_ROWS = 8, TILE_VECTORS = 6, ROW_PANELS = 4, REGISTERS = 32 };
+
+#define UNROLL _Pragma("GCC unroll 8")
+
+/* A line of the block after this one for each line of weights from k0 to k1. */
+#define FETCH_AHEAD(k0, k1)                                                                   \
+    if (AHEAD > 0)                                                                            \
+        UNROLL for (int line = (k0) * NV * VL; line < (k1) * NV * VL; line += 16) __builtin_prefetch(w + AHEAD + line, 0, 2);
+
+/* k + LANE of four, with the rows' scalars in lane LANE of s. */
+#define TILE_LANE(LANE)                                                                       \
+    UNROLL for (int v = 0; v < NV; v++) {                                                     \
+        const nf b = n_load(w + (LANE * NV + v) * VL);                                        \
+        UNROLL for (int m = 0; m < M; m++) acc[m][v] = vfmaq_laneq_f32(acc[m][v], b, s[m], LANE); \
+    }
+
+AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
+             const float *w, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
+{
+    nf acc[TILE_ROWS][TILE_VECTORS], s[TILE_ROWS];
+    const float *x[TILE_ROWS];
+    size_t k = 0;
+    UNROLL for (int m = 0; m < M; m++) {
+        x[m] = a + (size_t)m * lda;
+        UNROLL for (int v = 0; v < NV; v++)
+            acc[m][v] = n_load(v < NV - LAST ? c0 + (size_t)m * ldc0 + v * VL : last + (v - (NV - LAST)) * VL);
+    }
+    if (M * NV + M + 2 <= REGISTERS)
+        for (; k + 4 <= depth; k += 4, w += 4 * NV * VL) {
+            FETCH_AHEAD(0, 4)
+            UNROLL for (int m = 0; m < M; m++) s[m] = n_load(x[m] + k);
+            TILE_LANE(0) TILE_LANE(1) TILE_LANE(2) TILE_LANE(3)
+        }
+    for (; k < depth; k++, w += NV * VL) {
+        nf b[TILE_VECTORS];
+        FETCH_AHEAD(0, 1)
+        UNROLL for (int v = 0; v < NV; v++) b[v] = n_load(w + v * VL);
+        UNROLL for (int m = 0; m < M; m++) {
+            const float scalar = x[m][k];
+            UNROLL for (int v = 0; v < NV; v++) acc[m][v] = vfmaq_n_f32(acc[m][v], b[v], scalar);
+        }
+    }
+    UNROLL for (int m = 0; m < M; m++)
+        UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
+}
+
+#define ROW_LANE(LANE)                                                                        \
+    UNROLL for (int p = 0; p < P; p++)                                                        \
+        UNROLL for (int v = 0; v < NV; v++)                                                   \
+            acc[p][v] = vfmaq_laneq_f32(acc[p][v], n_load(b[p] + ((k + LANE) * (size_t)NV + (size_t)v) * VL), s, LANE);
+
+AI void row(const int P, const int NV, const int LAST, size_t depth, const float *a, const float *w, size_t w_step,
+            const float *c0, const float *last, float *c)
+{
+    nf acc[ROW_PANELS][TILE_VECTORS], s;
+    const float *b[ROW_PANELS];
+    size_t k = 0;
+    UNROLL for (int p = 0; p < P; p++) {
+        b[p] = w + (size_t)p * w_step;
+        UNROLL for (int v = 0; v < NV; v++)
+            acc[p][v] = n_load(v < NV - LAST ? c0 + (p * NV + v) * VL : last + (p * LAST + v - (NV - LAST)) * VL);
+    }
+    for (; k + 4 <= depth; k += 4) {
+        s = n_load(a + k);
+        ROW_LANE(0) ROW_LANE(1) ROW_LANE(2) ROW_LANE(3)
+    }
+    for (; k < depth; k++) {
+        s = n_set(a[k]);
+        ROW_LANE(0)
+    }
+    UNROLL for (int p = 0; p < P; p++)
+        UNROLL for (int v = 0; v < NV; v++) n_store(c + (p * NV + v) * VL, acc[p][v]);
+}
+
+#undef UNROLL
+
+#endif
