@@ -4,15 +4,15 @@
  *
  * Registers: M * NV accumulators, NV weight vectors of one k and a broadcast: 12x2, 8x3 and 6x4 use 24 of the
  * 32 as accumulators. Bound: M * NV FMAs on two ports; 2 loads a cycle feed NV weights and M broadcasts.
- * Broadcasts stay separate instructions: embedded ones hurt on a quiet core. One row needs 8 chains to
- * cover 4 cycles of latency on two ports, hence P panels at once there.
+ * Broadcasts stay separate instructions: embedded ones hurt on a quiet core. Few rows need 8 chains
+ * to cover 4 cycles of latency on two ports, hence P panels at once there.
  */
 #ifndef RNNP_TILE_H
 #define RNNP_TILE_H
 
 #include "simd.h"
 
-enum { TILE_ROWS = 12, TILE_VECTORS = 4 };
+enum { TILE_ROWS = 12, TILE_VECTORS = 4, FEW_ROWS = 3, FEW_PANELS = 4 };
 
 /* Left alone, compilers fold a weight's load into each row's FMA: M loads instead of one, and the loads become
  * the bound. The empty asm makes the value opaque. */
@@ -57,24 +57,31 @@ AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t 
         UNROLL for (int v = 0; v < NV; v++) _mm512_storeu_ps(c + (size_t)m * ldc + v * VL, acc[m][v]);
 }
 
-AI void row(const int P, const int NV, const int LAST, size_t depth, const float *a, const float *w, size_t w_step,
-            const float *c0, const float *last, float *c)
+AI void few(const int M, const int P, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
+            const float *w, size_t w_step, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
 {
-    __m512 acc[4][TILE_VECTORS];
-    const float *b[4];
-    UNROLL for (int p = 0; p < P; p++) {
-        b[p] = w + (size_t)p * w_step;
-        UNROLL for (int v = 0; v < NV; v++)
-            acc[p][v] = _mm512_loadu_ps(v < NV - LAST ? c0 + (p * NV + v) * VL : last + (p * LAST + v - (NV - LAST)) * VL);
-    }
-    for (size_t k = 0; k < depth; k++) {
-        __m512 s = _mm512_set1_ps(a[k]);
+    __m512 acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS], s[FEW_ROWS];
+    const float *x[FEW_ROWS], *b[FEW_PANELS];
+    UNROLL for (int p = 0; p < P; p++) b[p] = w + (size_t)p * w_step;
+    UNROLL for (int m = 0; m < M; m++) {
+        x[m] = a + (size_t)m * lda;
         UNROLL for (int p = 0; p < P; p++)
             UNROLL for (int v = 0; v < NV; v++)
-                acc[p][v] = _mm512_fmadd_ps(s, _mm512_loadu_ps(b[p] + k * (size_t)(NV * VL) + v * VL), acc[p][v]);
+                acc[m][p][v] = _mm512_loadu_ps(v < NV - LAST ? c0 + (size_t)m * ldc0 + (p * NV + v) * VL
+                                                            : last + (p * LAST + v - (NV - LAST)) * VL);
     }
-    UNROLL for (int p = 0; p < P; p++)
-        UNROLL for (int v = 0; v < NV; v++) _mm512_storeu_ps(c + (p * NV + v) * VL, acc[p][v]);
+    for (size_t k = 0; k < depth; k++) {
+        UNROLL for (int m = 0; m < M; m++) s[m] = _mm512_set1_ps(x[m][k]);
+        UNROLL for (int p = 0; p < P; p++)
+            UNROLL for (int v = 0; v < NV; v++) {
+                __m512 weights = _mm512_loadu_ps(b[p] + k * (size_t)(NV * VL) + v * VL);
+                if (M > 1) weights = in_register(weights);
+                UNROLL for (int m = 0; m < M; m++) acc[m][p][v] = _mm512_fmadd_ps(s[m], weights, acc[m][p][v]);
+            }
+    }
+    UNROLL for (int m = 0; m < M; m++)
+        UNROLL for (int p = 0; p < P; p++)
+            UNROLL for (int v = 0; v < NV; v++) _mm512_storeu_ps(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);
 }
 
 #undef UNROLL

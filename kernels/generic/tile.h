@@ -5,14 +5,15 @@
  *
  *   tile  c[m][0 .. NV*VL) = chain over k < depth of a[m][k] * w[k][...], for m < M, starting from c0[m][...];
  *         the last LAST vectors of every row start from `last` instead (GRU: the bias of n)
- *   row   the same for one row and P panels that lie w_step apart; c0, c and last are contiguous per panel
+ *   few   the same for at most FEW_ROWS rows and P <= FEW_PANELS panels that lie w_step apart; c0, c and last are
+ *         contiguous per panel
  */
 #ifndef RNNP_TILE_H
 #define RNNP_TILE_H
 
 #include "simd.h"
 
-enum { TILE_ROWS = 4, TILE_VECTORS = 16 };
+enum { TILE_ROWS = 4, TILE_VECTORS = 16, FEW_ROWS = 3, FEW_PANELS = 4 };
 
 AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
              const float *w, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
@@ -27,11 +28,11 @@ AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t 
         for (int v = 0; v < NV; v++) c[(size_t)m * ldc + (size_t)v] = acc[v];
     }
 }
-AI void row(const int P, const int NV, const int LAST, size_t depth, const float *a, const float *w, size_t w_step,
-            const float *c0, const float *last, float *c)
+AI void few(const int M, const int P, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
+            const float *w, size_t w_step, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
 {
     for (int p = 0; p < P; p++)
-        tile(1, NV, LAST, 0, depth, a, 0, w + (size_t)p * w_step, c0 + p * NV, 0, last + p * LAST, c + p * NV, 0);
+        tile(M, NV, LAST, 0, depth, a, lda, w + (size_t)p * w_step, c0 + p * NV, ldc0, last + p * LAST, c + p * NV, ldc);
 }
 
 #endif

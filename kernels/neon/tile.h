@@ -12,7 +12,7 @@
 
 #include "simd.h"
 
-enum { TILE_ROWS = 8, TILE_VECTORS = 6, ROW_PANELS = 4, REGISTERS = 32 };
+enum { TILE_ROWS = 8, TILE_VECTORS = 6, FEW_ROWS = 3, FEW_PANELS = 4, REGISTERS = 32 };
 
 #define UNROLL _Pragma("GCC unroll 8")
 
@@ -58,32 +58,38 @@ AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t 
         UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
 }
 
-#define ROW_LANE(LANE)                                                                        \
+#define FEW_LANE(LANE)                                                                        \
     UNROLL for (int p = 0; p < P; p++)                                                        \
-        UNROLL for (int v = 0; v < NV; v++)                                                   \
-            acc[p][v] = vfmaq_laneq_f32(acc[p][v], n_load(b[p] + ((k + LANE) * (size_t)NV + (size_t)v) * VL), s, LANE);
+        UNROLL for (int v = 0; v < NV; v++) {                                                 \
+            const nf weights = n_load(b[p] + ((k + LANE) * (size_t)NV + (size_t)v) * VL);     \
+            UNROLL for (int m = 0; m < M; m++) acc[m][p][v] = vfmaq_laneq_f32(acc[m][p][v], weights, s[m], LANE); \
+        }
 
-AI void row(const int P, const int NV, const int LAST, size_t depth, const float *a, const float *w, size_t w_step,
-            const float *c0, const float *last, float *c)
+AI void few(const int M, const int P, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
+            const float *w, size_t w_step, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
 {
-    nf acc[ROW_PANELS][TILE_VECTORS], s;
-    const float *b[ROW_PANELS];
+    nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS], s[FEW_ROWS];
+    const float *x[FEW_ROWS], *b[FEW_PANELS];
     size_t k = 0;
-    UNROLL for (int p = 0; p < P; p++) {
-        b[p] = w + (size_t)p * w_step;
-        UNROLL for (int v = 0; v < NV; v++)
-            acc[p][v] = n_load(v < NV - LAST ? c0 + (p * NV + v) * VL : last + (p * LAST + v - (NV - LAST)) * VL);
+    UNROLL for (int p = 0; p < P; p++) b[p] = w + (size_t)p * w_step;
+    UNROLL for (int m = 0; m < M; m++) {
+        x[m] = a + (size_t)m * lda;
+        UNROLL for (int p = 0; p < P; p++)
+            UNROLL for (int v = 0; v < NV; v++)
+                acc[m][p][v] = n_load(v < NV - LAST ? c0 + (size_t)m * ldc0 + (p * NV + v) * VL
+                                                    : last + (p * LAST + v - (NV - LAST)) * VL);
     }
     for (; k + 4 <= depth; k += 4) {
-        s = n_load(a + k);
-        ROW_LANE(0) ROW_LANE(1) ROW_LANE(2) ROW_LANE(3)
+        UNROLL for (int m = 0; m < M; m++) s[m] = n_load(x[m] + k);
+        FEW_LANE(0) FEW_LANE(1) FEW_LANE(2) FEW_LANE(3)
     }
     for (; k < depth; k++) {
-        s = n_set(a[k]);
-        ROW_LANE(0)
+        UNROLL for (int m = 0; m < M; m++) s[m] = n_set(x[m][k]);
+        FEW_LANE(0)
     }
-    UNROLL for (int p = 0; p < P; p++)
-        UNROLL for (int v = 0; v < NV; v++) n_store(c + (p * NV + v) * VL, acc[p][v]);
+    UNROLL for (int m = 0; m < M; m++)
+        UNROLL for (int p = 0; p < P; p++)
+            UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);
 }
 
 #undef UNROLL

@@ -57,18 +57,30 @@ enum { FETCH = 4096 }; /* floats: one block further */
     default: break;                                                                                       \
     }
 
-/* `panels` panels for one row; panel p's results at c + p * NV * VL. Downwards when reverse is set. */
-#define ROW(name, P, NV, LAST)                                                                            \
-    static void name(size_t panels, size_t depth, const float *a, const float *w, const float *c0,        \
-                     const float *last, float *c, int reverse)                                            \
+/* Rows so few that the chains of one panel cannot keep the FMA ports busy. */
+#define IS_FEW(rows, NV) ((rows) == 1 || ((rows) <= FEW_ROWS && (rows) * (NV) < 8))
+
+/* `panels` panels for few rows, P of them at once for one row and two for more; panel p's results at c + p * NV * VL.
+ * Downwards when reverse is set. */
+#define FEW(name, P, NV, LAST)                                                                            \
+    static void name(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const float *w, \
+                     const float *c0, size_t ldc0, const float *last, float *c, size_t ldc, int reverse)  \
     {                                                                                                     \
-        size_t step = depth * (NV * VL), full = panels / P, calls = full + panels % P;                    \
+        switch (rows) {                                                                                   \
+        case 1: FEW_WALK(1, P, NV, LAST) break;                                                           \
+        case 2: if (IS_FEW(2, NV)) FEW_WALK(2, P < 2 ? P : 2, NV, LAST) break;                            \
+        case 3: if (IS_FEW(3, NV)) FEW_WALK(3, P < 2 ? P : 2, NV, LAST) break;                            \
+        default: break;                                                                                   \
+        }                                                                                                 \
+    }
+#define FEW_WALK(M, P, NV, LAST)                                                                          \
+    {                                                                                                     \
+        size_t step = depth * (NV * VL), full = panels / (P), calls = full + panels % (P);                \
         for (size_t i = 0; i < calls; i++) {                                                              \
-            size_t k = reverse ? calls - 1 - i : i, p = k < full ? k * P : full * P + (k - full);         \
-            if (k < full)                                                                                 \
-                row(P, NV, LAST, depth, a, w + p * step, step, c0 + p * (NV * VL), last + p * (LAST * VL), c + p * (NV * VL)); \
-            else                                                                                          \
-                row(1, NV, LAST, depth, a, w + p * step, step, c0 + p * (NV * VL), last + p * (LAST * VL), c + p * (NV * VL)); \
+            size_t k = reverse ? calls - 1 - i : i, p = k < full ? k * (P) : full * (P) + (k - full);     \
+            const float *wp = w + p * step, *cp = c0 + p * (NV * VL), *lp = last + p * (LAST * VL);       \
+            if (k < full) few(M, P, NV, LAST, depth, a, lda, wp, step, cp, ldc0, lp, c + p * (NV * VL), ldc); \
+            else few(M, 1, NV, LAST, depth, a, lda, wp, step, cp, ldc0, lp, c + p * (NV * VL), ldc);      \
         }                                                                                                 \
     }
 
@@ -77,6 +89,13 @@ enum { FETCH = 4096 }; /* floats: one block further */
 enum { ROW_BLOCK = 192, EDGE_ROWS = 24, EDGE_COLUMNS = 64 };
 
 static const float zeros[EDGE_COLUMNS];
+
+/* Clears rows of c, which then are their own start. */
+AI const float *zero_rows(float *c, size_t ldc, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++) memset(c + r * ldc, 0, n * sizeof(float));
+    return c;
+}
 
 /* act over columns [0, n) of rows of c, where something has to be done */
 static void epilogue(const rnnp_gemm_args *g, float *c, size_t rows)
@@ -113,16 +132,16 @@ static void edge(const rnnp_gemm_args *g, panel_fn *panel, size_t nr, size_t m0,
 /* Blocks of rows keep their part of a in L2 while all panels pass over it. */
 #define GEMM(variant, MR, NV, P, AHEAD)                                                                   \
     PANEL(panel_##variant, MR, NV, 0, AHEAD)                                                                   \
-    ROW(row_##variant, P, NV, 0)                                                                          \
+    FEW(few_##variant, P, NV, 0)                                                                          \
     rnnp_gemm_f32_fn rnnp_gemm_f32_##variant;                                                             \
     void rnnp_gemm_f32_##variant(const rnnp_gemm_args *g)                                                 \
     {                                                                                                     \
         size_t nr = NV * VL, full = g->n / nr;                                                            \
-        if (g->m == 1) {                                                                                  \
-            if (!g->c0) memset(g->c, 0, g->n * sizeof(float));                                            \
-            row_##variant(full, g->k, g->a, g->b, g->c0 ? g->c0 : g->c, NULL, g->c, 0);                   \
-            if (g->n % nr) edge(g, panel_##variant, nr, 0, 1);                                            \
-            epilogue(g, g->c, 1);                                                                         \
+        if (IS_FEW(g->m, NV)) {                                                                           \
+            const float *c0 = g->c0 ? g->c0 : zero_rows(g->c, g->ldc, g->m, g->n);                        \
+            few_##variant(g->m, full, g->k, g->a, g->lda, g->b, c0, g->c0 ? g->ldc0 : g->ldc, NULL, g->c, g->ldc, 0); \
+            if (g->n % nr) edge(g, panel_##variant, nr, 0, g->m);                                         \
+            epilogue(g, g->c, g->m);                                                                      \
             return;                                                                                       \
         }                                                                                                 \
         for (size_t m0 = 0; m0 < g->m; m0 += ROW_BLOCK) {                                                 \
@@ -176,8 +195,8 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
 
 #define STEP_LOOP(op, name, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates, AHEAD, SLICES)                  \
     enum { nv_##name = (G) * (LANE_VECTORS) / (SLICES), last_##name = (LAST_GATE) * (LANE_VECTORS) };     \
-    ROW(row_x_##name, P, nv_##name, 0)                                                                    \
-    ROW(row_h_##name, P, nv_##name, last_##name)                                                          \
+    FEW(few_x_##name, P, nv_##name, 0)                                                                    \
+    FEW(few_h_##name, P, nv_##name, last_##name)                                                          \
     PANEL(panel_x_##name, MR, nv_##name, 0, AHEAD)                                                        \
     PANEL(panel_h_##name, MR, nv_##name, last_##name, AHEAD)                                              \
     static void name(const rnnp_step_args *s, size_t block)                                          \
@@ -194,9 +213,12 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
             const float *wx = s->x ? s->wx + p * nr * s->input : NULL;                                    \
             const float *last = LAST_GATE > 0 ? s->zh + p * lanes : NULL;                                 \
             size_t ldz = s->ldz;                                                                          \
-            if (s->rows == 1) {                                                                           \
-                if (s->x) row_x_##name(panels * (SLICES), s->input, s->x, wx, z, NULL, xout, s->reverse); \
-                row_h_##name(panels * (SLICES), s->hidden, h, wh, s->x ? xout : z, last, out, s->reverse); \
+            if (IS_FEW(s->rows, nv_##name)) {                                                             \
+                const size_t all_slices = panels * (SLICES);                                              \
+                if (s->x)                                                                                 \
+                    few_x_##name(s->rows, all_slices, s->input, s->x, s->ldx, wx, z, ldz, NULL, xout, ld, s->reverse); \
+                few_h_##name(s->rows, all_slices, s->hidden, h, ldh, wh, s->x ? xout : z, s->x ? ld : ldz, last, out, ld, \
+                             s->reverse);                                                                 \
             } else {                                                                                      \
                 const size_t slices = panels * (SLICES), nc = nr / (SLICES);                              \
                 for (size_t walked = 0; walked < slices; walked++) {                                      \
