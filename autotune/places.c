@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where records are looked for. Nothing is made here unless asked.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "../src/context.h"
+#include "set.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Places in their order. The first two are named by someone and end the search. */
+enum { PLACE_PATH, PLACE_VARIABLE, PLACE_CACHE, PLACE_VAR, PLACE_ETC, PLACES, NAMED_PLACES = PLACE_CACHE };
+
+static const char *variable(const char *name)
+{
+    const char *const value = getenv(name);
+
+    return value && *value ? value : NULL;
+}
+
+/* The pieces of a place's path; 0 when it is not set. Its standard wants a relative $XDG_CACHE_HOME ignored. */
+static int pieces(int place, const char *root, const char *path, const char **head, const char **tail)
+{
+    const char *const cache = variable("XDG_CACHE_HOME");
+
+    *tail = "";
+    switch (place) {
+    case PLACE_PATH: *head = path; break;
+    case PLACE_VARIABLE: *head = variable("RNNPACK_RECORDS"); break;
+    case PLACE_CACHE:
+        *head = cache && *cache == '/' ? cache : variable("HOME");
+        *tail = cache && *cache == '/' ? "/rnnpack/records" : "/.cache/rnnpack/records";
+        break;
+    case PLACE_VAR:
+        *head = root;
+        *tail = "/var/cache/rnnpack/records";
+        break;
+    case PLACE_ETC:
+        *head = root;
+        *tail = "/etc/rnnpack/records";
+        break;
+    default: *head = NULL;
+    }
+    return *head != NULL;
+}
+
+/* Returns 1; 0 when the place is not set; *status is an error when its path is too long. */
+static int place_path(const rnnp_context *context, int place, const char *root, const char *path,
+                      char file[RNNP_RECORDS_PATH], rnnp_status *status)
+{
+    const char *head, *tail;
+
+    *status = RNNP_OK;
+    file[0] = '\0';
+    if (!pieces(place, root, path, &head, &tail))
+        return 0;
+    const int length = snprintf(file, RNNP_RECORDS_PATH, "%s%s", head, tail);
+    if (length < 0 || length >= RNNP_RECORDS_PATH) {
+        file[0] = '\0';
+        *status = rnnp_fail(context, RNNP_ERR_ARG, "the path of the tuning records has %d characters, more than %d",
+                            length, RNNP_RECORDS_PATH - 1);
+    }
+    return 1;
+}
+
+rnnp_status rnnp_records_open_under(const rnnp_context *context, const char *root, const char *path, char *file,
+                                    rnnp_records **set)
+{
+    char own[RNNP_RECORDS_PATH];
+    char *const into = file ? file : own;
+    rnnp_status status;
+
+    *set = NULL;
+    for (int place = 0; place < PLACES; place++) {
+        int missing = 0;
+
+        if (!place_path(context, place, root, path, into, &status))
+            continue;
+        if (status == RNNP_OK && place == PLACE_PATH)
+            return rnnp_records_read(context, into, set);
+        if (status == RNNP_OK)
+            status = rnnp_records_read_if(context, into, &missing, set);
+        if (!missing)
+            return status;
+        if (place < NAMED_PLACES)
+            break;
+    }
+    into[0] = '\0';
+    return rnnp_records_create(context, set);
+}
+
+rnnp_status rnnp_records_open(const rnnp_context *context, const char *path, char *file, rnnp_records **set)
+{
+    if (set)
+        *set = NULL;
+    return context && set ? rnnp_records_open_under(context, "", path, file, set) : RNNP_ERR_ARG;
+}
+
+/* Makes the folders above a file, from the root on. */
+static rnnp_status make_folders(const rnnp_context *context, const char *file)
+{
+    char folder[RNNP_RECORDS_PATH];
+
+    snprintf(folder, sizeof folder, "%s", file);
+    for (char *slash = folder; *folder && (slash = strchr(slash + 1, '/')) != NULL; *slash = '/') {
+        *slash = '\0';
+        struct stat about;
+        /* Asked first: a read-only file system refuses also what is there. */
+        if (stat(folder, &about) != 0 && mkdir(folder, 0700) != 0 && errno != EEXIST)
+            return rnnp_fail(context, RNNP_ERR_IO, "cannot make the folder %s: %s", folder, strerror(errno));
+    }
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_records_own_file(const rnnp_context *context, const char *path, int create, char *file)
+{
+    rnnp_status status;
+
+    if (!context || !file)
+        return RNNP_ERR_ARG;
+    for (int place = PLACE_PATH; place <= PLACE_CACHE; place++) {
+        if (!place_path(context, place, "", path, file, &status))
+            continue;
+        return status == RNNP_OK && create && place == PLACE_CACHE ? make_folders(context, file) : status;
+    }
+    return rnnp_fail(context, RNNP_ERR_STATE,
+                     "no place for tuning records: name a file, or set RNNPACK_RECORDS, XDG_CACHE_HOME or HOME");
+}

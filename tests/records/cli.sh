@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# cli.sh PROGRAM SOURCE_TREE CMAKE MAKE: rnnpack records show, check, merge, export, prune, on files that MAKE writes.
+# shellcheck source=tests/cli/common.sh
+source "$(dirname "$0")/../cli/common.sh"
+make=$4
+unset RNNPACK_RECORDS XDG_CACHE_HOME
+export HOME=$work/home
+
+here=$work/here other=$work/other stale=$work/stale
+"$make" "$here" "$other" "$stale"
+
+# ---- help and wrong calls
+
+for command in show check merge export prune; do
+    expect 0 records --help
+    prints "  $command"
+    expect 0 records "$command" --help
+    prints "usage: rnnpack records $command"
+    expect 2 records "$command" --nonsense
+    says "rnnpack records $command --help"
+done
+expect 0 records --version
+expect 2 records
+expect 2 records nonsense
+says "unknown command 'nonsense'"
+expect 2 records check
+says "FILE... is missing"
+expect 2 records merge -o "$work/new"
+says "FILE... is missing"
+expect 2 records show one two
+says "unexpected argument 'two'"
+expect 2 records show --host
+expect 2 records export --json
+
+# ---- show
+
+expect 0 records show
+prints "no file of tuning records"
+expect 0 records show --json
+json file >/dev/null
+[[ $(json hosts) == "[]" ]] || fail "hosts without a file"
+expect 0 records show "$here"
+prints "$here: 2 records of 1 host"
+prints ": this host"
+prints "chunk=64 variant=block_avx2"
+prints "2025-11-21"
+prints "1.15x"
+expect 0 records show "$other"
+! grep -q "this host" "$work/out" || fail "another CPU is shown as this host"
+expect 0 records show "$here" --json
+[[ $(json hosts 0 records 1 hidden) == 128 ]] || fail "hidden"
+[[ $(json hosts 0 records 1 choice variant) == block_avx2 ]] || fail "choice"
+[[ $(json hosts 0 records 0 spread) == 0.012 ]] || fail "spread"
+[[ $(json hosts 0 this_host) == ON ]] || fail "this_host"
+RNNPACK_RECORDS=$here expect 0 records show
+prints "$here: 2 records"
+expect 1 records show "$work/none"
+says "there is no such file"
+
+# ---- check
+
+expect 0 records check "$here" "$other" "$stale"
+prints "$here: 2 records of 1 host"
+prints "$stale: 2 records of 2 hosts"
+sed 's/ns=200000/ns=100000/' "$here" >"$work/edited"
+expect 1 records check "$work/edited"
+says "damaged or edited by hand"
+"$program" records check "$work/edited" "$other" >"$work/out" 2>"$work/err" && fail "a damaged file among good ones"
+prints "$other: 1 record of 1 host"
+
+# The example of the documentation is a file.
+sed -n 's/^    //p' "$tree/autotune/README.md" >"$work/example"
+expect 0 records check "$work/example"
+prints "2 records of 1 host"
+
+# ---- merge and export
+
+expect 0 records merge "$here" "$other" "$stale" -o "$work/all"
+prints "$work/all: 5 records of 4 hosts"
+expect 0 records merge "$stale" "$here" "$other" "$here"
+cmp "$work/out" "$work/all" || fail "the order of the files matters"
+expect 0 records export "$work/all"
+cmp "$work/out" "$work/all" || fail "export is not the file"
+expect 0 records export --host "$work/all"
+cmp "$work/out" "$here" || fail "export --host is not this host's part"
+expect 0 records merge "$other" -o "$here"
+prints "$here: 3 records of 2 hosts" # what was there stays
+cp "$work/all" "$work/before"
+expect 1 records merge "$here" "$work/edited" -o "$work/all"
+cmp "$work/all" "$work/before" || fail "a failed merge changed its output"
+expect 1 records merge "$here" -o "$work/edited"
+expect 1 records merge "$here" -o "$work/none/file"
+
+# ---- prune
+
+expect 0 records prune "$work/all"
+prints "dropped 2 of 5 records"
+cmp "$work/all" "$here" || fail "prune kept or dropped the wrong ones"
+expect 0 records prune "$work/all"
+prints "dropped 0 of 3 records"
+expect 1 records prune
+says "there is no such file"
+mkdir -p "$HOME/.cache/rnnpack"
+cp "$stale" "$HOME/.cache/rnnpack/records"
+expect 0 records prune
+prints "$HOME/.cache/rnnpack/records: dropped 2 of 2 records"
+HOME='' expect 1 records prune
+says "no place for tuning records"
+HOME='' expect 0 records show

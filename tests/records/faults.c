@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every allocation fails once: reading, merging, adding and updating either work or say RNNP_ERR_MEMORY, leave nothing
+ * behind, and lose nothing that was there.
+ */
+#include "fixture.h"
+
+#define TRY(call)                      \
+    do {                               \
+        const rnnp_status s_ = (call); \
+        if (s_ != RNNP_OK)             \
+            return s_;                 \
+    } while (0)
+
+typedef struct objects {
+    rnnp_records *read, *made, *parsed;
+} objects;
+
+static rnnp_status keep_all(void *user, rnnp_records *set)
+{
+    const rnnp_record_host host = make_host(5);
+    const rnnp_record record = make_record(500, 1, "edited=1");
+
+    (void)user;
+    return rnnp_records_add(set, &host, &record);
+}
+
+static rnnp_status scenario(rnnp_context *context, const char *path, const text *t, objects *o)
+{
+    const rnnp_record_host host = make_host(1);
+    const rnnp_record record = make_record(64, 1, "variant=x chunk=8");
+
+    TRY(rnnp_records_read(context, path, &o->read));
+    TRY(rnnp_records_create(context, &o->made));
+    TRY(rnnp_records_add(o->made, &host, &record));
+    TRY(rnnp_records_merge(o->made, o->read));
+    TRY(rnnp_records_parse(context, "text", t->data, t->bytes, &o->parsed));
+    TRY(rnnp_records_update(o->made, path, 1000));
+    return rnnp_records_edit(context, path, 1000, keep_all, NULL);
+}
+
+static void test_every_allocation(void **state)
+{
+    rnnp_context *plain = make_context(NULL);
+    uint64_t seed = 3;
+    rnnp_records *old = random_set(plain, &seed, 10), *full;
+    text before = text_of(old);
+    char folder[64];
+    size_t failures = 0;
+
+    (void)state;
+    make_folder(folder);
+    const char *const path = in(folder, "records");
+    for (size_t n = 1;; n++) {
+        test_heap heap = {0};
+        rnnp_context *context = make_context(&heap);
+        const size_t blocks = atomic_load(&heap.live_blocks);
+        objects o = {0};
+
+        write_file(path, before.data, before.bytes);
+        heap.fail_at = atomic_load(&heap.calls) + n;
+        const rnnp_status status = scenario(context, path, &before, &o);
+        heap.fail_at = 0;
+        if (status != RNNP_OK) {
+            assert_int_equal(status, RNNP_ERR_MEMORY);
+            assert_says(context, "cannot allocate");
+            failures++;
+        }
+        /* the file is whole, and holds at least what it held */
+        OK(rnnp_records_read(plain, path, &full));
+        assert_true(rnnp_records_count(full) >= rnnp_records_count(old));
+        OK(rnnp_records_merge(full, old));
+        text after = text_of(full), in_file = read_file(path);
+        assert_string_equal(after.data, in_file.data);
+        free(after.data);
+        free(in_file.data);
+        rnnp_records_destroy(full);
+
+        rnnp_records_destroy(o.read);
+        rnnp_records_destroy(o.made);
+        rnnp_records_destroy(o.parsed);
+        assert_int_equal(atomic_load(&heap.live_blocks), blocks);
+        rnnp_context_destroy(context);
+        assert_int_equal(atomic_load(&heap.live_bytes), 0);
+        if (status == RNNP_OK)
+            break;
+    }
+    assert_true(failures > 25);
+    free(before.data);
+    rnnp_records_destroy(old);
+    rnnp_context_destroy(plain);
+    remove_folder(folder);
+}
+
+/* A set that could not grow is as it was. */
+static void test_set_stays(void **state)
+{
+    test_heap heap = {0};
+    rnnp_context *context = make_context(&heap);
+    uint64_t seed = 5;
+    rnnp_records *set = random_set(context, &seed, 10), *other = random_set(context, &seed, 10);
+    text before = text_of(set);
+    rnnp_status status;
+
+    (void)state;
+    for (size_t n = 1;; n++) {
+        heap.fail_at = atomic_load(&heap.calls) + n;
+        status = rnnp_records_merge(set, other);
+        heap.fail_at = 0;
+        if (status == RNNP_OK)
+            break;
+        assert_int_equal(status, RNNP_ERR_MEMORY);
+        text after = text_of(set);
+        assert_string_equal(before.data, after.data);
+        free(after.data);
+    }
+    free(before.data);
+    rnnp_records_destroy(set);
+    rnnp_records_destroy(other);
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation), cmocka_unit_test(test_set_stays)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

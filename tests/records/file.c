@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Files of tuning records: what is refused, what an update keeps, and where files are looked for.
+ */
+#include "fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static rnnp_records *one_record(const rnnp_context *context, uint64_t model, uint64_t hidden, const char *choice)
+{
+    rnnp_records *const set = make_set(context);
+    const rnnp_record_host host = make_host(model);
+    const rnnp_record record = make_record(hidden, 1, choice);
+
+    OK(rnnp_records_add(set, &host, &record));
+    return set;
+}
+
+static void update(const rnnp_context *context, const char *path, uint64_t model, uint64_t hidden, const char *choice)
+{
+    rnnp_records *set = one_record(context, model, hidden, choice);
+
+    OK(rnnp_records_update(set, path, 1000));
+    rnnp_records_destroy(set);
+}
+
+static void assert_absent(const char *path)
+{
+    struct stat about;
+
+    assert_int_not_equal(lstat(path, &about), 0);
+    assert_int_equal(errno, ENOENT);
+}
+
+/* Runs a function in a child that is not root; returns its exit code. */
+static int as_nobody(int (*run)(const char *), const char *argument)
+{
+    int status = -1;
+    const pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+            _exit(99);
+        _exit(run(argument));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* ---- Updates ---- */
+
+static void test_update(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    char folder[64];
+    struct stat before, after;
+    rnnp_records *set, *seen;
+
+    (void)state;
+    make_folder(folder);
+    const char *const path = in(folder, "records");
+    update(context, path, 1, 8, "v=a");
+    update(context, path, 2, 8, "later-word=x v=b"); /* another host, and a word that only a later version knows */
+    assert_int_equal(chmod(path, 0640), 0);
+    set = one_record(context, 1, 16, "v=c");
+    OK(rnnp_records_update(set, path, 1000));
+    assert_int_equal(rnnp_records_count(set), 3); /* the set holds what the file held */
+    OK(rnnp_records_read(context, path, &seen));
+    assert_same_sets(set, seen);
+    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(before.st_mode & 0777, 0640);
+    assert_absent(in(folder, "records.tmp"));
+
+    OK(rnnp_records_update(set, path, 1000)); /* nothing new: nothing is written */
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    rnnp_records_destroy(seen);
+    rnnp_records_destroy(set);
+
+    assert_int_equal(rnnp_records_update(NULL, path, 0), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_read(NULL, path, &seen), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_read(context, NULL, &seen), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_read(context, path, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_edit(context, path, 0, NULL, NULL), RNNP_ERR_ARG);
+    remove_folder(folder);
+    rnnp_context_destroy(context);
+}
+
+static void test_links(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    char folder[64];
+    struct stat about;
+    rnnp_records *set;
+
+    (void)state;
+    make_folder(folder);
+    update(context, in(folder, "real"), 1, 8, "v=a");
+    assert_int_equal(symlink("real", in(folder, "link")), 0);
+    update(context, in(folder, "link"), 1, 9, "v=a");
+    assert_int_equal(lstat(in(folder, "link"), &about), 0);
+    assert_true(S_ISLNK(about.st_mode));
+    OK(rnnp_records_read(context, in(folder, "real"), &set));
+    assert_int_equal(rnnp_records_count(set), 2);
+
+    assert_int_equal(symlink("nothing", in(folder, "dangling")), 0);
+    assert_int_equal(symlink("loop", in(folder, "loop")), 0);
+    assert_int_equal(rnnp_records_update(set, in(folder, "dangling"), 0), RNNP_ERR_IO);
+    assert_int_equal(rnnp_records_update(set, in(folder, "loop"), 0), RNNP_ERR_IO);
+    assert_says(context, "loop");
+    assert_int_equal(lstat(in(folder, "loop"), &about), 0);
+    assert_true(S_ISLNK(about.st_mode));
+    rnnp_records_destroy(set);
+    assert_int_equal(rnnp_records_read(context, in(folder, "loop"), &set), RNNP_ERR_IO);
+
+    /* what lies at path.tmp is no way to other files */
+    write_file(in(folder, "victim"), "precious", 8);
+    assert_int_equal(symlink("victim", in(folder, "real.tmp")), 0);
+    update(context, in(folder, "real"), 1, 10, "v=a");
+    text victim = read_file(in(folder, "victim"));
+    assert_string_equal(victim.data, "precious");
+    free(victim.data);
+    remove_folder(folder);
+    rnnp_context_destroy(context);
+}
+
+static rnnp_status drop_all_then_fail(void *user, rnnp_records *set)
+{
+    rnnp_records *none;
+
+    OK(rnnp_records_create(user, &none));
+    rnnp_records_swap(set, none);
+    rnnp_records_destroy(none);
+    return RNNP_ERR_STATE;
+}
+
+static void test_edit(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    char folder[64];
+
+    (void)state;
+    make_folder(folder);
+    const char *const path = in(folder, "records");
+    update(context, path, 1, 8, "v=a");
+    text before = read_file(path);
+    assert_int_equal(rnnp_records_edit(context, path, 0, drop_all_then_fail, context), RNNP_ERR_STATE);
+    text after = read_file(path);
+    assert_string_equal(before.data, after.data);
+    free(before.data);
+    free(after.data);
+    remove_folder(folder);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Bad files ---- */
+
+static void test_bad_files(void **state)
+{
+    enum { HUGE_BYTES = RNNP_RECORDS_TEXT_BYTES + 1 };
+    test_heap heap = {0};
+    rnnp_context *context = make_context(&heap);
+    rnnp_records *set = one_record(context, 1, 8, "v=a"), *seen = set;
+    text good = text_of(set);
+    char folder[64];
+    const struct {
+        const char *data, *says;
+        size_t bytes;
+        rnnp_status status;
+    } cases[] = {
+        {"", "is empty", 0, RNNP_ERR_FORMAT},
+        {"\x7f" "ELF\0\0\0", "does not begin with", 7, RNNP_ERR_FORMAT},
+        {good.data, "cut off", good.bytes / 2, RNNP_ERR_FORMAT},
+        {"rnnpack-records 2\n", "has format 2", 18, RNNP_ERR_UNSUPPORTED},
+        {"rnnpack-records 1\nchecksum 0000000000000000\n", "damaged or edited by hand", 44, RNNP_ERR_FORMAT},
+    };
+
+    (void)state;
+    make_folder(folder);
+    const char *const path = in(folder, "records");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_file(path, cases[i].data, cases[i].bytes);
+        assert_int_equal(rnnp_records_read(context, path, &seen), cases[i].status);
+        assert_null(seen);
+        assert_says(context, cases[i].says);
+        assert_says(context, path);
+        assert_int_equal(rnnp_records_update(set, path, 0), cases[i].status);
+        assert_says(context, cases[i].says);
+        text left = read_file(path); /* not overwritten: someone may still want it */
+        assert_int_equal(left.bytes, cases[i].bytes);
+        assert_memory_equal(left.data, cases[i].data, left.bytes);
+        free(left.data);
+        assert_int_equal(unlink(path), 0);
+    }
+
+    write_file(path, "", 0);
+    assert_int_equal(truncate(path, HUGE_BYTES), 0);
+    assert_int_equal(rnnp_records_read(context, path, &seen), RNNP_ERR_FORMAT);
+    assert_says(context, "67108865 bytes, more than");
+    assert_true(atomic_load(&heap.peak_bytes) < 1 << 20); /* it was not even read */
+    assert_int_equal(unlink(path), 0);
+
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(rnnp_records_read(context, path, &seen), RNNP_ERR_IO);
+    assert_says(context, "is a folder");
+    assert_int_equal(rnnp_records_update(set, path, 0), RNNP_ERR_IO);
+    assert_int_equal(rmdir(path), 0);
+
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(rnnp_records_read(context, path, &seen), RNNP_ERR_IO); /* and does not wait for a writer */
+    assert_says(context, "is a pipe");
+    assert_int_equal(rnnp_records_update(set, path, 0), RNNP_ERR_IO);
+    assert_int_equal(unlink(path), 0);
+
+    assert_int_equal(rnnp_records_read(context, "/dev/null", &seen), RNNP_ERR_IO);
+    assert_says(context, "no regular file");
+    assert_int_equal(rnnp_records_read(context, path, &seen), RNNP_ERR_IO);
+    assert_says(context, "there is no such file");
+    assert_int_equal(rnnp_records_update(set, in(folder, "none/records"), 0), RNNP_ERR_IO);
+    assert_says(context, "cannot lock");
+    assert_absent(in(folder, "none"));
+    assert_int_equal(rnnp_records_count(set), 1);
+    free(good.data);
+    rnnp_records_destroy(set);
+    remove_folder(folder);
+    rnnp_context_destroy(context);
+}
+
+static int read_is_refused(const char *path)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set;
+
+    return rnnp_records_read(context, path, &set) == RNNP_ERR_IO && !set &&
+           strstr(rnnp_context_last_error(context), "Permission denied");
+}
+
+static int update_is_refused_and_reading_works(const char *path)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set = one_record(context, 1, 99, "v=a"), *seen;
+
+    return rnnp_records_update(set, path, 0) == RNNP_ERR_IO && rnnp_records_count(set) == 1 &&
+           strstr(rnnp_context_last_error(context), "cannot lock") &&
+           rnnp_records_read(context, path, &seen) == RNNP_OK && rnnp_records_count(seen) == 1;
+}
+
+static void test_permissions(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    char folder[64];
+
+    (void)state;
+    make_folder(folder);
+    assert_int_equal(mkdir(in(folder, "shut"), 0755), 0);
+    const char *const path = in(folder, "shut/records");
+    update(context, path, 1, 8, "v=a");
+    assert_int_equal(unlink(in(folder, "shut/records.lock")), 0);
+    assert_int_equal(chmod(in(folder, "shut"), 0555), 0);
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(as_nobody(update_is_refused_and_reading_works, path), 1);
+    assert_int_equal(chmod(path, 0000), 0);
+    assert_int_equal(as_nobody(read_is_refused, path), 1);
+    assert_int_equal(chmod(in(folder, "shut"), 0755), 0);
+    remove_folder(folder);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Full disk, locks ---- */
+
+static int update_on_a_full_disk(const char *path)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set = one_record(context, 1, 99, "v=a");
+    const struct rlimit limit = {300, 300};
+
+    signal(SIGXFSZ, SIG_IGN);
+    return setrlimit(RLIMIT_FSIZE, &limit) == 0 && rnnp_records_update(set, path, 0) == RNNP_ERR_IO &&
+           rnnp_records_count(set) == 1 && strstr(rnnp_context_last_error(context), "cannot write") &&
+           strstr(rnnp_context_last_error(context), "File too large");
+}
+
+static void test_full_disk(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    char folder[64];
+
+    (void)state;
+    make_folder(folder);
+    assert_int_equal(chmod(folder, 0777), 0);
+    const char *const path = in(folder, "records");
+    update(context, path, 1, 8, "v=a");
+    text before = read_file(path);
+    assert_int_equal(as_nobody(update_on_a_full_disk, path), 1);
+    text after = read_file(path);
+    assert_string_equal(before.data, after.data);
+    assert_absent(in(folder, "records.tmp"));
+    free(before.data);
+    free(after.data);
+    remove_folder(folder);
+    rnnp_context_destroy(context);
+}
+
+static void test_lock(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set = one_record(context, 1, 8, "v=a"), *seen;
+    char folder[64], byte;
+    int ready[2], hold[2];
+
+    (void)state;
+    make_folder(folder);
+    const char *const path = in(folder, "records"), *const lock = in(folder, "records.lock");
+    update(context, path, 1, 9, "v=a");
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(hold), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const int file = open(lock, O_RDONLY);
+
+        close(hold[1]);
+        if (flock(file, LOCK_EX) != 0 || write(ready[1], "", 1) != 1)
+            _exit(1);
+        _exit((int)read(hold[0], &byte, 1)); /* waits, but not longer than the parent lives */
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(rnnp_records_update(set, path, 30), RNNP_ERR_IO);
+    assert_says(context, "another process has held the lock for 30 ms");
+    OK(rnnp_records_read(context, path, &seen)); /* readers need no lock */
+    assert_int_equal(rnnp_records_count(seen), 1);
+    rnnp_records_destroy(seen);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    OK(rnnp_records_update(set, path, 1000)); /* a lock does not outlive its process */
+    assert_int_equal(rnnp_records_count(set), 2);
+    close(ready[0]);
+    close(ready[1]);
+    close(hold[0]);
+    close(hold[1]);
+    rnnp_records_destroy(set);
+    remove_folder(folder);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Places ---- */
+
+static void set_places(const char *records, const char *cache, const char *home)
+{
+    const char *const names[] = {"RNNPACK_RECORDS", "XDG_CACHE_HOME", "HOME"}, *const values[] = {records, cache, home};
+
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(values[i] ? setenv(names[i], values[i], 1) : unsetenv(names[i]), 0);
+}
+
+/* Expects the record with this number as hidden size, 0 for an empty set. */
+static void opens(const rnnp_context *context, const char *root, const char *path, uint64_t hidden)
+{
+    char file[RNNP_RECORDS_PATH];
+    const rnnp_record *record = NULL;
+    rnnp_records *set;
+
+    OK(rnnp_records_open_under(context, root, path, file, &set));
+    assert_int_equal(rnnp_records_at(set, 0, NULL, &record), hidden != 0);
+    assert_int_equal(file[0] == '\0', hidden == 0);
+    if (hidden)
+        assert_int_equal(record->key.hidden, hidden);
+    rnnp_records_destroy(set);
+}
+
+static void test_places(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    static const char *const folders[] = {"home", "home/.cache", "home/.cache/rnnpack", "xdg", "xdg/rnnpack", "var",
+                                          "var/cache", "var/cache/rnnpack", "etc", "etc/rnnpack"};
+    char root[64], home[128], cache[128], named[128], file[RNNP_RECORDS_PATH];
+    rnnp_records *set;
+
+    (void)state;
+    make_folder(root);
+    snprintf(home, sizeof home, "%s/home", root);
+    snprintf(cache, sizeof cache, "%s/xdg", root);
+    snprintf(named, sizeof named, "%s/named", root);
+    set_places(NULL, NULL, NULL);
+    opens(context, root, NULL, 0); /* nothing anywhere */
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        assert_int_equal(mkdir(in(root, folders[i]), 0700), 0);
+    update(context, in(root, "etc/rnnpack/records"), 1, 5, "");
+    opens(context, root, NULL, 5);
+    update(context, in(root, "var/cache/rnnpack/records"), 1, 4, "");
+    opens(context, root, NULL, 4);
+    set_places(NULL, cache, home);
+    opens(context, root, NULL, 4); /* a cache without a file is passed over */
+    update(context, in(root, "home/.cache/rnnpack/records"), 1, 3, "");
+    opens(context, root, NULL, 4); /* XDG_CACHE_HOME stands for ~/.cache */
+    set_places("", "relative", home);
+    opens(context, root, NULL, 3); /* a relative one does not, and "" is not set */
+    set_places(named, NULL, home);
+    opens(context, root, NULL, 0); /* a variable ends the search */
+    update(context, named, 1, 2, "");
+    opens(context, root, NULL, 2);
+    update(context, in(root, "given"), 1, 1, "");
+    opens(context, root, in(root, "given"), 1);
+    assert_string_equal(rnnp_context_last_error(context), ""); /* what is missing on the way is no error */
+    assert_int_equal(rnnp_records_open_under(context, root, in(root, "none"), file, &set), RNNP_ERR_IO);
+    assert_null(set);
+    assert_says(context, "none: there is no such file");
+
+    /* a damaged file is an error, not a reason to go on */
+    write_file(named, "garbage", 7);
+    assert_int_equal(rnnp_records_open_under(context, root, NULL, NULL, &set), RNNP_ERR_FORMAT);
+    assert_null(set);
+    assert_says(context, named);
+    assert_int_equal(rnnp_records_open(NULL, NULL, NULL, &set), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_open(context, NULL, NULL, NULL), RNNP_ERR_ARG);
+    OK(rnnp_records_open(context, in(root, "given"), NULL, &set));
+    rnnp_records_destroy(set);
+    remove_folder(root);
+    rnnp_context_destroy(context);
+}
+
+static void test_own_file(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    char root[64], home[128], want[256], file[RNNP_RECORDS_PATH], *const longest = malloc(2 * RNNP_RECORDS_PATH);
+    rnnp_records *set;
+    struct stat about;
+
+    (void)state;
+    assert_non_null(longest);
+    make_folder(root);
+    snprintf(home, sizeof home, "%s/a/home", root);
+    set_places(NULL, NULL, NULL);
+    assert_int_equal(rnnp_records_own_file(context, NULL, 1, file), RNNP_ERR_STATE);
+    assert_says(context, "RNNPACK_RECORDS");
+    set_places(NULL, NULL, home);
+    snprintf(want, sizeof want, "%s/.cache/rnnpack/records", home);
+    OK(rnnp_records_own_file(context, NULL, 0, file));
+    assert_string_equal(file, want);
+    assert_absent(in(root, "a")); /* nothing is made unless asked */
+    OK(rnnp_records_own_file(context, NULL, 1, file));
+    assert_int_equal(stat(in(root, "a/home/.cache/rnnpack"), &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0700);
+    assert_absent(file);
+    OK(rnnp_records_own_file(context, NULL, 1, file)); /* and again */
+    update(context, file, 1, 8, "");
+
+    set_places(in(root, "none/records"), NULL, home);
+    OK(rnnp_records_own_file(context, NULL, 1, file));
+    assert_absent(in(root, "none"));
+    OK(rnnp_records_own_file(context, "x", 1, file));
+    assert_string_equal(file, "x");
+    set_places(NULL, in(root, "a/home/.cache/rnnpack/records"), NULL); /* a file where a folder should be */
+    assert_int_equal(rnnp_records_own_file(context, NULL, 1, file), RNNP_ERR_IO);
+    assert_says(context, "cannot make the folder");
+
+    memset(longest, 'x', 2 * RNNP_RECORDS_PATH);
+    longest[2 * RNNP_RECORDS_PATH - 1] = '\0';
+    assert_int_equal(rnnp_records_own_file(context, longest, 0, file), RNNP_ERR_ARG);
+    assert_says(context, "8191 characters");
+    assert_int_equal(rnnp_records_open(context, longest, NULL, &set), RNNP_ERR_ARG);
+    assert_null(set);
+    set = make_set(context);
+    assert_int_equal(rnnp_records_update(set, longest, 0), RNNP_ERR_ARG);
+    rnnp_records_destroy(set);
+    assert_int_equal(rnnp_records_own_file(NULL, NULL, 0, file), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_own_file(context, NULL, 0, NULL), RNNP_ERR_ARG);
+    free(longest);
+    remove_folder(root);
+    rnnp_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_update),      cmocka_unit_test(test_links),     cmocka_unit_test(test_edit),
+        cmocka_unit_test(test_bad_files),   cmocka_unit_test(test_permissions), cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_lock),        cmocka_unit_test(test_places),    cmocka_unit_test(test_own_file),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

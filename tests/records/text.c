@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The text of tuning records: the bytes are as documented, a set and its text determine each other, and every other
+ * text is refused with a reason.
+ */
+#include "fixture.h"
+
+#include <locale.h>
+#include <math.h>
+
+#define HOST                                                                                                   \
+    "host AuthenticAMD 25 1 1 isa=avx2 features=avx,avx2,fma3 l1d=32768 l2=524288 l3=33554432 budget=2 "        \
+    "kernels=9f00c0ffee123456 version=0.1.0\n"
+#define SHAPE "tune lstm f32 input=128 hidden=128 batch=1 steps=50 threads=1 "
+#define TIMES "ns=218000 default=230000 spread=0.0120 samples=12 at=1763712000\n"
+#define TUNE SHAPE ": chunk=64 variant=block_avx2 : " TIMES
+#define HEADER "rnnpack-records 1\n"
+
+static void assert_refused(const rnnp_context *context, const char *data, size_t bytes, rnnp_status status,
+                           const char *words)
+{
+    rnnp_records *set = (rnnp_records *)&status;
+
+    assert_int_equal(rnnp_records_parse(context, "file", data, bytes, &set), status);
+    assert_null(set);
+    if (!strstr(rnnp_context_last_error(context), words))
+        fail_msg("\"%s\" does not say \"%s\"", rnnp_context_last_error(context), words);
+}
+
+static rnnp_records *example(const rnnp_context *context)
+{
+    rnnp_records *const set = make_set(context);
+    const rnnp_record_host hosts[] = {make_host(1), make_host(33)};
+    const rnnp_record records[] = {make_record(128, 1, "variant=block_avx2 chunk=64"), make_record(64, 16, ""),
+                                   make_record(64, 2, "x=y")};
+
+    for (size_t h = 0; h < 2; h++)
+        for (size_t i = 0; i < 3; i++)
+            OK(rnnp_records_add(set, &hosts[1 - h], &records[i]));
+    return set;
+}
+
+/* ---- What is accepted ---- */
+
+static void test_bytes(void **state)
+{
+    test_heap heap = {0};
+    rnnp_context *context = make_context(&heap);
+    rnnp_records *set = make_set(context), *parsed;
+    const rnnp_record_host host = make_host(1);
+    const rnnp_record record = make_record(128, 1, "variant=block_avx2 chunk=64");
+
+    (void)state;
+    text empty = text_of(set), want = sign(HEADER, strlen(HEADER));
+    assert_string_equal(empty.data, want.data);
+    free(empty.data);
+    free(want.data);
+
+    OK(rnnp_records_add(set, &host, &record));
+    text got = text_of(set);
+    want = sign(HEADER HOST TUNE, strlen(HEADER HOST TUNE));
+    assert_string_equal(got.data, want.data);
+
+    OK(rnnp_records_parse(context, "file", got.data, got.bytes, &parsed));
+    const rnnp_record_host *parsed_host;
+    const rnnp_record *r;
+    assert_int_equal(rnnp_records_at(parsed, 0, &parsed_host, &r), 1);
+    assert_true(rnnp_record_same_host(parsed_host, &host));
+    assert_string_equal(r->choice, "chunk=64 variant=block_avx2");
+    assert_int_equal(r->key.input, 128);
+    assert_int_equal(r->key.steps, 50);
+    assert_int_equal(r->ns, 218000);
+    assert_true(r->spread > 0.01199999 && r->spread < 0.01200001);
+    assert_int_equal(r->at, 1763712000);
+    assert_int_equal(rnnp_records_at(parsed, 1, NULL, NULL), 0);
+
+    free(got.data);
+    free(want.data);
+    rnnp_records_destroy(parsed);
+    rnnp_records_destroy(set);
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+}
+
+static void test_round_trip(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    uint64_t seed = 1;
+
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        rnnp_records *set = random_set(context, &seed, 30), *parsed;
+        text t = text_of(set);
+
+        OK(rnnp_records_parse(context, "file", t.data, t.bytes, &parsed));
+        assert_int_equal(rnnp_records_count(parsed), rnnp_records_count(set));
+        assert_same_sets(parsed, set);
+        free(t.data);
+        rnnp_records_destroy(parsed);
+        rnnp_records_destroy(set);
+    }
+    rnnp_context_destroy(context);
+}
+
+/* The order is by numbers and not by their digits, and does not depend on how the set was made. */
+static void test_order(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set = example(context);
+    text t = text_of(set);
+    const char *last = t.data;
+    static const char *const order[] = {"\nhost AuthenticAMD 25 1 ", "hidden=64 batch=2 ", "hidden=64 batch=16 ",
+                                        "hidden=128 ", "\nhost AuthenticAMD 25 33 ", "hidden=64 batch=2 "};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        last = strstr(last, order[i]);
+        assert_non_null(last);
+    }
+    assert_non_null(strstr(t.data, "threads=1 : : ns="));
+    free(t.data);
+    rnnp_records_destroy(set);
+    rnnp_context_destroy(context);
+}
+
+/* A decimal comma in the program's locale changes nothing. */
+static void test_locale(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set = example(context), *parsed;
+    text before = text_of(set);
+    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8"};
+
+    (void)state;
+    for (size_t i = 0; i < 3 && !setlocale(LC_NUMERIC, names[i]); i++) {}
+    text after = text_of(set);
+    assert_string_equal(before.data, after.data);
+    OK(rnnp_records_parse(context, "file", before.data, before.bytes, &parsed));
+    setlocale(LC_NUMERIC, "C");
+    free(before.data);
+    free(after.data);
+    rnnp_records_destroy(parsed);
+    rnnp_records_destroy(set);
+    rnnp_context_destroy(context);
+}
+
+static int stop(void *user, const char *data, size_t bytes)
+{
+    (void)data;
+    (void)bytes;
+    return --*(int *)user == 0;
+}
+
+static void test_stopped_print(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set = example(context);
+    int calls;
+
+    (void)state;
+    for (int n = 1; n < 8; n++) {
+        calls = n;
+        assert_int_equal(rnnp_records_print(set, stop, &calls), RNNP_ERR_IO);
+        assert_int_equal(calls, 0);
+    }
+    assert_int_equal(rnnp_records_print(NULL, stop, &calls), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_print(set, NULL, NULL), RNNP_ERR_ARG);
+    rnnp_records_destroy(set);
+    rnnp_context_destroy(context);
+}
+
+/* ---- What is refused ---- */
+
+static void test_damage(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set = example(context), *parsed;
+    text t = text_of(set);
+
+    (void)state;
+    for (size_t i = 0; i < t.bytes; i++) {
+        for (int bit = 0; bit < 8; bit++) {
+            t.data[i] = (char)(t.data[i] ^ 1 << bit);
+            const rnnp_status status = rnnp_records_parse(context, "file", t.data, t.bytes, &parsed);
+            /* of the first line a flip may make a newer format */
+            assert_true(status == RNNP_ERR_FORMAT || (status == RNNP_ERR_UNSUPPORTED && i < strlen(HEADER)));
+            assert_null(parsed);
+            t.data[i] = (char)(t.data[i] ^ 1 << bit);
+        }
+        char *cut = malloc(i ? i : 1); /* exactly: reading on would show */
+        assert_non_null(cut);
+        memcpy(cut, t.data, i);
+        assert_refused(context, cut, i, RNNP_ERR_FORMAT, i ? "file" : "file is empty");
+        free(cut);
+    }
+    assert_refused(context, t.data, t.bytes + 1, RNNP_ERR_FORMAT, "cut off");
+    OK(rnnp_records_parse(context, "file", t.data, t.bytes, &parsed));
+    rnnp_records_destroy(parsed);
+    free(t.data);
+    rnnp_records_destroy(set);
+    rnnp_context_destroy(context);
+}
+
+/* With a right checksum, so that the lines themselves are looked at. */
+static void test_lines(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    static const struct {
+        const char *lines, *says;
+        rnnp_status status;
+    } cases[] = {
+        {"rnnpack-records 2\nnew things\n", "format 2; this version reads format 1", RNNP_ERR_UNSUPPORTED},
+        {"rnnpack-records 99999999999999999999999\n", "format 99999999999999999999; ", RNNP_ERR_UNSUPPORTED},
+        {"rnnpack-records 01\n", "line 1: the number of the format", RNNP_ERR_FORMAT},
+        {"rnnpack-records 1 \n", "line 1: the number of the format", RNNP_ERR_FORMAT},
+        {"rnnpack-records \n", "line 1: the number of the format", RNNP_ERR_FORMAT},
+        {"rnnpack-records", "does not begin with", RNNP_ERR_FORMAT},
+        {"hello\n", "does not begin with", RNNP_ERR_FORMAT},
+        {"\x7f" "ELF\x02\x01", "does not begin with", RNNP_ERR_FORMAT},
+        {HEADER "host", "does not end with its checksum", RNNP_ERR_FORMAT},
+        {HEADER "\n", "line 2: it is neither", RNNP_ERR_FORMAT},
+        {HEADER "# a comment\n", "line 2: it is neither", RNNP_ERR_FORMAT},
+        {HEADER TUNE, "line 2: no host stands before it", RNNP_ERR_FORMAT},
+        {HEADER HOST, "the host has no records", RNNP_ERR_FORMAT},
+        {HEADER HOST "host Z 1 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=2 kernels=0000000000000000 version=1\n" TUNE,
+         "line 3: the host before it has no records", RNNP_ERR_FORMAT},
+        {HEADER HOST TUNE HOST TUNE, "line 4: it is out of order, or there twice", RNNP_ERR_FORMAT},
+        {HEADER HOST TUNE TUNE, "line 4: it is out of order, or there twice", RNNP_ERR_FORMAT},
+        {HEADER HOST "tune lstm f32 input=128\n", "line 3: it is too short", RNNP_ERR_FORMAT},
+        {HEADER HOST "host \ntune \n", "line 3: it is too short", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": chunk=64 variant=block\x07 : " TIMES, "line 3: it holds the byte 0x07", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": v=\xc3\xa4 : " TIMES, "line 3: it holds the byte 0xc3", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": v=1\t : " TIMES, "line 3: it holds the byte 0x09", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": v=1 : " "ns=218000 default=230000 spread=0.0120 samples=12 at=1763712000\r\n",
+         "byte 0x0d",
+         RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": variant=b chunk=64 : " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ":  chunk=64 : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": a=1  b=2 : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE " : a=1 : " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": a=1 :  " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": a=1 a=2 : " TIMES, "says a twice", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": chunk : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": =64 : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": chunk= : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": chunk=a/b : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": chunk=64 " TIMES, "between two colons", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE "chunk=64 : " TIMES, "between two colons", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": chunk=64 : ns=0 default=1 spread=0.0000 samples=1 at=0\n", "ns=0 is not from 1",
+         RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=-1 default=1 spread=0.0000 samples=1 at=0\n",
+         "\"ns=-1\" cannot be read", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=nan default=1 spread=0.0000 samples=1 at=0\n", "\"ns=nan\" cannot", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1.5 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=1.5\" cannot", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1e3 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=1e3\" cannot", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=07 default=1 spread=0.0000 samples=1 at=0\n",
+         "not in the standard", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=18446744073709551616 default=1 spread=0.0000 samples=1 at=0\n", "cannot be read",
+         RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=18446744073709551615 default=1 spread=0.0000 samples=1 at=0\n", "is not from 1 to",
+         RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=0 spread=0.0000 samples=1 at=0\n", "default=0", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=nan samples=1 at=0\n", "spread=nan", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=-0.1000 samples=1 at=0\n", "spread=-0.1000", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=.1000 samples=1 at=0\n", "spread=.1000", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.1 samples=1 at=0\n", "spread=0.1", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=100.0001 samples=1 at=0\n",
+         "is not from 0 to 100", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=99999999999999999999.0001 samples=1 at=0\n", "cannot be read",
+         RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=0 at=0\n", "samples=0", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1 at=253402300800\n", "at=253402300800",
+         RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 samples=1 spread=0.0000 at=0\n", "stands where spread= should",
+         RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1 at=0 more\n",
+         "something follows", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1\n", "stands where at= should", RNNP_ERR_FORMAT},
+        {HEADER HOST "tune lstm f32 input=0 hidden=1 batch=1 steps=1 threads=1 : : " TIMES, "input=0", RNNP_ERR_FORMAT},
+        {HEADER HOST "tune lstm f32 input=1 hidden=1 batch=1 steps=1 threads=4097 : : " TIMES, "threads=4097",
+         RNNP_ERR_FORMAT},
+        {HEADER HOST "tune ls/tm f32 input=1 hidden=1 batch=1 steps=1 threads=1 : : " TIMES,
+         "is no word", RNNP_ERR_FORMAT},
+        {HEADER HOST "tune lllllllllllllllllllllllllllllllllllllllllllllllll f32 input=1 hidden=1 batch=1 steps=1 "
+         "threads=1 : : " TIMES, "cannot be read", RNNP_ERR_FORMAT},
+        {HEADER "host A 1 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=0 kernels=0000000000000000 version=1\n" TUNE,
+         "budget=0",
+         RNNP_ERR_FORMAT},
+        {HEADER "host A 1 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=1 kernels=000000000000000G version=1\n" TUNE,
+         "kernels=000000000000000G", RNNP_ERR_FORMAT},
+        {HEADER "host A 1 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=1 kernels=00000000000000AB version=1\n" TUNE,
+         "kernels=00000000000000AB", RNNP_ERR_FORMAT},
+        {HEADER "host A 1 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=1 kernels=00000000000ab version=1000\n" TUNE,
+         "line 2: it is not in the standard form", RNNP_ERR_FORMAT},
+        {HEADER "host A x 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=1 kernels=0000000000000000 version=1\n" TUNE,
+         "\"x\" cannot be read", RNNP_ERR_FORMAT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        text t = sign(cases[i].lines, strlen(cases[i].lines));
+
+        assert_refused(context, t.data, t.bytes, cases[i].status, cases[i].says);
+        free(t.data);
+    }
+    /* a zero byte, which no C string can show */
+    char zero[] = HEADER HOST TUNE;
+    zero[strlen(HEADER HOST) + 6] = '\0';
+    text t = sign(zero, sizeof zero - 1);
+    assert_refused(context, t.data, t.bytes, RNNP_ERR_FORMAT, "line 3: it holds the byte 0x00");
+    free(t.data);
+    rnnp_context_destroy(context);
+}
+
+/* More lines than memory should follow: a short line asks for none. */
+static void test_many_short_lines(void **state)
+{
+    enum { LINES = 100000 };
+    test_heap heap = {0};
+    rnnp_context *context = make_context(&heap);
+    const size_t before = atomic_load(&heap.peak_bytes);
+    char *lines = malloc(strlen(HEADER) + 6 * LINES);
+
+    (void)state;
+    assert_non_null(lines);
+    memcpy(lines, HEADER, strlen(HEADER));
+    for (size_t i = 0; i < LINES; i++)
+        memcpy(lines + strlen(HEADER) + 6 * i, "host \n", 6);
+    text t = sign(lines, strlen(HEADER) + 6 * LINES);
+    assert_refused(context, t.data, t.bytes, RNNP_ERR_FORMAT, "line 2: it is too short");
+    assert_true(atomic_load(&heap.peak_bytes) - before < t.bytes);
+    free(t.data);
+    free(lines);
+    rnnp_context_destroy(context);
+}
+
+static void test_arguments(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set;
+
+    (void)state;
+    assert_int_equal(rnnp_records_create(NULL, &set), RNNP_ERR_ARG);
+    assert_null(set);
+    assert_int_equal(rnnp_records_create(context, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_parse(NULL, "x", "", 0, &set), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_parse(context, NULL, "", 0, &set), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_parse(context, "x", NULL, 1, &set), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_parse(context, "x", "", 0, NULL), RNNP_ERR_ARG);
+    assert_refused(context, NULL, 0, RNNP_ERR_FORMAT, "file is empty");
+    rnnp_records_destroy(NULL);
+    assert_int_equal(rnnp_records_count(NULL), 0);
+    rnnp_context_destroy(context);
+}
+
+/* Numbers that no measurement gives are refused where records are made, too. */
+static void test_fields(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set = example(context);
+    text before = text_of(set);
+    const rnnp_record_host host = make_host(1);
+    const rnnp_record good = make_record(9, 1, "a=b");
+    rnnp_record r;
+    rnnp_record_host h;
+
+    (void)state;
+#define REFUSED(change, words)                                                      \
+    do {                                                                            \
+        r = good;                                                                   \
+        h = host;                                                                   \
+        change;                                                                     \
+        assert_int_equal(rnnp_records_add(set, &h, &r), RNNP_ERR_ARG);              \
+        assert_says(context, words);                                                \
+    } while (0)
+    REFUSED(r.spread = (double)NAN, "spread=");
+    REFUSED(r.spread = (double)INFINITY, "spread=inf");
+    REFUSED(r.spread = -0.1, "spread=-0.1");
+    REFUSED(r.spread = 100.1, "spread=100.1");
+    REFUSED(r.ns = 0, "ns=0");
+    REFUSED(r.ns = (uint64_t)-5, "ns=18446744073709551611");
+    REFUSED(r.default_ns = 0, "default=0");
+    REFUSED(r.samples = 0, "samples=0");
+    REFUSED(r.samples = 2000000000, "samples=2000000000");
+    REFUSED(r.at = UINT64_MAX, "at=");
+    REFUSED(r.key.batch = 0, "batch=0");
+    REFUSED(r.key.hidden = UINT64_MAX, "hidden=");
+    REFUSED(r.key.threads = 5000, "threads=5000");
+    REFUSED(r.key.layer[0] = '\0', "is no word");
+    REFUSED(r.key.layer[0] = ' ', "is no word");
+    REFUSED(memset(r.key.layer, 'x', sizeof r.key.layer), "has no end within 48");
+    REFUSED(memset(r.choice, 'x', sizeof r.choice), "has no end within 192");
+    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b a=c"), "says a twice");
+    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b "), "is no list");
+    REFUSED(snprintf(r.choice, sizeof r.choice, " a=b"), "is no list");
+    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b=c"), "is no list");
+    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b\nc=d"), "is no list");
+    REFUSED(snprintf(r.choice, sizeof r.choice, "x23456789012345678901234567890123456789012345678=1"), "is no list");
+    REFUSED(snprintf(h.vendor, sizeof h.vendor, "two words"), "is no word");
+    REFUSED(h.budget = 0, "budget=0");
+    REFUSED(h.family = UINT64_MAX, "a number=");
+    REFUSED(h.features[0] = '\0', "is no word");
+    assert_int_equal(rnnp_records_add(NULL, &host, &good), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_add(set, NULL, &good), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_add(set, &host, NULL), RNNP_ERR_ARG);
+
+    text after = text_of(set);
+    assert_string_equal(before.data, after.data); /* nothing was lost */
+    OK(rnnp_records_add(set, &host, &good));
+    r = make_record(10, 1, "a=b");
+    r.spread = -0.0;
+    OK(rnnp_records_add(set, &host, &r));
+    r = make_record(11, 1, "a=b");
+    r.spread = 0.00004; /* rounds to 0.0000, as its text has it */
+    OK(rnnp_records_add(set, &host, &r));
+    free(before.data);
+    free(after.data);
+    before = text_of(set);
+    rnnp_records *parsed;
+    OK(rnnp_records_parse(context, "file", before.data, before.bytes, &parsed));
+    assert_same_sets(set, parsed);
+    const rnnp_record *last;
+    assert_int_equal(rnnp_records_at(set, 2, NULL, &last), 1);
+    assert_int_equal(last->key.hidden, 11);
+    assert_true(last->spread < 1e-9);
+    free(before.data);
+    rnnp_records_destroy(parsed);
+    rnnp_records_destroy(set);
+    rnnp_context_destroy(context);
+}
+
+/* Texts changed at random, half of them signed again: what is accepted prints the same bytes. */
+static void test_fuzz(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    rnnp_records *set = example(context), *parsed;
+    text t = text_of(set);
+    const size_t lines = t.bytes - strlen("checksum 0123456789abcdef\n");
+    uint64_t seed = 99;
+    size_t accepted = 0;
+
+    (void)state;
+    for (int round = 0; round < 10000; round++) {
+        char copy[4096];
+        size_t bytes = lines;
+
+        assert_true(lines + 16 < sizeof copy);
+        memcpy(copy, t.data, lines);
+        for (uint64_t changes = 1 + below(&seed, 3); changes > 0; changes--) {
+            const size_t at = below(&seed, bytes);
+
+            switch (below(&seed, 4)) {
+            case 0: copy[at] = (char)below(&seed, 256); break;
+            case 1: copy[at] = "0123456789 =:\nabc"[below(&seed, 17)]; break;
+            case 2: memmove(copy + at, copy + at + 1, bytes - at - 1), bytes--; break;
+            default: memmove(copy + at + 1, copy + at, bytes - at), bytes++; break;
+            }
+        }
+        text changed = below(&seed, 2) ? sign(copy, bytes) : (text){NULL, 0};
+        if (!changed.data)
+            text_append(&changed, copy, bytes);
+        const rnnp_status status = rnnp_records_parse(context, "file", changed.data, changed.bytes, &parsed);
+        if (status == RNNP_OK) {
+            text again = text_of(parsed);
+
+            assert_int_equal(again.bytes, changed.bytes);
+            assert_memory_equal(again.data, changed.data, changed.bytes);
+            free(again.data);
+            accepted++;
+        } else {
+            assert_true(status == RNNP_ERR_FORMAT || status == RNNP_ERR_UNSUPPORTED);
+            assert_null(parsed);
+        }
+        rnnp_records_destroy(parsed);
+        free(changed.data);
+    }
+    assert_true(accepted > 100);
+    free(t.data);
+    rnnp_records_destroy(set);
+    rnnp_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes),     cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_order),
+        cmocka_unit_test(test_locale),    cmocka_unit_test(test_stopped_print),    cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_lines),     cmocka_unit_test(test_many_short_lines), cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_fields),    cmocka_unit_test(test_fuzz),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
