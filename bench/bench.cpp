@@ -98,16 +98,14 @@ void report(benchmark::State &state, const Host &host, const Work &work, double 
             const Limits &after)
 {
     const double fma = (before.fma + after.fma) / 2, read = (before.read + after.read) / 2;
-    const double for_flop = (work.flop - work.projection) / fma, for_bytes = work.footprint > 0 ? work.bytes / read : 0;
-    const double limit = work.projection / fma + std::max(for_flop, for_bytes);
-    const bool by_read = for_bytes > for_flop;
+    const Bound limit = bound(work, fma, read);
     /* Caches of the core itself run at its clock, as FMAs do; what lies beyond is shared and has its own bad times. */
-    const bool beyond_core = by_read && work.footprint > host.info().l2_bytes;
+    const bool beyond_core = limit.by_read && work.footprint > host.info().l2_bytes;
 
     state.counters["calibration"] = 1e-9 * (beyond_core ? read : fma);
-    state.counters["limit_us"] = 1e6 * limit;
-    state.counters["percent_of_limit"] = 100 * limit / seconds;
-    state.counters["bound"] = limit > 0 ? 1 + by_read : 0;
+    state.counters["limit_us"] = 1e6 * limit.seconds;
+    state.counters["percent_of_limit"] = 100 * limit.seconds / seconds;
+    state.counters["bound"] = limit.seconds > 0 ? 1 + limit.by_read : 0;
     state.counters["flop"] = work.flop;
     state.counters["bytes"] = work.bytes;
     state.counters["gflops"] = 1e-9 * work.flop / seconds;

@@ -9,6 +9,8 @@
 #ifndef RNNP_BENCH_H
 #define RNNP_BENCH_H
 
+#include "limit.h"
+
 #include <benchmark/benchmark.h>
 
 #include <chrono>
@@ -59,15 +61,6 @@ private:
     rnnp_cpu cpu_{};
     rnnp_host_info info_{};
     std::map<std::pair<std::string, size_t>, rnnp_context *> contexts_;
-};
-
-/* What one call does, for its limit. */
-struct Work {
-    double flop = 0;       /* of its products; 0: none worth counting                             */
-    double bytes = 0;      /* that it must read: weights, or an elementwise kernel's arrays       */
-    size_t footprint = 0;  /* where those bytes live when calls follow each other; 0: no bound    */
-    double steps = 0;      /* time steps, for the counters per step; 0: not a sequence            */
-    double projection = 0; /* part of flop that needs none of the bytes: one product for all steps */
 };
 
 /* One burst of each limit. */

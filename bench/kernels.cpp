@@ -22,15 +22,11 @@ struct Shape {
     size_t a, b, c;
 };
 
-/* Bytes that are read again and again are both the work and the footprint. */
-Work moved(size_t floats)
-{
-    return Work{0, static_cast<double>(floats * sizeof(float)), floats * sizeof(float), 0};
-}
-
 Work product(double flop, size_t weights)
 {
-    return Work{flop, static_cast<double>(weights * sizeof(float)), weights * sizeof(float), 0};
+    Work work = array_work(weights);
+    work.flop = flop;
+    return work;
 }
 
 /* Memory that a call keeps: shared, so that std::function can be copied. */
@@ -51,7 +47,7 @@ Problem make_unary(const rnnp_variant &v, const Shape &s)
     args.alpha = 0.5F;
     args.beta = 1.0F;
     auto memory = keep(std::move(x), std::move(y));
-    return {moved(2 * s.a), [=, fn = v.fn.exp_f32_u35] { (void)memory, fn(&args); }};
+    return {array_work(2 * s.a), [=, fn = v.fn.exp_f32_u35] { (void)memory, fn(&args); }};
 }
 
 const Shape binary_shapes[] = {{"n16384", 16384, 0, 0}};
@@ -66,7 +62,7 @@ Problem make_binary(const rnnp_variant &v, const Shape &s)
     args.n = s.a;
     args.a_step = args.b_step = 1;
     auto memory = keep(std::move(a), std::move(b), std::move(y));
-    return {moved(3 * s.a), [=, fn = v.fn.add_f32] { (void)memory, fn(&args); }};
+    return {array_work(3 * s.a), [=, fn = v.fn.add_f32] { (void)memory, fn(&args); }};
 }
 
 const Shape row_shapes[] = {{"rows64_cols5", 64, 5, 0}, {"rows64_cols256", 64, 256, 0}};
@@ -81,7 +77,7 @@ Problem make_row(const rnnp_variant &v, const Shape &s)
     args.cols = args.ldx = args.ldy = s.b;
     auto memory = keep(std::move(x), std::move(y));
     const bool reduces = v.op == RNNP_OP_reduce_sum_f32 || v.op == RNNP_OP_reduce_mean_f32 || v.op == RNNP_OP_reduce_max_f32;
-    return {moved((reduces ? 1 : 2) * s.a * s.b), [=, fn = v.fn.softmax_f32_u35] { (void)memory, fn(&args); }};
+    return {array_work((reduces ? 1 : 2) * s.a * s.b), [=, fn = v.fn.softmax_f32_u35] { (void)memory, fn(&args); }};
 }
 
 const Shape move_shapes[] = {{"rows50_cols256", 50, 256, 0}};
@@ -96,7 +92,7 @@ Problem make_move(const rnnp_variant &v, const Shape &s)
     args.cols = args.ldx = s.b;
     args.ldy = s.a;
     auto memory = keep(std::move(x), std::move(y));
-    return {moved(2 * s.a * s.b), [=, fn = v.fn.transpose_f32] { (void)memory, fn(&args); }};
+    return {array_work(2 * s.a * s.b), [=, fn = v.fn.transpose_f32] { (void)memory, fn(&args); }};
 }
 
 const Shape gather_shapes[] = {{"n200_of5000_cols64", 200, 5000, 64}};
@@ -114,7 +110,7 @@ Problem make_gather(const rnnp_variant &v, const Shape &s)
     args.n = s.a;
     args.cols = args.ldx = args.ldy = s.c;
     auto memory = keep(std::move(x), std::move(y), std::move(index));
-    return {moved(2 * s.a * s.c), [=, fn = v.fn.gather_f32] { (void)memory, fn(&args); }};
+    return {array_work(2 * s.a * s.c), [=, fn = v.fn.gather_f32] { (void)memory, fn(&args); }};
 }
 
 rnnp_gate_spec plain_gates()
@@ -158,7 +154,7 @@ Problem make_gates(const rnnp_variant &v, const Shape &s)
     const auto spec = std::make_shared<rnnp_gate_spec>(plain_gates());
     args.spec = spec.get();
     auto memory = keep(std::move(z), std::move(zx), std::move(h), std::move(c), std::move(u), std::move(y));
-    return {moved(s.a * (width + s.b)), [=, fn = v.fn.lstm_gates_f32] { (void)memory, (void)spec, fn(&args); }};
+    return {array_work(s.a * (width + s.b)), [=, fn = v.fn.lstm_gates_f32] { (void)memory, (void)spec, fn(&args); }};
 }
 
 const Shape gemm_shapes[] = {

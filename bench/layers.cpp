@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whole layers through the public API: sequences over a grid, the streaming step, and packing.
+ * Whole layers through the public API: sequences over a grid, also of uneven lengths, the streaming step, also of many
+ * channels, and packing.
  */
 #include "bench.h"
 
+#include <chrono>
 #include <cmath>
 
 namespace bench {
@@ -55,21 +57,6 @@ struct Sequence {
     size_t hidden, batch, steps, threads;
 };
 
-/* A sequence can take the input's share as one product; a single step reads all weights once. */
-Work work_of(const Cell &c, const Sequence &s)
-{
-    const double weights = static_cast<double>(c.gates * s.hidden * s.hidden), steps = static_cast<double>(s.steps);
-    const double product = 2 * weights * static_cast<double>(s.batch) * steps;
-    const size_t bytes = c.gates * s.hidden * s.hidden * sizeof(float);
-    Work work;
-    work.flop = 2 * product;
-    work.steps = steps;
-    work.footprint = s.steps > 1 ? bytes : 2 * bytes;
-    work.bytes = static_cast<double>(work.footprint) * steps;
-    work.projection = s.steps > 1 ? product : 0;
-    return work;
-}
-
 void run_sequence(benchmark::State &state, Host &host, const Cell &c, const Sequence &s)
 {
     rnnp_context *context = host.context("", s.threads);
@@ -90,7 +77,7 @@ void run_sequence(benchmark::State &state, Host &host, const Cell &c, const Sequ
         args.h0 = args.h = h;
         args.c0 = args.c = c.cell == RNNP_CELL_LSTM ? cell_state.data() : nullptr;
     }
-    measure(state, host, context, work_of(c, s), [&] {
+    measure(state, host, context, sequence_work(c.gates, s.hidden, s.batch, s.steps), [&] {
         if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK)
             state.SkipWithError(rnnp_context_last_error(context));
         args.turn++;
@@ -101,10 +88,152 @@ void run_pack(benchmark::State &state, Host &host, const Cell &c, size_t hidden)
 {
     rnnp_context *context = host.context("", 1);
     const Weights weights(c, hidden);
-    Work work;
-    work.footprint = 2 * c.gates * hidden * hidden * sizeof(float);
-    work.bytes = static_cast<double>(work.footprint);
+    const Work work = array_work(2 * c.gates * hidden * hidden);
     measure(state, host, context, work, [&] { create(context, c, hidden, weights); });
+}
+
+/* Measures `call`, with `other` by turns in the same loop. Returns how many times longer that one takes. */
+template <class Call, class Other>
+double measure_beside(benchmark::State &state, const Host &host, rnnp_context *context, const Work &work, Call call,
+                      Other other)
+{
+    using clock = std::chrono::steady_clock;
+    std::chrono::duration<double> ours{0}, theirs{0};
+    const Limits before = measure_limits(context, work);
+    call();
+    other();
+    for (auto _ : state) {
+        const auto begin = clock::now();
+        call();
+        const auto middle = clock::now();
+        other();
+        const auto end = clock::now();
+        state.SetIterationTime(std::chrono::duration<double>(middle - begin).count());
+        ours += middle - begin;
+        theirs += end - middle;
+    }
+    report(state, host, work, ours.count() / static_cast<double>(state.iterations()), before,
+           measure_limits(context, work));
+    return theirs / ours;
+}
+
+/* ---- Many channels: one stream of all, or a stream for each ---- */
+
+struct DestroyModel {
+    void operator()(rnnp_model *model) const { rnnp_model_destroy(model); }
+};
+struct DestroyPlan {
+    void operator()(rnnp_plan *plan) const { rnnp_plan_destroy(plan); }
+};
+struct DestroyStream {
+    void operator()(rnnp_stream *stream) const { rnnp_stream_destroy(stream); }
+};
+
+struct Channels {
+    std::unique_ptr<rnnp_model, DestroyModel> model;
+    std::unique_ptr<rnnp_plan, DestroyPlan> plan;
+
+    Channels(rnnp_context *context, const Cell &c, size_t hidden)
+    {
+        const Weights weights(c, hidden);
+        const rnnp_recurrent_weights from = {weights.w, weights.r, weights.bias, nullptr, nullptr};
+        const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, static_cast<int64_t>(hidden)};
+        rnnp_recurrent_options options;
+        rnnp_recurrent_options_init(&options, c.cell, hidden, hidden);
+        options.reset = c.reset;
+        rnnp_model *m = nullptr;
+        rnnp_plan *p = nullptr;
+        rnnp_value x = 0;
+        require(rnnp_model_create(context, &m), context, "model");
+        model.reset(m);
+        require(rnnp_model_input(m, "x", RNNP_F32, 3, shape, nullptr, &x), context, "input");
+        require(rnnp_model_recurrent(m, &options, &from, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, nullptr, nullptr),
+                context, "layer");
+        require(rnnp_model_output(m, "y", x), context, "output");
+        require(rnnp_model_close(m), context, "close");
+        require(rnnp_plan_create(m, nullptr, &p), context, "plan");
+        plan.reset(p);
+    }
+};
+
+/* A stream with its input and output in place. */
+struct Stream {
+    std::unique_ptr<rnnp_stream, DestroyStream> stream;
+    rnnp_tensor in{}, out{};
+
+    Stream(rnnp_context *context, const rnnp_plan *plan, size_t batch, float *x, float *y)
+    {
+        rnnp_stream_options options;
+        rnnp_stream_options_init(&options);
+        options.batch = batch;
+        rnnp_stream *s = nullptr;
+        require(rnnp_stream_create(plan, &options, &s), context, "stream");
+        stream.reset(s);
+        require(rnnp_stream_input(s, 0, &in), context, "input");
+        in.data = x;
+        out.data = y;
+    }
+    rnnp_status step() { return rnnp_stream_step(stream.get(), &in, 1, &out, 1); }
+};
+
+void run_together(benchmark::State &state, Host &host, const Cell &c, size_t hidden, size_t n)
+{
+    rnnp_context *context = host.context("", 1);
+    const Channels channels(context, c, hidden);
+    const Floats x(n * hidden, 1.0F, 4), y(n * hidden);
+    Stream all(context, channels.plan.get(), n, x, y);
+    std::vector<Stream> each;
+    for (size_t i = 0; i < n; i++)
+        each.emplace_back(context, channels.plan.get(), 1, x + i * hidden, y + i * hidden);
+    const auto check = [&](rnnp_status status) {
+        if (status != RNNP_OK)
+            state.SkipWithError(rnnp_context_last_error(context));
+    };
+    state.counters["apart_over_together"] =
+        measure_beside(state, host, context, sequence_work(c.gates, hidden, n, 1), [&] { check(all.step()); },
+                       [&] {
+                           for (Stream &s : each)
+                               check(s.step());
+                       });
+}
+
+/* ---- Uneven lengths against all rows full: the time should be as much less as the steps are ---- */
+
+void run_lengths(benchmark::State &state, Host &host, const Cell &c, const Sequence &s)
+{
+    rnnp_context *context = host.context("", s.threads);
+    const Weights weights(c, s.hidden);
+    const Layer layer = create(context, c, s.hidden, weights);
+    const size_t rows = s.batch * s.hidden;
+    const Floats x(s.steps * rows, 1.0F, 4), y(s.steps * rows), uniform(s.batch, 1.0F, 5);
+    std::vector<int32_t> lengths(s.batch);
+    double sum = 0;
+    for (size_t b = 0; b < s.batch; b++) {
+        lengths[b] = 1 + static_cast<int32_t>((uniform[b] + 1.0F) / 2.0F * static_cast<float>(s.steps - 1) + 0.5F);
+        sum += lengths[b];
+    }
+    size_t bytes = 0;
+    require(rnnp_layer_workspace_bytes(layer.get(), s.steps, s.batch, &bytes), context, "workspace");
+    const Floats workspace(bytes / sizeof(float) + 1);
+    rnnp_layer_args full;
+    rnnp_layer_args_init(&full, layer.get(), s.steps, s.batch);
+    full.x = x;
+    full.y = y;
+    full.workspace = workspace;
+    rnnp_layer_args uneven = full;
+    uneven.lengths = lengths.data();
+    const auto forward = [&](rnnp_layer_args &args) {
+        if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK)
+            state.SkipWithError(rnnp_context_last_error(context));
+        args.turn++;
+    };
+    const double filled = sum / static_cast<double>(s.batch * s.steps);
+    Work work = sequence_work(c.gates, s.hidden, s.batch, s.steps);
+    work.flop *= filled;
+    work.projection *= filled;
+    state.counters["filled"] = filled;
+    state.counters["of_full"] = 1 / measure_beside(state, host, context, work, [&] { forward(uneven); },
+                                                   [&] { forward(full); });
 }
 
 } // namespace
@@ -114,6 +243,9 @@ void register_layers(Host &host)
     const size_t widths[] = {64, 128, 256, 512, 1024}, batches[] = {1, 4, 16, 64};
     const auto add = [](const std::string &name, auto run) {
         benchmark::RegisterBenchmark(name.c_str(), run)->UseRealTime()->Unit(benchmark::kMicrosecond);
+    };
+    const auto beside = [](const std::string &name, auto run) {
+        benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->Unit(benchmark::kMicrosecond);
     };
     std::vector<size_t> teams = {1};
     if (host.info().budget > 1)
@@ -133,6 +265,15 @@ void register_layers(Host &host)
                     add("layer/" + cell + shape,
                         [&host, &c, s](benchmark::State &state) { run_sequence(state, host, c, s); });
                 }
+            if (hidden > 512 || c.cell == RNNP_CELL_RNN)
+                continue;
+            beside("stream/together/" + cell + "/n64",
+                   [&host, &c, hidden](benchmark::State &state) { run_together(state, host, c, hidden, 64); });
+            for (const size_t batch : {size_t{16}, size_t{64}}) {
+                const Sequence s = {hidden, batch, 50, 1};
+                beside("layer/lengths/" + cell + "/b" + std::to_string(batch) + "/t50",
+                       [&host, &c, s](benchmark::State &state) { run_lengths(state, host, c, s); });
+            }
         }
 }
 

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a process pays before its first answer: reading an ONNX file, planning (which packs), the first run.
+ * What a process pays before its first answer: reading an ONNX file and planning, which packs, or mapping a packed file
+ * and planning, which does not; and the first run.
  */
 #include "bench.h"
 #include "onnx_stack.h"
 
+#include <cstdlib>
+#include <functional>
+#include <unistd.h>
+
 extern "C" {
 #include "rnnpack/onnx.h"
+#include "rnnpack/packed.h"
 }
 
 namespace bench {
@@ -14,13 +20,36 @@ namespace {
 
 enum { LAYERS = 3, STEPS = 50 };
 
-/* From the file's bytes to the plan, and with `first` on to the first output. */
-void load(rnnp_context *context, const std::vector<uint8_t> &file, size_t hidden, bool first, const float *x, float *y)
+/* A packed file of an ONNX model, as long as this lives. */
+class PackedFile {
+public:
+    PackedFile(rnnp_context *context, const std::vector<uint8_t> &onnx)
+    {
+        rnnp_model *model = nullptr;
+        const int fd = mkstemp(path_);
+        require(fd < 0 || close(fd) != 0 ? RNNP_ERR_IO : RNNP_OK, context, "temporary file");
+        require(rnnp_onnx_load(context, onnx.data(), onnx.size(), nullptr, &model), context, "model");
+        require(rnnp_packed_write_file(model, nullptr, path_), context, "packed file");
+        rnnp_model_destroy(model);
+    }
+    ~PackedFile() { unlink(path_); }
+    PackedFile(const PackedFile &) = delete;
+    PackedFile &operator=(const PackedFile &) = delete;
+    const char *path() const { return path_; }
+
+private:
+    char path_[32] = "/tmp/rnnpack-bench-XXXXXX";
+};
+
+using Open = std::function<rnnp_status(rnnp_context *, rnnp_model **)>;
+
+/* From the file to the plan, and with `first` on to the first output. */
+void load(rnnp_context *context, const Open &open, size_t hidden, bool first, const float *x, float *y)
 {
     rnnp_model *model = nullptr;
     rnnp_plan *plan = nullptr;
     rnnp_run *run = nullptr;
-    require(rnnp_onnx_load(context, file.data(), file.size(), nullptr, &model), context, "model");
+    require(open(context, &model), context, "model");
     require(rnnp_plan_create(model, nullptr, &plan), context, "plan");
     if (first) {
         rnnp_tensor in{}, out{};
@@ -44,19 +73,28 @@ void load(rnnp_context *context, const std::vector<uint8_t> &file, size_t hidden
 void register_models(Host &host)
 {
     for (const size_t hidden : {size_t{64}, size_t{256}})
-        for (const bool first : {false, true}) {
-            const std::string name =
-                std::string(first ? "model/load_and_first_run" : "model/load") + "/lstm3/h" + std::to_string(hidden);
-            benchmark::RegisterBenchmark(name.c_str(), [&host, hidden, first](benchmark::State &state) {
-                rnnp_context *context = host.context("", 1);
-                const std::vector<uint8_t> file = onnx_lstm_stack(LAYERS, hidden);
-                const Floats x(STEPS * hidden), y(STEPS * hidden);
-                Work work; /* the file's bytes are the least that must be read */
-                work.footprint = file.size();
-                work.bytes = static_cast<double>(file.size());
-                measure(state, host, context, work, [&] { load(context, file, hidden, first, x, y); });
-            })->UseRealTime()->Unit(benchmark::kMicrosecond);
-        }
+        for (const bool packed : {false, true})
+            for (const bool first : {false, true}) {
+                const std::string name = std::string("model/load") + (packed ? "_packed" : "") +
+                                         (first ? "_and_first_run" : "") + "/lstm3/h" + std::to_string(hidden);
+                benchmark::RegisterBenchmark(name.c_str(), [&host, hidden, packed, first](benchmark::State &state) {
+                    rnnp_context *context = host.context("", 1);
+                    const std::vector<uint8_t> file = onnx_lstm_stack(LAYERS, hidden);
+                    const PackedFile packed_file(context, file);
+                    const Floats x(STEPS * hidden), y(STEPS * hidden);
+                    const Open from_onnx = [&file](rnnp_context *c, rnnp_model **model) {
+                        return rnnp_onnx_load(c, file.data(), file.size(), nullptr, model);
+                    };
+                    const Open from_packed = [&packed_file](rnnp_context *c, rnnp_model **model) {
+                        return rnnp_packed_open_file(c, packed_file.path(), model);
+                    };
+                    Work work; /* the ONNX file's bytes are the least that must be read; packed weights are as many */
+                    work.footprint = file.size();
+                    work.bytes = static_cast<double>(file.size());
+                    measure(state, host, context, work,
+                            [&] { load(context, packed ? from_packed : from_onnx, hidden, first, x, y); });
+                })->UseRealTime()->Unit(benchmark::kMicrosecond);
+            }
 }
 
 } // namespace bench

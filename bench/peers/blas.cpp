@@ -24,6 +24,8 @@ public:
         sgemm_ = find<Sgemm>("cblas_sgemm");
         if (!sgemm_)
             throw std::runtime_error(options.library + ": no cblas_sgemm in it");
+        if (const auto begin = find<void (*)()>("bli_init"))
+            begin(); /* BLIS ends the process when it is asked for its kernels before */
     }
 
     std::string name() const override
@@ -39,14 +41,14 @@ public:
         const auto id = find<int (*)()>("bli_arch_query_id");
         if (const auto text = find<const char *(*)(int)>("bli_arch_string"); id && text)
             core = text(id());
-        return "kernels " + core + ", weights as they are";
+        return "kernels " + core + ", weights as they are: its interface has no packed form";
     }
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
     {
-        if (c.recurrent())
+        if (c.kind != peer::Kind::product)
             throw std::runtime_error("case " + c.id + ": a BLAS has no " + c.cell);
-        const int m = static_cast<int>(c.rows()), n = static_cast<int>(c.columns()), k = static_cast<int>(c.hidden);
+        const int m = static_cast<int>(c.rows), n = static_cast<int>(c.columns), k = static_cast<int>(c.depth);
         return [sgemm = sgemm_, w = weights.w, m, n, k, x, y] {
             sgemm(row_major, as_it_is, transposed, m, n, k, 1, x, k, w, k, 0, y, n);
         };

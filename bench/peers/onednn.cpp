@@ -62,7 +62,13 @@ public:
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
     {
-        return c.recurrent() ? layer(c, weights, x, y) : product(c, weights, x, y);
+        switch (c.kind) {
+        case peer::Kind::layer: return layer(c, weights, x, y);
+        case peer::Kind::product: return product(c, weights, x, y);
+        case peer::Kind::function: return function(c, x, y);
+        case peer::Kind::start: break;
+        }
+        throw std::runtime_error("case " + c.id + ": oneDNN reads no models");
     }
 
 private:
@@ -73,6 +79,7 @@ private:
 
     std::function<void()> layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
+    std::function<void()> function(const peer::Case &c, const float *x, float *y);
     memory reordered(memory from, const Desc &to);
     memory gates(const Cell &cell, std::size_t hidden, const float *matrix, const Desc &to);
     memory bias(const Cell &cell, std::size_t hidden, const float *onnx, const Desc &to);
@@ -161,13 +168,24 @@ std::function<void()> OneDnn::layer(const peer::Case &c, const peer::Weights &we
 
 std::function<void()> OneDnn::product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
 {
-    const memory::dim m = dim(c.rows()), n = dim(c.columns()), k = dim(c.hidden);
+    const memory::dim m = dim(c.rows), n = dim(c.columns), k = dim(c.depth);
     const Desc a({m, k}, f32, Tag::ab), b({k, n}, f32, Tag::any), result({m, n}, f32, Tag::ab);
     const dnnl::matmul::primitive_desc d({a, b, result}, engine_);
     return call(dnnl::matmul(d), {{DNNL_ARG_SRC, view(a, x)},
                                   {DNNL_ARG_WEIGHTS, reordered(view(Desc({k, n}, f32, Tag::ba), weights.w),
                                                                d.weights_desc())},
                                   {DNNL_ARG_DST, view(result, y)}});
+}
+
+std::function<void()> OneDnn::function(const peer::Case &c, const float *x, float *y)
+{
+    const auto kind = c.function == "exp"    ? dnnl::algorithm::eltwise_exp
+                      : c.function == "tanh" ? dnnl::algorithm::eltwise_tanh
+                                             : dnnl::algorithm::eltwise_logistic;
+    const Desc array({dim(c.depth)}, f32, Tag::a);
+    const dnnl::eltwise_forward::desc description(dnnl::prop_kind::forward_inference, kind, array, 0);
+    const dnnl::eltwise_forward eltwise(dnnl::eltwise_forward::primitive_desc(description, engine_));
+    return call(eltwise, {{DNNL_ARG_SRC, view(array, x)}, {DNNL_ARG_DST, view(array, y)}});
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <stdexcept>
+#include <vector>
 
 namespace {
 
@@ -92,20 +93,14 @@ public:
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &, const float *x, float *y) override
     {
-        if (!session_ || loaded_ != c.model()) {
+        if (!session_ || loaded_ != c.model) {
             session_.reset();
             Session *session;
-            check(api_.CreateSession(env_, (dir_ + "/" + c.model() + ".onnx").c_str(), options_, &session));
+            check(api_.CreateSession(env_, (dir_ + "/" + c.model + ".onnx").c_str(), options_, &session));
             session_ = handle(session, api_.ReleaseSession);
-            loaded_ = c.model();
+            loaded_ = c.model;
         }
-        const auto steps = static_cast<std::int64_t>(c.steps), batch = static_cast<std::int64_t>(c.batch);
-        const auto hidden = static_cast<std::int64_t>(c.hidden), columns = static_cast<std::int64_t>(c.columns());
-        const std::int64_t in[] = {steps, batch, hidden}, out[] = {steps, 1, batch, columns};
-        const std::int64_t rows[] = {steps * batch, hidden}, product[] = {steps * batch, columns};
-        const bool recurrent = c.recurrent();
-        const auto input = tensor(x, recurrent ? in : rows, recurrent ? 3 : 2);
-        const auto output = tensor(y, recurrent ? out : product, recurrent ? 4 : 2);
+        const auto input = tensor(x, shape(c, c.depth, false)), output = tensor(y, shape(c, c.columns, true));
         return [this, session = session_, input, output] {
             const char *const input_name = "x", *const output_name = "y";
             const Value *const inputs[] = {input.get()};
@@ -120,14 +115,30 @@ private:
         return std::shared_ptr<T>(p, release);
     }
 
-    std::shared_ptr<Value> tensor(const float *data, const std::int64_t *shape, std::size_t rank) const
+    using Shape = std::vector<std::int64_t>;
+
+    /* As prepare.py says; a layer's y has an axis of directions. */
+    static Shape shape(const peer::Case &c, std::size_t last, bool is_y)
+    {
+        const auto steps = static_cast<std::int64_t>(c.steps), batch = static_cast<std::int64_t>(c.batch);
+        const auto rows = static_cast<std::int64_t>(c.rows), width = static_cast<std::int64_t>(last);
+        switch (c.kind) {
+        case peer::Kind::layer: return is_y ? Shape{steps, 1, batch, width} : Shape{steps, batch, width};
+        case peer::Kind::product: return {rows, width};
+        case peer::Kind::function: return {width};
+        case peer::Kind::start: break;
+        }
+        return {steps, batch, width};
+    }
+
+    std::shared_ptr<Value> tensor(const float *data, const Shape &shape) const
     {
         std::size_t bytes = sizeof(float);
-        for (std::size_t i = 0; i < rank; i++)
-            bytes *= static_cast<std::size_t>(shape[i]);
+        for (const std::int64_t size : shape)
+            bytes *= static_cast<std::size_t>(size);
         Value *value;
-        check(api_.CreateTensorWithDataAsOrtValue(memory_, const_cast<float *>(data), bytes, shape, rank, type_float,
-                                                  &value));
+        check(api_.CreateTensorWithDataAsOrtValue(memory_, const_cast<float *>(data), bytes, shape.data(), shape.size(),
+                                                  type_float, &value));
         return handle(value, api_.ReleaseValue);
     }
 

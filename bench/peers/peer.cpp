@@ -1,124 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "peer.h"
+#include "case.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstdint>
-#include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <limits>
-#include <new>
+#include <map>
 #include <sstream>
 #include <stdexcept>
-#include <vector>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace peer {
 
-/* ---- Cases and their data ---------------------------------------------------------------------- */
+/* ---- Clock ------------------------------------------------------------------------------------- */
 
-Array::Array(std::size_t count) : data_(nullptr), size_(count)
+using Clock = std::chrono::steady_clock;
+using Seconds = std::function<double(std::size_t calls)>; /* makes the calls and says how long they took */
+
+static double since(Clock::time_point start)
 {
-    const std::size_t line = 64;
-    if (count > SIZE_MAX / sizeof(float) - line)
-        throw std::bad_alloc();
-    const std::size_t bytes = (count * sizeof(float) + line - 1) / line * line;
-    data_.reset(static_cast<float *>(std::aligned_alloc(line, std::max(bytes, line))));
-    if (!data_)
-        throw std::bad_alloc();
-}
-
-Array Array::load(const std::string &path, std::size_t count)
-{
-    Array array(count);
-    const auto bytes = static_cast<std::streamsize>(count * sizeof(float));
-    std::ifstream file(path, std::ios::binary);
-    if (!file.read(reinterpret_cast<char *>(array.data()), bytes))
-        throw std::runtime_error(path + ": cannot read " + std::to_string(count) + " floats");
-    return array;
-}
-
-static void store(const std::string &path, const Array &array)
-{
-    std::ofstream file(path, std::ios::binary);
-    file.write(reinterpret_cast<const char *>(array.data()),
-               static_cast<std::streamsize>(array.size() * sizeof(float)));
-    if (!file.flush())
-        throw std::runtime_error(path + ": cannot write");
-}
-
-static const struct {
-    const char *name;
-    std::size_t gates;
-} cells[] = {{"rnn", 1}, {"gru", 3}, {"gru_lbr", 3}, {"lstm", 4}, {"gemm", 4}};
-
-std::size_t Case::gates() const
-{
-    for (const auto &known : cells)
-        if (cell == known.name)
-            return known.gates;
-    throw std::runtime_error("case " + id + ": unknown cell " + cell);
-}
-
-std::size_t Case::columns() const
-{
-    return recurrent() ? hidden : gates() * hidden;
-}
-
-static Case parse(const std::string &line)
-{
-    Case c;
-    std::istringstream in(line);
-    const std::size_t most = 1 << 16; /* keeps every product of sizes far from overflow */
-    if (!(in >> c.id >> c.cell >> c.hidden >> c.batch >> c.steps) || !(in >> std::ws).eof())
-        throw std::runtime_error("not a case (id, cell, hidden, batch, steps): " + line);
-    for (const std::size_t size : {c.hidden, c.batch, c.steps})
-        if (size < 1 || size > most)
-            throw std::runtime_error("case " + c.id + ": a size of " + std::to_string(size) + " is out of range");
-    c.gates();
-    return c;
-}
-
-/* The weights of one model; those of the last one are kept, as cases come model by model. */
-class Model {
-public:
-    Weights get(const std::string &dir, const Case &c)
-    {
-        const std::size_t gate_rows = c.gates() * c.hidden, matrix = gate_rows * c.hidden;
-        if (name_ != c.model()) {
-            name_.clear();
-            data_ = Array::load(dir + "/" + c.model() + ".f32", c.recurrent() ? 2 * (matrix + gate_rows) : matrix);
-            name_ = c.model();
-        }
-        if (!c.recurrent())
-            return {data_.data(), nullptr, nullptr};
-        return {data_.data(), data_.data() + matrix, data_.data() + 2 * matrix};
-    }
-
-private:
-    std::string name_;
-    Array data_;
-};
-
-/* ---- Check and clock --------------------------------------------------------------------------- */
-
-/* Largest difference relative to 1 + |wanted|; throws at the first one above the tolerance, NaN included. */
-static double max_error(const Case &c, const Array &y, const Array &wanted)
-{
-    const double tolerance = 1e-4;
-    double most = 0;
-    for (std::size_t i = 0; i < y.size(); i++) {
-        const double got = y.data()[i], want = wanted.data()[i];
-        const double error = std::fabs(got - want) / (1 + std::fabs(want));
-        if (!(error <= tolerance)) {
-            std::ostringstream text;
-            text << "case " << c.id << ": y[" << i << "] is " << got << ", but " << want << " in " << c.id << ".y.f32";
-            throw std::runtime_error(text.str());
-        }
-        most = std::max(most, error);
-    }
-    return most;
+    return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 struct Timing {
@@ -128,17 +37,10 @@ struct Timing {
 
 /* Batches of at least 0.2 ms, so that the clock costs nothing, until the budget is spent. A case of which one call
  * takes longer than the budget is timed by one call. */
-static Timing measure(const std::function<void()> &run, double budget)
+static Timing measure(const Seconds &time, double budget)
 {
-    using Clock = std::chrono::steady_clock;
     const double batch = 200e-6, warm_up = budget / 5;
     const std::size_t least = 3, most = 1000;
-    const auto time = [&run](std::size_t calls) {
-        const auto start = Clock::now();
-        for (std::size_t i = 0; i < calls; i++)
-            run();
-        return std::chrono::duration<double>(Clock::now() - start).count();
-    };
 
     double spent = 0, call = time(1);
     const bool long_call = call > budget;
@@ -154,6 +56,46 @@ static Timing measure(const std::function<void()> &run, double budget)
     std::sort(samples.begin(), samples.end());
     const std::size_t n = samples.size();
     return {(samples[(n - 1) / 2] + samples[n / 2]) / 2, samples[0], n * inner};
+}
+
+static void require(int error, const char *what)
+{
+    if (error)
+        throw std::runtime_error(std::string(what) + ": " + std::strerror(error));
+}
+
+/* One new process of this program that runs the case once, from its start to the last byte of y. */
+static double seconds_to_first_output(char **argv, const Case &c, std::string line, const Array &y)
+{
+    std::string once = "--once";
+    std::vector<char *> arguments;
+    for (; *argv; argv++)
+        arguments.push_back(*argv);
+    for (char *const last : {once.data(), line.data(), static_cast<char *>(nullptr)})
+        arguments.push_back(last);
+    int ends[2];
+    require(pipe2(ends, O_CLOEXEC) ? errno : 0, "pipe");
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+
+    const auto start = Clock::now();
+    pid_t child;
+    const int failed = posix_spawn(&child, "/proc/self/exe", &actions, nullptr, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    const auto bytes = reinterpret_cast<char *>(y.data());
+    const std::size_t wanted = y.size() * sizeof(float);
+    std::size_t got = 0;
+    for (ssize_t n = failed ? 0 : 1; n > 0 && got < wanted; got += static_cast<std::size_t>(std::max<ssize_t>(n, 0)))
+        n = read(ends[0], bytes + got, wanted - got);
+    const double seconds = since(start);
+    close(ends[0]);
+    require(failed, "/proc/self/exe");
+    waitpid(child, nullptr, 0);
+    if (got < wanted)
+        throw std::runtime_error("case " + c.id + ": the new process gave no y: " + std::string(bytes, got));
+    return seconds;
 }
 
 /* ---- Program ----------------------------------------------------------------------------------- */
@@ -173,7 +115,7 @@ static Options parse_options(int argc, char **argv)
 {
     Options options;
     const auto usage = std::string("usage: ") + argv[0] +
-                       " --dir DIR [--threads N] [--budget SECONDS] [--library FILE] [--write] < cases";
+                       " --dir DIR [--threads N] [--budget SECONDS] [--library FILE] [--write] [--once CASE] < cases";
     for (int i = 1; i < argc; i++) {
         const std::string name = argv[i];
         if (name == "--write") {
@@ -187,6 +129,8 @@ static Options parse_options(int argc, char **argv)
             options.dir = value;
         else if (name == "--library")
             options.library = value;
+        else if (name == "--once")
+            options.once = value;
         else if (name == "--threads")
             options.threads = std::stoul(value);
         else if (name == "--budget")
@@ -199,33 +143,110 @@ static Options parse_options(int argc, char **argv)
     return options;
 }
 
-static std::string answer(Peer &peer, const Options &options, Model &model, const Case &c)
+static void store(const std::string &path, const Array &array)
 {
-    const Weights weights = model.get(options.dir, c);
-    const Array x = Array::load(options.dir + "/x.f32", c.rows() * c.hidden);
-    const std::string y_path = options.dir + "/" + c.id + ".y.f32";
-    const Array y(c.rows() * c.columns());
-    std::fill_n(y.data(), y.size(), std::numeric_limits<float>::quiet_NaN());
-    const std::function<void()> run = peer.prepare(c, weights, x.data(), y.data());
-    run();
+    std::ofstream file(path, std::ios::binary);
+    file.write(reinterpret_cast<const char *>(array.data()),
+               static_cast<std::streamsize>(array.size() * sizeof(float)));
+    if (!file.flush())
+        throw std::runtime_error(path + ": cannot write");
+}
 
-    std::ostringstream out;
-    out << "{\"case\": " << quoted(c.id);
-    if (options.write) {
-        store(y_path, y);
-    } else {
-        const double error = max_error(c, y, Array::load(y_path, y.size()));
-        const double before = peer.limit_us(c);
-        const Timing timing = measure(run, options.budget);
-        const double limit = (before + peer.limit_us(c)) / 2;
-        out << ", \"us_median\": " << timing.median_us << ", \"us_min\": " << timing.min_us
-            << ", \"calls\": " << timing.calls << ", \"max_error\": " << error;
+static Array unwritten(std::size_t count)
+{
+    Array y(count);
+    std::fill_n(y.data(), count, std::numeric_limits<float>::quiet_NaN());
+    return y;
+}
+
+class Server {
+public:
+    Server(Peer &peer, const Options &options, char **argv) : peer_(peer), options_(options), argv_(argv) {}
+
+    std::string answer(const std::string &line)
+    {
+        const Case c = parse_case(line);
+        const Array x = load_x(options_.dir, c), y = unwritten(c.rows * c.columns);
+        const std::string y_path = options_.dir + "/" + c.id + ".y.f32";
+        const Seconds time = clock(c, line, x, y);
+        time(1);
+        if (options_.write) {
+            store(y_path, y);
+            return "{\"case\": " + quoted(c.id) + "}";
+        }
+        const Accuracy accuracy = check(c, x, y, y_path);
+        const double before = peer_.limit_us(c);
+        const Timing timing = measure(time, options_.budget);
+        const double limit = (before + peer_.limit_us(c)) / 2;
+
+        std::ostringstream out;
+        out << "{\"case\": " << quoted(c.id) << ", \"us_median\": " << timing.median_us
+            << ", \"us_min\": " << timing.min_us << ", \"calls\": " << timing.calls
+            << ", \"max_error\": " << accuracy.error;
+        if (c.kind == Kind::function)
+            out << ", \"max_ulp\": " << accuracy.ulp;
         if (limit > 0)
             out << ", \"limit_us\": " << limit;
+        out << "}";
+        return out.str();
     }
-    out << "}";
-    return out.str();
-}
+
+    /* What seconds_to_first_output() starts: y, or the reason why there is none. */
+    int once(const std::string &line)
+    try {
+        const Case c = parse_case(line);
+        const Array x = load_x(options_.dir, c), y = unwritten(c.rows * c.columns);
+        peer_.prepare(c, model_.get(options_.dir, c), x.data(), y.data())();
+        std::cout.write(reinterpret_cast<const char *>(y.data()),
+                        static_cast<std::streamsize>(y.size() * sizeof(float)));
+        return std::cout.flush() ? 0 : 1;
+    } catch (const std::exception &error) {
+        std::cout << error.what();
+        return 1;
+    }
+
+private:
+    Seconds clock(const Case &c, const std::string &line, const Array &x, const Array &y)
+    {
+        if (c.kind == Kind::start && !options_.write)
+            return [this, &c, line, &y](std::size_t calls) {
+                double seconds = 0;
+                for (std::size_t i = 0; i < calls; i++)
+                    seconds += seconds_to_first_output(argv_, c, line, y);
+                return seconds;
+            };
+        return [run = peer_.prepare(c, model_.get(options_.dir, c), x.data(), y.data())](std::size_t calls) {
+            const auto start = Clock::now();
+            for (std::size_t i = 0; i < calls; i++)
+                run();
+            return since(start);
+        };
+    }
+
+    Accuracy check(const Case &c, const Array &x, const Array &y, const std::string &y_path)
+    {
+        if (c.kind != Kind::function)
+            return compare(c, y, Array::load(y_path, y.size()).data());
+        compare(c, y, exact(c, x).data());
+        const auto known = accuracy_.find(c.cell);
+        return known != accuracy_.end() ? known->second : accuracy_.emplace(c.cell, over_points(c)).first->second;
+    }
+
+    Accuracy over_points(Case c)
+    {
+        const Array x = function_points(c), y = unwritten(x.size());
+        c.id += " over " + std::to_string(x.size()) + " points";
+        c.depth = c.columns = x.size();
+        peer_.prepare(c, {nullptr, nullptr, nullptr}, x.data(), y.data())();
+        return compare(c, y, exact(c, x).data());
+    }
+
+    Peer &peer_;
+    const Options &options_;
+    char **argv_;
+    Model model_;
+    std::map<std::string, Accuracy> accuracy_; /* by cell: it belongs to the function, not to the number of elements */
+};
 
 static void say(const std::string &line)
 {
@@ -236,14 +257,16 @@ int serve(int argc, char **argv, Maker make)
 try {
     const Options options = parse_options(argc, argv);
     const std::unique_ptr<Peer> peer = make(options);
+    Server server(*peer, options, argv);
+    if (!options.once.empty())
+        return server.once(options.once);
     say("{\"peer\": " + quoted(peer->name()) + ", \"version\": " + quoted(peer->version()) +
         ", \"settings\": " + quoted(peer->settings()) + "}");
-    Model model;
     int status = 0;
     for (std::string line; std::getline(std::cin, line);) {
         const std::string id = line.substr(0, line.find('\t'));
         try {
-            say(answer(*peer, options, model, parse(line)));
+            say(server.answer(line));
         } catch (const std::exception &error) {
             say("{\"case\": " + quoted(id) + ", \"error\": " + quoted(error.what()) + "}");
             status = 1;

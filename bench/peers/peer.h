@@ -3,10 +3,16 @@
  * What every peer program shares: cases, their data, the check and the clock. A program derives from Peer and calls
  * serve(), which answers each case line on stdin with one line of JSON:
  *
- *     lstm_h64_b1_t50 <tab> lstm <tab> 64 <tab> 1 <tab> 50        id, cell, hidden, batch, steps
+ *     lstm_h64_b1_t50 <tab> lstm <tab> 64 <tab> 1 <tab> 50        id, cell, and the three sizes of its kind
  *     {"case": "lstm_h64_b1_t50", "us_median": 71.2, "us_min": 70.9, "calls": 560, "max_error": 1.2e-07}
  *
- * Input and hidden sizes are equal. The cell "gemm" is the product of x with W alone: batch rows, 4 * hidden columns.
+ *     kind      cell                    sizes
+ *     layer     lstm gru gru_lbr rnn    hidden, batch, steps; input and hidden sizes are equal
+ *     product   gemm                    m, n, k: x [m][k] times the transpose of w [n][k]
+ *     function  tanh_u35 exp_fast ...   elements, 1, 1; our math class stands in the name, peers have one function
+ *     start     start_onnx ...          hidden, layers, steps: an LSTM, batch 1, from its file, in a new process
+ *
+ * A function is held against double precision; its answer has "max_ulp" besides.
  */
 #ifndef RNNP_BENCH_PEER_H
 #define RNNP_BENCH_PEER_H
@@ -36,18 +42,18 @@ private:
     std::size_t size_;
 };
 
-struct Case {
-    std::string id, cell;
-    std::size_t hidden, batch, steps;
+enum class Kind { layer, product, function, start };
 
-    bool recurrent() const { return cell != "gemm"; }
-    std::size_t gates() const;
-    std::size_t rows() const { return steps * batch; }                /* of x and y */
-    std::size_t columns() const;                                      /* of y */
-    std::string model() const { return cell + "_h" + std::to_string(hidden); } /* what cases share weights by */
+struct Case {
+    std::string id, cell, model; /* model: its file's name without an end; what cases share weights by */
+    Kind kind = Kind::layer;
+    std::size_t rows = 1, depth = 1, columns = 1; /* x [rows][depth], y [rows][columns] */
+    std::size_t hidden = 0, gates = 0, layers = 1, batch = 1, steps = 1;
+    std::string function, math; /* of the kind function: tanh, u35 */
 };
 
-/* In ONNX's layout and order of gates: w, r [gates * hidden][hidden], bias [2 * gates * hidden]; gemm has w alone. */
+/* In ONNX's layout and order of gates: w, r [gates * hidden][hidden], bias [2 * gates * hidden]. A product has w
+ * alone, the other kinds have none. */
 struct Weights {
     const float *w, *r, *bias;
 };
@@ -61,6 +67,7 @@ struct Options {
     std::size_t threads = 1;
     double budget = 0.03;   /* seconds of timing per case */
     bool write = false;     /* write y for the others instead of checking and timing */
+    std::string once;       /* a case line: y of one run goes to stdout as floats, and that is all */
 };
 
 class Peer {
@@ -70,7 +77,8 @@ public:
     virtual std::string version() const = 0;
     virtual std::string settings() const = 0;
 
-    /* Readies a case outside the clock; the result computes y from x. Weights, x and y live as long as it does. */
+    /* Readies a case outside the clock (for a start: inside); the result computes y from x. Weights, x and y live as
+     * long as it does. Throws for a kind that the library does not have. */
     virtual std::function<void()> prepare(const Case &c, const Weights &weights, const float *x, float *y) = 0;
 
     /* What the machine would allow just now, in microseconds; 0: not known here. */

@@ -2,56 +2,133 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what the peers of peer.h read, for the case lines on stdin.
 
-    weights     <cell>_h<hidden>.f32: W, R and bias in ONNX's layout and order
+    weights     <cell>_h<hidden>.f32: W, R and bias in ONNX's layout and order; gemm_n<n>_k<k>.f32: W [n][k]
                 x.f32, of which each case takes the beginning
-    models      <cell>_h<hidden>.onnx, for ONNX Runtime: one node whose weights lie in the .f32 file
+    models      one node each, for ONNX Runtime: <cell>_h<hidden>.onnx, whose weights lie in the .f32 file;
+                gemm_n<n>_k<k>.onnx, a MatMul with a constant; tanh.onnx and so on
+                start_h<hidden>_l<layers>.onnx: a stack of LSTMs with all weights in the file
 
-The outputs <case>.y.f32 come from `bench-peer-rnnpack --write`. All files are raw little-endian floats.
+The outputs <case>.y.f32 come from `bench-peer-rnnpack --write`. All .f32 files are raw little-endian floats.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-GATES = {"rnn": 1, "gru": 3, "gru_lbr": 3, "lstm": 4, "gemm": 4}
-OPERATOR = {"rnn": "RNN", "gru": "GRU", "gru_lbr": "GRU", "lstm": "LSTM", "gemm": "Gemm"}
+GATES = {"rnn": 1, "gru": 3, "gru_lbr": 3, "lstm": 4}
+OPERATOR = {"rnn": "RNN", "gru": "GRU", "gru_lbr": "GRU", "lstm": "LSTM"}
+FUNCTION = {"tanh": "Tanh", "sigmoid": "Sigmoid", "exp": "Exp"}
 
 
 class Model(NamedTuple):
-    """What cases share weights by."""
+    """What cases share: a layer of a cell, or what is in its place (gemm, start, a function), and two sizes."""
 
     cell: str
-    hidden: int
+    a: int = 0
+    b: int = 0
 
     @property
     def name(self) -> str:
-        return f"{self.cell}_h{self.hidden}"
+        forms = {"gemm": "gemm_n{a}_k{b}", "start": "start_h{a}_l{b}"} | dict.fromkeys(FUNCTION, "{cell}")
+        return forms.get(self.cell, "{cell}_h{a}").format(**self._asdict())
+
+    @property
+    def seed(self) -> int:
+        return 1 + zlib.crc32(self.name.encode())
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of the weights, in the order in which they lie in the file."""
-        rows = GATES[self.cell] * self.hidden
         if self.cell == "gemm":
-            return {"w": (rows, self.hidden)}
-        return {"w": (1, rows, self.hidden), "r": (1, rows, self.hidden), "bias": (1, 2 * rows)}
+            return {"w": (self.a, self.b)}
+        return layer_shapes(GATES[self.cell] * self.a, self.a) if self.cell in GATES else {}
 
 
-def uniform(seed: int, count: int) -> np.ndarray:
+def layer_shapes(rows: int, hidden: int) -> dict[str, tuple[int, ...]]:
+    return {"w": (1, rows, hidden), "r": (1, rows, hidden), "bias": (1, 2 * rows)}
+
+
+def model_of(cell: str, a: int, b: int, c: int) -> tuple[Model, int]:
+    """And the length of the case's x."""
+    kind = cell.split("_")[0]
+    if cell == "gemm":
+        return Model(cell, b, c), a * c
+    if kind == "start":
+        return Model(kind, a, b), a * c
+    if kind in FUNCTION:
+        return Model(kind), a
+    return Model(cell, a), a * b * c
+
+
+def uniform(seed: int, *shape: int) -> np.ndarray:
     """Floats in [-1, 1) from a counter, so that they are the same on every machine."""
-    bits = np.random.Philox(key=seed).random_raw(count)
+    bits = np.random.Philox(key=seed).random_raw(int(np.prod(shape))).reshape(shape)
     return ((bits >> np.uint64(40)).astype("<f4") - np.float32(1 << 23)) / np.float32(1 << 23)
 
 
 def write_weights(directory: Path, models: list[Model], longest: int) -> None:
     uniform(0, longest).tofile(directory / "x.f32")
     for model in models:
-        count = sum(int(np.prod(shape)) for shape in model.shapes().values())
-        seed = 1 + list(GATES).index(model.cell) + len(GATES) * model.hidden
-        (uniform(seed, count) / np.float32(np.sqrt(model.hidden))).tofile(directory / f"{model.name}.f32")
+        if shapes := model.shapes():
+            count = sum(int(np.prod(shape)) for shape in shapes.values())
+            depth = next(iter(shapes.values()))[-1]
+            (uniform(model.seed, count) / np.float32(np.sqrt(depth))).tofile(directory / f"{model.name}.f32")
+
+
+def layer_graph(_: Path, model: Model) -> tuple:
+    """Nodes, initializers, shape of x and of y."""
+    from onnx import TensorProto, helper
+
+    initializers, offset = [], 0
+    for name, shape in model.shapes().items():
+        length = 4 * int(np.prod(shape))
+        tensor = TensorProto(name=name, dims=shape, data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
+        for key, value in {"location": f"{model.name}.f32", "offset": offset, "length": length}.items():
+            tensor.external_data.add(key=key, value=str(value))
+        initializers.append(tensor)
+        offset += length
+    attributes = {"hidden_size": model.a} | ({"linear_before_reset": 1} if model.cell == "gru_lbr" else {})
+    node = helper.make_node(OPERATOR[model.cell], ["x", *model.shapes()], ["y"], **attributes)
+    return [node], initializers, ["T", "B", model.a], ["T", 1, "B", model.a]
+
+
+def product_graph(directory: Path, model: Model) -> tuple:
+    from onnx import helper, numpy_helper
+
+    w = np.fromfile(directory / f"{model.name}.f32", "<f4").reshape(model.a, model.b)
+    constant = numpy_helper.from_array(np.ascontiguousarray(w.T), "w")
+    return [helper.make_node("MatMul", ["x", "w"], ["y"])], [constant], ["M", model.b], ["M", model.a]
+
+
+def function_graph(_: Path, model: Model) -> tuple:
+    from onnx import helper
+
+    return [helper.make_node(FUNCTION[model.cell], ["x"], ["y"])], [], ["N"], ["N"]
+
+
+def stack_graph(_: Path, model: Model) -> tuple:
+    from onnx import helper, numpy_helper
+
+    nodes, initializers, value = [], [numpy_helper.from_array(np.array([1], "<i8"), "axis")], "x"
+    for layer in range(model.b):
+        names = []
+        for name, shape in layer_shapes(GATES["lstm"] * model.a, model.a).items():
+            names.append(f"{name}{layer}")
+            weights = uniform(model.seed + len(initializers), *shape) / np.float32(np.sqrt(model.a))
+            initializers.append(numpy_helper.from_array(weights, names[-1]))
+        squeezed = "y" if layer + 1 == model.b else f"x{layer + 1}"
+        nodes.append(helper.make_node("LSTM", [value, *names], [f"y{layer}"], hidden_size=model.a))
+        nodes.append(helper.make_node("Squeeze", [f"y{layer}", "axis"], [squeezed]))
+        value = squeezed
+    return nodes, initializers, ["T", 1, model.a], ["T", 1, model.a]
+
+
+GRAPH = {"gemm": product_graph, "start": stack_graph} | dict.fromkeys(FUNCTION, function_graph)
 
 
 def write_models(directory: Path, models: list[Model]) -> None:
@@ -59,25 +136,9 @@ def write_models(directory: Path, models: list[Model]) -> None:
     from onnx import TensorProto, helper
 
     for model in models:
-        initializers = []
-        offset = 0
-        for name, shape in model.shapes().items():
-            length = 4 * int(np.prod(shape))
-            tensor = TensorProto(name=name, dims=shape, data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
-            for key, value in {"location": f"{model.name}.f32", "offset": offset, "length": length}.items():
-                tensor.external_data.add(key=key, value=str(value))
-            initializers.append(tensor)
-            offset += length
-        if model.cell == "gemm":
-            x_shape, y_shape = ["M", model.hidden], ["M", GATES["gemm"] * model.hidden]
-            attributes = {"transB": 1}
-        else:
-            x_shape, y_shape = ["T", "B", model.hidden], ["T", 1, "B", model.hidden]
-            attributes = {"hidden_size": model.hidden}
-            if model.cell == "gru_lbr":
-                attributes["linear_before_reset"] = 1
+        nodes, initializers, x_shape, y_shape = GRAPH.get(model.cell, layer_graph)(directory, model)
         graph = helper.make_graph(
-            [helper.make_node(OPERATOR[model.cell], ["x", *model.shapes()], ["y"], **attributes)],
+            nodes,
             model.name,
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, x_shape)],
             [helper.make_tensor_value_info("y", TensorProto.FLOAT, y_shape)],
@@ -96,9 +157,9 @@ def main() -> int:
     longest = 0
     for line in sys.stdin:
         _, cell, *sizes = line.split()
-        hidden, batch, steps = map(int, sizes)
-        models[Model(cell, hidden)] = None
-        longest = max(longest, hidden * batch * steps)
+        model, length = model_of(cell, *map(int, sizes))
+        models[model] = None
+        longest = max(longest, length)
     options.dir.mkdir(parents=True, exist_ok=True)
     if options.what == "weights":
         write_weights(options.dir, list(models), longest)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rnnpack itself, through kernels.h, and the limits that its cases are held against.
+ * rnnpack itself, through its public headers, and the limits that its cases are held against.
  */
+#include "bench/limit.h"
 #include "peer.h"
 
 #include <rnnpack/kernels.h>
 #include <rnnpack/limits.h>
+#include <rnnpack/onnx.h>
+#include <rnnpack/packed.h>
 
 #include <algorithm>
 #include <array>
@@ -16,11 +19,14 @@ namespace {
 struct Destroy {
     void operator()(rnnp_context *p) const { rnnp_context_destroy(p); }
     void operator()(rnnp_layer *p) const { rnnp_layer_destroy(p); }
+    void operator()(rnnp_model *p) const { rnnp_model_destroy(p); }
+    void operator()(rnnp_plan *p) const { rnnp_plan_destroy(p); }
+    void operator()(rnnp_run *p) const { rnnp_run_destroy(p); }
 };
 
 class Rnnpack final : public peer::Peer {
 public:
-    explicit Rnnpack(const peer::Options &options)
+    explicit Rnnpack(const peer::Options &options) : dir_(options.dir), write_(options.write)
     {
         rnnp_context_options o;
         rnnp_context_options_init(&o);
@@ -39,19 +45,29 @@ public:
         rnnp_host_info info;
         info.struct_size = sizeof info;
         check(rnnp_context_host(context_.get(), &info));
-        return std::string("isa ") + info.isa + ", math u35, weights packed beforehand";
+        return std::string("isa ") + info.isa + ", math u35 but where a case says fast, weights packed beforehand";
     }
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
     {
-        return c.recurrent() ? layer(c, weights, x, y) : product(c, weights, x, y);
+        switch (c.kind) {
+        case peer::Kind::layer: return layer(c, weights, x, y);
+        case peer::Kind::product: return product(c, weights, x, y);
+        case peer::Kind::function: return function(c, x, y);
+        case peer::Kind::start: break;
+        }
+        return first_run(c, x, y);
     }
 
+    /* Of a start: that of its run alone. */
     double limit_us(const peer::Case &c) override;
 
 private:
     std::function<void()> layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
+    std::function<void()> function(const peer::Case &c, const float *x, float *y);
+    std::shared_ptr<rnnp_model> load(const peer::Case &c);
+    std::function<void()> first_run(const peer::Case &c, const float *x, float *y);
 
     void check(rnnp_status status) const
     {
@@ -70,15 +86,15 @@ private:
     }
 
     /* Wide footprints take longer, so that the first pass after the memory was written does not decide. */
-    double read_rate(double bytes) const
+    double read_rate(std::size_t bytes) const
     {
-        const double slow = 10e9, seconds = std::max(burst_seconds, bytes / slow);
-        return median([&](double *rate) {
-            return rnnp_limit_read(context_.get(), seconds, static_cast<std::size_t>(bytes), rate);
-        });
+        const double slow = 10e9, seconds = std::max(burst_seconds, static_cast<double>(bytes) / slow);
+        return median([&](double *rate) { return rnnp_limit_read(context_.get(), seconds, bytes, rate); });
     }
 
     static constexpr double burst_seconds = 1e-4;
+    std::string dir_;
+    bool write_;
     std::unique_ptr<rnnp_context, Destroy> context_;
 };
 
@@ -107,7 +123,7 @@ std::function<void()> Rnnpack::layer(const peer::Case &c, const peer::Weights &w
 
 std::function<void()> Rnnpack::product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
 {
-    const std::size_t m = c.rows(), n = c.columns(), k = c.hidden;
+    const std::size_t m = c.rows, n = c.columns, k = c.depth;
     std::size_t bytes;
     check(rnnp_gemm_pack_bytes(context_.get(), n, k, &bytes));
     const auto packed = std::make_shared<peer::Array>(bytes / sizeof(float) + 1);
@@ -117,18 +133,72 @@ std::function<void()> Rnnpack::product(const peer::Case &c, const peer::Weights 
     };
 }
 
-/* A sequence: the input projection as one product at FMA peak, then per step the longer of multiplying and reading
- * the recurrent weights. A single step and a product read all their weights once. */
+std::function<void()> Rnnpack::function(const peer::Case &c, const float *x, float *y)
+{
+    const rnnp_function f = c.function == "exp" ? RNNP_EXP : c.function == "tanh" ? RNNP_TANH : RNNP_SIGMOID;
+    const rnnp_math math = c.math == "fast" ? RNNP_MATH_FAST : RNNP_MATH_U35;
+    return [this, f, math, x, y, n = c.depth] { check(rnnp_apply(context_.get(), f, math, x, y, n)); };
+}
+
+/* The packed file is written where the outputs are: once, before anything is timed. */
+std::shared_ptr<rnnp_model> Rnnpack::load(const peer::Case &c)
+{
+    const std::string onnx = dir_ + "/" + c.model + ".onnx", packed = dir_ + "/" + c.model + ".rnnp";
+    const bool packs = c.cell == "start_packed";
+    std::shared_ptr<rnnp_model> model;
+    rnnp_model *loaded;
+    if (!packs || write_) {
+        check(rnnp_onnx_load_file(context_.get(), onnx.c_str(), &loaded));
+        model.reset(loaded, Destroy());
+    }
+    if (packs && write_)
+        check(rnnp_packed_write_file(model.get(), nullptr, packed.c_str()));
+    if (packs) {
+        check(rnnp_packed_open_file(context_.get(), packed.c_str(), &loaded));
+        model.reset(loaded, Destroy());
+    }
+    return model;
+}
+
+std::function<void()> Rnnpack::first_run(const peer::Case &c, const float *x, float *y)
+{
+    rnnp_tensor in{};
+    in.dtype = RNNP_F32;
+    in.rank = 3;
+    in.shape[0] = static_cast<std::int64_t>(c.steps);
+    in.shape[1] = static_cast<std::int64_t>(c.batch);
+    in.shape[2] = static_cast<std::int64_t>(c.hidden);
+    in.data = const_cast<float *>(x);
+    rnnp_tensor out = in;
+    out.data = y;
+
+    const std::shared_ptr<rnnp_model> model = load(c);
+    rnnp_plan *plan_made;
+    rnnp_run *run_made;
+    check(rnnp_plan_create(model.get(), nullptr, &plan_made));
+    const std::shared_ptr<rnnp_plan> plan(plan_made, Destroy());
+    check(rnnp_run_create(plan_made, &in, 1, &run_made));
+    const std::shared_ptr<rnnp_run> run(run_made, Destroy());
+    return [this, model, plan, run, in, out]() mutable { check(rnnp_run_execute(run.get(), &in, 1, &out, 1)); };
+}
+
+/* The work of one layer; the other kinds have one. */
+bench::Work work_of(const peer::Case &c)
+{
+    switch (c.kind) {
+    case peer::Kind::product: return bench::product_work(c.rows, c.columns, c.depth);
+    case peer::Kind::function: return bench::array_work(2 * c.depth);
+    case peer::Kind::layer:
+    case peer::Kind::start: break;
+    }
+    return bench::sequence_work(c.gates, c.hidden, c.batch, c.steps);
+}
+
 double Rnnpack::limit_us(const peer::Case &c)
 {
-    const double peak = median([&](double *rate) { return rnnp_limit_fma(context_.get(), burst_seconds, rate); });
-    const auto batch = static_cast<double>(c.batch), steps = static_cast<double>(c.steps);
-    const auto matrix = static_cast<double>(c.gates() * c.hidden * c.hidden);
-    const double matrix_bytes = matrix * sizeof(float), matrix_time = 2 * matrix * batch / peak; /* of one step */
-    if (c.steps > 1)
-        return steps * (matrix_time + std::max(matrix_time, matrix_bytes / read_rate(matrix_bytes))) * 1e6;
-    const double matrices = c.recurrent() ? 2 : 1;
-    return std::max(matrices * matrix_time, matrices * matrix_bytes / read_rate(matrices * matrix_bytes)) * 1e6;
+    const bench::Work work = work_of(c);
+    const double fma = median([&](double *rate) { return rnnp_limit_fma(context_.get(), burst_seconds, rate); });
+    return static_cast<double>(c.layers) * bench::bound(work, fma, read_rate(work.footprint)).seconds * 1e6;
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cases, and the peers as running processes that answer one case at a time (bench/peers/peer.h)."""
+"""The peers as running processes that answer one case at a time (bench/peers/peer.h)."""
 
 from __future__ import annotations
 
@@ -16,62 +16,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from peer_cases import CELLS, Case
+
 FOLDER = Path(__file__).resolve().parent.parent / "peers"
 PYTHON = "/usr/bin/python3"  # the one that Debian's modules belong to
-CELLS = {"lstm": 4, "gru": 3, "gru_lbr": 3, "rnn": 1}  # and their gates
-GEMM_GATES = 4
-EVERY_CELL = frozenset((*CELLS, "gemm"))
 
-# What caps each library's instruction set. ONNX Runtime has no such switch.
+# What caps each library's instruction set; one that is not named here has no such switch. BLIS knows kernels by number.
 ISA_CAPS = {
     "avx2": {
-        "RNNPACK_MAX_ISA": "avx2",
-        "DNNL_MAX_CPU_ISA": "AVX2",
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "OPENBLAS_CORETYPE": "Haswell",
+        "rnnpack": {"RNNPACK_MAX_ISA": "avx2"},
+        "onednn": {"DNNL_MAX_CPU_ISA": "AVX2"},
+        "torch": {"ATEN_CPU_CAPABILITY": "avx2", "OPENBLAS_CORETYPE": "Haswell", "DNNL_MAX_CPU_ISA": "AVX2"},
+        "openblas": {"OPENBLAS_CORETYPE": "Haswell"},
+        "blis": {"BLIS_ARCH_TYPE": "3"},
+        "libxsmm": {"LIBXSMM_TARGET": "hsw"},
+        "sleef": {"PEERS_MAX_ISA": "avx2"},
+        "libmvec": {"PEERS_MAX_ISA": "avx2"},
     },
-    "avx512": {"RNNPACK_MAX_ISA": "avx512", "DNNL_MAX_CPU_ISA": "AVX512_CORE"},
+    "avx512": {
+        "rnnpack": {"RNNPACK_MAX_ISA": "avx512"},
+        "onednn": {"DNNL_MAX_CPU_ISA": "AVX512_CORE"},
+        "sleef": {"PEERS_MAX_ISA": "avx512"},
+        "libmvec": {"PEERS_MAX_ISA": "avx512"},
+    },
 }
 
 START_SECONDS = 60
 ANSWER_SECONDS = 120
-
-
-@dataclass(frozen=True)
-class Case:
-    """A layer whose input is as wide as its state; or "gemm": `batch` rows by 4 * hidden columns, depth hidden."""
-
-    cell: str
-    hidden: int
-    batch: int
-    steps: int
-
-    @property
-    def name(self) -> str:
-        if self.cell == "gemm":
-            return f"gemm_m{self.batch}_n{GEMM_GATES * self.hidden}_k{self.hidden}"
-        return f"{self.cell}_h{self.hidden}_b{self.batch}_t{self.steps}"
-
-    @property
-    def weights(self) -> int:
-        if self.cell == "gemm":
-            return GEMM_GATES * self.hidden**2
-        return CELLS[self.cell] * self.hidden * 2 * self.hidden
-
-    @property
-    def flop(self) -> float:
-        return 2.0 * self.weights * self.batch * self.steps
-
-    def line(self) -> str:
-        return "\t".join(map(str, (self.name, self.cell, self.hidden, self.batch, self.steps))) + "\n"
-
-    def record(self, threads: int) -> dict:
-        if self.cell == "gemm":
-            shape = {"kind": "gemm", "m": self.batch, "n": GEMM_GATES * self.hidden, "k": self.hidden}
-        else:
-            shape = {"kind": "rnn", "cell": self.cell, "hidden": self.hidden, "input": self.hidden}
-            shape |= {"batch": self.batch, "steps": self.steps, "layers": 1, "directions": 1}
-        return shape | {"threads": threads, "flop": self.flop, "weight_bytes": 4.0 * self.weights}
 
 
 class PeerFailed(Exception):
@@ -88,7 +59,7 @@ def in_child(cpus: set[int]) -> None:
 class Program:
     """A running peer, stopped unless it is asked."""
 
-    def __init__(self, command: Iterable[str], threads: int, log: Path) -> None:
+    def __init__(self, command: Iterable[str], threads: int, log: Path, more: dict[str, str]) -> None:
         team = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
         self.log = open(log, "w+", encoding="utf-8", errors="replace")
         try:
@@ -98,7 +69,7 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=self.log,
                 bufsize=0,
-                env=os.environ | team,
+                env=os.environ | team | more,
                 preexec_fn=functools.partial(in_child, set(sorted(os.sched_getaffinity(0))[:threads])),
             )
         except OSError as error:
@@ -155,11 +126,17 @@ class Contender:
 
     name: str
     command: tuple[str, ...]
-    cells: frozenset[str]
+    tasks: frozenset[str]
     hint: str
+    isa: str | None = None
+
+    @property
+    def capped(self) -> bool:
+        return self.isa is None or self.name in ISA_CAPS[self.isa]
 
     def start(self, threads: int, work: Path, *more: str) -> Program:
-        return Program((*self.command, "--threads", str(threads), *more), threads, work / f"{self.name}.log")
+        cap = ISA_CAPS.get(self.isa, {}).get(self.name, {})
+        return Program((*self.command, "--threads", str(threads), *more), threads, work / f"{self.name}.log", cap)
 
 
 def blas_name(library: str) -> str:
@@ -173,18 +150,21 @@ def contenders(options: argparse.Namespace) -> list[Contender]:
     def program(name: str, *more: str) -> tuple[str, ...]:
         return (str(options.build / "bench" / "peers" / f"bench-peer-{name}"), *data, *more)
 
+    cells = frozenset(CELLS)
+    gemm, activations = frozenset(("gemm",)), frozenset(("activations",))
+    most = cells | gemm | activations
+    every = most | {"start"}
     ort_hint = "npm install onnxruntime-node, then --ort with its libonnxruntime.so.1"
-    torch = (PYTHON, str(FOLDER / "torch_peer.py"), *data)
-    torch_cells = frozenset(("lstm", "gru_lbr", "rnn"))
     blas_hint = "apt-get install libopenblas0-pthread libblis4-pthread, or --blas with another library"
+    torch = (PYTHON, str(FOLDER / "torch_peer.py"), *data)
     found = [
-        Contender("rnnpack", program("rnnpack"), EVERY_CELL, "build the target bench-peer-rnnpack"),
-        Contender("onednn", program("onednn"), EVERY_CELL, "apt-get install libdnnl-dev, then build again"),
-        Contender("onnxruntime", program("ort", "--library", options.ort), EVERY_CELL, ort_hint),
+        ("rnnpack", program("rnnpack"), every, "build the target bench-peer-rnnpack"),
+        ("onednn", program("onednn"), most, "apt-get install libdnnl-dev, then build again"),
+        ("onnxruntime", program("ort", "--library", options.ort), every, ort_hint),
+        ("torch", torch, cells - {"gru"}, "apt-get install python3-torch libopenblas0-pthread"),
+        *((blas_name(library), program("blas", "--library", library), gemm, blas_hint) for library in options.blas),
+        ("libxsmm", program("xsmm"), gemm, "apt-get install libxsmm-dev, then build again"),
+        ("sleef", program("vector", "--library", "libsleef.so.3"), activations, "apt-get install libsleef3"),
+        ("libmvec", program("vector", "--library", "libmvec.so.1"), activations, "glibc 2.35 or later on x86-64"),
     ]
-    if options.torch:
-        found.append(Contender("torch", torch, torch_cells, "apt-get install python3-torch libopenblas0-pthread"))
-    for library in options.blas:
-        command = program("blas", "--library", library)
-        found.append(Contender(blas_name(library), command, frozenset(("gemm",)), blas_hint))
-    return found
+    return [Contender(*fields, options.isa) for fields in found if options.torch or fields[0] != "torch"]

@@ -17,56 +17,18 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import machine
 import results
-from peer_programs import (
-    CELLS,
-    EVERY_CELL,
-    FOLDER,
-    ISA_CAPS,
-    PYTHON,
-    Case,
-    Contender,
-    PeerFailed,
-    Program,
-    blas_name,
-    contenders,
-)
+from peer_cases import CELLS, FULL, GROUPS, MOST_FLOP, QUICK, Case, cases_of, count
+from peer_programs import FOLDER, ISA_CAPS, PYTHON, Contender, PeerFailed, Program, blas_name, contenders
 
-MOST_FLOP = 20e9  # per call; longer cases are left out
-
-
-def count(n: int, noun: str) -> str:
-    return f"{n} {noun}{'s' if n != 1 else ''}"
-
+OURS = "rnnpack"
 
 # ---- Measuring ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Grid:
-    cells: tuple[str, ...] = (*CELLS, "gemm")
-    hidden: tuple[int, ...] = (64, 128, 256, 512, 1024)
-    batch: tuple[int, ...] = (1, 4, 16, 64)
-    steps: tuple[int, ...] = (1, 50)
-
-    def cases(self, threads: int) -> list[Case]:
-        """Ordered by model, as peers keep the weights of one. Products run on one thread: ours has no other way. Their
-        rows are batch * steps, as in a layer's input projection."""
-        found: dict[Case, None] = {}
-        for cell in self.cells:
-            for hidden in self.hidden:
-                for steps in self.steps:
-                    for batch in self.batch:
-                        if cell != "gemm":
-                            found[Case(cell, hidden, batch, steps)] = None
-                        elif threads == 1:
-                            found[Case(cell, hidden, batch * steps, 1)] = None
-        return [case for case in found if case.flop <= MOST_FLOP]
 
 
 @dataclass
@@ -78,25 +40,29 @@ class Result:
     us: dict[str, list[float]] = field(default_factory=dict)
     limit_us: list[float] = field(default_factory=list)
     max_error: dict[str, float] = field(default_factory=dict)
+    max_ulp: dict[str, float] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
 
     def add(self, name: str, answer: dict) -> None:
         self.us.setdefault(name, []).append(answer["us_median"])
-        if name == "rnnpack":
+        if "max_ulp" in answer:
+            self.max_ulp[name] = answer["max_ulp"]
+        if name == OURS:
             self.limit_us.append(answer["limit_us"])
-        else:
+        if name != OURS or "max_ulp" in answer:  # the other outputs are held against ours
             self.max_error[name] = max(answer["max_error"], self.max_error.get(name, 0.0))
 
     def fail(self, name: str) -> None:
         self.failed.add(name)
-        self.us.pop(name, None)
-        self.max_error.pop(name, None)
+        for figures in (self.us, self.max_error, self.max_ulp):
+            figures.pop(name, None)
 
     def record(self) -> dict:
         return self.case.record(self.threads) | {
             "us": self.us,
             "limit_us": self.limit_us,
             "max_error": self.max_error,
+            "max_ulp": self.max_ulp,
         }
 
 
@@ -106,6 +72,7 @@ class Runner:
         self.peers: dict[str, dict] = {}
         self.left_out: dict[str, str] = {}
         self.troubles: list[str] = []
+        self.uncapped: set[str] = set()
 
     def trouble(self, text: str) -> None:
         if text not in self.troubles:
@@ -130,6 +97,8 @@ class Runner:
         ours = contenders(self.options)[0].start(1, work, "--write")
         try:
             for case in cases:
+                if case.group == "activations":
+                    continue  # these are held against double precision
                 answer = ours.ask(case)
                 if "error" in answer:
                     raise PeerFailed(answer["error"])
@@ -137,18 +106,21 @@ class Runner:
             ours.close()
 
     def team(self, threads: int, cases: list[Case]) -> Iterator[tuple[Contender, Program]]:
-        wanted = {case.cell for case in cases}
+        wanted = {case.task for case in cases}
         for contender in contenders(self.options):
-            if contender.name in self.left_out or not wanted & contender.cells:
+            if contender.name in self.left_out or not wanted & contender.tasks:
                 continue
             try:
                 program = contender.start(threads, self.options.work)
             except PeerFailed as error:
-                if contender.name == "rnnpack":
+                if contender.name == OURS:
                     raise
                 self.leave_out(contender, str(error))
                 continue
             self.peers[contender.name] = {key: program.hello[key] for key in ("version", "settings")}
+            if not contender.capped:
+                self.uncapped.add(contender.name)
+                self.peers[contender.name]["settings"] += f", not capped to {self.options.isa}"
             yield contender, program
 
     def run(self, threads: int, cases: list[Case]) -> list[Result]:
@@ -156,19 +128,24 @@ class Runner:
         team = dict(self.team(threads, cases))
         try:
             order = list(team)
-            for turn in range(self.options.rounds):
-                names = ", ".join(contender.name for contender in order)
-                of = f"{turn + 1} of {self.options.rounds}"
-                print(f"{count(threads, 'thread')}, round {of}: {count(len(cases), 'case')}, {names}", file=sys.stderr)
-                for result in measured:
+            for turn in range(max((self.rounds(case) for case in cases), default=0)):
+                now = [result for result in measured if turn < self.rounds(result.case)]
+                tasks = {result.case.task for result in now}
+                names = ", ".join(contender.name for contender in order if tasks & contender.tasks)
+                where = f"{count(threads, 'thread')}, round {turn + 1}"
+                print(f"{where}: {count(len(now), 'case')}, {names}", file=sys.stderr)
+                for result in now:
                     for contender in order:
-                        if result.case.cell in contender.cells and contender.name not in result.failed:
+                        if result.case.task in contender.tasks and contender.name not in result.failed:
                             self.ask(team, contender, result)
                 order = order[1:] + order[:1]
         finally:
             for program in team.values():
                 program.close()
-        return [result for result in measured if "rnnpack" in result.us]
+        return [result for result in measured if OURS in result.us]
+
+    def rounds(self, case: Case) -> int:
+        return max(self.options.rounds, case.least_rounds)
 
     def ask(self, team: dict[Contender, Program], contender: Contender, result: Result) -> None:
         """A peer that is wrong, or ends, loses the case; one that ended is started again for the next case."""
@@ -196,18 +173,15 @@ class Runner:
 
 def best_peer(result: Result) -> tuple[str, float] | None:
     """The fastest peer, and its time over ours: the median over the ratios of each round."""
-    others = {name: times for name, times in result.us.items() if name != "rnnpack"}
+    others = {name: times for name, times in result.us.items() if name != OURS}
     if not others:
         return None
     name = min(others, key=lambda other: statistics.median(others[other]))
-    return name, statistics.median(a / b for a, b in zip(others[name], result.us["rnnpack"], strict=True))
+    return name, statistics.median(a / b for a, b in zip(others[name], result.us[OURS], strict=True))
 
 
-def group(result: Result) -> str:
-    case = result.case
-    if case.cell == "gemm":
-        return "gemm"
-    return f"{case.cell}, batch {case.batch}, {count(case.steps, 'step')}, {count(result.threads, 'thread')}"
+def family(result: Result) -> str:
+    return f"{result.case.family}, {count(result.threads, 'thread')}"
 
 
 def aligned(rows: list[list[str]]) -> Iterator[str]:
@@ -217,18 +191,31 @@ def aligned(rows: list[list[str]]) -> Iterator[str]:
         yield "  ".join((row[0].ljust(widths[0]), *cells)).rstrip()
 
 
-def table(measured: list[Result]) -> Iterator[str]:
+def time_of(result: Result, name: str) -> str:
+    """With the largest error where it was measured: speeds compare at known accuracy."""
+    if name not in result.us:
+        return "-"
+    value = statistics.median(result.us[name]) * result.case.scale
+    text = f"{value:.1f}" if result.case.unit == "us" else f"{value:.3g}"
+    if name not in result.max_ulp:
+        return text
+    return f"{text}, {results.accuracy(result.max_ulp[name], result.max_error[name])}"
+
+
+def group_table(measured: list[Result], uncapped: set[str]) -> Iterator[str]:
     names = list(dict.fromkeys(name for result in measured for name in result.us))
-    rows = [["case", "threads", *(f"{name} us" for name in names), "best / ours", "of limit", "spread"]]
+    unit = measured[0].case.unit
+    heads = (f"{name}{'*' if name in uncapped else ''} {unit}" for name in names)
+    rows = [["case", "threads", *heads, "best / ours", "of limit", "spread"]]
     ratios: dict[str, list[float]] = {}
     for result in measured:
-        ours = result.us["rnnpack"]
+        ours = result.us[OURS]
         share = statistics.median(limit / us for limit, us in zip(result.limit_us, ours, strict=True))
         ratio = "-"
         if best := best_peer(result):
-            ratios.setdefault(group(result), []).append(best[1])
+            ratios.setdefault(family(result), []).append(best[1])
             ratio = f"{best[1]:.2f}"
-        times = (f"{statistics.median(result.us[name]):.1f}" if name in result.us else "-" for name in names)
+        times = (time_of(result, name) for name in names)
         rows.append(
             [result.case.name, str(result.threads), *times, ratio, f"{share:.0%}", f"{max(ours) / min(ours):.2f}"]
         )
@@ -238,6 +225,17 @@ def table(measured: list[Result]) -> Iterator[str]:
         summary = [["geometric means over the sizes", "best / ours"]]
         summary += [[name, f"{statistics.geometric_mean(values):.2f}"] for name, values in ratios.items()]
         yield from aligned(summary)
+    yield ""
+
+
+def table(measured: list[Result], uncapped: set[str], isa: str | None) -> Iterator[str]:
+    groups: dict[str, list[Result]] = {}
+    for result in measured:
+        groups.setdefault(result.case.group, []).append(result)
+    for group in groups.values():
+        yield from group_table(group, uncapped)
+    for name in sorted(uncapped):
+        yield f"* {name} is not capped to {isa}: it has no switch for that"
 
 
 # ---- Program --------------------------------------------------------------------------------------
@@ -256,10 +254,13 @@ def size(text: str) -> int:
     return int(text)
 
 
-def cell(text: str) -> str:
-    if text not in EVERY_CELL:
-        raise argparse.ArgumentTypeError(f"unknown cell {text!r}; there are {', '.join(CELLS)} and gemm")
-    return text
+def one_of(known: Iterable[str], noun: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text not in known:
+            raise argparse.ArgumentTypeError(f"unknown {noun} {text!r}; there are {', '.join(known)}")
+        return text
+
+    return convert
 
 
 def seconds(text: str) -> float:
@@ -275,15 +276,24 @@ def seconds(text: str) -> float:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench peers", description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
-    add("--quick", action="store_true", help="batch 1 and 16, 50 steps, 1 thread, 3 rounds: under 2 minutes")
-    add("--threads", type=listed(size), metavar="N,N", help="default 1, and 2 where there are 2 CPUs")
-    add("--rounds", type=size, metavar="N", help="default 5")
-    add("--cells", type=listed(cell), metavar="C,C", help="lstm, gru (reset before), gru_lbr (reset after), rnn, gemm")
-    add("--hidden", type=listed(size), metavar="N,N")
-    add("--batch", type=listed(size), metavar="N,N")
-    add("--steps", type=listed(size), metavar="N,N")
+    add("--quick", action="store_true", help="a sample of each group, 1 thread, 3 rounds: about 2 minutes")
+    add("--only", type=listed(one_of(GROUPS, "group")), metavar="G,G", help=f"of {', '.join(GROUPS)} (default all)")
+    add("--threads", type=listed(size), metavar="N,N", help="default 1, and 2 where there are 2 CPUs: layers alone")
+    add("--rounds", type=size, metavar="N", help="default 5; a start has at least 9")
+    cells = ", ".join(CELLS)
+    add("--cells", type=listed(one_of(CELLS, "cell")), metavar="C,C", help=f"layers: {cells} (gru_lbr: reset after)")
+    for name, of in (
+        ("hidden", "layers"),
+        ("batch", "layers"),
+        ("steps", "layers"),
+        ("widths", "gemm: H of n = 4 H, k = H"),
+        ("rows", "gemm: m beside the widths"),
+        ("squares", "gemm: m = n = k"),
+        ("elements", "activations"),
+    ):
+        add(f"--{name}", type=listed(size), metavar="N,N", help=of)
     add("--budget", type=seconds, default=0.03, metavar="S", help="seconds per case, peer and round (default 0.03)")
-    add("--isa", choices=tuple(ISA_CAPS), help="cap every peer that can be capped; ONNX Runtime cannot")
+    add("--isa", choices=tuple(ISA_CAPS), help="cap every peer that can be; the table marks the others")
     add("--no-torch", dest="torch", action="store_false", help="leave PyTorch out")
     add("--ort", default="libonnxruntime.so.1", metavar="LIB", help="ONNX Runtime's shared library")
     add("--blas", action="append", metavar="LIB", help="a BLAS, also several (default OpenBLAS and BLIS)")
@@ -306,20 +316,22 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    os.environ.update(ISA_CAPS.get(options.isa, {}))
-    quick = {"batch": (1, 16), "steps": (50,)} if options.quick else {}
-    given = {key: getattr(options, key) for key in ("cells", "hidden", "batch", "steps") if getattr(options, key)}
-    grid = Grid(**(quick | given))
-    every = list(dict.fromkeys(case for threads in options.threads for case in grid.cases(threads)))
+    os.environ.update(ISA_CAPS.get(options.isa, {}).get(OURS, {}))  # for the machine's limits
+    given = {key: getattr(options, key) for key in FULL if getattr(options, key)}
+    grid = (QUICK if options.quick else FULL) | given
+    plan = {threads: cases_of(options.only or tuple(GROUPS), grid, threads) for threads in options.threads}
+    every = list(dict.fromkeys(case for cases in plan.values() for case in cases))
     if not every:
-        raise PeerFailed(f"no case left: calls above {MOST_FLOP:.0e} flop and products on 2 threads are not measured")
+        raise PeerFailed(
+            f"no case left: not measured are {MOST_FLOP:.0e} flop a call and, on 2 threads, all but layers"
+        )
     rnnpack = options.build / "rnnpack"
     limits = machine.limits(rnnpack)
     runner = Runner(options)
     runner.prepare(every)
-    measured = [result for threads in options.threads for result in runner.run(threads, grid.cases(threads))]
+    measured = [result for threads, cases in plan.items() for result in runner.run(threads, cases)]
 
-    settings = {key: getattr(options, key) for key in ("threads", "budget", "isa", "quick")}
+    settings = {key: getattr(options, key) for key in ("threads", "only", "budget", "isa", "quick")}
     record = {
         "kind": "peers",
         "date": machine.now(),
@@ -337,7 +349,7 @@ def main(arguments: list[str] | None = None) -> int:
         results.append_history(options.history, record | machine.revision())
         written.append(str(options.history))
 
-    print("\n".join(table(measured)) + "\n")
+    print("\n".join(table(measured, runner.uncapped, options.isa)))
     for name, facts in runner.peers.items():
         print(f"{name} {facts['version']}: {facts['settings']}")
     for name, reason in runner.left_out.items():

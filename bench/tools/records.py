@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field
 from statistics import median
 
-from results import BadResult
+from results import BadResult, accuracy
 
 OURS = "rnnpack"
 EFFECT = 0.05  # a smaller step is not called a change
@@ -61,12 +61,16 @@ class Series:
     changes: list[Change]
 
 
+SIZES = {"gemm": "k", "activation": "n"}  # by kind; other cases have a hidden size
+
+
 @dataclass(frozen=True)
 class Case:
-    """One case of the peers, recurrent layer or GEMM, with medians over its rounds."""
+    """One case of the peers with medians over its rounds."""
 
-    family: str  # cell or gemm
-    size: int  # hidden size, or k
+    family: str  # cell, gemm, function or start
+    axis: str  # what size is
+    size: int
     column: str
     group: str  # what sets whole tables apart: threads, layers, directions
     us: dict[str, float]
@@ -75,6 +79,7 @@ class Case:
     percent: float
     spread: float
     difference: float
+    accuracy: dict[str, str]  # of functions
 
     @property
     def best(self) -> str | None:
@@ -111,8 +116,11 @@ def check(record: dict, where: str) -> None:
             raise BadResult(f"{where}: a case without times")
         for key in ("hidden", "input", "batch", "steps", "layers", "directions", "threads", "m", "n", "k"):
             amount(case.get(key) or 0, f"{where}: {key} of a case")
-        key = "k" if case.get("kind") == "gemm" else "hidden"
+        key = SIZES.get(case.get("kind"), "hidden")
         amount(case.get(key), f"{where}: {key} of a case", 1)
+        for figures in ("max_error", "max_ulp"):
+            for figure in (case.get(figures) or {}).values():
+                amount(figure, f"{where}: {figures} of a case")
         for times in (*case["us"].values(), case.get("limit_us") or [1]):
             if not isinstance(times, list) or not times:
                 raise BadResult(f"{where}: {times!r} are not the times of rounds")
@@ -191,10 +199,15 @@ def case_of(case: dict) -> Case:
     )
     if case.get("kind") == "gemm":
         m, n, k = (int(case.get(key) or 0) for key in "mnk")
-        family, size = "gemm", k
-        column = f"m {m}, n {n // k}k" if k and n % k == 0 else f"m {m}, n {n}"
+        family, axis, size = "gemm", "k", k
+        column = "squares" if m == n == k else f"m {m}, n {n // k}k" if n % k == 0 else f"m {m}, n {n}"
+    elif case.get("kind") == "activation":
+        family, axis, size = str(case.get("function")), "elements", int(case.get("n") or 0)
+        column = f"class {case.get('math')}"
     else:
-        family, size = str(case.get("cell")), int(case.get("hidden") or 0)
+        family, axis, size = str(case.get("cell")), "hidden size", int(case.get("hidden") or 0)
+        if case.get("kind") == "start":
+            family += f", start from {case.get('form')}"
         steps = int(case.get("steps") or 1)
         column = f"batch {int(case.get('batch') or 1)}, {steps} step{'s' if steps > 1 else ''}"
         if (width := int(case.get("input") or size)) != size:
@@ -207,8 +220,10 @@ def case_of(case: dict) -> Case:
         for peer, times in rounds.items()
         if ours and peer != OURS
     }
+    ulp, errors = case.get("max_ulp") or {}, case.get("max_error") or {}
     return Case(
         family,
+        axis,
         size,
         column,
         group,
@@ -217,5 +232,6 @@ def case_of(case: dict) -> Case:
         median(limits) if limits else 0.0,
         100 * median(limit / time for limit, time in zip(limits, ours)) if limits and ours else 0.0,
         max(ours) / min(ours) if ours else 0.0,
-        max((case.get("max_error") or {}).values(), default=0.0),
+        max(errors.values(), default=0.0),
+        {peer: accuracy(ulp[peer], errors.get(peer, 0.0)) for peer in ulp},
     )

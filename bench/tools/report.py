@@ -230,9 +230,8 @@ def scaling_panel(cases: list[Case], names: list[str], identity: str) -> str:
         timed = [case for case in cases if peer in case.us]
         lines.append(Line(peer, index, [case.size for case in timed], [case.us[peer] for case in timed]))
     one = cases[0]
-    axis = "k" if one.family == "gemm" else "hidden size"
-    label = f"time against {axis}, {one.family}, {one.column}, {one.group}"
-    figure = plots.scaling(identity, label, [line for line in lines if line.x], axis)
+    label = f"time against {one.axis}, {one.family}, {one.column}, {one.group}"
+    figure = plots.scaling(identity, label, [line for line in lines if line.x], one.axis)
     return f"<figure><figcaption>{text(one.column)}</figcaption>{figure}</figure>"
 
 
@@ -258,7 +257,7 @@ def scaling(cases: list[Case], prefix: str) -> str:
         blocks.append(details(text(group), "".join(body), not blocks))
     key = [(peer, index, index) for index, peer in enumerate(names)] + [("limit", None, None)]
     return (
-        "<h3>Time against hidden size</h3><p>Medians of the rounds, both axes logarithmic; the dashed line is "
+        "<h3>Time against size</h3><p>Medians of the rounds, both axes logarithmic; the dashed line is "
         f"the time that the machine's limits allow.</p>{plots.legend(key)}{''.join(blocks)}"
     )
 
@@ -271,24 +270,30 @@ def speed_up(case: Case | None) -> str:
 
 
 def heat_maps(cases: list[Case]) -> str:
-    """One table per group and kind of columns: recurrent cells share theirs, GEMM has its own."""
+    """One table per group and kind of size: recurrent cells share theirs, products and functions have their own."""
     compared = [case for case in cases if case.best]
     tables = []
-    for (group, gemm), members in grouped(compared, lambda case: (case.group, case.family == "gemm")).items():
+    for (group, axis), members in grouped(compared, lambda case: (case.group, case.axis)).items():
         columns = distinct(case.column for case in members)
         found = {(case.family, case.size, case.column): case for case in members}
         rows = [
             [text(f"{family} {hidden}")] + [speed_up(found.get((family, hidden, column))) for column in columns]
             for family, hidden in distinct((case.family, case.size) for case in members)
         ]
-        head = ["k" if gemm else "hidden"] + [text(column).replace(", ", ",<br>") for column in columns]
-        tables.append(f"<h4>{'GEMM, ' if gemm else ''}{text(group)}</h4>{table(head, rows, 'heat numbers')}")
+        head = [axis] + [text(column).replace(", ", ",<br>") for column in columns]
+        tables.append(f"<h4>{text(group)}</h4>{table(head, rows, 'heat numbers')}")
     if not tables:
         return ""
     return (
         f"<h3>Speed-up</h3><p>Time of the best peer over the time of {OURS}: above 1 (blue) {OURS} is faster, below 1 "
         f"(orange) the peer.</p>{''.join(tables)}"
     )
+
+
+def peer_time(case: Case, peer: str) -> str:
+    if peer not in case.us:
+        return "-"
+    return ", ".join([number(case.us[peer]), *([text(case.accuracy[peer])] if peer in case.accuracy else [])])
 
 
 def peers_table(machine: Machine, cases: list[Case]) -> str:
@@ -310,19 +315,20 @@ def peers_table(machine: Machine, cases: list[Case]) -> str:
             said += f", best peer / {OURS} {mean:.2f} (geometric mean), least {min(best):.2f}"
         rows = [
             [f"{case.size}, {text(case.column)}"]
-            + [number(case.us[peer]) if peer in case.us else "-" for peer in names]
+            + [peer_time(case, peer) for peer in names]
             + [heat_cell(case.ratios[case.best], case.best) if case.best else "-", text(case.best or "-")]
             + [f"{case.percent:.0f} %" if case.percent else "-", f"{case.spread:.2f}" if case.spread else "-"]
             + [f"{case.difference:.0e}" if case.difference else "-"]
             for case in mine
         ]
-        head = ["k" if family == "gemm" else "hidden"] + [f"{text(peer)} us" for peer in names]
+        head = [mine[0].axis] + [f"{text(peer)} us" for peer in names]
         head += ["ratio", "best peer", "of limit", "spread", "difference"]
         blocks.append(details(said, table(head, rows), not blocks))
     return (
         "<h3>Peers</h3><p>Medians over the rounds. Ratio: best peer over "
         f"{OURS}, the median of the rounds' ratios. Of limit: the share of {OURS}'s time that the machine's limits ask "
-        "for. Spread: slowest over fastest round. Difference: the largest between the outputs.</p>"
+        "for. Spread: slowest over fastest round. Difference: the largest between the outputs; functions are held "
+        "against double precision, and each time has its largest error beside it.</p>"
         + (table(["peer", "version", "settings"], versions, "plain") if versions else "")
         + "".join(f'<p class="note">{text(reason)}</p>' for reason in missing)
         + "".join(blocks)

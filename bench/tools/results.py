@@ -101,6 +101,12 @@ def summary(name: str, samples: list[Sample]) -> dict:
     }
 
 
+def accuracy(ulp: float, error: float) -> str:
+    """Of a function. Where an absolute bound is what it keeps, ULP of tiny results say nothing: then the error
+    relative to 1 + |y|."""
+    return f"{ulp:.2g} ULP" if ulp < 100 else f"{error:.0e}"
+
+
 def append_history(path: str | os.PathLike, record: dict) -> None:
     """One line, written at once: readers see all of it or nothing."""
     path = Path(path)

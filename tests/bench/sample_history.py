@@ -213,6 +213,20 @@ def cases_of(spec: dict) -> list[dict]:
                  "weight_bytes": 16.0 * hidden * hidden, "us": us, "limit_us": [limit] * 5,
                  "max_error": {"onednn": 1e-6}}
             )  # fmt: skip
+    for function in ("tanh", "exp"):
+        for n in (256, 4096):
+            limit = 8.0 * n / read_rate(spec, 8.0 * n) / 1e3
+            cases.append(
+                {"kind": "activation", "function": function, "math": "fast", "n": n, "threads": 1, "flop": 0.0,
+                 "weight_bytes": 0.0, "us": {"rnnpack": rounds(5 * limit, chance), "sleef": rounds(9 * limit, chance)},
+                 "limit_us": [limit] * 5, "max_error": {"rnnpack": 5e-5, "sleef": 1e-7},
+                 "max_ulp": {"rnnpack": 1.7e40, "sleef": 3.45}}
+            )  # fmt: skip
+    cases.append(
+        {"kind": "start", "cell": "lstm", "form": "onnx", "hidden": 256, "input": 256, "batch": 1, "steps": 50,
+         "layers": 3, "directions": 1, "threads": 1, "flop": 1.6e8, "weight_bytes": 6.3e6, "limit_us": [3e3] * 9,
+         "us": {"rnnpack": [2.5e4] * 9, "onnxruntime": [6e4] * 9}, "max_error": {"onnxruntime": 2e-7}, "max_ulp": {}}
+    )  # fmt: skip
     return cases
 
 
@@ -223,6 +237,7 @@ def peers_of(spec: dict, number: int) -> dict:
         "onnxruntime": "1.30.0",
         "torch": "1.13.1",
         "openblas": "0.3.21",
+        "sleef": "3.5.1",
     }
     return {
         "kind": "peers",

@@ -17,8 +17,14 @@ BUILD = Path(os.environ["RNNPACK_BUILD"])
 TOOL = ROOT / "bench" / "tools" / "peers.py"
 PREPARE = ROOT / "bench" / "peers" / "prepare.py"
 RNN_KEYS = {"kind", "cell", "hidden", "input", "batch", "steps", "layers", "directions"}
-GEMM_KEYS = {"kind", "m", "n", "k"}
-COMMON_KEYS = {"threads", "flop", "weight_bytes", "us", "limit_us", "max_error"}
+OWN_KEYS = {
+    "rnn": RNN_KEYS,
+    "gemm": {"kind", "m", "n", "k"},
+    "activation": {"kind", "function", "math", "n"},
+    "start": RNN_KEYS | {"form"},
+}
+COMMON_KEYS = {"threads", "flop", "weight_bytes", "us", "limit_us", "max_error", "max_ulp"}
+LEAST_STARTS = 9
 CASE = "lstm_h64_b2_t20\tlstm\t64\t2\t20\n"
 
 
@@ -37,7 +43,8 @@ class Peers(unittest.TestCase):
         command = [sys.executable, str(TOOL), "--build", str(BUILD), "--work", str(self.folder / "work")]
         command += ["-o", str(self.folder / "peers.json"), "--history", str(self.folder / "history.jsonl")]
         command += ["--hidden", "64", "--steps", "20", "--threads", "1", "--rounds", "1", "--budget", "0.0005"]
-        return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120, check=False)
+        command += ["--widths", "64", "--rows", "14", "--squares", "48", "--elements", "256"]
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=300, check=False)
 
     def program(self, name: str, *arguments: str, cases: str = CASE) -> subprocess.CompletedProcess[str]:
         command = [str(BUILD / "bench" / "peers" / f"bench-peer-{name}"), "--dir", str(self.folder), *arguments]
@@ -57,28 +64,35 @@ class Peers(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
         record = json.loads((self.folder / "peers.json").read_text(encoding="utf-8"))
         self.assertLessEqual({"kind", "date", "machine", "limits", "rounds", "settings", "peers", "cases"}, set(record))
-        self.assertEqual((record["kind"], record["rounds"], len(record["cases"])), ("peers", 1, 5))
+        kinds = [case["kind"] for case in record["cases"]]
+        self.assertEqual((record["kind"], record["rounds"]), ("peers", 1))
+        self.assertEqual(kinds, 4 * ["rnn"] + 2 * ["gemm"] + 6 * ["activation"] + 2 * ["start"])
         for case in record["cases"]:
-            own = GEMM_KEYS if case["kind"] == "gemm" else RNN_KEYS
-            self.assertEqual(set(case), own | COMMON_KEYS)
-            self.assertEqual(len(case["limit_us"]), 1)
+            rounds = LEAST_STARTS if case["kind"] == "start" else 1
+            self.assertEqual(set(case), OWN_KEYS[case["kind"]] | COMMON_KEYS)
+            self.assertEqual(len(case["limit_us"]), rounds)
             self.assertEqual(set(case["us"]), {"rnnpack", *case["max_error"]})
+            self.assertEqual(set(case["max_ulp"]), set(case["us"]) if case["kind"] == "activation" else set())
             self.assertLessEqual(set(case["us"]), set(record["peers"]))
-            self.assertTrue(all(len(times) == 1 and times[0] > 0 for times in case["us"].values()))
+            self.assertTrue(all(len(times) == rounds and min(times) > 0 for times in case["us"].values()))
             self.assertTrue(all(0 <= error <= 1e-4 for error in case["max_error"].values()))
+            if case.get("math") == "u35":
+                self.assertLessEqual(case["max_ulp"]["rnnpack"], 3.5)
+                self.assertLess(case["max_error"]["rnnpack"], 1e-6)
+        gemm = [(case["m"], case["n"], case["k"], case["flop"]) for case in record["cases"] if case["kind"] == "gemm"]
+        self.assertEqual(gemm, [(14, 256, 64, 2.0 * 14 * 256 * 64), (48, 48, 48, 2.0 * 48**3)])
         lstm = next(case for case in record["cases"] if case.get("cell") == "lstm")
         self.assertEqual((lstm["flop"], lstm["weight_bytes"]), (2.0 * 4 * 64 * 128 * 20 * 2, 4.0 * 4 * 64 * 128))
         if library:
-            self.assertIn("onnxruntime", lstm["us"])
-        self.assertIn("lstm_h64_b2_t20", run.stdout)
+            self.assertTrue(all("onnxruntime" in case["us"] for case in record["cases"]))
+        for words in ("lstm_h64_b2_t20", "gemm_m14_n256_k64", "tanh_fast_n256", "start_onnx_lstm3_h256_t50", " ULP"):
+            self.assertIn(words, run.stdout)
         line = json.loads((self.folder / "history.jsonl").read_text(encoding="utf-8"))
         self.assertEqual(line["cases"], record["cases"])
         self.assertIn("revision", line)
 
     def test_missing_peers_are_named(self) -> None:
-        run = self.peers(
-            "--batch", "1", "--cells", "gemm", "--no-torch", "--ort", "/nowhere/libort.so", "--blas", "/nowhere/libx.so"
-        )
+        run = self.peers("--only", "gemm", "--no-torch", "--ort", "/nowhere/libort.so", "--blas", "/nowhere/libx.so")
         self.assertEqual(run.returncode, 0, run.stderr)
         for name, library in (("onnxruntime", "/nowhere/libort.so"), ("x", "/nowhere/libx.so")):
             lines = [line for line in run.stdout.splitlines() if line.startswith(f"{name} is left out: ")]
@@ -89,9 +103,10 @@ class Peers(unittest.TestCase):
     def test_bad_options(self) -> None:
         for arguments, words in (
             (("--cells", "lstm,gnu"), "'gnu'"),
+            (("--only", "layers,walks"), "unknown group 'walks'; there are layers, gemm"),
             (("--hidden", "0"), "'0'"),
             (("--threads", "60000"), "60000"),
-            (("--hidden", "60000", "--cells", "rnn"), "no case left"),
+            (("--hidden", "60000", "--only", "layers"), "no case left"),
         ):
             run = self.peers(*arguments)
             self.assertEqual(run.returncode, 2)
@@ -117,6 +132,10 @@ class Peers(unittest.TestCase):
             ("a\tgnu\t64\t2\t20\n", "unknown cell gnu"),
             ("a\tgru\t64\t2\t20\n", "gru_h64.f32"),
             ("a\tlstm\t64\t2\t20\n", "a.y.f32"),
+            ("a\tgemm\t2\t256\t64\n", "gemm_n256_k64.f32"),
+            ("a\ttanh_u9\t64\t1\t1\n", "unknown cell tanh_u9"),
+            ("a\ttanh\t64\t1\t1\n", "unknown cell tanh"),
+            ("a\tstart_onnx\t64\t3\t20\n", "gave no y: rnnpack: "),
         ):
             run = self.program("rnnpack", "--budget", "0.0005", cases=cases + CASE)
             _, bad, good = map(json.loads, run.stdout.splitlines())
@@ -126,22 +145,81 @@ class Peers(unittest.TestCase):
         self.assertEqual(run.returncode, 2)
         self.assertIn("usage", run.stderr)
 
-    def test_a_crash_costs_its_cases_only(self) -> None:
-        """A build in which oneDNN's place is taken by a program that says hello and ends."""
+    def test_a_start_is_a_process(self) -> None:
+        """Whose y is checked, and in which all that a peer needs is loaded anew."""
+        case = "s\tstart_onnx\t16\t2\t5\n"
+        for what in ("weights", "models"):
+            command = [sys.executable, str(PREPARE), "--dir", str(self.folder), what]
+            subprocess.run(command, input=case, text=True, check=True)
+        self.assertEqual(self.program("rnnpack", "--write", cases=case).returncode, 0)
+        run = self.program("rnnpack", "--budget", "0.0005", cases=case)
+        self.assertGreater(json.loads(run.stdout.splitlines()[1])["us_median"], 100)
+        once = subprocess.run(
+            [str(BUILD / "bench" / "peers" / "bench-peer-rnnpack"), "--dir", str(self.folder), "--once", case],
+            capture_output=True, timeout=60, check=True,
+        )  # fmt: skip
+        self.assertEqual(once.stdout, (self.folder / "s.y.f32").read_bytes())
+        (self.folder / "s.y.f32").write_bytes(b"\x00\x00\x80\x3f" * 5 * 16)
+        answer = json.loads(self.program("rnnpack", cases=case).stdout.splitlines()[1])
+        self.assertIn("s: y[0] is", answer["error"])
+
+    def test_a_function_is_held_against_double_precision(self) -> None:
+        """Ours in class fast is as far off as it may be, and no file says what is right."""
+        subprocess.run(
+            [sys.executable, str(PREPARE), "--dir", str(self.folder), "weights"],
+            input="f\ttanh_fast\t64\t1\t1\n", text=True, check=True,
+        )  # fmt: skip
+        cases = "".join(f"{name}\t{name}\t64\t1\t1\n" for name in ("tanh_fast", "tanh_u35"))
+        run = self.program("rnnpack", "--budget", "0.0005", cases=cases)
+        _, fast, exact = map(json.loads, run.stdout.splitlines())
+        self.assertTrue(1e-5 < fast["max_error"] < 5e-5, fast)
+        self.assertTrue(100 < fast["max_ulp"], fast)
+        self.assertTrue(1 < exact["max_ulp"] < 3.5, exact)
+
+    def fake_build(self, *real: str) -> Path:
+        """A build whose other programs are for the test to write."""
         fake = self.folder / "build"
         (fake / "bench" / "peers").mkdir(parents=True)
         (fake / "rnnpack").symlink_to((BUILD / "rnnpack").resolve())
-        for name in ("rnnpack", "blas"):
-            (fake / "bench" / "peers" / f"bench-peer-{name}").symlink_to(
-                (BUILD / "bench" / "peers" / f"bench-peer-{name}").resolve()
-            )
-        crash = fake / "bench" / "peers" / "bench-peer-onednn"
-        hello = '{"peer": "onednn", "version": "0", "settings": "none"}'
-        crash.write_text(
-            f"#!/bin/sh\necho '{hello}'\nread -r line\necho out of luck >&2\nkill -ABRT $$\n", encoding="utf-8"
+        for name in real:
+            program = fake / "bench" / "peers" / f"bench-peer-{name}"
+            program.symlink_to((BUILD / "bench" / "peers" / program.name).resolve())
+        return fake
+
+    def write_fake(self, fake: Path, name: str, script: str) -> None:
+        program = fake / "bench" / "peers" / f"bench-peer-{name}"
+        program.write_text(f"#!/bin/sh\n{script}", encoding="utf-8")
+        program.chmod(0o755)
+
+    def test_a_cap_is_passed_on_or_told(self) -> None:
+        """A oneDNN and a BLAS that say their cap; ONNX Runtime's place is taken by one that has none."""
+        fake = self.fake_build("rnnpack")
+        hello = '{"peer": "%s", "version": "0", "settings": "cap \'"$DNNL_MAX_CPU_ISA$OPENBLAS_CORETYPE"\'"}'
+        answer = '{"case": "gemm_m14_n256_k64", "us_median": 9, "max_error": 0}'
+        for name, peer in (("onednn", "onednn"), ("blas", "openblas"), ("ort", "onnxruntime")):
+            self.write_fake(fake, name, f"echo '{hello % peer}'\nwhile read -r line; do echo '{answer}'; done\n")
+        too_long = ("--squares", "14000")  # so that one case is left, the one of the answers
+        arguments = ("--build", str(fake), "--only", "gemm", *too_long, "--blas", "libopenblas.so.0")
+        run = self.peers(*arguments, "--isa", "avx2")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        record = json.loads((self.folder / "peers.json").read_text(encoding="utf-8"))
+        settings = {name: facts["settings"] for name, facts in record["peers"].items()}
+        self.assertIn("isa avx2", settings.pop("rnnpack"))
+        self.assertEqual(
+            settings, {"onednn": "cap AVX2", "openblas": "cap Haswell", "onnxruntime": "cap , not capped to avx2"}
         )
-        crash.chmod(0o755)
-        run = self.peers("--build", str(fake), "--batch", "1", "--cells", "lstm,rnn", "--no-torch")
+        self.assertIn("onnxruntime* us", run.stdout)
+        self.assertIn("* onnxruntime is not capped to avx2", run.stdout)
+        self.assertNotIn("openblas*", run.stdout)
+        self.assertEqual(record["settings"]["isa"], "avx2")
+        self.assertNotIn("not capped", self.peers(*arguments).stdout)
+
+    def test_a_crash_costs_its_cases_only(self) -> None:
+        """A build in which oneDNN's place is taken by a program that says hello and ends."""
+        fake = self.fake_build("rnnpack", "blas")
+        hello = '{"peer": "onednn", "version": "0", "settings": "none"}'
+        self.write_fake(fake, "onednn", f"echo '{hello}'\nread -r line\necho out of luck >&2\nkill -ABRT $$\n")
+        run = self.peers("--build", str(fake), "--batch", "1", "--only", "layers", "--cells", "lstm,rnn", "--no-torch")
         self.assertEqual(run.returncode, 1, run.stderr)
         for case in ("lstm_h64_b1_t20", "rnn_h64_b1_t20"):
             self.assertIn(f"onednn: case {case}: ended by SIGABRT: out of luck", run.stderr)

@@ -118,12 +118,14 @@ class Page(Folder):
         self.assertLess(len(document.encode()), 3_000_000)
         self.assertEqual(document, self.render(copy.deepcopy(self.history), "again.html"))
         text = text_of(document)
-        for heading in ("Roofline", "Elementwise kernels", "Time against hidden size", "Speed-up", "Peers", "History"):
+        for heading in ("Roofline", "Elementwise kernels", "Time against size", "Speed-up", "Peers", "History"):
             self.assertEqual(document.count(f"<h3>{heading}</h3>"), 2, heading)
         self.assertIn("The newest run has no tuned variants", text)  # of the second machine
         self.assertIn("9 runs, 296 benchmarks, of which 1 became slower and 0 faster", text)
         self.assertIn(f"% time at {self.history[sample_history.SLOWED_AT]['revision'][:8]} avx2: gates of <two>", text)
         self.assertIn("blis is left out: not installed", text)
+        self.assertRegex(text, r"[\d.]+, 5e-05 +[\d.]+, 3\.5 ULP")  # a function with an absolute bound, one with ULP
+        self.assertIn("lstm, start from onnx, 1 thread, 3 layers: 1 case", text)
         self.assertNotIn("<two>", document)
 
     def test_parts(self) -> None:
@@ -172,6 +174,8 @@ class Page(Folder):
             ({"kind": "peers", "cases": [case]}, "a case without times"),
             ({"kind": "peers", "cases": [case | {"us": {"rnnpack": []}}]}, "[] are not the times"),
             ({"kind": "peers", "cases": [case | {"us": {}, "hidden": None}]}, "hidden of a case: None"),
+            ({"kind": "peers", "cases": [{"kind": "activation", "us": {}}]}, "n of a case: None"),
+            ({"kind": "peers", "cases": [case | {"us": {}, "max_ulp": {"x": "1"}}]}, "max_ulp of a case: '1'"),
         ):
             with self.subTest(said):
                 message = self.refused(json.dumps(record))

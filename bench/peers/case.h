@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Parts of serve(): reading a case, and what its y must be.
+ */
+#ifndef RNNP_BENCH_PEER_CASE_H
+#define RNNP_BENCH_PEER_CASE_H
+
+#include "peer.h"
+
+#include <vector>
+
+namespace peer {
+
+/* Throws a sentence for a line that is no case. */
+Case parse_case(const std::string &line);
+
+/* The weights of one model; those of the last one are kept, as cases come model by model. */
+class Model {
+public:
+    Weights get(const std::string &dir, const Case &c);
+
+private:
+    std::string name_;
+    Array data_;
+};
+
+/* The beginning of x.f32, in [-1, 1); four times wider for functions, as pre-activations are. */
+Array load_x(const std::string &dir, const Case &c);
+
+/* Largest difference relative to 1 + |wanted|, and in ULP of wanted. */
+struct Accuracy {
+    double error = 0, ulp = 0;
+};
+
+/* Throws at the first element whose error is above the tolerance of 1e-4, NaN included. */
+template <class Wanted> Accuracy compare(const Case &c, const Array &y, const Wanted *wanted);
+extern template Accuracy compare(const Case &, const Array &, const float *);
+extern template Accuracy compare(const Case &, const Array &, const double *);
+
+/* function(x) in double precision. */
+std::vector<double> exact(const Case &c, const Array &x);
+
+/* A million floats of both signs from 2^-16 to where the function is interesting, as many in each binade. */
+Array function_points(const Case &c);
+
+} // namespace peer
+
+#endif

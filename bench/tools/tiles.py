@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inner loops of the product tiles by llvm-mca: a model of a core with all operands in L1, not a measurement.
+
+For each tile: FMAs and instructions of the inner loop for one k, cycles, and the share of the core's FMA peak. Tells
+which register tiles can reach the peak, and what a core that is not at hand would do. Exit code 1 when a tile of rows
+that --least names falls below its share.
+"""
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# instruction set: compiler and its flags, triple, FMA's name, {core of llvm-mca: vector FMAs a cycle}. llvm-mca gives
+# Ice Lake and Sapphire Rapids one 512-bit FMA a cycle, which is what their smallest models have.
+ISAS = {
+    "avx2": ("gcc", ["-mavx2", "-mfma", "-mf16c"], "x86_64", r"vfn?madd\w+ps",
+             {"haswell": 2, "skylake": 2, "znver2": 2, "znver3": 2}),
+    "avx512": ("gcc", ["-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl",
+                       "-mprefer-vector-width=512"], "x86_64", r"vfn?madd\w+ps",
+               {"skylake-avx512": 2, "icelake-server": 1, "sapphirerapids": 1, "znver4": 1}),
+    "neon": ("aarch64-linux-gnu-gcc", [], "aarch64", r"fmla",
+             {"neoverse-n1": 2, "neoverse-n2": 2, "neoverse-v1": 4, "neoverse-v2": 4}),
+}
+
+SOURCE = """
+#define tile {isa}_tile
+#include "kernels/{isa}/product.c"
+#undef tile
+void the_tile(size_t depth, const float *a, size_t lda, const float *w, float *c, size_t ldc)
+{{
+    {isa}_tile({m}, {nv}, 0, 0, depth, a, lda, w, c, ldc, NULL, c, ldc);
+}}
+"""
+
+
+def tiles_of(isa):
+    """(rows, vectors of columns) of every tile in the folder's GEMM lines."""
+    text = (ROOT / "kernels" / isa / "product.c").read_text()
+    sizes = {(int(m), int(nv)) for m, nv in re.findall(r"^GEMM\(\w+, (\d+), (\d+), \d+, 0\)", text, re.M)}
+    return [(m, nv) for rows, nv in sorted(sizes) for m in range(rows, 0, -1)]
+
+
+def inner_loop(assembly, fma):
+    """Instructions of the loop that has the most FMAs."""
+    lines = assembly.splitlines()
+    labels = {line[:-1]: i for i, line in enumerate(lines) if re.fullmatch(r"\.L\w+:", line)}
+    start = next(i for i, line in enumerate(lines) if line.startswith("the_tile:"))
+    best = []
+    for i, line in enumerate(lines[start:], start):
+        jump = re.match(r"\s+(?:j\w+|b\.?\w+|cbn?z\s+\w+,|tbn?z.*,)\s+(\.L\w+)$", line)
+        if jump and start < labels.get(jump[1], len(lines)) < i:
+            body = [text for text in lines[labels[jump[1]]:i + 1] if re.match(r"\s+[a-z]", text)]
+            if sum(bool(re.search(fma, text)) for text in body) > sum(bool(re.search(fma, text)) for text in best):
+                best = body
+    return best
+
+
+def cycles(body, triple, cpu, mca):
+    rounds = 200
+    run = subprocess.run([mca, f"-mtriple={triple}", f"-mcpu={cpu}", f"-iterations={rounds}"],
+                         input="\n".join(body), capture_output=True, text=True, check=False)
+    found = re.search(r"Total Cycles:\s+(\d+)", run.stdout)
+    if not found:
+        sys.exit(f"llvm-mca for {cpu}: {run.stderr.strip()}")
+    return int(found[1]) / rounds
+
+
+def measure(isa, m, nv, mca):
+    compiler, flags, triple, fma, cpus = ISAS[isa]
+    with tempfile.TemporaryDirectory() as folder:
+        source, assembly = Path(folder, "tile.c"), Path(folder, "tile.s")
+        source.write_text(SOURCE.format(isa=isa, m=m, nv=nv))
+        subprocess.run([compiler, "-std=gnu11", "-O3", "-ffp-contract=off", *flags, f"-I{ROOT}", f"-I{ROOT / 'include'}",
+                        f"-I{ROOT / 'kernels' / isa}", "-S", str(source), "-o", str(assembly)], check=True)
+        body = inner_loop(assembly.read_text(), fma)
+    fmas = sum(bool(re.search(fma, line)) for line in body)
+    unrolled = fmas / (m * nv)
+    row = {"isa": isa, "rows": m, "vectors": nv, "fmas": m * nv, "instructions": len(body) / unrolled,
+           "stack": sum("sp" in line and "[" in line or "(%rsp" in line for line in body) / unrolled, "share": {}}
+    for cpu, ports in cpus.items():
+        row["share"][cpu] = fmas / ports / cycles(body, triple, cpu, mca)
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="script/bench tiles", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--isa", action="append", choices=sorted(ISAS), help="default: those with a compiler here")
+    parser.add_argument("--full", action="store_true", help="all numbers of rows, not the tallest tiles only")
+    parser.add_argument("--least", type=float, default=0, help="share that the tallest tiles must reach, for example 0.9")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    mca = next((name for name in ("llvm-mca-19", "llvm-mca") if shutil.which(name)), None)
+    if mca is None:
+        sys.exit("skipped: llvm-mca is not installed")
+    rows = []
+    for isa in args.isa or [isa for isa in ISAS if shutil.which(ISAS[isa][0])]:
+        tiles = tiles_of(isa)
+        tallest = {nv: max(m for m, other in tiles if other == nv) for _, nv in tiles}
+        rows += [measure(isa, m, nv, mca) for m, nv in tiles if args.full or m == tallest[nv]]
+    if args.json:
+        print(json.dumps(rows, indent=2))
+    for isa in dict.fromkeys(row["isa"] for row in rows if not args.json):
+        cpus = list(ISAS[isa][4])
+        print(f"\n{isa:6} tile  FMAs  instructions  on the stack  " + "  ".join(f"{cpu:>14}" for cpu in cpus))
+        for row in (row for row in rows if row["isa"] == isa):
+            print(f"{row['rows']:8}x{row['vectors']}  {row['fmas']:4}  {row['instructions']:12.1f}  {row['stack']:12.1f}  "
+                  + "  ".join(f"{row['share'][cpu]:13.1%} " for cpu in cpus))
+    low = [f"{row['isa']} {row['rows']}x{row['vectors']} on {cpu}: {share:.1%}" for row in rows
+           for cpu, share in row["share"].items() if share < args.least]
+    if low:
+        sys.exit("below the least share: " + "; ".join(low))
+
+
+if __name__ == "__main__":
+    main()
