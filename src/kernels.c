@@ -147,7 +147,7 @@ rnnp_status rnnp_layer_create(rnnp_context *context, const rnnp_recurrent_option
     *layer = (rnnp_layer){ context, recurrent, bytes, (float *)(void *)((char *)layer + HEADER_BYTES) };
     const rnnp_recurrent_source source = { w, r, b, peepholes ? p : NULL };
     const rnnp_fpmode mode = rnnp_fpmode_enter(0); /* the sum of the biases */
-    rnnp_recurrent_pack(&layer->recurrent, &source, layer->packed);
+    rnnp_recurrent_pack(&layer->recurrent, &source, layer->packed, 0, 1);
     rnnp_fpmode_set(mode);
     rnnp_free(context, onnx, dirs * each * sizeof(float));
     *out = layer;

@@ -5,7 +5,7 @@
  *   model    graph and weights, immutable once closed; shared by threads
  *   plan     a model made ready for this host: kernels chosen, weights packed; immutable, shared by threads
  *   run      a plan with the concrete shapes of its inputs and the memory for one execution; one thread
- *   stream   a plan stepped through time, carrying the recurrent state of one channel; one thread
+ *   stream   a plan stepped through time, carrying the recurrent state of its channels; one thread
  *
  *     rnnp_model_create -> rnnp_model_input, layers..., rnnp_model_output -> rnnp_model_close
  *     rnnp_plan_create -> rnnp_run_create -> rnnp_run_execute, as often as wanted
@@ -253,11 +253,31 @@ RNNP_API rnnp_status rnnp_plan_bytes(const rnnp_model *model, const rnnp_plan_op
 /*
  * rnnp_plan_create() chooses kernels for every node and packs constant weights. options may be NULL.
  *
- * Returns  RNNP_OK; RNNP_ERR_STATE for a model that is not closed; RNNP_ERR_ARG; RNNP_ERR_MEMORY.
- * Memory   one block of exactly rnnp_plan_bytes() bytes; the model must outlive the plan.
+ * Returns  RNNP_OK; RNNP_ERR_STATE for a model that is not closed, or whose weights were released; RNNP_ERR_FORMAT when
+ *          the model's packed file (packed.h) turns out damaged; RNNP_ERR_ARG; RNNP_ERR_MEMORY.
+ * Memory   one block of exactly rnnp_plan_bytes() bytes; the model must outlive the plan. Weights that a packed file
+ *          holds as the kernels want them are read there and cost nothing.
+ * Threads  the context's team packs large models, as far as options->threads goes; the bytes are the same for any
+ *          number. Plans may be made by several threads at once.
  */
 RNNP_API rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *options, rnnp_plan **plan);
 RNNP_API void rnnp_plan_destroy(rnnp_plan *plan);
+
+/*
+ * rnnp_model_release() frees the elements of constants that plans have in packed form and nothing else reads, so that
+ * weights are in memory once. To be called when all plans of the model are made.
+ *
+ *   bytes    how many were freed; may be NULL. Constants below about 8 KiB and those of packed files (packed.h), which
+ *            cost no memory, stay
+ *
+ * Returns  RNNP_OK, also when there is nothing to free; RNNP_ERR_STATE for a model that is not closed; RNNP_ERR_MEMORY,
+ *          with everything as before.
+ * Effect   Existing plans and their runs and streams, also new ones, go on as before, and so does everything that looks
+ *          at the model. What would need the elements again fails with RNNP_ERR_STATE: rnnp_plan_create, and writing
+ *          the model to a file.
+ * Threads  no other thread may use the model or make a run or stream of its plans meanwhile; executions may go on.
+ */
+RNNP_API rnnp_status rnnp_model_release(rnnp_model *model, size_t *bytes);
 
 /* Name of the kernel variant a node uses ("lstm_step_f32_block_avx2"), or NULL; index as for
  * rnnp_model_node_info. */
@@ -346,14 +366,48 @@ RNNP_API rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index,
 RNNP_API rnnp_status rnnp_stream_step(rnnp_stream *stream, const rnnp_tensor *inputs, size_t n_inputs,
                                       rnnp_tensor *outputs, size_t n_outputs);
 
-/* Back to the initial state of the model. */
+/* All channels back to the initial state of the model. */
 RNNP_API void rnnp_stream_reset(rnnp_stream *stream);
 
 /* The recurrent state as bytes: f32 values in node order, the same on every ISA. rnnp_stream_save returns
- * RNNP_ERR_STATE before the first step when an initial state comes from an input. */
+ * RNNP_ERR_STATE when the initial state of a channel comes from an input and it has not stepped yet. Both return
+ * RNNP_ERR_ARG for bytes other than rnnp_stream_state_bytes() or at NULL; errors change nothing. */
 RNNP_API size_t rnnp_stream_state_bytes(const rnnp_stream *stream);
 RNNP_API rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t bytes);
 RNNP_API rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t bytes);
+
+/* ---- Channels of a stream, one by one ----
+ *
+ * A stream of batch N steps N channels together, which takes far less time than N streams, and each has the bits
+ * that it would have alone. Channels may join, pause and leave at any time; a channel is named by its row, 0 to N-1. */
+
+/*
+ * rnnp_stream_step_rows() is rnnp_stream_step for some of the channels: those without new data wait. They keep their
+ * state, and their rows of the outputs' data are left as they were.
+ *
+ *   active   [batch]: 0 for a channel that waits
+ *   inputs   as for rnnp_stream_step, rows of waiting channels included; what these hold changes nothing, but
+ *            indices in them must be in range: the previous step's data will do
+ *
+ * Returns  as rnnp_stream_step; RNNP_ERR_ARG for active == NULL; RNNP_ERR_UNSUPPORTED, where a channel waits, for a
+ *          model that does not keep channels apart, naming the node, or with an output that has no axis of channels.
+ * Errors, Memory, Threads  as rnnp_stream_step.
+ * Numerics the bits of an active channel are those of a stream of its own.
+ */
+RNNP_API rnnp_status rnnp_stream_step_rows(rnnp_stream *stream, const uint8_t *active, const rnnp_tensor *inputs,
+                                           size_t n_inputs, rnnp_tensor *outputs, size_t n_outputs);
+
+/* One channel back to the initial state; one that comes from inputs is read at the next step in which the channel is
+ * active. RNNP_ERR_ARG for a row that the stream does not have. No allocation; one stream belongs to one thread. */
+RNNP_API rnnp_status rnnp_stream_reset_row(rnnp_stream *stream, size_t row);
+
+/* One channel's state as bytes: those that rnnp_stream_save gives for the channel in a stream of batch 1, so it can
+ * move between streams of one plan, or of plans of one model, whatever their batch and ISA. Returns as
+ * rnnp_stream_save and rnnp_stream_load, with rnnp_stream_row_bytes() bytes; also RNNP_ERR_ARG for a row that the
+ * stream does not have. Errors change nothing. No allocation. */
+RNNP_API size_t rnnp_stream_row_bytes(const rnnp_stream *stream);
+RNNP_API rnnp_status rnnp_stream_save_row(const rnnp_stream *stream, size_t row, void *state, size_t bytes);
+RNNP_API rnnp_status rnnp_stream_load_row(rnnp_stream *stream, size_t row, const void *state, size_t bytes);
 
 #ifdef __cplusplus
 }

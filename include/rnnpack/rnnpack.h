@@ -62,7 +62,12 @@ RNNP_API const char *rnnp_version(void);
 typedef struct rnnp_context rnnp_context;
 
 /* alloc returns at least `bytes` bytes aligned to `align` (a power of two) or NULL; free gets the same
- * byte count back. Both may be called from any thread that calls the library. */
+ * byte count back. Both may be called from any thread that calls the library.
+ *
+ * Without one, posix_memalign and free are called. A block of 4 MiB or more then begins at a multiple of 2 MiB,
+ * and the system is asked (madvise, MADV_HUGEPAGE) to use huge pages for the whole ones in it; if it will not,
+ * nothing else changes. Such a block takes as much memory as any other: its end, less than 2 MiB, stays in small
+ * pages, and up to 2 MiB of address space before it are never touched. A user's allocator is left alone. */
 typedef struct rnnp_allocator {
     void *user;
     void *(*alloc)(void *user, size_t bytes, size_t align);
@@ -89,7 +94,7 @@ typedef enum rnnp_math {
 
 typedef struct rnnp_context_options {
     size_t struct_size;
-    rnnp_allocator allocator;  /* {0}: the C library's aligned_alloc and free                       */
+    rnnp_allocator allocator;  /* {0}: the C library's posix_memalign and free                      */
     rnnp_parallel parallel;    /* run == NULL: see threads                                          */
     size_t threads;            /* size of the library's own team, 1 (default) for none, 0 for the
                                 * CPU budget; ignored when parallel.run is given                    */

@@ -7,6 +7,7 @@
  */
 #include "weights.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The product with the same panels, meant for weights from memory if the step is, else for any. */
@@ -70,6 +71,7 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
     /* one float, with zero padding: does this direction have peepholes? */
     rnnp_take_floats(&layer->floats, 1);
     for (size_t d = 0; d < rnnp_directions(layer->direction); d++) prepare_spec(layer, d);
+    rnnp_recurrent_plan_memory(layer, 1, 1, 1, &layer->one);
 }
 
 /* A bound in double, for two directions at once: no section has more than 4 gates of padded units per row, a step's scratch is at most twice
@@ -96,33 +98,79 @@ size_t rnnp_recurrent_step_bytes(const rnnp_recurrent *layer)
 
 const char *rnnp_recurrent_variant(const rnnp_recurrent *layer) { return layer->part[0].step->name; }
 
-void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed)
+/* Zeros from the end of a section up to the next line, where the next one begins. */
+static void pad(float *block, size_t end) { memset(block + end, 0, (rnnp_align16(end) - end) * sizeof *block); }
+
+/* b: this direction's, or NULL */
+static void pack_bias(const rnnp_recurrent *layer, const rnnp_recurrent_part *p, const float *b, float *block)
 {
-    const size_t H = layer->hidden, I = layer->input, G = layer->gates, D = rnnp_directions(layer->direction);
-    memset(packed, 0, layer->floats * sizeof(float) * D);
-    for (size_t d = 0; d < D; d++) {
+    const size_t H = layer->hidden, G = layer->gates;
+    memset(block + p->bias, 0, (p->wx - p->bias) * sizeof *block);
+    for (size_t g = 0; b && g < p->gates; g++) {
+        const float *bx = b + (p->first_gate + g) * H, *bh = bx + G * H;
+        const int apart = p->op == RNNP_OP_gru_step_f32 && g == 2; /* n: r scales the recurrent part alone */
+        for (size_t first = 0; first < H; first += p->lanes) {
+            float *to = block + p->bias + first * p->gates + g * p->lanes;
+            for (size_t u = first; u < H && u < first + p->lanes; u++) to[u - first] = apart ? bx[u] : bx[u] + bh[u];
+        }
+        if (apart) memcpy(block + p->bias_h, bh, H * sizeof *block);
+    }
+}
+
+static void pack_peephole(const rnnp_recurrent *layer, const float *peephole, float *block)
+{
+    memset(block + layer->peephole, 0, (layer->floats - layer->peephole) * sizeof *block);
+    if (!peephole) return;
+    memcpy(block + layer->peephole, peephole, 3 * layer->hidden * sizeof *block);
+    block[layer->floats - rnnp_align16(1)] = 1;
+}
+
+/* Some panels of a part's weights w [gates*hidden][depth]. */
+static void pack_panels(const rnnp_recurrent *layer, const rnnp_recurrent_part *p, const float *w, size_t depth,
+                        float *packed, size_t from, size_t to)
+{
+    const size_t H = layer->hidden, first = from * p->lanes, end = to * p->lanes < H ? to * p->lanes : H;
+    if (first < end)
+        rnnp_pack_f32(packed + first * p->gates * depth, w + first * depth, p->gates, end - first, depth, p->lanes,
+                      rnnp_step_slices(&p->step->traits), H * depth, depth, 1);
+}
+
+void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed, size_t part,
+                         size_t parts)
+{
+    const size_t H = layer->hidden, I = layer->input, G = layer->gates;
+    for (size_t d = 0; d < rnnp_directions(layer->direction); d++) {
         float *block = (float *)packed + d * layer->floats;
-        const float *b = source->b ? source->b + d * 2 * G * H : NULL;
         for (size_t i = 0; i < layer->parts; i++) {
             const rnnp_recurrent_part *p = &layer->part[i];
-            const size_t slices = rnnp_step_slices(&p->step->traits);
-            const float *w = source->w + (d * G + p->first_gate) * H * I, *r = source->r + (d * G + p->first_gate) * H * H;
-            rnnp_pack_f32(block + p->wx, w, p->gates, H, I, p->lanes, slices, H * I, I, 1);
-            rnnp_pack_f32(block + p->wh, r, p->gates, H, H, p->lanes, slices, H * H, H, 1);
-            for (size_t g = 0; b && g < p->gates; g++)
-                for (size_t u = 0; u < H; u++) {
-                    const float *bx = b + (p->first_gate + g) * H + u, *bh = bx + G * H;
-                    size_t lane = u % p->lanes, at = (u - lane) * p->gates + g * p->lanes + lane;
-                    int apart = p->op == RNNP_OP_gru_step_f32 && g == 2; /* n: r scales the recurrent part alone */
-                    block[p->bias + at] = apart ? *bx : *bx + *bh;
-                    if (apart) block[p->bias_h + u] = *bh;
-                }
+            const size_t rows = (d * G + p->first_gate) * H;
+            size_t from, to;
+            rnnp_share(p->panels, part, parts, &from, &to);
+            pack_panels(layer, p, source->w + rows * I, I, block + p->wx, from, to);
+            pack_panels(layer, p, source->r + rows * H, H, block + p->wh, from, to);
+            if (part > 0) continue;
+            pack_bias(layer, p, source->b ? source->b + d * 2 * G * H : NULL, block);
+            pad(block, p->wx + p->columns * I);
+            pad(block, p->wh + p->columns * H);
         }
-        if (source->p) {
-            memcpy(block + layer->peephole, source->p + d * 3 * H, 3 * H * sizeof(float));
-            block[layer->floats - rnnp_align16(1)] = 1;
-        }
+        if (part == 0) pack_peephole(layer, source->p ? source->p + d * 3 * H : NULL, block);
     }
+}
+
+void rnnp_recurrent_layout(const rnnp_recurrent *layer, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "recurrent f32 input %zu hidden %zu directions %zu floats %zu:",
+                                   layer->input, layer->hidden, rnnp_directions(layer->direction), layer->floats);
+
+    for (size_t i = 0; i < layer->parts && used < size; i++) {
+        const rnnp_recurrent_part *p = &layer->part[i];
+
+        used += (size_t)snprintf(text + used, size - used, " %s lanes %zu slices %zu at %zu %zu %zu %zu",
+                                 rnnp_op_names[p->op], p->lanes, rnnp_step_slices(&p->step->traits), p->bias,
+                                 p->bias_h, p->wx, p->wh);
+    }
+    if (used < size)
+        snprintf(text + used, size - used, " peepholes at %zu", layer->peephole);
 }
 
 rnnp_gate_spec rnnp_recurrent_spec(const rnnp_recurrent *layer, size_t d, const float *block)

@@ -1,435 +1,161 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The time loop. A layer has one part, or two for GRU with reset before the product, whose second half
- * needs r h of all units:
+ * A call of one layer: which threads do its steps.
  *
- *     part            op               gates   chain over      writes
- *     RNN, LSTM, GRU  *_step           1 4 3   x, h            y (and c)
- *     reset before    gru_reset_step   2       x, h            u = z gate, rh = r h
- *                     gru_update_step  1       x, rh           y
- *
- * The input part of a chunk of steps is one product when that pays (its result is still in cache when it is
- * consumed); else each step multiplies x and h in one pass. The bits are the same: one chain per element.
- *
- * Phases. All work is a sequence of phases; inside one, each thread takes a range of unit panels:
+ * Phases. When threads share the steps, all work is a sequence of phases; inside one, each thread takes a range of unit
+ * panels, and every phase ends in a barrier:
  *     per direction, per chunk:  [gather rows]  [input product]  then per step: one phase per part
- *
- * Lengths. Rows are taken in order of falling length, so the active ones are always the first: no work is done
- * on finished rows. A reverse direction walks t downwards and rows join at their own last step. Both halves
- * of the state buffer start with h0, hence a row that is not active needs no copying.
  */
+#include "loop.h"
 #include "weights.h"
 
-#include <string.h>
-
-enum { CHUNK_ROWS = 64, CHUNK_BYTES = 256 * 1024 };
-
-/* From these batches on a step multiplies x and h in one pass: it has rows enough by itself, and pre-activations of
- * many steps would push weights out of L2. Far weights (which no cache holds from step to step) are split whatever the
- * width, in long chunks: the input's half then passes once in many steps, and the recurrent half alone may stay. On
- * Zen 3 with hidden 1024, batch 16, chunks of 256 rows took 1.15 to 1.3 times less than one pass. */
-enum { HOIST_BELOW = 48, HOIST_BELOW_WIDE = 16, WIDE_BYTES = 128 * 1024 };
+#include <stdatomic.h>
 
 /* Below this many flops a step is over before a second thread has heard of it: two barriers cost about
  * 0.5 us, and a core does some 50 flops per ns. */
-enum { FLOPS_PER_THREAD = 100 * 1000 };
+enum { FLOPS_PER_THREAD = 100 * 1000, BARRIER_NS = 250 };
 
 /* Waking workers that sleep takes 30 to 40 us: a second thread gains from calls of some 100 us on (measured over
- * batch 1 and 16, hidden 64 to 1024). How long a call takes is estimated from flops, and from weights that are
+ * batch 1 and 16, hidden 64 to 1024); if they are awake, from 20 us on. How long a call takes is estimated from flops, and from weights that are
  * read once a step, from L2 or from beyond. */
-enum { NEAR_BYTES = 512 * 1024, WORTH_WAKING_NS = 100 * 1000, FLOPS_PER_NS = 100, NEAR_BYTES_PER_NS = 100, FAR_BYTES_PER_NS = 60 };
+enum { WORTH_WAKING_NS = 100 * 1000, WORTH_CALLING_NS = 20 * 1000 };
+enum { NEAR_BYTES = 512 * 1024, FLOPS_PER_NS = 100, NEAR_BYTES_PER_NS = 100, FAR_BYTES_PER_NS = 60 };
 
 static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(layer->direction); }
 
-/* ---- Workspace ---- */
-
-typedef struct workspace {
-    size_t chunk;                                     /* steps whose input part is one product; 0: none */
-    size_t z[RNNP_RECURRENT_PARTS], scratch, scratch_floats; /* offsets in floats */
-    size_t h, c, u, rh, x, order, args, floats;
-} workspace;
-
-/* Of one thread's step arguments: whole lines, as they are written in every step. */
-static size_t args_floats(const rnnp_recurrent *layer)
-{
-    return rnnp_align16(layer->parts * sizeof(rnnp_step_args) / sizeof(float));
-}
-
-static void plan_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads, workspace *w)
-{
-    size_t columns = 0, H = layer->hidden, state = batch * H;
-    w->chunk = w->scratch_floats = w->floats = 0;
-    int hoist = steps > 1 && batch > 0;
-    for (size_t i = 0; i < layer->parts; i++) {
-        const rnnp_recurrent_part *p = &layer->part[i];
-        hoist &= p->project != NULL;
-        columns += p->columns;
-        size_t scratch = rnnp_align16(rnnp_step_scratch(p->op, &p->step->traits, batch, H));
-        if (scratch > w->scratch_floats) w->scratch_floats = scratch;
-    }
-    const size_t z_bytes = CHUNK_ROWS * columns * sizeof(float);
-    const size_t weight_bytes = columns * (layer->input + H) * sizeof(float);
-    const int far = rnnp_home_of(layer->select, weight_bytes) == RNNP_HOME_MEMORY, wide = z_bytes > WIDE_BYTES;
-    const size_t rows = far ? RNNP_FAR_CHUNK_ROWS : z_bytes > CHUNK_BYTES ? CHUNK_ROWS / 2 : CHUNK_ROWS;
-    hoist &= batch < (wide && !far ? HOIST_BELOW_WIDE : HOIST_BELOW);
-    if (hoist) w->chunk = batch >= rows ? 1 : rows / batch;
-    if (w->chunk > steps) w->chunk = steps;
-    for (size_t i = 0; i < layer->parts; i++) w->z[i] = rnnp_take_floats(&w->floats, w->chunk * batch * layer->part[i].columns);
-    w->scratch = rnnp_take_floats(&w->floats, w->scratch_floats * threads);
-    w->h = rnnp_take_floats(&w->floats, 2 * state);
-    w->c = rnnp_take_floats(&w->floats, layer->cell == RNNP_CELL_LSTM ? state : 0);
-    w->u = rnnp_take_floats(&w->floats, layer->parts > 1 ? state : 0);
-    w->rh = rnnp_take_floats(&w->floats, layer->parts > 1 ? state : 0);
-    w->x = rnnp_take_floats(&w->floats, (w->chunk ? w->chunk : 1) * batch * layer->input);
-    w->order = rnnp_take_floats(&w->floats, batch * (sizeof(uint32_t) / sizeof(float)));
-    w->args = rnnp_take_floats(&w->floats, threads * args_floats(layer));
-}
-
 /* With few threads two directions run at once, each alone and so without a barrier, in halves of the workspace; with
  * more, each step is shared by all. */
-static int side_by_side(size_t threads) { return threads == 2 || threads == 3; }
+static int side_by_side(const rnnp_recurrent *layer, size_t threads)
+{
+    return directions(layer) == 2 && (threads == 2 || threads == 3);
+}
 
 size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads)
 {
-    workspace w;
+    rnnp_recurrent_memory w;
     if (!rnnp_recurrent_fits(layer->input, layer->hidden, batch, threads)) return SIZE_MAX;
-    plan_workspace(layer, steps, batch, threads, &w);
-    return w.floats * sizeof(float) * (side_by_side(threads) ? directions(layer) : 1);
+    rnnp_recurrent_plan_memory(layer, steps, batch, threads, &w);
+    return w.floats * sizeof(float) * (side_by_side(layer, threads) ? 2 : 1);
 }
 
-/* ---- The loop ---- */
+/* ---- Estimates ---- */
 
-/* One direction of a call. */
-typedef struct loop {
-    const rnnp_recurrent *layer;
-    const rnnp_recurrent_call *call;
-    size_t d;
-    const float *block;               /* packed weights                                 */
-    float *base;                      /* of the workspace                               */
-    workspace w;
-    const uint32_t *order;            /* rows by falling length, NULL when all are full  */
-    size_t pre, chunk;                /* phases before a chunk's steps; steps per chunk  */
-    size_t threads;                   /* used at most                                    */
-    int worth_waking;                 /* the call is long enough for a team              */
-    rnnp_gate_spec spec;
-} loop;
-
-/* Rows whose length exceeds t. */
-static size_t active_rows(const loop *o, size_t t)
+static double step_flops(const rnnp_recurrent *layer, size_t batch)
 {
-    if (!o->order) return o->call->batch;
-    size_t low = 0, high = o->call->batch;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if ((size_t)o->call->lengths[o->order[mid]] > t) low = mid + 1;
-        else high = mid;
-    }
-    return low;
+    return 2.0 * (double)(layer->gates * layer->hidden) * (double)(layer->hidden + layer->input) * (double)batch;
 }
 
-static int is_reverse(const loop *o) { return o->d == 1 || o->layer->direction == RNNP_REVERSE; }
-static size_t time_of(const loop *o, size_t step) { return is_reverse(o) ? o->call->steps - 1 - step : step; }
-
-static void range(size_t count, size_t i, size_t n, size_t *begin, size_t *end)
+double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch)
 {
-    if (n == 1) { /* no division in the steps of one thread */
-        *begin = 0;
-        *end = count;
-        return;
-    }
-    *begin = count * i / n;
-    *end = count * (i + 1) / n;
+    const double flops = step_flops(layer, batch), bytes = step_flops(layer, 1) / 2 * sizeof(float);
+    const double work = flops / FLOPS_PER_NS;
+    const double read = bytes / (bytes > (double)NEAR_BYTES ? FAR_BYTES_PER_NS : NEAR_BYTES_PER_NS);
+    return (work > read ? work : read) * (double)directions(layer);
 }
 
-/* x of the chunk's active rows, in order, at workspace x: [step in chunk][row][input]. */
-static void gather_rows(const loop *o, size_t first, size_t count, size_t i, size_t n)
+size_t rnnp_recurrent_threads(const rnnp_recurrent_call *call)
 {
-    const rnnp_recurrent_call *c = o->call;
-    size_t input = o->layer->input;
-    for (size_t s = 0; s < count; s++) {
-        size_t t = time_of(o, first + s), begin, end;
-        range(active_rows(o, t), i, n, &begin, &end);
-        for (size_t r = begin; r < end; r++)
-            memcpy(o->base + o->w.x + (s * c->batch + r) * input, c->x + t * c->x_step + o->order[r] * c->x_row,
-                   input * sizeof(float));
-    }
+    const size_t team = rnnp_team_threads(call->team);
+    return call->threads && call->threads < team ? call->threads : team;
 }
 
-/* Input rows of a step: from the caller, or gathered. */
-static const float *input_rows(const loop *o, size_t t, size_t in_chunk, size_t *ld)
+double rnnp_recurrent_worth_ns(const rnnp_recurrent_call *call)
 {
-    *ld = o->order ? o->layer->input : o->call->x_row;
-    return o->order ? o->base + o->w.x + in_chunk * o->call->batch * o->layer->input : o->call->x + t * o->call->x_step;
+    return rnnp_team_is_awake(call->team) ? WORTH_CALLING_NS : WORTH_WAKING_NS;
 }
 
-static void project(const loop *o, size_t first, size_t count, size_t i, size_t n)
+/* Threads that share the steps of a call which is worth waking them; 1 for steps too small to share. */
+static size_t sharing_threads(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    const rnnp_recurrent_call *c = o->call;
-    size_t input = o->layer->input, t_last = time_of(o, first + count - 1), t_first = time_of(o, first);
-    size_t t_max = t_first > t_last ? t_first : t_last, t_min = t_first < t_last ? t_first : t_last;
-    /* One product for the whole chunk when its rows lie evenly spaced in memory: gathered and complete, one
-     * row a step, or steps right behind each other. z keeps the order of the rows' memory. */
-    int even = o->order ? active_rows(o, t_max) == c->batch : c->batch == 1 || c->x_step == c->batch * c->x_row;
-    for (size_t k = 0; k < o->layer->parts; k++) {
-        const rnnp_recurrent_part *p = &o->layer->part[k];
-        size_t begin, end, nr = p->gates * p->lanes;
-        range(p->panels, i, n, &begin, &end);
-        rnnp_gemm_args g = { .n = (end - begin) * nr, .k = input, .b = o->block + p->wx + begin * nr * input,
-                             .c0 = o->block + p->bias + begin * nr, .ldc = p->columns };
-        for (size_t s = 0; s < count && g.n > 0; s += even ? count : 1) {
-            size_t t = even && !o->order ? t_min : time_of(o, first + s);
-            size_t slot = o->order ? s : t - t_min;
-            g.m = even ? count * c->batch : active_rows(o, t);
-            g.a = input_rows(o, t, s, &g.lda);
-            if (even && !o->order && c->batch == 1) g.lda = c->x_step;
-            g.c = o->base + o->w.z[k] + slot * c->batch * p->columns + begin * nr;
-            if (g.m > 0) p->project->fn.gemm_f32(&g);
-        }
-    }
+    const size_t team = rnnp_recurrent_threads(call);
+    const double most = step_flops(layer, call->batch) / FLOPS_PER_THREAD + 1;
+    return most < 3 ? 1 : most < (double)team ? (size_t)most : team;
 }
 
-/* y of the units a thread has just computed, for rows in order; 0 for rows that have ended. */
-static void scatter_rows(const loop *o, size_t t, const float *h, size_t rows, size_t begin, size_t end)
+double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    const rnnp_recurrent_call *c = o->call;
-    size_t H = o->layer->hidden;
-    if (end > H) end = H;
-    for (size_t r = 0; c->y && begin < end && r < c->batch; r++) {
-        float *y = c->y + t * c->y_step + o->d * c->y_dir + o->order[r] * c->y_row + begin;
-        if (r < rows) memcpy(y, h + r * H + begin, (end - begin) * sizeof(float));
-        else memset(y, 0, (end - begin) * sizeof(float));
-    }
+    const double alone = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
+    const size_t team = rnnp_recurrent_threads(call);
+    if (team == 1 || alone < rnnp_recurrent_worth_ns(call)) return alone;
+    if (side_by_side(layer, team)) return alone / 2;
+    const size_t threads = sharing_threads(layer, call);
+    if (threads == 1) return alone;
+    return alone / (double)threads + (double)(call->steps * layer->parts * directions(layer)) * BARRIER_NS;
 }
 
-/* Where h of step s is written (s = -1: the initial state): in y when y is wanted for all rows, else in
- * the halves of the state buffer by turns. */
-static float *state_h(const loop *o, size_t steps_done, size_t *ld)
-{
-    const rnnp_recurrent_call *c = o->call;
-    size_t H = o->layer->hidden;
-    if (steps_done > 0 && c->y && !o->order) {
-        *ld = c->y_row;
-        return c->y + time_of(o, steps_done - 1) * c->y_step + o->d * c->y_dir;
-    }
-    *ld = H;
-    return o->base + o->w.h + (steps_done & 1) * c->batch * H;
-}
+/* ---- Steps shared by threads ---- */
 
-static float *state_c(const loop *o, size_t *ld)
-{
-    const rnnp_recurrent_call *c = o->call;
-    int own = o->order || !c->c;
-    *ld = own ? o->layer->hidden : c->h_row;
-    return own ? o->base + o->w.c : c->c + o->d * c->h_dir;
-}
-
-/* A thread's arguments for the steps of a part: what does not change with the step is written once. */
-static rnnp_step_args *step_args(const loop *o, size_t k, size_t i)
-{
-    return (rnnp_step_args *)(void *)(o->base + o->w.args + i * args_floats(o->layer)) + k;
-}
-
-static void prepare_steps(const loop *o)
-{
-    const size_t H = o->layer->hidden;
-    for (size_t i = 0; i < o->threads; i++)
-        for (size_t k = 0; k < o->layer->parts; k++) {
-            const rnnp_recurrent_part *p = &o->layer->part[k];
-            rnnp_step_args *s = step_args(o, k, i);
-            memset(s, 0, sizeof *s);
-            s->hidden = H;
-            s->input = o->layer->input;
-            s->wh = o->block + p->wh;
-            s->zh = o->block + p->bias_h;
-            s->scratch = o->base + o->w.scratch + i * o->w.scratch_floats;
-            s->spec = &o->spec;
-            s->u = o->base + o->w.u;
-            s->hr = o->base + o->w.rh;
-            s->ldu = s->ldhr = H;
-            if (o->w.chunk) {
-                s->ldz = p->columns;
-            } else {
-                s->z = o->block + p->bias;
-                s->wx = o->block + p->wx;
-            }
-            if (o->layer->cell == RNNP_CELL_LSTM) s->c = state_c(o, &s->ldc);
-        }
-}
-
-static void run_step(const loop *o, size_t step, size_t in_chunk, size_t chunk_steps, size_t k, size_t i,
-                     size_t n)
-{
-    const rnnp_recurrent_call *c = o->call;
-    const rnnp_recurrent_part *p = &o->layer->part[k];
-    const size_t t = time_of(o, step), rows = active_rows(o, t);
-    rnnp_step_args *s = step_args(o, k, i);
-    range(p->panels, i, n, &s->panel_begin, &s->panel_end);
-    if (s->panel_begin == s->panel_end) return;
-    s->rows = rows;
-    s->reverse = (step + c->turn) & 1;
-    if (o->w.chunk) {
-        /* forward chunks lie in z as time does, reverse ones too unless their rows were gathered */
-        size_t slot = !is_reverse(o) || o->order ? in_chunk : chunk_steps - 1 - in_chunk;
-        s->z = o->base + o->w.z[k] + slot * c->batch * p->columns;
-    } else {
-        s->x = input_rows(o, t, in_chunk, &s->ldx);
-    }
-    s->h = state_h(o, step, &s->ldh);
-    float *y = state_h(o, step + 1, &s->ldy);
-    s->y = y;
-    if (p->op == RNNP_OP_gru_reset_step_f32) {
-        s->y = o->base + o->w.rh;
-        s->ldy = o->layer->hidden;
-    }
-    if (rows > 0) p->step->fn.lstm_step_f32(s); /* all step ops have one type */
-    if (o->order && k + 1 == o->layer->parts)
-        scatter_rows(o, t, y, rows, s->panel_begin * p->lanes, s->panel_end * p->lanes);
-}
-
-static void copy_rows(float *to, size_t ld_to, const float *from, size_t ld_from, const uint32_t *order_to,
-                      const uint32_t *order_from, size_t rows, size_t width)
-{
-    for (size_t r = 0; r < rows; r++) {
-        float *p = to + (order_to ? order_to[r] : r) * ld_to;
-        if (from) memmove(p, from + (order_from ? order_from[r] : r) * ld_from, width * sizeof(float));
-        else memset(p, 0, width * sizeof(float));
-    }
-}
-
-static void begin_states(const loop *o)
-{
-    const rnnp_recurrent_call *c = o->call;
-    size_t H = o->layer->hidden, ld;
-    float *h = state_h(o, 0, &ld);
-    copy_rows(h, ld, c->h0 ? c->h0 + o->d * c->h0_dir : NULL, c->h0_row, NULL, o->order, c->batch, H);
-    if (o->order) memcpy(h + c->batch * H, h, c->batch * H * sizeof(float));
-    if (o->layer->cell != RNNP_CELL_LSTM) return;
-    float *cell = state_c(o, &ld);
-    copy_rows(cell, ld, c->c0 ? c->c0 + o->d * c->h0_dir : NULL, c->h0_row, NULL, o->order, c->batch, H);
-}
-
-static void end_direction(const loop *o)
-{
-    const rnnp_recurrent_call *c = o->call;
-    size_t H = o->layer->hidden, ld;
-    if (c->h) {
-        for (size_t r = 0; r < c->batch; r++) {
-            size_t done = o->order && !is_reverse(o) ? (size_t)c->lengths[o->order[r]] : c->steps;
-            const float *h = state_h(o, done, &ld) + r * ld;
-            memcpy(c->h + o->d * c->h_dir + (o->order ? o->order[r] : r) * c->h_row, h, H * sizeof(float));
-        }
-    }
-    if (c->c && o->layer->cell == RNNP_CELL_LSTM && o->order) {
-        const float *cell = state_c(o, &ld);
-        copy_rows(c->c + o->d * c->h_dir, c->h_row, cell, ld, o->order, NULL, c->batch, H);
-    }
-}
+static size_t phases_before_steps(const rnnp_loop *o) { return (size_t)(o->order != NULL) + (size_t)(o->w->chunk > 0); }
 
 static void run_phase(void *arg, size_t phase, size_t i, size_t n)
 {
-    const loop *o = arg;
+    const rnnp_loop *o = arg;
     if (n > o->threads) n = o->threads;
     if (i >= n) return;
-    size_t full = o->pre + o->chunk * o->layer->parts, first = phase / full * o->chunk, in = phase % full;
-    size_t count = o->call->steps - first < o->chunk ? o->call->steps - first : o->chunk;
-    if (in >= o->pre) {
-        size_t s = (in - o->pre) / o->layer->parts, k = (in - o->pre) % o->layer->parts;
-        run_step(o, first + s, s, count, k, i, n);
-    } else if (o->order && in == 0) {
-        gather_rows(o, first, count, i, n);
-    } else {
-        project(o, first, count, i, n);
+    const size_t pre = phases_before_steps(o), full = pre + o->chunk * o->layer->parts;
+    const size_t first = phase / full * o->chunk, in = phase % full, left = o->call->steps - first;
+    const rnnp_chunk chunk = { .first = first, .count = left < o->chunk ? left : o->chunk };
+    if (in >= pre)
+        rnnp_loop_step(o, &chunk, (in - pre) / o->layer->parts, (in - pre) % o->layer->parts, i, n);
+    else if (o->order && in == 0)
+        rnnp_loop_gather(o, &chunk, i, n);
+    else
+        rnnp_loop_project(o, &chunk, i, n);
+}
+
+static void run_shared(rnnp_loop *o)
+{
+    const size_t chunks = (o->call->steps + o->chunk - 1) / o->chunk;
+    const size_t phases = chunks * phases_before_steps(o) + o->call->steps * o->layer->parts;
+    rnnp_team_phases(o->call->team, phases, run_phase, o);
+}
+
+/* ---- Two directions at once ---- */
+
+typedef struct pair {
+    rnnp_loop loop[2];
+    atomic_size_t taken; /* directions that somebody does or has done */
+} pair;
+
+static void run_direction(void *arg, size_t i, size_t n)
+{
+    pair *p = arg;
+    (void)i;
+    (void)n;
+    for (size_t d; (d = atomic_fetch_add_explicit(&p->taken, 1, memory_order_relaxed)) < 2;)
+        rnnp_loop_run(&p->loop[d], 0, p->loop[d].call->steps);
+}
+
+static void forward_side_by_side(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+{
+    pair p;
+    atomic_init(&p.taken, 0);
+    for (size_t d = 0; d < 2; d++) {
+        rnnp_loop_begin(&p.loop[d], layer, call, 1);
+        p.loop[d].base += d * p.loop[d].w->floats;
+        rnnp_loop_begin_direction(&p.loop[d], d);
     }
+    rnnp_team_offer(call->team, run_direction, &p);
+    for (size_t d = 0; d < 2; d++) rnnp_loop_end_direction(&p.loop[d]);
 }
 
-/* The same phases on the calling thread, in the same order. */
-static void run_alone(const loop *o)
-{
-    for (size_t first = 0; first < o->call->steps; first += o->chunk) {
-        size_t count = o->call->steps - first < o->chunk ? o->call->steps - first : o->chunk;
-        if (o->order) gather_rows(o, first, count, 0, 1);
-        if (o->w.chunk) project(o, first, count, 0, 1);
-        for (size_t s = 0; s < count; s++)
-            for (size_t k = 0; k < o->layer->parts; k++) run_step(o, first + s, s, count, k, 0, 1);
-    }
-}
-
-/* Shell sort by falling length: no allocation, no recursion. Which of two equal rows comes first changes
- * nothing, as rows do not meet. */
-static void sort_rows(uint32_t *order, const int32_t *lengths, size_t n)
-{
-    for (size_t i = 0; i < n; i++) order[i] = (uint32_t)i;
-    for (size_t gap = n / 2; gap > 0; gap /= 2)
-        for (size_t i = gap; i < n; i++) {
-            uint32_t row = order[i];
-            size_t j = i;
-            for (; j >= gap && lengths[order[j - gap]] < lengths[row]; j -= gap) order[j] = order[j - gap];
-            order[j] = row;
-        }
-}
-
-/* Both directions at once: thread 0 runs the one, thread 1 the other, and neither waits. */
-static void run_directions(void *arg, size_t phase, size_t i, size_t n)
-{
-    const loop *o = arg;
-    (void)phase;
-    for (size_t d = i; d < 2; d += n) run_alone(&o[d]);
-}
-
-static void begin(loop *o, const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t team)
-{
-    o->layer = layer;
-    o->call = call;
-    o->base = call->workspace;
-    o->order = NULL;
-    plan_workspace(layer, call->steps, call->batch, team, &o->w);
-    if (call->lengths) {
-        int full = 1;
-        for (size_t b = 0; b < call->batch; b++) full &= (size_t)call->lengths[b] == call->steps;
-        if (!full) {
-            uint32_t *order = (uint32_t *)(void *)(o->base + o->w.order);
-            sort_rows(order, call->lengths, call->batch);
-            o->order = order;
-        }
-    }
-    o->chunk = o->w.chunk ? o->w.chunk : 1;
-    o->pre = (size_t)(o->order != NULL) + (size_t)(o->w.chunk > 0);
-    const double weights = (double)layer->gates * (double)layer->hidden * (double)(layer->hidden + layer->input);
-    const double flops = 2 * weights * (double)call->batch, most = flops / FLOPS_PER_THREAD + 1;
-    const double bytes = weights * sizeof(float), rate = bytes > (double)NEAR_BYTES ? FAR_BYTES_PER_NS : NEAR_BYTES_PER_NS;
-    const double step_ns = flops / FLOPS_PER_NS > bytes / rate ? flops / FLOPS_PER_NS : bytes / rate;
-    o->worth_waking = step_ns * (double)call->steps * (double)directions(layer) >= WORTH_WAKING_NS;
-    o->threads = most < 3 || !o->worth_waking ? 1 : most < (double)team ? (size_t)most : team;
-}
-
-static void begin_direction(loop *o, size_t d)
-{
-    o->d = d;
-    o->block = (const float *)o->call->packed + d * o->layer->floats;
-    o->spec = rnnp_recurrent_spec(o->layer, d, o->block);
-    begin_states(o);
-    prepare_steps(o);
-}
+/* ---- The call ---- */
 
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    loop o[2]; /* filled in field by field: clearing it all would take a tenth of a small step */
-    size_t team = rnnp_team_threads(call->team), dirs = directions(layer);
-    if (call->threads && call->threads < team) team = call->threads;
-    begin(&o[0], layer, call, team);
-    if (dirs == 2 && side_by_side(team) && o->worth_waking) {
-        o[1] = o[0];
-        o[1].base += o[0].w.floats;
-        for (size_t d = 0; d < dirs; d++) begin_direction(&o[d], d);
-        rnnp_team_phases(call->team, 1, run_directions, o);
-        for (size_t d = 0; d < dirs; d++) end_direction(&o[d]);
+    const size_t team = rnnp_recurrent_threads(call);
+    const int worth_waking =
+        team > 1 && rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps >= rnnp_recurrent_worth_ns(call);
+    if (worth_waking && side_by_side(layer, team)) {
+        forward_side_by_side(layer, call);
         return;
     }
-    size_t chunks = (call->steps + o->chunk - 1) / o->chunk;
-    for (size_t d = 0; d < dirs; d++) {
-        begin_direction(o, d);
-        if (o->threads > 1) rnnp_team_phases(call->team, chunks * o->pre + call->steps * layer->parts, run_phase, o);
-        else run_alone(o);
-        end_direction(o);
+    rnnp_loop o; /* filled in field by field: clearing it all would take a tenth of a small step */
+    rnnp_loop_begin(&o, layer, call, worth_waking ? sharing_threads(layer, call) : 1);
+    for (size_t d = 0; d < directions(layer); d++) {
+        rnnp_loop_begin_direction(&o, d);
+        if (o.threads > 1) run_shared(&o);
+        else rnnp_loop_run(&o, 0, call->steps);
+        rnnp_loop_end_direction(&o);
     }
 }

@@ -20,6 +20,13 @@ typedef struct rnnp_recurrent_part {
     size_t bias, bias_h, wx, wh;    /* offsets in floats from the direction's block  */
 } rnnp_recurrent_part;
 
+/* Where the sections of one direction's workspace begin, in floats. */
+typedef struct rnnp_recurrent_memory {
+    size_t chunk;                                     /* steps whose input part is one product; 0: none */
+    size_t z[RNNP_RECURRENT_PARTS], scratch, scratch_floats;
+    size_t h, c, u, rh, x, order, args, floats;
+} rnnp_recurrent_memory;
+
 typedef struct rnnp_recurrent {
     rnnp_cell cell;
     size_t input, hidden;
@@ -35,6 +42,7 @@ typedef struct rnnp_recurrent {
     size_t parts, gates, peephole, floats; /* floats: of one direction's packed block; peephole: its offset there */
     rnnp_recurrent_part part[RNNP_RECURRENT_PARTS];
     rnnp_gate_spec spec[2];
+    rnnp_recurrent_memory one;     /* for one step of one row on one thread, the usual call of a stream */
 } rnnp_recurrent;
 
 /* Floats rounded up to whole lines of 64 bytes. */
@@ -63,9 +71,15 @@ typedef struct rnnp_recurrent_source {
  * it is 0, the queries return SIZE_MAX and nothing else may be called. */
 int rnnp_recurrent_fits(size_t input, size_t hidden, size_t batch, size_t threads);
 
-/* Bytes and contents of the packed block (64-byte aligned). */
+/* Bytes and contents of the packed block (64-byte aligned). Threads may each write one of `parts` parts; together they
+ * write every byte. */
 size_t rnnp_recurrent_pack_bytes(const rnnp_recurrent *layer);
-void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed);
+void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed, size_t part,
+                         size_t parts);
+
+/* A line that tells everything the block's bytes depend on besides the weights: two layers with the same line can use
+ * the same block. A new way of packing must show in it. */
+void rnnp_recurrent_layout(const rnnp_recurrent *layer, char *text, size_t size);
 
 /* Packed recurrent weights that one time step reads, in bytes (all directions). */
 size_t rnnp_recurrent_step_bytes(const rnnp_recurrent *layer);
@@ -95,7 +109,21 @@ typedef struct rnnp_recurrent_call {
                                           * step begins with the weights that the one before left in cache */
 } rnnp_recurrent_call;
 
+/* Sections of calls with these sizes; fewer threads never need more. */
+void rnnp_recurrent_plan_memory(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads,
+                                rnnp_recurrent_memory *memory);
 size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads);
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call);
+
+/* ---- How long it takes, roughly; what depends on it are schedules, never bits ---- */
+
+/* Nanoseconds of one step on one thread, all directions. */
+double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch);
+/* Nanoseconds of a call as rnnp_recurrent_forward() would run it. */
+double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call);
+/* Calls that take less are not worth the team. */
+double rnnp_recurrent_worth_ns(const rnnp_recurrent_call *call);
+/* Threads of its team that a call may use. */
+size_t rnnp_recurrent_threads(const rnnp_recurrent_call *call);
 
 #endif

@@ -101,7 +101,8 @@ static const arg_option *find(const arg_command *c, const char *name, size_t len
 
 args_result args_parse(const arg_command *c, int argc, char **argv, const char **operand)
 {
-    const char *found = NULL;
+    const int many = c->operand && strstr(c->operand, "...");
+    size_t found = 0;
     for (int i = 1; i < argc; i++) {
         char *const arg = argv[i];
         if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
@@ -113,9 +114,9 @@ args_result args_parse(const arg_command *c, int argc, char **argv, const char *
             return ARGS_DONE;
         }
         if (arg[0] != '-') {
-            if (!c->operand || found)
+            if (!c->operand || (found && !many))
                 return wrong(c, "unexpected argument '%s'", arg);
-            found = arg;
+            operand[found++] = arg;
             continue;
         }
         char *const equals = strchr(arg, '=');
@@ -134,7 +135,7 @@ args_result args_parse(const arg_command *c, int argc, char **argv, const char *
     }
     if (c->operand && c->operand[0] != '[' && !found)
         return wrong(c, "%s is missing", c->operand);
-    if (operand)
-        *operand = found;
+    if (operand && (many || !found))
+        operand[found] = NULL;
     return ARGS_OK;
 }

@@ -35,7 +35,7 @@ typedef struct arg_pairs {
 
 typedef struct arg_command {
     const char *name;             /* "bench" */
-    const char *operand;          /* "MODEL", or "[MODEL]" where it may be left out, or NULL for none */
+    const char *operand;          /* "MODEL", "[MODEL]" if it may be left out, "FILE..." for several, NULL for none */
     const char *about;            /* the help's text before the options */
     const arg_option *options;
     size_t n_options;
@@ -44,7 +44,8 @@ typedef struct arg_command {
 /* ARGS_DONE: help or version was printed, exit with 0. ARGS_WRONG: the reason is on stderr, exit with 2. */
 typedef enum args_result { ARGS_OK, ARGS_DONE, ARGS_WRONG } args_result;
 
-/* Parses argv[1..]; both "--name value" and "--name=value" are read. */
+/* Parses argv[1..]; both "--name value" and "--name=value" are read. *operand becomes the operand or NULL; of several
+ * operands it is an array with room for argc, which ends with NULL. */
 args_result args_parse(const arg_command *command, int argc, char **argv, const char **operand);
 
 /* "rnnpack 0.1.0" on stdout. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "rnnpack/onnx.h"
+#include "rnnpack/packed.h"
 
 int cli_fail(const char *format, ...)
 {
@@ -63,6 +64,12 @@ int cli_plan_options(const cli_host *host, rnnp_plan_options *options)
     return CLI_USAGE;
 }
 
+rnnp_status cli_load(rnnp_context *context, const char *path, rnnp_model **model)
+{
+    return rnnp_packed_is_file(path) ? rnnp_packed_open_file(context, path, model)
+                                     : rnnp_onnx_load_file(context, path, model);
+}
+
 int cli_model_open(cli_model *m, const cli_host *host, const char *path)
 {
     *m = (cli_model){0};
@@ -71,7 +78,7 @@ int cli_model_open(cli_model *m, const cli_host *host, const char *path)
         code = cli_context(host, &m->context);
     if (code != CLI_OK)
         return code;
-    rnnp_status status = rnnp_onnx_load_file(m->context, path, &m->model);
+    rnnp_status status = cli_load(m->context, path, &m->model);
     if (status == RNNP_OK)
         status = rnnp_plan_create(m->model, &m->options, &m->plan);
     return status == RNNP_OK ? CLI_OK : cli_fail_status(m->context, status);

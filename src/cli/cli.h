@@ -45,6 +45,8 @@ typedef struct cli_model {
     rnnp_plan_options options;
 } cli_model;
 
+/* An ONNX file or a packed one, by how it begins. */
+rnnp_status cli_load(rnnp_context *context, const char *path, rnnp_model **model);
 int cli_model_open(cli_model *m, const cli_host *host, const char *path);
 void cli_model_close(cli_model *m);
 
@@ -81,6 +83,8 @@ int cli_info(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_bench(int argc, char **argv);
+int cli_pack(int argc, char **argv);
+int cli_records(int argc, char **argv);
 
 /* bench --limits: what this machine can do at most, measured for about `seconds`. */
 int cli_limits(const cli_host *host, double seconds, int as_json);

@@ -4,11 +4,13 @@
 
 #include "cli.h"
 #include "json.h"
+#include "rnnpack/packed.h"
 
 typedef struct sizes {
     size_t batch, steps, plan_bytes, run_bytes;
     int run_known;       /* 0: these sizes cannot be run, and why not was said on stderr */
     size_t weight_bytes; /* packed weights that recurrent layers read each step */
+    rnnp_packed_info packed;
 } sizes;
 
 static int measure(const cli_model *m, sizes *s)
@@ -21,6 +23,9 @@ static int measure(const cli_model *m, sizes *s)
         if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK)
             s->weight_bytes += node.weight_bytes_per_step;
     }
+    s->packed.struct_size = sizeof s->packed;
+    if ((status = rnnp_model_packed_info(m->model, &s->packed)) != RNNP_OK)
+        return cli_fail_status(m->context, status);
     cli_tensors t;
     int code = cli_tensors_create(&t, m->model);
     if (code == CLI_OK)
@@ -63,6 +68,31 @@ static void text_node(const cli_model *m, size_t index)
            variant ? variant : "-");
 }
 
+static void text_packed(const rnnp_packed_info *p)
+{
+    char whole[CLI_TEXT], data[CLI_TEXT], packed[CLI_TEXT];
+    printf("%-11s version %zu, %s: original weights %s, packed %s in %zu blocks\n", "packed", p->version,
+           cli_bytes_text(whole, sizeof whole, (double)p->file_bytes),
+           cli_bytes_text(data, sizeof data, (double)p->data_bytes),
+           cli_bytes_text(packed, sizeof packed, (double)p->packed_bytes), p->blocks);
+}
+
+static void text_blocks(const cli_model *m, const rnnp_packed_info *p)
+{
+    char bytes[CLI_TEXT];
+    if (p->blocks)
+        printf("\n%4s  %10s  %s\n", "node", "packed", "layout");
+    for (size_t i = 0; i < p->blocks; i++) {
+        rnnp_packed_block_info block;
+        if (rnnp_model_packed_block(m->model, i, &block) == RNNP_OK)
+            printf("%4zu  %10s  %s\n", block.node, cli_bytes_text(bytes, sizeof bytes, (double)block.bytes),
+                   block.layout);
+    }
+    for (size_t i = 0; p->version && i < rnnp_model_nodes(m->model); i++)
+        if (rnnp_plan_weights(m->plan, i) == RNNP_WEIGHTS_PLAN)
+            printf("note: node %zu is packed when it is planned: the file has no block for these kernels\n", i);
+}
+
 static void print_text(const cli_model *m, const char *path, const sizes *s)
 {
     char plan[CLI_TEXT], run[CLI_TEXT], weights[CLI_TEXT];
@@ -76,13 +106,17 @@ static void print_text(const cli_model *m, const char *path, const sizes *s)
     if (s->run_known)
         printf(", run with batch %zu and %zu steps %s", s->batch, s->steps,
                cli_bytes_text(run, sizeof run, (double)s->run_bytes));
-    printf("\n\n%4s  %-20s %-24s %10s  %10s  %s\n", "node", "operator", "output", "parameters", "bytes/step", "kernel");
+    printf("\n");
+    if (s->packed.version)
+        text_packed(&s->packed);
+    printf("\n%4s  %-20s %-24s %10s  %10s  %s\n", "node", "operator", "output", "parameters", "bytes/step", "kernel");
     for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
         text_node(m, i);
     rnnp_node_info node;
     for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
         if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK && node.note)
             printf("note: node %zu %s '%s': %s\n", i, node.op, node.name, node.note);
+    text_blocks(m, &s->packed);
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------- */
@@ -127,6 +161,7 @@ static void json_node_ports(json *j, const char *key, const rnnp_port *ports, si
 
 static void json_node(json *j, const cli_model *m, size_t index)
 {
+    static const char *const places[] = {NULL, "plan", "file"};
     rnnp_node_info node;
     if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK)
         return;
@@ -138,7 +173,31 @@ static void json_node(json *j, const cli_model *m, size_t index)
     json_size(j, "parameters", node.parameters);
     json_size(j, "weight_bytes_per_step", node.weight_bytes_per_step);
     json_string(j, "variant", rnnp_plan_variant(m->plan, index));
+    json_string(j, "packed_weights", places[rnnp_plan_weights(m->plan, index)]);
     json_string(j, "note", node.note);
+    json_close(j);
+}
+
+static void json_packed(json *j, const cli_model *m, const rnnp_packed_info *p)
+{
+    json_object(j, "packed");
+    json_size(j, "version", p->version);
+    json_size(j, "file_bytes", p->file_bytes);
+    json_size(j, "graph_bytes", p->graph_bytes);
+    json_size(j, "data_bytes", p->data_bytes);
+    json_size(j, "packed_bytes", p->packed_bytes);
+    json_array(j, "blocks");
+    for (size_t i = 0; i < p->blocks; i++) {
+        rnnp_packed_block_info block;
+        if (rnnp_model_packed_block(m->model, i, &block) != RNNP_OK)
+            continue;
+        json_object(j, NULL);
+        json_size(j, "node", block.node);
+        json_size(j, "bytes", block.bytes);
+        json_string(j, "layout", block.layout);
+        json_close(j);
+    }
+    json_close(j);
     json_close(j);
 }
 
@@ -161,6 +220,10 @@ static void print_json(const cli_model *m, const char *path, const sizes *s)
     } else {
         json_string(&j, "run", NULL);
     }
+    if (s->packed.version)
+        json_packed(&j, m, &s->packed);
+    else
+        json_string(&j, "packed", NULL);
     json_array(&j, "nodes");
     for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
         json_node(&j, m, i);
@@ -180,8 +243,8 @@ int cli_inspect(int argc, char **argv)
         CLI_JSON_OPTION(as_json),
     };
     const arg_command command = {"inspect", "MODEL",
-                                 "Shows the inputs, outputs, nodes, weights and memory of an ONNX model, and the\n"
-                                 "kernels that are chosen for it on this CPU.",
+                                 "Shows the inputs, outputs, nodes, weights and memory of an ONNX or packed model, and\n"
+                                 "the kernels that are chosen for it on this CPU.",
                                  options, sizeof options / sizeof options[0]};
     const char *path;
     const args_result parsed = args_parse(&command, argc, argv, &path);

@@ -12,6 +12,8 @@ static const struct command {
     {"inspect", "a model's inputs, nodes, weights, memory and kernels", cli_inspect},
     {"run", "run a model on .npy files", cli_run},
     {"bench", "measure a model's run and step times", cli_bench},
+    {"pack", "write a model and its packed weights to a file that is mapped", cli_pack},
+    {"records", "show, check, merge, export and prune tuning records", cli_records},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -61,7 +61,17 @@ static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
 
 /* ---- Dead nodes ---- */
 
-/* Counts uses from the outputs backwards, drops what has none, and closes the gaps in the node list. */
+/* The large tensors among a node's attributes: what it made of them is a constant now. */
+static void forget_node(rnnp_model *model, const rnnp_node *node)
+{
+    for (size_t i = 0; i < node->n_attrs; i++) {
+        if (node->attrs[i].kind == RNNP_ATTR_TENSOR)
+            rnnp_arena_release(model->context, &model->blocks, node->attrs[i].tensor->data);
+    }
+}
+
+/* Counts uses from the outputs backwards, drops what has none, elements included, and closes the gaps in the node
+ * list. */
 static void remove_dead(rnnp_model *model)
 {
     rnnp_value_info *values = model->values;
@@ -86,8 +96,10 @@ static void remove_dead(rnnp_model *model)
         }
     }
     for (size_t n = 0; n < model->n_nodes; n++) {
-        if (model->nodes[n].folded)
+        if (model->nodes[n].folded) {
+            forget_node(model, &model->nodes[n]);
             continue;
+        }
         for (size_t i = 0; i < model->nodes[n].n_outputs; i++) {
             if (model->nodes[n].outputs[i] != RNNP_NONE)
                 values[model->nodes[n].outputs[i]].producer = (int32_t)kept;
@@ -95,6 +107,12 @@ static void remove_dead(rnnp_model *model)
         model->nodes[kept++] = model->nodes[n];
     }
     model->n_nodes = kept;
+    for (size_t v = 0; v < model->n_values; v++) {
+        if (values[v].is_constant && values[v].uses == 0) {
+            rnnp_arena_release(model->context, &model->blocks, values[v].meta.known);
+            values[v].meta.known = NULL;
+        }
+    }
 }
 
 /* ---- Warnings ---- */

@@ -3,10 +3,15 @@
  * What the engine's files share and operators do not see.
  *
  *   memory.c     arena of small blocks; placement of spans by lifetime
+ *   constants.c  which constants are read, and letting go of those that are not
  *   inference.c  shapes and known values of all nodes, symbolic or concrete
  *   layout.c     concrete shapes -> which nodes run, where every value lives
+ *   stacks.c     in which order they run, and which of them at once
  *   program.c    a layout placed in one block, ready to execute
- *   time.c       where time is in every value
+ *   execute.c    a program executed; states of streams
+ *   time.c       where time is in every value, or the channels of a stream
+ *   stream.c     a program stepped through time
+ *   channels.c   the channels of a stream one by one
  */
 #ifndef RNNP_ENGINE_H
 #define RNNP_ENGINE_H
@@ -19,6 +24,9 @@
 void *rnnp_arena_alloc(const rnnp_context *context, struct rnnp_block **arena, size_t bytes);
 void *rnnp_arena_calloc(const rnnp_context *context, struct rnnp_block **arena, size_t count, size_t bytes);
 void rnnp_arena_free(const rnnp_context *context, struct rnnp_block **arena);
+/* Frees one allocation where it has a block to itself, that is from about 8 KiB on, and returns its bytes; others (and
+ * memory that is not the arena's) stay: 0. */
+size_t rnnp_arena_release(const rnnp_context *context, struct rnnp_block **arena, const void *p);
 
 /* Memory needed from step `first` to step `last`, both included. */
 typedef struct rnnp_span {
@@ -66,8 +74,10 @@ rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data);
 /* ---- Plan ---- */
 
 typedef struct rnnp_plan_node {
-    const void *packed;            /* in the plan's block, or NULL */
+    const void *packed;            /* in the plan's block or the model's file, or NULL */
+    const void *planned;           /* in the plan's block, or NULL */
     const char *variant;
+    int in_file;                   /* packed is in the model's file */
 } rnnp_plan_node;
 
 struct rnnp_plan {
@@ -75,6 +85,7 @@ struct rnnp_plan {
     const rnnp_model *model;
     rnnp_math math;
     size_t threads;
+    int schedule;                  /* of stacks: a rnnp_schedule (cells/wavefront.h) */
     int flush_denormals;
     size_t bytes;
     rnnp_plan_node nodes[];        /* [model->n_nodes] */
@@ -101,6 +112,10 @@ typedef struct rnnp_layout {
     rnnp_inference inf;
     uint8_t *evaluated;            /* [n_nodes] */
     uint8_t *called;               /* [n_nodes]: executed; neither evaluated, nor a view, nor dead */
+    size_t *order;                 /* [n_calls]: called nodes as they are executed */
+    size_t *stack;                 /* [n_calls]: how many from here on may run at once; 0 above the lowest of these */
+    size_t *workspace;             /* [n_calls]: offset of each one's scratch */
+    size_t n_calls;
     uint8_t *storage;              /* [n_values], of the root */
     int32_t *root;                 /* [n_values] */
     int32_t *direct;               /* [n_values], of roots: the output it is written to, or -1 */
@@ -112,6 +127,8 @@ typedef struct rnnp_layout {
 rnnp_status rnnp_layout_make(rnnp_layout *layout, const rnnp_plan *plan, const rnnp_meta *inputs, int is_stream,
                              size_t batch);
 void rnnp_layout_free(rnnp_layout *layout);
+/* Sets order and stack, once it is known which nodes are called. */
+rnnp_status rnnp_layout_order(rnnp_layout *layout);
 
 /* What a node of this layout is prepared with; in must have rnnp_node_slots_in entries and is filled. */
 rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *node, rnnp_meta *in);
@@ -124,27 +141,64 @@ typedef struct rnnp_call {
     rnnp_tensor *inputs, *outputs;
     rnnp_exec exec;
     rnnp_prepare *prepare;         /* of calls with state, else NULL */
+    size_t row_bytes;              /* of one channel in one of the state's arrays */
     int starts_early;              /* its initial state does not depend on inputs */
     int needed;
+    size_t stack;                  /* calls from here on that may run at once; 0 above the lowest of these */
 } rnnp_call;
+
+/* A root in the caller's memory: a model input, or an output that is written without a copy. */
+typedef struct rnnp_bind {
+    int32_t root;
+    int is_output;
+    size_t port;
+    void *own;                     /* outputs: memory for when the caller does not want it, or not all rows */
+} rnnp_bind;
+
+/* A tensor that looks at such a root. */
+typedef struct rnnp_patch {
+    rnnp_tensor *tensor;
+    int32_t root;
+} rnnp_patch;
+
+/* An output that is copied from elsewhere. */
+typedef struct rnnp_copy {
+    size_t port, bytes;
+    int32_t root;
+} rnnp_copy;
+
+/* Where an output has its channels: channel b of block i is at (i * batch + b) * bytes. No blocks: nowhere. */
+typedef struct rnnp_rows {
+    size_t blocks, bytes;
+} rnnp_rows;
 
 typedef struct rnnp_program {
     const rnnp_plan *plan;
     size_t bytes;                  /* of the block this is the start of */
-    size_t batch;
-    int fresh;                     /* streams: no step since the reset */
+    size_t batch, steps;           /* of streams */
     rnnp_call *calls;
     rnnp_tensor *inputs, *outputs; /* what the caller must give and gets; data NULL */
     uint8_t *skipped;              /* [n_outputs]: not asked for in the latest execution */
     void **data;                   /* [n_values], of roots */
-    struct rnnp_bind *binds;       /* roots whose memory is the caller's */
-    struct rnnp_patch *patches;    /* tensors that look at them */
-    struct rnnp_copy *copies;      /* outputs that are copied from elsewhere */
+    rnnp_bind *binds;
+    rnnp_patch *patches;
+    rnnp_copy *copies;
     int32_t *root;                 /* [n_values] */
     uint8_t *live;                 /* [n_values], scratch */
     char *state, *backup;          /* [state_bytes] */
     size_t n_calls, n_binds, n_patches, n_copies, state_bytes;
+
+    /* streams */
+    uint8_t *fresh;                /* [batch]: no step since the reset */
+    size_t n_fresh;
+    int32_t *lengths;              /* [batch]: steps of the channels in this execution */
+    rnnp_rows *rows;               /* [n_outputs] */
+    const rnnp_node *mixer;        /* the first node that does not keep channels apart, or NULL */
 } rnnp_program;
+
+struct rnnp_stream {
+    rnnp_program program;
+};
 
 /* Exact bytes of the program's block. */
 size_t rnnp_program_bytes(const rnnp_layout *layout);
@@ -155,15 +209,17 @@ void rnnp_program_destroy(rnnp_program *program);
 rnnp_status rnnp_program_port(const rnnp_program *program, const char *what, const rnnp_tensor *ports, size_t n,
                               size_t index, rnnp_tensor *port);
 
-/* Checks the arguments, executes, and restores the state of a stream if that fails. */
-rnnp_status rnnp_program_execute(rnnp_program *program, const rnnp_tensor *inputs, size_t n_inputs,
-                                 rnnp_tensor *outputs, size_t n_outputs);
-/* Initial states that do not depend on inputs are set now, the others at the next execution. */
-void rnnp_program_reset(rnnp_program *program);
+/* Checks the arguments, executes, and restores the state of a stream if that fails. Channels whose entry of active
+ * [batch] is 0 keep their state and their rows of the outputs; NULL: all take part. */
+rnnp_status rnnp_program_execute(rnnp_program *program, const uint8_t *active, const rnnp_tensor *inputs,
+                                 size_t n_inputs, rnnp_tensor *outputs, size_t n_outputs);
+/* An initial state that does not depend on inputs is set now, others at the channel's next execution. */
+void rnnp_program_reset(rnnp_program *program, size_t row);
 
 /* ---- Time ---- */
 
 typedef struct rnnp_time {
+    int of_channels;               /* 1: it is not about time but about the channels of a stream */
     int *axis;                     /* [n_values], RNNP_TIME_NONE for values without time */
     uint8_t *final;                /* [n_values]: no time axis, but a function of all steps so far */
     int *in, *out;                 /* of the node at hand */
@@ -171,7 +227,8 @@ typedef struct rnnp_time {
 
 /* In *arena; no value has time yet. */
 rnnp_status rnnp_time_begin(rnnp_time *time, const rnnp_model *model, struct rnnp_block **arena);
-/* From the axes of the inputs to those of all values. Returns NULL, or the node that needs the whole sequence. */
+/* From the axes of the inputs to those of all values. Returns NULL, or the node that needs the whole sequence (that
+ * mixes channels). */
 const rnnp_node *rnnp_time_propagate(rnnp_time *time, const rnnp_model *model);
 
 #endif

@@ -15,6 +15,8 @@
 
 #include "../context.h"
 
+#include <stdatomic.h>
+
 /* ---- Bytes: what does not fit is SIZE_MAX and stays so ---- */
 
 static inline size_t rnnp_add_bytes(size_t a, size_t b)
@@ -59,6 +61,9 @@ typedef struct rnnp_node {
     size_t n_inputs, n_outputs;
     int32_t *inputs, *outputs;   /* value ids; RNNP_NONE for absent or unwanted ones */
     void *params;                /* op->param_bytes, filled by parse */
+    const rnnp_attr *attrs;      /* as they were given; copies that live as long as the model */
+    size_t n_attrs;
+    size_t serial;               /* how many nodes were added before it: survives the removal of others */
     const char *note;            /* lint warning or NULL */
     int folded;                  /* during close: outputs became constants, or nobody reads them */
     rnnp_meta *input_metas;      /* [n_inputs], symbolic, after close */
@@ -75,6 +80,9 @@ typedef struct rnnp_value_info {
     int is_constant;
     int32_t producer;            /* node index or -1 */
     size_t uses;
+    int released;                /* its elements are gone: only packed forms of them are left */
+    atomic_uchar sealed;         /* in a packed file, and not compared with its checksum yet */
+    uint64_t checksum;           /* while sealed */
 } rnnp_value_info;
 
 /* ---- What operators are called with ----
@@ -89,7 +97,7 @@ typedef struct rnnp_value_info {
 typedef struct rnnp_parse {
     struct rnnp_model *model;
     const rnnp_node *node;       /* name, opset, n_inputs, n_outputs and which are absent are valid */
-    const rnnp_attr *attrs;
+    const rnnp_attr *attrs;      /* live as long as the model */
     size_t n_attrs;
     uint64_t consumed;
     rnnp_status status;
@@ -97,8 +105,11 @@ typedef struct rnnp_parse {
 
 int64_t rnnp_parse_int(rnnp_parse *p, const char *name, int64_t fallback);
 float rnnp_parse_float(rnnp_parse *p, const char *name, float fallback);
-const char *rnnp_parse_string(rnnp_parse *p, const char *name, const char *fallback); /* valid until parse returns */
+const char *rnnp_parse_string(rnnp_parse *p, const char *name, const char *fallback);
 const rnnp_attr *rnnp_parse_attr(rnnp_parse *p, const char *name, rnnp_attr_kind kind); /* NULL when absent */
+/* Whether an attribute as given by a caller is whole, and a copy of a list of such. */
+rnnp_status rnnp_attr_check(const struct rnnp_model *model, const rnnp_node *node, const rnnp_attr *attr);
+rnnp_attr *rnnp_attrs_copy(struct rnnp_model *model, const rnnp_attr *attrs, size_t n); /* NULL on failure (recorded) */
 /* Memory that lives as long as the model; NULL on failure (recorded). */
 void *rnnp_model_alloc(struct rnnp_model *model, size_t bytes);
 
@@ -127,11 +138,23 @@ typedef struct rnnp_exec {
     rnnp_math math;
     rnnp_team *team;             /* NULL: one thread */
     size_t threads;              /* at most this many of the team's; 0: all */
-    const void *packed;          /* this node's block of the plan, or NULL */
+    const void *packed;          /* this node's packed weights: in the plan, in a file, or NULL */
+    const void *planned;         /* what op->plan wrote, where there is a packed block */
     void *state;                 /* streams: this node's recurrent state; NULL in runs */
+    const int32_t *lengths;      /* streams: steps that each channel takes part in, as sequence_lens; NULL: all */
     void *workspace;             /* this node's scratch, op->workspace bytes */
     size_t turn;                 /* executions of this node before */
 } rnnp_exec;
+
+/* A node and what it is to be executed with. */
+typedef struct rnnp_stack_node {
+    const rnnp_exec *exec;
+    const rnnp_node *node;
+    const rnnp_tensor *inputs;
+    rnnp_tensor *outputs;
+} rnnp_stack_node;
+
+enum { RNNP_STACK_NODES = 8 };   /* most of one stack */
 
 /* What a planned node knows about itself when memory is asked for. */
 typedef struct rnnp_prepare {
@@ -186,15 +209,34 @@ typedef struct rnnp_operator {
 
     /* Optional, for operators that pack constant weights, need scratch or carry state. */
     size_t (*pack_bytes)(const rnnp_prepare *p);
-    void (*pack)(const rnnp_prepare *p, void *packed);
+    /* Writes a part of the block; parts may be written by different threads, and together they write every byte. */
+    void (*pack)(const rnnp_prepare *p, void *packed, size_t part, size_t parts);
+    /* With pack: bit i is set when a node with a packed block has no other need of the elements of constant input i. */
+    unsigned packed_inputs;
+    /* With pack: writes a line that differs whenever blocks of the same node do, so that a block from a file is taken
+     * by the kernels it was made for and by no others. Floats are all that a block may hold: those of a damaged or
+     * hostile file must not lead anywhere. */
+    void (*layout)(const rnnp_prepare *p, char *text, size_t size);
+    /* Optional, with pack, of operators with state (which are never folded): what a node with a packed block knows
+     * about this host, in the plan's own memory. */
+    size_t plan_bytes;
+    void (*plan)(const rnnp_prepare *p, void *planned);
     size_t (*workspace_bytes)(const rnnp_prepare *p, const rnnp_meta *outputs); /* inputs are concrete here */
-    size_t (*state_bytes)(const rnnp_prepare *p, size_t batch);   /* streams; exported by rnnp_stream_save */
-    /* state <- initial inputs (h0, c0) or zeros */
-    void (*state_reset)(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, void *state);
+    /* streams; state_arrays arrays of equal size, each with one row per channel; exported by rnnp_stream_save */
+    size_t (*state_bytes)(const rnnp_prepare *p, size_t batch);
+    size_t state_arrays;
+    /* one channel's state <- its rows of the initial inputs (h0, c0) or zeros */
+    void (*state_reset)(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, size_t row, void *state);
     const char *(*variant)(const rnnp_prepare *p);                /* name of the kernel in use */
     size_t (*weight_bytes_per_step)(const rnnp_prepare *p);
-    /* Operators with state: which axis of an input counts batch rows; -1 for none. */
+    /* Optional, both or none: whether a node may run at once with the one below, some steps behind it; y is output 0 of
+     * that, and x input 0 of this, the same memory. Other inputs depend on neither. */
+    int (*stacks)(const rnnp_node *below, const rnnp_meta *y, const rnnp_node *node, const rnnp_meta *x);
+    /* Runs n nodes that do, lowest first. Their scratch does not overlap. schedule is a rnnp_schedule. */
+    rnnp_status (*run_stack)(const rnnp_stack_node *stack, size_t n, int schedule);
+    /* Operators with state: which axis of an input counts batch rows, -1 for none; and which of an output. */
     int (*batch_axis)(const rnnp_node *node, size_t input);
+    int (*batch_axis_out)(const rnnp_node *node, size_t output);
     /* A warning that stays with the node, or NULL. producer is what wrote the file, "" if unknown. */
     const char *(*lint)(const rnnp_node *node, const char *producer);
 
@@ -224,11 +266,22 @@ struct rnnp_model {
     size_t n_symbols, cap_symbols;
     struct rnnp_block *blocks;   /* everything allocated by rnnp_model_alloc */
     const char *producer;        /* what wrote the file, "" if unknown */
+    struct rnnp_packed *packed;  /* the packed file behind it (src/packed/), or NULL */
 };
 
 /* Total elements of a shape; SIZE_MAX when a dimension is a symbol or the product overflows. */
 size_t rnnp_meta_elements(const rnnp_meta *meta);
 size_t rnnp_meta_bytes(const rnnp_meta *meta);
+/* rnnp_model_constant with elements that stay where they are: `tensor` outlives the model, and until checksum has been
+ * compared nothing may read it (rnnp_constant_need). */
+rnnp_status rnnp_model_constant_sealed(struct rnnp_model *model, const char *name, const rnnp_tensor *tensor,
+                                       uint64_t checksum, rnnp_value *value);
+/* RNNP_OK when the elements of a value may be read: RNNP_ERR_STATE for a constant that was released, RNNP_ERR_FORMAT
+ * for one that is damaged in its file. Other values are none of its business. Safe from many threads. */
+rnnp_status rnnp_constant_need(const struct rnnp_model *model, int32_t value);
+/* Whether somebody reads the elements of this input otherwise than through the node's packed block. Before the model
+ * is closed: whether it is sure to. */
+int rnnp_node_reads(const struct rnnp_model *model, const rnnp_node *node, size_t input);
 /* Copies a string into the model. */
 const char *rnnp_model_string(struct rnnp_model *model, const char *s);
 /* Remembers what wrote the file ("pytorch"), for warnings about known exporter faults. */

@@ -161,13 +161,17 @@ rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, 
     void *pack = NULL;
     rnnp_status status = make_tensors(inf, node, arena);
 
+    for (size_t i = 0; status == RNNP_OK && i < node->n_inputs; i++) {
+        if (node->inputs[i] != RNNP_NONE && (!packed || rnnp_node_reads(inf->model, node, i)))
+            status = rnnp_constant_need(inf->model, node->inputs[i]);
+    }
     for (size_t i = 0; i < node->n_inputs; i++) { /* a plan knows constants only */
         if (node->inputs[i] != RNNP_NONE && !inf->model->values[node->inputs[i]].is_constant)
             inf->in[i].known = NULL;
     }
     if (status == RNNP_OK && !packed && op->pack_bytes && (pack_bytes = op->pack_bytes(&prepare)) > 0) {
         if ((pack = rnnp_alloc(context, pack_bytes)) != NULL)
-            op->pack(&prepare, pack);
+            op->pack(&prepare, pack, 0, 1);
         else
             status = RNNP_ERR_MEMORY;
         exec.packed = pack;

@@ -146,15 +146,13 @@ typedef struct lifetimes {
 static void find_lifetimes(const rnnp_layout *layout, lifetimes *lt)
 {
     const rnnp_model *model = layout->plan->model;
-    size_t call = 0;
 
     for (size_t v = 0; v < model->n_values; v++)
         lt->into[v] = layout->root[v];
-    for (size_t n = 0; n < model->n_nodes; n++) {
-        const rnnp_node *node = &model->nodes[n];
+    for (size_t p = 0, call = 0; p < layout->n_calls; p++) {
+        const rnnp_node *node = &model->nodes[layout->order[p]];
 
-        if (!layout->called[n])
-            continue;
+        call = layout->stack[p] ? p : call; /* a stack is one call */
         for (size_t i = 0; i < node->n_inputs; i++) {
             if (node->inputs[i] != RNNP_NONE)
                 lt->last[layout->root[node->inputs[i]]] = call;
@@ -163,7 +161,6 @@ static void find_lifetimes(const rnnp_layout *layout, lifetimes *lt)
             if (node->outputs[i] != RNNP_NONE)
                 lt->first[node->outputs[i]] = lt->last[node->outputs[i]] = call;
         }
-        call++;
     }
     for (size_t k = 0; k < model->n_outputs; k++)
         lt->is_output[layout->root[model->outputs[k].value]] = 1;
@@ -186,15 +183,12 @@ static int can_overwrite(const rnnp_layout *layout, const lifetimes *lt, const r
 static void merge_in_place(rnnp_layout *layout, lifetimes *lt)
 {
     const rnnp_model *model = layout->plan->model;
-    size_t call = 0;
 
-    for (size_t n = 0; n < model->n_nodes; n++) {
-        if (!layout->called[n])
-            continue;
-        const rnnp_node *node = &model->nodes[n];
-        if (can_overwrite(layout, lt, node, call))
+    for (size_t p = 0; p < layout->n_calls; p++) {
+        const rnnp_node *node = &model->nodes[layout->order[p]];
+
+        if (layout->stack[p] == 1 && can_overwrite(layout, lt, node, p))
             lt->into[node->outputs[0]] = lt->into[layout->root[node->inputs[0]]];
-        call++;
     }
     for (size_t v = 0; v < model->n_values; v++) {
         const int32_t old = layout->root[v], root = lt->into[old];
@@ -213,15 +207,17 @@ static rnnp_status place_values(rnnp_layout *layout, lifetimes *lt)
     for (size_t k = 0; k < model->n_outputs; k++) {
         const int32_t root = layout->root[model->outputs[k].value];
 
-        if (layout->storage[root] == RNNP_STORE_COMPUTED && layout->direct[root] < 0)
-            layout->direct[root] = (int32_t)k;
-        else
-            lt->last[root] = SIZE_MAX; /* copied from when all is done */
-    }
-    for (size_t n = 0; n < model->n_nodes; n++) {
-        const rnnp_node *node = &model->nodes[n];
+        const int direct = layout->storage[root] == RNNP_STORE_COMPUTED && layout->direct[root] < 0;
 
-        for (size_t i = 0; layout->called[n] && i < node->n_outputs; i++) {
+        if (direct)
+            layout->direct[root] = (int32_t)k;
+        if (!direct || (layout->is_stream && layout->batch > 1))
+            lt->last[root] = SIZE_MAX; /* copied from when all is done: always, or when some channels wait */
+    }
+    for (size_t p = 0; p < layout->n_calls; p++) {
+        const rnnp_node *node = &model->nodes[layout->order[p]];
+
+        for (size_t i = 0; i < node->n_outputs; i++) {
             const int32_t v = node->outputs[i];
 
             if (v == RNNP_NONE || layout->storage[v] != RNNP_STORE_COMPUTED || layout->root[v] != v)
@@ -280,20 +276,23 @@ rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *nod
     return prepare;
 }
 
+/* One place for all that run in turn; those of a stack lie behind each other. */
 static void measure_workspace(rnnp_layout *layout)
 {
     const rnnp_model *model = layout->plan->model;
 
-    for (size_t n = 0; n < model->n_nodes; n++) {
-        const rnnp_node *node = &model->nodes[n];
+    for (size_t p = 0, end = 0; p < layout->n_calls; p++) {
+        const rnnp_node *node = &model->nodes[layout->order[p]];
 
-        if (!layout->called[n] || !node->op->workspace_bytes)
+        end = layout->stack[p] ? 0 : end;
+        layout->workspace[p] = end;
+        if (!node->op->workspace_bytes)
             continue;
         gather(layout, node);
         const rnnp_prepare prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
-        const size_t bytes = node->op->workspace_bytes(&prepare, layout->inf.out);
-        if (bytes > layout->workspace_bytes)
-            layout->workspace_bytes = bytes;
+        end = rnnp_align64(rnnp_add_bytes(end, node->op->workspace_bytes(&prepare, layout->inf.out)));
+        if (end > layout->workspace_bytes)
+            layout->workspace_bytes = end;
     }
 }
 
@@ -319,6 +318,11 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
     if (status != RNNP_OK)
         return status;
     choose_calls(layout);
+    if ((status = rnnp_layout_order(layout)) != RNNP_OK)
+        return status;
+    layout->workspace = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->workspace);
+    if (!layout->workspace)
+        return RNNP_ERR_MEMORY;
     measure_workspace(layout);
     return place(layout);
 }

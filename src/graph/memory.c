@@ -67,6 +67,21 @@ void rnnp_arena_free(const rnnp_context *context, struct rnnp_block **arena)
     }
 }
 
+size_t rnnp_arena_release(const rnnp_context *context, struct rnnp_block **arena, const void *p)
+{
+    for (struct rnnp_block **link = arena; *link; link = &(*link)->next) {
+        struct rnnp_block *block = *link;
+        const size_t bytes = block->bytes;
+
+        if (bytes <= BLOCK_BYTES || (const char *)block + BLOCK_HEAD != p)
+            continue;
+        *link = block->next;
+        rnnp_free(context, block, bytes);
+        return bytes - BLOCK_HEAD;
+    }
+    return 0;
+}
+
 /* ---- Activations ---- */
 
 /* Drops the spans that ended before `now`. */

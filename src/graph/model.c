@@ -2,6 +2,7 @@
  *
  * Building a model: values, nodes, inputs, constants, outputs. A call that fails leaves the graph as it was.
  */
+#include "../packed/packed.h"
 #include "engine.h"
 
 #include <stdio.h>
@@ -91,6 +92,7 @@ void rnnp_model_destroy(rnnp_model *model)
         return;
     const rnnp_context *context = model->context;
 
+    rnnp_packed_destroy(model->packed);
     rnnp_arena_free(context, &model->blocks);
     rnnp_free(context, model->values, model->cap_values * sizeof *model->values);
     rnnp_free(context, model->nodes, model->cap_nodes * sizeof *model->nodes);
@@ -225,10 +227,28 @@ rnnp_status rnnp_model_input(rnnp_model *model, const char *name, rnnp_dtype dty
     return RNNP_OK;
 }
 
-rnnp_status rnnp_model_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor, rnnp_value *value)
+/* The dtype, shape and size of a constant. */
+static rnnp_status check_constant(const rnnp_model *model, const char *name, const rnnp_tensor *tensor, size_t *bytes)
 {
-    rnnp_value_info info = {.producer = -1, .is_constant = 1};
+    const rnnp_status status = check_type(model, name, tensor->dtype, tensor->rank, tensor->shape);
+
+    if (status != RNNP_OK)
+        return status;
+    const size_t elements = rnnp_tensor_elements(tensor);
+    if (elements == SIZE_MAX || rnnp_mul_overflow(elements, rnnp_dtype_bytes(tensor->dtype), bytes))
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has a negative dimension or is too large", name);
+    if (*bytes && !tensor->data)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has no data", name);
+    return RNNP_OK;
+}
+
+/* Takes the elements where they are when they are sealed, else a copy of them. */
+static rnnp_status add_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor, int sealed,
+                                uint64_t checksum, rnnp_value *value)
+{
+    rnnp_value_info info = {.producer = -1, .is_constant = 1, .checksum = checksum};
     rnnp_status status;
+    size_t bytes = 0;
 
     if (!model)
         return RNNP_ERR_ARG;
@@ -240,24 +260,29 @@ rnnp_status rnnp_model_constant(rnnp_model *model, const char *name, const rnnp_
     info.name = name && *name ? rnnp_model_string(model, name) : numbered(model, "constant", '_', model->n_values);
     if (!info.name)
         return RNNP_ERR_MEMORY;
-    if ((status = check_type(model, info.name, tensor->dtype, tensor->rank, tensor->shape)) != RNNP_OK)
+    if ((status = check_constant(model, info.name, tensor, &bytes)) != RNNP_OK)
         return status;
-
     info.meta = (rnnp_meta){.dtype = tensor->dtype, .rank = tensor->rank};
     memcpy(info.meta.dim, tensor->shape, tensor->rank * sizeof *tensor->shape);
-    const size_t bytes = rnnp_meta_bytes(&info.meta);
-    if (bytes == SIZE_MAX)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has a negative dimension or is too large",
-                         info.name);
-    if (bytes && !tensor->data)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has no data", info.name);
-    info.meta.known = copy_bytes(model, tensor->data, bytes);
+    atomic_init(&info.sealed, (unsigned char)sealed);
+    info.meta.known = sealed ? tensor->data : copy_bytes(model, tensor->data, bytes);
     if (!info.meta.known)
         return RNNP_ERR_MEMORY;
     if ((status = grow_values(model, 1)) != RNNP_OK)
         return status;
     *value = add_value(model, &info);
     return RNNP_OK;
+}
+
+rnnp_status rnnp_model_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor, rnnp_value *value)
+{
+    return add_constant(model, name, tensor, 0, 0, value);
+}
+
+rnnp_status rnnp_model_constant_sealed(rnnp_model *model, const char *name, const rnnp_tensor *tensor,
+                                       uint64_t checksum, rnnp_value *value)
+{
+    return add_constant(model, name, tensor, 1, checksum, value);
 }
 
 rnnp_status rnnp_model_output(rnnp_model *model, const char *name, rnnp_value value)
@@ -285,31 +310,6 @@ rnnp_status rnnp_model_output(rnnp_model *model, const char *name, rnnp_value va
 
 /* ---- Nodes ---- */
 
-static rnnp_status check_attr(const rnnp_model *model, const rnnp_node *node, const rnnp_attr *attr)
-{
-    int whole = 0;
-
-    if (!attr->name)
-        return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "an attribute has no name");
-    switch (attr->kind) {
-    case RNNP_ATTR_INT:
-    case RNNP_ATTR_FLOAT: whole = 1; break;
-    case RNNP_ATTR_STRING: whole = attr->s != NULL; break;
-    case RNNP_ATTR_INTS: whole = attr->ints || !attr->count; break;
-    case RNNP_ATTR_FLOATS: whole = attr->floats || !attr->count; break;
-    case RNNP_ATTR_STRINGS:
-        whole = attr->strings || !attr->count;
-        for (size_t i = 0; whole && i < attr->count; i++)
-            whole = attr->strings[i] != NULL;
-        break;
-    case RNNP_ATTR_TENSOR: whole = attr->tensor != NULL; break;
-    }
-    if (!whole)
-        return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "attribute %s has no value or an unknown kind",
-                              attr->name);
-    return RNNP_OK;
-}
-
 static rnnp_status check_node(const rnnp_model *model, const rnnp_node *node, const rnnp_attr *attrs, size_t n_attrs)
 {
     const rnnp_operator *op = node->op;
@@ -335,7 +335,7 @@ static rnnp_status check_node(const rnnp_model *model, const rnnp_node *node, co
     if (n_attrs > ATTRS_MAX)
         return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED, "%zu attributes", n_attrs);
     for (size_t i = 0; i < n_attrs; i++) {
-        if ((status = check_attr(model, node, &attrs[i])) != RNNP_OK)
+        if ((status = rnnp_attr_check(model, node, &attrs[i])) != RNNP_OK)
             return status;
     }
     return RNNP_OK;
@@ -343,9 +343,13 @@ static rnnp_status check_node(const rnnp_model *model, const rnnp_node *node, co
 
 static rnnp_status parse_attrs(rnnp_model *model, rnnp_node *node, const rnnp_attr *attrs, size_t n_attrs)
 {
-    rnnp_parse p = {.model = model, .node = node, .attrs = attrs, .n_attrs = n_attrs};
     rnnp_status status = RNNP_OK;
 
+    node->attrs = rnnp_attrs_copy(model, attrs, n_attrs);
+    node->n_attrs = n_attrs;
+    if (!node->attrs)
+        return RNNP_ERR_MEMORY;
+    rnnp_parse p = {.model = model, .node = node, .attrs = node->attrs, .n_attrs = n_attrs};
     node->params = rnnp_arena_calloc(model->context, &model->blocks, 1, node->op->param_bytes);
     if (!node->params)
         return RNNP_ERR_MEMORY;
@@ -400,6 +404,7 @@ rnnp_status rnnp_model_node(rnnp_model *model, const char *op, int opset, const 
                          name ? name : "");
     if (n_inputs > INT16_MAX || n_outputs > INT16_MAX)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "%s: %zu inputs, %zu outputs", op, n_inputs, n_outputs);
+    node.serial = model->n_nodes;
     node.name = name && *name ? rnnp_model_string(model, name) : numbered(model, op, '_', model->n_nodes);
     node.inputs = copy_bytes(model, inputs, n_inputs * sizeof *inputs);
     node.outputs = copy_bytes(model, outputs, n_outputs * sizeof *outputs);

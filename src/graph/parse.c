@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attributes of a node: look-ups that remember what was consumed.
+ * Attributes of a node: checked, copied into the model, looked up with a memory of what was consumed.
  */
 #include "graph.h"
 
@@ -14,6 +14,131 @@ static const char *kind_name(rnnp_attr_kind kind)
 
     return names[i < sizeof names / sizeof names[0] ? i : 0];
 }
+
+/* ---- As given ---- */
+
+static int tensor_is_whole(const rnnp_tensor *tensor)
+{
+    size_t bytes;
+
+    if (!tensor || !rnnp_dtype_bytes(tensor->dtype) || tensor->rank > RNNP_MAX_RANK)
+        return 0;
+    const size_t elements = rnnp_tensor_elements(tensor);
+    return elements != SIZE_MAX && !rnnp_mul_overflow(elements, rnnp_dtype_bytes(tensor->dtype), &bytes) &&
+           (tensor->data || bytes == 0);
+}
+
+rnnp_status rnnp_attr_check(const rnnp_model *model, const rnnp_node *node, const rnnp_attr *attr)
+{
+    int whole = 0;
+
+    if (!attr->name)
+        return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "an attribute has no name");
+    switch (attr->kind) {
+    case RNNP_ATTR_INT:
+    case RNNP_ATTR_FLOAT: whole = 1; break;
+    case RNNP_ATTR_STRING: whole = attr->s != NULL; break;
+    case RNNP_ATTR_INTS: whole = attr->ints || !attr->count; break;
+    case RNNP_ATTR_FLOATS: whole = attr->floats || !attr->count; break;
+    case RNNP_ATTR_STRINGS:
+        whole = attr->strings || !attr->count;
+        for (size_t i = 0; whole && i < attr->count; i++)
+            whole = attr->strings[i] != NULL;
+        break;
+    case RNNP_ATTR_TENSOR: whole = tensor_is_whole(attr->tensor); break;
+    }
+    if (!whole && attr->kind == RNNP_ATTR_TENSOR && attr->tensor)
+        return rnnp_node_fail(model->context, node, RNNP_ERR_ARG,
+                              "attribute %s is a tensor of dtype %d and rank %zu without data, or too large",
+                              attr->name, (int)attr->tensor->dtype, attr->tensor->rank);
+    if (!whole)
+        return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "attribute %s has no value or an unknown kind",
+                              attr->name);
+    return RNNP_OK;
+}
+
+/* ---- Copies ---- */
+
+/* count items at *list; they become a copy. */
+static int copy_list(rnnp_model *model, const void *list, size_t count, size_t bytes, void **copy)
+{
+    size_t total;
+
+    if (rnnp_mul_overflow(count, bytes, &total))
+        total = SIZE_MAX;
+    *copy = rnnp_model_alloc(model, total);
+    if (*copy && total)
+        memcpy(*copy, list, total);
+    return *copy != NULL;
+}
+
+static int copy_strings(rnnp_model *model, rnnp_attr *attr)
+{
+    void *list;
+
+    if (!copy_list(model, attr->strings, attr->count, sizeof *attr->strings, &list))
+        return 0;
+    const char **strings = list;
+    for (size_t i = 0; i < attr->count; i++) {
+        if (!(strings[i] = rnnp_model_string(model, strings[i])))
+            return 0;
+    }
+    attr->strings = strings;
+    return 1;
+}
+
+static int copy_tensor(rnnp_model *model, rnnp_attr *attr)
+{
+    const size_t elements = rnnp_tensor_elements(attr->tensor);
+    void *copy;
+
+    if (!copy_list(model, attr->tensor, 1, sizeof *attr->tensor, &copy))
+        return 0;
+    rnnp_tensor *tensor = copy;
+    attr->tensor = tensor;
+    return copy_list(model, tensor->data, elements, rnnp_dtype_bytes(tensor->dtype), &tensor->data);
+}
+
+/* What the attribute points to; its kind has been checked. */
+static int copy_attr(rnnp_model *model, rnnp_attr *attr)
+{
+    void *list;
+
+    if (!(attr->name = rnnp_model_string(model, attr->name)))
+        return 0;
+    switch (attr->kind) {
+    case RNNP_ATTR_STRING: return (attr->s = rnnp_model_string(model, attr->s)) != NULL;
+    case RNNP_ATTR_INTS:
+        if (!copy_list(model, attr->ints, attr->count, sizeof *attr->ints, &list))
+            return 0;
+        attr->ints = list;
+        return 1;
+    case RNNP_ATTR_FLOATS:
+        if (!copy_list(model, attr->floats, attr->count, sizeof *attr->floats, &list))
+            return 0;
+        attr->floats = list;
+        return 1;
+    case RNNP_ATTR_STRINGS: return copy_strings(model, attr);
+    case RNNP_ATTR_TENSOR: return copy_tensor(model, attr);
+    default: return 1;
+    }
+}
+
+rnnp_attr *rnnp_attrs_copy(rnnp_model *model, const rnnp_attr *attrs, size_t n)
+{
+    void *list;
+
+    if (!copy_list(model, attrs, n, sizeof *attrs, &list))
+        return NULL;
+    rnnp_attr *copy = list;
+    for (size_t i = 0; i < n; i++) {
+        if (!copy_attr(model, &copy[i]))
+            return NULL;
+    }
+    return copy;
+}
+
+/* ---- Look-ups ---- */
 
 const rnnp_attr *rnnp_parse_attr(rnnp_parse *p, const char *name, rnnp_attr_kind kind)
 {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A plan: kernels chosen and constant weights packed, in one block.
+ * A plan: kernels chosen and constant weights packed, in one block. Weights that lie packed in the model's file stay
+ * there.
  */
 #include "../fpmode.h"
+#include "../packed/packed.h"
 #include "engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void rnnp_plan_options_init(rnnp_plan_options *options)
@@ -40,31 +43,124 @@ static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options
     return RNNP_OK;
 }
 
-/* Offsets of the packed blocks: the head of the plan, then each node's block on a cache line. */
+/* ---- Memory: the head of the plan, then what each node needs, on cache lines ---- */
+
+typedef struct room {
+    size_t packed;                 /* bytes of the packed block, wherever it is */
+    size_t planned;                /* bytes of op->plan */
+    const rnnp_packed_block *file; /* the block of the model's file that fits, or NULL */
+} room;
+
 static size_t head_bytes(const rnnp_model *model)
 {
     return rnnp_align64(sizeof(rnnp_plan) + model->n_nodes * sizeof(rnnp_plan_node));
 }
 
-static size_t pack_bytes(const rnnp_plan *plan, size_t n)
+static room room_of(const rnnp_plan *plan, const rnnp_node *node)
 {
-    const rnnp_node *node = &plan->model->nodes[n];
     const rnnp_prepare prepare = rnnp_plan_prepare(plan, node);
+    room r = {.packed = node->op->pack_bytes ? node->op->pack_bytes(&prepare) : 0};
 
-    return node->op->pack_bytes ? node->op->pack_bytes(&prepare) : 0;
+    if (r.packed) {
+        r.planned = node->op->plan_bytes;
+        r.file = rnnp_packed_find(plan->model->packed, &prepare, r.packed);
+    }
+    return r;
+}
+
+static size_t own_bytes(const room *r)
+{
+    return rnnp_add_bytes(rnnp_align64(r->planned), r->file ? 0 : rnnp_align64(r->packed));
 }
 
 static rnnp_status measure(rnnp_plan *plan)
 {
     plan->bytes = head_bytes(plan->model);
     for (size_t n = 0; n < plan->model->n_nodes; n++) {
-        const size_t packed = pack_bytes(plan, n);
+        const room r = room_of(plan, &plan->model->nodes[n]);
 
-        if (packed > SIZE_MAX / 2 || rnnp_add_overflow(plan->bytes, rnnp_align64(packed), &plan->bytes))
+        if (r.packed > SIZE_MAX / 2 || rnnp_add_overflow(plan->bytes, own_bytes(&r), &plan->bytes))
             return rnnp_node_fail(plan->context, &plan->model->nodes[n], RNNP_ERR_MEMORY,
                                   "the packed weights do not fit in memory");
     }
     return RNNP_OK;
+}
+
+/* ---- Packing ---- */
+
+/* A model with a packed file packs something itself: worth a line. */
+static void log_packing(const rnnp_plan *plan, const rnnp_prepare *prepare)
+{
+    const rnnp_context *context = plan->context;
+    char text[RNNP_LAYOUT_CHARS + RNNP_ERROR_CHARS], layout[RNNP_LAYOUT_CHARS] = "";
+
+    if (!plan->model->packed || !context->log)
+        return;
+    prepare->node->op->layout(prepare, layout, sizeof layout);
+    snprintf(text, sizeof text, "%s %.64s: packed from the original weights, %s has no block \"%s\"",
+             prepare->node->op->name, prepare->node->name, rnnp_packed_name(plan->model->packed), layout);
+    context->log(context->log_user, RNNP_LOG_INFO, text);
+}
+
+/* Everything that an execution will read of the node's constants has been compared with its checksum after this. */
+static rnnp_status plan_node(rnnp_plan *plan, size_t n, char **next)
+{
+    const rnnp_model *model = plan->model;
+    const rnnp_node *node = &model->nodes[n];
+    const rnnp_prepare prepare = rnnp_plan_prepare(plan, node);
+    const room r = room_of(plan, node);
+    rnnp_plan_node *p = &plan->nodes[n];
+    rnnp_status status = RNNP_OK;
+
+    *p = (rnnp_plan_node){.variant = node->op->variant ? node->op->variant(&prepare) : NULL, .in_file = r.file != NULL};
+    if (r.planned) {
+        node->op->plan(&prepare, *next);
+        p->planned = *next;
+        *next += rnnp_align64(r.planned);
+    }
+    if (r.file) {
+        p->packed = r.file->data;
+        return rnnp_packed_need(model->packed, node, r.file);
+    }
+    for (size_t i = 0; status == RNNP_OK && i < node->n_inputs; i++) {
+        if (node->inputs[i] != RNNP_NONE)
+            status = rnnp_constant_need(model, node->inputs[i]);
+    }
+    if (status != RNNP_OK || !r.packed)
+        return status;
+    log_packing(plan, &prepare);
+    p->packed = *next;
+    *next += rnnp_align64(r.packed);
+    return RNNP_OK;
+}
+
+/* Every thread packs a part of every node; who takes which part of a small one turns. */
+static void pack_parts(void *arg, size_t phase, size_t i, size_t n)
+{
+    const rnnp_plan *plan = arg;
+
+    (void)phase;
+    if (n > plan->threads)
+        n = plan->threads;
+    for (size_t k = 0; i < n && k < plan->model->n_nodes; k++) {
+        const rnnp_prepare prepare = rnnp_plan_prepare(plan, &plan->model->nodes[k]);
+
+        if (plan->nodes[k].packed && !plan->nodes[k].in_file)
+            prepare.node->op->pack(&prepare, (void *)plan->nodes[k].packed, (i + k) % n, n);
+    }
+}
+
+/* The sums of biases are rounded as all else is. */
+static void pack_all(rnnp_plan *plan)
+{
+    enum { WORTH_A_TEAM = 512 * 1024 }; /* bytes: packed in three times the time that waking the workers takes */
+    const rnnp_fpmode mode = rnnp_fpmode_enter(0);
+
+    if (plan->threads > 1 && plan->bytes >= WORTH_A_TEAM)
+        rnnp_team_phases(plan->context->team, 1, pack_parts, plan);
+    else
+        pack_parts(plan, 0, 0, 1);
+    rnnp_fpmode_set(mode);
 }
 
 rnnp_status rnnp_plan_bytes(const rnnp_model *model, const rnnp_plan_options *options, size_t *bytes)
@@ -99,20 +195,13 @@ rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *o
         return RNNP_ERR_MEMORY;
     *p = head;
     char *next = (char *)p + head_bytes(model);
-    const rnnp_fpmode mode = rnnp_fpmode_enter(0);
-    for (size_t n = 0; n < model->n_nodes; n++) {
-        const rnnp_node *node = &model->nodes[n];
-        const rnnp_prepare prepare = rnnp_plan_prepare(p, node);
-        const size_t bytes = pack_bytes(p, n);
-
-        p->nodes[n] = (rnnp_plan_node){.variant = node->op->variant ? node->op->variant(&prepare) : NULL};
-        if (bytes) {
-            node->op->pack(&prepare, next);
-            p->nodes[n].packed = next;
-            next += rnnp_align64(bytes);
-        }
+    for (size_t n = 0; n < model->n_nodes && status == RNNP_OK; n++)
+        status = plan_node(p, n, &next);
+    if (status != RNNP_OK) {
+        rnnp_free(p->context, p, p->bytes);
+        return status;
     }
-    rnnp_fpmode_set(mode);
+    pack_all(p);
     *plan = p;
     return RNNP_OK;
 }
@@ -126,4 +215,11 @@ void rnnp_plan_destroy(rnnp_plan *plan)
 const char *rnnp_plan_variant(const rnnp_plan *plan, size_t node)
 {
     return plan && node < plan->model->n_nodes ? plan->nodes[node].variant : NULL;
+}
+
+rnnp_weights_place rnnp_plan_weights(const rnnp_plan *plan, size_t node)
+{
+    if (!plan || node >= plan->model->n_nodes || !plan->nodes[node].packed)
+        return RNNP_WEIGHTS_NONE;
+    return plan->nodes[node].in_file ? RNNP_WEIGHTS_FILE : RNNP_WEIGHTS_PLAN;
 }

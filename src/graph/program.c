@@ -4,27 +4,8 @@
  * a loop over the calls; only the caller's pointers change between executions.
  */
 #include "engine.h"
-#include "../fpmode.h"
 
 #include <string.h>
-
-/* A root in the caller's memory: a model input, or an output that is written without a copy. */
-typedef struct rnnp_bind {
-    int32_t root;
-    int is_output;
-    size_t port;
-    void *fallback;        /* outputs: own memory for when the caller does not want it */
-} rnnp_bind;
-
-typedef struct rnnp_patch {
-    rnnp_tensor *tensor;
-    int32_t root;
-} rnnp_patch;
-
-typedef struct rnnp_copy {
-    size_t port, bytes;
-    int32_t root;
-} rnnp_copy;
 
 /* ---- Placement: one pass counts, carving from nothing measures, carving from a block fills in ---- */
 
@@ -124,6 +105,11 @@ static void carve_all(rnnp_program *p, room *r, const counts *c, const rnnp_layo
     r->prepare_in = carve(at, c->stateful_slots, sizeof *r->prepare_in);
     p->state = carve(at, c->state_bytes, 1);
     p->backup = carve(at, c->state_bytes, 1);
+    if (layout->is_stream) {
+        p->fresh = carve(at, layout->batch, sizeof *p->fresh);
+        p->lengths = carve(at, layout->batch, sizeof *p->lengths);
+        p->rows = carve(at, model->n_outputs, sizeof *p->rows);
+    }
     for (size_t v = 0; v < model->n_values; v++) {
         if (layout->storage[v] == RNNP_STORE_KNOWN && layout->root[v] == (int32_t)v) {
             char *known = carve(at, 1, rnnp_meta_bytes(&layout->inf.meta[v]));
@@ -188,7 +174,7 @@ static void fill_ports(rnnp_program *p, const rnnp_layout *layout)
 
         p->outputs[k] = rnnp_meta_tensor(&layout->inf.meta[v], NULL);
         if (layout->direct[root] == (int32_t)k)
-            p->binds[p->n_binds++] = (rnnp_bind){.root = root, .is_output = 1, .port = k, .fallback = p->data[root]};
+            p->binds[p->n_binds++] = (rnnp_bind){.root = root, .is_output = 1, .port = k, .own = p->data[root]};
         else
             p->copies[p->n_copies++] = (rnnp_copy){k, rnnp_meta_bytes(&layout->inf.meta[v]), root};
     }
@@ -223,13 +209,13 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
     const rnnp_plan *plan = layout->plan;
     rnnp_team *team = layout->threads > 1 ? plan->context->team : NULL;
 
-    for (size_t n = 0; n < plan->model->n_nodes; n++) {
+    for (size_t c = 0; c < layout->n_calls; c++) {
+        const size_t n = layout->order[c];
         const rnnp_node *node = &plan->model->nodes[n];
-
-        if (!layout->called[n])
-            continue;
         rnnp_call *call = &p->calls[p->n_calls++];
-        *call = (rnnp_call){.run = node->op->run, .node = node, .inputs = r->in, .outputs = r->out, .needed = 1};
+
+        *call = (rnnp_call){.run = node->op->run, .node = node, .inputs = r->in, .outputs = r->out,
+                            .stack = layout->stack[c], .needed = 1};
         call->exec = (rnnp_exec){
             .context = plan->context,
             .select = &plan->context->selection,
@@ -237,7 +223,8 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
             .team = team,
             .threads = layout->threads,
             .packed = plan->nodes[n].packed,
-            .workspace = r->workspace,
+            .planned = plan->nodes[n].planned,
+            .workspace = r->workspace + layout->workspace[c],
         };
         r->in += rnnp_node_slots_in(node);
         r->out += rnnp_node_slots_out(node);
@@ -255,6 +242,7 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
             call->prepare = r->prepare++;
             call->starts_early = starts_early(layout, node);
             call->exec.state = p->state + p->state_bytes;
+            call->row_bytes = node->op->state_bytes(call->prepare, 1) / node->op->state_arrays;
             p->state_bytes += node->op->state_bytes(call->prepare, layout->batch);
         }
     }
@@ -279,7 +267,8 @@ rnnp_status rnnp_program_create(const rnnp_layout *layout, rnnp_program **progra
     fill_roots(p, &r, layout);
     fill_ports(p, layout);
     fill_calls(p, &r, layout);
-    rnnp_program_reset(p);
+    for (size_t row = 0; layout->is_stream && row < layout->batch; row++)
+        rnnp_program_reset(p, row);
     *program = p;
     return RNNP_OK;
 }
@@ -299,160 +288,4 @@ rnnp_status rnnp_program_port(const rnnp_program *program, const char *what, con
         return rnnp_fail(program->plan->context, RNNP_ERR_ARG, "%s %zu of %zu", what, index, n);
     *port = ports[index];
     return RNNP_OK;
-}
-
-/* ---- Execution ---- */
-
-static rnnp_status input_fail(const rnnp_program *p, const rnnp_tensor *inputs, size_t i)
-{
-    const rnnp_context *context = p->plan->context;
-    const rnnp_model *model = p->plan->model;
-    const rnnp_tensor *want = &p->inputs[i], *got = &inputs[i];
-    const char *name = model->values[model->inputs[i]].name;
-
-    if (got->dtype != want->dtype)
-        return rnnp_fail(context, RNNP_ERR_TYPE, "input %s is %s, expected %s", name, rnnp_dtype_name(got->dtype),
-                         rnnp_dtype_name(want->dtype));
-    if (got->rank != want->rank)
-        return rnnp_fail(context, RNNP_ERR_SHAPE, "input %s has rank %zu, expected %zu", name, got->rank, want->rank);
-    for (size_t d = 0; d < want->rank; d++) {
-        if (got->shape[d] != want->shape[d])
-            return rnnp_fail(context, RNNP_ERR_SHAPE, "input %s: dimension %zu is %lld, expected %lld", name, d,
-                             (long long)got->shape[d], (long long)want->shape[d]);
-    }
-    return rnnp_fail(context, RNNP_ERR_ARG, "input %s has no data", name);
-}
-
-static int input_fits(const rnnp_tensor *want, const rnnp_tensor *got)
-{
-    int fits = got->dtype == want->dtype && got->rank == want->rank;
-
-    for (size_t d = 0; fits && d < want->rank; d++)
-        fits = got->shape[d] == want->shape[d];
-    return fits && (got->data || rnnp_tensor_elements(want) == 0);
-}
-
-static rnnp_status check_ports(const rnnp_program *p, const rnnp_tensor *inputs, size_t n_inputs,
-                               const rnnp_tensor *outputs, size_t n_outputs)
-{
-    const rnnp_model *model = p->plan->model;
-
-    if (n_inputs != model->n_inputs || n_outputs != model->n_outputs)
-        return rnnp_fail(p->plan->context, RNNP_ERR_ARG,
-                         "%zu inputs and %zu outputs were given, the model has %zu and %zu", n_inputs, n_outputs,
-                         model->n_inputs, model->n_outputs);
-    if ((n_inputs && !inputs) || !outputs)
-        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%s is NULL", outputs ? "inputs" : "outputs");
-    for (size_t i = 0; i < n_inputs; i++) {
-        if (!input_fits(&p->inputs[i], &inputs[i]))
-            return input_fail(p, inputs, i);
-    }
-    return RNNP_OK;
-}
-
-static void bind_ports(rnnp_program *p, const rnnp_tensor *inputs, const rnnp_tensor *outputs)
-{
-    int changed = 0;
-
-    for (size_t i = 0; i < p->n_binds; i++) {
-        const rnnp_bind *b = &p->binds[i];
-        void *data = b->is_output ? outputs[b->port].data : inputs[b->port].data;
-
-        if (b->is_output && !data)
-            data = b->fallback;
-        changed |= p->data[b->root] != data;
-        p->data[b->root] = data;
-    }
-    for (size_t i = 0; changed && i < p->n_patches; i++)
-        p->patches[i].tensor->data = p->data[p->patches[i].root];
-}
-
-/* Which calls the wanted outputs need; a call with state always runs. */
-static void choose_needed(rnnp_program *p)
-{
-    const rnnp_model *model = p->plan->model;
-
-    memset(p->live, 0, model->n_values);
-    for (size_t k = 0; k < model->n_outputs; k++)
-        p->live[p->root[model->outputs[k].value]] |= !p->skipped[k];
-    for (size_t c = p->n_calls; c-- > 0;) {
-        rnnp_call *call = &p->calls[c];
-        const rnnp_node *node = call->node;
-
-        call->needed = call->prepare != NULL;
-        for (size_t i = 0; i < node->n_outputs; i++)
-            call->needed |= node->outputs[i] != RNNP_NONE && p->live[p->root[node->outputs[i]]];
-        for (size_t i = 0; call->needed && i < node->n_inputs; i++) {
-            if (node->inputs[i] != RNNP_NONE)
-                p->live[p->root[node->inputs[i]]] = 1;
-        }
-    }
-}
-
-static rnnp_status run_calls(rnnp_program *p)
-{
-    for (size_t c = 0; c < p->n_calls; c++) {
-        rnnp_call *call = &p->calls[c];
-
-        if (!call->needed)
-            continue;
-        if (call->prepare && p->fresh && !call->starts_early)
-            call->node->op->state_reset(call->prepare, call->inputs, p->batch, call->exec.state);
-        const rnnp_status status = call->run(&call->exec, call->node, call->inputs, call->outputs);
-        if (status != RNNP_OK)
-            return status;
-        call->exec.turn++;
-    }
-    return RNNP_OK;
-}
-
-rnnp_status rnnp_program_execute(rnnp_program *p, const rnnp_tensor *inputs, size_t n_inputs, rnnp_tensor *outputs,
-                                 size_t n_outputs)
-{
-    int changed = 0;
-    rnnp_status status = check_ports(p, inputs, n_inputs, outputs, n_outputs);
-
-    if (status != RNNP_OK)
-        return status;
-    for (size_t k = 0; k < n_outputs; k++) {
-        const uint8_t skipped = outputs[k].data == NULL;
-        void *data = outputs[k].data;
-
-        changed |= skipped != p->skipped[k];
-        p->skipped[k] = skipped;
-        outputs[k] = p->outputs[k];
-        outputs[k].data = data;
-    }
-    if (changed)
-        choose_needed(p);
-    bind_ports(p, inputs, outputs);
-
-    const rnnp_fpmode mode = rnnp_fpmode_enter(p->plan->flush_denormals);
-    memcpy(p->backup, p->state, p->state_bytes);
-    status = run_calls(p);
-    rnnp_fpmode_set(mode);
-    if (status != RNNP_OK) {
-        memcpy(p->state, p->backup, p->state_bytes);
-        return status;
-    }
-    p->fresh = 0;
-    for (size_t i = 0; i < p->n_copies; i++) {
-        const rnnp_copy *copy = &p->copies[i];
-
-        if (outputs[copy->port].data && copy->bytes)
-            memcpy(outputs[copy->port].data, p->data[copy->root], copy->bytes);
-    }
-    return RNNP_OK;
-}
-
-void rnnp_program_reset(rnnp_program *p)
-{
-    p->fresh = 1;
-    memset(p->state, 0, p->state_bytes);
-    for (size_t c = 0; c < p->n_calls; c++) {
-        const rnnp_call *call = &p->calls[c];
-
-        if (call->prepare && call->starts_early)
-            call->node->op->state_reset(call->prepare, call->inputs, p->batch, call->exec.state);
-    }
 }

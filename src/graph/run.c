@@ -134,5 +134,5 @@ rnnp_status rnnp_run_output(const rnnp_run *run, size_t index, rnnp_tensor *outp
 rnnp_status rnnp_run_execute(rnnp_run *run, const rnnp_tensor *inputs, size_t n_inputs, rnnp_tensor *outputs,
                              size_t n_outputs)
 {
-    return run ? rnnp_program_execute(&run->program, inputs, n_inputs, outputs, n_outputs) : RNNP_ERR_ARG;
+    return run ? rnnp_program_execute(&run->program, NULL, inputs, n_inputs, outputs, n_outputs) : RNNP_ERR_ARG;
 }

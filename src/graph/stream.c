@@ -2,14 +2,10 @@
  *
  * A stream: a program for a few time steps whose recurrent nodes keep their state between calls.
  */
-#include "engine.h"
+#include "channels.h"
 
 #include <limits.h>
 #include <string.h>
-
-struct rnnp_stream {
-    rnnp_program program;
-};
 
 void rnnp_stream_options_init(rnnp_stream_options *options)
 {
@@ -208,7 +204,7 @@ static rnnp_status check_steps(const rnnp_layout *layout, const rnnp_layout *oth
 }
 
 static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options *o, struct rnnp_block **arena,
-                               rnnp_layout *layout)
+                               rnnp_layout *layout, rnnp_time *channels, const rnnp_node **mixer)
 {
     const rnnp_model *model = plan->model;
     rnnp_meta *inputs = rnnp_arena_calloc(plan->context, arena, model->n_inputs, sizeof *inputs);
@@ -230,7 +226,8 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options 
         return status;
     if ((status = stream_shapes(model, &time, o->batch, o->steps, is_batch, inputs)) == RNNP_OK &&
         (status = rnnp_layout_make(layout, plan, inputs, 1, o->batch)) == RNNP_OK &&
-        (status = check_steps(layout, &other, &time, o->steps)) != RNNP_OK)
+        ((status = check_steps(layout, &other, &time, o->steps)) != RNNP_OK ||
+         (status = rnnp_channels_find(channels, mixer, model, &time, is_batch, inputs, o->batch, arena)) != RNNP_OK))
         rnnp_layout_free(layout);
     rnnp_layout_free(&other);
     return status;
@@ -240,8 +237,10 @@ rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options 
 {
     struct rnnp_block *arena = NULL;
     rnnp_stream_options o;
+    const rnnp_node *mixer;
     rnnp_program *program;
     rnnp_layout layout;
+    rnnp_time channels;
     rnnp_status status;
 
     if (!stream)
@@ -251,14 +250,17 @@ rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options 
         return RNNP_ERR_ARG;
     if ((status = read_options(plan, options, &o)) != RNNP_OK)
         return status;
-    status = make_layout(plan, &o, &arena, &layout);
+    status = make_layout(plan, &o, &arena, &layout, &channels, &mixer);
     if (status == RNNP_OK) {
         status = rnnp_program_create(&layout, &program);
         rnnp_layout_free(&layout);
     }
-    rnnp_arena_free(plan->context, &arena);
-    if (status == RNNP_OK)
+    if (status == RNNP_OK) {
+        program->steps = o.steps;
+        rnnp_channels_place(program, &channels, mixer);
         *stream = (rnnp_stream *)program;
+    }
+    rnnp_arena_free(plan->context, &arena);
     return status;
 }
 
@@ -289,13 +291,13 @@ rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index, rnnp_ten
 rnnp_status rnnp_stream_step(rnnp_stream *stream, const rnnp_tensor *inputs, size_t n_inputs, rnnp_tensor *outputs,
                              size_t n_outputs)
 {
-    return stream ? rnnp_program_execute(&stream->program, inputs, n_inputs, outputs, n_outputs) : RNNP_ERR_ARG;
+    return stream ? rnnp_program_execute(&stream->program, NULL, inputs, n_inputs, outputs, n_outputs) : RNNP_ERR_ARG;
 }
 
 void rnnp_stream_reset(rnnp_stream *stream)
 {
-    if (stream)
-        rnnp_program_reset(&stream->program);
+    for (size_t row = 0; stream && row < stream->program.batch; row++)
+        rnnp_program_reset(&stream->program, row);
 }
 
 /* ---- State ---- */
@@ -305,16 +307,6 @@ size_t rnnp_stream_state_bytes(const rnnp_stream *stream)
     return stream ? stream->program.state_bytes : 0;
 }
 
-static rnnp_status check_state(const rnnp_stream *stream, const void *state, size_t bytes)
-{
-    const rnnp_program *p = &stream->program;
-
-    if (bytes != p->state_bytes || (bytes && !state))
-        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%zu bytes%s were given for a state of %zu", bytes,
-                         state ? "" : " at NULL", p->state_bytes);
-    return RNNP_OK;
-}
-
 rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t bytes)
 {
     rnnp_status status;
@@ -322,12 +314,11 @@ rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t byte
     if (!stream)
         return RNNP_ERR_ARG;
     const rnnp_program *p = &stream->program;
-    if ((status = check_state(stream, state, bytes)) != RNNP_OK)
+    if ((status = rnnp_state_check(p, state, bytes, p->state_bytes)) != RNNP_OK)
         return status;
-    for (size_t c = 0; p->fresh && c < p->n_calls; c++) {
-        if (p->calls[c].prepare && !p->calls[c].starts_early)
-            return rnnp_node_fail(p->plan->context, p->calls[c].node, RNNP_ERR_STATE,
-                                  "its initial state comes from an input and no step has brought one yet");
+    for (size_t row = 0; p->n_fresh && row < p->batch; row++) {
+        if ((status = rnnp_state_begun(p, row)) != RNNP_OK)
+            return status;
     }
     if (bytes)
         memcpy(state, p->state, bytes);
@@ -340,10 +331,12 @@ rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t byte
 
     if (!stream)
         return RNNP_ERR_ARG;
-    if ((status = check_state(stream, state, bytes)) != RNNP_OK)
+    rnnp_program *p = &stream->program;
+    if ((status = rnnp_state_check(p, state, bytes, p->state_bytes)) != RNNP_OK)
         return status;
     if (bytes)
-        memcpy(stream->program.state, state, bytes);
-    stream->program.fresh = 0;
+        memcpy(p->state, state, bytes);
+    memset(p->fresh, 0, p->batch);
+    p->n_fresh = 0;
     return RNNP_OK;
 }

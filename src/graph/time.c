@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where time is in every value, and whether every node can do with a few steps at a time.
+ * Where time is in every value, and whether every node can do with a few steps at a time. The same walk finds where
+ * the channels of a stream are, and whether every node leaves them apart.
  */
 #include "engine.h"
 
@@ -11,6 +12,7 @@ rnnp_status rnnp_time_begin(rnnp_time *time, const rnnp_model *model, struct rnn
     const rnnp_context *context = model->context;
     size_t in = 0, out = 0;
 
+    time->of_channels = 0;
     for (size_t n = 0; n < model->n_nodes; n++) {
         const size_t slots_in = rnnp_node_slots_in(&model->nodes[n]), slots_out = rnnp_node_slots_out(&model->nodes[n]);
 
@@ -53,6 +55,18 @@ static int elementwise(const rnnp_node *node, const int *in)
     return (int)(rank - place);
 }
 
+/* A recurrent node takes channels where its batch is; initial states may be the same for all of them. */
+static int channels_through_state(rnnp_time *time, const rnnp_node *node)
+{
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (time->in[i] != node->op->batch_axis(node, i) && (i == 0 || time->in[i] != RNNP_TIME_NONE))
+            return 0;
+    }
+    for (size_t i = 0; i < node->n_outputs; i++)
+        time->out[i] = node->op->batch_axis_out(node, i);
+    return 1;
+}
+
 /* A value that sums up all steps so far may not meet one that still has them: in a run every step would see
  * the sum over all. */
 static int through_node(rnnp_time *time, const rnnp_node *node)
@@ -79,12 +93,17 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
             return 0;
         for (size_t i = 0; i < node->n_outputs; i++)
             time->out[i] = axis;
+    } else if (time->of_channels && node->op->state_bytes) {
+        if (!channels_through_state(time, node))
+            return 0;
     } else if ((any || node->op->state_bytes) && node->op->time(node, node->input_metas, time->in, time->out) < 0) {
         return 0;
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] == RNNP_NONE)
             continue;
+        if (time->of_channels && any && time->out[i] == RNNP_TIME_NONE)
+            return 0; /* one channel picked: as good as mixed */
         time->axis[node->outputs[i]] = time->out[i];
         time->final[node->outputs[i]] = (uint8_t)((any || final) && time->out[i] == RNNP_TIME_NONE);
     }

@@ -9,6 +9,8 @@ cd "$1"
 
 rules='
 include/   include/
+autotune/  autotune/ src/context.h dispatch/ kernels/ include/
+src/cli/records.c  src/cli/ autotune/records.h include/
 kernels/   kernels/ dispatch/isa.def dispatch/features.h include/
 dispatch/  dispatch/ kernels/ include/
 src/cli/   src/cli/ include/
@@ -57,7 +59,7 @@ while IFS=: read -r file name; do
         echo "$file includes $target"
         bad=1
     fi
-done < <(grep -rEo --include='*.[ch]' '^ *# *include *["<][^">]+' include kernels dispatch src examples |
+done < <(grep -rEo --include='*.[ch]' '^ *# *include *["<][^">]+' include kernels dispatch autotune src examples |
     sed -E 's/: *# *include *["<]/:/')
 
 ((seen > 0)) || { echo "no include found: is $1 the source tree?" && exit 1; }

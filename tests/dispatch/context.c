@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -356,6 +357,59 @@ static void blocks(void **state)
     rnnp_context_destroy(context);
 }
 
+/* Whether the system was asked for huge pages at an address: 1, 0, or -1 where it does not tell. */
+static int asked_for_huge_pages(const void *at)
+{
+    FILE *file = fopen("/proc/self/smaps", "r");
+    char line[512];
+    int inside = 0, asked = -1;
+
+    while (file && asked < 0 && fgets(line, sizeof line, file)) {
+        unsigned long begin, end;
+
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+            inside = (uintptr_t)at >= begin && (uintptr_t)at < end;
+        else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+            asked = strstr(line, " hg") != NULL;
+    }
+    if (file)
+        fclose(file);
+    return asked;
+}
+
+/* Large blocks of the default allocator begin on a huge page, and are as large as was asked for. */
+static void large_blocks(void **state)
+{
+    enum { HUGE = 2 * 1024 * 1024 };
+    static const size_t bytes[] = {2 * HUGE, 2 * HUGE + 1, 3 * HUGE - 1, 3 * HUGE, 5 * HUGE + 12345, 33 * HUGE};
+    const int huge_pages = access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) == 0;
+    rnnp_context *context = create(NULL);
+
+    (void)state;
+    for (size_t round = 0; round < 3; round++) { /* freed memory is used again */
+        unsigned char *p[6];
+
+        for (size_t i = 0; i < 6; i++) {
+            p[i] = rnnp_alloc(context, bytes[i]);
+            assert_non_null(p[i]);
+            assert_int_equal((uintptr_t)p[i] % HUGE, 0);
+            memset(p[i], (int)(i + 1), bytes[i]);
+            if (huge_pages)
+                assert_int_not_equal(asked_for_huge_pages(p[i]), 0);
+        }
+        for (size_t i = 0; i < 6; i++) {
+            assert_int_equal(p[i][0], i + 1);
+            assert_int_equal(p[i][bytes[i] - 1], i + 1);
+            rnnp_free(context, p[i], bytes[i]);
+        }
+    }
+    unsigned char *small = rnnp_calloc(context, 2 * HUGE - 1);
+    assert_non_null(small);
+    assert_int_equal((uintptr_t)small % 64, 0);
+    rnnp_free(context, small, 2 * HUGE - 1);
+    rnnp_context_destroy(context);
+}
+
 static void run_serially(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
 {
     (void)user;
@@ -404,6 +458,7 @@ int main(void)
         cmocka_unit_test(errors_stay_for_fifteen_more),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(blocks),
+        cmocka_unit_test(large_blocks),
         cmocka_unit_test(team_sizes),
     };
     unsetenv(cap_variable);

@@ -211,6 +211,129 @@ static void nested_calls_run_alone(void **state)
     rnnp_team_destroy(call.team);
 }
 
+/* ---- Work that is offered ---- */
+
+enum { TASKS = 40 };
+
+/* A list of tasks that anyone takes from; each is done after the one before, whoever did that. */
+typedef struct list {
+    rnnp_team *team;
+    atomic_size_t taken;
+    rnnp_event done;
+    unsigned runs[TASKS];      /* plain: of task t when t are done */
+    atomic_int wrong;
+    long slow_ms;              /* every fifth task takes so long */
+} list;
+
+static void work_list(void *arg, size_t i, size_t n)
+{
+    list *l = arg;
+
+    for (size_t t; (t = atomic_fetch_add(&l->taken, 1)) < TASKS;) {
+        for (unsigned seen; (seen = rnnp_event_count(&l->done)) < t;) /* never with one thread */
+            rnnp_event_wait(l->team, &l->done, seen);
+        if (l->slow_ms && t % 5 == 0)
+            sleep_ms(l->slow_ms);
+        if (i >= n || (t > 0 && l->runs[t - 1] != 1))
+            atomic_store(&l->wrong, 1);
+        l->runs[t]++;
+        if (n > 1)
+            rnnp_event_advance(l->team, &l->done);
+        else
+            atomic_fetch_add(&l->done.count, 1);
+    }
+}
+
+static int offer(rnnp_team *team, long slow_ms)
+{
+    list l = {.team = team, .slow_ms = slow_ms};
+    int right = 1;
+
+    atomic_init(&l.taken, 0);
+    atomic_init(&l.wrong, 0);
+    rnnp_event_init(&l.done);
+    rnnp_team_offer(team, work_list, &l);
+    for (size_t t = 0; t < TASKS; t++)
+        right &= l.runs[t] == 1;
+    return right && !atomic_load(&l.wrong) && rnnp_event_count(&l.done) == TASKS;
+}
+
+static void offered_work_is_done_once(void **state)
+{
+    (void)state;
+    assert_true(offer(NULL, 0));
+    for (size_t threads = 1; threads <= MAX_THREADS; threads++) {
+        test_heap heap = {0};
+        rnnp_team *team = make_team(&heap, threads, threads, NULL);
+
+        for (size_t c = 0; c < 100; c++) {
+            assert_true(offer(team, 0));
+            if (c % 4 == 0) /* workers that missed an offer must not miss a phase */
+                run_jobs(team, 1 + c % 3);
+        }
+        rnnp_team_destroy(team);
+        assert_int_equal(heap.live_blocks, 0);
+    }
+}
+
+static void waiting_for_an_event_may_sleep(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, 3, 3, NULL);
+
+    assert_true(offer(team, 5));
+    rnnp_team_destroy(team);
+}
+
+/* What the caller does alone does not wait for workers: they have not woken before it is over. */
+static void nothing_to_do(void *arg, size_t i, size_t n)
+{
+    (void)n;
+    atomic_fetch_add((atomic_size_t *)arg, i == 0);
+}
+
+static void nobody_waits_for_those_who_sleep(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, MAX_THREADS, 1, NULL);
+    atomic_size_t calls = 0;
+
+    for (size_t c = 0; c < 2000; c++)
+        rnnp_team_offer(team, nothing_to_do, &calls);
+    assert_int_equal(atomic_load(&calls), 2000);
+    run_jobs(team, 3);
+    rnnp_team_destroy(team);
+}
+
+static void *offering_caller(void *arg)
+{
+    rnnp_team *team = arg;
+    size_t bad = 0;
+
+    for (size_t c = 0; c < CALLS; c++)
+        bad += !offer(team, 0);
+    return bad ? arg : NULL;
+}
+
+static void offering_callers_compete(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, 3, 2, NULL);
+    pthread_t threads[CALLERS];
+
+    for (size_t i = 0; i < CALLERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, i ? offering_caller : caller, team), 0);
+    for (size_t i = 0; i < CALLERS; i++) {
+        void *bad;
+        pthread_join(threads[i], &bad);
+        assert_null(bad);
+    }
+    rnnp_team_destroy(team);
+}
+
 /* ---- A host's pool ---- */
 
 typedef struct host_call {
@@ -256,6 +379,30 @@ static void host_pool_runs_once_per_phase(void **state)
     assert_int_equal(runs, 7);
     rnnp_team_destroy(team);
     assert_int_equal(heap.live_blocks, 0);
+}
+
+/* The tasks of an offer on one thread, one after the other, the last first. */
+static void host_run_in_turn(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
+{
+    ++*(size_t *)user;
+    while (n-- > 0)
+        task(arg, n);
+}
+
+static void host_pool_gets_offers(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    size_t runs = 0;
+    const rnnp_parallel hosts[] = {{&runs, 4, host_run}, {&runs, 4, host_run_in_turn}};
+
+    for (size_t h = 0; h < 2; h++) {
+        rnnp_team *team = make_team(&heap, 4, 1, &hosts[h]);
+
+        assert_true(offer(team, 0));
+        assert_int_equal(runs, h + 1);
+        rnnp_team_destroy(team);
+    }
 }
 
 /* ---- Floating-point mode ---- */
@@ -346,7 +493,12 @@ int main(void)
         cmocka_unit_test(no_team_and_no_phases),
         cmocka_unit_test(callers_compete),
         cmocka_unit_test(nested_calls_run_alone),
+        cmocka_unit_test(offered_work_is_done_once),
+        cmocka_unit_test(waiting_for_an_event_may_sleep),
+        cmocka_unit_test(nobody_waits_for_those_who_sleep),
+        cmocka_unit_test(offering_callers_compete),
         cmocka_unit_test(host_pool_runs_once_per_phase),
+        cmocka_unit_test(host_pool_gets_offers),
         cmocka_unit_test(workers_adopt_the_callers_mode),
         cmocka_unit_test(no_memory),
         cmocka_unit_test(no_thread),

@@ -290,16 +290,17 @@ static void visit(tally *total, cell_of_matrix *m, result *whole, result *ragged
         check_batches(total, m, plan, plan_lengths);
         check_rows(total, m, plan);
     }
+    if (!whole && m->s->shape != STACK && m->s->direction == RNNP_FORWARD) {
+        check_stream(total, m, plan, 1, 1);
+        check_stream(total, m, plan, 1, m->s->batch);
+        check_stream(total, m, plan, 5, m->s->batch);
+    }
     if (!whole && m->s->shape == ONE_LAYER) {
         rnnp_layer *layer = make_layer(m->p->context, m->s, m->math);
 
         check_layer(total, m, layer, STEPS);
-        if (m->s->direction == RNNP_FORWARD) {
+        if (m->s->direction == RNNP_FORWARD)
             check_layer(total, m, layer, 1);
-            check_stream(total, m, plan, 1, 1);
-            check_stream(total, m, plan, 1, m->s->batch);
-            check_stream(total, m, plan, 5, m->s->batch);
-        }
         rnnp_layer_destroy(layer);
     }
     rnnp_plan_destroy(plan);

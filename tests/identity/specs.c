@@ -43,6 +43,10 @@ const spec specs[] = {
      .input = 5, .batch = 3, .in_quick = 1},
     {"gru bidirectional stack", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .direction = RNNP_BIDIRECTIONAL,
      .shape = STACK, .hidden = 128, .input = 9, .batch = 4},
+    {"lstm gru lstm", .cell = RNNP_CELL_LSTM, .shape = LAYERS, .hidden = 96, .input = 40, .batch = 3},
+    {"rnn gru lstm", .cell = RNNP_CELL_RNN, .shape = LAYERS, .hidden = 64, .input = 12, .batch = 17, .in_quick = 1},
+    {"gru gru lstm reverse", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .direction = RNNP_REVERSE,
+     .shape = LAYERS, .hidden = 128, .input = 30, .batch = 1},
 };
 const size_t spec_count = sizeof specs / sizeof specs[0];
 
@@ -158,6 +162,25 @@ static void add_stack(rnnp_context *context, rnnp_model *model, const spec *s, r
     must(context, rnnp_model_dense(model, *y, dense, 2 * HIDDEN, CLASSES, 1, bias, "Softmax", y), "dense");
 }
 
+/* Two more layers, smaller and larger than the first. */
+static void add_layers(rnnp_context *context, rnnp_model *model, const spec *s, rnnp_value lengths, rnnp_value *y,
+                       rnnp_value *h)
+{
+    static const rnnp_cell cells[] = {RNNP_CELL_GRU, RNNP_CELL_LSTM};
+    static const size_t hidden[] = {72, 110};
+
+    for (size_t l = 0, input = s->hidden; l < 2; input = hidden[l++]) {
+        rnnp_recurrent_options o;
+
+        rnnp_recurrent_options_init(&o, cells[l], input, hidden[l]);
+        o.direction = s->direction;
+        const weights w = make_weights(&o, 0, 55 + (uint32_t)l);
+        must(context, rnnp_model_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL),
+             "upper layer");
+        free(w.block);
+    }
+}
+
 rnnp_model *make_model(rnnp_context *context, const spec *s, int with_lengths)
 {
     const int64_t x_shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, (int64_t)s->input}, any[] = {RNNP_DYNAMIC};
@@ -178,6 +201,8 @@ rnnp_model *make_model(rnnp_context *context, const spec *s, int with_lengths)
     free(w.block);
     if (s->shape == STACK)
         add_stack(context, model, s, lengths, &y, &h);
+    if (s->shape == LAYERS)
+        add_layers(context, model, s, lengths, &y, &h);
     must(context, rnnp_model_output(model, "y", y), "output y");
     must(context, rnnp_model_output(model, "h", h), "output h");
     if (has_c)

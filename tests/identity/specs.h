@@ -13,6 +13,7 @@ enum { STEPS = 20, MAX_OUTPUTS = 3 };
 typedef enum spec_shape {
     ONE_LAYER,
     STACK,    /* a second, bidirectional GRU, a dense layer and softmax */
+    LAYERS,   /* a GRU and an LSTM in the same direction, which may run at once with the first */
 } spec_shape;
 
 typedef struct spec {

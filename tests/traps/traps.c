@@ -57,7 +57,7 @@ void __wrap_free(void *p)
 
 static void two_layers(rnnp_context *context, rnnp_cell cell, rnnp_gru_reset reset, rnnp_plan **plan, rnnp_model **model)
 {
-    const int64_t shape[] = {RNNP_DYNAMIC, 1, INPUT};
+    const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
     rnnp_recurrent_options o;
     rnnp_value y;
     float *const w = numbers(4 * HIDDEN * HIDDEN, 1, 0.1f), *const bias = numbers(8 * HIDDEN, 2, 0.1f);
@@ -79,7 +79,7 @@ static void two_layers(rnnp_context *context, rnnp_cell cell, rnnp_gru_reset res
 }
 
 typedef struct subject {
-    rnnp_stream *stream;
+    rnnp_stream *stream, *pair; /* of one channel, and of two */
     rnnp_run *run;
     const rnnp_layer *layer;
     rnnp_layer_args args;
@@ -88,11 +88,26 @@ typedef struct subject {
     float *x, *y;
 } subject;
 
+/* One channel steps, the other is moved and put back to its beginning. */
+static rnnp_status step_channels(const subject *s)
+{
+    static const uint8_t active[] = {1, 0};
+    rnnp_tensor in = tensor3(s->x, 1, 2, INPUT), out = tensor3(s->y, 1, 2, CLASSES);
+    char state[4 * HIDDEN * sizeof(float)];
+    const size_t bytes = rnnp_stream_row_bytes(s->pair);
+    rnnp_status status = rnnp_stream_step_rows(s->pair, active, &in, 1, &out, 1);
+    if (status == RNNP_OK) status = rnnp_stream_save_row(s->pair, 0, state, bytes);
+    if (status == RNNP_OK) status = rnnp_stream_load_row(s->pair, 1, state, bytes);
+    if (status == RNNP_OK) status = rnnp_stream_reset_row(s->pair, 0);
+    return status;
+}
+
 /* Everything that promises the quiet path, once. */
 static rnnp_status step_once(const subject *s)
 {
     rnnp_tensor in = tensor3(s->x, 1, 1, INPUT), out = tensor3(s->y, 1, 1, CLASSES);
     rnnp_status status = rnnp_stream_step(s->stream, &in, 1, &out, 1);
+    if (status == RNNP_OK) status = step_channels(s);
     in = tensor3(s->x, STEPS, 1, INPUT);
     out = tensor3(s->y, STEPS, 1, CLASSES);
     if (status == RNNP_OK) status = rnnp_run_execute(s->run, &in, 1, &out, 1);
@@ -163,7 +178,11 @@ static void nothing_is_called(void **state)
         const rnnp_recurrent_weights weights = {.w = w, .r = w};
 
         two_layers(context, cells[c].cell, cells[c].reset, &plan, &model);
+        rnnp_stream_options two;
+        rnnp_stream_options_init(&two);
+        two.batch = 2;
         OK(rnnp_stream_create(plan, NULL, &s.stream));
+        OK(rnnp_stream_create(plan, &two, &s.pair));
         OK(rnnp_run_create(plan, &in, 1, &s.run));
         rnnp_recurrent_options_init(&o, cells[c].cell, INPUT, HIDDEN);
         o.reset = cells[c].reset;
@@ -194,6 +213,7 @@ static void nothing_is_called(void **state)
         rnnp_layer_destroy(made);
         rnnp_run_destroy(s.run);
         rnnp_stream_destroy(s.stream);
+        rnnp_stream_destroy(s.pair);
         rnnp_plan_destroy(plan);
         rnnp_model_destroy(model);
     }

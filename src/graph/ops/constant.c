@@ -16,27 +16,12 @@ static int time_refused(const rnnp_node *node, const rnnp_meta *inputs, const in
     return -1;
 }
 
-/* A copy that lives as long as the model. */
-static rnnp_status keep_tensor(rnnp_parse *p, const char *what, const rnnp_tensor *tensor, rnnp_meta *kept)
+/* Attributes live as long as the model, so their elements need no copy. */
+static void keep_tensor(const rnnp_tensor *tensor, rnnp_meta *kept)
 {
-    const rnnp_context *context = p->model->context;
-
-    if (!rnnp_dtype_bytes(tensor->dtype) || tensor->rank > RNNP_MAX_RANK)
-        return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "%s has dtype %d and rank %zu", what, (int)tensor->dtype,
-                              tensor->rank);
-    *kept = (rnnp_meta){.dtype = tensor->dtype, .rank = tensor->rank};
+    *kept = (rnnp_meta){.dtype = tensor->dtype, .rank = tensor->rank, .known = tensor->data};
     for (size_t i = 0; i < tensor->rank; i++)
         kept->dim[i] = tensor->shape[i];
-    const size_t bytes = rnnp_meta_bytes(kept);
-    if (bytes == SIZE_MAX || (bytes && !tensor->data))
-        return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "%s is too large or has no data", what);
-    void *data = rnnp_model_alloc(p->model, bytes);
-    if (!data)
-        return RNNP_ERR_MEMORY;
-    if (bytes)
-        memcpy(data, tensor->data, bytes);
-    kept->known = data;
-    return RNNP_OK;
 }
 
 /* ---- Constant ---- */
@@ -62,7 +47,8 @@ static rnnp_status constant_parse(rnnp_parse *p, void *params)
     } else {
         return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "there is no tensor or number");
     }
-    return keep_tensor(p, "the value", &tensor, params);
+    keep_tensor(&tensor, params);
+    return RNNP_OK;
 }
 
 static rnnp_status constant_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
@@ -92,14 +78,14 @@ const rnnp_operator rnnp_operator_Constant = {
 static rnnp_status fill_parse(rnnp_parse *p, void *params)
 {
     const rnnp_attr *value = rnnp_parse_attr(p, "value", RNNP_ATTR_TENSOR);
-    float zero = 0.0f;
-    const rnnp_tensor fallback = {.dtype = RNNP_F32, .data = &zero};
+    static const float zero = 0.0f;
+    const rnnp_tensor fallback = {.dtype = RNNP_F32, .data = (void *)&zero};
     rnnp_meta *kept = params;
-    const rnnp_status status = keep_tensor(p, "the value", value ? value->tensor : &fallback, kept);
 
-    if (status == RNNP_OK && rnnp_meta_elements(kept) != 1)
+    keep_tensor(value ? value->tensor : &fallback, kept);
+    if (rnnp_meta_elements(kept) != 1)
         return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_SHAPE, "the value is not one number");
-    return status;
+    return RNNP_OK;
 }
 
 static rnnp_status fill_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)

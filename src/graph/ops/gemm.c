@@ -73,9 +73,9 @@ static size_t gemm_packed_bytes(const rnnp_prepare *p)
 }
 
 static void gemm_pack_b(const rnnp_selection *select, const gemm_params *gemm, float *packed, const float *b, size_t n,
-                        size_t k)
+                        size_t k, size_t part, size_t parts)
 {
-    rnnp_product_pack(select, packed, b, n, k, gemm->trans_b ? k : 1, gemm->trans_b ? 1 : n);
+    rnnp_product_pack(select, packed, b, n, k, gemm->trans_b ? k : 1, gemm->trans_b ? 1 : n, part, parts);
 }
 
 static size_t gemm_pack_bytes(const rnnp_prepare *p)
@@ -83,12 +83,20 @@ static size_t gemm_pack_bytes(const rnnp_prepare *p)
     return p->inputs[1].known ? gemm_packed_bytes(p) : 0;
 }
 
-static void gemm_pack(const rnnp_prepare *p, void *packed)
+static void gemm_pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts)
 {
     size_t m, n, k;
 
     gemm_sizes(p->node->params, p->inputs[0].dim, p->inputs[1].dim, &m, &n, &k);
-    gemm_pack_b(p->select, p->node->params, packed, p->inputs[1].known, n, k);
+    gemm_pack_b(p->select, p->node->params, packed, p->inputs[1].known, n, k, part, parts);
+}
+
+static void gemm_layout(const rnnp_prepare *p, char *text, size_t size)
+{
+    size_t m, n, k;
+
+    gemm_sizes(p->node->params, p->inputs[0].dim, p->inputs[1].dim, &m, &n, &k);
+    rnnp_product_layout(p->select, n, k, 1, text, size);
 }
 
 /* [packed B, unless the plan has it][A transposed] */
@@ -161,7 +169,7 @@ static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnn
     args.lda = args.k;
     args.ldc = args.n;
     if (!args.b) {
-        gemm_pack_b(e->select, gemm, (float *)(void *)workspace, b->data, args.n, args.k);
+        gemm_pack_b(e->select, gemm, (float *)(void *)workspace, b->data, args.n, args.k, 0, 1);
         args.b = (const float *)(const void *)workspace;
         workspace += rnnp_align64(rnnp_product_packed_bytes(e->select, args.n, args.k, 1));
     }
@@ -195,5 +203,6 @@ static int gemm_time(const rnnp_node *node, const rnnp_meta *inputs, const int *
 const rnnp_operator rnnp_operator_Gemm = {
     .name = "Gemm", .min_inputs = 2, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
     .param_bytes = sizeof(gemm_params), .parse = gemm_parse, .infer = gemm_infer, .run = gemm_run, .time = gemm_time,
-    .pack_bytes = gemm_pack_bytes, .pack = gemm_pack, .workspace_bytes = gemm_workspace,
+    .pack_bytes = gemm_pack_bytes, .pack = gemm_pack, .packed_inputs = 1u << 1, .layout = gemm_layout,
+    .workspace_bytes = gemm_workspace,
     .variant = rnnp_product_variant};

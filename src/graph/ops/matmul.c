@@ -68,7 +68,7 @@ static size_t matmul_pack_bytes(const rnnp_prepare *p)
     return rnnp_product_packed_bytes(p->select, n, k, matrices);
 }
 
-static void matmul_pack(const rnnp_prepare *p, void *packed)
+static void matmul_pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts)
 {
     const rnnp_tensor b = rnnp_known_tensor(&p->inputs[1]);
     const float *data = p->inputs[1].known;
@@ -77,7 +77,16 @@ static void matmul_pack(const rnnp_prepare *p, void *packed)
     const size_t floats = rnnp_product_packed_bytes(p->select, n, k, 1) / sizeof(float);
 
     for (size_t i = 0; i < matrices && n && k; i++)
-        rnnp_product_pack(p->select, (float *)packed + i * floats, data + i * n * k, n, k, 1, n);
+        rnnp_product_pack(p->select, (float *)packed + i * floats, data + i * n * k, n, k, 1, n, part, parts);
+}
+
+static void matmul_layout(const rnnp_prepare *p, char *text, size_t size)
+{
+    const rnnp_tensor b = rnnp_known_tensor(&p->inputs[1]);
+    size_t n, k;
+    const size_t matrices = right_sizes(&b, &n, &k);
+
+    rnnp_product_layout(p->select, n, k, matrices, text, size);
 }
 
 /* One packed matrix at a time. */
@@ -127,7 +136,7 @@ static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const r
             if (!e->packed && in_workspace != at_b) {
                 const float *right = (const float *)b.data + (size_t)at_b * args.n * args.k;
 
-                rnnp_product_pack(e->select, e->workspace, right, args.n, args.k, 1, args.n);
+                rnnp_product_pack(e->select, e->workspace, right, args.n, args.k, 1, args.n, 0, 1);
                 in_workspace = at_b;
             }
             args.b = e->packed ? (const float *)e->packed + (size_t)at_b * packed_floats : e->workspace;
@@ -161,4 +170,4 @@ static int matmul_time(const rnnp_node *node, const rnnp_meta *inputs, const int
 const rnnp_operator rnnp_operator_MatMul = {
     .name = "MatMul", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .infer = matmul_infer, .run = matmul_run, .time = matmul_time, .pack_bytes = matmul_pack_bytes, .pack = matmul_pack,
-    .workspace_bytes = matmul_workspace, .variant = rnnp_product_variant};
+    .packed_inputs = 1u << 1, .layout = matmul_layout, .workspace_bytes = matmul_workspace, .variant = rnnp_product_variant};

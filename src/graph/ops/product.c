@@ -4,6 +4,8 @@
  */
 #include "product.h"
 
+#include <stdio.h>
+
 static size_t panel_columns(const rnnp_selection *select)
 {
     return select->op[RNNP_OP_gemm_f32]->traits.nr;
@@ -26,10 +28,22 @@ size_t rnnp_product_packed_bytes(const rnnp_selection *select, size_t n, size_t 
 }
 
 void rnnp_product_pack(const rnnp_selection *select, float *packed, const float *b, size_t n, size_t k, size_t n_step,
-                       size_t k_step)
+                       size_t k_step, size_t part, size_t parts)
 {
-    if (k > 0)
-        rnnp_pack_f32(packed, b, 1, n, k, panel_columns(select), 1, 0, n_step, k_step);
+    const size_t nr = panel_columns(select);
+    size_t from, to;
+
+    rnnp_share((n + nr - 1) / nr, part, parts, &from, &to);
+    from *= nr;
+    to = to * nr < n ? to * nr : n;
+    if (k > 0 && from < to)
+        rnnp_pack_f32(packed + from * k, b + from * n_step, 1, to - from, k, nr, 1, 0, n_step, k_step);
+}
+
+void rnnp_product_layout(const rnnp_selection *select, size_t n, size_t k, size_t matrices, char *text, size_t size)
+{
+    snprintf(text, size, "product f32 columns %zu depth %zu matrices %zu: panels of %zu", n, k, matrices,
+             panel_columns(select));
 }
 
 /* ---- One product, shared by the team ---- */
@@ -39,15 +53,6 @@ typedef struct product_call {
     const rnnp_variant *kernel;
     size_t threads; /* 0: all of the team */
 } product_call;
-
-/* Thread i's share of `total` units. */
-static void share(size_t total, size_t i, size_t n, size_t *from, size_t *to)
-{
-    const size_t each = total / n, more = total % n;
-
-    *from = i * each + (i < more ? i : more);
-    *to = *from + each + (i < more);
-}
 
 static void product_phase(void *arg, size_t phase, size_t i, size_t n)
 {
@@ -62,13 +67,13 @@ static void product_phase(void *arg, size_t phase, size_t i, size_t n)
     if (i >= n)
         return;
     if (part.m >= 4 * n || part.m >= panels) {
-        share(part.m, i, n, &from, &to);
+        rnnp_share(part.m, i, n, &from, &to);
         part.a += from * part.lda;
         part.c += from * part.ldc;
         part.c0 = part.c0 ? part.c0 + from * part.ldc0 : NULL;
         part.m = to - from;
     } else {
-        share(panels, i, n, &from, &to);
+        rnnp_share(panels, i, n, &from, &to);
         part.b += from * nr * part.k;
         part.c += from * nr;
         part.c0 = part.c0 ? part.c0 + from * nr : NULL;

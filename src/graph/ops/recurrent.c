@@ -2,6 +2,7 @@
  *
  * RNN, LSTM and GRU, opsets 7 to 22.
  */
+#include "../../cells/wavefront.h"
 #include "../../cells/weights.h"
 #include "../graph.h"
 
@@ -233,6 +234,13 @@ static int batch_axis(const rnnp_node *node, size_t input)
     }
 }
 
+static int batch_axis_out(const rnnp_node *node, size_t output)
+{
+    const recurrent_params *params = node->params;
+
+    return params->batch_first ? 0 : output == Y ? 2 : 1;
+}
+
 /* ---- The layer behind a node ---- */
 
 static void layer_of(const rnnp_node *node, int64_t input, int64_t hidden, rnnp_math math, const rnnp_selection *select,
@@ -259,23 +267,6 @@ static int prepare_layer(const rnnp_prepare *p, rnnp_recurrent *layer)
     return 1;
 }
 
-/* The packed form: the prepared layer, then its block. */
-static size_t header_bytes(void)
-{
-    return rnnp_align64(sizeof(rnnp_recurrent));
-}
-
-static size_t packed_bytes(const rnnp_recurrent *layer)
-{
-    return rnnp_add_bytes(header_bytes(), rnnp_recurrent_pack_bytes(layer));
-}
-
-static void pack_layer(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed)
-{
-    memcpy(packed, layer, sizeof *layer);
-    rnnp_recurrent_pack(layer, source, (char *)packed + header_bytes());
-}
-
 static int is_present(const rnnp_node *node, size_t input)
 {
     return input < node->n_inputs && node->inputs[input] != RNNP_NONE;
@@ -296,10 +287,10 @@ static size_t pack_bytes(const rnnp_prepare *p)
 {
     rnnp_recurrent layer;
 
-    return weights_known(p) && prepare_layer(p, &layer) ? packed_bytes(&layer) : 0;
+    return weights_known(p) && prepare_layer(p, &layer) ? rnnp_recurrent_pack_bytes(&layer) : 0;
 }
 
-static void pack(const rnnp_prepare *p, void *packed)
+static void pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts)
 {
     rnnp_recurrent layer;
     const rnnp_recurrent_source source = {
@@ -310,10 +301,33 @@ static void pack(const rnnp_prepare *p, void *packed)
     };
 
     if (prepare_layer(p, &layer))
-        pack_layer(&layer, &source, packed);
+        rnnp_recurrent_pack(&layer, &source, packed, part, parts);
 }
 
-/* Weights that are not constants are packed in front of the layer's own workspace. */
+static void layout(const rnnp_prepare *p, char *text, size_t size)
+{
+    rnnp_recurrent layer;
+
+    if (prepare_layer(p, &layer))
+        rnnp_recurrent_layout(&layer, text, size);
+}
+
+static void plan(const rnnp_prepare *p, void *planned)
+{
+    prepare_layer(p, planned);
+}
+
+/* Weights that are not constants: the prepared layer and its block go in front of the layer's own workspace. */
+static size_t header_bytes(void)
+{
+    return rnnp_align64(sizeof(rnnp_recurrent));
+}
+
+static size_t packed_now_bytes(const rnnp_recurrent *layer)
+{
+    return rnnp_align64(rnnp_add_bytes(header_bytes(), rnnp_recurrent_pack_bytes(layer)));
+}
+
 static size_t workspace_bytes(const rnnp_prepare *p, const rnnp_meta *outputs)
 {
     const recurrent_params *params = p->node->params;
@@ -324,7 +338,7 @@ static size_t workspace_bytes(const rnnp_prepare *p, const rnnp_meta *outputs)
     (void)outputs;
     if (!prepare_layer(p, &layer))
         return 0;
-    const size_t packed = weights_known(p) ? 0 : rnnp_align64(packed_bytes(&layer));
+    const size_t packed = weights_known(p) ? 0 : packed_now_bytes(&layer);
     return rnnp_add_bytes(packed, rnnp_recurrent_workspace(&layer, steps, batch, p->threads));
 }
 
@@ -351,21 +365,21 @@ static size_t state_elements(const rnnp_prepare *p, size_t batch)
 
 static size_t state_bytes(const rnnp_prepare *p, size_t batch)
 {
-    const recurrent_params *params = p->node->params;
-
-    return state_elements(p, batch) * sizeof(float) * (params->layer.cell == RNNP_CELL_LSTM ? 2 : 1);
+    return state_elements(p, batch) * sizeof(float) * p->node->op->state_arrays;
 }
 
-static void state_reset(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, void *state)
+static void state_reset(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, size_t row, void *state)
 {
-    const size_t bytes = state_elements(p, batch) * sizeof(float);
-    const recurrent_params *params = p->node->params;
+    const size_t width = state_elements(p, 1);
 
-    memset(state, 0, state_bytes(p, batch));
-    if (is_present(p->node, H0))
-        memcpy(state, inputs[H0].data, bytes);
-    if (params->layer.cell == RNNP_CELL_LSTM && is_present(p->node, C0))
-        memcpy((char *)state + bytes, inputs[C0].data, bytes);
+    for (size_t i = 0; i < p->node->op->state_arrays; i++) {
+        float *to = (float *)state + (i * batch + row) * width;
+
+        if (is_present(p->node, H0 + i)) /* C0 follows H0 */
+            memcpy(to, (const float *)inputs[H0 + i].data + row * width, width * sizeof *to);
+        else
+            memset(to, 0, width * sizeof *to);
+    }
 }
 
 /* ---- Execution ---- */
@@ -381,16 +395,16 @@ static rnnp_status check_lengths(const rnnp_exec *e, const rnnp_node *node, cons
     return RNNP_OK;
 }
 
-static const void *pack_now(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs)
+static const rnnp_recurrent *pack_now(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs)
 {
     const recurrent_params *params = node->params;
     const int lstm = params->layer.cell == RNNP_CELL_LSTM;
     const rnnp_recurrent_source source = {inputs[W].data, inputs[R].data, inputs[B].data, lstm ? inputs[P].data : NULL};
-    rnnp_recurrent layer;
+    rnnp_recurrent *layer = e->workspace;
 
-    layer_of(node, inputs[X].shape[2], inputs[R].shape[2], e->math, e->select, &layer);
-    pack_layer(&layer, &source, e->workspace);
-    return e->workspace;
+    layer_of(node, inputs[X].shape[2], inputs[R].shape[2], e->math, e->select, layer);
+    rnnp_recurrent_pack(layer, &source, (char *)e->workspace + header_bytes(), 0, 1);
+    return layer;
 }
 
 static void copy_state(const rnnp_tensor *output, const float *state, size_t elements)
@@ -399,7 +413,9 @@ static void copy_state(const rnnp_tensor *output, const float *state, size_t ele
         memcpy(output->data, state, elements * sizeof *state);
 }
 
-static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+/* The layer behind a node and its call. */
+static rnnp_status describe(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                            const rnnp_tensor *outputs, rnnp_stacked *s)
 {
     const recurrent_params *params = node->params;
     const int lstm = params->layer.cell == RNNP_CELL_LSTM, first = params->batch_first;
@@ -410,15 +426,16 @@ static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_ten
 
     if (status != RNNP_OK)
         return status;
-    const rnnp_recurrent *layer = e->packed ? e->packed : pack_now(e, node, inputs);
-    rnnp_recurrent_call call = {
-        .packed = (const char *)layer + header_bytes(),
+    const rnnp_recurrent *layer = e->packed ? e->planned : pack_now(e, node, inputs);
+    s->layer = layer;
+    s->call = (rnnp_recurrent_call){
+        .packed = e->packed ? e->packed : (const char *)layer + header_bytes(),
         .steps = steps,
         .batch = batch,
         .x = inputs[X].data,
         .x_step = first ? I : batch * I,
         .x_row = first ? steps * I : I,
-        .lengths = inputs[LENGTHS].data,
+        .lengths = e->lengths ? e->lengths : inputs[LENGTHS].data,
         .h0 = inputs[H0].data,
         .c0 = lstm ? inputs[C0].data : NULL,
         .h0_dir = first ? H : batch * H,
@@ -433,19 +450,59 @@ static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_ten
         .h_row = first ? D * H : H,
         .team = e->team,
         .threads = e->threads,
-        .workspace = e->packed ? e->workspace : (char *)e->workspace + rnnp_align64(packed_bytes(layer)),
+        .workspace = e->packed ? e->workspace : (char *)e->workspace + packed_now_bytes(layer),
         .turn = e->turn,
     };
     if (e->state) { /* one direction: the same order in both layouts */
-        call.h0 = call.h = e->state;
-        call.c0 = call.c = lstm ? (float *)e->state + batch * H : NULL;
+        s->call.h0 = s->call.h = e->state;
+        s->call.c0 = s->call.c = lstm ? (float *)e->state + batch * H : NULL;
     }
-    rnnp_recurrent_forward(layer, &call);
+    return RNNP_OK;
+}
+
+static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    rnnp_stacked s;
+    const rnnp_status status = describe(e, node, inputs, outputs, &s);
+
+    if (status != RNNP_OK)
+        return status;
+    rnnp_recurrent_forward(s.layer, &s.call);
     if (e->state) {
-        copy_state(&outputs[Y_H], call.h, batch * H);
-        if (lstm)
-            copy_state(&outputs[Y_C], call.c, batch * H);
+        copy_state(&outputs[Y_H], s.call.h, s.call.batch * s.layer->hidden);
+        if (s.layer->cell == RNNP_CELL_LSTM)
+            copy_state(&outputs[Y_C], s.call.c, s.call.batch * s.layer->hidden);
     }
+    return RNNP_OK;
+}
+
+/* ---- Stacks ---- */
+
+/* Of y [steps, 1, batch, hidden], or [batch, steps, 1, hidden], what x sees must be the same steps and rows. */
+static int stacks(const rnnp_node *below, const rnnp_meta *y, const rnnp_node *node, const rnnp_meta *x)
+{
+    const recurrent_params *a = below->params, *b = node->params;
+    const int64_t steps = y->dim[a->batch_first ? 1 : 0], batch = y->dim[a->batch_first ? 0 : 2];
+
+    return a->layer.direction == b->layer.direction && a->layer.direction != RNNP_BIDIRECTIONAL &&
+           x->dim[b->batch_first ? 1 : 0] == steps && x->dim[b->batch_first ? 0 : 1] == batch &&
+           x->dim[2] == y->dim[3] && (a->batch_first == b->batch_first || steps == 1 || batch == 1);
+}
+
+_Static_assert((int)RNNP_STACK_NODES <= (int)RNNP_STACK_LAYERS, "a stack of nodes must be one of layers");
+
+static rnnp_status run_stack(const rnnp_stack_node *nodes, size_t n, int schedule)
+{
+    rnnp_stacked stack[RNNP_STACK_LAYERS];
+
+    for (size_t i = 0; i < n; i++) {
+        const rnnp_stack_node *s = &nodes[i];
+        const rnnp_status status = describe(s->exec, s->node, s->inputs, s->outputs, &stack[i]);
+
+        if (status != RNNP_OK)
+            return status;
+    }
+    rnnp_stack_forward(stack, n, (rnnp_schedule)schedule);
     return RNNP_OK;
 }
 
@@ -463,10 +520,12 @@ static const char *lint_gru(const rnnp_node *node, const char *producer)
     const rnnp_operator rnnp_operator_##name_ = {                                                                    \
         .name = #name_, .min_inputs = 3, .max_inputs = most_in, .max_outputs = most_out,                             \
         .param_bytes = sizeof(recurrent_params), .infer = infer, .run = run, .uses_math = 1, .time = time_axis,      \
-        .pack_bytes = pack_bytes, .pack = pack, .workspace_bytes = workspace_bytes, .state_bytes = state_bytes,      \
+        .pack_bytes = pack_bytes, .pack = pack, .layout = layout,                                                    \
+        .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P, .plan_bytes = sizeof(rnnp_recurrent), .plan = plan,  \
+        .workspace_bytes = workspace_bytes, .state_bytes = state_bytes,                                              \
         .state_reset = state_reset, .variant = variant, .weight_bytes_per_step = weight_bytes_per_step,              \
-        .batch_axis = batch_axis, __VA_ARGS__}
+        .batch_axis = batch_axis, .stacks = stacks, .run_stack = run_stack, .batch_axis_out = batch_axis_out, __VA_ARGS__}
 
-RECURRENT(RNN, 6, 2, .parse = parse_rnn);
-RECURRENT(LSTM, 8, 3, .parse = parse_lstm);
-RECURRENT(GRU, 6, 2, .parse = parse_gru, .lint = lint_gru);
+RECURRENT(RNN, 6, 2, .parse = parse_rnn, .state_arrays = 1);
+RECURRENT(LSTM, 8, 3, .parse = parse_lstm, .state_arrays = 2);
+RECURRENT(GRU, 6, 2, .parse = parse_gru, .lint = lint_gru, .state_arrays = 1);

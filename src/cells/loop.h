@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The time loop of one direction of a call: what its schedules (recurrent.c, wavefront.c) are made of. A loop is begun
+ * and ended by one thread; in between, whoever does steps of it must have seen the steps before.
+ */
+#ifndef RNNP_LOOP_H
+#define RNNP_LOOP_H
+
+#include "recurrent.h"
+
+typedef struct rnnp_loop {
+    const rnnp_recurrent *layer;
+    const rnnp_recurrent_call *call;
+    size_t d;
+    const float *block;               /* packed weights                                                    */
+    float *base;                      /* of the workspace                                                  */
+    const rnnp_recurrent_memory *w;
+    const uint32_t *order;            /* rows by falling length, NULL when all are full                    */
+    size_t chunk;                     /* steps that are prepared together                                  */
+    size_t threads;
+    rnnp_gate_spec spec;
+    rnnp_recurrent_memory planned;    /* what w is but for the usual call                                  */
+} rnnp_loop;
+
+/* Of a call whose steps up to `threads` threads will share. */
+void rnnp_loop_begin(rnnp_loop *o, const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads);
+/* The initial states of direction d. The loop must not move from here on. */
+void rnnp_loop_begin_direction(rnnp_loop *o, size_t d);
+/* The final states, after all steps. */
+void rnnp_loop_end_direction(const rnnp_loop *o);
+
+/* Steps [first, first + count), whose input is prepared together. There is room for that of o->chunk steps, so that of
+ * several small chunks may be there at once: `slot` is how many steps lie before it. */
+typedef struct rnnp_chunk {
+    size_t first, count, slot;
+} rnnp_chunk;
+
+/* A chunk is [gather] [project], then each part of step s < count; i of n threads take their panels or rows. */
+void rnnp_loop_gather(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, size_t n);  /* if o->order    */
+void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, size_t n); /* if w->chunk > 0 */
+void rnnp_loop_step(const rnnp_loop *o, const rnnp_chunk *chunk, size_t s, size_t part, size_t i, size_t n);
+
+/* The same on the calling thread alone: what comes before the steps, the steps, and [first, end) from both. */
+void rnnp_loop_prepare(const rnnp_loop *o, const rnnp_chunk *chunk);
+void rnnp_loop_steps(const rnnp_loop *o, const rnnp_chunk *chunk);
+void rnnp_loop_run(const rnnp_loop *o, size_t first, size_t end);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The wavefront. The steps of a stack are cut into chunks, and a chunk passes one stage after the other: the input
+ * product of the lowest layer, its steps, the input product of the next layer, and so on. A task is one chunk at one
+ * stage; it may start when the task before it at that stage is done, and the same chunk at the stage below:
+ *
+ *     layer 1   steps                    0     1     2          what may run at the same time
+ *               product               0     1     2             stands in one column
+ *     layer 0   steps              0     1     2
+ *               product         0  1  2  3  .  .
+ *
+ * Threads take tasks as they come, the earliest first (of those that hold up the most others), and among equals one of
+ * the layer they did last, whose weights are in their cache. So three layers keep two threads busy, a thread that waits
+ * for the layer below finds products to do, one that is late or loses its CPU leaves its share to the others, and one
+ * alone does everything. A thread waits only for tasks that others are at.
+ *
+ * The order of tasks changes no bits: an element's chain is the same in all.
+ */
+#include "wavefront.h"
+
+#include "loop.h"
+
+/* A task takes a sixteenth of the steps, as filling and draining leave all threads but one idle for about half a task.
+ * It has not fewer rows than a product's tile, or weights pass for a tile that is not full (at batch 1, three rows cost
+ * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than TASK_NS, as handing over takes some 0.2 us. */
+enum { CHUNKS = 16, TILE_ROWS = 6, TASK_NS = 2000 };
+
+/* What a product and the steps of the same chunk take, roughly, in units of their own. */
+enum { PRODUCT_TIME = 1, STEPS_TIME = 3 };
+
+enum { STAGES = 2 * RNNP_STACK_LAYERS, NOTHING = -1 };
+
+typedef struct stage {
+    const rnnp_loop *loop;
+    int is_product;
+    size_t time;                      /* from the first stage's start to this one's                        */
+    _Alignas(64) atomic_size_t taken; /* chunks begun                                                      */
+    atomic_size_t done;               /* chunks ended: there is at most one between                        */
+} stage;
+
+typedef struct wave {
+    rnnp_loop loop[RNNP_STACK_LAYERS];
+    stage stage[STAGES];
+    size_t stages, steps, chunk, chunks, threads;
+    rnnp_team *team;
+    atomic_size_t comers;             /* threads so far; those beyond `threads` would only wait            */
+    rnnp_event progress;              /* tasks ended, of all stages                                        */
+} wave;
+
+/* ---- Tasks ---- */
+
+static size_t ended(const stage *s) { return atomic_load_explicit(&s->done, memory_order_acquire); }
+
+static size_t begun(const stage *s) { return atomic_load_explicit(&s->taken, memory_order_relaxed); }
+
+static int all_begun(const wave *w) { return begun(&w->stage[w->stages - 1]) == w->chunks; }
+
+/* Chunks of a product that may be ahead of the steps which use them: those there is room for. */
+static size_t room(const wave *w, const rnnp_loop *loop) { return loop->chunk / w->chunk; }
+
+/* How far the stage may go at this moment. */
+static size_t limit(const wave *w, size_t i)
+{
+    const stage *s = &w->stage[i];
+    const size_t below = i > 0 ? ended(s - 1) : w->chunks;
+    if (!s->is_product) return below;
+    const size_t most = ended(s + 1) + room(w, s->loop);
+    return below < most ? below : most;
+}
+
+/* Takes the next task of a stage for the caller, who did one of loop `last` before. */
+static int take(wave *w, const rnnp_loop *last, size_t *chunk)
+{
+    for (;;) {
+        int best = NOTHING;
+        size_t earliest = SIZE_MAX, expected = 0;
+        for (size_t i = 0; i < w->stages; i++) {
+            const stage *s = &w->stage[i];
+            const size_t next = ended(s), time = s->time + next * STEPS_TIME;
+            if (begun(s) != next || next >= limit(w, i)) continue;
+            if (time < earliest || (time == earliest && s->loop == last)) {
+                best = (int)i;
+                earliest = time;
+                expected = next;
+            }
+        }
+        if (best == NOTHING) return NOTHING;
+        *chunk = expected;
+        if (atomic_compare_exchange_strong_explicit(&w->stage[best].taken, &expected, expected + 1,
+                                                    memory_order_relaxed, memory_order_relaxed))
+            return best;
+    }
+}
+
+static void run_task(const wave *w, stage *s, size_t chunk)
+{
+    const size_t first = chunk * w->chunk, left = w->steps - first;
+    rnnp_chunk c = { .first = first, .count = left < w->chunk ? left : w->chunk };
+    if (s->loop->w->chunk == 0) {
+        rnnp_loop_run(s->loop, first, first + c.count);
+    } else {
+        c.slot = chunk % room(w, s->loop) * w->chunk;
+        if (s->is_product) rnnp_loop_prepare(s->loop, &c);
+        else rnnp_loop_steps(s->loop, &c);
+    }
+    atomic_store_explicit(&s->done, chunk + 1, memory_order_release);
+}
+
+static void run_tasks(void *arg, size_t i, size_t n)
+{
+    wave *w = arg;
+    const rnnp_loop *last = NULL;
+    (void)i;
+    if (atomic_fetch_add_explicit(&w->comers, 1, memory_order_relaxed) >= w->threads) return;
+    while (!all_begun(w)) {
+        const unsigned seen = rnnp_event_count(&w->progress);
+        size_t chunk;
+        const int at = take(w, last, &chunk);
+        if (at != NOTHING) {
+            run_task(w, &w->stage[at], chunk);
+            last = w->stage[at].loop;
+            if (n > 1) rnnp_event_advance(w->team, &w->progress);
+        } else if (!all_begun(w)) {
+            rnnp_event_wait(w->team, &w->progress, seen); /* what is not ready waits for what others are at */
+        }
+    }
+}
+
+/* ---- Estimates ---- */
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static double stack_step_ns(const rnnp_stacked *stack, size_t layers)
+{
+    double ns = 0;
+    for (size_t l = 0; l < layers; l++) ns += rnnp_recurrent_step_ns(stack[l].layer, stack[l].call.batch);
+    return ns;
+}
+
+size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers)
+{
+    const size_t steps = stack->call.steps, batch = stack->call.batch;
+    const size_t tile = batch > 0 ? (TILE_ROWS + batch - 1) / batch : 1;
+    const double step_ns = stack_step_ns(stack, layers) / (double)layers;
+    size_t chunk = larger(larger(steps / CHUNKS, tile), (size_t)(TASK_NS / (step_ns + 1)));
+    for (size_t l = 0; l < layers; l++) { /* a product should have room for two */
+        rnnp_recurrent_memory w;
+        rnnp_recurrent_plan_memory(stack[l].layer, steps, batch, 1, &w);
+        if (w.chunk > 0) chunk = smaller(chunk, larger(w.chunk / 2, 1));
+    }
+    return chunk;
+}
+
+static size_t at_once(const rnnp_stacked *stack, size_t layers)
+{
+    return smaller(rnnp_recurrent_threads(&stack->call), layers);
+}
+
+/* A wavefront takes as long as its threads need for all work, but not less than the largest layer, and fills and drains
+ * by half a chunk for each thread but one. Products of few rows and weights that change cores cost it something. */
+static const double SMALL_TASKS = 1.08;
+
+static double wavefront_ns(const rnnp_stacked *stack, size_t layers)
+{
+    const size_t chunk = rnnp_wavefront_chunk(stack, layers), width = at_once(stack, layers);
+    double largest = 0;
+    for (size_t l = 0; l < layers; l++) {
+        const double step = rnnp_recurrent_step_ns(stack[l].layer, stack[l].call.batch);
+        if (step > largest) largest = step;
+    }
+    const double fair = stack_step_ns(stack, layers) / (double)width;
+    const double idle = (double)((width - 1) * chunk) / 2 * largest;
+    return (fair > largest ? fair : largest) * SMALL_TASKS * (double)stack->call.steps + idle;
+}
+
+rnnp_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
+{
+    const double alone = stack_step_ns(stack, layers) * (double)stack->call.steps;
+    double in_turn = 0;
+    if (layers < 2 || at_once(stack, layers) < 2) return RNNP_SCHEDULE_LAYERS;
+    /* who comes late is not waited for: a try costs less than elsewhere */
+    if (alone < rnnp_recurrent_worth_ns(&stack->call) / 2) return RNNP_SCHEDULE_LAYERS;
+    if (rnnp_team_is_crowded(stack->call.team)) return RNNP_SCHEDULE_WAVEFRONT;
+    for (size_t l = 0; l < layers; l++) in_turn += rnnp_recurrent_forward_ns(stack[l].layer, &stack[l].call);
+    return wavefront_ns(stack, layers) < in_turn ? RNNP_SCHEDULE_WAVEFRONT : RNNP_SCHEDULE_LAYERS;
+}
+
+/* ---- The stack ---- */
+
+static void add_stage(wave *w, const rnnp_loop *loop, int is_product)
+{
+    stage *s = &w->stage[w->stages];
+    const stage *below = w->stages > 0 ? s - 1 : NULL;
+    s->loop = loop;
+    s->is_product = is_product;
+    s->time = below ? below->time + (below->is_product ? PRODUCT_TIME : STEPS_TIME) : 0;
+    atomic_init(&s->taken, 0);
+    atomic_init(&s->done, 0);
+    w->stages++;
+}
+
+static void forward_wavefront(const rnnp_stacked *stack, size_t layers)
+{
+    wave w;
+    w.stages = 0;
+    w.steps = stack->call.steps;
+    w.chunk = rnnp_wavefront_chunk(stack, layers);
+    w.chunks = (w.steps + w.chunk - 1) / w.chunk;
+    w.threads = at_once(stack, layers);
+    w.team = stack->call.team;
+    atomic_init(&w.comers, 0);
+    rnnp_event_init(&w.progress);
+    for (size_t l = 0; l < layers; l++) {
+        rnnp_loop_begin(&w.loop[l], stack[l].layer, &stack[l].call, 1);
+        rnnp_loop_begin_direction(&w.loop[l], 0);
+        if (w.loop[l].w->chunk > 0) add_stage(&w, &w.loop[l], 1);
+        add_stage(&w, &w.loop[l], 0);
+    }
+    rnnp_team_offer(w.team, run_tasks, &w);
+    for (size_t l = 0; l < layers; l++) rnnp_loop_end_direction(&w.loop[l]);
+}
+
+void rnnp_stack_forward(const rnnp_stacked *stack, size_t layers, rnnp_schedule schedule)
+{
+    if (schedule == RNNP_SCHEDULE_FASTEST) schedule = rnnp_stack_fastest(stack, layers);
+    if (schedule == RNNP_SCHEDULE_WAVEFRONT) {
+        forward_wavefront(stack, layers);
+    } else {
+        for (size_t l = 0; l < layers; l++) rnnp_recurrent_forward(stack[l].layer, &stack[l].call);
+    }
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A stack of recurrent layers with one direction each, where x of a layer is y of the one before.
+ */
+#ifndef RNNP_WAVEFRONT_H
+#define RNNP_WAVEFRONT_H
+
+#include "recurrent.h"
+
+enum { RNNP_STACK_LAYERS = 8 }; /* most layers of one stack */
+
+typedef struct rnnp_stacked {
+    const rnnp_recurrent *layer;
+    rnnp_recurrent_call call;
+} rnnp_stacked;
+
+/* How threads share a stack. Bits do not depend on it. */
+typedef enum rnnp_schedule {
+    RNNP_SCHEDULE_FASTEST,     /* what is estimated to take less time                              */
+    RNNP_SCHEDULE_LAYERS,      /* one layer after the other, as rnnp_recurrent_forward() runs them */
+    RNNP_SCHEDULE_WAVEFRONT    /* several layers at once, each some steps behind the one below     */
+} rnnp_schedule;
+
+/*
+ * Runs 1 to RNNP_STACK_LAYERS layers, lowest first. Every call is complete in itself, with a workspace of its own;
+ * steps, batch, team and threads are the same in all, none is bidirectional, all go in the same direction, and y is
+ * wanted from all but the last. No memory of any is another's but for x, y and lengths.
+ * Memory: no allocation; the workspaces that rnnp_recurrent_workspace() asks for. Threads: up to call.threads of the
+ * team; those that come too late are not waited for by a wavefront.
+ */
+void rnnp_stack_forward(const rnnp_stacked *stack, size_t layers, rnnp_schedule schedule);
+
+/* What FASTEST stands for. */
+rnnp_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers);
+
+/* Steps of one task of a wavefront. */
+size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers);
+
+#endif

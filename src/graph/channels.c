@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The channels of a stream one by one: steps of some of them, and the state of one as bytes.
+ *
+ * A state is a few arrays [batch][...]; one channel's bytes are its row of each, node by node: what a stream of batch 1
+ * has. Steps of some channels run the same graph on all rows, with length 0 for those that wait, so that recurrent
+ * layers leave their state alone; rows of the others are then copied to the caller.
+ */
+#include "channels.h"
+
+#include <string.h>
+
+/* ---- Where channels are ---- */
+
+/* The axis of an input that counts channels: one with such a symbol, else the first that has as many entries. */
+static int input_axis(const rnnp_meta *symbolic, const rnnp_meta *concrete, int time, const uint8_t *is_batch,
+                      size_t batch)
+{
+    int axis = RNNP_TIME_NONE;
+
+    for (size_t d = 0; d < symbolic->rank; d++) {
+        const int64_t dim = symbolic->dim[d];
+
+        if ((int)d == time)
+            continue;
+        if (rnnp_dim_is_symbol(dim) && is_batch[RNNP_SYMBOL - dim])
+            return (int)d;
+        if (axis == RNNP_TIME_NONE && !rnnp_dim_is_symbol(dim) && concrete->dim[d] == (int64_t)batch)
+            axis = (int)d;
+    }
+    return axis;
+}
+
+rnnp_status rnnp_channels_find(rnnp_time *channels, const rnnp_node **mixer, const rnnp_model *model,
+                               const rnnp_time *time, const uint8_t *is_batch, const rnnp_meta *inputs, size_t batch,
+                               struct rnnp_block **arena)
+{
+    const rnnp_status status = rnnp_time_begin(channels, model, arena);
+
+    if (status != RNNP_OK)
+        return status;
+    channels->of_channels = 1;
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        const int32_t v = model->inputs[i];
+
+        channels->axis[v] = input_axis(&model->values[v].meta, &inputs[i], time->axis[v], is_batch, batch);
+    }
+    *mixer = rnnp_time_propagate(channels, model);
+    return RNNP_OK;
+}
+
+void rnnp_channels_place(rnnp_program *p, const rnnp_time *channels, const rnnp_node *mixer)
+{
+    const rnnp_model *model = p->plan->model;
+
+    p->mixer = mixer;
+    for (size_t k = 0; k < model->n_outputs; k++) {
+        const rnnp_tensor *output = &p->outputs[k];
+        const int axis = channels->axis[model->outputs[k].value];
+
+        if (mixer || axis == RNNP_TIME_NONE || output->shape[axis] != (int64_t)p->batch)
+            continue;
+        p->rows[k] = (rnnp_rows){1, rnnp_dtype_bytes(output->dtype)};
+        for (size_t d = 0; d < output->rank; d++) {
+            if ((int)d < axis)
+                p->rows[k].blocks *= (size_t)output->shape[d];
+            else if ((int)d > axis)
+                p->rows[k].bytes *= (size_t)output->shape[d];
+        }
+    }
+}
+
+/* ---- Steps of some channels ---- */
+
+/* Whether channels are apart all the way to the outputs. */
+static rnnp_status check_apart(const rnnp_program *p)
+{
+    const rnnp_model *model = p->plan->model;
+
+    if (p->mixer)
+        return rnnp_node_fail(p->plan->context, p->mixer, RNNP_ERR_UNSUPPORTED,
+                              "does not keep the channels of a stream apart, so all must step together");
+    for (size_t k = 0; k < model->n_outputs; k++) {
+        if (!p->rows[k].blocks)
+            return rnnp_fail(p->plan->context, RNNP_ERR_UNSUPPORTED,
+                             "output %s has no axis of channels, so all must step together", model->outputs[k].name);
+    }
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_stream_step_rows(rnnp_stream *stream, const uint8_t *active, const rnnp_tensor *inputs,
+                                  size_t n_inputs, rnnp_tensor *outputs, size_t n_outputs)
+{
+    size_t n = 0;
+    rnnp_status status;
+
+    if (!stream)
+        return RNNP_ERR_ARG;
+    rnnp_program *p = &stream->program;
+    if (!active)
+        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "active is NULL");
+    for (size_t row = 0; row < p->batch; row++) {
+        p->lengths[row] = active[row] ? (int32_t)p->steps : 0;
+        n += active[row] != 0;
+    }
+    if (n < p->batch && p->batch > 1 && (status = check_apart(p)) != RNNP_OK)
+        return status;
+    return rnnp_program_execute(p, n == p->batch ? NULL : active, inputs, n_inputs, outputs, n_outputs);
+}
+
+/* ---- State ---- */
+
+rnnp_status rnnp_state_check(const rnnp_program *p, const void *state, size_t bytes, size_t want)
+{
+    if (bytes != want || (bytes && !state))
+        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%zu bytes%s were given for a state of %zu", bytes,
+                         state ? "" : " at NULL", want);
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_state_begun(const rnnp_program *p, size_t row)
+{
+    for (size_t c = 0; p->fresh[row] && c < p->n_calls; c++) {
+        if (p->calls[c].prepare && !p->calls[c].starts_early)
+            return rnnp_node_fail(p->plan->context, p->calls[c].node, RNNP_ERR_STATE,
+                                  "the initial state of channel %zu comes from an input, and no step has brought one",
+                                  row);
+    }
+    return RNNP_OK;
+}
+
+static rnnp_status check_row(const rnnp_program *p, size_t row)
+{
+    if (row >= p->batch)
+        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "channel %zu of a stream that has %zu", row, p->batch);
+    return RNNP_OK;
+}
+
+size_t rnnp_stream_row_bytes(const rnnp_stream *stream)
+{
+    return stream ? stream->program.state_bytes / stream->program.batch : 0;
+}
+
+rnnp_status rnnp_stream_reset_row(rnnp_stream *stream, size_t row)
+{
+    rnnp_status status;
+
+    if (!stream)
+        return RNNP_ERR_ARG;
+    if ((status = check_row(&stream->program, row)) == RNNP_OK)
+        rnnp_program_reset(&stream->program, row);
+    return status;
+}
+
+/* Copies a row of every array of the state, out of it or into it. */
+static void move_row(const rnnp_program *p, size_t row, char *out, const char *in)
+{
+    size_t at = 0;
+
+    for (size_t c = 0; c < p->n_calls; c++) {
+        const rnnp_call *call = &p->calls[c];
+
+        for (size_t i = 0; call->prepare && i < call->node->op->state_arrays; i++, at += call->row_bytes) {
+            char *place = (char *)call->exec.state + (i * p->batch + row) * call->row_bytes;
+
+            memcpy(out ? out + at : place, out ? place : in + at, call->row_bytes);
+        }
+    }
+}
+
+rnnp_status rnnp_stream_save_row(const rnnp_stream *stream, size_t row, void *state, size_t bytes)
+{
+    rnnp_status status;
+
+    if (!stream)
+        return RNNP_ERR_ARG;
+    const rnnp_program *p = &stream->program;
+    if ((status = check_row(p, row)) != RNNP_OK ||
+        (status = rnnp_state_check(p, state, bytes, rnnp_stream_row_bytes(stream))) != RNNP_OK ||
+        (status = rnnp_state_begun(p, row)) != RNNP_OK)
+        return status;
+    move_row(p, row, state, NULL);
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_stream_load_row(rnnp_stream *stream, size_t row, const void *state, size_t bytes)
+{
+    rnnp_status status;
+
+    if (!stream)
+        return RNNP_ERR_ARG;
+    rnnp_program *p = &stream->program;
+    if ((status = check_row(p, row)) != RNNP_OK ||
+        (status = rnnp_state_check(p, state, bytes, rnnp_stream_row_bytes(stream))) != RNNP_OK)
+        return status;
+    move_row(p, row, NULL, state);
+    p->n_fresh -= p->fresh[row];
+    p->fresh[row] = 0;
+    return RNNP_OK;
+}

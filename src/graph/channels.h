@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The channels of a stream one by one: what stream.c and channels.c tell each other.
+ */
+#ifndef RNNP_CHANNELS_H
+#define RNNP_CHANNELS_H
+
+#include "engine.h"
+
+/* Where the channels are in every value, given where time is, which symbols count channels and the inputs' shapes.
+ * *mixer becomes NULL, or the first node that does not keep channels apart. All memory is in *arena. */
+rnnp_status rnnp_channels_find(rnnp_time *channels, const rnnp_node **mixer, const rnnp_model *model,
+                               const rnnp_time *time, const uint8_t *is_batch, const rnnp_meta *inputs, size_t batch,
+                               struct rnnp_block **arena);
+/* Tells the program of a stream where its outputs have channels. */
+void rnnp_channels_place(rnnp_program *program, const rnnp_time *channels, const rnnp_node *mixer);
+
+/* State as the caller gives it: `bytes` at `state`, where `want` are needed. */
+rnnp_status rnnp_state_check(const rnnp_program *program, const void *state, size_t bytes, size_t want);
+/* RNNP_ERR_STATE, with the node's name, when the channel waits for an input to tell its initial state. */
+rnnp_status rnnp_state_begun(const rnnp_program *program, size_t row);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A program executed: arguments checked, the caller's pointers put in place, the calls run.
+ */
+#include "engine.h"
+#include "../fpmode.h"
+
+#include <string.h>
+
+static rnnp_status input_fail(const rnnp_program *p, const rnnp_tensor *inputs, size_t i)
+{
+    const rnnp_context *context = p->plan->context;
+    const rnnp_model *model = p->plan->model;
+    const rnnp_tensor *want = &p->inputs[i], *got = &inputs[i];
+    const char *name = model->values[model->inputs[i]].name;
+
+    if (got->dtype != want->dtype)
+        return rnnp_fail(context, RNNP_ERR_TYPE, "input %s is %s, expected %s", name, rnnp_dtype_name(got->dtype),
+                         rnnp_dtype_name(want->dtype));
+    if (got->rank != want->rank)
+        return rnnp_fail(context, RNNP_ERR_SHAPE, "input %s has rank %zu, expected %zu", name, got->rank, want->rank);
+    for (size_t d = 0; d < want->rank; d++) {
+        if (got->shape[d] != want->shape[d])
+            return rnnp_fail(context, RNNP_ERR_SHAPE, "input %s: dimension %zu is %lld, expected %lld", name, d,
+                             (long long)got->shape[d], (long long)want->shape[d]);
+    }
+    return rnnp_fail(context, RNNP_ERR_ARG, "input %s has no data", name);
+}
+
+static int input_fits(const rnnp_tensor *want, const rnnp_tensor *got)
+{
+    int fits = got->dtype == want->dtype && got->rank == want->rank;
+
+    for (size_t d = 0; fits && d < want->rank; d++)
+        fits = got->shape[d] == want->shape[d];
+    return fits && (got->data || rnnp_tensor_elements(want) == 0);
+}
+
+static rnnp_status check_ports(const rnnp_program *p, const rnnp_tensor *inputs, size_t n_inputs,
+                               const rnnp_tensor *outputs, size_t n_outputs)
+{
+    const rnnp_model *model = p->plan->model;
+
+    if (n_inputs != model->n_inputs || n_outputs != model->n_outputs)
+        return rnnp_fail(p->plan->context, RNNP_ERR_ARG,
+                         "%zu inputs and %zu outputs were given, the model has %zu and %zu", n_inputs, n_outputs,
+                         model->n_inputs, model->n_outputs);
+    if ((n_inputs && !inputs) || !outputs)
+        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%s is NULL", outputs ? "inputs" : "outputs");
+    for (size_t i = 0; i < n_inputs; i++) {
+        if (!input_fits(&p->inputs[i], &inputs[i]))
+            return input_fail(p, inputs, i);
+    }
+    return RNNP_OK;
+}
+
+/* Outputs go to the caller, or to own memory when some channels wait. */
+static void bind_ports(rnnp_program *p, const uint8_t *active, const rnnp_tensor *inputs, const rnnp_tensor *outputs)
+{
+    int changed = 0;
+
+    for (size_t i = 0; i < p->n_binds; i++) {
+        const rnnp_bind *b = &p->binds[i];
+        void *data = b->is_output ? outputs[b->port].data : inputs[b->port].data;
+
+        if (b->is_output && (active || !data))
+            data = b->own;
+        changed |= p->data[b->root] != data;
+        p->data[b->root] = data;
+    }
+    for (size_t i = 0; changed && i < p->n_patches; i++)
+        p->patches[i].tensor->data = p->data[p->patches[i].root];
+}
+
+/* Which calls the wanted outputs need; a call with state always runs. */
+static void choose_needed(rnnp_program *p)
+{
+    const rnnp_model *model = p->plan->model;
+
+    memset(p->live, 0, model->n_values);
+    for (size_t k = 0; k < model->n_outputs; k++)
+        p->live[p->root[model->outputs[k].value]] |= !p->skipped[k];
+    for (size_t c = p->n_calls; c-- > 0;) {
+        rnnp_call *call = &p->calls[c];
+        const rnnp_node *node = call->node;
+
+        call->needed = call->prepare != NULL;
+        for (size_t i = 0; i < node->n_outputs; i++)
+            call->needed |= node->outputs[i] != RNNP_NONE && p->live[p->root[node->outputs[i]]];
+        for (size_t i = 0; call->needed && i < node->n_inputs; i++) {
+            if (node->inputs[i] != RNNP_NONE)
+                p->live[p->root[node->inputs[i]]] = 1;
+        }
+    }
+}
+
+/* Initial states from inputs, for channels that begin. */
+static void begin_states(const rnnp_program *p, const rnnp_call *call, const uint8_t *active)
+{
+    for (size_t row = 0; row < p->batch; row++) {
+        if (p->fresh[row] && (!active || active[row]))
+            call->node->op->state_reset(call->prepare, call->inputs, p->batch, row, call->exec.state);
+    }
+}
+
+/* Calls from here on that run at once: a stack, as far up as it is needed. */
+static size_t at_once(const rnnp_call *call)
+{
+    size_t n = 1;
+
+    while (n < call->stack && call[n].needed)
+        n++;
+    return n;
+}
+
+static rnnp_status run_stack(const rnnp_program *p, const rnnp_call *calls, size_t n)
+{
+    rnnp_stack_node nodes[RNNP_STACK_NODES];
+
+    for (size_t i = 0; i < n; i++)
+        nodes[i] = (rnnp_stack_node){&calls[i].exec, calls[i].node, calls[i].inputs, calls[i].outputs};
+    return calls->node->op->run_stack(nodes, n, p->plan->schedule);
+}
+
+static rnnp_status run_calls(rnnp_program *p, const uint8_t *active)
+{
+    for (size_t c = 0, n; c < p->n_calls; c += n) {
+        rnnp_call *call = &p->calls[c];
+
+        n = at_once(call);
+        if (!call->needed)
+            continue;
+        if (call->prepare && p->n_fresh && !call->starts_early)
+            begin_states(p, call, active);
+        if (call->prepare)
+            call->exec.lengths = active ? p->lengths : NULL;
+        const rnnp_status status = n > 1 ? run_stack(p, call, n)
+                                         : call->run(&call->exec, call->node, call->inputs, call->outputs);
+        if (status != RNNP_OK)
+            return status;
+        for (size_t i = 0; i < n; i++)
+            call[i].exec.turn++;
+    }
+    return RNNP_OK;
+}
+
+static void copy_outputs(const rnnp_program *p, const rnnp_tensor *outputs)
+{
+    for (size_t i = 0; i < p->n_copies; i++) {
+        const rnnp_copy *copy = &p->copies[i];
+
+        if (outputs[copy->port].data && copy->bytes)
+            memcpy(outputs[copy->port].data, p->data[copy->root], copy->bytes);
+    }
+}
+
+static void copy_active_rows(const rnnp_program *p, const uint8_t *active, const rnnp_tensor *outputs)
+{
+    const rnnp_model *model = p->plan->model;
+
+    for (size_t k = 0; k < model->n_outputs; k++) {
+        const char *from = p->data[p->root[model->outputs[k].value]];
+        const rnnp_rows *rows = &p->rows[k];
+
+        for (size_t i = 0; outputs[k].data && rows->bytes && i < rows->blocks * p->batch; i++) {
+            if (active[i % p->batch])
+                memcpy((char *)outputs[k].data + i * rows->bytes, from + i * rows->bytes, rows->bytes);
+        }
+    }
+}
+
+static void end_fresh(rnnp_program *p, const uint8_t *active)
+{
+    for (size_t row = 0; p->n_fresh && row < p->batch; row++) {
+        if (p->fresh[row] && (!active || active[row])) {
+            p->fresh[row] = 0;
+            p->n_fresh--;
+        }
+    }
+}
+
+rnnp_status rnnp_program_execute(rnnp_program *p, const uint8_t *active, const rnnp_tensor *inputs, size_t n_inputs,
+                                 rnnp_tensor *outputs, size_t n_outputs)
+{
+    int changed = 0;
+    rnnp_status status = check_ports(p, inputs, n_inputs, outputs, n_outputs);
+
+    if (status != RNNP_OK)
+        return status;
+    for (size_t k = 0; k < n_outputs; k++) {
+        const uint8_t skipped = outputs[k].data == NULL;
+        void *data = outputs[k].data;
+
+        changed |= skipped != p->skipped[k];
+        p->skipped[k] = skipped;
+        outputs[k] = p->outputs[k];
+        outputs[k].data = data;
+    }
+    if (changed)
+        choose_needed(p);
+    bind_ports(p, active, inputs, outputs);
+
+    const rnnp_fpmode mode = rnnp_fpmode_enter(p->plan->flush_denormals);
+    memcpy(p->backup, p->state, p->state_bytes);
+    status = run_calls(p, active);
+    rnnp_fpmode_set(mode);
+    if (status != RNNP_OK) {
+        memcpy(p->state, p->backup, p->state_bytes);
+        return status;
+    }
+    end_fresh(p, active);
+    if (active)
+        copy_active_rows(p, active, outputs);
+    else
+        copy_outputs(p, outputs);
+    return RNNP_OK;
+}
+
+void rnnp_program_reset(rnnp_program *p, size_t row)
+{
+    p->n_fresh += !p->fresh[row];
+    p->fresh[row] = 1;
+    for (size_t c = 0; c < p->n_calls; c++) {
+        const rnnp_call *call = &p->calls[c];
+
+        if (call->prepare && call->starts_early)
+            call->node->op->state_reset(call->prepare, call->inputs, p->batch, row, call->exec.state);
+    }
+}

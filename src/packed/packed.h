@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A packed file behind a model: what the graph engine asks it for.
+ *
+ *   format.h    the file's fixed structures
+ *   words.c     the graph's encoding: a stream of 8-byte words
+ *   write.c     a closed model to bytes; save.c: those into a file
+ *   read.c      a file's sections to a model; open.c: where its bytes come from
+ *   check.c     checksums, blocks, and what the public header tells about them
+ */
+#ifndef RNNP_PACKED_H
+#define RNNP_PACKED_H
+
+#include "../graph/graph.h"
+#include "rnnpack/packed.h"
+
+enum { RNNP_LAYOUT_CHARS = 512 };
+
+/* One node's weights in one layout. */
+typedef struct rnnp_packed_block {
+    size_t node;             /* its serial */
+    const char *layout;
+    const void *data;        /* in the file, 64-byte aligned */
+    size_t bytes;
+    uint64_t checksum;
+    atomic_uchar checked;
+} rnnp_packed_block;
+
+struct rnnp_packed {
+    const rnnp_context *context;
+    char name[128];          /* the path or its end, or what stands for it in messages */
+    const unsigned char *base;
+    size_t bytes;
+    int is_map, is_copy;     /* neither: the caller's memory */
+    size_t graph_bytes, data_bytes, packed_bytes;
+    rnnp_packed_block *blocks;
+    size_t n_blocks;
+    struct rnnp_block *arena;
+};
+
+/* Unmaps or frees everything; NULL is fine. */
+void rnnp_packed_destroy(struct rnnp_packed *packed);
+
+uint64_t rnnp_packed_checksum(const void *bytes, size_t size);
+const char *rnnp_packed_name(const struct rnnp_packed *packed);
+
+/* The block that fits a node and this host's kernels, or NULL; packed may be NULL. */
+const rnnp_packed_block *rnnp_packed_find(const struct rnnp_packed *packed, const rnnp_prepare *prepare, size_t bytes);
+
+/* RNNP_OK when the block may be read: its checksum is right. Safe from many threads. */
+rnnp_status rnnp_packed_need(const struct rnnp_packed *packed, const rnnp_node *node, const rnnp_packed_block *block);
+
+/* Makes the model of an opened file, which it takes over, whatever happens. */
+rnnp_status rnnp_packed_read(rnnp_context *context, struct rnnp_packed *packed, rnnp_model **model);
+
+#endif

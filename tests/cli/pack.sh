@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck source=tests/cli/common.sh
+source "$(dirname "$0")/common.sh"
+
+npy "$work/x.npy" '<f4' '(20, 2, 1)' 160
+expect 0 run "$forecaster" --input "ecg=$work/x.npy" --output "forecast=$work/want.npy"
+
+# The file is known by how it begins, not by its name.
+packed=$work/model.onnx
+expect 0 pack "$forecaster" -o "$packed" --isa generic,avx2
+prints "$packed"
+prints "original weights"
+for isa in generic avx2; do
+    expect 0 run "$packed" --input "ecg=$work/x.npy" --output "forecast=$work/got.npy" --isa "$isa"
+    cmp "$work/want.npy" "$work/got.npy" || fail "--isa $isa: other bits"
+    expect 0 inspect "$packed" --isa "$isa" --json
+    [[ $(json packed version) == 1 && $(json packed blocks 0 layout) == *lstm_step_f32* ]] || fail "packed"
+    [[ $(json packed file_bytes) == $(stat -c %s "$packed") ]] || fail "file_bytes"
+done
+expect 0 bench "$packed" --seconds 0.01 --steps 10
+
+# One ISA only: another one packs for itself, and inspect says so.
+expect 0 pack "$forecaster" -o "$work/one.rnnp" --isa generic
+expect 0 inspect "$work/one.rnnp" --isa generic
+prints "packed"
+prints "lstm_step_f32 lanes"
+! grep -q "^note: .*is packed when" "$work/out" || fail "generic packs although the file has its layout"
+if "$program" info --isa avx2 | grep -q 'lstm_step_f32_.*avx2'; then
+    expect 0 inspect "$work/one.rnnp" --isa avx2
+    prints "is packed when it is planned"
+fi
+expect 0 inspect "$forecaster" --json
+[[ $(json packed) == "" ]] || fail "an ONNX file is not packed"
+
+# A packed file can be packed again, for others, and onto itself.
+expect 0 pack "$packed" -o "$work/one.rnnp" --isa avx2,generic
+expect 0 pack "$work/one.rnnp" -o "$work/one.rnnp"
+
+expect 2 pack
+expect 2 pack "$forecaster"
+says "-o FILE.rnnp is missing"
+expect 1 pack "$work/none.onnx" -o "$work/none.rnnp"
+[[ ! -e $work/none.rnnp ]] || fail "a file was made of nothing"
+expect 1 pack "$forecaster" -o "$work/none/none.rnnp"
+says "No such file or directory"
+expect 1 pack "$forecaster" -o "$work/x.rnnp" --isa avx2,nonsense
+says "nonsense"
+expect 1 pack "$forecaster" -o "$work/x.rnnp" --isa avx2,avx2
+says "twice"
+
+# Damage.
+head -c 5000 "$packed" >"$work/cut.rnnp"
+expect 1 run "$work/cut.rnnp" --input "ecg=$work/x.npy"
+says "its header says"

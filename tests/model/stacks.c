@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Stacks of recurrent layers: the same bits whether layers run one after the other or in a wavefront, for any number of
+ * threads and any kind of pool; which nodes of a graph form a stack, and that the others do not.
+ */
+#include "build.h"
+
+#include <pthread.h>
+
+#include "src/cells/wavefront.h"
+#include "src/graph/engine.h"
+
+enum { MOST_LAYERS = 12, MOST_THREADS = 7, MOST_ROWS = 20, MOST_OUTPUTS = 3 * MOST_LAYERS };
+
+/* ---- Places to run ---- */
+
+typedef struct pool {
+    int in_turn;         /* all tasks on the calling thread */
+    size_t loops;        /* parallel loops so far */
+} pool;
+
+typedef struct pool_task {
+    void (*task)(void *arg, size_t i);
+    void *arg;
+    size_t i;
+} pool_task;
+
+static void *run_pool_task(void *arg)
+{
+    const pool_task *t = arg;
+
+    t->task(t->arg, t->i);
+    return NULL;
+}
+
+static void run_pool(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
+{
+    pthread_t threads[MOST_THREADS];
+    pool_task tasks[MOST_THREADS];
+    pool *p = user;
+
+    p->loops++;
+    for (size_t i = 0; p->in_turn && i < n; i++)
+        task(arg, n - 1 - i);
+    for (size_t i = 0; !p->in_turn && i < n; i++) {
+        tasks[i] = (pool_task){task, arg, i};
+        assert_int_equal(pthread_create(&threads[i], NULL, run_pool_task, &tasks[i]), 0);
+    }
+    for (size_t i = 0; !p->in_turn && i < n; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static rnnp_context *pooled_context(size_t threads, pool *p)
+{
+    rnnp_context_options options;
+    rnnp_context *context;
+
+    rnnp_context_options_init(&options);
+    options.parallel = (rnnp_parallel){p, threads, run_pool};
+    OK(rnnp_context_create(&options, &context));
+    return context;
+}
+
+/* ---- Stacks by layer calls ---- */
+
+typedef struct stack {
+    size_t layers, steps, batch;
+    rnnp_direction direction;
+    int batch_first, with_lengths, with_states;
+    struct {
+        rnnp_cell cell;
+        rnnp_gru_reset reset;
+        size_t hidden;
+    } layer[MOST_LAYERS];
+} stack;
+
+enum { INPUT = 40 };
+
+/* Layers l + first, l + first + 1, ... of a mixture. */
+static stack mixture(size_t layers, size_t first, size_t steps, size_t batch)
+{
+    static const size_t hidden[] = {64, 33, 80, 7, 100};
+    stack s = {.layers = layers, .steps = steps, .batch = batch};
+
+    for (size_t l = 0; l < layers; l++) {
+        const size_t kind = (first + l) % 4;
+
+        s.layer[l].cell = kind == 0 ? RNNP_CELL_LSTM : kind == 1 ? RNNP_CELL_RNN : RNNP_CELL_GRU;
+        s.layer[l].reset = kind == 2 ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
+        s.layer[l].hidden = hidden[(2 * first + l) % 5];
+    }
+    return s;
+}
+
+/* Outputs: y of the top, y of the lowest, then h and c of all layers. */
+static rnnp_model *make_stack(rnnp_context *context, const stack *s)
+{
+    const int64_t row[] = {RNNP_DYNAMIC};
+    rnnp_model *model = make_model(context);
+    rnnp_value x = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT), lengths = RNNP_NONE, lowest = RNNP_NONE;
+    rnnp_value finals[2 * MOST_LAYERS];
+    size_t n = 0, input = INPUT;
+
+    if (s->with_lengths)
+        OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, row, NULL, &lengths));
+    for (size_t l = 0; l < s->layers; l++) {
+        const size_t hidden = s->layer[l].hidden;
+        const int lstm = s->layer[l].cell == RNNP_CELL_LSTM;
+        layer w = make_layer(s->layer[l].cell, input, hidden, s->direction, (uint32_t)(l + 5));
+        rnnp_value state = RNNP_NONE, h, c;
+
+        w.options.reset = s->layer[l].reset;
+        w.options.batch_first = s->batch_first;
+        if (s->with_states) {
+            float *start = numbers(s->batch * hidden, (uint32_t)l + 40, 0.5f);
+            const rnnp_tensor tensor = tensor3(start, 1, (int64_t)s->batch, (int64_t)hidden);
+
+            OK(rnnp_model_constant(model, NULL, &tensor, &state));
+            free(start);
+        }
+        OK(rnnp_model_recurrent(model, &w.options, w.weights, x, lengths, state, lstm ? state : RNNP_NONE, &x, &h,
+                                lstm ? &c : NULL));
+        lowest = l == 0 ? x : lowest;
+        finals[n++] = h;
+        if (lstm)
+            finals[n++] = c;
+        free_layer(&w);
+        input = hidden;
+    }
+    OK(rnnp_model_output(model, "y", x));
+    OK(rnnp_model_output(model, "lowest", lowest));
+    for (size_t i = 0; i < n; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "final%zu", i);
+        OK(rnnp_model_output(model, name, finals[i]));
+    }
+    OK(rnnp_model_close(model));
+    return model;
+}
+
+typedef struct result {
+    size_t n, stacked;            /* stacked: nodes in the largest stack of the run */
+    rnnp_tensor out[MOST_OUTPUTS];
+} result;
+
+static void free_result(result *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        free(r->out[i].data);
+}
+
+static void assert_equal(const result *a, const result *b)
+{
+    assert_int_equal(a->n, b->n);
+    for (size_t i = 0; i < a->n; i++)
+        assert_memory_equal(a->out[i].data, b->out[i].data, rnnp_tensor_elements(&b->out[i]) * sizeof(float));
+}
+
+/* Two executions of a new run. */
+static result execute(rnnp_plan *plan, rnnp_schedule schedule, const rnnp_tensor *in, size_t n_in)
+{
+    result r = {0};
+    rnnp_run *run;
+
+    plan->schedule = (int)schedule;
+    OK(rnnp_run_create(plan, in, n_in, &run));
+    const rnnp_program *program = (const rnnp_program *)run;
+    for (size_t c = 0; c < program->n_calls; c++)
+        r.stacked = program->calls[c].stack > r.stacked ? program->calls[c].stack : r.stacked;
+    while (r.n < MOST_OUTPUTS && r.n < program->plan->model->n_outputs) {
+        OK(rnnp_run_output(run, r.n, &r.out[r.n]));
+        const size_t bytes = rnnp_tensor_elements(&r.out[r.n]) * sizeof(float);
+
+        r.out[r.n].data = malloc(bytes + 1);
+        assert_non_null(r.out[r.n].data);
+        memset(r.out[r.n++].data, 0x55, bytes);
+    }
+    for (int repeat = 0; repeat < 2; repeat++)
+        OK(rnnp_run_execute(run, in, n_in, r.out, r.n));
+    rnnp_run_destroy(run);
+    return r;
+}
+
+static result run_stack(rnnp_context *context, const stack *s, rnnp_schedule schedule)
+{
+    const size_t n = s->steps * s->batch * INPUT;
+    const int64_t steps = (int64_t)s->steps, batch = (int64_t)s->batch;
+    float *x = numbers(n, 3, 1.0f);
+    int32_t lengths[MOST_ROWS];
+    const rnnp_tensor in[] = {tensor3(x, s->batch_first ? batch : steps, s->batch_first ? steps : batch, INPUT),
+                              {RNNP_I32, 1, {batch}, lengths}};
+    rnnp_model *model = make_stack(context, s);
+    rnnp_plan *plan = make_plan(model);
+
+    assert_true(s->batch <= MOST_ROWS);
+    for (size_t b = 0; b < s->batch; b++)
+        lengths[b] = (int32_t)((b * 23 + s->steps - 1) % (s->steps + 1));
+    const result r = execute(plan, schedule, in, s->with_lengths ? 2 : 1);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free(x);
+    return r;
+}
+
+/* The stack on this context against one thread, layer by layer. */
+static void check_stack(rnnp_context *context, const stack *s, const result *want)
+{
+    for (int schedule = RNNP_SCHEDULE_FASTEST; schedule <= RNNP_SCHEDULE_WAVEFRONT; schedule++) {
+        result got = run_stack(context, s, (rnnp_schedule)schedule);
+
+        assert_true(got.stacked >= (s->layers < 6 ? s->layers : 2));
+        assert_equal(&got, want);
+        free_result(&got);
+    }
+}
+
+typedef struct places {
+    pool pools[2][MOST_THREADS + 1];
+    rnnp_context *one, *context[9];
+    size_t n;
+} places;
+
+static void make_places(places *p)
+{
+    static const size_t threads[] = {2, 3, MOST_THREADS};
+
+    *p = (places){.one = make_context(NULL, 1)};
+    for (size_t i = 0; i < 3; i++) {
+        p->context[p->n++] = make_context(NULL, threads[i]);
+        for (int in_turn = 0; in_turn < 2; in_turn++) {
+            p->pools[in_turn][i].in_turn = in_turn;
+            p->context[p->n++] = pooled_context(threads[i], &p->pools[in_turn][i]);
+        }
+    }
+}
+
+static void free_places(places *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        rnnp_context_destroy(p->context[i]);
+    rnnp_context_destroy(p->one);
+}
+
+static void check_everywhere(const places *p, const stack *s)
+{
+    result want = run_stack(p->one, s, RNNP_SCHEDULE_FASTEST);
+
+    assert_true(want.stacked <= 1);
+    for (size_t i = 0; i < p->n; i++)
+        check_stack(p->context[i], s, &want);
+    free_result(&want);
+}
+
+static void test_bits(void **state)
+{
+    static const size_t steps[] = {1, 2, 3, 5, 6, 7, 13, 50}; /* a chunk has six rows at least */
+    places p;
+
+    (void)state;
+    make_places(&p);
+    for (size_t layers = 2; layers <= 5; layers++) {
+        for (size_t t = 0; t < sizeof steps / sizeof steps[0]; t++) {
+            stack s = mixture(layers, t, steps[t], (layers + t) % 2 ? 1 : 4);
+
+            s.batch_first = t % 3 == 0;
+            s.with_states = t % 3 == 1;
+            s.direction = t % 4 == 3 ? RNNP_REVERSE : RNNP_FORWARD;
+            check_everywhere(&p, &s);
+        }
+    }
+    free_places(&p);
+}
+
+static void test_lengths(void **state)
+{
+    static const size_t steps[] = {1, 6, 13, 50};
+    places p;
+
+    (void)state;
+    make_places(&p);
+    for (size_t t = 0; t < sizeof steps / sizeof steps[0]; t++) {
+        for (rnnp_direction direction = RNNP_FORWARD; direction <= RNNP_REVERSE; direction++) {
+            stack s = mixture(2 + t % 3, t + (size_t)direction, steps[t], 5);
+
+            s.with_lengths = 1;
+            s.with_states = 1;
+            s.direction = direction;
+            check_everywhere(&p, &s);
+        }
+    }
+    free_places(&p);
+}
+
+/* Rows enough that x and h are multiplied in one pass, and layers enough for more than one stack. */
+static void test_wide_and_deep(void **state)
+{
+    places p;
+
+    (void)state;
+    make_places(&p);
+    stack wide = mixture(3, 0, 9, MOST_ROWS), deep = mixture(MOST_LAYERS, 1, 20, 1);
+    for (size_t l = 0; l < deep.layers; l++)
+        deep.layer[l].hidden = 24;
+    wide.layer[0].hidden = 200; /* a wide layer does so from 16 rows on */
+    check_everywhere(&p, &wide);
+    check_everywhere(&p, &deep);
+    free_places(&p);
+}
+
+/* A wavefront is one parallel loop whatever the layers are; layers in turn are many. */
+static void test_one_loop(void **state)
+{
+    pool p = {0};
+    rnnp_context *context = pooled_context(2, &p);
+    stack s = mixture(3, 0, 50, 1);
+    size_t loops[3];
+
+    (void)state;
+    for (size_t l = 0; l < 3; l++) {
+        s.layer[l].cell = RNNP_CELL_LSTM;
+        s.layer[l].hidden = 160;
+    }
+    rnnp_model *model = make_stack(context, &s);
+    rnnp_plan *plan = make_plan(model);
+    float *x = numbers(s.steps * INPUT, 3, 1.0f);
+    const rnnp_tensor in = tensor3(x, (int64_t)s.steps, 1, INPUT);
+    for (int schedule = RNNP_SCHEDULE_FASTEST; schedule <= RNNP_SCHEDULE_WAVEFRONT; schedule++) {
+        p.loops = 0;
+        result r = execute(plan, (rnnp_schedule)schedule, &in, 1);
+        free_result(&r);
+        loops[schedule] = p.loops;
+    }
+    assert_int_equal(loops[RNNP_SCHEDULE_WAVEFRONT], 2); /* executed twice */
+    assert_int_equal(loops[RNNP_SCHEDULE_FASTEST], 2);
+    assert_true(loops[RNNP_SCHEDULE_LAYERS] > 100);
+    free(x);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+/* More threads than CPUs, several times. */
+static void test_crowd(void **state)
+{
+    rnnp_context *one = make_context(NULL, 1), *crowd = make_context(NULL, MOST_THREADS);
+    stack s = mixture(5, 0, 60, 2);
+    result want = run_stack(one, &s, RNNP_SCHEDULE_FASTEST);
+
+    (void)state;
+    for (int repeat = 0; repeat < 20; repeat++) {
+        result got = run_stack(crowd, &s, RNNP_SCHEDULE_WAVEFRONT);
+        assert_equal(&got, &want);
+        free_result(&got);
+    }
+    free_result(&want);
+    rnnp_context_destroy(crowd);
+    rnnp_context_destroy(one);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bits),          cmocka_unit_test(test_lengths), cmocka_unit_test(test_wide_and_deep),
+        cmocka_unit_test(test_one_loop),      cmocka_unit_test(test_crowd),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

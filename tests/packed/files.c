@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packed files on a file system: paths that are none, full disks, replaced files, processes and threads that share one.
+ */
+#include "packed.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PATH = 256, PROCESSES = 4, THREADS = 4 };
+
+typedef struct folder {
+    char path[PATH];
+} folder;
+
+static folder make_folder(void)
+{
+    folder f;
+
+    snprintf(f.path, sizeof f.path, "%s/rnnp-packed-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    assert_non_null(mkdtemp(f.path));
+    return f;
+}
+
+static const char *in_folder(const folder *f, const char *name)
+{
+    static char path[2 * PATH];
+
+    snprintf(path, sizeof path, "%s/%s", f->path, name);
+    return path;
+}
+
+/* Entries, and with `remove` no longer. */
+static size_t count_files(const folder *f, int remove)
+{
+    DIR *dir = opendir(f->path);
+    size_t n = 0;
+
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] == '.')
+            continue;
+        n++;
+        if (remove && unlink(in_folder(f, e->d_name)) != 0)
+            assert_int_equal(rmdir(in_folder(f, e->d_name)), 0);
+    }
+    closedir(dir);
+    return n;
+}
+
+static void remove_folder(const folder *f)
+{
+    count_files(f, 1);
+    assert_int_equal(rmdir(f->path), 0);
+}
+
+static void put_file(const char *path, const void *at, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(at, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* ---- Writing ---- */
+
+static void test_write(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context), *opened;
+    const folder f = make_folder();
+    char path[2 * PATH];
+    struct stat about;
+    const mode_t mask = umask(022);
+
+    (void)state;
+    strcpy(path, in_folder(&f, "model.rnnp"));
+    OK(rnnp_packed_write_file(model, NULL, path));
+    umask(mask);
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0644);
+    assert_int_equal(count_files(&f, 0), 1);
+    buffer want = write_model(context, model, NULL, 0);
+    assert_int_equal(about.st_size, want.size);
+    assert_true(rnnp_packed_is_file(path));
+    OK(rnnp_packed_open_file(context, path, &opened));
+    OK(rnnp_packed_verify(opened));
+
+    /* Replaced while it is open: who has the old one keeps it. */
+    rnnp_model *other = make_recurrent(context, 3);
+    OK(rnnp_packed_write_file(other, NULL, path));
+    OK(rnnp_packed_verify(opened));
+    outputs a = plan_and_run(model), b = plan_and_run(opened);
+    assert_true(same_outputs(&a, &b));
+    free_outputs(&a);
+    free_outputs(&b);
+    rnnp_model_destroy(opened);
+    OK(rnnp_packed_open_file(context, path, &opened));
+    assert_int_equal(rnnp_model_nodes(opened), rnnp_model_nodes(other));
+
+    rnnp_model_destroy(opened);
+    rnnp_model_destroy(other);
+    rnnp_model_destroy(model);
+    free(want.at);
+    remove_folder(&f);
+    rnnp_context_destroy(context);
+}
+
+static void test_cannot_write(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context), *open = make_model(context);
+    const folder f = make_folder();
+    char path[2 * PATH], name[300];
+
+    (void)state;
+    assert_int_equal(rnnp_packed_write_file(NULL, NULL, "x"), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_write_file(model, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_write_file(model, NULL, ""), RNNP_ERR_ARG);
+    strcpy(path, in_folder(&f, "none/model.rnnp"));
+    assert_int_equal(rnnp_packed_write_file(model, NULL, path), RNNP_ERR_IO);
+    assert_says(context, "No such file or directory");
+    assert_int_equal(rnnp_packed_write_file(model, NULL, "/proc/model.rnnp"), RNNP_ERR_IO); /* a read-only folder */
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = 0;
+    assert_int_equal(rnnp_packed_write_file(model, NULL, name), RNNP_ERR_IO);
+    assert_says(context, "too long");
+
+    strcpy(path, in_folder(&f, "folder"));
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(rnnp_packed_write_file(model, NULL, path), RNNP_ERR_IO);
+    assert_int_equal(count_files(&f, 0), 1);
+    assert_int_equal(rnnp_packed_write_file(open, NULL, in_folder(&f, "open")), RNNP_ERR_STATE);
+    assert_int_equal(count_files(&f, 0), 1);
+    rnnp_model_destroy(open);
+    rnnp_model_destroy(model);
+    remove_folder(&f);
+    rnnp_context_destroy(context);
+}
+
+/* In a process of its own, whose files may have `limit` bytes: exits with 0 when the full disk was told. */
+static int write_with_limit(const rnnp_model *model, const rnnp_context *context, const char *path, size_t limit)
+{
+    const pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit most = {limit, limit};
+
+        signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &most) != 0)
+            _exit(2);
+        const rnnp_status said = rnnp_packed_write_file(model, NULL, path);
+        _exit(said == RNNP_ERR_IO && strstr(rnnp_context_last_error(context), "File too large") ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void test_full_disk(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context);
+    const folder f = make_folder();
+    buffer whole = write_model(context, model, NULL, 0);
+    char path[2 * PATH], old[4] = "";
+
+    (void)state;
+    strcpy(path, in_folder(&f, "model.rnnp"));
+    put_file(path, "old", 3);
+    for (size_t limit = 0; limit < whole.size; limit = limit ? 3 * limit : 1) {
+        assert_int_equal(write_with_limit(model, context, path, limit), 0);
+        assert_int_equal(count_files(&f, 0), 1); /* no temporary file */
+    }
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(old, 1, 4, file), 3);
+    assert_string_equal(old, "old");
+    fclose(file);
+    rnnp_model_destroy(model);
+    free(whole.at);
+    remove_folder(&f);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Reading ---- */
+
+static void refused(rnnp_context *context, const char *path, rnnp_status want, const char *says)
+{
+    rnnp_model *model = (rnnp_model *)(void *)context;
+    const rnnp_status status = rnnp_packed_open_file(context, path, &model);
+
+    assert_int_equal(status, want);
+    assert_null(model);
+    assert_says(context, says);
+    assert_says(context, path);
+    assert_false(rnnp_packed_is_file(path));
+}
+
+static void test_no_file(void **state)
+{
+    test_heap heap = {0};
+    rnnp_context *context = make_context(&heap, 1);
+    const folder f = make_folder();
+    rnnp_model *model;
+
+    (void)state;
+    assert_int_equal(rnnp_packed_open_file(context, NULL, &model), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_open_file(NULL, "x", &model), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_open_file(context, "x", NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_open_file(NULL, "x", NULL), RNNP_ERR_ARG);
+    assert_false(rnnp_packed_is_file(NULL));
+    refused(context, in_folder(&f, "none"), RNNP_ERR_IO, "No such file");
+    refused(context, f.path, RNNP_ERR_IO, "not a regular file");
+    refused(context, "/dev/null", RNNP_ERR_IO, "not a regular file");
+    refused(context, "/dev/zero", RNNP_ERR_IO, "not a regular file");
+    put_file(in_folder(&f, "empty"), "", 0);
+    refused(context, in_folder(&f, "empty"), RNNP_ERR_FORMAT, "empty");
+    put_file(in_folder(&f, "text"), "no model at all", 15);
+    refused(context, in_folder(&f, "text"), RNNP_ERR_FORMAT, "not a packed model");
+    assert_int_equal(symlink("loop", in_folder(&f, "loop")), 0);
+    refused(context, in_folder(&f, "loop"), RNNP_ERR_IO, "symbolic links");
+    assert_int_equal(mkfifo(in_folder(&f, "pipe"), 0600), 0);
+    alarm(20); /* opening must not wait for a writer */
+    refused(context, in_folder(&f, "pipe"), RNNP_ERR_IO, "not a regular file");
+    alarm(0);
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+    remove_folder(&f);
+}
+
+/* ---- Sharing ---- */
+
+static int process(const char *path, const outputs *want)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model;
+    int same = 1;
+
+    for (size_t i = 0; i < 20; i++) {
+        if (rnnp_packed_open_file(context, path, &model) != RNNP_OK)
+            return 2;
+        outputs got = plan_and_run(model);
+        same &= same_outputs(want, &got);
+        free_outputs(&got);
+        rnnp_model_destroy(model);
+    }
+    rnnp_context_destroy(context);
+    return same ? 0 : 1;
+}
+
+/* Processes read a file while another one writes it anew all the time. */
+static void test_processes(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context);
+    const folder f = make_folder();
+    pid_t child[PROCESSES];
+    outputs want = plan_and_run(model);
+    char path[2 * PATH];
+
+    (void)state;
+    strcpy(path, in_folder(&f, "model.rnnp"));
+    OK(rnnp_packed_write_file(model, NULL, path));
+    for (size_t i = 0; i < PROCESSES; i++) {
+        child[i] = fork();
+        assert_true(child[i] >= 0);
+        if (child[i] == 0)
+            _exit(process(path, &want));
+    }
+    for (size_t i = 0; i < 10; i++)
+        OK(rnnp_packed_write_file(model, NULL, path));
+    for (size_t i = 0; i < PROCESSES; i++) {
+        int status;
+
+        assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+        assert_int_equal(status, 0);
+    }
+    free_outputs(&want);
+    rnnp_model_destroy(model);
+    remove_folder(&f);
+    rnnp_context_destroy(context);
+}
+
+typedef struct job {
+    const rnnp_model *model;
+    outputs got;
+} job;
+
+static void *plan_in_thread(void *arg)
+{
+    job *j = arg;
+
+    j->got = plan_and_run(j->model);
+    return NULL;
+}
+
+/* Threads plan and run one model at once: checksums are compared by whoever comes first. */
+static void test_threads(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context), *opened;
+    const folder f = make_folder();
+    outputs want = plan_and_run(model);
+    char path[2 * PATH];
+
+    (void)state;
+    strcpy(path, in_folder(&f, "model.rnnp"));
+    for (size_t set = 0; set < 2; set++) { /* blocks from the file, or packed from its originals */
+        rnnp_packed_options options;
+        pthread_t thread[THREADS];
+        job jobs[THREADS];
+
+        rnnp_packed_options_init(&options);
+        options.isas = (const char *const[]){"generic"};
+        options.n_isas = set;
+        OK(rnnp_packed_write_file(model, &options, path));
+        OK(rnnp_packed_open_file(context, path, &opened));
+        for (size_t i = 0; i < THREADS; i++) {
+            jobs[i] = (job){.model = opened};
+            assert_int_equal(pthread_create(&thread[i], NULL, plan_in_thread, &jobs[i]), 0);
+        }
+        for (size_t i = 0; i < THREADS; i++) {
+            assert_int_equal(pthread_join(thread[i], NULL), 0);
+            assert_true(same_outputs(&want, &jobs[i].got));
+            free_outputs(&jobs[i].got);
+        }
+        rnnp_model_destroy(opened);
+    }
+    free_outputs(&want);
+    rnnp_model_destroy(model);
+    remove_folder(&f);
+    rnnp_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_write),   cmocka_unit_test(test_cannot_write), cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_no_file), cmocka_unit_test(test_processes),    cmocka_unit_test(test_threads),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Damaged, cut off and lying packed files. Damage is refused with a sentence or does not matter; a file with right
+ * checksums and wrong contents meets the checks of the functions that build models. Nothing crashes, reads outside the
+ * file (under a sanitizer) or leaks.
+ */
+#include "packed.h"
+
+#include "src/packed/format.h"
+#include "src/packed/packed.h"
+
+/* A copy at the end of its allocation, so that reading on is noticed; 64-byte aligned for sizes that allow it. */
+static unsigned char *copy_of(const unsigned char *at, size_t size)
+{
+    unsigned char *copy = aligned_alloc(64, (size + 63) / 64 * 64 + (size ? 0 : 64));
+
+    assert_non_null(copy);
+    memcpy(copy, at, size);
+    return copy;
+}
+
+typedef struct fixture {
+    test_heap heap;
+    rnnp_context *context;
+    buffer good;
+    outputs want;
+} fixture;
+
+/* Huge shapes fail instead of taking memory. */
+static void *small_alloc(void *user, size_t size, size_t align)
+{
+    return size > (size_t)16 << 20 ? NULL : test_heap_alloc(user, size, align);
+}
+
+static void begin(fixture *f, size_t index)
+{
+    rnnp_context_options options;
+
+    *f = (fixture){0};
+    rnnp_context_options_init(&options);
+    options.allocator = (rnnp_allocator){&f->heap, small_alloc, test_heap_free};
+    OK(rnnp_context_create(&options, &f->context));
+    rnnp_model *model = make_any(f->context, index);
+    f->good = write_model(f->context, model, (const char *const[]){"generic", "avx2"}, 2);
+    f->want = plan_and_run(model);
+    rnnp_model_destroy(model);
+}
+
+static void end(fixture *f)
+{
+    free(f->good.at);
+    free_outputs(&f->want);
+    rnnp_context_destroy(f->context);
+    assert_int_equal(atomic_load(&f->heap.live_blocks), 0);
+}
+
+/* Runs on zeros, if the shapes are not too large; the model may be any that loads. */
+static void run_whatever(const rnnp_model *model, const rnnp_plan *plan)
+{
+    enum { PORTS = 8, ELEMENTS = 1 << 16 };
+    static const double zeros[ELEMENTS];
+    static double results[MAX_OUT][ELEMENTS];
+    const size_t n_in = rnnp_model_inputs(model), n_out = rnnp_model_outputs(model);
+    rnnp_tensor in[PORTS], out[PORTS] = {{0}};
+    rnnp_run *run = NULL;
+    int small = n_in <= PORTS && n_out <= MAX_OUT;
+
+    for (size_t i = 0; small && i < n_in; i++) {
+        rnnp_port port;
+
+        OK(rnnp_model_input_port(model, i, &port));
+        in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank, .data = (void *)zeros};
+        for (size_t d = 0; d < port.rank; d++)
+            in[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? 2 : port.shape[d];
+        small = rnnp_tensor_elements(&in[i]) <= ELEMENTS;
+    }
+    if (!small || rnnp_run_create(plan, in, n_in, &run) != RNNP_OK)
+        return;
+    for (size_t i = 0; i < n_out; i++) {
+        OK(rnnp_run_output(run, i, &out[i]));
+        small &= rnnp_tensor_elements(&out[i]) <= ELEMENTS;
+        out[i].data = results[i];
+    }
+    if (small)
+        (void)rnnp_run_execute(run, in, n_in, out, n_out);
+    rnnp_run_destroy(run);
+}
+
+/* Opens and uses; whatever the bytes are, either it is refused with a sentence or the results are right. Returns the
+ * first status that is not RNNP_OK. verify: everything is compared with its checksums. */
+typedef enum judge { PLAN_ONLY, SAME_RESULTS, ANY_RESULTS } judge;
+
+static rnnp_status use(fixture *f, const unsigned char *at, size_t size, int verify, judge how)
+{
+    const size_t blocks = atomic_load(&f->heap.live_blocks);
+    rnnp_model *model = NULL;
+    rnnp_plan *plan = NULL;
+    rnnp_status status = rnnp_packed_open_memory(f->context, at, size, &model);
+
+    assert_int_equal(model != NULL, status == RNNP_OK);
+    if (status == RNNP_OK && verify)
+        status = rnnp_packed_verify(model);
+    if (status == RNNP_OK)
+        status = rnnp_plan_create(model, NULL, &plan);
+    if (status == RNNP_OK && how == ANY_RESULTS)
+        run_whatever(model, plan);
+    if (status == RNNP_OK && how == SAME_RESULTS) {
+        outputs got = run_model(model, plan);
+
+        assert_true(same_outputs(&f->want, &got));
+        free_outputs(&got);
+    }
+    if (status != RNNP_OK)
+        assert_true(strlen(rnnp_context_last_error(f->context)) > 10);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    assert_int_equal(atomic_load(&f->heap.live_blocks), blocks);
+    return status;
+}
+
+static const packed_header *header_of(const unsigned char *at)
+{
+    return (const packed_header *)(const void *)at;
+}
+
+/* ---- Damage ---- */
+
+/* Every byte of header, graph and list, and many of the rest. What rnnp_packed_verify does not refuse is padding, which
+ * is zero in a good file, and does not matter. */
+static void test_every_byte(void **state)
+{
+    static const unsigned char flips[] = {0x01, 0x80, 0xff};
+    fixture f;
+    (void)state;
+    for (size_t index = 0; index < 3; index++) {
+        size_t tried = 0, harmless = 0;
+
+        begin(&f, index);
+        unsigned char *bad = copy_of(f.good.at, f.good.size);
+        const uint64_t end_of_head = header_of(bad)->section[PACKED_DATA].offset;
+
+        for (size_t i = 0; i < f.good.size; i += i < end_of_head ? 1 : 1 + i % 5) {
+            bad[i] ^= flips[i % 3];
+            tried++;
+            if (use(&f, bad, f.good.size, 1, SAME_RESULTS) == RNNP_OK) {
+                assert_int_equal(f.good.at[i], 0);
+                harmless++;
+            }
+            bad[i] = f.good.at[i];
+        }
+        /* Without verifying: what a plan does not read does not matter. */
+        for (size_t i = end_of_head; i < f.good.size; i += 7) {
+            bad[i] ^= 0x10;
+            use(&f, bad, f.good.size, 0, SAME_RESULTS);
+            bad[i] = f.good.at[i];
+        }
+        assert_true(harmless < tried / 4);
+        free(bad);
+        end(&f);
+    }
+}
+
+static void test_every_length(void **state)
+{
+    fixture f;
+
+    (void)state;
+    begin(&f, 1);
+    for (size_t size = 0; size < f.good.size; size += size < 1024 ? 1 : 13) {
+        unsigned char *cut = copy_of(f.good.at, size);
+
+        assert_int_equal(use(&f, cut, size, 0, PLAN_ONLY), RNNP_ERR_FORMAT);
+        free(cut);
+    }
+    unsigned char *longer = copy_of(f.good.at, f.good.size);
+    longer = realloc(longer, f.good.size + 64);
+    assert_non_null(longer);
+    assert_int_equal(use(&f, longer, f.good.size + 64, 0, PLAN_ONLY), RNNP_ERR_FORMAT);
+    assert_says(f.context, "its header says");
+    free(longer);
+    end(&f);
+}
+
+/* ---- Lies: the checksums are right ---- */
+
+static void sign(unsigned char *at, size_t size)
+{
+    packed_header *h = (packed_header *)(void *)at;
+
+    for (size_t i = 0; i <= PACKED_BLOCKS; i++) {
+        packed_section *s = &h->section[i];
+
+        if (s->offset <= size && s->bytes <= size - s->offset)
+            s->checksum = rnnp_packed_checksum(at + s->offset, (size_t)s->bytes);
+    }
+    h->checksum = 0;
+    h->checksum = rnnp_packed_checksum(h, sizeof *h);
+}
+
+typedef void change(packed_header *h, size_t size);
+
+static void magic(packed_header *h, size_t size) { (void)size; h->magic[1] = 'Q'; }
+static void newer(packed_header *h, size_t size) { (void)size; h->version = RNNP_PACKED_VERSION + 1; }
+static void version_0(packed_header *h, size_t size) { (void)size; h->version = 0; }
+static void big_endian(packed_header *h, size_t size) { (void)size; h->byte_order = 0x04030201; }
+static void other_floats(packed_header *h, size_t size) { (void)size; h->float_format = 1.0f; }
+static void three_sections(packed_header *h, size_t size) { (void)size; h->sections = 3; }
+static void total(packed_header *h, size_t size) { h->bytes = size + 1; }
+static void kinds(packed_header *h, size_t size) { (void)size; h->section[2].kind = 3; }
+static void huge_bytes(packed_header *h, size_t size) { (void)size; h->section[3].bytes = UINT64_MAX; }
+static void huge_offset(packed_header *h, size_t size) { (void)size; h->section[3].offset = UINT64_MAX - 63; }
+static void past_end(packed_header *h, size_t size) { h->section[3].bytes = size - h->section[3].offset + 1; }
+static void unaligned(packed_header *h, size_t size) { (void)size; h->section[2].offset += 8; }
+static void into_header(packed_header *h, size_t size) { (void)size; h->section[0].offset = 128; }
+static void overlap(packed_header *h, size_t size) { (void)size; h->section[2].offset = h->section[1].offset; }
+static void swapped(packed_header *h, size_t size)
+{
+    const packed_section s = h->section[2];
+
+    (void)size;
+    h->section[2] = h->section[3];
+    h->section[3] = s;
+}
+static void odd_graph(packed_header *h, size_t size) { (void)size; h->section[0].bytes -= 4; }
+static void short_graph(packed_header *h, size_t size) { (void)size; h->section[0].bytes -= 8; }
+static void no_graph(packed_header *h, size_t size) { (void)size; h->section[0].bytes = 0; }
+static void short_list(packed_header *h, size_t size) { (void)size; h->section[1].bytes -= 8; }
+static void no_list(packed_header *h, size_t size) { (void)size; h->section[1].bytes = 0; }
+static void no_data(packed_header *h, size_t size) { (void)size; h->section[2].bytes = 0; }
+static void no_weights(packed_header *h, size_t size) { (void)size; h->section[3].bytes = 0; }
+
+static void test_header(void **state)
+{
+    static const struct {
+        change *change;
+        rnnp_status status;
+        const char *says;
+    } lies[] = {
+        {magic, RNNP_ERR_FORMAT, "not a packed model"},
+        {newer, RNNP_ERR_UNSUPPORTED, "version 2 of the format, this library reads up to 1"},
+        {version_0, RNNP_ERR_FORMAT, "version 0"},
+        {big_endian, RNNP_ERR_FORMAT, "byte order"},
+        {other_floats, RNNP_ERR_FORMAT, "float format"},
+        {three_sections, RNNP_ERR_FORMAT, "3 sections"},
+        {total, RNNP_ERR_FORMAT, "its header says"},
+        {kinds, RNNP_ERR_FORMAT, "section 2 (kind 3"},
+        {huge_bytes, RNNP_ERR_FORMAT, "section 3"},
+        {huge_offset, RNNP_ERR_FORMAT, "section 3"},
+        {past_end, RNNP_ERR_FORMAT, "section 3"},
+        {unaligned, RNNP_ERR_FORMAT, "section 2"},
+        {into_header, RNNP_ERR_FORMAT, "section 0"},
+        {overlap, RNNP_ERR_FORMAT, "section 2"},
+        {swapped, RNNP_ERR_FORMAT, "section 2"},
+        {odd_graph, RNNP_ERR_FORMAT, "the checksum of its graph"},
+        {short_graph, RNNP_ERR_FORMAT, "the graph is malformed"},
+        {no_graph, RNNP_ERR_FORMAT, "the graph is malformed"},
+        {short_list, RNNP_ERR_FORMAT, "list of packed blocks is malformed"},
+        {no_list, RNNP_ERR_FORMAT, "list of packed blocks is malformed"},
+        {no_data, RNNP_ERR_FORMAT, "does not fit into the data"},
+        {no_weights, RNNP_ERR_FORMAT, "list of packed blocks is malformed"},
+    };
+    fixture f;
+
+    (void)state;
+    begin(&f, 2);
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        unsigned char *bad = copy_of(f.good.at, f.good.size);
+
+        lies[i].change((packed_header *)(void *)bad, f.good.size);
+        sign(bad, f.good.size);
+        const rnnp_status status = use(&f, bad, f.good.size, 0, PLAN_ONLY);
+        if (status != lies[i].status || !strstr(rnnp_context_last_error(f.context), lies[i].says))
+            printf("lie %zu: status %d, %s\n", i, status, rnnp_context_last_error(f.context));
+        assert_int_equal(status, lies[i].status);
+        assert_says(f.context, lies[i].says);
+        free(bad);
+    }
+    end(&f);
+}
+
+/* Every word of the graph and of the list takes every one of some values, signed. */
+static void test_every_word(void **state)
+{
+    static const uint64_t values[] = {0, 1, 2, 3, 5, 64, 255, 4096, INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX,
+                                      UINT64_MAX - 63, UINT64_MAX / 4, UINT64_C(1) << 34};
+    fixture f;
+    size_t accepted = 0, refused = 0;
+
+    (void)state;
+    for (size_t index = 0; index < 3; index += 2) {
+        begin(&f, index);
+        for (size_t s = PACKED_GRAPH; s <= PACKED_BLOCKS; s++) {
+            const packed_section section = header_of(f.good.at)->section[s];
+
+            for (uint64_t at = section.offset; at < section.offset + section.bytes; at += 8) {
+                unsigned char *bad = copy_of(f.good.at, f.good.size);
+
+                for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
+                    memcpy(bad + at, &values[v], 8);
+                    sign(bad, f.good.size);
+                    if (use(&f, bad, f.good.size, 0, ANY_RESULTS) == RNNP_OK)
+                        accepted++;
+                    else
+                        refused++;
+                }
+                free(bad);
+            }
+        }
+        end(&f);
+    }
+    assert_true(refused > 1000);
+    assert_true(accepted > 100); /* names, numbers of attributes, checksums of what is not read */
+}
+
+/* ---- Laziness ---- */
+
+/* Damaged originals that nobody reads do no harm, and are refused when something is packed from them. */
+static void test_lazy(void **state)
+{
+    fixture f;
+    rnnp_model *model;
+    rnnp_plan *plan;
+
+    (void)state;
+    begin(&f, 2); /* an LSTM: all its constants are packed */
+    unsigned char *bad = copy_of(f.good.at, f.good.size);
+    bad[header_of(bad)->section[PACKED_DATA].offset + 5] ^= 1;
+    assert_int_equal(use(&f, bad, f.good.size, 0, SAME_RESULTS), RNNP_OK);
+    assert_int_equal(use(&f, bad, f.good.size, 1, SAME_RESULTS), RNNP_ERR_FORMAT);
+    assert_says(f.context, "damaged: its checksum differs");
+
+    /* Written anew the damage would be blessed. */
+    buffer again = {0};
+    OK(rnnp_packed_open_memory(f.context, bad, f.good.size, &model));
+    assert_int_equal(rnnp_packed_write(model, NULL, take_bytes, &again), RNNP_ERR_FORMAT);
+    assert_int_equal(again.size, 0);
+    rnnp_model_destroy(model);
+    free(bad);
+
+    /* The same without blocks: a plan needs the originals. */
+    bad = copy_of(f.good.at, f.good.size);
+    uint64_t *list = (uint64_t *)(void *)(bad + header_of(bad)->section[PACKED_BLOCKS].offset);
+    ((packed_header *)(void *)bad)->section[PACKED_BLOCKS].bytes = 8;
+    list[0] = 0;
+    sign(bad, f.good.size);
+    assert_int_equal(use(&f, bad, f.good.size, 0, SAME_RESULTS), RNNP_OK);
+    bad[header_of(bad)->section[PACKED_DATA].offset + 5] ^= 1;
+    OK(rnnp_packed_open_memory(f.context, bad, f.good.size, &model));
+    assert_int_equal(rnnp_plan_create(model, NULL, &plan), RNNP_ERR_FORMAT);
+    assert_null(plan);
+    rnnp_model_destroy(model);
+    free(bad);
+    end(&f);
+
+    begin(&f, 0); /* the embedding's table is read by executions: compared at once */
+    bad = copy_of(f.good.at, f.good.size);
+    bad[header_of(bad)->section[PACKED_DATA].offset + 5] ^= 1;
+    assert_int_equal(rnnp_packed_open_memory(f.context, bad, f.good.size, &model), RNNP_ERR_FORMAT);
+    assert_says(f.context, "constant");
+    free(bad);
+    end(&f);
+}
+
+/* ---- Memory ---- */
+
+static rnnp_status scenario(rnnp_context *context, const buffer *file, rnnp_model **model, rnnp_plan **plan,
+                            buffer *again)
+{
+    rnnp_status status = rnnp_packed_open_memory(context, file->at, file->size, model);
+
+    if (status == RNNP_OK)
+        status = rnnp_plan_create(*model, NULL, plan);
+    if (status == RNNP_OK)
+        status = rnnp_packed_write(*model, NULL, take_bytes, again);
+    if (status == RNNP_OK)
+        status = rnnp_model_release(*model, NULL);
+    return status;
+}
+
+/* Every allocation fails once. */
+static void test_memory(void **state)
+{
+    rnnp_context *plain = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(plain);
+    buffer file = write_model(plain, model, (const char *const[]){"generic"}, 1);
+    rnnp_status status = RNNP_ERR_MEMORY;
+    size_t n = 0;
+
+    (void)state;
+    for (; status != RNNP_OK; n++) {
+        test_heap heap = {0};
+        rnnp_context *context = make_context(&heap, 1);
+        rnnp_model *opened = NULL;
+        rnnp_plan *plan = NULL;
+        buffer again = {0};
+
+        heap.fail_at = atomic_load(&heap.calls) + n + 1;
+        status = scenario(context, &file, &opened, &plan, &again);
+        if (status != RNNP_OK) {
+            assert_int_equal(status, RNNP_ERR_MEMORY);
+            assert_says(context, "cannot allocate");
+        }
+        free(again.at);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(opened);
+        rnnp_context_destroy(context);
+        assert_int_equal(atomic_load(&heap.live_blocks), 0);
+        assert_int_equal(atomic_load(&heap.live_bytes), 0);
+    }
+    assert_true(n > 20);
+    free(file.at);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(plain);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_byte), cmocka_unit_test(test_every_length), cmocka_unit_test(test_header),
+        cmocka_unit_test(test_every_word), cmocka_unit_test(test_lazy),         cmocka_unit_test(test_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the tests of packed files share: bytes in memory, models of all cells, and outputs to compare.
+ */
+#ifndef RNNP_TESTS_PACKED_H
+#define RNNP_TESTS_PACKED_H
+
+#include "../model/build.h"
+
+#include "rnnpack/packed.h"
+
+enum { STEPS = 5, BATCH = 3, INPUT = 7, HIDDEN = 19, MAX_OUT = 4 };
+
+/* ---- Bytes ---- */
+
+typedef struct buffer {
+    unsigned char *at; /* 64-byte aligned */
+    size_t size, room;
+    size_t fail_after; /* 0: never */
+} buffer;
+
+static inline int take_bytes(void *user, const void *p, size_t size)
+{
+    buffer *b = user;
+
+    if (b->fail_after && b->size + size > b->fail_after)
+        return 1;
+    if (b->size + size > b->room) {
+        const size_t room = (2 * (b->size + size) + 4095) / 4096 * 4096;
+        unsigned char *larger = aligned_alloc(4096, room);
+
+        assert_non_null(larger);
+        if (b->size)
+            memcpy(larger, b->at, b->size);
+        free(b->at);
+        b->at = larger;
+        b->room = room;
+    }
+    memcpy(b->at + b->size, p, size);
+    b->size += size;
+    return 0;
+}
+
+/* Whether this build has kernels for an ISA. */
+static inline int in_build(const rnnp_context *context, const char *isa)
+{
+    rnnp_variant_info info;
+
+    for (size_t i = 0; rnnp_context_variant(context, i, &info); i++) {
+        if (strcmp(info.isa, isa) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Packed for those of the ISAs that the build has. */
+static inline buffer write_model(rnnp_context *context, const rnnp_model *model, const char *const *isas, size_t n)
+{
+    const char *there[4];
+    rnnp_packed_options options;
+    buffer b = {0};
+
+    rnnp_packed_options_init(&options);
+    options.isas = there;
+    for (size_t i = 0; i < n; i++) {
+        if (in_build(context, isas[i]))
+            there[options.n_isas++] = isas[i];
+    }
+    OK(rnnp_packed_write(model, &options, take_bytes, &b));
+    return b;
+}
+
+static inline rnnp_context *capped_context(test_heap *heap, const char *isa, size_t threads)
+{
+    rnnp_context_options options;
+    rnnp_context *context;
+
+    rnnp_context_options_init(&options);
+    options.max_isa = isa;
+    options.threads = threads;
+    if (heap)
+        options.allocator = test_allocator(heap);
+    OK(rnnp_context_create(&options, &context));
+    return context;
+}
+
+/* ---- Models ---- */
+
+/* One recurrent layer with everything that its cell can have, by number; NULL past the last. */
+static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
+{
+    static const struct {
+        rnnp_cell cell;
+        rnnp_gru_reset reset;
+    } cells[] = {{RNNP_CELL_RNN, 0}, {RNNP_CELL_LSTM, 0}, {RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE},
+                 {RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER}};
+    static const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT}, batch[] = {RNNP_DYNAMIC};
+    static const char *const names[2][3] = {{"steps", "batch", NULL}, {"batch", "steps", NULL}};
+    rnnp_value x, lengths, y, h, c;
+
+    if (index >= 4 * 3 * 2)
+        return NULL;
+    const size_t cell = index % 4, extras = index / 12;
+    layer l = make_layer(cells[cell].cell, INPUT, HIDDEN, (rnnp_direction)(index / 4 % 3), (uint32_t)index + 1);
+    float *peepholes = numbers(3 * HIDDEN, 99, 0.3f);
+    rnnp_model *model = make_model(context);
+
+    l.options.reset = cells[cell].reset;
+    if (extras) {
+        l.options.clip = 0.75f;
+        l.options.activations[0] = "HardSigmoid";
+        l.options.alpha[0] = 0.3f;
+        l.options.batch_first = index % 2 == 0;
+        for (size_t d = 0; d < 2 && l.options.cell == RNNP_CELL_LSTM; d++)
+            l.weights[d].peephole = peepholes;
+    }
+    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, names[l.options.batch_first], &x));
+    OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, batch, names[1], &lengths));
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, extras ? lengths : RNNP_NONE, RNNP_NONE, RNNP_NONE, &y,
+                            &h, l.options.cell == RNNP_CELL_LSTM ? &c : NULL));
+    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_output(model, "h", h));
+    if (l.options.cell == RNNP_CELL_LSTM)
+        OK(rnnp_model_output(model, "c", c));
+    OK(rnnp_model_close(model));
+    free(peepholes);
+    free_layer(&l);
+    return model;
+}
+
+/* Embedding, two LSTM layers, dense layers (Gemm and MatMul, one constant shared), pooling, softmax, a folded constant
+ * as an output, and a Constant node: operators with attributes of all kinds. */
+static inline rnnp_model *make_classifier(rnnp_context *context)
+{
+    enum { WORDS = 11, WIDTH = 8 };
+    static const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC}, perm[] = {1, 0, 2};
+    float *table = numbers(WORDS * WIDTH, 5, 1.0f), *w = numbers(2 * HIDDEN * HIDDEN, 6, 0.3f);
+    layer first = make_layer(RNNP_CELL_LSTM, WIDTH, HIDDEN, RNNP_BIDIRECTIONAL, 7);
+    layer second = make_layer(RNNP_CELL_LSTM, 2 * HIDDEN, HIDDEN, RNNP_FORWARD, 8);
+    const rnnp_tensor square = {RNNP_F32, 2, {HIDDEN, HIDDEN}, w}, one = {RNNP_F32, 0, {0}, w};
+    const rnnp_attr value = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &one};
+    const rnnp_attr turn = {.name = "perm", .kind = RNNP_ATTR_INTS, .ints = perm, .count = 3};
+    const rnnp_attr alpha = {.name = "alpha", .kind = RNNP_ATTR_FLOAT, .f = 0.2f};
+    rnnp_model *model = make_model(context);
+    rnnp_value words, x, y, matrix, constant;
+
+    OK(rnnp_model_input(model, "words", RNNP_I64, 2, shape, NULL, &words));
+    OK(rnnp_model_embedding(model, words, table, WORDS, WIDTH, &x));
+    OK(rnnp_model_recurrent(model, &first.options, first.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL, NULL));
+    OK(rnnp_model_recurrent(model, &second.options, second.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL,
+                            NULL));
+    OK(rnnp_model_constant(model, "square", &square, &matrix));
+    x = node2(model, "MatMul", x, matrix);
+    x = node(model, "LeakyRelu", &x, 1, &alpha, 1);
+    x = node(model, "Transpose", &x, 1, &turn, 1);
+    constant = node(model, "Constant", NULL, 0, &value, 1);
+    constant = node2(model, "Add", constant, constant);
+    x = node2(model, "Mul", x, constant);
+    OK(rnnp_model_pool(model, x, RNNP_POOL_MEAN, 1, &y));
+    OK(rnnp_model_dense(model, y, w, HIDDEN, 2 * HIDDEN, 1, w, "Softmax", &y));
+    OK(rnnp_model_output(model, "diagnosis", y));
+    OK(rnnp_model_output(model, "features", x));
+    OK(rnnp_model_output(model, "scale", constant));
+    OK(rnnp_model_output(model, "weights", matrix));
+    OK(rnnp_model_close(model));
+    free(table);
+    free(w);
+    free_layer(&first);
+    free_layer(&second);
+    return model;
+}
+
+static inline rnnp_model *make_any(rnnp_context *context, size_t index)
+{
+    return index == 0 ? make_classifier(context) : make_recurrent(context, index - 1);
+}
+
+/* ---- Running ---- */
+
+typedef struct outputs {
+    size_t n;
+    rnnp_tensor out[MAX_OUT];
+} outputs;
+
+/* Dynamic dimensions: steps, then batch; lengths and words are small numbers. */
+static inline outputs run_model(const rnnp_model *model, rnnp_plan *plan)
+{
+    static const int32_t lengths[] = {STEPS, 0, 2, STEPS, 1};
+    outputs o = {.n = rnnp_model_outputs(model)};
+    rnnp_tensor in[2];
+    rnnp_run *run;
+    float *x = numbers(STEPS * BATCH * INPUT, 77, 1.0f);
+    int64_t words[STEPS * BATCH];
+
+    for (size_t i = 0; i < STEPS * BATCH; i++)
+        words[i] = (int64_t)(i * 7 % 11);
+    for (size_t i = 0; i < rnnp_model_inputs(model); i++) {
+        rnnp_port port;
+
+        OK(rnnp_model_input_port(model, i, &port));
+        in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};
+        in[i].data = port.dtype == RNNP_F32 ? (void *)x : port.dtype == RNNP_I64 ? (void *)words : (void *)lengths;
+        for (size_t d = 0; d < port.rank; d++) {
+            const int is_batch = port.symbol[d] ? strcmp(port.symbol[d], "batch") == 0 : d == 1;
+
+            in[i].shape[d] = port.shape[d] != RNNP_DYNAMIC ? port.shape[d] : is_batch ? BATCH : STEPS;
+        }
+    }
+    OK(rnnp_run_create(plan, in, rnnp_model_inputs(model), &run));
+    for (size_t i = 0; i < o.n; i++) {
+        OK(rnnp_run_output(run, i, &o.out[i]));
+        o.out[i].data = calloc(rnnp_tensor_elements(&o.out[i]) + 1, 8);
+        assert_non_null(o.out[i].data);
+    }
+    OK(rnnp_run_execute(run, in, rnnp_model_inputs(model), o.out, o.n));
+    rnnp_run_destroy(run);
+    free(x);
+    return o;
+}
+
+static inline void free_outputs(outputs *o)
+{
+    for (size_t i = 0; i < o->n; i++)
+        free(o->out[i].data);
+}
+
+static inline int same_outputs(const outputs *a, const outputs *b)
+{
+    int same = a->n == b->n;
+
+    for (size_t i = 0; same && i < a->n; i++) {
+        const size_t size = rnnp_tensor_elements(&a->out[i]) * rnnp_dtype_bytes(a->out[i].dtype);
+
+        same = a->out[i].dtype == b->out[i].dtype && a->out[i].rank == b->out[i].rank &&
+               memcmp(a->out[i].shape, b->out[i].shape, a->out[i].rank * sizeof(int64_t)) == 0 &&
+               memcmp(a->out[i].data, b->out[i].data, size) == 0;
+    }
+    return same;
+}
+
+/* Plans and runs. */
+static inline outputs plan_and_run(const rnnp_model *model)
+{
+    rnnp_plan *plan = make_plan(model);
+    const outputs o = run_model(model, plan);
+
+    rnnp_plan_destroy(plan);
+    return o;
+}
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rnnp_model_release: the memory goes down by what is packed, plans go on, and what needs the elements says so. Closing
+ * lets go of constants that nobody reads.
+ */
+#include "packed.h"
+
+enum { WIDE = 64, FLOATS_W = 4 * WIDE * WIDE };
+
+/* An LSTM with large weights and a dense layer; `twice`: the dense matrix is an output, too. */
+static rnnp_model *make_wide(rnnp_context *context, int twice)
+{
+    static const int64_t shape[] = {RNNP_DYNAMIC, 2, WIDE};
+    layer l = make_layer(RNNP_CELL_LSTM, WIDE, WIDE, RNNP_FORWARD, 1);
+    float *w = numbers(WIDE * WIDE, 2, 0.1f);
+    const rnnp_tensor square = {RNNP_F32, 2, {WIDE, WIDE}, w};
+    rnnp_model *model = make_model(context);
+    rnnp_value x, matrix;
+
+    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, &x));
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL, NULL));
+    OK(rnnp_model_constant(model, "square", &square, &matrix));
+    x = node2(model, "MatMul", x, matrix);
+    OK(rnnp_model_output(model, "y", x));
+    if (twice)
+        OK(rnnp_model_output(model, "matrix", matrix));
+    OK(rnnp_model_close(model));
+    free(w);
+    free_layer(&l);
+    return model;
+}
+
+static outputs run_wide(rnnp_plan *plan, size_t n_outputs)
+{
+    float *x = numbers(STEPS * 2 * WIDE, 3, 1.0f);
+    const rnnp_tensor in = tensor3(x, STEPS, 2, WIDE);
+    outputs o = {.n = n_outputs};
+    rnnp_run *run;
+
+    OK(rnnp_run_create(plan, &in, 1, &run));
+    for (size_t i = 0; i < o.n; i++) {
+        OK(rnnp_run_output(run, i, &o.out[i]));
+        o.out[i].data = calloc(rnnp_tensor_elements(&o.out[i]), sizeof(float));
+    }
+    OK(rnnp_run_execute(run, &in, 1, o.out, o.n));
+    rnnp_run_destroy(run);
+    free(x);
+    return o;
+}
+
+static void release(int twice)
+{
+    const size_t recurrent = 2 * FLOATS_W * sizeof(float), dense = WIDE * WIDE * sizeof(float);
+    const size_t expected = recurrent + (twice ? 0 : dense), heads = 4 * 64;
+    test_heap heap = {0};
+    rnnp_context *context = make_context(&heap, 1);
+    rnnp_model *model = make_wide(context, twice);
+    rnnp_plan *plan = make_plan(model), *other;
+    outputs before = run_wide(plan, 1 + (size_t)twice);
+    const size_t parameters = rnnp_model_parameters(model), live = atomic_load(&heap.live_bytes);
+    size_t freed = 0, plan_bytes, again = 1;
+    rnnp_node_info node;
+
+    OK(rnnp_model_release(model, &freed));
+    assert_int_equal(freed, expected);
+    const size_t less = live - atomic_load(&heap.live_bytes);
+    assert_true(less >= expected && less <= expected + heads);
+    OK(rnnp_model_release(model, &again));
+    assert_int_equal(again, 0);
+    OK(rnnp_model_release(model, NULL));
+
+    /* The plan goes on, and so do runs made from it now. */
+    outputs after = run_wide(plan, 1 + (size_t)twice);
+    assert_true(same_outputs(&before, &after));
+    assert_int_equal(rnnp_model_parameters(model), parameters);
+    OK(rnnp_model_node_info(model, 0, &node));
+    OK(rnnp_plan_bytes(model, NULL, &plan_bytes));
+
+    assert_int_equal(rnnp_plan_create(model, NULL, &other), RNNP_ERR_STATE);
+    assert_null(other);
+    assert_says(context, "rnnp_model_release");
+    buffer file = {0};
+    assert_int_equal(rnnp_packed_write(model, NULL, take_bytes, &file), RNNP_ERR_STATE);
+    assert_int_equal(file.size, 0);
+    free_outputs(&before);
+    free_outputs(&after);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_bytes), 0);
+}
+
+static void test_release(void **state)
+{
+    (void)state;
+    release(0);
+    release(1);
+}
+
+/* Nothing to free in a mapped model; it can be planned again. */
+static void test_packed_model(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_wide(context, 0), *opened;
+    buffer file = write_model(context, model, NULL, 0);
+    size_t freed = 1;
+
+    (void)state;
+    OK(rnnp_packed_open_memory(context, file.at, file.size, &opened));
+    OK(rnnp_model_release(opened, &freed));
+    assert_int_equal(freed, 0);
+    rnnp_plan_destroy(make_plan(opened));
+    rnnp_model_destroy(opened);
+    rnnp_model_destroy(model);
+    free(file.at);
+    rnnp_context_destroy(context);
+}
+
+static void test_errors(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_model(context);
+
+    (void)state;
+    assert_int_equal(rnnp_model_release(NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_release(model, NULL), RNNP_ERR_STATE);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+/* Weights that are made of other constants when the model is closed are in memory once: neither the tensors that they
+ * are made of nor what is made on the way stays. */
+static void test_close(void **state)
+{
+    enum { SIDE = 128 };
+    const size_t each = SIDE * SIDE * sizeof(float);
+    const int64_t shape[] = {2, SIDE};
+    test_heap heap = {0};
+    rnnp_context *context = make_context(&heap, 1);
+    rnnp_model *model = make_model(context);
+    float *w = numbers(SIDE * SIDE, 1, 1.0f);
+    const rnnp_tensor tensor = {RNNP_F32, 2, {SIDE, SIDE}, w};
+    const rnnp_attr value = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &tensor};
+    rnnp_value x, a, b;
+
+    (void)state;
+    OK(rnnp_model_input(model, "x", RNNP_F32, 2, shape, NULL, &x));
+    OK(rnnp_model_constant(model, "a", &tensor, &a));
+    b = node(model, "Constant", NULL, 0, &value, 1);
+    a = node2(model, "Add", a, b);
+    a = node1(model, "Neg", a);
+    OK(rnnp_model_output(model, "y", node2(model, "MatMul", x, a)));
+    const size_t before = atomic_load(&heap.live_bytes);
+    assert_true(before > 2 * each);
+    OK(rnnp_model_close(model));
+    const size_t after = atomic_load(&heap.live_bytes);
+    assert_true(after >= before - 2 * each && after <= before - each);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_bytes), 0);
+    free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_release), cmocka_unit_test(test_packed_model),
+                                       cmocka_unit_test(test_errors), cmocka_unit_test(test_close)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Models into packed files and back: the same graph, the same bits, whatever CPU the file was packed for; and weights
+ * that are read where they are.
+ */
+#include "packed.h"
+
+static const char *const caps[] = {"generic", "avx2"};
+
+/* The lists of instruction sets that files are packed for. */
+static const struct {
+    const char *isas[2];
+    size_t n;
+} sets[] = {{{"generic"}, 1}, {{"avx2"}, 1}, {{"generic", "avx2"}, 2}};
+
+static int is_packed_for(const rnnp_context *context, size_t set)
+{
+    rnnp_host_info host = {.struct_size = sizeof host};
+
+    OK(rnnp_context_host(context, &host));
+    for (size_t i = 0; i < sets[set].n; i++) {
+        if (strcmp(sets[set].isas[i], host.isa) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static void assert_same_port(const rnnp_port *a, const rnnp_port *b)
+{
+    assert_string_equal(a->name, b->name);
+    assert_int_equal(a->dtype, b->dtype);
+    assert_int_equal(a->rank, b->rank);
+    for (size_t d = 0; d < a->rank; d++) {
+        assert_int_equal(a->shape[d], b->shape[d]);
+        assert_int_equal(a->symbol[d] != NULL, b->symbol[d] != NULL);
+        if (a->symbol[d])
+            assert_string_equal(a->symbol[d], b->symbol[d]);
+    }
+}
+
+/* Everything that can be asked about a model. */
+static void assert_same_graph(const rnnp_model *a, const rnnp_model *b)
+{
+    rnnp_node_info na, nb;
+    rnnp_port pa, pb;
+
+    assert_int_equal(rnnp_model_inputs(a), rnnp_model_inputs(b));
+    assert_int_equal(rnnp_model_outputs(a), rnnp_model_outputs(b));
+    assert_int_equal(rnnp_model_parameters(a), rnnp_model_parameters(b));
+    assert_int_equal(rnnp_model_nodes(a), rnnp_model_nodes(b));
+    for (size_t i = 0; i < rnnp_model_inputs(a); i++) {
+        OK(rnnp_model_input_port(a, i, &pa));
+        OK(rnnp_model_input_port(b, i, &pb));
+        assert_same_port(&pa, &pb);
+    }
+    for (size_t i = 0; i < rnnp_model_outputs(a); i++) {
+        OK(rnnp_model_output_port(a, i, &pa));
+        OK(rnnp_model_output_port(b, i, &pb));
+        assert_same_port(&pa, &pb);
+    }
+    for (size_t n = 0; n < rnnp_model_nodes(a); n++) {
+        OK(rnnp_model_node_info(a, n, &na));
+        OK(rnnp_model_node_info(b, n, &nb));
+        assert_string_equal(na.name, nb.name);
+        assert_string_equal(na.op, nb.op);
+        assert_int_equal(na.parameters, nb.parameters);
+        assert_int_equal(na.inputs, nb.inputs);
+        assert_int_equal(na.outputs, nb.outputs);
+        for (size_t i = 0; i < na.inputs; i++)
+            assert_same_port(&na.input[i], &nb.input[i]);
+        for (size_t i = 0; i < na.outputs; i++)
+            assert_same_port(&na.output[i], &nb.output[i]);
+    }
+}
+
+/* Of nodes that pack: how many take their weights from the file, and how many pack them. */
+static void count_places(const rnnp_model *model, const rnnp_plan *plan, size_t *in_file, size_t *in_plan)
+{
+    *in_file = *in_plan = 0;
+    for (size_t n = 0; n < rnnp_model_nodes(model); n++) {
+        *in_file += rnnp_plan_weights(plan, n) == RNNP_WEIGHTS_FILE;
+        *in_plan += rnnp_plan_weights(plan, n) == RNNP_WEIGHTS_PLAN;
+    }
+}
+
+static void check_opened(const rnnp_model *model, const buffer *file, const char *cap, size_t set, size_t threads,
+                         const outputs *want)
+{
+    test_heap heap = {0};
+    rnnp_context *context = capped_context(&heap, cap, threads);
+    const int fits = is_packed_for(context, set);
+    size_t in_file, in_plan, plan_bytes;
+    rnnp_model *opened;
+
+    OK(rnnp_packed_open_memory(context, file->at, file->size, &opened));
+    assert_same_graph(model, opened);
+    OK(rnnp_packed_verify(opened));
+    OK(rnnp_plan_bytes(opened, NULL, &plan_bytes));
+    const size_t before = atomic_load(&heap.live_bytes);
+    rnnp_plan *plan = make_plan(opened);
+    assert_int_equal(atomic_load(&heap.live_bytes), before + plan_bytes);
+    count_places(opened, plan, &in_file, &in_plan);
+    assert_true(in_file + in_plan > 0);
+    if (fits) {
+        assert_int_equal(in_plan, 0);
+        assert_true(plan_bytes < 1024 * (1 + rnnp_model_nodes(opened))); /* no weights */
+    } else {
+        assert_true(in_plan > 0); /* recurrent layers at least: products may have one layout for both */
+    }
+    outputs got = run_model(opened, plan);
+    assert_true(same_outputs(want, &got));
+    free_outputs(&got);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(opened);
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+}
+
+static void test_same_bits(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model;
+    size_t models = 0;
+
+    (void)state;
+    for (size_t m = 0; (model = make_any(context, m)) != NULL; m++, models++) {
+        outputs want = plan_and_run(model);
+
+        for (size_t set = 0; set < sizeof sets / sizeof sets[0]; set++) {
+            if (!in_build(context, sets[set].isas[0]))
+                continue;
+            buffer file = write_model(context, model, sets[set].isas, sets[set].n);
+
+            for (size_t c = 0; c < sizeof caps / sizeof caps[0]; c++)
+                check_opened(model, &file, caps[c], set, 1 + m % 3, &want);
+            free(file.at);
+        }
+        free_outputs(&want);
+        rnnp_model_destroy(model);
+    }
+    assert_int_equal(models, 25);
+    rnnp_context_destroy(context);
+}
+
+/* A file written from an opened file is the same file, also when the reader's own kernels want another layout. */
+static void test_rewritten(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < 25; m += 4) {
+        rnnp_context *context = make_context(NULL, 1), *other = capped_context(NULL, "generic", 1);
+        rnnp_model *model = make_any(context, m), *opened;
+        buffer file = write_model(context, model, sets[2].isas, 2);
+
+        OK(rnnp_packed_open_memory(other, file.at, file.size, &opened));
+        buffer again = write_model(context, opened, sets[2].isas, 2);
+        assert_int_equal(again.size, file.size);
+        assert_memory_equal(again.at, file.at, file.size);
+        free(again.at);
+        free(file.at);
+        rnnp_model_destroy(opened);
+        rnnp_model_destroy(model);
+        rnnp_context_destroy(other);
+        rnnp_context_destroy(context);
+    }
+}
+
+static void test_stream(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *models[2] = {make_recurrent(context, 1), NULL}; /* a forward LSTM without lengths */
+    const int32_t length = 1;
+    float *x = numbers(STEPS * INPUT, 3, 1.0f), y[2][STEPS][HIDDEN];
+    buffer file = write_model(context, models[0], NULL, 0);
+
+    (void)state;
+    OK(rnnp_packed_open_memory(context, file.at, file.size, &models[1]));
+    for (size_t m = 0; m < 2; m++) {
+        rnnp_plan *plan = make_plan(models[m]);
+        rnnp_stream *stream;
+        rnnp_tensor in[2], out[3] = {{0}};
+
+        OK(rnnp_stream_create(plan, NULL, &stream));
+        OK(rnnp_stream_input(stream, 0, &in[0]));
+        OK(rnnp_stream_input(stream, 1, &in[1]));
+        in[1].data = (void *)&length;
+        for (size_t t = 0; t < STEPS; t++) {
+            in[0].data = x + t * INPUT;
+            out[0].data = y[m][t];
+            OK(rnnp_stream_step(stream, in, 2, out, 3));
+        }
+        rnnp_stream_destroy(stream);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(models[m]);
+    }
+    assert_memory_equal(y[0], y[1], sizeof y[0]);
+    free(x);
+    free(file.at);
+    rnnp_context_destroy(context);
+}
+
+static void keep_line(void *user, rnnp_log_level level, const char *message)
+{
+    if (level == RNNP_LOG_INFO)
+        snprintf(user, 512, "%s", message);
+}
+
+/* A plan that packs says so, and which layout the file lacks. */
+static void test_log(void **state)
+{
+    char line[512] = "";
+    rnnp_context_options options;
+    rnnp_context *context, *plain = make_context(NULL, 1);
+    rnnp_model *model = make_recurrent(plain, 1), *opened;
+    rnnp_host_info host = {.struct_size = sizeof host};
+
+    (void)state;
+    rnnp_context_options_init(&options);
+    options.log = keep_line;
+    options.log_user = line;
+    OK(rnnp_context_create(&options, &context));
+    OK(rnnp_context_host(context, &host));
+    const char *other = strcmp(host.isa, "generic") == 0 ? "avx2" : "generic";
+    if (!in_build(context, other)) { /* nothing to pack for but what runs here */
+        rnnp_context_destroy(context);
+        rnnp_model_destroy(model);
+        rnnp_context_destroy(plain);
+        return;
+    }
+    buffer file = write_model(context, model, &other, 1);
+    OK(rnnp_packed_open_memory(context, file.at, file.size, &opened));
+    rnnp_plan *plan = make_plan(opened);
+    assert_non_null(strstr(line, "LSTM"));
+    assert_non_null(strstr(line, "packed from the original weights"));
+    assert_non_null(strstr(line, "lstm_step_f32"));
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(opened);
+    free(file.at);
+
+    line[0] = 0;
+    file = write_model(context, model, (const char *const[]){host.isa}, 1);
+    OK(rnnp_packed_open_memory(context, file.at, file.size, &opened));
+    plan = make_plan(opened);
+    assert_string_equal(line, "");
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(opened);
+    free(file.at);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+    rnnp_context_destroy(plain);
+}
+
+static void test_info(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context), *opened;
+    rnnp_packed_info info = {.struct_size = sizeof info};
+    rnnp_packed_block_info block;
+    size_t total = 0;
+
+    (void)state;
+    OK(rnnp_model_packed_info(model, &info));
+    assert_int_equal(info.version, 0);
+    assert_int_equal(info.blocks, 0);
+    buffer file = write_model(context, model, sets[2].isas, 2);
+    OK(rnnp_packed_open_memory(context, file.at, file.size, &opened));
+    OK(rnnp_model_packed_info(opened, &info));
+    assert_int_equal(info.version, RNNP_PACKED_VERSION);
+    assert_int_equal(info.file_bytes, file.size);
+    assert_true(info.data_bytes >= rnnp_model_parameters(model) * 4);
+    assert_true(info.graph_bytes > 500);
+    /* Two LSTMs in two layouts each, and two products, whose layout may be the same for both. */
+    assert_true(info.blocks >= (in_build(context, "avx2") ? 6u : 4u) && info.blocks <= 8);
+    for (size_t i = 0; i < info.blocks; i++) {
+        rnnp_node_info node;
+
+        OK(rnnp_model_packed_block(opened, i, &block));
+        OK(rnnp_model_node_info(opened, block.node, &node));
+        assert_non_null(strstr(block.layout, strcmp(node.op, "LSTM") == 0 ? "lstm_step_f32 lanes" : "panels of"));
+        total += (block.bytes + 63) / 64 * 64;
+    }
+    assert_int_equal(total, info.packed_bytes);
+
+    assert_int_equal(rnnp_model_packed_block(opened, info.blocks, &block), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_packed_block(opened, 0, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_packed_block(model, 0, &block), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_packed_block(NULL, 0, &block), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_packed_info(NULL, &info), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_packed_info(model, NULL), RNNP_ERR_ARG);
+    info.struct_size = 0;
+    assert_int_equal(rnnp_model_packed_info(model, &info), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_plan_weights(NULL, 0), RNNP_WEIGHTS_NONE);
+    assert_int_equal(rnnp_packed_verify(model), RNNP_ERR_STATE);
+    assert_says(context, "not from a packed file");
+    assert_int_equal(rnnp_packed_verify(NULL), RNNP_ERR_ARG);
+    free(file.at);
+    rnnp_model_destroy(opened);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+static void test_arguments(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_recurrent(context, 0), *open = make_model(context), *none = model;
+    rnnp_packed_options options;
+    buffer b = {.fail_after = 1000};
+
+    (void)state;
+    rnnp_packed_options_init(NULL);
+    rnnp_packed_options_init(&options);
+    assert_int_equal(rnnp_packed_write(model, &options, take_bytes, &b), RNNP_ERR_IO);
+    assert_says(context, "not written beyond byte");
+    b.fail_after = 0;
+    assert_int_equal(rnnp_packed_write(NULL, NULL, take_bytes, &b), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_write(model, NULL, NULL, &b), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_write(open, NULL, take_bytes, &b), RNNP_ERR_STATE);
+    options.n_isas = 1;
+    assert_int_equal(rnnp_packed_write(model, &options, take_bytes, &b), RNNP_ERR_ARG);
+    options.isas = (const char *const[]){"sse9"};
+    assert_int_equal(rnnp_packed_write(model, &options, take_bytes, &b), RNNP_ERR_ARG);
+    assert_says(context, "sse9");
+    options.isas = (const char *const[]){"generic", "generic"};
+    options.n_isas = 2;
+    assert_int_equal(rnnp_packed_write(model, &options, take_bytes, &b), RNNP_ERR_ARG);
+    assert_says(context, "twice");
+    options.struct_size = 1;
+    assert_int_equal(rnnp_packed_write(model, &options, take_bytes, &b), RNNP_ERR_ARG);
+    options.struct_size = sizeof options.struct_size; /* an older, shorter layout: the defaults */
+    free(b.at);
+    b = (buffer){0};
+    OK(rnnp_packed_write(model, &options, take_bytes, &b));
+
+    assert_int_equal(rnnp_packed_open_memory(NULL, b.at, b.size, &none), RNNP_ERR_ARG);
+    assert_null(none);
+    assert_int_equal(rnnp_packed_open_memory(context, NULL, b.size, &none), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_open_memory(NULL, b.at, b.size, NULL), RNNP_ERR_ARG);
+    /* Bytes at an odd address are copied: the original may go. */
+    unsigned char *odd = malloc(b.size + 1);
+    assert_non_null(odd);
+    memcpy(odd + 1, b.at, b.size);
+    OK(rnnp_packed_open_memory(context, odd + 1, b.size, &none));
+    free(odd);
+    outputs want = plan_and_run(model), got = plan_and_run(none);
+    assert_true(same_outputs(&want, &got));
+    free_outputs(&want);
+    free_outputs(&got);
+    rnnp_model_destroy(none);
+    free(b.at);
+    rnnp_model_destroy(open);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_bits), cmocka_unit_test(test_rewritten), cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_log),       cmocka_unit_test(test_info),      cmocka_unit_test(test_arguments),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

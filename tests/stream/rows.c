@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The channels of a stream one by one: each has the bits of a stream of its own, whatever the others do.
+ */
+#include "../model/build.h"
+
+enum { INPUT = 5, CLASSES = 3, OUTPUTS = 2 };
+
+static rnnp_context *context;
+
+/* ---- Models: recurrent layers, a classifier over every step, and the last layer's state ---- */
+
+typedef struct kind {
+    const char *name;
+    size_t layers;
+    rnnp_cell cell[4];
+    rnnp_gru_reset reset[4];
+    size_t hidden, steps;
+    int batch_first;
+} kind;
+
+#define AFTER RNNP_GRU_RESET_AFTER
+#define BEFORE RNNP_GRU_RESET_BEFORE
+
+static const kind kinds[] = {
+    {"rnn", 1, {RNNP_CELL_RNN}, {AFTER}, 9, 1, 0},
+    {"lstm", 1, {RNNP_CELL_LSTM}, {AFTER}, 12, 1, 0},
+    {"gru, reset after", 1, {RNNP_CELL_GRU}, {AFTER}, 12, 1, 1},
+    {"gru, reset before", 1, {RNNP_CELL_GRU}, {BEFORE}, 12, 3, 0},
+    {"stack", 4, {RNNP_CELL_LSTM, RNNP_CELL_GRU, RNNP_CELL_GRU, RNNP_CELL_RNN}, {AFTER, AFTER, BEFORE}, 8, 1, 0},
+    {"stack, batch first", 4, {RNNP_CELL_LSTM, RNNP_CELL_GRU, RNNP_CELL_GRU, RNNP_CELL_RNN}, {AFTER, AFTER, BEFORE},
+     8, 2, 1},
+};
+
+static rnnp_model *make_kind(rnnp_context *where, const kind *k)
+{
+    float *w = numbers(k->hidden * CLASSES, 6, 1.0f);
+    rnnp_model *model = make_model(where);
+    rnnp_value value = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT), h;
+
+    for (size_t i = 0; i < k->layers; i++) {
+        layer l = make_layer(k->cell[i], i ? k->hidden : INPUT, k->hidden, RNNP_FORWARD, (uint32_t)i + 1);
+
+        l.options.reset = k->reset[i];
+        l.options.batch_first = k->batch_first;
+        OK(rnnp_model_recurrent(model, &l.options, l.weights, value, RNNP_NONE, RNNP_NONE, RNNP_NONE, &value, &h,
+                                NULL));
+        free_layer(&l);
+    }
+    OK(rnnp_model_dense(model, value, w, k->hidden, CLASSES, 0, NULL, "Softmax", &value));
+    OK(rnnp_model_output(model, "p", value));
+    OK(rnnp_model_output(model, "h", h));
+    OK(rnnp_model_close(model));
+    free(w);
+    return model;
+}
+
+static rnnp_stream *make_stream(const rnnp_plan *plan, size_t batch, size_t steps)
+{
+    rnnp_stream_options options;
+    rnnp_stream *stream;
+
+    rnnp_stream_options_init(&options);
+    options.batch = batch;
+    options.steps = steps;
+    OK(rnnp_stream_create(plan, &options, &stream));
+    return stream;
+}
+
+/* ---- Many channels beside streams of their own ---- */
+
+enum { CHANNELS = 64, TIMES = 500, MOST_STEPS = 3, MOST_HIDDEN = 12 };
+
+typedef struct monitor {
+    const kind *k;
+    rnnp_stream *together, *alone[CHANNELS];
+    uint8_t present[CHANNELS], active[CHANNELS];
+    /* [channel][steps][...] */
+    float x[CHANNELS][MOST_STEPS * INPUT], p[CHANNELS][MOST_STEPS * CLASSES], h[CHANNELS][MOST_HIDDEN];
+    float in[CHANNELS * MOST_STEPS * INPUT], out[CHANNELS * MOST_STEPS * CLASSES], last[CHANNELS * MOST_HIDDEN];
+    uint32_t random;
+} monitor;
+
+static uint32_t next(monitor *m, uint32_t below)
+{
+    m->random = m->random * 1664525u + 1013904223u;
+    return (m->random >> 8) % below;
+}
+
+/* Between one channel's steps and its place in an array of all. */
+static float *place(const monitor *m, float *all, size_t channel, size_t t, size_t width)
+{
+    return all + (m->k->batch_first ? channel * m->k->steps + t : t * CHANNELS + channel) * width;
+}
+
+static void step_alone(monitor *m, size_t c)
+{
+    rnnp_tensor in, out[OUTPUTS] = {{.data = m->p[c]}, {.data = m->h[c]}};
+
+    OK(rnnp_stream_input(m->alone[c], 0, &in));
+    in.data = m->x[c];
+    OK(rnnp_stream_step(m->alone[c], &in, 1, out, OUTPUTS));
+}
+
+static void step_together(monitor *m, int everyone)
+{
+    rnnp_tensor in, out[OUTPUTS] = {{.data = m->out}, {.data = m->last}};
+
+    OK(rnnp_stream_input(m->together, 0, &in));
+    in.data = m->in;
+    if (everyone)
+        OK(rnnp_stream_step(m->together, &in, 1, out, OUTPUTS));
+    else
+        OK(rnnp_stream_step_rows(m->together, m->active, &in, 1, out, OUTPUTS));
+}
+
+/* Rows of waiting channels are compared with what they were before, too. */
+static void compare(monitor *m)
+{
+    for (size_t c = 0; c < CHANNELS; c++) {
+        for (size_t t = 0; t < m->k->steps; t++)
+            assert_memory_equal(place(m, m->out, c, t, CLASSES), m->p[c] + t * CLASSES, CLASSES * sizeof(float));
+        assert_memory_equal(m->last + c * m->k->hidden, m->h[c], m->k->hidden * sizeof(float));
+    }
+}
+
+static void save(const monitor *m, size_t c, char *state, size_t bytes)
+{
+    char same[1024];
+
+    assert_true(bytes <= sizeof same);
+    OK(rnnp_stream_save_row(m->together, c, state, bytes));
+    OK(rnnp_stream_save(m->alone[c], same, bytes));
+    assert_memory_equal(state, same, bytes);
+}
+
+/* Two channels change places in the large stream, and so do their own streams' states. */
+static void swap(monitor *m, size_t a, size_t b)
+{
+    const size_t bytes = rnnp_stream_row_bytes(m->together);
+    char state[2][1024];
+
+    assert_int_equal(bytes, rnnp_stream_state_bytes(m->alone[a]));
+    assert_int_equal(bytes * CHANNELS, rnnp_stream_state_bytes(m->together));
+    save(m, a, state[0], bytes);
+    save(m, b, state[1], bytes);
+    OK(rnnp_stream_load_row(m->together, a, state[1], bytes));
+    OK(rnnp_stream_load_row(m->together, b, state[0], bytes));
+    OK(rnnp_stream_load(m->alone[a], state[1], bytes));
+    OK(rnnp_stream_load(m->alone[b], state[0], bytes));
+}
+
+/* Who comes, goes, moves, and has data. */
+static void happen(monitor *m)
+{
+    for (size_t c = 0; c < CHANNELS; c++) {
+        if (!m->present[c] && next(m, 20) == 0) {
+            m->present[c] = 1;
+            OK(rnnp_stream_reset_row(m->together, c));
+            rnnp_stream_reset(m->alone[c]);
+        } else if (m->present[c] && next(m, 60) == 0) {
+            m->present[c] = 0;
+        }
+        m->active[c] = m->present[c] && next(m, 4) != 0;
+    }
+    if (next(m, 3) == 0)
+        swap(m, next(m, CHANNELS), next(m, CHANNELS));
+}
+
+static void run_kind(const kind *k)
+{
+    monitor *m = calloc(1, sizeof *m);
+    rnnp_model *model = make_kind(context, k);
+    rnnp_plan *plan = make_plan(model);
+    size_t steps = 0, most = 0;
+
+    assert_non_null(m);
+    m->k = k;
+    m->random = 7;
+    m->together = make_stream(plan, CHANNELS, k->steps);
+    for (size_t c = 0; c < CHANNELS; c++)
+        m->alone[c] = make_stream(plan, 1, k->steps);
+    for (size_t t = 0; t < TIMES; t++) {
+        const int everyone = t % 50 == 49;
+        size_t active = 0;
+
+        happen(m);
+        for (size_t c = 0; c < CHANNELS; c++) {
+            if (everyone)
+                m->active[c] = m->present[c] = 1;
+            if (!m->active[c]) { /* nonsense that nobody looks at */
+                for (size_t s = 0; s < k->steps; s++)
+                    memset(place(m, m->in, c, s, INPUT), 0xFF, INPUT * sizeof(float));
+                continue;
+            }
+            fill(m->x[c], k->steps * INPUT, (uint32_t)(t * CHANNELS + c), 2.0f);
+            for (size_t s = 0; s < k->steps; s++)
+                memcpy(place(m, m->in, c, s, INPUT), m->x[c] + s * INPUT, INPUT * sizeof(float));
+            step_alone(m, c);
+            active++;
+        }
+        step_together(m, everyone);
+        compare(m);
+        steps += active;
+        most = active > most ? active : most;
+    }
+    assert_true(steps > TIMES * CHANNELS / 4 && steps < TIMES * CHANNELS && most == CHANNELS);
+    for (size_t c = 0; c < CHANNELS; c++)
+        rnnp_stream_destroy(m->alone[c]);
+    rnnp_stream_destroy(m->together);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free(m);
+}
+
+static void test_alone_and_together(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        printf("%s\n", kinds[i].name);
+        run_kind(&kinds[i]);
+    }
+}
+
+/* Nobody has data; then a stream of one channel, where this is the only way to wait. */
+static void test_nobody(void **state)
+{
+    rnnp_model *model = make_kind(context, &kinds[4]);
+    rnnp_plan *plan = make_plan(model);
+
+    (void)state;
+    for (size_t batch = 1; batch <= 2; batch++) {
+        rnnp_stream *stream[] = {make_stream(plan, batch, 1), make_stream(plan, batch, 1)};
+        const uint8_t nobody[2] = {0, 0};
+        float x[2 * INPUT] = {1, 2, 3}, p[2][2 * CLASSES], h[2][2 * 8], before[2 * CLASSES];
+        rnnp_tensor in;
+
+        OK(rnnp_stream_input(stream[0], 0, &in));
+        in.data = x;
+        for (size_t t = 0; t < 3; t++) {
+            for (size_t i = 0; i < 2; i++) {
+                rnnp_tensor out[OUTPUTS] = {{.data = p[i]}, {.data = h[i]}};
+
+                OK(rnnp_stream_step(stream[i], &in, 1, out, OUTPUTS));
+                if (i)
+                    continue;
+                memcpy(before, p[0], sizeof before);
+                OK(rnnp_stream_step_rows(stream[0], nobody, &in, 1, out, OUTPUTS));
+                assert_memory_equal(p[0], before, batch * CLASSES * sizeof(float));
+                assert_int_equal(out[0].rank, 3);
+            }
+            assert_memory_equal(p[0], p[1], batch * CLASSES * sizeof(float));
+            assert_memory_equal(h[0], h[1], batch * 8 * sizeof(float));
+        }
+        rnnp_stream_destroy(stream[0]);
+        rnnp_stream_destroy(stream[1]);
+    }
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+}
+
+/* ---- Initial states from an input: read when the channel steps for the first time after a reset ---- */
+
+static void test_initial_states(void **state)
+{
+    enum { BATCH = 3, HIDDEN = 9, STEPS = 12 };
+    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    float *x = numbers(STEPS * BATCH * INPUT, 5, 1.0f), *h0 = numbers(STEPS * BATCH * HIDDEN, 6, 1.0f);
+    const float zeros[HIDDEN] = {0};
+    rnnp_model *model = make_model(context);
+    const rnnp_value in = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
+    const rnnp_value start = input3(model, "h0", 1, RNNP_DYNAMIC, HIDDEN);
+    float y[BATCH * HIDDEN], z[BATCH][HIDDEN], saved[2 * HIDDEN], same[2 * HIDDEN];
+    rnnp_value value;
+
+    (void)state;
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, in, RNNP_NONE, start, RNNP_NONE, &value, NULL, NULL));
+    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *together = make_stream(plan, BATCH, 1), *alone[BATCH];
+    for (size_t b = 0; b < BATCH; b++)
+        alone[b] = make_stream(plan, 1, 1);
+    for (size_t t = 0; t < STEPS; t++) {
+        /* 0 from the start; 1 joins at 2; 2 at 4 and again, reset, at 8, where it waits for a step */
+        const uint8_t active[BATCH] = {1, t >= 2, t >= 4 && t != 8};
+        const float *xt = x + t * BATCH * INPUT, *ht = h0 + t * BATCH * HIDDEN;
+        const rnnp_tensor inputs[] = {tensor3(xt, 1, BATCH, INPUT), tensor3(ht, 1, BATCH, HIDDEN)};
+        rnnp_tensor out = {.data = y};
+
+        if (t == 8) {
+            OK(rnnp_stream_reset_row(together, 2));
+            rnnp_stream_reset(alone[2]);
+        }
+        OK(rnnp_stream_step_rows(together, active, inputs, 2, &out, 1));
+        for (size_t b = 0; b < BATCH; b++) {
+            const rnnp_tensor mine[] = {tensor3(xt + b * INPUT, 1, 1, INPUT), tensor3(ht + b * HIDDEN, 1, 1, HIDDEN)};
+            rnnp_tensor one = {.data = z[b]};
+
+            if (active[b]) {
+                OK(rnnp_stream_step(alone[b], mine, 2, &one, 1));
+                assert_memory_equal(y + b * HIDDEN, z[b], sizeof z[b]);
+                OK(rnnp_stream_save_row(together, b, saved, sizeof saved));
+                OK(rnnp_stream_save(alone[b], same, sizeof same));
+                assert_memory_equal(saved, same, sizeof saved);
+            } else {
+                assert_int_equal(rnnp_stream_save_row(together, b, saved, sizeof saved), RNNP_ERR_STATE);
+                assert_says(context, b == 1 ? "channel 1" : "channel 2");
+            }
+        }
+        float all[BATCH * 2 * HIDDEN];
+        assert_int_equal(rnnp_stream_save(together, all, sizeof all), t >= 4 && t != 8 ? RNNP_OK : RNNP_ERR_STATE);
+    }
+    /* A loaded state needs no initial one. */
+    OK(rnnp_stream_reset_row(together, 1));
+    OK(rnnp_stream_load_row(together, 1, saved, sizeof saved));
+    OK(rnnp_stream_save_row(together, 1, same, sizeof same));
+    assert_memory_equal(saved, same, sizeof saved);
+    assert_true(memcmp(saved, zeros, sizeof zeros) != 0);
+    rnnp_stream_destroy(together);
+    for (size_t b = 0; b < BATCH; b++)
+        rnnp_stream_destroy(alone[b]);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free(x);
+    free(h0);
+    free_layer(&l);
+}
+
+/* ---- Errors ---- */
+
+static void test_arguments(void **state)
+{
+    rnnp_model *model = make_kind(context, &kinds[1]);
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *stream = make_stream(plan, 2, 1);
+    const size_t bytes = rnnp_stream_row_bytes(stream);
+    float x[2 * INPUT] = {1, 2, 3}, p[2 * CLASSES], saved[2][2 * MOST_HIDDEN];
+    const uint8_t active[] = {1, 0};
+    rnnp_tensor in = {0}, out[OUTPUTS] = {{.data = p}, {.data = NULL}};
+
+    (void)state;
+    OK(rnnp_stream_input(stream, 0, &in));
+    in.data = x;
+    assert_int_equal(bytes, sizeof saved[0]);
+    OK(rnnp_stream_step_rows(stream, active, &in, 1, out, OUTPUTS));
+    OK(rnnp_stream_save_row(stream, 0, saved[0], bytes));
+
+    assert_int_equal(rnnp_stream_step_rows(NULL, active, &in, 1, out, OUTPUTS), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_step_rows(stream, NULL, &in, 1, out, OUTPUTS), RNNP_ERR_ARG);
+    assert_says(context, "active is NULL");
+    assert_int_equal(rnnp_stream_step_rows(stream, active, &in, 2, out, OUTPUTS), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_step_rows(stream, active, &in, 1, NULL, OUTPUTS), RNNP_ERR_ARG);
+    in.shape[1] = 3;
+    assert_int_equal(rnnp_stream_step_rows(stream, active, &in, 1, out, OUTPUTS), RNNP_ERR_SHAPE);
+    assert_int_equal(rnnp_stream_reset_row(NULL, 0), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_reset_row(stream, 2), RNNP_ERR_ARG);
+    assert_says(context, "channel 2 of a stream that has 2");
+    assert_int_equal(rnnp_stream_row_bytes(NULL), 0);
+    assert_int_equal(rnnp_stream_save_row(NULL, 0, saved[1], bytes), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_save_row(stream, 2, saved[1], bytes), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_save_row(stream, 0, saved[1], bytes + 1), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_save_row(stream, 0, NULL, bytes), RNNP_ERR_ARG);
+    assert_says(context, "at NULL");
+    assert_int_equal(rnnp_stream_load_row(NULL, 0, saved[0], bytes), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_load_row(stream, SIZE_MAX, saved[0], bytes), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_load_row(stream, 1, saved[0], 2 * bytes), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_stream_load_row(stream, 1, NULL, bytes), RNNP_ERR_ARG);
+    OK(rnnp_stream_save_row(stream, 0, saved[1], bytes)); /* nothing of this changed it */
+    assert_memory_equal(saved[0], saved[1], bytes);
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+}
+
+/* Models that mix channels, or have an output without them: together they can step, one by one they cannot. */
+enum { SOFTMAX_OVER_CHANNELS, FIRST_CHANNEL, MEAN_OF_CHANNELS, NO_CHANNELS, FIXED_BATCH, MIXERS };
+
+static rnnp_model *make_mixer(int which)
+{
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, 8, RNNP_FORWARD, 2);
+    const int64_t shape[] = {4}, last = -1;
+    const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 1};
+    rnnp_model *model = make_model(context);
+    rnnp_value y, other, x = input3(model, "x", RNNP_DYNAMIC, which == FIXED_BATCH ? 2 : RNNP_DYNAMIC, INPUT);
+
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    switch (which) {
+    case SOFTMAX_OVER_CHANNELS: OK(rnnp_model_softmax(model, y, 1, &y)); break;
+    case FIRST_CHANNEL: y = node(model, "Gather", (rnnp_value[]){y, ints(model, &last, 1)}, 2, &axis, 1); break;
+    case MEAN_OF_CHANNELS: OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 1, &y)); break;
+    case NO_CHANNELS:
+        OK(rnnp_model_input(model, "settings", RNNP_F32, 1, shape, NULL, &other));
+        OK(rnnp_model_output(model, "copy", node1(model, "Relu", other)));
+        break;
+    default: break;
+    }
+    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_close(model));
+    free_layer(&l);
+    return model;
+}
+
+static void test_mixers(void **state)
+{
+    static const char *const words[MIXERS] = {"Softmax", "Gather", "ReduceMean", "output copy", NULL};
+
+    (void)state;
+    for (int i = 0; i < MIXERS; i++) {
+        rnnp_model *model = make_mixer(i);
+        rnnp_plan *plan = make_plan(model);
+        rnnp_stream *stream = make_stream(plan, 2, 1);
+        float x[2 * INPUT] = {1, 2, 3}, settings[4] = {1, 2, 3, 4}, y[2][16], saved[2][8];
+        const uint8_t active[] = {0, 1}, all[] = {1, 1};
+        const size_t n = i == NO_CHANNELS ? 2 : 1;
+        const rnnp_tensor in[] = {tensor3(x, 1, 2, INPUT), {RNNP_F32, 1, {4}, settings}};
+        rnnp_tensor out[] = {{.data = y[0]}, {.data = y[1]}};
+
+        OK(rnnp_stream_step_rows(stream, all, in, n, out, n));
+        OK(rnnp_stream_save_row(stream, 1, saved[0], sizeof saved[0]));
+        if (words[i]) {
+            assert_int_equal(rnnp_stream_step_rows(stream, active, in, n, out, n), RNNP_ERR_UNSUPPORTED);
+            assert_says(context, words[i]);
+            OK(rnnp_stream_save_row(stream, 1, saved[1], sizeof saved[1]));
+            assert_memory_equal(saved[0], saved[1], sizeof saved[0]);
+        } else {
+            OK(rnnp_stream_step_rows(stream, active, in, n, out, n));
+        }
+        rnnp_stream_destroy(stream);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+    }
+}
+
+/* A step of some channels that fails half way changes nothing: state, outputs, and who is new. */
+static void test_failed_step(void **state)
+{
+    enum { HIDDEN = 8, BATCH = 3 };
+    layer first = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    layer second = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 3);
+    const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC}, shape3[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
+    static const char *const names[] = {"steps", "batch", NULL};
+    float *table = numbers(4 * HIDDEN, 1, 1.0f), *x = numbers(BATCH * INPUT, 2, 1.0f);
+    float y[BATCH * HIDDEN] = {0}, before[BATCH * HIDDEN], saved[2][BATCH * 3 * HIDDEN];
+    int64_t word[BATCH] = {1, 2, 3};
+    const uint8_t active[BATCH] = {1, 0, 1};
+    rnnp_model *model = make_model(context);
+    rnnp_value in, words, a;
+
+    (void)state;
+    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape3, names, &in));
+    OK(rnnp_model_input(model, "words", RNNP_I64, 2, shape, names, &words));
+    OK(rnnp_model_recurrent(model, &first.options, first.weights, in, RNNP_NONE, RNNP_NONE, RNNP_NONE, &a, NULL, NULL));
+    OK(rnnp_model_embedding(model, words, table, 4, HIDDEN, &words));
+    a = node2(model, "Add", a, words);
+    OK(rnnp_model_recurrent(model, &second.options, second.weights, a, RNNP_NONE, RNNP_NONE, RNNP_NONE, &a, NULL,
+                            NULL));
+    OK(rnnp_model_output(model, "y", a));
+    OK(rnnp_model_close(model));
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *stream = make_stream(plan, BATCH, 1);
+    const rnnp_tensor inputs[] = {tensor3(x, 1, BATCH, INPUT), {RNNP_I64, 2, {1, BATCH}, word}};
+    rnnp_tensor out = {.data = y};
+    OK(rnnp_stream_step(stream, inputs, 2, &out, 1));
+    OK(rnnp_stream_save(stream, saved[0], sizeof saved[0]));
+    memcpy(before, y, sizeof y);
+    word[2] = 99;
+    assert_int_equal(rnnp_stream_step_rows(stream, active, inputs, 2, &out, 1), RNNP_ERR_ARG);
+    assert_says(context, "Gather");
+    OK(rnnp_stream_save(stream, saved[1], sizeof saved[1]));
+    assert_memory_equal(saved[0], saved[1], sizeof saved[0]);
+    assert_memory_equal(before, y, sizeof y);
+    word[2] = 3;
+    OK(rnnp_stream_step_rows(stream, active, inputs, 2, &out, 1));
+    assert_memory_equal(before + HIDDEN, y + HIDDEN, HIDDEN * sizeof *y);
+    assert_true(memcmp(before, y, HIDDEN * sizeof *y) != 0);
+    assert_true(memcmp(before + 2 * HIDDEN, y + 2 * HIDDEN, HIDDEN * sizeof *y) != 0);
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    free_layer(&first);
+    free_layer(&second);
+    free(table);
+    free(x);
+}
+
+static void test_no_allocation(void **state)
+{
+    test_heap heap = {0};
+    rnnp_context *counted = make_context(&heap, 1);
+    rnnp_model *model = make_kind(counted, &kinds[4]);
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *stream = make_stream(plan, 3, 1);
+    const size_t calls = atomic_load(&heap.calls), bytes = rnnp_stream_row_bytes(stream);
+    float x[3 * INPUT] = {1}, p[3 * CLASSES], saved[64];
+    const uint8_t active[] = {1, 0, 1};
+    rnnp_tensor in, out[OUTPUTS] = {{.data = p}, {.data = NULL}};
+
+    (void)state;
+    assert_true(bytes <= sizeof saved);
+    OK(rnnp_stream_input(stream, 0, &in));
+    in.data = x;
+    for (int t = 0; t < 5; t++) {
+        OK(rnnp_stream_step_rows(stream, active, &in, 1, out, OUTPUTS));
+        OK(rnnp_stream_save_row(stream, 0, saved, bytes));
+        OK(rnnp_stream_load_row(stream, 1, saved, bytes));
+        OK(rnnp_stream_reset_row(stream, 2));
+    }
+    assert_int_equal(atomic_load(&heap.calls), calls);
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(counted);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alone_and_together), cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_initial_states),     cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_mixers),             cmocka_unit_test(test_failed_step),
+        cmocka_unit_test(test_no_allocation),
+    };
+
+    context = make_context(NULL, 1);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rnnp_context_destroy(context);
+    return failed;
+}
