@@ -151,19 +151,25 @@ std::function<void()> OneDnn::layer(const peer::Case &c, const peer::Weights &we
     if (known == std::end(cells))
         throw std::runtime_error("case " + c.id + ": oneDNN has no " + c.cell);
     const Desc seq({dim(c.steps), dim(c.batch), dim(c.hidden)}, f32, Tag::tnc), none;
+    const Desc state({1, 1, dim(c.batch), dim(c.hidden)}, f32, Tag::ldnc);
     const Desc w({1, 1, dim(c.hidden), dim(known->gates), dim(c.hidden)}, f32, Tag::any);
     const Desc b({1, 1, dim(known->bias_rows), dim(c.hidden)}, f32, Tag::ldgo);
     const auto tanh = dnnl::algorithm::eltwise_tanh;
     const auto dir = dnnl::rnn_direction::unidirectional_left2right;
-    const Made made = c.cell == "lstm"    ? make<dnnl::lstm_forward>(dir, seq, none, none, w, w, b, seq, none, none)
-                    : c.cell == "gru"     ? make<dnnl::gru_forward>(dir, seq, none, w, w, b, seq, none)
-                    : c.cell == "gru_lbr" ? make<dnnl::lbr_gru_forward>(dir, seq, none, w, w, b, seq, none)
-                                          : make<dnnl::vanilla_rnn_forward>(tanh, dir, seq, none, w, w, b, seq, none);
-    return call(made.primitive, {{DNNL_ARG_SRC_LAYER, view(seq, x)},
-                                 {DNNL_ARG_WEIGHTS_LAYER, gates(*known, c.hidden, weights.w, made.w)},
-                                 {DNNL_ARG_WEIGHTS_ITER, gates(*known, c.hidden, weights.r, made.r)},
-                                 {DNNL_ARG_BIAS, bias(*known, c.hidden, weights.bias, b)},
-                                 {DNNL_ARG_DST_LAYER, view(seq, y)}});
+    const Made made = c.cell == "lstm"    ? make<dnnl::lstm_forward>(dir, seq, state, state, w, w, b, seq, none, none)
+                    : c.cell == "gru"     ? make<dnnl::gru_forward>(dir, seq, state, w, w, b, seq, none)
+                    : c.cell == "gru_lbr" ? make<dnnl::lbr_gru_forward>(dir, seq, state, w, w, b, seq, none)
+                                          : make<dnnl::vanilla_rnn_forward>(tanh, dir, seq, state, w, w, b, seq, none);
+    std::unordered_map<int, memory> arguments{
+        {DNNL_ARG_SRC_LAYER, view(seq, x)},
+        {DNNL_ARG_SRC_ITER, view(state, x)},
+        {DNNL_ARG_WEIGHTS_LAYER, gates(*known, c.hidden, weights.w, made.w)},
+        {DNNL_ARG_WEIGHTS_ITER, gates(*known, c.hidden, weights.r, made.r)},
+        {DNNL_ARG_BIAS, bias(*known, c.hidden, weights.bias, b)},
+        {DNNL_ARG_DST_LAYER, view(seq, y)}};
+    if (c.cell == "lstm")
+        arguments.emplace(DNNL_ARG_SRC_ITER_C, view(state, x));
+    return call(made.primitive, arguments);
 }
 
 std::function<void()> OneDnn::product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)

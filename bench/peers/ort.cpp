@@ -101,11 +101,14 @@ public:
             loaded_ = c.model;
         }
         const auto input = tensor(x, shape(c, c.depth, false)), output = tensor(y, shape(c, c.columns, true));
-        return [this, session = session_, input, output] {
-            const char *const input_name = "x", *const output_name = "y";
-            const Value *const inputs[] = {input.get()};
+        const bool layer = c.kind == peer::Kind::layer;
+        const auto state = layer ? tensor(x, {1, static_cast<std::int64_t>(c.batch), static_cast<std::int64_t>(c.hidden)})
+                                 : nullptr;
+        return [this, session = session_, input, state, output] {
+            const char *const input_names[] = {"x", "h0"}, *const output_name = "y";
+            const Value *const inputs[] = {input.get(), state.get()};
             Value *outputs[] = {output.get()};
-            check(api_.Run(session.get(), nullptr, &input_name, inputs, 1, &output_name, 1, outputs));
+            check(api_.Run(session.get(), nullptr, input_names, inputs, state ? 2 : 1, &output_name, 1, outputs));
         };
     }
 

@@ -7,7 +7,8 @@
  *     {"case": "lstm_h64_b1_t50", "us_median": 71.2, "us_min": 70.9, "calls": 560, "max_error": 1.2e-07}
  *
  *     kind      cell                    sizes
- *     layer     lstm gru gru_lbr rnn    hidden, batch, steps; input and hidden sizes are equal
+ *     layer     lstm gru gru_lbr rnn    hidden, batch, steps; input and hidden sizes are equal; the initial states are
+ *                                       x's first step, as a stream's step begins with a state too
  *     product   gemm                    m, n, k: x [m][k] times the transpose of w [n][k]
  *     function  tanh_u35 exp_fast ...   elements, 1, 1; our math class stands in the name, peers have one function
  *     start     start_onnx ...          hidden, layers, steps: an LSTM, batch 1, from its file, in a new process

@@ -93,7 +93,8 @@ def layer_graph(_: Path, model: Model) -> tuple:
         initializers.append(tensor)
         offset += length
     attributes = {"hidden_size": model.a} | ({"linear_before_reset": 1} if model.cell == "gru_lbr" else {})
-    node = helper.make_node(OPERATOR[model.cell], ["x", *model.shapes()], ["y"], **attributes)
+    states = ["h0"] * (2 if model.cell == "lstm" else 1)
+    node = helper.make_node(OPERATOR[model.cell], ["x", *model.shapes(), "", *states], ["y"], **attributes)
     return [node], initializers, ["T", "B", model.a], ["T", 1, "B", model.a]
 
 
@@ -137,10 +138,11 @@ def write_models(directory: Path, models: list[Model]) -> None:
 
     for model in models:
         nodes, initializers, x_shape, y_shape = GRAPH.get(model.cell, layer_graph)(directory, model)
+        inputs = {"x": x_shape} | ({"h0": [1, "B", model.a]} if model.cell in OPERATOR else {})
         graph = helper.make_graph(
             nodes,
             model.name,
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, x_shape)],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
             [helper.make_tensor_value_info("y", TensorProto.FLOAT, y_shape)],
             initializers,
         )

@@ -115,7 +115,8 @@ std::function<void()> Rnnpack::layer(const peer::Case &c, const peer::Weights &w
     const auto workspace = std::make_shared<peer::Array>(bytes / sizeof(float) + 1);
     rnnp_layer_args args;
     rnnp_layer_args_init(&args, created, c.steps, c.batch);
-    args.x = x;
+    args.x = args.h0 = x;
+    args.c0 = cell == RNNP_CELL_LSTM ? x : nullptr;
     args.y = y;
     args.workspace = workspace->data();
     return [this, layer, workspace, args] { check(rnnp_layer_forward(layer.get(), &args)); };

@@ -80,13 +80,15 @@ class TorchPeer:
         count = steps * batch * hidden
         x = torch.from_numpy(np.fromfile(self.directory / "x.f32", dtype="<f4", count=count).reshape(shape))
         wanted = np.fromfile(self.directory / f"{name}.y.f32", dtype="<f4")
-        y = self.layer(x)[0].numpy().reshape(-1)
+        state = x[:1]
+        states = (state, state) if cell == "lstm" else state
+        y = self.layer(x, states)[0].numpy().reshape(-1)
         error = np.abs(y - wanted) / (1 + np.abs(wanted))
         wrong = np.flatnonzero(~(error <= TOLERANCE))
         if wrong.size:
             i = wrong[0]
             return {"case": name, "error": f"case {name}: y[{i}] is {y[i]:g}, but {wanted[i]:g} in {name}.y.f32"}
-        samples, calls = measure(lambda: self.layer(x), self.budget)
+        samples, calls = measure(lambda: self.layer(x, states), self.budget)
         return {
             "case": name,
             "us_median": statistics.median(samples),
