@@ -116,7 +116,8 @@ RNNP_API void rnnp_context_options_init(rnnp_context_options *options);
  * Errors   leave *context NULL and nothing allocated; the sentence goes to options->log.
  * Memory   from the allocator; freed by rnnp_context_destroy.
  * Threads  one context may be used by many threads at once. A context made with threads > 1 owns
- *          threads - 1 workers that sleep whenever no call of this context runs.
+ *          threads - 1 workers that sleep when no call of this context runs: about 50 us after the last one, which is
+ *          as long as waking them would take, or at once where there are more threads than CPUs.
  */
 RNNP_API rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_context **context);
 

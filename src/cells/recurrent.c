@@ -16,8 +16,8 @@
 enum { FLOPS_PER_THREAD = 100 * 1000, BARRIER_NS = 250 };
 
 /* Waking workers that sleep takes 30 to 40 us: a second thread gains from calls of some 100 us on (measured over
- * batch 1 and 16, hidden 64 to 1024); if they are awake, from 20 us on. How long a call takes is estimated from flops, and from weights that are
- * read once a step, from L2 or from beyond. */
+ * batch 1 and 16, hidden 64 to 1024); if they are awake, from 20 us on. How long a call takes is estimated from flops,
+ * and from weights that are read once a step, from L2 or from beyond. */
 enum { WORTH_WAKING_NS = 100 * 1000, WORTH_CALLING_NS = 20 * 1000 };
 enum { NEAR_BYTES = 512 * 1024, FLOPS_PER_NS = 100, NEAR_BYTES_PER_NS = 100, FAR_BYTES_PER_NS = 60 };
 

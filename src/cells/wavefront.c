@@ -23,7 +23,7 @@
 /* A task takes a sixteenth of the steps, as filling and draining leave all threads but one idle for about half a task.
  * It has not fewer rows than a product's tile, or weights pass for a tile that is not full (at batch 1, three rows cost
  * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than TASK_NS, as handing over takes some 0.2 us. */
-enum { CHUNKS = 16, TILE_ROWS = 6, TASK_NS = 2000 };
+enum { CHUNKS = 16, TILE_ROWS = 6, TASK_NS = 2000, WAKING_NS = 35 * 1000 };
 
 /* What a product and the steps of the same chunk take, roughly, in units of their own. */
 enum { PRODUCT_TIME = 1, STEPS_TIME = 3 };
@@ -183,6 +183,8 @@ rnnp_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
     if (alone < rnnp_recurrent_worth_ns(&stack->call) / 2) return RNNP_SCHEDULE_LAYERS;
     if (rnnp_team_is_crowded(stack->call.team)) return RNNP_SCHEDULE_WAVEFRONT;
     for (size_t l = 0; l < layers; l++) in_turn += rnnp_recurrent_forward_ns(stack[l].layer, &stack[l].call);
+    /* a barrier waits for those who wake, a wavefront works on: that costs it half as much */
+    if (!rnnp_team_is_awake(stack->call.team)) in_turn += WAKING_NS / 2.0;
     return wavefront_ns(stack, layers) < in_turn ? RNNP_SCHEDULE_WAVEFRONT : RNNP_SCHEDULE_LAYERS;
 }
 

@@ -2,9 +2,10 @@
  *
  * The library's own team, or a view of the host's pool.
  *
- * Two events drive a team. `call` counts calls: idle workers wait for it, awake for a moment, then asleep. `round` counts barriers passed: inside a call
- * everyone who arrives early spins on it for a bounded time, then sleeps on it. A sleeper announces itself before it
- * looks at the number a last time, so that whoever changes the number needs the system only when somebody sleeps.
+ * Two events drive a team. `call` counts calls: idle workers wait for it, awake for a moment, then asleep. `round`
+ * counts barriers passed: inside a call everyone who arrives early spins on it for a bounded time, then sleeps on it. A
+ * sleeper announces itself before it looks at the number a last time, so that whoever changes the number needs the
+ * system only when somebody sleeps.
  *
  * A worker may look at the current call only while it is inside. The owner opens the call, and when its own part is
  * done closes it and waits until all who came in have left. Those who come to a closed door go back to sleep.

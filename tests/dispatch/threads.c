@@ -133,6 +133,38 @@ static void late_threads_wake_the_others(void **state)
     rnnp_team_destroy(team);
 }
 
+/* Work of the caller alone; counts calls. */
+static void nothing_to_do(void *arg, size_t i, size_t n)
+{
+    (void)n;
+    atomic_fetch_add((atomic_size_t *)arg, i == 0);
+}
+
+/* Awake for a moment after a call, then asleep; crowded after a wait at a barrier, but not for ever. */
+static void awake_and_crowded(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    atomic_size_t calls = 0;
+    rnnp_team *team = make_team(&heap, 2, 2, NULL), *crowd = make_team(&heap, 2, 1, NULL);
+    job j = {0};
+
+    assert_false(rnnp_team_is_awake(NULL));
+    assert_false(rnnp_team_is_crowded(NULL));
+    assert_true(rnnp_team_is_crowded(crowd));
+    for (size_t ms = 0; rnnp_team_is_awake(team) && ms < 5000; ms++)
+        sleep_ms(1);
+    assert_false(rnnp_team_is_awake(team));
+    rnnp_team_phases(team, 4, late_phase, &j); /* somebody waits for 30 ms */
+    assert_true(rnnp_team_is_crowded(team));
+    for (size_t c = 0; c < 1000; c++)
+        rnnp_team_offer(team, nothing_to_do, &calls); /* nobody can be late here */
+    assert_false(rnnp_team_is_crowded(team));
+    assert_int_equal(atomic_load(&calls), 1000);
+    rnnp_team_destroy(team);
+    rnnp_team_destroy(crowd);
+}
+
 static void no_team_and_no_phases(void **state)
 {
     (void)state;
@@ -287,12 +319,6 @@ static void waiting_for_an_event_may_sleep(void **state)
 }
 
 /* What the caller does alone does not wait for workers: they have not woken before it is over. */
-static void nothing_to_do(void *arg, size_t i, size_t n)
-{
-    (void)n;
-    atomic_fetch_add((atomic_size_t *)arg, i == 0);
-}
-
 static void nobody_waits_for_those_who_sleep(void **state)
 {
     (void)state;
@@ -490,6 +516,7 @@ int main(void)
         cmocka_unit_test(every_phase_in_order),
         cmocka_unit_test(more_threads_than_cpus),
         cmocka_unit_test(late_threads_wake_the_others),
+        cmocka_unit_test(awake_and_crowded),
         cmocka_unit_test(no_team_and_no_phases),
         cmocka_unit_test(callers_compete),
         cmocka_unit_test(nested_calls_run_alone),
