@@ -6,7 +6,7 @@
 #define RNNP_AUTOTUNE_SET_H
 
 #include "../dispatch/dispatch.h"
-#include "records.h"
+#include "rnnpack/records.h"
 
 /* ---- Fields: one table each for printing, parsing, checking and comparing ---- */
 

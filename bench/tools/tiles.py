@@ -98,7 +98,8 @@ def main():
     args = parser.parse_args()
     mca = next((name for name in ("llvm-mca-19", "llvm-mca") if shutil.which(name)), None)
     if mca is None:
-        sys.exit("skipped: llvm-mca is not installed")
+        print("skipped: llvm-mca is not installed (Debian package llvm-19)")
+        sys.exit(77)
     rows = []
     for isa in args.isa or [isa for isa in ISAS if shutil.which(ISAS[isa][0])]:
         tiles = tiles_of(isa)

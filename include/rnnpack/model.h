@@ -238,11 +238,21 @@ RNNP_API rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index,
 
 typedef struct rnnp_plan rnnp_plan;
 
+/* Where a plan's choices of kernels and schedules come from (tune.h). */
+typedef enum rnnp_effort {
+    RNNP_EFFORT_NONE = 0,   /* the library's rules alone                                           */
+    RNNP_EFFORT_CACHED = 1  /* default: tuning records, then the table that ships with the library */
+} rnnp_effort;
+
 typedef struct rnnp_plan_options {
     size_t struct_size;
     rnnp_math math;       /* class of tanh, sigmoid, exp; default u35                              */
     size_t threads;       /* at most this many of the context's; 0 (default): all of them          */
     int flush_denormals;  /* 1: flush-to-zero and denormals-are-zero during runs (changes bits)    */
+    rnnp_effort effort;
+    const struct rnnp_records *records; /* may be NULL; must outlive the plan, unchanged           */
+    size_t batch, steps;  /* what will mostly be run: weights are packed as that wants them; 0: not known.
+                           * Runs of other shapes take the records that go with the packing        */
 } rnnp_plan_options;
 
 RNNP_API void rnnp_plan_options_init(rnnp_plan_options *options);

@@ -86,7 +86,16 @@ enum { FETCH = 4096 }; /* floats: one block further */
 
 /* ---- GEMM ---- */
 
-enum { ROW_BLOCK = 192, EDGE_ROWS = 24, EDGE_COLUMNS = 64 };
+enum { EDGE_ROWS = 24, EDGE_COLUMNS = 64 };
+
+/* Blocks of rows stay in L2 while all panels pass over them: their part of a takes at most 256 KiB, half of a small L2,
+ * unless few rows do already. All blocks have as many rows. */
+AI size_t row_block(size_t m, size_t k)
+{
+    const size_t floats = 65536, fits = floats / (k ? k : 1), most = fits > 192 ? 192 : fits < 48 ? 48 : fits;
+    const size_t blocks = (m + most - 1) / most;
+    return blocks > 1 ? (m + blocks - 1) / blocks : m;
+}
 
 static const float zeros[EDGE_COLUMNS];
 
@@ -129,7 +138,6 @@ static void edge(const rnnp_gemm_args *g, panel_fn *panel, size_t nr, size_t m0,
     }
 }
 
-/* Blocks of rows keep their part of a in L2 while all panels pass over it. */
 #define GEMM(variant, MR, NV, P, AHEAD)                                                                   \
     PANEL(panel_##variant, MR, NV, 0, AHEAD)                                                                   \
     FEW(few_##variant, P, NV, 0)                                                                          \
@@ -144,8 +152,9 @@ static void edge(const rnnp_gemm_args *g, panel_fn *panel, size_t nr, size_t m0,
             epilogue(g, g->c, g->m);                                                                      \
             return;                                                                                       \
         }                                                                                                 \
-        for (size_t m0 = 0; m0 < g->m; m0 += ROW_BLOCK) {                                                 \
-            size_t rows = g->m - m0 < ROW_BLOCK ? g->m - m0 : ROW_BLOCK;                                  \
+        const size_t block = row_block(g->m, g->k);                                                       \
+        for (size_t m0 = 0; m0 < g->m; m0 += block) {                                                     \
+            size_t rows = g->m - m0 < block ? g->m - m0 : block;                                          \
             float *c = g->c + m0 * g->ldc;                                                                \
             for (size_t p = 0; p < full; p++)                                                             \
                 panel_##variant(rows, g->k, g->a + m0 * g->lda, g->lda, g->b + p * nr * g->k,             \

@@ -53,8 +53,9 @@ void rnnp_recurrent_plan_memory(const rnnp_recurrent *layer, size_t steps, size_
     const size_t z_bytes = CHUNK_ROWS * columns * sizeof(float);
     const size_t weight_bytes = columns * (layer->input + H) * sizeof(float);
     const int far = rnnp_home_of(layer->select, weight_bytes) == RNNP_HOME_MEMORY, wide = z_bytes > WIDE_BYTES;
-    const size_t rows = far ? RNNP_FAR_CHUNK_ROWS : z_bytes > CHUNK_BYTES ? CHUNK_ROWS / 2 : CHUNK_ROWS;
-    hoist &= batch < (wide && !far ? HOIST_BELOW_WIDE : HOIST_BELOW);
+    const size_t usual = far ? RNNP_FAR_CHUNK_ROWS : z_bytes > CHUNK_BYTES ? CHUNK_ROWS / 2 : CHUNK_ROWS;
+    const size_t chosen = layer->choice.chunk, rows = chosen ? chosen : usual;
+    hoist &= chosen ? chosen != RNNP_CHUNK_NONE : batch < (wide && !far ? HOIST_BELOW_WIDE : HOIST_BELOW);
     if (hoist) w->chunk = batch >= rows ? 1 : rows / batch;
     if (w->chunk > steps) w->chunk = steps;
     for (size_t i = 0; i < layer->parts; i++)
@@ -234,7 +235,7 @@ void rnnp_loop_step(const rnnp_loop *o, const rnnp_chunk *chunk, size_t in_chunk
     range(p->panels, i, n, &s->panel_begin, &s->panel_end);
     if (s->panel_begin == s->panel_end) return;
     s->rows = rows;
-    s->reverse = (step + c->turn) & 1;
+    s->reverse = !o->layer->choice.one_way && ((step + c->turn) & 1);
     if (o->w->chunk) {
         /* forward chunks lie in z as time does, reverse ones too unless their rows were gathered */
         size_t slot = !is_reverse(o) || o->order ? in_chunk : chunk->count - 1 - in_chunk;

@@ -38,28 +38,36 @@ static void prepare_spec(rnnp_recurrent *layer, size_t d)
     for (size_t i = 0; i < rnnp_cell_activations(layer->cell); i++) s->plain &= act[i].kind == defaults[i].kind;
 }
 
-void rnnp_recurrent_prepare(rnnp_recurrent *layer)
+/* The kernel meant for weights of this size. */
+static const rnnp_variant *by_home(const rnnp_recurrent *layer, rnnp_op op)
+{
+    const size_t lanes = layer->select->op[op]->traits.lanes, units = (layer->hidden + lanes - 1) / lanes * lanes;
+    return rnnp_select_for(layer->select, op, rnnp_op_gates(op) * units * (layer->input + layer->hidden) * sizeof(float));
+}
+
+rnnp_op rnnp_recurrent_op(const rnnp_recurrent *layer, size_t part)
 {
     static const rnnp_op whole[] = { 0, RNNP_OP_rnn_step_f32, RNNP_OP_lstm_step_f32, RNNP_OP_gru_step_f32 };
-    layer->parts = 1;
-    layer->gates = layer->floats = 0;
+    static const rnnp_op halves[] = { RNNP_OP_gru_reset_step_f32, RNNP_OP_gru_update_step_f32 };
+    const int in_halves = layer->cell == RNNP_CELL_GRU && !layer->reset_after;
+    if (part >= (in_halves ? 2u : 1u)) return RNNP_OP_COUNT;
+    return in_halves ? halves[part] : whole[layer->cell];
+}
+
+void rnnp_recurrent_prepare(rnnp_recurrent *layer)
+{
+    layer->parts = layer->gates = layer->floats = 0;
     memset(layer->part, 0, sizeof layer->part);
-    if (layer->cell == RNNP_CELL_GRU && !layer->reset_after) {
-        layer->parts = 2;
-        layer->part[0].op = RNNP_OP_gru_reset_step_f32;
-        layer->part[1].op = RNNP_OP_gru_update_step_f32;
-    } else {
-        layer->part[0].op = whole[layer->cell];
-    }
+    while (rnnp_recurrent_op(layer, layer->parts) != RNNP_OP_COUNT) layer->parts++;
     for (size_t i = 0; i < layer->parts; i++) {
         rnnp_recurrent_part *p = &layer->part[i];
-        p->step = layer->select->op[p->op];
+        p->op = rnnp_recurrent_op(layer, i);
+        p->step = layer->choice.step[i] ? layer->choice.step[i] : by_home(layer, p->op);
         p->gates = rnnp_op_gates(p->op);
         p->first_gate = layer->gates;
         p->lanes = p->step->traits.lanes;
         p->panels = (layer->hidden + p->lanes - 1) / p->lanes;
         p->columns = p->panels * p->gates * p->lanes;
-        p->step = rnnp_select_for(layer->select, p->op, p->columns * (layer->input + layer->hidden) * sizeof(float));
         p->project = find_project(p->step, p->gates * p->lanes / rnnp_step_slices(&p->step->traits));
         p->bias = rnnp_take_floats(&layer->floats, p->columns);
         p->bias_h = rnnp_take_floats(&layer->floats, p->op == RNNP_OP_gru_step_f32 ? p->panels * p->lanes : 0);

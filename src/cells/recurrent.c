@@ -67,7 +67,8 @@ double rnnp_recurrent_worth_ns(const rnnp_recurrent_call *call)
 /* Threads that share the steps of a call which is worth waking them; 1 for steps too small to share. */
 static size_t sharing_threads(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    const size_t team = rnnp_recurrent_threads(call);
+    const size_t team = rnnp_recurrent_threads(call), chosen = layer->choice.threads;
+    if (chosen) return chosen < team ? chosen : team;
     const double most = step_flops(layer, call->batch) / FLOPS_PER_THREAD + 1;
     return most < 3 ? 1 : most < (double)team ? (size_t)most : team;
 }
@@ -141,11 +142,16 @@ static void forward_side_by_side(const rnnp_recurrent *layer, const rnnp_recurre
 
 /* ---- The call ---- */
 
+static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+{
+    if (layer->choice.threads) return layer->choice.threads > 1;
+    return rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps >= rnnp_recurrent_worth_ns(call);
+}
+
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     const size_t team = rnnp_recurrent_threads(call);
-    const int worth_waking =
-        team > 1 && rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps >= rnnp_recurrent_worth_ns(call);
+    const int worth_waking = team > 1 && is_worth_waking(layer, call);
     if (worth_waking && side_by_side(layer, team)) {
         forward_side_by_side(layer, call);
         return;

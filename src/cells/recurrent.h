@@ -27,6 +27,16 @@ typedef struct rnnp_recurrent_memory {
     size_t h, c, u, rh, x, order, args, floats;
 } rnnp_recurrent_memory;
 
+/* What a tuner may decide: speed changes, bits do not. Fields that are 0 leave it to the library. */
+enum { RNNP_CHUNK_NONE = 1 << 30 };
+typedef struct rnnp_recurrent_choice {
+    const rnnp_variant *step[RNNP_RECURRENT_PARTS]; /* kernels of the parts; NULL: by where the weights live */
+    size_t chunk;   /* rows of x in one product, at most RNNP_FAR_CHUNK_ROWS; RNNP_CHUNK_NONE: every step multiplies
+                     * x and h in one pass                                                             */
+    size_t threads; /* that share a step, of those the call may use                                    */
+    int one_way;    /* 1: panels are walked upwards only                                               */
+} rnnp_recurrent_choice;
+
 typedef struct rnnp_recurrent {
     rnnp_cell cell;
     size_t input, hidden;
@@ -37,6 +47,7 @@ typedef struct rnnp_recurrent {
     rnnp_act_spec act[2][3];       /* per direction, as in rnnp_gate_spec */
     rnnp_math math;
     const rnnp_selection *select;
+    rnnp_recurrent_choice choice;
 
     /* by rnnp_recurrent_prepare() */
     size_t parts, gates, peephole, floats; /* floats: of one direction's packed block; peephole: its offset there */
@@ -58,6 +69,9 @@ static inline size_t rnnp_take_floats(size_t *total, size_t floats)
 
 /* Fills in the second half from the first; to be called before anything below. */
 void rnnp_recurrent_prepare(rnnp_recurrent *layer);
+
+/* The step op of a part, before preparing too; RNNP_OP_COUNT past the last. */
+rnnp_op rnnp_recurrent_op(const rnnp_recurrent *layer, size_t part);
 
 /* Weights as ONNX lays them out; bias and peephole may be NULL. */
 typedef struct rnnp_recurrent_source {

@@ -4,7 +4,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "../../autotune/records.h"
+#include "rnnpack/records.h"
 
 #include "cli.h"
 #include "json.h"

@@ -11,7 +11,7 @@ static const char released[] = "released";
 int rnnp_node_reads(const rnnp_model *model, const rnnp_node *node, size_t input)
 {
     const rnnp_prepare prepare = {model->context,  node, node->input_metas, &model->context->selection,
-                                  RNNP_MATH_U35, 1};
+                                  RNNP_MATH_U35, 1, NULL, NULL};
 
     if (input >= 32 || !(node->op->packed_inputs >> input & 1))
         return 1;

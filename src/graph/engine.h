@@ -87,6 +87,7 @@ struct rnnp_plan {
     size_t threads;
     int schedule;                  /* of stacks: a rnnp_schedule (cells/wavefront.h) */
     int flush_denormals;
+    rnnp_tuning tuning;
     size_t bytes;
     rnnp_plan_node nodes[];        /* [model->n_nodes] */
 };

@@ -14,6 +14,7 @@
 #define RNNP_GRAPH_H
 
 #include "../context.h"
+#include "rnnpack/tune.h"
 
 #include <stdatomic.h>
 
@@ -156,6 +157,14 @@ typedef struct rnnp_stack_node {
 
 enum { RNNP_STACK_NODES = 8 };   /* most of one stack */
 
+/* Where a plan's choices come from, and what it expects to run; 0 where it does not know. */
+typedef struct rnnp_tuning {
+    const rnnp_records *records; /* NULL: the shipped table alone */
+    rnnp_record_host host;
+    size_t batch, steps;
+    int off;                     /* neither records nor the table */
+} rnnp_tuning;
+
 /* What a planned node knows about itself when memory is asked for. */
 typedef struct rnnp_prepare {
     const rnnp_context *context;
@@ -164,6 +173,8 @@ typedef struct rnnp_prepare {
     const rnnp_selection *select;
     rnnp_math math;
     size_t threads;
+    const rnnp_tuning *tuning;   /* NULL: no choice is looked up */
+    const void *planned;         /* of runs: what op->plan wrote for the plan, whose packed block is used */
 } rnnp_prepare;
 
 /* Where time is: inputs' time axes in (axis, or RNNP_TIME_NONE for values without one), outputs' out.
@@ -228,6 +239,10 @@ typedef struct rnnp_operator {
     /* one channel's state <- its rows of the initial inputs (h0, c0) or zeros */
     void (*state_reset)(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, size_t row, void *state);
     const char *(*variant)(const rnnp_prepare *p);                /* name of the kernel in use */
+    /* What is chosen for calls of this batch and steps, and why. */
+    void (*explain)(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *explanation);
+    /* The layer as a tuner sees it; 0 while its sizes are not known. */
+    int (*shape)(const rnnp_prepare *p, rnnp_shape *shape);
     size_t (*weight_bytes_per_step)(const rnnp_prepare *p);
     /* Optional, both or none: whether a node may run at once with the one below, some steps behind it; y is output 0 of
      * that, and x input 0 of this, the same memory. Other inputs depend on neither. */

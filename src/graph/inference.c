@@ -155,7 +155,7 @@ rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, 
 {
     const rnnp_context *context = inf->model->context;
     const rnnp_operator *op = node->op;
-    const rnnp_prepare prepare = {context, node, inf->in, select, math, 1};
+    const rnnp_prepare prepare = {context, node, inf->in, select, math, 1, NULL, NULL};
     rnnp_exec exec = {.context = context, .select = select, .math = math, .packed = packed};
     size_t pack_bytes = 0, workspace_bytes = 0;
     void *pack = NULL;

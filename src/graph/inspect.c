@@ -102,7 +102,7 @@ rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index, rnnp_nod
         return rnnp_fail(model->context, RNNP_ERR_ARG, "node %zu of %zu", index, model->n_nodes);
     const rnnp_node *node = &model->nodes[index];
     const rnnp_prepare prepare = {model->context,  node, node->input_metas, &model->context->selection,
-                                  RNNP_MATH_U35, 1};
+                                  RNNP_MATH_U35, 1, NULL, NULL};
 
     *info = (rnnp_node_info){.name = node->name, .op = node->op->name, .inputs = node->n_inputs,
                              .outputs = node->n_outputs, .note = node->note};

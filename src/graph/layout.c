@@ -273,6 +273,7 @@ rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *nod
     }
     prepare.inputs = in;
     prepare.threads = layout->threads;
+    prepare.planned = layout->plan->nodes[node - layout->plan->model->nodes].planned;
     return prepare;
 }
 

@@ -13,12 +13,14 @@
 void rnnp_plan_options_init(rnnp_plan_options *options)
 {
     if (options)
-        *options = (rnnp_plan_options){.struct_size = sizeof *options, .math = RNNP_MATH_U35};
+        *options = (rnnp_plan_options){.struct_size = sizeof *options, .math = RNNP_MATH_U35, .effort = RNNP_EFFORT_CACHED};
 }
 
 rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node)
 {
-    return (rnnp_prepare){plan->context, node, node->input_metas, &plan->context->selection, plan->math, plan->threads};
+    return (rnnp_prepare){.context = plan->context, .node = node, .inputs = node->input_metas,
+                          .select = &plan->context->selection, .math = plan->math, .threads = plan->threads,
+                          .tuning = plan->tuning.off ? NULL : &plan->tuning};
 }
 
 /* The plan without its block: everything that planning a node asks for. */
@@ -35,12 +37,18 @@ static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options
     }
     if (o.math != RNNP_MATH_U35 && o.math != RNNP_MATH_U10 && o.math != RNNP_MATH_FAST)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "plan options: unknown math class %d", (int)o.math);
+    if (o.effort != RNNP_EFFORT_NONE && o.effort != RNNP_EFFORT_CACHED)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "plan options: unknown effort %d", (int)o.effort);
     if (model->closed != RNNP_MODEL_CLOSED)
         return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
     *plan = (rnnp_plan){.context = model->context, .model = model, .math = o.math,
                         .threads = o.threads && o.threads < team ? o.threads : team,
                         .flush_denormals = o.flush_denormals != 0};
-    return RNNP_OK;
+    plan->tuning.records = o.records;
+    plan->tuning.batch = o.batch;
+    plan->tuning.steps = o.steps;
+    plan->tuning.off = o.effort == RNNP_EFFORT_NONE;
+    return rnnp_records_host(model->context, &plan->tuning.host);
 }
 
 /* ---- Memory: the head of the plan, then what each node needs, on cache lines ---- */

@@ -29,6 +29,7 @@ static void *carve(cursor *c, size_t count, size_t bytes)
 
 /* Numbers that size the arrays. */
 typedef struct counts {
+    size_t planned; /* bytes */
     size_t calls, in_slots, out_slots, stateful, stateful_slots, binds, patches, copies, state_bytes;
 } counts;
 
@@ -49,6 +50,12 @@ static size_t state_bytes(const rnnp_layout *layout, const rnnp_node *node)
     return node->op->state_bytes(&prepare, layout->batch);
 }
 
+/* Of a node's own copy of what the plan wrote: here the batch and the steps are known, and may ask for another choice. */
+static size_t planned_bytes(const rnnp_plan *plan, size_t n)
+{
+    return plan->nodes[n].planned ? rnnp_align64(plan->model->nodes[n].op->plan_bytes) : 0;
+}
+
 static counts count(const rnnp_layout *layout)
 {
     const rnnp_model *model = layout->plan->model;
@@ -60,6 +67,7 @@ static counts count(const rnnp_layout *layout)
         if (!layout->called[n])
             continue;
         c.calls++;
+        c.planned += planned_bytes(layout->plan, n);
         c.in_slots += rnnp_node_slots_in(node);
         c.out_slots += rnnp_node_slots_out(node);
         c.patches += node->n_inputs + node->n_outputs;
@@ -81,7 +89,7 @@ typedef struct room {
     rnnp_tensor *in, *out;
     rnnp_prepare *prepare;
     rnnp_meta *prepare_in;
-    char *activations, *workspace, *known;
+    char *activations, *workspace, *known, *planned;
 } room;
 
 static void carve_all(rnnp_program *p, room *r, const counts *c, const rnnp_layout *layout, cursor *at)
@@ -117,6 +125,7 @@ static void carve_all(rnnp_program *p, room *r, const counts *c, const rnnp_layo
             r->known = r->known ? r->known : known;
         }
     }
+    r->planned = carve(at, 1, c->planned);
     r->workspace = carve(at, 1, layout->workspace_bytes);
     r->activations = carve(at, 1, layout->activation_bytes);
 }
@@ -223,9 +232,15 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
             .team = team,
             .threads = layout->threads,
             .packed = plan->nodes[n].packed,
-            .planned = plan->nodes[n].planned,
+            .planned = planned_bytes(plan, n) ? r->planned : NULL,
             .workspace = r->workspace + layout->workspace[c],
         };
+        if (call->exec.planned) {
+            const rnnp_prepare prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
+
+            node->op->plan(&prepare, r->planned);
+            r->planned += planned_bytes(plan, n);
+        }
         r->in += rnnp_node_slots_in(node);
         r->out += rnnp_node_slots_out(node);
         for (size_t i = 0; i < node->n_inputs; i++) {

@@ -147,7 +147,7 @@ static rnnp_status make_graph(writer *w)
 
 static rnnp_prepare prepare_for(const writer *w, const rnnp_node *node, size_t s)
 {
-    return (rnnp_prepare){w->model->context, node, node->input_metas, &w->select[s], RNNP_MATH_U35, 1};
+    return (rnnp_prepare){w->model->context, node, node->input_metas, &w->select[s], RNNP_MATH_U35, 1, NULL, NULL};
 }
 
 /* Bytes of a node's block for the selection s and its layout; 0 when it packs nothing or a former selection's block is

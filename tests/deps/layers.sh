@@ -9,12 +9,11 @@ cd "$1"
 
 rules='
 include/   include/
-autotune/  autotune/ src/context.h dispatch/ kernels/ include/
-src/cli/records.c  src/cli/ autotune/records.h include/
+autotune/  autotune/ src/context.h src/threads/ src/cells/ dispatch/ kernels/ include/
 kernels/   kernels/ dispatch/isa.def dispatch/features.h include/
 dispatch/  dispatch/ kernels/ include/
 src/cli/   src/cli/ include/
-src/       src/ dispatch/ kernels/ include/
+src/       src/ autotune/choice.h dispatch/ kernels/ include/
 examples/  examples/ include/
 '
 

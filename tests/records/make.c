@@ -3,7 +3,7 @@
  * make HERE OTHER STALE: writes three files of tuning records for cli.sh: two records of this host, one of another CPU,
  * and one each of this CPU with other kernels and of another version.
  */
-#include "autotune/records.h"
+#include "rnnpack/records.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  *
  * RNN, LSTM and GRU, opsets 7 to 22.
  */
+#include "../../../autotune/choice.h"
 #include "../../cells/wavefront.h"
 #include "../../cells/weights.h"
 #include "../graph.h"
@@ -253,7 +254,31 @@ static void layer_of(const rnnp_node *node, int64_t input, int64_t hidden, rnnp_
     layer->hidden = (size_t)hidden;
     layer->math = math;
     layer->select = select;
-    rnnp_recurrent_prepare(layer);
+}
+
+/* Batch and steps of a run; of a plan what it expects. */
+static void call_shape(const rnnp_prepare *p, size_t *batch, size_t *steps)
+{
+    const recurrent_params *params = p->node->params;
+    const int64_t *x = p->inputs[X].dim, time = x[params->batch_first ? 1 : 0], rows = x[params->batch_first ? 0 : 1];
+    const int concrete = !rnnp_dim_is_symbol(time) && !rnnp_dim_is_symbol(rows);
+
+    *steps = concrete ? (size_t)time : p->tuning->steps;
+    *batch = concrete ? (size_t)rows : p->tuning->batch;
+}
+
+/* Sets what a record says, and of runs keeps kernels that read the plan's packing. */
+static void choose(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_recurrent *layer, rnnp_record_found *found)
+{
+    const rnnp_recurrent *packed = p->planned;
+
+    *found = (rnnp_record_found){.match = RNNP_RECORD_NONE};
+    if (p->tuning && batch > 0 && steps > 0)
+        rnnp_choice_find(p->context, p->tuning->records, &p->tuning->host, packed, batch, steps, p->threads, layer, found);
+    for (size_t i = 0; packed && i < packed->parts; i++) {
+        if (!layer->choice.step[i])
+            layer->choice.step[i] = packed->part[i].step;
+    }
 }
 
 /* 0 while the sizes are not known. */
@@ -264,6 +289,15 @@ static int prepare_layer(const rnnp_prepare *p, rnnp_recurrent *layer)
     if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden))
         return 0;
     layer_of(p->node, input, hidden, p->math, p->select, layer);
+    if (p->tuning || p->planned) {
+        rnnp_record_found found;
+        size_t batch = 0, steps = 0;
+
+        if (p->tuning)
+            call_shape(p, &batch, &steps);
+        choose(p, batch, steps, layer, &found);
+    }
+    rnnp_recurrent_prepare(layer);
     return 1;
 }
 
@@ -349,6 +383,44 @@ static const char *variant(const rnnp_prepare *p)
     return prepare_layer(p, &layer) ? rnnp_recurrent_variant(&layer) : NULL;
 }
 
+static int shape(const rnnp_prepare *p, rnnp_shape *out)
+{
+    rnnp_recurrent layer;
+
+    if (!prepare_layer(p, &layer))
+        return 0;
+    *out = (rnnp_shape){.cell = layer.cell, .reset = layer.reset_after ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE,
+                        .direction = layer.direction, .input = layer.input, .hidden = layer.hidden};
+    return 1;
+}
+
+static void explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *e)
+{
+    rnnp_recurrent layer, usual;
+    rnnp_record_found found;
+    rnnp_prepare plain = *p;
+
+    plain.tuning = NULL;
+    plain.planned = NULL;
+    if (!prepare_layer(&plain, &usual))
+        return;
+    layer = usual;
+    choose(p, batch, steps, &layer, &found);
+    rnnp_recurrent_prepare(&layer);
+    e->usual = rnnp_recurrent_variant(&usual);
+    e->variant = rnnp_recurrent_variant(&layer);
+    e->match = found.match;
+    e->source = found.source;
+    memcpy(e->reason, found.reason, sizeof e->reason);
+    if (!found.record)
+        return;
+    memcpy(e->choice, found.record->choice, sizeof e->choice);
+    e->ns = found.record->ns;
+    e->default_ns = found.record->default_ns;
+    e->batch = found.record->key.batch;
+    e->steps = found.record->key.steps;
+}
+
 static size_t weight_bytes_per_step(const rnnp_prepare *p)
 {
     rnnp_recurrent layer;
@@ -403,6 +475,7 @@ static const rnnp_recurrent *pack_now(const rnnp_exec *e, const rnnp_node *node,
     rnnp_recurrent *layer = e->workspace;
 
     layer_of(node, inputs[X].shape[2], inputs[R].shape[2], e->math, e->select, layer);
+    rnnp_recurrent_prepare(layer);
     rnnp_recurrent_pack(layer, &source, (char *)e->workspace + header_bytes(), 0, 1);
     return layer;
 }
@@ -523,7 +596,8 @@ static const char *lint_gru(const rnnp_node *node, const char *producer)
         .pack_bytes = pack_bytes, .pack = pack, .layout = layout,                                                    \
         .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P, .plan_bytes = sizeof(rnnp_recurrent), .plan = plan,  \
         .workspace_bytes = workspace_bytes, .state_bytes = state_bytes,                                              \
-        .state_reset = state_reset, .variant = variant, .weight_bytes_per_step = weight_bytes_per_step,              \
+        .state_reset = state_reset, .variant = variant, .explain = explain, .shape = shape,                          \
+        .weight_bytes_per_step = weight_bytes_per_step,                                                              \
         .batch_axis = batch_axis, .stacks = stacks, .run_stack = run_stack, .batch_axis_out = batch_axis_out, __VA_ARGS__}
 
 RECURRENT(RNN, 6, 2, .parse = parse_rnn, .state_arrays = 1);

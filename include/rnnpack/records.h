@@ -12,10 +12,14 @@
  *   Memory   from the context's allocator; a set must be destroyed before its context
  *   Threads  any; a set may be read by many threads at once, and changed by one while no other reads it
  */
-#ifndef RNNP_AUTOTUNE_RECORDS_H
-#define RNNP_AUTOTUNE_RECORDS_H
+#ifndef RNNPACK_RECORDS_H
+#define RNNPACK_RECORDS_H
 
 #include "rnnpack/rnnpack.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* ---- What a record is -------------------------------------------------------------------------- */
 
@@ -202,4 +206,7 @@ RNNP_API rnnp_status rnnp_records_open(const rnnp_context *context, const char *
  */
 RNNP_API rnnp_status rnnp_records_own_file(const rnnp_context *context, const char *path, int create, char *file);
 
+#ifdef __cplusplus
+}
+#endif
 #endif
