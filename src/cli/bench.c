@@ -301,6 +301,8 @@ int cli_bench(int argc, char **argv)
         return cli_limits(&host, r.bench.seconds, as_json);
 
     cli_model m;
+    host.batch = r.bench.batch;
+    host.steps = r.bench.steps;
     int code = cli_model_open(&m, &host, r.path);
     if (code == CLI_OK)
         code = bench_model(&m, &r);

@@ -70,6 +70,22 @@ rnnp_status cli_load(rnnp_context *context, const char *path, rnnp_model **model
                                      : rnnp_onnx_load_file(context, path, model);
 }
 
+/* Records that cannot be read are no reason not to run, unless they were asked for by name. */
+static rnnp_status open_records(cli_model *m, const cli_host *host)
+{
+    const rnnp_status status = rnnp_records_open(m->context, host->records, m->records_file, &m->records);
+
+    m->options.records = m->records;
+    m->options.batch = host->batch;
+    m->options.steps = host->steps;
+    if (status == RNNP_OK || host->records || status == RNNP_ERR_MEMORY)
+        return status;
+    cli_fail_status(m->context, status);
+    fputs("rnnpack: going on without tuning records\n", stderr);
+    m->records_file[0] = '\0';
+    return RNNP_OK;
+}
+
 int cli_model_open(cli_model *m, const cli_host *host, const char *path)
 {
     *m = (cli_model){0};
@@ -80,6 +96,8 @@ int cli_model_open(cli_model *m, const cli_host *host, const char *path)
         return code;
     rnnp_status status = cli_load(m->context, path, &m->model);
     if (status == RNNP_OK)
+        status = open_records(m, host);
+    if (status == RNNP_OK)
         status = rnnp_plan_create(m->model, &m->options, &m->plan);
     return status == RNNP_OK ? CLI_OK : cli_fail_status(m->context, status);
 }
@@ -87,6 +105,7 @@ int cli_model_open(cli_model *m, const cli_host *host, const char *path)
 void cli_model_close(cli_model *m)
 {
     rnnp_plan_destroy(m->plan);
+    rnnp_records_destroy(m->records);
     rnnp_model_destroy(m->model);
     rnnp_context_destroy(m->context);
 }

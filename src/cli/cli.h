@@ -8,6 +8,7 @@
 #ifndef RNNP_CLI_H
 #define RNNP_CLI_H
 
+#include "rnnpack/records.h"
 #include "rnnpack/rnnpack.h"
 
 #include "args.h"
@@ -19,12 +20,16 @@ typedef struct cli_host {
     size_t threads;       /* 1 unless given; 0: the CPU budget */
     const char *isa;
     const char *math;
+    const char *records;  /* file of tuning records; NULL: the search path */
+    size_t batch, steps;  /* what will be run, 0 when it is not known yet */
 } cli_host;
 
 #define CLI_HOST_OPTIONS(host) \
     {"--threads", "N", "size of the team; 0 takes the CPU budget (default 1)", ARG_SIZE, &(host).threads}, \
     {"--isa", "NAME", "highest instruction set: generic, avx2, avx512, neon", ARG_TEXT, &(host).isa}, \
-    {"--math", "CLASS", "accuracy of tanh, sigmoid, exp: u35 (default), u10, fast", ARG_TEXT, &(host).math}
+    {"--math", "CLASS", "accuracy of tanh, sigmoid, exp: u35 (default), u10, fast", ARG_TEXT, &(host).math}, \
+    {"--records", "FILE", "tuning records (default: the first of $RNNPACK_RECORDS, cache, /var/cache, /etc)", ARG_TEXT, \
+     &(host).records}
 
 #define CLI_JSON_OPTION(flag) {"--json", NULL, "print JSON", ARG_FLAG, &(flag)}
 
@@ -43,6 +48,8 @@ typedef struct cli_model {
     rnnp_model *model;
     rnnp_plan *plan;
     rnnp_plan_options options;
+    rnnp_records *records;
+    char records_file[RNNP_RECORDS_PATH]; /* "": none */
 } cli_model;
 
 /* An ONNX file or a packed one, by how it begins. */
@@ -85,6 +92,8 @@ int cli_run(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_pack(int argc, char **argv);
 int cli_records(int argc, char **argv);
+int cli_tune(int argc, char **argv);
+int cli_explain(int argc, char **argv);
 
 /* bench --limits: what this machine can do at most, measured for about `seconds`. */
 int cli_limits(const cli_host *host, double seconds, int as_json);

@@ -13,6 +13,8 @@ static const struct command {
     {"run", "run a model on .npy files", cli_run},
     {"bench", "measure a model's run and step times", cli_bench},
     {"pack", "write a model and its packed weights to a file that is mapped", cli_pack},
+    {"tune", "find the fastest kernels and schedules for models on this host", cli_tune},
+    {"explain", "which kernels a model gets here, and why", cli_explain},
     {"records", "show, check, merge, export and prune tuning records", cli_records},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };

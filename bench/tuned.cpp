@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rnnpack-tuned RECORDS [SECONDS-PER-SHAPE [EVERY]]: whether tuning kept its promise. Every shape (or each EVERY-th) for
+ * which a file has a record of this host is run afresh in three ways by turns: as the records say, without records, and
+ * plainly (first kernel of the instruction set, input products of 64 rows). One line of JSON for each shape; what the
+ * tuner measured itself plays no part.
+ */
+#include <rnnpack/tune.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Destroy {
+    void operator()(rnnp_context *p) const { rnnp_context_destroy(p); }
+    void operator()(rnnp_model *p) const { rnnp_model_destroy(p); }
+    void operator()(rnnp_plan *p) const { rnnp_plan_destroy(p); }
+    void operator()(rnnp_run *p) const { rnnp_run_destroy(p); }
+    void operator()(rnnp_records *p) const { rnnp_records_destroy(p); }
+};
+template <class T> using Owned = std::unique_ptr<T, Destroy>;
+
+void check(const rnnp_context *context, rnnp_status status)
+{
+    if (status != RNNP_OK)
+        throw std::runtime_error(rnnp_context_last_error(context));
+}
+
+std::vector<float> numbers(std::size_t n, float scale)
+{
+    std::vector<float> v(n);
+    unsigned seed = 1;
+    for (float &x : v) {
+        seed = seed * 1664525u + 1013904223u;
+        x = (static_cast<float>(seed >> 8) / 8388608.0F - 1) * scale;
+    }
+    return v;
+}
+
+/* One layer of a record's kind and sizes. */
+Owned<rnnp_model> make_model(rnnp_context *context, const rnnp_record_key &key)
+{
+    const std::string layer = key.layer;
+    const rnnp_cell cell = layer[0] == 'l' ? RNNP_CELL_LSTM : layer[0] == 'r' ? RNNP_CELL_RNN : RNNP_CELL_GRU;
+    const std::size_t gates = cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 1, h = key.hidden, i = key.input;
+    rnnp_recurrent_options o;
+    rnnp_recurrent_options_init(&o, cell, i, h);
+    o.order = RNNP_ORDER_ONNX;
+    o.reset = layer.find("after") != std::string::npos ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
+    if (layer.find("bidirectional") != std::string::npos)
+        o.direction = RNNP_BIDIRECTIONAL;
+    const auto w = numbers(gates * h * i, 0.1F), r = numbers(gates * h * h, 0.1F), b = numbers(2 * gates * h, 0.1F);
+    const rnnp_recurrent_weights one{w.data(), r.data(), b.data(), nullptr, nullptr}, both[2] = {one, one};
+    rnnp_model *made;
+    check(context, rnnp_model_create(context, &made));
+    Owned<rnnp_model> model(made);
+    const std::int64_t shape[3] = {RNNP_DYNAMIC, RNNP_DYNAMIC, static_cast<std::int64_t>(i)};
+    rnnp_value x, y;
+    check(context, rnnp_model_input(made, "x", RNNP_F32, 3, shape, nullptr, &x));
+    check(context, rnnp_model_recurrent(made, &o, both, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, nullptr, nullptr));
+    check(context, rnnp_model_output(made, "y", y));
+    check(context, rnnp_model_close(made));
+    return model;
+}
+
+class Contender {
+public:
+    Contender(rnnp_context *context, const rnnp_model *model, const rnnp_record_key &key, const rnnp_records *records)
+        : context_(context), x_(numbers(key.steps * key.batch * key.input, 1))
+    {
+        rnnp_plan_options o;
+        rnnp_plan_options_init(&o);
+        o.effort = records ? RNNP_EFFORT_CACHED : RNNP_EFFORT_NONE;
+        o.records = records;
+        o.batch = key.batch;
+        o.steps = key.steps;
+        rnnp_plan *plan;
+        check(context, rnnp_plan_create(model, &o, &plan));
+        plan_.reset(plan);
+        input_.dtype = RNNP_F32;
+        input_.rank = 3;
+        const std::size_t sizes[3] = {key.steps, key.batch, key.input};
+        for (std::size_t d = 0; d < 3; d++)
+            input_.shape[d] = static_cast<std::int64_t>(sizes[d]);
+        input_.data = x_.data();
+        rnnp_run *run;
+        check(context, rnnp_run_create(plan, &input_, 1, &run));
+        run_.reset(run);
+        check(context, rnnp_run_output(run, 0, &output_));
+        y_.resize(rnnp_tensor_elements(&output_));
+        output_.data = y_.data();
+    }
+
+    double seconds(std::size_t calls)
+    {
+        const auto start = Clock::now();
+        for (std::size_t i = 0; i < calls; i++)
+            check(context_, rnnp_run_execute(run_.get(), &input_, 1, &output_, 1));
+        return std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(calls);
+    }
+
+    const std::vector<float> &y() const { return y_; }
+
+private:
+    rnnp_context *context_;
+    std::vector<float> x_, y_;
+    Owned<rnnp_plan> plan_;
+    Owned<rnnp_run> run_;
+    rnnp_tensor input_{}, output_{};
+};
+
+double median(std::vector<double> v)
+{
+    std::sort(v.begin(), v.end());
+    return v[v.size() / 2];
+}
+
+/* A record of the first kernels in the table, and products of 64 rows. */
+Owned<rnnp_records> plain_records(rnnp_context *context, const rnnp_record_host &host, const rnnp_record_key &key)
+{
+    rnnp_records *made;
+    check(context, rnnp_records_create(context, &made));
+    Owned<rnnp_records> records(made);
+    const std::string layer = key.layer, cell = layer.substr(0, layer.find('-')), isa = host.isa;
+    const bool halves = cell == "gru" && layer.find("after") == std::string::npos;
+    const std::string step = (halves ? "gru_reset" : cell) + "_step_f32_block_" + isa;
+    const std::string words = "chunk=64 " + (halves ? "second=gru_update_step_f32_block_" + isa + " " : "") + "step=" + step;
+    rnnp_record record{};
+    record.key = key;
+    std::snprintf(record.choice, sizeof record.choice, "%s", words.c_str());
+    record.ns = record.default_ns = record.samples = record.at = 1;
+    check(context, rnnp_records_add(made, &host, &record));
+    return records;
+}
+
+void measure(rnnp_context *context, const rnnp_records *records, const rnnp_record_host &host, const rnnp_record &record,
+             double budget)
+{
+    enum { TUNED, USUAL, PLAIN, WAYS };
+    const auto model = make_model(context, record.key);
+    const auto plain = plain_records(context, host, record.key);
+    const rnnp_records *sets[WAYS] = {records, nullptr, plain.get()};
+    std::vector<std::unique_ptr<Contender>> ways;
+    for (const rnnp_records *set : sets)
+        ways.push_back(std::make_unique<Contender>(context, model.get(), record.key, set));
+    double call = 0;
+    for (auto &way : ways)
+        call = std::max(call, way->seconds(1));
+    for (auto &way : ways)
+        if (way->y() != ways[USUAL]->y())
+            throw std::runtime_error(std::string(record.key.layer) + ": other bits");
+    const std::size_t calls = static_cast<std::size_t>(2e-4 / call) + 1;
+    std::array<std::vector<double>, WAYS> over_usual;
+    std::vector<double> usual;
+    const auto start = Clock::now();
+    for (std::size_t round = 0; round < 5 || std::chrono::duration<double>(Clock::now() - start).count() < budget; round++) {
+        std::array<double, WAYS> time{};
+        for (std::size_t i = 0; i < WAYS; i++) {
+            const std::size_t way = (i + round) % WAYS;
+            ways[way]->seconds(1);
+            time[way] = ways[way]->seconds(calls);
+        }
+        for (std::size_t way = 0; way < WAYS; way++)
+            over_usual[way].push_back(time[way] / time[USUAL]);
+        usual.push_back(time[USUAL]);
+    }
+    const rnnp_record_key &k = record.key;
+    std::printf("{\"layer\": \"%s\", \"hidden\": %llu, \"batch\": %llu, \"steps\": %llu, \"threads\": %llu, \"usual_us\": %.3f, "
+                "\"tuned\": %.4f, \"plain\": %.4f, \"rounds\": %zu, \"choice\": \"%s\"}\n",
+                k.layer, static_cast<unsigned long long>(k.hidden), static_cast<unsigned long long>(k.batch),
+                static_cast<unsigned long long>(k.steps), static_cast<unsigned long long>(k.threads), median(usual) * 1e6,
+                median(over_usual[TUNED]), median(over_usual[PLAIN]), usual.size(), record.choice);
+    std::fflush(stdout);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+try {
+    if (argc < 2 || argc > 4)
+        throw std::runtime_error("usage: rnnpack-tuned RECORDS [SECONDS-PER-SHAPE [EVERY]]");
+    const double budget = argc > 2 ? std::strtod(argv[2], nullptr) : 0.3;
+    const std::size_t every = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 1;
+    for (std::size_t threads = 1; threads <= 8; threads++) {
+        rnnp_context_options o;
+        rnnp_context_options_init(&o);
+        o.threads = threads;
+        rnnp_context *made;
+        if (rnnp_context_create(&o, &made) != RNNP_OK)
+            throw std::runtime_error("no context");
+        const Owned<rnnp_context> context(made);
+        rnnp_records *read;
+        check(made, rnnp_records_read(made, argv[1], &read));
+        const Owned<rnnp_records> records(read);
+        rnnp_record_host here;
+        check(made, rnnp_records_host(made, &here));
+        const rnnp_record_host *host;
+        const rnnp_record *record;
+        for (std::size_t i = 0, n = 0; rnnp_records_at(read, i, &host, &record); i++)
+            if (rnnp_record_same_host(host, &here) && record->key.threads == threads && n++ % (every ? every : 1) == 0)
+                measure(made, read, here, *record, budget);
+    }
+    return 0;
+} catch (const std::exception &error) {
+    std::fprintf(stderr, "rnnpack-tuned: %s\n", error.what());
+    return 1;
+}

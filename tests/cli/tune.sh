@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# tune and explain: what they write and say; never how fast anything is.
+# shellcheck source=tests/cli/common.sh
+source "$(dirname "$0")/common.sh"
+
+unset RNNPACK_RECORDS
+export XDG_CACHE_HOME=$work/cache
+records=$work/records
+
+# tune writes progress to stderr, so it is not run by expect
+tune() {
+    "$program" tune "$@" >"$work/out" 2>"$work/err" </dev/null || fail "rnnpack tune $*"
+}
+
+expect 0 explain "$forecaster"
+prints "no file"
+prints "none: "
+
+tune "$forecaster" --budget 0.5s --steps 1,7 --records "$records"
+prints "records: $records"
+expect 0 records check "$records"
+expect 0 explain "$forecaster" --steps 7 --records "$records" --json
+[[ $(json layers 0 match) == exact && $(json layers 0 source) == records ]] || fail "exact"
+expect 0 explain "$forecaster" --steps 9 --records "$records" --json
+[[ $(json layers 0 match) == nearest ]] || fail "nearest"
+expect 0 explain "$forecaster" --steps 100 --records "$records"
+prints "none: "
+
+# known shapes are kept, new ones are added, --again measures anew
+cp "$records" "$work/before"
+tune "$forecaster" --budget 0.5 --steps 1,7 --records "$records" --json
+[[ $(json layers 0 measured) == OFF || $(json layers 0 measured) == false ]] || fail "measured what was known"
+cmp "$records" "$work/before" || fail "nothing new, yet the file changed"
+tune "$forecaster" --budget 0.5 --steps 20 --records "$records"
+expect 0 explain "$forecaster" --steps 20 --records "$records" --json
+[[ $(json layers 0 match) == exact ]] || fail "added"
+
+# nothing is written unless asked, and only where it says
+rm -rf "$XDG_CACHE_HOME"
+tune "$forecaster" --budget 0.3 --dry-run
+prints "nothing was written"
+[[ ! -e $XDG_CACHE_HOME ]] || fail "a dry run wrote"
+tune "$forecaster" --budget 0.3
+[[ -s $XDG_CACHE_HOME/rnnpack/records ]] || fail "no file in the cache"
+
+# run and bench use records, and say when they cannot; results are the same
+expect 0 bench "$forecaster" --seconds 0.01 --records "$records"
+expect 1 bench "$forecaster" --seconds 0.01 --records "$work/missing"
+echo damaged >"$XDG_CACHE_HOME/rnnpack/records"
+"$program" bench "$forecaster" --seconds 0.01 >"$work/out" 2>"$work/err" || fail "a damaged cache stops bench"
+says "going on without tuning records"
+expect 1 explain "$forecaster" --records "$XDG_CACHE_HOME/rnnpack/records"
+
+# an interrupted tune keeps what it has
+"$program" tune --grid standard --budget 1m --records "$work/grid" >"$work/out" 2>"$work/err" </dev/null &
+pid=$!
+while ! grep -q "of 324" "$work/err"; do sleep 0.1; done
+kill -INT "$pid"
+wait "$pid" || fail "interrupted tune failed"
+prints "interrupted"
+expect 0 records check "$work/grid"
+
+for wrong in "--budget 0" "--budget soon" "--batch 1,,2" "--batch 0" "--steps x" "--precision bf16" "--grid all" "--threads -1"; do
+    got=0
+    # shellcheck disable=SC2086 # an option and its value
+    "$program" tune "$forecaster" $wrong >"$work/out" 2>"$work/err" </dev/null || got=$?
+    [[ $got != 0 && -s $work/err ]] || fail "tune $wrong"
+done
+expect 2 tune
+expect 2 tune "$forecaster" --grid standard
+expect 1 tune "$work/missing.onnx"
+expect 2 explain
+expect 2 explain "$forecaster" --batch 0
