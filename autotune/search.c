@@ -19,7 +19,7 @@
 static const double LONG_CALL_NS = 4e6;
 
 static const double SAMPLE_NS = 1e5, LEAST_GAIN = 0.03, TIE = 0.01, CONTENDED = 1.3;
-enum { MOST_ROUNDS = 64, LEAST_ROUNDS = 5, FINALISTS = 3, AGAIN = 3, WARM_UP_ROUNDS = 2 };
+enum { MOST_ROUNDS = 64, FINALISTS = 3, AGAIN = 3, WARM_UP_ROUNDS = 2 };
 
 typedef struct candidate {
     rnnp_recurrent_choice choice;
@@ -177,7 +177,7 @@ static void run_rounds(search *s, size_t calls)
 {
     size_t halve_at = WARM_UP_ROUNDS + 1;
 
-    for (size_t round = 0; round < MOST_ROUNDS && !(round >= LEAST_ROUNDS && s->alive == 1); round++) {
+    for (size_t round = 0; round < MOST_ROUNDS && !(round >= RNNP_SEARCH_LEAST_ROUNDS && s->alive == 1); round++) {
         double reference = 0;
 
         for (size_t i = 0; i < s->alive; i++) {
@@ -211,7 +211,7 @@ static const candidate *decide(search *s)
     for (size_t i = 1; i < s->alive; i++) {
         const candidate *c = &s->all[i];
 
-        if (c->n < LEAST_ROUNDS)
+        if (c->n < RNNP_SEARCH_LEAST_ROUNDS)
             continue;
         const double doubt = 3 * deviation(c->ratio, c->n), gain = 1 - c->score;
         if (gain <= LEAST_GAIN || gain <= doubt)

@@ -29,6 +29,8 @@ size_t rnnp_candidates(const rnnp_context *context, const rnnp_recurrent *layer,
 
 /* ---- Search ---- */
 
+enum { RNNP_SEARCH_LEAST_ROUNDS = 5 }; /* fewer say nothing */
+
 typedef struct rnnp_search_options {
     double seconds;       /* of this search                                                            */
     size_t most;          /* candidates to try, 0: as many as the time allows                          */

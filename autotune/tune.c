@@ -122,16 +122,18 @@ static rnnp_status tune_shape(rnnp_context *context, const rnnp_machine *machine
     t->progress.record = NULL;
     rnnp_status status = rnnp_search(context, machine, &layer, shape->batch, shape->steps, t->options->threads, &options,
                                      &result);
-    if (status != RNNP_OK || (result.stopped && !result.samples))
+    if (status != RNNP_OK)
         return status;
     if (result.wrong)
         return rnnp_fail(context, RNNP_ERR_STATE, "%s, input %zu, hidden %zu, batch %zu: %zu choices gave other bits",
                          record.key.layer, shape->input, shape->hidden, shape->batch, result.wrong);
+    if (result.samples < RNNP_SEARCH_LEAST_ROUNDS)
+        return RNNP_OK; /* out of time: no record is better than one that says nothing */
     memcpy(record.choice, result.choice, sizeof record.choice);
     record.ns = result.ns;
     record.default_ns = result.default_ns;
     record.spread = result.spread < 100 ? result.spread : 100;
-    record.samples = result.samples ? result.samples : 1;
+    record.samples = result.samples;
     record.at = rnnp_records_date(records, host, &record.key, t->options->now);
     status = rnnp_records_add(records, host, &record);
     if (status != RNNP_OK)

@@ -75,7 +75,8 @@ RNNP_API void rnnp_tune_options_init(rnnp_tune_options *options);
  *   context  whose ISA and team are tuned; its thread count is part of the records' key
  *   records  gets one record for each shape that was measured; an empty choice says that the default is the fastest
  *
- * Returns  RNNP_OK, also when progress() ended it or the time ran out: the shapes that are done are in the set;
+ * Returns  RNNP_OK, also when progress() ended it or the time ran out: the shapes that are done are in the set (one
+ *          that could be timed in fewer than five rounds is not done);
  *          RNNP_ERR_ARG; RNNP_ERR_MEMORY; RNNP_ERR_STATE when a candidate's bits differed, which is a bug to report
  * Errors   leave the records of the shapes done before in the set
  * Memory   weights and activations of one shape at a time

@@ -39,6 +39,7 @@ typedef struct job {
     char file[RNNP_RECORDS_PATH];
     row *rows;
     size_t n_rows, room;
+    size_t n_shapes;             /* of all teams */
     double shown, saved;         /* when the progress line was last drawn, the file last written */
     rnnp_records *set;
     int no_memory;
@@ -286,6 +287,8 @@ static void print_results(const job *j)
            "default us", "tuned us", "gain", "confidence (spread, samples) and choice");
     for (size_t i = 0; i < j->n_rows; i++)
         print_row(&j->rows[i].record, j->rows[i].measured);
+    if (j->n_rows < j->n_shapes && !interrupted)
+        printf("%zu of %zu shapes are not done: the time ran out (--budget)\n", j->n_shapes - j->n_rows, j->n_shapes);
     if (interrupted)
         printf("interrupted: what was done is kept, tune again to go on\n");
     if (j->dry_run)
@@ -324,6 +327,7 @@ static int tune_with(job *j, size_t threads)
         options.progress = on_progress;
         options.user = j;
         j->saved = now();
+        j->n_shapes += s.n;
         status = rnnp_tune(context, s.at, s.n, &options, j->set);
         cli_progress_end();
         const rnnp_status written = j->dry_run ? RNNP_OK : rnnp_records_update(j->set, j->file, WAIT_MS);

@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -145,7 +146,7 @@ static void test_two_plans(void **state)
     for (size_t i = 0; i < CALLERS; i++)
         pthread_join(callers[i].thread, NULL);
     for (size_t i = 0; i < CALLERS; i++) {
-        print_message("thread %zu: %zu executions\n", i, callers[i].calls);
+        printf("thread %zu: %zu executions\n", i, callers[i].calls);
         assert_int_equal(callers[i].failures, 0);
         assert_int_equal(callers[i].differences, 0);
         assert_true(callers[i].calls > 0);
