@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rnnpack-tuned RECORDS [SECONDS-PER-SHAPE [EVERY]]: whether tuning kept its promise. Every shape (or each EVERY-th) for
+ * rnnpack-tuned RECORDS [SECONDS-PER-SHAPE [EVERY [OTHER]]]: whether tuning kept its promise. Every shape (or each EVERY-th) for
  * which a file has a record of this host is run afresh in three ways by turns: as the records say, without records, and
- * plainly (first kernel of the instruction set, input products of 64 rows). One line of JSON for each shape; what the
+ * plainly (first kernel of the instruction set, input products of 64 rows); with a file of OTHER records, as those say
+ * too (of a second tuning, or a longer one). One line of JSON for each shape; what the
  * tuner measured itself plays no part.
  */
 #include <rnnpack/tune.h>
@@ -145,12 +146,12 @@ Owned<rnnp_records> plain_records(rnnp_context *context, const rnnp_record_host 
 }
 
 void measure(rnnp_context *context, const rnnp_records *records, const rnnp_record_host &host, const rnnp_record &record,
-             double budget)
+             const rnnp_records *other, double budget)
 {
-    enum { TUNED, USUAL, PLAIN, WAYS };
+    enum { TUNED, USUAL, PLAIN, OTHER, WAYS };
     const auto model = make_model(context, record.key);
     const auto plain = plain_records(context, host, record.key);
-    const rnnp_records *sets[WAYS] = {records, nullptr, plain.get()};
+    const rnnp_records *sets[WAYS] = {records, nullptr, plain.get(), other ? other : records};
     std::vector<std::unique_ptr<Contender>> ways;
     for (const rnnp_records *set : sets)
         ways.push_back(std::make_unique<Contender>(context, model.get(), record.key, set));
@@ -177,10 +178,10 @@ void measure(rnnp_context *context, const rnnp_records *records, const rnnp_reco
     }
     const rnnp_record_key &k = record.key;
     std::printf("{\"layer\": \"%s\", \"hidden\": %llu, \"batch\": %llu, \"steps\": %llu, \"threads\": %llu, \"usual_us\": %.3f, "
-                "\"tuned\": %.4f, \"plain\": %.4f, \"rounds\": %zu, \"choice\": \"%s\"}\n",
+                "\"tuned\": %.4f, \"plain\": %.4f, \"other\": %.4f, \"rounds\": %zu, \"choice\": \"%s\"}\n",
                 k.layer, static_cast<unsigned long long>(k.hidden), static_cast<unsigned long long>(k.batch),
                 static_cast<unsigned long long>(k.steps), static_cast<unsigned long long>(k.threads), median(usual) * 1e6,
-                median(over_usual[TUNED]), median(over_usual[PLAIN]), usual.size(), record.choice);
+                median(over_usual[TUNED]), median(over_usual[PLAIN]), median(over_usual[OTHER]), usual.size(), record.choice);
     std::fflush(stdout);
 }
 
@@ -188,8 +189,8 @@ void measure(rnnp_context *context, const rnnp_records *records, const rnnp_reco
 
 int main(int argc, char **argv)
 try {
-    if (argc < 2 || argc > 4)
-        throw std::runtime_error("usage: rnnpack-tuned RECORDS [SECONDS-PER-SHAPE [EVERY]]");
+    if (argc < 2 || argc > 5)
+        throw std::runtime_error("usage: rnnpack-tuned RECORDS [SECONDS-PER-SHAPE [EVERY [OTHER]]]");
     const double budget = argc > 2 ? std::strtod(argv[2], nullptr) : 0.3;
     const std::size_t every = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 1;
     for (std::size_t threads = 1; threads <= 8; threads++) {
@@ -203,13 +204,19 @@ try {
         rnnp_records *read;
         check(made, rnnp_records_read(made, argv[1], &read));
         const Owned<rnnp_records> records(read);
+        Owned<rnnp_records> other;
+        if (argc > 4) {
+            rnnp_records *second;
+            check(made, rnnp_records_read(made, argv[4], &second));
+            other.reset(second);
+        }
         rnnp_record_host here;
         check(made, rnnp_records_host(made, &here));
         const rnnp_record_host *host;
         const rnnp_record *record;
         for (std::size_t i = 0, n = 0; rnnp_records_at(read, i, &host, &record); i++)
             if (rnnp_record_same_host(host, &here) && record->key.threads == threads && n++ % (every ? every : 1) == 0)
-                measure(made, read, here, *record, budget);
+                measure(made, read, here, *record, other.get(), budget);
     }
     return 0;
 } catch (const std::exception &error) {
