@@ -25,7 +25,7 @@ typedef struct candidate {
     rnnp_recurrent_choice choice;
     const rnnp_recurrent *layer;
     double cost_ns;
-    size_t words, n;
+    size_t words, n, calls;            /* calls: in a sample */
     double ratio[MOST_ROUNDS], ns[MOST_ROUNDS];
     double score;                      /* median of the ratios */
 } candidate;
@@ -51,7 +51,7 @@ static int is_over(search *s, size_t done, size_t of)
         if (s->all[i].n && s->all[i].score < best)
             best = s->all[i].score;
     }
-    if (s->options->stop && s->options->stop(s->options->user, done, of, 1 - best))
+    if (!s->result->stopped && s->options->stop && s->options->stop(s->options->user, done, of, 1 - best))
         s->result->stopped = 1;
     return s->result->stopped || elapsed(s) >= s->options->seconds;
 }
@@ -146,34 +146,36 @@ static rnnp_status verify_candidates(search *s)
         if (!c.layer)
             continue;
         s->result->tried++;
-        if (rnnp_stand_verify(s->stand, c.layer))
-            s->all[s->alive++] = c;
-        else
+        if (!rnnp_stand_verify(s->stand, c.layer)) {
             s->result->wrong++;
+            continue;
+        }
+        c.calls = (size_t)(SAMPLE_NS / (rnnp_stand_time(s->stand, c.layer, 1) + 1)) + 1;
+        s->all[s->alive++] = c;
     }
     return RNNP_OK;
 }
 
 /* ---- Rounds ---- */
 
-static double sample(search *s, const candidate *c, size_t calls)
+static double sample(search *s, const candidate *c)
 {
     double ns = 0;
 
     for (int i = 0; i < AGAIN; i++) {
         const double before = rnnp_stand_calibrate(s->stand);
-        ns = rnnp_stand_time(s->stand, c->layer, calls);
+        ns = rnnp_stand_time(s->stand, c->layer, c->calls);
         const double after = rnnp_stand_calibrate(s->stand), slower = before > after ? before : after;
 
         if (s->calibration == 0 || before < s->calibration)
             s->calibration = before;
-        if (slower < CONTENDED * s->calibration)
+        if (slower < CONTENDED * s->calibration || elapsed(s) >= s->options->seconds)
             break;
     }
     return ns;
 }
 
-static void run_rounds(search *s, size_t calls)
+static void run_rounds(search *s)
 {
     size_t halve_at = WARM_UP_ROUNDS + 1;
 
@@ -183,9 +185,9 @@ static void run_rounds(search *s, size_t calls)
         for (size_t i = 0; i < s->alive; i++) {
             candidate *c = &s->all[i];
 
-            if (i > 0 && is_over(s, round, MOST_ROUNDS))
+            if ((i > 0 || s->alive == 1) && is_over(s, round, MOST_ROUNDS))
                 return;
-            const double ns = sample(s, c, calls);
+            const double ns = sample(s, c);
             reference = i == 0 ? ns : reference;
             c->ns[c->n] = ns;
             c->ratio[c->n] = reference > 0 ? ns / reference : 1;
@@ -270,9 +272,7 @@ rnnp_status rnnp_search(rnnp_context *context, const rnnp_machine *machine, cons
     list_candidates(&s, machine, layer, batch, run, threads, (rnnp_recurrent_choice *)(void *)(s.all + RNNP_CANDIDATES_MOST));
     status = rnnp_stand_create(context, layer, batch, run, threads, &s.stand);
     if (status == RNNP_OK && (status = verify_candidates(&s)) == RNNP_OK) {
-        const double call_ns = rnnp_stand_time(s.stand, s.all[0].layer, 1);
-
-        run_rounds(&s, call_ns >= SAMPLE_NS ? 1 : (size_t)(SAMPLE_NS / (call_ns + 1)) + 1);
+        run_rounds(&s);
         report(&s);
     }
     rnnp_stand_destroy(s.stand);

@@ -25,7 +25,7 @@ int rnnp_stand_verify(rnnp_stand *stand, const rnnp_recurrent *layer);
 /* Nanoseconds of a call, over `calls` calls after one that is not timed. */
 double rnnp_stand_time(rnnp_stand *stand, const rnnp_recurrent *layer, size_t calls);
 
-/* Nanoseconds of a fixed piece of work on this thread that touches no memory: longer when the core is contended. */
-double rnnp_stand_calibrate(const rnnp_stand *stand);
+/* Nanoseconds of a fixed piece of work on all threads that touches no memory: longer when a core is contended. */
+double rnnp_stand_calibrate(rnnp_stand *stand);
 
 #endif

@@ -116,6 +116,7 @@ static rnnp_status tune_shape(rnnp_context *context, const rnnp_machine *machine
     t->progress.gain = 0;
     if (before && !t->options->again) {
         t->progress.measured = 0;
+        t->progress.candidates = t->progress.tried = 0;
         report(t);
         return RNNP_OK;
     }

@@ -144,8 +144,11 @@ static void forward_side_by_side(const rnnp_recurrent *layer, const rnnp_recurre
 
 static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    if (layer->choice.threads) return layer->choice.threads > 1;
-    return rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps >= rnnp_recurrent_worth_ns(call);
+    const double ns = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
+    /* A chosen number of threads says that sharing pays, not that waking does. */
+    const int awake = rnnp_team_is_awake(call->team), chosen = layer->choice.threads > 1 && (awake || ns >= WORTH_WAKING_NS);
+    const int worth = layer->choice.threads ? chosen : ns >= rnnp_recurrent_worth_ns(call);
+    return worth && !rnnp_team_sits_out(call->team);
 }
 
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)

@@ -343,6 +343,17 @@ int rnnp_team_is_crowded(const rnnp_team *team)
            (team->spins == SPINS_SHARED_CPU || atomic_load_explicit(&team->crowded, memory_order_relaxed) > 0);
 }
 
+int rnnp_team_sits_out(rnnp_team *team)
+{
+    if (!team || team->host.run || team->spins == SPINS_SHARED_CPU)
+        return 0;
+    const unsigned crowded = atomic_load_explicit(&team->crowded, memory_order_relaxed);
+
+    if (crowded > 0)
+        atomic_store_explicit(&team->crowded, crowded - 1, memory_order_relaxed);
+    return crowded > 0;
+}
+
 /* ---- Running ---- */
 
 typedef struct host_task {

@@ -27,6 +27,11 @@ size_t rnnp_team_threads(const rnnp_team *team); /* 1 for NULL */
 int rnnp_team_is_awake(const rnnp_team *team);
 int rnnp_team_is_crowded(const rnnp_team *team);
 
+/* Whether this call had better do without the team: after somebody lost a CPU at a barrier the next calls sit out, as a
+ * step that waits for a thread without a CPU takes a scheduler's slice, milliseconds. 0 where there are more threads than
+ * CPUs from the start: that is what was asked for. */
+int rnnp_team_sits_out(rnnp_team *team);
+
 /* Part i of n of `total` things: [*from, *to). */
 static inline void rnnp_share(size_t total, size_t i, size_t n, size_t *from, size_t *to)
 {

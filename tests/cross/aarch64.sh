@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# aarch64.sh CMAKE CTEST SOURCE BUILD: cross builds for aarch64 and runs the unit tests and the kernel check under qemu.
+# aarch64.sh CMAKE CTEST SOURCE BUILD: cross builds for aarch64 and runs the tests under qemu as four CPUs.
 set -euo pipefail
 
 cmake=$1 ctest=$2 source=$3 build=$4
@@ -13,6 +13,6 @@ for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
     fi
 done
 cd "$source"
-"$cmake" --preset aarch64 -B "$build"
+"$cmake" --preset aarch64-qemu -B "$build"
 "$cmake" --build "$build"
-exec "$ctest" --test-dir "$build" --output-on-failure -L '^(unit|check)$' -LE '^slow$'
+exec tests/cross/aarch64_cpus.sh "$ctest" "$build"

@@ -5,6 +5,7 @@
  */
 #include "dispatch/dispatch.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,6 +84,16 @@ static const uint64_t avx512_set = RNNP_CPU_AVX512F | RNNP_CPU_AVX512BW | RNNP_C
     fake_cpu cpu##_fake = {cpu##_leaves, sizeof cpu##_leaves / sizeof cpu##_leaves[0], xcr0_value, 0};                 \
     const rnnp_cpu cpu = read_fake(&cpu##_fake)
 
+/* What a context on this CPU would use, of the ISAs that the build has. */
+static void assert_chosen(const rnnp_cpu *cpu, rnnp_isa expected)
+{
+    rnnp_selection selection;
+
+    rnnp_select(cpu->features, INT_MAX, &selection);
+    assert_string_equal(rnnp_isa_names[selection.isa],
+                        rnnp_isa_names[rnnp_tables[expected]->count ? expected : RNNP_ISA_generic]);
+}
+
 static void haswell(void **state)
 {
     (void)state;
@@ -104,6 +115,7 @@ static void haswell(void **state)
     assert_int_equal(cpu.line_bytes, 64);
     assert_int_equal(cpu.l2_sharers, 2);
     assert_int_equal(cpu.l3_sharers, 16);
+    assert_chosen(&cpu, RNNP_ISA_avx2);
 }
 
 static void skylake_x_has_slow_zmm(void **state)
@@ -115,6 +127,7 @@ static void skylake_x_has_slow_zmm(void **state)
     assert_int_equal(cpu.model, 0x55);
     assert_true(HAS_ALL(cpu, avx2_set | avx512_set | RNNP_CPU(SLOW_ZMM)));
     assert_true(HAS_NONE(cpu, RNNP_CPU_AVX512VNNI));
+    assert_chosen(&cpu, RNNP_ISA_avx512);
 }
 
 static void ice_lake_has_vnni(void **state)
@@ -191,6 +204,7 @@ static void hidden_osxsave_hides_all_of_avx(void **state)
 
     assert_int_equal(cpu.features, RNNP_CPU(SSE41) | RNNP_CPU(BMI2) | RNNP_CPU(HYPERVISOR));
     assert_int_equal(cpu_fake.xgetbv_calls, 0); /* it would be an illegal instruction */
+    assert_chosen(&cpu, RNNP_ISA_generic);
 }
 
 static void hidden_avx_hides_what_builds_on_it(void **state)
@@ -200,6 +214,7 @@ static void hidden_avx_hides_what_builds_on_it(void **state)
          {7, 0, {0, B7_AVX2 | B7_AVX512, 0, 0}});
 
     assert_int_equal(cpu.features, RNNP_CPU(SSE41) | RNNP_CPU(BMI2));
+    assert_chosen(&cpu, RNNP_ISA_generic);
 }
 
 static void avx2_without_fma(void **state)
@@ -211,6 +226,7 @@ static void avx2_without_fma(void **state)
     assert_string_equal(cpu.vendor, "CentaurHauls");
     assert_true(HAS_ALL(cpu, RNNP_CPU_AVX2));
     assert_true(HAS_NONE(cpu, RNNP_CPU_FMA3));
+    assert_chosen(&cpu, RNNP_ISA_generic);
 }
 
 static void avx512_without_vl(void **state)
@@ -221,6 +237,61 @@ static void avx512_without_vl(void **state)
 
     assert_true(HAS_ALL(cpu, avx2_set | RNNP_CPU_AVX512F));
     assert_true(HAS_NONE(cpu, avx512_set & ~RNNP_CPU_AVX512F));
+    assert_chosen(&cpu, RNNP_ISA_avx2);
+}
+
+/* Each of the four parts of AVX-512 that the kernels use may be missing, as under a hypervisor's mask. */
+static void avx512_is_used_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    static const uint32_t parts[] = {BIT(16), BIT(17), BIT(30), BIT(31)}; /* f dq bw vl */
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        READ(cpu, XCR0_ZMM, INTEL(22), {1, 0, {0x00050654, 0, C1_BASE | C1_AVX, 0}},
+             {7, 0, {0, B7_AVX2 | (B7_AVX512 & ~parts[i]), 0, 0}});
+        assert_chosen(&cpu, RNNP_ISA_avx2);
+    }
+}
+
+/* AVX10 is announced by bits of its own (leaf 7.1 and leaf 24h). A CPU with its 512-bit form has the AVX-512 bits as
+ * well; with the 256-bit form it has not, and its EVEX instructions stay unused. */
+static void avx10_counts_by_its_avx512_bits(void **state)
+{
+    (void)state;
+    const leaf one = {1, 0, {0x000d0670, 0, C1_BASE | C1_AVX, 0}};
+    const leaf seven_one = {7, 1, {BIT(4) | BIT(5), 0, 0, BIT(19)}};
+
+    READ(wide, XCR0_ZMM, INTEL(0x24), one, {7, 0, {1, B7_AVX2 | B7_AVX512, C7_VNNI, 0}}, seven_one,
+         {0x24, 0, {0, 2 | BIT(16) | BIT(17) | BIT(18), 0, 0}});
+    assert_true(HAS_ALL(wide, avx2_set | avx512_set));
+    assert_chosen(&wide, RNNP_ISA_avx512);
+
+    READ(narrow, XCR0_ZMM, INTEL(0x24), one, {7, 0, {1, B7_AVX2, 0, 0}}, seven_one,
+         {0x24, 0, {0, 1 | BIT(16) | BIT(17), 0, 0}});
+    assert_true(HAS_ALL(narrow, avx2_set));
+    assert_true(HAS_NONE(narrow, avx512_set));
+    assert_chosen(&narrow, RNNP_ISA_avx2);
+}
+
+/* Alder Lake: the facts are of the core that is asked. Both kinds have the same instructions, and a thread may move
+ * from one to the other: caches differ, the choice of kernels does not. */
+static void hybrid_cores_choose_alike(void **state)
+{
+    (void)state;
+    const leaf one = {1, 0, {0x00090672, 0, C1_BASE | C1_AVX, 0}};
+    const leaf seven = {7, 0, {1, B7_AVX2, 0, BIT(15)}}; /* hybrid */
+    const leaf seven_one = {7, 1, {BIT(4), 0, 0, 0}};
+
+    READ(big, XCR0_YMM, INTEL(32), one, seven, seven_one, {0x1a, 0, {UINT32_C(0x40000001), 0, 0, 0}},
+         {4, 0, {CACHE_A(1, 1, 2), CACHE_B(64, 12), 63, 0}});
+    READ(small, XCR0_YMM, INTEL(32), one, seven, seven_one, {0x1a, 0, {UINT32_C(0x20000001), 0, 0, 0}},
+         {4, 0, {CACHE_A(1, 1, 1), CACHE_B(64, 8), 63, 0}});
+
+    assert_int_equal(big.l1d_bytes, 48 * 1024);
+    assert_int_equal(small.l1d_bytes, 32 * 1024);
+    assert_int_equal(big.features, small.features);
+    assert_chosen(&big, RNNP_ISA_avx2);
+    assert_chosen(&small, RNNP_ISA_avx2);
 }
 
 static void xcr0_limits_features(void **state)
@@ -232,12 +303,15 @@ static void xcr0_limits_features(void **state)
     READ(no_zmm, XCR0_YMM, INTEL(27), one, seven);
     assert_true(HAS_ALL(no_zmm, avx2_set));
     assert_true(HAS_NONE(no_zmm, avx512_set | RNNP_CPU_AVX512VNNI | RNNP_CPU(SLOW_ZMM)));
+    assert_chosen(&no_zmm, RNNP_ISA_avx2);
 
     READ(no_opmask, XCR0_ZMM & ~0x20, INTEL(27), one, seven);
     assert_true(HAS_NONE(no_opmask, avx512_set));
+    assert_chosen(&no_opmask, RNNP_ISA_avx2);
 
     READ(no_ymm, XCR0_SSE, INTEL(27), one, seven);
     assert_int_equal(no_ymm.features, RNNP_CPU(SSE41) | RNNP_CPU(BMI2));
+    assert_chosen(&no_ymm, RNNP_ISA_generic);
 }
 
 static void leaf_limits_are_kept(void **state)
@@ -277,6 +351,7 @@ static void unknown_vendor(void **state)
     assert_int_equal(cpu.family, 15);
     assert_true(HAS_ALL(cpu, avx2_set | avx512_set)); /* features decide, not names */
     assert_true(HAS_NONE(cpu, RNNP_CPU(SLOW_ZMM)));
+    assert_chosen(&cpu, RNNP_ISA_avx512);
 }
 
 static void arm_features_come_from_hwcap(void **state)
@@ -288,6 +363,7 @@ static void arm_features_come_from_hwcap(void **state)
     rnnp_cpu_from_hwcap(BIT(0) | BIT(1), 0, &cpu); /* Cortex-A53: fp asimd */
     assert_int_equal(cpu.features, RNNP_CPU_NEON);
     assert_int_equal(cpu.l1d_bytes, 0);
+    assert_chosen(&cpu, RNNP_ISA_neon);
 
     rnnp_cpu_from_hwcap(BIT(1) | BIT(10) | BIT(20) | BIT(22), BIT(13) | BIT(14), &cpu); /* Neoverse V1 */
     assert_int_equal(cpu.features, RNNP_CPU_NEON | RNNP_CPU(FP16) | RNNP_CPU(DOTPROD) | RNNP_CPU(SVE) | RNNP_CPU(I8MM) |
@@ -331,6 +407,9 @@ int main(void)
         cmocka_unit_test(hidden_avx_hides_what_builds_on_it),
         cmocka_unit_test(avx2_without_fma),
         cmocka_unit_test(avx512_without_vl),
+        cmocka_unit_test(avx512_is_used_whole_or_not_at_all),
+        cmocka_unit_test(avx10_counts_by_its_avx512_bits),
+        cmocka_unit_test(hybrid_cores_choose_alike),
         cmocka_unit_test(xcr0_limits_features),
         cmocka_unit_test(leaf_limits_are_kept),
         cmocka_unit_test(unknown_vendor),

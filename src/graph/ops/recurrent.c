@@ -275,6 +275,9 @@ static void choose(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_recur
     *found = (rnnp_record_found){.match = RNNP_RECORD_NONE};
     if (p->tuning && batch > 0 && steps > 0)
         rnnp_choice_find(p->context, p->tuning->records, &p->tuning->host, packed, batch, steps, p->threads, layer, found);
+    else
+        snprintf(found->reason, sizeof found->reason, "%s",
+                 p->tuning ? "the batch or the number of steps is not known" : "the plan was made without looking for records");
     for (size_t i = 0; packed && i < packed->parts; i++) {
         if (!layer->choice.step[i])
             layer->choice.step[i] = packed->part[i].step;

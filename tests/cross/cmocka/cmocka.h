@@ -13,10 +13,11 @@
 
 struct CMUnitTest {
     const char *name;
-    void (*test)(void **state);
+    void (*test_func)(void **state);
+    void *initial_state;
 };
 
-#define cmocka_unit_test(function) {#function, function}
+#define cmocka_unit_test(function) {#function, function, NULL}
 #define cmocka_run_group_tests_name(name, tests, setup, teardown) \
     run_unit_tests(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
 #define cmocka_run_group_tests(tests, setup, teardown) cmocka_run_group_tests_name("", tests, setup, teardown)
@@ -29,7 +30,9 @@ static inline int run_unit_tests(const struct CMUnitTest *tests, size_t count, i
     if (setup && setup(&state) != 0)
         return 1;
     for (size_t i = 0; i < count; i++) {
-        tests[i].test(&state);
+        void *own = tests[i].initial_state;
+
+        tests[i].test_func(own ? &own : &state);
         printf("[       OK ] %s\n", tests[i].name);
     }
     return teardown ? teardown(&state) : 0;
@@ -43,6 +46,7 @@ static inline void require(int holds, const char *what, const char *file, int li
     }
 }
 
+#define print_message(...) printf(__VA_ARGS__)
 #define fail_msg(...) (printf(__VA_ARGS__), require(0, "fail_msg", __FILE__, __LINE__))
 #define REQUIRE(condition, text) require((condition) ? 1 : 0, text, __FILE__, __LINE__)
 #define assert_true(c) REQUIRE(c, #c)
@@ -53,6 +57,8 @@ static inline void require(int holds, const char *what, const char *file, int li
 #define assert_int_equal(a, b) REQUIRE((uintmax_t)(a) == (uintmax_t)(b), #a " == " #b)
 #define assert_int_not_equal(a, b) REQUIRE((uintmax_t)(a) != (uintmax_t)(b), #a " != " #b)
 #define assert_string_equal(a, b) REQUIRE(strcmp(a, b) == 0, #a " equals " #b)
+#define assert_string_not_equal(a, b) REQUIRE(strcmp(a, b) != 0, #a " differs from " #b)
 #define assert_memory_equal(a, b, n) REQUIRE(memcmp(a, b, n) == 0, #a " has the bytes of " #b)
+#define assert_memory_not_equal(a, b, n) REQUIRE(memcmp(a, b, n) != 0, #a " has other bytes than " #b)
 
 #endif

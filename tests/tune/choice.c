@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The vocabulary of records: words to choices and back, which words a context can follow, and keys of layers.
+ */
+#include "fixture.h"
+
+static const struct {
+    const char *key;
+    rnnp_cell cell;
+    int reset_after;
+    rnnp_direction direction;
+} layers[] = {
+    {"rnn", RNNP_CELL_RNN, 0, RNNP_FORWARD},
+    {"lstm", RNNP_CELL_LSTM, 0, RNNP_FORWARD},
+    {"gru", RNNP_CELL_GRU, 0, RNNP_FORWARD},
+    {"gru-after", RNNP_CELL_GRU, 1, RNNP_FORWARD},
+    {"rnn", RNNP_CELL_RNN, 0, RNNP_REVERSE},
+    {"lstm", RNNP_CELL_LSTM, 1, RNNP_REVERSE}, /* reset_after means nothing to an LSTM */
+    {"gru-after", RNNP_CELL_GRU, 1, RNNP_REVERSE},
+    {"rnn-bidirectional", RNNP_CELL_RNN, 0, RNNP_BIDIRECTIONAL},
+    {"lstm-bidirectional", RNNP_CELL_LSTM, 0, RNNP_BIDIRECTIONAL},
+    {"gru-bidirectional", RNNP_CELL_GRU, 0, RNNP_BIDIRECTIONAL},
+    {"gru-after-bidirectional", RNNP_CELL_GRU, 1, RNNP_BIDIRECTIONAL},
+};
+
+enum { LAYERS = sizeof layers / sizeof layers[0], INPUT = 7, HIDDEN = 21 };
+
+static rnnp_recurrent layer_at(const rnnp_context *context, size_t i)
+{
+    return bare_layer(context, layers[i].cell, layers[i].reset_after, layers[i].direction, INPUT, HIDDEN);
+}
+
+/* ---- Words ---- */
+
+static void assert_prints(const char *words, const char *canonical)
+{
+    char printed[RNNP_RECORD_CHOICE];
+    rnnp_recurrent_choice choice;
+
+    memset(&choice, 0x5a, sizeof choice); /* reading clears it first */
+    rnnp_choice_read(words, &choice);
+    rnnp_choice_print(&choice, printed);
+    assert_string_equal(printed, canonical);
+}
+
+static void test_words(void **state)
+{
+    rnnp_recurrent_choice c;
+
+    (void)state;
+    assert_prints("", "");
+    assert_prints("chunk=1", "chunk=1");
+    assert_prints("chunk=256", "chunk=256");
+    assert_prints("chunk=none", "chunk=none");
+    assert_prints("threads=1", "threads=1");
+    assert_prints("threads=4096", "threads=4096");
+    assert_prints("walk=up", "walk=up");
+    assert_prints("step=lstm_step_f32_panel_generic", "step=lstm_step_f32_panel_generic");
+    assert_prints("second=gru_update_step_f32_split_generic", "second=gru_update_step_f32_split_generic");
+    assert_prints("walk=up threads=3 step=gru_reset_step_f32_block_generic second=gru_update_step_f32_panel_generic "
+                  "chunk=64",
+                  "chunk=64 second=gru_update_step_f32_panel_generic step=gru_reset_step_f32_block_generic threads=3 "
+                  "walk=up");
+
+    rnnp_choice_read("chunk=none step=rnn_step_f32_split_generic threads=5 walk=up", &c);
+    assert_int_equal(c.chunk, RNNP_CHUNK_NONE);
+    assert_string_equal(c.step[0]->name, "rnn_step_f32_split_generic");
+    assert_null(c.step[1]);
+    assert_int_equal(c.threads, 5);
+    assert_int_equal(c.one_way, 1);
+    rnnp_choice_read("second=gru_update_step_f32_block_generic", &c);
+    assert_null(c.step[0]);
+    assert_string_equal(c.step[1]->name, "gru_update_step_f32_block_generic");
+    assert_int_equal(c.chunk, 0);
+    assert_int_equal(c.threads, 0);
+    assert_int_equal(c.one_way, 0);
+}
+
+/* The words of any valid choice are usable, in alphabetical order, accepted by records, and read as the same choice. */
+static void test_round_trip(void **state)
+{
+    rnnp_context *context = capped_context(1, NULL);
+    const rnnp_record_host host = host_of(context);
+    rnnp_records *set = make_set(context);
+    uint64_t seed = 2026;
+
+    (void)state;
+    for (size_t i = 0; i < 1000; i++) {
+        const rnnp_recurrent one = layer_at(context, i % LAYERS);
+        const rnnp_recurrent_choice choice = random_choice(context, &one, &seed);
+        const rnnp_choice_scope scope = {context, &one, NULL};
+        char words[RNNP_RECORD_CHOICE], name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD], last[RNNP_RECORD_WORD] = "";
+        rnnp_recurrent_choice read;
+
+        rnnp_choice_print(&choice, words);
+        for (size_t w = 0; rnnp_record_word(words, w, name, value); w++) {
+            assert_true(strcmp(last, name) < 0);
+            assert_true(rnnp_choice_usable((void *)&scope, name, value));
+            memcpy(last, name, sizeof last);
+        }
+        rnnp_choice_read(words, &read);
+        assert_ptr_equal(read.step[0], choice.step[0]);
+        assert_ptr_equal(read.step[1], choice.step[1]);
+        assert_int_equal(read.chunk, choice.chunk);
+        assert_int_equal(read.threads, choice.threads);
+        assert_int_equal(read.one_way, choice.one_way);
+        put_for(set, &host, &one, 1 + i, 1, 1, words);
+    }
+    assert_int_equal(rnnp_records_count(set), 1000);
+    rnnp_records_destroy(set);
+    rnnp_context_destroy(context);
+}
+
+/* ---- What can be done ---- */
+
+static void test_numbers(void **state)
+{
+    static const struct {
+        const char *name, *value;
+        int usable;
+    } cases[] = {
+        {"chunk", "1", 1},      {"chunk", "64", 1},     {"chunk", "256", 1},    {"chunk", "none", 1},
+        {"chunk", "0", 0},      {"chunk", "257", 0},    {"chunk", "-1", 0},     {"chunk", "1e3", 0},
+        {"chunk", "", 0},       {"chunk", " 1", 0},     {"chunk", "1 ", 0},     {"chunk", "+1", 0},
+        {"chunk", "01", 0},     {"chunk", "0x10", 0},   {"chunk", "1.0", 0},    {"chunk", "None", 0},
+        {"chunk", "all", 0},    {"chunk", "18446744073709551617", 0},           {"chunk", "99999999999999999999999", 0},
+        {"threads", "1", 1},    {"threads", "8", 1},    {"threads", "4096", 1}, {"threads", "4097", 0},
+        {"threads", "0", 0},    {"threads", "none", 0}, {"threads", "-2", 0},   {"threads", "", 0},
+        {"threads", " 1", 0},   {"threads", "1e3", 0},  {"threads", "18446744073709551617", 0},
+        {"walk", "up", 1},      {"walk", "down", 0},    {"walk", "", 0},        {"walk", "UP", 0},
+        {"walk", "upwards", 0}, {"Chunk", "1", 0},      {"chunks", "1", 0},     {"", "1", 0},
+        {"later", "x", 0},      {"variant", "block_avx2", 0},                   {"step", "", 0},
+        {"step", "none", 0},    {"step", "lstm_step_f32", 0},
+        {"step", "lstm_step_f32_block_generic ", 0},
+        {"step", "LSTM_STEP_F32_BLOCK_GENERIC", 0},     {"step", "lstm_step_f32_block_generic", 1},
+        {"step", "gru_step_f32_block_generic", 0},      {"second", "lstm_step_f32_block_generic", 0},
+        {"second", "gru_update_step_f32_block_generic", 0},
+    };
+    rnnp_context *context = capped_context(1, NULL);
+    const rnnp_recurrent lstm = layer_at(context, 1);
+    rnnp_choice_scope scope = {context, &lstm, NULL};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if ((rnnp_choice_usable(&scope, cases[i].name, cases[i].value) != 0) != cases[i].usable)
+            fail_msg("%s=%s: expected %d", cases[i].name, cases[i].value, cases[i].usable);
+    }
+    rnnp_context_destroy(context);
+}
+
+/* A variant is usable exactly where the context says so and the op is that of the layer's part. */
+static void assert_variants(const char *cap)
+{
+    rnnp_context *context = capped_context(1, cap);
+    rnnp_variant_info info;
+    size_t usable = 0, refused = 0;
+
+    for (size_t i = 0; i < LAYERS; i++) {
+        const rnnp_recurrent one = layer_at(context, i);
+        rnnp_choice_scope scope = {context, &one, NULL};
+
+        for (size_t v = 0; rnnp_context_variant(context, v, &info); v++) {
+            for (size_t part = 0; part < RNNP_RECURRENT_PARTS; part++) {
+                const rnnp_op op = rnnp_recurrent_op(&one, part);
+                const int fits = op != RNNP_OP_COUNT && strcmp(info.op, rnnp_op_names[op]) == 0;
+
+                if ((rnnp_choice_usable(&scope, part ? "second" : "step", info.name) != 0) != (fits && info.usable))
+                    fail_msg("%s, %s: fits %d, usable %d", layers[i].key, info.name, fits, info.usable);
+                usable += fits && info.usable;
+                refused += fits && !info.usable;
+            }
+        }
+    }
+    assert_true(usable > 0);
+    if (cap)
+        assert_true(refused > 0); /* of other ISAs */
+    rnnp_context_destroy(context);
+}
+
+static void test_variants(void **state)
+{
+    (void)state;
+    assert_variants(NULL);
+    assert_variants("generic");
+}
+
+/* ISAs by name, where the table has them. */
+static void test_isas(void **state)
+{
+    rnnp_context *generic = capped_context(1, "generic"), *best = capped_context(1, NULL);
+    const rnnp_recurrent lstm = layer_at(best, 1);
+    rnnp_choice_scope capped = {generic, &lstm, NULL}, open = {best, &lstm, NULL};
+    rnnp_host_info host = {.struct_size = sizeof host};
+
+    (void)state;
+    OK(rnnp_context_host(best, &host));
+    const int avx512 = strcmp(host.isa, "avx512") == 0, avx2 = avx512 || strcmp(host.isa, "avx2") == 0;
+    assert_false(rnnp_choice_usable(&capped, "step", "lstm_step_f32_block_avx2"));
+    assert_false(rnnp_choice_usable(&capped, "step", "lstm_step_f32_tall_avx512"));
+    assert_true(rnnp_choice_usable(&capped, "step", "lstm_step_f32_block_generic"));
+    assert_int_equal(rnnp_choice_usable(&open, "step", "lstm_step_f32_block_avx2") != 0, avx2);
+    assert_int_equal(rnnp_choice_usable(&open, "step", "lstm_step_f32_block_avx512") != 0, avx512);
+    rnnp_context_destroy(generic);
+    rnnp_context_destroy(best);
+}
+
+/* With a packed layer: exactly the variants that pack the same way. */
+static void test_packed(void **state)
+{
+    rnnp_context *context = capped_context(1, NULL);
+    size_t same = 0, other = 0;
+
+    (void)state;
+    for (size_t i = 0; i < LAYERS; i++) {
+        const rnnp_recurrent one = layer_at(context, i);
+        rnnp_recurrent packed = one;
+        rnnp_choice_scope scope = {context, &one, &packed};
+        char had[512], has[512];
+
+        rnnp_recurrent_prepare(&packed);
+        rnnp_recurrent_layout(&packed, had, sizeof had);
+        for (size_t part = 0; part < packed.parts; part++) {
+            const rnnp_variant *v;
+
+            for (size_t k = 0; (v = usable_variant(context, rnnp_recurrent_op(&one, part), k)) != NULL; k++) {
+                rnnp_recurrent chosen = one;
+
+                chosen.choice.step[part] = v;
+                rnnp_recurrent_prepare(&chosen);
+                rnnp_recurrent_layout(&chosen, has, sizeof has);
+                const int fits = strcmp(had, has) == 0;
+                if ((rnnp_choice_usable(&scope, part ? "second" : "step", v->name) != 0) != fits)
+                    fail_msg("%s, %s: \"%s\" and \"%s\"", layers[i].key, v->name, had, has);
+                *(fits ? &same : &other) += 1;
+            }
+        }
+        assert_true(rnnp_choice_usable(&scope, "chunk", "none"));
+        assert_true(rnnp_choice_usable(&scope, "threads", "2"));
+    }
+    assert_true(same > 2 * LAYERS);
+    if (context->selection.isa != RNNP_ISA_generic)
+        assert_true(other > 0);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Keys ---- */
+
+static void test_keys(void **state)
+{
+    rnnp_context *context = capped_context(1, NULL);
+    rnnp_record_key key;
+
+    (void)state;
+    for (size_t i = 0; i < LAYERS; i++) {
+        const rnnp_recurrent one = layer_at(context, i);
+
+        memset(&key, 0x5a, sizeof key);
+        rnnp_choice_key(&one, 3, 50, 2, &key);
+        assert_string_equal(key.layer, layers[i].key);
+        assert_string_equal(key.precision, "f32");
+        assert_int_equal(key.input, INPUT);
+        assert_int_equal(key.hidden, HIDDEN);
+        assert_int_equal(key.batch, 3);
+        assert_int_equal(key.steps, 50);
+        assert_int_equal(key.threads, 2);
+        rnnp_choice_key(&one, 0, 0, 1, &key); /* a size that is not known or empty counts as 1 */
+        assert_int_equal(key.batch, 1);
+        assert_int_equal(key.steps, 1);
+        assert_int_equal(key.threads, 1);
+    }
+    rnnp_context_destroy(context);
+}
+
+/* ---- Looking one up ---- */
+
+static void test_find(void **state)
+{
+    rnnp_context *context = capped_context(1, NULL);
+    const rnnp_record_host host = host_of(context);
+    rnnp_records *set = make_set(context);
+    rnnp_recurrent lstm = layer_at(context, 1);
+    rnnp_record_found found;
+
+    (void)state;
+    put_for(set, &host, &lstm, 2, 10, 1, "chunk=16 step=lstm_step_f32_panel_generic");
+    rnnp_choice_find(context, set, &host, NULL, 2, 10, 1, &lstm, &found);
+    assert_int_equal(found.match, RNNP_RECORD_EXACT);
+    assert_string_equal(found.reason, "");
+    assert_int_equal(lstm.choice.chunk, 16);
+    assert_string_equal(lstm.choice.step[0]->name, "lstm_step_f32_panel_generic");
+
+    rnnp_choice_find(context, set, &host, NULL, 3, 10, 1, &lstm, &found);
+    assert_int_equal(found.match, RNNP_RECORD_NEAREST);
+    assert_int_equal(lstm.choice.chunk, 16);
+
+    rnnp_choice_find(context, set, &host, NULL, 2, 10, 2, &lstm, &found); /* other threads: cleared */
+    assert_int_equal(found.match, RNNP_RECORD_NONE);
+    assert_int_equal(lstm.choice.chunk, 0);
+    assert_null(lstm.choice.step[0]);
+
+    put_for(set, &host, &lstm, 2, 10, 1, "chunk=257");
+    rnnp_choice_find(context, set, &host, NULL, 2, 10, 1, &lstm, &found);
+    assert_int_equal(found.match, RNNP_RECORD_NONE);
+    assert_int_equal(lstm.choice.chunk, 0);
+    assert_non_null(strstr(found.reason, "chunk=257"));
+
+    rnnp_choice_find(context, NULL, &host, NULL, 2, 10, 1, &lstm, &found);
+    assert_int_equal(found.match, RNNP_RECORD_NONE);
+    rnnp_records_destroy(set);
+    rnnp_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words),  cmocka_unit_test(test_round_trip), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_variants), cmocka_unit_test(test_isas),     cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_keys),   cmocka_unit_test(test_find),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Records seen from a model: the shapes of its layers, what a plan makes of a record and why, and plan options.
+ */
+#include "fixture.h"
+
+enum { INPUT = 7, HIDDEN = 21 };
+
+/* x -> LSTM -> LSTM -> LSTM (the last two alike) -> bidirectional GRU -> Softmax */
+typedef struct subject {
+    rnnp_context *context;
+    rnnp_model *model;
+    rnnp_record_host host;
+    rnnp_recurrent lstm; /* the first */
+} subject;
+
+static rnnp_value add_layer(rnnp_model *model, rnnp_value x, rnnp_cell cell, rnnp_direction direction, size_t input)
+{
+    layer l = make_layer(cell, input, HIDDEN, direction, 5);
+    rnnp_value y;
+
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    free_layer(&l);
+    return y;
+}
+
+static subject make_subject(size_t threads)
+{
+    subject s = {.context = capped_context(threads, NULL)};
+
+    s.host = host_of(s.context);
+    s.lstm = bare_layer(s.context, RNNP_CELL_LSTM, 0, RNNP_FORWARD, INPUT, HIDDEN);
+    s.model = make_model(s.context);
+    rnnp_value y = input3(s.model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
+    for (size_t i = 0; i < 3; i++)
+        y = add_layer(s.model, y, RNNP_CELL_LSTM, RNNP_FORWARD, i ? HIDDEN : INPUT);
+    y = add_layer(s.model, y, RNNP_CELL_GRU, RNNP_BIDIRECTIONAL, HIDDEN);
+    OK(rnnp_model_softmax(s.model, y, -1, &y));
+    OK(rnnp_model_output(s.model, "y", y));
+    OK(rnnp_model_close(s.model));
+    return s;
+}
+
+static void destroy_subject(subject *s)
+{
+    rnnp_model_destroy(s->model);
+    rnnp_context_destroy(s->context);
+}
+
+/* The n-th node with this operator. */
+static size_t node_of(const rnnp_model *model, const char *op, size_t n)
+{
+    rnnp_node_info info;
+
+    for (size_t i = 0; i < rnnp_model_nodes(model); i++) {
+        OK(rnnp_model_node_info(model, i, &info));
+        if (strcmp(info.op, op) == 0 && n-- == 0)
+            return i;
+    }
+    fail_msg("no %s", op);
+    return 0;
+}
+
+static rnnp_plan *plan_with(const subject *s, const rnnp_records *set, size_t batch, size_t steps, rnnp_effort effort)
+{
+    rnnp_plan_options options;
+    rnnp_plan *plan;
+
+    rnnp_plan_options_init(&options);
+    assert_int_equal(options.effort, RNNP_EFFORT_CACHED);
+    options.records = set;
+    options.batch = batch;
+    options.steps = steps;
+    options.effort = effort;
+    OK(rnnp_plan_create(s->model, &options, &plan));
+    return plan;
+}
+
+static rnnp_explanation explain(const rnnp_plan *plan, size_t index, size_t batch, size_t steps)
+{
+    rnnp_explanation e;
+
+    memset(&e, 0x5a, sizeof e);
+    OK(rnnp_plan_explain(plan, index, batch, steps, &e));
+    return e;
+}
+
+/* ---- Shapes of a model ---- */
+
+static void test_shapes(void **state)
+{
+    static const size_t batches[] = {1, 16}, steps[] = {50, 1, 7};
+    subject s = make_subject(1);
+    rnnp_shape shapes[32];
+    size_t count = 99;
+
+    (void)state;
+    OK(rnnp_model_shapes(s.model, batches, 2, steps, 3, NULL, 0, &count));
+    assert_int_equal(count, 3 * 6); /* of the two equal layers one */
+    memset(shapes, 0x5a, sizeof shapes);
+    OK(rnnp_model_shapes(s.model, batches, 2, steps, 3, shapes, 32, &count));
+    assert_int_equal(count, 18);
+    for (size_t i = 0; i < count; i++) {
+        const rnnp_shape *a = &shapes[i];
+        const size_t which = i / 6;
+
+        assert_int_equal(a->cell, which == 2 ? RNNP_CELL_GRU : RNNP_CELL_LSTM);
+        assert_int_equal(a->direction, which == 2 ? RNNP_BIDIRECTIONAL : RNNP_FORWARD);
+        assert_int_equal(a->input, which == 0 ? INPUT : HIDDEN);
+        assert_int_equal(a->hidden, HIDDEN);
+        if (which == 2)
+            assert_int_equal(a->reset, RNNP_GRU_RESET_AFTER);
+        for (size_t k = 0; k < i; k++)
+            assert_false(which == k / 6 && a->batch == shapes[k].batch && a->steps == shapes[k].steps);
+        assert_true(a->batch == 1 || a->batch == 16);
+        assert_true(a->steps == 50 || a->steps == 1 || a->steps == 7);
+    }
+    memset(shapes, 0x5a, sizeof shapes);
+    OK(rnnp_model_shapes(s.model, batches, 2, steps, 3, shapes, 4, &count)); /* no more than asked for is written */
+    assert_int_equal(count, 18);
+    assert_int_equal(shapes[3].hidden, HIDDEN);
+    assert_int_equal(shapes[4].hidden, (size_t)0x5a5a5a5a5a5a5a5a);
+    OK(rnnp_model_shapes(s.model, NULL, 0, steps, 3, shapes, 32, &count));
+    assert_int_equal(count, 0);
+    OK(rnnp_model_shapes(s.model, batches, 2, NULL, 0, shapes, 32, &count));
+    assert_int_equal(count, 0);
+    destroy_subject(&s);
+}
+
+static void test_shapes_errors(void **state)
+{
+    static const size_t one[] = {1}, none[] = {1, 0}, most[] = {1 << 20}, beyond[] = {(1 << 20) + 1};
+    subject s = make_subject(1);
+    rnnp_model *open = make_model(s.context);
+    rnnp_shape shape;
+    size_t count = 99;
+
+    (void)state;
+    assert_int_equal(rnnp_model_shapes(NULL, one, 1, one, 1, NULL, 0, &count), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_shapes(s.model, one, 1, one, 1, NULL, 0, NULL), RNNP_ERR_ARG);
+    assert_says(s.context, "count is NULL");
+    assert_int_equal(rnnp_model_shapes(s.model, one, 1, one, 1, NULL, 1, &count), RNNP_ERR_ARG);
+    assert_says(s.context, "shapes is NULL");
+    assert_int_equal(rnnp_model_shapes(s.model, NULL, 1, one, 1, &shape, 1, &count), RNNP_ERR_ARG);
+    assert_says(s.context, "batches is NULL");
+    assert_int_equal(rnnp_model_shapes(s.model, one, 1, NULL, 1, &shape, 1, &count), RNNP_ERR_ARG);
+    assert_says(s.context, "steps is NULL");
+    assert_int_equal(rnnp_model_shapes(s.model, none, 2, one, 1, &shape, 1, &count), RNNP_ERR_ARG);
+    assert_says(s.context, "batches[1] is 0");
+    assert_int_equal(rnnp_model_shapes(s.model, one, 1, beyond, 1, &shape, 1, &count), RNNP_ERR_ARG);
+    assert_says(s.context, "steps[0] is 1048577");
+    assert_int_equal(count, 99);
+    assert_int_equal(rnnp_model_shapes(open, one, 1, one, 1, NULL, 0, &count), RNNP_ERR_STATE);
+    assert_says(s.context, "not closed");
+    OK(rnnp_model_shapes(s.model, most, 1, most, 1, NULL, 0, &count));
+    assert_int_equal(count, 3);
+    rnnp_model_destroy(open);
+    destroy_subject(&s);
+}
+
+/* ---- What a plan makes of records ---- */
+
+static void test_explain(void **state)
+{
+    subject s = make_subject(1);
+    rnnp_records *set = make_set(s.context);
+    const size_t first = node_of(s.model, "LSTM", 0), second = node_of(s.model, "LSTM", 1);
+    const rnnp_variant *const usual = s.context->selection.op[RNNP_OP_lstm_step_f32];
+    const char *const isa = rnnp_isa_names[usual->isa];
+    char words[RNNP_RECORD_CHOICE], panel[RNNP_RECORD_WORD];
+
+    (void)state;
+    snprintf(panel, sizeof panel, "lstm_step_f32_panel_%s", isa);
+    snprintf(words, sizeof words, "chunk=32 step=%s", panel);
+
+    rnnp_plan *plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED); /* none */
+    rnnp_explanation e = explain(plan, first, 2, 10);
+    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_string_equal(e.choice, "");
+    assert_null(e.source);
+    assert_string_equal(e.variant, e.usual);
+    assert_non_null(strstr(e.reason, "there are no records"));
+    assert_true(e.ns == 0 && e.default_ns == 0 && e.batch == 0 && e.steps == 0);
+    rnnp_plan_destroy(plan);
+
+    put_for(set, &s.host, &s.lstm, 2, 10, 1, words);
+    plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED);
+    e = explain(plan, first, 2, 10); /* exact */
+    assert_int_equal(e.match, RNNP_RECORD_EXACT);
+    assert_string_equal(e.choice, words);
+    assert_string_equal(e.source, "records");
+    assert_string_equal(e.variant, panel);
+    assert_string_equal(e.variant, rnnp_plan_variant(plan, first));
+    assert_string_equal(e.reason, "");
+    assert_true(e.ns == 900 && e.default_ns == 1000 && e.batch == 2 && e.steps == 10);
+    e = explain(plan, first, 3, 19); /* nearest */
+    assert_int_equal(e.match, RNNP_RECORD_NEAREST);
+    assert_string_equal(e.choice, words);
+    assert_non_null(strstr(e.reason, "nearest"));
+    assert_true(e.batch == 2 && e.steps == 10);
+    e = explain(plan, first, 5, 10); /* too far; the packing's kernel stays */
+    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_string_equal(e.variant, panel);
+    assert_string_equal(e.choice, "");
+    assert_non_null(strstr(e.reason, "within a factor of two"));
+    e = explain(plan, second, 2, 10); /* input 21 is too far from 7 */
+    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_string_equal(e.variant, e.usual);
+    rnnp_plan_destroy(plan);
+
+    put_for(set, &s.host, &s.lstm, 2, 10, 1, "chunk=32 later=x"); /* refused */
+    plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED);
+    e = explain(plan, first, 2, 10);
+    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_string_equal(e.choice, "");
+    assert_string_equal(e.variant, e.usual);
+    assert_non_null(strstr(e.reason, "later=x"));
+    put_for(set, &s.host, &s.lstm, 2, 11, 1, "chunk=16"); /* refused, and one near */
+    e = explain(plan, first, 2, 10);
+    assert_int_equal(e.match, RNNP_RECORD_NEAREST);
+    assert_string_equal(e.choice, "chunk=16");
+    assert_non_null(strstr(e.reason, "nearest"));
+    assert_non_null(strstr(e.reason, "later=x"));
+    rnnp_plan_destroy(plan);
+    rnnp_records_destroy(set);
+    destroy_subject(&s);
+}
+
+/* A run of another shape than the plan's takes no kernel that reads other panels. */
+static void test_packing_decides(void **state)
+{
+    subject s = make_subject(1);
+    rnnp_records *set = make_set(s.context);
+    const size_t first = node_of(s.model, "LSTM", 0);
+    const int capped = s.context->selection.isa == RNNP_ISA_generic;
+
+    (void)state;
+    if (!capped) {
+        put_for(set, &s.host, &s.lstm, 2, 10, 1, "step=lstm_step_f32_split_generic");
+        rnnp_plan *plan = plan_with(&s, set, 0, 0, RNNP_EFFORT_CACHED);
+        rnnp_explanation e = explain(plan, first, 2, 10);
+
+        assert_int_equal(e.match, RNNP_RECORD_NONE);
+        assert_string_equal(e.variant, e.usual);
+        assert_non_null(strstr(e.reason, "lstm_step_f32_split_generic"));
+        rnnp_plan_destroy(plan);
+        plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED);
+        assert_string_equal(rnnp_plan_variant(plan, first), "lstm_step_f32_split_generic");
+        assert_int_equal(explain(plan, first, 2, 10).match, RNNP_RECORD_EXACT);
+        e = explain(plan, first, 64, 10);
+        assert_string_equal(e.variant, "lstm_step_f32_split_generic");
+        assert_string_not_equal(e.usual, e.variant);
+        rnnp_plan_destroy(plan);
+    }
+    rnnp_records_destroy(set);
+    destroy_subject(&s);
+}
+
+static void test_explain_errors(void **state)
+{
+    subject s = make_subject(1);
+    rnnp_plan *plan = make_plan(s.model);
+    const size_t nodes = rnnp_model_nodes(s.model), lstm = node_of(s.model, "LSTM", 0);
+    const size_t softmax = node_of(s.model, "Softmax", 0);
+    rnnp_explanation e;
+
+    (void)state;
+    assert_int_equal(rnnp_plan_explain(NULL, lstm, 1, 1, &e), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_plan_explain(plan, lstm, 1, 1, NULL), RNNP_ERR_ARG);
+    assert_says(s.context, "explanation is NULL");
+    assert_int_equal(rnnp_plan_explain(plan, nodes, 1, 1, &e), RNNP_ERR_ARG);
+    assert_says(s.context, "of");
+    assert_int_equal(rnnp_plan_explain(plan, SIZE_MAX, 1, 1, &e), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_plan_explain(plan, softmax, 1, 1, &e), RNNP_ERR_ARG);
+    assert_says(s.context, "no recurrent layer");
+    assert_says(s.context, "Softmax");
+    OK(rnnp_plan_explain(plan, lstm, 1, 1, &e));
+    rnnp_plan_destroy(plan);
+    destroy_subject(&s);
+}
+
+static void test_effort(void **state)
+{
+    subject s = make_subject(1);
+    rnnp_records *set = make_set(s.context);
+    const size_t first = node_of(s.model, "LSTM", 0);
+    rnnp_plan_options options;
+    rnnp_plan *plan;
+    size_t bytes;
+
+    (void)state;
+    put_for(set, &s.host, &s.lstm, 2, 10, 1, "chunk=32 step=lstm_step_f32_split_generic");
+    plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_NONE);
+    rnnp_explanation e = explain(plan, first, 2, 10);
+    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_string_equal(e.choice, "");
+    assert_string_equal(e.variant, e.usual);
+    assert_string_not_equal(e.reason, "");
+    rnnp_plan_destroy(plan);
+
+    rnnp_plan_options_init(&options);
+    options.effort = (rnnp_effort)7;
+    assert_int_equal(rnnp_plan_create(s.model, &options, &plan), RNNP_ERR_ARG);
+    assert_null(plan);
+    assert_says(s.context, "unknown effort 7");
+    assert_int_equal(rnnp_plan_bytes(s.model, &options, &bytes), RNNP_ERR_ARG);
+    rnnp_records_destroy(set);
+    destroy_subject(&s);
+}
+
+/* Plans whose records ask for other panels than usual say their bytes exactly too. */
+static void test_bytes(void **state)
+{
+    test_heap heap = {0};
+    rnnp_context *context = make_context(&heap, 1);
+    const rnnp_record_host host = host_of(context);
+    rnnp_records *set = make_set(context);
+    rnnp_model *model = make_model(context);
+    const rnnp_recurrent lstm = bare_layer(context, RNNP_CELL_LSTM, 0, RNNP_FORWARD, INPUT, HIDDEN);
+    const rnnp_variant *v;
+    rnnp_plan_options options;
+    rnnp_plan *plan;
+    size_t bytes;
+
+    (void)state;
+    OK(rnnp_model_output(model, "y", add_layer(model, input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT),
+                                               RNNP_CELL_LSTM, RNNP_FORWARD, INPUT)));
+    OK(rnnp_model_close(model));
+    rnnp_plan_options_init(&options);
+    options.records = set;
+    options.batch = options.steps = 1;
+    for (size_t i = 0; (v = usable_variant(context, RNNP_OP_lstm_step_f32, i)) != NULL; i++) {
+        char words[RNNP_RECORD_CHOICE];
+
+        snprintf(words, sizeof words, "step=%s", v->name);
+        put_for(set, &host, &lstm, 1, 1, 1, words);
+        OK(rnnp_plan_bytes(model, &options, &bytes));
+        const size_t before = atomic_load(&heap.live_bytes);
+        OK(rnnp_plan_create(model, &options, &plan));
+        assert_int_equal(atomic_load(&heap.live_bytes) - before, bytes);
+        assert_string_equal(rnnp_plan_variant(plan, node_of(model, "LSTM", 0)), v->name);
+        rnnp_plan_destroy(plan);
+    }
+    rnnp_records_destroy(set);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes),          cmocka_unit_test(test_shapes_errors),
+        cmocka_unit_test(test_explain),         cmocka_unit_test(test_packing_decides),
+        cmocka_unit_test(test_explain_errors),  cmocka_unit_test(test_effort),
+        cmocka_unit_test(test_bytes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
