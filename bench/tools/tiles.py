@@ -28,13 +28,13 @@ ISAS = {
              {"neoverse-n1": 2, "neoverse-n2": 2, "neoverse-v1": 4, "neoverse-v2": 4}),
 }
 
-SOURCE = """
-#define tile {isa}_tile
-#include "kernels/{isa}/product.c"
-#undef tile
+# What product.c says before it includes anything, pragmas among it, holds here too.
+SOURCE = """{head}
+#include "kernels/{isa}/simd.h"
+#include "kernels/{isa}/tile.h"
 void the_tile(size_t depth, const float *a, size_t lda, const float *w, float *c, size_t ldc)
 {{
-    {isa}_tile({m}, {nv}, 0, 0, depth, a, lda, w, c, ldc, NULL, c, ldc);
+    tile({m}, {nv}, 0, 0, depth, a, lda, w, c, ldc, NULL, c, ldc);
 }}
 """
 
@@ -75,7 +75,8 @@ def measure(isa, m, nv, mca):
     compiler, flags, triple, fma, cpus = ISAS[isa]
     with tempfile.TemporaryDirectory() as folder:
         source, assembly = Path(folder, "tile.c"), Path(folder, "tile.s")
-        source.write_text(SOURCE.format(isa=isa, m=m, nv=nv))
+        head = (ROOT / "kernels" / isa / "product.c").read_text().split('#include "simd.h"')[0]
+        source.write_text(SOURCE.format(head=head, isa=isa, m=m, nv=nv))
         subprocess.run([compiler, "-std=gnu11", "-O3", "-ffp-contract=off", *flags, f"-I{ROOT}", f"-I{ROOT / 'include'}",
                         f"-I{ROOT / 'kernels' / isa}", "-S", str(source), "-o", str(assembly)], check=True)
         body = inner_loop(assembly.read_text(), fma)

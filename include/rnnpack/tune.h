@@ -59,7 +59,8 @@ typedef int (*rnnp_tune_progress_fn)(void *user, const rnnp_tune_progress *progr
 
 typedef struct rnnp_tune_options {
     size_t struct_size;
-    double seconds;              /* budget for all shapes, default 10; kept to a tenth or one call     */
+    double seconds;              /* budget for all shapes, default 10; kept to a tenth or one call. Some 20 ms of
+                                  * it go to measuring the machine                                     */
     size_t threads;              /* that calls may use: at most the context's; 0 (default): all        */
     uint64_t now;                /* date of the records, seconds since 1970 UTC                        */
     int again;                   /* 1: measure shapes that have a record of this host too              */
@@ -72,8 +73,10 @@ RNNP_API void rnnp_tune_options_init(rnnp_tune_options *options);
 /*
  * rnnp_tune() measures shapes and adds what it finds to a set of records.
  *
- *   context  whose ISA and team are tuned; its thread count is part of the records' key
- *   records  gets one record for each shape that was measured; an empty choice says that the default is the fastest
+ *   context  whose ISA and team are tuned; the number of threads is part of the records' key. Streams run on one thread:
+ *            tune their shapes with options.threads = 1
+ *   records  gets one record for each shape that was measured; an empty choice says that the default is the fastest. A
+ *            shape whose time ran out has none
  *
  * Returns  RNNP_OK, also when progress() ended it or the time ran out: the shapes that are done are in the set (one
  *          that could be timed in fewer than five rounds is not done);
@@ -110,7 +113,7 @@ typedef struct rnnp_explanation {
 
 /*
  * rnnp_plan_explain() tells for the node `index` (as for rnnp_model_node_info) which record a run with this batch and
- * number of steps would use, or why it would use none.
+ * number of steps would use on the plan's threads, or why it would use none. Streams use those of one thread.
  *
  * Returns  RNNP_OK; RNNP_ERR_ARG for NULL, an index out of range or a node that is no recurrent layer
  */

@@ -15,4 +15,4 @@ done
 cd "$source"
 "$cmake" --preset aarch64-qemu -B "$build"
 "$cmake" --build "$build"
-exec tests/cross/aarch64_cpus.sh "$ctest" "$build"
+exec tests/cross/aarch64_cpus.sh "$ctest" "$build" short
