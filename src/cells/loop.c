@@ -88,17 +88,6 @@ static size_t active_rows(const rnnp_loop *o, size_t t)
 static int is_reverse(const rnnp_loop *o) { return o->d == 1 || o->layer->direction == RNNP_REVERSE; }
 static size_t time_of(const rnnp_loop *o, size_t step) { return is_reverse(o) ? o->call->steps - 1 - step : step; }
 
-static void range(size_t count, size_t i, size_t n, size_t *begin, size_t *end)
-{
-    if (n == 1) { /* no division in the steps of one thread */
-        *begin = 0;
-        *end = count;
-        return;
-    }
-    *begin = count * i / n;
-    *end = count * (i + 1) / n;
-}
-
 /* Where x of the chunk's active rows is gathered: [step in chunk][row][input]. */
 static float *gathered(const rnnp_loop *o, const rnnp_chunk *chunk)
 {
@@ -117,7 +106,7 @@ void rnnp_loop_gather(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, siz
     size_t input = o->layer->input;
     for (size_t s = 0; s < chunk->count; s++) {
         size_t t = time_of(o, chunk->first + s), begin, end;
-        range(active_rows(o, t), i, n, &begin, &end);
+        rnnp_share(active_rows(o, t), i, n, &begin, &end);
         for (size_t r = begin; r < end; r++)
             memcpy(gathered(o, chunk) + (s * c->batch + r) * input, c->x + t * c->x_step + o->order[r] * c->x_row,
                    input * sizeof(float));
@@ -143,7 +132,7 @@ void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, si
     for (size_t k = 0; k < o->layer->parts; k++) {
         const rnnp_recurrent_part *p = &o->layer->part[k];
         size_t begin, end, nr = p->gates * p->lanes;
-        range(p->panels, i, n, &begin, &end);
+        rnnp_share(p->panels, i, n, &begin, &end);
         rnnp_gemm_args g = { .n = (end - begin) * nr, .k = input, .b = o->block + p->wx + begin * nr * input,
                              .c0 = o->block + p->bias + begin * nr, .ldc = p->columns };
         for (size_t s = 0; s < count && g.n > 0; s += even ? count : 1) {
@@ -232,7 +221,7 @@ void rnnp_loop_step(const rnnp_loop *o, const rnnp_chunk *chunk, size_t in_chunk
     const rnnp_recurrent_part *p = &o->layer->part[k];
     const size_t step = chunk->first + in_chunk, t = time_of(o, step), rows = active_rows(o, t);
     rnnp_step_args *s = step_args(o, k, i);
-    range(p->panels, i, n, &s->panel_begin, &s->panel_end);
+    rnnp_share(p->panels, i, n, &s->panel_begin, &s->panel_end);
     if (s->panel_begin == s->panel_end) return;
     s->rows = rows;
     s->reverse = !o->layer->choice.one_way && ((step + c->turn) & 1);

@@ -146,9 +146,9 @@ static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_cal
 {
     const double ns = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
     /* A chosen number of threads says that sharing pays, not that waking does. */
-    const int awake = rnnp_team_is_awake(call->team), chosen = layer->choice.threads > 1 && (awake || ns >= WORTH_WAKING_NS);
-    const int worth = layer->choice.threads ? chosen : ns >= rnnp_recurrent_worth_ns(call);
-    return worth && !rnnp_team_sits_out(call->team);
+    const size_t chosen = layer->choice.threads;
+    const int worth = ns >= rnnp_recurrent_worth_ns(call) || (chosen && rnnp_team_is_awake(call->team));
+    return chosen != 1 && worth && !rnnp_team_sits_out(call->team);
 }
 
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)

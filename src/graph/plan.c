@@ -48,7 +48,7 @@ static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options
     plan->tuning.batch = o.batch;
     plan->tuning.steps = o.steps;
     plan->tuning.off = o.effort == RNNP_EFFORT_NONE;
-    return rnnp_records_host(model->context, &plan->tuning.host);
+    return plan->tuning.off ? RNNP_OK : rnnp_records_host(model->context, &plan->tuning.host);
 }
 
 /* ---- Memory: the head of the plan, then what each node needs, on cache lines ---- */

@@ -35,6 +35,11 @@ int rnnp_team_sits_out(rnnp_team *team);
 /* Part i of n of `total` things: [*from, *to). */
 static inline void rnnp_share(size_t total, size_t i, size_t n, size_t *from, size_t *to)
 {
+    if (n == 1) { /* no division in the steps of one thread */
+        *from = 0;
+        *to = total;
+        return;
+    }
     const size_t each = total / n, more = total % n;
 
     *from = i * each + (i < more ? i : more);
