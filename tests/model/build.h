@@ -257,6 +257,18 @@ static inline void assert_close(const float *a, const float *b, size_t n, float 
     }
 }
 
+static inline rnnp_stream *make_stream(const rnnp_plan *plan, size_t batch, size_t steps)
+{
+    rnnp_stream_options options;
+    rnnp_stream *stream;
+
+    rnnp_stream_options_init(&options);
+    options.batch = batch;
+    options.steps = steps;
+    OK(rnnp_stream_create(plan, &options, &stream));
+    return stream;
+}
+
 /* [a][b][c] to [b][a][c] */
 static inline void swap_axes(const float *x, float *y, size_t a, size_t b, size_t c)
 {

@@ -55,18 +55,6 @@ static rnnp_model *make_kind(rnnp_context *where, const kind *k)
     return model;
 }
 
-static rnnp_stream *make_stream(const rnnp_plan *plan, size_t batch, size_t steps)
-{
-    rnnp_stream_options options;
-    rnnp_stream *stream;
-
-    rnnp_stream_options_init(&options);
-    options.batch = batch;
-    options.steps = steps;
-    OK(rnnp_stream_create(plan, &options, &stream));
-    return stream;
-}
-
 /* ---- Many channels beside streams of their own ---- */
 
 enum { CHANNELS = 64, TIMES = 500, MOST_STEPS = 3, MOST_HIDDEN = 12 };

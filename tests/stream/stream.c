@@ -46,18 +46,6 @@ static rnnp_model *make_stack(rnnp_context *where, int batch_first)
     return model;
 }
 
-static rnnp_stream *make_stream(const rnnp_plan *plan, size_t batch, size_t steps)
-{
-    rnnp_stream_options options;
-    rnnp_stream *stream;
-
-    rnnp_stream_options_init(&options);
-    options.batch = batch;
-    options.steps = steps;
-    OK(rnnp_stream_create(plan, &options, &stream));
-    return stream;
-}
-
 /* One call with one input and the outputs of the stack. */
 static void step(rnnp_stream *stream, const float *x, float *p, float *h)
 {
