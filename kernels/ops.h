@@ -107,7 +107,7 @@ typedef struct rnnp_gates_args {
     size_t ldc;
     float *u;              /* gru_reset: written, gru_update: read [rows][hidden]                     */
     size_t ldu;
-    float *y;              /* [rows][hidden]                                                          */
+    float *y;              /* [rows][hidden]; y == h is allowed                                       */
     size_t ldy;
     const rnnp_gate_spec *spec;
 } rnnp_gates_args;
@@ -154,6 +154,89 @@ typedef struct rnnp_step_args {
     float *scratch;        /* 64-byte aligned, rnnp_step_scratch() floats, private to the caller      */
     const rnnp_gate_spec *spec;
 } rnnp_step_args;
+
+/* ---- Training ---- */
+
+/* Panels of pre-activations that are kept for training have this many lanes on every ISA: products over their columns
+ * are chains, whose order must not depend on the host. Lanes beyond hidden hold 0. */
+enum { RNNP_TRAIN_LANES = 16 };
+
+/* The elementwise part of a cell backwards, for all units of `rows` rows. z is in the order of rnnp_gates_args with
+ * panels of RNNP_TRAIN_LANES, holds what the gates op read (peephole terms are not in it), and is overwritten with the
+ * gradient by that; lanes beyond hidden are not used and become 0, also in zx. A pre-activation beyond the clip has
+ * gradient 0, one on it not. dh is the gradient by this step's h, unless said otherwise. Arrays that an op does not name
+ * may be NULL; those that it writes overlap no others.
+ *   rnn_gates_back         dz = dh f'(z)
+ *   lstm_gates_back        gates i o f c; c is this step's, c_prev the one before; dc: gradient by c from later steps,
+ *                          overwritten with the gradient by c_prev. With peepholes (only then) their gradients are
+ *                          added to dp, one chain over rows in ascending order. With input_forget f is 1 - i: dz and
+ *                          dp of f are 0 and untouched
+ *   gru_gates_back         reset after: gates z r n, n the recurrent part; zx (input part of n) is overwritten with its
+ *                          gradient; adds z dh to dh_prev
+ *   gru_update_gates_back  reset before, first half: reads u = z gate of z (gates z r), left as it is; zx holds the
+ *                          pre-activation of n and is overwritten with its gradient; writes the gradient by u to du;
+ *                          adds u dh to dh_prev
+ *   gru_reset_gates_back   reset before, second half: gates z r; du as above; dh is the gradient by r h_prev here; adds
+ *                          r dh to dh_prev */
+typedef struct rnnp_gates_back_args {
+    size_t rows, hidden;
+    float *z;
+    size_t ldz;
+    float *zx;             /* [rows][panel][lane] */
+    size_t ldzx;
+    const float *h;        /* h_prev [rows][hidden]; GRU only */
+    size_t ldh;
+    const float *c, *c_prev; /* [rows][hidden] */
+    size_t ldc;
+    const float *dh;       /* [rows][hidden] */
+    size_t lddh;
+    float *dh_prev;        /* [rows][hidden], added to; GRU only; never dh */
+    size_t lddh_prev;
+    float *dc;             /* [rows][hidden] */
+    size_t lddc;
+    float *du;             /* [rows][hidden] */
+    size_t lddu;
+    float *dp;             /* [3][hidden], i o f */
+    const rnnp_gate_spec *spec;
+} rnnp_gates_back_args;
+
+/* dx[i] = dy[i] act'(x[i]); dx == dy is allowed. Where act has a kink the derivative from below (of hard sigmoid: where
+ * the ramp rises), as in relu'(0) = 0. A NaN in x gives NaN. */
+typedef struct rnnp_act_back_args {
+    const float *x, *dy;
+    float *dx;
+    size_t n;
+    rnnp_act_spec act;
+    int math;
+} rnnp_act_back_args;
+
+/* Per row, from the forward result y: softmax dx = y (dy - sum(y dy)), log-softmax dx = dy - exp(y) sum(dy), exp of
+ * class u35. Sums run as the row ops' 16-lane tree, products in them as fused multiply-adds. dx == dy is allowed. */
+typedef struct rnnp_row_back_args {
+    const float *y, *dy;
+    float *dx;
+    size_t rows, cols, ldy, lddy, lddx;
+} rnnp_row_back_args;
+
+/* One optimiser step on n parameters p with gradients g (left as they are, but for penalty). What is used of a gradient
+ * is s = g * scale, clamped to [-limit, limit] when limit > 0.
+ *   penalty   g += l2 p + l1 sign(p)
+ *   sgd       s += decay p; with momentum: m = momentum m + s, s = nesterov ? s + momentum m : m; p -= rate s
+ *   rmsprop   s += decay p; v = rho v + (1 - rho) s^2; p -= rate s / (sqrt(v) + epsilon)
+ *   adam      s += decay p (unless decoupled); m = beta1 m + (1 - beta1) s; v = beta2 v + (1 - beta2) s^2;
+ *             decoupled (AdamW): p -= rate decay p first; p -= rate1 m / (sqrt(v) * root2 + epsilon), where the caller
+ *             gives rate1 = rate / (1 - beta1^t) and root2 = 1 / sqrt(1 - beta2^t)
+ * Each + of a product is one fused multiply-add, as written from left to right; docs/numerics.md has every operation.
+ * m and v are read and written where they are named (sgd: m with momentum > 0) and may be NULL elsewhere. Elements are
+ * independent: a call may be cut anywhere. */
+typedef struct rnnp_update_args {
+    float *p, *g, *m, *v;
+    size_t n;
+    float rate, decay, scale, limit;
+    float l1, l2;
+    float momentum, rho, beta1, beta2, epsilon, rate1, root2;
+    int nesterov, decoupled;
+} rnnp_update_args;
 
 typedef enum rnnp_isa {
 #define RNNP_ISA(name, arch, rank, needs, flags) RNNP_ISA_##name,

@@ -49,18 +49,18 @@ AI void items_store(const items *it, float *p, size_t ld, vf v)
     }
 }
 
-/* Runs body(a, &items) over all rows and units of the call. Lanes are a power of two. */
-#define FOR_ITEMS(gates, body)                                                                            \
+/* Runs body(args, &items) over all rows and units of the gates a. Lanes are a power of two. */
+#define FOR_ITEMS(a, gates, body, args)                                                                   \
     do {                                                                                                  \
-        size_t u0 = a->panel_begin * a->lanes, end = a->panel_end * a->lanes;                             \
-        size_t vectors = ((end < a->hidden ? end : a->hidden) - u0 + VL - 1) / VL;                        \
-        int down = a->rows >= VU;                                                                         \
-        size_t outer = down ? vectors : a->rows, inner = down ? a->rows : vectors;                        \
+        size_t u0 = (a)->panel_begin * (a)->lanes, end = (a)->panel_end * (a)->lanes;                     \
+        size_t vectors = ((end < (a)->hidden ? end : (a)->hidden) - u0 + VL - 1) / VL;                    \
+        int down = (a)->rows >= VU;                                                                       \
+        size_t outer = down ? vectors : (a)->rows, inner = down ? (a)->rows : vectors;                    \
         for (size_t o = 0; o < outer; o++)                                                                \
             for (size_t i = 0; i < inner; i += VU) {                                                      \
                 items it = down ? items_at(a, gates, i, 1, u0 + o * VL, 0, inner - i)                     \
                                 : items_at(a, gates, o, 0, u0 + i * VL, VL, inner - i);                   \
-                body(a, &it);                                                                             \
+                body(args, &it);                                                                          \
             }                                                                                             \
     } while (0)
 
@@ -102,10 +102,10 @@ AI vf gate_clip(const rnnp_gate_spec *s, vf x)
 #define GATES_OP(name, gates)                                                                             \
     static __attribute__((unused)) void name(const rnnp_gates_args *a)                                    \
     {                                                                                                     \
-        if (!a->spec->plain) FOR_ITEMS(gates, name##_any);                                                \
-        else if (a->spec->math == RNNP_MATH_U35) FOR_ITEMS(gates, name##_u35);                            \
-        else if (a->spec->math == RNNP_MATH_U10) FOR_ITEMS(gates, name##_u10);                            \
-        else FOR_ITEMS(gates, name##_fast);                                                               \
+        if (!a->spec->plain) FOR_ITEMS(a, gates, name##_any, a);                                          \
+        else if (a->spec->math == RNNP_MATH_U35) FOR_ITEMS(a, gates, name##_u35, a);                      \
+        else if (a->spec->math == RNNP_MATH_U10) FOR_ITEMS(a, gates, name##_u10, a);                      \
+        else FOR_ITEMS(a, gates, name##_fast, a);                                                         \
     }
 #define FOR_CLASSES(X) X(u35) X(u10) X(fast)
 

@@ -7,6 +7,8 @@
 #include "gates.inc.h"
 #include "rows.inc.h"
 #include "pow.inc.h"
+#include "back.inc.h"
+#include "update.inc.h"
 
 #define UNARY(op, expression)                                                                             \
     void RNNP_NAME(op)(const rnnp_unary_args *a)                                                          \
@@ -88,3 +90,15 @@ CALL(lstm_gates_f32, rnnp_gates_args, lstm_gates)
 CALL(gru_gates_f32, rnnp_gates_args, gru_gates)
 CALL(gru_reset_gates_f32, rnnp_gates_args, gru_reset_gates)
 CALL(gru_update_gates_f32, rnnp_gates_args, gru_update_gates)
+CALL(rnn_gates_back_f32, rnnp_gates_back_args, rnn_gates_back)
+CALL(lstm_gates_back_f32, rnnp_gates_back_args, lstm_gates_back)
+CALL(gru_gates_back_f32, rnnp_gates_back_args, gru_gates_back)
+CALL(gru_reset_gates_back_f32, rnnp_gates_back_args, gru_reset_gates_back)
+CALL(gru_update_gates_back_f32, rnnp_gates_back_args, gru_update_gates_back)
+CALL(act_back_f32, rnnp_act_back_args, act_back)
+CALL(softmax_back_f32, rnnp_row_back_args, softmax_back)
+CALL(log_softmax_back_f32, rnnp_row_back_args, log_softmax_back)
+CALL(penalty_f32, rnnp_update_args, penalty)
+CALL(sgd_f32, rnnp_update_args, sgd)
+CALL(rmsprop_f32, rnnp_update_args, rmsprop)
+CALL(adam_f32, rnnp_update_args, adam)

@@ -9,7 +9,7 @@
 
 static const double eps = 0x1p-24, least = 0x1p-149, largest = 0x1.ffffffp127;
 
-static ball ball_unknown(void)
+ball ball_unknown(void)
 {
     return (ball){0, NAN};
 }
@@ -136,6 +136,15 @@ ball ball_log(ball x)
     return monotone(log, x, once, 0, 0);
 }
 
+ball ball_sqrt(ball x)
+{
+    if (isnan(x.v)) return x;
+    if (unusable(x)) return ball_unknown();
+    const double v = sqrt(x.v);
+    if (!isfinite(v)) return ball_exact(v);
+    return rounded(v, fmax(sqrt(x.v + x.e) - v, v - sqrt(fmax(x.v - x.e, 0))));
+}
+
 ball ball_sigmoid_tanh(int math, ball x, ball y)
 {
     ball p = ball_mul(ball_sigmoid(math, x), ball_tanh(math, y));
@@ -191,6 +200,76 @@ ball ball_act(const rnnp_act_spec *act, int math, ball x)
     case RNNP_ACT_COUNT: break;
     }
     return x;
+}
+
+/* `above` beyond the kink, `below` up to it. */
+static ball kinked(ball x, double kink, ball below, ball above)
+{
+    if (x.e > 0 && fabs(x.v - kink) <= x.e) return ball_unknown();
+    return x.v > kink ? above : below;
+}
+
+/* 1 - t^2 */
+static ball tanh_slope(int math, ball x)
+{
+    const ball t = ball_tanh(math, x);
+    return ball_fma(ball_neg(t), t, ball_exact(1));
+}
+
+ball ball_slope(const rnnp_act_spec *act, int math, ball x)
+{
+    const ball alpha = ball_exact((double)act->alpha), beta = ball_exact((double)act->beta);
+    const ball zero = ball_exact(0), one = ball_exact(1);
+    if (isnan(x.v) || unusable(x)) return x;
+    switch (act->kind) {
+    case RNNP_ACT_TANH: return tanh_slope(math, x);
+    case RNNP_ACT_SIGMOID: {
+        const ball s = ball_sigmoid(math, x);
+        return ball_fma(ball_neg(s), s, s);
+    }
+    case RNNP_ACT_SCALED_TANH: return ball_mul(ball_mul(alpha, beta), tanh_slope(math, ball_mul(beta, x)));
+    case RNNP_ACT_RELU: return kinked(x, 0, zero, one);
+    case RNNP_ACT_AFFINE: return alpha;
+    case RNNP_ACT_LEAKY_RELU: return kinked(x, 0, alpha, one);
+    case RNNP_ACT_THRESHOLDED_RELU: return kinked(x, alpha.v, zero, one);
+    case RNNP_ACT_HARD_SIGMOID: {
+        ball ramp = ball_fma(alpha, x, beta);
+        if (x.e == 0) ramp = ball_exact((double)fmaf(act->alpha, (float)x.v, act->beta)); /* decides at the kinks */
+        const ball left = kinked(ramp, 0, zero, alpha), right = kinked(ramp, 1, alpha, zero);
+        return isnan(left.e) || isnan(right.e) ? ball_unknown() : left.v == 0 ? left : right;
+    }
+    case RNNP_ACT_ELU: {
+        const ball e = monotone(exp, x, 0, 0, 0); /* times alpha in double too, then rounded */
+        ball scaled = {alpha.v * e.v, fabs(alpha.v) * e.e};
+        scaled.e += once * ulp(fabs(scaled.v) + scaled.e);
+        return kinked(x, 0, scaled, one);
+    }
+    case RNNP_ACT_SOFTSIGN: {
+        const ball q = ball_div(one, ball_add(one, (ball){fabs(x.v), x.e}));
+        return ball_mul(q, q);
+    }
+    case RNNP_ACT_SOFTPLUS: return ball_sigmoid(math, x);
+    case RNNP_ACT_NONE:
+    case RNNP_ACT_COUNT: break;
+    }
+    return one;
+}
+
+/* In any order of a tree of depth d each element passes at most d roundings. Sixteen lanes, then a tree of four
+ * levels, so d <= n/16 + 5. */
+ball ball_row_sum(const ball *x, size_t n)
+{
+    ball total = {0, 0};
+    double size = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(x[i].e)) return x[i];
+        total.v += x[i].v;
+        total.e += x[i].e;
+        size += fabs(x[i].v) + x[i].e;
+    }
+    if (!isfinite(total.v)) return ball_exact(total.v);
+    total.e += (double)(n / 16 + 6) * eps * size;
+    return total;
 }
 
 ball ball_chain(ball start, const float *a, size_t a_step, const float *b, size_t b_step, size_t k)

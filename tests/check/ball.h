@@ -23,21 +23,28 @@
 typedef struct ball { double v, e; } ball;
 
 ball ball_exact(double v);
+ball ball_unknown(void);
 ball ball_add(ball a, ball b);
 ball ball_mul(ball a, ball b);
 ball ball_fma(ball a, ball b, ball c);
 ball ball_neg(ball a);
 ball ball_div(ball a, ball b);
+ball ball_sqrt(ball x);
 ball ball_exp(int math, ball x);
 ball ball_log(ball x);
 ball ball_tanh(int math, ball x);
 ball ball_sigmoid(int math, ball x);
 ball ball_clip(ball x, double low, double high);
 ball ball_act(const rnnp_act_spec *act, int math, ball x);
+/* Its derivative at x; at a kink that from below. */
+ball ball_slope(const rnnp_act_spec *act, int math, ball x);
 /* The product of a sigmoid and a tanh that share a division: one rounding more than the product of the two. */
 ball ball_sigmoid_tanh(int math, ball x, ball y);
 /* start + sum of a[i a_step] b[i b_step], i < k, as one chain; ball_chain_start's e is a bound already. */
 ball ball_chain(ball start, const float *a, size_t a_step, const float *b, size_t b_step, size_t k);
+
+/* Sum of a row of n in 16 lanes. */
+ball ball_row_sum(const ball *x, size_t n);
 
 /* 1 if a computed float agrees with the truth. */
 int ball_holds(ball truth, float computed);

@@ -23,6 +23,7 @@ typedef struct cell {
     int zx_inside;           /* GRU gates: zx lies in rows of z's layout                               */
     size_t skip;             /* gates: z begins this many eighths of the way to the first panel        */
     int one_z, one_zx;       /* ldz == 0, ldzx == 0                                                    */
+    int in_place;            /* gates: y == h                                                          */
     int has_x;
     size_t ldx, ldh, ldhr, ldc, ldu, ldy, z_pad;
     rnnp_gate_spec spec;
@@ -46,7 +47,7 @@ static kind kind_of(rnnp_op op)
     }
 }
 
-static float *filled(arena *a, rng *r, size_t n, inputs kind_of_inputs, float scale, size_t every)
+float *filled(arena *a, rng *r, size_t n, inputs kind_of_inputs, float scale, size_t every)
 {
     float *p = arena_floats(a, n);
     fill(r, p, n, kind_of_inputs, scale, every);
@@ -75,7 +76,8 @@ static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
     p->ldhr = p->hidden + rng_in(r, 0, 3);
     p->ldc = p->hidden + rng_in(r, 0, 3);
     p->ldu = p->hidden + rng_in(r, 0, 3);
-    p->ldy = p->hidden + rng_in(r, 0, 3);
+    p->in_place = !step && (p->kind == GRU || p->kind == GRU_UPDATE) && rng_one_in(r, 3);
+    p->ldy = p->in_place ? p->ldh : p->hidden + rng_in(r, 0, 3);
     p->z_pad = rng_in(r, 0, 3);
 
     const inputs k = rng_inputs(r);
@@ -204,12 +206,12 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
     const float *z = panel_order(a, p->z, z_rows, G, H, lanes, z_panel, z_size);
     const float *pz = memory_matrix(m, INPUT, z, z_rows, z_size, p->one_z ? 0 : ldz);
     const int has_h = p->step || p->kind >= GRU;
-    const float *h = has_h ? memory_matrix(m, INPUT, p->h, R, H, p->ldh) : NULL;
+    float *h = has_h ? memory_matrix(m, p->in_place ? INOUT : INPUT, p->h, R, H, p->ldh) : NULL;
     float *c = p->kind == LSTM ? memory_matrix(m, INOUT, p->c, R, H, p->ldc) : NULL;
     float *u = p->kind == GRU_RESET    ? memory_matrix(m, OUTPUT, NULL, R, H, p->ldu)
                : p->kind == GRU_UPDATE ? memory_matrix(m, INPUT, p->u, R, H, p->ldu)
                                        : NULL;
-    float *y = memory_matrix(m, OUTPUT, NULL, R, H, p->ldy);
+    float *y = p->in_place ? h : memory_matrix(m, OUTPUT, NULL, R, H, p->ldy);
 
     cell_run run = {.variant = variant};
     if (p->step) {
@@ -257,7 +259,7 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
 
     const char *wrong = memory_call(m, p->step ? step_go : gates_go, &run);
     const size_t from = begin * lanes, to = end * lanes < H ? end * lanes : H;
-    const char *outside = collect(p, &(written){"h", y, NULL, p->ldy}, from, to, a, m, out);
+    const char *outside = collect(p, &(written){"h", y, p->in_place ? p->h : NULL, p->ldy}, from, to, a, m, out);
     if (c && !outside) outside = collect(p, &(written){"c", c, p->c, p->ldc}, from, to, a, m, out);
     if (p->kind == GRU_RESET && !outside)
         outside = collect(p, &(written){"u", u, NULL, p->ldu}, from, to, a, m, out);

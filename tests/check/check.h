@@ -25,7 +25,7 @@ typedef struct part {
     float *v;
 } part;
 
-enum { PARTS = 2, DESCRIPTION = 128 };
+enum { PARTS = 3, DESCRIPTION = 128 };
 
 typedef struct result {
     part parts[PARTS];
@@ -45,7 +45,7 @@ typedef struct check_class {
 } check_class;
 
 extern const check_class check_unary, check_binary, check_row, check_move, check_gather, check_gates, check_gemm,
-    check_step;
+    check_step, check_gates_back, check_act_back, check_row_back, check_update;
 
 /* What is wrong with rnnp_pack_f32, or NULL. */
 const char *check_pack(arena *a, memory *m);
@@ -60,6 +60,9 @@ size_t least_lanes(rnnp_isa isa);
 
 /* An activation with parameters for which its value is monotone, and its bound is known. */
 rnnp_act_spec random_act(rng *r);
+
+/* n random floats: fill(). */
+float *filled(arena *a, rng *r, size_t n, inputs kind, float scale, size_t every);
 
 part *result_part(result *out, arena *a, const char *name, size_t rows, size_t cols);
 

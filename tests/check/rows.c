@@ -87,23 +87,6 @@ static double row_maximum(const float *x, size_t n)
     return best;
 }
 
-/* Sum in any order of a tree of depth d: each element passes at most d roundings. Sixteen lanes, then a tree
- * of four levels, so d <= n/16 + 5. */
-static ball row_total(const ball *x, size_t n)
-{
-    ball total = {0, 0};
-    double size = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (isnan(x[i].e)) return x[i];
-        total.v += x[i].v;
-        total.e += x[i].e;
-        size += fabs(x[i].v) + x[i].e;
-    }
-    if (!isfinite(total.v)) return ball_exact(total.v);
-    total.e += (double)(n / 16 + 6) * 0x1p-24 * size;
-    return total;
-}
-
 static void row_oracle(const void *problem, ball *expected)
 {
     const row *p = problem;
@@ -122,7 +105,7 @@ static void row_oracle(const void *problem, ball *expected)
             x[c] = ball_add(x[c], ball_exact(-m));
             e[c] = ball_exp(math, x[c]);
         }
-        const ball total = row_total(reduces(p->op) ? x : e, p->cols);
+        const ball total = ball_row_sum(reduces(p->op) ? x : e, p->cols);
         if (p->op == RNNP_OP_reduce_sum_f32) expected[r] = total;
         else if (p->op == RNNP_OP_reduce_mean_f32) expected[r] = ball_div(total, ball_exact((double)p->cols));
         for (size_t c = 0; !reduces(p->op) && c < p->cols; c++) {

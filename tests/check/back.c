@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Gradients: of cells' gates, of activations, of softmax. Oracles are the same formulas on numbers with a bound; that
+ * the formulas are the gradients of the forward operators, the tests of training show by differences.
+ */
+#include "check.h"
+
+#include "rnnpack/rnnpack.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Gates ---- */
+
+enum { LANES = RNNP_TRAIN_LANES };
+
+/* Matrices of [rows][hidden]; zx has whole panels. */
+typedef enum matrix { ZX, H, C, C_PREV, DH, DH_PREV, DC, DU, MATRICES } matrix;
+
+typedef struct gates_back {
+    rnnp_op op;
+    size_t gates, rows, hidden, z_cols, zx_cols, ldz, ldzx, ldc, ld[MATRICES];
+    rnnp_gate_spec spec;
+    float *z, *m[MATRICES], *peephole, *dp;
+} gates_back;
+
+/* Lanes beyond hidden: what the kernel must not use. */
+static void spoil(float *p, size_t rows, size_t gates, size_t hidden)
+{
+    const size_t cols = (hidden + LANES - 1) / LANES * LANES;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t g = 0; g < gates; g++)
+            for (size_t u = hidden; u < cols; u++)
+                p[r * cols * gates + (u / LANES * gates + g) * LANES + u % LANES] = NAN;
+}
+
+static void *gates_back_prepare(rnnp_op op, arena *a, rng *r)
+{
+    gates_back *p = arena_take(a, sizeof *p);
+    *p = (gates_back){.op = op, .gates = rnnp_op_gates(op), .rows = rng_one_in(r, 3) ? 1 : rng_in(r, 1, 9)};
+    p->hidden = rng_size(r, LANES, 5);
+    p->zx_cols = (p->hidden + LANES - 1) / LANES * LANES;
+    p->z_cols = p->gates * p->zx_cols;
+    p->ldz = p->z_cols + rng_in(r, 0, 3);
+    for (int i = 0; i < MATRICES; i++) p->ld[i] = (i == ZX ? p->zx_cols : p->hidden) + rng_in(r, 0, 3);
+    p->ld[C_PREV] = p->ld[C]; /* both are ldc */
+
+    const inputs kind = rng_inputs(r);
+    p->z = filled(a, r, p->rows * p->z_cols, kind, 2, 8);
+    spoil(p->z, p->rows, p->gates, p->hidden);
+    for (int i = 0; i < MATRICES; i++) p->m[i] = filled(a, r, p->rows * (i == ZX ? p->zx_cols : p->hidden), kind, 1, 8);
+    spoil(p->m[ZX], p->rows, 1, p->hidden);
+    p->dp = filled(a, r, 3 * p->hidden, kind, 1, 8);
+
+    p->spec.math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST);
+    p->spec.plain = !rng_one_in(r, 2);
+    if (!p->spec.plain) {
+        const int lstm = op == RNNP_OP_lstm_gates_back_f32;
+        for (int i = 0; i < 3; i++) p->spec.act[i] = random_act(r);
+        if (rng_one_in(r, 2)) p->spec.clip = rng_uniform(r, 0.1f, 4);
+        p->spec.input_forget = lstm && rng_one_in(r, 3);
+        if (lstm && rng_one_in(r, 2)) p->peephole = filled(a, r, 3 * p->hidden, kind, 1, 8);
+    }
+    return p;
+}
+
+static void gates_back_describe(const void *problem, char text[DESCRIPTION])
+{
+    const gates_back *p = problem;
+    char spec[64] = "plain";
+    if (!p->spec.plain)
+        snprintf(spec, sizeof spec, "acts%d.%d.%d%s%s%s", (int)p->spec.act[0].kind, (int)p->spec.act[1].kind,
+                 (int)p->spec.act[2].kind, p->spec.clip > 0 ? "-clip" : "", p->spec.input_forget ? "-coupled" : "",
+                 p->peephole ? "-peep" : "");
+    snprintf(text, DESCRIPTION, "rows%zu-h%zu-%s-math%d", p->rows, p->hidden, spec, p->spec.math);
+}
+
+typedef struct gates_back_run { const rnnp_variant *variant; rnnp_gates_back_args args; } gates_back_run;
+
+static void gates_back_go(const void *arg)
+{
+    const gates_back_run *run = arg;
+    run->variant->fn.lstm_gates_back_f32(&run->args);
+}
+
+static float *given(const gates_back *p, memory *m, matrix which, usage use)
+{
+    const size_t cols = which == ZX ? p->zx_cols : p->hidden;
+    return memory_matrix(m, use, use == OUTPUT ? NULL : p->m[which], p->rows, cols, p->ld[which]);
+}
+
+static void collect(result *out, arena *a, const char *name, const float *from, size_t rows, size_t cols, size_t ld)
+{
+    part *to = result_part(out, a, name, rows, cols);
+    for (size_t r = 0; r < rows; r++) memcpy(to->v + r * cols, from + r * ld, cols * sizeof(float));
+}
+
+static const char *gates_back_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
+                                   result *out)
+{
+    const gates_back *p = problem;
+    (void)whole;
+    const int lstm = p->op == RNNP_OP_lstm_gates_back_f32, after = p->op == RNNP_OP_gru_gates_back_f32;
+    const int update = p->op == RNNP_OP_gru_update_gates_back_f32, reset = p->op == RNNP_OP_gru_reset_gates_back_f32;
+    rnnp_gate_spec spec = p->spec;
+    if (p->peephole) spec.peephole = memory_floats(m, INPUT, p->peephole, 3 * p->hidden);
+    gates_back_run run = {variant, {.rows = p->rows, .hidden = p->hidden, .spec = &spec}};
+    rnnp_gates_back_args *g = &run.args;
+    g->ldz = p->ldz, g->ldzx = p->ld[ZX], g->ldh = p->ld[H], g->ldc = p->ld[C], g->lddh = p->ld[DH];
+    g->lddh_prev = p->ld[DH_PREV], g->lddc = p->ld[DC], g->lddu = p->ld[DU];
+    g->z = memory_matrix(m, update ? INPUT : INOUT, p->z, p->rows, p->z_cols, p->ldz);
+    g->dh = given(p, m, DH, INPUT);
+    if (lstm) {
+        g->c = given(p, m, C, INPUT);
+        g->c_prev = given(p, m, C_PREV, INPUT);
+        g->dc = given(p, m, DC, INOUT);
+        if (p->peephole) g->dp = memory_floats(m, INOUT, p->dp, 3 * p->hidden);
+    }
+    if (after || update || reset) {
+        g->h = given(p, m, H, INPUT);
+        g->dh_prev = given(p, m, DH_PREV, INOUT);
+    }
+    if (after || update) g->zx = given(p, m, ZX, INOUT);
+    if (update || reset) g->du = given(p, m, DU, update ? OUTPUT : INPUT);
+
+    const char *wrong = memory_call(m, gates_back_go, &run);
+    if (!update) collect(out, a, "dz", g->z, p->rows, p->z_cols, p->ldz);
+    if (g->zx) collect(out, a, "dzx", g->zx, p->rows, p->zx_cols, g->ldzx);
+    if (g->dh_prev) collect(out, a, "dh_prev", g->dh_prev, p->rows, p->hidden, g->lddh_prev);
+    if (update) collect(out, a, "du", g->du, p->rows, p->hidden, g->lddu);
+    if (g->dc) collect(out, a, "dc", g->dc, p->rows, p->hidden, g->lddc);
+    if (g->dp) collect(out, a, "dp", g->dp, 3, p->hidden, p->hidden);
+    return wrong;
+}
+
+/* A gate's value y and derivative d. */
+typedef struct graded { ball y, d; } graded;
+
+static graded graded_act(const gates_back *p, int which, int sigmoid, ball z)
+{
+    const rnnp_act_spec plain = {sigmoid ? RNNP_ACT_SIGMOID : RNNP_ACT_TANH, 0, 0};
+    const rnnp_act_spec *act = p->spec.plain ? &plain : &p->spec.act[which];
+    return (graded){ball_act(act, p->spec.math, z), ball_slope(act, p->spec.math, z)};
+}
+
+static graded gate(const gates_back *p, int which, int sigmoid, ball z)
+{
+    const double clip = (double)p->spec.clip;
+    if (!(clip > 0) || isnan(z.v) || isnan(z.e)) return graded_act(p, which, sigmoid, z);
+    graded g = graded_act(p, which, sigmoid, ball_clip(z, -clip, clip));
+    if (z.e > 0 && fabs(fabs(z.v) - clip) <= z.e) g.d = ball_unknown();
+    else if (fabs(z.v) > clip) g.d = ball_exact(0);
+    return g;
+}
+
+/* Gradients by one unit of one row. */
+typedef struct unit_back { ball dz[4], dzx, dh_prev, dc, du, dp[3]; } unit_back;
+
+static void lstm_unit(const gates_back *p, size_t at, size_t unit, const ball *z, unit_back *to)
+{
+    const ball c = ball_exact((double)p->m[C][at]), c_prev = ball_exact((double)p->m[C_PREV][at]);
+    const ball dh = ball_exact((double)p->m[DH][at]);
+    ball peep[3] = {{0, 0}, {0, 0}, {0, 0}}, zi = z[0], zo = z[1], zf = z[2], dc = ball_exact((double)p->m[DC][at]);
+    for (size_t i = 0; p->peephole && i < 3; i++) peep[i] = ball_exact((double)p->peephole[i * p->hidden + unit]);
+    if (p->peephole) {
+        zi = ball_fma(peep[0], c_prev, zi);
+        zo = ball_fma(peep[1], c, zo);
+        zf = ball_fma(peep[2], c_prev, zf);
+    }
+    const graded i = gate(p, 0, 1, zi), o = gate(p, 0, 1, zo), g = gate(p, 1, 0, z[3]), t = graded_act(p, 2, 0, c);
+    graded f = gate(p, 0, 1, zf);
+    to->dz[1] = ball_mul(ball_mul(dh, t.y), o.d);
+    dc = ball_fma(ball_mul(dh, o.y), t.d, dc);
+    if (p->peephole) dc = ball_fma(to->dz[1], peep[1], dc);
+    ball di = ball_mul(dc, g.y);
+    to->dz[2] = ball_mul(ball_mul(dc, c_prev), f.d);
+    if (p->spec.input_forget) {
+        f.y = ball_add(ball_exact(1), ball_neg(i.y));
+        di = ball_fma(ball_neg(dc), c_prev, di);
+        to->dz[2] = ball_exact(0);
+    }
+    to->dz[0] = ball_mul(di, i.d);
+    to->dz[3] = ball_mul(ball_mul(dc, i.y), g.d);
+    to->dc = ball_mul(dc, f.y);
+    if (!p->peephole) return;
+    to->dc = ball_fma(to->dz[0], peep[0], to->dc);
+    to->dp[0] = ball_fma(to->dz[0], c_prev, to->dp[0]);
+    to->dp[1] = ball_fma(to->dz[1], c, to->dp[1]);
+    if (p->spec.input_forget) return;
+    to->dc = ball_fma(to->dz[2], peep[2], to->dc);
+    to->dp[2] = ball_fma(to->dz[2], c_prev, to->dp[2]);
+}
+
+static void gru_unit(const gates_back *p, size_t at, const ball *z, ball zx, unit_back *to)
+{
+    const ball h = ball_exact((double)p->m[H][at]), dh = ball_exact((double)p->m[DH][at]);
+    const int reset = p->op == RNNP_OP_gru_reset_gates_back_f32;
+    const graded u = gate(p, 0, 1, z[0]), r = gate(p, 0, 1, z[1]);
+    to->dh_prev = ball_fma(dh, reset ? r.y : u.y, ball_exact((double)p->m[DH_PREV][at]));
+    if (reset) {
+        to->dz[0] = ball_mul(ball_exact((double)p->m[DU][at]), u.d);
+        to->dz[1] = ball_mul(ball_mul(dh, h), r.d);
+        return;
+    }
+    const int after = p->op == RNNP_OP_gru_gates_back_f32;
+    const graded n = gate(p, 1, 0, after ? ball_fma(r.y, z[2], zx) : zx);
+    to->dzx = ball_mul(ball_mul(dh, ball_add(ball_exact(1), ball_neg(u.y))), n.d);
+    to->du = ball_mul(dh, ball_add(h, ball_neg(n.y)));
+    if (!after) return;
+    to->dz[0] = ball_mul(to->du, u.d);
+    to->dz[1] = ball_mul(ball_mul(to->dzx, z[2]), r.d);
+    to->dz[2] = ball_mul(to->dzx, r.y);
+}
+
+static void gates_back_oracle(const void *problem, ball *expected)
+{
+    const gates_back *p = problem;
+    const size_t R = p->rows, n = R * p->hidden, cols = p->zx_cols;
+    const int update = p->op == RNNP_OP_gru_update_gates_back_f32, lstm = p->op == RNNP_OP_lstm_gates_back_f32;
+    const int zx = update || p->op == RNNP_OP_gru_gates_back_f32, gru = zx || p->op == RNNP_OP_gru_reset_gates_back_f32;
+    ball *dz = expected, *dzx = dz + (update ? 0 : R * p->z_cols), *dh_prev = dzx + (zx ? R * cols : 0);
+    ball *du = dh_prev + (gru ? n : 0), *dc = du + (update ? n : 0), *dp = dc + (lstm ? n : 0);
+    for (size_t i = 0; !update && i < R * p->z_cols; i++) dz[i] = (ball){0, BITS};
+    for (size_t i = 0; zx && i < R * cols; i++) dzx[i] = (ball){0, BITS};
+    for (size_t i = 0; p->peephole && i < 3 * p->hidden; i++) dp[i] = ball_exact((double)p->dp[i]);
+    for (size_t r = 0; r < R; r++)
+        for (size_t u = 0; u < p->hidden; u++) {
+            const size_t at = r * p->hidden + u, first = r * p->z_cols + u / LANES * p->gates * LANES + u % LANES;
+            ball z[4];
+            unit_back to = {.dc = {0, 0}};
+            for (size_t g = 0; g < p->gates; g++) z[g] = ball_exact((double)p->z[first + g * LANES]);
+            for (size_t i = 0; p->peephole && i < 3; i++) to.dp[i] = dp[i * p->hidden + u];
+            if (lstm) lstm_unit(p, at, u, z, &to);
+            else if (gru) gru_unit(p, at, z, ball_exact((double)p->m[ZX][r * cols + u]), &to);
+            else to.dz[0] = ball_mul(ball_exact((double)p->m[DH][at]), gate(p, 0, 0, z[0]).d);
+            for (size_t g = 0; !update && g < p->gates; g++) dz[first + g * LANES] = to.dz[g];
+            if (zx) dzx[r * cols + u] = to.dzx;
+            if (gru) dh_prev[at] = to.dh_prev;
+            if (update) du[at] = to.du;
+            if (lstm) dc[at] = to.dc;
+            for (size_t i = 0; p->peephole && i < 3; i++) dp[i * p->hidden + u] = to.dp[i];
+        }
+}
+
+const check_class check_gates_back = {gates_back_prepare, gates_back_describe, gates_back_call, gates_back_oracle};
+
+/* ---- Activations ---- */
+
+typedef struct act_back {
+    size_t n;
+    int in_place, math;
+    rnnp_act_spec act;
+    float *x, *dy;
+} act_back;
+
+static void *act_back_prepare(rnnp_op op, arena *a, rng *r)
+{
+    act_back *p = arena_take(a, sizeof *p);
+    (void)op;
+    *p = (act_back){.n = rng_one_in(r, 16) ? 0 : rng_in(r, 1, 260), .in_place = rng_one_in(r, 3),
+                    .math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST), .act = random_act(r)};
+    p->x = filled(a, r, p->n, rng_inputs(r), 2, 8);
+    p->dy = filled(a, r, p->n, rng_inputs(r), 1, 8);
+    /* on the kinks that parameters move, exactly where these are powers of two */
+    if (rng_one_in(r, 2)) p->act.alpha = 0.25f, p->act.beta = 0.5f;
+    const float kink[] = {p->act.alpha, -p->act.beta / p->act.alpha, (1 - p->act.beta) / p->act.alpha};
+    for (size_t i = 0; i < p->n; i++)
+        if (rng_one_in(r, 8)) p->x[i] = kink[rng_in(r, 0, 2)];
+    return p;
+}
+
+static void act_back_describe(const void *problem, char text[DESCRIPTION])
+{
+    const act_back *p = problem;
+    snprintf(text, DESCRIPTION, "n%zu-act%d-math%d%s", p->n, (int)p->act.kind, p->math, p->in_place ? "-in-place" : "");
+}
+
+typedef struct act_back_run { const rnnp_variant *variant; rnnp_act_back_args args; } act_back_run;
+
+static void act_back_go(const void *arg)
+{
+    const act_back_run *run = arg;
+    run->variant->fn.act_back_f32(&run->args);
+}
+
+static const char *act_back_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
+                                 result *out)
+{
+    const act_back *p = problem;
+    (void)whole;
+    float *dy = memory_floats(m, p->in_place ? INOUT : INPUT, p->dy, p->n);
+    act_back_run run = {variant, {memory_floats(m, INPUT, p->x, p->n), dy, dy, p->n, p->act, p->math}};
+    if (!p->in_place) run.args.dx = memory_floats(m, OUTPUT, NULL, p->n);
+    const char *wrong = memory_call(m, act_back_go, &run);
+    collect(out, a, "dx", run.args.dx, 1, p->n, p->n);
+    return wrong;
+}
+
+static void act_back_oracle(const void *problem, ball *expected)
+{
+    const act_back *p = problem;
+    for (size_t i = 0; i < p->n; i++)
+        expected[i] = ball_mul(ball_exact((double)p->dy[i]), ball_slope(&p->act, p->math, ball_exact((double)p->x[i])));
+}
+
+const check_class check_act_back = {act_back_prepare, act_back_describe, act_back_call, act_back_oracle};
+
+/* ---- Softmax and log-softmax ---- */
+
+typedef struct row_back {
+    rnnp_op op;
+    size_t rows, cols, ldy, lddy, lddx;
+    int in_place;
+    float *y, *dy;
+} row_back;
+
+enum { MOST_COLS = 16 * 12 + 80 };
+
+static void *row_back_prepare(rnnp_op op, arena *a, rng *r)
+{
+    row_back *p = arena_take(a, sizeof *p);
+    *p = (row_back){.op = op, .rows = rng_in(r, 1, 5), .cols = rng_size(r, 16, 12), .in_place = rng_one_in(r, 3)};
+    p->ldy = p->cols + rng_in(r, 0, 5);
+    p->lddy = p->cols + rng_in(r, 0, 5);
+    p->lddx = p->in_place ? p->lddy : p->cols + rng_in(r, 0, 5);
+    p->y = filled(a, r, p->rows * p->cols, rng_inputs(r), 1, 8);
+    p->dy = filled(a, r, p->rows * p->cols, rng_inputs(r), 1, 8);
+    return p;
+}
+
+static void row_back_describe(const void *problem, char text[DESCRIPTION])
+{
+    const row_back *p = problem;
+    snprintf(text, DESCRIPTION, "rows%zu-cols%zu%s", p->rows, p->cols, p->in_place ? "-in-place" : "");
+}
+
+typedef struct row_back_run { const rnnp_variant *variant; rnnp_row_back_args args; } row_back_run;
+
+static void row_back_go(const void *arg)
+{
+    const row_back_run *run = arg;
+    run->variant->fn.softmax_back_f32(&run->args);
+}
+
+static const char *row_back_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
+                                 result *out)
+{
+    const row_back *p = problem;
+    (void)whole;
+    float *dy = memory_matrix(m, p->in_place ? INOUT : INPUT, p->dy, p->rows, p->cols, p->lddy);
+    const float *y = memory_matrix(m, INPUT, p->y, p->rows, p->cols, p->ldy);
+    row_back_run run = {variant, {y, dy, dy, p->rows, p->cols, p->ldy, p->lddy, p->lddx}};
+    if (!p->in_place) run.args.dx = memory_matrix(m, OUTPUT, NULL, p->rows, p->cols, p->lddx);
+    const char *wrong = memory_call(m, row_back_go, &run);
+    collect(out, a, "dx", run.args.dx, p->rows, p->cols, p->lddx);
+    return wrong;
+}
+
+static void row_back_oracle(const void *problem, ball *expected)
+{
+    const row_back *p = problem;
+    const int log_softmax = p->op == RNNP_OP_log_softmax_back_f32;
+    for (size_t r = 0; r < p->rows; r++) {
+        const float *y = p->y + r * p->cols, *dy = p->dy + r * p->cols;
+        ball terms[MOST_COLS];
+        for (size_t c = 0; c < p->cols; c++) {
+            terms[c] = ball_exact((double)dy[c]);
+            if (!log_softmax) terms[c] = ball_mul(ball_exact((double)y[c]), terms[c]);
+        }
+        const ball sum = ball_row_sum(terms, p->cols);
+        for (size_t c = 0; c < p->cols; c++) {
+            const ball by = ball_exact((double)y[c]), bdy = ball_exact((double)dy[c]);
+            expected[r * p->cols + c] = log_softmax ? ball_fma(ball_neg(ball_exp(RNNP_MATH_U35, by)), sum, bdy)
+                                                    : ball_mul(by, ball_add(bdy, ball_neg(sum)));
+        }
+    }
+}
+
+const check_class check_row_back = {row_back_prepare, row_back_describe, row_back_call, row_back_oracle};
