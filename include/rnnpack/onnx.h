@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ONNX files in: the component rnnpack-onnx (link rnnpack::onnx). Opsets 7 to 22 of the default domain;
- * docs/architecture.md lists the operators. External tensor data is read from files beside the model.
+ * ONNX files in and out: the component rnnpack-onnx (link rnnpack::onnx). Opsets 7 to 22 of the default domain;
+ * docs/onnx.md lists the operators. External tensor data is read from files beside the model.
  */
 #ifndef RNNPACK_ONNX_H
 #define RNNPACK_ONNX_H
@@ -26,6 +26,40 @@ RNNP_API rnnp_status rnnp_onnx_load_file(rnnp_context *context, const char *path
 /* The same from memory. `directory` is where external data is looked up; NULL refuses such models. */
 RNNP_API rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, size_t size, const char *directory,
                                     rnnp_model **model);
+
+/*
+ * rnnp_onnx_serialize() gives the bytes of a closed model's ONNX file to `write`, first to last. Loaded again they are
+ * the same model, with the same bits of every output; the same model gives the same bytes on every machine.
+ *
+ * What is written is the model as it was closed: constants folded, nodes that nothing needs removed. Nodes keep their
+ * names and attributes, constants theirs (a number is put behind a name that is taken). Inputs, outputs and the
+ * names of dimensions are as rnnp_model_input_port and rnnp_model_output_port tell. An output that is an input, or
+ * another output too, gets an Identity node, and so does a constant that nodes read besides.
+ *
+ * The file has one opset, the highest of the nodes'. Nodes of older ones are in it as they are, since later opsets
+ * have mostly added types; where an operator has changed otherwise in between (Slice in 10, Softmax in 13, ...), the
+ * model is refused by the node's name.
+ *
+ * Returns  RNNP_OK; RNNP_ERR_UNSUPPORTED for opsets that do not fit together, an output with the name of an input that
+ *          is another value, or a file above 2 GiB - 1, the most that the format can have; RNNP_ERR_STATE for a model
+ *          that is not closed or whose weights were released; RNNP_ERR_FORMAT when the model comes from a packed file
+ *          that turns out damaged; RNNP_ERR_IO when write returned something else than 0; RNNP_ERR_ARG;
+ *          RNNP_ERR_MEMORY. Nothing has been written but in the case of RNNP_ERR_IO.
+ * Memory   temporary, from the context's allocator: the graph. Weights are written from where they are.
+ * Threads  runs on the calling thread; a model may be written by several at once.
+ */
+RNNP_API rnnp_status rnnp_onnx_serialize(const rnnp_model *model, rnnp_write_fn write, void *user);
+
+/*
+ * The same into a file. It is written under a temporary name in the same folder (the path, ".", the process's number, a
+ * number and ".tmp"), made durable (fsync), and then renamed to `path`: there is the old file or the whole new one,
+ * whatever happens. It has the mode of the file that was there.
+ *
+ * Returns  as above; RNNP_ERR_IO with the system's words when the folder cannot be written, the disk is full, or
+ *          something that is no regular file is at `path`.
+ * Errors   leave what was at `path` as it was, and no temporary file.
+ */
+RNNP_API rnnp_status rnnp_onnx_save(const rnnp_model *model, const char *path);
 
 #ifdef __cplusplus
 }

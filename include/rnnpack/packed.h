@@ -32,9 +32,6 @@ typedef struct rnnp_packed_options {
 
 RNNP_API void rnnp_packed_options_init(rnnp_packed_options *options);
 
-/* Takes the next `size` bytes of the file; returns 0, or anything else to stop. */
-typedef int (*rnnp_write_fn)(void *user, const void *bytes, size_t size);
-
 /*
  * rnnp_packed_write() gives the bytes of the packed file of a closed model to `write`, first to last. options may be
  * NULL. The same model and options give the same bytes on every machine.
@@ -52,9 +49,10 @@ RNNP_API rnnp_status rnnp_packed_write(const rnnp_model *model, const rnnp_packe
 /*
  * The same into a file. It is written under a temporary name in the same folder (the path, ".", the process's number,
  * a number and ".tmp"), made durable (fsync), and then renamed to `path`: there is the old file or the whole new one,
- * whatever happens.
+ * whatever happens. It has the mode of the file that was there.
  *
- * Returns  as above; RNNP_ERR_IO with the system's words when the folder cannot be written, the disk is full, ...
+ * Returns  as above; RNNP_ERR_IO with the system's words when the folder cannot be written, the disk is full, or
+ *          something that is no regular file is at `path`.
  * Errors   leave what was at `path` as it was, and no temporary file.
  */
 RNNP_API rnnp_status rnnp_packed_write_file(const rnnp_model *model, const rnnp_packed_options *options,

@@ -3,51 +3,25 @@
  * From a parsed file to a model: constants, inputs, nodes in an order in which every input exists, outputs.
  */
 #include "../graph/graph.h"
-#include "loader.h"
+#include "names.h"
 
 #include <string.h>
 
-/* ---- Names: open addressing, at least twice as many places as names ---- */
-
-typedef struct entry {
-    const char *name;
-    rnnp_value value;  /* RNNP_NONE until it exists */
-    size_t producer;   /* node that will make it, SIZE_MAX if none */
-    int is_input;
-} entry;
-
-typedef struct names {
-    entry *place;
-    size_t mask;
-} names;
-
-static entry *find(const names *n, const char *name)
-{
-    size_t hash = 14695981039346656037u; /* FNV-1a */
-    for (const char *p = name; *p; p++) hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-    size_t i = (hash ^ hash >> 32) & n->mask;
-    while (n->place[i].name && strcmp(n->place[i].name, name)) i = (i + 1) & n->mask;
-    return &n->place[i];
-}
+/* ---- Names ---- */
 
 static rnnp_status define(loader *l, names *n, const char *name, rnnp_value value, size_t producer)
 {
-    entry *e = find(n, name);
+    name_entry *e = names_find(n, name);
     if (e->name) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "\"%s\" is defined twice", name);
-    *e = (entry){ name, value, producer, 0 };
+    *e = (name_entry){ .name = name, .value = value, .producer = producer };
     return RNNP_OK;
 }
 
 static rnnp_status make_names(loader *l, const Onnx__GraphProto *g, names *n)
 {
-    size_t count = g->n_input + g->n_initializer, places = 16;
+    size_t count = g->n_input + g->n_initializer;
     for (size_t i = 0; i < g->n_node; i++) count += g->node[i]->n_output;
-    while (places < 2 * count) places *= 2;
-    n->mask = places - 1;
-    n->place = loader_alloc(l, places * sizeof(entry));
-    if (!n->place) return RNNP_ERR_MEMORY;
-    memset(n->place, 0, places * sizeof(entry));
-    return RNNP_OK;
+    return names_create(l, count, n);
 }
 
 /* ---- Constants, inputs, outputs ---- */
@@ -114,7 +88,7 @@ static rnnp_status add_inputs(loader *l, rnnp_model *model, const Onnx__GraphPro
         const char *symbols[RNNP_MAX_RANK] = { 0 };
         rnnp_value value;
         rnnp_status status;
-        entry *e = find(n, name);
+        name_entry *e = names_find(n, name);
         if (e->name && !e->is_input) { /* an initializer listed as an input too, as files before IR 4 do: a constant */
             e->is_input = 1;
             continue;
@@ -125,7 +99,7 @@ static rnnp_status add_inputs(loader *l, rnnp_model *model, const Onnx__GraphPro
         status = rnnp_model_input(model, name, t.dtype, t.rank, t.shape, symbols, &value);
         if (status == RNNP_OK) status = define(l, n, name, value, SIZE_MAX);
         if (status != RNNP_OK) return status;
-        find(n, name)->is_input = 1;
+        names_find(n, name)->is_input = 1;
     }
     return RNNP_OK;
 }
@@ -134,7 +108,7 @@ static rnnp_status add_outputs(loader *l, rnnp_model *model, const Onnx__GraphPr
 {
     for (size_t i = 0; i < g->n_output; i++) {
         const char *name = g->output[i]->name ? g->output[i]->name : "";
-        const entry *e = find(n, name);
+        const name_entry *e = names_find(n, name);
         if (!e->name) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "output \"%s\" is made by no node", name);
         rnnp_status status = rnnp_model_output(model, name, e->value);
         if (status != RNNP_OK) return status;
@@ -251,7 +225,7 @@ static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto 
     rnnp_value *inputs = loader_alloc(l, p->n_input * sizeof *inputs), *outputs = loader_alloc(l, p->n_output * sizeof *outputs);
     rnnp_attr *attrs = loader_alloc(l, p->n_attribute * sizeof *attrs);
     if (!inputs || !outputs || !attrs) return RNNP_ERR_MEMORY;
-    for (size_t i = 0; i < p->n_input; i++) inputs[i] = *p->input[i] ? find(n, p->input[i])->value : RNNP_NONE;
+    for (size_t i = 0; i < p->n_input; i++) inputs[i] = *p->input[i] ? names_find(n, p->input[i])->value : RNNP_NONE;
     for (size_t i = 0; i < p->n_output; i++) outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
     for (size_t i = 0; i < p->n_attribute; i++) {
         rnnp_status status = read_attribute(l, p->attribute[i], name, &attrs[i]);
@@ -259,7 +233,7 @@ static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto 
     }
     rnnp_status status = rnnp_model_node(model, p->op_type, opset, name, inputs, p->n_input, attrs, p->n_attribute, outputs, p->n_output);
     for (size_t i = 0; i < p->n_output && status == RNNP_OK; i++)
-        if (*p->output[i]) find(n, p->output[i])->value = outputs[i];
+        if (*p->output[i]) names_find(n, p->output[i])->value = outputs[i];
     return status;
 }
 
@@ -292,7 +266,7 @@ static rnnp_status add_nodes(loader *l, rnnp_model *model, const Onnx__GraphProt
             }
             const char *input = p->input[next[i]++];
             if (!*input) continue;
-            const entry *e = find(n, input);
+            const name_entry *e = names_find(n, input);
             if (!e->name) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s reads \"%s\", which nothing makes", node_name(p), input);
             if (e->producer == SIZE_MAX || state[e->producer] == DONE) continue;
             if (state[e->producer] == OPEN)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside the ONNX component: a parsed file (parse.c), its tensors (tensor.c), and its graph (load.c).
+ * Inside the ONNX component: a parsed file (parse.c), its tensors (tensor.c), the names of its values (names.c), and
+ * its graph (load.c). saver.h is the way back.
  */
 #ifndef RNNP_ONNX_LOADER_H
 #define RNNP_ONNX_LOADER_H
@@ -31,6 +32,8 @@ void loader_release(loader *l);
 /* dtype of a TensorProto.DataType, 0 for one that rnnpack does not have; and its name for messages. */
 rnnp_dtype loader_dtype(int32_t onnx_type);
 const char *loader_dtype_name(int32_t onnx_type);
+/* The way back: the TensorProto.DataType of a dtype. */
+int32_t loader_onnx_type(rnnp_dtype dtype);
 
 /* Decodes a tensor; `owner` names it in messages. Its data is in loader_alloc memory, never in the message. */
 rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char *owner, rnnp_tensor *tensor);

@@ -19,6 +19,13 @@ enum { TYPES = sizeof types / sizeof *types };
 rnnp_dtype loader_dtype(int32_t t) { return t > 0 && t < TYPES ? types[t].dtype : (rnnp_dtype)0; }
 const char *loader_dtype_name(int32_t t) { return t >= 0 && t < TYPES ? types[t].name : "unknown"; }
 
+int32_t loader_onnx_type(rnnp_dtype dtype)
+{
+    int32_t t = 1;
+    while (t < TYPES - 1 && types[t].dtype != dtype) t++;
+    return t;
+}
+
 /* A path below the directory: relative, without "..". */
 static int is_inside(const char *location)
 {

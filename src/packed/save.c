@@ -1,111 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A packed model into a file: under a temporary name first, so that nothing is lost when the disk is full.
+ * A packed model into a file.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "../file.h"
 #include "packed.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+typedef struct content {
+    const rnnp_model *model;
+    const rnnp_packed_options *options;
+} content;
 
-enum { SUFFIX = 64, TRIES = 100 };
-
-typedef struct file {
-    int fd;
-    int error;   /* errno of what failed, 0 for nothing */
-} file;
-
-static int write_bytes(void *user, const void *bytes, size_t size)
+static rnnp_status fill(void *user, rnnp_write_fn write, void *to)
 {
-    file *f = user;
-    const char *p = bytes;
+    const content *c = user;
 
-    while (size) {
-        const ssize_t n = write(f->fd, p, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            f->error = n < 0 ? errno : EIO;
-            return -1;
-        }
-        p += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
-
-/* A new file beside the path; its name goes to `name`. */
-static int create_beside(const char *path, char *name, size_t size)
-{
-    int fd = -1;
-
-    errno = EEXIST;
-    for (unsigned i = 0; i < TRIES && fd < 0 && errno == EEXIST; i++) {
-        snprintf(name, size, "%s.%ld.%u.tmp", path, (long)getpid(), i);
-        fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    }
-    return fd;
-}
-
-/* Makes the rename itself durable; file systems that cannot sync a folder need not. */
-static void sync_folder(const char *path, char *folder)
-{
-    const char *slash = strrchr(path, '/');
-    const size_t length = slash ? (size_t)(slash - path) + 1 : 1;
-
-    memcpy(folder, slash ? path : ".", length);
-    folder[length] = 0;
-    const int fd = open(folder, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-}
-
-/* The system's words must not fall off behind a long path. */
-static rnnp_status io_fail(const rnnp_model *model, const char *path, int error)
-{
-    return rnnp_fail(model->context, RNNP_ERR_IO, "%.150s: %s", path, strerror(error));
-}
-
-static rnnp_status save(const rnnp_model *model, const rnnp_packed_options *options, const char *path, char *name,
-                        size_t size)
-{
-    file f = {.fd = create_beside(path, name, size)};
-
-    if (f.fd < 0)
-        return io_fail(model, name, errno);
-    rnnp_status status = rnnp_packed_write(model, options, write_bytes, &f);
-    if (status == RNNP_OK && fsync(f.fd) != 0)
-        f.error = errno;
-    if (close(f.fd) != 0 && !f.error)
-        f.error = errno;
-    if (f.error)
-        status = io_fail(model, name, f.error);
-    if (status == RNNP_OK && rename(name, path) != 0)
-        status = io_fail(model, path, errno);
-    if (status != RNNP_OK)
-        unlink(name);
-    else
-        sync_folder(path, name);
-    return status;
+    return rnnp_packed_write(c->model, c->options, write, to);
 }
 
 rnnp_status rnnp_packed_write_file(const rnnp_model *model, const rnnp_packed_options *options, const char *path)
 {
     if (!model)
         return RNNP_ERR_ARG;
-    if (!path || !*path)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "path is %s", path ? "empty" : "NULL");
-    const size_t size = strlen(path) + SUFFIX;
-    char *name = rnnp_alloc(model->context, size);
-    if (!name)
-        return RNNP_ERR_MEMORY;
-    const rnnp_status status = save(model, options, path, name, size);
-    rnnp_free(model->context, name, size);
-    return status;
+    return rnnp_file_replace(model->context, path, fill, &(content){model, options});
 }

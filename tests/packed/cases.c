@@ -3,99 +3,14 @@
  * cases <folder of ONNX files>...: each model that loads is packed, read back and run. The packed one must answer every
  * question as the original does: the same status and sentence, or the same bits; and packed again, the same file.
  */
+#include "../model/answer.h"
 #include "packed.h"
 
 #include "rnnpack/onnx.h"
 
 #include <glob.h>
 
-enum { PORTS = 16 };
-
 static const char *const isas[] = {"generic", "avx2"};
-
-/* Small numbers of the right dtype: usable as indices, lengths and shapes. */
-static void *make_data(const rnnp_tensor *tensor, uint32_t seed)
-{
-    const size_t n = rnnp_tensor_elements(tensor), width = rnnp_dtype_bytes(tensor->dtype);
-    unsigned char *data = calloc(n + 1, 8);
-
-    assert_non_null(data);
-    if (tensor->dtype == RNNP_F32)
-        fill((float *)(void *)data, n, seed, 1.0f);
-    for (size_t i = 0; i < n && tensor->dtype != RNNP_F32; i++)
-        data[i * width] = (unsigned char)((seed + i) % 2);
-    return data;
-}
-
-typedef struct answer {
-    rnnp_status status;
-    char sentence[256];
-    size_t n;
-    rnnp_tensor out[PORTS];
-} answer;
-
-static rnnp_status run(rnnp_plan *plan, const rnnp_tensor *in, size_t n_in, answer *a)
-{
-    rnnp_run *r = NULL;
-    rnnp_status status = rnnp_run_create(plan, in, n_in, &r);
-
-    for (size_t i = 0; status == RNNP_OK && i < a->n; i++) {
-        OK(rnnp_run_output(r, i, &a->out[i]));
-        a->out[i].data = calloc(rnnp_tensor_elements(&a->out[i]) + 1, 8);
-        assert_non_null(a->out[i].data);
-    }
-    if (status == RNNP_OK)
-        status = rnnp_run_execute(r, in, n_in, a->out, a->n);
-    rnnp_run_destroy(r);
-    return status;
-}
-
-static answer ask(rnnp_context *context, const rnnp_model *model)
-{
-    const size_t n_in = rnnp_model_inputs(model);
-    answer a = {.n = rnnp_model_outputs(model)};
-    rnnp_tensor in[PORTS];
-    rnnp_plan *plan = NULL;
-
-    assert_true(n_in <= PORTS && a.n <= PORTS);
-    for (size_t i = 0; i < n_in; i++) {
-        rnnp_port port;
-
-        OK(rnnp_model_input_port(model, i, &port));
-        in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};
-        for (size_t d = 0; d < port.rank; d++)
-            in[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? 3 : port.shape[d];
-        in[i].data = make_data(&in[i], (uint32_t)i);
-    }
-    a.status = rnnp_plan_create(model, NULL, &plan);
-    if (a.status == RNNP_OK)
-        a.status = run(plan, in, n_in, &a);
-    if (a.status != RNNP_OK)
-        snprintf(a.sentence, sizeof a.sentence, "%s", rnnp_context_last_error(context));
-    rnnp_plan_destroy(plan);
-    for (size_t i = 0; i < n_in; i++)
-        free(in[i].data);
-    return a;
-}
-
-static void assert_same_answers(const answer *a, const answer *b)
-{
-    assert_int_equal(a->status, b->status);
-    assert_string_equal(a->sentence, b->sentence);
-    for (size_t i = 0; a->status == RNNP_OK && i < a->n; i++) {
-        assert_int_equal(a->out[i].dtype, b->out[i].dtype);
-        assert_int_equal(a->out[i].rank, b->out[i].rank);
-        assert_memory_equal(a->out[i].shape, b->out[i].shape, a->out[i].rank * sizeof(int64_t));
-        assert_memory_equal(a->out[i].data, b->out[i].data,
-                            rnnp_tensor_elements(&a->out[i]) * rnnp_dtype_bytes(a->out[i].dtype));
-    }
-}
-
-static void free_answer(answer *a)
-{
-    for (size_t i = 0; i < a->n; i++)
-        free(a->out[i].data);
-}
 
 /* Returns 1 for a model that ran, 0 for one that did not load or does not run on these inputs. */
 static int check(rnnp_context *context, const char *path)

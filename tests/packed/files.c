@@ -2,9 +2,9 @@
  *
  * Packed files on a file system: paths that are none, full disks, replaced files, processes and threads that share one.
  */
+#include "../model/folder.h"
 #include "packed.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,52 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATH = 256, PROCESSES = 4, THREADS = 4 };
-
-typedef struct folder {
-    char path[PATH];
-} folder;
-
-static folder make_folder(void)
-{
-    folder f;
-
-    snprintf(f.path, sizeof f.path, "%s/rnnp-packed-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    assert_non_null(mkdtemp(f.path));
-    return f;
-}
-
-static const char *in_folder(const folder *f, const char *name)
-{
-    static char path[2 * PATH];
-
-    snprintf(path, sizeof path, "%s/%s", f->path, name);
-    return path;
-}
-
-/* Entries, and with `remove` no longer. */
-static size_t count_files(const folder *f, int remove)
-{
-    DIR *dir = opendir(f->path);
-    size_t n = 0;
-
-    assert_non_null(dir);
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        if (e->d_name[0] == '.')
-            continue;
-        n++;
-        if (remove && unlink(in_folder(f, e->d_name)) != 0)
-            assert_int_equal(rmdir(in_folder(f, e->d_name)), 0);
-    }
-    closedir(dir);
-    return n;
-}
-
-static void remove_folder(const folder *f)
-{
-    count_files(f, 1);
-    assert_int_equal(rmdir(f->path), 0);
-}
+enum { PROCESSES = 4, THREADS = 4 };
 
 static void put_file(const char *path, const void *at, size_t size)
 {
@@ -76,7 +31,7 @@ static void test_write(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_classifier(context), *opened;
     const folder f = make_folder();
-    char path[2 * PATH];
+    char path[2 * FOLDER_PATH];
     struct stat about;
     const mode_t mask = umask(022);
 
@@ -118,7 +73,7 @@ static void test_cannot_write(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_classifier(context), *open = make_model(context);
     const folder f = make_folder();
-    char path[2 * PATH], name[300];
+    char path[2 * FOLDER_PATH], name[300];
 
     (void)state;
     assert_int_equal(rnnp_packed_write_file(NULL, NULL, "x"), RNNP_ERR_ARG);
@@ -171,7 +126,7 @@ static void test_full_disk(void **state)
     rnnp_model *model = make_classifier(context);
     const folder f = make_folder();
     buffer whole = write_model(context, model, NULL, 0);
-    char path[2 * PATH], old[4] = "";
+    char path[2 * FOLDER_PATH], old[4] = "";
 
     (void)state;
     strcpy(path, in_folder(&f, "model.rnnp"));
@@ -265,7 +220,7 @@ static void test_processes(void **state)
     const folder f = make_folder();
     pid_t child[PROCESSES];
     outputs want = plan_and_run(model);
-    char path[2 * PATH];
+    char path[2 * FOLDER_PATH];
 
     (void)state;
     strcpy(path, in_folder(&f, "model.rnnp"));
@@ -310,7 +265,7 @@ static void test_threads(void **state)
     rnnp_model *model = make_classifier(context), *opened;
     const folder f = make_folder();
     outputs want = plan_and_run(model);
-    char path[2 * PATH];
+    char path[2 * FOLDER_PATH];
 
     (void)state;
     strcpy(path, in_folder(&f, "model.rnnp"));

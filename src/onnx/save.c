@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A closed model to the bytes of an ONNX file.
+ */
+#include "../file.h"
+#include "saver.h"
+
+#include <string.h>
+
+/* IR 8 is of opset 15 and later, and nothing newer is used: so older readers take the file, too. */
+enum { IR_VERSION = 8, ROOM = 4096 };
+
+/* ---- Small pieces, of which the format has many, go to the caller in larger ones ---- */
+
+typedef struct sink {
+    ProtobufCBuffer base;    /* first: protobuf-c knows no more */
+    rnnp_write_fn write;
+    void *user;
+    int stopped;
+    size_t written, used;
+    unsigned char room[ROOM];
+} sink;
+
+static void pass_on(sink *to, const void *bytes, size_t size)
+{
+    if (to->stopped || size == 0)
+        return;
+    to->stopped = to->write(to->user, bytes, size) != 0;
+    to->written += to->stopped ? 0 : size;
+}
+
+static void flush(sink *to)
+{
+    pass_on(to, to->room, to->used);
+    to->used = 0;
+}
+
+static void append(ProtobufCBuffer *base, size_t size, const uint8_t *bytes)
+{
+    sink *to = (sink *)(void *)base;
+
+    if (size > ROOM - to->used)
+        flush(to);
+    if (size > ROOM) {
+        pass_on(to, bytes, size);
+    } else if (size) {
+        memcpy(to->room + to->used, bytes, size);
+        to->used += size;
+    }
+}
+
+/* ---- The file ---- */
+
+static rnnp_status emit(const saver *s, rnnp_write_fn write, void *user)
+{
+    const rnnp_context *context = s->model->context;
+    Onnx__ModelProto file = ONNX__MODEL_PROTO__INIT;
+    Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets[] = {&opset};
+    sink to = {.base = {append}, .write = write, .user = user};
+
+    file.has_ir_version = 1;
+    file.ir_version = IR_VERSION;
+    /* Who made the model, not the file: notes about a producer's known faults depend on it. */
+    file.producer_name = (char *)(uintptr_t)(*s->model->producer ? s->model->producer : "rnnpack");
+    file.n_opset_import = 1;
+    file.opset_import = opsets;
+    opset.domain = (char *)(uintptr_t)"";
+    opset.has_version = 1;
+    opset.version = s->opset;
+    file.graph = s->graph;
+    const size_t size = onnx__model_proto__get_packed_size(&file);
+    if (size > INT32_MAX)
+        return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "the model takes %zu bytes, an ONNX file has at most %d", size,
+                         INT32_MAX);
+    onnx__model_proto__pack_to_buffer(&file, &to.base);
+    flush(&to);
+    if (to.stopped)
+        return rnnp_fail(context, RNNP_ERR_IO, "the ONNX file was not written beyond byte %zu of %zu", to.written,
+                         size);
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_onnx_serialize(const rnnp_model *model, rnnp_write_fn write, void *user)
+{
+    if (!model)
+        return RNNP_ERR_ARG;
+    if (!write)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "write is NULL");
+    saver s = {.model = model, .memory = {.context = model->context}};
+    rnnp_status status = saver_name_values(&s);
+    if (status == RNNP_OK)
+        status = saver_join_opsets(&s);
+    if (status == RNNP_OK)
+        status = saver_make_graph(&s);
+    if (status == RNNP_OK)
+        status = emit(&s, write, user);
+    loader_release(&s.memory);
+    return status;
+}
+
+static rnnp_status fill(void *user, rnnp_write_fn write, void *to)
+{
+    return rnnp_onnx_serialize(user, write, to);
+}
+
+rnnp_status rnnp_onnx_save(const rnnp_model *model, const char *path)
+{
+    if (!model)
+        return RNNP_ERR_ARG;
+    return rnnp_file_replace(model->context, path, fill, (void *)(uintptr_t)model);
+}

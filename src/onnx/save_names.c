@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Names of values. In a model they are for people; in a file they hold the graph together, so each must be there once.
+ * Inputs and outputs come first, then constants, then results of nodes, in the order of the walk.
+ */
+#include "names.h"
+#include "saver.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- What there is ---- */
+
+static rnnp_status add(saver *s, saved_kind kind, const char *wish)
+{
+    s->values[s->n_values++] = (saved_value){.kind = kind, .wish = wish};
+    return RNNP_OK;
+}
+
+static rnnp_status add_input(void *user, const rnnp_port *port)
+{
+    return add(user, SAVED_INPUT, port->name);
+}
+
+static rnnp_status add_constant(void *user, const char *name, const rnnp_tensor *tensor)
+{
+    (void)tensor;
+    return add(user, SAVED_CONSTANT, name);
+}
+
+static rnnp_status add_results(void *user, const rnnp_node *node, const rnnp_value *inputs, const rnnp_value *outputs)
+{
+    saver *s = user;
+
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (inputs[i] != RNNP_NONE)
+            s->values[inputs[i]].readers++;
+    }
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (outputs[i] != RNNP_NONE)
+            add(s, SAVED_RESULT, s->model->values[node->outputs[i]].name);
+    }
+    return RNNP_OK;
+}
+
+static rnnp_status add_output(void *user, const char *name, rnnp_value value)
+{
+    saver *s = user;
+
+    s->outputs[s->n_outputs++] = (saved_output){name, value};
+    return RNNP_OK;
+}
+
+/* ---- What it is called ---- */
+
+static void claim(const names *n, const char *name)
+{
+    names_find(n, name)->name = name;
+}
+
+/* The wish, or the wish with the first number behind it that makes it new. */
+static const char *claim_unique(saver *s, const names *n, const char *wish)
+{
+    name_entry *first = names_find(n, wish);
+    const size_t size = strlen(wish) + 24;
+    char *numbered;
+
+    if (!first->name)
+        return first->name = wish;
+    if (!(numbered = loader_alloc(&s->memory, size)))
+        return NULL;
+    if (!first->duplicates)
+        first->duplicates = 1;
+    do
+        snprintf(numbered, size, "%s_%zu", wish, ++first->duplicates);
+    while (names_find(n, numbered)->name);
+    claim(n, numbered);
+    return numbered;
+}
+
+/* A value may bear an output's name when nothing else is known by its own. */
+static int may_rename(const saved_value *value, const char *name)
+{
+    return !value->name && (value->kind == SAVED_RESULT || (value->kind == SAVED_CONSTANT && value->readers == 0) ||
+                            strcmp(value->wish, name) == 0);
+}
+
+static rnnp_status claim_ports(saver *s, const names *n)
+{
+    for (size_t v = 0; v < s->n_values && s->values[v].kind == SAVED_INPUT; v++)
+        claim(n, s->values[v].name = s->values[v].wish);
+    for (size_t i = 0; i < s->n_outputs; i++) {
+        const saved_output *output = &s->outputs[i];
+        saved_value *value = &s->values[output->value];
+
+        if (value->name && strcmp(value->name, output->name) == 0)
+            continue; /* an input that is an output, under one name */
+        if (names_find(n, output->name)->name)
+            return rnnp_fail(s->model->context, RNNP_ERR_UNSUPPORTED,
+                             "output %s has the name of an input that is another value, which an ONNX file cannot hold",
+                             output->name);
+        claim(n, output->name);
+        if (may_rename(value, output->name))
+            value->name = output->name;
+    }
+    return RNNP_OK;
+}
+
+rnnp_status saver_name_values(saver *s)
+{
+    const rnnp_visitor visitor = {s, add_input, add_constant, add_results, add_output};
+    names n;
+    rnnp_status status;
+
+    s->values = loader_alloc(&s->memory, s->model->n_values * sizeof *s->values);
+    s->outputs = loader_alloc(&s->memory, s->model->n_outputs * sizeof *s->outputs);
+    if (!s->values || !s->outputs)
+        return RNNP_ERR_MEMORY;
+    if ((status = rnnp_model_visit(s->model, &visitor)) != RNNP_OK ||
+        (status = names_create(&s->memory, s->n_values + s->n_outputs, &n)) != RNNP_OK ||
+        (status = claim_ports(s, &n)) != RNNP_OK)
+        return status;
+    for (size_t v = 0; v < s->n_values; v++) {
+        saved_value *value = &s->values[v];
+
+        if (!value->name && !(value->name = claim_unique(s, &n, value->wish)))
+            return RNNP_ERR_MEMORY;
+    }
+    return RNNP_OK;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One opset for a file whose nodes may come from several: the highest of theirs. Most changes of an operator only add
+ * types, defaults or freedoms, so an older node means the same in it; the table has the others.
+ */
+#include "saver.h"
+
+#include <string.h>
+
+enum { LOWEST = 7 };
+
+/* Operators that an opset changed, for nodes with that attribute, which became an input (NULL: for all nodes). */
+static const struct {
+    const char *op;
+    int opset;
+    const char *attr;
+} changes[] = {
+    {"Clip", 11, "max"},
+    {"Clip", 11, "min"},
+    {"Dropout", 12, "ratio"},
+    {"LogSoftmax", 13, NULL},   /* rows of several axes became one axis */
+    {"ReduceMax", 18, "axes"},
+    {"ReduceMean", 18, "axes"},
+    {"ReduceMin", 18, "axes"},
+    {"ReduceSum", 13, "axes"},
+    {"Slice", 10, NULL},        /* starts, ends, axes */
+    {"Softmax", 13, NULL},
+    {"Split", 13, "split"},
+    {"Split", 18, NULL},        /* equal parts must be counted */
+    {"Squeeze", 13, "axes"},
+    {"Unsqueeze", 13, "axes"},
+};
+
+/* Operators that are younger than the lowest opset: the model API does not mind, a file must have them. */
+static const struct {
+    const char *op;
+    int opset;
+} births[] = {
+    {"ConstantOfShape", 9}, {"Expand", 8}, {"GreaterOrEqual", 12}, {"LessOrEqual", 12}, {"Mod", 10}, {"Range", 11},
+    {"Round", 11}, {"Sign", 9}, {"ThresholdedRelu", 10}, {"Where", 9},
+};
+
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+
+static int has_attr(const rnnp_node *node, const char *name)
+{
+    size_t i = 0;
+
+    while (i < node->n_attrs && strcmp(node->attrs[i].name, name) != 0)
+        i++;
+    return i < node->n_attrs;
+}
+
+static int needed_opset(const rnnp_node *node)
+{
+    size_t i = 0;
+
+    while (i < COUNT(births) && strcmp(births[i].op, node->op->name) != 0)
+        i++;
+    return i < COUNT(births) && births[i].opset > node->opset ? births[i].opset : node->opset;
+}
+
+/* The first opset after its own, up to `last`, in which the node would be another; 0 for none. */
+static int changed_in(const rnnp_node *node, int last)
+{
+    for (size_t i = 0; i < COUNT(changes); i++) {
+        if (node->opset < changes[i].opset && changes[i].opset <= last && strcmp(changes[i].op, node->op->name) == 0 &&
+            (!changes[i].attr || has_attr(node, changes[i].attr)))
+            return changes[i].opset;
+    }
+    return 0;
+}
+
+/* The mask of Dropout became bool. */
+static int mask_changed(const rnnp_node *node, int last)
+{
+    return node->opset < 10 && last >= 10 && strcmp(node->op->name, "Dropout") == 0 && node->n_outputs > 1 &&
+           node->outputs[1] != RNNP_NONE;
+}
+
+rnnp_status saver_join_opsets(saver *s)
+{
+    const rnnp_model *model = s->model;
+    const rnnp_node *highest = NULL;
+
+    s->opset = LOWEST;
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        if (needed_opset(&model->nodes[i]) > s->opset) {
+            s->opset = needed_opset(&model->nodes[i]);
+            highest = &model->nodes[i];
+        }
+    }
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        const rnnp_node *node = &model->nodes[i];
+        const int changed = mask_changed(node, s->opset) ? 10 : changed_in(node, s->opset);
+
+        if (changed)
+            return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED,
+                             "%s %.60s is of opset %d and %s %.60s of opset %d; an ONNX file has one opset, and "
+                             "opset %d changed %s", node->op->name, node->name, node->opset, highest->op->name,
+                             highest->name, s->opset, changed, node->op->name);
+    }
+    return RNNP_OK;
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * save <folder of our cases> [<ONNX's node tests>]: models written as ONNX files and loaded again are the same models,
+ * whether they were loaded, built or packed before; and what the format cannot hold is refused.
+ */
+#include "case.h"
+
+#include "../corpus/models.h"
+#include "../model/answer.h"
+#include "save.h"
+
+#include <glob.h>
+
+static char **folders;
+
+/* ---- What can be seen of a model ---- */
+
+static void assert_same_port(const rnnp_port *a, const rnnp_port *b)
+{
+    assert_string_equal(a->name, b->name);
+    assert_int_equal(a->dtype, b->dtype);
+    assert_int_equal(a->rank, b->rank);
+    for (size_t d = 0; d < a->rank; d++) {
+        assert_int_equal(a->shape[d], b->shape[d]);
+        assert_string_equal(a->symbol[d] ? a->symbol[d] : "", b->symbol[d] ? b->symbol[d] : "");
+    }
+}
+
+static void assert_same_graph(const rnnp_model *a, const rnnp_model *b)
+{
+    rnnp_node_info na, nb;
+    rnnp_port pa, pb;
+
+    assert_int_equal(rnnp_model_inputs(a), rnnp_model_inputs(b));
+    assert_int_equal(rnnp_model_outputs(a), rnnp_model_outputs(b));
+    assert_int_equal(rnnp_model_nodes(a), rnnp_model_nodes(b));
+    for (size_t i = 0; i < rnnp_model_inputs(a); i++) {
+        OK(rnnp_model_input_port(a, i, &pa));
+        OK(rnnp_model_input_port(b, i, &pb));
+        assert_same_port(&pa, &pb);
+    }
+    for (size_t i = 0; i < rnnp_model_outputs(a); i++) {
+        OK(rnnp_model_output_port(a, i, &pa));
+        OK(rnnp_model_output_port(b, i, &pb));
+        assert_same_port(&pa, &pb);
+    }
+    for (size_t i = 0; i < rnnp_model_nodes(a); i++) {
+        OK(rnnp_model_node_info(a, i, &na));
+        OK(rnnp_model_node_info(b, i, &nb));
+        assert_string_equal(na.op, nb.op);
+        assert_string_equal(na.name, nb.name);
+    }
+}
+
+/* ---- Models as they come ---- */
+
+/* Saves, loads, asks both; saves again. Returns 1 when the model ran, 0 when it does not run on made-up inputs. */
+static int check_model(rnnp_context *context, const rnnp_model *model)
+{
+    buffer file = save(context, model), twice = save(context, model);
+    rnnp_model *loaded = load(context, &file);
+    buffer again = save(context, loaded);
+
+    assert_same_bytes(&file, &twice);
+    assert_same_bytes(&file, &again);
+    assert_same_graph(model, loaded);
+    assert_int_equal(rnnp_model_parameters(model), rnnp_model_parameters(loaded));
+    answer a = ask(context, model), b = ask(context, loaded);
+    assert_same_answers(&a, &b);
+    const int ran = a.status == RNNP_OK;
+    free_answer(&a);
+    free_answer(&b);
+    free(file.at);
+    free(twice.at);
+    free(again.at);
+    rnnp_model_destroy(loaded);
+    return ran;
+}
+
+/* By way of a packed file. */
+static void check_packed(rnnp_context *context, const rnnp_model *model)
+{
+    buffer direct = save(context, model), packed = write_model(context, model, NULL, 0);
+    rnnp_model *opened;
+
+    OK(rnnp_packed_open_memory(context, packed.at, packed.size, &opened));
+    buffer file = save(context, opened);
+    assert_same_bytes(&direct, &file);
+    rnnp_model_destroy(opened);
+    free(direct.at);
+    free(packed.at);
+    free(file.at);
+}
+
+static int check_case(rnnp_context *context, const onnx_case *c)
+{
+    size_t size;
+    void *bytes = case_pack(c, &size);
+    rnnp_model *model;
+    int ran = 0;
+
+    assert_non_null(bytes);
+    if (rnnp_onnx_load(context, bytes, size, c->directory, &model) == RNNP_OK) {
+        ran = check_model(context, model);
+        check_packed(context, model);
+        rnnp_model_destroy(model);
+    }
+    free(bytes);
+    return ran;
+}
+
+static size_t check_folder(rnnp_context *context, const char *folder, case_status (*read)(const char *, onnx_case *),
+                           size_t *seen)
+{
+    char pattern[600];
+    glob_t found;
+    size_t ran = 0;
+
+    snprintf(pattern, sizeof pattern, "%s/*/*.onnx", folder);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        onnx_case c;
+
+        if (read(found.gl_pathv[i], &c) == CASE_READ) {
+            ++*seen;
+            ran += (size_t)check_case(context, &c);
+            if (case_make_constant(&c, RNNP_I64)) /* shapes and axes, which node tests give at run time */
+                ran += (size_t)check_case(context, &c);
+        }
+        case_free(&c);
+    }
+    globfree(&found);
+    return ran;
+}
+
+static void test_cases(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    size_t seen = 0, ran = check_folder(context, folders[0], case_read_ours, &seen);
+
+    (void)state;
+    assert_true(ran >= 100);
+    if (folders[1])
+        ran += check_folder(context, folders[1], case_read_node_test, &seen);
+    printf("%zu cases, of which %zu models ran after saving as they did before\n", seen, ran);
+    rnnp_context_destroy(context);
+}
+
+static void test_corpus(void **state)
+{
+    enum { EVERY = 5 };
+    rnnp_context *context = make_context(NULL, 1);
+    corpus_entry entry;
+
+    (void)state;
+    for (size_t i = 0; corpus_at(i, &entry); i += EVERY) {
+        rnnp_model *model = corpus_model(context, &entry);
+
+        assert_non_null(model);
+        check_model(context, model);
+        rnnp_model_destroy(model);
+    }
+    rnnp_context_destroy(context);
+}
+
+static void test_layers(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model;
+
+    (void)state;
+    for (size_t i = 0; (model = make_recurrent(context, i)) != NULL; i++) {
+        assert_true(check_model(context, model) || i >= 12); /* made-up lengths need not fit */
+        check_packed(context, model);
+        rnnp_model_destroy(model);
+    }
+    rnnp_context_destroy(context);
+}
+
+/* ---- Names and outputs ---- */
+
+/* The file as a message, to be freed; bytes are freed here. */
+static Onnx__ModelProto *unpack(buffer *bytes)
+{
+    Onnx__ModelProto *file = onnx__model_proto__unpack(NULL, bytes->size, bytes->at);
+
+    assert_non_null(file);
+    free(bytes->at);
+    return file;
+}
+
+static int has_initializer(const Onnx__GraphProto *g, const char *name)
+{
+    size_t i = 0;
+
+    while (i < g->n_initializer && strcmp(g->initializer[i]->name, name) != 0)
+        i++;
+    return i < g->n_initializer;
+}
+
+/* Constants as outputs, one of them read by a node, too. */
+static void test_constant_outputs(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context);
+    buffer file = save(context, model);
+    rnnp_model *loaded = load(context, &file);
+    outputs a = plan_and_run(model), b = plan_and_run(loaded);
+
+    (void)state;
+    assert_same_graph(model, loaded);
+    assert_true(same_outputs(&a, &b));
+    check_model(context, loaded);
+    free_outputs(&a);
+    free_outputs(&b);
+    Onnx__ModelProto *message = unpack(&file);
+    assert_true(has_initializer(message->graph, "square")); /* its own name, although it is the output "weights" */
+    assert_false(has_initializer(message->graph, "weights"));
+    onnx__model_proto__free_unpacked(message, NULL);
+    rnnp_model_destroy(loaded);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+/* Nodes, constants and an input of one name; an input and a result that are several outputs. */
+static void test_names(void **state)
+{
+    static const float numbers_[] = {1.0f, 2.0f, 4.0f};
+    static const int64_t shape[] = {RNNP_DYNAMIC, 3};
+    const rnnp_tensor three = {RNNP_F32, 1, {3}, (void *)(uintptr_t)numbers_};
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_model(context);
+    rnnp_value x, k, y = 0, z = 0;
+    Onnx__ModelProto *message;
+
+    (void)state;
+    OK(rnnp_model_input(model, "same", RNNP_F32, 2, shape, (const char *const[]){"rows", NULL}, &x));
+    OK(rnnp_model_constant(model, "same", &three, &k));
+    OK(rnnp_model_node(model, "Add", 17, "same", (rnnp_value[]){x, k}, 2, NULL, 0, &y, 1));
+    OK(rnnp_model_constant(model, "same_2", &three, &k));
+    OK(rnnp_model_node(model, "Mul", 17, "same", (rnnp_value[]){y, k}, 2, NULL, 0, &z, 1));
+    OK(rnnp_model_node(model, "Neg", 17, "same", &z, 1, NULL, 0, &z, 1));
+    OK(rnnp_model_node(model, "Neg", 17, "same", &z, 1, NULL, 0, &z, 1));
+    OK(rnnp_model_output(model, "sum", y));
+    OK(rnnp_model_output(model, "sum again", y));
+    OK(rnnp_model_output(model, "product", z));
+    OK(rnnp_model_output(model, "same", x));
+    OK(rnnp_model_output(model, "input", x));
+    OK(rnnp_model_close(model));
+    buffer file = save(context, model);
+    rnnp_model *loaded = load(context, &file);
+    assert_int_equal(rnnp_model_nodes(loaded), 6); /* two Identity */
+    answer a = ask(context, model), b = ask(context, loaded);
+    assert_int_equal(a.status, RNNP_OK);
+    assert_same_answers(&a, &b);
+    assert_true(check_model(context, loaded));
+    message = unpack(&file);
+    assert_string_equal(message->graph->initializer[0]->name, "same_2");
+    assert_string_equal(message->graph->initializer[1]->name, "same_2_2");
+    assert_string_equal(message->graph->node[1]->name, "same");
+    assert_string_equal(message->graph->node[1]->output[0], "same_3");
+    assert_string_equal(message->graph->node[2]->output[0], "same_4");
+    onnx__model_proto__free_unpacked(message, NULL);
+    free_answer(&a);
+    free_answer(&b);
+    rnnp_model_destroy(loaded);
+    rnnp_model_destroy(model);
+
+    model = make_model(context);
+    OK(rnnp_model_input(model, "x", RNNP_F32, 2, shape, NULL, &x));
+    OK(rnnp_model_output(model, "x", node1(model, "Neg", x)));
+    OK(rnnp_model_close(model));
+    buffer nothing = {0};
+    assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &nothing), RNNP_ERR_UNSUPPORTED);
+    assert_says(context, "output x has the name of an input");
+    assert_int_equal(nothing.size, 0);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+/* The file itself, which other programs read: names, types, attributes of all kinds, one opset. */
+static void test_file(void **state)
+{
+    static const int64_t shape[] = {RNNP_DYNAMIC, 2, RNNP_DYNAMIC}, perm[] = {2, 0, 1};
+    static const float half = 0.5f;
+    const rnnp_tensor value = {RNNP_F32, 1, {1}, (void *)(uintptr_t)&half}, ratio = {RNNP_F32, 0, {0}, value.data};
+    const rnnp_attr fill_with = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &value};
+    const rnnp_attr turn = {.name = "perm", .kind = RNNP_ATTR_INTS, .ints = perm, .count = 3};
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_model(context);
+    rnnp_value x, y, k, mask[2] = {0, RNNP_NONE};
+
+    (void)state;
+    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, (const char *const[]){"steps", NULL, NULL}, &x));
+    OK(rnnp_model_constant(model, "rate", &ratio, &k));
+    OK(rnnp_model_node(model, "Dropout", 13, "drop", (rnnp_value[]){x, k}, 2, NULL, 0, mask, 2));
+    y = node1(model, "Shape", mask[0]);
+    y = node(model, "ConstantOfShape", &y, 1, &fill_with, 1);
+    y = node2(model, "Add", y, mask[0]);
+    OK(rnnp_model_output(model, "y", node(model, "Transpose", &y, 1, &turn, 1)));
+    OK(rnnp_model_close(model));
+    buffer bytes = save(context, model);
+    Onnx__ModelProto *file = unpack(&bytes);
+    assert_int_equal(file->ir_version, 8);
+    assert_string_equal(file->producer_name, "rnnpack");
+    assert_int_equal(file->n_opset_import, 1);
+    assert_string_equal(file->opset_import[0]->domain, "");
+    assert_int_equal(file->opset_import[0]->version, 17);
+    const Onnx__GraphProto *g = file->graph;
+    assert_int_equal(g->n_initializer, 1);
+    assert_string_equal(g->initializer[0]->name, "rate");
+    assert_int_equal(g->initializer[0]->n_dims, 0);
+    assert_int_equal(g->initializer[0]->raw_data.len, sizeof half);
+    assert_int_equal(g->input[0]->type->tensor_type->elem_type, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+    Onnx__TensorShapeProto__Dimension *const *dim = g->input[0]->type->tensor_type->shape->dim;
+    assert_string_equal(dim[0]->dim_param, "steps");
+    assert_int_equal(dim[1]->dim_value, 2);
+    assert_int_equal(dim[2]->value_case, ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE__NOT_SET);
+    assert_int_equal(g->n_node, 5);
+    assert_string_equal(g->node[0]->op_type, "Dropout");
+    assert_string_equal(g->node[0]->name, "drop");
+    assert_string_equal(g->node[0]->input[1], "rate");
+    assert_string_equal(g->node[0]->output[1], "");
+    assert_string_equal(g->node[4]->output[0], "y");
+    assert_memory_equal(g->node[4]->attribute[0]->ints, perm, sizeof perm);
+    onnx__model_proto__free_unpacked(file, NULL);
+    assert_true(check_model(context, model));
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Opsets ---- */
+
+/* x through op of one opset, then Neg of another. */
+static rnnp_model *make_mixed(rnnp_context *context, const char *op, int opset, const rnnp_attr *attr, int neg_opset)
+{
+    static const int64_t shape[] = {2, 1, 4};
+    rnnp_model *model = make_model(context);
+    rnnp_value x, y = 0, z = 0;
+
+    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, &x));
+    OK(rnnp_model_node(model, op, opset, "old", &x, 1, attr, attr != NULL, &y, 1));
+    OK(rnnp_model_node(model, "Neg", neg_opset, "new", &y, 1, NULL, 0, &z, 1));
+    OK(rnnp_model_output(model, "y", z));
+    OK(rnnp_model_close(model));
+    return model;
+}
+
+static void test_opsets(void **state)
+{
+    static const int64_t one[] = {1};
+    const rnnp_attr axes = {.name = "axes", .kind = RNNP_ATTR_INTS, .ints = one, .count = 1};
+    const rnnp_attr min = {.name = "min", .kind = RNNP_ATTR_FLOAT, .f = -0.5f};
+    const rnnp_attr max = {.name = "max", .kind = RNNP_ATTR_FLOAT, .f = 0.5f};
+    const struct {
+        const char *op;
+        int opset;
+        const rnnp_attr *attr;
+        int last; /* opset that it may be written in; the next one refuses */
+    } cases[] = {
+        {"Relu", 7, NULL, 22},        {"Sign", 7, NULL, 22},       {"Squeeze", 7, &axes, 12},
+        {"Squeeze", 7, NULL, 22},     {"Softmax", 12, NULL, 12},   {"Softmax", 13, NULL, 22},
+        {"LogSoftmax", 7, NULL, 12},  {"Clip", 7, &min, 10},       {"Clip", 7, &max, 10},
+        {"Clip", 7, NULL, 22},        {"ReduceMean", 13, &axes, 17}, {"ReduceMax", 13, &axes, 17},
+        {"ReduceMin", 7, &axes, 17},  {"ReduceSum", 11, &axes, 12}, {"Unsqueeze", 11, &axes, 12},
+        {"ReduceMean", 13, NULL, 22}, {"Split", 7, NULL, 17},      {"Split", 13, NULL, 17},
+    };
+    rnnp_context *context = make_context(NULL, 1);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rnnp_model *model = make_mixed(context, cases[i].op, cases[i].opset, cases[i].attr, cases[i].last);
+
+        check_model(context, model);
+        rnnp_model_destroy(model);
+        if (cases[i].last == 22)
+            continue;
+        buffer nothing = {0};
+        model = make_mixed(context, cases[i].op, cases[i].opset, cases[i].attr, cases[i].last + 1);
+        assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &nothing), RNNP_ERR_UNSUPPORTED);
+        assert_says(context, " old is of opset ");
+        assert_says(context, "Neg new of opset ");
+        assert_says(context, "an ONNX file has one opset");
+        assert_int_equal(nothing.size, 0);
+        rnnp_model_destroy(model);
+    }
+    rnnp_context_destroy(context);
+}
+
+/* The mask of Dropout became bool in opset 10: it matters where it is used. */
+static void test_dropout_mask(void **state)
+{
+    static const int64_t shape[] = {2};
+    rnnp_context *context = make_context(NULL, 1);
+
+    (void)state;
+    for (int used = 0; used < 2; used++) {
+        rnnp_model *model = make_model(context);
+        rnnp_value x, y[2] = {0, 0}, z = 0;
+        buffer b = {0};
+
+        OK(rnnp_model_input(model, "x", RNNP_F32, 1, shape, NULL, &x));
+        OK(rnnp_model_node(model, "Dropout", 9, "drop", &x, 1, NULL, 0, y, 2));
+        OK(rnnp_model_node(model, "Neg", 11, "new", y, 1, NULL, 0, &z, 1));
+        OK(rnnp_model_output(model, "z", z));
+        if (used)
+            OK(rnnp_model_output(model, "mask", y[1]));
+        OK(rnnp_model_close(model));
+        assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), used ? RNNP_ERR_UNSUPPORTED : RNNP_OK);
+        if (used)
+            assert_says(context, "Dropout drop is of opset 9 and Neg new of opset 11");
+        free(b.at);
+        rnnp_model_destroy(model);
+    }
+    rnnp_context_destroy(context);
+}
+
+/* An operator that the nodes' opset does not have yet. */
+static void test_young_operator(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_mixed(context, "Sign", 7, NULL, 8);
+    buffer bytes = save(context, model);
+    Onnx__ModelProto *file = unpack(&bytes);
+
+    (void)state;
+    assert_int_equal(file->opset_import[0]->version, 9);
+    onnx__model_proto__free_unpacked(file, NULL);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases), cmocka_unit_test(test_corpus), cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_constant_outputs), cmocka_unit_test(test_names), cmocka_unit_test(test_file),
+        cmocka_unit_test(test_opsets), cmocka_unit_test(test_dropout_mask), cmocka_unit_test(test_young_operator),
+    };
+
+    if (argc < 2)
+        return 2;
+    folders = argv + 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Written ONNX files when something is in the way: no memory, a full disk, places that are none, models that cannot be
+ * written.
+ */
+#include "../model/folder.h"
+#include "save.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* ---- Models and bytes ---- */
+
+
+static void test_refused(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context), *open = make_model(context);
+    buffer whole = save(context, model), b = {0};
+
+    (void)state;
+    assert_int_equal(rnnp_onnx_serialize(NULL, take_bytes, &b), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_onnx_serialize(model, NULL, &b), RNNP_ERR_ARG);
+    assert_says(context, "write is NULL");
+    assert_int_equal(rnnp_onnx_serialize(open, take_bytes, &b), RNNP_ERR_STATE);
+    assert_says(context, "not closed");
+    for (size_t n = 1; n < whole.size; n += 101) {
+        b = (buffer){.fail_after = n};
+        assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), RNNP_ERR_IO);
+        assert_says(context, "not written beyond byte");
+        assert_memory_equal(b.at ? b.at : whole.at, whole.at, b.size);
+        free(b.at);
+    }
+    rnnp_plan *plan = make_plan(model);
+    OK(rnnp_model_release(model, NULL));
+    b = (buffer){0};
+    assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), RNNP_ERR_STATE);
+    assert_says(context, "rnnp_model_release() has freed them");
+    assert_int_equal(b.size, 0);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(open);
+    rnnp_model_destroy(model);
+    free(whole.at);
+    rnnp_context_destroy(context);
+}
+
+static void test_no_memory(void **state)
+{
+    test_heap heap = {0};
+    rnnp_context *context = make_context(&heap, 1);
+    rnnp_model *model = make_classifier(context);
+    buffer whole = save(context, model);
+    const size_t live = atomic_load(&heap.live_blocks), before = atomic_load(&heap.calls);
+
+    (void)state;
+    buffer b = save(context, model);
+    const size_t calls = atomic_load(&heap.calls) - before;
+    assert_same_bytes(&whole, &b);
+    free(b.at);
+    assert_true(calls > 10);
+    for (size_t n = 1; n <= calls; n++) {
+        b = (buffer){0};
+        heap.fail_at = atomic_load(&heap.calls) + n;
+        assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), RNNP_ERR_MEMORY);
+        assert_int_equal(b.size, 0);
+        assert_int_equal(atomic_load(&heap.live_blocks), live);
+    }
+    heap.fail_at = 0;
+    free(whole.at);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+}
+
+/* ---- Files ---- */
+
+static void test_places(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context), *open = make_model(context);
+    const folder f = make_folder();
+    char name[300], path[2 * FOLDER_PATH];
+    struct stat about;
+
+    (void)state;
+    assert_int_equal(rnnp_onnx_save(NULL, "x"), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_onnx_save(model, NULL), RNNP_ERR_ARG);
+    assert_says(context, "path is NULL");
+    assert_int_equal(rnnp_onnx_save(model, ""), RNNP_ERR_ARG);
+    assert_says(context, "path is empty");
+    assert_int_equal(rnnp_onnx_save(model, in_folder(&f, "none/model.onnx")), RNNP_ERR_IO);
+    assert_says(context, "No such file or directory");
+    assert_int_equal(rnnp_onnx_save(model, "/proc/model.onnx"), RNNP_ERR_IO); /* a read-only folder */
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = 0;
+    assert_int_equal(rnnp_onnx_save(model, name), RNNP_ERR_IO);
+    assert_says(context, "too long");
+    assert_int_equal(rnnp_onnx_save(model, f.path), RNNP_ERR_IO);
+    assert_says(context, "not a regular file");
+    assert_int_equal(rnnp_onnx_save(model, "/dev/full"), RNNP_ERR_IO);
+    assert_says(context, "/dev/full is not a regular file");
+    assert_int_equal(stat("/dev/full", &about), 0);
+    assert_true(S_ISCHR(about.st_mode));
+    strcpy(path, in_folder(&f, "model.onnx"));
+    assert_int_equal(rnnp_onnx_save(open, path), RNNP_ERR_STATE);
+    assert_int_equal(count_files(&f, 0), 0);
+    rnnp_model_destroy(open);
+    rnnp_model_destroy(model);
+    remove_folder(&f);
+    rnnp_context_destroy(context);
+}
+
+/* A file is the bytes of rnnp_onnx_serialize; what is replaced keeps its mode. */
+static void test_file(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_recurrent(context, 1), *other = make_classifier(context), *loaded;
+    buffer want = save(context, other), got = {0};
+    const folder f = make_folder();
+    char path[2 * FOLDER_PATH], part[4096];
+    struct stat about;
+
+    (void)state;
+    strcpy(path, in_folder(&f, "model.onnx"));
+    OK(rnnp_onnx_save(model, path));
+    assert_int_equal(chmod(path, 0640), 0);
+    OK(rnnp_onnx_save(other, path));
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0640);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    for (size_t n; (n = fread(part, 1, sizeof part, file)) > 0;)
+        take_bytes(&got, part, n);
+    fclose(file);
+    assert_same_bytes(&want, &got);
+    OK(rnnp_onnx_load_file(context, path, &loaded));
+    outputs a = plan_and_run(other), b = plan_and_run(loaded);
+    assert_true(same_outputs(&a, &b));
+    assert_int_equal(count_files(&f, 0), 1);
+    free_outputs(&a);
+    free_outputs(&b);
+    free(want.at);
+    free(got.at);
+    rnnp_model_destroy(loaded);
+    rnnp_model_destroy(other);
+    rnnp_model_destroy(model);
+    remove_folder(&f);
+    rnnp_context_destroy(context);
+}
+
+/* In a process of its own, whose files may have `limit` bytes: exits with 0 when the full disk was told. */
+static int save_with_limit(const rnnp_model *model, const rnnp_context *context, const char *path, size_t limit)
+{
+    const pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit most = {limit, limit};
+
+        signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &most) != 0)
+            _exit(2);
+        const rnnp_status said = rnnp_onnx_save(model, path);
+        _exit(said == RNNP_ERR_IO && strstr(rnnp_context_last_error(context), "File too large") ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void test_full_disk(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context), *old = make_recurrent(context, 2), *loaded;
+    const folder f = make_folder();
+    buffer whole = save(context, model), want = save(context, old);
+    char path[2 * FOLDER_PATH];
+
+    (void)state;
+    strcpy(path, in_folder(&f, "model.onnx"));
+    OK(rnnp_onnx_save(old, path));
+    for (size_t limit = 0; limit < whole.size; limit = limit ? 3 * limit : 1) {
+        assert_int_equal(save_with_limit(model, context, path, limit), 0);
+        assert_int_equal(count_files(&f, 0), 1); /* no temporary file */
+    }
+    OK(rnnp_onnx_load_file(context, path, &loaded));
+    buffer got = save(context, loaded);
+    assert_same_bytes(&want, &got);
+    free(got.at);
+    free(want.at);
+    free(whole.at);
+    rnnp_model_destroy(loaded);
+    rnnp_model_destroy(old);
+    rnnp_model_destroy(model);
+    remove_folder(&f);
+    rnnp_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_file),    cmocka_unit_test(test_full_disk),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
