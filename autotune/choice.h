@@ -1,26 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The vocabulary of records of recurrent layers: from the words of a record to what the time loop does, and back.
+ * The vocabulary of records: from the words of a record to what a layer, a dense layer or a stack does, and back.
  *
+ *   recurrent layers
  *     step=NAME     kernel variant of the layer's step ("lstm_step_f32_tall_avx2"); of GRU with reset before the
  *                   product that of the first half
  *     second=NAME   kernel variant of the second half
  *     chunk=ROWS    rows of x in one input product, 1 to 256; chunk=none: each step multiplies x and h in one pass
  *     threads=N     threads that share a step
  *     walk=up       panels are walked upwards only, instead of up and down by turns
+ *   dense layers
+ *     product=NAME  kernel variant of the product ("gemm_f32_4x24_avx2")
+ *     threads=N     threads that share it
+ *   stacks
+ *     schedule=layers, schedule=wavefront
+ *     task=STEPS    steps of one task of a wavefront
  *
- * A missing word leaves the decision to the library. No word changes a bit of a result.
+ * A missing word leaves the decision to the library. No word changes a bit of a result. Key names of layers: "lstm",
+ * "gru-after-bidirectional", "dense" (hidden: its columns, batch: rows), "lstm-stack3".
  */
 #ifndef RNNP_AUTOTUNE_CHOICE_H
 #define RNNP_AUTOTUNE_CHOICE_H
 
-#include "../src/cells/recurrent.h"
-#include "rnnpack/records.h"
+#include "../src/cells/product.h"
+#include "../src/cells/wavefront.h"
+#include "rnnpack/tune.h"
 
-/* Key of a layer (its cell, sizes and direction are set) for calls of this shape. */
+/* Key of a shape for calls that may use so many threads. */
+void rnnp_shape_key(const rnnp_shape *shape, size_t threads, rnnp_record_key *key);
+/* The same of a layer (its cell, sizes and direction are set). */
 void rnnp_choice_key(const rnnp_recurrent *layer, size_t batch, size_t steps, size_t threads, rnnp_record_key *key);
 
-/* Whether this context can do what a word says for this layer; a rnnp_record_usable_fn. */
+/* ---- Whether this context can do what a word says: each a rnnp_record_usable_fn ---- */
+
 typedef struct rnnp_choice_scope {
     const rnnp_context *context;
     const rnnp_recurrent *layer;
@@ -28,17 +40,40 @@ typedef struct rnnp_choice_scope {
 } rnnp_choice_scope;
 int rnnp_choice_usable(void *scope, const char *name, const char *value);
 
-/* Words that are all usable into *choice, which is cleared first. */
-void rnnp_choice_read(const char *words, rnnp_recurrent_choice *choice);
-/* Canonical words, in alphabetical order. */
-void rnnp_choice_print(const rnnp_recurrent_choice *choice, char words[RNNP_RECORD_CHOICE]);
+typedef struct rnnp_product_scope {
+    const rnnp_context *context;
+    const rnnp_variant *packed;   /* not NULL: only kernels that read its panels */
+} rnnp_product_scope;
+int rnnp_product_usable(void *scope, const char *name, const char *value);
 
-/*
- * Looks for the record of a layer and a shape and sets layer->choice, which is cleared when there is none; prepare the
- * layer afterwards. packed may be NULL. found says what was found, as rnnp_records_find does.
- */
+int rnnp_stack_usable(void *unused, const char *name, const char *value);
+
+/* ---- Words that are all usable into *choice, which is cleared first ---- */
+
+void rnnp_choice_read(const char *words, rnnp_recurrent_choice *choice);
+void rnnp_product_read(const char *words, rnnp_product *product); /* kernel NULL: none is named */
+void rnnp_stack_read(const char *words, rnnp_stack_choice *choice);
+
+/* ---- Canonical words, in alphabetical order ---- */
+
+void rnnp_choice_print(const rnnp_recurrent_choice *choice, char words[RNNP_RECORD_CHOICE]);
+void rnnp_product_print(const rnnp_product *product, char words[RNNP_RECORD_CHOICE]);
+void rnnp_stack_print(const rnnp_stack_choice *choice, char words[RNNP_RECORD_CHOICE]);
+
+/* ---- Looking for a record; found says what was found, as rnnp_records_find does ---- */
+
+/* Sets layer->choice, which is cleared when there is none; prepare the layer afterwards. packed may be NULL. */
 void rnnp_choice_find(const rnnp_context *context, const rnnp_records *records, const rnnp_record_host *host,
                       const rnnp_recurrent *packed, size_t batch, size_t steps, size_t threads, rnnp_recurrent *layer,
                       rnnp_record_found *found);
+
+/* Replaces what the record names, and leaves the rest of *product. packed may be NULL. */
+void rnnp_choice_find_product(const rnnp_context *context, const rnnp_records *records, const rnnp_record_host *host,
+                              const rnnp_variant *packed, const rnnp_shape *shape, size_t threads,
+                              rnnp_product *product, rnnp_record_found *found);
+
+/* *choice is cleared when there is none. */
+void rnnp_choice_find_stack(const rnnp_records *records, const rnnp_record_host *host, const rnnp_shape *shape,
+                            size_t threads, rnnp_stack_choice *choice, rnnp_record_found *found);
 
 #endif

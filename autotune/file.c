@@ -4,6 +4,7 @@
  */
 #define _DEFAULT_SOURCE
 
+#include "../src/clock.h"
 #include "../src/context.h"
 #include "set.h"
 
@@ -113,14 +114,6 @@ rnnp_status rnnp_records_read(const rnnp_context *context, const char *path, rnn
 
 /* ---- Lock ---- */
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* 1 if the path still names the open file: whoever tidies up may have removed a lock that we waited for. */
 static int still_named(int file, const char *path)
 {
@@ -134,7 +127,7 @@ static int still_named(int file, const char *path)
  * is asked again and again, after 1 to 16 ms. */
 static int take_lock(const rnnp_context *context, const char *path, unsigned wait_ms)
 {
-    const uint64_t begin = now_ms();
+    const double begin = rnnp_clock();
 
     for (unsigned pause = 1;; pause = pause < 16 ? 2 * pause : pause) {
         const int file = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
@@ -152,7 +145,7 @@ static int take_lock(const rnnp_context *context, const char *path, unsigned wai
             return -1;
         }
         close(file);
-        if (now_ms() - begin >= wait_ms) {
+        if (1e3 * (rnnp_clock() - begin) >= wait_ms) {
             rnnp_fail(context, RNNP_ERR_IO, "%s: another process has held the lock for %u ms", path, wait_ms);
             return -1;
         }
@@ -267,9 +260,9 @@ static rnnp_status resolve(const rnnp_context *context, const char *path, char r
         return rnnp_fail(context, RNNP_ERR_ARG, "a path of %zu characters is too long", strlen(path));
     if (realpath(path, real))
         return RNNP_OK;
-    if (errno != ENOENT || lstat(path, &about) == 0) /* the latter: a link to nothing */
+    if (errno != ENOENT || (lstat(path, &about) == 0 && S_ISLNK(about.st_mode))) /* the latter: a link to nothing */
         return io_error(context, "", path);
-    snprintf(real, PATH_MAX, "%s", path); /* a new file */
+    snprintf(real, PATH_MAX, "%s", path); /* a new file, or one that another process made just now */
     return RNNP_OK;
 }
 

@@ -13,35 +13,20 @@
 
 /* ---- Kernel set ---- */
 
-/* The row whose name comes next after `last` (NULL: the first), NULL past the end. Tables are small and asked seldom:
- * no need for a sorted copy. */
-static const rnnp_variant *next_variant(const rnnp_variant_list *const *lists, size_t n, const char *last)
+/* A sum, which is the same in any order. */
+uint64_t rnnp_kernel_set_hash(const rnnp_variant_list *const *lists, size_t n)
 {
-    const rnnp_variant *next = NULL;
+    uint64_t sum = 0;
 
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < lists[i]->count; k++) {
             const rnnp_variant *const row = &lists[i]->rows[k];
+            const char *const op = rnnp_op_names[row->op];
 
-            if ((!last || strcmp(row->name, last) > 0) && (!next || strcmp(row->name, next->name) < 0))
-                next = row;
+            sum += XXH3_64bits_withSeed(row->name, strlen(row->name), XXH3_64bits(op, strlen(op)));
         }
     }
-    return next;
-}
-
-uint64_t rnnp_kernel_set_hash(const rnnp_variant_list *const *lists, size_t n)
-{
-    XXH3_state_t hash;
-
-    XXH3_64bits_reset(&hash);
-    for (const rnnp_variant *row = NULL; (row = next_variant(lists, n, row ? row->name : NULL)) != NULL;) {
-        const char *const op = rnnp_op_names[row->op];
-
-        XXH3_64bits_update(&hash, op, strlen(op) + 1); /* with the zero: names do not run together */
-        XXH3_64bits_update(&hash, row->name, strlen(row->name) + 1);
-    }
-    return XXH3_64bits_digest(&hash);
+    return sum;
 }
 
 /* ---- Host ---- */
@@ -100,7 +85,7 @@ rnnp_status rnnp_records_host(const rnnp_context *context, rnnp_record_host *hos
 {
     if (!context || !host)
         return RNNP_ERR_ARG;
-    rnnp_record_host_of(&context->cpu, context->topology.budget, rnnp_isa_names[context->selection.isa],
+    rnnp_record_host_of(&context->cpu, rnnp_cpu_budget(context->topology.cpus), rnnp_isa_names[context->selection.isa],
                         rnnp_kernel_set_hash(rnnp_tables, RNNP_ISA_COUNT), host);
     return RNNP_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Successive halving over the candidates of one layer and shape. In a round every candidate that is left is timed once,
+ * Successive halving over the candidates of one shape. In a round every candidate that is left is timed once,
  * the default first; what counts is its time over the default's in the same round, so that a machine that is slow for a
  * second is slow for all. Beside each sample a fixed piece of work is timed: a sample during which the core was
  * contended is taken again. Of many candidates the luckiest looks best, so the winner must win once more, alone against the
@@ -8,6 +8,8 @@
  */
 #include "search.h"
 
+#include "../src/cells/weights.h"
+#include "../src/clock.h"
 #include "../src/context.h"
 #include "trial.h"
 
@@ -15,19 +17,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A call that takes longer is shortened to fewer steps, but to no fewer than two input products' worth: a choice that is
- * fast for some steps is fast for more. */
-static const double LONG_CALL_NS = 4e6;
+/* A call that takes longer than LONG is shortened to fewer steps, since a choice that is fast for some steps is fast for
+ * more: to no fewer than one input product's worth, unless that takes longer than LONGEST. */
+static const double LONG_CALL_NS = 4e6, LONGEST_CALL_NS = 20e6;
 
 /* The rest of the time is for the winner's second round of proofs. */
 static const double SEARCH_SHARE = 0.8;
 
+/* What the cost model leaves out: real calls take longer, a sample begins with a short call that warms caches, the clock
+ * and the calibration take their time, and workers need some to fall asleep. Weights are made up, and packed for each of
+ * some layouts. */
+static const double MODEL_SLACK = 1.5, WARM_UP = 1.25, SAMPLE_SECONDS = 1e-4, SLEEP_SECONDS = 5e-4;
+static const double SECONDS_PER_WEIGHT_BYTE = 5e-9, SETUP_SECONDS = 1e-3;
+
 static const double SAMPLE_NS = 1e5, LEAST_GAIN = 0.03, TIE = 0.01, CONTENDED = 1.3;
 enum { MOST_ROUNDS = 64, FINALISTS = 3, AGAIN = 3, WARM_UP_ROUNDS = 2 };
+enum { LEAST_CANDIDATES = 1 + FINALISTS, LEAST_STEPS = 4 };
+
+/* Samples of a search: to verify one costs about as much; the rounds that count; the proof, of two. */
+enum { LEAST_PROOF = 2 * RNNP_SEARCH_LEAST_ROUNDS + 2,
+       LEAST_SAMPLES = (2 + RNNP_SEARCH_LEAST_ROUNDS) * LEAST_CANDIDATES + LEAST_PROOF };
 
 typedef struct candidate {
-    rnnp_recurrent_choice choice;
-    const rnnp_recurrent *layer;
+    const char *choice;
+    const rnnp_prepared *prepared;
     double cost_ns;
     size_t words, n, calls;            /* calls: in a sample */
     double ratio[MOST_ROUNDS], ns[MOST_ROUNDS];
@@ -35,18 +48,19 @@ typedef struct candidate {
 } candidate;
 
 typedef struct search {
-    rnnp_context *context;
     rnnp_stand *stand;
     const rnnp_search_options *options;
     rnnp_search_result *result;
+    size_t threads;
     candidate *all;                    /* [count]; the default is the first */
     size_t count, alive;
     double calibration;                /* the shortest seen */
     double start, scale;               /* scale: steps asked for over steps run */
     double until;                      /* seconds from the start that this part of the search may take */
+    double spare;                      /* of these, what the rounds that are needed leave for samples taken again */
 } search;
 
-static double elapsed(const search *s) { return rnnp_search_clock() - s->start; }
+static double elapsed(const search *s) { return rnnp_clock() - s->start; }
 
 static int is_over(search *s, size_t done, size_t of)
 {
@@ -106,57 +120,75 @@ static double deviation(const double *from, size_t n)
 
 /* ---- Candidates ---- */
 
-static size_t count_words(const rnnp_recurrent_choice *choice)
+static size_t count_words(const char *words)
 {
-    char words[RNNP_RECORD_CHOICE], name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
+    char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
     size_t n = 0;
 
-    rnnp_choice_print(choice, words);
     while (rnnp_record_word(words, n, name, value))
         n++;
     return n;
 }
 
-/* Fills in the candidates, cheapest first behind the default. */
-static void list_candidates(search *s, const rnnp_machine *machine, const rnnp_recurrent *layer, size_t batch,
-                            size_t steps, size_t threads, rnnp_recurrent_choice *choices)
+/* Takes over the candidates, cheapest first behind the default. */
+static void order_candidates(search *s, const rnnp_candidate *list)
 {
-    s->count = rnnp_candidates(s->context, layer, batch, steps, threads, choices);
     for (size_t i = 0; i < s->count; i++) {
-        rnnp_recurrent prepared = *layer;
-
-        prepared.choice = choices[i];
-        rnnp_recurrent_prepare(&prepared);
-        s->all[i].choice = choices[i];
-        s->all[i].words = count_words(&choices[i]);
-        s->all[i].cost_ns = rnnp_cost_ns(machine, &prepared, batch, steps, threads);
+        s->all[i].choice = list[i].words;
+        s->all[i].words = count_words(list[i].words);
+        s->all[i].cost_ns = list[i].cost_ns;
     }
     qsort(s->all + 1, s->count - 1, sizeof *s->all, by_cost);
-    s->result->candidates = s->count;
 }
 
-/* Prepares and verifies as many as a quarter of the time allows; those with other bits are dropped. */
+/* Seconds of a sample with a call of so many nanoseconds. */
+static double sample_seconds(double call_ns, size_t threads)
+{
+    const double ns = call_ns > SAMPLE_NS ? call_ns : SAMPLE_NS;
+
+    return 1e-9 * ns * WARM_UP + SAMPLE_SECONDS + (threads > 1 ? SLEEP_SECONDS : 0);
+}
+
+/* How many candidates can be timed in as many rounds as count, in the time that is left; at least the default and one. */
+static size_t affordable(const search *s, double sample)
+{
+    const double rounds = (s->until - elapsed(s)) / (sample * RNNP_SEARCH_LEAST_ROUNDS);
+
+    return rounds < 2 ? 2 : rounds < (double)s->count ? (size_t)rounds : s->count;
+}
+
+/* Prepares and verifies as many as a quarter of the time allows, or the least number; those with other bits are dropped. */
 static rnnp_status verify_candidates(search *s)
 {
-    const size_t most = s->options->most ? s->options->most : s->count;
+    const double seconds = s->options->seconds;
+    size_t most = s->options->most ? s->options->most : s->count;
 
     for (size_t i = 0; i < s->count && s->alive < most; i++) {
+        const int late = elapsed(s) > seconds / 4 && s->alive >= LEAST_CANDIDATES;
         candidate c = s->all[i];
+        double ns;
 
-        if (i > 0 && (elapsed(s) > s->options->seconds / 4 || is_over(s, 0, s->count)))
+        if (i > 0 && (late || is_over(s, 0, s->count)))
             break;
-        c.layer = rnnp_stand_prepare(s->stand, &c.choice);
-        if (!c.layer && i == 0)
+        c.prepared = rnnp_stand_prepare(s->stand, c.choice);
+        if (!c.prepared && i == 0)
             return RNNP_ERR_MEMORY;
-        if (!c.layer)
+        if (!c.prepared)
             continue;
         s->result->tried++;
-        if (!rnnp_stand_verify(s->stand, c.layer)) {
+        if (!rnnp_stand_verify(s->stand, c.prepared, &ns)) {
             s->result->wrong++;
             continue;
         }
-        c.calls = (size_t)(SAMPLE_NS / (rnnp_stand_time(s->stand, c.layer, 1) + 1)) + 1;
+        if (ns < SAMPLE_NS)
+            ns = rnnp_stand_time(s->stand, c.prepared, 1);
+        c.calls = (size_t)(SAMPLE_NS / (ns + 1)) + 1;
         s->all[s->alive++] = c;
+        if (i > 0)
+            continue;
+        const double sample = sample_seconds(ns, s->threads), proof = seconds - LEAST_PROOF * sample;
+        s->until = proof < SEARCH_SHARE * seconds ? proof : SEARCH_SHARE * seconds;
+        most = affordable(s, sample) < most ? affordable(s, sample) : most;
     }
     return RNNP_OK;
 }
@@ -168,13 +200,15 @@ static double sample(search *s, const candidate *c)
     double ns = 0;
 
     for (int i = 0; i < AGAIN; i++) {
+        const double begin = elapsed(s);
         const double before = rnnp_stand_calibrate(s->stand);
-        ns = rnnp_stand_time(s->stand, c->layer, c->calls);
+        ns = rnnp_stand_time(s->stand, c->prepared, c->calls);
         const double after = rnnp_stand_calibrate(s->stand), slower = before > after ? before : after;
 
         if (s->calibration == 0 || before < s->calibration)
             s->calibration = before;
-        if (slower < CONTENDED * s->calibration || elapsed(s) >= s->until)
+        s->spare -= i > 0 ? elapsed(s) - begin : 0;
+        if (slower < CONTENDED * s->calibration || elapsed(s) - begin > s->spare)
             break;
     }
     return ns;
@@ -183,14 +217,16 @@ static double sample(search *s, const candidate *c)
 static void run_rounds(search *s)
 {
     size_t halve_at = WARM_UP_ROUNDS + 1;
+    const double begin = elapsed(s);
 
-    for (size_t round = 0; round < MOST_ROUNDS && !(round >= RNNP_SEARCH_LEAST_ROUNDS && s->alive == 1); round++) {
+    s->spare = 0; /* until the first round has shown what one takes */
+    for (size_t round = 0; round < MOST_ROUNDS; round++) {
         double reference = 0;
 
         for (size_t i = 0; i < s->alive; i++) {
             candidate *c = &s->all[i];
 
-            if ((i > 0 || s->alive == 1) && is_over(s, round, MOST_ROUNDS))
+            if (i > 0 && is_over(s, round, MOST_ROUNDS))
                 return;
             const double ns = sample(s, c);
             reference = i == 0 ? ns : reference;
@@ -199,6 +235,8 @@ static void run_rounds(search *s)
             c->n++;
             c->score = median(c->ratio, c->n);
         }
+        if (round == 0)
+            s->spare = s->until - begin - RNNP_SEARCH_LEAST_ROUNDS * (elapsed(s) - begin);
         if (round + 1 == halve_at && s->alive > FINALISTS + 1) {
             const size_t half = s->alive / 2;
 
@@ -248,7 +286,7 @@ static void report(search *s)
     rnnp_search_result *r = s->result;
     const candidate *best = decide(s), *standard = &s->all[0];
 
-    rnnp_choice_print(&best->choice, r->choice);
+    memcpy(r->choice, best->choice, strlen(best->choice) + 1);
     r->samples = best->n;
     r->default_ns = r->ns = 1;
     if (standard->n == 0)
@@ -259,40 +297,68 @@ static void report(search *s)
                                  : deviation(best->ratio, best->n);
 }
 
-/* Steps to run in place of all, and calls in a sample. */
+/* Steps to run in place of all. */
 static size_t shortened(double call_ns, size_t batch, size_t steps)
 {
-    const size_t least = batch >= 2 * RNNP_FAR_CHUNK_ROWS ? 4 : 2 * RNNP_FAR_CHUNK_ROWS / batch + 4;
-    const double fits = (double)steps * LONG_CALL_NS / (call_ns > 1 ? call_ns : 1);
+    const size_t product = (RNNP_FAR_CHUNK_ROWS + batch - 1) / batch;
+    const double step_ns = call_ns > 1 ? call_ns / (double)steps : 1 / (double)steps;
+    double most = LONG_CALL_NS / step_ns;
 
-    if (fits >= (double)steps || steps <= 4)
-        return steps;
-    const size_t most = fits < 4 ? 4 : (size_t)fits;
-    return most < least ? (least < steps ? least : steps) : most;
+    if (most < (double)product)
+        most = (double)product * step_ns < LONGEST_CALL_NS ? (double)product : LONGEST_CALL_NS / step_ns;
+    most = most < LEAST_STEPS ? LEAST_STEPS : most;
+    return most < (double)steps ? (size_t)most : steps;
 }
 
-rnnp_status rnnp_search(rnnp_context *context, const rnnp_machine *machine, const rnnp_recurrent *layer, size_t batch,
-                        size_t steps, size_t threads, const rnnp_search_options *options, rnnp_search_result *result)
+/* The subject as it is run. */
+static rnnp_subject shorten(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject)
 {
-    const size_t bytes = RNNP_CANDIDATES_MOST * (sizeof(candidate) + sizeof(rnnp_recurrent_choice));
-    search s = {.context = context, .options = options, .result = result, .start = rnnp_search_clock()};
-    rnnp_recurrent usual = *layer;
-    rnnp_status status;
+    rnnp_subject run = *subject;
+
+    run.shape.steps = shortened(rnnp_cost_ns(context, machine, subject), subject->shape.batch, subject->shape.steps);
+    return run;
+}
+
+double rnnp_search_need(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject)
+{
+    const rnnp_subject run = shorten(context, machine, subject);
+    const double call_ns = MODEL_SLACK * rnnp_cost_ns(context, machine, &run);
+    const double input = (double)subject->shape.input, hidden = (double)subject->shape.hidden;
+    double weights = input * hidden;
+
+    for (size_t l = 0; l < subject->layers; l++) {
+        const rnnp_recurrent *layer = &subject->layer[l];
+        const double units = hidden * (double)rnnp_cell_gates(layer->cell) * (double)rnnp_directions(layer->direction);
+
+        weights = (l ? weights : 0) + units * ((double)layer->input + hidden);
+    }
+    return SETUP_SECONDS + SECONDS_PER_WEIGHT_BYTE * sizeof(float) * weights +
+           LEAST_SAMPLES * sample_seconds(call_ns, subject->threads);
+}
+
+rnnp_status rnnp_search(rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
+                        const rnnp_search_options *options, rnnp_search_result *result)
+{
+    const rnnp_subject run = shorten(context, machine, subject);
+    const size_t bytes = RNNP_CANDIDATES_MOST * (sizeof(candidate) + sizeof(rnnp_candidate));
+    search s = {.options = options, .result = result, .threads = subject->threads, .start = rnnp_clock(),
+                .scale = (double)subject->shape.steps / (double)run.shape.steps,
+                .until = SEARCH_SHARE * options->seconds};
+    rnnp_status status = RNNP_OK;
 
     *result = (rnnp_search_result){.ns = 1};
     s.all = rnnp_calloc(context, bytes);
     if (!s.all)
         return RNNP_ERR_MEMORY;
-    rnnp_recurrent_prepare(&usual);
-    const size_t run = shortened(rnnp_cost_ns(machine, &usual, batch, steps, threads), batch, steps);
-    s.scale = (double)steps / (double)run;
-    s.until = SEARCH_SHARE * options->seconds;
-    list_candidates(&s, machine, layer, batch, run, threads, (rnnp_recurrent_choice *)(void *)(s.all + RNNP_CANDIDATES_MOST));
-    status = rnnp_stand_create(context, layer, batch, run, threads, &s.stand);
-    if (status == RNNP_OK && (status = verify_candidates(&s)) == RNNP_OK) {
-        run_rounds(&s);
-        confirm(&s, decide(&s));
-        report(&s);
+    rnnp_candidate *list = (rnnp_candidate *)(void *)(s.all + RNNP_CANDIDATES_MOST);
+    s.count = result->candidates = rnnp_candidates(context, machine, &run, list);
+    if (s.count > 1 && (status = rnnp_stand_create(context, &run, &s.stand)) == RNNP_OK) {
+        order_candidates(&s, list);
+        if ((status = verify_candidates(&s)) == RNNP_OK && s.alive > 1) {
+            run_rounds(&s);
+            confirm(&s, decide(&s));
+            report(&s);
+        }
     }
     rnnp_stand_destroy(s.stand);
     rnnp_free(context, s.all, bytes);

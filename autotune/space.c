@@ -29,7 +29,9 @@ rnnp_status rnnp_machine_measure(rnnp_context *context, rnnp_machine *machine)
     machine->flops_per_ns = best / (double)threads * ns;
     for (int home = 0; home < RNNP_HOME_COUNT && status == RNNP_OK; home++) {
         best = 0;
-        for (int i = 0; i < BURSTS && status == RNNP_OK; i++) {
+        const int bursts = home == RNNP_HOME_MEMORY ? 1 : BURSTS; /* filling much memory takes longer than reading it */
+
+        for (int i = 0; i < bursts && status == RNNP_OK; i++) {
             if ((status = rnnp_limit_read(context, seconds, bytes[home] * threads, &rate)) == RNNP_OK && rate > best)
                 best = rate;
         }
@@ -58,116 +60,253 @@ static size_t lanes_of(rnnp_isa isa)
 }
 
 /* Share of the FMA rate that a product of so many rows can reach: its smallest tile needs eight chains of FMAs. */
-static double fill(const rnnp_recurrent_part *p, size_t rows)
+static double fill(size_t mr, size_t columns, rnnp_isa isa, size_t rows)
 {
-    const size_t mr = p->step->traits.mr, tiles = (rows + mr - 1) / mr, least = rows / tiles;
-    const size_t vectors = p->gates * p->lanes / rnnp_step_slices(&p->step->traits) / lanes_of(p->step->isa);
+    const size_t tiles = (rows + mr - 1) / mr, least = tiles ? rows / tiles : 0, vectors = columns / lanes_of(isa);
     const double chains = (double)(least * (vectors ? vectors : 1)), enough = 8;
 
     return rows <= 3 || chains >= enough ? 1 : chains / enough;
 }
 
-/* One pass of `rows` rows over weights. */
-static double pass_ns(const rnnp_machine *m, const rnnp_recurrent_part *p, size_t rows, size_t depth, rnnp_home home)
+/* One pass of `rows` rows over weights that are read from one home. */
+static double pass_ns(const rnnp_machine *m, double weights, size_t rows, double share, rnnp_home home)
 {
-    const double weights = (double)p->columns * (double)depth;
-    const double work = 2 * weights * (double)rows / (m->flops_per_ns * fill(p, rows));
+    const double work = 2 * weights * (double)rows / (m->flops_per_ns * share);
     const double read = weights * sizeof(float) / m->bytes_per_ns[home];
 
     return work > read ? work : read;
 }
 
-double rnnp_cost_ns(const rnnp_machine *m, const rnnp_recurrent *layer, size_t batch, size_t steps, size_t threads)
+static double part_pass_ns(const rnnp_machine *m, const rnnp_recurrent_part *p, size_t rows, size_t depth, rnnp_home home)
 {
-    const double pre_activation_ns = 0.5, directions = layer->direction == RNNP_BIDIRECTIONAL ? 2 : 1;
+    const size_t columns = p->gates * p->lanes / rnnp_step_slices(&p->step->traits);
+
+    return pass_ns(m, (double)p->columns * (double)depth, rows,
+                   fill(p->step->traits.mr, columns, p->step->isa, rows), home);
+}
+
+static double layer_ns(const rnnp_machine *m, rnnp_recurrent layer, size_t batch, size_t steps, size_t threads)
+{
+    const double pre_activation_ns = 0.5, directions = layer.direction == RNNP_BIDIRECTIONAL ? 2 : 1;
     rnnp_recurrent_memory w;
     double ns = 0, barriers = 0;
 
-    rnnp_recurrent_plan_memory(layer, steps, batch, threads, &w);
-    for (size_t i = 0; i < layer->parts; i++) {
-        const rnnp_recurrent_part *p = &layer->part[i];
-        const rnnp_home home = rnnp_home_of(layer->select, p->columns * (layer->input + layer->hidden) * sizeof(float));
-        const size_t rows = w.chunk * batch;
+    rnnp_recurrent_prepare(&layer);
+    rnnp_recurrent_plan_memory(&layer, steps, batch, threads, &w);
+    for (size_t i = 0; i < layer.parts; i++) {
+        const rnnp_recurrent_part *p = &layer.part[i];
+        const rnnp_home home = rnnp_home_of(layer.select, p->columns * (layer.input + layer.hidden) * sizeof(float));
 
-        ns += (double)steps * pass_ns(m, p, batch, layer->hidden, home);
+        ns += (double)steps * part_pass_ns(m, p, batch, layer.hidden, home);
         if (w.chunk) /* the input's share, written and read once more, from L2 */
-            ns += (double)steps / (double)w.chunk * pass_ns(m, p, rows, layer->input, home) +
+            ns += (double)steps / (double)w.chunk * part_pass_ns(m, p, w.chunk * batch, layer.input, home) +
                   (double)(steps * batch * p->columns) * 2 * sizeof(float) / m->bytes_per_ns[RNNP_HOME_L2];
         else
-            ns += (double)steps * pass_ns(m, p, batch, layer->input, home);
+            ns += (double)steps * part_pass_ns(m, p, batch, layer.input, home);
         ns += (double)(steps * batch * p->columns) * pre_activation_ns / (double)lanes_of(p->step->isa);
         barriers += (double)steps;
     }
-    if (layer->choice.threads && layer->choice.threads < threads)
-        threads = layer->choice.threads;
+    if (layer.choice.threads && layer.choice.threads < threads)
+        threads = layer.choice.threads;
     return directions * (ns / (double)threads + (threads > 1 ? barriers * m->barrier_ns : 0));
+}
+
+/* One layer after the other; or all at once, which fills and drains by half a task for each thread but one. */
+static double stack_ns(const rnnp_machine *m, const rnnp_subject *u, const rnnp_stack_choice *choice)
+{
+    const rnnp_shape *s = &u->shape;
+    const size_t width = u->threads < u->layers ? u->threads : u->layers;
+    const size_t task = choice->task ? choice->task : s->steps / 16 + 1;
+    const size_t threads = choice->schedule == RNNP_SCHEDULE_WAVEFRONT ? 1 : u->threads;
+    double all = 0, largest = 0;
+
+    for (size_t l = 0; l < u->layers; l++) {
+        const double ns = layer_ns(m, u->layer[l], s->batch, s->steps, threads);
+
+        all += ns;
+        largest = ns > largest ? ns : largest;
+    }
+    if (choice->schedule != RNNP_SCHEDULE_WAVEFRONT)
+        return all;
+    const double fair = all / (double)width;
+    return (fair > largest ? fair : largest) + (double)((width - 1) * task) / 2 * largest / (double)s->steps;
+}
+
+static double dense_ns(const rnnp_context *context, const rnnp_machine *m, const rnnp_subject *u, const rnnp_product *p)
+{
+    const size_t n = u->shape.hidden, k = u->shape.input, rows = u->shape.batch;
+    const rnnp_variant *v = p->kernel ? p->kernel : rnnp_product_kernel(&context->selection, n, k);
+    const size_t threads = p->threads && p->threads < u->threads ? p->threads : u->threads;
+    const rnnp_home home = rnnp_home_of(&context->selection, n * k * sizeof(float));
+
+    return pass_ns(m, (double)n * (double)k, rows, fill(v->traits.mr, v->traits.nr, v->isa, rows), home) / (double)threads;
+}
+
+static double cost_of(const rnnp_context *context, const rnnp_machine *m, const rnnp_subject *u, const char *words)
+{
+    rnnp_recurrent layer = u->layer[0];
+    rnnp_stack_choice stack;
+    rnnp_product product;
+
+    switch (u->layers) {
+    case 0: rnnp_product_read(words, &product); return dense_ns(context, m, u, &product);
+    case 1:
+        rnnp_choice_read(words, &layer.choice);
+        return layer_ns(m, layer, u->shape.batch, u->shape.steps, u->threads);
+    default: rnnp_stack_read(words, &stack); return stack_ns(m, u, &stack);
+    }
+}
+
+double rnnp_cost_ns(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject)
+{
+    return cost_of(context, machine, subject, "");
 }
 
 /* ---- Candidates ---- */
 
+typedef struct list {
+    rnnp_candidate *at;
+    size_t n;
+} list;
+
+static void add(list *l, const rnnp_recurrent_choice *choice)
+{
+    if (l->n < RNNP_CANDIDATES_MOST)
+        rnnp_choice_print(choice, l->at[l->n++].words);
+}
+
+static void add_product(list *l, const rnnp_product *product)
+{
+    if (l->n < RNNP_CANDIDATES_MOST)
+        rnnp_product_print(product, l->at[l->n++].words);
+}
+
+static void add_stack(list *l, const rnnp_stack_choice *choice)
+{
+    if (l->n < RNNP_CANDIDATES_MOST)
+        rnnp_stack_print(choice, l->at[l->n++].words);
+}
+
+/* 1, 2, 4, ... and all; 0 behind the last. */
+static size_t next_threads(size_t t, size_t threads)
+{
+    return t == threads ? 0 : 2 * t > threads ? threads : 2 * t;
+}
+
+/* Variants of other ISAs than the generic one, unless that is all there is. */
+static int is_tried(const rnnp_context *context, const rnnp_variant *v)
+{
+    return (v->isa != RNNP_ISA_generic || context->selection.isa == RNNP_ISA_generic) &&
+           rnnp_variant_usable(v, context->cpu.features, context->max_rank);
+}
+
 /* The row of an op in the same ISA whose name differs in the op alone ("block_avx2"), or NULL. */
 static const rnnp_variant *twin(const rnnp_variant *of, rnnp_op op)
 {
-    const rnnp_variant_list *list = rnnp_tables[of->isa];
+    const rnnp_variant_list *rows = rnnp_tables[of->isa];
     const char *ending = of->name + strlen(rnnp_op_names[of->op]);
 
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->rows[i].op == op && strcmp(list->rows[i].name + strlen(rnnp_op_names[op]), ending) == 0)
-            return &list->rows[i];
+    for (size_t i = 0; i < rows->count; i++) {
+        if (rows->rows[i].op == op && strcmp(rows->rows[i].name + strlen(rnnp_op_names[op]), ending) == 0)
+            return &rows->rows[i];
     }
     return NULL;
 }
 
-typedef struct list {
-    rnnp_recurrent_choice *choices;
-    size_t n;
-} list;
-
-static void add(list *l, rnnp_recurrent_choice choice)
-{
-    if (l->n < RNNP_CANDIDATES_MOST)
-        l->choices[l->n++] = choice;
-}
-
 /* Chunks and threads for given kernels. */
-static void add_schedules(list *l, rnnp_recurrent_choice choice, size_t batch, size_t steps, size_t threads)
+static void add_schedules(list *l, rnnp_recurrent_choice choice, const rnnp_shape *s, size_t threads)
 {
     static const size_t chunks[] = {0, RNNP_CHUNK_NONE, 16, 32, 64, 128, RNNP_FAR_CHUNK_ROWS};
 
     for (size_t c = 0; c < sizeof chunks / sizeof chunks[0]; c++) {
         const int none = chunks[c] == 0 || chunks[c] == RNNP_CHUNK_NONE;
 
-        if (chunks[c] != 0 && (steps == 1 || (!none && (chunks[c] < batch || chunks[c] / 2 >= batch * steps))))
+        if (chunks[c] != 0 &&
+            (s->steps == 1 || (!none && (chunks[c] < s->batch || chunks[c] / 2 >= s->batch * s->steps))))
             continue;
         choice.chunk = chunks[c];
         choice.threads = 0;
-        add(l, choice);
-        for (size_t t = 1; threads > 1 && t <= threads; t = t < threads && 2 * t > threads ? threads : 2 * t) {
+        add(l, &choice);
+        for (size_t t = 1; threads > 1 && t; t = next_threads(t, threads)) {
             choice.threads = t;
-            add(l, choice);
+            add(l, &choice);
         }
     }
 }
 
-size_t rnnp_candidates(const rnnp_context *context, const rnnp_recurrent *layer, size_t batch, size_t steps,
-                       size_t threads, rnnp_recurrent_choice choices[RNNP_CANDIDATES_MOST])
+static void list_layer(list *l, const rnnp_context *context, const rnnp_subject *u)
 {
-    const rnnp_op first = rnnp_recurrent_op(layer, 0), second = rnnp_recurrent_op(layer, 1);
-    list l = {choices, 0};
+    const rnnp_op first = rnnp_recurrent_op(&u->layer[0], 0), second = rnnp_recurrent_op(&u->layer[0], 1);
+    const rnnp_recurrent_choice one_way = {.one_way = 1};
+    rnnp_recurrent usual = u->layer[0];
 
-    add_schedules(&l, (rnnp_recurrent_choice){.chunk = 0}, batch, steps, threads);
-    add(&l, (rnnp_recurrent_choice){.one_way = 1});
+    rnnp_recurrent_prepare(&usual);
+    add_schedules(l, (rnnp_recurrent_choice){.chunk = 0}, &u->shape, u->threads);
+    add(l, &one_way);
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
-            rnnp_recurrent_choice choice = {.step = {v, second == RNNP_OP_COUNT ? NULL : twin(v, second)}};
 
-            if (v->op != first || (isa == RNNP_ISA_generic && context->selection.isa != RNNP_ISA_generic) ||
-                (second != RNNP_OP_COUNT && !choice.step[1]) ||
-                !rnnp_variant_usable(v, context->cpu.features, context->max_rank))
+            if (v->op != first || v == usual.part[0].step || !is_tried(context, v))
                 continue;
-            add_schedules(&l, choice, batch, steps, threads);
+            const rnnp_recurrent_choice choice = {.step = {v, second == RNNP_OP_COUNT ? NULL : twin(v, second)}};
+            if (second == RNNP_OP_COUNT || choice.step[1])
+                add_schedules(l, choice, &u->shape, u->threads);
         }
     }
+}
+
+/* Threads for a given kernel; all of them is the default. */
+static void add_threads(list *l, rnnp_product product, size_t threads)
+{
+    add_product(l, &product);
+    for (size_t t = 1; t && t < threads; t = next_threads(t, threads)) {
+        product.threads = t;
+        add_product(l, &product);
+    }
+}
+
+static void list_dense(list *l, const rnnp_context *context, const rnnp_subject *u)
+{
+    const rnnp_variant *usual = rnnp_product_kernel(&context->selection, u->shape.hidden, u->shape.input);
+
+    add_threads(l, (rnnp_product){.threads = 0}, u->threads);
+    for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
+        for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
+            const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
+
+            if (v->op == RNNP_OP_gemm_f32 && v != usual && is_tried(context, v))
+                add_threads(l, (rnnp_product){.kernel = v}, u->threads);
+        }
+    }
+}
+
+static void list_stack(list *l, const rnnp_subject *u)
+{
+    rnnp_stack_choice choice = {.task = 0};
+
+    add_stack(l, &choice);
+    if (u->threads == 1 || u->shape.steps == 1)
+        return;
+    choice.schedule = RNNP_SCHEDULE_LAYERS;
+    add_stack(l, &choice);
+    choice.schedule = RNNP_SCHEDULE_WAVEFRONT;
+    for (choice.task = 0; choice.task <= u->shape.steps / 2; choice.task = choice.task ? 2 * choice.task : 1)
+        add_stack(l, &choice);
+}
+
+size_t rnnp_candidates(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
+                       rnnp_candidate candidates[RNNP_CANDIDATES_MOST])
+{
+    list l = {candidates, 0};
+
+    if (subject->layers == 0)
+        list_dense(&l, context, subject);
+    else if (subject->layers == 1)
+        list_layer(&l, context, subject);
+    else
+        list_stack(&l, subject);
+    for (size_t i = 0; i < l.n; i++)
+        candidates[i].cost_ns = cost_of(context, machine, subject, candidates[i].words);
     return l.n;
 }

@@ -1,51 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _POSIX_C_SOURCE 200809L
-
 #include "trial.h"
 
 #include "../kernels/probe.h"
 #include "../src/cells/weights.h"
-#include "search.h"
+#include "../src/clock.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { LAYOUT_CHARS = 256 };
 
 typedef struct block {
     struct block *next;
-    size_t bytes;
+    size_t bytes, layer;
     char layout[LAYOUT_CHARS];
-    void *packed;
+    float *packed;
 } block;
 
-typedef struct prepared {
-    rnnp_recurrent layer;              /* first: what callers hold */
-    struct prepared *next;
-    const void *packed;
-} prepared;
+struct rnnp_prepared {
+    rnnp_prepared *next;
+    size_t bytes;                       /* of this block                                              */
+    const float *packed[RNNP_STACK_LAYERS];
+    size_t workspace[RNNP_STACK_LAYERS]; /* of each layer in the stand's, bytes                        */
+    rnnp_product product;
+    rnnp_stack_choice stack;
+    rnnp_recurrent layer[];             /* [layers] */
+};
 
 struct rnnp_stand {
     rnnp_context *context;
-    rnnp_recurrent layer;
-    size_t batch, steps, threads, turn;
+    rnnp_subject subject;
+    size_t turn;
     size_t weights, inputs, states, outputs; /* floats */
-    float *w, *x, *h, *y, *wanted;     /* h: h and c, initial states; y: outputs, then final states */
-    rnnp_recurrent_source source;
+    float *w, *x, *h, *y, *wanted;      /* h: h and c, initial states of all; y: outputs and final states of each layer */
     block *blocks;
-    prepared *prepared;
-    void *workspace;
+    rnnp_prepared *prepared;
+    char *workspace;
     size_t workspace_bytes;
-    int verified;                      /* wanted holds the first run's outputs */
+    int verified;                       /* wanted holds the first run's outputs                       */
 };
 
-double rnnp_search_clock(void)
-{
-    struct timespec now;
+/* ---- Sizes of a layer, in floats ---- */
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+static size_t directions(const rnnp_recurrent *l) { return rnnp_directions(l->direction); }
+static size_t gated(const rnnp_recurrent *l) { return directions(l) * rnnp_cell_gates(l->cell) * l->hidden; }
+static size_t weights_of(const rnnp_recurrent *l) { return gated(l) * (l->input + l->hidden + 2); }
+static size_t states_of(const rnnp_recurrent *l, size_t batch) { return directions(l) * batch * l->hidden; }
+
+/* h and c behind y. */
+static size_t outputs_of(const rnnp_recurrent *l, const rnnp_shape *s)
+{
+    return (s->steps + 2) * states_of(l, s->batch);
 }
+
+/* ---- The stand ---- */
 
 /* Numbers in (-scale, scale), the same in every run. */
 static void fill(float *p, size_t n, uint32_t seed, float scale)
@@ -63,26 +70,49 @@ static float *alloc_floats(const rnnp_context *context, size_t n)
     return rnnp_mul_overflow(n, sizeof(float), &bytes) ? NULL : rnnp_alloc(context, bytes);
 }
 
-rnnp_status rnnp_stand_create(rnnp_context *context, const rnnp_recurrent *layer, size_t batch, size_t steps,
-                              size_t threads, rnnp_stand **stand)
+static int fits(const rnnp_subject *s)
 {
-    const size_t D = rnnp_directions(layer->direction), G = rnnp_cell_gates(layer->cell), H = layer->hidden;
+    const double floats = (double)s->shape.input * (double)s->shape.hidden +
+                          (double)s->shape.batch * ((double)s->shape.input + (double)s->shape.hidden);
+
+    for (size_t l = 0; l < s->layers; l++) {
+        if (!rnnp_recurrent_fits(s->layer[l].input, s->layer[l].hidden, s->shape.batch, s->threads))
+            return 0;
+    }
+    return floats < 0x1p56;
+}
+
+static void measure(rnnp_stand *s)
+{
+    const rnnp_shape *shape = &s->subject.shape;
+
+    s->inputs = shape->steps * shape->batch * shape->input;
+    if (s->subject.layers == 0) {
+        s->weights = (shape->input + 1) * shape->hidden;
+        s->outputs = shape->batch * shape->hidden;
+        return;
+    }
+    s->states = 2 * states_of(&s->subject.layer[0], shape->batch);
+    for (size_t l = 0; l < s->subject.layers; l++) {
+        s->weights += weights_of(&s->subject.layer[l]);
+        s->outputs += outputs_of(&s->subject.layer[l], shape);
+    }
+}
+
+rnnp_status rnnp_stand_create(rnnp_context *context, const rnnp_subject *subject, rnnp_stand **stand)
+{
+    const rnnp_shape *shape = &subject->shape;
 
     *stand = NULL;
-    if (!rnnp_recurrent_fits(layer->input, H, batch, threads))
-        return rnnp_fail(context, RNNP_ERR_MEMORY, "a layer of %zu units for batch %zu does not fit in memory", H, batch);
+    if (!fits(subject))
+        return rnnp_fail(context, RNNP_ERR_MEMORY, "a layer of %zu units for batch %zu does not fit in memory",
+                         shape->hidden, shape->batch);
     rnnp_stand *s = rnnp_calloc(context, sizeof *s);
     if (!s)
         return RNNP_ERR_MEMORY;
     s->context = context;
-    s->layer = *layer;
-    s->batch = batch;
-    s->steps = steps;
-    s->threads = threads;
-    s->weights = D * G * H * (layer->input + H + 2);
-    s->inputs = steps * batch * layer->input;
-    s->states = 2 * D * batch * H;
-    s->outputs = steps * batch * D * H + s->states;
+    s->subject = *subject;
+    measure(s);
     s->w = alloc_floats(context, s->weights);
     s->x = alloc_floats(context, s->inputs);
     s->h = alloc_floats(context, s->states);
@@ -92,12 +122,10 @@ rnnp_status rnnp_stand_create(rnnp_context *context, const rnnp_recurrent *layer
         rnnp_stand_destroy(s);
         return RNNP_ERR_MEMORY;
     }
-    fill(s->w, s->weights, 1, 1.0f / (float)(1 + H / 16));
+    fill(s->w, s->weights, 1, 1.0f / (float)(1 + shape->hidden / 16));
     fill(s->x, s->inputs, 2, 1.0f);
     fill(s->h, s->states, 3, 1.0f);
     memset(s->y, 0, s->outputs * sizeof *s->y);
-    s->source = (rnnp_recurrent_source){.w = s->w, .r = s->w + D * G * H * layer->input,
-                                        .b = s->w + D * G * H * (layer->input + H)};
     *stand = s;
     return RNNP_OK;
 }
@@ -111,9 +139,9 @@ void rnnp_stand_destroy(rnnp_stand *s)
         rnnp_free(s->context, b->packed, b->bytes);
         rnnp_free(s->context, b, sizeof *b);
     }
-    for (prepared *p = s->prepared, *next; p; p = next) {
+    for (rnnp_prepared *p = s->prepared, *next; p; p = next) {
         next = p->next;
-        rnnp_free(s->context, p, sizeof *p);
+        rnnp_free(s->context, p, p->bytes);
     }
     rnnp_free(s->context, s->workspace, s->workspace_bytes);
     rnnp_free(s->context, s->w, s->weights * sizeof(float));
@@ -124,30 +152,61 @@ void rnnp_stand_destroy(rnnp_stand *s)
     rnnp_free(s->context, s, sizeof *s);
 }
 
-/* The weights as the layer packs them. */
-static const void *packed_for(rnnp_stand *s, const rnnp_recurrent *layer)
-{
-    char layout[LAYOUT_CHARS];
+/* ---- Packing ---- */
 
-    rnnp_recurrent_layout(layer, layout, sizeof layout);
+/* The block of a layer with this layout, and whether it is new and to be filled. NULL without memory. */
+static float *find_block(rnnp_stand *s, size_t layer, const char *layout, size_t bytes, int *is_new)
+{
+    *is_new = 0;
     for (block *b = s->blocks; b; b = b->next) {
-        if (strcmp(b->layout, layout) == 0)
+        if (b->layer == layer && strcmp(b->layout, layout) == 0)
             return b->packed;
     }
     block *b = rnnp_calloc(s->context, sizeof *b);
     if (!b)
         return NULL;
-    b->bytes = rnnp_recurrent_pack_bytes(layer);
-    b->packed = b->bytes == SIZE_MAX ? NULL : rnnp_alloc(s->context, b->bytes);
+    b->bytes = bytes;
+    b->layer = layer;
+    b->packed = bytes == SIZE_MAX ? NULL : rnnp_alloc(s->context, bytes);
     if (!b->packed) {
         rnnp_free(s->context, b, sizeof *b);
         return NULL;
     }
-    memcpy(b->layout, layout, sizeof layout);
-    rnnp_recurrent_pack(layer, &s->source, b->packed, 0, 1);
+    memcpy(b->layout, layout, strlen(layout) + 1);
     b->next = s->blocks;
     s->blocks = b;
+    *is_new = 1;
     return b->packed;
+}
+
+static const float *pack_layer(rnnp_stand *s, size_t l, const rnnp_recurrent *layer)
+{
+    const float *w = s->w;
+    char layout[LAYOUT_CHARS];
+    int is_new;
+
+    for (size_t below = 0; below < l; below++)
+        w += weights_of(&s->subject.layer[below]);
+    const rnnp_recurrent_source source = {.w = w, .r = w + gated(layer) * layer->input,
+                                          .b = w + gated(layer) * (layer->input + layer->hidden)};
+    rnnp_recurrent_layout(layer, layout, sizeof layout);
+    float *packed = find_block(s, l, layout, rnnp_recurrent_pack_bytes(layer), &is_new);
+    if (is_new)
+        rnnp_recurrent_pack(layer, &source, packed, 0, 1);
+    return packed;
+}
+
+static const float *pack_dense(rnnp_stand *s, const rnnp_variant *kernel)
+{
+    const size_t n = s->subject.shape.hidden, k = s->subject.shape.input;
+    char layout[LAYOUT_CHARS];
+    int is_new;
+
+    rnnp_product_layout(kernel, n, k, 1, layout, sizeof layout);
+    float *packed = find_block(s, 0, layout, rnnp_product_bytes(kernel, n, k, 1), &is_new);
+    if (is_new)
+        rnnp_product_pack(kernel, packed, s->w, n, k, k, 1, 0, 1);
+    return packed;
 }
 
 static int make_room(rnnp_stand *s, size_t bytes)
@@ -163,47 +222,113 @@ static int make_room(rnnp_stand *s, size_t bytes)
     return 1;
 }
 
-const rnnp_recurrent *rnnp_stand_prepare(rnnp_stand *s, const rnnp_recurrent_choice *choice)
+static int prepare_layers(rnnp_stand *s, rnnp_prepared *p, const char *words)
 {
-    prepared *p = rnnp_calloc(s->context, sizeof *p);
+    const rnnp_subject *u = &s->subject;
+    size_t room = 0;
+
+    rnnp_stack_read(u->layers > 1 ? words : "", &p->stack);
+    for (size_t l = 0; l < u->layers; l++) {
+        rnnp_recurrent *layer = &p->layer[l];
+
+        *layer = u->layer[l];
+        if (u->layers == 1)
+            rnnp_choice_read(words, &layer->choice);
+        rnnp_recurrent_prepare(layer);
+        p->packed[l] = pack_layer(s, l, layer);
+        p->workspace[l] = room;
+        const size_t bytes = rnnp_recurrent_workspace(layer, u->shape.steps, u->shape.batch, u->threads);
+        if (!p->packed[l] || bytes > SIZE_MAX - 63 || rnnp_add_overflow(room, (bytes + 63) / 64 * 64, &room))
+            return 0;
+    }
+    return make_room(s, room);
+}
+
+static int prepare_dense(rnnp_stand *s, rnnp_prepared *p, const char *words)
+{
+    rnnp_product_read(words, &p->product);
+    if (!p->product.kernel)
+        p->product.kernel = rnnp_product_kernel(&s->context->selection, s->subject.shape.hidden, s->subject.shape.input);
+    p->packed[0] = pack_dense(s, p->product.kernel);
+    return p->packed[0] != NULL;
+}
+
+const rnnp_prepared *rnnp_stand_prepare(rnnp_stand *s, const char *words)
+{
+    const size_t bytes = sizeof(rnnp_prepared) + s->subject.layers * sizeof(rnnp_recurrent);
+    rnnp_prepared *p = rnnp_calloc(s->context, bytes);
 
     if (!p)
         return NULL;
-    p->layer = s->layer;
-    p->layer.choice = *choice;
-    rnnp_recurrent_prepare(&p->layer);
-    p->packed = packed_for(s, &p->layer);
-    if (!p->packed || !make_room(s, rnnp_recurrent_workspace(&p->layer, s->steps, s->batch, s->threads))) {
-        rnnp_free(s->context, p, sizeof *p);
+    p->bytes = bytes;
+    if (s->subject.layers ? !prepare_layers(s, p, words) : !prepare_dense(s, p, words)) {
+        rnnp_free(s->context, p, bytes);
         return NULL;
     }
     p->next = s->prepared;
     s->prepared = p;
-    return &p->layer;
+    return p;
+}
+
+/* ---- Running ---- */
+
+static void run_dense(const rnnp_stand *s, const rnnp_prepared *p)
+{
+    const rnnp_shape *shape = &s->subject.shape;
+    const size_t n = shape->hidden, k = shape->input;
+    const rnnp_gemm_args args = {.m = shape->batch, .n = n, .k = k, .a = s->x, .lda = k, .b = p->packed[0],
+                                 .c0 = s->w + n * k, .c = s->y, .ldc = n};
+
+    rnnp_product_forward(&p->product, &args, s->subject.threads > 1 ? s->context->team : NULL, s->subject.threads);
 }
 
 /* The way kernels.h calls a layer: time first, dense, initial and final states. */
-static void run(rnnp_stand *s, const rnnp_recurrent *layer)
+static void run_layers(rnnp_stand *s, const rnnp_prepared *p, size_t steps)
 {
-    const prepared *p = (const prepared *)layer;
-    const size_t B = s->batch, I = layer->input, H = layer->hidden, D = rnnp_directions(layer->direction);
-    float *last = s->y + s->steps * B * D * H;
-    const int lstm = layer->cell == RNNP_CELL_LSTM;
-    const rnnp_recurrent_call call = {
-        .packed = p->packed, .steps = s->steps, .batch = B, .x = s->x, .x_step = B * I, .x_row = I,
-        .h0 = s->h, .c0 = lstm ? s->h + D * B * H : NULL, .h0_dir = B * H, .h0_row = H,
-        .y = s->y, .y_step = D * B * H, .y_dir = B * H, .y_row = H,
-        .h = last, .c = lstm ? last + D * B * H : NULL, .h_dir = B * H, .h_row = H,
-        .team = s->threads > 1 ? s->context->team : NULL, .threads = s->threads, .workspace = s->workspace,
-        .turn = s->turn++,
-    };
+    const rnnp_subject *u = &s->subject;
+    const size_t B = u->shape.batch, turn = s->turn++;
+    rnnp_stacked stack[RNNP_STACK_LAYERS];
+    const float *x = s->x;
+    float *y = s->y;
 
-    rnnp_recurrent_forward(layer, &call);
+    for (size_t l = 0; l < u->layers; l++) {
+        const rnnp_recurrent *layer = &p->layer[l];
+        const size_t I = layer->input, H = layer->hidden, D = directions(layer), states = states_of(layer, B);
+        const int lstm = layer->cell == RNNP_CELL_LSTM;
+        float *last = y + u->shape.steps * states;
+
+        stack[l].layer = layer;
+        stack[l].call = (rnnp_recurrent_call){
+            .packed = p->packed[l], .steps = steps, .batch = B, .x = x, .x_step = B * I, .x_row = I,
+            .h0 = s->h, .c0 = lstm ? s->h + states : NULL, .h0_dir = B * H, .h0_row = H,
+            .y = y, .y_step = D * B * H, .y_dir = B * H, .y_row = H,
+            .h = last, .c = lstm ? last + states : NULL, .h_dir = B * H, .h_row = H,
+            .team = u->threads > 1 ? s->context->team : NULL, .threads = u->threads,
+            .workspace = s->workspace + p->workspace[l], .turn = turn,
+        };
+        x = y;
+        y += outputs_of(layer, &u->shape);
+    }
+    if (u->layers == 1)
+        rnnp_recurrent_forward(stack[0].layer, &stack[0].call);
+    else
+        rnnp_stack_forward(stack, u->layers, &p->stack);
 }
 
-int rnnp_stand_verify(rnnp_stand *s, const rnnp_recurrent *layer)
+static void run(rnnp_stand *s, const rnnp_prepared *p, size_t steps)
 {
-    run(s, layer);
+    if (s->subject.layers)
+        run_layers(s, p, steps);
+    else
+        run_dense(s, p);
+}
+
+int rnnp_stand_verify(rnnp_stand *s, const rnnp_prepared *p, double *ns)
+{
+    const double start = rnnp_clock();
+
+    run(s, p, s->subject.shape.steps);
+    *ns = (rnnp_clock() - start) * 1e9;
     if (s->verified)
         return memcmp(s->wanted, s->y, s->outputs * sizeof *s->y) == 0;
     memcpy(s->wanted, s->y, s->outputs * sizeof *s->y);
@@ -214,20 +339,22 @@ int rnnp_stand_verify(rnnp_stand *s, const rnnp_recurrent *layer)
 /* Between the calls of a program that does something else workers fall asleep, so a sample begins with them asleep. */
 static void let_workers_sleep(const rnnp_stand *s)
 {
-    const double start = rnnp_search_clock(), most = 1e-3;
+    const double start = rnnp_clock(), most = 1e-3;
 
-    while (s->threads > 1 && rnnp_team_is_awake(s->context->team) && rnnp_search_clock() - start < most)
+    while (s->subject.threads > 1 && rnnp_team_is_awake(s->context->team) && rnnp_clock() - start < most)
         ;
 }
 
-double rnnp_stand_time(rnnp_stand *s, const rnnp_recurrent *layer, size_t calls)
+double rnnp_stand_time(rnnp_stand *s, const rnnp_prepared *p, size_t calls)
 {
+    const size_t steps = s->subject.shape.steps, warm = steps / 8 + 2;
+
     let_workers_sleep(s);
-    run(s, layer);
-    const double start = rnnp_search_clock();
+    run(s, p, warm < steps ? warm : steps);
+    const double start = rnnp_clock();
     for (size_t i = 0; i < calls; i++)
-        run(s, layer);
-    return (rnnp_search_clock() - start) * 1e9 / (double)calls;
+        run(s, p, steps);
+    return (rnnp_clock() - start) * 1e9 / (double)calls;
 }
 
 static void probe(void *arg, size_t phase, size_t i, size_t n)
@@ -237,16 +364,16 @@ static void probe(void *arg, size_t phase, size_t i, size_t n)
 
     (void)phase;
     (void)n;
-    if (i < s->threads)
+    if (i < s->subject.threads)
         rnnp_probes[s->context->selection.isa]->fma(ROUNDS);
 }
 
 double rnnp_stand_calibrate(rnnp_stand *s)
 {
-    rnnp_team *team = s->threads > 1 ? s->context->team : NULL;
+    rnnp_team *team = s->subject.threads > 1 ? s->context->team : NULL;
 
     rnnp_team_phases(team, 1, probe, s); /* awake, for the timed one */
-    const double start = rnnp_search_clock();
+    const double start = rnnp_clock();
     rnnp_team_phases(team, 1, probe, s);
-    return (rnnp_search_clock() - start) * 1e9;
+    return (rnnp_clock() - start) * 1e9;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Shape after shape within a budget: what is left of the time is shared evenly among the shapes that are left, so a shape
- * that needs less leaves more to the others.
+ * Shape after shape within a budget: each gets what it needs at least, by the cost model, and of what is left beyond the
+ * needs of all an even share, so a shape that takes less leaves more to the others.
  */
 #include "rnnpack/tune.h"
 
 #include "../src/cells/weights.h"
+#include "../src/clock.h"
 #include "../src/context.h"
 #include "search.h"
 
@@ -35,45 +36,69 @@ static rnnp_status read_options(const rnnp_context *context, const rnnp_tune_opt
     return RNNP_OK;
 }
 
+static int is_layer(const rnnp_shape *s)
+{
+    return (s->cell == RNNP_CELL_RNN || s->cell == RNNP_CELL_LSTM || s->cell == RNNP_CELL_GRU) &&
+           (unsigned)s->direction <= RNNP_BIDIRECTIONAL && (unsigned)s->reset <= RNNP_GRU_RESET_AFTER;
+}
+
+/* What each kind says beyond sizes. */
+static int is_shape(const rnnp_shape *s)
+{
+    switch (s->kind) {
+    case RNNP_SHAPE_LAYER: return is_layer(s) && s->layers == 0;
+    case RNNP_SHAPE_DENSE: return (int)s->cell == 0 && s->reset == 0 && s->direction == 0 && s->layers == 0 && s->steps == 1;
+    case RNNP_SHAPE_STACK:
+        return is_layer(s) && s->direction != RNNP_BIDIRECTIONAL && s->layers >= 2 && s->layers <= RNNP_SHAPE_LAYERS;
+    default: return 0;
+    }
+}
+
 static rnnp_status check_shape(const rnnp_context *context, const rnnp_shape *s, size_t index)
 {
     const size_t sizes[] = {s->input, s->hidden, s->batch, s->steps};
 
-    if ((s->cell != RNNP_CELL_RNN && s->cell != RNNP_CELL_LSTM && s->cell != RNNP_CELL_GRU) ||
-        (unsigned)s->direction > RNNP_BIDIRECTIONAL || (unsigned)s->reset > RNNP_GRU_RESET_AFTER)
-        return rnnp_fail(context, RNNP_ERR_ARG, "shape %zu: cell %d, direction %d, reset %d", index, (int)s->cell,
-                         (int)s->direction, (int)s->reset);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         if (sizes[i] < 1 || sizes[i] > MOST_SIZE)
             return rnnp_fail(context, RNNP_ERR_ARG, "shape %zu: input %zu, hidden %zu, batch %zu, steps %zu", index,
                              s->input, s->hidden, s->batch, s->steps);
     }
+    if (!is_shape(s))
+        return rnnp_fail(context, RNNP_ERR_ARG, "shape %zu: kind %d, layers %zu, cell %d, direction %d, reset %d, steps %zu",
+                         index, (int)s->kind, s->layers, (int)s->cell, (int)s->direction, (int)s->reset, s->steps);
     return RNNP_OK;
 }
 
-static rnnp_recurrent layer_of(const rnnp_context *context, const rnnp_shape *s)
+void rnnp_subject_init(rnnp_subject *u, const rnnp_context *context, const rnnp_shape *s, size_t threads)
 {
-    rnnp_recurrent layer = {.cell = s->cell, .input = s->input, .hidden = s->hidden, .direction = s->direction,
-                            .reset_after = s->reset == RNNP_GRU_RESET_AFTER, .math = RNNP_MATH_U35,
-                            .select = &context->selection};
-
-    for (size_t d = 0; d < 2; d++)
-        rnnp_act_defaults(s->cell, layer.act[d]);
-    return layer;
+    *u = (rnnp_subject){.shape = *s, .threads = threads,
+                        .layers = s->kind == RNNP_SHAPE_DENSE ? 0 : s->kind == RNNP_SHAPE_STACK ? s->layers : 1};
+    for (size_t l = 0; l < u->layers; l++) {
+        u->layer[l] = (rnnp_recurrent){.cell = s->cell, .input = l ? s->hidden : s->input, .hidden = s->hidden,
+                                       .direction = s->direction, .reset_after = s->reset == RNNP_GRU_RESET_AFTER,
+                                       .math = RNNP_MATH_U35, .select = &context->selection};
+        for (size_t d = 0; d < 2; d++)
+            rnnp_act_defaults(s->cell, u->layer[l].act[d]);
+    }
 }
 
 /* ---- Progress ---- */
 
 typedef struct tuning {
+    rnnp_context *context;
     const rnnp_tune_options *options;
+    rnnp_records *records;
+    rnnp_machine machine;
     rnnp_tune_progress progress;
     double start;
     int stopped;
 } tuning;
 
+static double seconds_left(const tuning *t) { return t->options->seconds - (rnnp_clock() - t->start); }
+
 static int report(tuning *t)
 {
-    const double share = (rnnp_search_clock() - t->start) / t->options->seconds;
+    const double share = 1 - seconds_left(t) / t->options->seconds;
 
     t->progress.share = share < 1 ? share : 1;
     if (t->options->progress && t->options->progress(t->options->user, &t->progress))
@@ -93,67 +118,151 @@ static int on_search(void *user, size_t done, size_t all, double gain)
 
 /* ---- Tuning ---- */
 
-/* The record of this host for exactly this shape, or NULL. */
-static const rnnp_record *known(const rnnp_records *records, const rnnp_record_host *host, const rnnp_record_key *key)
+/* The record of this host for exactly this shape, or NULL: then it is to be measured. */
+static const rnnp_record *known(const tuning *t, const rnnp_record_host *host, const rnnp_shape *shape)
 {
     rnnp_record_found found;
+    rnnp_record_key key;
 
-    rnnp_records_find(records, host, key, NULL, NULL, &found);
+    if (t->options->again)
+        return NULL;
+    rnnp_shape_key(shape, t->options->threads, &key);
+    rnnp_records_find(t->records, host, &key, NULL, NULL, &found);
     return found.match == RNNP_RECORD_EXACT && strcmp(found.source, "records") == 0 ? found.record : NULL;
 }
 
-static rnnp_status tune_shape(rnnp_context *context, const rnnp_machine *machine, tuning *t, const rnnp_shape *shape,
-                              double seconds, const rnnp_record_host *host, rnnp_records *records)
+/* Tells of a shape that is done, or for which there is nothing to do. */
+static void tell(tuning *t, const rnnp_record *record, const rnnp_search_result *measured)
+{
+    t->progress.record = record;
+    t->progress.measured = measured && record;
+    t->progress.candidates = measured ? measured->candidates : 0;
+    t->progress.tried = measured ? measured->tried : 0;
+    report(t);
+    t->progress.record = NULL;
+    t->progress.measured = 0;
+    t->progress.candidates = t->progress.tried = 0;
+}
+
+/* Layers of a stack are what the records make of them. */
+static void init_subject(const tuning *t, const rnnp_record_host *host, const rnnp_shape *shape, rnnp_subject *subject)
+{
+    rnnp_record_found found;
+
+    rnnp_subject_init(subject, t->context, shape, t->options->threads);
+    for (size_t l = 0; subject->layers > 1 && l < subject->layers; l++)
+        rnnp_choice_find(t->context, t->records, host, NULL, shape->batch, shape->steps, t->options->threads,
+                         &subject->layer[l], &found);
+}
+
+/* What was found becomes a record, unless the CPUs that the process may use have changed meanwhile: then nothing is known
+ * of either number. */
+static rnnp_status keep(tuning *t, const rnnp_record_host *host, rnnp_record *record, const rnnp_search_result *result,
+                        unsigned char *done)
+{
+    rnnp_record_host after;
+    rnnp_status status = rnnp_records_host(t->context, &after);
+
+    if (status != RNNP_OK || !rnnp_record_same_host(host, &after))
+        return status;
+    memcpy(record->choice, result->choice, sizeof record->choice);
+    record->ns = result->ns;
+    record->default_ns = result->default_ns;
+    record->spread = result->spread < 100 ? result->spread : 100;
+    record->samples = result->samples;
+    record->at = rnnp_records_date(t->records, host, &record->key, t->options->now);
+    if ((status = rnnp_records_add(t->records, host, record)) != RNNP_OK)
+        return status;
+    *done = 1;
+    tell(t, record, result);
+    return RNNP_OK;
+}
+
+/* *done: there is nothing left to do for this shape. */
+static rnnp_status tune_shape(tuning *t, const rnnp_shape *shape, double seconds, const rnnp_record_host *host,
+                              unsigned char *done)
 {
     const rnnp_search_options options = {.seconds = seconds, .stop = on_search, .user = t};
-    const rnnp_recurrent layer = layer_of(context, shape);
     rnnp_record record = {.samples = 1};
     rnnp_search_result result;
+    rnnp_subject subject;
 
-    rnnp_choice_key(&layer, shape->batch, shape->steps, t->options->threads, &record.key);
-    const rnnp_record *before = known(records, host, &record.key);
-    t->progress.record = before;
+    rnnp_shape_key(shape, t->options->threads, &record.key);
     t->progress.gain = 0;
-    if (before && !t->options->again) {
-        t->progress.measured = 0;
-        t->progress.candidates = t->progress.tried = 0;
-        report(t);
-        return RNNP_OK;
-    }
-    t->progress.record = NULL;
-    rnnp_status status = rnnp_search(context, machine, &layer, shape->batch, shape->steps, t->options->threads, &options,
-                                     &result);
+    init_subject(t, host, shape, &subject);
+    const rnnp_status status = rnnp_search(t->context, &t->machine, &subject, &options, &result);
     if (status != RNNP_OK)
         return status;
     if (result.wrong)
-        return rnnp_fail(context, RNNP_ERR_STATE, "%s, input %zu, hidden %zu, batch %zu: %zu choices gave other bits",
+        return rnnp_fail(t->context, RNNP_ERR_STATE, "%s, input %zu, hidden %zu, batch %zu: %zu choices gave other bits",
                          record.key.layer, shape->input, shape->hidden, shape->batch, result.wrong);
-    if (result.samples < RNNP_SEARCH_LEAST_ROUNDS)
+    *done = result.candidates == 1;
+    if (*done)
+        tell(t, NULL, &result);
+    if (result.tried < 2 || result.samples < RNNP_SEARCH_LEAST_ROUNDS)
         return RNNP_OK; /* out of time: no record is better than one that says nothing */
-    memcpy(record.choice, result.choice, sizeof record.choice);
-    record.ns = result.ns;
-    record.default_ns = result.default_ns;
-    record.spread = result.spread < 100 ? result.spread : 100;
-    record.samples = result.samples;
-    record.at = rnnp_records_date(records, host, &record.key, t->options->now);
-    status = rnnp_records_add(records, host, &record);
-    if (status != RNNP_OK)
-        return status;
-    t->progress.record = &record;
-    t->progress.measured = 1;
-    t->progress.candidates = result.candidates;
-    t->progress.tried = result.tried;
-    report(t);
-    t->progress.record = NULL;
-    return RNNP_OK;
+    return keep(t, host, &record, &result, done);
+}
+
+/* Seconds that a shape needs at least. */
+static double need_of(const tuning *t, const rnnp_shape *shape)
+{
+    rnnp_subject subject;
+
+    rnnp_subject_init(&subject, t->context, shape, t->options->threads);
+    return rnnp_search_need(t->context, &t->machine, &subject);
+}
+
+/* How many shapes are not done, and what they need. */
+static double needed_by(const tuning *t, const rnnp_shape *shapes, size_t n, const unsigned char *done, size_t *left)
+{
+    double needed = 0;
+
+    *left = 0;
+    for (size_t i = 0; i < n; i++) {
+        needed += done[i] ? 0 : need_of(t, &shapes[i]);
+        *left += !done[i];
+    }
+    return needed;
+}
+
+/* All shapes that are not done, once; those for which the time did not suffice are left. */
+static rnnp_status tune_pass(tuning *t, const rnnp_shape *shapes, size_t n, unsigned char *done)
+{
+    rnnp_status status = RNNP_OK;
+    rnnp_record_host host;
+    size_t left;
+    double needed = needed_by(t, shapes, n, done, &left);
+
+    for (size_t i = 0; i < n && status == RNNP_OK && !t->stopped; i++) {
+        if (done[i])
+            continue;
+        if ((status = rnnp_records_host(t->context, &host)) != RNNP_OK)
+            break;
+        const rnnp_record *before = known(t, &host, &shapes[i]);
+        const double need = need_of(t, &shapes[i]), seconds = seconds_left(t), beyond = seconds - needed;
+
+        t->progress.shape = i;
+        t->progress.what = &shapes[i];
+        if (before) {
+            done[i] = 1;
+            tell(t, before, NULL);
+        } else if (seconds > need / 2) { /* else one of those behind may need less */
+            const double share = beyond > 0 ? need + beyond / (double)left : need;
+
+            status = tune_shape(t, &shapes[i], share < seconds ? share : seconds, &host, &done[i]);
+        }
+        needed -= need;
+        left--;
+    }
+    return status;
 }
 
 rnnp_status rnnp_tune(rnnp_context *context, const rnnp_shape *shapes, size_t n, const rnnp_tune_options *options,
                       rnnp_records *records)
 {
+    enum { PASSES = 3 }; /* what a busy machine did not let be done gets the time that others left */
     rnnp_tune_options o;
-    rnnp_machine machine;
-    rnnp_record_host host;
     rnnp_status status;
 
     if (!context)
@@ -166,18 +275,15 @@ rnnp_status rnnp_tune(rnnp_context *context, const rnnp_shape *shapes, size_t n,
         if ((status = check_shape(context, &shapes[i], i)) != RNNP_OK)
             return status;
     }
-    tuning t = {.options = &o, .progress = {.shapes = n}, .start = rnnp_search_clock()};
-    if ((status = rnnp_records_host(context, &host)) != RNNP_OK || n == 0 ||
-        (status = rnnp_machine_measure(context, &machine)) != RNNP_OK)
+    tuning t = {.context = context, .options = &o, .records = records, .progress = {.shapes = n}, .start = rnnp_clock()};
+    if (n == 0 || (status = rnnp_machine_measure(context, &t.machine)) != RNNP_OK)
         return status;
-    for (size_t i = 0; i < n && status == RNNP_OK && !t.stopped; i++) {
-        const double left = o.seconds - (rnnp_search_clock() - t.start);
-
-        if (left <= 0)
-            break;
-        t.progress.shape = i;
-        t.progress.what = &shapes[i];
-        status = tune_shape(context, &machine, &t, &shapes[i], left / (double)(n - i), &host, records);
-    }
+    unsigned char *done = rnnp_calloc(context, n);
+    if (!done)
+        return RNNP_ERR_MEMORY;
+    status = tune_pass(&t, shapes, n, done);
+    for (int pass = 1; pass < PASSES && status == RNNP_OK && !t.stopped && seconds_left(&t) > 0; pass++)
+        status = tune_pass(&t, shapes, n, done);
+    rnnp_free(context, done, n);
     return status;
 }

@@ -49,28 +49,43 @@ std::vector<float> numbers(std::size_t n, float scale)
     return v;
 }
 
-/* One layer of a record's kind and sizes. */
-Owned<rnnp_model> make_model(rnnp_context *context, const rnnp_record_key &key)
+/* y of the layers that a record's key names: one, a stack, or a product. */
+rnnp_value add_layers(rnnp_context *context, rnnp_model *model, const rnnp_record_key &key, rnnp_value x)
 {
     const std::string layer = key.layer;
+    rnnp_value y = x;
+    if (layer == "dense") {
+        const auto w = numbers(key.input * key.hidden, 0.1F);
+        check(context, rnnp_model_dense(model, x, w.data(), key.input, key.hidden, 0, nullptr, nullptr, &y));
+        return y;
+    }
     const rnnp_cell cell = layer[0] == 'l' ? RNNP_CELL_LSTM : layer[0] == 'r' ? RNNP_CELL_RNN : RNNP_CELL_GRU;
-    const std::size_t gates = cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 1, h = key.hidden, i = key.input;
-    rnnp_recurrent_options o;
-    rnnp_recurrent_options_init(&o, cell, i, h);
-    o.order = RNNP_ORDER_ONNX;
-    o.reset = layer.find("after") != std::string::npos ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
-    if (layer.find("bidirectional") != std::string::npos)
-        o.direction = RNNP_BIDIRECTIONAL;
-    const auto w = numbers(gates * h * i, 0.1F), r = numbers(gates * h * h, 0.1F), b = numbers(2 * gates * h, 0.1F);
-    const rnnp_recurrent_weights one{w.data(), r.data(), b.data(), nullptr, nullptr}, both[2] = {one, one};
+    const std::size_t gates = cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 1, h = key.hidden;
+    const std::size_t stack = layer.find("-stack");
+    const std::size_t layers = stack == std::string::npos ? 1 : std::stoul(layer.substr(stack + 6));
+    for (std::size_t l = 0, i = key.input; l < layers; l++, i = h) {
+        rnnp_recurrent_options o;
+        rnnp_recurrent_options_init(&o, cell, i, h);
+        o.order = RNNP_ORDER_ONNX;
+        o.reset = layer.find("after") != std::string::npos ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
+        if (layer.find("bidirectional") != std::string::npos)
+            o.direction = RNNP_BIDIRECTIONAL;
+        const auto w = numbers(gates * h * i, 0.1F), r = numbers(gates * h * h, 0.1F), b = numbers(2 * gates * h, 0.1F);
+        const rnnp_recurrent_weights one{w.data(), r.data(), b.data(), nullptr, nullptr}, both[2] = {one, one};
+        check(context, rnnp_model_recurrent(model, &o, both, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, nullptr, nullptr));
+    }
+    return y;
+}
+
+Owned<rnnp_model> make_model(rnnp_context *context, const rnnp_record_key &key)
+{
     rnnp_model *made;
     check(context, rnnp_model_create(context, &made));
     Owned<rnnp_model> model(made);
-    const std::int64_t shape[3] = {RNNP_DYNAMIC, RNNP_DYNAMIC, static_cast<std::int64_t>(i)};
-    rnnp_value x, y;
+    const std::int64_t shape[3] = {RNNP_DYNAMIC, RNNP_DYNAMIC, static_cast<std::int64_t>(key.input)};
+    rnnp_value x;
     check(context, rnnp_model_input(made, "x", RNNP_F32, 3, shape, nullptr, &x));
-    check(context, rnnp_model_recurrent(made, &o, both, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, nullptr, nullptr));
-    check(context, rnnp_model_output(made, "y", y));
+    check(context, rnnp_model_output(made, "y", add_layers(context, made, key, x)));
     check(context, rnnp_model_close(made));
     return model;
 }
@@ -127,7 +142,7 @@ double median(std::vector<double> v)
     return v[v.size() / 2];
 }
 
-/* A record of the first kernels in the table, and products of 64 rows. */
+/* A record of the first kernels in the table, and products of 64 rows; one layer after the other. */
 Owned<rnnp_records> plain_records(rnnp_context *context, const rnnp_record_host &host, const rnnp_record_key &key)
 {
     rnnp_records *made;
@@ -136,7 +151,8 @@ Owned<rnnp_records> plain_records(rnnp_context *context, const rnnp_record_host 
     const std::string layer = key.layer, cell = layer.substr(0, layer.find('-')), isa = host.isa;
     const bool halves = cell == "gru" && layer.find("after") == std::string::npos;
     const std::string step = (halves ? "gru_reset" : cell) + "_step_f32_block_" + isa;
-    const std::string words = "chunk=64 " + (halves ? "second=gru_update_step_f32_block_" + isa + " " : "") + "step=" + step;
+    const std::string of_layer = "chunk=64 " + (halves ? "second=gru_update_step_f32_block_" + isa + " " : "") + "step=" + step;
+    const std::string words = layer == "dense" ? "" : layer.find("-stack") != std::string::npos ? "schedule=layers" : of_layer;
     rnnp_record record{};
     record.key = key;
     std::snprintf(record.choice, sizeof record.choice, "%s", words.c_str());

@@ -42,6 +42,9 @@ typedef struct rnnp_topology {
  * min(affinity, cpuset, cgroup v1/v2 quota rounded up). */
 void rnnp_topology_read(rnnp_cpu *cpu, rnnp_topology *topology);
 
+/* The budget at this moment, of a machine with so many CPUs (0: not known). */
+size_t rnnp_cpu_budget(size_t cpus);
+
 /* The parts of it that read files, for tests: `root` is put before /proc and /sys, "" for this machine.
  * CPUs that the process's cgroup quotas (v1 and v2, the tightest on the path) pay for; 0 for no limit. */
 size_t rnnp_cgroup_cpus(const char *root);

@@ -251,15 +251,21 @@ static size_t allowed_cpus(size_t *first)
     return count;
 }
 
+size_t rnnp_cpu_budget(size_t cpus)
+{
+    size_t first;
+    const size_t budget = smaller_limit(smaller_limit(allowed_cpus(&first), rnnp_cgroup_cpus("")), cpus);
+
+    return budget ? budget : 1;
+}
+
 void rnnp_topology_read(rnnp_cpu *cpu, rnnp_topology *topology)
 {
     size_t first;
 
     memset(topology, 0, sizeof *topology);
-    const size_t allowed = allowed_cpus(&first);
+    allowed_cpus(&first);
     if (!from_hwloc(first, cpu, topology))
         rnnp_topology_from_sysfs("", first, cpu, topology);
-    topology->budget = smaller_limit(smaller_limit(allowed, rnnp_cgroup_cpus("")), topology->cpus);
-    if (topology->budget == 0)
-        topology->budget = 1;
+    topology->budget = rnnp_cpu_budget(topology->cpus);
 }

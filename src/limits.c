@@ -3,15 +3,13 @@
  * A burst: a probe with more and more rounds, twice as many each time, until it lasts long enough; the last try counts,
  * and never the first one, which finds the caches as the filling of the memory left them.
  */
-#define _POSIX_C_SOURCE 200809L
-
 #include "rnnpack/limits.h"
 
 #include "../kernels/probe.h"
+#include "clock.h"
 #include "context.h"
 
 #include <string.h>
-#include <time.h>
 
 typedef struct lane {
     _Alignas(64) double begin;
@@ -31,13 +29,6 @@ struct burst {
     size_t working; /* threads of the last try                     */
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static float *slice(const burst *b, size_t index) { return b->data + index * (b->slice_bytes / sizeof *b->data); }
 
 /* A thread that is alone although the team has more (the team is busy with another call) takes all slices. */
@@ -52,9 +43,9 @@ static void phase(void *arg, size_t p, size_t index, size_t threads)
         if (b->data && b->rounds == 1) memset(slice(b, index), 0, share(b, threads));
         return;
     }
-    l->begin = now();
+    l->begin = rnnp_clock();
     b->work(b, l, index, threads);
-    l->end = now();
+    l->end = rnnp_clock();
     if (index == 0) b->working = threads;
 }
 
@@ -117,7 +108,7 @@ static void work_timer(const burst *b, lane *l, size_t index, size_t threads)
 {
     (void)index;
     (void)threads;
-    for (size_t k = 0; k < b->rounds; k++) (void)now();
+    for (size_t k = 0; k < b->rounds; k++) (void)rnnp_clock();
     l->work = (double)b->rounds;
 }
 
@@ -194,9 +185,9 @@ rnnp_status rnnp_limit_barrier(rnnp_context *context, double seconds, double *ba
     if (status != RNNP_OK) return status;
     for (size_t phases = 64;; phases *= 2) {
         size_t working = 0;
-        const double begin = now();
+        const double begin = rnnp_clock();
         rnnp_team_phases(context->team, phases, meet, &working);
-        const double length = now() - begin;
+        const double length = rnnp_clock() - begin;
         if (working < 2)
             return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "no barrier: the context has no team, or it is busy");
         if (length >= seconds) {

@@ -306,9 +306,8 @@ void rnnp_loop_run(const rnnp_loop *o, size_t first, size_t end)
 
 /* ---- Beginning ---- */
 
-/* Shell sort by falling length: no allocation, no recursion. Which of two equal rows comes first changes
- * nothing, as rows do not meet. */
-static void sort_rows(uint32_t *order, const int32_t *lengths, size_t n)
+/* Shell sort: no allocation, no recursion. */
+void rnnp_rows_by_length(uint32_t *order, const int32_t *lengths, size_t n)
 {
     for (size_t i = 0; i < n; i++) order[i] = (uint32_t)i;
     for (size_t gap = n / 2; gap > 0; gap /= 2)
@@ -339,7 +338,7 @@ void rnnp_loop_begin(rnnp_loop *o, const rnnp_recurrent *layer, const rnnp_recur
         for (size_t b = 0; b < call->batch; b++) full &= (size_t)call->lengths[b] == call->steps;
         if (!full) {
             uint32_t *order = (uint32_t *)(void *)(o->base + o->w->order);
-            sort_rows(order, call->lengths, call->batch);
+            rnnp_rows_by_length(order, call->lengths, call->batch);
             o->order = order;
         }
     }

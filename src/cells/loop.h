@@ -22,6 +22,9 @@ typedef struct rnnp_loop {
     rnnp_recurrent_memory planned;    /* what w is but for the usual call                                  */
 } rnnp_loop;
 
+/* Sorts the numbers 0 to n - 1 by falling length. Where all lengths are equal they are in order. */
+void rnnp_rows_by_length(uint32_t *order, const int32_t *lengths, size_t n);
+
 /* Of a call whose steps up to `threads` threads will share. */
 void rnnp_loop_begin(rnnp_loop *o, const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads);
 /* The initial states of direction d. The loop must not move from here on. */

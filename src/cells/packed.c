@@ -109,8 +109,7 @@ const char *rnnp_recurrent_variant(const rnnp_recurrent *layer) { return layer->
 /* Zeros from the end of a section up to the next line, where the next one begins. */
 static void pad(float *block, size_t end) { memset(block + end, 0, (rnnp_align16(end) - end) * sizeof *block); }
 
-/* b: this direction's, or NULL */
-static void pack_bias(const rnnp_recurrent *layer, const rnnp_recurrent_part *p, const float *b, float *block)
+void rnnp_recurrent_pack_bias(const rnnp_recurrent *layer, const rnnp_recurrent_part *p, const float *b, float *block)
 {
     const size_t H = layer->hidden, G = layer->gates;
     memset(block + p->bias, 0, (p->wx - p->bias) * sizeof *block);
@@ -157,7 +156,7 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
             pack_panels(layer, p, source->w + rows * I, I, block + p->wx, from, to);
             pack_panels(layer, p, source->r + rows * H, H, block + p->wh, from, to);
             if (part > 0) continue;
-            pack_bias(layer, p, source->b ? source->b + d * 2 * G * H : NULL, block);
+            rnnp_recurrent_pack_bias(layer, p, source->b ? source->b + d * 2 * G * H : NULL, block);
             pad(block, p->wx + p->columns * I);
             pad(block, p->wh + p->columns * H);
         }

@@ -91,6 +91,10 @@ size_t rnnp_recurrent_pack_bytes(const rnnp_recurrent *layer);
 void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed, size_t part,
                          size_t parts);
 
+/* One part's section of that: the start of its chains, in panel order of p->lanes, in block from p->bias up to p->wx.
+ * b: the direction's [2*G*hidden], or NULL. */
+void rnnp_recurrent_pack_bias(const rnnp_recurrent *layer, const rnnp_recurrent_part *p, const float *b, float *block);
+
 /* A line that tells everything the block's bytes depend on besides the weights: two layers with the same line can use
  * the same block. A new way of packing must show in it. */
 void rnnp_recurrent_layout(const rnnp_recurrent *layer, char *text, size_t size);

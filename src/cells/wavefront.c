@@ -138,16 +138,17 @@ static double stack_step_ns(const rnnp_stacked *stack, size_t layers)
     return ns;
 }
 
-size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers)
+size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers, size_t task)
 {
     const size_t steps = stack->call.steps, batch = stack->call.batch;
     const size_t tile = batch > 0 ? (TILE_ROWS + batch - 1) / batch : 1;
     const double step_ns = stack_step_ns(stack, layers) / (double)layers;
-    size_t chunk = larger(larger(steps / CHUNKS, tile), (size_t)(TASK_NS / (step_ns + 1)));
+    size_t chunk = task ? smaller(task, larger(steps, 1))
+                        : larger(larger(steps / CHUNKS, tile), (size_t)(TASK_NS / (step_ns + 1)));
     for (size_t l = 0; l < layers; l++) { /* a product should have room for two */
         rnnp_recurrent_memory w;
         rnnp_recurrent_plan_memory(stack[l].layer, steps, batch, 1, &w);
-        if (w.chunk > 0) chunk = smaller(chunk, larger(w.chunk / 2, 1));
+        if (w.chunk > 0) chunk = smaller(chunk, task ? w.chunk : larger(w.chunk / 2, 1));
     }
     return chunk;
 }
@@ -163,7 +164,7 @@ static const double SMALL_TASKS = 1.08;
 
 static double wavefront_ns(const rnnp_stacked *stack, size_t layers)
 {
-    const size_t chunk = rnnp_wavefront_chunk(stack, layers), width = at_once(stack, layers);
+    const size_t chunk = rnnp_wavefront_chunk(stack, layers, 0), width = at_once(stack, layers);
     double largest = 0;
     for (size_t l = 0; l < layers; l++) {
         const double step = rnnp_recurrent_step_ns(stack[l].layer, stack[l].call.batch);
@@ -174,7 +175,7 @@ static double wavefront_ns(const rnnp_stacked *stack, size_t layers)
     return (fair > largest ? fair : largest) * SMALL_TASKS * (double)stack->call.steps + idle;
 }
 
-rnnp_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
+rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
 {
     const double alone = stack_step_ns(stack, layers) * (double)stack->call.steps;
     double in_turn = 0;
@@ -202,12 +203,12 @@ static void add_stage(wave *w, const rnnp_loop *loop, int is_product)
     w->stages++;
 }
 
-static void forward_wavefront(const rnnp_stacked *stack, size_t layers)
+static void forward_wavefront(const rnnp_stacked *stack, size_t layers, size_t task)
 {
     wave w;
     w.stages = 0;
     w.steps = stack->call.steps;
-    w.chunk = rnnp_wavefront_chunk(stack, layers);
+    w.chunk = rnnp_wavefront_chunk(stack, layers, task);
     w.chunks = (w.steps + w.chunk - 1) / w.chunk;
     w.threads = at_once(stack, layers);
     w.team = stack->call.team;
@@ -223,11 +224,12 @@ static void forward_wavefront(const rnnp_stacked *stack, size_t layers)
     for (size_t l = 0; l < layers; l++) rnnp_loop_end_direction(&w.loop[l]);
 }
 
-void rnnp_stack_forward(const rnnp_stacked *stack, size_t layers, rnnp_schedule schedule)
+void rnnp_stack_forward(const rnnp_stacked *stack, size_t layers, const rnnp_stack_choice *choice)
 {
+    rnnp_stack_schedule schedule = choice->schedule;
     if (schedule == RNNP_SCHEDULE_FASTEST) schedule = rnnp_stack_fastest(stack, layers);
     if (schedule == RNNP_SCHEDULE_WAVEFRONT) {
-        forward_wavefront(stack, layers);
+        forward_wavefront(stack, layers, choice->task);
     } else {
         for (size_t l = 0; l < layers; l++) rnnp_recurrent_forward(stack[l].layer, &stack[l].call);
     }

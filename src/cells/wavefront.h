@@ -15,11 +15,17 @@ typedef struct rnnp_stacked {
 } rnnp_stacked;
 
 /* How threads share a stack. Bits do not depend on it. */
-typedef enum rnnp_schedule {
+typedef enum rnnp_stack_schedule {
     RNNP_SCHEDULE_FASTEST,     /* what is estimated to take less time                              */
     RNNP_SCHEDULE_LAYERS,      /* one layer after the other, as rnnp_recurrent_forward() runs them */
     RNNP_SCHEDULE_WAVEFRONT    /* several layers at once, each some steps behind the one below     */
-} rnnp_schedule;
+} rnnp_stack_schedule;
+
+/* What a tuner may decide: speed changes, bits do not. Fields that are 0 leave it to the library. */
+typedef struct rnnp_stack_choice {
+    rnnp_stack_schedule schedule;
+    size_t task;               /* steps of one task of a wavefront, as far as there is room for their input products */
+} rnnp_stack_choice;
 
 /*
  * Runs 1 to RNNP_STACK_LAYERS layers, lowest first. Every call is complete in itself, with a workspace of its own;
@@ -28,12 +34,12 @@ typedef enum rnnp_schedule {
  * Memory: no allocation; the workspaces that rnnp_recurrent_workspace() asks for. Threads: up to call.threads of the
  * team; those that come too late are not waited for by a wavefront.
  */
-void rnnp_stack_forward(const rnnp_stacked *stack, size_t layers, rnnp_schedule schedule);
+void rnnp_stack_forward(const rnnp_stacked *stack, size_t layers, const rnnp_stack_choice *choice);
 
 /* What FASTEST stands for. */
-rnnp_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers);
+rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers);
 
-/* Steps of one task of a wavefront. */
-size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers);
+/* Steps of one task of a wavefront; task as in rnnp_stack_choice. */
+size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers, size_t task);
 
 #endif

@@ -139,3 +139,36 @@ args_result args_parse(const arg_command *c, int argc, char **argv, const char *
         operand[found] = NULL;
     return ARGS_OK;
 }
+
+static void help_menu(const arg_menu *m, FILE *file)
+{
+    fprintf(file, "usage: %s COMMAND [options]\n\n%scommands\n", m->name, m->about);
+    for (size_t i = 0; i < m->n_entries; i++)
+        fprintf(file, "  %-10s %s\n", m->entries[i].name, m->entries[i].summary);
+    fprintf(file, "\n%s COMMAND --help tells the options of a command; rnnpack --version the version.\n%s", m->name,
+            m->ending);
+}
+
+int args_run(const arg_menu *m, int argc, char **argv)
+{
+    enum { DONE = 0, USAGE = 2 };
+
+    if (argc < 2) {
+        help_menu(m, stderr);
+        return USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        help_menu(m, stdout);
+        return DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        args_version();
+        return DONE;
+    }
+    for (size_t i = 0; i < m->n_entries; i++) {
+        if (strcmp(argv[1], m->entries[i].name) == 0)
+            return m->entries[i].run(argc - 1, argv + 1);
+    }
+    fprintf(stderr, "%s: unknown command '%s'; see %s --help\n", m->name, argv[1], m->name);
+    return USAGE;
+}

@@ -48,6 +48,22 @@ typedef enum args_result { ARGS_OK, ARGS_DONE, ARGS_WRONG } args_result;
  * operands it is an array with room for argc, which ends with NULL. */
 args_result args_parse(const arg_command *command, int argc, char **argv, const char **operand);
 
+/* A program, or a command, that is a table of commands. */
+typedef struct arg_entry {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is the name; returns an exit code */
+} arg_entry;
+
+typedef struct arg_menu {
+    const char *name;             /* "rnnpack" or "rnnpack records" */
+    const char *about, *ending;   /* the help's text before and behind the table */
+    const arg_entry *entries;
+    size_t n_entries;
+} arg_menu;
+
+/* Runs the command that argv[1] names, or prints the help or the version. Returns an exit code: 2 when it is none. */
+int args_run(const arg_menu *menu, int argc, char **argv);
+
 /* "rnnpack 0.1.0" on stdout. */
 void args_version(void);
 

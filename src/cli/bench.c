@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _POSIX_C_SOURCE 200809L
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cli.h"
 #include "json.h"
@@ -28,13 +25,6 @@ typedef struct subject {
     const cli_tensors *tensors;
 } subject;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int ascending(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -52,18 +42,18 @@ static int measure(const rnnp_context *context, const subject *s, double budget,
     rnnp_status status = RNNP_OK;
     double shown = 0;
     for (int warm = 1; warm >= 0; warm--) {
-        const double begin = now(), limit = warm ? 0.1 * budget : budget;
+        const double begin = cli_clock(), limit = warm ? 0.1 * budget : budget;
         double start = begin;
         n = 0;
         while (status == RNNP_OK && n < MOST && (start - begin < limit || (!warm && n < LEAST))) {
             status = s->call(s->object, s->tensors);
-            const double end = now();
+            const double end = cli_clock();
             times[n++] = end - start;
             if (end - shown > 0.1) { /* not within a timed call */
                 cli_progress(s->what, end - begin, limit, "s");
                 shown = end;
             }
-            start = now();
+            start = cli_clock();
         }
     }
     cli_progress_end();

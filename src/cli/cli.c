@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rnnpack/onnx.h"
@@ -136,6 +137,14 @@ const char *cli_bytes_text(char *text, size_t size, double bytes)
     }
     snprintf(text, size, "%.*f %s", u && bytes < 100 ? 1 : 0, bytes, units[u]);
     return text;
+}
+
+double cli_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 void cli_progress(const char *what, double done, double all, const char *unit)

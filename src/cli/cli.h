@@ -82,6 +82,9 @@ const char *cli_shape_text(char *text, size_t size, size_t rank, const int64_t *
 const char *cli_bytes_text(char *text, size_t size, double bytes);
 enum { CLI_TEXT = 256 };
 
+/* Seconds of a clock that only goes forward. */
+double cli_clock(void);
+
 /* Progress on stderr when it is a terminal; cli_progress_end clears the line. */
 void cli_progress(const char *what, double done, double all, const char *unit);
 void cli_progress_end(void);
@@ -91,9 +94,12 @@ int cli_inspect(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_pack(int argc, char **argv);
+int cli_convert(int argc, char **argv);
 int cli_records(int argc, char **argv);
 int cli_tune(int argc, char **argv);
 int cli_explain(int argc, char **argv);
+int cli_train(int argc, char **argv); /* where RNNP_CLI_TRAIN is defined */
+int cli_eval(int argc, char **argv);
 
 /* bench --limits: what this machine can do at most, measured for about `seconds`. */
 int cli_limits(const cli_host *host, double seconds, int as_json);

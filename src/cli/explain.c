@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rnnpack explain: which kernels a model's recurrent layers get here, and why.
+ * rnnpack explain: which kernels and schedules a model's recurrent and dense layers get here, and why.
  */
 #include "rnnpack/tune.h"
 
@@ -20,9 +20,18 @@ static const char *match_text(rnnp_record_match match)
     return match == RNNP_RECORD_EXACT ? "exact" : match == RNNP_RECORD_NEAREST ? "nearest" : "none";
 }
 
+static void print_stack(const rnnp_explanation *e)
+{
+    if (e->stack_layers == 0)
+        return;
+    printf("  stack     of %zu layers: %s%s\n", e->stack_layers, *e->stack_choice ? e->stack_choice : "by rule",
+           e->stack_match == RNNP_RECORD_NONE ? "; no record" : e->stack_match == RNNP_RECORD_NEAREST ? "; nearest" : "");
+}
+
 static void print_text(const rnnp_node_info *node, const rnnp_explanation *e)
 {
     printf("%s %s\n  kernel    %s\n", node->op, node->name, e->variant);
+    print_stack(e);
     if (e->match == RNNP_RECORD_NONE) {
         printf("  record    none: %s\n", *e->reason ? e->reason : "no tuning records are in use");
         return;
@@ -47,6 +56,14 @@ static void print_json(json *j, const rnnp_node_info *node, const rnnp_explanati
     json_string(j, "reason", e->reason);
     json_size(j, "ns", e->ns);
     json_size(j, "untuned_ns", e->default_ns);
+    if (e->stack_layers) {
+        json_object(j, "stack");
+        json_size(j, "layers", e->stack_layers);
+        json_string(j, "match", match_text(e->stack_match));
+        json_string(j, "choice", e->stack_choice);
+        json_string(j, "reason", e->stack_reason);
+        json_close(j);
+    }
     json_close(j);
 }
 
@@ -68,9 +85,9 @@ static int explain(const question *q, const cli_model *m)
         rnnp_explanation e;
 
         rnnp_model_node_info(m->model, n, &node);
-        if (node.weight_bytes_per_step == 0)
-            continue;
         const rnnp_status status = rnnp_plan_explain(m->plan, n, q->batch, q->steps, &e);
+        if (status == RNNP_ERR_ARG)
+            continue; /* a node that is not tuned */
         if (status != RNNP_OK)
             return cli_fail_status(m->context, status);
         layers++;
@@ -83,7 +100,7 @@ static int explain(const question *q, const cli_model *m)
         json_close(&j);
         json_close(&j);
     } else if (layers == 0) {
-        printf("no recurrent layer\n");
+        printf("no layer that is tuned\n");
     }
     return CLI_OK;
 }
@@ -99,8 +116,8 @@ int cli_explain(int argc, char **argv)
         CLI_JSON_OPTION(q.as_json),
     };
     const arg_command command = {"explain", "MODEL",
-                                 "Tells for each recurrent layer of a model which tuning record is used, or why none, and\n"
-                                 "what would be chosen without it.",
+                                 "Tells for each recurrent and dense layer of a model which tuning record is used, or why\n"
+                                 "none, and what would be chosen without it.",
                                  options, sizeof options / sizeof options[0]};
     const args_result parsed = args_parse(&command, argc, argv, &q.path);
 

@@ -303,37 +303,32 @@ static int prune(job *j)
 
 enum { OPTION_JSON = 1, OPTION_OUTPUT = 2, OPTION_HOST = 4 };
 
+static int run_subcommand(int argc, char **argv);
+
 static const struct subcommand {
-    const char *name, *operand, *summary, *about;
+    arg_entry entry;
+    const char *operand, *about;
     int options;
     int (*run)(job *j);
 } subcommands[] = {
-    {"show", "[FILE]", "the records of a file, per host",
+    {{"show", "the records of a file, per host", run_subcommand}, "[FILE]",
      "Shows tuning records: how long each shape takes with the choice that was measured\n"
      "to be the fastest, and how many times longer with the default one. Without FILE\n"
      "those that the library would use: of $RNNPACK_RECORDS, the user's cache folder,\n"
      "/var/cache/rnnpack/records or /etc/rnnpack/records.", OPTION_JSON, show},
-    {"check", "FILE...", "whether files are whole",
+    {{"check", "whether files are whole", run_subcommand}, "FILE...",
      "Reads files and says for each what it holds or why it is refused.", 0, check},
-    {"merge", "FILE...", "join files",
+    {{"merge", "join files", run_subcommand}, "FILE...",
      "Joins files: of two records of one host and shape the later one stays. The order of\n"
      "the files does not matter. Without -o the result is printed.", OPTION_OUTPUT, merge},
-    {"export", "[FILE]", "print a file, or this host's part of it",
+    {{"export", "print a file, or this host's part of it", run_subcommand}, "[FILE]",
      "Prints tuning records as a file of their own. Without FILE those that the library\n"
      "would use.", OPTION_HOST, export},
-    {"prune", "[FILE]", "drop what this version can no longer use",
+    {{"prune", "drop what this version can no longer use", run_subcommand}, "[FILE]",
      "Drops the records of this CPU that were made by another version of rnnpack or with\n"
      "other kernels; those of other CPUs stay. Without FILE from the user's own file.", 0, prune},
 };
 enum { N_SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
-
-static void usage(FILE *file)
-{
-    fprintf(file, "usage: rnnpack records COMMAND [options]\n\nWorks on files of tuning records.\n\ncommands\n");
-    for (size_t i = 0; i < N_SUBCOMMANDS; i++)
-        fprintf(file, "  %-10s %s\n", subcommands[i].name, subcommands[i].summary);
-    fprintf(file, "\nrnnpack records COMMAND --help tells the options of a command.\n");
-}
 
 static int run(const struct subcommand *s, int argc, char **argv, const char **files)
 {
@@ -353,7 +348,7 @@ static int run(const struct subcommand *s, int argc, char **argv, const char **f
             options[n++] = all[i].option;
 
     char name[CLI_TEXT];
-    snprintf(name, sizeof name, "records %s", s->name);
+    snprintf(name, sizeof name, "records %s", s->entry.name);
     const arg_command command = {name, s->operand, s->about, options, n};
     const args_result parsed = args_parse(&command, argc, argv, files);
     if (parsed != ARGS_OK)
@@ -369,29 +364,24 @@ static int run(const struct subcommand *s, int argc, char **argv, const char **f
     return code;
 }
 
+static int run_subcommand(int argc, char **argv)
+{
+    const struct subcommand *s = subcommands;
+
+    while (strcmp(s->entry.name, argv[0]) != 0)
+        s++;
+    const char **const files = calloc((size_t)argc + 1, sizeof *files);
+    const int code = files ? run(s, argc, argv, files) : cli_fail("out of memory");
+    free(files);
+    return code;
+}
+
 int cli_records(int argc, char **argv)
 {
-    if (argc < 2) {
-        usage(stderr);
-        return CLI_USAGE;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        usage(stdout);
-        return CLI_OK;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        args_version();
-        return CLI_OK;
-    }
-    for (size_t i = 0; i < N_SUBCOMMANDS; i++) {
-        if (strcmp(argv[1], subcommands[i].name) == 0) {
-            const char **const files = calloc((size_t)argc + 1, sizeof *files);
-            const int code = files ? run(&subcommands[i], argc - 1, argv + 1, files) : cli_fail("out of memory");
+    arg_entry entries[N_SUBCOMMANDS];
 
-            free(files);
-            return code;
-        }
-    }
-    fprintf(stderr, "rnnpack records: unknown command '%s'; see rnnpack records --help\n", argv[1]);
-    return CLI_USAGE;
+    for (size_t i = 0; i < N_SUBCOMMANDS; i++)
+        entries[i] = subcommands[i].entry;
+    const arg_menu menu = {"rnnpack records", "Works on files of tuning records.\n\n", "", entries, N_SUBCOMMANDS};
+    return args_run(&menu, argc, argv);
 }

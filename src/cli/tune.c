@@ -39,7 +39,8 @@ typedef struct job {
     char file[RNNP_RECORDS_PATH];
     row *rows;
     size_t n_rows, room;
-    size_t n_shapes;             /* of all teams */
+    size_t n_shapes, n_plain;    /* of all teams; those with nothing to choose */
+    double start;
     double shown, saved;         /* when the progress line was last drawn, the file last written */
     rnnp_records *set;
     int no_memory;
@@ -51,14 +52,6 @@ static void on_interrupt(int number)
 {
     (void)number;
     interrupted = 1;
-}
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* ---- Options ----------------------------------------------------------------------------------- */
@@ -180,7 +173,7 @@ static int model_shapes(const job *j, rnnp_context *context, const char *path, s
     status = rnnp_model_shapes(model, j->batches.at, j->batches.n, j->times.at, j->times.n, NULL, 0, &count);
     int code = status == RNNP_OK ? more_shapes(s, count) : cli_fail_status(context, status);
     if (code == CLI_OK && count == 0)
-        code = cli_fail("%s has no recurrent layer to tune", path);
+        code = cli_fail("%s has no layer to tune", path);
     if (code == CLI_OK) {
         rnnp_model_shapes(model, j->batches.at, j->batches.n, j->times.at, j->times.n, s->at + s->n, count, &count);
         s->n += count;
@@ -199,7 +192,7 @@ static void draw(const job *j, const rnnp_tune_progress *p)
 
     fprintf(stderr, "\r\033[K[%.*s%*s] shape %zu of %zu, hidden %zu batch %zu steps %zu, best %+.1f %%, %.0f s left",
             full, "########################", WIDTH - full, "", p->shape + 1, p->shapes, p->what->hidden, p->what->batch,
-            p->what->steps, -100 * p->gain, (1 - p->share) * j->seconds / (double)j->teams.n);
+            p->what->steps, -100 * p->gain, j->seconds - (cli_clock() - j->start));
 }
 
 static double gain(const rnnp_record *r) { return 1 - (double)r->ns / (double)r->default_ns; }
@@ -218,10 +211,10 @@ static void save_now_and_then(job *j)
 {
     const double interval = 5;
 
-    if (j->dry_run || now() - j->saved < interval)
+    if (j->dry_run || cli_clock() - j->saved < interval)
         return;
     rnnp_records_update(j->set, j->file, WAIT_MS);
-    j->saved = now();
+    j->saved = cli_clock();
 }
 
 static int on_progress(void *user, const rnnp_tune_progress *p)
@@ -245,9 +238,11 @@ static int on_progress(void *user, const rnnp_tune_progress *p)
                     p->shape + 1, p->shapes, p->record->key.layer, p->what->hidden, p->what->batch, p->what->steps,
                     -100 * gain(p->record), p->tried, p->candidates);
         save_now_and_then(j);
-    } else if (isatty(STDERR_FILENO) && now() - j->shown > 0.1) {
+    } else if (p->candidates == 1) {
+        j->n_plain++;
+    } else if (isatty(STDERR_FILENO) && cli_clock() - j->shown > 0.1) {
         draw(j, p);
-        j->shown = now();
+        j->shown = cli_clock();
     }
     return interrupted || j->no_memory;
 }
@@ -287,8 +282,11 @@ static void print_results(const job *j)
            "default us", "tuned us", "gain", "confidence (spread, samples) and choice");
     for (size_t i = 0; i < j->n_rows; i++)
         print_row(&j->rows[i].record, j->rows[i].measured);
-    if (j->n_rows < j->n_shapes && !interrupted)
-        printf("%zu of %zu shapes are not done: the time ran out (--budget)\n", j->n_shapes - j->n_rows, j->n_shapes);
+    if (j->n_plain)
+        printf("%zu of %zu shapes leave nothing to choose\n", j->n_plain, j->n_shapes);
+    if (j->n_rows + j->n_plain < j->n_shapes && !interrupted)
+        printf("%zu of %zu shapes are not done: the time ran out (--budget), or the CPU budget changed\n",
+               j->n_shapes - j->n_rows - j->n_plain, j->n_shapes);
     if (interrupted)
         printf("interrupted: what was done is kept, tune again to go on\n");
     if (j->dry_run)
@@ -299,14 +297,15 @@ static void print_results(const job *j)
 
 /* ---- The command ------------------------------------------------------------------------------- */
 
-static int tune_with(job *j, size_t threads)
+/* With one team, which gets its share of the time that is left. */
+static int tune_with(job *j, size_t team)
 {
     shapes s = {0};
     rnnp_context *context = NULL;
     rnnp_tune_options options;
     cli_host host = j->host;
 
-    host.threads = threads;
+    host.threads = j->teams.at[team];
     int code = cli_context(&host, &context);
     if (code != CLI_OK)
         return code;
@@ -321,12 +320,13 @@ static int tune_with(job *j, size_t threads)
                                             : rnnp_records_create(context, &j->set);
     if (code == CLI_OK && status == RNNP_OK) {
         rnnp_tune_options_init(&options);
-        options.seconds = j->seconds / (double)j->teams.n;
+        const double left = j->seconds - (cli_clock() - j->start);
+        options.seconds = (left > 0.01 ? left : 0.01) / (double)(j->teams.n - team);
         options.now = (uint64_t)time(NULL);
         options.again = j->again;
         options.progress = on_progress;
         options.user = j;
-        j->saved = now();
+        j->saved = cli_clock();
         j->n_shapes += s.n;
         status = rnnp_tune(context, s.at, s.n, &options, j->set);
         cli_progress_end();
@@ -354,8 +354,9 @@ static int tune(job *j)
         return code;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
+    j->start = cli_clock();
     for (size_t i = 0; i < j->teams.n && code == CLI_OK && !interrupted; i++)
-        code = tune_with(j, j->teams.at[i]);
+        code = tune_with(j, i);
     if (code == CLI_OK)
         print_results(j);
     free(j->rows);

@@ -48,7 +48,7 @@ static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
         case RNNP_KNOWN_FULLY:
             if (node->op->uses_math)
                 break;
-            status = rnnp_inference_evaluate(inf, node, select, RNNP_MATH_U35, NULL, &model->blocks);
+            status = rnnp_inference_evaluate(inf, node, select, RNNP_MATH_U35, NULL, NULL, &model->blocks);
             if (status == RNNP_OK)
                 make_constants(model, inf, node);
             break;

@@ -28,6 +28,9 @@ void rnnp_arena_free(const rnnp_context *context, struct rnnp_block **arena);
  * memory that is not the arena's) stay: 0. */
 size_t rnnp_arena_release(const rnnp_context *context, struct rnnp_block **arena, const void *p);
 
+/* What its blocks were asked for from the allocator. */
+size_t rnnp_arena_bytes(const struct rnnp_block *arena);
+
 /* Memory needed from step `first` to step `last`, both included. */
 typedef struct rnnp_span {
     size_t bytes, first, last;
@@ -63,9 +66,10 @@ typedef enum rnnp_known { RNNP_KNOWN_NOT, RNNP_KNOWN_SYMBOLIC, RNNP_KNOWN_FULLY 
 
 /* Whether the node just inferred can be evaluated without input data, at a sensible size. */
 rnnp_known rnnp_inference_known(const rnnp_inference *inf, const rnnp_node *node);
-/* Evaluates it; the elements go into `arena` and the outputs become known. packed may be NULL. */
+/* Evaluates it; the elements go into `arena` and the outputs become known. packed and planned may be NULL. */
 rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, const rnnp_selection *select,
-                                    rnnp_math math, const void *packed, struct rnnp_block **arena);
+                                    rnnp_math math, const void *packed, const void *planned,
+                                    struct rnnp_block **arena);
 /* The same when elements are symbols: moved where the operator only moves, fresh ones otherwise. */
 rnnp_status rnnp_inference_symbols(rnnp_inference *inf, const rnnp_node *node);
 
@@ -85,7 +89,7 @@ struct rnnp_plan {
     const rnnp_model *model;
     rnnp_math math;
     size_t threads;
-    int schedule;                  /* of stacks: a rnnp_schedule (cells/wavefront.h) */
+    int schedule;                  /* of all stacks, where it is not RNNP_SCHEDULE_FASTEST: for tests */
     int flush_denormals;
     rnnp_tuning tuning;
     size_t bytes;
@@ -93,6 +97,8 @@ struct rnnp_plan {
 };
 
 rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node);
+/* Finds the symbols of batch and steps, by the first recurrent layer. */
+void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning);
 
 /* ---- Layout ---- */
 
@@ -131,8 +137,18 @@ void rnnp_layout_free(rnnp_layout *layout);
 /* Sets order and stack, once it is known which nodes are called. */
 rnnp_status rnnp_layout_order(rnnp_layout *layout);
 
+/* How the stack whose lowest is the call at this position runs, as a record says; nothing without a record. */
+void rnnp_layout_stack_choice(const rnnp_layout *layout, size_t position, rnnp_stack_choice *choice);
+
 /* What a node of this layout is prepared with; in must have rnnp_node_slots_in entries and is filled. */
 rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *node, rnnp_meta *in);
+
+/* ---- Inputs ---- */
+
+/* Whether tensors fit a model's inputs: dtypes, ranks and dimensions, equal ones where symbols are equal; their data is not
+ * looked at. metas [n_inputs] and symbols [n_symbols], the sizes (RNNP_DYNAMIC for those no input has), are written. */
+rnnp_status rnnp_inputs_check(const rnnp_model *model, const rnnp_tensor *inputs, size_t n, rnnp_meta *metas,
+                              int64_t *symbols);
 
 /* ---- Program ---- */
 
@@ -146,6 +162,7 @@ typedef struct rnnp_call {
     int starts_early;              /* its initial state does not depend on inputs */
     int needed;
     size_t stack;                  /* calls from here on that may run at once; 0 above the lowest of these */
+    rnnp_stack_choice choice;      /* of the lowest: how they do */
 } rnnp_call;
 
 /* A root in the caller's memory: a model input, or an output that is written without a copy. */
@@ -163,10 +180,10 @@ typedef struct rnnp_patch {
 } rnnp_patch;
 
 /* An output that is copied from elsewhere. */
-typedef struct rnnp_copy {
+typedef struct rnnp_output_copy {
     size_t port, bytes;
     int32_t root;
-} rnnp_copy;
+} rnnp_output_copy;
 
 /* Where an output has its channels: channel b of block i is at (i * batch + b) * bytes. No blocks: nowhere. */
 typedef struct rnnp_rows {
@@ -183,7 +200,7 @@ typedef struct rnnp_program {
     void **data;                   /* [n_values], of roots */
     rnnp_bind *binds;
     rnnp_patch *patches;
-    rnnp_copy *copies;
+    rnnp_output_copy *copies;
     int32_t *root;                 /* [n_values] */
     uint8_t *live;                 /* [n_values], scratch */
     char *state, *backup;          /* [state_bytes] */

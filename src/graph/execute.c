@@ -115,11 +115,12 @@ static size_t at_once(const rnnp_call *call)
 
 static rnnp_status run_stack(const rnnp_program *p, const rnnp_call *calls, size_t n)
 {
+    const rnnp_stack_choice forced = {.schedule = (rnnp_stack_schedule)p->plan->schedule};
     rnnp_stack_node nodes[RNNP_STACK_NODES];
 
     for (size_t i = 0; i < n; i++)
         nodes[i] = (rnnp_stack_node){&calls[i].exec, calls[i].node, calls[i].inputs, calls[i].outputs};
-    return calls->node->op->run_stack(nodes, n, p->plan->schedule);
+    return calls->node->op->run_stack(nodes, n, forced.schedule == RNNP_SCHEDULE_FASTEST ? &calls->choice : &forced);
 }
 
 static rnnp_status run_calls(rnnp_program *p, const uint8_t *active)
@@ -147,7 +148,7 @@ static rnnp_status run_calls(rnnp_program *p, const uint8_t *active)
 static void copy_outputs(const rnnp_program *p, const rnnp_tensor *outputs)
 {
     for (size_t i = 0; i < p->n_copies; i++) {
-        const rnnp_copy *copy = &p->copies[i];
+        const rnnp_output_copy *copy = &p->copies[i];
 
         if (outputs[copy->port].data && copy->bytes)
             memcpy(outputs[copy->port].data, p->data[copy->root], copy->bytes);

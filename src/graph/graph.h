@@ -13,6 +13,7 @@
 #ifndef RNNP_GRAPH_H
 #define RNNP_GRAPH_H
 
+#include "../cells/wavefront.h"
 #include "../context.h"
 #include "rnnpack/tune.h"
 
@@ -162,6 +163,7 @@ typedef struct rnnp_tuning {
     const rnnp_records *records; /* NULL: the shipped table alone */
     rnnp_record_host host;
     size_t batch, steps;
+    int64_t batch_symbol, steps_symbol; /* the model's dimensions that these are the sizes of; 0: none */
     int off;                     /* neither records nor the table */
 } rnnp_tuning;
 
@@ -183,6 +185,9 @@ typedef struct rnnp_prepare {
  * newest step of a stream is the last one so far. Not called when no input has time, except for
  * operators with state. */
 #define RNNP_TIME_NONE (-1)
+
+/* Writes down what was found. */
+void rnnp_found_explain(const rnnp_record_found *found, rnnp_explanation *explanation);
 
 typedef struct rnnp_operator {
     const char *name;
@@ -228,8 +233,7 @@ typedef struct rnnp_operator {
      * by the kernels it was made for and by no others. Floats are all that a block may hold: those of a damaged or
      * hostile file must not lead anywhere. */
     void (*layout)(const rnnp_prepare *p, char *text, size_t size);
-    /* Optional, with pack, of operators with state (which are never folded): what a node with a packed block knows
-     * about this host, in the plan's own memory. */
+    /* Optional, with pack: what a node with a packed block knows about this host, in the plan's own memory. */
     size_t plan_bytes;
     void (*plan)(const rnnp_prepare *p, void *planned);
     size_t (*workspace_bytes)(const rnnp_prepare *p, const rnnp_meta *outputs); /* inputs are concrete here */
@@ -239,16 +243,17 @@ typedef struct rnnp_operator {
     /* one channel's state <- its rows of the initial inputs (h0, c0) or zeros */
     void (*state_reset)(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, size_t row, void *state);
     const char *(*variant)(const rnnp_prepare *p);                /* name of the kernel in use */
-    /* What is chosen for calls of this batch and steps, and why. */
-    void (*explain)(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *explanation);
-    /* The layer as a tuner sees it; 0 while its sizes are not known. */
+    /* What is chosen for calls of this batch and steps, and why; 0 for a node for which nothing is. */
+    int (*explain)(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *explanation);
+    /* The layer as a tuner sees it, called with tuning's batch and steps where the inputs do not say; 0 for a node that
+     * is none, or while its sizes are not known. p->tuning is not NULL. */
     int (*shape)(const rnnp_prepare *p, rnnp_shape *shape);
     size_t (*weight_bytes_per_step)(const rnnp_prepare *p);
     /* Optional, both or none: whether a node may run at once with the one below, some steps behind it; y is output 0 of
      * that, and x input 0 of this, the same memory. Other inputs depend on neither. */
     int (*stacks)(const rnnp_node *below, const rnnp_meta *y, const rnnp_node *node, const rnnp_meta *x);
-    /* Runs n nodes that do, lowest first. Their scratch does not overlap. schedule is a rnnp_schedule. */
-    rnnp_status (*run_stack)(const rnnp_stack_node *stack, size_t n, int schedule);
+    /* Runs n nodes that do, lowest first. Their scratch does not overlap. */
+    rnnp_status (*run_stack)(const rnnp_stack_node *stack, size_t n, const rnnp_stack_choice *choice);
     /* Operators with state: which axis of an input counts batch rows, -1 for none; and which of an output. */
     int (*batch_axis)(const rnnp_node *node, size_t input);
     int (*batch_axis_out)(const rnnp_node *node, size_t output);
@@ -281,6 +286,7 @@ struct rnnp_model {
     size_t n_symbols, cap_symbols;
     struct rnnp_block *blocks;   /* everything allocated by rnnp_model_alloc */
     const char *producer;        /* what wrote the file, "" if unknown */
+    const char *layer;           /* name of the layer whose weights are added, or NULL */
     struct rnnp_packed *packed;  /* the packed file behind it (src/packed/), or NULL */
 };
 

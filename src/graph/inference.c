@@ -151,12 +151,12 @@ static void outputs_known(rnnp_inference *inf, const rnnp_node *node, int symbol
 
 /* As a plan does it: the operator may count on its constant inputs being packed. */
 rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, const rnnp_selection *select,
-                                    rnnp_math math, const void *packed, struct rnnp_block **arena)
+                                    rnnp_math math, const void *packed, const void *planned, struct rnnp_block **arena)
 {
     const rnnp_context *context = inf->model->context;
     const rnnp_operator *op = node->op;
     const rnnp_prepare prepare = {context, node, inf->in, select, math, 1, NULL, NULL};
-    rnnp_exec exec = {.context = context, .select = select, .math = math, .packed = packed};
+    rnnp_exec exec = {.context = context, .select = select, .math = math, .packed = packed, .planned = planned};
     size_t pack_bytes = 0, workspace_bytes = 0;
     void *pack = NULL;
     rnnp_status status = make_tensors(inf, node, arena);

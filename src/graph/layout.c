@@ -55,7 +55,7 @@ static rnnp_status infer_all(rnnp_layout *layout, const rnnp_meta *inputs)
         if (rnnp_inference_known(inf, node) != RNNP_KNOWN_FULLY)
             continue;
         status = rnnp_inference_evaluate(inf, node, &plan->context->selection, plan->math, plan->nodes[n].packed,
-                                         &layout->arena);
+                                         plan->nodes[n].planned, &layout->arena);
         if (status != RNNP_OK)
             return status;
         layout->evaluated[n] = 1;

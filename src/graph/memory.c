@@ -82,6 +82,15 @@ size_t rnnp_arena_release(const rnnp_context *context, struct rnnp_block **arena
     return 0;
 }
 
+size_t rnnp_arena_bytes(const struct rnnp_block *arena)
+{
+    size_t bytes = 0;
+
+    for (; arena; arena = arena->next)
+        bytes += arena->bytes;
+    return bytes;
+}
+
 /* ---- Activations ---- */
 
 /* Drops the spans that ended before `now`. */

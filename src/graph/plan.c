@@ -48,6 +48,7 @@ static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options
     plan->tuning.batch = o.batch;
     plan->tuning.steps = o.steps;
     plan->tuning.off = o.effort == RNNP_EFFORT_NONE;
+    rnnp_tuning_symbols(model, &plan->tuning);
     return plan->tuning.off ? RNNP_OK : rnnp_records_host(model->context, &plan->tuning.host);
 }
 

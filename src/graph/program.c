@@ -185,7 +185,7 @@ static void fill_ports(rnnp_program *p, const rnnp_layout *layout)
         if (layout->direct[root] == (int32_t)k)
             p->binds[p->n_binds++] = (rnnp_bind){.root = root, .is_output = 1, .port = k, .own = p->data[root]};
         else
-            p->copies[p->n_copies++] = (rnnp_copy){k, rnnp_meta_bytes(&layout->inf.meta[v]), root};
+            p->copies[p->n_copies++] = (rnnp_output_copy){k, rnnp_meta_bytes(&layout->inf.meta[v]), root};
     }
 }
 
@@ -225,6 +225,7 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
 
         *call = (rnnp_call){.run = node->op->run, .node = node, .inputs = r->in, .outputs = r->out,
                             .stack = layout->stack[c], .needed = 1};
+        rnnp_layout_stack_choice(layout, c, &call->choice);
         call->exec = (rnnp_exec){
             .context = plan->context,
             .select = &plan->context->selection,

@@ -33,10 +33,14 @@ static rnnp_status check_dim(const rnnp_model *model, const rnnp_value_info *inp
     return RNNP_OK;
 }
 
-static rnnp_status check_inputs(const rnnp_model *model, const rnnp_tensor *inputs, rnnp_meta *metas, int64_t *symbols)
+rnnp_status rnnp_inputs_check(const rnnp_model *model, const rnnp_tensor *inputs, size_t n, rnnp_meta *metas,
+                              int64_t *symbols)
 {
     rnnp_status status;
 
+    if (n != model->n_inputs || (n && !inputs))
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "%zu inputs were given%s, the model has %zu", n,
+                         n && !inputs ? " as NULL" : "", model->n_inputs);
     for (size_t s = 0; s < model->n_symbols; s++)
         symbols[s] = RNNP_DYNAMIC;
     for (size_t i = 0; i < model->n_inputs; i++) {
@@ -66,12 +70,9 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_tensor *inputs,
     struct rnnp_block *arena = NULL;
     rnnp_status status;
 
-    if (n != model->n_inputs || (n && !inputs))
-        return rnnp_fail(plan->context, RNNP_ERR_ARG, "%zu inputs were given%s, the model has %zu", n,
-                         n && !inputs ? " as NULL" : "", model->n_inputs);
-    rnnp_meta *metas = rnnp_arena_calloc(plan->context, &arena, n, sizeof *metas);
+    rnnp_meta *metas = rnnp_arena_calloc(plan->context, &arena, model->n_inputs, sizeof *metas);
     int64_t *symbols = rnnp_arena_calloc(plan->context, &arena, model->n_symbols, sizeof *symbols);
-    status = metas && symbols ? check_inputs(model, inputs, metas, symbols) : RNNP_ERR_MEMORY;
+    status = metas && symbols ? rnnp_inputs_check(model, inputs, n, metas, symbols) : RNNP_ERR_MEMORY;
     if (status == RNNP_OK)
         status = rnnp_layout_make(layout, plan, metas, 0, 0);
     rnnp_arena_free(plan->context, &arena);

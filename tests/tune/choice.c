@@ -4,6 +4,8 @@
  */
 #include "fixture.h"
 
+#include "autotune/set.h"
+
 static const struct {
     const char *key;
     rnnp_cell cell;
@@ -271,6 +273,106 @@ static void test_keys(void **state)
     rnnp_context_destroy(context);
 }
 
+/* Of dense layers and stacks. */
+static void test_other_keys(void **state)
+{
+    static const struct {
+        const char *key;
+        rnnp_shape shape;
+    } cases[] = {
+        {"dense", {.kind = RNNP_SHAPE_DENSE, .input = 3, .hidden = 40, .batch = 16, .steps = 1}},
+        {"lstm-stack3", {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .layers = 3, .input = 3, .hidden = 40,
+                         .batch = 16, .steps = 9}},
+        {"rnn-stack8", {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_RNN, .layers = 8, .direction = RNNP_REVERSE,
+                        .input = 3, .hidden = 40, .batch = 16, .steps = 9}},
+        {"gru-after-stack2", {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .layers = 2,
+                              .input = 3, .hidden = 40, .batch = 16, .steps = 9}},
+    };
+    rnnp_record_key key;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        memset(&key, 0x5a, sizeof key);
+        rnnp_shape_key(&cases[i].shape, 4, &key);
+        assert_string_equal(key.layer, cases[i].key);
+        assert_string_equal(key.precision, "f32");
+        assert_true(key.input == 3 && key.hidden == 40 && key.batch == 16 && key.steps == cases[i].shape.steps);
+        assert_int_equal(key.threads, 4);
+    }
+}
+
+/* ---- Words of dense layers and stacks ---- */
+
+static void test_product_words(void **state)
+{
+    static const char *const bad[][2] = {
+        {"product", ""}, {"product", "gemm"}, {"product", "lstm_step_f32_block_generic"}, {"threads", "0"},
+        {"threads", "4097"}, {"threads", ""}, {"step", "gemm_f32_4x16_generic"}, {"chunk", "16"}, {"Product", "x"},
+    };
+    rnnp_context *context = capped_context(1, NULL);
+    rnnp_product_scope scope = {context, NULL};
+    rnnp_product product;
+    char words[RNNP_RECORD_CHOICE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (rnnp_product_usable(&scope, bad[i][0], bad[i][1]))
+            fail_msg("%s=%s", bad[i][0], bad[i][1]);
+    }
+    assert_true(rnnp_product_usable(&scope, "threads", "4096"));
+    for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
+        for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
+            const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
+            const int fits = v->op == RNNP_OP_gemm_f32 &&
+                             rnnp_variant_usable(v, context->cpu.features, context->max_rank);
+
+            assert_int_equal(rnnp_product_usable(&scope, "product", v->name) != 0, fits);
+            for (size_t k = 0; fits && k < rnnp_tables[isa]->count; k++) { /* with other panels already packed */
+                const rnnp_variant *packed = &rnnp_tables[isa]->rows[k];
+                rnnp_product_scope narrow = {context, packed};
+
+                if (packed->op == RNNP_OP_gemm_f32)
+                    assert_int_equal(rnnp_product_usable(&narrow, "product", v->name) != 0,
+                                     packed->traits.nr == v->traits.nr);
+            }
+        }
+    }
+    rnnp_product_read("product=gemm_f32_4x16_generic threads=3", &product);
+    assert_string_equal(product.kernel->name, "gemm_f32_4x16_generic");
+    assert_int_equal(product.threads, 3);
+    rnnp_product_print(&product, words);
+    assert_string_equal(words, "product=gemm_f32_4x16_generic threads=3");
+    rnnp_product_read("", &product);
+    assert_null(product.kernel);
+    rnnp_product_print(&product, words);
+    assert_string_equal(words, "");
+    rnnp_context_destroy(context);
+}
+
+static void test_stack_words(void **state)
+{
+    static const char *const good[] = {"", "schedule=layers", "schedule=wavefront", "schedule=wavefront task=7",
+                                       "task=1048576"};
+    static const char *const bad[][2] = {
+        {"schedule", ""}, {"schedule", "fastest"}, {"schedule", "Layers"}, {"schedule", "wave"}, {"task", "0"},
+        {"task", "1048577"}, {"task", "x"}, {"threads", "2"}, {"chunk", "16"},
+    };
+    char words[RNNP_RECORD_CHOICE];
+    rnnp_stack_choice choice;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        rnnp_stack_read(good[i], &choice);
+        rnnp_stack_print(&choice, words);
+        assert_string_equal(words, good[i]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (rnnp_stack_usable(NULL, bad[i][0], bad[i][1]))
+            fail_msg("%s=%s", bad[i][0], bad[i][1]);
+    }
+    assert_true(rnnp_stack_usable(NULL, "schedule", "wavefront") && rnnp_stack_usable(NULL, "task", "1048576"));
+}
+
 /* ---- Looking one up ---- */
 
 static void test_find(void **state)
@@ -310,12 +412,84 @@ static void test_find(void **state)
     rnnp_context_destroy(context);
 }
 
+/* ---- The shipped table ---- */
+
+static const rnnp_record_host zen3 = {.vendor = "AuthenticAMD", .family = 0x19, .model = 1, .stepping = 1, .isa = "avx2",
+                                      .features = "avx2", .budget = 2, .version = "0.1.0"};
+
+/* What it says on the machines that it was measured on, and nothing elsewhere. */
+static void test_shipped(void **state)
+{
+    static const struct {
+        rnnp_shape shape;
+        const char *choice;
+    } cases[] = {
+        {{.cell = RNNP_CELL_LSTM, .input = 96, .hidden = 96, .batch = 1, .steps = 50}, "threads=2"},
+        {{.cell = RNNP_CELL_LSTM, .input = 100, .hidden = 100, .batch = 1, .steps = 50}, "threads=2"},
+        {{.cell = RNNP_CELL_LSTM, .input = 128, .hidden = 128, .batch = 1, .steps = 50}, ""}, /* measured: the default */
+        {{.cell = RNNP_CELL_RNN, .input = 200, .hidden = 200, .batch = 1, .steps = 50}, "threads=2"},
+    };
+    rnnp_record_host other = zen3;
+
+    (void)state;
+    other.family = 0x18;
+    snprintf(other.isa, sizeof other.isa, "generic");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rnnp_record_found found;
+        rnnp_record_key key;
+
+        rnnp_shape_key(&cases[i].shape, 2, &key);
+        OK(rnnp_records_find(NULL, &zen3, &key, NULL, NULL, &found));
+        assert_non_null(found.record);
+        assert_string_equal(found.record->choice, cases[i].choice);
+        assert_string_equal(found.source, "zen3");
+        OK(rnnp_records_find(NULL, &other, &key, NULL, NULL, &found));
+        assert_null(found.record);
+    }
+}
+
+/* Every kernel that it names is in the table of variants, where that has its ISA. */
+static void test_shipped_words(void **state)
+{
+    char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
+    size_t kernels = 0;
+
+    (void)state;
+    for (const rnnp_default *row = rnnp_defaults; row->where; row++) {
+        rnnp_recurrent_choice choice;
+
+        rnnp_choice_read(row->record.choice, &choice);
+        for (size_t i = 0; rnnp_record_word(row->record.choice, i, name, value); i++) {
+            if (strcmp(name, "step") != 0)
+                continue;
+            kernels++;
+            const char *isa = strrchr(value, '_') + 1;
+            size_t rows = 0;
+            for (size_t k = 0; k < RNNP_ISA_COUNT; k++)
+                rows = strcmp(rnnp_isa_names[k], isa) == 0 ? rnnp_tables[k]->count : rows;
+            if (rows)
+                assert_non_null(choice.step[0]);
+        }
+    }
+    assert_true(kernels > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),  cmocka_unit_test(test_round_trip), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_variants), cmocka_unit_test(test_isas),     cmocka_unit_test(test_packed),
-        cmocka_unit_test(test_keys),   cmocka_unit_test(test_find),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_isas),
+        cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_other_keys),
+        cmocka_unit_test(test_product_words),
+        cmocka_unit_test(test_stack_words),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_shipped),
+        cmocka_unit_test(test_shipped_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

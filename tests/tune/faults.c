@@ -7,7 +7,7 @@
 
 enum { INPUT = 5, HIDDEN = 12, MOST = 400 };
 
-static const rnnp_shape shape = {RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_FORWARD, INPUT, HIDDEN, 1, 4};
+static const rnnp_shape shape = {.cell = RNNP_CELL_GRU, .input = INPUT, .hidden = HIDDEN, .batch = 1, .steps = 4};
 
 /* A record of another shape that must survive. */
 static rnnp_records *set_with_one(const rnnp_context *context)
@@ -33,7 +33,7 @@ static void test_tune(void **state)
     size_t failures = 0, n = 1;
 
     (void)state;
-    for (int reached = 1; reached; n++) {
+    for (int reached = 1; reached; n += FEWER) {
         test_heap heap = {0};
         rnnp_context *context = make_context(&heap, 1);
         rnnp_records *set = set_with_one(context);
@@ -62,8 +62,8 @@ static void test_tune(void **state)
         assert_int_equal(atomic_load(&heap.live_blocks), 0);
         assert_int_equal(atomic_load(&heap.live_bytes), 0);
     }
-    assert_true(failures >= 8);   /* the machine's memory, the search, the stand, the default's weights */
-    assert_true(n > failures + 2); /* and candidates */
+    assert_true(failures >= 8 / FEWER);   /* the machine's memory, the search, the stand, the default's weights */
+    assert_true(n > FEWER * failures + 2); /* and candidates */
 }
 
 static rnnp_model *gru_model(rnnp_context *context)

@@ -51,6 +51,19 @@ static inline rnnp_recurrent bare_layer(const rnnp_context *context, rnnp_cell c
     return l;
 }
 
+/* The thread sanitizer makes everything some ten times slower: random cases are cut to so many of it. */
+#if defined(__SANITIZE_THREAD__)
+enum { FEWER = 6 };
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+enum { FEWER = 6 };
+#else
+enum { FEWER = 1 };
+#endif
+#else
+enum { FEWER = 1 };
+#endif
+
 /* ---- Choices ---- */
 
 /* xorshift64: *state is never 0. */

@@ -4,6 +4,7 @@
  * loops of arithmetic.h.
  */
 #include "arithmetic.h"
+#include "params.h"
 
 #include <float.h>
 #include <math.h>
@@ -139,6 +140,25 @@ static rnnp_status binary_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     return status;
 }
 
+void rnnp_binary_f32(const rnnp_selection *select, rnnp_op kernel, const rnnp_tensor *a, const rnnp_tensor *b,
+                     const rnnp_tensor *y)
+{
+    rnnp_walk walk;
+
+    rnnp_walk_init(&walk, y, 2);
+    rnnp_walk_broadcast(&walk, y, 0, a);
+    rnnp_walk_broadcast(&walk, y, 1, b);
+    rnnp_walk_begin(&walk, 1);
+    for (; walk.rows; rnnp_walk_next(&walk)) {
+        const rnnp_binary_args args = {
+            .a = (const float *)a->data + walk.offset[0], .a_step = (size_t)rnnp_walk_inner_step(&walk, 0),
+            .b = (const float *)b->data + walk.offset[1], .b_step = (size_t)rnnp_walk_inner_step(&walk, 1),
+            .y = (float *)y->data + walk.row, .n = rnnp_walk_inner_dim(&walk)};
+
+        select->op[kernel]->fn.add_f32(&args); /* all binary kernels have one type */
+    }
+}
+
 /* One of kernel and loop is used: a kernel for f32, if there is one. */
 static rnnp_status binary_apply(const rnnp_exec *e, const rnnp_node *node, rnnp_op kernel, const rnnp_loops *loops,
                                 const rnnp_tensor *a, const rnnp_tensor *b, const rnnp_tensor *y)
@@ -146,6 +166,10 @@ static rnnp_status binary_apply(const rnnp_exec *e, const rnnp_node *node, rnnp_
     const size_t bytes = rnnp_dtype_bytes(a->dtype), result_bytes = rnnp_dtype_bytes(y->dtype);
     rnnp_walk walk;
 
+    if (a->dtype == RNNP_F32 && kernel != RNNP_OP_COUNT) {
+        rnnp_binary_f32(e->select, kernel, a, b, y);
+        return RNNP_OK;
+    }
     rnnp_walk_init(&walk, y, 2);
     rnnp_walk_broadcast(&walk, y, 0, a);
     rnnp_walk_broadcast(&walk, y, 1, b);
@@ -157,12 +181,7 @@ static rnnp_status binary_apply(const rnnp_exec *e, const rnnp_node *node, rnnp_
         const size_t n = rnnp_walk_inner_dim(&walk);
         const size_t a_step = (size_t)rnnp_walk_inner_step(&walk, 0), b_step = (size_t)rnnp_walk_inner_step(&walk, 1);
 
-        if (a->dtype == RNNP_F32 && kernel != RNNP_OP_COUNT) {
-            const rnnp_binary_args args = {(const float *)(const void *)pa, (const float *)(const void *)pb,
-                                           (float *)(void *)py, n, a_step, b_step};
-
-            e->select->op[kernel]->fn.add_f32(&args); /* all binary kernels have one type */
-        } else if (loops->of[a->dtype](pa, pb, py, n, a_step, b_step) != 0) {
+        if (loops->of[a->dtype](pa, pb, py, n, a_step, b_step) != 0) {
             return rnnp_node_fail(e->context, node, RNNP_ERR_ARG, "division by zero");
         }
     }
@@ -211,15 +230,22 @@ static rnnp_status pow_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta 
     return status == RNNP_OK ? rnnp_infer_broadcast(in, &inputs[0], &inputs[1], &outputs[0]) : status;
 }
 
-static int pow_converts(rnnp_dtype base, rnnp_dtype exponent)
+int rnnp_pow_converts(rnnp_dtype base, rnnp_dtype exponent)
 {
     return base == RNNP_F32 && exponent != RNNP_F32;
+}
+
+void rnnp_pow_convert(const rnnp_tensor *exponent, float *converted)
+{
+    for (size_t i = 0; i < elements(exponent); i++)
+        converted[i] = exponent->dtype == RNNP_I64 ? (float)((const int64_t *)exponent->data)[i]
+                                                   : (float)((const int32_t *)exponent->data)[i];
 }
 
 static size_t pow_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
 {
     (void)outputs;
-    if (!pow_converts(p->inputs[0].dtype, p->inputs[1].dtype))
+    if (!rnnp_pow_converts(p->inputs[0].dtype, p->inputs[1].dtype))
         return 0;
     return rnnp_meta_elements(&p->inputs[1]) * sizeof(float);
 }
@@ -228,14 +254,10 @@ static rnnp_status pow_run(const rnnp_exec *e, const rnnp_node *node, const rnnp
 {
     rnnp_tensor exponent = inputs[1];
 
-    if (pow_converts(inputs[0].dtype, exponent.dtype)) {
-        float *converted = e->workspace;
-
-        for (size_t i = 0; i < elements(&exponent); i++)
-            converted[i] = exponent.dtype == RNNP_I64 ? (float)((const int64_t *)exponent.data)[i]
-                                                      : (float)((const int32_t *)exponent.data)[i];
+    if (rnnp_pow_converts(inputs[0].dtype, exponent.dtype)) {
+        rnnp_pow_convert(&exponent, e->workspace);
         exponent.dtype = RNNP_F32;
-        exponent.data = converted;
+        exponent.data = e->workspace;
     }
     return binary_apply(e, node, RNNP_OP_pow_f32, &rnnp_loops_pow, &inputs[0], &exponent, &outputs[0]);
 }
@@ -342,17 +364,23 @@ static rnnp_status clip_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     return status;
 }
 
-static rnnp_status clip_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+void rnnp_clip_bounds(const rnnp_node *node, const rnnp_tensor *inputs, float *low, float *high)
 {
     const clip_params *clip = node->params;
+
+    *low = inputs[1].data ? *(const float *)inputs[1].data : clip->low;
+    *high = inputs[2].data ? *(const float *)inputs[2].data : clip->high;
+}
+
+static rnnp_status clip_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
     const rnnp_tensor *x = &inputs[0], *low = &inputs[1], *high = &inputs[2], *y = &outputs[0];
     const size_t n = elements(x);
 
     if (x->dtype == RNNP_F32) {
-        const rnnp_unary_args args = {.x = x->data, .y = y->data, .n = n,
-                                      .alpha = low->data ? *(const float *)low->data : clip->low,
-                                      .beta = high->data ? *(const float *)high->data : clip->high};
+        rnnp_unary_args args = {.x = x->data, .y = y->data, .n = n};
 
+        rnnp_clip_bounds(node, inputs, &args.alpha, &args.beta);
         e->select->op[RNNP_OP_clip_f32]->fn.clip_f32(&args);
         return RNNP_OK;
     }

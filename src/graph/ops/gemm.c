@@ -2,16 +2,12 @@
  *
  * Gemm: alpha A B + beta C, A and B transposed or not.
  */
+#include "params.h"
 #include "product.h"
-
-typedef struct gemm_params {
-    float alpha, beta;
-    int trans_a, trans_b;
-} gemm_params;
 
 static rnnp_status gemm_parse(rnnp_parse *p, void *params)
 {
-    gemm_params *gemm = params;
+    rnnp_gemm_params *gemm = params;
 
     gemm->alpha = rnnp_parse_float(p, "alpha", 1.0f);
     gemm->beta = rnnp_parse_float(p, "beta", 1.0f);
@@ -24,7 +20,7 @@ static rnnp_status gemm_parse(rnnp_parse *p, void *params)
 
 static rnnp_status gemm_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
-    const gemm_params *gemm = in->node->params;
+    const rnnp_gemm_params *gemm = in->node->params;
     const rnnp_meta *a = &inputs[0], *b = &inputs[1], *c = &inputs[2];
     rnnp_status status;
     rnnp_meta broadcast;
@@ -56,61 +52,33 @@ static rnnp_status gemm_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     return RNNP_OK;
 }
 
-/* Dimensions from A and B, of which only B need be concrete when m is not asked for. */
-static void gemm_sizes(const gemm_params *gemm, const int64_t *a, const int64_t *b, size_t *m, size_t *n, size_t *k)
+static void gemm_dense(const rnnp_prepare *p, rnnp_dense *dense)
 {
-    *m = (size_t)a[gemm->trans_a];
-    *n = (size_t)b[!gemm->trans_b];
-    *k = (size_t)b[gemm->trans_b];
+    const rnnp_gemm_params *gemm = p->node->params;
+    const int64_t *b = p->inputs[1].dim;
+
+    dense->n = b[!gemm->trans_b];
+    dense->k = b[gemm->trans_b];
+    dense->n_step = gemm->trans_b ? dense->k : 1;
+    dense->k_step = gemm->trans_b ? 1 : dense->n;
+    dense->row[0] = p->inputs[0].dim[gemm->trans_a];
+    dense->n_rows = 1;
 }
 
-static size_t gemm_packed_bytes(const rnnp_prepare *p)
-{
-    size_t m, n, k;
-
-    gemm_sizes(p->node->params, p->inputs[0].dim, p->inputs[1].dim, &m, &n, &k);
-    return rnnp_product_packed_bytes(p->select, n, k, 1);
-}
-
-static void gemm_pack_b(const rnnp_selection *select, const gemm_params *gemm, float *packed, const float *b, size_t n,
-                        size_t k, size_t part, size_t parts)
-{
-    rnnp_product_pack(select, packed, b, n, k, gemm->trans_b ? k : 1, gemm->trans_b ? 1 : n, part, parts);
-}
-
-static size_t gemm_pack_bytes(const rnnp_prepare *p)
-{
-    return p->inputs[1].known ? gemm_packed_bytes(p) : 0;
-}
-
-static void gemm_pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts)
-{
-    size_t m, n, k;
-
-    gemm_sizes(p->node->params, p->inputs[0].dim, p->inputs[1].dim, &m, &n, &k);
-    gemm_pack_b(p->select, p->node->params, packed, p->inputs[1].known, n, k, part, parts);
-}
-
-static void gemm_layout(const rnnp_prepare *p, char *text, size_t size)
-{
-    size_t m, n, k;
-
-    gemm_sizes(p->node->params, p->inputs[0].dim, p->inputs[1].dim, &m, &n, &k);
-    rnnp_product_layout(p->select, n, k, 1, text, size);
-}
+static const rnnp_dense_family family = {gemm_dense};
 
 /* [packed B, unless the plan has it][A transposed] */
 static size_t gemm_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
 {
-    const gemm_params *gemm = p->node->params;
-    const size_t b = p->inputs[1].known ? 0 : rnnp_align64(gemm_packed_bytes(p));
+    const rnnp_gemm_params *gemm = p->node->params;
+    const size_t b = rnnp_align64(rnnp_dense_workspace(p));
 
     (void)outputs;
     return gemm->trans_a ? rnnp_add_bytes(b, rnnp_meta_bytes(&p->inputs[0])) : b;
 }
 
 /* Where the chains start: C as it is when it has a whole row or matrix and beta is 1, else y, filled here. */
-static void gemm_start(const gemm_params *gemm, const rnnp_tensor *c, const rnnp_tensor *y, rnnp_gemm_args *args)
+static void gemm_start(const rnnp_gemm_params *gemm, const rnnp_tensor *c, const rnnp_tensor *y, rnnp_gemm_args *args)
 {
     const float *data = c->data;
     rnnp_walk walk;
@@ -137,7 +105,7 @@ static void gemm_start(const gemm_params *gemm, const rnnp_tensor *c, const rnnp
 }
 
 /* alpha != 1: y = alpha * product + beta * C */
-static void gemm_finish(const gemm_params *gemm, const rnnp_tensor *c, const rnnp_tensor *y)
+static void gemm_finish(const rnnp_gemm_params *gemm, const rnnp_tensor *c, const rnnp_tensor *y)
 {
     float *data = y->data;
     rnnp_walk walk;
@@ -160,18 +128,24 @@ static void gemm_finish(const gemm_params *gemm, const rnnp_tensor *c, const rnn
 
 static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
 {
-    const gemm_params *gemm = node->params;
+    const rnnp_gemm_params *gemm = node->params;
     const rnnp_tensor *a = &inputs[0], *b = &inputs[1], *c = &inputs[2], *y = &outputs[0];
     char *workspace = e->workspace;
     rnnp_gemm_args args = {.a = a->data, .b = e->packed, .c = y->data, .math = (int)e->math};
 
-    gemm_sizes(gemm, a->shape, b->shape, &args.m, &args.n, &args.k);
+    args.m = (size_t)a->shape[gemm->trans_a];
+    args.n = (size_t)b->shape[!gemm->trans_b];
+    args.k = (size_t)b->shape[gemm->trans_b];
     args.lda = args.k;
     args.ldc = args.n;
+    const rnnp_product product = rnnp_dense_product(e, args.n, args.k);
     if (!args.b) {
-        gemm_pack_b(e->select, gemm, (float *)(void *)workspace, b->data, args.n, args.k, 0, 1);
-        args.b = (const float *)(const void *)workspace;
-        workspace += rnnp_align64(rnnp_product_packed_bytes(e->select, args.n, args.k, 1));
+        float *packed = (float *)(void *)workspace;
+
+        rnnp_product_pack(product.kernel, packed, b->data, args.n, args.k, gemm->trans_b ? args.k : 1,
+                          gemm->trans_b ? 1 : args.n, 0, 1);
+        args.b = packed;
+        workspace += rnnp_align64(rnnp_product_bytes(product.kernel, args.n, args.k, 1));
     }
     if (gemm->trans_a) {
         const rnnp_move_args move = {.x = a->data, .y = (float *)(void *)workspace, .rows = args.k, .cols = args.m,
@@ -181,7 +155,7 @@ static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnn
         args.a = move.y;
     }
     gemm_start(gemm, c, y, &args);
-    rnnp_product(e, &args);
+    rnnp_product_forward(&product, &args, e->team, e->threads);
     gemm_finish(gemm, c, y);
     return RNNP_OK;
 }
@@ -189,7 +163,7 @@ static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnn
 /* Time may run along the rows of A or the columns of B, not along what is summed. */
 static int gemm_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
 {
-    const gemm_params *gemm = node->params;
+    const rnnp_gemm_params *gemm = node->params;
     const int summed[2] = {!gemm->trans_a, gemm->trans_b};
 
     out_axis[0] = RNNP_TIME_NONE;
@@ -202,7 +176,6 @@ static int gemm_time(const rnnp_node *node, const rnnp_meta *inputs, const int *
 
 const rnnp_operator rnnp_operator_Gemm = {
     .name = "Gemm", .min_inputs = 2, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
-    .param_bytes = sizeof(gemm_params), .parse = gemm_parse, .infer = gemm_infer, .run = gemm_run, .time = gemm_time,
-    .pack_bytes = gemm_pack_bytes, .pack = gemm_pack, .packed_inputs = 1u << 1, .layout = gemm_layout,
-    .workspace_bytes = gemm_workspace,
-    .variant = rnnp_product_variant};
+    .param_bytes = sizeof(rnnp_gemm_params), .parse = gemm_parse, .infer = gemm_infer, .run = gemm_run,
+    .time = gemm_time,
+    .workspace_bytes = gemm_workspace, RNNP_DENSE_OPERATOR(family)};

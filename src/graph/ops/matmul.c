@@ -2,10 +2,11 @@
  *
  * MatMul: matrices in the last two axes, the others broadcast; vectors become one row or column.
  */
+#include "params.h"
 #include "product.h"
 
-/* A rank 1 operand with its missing axis. */
-static rnnp_tensor as_matrices(const rnnp_tensor *tensor, int is_right)
+/* A rank 1 operand gets its missing axis. */
+rnnp_tensor rnnp_matmul_operand(const rnnp_tensor *tensor, int is_right)
 {
     rnnp_tensor matrices = *tensor;
 
@@ -30,7 +31,7 @@ static rnnp_status matmul_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
         if (inputs[i].rank == 0)
             return FAIL(in, RNNP_ERR_SHAPE, "input %zu is a scalar", i);
         const rnnp_tensor shape = rnnp_known_tensor(&inputs[i]);
-        side[i] = as_matrices(&shape, i == 1);
+        side[i] = rnnp_matmul_operand(&shape, i == 1);
         batch[i] = (rnnp_meta){.dtype = RNNP_F32, .rank = side[i].rank - 2};
         memcpy(batch[i].dim, side[i].shape, batch[i].rank * sizeof *batch[i].dim);
     }
@@ -50,66 +51,45 @@ static rnnp_status matmul_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
 /* The right side: n, k and how many matrices it holds. */
 static size_t right_sizes(const rnnp_tensor *right, size_t *n, size_t *k)
 {
-    const rnnp_tensor b = as_matrices(right, 1);
+    const rnnp_tensor b = rnnp_matmul_operand(right, 1);
 
     *k = (size_t)b.shape[b.rank - 2];
     *n = (size_t)b.shape[b.rank - 1];
     return rnnp_shape_product(&b, 0, b.rank - 2);
 }
 
-static size_t matmul_pack_bytes(const rnnp_prepare *p)
+static void matmul_dense(const rnnp_prepare *p, rnnp_dense *dense)
 {
+    const rnnp_meta *a = &p->inputs[0];
     const rnnp_tensor b = rnnp_known_tensor(&p->inputs[1]);
     size_t n, k;
 
-    if (!p->inputs[1].known)
-        return 0;
-    const size_t matrices = right_sizes(&b, &n, &k);
-    return rnnp_product_packed_bytes(p->select, n, k, matrices);
+    dense->matrices = right_sizes(&b, &n, &k);
+    dense->n = (int64_t)n;
+    dense->k = (int64_t)k;
+    dense->n_step = 1;
+    dense->k_step = (int64_t)n;
+    for (size_t i = 0; i + 1 < a->rank; i++)
+        dense->row[dense->n_rows++] = a->dim[i];
 }
 
-static void matmul_pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts)
-{
-    const rnnp_tensor b = rnnp_known_tensor(&p->inputs[1]);
-    const float *data = p->inputs[1].known;
-    size_t n, k;
-    const size_t matrices = right_sizes(&b, &n, &k);
-    const size_t floats = rnnp_product_packed_bytes(p->select, n, k, 1) / sizeof(float);
+static const rnnp_dense_family family = {matmul_dense};
 
-    for (size_t i = 0; i < matrices && n && k; i++)
-        rnnp_product_pack(p->select, (float *)packed + i * floats, data + i * n * k, n, k, 1, n, part, parts);
-}
-
-static void matmul_layout(const rnnp_prepare *p, char *text, size_t size)
-{
-    const rnnp_tensor b = rnnp_known_tensor(&p->inputs[1]);
-    size_t n, k;
-    const size_t matrices = right_sizes(&b, &n, &k);
-
-    rnnp_product_layout(p->select, n, k, matrices, text, size);
-}
-
-/* One packed matrix at a time. */
 static size_t matmul_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
 {
-    const rnnp_tensor b = rnnp_known_tensor(&p->inputs[1]);
-    size_t n, k;
-
     (void)outputs;
-    if (p->inputs[1].known)
-        return 0;
-    right_sizes(&b, &n, &k);
-    return rnnp_product_packed_bytes(p->select, n, k, 1);
+    return rnnp_dense_workspace(p);
 }
 
 static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
                               rnnp_tensor *outputs)
 {
-    const rnnp_tensor a = as_matrices(&inputs[0], 0), b = as_matrices(&inputs[1], 1);
+    const rnnp_tensor a = rnnp_matmul_operand(&inputs[0], 0), b = rnnp_matmul_operand(&inputs[1], 1);
     rnnp_tensor batch_a = a, batch_b = b, batch = {.rank = a.rank > b.rank ? a.rank - 2 : b.rank - 2};
     rnnp_gemm_args args = {.m = (size_t)a.shape[a.rank - 2], .math = (int)e->math};
     const size_t b_matrices = right_sizes(&inputs[1], &args.n, &args.k);
-    const size_t packed_floats = rnnp_product_packed_bytes(e->select, args.n, args.k, 1) / sizeof(float);
+    const rnnp_product product = rnnp_dense_product(e, args.n, args.k);
+    const size_t packed_floats = rnnp_product_bytes(product.kernel, args.n, args.k, 1) / sizeof(float);
     ptrdiff_t in_workspace = -1;
     rnnp_walk walk;
 
@@ -136,13 +116,13 @@ static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const r
             if (!e->packed && in_workspace != at_b) {
                 const float *right = (const float *)b.data + (size_t)at_b * args.n * args.k;
 
-                rnnp_product_pack(e->select, e->workspace, right, args.n, args.k, 1, args.n, 0, 1);
+                rnnp_product_pack(product.kernel, e->workspace, right, args.n, args.k, 1, args.n, 0, 1);
                 in_workspace = at_b;
             }
             args.b = e->packed ? (const float *)e->packed + (size_t)at_b * packed_floats : e->workspace;
             args.a = (const float *)a.data + (size_t)at_a * args.m * args.k;
             args.c = (float *)outputs[0].data + (walk.row + i) * args.m * args.n;
-            rnnp_product(e, &args);
+            rnnp_product_forward(&product, &args, e->team, e->threads);
         }
     }
     return RNNP_OK;
@@ -169,5 +149,5 @@ static int matmul_time(const rnnp_node *node, const rnnp_meta *inputs, const int
 
 const rnnp_operator rnnp_operator_MatMul = {
     .name = "MatMul", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
-    .infer = matmul_infer, .run = matmul_run, .time = matmul_time, .pack_bytes = matmul_pack_bytes, .pack = matmul_pack,
-    .packed_inputs = 1u << 1, .layout = matmul_layout, .workspace_bytes = matmul_workspace, .variant = rnnp_product_variant};
+    .infer = matmul_infer, .run = matmul_run, .time = matmul_time, .workspace_bytes = matmul_workspace,
+    RNNP_DENSE_OPERATOR(family)};

@@ -2,7 +2,7 @@
  *
  * Operators that move elements, of any type, without looking at them. More of them: slice.c, repeat.c.
  */
-#include "ops.h"
+#include "params.h"
 
 #include <string.h>
 
@@ -15,8 +15,8 @@ static rnnp_status transpose_parse(rnnp_parse *p, void *params)
     return rnnp_parse_ints(p, "perm", params);
 }
 
-/* Output axis i is input axis perm(i); without perm the axes are reversed. */
-static size_t perm(const rnnp_node *node, size_t i, size_t rank)
+/* Without perm the axes are reversed. */
+size_t rnnp_transpose_axis(const rnnp_node *node, size_t i, size_t rank)
 {
     const rnnp_ints *axes = node->params;
 
@@ -38,7 +38,7 @@ static rnnp_status transpose_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp
     }
     outputs[0] = (rnnp_meta){.dtype = x->dtype, .rank = x->rank};
     for (size_t i = 0; i < x->rank; i++)
-        outputs[0].dim[i] = x->dim[perm(in->node, i, x->rank)];
+        outputs[0].dim[i] = x->dim[rnnp_transpose_axis(in->node, i, x->rank)];
     return RNNP_OK;
 }
 
@@ -50,7 +50,7 @@ static rnnp_status transpose_run(const rnnp_exec *e, const rnnp_node *node, cons
 
     rnnp_dense_steps(&inputs[0], dense);
     for (size_t i = 0; i < rank; i++)
-        step[i] = dense[perm(node, i, rank)];
+        step[i] = dense[rnnp_transpose_axis(node, i, rank)];
     rnnp_copy_strided(e->select, &outputs[0], inputs[0].data, 0, step);
     return RNNP_OK;
 }
@@ -61,7 +61,7 @@ static int transpose_view(const rnnp_node *node, const rnnp_meta *inputs, const 
     size_t least = 0;
 
     for (size_t i = 0; i < inputs[0].rank; i++) {
-        const size_t from = perm(node, i, inputs[0].rank);
+        const size_t from = rnnp_transpose_axis(node, i, inputs[0].rank);
 
         if (outputs[0].dim[i] == 1)
             continue;
@@ -76,7 +76,7 @@ static int transpose_time(const rnnp_node *node, const rnnp_meta *inputs, const 
 {
     out_axis[0] = RNNP_TIME_NONE;
     for (size_t i = 0; i < inputs[0].rank; i++) {
-        if ((int)perm(node, i, inputs[0].rank) == in_axis[0])
+        if ((int)rnnp_transpose_axis(node, i, inputs[0].rank) == in_axis[0])
             out_axis[0] = (int)i;
     }
     return 0;
@@ -99,7 +99,7 @@ static rnnp_status axis_parse(rnnp_parse *p, void *params)
     return RNNP_OK;
 }
 
-static size_t axis_of(const rnnp_node *node, size_t rank)
+size_t rnnp_axis_of(const rnnp_node *node, size_t rank)
 {
     const axis_params *axis = node->params;
 
@@ -152,7 +152,7 @@ static rnnp_status gather_run(const rnnp_exec *e, const rnnp_node *node, const r
 {
     enum { CHUNK = 64 };
     const rnnp_tensor *x = &inputs[0], *index = &inputs[1];
-    const size_t axis = axis_of(node, x->rank), length = (size_t)x->shape[axis];
+    const size_t axis = rnnp_axis_of(node, x->rank), length = (size_t)x->shape[axis];
     const size_t outer = rnnp_shape_product(x, 0, axis), cols = rnnp_shape_product(x, axis + 1, x->rank);
     const size_t n = rnnp_tensor_elements(index), row_bytes = cols * rnnp_dtype_bytes(x->dtype);
     int64_t chunk[CHUNK];
@@ -178,7 +178,7 @@ static rnnp_status gather_run(const rnnp_exec *e, const rnnp_node *node, const r
 /* Along time only the last step can be picked. */
 static int gather_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
 {
-    const int axis = (int)axis_of(node, inputs[0].rank), index_rank = (int)inputs[1].rank;
+    const int axis = (int)rnnp_axis_of(node, inputs[0].rank), index_rank = (int)inputs[1].rank;
     int from_data = in_axis[0];
 
     out_axis[0] = RNNP_TIME_NONE;
@@ -236,7 +236,7 @@ static rnnp_status concat_run(const rnnp_exec *e, const rnnp_node *node, const r
                               rnnp_tensor *outputs)
 {
     const rnnp_tensor *y = &outputs[0];
-    const size_t axis = axis_of(node, y->rank), outer = rnnp_shape_product(y, 0, axis);
+    const size_t axis = rnnp_axis_of(node, y->rank), outer = rnnp_shape_product(y, 0, axis);
     const size_t row = rnnp_shape_product(y, axis, y->rank) * rnnp_dtype_bytes(y->dtype);
     size_t at = 0;
 
@@ -258,7 +258,7 @@ static int concat_time(const rnnp_node *node, const rnnp_meta *inputs, const int
         if (in_axis[i] != in_axis[0])
             return -1;
     }
-    return in_axis[0] != RNNP_TIME_NONE && in_axis[0] == (int)axis_of(node, inputs[0].rank) ? -1 : 0;
+    return in_axis[0] != RNNP_TIME_NONE && in_axis[0] == (int)rnnp_axis_of(node, inputs[0].rank) ? -1 : 0;
 }
 
 const rnnp_operator rnnp_operator_Concat = {

@@ -13,6 +13,8 @@
  *   constant.c     Constant, ConstantOfShape, Range
  *   recurrent.c    RNN, LSTM, GRU
  *
+ * params.h: what their attributes say, for gradients.
+ *
  * run() may count on what infer() checked: ranks, dtypes, axes, dimensions. It checks what only data tells.
  */
 #ifndef RNNP_OPS_H

@@ -1,98 +1,168 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Matrix products on packed right sides. Threads share rows or columns, never the chain over k.
+ * Matrix products on packed right sides: sizes, and the choice of kernels.
  */
 #include "product.h"
 
+#include "../../../autotune/choice.h"
+
 #include <stdio.h>
 
-static size_t panel_columns(const rnnp_selection *select)
+static rnnp_dense dense_of(const rnnp_prepare *p)
 {
-    return select->op[RNNP_OP_gemm_f32]->traits.nr;
+    const rnnp_dense_family *family = p->node->op->family;
+    rnnp_dense dense = {.matrices = 1};
+
+    family->dense(p, &dense);
+    return dense;
 }
 
-const char *rnnp_product_variant(const rnnp_prepare *p)
+static int is_constant(const rnnp_prepare *p) { return p->inputs[1].known != NULL; }
+
+/* Rows of the left side. Dimensions that the model fixes count as they are, the batch and the steps as given; if there is
+ * any other, these are all rows of a call. 0: not known, or too many. */
+static size_t rows_of(const rnnp_dense *dense, const rnnp_tuning *tuning, size_t batch, size_t steps)
 {
-    return p->select->op[RNNP_OP_gemm_f32]->name;
-}
+    size_t fixed = 1, given = 1, rows;
+    int other = 0;
 
-size_t rnnp_product_packed_bytes(const rnnp_selection *select, size_t n, size_t k, size_t matrices)
-{
-    const size_t nr = panel_columns(select);
-    size_t columns, floats, bytes;
+    for (size_t i = 0; i < dense->n_rows; i++) {
+        const int64_t d = dense->row[i];
+        const int is_batch = d == tuning->batch_symbol, is_steps = d == tuning->steps_symbol;
 
-    if (rnnp_add_overflow(n, nr - 1, &columns) || rnnp_mul_overflow(columns / nr * nr, k, &floats) ||
-        rnnp_mul_overflow(floats, matrices, &floats) || rnnp_mul_overflow(floats, sizeof(float), &bytes))
-        return SIZE_MAX;
-    return bytes;
-}
-
-void rnnp_product_pack(const rnnp_selection *select, float *packed, const float *b, size_t n, size_t k, size_t n_step,
-                       size_t k_step, size_t part, size_t parts)
-{
-    const size_t nr = panel_columns(select);
-    size_t from, to;
-
-    rnnp_share((n + nr - 1) / nr, part, parts, &from, &to);
-    from *= nr;
-    to = to * nr < n ? to * nr : n;
-    if (k > 0 && from < to)
-        rnnp_pack_f32(packed + from * k, b + from * n_step, 1, to - from, k, nr, 1, 0, n_step, k_step);
-}
-
-void rnnp_product_layout(const rnnp_selection *select, size_t n, size_t k, size_t matrices, char *text, size_t size)
-{
-    snprintf(text, size, "product f32 columns %zu depth %zu matrices %zu: panels of %zu", n, k, matrices,
-             panel_columns(select));
-}
-
-/* ---- One product, shared by the team ---- */
-
-typedef struct product_call {
-    const rnnp_gemm_args *args;
-    const rnnp_variant *kernel;
-    size_t threads; /* 0: all of the team */
-} product_call;
-
-static void product_phase(void *arg, size_t phase, size_t i, size_t n)
-{
-    const product_call *call = arg;
-    const size_t nr = call->kernel->traits.nr, panels = (call->args->n + nr - 1) / nr;
-    rnnp_gemm_args part = *call->args;
-    size_t from, to;
-
-    (void)phase;
-    if (call->threads && n > call->threads)
-        n = call->threads;
-    if (i >= n)
-        return;
-    if (part.m >= 4 * n || part.m >= panels) {
-        rnnp_share(part.m, i, n, &from, &to);
-        part.a += from * part.lda;
-        part.c += from * part.ldc;
-        part.c0 = part.c0 ? part.c0 + from * part.ldc0 : NULL;
-        part.m = to - from;
-    } else {
-        rnnp_share(panels, i, n, &from, &to);
-        part.b += from * nr * part.k;
-        part.c += from * nr;
-        part.c0 = part.c0 ? part.c0 + from * nr : NULL;
-        part.n = (to * nr < part.n ? to * nr : part.n) - from * nr;
+        if (!rnnp_dim_is_symbol(d) && rnnp_mul_overflow(fixed, (size_t)d, &fixed))
+            return 0;
+        if (rnnp_dim_is_symbol(d) && (is_batch || is_steps) && rnnp_mul_overflow(given, is_batch ? batch : steps, &given))
+            return 0;
+        other |= rnnp_dim_is_symbol(d) && !is_batch && !is_steps;
     }
-    if (from < to)
-        call->kernel->fn.gemm_f32(&part);
+    if (other && rnnp_mul_overflow(batch, steps, &given))
+        return 0;
+    return rnnp_mul_overflow(fixed, given, &rows) ? 0 : rows;
 }
 
-void rnnp_product(const rnnp_exec *e, const rnnp_gemm_args *args)
+static rnnp_shape shape_of(const rnnp_dense *dense, size_t rows)
 {
-    enum { WORTH_A_TEAM = 1 << 16 }; /* multiply-adds: about what waking the workers costs */
-    const size_t weight_bytes = args->n * args->k * sizeof(float);
-    product_call call = {args, rnnp_select_for(e->select, RNNP_OP_gemm_f32, weight_bytes), e->threads};
+    return (rnnp_shape){.kind = RNNP_SHAPE_DENSE, .input = (size_t)dense->k, .hidden = (size_t)dense->n, .batch = rows,
+                        .steps = 1};
+}
 
-    if (args->m == 0 || args->n == 0)
-        return;
-    if ((double)args->m * (double)args->n * (double)args->k < WORTH_A_TEAM)
-        product_phase(&call, 0, 0, 1);
+/* What a record says for so many rows, else the rules; of runs a kernel that reads the plan's panels. */
+static rnnp_product choose(const rnnp_prepare *p, const rnnp_dense *dense, size_t rows, rnnp_record_found *found)
+{
+    const rnnp_product *planned = p->planned;
+    const rnnp_shape shape = shape_of(dense, rows);
+    const rnnp_variant *usual = rnnp_product_kernel(p->select, (size_t)dense->n, (size_t)dense->k);
+    rnnp_product product = {planned ? planned->kernel : usual, 0};
+
+    *found = (rnnp_record_found){.match = RNNP_RECORD_NONE};
+    if (!p->tuning)
+        snprintf(found->reason, sizeof found->reason, "the plan was made without looking for records");
+    else if (rows == 0 || dense->n == 0 || dense->k == 0 || dense->matrices != 1)
+        snprintf(found->reason, sizeof found->reason, "%s",
+                 dense->matrices == 1 ? "the number of rows is not known" : "the right side is several matrices");
     else
-        rnnp_team_phases(e->team, 1, product_phase, &call);
+        rnnp_choice_find_product(p->context, p->tuning->records, &p->tuning->host, planned ? planned->kernel : NULL,
+                                 &shape, p->threads, &product, found);
+    return product;
+}
+
+/* As planned, or to be planned. */
+static rnnp_product product_of(const rnnp_prepare *p, const rnnp_dense *dense)
+{
+    const size_t rows = p->tuning ? rows_of(dense, p->tuning, p->tuning->batch, p->tuning->steps) : 0;
+    rnnp_record_found found;
+
+    return choose(p, dense, rows, &found);
+}
+
+/* ---- For a right side of each run ---- */
+
+size_t rnnp_dense_floats(const rnnp_variant *kernel, const rnnp_dense *dense)
+{
+    return rnnp_product_bytes(kernel, (size_t)dense->n, (size_t)dense->k, 1) / sizeof(float);
+}
+
+size_t rnnp_dense_workspace(const rnnp_prepare *p)
+{
+    if (is_constant(p))
+        return 0;
+    const rnnp_dense dense = dense_of(p);
+    const size_t n = (size_t)dense.n, k = (size_t)dense.k;
+    return rnnp_product_bytes(rnnp_product_kernel(p->select, n, k), n, k, 1);
+}
+
+rnnp_product rnnp_dense_product(const rnnp_exec *e, size_t n, size_t k)
+{
+    return e->packed && e->planned ? *(const rnnp_product *)e->planned
+                                   : (rnnp_product){rnnp_product_kernel(e->select, n, k), 0};
+}
+
+/* ---- For a constant one ---- */
+
+size_t rnnp_dense_pack_bytes(const rnnp_prepare *p)
+{
+    if (!is_constant(p))
+        return 0;
+    const rnnp_dense dense = dense_of(p);
+    return rnnp_product_bytes(product_of(p, &dense).kernel, (size_t)dense.n, (size_t)dense.k, dense.matrices);
+}
+
+void rnnp_dense_pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts)
+{
+    const rnnp_dense dense = dense_of(p);
+    const rnnp_variant *kernel = product_of(p, &dense).kernel;
+    const size_t n = (size_t)dense.n, k = (size_t)dense.k, floats = rnnp_dense_floats(kernel, &dense);
+    const float *data = p->inputs[1].known;
+
+    for (size_t i = 0; i < dense.matrices && n && k; i++)
+        rnnp_product_pack(kernel, (float *)packed + i * floats, data + i * n * k, n, k, (size_t)dense.n_step,
+                          (size_t)dense.k_step, part, parts);
+}
+
+void rnnp_dense_layout(const rnnp_prepare *p, char *text, size_t size)
+{
+    const rnnp_dense dense = dense_of(p);
+
+    rnnp_product_layout(product_of(p, &dense).kernel, (size_t)dense.n, (size_t)dense.k, dense.matrices, text, size);
+}
+
+void rnnp_dense_plan(const rnnp_prepare *p, void *planned)
+{
+    const rnnp_dense dense = dense_of(p);
+
+    *(rnnp_product *)planned = product_of(p, &dense);
+}
+
+const char *rnnp_dense_variant(const rnnp_prepare *p)
+{
+    if (!is_constant(p))
+        return p->select->op[RNNP_OP_gemm_f32]->name;
+    const rnnp_dense dense = dense_of(p);
+    return product_of(p, &dense).kernel->name;
+}
+
+int rnnp_dense_shape(const rnnp_prepare *p, rnnp_shape *shape)
+{
+    if (!is_constant(p))
+        return 0;
+    const rnnp_dense dense = dense_of(p);
+    if (dense.matrices != 1)
+        return 0;
+    *shape = shape_of(&dense, rows_of(&dense, p->tuning, p->tuning->batch, p->tuning->steps));
+    return 1;
+}
+
+int rnnp_dense_explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *e)
+{
+    rnnp_record_found found;
+
+    if (!is_constant(p))
+        return 0;
+    const rnnp_dense dense = dense_of(p);
+    const size_t rows = p->tuning ? rows_of(&dense, p->tuning, batch, steps) : 0;
+    e->usual = rnnp_product_kernel(p->select, (size_t)dense.n, (size_t)dense.k)->name;
+    e->variant = choose(p, &dense, rows, &found).kernel->name;
+    rnnp_found_explain(&found, e);
+    return 1;
 }

@@ -1,26 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What Gemm and MatMul share. A constant right side is packed once, in the plan; any other by each run.
+ * What Gemm and MatMul share. A constant right side is packed once, in the plan, for the kernel that a record or the
+ * rules say; any other by each run, for the kernel of the rules.
  */
-#ifndef RNNP_PRODUCT_H
-#define RNNP_PRODUCT_H
+#ifndef RNNP_OPS_PRODUCT_H
+#define RNNP_OPS_PRODUCT_H
 
+#include "../../cells/product.h"
 #include "ops.h"
 
-/* Name of the kernel in use. */
-const char *rnnp_product_variant(const rnnp_prepare *p);
+/* A node's product. Sizes of the right side may be symbols while nothing else is asked for. */
+typedef struct rnnp_dense {
+    int64_t n, k;              /* columns, depth                                                    */
+    int64_t n_step, k_step;    /* b[i * k_step + j * n_step]                                        */
+    size_t matrices;           /* that the right side holds                                         */
+    int64_t row[RNNP_MAX_RANK]; /* the left side's rows are the product of these                     */
+    size_t n_rows;
+} rnnp_dense;
 
-/* Bytes of packed [k][n] matrices; SIZE_MAX on overflow, which no allocator can serve. */
-size_t rnnp_product_packed_bytes(const rnnp_selection *select, size_t n, size_t k, size_t matrices);
+/* An operator's row in the table of this family. */
+typedef struct rnnp_dense_family {
+    void (*dense)(const rnnp_prepare *p, rnnp_dense *dense);
+} rnnp_dense_family;
 
-/* Packs b[k * k_step + n * n_step], or a part of its columns. */
-void rnnp_product_pack(const rnnp_selection *select, float *packed, const float *b, size_t n, size_t k, size_t n_step,
-                       size_t k_step, size_t part, size_t parts);
+/* Floats from one packed matrix to the next. */
+size_t rnnp_dense_floats(const rnnp_variant *kernel, const rnnp_dense *dense);
+/* Bytes of a right side that is packed by each run, one matrix at a time. */
+size_t rnnp_dense_workspace(const rnnp_prepare *p);
 
-/* What the bytes of packed matrices depend on besides the matrices. */
-void rnnp_product_layout(const rnnp_selection *select, size_t n, size_t k, size_t matrices, char *text, size_t size);
+/* How a run does it: as the plan says, else by the rules. */
+rnnp_product rnnp_dense_product(const rnnp_exec *e, size_t n, size_t k);
 
-/* The kernel of ops.h, on the team when that is worth it. */
-void rnnp_product(const rnnp_exec *e, const rnnp_gemm_args *args);
+size_t rnnp_dense_pack_bytes(const rnnp_prepare *p);
+void rnnp_dense_pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts);
+void rnnp_dense_layout(const rnnp_prepare *p, char *text, size_t size);
+void rnnp_dense_plan(const rnnp_prepare *p, void *planned);
+const char *rnnp_dense_variant(const rnnp_prepare *p);
+int rnnp_dense_shape(const rnnp_prepare *p, rnnp_shape *shape);
+int rnnp_dense_explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *explanation);
+
+/* The fields of a rnnp_operator. */
+#define RNNP_DENSE_OPERATOR(family_)                                                                             \
+    .pack_bytes = rnnp_dense_pack_bytes, .pack = rnnp_dense_pack, .packed_inputs = 1u << 1,                      \
+    .layout = rnnp_dense_layout, .plan_bytes = sizeof(rnnp_product), .plan = rnnp_dense_plan,                    \
+    .variant = rnnp_dense_variant, .shape = rnnp_dense_shape, .explain = rnnp_dense_explain, .family = &(family_)
 
 #endif

@@ -5,15 +5,17 @@
 #include "../../../autotune/choice.h"
 #include "../../cells/wavefront.h"
 #include "../../cells/weights.h"
-#include "../graph.h"
+#include "recurrent.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-enum { X, W, R, B, LENGTHS, H0, C0, P }; /* inputs; RNN and GRU end with H0 */
-enum { Y, Y_H, Y_C };                    /* outputs */
+/* Inputs and outputs by their short names. */
+enum { X = RNNP_IN_X, W = RNNP_IN_W, R = RNNP_IN_R, B = RNNP_IN_B, LENGTHS = RNNP_IN_LENGTHS, H0 = RNNP_IN_H0,
+       C0 = RNNP_IN_C0, P = RNNP_IN_P };
+enum { Y = RNNP_OUT_Y, Y_H = RNNP_OUT_H, Y_C = RNNP_OUT_C };
 
 extern const rnnp_operator rnnp_operator_RNN, rnnp_operator_LSTM, rnnp_operator_GRU;
 
@@ -244,8 +246,8 @@ static int batch_axis_out(const rnnp_node *node, size_t output)
 
 /* ---- The layer behind a node ---- */
 
-static void layer_of(const rnnp_node *node, int64_t input, int64_t hidden, rnnp_math math, const rnnp_selection *select,
-                     rnnp_recurrent *layer)
+void rnnp_recurrent_of_node(const rnnp_node *node, int64_t input, int64_t hidden, rnnp_math math,
+                            const rnnp_selection *select, rnnp_recurrent *layer)
 {
     const recurrent_params *params = node->params;
 
@@ -256,15 +258,14 @@ static void layer_of(const rnnp_node *node, int64_t input, int64_t hidden, rnnp_
     layer->select = select;
 }
 
-/* Batch and steps of a run; of a plan what it expects. */
+/* Batch and steps of a run; of a plan what the model fixes, or else what it expects. */
 static void call_shape(const rnnp_prepare *p, size_t *batch, size_t *steps)
 {
     const recurrent_params *params = p->node->params;
     const int64_t *x = p->inputs[X].dim, time = x[params->batch_first ? 1 : 0], rows = x[params->batch_first ? 0 : 1];
-    const int concrete = !rnnp_dim_is_symbol(time) && !rnnp_dim_is_symbol(rows);
 
-    *steps = concrete ? (size_t)time : p->tuning->steps;
-    *batch = concrete ? (size_t)rows : p->tuning->batch;
+    *steps = rnnp_dim_is_symbol(time) ? p->tuning->steps : (size_t)time;
+    *batch = rnnp_dim_is_symbol(rows) ? p->tuning->batch : (size_t)rows;
 }
 
 /* Sets what a record says, and of runs keeps kernels that read the plan's packing. */
@@ -291,7 +292,7 @@ static int prepare_layer(const rnnp_prepare *p, rnnp_recurrent *layer)
 
     if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden))
         return 0;
-    layer_of(p->node, input, hidden, p->math, p->select, layer);
+    rnnp_recurrent_of_node(p->node, input, hidden, p->math, p->select, layer);
     if (p->tuning || p->planned) {
         rnnp_record_found found;
         size_t batch = 0, steps = 0;
@@ -388,16 +389,18 @@ static const char *variant(const rnnp_prepare *p)
 
 static int shape(const rnnp_prepare *p, rnnp_shape *out)
 {
-    rnnp_recurrent layer;
+    const rnnp_recurrent *layer = &((const recurrent_params *)p->node->params)->layer;
+    const int64_t input = p->inputs[W].dim[2], hidden = p->inputs[R].dim[2];
 
-    if (!prepare_layer(p, &layer))
+    if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden))
         return 0;
-    *out = (rnnp_shape){.cell = layer.cell, .reset = layer.reset_after ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE,
-                        .direction = layer.direction, .input = layer.input, .hidden = layer.hidden};
+    *out = (rnnp_shape){.cell = layer->cell, .reset = layer->reset_after ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE,
+                        .direction = layer->direction, .input = (size_t)input, .hidden = (size_t)hidden};
+    call_shape(p, &out->batch, &out->steps);
     return 1;
 }
 
-static void explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *e)
+static int explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *e)
 {
     rnnp_recurrent layer, usual;
     rnnp_record_found found;
@@ -406,22 +409,14 @@ static void explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_expl
     plain.tuning = NULL;
     plain.planned = NULL;
     if (!prepare_layer(&plain, &usual))
-        return;
+        return 0;
     layer = usual;
     choose(p, batch, steps, &layer, &found);
     rnnp_recurrent_prepare(&layer);
     e->usual = rnnp_recurrent_variant(&usual);
     e->variant = rnnp_recurrent_variant(&layer);
-    e->match = found.match;
-    e->source = found.source;
-    memcpy(e->reason, found.reason, sizeof e->reason);
-    if (!found.record)
-        return;
-    memcpy(e->choice, found.record->choice, sizeof e->choice);
-    e->ns = found.record->ns;
-    e->default_ns = found.record->default_ns;
-    e->batch = found.record->key.batch;
-    e->steps = found.record->key.steps;
+    rnnp_found_explain(&found, e);
+    return 1;
 }
 
 static size_t weight_bytes_per_step(const rnnp_prepare *p)
@@ -459,12 +454,12 @@ static void state_reset(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t
 
 /* ---- Execution ---- */
 
-static rnnp_status check_lengths(const rnnp_exec *e, const rnnp_node *node, const int32_t *lengths, size_t batch,
-                                 size_t steps)
+static rnnp_status check_lengths(const rnnp_context *context, const rnnp_node *node, const int32_t *lengths,
+                                 size_t batch, size_t steps)
 {
     for (size_t b = 0; lengths && b < batch; b++) {
         if (lengths[b] < 0 || (size_t)lengths[b] > steps)
-            return rnnp_node_fail(e->context, node, RNNP_ERR_ARG, "sequence_lens[%zu] is %d, there are %zu steps", b,
+            return rnnp_node_fail(context, node, RNNP_ERR_ARG, "sequence_lens[%zu] is %d, there are %zu steps", b,
                                   (int)lengths[b], steps);
     }
     return RNNP_OK;
@@ -477,7 +472,7 @@ static const rnnp_recurrent *pack_now(const rnnp_exec *e, const rnnp_node *node,
     const rnnp_recurrent_source source = {inputs[W].data, inputs[R].data, inputs[B].data, lstm ? inputs[P].data : NULL};
     rnnp_recurrent *layer = e->workspace;
 
-    layer_of(node, inputs[X].shape[2], inputs[R].shape[2], e->math, e->select, layer);
+    rnnp_recurrent_of_node(node, inputs[X].shape[2], inputs[R].shape[2], e->math, e->select, layer);
     rnnp_recurrent_prepare(layer);
     rnnp_recurrent_pack(layer, &source, (char *)e->workspace + header_bytes(), 0, 1);
     return layer;
@@ -489,29 +484,31 @@ static void copy_state(const rnnp_tensor *output, const float *state, size_t ele
         memcpy(output->data, state, elements * sizeof *state);
 }
 
-/* The layer behind a node and its call. */
-static rnnp_status describe(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                            const rnnp_tensor *outputs, rnnp_stacked *s)
+void rnnp_recurrent_sizes(const rnnp_node *node, const int64_t *x, size_t *steps, size_t *batch)
+{
+    const recurrent_params *params = node->params;
+
+    *steps = (size_t)x[params->batch_first ? 1 : 0];
+    *batch = (size_t)x[params->batch_first ? 0 : 1];
+}
+
+rnnp_status rnnp_recurrent_call_of(const rnnp_context *context, const rnnp_node *node, const rnnp_tensor *inputs,
+                                   const rnnp_tensor *outputs, rnnp_recurrent_call *call)
 {
     const recurrent_params *params = node->params;
     const int lstm = params->layer.cell == RNNP_CELL_LSTM, first = params->batch_first;
     const int64_t *x = inputs[X].shape;
-    const size_t steps = (size_t)x[first ? 1 : 0], batch = (size_t)x[first ? 0 : 1];
     const size_t D = rnnp_directions(params->layer.direction), H = (size_t)inputs[R].shape[2], I = (size_t)x[2];
-    const rnnp_status status = check_lengths(e, node, inputs[LENGTHS].data, batch, steps);
+    size_t steps, batch;
 
-    if (status != RNNP_OK)
-        return status;
-    const rnnp_recurrent *layer = e->packed ? e->planned : pack_now(e, node, inputs);
-    s->layer = layer;
-    s->call = (rnnp_recurrent_call){
-        .packed = e->packed ? e->packed : (const char *)layer + header_bytes(),
+    rnnp_recurrent_sizes(node, x, &steps, &batch);
+    *call = (rnnp_recurrent_call){
         .steps = steps,
         .batch = batch,
         .x = inputs[X].data,
         .x_step = first ? I : batch * I,
         .x_row = first ? steps * I : I,
-        .lengths = e->lengths ? e->lengths : inputs[LENGTHS].data,
+        .lengths = inputs[LENGTHS].data,
         .h0 = inputs[H0].data,
         .c0 = lstm ? inputs[C0].data : NULL,
         .h0_dir = first ? H : batch * H,
@@ -524,11 +521,30 @@ static rnnp_status describe(const rnnp_exec *e, const rnnp_node *node, const rnn
         .c = lstm ? outputs[Y_C].data : NULL,
         .h_dir = first ? H : batch * H,
         .h_row = first ? D * H : H,
-        .team = e->team,
-        .threads = e->threads,
-        .workspace = e->packed ? e->workspace : (char *)e->workspace + packed_now_bytes(layer),
-        .turn = e->turn,
     };
+    return check_lengths(context, node, call->lengths, batch, steps);
+}
+
+/* The layer behind a node and its call. */
+static rnnp_status describe(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                            const rnnp_tensor *outputs, rnnp_stacked *s)
+{
+    const recurrent_params *params = node->params;
+    const int lstm = params->layer.cell == RNNP_CELL_LSTM;
+    const rnnp_status status = rnnp_recurrent_call_of(e->context, node, inputs, outputs, &s->call);
+
+    if (status != RNNP_OK)
+        return status;
+    const rnnp_recurrent *layer = e->packed ? e->planned : pack_now(e, node, inputs);
+    const size_t batch = s->call.batch, H = layer->hidden;
+    s->layer = layer;
+    s->call.packed = e->packed ? e->packed : (const char *)layer + header_bytes();
+    if (e->lengths)
+        s->call.lengths = e->lengths;
+    s->call.team = e->team;
+    s->call.threads = e->threads;
+    s->call.workspace = e->packed ? e->workspace : (char *)e->workspace + packed_now_bytes(layer);
+    s->call.turn = e->turn;
     if (e->state) { /* one direction: the same order in both layouts */
         s->call.h0 = s->call.h = e->state;
         s->call.c0 = s->call.c = lstm ? (float *)e->state + batch * H : NULL;
@@ -567,7 +583,7 @@ static int stacks(const rnnp_node *below, const rnnp_meta *y, const rnnp_node *n
 
 _Static_assert((int)RNNP_STACK_NODES <= (int)RNNP_STACK_LAYERS, "a stack of nodes must be one of layers");
 
-static rnnp_status run_stack(const rnnp_stack_node *nodes, size_t n, int schedule)
+static rnnp_status run_stack(const rnnp_stack_node *nodes, size_t n, const rnnp_stack_choice *choice)
 {
     rnnp_stacked stack[RNNP_STACK_LAYERS];
 
@@ -578,7 +594,7 @@ static rnnp_status run_stack(const rnnp_stack_node *nodes, size_t n, int schedul
         if (status != RNNP_OK)
             return status;
     }
-    rnnp_stack_forward(stack, n, (rnnp_schedule)schedule);
+    rnnp_stack_forward(stack, n, choice);
     return RNNP_OK;
 }
 

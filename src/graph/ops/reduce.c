@@ -4,6 +4,7 @@
  * the row kernels' 16-lane tree, over any others each element adds its addends in ascending order from 0.
  */
 #include "arithmetic.h"
+#include "params.h"
 
 #include <math.h>
 #include <string.h>
@@ -139,17 +140,22 @@ static void reduce_any(const rnnp_exec *e, const reduce_family *family, const rn
     }
 }
 
-static rnnp_status reduce_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                              rnnp_tensor *outputs)
+unsigned rnnp_reduced_axes(const rnnp_node *node, const rnnp_tensor *inputs)
 {
-    const reduce_family *family = node->op->family;
     const reduce_params *reduce = node->params;
-    const rnnp_tensor *x = &inputs[0], *y = &outputs[0];
     rnnp_ints axes = reduce->axes;
 
     if (!rnnp_absent(node, 1))
         rnnp_run_ints(&inputs[1], &axes);
-    const unsigned all = (1u << x->rank) - 1, mask = reduce_mask(reduce, &axes, x->rank);
+    return reduce_mask(reduce, &axes, inputs[0].rank);
+}
+
+static rnnp_status reduce_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                              rnnp_tensor *outputs)
+{
+    const reduce_family *family = node->op->family;
+    const rnnp_tensor *x = &inputs[0], *y = &outputs[0];
+    const unsigned all = (1u << x->rank) - 1, mask = rnnp_reduced_axes(node, inputs);
     size_t first = 0, count = 1;
     for (size_t i = 0; i < x->rank; i++) {
         count *= mask >> i & 1 ? (size_t)x->shape[i] : 1;

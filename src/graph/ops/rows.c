@@ -3,7 +3,7 @@
  * Softmax and LogSoftmax on the row kernels. Before opset 13 the axes from `axis` on are one row; since, the
  * row is one axis, and an inner one goes through a transposed copy.
  */
-#include "ops.h"
+#include "params.h"
 
 typedef struct softmax_params { int64_t axis; } softmax_params;
 
@@ -37,23 +37,20 @@ static rnnp_status softmax_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
     return rnnp_infer_axis(in, softmax->axis, rank, &axis);
 }
 
-/* [outer][row][inner] */
-typedef struct blocks { size_t outer, row, inner; } blocks;
-
-static blocks softmax_blocks(const rnnp_node *node, const rnnp_tensor *x)
+rnnp_blocks rnnp_softmax_blocks(const rnnp_node *node, const rnnp_tensor *x)
 {
     const softmax_params *softmax = node->params;
     const size_t axis = rnnp_axis(softmax->axis, x->rank);
     const size_t end = coerces(node) ? x->rank : axis + 1;
 
-    return (blocks){rnnp_shape_product(x, 0, axis), rnnp_shape_product(x, axis, end),
-                    rnnp_shape_product(x, end, x->rank)};
+    return (rnnp_blocks){rnnp_shape_product(x, 0, axis), rnnp_shape_product(x, axis, end),
+                         rnnp_shape_product(x, end, x->rank)};
 }
 
 static size_t softmax_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
 {
     const rnnp_tensor y = rnnp_known_tensor(&outputs[0]);
-    const blocks b = softmax_blocks(p->node, &y);
+    const rnnp_blocks b = rnnp_softmax_blocks(p->node, &y);
 
     return b.inner == 1 || rnnp_tensor_elements(&y) == 0 ? 0 : b.row * b.inner * sizeof(float);
 }
@@ -64,7 +61,7 @@ static rnnp_status softmax_run(const rnnp_exec *e, const rnnp_node *node, const 
     const rnnp_op *kernels = node->op->family;
     const rnnp_variant *rows = e->select->op[kernels[e->math]];
     const rnnp_variant *transpose = e->select->op[RNNP_OP_transpose_f32];
-    const blocks b = softmax_blocks(node, &inputs[0]);
+    const rnnp_blocks b = rnnp_softmax_blocks(node, &inputs[0]);
     const float *x = inputs[0].data;
     float *y = outputs[0].data;
 

@@ -2,7 +2,7 @@
  *
  * Slice and Split: parts of an axis.
  */
-#include "ops.h"
+#include "params.h"
 
 /* ---- Slice: attributes before opset 10, inputs since ---- */
 
@@ -151,23 +151,30 @@ static rnnp_status slice_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     return RNNP_OK;
 }
 
-static rnnp_status slice_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+void rnnp_slice_steps(const rnnp_node *node, const rnnp_tensor *inputs, ptrdiff_t *base, ptrdiff_t *step)
 {
     const rnnp_tensor *x = &inputs[0];
-    ptrdiff_t step[RNNP_MAX_RANK], base = 0;
     slice_axis axes[RNNP_MAX_RANK];
     slice_lists lists;
 
-    if (rnnp_tensor_elements(&outputs[0]) == 0)
-        return RNNP_OK;
+    *base = 0;
     slice_lists_of(node, inputs, &lists);
     slice_axes(&lists, x->rank, x->shape, axes);
     rnnp_dense_steps(x, step);
     for (size_t i = 0; i < x->rank; i++) {
-        base += (ptrdiff_t)axes[i].start * step[i];
+        *base += (ptrdiff_t)axes[i].start * step[i];
         step[i] = axes[i].count > 1 ? step[i] * (ptrdiff_t)axes[i].step : 0; /* a huge step is taken at most 0 times */
     }
-    rnnp_copy_strided(e->select, &outputs[0], x->data, base, step);
+}
+
+static rnnp_status slice_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+{
+    ptrdiff_t step[RNNP_MAX_RANK], base;
+
+    if (rnnp_tensor_elements(&outputs[0]) == 0)
+        return RNNP_OK;
+    rnnp_slice_steps(node, inputs, &base, step);
+    rnnp_copy_strided(e->select, &outputs[0], inputs[0].data, base, step);
     return RNNP_OK;
 }
 
@@ -308,18 +315,31 @@ static rnnp_status split_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     return RNNP_OK;
 }
 
+size_t rnnp_split_axis(const rnnp_node *node, size_t rank)
+{
+    const split_params *split = node->params;
+
+    return rnnp_axis(split->axis, rank);
+}
+
+size_t rnnp_split_size(const rnnp_node *node, const rnnp_tensor *inputs, size_t i)
+{
+    const int64_t dim = inputs[0].shape[rnnp_split_axis(node, inputs[0].rank)];
+
+    return (size_t)split_size(node, &inputs[1], dim, i);
+}
+
 static rnnp_status split_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
 {
     const rnnp_tensor *x = &inputs[0];
-    const split_params *split = node->params;
-    const size_t axis = rnnp_axis(split->axis, x->rank), outer = rnnp_shape_product(x, 0, axis);
+    const size_t axis = rnnp_split_axis(node, x->rank), outer = rnnp_shape_product(x, 0, axis);
     const size_t row = rnnp_shape_product(x, axis + 1, x->rank) * rnnp_dtype_bytes(x->dtype);
     const size_t whole = (size_t)x->shape[axis] * row;
     size_t at = 0;
 
     (void)e;
     for (size_t i = 0; i < node->n_outputs && row > 0; i++) {
-        const size_t part = (size_t)split_size(node, &inputs[1], x->shape[axis], i) * row;
+        const size_t part = rnnp_split_size(node, inputs, i) * row;
 
         for (size_t o = 0; o < outer && part && outputs[i].data; o++)
             rnnp_copy((char *)outputs[i].data + o * part, (const char *)x->data + o * whole + at, part);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Threads share rows or columns of a product, never the chain over k.
+ */
+#include "product.h"
+
+#include <stdio.h>
+
+const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, size_t n, size_t k)
+{
+    return rnnp_select_for(select, RNNP_OP_gemm_f32, n * k * sizeof(float));
+}
+
+size_t rnnp_product_bytes(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices)
+{
+    const size_t nr = kernel->traits.nr;
+    size_t columns, floats, bytes;
+
+    if (rnnp_add_overflow(n, nr - 1, &columns) || rnnp_mul_overflow(columns / nr * nr, k, &floats) ||
+        rnnp_mul_overflow(floats, matrices, &floats) || rnnp_mul_overflow(floats, sizeof(float), &bytes))
+        return SIZE_MAX;
+    return bytes;
+}
+
+void rnnp_product_pack(const rnnp_variant *kernel, float *packed, const float *b, size_t n, size_t k, size_t n_step,
+                       size_t k_step, size_t part, size_t parts)
+{
+    const size_t nr = kernel->traits.nr;
+    size_t from, to;
+
+    rnnp_share((n + nr - 1) / nr, part, parts, &from, &to);
+    from *= nr;
+    to = to * nr < n ? to * nr : n;
+    if (k > 0 && from < to)
+        rnnp_pack_f32(packed + from * k, b + from * n_step, 1, to - from, k, nr, 1, 0, n_step, k_step);
+}
+
+void rnnp_product_layout(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices, char *text, size_t size)
+{
+    snprintf(text, size, "product f32 columns %zu depth %zu matrices %zu: panels of %zu", n, k, matrices,
+             (size_t)kernel->traits.nr);
+}
+
+typedef struct product_call {
+    const rnnp_gemm_args *args;
+    const rnnp_variant *kernel;
+    size_t threads; /* 0: all of the team */
+} product_call;
+
+static void product_phase(void *arg, size_t phase, size_t i, size_t n)
+{
+    const product_call *call = arg;
+    const size_t nr = call->kernel->traits.nr, panels = (call->args->n + nr - 1) / nr;
+    rnnp_gemm_args part = *call->args;
+    size_t from, to;
+
+    (void)phase;
+    if (call->threads && n > call->threads)
+        n = call->threads;
+    if (i >= n)
+        return;
+    if (part.m >= 4 * n || part.m >= panels) {
+        rnnp_share(part.m, i, n, &from, &to);
+        part.a += from * part.lda;
+        part.c += from * part.ldc;
+        part.c0 = part.c0 ? part.c0 + from * part.ldc0 : NULL;
+        part.m = to - from;
+    } else {
+        rnnp_share(panels, i, n, &from, &to);
+        part.b += from * nr * part.k;
+        part.c += from * nr;
+        part.c0 = part.c0 ? part.c0 + from * nr : NULL;
+        part.n = (to * nr < part.n ? to * nr : part.n) - from * nr;
+    }
+    if (from < to)
+        call->kernel->fn.gemm_f32(&part);
+}
+
+void rnnp_product_forward(const rnnp_product *product, const rnnp_gemm_args *args, rnnp_team *team, size_t threads)
+{
+    enum { WORTH_A_TEAM = 1 << 16 }; /* multiply-adds: about what waking the workers costs */
+    const size_t chosen = product->threads;
+    product_call call = {args, product->kernel, chosen && (!threads || chosen < threads) ? chosen : threads};
+
+    if (args->m == 0 || args->n == 0)
+        return;
+    if (call.threads == 1 || (double)args->m * (double)args->n * (double)args->k < WORTH_A_TEAM)
+        product_phase(&call, 0, 0, 1);
+    else
+        rnnp_team_phases(team, 1, product_phase, &call);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What nodes say in their attributes and index inputs, for those who go through them backwards (src/train/ops/). Nodes
+ * and tensors are those of run(): what infer() checked holds.
+ */
+#ifndef RNNP_PARAMS_H
+#define RNNP_PARAMS_H
+
+#include "ops.h"
+
+/* Gemm: alpha A B + beta C; the flags say that the matrix is given transposed. */
+typedef struct rnnp_gemm_params {
+    float alpha, beta;
+    int trans_a, trans_b;
+} rnnp_gemm_params;
+
+static inline const rnnp_gemm_params *rnnp_gemm_of(const rnnp_node *node) { return node->params; }
+
+/* MatMul: an operand as matrices in its last two axes; a vector is one row, or one column on the right. */
+rnnp_tensor rnnp_matmul_operand(const rnnp_tensor *tensor, int is_right);
+
+/* alpha and beta of unary operators that have them. */
+static inline const float *rnnp_unary_params(const rnnp_node *node) { return node->params; }
+
+/* y = f(a, b) of f32, broadcast, with a kernel of two operands. */
+void rnnp_binary_f32(const rnnp_selection *select, rnnp_op kernel, const rnnp_tensor *a, const rnnp_tensor *b,
+                     const rnnp_tensor *y);
+
+/* Clip: the bounds in force. */
+void rnnp_clip_bounds(const rnnp_node *node, const rnnp_tensor *inputs, float *low, float *high);
+
+/* Pow: whether run() makes floats of the exponent, and how. */
+int rnnp_pow_converts(rnnp_dtype base, rnnp_dtype exponent);
+void rnnp_pow_convert(const rnnp_tensor *exponent, float *converted);
+
+/* Softmax, LogSoftmax: x as [outer][row][inner]. */
+typedef struct rnnp_blocks { size_t outer, row, inner; } rnnp_blocks;
+
+rnnp_blocks rnnp_softmax_blocks(const rnnp_node *node, const rnnp_tensor *x);
+
+/* ReduceX: the axes that are reduced, as a mask. */
+unsigned rnnp_reduced_axes(const rnnp_node *node, const rnnp_tensor *inputs);
+
+/* Gather, Concat. */
+size_t rnnp_axis_of(const rnnp_node *node, size_t rank);
+
+/* Transpose: the input's axis that output axis i is. */
+size_t rnnp_transpose_axis(const rnnp_node *node, size_t i, size_t rank);
+
+/* Slice: y[index] is x[base + sum of index * step]. There is an element. */
+void rnnp_slice_steps(const rnnp_node *node, const rnnp_tensor *inputs, ptrdiff_t *base, ptrdiff_t *step);
+
+/* Split: the axis, and the size of part i along it. */
+size_t rnnp_split_axis(const rnnp_node *node, size_t rank);
+size_t rnnp_split_size(const rnnp_node *node, const rnnp_tensor *inputs, size_t i);
+
+#endif
