@@ -136,6 +136,15 @@ RNNP_API rnnp_status rnnp_model_close(rnnp_model *model);
 
 /* ---- Layers ------------------------------------------------------------------------------------ */
 
+/*
+ * rnnp_model_layer() names the layers from here on, so that their weights can be told apart in files and by a trainer
+ * (train.h): NAME.W, .R, .B, .P of recurrent layers (as in ONNX), NAME.kernel and .bias of dense ones, NAME.table of an
+ * embedding. NULL: weights are numbered again, as they are without this call.
+ *
+ * Returns RNNP_OK; RNNP_ERR_ARG for a name of no or more than 63 characters; RNNP_ERR_MEMORY.
+ */
+RNNP_API rnnp_status rnnp_model_layer(rnnp_model *model, const char *name);
+
 typedef enum rnnp_cell { RNNP_CELL_RNN = 1, RNNP_CELL_LSTM, RNNP_CELL_GRU } rnnp_cell;
 typedef enum rnnp_direction { RNNP_FORWARD = 0, RNNP_REVERSE, RNNP_BIDIRECTIONAL } rnnp_direction;
 

@@ -35,7 +35,7 @@ typedef struct rnnp_record_host {
     char features[RNNP_RECORD_FEATURES]; /* "avx,avx2,...", sorted; "none"                              */
     uint64_t l1d_bytes, l2_bytes, l3_bytes; /* 0: unknown                                               */
     uint64_t budget;                     /* CPUs that the process may use                               */
-    uint64_t kernels;                    /* XXH3-64 over the names of all variants                      */
+    uint64_t kernels;                    /* a hash over the names of all variants                       */
     char version[RNNP_RECORD_WORD];      /* of the library                                              */
 } rnnp_record_host;
 
@@ -60,7 +60,8 @@ typedef struct rnnp_record {
 /* The index-th word of a choice. Returns 1, or 0 past the last; `name` and `value` have room for RNNP_RECORD_WORD. */
 RNNP_API int rnnp_record_word(const char *choice, size_t index, char *name, char *value);
 
-/* This process on this host, as records made now would name it. Allocates nothing. */
+/* This process on this host, as records made now would name it: the CPU budget (affinity, cgroup) is read anew, from the
+ * system and a few small files. Allocates nothing. */
 RNNP_API rnnp_status rnnp_records_host(const rnnp_context *context, rnnp_record_host *host);
 
 /* 1 if the two are the same in every field. */

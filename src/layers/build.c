@@ -1,6 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build.h"
 
+#include <stdio.h>
+#include <string.h>
+
+rnnp_status rnnp_model_layer(rnnp_model *model, const char *name)
+{
+    if (!model)
+        return RNNP_ERR_ARG;
+    if (name && (!*name || strlen(name) > RNNP_LAYER_NAME))
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "layer: a name has 1 to %d characters", RNNP_LAYER_NAME);
+    const char *copy = name ? rnnp_model_string(model, name) : NULL;
+    if (name && !copy)
+        return RNNP_ERR_MEMORY;
+    model->layer = copy;
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_build_weight(rnnp_model *model, const char *role, const rnnp_tensor *tensor, rnnp_value *value)
+{
+    char name[RNNP_LAYER_NAME + 16];
+
+    if (!model->layer)
+        return rnnp_model_constant(model, NULL, tensor, value);
+    snprintf(name, sizeof name, "%s.%s", model->layer, role);
+    return rnnp_model_constant(model, name, tensor, value);
+}
+
 rnnp_status rnnp_build_node(rnnp_model *model, const char *op, const rnnp_value *inputs, size_t n_inputs,
                             const rnnp_attr *attrs, size_t n_attrs, rnnp_value *y)
 {

@@ -7,6 +7,9 @@
 
 #include "../graph/graph.h"
 
+/* A weight of the layer at hand: "<layer>.<role>" where rnnp_model_layer() named it, else a number. */
+rnnp_status rnnp_build_weight(rnnp_model *model, const char *role, const rnnp_tensor *tensor, rnnp_value *value);
+
 /* A node of the newest opset; inputs may be RNNP_NONE. */
 rnnp_status rnnp_build_node(rnnp_model *model, const char *op, const rnnp_value *inputs, size_t n_inputs,
                             const rnnp_attr *attrs, size_t n_attrs, rnnp_value *y);
@@ -22,6 +25,6 @@ static inline rnnp_attr rnnp_attr_int(const char *name, int64_t i)
     return (rnnp_attr){.name = name, .kind = RNNP_ATTR_INT, .i = i};
 }
 
-enum { RNNP_LAYER_OPSET = 22 };
+enum { RNNP_LAYER_OPSET = 22, RNNP_LAYER_NAME = 63 };
 
 #endif

@@ -12,7 +12,7 @@ static rnnp_status add_weights(rnnp_model *model, const float *w, size_t input, 
     const size_t bytes = input * units * sizeof *w;
 
     if (!transposed)
-        return rnnp_model_constant(model, NULL, &tensor, value);
+        return rnnp_build_weight(model, "kernel", &tensor, value);
     float *turned = rnnp_alloc(model->context, bytes);
     if (!turned)
         return RNNP_ERR_MEMORY;
@@ -21,7 +21,7 @@ static rnnp_status add_weights(rnnp_model *model, const float *w, size_t input, 
             turned[k * units + u] = w[u * input + k];
     }
     tensor.data = turned;
-    const rnnp_status status = rnnp_model_constant(model, NULL, &tensor, value);
+    const rnnp_status status = rnnp_build_weight(model, "kernel", &tensor, value);
     rnnp_free(model->context, turned, bytes);
     return status;
 }
@@ -30,7 +30,7 @@ static rnnp_status add_bias(rnnp_model *model, const float *bias, size_t units, 
 {
     const rnnp_tensor tensor = {.dtype = RNNP_F32, .rank = 1, .shape = {(int64_t)units}, .data = (void *)bias};
     rnnp_value inputs[2] = {*y, RNNP_NONE};
-    const rnnp_status status = rnnp_model_constant(model, NULL, &tensor, &inputs[1]);
+    const rnnp_status status = rnnp_build_weight(model, "bias", &tensor, &inputs[1]);
 
     return status == RNNP_OK ? rnnp_build_node(model, "Add", inputs, 2, NULL, 0, y) : status;
 }

@@ -45,13 +45,13 @@ static rnnp_status add_weights(rnnp_model *model, const rnnp_recurrent_options *
         {RNNP_F32, 2, {dirs, 2 * gated}, b},
         {RNNP_F32, 2, {dirs, 3 * (int64_t)H}, p},
     };
-    status = rnnp_model_constant(model, NULL, &tensors[0], &inputs[W]);
+    status = rnnp_build_weight(model, "W", &tensors[0], &inputs[W]);
     if (status == RNNP_OK)
-        status = rnnp_model_constant(model, NULL, &tensors[1], &inputs[R]);
+        status = rnnp_build_weight(model, "R", &tensors[1], &inputs[R]);
     if (status == RNNP_OK && biased)
-        status = rnnp_model_constant(model, NULL, &tensors[2], &inputs[B]);
+        status = rnnp_build_weight(model, "B", &tensors[2], &inputs[B]);
     if (status == RNNP_OK && peepholes)
-        status = rnnp_model_constant(model, NULL, &tensors[3], &inputs[P]);
+        status = rnnp_build_weight(model, "P", &tensors[3], &inputs[P]);
     rnnp_free(model->context, w, bytes);
     return status;
 }

@@ -19,7 +19,7 @@ rnnp_status rnnp_model_embedding(rnnp_model *model, rnnp_value indices, const fl
                          table ? "" : ", table is NULL");
     const rnnp_tensor tensor = {.dtype = RNNP_F32, .rank = 2, .shape = {(int64_t)vocabulary, (int64_t)width},
                                 .data = (void *)table};
-    const rnnp_status status = rnnp_model_constant(model, NULL, &tensor, &inputs[0]);
+    const rnnp_status status = rnnp_build_weight(model, "table", &tensor, &inputs[0]);
     return status == RNNP_OK ? rnnp_build_node(model, "Gather", inputs, 2, &axis, 1, y) : status;
 }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ OWN_KEYS = {
     "gemm": {"kind", "m", "n", "k"},
     "activation": {"kind", "function", "math", "n"},
     "start": RNN_KEYS | {"form"},
+    "training": RNN_KEYS,
 }
 COMMON_KEYS = {"threads", "flop", "weight_bytes", "us", "limit_us", "max_error", "max_ulp"}
 LEAST_STARTS = 9
@@ -44,6 +46,7 @@ class Peers(unittest.TestCase):
         command += ["-o", str(self.folder / "peers.json"), "--history", str(self.folder / "history.jsonl")]
         command += ["--hidden", "64", "--steps", "20", "--threads", "1", "--rounds", "1", "--budget", "0.0005"]
         command += ["--widths", "64", "--rows", "14", "--squares", "48", "--elements", "256"]
+        command += ["--train-hidden", "48", "--train-batch", "20", "--train-steps", "7"]
         return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=300, check=False)
 
     def program(self, name: str, *arguments: str, cases: str = CASE) -> subprocess.CompletedProcess[str]:
@@ -66,7 +69,7 @@ class Peers(unittest.TestCase):
         self.assertLessEqual({"kind", "date", "machine", "limits", "rounds", "settings", "peers", "cases"}, set(record))
         kinds = [case["kind"] for case in record["cases"]]
         self.assertEqual((record["kind"], record["rounds"]), ("peers", 1))
-        self.assertEqual(kinds, 4 * ["rnn"] + 2 * ["gemm"] + 6 * ["activation"] + 2 * ["start"])
+        self.assertEqual(kinds, 4 * ["rnn"] + 2 * ["training"] + 2 * ["gemm"] + 6 * ["activation"] + 2 * ["start"])
         for case in record["cases"]:
             rounds = LEAST_STARTS if case["kind"] == "start" else 1
             self.assertEqual(set(case), OWN_KEYS[case["kind"]] | COMMON_KEYS)
@@ -83,9 +86,14 @@ class Peers(unittest.TestCase):
         self.assertEqual(gemm, [(14, 256, 64, 2.0 * 14 * 256 * 64), (48, 48, 48, 2.0 * 48**3)])
         lstm = next(case for case in record["cases"] if case.get("cell") == "lstm")
         self.assertEqual((lstm["flop"], lstm["weight_bytes"]), (2.0 * 4 * 64 * 128 * 20 * 2, 4.0 * 4 * 64 * 128))
+        training = [case for case in record["cases"] if case["kind"] == "training"]
+        self.assertEqual([(case["cell"], case["flop"]) for case in training],
+                         [("lstm", 6.0 * 7 * 20 * 4 * 48 * 96), ("gru_lbr", 6.0 * 7 * 20 * 3 * 48 * 96)])  # fmt: skip
+        self.assertTrue(all("onnxruntime" not in case["us"] for case in training))
         if library:
-            self.assertTrue(all("onnxruntime" in case["us"] for case in record["cases"]))
-        for words in ("lstm_h64_b2_t20", "gemm_m14_n256_k64", "tanh_fast_n256", "start_onnx_lstm3_h256_t50", " ULP"):
+            self.assertTrue(all("onnxruntime" in case["us"] for case in record["cases"] if case not in training))
+        for words in ("lstm_h64_b2_t20", "gemm_m14_n256_k64", "tanh_fast_n256", "start_onnx_lstm3_h256_t50", " ULP",
+                      "train_lstm_h48_b20_t7"):  # fmt: skip
             self.assertIn(words, run.stdout)
         line = json.loads((self.folder / "history.jsonl").read_text(encoding="utf-8"))
         self.assertEqual(line["cases"], record["cases"])
@@ -133,6 +141,8 @@ class Peers(unittest.TestCase):
             ("a\tgru\t64\t2\t20\n", "gru_h64.f32"),
             ("a\tlstm\t64\t2\t20\n", "a.y.f32"),
             ("a\tgemm\t2\t256\t64\n", "gemm_n256_k64.f32"),
+            ("a\ttrain_rnn\t64\t2\t20\n", "unknown cell train_rnn"),
+            ("a\ttrain_gru_lbr\t64\t2\t20\n", "gru_lbr_h64.f32"),
             ("a\ttanh_u9\t64\t1\t1\n", "unknown cell tanh_u9"),
             ("a\ttanh\t64\t1\t1\n", "unknown cell tanh"),
             ("a\tstart_onnx\t64\t3\t20\n", "gave no y: rnnpack: "),
@@ -162,6 +172,24 @@ class Peers(unittest.TestCase):
         (self.folder / "s.y.f32").write_bytes(b"\x00\x00\x80\x3f" * 5 * 16)
         answer = json.loads(self.program("rnnpack", cases=case).stdout.splitlines()[1])
         self.assertIn("s: y[0] is", answer["error"])
+
+    def test_a_training_step_is_checked(self) -> None:
+        """Loss, loss after an update, and gradient: of whatever is wrong the place is told."""
+        case = "t\ttrain_lstm\t16\t5\t4\n"
+        command = [sys.executable, str(PREPARE), "--dir", str(self.folder), "weights"]
+        subprocess.run(command, input=case, text=True, check=True)
+        self.assertEqual(self.program("rnnpack", "--write", cases=case).returncode, 0)
+        path = self.folder / "t.y.f32"
+        right = path.read_bytes()
+        y = struct.unpack(f"<{2 + 4 * 16 * 16}f", right)
+        self.assertGreater(y[0] - y[1], 1e-3 * y[0])  # Adam makes the second loss smaller by more than the tolerance
+        self.assertGreater(max(map(abs, y[2:])), 0.1)
+        self.assertIn("us_median", self.program("rnnpack", "--budget", "0.0005", cases=case).stdout)
+        for place in (0, 1, 2, len(y) - 1):
+            wrong = struct.pack("<f", y[place] + 0.001 * (1 + abs(y[place])))
+            path.write_bytes(right[: 4 * place] + wrong + right[4 * place + 4 :])
+            answer = json.loads(self.program("rnnpack", cases=case).stdout.splitlines()[1])
+            self.assertIn(f"t: y[{place}] is", answer["error"])
 
     def test_a_function_is_held_against_double_precision(self) -> None:
         """Ours in class fast is as far off as it may be, and no file says what is right."""

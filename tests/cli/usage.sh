@@ -6,7 +6,7 @@
 source "$(dirname "$0")/common.sh"
 
 expect 0 --help
-for command in info inspect run bench pack; do prints "  $command"; done
+for command in info inspect run bench pack convert; do prints "  $command"; done
 expect 0 --version
 version=$(cat "$work/out")
 [[ $version =~ ^rnnpack\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "version is '$version'"
@@ -14,7 +14,7 @@ expect 2
 expect 2 nonsense
 says "unknown command 'nonsense'"
 
-for command in info inspect run bench pack; do
+for command in info inspect run bench pack convert; do
     expect 0 "$command" --help
     prints "usage: rnnpack $command"
     prints "--version"

@@ -2,6 +2,7 @@
  *
  * Contexts: options of every age, ISA caps, the error ring, the host report, and allocators that fail.
  */
+#define _DEFAULT_SOURCE /* madvise */
 #include "src/context.h"
 #include "tests/harness.h"
 
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -377,12 +378,30 @@ static int asked_for_huge_pages(const void *at)
     return asked;
 }
 
+enum { HUGE = 2 * 1024 * 1024 };
+
+/* Whether the system tells of a request that was certainly made. */
+static int huge_pages_are_told(void)
+{
+    int told = 0;
+#ifdef MADV_HUGEPAGE
+    void *p = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED)
+        return 0;
+    told = madvise(p, 2 * HUGE, MADV_HUGEPAGE) == 0 && asked_for_huge_pages(p) == 1;
+    munmap(p, 2 * HUGE);
+#endif
+    if (!told)
+        printf("skipped: whether huge pages are asked for: /proc/self/smaps does not tell (qemu, old kernel)\n");
+    return told;
+}
+
 /* Large blocks of the default allocator begin on a huge page, and are as large as was asked for. */
 static void large_blocks(void **state)
 {
-    enum { HUGE = 2 * 1024 * 1024 };
     static const size_t bytes[] = {2 * HUGE, 2 * HUGE + 1, 3 * HUGE - 1, 3 * HUGE, 5 * HUGE + 12345, 33 * HUGE};
-    const int huge_pages = access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) == 0;
+    const int told = huge_pages_are_told();
     rnnp_context *context = create(NULL);
 
     (void)state;
@@ -394,8 +413,8 @@ static void large_blocks(void **state)
             assert_non_null(p[i]);
             assert_int_equal((uintptr_t)p[i] % HUGE, 0);
             memset(p[i], (int)(i + 1), bytes[i]);
-            if (huge_pages)
-                assert_int_not_equal(asked_for_huge_pages(p[i]), 0);
+            if (told)
+                assert_int_equal(asked_for_huge_pages(p[i]), 1);
         }
         for (size_t i = 0; i < 6; i++) {
             assert_int_equal(p[i][0], i + 1);

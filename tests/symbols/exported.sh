@@ -12,7 +12,7 @@ exported=$("$nm" -D --defined-only "$@" | awk 'NF == 3 && $3 !~ /^__/ {print $3}
 # A declaration may run over several lines; the name is the last word before its parenthesis.
 files=("$headers"/*.h)
 # What librnnpack offers to its own components and its program is marked in internal headers.
-files+=("$headers"/../../src/context.h "$headers"/../../src/graph/graph.h)
+files+=("$headers"/../../src/{context,file,graph/graph,graph/visit}.h)
 [[ $# -gt 1 ]] || mapfile -t files < <(printf '%s\n' "${files[@]}" | grep -v '/onnx\.h$')
 declared=$(awk '/^RNNP_API/ {on = 1} on {print} /;/ {on = 0}' "${files[@]}" | grep -oE '\brnnp_[a-z0-9_]+\(' | tr -d '(' | sort -u)
 

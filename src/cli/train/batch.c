@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { X, LENGTHS, TARGET, WEIGHTS };
+
+static void *room_for(batch *b, int which, size_t bytes)
+{
+    if (bytes > b->room[which] || !b->memory[which]) {
+        free(b->memory[which]);
+        b->memory[which] = malloc(bytes + 1);
+        b->room[which] = b->memory[which] ? bytes : 0;
+    }
+    return b->memory[which];
+}
+
+/* Steps of x: a forecast keeps its last steps as the truth. */
+static size_t steps_of(const train_config *config, const dataset *set, uint32_t row)
+{
+    const size_t steps = dataset_steps(set, row), ahead = config->target == TARGET_NEXT ? config->horizon : 0;
+
+    return steps > ahead ? steps - ahead : 0;
+}
+
+/* Steps that start `ahead` into each sequence, as [steps][n][features], zeros past the end. */
+static void fill_steps(const train_config *config, const dataset *set, const uint32_t *rows, size_t n, size_t steps,
+                       size_t ahead, float *x)
+{
+    const size_t F = set->features;
+
+    memset(x, 0, steps * n * F * sizeof *x);
+    for (size_t r = 0; r < n; r++)
+        for (size_t t = 0; t < steps_of(config, set, rows[r]); t++)
+            memcpy(x + (t * n + r) * F, set->x + (set->first[rows[r]] + ahead + t) * F, F * sizeof *x);
+}
+
+static int fill_x(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
+{
+    const size_t width = set->tokens ? 1 : set->features;
+    void *x = room_for(b, X, b->steps * n * width * sizeof(float));
+
+    if (!x)
+        return cli_fail("no memory for a batch of %zu sequences of %zu steps", n, b->steps);
+    b->inputs[0] = (rnnp_tensor){set->tokens ? RNNP_I32 : RNNP_F32, set->tokens ? 2 : 3,
+                                 {(int64_t)b->steps, (int64_t)n, (int64_t)width}, x};
+    if (!set->tokens) {
+        fill_steps(config, set, rows, n, b->steps, 0, x);
+        return CLI_OK;
+    }
+    memset(x, 0, b->steps * n * sizeof(int32_t));
+    for (size_t r = 0; r < n; r++)
+        for (size_t t = 0; t < dataset_steps(set, rows[r]); t++)
+            ((int32_t *)x)[t * n + r] = set->tokens[set->first[rows[r]] + t];
+    return CLI_OK;
+}
+
+static int fill_lengths(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
+{
+    int32_t *lengths = room_for(b, LENGTHS, n * sizeof *lengths);
+
+    if (!lengths)
+        return cli_fail("out of memory");
+    for (size_t r = 0; r < n; r++)
+        lengths[r] = (int32_t)steps_of(config, set, rows[r]);
+    b->inputs[b->n_inputs++] = (rnnp_tensor){RNNP_I32, 1, {(int64_t)n}, lengths};
+    return CLI_OK;
+}
+
+static int fill_labels(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
+{
+    const int binary = config->options.loss == RNNP_LOSS_BINARY, cross = config->options.loss == RNNP_LOSS_CROSS;
+    const size_t width = cross ? set->classes : 1;
+    void *target = room_for(b, TARGET, n * width * sizeof(float));
+
+    if (!target)
+        return cli_fail("out of memory");
+    memset(target, 0, n * width * sizeof(float));
+    for (size_t r = 0; r < n; r++) {
+        const int32_t label = set->label[rows[r]];
+
+        if (cross)
+            ((float *)target)[r * width + (size_t)label] = 1.0f;
+        else if (binary)
+            ((float *)target)[r] = (float)label;
+        else
+            ((int32_t *)target)[r] = label;
+    }
+    b->target = (rnnp_tensor){binary || cross ? RNNP_F32 : RNNP_I32, binary || cross ? 2 : 1,
+                              {(int64_t)n, (int64_t)width}, target};
+    return CLI_OK;
+}
+
+/* The numbers to be forecast or rebuilt, and weights 0 past the end of a sequence. */
+static int fill_numbers(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
+{
+    const size_t ahead = config->target == TARGET_NEXT ? config->horizon : 0;
+    float *target = room_for(b, TARGET, b->steps * n * set->features * sizeof *target);
+    float *weights = room_for(b, WEIGHTS, b->steps * n * sizeof *weights);
+
+    if (!target || !weights)
+        return cli_fail("out of memory");
+    fill_steps(config, set, rows, n, b->steps, ahead, target);
+    for (size_t t = 0; t < b->steps; t++)
+        for (size_t r = 0; r < n; r++)
+            weights[t * n + r] = t < steps_of(config, set, rows[r]);
+    b->target = (rnnp_tensor){RNNP_F32, 3, {(int64_t)b->steps, (int64_t)n, (int64_t)set->features}, target};
+    b->weights = (rnnp_tensor){RNNP_F32, 2, {(int64_t)b->steps, (int64_t)n}, weights};
+    b->has_weights = 1;
+    return CLI_OK;
+}
+
+int batch_fill(batch *b, const train_config *config, const network *net, const dataset *set, const uint32_t *rows,
+               size_t n)
+{
+    b->rows = n;
+    b->steps = 1;
+    b->n_inputs = 1;
+    b->has_weights = 0;
+    for (size_t r = 0; r < n; r++)
+        if (steps_of(config, set, rows[r]) > b->steps)
+            b->steps = steps_of(config, set, rows[r]);
+    int code = fill_x(b, config, set, rows, n);
+    if (code == CLI_OK && net->lengths)
+        code = fill_lengths(b, config, set, rows, n);
+    if (code != CLI_OK || (config->target == TARGET_LABEL && !set->label))
+        return code;
+    return config->target == TARGET_LABEL ? fill_labels(b, config, set, rows, n)
+        : fill_numbers(b, config, set, rows, n);
+}
+
+void batch_free(batch *b)
+{
+    for (size_t i = 0; i < sizeof b->memory / sizeof b->memory[0]; i++)
+        free(b->memory[i]);
+    *b = (batch){0};
+}

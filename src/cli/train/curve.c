@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fit.h"
+
+enum { WIDTH = 720, HEIGHT = 440, LEFT = 70, RIGHT = 20, TOP = 46, BOTTOM = 52 };
+
+/* Okabe and Ito's colours, which most colour-blind people tell apart. */
+static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"};
+enum { COLOURS = sizeof colours / sizeof colours[0] };
+
+typedef struct axis {
+    double least, most, step;
+} axis;
+
+/* Ticks at 1, 2 or 5 times a power of ten, some five of them. */
+static axis axis_of(double least, double most)
+{
+    axis a = {least, most, 1};
+
+    if (!(most > least))
+        a.most = least + (least != 0 ? fabs(least) : 1);
+    const double rough = (a.most - a.least) / 5, power = pow(10, floor(log10(rough)));
+    const double times = rough / power;
+    a.step = power * (times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10);
+    a.least = floor(a.least / a.step) * a.step;
+    a.most = ceil(a.most / a.step) * a.step;
+    return a;
+}
+
+static double share(const axis *a, double x) { return (x - a->least) / (a->most - a->least); }
+static double place_x(const axis *a, double x) { return LEFT + share(a, x) * (WIDTH - LEFT - RIGHT); }
+static double place_y(const axis *a, double y) { return HEIGHT - BOTTOM - share(a, y) * (HEIGHT - TOP - BOTTOM); }
+
+static void limits(const curve *curves, size_t n, axis *x, axis *y)
+{
+    double lx = INFINITY, mx = -INFINITY, ly = INFINITY, my = -INFINITY;
+
+    for (size_t c = 0; c < n; c++)
+        for (size_t i = 0; i < curves[c].n; i++) {
+            if (!isfinite(curves[c].x[i]) || !isfinite(curves[c].y[i]))
+                continue;
+            lx = fmin(lx, curves[c].x[i]);
+            mx = fmax(mx, curves[c].x[i]);
+            ly = fmin(ly, curves[c].y[i]);
+            my = fmax(my, curves[c].y[i]);
+        }
+    *x = axis_of(isfinite(lx) ? lx : 0, isfinite(mx) ? mx : 1);
+    *y = axis_of(isfinite(ly) ? ly : 0, isfinite(my) ? my : 1);
+}
+
+static void draw_axes(FILE *f, const axis *x, const axis *y, const char *x_name, const char *y_name)
+{
+    for (double t = x->least; t <= x->most + x->step / 2; t += x->step)
+        fprintf(f, "<line x1='%.1f' y1='%d' x2='%.1f' y2='%d' stroke='#ddd'/>"
+                   "<text x='%.1f' y='%d' text-anchor='middle'>%.4g</text>\n",
+                place_x(x, t), TOP, place_x(x, t), HEIGHT - BOTTOM, place_x(x, t), HEIGHT - BOTTOM + 18,
+                fabs(t) < x->step / 1e6 ? 0 : t);
+    for (double t = y->least; t <= y->most + y->step / 2; t += y->step)
+        fprintf(f, "<line x1='%d' y1='%.1f' x2='%d' y2='%.1f' stroke='#ddd'/>"
+                   "<text x='%d' y='%.1f' text-anchor='end'>%.4g</text>\n",
+                LEFT, place_y(y, t), WIDTH - RIGHT, place_y(y, t), LEFT - 8, place_y(y, t) + 4,
+                fabs(t) < y->step / 1e6 ? 0 : t);
+    fprintf(f, "<text x='%d' y='%d' text-anchor='middle'>%s</text>\n", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x_name);
+    fprintf(f, "<text transform='translate(16 %d) rotate(-90)' text-anchor='middle'>%s</text>\n",
+            (TOP + HEIGHT - BOTTOM) / 2, y_name);
+}
+
+static void draw(FILE *f, const char *title, const char *x_name, const char *y_name, const curve *curves, size_t n)
+{
+    axis x, y;
+
+    limits(curves, n, &x, &y);
+    fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' "
+               "font-size='12'>\n"
+               "<rect width='100%%' height='100%%' fill='white'/>\n<text x='%d' y='22' font-size='15'>%s</text>\n",
+            WIDTH, HEIGHT, LEFT, title);
+    draw_axes(f, &x, &y, x_name, y_name);
+    for (size_t c = 0; c < n; c++) {
+        const char *colour = colours[c % COLOURS];
+
+        fprintf(f, "<polyline fill='none' stroke='%s' stroke-width='2' points='", colour);
+        for (size_t i = 0; i < curves[c].n; i++)
+            if (isfinite(curves[c].x[i]) && isfinite(curves[c].y[i]))
+                fprintf(f, "%.1f,%.1f ", place_x(&x, curves[c].x[i]), place_y(&y, curves[c].y[i]));
+        fprintf(f, "'/>\n<line x1='%d' y1='%zu' x2='%d' y2='%zu' stroke='%s' stroke-width='2'/>"
+                   "<text x='%d' y='%zu'>%s</text>\n",
+                WIDTH - 190, TOP + 14 + 18 * c, WIDTH - 166, TOP + 14 + 18 * c, colour, WIDTH - 160, TOP + 18 + 18 * c,
+                curves[c].name);
+    }
+    fprintf(f, "</svg>\n");
+}
+
+int curve_write(const char *path, const char *title, const char *x_name, const char *y_name, const curve *curves,
+                size_t n)
+{
+    FILE *f = fopen(path, "w");
+
+    if (!f)
+        return cli_fail("%s: %s", path, strerror(errno));
+    draw(f, title, x_name, y_name, curves, n);
+    const int failed = ferror(f);
+    return (fclose(f) != 0 || failed) ? cli_fail("%s: %s", path, strerror(errno)) : CLI_OK;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sequences in memory, as files give them and as training wants them.
+ *
+ *   read_*.c    npy, csv, wide, tokens and idx files into a dataset
+ *   prepare.c   windows, missing values, scaling
+ *   split.c     parts of a dataset by sequence or by group
+ */
+#ifndef RNNP_CLI_DATASET_H
+#define RNNP_CLI_DATASET_H
+
+#include "../cli.h"
+#include "config.h"
+
+/* n sequences; the steps of all lie behind each other. Either x or tokens is NULL. */
+typedef struct dataset {
+    size_t n, features;
+    size_t *first;          /* [n + 1]: sequence i has the steps [first[i], first[i + 1]) */
+    float *x;               /* [steps][features]; NaN: missing */
+    int32_t *tokens;        /* [steps], 0: unknown word */
+    int32_t *label;         /* [n], or NULL */
+    size_t *group;          /* [n]: sequences of a group are never split; NULL: each is its own */
+    size_t classes;         /* of labels; 0 without */
+    char **class_names;     /* [classes] */
+    char **columns;         /* [features], or NULL */
+    float *time;            /* [steps], or NULL: one apart */
+} dataset;
+
+/* The words of token files: token 0 stands for all others. */
+typedef struct vocabulary {
+    char **words;           /* [size], words[0] = "" */
+    size_t size;
+} vocabulary;
+
+/* Reads the file (npy, idx: and its labels) as config->format says. Fails with a sentence that names file, line and
+ * column. `like` may be NULL; else its class names and columns must be those of the file, in its order (a test set).
+ * words grows when grow is set: all words that occur `config->least` times or more. */
+int dataset_read(const train_config *config, const char *path, const char *labels, const dataset *like,
+                 vocabulary *words, int grow, dataset *set);
+/* A copy in memory of its own. */
+int dataset_copy(const dataset *set, dataset *copy);
+void dataset_free(dataset *set);
+void vocabulary_free(vocabulary *words);
+/* One word a line, as dataset_read numbers them. */
+int vocabulary_write(const vocabulary *words, const char *path);
+int vocabulary_read(vocabulary *words, const char *path);
+
+static inline size_t dataset_steps(const dataset *set, size_t i) { return set->first[i + 1] - set->first[i]; }
+size_t dataset_longest(const dataset *set);
+
+/* ---- prepare.c ---- */
+
+/* Cuts each sequence into windows of config->window steps, config->stride apart; shorter rests are dropped. */
+int dataset_cut(const train_config *config, dataset *set);
+/* Mean and standard deviation [features] over the given sequences, missing values left out; 0 and 1 where there is
+ * nothing, deviation 1 where nothing varies. */
+int dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *means, float *deviations);
+/* Fills NaN as config->missing says (carry: the value before, at the beginning the mean), and appends the channels that
+ * were asked for: per feature 1 where it was there (mask), and the time since it was last there, since the
+ * beginning where it never was (delta). No later step is looked at. MISSING_REFUSE: NaN is an error that names the
+ * sequence, step and column. */
+int dataset_fill(const train_config *config, dataset *set, const float *means);
+
+/* ---- split.c ---- */
+
+/* Sequence numbers. */
+typedef struct row_list {
+    uint32_t *at;
+    size_t n;
+} row_list;
+
+/* Parts of all sequences, whole groups, labels in about the same shares in all; by seed. Part p of `parts` is *held,
+ * the rest *kept. Both are freed with free(x.at). */
+int split_folds(const dataset *set, size_t parts, size_t p, uint64_t seed, row_list *kept, row_list *held);
+/* A part of `from` of about this share is held out, the same way. */
+int split_share(const dataset *set, const row_list *from, double share, uint64_t seed, row_list *kept, row_list *held);
+int split_all(const dataset *set, row_list *all);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "experiment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A set made ready with what was fitted to the kept part of the training set. */
+typedef struct prepared {
+    dataset train, test;
+    float *means, *deviations;
+    network net;
+} prepared;
+
+static void prepared_free(prepared *p)
+{
+    dataset_free(&p->train);
+    dataset_free(&p->test);
+    free(p->means);
+    free(p->deviations);
+}
+
+static int fit_scale(const experiment *e, const row_list *kept, prepared *p)
+{
+    const size_t channels = p->train.features * (size_t)(1 + e->config->mask + e->config->delta);
+
+    free(p->means);
+    free(p->deviations);
+    p->means = malloc((channels + 1) * sizeof *p->means);
+    p->deviations = malloc((channels + 1) * sizeof *p->deviations);
+    if (!p->means || !p->deviations)
+        return cli_fail("out of memory");
+    return dataset_scale(&p->train, kept->at, kept->n, p->means, p->deviations);
+}
+
+static int prepare(const experiment *e, const row_list *kept, prepared *p)
+{
+    const train_config *config = e->config;
+
+    *p = (prepared){0};
+    if (dataset_copy(e->train, &p->train) != CLI_OK || (e->test && dataset_copy(e->test, &p->test) != CLI_OK))
+        return CLI_FAILED;
+    p->net = (network){.features = p->train.tokens ? 0 : p->train.features, .vocabulary = e->vocabulary,
+                       .lengths = e->lengths};
+    if (p->train.tokens)
+        return CLI_OK;
+    if (fit_scale(e, kept, p) != CLI_OK || dataset_fill(config, &p->train, p->means) != CLI_OK ||
+        (e->test && dataset_fill(config, &p->test, p->means) != CLI_OK))
+        return CLI_FAILED;
+    p->net.features = p->train.features;
+    if (!config->standardise)
+        return CLI_OK;
+    if (fit_scale(e, kept, p) != CLI_OK) /* of all channels, filled */
+        return CLI_FAILED;
+    p->net.means = p->means;
+    p->net.deviations = p->deviations;
+    return CLI_OK;
+}
+
+int experiment_once(const experiment *e, const row_list *kept, const row_list *held, const row_list *asked,
+                    int from_test, uint64_t seed, scores *found, history *past, rnnp_model **model)
+{
+    rnnp_trainer *trainer = NULL;
+    rnnp_model *built = NULL;
+    history own = {0}, *lines = past ? past : &own;
+    prepared p;
+
+    *found = (scores){0};
+    int code = prepare(e, kept, &p);
+    if (code == CLI_OK)
+        code = network_build(e->context, e->config, &p.net, &built);
+    if (code == CLI_OK) {
+        const fit_job job = {.context = e->context, .config = e->config, .net = &p.net, .set = &p.train, .kept = kept,
+                             .held = held, .checkpoint = e->checkpoint, .resume = e->resume, .quiet = e->quiet,
+                             .seed = seed};
+
+        p.net.probabilities = network_gives_probabilities(built);
+        code = fit(&job, built, lines, &trainer);
+    }
+    if (code == CLI_OK && asked->n)
+        code = scores_ask(found, e->config, &p.net, from_test ? &p.test : &p.train, asked, scores_of_trainer, trainer,
+                          e->context);
+    if (code == CLI_OK && model) {
+        const rnnp_status status = rnnp_trainer_model(trainer, model);
+
+        code = status == RNNP_OK ? CLI_OK : cli_fail_status(e->context, status);
+    }
+    rnnp_trainer_destroy(trainer);
+    rnnp_model_destroy(built);
+    prepared_free(&p);
+    free(own.at);
+    return code;
+}
+
+static int share(const experiment *e, const row_list *from, uint64_t seed, row_list *kept, row_list *held)
+{
+    return split_share(e->train, from, e->config->validation, seed, kept, held);
+}
+
+int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *values)
+{
+    const size_t folds = e->config->folds;
+    int code = CLI_OK;
+
+    *all = (scores){0};
+    for (size_t p = 0; p < folds && code == CLI_OK; p++) {
+        row_list kept = {0}, out = {0}, inner = {0}, held = {0};
+        scores part = {0};
+
+        code = split_folds(e->train, folds, p, seed, &kept, &out);
+        if (code == CLI_OK)
+            code = share(e, &kept, seed + p, &inner, &held);
+        if (code == CLI_OK)
+            code = experiment_once(e, &inner, &held, &out, 0, seed + p, &part, NULL, NULL);
+        if (code == CLI_OK && !e->quiet)
+            printf("fold %zu of %zu\n", p + 1, folds), scores_print(&part, e->train, e->config, "  held out");
+        if (code == CLI_OK)
+            values[p] = scores_value(&part, e->config), code = scores_append(all, &part);
+        scores_free(&part);
+        free(kept.at);
+        free(out.at);
+        free(inner.at);
+        free(held.at);
+    }
+    return code == CLI_OK ? scores_measure(all, e->config) : code;
+}
+
+int experiment_simple(const experiment *e, uint64_t seed, scores *found, history *past, rnnp_model **model)
+{
+    row_list all = {0}, kept = {0}, held = {0}, test = {0};
+    int code = split_all(e->train, &all);
+
+    if (code == CLI_OK)
+        code = share(e, &all, seed, &kept, &held);
+    if (code == CLI_OK && e->test)
+        code = split_all(e->test, &test);
+    if (code == CLI_OK)
+        code = experiment_once(e, &kept, &held, e->test ? &test : &held, e->test != NULL, seed, found, past, model);
+    free(all.at);
+    free(kept.at);
+    free(held.at);
+    free(test.at);
+    return code;
+}
+
+int experiment_model(const experiment *e, const rnnp_model *model, forward_fn *forward, void *user, scores *found)
+{
+    row_list all = {0}, kept = {0}, held = {0}, asked = {0};
+    prepared p = {0};
+    int code = split_all(e->train, &all);
+
+    *found = (scores){0};
+    if (code == CLI_OK)
+        code = share(e, &all, e->config->seed, &kept, &held);
+    if (code == CLI_OK)
+        code = split_all(e->test ? e->test : e->train, &asked);
+    if (code == CLI_OK)
+        code = prepare(e, &kept, &p);
+    if (code == CLI_OK) {
+        p.net.lengths = rnnp_model_inputs(model) > 1;
+        p.net.probabilities = network_gives_probabilities(model);
+        code = scores_ask(found, e->config, &p.net, e->test ? &p.test : &p.train, &asked, forward, user, e->context);
+    }
+    prepared_free(&p);
+    free(all.at);
+    free(kept.at);
+    free(held.at);
+    free(asked.at);
+    return code;
+}

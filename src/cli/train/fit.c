@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L
+
+#include "fit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What a checkpoint says besides the trainer's state; the parameters of the best epoch follow it. */
+typedef struct note {
+    uint64_t size, epoch, best_epoch, seed;
+    double best;
+    rnnp_schedule schedule;
+} note;
+
+typedef struct fitting {
+    const fit_job *job;
+    rnnp_trainer *trainer;
+    history *past;
+    rnnp_schedule schedule;
+    batch b;
+    uint32_t *order;
+    float *class_weights;
+    char *memory;                /* of the note: header and best parameters */
+    size_t parameters, epoch;    /* floats; epochs done */
+    double best;
+    size_t best_epoch;
+} fitting;
+
+static double seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static float *best_of(const fitting *f) { return (float *)(void *)(f->memory + sizeof(note)); }
+
+/* ---- Parameters ---- */
+
+static size_t elements(const rnnp_parameter *p)
+{
+    size_t n = 1;
+
+    for (size_t d = 0; d < p->rank; d++)
+        n *= (size_t)p->shape[d];
+    return n;
+}
+
+typedef rnnp_status copy_fn(rnnp_trainer *trainer, size_t index, float *values);
+
+static rnnp_status get(rnnp_trainer *trainer, size_t i, float *to) { return rnnp_trainer_get(trainer, i, to); }
+static rnnp_status put(rnnp_trainer *trainer, size_t i, float *from) { return rnnp_trainer_set(trainer, i, from); }
+
+static int copy_all(const fitting *f, copy_fn *copy)
+{
+    float *values = best_of(f);
+    rnnp_parameter p;
+
+    for (size_t i = 0; i < rnnp_trainer_parameters(f->trainer); i++) {
+        rnnp_status status = rnnp_trainer_parameter(f->trainer, i, &p);
+
+        if (status != RNNP_OK || (status = copy(f->trainer, i, values)) != RNNP_OK)
+            return cli_fail_status(f->job->context, status);
+        values += elements(&p);
+    }
+    return CLI_OK;
+}
+
+/* Parameters that scale inputs and outputs, and those that [model] freeze names. */
+static int is_frozen(const char *list, const char *name)
+{
+    char copy[CONFIG_TEXT], *next, *word;
+
+    if (strncmp(name, "standardise.", 12) == 0 || strncmp(name, "restore.", 8) == 0)
+        return 1;
+    strcpy(copy, list);
+    for (word = strtok_r(copy, ", \t", &next); word; word = strtok_r(NULL, ", \t", &next))
+        if (strncmp(name, word, strlen(word)) == 0)
+            return 1;
+    return 0;
+}
+
+static rnnp_status prepare_parameters(fitting *f)
+{
+    rnnp_status status = RNNP_OK;
+    rnnp_parameter p;
+
+    for (size_t i = 0; i < rnnp_trainer_parameters(f->trainer) && status == RNNP_OK; i++) {
+        if ((status = rnnp_trainer_parameter(f->trainer, i, &p)) != RNNP_OK)
+            break;
+        f->parameters += elements(&p);
+        if (strncmp(p.name, "standardise.", 12) == 0 || strncmp(p.name, "restore.", 8) == 0)
+            status = rnnp_trainer_freeze(f->trainer, i, 1);
+    }
+    return status == RNNP_OK ? rnnp_trainer_initialize(f->trainer, f->job->seed) : status;
+}
+
+/* A trained body under this head: what fits is taken, what is named stays as it is. */
+static int start_from(fitting *f)
+{
+    const train_config *config = f->job->config;
+    char path[2 * CONFIG_TEXT];
+    rnnp_model *body = NULL;
+    rnnp_parameter p;
+    size_t copied = 0, frozen = 0;
+
+    if (!*config->start && !*config->freeze)
+        return CLI_OK;
+    rnnp_status status = RNNP_OK;
+    if (*config->start) {
+        status = cli_load(f->job->context, config_path(config, config->start, path, sizeof path), &body);
+        if (status == RNNP_OK)
+            status = rnnp_trainer_adopt(f->trainer, body, &copied);
+        rnnp_model_destroy(body);
+    }
+    for (size_t i = 0; i < rnnp_trainer_parameters(f->trainer) && status == RNNP_OK; i++) {
+        status = rnnp_trainer_parameter(f->trainer, i, &p);
+        if (status == RNNP_OK && is_frozen(config->freeze, p.name) && !p.frozen) {
+            status = rnnp_trainer_freeze(f->trainer, i, 1);
+            frozen++;
+        }
+    }
+    if (status != RNNP_OK)
+        return cli_fail_status(f->job->context, status);
+    if (*config->start && !copied)
+        return cli_fail("%s has no parameter of this model", config->start);
+    if (!f->job->quiet)
+        printf("%zu of %zu parameters taken over, %zu frozen\n", copied, rnnp_trainer_parameters(f->trainer), frozen);
+    return CLI_OK;
+}
+
+/* n / (classes * n of the class), of the sequences that are trained on. */
+static int balance(fitting *f, rnnp_train_options *options)
+{
+    const fit_job *job = f->job;
+    const size_t K = job->set->classes;
+
+    if (!job->config->balanced || !K)
+        return CLI_OK;
+    f->class_weights = calloc(K, sizeof *f->class_weights);
+    if (!f->class_weights)
+        return cli_fail("out of memory");
+    for (size_t i = 0; i < job->kept->n; i++)
+        f->class_weights[job->set->label[job->kept->at[i]]] += 1.0f;
+    for (size_t k = 0; k < K; k++)
+        if (f->class_weights[k] > 0)
+            f->class_weights[k] = (float)job->kept->n / ((float)K * f->class_weights[k]);
+    options->class_weights = f->class_weights;
+    options->classes = K;
+    return CLI_OK;
+}
+
+/* ---- Checkpoints ---- */
+
+static int save(const fitting *f)
+{
+    note *n = (note *)(void *)f->memory;
+    const size_t bytes = sizeof *n + f->parameters * sizeof(float);
+
+    if (!f->job->checkpoint)
+        return CLI_OK;
+    *n = (note){sizeof *n, f->epoch, f->best_epoch, f->job->seed, f->best, f->schedule};
+    const rnnp_status status = rnnp_trainer_save(f->trainer, f->job->checkpoint, f->memory, bytes);
+    return status == RNNP_OK ? CLI_OK : cli_fail_status(f->job->context, status);
+}
+
+static int resume(fitting *f)
+{
+    const note *n = (const note *)(void *)f->memory;
+    const size_t want = sizeof *n + f->parameters * sizeof(float);
+    size_t bytes = want;
+    const rnnp_status status = rnnp_trainer_load(f->trainer, f->job->checkpoint, f->memory, &bytes);
+
+    if (status != RNNP_OK)
+        return cli_fail_status(f->job->context, status);
+    if (bytes != want || n->size != sizeof *n || n->seed != f->job->seed)
+        return cli_fail("%s is of another training", f->job->checkpoint);
+    f->epoch = n->epoch;
+    f->best_epoch = n->best_epoch;
+    f->best = n->best;
+    f->schedule = n->schedule;
+    printf("going on after epoch %zu\n", f->epoch);
+    return CLI_OK;
+}
+
+/* ---- Epochs ---- */
+
+static int run_epoch(fitting *f, epoch_line *line)
+{
+    const fit_job *job = f->job;
+    const size_t B = job->config->batch, batches = (job->kept->n + B - 1) / B;
+    double weight = 0;
+
+    rnnp_train_order(job->seed, f->epoch, job->kept->n, f->order);
+    for (size_t i = 0; i < job->kept->n; i++)
+        f->order[i] = job->kept->at[f->order[i]];
+    for (size_t k = 0; k < batches; k++) {
+        const size_t n = k + 1 < batches ? B : job->kept->n - k * B;
+        rnnp_train_result result;
+
+        if (batch_fill(&f->b, job->config, job->net, job->set, f->order + k * B, n) != CLI_OK)
+            return CLI_FAILED;
+        line->rate = (double)rnnp_schedule_rate(&f->schedule, (double)f->epoch + (double)k / (double)batches);
+        rnnp_status status = rnnp_trainer_set_rate(f->trainer, (float)line->rate);
+        const rnnp_train_batch given = {.inputs = f->b.inputs, .n_inputs = f->b.n_inputs, .target = &f->b.target,
+                                        .weights = f->b.has_weights ? &f->b.weights : NULL};
+        if (status == RNNP_OK)
+            status = rnnp_trainer_step(f->trainer, &given, &result);
+        if (status != RNNP_OK) {
+            cli_progress_end();
+            cli_fail_status(job->context, status);
+            return cli_fail("stopped at epoch %zu, step %zu of %zu%s%s", f->epoch + 1, k + 1, batches,
+                            job->checkpoint ? "; the last good state is in " : "",
+                            job->checkpoint ? job->checkpoint : "");
+        }
+        line->loss += result.loss * result.weight;
+        weight += result.weight;
+        if (!job->quiet)
+            cli_progress("epoch", (double)f->epoch + (double)(k + 1) / (double)batches, (double)job->config->epochs,
+                         "epochs");
+    }
+    line->loss /= weight;
+    return CLI_OK;
+}
+
+/* Asks about the held-out sequences; returns 1 when it is time to stop. */
+static int look_at_held(fitting *f, epoch_line *line, int *stop)
+{
+    const fit_job *job = f->job;
+    scores s;
+
+    if (scores_ask(&s, job->config, job->net, job->set, job->held, scores_of_trainer, f->trainer,
+                   job->context) != CLI_OK)
+        return CLI_FAILED;
+    line->held_loss = s.loss;
+    line->held_score = scores_value(&s, job->config);
+    scores_free(&s);
+    rnnp_schedule_score(&f->schedule, line->held_score);
+    if (line->held_score < f->best) {
+        f->best = line->held_score;
+        f->best_epoch = f->epoch;
+        if (copy_all(f, get) != CLI_OK)
+            return CLI_FAILED;
+    }
+    *stop = job->config->patience && f->epoch - f->best_epoch >= job->config->patience;
+    return CLI_OK;
+}
+
+static int remember(history *past, const epoch_line *line)
+{
+    if (past->n == past->room) {
+        epoch_line *more = realloc(past->at, (2 * past->room + 16) * sizeof *more);
+
+        if (!more)
+            return cli_fail("out of memory");
+        past->at = more;
+        past->room = 2 * past->room + 16;
+    }
+    past->at[past->n++] = *line;
+    return CLI_OK;
+}
+
+static void print_epoch(const fitting *f, const epoch_line *line, double took)
+{
+    static const char *const names[] = {[SCORE_LOSS] = "loss", [SCORE_ACCURACY] = "accuracy", [SCORE_AUC] = "AUC",
+                                        [SCORE_F1] = "F1"};
+    const train_score score = f->job->config->score;
+
+    if (f->job->quiet)
+        return;
+    cli_progress_end();
+    printf("epoch %3zu  loss %.5f", f->epoch, line->loss);
+    if (f->job->held->n)
+        printf("  held-out loss %.5f", line->held_loss);
+    if (f->job->held->n && score != SCORE_LOSS)
+        printf("  %s %.4f", names[score], -line->held_score);
+    printf("  rate %.3g  %.1f s%s\n", line->rate, took, f->job->held->n && f->best_epoch == f->epoch ? "  best" : "");
+    fflush(stdout);
+}
+
+static int run_epochs(fitting *f)
+{
+    const train_config *config = f->job->config;
+    int stop = 0;
+
+    while (f->epoch < config->epochs && !stop) {
+        epoch_line line = {0};
+        const double begin = seconds();
+
+        if (run_epoch(f, &line) != CLI_OK)
+            return CLI_FAILED;
+        f->epoch++;
+        if (f->job->held->n) {
+            if (look_at_held(f, &line, &stop) != CLI_OK)
+                return CLI_FAILED;
+        } else {
+            rnnp_schedule_score(&f->schedule, line.loss);
+        }
+        print_epoch(f, &line, seconds() - begin);
+        if (remember(f->past, &line) != CLI_OK || save(f) != CLI_OK)
+            return CLI_FAILED;
+    }
+    f->past->best = f->job->held->n ? f->best_epoch : f->epoch;
+    return f->job->held->n && f->best_epoch ? copy_all(f, put) : CLI_OK;
+}
+
+int fit(const fit_job *job, const rnnp_model *model, history *past, rnnp_trainer **trainer)
+{
+    fitting f = {.job = job, .past = past, .schedule = job->config->schedule, .best = INFINITY};
+    rnnp_train_options options = job->config->options;
+
+    *trainer = NULL;
+    if (job->kept->n == 0)
+        return cli_fail("there is nothing to train on: the training part is empty");
+    options.seed = job->seed;
+    options.threads = job->config->threads;
+    int code = balance(&f, &options);
+    rnnp_status status = code == CLI_OK ? rnnp_trainer_create(model, &options, &f.trainer) : RNNP_OK;
+    if (code == CLI_OK && status == RNNP_OK)
+        status = prepare_parameters(&f);
+    f.order = malloc((job->kept->n + 1) * sizeof *f.order);
+    f.memory = malloc(sizeof(note) + f.parameters * sizeof(float) + 1);
+    if (code == CLI_OK && status != RNNP_OK)
+        code = cli_fail_status(job->context, status);
+    if (code == CLI_OK && (!f.order || !f.memory))
+        code = cli_fail("out of memory");
+    if (code == CLI_OK)
+        code = start_from(&f);
+    if (code == CLI_OK && job->resume)
+        code = resume(&f);
+    if (code == CLI_OK)
+        code = run_epochs(&f);
+    batch_free(&f.b);
+    free(f.order);
+    free(f.memory);
+    free(f.class_weights);
+    if (code == CLI_OK)
+        *trainer = f.trainer;
+    else
+        rnnp_trainer_destroy(f.trainer);
+    return code;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the lines of [model] layers to a closed model.
+ *
+ *     embedding 64                            tokens alone: first line
+ *     lstm 128 bidirectional                  lstm, gru, rnn HIDDEN [bidirectional | reverse] [sequences | last]
+ *     gru 64 reset_before                     [reset_before] [relu | sigmoid | tanh (rnn)] [peepholes (lstm)] [clip=X]
+ *     dropout 0.5
+ *     dense 3 softmax                         UNITS [an activation]
+ *     pool max                                over time: mean, max, sum, last
+ *     repeat                                  one vector back to all steps, for decoders
+ *
+ * A recurrent layer gives all its steps when the next layer over time wants them, or when it is the last one and the
+ * target has steps.
+ */
+#ifndef RNNP_CLI_NETWORK_H
+#define RNNP_CLI_NETWORK_H
+
+#include "dataset.h"
+
+/* Inputs: x [steps][batch][features] f32 or [steps][batch] i32 (tokens); lengths [batch] i32 when asked for. Output y.
+ * The model scales x by means and deviations (NULL: not), and y of number targets back. Weights are zeros. */
+typedef struct network {
+    size_t features, vocabulary; /* one of them is 0 */
+    int lengths;
+    const float *means, *deviations;
+    int probabilities;           /* y is a Softmax or a Sigmoid, not logits */
+} network;
+
+/* Whether the model's first output is one of probabilities. */
+int network_gives_probabilities(const rnnp_model *model);
+
+int network_build(rnnp_context *context, const train_config *config, const network *net, rnnp_model **model);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A caller's batch, checked before anything is computed.
+ */
+#include "trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Inputs ---- */
+
+rnnp_status rnnp_pass_shapes(rnnp_pass *pass, const rnnp_tensor *inputs, size_t n_inputs)
+{
+    const rnnp_trainer *t = pass->trainer;
+    const rnnp_status status = rnnp_inputs_check(t->model, inputs, n_inputs, t->inputs, t->symbols);
+
+    if (status != RNNP_OK)
+        return status;
+    const int64_t rows = t->symbols[RNNP_SYMBOL - t->batch];
+    if (rows < 1 || rows > UINT32_MAX)
+        return rnnp_fail(t->context, RNNP_ERR_SHAPE, "the batch has %lld rows", (long long)rows);
+    pass->rows = (size_t)rows;
+    pass->slices = (pass->rows + RNNP_SLICE_ROWS - 1) / RNNP_SLICE_ROWS;
+    pass->threads = t->threads < pass->slices ? t->threads : pass->slices;
+    return RNNP_OK;
+}
+
+/* Elements behind an axis. */
+static size_t inner_elements(const rnnp_tensor *tensor, size_t axis)
+{
+    size_t n = 1;
+
+    for (size_t d = axis + 1; d < tensor->rank; d++)
+        n *= (size_t)tensor->shape[d];
+    return n;
+}
+
+/* "row 3, element 7 of it" */
+static void say_place(const rnnp_tensor *tensor, int axis, size_t at, char *text, size_t size)
+{
+    if (axis == RNNP_TIME_NONE) {
+        snprintf(text, size, "element %zu", at);
+        return;
+    }
+    const size_t inner = inner_elements(tensor, (size_t)axis), rows = (size_t)tensor->shape[axis];
+    snprintf(text, size, "row %zu, element %zu of it", at / inner % rows, at / inner / rows * inner + at % inner);
+}
+
+static rnnp_status check_elements(const rnnp_trainer *t, const char *name, const rnnp_tensor *tensor, int axis)
+{
+    const size_t n = rnnp_tensor_elements(tensor);
+    const float *x = tensor->data;
+    char place[96];
+
+    if (n && !tensor->data)
+        return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s has no data", name);
+    for (size_t i = 0; tensor->dtype == RNNP_F32 && i < n; i++) {
+        if (isfinite(x[i]))
+            continue;
+        say_place(tensor, axis, i, place, sizeof place);
+        return rnnp_fail(t->context, RNNP_ERR_ARG, "input %.80s: %s is %g", name, place, (double)x[i]);
+    }
+    return RNNP_OK;
+}
+
+static rnnp_status want_gradient(const rnnp_pass *pass, size_t i)
+{
+    const rnnp_trainer *t = pass->trainer;
+    const rnnp_tensor *input = &pass->batch->inputs[i];
+    const char *name = t->model->values[t->model->inputs[i]].name;
+
+    if (!pass->batch->d_inputs || !pass->batch->d_inputs[i].data)
+        return RNNP_OK;
+    if (!pass->backward)
+        return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s: an evaluation has no gradients", name);
+    if (input->dtype != RNNP_F32)
+        return rnnp_fail(t->context, RNNP_ERR_TYPE, "input %s is %s, which has no gradient", name,
+                         rnnp_dtype_name(input->dtype));
+    if (t->rows.axis[t->model->inputs[i]] == RNNP_TIME_NONE)
+        return rnnp_fail(t->context, RNNP_ERR_SHAPE,
+                         "input %s has no batch dimension: gradients by inputs are those of rows", name);
+    t->wanted[i] = 1;
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_pass_inputs(const rnnp_pass *pass)
+{
+    const rnnp_trainer *t = pass->trainer;
+    rnnp_status status = RNNP_OK;
+
+    memset(t->wanted, 0, t->model->n_inputs);
+    for (size_t i = 0; i < t->model->n_inputs && status == RNNP_OK; i++) {
+        const int32_t v = t->model->inputs[i];
+
+        status = check_elements(t, t->model->values[v].name, &pass->batch->inputs[i], t->rows.axis[v]);
+        if (status == RNNP_OK)
+            status = want_gradient(pass, i);
+    }
+    return status;
+}
+
+/* ---- Target and weights ---- */
+
+static void say_shape(size_t rank, const int64_t *shape, char *text, size_t size)
+{
+    size_t at = 0;
+
+    text[0] = 0;
+    for (size_t d = 0; d < rank && at < size; d++)
+        at += (size_t)snprintf(text + at, size - at, "[%lld]", (long long)shape[d]);
+}
+
+static rnnp_status check_shape(const rnnp_trainer *t, const char *what, const rnnp_tensor *got, size_t rank,
+                               const int64_t *shape)
+{
+    char want_text[96], got_text[96];
+
+    if (got->rank == rank && memcmp(got->shape, shape, rank * sizeof *shape) == 0)
+        return got->data || rnnp_tensor_elements(got) == 0
+                   ? RNNP_OK
+                   : rnnp_fail(t->context, RNNP_ERR_ARG, "the %s no data", what);
+    say_shape(rank, shape, want_text, sizeof want_text);
+    say_shape(got->rank <= RNNP_MAX_RANK ? got->rank : 0, got->shape, got_text, sizeof got_text);
+    return rnnp_fail(t->context, RNNP_ERR_SHAPE, "the %s shape %s, the loss of output %s wants %s", what, got_text,
+                     t->model->outputs[t->options.output].name, want_text);
+}
+
+static rnnp_status check_types(const rnnp_pass *pass, size_t items_rank)
+{
+    const rnnp_trainer *t = pass->trainer;
+    const rnnp_tensor *target = pass->batch->target, *weights = pass->batch->weights;
+    const int sparse = t->options.loss == RNNP_LOSS_SPARSE;
+    rnnp_status status;
+
+    if (sparse ? target->dtype != RNNP_I32 && target->dtype != RNNP_I64 : target->dtype != RNNP_F32)
+        return rnnp_fail(t->context, RNNP_ERR_TYPE, "the target is %s, the loss wants %s",
+                         rnnp_dtype_name(target->dtype), sparse ? "i32 or i64 classes" : "f32");
+    if (weights && weights->dtype != RNNP_F32)
+        return rnnp_fail(t->context, RNNP_ERR_TYPE, "the weights are %s, not f32", rnnp_dtype_name(weights->dtype));
+    status = check_shape(t, "target has", target, sparse ? items_rank : pass->output.rank, pass->output.dim);
+    if (status == RNNP_OK && weights)
+        status = check_shape(t, "weights have", weights, items_rank, pass->output.dim);
+    return status;
+}
+
+static rnnp_status check_items(rnnp_pass *pass, size_t items_rank)
+{
+    const rnnp_trainer *t = pass->trainer;
+    const rnnp_tensor *target = pass->batch->target, *weights = pass->batch->weights;
+    const rnnp_loss_items items = {
+        .n = pass->loss.k ? rnnp_meta_elements(&pass->output) / pass->loss.k : 0,
+        .target = target->data, .target_dtype = target->dtype, .weight = weights ? weights->data : NULL,
+    };
+    const size_t bad = rnnp_loss_check(&pass->loss, &items);
+    rnnp_tensor shape = rnnp_meta_tensor(&pass->output, NULL);
+    char words[128], place[96];
+
+    shape.rank = items_rank;
+    if (bad < items.n) {
+        rnnp_loss_describe(&pass->loss, &items, bad, words, sizeof words);
+        say_place(&shape, t->rows.axis[t->model->outputs[t->options.output].value], bad, place, sizeof place);
+        return rnnp_fail(t->context, RNNP_ERR_ARG, "target: %s: %s", place, words);
+    }
+    pass->weight = 0;
+    rnnp_loss_weight(&pass->loss, &items, &pass->weight);
+    /* A gradient's scale, 1 / sum(w), must be a float. */
+    if (!(pass->weight > 0) || !isfinite(pass->weight) || !isfinite((float)(1.0 / pass->weight)))
+        return rnnp_fail(t->context, RNNP_ERR_ARG, "the weights of the batch sum up to %g", pass->weight);
+    return RNNP_OK;
+}
+
+/* ---- Results ---- */
+
+static void set_type(rnnp_tensor *tensor, const rnnp_meta *meta, int axis, size_t rows)
+{
+    void *data = tensor->data;
+
+    *tensor = rnnp_meta_tensor(meta, data);
+    if (axis != RNNP_TIME_NONE)
+        tensor->shape[axis] = (int64_t)rows;
+}
+
+static void set_results(const rnnp_pass *pass)
+{
+    const rnnp_trainer *t = pass->trainer;
+    const rnnp_model *model = t->model;
+    const rnnp_tape *tape = pass->tape[0];
+
+    for (size_t k = 0; pass->batch->outputs && k < model->n_outputs; k++) {
+        const int32_t v = model->outputs[k].value;
+
+        set_type(&pass->batch->outputs[k], &tape->meta[v], t->rows.axis[v], pass->rows);
+    }
+    for (size_t i = 0; pass->batch->d_inputs && i < model->n_inputs; i++) {
+        const int32_t v = model->inputs[i];
+        rnnp_tensor *d = &pass->batch->d_inputs[i];
+
+        set_type(d, &tape->meta[v], t->rows.axis[v], pass->rows);
+        if (d->data && !tape->needed[v]) /* the loss does not depend on it */
+            memset(d->data, 0, rnnp_tensor_elements(d) * sizeof(float));
+    }
+}
+
+rnnp_status rnnp_pass_target(rnnp_pass *pass)
+{
+    const rnnp_trainer *t = pass->trainer;
+    const int32_t v = t->model->outputs[t->options.output].value;
+    const rnnp_loss kind = t->options.loss;
+    rnnp_status status;
+
+    pass->output = pass->tape[0]->meta[v];
+    pass->output.dim[t->rows.axis[v]] = (int64_t)pass->rows;
+    const size_t rank = pass->output.rank;
+    const int rows_of_many = kind != RNNP_LOSS_BINARY && rank >= 2;
+    pass->loss = (rnnp_loss_spec){.kind = kind, .smoothing = t->options.label_smoothing,
+                                  .class_weights = t->options.class_weights,
+                                  .k = rows_of_many ? (size_t)pass->output.dim[rank - 1] : 1};
+    if (t->options.class_weights && kind != RNNP_LOSS_BINARY && pass->loss.k != t->options.classes)
+        return rnnp_fail(t->context, RNNP_ERR_SHAPE, "output %s has %zu classes, but %zu class weights were given",
+                         t->model->outputs[t->options.output].name, pass->loss.k, t->options.classes);
+    if (pass->batch->target) {
+        const size_t items_rank = rows_of_many ? rank - 1 : rank;
+
+        if ((status = check_types(pass, items_rank)) != RNNP_OK || (status = check_items(pass, items_rank)) != RNNP_OK)
+            return status;
+    } else if (pass->backward) {
+        return rnnp_fail(t->context, RNNP_ERR_ARG, "the batch has no target");
+    } else if (pass->batch->weights) {
+        return rnnp_fail(t->context, RNNP_ERR_ARG, "the batch has weights but no target");
+    }
+    set_results(pass);
+    return RNNP_OK;
+}

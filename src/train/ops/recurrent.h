@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Backpropagation through time for RNN, LSTM and GRU; what its files share.
+ *
+ *   recurrent.c          sizes, sections of memory, registration
+ *   recurrent_pack.c     weights as the products of both passes want them
+ *   recurrent_forward.c  the forward pass, and its parts that are computed again on the way back
+ *   recurrent_back.c     the backward pass
+ *
+ * Steps are counted in the order in which a direction takes them. They are cut into segments of about 256 rows, and
+ * everything but the recurrence itself is one product per segment. Rows of a segment lie behind each other, step by
+ * step, rows of a step by falling length, and only those that are not past their length: padding costs nothing.
+ *
+ * Chains. Forward's are those of inference: bias, x, h. Those of the weights' gradients go through segments from last
+ * to first, and upwards through the rows of a segment. None depends on the host, or on whether z was kept.
+ */
+#ifndef RNNP_TRAIN_RECURRENT_H
+#define RNNP_TRAIN_RECURRENT_H
+
+#include "../../graph/ops/recurrent.h"
+#include "../gradient.h"
+
+/* A part of a layer as in cells/recurrent.h: GRU with reset before has two. */
+typedef struct rnnp_bptt_part {
+    rnnp_recurrent_part of;          /* lanes: RNNP_TRAIN_LANES; bias, bias_h, wx, wh: of the prepared block */
+    rnnp_op gates, back;
+    const rnnp_variant *gemm;        /* products that give pre-activations */
+    size_t wx_back, wh_back;         /* of the prepared block: [columns][input] and [columns][hidden] */
+    size_t ldz;
+} rnnp_bptt_part;
+
+/* Sections of what one direction keeps from forward to backward, in floats. */
+typedef struct rnnp_bptt_kept {
+    size_t z[2];                     /* [rows of all steps][ldz]; none when computed again */
+    size_t c;                        /* LSTM: [steps + 1][batch][hidden]; or before each segment alone */
+    size_t y;                        /* [steps][batch][hidden] where the node has no output Y */
+    size_t floats;
+} rnnp_bptt_kept;
+
+/* Sections of the workspace, in floats; rows are those of a segment. */
+typedef struct rnnp_bptt_work {
+    size_t order, at;                /* rnnp_bptt_run */
+    size_t mask, h, masked, u, rh;   /* [batch][hidden] */
+    size_t z[2], c;                  /* as kept, of one segment */
+    size_t x;                        /* [rows][input] */
+    size_t hs, hs_masked, rhs, us;   /* [rows][hidden]: h_prev, r h_prev, z gate */
+    size_t dh, dh_prev, dc, du, drh, dp; /* [batch][hidden]; dp [3][hidden] */
+    size_t dzt;                      /* [gates * hidden][rows], gates in the order of ONNX */
+    size_t sums;                     /* [gates * hidden] */
+    size_t packed;                   /* x or h as the right side of a product */
+    size_t dx;                       /* [rows][input] */
+    size_t floats;
+} rnnp_bptt_work;
+
+typedef struct rnnp_bptt {
+    rnnp_recurrent layer;
+    size_t batch, steps, segment;    /* segment: steps of one */
+    int recompute, has_y;
+    float dropout;
+    size_t parts, panels, gates;
+    rnnp_bptt_part part[2];
+    size_t ldz[2];                   /* z of the parts; of GRU, reset after, the second is n's input part (zx) */
+    const rnnp_variant *gemm;        /* all other products */
+    size_t prepared_floats;          /* of one direction, as all below */
+    rnnp_bptt_kept kept;
+    rnnp_bptt_work work;
+} rnnp_bptt;
+
+/* One direction at work. */
+typedef struct rnnp_bptt_run {
+    rnnp_bptt net;
+    const rnnp_gradient_call *call;
+    rnnp_recurrent_call io;          /* pointers and strides of the tensors */
+    size_t d;
+    rnnp_gate_spec spec;
+    const float *prepared;
+    float *kept, *work;
+    float *y;                        /* all h: the node's output or our own */
+    size_t y_step, y_row;
+    uint32_t *order;                 /* [batch]: rows by falling length */
+    size_t *at;                      /* [steps + 1]: rows of all steps before this one */
+    const float *mask;               /* [batch][hidden] of recurrent dropout, in that order of rows; NULL: none */
+} rnnp_bptt_run;
+
+/* Steps [first, end) and their rows. */
+typedef struct rnnp_bptt_segment {
+    size_t first, end, rows;
+    float *z[2];                     /* [rows][ldz] */
+    float *c;                        /* LSTM: [steps of it + 1][batch][hidden] */
+} rnnp_bptt_segment;
+
+/* ---- recurrent.c ---- */
+
+void rnnp_bptt_plan(const rnnp_gradient_shape *shape, rnnp_bptt *net);
+rnnp_status rnnp_bptt_begin(const rnnp_gradient_call *call, rnnp_bptt_run *run);
+void rnnp_bptt_begin_direction(rnnp_bptt_run *run, size_t d);
+rnnp_bptt_segment rnnp_bptt_segment_at(const rnnp_bptt_run *run, size_t first);
+
+static inline size_t rnnp_bptt_segments(const rnnp_bptt *net)
+{
+    return (net->steps + net->segment - 1) / net->segment;
+}
+/* Whether n's input part is apart from z (GRU, reset after). */
+static inline int rnnp_bptt_has_zx(const rnnp_bptt *net) { return net->part[0].of.op == RNNP_OP_gru_step_f32; }
+static inline size_t rnnp_bptt_active(const rnnp_bptt_run *run, size_t step)
+{
+    return run->at[step + 1] - run->at[step];
+}
+static inline size_t rnnp_bptt_time(const rnnp_bptt_run *run, size_t step)
+{
+    return run->d == 1 || run->net.layer.direction == RNNP_REVERSE ? run->net.steps - 1 - step : step;
+}
+
+/* c = c0 + a b, no rows are none. */
+static inline void rnnp_bptt_product(const rnnp_variant *gemm, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                                     const float *b, const float *c0, size_t ldc0, float *c, size_t ldc)
+{
+    const rnnp_gemm_args args = {.m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .c0 = c0, .ldc0 = ldc0, .c = c,
+                                 .ldc = ldc};
+
+    if (m > 0)
+        gemm->fn.gemm_f32(&args);
+}
+
+/* y = a op b for add_f32 and mul_f32; y may be a or b. */
+static inline void rnnp_bptt_each(const rnnp_bptt_run *run, rnnp_op op, float *y, const float *a, const float *b,
+                                  size_t n)
+{
+    const rnnp_binary_args args = {.a = a, .b = b, .y = y, .n = n, .a_step = 1, .b_step = 1};
+
+    run->net.layer.select->op[op]->fn.add_f32(&args);
+}
+
+/* ---- recurrent_pack.c ---- */
+
+/* Offsets of the packed weights; sets prepared_floats. */
+void rnnp_bptt_plan_pack(rnnp_bptt *net);
+void rnnp_bptt_pack(const rnnp_bptt *net, const rnnp_recurrent_source *source, float *prepared, size_t part,
+                    size_t parts);
+
+/* ---- recurrent_forward.c ---- */
+
+rnnp_status rnnp_bptt_forward(const rnnp_gradient_call *call);
+/* Pre-activations and c of a segment from what was kept, after x and h_prev were gathered. */
+void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
+/* r h_prev of a segment (GRU, reset before), from z. */
+void rnnp_bptt_reset_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
+/* A segment's rows of x and of h_prev (also masked) from where they are. */
+void rnnp_bptt_gather_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
+void rnnp_bptt_gather_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
+/* n's input part takes the place of its recurrent part in z (GRU, reset after). */
+void rnnp_bptt_zx_to_n(const rnnp_bptt *net, const rnnp_bptt_segment *s);
+
+/* ---- recurrent_back.c ---- */
+
+rnnp_status rnnp_bptt_backward(const rnnp_gradient_call *call);
+
+#endif

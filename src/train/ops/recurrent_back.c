@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The backward pass of a recurrent node. dh is the gradient by h of the step at hand for rows that take part in it. For
+ * others it is that by the final state until their last step comes, and that by h0 once all their steps are done. dc
+ * likewise.
+ */
+#include "recurrent.h"
+
+#include "../../cells/weights.h"
+
+#include <string.h>
+
+/* Gradients of this direction, NULL where they are not wanted. */
+typedef struct gradients {
+    const float *dy;
+    float *dx, *dw, *dr, *dbw, *dbr;
+} gradients;
+
+/* ---- The recurrence ---- */
+
+/* dh += dy of the step's rows */
+static void add_dy(const rnnp_bptt_run *run, size_t step, size_t rows, const float *dy, float *dh)
+{
+    const rnnp_recurrent_call *io = &run->io;
+    const size_t H = run->net.layer.hidden;
+    const float *from = dy + rnnp_bptt_time(run, step) * io->y_step + run->d * io->y_dir;
+
+    for (size_t r = 0; r < rows; r++)
+        rnnp_bptt_each(run, RNNP_OP_add_f32, dh + r * H, dh + r * H, from + run->order[r] * io->y_row, H);
+}
+
+/* dh = start + (dz R) of a part, masked as h_prev was; start NULL: nothing. */
+static void dz_to_dh(const rnnp_bptt_run *run, size_t part, const float *dz, size_t rows, const float *start, float *dh)
+{
+    const rnnp_bptt *net = &run->net;
+    const rnnp_bptt_part *p = &net->part[part];
+    const size_t H = net->layer.hidden;
+    const float *r = run->prepared + p->wh_back;
+
+    rnnp_bptt_product(net->gemm, rows, H, p->of.columns, dz, p->ldz, r, run->mask ? NULL : start, H, dh, H);
+    if (!run->mask)
+        return;
+    rnnp_bptt_each(run, RNNP_OP_mul_f32, dh, dh, run->mask, rows * H);
+    if (start)
+        rnnp_bptt_each(run, RNNP_OP_add_f32, dh, start, dh, rows * H);
+}
+
+static void gates_back(const rnnp_bptt_run *run, size_t part, const rnnp_gates_back_args *args)
+{
+    run->net.layer.select->op[run->net.part[part].back]->fn.lstm_gates_back_f32(args); /* all have one type */
+}
+
+static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t step, const float *dy)
+{
+    const rnnp_bptt *net = &run->net;
+    const rnnp_bptt_work *w = &net->work;
+    const size_t H = net->layer.hidden, state = net->batch * H, rows = rnnp_bptt_active(run, step);
+    const size_t row = run->at[step] - run->at[s->first];
+    const int gru = net->layer.cell == RNNP_CELL_GRU, lstm = net->layer.cell == RNNP_CELL_LSTM;
+    float *dh = run->work + w->dh, *carried = gru ? run->work + w->dh_prev : NULL, *drh = run->work + w->drh;
+    const float *c = lstm ? s->c + (step - s->first + 1) * state : NULL;
+    rnnp_gates_back_args a = {
+        .rows = rows, .hidden = H, .z = s->z[0] + row * net->ldz[0], .ldz = net->ldz[0],
+        .zx = gru ? s->z[1] + row * net->ldz[1] : NULL, .ldzx = net->ldz[1], .h = run->work + w->hs + row * H, .ldh = H,
+        .c = c, .c_prev = lstm ? c - state : NULL, .ldc = H, .dh = dh, .lddh = H, .dh_prev = carried, .lddh_prev = H,
+        .dc = run->work + w->dc, .lddc = H, .du = run->work + w->du, .lddu = H, .dp = run->work + w->dp,
+        .spec = &run->spec};
+
+    if (rows == 0)
+        return;
+    if (dy)
+        add_dy(run, step, rows, dy, dh);
+    if (gru)
+        memset(carried, 0, rows * H * sizeof *carried);
+    if (net->parts > 1) {
+        gates_back(run, 1, &a);
+        dz_to_dh(run, 1, a.zx, rows, NULL, drh);
+        a.dh = drh;
+    }
+    gates_back(run, 0, &a);
+    dz_to_dh(run, 0, a.z, rows, carried, dh);
+}
+
+/* ---- Weights and x, a segment at a time ---- */
+
+/* Gates of dz, [rows][panel][gates_of_z][lane], to rows [gate][unit] of dzt, from gate `first` on. */
+static void turn(const rnnp_bptt_run *run, const float *dz, size_t ldz, size_t gates_of_z, size_t rows, size_t first)
+{
+    const size_t H = run->net.layer.hidden;
+    const rnnp_variant *transpose = run->net.layer.select->op[RNNP_OP_transpose_f32];
+
+    for (size_t u = 0; u < H; u += RNNP_TRAIN_LANES)
+        for (size_t g = 0; g < gates_of_z; g++) {
+            const rnnp_move_args args = {
+                .x = dz + u * gates_of_z + g * RNNP_TRAIN_LANES, .ldx = ldz, .rows = rows,
+                .cols = H - u < RNNP_TRAIN_LANES ? H - u : RNNP_TRAIN_LANES, .ldy = rows,
+                .y = run->work + run->net.work.dzt + ((first + g) * H + u) * rows};
+
+            transpose->fn.transpose_f32(&args);
+        }
+}
+
+/* dw [gates * hidden][width], from gate `first` on, += dzt x; x [rows][width]. */
+static void add_product(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t first, size_t gates,
+                        const float *x, size_t width, float *dw)
+{
+    const rnnp_bptt *net = &run->net;
+    const size_t H = net->layer.hidden;
+    float *packed = run->work + net->work.packed, *to = dw + first * H * width;
+
+    rnnp_pack_f32(packed, x, 1, width, s->rows, net->gemm->traits.nr, 1, 0, 1, width);
+    rnnp_bptt_product(net->gemm, gates * H, width, s->rows, run->work + net->work.dzt + first * H * s->rows, s->rows,
+                      packed, to, width, to, width);
+}
+
+/* db [gates * hidden] += the sums of dzt's rows */
+static void add_sums(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *db)
+{
+    const rnnp_bptt *net = &run->net;
+    const size_t n = net->gates * net->layer.hidden;
+    float *sums = run->work + net->work.sums;
+    const rnnp_row_args args = {.x = run->work + net->work.dzt, .y = sums, .rows = n, .cols = s->rows, .ldx = s->rows,
+                                .ldy = 1};
+
+    if (!db)
+        return;
+    net->layer.select->op[RNNP_OP_reduce_sum_f32]->fn.reduce_sum_f32(&args);
+    rnnp_bptt_each(run, RNNP_OP_add_f32, db, db, sums, n);
+}
+
+/* Rows of a segment between dx, as the caller has it, and our own. */
+static void copy_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *dx, float *rows, int out)
+{
+    const rnnp_recurrent_call *io = &run->io;
+    const size_t I = run->net.layer.input;
+
+    for (size_t step = s->first; step < s->end; step++)
+        for (size_t r = 0; r < rnnp_bptt_active(run, step); r++, rows += I) {
+            float *theirs = dx + rnnp_bptt_time(run, step) * io->x_step + run->order[r] * io->x_row;
+
+            memcpy(out ? theirs : rows, out ? rows : theirs, I * sizeof *rows);
+        }
+}
+
+/* dx += dz W; a second direction adds to the first. */
+static void add_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *dx)
+{
+    const rnnp_bptt *net = &run->net;
+    const size_t I = net->layer.input;
+    float *rows = run->work + net->work.dx;
+
+    if (run->d > 0)
+        copy_dx(run, s, dx, rows, 0);
+    for (size_t i = 0; i < net->parts; i++)
+        rnnp_bptt_product(net->gemm, s->rows, I, net->part[i].of.columns, s->z[i], net->ldz[i],
+                          run->prepared + net->part[i].wx_back, run->d + i > 0 ? rows : NULL, I, rows, I);
+    copy_dx(run, s, dx, rows, 1);
+}
+
+static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const gradients *g)
+{
+    const rnnp_bptt *net = &run->net;
+    const rnnp_bptt_work *w = &net->work;
+    const size_t H = net->layer.hidden, first_gates = net->part[0].of.gates;
+    const float *h = run->work + (run->mask ? w->hs_masked : w->hs);
+
+    rnnp_bptt_gather_x(run, s);
+    rnnp_bptt_gather_h(run, s);
+    if (net->recompute)
+        rnnp_bptt_again(run, s);
+    else if (net->parts > 1)
+        rnnp_bptt_reset_rows(run, s);
+    for (size_t step = s->end; step-- > s->first;)
+        step_back(run, s, step, g->dy);
+    for (size_t i = 0; i < net->parts; i++)
+        turn(run, s->z[i], net->ldz[i], net->part[i].of.gates, s->rows, net->part[i].of.first_gate);
+    if (g->dr)
+        add_product(run, s, 0, first_gates, h, H, g->dr);
+    if (g->dr && net->parts > 1)
+        add_product(run, s, first_gates, 1, run->work + w->rhs, H, g->dr);
+    add_sums(run, s, g->dbr);
+    if (rnnp_bptt_has_zx(net)) { /* from here on n's input part */
+        turn(run, s->z[1], net->ldz[1], 1, s->rows, 2);
+        rnnp_bptt_zx_to_n(net, s);
+    }
+    if (g->dw)
+        add_product(run, s, 0, net->gates, run->work + w->x, net->layer.input, g->dw);
+    add_sums(run, s, g->dbw);
+    if (g->dx)
+        add_dx(run, s, g->dx);
+}
+
+/* ---- The whole ---- */
+
+/* A gradient by a state between the caller's memory and [batch][hidden] in our order of rows. */
+static void begin_state(const rnnp_bptt_run *run, const float *from, float *to)
+{
+    const size_t H = run->net.layer.hidden;
+
+    for (size_t r = 0; r < run->net.batch; r++) {
+        if (from)
+            memcpy(to + r * H, from + run->d * run->io.h_dir + run->order[r] * run->io.h_row, H * sizeof *to);
+        else
+            memset(to + r * H, 0, H * sizeof *to);
+    }
+}
+
+static void end_state(const rnnp_bptt_run *run, const float *from, float *to)
+{
+    const size_t H = run->net.layer.hidden;
+
+    for (size_t r = 0; to && r < run->net.batch; r++)
+        memcpy(to + run->d * run->io.h0_dir + run->order[r] * run->io.h0_row, from + r * H, H * sizeof *to);
+}
+
+static float *of_direction(float *gradient, size_t d, size_t elements)
+{
+    return gradient ? gradient + d * elements : NULL;
+}
+
+static void direction_back(const rnnp_bptt_run *run)
+{
+    const rnnp_bptt *net = &run->net;
+    const rnnp_gradient_call *call = run->call;
+    const size_t H = net->layer.hidden, GH = net->gates * H, d = run->d;
+    const int lstm = net->layer.cell == RNNP_CELL_LSTM;
+    float *dh = run->work + net->work.dh, *dc = run->work + net->work.dc, *dp = run->work + net->work.dp;
+    gradients g = {
+        .dy = call->d_outputs[RNNP_OUT_Y].data,
+        .dx = call->d_inputs[RNNP_IN_X].data,
+        .dw = of_direction(call->d_inputs[RNNP_IN_W].data, d, GH * net->layer.input),
+        .dr = of_direction(call->d_inputs[RNNP_IN_R].data, d, GH * H),
+        .dbw = of_direction(call->d_inputs[RNNP_IN_B].data, d, 2 * GH),
+    };
+
+    g.dbr = g.dbw ? g.dbw + GH : NULL;
+    begin_state(run, call->d_outputs[RNNP_OUT_H].data, dh);
+    if (lstm)
+        begin_state(run, call->d_outputs[RNNP_OUT_C].data, dc);
+    memset(dp, 0, 3 * H * sizeof *dp);
+    for (size_t i = rnnp_bptt_segments(net); i-- > 0;) {
+        const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, i * net->segment);
+
+        if (s.rows > 0)
+            segment_back(run, &s, &g);
+    }
+    end_state(run, dh, call->d_inputs[RNNP_IN_H0].data);
+    if (!lstm)
+        return;
+    end_state(run, dc, call->d_inputs[RNNP_IN_C0].data);
+    if (call->d_inputs[RNNP_IN_P].data)
+        memcpy((float *)call->d_inputs[RNNP_IN_P].data + d * 3 * H, dp, 3 * H * sizeof *dp);
+}
+
+/* Gradients that segments add to begin with zeros; dx also for steps past a row's length. */
+static void clear(const rnnp_gradient_call *call)
+{
+    static const size_t inputs[] = {RNNP_IN_X, RNNP_IN_W, RNNP_IN_R, RNNP_IN_B};
+
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        const rnnp_tensor *d = &call->d_inputs[inputs[i]];
+
+        if (d->data)
+            memset(d->data, 0, rnnp_tensor_elements(d) * sizeof(float));
+    }
+}
+
+rnnp_status rnnp_bptt_backward(const rnnp_gradient_call *call)
+{
+    rnnp_bptt_run run;
+    const rnnp_status status = rnnp_bptt_begin(call, &run);
+
+    if (status != RNNP_OK)
+        return status;
+    clear(call);
+    for (size_t d = 0; d < rnnp_directions(run.net.layer.direction); d++) {
+        rnnp_bptt_begin_direction(&run, d);
+        direction_back(&run);
+    }
+    return RNNP_OK;
+}

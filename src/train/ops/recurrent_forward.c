@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The forward pass of a recurrent node in training. The chains are those of inference, so the bits are, too.
+ */
+#include "recurrent.h"
+
+#include "../../cells/weights.h"
+
+#include <string.h>
+
+/* ---- Rows of a segment ---- */
+
+void rnnp_bptt_gather_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+{
+    const rnnp_recurrent_call *io = &run->io;
+    const size_t I = run->net.layer.input;
+    float *to = run->work + run->net.work.x;
+
+    for (size_t step = s->first; step < s->end; step++) {
+        const float *from = io->x + rnnp_bptt_time(run, step) * io->x_step;
+
+        for (size_t r = 0; r < rnnp_bptt_active(run, step); r++, to += I)
+            memcpy(to, from + run->order[r] * io->x_row, I * sizeof *to);
+    }
+}
+
+/* State `from` of the caller, or zeros, to [batch][hidden] in our order of rows. */
+static void begin_state(const rnnp_bptt_run *run, const float *from, float *to)
+{
+    const rnnp_recurrent_call *io = &run->io;
+    const size_t H = run->net.layer.hidden;
+
+    for (size_t r = 0; r < run->net.batch; r++) {
+        if (from)
+            memcpy(to + r * H, from + run->d * io->h0_dir + run->order[r] * io->h0_row, H * sizeof *to);
+        else
+            memset(to + r * H, 0, H * sizeof *to);
+    }
+}
+
+void rnnp_bptt_gather_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+{
+    const rnnp_bptt *net = &run->net;
+    const size_t H = net->layer.hidden;
+    float *h0 = run->work + net->work.h, *to = run->work + net->work.hs, *masked = run->work + net->work.hs_masked;
+
+    begin_state(run, run->io.h0, h0);
+    for (size_t step = s->first; step < s->end; step++) {
+        const size_t rows = rnnp_bptt_active(run, step), before = step ? rnnp_bptt_active(run, step - 1) : 0;
+        const float *y = step ? run->y + rnnp_bptt_time(run, step - 1) * run->y_step : NULL;
+
+        for (size_t r = 0; r < rows; r++)
+            memcpy(to + r * H, r < before ? y + run->order[r] * run->y_row : h0 + r * H, H * sizeof *to);
+        if (run->mask && rows > 0)
+            rnnp_bptt_each(run, RNNP_OP_mul_f32, masked, to, run->mask, rows * H);
+        to += rows * H;
+        masked += rows * H;
+    }
+}
+
+/* One gate of all panels from rows of one kind to rows of another; a step is from panel to panel. */
+static void copy_gate(size_t rows, size_t panels, float *to, size_t ld_to, size_t to_step, const float *from,
+                      size_t ld_from, size_t from_step)
+{
+    for (size_t r = 0; r < rows; r++, to += ld_to, from += ld_from) {
+        for (size_t panel = 0; panel < panels; panel++)
+            memcpy(to + panel * to_step, from + panel * from_step, RNNP_TRAIN_LANES * sizeof *to);
+    }
+}
+
+enum { N_STEP = 3 * RNNP_TRAIN_LANES, N_AT = 2 * RNNP_TRAIN_LANES }; /* gate n among z r n */
+
+void rnnp_bptt_zx_to_n(const rnnp_bptt *net, const rnnp_bptt_segment *s)
+{
+    copy_gate(s->rows, net->panels, s->z[0] + N_AT, net->ldz[0], N_STEP, s->z[1], net->ldz[1], RNNP_TRAIN_LANES);
+}
+
+/* ---- Pre-activations ---- */
+
+/* bias + x W^T of all parts; x is gathered. The recurrent part of n begins with a bias of its own. */
+static void project(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+{
+    const rnnp_bptt *net = &run->net;
+    const size_t I = net->layer.input;
+
+    for (size_t i = 0; i < net->parts; i++) {
+        const rnnp_bptt_part *p = &net->part[i];
+
+        rnnp_bptt_product(p->gemm, s->rows, p->of.columns, I, run->work + net->work.x, I, run->prepared + p->of.wx,
+                          run->prepared + p->of.bias, 0, s->z[i], p->ldz);
+    }
+    if (!rnnp_bptt_has_zx(net))
+        return;
+    float *n = s->z[0] + N_AT;
+    copy_gate(s->rows, net->panels, s->z[1], net->ldz[1], RNNP_TRAIN_LANES, n, net->ldz[0], N_STEP);
+    copy_gate(s->rows, net->panels, n, net->ldz[0], N_STEP, run->prepared + net->part[0].of.bias_h, 0,
+              RNNP_TRAIN_LANES);
+}
+
+/* z of a part += h R^T, for rows of a segment from `row` on. */
+static void recur(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t i, size_t row, size_t rows,
+                  const float *h)
+{
+    const rnnp_bptt_part *p = &run->net.part[i];
+    const size_t H = run->net.layer.hidden;
+    float *z = s->z[i] + row * p->ldz;
+
+    rnnp_bptt_product(p->gemm, rows, p->of.columns, H, h, H, run->prepared + p->of.wh, z, p->ldz, z, p->ldz);
+}
+
+typedef struct states {
+    const float *h;
+    float *c, *u, *y;
+} states;
+
+static void gates(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t i, size_t row, size_t rows, states at)
+{
+    const rnnp_bptt *net = &run->net;
+    const size_t H = net->layer.hidden;
+    const rnnp_gates_args args = {
+        .rows = rows, .hidden = H, .lanes = RNNP_TRAIN_LANES, .panel_end = net->panels,
+        .z = s->z[i] + row * net->ldz[i], .ldz = net->ldz[i],
+        .zx = rnnp_bptt_has_zx(net) ? s->z[1] + row * net->ldz[1] : NULL, .ldzx = net->ldz[1],
+        .zx_step = RNNP_TRAIN_LANES, .h = at.h, .ldh = H, .c = at.c, .ldc = H, .u = at.u, .ldu = H, .y = at.y, .ldy = H,
+        .spec = &run->spec};
+
+    if (rows > 0)
+        net->layer.select->op[net->part[i].gates]->fn.lstm_gates_f32(&args); /* all gates ops have one type */
+}
+
+/* ---- Once more, on the way back ---- */
+
+void rnnp_bptt_reset_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+{
+    const rnnp_bptt_work *w = &run->net.work;
+    const size_t H = run->net.layer.hidden;
+    float *rhs = run->work + w->rhs;
+
+    gates(run, s, 0, 0, s->rows, (states){.h = run->work + w->hs, .u = run->work + w->us, .y = rhs});
+    for (size_t step = s->first; run->mask && step < s->end; step++) {
+        const size_t rows = rnnp_bptt_active(run, step);
+
+        if (rows > 0)
+            rnnp_bptt_each(run, RNNP_OP_mul_f32, rhs, rhs, run->mask, rows * H);
+        rhs += rows * H;
+    }
+}
+
+void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+{
+    const rnnp_bptt *net = &run->net;
+    const size_t state = net->batch * net->layer.hidden;
+
+    project(run, s);
+    recur(run, s, 0, 0, s->rows, run->work + (run->mask ? net->work.hs_masked : net->work.hs));
+    if (net->parts > 1) {
+        rnnp_bptt_reset_rows(run, s);
+        recur(run, s, 1, 0, s->rows, run->work + net->work.rhs);
+    }
+    if (net->layer.cell != RNNP_CELL_LSTM)
+        return;
+    memcpy(s->c, run->kept + net->kept.c + s->first / net->segment * state, state * sizeof *s->c);
+    for (size_t step = s->first; step < s->end; step++) {
+        float *c = s->c + (step - s->first + 1) * state;
+
+        memcpy(c, c - state, state * sizeof *c);
+        gates(run, s, 0, run->at[step] - run->at[s->first], rnnp_bptt_active(run, step),
+              (states){.c = c, .y = run->work + net->work.rh});
+    }
+}
+
+/* ---- Forward ---- */
+
+static const float *masked(const rnnp_bptt_run *run, const float *h, size_t rows)
+{
+    float *to = run->work + run->net.work.masked;
+
+    if (!run->mask || rows == 0)
+        return h;
+    rnnp_bptt_each(run, RNNP_OP_mul_f32, to, h, run->mask, rows * run->net.layer.hidden);
+    return to;
+}
+
+/* h of the active rows to y, zeros to the others. */
+static void scatter(const rnnp_bptt_run *run, size_t step, const float *h)
+{
+    const size_t H = run->net.layer.hidden, rows = rnnp_bptt_active(run, step);
+    float *y = run->y + rnnp_bptt_time(run, step) * run->y_step;
+
+    for (size_t r = 0; r < run->net.batch; r++) {
+        float *to = y + run->order[r] * run->y_row;
+
+        if (r < rows)
+            memcpy(to, h + r * H, H * sizeof *to);
+        else
+            memset(to, 0, H * sizeof *to);
+    }
+}
+
+static void forward_segment(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+{
+    const rnnp_bptt *net = &run->net;
+    const size_t state = net->batch * net->layer.hidden;
+    const int lstm = net->layer.cell == RNNP_CELL_LSTM;
+    float *h = run->work + net->work.h, *rh = run->work + net->work.rh;
+
+    rnnp_bptt_gather_x(run, s);
+    project(run, s);
+    for (size_t step = s->first; step < s->end; step++) {
+        const size_t row = run->at[step] - run->at[s->first], rows = rnnp_bptt_active(run, step);
+        float *c = lstm ? s->c + (step - s->first + 1) * state : NULL;
+
+        if (lstm)
+            memcpy(c, c - state, state * sizeof *c);
+        for (size_t i = 0; i < net->parts; i++) {
+            recur(run, s, i, row, rows, masked(run, i ? rh : h, rows));
+            gates(run, s, i, row, rows,
+                  (states){.h = h, .c = c, .u = run->work + net->work.u, .y = i + 1 < net->parts ? rh : h});
+        }
+        scatter(run, step, h);
+    }
+}
+
+/* The final state to the caller. */
+static void end_state(const rnnp_bptt_run *run, const float *from, float *to)
+{
+    const rnnp_recurrent_call *io = &run->io;
+    const size_t H = run->net.layer.hidden;
+
+    for (size_t r = 0; to && r < run->net.batch; r++)
+        memcpy(to + run->d * io->h_dir + run->order[r] * io->h_row, from + r * H, H * sizeof *to);
+}
+
+static void forward_direction(const rnnp_bptt_run *run)
+{
+    const rnnp_bptt *net = &run->net;
+    const size_t state = net->batch * net->layer.hidden;
+    const int lstm = net->layer.cell == RNNP_CELL_LSTM;
+    float *h = run->work + net->work.h, *c = rnnp_bptt_segment_at(run, 0).c;
+
+    begin_state(run, run->io.h0, h);
+    if (lstm)
+        begin_state(run, run->io.c0, c);
+    for (size_t first = 0; first < net->steps; first += net->segment) {
+        const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, first);
+
+        if (lstm && net->recompute)
+            memcpy(run->kept + net->kept.c + first / net->segment * state, s.c, state * sizeof *c);
+        forward_segment(run, &s);
+        c = lstm ? s.c + (s.end - first) * state : NULL;
+        if (lstm && net->recompute) { /* the next segment has the same memory */
+            memcpy(s.c, c, state * sizeof *c);
+            c = s.c;
+        }
+    }
+    end_state(run, h, run->io.h);
+    if (lstm)
+        end_state(run, c, run->io.c);
+}
+
+rnnp_status rnnp_bptt_forward(const rnnp_gradient_call *call)
+{
+    rnnp_bptt_run run;
+    const rnnp_status status = rnnp_bptt_begin(call, &run);
+
+    if (status != RNNP_OK)
+        return status;
+    for (size_t d = 0; d < rnnp_directions(run.net.layer.direction); d++) {
+        rnnp_bptt_begin_direction(&run, d);
+        forward_direction(&run);
+    }
+    return RNNP_OK;
+}

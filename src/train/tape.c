@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One slice, forwards and backwards.
+ */
+#include "trainer.h"
+
+#include <string.h>
+
+/* ---- Rows of a tensor ---- */
+
+/* A tensor as [blocks][rows][bytes]. */
+static void row_blocks(const rnnp_meta *meta, size_t axis, size_t *blocks, size_t *bytes)
+{
+    *blocks = 1;
+    *bytes = rnnp_dtype_bytes(meta->dtype);
+    for (size_t d = 0; d < meta->rank; d++) {
+        if (d < axis)
+            *blocks *= (size_t)meta->dim[d];
+        else if (d > axis)
+            *bytes *= (size_t)meta->dim[d];
+    }
+}
+
+void rnnp_rows_gather(void *part, const void *whole, const rnnp_meta *meta, size_t axis, size_t rows, size_t first)
+{
+    const size_t n = (size_t)meta->dim[axis];
+    size_t blocks, bytes;
+
+    row_blocks(meta, axis, &blocks, &bytes);
+    for (size_t i = 0; i < blocks && bytes; i++)
+        memcpy((char *)part + i * n * bytes, (const char *)whole + (i * rows + first) * bytes, n * bytes);
+}
+
+void rnnp_rows_scatter(const void *part, void *whole, const rnnp_meta *meta, size_t axis, size_t rows, size_t first)
+{
+    const size_t n = (size_t)meta->dim[axis];
+    size_t blocks, bytes;
+
+    row_blocks(meta, axis, &blocks, &bytes);
+    for (size_t i = 0; i < blocks && bytes; i++)
+        memcpy((char *)whole + (i * rows + first) * bytes, (const char *)part + i * n * bytes, n * bytes);
+}
+
+/* ---- Where things are ---- */
+
+static const rnnp_model *model_of(const rnnp_tape_run *run) { return run->pass->trainer->model; }
+
+/* The elements of a value; NULL for one that nobody reads. inputs: the caller's, NULL for none. */
+static void *value_data(const rnnp_trainer *t, const rnnp_tape *tape, const rnnp_tensor *inputs, char *memory,
+                        int32_t v)
+{
+    const int32_t root = tape->root[v];
+
+    switch ((rnnp_tape_storage)tape->storage[root]) {
+    case RNNP_TAPE_PARAMETER: return t->values + t->parameters[t->parameter_of[root]].offset;
+    case RNNP_TAPE_KNOWN: return (void *)tape->meta[root].known;
+    case RNNP_TAPE_MEMORY: return memory ? memory + tape->offset[root] : NULL;
+    case RNNP_TAPE_SHARED:
+        for (size_t i = 0; inputs && i < t->model->n_inputs; i++) {
+            if (t->model->inputs[i] == root)
+                return inputs[i].data;
+        }
+        return NULL;
+    default: return NULL;
+    }
+}
+
+static void *value_of(const rnnp_tape_run *run, int32_t v)
+{
+    return value_data(run->pass->trainer, run->tape, run->pass->batch->inputs, run->memory, v);
+}
+
+static void *gradient_of(const rnnp_tape_run *run, int32_t v)
+{
+    const rnnp_trainer *t = run->pass->trainer;
+    const rnnp_tape *tape = run->tape;
+    const int32_t root = tape->root[v];
+
+    if (tape->storage[root] == RNNP_TAPE_PARAMETER)
+        return run->gradient + t->parameters[t->parameter_of[root]].offset;
+    return run->memory + tape->d_offset[root];
+}
+
+/* Tensors of one call. */
+typedef struct call_tensors {
+    rnnp_tensor *in, *out, *d_in, *d_out;
+} call_tensors;
+
+static call_tensors tensors_of(const rnnp_tape *tape, char *memory)
+{
+    rnnp_tensor *at = (rnnp_tensor *)(void *)(memory + tape->slots);
+
+    return (call_tensors){at, at + tape->slots_in, at + tape->slots_in + tape->slots_out,
+                          at + 2 * tape->slots_in + tape->slots_out};
+}
+
+/* Dtypes and shapes; no data yet. */
+static void set_types(const rnnp_tape_call *call, rnnp_tensor *in, rnnp_tensor *out)
+{
+    for (size_t i = 0; i < rnnp_node_slots_in(call->shape.node); i++)
+        in[i] = rnnp_meta_tensor(&call->shape.inputs[i], NULL);
+    for (size_t i = 0; out && i < rnnp_node_slots_out(call->shape.node); i++)
+        out[i] = rnnp_meta_tensor(&call->shape.outputs[i], NULL);
+}
+
+/* ---- Prepare ---- */
+
+void rnnp_tape_prepare(const rnnp_trainer *t, const rnnp_tape *tape, char *prepared, rnnp_tensor *inputs, size_t part,
+                       size_t parts)
+{
+    for (size_t c = 0; c < tape->n_calls; c++) {
+        const rnnp_tape_call *call = &tape->calls[c];
+        const rnnp_node *node = call->shape.node;
+
+        if (!call->prepared_bytes)
+            continue;
+        set_types(call, inputs, NULL);
+        for (size_t i = 0; i < node->n_inputs; i++)
+            inputs[i].data = node->inputs[i] == RNNP_NONE ? NULL : value_data(t, tape, NULL, NULL, node->inputs[i]);
+        call->row->prepare(&call->shape, inputs, prepared + call->prepared, part, parts);
+    }
+}
+
+/* ---- Forward ---- */
+
+static void gather_inputs(const rnnp_tape_run *run)
+{
+    const rnnp_model *model = model_of(run);
+    const rnnp_tape *tape = run->tape;
+
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        const int32_t v = model->inputs[i];
+
+        if (tape->storage[v] == RNNP_TAPE_MEMORY)
+            rnnp_rows_gather(run->memory + tape->offset[v], run->pass->batch->inputs[i].data, &tape->meta[v],
+                             (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first);
+    }
+}
+
+static rnnp_gradient_call gradient_call(const rnnp_tape_run *run, const rnnp_tape_call *call, const call_tensors *at,
+                                        size_t workspace)
+{
+    return (rnnp_gradient_call){
+        .shape = call->shape, .slice = &run->slice, .inputs = at->in, .outputs = at->out,
+        .kept = run->memory + call->kept, .workspace = run->memory + workspace,
+        .prepared = call->prepared_bytes ? run->pass->prepared + call->prepared : NULL,
+        .d_outputs = at->d_out, .d_inputs = at->d_in, .batch_axis = call->batch_axis,
+    };
+}
+
+static rnnp_status run_forward(const rnnp_tape_run *run, const rnnp_tape_call *call)
+{
+    const rnnp_node *node = call->shape.node;
+    call_tensors at = tensors_of(run->tape, run->memory);
+
+    set_types(call, at.in, at.out);
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i] != RNNP_NONE)
+            at.in[i].data = value_of(run, node->inputs[i]);
+    }
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] != RNNP_NONE)
+            at.out[i].data = value_of(run, node->outputs[i]);
+    }
+    if (call->row && call->row->forward) {
+        at.d_in = at.d_out = NULL;
+        const rnnp_gradient_call forward = gradient_call(run, call, &at, call->forward_space);
+        return call->row->forward(&forward);
+    }
+    const rnnp_exec exec = {.context = call->shape.context, .select = call->shape.select, .math = call->shape.math,
+                            .threads = 1, .workspace = run->memory + call->forward_space};
+    return node->op->run(&exec, node, at.in, at.out);
+}
+
+static void scatter_outputs(const rnnp_tape_run *run)
+{
+    const rnnp_model *model = model_of(run);
+    const rnnp_trainer *t = run->pass->trainer;
+
+    for (size_t k = 0; run->pass->batch->outputs && k < model->n_outputs; k++) {
+        const int32_t v = model->outputs[k].value;
+        const rnnp_meta *meta = &run->tape->meta[v];
+        void *data = run->pass->batch->outputs[k].data;
+
+        if (data && t->rows.axis[v] != RNNP_TIME_NONE)
+            rnnp_rows_scatter(value_of(run, v), data, meta, (size_t)t->rows.axis[v], run->pass->rows, run->first);
+        else if (data && run->first == 0 && rnnp_meta_bytes(meta)) /* the same for all rows */
+            memcpy(data, value_of(run, v), rnnp_meta_bytes(meta));
+    }
+}
+
+/* ---- Loss ---- */
+
+/* The slice's part of a tensor that has rows where the output has them. */
+static const void *gather_like(const rnnp_tape_run *run, const rnnp_tensor *tensor, size_t offset)
+{
+    const rnnp_trainer *t = run->pass->trainer;
+    const size_t axis = (size_t)t->rows.axis[t->model->outputs[t->options.output].value];
+    rnnp_meta meta = {.dtype = tensor->dtype, .rank = tensor->rank};
+
+    memcpy(meta.dim, tensor->shape, tensor->rank * sizeof *tensor->shape);
+    meta.dim[axis] = (int64_t)run->tape->rows;
+    rnnp_rows_gather(run->memory + offset, tensor->data, &meta, axis, run->pass->rows, run->first);
+    return run->memory + offset;
+}
+
+static void run_loss(const rnnp_tape_run *run, double *loss)
+{
+    const rnnp_pass *pass = run->pass;
+    const rnnp_trainer *t = pass->trainer;
+    const rnnp_meta *meta = &run->tape->meta[t->loss_value];
+    const rnnp_tensor *target = pass->batch->target, *weights = pass->batch->weights;
+    const rnnp_loss_items items = {
+        .n = pass->loss.k ? rnnp_meta_elements(meta) / pass->loss.k : 0,
+        .y = value_of(run, t->loss_value),
+        .target = gather_like(run, target, run->tape->target),
+        .target_dtype = target->dtype,
+        .weight = weights ? gather_like(run, weights, run->tape->weights) : NULL,
+    };
+    double weight = 0;
+
+    rnnp_loss_add(&pass->loss, &items, &t->context->selection, loss, &weight);
+    if (pass->backward && run->tape->needed[t->loss_value])
+        rnnp_loss_back(&pass->loss, &items, &t->context->selection, (float)(1.0 / pass->weight),
+                       gradient_of(run, t->loss_value));
+}
+
+/* ---- Backward ---- */
+
+static rnnp_status run_backward(const rnnp_tape_run *run, const rnnp_tape_call *call)
+{
+    const rnnp_tape *tape = run->tape;
+    const rnnp_node *node = call->shape.node;
+    const call_tensors at = tensors_of(tape, run->memory);
+
+    set_types(call, at.in, at.out);
+    set_types(call, at.d_in, at.d_out);
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const int32_t v = node->inputs[i];
+
+        if (v == RNNP_NONE)
+            continue;
+        if (tape->storage[tape->root[v]] != RNNP_TAPE_MEMORY || rnnp_gradient_bit(call->row->keeps_inputs, i))
+            at.in[i].data = value_of(run, v);
+        if (call->inputs[i].flow == RNNP_FLOW_WRITE)
+            at.d_in[i].data = gradient_of(run, v);
+        else if (call->inputs[i].flow == RNNP_FLOW_ADD)
+            at.d_in[i].data = run->memory + call->inputs[i].scratch;
+    }
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        const int32_t v = node->outputs[i];
+
+        if (v == RNNP_NONE)
+            continue;
+        if (rnnp_gradient_bit(call->row->keeps_outputs, i))
+            at.out[i].data = value_of(run, v);
+        if (tape->needed[v])
+            at.d_out[i].data = gradient_of(run, v);
+    }
+    const rnnp_gradient_call backward = gradient_call(run, call, &at, call->backward_space);
+    const rnnp_status status = call->row->backward(&backward);
+    for (size_t i = 0; i < node->n_inputs && status == RNNP_OK; i++) {
+        if (call->inputs[i].flow == RNNP_FLOW_ADD)
+            rnnp_train_add(run->pass->trainer, gradient_of(run, node->inputs[i]), at.d_in[i].data,
+                   rnnp_meta_elements(&call->shape.inputs[i]));
+    }
+    return status;
+}
+
+/* Parameters that these shapes leave without influence. */
+static void clear_unreached(const rnnp_tape_run *run)
+{
+    const rnnp_trainer *t = run->pass->trainer;
+
+    for (size_t i = 0; i < t->n_parameters; i++) {
+        const rnnp_train_parameter *p = &t->parameters[i];
+
+        if (!p->info.frozen && !run->tape->needed[p->value])
+            memset(run->gradient + p->offset, 0, p->elements * sizeof(float));
+    }
+}
+
+static void scatter_d_inputs(const rnnp_tape_run *run)
+{
+    const rnnp_model *model = model_of(run);
+    const rnnp_tape *tape = run->tape;
+
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        const int32_t v = model->inputs[i];
+
+        if (tape->wanted[i] && tape->needed[v])
+            rnnp_rows_scatter(gradient_of(run, v), run->pass->batch->d_inputs[i].data, &tape->meta[v],
+                              (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first);
+    }
+}
+
+rnnp_status rnnp_tape_run_slice(const rnnp_tape_run *run, double *loss)
+{
+    const rnnp_tape *tape = run->tape;
+    const rnnp_train_batch *batch = run->pass->batch;
+    rnnp_status status = RNNP_OK;
+
+    gather_inputs(run);
+    for (size_t c = 0; c < tape->n_calls && status == RNNP_OK; c++) {
+        if (batch->outputs || tape->calls[c].for_loss)
+            status = run_forward(run, &tape->calls[c]);
+    }
+    if (status != RNNP_OK)
+        return status;
+    scatter_outputs(run);
+    if (batch->target)
+        run_loss(run, loss);
+    if (!run->pass->backward)
+        return RNNP_OK;
+    clear_unreached(run);
+    for (size_t c = tape->n_calls; c-- > 0 && status == RNNP_OK;) {
+        if (tape->calls[c].backward)
+            status = run_backward(run, &tape->calls[c]);
+    }
+    if (status == RNNP_OK)
+        scatter_d_inputs(run);
+    return status;
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck source=tests/cli/common.sh
+source "$(dirname "$0")/common.sh"
+
+# ---- Data: rising or falling ramps with a deterministic wobble, in every format ----
+
+# ramps N: label, then 12 steps.
+ramps() {
+    awk -v n="$1" 'BEGIN {
+        for (i = 0; i < n; i++) {
+            up = i % 2; line = up ? "up" : "down"
+            for (t = 0; t < 12; t++) line = line sprintf(",%.4f", (up ? 1 : -1) * (t - 5.5) * 0.2 + 0.6 * sin(i * 7.3 + t * t * 1.7))
+            print line
+        }
+    }'
+}
+ramps 120 >"$work/train.csv"
+ramps 40 >"$work/test.csv"
+awk -F, 'BEGIN { print "id,person,time,a,b,outcome" }
+    { n = 6 + NR % 7; for (t = 2; t <= n; t++)
+        print NR "," int((NR - 1) / 3) "," t * 1.5 "," $t "," ((NR + t) % 4 ? $(t + 1) * 2 : "") "," $1 }' "$work/train.csv" >"$work/long.csv"
+awk -F, '{ line = $1 "\t"; for (t = 2; t <= 3 + NR % 9; t++) line = line ($t > 0 ? "high " : "low "); print line }' "$work/train.csv" >"$work/words.txt"
+
+# config FORMAT FILE TARGET LOSS LAYERS... [-- KEYS...]: writes $work/config.ini; keys are section.name=value.
+config() {
+    local format=$1 file=$2 target=$3 loss=$4 layers=() section
+    shift 4
+    while (($#)) && [[ $1 != -- ]]; do layers+=("$1") && shift; done
+    (($# == 0)) || shift
+    {
+        printf '[data]\nformat = %s\ntrain = %s\ntarget = %s\n' "$format" "$file" "$target"
+        for section in data model train search; do
+            [[ $section == data ]] || printf '[%s]\n' "$section"
+            [[ $section != model ]] || { echo "layers =" && printf '    %s\n' "${layers[@]}"; }
+            [[ $section != train ]] || printf 'loss = %s\n' "$loss"
+            for key in "$@"; do [[ $key != "$section."* ]] || echo "${key#"$section."}"; done
+        done
+    } >"$work/config.ini"
+}
+
+# accuracy: of the last output's last line that has one.
+accuracy() {
+    sed -n 's/.*accuracy \([0-9.]*\).*/\1/p' "$work/out" | tail -n 1
+}
+at_least() {
+    awk -v got="$1" -v want="$2" 'BEGIN { exit !(got >= want) }' || fail "$1 is below $2"
+}
+
+# ---- A classifier: learns, is written, evaluates to the same numbers, has the same bits everywhere ----
+
+config wide train.csv label sparse "lstm 16" "dropout 0.1" "dense 2 softmax" -- \
+    data.test=test.csv data.standardise=yes train.epochs=12 train.batch=16 train.rate=0.01 train.validation=0.2 \
+    train.patience=6 train.clip_norm=1 train.schedule=plateau train.balanced=yes train.score=auc
+expect 0 train "$work/config.ini" -o "$work/model.onnx" --curve "$work/curve.svg" --roc "$work/roc.svg" --predictions "$work/p.npy"
+prints "120 sequences of up to 12 steps, 1 feature, 2 classes; test set of 40"
+prints "epoch   1"
+prints "held-out loss"
+prints "ROC AUC"
+at_least "$(accuracy)" 0.9
+grep -q "<polyline" "$work/curve.svg" && grep -q "AUC" "$work/roc.svg" || fail "pictures"
+trained=$(grep "^test:" "$work/out" | sed 's/, loss [^,]*//')
+expect 0 eval "$work/model.onnx" --config "$work/config.ini" --predictions "$work/q.npy" --quiet
+[[ $(grep "^test:" "$work/out") == "$trained" ]] || fail "eval says otherwise than train: $trained"
+cmp "$work/p.npy" "$work/q.npy" || fail "eval has other bits than train"
+for how in "--isa generic" "--threads 1" "--threads 3"; do
+    # shellcheck disable=SC2086
+    expect 0 train "$work/config.ini" -o "$work/again.onnx" --quiet $how
+    cmp "$work/model.onnx" "$work/again.onnx" || fail "$how: another model"
+done
+expect 0 train "$work/config.ini" -o "$work/again.onnx" --quiet --seed 7
+! cmp -s "$work/model.onnx" "$work/again.onnx" || fail "--seed changes nothing"
+
+# A break in between changes no bit.
+config wide train.csv label binary "gru 8" "dropout 0.3" "dense 1 sigmoid" -- train.epochs=6 train.batch=16 train.validation=0.2
+expect 0 train "$work/config.ini" -o "$work/whole.onnx" --quiet
+sed -i 's/epochs=6/epochs=3/' "$work/config.ini"
+expect 0 train "$work/config.ini" --checkpoint "$work/state" --quiet
+sed -i 's/epochs=3/epochs=6/' "$work/config.ini"
+expect 0 train "$work/config.ini" --checkpoint "$work/state" --resume -o "$work/resumed.onnx"
+prints "going on after epoch 3"
+cmp "$work/whole.onnx" "$work/resumed.onnx" || fail "resumed: another model"
+head -c 200 "$work/state" >"$work/cut"
+expect 1 train "$work/config.ini" --checkpoint "$work/cut" --resume --quiet
+
+# A trained body under a new head.
+config wide train.csv label sparse "gru 8" "dropout 0.3" "dense 2 softmax" -- train.epochs=2 model.start=whole.onnx model.freeze=1.
+expect 0 train "$work/config.ini"
+prints "3 of 5 parameters taken over, 3 frozen"
+
+# ---- The other formats and targets ----
+
+config csv long.csv label sparse "lstm 12 bidirectional" "dense 2 softmax" -- data.id=id data.time=time data.label=outcome \
+    data.group=person data.missing=carry data.mask=yes data.delta=yes data.standardise=yes train.epochs=10 train.rate=0.02 \
+    train.folds=3 train.score=accuracy
+expect 0 train "$work/config.ini"
+prints "all folds together: 120 sequences"
+prints "3 folds: score"
+at_least "$(accuracy)" 0.8
+sed -i 's/^missing=carry/missing=refuse/; /^mask/d; /^delta/d' "$work/config.ini"
+expect 1 train "$work/config.ini" --quiet
+says "'b' is missing"
+
+config tokens words.txt label sparse "embedding 4" "gru 8" "dense 2 softmax" -- train.epochs=20 train.rate=0.03 train.validation=0.25 train.score=accuracy
+expect 0 train "$work/config.ini" -o "$work/words.onnx"
+prints "3 words"
+at_least "$(accuracy)" 0.7
+[[ $(sort "$work/words.onnx.words" | tr '\n' ' ') == "high low " ]] || fail "vocabulary"
+expect 0 eval "$work/words.onnx" --config "$work/config.ini"
+
+config wide train.csv next mse "rnn 8 tanh" "dense 1" -- data.standardise=yes train.epochs=8 train.rate=0.02 train.validation=0.2
+expect 0 train "$work/config.ini"
+prints "persistence"
+config wide train.csv input mse "lstm 8" "repeat" "lstm 8" "dense 1" -- data.standardise=yes train.epochs=3 data.test=test.csv
+expect 0 train "$work/config.ini"
+prints "test: 40 sequences, loss"
+
+config wide train.csv label sparse "\$cell \$hidden" "dense 2 softmax" -- train.epochs=4 train.validation=0.25 \
+    "search.cell=gru | rnn" "search.hidden=4 | 8" search.trials=3
+expect 0 train "$work/config.ini"
+prints "trial 3 of 3:"
+prints "best:"
+
+# ---- What is wrong is said, with file and line ----
+
+expect 2 train
+expect 2 eval "$work/model.onnx"
+says "--config"
+expect 2 train "$work/config.ini" --resume
+says "--checkpoint"
+expect 1 train "$work/none.ini"
+says "No such file"
+broken() { # SENTENCE ARGUMENTS-OF-config...
+    config "${@:2}"
+    expect 1 train "$work/config.ini" --quiet
+    says "$1"
+}
+broken "[train] has no key 'epoch'" wide train.csv label sparse "gru 4" "dense 2" -- train.epoch=4
+says "config.ini:"
+broken "epochs is a whole number from 1" wide train.csv label sparse "gru 4" "dense 2" -- train.epochs=0
+broken "loss is one of mse, binary, cross, sparse, not 'hinge'" wide train.csv label hinge "gru 4" "dense 2"
+broken "no such layer" wide train.csv label sparse "conv 4" "dense 2"
+broken "a word is not understood" wide train.csv label sparse "gru 4 sideways" "dense 2"
+broken "the target has steps" wide train.csv next mse "gru 4 last" "dense 1"
+broken "No such file" wide none.csv label sparse "gru 4" "dense 2"
+broken "loss of labels is" wide train.csv label mse "gru 4" "dense 2"
+broken "names no variable" wide train.csv label sparse "gru \$size" "dense 2"
+broken "there is no column 'patient'" csv long.csv label sparse "gru 4" "dense 2" -- data.id=patient data.label=outcome
+sed '5s/,[^,]*/,x1/3' "$work/long.csv" >"$work/bad.csv"
+broken "bad.csv:5: column 4: not a number: 'x1'" csv bad.csv label sparse "gru 4" "dense 2" -- data.id=id data.label=outcome data.missing=mean
+sed 's/^up,[^,]*/up,abc/' "$work/train.csv" >"$work/bad.csv"
+broken "bad.csv:2: column 2: 'abc' is not a number" wide bad.csv label sparse "gru 4" "dense 2"
+head -n 1 "$work/train.csv" >"$work/one.csv"
+broken "folds" wide one.csv label sparse "gru 4" "dense 2" -- train.folds=5
+config wide train.csv next mse "rnn 4 relu" "dense 1" -- train.epochs=9 train.optimizer=sgd train.rate=1e6
+expect 1 train "$work/config.ini" --quiet
+says "stopped at epoch"
+config wide train.csv label sparse "gru 4" "dense 2 softmax" -- train.epochs=1
+expect 1 train "$work/config.ini" -o "$work/none/model.onnx" --quiet || true
+says "none/model.onnx"

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What recomputation saves: activations of LSTM layers take at most a third of the memory. Activations are what grows
+ * with the number of steps; packed weights, gradients and the workspace of a segment of steps are needed either way.
+ */
+#include "trainer.h"
+
+enum { LONG = 100, ROWS = 16, LEADS = 12 };
+
+/* x [steps][batch][LEADS] -> `layers` LSTMs of `hidden` units -> the last step -> dense, Softmax. */
+static rnnp_model *stack(rnnp_context *context, size_t layers, size_t hidden)
+{
+    static const char *const names[] = {"steps", "batch", NULL};
+    const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, LEADS};
+    float *w = numbers((hidden + 1) * CLASSES, 2, 0.1f);
+    rnnp_model *model = make_model(context);
+    rnnp_value y;
+
+    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, names, &y));
+    for (size_t i = 0; i < layers; i++) {
+        layer lstm = make_layer(RNNP_CELL_LSTM, i ? hidden : LEADS, hidden, RNNP_FORWARD, 3);
+
+        lstm.options.return_sequences = i + 1 < layers;
+        OK(rnnp_model_recurrent(model, &lstm.options, lstm.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
+                                NULL));
+        free_layer(&lstm);
+    }
+    OK(rnnp_model_dense(model, y, w, hidden, CLASSES, 0, w + hidden * CLASSES, "Softmax", &y));
+    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_close(model));
+    free(w);
+    return model;
+}
+
+/* Bytes that batches of so many steps take on top of a new trainer. */
+static size_t bytes_of(const rnnp_model *model, int64_t steps, int recompute)
+{
+    const rnnp_tensor x = {RNNP_F32, 3, {steps, ROWS, LEADS}, NULL};
+    rnnp_train_options options = default_options();
+    size_t bytes;
+
+    options.recompute = recompute;
+    rnnp_trainer *trainer = make_trainer(model, &options);
+    OK(rnnp_trainer_bytes(trainer, &x, 1, &bytes));
+    rnnp_trainer_destroy(trainer);
+    return bytes;
+}
+
+static void test_saves(void **state)
+{
+    rnnp_context *context = context_of(1, NULL);
+
+    (void)state;
+    for (size_t hidden = 128; hidden <= 256; hidden *= 2) {
+        for (size_t layers = 1; layers <= 2; layers++) {
+            rnnp_model *model = stack(context, layers, hidden);
+            size_t all[2], activations[2];
+
+            for (int again = 0; again < 2; again++) {
+                all[again] = bytes_of(model, LONG, again);
+                activations[again] = bytes_of(model, 2 * LONG, again) - all[again];
+            }
+            printf("LSTM, %zu of %zu units, %d rows: activations of %d steps %zu bytes, recomputed %zu, ratio %.2f; "
+                   "with workspace and packed weights %zu, %zu, ratio %.2f\n",
+                   layers, hidden, ROWS, LONG, activations[0], activations[1],
+                   (double)activations[0] / (double)activations[1], all[0], all[1], (double)all[0] / (double)all[1]);
+            assert_true(activations[0] >= 3 * activations[1]);
+            assert_true(all[0] > all[1]);
+            rnnp_model_destroy(model);
+        }
+    }
+    rnnp_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_saves)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Training: the loss falls, and the bits depend on the batch alone.
+ */
+#include "trainer.h"
+
+typedef struct setup {
+    rnnp_context *context;
+    rnnp_model *model;
+    rnnp_trainer *trainer;
+} setup;
+
+static setup set_up(size_t threads, const char *isa, const rnnp_train_options *options)
+{
+    setup s = {.context = context_of(threads, isa)};
+
+    s.model = classifier(s.context, 0.2f);
+    s.trainer = make_trainer(s.model, options);
+    return s;
+}
+
+static void tear_down(setup *s)
+{
+    rnnp_trainer_destroy(s->trainer);
+    rnnp_model_destroy(s->model);
+    rnnp_context_destroy(s->context);
+}
+
+static double train(rnnp_trainer *trainer, data *d, size_t steps)
+{
+    rnnp_train_result r = {0};
+
+    for (size_t i = 0; i < steps; i++)
+        OK(rnnp_trainer_step(trainer, &d->batch, &r));
+    return r.loss;
+}
+
+static void test_learns(void **state)
+{
+    static const rnnp_optimizer_kind kinds[] = {RNNP_SGD, RNNP_RMSPROP, RNNP_ADAM, RNNP_ADAMW};
+    static const float rates[] = {0.2f, 0.01f, 0.02f, 0.02f};
+    data d;
+
+    (void)state;
+    make_data(&d, 70, 5);
+    for (size_t k = 0; k < 4; k++) {
+        rnnp_train_options options = default_options();
+        rnnp_train_result before, after;
+
+        options.optimizer.kind = kinds[k];
+        options.optimizer.rate = rates[k];
+        options.optimizer.momentum = kinds[k] == RNNP_SGD ? 0.9f : 0.0f;
+        options.optimizer.decay = kinds[k] == RNNP_ADAMW ? 0.01f : 0.0f;
+        setup s = set_up(1, NULL, &options);
+        OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &before));
+        train(s.trainer, &d, 120);
+        OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &after));
+        assert_int_equal(rnnp_trainer_steps(s.trainer), 120);
+        assert_true(before.loss > 1.0);
+        assert_true(after.loss < 0.35 * before.loss);
+        assert_true(after.weight == 70.0);
+        tear_down(&s);
+    }
+}
+
+/* Everything that a step can do, after fifty of them: threads and ISAs leave no trace. */
+static void test_same_bits(void **state)
+{
+    static const struct { size_t threads; const char *isa; } cases[] = {
+        {1, NULL}, {2, NULL}, {3, NULL}, {1, "generic"}, {3, "generic"}, {2, "avx2"},
+    };
+    rnnp_train_options options = default_options();
+    rnnp_train_result want = {0};
+    setup first = {0};
+    data d;
+
+    (void)state;
+    make_data(&d, MOST_ROWS, 6); /* six slices and one of 4 rows */
+    d.batch.weights = &d.weight;
+    options.l1 = 1e-4f;
+    options.l2 = 1e-3f;
+    options.clip_norm = 0.5f;
+    options.clip_value = 0.1f;
+    options.label_smoothing = 0.1f;
+    options.recurrent_dropout = 0.1f;
+    options.seed = 9;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        setup s = set_up(cases[i].threads, cases[i].isa, &options);
+        rnnp_train_result r;
+
+        train(s.trainer, &d, 49);
+        OK(rnnp_trainer_step(s.trainer, &d.batch, &r));
+        if (i == 0) {
+            first = s;
+            want = r;
+            continue;
+        }
+        assert_memory_equal(&r, &want, sizeof r);
+        assert_same(s.trainer, first.trainer, 0);
+        assert_same(s.trainer, first.trainer, 1);
+        tear_down(&s);
+    }
+    tear_down(&first);
+}
+
+/* The tree of numerics.md over gradients of one slice each, for any number of slices. */
+static void test_tree(void **state)
+{
+    rnnp_train_options options = default_options();
+    setup s = set_up(1, NULL, &options);
+    enum { SLICES = 6 };
+    float *part[SLICES + 1];
+    size_t n = 0;
+    data whole, one;
+
+    (void)state;
+    for (size_t slices = 1; slices <= SLICES + 1; slices++) {
+        const size_t rows = slices <= SLICES ? slices * 16 : 91; /* the last time a slice of 11 rows */
+
+        /* masks are of places in the batch, so there must be none */
+        rnnp_model *model = classifier(s.context, 0.0f);
+        rnnp_trainer *trainer = make_trainer(model, &options);
+        const size_t parts = (rows + 15) / 16;
+
+        make_data(&whole, rows, 3);
+        for (size_t p = 0; p < parts; p++) {
+            const size_t mine = rows - p * 16 < 16 ? rows - p * 16 : 16;
+
+            make_data(&one, mine, 3);
+            for (size_t r = 0; r < mine; r++) {
+                for (size_t t = 0; t < STEPS; t++)
+                    memcpy(&one.x[(t * mine + r) * INPUT], &whole.x[(t * rows + p * 16 + r) * INPUT],
+                           sizeof(float) * INPUT);
+                memcpy(&one.h0[r * HIDDEN], &whole.h0[(p * 16 + r) * HIDDEN], sizeof(float) * HIDDEN);
+                one.classes[r] = whole.classes[p * 16 + r];
+            }
+            OK(rnnp_trainer_backward(trainer, &one.batch, NULL));
+            part[p] = all_of(trainer, 1, &n);
+            for (size_t i = 0; i < n; i++)
+                part[p][i] *= (float)mine;
+        }
+        for (size_t step = 1; step < parts; step *= 2) {
+            for (size_t p = 0; p + step < parts; p += 2 * step) {
+                for (size_t i = 0; i < n; i++)
+                    part[p][i] += part[p + step][i];
+            }
+        }
+        OK(rnnp_trainer_backward(trainer, &whole.batch, NULL));
+        float *sum = all_of(trainer, 1, &n);
+        if ((rows & (rows - 1)) == 0) { /* then scaling by 1 / rows commutes with all roundings */
+            for (size_t i = 0; i < n; i++)
+                part[0][i] /= (float)rows;
+            assert_memory_equal(sum, part[0], n * sizeof *sum);
+        } else {
+            for (size_t i = 0; i < n; i++)
+                assert_true(fabsf(sum[i] - part[0][i] / (float)rows) <= 1e-6f);
+        }
+        free(sum);
+        for (size_t p = 0; p < parts; p++)
+            free(part[p]);
+        rnnp_trainer_destroy(trainer);
+        rnnp_model_destroy(model);
+    }
+    tear_down(&s);
+}
+
+/* Gradients by parameters and inputs against differences of the loss, with everything on that changes it. */
+static void test_gradient(void **state)
+{
+    rnnp_train_options options = default_options();
+    static float dx[STEPS * MOST_ROWS * INPUT], dh[MOST_ROWS * HIDDEN], y[MOST_ROWS * CLASSES], h[MOST_ROWS * HIDDEN];
+    rnnp_tensor d_inputs[2] = {{.data = dx}, {.data = dh}}, outputs[2] = {{.data = y}, {.data = h}};
+    const float step = 0.01f;
+    rnnp_train_result r, up, down;
+    size_t checked = 0;
+    data d;
+
+    (void)state;
+    make_data(&d, 35, 8);
+    d.batch.weights = &d.weight;
+    d.batch.d_inputs = d_inputs;
+    d.batch.outputs = outputs;
+    options.l2 = 0.05f;
+    setup s = {.context = context_of(2, NULL)};
+    s.model = classifier(s.context, 0.0f);
+    s.trainer = make_trainer(s.model, &options);
+    OK(rnnp_trainer_backward(s.trainer, &d.batch, &r));
+    assert_int_equal(d_inputs[0].shape[1], 35);
+    assert_int_equal(outputs[0].shape[0], 35);
+    assert_int_equal(outputs[0].rank, 2);
+    d.batch.d_inputs = d.batch.outputs = NULL;
+    double square = 0;
+    for (size_t i = 0; i < rnnp_trainer_parameters(s.trainer); i++) {
+        const size_t n = elements_of(s.trainer, i);
+        float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
+
+        OK(rnnp_trainer_get(s.trainer, i, p));
+        OK(rnnp_trainer_gradient(s.trainer, i, g));
+        for (size_t k = 0; k < n; k++)
+            square += (double)g[k] * (double)g[k];
+        for (size_t k = 0; k < n; k += 5, checked++) {
+            const float was = p[k];
+
+            p[k] = was + step;
+            OK(rnnp_trainer_set(s.trainer, i, p));
+            OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &up));
+            p[k] = was - step;
+            OK(rnnp_trainer_set(s.trainer, i, p));
+            OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &down));
+            p[k] = was;
+            assert_true(fabs((up.loss - down.loss) / (2 * (double)step) - (double)g[k]) < 2e-4);
+        }
+        OK(rnnp_trainer_set(s.trainer, i, p));
+        free(p);
+        free(g);
+    }
+    assert_true(checked > 50);
+    assert_true(fabs(sqrt(square) - r.norm) < 1e-9 * r.norm);
+    for (size_t k = 0; k < STEPS * 35 * INPUT; k += 17) {
+        const float was = d.x[k];
+
+        d.x[k] = was + step;
+        OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &up));
+        d.x[k] = was - step;
+        OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &down));
+        d.x[k] = was;
+        assert_true(fabs((up.loss - down.loss) / (2 * (double)step) - (double)dx[k]) < 1e-4);
+    }
+    for (size_t k = 0; k < 35 * HIDDEN; k += 17) {
+        const float was = d.h0[k];
+
+        d.h0[k] = was + step;
+        OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &up));
+        d.h0[k] = was - step;
+        OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &down));
+        d.h0[k] = was;
+        assert_true(fabs((up.loss - down.loss) / (2 * (double)step) - (double)dh[k]) < 1e-4);
+    }
+    tear_down(&s);
+}
+
+/* An evaluation has the bits of a run of the exported model; training outputs have dropout. */
+static void test_export(void **state)
+{
+    rnnp_train_options options = default_options();
+    static float y[MOST_ROWS * CLASSES], h[MOST_ROWS * HIDDEN], run_y[MOST_ROWS * CLASSES], run_h[MOST_ROWS * HIDDEN];
+    rnnp_tensor outputs[2] = {{.data = y}, {.data = h}}, run_outputs[2] = {{.data = run_y}, {.data = run_h}};
+    rnnp_node_info info;
+    rnnp_model *model;
+    rnnp_run *run;
+    int dropout = 0;
+    data d;
+
+    (void)state;
+    make_data(&d, 37, 8);
+    setup s = set_up(2, NULL, &options);
+    train(s.trainer, &d, 20);
+    OK(rnnp_trainer_model(s.trainer, &model));
+    rnnp_plan *plan = make_plan(model);
+    OK(rnnp_run_create(plan, d.inputs, 2, &run));
+    OK(rnnp_run_execute(run, d.inputs, 2, run_outputs, 2));
+    d.batch.outputs = outputs;
+    OK(rnnp_trainer_backward(s.trainer, &d.batch, NULL));
+    assert_memory_equal(h, run_h, 37 * HIDDEN * sizeof *h);
+    assert_true(memcmp(y, run_y, 37 * CLASSES * sizeof *y) != 0);
+    d.batch.target = NULL;
+    OK(rnnp_trainer_evaluate(s.trainer, &d.batch, NULL));
+    assert_memory_equal(y, run_y, 37 * CLASSES * sizeof *y);
+    assert_memory_equal(h, run_h, 37 * HIDDEN * sizeof *h);
+    assert_int_equal(rnnp_model_nodes(model), rnnp_model_nodes(s.model));
+    for (size_t n = 0; n < rnnp_model_nodes(model); n++) {
+        OK(rnnp_model_node_info(model, n, &info));
+        dropout += strcmp(info.op, "Dropout") == 0;
+    }
+    assert_int_equal(dropout, 1);
+
+    /* what was exported can be adopted, and trained on */
+    setup other = set_up(1, NULL, &options);
+    size_t copied;
+    OK(rnnp_trainer_adopt(other.trainer, model, &copied));
+    assert_int_equal(copied, rnnp_trainer_parameters(other.trainer));
+    assert_same(other.trainer, s.trainer, 0);
+    rnnp_trainer *again = make_trainer(model, &options);
+    assert_int_equal(rnnp_trainer_parameters(again), rnnp_trainer_parameters(s.trainer));
+    assert_same(again, s.trainer, 0);
+    rnnp_trainer_destroy(again);
+    tear_down(&other);
+    rnnp_run_destroy(run);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+    tear_down(&s);
+}
+
+static void test_order_counts(void **state)
+{
+    rnnp_train_options options = default_options();
+    setup a = set_up(1, NULL, &options), b = set_up(2, NULL, &options);
+    size_t n, m;
+    data d, turned;
+
+    (void)state;
+    make_data(&d, 33, 8);
+    make_data(&turned, 33, 8);
+    for (size_t t = 0; t < STEPS; t++) { /* rows 0 and 32 change places */
+        memcpy(&turned.x[t * 33 * INPUT], &d.x[(t * 33 + 32) * INPUT], sizeof(float) * INPUT);
+        memcpy(&turned.x[(t * 33 + 32) * INPUT], &d.x[t * 33 * INPUT], sizeof(float) * INPUT);
+    }
+    memcpy(turned.h0, d.h0 + 32 * HIDDEN, sizeof(float) * HIDDEN);
+    memcpy(turned.h0 + 32 * HIDDEN, d.h0, sizeof(float) * HIDDEN);
+    turned.classes[0] = d.classes[32];
+    turned.classes[32] = d.classes[0];
+    OK(rnnp_trainer_step(a.trainer, &d.batch, NULL));
+    OK(rnnp_trainer_step(b.trainer, &turned.batch, NULL));
+    float *x = all_of(a.trainer, 0, &n), *y = all_of(b.trainer, 0, &m);
+    assert_true(memcmp(x, y, n * sizeof *x) != 0);
+    free(x);
+    free(y);
+    tear_down(&a);
+    tear_down(&b);
+}
+
+static void test_frozen(void **state)
+{
+    rnnp_train_options options = default_options();
+    float before[4 * HIDDEN * INPUT], after[4 * HIDDEN * INPUT];
+    data d;
+
+    (void)state;
+    make_data(&d, 20, 8);
+    setup s = set_up(1, NULL, &options);
+    const size_t w = index_of(s.trainer, "LSTM", 1);
+    OK(rnnp_trainer_freeze(s.trainer, w, 1));
+    OK(rnnp_trainer_get(s.trainer, w, before));
+    train(s.trainer, &d, 3);
+    OK(rnnp_trainer_get(s.trainer, w, after));
+    assert_memory_equal(before, after, sizeof before);
+    assert_int_equal(rnnp_trainer_gradient(s.trainer, w, after), RNNP_ERR_STATE);
+    assert_says(s.context, "frozen");
+    const size_t n = rnnp_trainer_parameters(s.trainer);
+    for (size_t i = 0; i < n; i++)
+        OK(rnnp_trainer_freeze(s.trainer, i, 1));
+    rnnp_train_result r;
+    OK(rnnp_trainer_step(s.trainer, &d.batch, &r));
+    assert_true(r.norm == 0.0);
+    OK(rnnp_trainer_freeze(s.trainer, w, 0));
+    assert_int_equal(rnnp_trainer_gradient(s.trainer, w, after), RNNP_ERR_STATE);
+    OK(rnnp_trainer_step(s.trainer, &d.batch, &r));
+    assert_true(r.norm > 0.0);
+    OK(rnnp_trainer_get(s.trainer, w, after));
+    assert_true(memcmp(before, after, sizeof before) != 0);
+    tear_down(&s);
+}
+
+/* Many shapes, more than there are tapes, in turns with what came before. */
+static void test_shapes(void **state)
+{
+    rnnp_train_options options = default_options();
+    setup a = set_up(2, NULL, &options);
+    data d;
+
+    (void)state;
+    for (size_t turn = 0; turn < 2; turn++) {
+        for (size_t rows = 1; rows < 42; rows += 3) {
+            make_data(&d, rows, (uint32_t)rows);
+            setup fresh = set_up(1, NULL, &options);
+            rnnp_train_result r, want;
+
+            OK(rnnp_trainer_evaluate(a.trainer, &d.batch, &r));
+            OK(rnnp_trainer_evaluate(fresh.trainer, &d.batch, &want));
+            assert_memory_equal(&r, &want, sizeof r);
+            OK(rnnp_trainer_backward(a.trainer, &d.batch, &r));
+            OK(rnnp_trainer_backward(fresh.trainer, &d.batch, &want));
+            assert_memory_equal(&r, &want, sizeof r);
+            assert_same(a.trainer, fresh.trainer, 1);
+            tear_down(&fresh);
+        }
+    }
+    tear_down(&a);
+}
+
+/* Recomputation changes memory, not bits. */
+static void test_recompute(void **state)
+{
+    rnnp_train_options options = default_options();
+    setup a = set_up(1, NULL, &options);
+    data d;
+
+    (void)state;
+    options.recompute = 1;
+    setup b = set_up(1, NULL, &options);
+    make_data(&d, 20, 8);
+    train(a.trainer, &d, 5);
+    train(b.trainer, &d, 5);
+    assert_same(a.trainer, b.trainer, 0);
+    tear_down(&a);
+    tear_down(&b);
+}
+
+static void test_initialize(void **state)
+{
+    rnnp_train_options options = default_options();
+    setup a = set_up(1, NULL, &options), b = set_up(1, NULL, &options);
+    float before[CLASSES], after[CLASSES];
+    data d;
+
+    (void)state;
+    make_data(&d, 20, 8);
+    const size_t bias = index_of(a.trainer, "Add", 1);
+    OK(rnnp_trainer_get(a.trainer, bias, before));
+    OK(rnnp_trainer_freeze(a.trainer, bias, 1));
+    train(a.trainer, &d, 3);
+    OK(rnnp_trainer_initialize(a.trainer, 5));
+    assert_int_equal(rnnp_trainer_steps(a.trainer), 0);
+    OK(rnnp_trainer_get(a.trainer, bias, after));
+    assert_memory_equal(before, after, sizeof before);
+    OK(rnnp_trainer_freeze(b.trainer, bias, 1));
+    OK(rnnp_trainer_initialize(b.trainer, 5));
+    assert_same(a.trainer, b.trainer, 0);
+    train(a.trainer, &d, 3); /* the optimiser has forgotten what was before */
+    train(b.trainer, &d, 3);
+    assert_same(a.trainer, b.trainer, 0);
+    tear_down(&a);
+    tear_down(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_learns),   cmocka_unit_test(test_same_bits),    cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_gradient), cmocka_unit_test(test_export),       cmocka_unit_test(test_order_counts),
+        cmocka_unit_test(test_frozen),   cmocka_unit_test(test_shapes),       cmocka_unit_test(test_recompute),
+        cmocka_unit_test(test_initialize),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

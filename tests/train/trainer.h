@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the tests of trainers share: a small LSTM classifier, batches for it, and trainers made and looked at.
+ */
+#ifndef RNNP_TESTS_TRAINER_H
+#define RNNP_TESTS_TRAINER_H
+
+#include "../model/build.h"
+#include "rnnpack/train.h"
+
+enum { STEPS = 5, INPUT = 3, HIDDEN = 7, CLASSES = 4, MOST_ROWS = 100 };
+
+static inline rnnp_context *context_of(size_t threads, const char *isa)
+{
+    rnnp_context_options options;
+    rnnp_context *context;
+
+    rnnp_context_options_init(&options);
+    options.threads = threads;
+    options.max_isa = isa;
+    OK(rnnp_context_create(&options, &context));
+    return context;
+}
+
+/* x [steps][batch][INPUT], h0 [1][batch][HIDDEN] -> LSTM -> Dropout -> dense, Softmax -> y [batch][CLASSES]; hidden
+ * states as a second output. */
+static inline rnnp_status build_classifier(rnnp_context *context, float dropout, rnnp_model **model)
+{
+    static const char *const x_names[] = {"steps", "batch", NULL}, *const h_names[] = {NULL, "batch", NULL};
+    static const int64_t x_shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT}, h_shape[] = {1, RNNP_DYNAMIC, HIDDEN};
+    layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 1);
+    float *w = numbers((HIDDEN + 1) * CLASSES, 2, 0.5f);
+    rnnp_value x, h0, y, h, out;
+    rnnp_status s;
+
+    lstm.options.return_sequences = 0;
+    if ((s = rnnp_model_create(context, model)) == RNNP_OK &&
+        (s = rnnp_model_input(*model, "x", RNNP_F32, 3, x_shape, x_names, &x)) == RNNP_OK &&
+        (s = rnnp_model_input(*model, "h0", RNNP_F32, 3, h_shape, h_names, &h0)) == RNNP_OK &&
+        (s = rnnp_model_recurrent(*model, &lstm.options, lstm.weights, x, RNNP_NONE, h0, RNNP_NONE, &y, &h, NULL)) ==
+            RNNP_OK &&
+        (s = rnnp_model_dropout(*model, y, dropout, &y)) == RNNP_OK &&
+        (s = rnnp_model_dense(*model, y, w, HIDDEN, CLASSES, 0, w + HIDDEN * CLASSES, "Softmax", &out)) == RNNP_OK &&
+        (s = rnnp_model_output(*model, "y", out)) == RNNP_OK && (s = rnnp_model_output(*model, "h", h)) == RNNP_OK)
+        s = rnnp_model_close(*model);
+    free(w);
+    free_layer(&lstm);
+    return s;
+}
+
+static inline rnnp_model *classifier(rnnp_context *context, float dropout)
+{
+    rnnp_model *model;
+
+    OK(build_classifier(context, dropout, &model));
+    return model;
+}
+
+/* A batch whose class is told by the sums of the first two features. */
+typedef struct data {
+    float x[STEPS * MOST_ROWS * INPUT], h0[MOST_ROWS * HIDDEN], weights[MOST_ROWS];
+    int32_t classes[MOST_ROWS];
+    rnnp_tensor inputs[2], target, weight;
+    rnnp_train_batch batch;
+} data;
+
+static inline void make_data(data *d, size_t rows, uint32_t seed)
+{
+    fill(d->x, STEPS * rows * INPUT, seed, 1.0f);
+    fill(d->h0, rows * HIDDEN, seed + 1, 0.1f);
+    for (size_t r = 0; r < rows; r++) {
+        float sum[2] = {0, 0};
+
+        for (size_t t = 0; t < STEPS; t++) {
+            for (size_t k = 0; k < 2; k++)
+                sum[k] += d->x[(t * rows + r) * INPUT + k];
+        }
+        d->classes[r] = (sum[0] > 0) + 2 * (sum[1] > 0);
+        d->weights[r] = 0.5f + (float)(r % 3);
+    }
+    d->inputs[0] = tensor3(d->x, STEPS, (int64_t)rows, INPUT);
+    d->inputs[1] = tensor3(d->h0, 1, (int64_t)rows, HIDDEN);
+    d->target = (rnnp_tensor){RNNP_I32, 1, {(int64_t)rows}, d->classes};
+    d->weight = (rnnp_tensor){RNNP_F32, 1, {(int64_t)rows}, d->weights};
+    d->batch = (rnnp_train_batch){.inputs = d->inputs, .n_inputs = 2, .target = &d->target};
+}
+
+static inline rnnp_trainer *make_trainer(const rnnp_model *model, const rnnp_train_options *options)
+{
+    rnnp_trainer *trainer = NULL;
+    const rnnp_status status = rnnp_trainer_create(model, options, &trainer);
+
+    assert_int_equal(status, RNNP_OK);
+    return trainer;
+}
+
+static inline rnnp_train_options default_options(void)
+{
+    rnnp_train_options options;
+
+    rnnp_train_options_init(&options);
+    options.optimizer.rate = 0.02f;
+    return options;
+}
+
+static inline size_t elements_of(const rnnp_trainer *trainer, size_t index)
+{
+    rnnp_parameter p;
+    size_t n = 1;
+
+    OK(rnnp_trainer_parameter(trainer, index, &p));
+    for (size_t d = 0; d < p.rank; d++)
+        n *= (size_t)p.shape[d];
+    return n;
+}
+
+/* All parameters (or gradients, without the frozen ones) one behind the other, on the heap. */
+static inline float *all_of(const rnnp_trainer *trainer, int gradients, size_t *n)
+{
+    float *all = NULL;
+    rnnp_parameter p;
+
+    *n = 0;
+    for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++) {
+        OK(rnnp_trainer_parameter(trainer, i, &p));
+        if (gradients && p.frozen)
+            continue;
+        all = realloc(all, (*n + elements_of(trainer, i)) * sizeof *all);
+        assert_non_null(all);
+        OK(gradients ? rnnp_trainer_gradient(trainer, i, all + *n) : rnnp_trainer_get(trainer, i, all + *n));
+        *n += elements_of(trainer, i);
+    }
+    return all;
+}
+
+static inline void assert_same(const rnnp_trainer *a, const rnnp_trainer *b, int gradients)
+{
+    size_t n, m;
+    float *x = all_of(a, gradients, &n), *y = all_of(b, gradients, &m);
+
+    assert_int_equal(n, m);
+    assert_memory_equal(x, y, n * sizeof *x);
+    free(x);
+    free(y);
+}
+
+static inline size_t index_of(const rnnp_trainer *trainer, const char *op, size_t input)
+{
+    rnnp_parameter p;
+
+    for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++) {
+        OK(rnnp_trainer_parameter(trainer, i, &p));
+        if (strcmp(p.op, op) == 0 && p.input == input)
+            return i;
+    }
+    fail_msg("no %s with parameter %zu", op, input);
+    return 0;
+}
+
+#endif

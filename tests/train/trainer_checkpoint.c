@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Checkpoints: training goes on with the same bits, and damaged or foreign files change nothing.
+ */
+#include "trainer.h"
+
+#include <unistd.h>
+
+enum { MOST_BYTES = 1 << 16 };
+
+typedef struct fixture {
+    rnnp_context *context;
+    rnnp_model *model;
+    rnnp_trainer *trainer;
+    data d;
+    char path[32];
+    unsigned char bytes[MOST_BYTES];
+    size_t size;
+} fixture;
+
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void begin(fixture *f, rnnp_optimizer_kind kind)
+{
+    rnnp_train_options options = default_options();
+
+    options.optimizer.kind = kind;
+    options.optimizer.momentum = kind == RNNP_SGD ? 0.5f : 0.0f;
+    f->context = context_of(1, NULL);
+    f->model = classifier(f->context, 0.2f);
+    f->trainer = make_trainer(f->model, &options);
+    make_data(&f->d, 20, 3);
+    strcpy(f->path, "train-checkpoint-XXXXXX");
+    const int fd = mkstemp(f->path);
+    assert_true(fd >= 0);
+    close(fd);
+    for (size_t i = 0; i < 3; i++)
+        OK(rnnp_trainer_step(f->trainer, &f->d.batch, NULL));
+}
+
+static void end(fixture *f)
+{
+    unlink(f->path);
+    rnnp_trainer_destroy(f->trainer);
+    rnnp_model_destroy(f->model);
+    rnnp_context_destroy(f->context);
+}
+
+static void read_back(fixture *f)
+{
+    FILE *file = fopen(f->path, "rb");
+
+    assert_non_null(file);
+    f->size = fread(f->bytes, 1, sizeof f->bytes, file);
+    fclose(file);
+    assert_true(f->size > 64 && f->size < sizeof f->bytes);
+}
+
+static void test_resume(void **state)
+{
+    static const rnnp_optimizer_kind kinds[] = {RNNP_SGD, RNNP_RMSPROP, RNNP_ADAM, RNNP_ADAMW};
+    static fixture f;
+    char note[16] = "";
+    size_t room = sizeof note;
+
+    (void)state;
+    for (size_t k = 0; k < 4; k++) {
+        begin(&f, kinds[k]);
+        rnnp_train_options options = default_options();
+        options.optimizer.kind = kinds[k];
+        options.optimizer.momentum = kinds[k] == RNNP_SGD ? 0.5f : 0.0f;
+        OK(rnnp_trainer_set_rate(f.trainer, 0.005f));
+        OK(rnnp_trainer_freeze(f.trainer, 1, 1));
+        OK(rnnp_trainer_step(f.trainer, &f.d.batch, NULL));
+        OK(rnnp_trainer_save(f.trainer, f.path, "epoch 7", 8));
+
+        rnnp_trainer *other = make_trainer(f.model, &options);
+        OK(rnnp_trainer_step(other, &f.d.batch, NULL));
+        room = sizeof note;
+        OK(rnnp_trainer_load(other, f.path, note, &room));
+        assert_int_equal(room, 8);
+        assert_string_equal(note, "epoch 7");
+        assert_int_equal(rnnp_trainer_steps(other), 4);
+        assert_same(other, f.trainer, 0);
+        for (size_t i = 0; i < 5; i++) {
+            rnnp_train_result a, b;
+
+            OK(rnnp_trainer_step(f.trainer, &f.d.batch, &a));
+            OK(rnnp_trainer_step(other, &f.d.batch, &b));
+            assert_memory_equal(&a, &b, sizeof a);
+        }
+        assert_same(other, f.trainer, 0);
+        OK(rnnp_trainer_load(other, f.path, NULL, NULL));
+        OK(rnnp_trainer_load(other, f.path, NULL, &room));
+        assert_int_equal(room, 8);
+        rnnp_trainer_destroy(other);
+        end(&f);
+    }
+}
+
+/* The trainer refuses the file at f->path and is as the one beside it. */
+static void refused(fixture *f, const rnnp_trainer *same, rnnp_status status)
+{
+    assert_int_equal(rnnp_trainer_load(f->trainer, f->path, NULL, NULL), status);
+    assert_int_equal(rnnp_trainer_steps(f->trainer), rnnp_trainer_steps(same));
+    assert_same(f->trainer, same, 0);
+}
+
+static void test_damaged(void **state)
+{
+    static fixture f;
+    rnnp_train_options options = default_options();
+
+    (void)state;
+    begin(&f, RNNP_ADAM);
+    OK(rnnp_trainer_save(f.trainer, f.path, "abc", 3));
+    read_back(&f);
+    rnnp_trainer *same = make_trainer(f.model, &options);
+    OK(rnnp_trainer_load(same, f.path, NULL, NULL));
+    OK(rnnp_trainer_step(f.trainer, &f.d.batch, NULL)); /* so that taking anything would be seen */
+    OK(rnnp_trainer_step(same, &f.d.batch, NULL));
+    for (size_t size = 0; size < f.size; size += size < 200 ? 1 : 97) {
+        write_file(f.path, f.bytes, size);
+        refused(&f, same, RNNP_ERR_FORMAT);
+    }
+    for (size_t at = 0; at < f.size; at += at < 600 ? 1 : 61) {
+        f.bytes[at] ^= (unsigned char)(1u << at % 8);
+        write_file(f.path, f.bytes, f.size);
+        f.bytes[at] ^= (unsigned char)(1u << at % 8);
+        refused(&f, same, RNNP_ERR_FORMAT);
+    }
+    f.bytes[f.size] = 0;
+    write_file(f.path, f.bytes, f.size + 1);
+    refused(&f, same, RNNP_ERR_FORMAT);
+    write_file(f.path, "not a checkpoint, but long enough to have a head of sixty-four bytes in it", 70);
+    refused(&f, same, RNNP_ERR_FORMAT);
+    assert_says(f.context, "not a checkpoint");
+    write_file(f.path, f.bytes, f.size);
+    OK(rnnp_trainer_load(f.trainer, f.path, NULL, NULL));
+    rnnp_trainer_destroy(same);
+    end(&f);
+}
+
+static void test_foreign(void **state)
+{
+    static fixture f, sgd;
+    const int64_t shape[] = {RNNP_DYNAMIC, INPUT};
+    const char *const names[] = {"batch", NULL};
+    rnnp_train_options options = default_options();
+    float w[INPUT * CLASSES] = {0};
+    rnnp_value x, y;
+
+    (void)state;
+    begin(&f, RNNP_ADAM);
+    begin(&sgd, RNNP_SGD);
+    rnnp_model *dense = make_model(f.context);
+    OK(rnnp_model_input(dense, "x", RNNP_F32, 2, shape, names, &x));
+    OK(rnnp_model_dense(dense, x, w, INPUT, CLASSES, 0, NULL, NULL, &y));
+    OK(rnnp_model_output(dense, "y", y));
+    OK(rnnp_model_close(dense));
+    rnnp_trainer *other = make_trainer(dense, &options);
+
+    OK(rnnp_trainer_save(f.trainer, f.path, NULL, 0));
+    assert_int_equal(rnnp_trainer_load(other, f.path, NULL, NULL), RNNP_ERR_SHAPE);
+    assert_says(f.context, "parameter 0");
+    OK(rnnp_trainer_save(other, f.path, NULL, 0));
+    assert_int_equal(rnnp_trainer_load(f.trainer, f.path, NULL, NULL), RNNP_ERR_SHAPE);
+    OK(rnnp_trainer_save(f.trainer, f.path, NULL, 0));
+    assert_int_equal(rnnp_trainer_load(sgd.trainer, f.path, NULL, NULL), RNNP_ERR_ARG);
+    assert_says(sgd.context, "another optimiser");
+    rnnp_trainer_destroy(other);
+    rnnp_model_destroy(dense);
+    end(&f);
+    end(&sgd);
+}
+
+static void test_errors(void **state)
+{
+    static fixture f;
+    rnnp_train_options options = default_options();
+    char note[2];
+    size_t room = sizeof note;
+
+    (void)state;
+    begin(&f, RNNP_ADAM);
+    rnnp_trainer *same = make_trainer(f.model, &options);
+    assert_int_equal(rnnp_trainer_save(NULL, f.path, NULL, 0), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load(NULL, f.path, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_save(f.trainer, NULL, NULL, 0), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_save(f.trainer, "", NULL, 0), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_save(f.trainer, f.path, NULL, 1), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load(f.trainer, NULL, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load(f.trainer, "", NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load(f.trainer, f.path, note, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load(f.trainer, "no such folder/x", NULL, NULL), RNNP_ERR_IO);
+    assert_says(f.context, "No such file");
+    assert_int_equal(rnnp_trainer_save(f.trainer, "no such folder/x", NULL, 0), RNNP_ERR_IO);
+    assert_int_equal(rnnp_trainer_load(f.trainer, ".", NULL, NULL), RNNP_ERR_IO);
+    assert_says(f.context, "regular file");
+    OK(rnnp_trainer_save(f.trainer, f.path, "three", 5));
+    OK(rnnp_trainer_load(same, f.path, NULL, NULL));
+    OK(rnnp_trainer_step(f.trainer, &f.d.batch, NULL));
+    OK(rnnp_trainer_step(same, &f.d.batch, NULL));
+    assert_int_equal(rnnp_trainer_load(f.trainer, f.path, note, &room), RNNP_ERR_ARG);
+    assert_says(f.context, "room for 2");
+    assert_int_equal(room, 2);
+    assert_same(f.trainer, same, 0);
+    rnnp_trainer_destroy(same);
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_errors),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Models of many forms: gradients by all their parameters against differences of the loss, the bits of an exported
+ * model's run, and equal bits for any number of threads. Two trainers at once.
+ */
+#include "trainer.h"
+
+#include <pthread.h>
+
+enum { ROWS = 21, MOST = 4096 };
+
+/* A model and a batch for it. */
+typedef struct form {
+    rnnp_context *context;
+    rnnp_model *model;
+    rnnp_train_options options;
+    rnnp_tensor inputs[3], target;
+    size_t n_inputs;
+    float x[MOST], y[MOST];
+    int64_t index[MOST];
+    int32_t lengths[ROWS];
+    float shared[8];
+    int32_t classes[MOST];
+} form;
+
+static rnnp_value input(form *f, const char *name, rnnp_dtype dtype, const rnnp_tensor *tensor,
+                        const char *const *names)
+{
+    int64_t shape[RNNP_MAX_RANK];
+    rnnp_value value;
+
+    for (size_t d = 0; d < tensor->rank; d++)
+        shape[d] = names && names[d] ? RNNP_DYNAMIC : tensor->shape[d];
+    OK(rnnp_model_input(f->model, name, dtype, tensor->rank, shape, names, &value));
+    f->inputs[f->n_inputs++] = *tensor;
+    return value;
+}
+
+/* x [batch][width], or [batch][steps][width]. */
+static rnnp_value rows_input(form *f, size_t steps, size_t width)
+{
+    static const char *const names2[] = {"batch", NULL}, *const names3[] = {"batch", "steps", NULL};
+    rnnp_tensor x = {RNNP_F32, 2, {ROWS, (int64_t)width}, f->x};
+
+    fill(f->x, ROWS * (steps ? steps : 1) * width, 3, 1.0f);
+    if (steps)
+        x = tensor3(f->x, ROWS, (int64_t)steps, (int64_t)width);
+    return input(f, "x", RNNP_F32, &x, steps ? names3 : names2);
+}
+
+static rnnp_value constant(form *f, const char *name, size_t rows, size_t columns, uint32_t seed)
+{
+    float *w = numbers(rows * columns, seed, 0.5f);
+    const rnnp_tensor tensor = {RNNP_F32, 2, {(int64_t)rows, (int64_t)columns}, w};
+    rnnp_value value;
+
+    OK(rnnp_model_constant(f->model, name, &tensor, &value));
+    free(w);
+    return value;
+}
+
+static rnnp_value dense(form *f, rnnp_value x, size_t in, size_t out, const char *activation)
+{
+    float *w = numbers((in + 1) * out, 7, 0.6f);
+    rnnp_value y;
+
+    OK(rnnp_model_dense(f->model, x, w, in, out, 0, w + in * out, activation, &y));
+    free(w);
+    return y;
+}
+
+static void target_f32(form *f, size_t rank, int64_t a, int64_t b, int64_t c)
+{
+    f->target = (rnnp_tensor){RNNP_F32, rank, {a, b, c}, f->y};
+    fill(f->y, rnnp_tensor_elements(&f->target), 11, 1.0f);
+}
+
+/* ---- Forms ---- */
+
+/* One weight in two places, a value read three times, a residual. */
+static rnnp_value tied(form *f)
+{
+    const rnnp_value x = rows_input(f, 0, 6), w = constant(f, "w", 6, 6, 5);
+    const rnnp_value a = node1(f->model, "Tanh", node2(f->model, "MatMul", x, w));
+    const rnnp_value b = node1(f->model, "Sigmoid", node2(f->model, "MatMul", a, w));
+
+    f->options.loss = RNNP_LOSS_MSE;
+    target_f32(f, 2, ROWS, 6, 0);
+    return node2(f->model, "Add", node2(f->model, "Mul", a, a), node2(f->model, "Mul", a, b));
+}
+
+/* Views above and below calls, two ways to one root. */
+static rnnp_value views(form *f)
+{
+    const int64_t split[] = {0, 2, 3}, back[] = {0, 6};
+    const rnnp_value x = rows_input(f, 0, 6), y = dense(f, x, 6, 6, "Tanh");
+    const rnnp_value v = node2(f->model, "Reshape", y, ints(f->model, split, 3));
+    const rnnp_value s = node1(f->model, "Sigmoid", v), flat = node2(f->model, "Reshape", s, ints(f->model, back, 2));
+
+    f->options.loss = RNNP_LOSS_MSE;
+    target_f32(f, 2, ROWS, 6, 0);
+    return node1(f->model, "Identity", node2(f->model, "Sub", flat, y));
+}
+
+/* Words, two bidirectional layers with lengths, one class per step. */
+static rnnp_value tagger(form *f)
+{
+    static const char *const names[] = {"batch", "steps"}, *const rows[] = {"batch"};
+    enum { WORDS = 9, WIDTH = 4, CELLS = 5, TAGS = 3, TIME = 4 };
+    const rnnp_tensor ids = {RNNP_I64, 2, {ROWS, TIME}, f->index}, lengths = {RNNP_I32, 1, {ROWS}, f->lengths};
+    layer one = make_layer(RNNP_CELL_LSTM, WIDTH, CELLS, RNNP_BIDIRECTIONAL, 2);
+    layer two = make_layer(RNNP_CELL_GRU, 2 * CELLS, CELLS, RNNP_BIDIRECTIONAL, 3);
+    float *table = numbers(WORDS * WIDTH, 6, 1.0f);
+    rnnp_value y;
+
+    for (size_t i = 0; i < ROWS * TIME; i++) {
+        f->index[i] = (int64_t)(i * 7 % WORDS);
+        f->classes[i] = (int32_t)(i * 5 % TAGS);
+    }
+    for (size_t r = 0; r < ROWS; r++)
+        f->lengths[r] = (int32_t)(r % (TIME + 1));
+    const rnnp_value x = input(f, "ids", RNNP_I64, &ids, names), n = input(f, "lengths", RNNP_I32, &lengths, rows);
+    OK(rnnp_model_embedding(f->model, x, table, WORDS, WIDTH, &y));
+    one.options.batch_first = two.options.batch_first = 1;
+    OK(rnnp_model_recurrent(f->model, &one.options, one.weights, y, n, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_recurrent(f->model, &two.options, two.weights, y, n, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    free(table);
+    free_layer(&one);
+    free_layer(&two);
+    f->target = (rnnp_tensor){RNNP_I32, 2, {ROWS, TIME}, f->classes};
+    return dense(f, y, 2 * CELLS, TAGS, "Softmax");
+}
+
+/* A mean over time, several labels, and an input that all rows share. */
+static rnnp_value labels(form *f)
+{
+    const rnnp_tensor shared = {RNNP_F32, 1, {4}, f->shared};
+    layer rnn = make_layer(RNNP_CELL_RNN, 3, 4, RNNP_FORWARD, 2);
+    rnnp_value y = rows_input(f, 5, 3);
+
+    fill(f->shared, 4, 9, 1.0f);
+    const rnnp_value s = input(f, "shared", RNNP_F32, &shared, NULL);
+    rnn.options.batch_first = 1;
+    OK(rnnp_model_recurrent(f->model, &rnn.options, rnn.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_pool(f->model, y, RNNP_POOL_MEAN, 1, &y));
+    free_layer(&rnn);
+    f->options.loss = RNNP_LOSS_BINARY;
+    target_f32(f, 2, ROWS, 2, 0);
+    for (size_t i = 0; i < ROWS * 2; i++)
+        f->y[i] = f->y[i] > 0 ? 1.0f : 0.0f;
+    return dense(f, node2(f->model, "Mul", y, s), 4, 2, "Sigmoid");
+}
+
+/* Two branches joined, a distribution as target. */
+static rnnp_value branches(form *f)
+{
+    const rnnp_value x = rows_input(f, 0, 5), a = dense(f, x, 5, 3, "Tanh"), b = dense(f, x, 5, 4, "Softplus");
+    const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 1};
+    const rnnp_value both = node(f->model, "Concat", (rnnp_value[]){a, b}, 2, &axis, 1);
+
+    f->options.loss = RNNP_LOSS_CROSS;
+    f->options.label_smoothing = 0.1f;
+    target_f32(f, 2, ROWS, 3, 0);
+    for (size_t r = 0; r < ROWS; r++) {
+        f->y[3 * r] = 0.25f;
+        f->y[3 * r + 1] = r % 2 ? 0.5f : 0.75f;
+        f->y[3 * r + 2] = r % 2 ? 0.25f : 0.0f;
+    }
+    return dense(f, both, 7, 3, NULL);
+}
+
+typedef struct form_row {
+    const char *name;
+    rnnp_value (*build)(form *f);
+    size_t parameters;
+} form_row;
+
+static const form_row forms[] = {
+    {"tied", tied, 1}, {"views", views, 2}, {"tagger", tagger, 9}, {"labels", labels, 5}, {"branches", branches, 6},
+};
+
+enum { FORMS = sizeof forms / sizeof forms[0] };
+
+static rnnp_trainer *begin(form *f, const form_row *row, size_t threads)
+{
+    memset(f, 0, sizeof *f);
+    f->context = context_of(threads, NULL);
+    f->model = make_model(f->context);
+    rnnp_train_options_init(&f->options);
+    f->options.optimizer.rate = 0.01f;
+    OK(rnnp_model_output(f->model, "y", row->build(f)));
+    OK(rnnp_model_close(f->model));
+    rnnp_trainer *trainer;
+    if (rnnp_trainer_create(f->model, &f->options, &trainer) != RNNP_OK)
+        fail_msg("%s: %s", row->name, rnnp_context_last_error(f->context));
+    return trainer;
+}
+
+static void end(form *f, rnnp_trainer *trainer)
+{
+    rnnp_trainer_destroy(trainer);
+    rnnp_model_destroy(f->model);
+    rnnp_context_destroy(f->context);
+}
+
+static rnnp_train_batch batch_of(form *f)
+{
+    return (rnnp_train_batch){.inputs = f->inputs, .n_inputs = f->n_inputs, .target = &f->target};
+}
+
+/* ---- Tests ---- */
+
+static double loss_at(rnnp_trainer *trainer, const rnnp_train_batch *batch, size_t parameter, float *p, size_t k,
+                      float value)
+{
+    const float was = p[k];
+    rnnp_train_result r;
+
+    p[k] = value;
+    OK(rnnp_trainer_set(trainer, parameter, p));
+    OK(rnnp_trainer_evaluate(trainer, batch, &r));
+    p[k] = was;
+    OK(rnnp_trainer_set(trainer, parameter, p));
+    return r.loss;
+}
+
+static void test_gradients(void **state)
+{
+    static form f;
+    const float step = 0.004f;
+
+    (void)state;
+    for (size_t i = 0; i < FORMS; i++) {
+        rnnp_trainer *trainer = begin(&f, &forms[i], 1);
+        const rnnp_train_batch batch = batch_of(&f);
+
+        assert_int_equal(rnnp_trainer_parameters(trainer), forms[i].parameters);
+        OK(rnnp_trainer_backward(trainer, &batch, NULL));
+        for (size_t j = 0; j < forms[i].parameters; j++) {
+            const size_t n = elements_of(trainer, j);
+            float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
+
+            OK(rnnp_trainer_get(trainer, j, p));
+            OK(rnnp_trainer_gradient(trainer, j, g));
+            for (size_t k = 0; k < n; k += 1 + n / 12) {
+                const double up = loss_at(trainer, &batch, j, p, k, p[k] + step);
+                const double down = loss_at(trainer, &batch, j, p, k, p[k] - step);
+                const double want = (up - down) / (2 * (double)step);
+
+                if (!(fabs(want - (double)g[k]) < 3e-4))
+                    fail_msg("%s: parameter %zu, element %zu: %g, the loss says %g", forms[i].name, j, k, (double)g[k],
+                             want);
+            }
+            free(p);
+            free(g);
+        }
+        end(&f, trainer);
+    }
+}
+
+static void test_bits(void **state)
+{
+    static form f, g;
+    static float y[MOST], run_y[MOST];
+    rnnp_tensor out = {.data = y}, run_out = {.data = run_y};
+    rnnp_model *model;
+    rnnp_run *run;
+
+    (void)state;
+    for (size_t i = 0; i < FORMS; i++) {
+        rnnp_trainer *trainer = begin(&f, &forms[i], 1), *other = begin(&g, &forms[i], 3);
+        rnnp_train_batch batch = batch_of(&f), same = batch_of(&g);
+        rnnp_train_result first, last;
+
+        OK(rnnp_trainer_evaluate(trainer, &batch, &first));
+        for (size_t k = 0; k < 30; k++) {
+            OK(rnnp_trainer_step(trainer, &batch, NULL));
+            OK(rnnp_trainer_step(other, &same, NULL));
+        }
+        OK(rnnp_trainer_evaluate(trainer, &batch, &last));
+        assert_true(last.loss < first.loss);
+        assert_same(trainer, other, 0);
+        OK(rnnp_trainer_model(trainer, &model));
+        rnnp_plan *plan = make_plan(model);
+        OK(rnnp_run_create(plan, f.inputs, f.n_inputs, &run));
+        OK(rnnp_run_execute(run, f.inputs, f.n_inputs, &run_out, 1));
+        batch.outputs = &out;
+        OK(rnnp_trainer_evaluate(trainer, &batch, NULL));
+        assert_int_equal(rnnp_tensor_elements(&out), rnnp_tensor_elements(&run_out));
+        assert_memory_equal(y, run_y, rnnp_tensor_elements(&out) * sizeof *y);
+        rnnp_run_destroy(run);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+        end(&f, trainer);
+        end(&g, other);
+    }
+}
+
+/* Gradients by inputs: where the loss depends on them, and refusals where there are none. */
+static void test_d_inputs(void **state)
+{
+    static form f;
+    static float dx[MOST];
+    rnnp_tensor wanted[3] = {{.data = dx}, {.data = NULL}, {.data = NULL}};
+
+    (void)state;
+    rnnp_trainer *trainer = begin(&f, &forms[2], 1); /* the words have none */
+    rnnp_train_batch batch = batch_of(&f);
+    batch.d_inputs = wanted;
+    assert_int_equal(rnnp_trainer_backward(trainer, &batch, NULL), RNNP_ERR_TYPE);
+    assert_says(f.context, "ids is i64");
+    end(&f, trainer);
+
+    trainer = begin(&f, &forms[3], 1); /* what all rows share is no row's */
+    batch = batch_of(&f);
+    wanted[0].data = NULL;
+    wanted[1].data = dx;
+    batch.d_inputs = wanted;
+    assert_int_equal(rnnp_trainer_backward(trainer, &batch, NULL), RNNP_ERR_SHAPE);
+    assert_says(f.context, "shared has no batch");
+    wanted[0].data = dx;
+    wanted[1].data = NULL;
+    OK(rnnp_trainer_backward(trainer, &batch, NULL));
+    size_t nonzero = 0;
+    for (size_t i = 0; i < ROWS * 5 * 3; i++)
+        nonzero += dx[i] != 0.0f;
+    assert_int_equal(nonzero, ROWS * 5 * 3);
+    /* all frozen, gradients by inputs stay the same */
+    static float again[MOST];
+    for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++)
+        OK(rnnp_trainer_freeze(trainer, i, 1));
+    wanted[0].data = again;
+    OK(rnnp_trainer_backward(trainer, &batch, NULL));
+    assert_memory_equal(dx, again, ROWS * 5 * 3 * sizeof *dx);
+    end(&f, trainer);
+}
+
+/* An index out of range in the second slice: the node says so, and nothing has changed. */
+static void test_failing_node(void **state)
+{
+    static form f, g;
+
+    (void)state;
+    for (size_t threads = 1; threads <= 2; threads++) {
+        rnnp_trainer *trainer = begin(&f, &forms[2], threads), *same = begin(&g, &forms[2], 1);
+        const rnnp_train_batch batch = batch_of(&f), good = batch_of(&g);
+        const int64_t was = f.index[ROWS * 4 - 1];
+
+        f.index[ROWS * 4 - 1] = 99;
+        assert_int_equal(rnnp_trainer_step(trainer, &batch, NULL), RNNP_ERR_ARG);
+        assert_says(f.context, "99");
+        assert_int_equal(rnnp_trainer_steps(trainer), 0);
+        f.index[ROWS * 4 - 1] = was;
+        OK(rnnp_trainer_step(trainer, &batch, NULL));
+        OK(rnnp_trainer_step(same, &good, NULL));
+        assert_same(trainer, same, 0);
+        end(&f, trainer);
+        end(&g, same);
+    }
+}
+
+typedef struct job {
+    rnnp_trainer *trainer;
+    rnnp_train_batch batch;
+    rnnp_status status;
+} job;
+
+static void *train(void *arg)
+{
+    job *j = arg;
+
+    for (size_t i = 0; i < 20 && j->status == RNNP_OK; i++)
+        j->status = rnnp_trainer_step(j->trainer, &j->batch, NULL);
+    return NULL;
+}
+
+/* Two trainers on two threads share a context, its team and a model. */
+static void test_two_at_once(void **state)
+{
+    static form f, g;
+    rnnp_trainer *a = begin(&f, &forms[2], 3), *alone = begin(&g, &forms[2], 1);
+    rnnp_trainer *b = make_trainer(f.model, &f.options);
+    job jobs[3] = {{.trainer = a}, {.trainer = b}, {.trainer = alone}};
+    pthread_t threads[2];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        jobs[i].batch = batch_of(i < 2 ? &f : &g);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, train, &jobs[i]), 0);
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    train(&jobs[2]);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(jobs[i].status, RNNP_OK);
+    assert_same(a, alone, 0);
+    assert_same(b, alone, 0);
+    rnnp_trainer_destroy(b);
+    end(&f, a);
+    end(&g, alone);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradients),    cmocka_unit_test(test_bits),        cmocka_unit_test(test_d_inputs),
+        cmocka_unit_test(test_failing_node), cmocka_unit_test(test_two_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

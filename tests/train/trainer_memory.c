@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Memory of trainers: as much as rnnp_trainer_bytes says, none in later steps, and every allocation may fail once.
+ */
+#include "trainer.h"
+
+#include <unistd.h>
+
+static rnnp_context *counted(test_heap *heap, size_t threads)
+{
+    return make_context(heap, threads);
+}
+
+static void test_bytes(void **state)
+{
+    static const size_t rows[] = {1, 16, 17, 40, 96, 100};
+    rnnp_train_options options = default_options();
+    data d;
+
+    (void)state;
+    for (size_t threads = 1; threads <= 3; threads++) {
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            test_heap heap = {0};
+            rnnp_context *context = counted(&heap, threads);
+            rnnp_model *model = classifier(context, 0.2f);
+            rnnp_trainer *trainer = make_trainer(model, &options);
+            const size_t before = atomic_load(&heap.live_bytes);
+            size_t bytes;
+
+            make_data(&d, rows[i], 3);
+            OK(rnnp_trainer_bytes(trainer, d.inputs, 2, &bytes));
+            assert_int_equal(atomic_load(&heap.live_bytes), before);
+            OK(rnnp_trainer_step(trainer, &d.batch, NULL));
+            assert_int_equal(atomic_load(&heap.live_bytes), before + bytes);
+            const size_t calls = atomic_load(&heap.calls);
+            OK(rnnp_trainer_step(trainer, &d.batch, NULL));
+            OK(rnnp_trainer_backward(trainer, &d.batch, NULL));
+            OK(rnnp_trainer_evaluate(trainer, &d.batch, NULL));
+            assert_int_equal(atomic_load(&heap.calls), calls);
+            OK(rnnp_trainer_bytes(trainer, d.inputs, 2, &bytes)); /* still on top of a new one */
+            assert_int_equal(atomic_load(&heap.live_bytes), before + bytes);
+            rnnp_trainer_destroy(trainer);
+            rnnp_model_destroy(model);
+            rnnp_context_destroy(context);
+            assert_int_equal(atomic_load(&heap.live_blocks), 0);
+            assert_int_equal(atomic_load(&heap.live_bytes), 0);
+        }
+    }
+}
+
+/* A whole training in which the n-th allocation fails, and every failed call is made again. */
+static rnnp_status scenario(rnnp_context *context, data *d, const char *path, float **all, size_t *n)
+{
+    const rnnp_train_options options = default_options();
+    rnnp_model *model = NULL, *trained = NULL;
+    rnnp_trainer *trainer = NULL;
+    size_t bytes, room = 8, failures = 0;
+    char note[8];
+
+#define AGAIN(call)                                  \
+    for (rnnp_status s_; (s_ = (call)) != RNNP_OK;) { \
+        assert_int_equal(s_, RNNP_ERR_MEMORY);       \
+        assert_true(++failures <= 1);                \
+    }
+    AGAIN((rnnp_model_destroy(model), build_classifier(context, 0.2f, &model)))
+    AGAIN(rnnp_trainer_create(model, &options, &trainer))
+    AGAIN(rnnp_trainer_initialize(trainer, 3))
+    AGAIN(rnnp_trainer_bytes(trainer, d->inputs, 2, &bytes))
+    for (int i = 0; i < 2; i++)
+        AGAIN(rnnp_trainer_step(trainer, &d->batch, NULL))
+    AGAIN(rnnp_trainer_save(trainer, path, "note", 5))
+    AGAIN(rnnp_trainer_step(trainer, &d->batch, NULL))
+    AGAIN(rnnp_trainer_load(trainer, path, note, &room))
+    AGAIN(rnnp_trainer_step(trainer, &d->batch, NULL))
+    AGAIN(rnnp_trainer_model(trainer, &trained))
+    *all = all_of(trainer, 0, n);
+    rnnp_model_destroy(trained);
+    rnnp_trainer_destroy(trainer);
+    rnnp_model_destroy(model);
+    return failures ? RNNP_ERR_MEMORY : RNNP_OK;
+}
+
+static void test_every_allocation(void **state)
+{
+    float *want = NULL, *got;
+    size_t n = 0, m, failed = 0;
+    char path[] = "train-memory-XXXXXX";
+    data d;
+
+    (void)state;
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    make_data(&d, 20, 3);
+    for (size_t at = 0;; at++) { /* 0: nothing fails */
+        test_heap heap = {0};
+        rnnp_context *context = counted(&heap, 1);
+        const size_t before = atomic_load(&heap.calls);
+
+        heap.fail_at = at ? before + at : 0;
+        const rnnp_status status = scenario(context, &d, path, &got, &m);
+        assert_int_equal(status, at && atomic_load(&heap.calls) - before >= at ? RNNP_ERR_MEMORY : RNNP_OK);
+        failed += status != RNNP_OK;
+        rnnp_context_destroy(context);
+        assert_int_equal(atomic_load(&heap.live_blocks), 0);
+        assert_int_equal(atomic_load(&heap.live_bytes), 0);
+        if (!want) {
+            want = got;
+            n = m;
+            continue;
+        }
+        assert_int_equal(n, m);
+        assert_memory_equal(want, got, n * sizeof *want);
+        free(got);
+        if (status == RNNP_OK)
+            break;
+    }
+    assert_true(failed > 30);
+    free(want);
+    close(fd);
+    unlink(path);
+}
+
+/* A failing step leaves the trainer as it was, whichever of its allocations fails. */
+static void test_failed_step(void **state)
+{
+    rnnp_train_options options = default_options();
+    test_heap heap = {0};
+    rnnp_context *context = counted(&heap, 2);
+    rnnp_model *model = classifier(context, 0.2f);
+    rnnp_trainer *trainer = make_trainer(model, &options), *other = make_trainer(model, &options);
+    data d;
+    size_t failures = 0;
+
+    (void)state;
+    for (size_t rows = 10; rows <= MOST_ROWS; rows += 45) { /* new shapes, larger ones */
+        make_data(&d, rows, 3);
+        OK(rnnp_trainer_step(other, &d.batch, NULL));
+        for (size_t n = 1;; n++) {
+            heap.fail_at = atomic_load(&heap.calls) + n;
+            const rnnp_status status = rnnp_trainer_step(trainer, &d.batch, NULL);
+
+            if (status == RNNP_OK)
+                break;
+            assert_int_equal(status, RNNP_ERR_MEMORY);
+            failures++;
+        }
+        heap.fail_at = 0;
+        assert_same(trainer, other, 0);
+    }
+    assert_true(failures >= 6); /* three new shapes; what was made before a failure stays */
+    rnnp_trainer_destroy(trainer);
+    rnnp_trainer_destroy(other);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_every_allocation),
+        cmocka_unit_test(test_failed_step),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
