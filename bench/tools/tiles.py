@@ -2,8 +2,8 @@
 """Inner loops of the product tiles by llvm-mca: a model of a core with all operands in L1, not a measurement.
 
 For each tile: FMAs and instructions of the inner loop for one k, cycles, and the share of the core's FMA peak. Tells
-which register tiles can reach the peak, and what a core that is not at hand would do. Exit code 1 when a tile of rows
-that --least names falls below its share.
+which register tiles can reach the peak, and what a core that is not at hand would do. With --steps the instructions of a
+recurrent step's products instead, as the compiler made them. Exit code 1 when a tile falls below the share of --least.
 """
 import argparse
 import json
@@ -28,13 +28,17 @@ ISAS = {
              {"neoverse-n1": 2, "neoverse-n2": 2, "neoverse-v1": 4, "neoverse-v2": 4}),
 }
 
+LANES = {"avx2": 8, "avx512": 16, "neon": 4}  # floats in a vector
+LAYER = 256  # hidden and input of the layer whose steps are counted
+
 # What product.c says before it includes anything, pragmas among it, holds here too.
 SOURCE = """{head}
 #include "kernels/{isa}/simd.h"
 #include "kernels/{isa}/tile.h"
-void the_tile(size_t depth, const float *a, size_t lda, const float *w, float *c, size_t ldc)
+void the_tile(size_t depth, const float *a, size_t lda, const float *w, size_t w_step, float *c, size_t ldc)
 {{
-    tile({m}, {nv}, 0, 0, depth, a, lda, w, c, ldc, NULL, c, ldc);
+    (void)w_step;
+    {call};
 }}
 """
 
@@ -71,16 +75,26 @@ def cycles(body, triple, cpu, mca):
     return int(found[1]) / rounds
 
 
-def measure(isa, m, nv, mca):
-    compiler, flags, triple, fma, cpus = ISAS[isa]
+def loop_of(isa, call):
+    """Instructions of the inner loop of a call, and how many of them are FMAs."""
+    compiler, flags, _, fma, _ = ISAS[isa]
     with tempfile.TemporaryDirectory() as folder:
         source, assembly = Path(folder, "tile.c"), Path(folder, "tile.s")
         head = (ROOT / "kernels" / isa / "product.c").read_text().split('#include "simd.h"')[0]
-        source.write_text(SOURCE.format(head=head, isa=isa, m=m, nv=nv))
+        source.write_text(SOURCE.format(head=head, isa=isa, call=call))
         subprocess.run([compiler, "-std=gnu11", "-O3", "-ffp-contract=off", *flags, f"-I{ROOT}", f"-I{ROOT / 'include'}",
                         f"-I{ROOT / 'kernels' / isa}", "-S", str(source), "-o", str(assembly)], check=True)
         body = inner_loop(assembly.read_text(), fma)
-    fmas = sum(bool(re.search(fma, line)) for line in body)
+    return body, sum(bool(re.search(fma, line)) for line in body)
+
+
+def tile_call(m, nv):
+    return f"tile({m}, {nv}, 0, 0, depth, a, lda, w, c, ldc, NULL, c, ldc)"
+
+
+def measure(isa, m, nv, mca):
+    _, _, triple, _, cpus = ISAS[isa]
+    body, fmas = loop_of(isa, tile_call(m, nv))
     unrolled = fmas / (m * nv)
     row = {"isa": isa, "rows": m, "vectors": nv, "fmas": m * nv, "instructions": len(body) / unrolled,
            "stack": sum("sp" in line and "[" in line or "(%rsp" in line for line in body) / unrolled, "share": {}}
@@ -89,20 +103,56 @@ def measure(isa, m, nv, mca):
     return row
 
 
+def steps_of(isa):
+    """For one row and for the rows of a tile of every step: instructions and FMAs of the inner loop for one k, and all
+    instructions of a step of the layer for one row."""
+    text = (ROOT / "kernels" / isa / "product.c").read_text()
+    rows = []
+    for op, *sizes in re.findall(r"^STEP\((\w+)_step_f32, (\d+), (\d+), (\d+), (\d+), \d+, \d+, ", text, re.M):
+        gates, lane_vectors, tall, panels = map(int, sizes)
+        nv, one = gates * lane_vectors, f"few(1, {panels}, NV, 0, depth, a, lda, w, w_step, c, ldc, NULL, c, ldc)"
+        for m, at_once, call in ((1, panels, one.replace("NV", str(nv))), (tall, 1, tile_call(tall, nv))):
+            body, fmas = loop_of(isa, call)
+            instructions = len(body) / (fmas / (m * at_once * nv))
+            passes = LAYER / (at_once * lane_vectors * LANES[isa])
+            rows.append({"isa": isa, "step": op, "rows": m, "fmas": m * at_once * nv, "instructions": instructions,
+                         "layer": passes * 2 * LAYER * instructions / m})
+    return rows
+
+
+def print_steps(rows):
+    base = {(row["step"], row["rows"] == 1): row["layer"] for row in rows if row["isa"] == "avx2"}
+    print(f"instructions of the products of one step and row, hidden and input {LAYER}: a count, not a time\n")
+    print("isa     step         rows  FMAs  instructions for one k  in a step  over avx2")
+    for row in rows:
+        ratio = row["layer"] / base[row["step"], row["rows"] == 1] if base else float("nan")
+        print(f"{row['isa']:6}  {row['step']:11}  {row['rows']:4}  {row['fmas']:4}  {row['instructions']:22.1f}  "
+              f"{row['layer']:9.0f}  {ratio:9.2f}")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="script/bench tiles", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--isa", action="append", choices=sorted(ISAS), help="default: those with a compiler here")
     parser.add_argument("--full", action="store_true", help="all numbers of rows, not the tallest tiles only")
     parser.add_argument("--least", type=float, default=0, help="share that the tallest tiles must reach, for example 0.9")
+    parser.add_argument("--steps", action="store_true", help="instructions of the recurrent steps; needs no llvm-mca")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    isas = args.isa or [isa for isa in ISAS if shutil.which(ISAS[isa][0])]
+    if args.steps:
+        steps = [row for isa in isas for row in steps_of(isa)]
+        if args.json:
+            print(json.dumps(steps, indent=2))
+        else:
+            print_steps(steps)
+        return
     mca = next((name for name in ("llvm-mca-19", "llvm-mca") if shutil.which(name)), None)
     if mca is None:
         print("skipped: llvm-mca is not installed (Debian package llvm-19)")
         sys.exit(77)
     rows = []
-    for isa in args.isa or [isa for isa in ISAS if shutil.which(ISAS[isa][0])]:
+    for isa in isas:
         tiles = tiles_of(isa)
         tallest = {nv: max(m for m, other in tiles if other == nv) for _, nv in tiles}
         rows += [measure(isa, m, nv, mca) for m, nv in tiles if args.full or m == tallest[nv]]
