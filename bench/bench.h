@@ -85,12 +85,38 @@ void measure(benchmark::State &state, const Host &host, rnnp_context *context, c
     report(state, host, work, seconds, before, measure_limits(context, work));
 }
 
+/* Measures `call`, with `other` by turns in the same loop. Returns how many times longer that one takes. */
+template <class Call, class Other>
+double measure_beside(benchmark::State &state, const Host &host, rnnp_context *context, const Work &work, Call call,
+                      Other other)
+{
+    using clock = std::chrono::steady_clock;
+    std::chrono::duration<double> ours{0}, theirs{0};
+    const Limits before = measure_limits(context, work);
+    call();
+    other();
+    for (auto _ : state) {
+        const auto begin = clock::now();
+        call();
+        const auto middle = clock::now();
+        other();
+        const auto end = clock::now();
+        state.SetIterationTime(std::chrono::duration<double>(middle - begin).count());
+        ours += middle - begin;
+        theirs += end - middle;
+    }
+    report(state, host, work, ours.count() / static_cast<double>(state.iterations()), before,
+           measure_limits(context, work));
+    return theirs / ours;
+}
+
 /* Stops the program: a benchmark that cannot be set up would measure nothing. */
 void require(rnnp_status status, const rnnp_context *context, const char *what);
 
 void register_kernels(Host &host);
 void register_layers(Host &host);
 void register_models(Host &host);
+void register_training(Host &host);
 
 } // namespace bench
 

@@ -213,6 +213,88 @@ Problem make_step(const rnnp_variant &v, const Shape &s)
             [=, fn = v.fn.lstm_step_f32] { (void)memory, (void)spec, fn(&args); }};
 }
 
+const Shape gates_back_shapes[] = {{"rows16_hidden256", 16, 256, 0}};
+
+/* The gradients that a call leaves in z are the next one's pre-activations: dh is so small that they stay numbers. */
+Problem make_gates_back(const rnnp_variant &v, const Shape &s)
+{
+    const size_t width = rnnp_op_gates(v.op) * s.b, n = s.a * s.b;
+    Floats z(s.a * width, 2.0F, 1), zx(n, 1.0F, 2), h(n, 1.0F, 3), c(n, 1.0F, 4), c_prev(n, 1.0F, 5);
+    Floats dh(n, 1e-3F, 6), dh_prev(n, 1e-3F, 7), dc(n, 1e-3F, 8), du(n, 1e-3F, 9);
+    rnnp_gates_back_args args{};
+    args.rows = s.a;
+    args.hidden = args.ldzx = args.ldh = args.ldc = args.lddh = args.lddh_prev = args.lddc = args.lddu = s.b;
+    args.z = z;
+    args.ldz = width;
+    args.zx = zx;
+    args.h = h;
+    args.c = c;
+    args.c_prev = c_prev;
+    args.dh = dh;
+    args.dh_prev = dh_prev;
+    args.dc = dc;
+    args.du = du;
+    const auto spec = std::make_shared<rnnp_gate_spec>(plain_gates());
+    args.spec = spec.get();
+    auto memory = keep(std::move(z), std::move(zx), std::move(h), std::move(c), std::move(c_prev), std::move(dh),
+                       std::move(dh_prev), std::move(dc), std::move(du));
+    return {array_work(2 * s.a * width + 4 * n),
+            [=, fn = v.fn.lstm_gates_back_f32] { (void)memory, (void)spec, fn(&args); }};
+}
+
+const Shape act_back_shapes[] = {{"n16384", 16384, 0, 0}};
+
+Problem make_act_back(const rnnp_variant &v, const Shape &s)
+{
+    Floats x(s.a, 4.0F, 1), dy(s.a, 1.0F, 2), dx(s.a);
+    rnnp_act_back_args args{};
+    args.x = x;
+    args.dy = dy;
+    args.dx = dx;
+    args.n = s.a;
+    args.act.kind = RNNP_ACT_TANH;
+    args.math = RNNP_MATH_U35;
+    auto memory = keep(std::move(x), std::move(dy), std::move(dx));
+    return {array_work(3 * s.a), [=, fn = v.fn.act_back_f32] { (void)memory, fn(&args); }};
+}
+
+const Shape row_back_shapes[] = {{"rows64_cols5", 64, 5, 0}, {"rows64_cols256", 64, 256, 0}};
+
+Problem make_row_back(const rnnp_variant &v, const Shape &s)
+{
+    Floats y(s.a * s.b, 1.0F, 1), dy(s.a * s.b, 1.0F, 2), dx(s.a * s.b);
+    rnnp_row_back_args args{};
+    args.y = y;
+    args.dy = dy;
+    args.dx = dx;
+    args.rows = s.a;
+    args.cols = args.ldy = args.lddy = args.lddx = s.b;
+    auto memory = keep(std::move(y), std::move(dy), std::move(dx));
+    return {array_work(3 * s.a * s.b), [=, fn = v.fn.softmax_back_f32] { (void)memory, fn(&args); }};
+}
+
+const Shape update_shapes[] = {{"n262144", 262144, 0, 0}};
+
+/* Rates and means that leave the numbers where they are, however often it is called. */
+Problem make_update(const rnnp_variant &v, const Shape &s)
+{
+    Floats p(s.a, 1.0F, 1), g(s.a, 1.0F, 2), m(s.a, 1.0F, 3), square(s.a, 0.0F);
+    rnnp_update_args args{};
+    args.p = p;
+    args.g = g;
+    args.m = m;
+    args.v = square;
+    args.n = s.a;
+    args.rate = args.rate1 = args.l1 = args.l2 = 1e-12F;
+    args.scale = args.root2 = 1.0F;
+    args.momentum = args.beta1 = 0.9F;
+    args.rho = args.beta2 = 0.999F;
+    args.epsilon = 1e-7F;
+    const size_t arrays = v.op == RNNP_OP_penalty_f32 ? 2 : v.op == RNNP_OP_adam_f32 ? 4 : 3;
+    auto memory = keep(std::move(p), std::move(g), std::move(m), std::move(square));
+    return {array_work(arrays * s.a), [=, fn = v.fn.sgd_f32] { (void)memory, fn(&args); }};
+}
+
 struct Class {
     Problem (*make)(const rnnp_variant &, const Shape &);
     const Shape *shapes;

@@ -3,39 +3,10 @@
  * Whole layers through the public API: sequences over a grid, also of uneven lengths, the streaming step, also of many
  * channels, and packing.
  */
-#include "bench.h"
-
-#include <chrono>
-#include <cmath>
+#include "cell.h"
 
 namespace bench {
 namespace {
-
-struct Cell {
-    const char *name;
-    rnnp_cell cell;
-    size_t gates;
-    rnnp_gru_reset reset;
-};
-
-const Cell cells[] = {
-    {"rnn", RNNP_CELL_RNN, 1, RNNP_GRU_RESET_AFTER},
-    {"lstm", RNNP_CELL_LSTM, 4, RNNP_GRU_RESET_AFTER},
-    {"gru", RNNP_CELL_GRU, 3, RNNP_GRU_RESET_BEFORE},
-    {"gru_lbr", RNNP_CELL_GRU, 3, RNNP_GRU_RESET_AFTER},
-};
-
-/* Weights as wide as common initialisers make them: states stay away from saturation. */
-struct Weights {
-    Floats w, r, bias;
-
-    Weights(const Cell &c, size_t hidden)
-        : w(c.gates * hidden * hidden, scale(hidden), 1), r(c.gates * hidden * hidden, scale(hidden), 2),
-          bias(2 * c.gates * hidden, scale(hidden), 3)
-    {
-    }
-    static float scale(size_t hidden) { return 1.0F / std::sqrt(static_cast<float>(hidden)); }
-};
 
 struct DestroyLayer {
     void operator()(rnnp_layer *layer) const { rnnp_layer_destroy(layer); }
@@ -44,10 +15,8 @@ using Layer = std::unique_ptr<rnnp_layer, DestroyLayer>;
 
 Layer create(rnnp_context *context, const Cell &c, size_t hidden, const Weights &weights)
 {
-    rnnp_recurrent_options options;
-    rnnp_recurrent_options_init(&options, c.cell, hidden, hidden);
-    options.reset = c.reset;
-    const rnnp_recurrent_weights from = {weights.w, weights.r, weights.bias, nullptr, nullptr};
+    const rnnp_recurrent_options options = c.options(hidden);
+    const rnnp_recurrent_weights from = weights.from();
     rnnp_layer *layer = nullptr;
     require(rnnp_layer_create(context, &options, &from, RNNP_MATH_U35, &layer), context, "layer");
     return Layer(layer);
@@ -92,36 +61,8 @@ void run_pack(benchmark::State &state, Host &host, const Cell &c, size_t hidden)
     measure(state, host, context, work, [&] { create(context, c, hidden, weights); });
 }
 
-/* Measures `call`, with `other` by turns in the same loop. Returns how many times longer that one takes. */
-template <class Call, class Other>
-double measure_beside(benchmark::State &state, const Host &host, rnnp_context *context, const Work &work, Call call,
-                      Other other)
-{
-    using clock = std::chrono::steady_clock;
-    std::chrono::duration<double> ours{0}, theirs{0};
-    const Limits before = measure_limits(context, work);
-    call();
-    other();
-    for (auto _ : state) {
-        const auto begin = clock::now();
-        call();
-        const auto middle = clock::now();
-        other();
-        const auto end = clock::now();
-        state.SetIterationTime(std::chrono::duration<double>(middle - begin).count());
-        ours += middle - begin;
-        theirs += end - middle;
-    }
-    report(state, host, work, ours.count() / static_cast<double>(state.iterations()), before,
-           measure_limits(context, work));
-    return theirs / ours;
-}
-
 /* ---- Many channels: one stream of all, or a stream for each ---- */
 
-struct DestroyModel {
-    void operator()(rnnp_model *model) const { rnnp_model_destroy(model); }
-};
 struct DestroyPlan {
     void operator()(rnnp_plan *plan) const { rnnp_plan_destroy(plan); }
 };
@@ -130,28 +71,13 @@ struct DestroyStream {
 };
 
 struct Channels {
-    std::unique_ptr<rnnp_model, DestroyModel> model;
+    Model model;
     std::unique_ptr<rnnp_plan, DestroyPlan> plan;
 
-    Channels(rnnp_context *context, const Cell &c, size_t hidden)
+    Channels(rnnp_context *context, const Cell &c, size_t hidden) : model(make_model(context, c, hidden))
     {
-        const Weights weights(c, hidden);
-        const rnnp_recurrent_weights from = {weights.w, weights.r, weights.bias, nullptr, nullptr};
-        const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, static_cast<int64_t>(hidden)};
-        rnnp_recurrent_options options;
-        rnnp_recurrent_options_init(&options, c.cell, hidden, hidden);
-        options.reset = c.reset;
-        rnnp_model *m = nullptr;
         rnnp_plan *p = nullptr;
-        rnnp_value x = 0;
-        require(rnnp_model_create(context, &m), context, "model");
-        model.reset(m);
-        require(rnnp_model_input(m, "x", RNNP_F32, 3, shape, nullptr, &x), context, "input");
-        require(rnnp_model_recurrent(m, &options, &from, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, nullptr, nullptr),
-                context, "layer");
-        require(rnnp_model_output(m, "y", x), context, "output");
-        require(rnnp_model_close(m), context, "close");
-        require(rnnp_plan_create(m, nullptr, &p), context, "plan");
+        require(rnnp_plan_create(model.get(), nullptr, &p), context, "plan");
         plan.reset(p);
     }
 };

@@ -49,6 +49,16 @@ inline Work sequence_work(std::size_t gates, std::size_t hidden, std::size_t bat
     return work;
 }
 
+/* One step of training the same layer: backwards as many products by the inputs and states as there are forwards, and
+ * as many by the weights. Weights are read for many rows, so that arithmetic alone is the bound. */
+inline Work training_work(std::size_t gates, std::size_t hidden, std::size_t batch, std::size_t steps)
+{
+    Work work;
+    work.flop = 3 * 2 * product_work(batch * steps, gates * hidden, hidden).flop;
+    work.steps = static_cast<double>(steps);
+    return work;
+}
+
 struct Bound {
     double seconds;
     bool by_read; /* and not by arithmetic */

@@ -44,6 +44,7 @@ int main(int argc, char **argv)
     bench::register_kernels(host);
     bench::register_layers(host);
     bench::register_models(host);
+    bench::register_training(host);
     benchmark::RunSpecifiedBenchmarks();
     benchmark::Shutdown();
     return 0;

@@ -74,6 +74,20 @@ static bool as_layer(Case &c, const Sizes &sizes)
     return true;
 }
 
+static bool as_training(Case &c, const Sizes &sizes)
+{
+    const std::string prefix = "train_";
+    Case layer = c;
+    if (c.cell.compare(0, prefix.size(), prefix) != 0)
+        return false;
+    layer.cell = c.cell.substr(prefix.size());
+    if ((layer.cell != "lstm" && layer.cell != "gru_lbr") || !as_layer(layer, sizes))
+        return false;
+    c = layer;
+    c.kind = Kind::training;
+    return true;
+}
+
 static bool as_product(Case &c, const Sizes &sizes)
 {
     if (c.cell != "gemm")
@@ -123,7 +137,8 @@ Case parse_case(const std::string &line)
     for (const std::size_t size : sizes)
         if (size < 1 || size > most)
             throw std::runtime_error("case " + c.id + ": a size of " + std::to_string(size) + " is out of range");
-    if (!as_layer(c, sizes) && !as_product(c, sizes) && !as_function(c, sizes) && !as_start(c, sizes))
+    if (!as_layer(c, sizes) && !as_training(c, sizes) && !as_product(c, sizes) &&
+        !as_function(c, sizes) && !as_start(c, sizes))
         throw std::runtime_error("case " + c.id + ": unknown cell " + c.cell);
     return c;
 }
@@ -132,7 +147,7 @@ Case parse_case(const std::string &line)
 
 Weights Model::get(const std::string &dir, const Case &c)
 {
-    const bool layer = c.kind == Kind::layer;
+    const bool layer = c.has_cell();
     if (!layer && c.kind != Kind::product)
         return {nullptr, nullptr, nullptr};
     const std::size_t rows = layer ? c.gates * c.hidden : c.columns, matrix = rows * c.depth;

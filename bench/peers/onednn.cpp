@@ -3,6 +3,7 @@
  * oneDNN (version 2). Weights are reordered once into the format the primitive asks for. The size of its team comes
  * from the environment (OMP_NUM_THREADS).
  */
+#include "onednn_training.h"
 #include "peer.h"
 
 #include <oneapi/dnnl/dnnl.hpp>
@@ -57,7 +58,8 @@ public:
         for (const auto &known : isas)
             if (known.isa == dnnl::get_effective_cpu_isa())
                 name = known.name;
-        return "isa " + name + ", weights in the primitive's own format beforehand";
+        return "isa " + name + ", weights in the primitive's own format beforehand; a step of training has their "
+                               "reorders, and a loss and an Adam that the benchmark adds";
     }
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
@@ -66,6 +68,7 @@ public:
         case peer::Kind::layer: return layer(c, weights, x, y);
         case peer::Kind::product: return product(c, weights, x, y);
         case peer::Kind::function: return function(c, x, y);
+        case peer::Kind::training: return steps_of(onednn_training(engine_, stream_, c, weights, x), c, y);
         case peer::Kind::start: break;
         }
         throw std::runtime_error("case " + c.id + ": oneDNN reads no models");

@@ -93,6 +93,8 @@ public:
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &, const float *x, float *y) override
     {
+        if (c.kind == peer::Kind::training)
+            throw std::runtime_error("case " + c.id + ": ONNX Runtime's library does not train");
         if (!session_ || loaded_ != c.model) {
             session_.reset();
             Session *session;
@@ -129,7 +131,8 @@ private:
         case peer::Kind::layer: return is_y ? Shape{steps, 1, batch, width} : Shape{steps, batch, width};
         case peer::Kind::product: return {rows, width};
         case peer::Kind::function: return {width};
-        case peer::Kind::start: break;
+        case peer::Kind::start:
+        case peer::Kind::training: break;
         }
         return {steps, batch, width};
     }

@@ -166,7 +166,7 @@ public:
     std::string answer(const std::string &line)
     {
         const Case c = parse_case(line);
-        const Array x = load_x(options_.dir, c), y = unwritten(c.rows * c.columns);
+        const Array x = load_x(options_.dir, c), y = unwritten(c.results());
         const std::string y_path = options_.dir + "/" + c.id + ".y.f32";
         const Seconds time = clock(c, line, x, y);
         time(1);
@@ -195,7 +195,7 @@ public:
     int once(const std::string &line)
     try {
         const Case c = parse_case(line);
-        const Array x = load_x(options_.dir, c), y = unwritten(c.rows * c.columns);
+        const Array x = load_x(options_.dir, c), y = unwritten(c.results());
         peer_.prepare(c, model_.get(options_.dir, c), x.data(), y.data())();
         std::cout.write(reinterpret_cast<const char *>(y.data()),
                         static_cast<std::streamsize>(y.size() * sizeof(float)));

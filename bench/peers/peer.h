@@ -12,8 +12,12 @@
  *     product   gemm                    m, n, k: x [m][k] times the transpose of w [n][k]
  *     function  tanh_u35 exp_fast ...   elements, 1, 1; our math class stands in the name, peers have one function
  *     start     start_onnx ...          hidden, layers, steps: an LSTM, batch 1, from its file, in a new process
+ *     training  train_lstm train_gru_lbr    hidden, batch, steps, of a layer that begins with zeros
  *
- * A function is held against double precision; its answer has "max_ulp" besides.
+ * A function is held against double precision; its answer has "max_ulp" besides. A call of the kind training is one
+ * step: forward, backward by weights, biases and x, and Adam (rate 0.001, the other settings PyTorch's), the loss being
+ * the mean of y^2 over its N elements. The y that is checked is N times the first step's loss, N times the second's
+ * (which shows the update), and N times the first step's gradient by r in ONNX's layout.
  */
 #ifndef RNNP_BENCH_PEER_H
 #define RNNP_BENCH_PEER_H
@@ -43,14 +47,18 @@ private:
     std::size_t size_;
 };
 
-enum class Kind { layer, product, function, start };
+enum class Kind { layer, product, function, start, training };
 
 struct Case {
-    std::string id, cell, model; /* model: its file's name without an end; what cases share weights by */
+    std::string id, cell, model; /* cell: without train_; model: its file's name without an end, by which cases share
+                                  * weights */
     Kind kind = Kind::layer;
-    std::size_t rows = 1, depth = 1, columns = 1; /* x [rows][depth], y [rows][columns] */
+    std::size_t rows = 1, depth = 1, columns = 1; /* x [rows][depth], y [rows][columns] but of training */
     std::size_t hidden = 0, gates = 0, layers = 1, batch = 1, steps = 1;
     std::string function, math; /* of the kind function: tanh, u35 */
+
+    bool has_cell() const { return kind == Kind::layer || kind == Kind::training; }
+    std::size_t results() const { return kind == Kind::training ? 2 + gates * hidden * hidden : rows * columns; }
 };
 
 /* In ONNX's layout and order of gates: w, r [gates * hidden][hidden], bias [2 * gates * hidden]. A product has w

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what the peers of peer.h read, for the case lines on stdin.
 
-    weights     <cell>_h<hidden>.f32: W, R and bias in ONNX's layout and order; gemm_n<n>_k<k>.f32: W [n][k]
+    weights     <cell>_h<hidden>.f32: W, R and bias in ONNX's layout and order, also of training; gemm_n<n>_k<k>.f32:
+                W [n][k]
                 x.f32, of which each case takes the beginning
     models      one node each, for ONNX Runtime: <cell>_h<hidden>.onnx, whose weights lie in the .f32 file;
                 gemm_n<n>_k<k>.onnx, a MatMul with a constant; tanh.onnx and so on
@@ -62,7 +63,7 @@ def model_of(cell: str, a: int, b: int, c: int) -> tuple[Model, int]:
         return Model(kind, a, b), a * c
     if kind in FUNCTION:
         return Model(kind), a
-    return Model(cell, a), a * b * c
+    return Model(cell.removeprefix("train_"), a), a * b * c
 
 
 def uniform(seed: int, *shape: int) -> np.ndarray:

@@ -4,6 +4,7 @@
  */
 #include "bench/limit.h"
 #include "peer.h"
+#include "rnnpack_training.h"
 
 #include <rnnpack/kernels.h>
 #include <rnnpack/limits.h>
@@ -45,7 +46,8 @@ public:
         rnnp_host_info info;
         info.struct_size = sizeof info;
         check(rnnp_context_host(context_.get(), &info));
-        return std::string("isa ") + info.isa + ", math u35 but where a case says fast, weights packed beforehand";
+        return std::string("isa ") + info.isa + ", math u35 but where a case says fast, weights packed beforehand but "
+                                                "in training";
     }
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
@@ -54,6 +56,7 @@ public:
         case peer::Kind::layer: return layer(c, weights, x, y);
         case peer::Kind::product: return product(c, weights, x, y);
         case peer::Kind::function: return function(c, x, y);
+        case peer::Kind::training: return steps_of(rnnpack_training(context_.get(), c, weights, x), c, y);
         case peer::Kind::start: break;
         }
         return first_run(c, x, y);
@@ -189,6 +192,7 @@ bench::Work work_of(const peer::Case &c)
     switch (c.kind) {
     case peer::Kind::product: return bench::product_work(c.rows, c.columns, c.depth);
     case peer::Kind::function: return bench::array_work(2 * c.depth);
+    case peer::Kind::training: return bench::training_work(c.gates, c.hidden, c.batch, c.steps);
     case peer::Kind::layer:
     case peer::Kind::start: break;
     }
@@ -199,7 +203,8 @@ double Rnnpack::limit_us(const peer::Case &c)
 {
     const bench::Work work = work_of(c);
     const double fma = median([&](double *rate) { return rnnp_limit_fma(context_.get(), burst_seconds, rate); });
-    return static_cast<double>(c.layers) * bench::bound(work, fma, read_rate(work.footprint)).seconds * 1e6;
+    const double read = work.footprint > 0 ? read_rate(work.footprint) : 0;
+    return static_cast<double>(c.layers) * bench::bound(work, fma, read).seconds * 1e6;
 }
 
 } // namespace

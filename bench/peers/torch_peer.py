@@ -39,6 +39,32 @@ def load_layer(directory: Path, cell: str, hidden: int) -> torch.nn.Module:
     return layer
 
 
+class Training:
+    """A layer and its Adam; one call is a step. Its x wants a gradient, as under another layer."""
+
+    def __init__(self, layer: torch.nn.Module, x: torch.Tensor) -> None:
+        self.layer = layer.train()
+        self.x = x.clone().requires_grad_()
+        self.zeros = torch.zeros_like(x)
+        self.adam = torch.optim.Adam(layer.parameters(), lr=1e-3)
+
+    def __call__(self) -> torch.Tensor:
+        self.adam.zero_grad(set_to_none=True)
+        self.x.grad = None
+        loss = torch.nn.functional.mse_loss(self.layer(self.x)[0], self.zeros)
+        loss.backward()
+        self.adam.step()
+        return loss
+
+    def check_values(self, order: tuple[int, ...]) -> np.ndarray:
+        """The y of peer.h, of the two steps that this takes."""
+        first = self().item()
+        gradient = self.layer.weight_hh_l0.grad.numpy()
+        gates = gradient.reshape(len(order), -1)[np.argsort(order)].reshape(-1).copy()
+        second = self().item()
+        return self.x.numel() * np.concatenate([[first, second], gates])
+
+
 def measure(run: Callable[[], object], budget: float) -> tuple[list[float], int]:
     """Microseconds per call of each batch, and the number of calls; the rules are peer.cpp's."""
 
@@ -74,21 +100,28 @@ class TorchPeer:
     def answer(self, line: str) -> dict:
         name, cell, *sizes = line.split("\t")
         hidden, batch, steps = map(int, sizes)
-        if self.key != (cell, hidden):
-            self.layer, self.key = load_layer(self.directory, cell, hidden), (cell, hidden)
         shape = (steps, batch, hidden)
         count = steps * batch * hidden
         x = torch.from_numpy(np.fromfile(self.directory / "x.f32", dtype="<f4", count=count).reshape(shape))
         wanted = np.fromfile(self.directory / f"{name}.y.f32", dtype="<f4")
-        state = x[:1]
-        states = (state, state) if cell == "lstm" else state
-        y = self.layer(x, states)[0].numpy().reshape(-1)
+        if cell.startswith("train_"):
+            cell = cell.removeprefix("train_")
+            training = Training(load_layer(self.directory, cell, hidden), x)
+            return self.timed(name, training, training.check_values(CELLS[cell][1]), wanted)
+        with torch.inference_mode():
+            if self.key != (cell, hidden):
+                self.layer, self.key = load_layer(self.directory, cell, hidden), (cell, hidden)
+            states = (x[:1], x[:1]) if cell == "lstm" else x[:1]
+            y = self.layer(x, states)[0].numpy().reshape(-1)
+            return self.timed(name, lambda: self.layer(x, states), y, wanted)
+
+    def timed(self, name: str, run: Callable[[], object], y: np.ndarray, wanted: np.ndarray) -> dict:
         error = np.abs(y - wanted) / (1 + np.abs(wanted))
         wrong = np.flatnonzero(~(error <= TOLERANCE))
         if wrong.size:
             i = wrong[0]
             return {"case": name, "error": f"case {name}: y[{i}] is {y[i]:g}, but {wanted[i]:g} in {name}.y.f32"}
-        samples, calls = measure(lambda: self.layer(x, states), self.budget)
+        samples, calls = measure(run, self.budget)
         return {
             "case": name,
             "us_median": statistics.median(samples),
@@ -102,9 +135,8 @@ def settings() -> str:
     """The instruction set, and the BLAS that was loaded: the plain reference one makes PyTorch slow."""
     found = re.search(r"CPU capability usage: (\S+)", torch.__config__.show())
     loaded = re.findall(r"/(lib\w*blas\w*)[^/\n]*$", Path("/proc/self/maps").read_text(encoding="utf-8"), re.MULTILINE)
-    return (
-        f"isa {found[1].lower() if found else 'unknown'}, inference mode, {' '.join(sorted(set(loaded))) or 'own BLAS'}"
-    )
+    blas = " ".join(sorted(set(loaded))) or "own BLAS"
+    return f"isa {found[1].lower() if found else 'unknown'}, inference mode but for training, {blas}"
 
 
 def main() -> int:
@@ -118,15 +150,14 @@ def main() -> int:
     print(json.dumps({"peer": "torch", "version": torch.__version__, "settings": settings()}), flush=True)
     peer = TorchPeer(options.dir, options.budget)
     status = 0
-    with torch.inference_mode():
-        for line in sys.stdin:
-            try:
-                answer = peer.answer(line.rstrip("\n"))
-            except Exception as error:  # whatever it is, the other cases go on
-                name = line.split("\t")[0]
-                answer = {"case": name, "error": f"case {name}: {error}"}
-            status |= "error" in answer
-            print(json.dumps(answer), flush=True)
+    for line in sys.stdin:
+        try:
+            answer = peer.answer(line.rstrip("\n"))
+        except Exception as error:  # whatever it is, the other cases go on
+            name = line.split("\t")[0]
+            answer = {"case": name, "error": f"case {name}: {error}"}
+        status |= "error" in answer
+        print(json.dumps(answer), flush=True)
     return status
 
 

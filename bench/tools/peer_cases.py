@@ -11,7 +11,8 @@ CELLS = {"lstm": 4, "gru": 3, "gru_lbr": 3, "rnn": 1}  # and their gates
 FUNCTIONS = ("tanh", "sigmoid", "exp")
 MATHS = ("u35", "fast")
 FORMS = ("onnx", "packed")
-MOST_FLOP = 20e9  # per call; longer cases are left out
+TRAINED = ("lstm", "gru_lbr")
+MOST_FLOP = 20e9  # per call, of training thrice as much; longer cases are left out
 
 FULL = {
     "cells": tuple(CELLS),
@@ -22,6 +23,9 @@ FULL = {
     "rows": (1, 2, 4, 8, 14, 16, 32, 64, 200, 800, 3200),
     "squares": (64, 128, 256, 512, 1024, 2048),
     "elements": (256, 4096, 65536),
+    "train_hidden": (128, 256),
+    "train_batch": (32, 128),
+    "train_steps": (50, 100),
 }
 QUICK = FULL | {
     "batch": (1, 16),
@@ -30,6 +34,8 @@ QUICK = FULL | {
     "rows": (1, 16, 200),
     "squares": (512,),
     "elements": (4096,),
+    "train_batch": (32,),
+    "train_steps": (50,),
 }
 
 
@@ -47,7 +53,13 @@ class Case:
     least_rounds: ClassVar[int] = 1
     threaded: ClassVar[bool] = False  # else measured on one thread alone
     flop: ClassVar[float] = 0.0
+    most_flop: ClassVar[float] = MOST_FLOP
     weights: ClassVar[int] = 0  # floats
+
+    @property
+    def word(self) -> str:
+        """What stands for the cell in a case's line."""
+        return self.cell
 
     @property
     def task(self) -> str:
@@ -55,7 +67,7 @@ class Case:
         return self.group
 
     def line(self) -> str:
-        return "\t".join((self.name, self.cell, *map(str, self.sizes))) + "\n"
+        return "\t".join((self.name, self.word, *map(str, self.sizes))) + "\n"
 
     def record(self, threads: int) -> dict:
         return self.shape | {"threads": threads, "flop": self.flop, "weight_bytes": 4.0 * self.weights}
@@ -74,7 +86,7 @@ class Layer(Case):
 
     @property
     def task(self) -> str:
-        return self.cell
+        return self.word
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -82,11 +94,11 @@ class Layer(Case):
 
     @property
     def name(self) -> str:
-        return f"{self.cell}_h{self.hidden}_b{self.batch}_t{self.steps}"
+        return f"{self.word}_h{self.hidden}_b{self.batch}_t{self.steps}"
 
     @property
     def family(self) -> str:
-        return f"{self.cell}, batch {self.batch}, {count(self.steps, 'step')}"
+        return f"{self.word}, batch {self.batch}, {count(self.steps, 'step')}"
 
     @property
     def weights(self) -> int:
@@ -100,6 +112,26 @@ class Layer(Case):
     def shape(self) -> dict:
         shape = {"kind": "rnn", "cell": self.cell, "hidden": self.hidden, "input": self.hidden}
         return shape | {"batch": self.batch, "steps": self.steps, "layers": 1, "directions": 1}
+
+
+@dataclass(frozen=True)
+class Training(Layer):
+    """A step of training that layer: forward, backward, Adam."""
+
+    group = "training"
+    most_flop = 3 * MOST_FLOP
+
+    @property
+    def word(self) -> str:
+        return f"train_{self.cell}"
+
+    @property
+    def flop(self) -> float:
+        return 3 * super().flop
+
+    @property
+    def shape(self) -> dict:
+        return super().shape | {"kind": "training"}
 
 
 @dataclass(frozen=True)
@@ -223,6 +255,14 @@ def layers(grid: dict) -> Iterator[Case]:
                     yield Layer(cell, hidden, batch, steps)
 
 
+def trainings(grid: dict) -> Iterator[Case]:
+    for cell in (cell for cell in TRAINED if cell in grid["cells"]):
+        for hidden in grid["train_hidden"]:
+            for steps in grid["train_steps"]:
+                for batch in grid["train_batch"]:
+                    yield Training(cell, hidden, batch, steps)
+
+
 def products(grid: dict) -> Iterator[Case]:
     for width in grid["widths"]:
         for rows in grid["rows"]:
@@ -242,10 +282,10 @@ def starts(_: dict) -> Iterator[Case]:
     yield from map(Start, FORMS)
 
 
-GROUPS = {"layers": layers, "gemm": products, "activations": activations, "start": starts}
+GROUPS = {"layers": layers, "training": trainings, "gemm": products, "activations": activations, "start": starts}
 
 
 def cases_of(groups: tuple[str, ...], grid: dict, threads: int) -> list[Case]:
     """Ordered by model, as peers keep the weights of one."""
     found = dict.fromkeys(case for group in groups for case in GROUPS[group](grid))
-    return [case for case in found if case.flop <= MOST_FLOP and (threads == 1 or case.threaded)]
+    return [case for case in found if case.flop <= case.most_flop and (threads == 1 or case.threaded)]

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from peer_cases import CELLS, Case
+from peer_cases import CELLS, TRAINED, Case
 
 FOLDER = Path(__file__).resolve().parent.parent / "peers"
 PYTHON = "/usr/bin/python3"  # the one that Debian's modules belong to
@@ -152,16 +152,17 @@ def contenders(options: argparse.Namespace) -> list[Contender]:
 
     cells = frozenset(CELLS)
     gemm, activations = frozenset(("gemm",)), frozenset(("activations",))
+    training = frozenset(f"train_{cell}" for cell in TRAINED)
     most = cells | gemm | activations
-    every = most | {"start"}
+    starts = most | {"start"}
     ort_hint = "npm install onnxruntime-node, then --ort with its libonnxruntime.so.1"
     blas_hint = "apt-get install libopenblas0-pthread libblis4-pthread, or --blas with another library"
     torch = (PYTHON, str(FOLDER / "torch_peer.py"), *data)
     found = [
-        ("rnnpack", program("rnnpack"), every, "build the target bench-peer-rnnpack"),
-        ("onednn", program("onednn"), most, "apt-get install libdnnl-dev, then build again"),
-        ("onnxruntime", program("ort", "--library", options.ort), every, ort_hint),
-        ("torch", torch, cells - {"gru"}, "apt-get install python3-torch libopenblas0-pthread"),
+        ("rnnpack", program("rnnpack"), starts | training, "build the target bench-peer-rnnpack"),
+        ("onednn", program("onednn"), most | training, "apt-get install libdnnl-dev, then build again"),
+        ("onnxruntime", program("ort", "--library", options.ort), starts, ort_hint),
+        ("torch", torch, (cells - {"gru"}) | training, "apt-get install python3-torch libopenblas0-pthread"),
         *((blas_name(library), program("blas", "--library", library), gemm, blas_hint) for library in options.blas),
         ("libxsmm", program("xsmm"), gemm, "apt-get install libxsmm-dev, then build again"),
         ("sleef", program("vector", "--library", "libsleef.so.3"), activations, "apt-get install libsleef3"),

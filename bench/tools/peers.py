@@ -278,14 +278,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="a sample of each group, 1 thread, 3 rounds: about 2 minutes")
     add("--only", type=listed(one_of(GROUPS, "group")), metavar="G,G", help=f"of {', '.join(GROUPS)} (default all)")
-    add("--threads", type=listed(size), metavar="N,N", help="default 1, and 2 where there are 2 CPUs: layers alone")
+    where = "default 1, and 2 where there are 2 CPUs: layers and training alone"
+    add("--threads", type=listed(size), metavar="N,N", help=where)
     add("--rounds", type=size, metavar="N", help="default 5; a start has at least 9")
     cells = ", ".join(CELLS)
-    add("--cells", type=listed(one_of(CELLS, "cell")), metavar="C,C", help=f"layers: {cells} (gru_lbr: reset after)")
+    add("--cells", type=listed(one_of(CELLS, "cell")), metavar="C,C", help=f"of layers: {cells} (gru_lbr: reset after)")
     for name, of in (
         ("hidden", "layers"),
         ("batch", "layers"),
         ("steps", "layers"),
+        ("train-hidden", "training"),
+        ("train-batch", "training"),
+        ("train-steps", "training"),
         ("widths", "gemm: H of n = 4 H, k = H"),
         ("rows", "gemm: m beside the widths"),
         ("squares", "gemm: m = n = k"),
@@ -323,7 +327,8 @@ def main(arguments: list[str] | None = None) -> int:
     every = list(dict.fromkeys(case for cases in plan.values() for case in cases))
     if not every:
         raise PeerFailed(
-            f"no case left: not measured are {MOST_FLOP:.0e} flop a call and, on 2 threads, all but layers"
+            f"no case left: not measured are {MOST_FLOP:.0e} flop a call (training: three times that) and, on 2 "
+            "threads, all but layers and training"
         )
     rnnpack = options.build / "rnnpack"
     limits = machine.limits(rnnpack)

@@ -208,6 +208,8 @@ def case_of(case: dict) -> Case:
         family, axis, size = str(case.get("cell")), "hidden size", int(case.get("hidden") or 0)
         if case.get("kind") == "start":
             family += f", start from {case.get('form')}"
+        elif case.get("kind") == "training":
+            family += ", training"
         steps = int(case.get("steps") or 1)
         column = f"batch {int(case.get('batch') or 1)}, {steps} step{'s' if steps > 1 else ''}"
         if (width := int(case.get("input") or size)) != size:

@@ -8,7 +8,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 for program in "$@"; do
-    "$program" --benchmark_filter='-/h(512|1024)(/|$)|^training/.*/(h256|b128|t100)/' --benchmark_min_time=0.000001 --benchmark_repetitions=1 \
+    "$program" --benchmark_filter='-/h(512|1024)(/|$)|^training/.*/(h256|b128|t100)/' \
+        --benchmark_min_time=0.000001 --benchmark_repetitions=1 \
         --benchmark_out="$folder/out.json" --benchmark_out_format=json >"$folder/out.txt"
     PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - "$folder/out.json" <<'PYTHON'
 import json
@@ -25,7 +26,7 @@ for entry in json.load(open(sys.argv[1]))["benchmarks"]:
     assert entry["percent_of_limit"] > 0 and entry["bound"] in (1, 2), entry
     if entry["name"].startswith("training/"):
         training += 1
-        # Forward and as much twice backwards, of a batch of 32 and 50 steps, input and hidden 128.
+        # Forward and twice as much backwards: batch 32, 50 steps, input and hidden 128.
         layers, gates = 3 if "/layers3/" in entry["name"] else 1, 4 if "/lstm/" in entry["name"] else 3
         assert entry["flop"] == 3 * 2 * 50 * 32 * gates * 128 * 256 * layers, entry
         assert entry["trainer_bytes"] > 4 * 50 * 16 * 128, entry

@@ -111,7 +111,7 @@ class Peers(unittest.TestCase):
     def test_bad_options(self) -> None:
         for arguments, words in (
             (("--cells", "lstm,gnu"), "'gnu'"),
-            (("--only", "layers,walks"), "unknown group 'walks'; there are layers, gemm"),
+            (("--only", "layers,walks"), "unknown group 'walks'; there are layers, training, gemm"),
             (("--hidden", "0"), "'0'"),
             (("--threads", "60000"), "60000"),
             (("--hidden", "60000", "--only", "layers"), "no case left"),
