@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * matrix HASHES [--quick]: weights after 50 steps of training have the same bits on every ISA usable here, for any
- * number of threads of the context or a host, and whether activations are kept or computed again. Every system is
+ * matrix HASHES [--quick|--full]: weights after 50 steps of training have the same bits on every ISA usable here, for
+ * any number of threads of the context or a host, and whether activations are kept or computed again. Every system is
  * trained with dropout, with and without lengths (0 among them), by another optimiser each time; batches of 33 and 20
- * rows leave slices of 1 and 4 rows. A 64-bit hash of losses and weights (FNV-1a) must be the stored one, on any machine.
+ * rows leave slices of 1 and 4 rows. A 64-bit hash of losses and weights (FNV-1a) must be the stored one, on any
+ * machine.
  *
  *   matrix --print   prints the lines of HASHES, from one thread of the generic kernels
  *   --quick          a part of the systems and places, for sanitizers and emulated CPUs
+ *   --full           every place with activations kept and computed again; else they take turns, so that over all
+ *                    systems every place has both
  *
  * Exit status 1 when bits or hashes differ, or when a line of HASHES is missing.
  */
@@ -148,17 +151,25 @@ static void compare(tally *total, const setting *s, const place *p, int recomput
     free(o.weights);
 }
 
+/* Which places a system visits: every so many; both: each of them twice, else by turns from `turn` on. */
+typedef struct course {
+    size_t every, turn;
+    int both;
+} course;
+
 static void visit(tally *total, const setting *s, const place *reference, const place *places, size_t n_places,
-                  size_t every, const char *hashes)
+                  course c, const char *hashes)
 {
     const tally before = *total;
     outcome first = train(s, reference->context, 0);
     const uint64_t hash = hash_of(&first);
     uint64_t stored;
 
-    for (size_t i = 0; i < n_places; i += every) {
-        compare(total, s, &places[i], 0, &first);
-        compare(total, s, &places[i], 1, &first);
+    for (size_t i = 0; i < n_places; i += c.every) {
+        for (int recompute = 0; recompute < 2; recompute++) {
+            if (c.both || (i + c.turn) % 2 == (size_t)recompute)
+                compare(total, s, &places[i], recompute, &first);
+        }
     }
     if (!hashes) {
         printf("%016" PRIx64 " %s\n", hash, s->name);
@@ -179,12 +190,13 @@ static void visit(tally *total, const setting *s, const place *reference, const 
 
 int main(int argc, char **argv)
 {
-    const int print = argc > 1 && strcmp(argv[1], "--print") == 0, quick = argc > 2 && strcmp(argv[2], "--quick") == 0;
+    const int print = argc > 1 && strcmp(argv[1], "--print") == 0;
+    const int quick = argc > 2 && strcmp(argv[2], "--quick") == 0, full = argc > 2 && strcmp(argv[2], "--full") == 0;
     tally total = {0, 0};
     place places[MAX_PLACES];
 
-    if (argc < 2 || argc > 2 + quick) {
-        fprintf(stderr, "usage: matrix HASHES [--quick] | --print\n");
+    if (argc < 2 || argc > 2 + quick + full || (print && argc > 2)) {
+        fprintf(stderr, "usage: matrix HASHES [--quick|--full] | --print\n");
         return 2;
     }
     const place reference = make_place("generic", 1, 1);
@@ -193,7 +205,8 @@ int main(int argc, char **argv)
     for (size_t i = quick ? 3 : 0; i < 2 * train_system_count; i += quick ? 5 : 1) { /* quick: one of each cell */
         const setting s = setting_at(i);
 
-        visit(&total, &s, &reference, places, n_places, quick ? 3 : 1, print ? NULL : argv[1]);
+        visit(&total, &s, &reference, places, n_places, (course){quick ? 3 : 1, i / 2, quick || full},
+              print ? NULL : argv[1]);
     }
     for (size_t i = 0; i < n_places; i++)
         rnnp_context_destroy(places[i].context);

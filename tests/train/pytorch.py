@@ -2,8 +2,8 @@
 """pytorch.py DRIVER [NAME...]: training beside PyTorch, from the same weights and with the same batches.
 
 PyTorch trains each network twice, in float32 and in float64. Losses of 100 steps must agree with those of float32 to
-1e-4 of the loss; the distances of both from float64 are printed beside, since they tell what float32 itself can do. Final
-weights of a tensor must agree to 1e-3 of what training has changed in it (root mean square).
+1e-4 of the loss; the distances of both from float64 are printed beside, since they tell what float32 itself can do.
+Final weights of a tensor must agree to 1e-3 of what training has changed in it (root mean square).
 """
 import sys
 
