@@ -145,6 +145,7 @@ broken "the target has steps" wide train.csv next mse "gru 4 last" "dense 1"
 broken "No such file" wide none.csv label sparse "gru 4" "dense 2"
 broken "loss of labels is" wide train.csv label mse "gru 4" "dense 2"
 broken "names no variable" wide train.csv label sparse "gru \$size" "dense 2"
+broken "[data] longest is the same in all trials" wide train.csv label sparse "gru 4" "dense 2" -- "data.longest=\$n" "search.n=4 | 8"
 broken "there is no column 'patient'" csv long.csv label sparse "gru 4" "dense 2" -- data.id=patient data.label=outcome
 sed '5s/,[^,]*/,x1/3' "$work/long.csv" >"$work/bad.csv"
 broken "bad.csv:5: column 4: not a number: 'x1'" csv bad.csv label sparse "gru 4" "dense 2" -- data.id=id data.label=outcome data.missing=mean

@@ -274,6 +274,19 @@ static int read_key(reader *r, const key *k, const char *value)
     return 0;
 }
 
+/* Data are read once, before the first trial; what is done to them for each trial may vary. */
+static int may_vary(const char *section, const char *name)
+{
+    static const char *const of_each_trial[] = {"missing", "mask", "delta", "standardise"};
+
+    if (strcmp(section, "data") != 0)
+        return 1;
+    for (size_t i = 0; i < sizeof of_each_trial / sizeof of_each_trial[0]; i++)
+        if (strcmp(name, of_each_trial[i]) == 0)
+            return 1;
+    return 0;
+}
+
 static int on_value(void *user, const char *section, const char *name, const char *value)
 {
     reader *r = user;
@@ -283,6 +296,8 @@ static int on_value(void *user, const char *section, const char *name, const cha
         return r->variables ? read_variable(r, name, value) : 1;
     if (r->variables)
         return 1;
+    if (strchr(value, '$') && !may_vary(section, name))
+        return fault(r, "[data] %s is the same in all trials: '%s'", name, value);
     for (size_t i = 0; i < N_KEYS; i++) {
         if (strcmp(section, keys[i].section) == 0 && strcmp(name, keys[i].name) == 0)
             return substitute(r, value, text, sizeof text) && read_key(r, &keys[i], text);

@@ -52,6 +52,17 @@ static void limits(const curve *curves, size_t n, axis *x, axis *y)
     *y = axis_of(isfinite(ly) ? ly : 0, isfinite(my) ? my : 1);
 }
 
+/* Names of files may hold what SVG reads as its own. */
+static void write_text(FILE *f, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '&' || *text == '<')
+            fputs(*text == '&' ? "&amp;" : "&lt;", f);
+        else
+            fputc(*text, f);
+    }
+}
+
 static void draw_axes(FILE *f, const axis *x, const axis *y, const char *x_name, const char *y_name)
 {
     for (double t = x->least; t <= x->most + x->step / 2; t += x->step)
@@ -69,6 +80,20 @@ static void draw_axes(FILE *f, const axis *x, const axis *y, const char *x_name,
             (TOP + HEIGHT - BOTTOM) / 2, y_name);
 }
 
+/* On white: curves may pass behind it. */
+static void draw_legend(FILE *f, const curve *curves, size_t n)
+{
+    fprintf(f, "<rect x='%d' y='%d' width='184' height='%zu' fill='white' fill-opacity='0.8'/>\n", WIDTH - 198, TOP + 2,
+            18 * n + 6);
+    for (size_t c = 0; c < n; c++) {
+        const size_t y = TOP + 14 + 18 * c;
+
+        fprintf(f, "<line x1='%d' y1='%zu' x2='%d' y2='%zu' stroke='%s' stroke-width='2'/>"
+                   "<text x='%d' y='%zu'>%s</text>\n",
+                WIDTH - 190, y, WIDTH - 166, y, colours[c % COLOURS], WIDTH - 160, y + 4, curves[c].name);
+    }
+}
+
 static void draw(FILE *f, const char *title, const char *x_name, const char *y_name, const curve *curves, size_t n)
 {
     axis x, y;
@@ -76,21 +101,19 @@ static void draw(FILE *f, const char *title, const char *x_name, const char *y_n
     limits(curves, n, &x, &y);
     fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' "
                "font-size='12'>\n"
-               "<rect width='100%%' height='100%%' fill='white'/>\n<text x='%d' y='22' font-size='15'>%s</text>\n",
-            WIDTH, HEIGHT, LEFT, title);
+               "<rect width='100%%' height='100%%' fill='white'/>\n<text x='%d' y='22' font-size='15'>",
+            WIDTH, HEIGHT, LEFT);
+    write_text(f, title);
+    fputs("</text>\n", f);
     draw_axes(f, &x, &y, x_name, y_name);
     for (size_t c = 0; c < n; c++) {
-        const char *colour = colours[c % COLOURS];
-
-        fprintf(f, "<polyline fill='none' stroke='%s' stroke-width='2' points='", colour);
+        fprintf(f, "<polyline fill='none' stroke='%s' stroke-width='2' points='", colours[c % COLOURS]);
         for (size_t i = 0; i < curves[c].n; i++)
             if (isfinite(curves[c].x[i]) && isfinite(curves[c].y[i]))
                 fprintf(f, "%.1f,%.1f ", place_x(&x, curves[c].x[i]), place_y(&y, curves[c].y[i]));
-        fprintf(f, "'/>\n<line x1='%d' y1='%zu' x2='%d' y2='%zu' stroke='%s' stroke-width='2'/>"
-                   "<text x='%d' y='%zu'>%s</text>\n",
-                WIDTH - 190, TOP + 14 + 18 * c, WIDTH - 166, TOP + 14 + 18 * c, colour, WIDTH - 160, TOP + 18 + 18 * c,
-                curves[c].name);
+        fprintf(f, "'/>\n");
     }
+    draw_legend(f, curves, n);
     fprintf(f, "</svg>\n");
 }
 

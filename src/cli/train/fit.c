@@ -183,7 +183,9 @@ static int resume(fitting *f)
     f->epoch = n->epoch;
     f->best_epoch = n->best_epoch;
     f->best = n->best;
-    f->schedule = n->schedule;
+    f->schedule.best = n->schedule.best; /* its state alone: the configuration may have more epochs now */
+    f->schedule.waited = n->schedule.waited;
+    f->schedule.drops = n->schedule.drops;
     printf("going on after epoch %zu\n", f->epoch);
     return CLI_OK;
 }

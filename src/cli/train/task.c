@@ -50,7 +50,7 @@ static int read_set(task *t, const char *name, const char *labels, const dataset
 
     if (code != CLI_OK)
         return code;
-    const int whole = like && c->target == TARGET_NEXT; /* a forecaster is tested as it is used: from the beginning to the end */
+    const int whole = like && c->target == TARGET_NEXT; /* a forecaster is tested as it is used: from end to end */
     if ((c->window || c->longest) && !whole && dataset_cut(c, set) != CLI_OK)
         return CLI_FAILED;
     return set->n ? CLI_OK : cli_fail("%s has no sequence that can be used", name);
