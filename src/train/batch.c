@@ -2,6 +2,7 @@
  *
  * A caller's batch, checked before anything is computed.
  */
+#include "real.h"
 #include "trainer.h"
 
 #include <math.h>
@@ -55,13 +56,11 @@ static rnnp_status check_elements(const rnnp_trainer *t, const char *name, const
 
     if (n && !tensor->data)
         return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s has no data", name);
-    for (size_t i = 0; tensor->dtype == RNNP_F32 && i < n; i++) {
-        if (isfinite(x[i]))
-            continue;
-        say_place(tensor, axis, i, place, sizeof place);
-        return rnnp_fail(t->context, RNNP_ERR_ARG, "input %.80s: %s is %g", name, place, (double)x[i]);
-    }
-    return RNNP_OK;
+    const size_t at = tensor->dtype == RNNP_F32 ? rnnp_first_not_finite(x, n) : n;
+    if (at == n)
+        return RNNP_OK;
+    say_place(tensor, axis, at, place, sizeof place);
+    return rnnp_fail(t->context, RNNP_ERR_ARG, "input %.80s: %s is %g", name, place, (double)x[at]);
 }
 
 static rnnp_status want_gradient(const rnnp_pass *pass, size_t i)

@@ -4,6 +4,7 @@
  * one block. Gradients and optimiser state are blocks of the same layout.
  */
 #include "initialise.h"
+#include "real.h"
 #include "trainer.h"
 
 #include <math.h>
@@ -95,16 +96,6 @@ static void list_blocks(rnnp_trainer *t)
     }
 }
 
-/* The first element that is NaN or infinite, or n. */
-static size_t first_bad(const float *values, size_t n)
-{
-    size_t i = 0;
-
-    while (i < n && isfinite(values[i]))
-        i++;
-    return i;
-}
-
 static rnnp_status copy_elements(rnnp_trainer *t)
 {
     for (size_t i = 0; i < t->n_parameters; i++) {
@@ -114,7 +105,7 @@ static rnnp_status copy_elements(rnnp_trainer *t)
         if (status != RNNP_OK)
             return status;
         memcpy(t->values + p->offset, t->model->values[p->value].meta.known, p->elements * sizeof(float));
-        const size_t bad = first_bad(t->values + p->offset, p->elements);
+        const size_t bad = rnnp_first_not_finite(t->values + p->offset, p->elements);
         if (bad < p->elements)
             return rnnp_fail(t->context, RNNP_ERR_ARG, "parameter %s: element %zu is %g", p->info.name, bad,
                              (double)t->values[p->offset + bad]);
@@ -202,7 +193,7 @@ rnnp_status rnnp_trainer_set(rnnp_trainer *trainer, size_t index, const float *v
 
     if (status != RNNP_OK)
         return status;
-    const size_t bad = first_bad(values, p->elements);
+    const size_t bad = rnnp_first_not_finite(values, p->elements);
     if (bad < p->elements)
         return rnnp_fail(trainer->context, RNNP_ERR_ARG, "parameter %s: element %zu is %g", p->info.name, bad,
                          (double)values[bad]);
@@ -302,7 +293,7 @@ rnnp_status rnnp_trainer_adopt(rnnp_trainer *trainer, const rnnp_model *from, si
             if (status != RNNP_OK)
                 return status;
             const float *values = from->values[v].meta.known;
-            const size_t bad = copy ? p->elements : first_bad(values, p->elements);
+            const size_t bad = copy ? p->elements : rnnp_first_not_finite(values, p->elements);
             if (bad < p->elements)
                 return rnnp_fail(trainer->context, RNNP_ERR_ARG, "the model to adopt from: element %zu of %s is %g",
                                  bad, p->info.name, (double)values[bad]);

@@ -6,8 +6,37 @@
 #ifndef RNNP_REAL_H
 #define RNNP_REAL_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+/* The first of n floats that is NaN or infinite, or n. Blocks without a branch, as it looks at all data of a batch. */
+static inline size_t rnnp_first_not_finite(const float *x, size_t n)
+{
+    enum { BLOCK = 256 };
+    size_t from = 0;
+
+    for (; n - from >= BLOCK; from += BLOCK) {
+        uint32_t found = 0;
+
+        for (size_t i = from; i < from + BLOCK; i++) {
+            uint32_t bits;
+
+            memcpy(&bits, x + i, sizeof bits);
+            found |= (bits & 0x7f800000u) == 0x7f800000u;
+        }
+        if (found)
+            break;
+    }
+    for (; from < n; from++) {
+        uint32_t bits;
+
+        memcpy(&bits, x + from, sizeof bits);
+        if ((bits & 0x7f800000u) == 0x7f800000u)
+            return from;
+    }
+    return n;
+}
 
 /* High part of ln 2 with 32 bits, so that whole numbers below 2^21 times it are exact, and the rest. */
 #define RNNP_LN2_HI 0x1.62e42feep-1
