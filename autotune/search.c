@@ -4,8 +4,8 @@
  * the default first; what counts is its time over the default's in the same round, so that a machine that is slow for a
  * second is slow for all. Beside each sample a fixed piece of work is timed: a sample during which the core was
  * contended is taken again. Of many candidates the luckiest looks best, so the winner must win again, alone against the
- * default, and in other memory: which physical pages weights get decides how much of them stays in L2 (on a Zen 3 the
- * same call took 12 us in one process and 22 in the next), and what only pays with unlucky pages is no gain.
+ * default, also in other memory and by its shortest time: some calls take one of two times, now the one and now the
+ * other (four rows on a Zen 3: 12 us in one process, 22 in the next), and what only pays in the slow case is no gain.
  */
 #include "search.h"
 
@@ -298,7 +298,7 @@ static int move_to(search *s, rnnp_stand *stand)
  * counts. Nothing to do for the default. */
 static void confirm(search *s, rnnp_context *context, const rnnp_subject *run, const candidate *winner)
 {
-    rnnp_stand *place[PLACES] = {s->stand}; /* all are kept to the end, so that no two have the same pages */
+    rnnp_stand *place[PLACES] = {s->stand}; /* all are kept to the end, so that no two share memory */
     int wins = winner != &s->all[0];
 
     if (wins)
