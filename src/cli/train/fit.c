@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* What a checkpoint says besides the trainer's state; the parameters of the best epoch follow it. */
 typedef struct note {
@@ -29,14 +28,6 @@ typedef struct fitting {
     double best;
     size_t best_epoch;
 } fitting;
-
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static float *best_of(const fitting *f) { return (float *)(void *)(f->memory + sizeof(note)); }
 
@@ -71,13 +62,11 @@ static int copy_all(const fitting *f, copy_fn *copy)
     return CLI_OK;
 }
 
-/* Parameters that scale inputs and outputs, and those that [model] freeze names. */
+/* Whether [model] freeze names it. */
 static int is_frozen(const char *list, const char *name)
 {
     char copy[CONFIG_TEXT], *next, *word;
 
-    if (strncmp(name, "standardise.", 12) == 0 || strncmp(name, "restore.", 8) == 0)
-        return 1;
     strcpy(copy, list);
     for (word = strtok_r(copy, ", \t", &next); word; word = strtok_r(NULL, ", \t", &next))
         if (strncmp(name, word, strlen(word)) == 0)
@@ -94,7 +83,7 @@ static rnnp_status prepare_parameters(fitting *f)
         if ((status = rnnp_trainer_parameter(f->trainer, i, &p)) != RNNP_OK)
             break;
         f->parameters += elements(&p);
-        if (strncmp(p.name, "standardise.", 12) == 0 || strncmp(p.name, "restore.", 8) == 0)
+        if (network_is_scaling(p.name))
             status = rnnp_trainer_freeze(f->trainer, i, 1);
     }
     return status == RNNP_OK ? rnnp_trainer_initialize(f->trainer, f->job->seed) : status;
@@ -292,7 +281,7 @@ static int run_epochs(fitting *f)
 
     while (f->epoch < config->epochs && !stop) {
         epoch_line line = {0};
-        const double begin = seconds();
+        const double begin = cli_clock();
 
         if (run_epoch(f, &line) != CLI_OK)
             return CLI_FAILED;
@@ -303,7 +292,7 @@ static int run_epochs(fitting *f)
         } else {
             rnnp_schedule_score(&f->schedule, line.loss);
         }
-        print_epoch(f, &line, seconds() - begin);
+        print_epoch(f, &line, cli_clock() - begin);
         if (remember(f->past, &line) != CLI_OK || save(f) != CLI_OK)
             return CLI_FAILED;
     }

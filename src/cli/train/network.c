@@ -270,6 +270,11 @@ static const struct {
 
 /* ---- The model ---- */
 
+int network_is_scaling(const char *name)
+{
+    return strncmp(name, "standardise.", 12) == 0 || strncmp(name, "restore.", 8) == 0;
+}
+
 /* y = (y - means) / deviations, or back. Named, so that they are not trained. */
 static rnnp_status scale(builder *b, int back)
 {

@@ -27,6 +27,9 @@ typedef struct network {
     int probabilities;           /* y is a Softmax or a Sigmoid, not logits */
 } network;
 
+/* Whether a constant of this name scales x or y, and is not to be trained. */
+int network_is_scaling(const char *name);
+
 /* Whether the model's first output is one of probabilities. */
 int network_gives_probabilities(const rnnp_model *model);
 
