@@ -2,10 +2,12 @@
  *
  * Successive halving over the candidates of one shape. In a round every candidate that is left is timed once,
  * the default first; what counts is its time over the default's in the same round, so that a machine that is slow for a
- * second is slow for all. Beside each sample a fixed piece of work is timed: a sample during which the core was
- * contended is taken again. Of many candidates the luckiest looks best, so the winner must win again, alone against the
- * default, also in other memory and by its shortest time: some calls take one of two times, now the one and now the
- * other (four rows on a Zen 3: 12 us in one process, 22 in the next), and what only pays in the slow case is no gain.
+ * second is slow for all. Of many candidates the luckiest looks best, so the winner must win again, alone against the
+ * default, also in other memory and by its shortest time.
+ *
+ * A core whose sibling thread is busy (on a rented machine with somebody else's work) takes a third to twice as long,
+ * for a tenth of a millisecond or for seconds, and not by the same factor for every kernel. An empty loop before and
+ * after each sample tells of it, and only samples of the same kind are compared.
  */
 #include "search.h"
 
@@ -31,8 +33,8 @@ static const double SEARCH_SHARE = 0.8;
 static const double MODEL_SLACK = 1.5, WARM_UP = 1.25, SAMPLE_SECONDS = 1e-4, SLEEP_SECONDS = 5e-4;
 static const double SECONDS_PER_WEIGHT_BYTE = 5e-9, SETUP_SECONDS = 1e-3;
 
-static const double SAMPLE_NS = 1e5, LEAST_GAIN = 0.03, TIE = 0.01, CONTENDED = 1.3;
-enum { MOST_ROUNDS = 64, FINALISTS = 3, AGAIN = 3, WARM_UP_ROUNDS = 2, PLACES = 3 };
+static const double SAMPLE_NS = 1e5, LEAST_GAIN = 0.03, TIE = 0.01, SHARED_LOOP = 1.3;
+enum { MOST_ROUNDS = 64, FINALISTS = 3, TRIES = 4, WARM_UP_ROUNDS = 2, PLACES = 3 };
 enum { LEAST_CANDIDATES = 1 + FINALISTS, LEAST_STEPS = 4 };
 
 /* Samples of a search: to verify one costs about as much; the rounds that count; the proofs, of two in each place. */
@@ -48,6 +50,9 @@ typedef struct candidate {
     double score;                      /* median of the ratios */
 } candidate;
 
+/* What the cores were while a sample was taken: alone at both ends, shared with a busy sibling at both, or neither. */
+typedef enum sharing { ALONE, SHARED, MIXED } sharing;
+
 typedef struct search {
     rnnp_stand *stand;
     const rnnp_search_options *options;
@@ -55,7 +60,7 @@ typedef struct search {
     size_t threads;
     candidate *all;                    /* [count]; the default is the first */
     size_t count, alive;
-    double calibration;                /* the shortest seen */
+    double loop_ns;                    /* of the empty loop, the shortest seen */
     double start, scale;               /* scale: steps asked for over steps run */
     double until;                      /* seconds from the start that this part of the search may take */
     double spare;                      /* of these, what the rounds that are needed leave for samples taken again */
@@ -205,49 +210,62 @@ static rnnp_status verify_candidates(search *s)
 
 /* ---- Rounds ---- */
 
-static double sample(search *s, const candidate *c)
+static int is_shared(search *s, double loop_ns)
 {
-    double ns = 0;
-
-    for (int i = 0; i < AGAIN; i++) {
-        const double begin = elapsed(s);
-        const double before = rnnp_stand_calibrate(s->stand);
-        ns = rnnp_stand_time(s->stand, c->prepared, c->calls);
-        const double after = rnnp_stand_calibrate(s->stand), slower = before > after ? before : after;
-
-        if (s->calibration == 0 || before < s->calibration)
-            s->calibration = before;
-        s->spare -= i > 0 ? elapsed(s) - begin : 0;
-        if (slower < CONTENDED * s->calibration || elapsed(s) - begin > s->spare)
-            break;
-    }
-    return ns;
+    if (s->loop_ns == 0 || loop_ns < s->loop_ns)
+        s->loop_ns = loop_ns;
+    return loop_ns > SHARED_LOOP * s->loop_ns;
 }
 
+/* Taken again while the cores are not as wanted and there is time to spare. */
+static double sample(search *s, const candidate *c, sharing wanted, sharing *got)
+{
+    for (int i = 1;; i++) {
+        const double begin = elapsed(s), before = rnnp_stand_calibrate(s->stand);
+        const double ns = rnnp_stand_time(s->stand, c->prepared, c->calls), after = rnnp_stand_calibrate(s->stand);
+        const int first = is_shared(s, before), last = is_shared(s, after);
+
+        *got = first != last ? MIXED : first ? SHARED : ALONE;
+        s->spare -= i > 1 ? elapsed(s) - begin : 0;
+        if (*got == wanted || i == TRIES || elapsed(s) - begin > s->spare)
+            return ns;
+    }
+}
+
+static void count(candidate *c, double ns, double ratio)
+{
+    c->ns[c->n] = ns;
+    c->ratio[c->n] = ratio;
+    c->n++;
+    c->score = median(c->ratio, c->n);
+}
+
+/* While there is time to spare, samples that saw other cores than the default's of the same round do not count. */
 static void run_rounds(search *s)
 {
-    size_t halve_at = WARM_UP_ROUNDS + 1;
+    size_t halve_at = WARM_UP_ROUNDS + 1, round = 0;
     const double begin = elapsed(s);
 
     s->spare = 0; /* until the first round has shown what one takes */
-    for (size_t round = 0; round < MOST_ROUNDS; round++) {
-        double reference = 0;
+    while (round < MOST_ROUNDS) {
+        sharing of_default, of_this;
+        const double again = elapsed(s), reference = sample(s, &s->all[0], ALONE, &of_default);
 
-        for (size_t i = 0; i < s->alive; i++) {
-            candidate *c = &s->all[i];
-
-            if (i > 0 && is_over(s, round, MOST_ROUNDS))
-                return;
-            const double ns = sample(s, c);
-            reference = i == 0 ? ns : reference;
-            c->ns[c->n] = ns;
-            c->ratio[c->n] = reference > 0 ? ns / reference : 1;
-            c->n++;
-            c->score = median(c->ratio, c->n);
+        if (of_default == MIXED && s->spare > 0) {
+            s->spare -= elapsed(s) - again;
+            continue;
         }
-        if (round == 0)
+        count(&s->all[0], reference, 1);
+        for (size_t i = 1; i < s->alive; i++) {
+            if (is_over(s, round, MOST_ROUNDS))
+                return;
+            const double ns = sample(s, &s->all[i], of_default, &of_this);
+            if (of_this == of_default || s->spare <= 0)
+                count(&s->all[i], ns, ns / reference);
+        }
+        if (round++ == 0)
             s->spare = s->until - begin - RNNP_SEARCH_LEAST_ROUNDS * (elapsed(s) - begin);
-        if (round + 1 == halve_at && s->alive > FINALISTS + 1) {
+        if (round == halve_at && s->alive > FINALISTS + 1) {
             const size_t half = s->alive / 2;
 
             qsort(s->all + 1, s->alive - 1, sizeof *s->all, by_score);

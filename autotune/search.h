@@ -69,8 +69,8 @@ typedef struct rnnp_search_result {
  * Weights, inputs and memory are the search's own, from the context's allocator; they are freed before the return.
  *
  * A choice replaces the default when its median time, relative to the default's in the same rounds, is lower by more
- * than 3 % and by more than three median absolute deviations, and its shortest time is lower by more than 3 %, too: some
- * calls take one of two times, depending on the process. Of choices within 1 % the one with the fewest words wins.
+ * than 3 % and by more than three median absolute deviations, and its shortest time is lower by more than 3 %, too. Of choices
+ * within 1 % the one with the fewest words wins.
  *
  * Returns  RNNP_OK; RNNP_ERR_MEMORY
  */

@@ -359,13 +359,13 @@ double rnnp_stand_time(rnnp_stand *s, const rnnp_prepared *p, size_t calls)
 
 static void probe(void *arg, size_t phase, size_t i, size_t n)
 {
-    enum { ROUNDS = 2000 }; /* some 8 microseconds */
+    enum { ROUNDS = 20000 }; /* some 6 microseconds */
     const rnnp_stand *s = arg;
 
     (void)phase;
     (void)n;
     if (i < s->subject.threads)
-        rnnp_probes[s->context->selection.isa]->fma(ROUNDS);
+        rnnp_probe_loop(ROUNDS);
 }
 
 double rnnp_stand_calibrate(rnnp_stand *s)

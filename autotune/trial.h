@@ -25,7 +25,7 @@ int rnnp_stand_verify(rnnp_stand *stand, const rnnp_prepared *prepared, double *
 /* Nanoseconds of a call, over `calls` calls after a short one that is not timed and brings the weights into the caches. */
 double rnnp_stand_time(rnnp_stand *stand, const rnnp_prepared *prepared, size_t calls);
 
-/* Nanoseconds of a fixed piece of work on all threads that touches no memory: longer when a core is contended. */
+/* Nanoseconds of an empty loop of fixed length on all threads: longer, up to twice, when a core's sibling thread is busy. */
 double rnnp_stand_calibrate(rnnp_stand *stand);
 
 #endif

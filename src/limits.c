@@ -5,6 +5,7 @@
  */
 #include "rnnpack/limits.h"
 
+#include "../kernels/compiler.h"
 #include "../kernels/probe.h"
 #include "clock.h"
 #include "context.h"
@@ -26,6 +27,7 @@ struct burst {
     size_t slices, slice_bytes;
     size_t rounds;
     lane *lanes;    /* one per thread of the team                  */
+    double slowest; /* work per second of one thread, last try     */
     size_t working; /* threads of the last try                     */
 };
 
@@ -56,6 +58,7 @@ static double burst_rate(rnnp_team *team, burst *b, double seconds)
     for (b->rounds = 1;; b->rounds *= 2) {
         rnnp_team_phases(team, 2, phase, b);
         double begin = b->lanes[0].begin, end = b->lanes[0].end, shortest = end - begin, rate = 0;
+        b->slowest = b->lanes[0].work / shortest;
         for (size_t i = 0; i < b->working; i++) {
             const lane *l = &b->lanes[i];
             const double length = l->end - l->begin;
@@ -63,6 +66,7 @@ static double burst_rate(rnnp_team *team, burst *b, double seconds)
             end = l->end < end ? l->end : end;
             shortest = length < shortest ? length : shortest;
             rate += l->work / length;
+            b->slowest = l->work / length < b->slowest ? l->work / length : b->slowest;
         }
         if (b->rounds > 1 && (end - begin >= seconds || shortest >= 8 * seconds)) return rate;
     }
@@ -97,11 +101,19 @@ static void work_clock(const burst *b, lane *l, size_t index, size_t threads)
     (void)threads;
     size_t x = 0;
     for (size_t k = 0; k < 16 * b->rounds; k++)
-        _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) {
+        UNROLL for (int i = 0; i < 16; i++) {
             x += 3;
             __asm__ volatile("" : "+r"(x));
         }
     l->work = 16.0 * 16.0 * (double)b->rounds;
+}
+
+static void work_loop(const burst *b, lane *l, size_t index, size_t threads)
+{
+    (void)index;
+    (void)threads;
+    rnnp_probe_loop(256 * b->rounds);
+    l->work = 256.0 * (double)b->rounds;
 }
 
 static void work_timer(const burst *b, lane *l, size_t index, size_t threads)
@@ -169,6 +181,16 @@ rnnp_status rnnp_limit_read(rnnp_context *context, double seconds, size_t bytes,
     if (!b.data) return RNNP_ERR_MEMORY;
     status = team_rate(context, &b, seconds, rate);
     rnnp_free(context, b.data, all);
+    return status;
+}
+
+rnnp_status rnnp_limit_loop(rnnp_context *context, double seconds, double *rate)
+{
+    double all;
+    burst b = {.work = work_loop};
+    rnnp_status status = check(context, seconds, rate);
+    if (status == RNNP_OK) status = team_rate(context, &b, seconds, &all);
+    if (status == RNNP_OK) *rate = b.slowest;
     return status;
 }
 

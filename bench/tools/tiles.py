@@ -52,17 +52,17 @@ def tiles_of(isa):
 
 def inner_loop(assembly, fma):
     """Instructions of the loop that has the most FMAs."""
-    lines = assembly.splitlines()
+    return max(loops(assembly), key=lambda body: sum(bool(re.search(fma, text)) for text in body), default=[])
+
+
+def loops(assembly):
+    """Instructions of every loop: from a label to a jump back to it."""
+    lines = [re.sub(r"\s+(#|//)\s.*", "", line) for line in assembly.splitlines()] # without clang's comments
     labels = {line[:-1]: i for i, line in enumerate(lines) if re.fullmatch(r"\.L\w+:", line)}
-    start = next(i for i, line in enumerate(lines) if line.startswith("the_tile:"))
-    best = []
-    for i, line in enumerate(lines[start:], start):
+    for i, line in enumerate(lines):
         jump = re.match(r"\s+(?:j\w+|b\.?\w+|cbn?z\s+\w+,|tbn?z.*,)\s+(\.L\w+)$", line)
-        if jump and start < labels.get(jump[1], len(lines)) < i:
-            body = [text for text in lines[labels[jump[1]]:i + 1] if re.match(r"\s+[a-z]", text)]
-            if sum(bool(re.search(fma, text)) for text in body) > sum(bool(re.search(fma, text)) for text in best):
-                best = body
-    return best
+        if jump and labels.get(jump[1], len(lines)) < i:
+            yield [text for text in lines[labels[jump[1]]:i + 1] if re.match(r"\s+[a-z]", text)]
 
 
 def cycles(body, triple, cpu, mca):
@@ -120,6 +120,24 @@ def steps_of(isa):
     return rows
 
 
+def spills_of(isa):
+    """Loops of products in product.c, and how many of them store vectors. A product's loop has no loop inside, and
+    multiplies by elements of its left side: broadcast from memory, or by lane."""
+    compiler, flags, _, fma, _ = ISAS[isa]
+    of_element = r"fmla.*\.s\[\d\]|ld1r" if isa == "neon" else r"broadcastss\s+[^,]*\((?!%rip)|\{1to16\}"
+    stores = r"^\s+(?:st[rp]\s+[qv]|stp\s+q|st1|vmov[au]p[sd]\s+%[yz]mm\d+,\s*[^%])"
+    with tempfile.TemporaryDirectory() as folder:
+        assembly = Path(folder, "product.s")
+        subprocess.run([compiler, "-std=gnu11", "-O3", "-ffp-contract=off", *flags, f"-I{ROOT}", f"-I{ROOT / 'include'}",
+                        f"-I{ROOT / 'kernels' / isa}", "-S", str(ROOT / "kernels" / isa / "product.c"), "-o", str(assembly)],
+                       check=True)
+        text = assembly.read_text()
+    products = [body for body in loops(text)
+                if sum(bool(re.search(fma, line)) for line in body) >= 2 and any(re.search(of_element, line) for line in body)
+                and sum(bool(re.match(r"\s+(?:j(?!mp)\w+|b\.\w+|cbn?z)\s", line)) for line in body) == 1]
+    return len(products), sum(any(re.search(stores, line) for line in body) for body in products)
+
+
 def print_steps(rows):
     base = {(row["step"], row["rows"] == 1): row["layer"] for row in rows if row["isa"] == "avx2"}
     print(f"instructions of the products of one step and row, hidden and input {LAYER}: a count, not a time\n")
@@ -134,12 +152,22 @@ def main():
     parser = argparse.ArgumentParser(prog="script/bench tiles", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--isa", action="append", choices=sorted(ISAS), help="default: those with a compiler here")
+    parser.add_argument("--clang", help="this clang in place of gcc, for all instruction sets")
+    parser.add_argument("--spills", action="store_true", help="whether the products' loops in product.c keep their sums in "
+                        "registers; needs no llvm-mca")
     parser.add_argument("--full", action="store_true", help="all numbers of rows, not the tallest tiles only")
     parser.add_argument("--least", type=float, default=0, help="share that the tallest tiles must reach, for example 0.9")
     parser.add_argument("--steps", action="store_true", help="instructions of the recurrent steps; needs no llvm-mca")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    for isa, (_, flags, triple, *rest) in ISAS.items() if args.clang else ():
+        ISAS[isa] = (args.clang, [*flags, f"--target={triple}-linux-gnu"], triple, *rest)
     isas = args.isa or [isa for isa in ISAS if shutil.which(ISAS[isa][0])]
+    if args.spills:
+        found = [spills_of(isa) for isa in isas]
+        for isa, (total, spilled) in zip(isas, found, strict=True):
+            print(f"{isa:6}  {ISAS[isa][0]}: {total} loops of products, {spilled} with vectors on the stack")
+        sys.exit(any(spilled or not total for total, spilled in found))
     if args.steps:
         steps = [row for isa in isas for row in steps_of(isa)]
         if args.json:

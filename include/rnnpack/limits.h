@@ -38,6 +38,12 @@ RNNP_API rnnp_status rnnp_limit_dot(rnnp_context *context, double seconds, doubl
  * allocator for the time of the call. RNNP_ERR_MEMORY. */
 RNNP_API rnnp_status rnnp_limit_read(rnnp_context *context, double seconds, size_t bytes, double *rate);
 
+/* Rounds per second of an empty loop, of the slowest of the team's threads. A thread that has its core for itself does about
+ * one a cycle; a sibling thread of the core that is busy, be it another tenant's, halves the rate at once, which
+ * rnnp_limit_fma hardly shows (by 2 % on a Zen 3) although products take a third longer. So this tells of a sample
+ * whether it had its cores for itself: compare with the best rate seen. */
+RNNP_API rnnp_status rnnp_limit_loop(rnnp_context *context, double seconds, double *rate);
+
 /* Seconds of one barrier among the team inside a call. RNNP_ERR_UNSUPPORTED without a team, or when it is busy. */
 RNNP_API rnnp_status rnnp_limit_barrier(rnnp_context *context, double seconds, double *barrier);
 

@@ -18,10 +18,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../compiler.h"
+
 #define RNNP_SUFFIX avx2
 #define VL 8
 #define VU 4
-#define AI static inline __attribute__((always_inline, unused))
 
 typedef __m256 nf;
 typedef __m256i ni;

@@ -15,10 +15,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../compiler.h"
+
 #define RNNP_SUFFIX avx512
 #define VL 16
 #define VU 4
-#define AI static inline __attribute__((always_inline, unused))
 
 typedef __m512 nf;
 typedef __m512i ni;

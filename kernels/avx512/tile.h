@@ -22,8 +22,6 @@ AI __m512 in_register(__m512 a)
     return a;
 }
 
-#define UNROLL _Pragma("GCC unroll 16")
-
 AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
              const float *w, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
 {
@@ -83,7 +81,5 @@ AI void few(const int M, const int P, const int NV, const int LAST, size_t depth
         UNROLL for (int p = 0; p < P; p++)
             UNROLL for (int v = 0; v < NV; v++) _mm512_storeu_ps(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);
 }
-
-#undef UNROLL
 
 #endif

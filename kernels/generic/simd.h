@@ -18,10 +18,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../compiler.h"
+
 #define RNNP_SUFFIX generic
 #define VL 1 /* floats in a native vector */
 #define VU 1 /* native vectors in lockstep: see tmpl/wide.inc.h */
-#define AI static inline __attribute__((always_inline, unused))
 
 typedef float nf;
 typedef uint32_t ni;

@@ -15,10 +15,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../compiler.h"
+
 #define RNNP_SUFFIX neon
 #define VL 4
 #define VU 4
-#define AI static inline __attribute__((always_inline, unused))
 
 typedef float32x4_t nf;
 typedef uint32x4_t ni;

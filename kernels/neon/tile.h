@@ -14,8 +14,6 @@
 
 enum { TILE_ROWS = 8, TILE_VECTORS = 6, FEW_ROWS = 3, FEW_PANELS = 4, REGISTERS = 32 };
 
-#define UNROLL _Pragma("GCC unroll 8")
-
 /* A line of the block after this one for each line of weights from k0 to k1. */
 #define FETCH_AHEAD(k0, k1)                                                                   \
     if (AHEAD > 0)                                                                            \
@@ -91,7 +89,5 @@ AI void few(const int M, const int P, const int NV, const int LAST, size_t depth
         UNROLL for (int p = 0; p < P; p++)
             UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);
 }
-
-#undef UNROLL
 
 #endif

@@ -204,7 +204,7 @@ AI quotient tanh_q_u10(vf x)
 AI vd atanh2_double(vd s)
 {
     vd y = vd_mul(s, s), p = vd_set(1.0 / 23);
-    _Pragma("GCC unroll 16") for (int k = 21; k > 0; k -= 2) p = vd_add(vd_mul(p, y), vd_set(1.0 / k));
+    UNROLL for (int k = 21; k > 0; k -= 2) p = vd_add(vd_mul(p, y), vd_set(1.0 / k));
     return vd_mul(vd_add(s, s), p);
 }
 /* x = 2^e m, m in [sqrt(1/2), sqrt 2): e ln2 + 2 atanh((m - 1)/(m + 1)). Denormals are scaled by 2^24. */

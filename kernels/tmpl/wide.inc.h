@@ -20,7 +20,7 @@ enum { WIDE = VL * VU };
 
 #define EACH(type, expression)                   \
     type r;                                      \
-    _Pragma("GCC unroll 8") for (int j = 0; j < VU; j++) r.v[j] = (expression); \
+    UNROLL for (int j = 0; j < VU; j++) r.v[j] = (expression); \
     return r
 
 #define W1(w, n, R, A) AI R w(A a) { EACH(R, n(a.v[j])); }
@@ -33,7 +33,7 @@ AI vd vd_set(double a) { EACH(vd, d_set(a)); }
 AI vf vf_load(const float *p) { EACH(vf, n_load(p + j * VL)); }
 AI void vf_store(float *p, vf a)
 {
-    _Pragma("GCC unroll 8") for (int j = 0; j < VU; j++) n_store(p + j * VL, a.v[j]);
+    UNROLL for (int j = 0; j < VU; j++) n_store(p + j * VL, a.v[j]);
 }
 /* The first n of WIDE floats, n <= WIDE; nothing beyond them is touched. */
 AI size_t vf_part(size_t n, int j)
@@ -44,7 +44,7 @@ AI size_t vf_part(size_t n, int j)
 AI vf vf_load_n(const float *p, size_t n) { EACH(vf, n_load_n(p + j * VL, vf_part(n, j))); }
 AI void vf_store_n(float *p, vf a, size_t n)
 {
-    _Pragma("GCC unroll 8") for (int j = 0; j < VU; j++) n_store_n(p + j * VL, a.v[j], vf_part(n, j));
+    UNROLL for (int j = 0; j < VU; j++) n_store_n(p + j * VL, a.v[j], vf_part(n, j));
 }
 /* The same for loops over rows: masked stores are slow on some cores (AMD Zen), so full vectors go without. */
 AI vf vf_load_up_to(const float *p, size_t n) { return n >= WIDE ? vf_load(p) : vf_load_n(p, n); }

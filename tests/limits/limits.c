@@ -21,7 +21,7 @@ static rnnp_status read_some(rnnp_context *context, double seconds, double *resu
     return rnnp_limit_read(context, seconds, 20000, result);
 }
 
-static limit *const limits[] = {rnnp_limit_fma,     rnnp_limit_dot,   read_some,
+static limit *const limits[] = {rnnp_limit_fma,     rnnp_limit_dot,   read_some,       rnnp_limit_loop,
                                 rnnp_limit_barrier, rnnp_limit_timer, rnnp_limit_clock};
 enum { N = sizeof limits / sizeof limits[0] };
 static const double burst = 1e-4;

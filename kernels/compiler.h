@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What kernels ask of the compiler.
+ */
+#ifndef RNNP_KERNELS_COMPILER_H
+#define RNNP_KERNELS_COMPILER_H
+
+#define AI static inline __attribute__((always_inline, unused))
+
+/* Before a loop over a small array with constant bounds: unrolled as a whole, so that its elements live in registers.
+ * Either compiler passes over the other one's words in silence; with the array in memory a product takes four times as
+ * long. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+#endif
