@@ -121,21 +121,24 @@ def steps_of(isa):
 
 
 def spills_of(isa):
-    """Loops of products in product.c, and how many of them store vectors. A product's loop has no loop inside, and
-    multiplies by elements of its left side: broadcast from memory, or by lane."""
+    """Loops of products in product.c, and how many of them store a vector for every six FMAs or more. A product's loop has
+    no loop inside, and multiplies by elements of its left side: broadcast from memory, or by lane."""
     compiler, flags, _, fma, _ = ISAS[isa]
     of_element = r"fmla.*\.s\[\d\]|ld1r" if isa == "neon" else r"broadcastss\s+[^,]*\((?!%rip)|\{1to16\}"
-    stores = r"^\s+(?:st[rp]\s+[qv]|stp\s+q|st1|vmov[au]p[sd]\s+%[yz]mm\d+,\s*[^%])"
+    stores = r"^\s+(?:st[rp]\s+[qv]|stp\s+q|st1|vmov[au]p[sd]\s+%[yz]mm\d+,\s*[-\w.(])"
     with tempfile.TemporaryDirectory() as folder:
         assembly = Path(folder, "product.s")
         subprocess.run([compiler, "-std=gnu11", "-O3", "-ffp-contract=off", *flags, f"-I{ROOT}", f"-I{ROOT / 'include'}",
                         f"-I{ROOT / 'kernels' / isa}", "-S", str(ROOT / "kernels" / isa / "product.c"), "-o", str(assembly)],
                        check=True)
         text = assembly.read_text()
-    products = [body for body in loops(text)
-                if sum(bool(re.search(fma, line)) for line in body) >= 2 and any(re.search(of_element, line) for line in body)
-                and sum(bool(re.match(r"\s+(?:j(?!mp)\w+|b\.\w+|cbn?z)\s", line)) for line in body) == 1]
-    return len(products), sum(any(re.search(stores, line) for line in body) for body in products)
+
+    def number(pattern, body):
+        return sum(bool(re.search(pattern, line)) for line in body)
+
+    products = [body for body in loops(text) if number(fma, body) >= 8 and number(of_element, body)
+                and number(r"^\s+(?:j(?!mp)\w+|b\.\w+|cbn?z)\s", body) == 1]
+    return len(products), sum(6 * number(stores, body) > number(fma, body) for body in products)
 
 
 def print_steps(rows):

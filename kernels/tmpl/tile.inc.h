@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Template: product tiles for ISAs whose FMA takes vectors only. Parameters are the shim and TILE_ROWS, TILE_VECTORS,
+ * FEW_ROWS, FEW_PANELS, TILE_DEPTH, REGISTERS of <isa>/tile.h; kernels/generic/tile.h defines the functions.
+ *
+ * TILE_DEPTH of k pass in one round of a loop: beside M * NV FMAs and M + NV loads a k needs some seven instructions for
+ * addresses and the loop. A core for itself has room for them, but one whose sibling thread is busy issues half as much,
+ * and that, not the FMA ports, is its bound. Four k in place of one on a Zen 3, GFLOP/s of 104, core alone and shared:
+ *
+ *     tile                 alone         shared
+ *     6x2                  100 -> 101    73 -> 79
+ *     5x2                   93 -> 101    63 -> 76
+ *     4x2                   95 ->  96    67 -> 72
+ *     4x3                   99 -> 101    72 -> 77
+ *     3x4                   95 -> 100    69 -> 73
+ *     few, 3 rows 2x2       94 -> 100    70 -> 74
+ */
+#ifndef RNNP_TILE_INC_H
+#define RNNP_TILE_INC_H
+
+enum { TILE_LARGER = TILE_ROWS > TILE_VECTORS ? (int)TILE_ROWS : (int)TILE_VECTORS };
+
+/* Left alone, compilers fold a weight's load into each row's FMA: M loads instead of one, and the loads become
+ * the bound. The empty asm makes the value opaque. Among several k it also keeps its place (volatile), and between them
+ * no load moves up (next_k): there is no register for it. */
+AI nf in_register(nf a)
+{
+    if (TILE_DEPTH > 1) __asm__ volatile("" : "+v"(a));
+    else __asm__("" : "+v"(a));
+    return a;
+}
+AI void next_k(void)
+{
+    if (TILE_DEPTH > 1) __asm__ volatile("" ::: "memory");
+}
+
+/* One k: x[m][k] times NV vectors of weights. */
+AI void tile_step(const int M, const int NV, const int AHEAD, nf acc[TILE_ROWS][TILE_VECTORS], const float *const *x,
+                  size_t k, const float *w)
+{
+    nf many[TILE_LARGER];
+    next_k();
+    if (AHEAD > 0) { /* a line of the block after this one, for each line of weights */
+        UNROLL for (int v = 0; v < NV; v += 16 / VL) __builtin_prefetch(w + AHEAD + v * VL, 0, 2);
+    }
+    if (M < NV) { /* broadcasts stay, weights pass */
+        UNROLL for (int m = 0; m < M; m++) many[m] = in_register(n_set(x[m][k]));
+        UNROLL for (int v = 0; v < NV; v++) {
+            nf b = in_register(n_load(w + v * VL));
+            UNROLL for (int m = 0; m < M; m++) acc[m][v] = n_fma(many[m], b, acc[m][v]);
+        }
+    } else { /* weights stay, broadcasts pass */
+        UNROLL for (int v = 0; v < NV; v++) many[v] = in_register(n_load(w + v * VL));
+        UNROLL for (int m = 0; m < M; m++) {
+            nf s = n_set(x[m][k]);
+            UNROLL for (int v = 0; v < NV; v++) acc[m][v] = n_fma(s, many[v], acc[m][v]);
+        }
+    }
+}
+
+AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
+             const float *w, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
+{
+    nf acc[TILE_ROWS][TILE_VECTORS];
+    const float *x[TILE_ROWS];
+    size_t k = 0;
+    UNROLL for (int m = 0; m < M; m++) {
+        x[m] = a + (size_t)m * lda;
+        UNROLL for (int v = 0; v < NV; v++)
+            acc[m][v] = n_load(v < NV - LAST ? c0 + (size_t)m * ldc0 + v * VL : last + (v - (NV - LAST)) * VL);
+    }
+    if (M * NV + (M < NV ? M : NV) + 1 < REGISTERS) {
+        for (; k + TILE_DEPTH <= depth; k += TILE_DEPTH, w += TILE_DEPTH * NV * VL) {
+            UNROLL for (size_t i = 0; i < TILE_DEPTH; i++) tile_step(M, NV, AHEAD, acc, x, k + i, w + i * (size_t)(NV * VL));
+        }
+        for (; k < depth; k++, w += NV * VL) tile_step(M, NV, AHEAD, acc, x, k, w);
+    } else { /* the same in the compiler's hands: to it a sum is one register, not one for each k */
+        UNROLL_4 for (; k < depth; k++, w += NV * VL) tile_step(M, NV, AHEAD, acc, x, k, w);
+    }
+    UNROLL for (int m = 0; m < M; m++)
+        UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
+}
+
+/* One k of P panels. */
+AI void few_step(const int M, const int P, const int NV, nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS],
+                 const float *const *x, const float *const *b, size_t k)
+{
+    nf s[FEW_ROWS];
+    next_k();
+    UNROLL for (int m = 0; m < M; m++) s[m] = n_set(x[m][k]);
+    UNROLL for (int p = 0; p < P; p++)
+        UNROLL for (int v = 0; v < NV; v++) {
+            nf weights = n_load(b[p] + k * (size_t)(NV * VL) + v * VL);
+            if (M > 1) weights = in_register(weights);
+            UNROLL for (int m = 0; m < M; m++) acc[m][p][v] = n_fma(s[m], weights, acc[m][p][v]);
+        }
+}
+
+AI void few(const int M, const int P, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
+            const float *w, size_t w_step, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
+{
+    nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS];
+    const float *x[FEW_ROWS], *b[FEW_PANELS];
+    size_t k = 0;
+    UNROLL for (int p = 0; p < P; p++) b[p] = w + (size_t)p * w_step;
+    UNROLL for (int m = 0; m < M; m++) {
+        x[m] = a + (size_t)m * lda;
+        UNROLL for (int p = 0; p < P; p++)
+            UNROLL for (int v = 0; v < NV; v++)
+                acc[m][p][v] = n_load(v < NV - LAST ? c0 + (size_t)m * ldc0 + (p * NV + v) * VL
+                                                    : last + (p * LAST + v - (NV - LAST)) * VL);
+    }
+    UNROLL_4 for (; k < depth; k++) few_step(M, P, NV, acc, x, b, k);
+    UNROLL for (int m = 0; m < M; m++)
+        UNROLL for (int p = 0; p < P; p++)
+            UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);
+}
+
+#endif
