@@ -38,6 +38,23 @@ AI __m256i n_first(size_t n)
 }
 AI nf n_load_n(const float *p, size_t n) { return _mm256_maskload_ps(p, n_first(n)); }
 AI void n_store_n(float *p, nf a, size_t n) { _mm256_maskstore_ps(p, n_first(n), a); }
+AI void n_transpose(nf v[VL])
+{
+    nf a[VL], b[VL];
+    UNROLL for (int i = 0; i < VL; i += 2) { /* pairs of rows: columns 0 1 4 5, and 2 3 6 7 */
+        a[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+        a[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    }
+    UNROLL for (int i = 0; i < VL; i += 4) /* fours of rows: columns 0 4, 1 5, 2 6 and 3 7 */
+        UNROLL for (int j = 0; j < 2; j++) {
+            b[i + 2 * j] = _mm256_shuffle_ps(a[i + j], a[i + j + 2], _MM_SHUFFLE(1, 0, 1, 0));
+            b[i + 2 * j + 1] = _mm256_shuffle_ps(a[i + j], a[i + j + 2], _MM_SHUFFLE(3, 2, 3, 2));
+        }
+    UNROLL for (int i = 0; i < 4; i++) {
+        v[i] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
+        v[i + 4] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
+    }
+}
 AI ni n_bits(nf a) { return _mm256_castps_si256(a); }
 AI nf n_from(ni a) { return _mm256_castsi256_ps(a); }
 

@@ -32,6 +32,20 @@ AI void n_store(float *p, nf a) { _mm512_storeu_ps(p, a); }
 AI __mmask16 n_first(size_t n) { return (__mmask16)((1u << n) - 1u); } /* n <= 16 */
 AI nf n_load_n(const float *p, size_t n) { return _mm512_maskz_loadu_ps(n_first(n), p); }
 AI void n_store_n(float *p, nf a, size_t n) { _mm512_mask_storeu_ps(p, n_first(n), a); }
+/* With r and c bits of row and lane, a round of zips turns r3 r2 r1 r0 c3 c2 c1 c0 left by one: four make c r. */
+AI void n_transpose(nf v[VL])
+{
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+    UNROLL for (int round = 0; round < 4; round++) {
+        nf zipped[VL];
+        UNROLL for (int i = 0; i < VL / 2; i++) {
+            zipped[2 * i] = _mm512_permutex2var_ps(v[i], low, v[i + VL / 2]);
+            zipped[2 * i + 1] = _mm512_permutex2var_ps(v[i], high, v[i + VL / 2]);
+        }
+        UNROLL for (int i = 0; i < VL; i++) v[i] = zipped[i];
+    }
+}
 AI ni n_bits(nf a) { return _mm512_castps_si512(a); }
 AI nf n_from(ni a) { return _mm512_castsi512_ps(a); }
 

@@ -51,6 +51,14 @@ AI void n_store_n(float *p, nf a, size_t n)
     default: vst1q_f32(p, a);
     }
 }
+/* With r and c bits of row and lane, a round of zips turns r1 r0 c1 c0 left by one: two make c r. */
+AI void n_transpose(nf v[VL])
+{
+    UNROLL for (int round = 0; round < 2; round++) {
+        const nf zipped[VL] = { vzip1q_f32(v[0], v[2]), vzip2q_f32(v[0], v[2]), vzip1q_f32(v[1], v[3]), vzip2q_f32(v[1], v[3]) };
+        UNROLL for (int i = 0; i < VL; i++) v[i] = zipped[i];
+    }
+}
 AI ni n_bits(nf a) { return vreinterpretq_u32_f32(a); }
 AI nf n_from(ni a) { return vreinterpretq_f32_u32(a); }
 

@@ -126,14 +126,19 @@ static void reduce_max(const rnnp_row_args *a)
     for (size_t r = 0; r < a->rows; r++) a->y[r * a->ldy] = row_max(a->x + r * a->ldx, a->cols);
 }
 
-/* 16 x 16 blocks: both sides stay in L1. */
+/* Blocks of VL x VL in registers; what does not fill one, element by element. */
 static void transpose(const rnnp_move_args *a)
 {
-    enum { BLOCK = 16 };
-    for (size_t r0 = 0; r0 < a->rows; r0 += BLOCK)
-        for (size_t c0 = 0; c0 < a->cols; c0 += BLOCK)
-            for (size_t c = c0; c < c0 + BLOCK && c < a->cols; c++)
-                for (size_t r = r0; r < r0 + BLOCK && r < a->rows; r++) a->y[c * a->ldy + r] = a->x[r * a->ldx + c];
+    const size_t rows = a->rows - a->rows % VL, cols = a->cols - a->cols % VL;
+    for (size_t c = 0; c < cols; c += VL)
+        for (size_t r = 0; r < rows; r += VL) {
+            nf v[VL];
+            UNROLL for (size_t i = 0; i < VL; i++) v[i] = n_load(a->x + (r + i) * a->ldx + c);
+            n_transpose(v);
+            UNROLL for (size_t i = 0; i < VL; i++) n_store(a->y + (c + i) * a->ldy + r, v[i]);
+        }
+    for (size_t c = 0; c < a->cols; c++)
+        for (size_t r = c < cols ? rows : 0; r < a->rows; r++) a->y[c * a->ldy + r] = a->x[r * a->ldx + c];
 }
 static void gather(const rnnp_gather_args *a)
 {

@@ -110,6 +110,14 @@ static inline size_t rnnp_bptt_time(const rnnp_bptt_run *run, size_t step)
 {
     return run->d == 1 || run->net.layer.direction == RNNP_REVERSE ? run->net.steps - 1 - step : step;
 }
+/* Whether x and dx have the rows of segments as we want them: forwards, all of them, one behind the other. */
+static inline int rnnp_bptt_x_in_place(const rnnp_bptt_run *run)
+{
+    const size_t width = run->net.layer.input;
+
+    return !run->io.lengths && run->d == 0 && run->net.layer.direction != RNNP_REVERSE && run->io.x_row == width &&
+           run->io.x_step == run->net.batch * width;
+}
 
 /* c = c0 + a b, no rows are none. */
 static inline void rnnp_bptt_product(const rnnp_variant *gemm, size_t m, size_t n, size_t k, const float *a, size_t lda,
@@ -141,12 +149,12 @@ void rnnp_bptt_pack(const rnnp_bptt *net, const rnnp_recurrent_source *source, f
 /* ---- recurrent_forward.c ---- */
 
 rnnp_status rnnp_bptt_forward(const rnnp_gradient_call *call);
-/* Pre-activations and c of a segment from what was kept, after x and h_prev were gathered. */
-void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
+/* Pre-activations and c of a segment from what was kept, x, and h_prev, which was gathered. */
+void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *x);
 /* r h_prev of a segment (GRU, reset before), from z. */
 void rnnp_bptt_reset_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
-/* A segment's rows of x and of h_prev (also masked) from where they are. */
-void rnnp_bptt_gather_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
+/* A segment's rows of x, gathered where they do not lie together, and those of h_prev (also masked). */
+const float *rnnp_bptt_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
 void rnnp_bptt_gather_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
 /* n's input part takes the place of its recurrent part in z (GRU, reset after). */
 void rnnp_bptt_zx_to_n(const rnnp_bptt *net, const rnnp_bptt_segment *s);

@@ -147,14 +147,16 @@ static void add_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *
 {
     const rnnp_bptt *net = &run->net;
     const size_t I = net->layer.input;
-    float *rows = run->work + net->work.dx;
+    const int in_place = rnnp_bptt_x_in_place(run);
+    float *rows = in_place ? dx + s->first * run->io.x_step : run->work + net->work.dx;
 
     if (run->d > 0)
         copy_dx(run, s, dx, rows, 0);
     for (size_t i = 0; i < net->parts; i++)
         rnnp_bptt_product(net->gemm, s->rows, I, net->part[i].of.columns, s->z[i], net->ldz[i],
                           run->prepared + net->part[i].wx_back, run->d + i > 0 ? rows : NULL, I, rows, I);
-    copy_dx(run, s, dx, rows, 1);
+    if (!in_place)
+        copy_dx(run, s, dx, rows, 1);
 }
 
 static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const gradients *g)
@@ -164,10 +166,10 @@ static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, c
     const size_t H = net->layer.hidden, first_gates = net->part[0].of.gates;
     const float *h = run->work + (run->mask ? w->hs_masked : w->hs);
 
-    rnnp_bptt_gather_x(run, s);
+    const float *x = rnnp_bptt_x(run, s);
     rnnp_bptt_gather_h(run, s);
     if (net->recompute)
-        rnnp_bptt_again(run, s);
+        rnnp_bptt_again(run, s, x);
     else if (net->parts > 1)
         rnnp_bptt_reset_rows(run, s);
     for (size_t step = s->end; step-- > s->first;)
@@ -184,7 +186,7 @@ static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, c
         rnnp_bptt_zx_to_n(net, s);
     }
     if (g->dw)
-        add_product(run, s, 0, net->gates, run->work + w->x, net->layer.input, g->dw);
+        add_product(run, s, 0, net->gates, x, net->layer.input, g->dw);
     add_sums(run, s, g->dbw);
     if (g->dx)
         add_dx(run, s, g->dx);

@@ -10,18 +10,21 @@
 
 /* ---- Rows of a segment ---- */
 
-void rnnp_bptt_gather_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+const float *rnnp_bptt_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
 {
     const rnnp_recurrent_call *io = &run->io;
     const size_t I = run->net.layer.input;
-    float *to = run->work + run->net.work.x;
+    float *const x = run->work + run->net.work.x, *to = x;
 
+    if (rnnp_bptt_x_in_place(run))
+        return io->x + s->first * io->x_step;
     for (size_t step = s->first; step < s->end; step++) {
         const float *from = io->x + rnnp_bptt_time(run, step) * io->x_step;
 
         for (size_t r = 0; r < rnnp_bptt_active(run, step); r++, to += I)
             memcpy(to, from + run->order[r] * io->x_row, I * sizeof *to);
     }
+    return x;
 }
 
 /* State `from` of the caller, or zeros, to [batch][hidden] in our order of rows. */
@@ -77,8 +80,8 @@ void rnnp_bptt_zx_to_n(const rnnp_bptt *net, const rnnp_bptt_segment *s)
 
 /* ---- Pre-activations ---- */
 
-/* bias + x W^T of all parts; x is gathered. The recurrent part of n begins with a bias of its own. */
-static void project(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+/* bias + x W^T of all parts. The recurrent part of n begins with a bias of its own. */
+static void project(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *x)
 {
     const rnnp_bptt *net = &run->net;
     const size_t I = net->layer.input;
@@ -86,7 +89,7 @@ static void project(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
     for (size_t i = 0; i < net->parts; i++) {
         const rnnp_bptt_part *p = &net->part[i];
 
-        rnnp_bptt_product(p->gemm, s->rows, p->of.columns, I, run->work + net->work.x, I, run->prepared + p->of.wx,
+        rnnp_bptt_product(p->gemm, s->rows, p->of.columns, I, x, I, run->prepared + p->of.wx,
                           run->prepared + p->of.bias, 0, s->z[i], p->ldz);
     }
     if (!rnnp_bptt_has_zx(net))
@@ -146,12 +149,12 @@ void rnnp_bptt_reset_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
     }
 }
 
-void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *x)
 {
     const rnnp_bptt *net = &run->net;
     const size_t state = net->batch * net->layer.hidden;
 
-    project(run, s);
+    project(run, s, x);
     recur(run, s, 0, 0, s->rows, run->work + (run->mask ? net->work.hs_masked : net->work.hs));
     if (net->parts > 1) {
         rnnp_bptt_reset_rows(run, s);
@@ -204,8 +207,7 @@ static void forward_segment(const rnnp_bptt_run *run, const rnnp_bptt_segment *s
     const int lstm = net->layer.cell == RNNP_CELL_LSTM;
     float *h = run->work + net->work.h, *rh = run->work + net->work.rh;
 
-    rnnp_bptt_gather_x(run, s);
-    project(run, s);
+    project(run, s, rnnp_bptt_x(run, s));
     for (size_t step = s->first; step < s->end; step++) {
         const size_t row = run->at[step] - run->at[s->first], rows = rnnp_bptt_active(run, step);
         float *c = lstm ? s->c + (step - s->first + 1) * state : NULL;
