@@ -2,9 +2,10 @@
  *
  * rnnpack-tuned RECORDS [SECONDS-PER-SHAPE [EVERY [OTHER]]]: whether tuning kept its promise. Every shape (or each EVERY-th) for
  * which a file has a record of this host is run afresh in three ways by turns: as the records say, without records, and
- * plainly (first kernel of the instruction set, input products of 64 rows); with a file of OTHER records, as those say
- * too (of a second tuning, or a longer one). One line of JSON for each shape; what the
- * tuner measured itself plays no part.
+ * plainly (first kernel of the instruction set, input products of 64 rows). With a file of OTHER records (of a second tuning,
+ * or a longer one) only shapes for which the two files say different things are run, as the other one says, too: the
+ * same choice is the same code. One line of JSON for each shape that was run, the last line counts the others; what the tuner
+ * measured itself plays no part.
  */
 #include <rnnpack/limits.h>
 #include <rnnpack/tune.h>
@@ -182,6 +183,20 @@ Owned<rnnp_records> plain_records(rnnp_context *context, const rnnp_record_host 
     return records;
 }
 
+/* What a file says of the same layer, host and sizes; NULL: nothing. */
+const char *choice_of(const rnnp_records *records, const rnnp_record_host &here, const rnnp_record_key &key)
+{
+    const rnnp_record_host *host;
+    const rnnp_record *record;
+    for (std::size_t i = 0; rnnp_records_at(records, i, &host, &record); i++) {
+        const rnnp_record_key &k = record->key;
+        if (rnnp_record_same_host(host, &here) && !std::strcmp(k.layer, key.layer) && k.input == key.input &&
+            k.hidden == key.hidden && k.batch == key.batch && k.steps == key.steps && k.threads == key.threads)
+            return record->choice;
+    }
+    return nullptr;
+}
+
 void measure(rnnp_context *context, const rnnp_records *records, const rnnp_record_host &host, const rnnp_record &record,
              const rnnp_records *other, double budget)
 {
@@ -239,6 +254,7 @@ try {
         throw std::runtime_error("usage: rnnpack-tuned RECORDS [SECONDS-PER-SHAPE [EVERY [OTHER]]]");
     const double budget = argc > 2 ? std::strtod(argv[2], nullptr) : 0.3;
     const std::size_t every = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 1;
+    std::size_t same = 0;
     for (std::size_t threads = 1; threads <= 8; threads++) {
         rnnp_context_options o;
         rnnp_context_options_init(&o);
@@ -260,10 +276,17 @@ try {
         check(made, rnnp_records_host(made, &here));
         const rnnp_record_host *host;
         const rnnp_record *record;
-        for (std::size_t i = 0, n = 0; rnnp_records_at(read, i, &host, &record); i++)
-            if (rnnp_record_same_host(host, &here) && record->key.threads == threads && n++ % (every ? every : 1) == 0)
+        for (std::size_t i = 0, n = 0; rnnp_records_at(read, i, &host, &record); i++) {
+            if (!rnnp_record_same_host(host, &here) || record->key.threads != threads || n++ % (every ? every : 1) != 0)
+                continue;
+            const char *const others = other ? choice_of(other.get(), here, record->key) : nullptr;
+            if (others && std::string(others) == record->choice)
+                same++;
+            else if (!other || others)
                 measure(made, read, here, *record, other.get(), budget);
+        }
     }
+    std::printf("{\"same\": %zu}\n", same);
     return 0;
 } catch (const std::exception &error) {
     std::fprintf(stderr, "rnnpack-tuned: %s\n", error.what());

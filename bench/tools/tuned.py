@@ -64,8 +64,14 @@ def main() -> int:
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     rows = [json.loads(line) for line in run.stdout.splitlines()]
     if run.returncode or not rows:
-        print("nothing measured" if not rows else f"stopped after {len(rows)} shapes", file=sys.stderr)
+        print(f"stopped after {len(rows)} shapes", file=sys.stderr)
         return 1
+    same = rows.pop()["same"]
+    if args.other:
+        print(f"both files choose the same for {same} of {same + len(rows)} shapes")
+    if not rows:
+        print("nothing to measure")
+        return 0
     if args.output:
         args.output.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     print("\n".join(summary(rows, args.other is not None)))
