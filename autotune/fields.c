@@ -161,39 +161,73 @@ void rnnp_record_normalise(rnnp_record *record)
     record->spread = (double)ratio_units(record->spread) / RATIO_UNIT;
 }
 
-/* ---- Printing ---- */
+/* ---- Printing: without printf, as each file that is read is printed again ---- */
 
-static int print_value(const rnnp_field *f, const void *object, char *text, size_t room)
+typedef struct line {
+    char *text; /* [RNNP_RECORD_LINE] */
+    size_t used;
+} line;
+
+static void put(line *l, const char *from, size_t n)
 {
-    const uint64_t units = f->kind == RNNP_FIELD_RATIO ? ratio_units(ratio_of(f, object)) : 0;
+    const size_t left = RNNP_RECORD_LINE - 1 - l->used;
 
+    n = n < left ? n : left;
+    memcpy(l->text + l->used, from, n);
+    l->used += n;
+}
+
+static void put_text(line *l, const char *from) { put(l, from, strlen(from)); }
+
+/* With so many digits at least. */
+static void put_number(line *l, uint64_t value, unsigned base, size_t digits)
+{
+    enum { MOST_DIGITS = 20 };
+    char text[MOST_DIGITS];
+    size_t n = 0;
+
+    for (; value || n < digits || n == 0; value /= base)
+        text[MOST_DIGITS - ++n] = "0123456789abcdef"[value % base];
+    put(l, text + MOST_DIGITS - n, n);
+}
+
+static void put_value(line *l, const rnnp_field *f, const void *object)
+{
     switch (f->kind) {
     case RNNP_FIELD_WORD:
-    case RNNP_FIELD_LIST: return snprintf(text, room, "%s", text_of(f, object));
-    case RNNP_FIELD_CHOICE: return snprintf(text, room, ":%s%s :", *text_of(f, object) ? " " : "", text_of(f, object));
-    case RNNP_FIELD_COUNT: return snprintf(text, room, "%" PRIu64, count_of(f, object));
-    case RNNP_FIELD_HASH: return snprintf(text, room, "%016" PRIx64, count_of(f, object));
+    case RNNP_FIELD_LIST: put_text(l, text_of(f, object)); break;
+    case RNNP_FIELD_CHOICE:
+        put_text(l, *text_of(f, object) ? ": " : ":");
+        put_text(l, text_of(f, object));
+        put_text(l, " :");
+        break;
+    case RNNP_FIELD_COUNT: put_number(l, count_of(f, object), 10, 1); break;
+    case RNNP_FIELD_HASH: put_number(l, count_of(f, object), 16, 16); break;
     case RNNP_FIELD_RATIO:
-        return snprintf(text, room, "%" PRIu64 ".%0*" PRIu64, units / RATIO_UNIT, RATIO_DIGITS, units % RATIO_UNIT);
+        put_number(l, ratio_units(ratio_of(f, object)) / RATIO_UNIT, 10, 1);
+        put_text(l, ".");
+        put_number(l, ratio_units(ratio_of(f, object)) % RATIO_UNIT, 10, RATIO_DIGITS);
+        break;
     }
-    return 0;
 }
 
 size_t rnnp_fields_print(const rnnp_field *fields, size_t n, const void *object, char text[RNNP_RECORD_LINE])
 {
-    size_t used = 0;
+    line l = {text, 0};
 
-    text[0] = '\0';
     for (size_t i = 0; i < n; i++) {
         const rnnp_field *const f = &fields[i];
 
         if (i)
-            used += (size_t)snprintf(text + used, RNNP_RECORD_LINE - used, " ");
-        if (f->name && f->kind != RNNP_FIELD_CHOICE)
-            used += (size_t)snprintf(text + used, RNNP_RECORD_LINE - used, "%s=", f->name);
-        used += (size_t)print_value(f, object, text + used, RNNP_RECORD_LINE - used);
+            put_text(&l, " ");
+        if (f->name && f->kind != RNNP_FIELD_CHOICE) {
+            put_text(&l, f->name);
+            put_text(&l, "=");
+        }
+        put_value(&l, f, object);
     }
-    return used;
+    text[l.used] = '\0';
+    return l.used;
 }
 
 /* ---- Parsing: rnnp_fields_check sees to the ranges, and printing the result again to the form ---- */

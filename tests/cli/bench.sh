@@ -10,6 +10,7 @@ prints "stream step  median"
 expect 0 bench "$forecaster" --seconds 0.02 --batch 2 --steps 20 --threads 2 --isa generic --math u10 --json
 [[ $(json isa) == generic && $(json batch) == 2 && $(json threads) == 2 ]] || fail "options"
 [[ $(json run calls) -ge 10 && $(json stream_step calls) -ge 10 ]] || fail "calls"
+[[ $(json run shared) =~ ^(0|1|0\.[0-9]+)(e-?[0-9]+)?$ ]] || fail "share of shared cores: $(json run shared)"
 
 expect 0 bench "$bidirectional" --seconds 0.02 --json
 json no_stream >/dev/null
