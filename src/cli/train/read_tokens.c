@@ -27,10 +27,8 @@ static int by_count(const void *a, const void *b)
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->word, y->word);
 }
 
-typedef int line_fn(void *user, const char *label, char *text, size_t line);
-
-/* Calls fn for each line that is not empty. */
-static int each_line(const char *path, line_fn *fn, void *user)
+/* Calls fn for each line, without what ends it. */
+static int each_line(const char *path, int (*fn)(void *user, char *line, size_t number), void *user)
 {
     size_t number = 0, room = 0;
     char *line = NULL;
@@ -41,24 +39,42 @@ static int each_line(const char *path, line_fn *fn, void *user)
     if (!file)
         return cli_fail("%s: %s", path, strerror(errno));
     while (code == CLI_OK && (length = getline(&line, &room, file)) >= 0) {
-        number++;
         while (length > 0 && strchr("\r\n", line[length - 1]))
             line[--length] = '\0';
-        char *tab = strchr(line, '\t');
-        if (length == 0)
-            continue;
-        if (!tab) {
-            code = cli_fail("%s:%zu: there is no tab behind the label", path, number);
-            break;
-        }
-        *tab = '\0';
-        code = fn(user, line, tab + 1, number);
+        code = fn(user, line, ++number);
     }
     if (code == CLI_OK && ferror(file))
         code = cli_fail("%s: %s", path, strerror(errno));
     free(line);
     fclose(file);
     return code;
+}
+
+typedef int text_fn(void *user, const char *label, char *text);
+
+typedef struct texts {
+    const char *path;
+    text_fn *fn;
+    void *user;
+} texts;
+
+static int text_line(void *user, char *line, size_t number)
+{
+    const texts *t = user;
+    char *tab = strchr(line, '\t');
+
+    if (!*line)
+        return CLI_OK;
+    if (!tab)
+        return cli_fail("%s:%zu: there is no tab behind the label", t->path, number);
+    *tab = '\0';
+    return t->fn(t->user, line, tab + 1);
+}
+
+/* Calls fn for each text. */
+static int each_text(const char *path, text_fn *fn, void *user)
+{
+    return each_line(path, text_line, &(texts){path, fn, user});
 }
 
 /* ---- The vocabulary ---- */
@@ -68,12 +84,12 @@ typedef struct counting {
     size_t n, room;
 } counting;
 
-static int count_line(void *user, const char *label, char *text, size_t line)
+static int count_words(void *user, const char *label, char *text)
 {
     counting *c = user;
     char *next, *word;
 
-    (void)label, (void)line;
+    (void)label;
     for (word = strtok_r(text, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
         if (!build_grow(&c->all, &c->room, c->n + 1, sizeof *c->all) ||
             !(c->all[c->n].word = build_text(word, strlen(word))))
@@ -104,7 +120,7 @@ static void merge(counting *c)
 static int grow_vocabulary(const train_config *config, const char *path, vocabulary *words)
 {
     counting c = {0};
-    int code = each_line(path, count_line, &c);
+    int code = each_text(path, count_words, &c);
 
     merge(&c);
     if (c.n)
@@ -144,28 +160,33 @@ int vocabulary_write(const vocabulary *words, const char *path)
     return fclose(file) != 0 || failed ? cli_fail("%s: %s", path, strerror(errno)) : CLI_OK;
 }
 
+typedef struct growing {
+    vocabulary *words;
+    size_t room;
+} growing;
+
+static int add_word(void *user, char *line, size_t number)
+{
+    growing *g = user;
+    vocabulary *words = g->words;
+
+    (void)number;
+    if (!build_grow(&words->words, &g->room, words->size + 1, sizeof *words->words) ||
+        !(words->words[words->size] = build_text(line, strlen(line))))
+        return cli_fail("out of memory");
+    words->size++;
+    return CLI_OK;
+}
+
 int vocabulary_read(vocabulary *words, const char *path)
 {
-    size_t room = 0, line_room = 0;
-    char *line = NULL;
-    ssize_t length;
-    FILE *file = fopen(path, "r");
-    int code = CLI_OK;
+    growing g = {words, 0};
+    char none[] = "";
 
-    if (!file)
-        return cli_fail("%s: %s", path, strerror(errno));
     *words = (vocabulary){0};
-    for (length = 0; code == CLI_OK && length >= 0; length = getline(&line, &line_room, file)) {
-        while (length > 0 && strchr("\r\n", line[length - 1]))
-            length--;
-        if (!build_grow(&words->words, &room, words->size + 1, sizeof *words->words) ||
-            !(words->words[words->size] = build_text(length ? line : "", (size_t)length)))
-            code = cli_fail("out of memory");
-        else
-            words->size++;
-    }
-    free(line);
-    fclose(file);
+    int code = add_word(&g, none, 0);
+    if (code == CLI_OK)
+        code = each_line(path, add_word, &g);
     if (code != CLI_OK)
         vocabulary_free(words);
     return code;
@@ -179,13 +200,12 @@ typedef struct reading {
     size_t n;
 } reading;
 
-static int token_line(void *user, const char *label, char *text, size_t line)
+static int take_text(void *user, const char *label, char *text)
 {
     reading *r = user;
     char *next, *word;
     int code = build_sequence(&r->b, label, NULL);
 
-    (void)line;
     for (word = strtok_r(text, " \t", &next); word && code == CLI_OK; word = strtok_r(NULL, " \t", &next)) {
         const counted key = {word, 0}, *found = bsearch(&key, r->sorted, r->n, sizeof *r->sorted, by_word);
 
@@ -210,7 +230,7 @@ int dataset_read_tokens(const train_config *config, const char *path, const char
         r.sorted[r.n++] = (counted){words->words[i], i};
     if (r.n)
         qsort(r.sorted, r.n, sizeof *r.sorted, by_word);
-    code = each_line(path, token_line, &r);
+    code = each_text(path, take_text, &r);
     free(r.sorted);
     return build_finish(&r.b, like, code);
 }
