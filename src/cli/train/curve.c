@@ -80,17 +80,37 @@ static void draw_axes(FILE *f, const axis *x, const axis *y, const char *x_name,
             (TOP + HEIGHT - BOTTOM) / 2, y_name);
 }
 
-/* On white: curves may pass behind it. */
-static void draw_legend(FILE *f, const curve *curves, size_t n)
-{
-    fprintf(f, "<rect x='%d' y='%d' width='184' height='%zu' fill='white' fill-opacity='0.8'/>\n", WIDTH - 198, TOP + 2,
-            18 * n + 6);
-    for (size_t c = 0; c < n; c++) {
-        const size_t y = TOP + 14 + 18 * c;
+enum { LEGEND_LEFT = WIDTH - 198, LEGEND_WIDTH = 184, LEGEND_LINE = 18 };
 
-        fprintf(f, "<line x1='%d' y1='%zu' x2='%d' y2='%zu' stroke='%s' stroke-width='2'/>"
-                   "<text x='%d' y='%zu'>%s</text>\n",
-                WIDTH - 190, y, WIDTH - 166, y, colours[c % COLOURS], WIDTH - 160, y + 4, curves[c].name);
+/* Points that a legend between two heights would hide. */
+static size_t hidden(const curve *curves, size_t n, const axis *x, const axis *y, double top, double bottom)
+{
+    size_t found = 0;
+
+    for (size_t c = 0; c < n; c++)
+        for (size_t i = 0; i < curves[c].n; i++) {
+            const double at = place_y(y, curves[c].y[i]);
+
+            found += place_x(x, curves[c].x[i]) > LEGEND_LEFT && at > top && at < bottom;
+        }
+    return found;
+}
+
+/* On the right, where it hides less of the curves: high, or low. On white, as curves may pass behind it. */
+static void draw_legend(FILE *f, const curve *curves, size_t n, const axis *x, const axis *y)
+{
+    const int height = LEGEND_LINE * (int)n + 6, high = TOP + 2, low = HEIGHT - BOTTOM - 2 - height;
+    const int is_low = hidden(curves, n, x, y, high, high + height) > hidden(curves, n, x, y, low, low + height);
+    const int top = is_low ? low : high;
+
+    fprintf(f, "<rect x='%d' y='%d' width='%d' height='%d' fill='white' fill-opacity='0.8'/>\n", LEGEND_LEFT, top,
+            LEGEND_WIDTH, height);
+    for (size_t c = 0; c < n; c++) {
+        const int line = top + 12 + LEGEND_LINE * (int)c;
+
+        fprintf(f, "<line x1='%d' y1='%d' x2='%d' y2='%d' stroke='%s' stroke-width='2'/>"
+                   "<text x='%d' y='%d'>%s</text>\n",
+                WIDTH - 190, line, WIDTH - 166, line, colours[c % COLOURS], WIDTH - 160, line + 4, curves[c].name);
     }
 }
 
@@ -113,7 +133,7 @@ static void draw(FILE *f, const char *title, const char *x_name, const char *y_n
                 fprintf(f, "%.1f,%.1f ", place_x(&x, curves[c].x[i]), place_y(&y, curves[c].y[i]));
         fprintf(f, "'/>\n");
     }
-    draw_legend(f, curves, n);
+    draw_legend(f, curves, n, &x, &y);
     fprintf(f, "</svg>\n");
 }
 
