@@ -25,7 +25,7 @@ OWN_KEYS = {
     "start": RNN_KEYS | {"form"},
     "training": RNN_KEYS,
 }
-COMMON_KEYS = {"threads", "flop", "weight_bytes", "us", "limit_us", "max_error", "max_ulp"}
+COMMON_KEYS = {"threads", "flop", "weight_bytes", "us", "us_min", "limit_us", "max_error", "max_ulp"}
 LEAST_STARTS = 9
 CASE = "lstm_h64_b2_t20\tlstm\t64\t2\t20\n"
 
@@ -78,6 +78,7 @@ class Peers(unittest.TestCase):
             self.assertEqual(set(case["max_ulp"]), set(case["us"]) if case["kind"] == "activation" else set())
             self.assertLessEqual(set(case["us"]), set(record["peers"]))
             self.assertTrue(all(len(times) == rounds and min(times) > 0 for times in case["us"].values()))
+            self.assertTrue(all(0 < min(case["us_min"][name]) <= min(times) for name, times in case["us"].items()))
             self.assertTrue(all(0 <= error <= 1e-4 for error in case["max_error"].values()))
             if case.get("math") == "u35":
                 self.assertLessEqual(case["max_ulp"]["rnnpack"], 3.5)
@@ -223,7 +224,7 @@ class Peers(unittest.TestCase):
         """A oneDNN and a BLAS that say their cap; ONNX Runtime's place is taken by one that has none."""
         fake = self.fake_build("rnnpack")
         hello = '{"peer": "%s", "version": "0", "settings": "cap \'"$DNNL_MAX_CPU_ISA$OPENBLAS_CORETYPE"\'"}'
-        answer = '{"case": "gemm_m14_n256_k64", "us_median": 9, "max_error": 0}'
+        answer = '{"case": "gemm_m14_n256_k64", "us_median": 9, "us_min": 8, "max_error": 0}'
         for name, peer in (("onednn", "onednn"), ("blas", "openblas"), ("ort", "onnxruntime")):
             self.write_fake(fake, name, f"echo '{hello % peer}'\nwhile read -r line; do echo '{answer}'; done\n")
         too_long = ("--squares", "14000")  # so that one case is left, the one of the answers
