@@ -121,6 +121,16 @@ expect 0 train "$work/config.ini"
 prints "trial 3 of 3:"
 prints "best:"
 
+# A trial that diverges is out; without any left there is nothing to train.
+config wide train.csv label sparse "rnn 4 relu" "dense 2 softmax" -- train.epochs=2 train.validation=0.25 \
+    train.optimizer=sgd "train.rate=\$rate" "search.rate=1e6 | 0.01"
+expect 0 train "$work/config.ini"
+prints "trial 1 of 2: diverged  rate = 1e6"
+prints "best:  rate = 0.01"
+sed -i 's/| 0.01/| 9e5/' "$work/config.ini"
+! "$program" train "$work/config.ini" >"$work/out" 2>"$work/err" || fail "a search of which nothing is left succeeded"
+says "all trials diverged"
+
 # ---- What is wrong is said, with file and line ----
 
 expect 2 train

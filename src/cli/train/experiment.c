@@ -71,7 +71,7 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     if (code == CLI_OK) {
         const fit_job job = {.context = e->context, .config = e->config, .net = &p.net, .set = &p.train, .kept = kept,
                              .held = held, .checkpoint = e->checkpoint, .resume = e->resume, .quiet = e->quiet,
-                             .seed = seed};
+                             .trial = e->trial, .seed = seed};
 
         p.net.probabilities = network_gives_probabilities(built);
         code = fit(&job, built, lines, &trainer);

@@ -17,6 +17,7 @@ typedef struct experiment {
     int lengths;                 /* the model takes lengths */
     const char *checkpoint;
     int resume, quiet;
+    int trial;                   /* of a search: to diverge is a result, and no error */
 } experiment;
 
 /* Trains on the sequences kept, stops early by those held, and asks about asked (of the test set when from_test is

@@ -204,10 +204,12 @@ static int run_epoch(fitting *f, epoch_line *line)
             status = rnnp_trainer_step(f->trainer, &given, &result);
         if (status != RNNP_OK) {
             cli_progress_end();
+            if (job->trial && status == RNNP_ERR_STATE)
+                return FIT_DIVERGED;
             cli_fail_status(job->context, status);
-            return cli_fail("stopped at epoch %zu, step %zu of %zu%s%s", f->epoch + 1, k + 1, batches,
-                            job->checkpoint ? "; the last good state is in " : "",
-                            job->checkpoint ? job->checkpoint : "");
+            cli_fail("stopped at epoch %zu, step %zu of %zu%s%s", f->epoch + 1, k + 1, batches,
+                     job->checkpoint ? "; the last good state is in " : "", job->checkpoint ? job->checkpoint : "");
+            return status == RNNP_ERR_STATE ? FIT_DIVERGED : CLI_FAILED;
         }
         line->loss += result.loss * result.weight;
         weight += result.weight;
@@ -277,14 +279,14 @@ static void print_epoch(const fitting *f, const epoch_line *line, double took)
 static int run_epochs(fitting *f)
 {
     const train_config *config = f->job->config;
-    int stop = 0;
+    int stop = 0, code;
 
     while (f->epoch < config->epochs && !stop) {
         epoch_line line = {0};
         const double begin = cli_clock();
 
-        if (run_epoch(f, &line) != CLI_OK)
-            return CLI_FAILED;
+        if ((code = run_epoch(f, &line)) != CLI_OK)
+            return code;
         f->epoch++;
         if (f->job->held->n) {
             if (look_at_held(f, &line, &stop) != CLI_OK)

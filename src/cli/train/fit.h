@@ -80,9 +80,11 @@ typedef struct fit_job {
     const dataset *set;
     const row_list *kept, *held;     /* held->n may be 0: no early stopping */
     const char *checkpoint;      /* NULL: none */
-    int resume, quiet;
+    int resume, quiet, trial;    /* trial: nothing is said when it diverges */
     uint64_t seed;
 } fit_job;
+
+enum { FIT_DIVERGED = CLI_USAGE + 1 }; /* beside CLI_OK and CLI_FAILED: loss or gradient were not finite */
 
 /* A new trainer of `model`, trained: with the parameters of the best epoch when some are held. */
 int fit(const fit_job *job, const rnnp_model *model, history *past, rnnp_trainer **trainer);

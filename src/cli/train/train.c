@@ -68,7 +68,8 @@ static void combination(const train_config *c, size_t k, size_t *at)
     }
 }
 
-/* Tries combinations of the variables, all or so many drawn by lot, and leaves the configuration at the best one. */
+/* Tries combinations of the variables, all or so many drawn by lot, and leaves the configuration at the best one. One that
+ * diverges is out. */
 static int search(job *j)
 {
     size_t all = 1, best = 0, at[CONFIG_VARIABLES];
@@ -87,24 +88,32 @@ static int search(job *j)
         return cli_fail("out of memory");
     const size_t trials = j->t.config.trials && j->t.config.trials < all ? j->t.config.trials : all;
     rnnp_train_order(j->t.config.seed, 0, all, order);
-    j->t.e.quiet = 1;
+    j->t.e.quiet = j->t.e.trial = 1;
     int code = CLI_OK;
     for (size_t i = 0; i < trials && code == CLI_OK; i++) {
         double value = NAN;
         const size_t k = trials < all ? order[i] : i;
 
         combination(&j->t.config, k, at);
-        if ((code = task_configure(&j->t, at)) == CLI_OK && (code = trial_value(j, &value)) == CLI_OK) {
+        if ((code = task_configure(&j->t, at)) == CLI_OK)
+            code = trial_value(j, &value);
+        if (code == CLI_OK)
             printf("trial %zu of %zu: %s %.5f", i + 1, trials, j->t.config.score == SCORE_LOSS ? "loss" : "score",
                    j->t.config.score == SCORE_LOSS ? value : -value);
-            print_choice(&j->t.config);
-            putchar('\n');
-            fflush(stdout);
-        }
+        else if (code == FIT_DIVERGED)
+            printf("trial %zu of %zu: diverged", i + 1, trials);
+        else
+            break;
+        print_choice(&j->t.config);
+        putchar('\n');
+        fflush(stdout);
+        code = CLI_OK;
         if (value < least)
             least = value, best = k;
     }
     free(order);
+    if (code == CLI_OK && least == INFINITY)
+        code = cli_fail("[search]: all trials diverged");
     if (code != CLI_OK)
         return code;
     combination(&j->t.config, best, at);
@@ -113,6 +122,7 @@ static int search(job *j)
     print_choice(&j->t.config);
     putchar('\n');
     j->t.e.quiet = j->t.quiet;
+    j->t.e.trial = 0;
     return code;
 }
 
@@ -254,5 +264,5 @@ int cli_train(int argc, char **argv)
     }
     const int code = train(&j);
     task_close(&j.t);
-    return code;
+    return code == FIT_DIVERGED ? CLI_FAILED : code;
 }
