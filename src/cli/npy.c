@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "npy.h"
+#include "open.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -225,9 +226,10 @@ static unsigned char *read_all(FILE *file, size_t *size)
 int npy_read(const char *path, rnnp_tensor *array, char *message)
 {
     *array = (rnnp_tensor){0};
-    FILE *const file = fopen(path, "rb");
+    const char *reason;
+    FILE *const file = cli_fopen(path, &reason);
     if (!file)
-        return refuse(message, "%s: %s", path, strerror(errno));
+        return refuse(message, "%s: %s", path, reason);
     size_t size = 0, offset = 0;
     errno = 0;
     unsigned char *const bytes = read_all(file, &size);

@@ -35,6 +35,11 @@ expect 1 run "$forecaster" --input "ecg=$work/none.npy"
 says "none.npy: No such file"
 expect 1 run "$forecaster" --input "ecg=$work"
 says "directory"
+mkfifo "$work/fifo" # nobody writes to it
+expect 1 run "$forecaster" --input "ecg=$work/fifo"
+says "fifo: is not a regular file"
+expect 1 run "$forecaster" --input "ecg=/dev/zero"
+says "/dev/zero: is not a regular file"
 expect 1 run "$forecaster" --input "ecg=$x" --output "forecast=$work/none/y.npy"
 says "none/y.npy: No such file"
 
