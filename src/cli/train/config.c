@@ -16,8 +16,17 @@
 
 /* ---- Keys: where a value goes and how it is read ---- */
 
-typedef enum key_kind { KEY_TEXT, KEY_SIZE, KEY_SEED, KEY_NUMBER, KEY_REAL, KEY_FLAG, KEY_WORD, KEY_CHAR,
-                       KEY_LAYERS } key_kind;
+typedef enum key_kind {
+    KEY_TEXT,
+    KEY_SIZE,
+    KEY_SEED,
+    KEY_NUMBER,
+    KEY_REAL,
+    KEY_FLAG,
+    KEY_WORD,
+    KEY_CHAR,
+    KEY_LAYERS
+} key_kind;
 
 /* Words of an enumeration, in the order of its values from `first` on. */
 typedef struct key_words {
@@ -39,16 +48,34 @@ typedef struct key {
     key_kind kind;
     size_t at, size;
     const key_words *words;
-    double least, most;          /* of numbers */
+    double least, most; /* of numbers */
 } key;
 
 #define AT(field) offsetof(train_config, field), sizeof(((train_config *)0)->field)
-#define TEXT(section, name, field) {section, name, KEY_TEXT, AT(field), NULL, 0, 0}
-#define SIZE(section, name, field, least) {section, name, KEY_SIZE, AT(field), NULL, least, 1e9}
-#define NUMBER(section, name, field, least, most) {section, name, KEY_NUMBER, AT(field), NULL, least, most}
-#define REAL(section, name, field, least, most) {section, name, KEY_REAL, AT(field), NULL, least, most}
-#define FLAG(section, name, field) {section, name, KEY_FLAG, AT(field), NULL, 0, 0}
-#define WORD(section, name, field, words) {section, name, KEY_WORD, AT(field), &words, 0, 0}
+#define TEXT(section, name, field)                                                                                     \
+    {                                                                                                                  \
+        section, name, KEY_TEXT, AT(field), NULL, 0, 0                                                                 \
+    }
+#define SIZE(section, name, field, least)                                                                              \
+    {                                                                                                                  \
+        section, name, KEY_SIZE, AT(field), NULL, least, 1e9                                                           \
+    }
+#define NUMBER(section, name, field, least, most)                                                                      \
+    {                                                                                                                  \
+        section, name, KEY_NUMBER, AT(field), NULL, least, most                                                        \
+    }
+#define REAL(section, name, field, least, most)                                                                        \
+    {                                                                                                                  \
+        section, name, KEY_REAL, AT(field), NULL, least, most                                                          \
+    }
+#define FLAG(section, name, field)                                                                                     \
+    {                                                                                                                  \
+        section, name, KEY_FLAG, AT(field), NULL, 0, 0                                                                 \
+    }
+#define WORD(section, name, field, words)                                                                              \
+    {                                                                                                                  \
+        section, name, KEY_WORD, AT(field), &words, 0, 0                                                               \
+    }
 
 static const key keys[] = {
     WORD("data", "format", format, formats),
@@ -119,12 +146,11 @@ enum { N_KEYS = sizeof keys / sizeof keys[0] };
 typedef struct reader {
     train_config *config;
     const size_t *choices;
-    int variables;               /* first pass: only those of [search] */
-    char message[512];           /* of the first fault; "" so far */
+    int variables;     /* first pass: only those of [search] */
+    char message[512]; /* of the first fault; "" so far */
 } reader;
 
-__attribute__((format(printf, 2, 3)))
-static int fault(reader *r, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int fault(reader *r, const char *format, ...)
 {
     va_list list;
 
@@ -254,7 +280,7 @@ static int read_key(reader *r, const key *k, const char *value)
         errno = 0;
         *(uint64_t *)into = strtoull(value, &end, 10);
         return (*value >= '0' && *value <= '9' && !*end && !errno) ||
-            fault(r, "%s is a whole number, not '%s'", k->name, value);
+               fault(r, "%s is a whole number, not '%s'", k->name, value);
     case KEY_FLAG:
         return read_flag(r, k, value);
     case KEY_WORD:
@@ -309,8 +335,15 @@ static void defaults(train_config *c, const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    *c = (train_config){.separator = ',', .horizon = 1, .stride = 1, .scale = 1.0, .least = 1, .epochs = 10,
-                        .batch = 32, .seeds = 1};
+    *c = (train_config){.separator = ',',
+                        .decimal = '.',
+                        .horizon = 1,
+                        .stride = 1,
+                        .scale = 1.0,
+                        .least = 1,
+                        .epochs = 10,
+                        .batch = 32,
+                        .seeds = 1};
     rnnp_train_options_init(&c->options);
     rnnp_schedule_init(&c->schedule, RNNP_RATE_CONSTANT, c->options.optimizer.rate);
     snprintf(c->folder, sizeof c->folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");

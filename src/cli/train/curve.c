@@ -31,9 +31,18 @@ static axis axis_of(double least, double most)
     return a;
 }
 
-static double share(const axis *a, double x) { return (x - a->least) / (a->most - a->least); }
-static double place_x(const axis *a, double x) { return LEFT + share(a, x) * (WIDTH - LEFT - RIGHT); }
-static double place_y(const axis *a, double y) { return HEIGHT - BOTTOM - share(a, y) * (HEIGHT - TOP - BOTTOM); }
+static double share(const axis *a, double x)
+{
+    return (x - a->least) / (a->most - a->least);
+}
+static double place_x(const axis *a, double x)
+{
+    return LEFT + share(a, x) * (WIDTH - LEFT - RIGHT);
+}
+static double place_y(const axis *a, double y)
+{
+    return HEIGHT - BOTTOM - share(a, y) * (HEIGHT - TOP - BOTTOM);
+}
 
 static void limits(const curve *curves, size_t n, axis *x, axis *y)
 {
@@ -66,13 +75,15 @@ static void write_text(FILE *f, const char *text)
 static void draw_axes(FILE *f, const axis *x, const axis *y, const char *x_name, const char *y_name)
 {
     for (double t = x->least; t <= x->most + x->step / 2; t += x->step)
-        fprintf(f, "<line x1='%.1f' y1='%d' x2='%.1f' y2='%d' stroke='#ddd'/>"
-                   "<text x='%.1f' y='%d' text-anchor='middle'>%.4g</text>\n",
+        fprintf(f,
+                "<line x1='%.1f' y1='%d' x2='%.1f' y2='%d' stroke='#ddd'/>"
+                "<text x='%.1f' y='%d' text-anchor='middle'>%.4g</text>\n",
                 place_x(x, t), TOP, place_x(x, t), HEIGHT - BOTTOM, place_x(x, t), HEIGHT - BOTTOM + 18,
                 fabs(t) < x->step / 1e6 ? 0 : t);
     for (double t = y->least; t <= y->most + y->step / 2; t += y->step)
-        fprintf(f, "<line x1='%d' y1='%.1f' x2='%d' y2='%.1f' stroke='#ddd'/>"
-                   "<text x='%d' y='%.1f' text-anchor='end'>%.4g</text>\n",
+        fprintf(f,
+                "<line x1='%d' y1='%.1f' x2='%d' y2='%.1f' stroke='#ddd'/>"
+                "<text x='%d' y='%.1f' text-anchor='end'>%.4g</text>\n",
                 LEFT, place_y(y, t), WIDTH - RIGHT, place_y(y, t), LEFT - 8, place_y(y, t) + 4,
                 fabs(t) < y->step / 1e6 ? 0 : t);
     fprintf(f, "<text x='%d' y='%d' text-anchor='middle'>%s</text>\n", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x_name);
@@ -108,8 +119,9 @@ static void draw_legend(FILE *f, const curve *curves, size_t n, const axis *x, c
     for (size_t c = 0; c < n; c++) {
         const int line = top + 12 + LEGEND_LINE * (int)c;
 
-        fprintf(f, "<line x1='%d' y1='%d' x2='%d' y2='%d' stroke='%s' stroke-width='2'/>"
-                   "<text x='%d' y='%d'>%s</text>\n",
+        fprintf(f,
+                "<line x1='%d' y1='%d' x2='%d' y2='%d' stroke='%s' stroke-width='2'/>"
+                "<text x='%d' y='%d'>%s</text>\n",
                 WIDTH - 190, line, WIDTH - 166, line, colours[c % COLOURS], WIDTH - 160, line + 4, curves[c].name);
     }
 }
@@ -119,9 +131,10 @@ static void draw(FILE *f, const char *title, const char *x_name, const char *y_n
     axis x, y;
 
     limits(curves, n, &x, &y);
-    fprintf(f, "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' "
-               "font-size='12'>\n"
-               "<rect width='100%%' height='100%%' fill='white'/>\n<text x='%d' y='22' font-size='15'>",
+    fprintf(f,
+            "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' "
+            "font-size='12'>\n"
+            "<rect width='100%%' height='100%%' fill='white'/>\n<text x='%d' y='22' font-size='15'>",
             WIDTH, HEIGHT, LEFT);
     write_text(f, title);
     fputs("</text>\n", f);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,69 +8,27 @@
 
 /* ---- Growing ---- */
 
-int build_grow(void *p, size_t *room, size_t n, size_t size)
-{
-    void *old, *more;
-
-    if (n <= *room)
-        return 1;
-    memcpy(&old, p, sizeof old);
-    const size_t want = n + n / 2 + 64;
-    if (want > SIZE_MAX / size || !(more = realloc(old, want * size)))
-        return 0;
-    memcpy(p, &more, sizeof more);
-    *room = want;
-    return 1;
-}
-
-char *build_text(const char *text, size_t length)
-{
-    char *copy = malloc(length + 1);
-
-    if (copy) {
-        memcpy(copy, text, length);
-        copy[length] = '\0';
-    }
-    return copy;
-}
-
-char *build_class(const char *label)
-{
-    char text[32], *end;
-    const double x = strtod(label, &end);
-
-    snprintf(text, sizeof text, "%.9g", x);
-    return end != label && !*end ? build_text(text, strlen(text)) : build_text(label, strlen(label));
-}
-
-int build_sequence(dataset_builder *b, const char *label, const char *group)
+int build_sequence(dataset_builder *b, const char *id, const char *label, const char *group)
 {
     dataset *set = b->set;
-    size_t room[3] = {b->room_rows, b->room_rows, b->room_rows};
 
-    if (!build_grow(&set->first, &room[0], set->n + 2, sizeof *set->first) ||
-        !build_grow(&b->labels, &room[1], set->n + 2, sizeof *b->labels) ||
-        !build_grow(&b->groups, &room[2], set->n + 2, sizeof *b->groups))
+    if (!text_grow(&set->first, &b->room_first, set->n + 2, sizeof *set->first) || (id && !text_add(&b->ids, id)) ||
+        (label && !text_add(&b->labels, label)) || (group && !text_add(&b->groups, group)))
         return cli_fail("out of memory");
-    b->room_rows = room[0];
-    b->labels[set->n] = label ? build_class(label) : NULL;
-    b->groups[set->n] = group ? build_text(group, strlen(group)) : NULL;
     set->first[set->n] = b->n_steps;
     set->first[++set->n] = b->n_steps;
-    return (label && !b->labels[set->n - 1]) || (group && !b->groups[set->n - 1]) ? cli_fail("out of memory") : CLI_OK;
+    return CLI_OK;
 }
 
-int build_step(dataset_builder *b, const float *x, int32_t token, int timed, float time)
+int build_step(dataset_builder *b, const float *x, int32_t token, int timed, double time)
 {
     dataset *set = b->set;
-    size_t room[2] = {b->room_steps, b->room_steps};
     const size_t width = set->features ? set->features : 1;
-    const int grown = set->features ? build_grow(&set->x, &room[0], b->n_steps + 1, width * sizeof *set->x)
-                                    : build_grow(&set->tokens, &room[0], b->n_steps + 1, sizeof *set->tokens);
+    const int grown = set->features ? text_grow(&set->x, &b->room_steps, b->n_steps + 1, width * sizeof *set->x)
+                                    : text_grow(&set->tokens, &b->room_steps, b->n_steps + 1, sizeof *set->tokens);
 
-    if (!grown || (timed && !build_grow(&set->time, &room[1], b->n_steps + 1, sizeof *set->time)))
+    if (!grown || (timed && !text_grow(&set->time, &b->room_time, b->n_steps + 1, sizeof *set->time)))
         return cli_fail("out of memory");
-    b->room_steps = room[0];
     if (set->features)
         memcpy(set->x + b->n_steps * width, x, width * sizeof *x);
     else
@@ -80,15 +39,40 @@ int build_step(dataset_builder *b, const float *x, int32_t token, int timed, flo
     return CLI_OK;
 }
 
+/* ---- What is no value ---- */
+
+static int one_of(const char *text, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(text, list[i]) == 0)
+            return 1;
+    return 0;
+}
+
+int build_nameless(const char *text)
+{
+    static const char *const spellings[] = {"",    "NA",  "N/A",  "na",   "n/a",  "NaN",
+                                            "nan", "NAN", "null", "NULL", "None", "?"};
+
+    return one_of(text, spellings, sizeof spellings / sizeof spellings[0]);
+}
+
+int build_missing(const train_config *config, const char *text)
+{
+    static const char *const more[] = {".", "-"};
+
+    return build_nameless(text) || one_of(text, more, sizeof more / sizeof more[0]) ||
+           text_listed(&config->missing_values, text);
+}
+
 /* ---- Classes and groups ---- */
 
 /* Numbers by size before words by letter. */
 static int by_value(const void *a, const void *b)
 {
     const char *x = *(char *const *)a, *y = *(char *const *)b;
-    char *end_x, *end_y;
-    const double u = strtod(x, &end_x), v = strtod(y, &end_y);
-    const int number_x = end_x != x && !*end_x, number_y = end_y != y && !*end_y;
+    double u = 0, v = 0;
+    const int number_x = !text_number(x, '.', &u), number_y = !text_number(y, '.', &v);
 
     if (number_x && number_y && u != v)
         return u < v ? -1 : 1;
@@ -96,17 +80,17 @@ static int by_value(const void *a, const void *b)
 }
 
 /* The different texts in order; *n of them. The texts stay the caller's. */
-static char **distinct(char *const *texts, size_t count, size_t *n)
+static char **distinct(const text_list *texts, size_t *n)
 {
-    char **all = malloc((count + 1) * sizeof *all);
+    char **all = malloc((texts->n + 1) * sizeof *all);
 
     *n = 0;
     if (!all)
         return NULL;
-    memcpy(all, texts, count * sizeof *all);
-    qsort(all, count, sizeof *all, by_value);
-    for (size_t i = 0; i < count; i++)
-        if (*n == 0 || by_value(&all[*n - 1], &all[i]) != 0)
+    memcpy(all, texts->at, texts->n * sizeof *all);
+    qsort(all, texts->n, sizeof *all, by_value);
+    for (size_t i = 0; i < texts->n; i++)
+        if (*n == 0 || strcmp(all[*n - 1], all[i]) != 0)
             all[(*n)++] = all[i];
     return all;
 }
@@ -118,26 +102,84 @@ static size_t find_text(char *const *sorted, size_t n, const char *text)
     return found ? (size_t)(found - sorted) : SIZE_MAX;
 }
 
+static int copy_texts(char *const *from, size_t n, char ***to)
+{
+    if (!(*to = calloc(n + 1, sizeof **to)))
+        return cli_fail("out of memory");
+    for (size_t i = 0; i < n; i++)
+        if (!((*to)[i] = text_copy(from[i])))
+            return cli_fail("out of memory");
+    return CLI_OK;
+}
+
+/* [data] label_type = number: classes are numbers by value, in their shortest form. */
+static int shorten(dataset_builder *b, char **label)
+{
+    char text[32];
+    double x;
+    const char *wrong = text_number(*label, b->config->decimal, &x);
+
+    if (wrong || fabs(x) > 9007199254740992.0)
+        return cli_fail("%s: label '%.80s' %s, but [data] label_type = number", b->path, *label,
+                        wrong ? wrong : "has more digits than a double holds");
+    for (int n = 1; n <= 17; n++) {
+        snprintf(text, sizeof text, "%.*g", n, x == 0 ? 0.0 : x);
+        if (strtod(text, NULL) == x)
+            break;
+    }
+    free(*label);
+    return (*label = text_copy(text)) ? CLI_OK : cli_fail("out of memory");
+}
+
+/* A number that somebody may write in several ways. Codes with leading zeros are none. */
+static int is_plain(const char *text, double *x)
+{
+    const char *s = text + (*text == '-' || *text == '+');
+
+    return !text_number(text, '.', x) && !(s[0] == '0' && s[1] >= '0' && s[1] <= '9');
+}
+
+/* Labels are texts, so 1 and 1.0 would be two classes: surely nobody means that. */
+static int refuse_twins(const char *path, char *const *names, size_t n)
+{
+    for (size_t k = 1; k < n; k++) {
+        double x, y;
+        const int written = strpbrk(names[k - 1], ".eE+") || strpbrk(names[k], ".eE+");
+
+        if (written && is_plain(names[k - 1], &x) && is_plain(names[k], &y) && x == y)
+            return cli_fail("%s: labels '%s' and '%s' are texts of the same number; [data] label_type = number makes "
+                            "them one class",
+                            path, names[k - 1], names[k]);
+    }
+    return CLI_OK;
+}
+
 static int number_classes(dataset_builder *b, const dataset *like)
 {
     dataset *set = b->set;
     size_t n = 0;
-    char **names = like ? like->class_names : distinct(b->labels, set->n, &n);
+    int code = CLI_OK;
 
+    for (size_t i = 0; i < set->n && code == CLI_OK && b->config->label_type == LABELS_NUMBER; i++)
+        code = shorten(b, &b->labels.at[i]);
+    char **names = like ? like->class_names : distinct(&b->labels, &n);
     if (like)
         n = like->classes;
     set->label = calloc(set->n + 1, sizeof *set->label);
-    set->class_names = calloc(n + 1, sizeof *set->class_names);
-    int code = (names || n == 0) && set->label && set->class_names ? CLI_OK : cli_fail("out of memory");
-    for (size_t k = 0; k < n && code == CLI_OK; k++, set->classes++)
-        if (!(set->class_names[k] = build_text(names[k], strlen(names[k]))))
-            code = cli_fail("out of memory");
+    if (code == CLI_OK && (!names || !set->label))
+        code = cli_fail("out of memory");
+    if (code == CLI_OK && !like)
+        code = refuse_twins(b->path, names, n);
+    if (code == CLI_OK) {
+        set->classes = n;
+        code = copy_texts(names, n, &set->class_names);
+    }
     for (size_t i = 0; i < set->n && code == CLI_OK; i++) {
-        const size_t k = find_text(set->class_names, n, b->labels[i]);
+        const size_t k = find_text(names, n, b->labels.at[i]);
 
         if (k == SIZE_MAX)
-            code = cli_fail("%s: sequence %zu has class '%s', which the training data has not", b->path, i + 1,
-                            b->labels[i]);
+            code = cli_fail("%s: sequence %zu has class '%.80s', which the training data has not", b->path, i + 1,
+                            b->labels.at[i]);
         else
             set->label[i] = (int32_t)k;
     }
@@ -149,13 +191,12 @@ static int number_classes(dataset_builder *b, const dataset *like)
 static int number_groups(dataset_builder *b)
 {
     dataset *set = b->set;
-    size_t n = 0;
-    char **names = distinct(b->groups, set->n, &n);
+    char **names = distinct(&b->groups, &set->groups);
 
     set->group = calloc(set->n + 1, sizeof *set->group);
-    int code = names && set->group ? CLI_OK : cli_fail("out of memory");
+    int code = names && set->group ? copy_texts(names, set->groups, &set->group_names) : cli_fail("out of memory");
     for (size_t i = 0; i < set->n && code == CLI_OK; i++)
-        set->group[i] = find_text(names, n, b->groups[i]);
+        set->group[i] = find_text(names, set->groups, b->groups.at[i]);
     free(names);
     return code;
 }
@@ -164,16 +205,17 @@ int build_finish(dataset_builder *b, const dataset *like, int code)
 {
     dataset *set = b->set;
 
-    if (code == CLI_OK && set->n && b->labels[0])
+    if (code == CLI_OK && b->labels.n)
         code = number_classes(b, like && like->classes ? like : NULL);
-    if (code == CLI_OK && set->n && b->groups[0])
+    if (code == CLI_OK && b->groups.n)
         code = number_groups(b);
-    for (size_t i = 0; i < set->n; i++) {
-        free(b->labels[i]);
-        free(b->groups[i]);
+    if (code == CLI_OK) {
+        set->ids = b->ids.at;
+        b->ids = (text_list){0};
     }
-    free(b->labels);
-    free(b->groups);
+    text_free(&b->ids);
+    text_free(&b->labels);
+    text_free(&b->groups);
     if (code != CLI_OK)
         dataset_free(set);
     return code;
@@ -196,6 +238,10 @@ void dataset_free(dataset *set)
     free(set->label);
     free(set->group);
     free(set->time);
+    free(set->before);
+    free(set->since);
+    free_texts(set->ids, set->n);
+    free_texts(set->group_names, set->groups);
     free_texts(set->class_names, set->classes);
     free_texts(set->columns, set->features);
     *set = (dataset){0};
@@ -213,11 +259,9 @@ static void *copied(const void *from, size_t bytes, int *failed)
 
 static char **copied_texts(char *const *from, size_t n, int *failed)
 {
-    char **to = from ? calloc(n + 1, sizeof *to) : NULL;
+    char **to = NULL;
 
-    *failed |= from && !to;
-    for (size_t i = 0; to && i < n; i++)
-        *failed |= !(to[i] = build_text(from[i], strlen(from[i])));
+    *failed |= from && copy_texts(from, n, &to) != CLI_OK;
     return to;
 }
 
@@ -233,6 +277,10 @@ int dataset_copy(const dataset *set, dataset *copy)
     copy->label = copied(set->label, set->n * sizeof *set->label, &failed);
     copy->group = copied(set->group, set->n * sizeof *set->group, &failed);
     copy->time = copied(set->time, steps * sizeof *set->time, &failed);
+    copy->before = copied(set->before, set->n * set->features * sizeof *set->before, &failed);
+    copy->since = copied(set->since, set->n * set->features * sizeof *set->since, &failed);
+    copy->ids = copied_texts(set->ids, set->n, &failed);
+    copy->group_names = copied_texts(set->group_names, set->groups, &failed);
     copy->class_names = copied_texts(set->class_names, set->classes, &failed);
     copy->columns = copied_texts(set->columns, set->features, &failed);
     if (!failed)

@@ -15,20 +15,25 @@
 /* n sequences; the steps of all lie behind each other. Either x or tokens is NULL. */
 typedef struct dataset {
     size_t n, features;
-    size_t *first;          /* [n + 1]: sequence i has the steps [first[i], first[i + 1]) */
-    float *x;               /* [steps][features]; NaN: missing */
-    int32_t *tokens;        /* [steps], 0: unknown word */
-    int32_t *label;         /* [n], or NULL */
-    size_t *group;          /* [n]: sequences of a group are never split; NULL: each is its own */
-    size_t classes;         /* of labels; 0 without */
-    char **class_names;     /* [classes] */
-    char **columns;         /* [features], or NULL */
-    float *time;            /* [steps], or NULL: one apart */
+    size_t *first;   /* [n + 1]: sequence i has the steps [first[i], first[i + 1]) */
+    float *x;        /* [steps][features]; NaN: missing */
+    int32_t *tokens; /* [steps], 0: unknown word */
+    int32_t *label;  /* [n], or NULL */
+    char **ids;      /* [n] names that the file gives to its sequences, or NULL; windows share their sequence's */
+    size_t *group;   /* [n]: sequences of a group are never split; NULL: each is its own */
+    size_t groups;
+    char **group_names; /* [groups], or NULL where the file does not name them */
+    size_t classes;     /* of labels; 0 without */
+    char **class_names; /* [classes] */
+    char **columns;     /* [features], or NULL */
+    double *time;       /* [steps], or NULL: one apart */
+    float *before;      /* [n][features] or NULL: of windows, the last value before them in their sequence, or NaN */
+    double *since;      /* [n][features] with before: when that was, on the clock of the window's steps */
 } dataset;
 
 /* The words of token files: token 0 stands for all others. */
 typedef struct vocabulary {
-    char **words;           /* [size], words[0] = "" */
+    char **words; /* [size], words[0] = "" */
     size_t size;
 } vocabulary;
 
@@ -45,7 +50,20 @@ void vocabulary_free(vocabulary *words);
 int vocabulary_write(const vocabulary *words, const char *path);
 int vocabulary_read(vocabulary *words, const char *path);
 
-static inline size_t dataset_steps(const dataset *set, size_t i) { return set->first[i + 1] - set->first[i]; }
+static inline size_t dataset_steps(const dataset *set, size_t i)
+{
+    return set->first[i + 1] - set->first[i];
+}
+/* What the file calls sequence i, and its group; NULL where its format has no such name. They live as long as the set.
+ */
+static inline const char *dataset_id(const dataset *set, size_t i)
+{
+    return set->ids ? set->ids[i] : NULL;
+}
+static inline const char *dataset_group(const dataset *set, size_t i)
+{
+    return set->group_names ? set->group_names[set->group[i]] : NULL;
+}
 size_t dataset_longest(const dataset *set);
 
 /* ---- prepare.c ---- */

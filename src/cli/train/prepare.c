@@ -8,70 +8,155 @@
 
 /* ---- Windows ---- */
 
-static int add_window(dataset_builder *b, const dataset *from, size_t i, size_t first, size_t steps)
-{
-    static const char *const none = "";
-    char group[32];
+typedef struct cutting {
+    const dataset *set;
+    dataset_builder b;   /* of the windows */
+    size_t *of, room_of; /* sequence of each window */
+    size_t room_before, room_since;
+    float *last;  /* [features] of the sequence at hand, before step `seen` */
+    double *when; /* in steps, or on the data's clock */
+    size_t seen;
+} cutting;
 
-    snprintf(group, sizeof group, "%zu", from->group ? from->group[i] : i); /* windows of a sequence stay together */
-    int code = build_sequence(b, from->label ? none : NULL, group);
+static int begin_cut(cutting *c, const dataset *set, size_t i)
+{
+    const size_t bytes = set->features + 1;
+
+    free(c->last);
+    free(c->when);
+    c->last = malloc(bytes * sizeof *c->last);
+    c->when = malloc(bytes * sizeof *c->when);
+    if (!c->last || !c->when)
+        return cli_fail("out of memory");
+    for (size_t k = 0; k < set->features; k++) {
+        c->last[k] = NAN;
+        c->when[k] = set->time && dataset_steps(set, i) ? set->time[set->first[i]] : 0;
+    }
+    c->seen = 0;
+    return CLI_OK;
+}
+
+/* What a window that begins at step `first` does not see: filling carries it on. */
+static int look_back(cutting *c, size_t i, size_t first)
+{
+    const dataset *set = c->set;
+    dataset *windows = c->b.set;
+    const size_t F = set->features, w = windows->n;
+
+    if (!set->x)
+        return CLI_OK;
+    if (!text_grow(&windows->before, &c->room_before, w + 1, F * sizeof *windows->before) ||
+        !text_grow(&windows->since, &c->room_since, w + 1, F * sizeof *windows->since))
+        return cli_fail("out of memory");
+    for (; c->seen < first; c->seen++)
+        for (size_t k = 0; k < F; k++) {
+            const size_t s = set->first[i] + c->seen;
+
+            if (isnan(set->x[s * F + k]))
+                continue;
+            c->last[k] = set->x[s * F + k];
+            c->when[k] = set->time ? set->time[s] : (double)c->seen;
+        }
+    for (size_t k = 0; k < F; k++) {
+        windows->before[w * F + k] = c->last[k];
+        windows->since[w * F + k] =
+            set->time ? c->when[k] : c->when[k] - (double)first; /* its own steps count from 0 */
+    }
+    return CLI_OK;
+}
+
+static int add_window(cutting *c, size_t i, size_t first, size_t steps)
+{
+    const dataset *from = c->set;
+    int code = text_grow(&c->of, &c->room_of, c->b.set->n + 1, sizeof *c->of) ? look_back(c, i, first)
+                                                                              : cli_fail("out of memory");
+
+    if (code != CLI_OK)
+        return code;
+    c->of[c->b.set->n] = i;
+    code = build_sequence(&c->b, dataset_id(from, i), NULL, NULL);
     for (size_t t = 0; t < steps && code == CLI_OK; t++) {
         const size_t s = from->first[i] + first + t;
 
-        code = build_step(b, from->x ? from->x + s * from->features : NULL, from->tokens ? from->tokens[s] : 0,
+        code = build_step(&c->b, from->x ? from->x + s * from->features : NULL, from->tokens ? from->tokens[s] : 0,
                           from->time != NULL, from->time ? from->time[s] : 0);
     }
     return code;
 }
 
-/* Takes over what windows inherit; `of` is the sequence of each. */
-static int inherit(dataset *windows, dataset *set, const size_t *of)
+/* Windows of a sequence stay together: its group is theirs, or they are one. Groups without a window are no more. */
+static int inherit_groups(const cutting *c, dataset *set)
 {
-    int32_t *label = set->label ? malloc((windows->n + 1) * sizeof *label) : NULL;
+    dataset *windows = c->b.set;
+    const size_t groups = set->group_names ? set->groups : set->n;
+    size_t *number = calloc(groups + 1, sizeof *number), used = 0;
 
-    if (set->label && !label)
+    windows->group = malloc((windows->n + 1) * sizeof *windows->group);
+    if (!number || !windows->group) {
+        free(number);
         return cli_fail("out of memory");
-    for (size_t w = 0; label && w < windows->n; w++)
-        label[w] = set->label[of[w]];
-    for (size_t k = 0; windows->class_names && k < windows->classes; k++)
-        free(windows->class_names[k]);
-    free(windows->class_names);
-    free(windows->label);
-    windows->label = label;
+    }
+    for (size_t w = 0; w < windows->n; w++)
+        number[set->group ? set->group[c->of[w]] : c->of[w]] = 1;
+    for (size_t g = 0; g < groups; g++) {
+        if (set->group_names && number[g]) {
+            char *name = set->group_names[g];
+
+            set->group_names[g] = set->group_names[used];
+            set->group_names[used] = name;
+        }
+        used += number[g];
+        number[g] = used - 1;
+    }
+    for (size_t w = 0; w < windows->n; w++)
+        windows->group[w] = number[set->group ? set->group[c->of[w]] : c->of[w]];
+    free(number);
+    windows->groups = groups; /* names of groups that are no more stand behind the others */
+    windows->group_names = set->group_names;
+    set->group_names = NULL;
+    return CLI_OK;
+}
+
+/* Takes over what windows inherit. */
+static int inherit(const cutting *c, dataset *set)
+{
+    dataset *windows = c->b.set;
+
+    windows->label = set->label ? malloc((windows->n + 1) * sizeof *windows->label) : NULL;
+    if (set->label && !windows->label)
+        return cli_fail("out of memory");
+    for (size_t w = 0; set->label && w < windows->n; w++)
+        windows->label[w] = set->label[c->of[w]];
     windows->classes = set->classes;
     windows->class_names = set->class_names;
     windows->columns = set->columns;
     set->class_names = NULL;
     set->columns = NULL;
-    return CLI_OK;
+    return inherit_groups(c, set);
 }
 
 int dataset_cut(const train_config *config, dataset *set)
 {
     dataset windows = {.features = set->features};
-    dataset_builder b = {.set = &windows, .config = config, .path = ""};
-    size_t *of = NULL, room = 0;
+    cutting c = {.set = set, .b = {.set = &windows, .config = config, .path = ""}};
     int code = CLI_OK;
 
     for (size_t i = 0; i < set->n && code == CLI_OK; i++) {
-        const size_t all = dataset_steps(set, i), from = config->longest && all > config->longest
-            ? all - config->longest : 0;
+        const size_t all = dataset_steps(set, i);
+        const size_t from = config->longest && all > config->longest ? all - config->longest : 0;
         const size_t window = config->window ? config->window : all - from;
 
-        for (size_t first = from; first + window <= all && code == CLI_OK; first += config->window ? config->stride
-             : all + 1) {
-            if (!build_grow(&of, &room, windows.n + 1, sizeof *of))
-                code = cli_fail("out of memory");
-            else {
-                of[windows.n] = i;
-                code = add_window(&b, set, i, first, window);
-            }
-        }
+        code = begin_cut(&c, set, i);
+        for (size_t first = from; first + window <= all && code == CLI_OK;
+             first += config->window ? config->stride : all + 1)
+            code = add_window(&c, i, first, window);
     }
-    code = build_finish(&b, NULL, code);
+    code = build_finish(&c.b, NULL, code);
     if (code == CLI_OK)
-        code = inherit(&windows, set, of);
-    free(of);
+        code = inherit(&c, set);
+    free(c.of);
+    free(c.last);
+    free(c.when);
     if (code != CLI_OK) {
         dataset_free(&windows);
         return code;
@@ -112,7 +197,7 @@ typedef struct filling {
     const train_config *config;
     const dataset *set;
     const float *means;
-    float *x;                    /* the new steps */
+    float *x; /* the new steps */
     size_t channels;
 } filling;
 
@@ -120,17 +205,24 @@ typedef struct filling {
 static void fill_feature(const filling *f, size_t i, size_t k)
 {
     const dataset *set = f->set;
-    const size_t F = set->features;
-    float last = f->means[k], since = set->time ? set->time[set->first[i]] : 0;
+    const size_t F = set->features, from = set->first[i];
+    float last = f->means[k];
+    double since = set->time && from < set->first[i + 1] ? set->time[from] : 0;
 
-    for (size_t s = set->first[i]; s < set->first[i + 1]; s++) {
-        const float x = set->x[s * F + k], now = set->time ? set->time[s] : (float)(s - set->first[i]);
+    if (set->before) { /* a window goes on where its sequence was */
+        since = set->since[i * F + k];
+        if (f->config->missing == MISSING_CARRY && !isnan(set->before[i * F + k]))
+            last = set->before[i * F + k];
+    }
+    for (size_t s = from; s < set->first[i + 1]; s++) {
+        const float x = set->x[s * F + k];
+        const double now = set->time ? set->time[s] : (double)(s - from);
         float *to = f->x + s * f->channels;
 
         if (f->config->mask)
             to[F + k] = isnan(x) ? 0.0f : 1.0f;
         if (f->config->delta)
-            to[F * (size_t)(1 + f->config->mask) + k] = now - since;
+            to[F * (size_t)(1 + f->config->mask) + k] = (float)(now - since);
         if (!isnan(x)) {
             last = f->config->missing == MISSING_CARRY ? x : last;
             since = now;
@@ -143,12 +235,15 @@ static int refuse_missing(const dataset *set)
 {
     for (size_t i = 0; i < set->n; i++)
         for (size_t s = set->first[i]; s < set->first[i + 1]; s++)
-            for (size_t k = 0; k < set->features; k++)
+            for (size_t k = 0; k < set->features; k++) {
+                const char *id = dataset_id(set, i), *column = set->columns ? set->columns[k] : NULL;
+
                 if (isnan(set->x[s * set->features + k]))
-                    return cli_fail("sequence %zu, step %zu: %s%s%s is missing; [data] missing says what to do", i + 1,
-                                    s - set->first[i] + 1, set->columns ? "'" : "the value", set->columns
-                                        ? set->columns[k] : "",
-                                    set->columns ? "'" : "");
+                    return cli_fail(
+                        "sequence %zu%s%.80s%s, step %zu: %s%.80s%s is missing; [data] missing says what to do", i + 1,
+                        id ? " ('" : "", id ? id : "", id ? "')" : "", s - set->first[i] + 1,
+                        column ? "'" : "the value", column ? column : "", column ? "'" : "");
+            }
     return CLI_OK;
 }
 
@@ -165,7 +260,7 @@ static int name_channels(dataset *set, size_t channels)
             continue;
         }
         snprintf(text, sizeof text, "%.200s%s", set->columns[k % set->features], suffix[k / set->features]);
-        names[k] = build_text(text, strlen(text));
+        names[k] = text_copy(text);
     }
     free(set->columns);
     set->columns = names;
@@ -177,8 +272,8 @@ static int name_channels(dataset *set, size_t channels)
 
 int dataset_fill(const train_config *config, dataset *set, const float *means)
 {
-    const size_t channels = set->features * (size_t)(1 + config->mask + config->delta), steps = set->n
-        ? set->first[set->n] : 0;
+    const size_t channels = set->features * (size_t)(1 + config->mask + config->delta),
+                 steps = set->n ? set->first[set->n] : 0;
     filling f = {.config = config, .set = set, .means = means, .channels = channels};
 
     if (config->missing == MISSING_REFUSE)
@@ -189,7 +284,11 @@ int dataset_fill(const train_config *config, dataset *set, const float *means)
         for (size_t k = 0; k < set->features; k++)
             fill_feature(&f, i, k);
     free(set->x);
+    free(set->before); /* done with, and of the old width */
+    free(set->since);
     set->x = f.x;
+    set->before = NULL;
+    set->since = NULL;
     const int code = set->columns && channels > set->features ? name_channels(set, channels) : CLI_OK;
     set->features = channels;
     return code;

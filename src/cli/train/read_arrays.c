@@ -14,12 +14,17 @@
 static double element(const rnnp_tensor *t, size_t i)
 {
     switch (t->dtype) {
-    case RNNP_F32: return (double)((const float *)t->data)[i];
-    case RNNP_F64: return ((const double *)t->data)[i];
-    case RNNP_I32: return (double)((const int32_t *)t->data)[i];
-    case RNNP_I64: return (double)((const int64_t *)t->data)[i];
+    case RNNP_F32:
+        return (double)((const float *)t->data)[i];
+    case RNNP_F64:
+        return ((const double *)t->data)[i];
+    case RNNP_I32:
+        return (double)((const int32_t *)t->data)[i];
+    case RNNP_I64:
+        return (double)((const int64_t *)t->data)[i];
     case RNNP_U8:
-    case RNNP_BOOL: return (double)((const uint8_t *)t->data)[i];
+    case RNNP_BOOL:
+        return (double)((const uint8_t *)t->data)[i];
     }
     return 0;
 }
@@ -40,7 +45,7 @@ static int take(dataset_builder *b, const rnnp_tensor *x, const rnnp_tensor *lab
 
         if (labels->data)
             snprintf(text, sizeof text, "%.9g", element(labels, i));
-        code = build_sequence(b, labels->data ? text : NULL, NULL);
+        code = build_sequence(b, NULL, labels->data ? text : NULL, NULL);
         for (size_t t = 0; t < steps && code == CLI_OK; t++) {
             for (size_t f = 0; f < width; f++)
                 step[f] = (float)(element(x, (i * steps + t) * width + f) * scale);
@@ -57,8 +62,7 @@ static int check(const char *path, const char *labels_path, const rnnp_tensor *x
         return cli_fail("%s: [n][steps] or [n][steps][features] is expected, this has rank %zu", path, x->rank);
     if (labels->data && (labels->rank != 1 || labels->shape[0] != x->shape[0]))
         return cli_fail("%s: a label for each of %lld sequences is expected, this has %lld", labels_path,
-                        (long long)x->shape[0],
-                        labels->rank ? (long long)labels->shape[0] : 0LL);
+                        (long long)x->shape[0], labels->rank ? (long long)labels->shape[0] : 0LL);
     return CLI_OK;
 }
 

@@ -21,10 +21,10 @@ typedef struct reader {
     const dataset *like;
     struct csv_parser parser;
     size_t line, column, columns;
-    int role[COLUMNS];                     /* of a column, or the feature that it is */
-    float *x;                              /* [features] of the line at hand */
+    int role[COLUMNS]; /* of a column, or the feature that it is */
+    float *x;          /* [features] of the line at hand */
     float time, last_time;
-    char *id, *label, *group, *last_id;    /* of the line at hand; of the sequence */
+    char *id, *label, *group, *last_id; /* of the line at hand; of the sequence */
     int found[4], code;
 } reader;
 
@@ -71,7 +71,7 @@ static void header_field(reader *r, const char *name)
     if (r->role[r->column] != NOT_USED || (*c->features && !listed(c->features, name)))
         return;
     char **more = realloc(set->columns, (set->features + 1) * sizeof *more);
-    if (!more || (set->columns = more, !(more[set->features] = build_text(name, strlen(name))))) {
+    if (!more || (set->columns = more, !(more[set->features] = text_copy(name)))) {
         fail(r, "no memory for", name);
         return;
     }
@@ -117,7 +117,7 @@ static void take_number(reader *r, const char *text, float *x)
 static void take_text(reader *r, const char *text, char **into)
 {
     free(*into);
-    if (!(*into = build_text(text, strlen(text))))
+    if (!(*into = text_copy(text)))
         fail(r, "no memory for", text);
 }
 
@@ -135,12 +135,23 @@ static void on_field(void *field, size_t length, void *user)
         fail(r, "one column too many:", text);
     } else {
         switch (r->role[r->column]) {
-        case NOT_USED: break;
-        case ID: take_text(r, text, &r->id); break;
-        case LABEL: take_text(r, text, &r->label); break;
-        case GROUP: take_text(r, text, &r->group); break;
-        case TIME: take_number(r, text, &r->time); break;
-        default: take_number(r, text, &r->x[r->role[r->column]]); break;
+        case NOT_USED:
+            break;
+        case ID:
+            take_text(r, text, &r->id);
+            break;
+        case LABEL:
+            take_text(r, text, &r->label);
+            break;
+        case GROUP:
+            take_text(r, text, &r->group);
+            break;
+        case TIME:
+            take_number(r, text, &r->time);
+            break;
+        default:
+            take_number(r, text, &r->x[r->role[r->column]]);
+            break;
         }
     }
     r->column++;
@@ -150,7 +161,7 @@ static void on_field(void *field, size_t length, void *user)
 static int begin_sequence(reader *r)
 {
     if (r->last_id && strcmp(r->last_id, r->id) == 0) {
-        const char *label = r->b.labels[r->b.set->n - 1];
+        const char *label = r->b.labels.n ? r->b.labels.at[r->b.set->n - 1] : NULL;
 
         if (label && strcmp(label, r->label) != 0)
             return cli_fail("%s:%zu: sequence '%s' has labels '%s' and '%s'", r->b.path, r->line, r->id, label,
@@ -160,9 +171,9 @@ static int begin_sequence(reader *r)
         return CLI_OK;
     }
     free(r->last_id);
-    if (!(r->last_id = build_text(r->id, strlen(r->id))))
+    if (!(r->last_id = text_copy(r->id)))
         return cli_fail("out of memory");
-    return build_sequence(&r->b, r->label, r->group);
+    return build_sequence(&r->b, r->id, r->label, r->group);
 }
 
 static void on_line(int end, void *user)

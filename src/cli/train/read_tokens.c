@@ -17,8 +17,10 @@ typedef struct counted {
     size_t count;
 } counted;
 
-static int by_word(const void *a,
-                   const void *b) { return strcmp(((const counted *)a)->word, ((const counted *)b)->word); }
+static int by_word(const void *a, const void *b)
+{
+    return strcmp(((const counted *)a)->word, ((const counted *)b)->word);
+}
 
 static int by_count(const void *a, const void *b)
 {
@@ -91,8 +93,7 @@ static int count_words(void *user, const char *label, char *text)
 
     (void)label;
     for (word = strtok_r(text, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
-        if (!build_grow(&c->all, &c->room, c->n + 1, sizeof *c->all) ||
-            !(c->all[c->n].word = build_text(word, strlen(word))))
+        if (!text_grow(&c->all, &c->room, c->n + 1, sizeof *c->all) || !(c->all[c->n].word = text_copy(word)))
             return cli_fail("out of memory");
         c->all[c->n++].count = 1;
     }
@@ -126,7 +127,7 @@ static int grow_vocabulary(const train_config *config, const char *path, vocabul
     if (c.n)
         qsort(c.all, c.n, sizeof *c.all, by_count);
     words->words = calloc(c.n + 2, sizeof *words->words);
-    if (words->words && (words->words[0] = build_text("", 0)))
+    if (words->words && (words->words[0] = text_copy("")))
         words->size = 1;
     else if (code == CLI_OK)
         code = cli_fail("out of memory");
@@ -171,8 +172,8 @@ static int add_word(void *user, char *line, size_t number)
     vocabulary *words = g->words;
 
     (void)number;
-    if (!build_grow(&words->words, &g->room, words->size + 1, sizeof *words->words) ||
-        !(words->words[words->size] = build_text(line, strlen(line))))
+    if (!text_grow(&words->words, &g->room, words->size + 1, sizeof *words->words) ||
+        !(words->words[words->size] = text_copy(line)))
         return cli_fail("out of memory");
     words->size++;
     return CLI_OK;
@@ -196,7 +197,7 @@ int vocabulary_read(vocabulary *words, const char *path)
 
 typedef struct reading {
     dataset_builder b;
-    counted *sorted;             /* word -> token, by word */
+    counted *sorted; /* word -> token, by word */
     size_t n;
 } reading;
 
@@ -204,7 +205,7 @@ static int take_text(void *user, const char *label, char *text)
 {
     reading *r = user;
     char *next, *word;
-    int code = build_sequence(&r->b, label, NULL);
+    int code = build_sequence(&r->b, NULL, label, NULL);
 
     for (word = strtok_r(text, " \t", &next); word && code == CLI_OK; word = strtok_r(NULL, " \t", &next)) {
         const counted key = {word, 0}, *found = bsearch(&key, r->sorted, r->n, sizeof *r->sorted, by_word);

@@ -57,7 +57,7 @@ static int read_line(dataset_builder *b, char *line, size_t line_number, int lab
     if (labelled && !label_last)
         column = 1;
     char *label = column ? next_field(&fields, b->config->separator) : NULL;
-    if (build_sequence(b, labelled ? (label ? label : "") : NULL, NULL) != CLI_OK)
+    if (build_sequence(b, NULL, labelled ? (label ? label : "") : NULL, NULL) != CLI_OK)
         return CLI_FAILED;
     while ((field = next_field(&fields, b->config->separator))) {
         column++;
@@ -75,8 +75,8 @@ static int read_line(dataset_builder *b, char *line, size_t line_number, int lab
             return CLI_FAILED;
     }
     if (held) {
-        free(b->labels[b->set->n - 1]);
-        if (!(b->labels[b->set->n - 1] = build_class(held)))
+        free(b->labels.at[b->set->n - 1]);
+        if (!(b->labels.at[b->set->n - 1] = text_copy(held)))
             return cli_fail("out of memory");
     }
     return CLI_OK;

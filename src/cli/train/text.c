@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L
+
+#include "text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cli.h"
+
+int text_grow(void *p, size_t *room, size_t n, size_t size)
+{
+    void *old, *more;
+
+    if (n <= *room)
+        return 1;
+    memcpy(&old, p, sizeof old);
+    const size_t want = n + n / 2 + 64;
+    if (want > SIZE_MAX / size || !(more = realloc(old, want * size)))
+        return 0;
+    memcpy(p, &more, sizeof more);
+    *room = want;
+    return 1;
+}
+
+char *text_copy(const char *text)
+{
+    const size_t bytes = strlen(text) + 1;
+    char *copy = malloc(bytes);
+
+    return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
+char *text_trim(char *text)
+{
+    text += strspn(text, " \t");
+    size_t n = strlen(text);
+
+    while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
+        n--;
+    text[n] = '\0';
+    return text;
+}
+
+/* ---- Lists ---- */
+
+int text_add(text_list *list, const char *text)
+{
+    if (!text_grow(&list->at, &list->room, list->n + 1, sizeof *list->at) || !(list->at[list->n] = text_copy(text)))
+        return 0;
+    list->n++;
+    return 1;
+}
+
+int text_listed(const text_list *list, const char *text)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->at[i], text) == 0)
+            return 1;
+    return 0;
+}
+
+void text_free(text_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->at[i]);
+    free(list->at);
+    *list = (text_list){0};
+}
+
+/* ---- Numbers ---- */
+
+enum { DIGITS = 512 }; /* a double never needs as many */
+
+static const char *digits(const char *s, int *found)
+{
+    while (*s >= '0' && *s <= '9')
+        s++, *found = 1;
+    return s;
+}
+
+/* Copies the number with a point to `plain`. What is wrong, or NULL. */
+static const char *take_number(const char *text, char decimal, char *plain)
+{
+    int found = 0, power = 0;
+
+    text += strspn(text, " \t");
+    const char *s = digits(text + (*text == '-' || *text == '+'), &found);
+    const char *point = *s == decimal ? s : NULL;
+    if (point)
+        s = digits(s + 1, &found);
+    if (found && (*s == 'e' || *s == 'E')) {
+        s = digits(s + 1 + (s[1] == '-' || s[1] == '+'), &power);
+        if (!power)
+            return "is not a number";
+    }
+    if (!found || s[strspn(s, " \t")])
+        return found && decimal == '.' && *s == ',' ? "is not a number; [data] decimal = , reads decimal commas"
+                                                    : "is not a number";
+    if (s - text >= DIGITS)
+        return "has too many digits";
+    memcpy(plain, text, (size_t)(s - text));
+    plain[s - text] = '\0';
+    if (point)
+        plain[point - text] = '.';
+    return NULL;
+}
+
+const char *text_number(const char *text, char decimal, double *x)
+{
+    char plain[DIGITS];
+    const char *wrong = take_number(text, decimal, plain);
+
+    if (wrong)
+        return wrong;
+    *x = strtod(plain, NULL);
+    return isfinite(*x) ? NULL : "is too large for a number";
+}
+
+const char *text_float(const char *text, char decimal, float *x)
+{
+    char plain[DIGITS];
+    const char *wrong = take_number(text, decimal, plain);
+
+    if (wrong)
+        return wrong;
+    *x = strtof(plain, NULL);
+    return isfinite(*x) ? NULL : "is too large for a 32-bit number";
+}
+
+/* ---- Lines ---- */
+
+int lines_open(line_reader *l, const char *path)
+{
+    *l = (line_reader){.path = path, .file = fopen(path, "rb")};
+    return l->file ? CLI_OK : cli_fail("%s: %s", path, strerror(errno));
+}
+
+void lines_close(line_reader *l)
+{
+    if (l->file)
+        fclose(l->file);
+    free(l->line);
+    *l = (line_reader){0};
+}
+
+/* The marks that files begin with. *length is the line's. */
+static int take_mark(const line_reader *l, size_t *length)
+{
+    if (*length >= 2 && (memcmp(l->line, "\xff\xfe", 2) == 0 || memcmp(l->line, "\xfe\xff", 2) == 0)) {
+        cli_fail("%s: the file is UTF-16 (it begins with its byte order mark); save it as UTF-8", l->path);
+        return LINES_FAILED;
+    }
+    if (*length >= 3 && memcmp(l->line, "\xef\xbb\xbf", 3) == 0)
+        memmove(l->line, l->line + 3, *length -= 3);
+    return LINES_LINE;
+}
+
+int lines_next(line_reader *l)
+{
+    size_t length = 0;
+    int c = getc_unlocked(l->file), zero = 0;
+
+    if (c == EOF && !ferror(l->file))
+        return LINES_END;
+    l->number++;
+    for (; c != EOF && c != '\n' && c != '\r'; c = getc_unlocked(l->file)) {
+        if (!text_grow(&l->line, &l->room, length + 2, 1)) {
+            cli_fail("%s:%zu: no memory for the line", l->path, l->number);
+            return LINES_FAILED;
+        }
+        l->line[length++] = (char)c;
+        zero |= c == '\0';
+    }
+    if (c == '\r' && (c = getc_unlocked(l->file)) != '\n' && c != EOF)
+        ungetc(c, l->file);
+    if (ferror(l->file)) {
+        cli_fail("%s: %s", l->path, strerror(errno));
+        return LINES_FAILED;
+    }
+    if (!text_grow(&l->line, &l->room, length + 1, 1)) {
+        cli_fail("out of memory");
+        return LINES_FAILED;
+    }
+    if (l->number == 1 && take_mark(l, &length) != LINES_LINE)
+        return LINES_FAILED;
+    if (zero) {
+        cli_fail("%s:%zu: a zero byte: this is no text file, or it is UTF-16; save it as UTF-8", l->path, l->number);
+        return LINES_FAILED;
+    }
+    l->line[length] = '\0';
+    return LINES_LINE;
+}
