@@ -243,6 +243,13 @@ static rnnp_status start_team(const rnnp_context_options *o, rnnp_context *c)
     return RNNP_OK;
 }
 
+static const rnnp_context_calls calls = {
+    .version = VERSION_TEXT(RNNP_VERSION_MAJOR, RNNP_VERSION_MINOR, RNNP_VERSION_PATCH),
+    .fail = rnnp_fail,
+    .alloc = rnnp_alloc,
+    .free = rnnp_free,
+};
+
 rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_context **context)
 {
     rnnp_context_options o;
@@ -259,6 +266,7 @@ rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_contex
     if (!c)
         return refuse(&o, RNNP_ERR_MEMORY, "cannot allocate %zu bytes", sizeof *c);
     memset(c, 0, sizeof *c);
+    c->calls = &calls;
     c->allocator = o.allocator;
     c->log = o.log;
     c->log_user = o.log_user;

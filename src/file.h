@@ -19,7 +19,6 @@ typedef rnnp_status (*rnnp_file_fill_fn)(void *user, rnnp_write_fn write, void *
  *          is at the path; RNNP_ERR_ARG for a path that is NULL or empty; RNNP_ERR_MEMORY.
  * Errors   leave what was at the path as it was, and no temporary file.
  */
-RNNP_API rnnp_status rnnp_file_replace(const rnnp_context *context, const char *path, rnnp_file_fill_fn fill,
-                                       void *user);
+rnnp_status rnnp_file_replace(const rnnp_context *context, const char *path, rnnp_file_fill_fn fill, void *user);
 
 #endif

@@ -16,7 +16,8 @@ extern "C" {
  * rnnp_onnx_load_file() reads and closes a model.
  *
  * Returns  RNNP_OK; RNNP_ERR_IO when a file cannot be read; RNNP_ERR_FORMAT for a damaged one;
- *          RNNP_ERR_UNSUPPORTED, RNNP_ERR_SHAPE or RNNP_ERR_TYPE naming the node; RNNP_ERR_MEMORY.
+ *          RNNP_ERR_UNSUPPORTED, RNNP_ERR_SHAPE or RNNP_ERR_TYPE naming the node; RNNP_ERR_MEMORY;
+ *          RNNP_ERR_STATE when librnnpack and librnnpack-onnx are not of one version.
  * Errors   leave *model NULL.
  * Memory   from the context's allocator; the parsed file is freed before the return.
  * Threads  safe from many threads with one context.
@@ -42,9 +43,10 @@ RNNP_API rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, si
  *
  * Returns  RNNP_OK; RNNP_ERR_UNSUPPORTED for opsets that do not fit together, an output with the name of an input that
  *          is another value, or a file above 2 GiB - 1, the most that the format can have; RNNP_ERR_STATE for a model
- *          that is not closed or whose weights were released; RNNP_ERR_FORMAT when the model comes from a packed file
- *          that turns out damaged; RNNP_ERR_IO when write returned something else than 0; RNNP_ERR_ARG;
- *          RNNP_ERR_MEMORY. Nothing has been written but in the case of RNNP_ERR_IO.
+ *          that is not closed or whose weights were released, or when librnnpack and librnnpack-onnx are not of one
+ *          version; RNNP_ERR_FORMAT when the model comes from a packed file that turns out damaged; RNNP_ERR_IO when
+ *          write returned something else than 0; RNNP_ERR_ARG; RNNP_ERR_MEMORY. Nothing has been written but in the
+ *          case of RNNP_ERR_IO.
  * Memory   temporary, from the context's allocator: the graph. Weights are written from where they are.
  * Threads  runs on the calling thread; a model may be written by several at once.
  */

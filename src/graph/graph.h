@@ -272,8 +272,19 @@ const rnnp_operator *rnnp_operator_find(const char *name);
 
 enum { RNNP_MODEL_OPEN, RNNP_MODEL_CLOSED, RNNP_MODEL_BROKEN };
 
+/* As rnnp_context_calls: functions that librnnpack-onnx finds through a model. */
+struct rnnp_visitor;
+typedef struct rnnp_model_calls {
+    rnnp_status (*set_producer)(struct rnnp_model *model, const char *name);
+    rnnp_status (*visit)(const struct rnnp_model *model, const struct rnnp_visitor *visitor);
+    rnnp_status (*file_replace)(const rnnp_context *context, const char *path,
+                                rnnp_status (*fill)(void *user, rnnp_write_fn write, void *to), void *user);
+} rnnp_model_calls;
+extern const rnnp_model_calls rnnp_model_calls_table;
+
 struct rnnp_model {
-    rnnp_context *context;
+    rnnp_context *context;       /* stays first in all versions */
+    const rnnp_model_calls *calls;
     int closed;                  /* RNNP_MODEL_OPEN, ... */
     rnnp_value_info *values;
     size_t n_values, cap_values;
@@ -306,6 +317,6 @@ int rnnp_node_reads(const struct rnnp_model *model, const rnnp_node *node, size_
 /* Copies a string into the model. */
 const char *rnnp_model_string(struct rnnp_model *model, const char *s);
 /* Remembers what wrote the file ("pytorch"), for warnings about known exporter faults. */
-RNNP_API rnnp_status rnnp_model_set_producer(struct rnnp_model *model, const char *name);
+rnnp_status rnnp_model_set_producer(struct rnnp_model *model, const char *name);
 
 #endif

@@ -81,6 +81,7 @@ rnnp_status rnnp_model_create(rnnp_context *context, rnnp_model **model)
     if (!m)
         return RNNP_ERR_MEMORY;
     m->context = context;
+    m->calls = &rnnp_model_calls_table;
     m->producer = "";
     *model = m;
     return RNNP_OK;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "visit.h"
 
+#include "../file.h"
 #include "engine.h"
 
 typedef struct walk {
     const rnnp_model *model;
     const rnnp_visitor *visitor;
-    int32_t *number;              /* [n_values]: the new number of a value */
+    int32_t *number; /* [n_values]: the new number of a value */
     int32_t next;
     rnnp_value *inputs, *outputs; /* of the node at hand */
 } walk;
@@ -65,8 +66,7 @@ static rnnp_status walk_outputs(walk *w)
     rnnp_status status = RNNP_OK;
 
     for (size_t i = 0; i < w->model->n_outputs && status == RNNP_OK; i++)
-        status = w->visitor->output(w->visitor->user, w->model->outputs[i].name,
-                                    w->number[w->model->outputs[i].value]);
+        status = w->visitor->output(w->visitor->user, w->model->outputs[i].name, w->number[w->model->outputs[i].value]);
     return status;
 }
 
@@ -102,3 +102,5 @@ rnnp_status rnnp_model_visit(const rnnp_model *model, const rnnp_visitor *visito
     rnnp_arena_free(model->context, &arena);
     return status;
 }
+
+const rnnp_model_calls rnnp_model_calls_table = {rnnp_model_set_producer, rnnp_model_visit, rnnp_file_replace};

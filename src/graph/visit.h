@@ -20,6 +20,6 @@ typedef struct rnnp_visitor {
 } rnnp_visitor;
 
 /* RNNP_ERR_STATE for a model that is not closed, or has lost elements to rnnp_model_release. */
-RNNP_API rnnp_status rnnp_model_visit(const struct rnnp_model *model, const rnnp_visitor *visitor);
+rnnp_status rnnp_model_visit(const struct rnnp_model *model, const rnnp_visitor *visitor);
 
 #endif

@@ -306,7 +306,7 @@ static rnnp_status build(loader *l, rnnp_model *model)
     if (file->n_functions) return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "model-local functions are not supported");
     if (file->n_training_info) return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "training information is not supported");
     if ((status = default_opset(l, &opset)) != RNNP_OK || (status = make_names(l, g, &n)) != RNNP_OK) return status;
-    if (file->producer_name && (status = rnnp_model_set_producer(model, file->producer_name)) != RNNP_OK) return status;
+    if (file->producer_name && (status = model->calls->set_producer(model, file->producer_name)) != RNNP_OK) return status;
     if ((status = add_initializers(l, model, g, &n)) != RNNP_OK || (status = add_inputs(l, model, g, &n)) != RNNP_OK ||
         (status = add_nodes(l, model, g, opset, &n)) != RNNP_OK || (status = add_outputs(l, model, g, &n)) != RNNP_OK)
         return status;
@@ -322,7 +322,8 @@ rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, size_t size
     if (!bytes && size) return rnnp_fail(context, RNNP_ERR_ARG, "bytes is NULL");
     loader l = { .context = context, .directory = directory };
     rnnp_model *model = NULL;
-    rnnp_status status = loader_parse(&l, bytes, size);
+    rnnp_status status = loader_same_version(context);
+    if (status == RNNP_OK) status = loader_parse(&l, bytes, size);
     if (status == RNNP_OK) status = rnnp_model_create(context, &model);
     if (status == RNNP_OK) status = build(&l, model);
     loader_release(&l);
@@ -339,6 +340,7 @@ rnnp_status rnnp_onnx_load_file(rnnp_context *context, const char *path, rnnp_mo
     *out = NULL;
     if (!context) return RNNP_ERR_ARG;
     if (!path) return rnnp_fail(context, RNNP_ERR_ARG, "path is NULL");
+    if (loader_same_version(context) != RNNP_OK) return RNNP_ERR_STATE; /* before any of its memory is asked for */
     loader l = { .context = context }; /* owns the bytes and the folder's name */
     rnnp_status status = loader_read_file(&l, path, 0, SIZE_MAX, &bytes, &size);
     const char *slash = strrchr(path, '/');

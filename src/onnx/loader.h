@@ -10,13 +10,22 @@
 #include "onnx/onnx.pb-c.h"
 #include "rnnpack/onnx.h"
 
+/* Internal functions of librnnpack are not exported: the context knows them. */
+#define rnnp_fail(context, ...)          (context)->calls->fail(context, __VA_ARGS__)
+#define rnnp_alloc(context, bytes)       (context)->calls->alloc(context, bytes)
+#define rnnp_free(context, block, bytes) (context)->calls->free(context, block, bytes)
+
+/* Both libraries share the layout of contexts and models, so they must be of one version: every public function of
+ * the component asks this first. RNNP_ERR_STATE says that they are not. */
+rnnp_status loader_same_version(const rnnp_context *context);
+
 typedef struct loader {
     rnnp_context *context;
-    const char *directory;         /* where external data lies; NULL: refused */
+    const char *directory; /* where external data lies; NULL: refused */
     Onnx__ModelProto *file;
-    ProtobufCAllocator allocator;  /* hands the parsed message's memory to the context's allocator */
-    int out_of_memory;             /* it had none left: the parser does not say why it gave up */
-    struct block *blocks;          /* everything from loader_alloc */
+    ProtobufCAllocator allocator; /* hands the parsed message's memory to the context's allocator */
+    int out_of_memory;            /* it had none left: the parser does not say why it gave up */
+    struct block *blocks;         /* everything from loader_alloc */
 } loader;
 
 /* Reads a whole file into loader_alloc memory; a part of it when length is not SIZE_MAX. */

@@ -72,6 +72,19 @@ void loader_release(loader *l)
     }
 }
 
+#define TEXT_OF(x)       #x
+#define VERSION(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
+
+rnnp_status loader_same_version(const rnnp_context *context)
+{
+    static const char own[] = VERSION(RNNP_VERSION_MAJOR, RNNP_VERSION_MINOR, RNNP_VERSION_PATCH);
+
+    if (strcmp(context->calls->version, own) == 0)
+        return RNNP_OK;
+    return rnnp_fail(context, RNNP_ERR_STATE, "librnnpack is %s but librnnpack-onnx is %s: they must be of one version",
+                     context->calls->version, own);
+}
+
 /* ---- Files ---- */
 
 rnnp_status loader_read_file(loader *l, const char *path, size_t offset, size_t length, void **bytes, size_t *size)

@@ -13,7 +13,7 @@ enum { IR_VERSION = 8, ROOM = 4096 };
 /* ---- Small pieces, of which the format has many, go to the caller in larger ones ---- */
 
 typedef struct sink {
-    ProtobufCBuffer base;    /* first: protobuf-c knows no more */
+    ProtobufCBuffer base; /* first: protobuf-c knows no more */
     rnnp_write_fn write;
     void *user;
     int stopped;
@@ -64,7 +64,7 @@ static rnnp_status emit(const saver *s, rnnp_write_fn write, void *user)
     file.producer_name = (char *)(uintptr_t)(*s->model->producer ? s->model->producer : "rnnpack");
     file.n_opset_import = 1;
     file.opset_import = opsets;
-    opset.domain = (char *)(uintptr_t)"";
+    opset.domain = (char *)(uintptr_t) "";
     opset.has_version = 1;
     opset.version = s->opset;
     file.graph = s->graph;
@@ -87,7 +87,9 @@ rnnp_status rnnp_onnx_serialize(const rnnp_model *model, rnnp_write_fn write, vo
     if (!write)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "write is NULL");
     saver s = {.model = model, .memory = {.context = model->context}};
-    rnnp_status status = saver_name_values(&s);
+    rnnp_status status = loader_same_version(model->context);
+    if (status == RNNP_OK)
+        status = saver_name_values(&s);
     if (status == RNNP_OK)
         status = saver_join_opsets(&s);
     if (status == RNNP_OK)
@@ -107,5 +109,7 @@ rnnp_status rnnp_onnx_save(const rnnp_model *model, const char *path)
 {
     if (!model)
         return RNNP_ERR_ARG;
-    return rnnp_file_replace(model->context, path, fill, (void *)(uintptr_t)model);
+    if (loader_same_version(model->context) != RNNP_OK)
+        return RNNP_ERR_STATE;
+    return model->calls->file_replace(model->context, path, fill, (void *)(uintptr_t)model);
 }

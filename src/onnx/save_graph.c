@@ -255,5 +255,5 @@ rnnp_status saver_make_graph(saver *s)
         return RNNP_ERR_MEMORY;
     s->graph = graph;
     s->n_values = 0; /* counts along */
-    return rnnp_model_visit(model, &visitor);
+    return model->calls->visit(model, &visitor);
 }

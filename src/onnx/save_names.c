@@ -116,7 +116,7 @@ rnnp_status saver_name_values(saver *s)
     s->outputs = loader_alloc(&s->memory, s->model->n_outputs * sizeof *s->outputs);
     if (!s->values || !s->outputs)
         return RNNP_ERR_MEMORY;
-    if ((status = rnnp_model_visit(s->model, &visitor)) != RNNP_OK ||
+    if ((status = s->model->calls->visit(s->model, &visitor)) != RNNP_OK ||
         (status = names_create(&s->memory, s->n_values + s->n_outputs, &n)) != RNNP_OK ||
         (status = claim_ports(s, &n)) != RNNP_OK)
         return status;

@@ -6,6 +6,8 @@
 #include "../model/folder.h"
 #include "save.h"
 
+#include "src/context.h"
+
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -198,10 +200,37 @@ static void test_full_disk(void **state)
     rnnp_context_destroy(context);
 }
 
+/* A component of another version than the core reads and writes nothing. */
+static void test_versions(void **state)
+{
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_classifier(context), *other;
+    buffer whole = save(context, model), b = {0};
+    const rnnp_context_calls *same = context->calls;
+    rnnp_context_calls later = *same;
+
+    (void)state;
+    later.version = "7.0.1";
+    context->calls = &later;
+    assert_int_equal(rnnp_onnx_load(context, whole.at, whole.size, NULL, &other), RNNP_ERR_STATE);
+    assert_null(other);
+    assert_says(context, "librnnpack is 7.0.1 but librnnpack-onnx is");
+    assert_int_equal(rnnp_onnx_load_file(context, "model.onnx", &other), RNNP_ERR_STATE);
+    assert_null(other);
+    assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), RNNP_ERR_STATE);
+    assert_int_equal(b.size, 0);
+    assert_int_equal(rnnp_onnx_save(model, "model.onnx"), RNNP_ERR_STATE);
+    context->calls = same;
+    rnnp_model_destroy(load(context, &whole));
+    rnnp_model_destroy(model);
+    free(whole.at);
+    rnnp_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_versions), cmocka_unit_test(test_refused), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_places),
         cmocka_unit_test(test_file),    cmocka_unit_test(test_full_disk),
     };
 
