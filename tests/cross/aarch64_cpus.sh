@@ -12,7 +12,7 @@ ctest=$1 build=$2 mode=$3
 qemu=(qemu-aarch64 -L /usr/aarch64-linux-gnu)
 status=0
 if [[ $mode == short ]]; then
-    QEMU_CPU=max "$ctest" --test-dir "$build" --output-on-failure -j "$(nproc)" -L '^(unit|check)$' -LE '^slow$' \
+    QEMU_CPU=max "$ctest" --test-dir "$build" --output-on-failure -j "$(nproc)" -L '^(unit|check)$' -LE '^long$' \
         -E 'hostile|storm|faults|traps|^tune\.|stream\.rows|packing|stacks|limits|cross' || status=$?
 fi
 for cpu in neoverse-n1 cortex-a72 a64fx; do
@@ -23,7 +23,7 @@ for cpu in neoverse-n1 cortex-a72 a64fx; do
         every=10
         "${qemu[@]}" "$build/tests/check/check" --cases 10 | tail -n 1 || status=$?
     else
-        "$ctest" --test-dir "$build" --output-on-failure -j "$(nproc)" -LE '^slow$' \
+        "$ctest" --test-dir "$build" --output-on-failure -j "$(nproc)" -LE '^long$' \
             -R '^(check$|dispatch\.|model\.|stream)' || status=$?
     fi
     "${qemu[@]}" "$build/tests/corpus/corpus" tests/corpus/hashes.txt --every "$every" || status=$?
