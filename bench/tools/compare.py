@@ -25,6 +25,7 @@ from typing import Callable, Iterable, Iterator
 
 import numpy as np
 
+import isas
 import stats
 from results import BadResult, Launch, Sample, bare_name, read_launch
 
@@ -34,7 +35,8 @@ WORST_FIRST = ["slower", "unclear", "faster", "same"]
 STDERR_LINES = 12
 # What two revisions are compared by unless --filter says: some hundred benchmarks, in minutes. All take an hour.
 CORE = (
-    r"^kernel/((tanh|sigmoid|exp|softmax)_f32_u35|gemm_f32_[0-9x]+|[a-z_]+_step_f32_block|[a-z_]+_gates_f32)_(avx2|avx512|neon)/"
+    r"^kernel/((tanh|sigmoid|exp|softmax)_f32_u35|gemm_f32_[0-9x]+|[a-z_]+_step_f32_block|[a-z_]+_gates_f32)"
+    rf"_{isas.VECTORISED}/"
     r"|^stream/|^layer/(lstm|gru)/h(64|256)/b(1|16)/t50/threads1(/|$)"
 )
 

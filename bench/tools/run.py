@@ -8,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import isas
 import machine
 import results
 
 # What a run takes by default: every kernel this CPU would choose or could, and the layers that people ask about.
-DEFAULT_FILTER = r"^kernel/.*_(avx2|avx512|neon)/|^(stream|model)/|^pack/.*/h(128|512)(/|$)|^layer/.*/b(1|16)/t50/"
+DEFAULT_FILTER = rf"^kernel/.*_{isas.VECTORISED}/|^(stream|model)/|^pack/.*/h(128|512)(/|$)|^layer/.*/b(1|16)/t50/"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,21 +14,29 @@ import sys
 import tempfile
 from pathlib import Path
 
+import isas
+
 ROOT = Path(__file__).resolve().parents[2]
 
-# instruction set: compiler and its flags, triple, FMA's name, {core of llvm-mca: vector FMAs a cycle}. llvm-mca gives
-# Ice Lake and Sapphire Rapids one 512-bit FMA a cycle, which is what their smallest models have.
-ISAS = {
-    "avx2": ("gcc", ["-mavx2", "-mfma", "-mf16c"], "x86_64", r"vfn?madd\w+ps",
-             {"haswell": 2, "skylake": 2, "znver2": 2, "znver3": 2}),
-    "avx512": ("gcc", ["-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl",
-                       "-mprefer-vector-width=512"], "x86_64", r"vfn?madd\w+ps",
-               {"skylake-avx512": 2, "icelake-server": 1, "sapphirerapids": 1, "znver4": 1}),
-    "neon": ("aarch64-linux-gnu-gcc", [], "aarch64", r"fmla",
-             {"neoverse-n1": 2, "neoverse-n2": 2, "neoverse-v1": 4, "neoverse-v2": 4}),
+# architecture: compiler, triple, FMA's name
+ARCHITECTURES = {
+    "X86_64": ("gcc", "x86_64", r"vfn?madd\w+ps"),
+    "AARCH64": ("aarch64-linux-gnu-gcc", "aarch64", r"fmla"),
 }
-
-LANES = {"avx2": 8, "avx512": 16, "neon": 4}  # floats in a vector
+# instruction set: floats in a vector, {core of llvm-mca: vector FMAs a cycle}. llvm-mca gives Ice Lake and Sapphire
+# Rapids one 512-bit FMA a cycle, which is what their smallest models have.
+CORES = {
+    "avx2": (8, {"haswell": 2, "skylake": 2, "znver2": 2, "znver3": 2}),
+    "avx512": (16, {"skylake-avx512": 2, "icelake-server": 1, "sapphirerapids": 1, "znver4": 1}),
+    "neon": (4, {"neoverse-n1": 2, "neoverse-n2": 2, "neoverse-v1": 4, "neoverse-v2": 4}),
+}
+LANES = {isa: lanes for isa, (lanes, _) in CORES.items()}
+# instruction set: compiler and its flags, triple, FMA's name, cores
+ISAS = {
+    isa: (ARCHITECTURES[arch][0], flags, *ARCHITECTURES[arch][1:], CORES[isa][1])
+    for isa, (arch, flags) in isas.ISAS.items()
+    if isa != isas.BASELINE
+}
 LAYER = 256  # hidden and input of the layer whose steps are counted
 
 # What product.c says before it includes anything, pragmas among it, holds here too.
@@ -165,14 +173,14 @@ def main():
     args = parser.parse_args()
     for isa, (_, flags, triple, *rest) in ISAS.items() if args.clang else ():
         ISAS[isa] = (args.clang, [*flags, f"--target={triple}-linux-gnu"], triple, *rest)
-    isas = args.isa or [isa for isa in ISAS if shutil.which(ISAS[isa][0])]
+    wanted = args.isa or [isa for isa in ISAS if shutil.which(ISAS[isa][0])]
     if args.spills:
-        found = [spills_of(isa) for isa in isas]
-        for isa, (total, spilled) in zip(isas, found, strict=True):
+        found = [spills_of(isa) for isa in wanted]
+        for isa, (total, spilled) in zip(wanted, found, strict=True):
             print(f"{isa:6}  {ISAS[isa][0]}: {total} loops of products, {spilled} with vectors on the stack")
         sys.exit(any(spilled or not total for total, spilled in found))
     if args.steps:
-        steps = [row for isa in isas for row in steps_of(isa)]
+        steps = [row for isa in wanted for row in steps_of(isa)]
         if args.json:
             print(json.dumps(steps, indent=2))
         else:
@@ -183,7 +191,7 @@ def main():
         print("skipped: llvm-mca is not installed (Debian package llvm-19)")
         sys.exit(77)
     rows = []
-    for isa in isas:
+    for isa in wanted:
         tiles = tiles_of(isa)
         tallest = {nv: max(m for m, other in tiles if other == nv) for _, nv in tiles}
         rows += [measure(isa, m, nv, mca) for m, nv in tiles if args.full or m == tallest[nv]]

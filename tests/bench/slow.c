@@ -16,8 +16,4 @@
         __real_rnnp_tanh_f32_u35_##isa(&again);                                           \
     }
 
-SLOW(generic)
-#ifdef __x86_64__
-SLOW(avx2)
-SLOW(avx512)
-#endif
+SLOWED /* SLOW(isa) for each ISA of the build */

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034
 #
-# What the CLI tests share; source it. Each test is called as TEST.sh PROGRAM SOURCE_TREE CMAKE.
+# What the CLI tests share; source it. Each test is called as TEST.sh PROGRAM SOURCE_TREE CMAKE ISAS, a list with
+# commas of those that the build has.
 set -euo pipefail
 
-program=$1 tree=$2 cmake=$3
+program=$1 tree=$2 cmake=$3 isas=$4
 forecaster=$tree/examples/ecg/forecaster.onnx                          # [steps, batch, 1] -> [steps, batch, 8]
 bidirectional=$tree/tests/data/onnx/torch/bidirectional_gru.onnx       # cannot be streamed
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unset RNNPACK_MAX_ISA
 
 fail() {
     echo "FAILED: $*"

@@ -1,19 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# tiles.sh PYTHON TILES: gcc and clang keep the sums of a product in registers (in memory it takes four times as long). The
+# tiles.sh PYTHON TILES ISA...: gcc and clang keep the sums of a product in registers (in memory it takes four times as long). The
 # steps on NEON take at most twice the instructions of AVX2 (whose vectors are twice as wide; 3.1 times for one row); the
 # NEON tiles reach 0.9 of the FMA peak of the cores that llvm-mca models, and the check fails for a share that nothing
 # reaches.
 set -euo pipefail
 
 python=$1 tiles=$2
-"$python" "$tiles" --isa avx2 --spills
-for clang in clang-14 clang; do
-    if command -v "$clang" >/dev/null; then
-        "$python" "$tiles" --isa avx2 --spills --clang "$clang"
-        break
-    fi
+shift 2
+clang=$(command -v clang-14 clang | head -n 1) || true
+for isa in "$@"; do
+    "$python" "$tiles" --isa "$isa" --spills
+    [[ -z $clang ]] || "$python" "$tiles" --isa "$isa" --spills --clang "$clang"
 done
 if ! command -v aarch64-linux-gnu-gcc >/dev/null; then
     echo "skipped: aarch64-linux-gnu-gcc is not installed"

@@ -80,7 +80,7 @@ static int check_model(rnnp_context *context, const rnnp_model *model)
 /* By way of a packed file. */
 static void check_packed(rnnp_context *context, const rnnp_model *model)
 {
-    buffer direct = save(context, model), packed = write_model(context, model, NULL, 0);
+    buffer direct = save(context, model), packed = write_model(model, NULL, 0);
     rnnp_model *opened;
 
     OK(rnnp_packed_open_memory(context, packed.at, packed.size, &opened));
@@ -358,12 +358,12 @@ static void test_opsets(void **state)
         const rnnp_attr *attr;
         int last; /* opset that it may be written in; the next one refuses */
     } cases[] = {
-        {"Relu", 7, NULL, 22},        {"Sign", 7, NULL, 22},       {"Squeeze", 7, &axes, 12},
-        {"Squeeze", 7, NULL, 22},     {"Softmax", 12, NULL, 12},   {"Softmax", 13, NULL, 22},
-        {"LogSoftmax", 7, NULL, 12},  {"Clip", 7, &min, 10},       {"Clip", 7, &max, 10},
+        {"Relu", 7, NULL, 22},        {"Sign", 7, NULL, 22},         {"Squeeze", 7, &axes, 12},
+        {"Squeeze", 7, NULL, 22},     {"Softmax", 12, NULL, 12},     {"Softmax", 13, NULL, 22},
+        {"LogSoftmax", 7, NULL, 12},  {"Clip", 7, &min, 10},         {"Clip", 7, &max, 10},
         {"Clip", 7, NULL, 22},        {"ReduceMean", 13, &axes, 17}, {"ReduceMax", 13, &axes, 17},
-        {"ReduceMin", 7, &axes, 17},  {"ReduceSum", 11, &axes, 12}, {"Unsqueeze", 11, &axes, 12},
-        {"ReduceMean", 13, NULL, 22}, {"Split", 7, NULL, 17},      {"Split", 13, NULL, 17},
+        {"ReduceMin", 7, &axes, 17},  {"ReduceSum", 11, &axes, 12},  {"Unsqueeze", 11, &axes, 12},
+        {"ReduceMean", 13, NULL, 22}, {"Split", 7, NULL, 17},        {"Split", 13, NULL, 17},
     };
     rnnp_context *context = make_context(NULL, 1);
 
@@ -433,9 +433,11 @@ static void test_young_operator(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases), cmocka_unit_test(test_corpus), cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_constant_outputs), cmocka_unit_test(test_names), cmocka_unit_test(test_file),
-        cmocka_unit_test(test_opsets), cmocka_unit_test(test_dropout_mask), cmocka_unit_test(test_young_operator),
+        cmocka_unit_test(test_cases),          cmocka_unit_test(test_corpus),
+        cmocka_unit_test(test_layers),         cmocka_unit_test(test_constant_outputs),
+        cmocka_unit_test(test_names),          cmocka_unit_test(test_file),
+        cmocka_unit_test(test_opsets),         cmocka_unit_test(test_dropout_mask),
+        cmocka_unit_test(test_young_operator),
     };
 
     if (argc < 2)

@@ -42,7 +42,7 @@ static void test_write(void **state)
     assert_int_equal(stat(path, &about), 0);
     assert_int_equal(about.st_mode & 0777, 0644);
     assert_int_equal(count_files(&f, 0), 1);
-    buffer want = write_model(context, model, NULL, 0);
+    buffer want = write_model(model, NULL, 0);
     assert_int_equal(about.st_size, want.size);
     assert_true(rnnp_packed_is_file(path));
     OK(rnnp_packed_open_file(context, path, &opened));
@@ -125,7 +125,7 @@ static void test_full_disk(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_classifier(context);
     const folder f = make_folder();
-    buffer whole = write_model(context, model, NULL, 0);
+    buffer whole = write_model(model, NULL, 0);
     char path[2 * FOLDER_PATH], old[4] = "";
 
     (void)state;

@@ -41,7 +41,7 @@ static void begin(fixture *f, size_t index)
     options.allocator = (rnnp_allocator){&f->heap, small_alloc, test_heap_free};
     OK(rnnp_context_create(&options, &f->context));
     rnnp_model *model = make_any(f->context, index);
-    f->good = write_model(f->context, model, (const char *const[]){"generic", "avx2"}, 2);
+    f->good = write_for_all(model);
     f->want = plan_and_run(model);
     rnnp_model_destroy(model);
 }
@@ -382,7 +382,7 @@ static void test_memory(void **state)
 {
     rnnp_context *plain = make_context(NULL, 1);
     rnnp_model *model = make_classifier(plain);
-    buffer file = write_model(plain, model, (const char *const[]){"generic"}, 1);
+    buffer file = write_model(model, (const char *const[]){"generic"}, 1);
     rnnp_status status = RNNP_ERR_MEMORY;
     size_t n = 0;
 

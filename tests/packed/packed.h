@@ -5,6 +5,7 @@
 #ifndef RNNP_TESTS_PACKED_H
 #define RNNP_TESTS_PACKED_H
 
+#include "../isas.h"
 #include "../model/build.h"
 
 #include "rnnpack/packed.h"
@@ -41,33 +42,27 @@ static inline int take_bytes(void *user, const void *p, size_t size)
     return 0;
 }
 
-/* Whether this build has kernels for an ISA. */
-static inline int in_build(const rnnp_context *context, const char *isa)
+static inline buffer write_model(const rnnp_model *model, const char *const *isas, size_t n)
 {
-    rnnp_variant_info info;
-
-    for (size_t i = 0; rnnp_context_variant(context, i, &info); i++) {
-        if (strcmp(info.isa, isa) == 0)
-            return 1;
-    }
-    return 0;
-}
-
-/* Packed for those of the ISAs that the build has. */
-static inline buffer write_model(rnnp_context *context, const rnnp_model *model, const char *const *isas, size_t n)
-{
-    const char *there[4];
     rnnp_packed_options options;
     buffer b = {0};
 
     rnnp_packed_options_init(&options);
-    options.isas = there;
-    for (size_t i = 0; i < n; i++) {
-        if (in_build(context, isas[i]))
-            there[options.n_isas++] = isas[i];
-    }
+    options.isas = isas;
+    options.n_isas = n;
     OK(rnnp_packed_write(model, &options, take_bytes, &b));
     return b;
+}
+
+/* Packed for every ISA that the build has. */
+static inline buffer write_for_all(const rnnp_model *model)
+{
+    const char *isas[RNNP_ISA_COUNT];
+    const size_t n = build_isas();
+
+    for (size_t i = 0; i < n; i++)
+        isas[i] = build_isa(i);
+    return write_model(model, isas, n);
 }
 
 static inline rnnp_context *capped_context(test_heap *heap, const char *isa, size_t threads)
@@ -92,7 +87,9 @@ static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
     static const struct {
         rnnp_cell cell;
         rnnp_gru_reset reset;
-    } cells[] = {{RNNP_CELL_RNN, 0}, {RNNP_CELL_LSTM, 0}, {RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE},
+    } cells[] = {{RNNP_CELL_RNN, 0},
+                 {RNNP_CELL_LSTM, 0},
+                 {RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE},
                  {RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER}};
     static const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT}, batch[] = {RNNP_DYNAMIC};
     static const char *const names[2][3] = {{"steps", "batch", NULL}, {"batch", "steps", NULL}};
@@ -116,8 +113,8 @@ static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
     }
     OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, names[l.options.batch_first], &x));
     OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, batch, names[1], &lengths));
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, extras ? lengths : RNNP_NONE, RNNP_NONE, RNNP_NONE, &y,
-                            &h, l.options.cell == RNNP_CELL_LSTM ? &c : NULL));
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, extras ? lengths : RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h,
+                            l.options.cell == RNNP_CELL_LSTM ? &c : NULL));
     OK(rnnp_model_output(model, "y", y));
     OK(rnnp_model_output(model, "h", h));
     if (l.options.cell == RNNP_CELL_LSTM)

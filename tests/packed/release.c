@@ -102,7 +102,7 @@ static void test_packed_model(void **state)
 {
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_wide(context, 0), *opened;
-    buffer file = write_model(context, model, NULL, 0);
+    buffer file = write_model(model, NULL, 0);
     size_t freed = 1;
 
     (void)state;

@@ -4,6 +4,7 @@
  * class weights, masks, and bad targets.
  */
 #include "src/train/loss.h"
+#include "tests/isas.h"
 #include "tests/model/build.h"
 
 enum { MOST = 700 * 8 };               /* numbers of a case; more items and classes than a chunk has */
@@ -128,8 +129,6 @@ static double *row_of(const numbers_of *a, size_t i, double *y)
 
 /* ---- Tests ---- */
 
-static const char *const caps[] = {"generic", "avx2", "avx512", "neon"};
-
 static rnnp_context *context_of(const char *cap)
 {
     rnnp_context_options options;
@@ -183,8 +182,8 @@ static void check_case(const loss_case *c, const rnnp_selection *select)
 static void test_formulas(void **state)
 {
     (void)state;
-    for (size_t b = 0; b < sizeof caps / sizeof *caps; b++) {
-        rnnp_context *context = context_of(caps[b]);
+    for (size_t b = 0; b < build_isas(); b++) {
+        rnnp_context *context = context_of(build_isa(b));
 
         for (size_t i = 0; context && i < sizeof cases / sizeof *cases; i++)
             check_case(&cases[i], &context->selection);
@@ -194,14 +193,14 @@ static void test_formulas(void **state)
 
 static void test_same_bits(void **state)
 {
-    rnnp_context *generic = context_of("generic");
+    rnnp_context *generic = context_of(build_isa(0));
     static numbers_of a;
     static float first[MOST], dy[MOST];
 
     (void)state;
     assert_non_null(generic);
-    for (size_t b = 1; b < sizeof caps / sizeof *caps; b++) {
-        rnnp_context *context = context_of(caps[b]);
+    for (size_t b = 1; b < build_isas(); b++) {
+        rnnp_context *context = context_of(build_isa(b));
 
         for (size_t i = 0; context && i < sizeof cases / sizeof *cases; i++) {
             double sums[2][2] = {{0}};

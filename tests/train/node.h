@@ -6,6 +6,7 @@
 #ifndef RNNP_TESTS_NODE_H
 #define RNNP_TESTS_NODE_H
 
+#include "../isas.h"
 #include "../model/build.h"
 #include "src/train/gradient.h"
 
