@@ -18,6 +18,7 @@ set(rnnp_hardening_branches "")
 set(rnnp_hardening_flags "")
 set(rnnp_hardening_link "")
 if(RNNP_HARDENING)
+    set(CMAKE_REQUIRED_FLAGS -Werror) # clang only warns of flags that mean nothing to it
     check_pie_supported(LANGUAGES C) # the program is position-independent, as CMAKE_POSITION_INDEPENDENT_CODE says
     foreach(flag IN ITEMS -fcf-protection -mbranch-protection=standard)
         string(MAKE_C_IDENTIFIER RNNP_HAS${flag} known)
@@ -41,6 +42,7 @@ if(RNNP_HARDENING)
             list(APPEND rnnp_hardening_link ${flag})
         endif()
     endforeach()
+    unset(CMAKE_REQUIRED_FLAGS)
 
     # The C library's checks need an optimiser, and sanitizers have better ones of their own.
     string(TOUPPER "${CMAKE_BUILD_TYPE}" config)
