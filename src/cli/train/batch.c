@@ -43,8 +43,8 @@ static int fill_x(batch *b, const train_config *config, const dataset *set, cons
 
     if (!x)
         return cli_fail("no memory for a batch of %zu sequences of %zu steps", n, b->steps);
-    b->inputs[0] = (rnnp_tensor){set->tokens ? RNNP_I32 : RNNP_F32, set->tokens ? 2 : 3,
-                                 {(int64_t)b->steps, (int64_t)n, (int64_t)width}, x};
+    b->inputs[0] = (rnnp_tensor){
+        set->tokens ? RNNP_I32 : RNNP_F32, set->tokens ? 2 : 3, {(int64_t)b->steps, (int64_t)n, (int64_t)width}, x};
     if (!set->tokens) {
         fill_steps(config, set, rows, n, b->steps, 0, x);
         return CLI_OK;
@@ -87,8 +87,8 @@ static int fill_labels(batch *b, const train_config *config, const dataset *set,
         else
             ((int32_t *)target)[r] = label;
     }
-    b->target = (rnnp_tensor){binary || cross ? RNNP_F32 : RNNP_I32, binary || cross ? 2 : 1,
-                              {(int64_t)n, (int64_t)width}, target};
+    b->target = (rnnp_tensor){
+        binary || cross ? RNNP_F32 : RNNP_I32, binary || cross ? 2 : 1, {(int64_t)n, (int64_t)width}, target};
     return CLI_OK;
 }
 
@@ -127,7 +127,7 @@ int batch_fill(batch *b, const train_config *config, const network *net, const d
     if (code != CLI_OK || (config->target == TARGET_LABEL && !set->label))
         return code;
     return config->target == TARGET_LABEL ? fill_labels(b, config, set, rows, n)
-        : fill_numbers(b, config, set, rows, n);
+                                          : fill_numbers(b, config, set, rows, n);
 }
 
 void batch_free(batch *b)

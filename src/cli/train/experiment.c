@@ -39,8 +39,8 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
     *p = (prepared){0};
     if (dataset_copy(e->train, &p->train) != CLI_OK || (e->test && dataset_copy(e->test, &p->test) != CLI_OK))
         return CLI_FAILED;
-    p->net = (network){.features = p->train.tokens ? 0 : p->train.features, .vocabulary = e->vocabulary,
-                       .lengths = e->lengths};
+    p->net = (network){
+        .features = p->train.tokens ? 0 : p->train.features, .vocabulary = e->vocabulary, .lengths = e->lengths};
     if (p->train.tokens)
         return CLI_OK;
     if (fit_scale(e, kept, p) != CLI_OK || dataset_fill(config, &p->train, p->means) != CLI_OK ||
@@ -69,9 +69,17 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     if (code == CLI_OK)
         code = network_build(e->context, e->config, &p.net, &built);
     if (code == CLI_OK) {
-        const fit_job job = {.context = e->context, .config = e->config, .net = &p.net, .set = &p.train, .kept = kept,
-                             .held = held, .checkpoint = e->checkpoint, .resume = e->resume, .quiet = e->quiet,
-                             .trial = e->trial, .seed = seed};
+        const fit_job job = {.context = e->context,
+                             .config = e->config,
+                             .net = &p.net,
+                             .set = &p.train,
+                             .kept = kept,
+                             .held = held,
+                             .checkpoint = e->checkpoint,
+                             .resume = e->resume,
+                             .quiet = e->quiet,
+                             .trial = e->trial,
+                             .seed = seed};
 
         p.net.probabilities = network_gives_probabilities(built);
         code = fit(&job, built, lines, &trainer);

@@ -14,10 +14,10 @@ typedef struct experiment {
     const train_config *config;
     const dataset *train, *test; /* as read, missing values still missing; test may be NULL */
     size_t vocabulary;
-    int lengths;                 /* the model takes lengths */
+    int lengths; /* the model takes lengths */
     const char *checkpoint;
     int resume, quiet;
-    int trial;                   /* of a search: to diverge is a result, and no error */
+    int trial; /* of a search: to diverge is a result, and no error */
 } experiment;
 
 /* Trains on the sequences kept, stops early by those held, and asks about asked (of the test set when from_test is

@@ -23,13 +23,16 @@ typedef struct fitting {
     batch b;
     uint32_t *order;
     float *class_weights;
-    char *memory;                /* of the note: header and best parameters */
-    size_t parameters, epoch;    /* floats; epochs done */
+    char *memory;             /* of the note: header and best parameters */
+    size_t parameters, epoch; /* floats; epochs done */
     double best;
     size_t best_epoch;
 } fitting;
 
-static float *best_of(const fitting *f) { return (float *)(void *)(f->memory + sizeof(note)); }
+static float *best_of(const fitting *f)
+{
+    return (float *)(void *)(f->memory + sizeof(note));
+}
 
 /* ---- Parameters ---- */
 
@@ -44,8 +47,14 @@ static size_t elements(const rnnp_parameter *p)
 
 typedef rnnp_status copy_fn(rnnp_trainer *trainer, size_t index, float *values);
 
-static rnnp_status get(rnnp_trainer *trainer, size_t i, float *to) { return rnnp_trainer_get(trainer, i, to); }
-static rnnp_status put(rnnp_trainer *trainer, size_t i, float *from) { return rnnp_trainer_set(trainer, i, from); }
+static rnnp_status get(rnnp_trainer *trainer, size_t i, float *to)
+{
+    return rnnp_trainer_get(trainer, i, to);
+}
+static rnnp_status put(rnnp_trainer *trainer, size_t i, float *from)
+{
+    return rnnp_trainer_set(trainer, i, from);
+}
 
 static int copy_all(const fitting *f, copy_fn *copy)
 {
@@ -198,7 +207,9 @@ static int run_epoch(fitting *f, epoch_line *line)
             return CLI_FAILED;
         line->rate = (double)rnnp_schedule_rate(&f->schedule, (double)f->epoch + (double)k / (double)batches);
         rnnp_status status = rnnp_trainer_set_rate(f->trainer, (float)line->rate);
-        const rnnp_train_batch given = {.inputs = f->b.inputs, .n_inputs = f->b.n_inputs, .target = &f->b.target,
+        const rnnp_train_batch given = {.inputs = f->b.inputs,
+                                        .n_inputs = f->b.n_inputs,
+                                        .target = &f->b.target,
                                         .weights = f->b.has_weights ? &f->b.weights : NULL};
         if (status == RNNP_OK)
             status = rnnp_trainer_step(f->trainer, &given, &result);
@@ -227,8 +238,8 @@ static int look_at_held(fitting *f, epoch_line *line, int *stop)
     const fit_job *job = f->job;
     scores s;
 
-    if (scores_ask(&s, job->config, job->net, job->set, job->held, scores_of_trainer, f->trainer,
-                   job->context) != CLI_OK)
+    if (scores_ask(&s, job->config, job->net, job->set, job->held, scores_of_trainer, f->trainer, job->context) !=
+        CLI_OK)
         return CLI_FAILED;
     line->held_loss = s.loss;
     line->held_score = scores_value(&s, job->config);
@@ -260,8 +271,8 @@ static int remember(history *past, const epoch_line *line)
 
 static void print_epoch(const fitting *f, const epoch_line *line, double took)
 {
-    static const char *const names[] = {[SCORE_LOSS] = "loss", [SCORE_ACCURACY] = "accuracy", [SCORE_AUC] = "AUC",
-                                        [SCORE_F1] = "F1"};
+    static const char *const names[] = {
+        [SCORE_LOSS] = "loss", [SCORE_ACCURACY] = "accuracy", [SCORE_AUC] = "AUC", [SCORE_F1] = "F1"};
     const train_score score = f->job->config->score;
 
     if (f->job->quiet)

@@ -78,7 +78,7 @@ typedef struct fit_job {
     const train_config *config;
     const network *net;
     const dataset *set;
-    const row_list *kept, *held;     /* held->n may be 0: no early stopping */
+    const row_list *kept, *held; /* held->n may be 0: no early stopping */
     const char *checkpoint;      /* NULL: none */
     int resume, quiet, trial;    /* trial: nothing is said when it diverges */
     uint64_t seed;

@@ -17,9 +17,9 @@ typedef struct builder {
     const train_config *config;
     const network *net;
     rnnp_value x, lengths, y;
-    size_t width;                /* of y's last axis */
-    int has_steps;               /* y is [steps][batch][width], else [batch][width] */
-    float *zeros;                /* enough for any weight of the layer at hand */
+    size_t width;  /* of y's last axis */
+    int has_steps; /* y is [steps][batch][width], else [batch][width] */
+    float *zeros;  /* enough for any weight of the layer at hand */
     size_t line;
     char words[WORDS][64];
     size_t n_words;
@@ -56,8 +56,9 @@ static int number(const builder *b, size_t at, double least, double most, double
     char *end = NULL;
 
     *value = at < b->n_words ? strtod(b->words[at], &end) : 0;
-    return end && end != b->words[at] && !*end && *value >= least && *value <= most ? CLI_OK
-        : wrong(b, "a number is missing or out of range");
+    return end && end != b->words[at] && !*end && *value >= least && *value <= most
+               ? CLI_OK
+               : wrong(b, "a number is missing or out of range");
 }
 
 static int has_word(const builder *b, const char *word)
@@ -84,8 +85,10 @@ static int is_kind(const char *line, const char *kind)
     return strncmp(line, kind, n) == 0 && (line[n] == '\0' || isspace((unsigned char)line[n]));
 }
 
-static int is_recurrent(const char *line) { return is_kind(line, "lstm") || is_kind(line, "gru") ||
-                                           is_kind(line, "rnn"); }
+static int is_recurrent(const char *line)
+{
+    return is_kind(line, "lstm") || is_kind(line, "gru") || is_kind(line, "rnn");
+}
 
 /* Whether what follows wants every step. */
 static int wants_steps(const builder *b)
@@ -103,14 +106,17 @@ static int wants_steps(const builder *b)
 
 static int recurrent_options(builder *b, rnnp_recurrent_options *o)
 {
-    static const struct { const char *word, *onnx; } functions[] = {{"relu", "Relu"}, {"sigmoid", "Sigmoid"},
-                                                                    {"tanh", "Tanh"}};
+    static const struct {
+        const char *word, *onnx;
+    } functions[] = {{"relu", "Relu"}, {"sigmoid", "Sigmoid"}, {"tanh", "Tanh"}};
     double hidden;
 
     if (number(b, 1, 1, 1 << 20, &hidden) != CLI_OK)
         return CLI_FAILED;
-    rnnp_recurrent_options_init(o, b->words[0][0] == 'l' ? RNNP_CELL_LSTM : b->words[0][0] == 'g' ? RNNP_CELL_GRU
-                                : RNNP_CELL_RNN,
+    rnnp_recurrent_options_init(o,
+                                b->words[0][0] == 'l'   ? RNNP_CELL_LSTM
+                                : b->words[0][0] == 'g' ? RNNP_CELL_GRU
+                                                        : RNNP_CELL_RNN,
                                 b->width, (size_t)hidden);
     o->return_sequences = wants_steps(b);
     for (size_t i = 2; i < b->n_words; i++) {
@@ -153,13 +159,17 @@ static int add_recurrent(builder *b, rnnp_context *context)
     if (need_zeros(b, gates * largest) != CLI_OK)
         return CLI_FAILED;
     for (int d = 0; d < 2; d++)
-        weights[d] = (rnnp_recurrent_weights){.w = b->zeros, .r = b->zeros, .bias = b->zeros, .bias_r = b->zeros,
+        weights[d] = (rnnp_recurrent_weights){.w = b->zeros,
+                                              .r = b->zeros,
+                                              .bias = b->zeros,
+                                              .bias_r = b->zeros,
                                               .peephole = has_word(b, "peepholes") ? b->zeros : NULL};
     o.order = RNNP_ORDER_PYTORCH; /* two biases; zeros are the same in any order */
     b->has_steps = o.return_sequences;
     b->width = o.hidden * (o.direction == RNNP_BIDIRECTIONAL ? 2 : 1);
-    return check(b, context, rnnp_model_recurrent(b->model, &o, weights, b->y, b->lengths, RNNP_NONE, RNNP_NONE, &b->y,
-                                                  NULL, NULL));
+    return check(
+        b, context,
+        rnnp_model_recurrent(b->model, &o, weights, b->y, b->lengths, RNNP_NONE, RNNP_NONE, &b->y, NULL, NULL));
 }
 
 static int add_dense(builder *b, rnnp_context *context)
@@ -205,12 +215,14 @@ static int add_dropout(builder *b, rnnp_context *context)
 
 static int add_pool(builder *b, rnnp_context *context)
 {
-    static const struct { const char *word; rnnp_pool pool; } pools[] = {
-        {"mean", RNNP_POOL_MEAN}, {"max", RNNP_POOL_MAX}, {"sum", RNNP_POOL_SUM}, {"last", RNNP_POOL_LAST}};
+    static const struct {
+        const char *word;
+        rnnp_pool pool;
+    } pools[] = {{"mean", RNNP_POOL_MEAN}, {"max", RNNP_POOL_MAX}, {"sum", RNNP_POOL_SUM}, {"last", RNNP_POOL_LAST}};
 
     if (!b->has_steps || b->lengths != RNNP_NONE)
         return wrong(b, b->has_steps ? "sequences of different lengths cannot be pooled: padded steps would count"
-                     : "there are no steps here");
+                                     : "there are no steps here");
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
         if (b->n_words == 2 && strcmp(b->words[1], pools[i].word) == 0) {
             b->has_steps = 0;
@@ -299,8 +311,8 @@ static rnnp_status add_inputs(builder *b)
     static const char *const symbols[] = {"steps", "batch", NULL};
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, (int64_t)b->net->features};
     const int tokens = b->net->vocabulary > 0;
-    rnnp_status status = rnnp_model_input(b->model, "x", tokens ? RNNP_I32 : RNNP_F32, tokens ? 2 : 3, shape, symbols,
-                                          &b->x);
+    rnnp_status status =
+        rnnp_model_input(b->model, "x", tokens ? RNNP_I32 : RNNP_F32, tokens ? 2 : 3, shape, symbols, &b->x);
 
     b->y = b->x;
     b->width = b->net->features;
@@ -330,9 +342,10 @@ static int add_layers(builder *b, rnnp_context *context)
             return CLI_FAILED;
     }
     b->line = b->config->n_layers - 1;
-    return b->has_steps == (b->config->target != TARGET_LABEL) ? CLI_OK
+    return b->has_steps == (b->config->target != TARGET_LABEL)
+               ? CLI_OK
                : wrong(b, b->has_steps ? "a label is for the whole sequence: last, or pool"
-                       : "the target has steps, this output none");
+                                       : "the target has steps, this output none");
 }
 
 /* Of a model with one output the last node makes it, but for renaming. */
@@ -363,7 +376,7 @@ int network_build(rnnp_context *context, const train_config *config, const netwo
             code = wrong(&b, "the target has as many numbers as x has features");
         else if ((config->target != TARGET_LABEL && (status = scale(&b, 1)) != RNNP_OK) ||
                  (status = rnnp_model_output(b.model, "y", b.y)) != RNNP_OK ||
-                     (status = rnnp_model_close(b.model)) != RNNP_OK)
+                 (status = rnnp_model_close(b.model)) != RNNP_OK)
             code = cli_fail_status(context, status);
     }
     free(b.zeros);

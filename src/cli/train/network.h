@@ -24,7 +24,7 @@ typedef struct network {
     size_t features, vocabulary; /* one of them is 0 */
     int lengths;
     const float *means, *deviations;
-    int probabilities;           /* y is a Softmax or a Sigmoid, not logits */
+    int probabilities; /* y is a Softmax or a Sigmoid, not logits */
 } network;
 
 /* Whether a constant of this name scales x or y, and is not to be trained. */

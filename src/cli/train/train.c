@@ -68,8 +68,8 @@ static void combination(const train_config *c, size_t k, size_t *at)
     }
 }
 
-/* Tries combinations of the variables, all or so many drawn by lot, and leaves the configuration at the best one. One that
- * diverges is out. */
+/* Tries combinations of the variables, all or so many drawn by lot, and leaves the configuration at the best one. One
+ * that diverges is out. */
 static int search(job *j)
 {
     size_t all = 1, best = 0, at[CONFIG_VARIABLES];
@@ -182,8 +182,8 @@ static int with_seeds(job *j)
         if (n > 1)
             printf("seed %llu: ", (unsigned long long)(j->t.config.seed + i));
         if (found.n)
-            scores_print(&found, j->t.test_set.n ? &j->t.test_set : &j->t.train, &j->t.config, j->t.test_set.n
-                         ? "test" : "held out");
+            scores_print(&found, j->t.test_set.n ? &j->t.test_set : &j->t.train, &j->t.config,
+                         j->t.test_set.n ? "test" : "held out");
     }
     if (code == CLI_OK && n > 1) {
         const double middle = median(values, n);
@@ -250,11 +250,12 @@ int cli_train(int argc, char **argv)
         {"--curve", "FILE.svg", "picture of the losses over the epochs", ARG_TEXT, &j.curve},
         TASK_OPTIONS(j.t),
     };
-    const arg_command command = {"train", "CONFIG.ini",
-                                 "Trains a model as the configuration says (docs/training.md) and tells how good it\n"
-                                 "is on data that it has not seen. The same data, configuration and seed give the same\n"
-                                 "model, bit by bit, on every CPU and for any number of threads.",
-                                 options, sizeof options / sizeof options[0]};
+    const arg_command command = {
+        "train", "CONFIG.ini",
+        "Trains a model as the configuration says (docs/training.md) and tells how good it\n"
+        "is on data that it has not seen. The same data, configuration and seed give the same\n"
+        "model, bit by bit, on every CPU and for any number of threads.",
+        options, sizeof options / sizeof options[0]};
     const args_result parsed = args_parse(&command, argc, argv, &j.t.path);
     if (parsed != ARGS_OK)
         return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
