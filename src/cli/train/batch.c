@@ -16,8 +16,7 @@ static void *room_for(batch *b, int which, size_t bytes)
     return b->memory[which];
 }
 
-/* Steps of x: a forecast keeps its last steps as the truth. */
-static size_t steps_of(const train_config *config, const dataset *set, uint32_t row)
+size_t batch_steps(const train_config *config, const dataset *set, uint32_t row)
 {
     const size_t steps = dataset_steps(set, row), ahead = config->target == TARGET_NEXT ? config->horizon : 0;
 
@@ -32,7 +31,7 @@ static void fill_steps(const train_config *config, const dataset *set, const uin
 
     memset(x, 0, steps * n * F * sizeof *x);
     for (size_t r = 0; r < n; r++)
-        for (size_t t = 0; t < steps_of(config, set, rows[r]); t++)
+        for (size_t t = 0; t < batch_steps(config, set, rows[r]); t++)
             memcpy(x + (t * n + r) * F, set->x + (set->first[rows[r]] + ahead + t) * F, F * sizeof *x);
 }
 
@@ -63,7 +62,7 @@ static int fill_lengths(batch *b, const train_config *config, const dataset *set
     if (!lengths)
         return cli_fail("out of memory");
     for (size_t r = 0; r < n; r++)
-        lengths[r] = (int32_t)steps_of(config, set, rows[r]);
+        lengths[r] = (int32_t)batch_steps(config, set, rows[r]);
     b->inputs[b->n_inputs++] = (rnnp_tensor){RNNP_I32, 1, {(int64_t)n}, lengths};
     return CLI_OK;
 }
@@ -104,7 +103,7 @@ static int fill_numbers(batch *b, const train_config *config, const dataset *set
     fill_steps(config, set, rows, n, b->steps, ahead, target);
     for (size_t t = 0; t < b->steps; t++)
         for (size_t r = 0; r < n; r++)
-            weights[t * n + r] = t < steps_of(config, set, rows[r]);
+            weights[t * n + r] = t < batch_steps(config, set, rows[r]);
     b->target = (rnnp_tensor){RNNP_F32, 3, {(int64_t)b->steps, (int64_t)n, (int64_t)set->features}, target};
     b->weights = (rnnp_tensor){RNNP_F32, 2, {(int64_t)b->steps, (int64_t)n}, weights};
     b->has_weights = 1;
@@ -119,8 +118,8 @@ int batch_fill(batch *b, const train_config *config, const network *net, const d
     b->n_inputs = 1;
     b->has_weights = 0;
     for (size_t r = 0; r < n; r++)
-        if (steps_of(config, set, rows[r]) > b->steps)
-            b->steps = steps_of(config, set, rows[r]);
+        if (batch_steps(config, set, rows[r]) > b->steps)
+            b->steps = batch_steps(config, set, rows[r]);
     int code = fill_x(b, config, set, rows, n);
     if (code == CLI_OK && net->lengths)
         code = fill_lengths(b, config, set, rows, n);

@@ -7,23 +7,35 @@
 
 #include "task.h"
 
-typedef struct runner {
-    const rnnp_plan *plan;
-    size_t n_outputs;
-} runner;
-
 /* One batch through the model as it would be deployed. */
-static rnnp_status run_batch(void *user, const rnnp_train_batch *given, rnnp_train_result *result)
+static int run_batch(void *user, rnnp_context *context, const rnnp_train_batch *given, rnnp_train_result *result)
 {
-    const runner *r = user;
+    const rnnp_plan *plan = user;
+    const rnnp_tensor *want = given->outputs;
     rnnp_run *run = NULL;
-    rnnp_status status = rnnp_run_create(r->plan, given->inputs, given->n_inputs, &run);
+    rnnp_tensor y = {0};
+    rnnp_status status = rnnp_run_create(plan, given->inputs, given->n_inputs, &run);
+    int same = 0;
 
     *result = (rnnp_train_result){0}; /* a model knows of no loss */
     if (status == RNNP_OK)
-        status = rnnp_run_execute(run, given->inputs, given->n_inputs, given->outputs, r->n_outputs);
+        status = rnnp_run_output(run, 0, &y);
+    if (status == RNNP_OK)
+        same = y.dtype == want->dtype && y.rank == want->rank &&
+               memcmp(y.shape, want->shape, y.rank * sizeof y.shape[0]) == 0;
+    if (same)
+        status = rnnp_run_execute(run, given->inputs, given->n_inputs, given->outputs, 1);
     rnnp_run_destroy(run);
-    return status;
+    if (status != RNNP_OK)
+        return cli_fail_status(context, status);
+    if (!same) {
+        char is[CLI_TEXT], expected[CLI_TEXT];
+
+        return cli_fail("the model's output is %s for a batch for which %s is expected",
+                        cli_shape_text(is, sizeof is, y.rank, y.shape, NULL),
+                        cli_shape_text(expected, sizeof expected, want->rank, want->shape, NULL));
+    }
+    return CLI_OK;
 }
 
 static int evaluate(task *t, const char *path)
@@ -44,16 +56,13 @@ static int evaluate(task *t, const char *path)
         status = rnnp_plan_create(model, NULL, &plan);
     if (status != RNNP_OK)
         code = cli_fail_status(t->e.context, status);
-    else if (rnnp_model_outputs(model) != 1)
-        code = cli_fail("%s has %zu outputs; one is expected", path, rnnp_model_outputs(model));
+    if (code == CLI_OK)
+        code = experiment_model(&t->e, model, path, run_batch, plan, &found);
     if (code == CLI_OK) {
-        runner r = {plan, 1};
+        const dataset *set = t->e.test ? t->e.test : t->e.train;
 
-        code = experiment_model(&t->e, model, run_batch, &r, &found);
-    }
-    if (code == CLI_OK) {
-        scores_print(&found, t->e.test ? t->e.test : t->e.train, &t->config, t->e.test ? "test" : "training data");
-        code = task_write(t, &found);
+        scores_print(&found, set, &t->config, t->e.test ? "test" : "training data");
+        code = task_write(t, &found, set);
     }
     scores_free(&found);
     rnnp_plan_destroy(plan);

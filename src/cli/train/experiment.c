@@ -68,6 +68,8 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     int code = prepare(e, kept, &p);
     if (code == CLI_OK)
         code = network_build(e->context, e->config, &p.net, &built);
+    if (code == CLI_OK)
+        code = network_check(built, "[model]", e->config, e->train->classes, &p.net);
     if (code == CLI_OK) {
         const fit_job job = {.context = e->context,
                              .config = e->config,
@@ -81,12 +83,20 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
                              .trial = e->trial,
                              .seed = seed};
 
-        p.net.probabilities = network_gives_probabilities(built);
         code = fit(&job, built, lines, &trainer);
     }
-    if (code == CLI_OK && asked->n)
-        code = scores_ask(found, e->config, &p.net, from_test ? &p.test : &p.train, asked, scores_of_trainer, trainer,
-                          e->context);
+    if (code == CLI_OK && asked->n) {
+        const asking a = {.context = e->context,
+                          .config = e->config,
+                          .net = &p.net,
+                          .set = from_test ? &p.test : &p.train,
+                          .which = asked,
+                          .forward = scores_of_trainer,
+                          .user = trainer,
+                          .trial = e->trial};
+
+        code = scores_ask(found, &a);
+    }
     if (code == CLI_OK && model) {
         const rnnp_status status = rnnp_trainer_model(trainer, model);
 
@@ -107,9 +117,7 @@ static int share(const experiment *e, const row_list *from, uint64_t seed, row_l
 int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *values)
 {
     const size_t folds = e->config->folds;
-    int code = CLI_OK;
-
-    *all = (scores){0};
+    int code = scores_create(all, e->train->classes, e->train->n);
     for (size_t p = 0; p < folds && code == CLI_OK; p++) {
         row_list kept = {0}, out = {0}, inner = {0}, held = {0};
         scores part = {0};
@@ -122,7 +130,7 @@ int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *va
         if (code == CLI_OK && !e->quiet)
             printf("fold %zu of %zu\n", p + 1, folds), scores_print(&part, e->train, e->config, "  held out");
         if (code == CLI_OK)
-            values[p] = scores_value(&part, e->config), code = scores_append(all, &part);
+            values[p] = scores_value(&part, e->config), scores_add(all, &part, p + 1);
         scores_free(&part);
         free(kept.at);
         free(out.at);
@@ -150,7 +158,8 @@ int experiment_simple(const experiment *e, uint64_t seed, scores *found, history
     return code;
 }
 
-int experiment_model(const experiment *e, const rnnp_model *model, forward_fn *forward, void *user, scores *found)
+int experiment_model(const experiment *e, const rnnp_model *model, const char *name, forward_fn *forward, void *user,
+                     scores *found)
 {
     row_list all = {0}, kept = {0}, held = {0}, asked = {0};
     prepared p = {0};
@@ -165,8 +174,18 @@ int experiment_model(const experiment *e, const rnnp_model *model, forward_fn *f
         code = prepare(e, &kept, &p);
     if (code == CLI_OK) {
         p.net.lengths = rnnp_model_inputs(model) > 1;
-        p.net.probabilities = network_gives_probabilities(model);
-        code = scores_ask(found, e->config, &p.net, e->test ? &p.test : &p.train, &asked, forward, user, e->context);
+        code = network_check(model, name, e->config, e->train->classes, &p.net);
+    }
+    if (code == CLI_OK) {
+        const asking a = {.context = e->context,
+                          .config = e->config,
+                          .net = &p.net,
+                          .set = e->test ? &p.test : &p.train,
+                          .which = &asked,
+                          .forward = forward,
+                          .user = user};
+
+        code = scores_ask(found, &a);
     }
     prepared_free(&p);
     free(all.at);

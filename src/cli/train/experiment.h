@@ -35,6 +35,7 @@ int experiment_simple(const experiment *e, uint64_t seed, scores *found, history
 
 /* A finished model asked about the test set (without one about the training set). What was fitted to the data that it
  * was trained on is fitted to it again. */
-int experiment_model(const experiment *e, const rnnp_model *model, forward_fn *forward, void *user, scores *found);
+int experiment_model(const experiment *e, const rnnp_model *model, const char *name, forward_fn *forward, void *user,
+                     scores *found);
 
 #endif

@@ -236,11 +236,21 @@ static int run_epoch(fitting *f, epoch_line *line)
 static int look_at_held(fitting *f, epoch_line *line, int *stop)
 {
     const fit_job *job = f->job;
+    const asking a = {.context = job->context,
+                      .config = job->config,
+                      .net = job->net,
+                      .set = job->set,
+                      .which = job->held,
+                      .forward = scores_of_trainer,
+                      .user = f->trainer,
+                      .trial = job->trial};
     scores s;
+    const int code = scores_ask(&s, &a);
 
-    if (scores_ask(&s, job->config, job->net, job->set, job->held, scores_of_trainer, f->trainer, job->context) !=
-        CLI_OK)
-        return CLI_FAILED;
+    if (code != CLI_OK) {
+        scores_free(&s);
+        return code;
+    }
     line->held_loss = s.loss;
     line->held_score = scores_value(&s, job->config);
     scores_free(&s);
@@ -300,8 +310,8 @@ static int run_epochs(fitting *f)
             return code;
         f->epoch++;
         if (f->job->held->n) {
-            if (look_at_held(f, &line, &stop) != CLI_OK)
-                return CLI_FAILED;
+            if ((code = look_at_held(f, &line, &stop)) != CLI_OK)
+                return code;
         } else {
             rnnp_schedule_score(&f->schedule, line.loss);
         }

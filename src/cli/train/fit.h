@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  *   batch.c   sequences of a dataset as the tensors of one batch
- *   score.c   a trainer or a model asked about a dataset: predictions, loss, metrics
+ *   score.c   a trainer or a model asked about a dataset
+ *   measure.c answers of several parts put together, metrics, the report
+ *   predictions.c answers as files
  *   fit.c     epochs, early stopping, checkpoints
  *   curve.c   pictures
  */
@@ -24,43 +26,65 @@ typedef struct batch {
 
 /* Sequences rows[0 .. n) padded to the longest of them, time first. Lengths are an input when the network has them; the
  * target is what config wants. */
+/* Steps of x that sequence `row` has: a forecast keeps its last steps as the truth. */
+size_t batch_steps(const train_config *config, const dataset *set, uint32_t row);
 int batch_fill(batch *b, const train_config *config, const network *net, const dataset *set, const uint32_t *rows,
                size_t n);
 void batch_free(batch *b);
 
-/* ---- score.c ---- */
+enum { FIT_DIVERGED = CLI_USAGE + 1 }; /* beside CLI_OK and CLI_FAILED: loss, gradient or output were not finite */
 
-/* What was found out about some sequences. p: probabilities [n][classes] of labels; error: mean squared error of each
- * sequence, for number targets. */
+/* ---- score.c, measure.c, predictions.c ---- */
+
+/* What was found out about n sequences, in the order of the data. p: probabilities [n][classes] of labels; error: mean
+ * squared error of each sequence, for number targets. */
 typedef struct scores {
     size_t n, classes;
+    uint32_t *row, *fold; /* which sequence of its dataset; which fold held it out, from 1, 0: none */
     float *p, *error;
-    int32_t *truth;
-    double loss, weight;
+    int32_t *truth;                    /* its class, -1: not known */
+    double loss, weight;               /* of a trainer: its loss, and sum(w) */
+    double squares, changes, elements; /* number targets: sums of squared errors, and of those of persistence */
     rnnp_summary_metrics summary;
     rnnp_class_metrics *per_class;
     double *confusion;
-    double auc, average_precision, brier, calibration, persistence; /* NaN where they make no sense */
+    double auc, average_precision, brier, calibration; /* NaN where they make no sense */
     rnnp_curve_point *curve;
     size_t n_points;
 } scores;
 
-/* How outputs are had: from a trainer, or from a run of a model. */
-typedef rnnp_status forward_fn(void *user, const rnnp_train_batch *batch, rnnp_train_result *result);
+/* How outputs are had: from a trainer, or from a run of a model. batch->outputs[0] comes with the shape that is
+ * expected and memory for it; another shape is an error, found before anything is written. Returns CLI_OK or what
+ * cli_fail does. */
+typedef int forward_fn(void *user, rnnp_context *context, const rnnp_train_batch *batch, rnnp_train_result *result);
+forward_fn scores_of_trainer;
 
-int scores_ask(scores *s, const train_config *config, const network *net, const dataset *set, const row_list *which,
-               forward_fn *forward, void *user, rnnp_context *context);
-/* Adds what another part found (folds). */
-int scores_append(scores *s, const scores *part);
+typedef struct asking {
+    rnnp_context *context;
+    const train_config *config;
+    const network *net; /* of network_check */
+    const dataset *set;
+    const row_list *which;
+    forward_fn *forward;
+    void *user;
+    int trial; /* nothing is said when an output is not finite */
+} asking;
+
+/* Answers do not depend on [train] batch, nor on which sequences are asked about together. FIT_DIVERGED when an output
+ * is not finite. */
+int scores_ask(scores *s, const asking *a);
+int scores_create(scores *s, size_t classes, size_t n);
+void scores_free(scores *s);
+/* Puts a part (one fold's) into scores that were created for the whole dataset. */
+void scores_add(scores *all, const scores *part, size_t fold);
 /* Metrics from p, error and truth. */
 int scores_measure(scores *s, const train_config *config);
-void scores_free(scores *s);
-/* Smaller is better. */
+/* Smaller is better; NaN where it makes no sense. */
 double scores_value(const scores *s, const train_config *config);
 void scores_print(const scores *s, const dataset *set, const train_config *config, const char *what);
-forward_fn scores_of_trainer;
-/* Probabilities [n][classes], or errors [n], as .npy. */
-int scores_write(const scores *s, const train_config *config, const char *path);
+/* As docs/training.md says: a table when the name ends in .csv, else an array [sequences of the set][classes], or
+ * [sequences] of errors, NaN where nothing was asked. */
+int scores_write(const scores *s, const train_config *config, const dataset *set, const char *path);
 
 /* ---- fit.c ---- */
 
@@ -83,8 +107,6 @@ typedef struct fit_job {
     int resume, quiet, trial;    /* trial: nothing is said when it diverges */
     uint64_t seed;
 } fit_job;
-
-enum { FIT_DIVERGED = CLI_USAGE + 1 }; /* beside CLI_OK and CLI_FAILED: loss or gradient were not finite */
 
 /* A new trainer of `model`, trained: with the parameters of the best epoch when some are held. */
 int fit(const fit_job *job, const rnnp_model *model, history *past, rnnp_trainer **trainer);

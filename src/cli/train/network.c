@@ -349,7 +349,7 @@ static int add_layers(builder *b, rnnp_context *context)
 }
 
 /* Of a model with one output the last node makes it, but for renaming. */
-int network_gives_probabilities(const rnnp_model *model)
+static int gives_probabilities(const rnnp_model *model)
 {
     rnnp_node_info info;
 
@@ -360,6 +360,31 @@ int network_gives_probabilities(const rnnp_model *model)
             return strcmp(info.op, "Softmax") == 0 || strcmp(info.op, "Sigmoid") == 0;
     }
     return 0;
+}
+
+int network_check(const rnnp_model *model, const char *name, const train_config *config, size_t classes, network *net)
+{
+    const int labels = config->target == TARGET_LABEL;
+    const size_t rank = labels ? 2 : 3;
+    char text[CLI_TEXT];
+    rnnp_port y;
+
+    if (rnnp_model_outputs(model) != 1)
+        return cli_fail("%s has %zu outputs; one is expected", name, rnnp_model_outputs(model));
+    if (rnnp_model_output_port(model, 0, &y) != RNNP_OK || y.dtype != RNNP_F32 || y.rank != rank ||
+        y.shape[rank - 1] == RNNP_DYNAMIC)
+        return cli_fail("%s: output %s is %s %s; f32 %s is expected", name, y.name, rnnp_dtype_name(y.dtype),
+                        cli_shape_text(text, sizeof text, y.rank, y.shape, y.symbol),
+                        labels ? "[batch, classes]" : "[steps, batch, features]");
+    net->outputs = (size_t)y.shape[rank - 1];
+    net->probabilities = labels && gives_probabilities(model);
+    if (labels && net->outputs != classes && !(net->outputs == 1 && classes == 2))
+        return cli_fail("%s has %zu output%s a sequence, the data have %zu classes", name, net->outputs,
+                        net->outputs == 1 ? "" : "s", classes);
+    if (!labels && net->outputs != net->features)
+        return cli_fail("%s has %zu output%s a step, the data have %zu features", name, net->outputs,
+                        net->outputs == 1 ? "" : "s", net->features);
+    return CLI_OK;
 }
 
 int network_build(rnnp_context *context, const train_config *config, const network *net, rnnp_model **model)

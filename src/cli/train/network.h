@@ -24,14 +24,18 @@ typedef struct network {
     size_t features, vocabulary; /* one of them is 0 */
     int lengths;
     const float *means, *deviations;
-    int probabilities; /* y is a Softmax or a Sigmoid, not logits */
+
+    /* of the model's output, by network_check */
+    size_t outputs;    /* numbers of an item */
+    int probabilities; /* it is a Softmax or a Sigmoid, not logits */
 } network;
 
 /* Whether a constant of this name scales x or y, and is not to be trained. */
 int network_is_scaling(const char *name);
 
-/* Whether the model's first output is one of probabilities. */
-int network_gives_probabilities(const rnnp_model *model);
+/* Whether the model answers the task: one f32 output, [batch][classes] (of two classes also [batch][1]) or
+ * [steps][batch] [features]. Tells net about it. `name` is the model's in what is said when it does not. */
+int network_check(const rnnp_model *model, const char *name, const train_config *config, size_t classes, network *net);
 
 int network_build(rnnp_context *context, const train_config *config, const network *net, rnnp_model **model);
 

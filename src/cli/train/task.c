@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L
+
 #include "task.h"
 
 #include <stdio.h>
@@ -79,6 +81,16 @@ static void describe(const task *t)
     putchar('\n');
 }
 
+/* A test set without labels is predicted in the classes of the training set. */
+static int adopt_classes(const dataset *train, dataset *test)
+{
+    test->class_names = calloc(train->classes + 1, sizeof *test->class_names);
+    for (; test->class_names && test->classes < train->classes; test->classes++)
+        if (!(test->class_names[test->classes] = strdup(train->class_names[test->classes])))
+            break;
+    return test->class_names && test->classes == train->classes ? CLI_OK : cli_fail("out of memory");
+}
+
 static int read_data(task *t, int grow)
 {
     char names[4][2 * CONFIG_TEXT];
@@ -97,6 +109,8 @@ static int read_data(task *t, int grow)
         return CLI_FAILED;
     if (c->target == TARGET_LABEL && !t->train.label)
         return cli_fail("%s has no labels", train);
+    if (c->target == TARGET_LABEL && *test && !t->test_set.classes && adopt_classes(&t->train, &t->test_set) != CLI_OK)
+        return CLI_FAILED;
     if (c->target == TARGET_LABEL && c->options.loss == RNNP_LOSS_BINARY && t->train.classes != 2)
         return cli_fail("loss binary is for two classes; %s has %zu", train, t->train.classes);
     return CLI_OK;
@@ -157,13 +171,13 @@ static int write_roc(const task *t, const scores *s)
     return code;
 }
 
-int task_write(const task *t, const scores *s)
+int task_write(const task *t, const scores *s, const dataset *set)
 {
     int code = CLI_OK;
 
     if (t->roc)
         code = write_roc(t, s);
     if (code == CLI_OK && t->predictions)
-        code = scores_write(s, &t->config, t->predictions);
+        code = scores_write(s, &t->config, set, t->predictions);
     return code;
 }

@@ -26,8 +26,8 @@ typedef struct task {
     {"--test", "FILE", "test data, instead of [data] test", ARG_TEXT, &(t).test}, \
     {"--test-labels", "FILE", "its labels", ARG_TEXT, &(t).test_labels}, \
     {"--roc", "FILE.svg", "picture of the ROC curve", ARG_TEXT, &(t).roc}, \
-    {"--predictions", "FILE.npy", "probabilities (errors, of number targets) of what was asked about", ARG_TEXT, \
-     &(t).predictions}, \
+    {"--predictions", "FILE", "probabilities (errors, of number targets) of what was asked about, .csv or .npy", \
+     ARG_TEXT, &(t).predictions}, \
     {"--seed", "N", "instead of [train] seed", ARG_SIZE, &(t).seed}, \
     {"--threads", "N", "size of the team; 0 takes the CPU budget (default: [train] threads)", ARG_SIZE, &(t).threads}, \
     {"--isa", "NAME", "highest instruction set: generic, avx2, avx512, neon", ARG_TEXT, &(t).isa}, \
@@ -38,7 +38,7 @@ int task_configure(task *t, const size_t *at);
 /* Data and context. With `words` the vocabulary is this file's, else that of the training data. */
 int task_open(task *t, const char *words);
 void task_close(task *t);
-/* Files that were asked for. */
-int task_write(const task *t, const scores *s);
+/* Files that were asked for, about what was found of the set. */
+int task_write(const task *t, const scores *s, const dataset *set);
 
 #endif

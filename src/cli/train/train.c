@@ -193,7 +193,7 @@ static int with_seeds(job *j)
     if (code == CLI_OK && j->curve)
         code = write_curve(j, &past);
     if (code == CLI_OK && !j->t.config.folds)
-        code = task_write(&j->t, &found);
+        code = task_write(&j->t, &found, j->t.e.test ? j->t.e.test : &j->t.train);
     if (code == CLI_OK && model)
         code = write_model(j, model);
     rnnp_model_destroy(model);
@@ -219,7 +219,7 @@ static int with_folds(job *j)
     printf("%zu folds: %s %.4f +- %.4f (mean and deviation)\n", n, j->t.config.score == SCORE_LOSS ? "loss" : "score",
            fabs(sum) / (double)n, sqrt(squares / (double)(n - 1)));
     scores_print(&all, &j->t.train, &j->t.config, "all folds together");
-    code = task_write(&j->t, &all);
+    code = task_write(&j->t, &all, &j->t.train);
     scores_free(&all);
     return code;
 }

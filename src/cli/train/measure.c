@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is made of answers: metrics, and a report of them.
+ */
+#include "fit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Answers ---- */
+
+int scores_create(scores *s, size_t classes, size_t n)
+{
+    *s = (scores){.n = n, .classes = classes};
+    s->row = calloc(n + 1, sizeof *s->row);
+    s->fold = calloc(n + 1, sizeof *s->fold);
+    s->truth = calloc(n + 1, sizeof *s->truth);
+    s->error = calloc(n + 1, sizeof *s->error);
+    s->p = calloc(n * classes + 1, sizeof *s->p);
+    return s->row && s->fold && s->truth && s->error && s->p ? CLI_OK : cli_fail("out of memory");
+}
+
+void scores_add(scores *all, const scores *part, size_t fold)
+{
+    const size_t K = all->classes;
+    const double weight = all->weight + part->weight;
+
+    for (size_t i = 0; i < part->n; i++) {
+        const size_t at = part->row[i];
+
+        all->row[at] = part->row[i];
+        all->fold[at] = (uint32_t)fold;
+        all->truth[at] = part->truth[i];
+        all->error[at] = part->error[i];
+        memcpy(all->p + at * K, part->p + i * K, K * sizeof *all->p);
+    }
+    all->loss = weight > 0 ? (all->loss * all->weight + part->loss * part->weight) / weight : 0;
+    all->weight = weight;
+    all->squares += part->squares;
+    all->changes += part->changes;
+    all->elements += part->elements;
+}
+
+void scores_free(scores *s)
+{
+    free(s->row);
+    free(s->fold);
+    free(s->truth);
+    free(s->error);
+    free(s->p);
+    free(s->per_class);
+    free(s->confusion);
+    free(s->curve);
+    *s = (scores){0};
+}
+
+/* ---- Metrics ---- */
+
+static int measure_ranking(scores *s, const float *score)
+{
+    size_t *scratch = malloc((2 * s->n + 1) * sizeof *scratch);
+
+    free(s->curve);
+    s->curve = malloc((s->n + 1) * sizeof *s->curve);
+    if (!scratch || !s->curve) {
+        free(scratch);
+        return cli_fail("out of memory");
+    }
+    if (rnnp_metrics_ranking(score, s->truth, NULL, s->n, scratch, &s->auc, &s->average_precision, s->curve,
+                             &s->n_points) != RNNP_OK)
+        s->auc = s->average_precision = NAN, s->n_points = 0;
+    free(scratch);
+    return CLI_OK;
+}
+
+/* Of two classes the metrics look at class 1 alone: score[i], its probability. */
+static int measure_two_classes(scores *s)
+{
+    rnnp_calibration_bin bins[10];
+    float *score = malloc((s->n + 1) * sizeof *score);
+
+    if (!score)
+        return cli_fail("out of memory");
+    for (size_t i = 0; i < s->n; i++)
+        score[i] = s->p[2 * i + 1];
+    const int code = measure_ranking(s, score);
+    if (rnnp_metrics_brier(score, s->truth, NULL, s->n, 2, &s->brier) != RNNP_OK)
+        s->brier = NAN;
+    if (rnnp_metrics_calibration(score, s->truth, NULL, s->n, 10, bins, &s->calibration) != RNNP_OK)
+        s->calibration = NAN;
+    free(score);
+    return code;
+}
+
+int scores_measure(scores *s, const train_config *config)
+{
+    s->auc = s->average_precision = s->brier = s->calibration = NAN;
+    s->summary = (rnnp_summary_metrics){NAN, NAN, NAN, NAN, NAN};
+    for (size_t i = 0; i < s->n; i++)
+        if (s->truth[i] < 0)
+            return CLI_OK; /* no labels: predictions alone */
+    if (config->target != TARGET_LABEL)
+        return s->classes == 2 ? measure_ranking(s, s->error) : CLI_OK;
+    free(s->confusion);
+    free(s->per_class);
+    s->confusion = calloc(s->classes * s->classes + 1, sizeof *s->confusion);
+    s->per_class = calloc(s->classes + 1, sizeof *s->per_class);
+    if (!s->confusion || !s->per_class)
+        return cli_fail("out of memory");
+    if (rnnp_metrics_confusion(s->p, s->truth, NULL, s->n, s->classes, s->confusion) != RNNP_OK ||
+        rnnp_metrics_classes(s->confusion, s->classes, s->per_class, &s->summary) != RNNP_OK)
+        return cli_fail("the model's output is not a number");
+    if (s->classes == 2)
+        return measure_two_classes(s);
+    if (rnnp_metrics_brier(s->p, s->truth, NULL, s->n, s->classes, &s->brier) != RNNP_OK)
+        s->brier = NAN;
+    return CLI_OK;
+}
+
+double scores_value(const scores *s, const train_config *config)
+{
+    switch (config->score) {
+    case SCORE_ACCURACY:
+        return -s->summary.accuracy;
+    case SCORE_AUC:
+        return -s->auc;
+    case SCORE_F1:
+        return -s->summary.f1;
+    case SCORE_LOSS:
+        break;
+    }
+    return s->loss;
+}
+
+/* ---- The report ---- */
+
+static void print_classes(const scores *s, const dataset *set)
+{
+    printf("  %-16s %9s %9s %9s %9s   confusion\n", "class", "precision", "recall", "F1", "n");
+    for (size_t k = 0; k < s->classes; k++) {
+        const rnnp_class_metrics *m = &s->per_class[k];
+
+        printf("  %-16s %9.4f %9.4f %9.4f %9.0f  ", set->class_names[k], m->precision, m->recall, m->f1, m->support);
+        for (size_t j = 0; j < s->classes; j++)
+            printf(" %5.0f", s->confusion[k * s->classes + j]);
+        putchar('\n');
+    }
+}
+
+void scores_print(const scores *s, const dataset *set, const train_config *config, const char *what)
+{
+    printf("%s: %zu sequences", what, s->n);
+    if (s->weight > 0)
+        printf(", loss %.5g", s->loss);
+    if (s->elements > 0)
+        printf(", mean squared error %.5g", s->squares / s->elements);
+    if (s->elements > 0 && config->target == TARGET_NEXT)
+        printf(", persistence %.5g", s->changes / s->elements);
+    if (!isnan(s->summary.accuracy))
+        printf(", accuracy %.4f, macro F1 %.4f, kappa %.4f", s->summary.accuracy, s->summary.f1, s->summary.kappa);
+    if (!isnan(s->auc))
+        printf(", ROC AUC %.4f, average precision %.4f", s->auc, s->average_precision);
+    if (!isnan(s->brier))
+        printf(", Brier %.4f", s->brier);
+    if (!isnan(s->calibration))
+        printf(", calibration error %.4f", s->calibration);
+    putchar('\n');
+    if (config->target == TARGET_LABEL && s->per_class)
+        print_classes(s, set);
+}

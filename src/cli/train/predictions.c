@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Predictions as files: a table for people and spreadsheets (.csv), or an array for programs (.npy).
+ */
+#include "fit.h"
+
+#include "../npy.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A field of RFC 4180: in quotes, and quotes twice, where it must be. NULL is an empty field. */
+static void put_text(FILE *f, const char *before, const char *prefix, const char *text)
+{
+    fputs(before, f);
+    if (!text)
+        return;
+    if (!strpbrk(text, ",\"\r\n")) {
+        fprintf(f, "%s%s", prefix, text);
+        return;
+    }
+    fprintf(f, "\"%s", prefix);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', f);
+        fputc(*text, f);
+    }
+    fputc('"', f);
+}
+
+static void put_id(FILE *f, const dataset *set, size_t row)
+{
+    if (dataset_id(set, row))
+        put_text(f, "", "", dataset_id(set, row));
+    else
+        fprintf(f, "%zu", row + 1); /* as messages count them */
+}
+
+/* Like rnnp_metrics_confusion: the first of equals. */
+static size_t predicted(const float *p, size_t classes)
+{
+    size_t best = 0;
+
+    for (size_t k = 1; k < classes; k++)
+        best = p[k] > p[best] ? k : best;
+    return best;
+}
+
+static void write_rows(FILE *f, const scores *s, const dataset *set, int labels)
+{
+    fputs(labels ? "id,group,fold,label,predicted" : "id,group,fold,label,error", f);
+    for (size_t k = 0; labels && k < s->classes; k++)
+        put_text(f, ",", "p_", set->class_names[k]);
+    fputc('\n', f);
+    for (size_t i = 0; i < s->n; i++) {
+        const float *p = s->p + i * s->classes;
+
+        put_id(f, set, s->row[i]);
+        put_text(f, ",", "", dataset_group(set, s->row[i]));
+        fputc(',', f);
+        if (s->fold[i])
+            fprintf(f, "%u", s->fold[i]);
+        put_text(f, ",", "", s->truth[i] >= 0 ? set->class_names[s->truth[i]] : NULL);
+        if (labels)
+            put_text(f, ",", "", set->class_names[predicted(p, s->classes)]);
+        else
+            fprintf(f, ",%.9g", (double)s->error[i]);
+        for (size_t k = 0; labels && k < s->classes; k++)
+            fprintf(f, ",%.9g", (double)p[k]);
+        fputc('\n', f);
+    }
+}
+
+static int write_table(const scores *s, const dataset *set, int labels, const char *path)
+{
+    FILE *f = fopen(path, "w");
+
+    if (!f)
+        return cli_fail("%s: %s", path, strerror(errno));
+    errno = 0;
+    write_rows(f, s, set, labels);
+    const int failed = ferror(f);
+    return fclose(f) != 0 || failed ? cli_fail("%s: %s", path, strerror(errno ? errno : EIO)) : CLI_OK;
+}
+
+/* Row i of the array is sequence i of the data, whether it was asked about or not. */
+static int write_array(const scores *s, const dataset *set, int labels, const char *path)
+{
+    const size_t width = labels ? s->classes : 1;
+    const float *from = labels ? s->p : s->error;
+    float *all = malloc((set->n * width + 1) * sizeof *all);
+    char message[NPY_MESSAGE];
+
+    if (!all)
+        return cli_fail("out of memory");
+    for (size_t i = 0; i < set->n * width; i++)
+        all[i] = NAN;
+    for (size_t i = 0; i < s->n; i++)
+        memcpy(all + s->row[i] * width, from + i * width, width * sizeof *all);
+    const rnnp_tensor array = {RNNP_F32, labels ? 2 : 1, {(int64_t)set->n, (int64_t)width}, all};
+    const int written = npy_write(path, &array, message);
+    free(all);
+    return written ? CLI_OK : cli_fail("%s", message);
+}
+
+int scores_write(const scores *s, const train_config *config, const dataset *set, const char *path)
+{
+    const size_t length = strlen(path);
+    const int labels = config->target == TARGET_LABEL;
+
+    return length > 4 && strcmp(path + length - 4, ".csv") == 0 ? write_table(s, set, labels, path)
+                                                                : write_array(s, set, labels, path);
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What train and eval answer: who is who, what the metrics are, and that padding and company change nothing.
+# shellcheck source=tests/cli/common.sh
+source "$(dirname "$0")/common.sh"
+
+# ramps N SHORTEST LONGEST CLASSES: a line per sequence, label first, of lengths that go round.
+ramps() {
+    awk -v n="$1" -v least="$2" -v most="$3" -v classes="$4" 'BEGIN {
+        for (i = 0; i < n; i++) {
+            k = i * 7 % classes; line = "c" k
+            for (t = 0; t < least + i * 5 % (most - least + 1); t++)
+                line = line sprintf(",%.4f", (k - 1) * (t % 5) * 0.3 + 0.8 * sin(i * 7.3 + t * t * 1.7))
+            print line
+        }
+    }'
+}
+ramps 60 9 9 2 >"$work/equal.csv"
+ramps 60 9 9 3 >"$work/three.csv"
+ramps 41 3 14 2 >"$work/mixed.csv"
+tac "$work/mixed.csv" >"$work/turned.csv"
+
+# config TARGET LOSS LAYERS... [-- KEYS...]: writes $work/config.ini; keys are section.name=value.
+config() {
+    local target=$1 loss=$2 layers=() section
+    shift 2
+    while (($#)) && [[ $1 != -- ]]; do layers+=("$1") && shift; done
+    (($# == 0)) || shift
+    for section in data model train; do
+        echo "[$section]"
+        [[ $section != data ]] || echo "target = $target"
+        [[ $section != model ]] || { echo "layers =" && printf '    %s\n' "${layers[@]}"; }
+        [[ $section != train ]] || printf 'loss = %s\nrate = 0.02\nclip_norm = 1\n' "$loss"
+        for key in "$@"; do [[ $key != "$section."* ]] || echo "${key#"$section."}"; done
+    done >"$work/config.ini"
+}
+
+# ---- A model that is not told lengths takes no padding for data: company changes no bit ----
+
+# alone TARGET LOSS LAYERS...: trains on equal lengths; sequences of other lengths get the same answers whether they are
+# asked about together, in another order, or each alone.
+alone() {
+    local batch i
+    for batch in 1 3 32; do
+        config "$@" -- data.train=equal.csv train.epochs=2 train.batch=$batch
+        [[ $batch != 1 ]] || expect 0 train "$work/config.ini" -o "$work/model.onnx"
+        expect 0 eval "$work/model.onnx" --config "$work/config.ini" --test "$work/mixed.csv" --predictions "$work/$batch.csv" --quiet
+        cp "$work/out" "$work/$batch.out"
+    done
+    for batch in 3 32; do
+        cmp "$work/1.csv" "$work/$batch.csv" || fail "$*: batch $batch has other answers"
+        cmp "$work/1.out" "$work/$batch.out" || fail "$*: batch $batch has other metrics"
+    done
+    expect 0 eval "$work/model.onnx" --config "$work/config.ini" --test "$work/turned.csv" --predictions "$work/turned.p.csv" --quiet
+    tail -n +2 "$work/turned.p.csv" | tac | cut -d, -f2- >"$work/turned.rows"
+    tail -n +2 "$work/1.csv" | cut -d, -f2- >"$work/rows"
+    cmp "$work/rows" "$work/turned.rows" || fail "$*: the order of the data changes answers"
+    for i in 1 5 12 41; do
+        sed -n "${i}p" "$work/mixed.csv" >"$work/one.csv"
+        expect 0 eval "$work/model.onnx" --config "$work/config.ini" --test "$work/one.csv" --predictions "$work/one.p.csv" --quiet
+        [[ $(tail -n 1 "$work/one.p.csv" | cut -d, -f2-) == "$(sed -n "${i}p" "$work/rows")" ]] ||
+            fail "$*: sequence $i alone has another answer"
+    done
+}
+alone label sparse "gru 5" "dense 2 softmax"
+alone label sparse "lstm 4 bidirectional" "dense 2"
+alone label binary "rnn 4 reverse" "dense 1"
+for pool in mean max sum last; do
+    alone label sparse "gru 4" "pool $pool" "dense 2 softmax"
+done
+alone next mse "lstm 4" "dense 1"
+alone input mse "gru 4" "repeat" "gru 4" "dense 1"
+
+# A model with lengths is asked in batches with padding: still the same.
+config label sparse "gru 4 bidirectional" "dense 2 softmax" -- data.train=mixed.csv train.epochs=2
+expect 0 train "$work/config.ini" -o "$work/model.onnx"
+expect 0 eval "$work/model.onnx" --config "$work/config.ini" --predictions "$work/all.csv"
+for i in 2 9; do
+    sed -n "${i}p" "$work/mixed.csv" >"$work/one.csv"
+    expect 0 eval "$work/model.onnx" --config "$work/config.ini" --test "$work/one.csv" --predictions "$work/one.p.csv"
+    [[ $(tail -n 1 "$work/one.p.csv" | cut -d, -f2-) == "$(sed -n "$((i + 1))p" "$work/all.csv" | cut -d, -f2-)" ]] ||
+        fail "with lengths sequence $i alone has another answer"
+done
+
+# ---- Metrics are those of the predictions that are written ----
+
+# number NAME: what the last line of results says of it.
+number() {
+    sed -n "s/.*$1 \([0-9.e-]*\).*/\1/p" "$work/out" | tail -n 1
+}
+# agrees NAME PRINTED COMPUTED
+agrees() {
+    awk -v a="$2" -v b="$3" 'BEGIN { d = a - b; exit !(a != "" && b != "" && d <= 0.00006 && d >= -0.00006) }' ||
+        fail "$1: printed $2, of the predictions $3"
+}
+# check_metrics: Brier and accuracy of $work/p.csv.
+check_metrics() {
+    awk -F, -v OFS=' ' 'NR == 1 { for (k = 6; k <= NF; k++) name[k] = substr($k, 3); classes = NF - 5; next }
+        { n++; right += $4 == $5
+          for (k = 6; k <= NF; k++) if (classes > 2 || k == 7) brier += ($k - ($4 == name[k])) ^ 2 }
+        END { print right / n, brier / n }' "$work/p.csv" >"$work/computed"
+    read -r accuracy brier <"$work/computed"
+    agrees accuracy "$(number accuracy)" "$accuracy"
+    agrees Brier "$(number Brier)" "$brier"
+}
+for layers in "dense 2 softmax" "dense 2"; do
+    config label sparse "gru 4" "$layers" -- data.train=equal.csv data.test=mixed.csv train.epochs=3
+    expect 0 train "$work/config.ini" -o "$work/model.onnx" --predictions "$work/p.csv" --quiet
+    check_metrics
+    expect 0 eval "$work/model.onnx" --config "$work/config.ini" --predictions "$work/p.csv" --quiet
+    check_metrics
+done
+config label sparse "gru 4" "dense 3 softmax" -- data.train=three.csv train.folds=3 train.epochs=3
+expect 0 train "$work/config.ini" --predictions "$work/p.csv" --quiet
+check_metrics
+
+# A forecaster's errors are printed by both, and are those that are written (all sequences have 9 steps).
+config next mse "gru 4" "dense 1" -- data.train=equal.csv data.test=equal.csv train.epochs=2
+expect 0 train "$work/config.ini" -o "$work/model.onnx" --predictions "$work/p.csv" --quiet
+mean=$(number "mean squared error")
+agrees "mean squared error" "$mean" "$(awk -F, 'NR > 1 { sum += $5 } END { print sum / (NR - 1) }' "$work/p.csv")"
+expect 0 eval "$work/model.onnx" --config "$work/config.ini" --quiet
+[[ $(number "mean squared error") == "$mean" ]] || fail "eval's mean squared error is not train's"
+
+# ---- Models that do not answer the question ----
+
+config label sparse "gru 4" "dense 2 softmax" -- data.train=equal.csv train.epochs=1
+expect 0 train "$work/config.ini" -o "$work/two.onnx"
+config label sparse "gru 4" "dense 5 softmax" -- data.train=equal.csv train.epochs=1
+expect 1 train "$work/config.ini" --quiet
+says "has 5 outputs a sequence, the data have 2 classes"
+config label sparse "gru 4" "dense 3 softmax" -- data.train=three.csv train.epochs=1
+expect 1 eval "$work/two.onnx" --config "$work/config.ini" --quiet
+says "two.onnx has 2 outputs a sequence, the data have 3 classes"
+config next mse "gru 4" "dense 1" -- data.train=equal.csv train.epochs=1
+expect 1 eval "$work/two.onnx" --config "$work/config.ini" --quiet
+says "[steps, batch, features] is expected"
+expect 0 train "$work/config.ini" -o "$work/next.onnx"
+config label sparse "gru 4" "dense 2 softmax" -- data.train=equal.csv train.epochs=1
+expect 1 eval "$work/next.onnx" --config "$work/config.ini" --quiet
+says "[batch, classes] is expected"
+
+# ---- A test set without labels is predicted, in the classes of the training set ----
+
+npy "$work/x.npy" '<f4' '(4, 5)' 80
+npy "$work/labels.npy" '|u1' '(4,)' 3
+printf '\x01' >>"$work/labels.npy"
+npy "$work/test.npy" '<f4' '(3, 5)' 60
+config label sparse "gru 4" "dense 2 softmax" -- data.format=npy data.train=x.npy data.train_labels=labels.npy data.test=test.npy train.epochs=1
+expect 0 train "$work/config.ini" -o "$work/model.onnx" --predictions "$work/p.csv"
+prints "test: 3 sequences"
+[[ $(sed -n 's/,[01],0\..*//p' "$work/p.csv" | tr '\n' ' ') == "1,,, 2,,, 3,,, " ]] || fail "predictions without labels"
+[[ $(head -n 1 "$work/p.csv") == "id,group,fold,label,predicted,p_0,p_1" ]] || fail "the table's head"
