@@ -152,3 +152,26 @@ expect 0 train "$work/config.ini" -o "$work/model.onnx" --predictions "$work/p.c
 prints "test: 3 sequences"
 [[ $(sed -n 's/,[01],0\..*//p' "$work/p.csv" | tr '\n' ' ') == "1,,, 2,,, 3,,, " ]] || fail "predictions without labels"
 [[ $(head -n 1 "$work/p.csv") == "id,group,fold,label,predicted,p_0,p_1" ]] || fail "the table's head"
+
+# ---- Who is who: the order, ids, groups and labels of the data, whatever fold held a sequence out ----
+
+awk -F, 'BEGIN { print "name,person,a,\"outcome, final\"" }
+    { for (t = 2; t <= NF; t++) print "\"s\"\"" NR "\",\"p," int((NR + 1) / 2) "\"," $t ",\"" $1 "\"\"\"" }' "$work/mixed.csv" >"$work/long.csv"
+config label sparse "gru 3" "dense 2 softmax" -- data.format=csv data.train=long.csv data.id=name data.group=person \
+    "data.label=outcome, final" train.epochs=1 train.folds=5
+expect 0 train "$work/config.ini" --predictions "$work/p.csv" --quiet
+prints "all folds together: 41 sequences"
+[[ $(head -n 1 "$work/p.csv") == 'id,group,fold,label,predicted,"p_c0""","p_c1"""' ]] || fail "the table's head"
+awk -F, '{ print "\"s\"\"" NR "\",\"p," int((NR + 1) / 2) "\"," ",\"" $1 "\"\"\"" }' "$work/mixed.csv" >"$work/expected"
+tail -n +2 "$work/p.csv" | sed -E 's/^("s""[0-9]+","p,[0-9]+",)[1-5](,"c[01]"""),.*/\1\2/' | cmp - "$work/expected" || fail "ids, groups or labels"
+[[ $(tail -n +2 "$work/p.csv" | cut -d, -f4 | sort -u | wc -l) == 5 ]] || fail "five folds"
+[[ $(tail -n +2 "$work/p.csv" | cut -d, -f2-4 | sort -u | wc -l) == 21 ]] || fail "a person is in two folds"
+
+# What is not asked about is NaN in the array, and no line of the table.
+config label sparse "gru 3" "dense 2 softmax" -- data.train=equal.csv train.epochs=1 train.validation=0.2
+expect 0 train "$work/config.ini" --predictions "$work/p.csv" --quiet
+prints "held out: 12 sequences"
+[[ $(wc -l <"$work/p.csv") == 13 ]] || fail "a line per sequence that was held out"
+expect 0 train "$work/config.ini" --predictions "$work/p.npy" --quiet
+grep -aq "'shape': (60, 2)" "$work/p.npy" || fail "a row per sequence of the data"
+[[ $(tail -c 480 "$work/p.npy" | od -An -v -tx4 -w8 | grep -c "7fc00000 7fc00000") == 48 ]] || fail "NaN where nothing was asked"
