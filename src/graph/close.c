@@ -23,6 +23,34 @@ static void make_constants(rnnp_model *model, const rnnp_inference *inf, rnnp_no
     }
 }
 
+/* Copies what became known on the way from scratch memory into the model. */
+static rnnp_status keep_known(rnnp_model *model, rnnp_inference *inf, const rnnp_node *node)
+{
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        rnnp_meta *meta = node->outputs[i] == RNNP_NONE ? NULL : &inf->meta[node->outputs[i]];
+        void *copy = NULL;
+
+        if (!meta)
+            continue;
+        if (!(copy = rnnp_model_alloc(model, rnnp_meta_bytes(meta))))
+            return RNNP_ERR_MEMORY;
+        memcpy(copy, meta->known, rnnp_meta_bytes(meta));
+        meta->known = copy;
+    }
+    return RNNP_OK;
+}
+
+static int all_known(const rnnp_inference *inf, const rnnp_node *node)
+{
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        const int32_t v = node->outputs[i];
+
+        if (v != RNNP_NONE && (!inf->meta[v].known || inf->partial[v].unsure))
+            return 0;
+    }
+    return 1;
+}
+
 static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
 {
     const rnnp_selection *select = &model->context->selection;
@@ -44,7 +72,12 @@ static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
         }
         switch (rnnp_inference_known(inf, node)) {
         case RNNP_KNOWN_NOT: break;
-        case RNNP_KNOWN_SYMBOLIC: status = rnnp_inference_symbols(inf, node); break;
+        case RNNP_KNOWN_SYMBOLIC:
+            if ((status = rnnp_inference_partial(inf, node)) != RNNP_OK || !all_known(inf, node))
+                break;
+            if ((status = keep_known(model, inf, node)) == RNNP_OK)
+                make_constants(model, inf, node);
+            break;
         case RNNP_KNOWN_FULLY:
             if (node->op->uses_math)
                 break;

@@ -5,6 +5,7 @@
  *   memory.c     arena of small blocks; placement of spans by lifetime
  *   constants.c  which constants are read, and letting go of those that are not
  *   inference.c  shapes and known values of all nodes, symbolic or concrete
+ *   partial.c    values of which some elements are known
  *   layout.c     concrete shapes -> which nodes run, where every value lives
  *   stacks.c     in which order they run, and which of them at once
  *   program.c    a layout placed in one block, ready to execute
@@ -43,12 +44,20 @@ size_t rnnp_spans_place(rnnp_span *spans, size_t n, size_t *active);
 
 /* ---- Inference ---- */
 
+/* A value some of whose elements are known: its elements, and 1 for each of them that is not known. An i64 value has
+ * its elements in meta.known too, with a symbol for each that is not known. unsure is NULL where all or nothing is
+ * known. */
+typedef struct rnnp_partial {
+    const void *data;
+    const uint8_t *unsure;
+} rnnp_partial;
+
 /* The metas of a whole graph and scratch for the node at hand, all in *arena. */
 typedef struct rnnp_inference {
     const rnnp_model *model;
     struct rnnp_block **arena;
     rnnp_meta *meta;               /* [n_values] */
-    uint8_t *symbolic;             /* [n_values]: known, and an element is a symbol */
+    rnnp_partial *partial;         /* [n_values] */
     rnnp_meta *in, *out;           /* of the latest node */
     rnnp_tensor *in_tensor, *out_tensor;
     int64_t next_symbol;
@@ -70,8 +79,9 @@ rnnp_known rnnp_inference_known(const rnnp_inference *inf, const rnnp_node *node
 rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, const rnnp_selection *select,
                                     rnnp_math math, const void *packed, const void *planned,
                                     struct rnnp_block **arena);
-/* The same when elements are symbols: moved where the operator only moves, fresh ones otherwise. */
-rnnp_status rnnp_inference_symbols(rnnp_inference *inf, const rnnp_node *node);
+/* The same when some elements are not known, as far as the operator's results do not depend on them (partial.c). The
+ * outputs are known, known in part, or not. */
+rnnp_status rnnp_inference_partial(rnnp_inference *inf, const rnnp_node *node);
 
 rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data);
 

@@ -210,8 +210,9 @@ typedef struct rnnp_operator {
     /* run() reads only the shapes of its inputs (Shape, Size): it is evaluated as soon as they are known. */
     int shape_only;
 
-    /* run() copies elements of input 0 (or of all inputs) unchanged, so symbols pass through it. */
-    enum { RNNP_MOVES_NOTHING, RNNP_MOVES_FIRST, RNNP_MOVES_ALL } moves;
+    /* run() copies elements of input 0 (or of all inputs, or of all but input 0) unchanged and does not look at them or
+     * at their type, so symbols pass through it. */
+    enum { RNNP_MOVES_NOTHING, RNNP_MOVES_FIRST, RNNP_MOVES_ALL, RNNP_MOVES_OTHERS } moves;
 
     /* run() depends on the math class, which only a plan knows: never folded into the model. */
     int uses_math;

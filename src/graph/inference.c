@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { EVALUATE_BYTES = 16 << 20, SYMBOLS_MAX = 64 };
+enum { EVALUATE_BYTES = 16 << 20 };
 
 size_t rnnp_node_slots_in(const rnnp_node *node)
 {
@@ -46,12 +46,12 @@ rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, s
     *inf = (rnnp_inference){.model = model, .arena = arena};
     inf->next_symbol = RNNP_SYMBOL - (int64_t)model->n_symbols;
     inf->meta = rnnp_arena_calloc(context, arena, model->n_values, sizeof *inf->meta);
-    inf->symbolic = rnnp_arena_calloc(context, arena, model->n_values, 1);
+    inf->partial = rnnp_arena_calloc(context, arena, model->n_values, sizeof *inf->partial);
     inf->in = rnnp_arena_calloc(context, arena, in, sizeof *inf->in);
     inf->out = rnnp_arena_calloc(context, arena, out, sizeof *inf->out);
     inf->in_tensor = rnnp_arena_calloc(context, arena, in, sizeof *inf->in_tensor);
     inf->out_tensor = rnnp_arena_calloc(context, arena, out, sizeof *inf->out_tensor);
-    if (!inf->meta || !inf->symbolic || !inf->in || !inf->out || !inf->in_tensor || !inf->out_tensor)
+    if (!inf->meta || !inf->partial || !inf->in || !inf->out || !inf->in_tensor || !inf->out_tensor)
         return RNNP_ERR_MEMORY;
     for (size_t v = 0; v < model->n_values; v++) {
         if (model->values[v].is_constant)
@@ -106,9 +106,11 @@ rnnp_known rnnp_inference_known(const rnnp_inference *inf, const rnnp_node *node
         if (node->op->shape_only) {
             symbolic |= has_symbol(&inf->in[i]);
         } else {
-            if (!inf->in[i].known)
+            const int part = inf->partial[node->inputs[i]].unsure != NULL;
+
+            if (!inf->in[i].known && !part)
                 return RNNP_KNOWN_NOT;
-            symbolic |= inf->symbolic[node->inputs[i]];
+            symbolic |= part;
             bytes_in = rnnp_add_bytes(bytes_in, rnnp_meta_bytes(&inf->in[i]));
         }
     }
@@ -139,13 +141,11 @@ static rnnp_status make_tensors(rnnp_inference *inf, const rnnp_node *node, stru
     return RNNP_OK;
 }
 
-static void outputs_known(rnnp_inference *inf, const rnnp_node *node, int symbolic)
+static void outputs_known(rnnp_inference *inf, const rnnp_node *node)
 {
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE) {
+        if (node->outputs[i] != RNNP_NONE)
             inf->meta[node->outputs[i]].known = inf->out_tensor[i].data;
-            inf->symbolic[node->outputs[i]] = (uint8_t)symbolic;
-        }
     }
 }
 
@@ -183,44 +183,8 @@ rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, 
     if (status == RNNP_OK)
         status = op->run(&exec, node, inf->in_tensor, inf->out_tensor);
     if (status == RNNP_OK)
-        outputs_known(inf, node, 0);
+        outputs_known(inf, node);
     rnnp_free(context, exec.workspace, workspace_bytes);
     rnnp_free(context, pack, pack_bytes);
-    return status;
-}
-
-/* Symbols survive in an operator that only moves them, when nothing else about it is a symbol. */
-static int moves_symbols(const rnnp_inference *inf, const rnnp_node *node)
-{
-    if (node->op->moves == RNNP_MOVES_ALL)
-        return 1;
-    for (size_t i = 1; i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE && inf->symbolic[node->inputs[i]])
-            return 0;
-    }
-    return node->op->moves == RNNP_MOVES_FIRST;
-}
-
-rnnp_status rnnp_inference_symbols(rnnp_inference *inf, const rnnp_node *node)
-{
-    const rnnp_exec exec = {.context = inf->model->context, .select = &inf->model->context->selection};
-    rnnp_status status = RNNP_OK;
-
-    if (moves_symbols(inf, node)) {
-        if ((status = make_tensors(inf, node, inf->arena)) == RNNP_OK)
-            status = node->op->run(&exec, node, inf->in_tensor, inf->out_tensor);
-        if (status == RNNP_OK)
-            outputs_known(inf, node, 1);
-        return status;
-    }
-    if (node->n_outputs != 1 || inf->out[0].dtype != RNNP_I64 || rnnp_meta_elements(&inf->out[0]) > SYMBOLS_MAX)
-        return RNNP_OK;
-    if ((status = make_tensors(inf, node, inf->arena)) == RNNP_OK) {
-        int64_t *element = inf->out_tensor[0].data;
-
-        for (size_t i = 0; i < rnnp_meta_elements(&inf->out[0]); i++)
-            element[i] = inf->next_symbol--;
-        outputs_known(inf, node, 1);
-    }
     return status;
 }

@@ -307,6 +307,10 @@ static rnnp_status where_run(const rnnp_exec *e, const rnnp_node *node, const rn
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_Where = {
-    .name = "Where", .min_inputs = 3, .max_inputs = 3, ONE_OUTPUT, .infer = where_infer, .run = where_run,
-    .moves = RNNP_MOVES_ALL};
+const rnnp_operator rnnp_operator_Where = {.name = "Where",
+                                           .min_inputs = 3,
+                                           .max_inputs = 3,
+                                           ONE_OUTPUT,
+                                           .infer = where_infer,
+                                           .run = where_run,
+                                           .moves = RNNP_MOVES_OTHERS};

@@ -38,24 +38,28 @@ static int64_t clamp(int64_t i, int64_t low, int64_t high)
     return i < low ? low : i > high ? high : i;
 }
 
-/* step != 0; count is RNNP_DYNAMIC where a symbol decides. */
+/* By the text of Slice-13, which says in full what older texts mean: going backwards, a start before the first element
+ * is the first element, while an end there is before it. step != 0; count is RNNP_DYNAMIC where a symbol decides. */
 static slice_axis slice_one(int64_t dim, int64_t start, int64_t end, int64_t step)
 {
     const int to_end = end >= INT32_MAX || end == dim;
     slice_axis s = {.step = step, .count = RNNP_DYNAMIC};
 
     if (step == 1 && start == 0 && to_end)
-        return (slice_axis){0, 1, dim, SLICE_ALL};
+        s = (slice_axis){0, 1, dim, SLICE_ALL};
     if (step == 1 && start == -1 && to_end)
         s = (slice_axis){0, 1, 1, SLICE_LAST};
-    if (rnnp_dim_is_symbol(dim) || rnnp_dim_is_symbol(start) || rnnp_dim_is_symbol(end))
+    if (step == -1 && start == -1 && end <= -INT32_MAX && !rnnp_dim_is_symbol(end))
+        s.count = dim; /* all, backwards */
+    if (rnnp_dim_is_symbol(dim) || rnnp_dim_is_symbol(start) || rnnp_dim_is_symbol(end) || rnnp_dim_is_symbol(step))
         return s;
+    const int64_t last = dim > 0 ? dim - 1 : 0;
     start += start < 0 ? dim : 0;
     end += end < 0 ? dim : 0;
-    start = step > 0 ? clamp(start, 0, dim) : clamp(start, -1, dim - 1);
-    end = step > 0 ? clamp(end, 0, dim) : clamp(end, -1, dim - 1);
+    start = step > 0 ? clamp(start, 0, dim) : clamp(start, 0, last);
+    end = step > 0 ? clamp(end, 0, dim) : clamp(end, -1, last);
     const uint64_t stride = step > 0 ? (uint64_t)step : 0 - (uint64_t)step;
-    const int64_t span = step > 0 ? end - start : start - end;
+    const int64_t span = dim == 0 ? 0 : step > 0 ? end - start : start - end;
     s.start = start;
     s.count = span <= 0 ? 0 : (int64_t)(((uint64_t)span - 1) / stride + 1);
     return s;
@@ -117,10 +121,36 @@ static rnnp_status slice_check(rnnp_infer *in, const slice_lists *lists, size_t 
     for (size_t i = 0; i < n; i++) {
         const int64_t step = list_at(&lists->steps, i, 1);
 
-        if (step == 0 || rnnp_dim_is_symbol(step))
-            return FAIL(in, RNNP_ERR_SHAPE, "a step is 0 or dynamic");
+        if (step == 0)
+            return FAIL(in, RNNP_ERR_SHAPE, "a step is 0");
     }
     return rnnp_infer_axes(in, &axes, rank, &mask);
+}
+
+/* Lists that depend on data: which axes they cut. Their lengths are known when a run is made. */
+static rnnp_status slice_unknown(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out)
+{
+    const rnnp_meta *starts = &inputs[1], *x = &inputs[0];
+    const int64_t n = starts->rank == 0 ? 1 : starts->dim[0];
+    unsigned mask = (1u << x->rank) - 1;
+    rnnp_ints axes = {0};
+    rnnp_status status;
+    int known = 1;
+
+    if ((status = rnnp_infer_ints(in, inputs, 3, "axes", &axes, &known)) != RNNP_OK)
+        return status;
+    if (!rnnp_dim_is_symbol(n) && (n > (int64_t)x->rank || (axes.given && known && n != (int64_t)axes.count)))
+        return FAIL(in, RNNP_ERR_SHAPE, "%lld starts for %zu axes", (long long)n,
+                    axes.given && known ? axes.count : x->rank);
+    if (axes.given && known && (status = rnnp_infer_axes(in, &axes, x->rank, &mask)) != RNNP_OK)
+        return status;
+    if (!axes.given && !rnnp_dim_is_symbol(n))
+        mask = (1u << n) - 1;
+    for (size_t i = 0; i < x->rank; i++) {
+        if (mask >> i & 1)
+            out->dim[i] = rnnp_dim_unknown(in);
+    }
+    return RNNP_OK;
 }
 
 static rnnp_status slice_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
@@ -138,11 +168,8 @@ static rnnp_status slice_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
             return status;
     }
     rnnp_meta_like(&outputs[0], x);
-    if (!slice_lists_known(in->node, inputs, &lists)) {
-        for (size_t i = 0; i < x->rank; i++)
-            outputs[0].dim[i] = rnnp_dim_unknown(in);
-        return RNNP_OK;
-    }
+    if (!slice_lists_known(in->node, inputs, &lists))
+        return slice_unknown(in, inputs, &outputs[0]);
     if ((status = slice_check(in, &lists, x->rank)) != RNNP_OK)
         return status;
     slice_axes(&lists, x->rank, x->dim, axes);
