@@ -243,7 +243,14 @@ static rnnp_status check_constant(const rnnp_model *model, const char *name, con
     return RNNP_OK;
 }
 
-/* Takes the elements where they are when they are sealed, else a copy of them. */
+/* Elements that decide about shapes and places: of sealed ones a copy is compared with their checksum and kept, as the
+ * file may be changed while it is mapped. Floats lead nowhere and stay where they are. */
+static int must_be_copied(rnnp_dtype dtype)
+{
+    return dtype != RNNP_F32 && dtype != RNNP_F64;
+}
+
+/* Takes the elements where they are when they are sealed floats, else a copy of them. */
 static rnnp_status add_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor, int sealed,
                                 uint64_t checksum, rnnp_value *value)
 {
@@ -266,7 +273,7 @@ static rnnp_status add_constant(rnnp_model *model, const char *name, const rnnp_
     info.meta = (rnnp_meta){.dtype = tensor->dtype, .rank = tensor->rank};
     memcpy(info.meta.dim, tensor->shape, tensor->rank * sizeof *tensor->shape);
     atomic_init(&info.sealed, (unsigned char)sealed);
-    info.meta.known = sealed ? tensor->data : copy_bytes(model, tensor->data, bytes);
+    info.meta.known = sealed && !must_be_copied(tensor->dtype) ? tensor->data : copy_bytes(model, tensor->data, bytes);
     if (!info.meta.known)
         return RNNP_ERR_MEMORY;
     if ((status = grow_values(model, 1)) != RNNP_OK)

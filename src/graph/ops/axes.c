@@ -55,7 +55,7 @@ rnnp_status rnnp_infer_ints(rnnp_infer *in, const rnnp_meta *inputs, size_t inpu
     if (meta->rank > 1)
         return FAIL(in, RNNP_ERR_SHAPE, "%s has rank %zu", what, meta->rank);
     ints->given = 1;
-    if (!meta->known) {
+    if (!meta->known && rnnp_meta_elements(meta) != 0) { /* an empty list is known */
         if (!known)
             return FAIL(in, RNNP_ERR_UNSUPPORTED, "%s depends on input data", what);
         *known = 0;

@@ -131,6 +131,8 @@ static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnn
     const rnnp_gemm_params *gemm = node->params;
     const rnnp_tensor *a = &inputs[0], *b = &inputs[1], *c = &inputs[2], *y = &outputs[0];
     char *workspace = e->workspace;
+    if (rnnp_tensor_elements(y) == 0)
+        return RNNP_OK;
     rnnp_gemm_args args = {.a = a->data, .b = e->packed, .c = y->data, .math = (int)e->math};
 
     args.m = (size_t)a->shape[gemm->trans_a];

@@ -94,6 +94,8 @@ static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const r
     rnnp_walk walk;
 
     (void)node;
+    if (rnnp_tensor_elements(&outputs[0]) == 0)
+        return RNNP_OK; /* however many matrices without elements there are */
     args.lda = args.k;
     args.ldc = args.n;
     batch_a.rank -= 2;

@@ -33,6 +33,12 @@ static inline void rnnp_meta_like(rnnp_meta *out, const rnnp_meta *in)
     out->known = NULL;
 }
 
+/* Whether a list's elements are there; those of an empty one always are. */
+static inline int rnnp_tensor_known(const rnnp_tensor *tensor)
+{
+    return tensor->data || rnnp_tensor_elements(tensor) == 0;
+}
+
 static inline int rnnp_absent(const rnnp_node *node, size_t input)
 {
     return input >= node->n_inputs || node->inputs[input] == RNNP_NONE;

@@ -374,7 +374,7 @@ static size_t workspace_bytes(const rnnp_prepare *p, const rnnp_meta *outputs)
     rnnp_recurrent layer;
 
     (void)outputs;
-    if (!prepare_layer(p, &layer))
+    if (batch == 0 || !prepare_layer(p, &layer))
         return 0;
     const size_t packed = weights_known(p) ? 0 : packed_now_bytes(&layer);
     return rnnp_add_bytes(packed, rnnp_recurrent_workspace(&layer, steps, batch, p->threads));
@@ -533,7 +533,7 @@ static rnnp_status describe(const rnnp_exec *e, const rnnp_node *node, const rnn
     const int lstm = params->layer.cell == RNNP_CELL_LSTM;
     const rnnp_status status = rnnp_recurrent_call_of(e->context, node, inputs, outputs, &s->call);
 
-    if (status != RNNP_OK)
+    if (status != RNNP_OK || s->call.batch == 0) /* no rows: no steps, however many there are */
         return status;
     const rnnp_recurrent *layer = e->packed ? e->planned : pack_now(e, node, inputs);
     const size_t batch = s->call.batch, H = layer->hidden;
@@ -557,7 +557,7 @@ static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_ten
     rnnp_stacked s;
     const rnnp_status status = describe(e, node, inputs, outputs, &s);
 
-    if (status != RNNP_OK)
+    if (status != RNNP_OK || s.call.batch == 0)
         return status;
     rnnp_recurrent_forward(s.layer, &s.call);
     if (e->state) {
@@ -591,7 +591,7 @@ static rnnp_status run_stack(const rnnp_stack_node *nodes, size_t n, const rnnp_
         const rnnp_stack_node *s = &nodes[i];
         const rnnp_status status = describe(s->exec, s->node, s->inputs, s->outputs, &stack[i]);
 
-        if (status != RNNP_OK)
+        if (status != RNNP_OK || stack[i].call.batch == 0)
             return status;
     }
     rnnp_stack_forward(stack, n, choice);

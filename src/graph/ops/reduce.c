@@ -187,7 +187,7 @@ static int reduce_time(const rnnp_node *node, const rnnp_meta *inputs, const int
     if (!rnnp_absent(node, 1)) {
         const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
 
-        if (!inputs[1].known)
+        if (!rnnp_tensor_known(&tensor))
             return -1;
         rnnp_run_ints(&tensor, &axes);
     }

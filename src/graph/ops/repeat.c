@@ -74,6 +74,7 @@ const rnnp_operator rnnp_operator_Expand = {
 
 static rnnp_status tile_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
+    const size_t count = rnnp_meta_elements(&inputs[1]);
     rnnp_ints repeats;
     int known;
     const rnnp_status status = rnnp_infer_ints(in, inputs, 1, "repeats", &repeats, &known);
@@ -81,8 +82,8 @@ static rnnp_status tile_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     if (status != RNNP_OK)
         return status;
     rnnp_meta_like(&outputs[0], &inputs[0]);
-    if (known && repeats.count != inputs[0].rank)
-        return FAIL(in, RNNP_ERR_SHAPE, "%zu repeats for rank %zu", repeats.count, inputs[0].rank);
+    if (count != SIZE_MAX && count != inputs[0].rank)
+        return FAIL(in, RNNP_ERR_SHAPE, "%zu repeats for rank %zu", count, inputs[0].rank);
     for (size_t i = 0; i < inputs[0].rank; i++) {
         if (known && repeats.at[i] < 0 && !rnnp_dim_is_symbol(repeats.at[i]))
             return FAIL(in, RNNP_ERR_SHAPE, "repeat %zu is %lld", i, (long long)repeats.at[i]);
@@ -134,7 +135,7 @@ static int tile_time(const rnnp_node *node, const rnnp_meta *inputs, const int *
     out_axis[0] = in_axis[0];
     if (in_axis[0] == RNNP_TIME_NONE)
         return 0;
-    return repeats.data && rnnp_integer_at(&repeats, (size_t)in_axis[0]) == 1 ? 0 : -1;
+    return rnnp_tensor_known(&repeats) && rnnp_integer_at(&repeats, (size_t)in_axis[0]) == 1 ? 0 : -1;
 }
 
 const rnnp_operator rnnp_operator_Tile = {

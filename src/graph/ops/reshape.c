@@ -17,7 +17,7 @@ static int has_zero(const int64_t *dims, size_t n)
     return 0;
 }
 
-/* product(a) / product(b), without zeros. 1: *quotient is a size or a symbol; 0: undetermined; -1: none. */
+/* product(a) / product(b). 1: *quotient is a size or a symbol; 0: undetermined, as beside a 0 in b; -1: none. */
 static int divide_dims(const int64_t *a, size_t n_a, const int64_t *b, size_t n_b, int64_t *quotient)
 {
     int64_t symbols[RNNP_MAX_RANK], above = 1, below = 1;
@@ -45,7 +45,7 @@ static int divide_dims(const int64_t *a, size_t n_a, const int64_t *b, size_t n_
         else
             unmatched = 1;
     }
-    if (unmatched)
+    if (unmatched || below == 0)
         return 0;
     if (n_symbols == 0) {
         *quotient = above / below;
@@ -191,9 +191,9 @@ static int reshape_time(const rnnp_node *node, const rnnp_meta *inputs, const in
     rnnp_meta out;
     rnnp_ints shape;
 
-    if (in_axis[0] == RNNP_TIME_NONE || !inputs[1].known)
-        return -1;
     const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
+    if (in_axis[0] == RNNP_TIME_NONE || !rnnp_tensor_known(&tensor))
+        return -1;
     rnnp_run_ints(&tensor, &shape);
     if (reshape_dims(&inputs[0], &shape, reshape->allow_zero, &next_symbol, &out))
         return -1;

@@ -111,7 +111,7 @@ static int axes_known(const rnnp_node *node, const rnnp_meta *inputs, rnnp_ints 
     if (!rnnp_absent(node, 1)) {
         const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
 
-        if (!inputs[1].known)
+        if (!rnnp_tensor_known(&tensor))
             return 0;
         rnnp_run_ints(&tensor, axes);
     }

@@ -91,7 +91,7 @@ static int slice_lists_of(const rnnp_node *node, const rnnp_tensor *inputs, slic
     for (size_t i = 1; i < node->n_inputs; i++) {
         if (rnnp_absent(node, i))
             continue;
-        if (!inputs[i].data)
+        if (!rnnp_tensor_known(&inputs[i]))
             return 0;
         rnnp_run_ints(&inputs[i], list[i - 1]);
     }
@@ -314,7 +314,7 @@ static rnnp_status split_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
         return FAIL(in, RNNP_ERR_SHAPE, "axis %zu has %lld elements", axis, (long long)dim);
     const int sized = split->sizes || (has_input && sizes.data);
     const size_t n_sizes = split->sizes ? split->n_sizes : has_input ? rnnp_meta_elements(&inputs[1]) : node->n_outputs;
-    if (sized && n_sizes != node->n_outputs)
+    if ((sized || (has_input && n_sizes != SIZE_MAX)) && n_sizes != node->n_outputs)
         return FAIL(in, RNNP_ERR_SHAPE, "%zu sizes for %zu outputs", n_sizes, node->n_outputs);
     if (!has_input && !split->sizes && !split->rounds_up && !rnnp_dim_is_symbol(dim) && dim % (int64_t)node->n_outputs)
         return FAIL(in, RNNP_ERR_SHAPE, "%lld elements do not split into %zu equal parts", (long long)dim,

@@ -20,7 +20,7 @@ static float dropout_rate(const rnnp_node *node, const void *input)
     return 0.5f;
 }
 
-/* y = x, masked and scaled; mask, u8 or f32, may be NULL. */
+/* y = x, masked and scaled; y and mask, u8 or f32, may be NULL. */
 static void drop(const rnnp_gradient_call *call, const float *x, float *y, const rnnp_tensor *mask)
 {
     enum { CHUNK = 256 };
@@ -42,7 +42,8 @@ static void drop(const rnnp_gradient_call *call, const float *x, float *y, const
             for (size_t i = 0; i < n; i++, at++) {
                 const int keep = number[i] >= rate;
 
-                y[at] = keep ? x[at] * scale : 0.0f;
+                if (y)
+                    y[at] = keep ? x[at] * scale : 0.0f;
                 if (mask && mask->dtype == RNNP_F32)
                     ((float *)mask->data)[at] = keep ? 1.0f : 0.0f;
                 else if (mask)
@@ -67,13 +68,17 @@ static rnnp_status dropout_forward(const rnnp_gradient_call *call)
 static rnnp_status dropout_backward(const rnnp_gradient_call *call)
 {
     const rnnp_tensor *dx = &call->d_inputs[0];
+    const float *dy = call->d_outputs[0].data;
+    const size_t bytes = rnnp_tensor_elements(dx) * sizeof(float);
 
     if (!dx->data)
         return RNNP_OK;
-    if (call->slice->training)
-        drop(call, call->d_outputs[0].data, dx->data, NULL);
+    if (!dy && bytes) /* only the mask leads to the loss, and it does not depend on x */
+        memset(dx->data, 0, bytes);
+    else if (call->slice->training)
+        drop(call, dy, dx->data, NULL);
     else
-        rnnp_copy(dx->data, call->d_outputs[0].data, rnnp_tensor_elements(dx) * sizeof(float));
+        rnnp_copy(dx->data, dy, bytes);
     return RNNP_OK;
 }
 
