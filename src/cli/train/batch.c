@@ -117,9 +117,13 @@ int batch_fill(batch *b, const train_config *config, const network *net, const d
     b->steps = 1;
     b->n_inputs = 1;
     b->has_weights = 0;
-    for (size_t r = 0; r < n; r++)
-        if (batch_steps(config, set, rows[r]) > b->steps)
-            b->steps = batch_steps(config, set, rows[r]);
+    for (size_t r = 0; r < n; r++) {
+        const size_t steps = batch_steps(config, set, rows[r]);
+
+        if (!steps && !net->lengths)
+            return cli_fail("sequence %zu has no steps, and the model no input lengths", (size_t)rows[r] + 1);
+        b->steps = steps > b->steps ? steps : b->steps;
+    }
     int code = fill_x(b, config, set, rows, n);
     if (code == CLI_OK && net->lengths)
         code = fill_lengths(b, config, set, rows, n);

@@ -48,7 +48,9 @@ static int evaluate(task *t, const char *path)
 
     snprintf(words, sizeof words, "%s.words", path);
     if (code == CLI_OK)
-        code = task_open(t, t->config.format == DATA_TOKENS ? words : NULL);
+        code = task_check_outputs(t, NULL, 0, path);
+    if (code == CLI_OK)
+        code = task_open(t, t->config.format == DATA_TOKENS ? words : NULL, 0);
     if (code != CLI_OK)
         return code;
     rnnp_status status = cli_load(t->e.context, path, &model);
@@ -57,7 +59,7 @@ static int evaluate(task *t, const char *path)
     if (status != RNNP_OK)
         code = cli_fail_status(t->e.context, status);
     if (code == CLI_OK)
-        code = experiment_model(&t->e, model, path, run_batch, plan, &found);
+        code = experiment_model(&t->e, model, path, t->roc != NULL, run_batch, plan, &found);
     if (code == CLI_OK) {
         const dataset *set = t->e.test ? t->e.test : t->e.train;
 

@@ -10,9 +10,10 @@
 
 /* What a checkpoint says besides the trainer's state; the parameters of the best epoch follow it. */
 typedef struct note {
-    uint64_t size, epoch, best_epoch, seed;
+    uint64_t size, epoch, best_epoch;
     double best;
     rnnp_schedule schedule;
+    identity id;
 } note;
 
 typedef struct fitting {
@@ -155,16 +156,21 @@ static int balance(fitting *f, rnnp_train_options *options)
 
 /* ---- Checkpoints ---- */
 
-static int save(const fitting *f)
+/* A training goes on when its checkpoint cannot be written: it may still come to its end. */
+static void save(const fitting *f)
 {
     note *n = (note *)(void *)f->memory;
     const size_t bytes = sizeof *n + f->parameters * sizeof(float);
 
     if (!f->job->checkpoint)
-        return CLI_OK;
-    *n = (note){sizeof *n, f->epoch, f->best_epoch, f->job->seed, f->best, f->schedule};
+        return;
+    *n = (note){sizeof *n, f->epoch, f->best_epoch, f->best, f->schedule, *f->job->id};
     const rnnp_status status = rnnp_trainer_save(f->trainer, f->job->checkpoint, f->memory, bytes);
-    return status == RNNP_OK ? CLI_OK : cli_fail_status(f->job->context, status);
+    if (status != RNNP_OK) {
+        cli_fail_status(f->job->context, status);
+        cli_fail("%s is not of epoch %zu; the training goes on", f->job->checkpoint, f->epoch);
+    }
+    f->past->unsaved = status != RNNP_OK;
 }
 
 static int resume(fitting *f)
@@ -176,11 +182,13 @@ static int resume(fitting *f)
 
     if (status != RNNP_OK)
         return cli_fail_status(f->job->context, status);
-    if (bytes != want || n->size != sizeof *n || n->seed != f->job->seed)
-        return cli_fail("%s is of another training", f->job->checkpoint);
+    if (bytes != want || n->size != sizeof *n)
+        return cli_fail("%s was not written by this version of rnnpack train", f->job->checkpoint);
+    if (identity_check(&n->id, f->job->id, f->job->checkpoint) != CLI_OK)
+        return CLI_FAILED;
     f->epoch = n->epoch;
     f->best_epoch = n->best_epoch;
-    f->best = n->best;
+    f->best = f->past->score = n->best;
     f->schedule.best = n->schedule.best; /* its state alone: the configuration may have more epochs now */
     f->schedule.waited = n->schedule.waited;
     f->schedule.drops = n->schedule.drops;
@@ -316,8 +324,10 @@ static int run_epochs(fitting *f)
             rnnp_schedule_score(&f->schedule, line.loss);
         }
         print_epoch(f, &line, cli_clock() - begin);
-        if (remember(f->past, &line) != CLI_OK || save(f) != CLI_OK)
+        if (remember(f->past, &line) != CLI_OK)
             return CLI_FAILED;
+        f->past->score = f->job->held->n ? f->best : line.loss;
+        save(f);
     }
     f->past->best = f->job->held->n ? f->best_epoch : f->epoch;
     return f->job->held->n && f->best_epoch ? copy_all(f, put) : CLI_OK;

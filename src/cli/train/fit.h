@@ -10,6 +10,7 @@
 #ifndef RNNP_CLI_FIT_H
 #define RNNP_CLI_FIT_H
 
+#include "identity.h"
 #include "network.h"
 #include "rnnpack/metrics.h"
 
@@ -95,6 +96,8 @@ typedef struct epoch_line {
 typedef struct history {
     epoch_line *at;
     size_t n, room, best;
+    double score; /* smaller is better: of the best epoch on what is held out, else the training loss of the last */
+    int unsaved;  /* the last checkpoint could not be written */
 } history;
 
 typedef struct fit_job {
@@ -104,6 +107,7 @@ typedef struct fit_job {
     const dataset *set;
     const row_list *kept, *held; /* held->n may be 0: no early stopping */
     const char *checkpoint;      /* NULL: none */
+    const identity *id;          /* with a checkpoint */
     int resume, quiet, trial;    /* trial: nothing is said when it diverges */
     uint64_t seed;
 } fit_job;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { WORDS = 8, OPSET = 22 };
 
@@ -279,6 +280,45 @@ static const struct {
     {"embedding", add_embedding}, {"lstm", add_recurrent}, {"gru", add_recurrent}, {"rnn", add_recurrent},
     {"dropout", add_dropout},     {"dense", add_dense},    {"pool", add_pool},     {"repeat", add_repeat},
 };
+
+/* ---- The last layer and the loss ---- */
+
+/* One number for yes and no, else one per class; and no function behind them but the loss's own. */
+static const char *misfit(const builder *b, double units, const char *function)
+{
+    const int softmax = strcasecmp(function, "softmax") == 0, sigmoid = strcasecmp(function, "sigmoid") == 0;
+
+    switch (b->config->options.loss) {
+    case RNNP_LOSS_BINARY:
+        return units > 1 ? "loss = binary wants one output, the logit or (sigmoid) the probability of the second class"
+               : softmax ? "loss = binary wants sigmoid or no activation: softmax of one number is always 1"
+                         : NULL;
+    case RNNP_LOSS_CROSS:
+    case RNNP_LOSS_SPARSE:
+        return units < 2 ? "loss = sparse and cross want an output per class; loss = binary is of one"
+               : sigmoid ? "loss = sparse and cross want softmax or no activation"
+                         : NULL;
+    case RNNP_LOSS_MSE:
+        break;
+    }
+    return NULL;
+}
+
+int network_check_layers(const train_config *config)
+{
+    builder b = {.config = config, .line = config->n_layers};
+
+    while (b.line > 0 && is_kind(config->layers[b.line - 1].text, "dropout"))
+        b.line--;
+    if (config->target != TARGET_LABEL || b.line-- == 0)
+        return CLI_OK;
+    if (split_words(&b) != CLI_OK)
+        return CLI_FAILED;
+    if (!is_kind(b.words[0], "dense") || b.n_words < 2)
+        return CLI_OK; /* what else there is to say, the data and the building say */
+    const char *fault = misfit(&b, strtod(b.words[1], NULL), b.n_words > 2 ? b.words[2] : "");
+    return fault ? wrong(&b, fault) : CLI_OK;
+}
 
 /* ---- The model ---- */
 

@@ -27,6 +27,8 @@ int task_configure(task *t, const size_t *at)
         return code;
     if (c->folds > EXPERIMENT_FOLDS)
         return cli_fail("[train] folds: at most %d", EXPERIMENT_FOLDS);
+    if (network_check_layers(c) != CLI_OK)
+        return CLI_FAILED;
     if (t->seed != SIZE_MAX)
         c->seed = t->seed;
     if (replace_name(c->train, sizeof c->train, "--data", t->data) != CLI_OK ||
@@ -45,6 +47,26 @@ static const char *place(const task *t, const char *name, int from_configuration
     return name;
 }
 
+/* A forecast needs a step to start from and the one that it is of. */
+static int check_steps(const train_config *c, const dataset *set, const char *name)
+{
+    size_t first = set->n, few = 0;
+
+    for (size_t i = set->n; i-- > 0 && c->target == TARGET_NEXT;)
+        if (dataset_steps(set, i) <= c->horizon)
+            first = i, few++;
+    if (!few)
+        return CLI_OK;
+    char number[32];
+    snprintf(number, sizeof number, "%zu", first + 1);
+    const char *id = dataset_id(set, first) ? dataset_id(set, first) : number;
+    return cli_fail(
+        "%s: sequence '%s' has %zu step%s; target next with horizon %zu needs more than %zu (too short: %zu "
+        "of %zu sequences)",
+        name, id, dataset_steps(set, first), dataset_steps(set, first) == 1 ? "" : "s", c->horizon, c->horizon, few,
+        set->n);
+}
+
 static int read_set(task *t, const char *name, const char *labels, const dataset *like, int grow, dataset *set)
 {
     const train_config *c = &t->config;
@@ -55,7 +77,7 @@ static int read_set(task *t, const char *name, const char *labels, const dataset
     const int whole = like && c->target == TARGET_NEXT; /* a forecaster is tested as it is used: from end to end */
     if ((c->window || c->longest) && !whole && dataset_cut(c, set) != CLI_OK)
         return CLI_FAILED;
-    return set->n ? CLI_OK : cli_fail("%s has no sequence that can be used", name);
+    return set->n ? check_steps(c, set, name) : cli_fail("%s has no sequence that can be used", name);
 }
 
 /* Whether sequences differ in length, so that the model must be told. */
@@ -116,7 +138,7 @@ static int read_data(task *t, int grow)
     return CLI_OK;
 }
 
-int task_open(task *t, const char *words)
+int task_open(task *t, const char *words, int for_checkpoint)
 {
     int code = words ? vocabulary_read(&t->words, words) : CLI_OK;
 
@@ -133,6 +155,7 @@ int task_open(task *t, const char *words)
     t->e.vocabulary = t->train.tokens ? t->words.size : 0;
     t->e.lengths = lengths_vary(&t->train) || (t->test_set.n && lengths_vary(&t->test_set));
     t->e.quiet = t->quiet;
+    t->e.data = for_checkpoint ? identity_of_data(&t->train, &t->words) : 0;
     if (!t->quiet)
         describe(t);
     return CLI_OK;
@@ -147,6 +170,22 @@ void task_close(task *t)
 }
 
 /* ---- Files ---- */
+
+int task_check_outputs(const task *t, const output_file *more, size_t n_more, const char *more_input)
+{
+    char names[5][2 * CONFIG_TEXT];
+    const train_config *c = &t->config;
+    const char *inputs[7] = {t->path, more_input};
+    const char *const data[] = {c->train, c->train_labels, c->test, c->test_labels, c->start};
+    const int from_configuration[] = {!t->data, !t->labels, !t->test, !t->test_labels, 1};
+    output_file all[8] = {{"--roc", t->roc, 0}, {"--predictions", t->predictions, 0}};
+
+    for (size_t i = 0; i < 5; i++)
+        inputs[2 + i] = place(t, data[i], from_configuration[i], names[i], sizeof names[i]);
+    for (size_t i = 0; i < n_more; i++)
+        all[2 + i] = more[i];
+    return outputs_check(all, 2 + n_more, inputs, 7);
+}
 
 static int write_roc(const task *t, const scores *s)
 {
@@ -173,11 +212,8 @@ static int write_roc(const task *t, const scores *s)
 
 int task_write(const task *t, const scores *s, const dataset *set)
 {
-    int code = CLI_OK;
+    const int drawn = t->roc ? write_roc(t, s) : CLI_OK; /* one that fails does not keep back the other */
+    const int written = t->predictions ? scores_write(s, &t->config, set, t->predictions) : CLI_OK;
 
-    if (t->roc)
-        code = write_roc(t, s);
-    if (code == CLI_OK && t->predictions)
-        code = scores_write(s, &t->config, set, t->predictions);
-    return code;
+    return drawn == CLI_OK ? written : drawn;
 }

@@ -7,6 +7,7 @@
 #define RNNP_CLI_TASK_H
 
 #include "experiment.h"
+#include "outputs.h"
 
 typedef struct task {
     /* from the command line */
@@ -35,8 +36,11 @@ typedef struct task {
 
 /* The configuration, with the choices `at` of [search] (NULL: the first ones). */
 int task_configure(task *t, const size_t *at);
+/* Whether --roc, --predictions and up to six more files can be written (outputs_check); more_input, which may be NULL, is
+ * read besides the configuration and its data. */
+int task_check_outputs(const task *t, const output_file *more, size_t n_more, const char *more_input);
 /* Data and context. With `words` the vocabulary is this file's, else that of the training data. */
-int task_open(task *t, const char *words);
+int task_open(task *t, const char *words, int for_checkpoint);
 void task_close(task *t);
 /* Files that were asked for, about what was found of the set. */
 int task_write(const task *t, const scores *s, const dataset *set);

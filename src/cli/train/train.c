@@ -5,128 +5,79 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "task.h"
-#include "rnnpack/onnx.h"
+#include "search.h"
 
 typedef struct job {
     task t;
     const char *output, *checkpoint, *curve;
-    int resume;
+    int resume, failed; /* failed: not everything could be written */
 } job;
 
-/* ---- Search ---- */
+/* ---- Seeds ---- */
 
-static double median(double *values, size_t n)
+/* What a training left. */
+typedef struct result {
+    uint64_t seed;
+    scores found;
+    history past;
+    rnnp_model *model;
+    int done;
+} result;
+
+static void result_free(result *r)
 {
-    for (size_t i = 1; i < n; i++)
-        for (size_t k = i; k > 0 && values[k] < values[k - 1]; k--) {
-            const double swap = values[k];
-
-            values[k] = values[k - 1];
-            values[k - 1] = swap;
-        }
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+    scores_free(&r->found);
+    free(r->past.at);
+    rnnp_model_destroy(r->model);
+    *r = (result){0};
 }
 
-/* What this configuration scores: the median over folds. */
-static int trial_value(job *j, double *value)
+static const dataset *judged(const job *j)
 {
-    scores found = {0};
-    int code;
+    return j->t.e.test ? j->t.e.test : &j->t.train;
+}
 
-    if (j->t.config.folds) {
-        double values[EXPERIMENT_FOLDS];
+/* One training; the result replaces *kept when its score, which no test set has a part in, is better. */
+static int with_seed(job *j, size_t i, result *kept, double *value)
+{
+    const train_config *c = &j->t.config;
+    result r = {.seed = c->seed + i, .past = {.score = INFINITY}};
+    const int code = experiment_simple(&j->t.e, r.seed, &r.found, &r.past, j->output ? &r.model : NULL);
 
-        code = experiment_folds(&j->t.e, j->t.config.seed, &found, values);
-        *value = code == CLI_OK ? median(values, j->t.config.folds) : NAN;
-    } else {
-        const dataset *test = j->t.e.test;
+    r.done = code == CLI_OK;
+    *value = r.done ? scores_value(&r.found, c) : INFINITY;
+    if (c->seeds > 1 && r.done && r.found.n)
+        printf("seed %llu: ", (unsigned long long)r.seed);
+    else if (c->seeds > 1 && (r.done || code == FIT_DIVERGED))
+        printf("seed %llu: %s\n", (unsigned long long)r.seed, r.done ? "done" : "diverged");
+    if (r.done && r.found.n)
+        scores_print(&r.found, judged(j), c, j->t.e.test ? "test" : "held out");
+    if (r.done && (!kept->done || r.past.score < kept->past.score)) {
+        const result worse = *kept;
 
-        j->t.e.test = NULL; /* what is chosen must not have seen the test set */
-        code = experiment_simple(&j->t.e, j->t.config.seed, &found, NULL, NULL);
-        j->t.e.test = test;
-        *value = code == CLI_OK ? scores_value(&found, &j->t.config) : NAN;
+        *kept = r;
+        r = worse;
     }
-    scores_free(&found);
+    result_free(&r);
     return code;
 }
 
-static void print_choice(const train_config *c)
+static void print_seeds(const job *j, const result *kept, double *values)
 {
-    for (size_t v = 0; v < c->n_variables; v++)
-        printf("  %s = %s", c->variables[v].name, c->variables[v].choice[c->variables[v].at]);
+    const train_config *c = &j->t.config;
+    const double middle = search_median(values, c->seeds), sign = c->score == SCORE_LOSS ? 1 : -1;
+
+    if (kept->found.n && isfinite(middle))
+        printf("median of %zu seeds: %.5f\n", c->seeds, sign * middle);
+    if (!j->output && !j->curve && (c->folds || (!j->t.roc && !j->t.predictions)))
+        return;
+    printf("kept: seed %llu, of the best %s", (unsigned long long)kept->seed,
+           c->validation > 0 ? "score on what was held out for validation" : "training loss");
+    printf(": %.5f\n", c->validation > 0 ? sign * kept->past.score : kept->past.score);
 }
 
-/* Choices of combination k of all. */
-static void combination(const train_config *c, size_t k, size_t *at)
-{
-    for (size_t v = 0; v < c->n_variables; v++) {
-        at[v] = k % c->variables[v].n;
-        k /= c->variables[v].n;
-    }
-}
-
-/* Tries combinations of the variables, all or so many drawn by lot, and leaves the configuration at the best one. One
- * that diverges is out. */
-static int search(job *j)
-{
-    size_t all = 1, best = 0, at[CONFIG_VARIABLES];
-    double least = INFINITY;
-    uint32_t *order;
-
-    for (size_t v = 0; v < j->t.config.n_variables; v++)
-        all *= j->t.config.variables[v].n;
-    if (all < 2)
-        return CLI_OK;
-    if (all > 100000)
-        return cli_fail("[search] has %zu combinations", all);
-    if (!j->t.config.folds && !(j->t.config.validation > 0))
-        return cli_fail("[search] needs folds or validation to choose by");
-    if (!(order = malloc(all * sizeof *order)))
-        return cli_fail("out of memory");
-    const size_t trials = j->t.config.trials && j->t.config.trials < all ? j->t.config.trials : all;
-    rnnp_train_order(j->t.config.seed, 0, all, order);
-    j->t.e.quiet = j->t.e.trial = 1;
-    int code = CLI_OK;
-    for (size_t i = 0; i < trials && code == CLI_OK; i++) {
-        double value = NAN;
-        const size_t k = trials < all ? order[i] : i;
-
-        combination(&j->t.config, k, at);
-        if ((code = task_configure(&j->t, at)) == CLI_OK)
-            code = trial_value(j, &value);
-        if (code == CLI_OK)
-            printf("trial %zu of %zu: %s %.5f", i + 1, trials, j->t.config.score == SCORE_LOSS ? "loss" : "score",
-                   j->t.config.score == SCORE_LOSS ? value : -value);
-        else if (code == FIT_DIVERGED)
-            printf("trial %zu of %zu: diverged", i + 1, trials);
-        else
-            break;
-        print_choice(&j->t.config);
-        putchar('\n');
-        fflush(stdout);
-        code = CLI_OK;
-        if (value < least)
-            least = value, best = k;
-    }
-    free(order);
-    if (code == CLI_OK && least == INFINITY)
-        code = cli_fail("[search]: all trials diverged");
-    if (code != CLI_OK)
-        return code;
-    combination(&j->t.config, best, at);
-    code = task_configure(&j->t, at);
-    printf("best:");
-    print_choice(&j->t.config);
-    putchar('\n');
-    j->t.e.quiet = j->t.quiet;
-    j->t.e.trial = 0;
-    return code;
-}
-
-/* ---- Pictures and files ---- */
+/* ---- Files ---- */
 
 static int write_curve(const job *j, const history *past)
 {
@@ -146,17 +97,35 @@ static int write_curve(const job *j, const history *past)
     return code;
 }
 
-static int write_model(const job *j, const rnnp_model *model)
+/* The model first; what fails does not keep back the rest. */
+static void write_all(job *j, const result *kept)
+{
+    if (kept->past.unsaved)
+        j->failed = 1;
+    if (j->output && outputs_keep_model(j->t.e.context, kept->model, &j->t.words, j->output) != CLI_OK)
+        j->failed = 1;
+    if (j->curve && write_curve(j, &kept->past) != CLI_OK)
+        j->failed = 1;
+    if (!j->t.config.folds && task_write(&j->t, &kept->found, judged(j)) != CLI_OK)
+        j->failed = 1;
+}
+
+/* Whether the files that were asked for can be written, and are each its own. */
+static int check_outputs(const job *j)
 {
     char words[2 * CONFIG_TEXT];
-    const rnnp_status status = rnnp_onnx_save(model, j->output);
+    const int has_words = j->output && j->t.config.format == DATA_TOKENS;
+    const int n = has_words ? snprintf(words, sizeof words, "%s.words", j->output) : 0;
+    const output_file more[] = {{"-o", j->output, 1},
+                                {"-o", has_words ? words : NULL, 1},
+                                {"--curve", j->curve, 0},
+                                {"--checkpoint", j->checkpoint, 1}};
 
-    if (status != RNNP_OK)
-        return cli_fail_status(j->t.e.context, status);
-    if (!j->t.words.size)
-        return CLI_OK;
-    snprintf(words, sizeof words, "%s.words", j->output);
-    return vocabulary_write(&j->t.words, words);
+    if (n >= (int)sizeof words)
+        return cli_fail("-o: the name is too long");
+    if (j->checkpoint && (j->t.config.folds || j->t.config.seeds > 1))
+        return cli_fail("--checkpoint is of one training: it needs [train] folds = 0 and seeds = 1");
+    return task_check_outputs(&j->t, more, 4, NULL);
 }
 
 /* ---- The command ---- */
@@ -165,40 +134,23 @@ static int with_seeds(job *j)
 {
     const size_t n = j->t.config.seeds;
     double *values = calloc(n, sizeof *values);
-    scores found = {0};
-    history past = {0};
-    rnnp_model *model = NULL;
+    result kept = {0};
+    size_t diverged = 0;
     int code = values ? CLI_OK : cli_fail("out of memory");
 
+    j->t.e.trial = n > 1; /* one seed that diverges does not undo the others */
     for (size_t i = 0; i < n && code == CLI_OK; i++) {
-        const int last = i + 1 == n;
-
-        scores_free(&found);
-        past.n = 0;
-        code = experiment_simple(&j->t.e, j->t.config.seed + i, &found, &past, last && j->output ? &model : NULL);
-        if (code != CLI_OK)
-            break;
-        values[i] = scores_value(&found, &j->t.config);
-        if (n > 1)
-            printf("seed %llu: ", (unsigned long long)(j->t.config.seed + i));
-        if (found.n)
-            scores_print(&found, j->t.test_set.n ? &j->t.test_set : &j->t.train, &j->t.config,
-                         j->t.test_set.n ? "test" : "held out");
+        code = with_seed(j, i, &kept, &values[i]);
+        if (code == FIT_DIVERGED && n > 1)
+            diverged++, code = CLI_OK;
     }
-    if (code == CLI_OK && n > 1) {
-        const double middle = median(values, n);
-
-        printf("median of %zu seeds: %.5f\n", n, j->t.config.score == SCORE_LOSS ? middle : -middle);
-    }
-    if (code == CLI_OK && j->curve)
-        code = write_curve(j, &past);
-    if (code == CLI_OK && !j->t.config.folds)
-        code = task_write(&j->t, &found, j->t.e.test ? j->t.e.test : &j->t.train);
-    if (code == CLI_OK && model)
-        code = write_model(j, model);
-    rnnp_model_destroy(model);
-    scores_free(&found);
-    free(past.at);
+    if (code == CLI_OK && diverged == n)
+        code = cli_fail("all %zu seeds diverged", n);
+    if (code == CLI_OK && n > 1)
+        print_seeds(j, &kept, values);
+    if (code == CLI_OK)
+        write_all(j, &kept);
+    result_free(&kept);
     free(values);
     return code;
 }
@@ -210,16 +162,17 @@ static int with_folds(job *j)
     scores all = {0};
     int code = experiment_folds(&j->t.e, j->t.config.seed, &all, values);
 
-    if (code != CLI_OK)
-        return code;
-    for (size_t p = 0; p < n; p++)
-        sum += values[p];
-    for (size_t p = 0; p < n; p++)
-        squares += (values[p] - sum / (double)n) * (values[p] - sum / (double)n);
-    printf("%zu folds: %s %.4f +- %.4f (mean and deviation)\n", n, j->t.config.score == SCORE_LOSS ? "loss" : "score",
-           fabs(sum) / (double)n, sqrt(squares / (double)(n - 1)));
-    scores_print(&all, &j->t.train, &j->t.config, "all folds together");
-    code = task_write(&j->t, &all, &j->t.train);
+    if (code == CLI_OK) {
+        for (size_t p = 0; p < n; p++)
+            sum += values[p];
+        for (size_t p = 0; p < n; p++)
+            squares += (values[p] - sum / (double)n) * (values[p] - sum / (double)n);
+        printf("%zu folds: %s %.4f +- %.4f (mean and deviation)\n", n,
+               j->t.config.score == SCORE_LOSS ? "loss" : "score", fabs(sum) / (double)n,
+               sqrt(squares / (double)(n - 1)));
+        scores_print(&all, &j->t.train, &j->t.config, "all folds together");
+        j->failed |= task_write(&j->t, &all, &j->t.train) != CLI_OK;
+    }
     scores_free(&all);
     return code;
 }
@@ -229,15 +182,19 @@ static int train(job *j)
     task *t = &j->t;
     int code = task_configure(t, NULL);
 
-    if (code == CLI_OK && (code = task_open(t, NULL)) == CLI_OK)
-        code = search(j);
+    if (code == CLI_OK)
+        code = check_outputs(j);
+    if (code == CLI_OK && (code = task_open(t, NULL, j->checkpoint != NULL)) == CLI_OK)
+        code = search(t, j->output || j->curve);
+    if (code != CLI_OK)
+        return code;
     t->e.checkpoint = j->checkpoint;
     t->e.resume = j->resume;
-    if (code == CLI_OK && t->config.folds)
+    if (t->config.folds)
         code = with_folds(j);
     if (code == CLI_OK && (!t->config.folds || j->output || j->curve))
         code = with_seeds(j);
-    return code;
+    return code == CLI_OK && j->failed ? CLI_FAILED : code;
 }
 
 int cli_train(int argc, char **argv)
