@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { WORDS = 8, OPSET = 22 };
 
@@ -281,45 +280,6 @@ static const struct {
     {"dropout", add_dropout},     {"dense", add_dense},    {"pool", add_pool},     {"repeat", add_repeat},
 };
 
-/* ---- The last layer and the loss ---- */
-
-/* One number for yes and no, else one per class; and no function behind them but the loss's own. */
-static const char *misfit(const builder *b, double units, const char *function)
-{
-    const int softmax = strcasecmp(function, "softmax") == 0, sigmoid = strcasecmp(function, "sigmoid") == 0;
-
-    switch (b->config->options.loss) {
-    case RNNP_LOSS_BINARY:
-        return units > 1 ? "loss = binary wants one output, the logit or (sigmoid) the probability of the second class"
-               : softmax ? "loss = binary wants sigmoid or no activation: softmax of one number is always 1"
-                         : NULL;
-    case RNNP_LOSS_CROSS:
-    case RNNP_LOSS_SPARSE:
-        return units < 2 ? "loss = sparse and cross want an output per class; loss = binary is of one"
-               : sigmoid ? "loss = sparse and cross want softmax or no activation"
-                         : NULL;
-    case RNNP_LOSS_MSE:
-        break;
-    }
-    return NULL;
-}
-
-int network_check_layers(const train_config *config)
-{
-    builder b = {.config = config, .line = config->n_layers};
-
-    while (b.line > 0 && is_kind(config->layers[b.line - 1].text, "dropout"))
-        b.line--;
-    if (config->target != TARGET_LABEL || b.line-- == 0)
-        return CLI_OK;
-    if (split_words(&b) != CLI_OK)
-        return CLI_FAILED;
-    if (!is_kind(b.words[0], "dense") || b.n_words < 2)
-        return CLI_OK; /* what else there is to say, the data and the building say */
-    const char *fault = misfit(&b, strtod(b.words[1], NULL), b.n_words > 2 ? b.words[2] : "");
-    return fault ? wrong(&b, fault) : CLI_OK;
-}
-
 /* ---- The model ---- */
 
 int network_is_scaling(const char *name)
@@ -386,45 +346,6 @@ static int add_layers(builder *b, rnnp_context *context)
                ? CLI_OK
                : wrong(b, b->has_steps ? "a label is for the whole sequence: last, or pool"
                                        : "the target has steps, this output none");
-}
-
-/* Of a model with one output the last node makes it, but for renaming. */
-static int gives_probabilities(const rnnp_model *model)
-{
-    rnnp_node_info info;
-
-    for (size_t i = rnnp_model_nodes(model); i-- > 0;) {
-        if (rnnp_model_node_info(model, i, &info) != RNNP_OK)
-            return 0;
-        if (strcmp(info.op, "Identity") != 0)
-            return strcmp(info.op, "Softmax") == 0 || strcmp(info.op, "Sigmoid") == 0;
-    }
-    return 0;
-}
-
-int network_check(const rnnp_model *model, const char *name, const train_config *config, size_t classes, network *net)
-{
-    const int labels = config->target == TARGET_LABEL;
-    const size_t rank = labels ? 2 : 3;
-    char text[CLI_TEXT];
-    rnnp_port y;
-
-    if (rnnp_model_outputs(model) != 1)
-        return cli_fail("%s has %zu outputs; one is expected", name, rnnp_model_outputs(model));
-    if (rnnp_model_output_port(model, 0, &y) != RNNP_OK || y.dtype != RNNP_F32 || y.rank != rank ||
-        y.shape[rank - 1] == RNNP_DYNAMIC)
-        return cli_fail("%s: output %s is %s %s; f32 %s is expected", name, y.name, rnnp_dtype_name(y.dtype),
-                        cli_shape_text(text, sizeof text, y.rank, y.shape, y.symbol),
-                        labels ? "[batch, classes]" : "[steps, batch, features]");
-    net->outputs = (size_t)y.shape[rank - 1];
-    net->probabilities = labels && gives_probabilities(model);
-    if (labels && net->outputs != classes && !(net->outputs == 1 && classes == 2))
-        return cli_fail("%s has %zu output%s a sequence, the data have %zu classes", name, net->outputs,
-                        net->outputs == 1 ? "" : "s", classes);
-    if (!labels && net->outputs != net->features)
-        return cli_fail("%s has %zu output%s a step, the data have %zu features", name, net->outputs,
-                        net->outputs == 1 ? "" : "s", net->features);
-    return CLI_OK;
 }
 
 int network_build(rnnp_context *context, const train_config *config, const network *net, rnnp_model **model)
