@@ -14,23 +14,36 @@ enum { COLOURS = sizeof colours / sizeof colours[0] };
 
 typedef struct axis {
     double least, most, step;
+    int ticks;
 } axis;
 
-/* Ticks at 1, 2 or 5 times a power of ten, some five of them. */
+/* Ticks at 1, 2 or 5 times a power of ten, some five of them. What varies less than its ticks can tell is drawn flat.
+ */
 static axis axis_of(double least, double most)
 {
-    axis a = {least, most, 1};
+    axis a = {least, most, 1, 0};
+    const double size = fmax(fabs(least), fabs(most));
 
     if (!(most > least))
         a.most = least + (least != 0 ? fabs(least) : 1);
+    if (a.most - a.least < 1e-3 * size || a.most - a.least < 1e-30) {
+        a.least -= fmax(5e-4 * size, 1e-30);
+        a.most += fmax(5e-4 * size, 1e-30);
+    }
     const double rough = (a.most - a.least) / 5, power = pow(10, floor(log10(rough)));
     const double times = rough / power;
     a.step = power * (times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10);
     a.least = floor(a.least / a.step) * a.step;
     a.most = ceil(a.most / a.step) * a.step;
+    a.ticks =
+        (int)round((a.most - a.least) / a.step) + 1; /* steps may be below the last digit of a tick: never add up */
     return a;
 }
 
+static double tick(const axis *a, int i)
+{
+    return a->least + i * a->step;
+}
 static double share(const axis *a, double x)
 {
     return (x - a->least) / (a->most - a->least);
@@ -44,13 +57,19 @@ static double place_y(const axis *a, double y)
     return HEIGHT - BOTTOM - share(a, y) * (HEIGHT - TOP - BOTTOM);
 }
 
+/* Points that are not finite, or so far out that differences are not, are left out. */
+static int shown(const curve *c, size_t i)
+{
+    return fabs(c->x[i]) < 1e300 && fabs(c->y[i]) < 1e300;
+}
+
 static void limits(const curve *curves, size_t n, axis *x, axis *y)
 {
     double lx = INFINITY, mx = -INFINITY, ly = INFINITY, my = -INFINITY;
 
     for (size_t c = 0; c < n; c++)
         for (size_t i = 0; i < curves[c].n; i++) {
-            if (!isfinite(curves[c].x[i]) || !isfinite(curves[c].y[i]))
+            if (!shown(&curves[c], i))
                 continue;
             lx = fmin(lx, curves[c].x[i]);
             mx = fmax(mx, curves[c].x[i]);
@@ -74,18 +93,24 @@ static void write_text(FILE *f, const char *text)
 
 static void draw_axes(FILE *f, const axis *x, const axis *y, const char *x_name, const char *y_name)
 {
-    for (double t = x->least; t <= x->most + x->step / 2; t += x->step)
+    for (int i = 0; i < x->ticks; i++) {
+        const double t = tick(x, i);
+
         fprintf(f,
                 "<line x1='%.1f' y1='%d' x2='%.1f' y2='%d' stroke='#ddd'/>"
                 "<text x='%.1f' y='%d' text-anchor='middle'>%.4g</text>\n",
                 place_x(x, t), TOP, place_x(x, t), HEIGHT - BOTTOM, place_x(x, t), HEIGHT - BOTTOM + 18,
                 fabs(t) < x->step / 1e6 ? 0 : t);
-    for (double t = y->least; t <= y->most + y->step / 2; t += y->step)
+    }
+    for (int i = 0; i < y->ticks; i++) {
+        const double t = tick(y, i);
+
         fprintf(f,
                 "<line x1='%d' y1='%.1f' x2='%d' y2='%.1f' stroke='#ddd'/>"
                 "<text x='%d' y='%.1f' text-anchor='end'>%.4g</text>\n",
                 LEFT, place_y(y, t), WIDTH - RIGHT, place_y(y, t), LEFT - 8, place_y(y, t) + 4,
                 fabs(t) < y->step / 1e6 ? 0 : t);
+    }
     fprintf(f, "<text x='%d' y='%d' text-anchor='middle'>%s</text>\n", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x_name);
     fprintf(f, "<text transform='translate(16 %d) rotate(-90)' text-anchor='middle'>%s</text>\n",
             (TOP + HEIGHT - BOTTOM) / 2, y_name);
@@ -142,7 +167,7 @@ static void draw(FILE *f, const char *title, const char *x_name, const char *y_n
     for (size_t c = 0; c < n; c++) {
         fprintf(f, "<polyline fill='none' stroke='%s' stroke-width='2' points='", colours[c % COLOURS]);
         for (size_t i = 0; i < curves[c].n; i++)
-            if (isfinite(curves[c].x[i]) && isfinite(curves[c].y[i]))
+            if (shown(&curves[c], i))
                 fprintf(f, "%.1f,%.1f ", place_x(&x, curves[c].x[i]), place_y(&y, curves[c].y[i]));
         fprintf(f, "'/>\n");
     }
