@@ -56,7 +56,7 @@ tokens() {
 }
 make_data() {
     case $1 in
-    forecast) npy "$2/train.npy" "4, 400" 1600 && npy "$2/test.npy" "1, 300" 300 ;;
+    forecast) npy "$2/train.npy" "7, 400" 2800 && npy "$2/test.npy" "1, 300" 300 ;;
     splice) tokens ei ie n >"$2/splice.txt" ;;
     text) tokens fonts games gnu-r sound >"$2/texts.txt" ;;
     fashion)

@@ -78,20 +78,59 @@ int split_all(const dataset *set, row_list *all)
     return CLI_OK;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* How many groups these sequences are of; SIZE_MAX without memory. */
+static size_t count_groups(const dataset *set, const row_list *rows)
+{
+    size_t *all = set->group ? malloc((rows->n + 1) * sizeof *all) : NULL, n = 0;
+
+    if (!set->group)
+        return rows->n;
+    if (!all)
+        return SIZE_MAX;
+    for (size_t i = 0; i < rows->n; i++)
+        all[i] = set->group[rows->at[i]];
+    qsort(all, rows->n, sizeof *all, by_number);
+    for (size_t i = 0; i < rows->n; i++)
+        n += i == 0 || all[i] != all[i - 1];
+    free(all);
+    return n;
+}
+
+/* Windows of a sequence are a group without a name. */
+static const char *unit(const dataset *set)
+{
+    return set->group_names ? "group" : "sequence";
+}
+
 int split_folds(const dataset *set, size_t parts, size_t p, uint64_t seed, row_list *kept, row_list *held)
 {
     row_list all;
     int code = split_all(set, &all);
+    const size_t groups = code == CLI_OK ? count_groups(set, &all) : 0;
 
+    *kept = *held = (row_list){0};
+    if (code == CLI_OK && groups < parts) /* before the first fold, not when one turns out to be empty */
+        code = cli_fail("%zu folds need as many %ss; the training data has %zu", parts, unit(set), groups);
     if (code == CLI_OK)
         code = split(set, &all, parts, p, 0, seed, kept, held);
     free(all.at);
-    return code != CLI_OK || (held->n && kept->n) ? code : cli_fail("there are too few groups for %zu folds", parts);
+    return code;
 }
 
 int split_share(const dataset *set, const row_list *from, double share, uint64_t seed, row_list *kept, row_list *held)
 {
     const int code = split(set, from, 0, 0, share, seed, kept, held);
 
-    return code != CLI_OK || kept->n ? code : cli_fail("validation %g leaves nothing to train on", share);
+    if (code != CLI_OK || (kept->n && (held->n || !(share > 0))))
+        return code;
+    const size_t groups = count_groups(set, from);
+    return cli_fail("[train] validation = %g of %zu %s%s %s", share, groups, unit(set), groups == 1 ? "" : "s",
+                    kept->n ? "holds out nobody; it is rounded down" : "leaves nothing to train on");
 }
