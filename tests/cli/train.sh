@@ -158,7 +158,7 @@ broken "names no variable" wide train.csv label sparse "gru \$size" "dense 2"
 broken "[data] longest is the same in all trials" wide train.csv label sparse "gru 4" "dense 2" -- "data.longest=\$n" "search.n=4 | 8"
 broken "there is no column 'patient'" csv long.csv label sparse "gru 4" "dense 2" -- data.id=patient data.label=outcome
 sed '5s/,[^,]*/,x1/3' "$work/long.csv" >"$work/bad.csv"
-broken "bad.csv:5: column 4: not a number: 'x1'" csv bad.csv label sparse "gru 4" "dense 2" -- data.id=id data.label=outcome data.missing=mean
+broken "bad.csv:5: column 4 (a): 'x1' is not a number" csv bad.csv label sparse "gru 4" "dense 2" -- data.id=id data.label=outcome data.missing=mean
 sed 's/^up,[^,]*/up,abc/' "$work/train.csv" >"$work/bad.csv"
 broken "bad.csv:2: column 2: 'abc' is not a number" wide bad.csv label sparse "gru 4" "dense 2"
 head -n 1 "$work/train.csv" >"$work/one.csv"

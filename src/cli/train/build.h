@@ -17,6 +17,8 @@ typedef struct dataset_builder {
     size_t room_first, room_steps, room_time;
 } dataset_builder;
 
+/* Memory at once, when the numbers are known. set->features comes first. */
+int build_reserve(dataset_builder *b, size_t sequences, size_t steps);
 /* A sequence begins; its id, label and group are texts, or NULL. */
 int build_sequence(dataset_builder *b, const char *id, const char *label, const char *group);
 /* A step of it: features numbers, or (set->features is 0) a token; time is looked at when timed. */

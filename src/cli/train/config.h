@@ -17,7 +17,7 @@ typedef enum data_missing { MISSING_REFUSE, MISSING_CARRY, MISSING_MEAN, MISSING
 typedef enum data_labels { LABELS_TEXT, LABELS_NUMBER } data_labels;
 typedef enum train_score { SCORE_LOSS, SCORE_ACCURACY, SCORE_AUC, SCORE_F1 } train_score;
 
-enum { CONFIG_LAYERS = 32, CONFIG_TEXT = 256, CONFIG_CHOICES = 16, CONFIG_VARIABLES = 16 };
+enum { CONFIG_LAYERS = 32, CONFIG_TEXT = 4096, CONFIG_CHOICES = 16, CONFIG_VARIABLES = 16, CONFIG_KEYS = 64 };
 
 /* One line of [model] layers, word by word. */
 typedef struct layer_line {
@@ -29,6 +29,7 @@ typedef struct search_variable {
     char name[32];
     char choice[CONFIG_CHOICES][64];
     size_t n, at;
+    int used;
 } search_variable;
 
 typedef struct train_config {
@@ -36,9 +37,9 @@ typedef struct train_config {
     data_format format;
     char train[CONFIG_TEXT], test[CONFIG_TEXT], train_labels[CONFIG_TEXT], test_labels[CONFIG_TEXT];
     char id[CONFIG_TEXT], time[CONFIG_TEXT], label[CONFIG_TEXT], group[CONFIG_TEXT]; /* csv: names of columns */
-    char features[1024]; /* csv: names, separated by commas; empty: all others           */
-    char separator;      /* wide, csv: ',' unless given; ' ' is any blank                */
-    char decimal;        /* wide, csv: '.' or ','                                        */
+    text_list features; /* csv: names of columns; none: all others                         */
+    char separator;     /* wide, csv: ',' unless given; ' ' is any blank                */
+    char decimal;       /* wide, csv: '.' or ','                                        */
     data_labels label_type;
     text_list missing_values; /* wide, csv: what else stands for no value                     */
     data_target target;
@@ -69,11 +70,22 @@ typedef struct train_config {
     search_variable variables[CONFIG_VARIABLES];
     size_t n_variables, trials; /* 0 trials: all combinations                                   */
 
+    const char *path;         /* the caller's */
+    size_t line[CONFIG_KEYS]; /* of each key, 0: not in the file; see config_line */
     char folder[CONFIG_TEXT]; /* of the file: other files are named relative to it            */
 } train_config;
 
-/* Reads the file; variables stand for their choices `at` (all 0 when at is NULL). Fails with "file:line: ...". */
+/* Reads the file over what is in config, which is zeroed at first; variables stand for their choices `at` (all 0 when
+ * at is NULL). Fails with "file:line: ...". Free it either way. */
 int config_read(const char *path, const size_t *at, train_config *config);
+/* What the values mean together; config_read calls it. */
+int config_check(const train_config *config);
+/* The line of a key, or 0. */
+size_t config_line(const train_config *config, const char *section, const char *name);
+/* Fails with "file:line: ..." where the key is, "file: ..." where it is not. */
+int config_blame(const train_config *config, const char *section, const char *name, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void config_free(train_config *config);
 /* Joins a name from the file with its folder; absolute names stay. Returns `text`. */
 const char *config_path(const train_config *config, const char *name, char *text, size_t size);
 

@@ -8,6 +8,26 @@
 
 /* ---- Growing ---- */
 
+/* Room for exactly n entries, none of which are there yet. */
+static int reserve(void *p, size_t *room, size_t n, size_t size)
+{
+    void *all = n < SIZE_MAX / size ? malloc(n * size + 1) : NULL;
+
+    memcpy(p, &all, sizeof all);
+    *room = all ? n : 0;
+    return all != NULL;
+}
+
+int build_reserve(dataset_builder *b, size_t sequences, size_t steps)
+{
+    dataset *set = b->set;
+
+    return reserve(&set->first, &b->room_first, sequences + 2, sizeof *set->first) &&
+                   reserve(&set->x, &b->room_steps, steps, set->features * sizeof *set->x)
+               ? CLI_OK
+               : cli_fail("%s: no memory for %zu sequences of %zu steps in all", b->path, sequences, steps);
+}
+
 int build_sequence(dataset_builder *b, const char *id, const char *label, const char *group)
 {
     dataset *set = b->set;
@@ -122,11 +142,7 @@ static int shorten(dataset_builder *b, char **label)
     if (wrong || fabs(x) > 9007199254740992.0)
         return cli_fail("%s: label '%.80s' %s, but [data] label_type = number", b->path, *label,
                         wrong ? wrong : "has more digits than a double holds");
-    for (int n = 1; n <= 17; n++) {
-        snprintf(text, sizeof text, "%.*g", n, x == 0 ? 0.0 : x);
-        if (strtod(text, NULL) == x)
-            break;
-    }
+    text_shortest(x, 0, text);
     free(*label);
     return (*label = text_copy(text)) ? CLI_OK : cli_fail("out of memory");
 }
@@ -154,6 +170,14 @@ static int refuse_twins(const char *path, char *const *names, size_t n)
     return CLI_OK;
 }
 
+static int unknown_class(const dataset_builder *b, size_t i)
+{
+    const char *id = b->ids.n ? b->ids.at[i] : NULL;
+
+    return cli_fail("%s: sequence %zu%s%.80s%s has class '%.80s', which the training data has not", b->path, i + 1,
+                    id ? " ('" : "", id ? id : "", id ? "')" : "", b->labels.at[i]);
+}
+
 static int number_classes(dataset_builder *b, const dataset *like)
 {
     dataset *set = b->set;
@@ -178,8 +202,7 @@ static int number_classes(dataset_builder *b, const dataset *like)
         const size_t k = find_text(names, n, b->labels.at[i]);
 
         if (k == SIZE_MAX)
-            code = cli_fail("%s: sequence %zu has class '%.80s', which the training data has not", b->path, i + 1,
-                            b->labels.at[i]);
+            code = unknown_class(b, i);
         else
             set->label[i] = (int32_t)k;
     }
@@ -298,6 +321,22 @@ size_t dataset_longest(const dataset *set)
     return longest;
 }
 
+/* A forecast needs a value to compare with. Training data that are cut into windows lose what is too short. */
+static int check_steps(const train_config *config, const char *path, const dataset *set, int cut)
+{
+    if (config->target != TARGET_NEXT || cut)
+        return CLI_OK;
+    for (size_t i = 0; i < set->n; i++)
+        if (dataset_steps(set, i) <= config->horizon) {
+            const char *id = dataset_id(set, i);
+
+            return cli_fail("%s: sequence %zu%s%.80s%s has %zu steps; target next with horizon %zu needs %zu", path,
+                            i + 1, id ? " ('" : "", id ? id : "", id ? "')" : "", dataset_steps(set, i),
+                            config->horizon, config->horizon + 1);
+        }
+    return CLI_OK;
+}
+
 int dataset_read(const train_config *config, const char *path, const char *labels, const dataset *like,
                  vocabulary *words, int grow, dataset *set)
 {
@@ -307,5 +346,11 @@ int dataset_read(const train_config *config, const char *path, const char *label
     };
 
     *set = (dataset){0};
-    return readers[config->format](config, path, labels, like, words, grow, set);
+    if (labels && config->format != DATA_NPY && config->format != DATA_IDX)
+        return cli_fail("%s: labels of this format stand in the data file; a file of labels is for npy and idx",
+                        labels);
+    int code = readers[config->format](config, path, labels, like, words, grow, set);
+    if (code == CLI_OK && (code = check_steps(config, path, set, config->window && !like)) != CLI_OK)
+        dataset_free(set);
+    return code;
 }

@@ -3,12 +3,18 @@
  * Arrays: npy (x [n][steps][features] or [n][steps], labels [n]) and idx, the format of the MNIST family, plain or
  * gzipped (images [n][rows][columns] of bytes, a row being a step; labels [n]).
  */
+#define _POSIX_C_SOURCE 200809L
+
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "../npy.h"
+#include "../open.h"
 #include "build.h"
 
 static double element(const rnnp_tensor *t, size_t i)
@@ -29,29 +35,50 @@ static double element(const rnnp_tensor *t, size_t i)
     return 0;
 }
 
+/* Labels are texts; a double does not hold every i64. */
+static const char *label_text(const rnnp_tensor *t, size_t i, char text[32])
+{
+    if (t->dtype == RNNP_I64)
+        snprintf(text, 32, "%lld", (long long)((const int64_t *)t->data)[i]);
+    else
+        text_shortest(element(t, i), t->dtype == RNNP_F32, text);
+    return text;
+}
+
+/* One sequence: its label, and `steps` steps. */
+static int take_sequence(dataset_builder *b, const rnnp_tensor *x, const rnnp_tensor *labels, size_t i, float *step)
+{
+    const size_t steps = (size_t)x->shape[1], width = b->set->features;
+    char text[32];
+    int code;
+
+    if (labels->data && !isfinite(element(labels, i)))
+        return cli_fail("%s: the label of sequence %zu is not finite", b->path, i + 1);
+    code = build_sequence(b, NULL, labels->data ? label_text(labels, i, text) : NULL, NULL);
+    for (size_t t = 0; t < steps && code == CLI_OK; t++) {
+        for (size_t f = 0; f < width; f++) {
+            step[f] = (float)(element(x, (i * steps + t) * width + f) * b->config->scale);
+            if (isinf(step[f]))
+                return cli_fail("%s: [%zu][%zu][%zu] is infinite, or too large for a 32-bit number", b->path, i, t, f);
+        }
+        code = build_step(b, step, 0, 0, 0);
+    }
+    return code;
+}
+
 /* Both arrays into the set. */
 static int take(dataset_builder *b, const rnnp_tensor *x, const rnnp_tensor *labels, const dataset *like)
 {
-    const size_t n = (size_t)x->shape[0], steps = (size_t)x->shape[1], width = x->rank > 2 ? (size_t)x->shape[2] : 1;
-    const double scale = b->config->scale;
+    const size_t n = (size_t)x->shape[0], width = x->rank > 2 ? (size_t)x->shape[2] : 1;
     float *step = malloc((width + 1) * sizeof *step);
-    int code = step ? CLI_OK : cli_fail("out of memory");
+    int code;
 
     b->set->features = width;
+    code = step ? build_reserve(b, n, n * (size_t)x->shape[1]) : cli_fail("out of memory");
     if (code == CLI_OK && like && like->features != width)
         code = cli_fail("%s: %zu features, the training data has %zu", b->path, width, like->features);
-    for (size_t i = 0; i < n && code == CLI_OK; i++) {
-        char text[32] = "";
-
-        if (labels->data)
-            snprintf(text, sizeof text, "%.9g", element(labels, i));
-        code = build_sequence(b, NULL, labels->data ? text : NULL, NULL);
-        for (size_t t = 0; t < steps && code == CLI_OK; t++) {
-            for (size_t f = 0; f < width; f++)
-                step[f] = (float)(element(x, (i * steps + t) * width + f) * scale);
-            code = build_step(b, step, 0, 0, 0);
-        }
-    }
+    for (size_t i = 0; i < n && code == CLI_OK; i++)
+        code = take_sequence(b, x, labels, i, step);
     free(step);
     return build_finish(b, like, code);
 }
@@ -93,20 +120,67 @@ static int read_npy(const char *path, rnnp_tensor *array)
     return npy_read(path, array, message) ? CLI_OK : cli_fail("%s", message);
 }
 
+/* Bytes of the file as it is on disk. */
+static int file_size(int fd, size_t *bytes)
+{
+    struct stat about;
+
+    if (fstat(fd, &about) != 0)
+        return 0;
+    *bytes = (size_t)about.st_size;
+    return 1;
+}
+
+/* Whether compressed bytes may become so many. Data compress some 5 to 20 times; a bomb, a thousand times. */
+static int is_bomb(const rnnp_tensor *array, size_t bytes, size_t packed)
+{
+    enum { FREE = 16 << 20, TIMES = 64, PER_ELEMENT = sizeof(float), PER_SEQUENCE = 32 };
+    const size_t sequences = array->rank > 1 ? (size_t)array->shape[0] : 0;
+
+    return (double)bytes * PER_ELEMENT + (double)sequences * PER_SEQUENCE > FREE + TIMES * (double)packed;
+}
+
+/* Grows while it reads: a header may promise what the file has not. */
+static int read_bytes(gzFile file, const char *path, size_t bytes, void **data)
+{
+    enum { FIRST = 1 << 20 };
+    unsigned char *all = NULL;
+    size_t used = 0, room = 0;
+    int n = 1;
+
+    while (n > 0 && used < bytes) {
+        if (used == room) {
+            room = room ? 2 * room : FIRST;
+            room = room < bytes ? room : bytes;
+            unsigned char *more = realloc(all, room);
+
+            if (!more) {
+                free(all);
+                return cli_fail("%s: no memory for %zu elements", path, bytes);
+            }
+            all = more;
+        }
+        n = gzread(file, all + used, (unsigned)(room - used < FIRST ? room - used : FIRST));
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (used == bytes && n >= 0 && gzgetc(file) == -1 && gzeof(file)) {
+        *data = all;
+        return CLI_OK;
+    }
+    free(all);
+    return cli_fail(used < bytes ? "%s: its header promises %zu elements, it has %zu, or is damaged"
+                                 : "%s: its header promises %zu elements, it has more than %zu, or is damaged",
+                    path, bytes, used);
+}
+
 /* Two zero bytes, the type (8: bytes), the rank, then sizes with the highest byte first. */
-static int read_idx(const char *path, rnnp_tensor *array)
+static int read_open_idx(gzFile file, const char *path, size_t packed, rnnp_tensor *array)
 {
     unsigned char head[4 + 4 * RNNP_MAX_RANK];
-    gzFile file = gzopen(path, "rb");
-    int code = CLI_FAILED;
 
-    if (!file)
-        return cli_fail("%s: cannot be opened", path);
     if (gzread(file, head, 4) != 4 || head[0] || head[1] || head[2] != 8 || head[3] < 1 || head[3] > 3 ||
-        gzread(file, head + 4, 4u * head[3]) != 4 * head[3]) {
-        gzclose(file);
+        gzread(file, head + 4, 4u * head[3]) != 4 * head[3])
         return cli_fail("%s: not an idx file of bytes", path);
-    }
     *array = (rnnp_tensor){.dtype = RNNP_U8, .rank = head[3]};
     for (size_t d = 0; d < array->rank; d++) {
         const unsigned char *p = head + 4 + 4 * d;
@@ -115,13 +189,28 @@ static int read_idx(const char *path, rnnp_tensor *array)
     }
     const size_t bytes = rnnp_tensor_elements(array);
     if (bytes > INT32_MAX)
-        cli_fail("%s: %zu elements are too many", path, bytes);
-    else if (!(array->data = malloc(bytes + 1)))
-        cli_fail("out of memory");
-    else if (gzread(file, array->data, (unsigned)bytes) != (int)bytes || gzgetc(file) != -1)
-        cli_fail("%s: its length is not what its header says", path);
-    else
-        code = CLI_OK;
+        return cli_fail("%s: its header promises more elements than 2^31", path);
+    if (bytes == 0)
+        return cli_fail("%s: it has no elements", path);
+    if (!gzdirect(file) && is_bomb(array, bytes, packed))
+        return cli_fail("%s: %zu bytes would become %zu elements; if they really do, gunzip the file first", path,
+                        packed, bytes);
+    return read_bytes(file, path, bytes, &array->data);
+}
+
+static int read_idx(const char *path, rnnp_tensor *array)
+{
+    const char *why = NULL;
+    size_t packed = 0;
+    const int fd = cli_open(path, &why);
+    gzFile file = fd >= 0 && file_size(fd, &packed) ? gzdopen(fd, "rb") : NULL;
+
+    if (!file) {
+        if (fd >= 0)
+            close(fd);
+        return cli_fail("%s: %s", path, why ? why : "cannot be read");
+    }
+    const int code = read_open_idx(file, path, packed, array);
     gzclose(file);
     return code;
 }

@@ -29,27 +29,16 @@ static int by_count(const void *a, const void *b)
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->word, y->word);
 }
 
-/* Calls fn for each line, without what ends it. */
+/* Calls fn for each line. */
 static int each_line(const char *path, int (*fn)(void *user, char *line, size_t number), void *user)
 {
-    size_t number = 0, room = 0;
-    char *line = NULL;
-    ssize_t length;
-    FILE *file = fopen(path, "r");
-    int code = CLI_OK;
+    line_reader lines;
+    int code = lines_open(&lines, path), got = LINES_END;
 
-    if (!file)
-        return cli_fail("%s: %s", path, strerror(errno));
-    while (code == CLI_OK && (length = getline(&line, &room, file)) >= 0) {
-        while (length > 0 && strchr("\r\n", line[length - 1]))
-            line[--length] = '\0';
-        code = fn(user, line, ++number);
-    }
-    if (code == CLI_OK && ferror(file))
-        code = cli_fail("%s: %s", path, strerror(errno));
-    free(line);
-    fclose(file);
-    return code;
+    while (code == CLI_OK && (got = lines_next(&lines)) == LINES_LINE)
+        code = fn(user, lines.line, lines.number);
+    lines_close(&lines);
+    return got == LINES_FAILED ? CLI_FAILED : code;
 }
 
 typedef int text_fn(void *user, const char *label, char *text);
@@ -65,12 +54,17 @@ static int text_line(void *user, char *line, size_t number)
     const texts *t = user;
     char *tab = strchr(line, '\t');
 
-    if (!*line)
+    if (!line[strspn(line, " \t")])
         return CLI_OK;
     if (!tab)
         return cli_fail("%s:%zu: there is no tab behind the label", t->path, number);
     *tab = '\0';
-    return t->fn(t->user, line, tab + 1);
+    const char *label = text_trim(line);
+    if (build_nameless(label))
+        return cli_fail("%s:%zu: '%s' is no label; it is missing", t->path, number, label);
+    if (!tab[1 + strspn(tab + 1, " \t")])
+        return cli_fail("%s:%zu: there is no word behind the label", t->path, number);
+    return t->fn(t->user, label, tab + 1);
 }
 
 /* Calls fn for each text. */

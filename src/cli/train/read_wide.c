@@ -1,83 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One sequence a line: its label, then one number a step (UCR's format). [data] label is first (default), last or none.
+ * One sequence a row: its label, then one number a step (UCR's format). [data] label is first (default), last or none.
  */
-#define _POSIX_C_SOURCE 200809L
-
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "build.h"
+#include "table.h"
 
-/* The next field of *line, cut off at the separator; NULL at the end. Blanks may be several. */
-static char *next_field(char **line, char separator)
+static int fault(const dataset_builder *b, const table *t, size_t column, const char *what)
 {
-    char *field = *line, *end;
-
-    if (!field)
-        return NULL;
-    if (separator == ' ') {
-        field += strspn(field, " \t");
-        if (!*field)
-            return NULL;
-        end = field + strcspn(field, " \t");
-    } else {
-        end = strchr(field, separator);
-    }
-    *line = end && *end ? end + 1 : NULL;
-    if (end)
-        *end = '\0';
-    return field;
+    return cli_fail("%s:%zu: column %zu: '%.80s' %s", b->path, t->line, column + 1, table_field(t, column), what);
 }
 
-/* An empty field, ? and NaN are missing values. 0 when it is no number at all. */
-static int number(const char *text, float *x)
+static int read_row(dataset_builder *b, const table *t)
 {
-    char *end;
+    const train_config *c = b->config;
+    const int labelled = strcmp(c->label, "none") != 0, last = strcmp(c->label, "last") == 0;
+    const size_t label = last ? t->n - 1 : 0, first = labelled && !last, end = labelled && last ? t->n - 1 : t->n;
 
-    text += strspn(text, " \t");
-    if (!*text || strcmp(text, "?") == 0) {
-        *x = NAN;
-        return 1;
-    }
-    *x = strtof(text, &end);
-    return end != text && end[strspn(end, " \t")] == '\0' && !isinf(*x);
-}
-
-static int read_line(dataset_builder *b, char *line, size_t line_number, int label_last, int labelled)
-{
-    const float scale = (float)b->config->scale;
-    char *fields = line, *field, *held = NULL;
-    size_t column = 0;
-    float x;
-
-    if (labelled && !label_last)
-        column = 1;
-    char *label = column ? next_field(&fields, b->config->separator) : NULL;
-    if (build_sequence(b, NULL, labelled ? (label ? label : "") : NULL, NULL) != CLI_OK)
+    if (labelled && build_nameless(table_field(t, label)))
+        return fault(b, t, label, "is no label; it is missing ([data] label)");
+    if (first == end)
+        return cli_fail("%s:%zu: a label, and no number behind it", b->path, t->line);
+    if (build_sequence(b, NULL, labelled ? table_field(t, label) : NULL, NULL) != CLI_OK)
         return CLI_FAILED;
-    while ((field = next_field(&fields, b->config->separator))) {
-        column++;
-        if (labelled && label_last) { /* the one before is a step after all */
-            char *step = held;
+    for (size_t k = first; k < end; k++) {
+        const char *text = table_field(t, k), *wrong = NULL;
+        float x = NAN;
 
-            held = field;
-            if (!(field = step))
-                continue;
-        }
-        if (!number(field, &x))
-            return cli_fail("%s:%zu: column %zu: '%s' is not a number", b->path, line_number, column, field);
-        x *= scale;
+        if (!build_missing(c, text))
+            wrong = text_float(text, c->decimal, &x);
+        x *= (float)c->scale;
+        if (wrong || isinf(x))
+            return fault(b, t, k, wrong ? wrong : "times scale is too large");
         if (build_step(b, &x, 0, 0, 0) != CLI_OK)
             return CLI_FAILED;
-    }
-    if (held) {
-        free(b->labels.at[b->set->n - 1]);
-        if (!(b->labels.at[b->set->n - 1] = text_copy(held)))
-            return cli_fail("out of memory");
     }
     return CLI_OK;
 }
@@ -85,28 +44,16 @@ static int read_line(dataset_builder *b, char *line, size_t line_number, int lab
 int dataset_read_wide(const train_config *config, const char *path, const char *labels, const dataset *like,
                       vocabulary *words, int grow, dataset *set)
 {
-    const int last = strcmp(config->label, "last") == 0, labelled = strcmp(config->label, "none") != 0;
     dataset_builder b = {.set = set, .config = config, .path = path};
-    size_t line_number = 0, room = 0;
-    char *line = NULL;
-    ssize_t length;
-    FILE *file = fopen(path, "r");
-    int code = CLI_OK;
+    table t;
+    int code = table_open(&t, path, config->separator), got = LINES_END;
 
     (void)labels, (void)words, (void)grow;
-    if (!file)
-        return cli_fail("%s: %s", path, strerror(errno));
     set->features = 1;
-    while (code == CLI_OK && (length = getline(&line, &room, file)) >= 0) {
-        line_number++;
-        while (length > 0 && strchr("\r\n \t", line[length - 1]))
-            line[--length] = '\0';
-        if (length > 0)
-            code = read_line(&b, line, line_number, last, labelled);
-    }
-    if (code == CLI_OK && ferror(file))
-        code = cli_fail("%s: %s", path, strerror(errno));
-    free(line);
-    fclose(file);
+    while (code == CLI_OK && (got = table_next(&t)) == LINES_LINE)
+        code = read_row(&b, &t);
+    if (got == LINES_FAILED)
+        code = CLI_FAILED;
+    table_close(&t);
     return build_finish(&b, like, code);
 }

@@ -166,6 +166,7 @@ void task_close(task *t)
     dataset_free(&t->train);
     dataset_free(&t->test_set);
     vocabulary_free(&t->words);
+    config_free(&t->config);
     rnnp_context_destroy(t->e.context);
 }
 

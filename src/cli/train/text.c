@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../cli.h"
+#include "../open.h"
 
 int text_grow(void *p, size_t *room, size_t n, size_t size)
 {
@@ -131,12 +132,27 @@ const char *text_float(const char *text, char decimal, float *x)
     return isfinite(*x) ? NULL : "is too large for a 32-bit number";
 }
 
+void text_shortest(double x, int single, char text[32])
+{
+    if (fabs(x) < 1e15 && x == floor(x)) {
+        snprintf(text, 32, "%.0f", x == 0 ? 0.0 : x);
+        return;
+    }
+    for (int n = 1; n <= 17; n++) {
+        snprintf(text, 32, "%.*g", n, x);
+        if (single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x)
+            return;
+    }
+}
+
 /* ---- Lines ---- */
 
 int lines_open(line_reader *l, const char *path)
 {
-    *l = (line_reader){.path = path, .file = fopen(path, "rb")};
-    return l->file ? CLI_OK : cli_fail("%s: %s", path, strerror(errno));
+    const char *why = NULL;
+
+    *l = (line_reader){.path = path, .file = cli_fopen(path, &why)};
+    return l->file ? CLI_OK : cli_fail("%s: %s", path, why);
 }
 
 void lines_close(line_reader *l)

@@ -30,6 +30,9 @@ const char *text_number(const char *text, char decimal, double *x);
 /* The same, rounded to float once. */
 const char *text_float(const char *text, char decimal, float *x);
 
+/* The shortest text that gives the number back, -0 as 0; integers below 1e15 have no exponent. `single`: x is a float. */
+void text_shortest(double x, int single, char text[32]);
+
 /* ---- Lines of a file ---- */
 
 /* Lines end with LF, CR LF or CR, and may have any length. A UTF-8 byte order mark is passed over. */

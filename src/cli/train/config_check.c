@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What single values of a configuration cannot tell: keys that contradict each other, or that play no part.
+ */
+#include <string.h>
+
+#include "../cli.h"
+#include "config.h"
+
+/* Keys that play no part in a format would be passed over. */
+static int check_format(const train_config *c)
+{
+    enum {
+        WIDE = 1 << DATA_WIDE,
+        CSV = 1 << DATA_CSV,
+        ARRAYS = 1 << DATA_NPY | 1 << DATA_IDX,
+        TOKENS = 1 << DATA_TOKENS
+    };
+    static const struct {
+        const char *name;
+        int formats;
+    } parts[] = {
+        {"id", CSV},
+        {"time", CSV},
+        {"group", CSV},
+        {"features", CSV},
+        {"label", WIDE | CSV},
+        {"separator", WIDE | CSV},
+        {"decimal", WIDE | CSV},
+        {"missing_values", WIDE | CSV},
+        {"train_labels", ARRAYS},
+        {"test_labels", ARRAYS},
+        {"scale", WIDE | CSV | ARRAYS},
+        {"standardise", WIDE | CSV | ARRAYS},
+        {"least", TOKENS},
+    };
+    static const char *const formats[] = {"wide", "csv", "npy", "idx", "tokens"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (config_line(c, "data", parts[i].name) && !(parts[i].formats & 1 << c->format))
+            return config_blame(c, "data", parts[i].name, "[data] %s means nothing in format %s", parts[i].name,
+                                formats[c->format]);
+    if (c->format == DATA_WIDE && *c->label && strcmp(c->label, "first") != 0 && strcmp(c->label, "last") != 0 &&
+        strcmp(c->label, "none") != 0)
+        return config_blame(c, "data", "label", "label of format wide is first, last or none, not '%.80s'", c->label);
+    if (c->decimal == c->separator)
+        return config_blame(c, "data", "decimal", "decimal and separator are both '%c'", c->decimal);
+    if (c->format == DATA_TOKENS && c->target != TARGET_LABEL)
+        return config_blame(c, "data", "target", "[data] tokens have labels as targets");
+    return CLI_OK;
+}
+
+/* A column has one meaning. */
+static int check_columns(const train_config *c)
+{
+    const char *const names[] = {"id", "time", "label", "group"};
+    const char *const columns[] = {c->id, c->time, c->label, c->group};
+
+    if (c->format != DATA_CSV)
+        return CLI_OK;
+    if (!*c->id)
+        return config_blame(c, "data", "id", "[data] id, the column that tells sequences apart, is missing");
+    for (int a = 0; a < 4; a++)
+        for (int b = 0; b < a; b++)
+            if (*columns[a] && strcmp(columns[a], columns[b]) == 0)
+                return config_blame(c, "data", names[a], "column '%.80s' is both %s and %s", columns[a], names[b],
+                                    names[a]);
+    for (size_t f = 0; f < c->features.n; f++) {
+        for (int a = 0; a < 4; a++)
+            if (strcmp(c->features.at[f], columns[a]) == 0)
+                return config_blame(c, "data", "features", "column '%.80s' is both %s and one of features", columns[a],
+                                    names[a]);
+    }
+    return CLI_OK;
+}
+
+int config_check(const train_config *c)
+{
+    if (!*c->train)
+        return config_blame(c, "data", "train", "[data] train is missing");
+    if (!c->n_layers)
+        return config_blame(c, "model", "layers", "[model] layers is missing");
+    if (check_format(c) != CLI_OK || check_columns(c) != CLI_OK)
+        return CLI_FAILED;
+    if (c->format == DATA_IDX && !*c->train_labels && c->target == TARGET_LABEL)
+        return config_blame(c, "data", "train_labels", "[data] train_labels is missing");
+    if ((c->mask || c->delta) && c->missing == MISSING_REFUSE)
+        return config_blame(c, "data", c->mask ? "mask" : "delta",
+                            "[data] mask and delta need missing = carry, mean or zero");
+    if (c->target == TARGET_NEXT && c->window && c->window <= c->horizon)
+        return config_blame(c, "data", "window", "a window of %zu steps has no value %zu steps later", c->window,
+                            c->horizon);
+    if (c->target == TARGET_NEXT && c->longest && c->longest <= c->horizon)
+        return config_blame(c, "data", "longest", "%zu steps have no value %zu steps later", c->longest, c->horizon);
+    if (c->folds == 1)
+        return config_blame(c, "train", "folds", "[train] folds is 0 or at least 2");
+    if (c->target != TARGET_LABEL && c->options.loss != RNNP_LOSS_MSE)
+        return config_blame(c, "train", "loss", "[train] loss is mse where the target is numbers");
+    if (c->target == TARGET_LABEL && c->options.loss == RNNP_LOSS_MSE)
+        return config_blame(c, "train", "loss", "[train] loss of labels is binary, cross or sparse");
+    for (size_t v = 0; v < c->n_variables; v++)
+        if (!c->variables[v].used)
+            return config_blame(c, "search", c->variables[v].name, "[search] %s is used nowhere", c->variables[v].name);
+    return CLI_OK;
+}

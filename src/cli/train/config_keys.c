@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The keys of a configuration: where a value goes, and how it is read.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "config_keys.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cli.h"
+#include "table.h"
+
+static const key_words formats = {DATA_WIDE, {"wide", "csv", "npy", "idx", "tokens"}};
+static const key_words targets = {TARGET_LABEL, {"label", "next", "input"}};
+static const key_words missings = {MISSING_REFUSE, {"refuse", "carry", "mean", "zero"}};
+static const key_words label_types = {LABELS_TEXT, {"text", "number"}};
+static const key_words scores = {SCORE_LOSS, {"loss", "accuracy", "auc", "f1"}};
+static const key_words losses = {RNNP_LOSS_MSE, {"mse", "binary", "cross", "sparse"}};
+static const key_words optimizers = {RNNP_SGD, {"sgd", "rmsprop", "adam", "adamw"}};
+static const key_words schedules = {RNNP_RATE_CONSTANT, {"constant", "step", "exponential", "cosine", "plateau"}};
+static const key_words maths = {RNNP_MATH_U35, {"u35", "u10", "fast"}};
+
+#define AT(field) offsetof(train_config, field), sizeof(((train_config *)0)->field)
+/* One line a kind. */
+/* clang-format off */
+#define TEXT(section, name, field) {section, name, KEY_TEXT, AT(field), NULL, 0, 0}
+#define SIZE(section, name, field, least) {section, name, KEY_SIZE, AT(field), NULL, least, 1e9}
+#define NUMBER(section, name, field, least, most) {section, name, KEY_NUMBER, AT(field), NULL, least, most}
+#define REAL(section, name, field, least, most) {section, name, KEY_REAL, AT(field), NULL, least, most}
+#define FLAG(section, name, field) {section, name, KEY_FLAG, AT(field), NULL, 0, 0}
+#define WORD(section, name, field, words) {section, name, KEY_WORD, AT(field), &words, 0, 0}
+/* clang-format on */
+
+static const key keys[] = {
+    WORD("data", "format", format, formats),
+    TEXT("data", "train", train),
+    TEXT("data", "train_labels", train_labels),
+    TEXT("data", "test", test),
+    TEXT("data", "test_labels", test_labels),
+    TEXT("data", "id", id),
+    TEXT("data", "time", time),
+    TEXT("data", "label", label),
+    TEXT("data", "group", group),
+    {"data", "features", KEY_LIST, AT(features), NULL, 0, 0},
+    {"data", "missing_values", KEY_LIST, AT(missing_values), NULL, 0, 0},
+    {"data", "separator", KEY_CHAR, AT(separator), NULL, 0, 0},
+    {"data", "decimal", KEY_CHAR, AT(decimal), NULL, 0, 0},
+    WORD("data", "label_type", label_type, label_types),
+    WORD("data", "target", target, targets),
+    SIZE("data", "horizon", horizon, 1),
+    SIZE("data", "window", window, 0),
+    SIZE("data", "stride", stride, 1),
+    SIZE("data", "longest", longest, 0),
+    WORD("data", "missing", missing, missings),
+    FLAG("data", "mask", mask),
+    FLAG("data", "delta", delta),
+    FLAG("data", "standardise", standardise),
+    REAL("data", "scale", scale, -1e30, 1e30),
+    SIZE("data", "least", least, 1),
+    {"model", "layers", KEY_LAYERS, 0, 0, NULL, 0, 0},
+    TEXT("model", "start", start),
+    TEXT("model", "freeze", freeze),
+    SIZE("train", "epochs", epochs, 1),
+    SIZE("train", "batch", batch, 1),
+    SIZE("train", "folds", folds, 0),
+    SIZE("train", "patience", patience, 0),
+    SIZE("train", "threads", threads, 0),
+    SIZE("train", "seeds", seeds, 1),
+    {"train", "seed", KEY_SEED, AT(seed), NULL, 0, 0},
+    REAL("train", "validation", validation, 0, 0.9),
+    WORD("train", "score", score, scores),
+    FLAG("train", "balanced", balanced),
+    WORD("train", "loss", options.loss, losses),
+    WORD("train", "optimizer", options.optimizer.kind, optimizers),
+    NUMBER("train", "rate", schedule.rate, 0, 1e6),
+    NUMBER("train", "momentum", options.optimizer.momentum, 0, 1),
+    FLAG("train", "nesterov", options.optimizer.nesterov),
+    NUMBER("train", "rho", options.optimizer.rho, 0, 1),
+    NUMBER("train", "beta1", options.optimizer.beta1, 0, 1),
+    NUMBER("train", "beta2", options.optimizer.beta2, 0, 1),
+    NUMBER("train", "epsilon", options.optimizer.epsilon, 0, 1),
+    NUMBER("train", "decay", options.optimizer.decay, 0, 1e6),
+    NUMBER("train", "label_smoothing", options.label_smoothing, 0, 0.999),
+    NUMBER("train", "l1", options.l1, 0, 1e6),
+    NUMBER("train", "l2", options.l2, 0, 1e6),
+    NUMBER("train", "clip_value", options.clip_value, 0, 1e30),
+    NUMBER("train", "clip_norm", options.clip_norm, 0, 1e30),
+    NUMBER("train", "recurrent_dropout", options.recurrent_dropout, 0, 0.99),
+    FLAG("train", "recompute", options.recompute),
+    WORD("train", "math", options.math, maths),
+    WORD("train", "schedule", schedule.kind, schedules),
+    NUMBER("train", "factor", schedule.factor, 0, 1),
+    NUMBER("train", "least_rate", schedule.least, 0, 1e6),
+    SIZE("train", "every", schedule.every, 1),
+    SIZE("train", "rate_patience", schedule.patience, 1),
+    NUMBER("train", "warmup", schedule.warmup, 0, 1e6),
+    SIZE("search", "trials", trials, 0),
+};
+enum { N_KEYS = sizeof keys / sizeof keys[0] };
+_Static_assert((int)N_KEYS <= (int)CONFIG_KEYS, "the configuration has a line for each key");
+
+int config_fault(const ini_value *at, const char *format, ...)
+{
+    char text[512];
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    return cli_fail("%s:%zu: %s", at->path, at->line, text);
+}
+
+size_t config_find_key(const char *section, const char *name)
+{
+    size_t i = 0;
+
+    while (i < N_KEYS && (strcmp(section, keys[i].section) != 0 || strcmp(name, keys[i].name) != 0))
+        i++;
+    return i < N_KEYS ? i : CONFIG_KEYS;
+}
+
+const key *config_key(size_t i)
+{
+    return &keys[i];
+}
+
+/* Data are read once, before the first trial; what is done to them for each trial may vary. */
+int config_key_varies(const key *k)
+{
+    static const char *const of_each_trial[] = {"missing", "mask", "delta", "standardise"};
+
+    if (strcmp(k->section, "data") != 0)
+        return 1;
+    for (size_t i = 0; i < sizeof of_each_trial / sizeof of_each_trial[0]; i++)
+        if (strcmp(k->name, of_each_trial[i]) == 0)
+            return 1;
+    return 0;
+}
+
+static int read_word(train_config *c, const ini_value *at, const key *k, const char *value)
+{
+    char all[256] = "";
+
+    for (size_t i = 0; i < sizeof k->words->at / sizeof k->words->at[0] && k->words->at[i]; i++) {
+        if (strcmp(value, k->words->at[i]) == 0) {
+            *(int *)((char *)c + k->at) = k->words->first + (int)i;
+            return CLI_OK;
+        }
+        strcat(strcat(all, i ? ", " : ""), k->words->at[i]);
+    }
+    return config_fault(at, "%s is one of %s, not '%.80s'", k->name, all, value);
+}
+
+static int read_number(const ini_value *at, const key *k, const char *value, double *x)
+{
+    if (text_number(value, '.', x) || *x < k->least || *x > k->most || (k->kind == KEY_SIZE && *x != floor(*x)))
+        return config_fault(at, "%s is a %s from %g to %g, not '%.80s'", k->name,
+                            k->kind == KEY_SIZE ? "whole number" : "number", k->least, k->most, value);
+    return CLI_OK;
+}
+
+static int read_flag(train_config *c, const ini_value *at, const key *k, const char *value)
+{
+    const int yes = strcmp(value, "yes") == 0;
+
+    if (!yes && strcmp(value, "no") != 0)
+        return config_fault(at, "%s is yes or no, not '%.80s'", k->name, value);
+    *(int *)((char *)c + k->at) = yes;
+    return CLI_OK;
+}
+
+/* A character that no number and no quoted field has in it. */
+static int read_char(train_config *c, const ini_value *at, const key *k, const char *value)
+{
+    const char one = strcmp(value, "blank") == 0 ? ' ' : strcmp(value, "tab") == 0 ? '\t' : value[0];
+
+    *((char *)c + k->at) = one;
+    if (k->at == offsetof(train_config, decimal))
+        return strcmp(value, ".") == 0 || strcmp(value, ",") == 0
+                   ? CLI_OK
+                   : config_fault(at, "decimal is . or , not '%.80s'", value);
+    if ((strlen(value) == 1 && !strchr("\"+-.", one) && !isalnum((unsigned char)one)) ||
+        (*value && (one == ' ' || one == '\t')))
+        return CLI_OK;
+    return config_fault(
+        at, "%s is blank, tab, or one character that is no letter, digit, quote, point or sign, not '%.80s'", k->name,
+        value);
+}
+
+static int read_text(train_config *c, const ini_value *at, const key *k, const char *value)
+{
+    char *into = (char *)c + k->at;
+    const size_t used = strlen(into);
+
+    if (used + (used > 0) + strlen(value) >= k->size)
+        return config_fault(at, "%s is longer than %zu characters", k->name, k->size - 1);
+    if (used) /* freeze, in several lines */
+        strcat(into, ",");
+    strcat(into, value);
+    return CLI_OK;
+}
+
+static int read_layer(train_config *c, const ini_value *at, const char *value)
+{
+    if (!*value)
+        return CLI_OK;
+    if (c->n_layers == CONFIG_LAYERS || strlen(value) >= CONFIG_TEXT)
+        return config_fault(at, "more than %d layers, or a line too long", CONFIG_LAYERS);
+    strcpy(c->layers[c->n_layers++].text, value);
+    return CLI_OK;
+}
+
+int config_read_key(train_config *c, const ini_value *at, const key *k, const char *value)
+{
+    void *into = (char *)c + k->at;
+    const char *wrong;
+    char *end;
+    double x;
+    int code;
+
+    switch (k->kind) {
+    case KEY_TEXT:
+        return read_text(c, at, k, value);
+    case KEY_SIZE:
+        if ((code = read_number(at, k, value, &x)) == CLI_OK)
+            *(size_t *)into = (size_t)x;
+        return code;
+    case KEY_NUMBER:
+        if ((code = read_number(at, k, value, &x)) == CLI_OK)
+            *(float *)into = (float)x;
+        return code;
+    case KEY_REAL:
+        return read_number(at, k, value, into);
+    case KEY_SEED:
+        errno = 0;
+        *(uint64_t *)into = strtoull(value, &end, 10);
+        return *value >= '0' && *value <= '9' && !*end && !errno
+                   ? CLI_OK
+                   : config_fault(at, "%s is a whole number, not '%.80s'", k->name, value);
+    case KEY_FLAG:
+        return read_flag(c, at, k, value);
+    case KEY_WORD:
+        return read_word(c, at, k, value);
+    case KEY_CHAR:
+        return read_char(c, at, k, value);
+    case KEY_LIST:
+        wrong = text_split(into, value);
+        return wrong ? config_fault(at, "%s %s: '%.80s'", k->name, wrong, value) : CLI_OK;
+    case KEY_LAYERS:
+        return read_layer(c, at, value);
+    }
+    return CLI_FAILED;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Configurations of trainings: lines of any length and ending, lists over several lines, and each fault with its line.
+ */
+#include "readers.h"
+
+static int read_config(const char *text, train_config *config)
+{
+    *said = '\0';
+    return config_read(write_text("config.ini", text), NULL, config);
+}
+
+#define MODEL "[model]\nlayers =\n  lstm 2\n  dense 2\n"
+#define CSV   "[data]\ntrain = data\nformat = csv\nid = id\n"
+
+/* ---- Lines ---- */
+
+static void lists_have_any_length(void **state)
+{
+    static const char *const breaks[] = {", ", ",\n  ", "\n\t", ",   ; a comment\n  "};
+    static train_config config;
+    static char text[1 << 18];
+
+    (void)state;
+    for (size_t b = 0; b < sizeof breaks / sizeof breaks[0]; b++)
+        for (size_t n = 1; n <= 3000; n = n * 7 + 1) {
+            size_t used = (size_t)sprintf(text, CSV "features = ");
+
+            for (size_t f = 0; f < n; f++)
+                used += (size_t)sprintf(text + used, "%ssignal number %04zu", f ? breaks[b] : "", f);
+            strcpy(text + used, "\n" MODEL);
+            assert_int_equal(read_config(text, &config), CLI_OK);
+            assert_int_equal(config.features.n, n);
+            for (size_t f = 0; f < n; f++) {
+                char name[64];
+
+                sprintf(name, "signal number %04zu", f);
+                assert_string_equal(config.features.at[f], name);
+            }
+        }
+    config_free(&config);
+}
+
+/* A value of n characters is that value, wherever its blanks are. */
+static void values_have_any_length(void **state)
+{
+    static train_config config;
+    char text[8192], name[4200];
+
+    (void)state;
+    for (size_t n = 150; n < CONFIG_TEXT; n += n < 260 ? 1 : n == 4095 ? 1 : n + 613 > 4095 ? 4095 - n : 613) {
+        memset(name, 'x', n);
+        name[n - 3] = ' ';
+        name[n] = '\0';
+        snprintf(text, sizeof text, "[data]\ntrain = %s\n" MODEL, name);
+        assert_int_equal(read_config(text, &config), CLI_OK);
+        assert_string_equal(config.train, name);
+    }
+    memset(name, 'x', CONFIG_TEXT);
+    name[CONFIG_TEXT] = '\0';
+    snprintf(text, sizeof text, "[data]\ntrain = %s\n" MODEL, name);
+    assert_int_equal(read_config(text, &config), CLI_FAILED);
+    assert_string_equal(said, "config.ini:2: train is longer than 4095 characters");
+    config_free(&config);
+}
+
+static void lines_end_in_any_way(void **state)
+{
+    static const char *const ends[] = {"\n", "\r\n", "\r"}, *const marks[] = {"", "\xef\xbb\xbf"};
+    static train_config config;
+    char text[512];
+
+    (void)state;
+    for (size_t e = 0; e < 3; e++)
+        for (size_t m = 0; m < 2; m++) {
+            snprintf(text, sizeof text, "%s[data]%strain = a file%s[model]%slayers =%s  lstm 2%s  dense 2", marks[m],
+                     ends[e], ends[e], ends[e], ends[e], ends[e]);
+            assert_int_equal(read_config(text, &config), CLI_OK);
+            assert_string_equal(config.train, "a file");
+            assert_int_equal(config.n_layers, 2);
+            assert_string_equal(config.layers[0].text, "lstm 2");
+            snprintf(text, sizeof text, "%s[data]%s%strain = x%smiss = y%s", marks[m], ends[e], ends[e], ends[e],
+                     ends[e]);
+            assert_int_equal(read_config(text, &config), CLI_FAILED);
+            assert_string_equal(said, "config.ini:4: [data] has no key 'miss'");
+        }
+    assert_int_equal(config_read(write_bytes("config.ini", "\xff\xfe[\0d\0", 6), NULL, &config), CLI_FAILED);
+    assert_string_equal(said, "config.ini: the file is UTF-16 (it begins with its byte order mark); save it as UTF-8");
+    assert_int_equal(config_read(write_bytes("config.ini", "[data]\nt\0r", 10), NULL, &config), CLI_FAILED);
+    assert_string_equal(said, "config.ini:2: a zero byte: this is no text file, or it is UTF-16; save it as UTF-8");
+    config_free(&config);
+}
+
+static void separators_are_characters(void **state)
+{
+    static const struct {
+        const char *value;
+        char separator;
+    } good[] = {{";", ';'}, {"; ; as in Europe", ';'}, {", ; a comma", ','}, {"blank", ' '}, {"tab", '\t'}, {"|", '|'}};
+    static const char *const bad[] = {"", ";;", "x", "7", ".", "-", "\"", "space"};
+    static train_config config;
+    char text[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        snprintf(text, sizeof text, CSV "separator = %s\n" MODEL, good[i].value);
+        assert_int_equal(read_config(text, &config), CLI_OK);
+        assert_int_equal(config.separator, good[i].separator);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(text, sizeof text, CSV "separator = %s\n" MODEL, bad[i]);
+        assert_int_equal(read_config(text, &config), CLI_FAILED);
+        snprintf(text, sizeof text,
+                 "config.ini:5: separator is blank, tab, or one character that is no letter, digit, quote, point or "
+                 "sign, not '%s'",
+                 bad[i]);
+        assert_string_equal(said, text);
+    }
+    config_free(&config);
+}
+
+static void comments_are_no_values(void **state)
+{
+    static train_config config;
+
+    (void)state;
+    assert_int_equal(read_config("# one\n; two\n[data] ; three\ntrain = a;b ; four\ntest = ; none\n"
+                                 "[model]\nlayers = ; all of them\n  lstm 2 ; one\n  ; between\n\n  dense 2\n",
+                                 &config),
+                     CLI_OK);
+    assert_string_equal(config.train, "a;b");
+    assert_string_equal(config.test, "");
+    assert_int_equal(config.n_layers, 2);
+    assert_string_equal(config.layers[0].text, "lstm 2");
+    config_free(&config);
+}
+
+static void lists_know_quotes(void **state)
+{
+    static train_config config;
+
+    (void)state;
+    assert_int_equal(
+        read_config(CSV "features = \"a, b\", \"say \"\"x\"\"\", c$d\nmissing_values = -999, unknown\n" MODEL, &config),
+        CLI_OK);
+    assert_int_equal(config.features.n, 3);
+    assert_string_equal(config.features.at[0], "a, b");
+    assert_string_equal(config.features.at[1], "say \"x\"");
+    assert_string_equal(config.features.at[2], "c$d");
+    assert_int_equal(config.missing_values.n, 2);
+    config_free(&config);
+}
+
+static void choices_may_have_blanks(void **state)
+{
+    static train_config config;
+    const size_t at[] = {1};
+
+    (void)state;
+    assert_int_equal(config_read(write_text("config.ini", "[data]\ntrain = x\n[model]\nlayers =\n  $cell\n  dense 2\n"
+                                                          "[search]\ncell = gru 4 |\n  lstm 8 | rnn 2 tanh\n"),
+                                 at, &config),
+                     CLI_OK);
+    assert_int_equal(config.variables[0].n, 3);
+    assert_string_equal(config.layers[0].text, "lstm 8");
+    config_free(&config);
+}
+
+/* ---- Faults ---- */
+
+static void faults_have_lines(void **state)
+{
+    static const struct {
+        const char *text, *sentence;
+    } faults[] = {
+        {"train = x\n", "config.ini:1: 'train' stands before the first [section]"},
+        {"[data\n", "config.ini:1: a line that begins with [ is a [section]"},
+        {"[data] x\n", "config.ini:1: a line that begins with [ is a [section]"},
+        {"[data]\ntrain\n", "config.ini:2: neither [section] nor name = value: 'train'"},
+        {"[data]\n= x\n", "config.ini:2: neither [section] nor name = value: '= x'"},
+        {"\n[dta]\n", "config.ini:2: there is no section [dta]; they are data, model, train and search"},
+        {"[data]\ntrain = x\n\ntrain = y\n", "config.ini:4: train is given twice; the first is in line 2"},
+        {"[train]\nepochs = 3\n  batch = 4\n",
+         "config.ini:3: epochs in line 2 has one value, and this line is indented: 'batch = 4'"},
+        {"[train]\nepochs = 0x10\n", "config.ini:2: epochs is a whole number from 1 to 1e+09, not '0x10'"},
+        {"[train]\nepochs = 3 4\n", "config.ini:2: epochs is a whole number from 1 to 1e+09, not '3 4'"},
+        {"[train]\nepochs =\n", "config.ini:2: epochs is a whole number from 1 to 1e+09, not ''"},
+        {"[train]\nrate = nan\n", "config.ini:2: rate is a number from 0 to 1e+06, not 'nan'"},
+        {"[train]\nseed = -1\n", "config.ini:2: seed is a whole number, not '-1'"},
+        {"[data]\nmask = true\n", "config.ini:2: mask is yes or no, not 'true'"},
+        {"[data]\nformat = CSV\n", "config.ini:2: format is one of wide, csv, npy, idx, tokens, not 'CSV'"},
+        {"[data]\ndecimal = ;\n", "config.ini:2: decimal is . or , not ';'"},
+        {"[data]\nfeatures = a,, b\n", "config.ini:2: features has nothing between two commas: 'a,, b'"},
+        {"[data]\nfeatures = a,\n  b, \"c\n", "config.ini:3: features has quotes that do not match: 'b, \"c'"},
+        {"[search]\nx = 1 |  | 2\n", "config.ini:2: x has nothing between two |"},
+        {"[search]\nx = 1\nx = 2\n", "config.ini:3: [search] x is given twice"},
+        {"[search]\nx =\n", "config.ini: [search] x has no choices"},
+        {"[data]\ntrain = x\n" MODEL "[search]\nx = 1\n", "config.ini: [search] x is used nowhere"},
+        {"[data]\nlongest = $x\n[search]\nx = 1\n", "config.ini:2: [data] longest is the same in all trials: '$x'"},
+        {MODEL, "config.ini: [data] train is missing"},
+        {"[data]\ntrain = x\n", "config.ini: [model] layers is missing"},
+        {"[data]\ntrain = x\nlabel = fisrt\n" MODEL,
+         "config.ini:3: label of format wide is first, last or none, not 'fisrt'"},
+        {"[data]\ntrain = x\nid = id\n" MODEL, "config.ini:3: [data] id means nothing in format wide"},
+        {"[data]\nseparator = tab\nformat = npy\ntrain = x\n" MODEL,
+         "config.ini:2: [data] separator means nothing in format npy"},
+        {"[data]\ntrain = x\ntrain_labels = y\n" MODEL,
+         "config.ini:3: [data] train_labels means nothing in format wide"},
+        {"[data]\ntrain = x\ndecimal = ,\n" MODEL, "config.ini:3: decimal and separator are both ','"},
+        {"[data]\nformat = csv\ntrain = x\n" MODEL,
+         "config.ini: [data] id, the column that tells sequences apart, is missing"},
+        {CSV "label = id\n" MODEL, "config.ini:5: column 'id' is both id and label"},
+        {CSV "group = id\n" MODEL, "config.ini:5: column 'id' is both id and group"},
+        {CSV "time = t\nlabel = t\n" MODEL, "config.ini:6: column 't' is both time and label"},
+        {CSV "label = y\nfeatures = x, y\n" MODEL, "config.ini:6: column 'y' is both label and one of features"},
+        {CSV "features = id\n" MODEL, "config.ini:5: column 'id' is both id and one of features"},
+        {CSV "mask = yes\n" MODEL, "config.ini:5: [data] mask and delta need missing = carry, mean or zero"},
+        {CSV "target = next\nhorizon = 4\nwindow = 4\n" MODEL "[train]\nloss = mse\n",
+         "config.ini:7: a window of 4 steps has no value 4 steps later"},
+        {CSV "target = next\n" MODEL, "config.ini: [train] loss is mse where the target is numbers"},
+        {"[data]\ntrain = x\n" MODEL "[train]\nfolds = 1\n", "config.ini:8: [train] folds is 0 or at least 2"},
+    };
+    static train_config config;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        assert_int_equal(read_config(faults[i].text, &config), CLI_FAILED);
+        assert_string_equal(said, faults[i].sentence);
+    }
+    config_free(&config);
+    assert_int_equal(config_read(in_folder("none.ini"), NULL, &config), CLI_FAILED);
+    assert_string_equal(said, "none.ini: No such file or directory");
+    assert_int_equal(config_read(in_folder(""), NULL, &config), CLI_FAILED);
+    assert_non_null(strstr(said, "Is a directory"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_have_any_length),   cmocka_unit_test(values_have_any_length),
+        cmocka_unit_test(lines_end_in_any_way),    cmocka_unit_test(separators_are_characters),
+        cmocka_unit_test(comments_are_no_values),  cmocka_unit_test(lists_know_quotes),
+        cmocka_unit_test(choices_may_have_blanks), cmocka_unit_test(faults_have_lines),
+    };
+    return cmocka_run_group_tests(tests, readers_setup, readers_teardown);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _XOPEN_SOURCE 700
+
+#include "readers.h"
+
+#include <ftw.h>
+#include <unistd.h>
+
+char said[4096];
+static char folder[] = "/tmp/rnnpack-readers-XXXXXX";
+
+int cli_fail(const char *format, ...)
+{
+    char *place;
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(said, sizeof said, format, list);
+    va_end(list);
+    while ((place = strstr(said, folder))) /* with the slash behind it */
+        memmove(place, place + sizeof folder, strlen(place + sizeof folder) + 1);
+    return CLI_FAILED;
+}
+
+int readers_setup(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+    (void)about, (void)kind, (void)where;
+    return remove(path);
+}
+
+int readers_teardown(void **state)
+{
+    (void)state;
+    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *in_folder(const char *name)
+{
+    static char paths[4][256];
+    static size_t n;
+    char *path = paths[n++ % 4];
+
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+const char *write_bytes(const char *name, const void *bytes, size_t size)
+{
+    const char *path = in_folder(name);
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    return path;
+}
+
+const char *write_text(const char *name, const char *text)
+{
+    return write_bytes(name, text, strlen(text));
+}
+
+train_config configured(const char *data_lines)
+{
+    static train_config none;
+    train_config config = none;
+    char text[8192];
+
+    snprintf(text, sizeof text, "[data]\ntrain = data\n%s[model]\nlayers = lstm 2\n  dense 2\n[train]\n%s", data_lines,
+             strstr(data_lines, "target") ? "loss = mse\n" : "");
+    *said = '\0';
+    if (config_read(write_text("config.ini", text), NULL, &config) != CLI_OK)
+        fail_msg("%s", said);
+    return config;
+}
+
+int read_as(const char *data_lines, const char *text, train_config *config, dataset *set)
+{
+    vocabulary words = {0};
+
+    *config = configured(data_lines);
+    *said = '\0';
+    const int code = dataset_read(config, write_text("data", text), NULL, NULL, &words, 1, set);
+    vocabulary_free(&words);
+    return code;
+}
+
+void refused(const char *data_lines, const char *text, const char *sentence)
+{
+    train_config config;
+    dataset set;
+
+    assert_int_equal(read_as(data_lines, text, &config, &set), CLI_FAILED);
+    assert_string_equal(said, sentence);
+    config_free(&config);
+}
