@@ -121,6 +121,8 @@ uint64_t identity_of_data(const dataset *set, const vocabulary *words)
     hash = add(hash, set->x, steps * set->features * sizeof *set->x);
     hash = add(hash, set->tokens, steps * sizeof *set->tokens);
     hash = add(hash, set->time, steps * sizeof *set->time);
+    hash = add(hash, set->before, set->n * set->features * sizeof *set->before);
+    hash = add(hash, set->since, set->n * set->features * sizeof *set->since);
     hash = add(hash, set->label, set->n * sizeof *set->label);
     hash = add(hash, set->group, set->n * sizeof *set->group);
     hash = add_texts(hash, set->class_names, set->classes);
