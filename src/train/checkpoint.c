@@ -10,15 +10,18 @@
 #include "../file.h"
 #include "../packed/packed.h"
 #include "../packed/words.h"
+#include "real.h"
 #include "trainer.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { VERSION = 1, ARRAYS = 3 };
+static const uint64_t MOST_STEPS = UINT64_C(1) << 53;
 
 static const char magic[8] = {'R', 'N', 'N', 'P', 'T', 'R', 'N', '\n'};
 
@@ -259,6 +262,29 @@ static rnnp_status check_parameter(const rnnp_trainer *t, const file *f, size_t 
                             "dimensions", f->name, i, name, rank, p->name, p->rank);
 }
 
+/* Checksums may be right by intent: a trainer must not get what no training could give it. The optimiser's state may be
+ * infinite, as large gradients make it, but the mean of squares, which is the last array, is not negative. */
+static rnnp_status check_numbers(const rnnp_trainer *t, const file *f, const head *h, const checkpoint *c)
+{
+    const size_t n = (size_t)h->array_bytes / sizeof(float);
+    const float *values = (const float *)(const void *)c->arrays, *m = values + n, *v = values + (h->arrays - 1) * n;
+    const size_t bad = rnnp_first_not_finite(values, n);
+
+    if (bad < n)
+        return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: a parameter is %g", f->name, (double)values[bad]);
+    for (size_t i = 0; i < (h->arrays - 1) * n; i++) {
+        if (isnan(m[i]) || (t->v && m + i >= v && m[i] < 0))
+            return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: a number of the optimiser's state is %g", f->name,
+                             (double)m[i]);
+    }
+    if (!(c->rate >= 0) || !isfinite(c->rate))
+        return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: the learning rate is %g", f->name, (double)c->rate);
+    if (c->steps > MOST_STEPS)
+        return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: %llu steps are more than anybody makes", f->name,
+                         (unsigned long long)c->steps);
+    return RNNP_OK;
+}
+
 static rnnp_status check_index(const rnnp_trainer *t, const file *f, const head *h, checkpoint *c)
 {
     const uint64_t *at = (const uint64_t *)(const void *)(f->bytes + sizeof *h);
@@ -293,7 +319,7 @@ static rnnp_status check_index(const rnnp_trainer *t, const file *f, const head 
             return rnnp_fail(t->context, RNNP_ERR_FORMAT, "%s is damaged: the checksum of array %zu differs", f->name,
                              a);
     }
-    return r.bad || r.at != r.end ? malformed(f) : RNNP_OK;
+    return r.bad || r.at != r.end ? malformed(f) : check_numbers(t, f, h, c);
 }
 
 /* ---- Loading ---- */

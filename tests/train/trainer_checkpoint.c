@@ -4,6 +4,10 @@
  */
 #include "trainer.h"
 
+#include "src/packed/packed.h"
+
+#include <math.h>
+
 #include <unistd.h>
 
 enum { MOST_BYTES = 1 << 16 };
@@ -14,7 +18,7 @@ typedef struct fixture {
     rnnp_trainer *trainer;
     data d;
     char path[32];
-    unsigned char bytes[MOST_BYTES];
+    _Alignas(8) unsigned char bytes[MOST_BYTES];
     size_t size;
 } fixture;
 
@@ -148,6 +152,88 @@ static void test_damaged(void **state)
     end(&f);
 }
 
+/* ---- Checksums that are right by intent ---- */
+
+enum { INDEX_BYTES = 3, INDEX_SUM, N_ARRAYS, ARRAY_BYTES, HEAD_SUM, HEAD_WORDS }; /* words of the head */
+
+static uint64_t *word_of(fixture *f, size_t i) { return (uint64_t *)(void *)f->bytes + i; }
+
+static float *array_of(fixture *f, size_t a)
+{
+    return (float *)(void *)(f->bytes + 8 * HEAD_WORDS + *word_of(f, INDEX_BYTES) + a * *word_of(f, ARRAY_BYTES));
+}
+
+static void write_signed(fixture *f)
+{
+    const size_t index = *word_of(f, INDEX_BYTES) / 8, arrays = *word_of(f, N_ARRAYS);
+
+    for (size_t a = 0; a < arrays; a++)
+        *word_of(f, HEAD_WORDS + index - arrays + a) = rnnp_packed_checksum(array_of(f, a), *word_of(f, ARRAY_BYTES));
+    *word_of(f, INDEX_SUM) = rnnp_packed_checksum(word_of(f, HEAD_WORDS), 8 * index);
+    *word_of(f, HEAD_SUM) = 0;
+    *word_of(f, HEAD_SUM) = rnnp_packed_checksum(f->bytes, 8 * HEAD_WORDS);
+    write_file(f->path, f->bytes, f->size);
+}
+
+/* A file with numbers that no training gives is refused, and changes nothing. */
+static void test_impossible(void **state)
+{
+    static fixture f;
+    rnnp_train_options options = default_options();
+    enum { RATE_WORD = HEAD_WORDS + 1, STEPS_WORD };
+
+    (void)state;
+    begin(&f, RNNP_ADAM);
+    OK(rnnp_trainer_save(f.trainer, f.path, NULL, 0));
+    read_back(&f);
+    rnnp_trainer *same = make_trainer(f.model, &options);
+    OK(rnnp_trainer_load(same, f.path, NULL, NULL));
+    write_signed(&f); /* nothing changed yet */
+    OK(rnnp_trainer_load(f.trainer, f.path, NULL, NULL));
+    assert_int_equal(*word_of(&f, N_ARRAYS), 3);
+    const struct {
+        size_t array;
+        float number;
+        int refused;
+    } numbers[] = {{0, NAN, 1}, {0, INFINITY, 1}, {1, NAN, 1}, {1, INFINITY, 0}, {1, -1, 0},
+                   {2, NAN, 1}, {2, -1e-3f, 1},   {2, INFINITY, 0}};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        float *at = array_of(&f, numbers[i].array) + 5;
+        const float before = *at;
+
+        *at = numbers[i].number;
+        write_signed(&f);
+        if (numbers[i].refused)
+            refused(&f, same, RNNP_ERR_FORMAT);
+        else
+            OK(rnnp_trainer_load(f.trainer, f.path, NULL, NULL));
+        *at = before;
+        write_signed(&f);
+        OK(rnnp_trainer_load(f.trainer, f.path, NULL, NULL));
+    }
+    static const float rates[] = {NAN, INFINITY, -1};
+    const uint64_t rate = *word_of(&f, RATE_WORD), steps = *word_of(&f, STEPS_WORD);
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, &rates[i], sizeof bits);
+        *word_of(&f, RATE_WORD) = bits;
+        write_signed(&f);
+        refused(&f, same, RNNP_ERR_FORMAT);
+        assert_says(f.context, "learning rate");
+    }
+    *word_of(&f, RATE_WORD) = rate;
+    *word_of(&f, STEPS_WORD) = UINT64_MAX; /* the next step would be number 0 */
+    write_signed(&f);
+    refused(&f, same, RNNP_ERR_FORMAT);
+    assert_says(f.context, "steps");
+    *word_of(&f, STEPS_WORD) = steps;
+    write_signed(&f);
+    OK(rnnp_trainer_load(f.trainer, f.path, NULL, NULL));
+    rnnp_trainer_destroy(same);
+    end(&f);
+}
+
 static void test_foreign(void **state)
 {
     static fixture f, sgd;
@@ -221,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_impossible),
         cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_errors),
     };
