@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Data of trainings: tables, texts and arrays in all formats, read, then trained on for an epoch and asked about. The
+ * first byte of an input says which configuration and how far it goes; the rest is the data file. Of arrays a second
+ * file has the labels: it is the part behind a line "--".
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "src/cli/cli.h"
+#include "src/cli/train/dataset.h"
+
+static const char *const sections[] = {
+    "format = csv\nid = id\nlabel = label\n",
+    "format = csv\nid = id\ntime = t\nlabel = label\ngroup = g\nmissing = carry\nmask = yes\ndelta = yes\n",
+    "format = csv\nid = id\nfeatures = a, b\ntarget = next\nmissing = mean\nwindow = 3\n",
+    "format = csv\nid = id\nlabel = label\nseparator = blank\nmissing = zero\nlongest = 2\n",
+    "format = wide\n",
+    "format = wide\nlabel = last\nseparator = blank\nmissing = zero\n",
+    "format = tokens\nleast = 1\n",
+    "format = npy\n",
+    "format = npy\ntarget = next\n",
+    "format = idx\nscale = 0.5\n",
+    "format = npy\ntarget = input\nwindow = 2\nstride = 1\n",
+};
+enum { SECTIONS = sizeof sections / sizeof sections[0], TRAIN_FROM = 128 };
+
+/* The place of the line that parts data and labels, or `size`. */
+static size_t find_labels(const uint8_t *data, size_t size, size_t *skip)
+{
+    static const char line[] = "\n--\n";
+
+    *skip = sizeof line - 1;
+    for (size_t i = 0; i + *skip <= size; i++) {
+        if (memcmp(data + i, line, *skip) == 0)
+            return i;
+    }
+    *skip = 0;
+    return size;
+}
+
+static void read_only(const char *config_path, const char *path, const char *labels)
+{
+    static train_config config;
+    vocabulary words = {0};
+    dataset set, again;
+
+    fuzz_check(config_read(config_path, NULL, &config) == CLI_OK);
+    if (dataset_read(&config, path, labels, NULL, &words, 1, &set) == CLI_OK) {
+        /* A file is like itself. */
+        fuzz_check(dataset_read(&config, path, labels, &set, &words, 0, &again) == CLI_OK);
+        fuzz_check(again.n == set.n && again.classes == set.classes && again.features == set.features);
+        dataset_free(&again);
+        dataset_free(&set);
+    }
+    vocabulary_free(&words);
+}
+
+/* The program's own way: train, then eval, with files that it writes. */
+static void train(char *config_path)
+{
+    static char isa[] = "--isa", generic[] = "generic", quiet[] = "--quiet", o[] = "-o", config[] = "--config";
+    static char command[2][8] = {"train", "eval"}, predictions[] = "--predictions", model[4096], table[4096];
+
+    snprintf(model, sizeof model, "%s", fuzz_file("model.onnx", "", 0));
+    snprintf(table, sizeof table, "%s", fuzz_file("predictions.npy", "", 0));
+    char *train_line[] = {command[0], config_path, o, model, isa, generic, quiet, predictions, table, NULL};
+    char *eval_line[] = {command[1], model, config, config_path, isa, generic, predictions, table, NULL};
+    if (cli_train(sizeof train_line / sizeof train_line[0] - 1, train_line) == CLI_OK)
+        (void)cli_eval(sizeof eval_line / sizeof eval_line[0] - 1, eval_line);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t skip;
+
+    if (size < 1)
+        return -1;
+    fuzz_silence();
+    const uint8_t how = data[0];
+    const char *section = sections[how % TRAIN_FROM % SECTIONS];
+    const size_t at = find_labels(data + 1, size - 1, &skip) + 1;
+    static char text[1024], config_path[4096];
+    const int arrays = strstr(section, "npy") || strstr(section, "idx");
+    const char *labels = NULL;
+
+    const char *path = fuzz_file("data", data + 1, (arrays ? at : size) - 1);
+    if (arrays && skip)
+        labels = fuzz_file("labels", data + at + skip, size - at - skip);
+    const int number = strstr(section, "next") || strstr(section, "input");
+    snprintf(text, sizeof text,
+             "[data]\n%strain = data\n%s[model]\nlayers =\n%s    lstm 2\n    dense 2%s\n[train]\nepochs = 1\nbatch = "
+             "4\n%s%s",
+             section, labels ? "train_labels = labels\n" : "", strstr(section, "tokens") ? "    embedding 2\n" : "",
+             number ? "" : " softmax", number ? "loss = mse\n" : "", how & 64 ? "folds = 2\n" : "validation = 0.3\n");
+    snprintf(config_path, sizeof config_path, "%s", fuzz_file("config.ini", text, strlen(text)));
+    if (how < TRAIN_FROM)
+        read_only(config_path, path, labels);
+    else
+        train(config_path);
+    return 0;
+}
