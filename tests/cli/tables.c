@@ -211,10 +211,11 @@ static void faults_have_places(void **state)
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
         refused(faults[i].lines, faults[i].text, faults[i].sentence);
     refused(CSV, "\xfe\xff\0i", "data: the file is UTF-16 (it begins with its byte order mark); save it as UTF-8");
+    static const char zero[] = "id,x,y\n1,\0002,u\n";
     const train_config config = configured(CSV);
     vocabulary words = {0};
     dataset set;
-    assert_int_equal(dataset_read(&config, write_bytes("data", "id,x,y\n1,\0002,u\n", 16), NULL, NULL, &words, 1, &set),
+    assert_int_equal(dataset_read(&config, write_bytes("data", zero, sizeof zero - 1), NULL, NULL, &words, 1, &set),
                      CLI_FAILED);
     assert_string_equal(said, "data:2: a zero byte: this is no text file, or it is UTF-16; save it as UTF-8");
 }

@@ -179,14 +179,15 @@ static void a_share_of_nobody_is_refused(void **state)
 static void folds_need_as_many_groups(void **state)
 {
     (void)state;
-    for (size_t n = 2; n < 12; n++)
+    for (size_t n = 2; n < 12; n++) {
+        dataset set;
+
+        sequences(3 * n, 3, &set);
         for (size_t parts = 2; parts < 12; parts++)
             for (size_t p = 0; p < parts; p++) {
                 row_list kept, held;
-                dataset set;
                 char want[128];
 
-                sequences(3 * n, 3, &set);
                 *said = '\0';
                 const int code = split_folds(&set, parts, p, 1, &kept, &held);
                 if (n < parts) {
@@ -199,8 +200,9 @@ static void folds_need_as_many_groups(void **state)
                 }
                 free(kept.at);
                 free(held.at);
-                dataset_free(&set);
             }
+        dataset_free(&set);
+    }
 }
 
 /* ---- Pictures ---- */
