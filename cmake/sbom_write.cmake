@@ -12,7 +12,6 @@ set(known
     "c glibc LGPL-2.1-or-later https://www.gnu.org/software/libc/"
     "hwloc hwloc BSD-3-Clause https://www.open-mpi.org/projects/hwloc/"
     "protobuf-c protobuf-c BSD-2-Clause https://github.com/protobuf-c/protobuf-c"
-    "inih inih BSD-3-Clause https://github.com/benhoyt/inih"
     "csv libcsv LGPL-2.1-or-later https://github.com/rgamble/libcsv"
     "z zlib Zlib https://zlib.net/"
     "xxhash xxHash BSD-2-Clause https://xxhash.com/"

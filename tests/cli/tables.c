@@ -203,8 +203,6 @@ static void faults_have_places(void **state)
         {"format = wide\n", "u,1\nv\n", "data:2: a label, and no number behind it"},
         {"format = tokens\n", "u a\n", "data:1: there is no tab behind the label"},
         {"format = tokens\n", "u\ta\n\nv\t \n", "data:3: there is no word behind the label"},
-        {"target = next\nhorizon = 3\n", "u,1,2,3,4\nv,1,2,3\n",
-         "data: sequence 2 has 3 steps; target next with horizon 3 needs 4"},
     };
 
     (void)state;

@@ -45,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_silence();
     if (config_read(path, NULL, &config) == CLI_OK && !is_large(data, size))
         build(&config);
+    config_free(&config);
     fuzz_check(fuzz_live_bytes() == before);
     return 0;
 }

@@ -55,6 +55,7 @@ static void read_only(const char *config_path, const char *path, const char *lab
         dataset_free(&set);
     }
     vocabulary_free(&words);
+    config_free(&config);
 }
 
 /* The program's own way: train, then eval, with files that it writes. */

@@ -321,22 +321,6 @@ size_t dataset_longest(const dataset *set)
     return longest;
 }
 
-/* A forecast needs a value to compare with. Training data that are cut into windows lose what is too short. */
-static int check_steps(const train_config *config, const char *path, const dataset *set, int cut)
-{
-    if (config->target != TARGET_NEXT || cut)
-        return CLI_OK;
-    for (size_t i = 0; i < set->n; i++)
-        if (dataset_steps(set, i) <= config->horizon) {
-            const char *id = dataset_id(set, i);
-
-            return cli_fail("%s: sequence %zu%s%.80s%s has %zu steps; target next with horizon %zu needs %zu", path,
-                            i + 1, id ? " ('" : "", id ? id : "", id ? "')" : "", dataset_steps(set, i),
-                            config->horizon, config->horizon + 1);
-        }
-    return CLI_OK;
-}
-
 int dataset_read(const train_config *config, const char *path, const char *labels, const dataset *like,
                  vocabulary *words, int grow, dataset *set)
 {
@@ -349,8 +333,5 @@ int dataset_read(const train_config *config, const char *path, const char *label
     if (labels && config->format != DATA_NPY && config->format != DATA_IDX)
         return cli_fail("%s: labels of this format stand in the data file; a file of labels is for npy and idx",
                         labels);
-    int code = readers[config->format](config, path, labels, like, words, grow, set);
-    if (code == CLI_OK && (code = check_steps(config, path, set, config->window && !like)) != CLI_OK)
-        dataset_free(set);
-    return code;
+    return readers[config->format](config, path, labels, like, words, grow, set);
 }
