@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *labels = NULL;
 
     const char *path = fuzz_file("data", data + 1, (arrays ? at : size) - 1);
-    if (arrays && skip)
+    if (arrays && (skip || strstr(section, "idx"))) /* those of idx are a must */
         labels = fuzz_file("labels", data + at + skip, size - at - skip);
     const int number = strstr(section, "next") || strstr(section, "input");
     snprintf(text, sizeof text,

@@ -66,7 +66,7 @@ typedef struct fuzz_buffer {
 
 int fuzz_append(void *buffer, const void *bytes, size_t size); /* an rnnp_write_fn */
 
-/* What the program prints goes nowhere; sanitizers still speak. */
+/* What the program prints goes nowhere unless FUZZ_LOUD is set; sanitizers still speak. */
 void fuzz_silence(void);
 
 /* ---- A model from a hostile source ---- */

@@ -55,6 +55,8 @@ static void change_string(fuzz_random *r, char **string, const char *other)
             operators++;
         other = rnnp_operator_name(fuzz_pick(r, operators));
     }
+    if (!other) /* a name that the file does not have */
+        other = "";
     char *copy = malloc(strlen(other) + 1);
     fuzz_check(copy);
     strcpy(copy, other);
