@@ -40,7 +40,7 @@ static size_t find_labels(const uint8_t *data, size_t size, size_t *skip)
     return size;
 }
 
-static void read_only(const char *config_path, const char *path, const char *labels)
+static void read_only(const char *config_path, const char *path, const char *labels, int number)
 {
     static train_config config;
     vocabulary words = {0};
@@ -48,10 +48,13 @@ static void read_only(const char *config_path, const char *path, const char *lab
 
     fuzz_check(config_read(config_path, NULL, &config) == CLI_OK);
     if (dataset_read(&config, path, labels, NULL, &words, 1, &set) == CLI_OK) {
-        /* A file is like itself. */
-        fuzz_check(dataset_read(&config, path, labels, &set, &words, 0, &again) == CLI_OK);
-        fuzz_check(again.n == set.n && again.classes == set.classes && again.features == set.features);
-        dataset_free(&again);
+        /* A file is like itself, but for sequences too short for a forecast, which a training may leave out. */
+        const int code = dataset_read(&config, path, labels, &set, &words, 0, &again);
+        fuzz_check(code == CLI_OK || number);
+        if (code == CLI_OK) {
+            fuzz_check(again.n == set.n && again.classes == set.classes && again.features == set.features);
+            dataset_free(&again);
+        }
         dataset_free(&set);
     }
     vocabulary_free(&words);
@@ -97,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
              number ? "" : " softmax", number ? "loss = mse\n" : "", how & 64 ? "folds = 2\n" : "validation = 0.3\n");
     snprintf(config_path, sizeof config_path, "%s", fuzz_file("config.ini", text, strlen(text)));
     if (how < TRAIN_FROM)
-        read_only(config_path, path, labels);
+        read_only(config_path, path, labels, number);
     else
         train(config_path);
     return 0;
