@@ -176,7 +176,7 @@ trains_until() {
     shift
     TMPDIR=$work/tmp "$program" train "$work/config.ini" "$@" >"$work/out" 2>"$work/err" </dev/null &
     local process=$!
-    until grep -q "^epoch   1" "$work/out"; do sleep 0.02; done
+    until grep -q "^epoch   2" "$work/out"; do sleep 0.02; done
     eval "$what"
     wait "$process" || got=$?
     [[ $got == 1 ]] || fail "train $* exited with $got"
