@@ -55,8 +55,8 @@ RNNP_API rnnp_status rnnp_metrics_ranking(const float *score, const int32_t *tru
                                           size_t *scratch, double *roc_auc, double *average_precision,
                                           rnnp_curve_point *curve, size_t *points);
 
-/* Brier score: classes 2: mean of (p - truth)^2, p [n]; classes > 2: mean of the sum over classes, p [n][classes]
- * (Brier 1950). RNNP_ERR_ARG for p outside [0, 1], or no weight at all. */
+/* Brier score: classes 2: mean of (p - truth)^2, p [n], of class 1 alone and not [n][2]; classes > 2: mean of the sum
+ * over classes, p [n][classes] (Brier 1950). RNNP_ERR_ARG for p outside [0, 1], or no weight at all. */
 RNNP_API rnnp_status rnnp_metrics_brier(const float *p, const int32_t *truth, const float *weight, size_t n,
                                         size_t classes, double *brier);
 
