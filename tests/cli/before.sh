@@ -152,6 +152,7 @@ prints "kept: seed 1"
 
 config "gru 4" "dense 2" -- data.train=two.csv train.epochs=2 train.validation=0.2 train.rate=0.01
 expect 0 train "$work/config.ini" --checkpoint "$work/state"
+refused "--resume: $work/no-state: No such file or directory" --checkpoint "$work/no-state" --resume
 again() { # SENTENCE SED-COMMAND ARGUMENT...
     sed -i.before "$2" "$work/config.ini"
     expect 1 train "$work/config.ini" --checkpoint "$work/state" --resume --quiet "${@:3}"
@@ -190,7 +191,7 @@ saved() { # the model that the sentence names
     sed -n 's/^rnnpack: the trained model is in //p' "$work/err"
 }
 mkdir "$work/tmp" "$work/gone" "$work/states"
-config "gru 32" "dense 2 softmax" -- data.train=two.csv train.epochs=1800 train.batch=2 train.threads=1
+config "gru 3" "dense 2 softmax" -- data.train=two.csv train.epochs=1800 train.batch=2 train.threads=1
 # shellcheck disable=SC2016
 trains_until 'rm -r "$work/gone"' -o "$work/gone/m.onnx" --curve "$work/curve.svg"
 says "gone/m.onnx"

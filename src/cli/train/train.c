@@ -2,9 +2,14 @@
  *
  * rnnpack train: a model from a configuration and data.
  */
+#define _POSIX_C_SOURCE 200809L
+
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "search.h"
 
@@ -125,6 +130,8 @@ static int check_outputs(const job *j)
         return cli_fail("-o: the name is too long");
     if (j->checkpoint && (j->t.config.folds || j->t.config.seeds > 1))
         return cli_fail("--checkpoint is of one training: it needs [train] folds = 0 and seeds = 1");
+    if (j->resume && access(j->checkpoint, R_OK) != 0)
+        return cli_fail("--resume: %s: %s", j->checkpoint, strerror(errno));
     return task_check_outputs(&j->t, more, 4, NULL);
 }
 
