@@ -263,6 +263,23 @@ static void rows_of_an_id_belong_together(void **state)
     }
 }
 
+/* A column of whole numbers with gaps, as some programs write it, makes two patients of one. */
+static void names_are_written_in_one_way(void **state)
+{
+    train_config config;
+    dataset set;
+
+    (void)state;
+    refused(CSV, "id,x,y\n7,1,u\n8,1,u\n7.0,1,u\n",
+            "data: ids '7' and '7.0' are texts of the same number; write it in one way");
+    refused(CSV "group = g\n", "id,x,y,g\na,1,u,12\nb,1,u,3\nc,1,u,12.0\n",
+            "data: groups '12' and '12.0' are texts of the same number; write it in one way");
+    assert_int_equal(read_as(CSV "group = g\n", "id,x,y,g\n7.0,1,u,01\n07,1,u,1\n7.5,1,u,1a\n", &config, &set), CLI_OK);
+    assert_int_equal(set.n, 3);
+    assert_int_equal(set.groups, 3);
+    free_all(&config, &set);
+}
+
 static void formats_without_names_have_none(void **state)
 {
     train_config config;
@@ -412,6 +429,7 @@ int main(void)
         cmocka_unit_test(only_decimal_numbers_are_numbers),
         cmocka_unit_test(faults_have_places),
         cmocka_unit_test(rows_of_an_id_belong_together),
+        cmocka_unit_test(names_are_written_in_one_way),
         cmocka_unit_test(formats_without_names_have_none),
         cmocka_unit_test(times_are_double),
         cmocka_unit_test(labels_are_texts),

@@ -155,19 +155,41 @@ static int is_plain(const char *text, double *x)
     return !text_number(text, '.', x) && !(s[0] == '0' && s[1] >= '0' && s[1] <= '9');
 }
 
-/* Labels are texts, so 1 and 1.0 would be two classes: surely nobody means that. */
-static int refuse_twins(const char *path, char *const *names, size_t n)
+/* Names are texts, so 1 and 1.0 would be two: surely nobody means that. They are sorted. */
+static int refuse_twins(const char *path, const char *what, char *const *names, size_t n, const char *remedy)
 {
-    for (size_t k = 1; k < n; k++) {
-        double x, y;
-        const int written = strpbrk(names[k - 1], ".eE+") || strpbrk(names[k], ".eE+");
+    const char *last = NULL;
+    double before = 0, x;
 
-        if (written && is_plain(names[k - 1], &x) && is_plain(names[k], &y) && x == y)
-            return cli_fail("%s: labels '%s' and '%s' are texts of the same number; [data] label_type = number makes "
-                            "them one class",
-                            path, names[k - 1], names[k]);
+    for (size_t k = 0; k < n; k++) {
+        if (!is_plain(names[k], &x))
+            continue;
+        if (last && x == before && (strpbrk(last, ".eE+") || strpbrk(names[k], ".eE+")))
+            return cli_fail("%s: %s '%.80s' and '%.80s' are texts of the same number; %s", path, what, last, names[k],
+                            remedy);
+        last = names[k];
+        before = x;
     }
     return CLI_OK;
+}
+
+static const char write_alike[] = "write it in one way";
+
+/* Sorting is for files in which an id may have a twin at all. */
+static int check_ids(const dataset_builder *b)
+{
+    int written = 0, code;
+    double x;
+    size_t n;
+
+    for (size_t i = 0; i < b->ids.n && !written; i++)
+        written = strpbrk(b->ids.at[i], ".eE+") && is_plain(b->ids.at[i], &x);
+    if (!written)
+        return CLI_OK;
+    char **names = distinct(&b->ids, &n);
+    code = names ? refuse_twins(b->path, "ids", names, n, write_alike) : cli_fail("out of memory");
+    free(names);
+    return code;
 }
 
 static int unknown_class(const dataset_builder *b, size_t i)
@@ -193,7 +215,7 @@ static int number_classes(dataset_builder *b, const dataset *like)
     if (code == CLI_OK && (!names || !set->label))
         code = cli_fail("out of memory");
     if (code == CLI_OK && !like)
-        code = refuse_twins(b->path, names, n);
+        code = refuse_twins(b->path, "labels", names, n, "[data] label_type = number makes them one class");
     if (code == CLI_OK) {
         set->classes = n;
         code = copy_texts(names, n, &set->class_names);
@@ -217,7 +239,11 @@ static int number_groups(dataset_builder *b)
     char **names = distinct(&b->groups, &set->groups);
 
     set->group = calloc(set->n + 1, sizeof *set->group);
-    int code = names && set->group ? copy_texts(names, set->groups, &set->group_names) : cli_fail("out of memory");
+    int code = names && set->group ? refuse_twins(b->path, "groups", names, set->groups, write_alike)
+                                   : cli_fail("out of memory");
+
+    if (code == CLI_OK)
+        code = copy_texts(names, set->groups, &set->group_names);
     for (size_t i = 0; i < set->n && code == CLI_OK; i++)
         set->group[i] = find_text(names, set->groups, b->groups.at[i]);
     free(names);
@@ -228,6 +254,8 @@ int build_finish(dataset_builder *b, const dataset *like, int code)
 {
     dataset *set = b->set;
 
+    if (code == CLI_OK)
+        code = check_ids(b);
     if (code == CLI_OK && b->labels.n)
         code = number_classes(b, like && like->classes ? like : NULL);
     if (code == CLI_OK && b->groups.n)
