@@ -4,6 +4,7 @@
 #include "readers.h"
 
 #include <ftw.h>
+#include <math.h>
 #include <unistd.h>
 
 char said[4096];
@@ -99,4 +100,42 @@ void refused(const char *data_lines, const char *text, const char *sentence)
     assert_int_equal(read_as(data_lines, text, &config, &set), CLI_FAILED);
     assert_string_equal(said, sentence);
     config_free(&config);
+}
+
+void free_all(train_config *config, dataset *set)
+{
+    dataset_free(set);
+    config_free(config);
+}
+
+static void add_value(char *text, size_t size, const char *before, float x)
+{
+    const size_t used = strlen(text);
+
+    if (isnan(x))
+        snprintf(text + used, size - used, "%s?", before);
+    else
+        snprintf(text + used, size - used, "%s%g", before, (double)x);
+}
+
+void reads(const char *data_lines, const char *text, const char *values, const char *classes)
+{
+    char got[1024] = "", names[1024] = "";
+    train_config config;
+    dataset set;
+
+    if (read_as(data_lines, text, &config, &set) != CLI_OK)
+        fail_msg("%s", said);
+    for (size_t i = 0; i < set.n; i++) {
+        strcat(got, i ? " | " : "");
+        for (size_t s = set.first[i]; s < set.first[i + 1]; s++)
+            for (size_t f = 0; f < set.features; f++)
+                add_value(got, sizeof got, s + f > set.first[i] ? " " : "", set.x[s * set.features + f]);
+        if (set.label)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? " " : "",
+                     set.class_names[set.label[i]]);
+    }
+    assert_string_equal(got, values);
+    assert_string_equal(names, classes);
+    free_all(&config, &set);
 }

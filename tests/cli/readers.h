@@ -36,5 +36,9 @@ train_config configured(const char *data_lines);
 int read_as(const char *data_lines, const char *text, train_config *config, dataset *set);
 /* The same of a text that must be refused with this sentence, word for word. */
 void refused(const char *data_lines, const char *text, const char *sentence);
+/* Text must be read as these steps, "1 2 | 3 ?" (features in turn, ? where a value is missing), and these classes by
+ * name, one per sequence. */
+void reads(const char *data_lines, const char *text, const char *values, const char *classes);
+void free_all(train_config *config, dataset *set);
 
 #endif

@@ -74,7 +74,7 @@ int build_nameless(const char *text)
     static const char *const spellings[] = {"",    "NA",  "N/A",  "na",   "n/a",  "NaN",
                                             "nan", "NAN", "null", "NULL", "None", "?"};
 
-    return one_of(text, spellings, sizeof spellings / sizeof spellings[0]);
+    return (*text < '0' || *text > '9') && one_of(text, spellings, sizeof spellings / sizeof spellings[0]);
 }
 
 int build_missing(const train_config *config, const char *text)

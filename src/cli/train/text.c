@@ -147,12 +147,16 @@ void text_shortest(double x, int single, char text[32])
 
 /* ---- Lines ---- */
 
+enum { CHUNK = 1 << 16 };
+
 int lines_open(line_reader *l, const char *path)
 {
     const char *why = NULL;
 
     *l = (line_reader){.path = path, .file = cli_fopen(path, &why)};
-    return l->file ? CLI_OK : cli_fail("%s: %s", path, why);
+    if (!l->file)
+        return cli_fail("%s: %s", path, why);
+    return (l->chunk = malloc(CHUNK)) ? CLI_OK : cli_fail("out of memory");
 }
 
 void lines_close(line_reader *l)
@@ -160,7 +164,44 @@ void lines_close(line_reader *l)
     if (l->file)
         fclose(l->file);
     free(l->line);
+    free(l->chunk);
     *l = (line_reader){0};
+}
+
+/* Whether there is a byte at l->at; at the end of the file, or when it cannot be read, there is none. */
+static int has_byte(line_reader *l)
+{
+    if (l->at < l->end)
+        return 1;
+    l->at = 0;
+    l->end = fread(l->chunk, 1, CHUNK, l->file);
+    return l->end > 0;
+}
+
+/* Takes bytes to the end of the line, and what ends it. 0 without memory. */
+static int take_line(line_reader *l, size_t *length)
+{
+    *length = 0;
+    while (has_byte(l)) {
+        const char *from = l->chunk + l->at, *to = from, *end = l->chunk + l->end;
+
+        while (to < end && *to != '\n' && *to != '\r')
+            to++;
+        const size_t n = (size_t)(to - from);
+
+        if (!text_grow(&l->line, &l->room, *length + n + 1, 1))
+            return 0;
+        memcpy(l->line + *length, from, n);
+        *length += n;
+        l->at += n;
+        if (to == end)
+            continue;
+        l->at++;
+        if (*to == '\r' && has_byte(l) && l->chunk[l->at] == '\n')
+            l->at++;
+        break;
+    }
+    return text_grow(&l->line, &l->room, *length + 1, 1);
 }
 
 /* The marks that files begin with. *length is the line's. */
@@ -177,33 +218,22 @@ static int take_mark(const line_reader *l, size_t *length)
 
 int lines_next(line_reader *l)
 {
-    size_t length = 0;
-    int c = getc_unlocked(l->file), zero = 0;
+    size_t length;
 
-    if (c == EOF && !ferror(l->file))
+    if (!has_byte(l) && !ferror(l->file))
         return LINES_END;
     l->number++;
-    for (; c != EOF && c != '\n' && c != '\r'; c = getc_unlocked(l->file)) {
-        if (!text_grow(&l->line, &l->room, length + 2, 1)) {
-            cli_fail("%s:%zu: no memory for the line", l->path, l->number);
-            return LINES_FAILED;
-        }
-        l->line[length++] = (char)c;
-        zero |= c == '\0';
+    if (!take_line(l, &length)) {
+        cli_fail("%s:%zu: no memory for the line", l->path, l->number);
+        return LINES_FAILED;
     }
-    if (c == '\r' && (c = getc_unlocked(l->file)) != '\n' && c != EOF)
-        ungetc(c, l->file);
     if (ferror(l->file)) {
         cli_fail("%s: %s", l->path, strerror(errno));
         return LINES_FAILED;
     }
-    if (!text_grow(&l->line, &l->room, length + 1, 1)) {
-        cli_fail("out of memory");
-        return LINES_FAILED;
-    }
     if (l->number == 1 && take_mark(l, &length) != LINES_LINE)
         return LINES_FAILED;
-    if (zero) {
+    if (memchr(l->line, '\0', length)) {
         cli_fail("%s:%zu: a zero byte: this is no text file, or it is UTF-16; save it as UTF-8", l->path, l->number);
         return LINES_FAILED;
     }

@@ -30,7 +30,8 @@ const char *text_number(const char *text, char decimal, double *x);
 /* The same, rounded to float once. */
 const char *text_float(const char *text, char decimal, float *x);
 
-/* The shortest text that gives the number back, -0 as 0; integers below 1e15 have no exponent. `single`: x is a float. */
+/* The shortest text that gives the number back, -0 as 0; integers below 1e15 have no exponent. `single`: x is a float.
+ */
 void text_shortest(double x, int single, char text[32]);
 
 /* ---- Lines of a file ---- */
@@ -41,6 +42,8 @@ typedef struct line_reader {
     FILE *file;
     char *line;          /* the last one, without its end */
     size_t room, number; /* the first is number 1 */
+    char *chunk;         /* of the file, [at, end) of it not looked at */
+    size_t at, end;
 } line_reader;
 
 enum { LINES_FAILED = -1, LINES_END, LINES_LINE };
