@@ -7,6 +7,13 @@
 
 #define AI static inline __attribute__((always_inline, unused))
 
+/* A long function that is the same for all its callers: copies for the constants of some of them would be most of a library. */
+#if defined(__clang__)
+#define ONE_COPY static __attribute__((noinline))
+#else
+#define ONE_COPY static __attribute__((noinline, noclone))
+#endif
+
 /* Before a loop over a small array with constant bounds: unrolled as a whole, so that its elements live in registers.
  * Either compiler passes over the other one's words in silence; with the array in memory a product takes four times as
  * long. UNROLL_4: four rounds of a longer loop in one. */

@@ -23,17 +23,16 @@ ARCHITECTURES = {
     "X86_64": ("gcc", "x86_64", r"vfn?madd\w+ps"),
     "AARCH64": ("aarch64-linux-gnu-gcc", "aarch64", r"fmla"),
 }
-# instruction set: floats in a vector, {core of llvm-mca: vector FMAs a cycle}. llvm-mca gives Ice Lake and Sapphire
+# instruction set: {core of llvm-mca: vector FMAs a cycle}. llvm-mca gives Ice Lake and Sapphire
 # Rapids one 512-bit FMA a cycle, which is what their smallest models have.
 CORES = {
-    "avx2": (8, {"haswell": 2, "skylake": 2, "znver2": 2, "znver3": 2}),
-    "avx512": (16, {"skylake-avx512": 2, "icelake-server": 1, "sapphirerapids": 1, "znver4": 1}),
-    "neon": (4, {"neoverse-n1": 2, "neoverse-n2": 2, "neoverse-v1": 4, "neoverse-v2": 4}),
+    "avx2": {"haswell": 2, "skylake": 2, "znver2": 2, "znver3": 2},
+    "avx512": {"skylake-avx512": 2, "icelake-server": 1, "sapphirerapids": 1, "znver4": 1},
+    "neon": {"neoverse-n1": 2, "neoverse-n2": 2, "neoverse-v1": 4, "neoverse-v2": 4},
 }
-LANES = {isa: lanes for isa, (lanes, _) in CORES.items()}
 # instruction set: compiler and its flags, triple, FMA's name, cores
 ISAS = {
-    isa: (ARCHITECTURES[arch][0], flags, *ARCHITECTURES[arch][1:], CORES[isa][1])
+    isa: (ARCHITECTURES[arch][0], flags, *ARCHITECTURES[arch][1:], CORES[isa])
     for isa, (arch, flags) in isas.ISAS.items()
     if isa != isas.BASELINE
 }
@@ -46,16 +45,21 @@ SOURCE = """{head}
 void the_tile(size_t depth, const float *a, size_t lda, const float *w, size_t w_step, float *c, size_t ldc)
 {{
     (void)w_step;
+    const start begin = {{ .c = c, .ld = ldc }}, *from = &begin;
     {call};
 }}
 """
 
 
-def tiles_of(isa):
-    """(rows, vectors of columns) of every tile in the folder's GEMM lines."""
+def tile_lines(isa):
+    """The folder's TILES lines: {name: (rows, vectors of columns, panels at once for one row)}."""
     text = (ROOT / "kernels" / isa / "product.c").read_text()
-    sizes = {(int(m), int(nv)) for m, nv in re.findall(r"^GEMM\(\w+, (\d+), (\d+), \d+, 0\)", text, re.M)}
-    return [(m, nv) for rows, nv in sorted(sizes) for m in range(rows, 0, -1)]
+    return {name: tuple(map(int, sizes)) for name, *sizes in re.findall(r"^TILES\((\w+), (\d+), (\d+), (\d+), \d+\)", text, re.M)}
+
+
+def tiles_of(isa):
+    """(rows, vectors of columns) of every tile."""
+    return [(m, nv) for rows, nv, _ in sorted(tile_lines(isa).values()) for m in range(rows, 0, -1)]
 
 
 def inner_loop(assembly, fma):
@@ -97,7 +101,7 @@ def loop_of(isa, call):
 
 
 def tile_call(m, nv):
-    return f"tile({m}, {nv}, 0, 0, depth, a, lda, w, c, ldc, NULL, c, ldc)"
+    return f"tile({m}, {nv}, 0, 0, depth, a, lda, w, {nv} * VL, from, c, ldc)"
 
 
 def measure(isa, m, nv, mca):
@@ -115,14 +119,14 @@ def steps_of(isa):
     """For one row and for the rows of a tile of every step: instructions and FMAs of the inner loop for one k, and all
     instructions of a step of the layer for one row."""
     text = (ROOT / "kernels" / isa / "product.c").read_text()
-    rows = []
-    for op, *sizes in re.findall(r"^STEP\((\w+)_step_f32, (\d+), (\d+), (\d+), (\d+), \d+, \d+, ", text, re.M):
-        gates, lane_vectors, tall, panels = map(int, sizes)
-        nv, one = gates * lane_vectors, f"few(1, {panels}, NV, 0, depth, a, lda, w, w_step, c, ldc, NULL, c, ldc)"
-        for m, at_once, call in ((1, panels, one.replace("NV", str(nv))), (tall, 1, tile_call(tall, nv))):
+    rows, tiles = [], tile_lines(isa)
+    for op, lanes, name in re.findall(r"^STEP\((\w+)_step_f32, \d+, (\d+), (\w+), \d, ", text, re.M):
+        tall, nv, panels = tiles[name]
+        one = f"few(1, {panels}, {nv}, 0, depth, a, lda, w, w_step, from, c, ldc)"
+        for m, at_once, call in ((1, panels, one), (tall, 1, tile_call(tall, nv))):
             body, fmas = loop_of(isa, call)
             instructions = len(body) / (fmas / (m * at_once * nv))
-            passes = LAYER / (at_once * lane_vectors * LANES[isa])
+            passes = LAYER / (at_once * int(lanes))
             rows.append({"isa": isa, "step": op, "rows": m, "fmas": m * at_once * nv, "instructions": instructions,
                          "layer": passes * 2 * LAYER * instructions / m})
     return rows

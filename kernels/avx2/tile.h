@@ -12,7 +12,7 @@
 
 #include "simd.h"
 
-enum { TILE_ROWS = 6, TILE_VECTORS = 4, FEW_ROWS = 3, FEW_PANELS = 4, TILE_DEPTH = 4, REGISTERS = 16 };
+enum { TILE_ROWS = 8, TILE_VECTORS = 4, FEW_ROWS = 3, FEW_PANELS = 4, TILE_DEPTH = 4, REGISTERS = 16, FETCH = 4096 };
 
 #include "../tmpl/tile.inc.h"
 

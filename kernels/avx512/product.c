@@ -6,26 +6,32 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/* variant, MR, NV, P, ahead: rows and vectors of a tile, panels at once for one row, prefetch of weights beyond L2 */
-GEMM(12x32_avx512, 12, 2, 4, 0)
-GEMM(8x48_avx512, 8, 3, 3, 0)
-GEMM(6x64_avx512, 6, 4, 2, 0)
-GEMM(12x32_ahead_avx512, 12, 2, 4, 1)
-GEMM(8x48_ahead_avx512, 8, 3, 3, 1)
-GEMM(6x64_ahead_avx512, 6, 4, 2, 1)
+/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin elsewhere */
+TILES(12x32, 12, 2, 4, 0)
+TILES(8x48, 8, 3, 3, 1)
+TILES(6x64, 6, 4, 2, 0)
 
-/* op, gates, vectors of lanes, MR, P, last gate starts from zh, chain over hr, gates */
-STEP(rnn_step_f32, 1, 2, 12, 4, 0, 0, rnn_gates)
-STEP(lstm_step_f32, 4, 1, 6, 2, 0, 0, lstm_gates)
-STEP(gru_step_f32, 3, 1, 8, 3, 1, 0, gru_gates)
-STEP(gru_reset_step_f32, 2, 1, 12, 4, 0, 0, gru_reset_gates)
-STEP(gru_update_step_f32, 1, 2, 12, 4, 0, 1, gru_update_gates)
+/* tiles; the second ones fetch weights from beyond L2 */
+GEMM(12x32)
+GEMM(8x48)
+GEMM(6x64)
+GEMM_AHEAD(12x32)
+GEMM_AHEAD(8x48)
+GEMM_AHEAD(6x64)
 
-STEP_AHEAD(rnn_step_f32, 1, 2, 12, 4, 0, 0, rnn_gates)
-STEP_AHEAD(lstm_step_f32, 4, 1, 6, 2, 0, 0, lstm_gates)
-STEP_AHEAD(gru_step_f32, 3, 1, 8, 3, 1, 0, gru_gates)
-STEP_AHEAD(gru_reset_step_f32, 2, 1, 12, 4, 0, 0, gru_reset_gates)
-STEP_AHEAD(gru_update_step_f32, 1, 2, 12, 4, 0, 1, gru_update_gates)
+/* op, gates, lanes, tiles, chain over hr, gates */
+STEP(rnn_step_f32, 1, 32, 12x32, 0, rnn_gates_f32)
+STEP(lstm_step_f32, 4, 16, 6x64, 0, lstm_gates_f32)
+STEP(gru_step_f32, 3, 16, 8x48, 0, gru_gates_f32)
+STEP(gru_reset_step_f32, 2, 16, 12x32, 0, gru_reset_gates_f32)
+STEP(gru_update_step_f32, 1, 32, 12x32, 1, gru_update_gates_f32)
 
-/* op, gates, vectors of lanes, MR, P, chain over hr, gates, slices */
-STEP_TALL(lstm_step_f32, 4, 1, 12, 4, 0, lstm_gates, 2)
+/* op, variant, its loop, block, prefetch */
+STEP_ONE(rnn_step_f32, ahead, rnn_step_f32, RNNP_BLOCK_L1, 1)
+STEP_ONE(lstm_step_f32, ahead, lstm_step_f32, RNNP_BLOCK_L1, 1)
+STEP_ONE(gru_step_f32, ahead, gru_step_f32, RNNP_BLOCK_L1, 1)
+STEP_ONE(gru_reset_step_f32, ahead, gru_reset_step_f32, RNNP_BLOCK_L1, 1)
+STEP_ONE(gru_update_step_f32, ahead, gru_update_step_f32, RNNP_BLOCK_L1, 1)
+STEP_LOOP(lstm_tall, 4, 16, 12x32, 0, lstm_gates_f32)
+STEP_ONE(lstm_step_f32, tall, lstm_tall, RNNP_BLOCK_L1, 0)
+STEP_ONE(lstm_step_f32, tall_ahead, lstm_tall, RNNP_BLOCK_L1, 1)

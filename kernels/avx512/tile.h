@@ -12,7 +12,7 @@
 
 #include "simd.h"
 
-enum { TILE_ROWS = 12, TILE_VECTORS = 4, FEW_ROWS = 3, FEW_PANELS = 4, TILE_DEPTH = 1, REGISTERS = 32 };
+enum { TILE_ROWS = 12, TILE_VECTORS = 4, FEW_ROWS = 3, FEW_PANELS = 4, TILE_DEPTH = 1, REGISTERS = 32, FETCH = 4096 };
 
 #include "../tmpl/tile.inc.h"
 

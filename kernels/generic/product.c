@@ -6,12 +6,18 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/* variant, MR, NV, P, ahead: rows and vectors of a tile, panels at once for one row, prefetch of weights beyond L2 */
-GEMM(4x16_generic, 4, 16, 1, 0)
+/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin elsewhere */
+TILES(4x16, 4, 16, 1, 0)
+TILES(4x12, 4, 12, 1, 4)
+TILES(4x8, 4, 8, 1, 0)
+TILES(4x4, 4, 4, 1, 0)
 
-/* op, gates, vectors of lanes, MR, P, last gate starts from zh, chain over hr, gates */
-STEP(rnn_step_f32, 1, 4, 4, 1, 0, 0, rnn_gates)
-STEP(lstm_step_f32, 4, 4, 4, 1, 0, 0, lstm_gates)
-STEP(gru_step_f32, 3, 4, 4, 1, 1, 0, gru_gates)
-STEP(gru_reset_step_f32, 2, 4, 4, 1, 0, 0, gru_reset_gates)
-STEP(gru_update_step_f32, 1, 4, 4, 1, 0, 1, gru_update_gates)
+/* tiles */
+GEMM(4x16)
+
+/* op, gates, lanes, tiles, chain over hr, gates */
+STEP(rnn_step_f32, 1, 4, 4x4, 0, rnn_gates_f32)
+STEP(lstm_step_f32, 4, 4, 4x16, 0, lstm_gates_f32)
+STEP(gru_step_f32, 3, 4, 4x12, 0, gru_gates_f32)
+STEP(gru_reset_step_f32, 2, 4, 4x8, 0, gru_reset_gates_f32)
+STEP(gru_update_step_f32, 1, 4, 4x4, 1, gru_update_gates_f32)

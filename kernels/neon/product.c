@@ -11,22 +11,28 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/* variant, MR, NV, P, ahead: rows and vectors of a tile, panels at once for one row, prefetch of weights beyond L2 */
-GEMM(6x16_neon, 6, 4, 4, 0)
-GEMM(8x12_neon, 8, 3, 4, 0)
-GEMM(4x24_neon, 4, 6, 3, 0)
-GEMM(6x16_ahead_neon, 6, 4, 4, 1)
-GEMM(4x24_ahead_neon, 4, 6, 3, 1)
+/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin elsewhere */
+TILES(6x16, 6, 4, 4, 0)
+TILES(8x12, 8, 3, 4, 0)
+TILES(4x24, 4, 6, 3, 2)
 
-/* op, gates, vectors of lanes, MR, P, last gate starts from zh, chain over hr, gates */
-STEP(rnn_step_f32, 1, 4, 6, 4, 0, 0, rnn_gates)
-STEP(lstm_step_f32, 4, 1, 6, 4, 0, 0, lstm_gates)
-STEP(gru_step_f32, 3, 2, 4, 3, 1, 0, gru_gates)
-STEP(gru_reset_step_f32, 2, 2, 6, 4, 0, 0, gru_reset_gates)
-STEP(gru_update_step_f32, 1, 4, 6, 4, 0, 1, gru_update_gates)
+/* tiles; the second ones fetch weights from beyond L2 */
+GEMM(6x16)
+GEMM(8x12)
+GEMM(4x24)
+GEMM_AHEAD(6x16)
+GEMM_AHEAD(4x24)
 
-STEP_AHEAD(rnn_step_f32, 1, 4, 6, 4, 0, 0, rnn_gates)
-STEP_AHEAD(lstm_step_f32, 4, 1, 6, 4, 0, 0, lstm_gates)
-STEP_AHEAD(gru_step_f32, 3, 2, 4, 3, 1, 0, gru_gates)
-STEP_AHEAD(gru_reset_step_f32, 2, 2, 6, 4, 0, 0, gru_reset_gates)
-STEP_AHEAD(gru_update_step_f32, 1, 4, 6, 4, 0, 1, gru_update_gates)
+/* op, gates, lanes, tiles, chain over hr, gates */
+STEP(rnn_step_f32, 1, 16, 6x16, 0, rnn_gates_f32)
+STEP(lstm_step_f32, 4, 4, 6x16, 0, lstm_gates_f32)
+STEP(gru_step_f32, 3, 8, 4x24, 0, gru_gates_f32)
+STEP(gru_reset_step_f32, 2, 8, 6x16, 0, gru_reset_gates_f32)
+STEP(gru_update_step_f32, 1, 16, 6x16, 1, gru_update_gates_f32)
+
+/* op, variant, its loop, block, prefetch */
+STEP_ONE(rnn_step_f32, ahead, rnn_step_f32, RNNP_BLOCK_L1, 1)
+STEP_ONE(lstm_step_f32, ahead, lstm_step_f32, RNNP_BLOCK_L1, 1)
+STEP_ONE(gru_step_f32, ahead, gru_step_f32, RNNP_BLOCK_L1, 1)
+STEP_ONE(gru_reset_step_f32, ahead, gru_reset_step_f32, RNNP_BLOCK_L1, 1)
+STEP_ONE(gru_update_step_f32, ahead, gru_update_step_f32, RNNP_BLOCK_L1, 1)

@@ -11,8 +11,9 @@
 #define RNNP_TILE_H
 
 #include "simd.h"
+#include "../tmpl/start.inc.h"
 
-enum { TILE_ROWS = 8, TILE_VECTORS = 6, FEW_ROWS = 3, FEW_PANELS = 4, REGISTERS = 32 };
+enum { TILE_ROWS = 8, TILE_VECTORS = 6, FEW_ROWS = 3, FEW_PANELS = 4, REGISTERS = 32, FETCH = 4096 };
 
 /* A line of the block after this one for each line of weights from k0 to k1. */
 #define FETCH_AHEAD(k0, k1)                                                                   \
@@ -22,28 +23,27 @@ enum { TILE_ROWS = 8, TILE_VECTORS = 6, FEW_ROWS = 3, FEW_PANELS = 4, REGISTERS 
 /* k + LANE of four, with the rows' scalars in lane LANE of s. */
 #define TILE_LANE(LANE)                                                                       \
     UNROLL for (int v = 0; v < NV; v++) {                                                     \
-        const nf b = n_load(w + (LANE * NV + v) * VL);                                        \
+        const nf b = n_load(w + LANE * ldw + v * VL);                                        \
         UNROLL for (int m = 0; m < M; m++) acc[m][v] = vfmaq_laneq_f32(acc[m][v], b, s[m], LANE); \
     }
 
 AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
-             const float *w, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
+             const float *w, size_t ldw, const start *from, float *c, size_t ldc)
 {
     nf acc[TILE_ROWS][TILE_VECTORS], s[TILE_ROWS];
     const float *x[TILE_ROWS];
     size_t k = 0;
     UNROLL for (int m = 0; m < M; m++) {
         x[m] = a + (size_t)m * lda;
-        UNROLL for (int v = 0; v < NV; v++)
-            acc[m][v] = n_load(v < NV - LAST ? c0 + (size_t)m * ldc0 + v * VL : last + (v - (NV - LAST)) * VL);
+        UNROLL for (int v = 0; v < NV; v++) acc[m][v] = start_load(from, NV, LAST, m, 0, v);
     }
     if (M * NV + M + 2 <= REGISTERS)
-        for (; k + 4 <= depth; k += 4, w += 4 * NV * VL) {
+        for (; k + 4 <= depth; k += 4, w += 4 * ldw) {
             FETCH_AHEAD(0, 4)
             UNROLL for (int m = 0; m < M; m++) s[m] = n_load(x[m] + k);
             TILE_LANE(0) TILE_LANE(1) TILE_LANE(2) TILE_LANE(3)
         }
-    for (; k < depth; k++, w += NV * VL) {
+    for (; k < depth; k++, w += ldw) {
         nf b[TILE_VECTORS];
         FETCH_AHEAD(0, 1)
         UNROLL for (int v = 0; v < NV; v++) b[v] = n_load(w + v * VL);
@@ -64,7 +64,7 @@ AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t 
         }
 
 AI void few(const int M, const int P, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
-            const float *w, size_t w_step, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
+            const float *w, size_t w_step, const start *from, float *c, size_t ldc)
 {
     nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS], s[FEW_ROWS];
     const float *x[FEW_ROWS], *b[FEW_PANELS];
@@ -73,9 +73,7 @@ AI void few(const int M, const int P, const int NV, const int LAST, size_t depth
     UNROLL for (int m = 0; m < M; m++) {
         x[m] = a + (size_t)m * lda;
         UNROLL for (int p = 0; p < P; p++)
-            UNROLL for (int v = 0; v < NV; v++)
-                acc[m][p][v] = n_load(v < NV - LAST ? c0 + (size_t)m * ldc0 + (p * NV + v) * VL
-                                                    : last + (p * LAST + v - (NV - LAST)) * VL);
+            UNROLL for (int v = 0; v < NV; v++) acc[m][p][v] = start_load(from, NV, LAST, m, p, v);
     }
     for (; k + 4 <= depth; k += 4) {
         UNROLL for (int m = 0; m < M; m++) s[m] = n_load(x[m] + k);

@@ -78,11 +78,18 @@ static void act_back(const rnnp_act_back_args *a)
 /* How a gate is computed: a math class (plain cells), or by the spec. Constants where the bodies are inlined. */
 enum { BY_SPEC = -1 };
 
+AI graded graded_act(const rnnp_act_spec *act, int math, vf x)
+{
+    graded g = { gate_act(act, math, x), x };
+    if (act->kind == RNNP_ACT_TANH) g.d = vf_fnma(g.y, g.y, vf_set(1.0f));
+    else if (act->kind == RNNP_ACT_SIGMOID) g.d = vf_fnma(g.y, g.y, g.y);
+    else g.d = act_slope(act, math, x);
+    return g;
+}
 static __attribute__((noinline, unused)) graded graded_by_spec(const rnnp_gate_spec *s, int which, vf z)
 {
-    vf x = gate_clip(s, z), d = act_slope(&s->act[which], s->math, x);
-    graded g = { gate_act(&s->act[which], s->math, x), d };
-    if (s->clip > 0) g.d = vf_sel(vf_lt(vf_set(s->clip), vf_abs(z)), vf_set(0.0f), d);
+    graded g = graded_act(&s->act[which], s->math, gate_clip(s, z));
+    if (s->clip > 0) g.d = vf_sel(vf_lt(vf_set(s->clip), vf_abs(z)), vf_set(0.0f), g.d);
     return g;
 }
 /* Activation `which` of LSTM and GRU. */
@@ -94,9 +101,7 @@ AI graded graded_gate(const rnnp_gate_spec *s, int how, int which, vf z)
 /* An LSTM's output activation is not clipped. */
 AI graded graded_output(const rnnp_gate_spec *s, int how, vf c)
 {
-    if (how != BY_SPEC) return graded_tanh(how, c);
-    graded g = { gate_act(&s->act[2], s->math, c), act_slope(&s->act[2], s->math, c) };
-    return g;
+    return how == BY_SPEC ? graded_act(&s->act[2], s->math, c) : graded_tanh(how, c);
 }
 
 AI void items_store_z(const rnnp_gates_back_args *a, const items *it, size_t gate, vf v)
@@ -224,25 +229,26 @@ AI void gru_reset_back(const rnnp_gates_back_args *a, const items *it, int how)
     items_add(it, a->dh_prev, a->lddh_prev, dh, r.y);
 }
 
-#define BACK_OP(name, body, gates)                                                                        \
+#define BACK_OP(name, body, gates, FIRST)                                                                 \
     AI void body##_u35(const rnnp_gates_back_args *a, const items *it) { body(a, it, RNNP_MATH_U35); }    \
-    AI void body##_u10(const rnnp_gates_back_args *a, const items *it) { body(a, it, RNNP_MATH_U10); }    \
     AI void body##_fast(const rnnp_gates_back_args *a, const items *it) { body(a, it, RNNP_MATH_FAST); }  \
     AI void body##_any(const rnnp_gates_back_args *a, const items *it) { body(a, it, BY_SPEC); }          \
     static void name(const rnnp_gates_back_args *a)                                                       \
     {                                                                                                     \
+        static const rnnp_gate_spec u10 = PLAIN_U10(FIRST);                                               \
         const rnnp_gates_args all = { .rows = a->rows, .hidden = a->hidden, .lanes = RNNP_TRAIN_LANES,    \
             .panel_end = (a->hidden + RNNP_TRAIN_LANES - 1) / RNNP_TRAIN_LANES, .z = a->z, .ldz = a->ldz }; \
-        if (!a->spec->plain) FOR_ITEMS(&all, gates, body##_any, a);                                       \
+        rnnp_gates_back_args any = *a;                                                                    \
+        if (a->spec->plain && a->spec->math == RNNP_MATH_U10) any.spec = &u10;                            \
+        if (!any.spec->plain) FOR_ITEMS(&all, gates, body##_any, &any);                                   \
         else if (a->spec->math == RNNP_MATH_U35) FOR_ITEMS(&all, gates, body##_u35, a);                   \
-        else if (a->spec->math == RNNP_MATH_U10) FOR_ITEMS(&all, gates, body##_u10, a);                   \
         else FOR_ITEMS(&all, gates, body##_fast, a);                                                      \
     }
-BACK_OP(rnn_gates_back_units, rnn_back, 1)
-BACK_OP(lstm_gates_back_units, lstm_back, 4)
-BACK_OP(gru_gates_back_units, gru_back, 3)
-BACK_OP(gru_reset_gates_back_units, gru_reset_back, 2)
-BACK_OP(gru_update_gates_back_units, gru_update_back, 2)
+BACK_OP(rnn_gates_back_units, rnn_back, 1, RNNP_ACT_TANH)
+BACK_OP(lstm_gates_back_units, lstm_back, 4, RNNP_ACT_SIGMOID)
+BACK_OP(gru_gates_back_units, gru_back, 3, RNNP_ACT_SIGMOID)
+BACK_OP(gru_reset_gates_back_units, gru_reset_back, 2, RNNP_ACT_SIGMOID)
+BACK_OP(gru_update_gates_back_units, gru_update_back, 2, RNNP_ACT_SIGMOID)
 
 static void rnn_gates_back(const rnnp_gates_back_args *a)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Template: the elementwise part of the cells over the wide shim; contract in ops.h, formulas and their
- * errors in docs/numerics.md. Used by the gates ops and as the end of every fused step.
+ * errors in docs/numerics.md. The gates ops, which every step calls at its end.
  *
  * LSTM shares divisions: with sigmoid = N/D and tanh = N/D, the products i g and o tanh(c) take one division
  * each. GRU's blend (1-z) n + z h is exact at both ends: z = 1 holds the state bit for bit.
@@ -98,16 +98,20 @@ AI vf gate_clip(const rnnp_gate_spec *s, vf x)
     return s->clip > 0 ? clip_f32(x, vf_set(-s->clip), vf_set(s->clip)) : x;
 }
 
-/* One switch per call, outside the loops: `name`_u35, _u10, _fast are the plain formulas, _any the rest. */
-#define GATES_OP(name, gates)                                                                             \
+/* One switch per call, outside the loops: `name`_u35 and _fast are the plain formulas, _any the rest. Class u10, which
+ * nobody calls for speed, is composed of its functions: it has no divisions to share. */
+#define PLAIN_U10(FIRST) { .math = RNNP_MATH_U10, .act = { { .kind = FIRST }, { .kind = RNNP_ACT_TANH }, { .kind = RNNP_ACT_TANH } } }
+#define GATES_OP(name, gates, FIRST)                                                                      \
     static __attribute__((unused)) void name(const rnnp_gates_args *a)                                    \
     {                                                                                                     \
-        if (!a->spec->plain) FOR_ITEMS(a, gates, name##_any, a);                                          \
+        static const rnnp_gate_spec u10 = PLAIN_U10(FIRST);                                               \
+        rnnp_gates_args any = *a;                                                                         \
+        if (a->spec->plain && a->spec->math == RNNP_MATH_U10) any.spec = &u10;                            \
+        if (!any.spec->plain) FOR_ITEMS(&any, gates, name##_any, &any);                                   \
         else if (a->spec->math == RNNP_MATH_U35) FOR_ITEMS(a, gates, name##_u35, a);                      \
-        else if (a->spec->math == RNNP_MATH_U10) FOR_ITEMS(a, gates, name##_u10, a);                      \
         else FOR_ITEMS(a, gates, name##_fast, a);                                                         \
     }
-#define FOR_CLASSES(X) X(u35) X(u10) X(fast)
+#define FOR_CLASSES(X) X(u35) X(fast)
 
 /* ---- RNN: h = f(z) ---- */
 
@@ -121,7 +125,7 @@ AI void rnn_gates_any(const rnnp_gates_args *a, const items *it)
         items_store(it, a->y, a->ldy, tanh_##cls(items_z(it, 0)));                                        \
     }
 FOR_CLASSES(RNN_PLAIN)
-GATES_OP(rnn_gates, 1)
+GATES_OP(rnn_gates, 1, RNNP_ACT_TANH)
 
 /* ---- LSTM: gates i o f c ---- */
 
@@ -160,7 +164,7 @@ AI void lstm_gates_any(const rnnp_gates_args *a, const items *it)
         items_store(it, a->y, a->ldy, sigmoid_tanh_##cls(items_z(it, a->lanes), c));                      \
     }
 FOR_CLASSES(LSTM_PLAIN)
-GATES_OP(lstm_gates, 4)
+GATES_OP(lstm_gates, 4, RNNP_ACT_SIGMOID)
 
 /* ---- GRU ---- */
 
@@ -169,7 +173,7 @@ AI vf gru_blend(vf z, vf n, vf h) { return vf_fma(z, h, vf_fnma(z, n, n)); }
 
 AI const float *item_zx(const rnnp_gates_args *a, const items *it, int j)
 {
-    size_t lane = it->unit[j] & (a->lanes - 1), panel = (it->unit[j] - lane) / a->lanes - a->z_panel;
+    size_t lane = it->unit[j] & (a->lanes - 1), panel = (it->unit[j] >> __builtin_ctzll(a->lanes)) - a->z_panel;
     return a->zx + it->row[j] * a->ldzx + panel * a->zx_step + lane;
 }
 AI vf items_zx(const rnnp_gates_args *a, const items *it) { EACH(vf, n_load(item_zx(a, it, j))); }
@@ -196,8 +200,8 @@ AI vf items_zx(const rnnp_gates_args *a, const items *it) { EACH(vf, n_load(item
 #define GRU_PLAIN(cls) GRU_BODIES(cls, sigmoid_##cls, tanh_##cls)
 GRU_BODIES(any, GRU_F, GRU_G)
 FOR_CLASSES(GRU_PLAIN)
-GATES_OP(gru_gates, 3)
-GATES_OP(gru_reset_gates, 2)
-GATES_OP(gru_update_gates, 1)
+GATES_OP(gru_gates, 3, RNNP_ACT_SIGMOID)
+GATES_OP(gru_reset_gates, 2, RNNP_ACT_SIGMOID)
+GATES_OP(gru_update_gates, 1, RNNP_ACT_SIGMOID)
 
 #endif

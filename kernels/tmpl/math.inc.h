@@ -186,18 +186,6 @@ OUT_OF_LINE vf tanh_u10(vf x)
     vd m = expm1_double(vd_add(a, a));
     return vf_copysign(vd_to_f(vd_div(m, vd_add(m, vd_set(2.0)))), x);
 }
-/* The value itself over 1: products and quotients by 1 are exact, so cells read the same in every class. */
-AI quotient sigmoid_q_u10(vf x)
-{
-    quotient q = { sigmoid_u10(x), vf_set(1.0f) };
-    return q;
-}
-AI quotient tanh_q_u10(vf x)
-{
-    quotient q = { tanh_u10(x), vf_set(1.0f) };
-    return q;
-}
-
 /* ---- Single-class functions, in double ---- */
 
 /* 2 atanh(s) = 2s (1 + s^2/3 + ... + s^2k/(2k+1)), k = 11: the rest is below 2^-39 relative for s <= 1/3. */

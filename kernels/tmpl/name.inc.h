@@ -17,4 +17,7 @@
 #include "../ops.def"
 #undef RNNP_OP
 
+/* pointwise.c for product.c: act over rows of c, which are at c and not at g->c. */
+void RNNP_NAME(activate)(const rnnp_gemm_args *g, float *c, size_t rows);
+
 #endif

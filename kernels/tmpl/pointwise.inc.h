@@ -72,6 +72,15 @@ void RNNP_NAME(pow_f32)(const rnnp_binary_args *a)
     for (size_t i = 0; i < a->n; i++) a->y[i] = pow_float(a->a[i * a->a_step], a->b[i * a->b_step]);
 }
 
+void RNNP_NAME(activate)(const rnnp_gemm_args *g, float *c, size_t rows)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0, n = g->n; i < g->n; i += WIDE, n -= WIDE) {
+            float *p = c + r * g->ldc + i;
+            vf_store_up_to(p, gate_act(&g->act, g->math, vf_load_up_to(p, n)), n);
+        }
+}
+
 #define CALL(op, args, f)                                                                                 \
     void RNNP_NAME(op)(const args *a) { f(a); }
 CALL(softmax_f32_u35, rnnp_row_args, softmax_u35)

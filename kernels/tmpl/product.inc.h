@@ -2,69 +2,71 @@
  *
  * Template: packed products and recurrent steps on the tiles of <isa>/tile.h. Contracts in ops.h.
  *
- * GEMM(variant, MR, NV, P, AHEAD)          defines rnnp_gemm_f32_<variant>, panels of NV * VL columns
- * STEP(op, G, LANE_VECTORS, MR, P, ...)    defines rnnp_<op>_{panel,block,split}_<isa>
- * STEP_AHEAD(op, the same)                 defines rnnp_<op>_ahead_<isa>
- * STEP_TALL(op, ..., SLICES)               defines rnnp_<op>_tall_<isa> and rnnp_<op>_tall_ahead_<isa>
+ * TILES(name, MR, NV, P, LAST)          up to MR rows by NV vectors; P panels at once for one row; LAST vectors of a panel
+ *                                       may begin elsewhere
+ * GEMM(tiles), GEMM_AHEAD(tiles)        define rnnp_gemm_f32_<tiles>[_ahead]_<isa>, panels of NV * VL columns
+ * STEP_LOOP(loop, G, LANES, tiles, HR, gates)   a step of G gates in panels of LANES units: loop(args, block, ahead)
+ * STEP_ONE(op, variant, loop, block, AHEAD)     defines rnnp_<op>_<variant>_<isa>
+ * STEP(op, ...)                                 a loop of this name and the variants panel, block and split
+ *
+ * Only tiles are stamped, once per size; loops are short, and share them.
  *
  * A k block of one panel (DEPTH * NV * VL floats, 16 KiB) stays in L1 while all row tiles pass over it; between
  * blocks the partial sums are stored and reloaded, which keeps each chain. Rows are split evenly into tiles:
  * 16 rows by 6 are 6 + 5 + 5, never 6 + 6 + 4.
  */
-#include "gates.inc.h"
 #include "name.inc.h"
 
-enum { FETCH = 4096 }; /* floats: one block further */
+/* Rows so few that the chains of one panel cannot keep the FMA ports busy. */
+#define IS_FEW(rows, NV) ((rows) == 1 || ((rows) <= FEW_ROWS && (rows) * (NV) < 8))
+
+/* Members of `start` one by one: a structure that was just written goes through memory, and costs more than a small tile. */
+typedef void panel_fn(size_t rows, size_t depth, const float *a, size_t lda, const float *w, const float *c0, size_t ldc0,
+                      const float *last, size_t ld_last, float *c, size_t ldc, int ahead);
+typedef void few_fn(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const float *w, const float *c0,
+                    size_t ldc0, const float *last, size_t ld_last, size_t panel_last, float *c, size_t ldc, int reverse);
+
+typedef struct tiles {
+    size_t nv, last; /* vectors of a panel's rows; those at the end that may begin elsewhere */
+    panel_fn *panel; /* one panel for any number of rows that is not few. With `ahead` the first tile of a block fetches
+                      * the next block into L2: weights from beyond L2 arrive in bursts, once per block, which the CPU's
+                      * own prefetcher does not foresee */
+    few_fn *few;     /* any number of panels for few rows, P of them at once for one row and two for more; panel p's
+                      * results at c + p * NV * VL. Downwards when reverse is set */
+} tiles;
+
 #define DEPTH(NV) ((size_t)(NV)*VL >= 64 ? (size_t)64 : (size_t)4096 / ((size_t)(NV)*VL))
 
-/* One panel for any number of rows. `last` is read when LAST > 0. With AHEAD the first tile of a block fetches the next
- * block into L2: weights from beyond L2 arrive in bursts, once per block, which the CPU's own prefetcher does not foresee. */
-#define PANEL(name, MR, NV, LAST, AHEAD)                                                                         \
-    static void name(size_t rows, size_t depth, const float *a, size_t lda, const float *w,               \
-                     const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)               \
+#define TILES(name, MR, NV, P, LAST)                                                                      \
+    ONE_COPY void panel_##name(size_t rows, size_t depth, const float *a, size_t lda, const float *w,     \
+                               const float *c0, size_t ldc0, const float *last, size_t ld_last, float *c, \
+                               size_t ldc, int ahead)                                                     \
     {                                                                                                     \
-        size_t tiles = (rows + MR - 1) / MR, k = 0;                                                       \
+        const size_t count = (rows + MR - 1) / MR;                                                        \
+        size_t k = 0;                                                                                     \
         do {                                                                                              \
-            size_t block = depth - k < DEPTH(NV) ? depth - k : DEPTH(NV), r = 0;                          \
-            for (size_t t = 0; t < tiles; t++) {                                                          \
-                size_t m = rows / tiles + (t < rows % tiles);                                             \
+            const size_t block = depth - k < DEPTH(NV) ? depth - k : DEPTH(NV);                           \
+            size_t r = 0;                                                                                 \
+            for (size_t t = 0; t < count; t++) {                                                          \
+                const size_t m = rows / count + (t < rows % count);                                       \
                 const float *ar = a + r * lda + k, *wk = w + k * (NV * VL);                               \
-                const int first = LAST > 0 && k == 0, ahead = AHEAD && t == 0;                            \
-                if (first && ahead) {                                                                     \
-                    TILES(MR, m, NV, LAST, AHEAD * FETCH, block, ar, lda, wk, c0 + r * ldc0, ldc0, last, c + r * ldc, ldc) \
-                } else if (first) {                                                                       \
-                    TILES(MR, m, NV, LAST, 0, block, ar, lda, wk, c0 + r * ldc0, ldc0, last, c + r * ldc, ldc) \
-                } else if (ahead) {                                                                       \
-                    TILES(MR, m, NV, 0, AHEAD * FETCH, block, ar, lda, wk, c0 + r * ldc0, ldc0, NULL, c + r * ldc, ldc) \
+                const start from = { c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0 }; \
+                if (FETCH > 0 && ahead && t == 0) {                                                       \
+                    EACH_M(MR, m, NV, LAST, FETCH, block, ar, lda, wk, NV * VL, &from, c + r * ldc, ldc)  \
                 } else {                                                                                  \
-                    TILES(MR, m, NV, 0, 0, block, ar, lda, wk, c0 + r * ldc0, ldc0, NULL, c + r * ldc, ldc) \
+                    EACH_M(MR, m, NV, LAST, 0, block, ar, lda, wk, NV * VL, &from, c + r * ldc, ldc)      \
                 }                                                                                         \
                 r += m;                                                                                   \
             }                                                                                             \
             k += block;                                                                                   \
             c0 = c;                                                                                       \
-            ldc0 = ldc;                                                                                   \
+            last = c + (NV - LAST) * VL;                                                                  \
+            ldc0 = ld_last = ldc;                                                                         \
         } while (k < depth);                                                                              \
-    }
-#define TILE_CASE(MR, M_, NV, ...) \
-    case M_: if (M_ <= MR) tile(M_ <= MR ? M_ : 1, NV, __VA_ARGS__); break;
-#define TILES(MR, m, NV, ...)                                                                             \
-    switch (m) {                                                                                          \
-        TILE_CASE(MR, 1, NV, __VA_ARGS__)  TILE_CASE(MR, 2, NV, __VA_ARGS__)  TILE_CASE(MR, 3, NV, __VA_ARGS__)  \
-        TILE_CASE(MR, 4, NV, __VA_ARGS__)  TILE_CASE(MR, 5, NV, __VA_ARGS__)  TILE_CASE(MR, 6, NV, __VA_ARGS__)  \
-        TILE_CASE(MR, 7, NV, __VA_ARGS__)  TILE_CASE(MR, 8, NV, __VA_ARGS__)  TILE_CASE(MR, 9, NV, __VA_ARGS__)  \
-        TILE_CASE(MR, 10, NV, __VA_ARGS__) TILE_CASE(MR, 11, NV, __VA_ARGS__) TILE_CASE(MR, 12, NV, __VA_ARGS__) \
-    default: break;                                                                                       \
-    }
-
-/* Rows so few that the chains of one panel cannot keep the FMA ports busy. */
-#define IS_FEW(rows, NV) ((rows) == 1 || ((rows) <= FEW_ROWS && (rows) * (NV) < 8))
-
-/* `panels` panels for few rows, P of them at once for one row and two for more; panel p's results at c + p * NV * VL.
- * Downwards when reverse is set. */
-#define FEW(name, P, NV, LAST)                                                                            \
-    static void name(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const float *w, \
-                     const float *c0, size_t ldc0, const float *last, float *c, size_t ldc, int reverse)  \
+    }                                                                                                     \
+    ONE_COPY void few_##name(size_t rows, size_t panels, size_t depth, const float *a, size_t lda,        \
+                             const float *w, const float *c0, size_t ldc0, const float *last,             \
+                             size_t ld_last, size_t panel_last, float *c, size_t ldc, int reverse)        \
     {                                                                                                     \
         switch (rows) {                                                                                   \
         case 1: FEW_WALK(1, P, NV, LAST) break;                                                           \
@@ -72,21 +74,52 @@ enum { FETCH = 4096 }; /* floats: one block further */
         case 3: if (IS_FEW(3, NV)) FEW_WALK(3, P < 2 ? P : 2, NV, LAST) break;                            \
         default: break;                                                                                   \
         }                                                                                                 \
+    }                                                                                                     \
+    static const tiles tiles_##name = { NV, LAST, panel_##name, few_##name };
+/* Rows of a tile: all that are not few, and what MR + 1 rows are split into. */
+#define IS_TILE(MR, M, NV) ((M) <= (MR) && (!IS_FEW(M, NV) || 2 * (M) >= (MR)))
+#define ONE_M(MR, M, NV, ...)                                                                             \
+    case M: if (IS_TILE(MR, M, NV)) tile(IS_TILE(MR, M, NV) ? M : 1, NV, __VA_ARGS__); break;
+#define EACH_M(MR, m, NV, ...)                                                                            \
+    switch (m) {                                                                                          \
+        ONE_M(MR, 2, NV, __VA_ARGS__)  ONE_M(MR, 3, NV, __VA_ARGS__)  ONE_M(MR, 4, NV, __VA_ARGS__)       \
+        ONE_M(MR, 5, NV, __VA_ARGS__)  ONE_M(MR, 6, NV, __VA_ARGS__)  ONE_M(MR, 7, NV, __VA_ARGS__)       \
+        ONE_M(MR, 8, NV, __VA_ARGS__)  ONE_M(MR, 9, NV, __VA_ARGS__)  ONE_M(MR, 10, NV, __VA_ARGS__)      \
+        ONE_M(MR, 11, NV, __VA_ARGS__) ONE_M(MR, 12, NV, __VA_ARGS__)                                     \
+    default: break;                                                                                       \
     }
 #define FEW_WALK(M, P, NV, LAST)                                                                          \
     {                                                                                                     \
-        size_t step = depth * (NV * VL), full = panels / (P), calls = full + panels % (P);                \
+        const size_t step = depth * (NV * VL), full = panels / (P), calls = full + panels % (P);          \
         for (size_t i = 0; i < calls; i++) {                                                              \
-            size_t k = reverse ? calls - 1 - i : i, p = k < full ? k * (P) : full * (P) + (k - full);     \
-            const float *wp = w + p * step, *cp = c0 + p * (NV * VL), *lp = last + p * (LAST * VL);       \
-            if (k < full) few(M, P, NV, LAST, depth, a, lda, wp, step, cp, ldc0, lp, c + p * (NV * VL), ldc); \
-            else few(M, 1, NV, LAST, depth, a, lda, wp, step, cp, ldc0, lp, c + p * (NV * VL), ldc);      \
+            const size_t k = reverse ? calls - 1 - i : i, p = k < full ? k * (P) : full * (P) + (k - full); \
+            const float *wp = w + p * step;                                                               \
+            const start from = { c0 + p * (NV * VL), ldc0, LAST > 0 ? last + p * panel_last : NULL, ld_last, panel_last }; \
+            if (k < full) few(M, P, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);    \
+            else few(M, 1, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);             \
         }                                                                                                 \
     }
 
+/* All vectors begin in c. */
+AI start start_at(const float *c, size_t ld, size_t nv, size_t last)
+{
+    return (start){ c, ld, c + (nv - last) * VL, ld, nv * VL };
+}
+
+/* Panels that one call of `multiply` takes. */
+AI size_t at_once(const tiles *t, size_t rows, size_t panels) { return IS_FEW(rows, t->nv) ? panels : 1; }
+
+AI void multiply(const tiles *t, size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const float *w,
+                 const start *from, float *c, size_t ldc, int reverse, int ahead)
+{
+    if (IS_FEW(rows, t->nv))
+        t->few(rows, panels, depth, a, lda, w, from->c, from->ld, from->last, from->ld_last, from->panel_last, c, ldc, reverse);
+    else t->panel(rows, depth, a, lda, w, from->c, from->ld, from->last, from->ld_last, c, ldc, ahead);
+}
+
 /* ---- GEMM ---- */
 
-enum { EDGE_ROWS = 24, EDGE_COLUMNS = 64 };
+enum { EDGE_ROWS = 24, EDGE_COLUMNS = 64, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
 
 /* Blocks of rows stay in L2 while all panels pass over them: their part of a takes at most 256 KiB, half of a small L2,
  * unless few rows do already. All blocks have as many rows. */
@@ -99,71 +132,78 @@ AI size_t row_block(size_t m, size_t k)
 
 static const float zeros[EDGE_COLUMNS];
 
-/* Clears rows of c, which then are their own start. */
-AI const float *zero_rows(float *c, size_t ldc, size_t rows, size_t n)
-{
-    for (size_t r = 0; r < rows; r++) memset(c + r * ldc, 0, n * sizeof(float));
-    return c;
-}
-
-/* act over columns [0, n) of rows of c, where something has to be done */
-static void epilogue(const rnnp_gemm_args *g, float *c, size_t rows)
-{
-    if (g->act.kind == RNNP_ACT_NONE) return;
-    for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < g->n; i += WIDE) {
-            size_t n = g->n - i < WIDE ? g->n - i : WIDE;
-            float *p = c + r * g->ldc + i;
-            vf_store_n(p, gate_act(&g->act, g->math, vf_load_n(p, n)), n);
-        }
-}
-
-typedef void panel_fn(size_t rows, size_t depth, const float *a, size_t lda, const float *w, const float *c0,
-                      size_t ldc0, const float *last, float *c, size_t ldc);
-
 /* The last panel when n ends inside it: through a padded block, so that nothing beyond n is touched. */
-static void edge(const rnnp_gemm_args *g, panel_fn *panel, size_t nr, size_t m0, size_t rows)
+ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t, size_t m0, size_t rows, int ahead)
 {
-    size_t j = g->n / nr * nr, n = g->n - j;
-    const float *w = g->b + j * g->k;
+    const size_t nr = t->nv * VL, j = g->n / nr * nr, n = g->n - j;
     for (size_t r = 0; r < rows; r += EDGE_ROWS) {
         float block[EDGE_ROWS * EDGE_COLUMNS];
-        size_t count = rows - r < EDGE_ROWS ? rows - r : EDGE_ROWS;
+        const size_t count = rows - r < EDGE_ROWS ? rows - r : EDGE_ROWS;
+        const start from = start_at(block, nr, t->nv, t->last);
         memset(block, 0, count * nr * sizeof(float));
         for (size_t i = 0; g->c0 && i < count; i++)
             memcpy(block + i * nr, g->c0 + (m0 + r + i) * g->ldc0 + j, n * sizeof(float));
-        panel(count, g->k, g->a + (m0 + r) * g->lda, g->lda, w, block, nr, NULL, block, nr);
+        multiply(t, count, 1, g->k, g->a + (m0 + r) * g->lda, g->lda, g->b + j * g->k, &from, block, nr, 0, ahead);
         for (size_t i = 0; i < count; i++)
             memcpy(g->c + (m0 + r + i) * g->ldc + j, block + i * nr, n * sizeof(float));
     }
 }
 
-#define GEMM(variant, MR, NV, P, AHEAD)                                                                   \
-    PANEL(panel_##variant, MR, NV, 0, AHEAD)                                                                   \
-    FEW(few_##variant, P, NV, 0)                                                                          \
-    rnnp_gemm_f32_fn rnnp_gemm_f32_##variant;                                                             \
-    void rnnp_gemm_f32_##variant(const rnnp_gemm_args *g)                                                 \
-    {                                                                                                     \
-        size_t nr = NV * VL, full = g->n / nr;                                                            \
-        if (IS_FEW(g->m, NV)) {                                                                           \
-            const float *c0 = g->c0 ? g->c0 : zero_rows(g->c, g->ldc, g->m, g->n);                        \
-            few_##variant(g->m, full, g->k, g->a, g->lda, g->b, c0, g->c0 ? g->ldc0 : g->ldc, NULL, g->c, g->ldc, 0); \
-            if (g->n % nr) edge(g, panel_##variant, nr, 0, g->m);                                         \
-            epilogue(g, g->c, g->m);                                                                      \
-            return;                                                                                       \
-        }                                                                                                 \
-        const size_t block = row_block(g->m, g->k);                                                       \
-        for (size_t m0 = 0; m0 < g->m; m0 += block) {                                                     \
-            size_t rows = g->m - m0 < block ? g->m - m0 : block;                                          \
-            float *c = g->c + m0 * g->ldc;                                                                \
-            for (size_t p = 0; p < full; p++)                                                             \
-                panel_##variant(rows, g->k, g->a + m0 * g->lda, g->lda, g->b + p * nr * g->k,             \
-                                g->c0 ? g->c0 + m0 * g->ldc0 + p * nr : zeros, g->c0 ? g->ldc0 : 0, NULL, \
-                                c + p * nr, g->ldc);                                                      \
-            if (g->n % nr) edge(g, panel_##variant, nr, m0, rows);                                        \
-            epilogue(g, c, rows);                                                                         \
-        }                                                                                                 \
+/* The same where one vector holds all that is left (few columns, often of a last layer): the panel's other vectors are
+ * passed over. Eight rows are eight chains, enough for the FMA ports. */
+ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows)
+{
+    const size_t j = g->n / nr * nr, n = g->n - j, count = (rows + STRIP_ROWS - 1) / STRIP_ROWS;
+    const float *w = g->b + j * g->k;
+    size_t r = m0;
+    for (size_t t = 0; t < count; t++) {
+        float block[STRIP_ROWS * VL];
+        const start from = start_at(block, VL, 1, 0);
+        const size_t m = rows / count + (t < rows % count);
+        for (size_t i = 0; i < m; i++)
+            n_store(block + i * VL, g->c0 ? n_load_n(g->c0 + (r + i) * g->ldc0 + j, n) : n_set(0.0f));
+        switch (m) {
+#define STRIP(M) \
+    case M: if (M <= STRIP_ROWS) tile(M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w, nr, &from, block, VL); break;
+            STRIP(1) STRIP(2) STRIP(3) STRIP(4) STRIP(5) STRIP(6) STRIP(7) STRIP(8)
+#undef STRIP
+        default: break;
+        }
+        for (size_t i = 0; i < m; i++) n_store_n(g->c + (r + i) * g->ldc + j, n_load(block + i * VL), n);
+        r += m;
     }
+}
+
+AI void gemm(const rnnp_gemm_args *g, const tiles *t, int ahead)
+{
+    const size_t nr = t->nv * VL, full = g->n / nr, block = row_block(g->m, g->k);
+    for (size_t m0 = 0; m0 < g->m; m0 += block) {
+        const size_t rows = g->m - m0 < block ? g->m - m0 : block, panels = at_once(t, rows, full);
+        const float *a = g->a + m0 * g->lda, *c0 = g->c0 ? g->c0 + m0 * g->ldc0 : NULL;
+        float *c = g->c + m0 * g->ldc;
+        size_t ldc0 = g->ldc0;
+        if (!c0 && IS_FEW(rows, t->nv)) { /* rows of c are their own start */
+            for (size_t r = 0; r < rows; r++) memset(c + r * g->ldc, 0, full * nr * sizeof(float));
+            c0 = c;
+            ldc0 = g->ldc;
+        }
+        for (size_t p = 0; p < full; p += panels) {
+            const start from = c0 ? start_at(c0 + p * nr, ldc0, t->nv, t->last) : start_at(zeros, 0, t->nv, t->last);
+            multiply(t, rows, panels, g->k, a, g->lda, g->b + p * nr * g->k, &from, c + p * nr, g->ldc, 0, ahead);
+        }
+        if (g->n % nr > VL) edge(g, t, m0, rows, ahead);
+        else if (g->n % nr) strip(g, nr, m0, rows);
+        if (g->act.kind != RNNP_ACT_NONE) RNNP_NAME(activate)(g, c, rows);
+    }
+}
+
+#define GEMM(tiles)                                                                                       \
+    ONE_COPY void gemm_##tiles(const rnnp_gemm_args *g, int ahead) { gemm(g, &tiles_##tiles, ahead); }    \
+    rnnp_gemm_f32_fn RNNP_NAME(gemm_f32_##tiles);                                                         \
+    void RNNP_NAME(gemm_f32_##tiles)(const rnnp_gemm_args *g) { gemm_##tiles(g, 0); }
+#define GEMM_AHEAD(tiles)                                                                                 \
+    rnnp_gemm_f32_fn RNNP_NAME(gemm_f32_##tiles##_ahead);                                                 \
+    void RNNP_NAME(gemm_f32_##tiles##_ahead)(const rnnp_gemm_args *g) { gemm_##tiles(g, 1); }
 
 /* ---- Steps ---- */
 
@@ -177,79 +217,65 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
 
 /*
  * Panels are taken in groups. A group's chains run over x (when given) and h into scratch, and its gates follow
- * while the pre-activations are near. Three variants differ in the group alone:
+ * while the pre-activations are near. Variants differ in the group and the tiles alone:
  *   panel  the gates of each panel follow at once, as the end of its tiles
  *   block  16 KiB of pre-activations: still in L1, and the gates' lockstep stays full
  *   split  all panels first: a product, then elementwise work
- * HR: the recurrent chain runs over hr (GRU, reset before). LAST_GATE: the recurrent chain of the last gate starts
- * from zh (GRU, reset after).
+ *   ahead  block once more, for weights beyond L2
+ *   tall   block with tiles of fewer columns than a panel has, so that it is several products (slices): that leaves
+ *          registers for more rows
+ * With hr the recurrent chain runs over hr (GRU, reset before).
  */
-#define STEP(op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates)                                            \
-    STEP_LOOP(op, step_##op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates, 0, 1)                          \
-    STEP_VARIANT(op, step_##op, RNNP_JOIN(panel, RNNP_SUFFIX), 0)                                         \
-    STEP_VARIANT(op, step_##op, RNNP_JOIN(block, RNNP_SUFFIX), RNNP_BLOCK_L1)                             \
-    STEP_VARIANT(op, step_##op, RNNP_JOIN(split, RNNP_SUFFIX), RNNP_BLOCK_ALL)
-
-/* block once more, for weights beyond L2. */
-#define STEP_AHEAD(op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates)                                      \
-    STEP_LOOP(op, ahead_##op, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates, 1, 1)                         \
-    STEP_VARIANT(op, ahead_##op, RNNP_JOIN(ahead, RNNP_SUFFIX), RNNP_BLOCK_L1)
-
-/* Both again with the gates of a panel in SLICES products of fewer columns, which leaves registers for more rows. */
-#define STEP_TALL(op, G, LANE_VECTORS, MR, P, HR, gates, SLICES)                                          \
-    STEP_LOOP(op, tall_##op, G, LANE_VECTORS, MR, P, 0, HR, gates, 0, SLICES)                             \
-    STEP_VARIANT(op, tall_##op, RNNP_JOIN(tall, RNNP_SUFFIX), RNNP_BLOCK_L1)                              \
-    STEP_LOOP(op, tall_ahead_##op, G, LANE_VECTORS, MR, P, 0, HR, gates, 1, SLICES)                       \
-    STEP_VARIANT(op, tall_ahead_##op, RNNP_JOIN(tall_ahead, RNNP_SUFFIX), RNNP_BLOCK_L1)
-
-#define STEP_LOOP(op, name, G, LANE_VECTORS, MR, P, LAST_GATE, HR, gates, AHEAD, SLICES)                  \
-    enum { nv_##name = (G) * (LANE_VECTORS) / (SLICES), last_##name = (LAST_GATE) * (LANE_VECTORS) };     \
-    FEW(few_x_##name, P, nv_##name, 0)                                                                    \
-    FEW(few_h_##name, P, nv_##name, last_##name)                                                          \
-    PANEL(panel_x_##name, MR, nv_##name, 0, AHEAD)                                                        \
-    PANEL(panel_h_##name, MR, nv_##name, last_##name, AHEAD)                                              \
-    static void name(const rnnp_step_args *s, size_t block)                                          \
-    {                                                                                                     \
-        const size_t lanes = (LANE_VECTORS) * VL, nr = (G) * lanes;                                       \
-        const float *h = HR ? s->hr : s->h;                                                               \
-        size_t ldh = HR ? s->ldhr : s->ldh;                                                               \
-        size_t group = rnnp_step_group(block, nr, s->rows, s->panel_end - s->panel_begin);                \
-        for (size_t i = 0, all = s->panel_end - s->panel_begin; i < all; i += group) {                    \
-            size_t panels = all - i < group ? all - i : group, ld = panels * nr;                          \
-            size_t p = s->reverse ? s->panel_end - i - panels : s->panel_begin + i;                       \
-            float *out = s->scratch, *xout = LAST_GATE > 0 ? s->scratch + s->rows * ld : out;             \
-            const float *z = s->z + p * nr, *wh = s->wh + p * nr * s->hidden;                             \
-            const float *wx = s->x ? s->wx + p * nr * s->input : NULL;                                    \
-            const float *last = LAST_GATE > 0 ? s->zh + p * lanes : NULL;                                 \
-            size_t ldz = s->ldz;                                                                          \
-            if (IS_FEW(s->rows, nv_##name)) {                                                             \
-                const size_t all_slices = panels * (SLICES);                                              \
-                if (s->x)                                                                                 \
-                    few_x_##name(s->rows, all_slices, s->input, s->x, s->ldx, wx, z, ldz, NULL, xout, ld, s->reverse); \
-                few_h_##name(s->rows, all_slices, s->hidden, h, ldh, wh, s->x ? xout : z, s->x ? ld : ldz, last, out, ld, \
-                             s->reverse);                                                                 \
-            } else {                                                                                      \
-                const size_t slices = panels * (SLICES), nc = nr / (SLICES);                              \
-                for (size_t walked = 0; walked < slices; walked++) {                                      \
-                    size_t q = s->reverse ? slices - 1 - walked : walked;                                 \
-                    const float *zq = z + q * nc, *lastq = LAST_GATE > 0 ? last + q * lanes : NULL;       \
-                    if (s->x)                                                                             \
-                        panel_x_##name(s->rows, s->input, s->x, s->ldx, wx + q * nc * s->input, zq, ldz,  \
-                                       NULL, xout + q * nc, ld);                                          \
-                    panel_h_##name(s->rows, s->hidden, h, ldh, wh + q * nc * s->hidden,                   \
-                                   s->x ? xout + q * nc : zq, s->x ? ld : ldz, lastq, out + q * nc, ld);  \
-                }                                                                                         \
-            }                                                                                             \
-            rnnp_gates_args g = step_gates(s, lanes, p, p + panels);                                      \
-            g.z = out;                                                                                    \
-            g.ldz = ld;                                                                                   \
-            g.zx = (s->x ? xout : z) + 2 * lanes;                                                         \
-            g.ldzx = s->x ? ld : ldz;                                                                     \
-            g.zx_step = nr;                                                                               \
-            gates(&g);                                                                                    \
-        }                                                                                                 \
+AI void step(const rnnp_step_args *s, const size_t gates, const size_t lanes, const tiles *t, const int hr,
+             rnnp_lstm_gates_f32_fn *act, size_t block, int ahead)
+{
+    const size_t nr = gates * lanes, nc = t->nv * VL, slices = nr / nc;
+    const float *h = hr ? s->hr : s->h;
+    const size_t ldh = hr ? s->ldhr : s->ldh, all = s->panel_end - s->panel_begin;
+    const size_t group = rnnp_step_group(block, nr, s->rows, all);
+    for (size_t i = 0; i < all; i += group) {
+        const size_t panels = all - i < group ? all - i : group, ld = panels * nr;
+        const size_t p = s->reverse ? s->panel_end - i - panels : s->panel_begin + i;
+        /* where the last gate's recurrent chain begins elsewhere (at zh: GRU, reset after), its input part is kept */
+        float *out = s->scratch, *xout = t->last > 0 ? s->scratch + s->rows * ld : out;
+        const float *z = s->z + p * nr, *wh = s->wh + p * nr * s->hidden;
+        const float *wx = s->x ? s->wx + p * nr * s->input : NULL, *zh = t->last > 0 ? s->zh + p * lanes : NULL;
+        const size_t some = at_once(t, s->rows, panels * slices);
+        for (size_t walked = 0; walked < panels * slices; walked += some) {
+            const size_t q = s->reverse ? panels * slices - some - walked : walked;
+            start from = start_at(z + q * nc, s->ldz, t->nv, t->last);
+            if (s->x) {
+                multiply(t, s->rows, some, s->input, s->x, s->ldx, wx + q * nc * s->input, &from, xout + q * nc, ld,
+                         s->reverse, ahead);
+                from = start_at(xout + q * nc, ld, t->nv, t->last);
+            }
+            if (zh) {
+                from.last = zh + q * lanes;
+                from.ld_last = 0;
+                from.panel_last = lanes;
+            }
+            multiply(t, s->rows, some, s->hidden, h, ldh, wh + q * nc * s->hidden, &from, out + q * nc, ld, s->reverse, ahead);
+        }
+        rnnp_gates_args g = step_gates(s, lanes, p, p + panels);
+        g.z = out;
+        g.ldz = ld;
+        g.zx = (s->x ? xout : z) + 2 * lanes;
+        g.ldzx = s->x ? ld : s->ldz;
+        g.zx_step = nr;
+        act(&g);
     }
+}
 
-#define STEP_VARIANT(op, name, variant, block)                                                            \
-    rnnp_##op##_fn RNNP_JOIN(rnnp_##op, variant);                                                         \
-    void RNNP_JOIN(rnnp_##op, variant)(const rnnp_step_args *s) { name(s, block); }
+#define STEP_LOOP(loop, G, LANES, tiles, HR, gates)                                                       \
+    ONE_COPY void loop(const rnnp_step_args *s, size_t block, int ahead)                                  \
+    {                                                                                                     \
+        step(s, G, LANES, &tiles_##tiles, HR, RNNP_NAME(gates), block, ahead);                            \
+    }
+#define STEP_ONE(op, variant, loop, block, AHEAD)                                                         \
+    rnnp_##op##_fn RNNP_NAME(op##_##variant);                                                             \
+    void RNNP_NAME(op##_##variant)(const rnnp_step_args *s) { loop(s, block, AHEAD); }
+#define STEP(op, ...)                                                                                     \
+    STEP_LOOP(op, __VA_ARGS__)                                                                            \
+    STEP_ONE(op, panel, op, 0, 0)                                                                         \
+    STEP_ONE(op, block, op, RNNP_BLOCK_L1, 0)                                                             \
+    STEP_ONE(op, split, op, RNNP_BLOCK_ALL, 0)

@@ -18,6 +18,8 @@
 #ifndef RNNP_TILE_INC_H
 #define RNNP_TILE_INC_H
 
+#include "start.inc.h"
+
 enum { TILE_LARGER = TILE_ROWS > TILE_VECTORS ? (int)TILE_ROWS : (int)TILE_VECTORS };
 
 /* Left alone, compilers fold a weight's load into each row's FMA: M loads instead of one, and the loads become
@@ -59,23 +61,22 @@ AI void tile_step(const int M, const int NV, const int AHEAD, nf acc[TILE_ROWS][
 }
 
 AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
-             const float *w, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
+             const float *w, size_t ldw, const start *from, float *c, size_t ldc)
 {
     nf acc[TILE_ROWS][TILE_VECTORS];
     const float *x[TILE_ROWS];
     size_t k = 0;
     UNROLL for (int m = 0; m < M; m++) {
         x[m] = a + (size_t)m * lda;
-        UNROLL for (int v = 0; v < NV; v++)
-            acc[m][v] = n_load(v < NV - LAST ? c0 + (size_t)m * ldc0 + v * VL : last + (v - (NV - LAST)) * VL);
+        UNROLL for (int v = 0; v < NV; v++) acc[m][v] = start_load(from, NV, LAST, m, 0, v);
     }
     if (M * NV + (M < NV ? M : NV) + 1 < REGISTERS) {
-        for (; k + TILE_DEPTH <= depth; k += TILE_DEPTH, w += TILE_DEPTH * NV * VL) {
-            UNROLL for (size_t i = 0; i < TILE_DEPTH; i++) tile_step(M, NV, AHEAD, acc, x, k + i, w + i * (size_t)(NV * VL));
+        for (; k + TILE_DEPTH <= depth; k += TILE_DEPTH, w += TILE_DEPTH * ldw) {
+            UNROLL for (size_t i = 0; i < TILE_DEPTH; i++) tile_step(M, NV, AHEAD, acc, x, k + i, w + i * ldw);
         }
-        for (; k < depth; k++, w += NV * VL) tile_step(M, NV, AHEAD, acc, x, k, w);
+        for (; k < depth; k++, w += ldw) tile_step(M, NV, AHEAD, acc, x, k, w);
     } else { /* the same in the compiler's hands: to it a sum is one register, not one for each k */
-        UNROLL_4 for (; k < depth; k++, w += NV * VL) tile_step(M, NV, AHEAD, acc, x, k, w);
+        UNROLL_4 for (; k < depth; k++, w += ldw) tile_step(M, NV, AHEAD, acc, x, k, w);
     }
     UNROLL for (int m = 0; m < M; m++)
         UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
@@ -97,7 +98,7 @@ AI void few_step(const int M, const int P, const int NV, nf acc[FEW_ROWS][FEW_PA
 }
 
 AI void few(const int M, const int P, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
-            const float *w, size_t w_step, const float *c0, size_t ldc0, const float *last, float *c, size_t ldc)
+            const float *w, size_t w_step, const start *from, float *c, size_t ldc)
 {
     nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS];
     const float *x[FEW_ROWS], *b[FEW_PANELS];
@@ -106,9 +107,7 @@ AI void few(const int M, const int P, const int NV, const int LAST, size_t depth
     UNROLL for (int m = 0; m < M; m++) {
         x[m] = a + (size_t)m * lda;
         UNROLL for (int p = 0; p < P; p++)
-            UNROLL for (int v = 0; v < NV; v++)
-                acc[m][p][v] = n_load(v < NV - LAST ? c0 + (size_t)m * ldc0 + (p * NV + v) * VL
-                                                    : last + (p * LAST + v - (NV - LAST)) * VL);
+            UNROLL for (int v = 0; v < NV; v++) acc[m][p][v] = start_load(from, NV, LAST, m, p, v);
     }
     UNROLL_4 for (; k < depth; k++) few_step(M, P, NV, acc, x, b, k);
     UNROLL for (int m = 0; m < M; m++)
