@@ -19,23 +19,25 @@ rnnp_status rnnp_machine_measure(rnnp_context *context, rnnp_machine *machine)
     const rnnp_cpu *cpu = &context->cpu;
     const size_t l2 = cpu->l2_bytes ? cpu->l2_bytes : 256 << 10, l3 = cpu->l3_bytes > 4 * l2 ? cpu->l3_bytes : 4 * l2;
     const size_t threads = rnnp_team_threads(context->team), bytes[RNNP_HOME_COUNT] = {l2 / 2, l3 / 4, 2 * l3};
-    double best = 0, rate;
+    double best = 0, rate; /* of a thread: the team may have been busy */
+    size_t together;
     rnnp_status status = RNNP_OK;
 
     for (int i = 0; i < BURSTS && status == RNNP_OK; i++) {
-        if ((status = rnnp_limit_fma(context, seconds, &rate)) == RNNP_OK && rate > best)
-            best = rate;
+        if ((status = rnnp_limit_fma(context, seconds, &rate, &together)) == RNNP_OK && rate / (double)together > best)
+            best = rate / (double)together;
     }
-    machine->flops_per_ns = best / (double)threads * ns;
+    machine->flops_per_ns = best * ns;
     for (int home = 0; home < RNNP_HOME_COUNT && status == RNNP_OK; home++) {
         best = 0;
         const int bursts = home == RNNP_HOME_MEMORY ? 1 : BURSTS; /* filling much memory takes longer than reading it */
 
         for (int i = 0; i < bursts && status == RNNP_OK; i++) {
-            if ((status = rnnp_limit_read(context, seconds, bytes[home] * threads, &rate)) == RNNP_OK && rate > best)
-                best = rate;
+            if ((status = rnnp_limit_read(context, seconds, bytes[home] * threads, &rate, &together)) == RNNP_OK &&
+                rate / (double)together > best)
+                best = rate / (double)together;
         }
-        machine->bytes_per_ns[home] = best / (double)threads * ns;
+        machine->bytes_per_ns[home] = best * ns;
     }
     machine->barrier_ns = 0;
     if (status == RNNP_OK && rnnp_limit_barrier(context, seconds, &rate) == RNNP_OK)

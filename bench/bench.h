@@ -68,7 +68,8 @@ struct Limits {
     double fma = 0, read = 0; /* per second */
 };
 
-Limits measure_limits(rnnp_context *context, const Work &work);
+/* With the seconds that a call took, a peak that it exceeded is measured again. */
+Limits measure_limits(rnnp_context *context, const Work &work, double seconds = 0);
 /* Fills in the counters (docs/benchmarking.md) from the seconds of a call and the limits before and after. */
 void report(benchmark::State &state, const Host &host, const Work &work, double seconds, const Limits &before,
             const Limits &after);
@@ -82,7 +83,7 @@ void measure(benchmark::State &state, const Host &host, rnnp_context *context, c
     for (auto _ : state) call();
     const std::chrono::duration<double> all = std::chrono::steady_clock::now() - begin;
     const double seconds = all.count() / static_cast<double>(state.iterations());
-    report(state, host, work, seconds, before, measure_limits(context, work));
+    report(state, host, work, seconds, before, measure_limits(context, work, seconds));
 }
 
 /* Measures `call`, with `other` by turns in the same loop. Returns how many times longer that one takes. */
@@ -105,8 +106,8 @@ double measure_beside(benchmark::State &state, const Host &host, rnnp_context *c
         ours += middle - begin;
         theirs += end - middle;
     }
-    report(state, host, work, ours.count() / static_cast<double>(state.iterations()), before,
-           measure_limits(context, work));
+    const double seconds = ours.count() / static_cast<double>(state.iterations());
+    report(state, host, work, seconds, before, measure_limits(context, work, seconds));
     return theirs / ours;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A burst: a probe with more and more rounds, twice as many each time, until it lasts long enough; the last try counts,
- * and never the first one, which finds the caches as the filling of the memory left them.
+ * and never the first one, which finds the caches as the filling of the memory left them. Threads meet before they begin,
+ * and a try in which they did not run at once is repeated.
  */
 #include "rnnpack/limits.h"
 
@@ -10,6 +11,7 @@
 #include "clock.h"
 #include "context.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 typedef struct lane {
@@ -26,15 +28,26 @@ struct burst {
     float *data; /* one slice per thread of the team; NULL for probes that read nothing */
     size_t slices, slice_bytes;
     size_t rounds;
-    lane *lanes;    /* one per thread of the team                  */
-    double slowest; /* work per second of one thread, last try     */
-    size_t working; /* threads of the last try                     */
+    double wait;        /* seconds that a thread waits for the others before it begins */
+    lane *lanes;        /* one per thread of the team               */
+    double slowest;     /* work per second of one thread, last try  */
+    size_t working;     /* threads of the last try                  */
+    atomic_size_t here; /* of them: those that are ready to begin   */
 };
 
 static float *slice(const burst *b, size_t index) { return b->data + index * (b->slice_bytes / sizeof *b->data); }
 
 /* A thread that is alone although the team has more (the team is busy with another call) takes all slices. */
 static size_t share(const burst *b, size_t threads) { return threads == 1 ? b->slices * b->slice_bytes : b->slice_bytes; }
+
+/* A barrier lets a thread go that then loses its CPU, and a host's pool may run tasks in turn: so the last thing before the
+ * burst is to see that the others are there, for a while. */
+static void meet_others(burst *b, size_t threads)
+{
+    const double begin = rnnp_clock();
+    atomic_fetch_add(&b->here, 1);
+    while (atomic_load(&b->here) < threads && rnnp_clock() - begin < b->wait) {}
+}
 
 /* Phase 0 gathers the team, and at the first try each thread touches the memory that it will read; phase 1 is timed. */
 static void phase(void *arg, size_t p, size_t index, size_t threads)
@@ -45,30 +58,59 @@ static void phase(void *arg, size_t p, size_t index, size_t threads)
         if (b->data && b->rounds == 1) memset(slice(b, index), 0, share(b, threads));
         return;
     }
+    meet_others(b, threads);
     l->begin = rnnp_clock();
     b->work(b, l, index, threads);
     l->end = rnnp_clock();
     if (index == 0) b->working = threads;
 }
 
-/* Work per second: each thread's own rate, added up. A worker that sleeps wakes late, so what must be long enough is the
- * time in which all of them worked; a host's pool may run them one after another, so that is not waited for for ever. */
-static double burst_rate(rnnp_team *team, burst *b, double seconds)
+typedef struct outcome {
+    double rate;     /* work per second             */
+    double length;   /* seconds of the shortest     */
+    size_t together; /* threads that worked at once */
+} outcome;
+
+/* Threads that worked at once for nine tenths of the time add up; else what they got done from the first begin to the last
+ * end is what the machine gave. */
+static outcome outcome_of(burst *b)
 {
-    for (b->rounds = 1;; b->rounds *= 2) {
+    double begin = b->lanes[0].begin, end = b->lanes[0].end, shortest = end - begin, busy = 0, work = 0, rates = 0;
+    b->slowest = b->lanes[0].work / shortest;
+    for (size_t i = 0; i < b->working; i++) {
+        const lane *l = &b->lanes[i];
+        const double length = l->end - l->begin, rate = l->work / length;
+        begin = l->begin < begin ? l->begin : begin;
+        end = l->end > end ? l->end : end;
+        shortest = length < shortest ? length : shortest;
+        busy += length;
+        work += l->work;
+        rates += rate;
+        b->slowest = rate < b->slowest ? rate : b->slowest;
+    }
+    const double at_once = busy / (end - begin);
+    if (at_once >= 0.9 * (double)b->working) return (outcome){rates, shortest, b->working};
+    return (outcome){work / (end - begin), shortest, at_once < 1 ? 1 : (size_t)at_once};
+}
+
+/* Returns the first long try in which the whole team worked at once, or the best of those within a time that a team needs
+ * to be free again. */
+static outcome burst_best(rnnp_team *team, burst *b, double seconds)
+{
+    const size_t threads = rnnp_team_threads(team);
+    const double begin = rnnp_clock(), patience = 20 * seconds;
+    outcome best = {0};
+    b->wait = patience < 1e-2 ? patience : 1e-2;
+    for (b->rounds = 1;;) {
+        atomic_store(&b->here, 0);
         rnnp_team_phases(team, 2, phase, b);
-        double begin = b->lanes[0].begin, end = b->lanes[0].end, shortest = end - begin, rate = 0;
-        b->slowest = b->lanes[0].work / shortest;
-        for (size_t i = 0; i < b->working; i++) {
-            const lane *l = &b->lanes[i];
-            const double length = l->end - l->begin;
-            begin = l->begin > begin ? l->begin : begin;
-            end = l->end < end ? l->end : end;
-            shortest = length < shortest ? length : shortest;
-            rate += l->work / length;
-            b->slowest = l->work / length < b->slowest ? l->work / length : b->slowest;
+        const outcome o = outcome_of(b);
+        if (b->rounds == 1 || o.length < seconds) {
+            b->rounds *= 2;
+            continue;
         }
-        if (b->rounds > 1 && (end - begin >= seconds || shortest >= 8 * seconds)) return rate;
+        if (o.together > best.together || (o.together == best.together && o.rate > best.rate)) best = o;
+        if (o.together == threads || rnnp_clock() - begin > patience) return best;
     }
 }
 
@@ -99,10 +141,11 @@ static void work_clock(const burst *b, lane *l, size_t index, size_t threads)
 {
     (void)index;
     (void)threads;
-    size_t x = 0;
+    size_t x = 0, y = 1;
+    __asm__ volatile("" : "+r"(y)); /* a register: some cores add constants without an instruction in flight */
     for (size_t k = 0; k < 16 * b->rounds; k++)
         UNROLL for (int i = 0; i < 16; i++) {
-            x += 3;
+            x ^= y;
             __asm__ volatile("" : "+r"(x));
         }
     l->work = 16.0 * 16.0 * (double)b->rounds;
@@ -139,7 +182,7 @@ static const rnnp_probe *probe_of(const rnnp_context *context) { return rnnp_pro
 
 enum { FEW = 16 }; /* lanes that need no allocation */
 
-static rnnp_status team_rate(const rnnp_context *context, burst *b, double seconds, double *rate)
+static rnnp_status team_rate(const rnnp_context *context, burst *b, double seconds, double *rate, size_t *together)
 {
     const size_t threads = rnnp_team_threads(context->team), bytes = threads * sizeof(lane);
     lane few[FEW];
@@ -147,18 +190,20 @@ static rnnp_status team_rate(const rnnp_context *context, burst *b, double secon
     if (!b->lanes) return RNNP_ERR_MEMORY;
     memset(b->lanes, 0, bytes);
     b->probe = probe_of(context);
-    *rate = burst_rate(context->team, b, seconds);
+    const outcome o = burst_best(context->team, b, seconds);
+    *rate = o.rate;
+    if (together) *together = o.together;
     if (b->lanes != few) rnnp_free(context, b->lanes, bytes);
     return RNNP_OK;
 }
 
-rnnp_status rnnp_limit_fma(rnnp_context *context, double seconds, double *flops)
+rnnp_status rnnp_limit_fma(rnnp_context *context, double seconds, double *flops, size_t *together)
 {
     const rnnp_status status = check(context, seconds, flops);
-    return status == RNNP_OK ? team_rate(context, &(burst){.work = work_fma}, seconds, flops) : status;
+    return status == RNNP_OK ? team_rate(context, &(burst){.work = work_fma}, seconds, flops, together) : status;
 }
 
-rnnp_status rnnp_limit_dot(rnnp_context *context, double seconds, double *ops)
+rnnp_status rnnp_limit_dot(rnnp_context *context, double seconds, double *ops, size_t *together)
 {
     const rnnp_status status = check(context, seconds, ops);
     if (status != RNNP_OK) return status;
@@ -166,10 +211,10 @@ rnnp_status rnnp_limit_dot(rnnp_context *context, double seconds, double *ops)
     if (!probe->dot || (probe->dot_needs & ~context->cpu.features))
         return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "%s on this CPU has no 8-bit dot product",
                          rnnp_isa_names[context->selection.isa]);
-    return team_rate(context, &(burst){.work = work_dot}, seconds, ops);
+    return team_rate(context, &(burst){.work = work_dot}, seconds, ops, together);
 }
 
-rnnp_status rnnp_limit_read(rnnp_context *context, double seconds, size_t bytes, double *rate)
+rnnp_status rnnp_limit_read(rnnp_context *context, double seconds, size_t bytes, double *rate, size_t *together)
 {
     rnnp_status status = check(context, seconds, rate);
     if (status != RNNP_OK) return status;
@@ -179,7 +224,7 @@ rnnp_status rnnp_limit_read(rnnp_context *context, double seconds, size_t bytes,
     const size_t slice_bytes = (bytes + line - 1) / line * RNNP_PROBE_LINE, all = threads * slice_bytes;
     burst b = {.work = work_read, .data = rnnp_alloc(context, all), .slices = threads, .slice_bytes = slice_bytes};
     if (!b.data) return RNNP_ERR_MEMORY;
-    status = team_rate(context, &b, seconds, rate);
+    status = team_rate(context, &b, seconds, rate, together);
     rnnp_free(context, b.data, all);
     return status;
 }
@@ -189,7 +234,7 @@ rnnp_status rnnp_limit_loop(rnnp_context *context, double seconds, double *rate)
     double all;
     burst b = {.work = work_loop};
     rnnp_status status = check(context, seconds, rate);
-    if (status == RNNP_OK) status = team_rate(context, &b, seconds, &all);
+    if (status == RNNP_OK) status = team_rate(context, &b, seconds, &all, NULL);
     if (status == RNNP_OK) *rate = b.slowest;
     return status;
 }
@@ -222,7 +267,7 @@ rnnp_status rnnp_limit_barrier(rnnp_context *context, double seconds, double *ba
 static double own_rate(void (*work)(const burst *, lane *, size_t, size_t), double seconds)
 {
     lane own = {0};
-    return burst_rate(NULL, &(burst){.work = work, .lanes = &own}, seconds);
+    return burst_best(NULL, &(burst){.work = work, .lanes = &own}, seconds).rate;
 }
 
 rnnp_status rnnp_limit_timer(rnnp_context *context, double seconds, double *timer)

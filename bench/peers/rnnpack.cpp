@@ -92,7 +92,7 @@ private:
     double read_rate(std::size_t bytes) const
     {
         const double slow = 10e9, seconds = std::max(burst_seconds, static_cast<double>(bytes) / slow);
-        return median([&](double *rate) { return rnnp_limit_read(context_.get(), seconds, bytes, rate); });
+        return median([&](double *rate) { return rnnp_limit_read(context_.get(), seconds, bytes, rate, nullptr); });
     }
 
     static constexpr double burst_seconds = 1e-4;
@@ -202,7 +202,7 @@ bench::Work work_of(const peer::Case &c)
 double Rnnpack::limit_us(const peer::Case &c)
 {
     const bench::Work work = work_of(c);
-    const double fma = median([&](double *rate) { return rnnp_limit_fma(context_.get(), burst_seconds, rate); });
+    const double fma = median([&](double *rate) { return rnnp_limit_fma(context_.get(), burst_seconds, rate, nullptr); });
     const double read = work.footprint > 0 ? read_rate(work.footprint) : 0;
     return static_cast<double>(c.layers) * bench::bound(work, fma, read).seconds * 1e6;
 }

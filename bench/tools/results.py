@@ -29,6 +29,7 @@ class Sample:
     bound: int
     flop: float
     bytes: float
+    doubtful: bool = False  # the limit: more than the FMA peak was reached
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def read_launch(path: str | os.PathLike) -> Launch:
                 int(entry.get("bound", 0)),
                 float(entry.get("flop", 0)),
                 float(entry.get("bytes", 0)),
+                bool(entry.get("limit_doubtful", 0)),
             )
         )
     if not samples:
@@ -97,6 +99,7 @@ def summary(name: str, samples: list[Sample]) -> dict:
         "bound": samples[0].bound,
         "flop": samples[0].flop,
         "bytes": samples[0].bytes,
+        "limit_doubtful": sum(s.doubtful for s in samples) * 2 > len(samples),
         "tuned": False,
     }
 

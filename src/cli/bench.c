@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "json.h"
 #include "rnnpack/limits.h"
+#include "total.h"
 
 typedef struct bench {
     size_t batch, steps;
@@ -191,7 +192,7 @@ typedef struct results {
     timing run, step;
     const char *no_stream; /* why the model does not stream; NULL when it does */
     size_t weight_bytes;   /* packed weights that the recurrent layers read each step; 0: the model has none */
-    double fma, read;      /* limits beside the run: FLOP/s, and bytes/s at the weights' footprint */
+    cli_total fma, read;   /* limits beside the run: FLOP/s, and bytes/s at the weights' footprint */
 } results;
 
 /* In a run: recurrent weights that are read, and the operations on them, two per weight and row. */
@@ -205,6 +206,16 @@ static double flops_per_s(const results *r)
     return weights_per_s(r) / sizeof(float) * 2 * (double)r->bench.batch;
 }
 
+/* A share of something that was not measured well would be a number without a meaning. */
+static void print_share(const char *of, double rate, const char *unit, const cli_total *limit)
+{
+    if (limit->doubtful)
+        printf("%s not known: no more than %.2f %s beside this run, on a machine that is busy otherwise", of,
+               1e-9 * limit->rate, unit);
+    else
+        printf("%.0f %% of %s", 100 * rate / limit->rate, of);
+}
+
 static void print_text(const results *r)
 {
     printf("%-12s %s\n", "model", r->path);
@@ -216,11 +227,13 @@ static void print_text(const results *r)
         printf("%-12s not possible: %s\n", "stream step", r->no_stream);
     else
         text_timing("stream step", &r->step, 1.0);
-    if (r->weight_bytes > 0)
-        printf("%-12s %.2f GFLOP/s in the recurrent layers, %.0f %% of FMA peak; %.2f GB/s of their weights, %.0f %% of "
-               "what is read at that footprint\n",
-               "run", 1e-9 * flops_per_s(r), 100 * flops_per_s(r) / r->fma, 1e-9 * weights_per_s(r),
-               100 * weights_per_s(r) / r->read);
+    if (r->weight_bytes > 0) {
+        printf("%-12s %.2f GFLOP/s in the recurrent layers, ", "run", 1e-9 * flops_per_s(r));
+        print_share("FMA peak", flops_per_s(r), "GFLOP/s", &r->fma);
+        printf("; %.2f GB/s of their weights, ", 1e-9 * weights_per_s(r));
+        print_share("what is read at that footprint", weights_per_s(r), "GB/s", &r->read);
+        printf("\n");
+    }
     if (r->run.shared > 0.1 || r->step.shared > 0.1)
         printf("%-12s a core's other hardware thread was busy %.0f %% of the time (run), %.0f %% (stream step): min alone "
                "tells of the code\n",
@@ -246,36 +259,57 @@ static void print_json(const results *r)
     }
     if (r->weight_bytes > 0) {
         json_number(&j, "recurrent_flop_per_s", flops_per_s(r));
-        json_number(&j, "fma_flop_per_s", r->fma);
+        json_number(&j, "fma_flop_per_s", r->fma.rate);
+        json_bool(&j, "fma_doubtful", r->fma.doubtful);
         json_number(&j, "recurrent_weight_bytes_per_s", weights_per_s(r));
-        json_number(&j, "read_bytes_per_s", r->read);
+        json_number(&j, "read_bytes_per_s", r->read.rate);
+        json_bool(&j, "read_doubtful", r->read.doubtful);
     }
     json_close(&j);
 }
 
-/* Right after the run, so that a slow phase of the machine shows in both. */
+enum { BURST_US = 1000 };
+
+static rnnp_status burst_fma(void *user, double *rate, size_t *together)
+{
+    const cli_model *const m = user;
+    return rnnp_limit_fma(m->context, 1e-6 * BURST_US, rate, together);
+}
+
+static rnnp_status burst_read(void *user, double *rate, size_t *together)
+{
+    const cli_model *const m = user;
+    return rnnp_limit_read(m->context, 1e-6 * BURST_US, weight_bytes(m->model), rate, together);
+}
+
+/* Right after the run, so that a slow phase of the machine shows in both. The run's own rate is one that was reached: a peak
+ * more than a few percent below it is measured again. Reading may be slower than the run, which keeps weights in cache from
+ * one step to the next, but not by much. */
 static int bench_limits(const cli_model *m, results *r)
 {
-    const double burst = 1e-3;
+    const double faster_than_peak = 1.05, faster_than_read = 4;
     r->weight_bytes = weight_bytes(m->model);
     if (r->weight_bytes == 0)
         return CLI_OK;
-    rnnp_status status = rnnp_limit_fma(m->context, burst, &r->fma);
+    const size_t threads = r->host.threads;
+    cli_total_probe probe = {burst_fma, (void *)m, threads, flops_per_s(r) / faster_than_peak, 9, 3};
+    rnnp_status status = cli_total_best(&probe, &r->fma);
+    probe.burst = burst_read;
+    probe.least = weights_per_s(r) / faster_than_read;
     if (status == RNNP_OK)
-        status = rnnp_limit_read(m->context, burst, r->weight_bytes, &r->read);
+        status = cli_total_best(&probe, &r->read);
     return status == RNNP_OK ? CLI_OK : cli_fail_status(m->context, status);
 }
 
 static int bench_model(const cli_model *m, results *r)
 {
-    int code = bench_run(m, &r->bench, &r->run);
-    if (code != CLI_OK)
-        return code;
-    code = bench_limits(m, r);
-    if (code != CLI_OK)
-        return code;
     r->host = (rnnp_host_info){.struct_size = sizeof r->host};
     rnnp_context_host(m->context, &r->host);
+    int code = bench_run(m, &r->bench, &r->run);
+    if (code == CLI_OK)
+        code = bench_limits(m, r);
+    if (code != CLI_OK)
+        return code;
 
     rnnp_stream_options options;
     rnnp_stream_options_init(&options);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rnnpack bench --limits: the best of many short bursts, for each ISA and for one thread and the whole CPU budget.
+ * rnnpack bench --limits: the best of many short bursts, for each ISA and for one thread and the whole CPU budget. What
+ * a busy machine makes impossible (two threads that are no faster than one) is measured again, and marked if it stays.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,14 +9,15 @@
 #include "cli.h"
 #include "json.h"
 #include "rnnpack/limits.h"
+#include "total.h"
 
 enum { MOST_ISAS = 8, MOST_FOOTPRINTS = 24, MOST_TEAMS = 2, BURSTS = 9 };
 
 /* NAN-free: 0 says that this machine has no such thing. */
 typedef struct isa_limits {
     const char *isa;
-    double fma, dot;
-    double read[MOST_FOOTPRINTS];
+    cli_total fma, dot;
+    cli_total read[MOST_FOOTPRINTS];
 } isa_limits;
 
 typedef struct team_limits {
@@ -40,40 +42,69 @@ static void show(limits *l)
     cli_progress("limits", (double)++l->done, (double)l->all, "probes");
 }
 
-static rnnp_status burst(rnnp_context *context, double seconds, probe *measure, size_t bytes, double *result)
+/* One burst of a probe: of reading where it is NULL. */
+typedef struct total_burst {
+    rnnp_context *context;
+    double seconds;
+    rnnp_status (*measure)(rnnp_context *context, double seconds, double *rate, size_t *together);
+    size_t bytes;
+} total_burst;
+
+static rnnp_status burst(void *user, double *rate, size_t *together)
 {
-    return measure ? measure(context, seconds, result) : rnnp_limit_read(context, seconds, bytes, result);
+    const total_burst *const b = user;
+    return b->measure ? b->measure(b->context, b->seconds, rate, together)
+                      : rnnp_limit_read(b->context, b->seconds, b->bytes, rate, together);
 }
 
-/* The greatest of some bursts, or the least for times; 0 where unsupported. Without a probe, reading of `bytes`. */
-static int best_of(limits *l, rnnp_context *context, probe *measure, size_t bytes, int least, double *best)
+/* The greatest of some bursts; 0 where unsupported. */
+static int best_total(limits *l, const total_burst *b, size_t threads, double least, cli_total *total)
+{
+    show(l);
+    /* much memory takes far longer to fill than to read */
+    const int small = b->bytes <= l->host.l2_bytes, bursts = small ? BURSTS : b->bytes <= (size_t)64 << 20 ? 3 : 1;
+    const cli_total_probe p = {burst, (void *)b, threads, least, bursts, small ? 3 : 0};
+    const rnnp_status status = cli_total_best(&p, total);
+    return status == RNNP_OK || status == RNNP_ERR_UNSUPPORTED ? CLI_OK : cli_fail_status(b->context, status);
+}
+
+/* The least of some bursts, or the greatest for a rate; 0 where unsupported. */
+static int best_time(limits *l, rnnp_context *context, probe *measure, int greatest, double *best)
 {
     show(l);
     *best = 0;
     for (int i = 0; i < BURSTS; i++) {
         double got = 0;
-        const rnnp_status status = burst(context, l->burst, measure, bytes, &got);
+        const rnnp_status status = measure(context, l->burst, &got);
         if (status == RNNP_ERR_UNSUPPORTED)
             return CLI_OK;
         if (status != RNNP_OK)
             return cli_fail_status(context, status);
-        if (i == 0 || (least ? got < *best : got > *best))
+        if (i == 0 || (greatest ? got > *best : got < *best))
             *best = got;
     }
     return CLI_OK;
 }
 
-static int measure_isa(limits *l, rnnp_context *context, isa_limits *r)
+/* `one` is what one thread reached, NULL for one thread. More threads multiply faster; they may share what they read
+ * from, but not get less of it. */
+static int measure_isa(limits *l, rnnp_context *context, size_t threads, const isa_limits *one, isa_limits *r)
 {
-    int code = best_of(l, context, rnnp_limit_fma, 0, 0, &r->fma);
+    const double faster = 1.05, as_fast = 0.9;
+    total_burst b = {context, l->burst, rnnp_limit_fma, 0};
+    int code = best_total(l, &b, threads, one ? faster * one->fma.rate : 0, &r->fma);
+    b.measure = rnnp_limit_dot;
     if (code == CLI_OK)
-        code = best_of(l, context, rnnp_limit_dot, 0, 0, &r->dot);
-    for (size_t i = 0; code == CLI_OK && i < l->n_footprints; i++)
-        code = best_of(l, context, NULL, l->footprints[i], 0, &r->read[i]);
+        code = best_total(l, &b, threads, one ? faster * one->dot.rate : 0, &r->dot);
+    b.measure = NULL;
+    for (size_t i = 0; code == CLI_OK && i < l->n_footprints; i++) {
+        b.bytes = l->footprints[i];
+        code = best_total(l, &b, threads, one ? as_fast * one->read[i].rate : 0, &r->read[i]);
+    }
     return code;
 }
 
-static int measure_team(limits *l, const char *const *isas, team_limits *r)
+static int measure_team(limits *l, const char *const *isas, const team_limits *one, team_limits *r)
 {
     int code = CLI_OK;
     for (size_t i = 0; code == CLI_OK && i < r->n_isas; i++) {
@@ -81,13 +112,13 @@ static int measure_team(limits *l, const char *const *isas, team_limits *r)
         r->isas[i].isa = isas[i];
         code = cli_context(&(cli_host){.threads = r->threads, .isa = isas[i]}, &context);
         if (code == CLI_OK)
-            code = measure_isa(l, context, &r->isas[i]);
+            code = measure_isa(l, context, r->threads, one ? &one->isas[i] : NULL, &r->isas[i]);
         if (code == CLI_OK && i == 0) {
-            code = best_of(l, context, rnnp_limit_barrier, 0, 1, &r->barrier);
+            code = best_time(l, context, rnnp_limit_barrier, 0, &r->barrier);
             if (code == CLI_OK)
-                code = best_of(l, context, rnnp_limit_timer, 0, 1, &r->timer);
+                code = best_time(l, context, rnnp_limit_timer, 0, &r->timer);
             if (code == CLI_OK)
-                code = best_of(l, context, rnnp_limit_clock, 0, 0, &r->clock);
+                code = best_time(l, context, rnnp_limit_clock, 1, &r->clock);
         }
         rnnp_context_destroy(context);
     }
@@ -108,10 +139,12 @@ static size_t usable_isas(const rnnp_context *context, const char *isas[MOST_ISA
     return n;
 }
 
-/* 8 KiB to twice the last cache, each twice the one before, and 3/4 of L1 and of L2: inside a cache that is not empty. */
+/* 8 KiB to twice the last cache, each twice the one before, and 3/4 of L1 and of L2: inside a cache that is not empty.
+ */
 static void choose_footprints(limits *l)
 {
-    const size_t last = l->host.l3_bytes ? l->host.l3_bytes : l->host.l2_bytes, end = last ? 2 * last : (size_t)64 << 20;
+    const size_t last = l->host.l3_bytes ? l->host.l3_bytes : l->host.l2_bytes,
+                 end = last ? 2 * last : (size_t)64 << 20;
     const size_t extra[] = {l->host.l1d_bytes / 4 * 3, l->host.l2_bytes / 4 * 3};
     for (size_t bytes = 8192; bytes <= end && l->n_footprints + 3 <= MOST_FOOTPRINTS; bytes *= 2) {
         l->footprints[l->n_footprints++] = bytes;
@@ -123,35 +156,46 @@ static void choose_footprints(limits *l)
 
 /* ---- Output ------------------------------------------------------------------------------------ */
 
+static int print_total(const cli_total *t)
+{
+    if (t->rate > 0)
+        printf(" %9.1f%c", 1e-9 * t->rate, t->doubtful ? '?' : ' ');
+    else
+        printf(" %9s ", "none");
+    return t->doubtful;
+}
+
 static void print_text(const limits *l)
 {
     char bytes[CLI_TEXT];
+    int doubtful = 0;
     printf("%-12s %s\n", "CPU", *l->host.brand ? l->host.brand : "unknown");
     for (size_t t = 0; t < l->n_teams; t++) {
         const team_limits *const team = &l->teams[t];
         printf("\n%zu thread%s\n%-16s", team->threads, team->threads == 1 ? "" : "s", "");
         for (size_t i = 0; i < team->n_isas; i++)
-            printf(" %10s", team->isas[i].isa);
+            printf(" %9s ", team->isas[i].isa);
         printf("\n%-16s", "FMA GFLOP/s");
         for (size_t i = 0; i < team->n_isas; i++)
-            printf(" %10.1f", 1e-9 * team->isas[i].fma);
+            doubtful |= print_total(&team->isas[i].fma);
         printf("\n%-16s", "int8 dot GOP/s");
         for (size_t i = 0; i < team->n_isas; i++)
-            if (team->isas[i].dot > 0)
-                printf(" %10.1f", 1e-9 * team->isas[i].dot);
-            else
-                printf(" %10s", "none");
+            doubtful |= print_total(&team->isas[i].dot);
         printf("\nread GB/s\n");
         for (size_t f = 0; f < l->n_footprints; f++) {
             printf("  %-14s", cli_bytes_text(bytes, sizeof bytes, (double)l->footprints[f]));
             for (size_t i = 0; i < team->n_isas; i++)
-                printf(" %10.1f", 1e-9 * team->isas[i].read[f]);
+                doubtful |= print_total(&team->isas[i].read[f]);
             printf("\n");
         }
         if (team->barrier > 0)
             printf("%-16s %10.0f ns\n", "barrier", 1e9 * team->barrier);
         printf("%-16s %10.1f ns\n%-16s %10.2f GHz\n", "timer", 1e9 * team->timer, "clock, about", 1e-9 * team->clock);
     }
+    if (doubtful)
+        printf("\n? not to be relied on: the threads never ran at once, or got no more done than one thread. Other "
+               "processes "
+               "are busy, or the threads share a core.\n");
 }
 
 static void number_or_null(json *j, const char *key, double value)
@@ -174,13 +218,16 @@ static void print_json(const limits *l)
         for (size_t i = 0; i < team->n_isas; i++) {
             json_object(&j, NULL);
             json_string(&j, "isa", team->isas[i].isa);
-            json_number(&j, "fma_gflops", 1e-9 * team->isas[i].fma);
-            number_or_null(&j, "vnni_gops", 1e-9 * team->isas[i].dot);
+            json_number(&j, "fma_gflops", 1e-9 * team->isas[i].fma.rate);
+            json_bool(&j, "fma_doubtful", team->isas[i].fma.doubtful);
+            number_or_null(&j, "vnni_gops", 1e-9 * team->isas[i].dot.rate);
+            json_bool(&j, "vnni_doubtful", team->isas[i].dot.doubtful);
             json_array(&j, "read");
             for (size_t f = 0; f < l->n_footprints; f++) {
                 json_object(&j, NULL);
                 json_size(&j, "bytes", l->footprints[f]);
-                json_number(&j, "gbps", 1e-9 * team->isas[i].read[f]);
+                json_number(&j, "gbps", 1e-9 * team->isas[i].read[f].rate);
+                json_bool(&j, "doubtful", team->isas[i].read[f].doubtful);
                 json_close(&j);
             }
             json_close(&j);
@@ -208,14 +255,14 @@ int cli_limits(const cli_host *host, double seconds, int as_json)
     rnnp_context_destroy(context);
 
     choose_footprints(&l);
-    const size_t teams[MOST_TEAMS] = {host->threads == 1 ? 1 : l.host.threads, l.host.budget};
-    l.n_teams = host->threads == 1 && l.host.budget > 1 ? 2 : 1;
+    const size_t teams[MOST_TEAMS] = {1, host->threads == 1 ? l.host.budget : l.host.threads};
+    l.n_teams = teams[1] > 1 ? 2 : 1;
     l.all = l.n_teams * (n_isas * (2 + l.n_footprints) + 3);
     /* a burst takes about twice its length */
     l.burst = seconds / (double)l.all / BURSTS / 2;
     for (size_t t = 0; code == CLI_OK && t < l.n_teams; t++) {
         l.teams[t] = (team_limits){.threads = teams[t], .n_isas = n_isas};
-        code = measure_team(&l, isas, &l.teams[t]);
+        code = measure_team(&l, isas, t > 0 ? &l.teams[0] : NULL, &l.teams[t]);
     }
     cli_progress_end();
     if (code == CLI_OK)

@@ -16,12 +16,22 @@
 
 typedef rnnp_status limit(rnnp_context *context, double seconds, double *result);
 
-static rnnp_status read_some(rnnp_context *context, double seconds, double *result)
+static rnnp_status fma_rate(rnnp_context *context, double seconds, double *result)
 {
-    return rnnp_limit_read(context, seconds, 20000, result);
+    return rnnp_limit_fma(context, seconds, result, NULL);
 }
 
-static limit *const limits[] = {rnnp_limit_fma,     rnnp_limit_dot,   read_some,       rnnp_limit_loop,
+static rnnp_status dot_rate(rnnp_context *context, double seconds, double *result)
+{
+    return rnnp_limit_dot(context, seconds, result, NULL);
+}
+
+static rnnp_status read_some(rnnp_context *context, double seconds, double *result)
+{
+    return rnnp_limit_read(context, seconds, 20000, result, NULL);
+}
+
+static limit *const limits[] = {fma_rate,           dot_rate,         read_some,       rnnp_limit_loop,
                                 rnnp_limit_barrier, rnnp_limit_timer, rnnp_limit_clock};
 enum { N = sizeof limits / sizeof limits[0] };
 static const double burst = 1e-4;
@@ -47,7 +57,7 @@ static void numbers(void **state)
         for (size_t i = 0; i < N; i++) {
             double got = -1;
             const rnnp_status status = limits[i](context, burst, &got);
-            if (limits[i] == rnnp_limit_dot && status == RNNP_ERR_UNSUPPORTED) {
+            if (limits[i] == dot_rate && status == RNNP_ERR_UNSUPPORTED) {
                 assert_true(got == -1);
                 assert_non_null(strstr(rnnp_context_last_error(context), "8-bit dot product"));
             } else if (limits[i] == rnnp_limit_barrier && threads == 1) {
@@ -59,7 +69,9 @@ static void numbers(void **state)
             }
         }
         double rate;
-        assert_int_equal(rnnp_limit_read(context, burst, 1, &rate), RNNP_OK);
+        size_t together = 0;
+        assert_int_equal(rnnp_limit_read(context, burst, 1, &rate, &together), RNNP_OK);
+        assert_true(together >= 1 && together <= threads);
         assert_int_equal(heap.live_blocks, before);
         rnnp_context_destroy(context);
         assert_int_equal(heap.live_blocks, 0);
@@ -81,10 +93,10 @@ static void errors(void **state)
         assert_true(got == -1);
     }
     double got = -1;
-    assert_int_equal(rnnp_limit_read(context, burst, 0, &got), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_limit_read(context, burst, SIZE_MAX, &got), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_limit_read(context, burst, 0, &got, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_limit_read(context, burst, SIZE_MAX, &got, NULL), RNNP_ERR_ARG);
     heap.fail_at = heap.calls + 1;
-    assert_int_equal(rnnp_limit_read(context, burst, 4096, &got), RNNP_ERR_MEMORY);
+    assert_int_equal(rnnp_limit_read(context, burst, 4096, &got, NULL), RNNP_ERR_MEMORY);
     assert_true(got == -1);
     rnnp_context_destroy(context);
     assert_int_equal(heap.live_blocks, 0);
@@ -97,11 +109,12 @@ static void busy_run(void *user, size_t n, void (*task)(void *arg, size_t i), vo
     static int inside;
     if (context && !inside) {
         double got = -1;
+        size_t together = 0;
         inside = 1;
-        assert_int_equal(rnnp_limit_fma(context, burst, &got), RNNP_OK);
-        assert_true(got > 0);
-        assert_int_equal(rnnp_limit_read(context, burst, 8192, &got), RNNP_OK);
-        assert_true(got > 0);
+        assert_int_equal(rnnp_limit_fma(context, burst, &got, &together), RNNP_OK);
+        assert_true(got > 0 && together == 1);
+        assert_int_equal(rnnp_limit_read(context, burst, 8192, &got, &together), RNNP_OK);
+        assert_true(got > 0 && together == 1);
         assert_int_equal(rnnp_limit_barrier(context, burst, &got), RNNP_ERR_UNSUPPORTED);
         inside = 0;
     }
@@ -117,9 +130,42 @@ static void busy(void **state)
     options.parallel = (rnnp_parallel){&context, 3, busy_run};
     assert_int_equal(rnnp_context_create(&options, &context), RNNP_OK);
     double got = -1;
-    assert_int_equal(rnnp_limit_fma(context, burst, &got), RNNP_OK);
+    assert_int_equal(rnnp_limit_fma(context, burst, &got, NULL), RNNP_OK);
     assert_true(got > 0);
     rnnp_context_destroy(context);
+}
+
+static void run_in_turn(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
+{
+    (void)user;
+    for (size_t i = 0; i < n; i++) task(arg, i);
+}
+
+/* Three tasks in turn on one thread: their rates are one thread's, not three. Twice as much leaves room for a machine whose
+ * speed changes between the bursts. */
+static void in_turn(void **state)
+{
+    (void)state;
+    rnnp_context *pool = NULL;
+    rnnp_context_options options;
+    rnnp_context_options_init(&options);
+    options.parallel = (rnnp_parallel){NULL, 3, run_in_turn};
+    assert_int_equal(rnnp_context_create(&options, &pool), RNNP_OK);
+    test_heap heap = {0};
+    rnnp_context *const alone = open_context(&heap, 1);
+    double best = 0;
+    for (int i = 0; i < 20; i++) {
+        double one = 0, three = 0;
+        size_t together = 0;
+        assert_int_equal(rnnp_limit_fma(alone, burst, &one, &together), RNNP_OK);
+        assert_int_equal(together, 1);
+        best = one > best ? one : best;
+        assert_int_equal(rnnp_limit_fma(pool, burst, &three, &together), RNNP_OK);
+        assert_int_equal(together, 1);
+        assert_true(three < 2 * best);
+    }
+    rnnp_context_destroy(alone);
+    rnnp_context_destroy(pool);
 }
 
 int main(void)
@@ -128,6 +174,7 @@ int main(void)
         cmocka_unit_test(numbers),
         cmocka_unit_test(errors),
         cmocka_unit_test(busy),
+        cmocka_unit_test(in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
