@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "context.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -41,12 +42,12 @@ static float *slice(const burst *b, size_t index) { return b->data + index * (b-
 static size_t share(const burst *b, size_t threads) { return threads == 1 ? b->slices * b->slice_bytes : b->slice_bytes; }
 
 /* A barrier lets a thread go that then loses its CPU, and a host's pool may run tasks in turn: so the last thing before the
- * burst is to see that the others are there, for a while. */
+ * burst is to see that the others are there, for a while; where threads share a CPU, those must come to it. */
 static void meet_others(burst *b, size_t threads)
 {
     const double begin = rnnp_clock();
     atomic_fetch_add(&b->here, 1);
-    while (atomic_load(&b->here) < threads && rnnp_clock() - begin < b->wait) {}
+    while (atomic_load(&b->here) < threads && rnnp_clock() - begin < b->wait) sched_yield();
 }
 
 /* Phase 0 gathers the team, and at the first try each thread touches the memory that it will read; phase 1 is timed. */
