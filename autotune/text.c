@@ -99,11 +99,11 @@ static int begins(const char *text, const char *end, const char *with)
 /* The first line and the last one: what the rest may be relied on. */
 static rnnp_status check_frame(source *s, size_t bytes)
 {
-    const char *const end = s->text + bytes;
     char line[CHECKSUM_LINE + 1];
 
-    if (bytes == 0)
+    if (bytes == 0) /* when the text may be NULL */
         return rnnp_fail(s->context, RNNP_ERR_FORMAT, "%s is empty: it is no tuning records file", s->name);
+    const char *const end = s->text + bytes;
     if (bytes > RNNP_RECORDS_TEXT_BYTES)
         return rnnp_fail(s->context, RNNP_ERR_FORMAT, "%s has %zu bytes, more than tuning records may have (%d)",
                          s->name, bytes, RNNP_RECORDS_TEXT_BYTES);
@@ -121,8 +121,8 @@ static rnnp_status check_frame(source *s, size_t bytes)
         return rnnp_fail(s->context, RNNP_ERR_UNSUPPORTED, "%s has format %.*s; this version reads format %s", s->name,
                          (int)(digits < 20 ? digits : 20), format, version);
 
-    s->end = end - CHECKSUM_LINE;
-    if (bytes < CHECKSUM_LINE + strlen(magic) || s->end[-1] != '\n' || !begins(s->end, end, checksum))
+    s->end = bytes < CHECKSUM_LINE + strlen(magic) ? s->text : end - CHECKSUM_LINE;
+    if (s->end == s->text || s->end[-1] != '\n' || !begins(s->end, end, checksum))
         return rnnp_fail(s->context, RNNP_ERR_FORMAT, "%s does not end with its checksum: it is cut off or damaged",
                          s->name);
     checksum_line(line, XXH3_64bits(s->text, bytes - CHECKSUM_LINE));

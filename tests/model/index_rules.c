@@ -360,7 +360,8 @@ static cube sliced(const cube *x, size_t axis, int64_t start, int64_t end, int64
     end += end < 0 ? dim : 0;
     start = step > 0 ? clamp(start, 0, dim) : clamp(start, 0, dim - 1);
     end = step > 0 ? clamp(end, 0, dim) : clamp(end, -1, dim - 1);
-    for (__extension__ __int128 i = start; dim > 0 && (step > 0 ? i < end : i > end); i += step)
+    __extension__ __int128 i = start; /* clang wants the word in front of a declaration of its own */
+    for (; dim > 0 && (step > 0 ? i < end : i > end); i += step)
         from[n++] = (int64_t)i;
     return picked(x, axis, from, n);
 }
