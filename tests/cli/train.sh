@@ -156,6 +156,7 @@ broken "No such file" wide none.csv label sparse "gru 4" "dense 2"
 broken "loss of labels is" wide train.csv label mse "gru 4" "dense 2"
 broken "names no variable" wide train.csv label sparse "gru \$size" "dense 2"
 broken "[data] longest is the same in all trials" wide train.csv label sparse "gru 4" "dense 2" -- "data.longest=\$n" "search.n=4 | 8"
+broken "freeze '9.' names no parameter of the model" wide train.csv label sparse "gru 4" "dense 2" -- "model.freeze=1., 9."
 broken "there is no column 'patient'" csv long.csv label sparse "gru 4" "dense 2" -- data.id=patient data.label=outcome
 sed '5s/,[^,]*/,x1/3' "$work/long.csv" >"$work/bad.csv"
 broken "bad.csv:5: column 4 (a): 'x1' is not a number" csv bad.csv label sparse "gru 4" "dense 2" -- data.id=id data.label=outcome data.missing=mean

@@ -99,6 +99,25 @@ static rnnp_status prepare_parameters(fitting *f)
     return status == RNNP_OK ? rnnp_trainer_initialize(f->trainer, f->job->seed) : status;
 }
 
+/* A word of freeze that names nothing is misspelt. */
+static int check_freeze(const fitting *f)
+{
+    const train_config *config = f->job->config;
+    char copy[CONFIG_TEXT], *next, *word;
+    rnnp_parameter p;
+
+    strcpy(copy, config->freeze);
+    for (word = strtok_r(copy, ", \t", &next); word; word = strtok_r(NULL, ", \t", &next)) {
+        int found = 0;
+
+        for (size_t i = 0; i < rnnp_trainer_parameters(f->trainer) && !found; i++)
+            found = rnnp_trainer_parameter(f->trainer, i, &p) == RNNP_OK && is_frozen(word, p.name);
+        if (!found)
+            return config_blame(config, "model", "freeze", "freeze '%.80s' names no parameter of the model", word);
+    }
+    return CLI_OK;
+}
+
 /* A trained body under this head: what fits is taken, what is named stays as it is. */
 static int start_from(fitting *f)
 {
@@ -110,6 +129,8 @@ static int start_from(fitting *f)
 
     if (!*config->start && !*config->freeze)
         return CLI_OK;
+    if (check_freeze(f) != CLI_OK)
+        return CLI_FAILED;
     rnnp_status status = RNNP_OK;
     if (*config->start) {
         status = cli_load(f->job->context, config_path(config, config->start, path, sizeof path), &body);
