@@ -32,6 +32,7 @@ const char *rnnp_status_string(rnnp_status status)
         {RNNP_ERR_FORMAT, "damaged or foreign file"},
         {RNNP_ERR_IO, "input or output failed"},
         {RNNP_ERR_STATE, "called at the wrong time"},
+        {RNNP_ERR_LIMIT, "beyond a limit"},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -134,6 +134,30 @@ RNNP_API const char *rnnp_operator_name(size_t index);
  */
 RNNP_API rnnp_status rnnp_model_close(rnnp_model *model);
 
+/* ---- Limits of loading ------------------------------------------------------------------------- */
+
+/*
+ * What a file may cost while it is loaded (onnx.h, packed.h): a small file can ask for much memory and time. Limits count
+ * what is asked for and not what the clock says, so that a file loads everywhere or nowhere. What is beyond max_bytes or
+ * max_nodes is refused with RNNP_ERR_LIMIT and a sentence that names the limit and its value.
+ *
+ * A node whose inputs are all constants is computed at load, as long as that stays within max_work and within half of
+ * the memory that is left. One that would not fit is left to the runs, with the same bits; a note
+ * (rnnp_node_info.note, the log) says so, and the memory of runs can be asked for (rnnp_run_bytes). Where another node
+ * cannot be understood without its value, the model is refused with RNNP_ERR_LIMIT.
+ */
+typedef struct rnnp_load_options {
+    size_t struct_size;
+    size_t max_bytes;   /* of memory at a time: the file, what it was parsed to, the model. 0 (default): 128 MiB, 32 bytes
+                         * for each of the file, and 4 for each that its files of external data have on the disk */
+    uint64_t max_work;  /* of nodes that are computed: 1 for a multiply-add of a product, 4 for an element that any node
+                         * reads or writes; about a nanosecond each. 0 (default): 2^30, and 16 for each byte of the file */
+    size_t max_nodes;   /* 0 (default): 262144 */
+    int compare_packed; /* packed files, see rnnp_packed_open_file_with; default 0 */
+} rnnp_load_options;
+
+RNNP_API void rnnp_load_options_init(rnnp_load_options *options);
+
 /* ---- Layers ------------------------------------------------------------------------------------ */
 
 /*

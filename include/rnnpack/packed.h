@@ -86,8 +86,32 @@ RNNP_API rnnp_status rnnp_packed_open_file(rnnp_context *context, const char *pa
 RNNP_API rnnp_status rnnp_packed_open_memory(rnnp_context *context, const void *bytes, size_t size,
                                              rnnp_model **model);
 
-/* Compares everything with its checksum: RNNP_OK, or RNNP_ERR_FORMAT naming what is damaged. RNNP_ERR_STATE for a model
- * that is not from a packed file. Reads the whole file. */
+/*
+ * The same with options (model.h, may be NULL). Within max_bytes count the model and not the map; a packed file's default
+ * for max_bytes and max_work is that of an ONNX file of its size.
+ *
+ *   compare_packed  1: whenever a plan first takes packed weights of the file, the original weights, which every file
+ *                   holds, are packed as well, and other bytes are refused (rnnp_plan_create: RNNP_ERR_FORMAT). A file
+ *                   whose writer is not trusted may hold other weights for one instruction set than for another, with
+ *                   right checksums. 0 (default): not compared, as it takes the time of packing, and memory for one node
+ *
+ * Returns  as above; also RNNP_ERR_LIMIT.
+ */
+RNNP_API rnnp_status rnnp_packed_open_file_with(rnnp_context *context, const char *path,
+                                                const rnnp_load_options *options, rnnp_model **model);
+RNNP_API rnnp_status rnnp_packed_open_memory_with(rnnp_context *context, const void *bytes, size_t size,
+                                                  const rnnp_load_options *options, rnnp_model **model);
+
+/*
+ * rnnp_packed_verify() compares everything with its checksum, and every packed block with what packing the original
+ * weights gives, for whatever instruction set of this build it is.
+ *
+ * Returns  RNNP_OK; RNNP_ERR_FORMAT naming what is damaged, or which node's block is not its weights;
+ *          RNNP_ERR_UNSUPPORTED for a block that no instruction set of this build has (of another version, or of
+ *          another kind of CPU), so that it cannot be compared; RNNP_ERR_STATE for a model that is not from a packed
+ *          file; RNNP_ERR_MEMORY.
+ * Memory   temporary: room for one packed block. Reads the whole file.
+ */
 RNNP_API rnnp_status rnnp_packed_verify(const rnnp_model *model);
 
 /* ---- Looking at one ---------------------------------------------------------------------------- */

@@ -48,7 +48,8 @@ typedef enum rnnp_status {
     RNNP_ERR_UNSUPPORTED = -5, /* valid, but something this version does not do                      */
     RNNP_ERR_FORMAT = -6,      /* a damaged or foreign file                                          */
     RNNP_ERR_IO = -7,          /* the operating system refused: the message holds its words          */
-    RNNP_ERR_STATE = -8        /* right call, wrong time: for example a node added to a closed model */
+    RNNP_ERR_STATE = -8,       /* right call, wrong time: for example a node added to a closed model */
+    RNNP_ERR_LIMIT = -9        /* a file asks for more than rnnp_load_options allow                  */
 } rnnp_status;
 
 /* A constant English name for a status ("bad argument"); never NULL, also for unknown values. */

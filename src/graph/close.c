@@ -3,10 +3,15 @@
  * Closing a model: inference with symbolic dimensions, folding, removal of what nobody needs, warnings.
  */
 #include "../fpmode.h"
+#include "../packed/packed.h"
 #include "engine.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* Of a node whose value would be known if that were within the limits. */
+static const char over_budget[] = "computed by every run: at load it would take more than max_bytes or max_work of "
+                                  "rnnp_load_options allow";
 
 /* Outputs of a folded node become constants. */
 static void make_constants(rnnp_model *model, const rnnp_inference *inf, rnnp_node *node)
@@ -20,6 +25,8 @@ static void make_constants(rnnp_model *model, const rnnp_inference *inf, rnnp_no
         value->meta = inf->meta[node->outputs[i]];
         value->is_constant = 1;
         value->producer = -1;
+        if (model->budget)
+            model->budget->bytes += rnnp_meta_bytes(&value->meta);
     }
 }
 
@@ -51,6 +58,20 @@ static int all_known(const rnnp_inference *inf, const rnnp_node *node)
     return 1;
 }
 
+/* What was not computed may be why a node cannot be understood. */
+static rnnp_status explain(const rnnp_model *model, const rnnp_inference *inf, rnnp_status status)
+{
+    char why[RNNP_ERROR_CHARS];
+
+    if (!inf->left_out || status == RNNP_ERR_MEMORY)
+        return status;
+    snprintf(why, sizeof why, "%s", rnnp_context_last_error(model->context));
+    return rnnp_node_fail(model->context, inf->left_out, RNNP_ERR_LIMIT,
+                          "not computed, as that would take more than max_bytes (%zu) or max_work (%llu) of "
+                          "rnnp_load_options; then %s", model->budget->max_bytes,
+                          (unsigned long long)model->budget->max_work, why);
+}
+
 static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
 {
     const rnnp_selection *select = &model->context->selection;
@@ -60,9 +81,8 @@ static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
         rnnp_status status = rnnp_inference_node(inf, node);
 
         if (status != RNNP_OK)
-            return status;
-        node->input_metas =
-            rnnp_arena_calloc(model->context, &model->blocks, node->n_inputs, sizeof *node->input_metas);
+            return explain(model, inf, status);
+        node->input_metas = rnnp_model_calloc(model, node->n_inputs, sizeof *node->input_metas);
         if (!node->input_metas)
             return RNNP_ERR_MEMORY;
         for (size_t i = 0; i < node->n_inputs; i++) {
@@ -72,6 +92,7 @@ static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
         }
         switch (rnnp_inference_known(inf, node)) {
         case RNNP_KNOWN_NOT: break;
+        case RNNP_KNOWN_TOO_LATE: node->note = over_budget; break;
         case RNNP_KNOWN_SYMBOLIC:
             if ((status = rnnp_inference_partial(inf, node)) != RNNP_OK || !all_known(inf, node))
                 break;
@@ -98,8 +119,10 @@ static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
 static void forget_node(rnnp_model *model, const rnnp_node *node)
 {
     for (size_t i = 0; i < node->n_attrs; i++) {
-        if (node->attrs[i].kind == RNNP_ATTR_TENSOR)
-            rnnp_arena_release(model->context, &model->blocks, node->attrs[i].tensor->data);
+        const rnnp_tensor *tensor = node->attrs[i].kind == RNNP_ATTR_TENSOR ? node->attrs[i].tensor : NULL;
+
+        if (tensor)
+            rnnp_model_give_back(model, tensor->data, rnnp_tensor_elements(tensor) * rnnp_dtype_bytes(tensor->dtype));
     }
 }
 
@@ -110,6 +133,8 @@ static void remove_dead(rnnp_model *model)
     rnnp_value_info *values = model->values;
     size_t kept = 0;
 
+    for (size_t v = 0; v < model->n_values; v++)
+        values[v].uses = 0;
     for (size_t i = 0; i < model->n_outputs; i++)
         values[model->outputs[i].value].uses++;
     for (size_t n = model->n_nodes; n-- > 0;) {
@@ -141,8 +166,9 @@ static void remove_dead(rnnp_model *model)
     }
     model->n_nodes = kept;
     for (size_t v = 0; v < model->n_values; v++) {
-        if (values[v].is_constant && values[v].uses == 0) {
-            rnnp_arena_release(model->context, &model->blocks, values[v].meta.known);
+        if (values[v].is_constant && values[v].uses == 0 && values[v].meta.known) {
+            if (!rnnp_packed_holds(model->packed, values[v].meta.known))
+                rnnp_model_give_back(model, values[v].meta.known, rnnp_meta_bytes(&values[v].meta));
             values[v].meta.known = NULL;
         }
     }
@@ -158,7 +184,7 @@ static void lint(rnnp_model *model)
     for (size_t n = 0; n < model->n_nodes; n++) {
         rnnp_node *node = &model->nodes[n];
 
-        node->note = node->op->lint ? node->op->lint(node, model->producer) : NULL;
+        node->note = !node->note && node->op->lint ? node->op->lint(node, model->producer) : node->note;
         if (node->note && context->log) {
             snprintf(text, sizeof text, "%s %s: %s", node->op->name, node->name, node->note);
             context->log(context->log_user, RNNP_LOG_WARNING, text);
@@ -169,10 +195,13 @@ static void lint(rnnp_model *model)
 static rnnp_status close_model(rnnp_model *model, struct rnnp_block **scratch)
 {
     rnnp_inference inf;
-    rnnp_status status = rnnp_inference_begin(&inf, model, scratch);
 
+    remove_dead(model); /* what nobody needs must cost nothing */
+    rnnp_status status = rnnp_inference_begin(&inf, model, scratch);
     if (status != RNNP_OK)
         return status;
+    inf.bytes_left = model->budget ? (model->budget->max_bytes - model->budget->bytes) / 2 : SIZE_MAX;
+    inf.work_left = model->budget ? model->budget->max_work : UINT64_MAX;
     for (size_t i = 0; i < model->n_inputs; i++)
         inf.meta[model->inputs[i]] = model->values[model->inputs[i]].meta;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);

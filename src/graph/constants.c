@@ -59,8 +59,9 @@ static size_t release_unread(rnnp_model *model, const uint8_t *read)
 
     for (size_t v = 0; v < model->n_values; v++) {
         rnnp_value_info *info = &model->values[v];
-        const size_t bytes = info->is_constant && !info->released && !read[v] && info->meta.known
-                                 ? rnnp_arena_release(model->context, &model->blocks, info->meta.known)
+        const size_t bytes = info->is_constant && !info->released && !read[v] && info->meta.known &&
+                                     !rnnp_packed_holds(model->packed, info->meta.known)
+                                 ? rnnp_arena_release(model->context, info->meta.known, rnnp_meta_bytes(&info->meta))
                                  : 0;
 
         if (bytes) {

@@ -2,7 +2,8 @@
  *
  * What the engine's files share and operators do not see.
  *
- *   memory.c     arena of small blocks; placement of spans by lifetime
+ *   memory.c     arena of small blocks
+ *   spans.c      placement of activations by lifetime
  *   constants.c  which constants are read, and letting go of those that are not
  *   inference.c  shapes and known values of all nodes, symbolic or concrete
  *   partial.c    values of which some elements are known
@@ -25,9 +26,12 @@
 void *rnnp_arena_alloc(const rnnp_context *context, struct rnnp_block **arena, size_t bytes);
 void *rnnp_arena_calloc(const rnnp_context *context, struct rnnp_block **arena, size_t count, size_t bytes);
 void rnnp_arena_free(const rnnp_context *context, struct rnnp_block **arena);
-/* Frees one allocation where it has a block to itself, that is from about 8 KiB on, and returns its bytes; others (and
- * memory that is not the arena's) stay: 0. */
-size_t rnnp_arena_release(const rnnp_context *context, struct rnnp_block **arena, const void *p);
+/* Frees one allocation of so many bytes where it has a block to itself, that is from about 8 KiB on, and returns its
+ * bytes; others stay: 0. */
+size_t rnnp_arena_release(const rnnp_context *context, const void *p, size_t bytes);
+
+/* The same for memory of rnnp_model_alloc. */
+void rnnp_model_give_back(rnnp_model *model, const void *p, size_t bytes);
 
 /* What its blocks were asked for from the allocator. */
 size_t rnnp_arena_bytes(const struct rnnp_block *arena);
@@ -38,9 +42,11 @@ typedef struct rnnp_span {
     size_t offset;       /* result, a multiple of 64 */
 } rnnp_span;
 
-/* Offsets such that spans which live at the same time do not overlap: best fit among the gaps. Spans come
- * in ascending order of `first`; active is scratch for n numbers. Returns the bytes of the whole, or SIZE_MAX. */
-size_t rnnp_spans_place(rnnp_span *spans, size_t n, size_t *active);
+/* Offsets such that spans which live at the same time do not overlap: best fit among the gaps (among those that it looks
+ * at, where there are very many). Spans come in ascending order of `first`; room is scratch for rnnp_spans_room(n)
+ * numbers. Returns the bytes of the whole, or SIZE_MAX. Takes time in proportion to n, up to a logarithm. */
+size_t rnnp_spans_room(size_t n);
+size_t rnnp_spans_place(rnnp_span *spans, size_t n, size_t *room);
 
 /* ---- Inference ---- */
 
@@ -61,6 +67,9 @@ typedef struct rnnp_inference {
     rnnp_meta *in, *out;           /* of the latest node */
     rnnp_tensor *in_tensor, *out_tensor;
     int64_t next_symbol;
+    size_t bytes_left;             /* for the values of nodes that are evaluated */
+    uint64_t work_left;            /* for evaluating them, as rnnp_load_options counts it */
+    const rnnp_node *left_out;     /* the first node for which one of them was too little */
 } rnnp_inference;
 
 /* Entries that a node's input and output arrays must have. */
@@ -71,10 +80,11 @@ rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, s
 /* Runs infer() of one node and stores what it says of the wanted outputs. */
 rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node);
 
-typedef enum rnnp_known { RNNP_KNOWN_NOT, RNNP_KNOWN_SYMBOLIC, RNNP_KNOWN_FULLY } rnnp_known;
+typedef enum rnnp_known { RNNP_KNOWN_NOT, RNNP_KNOWN_TOO_LATE, RNNP_KNOWN_SYMBOLIC, RNNP_KNOWN_FULLY } rnnp_known;
 
-/* Whether the node just inferred can be evaluated without input data, at a sensible size. */
-rnnp_known rnnp_inference_known(const rnnp_inference *inf, const rnnp_node *node);
+/* Whether the node just inferred can be evaluated without input data, at a sensible size and within what is left, from
+ * which its cost is taken. */
+rnnp_known rnnp_inference_known(rnnp_inference *inf, const rnnp_node *node);
 /* Evaluates it; the elements go into `arena` and the outputs become known. packed and planned may be NULL. */
 rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, const rnnp_selection *select,
                                     rnnp_math math, const void *packed, const void *planned,

@@ -15,6 +15,8 @@
 
 #include "../cells/wavefront.h"
 #include "../context.h"
+#include "../names.h"
+#include "budget.h"
 #include "rnnpack/tune.h"
 
 #include <stdatomic.h>
@@ -112,8 +114,9 @@ const rnnp_attr *rnnp_parse_attr(rnnp_parse *p, const char *name, rnnp_attr_kind
 /* Whether an attribute as given by a caller is whole, and a copy of a list of such. */
 rnnp_status rnnp_attr_check(const struct rnnp_model *model, const rnnp_node *node, const rnnp_attr *attr);
 rnnp_attr *rnnp_attrs_copy(struct rnnp_model *model, const rnnp_attr *attrs, size_t n); /* NULL on failure (recorded) */
-/* Memory that lives as long as the model; NULL on failure (recorded). */
+/* Memory that lives as long as the model; NULL on failure (recorded). rnnp_model_calloc clears it. */
 void *rnnp_model_alloc(struct rnnp_model *model, size_t bytes);
+void *rnnp_model_calloc(struct rnnp_model *model, size_t count, size_t bytes);
 
 /* During inference. */
 typedef struct rnnp_infer {
@@ -243,6 +246,8 @@ typedef struct rnnp_operator {
     size_t state_arrays;
     /* one channel's state <- its rows of the initial inputs (h0, c0) or zeros */
     void (*state_reset)(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, size_t row, void *state);
+    /* Products: multiply-adds of one execution, SIZE_MAX for too many to count; inputs are concrete. */
+    size_t (*multiply_adds)(const rnnp_prepare *p, const rnnp_meta *outputs);
     const char *(*variant)(const rnnp_prepare *p);                /* name of the kernel in use */
     /* What is chosen for calls of this batch and steps, and why; 0 for a node for which nothing is. */
     int (*explain)(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *explanation);
@@ -283,6 +288,13 @@ typedef struct rnnp_model_calls {
 } rnnp_model_calls;
 extern const rnnp_model_calls rnnp_model_calls_table;
 
+/* Names, and a number that goes with each. */
+typedef struct rnnp_name_table {
+    rnnp_names set;
+    size_t *number;
+    size_t cap_name, cap_fork, cap_number;
+} rnnp_name_table;
+
 struct rnnp_model {
     rnnp_context *context;       /* stays first in all versions */
     const rnnp_model_calls *calls;
@@ -296,6 +308,8 @@ struct rnnp_model {
     size_t n_inputs, cap_inputs, n_outputs, cap_outputs;
     const char **symbols;   /* name of symbol RNNP_SYMBOL - i, NULL where it has none */
     size_t n_symbols, cap_symbols;
+    rnnp_name_table input_names, output_names, symbol_names; /* what is taken, while it is built */
+    rnnp_budget *budget;         /* while a file is loaded, else NULL */
     struct rnnp_block *blocks;   /* everything allocated by rnnp_model_alloc */
     const char *producer;        /* what wrote the file, "" if unknown */
     const char *layer;           /* name of the layer whose weights are added, or NULL */

@@ -7,7 +7,12 @@
 
 #include <string.h>
 
-enum { EVALUATE_BYTES = 16 << 20 };
+/* Values of any size are worth knowing when they are not much larger than what they are made of; others, when they are
+ * small. */
+enum { EVALUATE_BYTES = 1 << 20, EVALUATE_GROWTH = 8 };
+
+/* All that is evaluated when a run is made: a run may as well compute it. */
+enum { RUN_BYTES = 64 << 20, RUN_WORK = 1 << 30, RUN_WORK_PER_BYTE = 16, WORK_PER_ELEMENT = 4 };
 
 size_t rnnp_node_slots_in(const rnnp_node *node)
 {
@@ -53,10 +58,14 @@ rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, s
     inf->out_tensor = rnnp_arena_calloc(context, arena, out, sizeof *inf->out_tensor);
     if (!inf->meta || !inf->partial || !inf->in || !inf->out || !inf->in_tensor || !inf->out_tensor)
         return RNNP_ERR_MEMORY;
+    inf->bytes_left = RUN_BYTES;
     for (size_t v = 0; v < model->n_values; v++) {
-        if (model->values[v].is_constant)
-            inf->meta[v] = model->values[v].meta;
+        if (!model->values[v].is_constant)
+            continue;
+        inf->meta[v] = model->values[v].meta;
+        inf->bytes_left = rnnp_add_bytes(inf->bytes_left, rnnp_meta_bytes(&inf->meta[v]));
     }
+    inf->work_left = RUN_WORK + RUN_WORK_PER_BYTE * (uint64_t)inf->bytes_left;
     return RNNP_OK;
 }
 
@@ -97,7 +106,22 @@ static int has_symbol(const rnnp_meta *meta)
     return 0;
 }
 
-rnnp_known rnnp_inference_known(const rnnp_inference *inf, const rnnp_node *node)
+/* What evaluating the node costs: its elements, and the multiply-adds of a product. */
+static uint64_t work_of(const rnnp_inference *inf, const rnnp_node *node)
+{
+    const rnnp_prepare prepare = {inf->model->context, node, inf->in, &inf->model->context->selection,
+                                  RNNP_MATH_U35, 1, NULL, NULL};
+    size_t elements = 0;
+
+    for (size_t i = 0; i < node->n_inputs && !node->op->shape_only; i++)
+        elements = rnnp_add_bytes(elements, node->inputs[i] != RNNP_NONE ? rnnp_meta_elements(&inf->in[i]) : 0);
+    for (size_t i = 0; i < node->n_outputs; i++)
+        elements = rnnp_add_bytes(elements, node->outputs[i] != RNNP_NONE ? rnnp_meta_elements(&inf->out[i]) : 0);
+    const uint64_t moved = elements < SIZE_MAX / WORK_PER_ELEMENT ? WORK_PER_ELEMENT * (uint64_t)elements : SIZE_MAX;
+    return rnnp_add_bytes(moved, node->op->multiply_adds ? node->op->multiply_adds(&prepare, inf->out) : 0);
+}
+
+rnnp_known rnnp_inference_known(rnnp_inference *inf, const rnnp_node *node)
 {
     size_t bytes_in = 0, bytes_out = 0;
     int symbolic = 0;
@@ -122,8 +146,15 @@ rnnp_known rnnp_inference_known(const rnnp_inference *inf, const rnnp_node *node
         if (node->outputs[i] != RNNP_NONE)
             bytes_out = rnnp_add_bytes(bytes_out, rnnp_meta_bytes(&inf->out[i]));
     }
-    if (bytes_out == SIZE_MAX || (bytes_out > EVALUATE_BYTES && bytes_out > bytes_in))
+    if (bytes_out == SIZE_MAX || (bytes_out > EVALUATE_BYTES && bytes_out / EVALUATE_GROWTH > bytes_in))
         return RNNP_KNOWN_NOT;
+    const uint64_t work = work_of(inf, node);
+    if (bytes_out > inf->bytes_left || work > inf->work_left) {
+        inf->left_out = inf->left_out ? inf->left_out : node;
+        return RNNP_KNOWN_TOO_LATE;
+    }
+    inf->bytes_left -= bytes_out;
+    inf->work_left -= work;
     return symbolic ? RNNP_KNOWN_SYMBOLIC : RNNP_KNOWN_FULLY;
 }
 

@@ -140,7 +140,7 @@ typedef struct lifetimes {
     int32_t *into;         /* [n_values]: the root whose memory it takes over */
     rnnp_span *spans;      /* [n_values] */
     int32_t *owner;        /* [n_values]: of each span */
-    size_t *active;        /* [n_values] */
+    size_t *room;          /* of rnnp_spans_place */
 } lifetimes;
 
 static void find_lifetimes(const rnnp_layout *layout, lifetimes *lt)
@@ -226,7 +226,7 @@ static rnnp_status place_values(rnnp_layout *layout, lifetimes *lt)
             lt->spans[n_spans++] = (rnnp_span){rnnp_meta_bytes(&layout->inf.meta[v]), lt->first[v], lt->last[v], 0};
         }
     }
-    layout->activation_bytes = rnnp_spans_place(lt->spans, n_spans, lt->active);
+    layout->activation_bytes = rnnp_spans_place(lt->spans, n_spans, lt->room);
     if (layout->activation_bytes == SIZE_MAX)
         return rnnp_fail(layout->plan->context, RNNP_ERR_MEMORY, "the activations do not fit in memory");
     for (size_t s = 0; s < n_spans; s++)
@@ -246,10 +246,10 @@ static rnnp_status place(rnnp_layout *layout)
         .into = rnnp_arena_calloc(context, arena, n, sizeof *lt.into),
         .spans = rnnp_arena_calloc(context, arena, n, sizeof *lt.spans),
         .owner = rnnp_arena_calloc(context, arena, n, sizeof *lt.owner),
-        .active = rnnp_arena_calloc(context, arena, n, sizeof *lt.active),
+        .room = rnnp_arena_calloc(context, arena, rnnp_spans_room(n), sizeof *lt.room),
     };
 
-    if (!lt.first || !lt.last || !lt.is_output || !lt.into || !lt.spans || !lt.owner || !lt.active)
+    if (!lt.first || !lt.last || !lt.is_output || !lt.into || !lt.spans || !lt.owner || !lt.room)
         return RNNP_ERR_MEMORY;
     find_lifetimes(layout, &lt);
     merge_in_place(layout, &lt);

@@ -12,9 +12,34 @@ enum { OPSET_FIRST = 7, OPSET_LAST = 22, ATTRS_MAX = 64 };
 
 /* ---- Memory ---- */
 
+/* Whether that much more memory is within the limits of what is being loaded. */
+static int within_budget(const rnnp_model *model, size_t bytes)
+{
+    if (!model->budget || rnnp_budget_take(model->budget, bytes))
+        return 1;
+    rnnp_fail(model->context, RNNP_ERR_LIMIT, RNNP_BUDGET_BYTES, model->budget->max_bytes);
+    return 0;
+}
+
 void *rnnp_model_alloc(rnnp_model *model, size_t bytes)
 {
-    return rnnp_arena_alloc(model->context, &model->blocks, bytes);
+    return within_budget(model, rnnp_align64(bytes)) ? rnnp_arena_alloc(model->context, &model->blocks, bytes) : NULL;
+}
+
+void *rnnp_model_calloc(rnnp_model *model, size_t count, size_t bytes)
+{
+    size_t total;
+
+    if (rnnp_mul_overflow(count, bytes, &total))
+        total = SIZE_MAX;
+    void *p = rnnp_model_alloc(model, total);
+    return p ? memset(p, 0, total) : NULL;
+}
+
+void rnnp_model_give_back(rnnp_model *model, const void *p, size_t bytes)
+{
+    if (rnnp_arena_release(model->context, p, bytes) && model->budget)
+        model->budget->bytes -= rnnp_align64(bytes);
 }
 
 static void *copy_bytes(rnnp_model *model, const void *source, size_t bytes)
@@ -54,13 +79,15 @@ static rnnp_status grow(rnnp_model *model, void *items, size_t count, size_t mor
         return rnnp_fail(model->context, RNNP_ERR_MEMORY, "the model has too many values or nodes");
     if (need <= *capacity)
         return RNNP_OK;
-    larger = rnnp_alloc(model->context, bytes);
+    larger = within_budget(model, bytes) ? rnnp_alloc(model->context, bytes) : NULL;
     if (!larger)
         return RNNP_ERR_MEMORY;
     memcpy(&smaller, items, sizeof smaller);
     if (count)
         memcpy(larger, smaller, count * item_bytes);
     rnnp_free(model->context, smaller, *capacity * item_bytes);
+    if (model->budget)
+        model->budget->bytes -= *capacity * item_bytes;
     memcpy(items, &larger, sizeof larger);
     *capacity = bytes / item_bytes;
     return RNNP_OK;
@@ -68,6 +95,30 @@ static rnnp_status grow(rnnp_model *model, void *items, size_t count, size_t mor
 
 #define GROW(model, field, more) \
     grow(model, &(model)->field, (model)->n_##field, more, &(model)->cap_##field, sizeof *(model)->field)
+
+static rnnp_status grow_names(rnnp_model *model, rnnp_name_table *t, size_t more)
+{
+    const size_t n = t->set.n;
+    rnnp_status status;
+
+    if ((status = grow(model, &t->set.name, n, more, &t->cap_name, sizeof *t->set.name)) != RNNP_OK ||
+        (status = grow(model, &t->set.fork, n, more, &t->cap_fork, sizeof *t->set.fork)) != RNNP_OK)
+        return status;
+    return grow(model, &t->number, n, more, &t->cap_number, sizeof *t->number);
+}
+
+/* Room must have been made. */
+static void add_name(rnnp_name_table *t, const char *name, size_t number)
+{
+    t->number[rnnp_names_add(&t->set, name)] = number;
+}
+
+static void free_names(const rnnp_context *context, rnnp_name_table *t)
+{
+    rnnp_free(context, t->set.name, t->cap_name * sizeof *t->set.name);
+    rnnp_free(context, t->set.fork, t->cap_fork * sizeof *t->set.fork);
+    rnnp_free(context, t->number, t->cap_number * sizeof *t->number);
+}
 
 rnnp_status rnnp_model_create(rnnp_context *context, rnnp_model **model)
 {
@@ -100,6 +151,9 @@ void rnnp_model_destroy(rnnp_model *model)
     rnnp_free(context, model->inputs, model->cap_inputs * sizeof *model->inputs);
     rnnp_free(context, model->outputs, model->cap_outputs * sizeof *model->outputs);
     rnnp_free(context, model->symbols, model->cap_symbols * sizeof *model->symbols);
+    free_names(context, &model->input_names);
+    free_names(context, &model->output_names);
+    free_names(context, &model->symbol_names);
     rnnp_free(context, model, sizeof *model);
 }
 
@@ -111,6 +165,12 @@ rnnp_status rnnp_model_set_producer(rnnp_model *model, const char *name)
         return RNNP_ERR_MEMORY;
     model->producer = copy;
     return RNNP_OK;
+}
+
+void rnnp_load_options_init(rnnp_load_options *options)
+{
+    if (options)
+        *options = (rnnp_load_options){.struct_size = sizeof *options};
 }
 
 /* ---- Checks ---- */
@@ -169,23 +229,30 @@ static rnnp_status grow_values(rnnp_model *model, size_t more)
     return GROW(model, values, more);
 }
 
-/* The symbol of that name, or a new one; room must have been made. */
-static int64_t symbol_named(rnnp_model *model, const char *name)
+/* The symbol of that name, or a new one with a copy of it; NULL: a new one without. Room must have been made. */
+static rnnp_status symbol_named(rnnp_model *model, const char *name, int64_t *symbol)
 {
-    size_t i = 0;
+    const size_t known = name ? rnnp_names_find(&model->symbol_names.set, name) : SIZE_MAX;
+    size_t i = model->n_symbols;
 
-    while (i < model->n_symbols && !(name && model->symbols[i] && strcmp(model->symbols[i], name) == 0))
-        i++;
-    if (i == model->n_symbols)
+    if (known != SIZE_MAX) {
+        i = model->symbol_names.number[known];
+    } else {
+        if (name && !(name = rnnp_model_string(model, name)))
+            return RNNP_ERR_MEMORY;
+        if (name)
+            add_name(&model->symbol_names, name, i);
         model->symbols[model->n_symbols++] = name;
-    return RNNP_SYMBOL - (int64_t)i;
+    }
+    *symbol = RNNP_SYMBOL - (int64_t)i;
+    return RNNP_OK;
 }
 
 static rnnp_status input_dims(rnnp_model *model, const char *name, rnnp_meta *meta, const int64_t *shape,
                               const char *const *symbols)
 {
     for (size_t i = 0; i < meta->rank; i++) {
-        const char *symbol = symbols && symbols[i] && *symbols[i] ? symbols[i] : NULL;
+        rnnp_status status;
 
         meta->dim[i] = shape[i];
         if (shape[i] >= 0)
@@ -193,9 +260,9 @@ static rnnp_status input_dims(rnnp_model *model, const char *name, rnnp_meta *me
         if (shape[i] != RNNP_DYNAMIC)
             return rnnp_fail(model->context, RNNP_ERR_ARG, "input %s: dimension %zu is %lld", name, i,
                              (long long)shape[i]);
-        if (symbol && !(symbol = rnnp_model_string(model, symbol)))
-            return RNNP_ERR_MEMORY;
-        meta->dim[i] = symbol_named(model, symbol);
+        status = symbol_named(model, symbols && symbols[i] && *symbols[i] ? symbols[i] : NULL, &meta->dim[i]);
+        if (status != RNNP_OK)
+            return status;
     }
     return RNNP_OK;
 }
@@ -212,18 +279,19 @@ rnnp_status rnnp_model_input(rnnp_model *model, const char *name, rnnp_dtype dty
         (status = check_result(model, "input", name, value)) != RNNP_OK ||
         (status = check_type(model, name, dtype, rank, shape)) != RNNP_OK)
         return status;
-    for (size_t i = 0; i < model->n_inputs; i++) {
-        if (strcmp(model->values[model->inputs[i]].name, name) == 0)
-            return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two inputs named %s", name);
-    }
+    if (rnnp_names_find(&model->input_names.set, name) != SIZE_MAX)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two inputs named %s", name);
     info.name = rnnp_model_string(model, name);
     if (!info.name)
         return RNNP_ERR_MEMORY;
     if ((status = grow_values(model, 1)) != RNNP_OK || (status = GROW(model, inputs, 1)) != RNNP_OK ||
         (status = GROW(model, symbols, rank)) != RNNP_OK ||
+        (status = grow_names(model, &model->symbol_names, rank)) != RNNP_OK ||
+        (status = grow_names(model, &model->input_names, 1)) != RNNP_OK ||
         (status = input_dims(model, name, &info.meta, shape, symbols)) != RNNP_OK)
         return status;
     *value = add_value(model, &info);
+    add_name(&model->input_names, info.name, model->n_inputs);
     model->inputs[model->n_inputs++] = *value;
     return RNNP_OK;
 }
@@ -303,15 +371,15 @@ rnnp_status rnnp_model_output(rnnp_model *model, const char *name, rnnp_value va
         return status;
     if (!is_value(model, value))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "output %s: there is no value %d", name, (int)value);
-    for (size_t i = 0; i < model->n_outputs; i++) {
-        if (strcmp(model->outputs[i].name, name) == 0)
-            return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two outputs named %s", name);
-    }
+    if (rnnp_names_find(&model->output_names.set, name) != SIZE_MAX)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two outputs named %s", name);
     const char *copy = rnnp_model_string(model, name);
     if (!copy)
         return RNNP_ERR_MEMORY;
-    if ((status = GROW(model, outputs, 1)) != RNNP_OK)
+    if ((status = GROW(model, outputs, 1)) != RNNP_OK ||
+        (status = grow_names(model, &model->output_names, 1)) != RNNP_OK)
         return status;
+    add_name(&model->output_names, copy, model->n_outputs);
     model->outputs[model->n_outputs++] = (rnnp_output_info){copy, value};
     return RNNP_OK;
 }
@@ -358,7 +426,7 @@ static rnnp_status parse_attrs(rnnp_model *model, rnnp_node *node, const rnnp_at
     if (!node->attrs)
         return RNNP_ERR_MEMORY;
     rnnp_parse p = {.model = model, .node = node, .attrs = node->attrs, .n_attrs = n_attrs};
-    node->params = rnnp_arena_calloc(model->context, &model->blocks, 1, node->op->param_bytes);
+    node->params = rnnp_model_calloc(model, 1, node->op->param_bytes);
     if (!node->params)
         return RNNP_ERR_MEMORY;
     if (node->op->parse)
@@ -373,19 +441,23 @@ static rnnp_status parse_attrs(rnnp_model *model, rnnp_node *node, const rnnp_at
     return status;
 }
 
-/* Names the node and its wanted outputs, and gives them their value numbers, without adding anything yet. */
-static rnnp_status name_outputs(rnnp_model *model, const rnnp_node *node, rnnp_value_info *infos)
+/* Names the node's wanted outputs and gives them their value numbers, behind the last value: they are not added yet, but
+ * there is room for them. */
+static rnnp_status name_outputs(rnnp_model *model, const rnnp_node *node, size_t *wanted)
 {
-    size_t wanted = 0;
-
+    *wanted = 0;
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] < 0)
+        rnnp_value_info *info = &model->values[model->n_values + *wanted];
+
+        if (node->outputs[i] < 0) {
+            node->outputs[i] = RNNP_NONE;
             continue;
-        infos[wanted] = (rnnp_value_info){.producer = (int32_t)model->n_nodes};
-        infos[wanted].name = node->n_outputs == 1 ? node->name : numbered(model, node->name, ':', i);
-        if (!infos[wanted].name)
+        }
+        *info = (rnnp_value_info){.producer = (int32_t)model->n_nodes};
+        info->name = node->n_outputs == 1 ? node->name : numbered(model, node->name, ':', i);
+        if (!info->name)
             return RNNP_ERR_MEMORY;
-        node->outputs[i] = (int32_t)(model->n_values + wanted++);
+        node->outputs[i] = (int32_t)(model->n_values + (*wanted)++);
     }
     return RNNP_OK;
 }
@@ -396,6 +468,7 @@ rnnp_status rnnp_model_node(rnnp_model *model, const char *op, int opset, const 
 {
     rnnp_node node = {.opset = opset, .n_inputs = n_inputs, .n_outputs = n_outputs};
     rnnp_status status;
+    size_t wanted;
 
     if (!model)
         return RNNP_ERR_ARG;
@@ -412,25 +485,23 @@ rnnp_status rnnp_model_node(rnnp_model *model, const char *op, int opset, const 
                          name ? name : "");
     if (n_inputs > INT16_MAX || n_outputs > INT16_MAX)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "%s: %zu inputs, %zu outputs", op, n_inputs, n_outputs);
+    if (model->budget && model->n_nodes >= model->budget->max_nodes)
+        return rnnp_fail(model->context, RNNP_ERR_LIMIT, RNNP_BUDGET_NODES, model->budget->max_nodes);
     node.serial = model->n_nodes;
     node.name = name && *name ? rnnp_model_string(model, name) : numbered(model, op, '_', model->n_nodes);
     node.inputs = copy_bytes(model, inputs, n_inputs * sizeof *inputs);
     node.outputs = copy_bytes(model, outputs, n_outputs * sizeof *outputs);
-    rnnp_value_info *infos = rnnp_model_alloc(model, n_outputs * sizeof *infos);
-    if (!node.name || !node.inputs || !node.outputs || !infos)
+    if (!node.name || !node.inputs || !node.outputs)
         return RNNP_ERR_MEMORY;
 
     if ((status = check_node(model, &node, attrs, n_attrs)) != RNNP_OK ||
         (status = parse_attrs(model, &node, attrs, n_attrs)) != RNNP_OK ||
-        (status = name_outputs(model, &node, infos)) != RNNP_OK ||
-        (status = grow_values(model, n_outputs)) != RNNP_OK || (status = GROW(model, nodes, 1)) != RNNP_OK)
+        (status = grow_values(model, n_outputs)) != RNNP_OK || (status = GROW(model, nodes, 1)) != RNNP_OK ||
+        (status = name_outputs(model, &node, &wanted)) != RNNP_OK)
         return status;
-    for (size_t i = 0, wanted = 0; i < n_outputs; i++) {
-        if (node.outputs[i] >= 0)
-            outputs[i] = add_value(model, &infos[wanted++]);
-        else
-            node.outputs[i] = outputs[i] = RNNP_NONE;
-    }
+    for (size_t i = 0; i < n_outputs; i++)
+        outputs[i] = node.outputs[i];
+    model->n_values += wanted;
     model->nodes[model->n_nodes++] = node;
     return RNNP_OK;
 }

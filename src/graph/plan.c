@@ -129,7 +129,7 @@ static rnnp_status plan_node(rnnp_plan *plan, size_t n, char **next)
     }
     if (r.file) {
         p->packed = r.file->data;
-        return rnnp_packed_need(model->packed, node, r.file);
+        return rnnp_packed_need(model, &prepare, r.file);
     }
     for (size_t i = 0; status == RNNP_OK && i < node->n_inputs; i++) {
         if (node->inputs[i] != RNNP_NONE)

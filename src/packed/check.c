@@ -5,6 +5,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "../fpmode.h"
 #include "packed.h"
 
 #include <string.h>
@@ -24,14 +25,23 @@ const char *rnnp_packed_name(const struct rnnp_packed *packed)
 const rnnp_packed_block *rnnp_packed_find(const struct rnnp_packed *packed, const rnnp_prepare *prepare, size_t bytes)
 {
     char layout[RNNP_LAYOUT_CHARS] = "";
+    size_t first = 0, end = packed ? packed->n_blocks : 0;
 
-    if (!packed)
+    while (first < end) { /* the node's first block */
+        const size_t middle = first + (end - first) / 2;
+
+        if (packed->blocks[middle].node < prepare->node->serial)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    if (!packed || first == packed->n_blocks || packed->blocks[first].node != prepare->node->serial)
         return NULL;
     prepare->node->op->layout(prepare, layout, sizeof layout);
-    for (size_t i = 0; i < packed->n_blocks; i++) {
+    for (size_t i = first; i < packed->n_blocks && packed->blocks[i].node == prepare->node->serial; i++) {
         const rnnp_packed_block *block = &packed->blocks[i];
 
-        if (block->node == prepare->node->serial && block->bytes == bytes && strcmp(block->layout, layout) == 0)
+        if (block->bytes == bytes && strcmp(block->layout, layout) == 0)
             return block;
     }
     return NULL;
@@ -48,9 +58,43 @@ static rnnp_status check_block(const struct rnnp_packed *packed, const char *nod
     return RNNP_OK;
 }
 
-rnnp_status rnnp_packed_need(const struct rnnp_packed *packed, const rnnp_node *node, const rnnp_packed_block *block)
+/* Packs the originals as `prepare` says, which is how the block is packed, too. */
+static rnnp_status compare_block(const rnnp_model *model, const rnnp_prepare *prepare, rnnp_packed_block *block)
 {
-    return check_block(packed, node->name, &packed->blocks[block - packed->blocks]);
+    const rnnp_node *node = prepare->node;
+    rnnp_status status = RNNP_OK;
+
+    if (atomic_load_explicit(&block->compared, memory_order_acquire))
+        return RNNP_OK;
+    for (size_t i = 0; i < node->n_inputs && status == RNNP_OK; i++) {
+        if (node->inputs[i] != RNNP_NONE)
+            status = rnnp_constant_need(model, node->inputs[i]);
+    }
+    if (status != RNNP_OK)
+        return status;
+    void *packed = rnnp_calloc(model->context, block->bytes);
+    if (!packed)
+        return RNNP_ERR_MEMORY;
+    const rnnp_fpmode mode = rnnp_fpmode_enter(0);
+    node->op->pack(prepare, packed, 0, 1);
+    rnnp_fpmode_set(mode);
+    if (memcmp(packed, block->data, block->bytes) != 0)
+        status = rnnp_fail(model->context, RNNP_ERR_FORMAT,
+                           "%s: the packed weights of node %.40s are not its weights packed, by layout %.60s",
+                           model->packed->name, node->name, block->layout);
+    else
+        atomic_store_explicit(&block->compared, 1, memory_order_release);
+    rnnp_free(model->context, packed, block->bytes);
+    return status;
+}
+
+rnnp_status rnnp_packed_need(const rnnp_model *model, const rnnp_prepare *prepare, const rnnp_packed_block *block)
+{
+    const struct rnnp_packed *packed = model->packed;
+    rnnp_packed_block *own = &packed->blocks[block - packed->blocks];
+    const rnnp_status status = check_block(packed, prepare->node->name, own);
+
+    return status == RNNP_OK && packed->compare ? compare_block(model, prepare, own) : status;
 }
 
 /* ---- Public ---- */
@@ -64,11 +108,44 @@ static rnnp_status check_closed(const rnnp_model *model)
 /* The node of a block: its index in the model; n_nodes when closing has removed it. */
 static size_t node_of(const rnnp_model *model, const rnnp_packed_block *block)
 {
-    size_t n = 0;
+    size_t first = 0, end = model->n_nodes;
 
-    while (n < model->n_nodes && model->nodes[n].serial != block->node)
-        n++;
-    return n;
+    while (first < end) { /* serials grow along the nodes */
+        const size_t middle = first + (end - first) / 2;
+
+        if (model->nodes[middle].serial < block->node)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first < model->n_nodes && model->nodes[first].serial == block->node ? first : model->n_nodes;
+}
+
+/* The checksum of a block, and what it is made of. Any instruction set of this build may be the one it is for. */
+static rnnp_status verify_block(const rnnp_model *model, rnnp_packed_block *block)
+{
+    const size_t n = node_of(model, block);
+    const rnnp_node *node = n < model->n_nodes ? &model->nodes[n] : NULL;
+    char layout[RNNP_LAYOUT_CHARS];
+    const rnnp_status status = check_block(model->packed, node ? node->name : "", block);
+
+    if (status != RNNP_OK || !node) /* nobody has a use for a block of no node */
+        return status;
+    for (int isa = -1; node->op->pack_bytes && isa < RNNP_ISA_COUNT; isa++) {
+        rnnp_selection select = model->context->selection;
+
+        if (isa >= 0)
+            rnnp_select(UINT64_MAX, rnnp_isa_rank_of((rnnp_isa)isa), &select);
+        const rnnp_prepare prepare = rnnp_packed_prepare(model, node, &select);
+        if (node->op->pack_bytes(&prepare) != block->bytes)
+            continue;
+        node->op->layout(&prepare, layout, sizeof layout);
+        if (strcmp(layout, block->layout) == 0)
+            return compare_block(model, &prepare, block);
+    }
+    return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED,
+                     "%s: the packed weights of node %.40s have a layout that this library does not make, so they "
+                     "cannot be compared with the weights: %.60s", model->packed->name, node->name, block->layout);
 }
 
 rnnp_status rnnp_packed_verify(const rnnp_model *model)
@@ -85,11 +162,8 @@ rnnp_status rnnp_packed_verify(const rnnp_model *model)
         if (model->values[v].is_constant && model->values[v].uses > 0)
             status = rnnp_constant_need(model, (int32_t)v);
     }
-    for (size_t i = 0; i < model->packed->n_blocks && status == RNNP_OK; i++) {
-        const size_t n = node_of(model, &model->packed->blocks[i]);
-
-        status = check_block(model->packed, n < model->n_nodes ? model->nodes[n].name : "", &model->packed->blocks[i]);
-    }
+    for (size_t i = 0; i < model->packed->n_blocks && status == RNNP_OK; i++)
+        status = verify_block(model, &model->packed->blocks[i]);
     return status;
 }
 

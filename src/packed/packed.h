@@ -23,7 +23,8 @@ typedef struct rnnp_packed_block {
     const void *data;        /* in the file, 64-byte aligned */
     size_t bytes;
     uint64_t checksum;
-    atomic_uchar checked;
+    atomic_uchar checked;    /* its checksum is right */
+    atomic_uchar compared;   /* it is what packing the originals gives */
 } rnnp_packed_block;
 
 struct rnnp_packed {
@@ -32,8 +33,9 @@ struct rnnp_packed {
     const unsigned char *base;
     size_t bytes;
     int is_map, is_copy;     /* neither: the caller's memory */
+    int compare;             /* blocks are compared with the originals when they are needed */
     size_t graph_bytes, data_bytes, packed_bytes;
-    rnnp_packed_block *blocks;
+    rnnp_packed_block *blocks; /* in the order of their nodes */
     size_t n_blocks;
     struct rnnp_block *arena;
 };
@@ -41,16 +43,27 @@ struct rnnp_packed {
 /* Unmaps or frees everything; NULL is fine. */
 void rnnp_packed_destroy(struct rnnp_packed *packed);
 
+/* Whether the bytes at p are the file's. packed may be NULL. */
+static inline int rnnp_packed_holds(const struct rnnp_packed *packed, const void *p)
+{
+    return packed && (uintptr_t)p - (uintptr_t)packed->base < packed->bytes;
+}
+
 uint64_t rnnp_packed_checksum(const void *bytes, size_t size);
 const char *rnnp_packed_name(const struct rnnp_packed *packed);
 
 /* The block that fits a node and this host's kernels, or NULL; packed may be NULL. */
 const rnnp_packed_block *rnnp_packed_find(const struct rnnp_packed *packed, const rnnp_prepare *prepare, size_t bytes);
 
-/* RNNP_OK when the block may be read: its checksum is right. Safe from many threads. */
-rnnp_status rnnp_packed_need(const struct rnnp_packed *packed, const rnnp_node *node, const rnnp_packed_block *block);
+/* RNNP_OK when the block, which rnnp_packed_find has found, may be read: its checksum is right, and it is what packing
+ * the originals gives, if that was asked for. Safe from many threads. */
+rnnp_status rnnp_packed_need(const rnnp_model *model, const rnnp_prepare *prepare, const rnnp_packed_block *block);
+
+/* How a node is packed for a file. */
+rnnp_prepare rnnp_packed_prepare(const rnnp_model *model, const rnnp_node *node, const rnnp_selection *select);
 
 /* Makes the model of an opened file, which it takes over, whatever happens. */
-rnnp_status rnnp_packed_read(rnnp_context *context, struct rnnp_packed *packed, rnnp_model **model);
+rnnp_status rnnp_packed_read(rnnp_context *context, struct rnnp_packed *packed, const rnnp_load_options *options,
+                             rnnp_model **model);
 
 #endif

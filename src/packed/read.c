@@ -304,7 +304,7 @@ static rnnp_status read_blocks(reader *r)
         block->checksum = words_get(&w);
         block->layout = words_get_string(&w);
         block->data = at_offset(r, PACKED_WEIGHTS, offset, bytes);
-        w.bad |= !block->data;
+        w.bad |= !block->data || (p->n_blocks && block[-1].node > block->node);
     }
     return w.bad || w.at != w.end ? malformed(r, "the list of packed blocks") : RNNP_OK;
 }
@@ -343,20 +343,32 @@ static rnnp_status build(reader *r)
     return rnnp_model_close(r->model);
 }
 
-rnnp_status rnnp_packed_read(rnnp_context *context, struct rnnp_packed *packed, rnnp_model **model)
+rnnp_status rnnp_packed_read(rnnp_context *context, struct rnnp_packed *packed, const rnnp_load_options *options,
+                             rnnp_model **model)
 {
     const packed_header *header = (const packed_header *)(const void *)packed->base;
     reader r = {.packed = packed, .section = header->section};
+    rnnp_load_options o;
     rnnp_status status;
 
+    if (!rnnp_budget_options(options, &o)) {
+        rnnp_packed_destroy(packed);
+        return rnnp_fail(context, RNNP_ERR_ARG, "load options: struct_size is %zu", options->struct_size);
+    }
     if ((status = check_kind(packed, header)) != RNNP_OK || (status = check_header(packed, header)) != RNNP_OK ||
         (status = check_sections(packed, header->section)) != RNNP_OK ||
         (status = rnnp_model_create(context, &r.model)) != RNNP_OK) {
         rnnp_packed_destroy(packed);
         return status;
     }
+    rnnp_budget budget = rnnp_budget_for(&o, packed->bytes);
+    packed->compare = o.compare_packed;
     r.model->packed = packed;
+    r.model->budget = &budget;
     status = build(&r);
+    r.model->budget = NULL;
+    if (status == RNNP_ERR_MEMORY && budget.exceeded)
+        status = RNNP_ERR_LIMIT;
     rnnp_arena_free(context, &r.scratch);
     if (status == RNNP_OK)
         *model = r.model;

@@ -145,9 +145,14 @@ static rnnp_status make_graph(writer *w)
 
 /* ---- Blocks ---- */
 
+rnnp_prepare rnnp_packed_prepare(const rnnp_model *model, const rnnp_node *node, const rnnp_selection *select)
+{
+    return (rnnp_prepare){model->context, node, node->input_metas, select, RNNP_MATH_U35, 1, NULL, NULL};
+}
+
 static rnnp_prepare prepare_for(const writer *w, const rnnp_node *node, size_t s)
 {
-    return (rnnp_prepare){w->model->context, node, node->input_metas, &w->select[s], RNNP_MATH_U35, 1, NULL, NULL};
+    return rnnp_packed_prepare(w->model, node, &w->select[s]);
 }
 
 /* Bytes of a node's block for the selection s and its layout; 0 when it packs nothing or a former selection's block is

@@ -20,7 +20,7 @@ typedef struct rnnp_tape_layout {
     uint8_t *written;              /* [n_values], of roots: something has written the gradient */
     rnnp_span *spans;
     size_t **place;                /* of each span: where its offset goes */
-    size_t *active;
+    size_t *room;
     size_t n_spans;
 } rnnp_tape_layout;
 

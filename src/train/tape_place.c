@@ -153,7 +153,7 @@ static rnnp_status place(rnnp_tape_layout *l)
     const size_t slots = 2 * (tape->slots_in + tape->slots_out);
 
     list_spans(l);
-    const size_t bytes = rnnp_spans_place(l->spans, l->n_spans, l->active);
+    const size_t bytes = rnnp_spans_place(l->spans, l->n_spans, l->room);
     for (size_t s = 0; s < l->n_spans; s++)
         *l->place[s] = l->spans[s].offset;
     tape->slots = rnnp_align64(bytes);
@@ -173,8 +173,8 @@ static rnnp_status make_room(rnnp_tape_layout *l, struct rnnp_block **scratch)
         n += 3 + l->tape->calls[c].shape.node->n_inputs;
     l->spans = rnnp_arena_calloc(context, scratch, n, sizeof *l->spans);
     l->place = rnnp_arena_calloc(context, scratch, n, sizeof *l->place);
-    l->active = rnnp_arena_calloc(context, scratch, n, sizeof *l->active);
-    return l->spans && l->place && l->active ? RNNP_OK : RNNP_ERR_MEMORY;
+    l->room = rnnp_arena_calloc(context, scratch, rnnp_spans_room(n), sizeof *l->room);
+    return l->spans && l->place && l->room ? RNNP_OK : RNNP_ERR_MEMORY;
 }
 
 rnnp_status rnnp_tape_place(rnnp_tape_layout *l, struct rnnp_block **scratch)

@@ -280,35 +280,82 @@ static void test_memory(void **state)
     free(x);
 }
 
-/* Spans that meet in time never overlap in memory, and memory is used again. */
+/* Best fit by the letter, in time that grows with the square: the lowest of the smallest gaps between the spans that live
+ * and are placed already. */
+static size_t place_plainly(rnnp_span *spans, size_t n)
+{
+    size_t total = 0;
+
+    for (size_t s = 0; s < n; s++) {
+        const size_t bytes = rnnp_align64(spans[s].bytes);
+        size_t at = 0, best = SIZE_MAX, smallest = SIZE_MAX;
+
+        for (;;) { /* gaps from below: from `at` to the lowest span that ends above it */
+            size_t next = SIZE_MAX, top = SIZE_MAX;
+
+            for (size_t i = 0; i < s; i++) {
+                if (spans[i].last >= spans[s].first && spans[i].bytes && spans[i].offset >= at && spans[i].offset < next) {
+                    next = spans[i].offset;
+                    top = next + rnnp_align64(spans[i].bytes);
+                }
+            }
+            if (next == SIZE_MAX)
+                break;
+            if (next - at >= bytes && next - at < smallest) {
+                smallest = next - at;
+                best = at;
+            }
+            at = top;
+        }
+        spans[s].offset = bytes == 0 ? 0 : best == SIZE_MAX ? at : best;
+        if (spans[s].offset + bytes > total)
+            total = spans[s].offset + bytes;
+    }
+    return total;
+}
+
+/* Spans that meet in time never overlap in memory, and memory is used again: as best fit does it. */
 static void test_spans(void **state)
 {
-    enum { N = 200 };
-    rnnp_span spans[N];
-    size_t active[N], sum = 0;
+    enum { N = 200, ROUNDS = 20 };
+    rnnp_span spans[N], plain[N];
+    size_t sum = 0, total = 0, *room = malloc(rnnp_spans_room(N) * sizeof *room);
     float r[3 * N];
 
     (void)state;
-    fill(r, 3 * N, 3, 1.0f);
-    for (size_t i = 0; i < N; i++) {
-        spans[i] = (rnnp_span){.bytes = (size_t)((r[3 * i] + 1.0f) * 500.0f), .first = i / 2};
-        spans[i].last = spans[i].first + (size_t)((r[3 * i + 1] + 1.0f) * 4.0f);
-        sum += rnnp_align64(spans[i].bytes);
-    }
-    const size_t total = rnnp_spans_place(spans, N, active);
-    assert_true(total < sum / 4);
-    for (size_t i = 0; i < N; i++) {
-        assert_true(spans[i].offset % 64 == 0 && spans[i].offset + spans[i].bytes <= total);
-        for (size_t j = 0; j < i; j++) {
-            const int meet = spans[j].last >= spans[i].first;
-            const int overlap = spans[i].offset < spans[j].offset + spans[j].bytes &&
-                                spans[j].offset < spans[i].offset + spans[i].bytes;
+    assert_non_null(room);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        fill(r, 3 * N, 3 + round, 1.0f);
+        for (size_t i = 0; i < N; i++) {
+            spans[i] = (rnnp_span){.bytes = (size_t)((r[3 * i] + 1.0f) * 500.0f), .first = i / 2};
+            spans[i].last = spans[i].first + (size_t)((r[3 * i + 1] + 1.0f) * (float)(2 + 2 * round));
+            if (i % 17 == 0)
+                spans[i].bytes = 0;
+            if (i % 19 == 0)
+                spans[i].last = SIZE_MAX;
+        }
+        memcpy(plain, spans, sizeof plain);
+        sum = 0;
+        for (size_t i = 0; i < N; i++)
+            sum += rnnp_align64(spans[i].bytes);
+        total = rnnp_spans_place(spans, N, room);
+        assert_int_equal(total, place_plainly(plain, N));
+        assert_true(round > 0 || total < sum / 4);
+        for (size_t i = 0; i < N; i++) {
+            assert_int_equal(spans[i].offset, plain[i].offset);
+            assert_true(spans[i].offset % 64 == 0 && spans[i].offset + spans[i].bytes <= total);
+            for (size_t j = 0; j < i; j++) {
+                const int meet = spans[j].last >= spans[i].first;
+                const int overlap = spans[i].offset < spans[j].offset + spans[j].bytes &&
+                                    spans[j].offset < spans[i].offset + spans[i].bytes;
 
-            assert_false(meet && overlap);
+                assert_false(meet && overlap);
+            }
         }
     }
     spans[0] = (rnnp_span){.bytes = SIZE_MAX};
-    assert_true(rnnp_spans_place(spans, 1, active) == SIZE_MAX);
+    assert_true(rnnp_spans_place(spans, 1, room) == SIZE_MAX);
+    free(room);
 }
 
 /* A long chain of elementwise nodes needs no more memory than a short one. */

@@ -98,6 +98,13 @@ rnnp_product rnnp_dense_product(const rnnp_exec *e, size_t n, size_t k)
                                    : (rnnp_product){rnnp_product_kernel(e->select, n, k), 0};
 }
 
+size_t rnnp_dense_multiply_adds(const rnnp_prepare *p, const rnnp_meta *outputs)
+{
+    size_t n;
+
+    return rnnp_mul_overflow(rnnp_meta_elements(outputs), (size_t)dense_of(p).k, &n) ? SIZE_MAX : n;
+}
+
 /* ---- For a constant one ---- */
 
 size_t rnnp_dense_pack_bytes(const rnnp_prepare *p)

@@ -31,6 +31,7 @@ size_t rnnp_dense_workspace(const rnnp_prepare *p);
 /* How a run does it: as the plan says, else by the rules. */
 rnnp_product rnnp_dense_product(const rnnp_exec *e, size_t n, size_t k);
 
+size_t rnnp_dense_multiply_adds(const rnnp_prepare *p, const rnnp_meta *outputs);
 size_t rnnp_dense_pack_bytes(const rnnp_prepare *p);
 void rnnp_dense_pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts);
 void rnnp_dense_layout(const rnnp_prepare *p, char *text, size_t size);
@@ -43,6 +44,7 @@ int rnnp_dense_explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_e
 #define RNNP_DENSE_OPERATOR(family_)                                                                             \
     .pack_bytes = rnnp_dense_pack_bytes, .pack = rnnp_dense_pack, .packed_inputs = 1u << 1,                      \
     .layout = rnnp_dense_layout, .plan_bytes = sizeof(rnnp_product), .plan = rnnp_dense_plan,                    \
+    .multiply_adds = rnnp_dense_multiply_adds,                                                                   \
     .variant = rnnp_dense_variant, .shape = rnnp_dense_shape, .explain = rnnp_dense_explain, .family = &(family_)
 
 #endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What loading a file may cost, and what it has cost so far: a model has one while a file is being loaded into it.
+ */
+#ifndef RNNP_BUDGET_H
+#define RNNP_BUDGET_H
+
+#include "rnnpack/model.h"
+
+#include <string.h>
+
+typedef struct rnnp_budget {
+    size_t bytes, max_bytes; /* asked for and not given back; the file and what it was parsed to count */
+    int exceeded;            /* max_bytes was in the way */
+    uint64_t max_work;
+    size_t max_nodes;
+} rnnp_budget;
+
+/* For a printf-like function; takes the limit, a size_t. */
+#define RNNP_BUDGET_BYTES "loading takes more than %zu bytes of memory, the limit max_bytes of rnnp_load_options"
+#define RNNP_BUDGET_NODES "the model has more than %zu nodes, the limit max_nodes of rnnp_load_options"
+
+static inline int rnnp_budget_take(rnnp_budget *budget, size_t bytes)
+{
+    if (bytes > budget->max_bytes || budget->bytes > budget->max_bytes - bytes) {
+        budget->exceeded = 1;
+        return 0;
+    }
+    budget->bytes += bytes;
+    return 1;
+}
+
+/* The caller's options, or the defaults for NULL; 0 for a struct_size that cannot be. */
+static inline int rnnp_budget_options(const rnnp_load_options *given, rnnp_load_options *o)
+{
+    *o = (rnnp_load_options){.struct_size = sizeof *o};
+    if (given && given->struct_size < sizeof given->struct_size)
+        return 0;
+    if (given)
+        memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
+    return 1;
+}
+
+/* A byte of the file allows for so many of memory, and for so much work. */
+enum { RNNP_BUDGET_PER_BYTE = 32, RNNP_BUDGET_WORK_PER_BYTE = 16 };
+
+/* Limits as the caller set them, or the defaults for a file of that many bytes. */
+static inline rnnp_budget rnnp_budget_for(const rnnp_load_options *o, size_t file_bytes)
+{
+    const uint64_t file = file_bytes < SIZE_MAX / 64 ? file_bytes : SIZE_MAX / 64;
+
+    return (rnnp_budget){
+        .max_bytes = o->max_bytes ? o->max_bytes : ((size_t)128 << 20) + RNNP_BUDGET_PER_BYTE * (size_t)file,
+        .max_work = o->max_work ? o->max_work : ((uint64_t)1 << 30) + RNNP_BUDGET_WORK_PER_BYTE * file,
+        .max_nodes = o->max_nodes ? o->max_nodes : (size_t)1 << 18,
+    };
+}
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packed files whose blocks are not the weights they claim to be, with all checksums right: what compares them, and
+ * what happens where nobody asked for that.
+ */
+#include "packed.h"
+
+#include "src/packed/format.h"
+#include "src/packed/packed.h"
+
+typedef struct listed {
+    uint64_t *words; /* node, offset, bytes, checksum, length of the layout, layout */
+    char *layout;
+    float *weights;
+} listed;
+
+static packed_header *header_of(const buffer *b)
+{
+    return (packed_header *)(void *)b->at;
+}
+
+static listed block_at(const buffer *b, size_t index)
+{
+    const packed_header *h = header_of(b);
+    uint64_t *w = (uint64_t *)(void *)(b->at + h->section[PACKED_BLOCKS].offset) + 1;
+
+    while (index-- > 0)
+        w += 5 + w[4] / 8 + 1;
+    return (listed){w, (char *)(w + 5), (float *)(void *)(b->at + h->section[PACKED_WEIGHTS].offset + w[1])};
+}
+
+static size_t blocks_of(const buffer *b)
+{
+    return (size_t) * (const uint64_t *)(const void *)(b->at + header_of(b)->section[PACKED_BLOCKS].offset);
+}
+
+/* Right checksums for whatever the list and block `index` hold now. */
+static void sign(const buffer *b, size_t index)
+{
+    packed_header *h = header_of(b);
+    packed_section *s = &h->section[PACKED_BLOCKS];
+    const listed block = block_at(b, index);
+
+    block.words[3] = rnnp_packed_checksum(block.weights, (size_t)block.words[2]);
+    s->checksum = rnnp_packed_checksum(b->at + s->offset, (size_t)s->bytes);
+    h->checksum = 0;
+    h->checksum = rnnp_packed_checksum(h, sizeof *h);
+}
+
+static rnnp_model *open_bytes(rnnp_context *context, const buffer *b, int compare)
+{
+    rnnp_load_options o;
+    rnnp_model *model;
+
+    rnnp_load_options_init(&o);
+    o.compare_packed = compare;
+    OK(rnnp_packed_open_memory_with(context, b->at, b->size, &o, &model));
+    return model;
+}
+
+/* What a plan under this cap does with a file: refused when it compares, otherwise outputs that may be other ones. */
+static void try_cap(const char *isa, const buffer *b, const outputs *want, size_t *refused, size_t *wrong)
+{
+    rnnp_context *context = capped_context(NULL, isa, 1);
+
+    for (int compare = 0; compare <= 1; compare++) {
+        rnnp_model *model = open_bytes(context, b, compare);
+        rnnp_plan *plan = NULL;
+        const rnnp_status status = rnnp_plan_create(model, NULL, &plan);
+
+        if (status == RNNP_OK) {
+            outputs got = run_model(model, plan);
+            const int same = same_outputs(&got, want);
+
+            assert_true(same || !compare);
+            *wrong += !same;
+            free_outputs(&got);
+        } else {
+            assert_true(compare);
+            assert_int_equal(status, RNNP_ERR_FORMAT);
+            assert_says(context, "not its weights packed");
+            (*refused)++;
+        }
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+    }
+    rnnp_context_destroy(context);
+}
+
+static void test_compare(void **state)
+{
+    test_heap heap = {0};
+    rnnp_context *context = capped_context(&heap, NULL, 1);
+    size_t wrong = 0;
+
+    (void)state;
+    for (size_t m = 0; m < 4; m++) {
+        rnnp_model *model = make_any(context, m);
+        buffer b = write_for_all(model);
+        outputs want = plan_and_run(model);
+        size_t refused = 0, odd = 0;
+
+        rnnp_model_destroy(model);
+        model = open_bytes(context, &b, 1);
+        OK(rnnp_packed_verify(model));
+        rnnp_model_destroy(model);
+        for (size_t c = 0; c < build_isas(); c++)
+            try_cap(build_isa(c), &b, &want, &refused, &odd);
+        assert_int_equal(refused + odd, 0);
+        assert_true(blocks_of(&b) > 0);
+        for (size_t i = 0; i < blocks_of(&b); i++) {
+            const float good = block_at(&b, i).weights[0];
+
+            block_at(&b, i).weights[0] = good + 1.0f;
+            sign(&b, i);
+            model = open_bytes(context, &b, 0);
+            assert_int_equal(rnnp_packed_verify(model), RNNP_ERR_FORMAT);
+            assert_says(context, "not its weights packed");
+            rnnp_model_destroy(model);
+            for (size_t c = 0; c < build_isas(); c++)
+                try_cap(build_isa(c), &b, &want, &refused, &wrong);
+            block_at(&b, i).weights[0] = good;
+            sign(&b, i);
+        }
+        assert_true(refused > 0);
+        free_outputs(&want);
+        free(b.at);
+    }
+    assert_true(wrong > 0); /* without the comparison these are believed */
+    rnnp_context_destroy(context);
+    assert_int_equal(atomic_load(&heap.live_blocks), 0);
+}
+
+/* Layouts that nobody makes, and lists out of order. */
+static void test_foreign(void **state)
+{
+    rnnp_context *context = capped_context(NULL, NULL, 1);
+    rnnp_model *model = make_classifier(context);
+    buffer b = write_for_all(model);
+    outputs want = plan_and_run(model);
+
+    (void)state;
+    rnnp_model_destroy(model);
+    listed block = block_at(&b, 0);
+    block.layout[0] ^= 1;
+    sign(&b, 0);
+    model = open_bytes(context, &b, 1);
+    assert_int_equal(rnnp_packed_verify(model), RNNP_ERR_UNSUPPORTED);
+    assert_says(context, "cannot be compared");
+    outputs got = plan_and_run(model); /* packs for itself */
+    assert_true(same_outputs(&got, &want));
+    rnnp_model_destroy(model);
+    block.layout[0] ^= 1;
+
+    block.words[0] = UINT64_MAX;
+    sign(&b, 0);
+    assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, &model), RNNP_ERR_FORMAT);
+    assert_says(context, "list of packed blocks");
+    free_outputs(&got);
+    free_outputs(&want);
+    free(b.at);
+    rnnp_context_destroy(context);
+}
+
+/* A packed file is loaded within limits, too. */
+static void test_limits(void **state)
+{
+    rnnp_context *context = capped_context(NULL, NULL, 1);
+    rnnp_model *model = make_classifier(context);
+    buffer b = write_for_all(model);
+    rnnp_load_options o;
+
+    (void)state;
+    rnnp_model_destroy(model);
+    rnnp_load_options_init(&o);
+    o.max_nodes = 3;
+    assert_int_equal(rnnp_packed_open_memory_with(context, b.at, b.size, &o, &model), RNNP_ERR_LIMIT);
+    assert_says(context, "more than 3 nodes");
+    o = (rnnp_load_options){.struct_size = sizeof o, .max_bytes = 1000};
+    assert_int_equal(rnnp_packed_open_memory_with(context, b.at, b.size, &o, &model), RNNP_ERR_LIMIT);
+    assert_says(context, "max_bytes");
+    o.struct_size = 0;
+    assert_int_equal(rnnp_packed_open_memory_with(context, b.at, b.size, &o, &model), RNNP_ERR_ARG);
+    free(b.at);
+    rnnp_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_limits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
