@@ -24,6 +24,16 @@ extern "C" {
  */
 RNNP_API rnnp_status rnnp_onnx_load_file(rnnp_context *context, const char *path, rnnp_model **model);
 
+/*
+ * The same within limits: what a model may cost while it is loaded. options may be NULL, for the defaults.
+ *
+ * Returns  as above; also RNNP_ERR_LIMIT, with a sentence that names the limit and its value.
+ */
+RNNP_API rnnp_status rnnp_onnx_load_file_with(rnnp_context *context, const char *path,
+                                              const rnnp_load_options *options, rnnp_model **model);
+RNNP_API rnnp_status rnnp_onnx_load_with(rnnp_context *context, const void *bytes, size_t size, const char *directory,
+                                         const rnnp_load_options *options, rnnp_model **model);
+
 /* The same from memory. `directory` is where external data is looked up; NULL refuses such models. */
 RNNP_API rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, size_t size, const char *directory,
                                     rnnp_model **model);

@@ -19,24 +19,52 @@
  * the component asks this first. RNNP_ERR_STATE says that they are not. */
 rnnp_status loader_same_version(const rnnp_context *context);
 
+#include "../graph/budget.h"
+
 typedef struct loader {
     rnnp_context *context;
+    rnnp_budget *budget;   /* NULL: no limits */
     const char *directory; /* where external data lies; NULL: refused */
+    uint64_t (*seen)[2];   /* device and number of each file of external data so far */
+    size_t n_seen, room_seen;
+    int limit_grows; /* with each of them */
     Onnx__ModelProto *file;
     ProtobufCAllocator allocator; /* hands the parsed message's memory to the context's allocator */
     int out_of_memory;            /* it had none left: the parser does not say why it gave up */
     struct block *blocks;         /* everything from loader_alloc */
 } loader;
 
-/* Reads a whole file into loader_alloc memory; a part of it when length is not SIZE_MAX. */
-rnnp_status loader_read_file(loader *l, const char *path, size_t offset, size_t length, void **bytes, size_t *size);
+/* ---- Files (open.c) ---- */
+
+/* A regular file that is open for reading. */
+typedef struct loader_file {
+    int fd;
+    size_t bytes;
+    uint64_t device, number; /* which file it is */
+    uint64_t on_disk;        /* of its bytes; less where it has holes */
+} loader_file;
+
+/* A path of the caller's, and one below l->directory that a model names: RNNP_ERR_IO where that leads elsewhere. */
+rnnp_status loader_open(loader *l, const char *path, loader_file *file);
+rnnp_status loader_open_beneath(loader *l, const char *path, loader_file *file);
+void loader_close(const loader_file *file);
+/* A part of the file in loader_alloc memory; `name` is for messages. */
+rnnp_status loader_read(loader *l, const loader_file *file, const char *name, size_t offset, size_t length,
+                        void **bytes);
+
+/* ---- Parsing ---- */
 
 /* Parses the file into l->file. Nesting beyond a sane depth is refused before the recursive parser sees it. */
 rnnp_status loader_parse(loader *l, const void *bytes, size_t size);
 
-/* Memory until loader_release; NULL (recorded) on failure. Zero bytes are fine. */
+/* ---- Memory (memory.c): until loader_free or loader_release; NULL (recorded) on failure. Zero bytes are fine ---- */
+
 void *loader_alloc(loader *l, size_t bytes);
+/* Frees what is large; the rest stays. NULL is fine. */
+void loader_free(loader *l, void *memory);
 void loader_release(loader *l);
+
+/* ---- Tensors ---- */
 
 /* dtype of a TensorProto.DataType, 0 for one that rnnpack does not have; and its name for messages. */
 rnnp_dtype loader_dtype(int32_t onnx_type);
@@ -44,7 +72,8 @@ const char *loader_dtype_name(int32_t onnx_type);
 /* The way back: the TensorProto.DataType of a dtype. */
 int32_t loader_onnx_type(rnnp_dtype dtype);
 
-/* Decodes a tensor; `owner` names it in messages. Its data is in loader_alloc memory, never in the message. */
-rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char *owner, rnnp_tensor *tensor);
+/* Decodes a tensor; `owner` names it in messages. Its data is in the message, or in *own, which is for loader_free. */
+rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char *owner, rnnp_tensor *tensor,
+                          void **own);
 
 #endif

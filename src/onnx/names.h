@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The names of values in a file: open addressing, at least twice as many places as names.
+ * The names of values in a file, and what is known of each.
  */
 #ifndef RNNP_ONNX_NAMES_H
 #define RNNP_ONNX_NAMES_H
 
+#include "../names.h"
 #include "loader.h"
 
 typedef struct name_entry {
-    const char *name;      /* NULL: a free place */
-    rnnp_value value;      /* RNNP_NONE until it exists */
-    size_t producer;       /* loading: node that will make it, SIZE_MAX if none */
+    rnnp_value value; /* RNNP_NONE until it exists */
+    size_t producer;  /* loading: node that will make it, SIZE_MAX if none */
     int is_input;
-    size_t duplicates;     /* saving: the last number that was put behind it */
+    size_t duplicates; /* saving: the last number that was put behind it */
 } name_entry;
 
 typedef struct names {
-    name_entry *place;
-    size_t mask;
+    rnnp_names set;
+    name_entry *entry; /* of each name */
 } names;
 
 /* Room for `count` names, in loader_alloc memory. */
 rnnp_status names_create(loader *l, size_t count, names *n);
-/* The name's entry, or the place where it belongs. */
+/* The name's entry, or NULL. */
 name_entry *names_find(const names *n, const char *name);
+/* A new entry, all zeros, for a name that has none. The string stays where it is. */
+name_entry *names_add(names *n, const char *name);
 
 #endif

@@ -53,28 +53,25 @@ static rnnp_status add_output(void *user, const char *name, rnnp_value value)
 
 /* ---- What it is called ---- */
 
-static void claim(const names *n, const char *name)
-{
-    names_find(n, name)->name = name;
-}
-
 /* The wish, or the wish with the first number behind it that makes it new. */
-static const char *claim_unique(saver *s, const names *n, const char *wish)
+static const char *claim_unique(saver *s, names *n, const char *wish)
 {
     name_entry *first = names_find(n, wish);
     const size_t size = strlen(wish) + 24;
     char *numbered;
 
-    if (!first->name)
-        return first->name = wish;
+    if (!first) {
+        names_add(n, wish);
+        return wish;
+    }
     if (!(numbered = loader_alloc(&s->memory, size)))
         return NULL;
     if (!first->duplicates)
         first->duplicates = 1;
     do
         snprintf(numbered, size, "%s_%zu", wish, ++first->duplicates);
-    while (names_find(n, numbered)->name);
-    claim(n, numbered);
+    while (names_find(n, numbered));
+    names_add(n, numbered);
     return numbered;
 }
 
@@ -85,21 +82,21 @@ static int may_rename(const saved_value *value, const char *name)
                             strcmp(value->wish, name) == 0);
 }
 
-static rnnp_status claim_ports(saver *s, const names *n)
+static rnnp_status claim_ports(saver *s, names *n)
 {
     for (size_t v = 0; v < s->n_values && s->values[v].kind == SAVED_INPUT; v++)
-        claim(n, s->values[v].name = s->values[v].wish);
+        names_add(n, s->values[v].name = s->values[v].wish);
     for (size_t i = 0; i < s->n_outputs; i++) {
         const saved_output *output = &s->outputs[i];
         saved_value *value = &s->values[output->value];
 
         if (value->name && strcmp(value->name, output->name) == 0)
             continue; /* an input that is an output, under one name */
-        if (names_find(n, output->name)->name)
+        if (names_find(n, output->name))
             return rnnp_fail(s->model->context, RNNP_ERR_UNSUPPORTED,
                              "output %s has the name of an input that is another value, which an ONNX file cannot hold",
                              output->name);
-        claim(n, output->name);
+        names_add(n, output->name);
         if (may_rename(value, output->name))
             value->name = output->name;
     }

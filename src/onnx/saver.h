@@ -14,20 +14,20 @@ typedef enum saved_kind { SAVED_INPUT, SAVED_CONSTANT, SAVED_RESULT } saved_kind
 
 typedef struct saved_value {
     saved_kind kind;
-    const char *wish;         /* what the model calls it; need not be unique */
-    const char *name;         /* in the file */
-    size_t readers;           /* inputs of nodes; outputs of the model do not count */
+    const char *wish; /* what the model calls it; need not be unique */
+    const char *name; /* in the file */
+    size_t readers;   /* inputs of nodes; outputs of the model do not count */
 } saved_value;
 
 typedef struct saved_output {
     const char *name;
-    rnnp_value value;         /* another name than the value's own: an Identity node leads there */
+    rnnp_value value; /* another name than the value's own: an Identity node leads there */
 } saved_output;
 
 typedef struct saver {
     const rnnp_model *model;
-    loader memory;            /* for loader_alloc */
-    saved_value *values;      /* by the numbers of the walk */
+    loader memory;       /* for loader_alloc */
+    saved_value *values; /* by the numbers of the walk */
     saved_output *outputs;
     size_t n_values, n_outputs;
     int opset;
