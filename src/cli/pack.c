@@ -59,6 +59,9 @@ static int pack(const char *path, const char *output, const char *const *isas, s
     options.isas = isas;
     options.n_isas = n;
     rnnp_status status = cli_load(context, path, &model);
+    /* A file that has other weights packed than its own is worth a word; blocks of other versions are passed over. */
+    if (status == RNNP_OK && rnnp_packed_is_file(path) && (status = rnnp_packed_verify(model)) == RNNP_ERR_UNSUPPORTED)
+        status = RNNP_OK;
     if (status == RNNP_OK)
         status = rnnp_packed_write_file(model, &options, output);
     code = status == RNNP_OK ? describe(context, output) : cli_fail_status(context, status);
