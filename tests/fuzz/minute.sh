@@ -31,7 +31,7 @@ run)
     [[ ! -d $regressions ]] || folders+=("$regressions")
     # A minute's inputs are small; what is slow or large is a fault.
     status=0
-    "$build/tests/fuzz/$target" -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+    "$build/tests/fuzz/$target" -max_total_time="$seconds" -max_len=8192 -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 \
         -artifact_prefix="$build/found/$target-" "$work/corpus" "${folders[@]}" >"$work/log" 2>&1 || status=$?
     grep -vE '^#|^(NEW|REDUCE|INFO)' "$work/log" | tail -60
     exit "$status"
