@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# smoke.sh RNNPACK-BENCH RNNPACK-BENCH-SLOW: every benchmark runs once and reports; nothing here is about time.
+# smoke.sh RNNPACK-BENCH: every benchmark runs once and reports; nothing here is about time.
 # The widest layers and the longest training steps are left out: they take seconds in instrumented builds.
 set -euo pipefail
 

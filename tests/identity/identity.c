@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * identity [--quick]: the promise of the same bits, as a matrix. For every model and math class the reference is one
+ * identity [--sample|--quick]: the promise of the same bits, as a matrix. For every model and math class the reference is one
  * run of the whole batch by the generic kernels on one thread. It is compared, by memcmp once all NaN are made alike,
  * with
  *
@@ -8,8 +8,8 @@
  *       x the batch at once, its rows permuted, each row alone, all of that with lengths, a stream that takes 1 step
  *         or 5 at a time, and the bare layer of kernels.h, whole and step by step
  *
- * Each comparison of all outputs of one execution (or one stream) counts as one combination. --quick takes some of the
- * models and one math class.
+ * Each comparison of all outputs of one execution (or one stream) counts as one combination. --sample takes every model
+ * with one math class and every fifth place, by turns; --quick some of the models, one math class and every place.
  */
 #include "places.h"
 #include "specs.h"
@@ -309,8 +309,9 @@ static void visit(tally *total, cell_of_matrix *m, result *whole, result *ragged
     rnnp_model_destroy(model_lengths);
 }
 
+/* Places from `first` on, every `every`th of them. */
 static void visit_all(tally *total, const spec *s, rnnp_math math, const place *reference, const place *places,
-                      size_t n_places)
+                      size_t n_places, size_t first, size_t every)
 {
     const tally before = *total;
     float *x = make_input(s);
@@ -321,7 +322,7 @@ static void visit_all(tally *total, const spec *s, rnnp_math math, const place *
     visit(total, &m, &whole, &ragged);
     m.whole = &whole;
     m.ragged = &ragged;
-    for (size_t i = 0; i < n_places; i++) {
+    for (size_t i = first; i < n_places; i += every) {
         m.p = &places[i];
         visit(total, &m, NULL, NULL);
     }
@@ -337,15 +338,19 @@ static void visit_all(tally *total, const spec *s, rnnp_math math, const place *
 int main(int argc, char **argv)
 {
     const int quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-    const rnnp_math last = quick ? RNNP_MATH_U35 : RNNP_MATH_FAST;
+    const int sample = argc > 1 && strcmp(argv[1], "--sample") == 0;
+    const size_t every = sample ? 5 : 1; /* no divisor of the number of places of an ISA, or of two or three ISAs */
     const place reference = make_place("generic", 1, 1);
     place places[MAX_PLACES];
     const size_t n_places = make_places(places);
     tally total = {0};
 
     for (size_t i = 0; i < spec_count; i++) {
-        for (rnnp_math math = RNNP_MATH_U35; math <= last && (specs[i].in_quick || !quick); math++)
-            visit_all(&total, &specs[i], math, &reference, places, n_places);
+        for (rnnp_math math = RNNP_MATH_U35; math <= RNNP_MATH_FAST && (specs[i].in_quick || !quick); math++) {
+            if ((quick && math != RNNP_MATH_U35) || (sample && math != (rnnp_math)(i % 3)))
+                continue;
+            visit_all(&total, &specs[i], math, &reference, places, n_places, i % every, every);
+        }
     }
     for (size_t i = 0; i < n_places; i++)
         rnnp_context_destroy(places[i].context);

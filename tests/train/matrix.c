@@ -7,7 +7,7 @@
  * machine.
  *
  *   matrix --print   prints the lines of HASHES, from one thread of the generic kernels
- *   --quick          a part of the systems and places, for sanitizers and emulated CPUs
+ *   --quick          a part of the systems and places, for script/test, sanitizers and emulated CPUs
  *   --full           every place with activations kept and computed again; else they take turns, so that over all
  *                    systems every place has both
  *
