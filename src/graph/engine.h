@@ -261,6 +261,8 @@ typedef struct rnnp_time {
     int *axis;                     /* [n_values], RNNP_TIME_NONE for values without time */
     uint8_t *final;                /* [n_values]: no time axis, but a function of all steps so far */
     int *in, *out;                 /* of the node at hand */
+    const char *why;               /* what is wrong with the node that cannot be stepped */
+    int misplaced;                 /* that is only that time was looked for at another axis */
 } rnnp_time;
 
 /* In *arena; no value has time yet. */

@@ -183,11 +183,18 @@ typedef struct rnnp_prepare {
 } rnnp_prepare;
 
 /* Where time is: inputs' time axes in (axis, or RNNP_TIME_NONE for values without one), outputs' out.
- * Returns 0, or -1 when the operator mixes time steps in a way that a stream cannot. Shapes are the
- * model's symbolic ones. An operator that picks the last step (index -1) may answer RNNP_TIME_NONE: the
- * newest step of a stream is the last one so far. Not called when no input has time, except for
- * operators with state. */
+ * Returns 0, or why a stream cannot step the operator. Shapes are the model's symbolic ones. An operator that picks the
+ * last step (index -1) may answer RNNP_TIME_NONE: the newest step of a stream is the last one so far. Not called when
+ * no input has time, except for operators with state. */
 #define RNNP_TIME_NONE (-1)
+enum {
+    RNNP_TIME_MIXED = -1,    /* it needs several time steps at once */
+    RNNP_TIME_REVERSED = -2, /* the last step comes first */
+    RNNP_TIME_PICKED = -3,   /* it takes some time steps, by their numbers */
+    RNNP_TIME_MERGED = -4,   /* no axis of the result is time alone */
+    RNNP_TIME_UNKNOWN = -5,  /* it depends on data where time goes */
+    RNNP_TIME_ELSEWHERE = -6 /* time is not at the axis that it steps along */
+};
 
 /* Writes down what was found. */
 void rnnp_found_explain(const rnnp_record_found *found, rnnp_explanation *explanation);
@@ -263,6 +270,7 @@ typedef struct rnnp_operator {
     /* Operators with state: which axis of an input counts batch rows, -1 for none; and which of an output. */
     int (*batch_axis)(const rnnp_node *node, size_t input);
     int (*batch_axis_out)(const rnnp_node *node, size_t output);
+    size_t lengths_input; /* of steps that each row takes part in; 0: none */
     /* A warning that stays with the node, or NULL. producer is what wrote the file, "" if unknown. */
     const char *(*lint)(const rnnp_node *node, const char *producer);
 

@@ -58,10 +58,9 @@ static int has_state(const rnnp_model *model)
     return 0;
 }
 
-static rnnp_status refuse(const rnnp_model *model, const rnnp_node *node)
+static rnnp_status refuse(const rnnp_model *model, const rnnp_node *node, const char *why)
 {
-    return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED,
-                          "needs the whole sequence (or has no time axis), so the model cannot be stepped");
+    return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED, "%s, so the model cannot be stepped", why);
 }
 
 static rnnp_status given_axis(rnnp_time *time, const rnnp_model *model, size_t axis)
@@ -72,7 +71,7 @@ static rnnp_status given_axis(rnnp_time *time, const rnnp_model *model, size_t a
         return rnnp_fail(model->context, RNNP_ERR_ARG, "stream options: time_axis is %zu, the first input has rank %zu",
                          axis, first ? first->meta.rank : 0);
     const rnnp_node *culprit = try_axis(time, model, 0, axis);
-    return culprit ? refuse(model, culprit) : RNNP_OK;
+    return culprit ? refuse(model, culprit, time->why) : RNNP_OK;
 }
 
 /* The first input with an axis that every node can be stepped along. Where nothing is recurrent the graph does
@@ -80,6 +79,8 @@ static rnnp_status given_axis(rnnp_time *time, const rnnp_model *model, size_t a
 static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model)
 {
     const rnnp_node *farthest = NULL;
+    const char *why = NULL;
+    int misplaced = 0;
     const int ambiguous = !has_state(model);
 
     for (size_t i = 0; i < model->n_inputs; i++) {
@@ -92,8 +93,10 @@ static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model)
             if (!culprit) {
                 found = d;
                 fits++;
-            } else if (!farthest || culprit > farthest) {
+            } else if (!farthest || culprit > farthest || (culprit == farthest && misplaced)) {
                 farthest = culprit;
+                why = time->why;
+                misplaced = time->misplaced;
             }
         }
         if (fits > 1 && ambiguous)
@@ -105,8 +108,60 @@ static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model)
         }
     }
     if (farthest)
-        return refuse(model, farthest);
+        return refuse(model, farthest, why);
     return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED, "no input has an axis that could be time");
+}
+
+/* ---- Lengths ---- */
+
+static int reads_lengths(const rnnp_node *node, size_t input)
+{
+    return node->op->lengths_input && input == node->op->lengths_input;
+}
+
+/* In a run an input of lengths counts the steps of whole sequences, in a stream those that its channels take in this
+ * call. Recurrent layers can have both; anything else that is made of lengths would be another number. */
+static rnnp_status check_lengths(const rnnp_model *model, struct rnnp_block **arena)
+{
+    uint8_t *counts = rnnp_arena_calloc(model->context, arena, model->n_values, 1); /* values that only count steps */
+
+    if (!counts)
+        return RNNP_ERR_MEMORY;
+    for (size_t n = model->n_nodes; n-- > 0;) {
+        const rnnp_node *node = &model->nodes[n];
+        const int copies = node->op->is_view || strcmp(node->op->name, "Cast") == 0;
+        int is_counted = 0;
+
+        for (size_t i = 0; i < node->n_outputs; i++)
+            is_counted |= node->outputs[i] != RNNP_NONE && counts[node->outputs[i]];
+        if (is_counted && !copies)
+            return refuse(model, node, "makes the lengths of sequences, which must be an input");
+        for (size_t i = 0; i < node->n_inputs; i++) {
+            if (node->inputs[i] != RNNP_NONE && ((is_counted && i == 0) || reads_lengths(node, i)))
+                counts[node->inputs[i]] = 1;
+        }
+    }
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        for (size_t i = 0; i < node->n_inputs; i++) {
+            const int32_t v = node->inputs[i];
+
+            if (v == RNNP_NONE || !counts[v])
+                continue;
+            if (model->values[v].is_constant)
+                return refuse(model, node, "has lengths of whole sequences that are constants");
+            if (!reads_lengths(node, i) && !(i == 0 && node->outputs[0] != RNNP_NONE && counts[node->outputs[0]]))
+                return refuse(model, node, "computes with the lengths of whole sequences");
+        }
+    }
+    for (size_t k = 0; k < model->n_outputs; k++) {
+        if (counts[model->outputs[k].value])
+            return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED,
+                             "output %s is the lengths of whole sequences, so the model cannot be stepped",
+                             model->outputs[k].name);
+    }
+    return RNNP_OK;
 }
 
 /* ---- Shapes ---- */
@@ -193,7 +248,7 @@ static rnnp_status check_steps(const rnnp_layout *layout, const rnnp_layout *oth
         if (producer < 0 || layout->storage[v] == RNNP_STORE_NONE)
             continue;
         if (time->axis[v] != RNNP_TIME_NONE && a->dim[time->axis[v]] != (int64_t)steps)
-            return refuse(model, &model->nodes[producer]);
+            return refuse(model, &model->nodes[producer], "has another number of time steps in its result");
         if (layout->storage[v] == RNNP_STORE_KNOWN &&
             (!b->known || rnnp_meta_bytes(a) != rnnp_meta_bytes(b) ||
              memcmp(a->known, b->known, rnnp_meta_bytes(a)) != 0))
@@ -218,7 +273,7 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options 
     if ((status = rnnp_time_begin(&time, model, arena)) != RNNP_OK)
         return status;
     status = o->time_axis >= 0 ? given_axis(&time, model, (size_t)o->time_axis) : find_axis(&time, model);
-    if (status != RNNP_OK)
+    if (status != RNNP_OK || (status = check_lengths(model, arena)) != RNNP_OK)
         return status;
     find_batch(model, &time, is_batch);
     if ((status = stream_shapes(model, &time, o->batch, o->steps + 1, is_batch, inputs)) != RNNP_OK ||

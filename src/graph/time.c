@@ -67,11 +67,27 @@ static int channels_through_state(rnnp_time *time, const rnnp_node *node)
     return 1;
 }
 
+static int refuse(rnnp_time *time, int reason)
+{
+    static const char *const why[] = {
+        [-RNNP_TIME_MIXED] = "needs several time steps at once",
+        [-RNNP_TIME_REVERSED] = "runs backwards in time, and so needs the whole sequence",
+        [-RNNP_TIME_PICKED] = "takes some of the time steps and not others",
+        [-RNNP_TIME_MERGED] = "merges time with another dimension, or fixes the number of steps",
+        [-RNNP_TIME_UNKNOWN] = "depends on data where time is in its result",
+        [-RNNP_TIME_ELSEWHERE] = "does not have time at the axis that it steps along, in all of its inputs",
+    };
+
+    time->why = why[-reason];
+    time->misplaced = reason == RNNP_TIME_ELSEWHERE;
+    return 0;
+}
+
 /* A value that sums up all steps so far may not meet one that still has them: in a run every step would see
  * the sum over all. */
 static int through_node(rnnp_time *time, const rnnp_node *node)
 {
-    int any = 0, final = 0;
+    int any = 0, final = 0, reason = 0;
 
     for (size_t i = 0; i < rnnp_node_slots_out(node); i++)
         time->out[i] = RNNP_TIME_NONE;
@@ -84,20 +100,24 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
         any |= time->in[i] != RNNP_TIME_NONE;
         final |= time->final[node->inputs[i]];
     }
-    if (any && final)
+    if (any && final) {
+        time->why = "joins what all steps so far have come to with every single step";
+        time->misplaced = 0;
         return 0;
+    }
     if (any && !node->op->time) {
         const int axis = elementwise(node, time->in);
 
         if (axis < 0)
-            return 0;
+            return refuse(time, RNNP_TIME_ELSEWHERE);
         for (size_t i = 0; i < node->n_outputs; i++)
             time->out[i] = axis;
     } else if (time->of_channels && node->op->state_bytes) {
         if (!channels_through_state(time, node))
             return 0;
-    } else if ((any || node->op->state_bytes) && node->op->time(node, node->input_metas, time->in, time->out) < 0) {
-        return 0;
+    } else if ((any || node->op->state_bytes) &&
+               (reason = node->op->time(node, node->input_metas, time->in, time->out)) < 0) {
+        return refuse(time, reason);
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] == RNNP_NONE)

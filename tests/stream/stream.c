@@ -375,22 +375,20 @@ static void test_failed_step(void **state)
 }
 
 /* Models with one part that needs the whole sequence. */
-enum { REVERSE, BIDIRECTIONAL, MEAN, SUM_LATER, FINAL_MEETS_STEPS, POSITIONS, LENGTHS, FIXED_SHAPE, REFUSALS };
+enum { REVERSE, BIDIRECTIONAL, MEAN, SUM_LATER, FINAL_MEETS_STEPS, POSITIONS, FIXED_SHAPE, REFUSALS };
 
 static rnnp_model *make_refused(int which)
 {
     const rnnp_direction directions[] = {[REVERSE] = RNNP_REVERSE, [BIDIRECTIONAL] = RNNP_BIDIRECTIONAL};
     layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, which <= BIDIRECTIONAL ? directions[which] : RNNP_FORWARD, 2);
-    const int64_t one[] = {1}, zero = 0, fixed[] = {7, 1, 2, HIDDEN / 2}, dynamic[] = {RNNP_DYNAMIC};
+    const int64_t one[] = {1}, zero = 0, fixed[] = {7, 1, 2, HIDDEN / 2};
     const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
     const rnnp_tensor scalar = {RNNP_I64, 0, {0}, (void *)&zero}, unit = {RNNP_I64, 0, {0}, (void *)one};
     rnnp_model *model = make_model(context);
     const rnnp_value x = which == FIXED_SHAPE ? input3(model, "x", 7, 1, INPUT) : input_dynamic(model, "x", INPUT);
-    rnnp_value y, h, lengths = RNNP_NONE, a, b;
+    rnnp_value y, h, a, b;
 
-    if (which == LENGTHS)
-        OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, dynamic, NULL, &lengths));
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, lengths, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
     switch (which) {
     case MEAN: OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 0, &y)); break;
     case SUM_LATER: OK(rnnp_model_pool(model, node1(model, "Relu", y), RNNP_POOL_SUM, -3, &y)); break;
@@ -421,17 +419,16 @@ static rnnp_model *make_refused(int which)
 static void test_refused(void **state)
 {
     static const struct {
-        const char *words;
+        const char *why, *words;
         rnnp_status status;
     } want[REFUSALS] = {
-        [REVERSE] = {"GRU", RNNP_ERR_UNSUPPORTED},
-        [BIDIRECTIONAL] = {"GRU", RNNP_ERR_UNSUPPORTED},
-        [MEAN] = {"ReduceMean", RNNP_ERR_UNSUPPORTED},
-        [SUM_LATER] = {"ReduceSum", RNNP_ERR_UNSUPPORTED},
-        [FINAL_MEETS_STEPS] = {"Mul", RNNP_ERR_UNSUPPORTED},
-        [POSITIONS] = {"Add", RNNP_ERR_UNSUPPORTED},
-        [LENGTHS] = {"GRU", RNNP_ERR_UNSUPPORTED},
-        [FIXED_SHAPE] = {"Reshape", RNNP_ERR_SHAPE},
+        [REVERSE] = {"runs backwards in time", "GRU", RNNP_ERR_UNSUPPORTED},
+        [BIDIRECTIONAL] = {"runs backwards in time", "GRU", RNNP_ERR_UNSUPPORTED},
+        [MEAN] = {"needs several time steps at once", "ReduceMean", RNNP_ERR_UNSUPPORTED},
+        [SUM_LATER] = {"needs several time steps at once", "ReduceSum", RNNP_ERR_UNSUPPORTED},
+        [FINAL_MEETS_STEPS] = {"joins what all steps so far have come to", "Mul", RNNP_ERR_UNSUPPORTED},
+        [POSITIONS] = {"does not have time at the axis", "Add", RNNP_ERR_UNSUPPORTED},
+        [FIXED_SHAPE] = {"the numbers of elements differ", "Reshape", RNNP_ERR_SHAPE},
     };
 
     (void)state;
@@ -446,6 +443,7 @@ static void test_refused(void **state)
         assert_int_equal(status, want[i].status);
         assert_null(stream);
         assert_says(context, want[i].words);
+        assert_says(context, want[i].why);
         rnnp_plan_destroy(plan);
         rnnp_model_destroy(model);
     }

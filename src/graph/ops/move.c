@@ -186,7 +186,7 @@ static int gather_time(const rnnp_node *node, const rnnp_meta *inputs, const int
         const rnnp_tensor index = rnnp_known_tensor(&inputs[1]);
 
         if (!index.data || rnnp_tensor_elements(&index) != 1 || rnnp_integer_at(&index, 0) != -1)
-            return -1;
+            return RNNP_TIME_PICKED;
         from_data = RNNP_TIME_NONE;
     } else if (from_data > axis) {
         from_data += index_rank - 1;
@@ -256,7 +256,7 @@ static int concat_time(const rnnp_node *node, const rnnp_meta *inputs, const int
     out_axis[0] = in_axis[0];
     for (size_t i = 1; i < node->n_inputs; i++) {
         if (in_axis[i] != in_axis[0])
-            return -1;
+            return RNNP_TIME_ELSEWHERE;
     }
     return in_axis[0] != RNNP_TIME_NONE && in_axis[0] == (int)rnnp_axis_of(node, inputs[0].rank) ? -1 : 0;
 }

@@ -213,12 +213,13 @@ static int time_axis(const rnnp_node *node, const rnnp_meta *inputs, const int *
     const int axis = params->batch_first ? 1 : 0;
 
     (void)inputs;
-    if (params->layer.direction != RNNP_FORWARD || in_axis[X] != axis ||
-        (node->n_inputs > LENGTHS && node->inputs[LENGTHS] != RNNP_NONE))
-        return -1;
+    if (params->layer.direction != RNNP_FORWARD)
+        return RNNP_TIME_REVERSED;
+    if (in_axis[X] != axis)
+        return RNNP_TIME_ELSEWHERE;
     for (size_t i = 1; i < node->n_inputs; i++) {
         if (in_axis[i] != RNNP_TIME_NONE)
-            return -1;
+            return RNNP_TIME_MIXED;
     }
     out_axis[Y] = axis; /* the final states have none */
     return 0;
@@ -377,7 +378,8 @@ static size_t workspace_bytes(const rnnp_prepare *p, const rnnp_meta *outputs)
     if (batch == 0 || !prepare_layer(p, &layer))
         return 0;
     const size_t packed = weights_known(p) ? 0 : packed_now_bytes(&layer);
-    return rnnp_add_bytes(packed, rnnp_recurrent_workspace(&layer, steps, batch, p->threads));
+    const size_t lengths = is_present(p->node, LENGTHS) ? rnnp_align64(batch * sizeof(int32_t)) : 0;
+    return rnnp_add_bytes(rnnp_add_bytes(packed, lengths), rnnp_recurrent_workspace(&layer, steps, batch, p->threads));
 }
 
 static const char *variant(const rnnp_prepare *p)
@@ -539,11 +541,19 @@ static rnnp_status describe(const rnnp_exec *e, const rnnp_node *node, const rnn
     const size_t batch = s->call.batch, H = layer->hidden;
     s->layer = layer;
     s->call.packed = e->packed ? e->packed : (const char *)layer + header_bytes();
-    if (e->lengths)
-        s->call.lengths = e->lengths;
     s->call.team = e->team;
     s->call.threads = e->threads;
     s->call.workspace = e->packed ? e->workspace : (char *)e->workspace + packed_now_bytes(layer);
+    if (is_present(node, LENGTHS)) {
+        int32_t *lengths = s->call.workspace;
+
+        s->call.workspace = (char *)s->call.workspace + rnnp_align64(batch * sizeof *lengths);
+        for (size_t b = 0; e->lengths && b < batch; b++) /* channels that wait take no step */
+            lengths[b] = e->lengths[b] < s->call.lengths[b] ? e->lengths[b] : s->call.lengths[b];
+        s->call.lengths = e->lengths ? lengths : s->call.lengths;
+    } else if (e->lengths) {
+        s->call.lengths = e->lengths;
+    }
     s->call.turn = e->turn;
     if (e->state) { /* one direction: the same order in both layouts */
         s->call.h0 = s->call.h = e->state;
@@ -608,16 +618,35 @@ static const char *lint_gru(const rnnp_node *node, const char *producer)
     return "exported from PyTorch with linear_before_reset=0: PyTorch's GRU resets after the product; see docs";
 }
 
-#define RECURRENT(name_, most_in, most_out, ...)                                                                     \
-    const rnnp_operator rnnp_operator_##name_ = {                                                                    \
-        .name = #name_, .min_inputs = 3, .max_inputs = most_in, .max_outputs = most_out,                             \
-        .param_bytes = sizeof(recurrent_params), .infer = infer, .run = run, .uses_math = 1, .time = time_axis,      \
-        .pack_bytes = pack_bytes, .pack = pack, .layout = layout,                                                    \
-        .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P, .plan_bytes = sizeof(rnnp_recurrent), .plan = plan,  \
-        .workspace_bytes = workspace_bytes, .state_bytes = state_bytes,                                              \
-        .state_reset = state_reset, .variant = variant, .explain = explain, .shape = shape,                          \
-        .weight_bytes_per_step = weight_bytes_per_step,                                                              \
-        .batch_axis = batch_axis, .stacks = stacks, .run_stack = run_stack, .batch_axis_out = batch_axis_out, __VA_ARGS__}
+#define RECURRENT(name_, most_in, most_out, ...)                                                                       \
+    const rnnp_operator rnnp_operator_##name_ = {.name = #name_,                                                       \
+                                                 .min_inputs = 3,                                                      \
+                                                 .max_inputs = most_in,                                                \
+                                                 .max_outputs = most_out,                                              \
+                                                 .param_bytes = sizeof(recurrent_params),                              \
+                                                 .infer = infer,                                                       \
+                                                 .run = run,                                                           \
+                                                 .uses_math = 1,                                                       \
+                                                 .time = time_axis,                                                    \
+                                                 .pack_bytes = pack_bytes,                                             \
+                                                 .pack = pack,                                                         \
+                                                 .layout = layout,                                                     \
+                                                 .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P,               \
+                                                 .plan_bytes = sizeof(rnnp_recurrent),                                 \
+                                                 .plan = plan,                                                         \
+                                                 .workspace_bytes = workspace_bytes,                                   \
+                                                 .state_bytes = state_bytes,                                           \
+                                                 .state_reset = state_reset,                                           \
+                                                 .variant = variant,                                                   \
+                                                 .explain = explain,                                                   \
+                                                 .shape = shape,                                                       \
+                                                 .weight_bytes_per_step = weight_bytes_per_step,                       \
+                                                 .batch_axis = batch_axis,                                             \
+                                                 .stacks = stacks,                                                     \
+                                                 .run_stack = run_stack,                                               \
+                                                 .batch_axis_out = batch_axis_out,                                     \
+                                                 .lengths_input = LENGTHS,                                             \
+                                                 __VA_ARGS__}
 
 RECURRENT(RNN, 6, 2, .parse = parse_rnn, .state_arrays = 1);
 RECURRENT(LSTM, 8, 3, .parse = parse_lstm, .state_arrays = 2);

@@ -188,7 +188,7 @@ static int reduce_time(const rnnp_node *node, const rnnp_meta *inputs, const int
         const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
 
         if (!rnnp_tensor_known(&tensor))
-            return -1;
+            return RNNP_TIME_UNKNOWN;
         rnnp_run_ints(&tensor, &axes);
     }
     return rnnp_time_without(in_axis[0], reduce_mask(reduce, &axes, inputs[0].rank), reduce->keep, &out_axis[0]);

@@ -61,7 +61,7 @@ static int expand_time(const rnnp_node *node, const rnnp_meta *inputs, const int
     (void)node;
     out_axis[0] = RNNP_TIME_NONE;
     if (rnnp_dim_is_symbol(entries) || in_axis[1] != RNNP_TIME_NONE)
-        return -1;
+        return RNNP_TIME_UNKNOWN;
     const size_t rank = (int64_t)inputs[0].rank > entries ? inputs[0].rank : (size_t)entries;
     return rnnp_time_broadcast(in_axis[0], inputs[0].rank, rank, &out_axis[0]);
 }

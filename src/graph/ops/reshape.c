@@ -72,7 +72,7 @@ static int axis_after_view(const rnnp_meta *in, int t, const rnnp_meta *out)
 static int view_time(const rnnp_meta *in, int t, const rnnp_meta *out, int *out_axis)
 {
     *out_axis = axis_after_view(in, t, out);
-    return t != RNNP_TIME_NONE && *out_axis == RNNP_TIME_NONE ? -1 : 0;
+    return t != RNNP_TIME_NONE && *out_axis == RNNP_TIME_NONE ? RNNP_TIME_MERGED : 0;
 }
 
 /* ---- Reshape ---- */
@@ -193,10 +193,10 @@ static int reshape_time(const rnnp_node *node, const rnnp_meta *inputs, const in
 
     const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
     if (in_axis[0] == RNNP_TIME_NONE || !rnnp_tensor_known(&tensor))
-        return -1;
+        return RNNP_TIME_UNKNOWN;
     rnnp_run_ints(&tensor, &shape);
     if (reshape_dims(&inputs[0], &shape, reshape->allow_zero, &next_symbol, &out))
-        return -1;
+        return RNNP_TIME_MERGED;
     return view_time(&inputs[0], in_axis[0], &out, &out_axis[0]);
 }
 

@@ -160,7 +160,7 @@ static int squeeze_time(const rnnp_node *node, const rnnp_meta *inputs, const in
     rnnp_ints axes;
 
     if (!axes_known(node, inputs, &axes))
-        return -1;
+        return RNNP_TIME_UNKNOWN;
     return rnnp_time_without(in_axis[0], squeeze_mask(&inputs[0], &axes), 0, &out_axis[0]);
 }
 
@@ -191,7 +191,7 @@ static int unsqueeze_time(const rnnp_node *node, const rnnp_meta *inputs, const 
     rnnp_ints axes;
 
     if (!axes_known(node, inputs, &axes))
-        return -1;
+        return RNNP_TIME_UNKNOWN;
     out_axis[0] = in_axis[0];
     if (in_axis[0] == RNNP_TIME_NONE)
         return 0;

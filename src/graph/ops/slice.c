@@ -230,11 +230,11 @@ static int slice_time(const rnnp_node *node, const rnnp_meta *inputs, const int 
     if (in_axis[0] == RNNP_TIME_NONE)
         return 0;
     if (!slice_lists_known(node, inputs, &lists))
-        return -1;
+        return RNNP_TIME_UNKNOWN;
     slice_axes(&lists, inputs[0].rank, inputs[0].dim, axes);
     if (axes[in_axis[0]].kind == SLICE_LAST)
         out_axis[0] = RNNP_TIME_NONE;
-    return axes[in_axis[0]].kind == SLICE_SOME ? -1 : 0;
+    return axes[in_axis[0]].kind == SLICE_SOME ? RNNP_TIME_PICKED : 0;
 }
 
 const rnnp_operator rnnp_operator_Slice = {
@@ -381,7 +381,7 @@ static int split_time(const rnnp_node *node, const rnnp_meta *inputs, const int 
 
     for (size_t i = 0; i < node->n_outputs; i++)
         out_axis[i] = in_axis[0];
-    return in_axis[0] == (int)rnnp_axis(split->axis, inputs[0].rank) ? -1 : 0;
+    return in_axis[0] == (int)rnnp_axis(split->axis, inputs[0].rank) ? RNNP_TIME_PICKED : 0;
 }
 
 const rnnp_operator rnnp_operator_Split = {

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Models with lengths in a stream: each step's lengths say how many of its time steps a channel takes, and what comes
+ * out is what a run over padded sequences gives. Lengths that mean anything else are refused with the reason.
+ */
+#include "../model/build.h"
+#include "rnnpack/train.h"
+
+enum { STEPS = 8, BATCH = 4, INPUT = 3, HIDDEN = 6, CLASSES = 2 };
+
+static rnnp_context *context;
+
+static rnnp_value lengths_input(rnnp_model *model)
+{
+    static const char *const names[] = {"batch"};
+    const int64_t shape[] = {RNNP_DYNAMIC};
+    rnnp_value value;
+
+    OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, shape, names, &value));
+    return value;
+}
+
+static rnnp_value steps_input(rnnp_model *model)
+{
+    static const char *const names[] = {"steps", "batch", NULL};
+    const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
+    rnnp_value value;
+
+    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, names, &value));
+    return value;
+}
+
+/* Two layers with lengths; a number per step, and classes of the last valid step. */
+static rnnp_model *make_tagger(void)
+{
+    layer one = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 1);
+    layer two = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 2);
+    float *w = numbers(HIDDEN * CLASSES, 3, 0.5f);
+    rnnp_model *model = make_model(context);
+    const rnnp_value x = steps_input(model), lengths = lengths_input(model);
+    rnnp_value y, h;
+
+    OK(rnnp_model_recurrent(model, &one.options, one.weights, x, lengths, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_recurrent(model, &two.options, two.weights, y, lengths, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
+    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_dense(model, h, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &h));
+    OK(rnnp_model_output(model, "p", h));
+    OK(rnnp_model_close(model));
+    free_layer(&one);
+    free_layer(&two);
+    free(w);
+    return model;
+}
+
+typedef struct results {
+    float y[STEPS * BATCH * HIDDEN], p[BATCH * CLASSES];
+} results;
+
+static void run_whole(const rnnp_plan *plan, const float *x, const int32_t *lengths, results *r)
+{
+    const rnnp_tensor in[] = {tensor3(x, STEPS, BATCH, INPUT), {RNNP_I32, 1, {BATCH}, (void *)lengths}};
+    rnnp_tensor out[] = {{.data = r->y}, {.data = r->p}};
+    rnnp_run *run;
+
+    OK(rnnp_run_create(plan, in, 2, &run));
+    OK(rnnp_run_execute(run, in, 2, out, 2));
+    rnnp_run_destroy(run);
+}
+
+/* What is left of a channel's sequence, of this call's steps. */
+static int32_t left(int32_t length, size_t t, size_t steps)
+{
+    const int32_t rest = length - (int32_t)t;
+
+    return rest < 0 ? 0 : rest > (int32_t)steps ? (int32_t)steps : rest;
+}
+
+/* Channels that have come to their end are now among the waiting, now of length 0. */
+static void step_through(const rnnp_plan *plan, size_t steps, int waits, const float *x, const int32_t *lengths,
+                         results *r)
+{
+    rnnp_stream *stream = make_stream(plan, BATCH, steps);
+
+    memset(r, 0, sizeof *r);
+    for (size_t t = 0; t < STEPS; t += steps) {
+        int32_t now[BATCH];
+        uint8_t active[BATCH];
+        const rnnp_tensor in[] = {tensor3(x + t * BATCH * INPUT, (int64_t)steps, BATCH, INPUT),
+                                  {RNNP_I32, 1, {BATCH}, now}};
+        rnnp_tensor out[] = {{.data = r->y + t * BATCH * HIDDEN}, {.data = r->p}};
+
+        for (size_t b = 0; b < BATCH; b++) {
+            now[b] = left(lengths[b], t, steps);
+            active[b] = (uint8_t)(now[b] > 0 || t == 0);
+            if (waits && !active[b])
+                now[b] = (int32_t)steps;
+        }
+        OK(waits ? rnnp_stream_step_rows(stream, active, in, 2, out, 2) : rnnp_stream_step(stream, in, 2, out, 2));
+    }
+    rnnp_stream_destroy(stream);
+}
+
+static void compare(const rnnp_model *model)
+{
+    static const int32_t lengths[][BATCH] = {{8, 8, 8, 8}, {5, 0, 8, 3}, {1, 7, 2, 6}};
+    float *x = numbers(STEPS * BATCH * INPUT, 5, 1.0f);
+    rnnp_plan *plan = make_plan(model);
+    results whole, stepped;
+
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        run_whole(plan, x, lengths[i], &whole);
+        for (size_t steps = 1; steps <= STEPS; steps *= 2) {
+            for (int waits = 0; waits < 2; waits++) {
+                step_through(plan, steps, waits, x, lengths[i], &stepped);
+                assert_memory_equal(&stepped, &whole, sizeof whole);
+            }
+        }
+    }
+    rnnp_plan_destroy(plan);
+    free(x);
+}
+
+static void test_same_bits(void **state)
+{
+    rnnp_model *model = make_tagger();
+
+    (void)state;
+    compare(model);
+    rnnp_model_destroy(model);
+}
+
+/* What a trainer makes of it streams as well. */
+static void test_trained(void **state)
+{
+    enum { ROWS = 9 };
+    rnnp_model *model = make_tagger(), *trained;
+    rnnp_train_options options;
+    rnnp_trainer *trainer;
+    rnnp_train_result result;
+    float *x = numbers(STEPS * ROWS * INPUT, 8, 1.0f);
+    int32_t lengths[ROWS], classes[ROWS];
+    const rnnp_tensor in[] = {tensor3(x, STEPS, ROWS, INPUT), {RNNP_I32, 1, {ROWS}, lengths}};
+    const rnnp_tensor target = {RNNP_I32, 2, {1, ROWS}, classes};
+    const rnnp_train_batch batch = {.inputs = in, .n_inputs = 2, .target = &target};
+
+    (void)state;
+    for (int32_t r = 0; r < ROWS; r++) {
+        lengths[r] = 1 + r % STEPS;
+        classes[r] = r % CLASSES;
+    }
+    rnnp_train_options_init(&options);
+    options.output = 1;
+    options.loss = RNNP_LOSS_SPARSE;
+    OK(rnnp_trainer_create(model, &options, &trainer));
+    for (int i = 0; i < 5; i++)
+        OK(rnnp_trainer_step(trainer, &batch, &result));
+    OK(rnnp_trainer_model(trainer, &trained));
+    compare(trained);
+    rnnp_model_destroy(trained);
+    rnnp_trainer_destroy(trainer);
+    rnnp_model_destroy(model);
+    free(x);
+}
+
+static void test_out_of_range(void **state)
+{
+    rnnp_model *model = make_tagger();
+    rnnp_plan *plan = make_plan(model);
+    rnnp_stream *stream = make_stream(plan, BATCH, 2);
+    float x[2 * BATCH * INPUT] = {0}, y[2 * BATCH * HIDDEN], p[BATCH * CLASSES];
+    int32_t lengths[BATCH] = {2, 3, 1, 0};
+    const rnnp_tensor in[] = {tensor3(x, 2, BATCH, INPUT), {RNNP_I32, 1, {BATCH}, lengths}};
+    rnnp_tensor out[] = {{.data = y}, {.data = p}};
+
+    (void)state;
+    assert_int_equal(rnnp_stream_step(stream, in, 2, out, 2), RNNP_ERR_ARG);
+    assert_says(context, "sequence_lens[1] is 3, there are 2 steps");
+    lengths[1] = -1;
+    assert_int_equal(rnnp_stream_step(stream, in, 2, out, 2), RNNP_ERR_ARG);
+    rnnp_stream_destroy(stream);
+    rnnp_plan_destroy(plan);
+    rnnp_model_destroy(model);
+}
+
+/* ---- Lengths that are more than an input of recurrent layers ---- */
+
+enum { CONSTANT, COMPUTED, COMPUTED_WITH, AN_OUTPUT, REFUSALS };
+
+static rnnp_model *make_refused(int which)
+{
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    const rnnp_attr to_float = {.name = "to", .kind = RNNP_ATTR_INT, .i = 1};
+    const int32_t fixed[BATCH] = {1, 2, 3, 4}, one = 1;
+    const rnnp_tensor constant = {RNNP_I32, 1, {BATCH}, (void *)fixed}, unit = {RNNP_I32, 0, {0}, (void *)&one};
+    rnnp_model *model = make_model(context);
+    const rnnp_value x = which == CONSTANT ? input3(model, "x", RNNP_DYNAMIC, BATCH, INPUT) : steps_input(model);
+    rnnp_value lengths, given, h, a;
+
+    if (which == CONSTANT)
+        OK(rnnp_model_constant(model, NULL, &constant, &given));
+    else
+        given = lengths_input(model);
+    lengths = node1(model, "Identity", given);
+    if (which == COMPUTED) {
+        OK(rnnp_model_constant(model, NULL, &unit, &a));
+        lengths = node2(model, "Max", lengths, a);
+    }
+    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, lengths, RNNP_NONE, RNNP_NONE, &a, &h, NULL));
+    if (which == COMPUTED_WITH) {
+        a = node2(model, "Unsqueeze", node(model, "Cast", &lengths, 1, &to_float, 1), ints(model, (int64_t[]){1}, 1));
+        h = node2(model, "Div", h, a);
+    }
+    OK(rnnp_model_output(model, "h", h));
+    if (which == AN_OUTPUT)
+        OK(rnnp_model_output(model, "n", lengths));
+    OK(rnnp_model_close(model));
+    free_layer(&l);
+    return model;
+}
+
+static void test_refused(void **state)
+{
+    static const char *const why[REFUSALS] = {
+        [CONSTANT] = "has lengths of whole sequences that are constants",
+        [COMPUTED] = "makes the lengths of sequences, which must be an input",
+        [COMPUTED_WITH] = "computes with the lengths of whole sequences",
+        [AN_OUTPUT] = "output n is the lengths of whole sequences",
+    };
+
+    (void)state;
+    for (int i = 0; i < REFUSALS; i++) {
+        rnnp_model *model = make_refused(i);
+        rnnp_plan *plan = make_plan(model);
+        rnnp_stream_options options;
+        rnnp_stream *stream;
+
+        rnnp_stream_options_init(&options);
+        options.batch = BATCH;
+        assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_UNSUPPORTED);
+        assert_says(context, why[i]);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits), cmocka_unit_test(test_trained),
+                                       cmocka_unit_test(test_out_of_range), cmocka_unit_test(test_refused)};
+
+    context = make_context(NULL, 1);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rnnp_context_destroy(context);
+    return failed;
+}
