@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-enum { RNNP_ERROR_RING = 16, RNNP_ERROR_CHARS = 256 };
+enum { RNNP_ERROR_RING = 16, RNNP_ERROR_CHARS = 512 };
 
 /* What librnnpack-onnx, a library of its own, calls. It finds the functions through the objects it is given, so that
  * none of them is exported (graph/graph.h has more); `version` tells it whether both libraries are of one build. */

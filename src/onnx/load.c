@@ -177,7 +177,7 @@ static rnnp_status text(loader *l, const ProtobufCBinaryData *from, const char *
     return RNNP_OK;
 }
 
-static rnnp_status read_attribute(loader *l, const Onnx__AttributeProto *a, const char *node, rnnp_attr *out)
+rnnp_status loader_attribute(loader *l, const Onnx__AttributeProto *a, const char *node, rnnp_attr *out)
 {
     rnnp_status status = RNNP_OK;
     *out = (rnnp_attr){.name = a->name ? a->name : ""};
@@ -265,7 +265,7 @@ static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto 
     for (size_t i = 0; i < p->n_output; i++)
         outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
     for (size_t i = 0; i < p->n_attribute; i++) {
-        rnnp_status status = read_attribute(l, p->attribute[i], name, &attrs[i]);
+        rnnp_status status = loader_attribute(l, p->attribute[i], name, &attrs[i]);
         if (status != RNNP_OK)
             return status;
     }
@@ -382,7 +382,7 @@ static rnnp_status load(loader *l, const void *bytes, size_t size, void *own, rn
         status = rnnp_model_create(l->context, &model);
     if (status == RNNP_OK) {
         model->budget = l->budget;
-        status = build(l, model);
+        status = loader_explain(l, build(l, model));
         model->budget = NULL;
     }
     if (status == RNNP_OK)

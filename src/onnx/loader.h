@@ -76,4 +76,11 @@ int32_t loader_onnx_type(rnnp_dtype dtype);
 rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char *owner, rnnp_tensor *tensor,
                           void **own);
 
+/* An attribute as the model API takes it, in loader_alloc memory or the message's; `node` names it in messages. */
+rnnp_status loader_attribute(loader *l, const Onnx__AttributeProto *a, const char *node, rnnp_attr *out);
+
+/* After RNNP_ERR_UNSUPPORTED: the latest error becomes a list of all operators, attributes and types of the file that
+ * are missing, with what helps where that is known (refuse.c). Returns the status. */
+rnnp_status loader_explain(loader *l, rnnp_status status);
+
 #endif

@@ -15,20 +15,12 @@ static const struct {
     int opset;
     const char *attr;
 } changes[] = {
-    {"Clip", 11, "max"},
-    {"Clip", 11, "min"},
-    {"Dropout", 12, "ratio"},
-    {"LogSoftmax", 13, NULL},   /* rows of several axes became one axis */
-    {"ReduceMax", 18, "axes"},
-    {"ReduceMean", 18, "axes"},
-    {"ReduceMin", 18, "axes"},
-    {"ReduceSum", 13, "axes"},
-    {"Slice", 10, NULL},        /* starts, ends, axes */
-    {"Softmax", 13, NULL},
-    {"Split", 13, "split"},
-    {"Split", 18, NULL},        /* equal parts must be counted */
-    {"Squeeze", 13, "axes"},
-    {"Unsqueeze", 13, "axes"},
+    {"Clip", 11, NULL},                                  /* bounds, and none were the largest finite numbers */
+    {"Dropout", 12, "ratio"},  {"LogSoftmax", 13, NULL}, /* rows of several axes became one axis */
+    {"ReduceMax", 18, "axes"}, {"ReduceMean", 18, "axes"}, {"ReduceMin", 18, "axes"},
+    {"ReduceSum", 13, "axes"}, {"Slice", 10, NULL},                             /* starts, ends, axes */
+    {"Softmax", 13, NULL},     {"Split", 13, "split"},     {"Split", 18, NULL}, /* equal parts must be counted */
+    {"Squeeze", 13, "axes"},   {"Unsqueeze", 13, "axes"},
 };
 
 /* Operators that are younger than the lowest opset: the model API does not mind, a file must have them. */

@@ -3,6 +3,7 @@
  * Dropout: the rate, the scale, where numbers come from, backward's mask, slices, instruction sets, evaluation.
  */
 #include "node.h"
+#include "rnnpack/train.h"
 #include "src/train/random.h"
 
 enum { STEPS = 6, ROWS = 5, WIDTH = 301, N = STEPS * ROWS * WIDTH };
@@ -193,10 +194,46 @@ static void test_evaluation(void **state)
     rnnp_context_destroy(context);
 }
 
+/* A mask of f32, as it was before opset 10, is an output like any other: a loss may read it and nothing else. */
+static void test_loss_of_mask(void **state)
+{
+    static const char *const names[] = {"batch", NULL};
+    static const int64_t shape[] = {RNNP_DYNAMIC, 3};
+    float weights[] = {1, 2, 3}, data[] = {1, 2, 3, 4, 5, 6}, wanted[6] = {0}, gradient[3];
+    const rnnp_tensor w = {RNNP_F32, 2, {1, 3}, weights}, in = {RNNP_F32, 2, {2, 3}, data};
+    const rnnp_tensor target = {RNNP_F32, 2, {2, 3}, wanted};
+    const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
+    rnnp_context *context = capped_context(NULL);
+    rnnp_model *model = make_model(context);
+    rnnp_value x, k, sum, out[2] = {0, 0};
+    rnnp_train_options options;
+    rnnp_train_result result;
+    rnnp_trainer *trainer;
+
+    (void)state;
+    OK(rnnp_model_input(model, "x", RNNP_F32, 2, shape, names, &x));
+    OK(rnnp_model_constant(model, "w", &w, &k));
+    sum = node2(model, "Add", x, k);
+    OK(rnnp_model_node(model, "Dropout", 8, "drop", &sum, 1, NULL, 0, out, 2));
+    OK(rnnp_model_output(model, "mask", out[1]));
+    OK(rnnp_model_close(model));
+    rnnp_train_options_init(&options);
+    options.loss = RNNP_LOSS_MSE;
+    OK(rnnp_trainer_create(model, &options, &trainer));
+    OK(rnnp_trainer_step(trainer, &batch, &result));
+    OK(rnnp_trainer_gradient(trainer, 0, gradient));
+    for (size_t i = 0; i < 3; i++)
+        assert_true(gradient[i] == 0.0f); /* whatever x is, the mask is what it is */
+    rnnp_trainer_destroy(trainer);
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_masks), cmocka_unit_test(test_slices),
-                                       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_evaluation)};
+                                       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_evaluation),
+                                       cmocka_unit_test(test_loss_of_mask)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
