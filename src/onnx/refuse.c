@@ -110,6 +110,8 @@ static void need_attributes(survey *s, const Onnx__NodeProto *p, int opset)
     rnnp_model_destroy(model);
 }
 
+static void need_nodes(survey *s, const Onnx__GraphProto *g, int opset);
+
 static void need_node(survey *s, const Onnx__NodeProto *p, int opset)
 {
     const int foreign = p->domain && *p->domain && strcmp(p->domain, "ai.onnx") != 0;
@@ -122,6 +124,19 @@ static void need_node(survey *s, const Onnx__NodeProto *p, int opset)
         note(s, name_of(p), "operator %s%s", p->op_type, "");
     else
         need_attributes(s, p, opset);
+    for (size_t i = 0; i < p->n_attribute; i++) { /* the branches of If, the bodies of Loop and Scan */
+        if (p->attribute[i]->g)
+            need_nodes(s, p->attribute[i]->g, opset);
+    }
+}
+
+/* As deep as the parser let it be. */
+static void need_nodes(survey *s, const Onnx__GraphProto *g, int opset)
+{
+    for (size_t i = 0; i < g->n_node; i++)
+        need_node(s, g->node[i], opset);
+    for (size_t i = 0; i < g->n_initializer; i++)
+        need_type(s, g->initializer[i]->name ? g->initializer[i]->name : "", g->initializer[i]->data_type);
 }
 
 static int need_opset(survey *s)
@@ -153,10 +168,7 @@ static void need_graph(survey *s)
         note(s, "", "sparse initializers%s%s", "", "");
     if (file->n_training_info)
         note(s, "", "training information%s%s", "", "");
-    for (size_t i = 0; i < g->n_node; i++)
-        need_node(s, g->node[i], opset);
-    for (size_t i = 0; i < g->n_initializer; i++)
-        need_type(s, g->initializer[i]->name ? g->initializer[i]->name : "", g->initializer[i]->data_type);
+    need_nodes(s, g, opset);
     for (size_t i = 0; i < g->n_input; i++) {
         const Onnx__TypeProto *type = g->input[i]->type;
 
@@ -176,13 +188,13 @@ static const char *advice(const survey *s)
     } known[] = {
         {"opset", "export with an opset from 7 to 22 (torch.onnx.export: opset_version=17)"},
         {"model-local", "export without functions (torch.onnx.export: dynamo=True and optimize(); onnx.inliner)"},
+        {"operator GatherElements", "the last valid step is the layer's final state h_n: use it in place of gather"},
         {"operator TopK", "sort rows by length yourself: pack_padded_sequence(enforce_sorted=True), or give lengths"},
         {"operator Loop",
          "export packed sequences with enforce_sorted=True, and loops over time as one nn.LSTM or GRU"},
         {"operator Scan",
          "export packed sequences with enforce_sorted=True, and loops over time as one nn.LSTM or GRU"},
         {"operator If", "export for one case: fix what the branch tests (sizes, flags), or trace instead of scripting"},
-        {"operator GatherElements", "the last valid step is the layer's final state h_n: use it in place of gather"},
         {"operator BatchNormalization", "fold it into the layer before it (eval mode, do_constant_folding=True)"},
         {"operator DequantizeLinear", "export the model before it is quantised"},
         {"operator QuantizeLinear", "export the model before it is quantised"},

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every operator of every opset beside a node of every later one: a file has one opset, so that the older node is saved
+ * as a newer one. Loaded again it gives the same bits, or saving says that it would not.
+ */
+#include "save.h"
+
+#include "../model/answer.h"
+
+#include <float.h>
+
+enum { FIRST = 7, LAST = 22, ROWS = 2, COLUMNS = 3, MOST_OUT = 2 };
+
+static const float specials[ROWS * COLUMNS] = {INFINITY, -INFINITY, NAN, 1.5f, -0.0f, FLT_MAX};
+
+/* Ways to call an operator; those that do not fit are refused when the node is added or the model is closed. */
+enum { FLOATS, BOOLS, INTEGERS, INDEX, SHAPE, SHAPE_INPUT, BOUNDS, CHOICE, WEIGHTS, RANGE, NOTHING, WAYS };
+
+typedef struct built {
+    rnnp_model *model;
+    size_t n_out;
+} built;
+
+static rnnp_value number(rnnp_model *model, int64_t i)
+{
+    const rnnp_tensor t = {.dtype = RNNP_I64, .data = &i};
+    rnnp_value value;
+
+    OK(rnnp_model_constant(model, NULL, &t, &value));
+    return value;
+}
+
+static rnnp_value weights(rnnp_model *model, int64_t a, int64_t b, int64_t c)
+{
+    float *w = numbers((size_t)(a * b * c), 3, 0.5f);
+    const rnnp_tensor t = tensor3(w, a, b, c);
+    rnnp_value value;
+
+    OK(rnnp_model_constant(model, NULL, &t, &value));
+    free(w);
+    return value;
+}
+
+/* The inputs of a way. */
+static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, rnnp_value *in)
+{
+    static const int64_t shape[] = {RNNP_DYNAMIC, COLUMNS};
+    const int64_t gates = strcmp(op, "LSTM") == 0 ? 4 : strcmp(op, "GRU") == 0 ? 3 : 1;
+    const rnnp_attr to[] = {{.name = "to", .kind = RNNP_ATTR_INT, .i = way == BOOLS ? 9 : 7}};
+    rnnp_value x;
+
+    OK(rnnp_model_input(model, "x", RNNP_F32, 2, shape, NULL, &x));
+    in[0] = way == BOOLS || way == INTEGERS || way == CHOICE ? node(model, "Cast", &x, 1, to, 1) : x;
+    switch (way) {
+    case NOTHING:
+        return 0;
+    case INDEX:
+        in[1] = ints(model, (int64_t[]){1}, 1);
+        return 2;
+    case SHAPE:
+        in[1] = ints(model, (int64_t[]){2, 3}, 2);
+        return 2;
+    case SHAPE_INPUT:
+        in[0] = node1(model, "Shape", x);
+        return 1;
+    case BOUNDS:
+        in[1] = ints(model, (int64_t[]){0, 1}, 2);
+        in[2] = ints(model, (int64_t[]){2, 3}, 2);
+        return 3;
+    case CHOICE:
+        in[0] = node2(model, "Less", x, node1(model, "Neg", x));
+        in[1] = x;
+        in[2] = node1(model, "Neg", x);
+        return 3;
+    case WEIGHTS:
+        in[0] = node2(model, "Unsqueeze", x, ints(model, (int64_t[]){0}, 1));
+        in[1] = weights(model, 1, gates * 4, COLUMNS);
+        in[2] = weights(model, 1, gates * 4, 4);
+        return 3;
+    case RANGE:
+        in[0] = number(model, 0);
+        in[1] = node2(model, "Gather", node1(model, "Shape", x), number(model, 0));
+        in[2] = number(model, 1);
+        return 3;
+    default:
+        for (size_t i = 1; i < n; i++)
+            in[i] = in[0];
+        return n;
+    }
+}
+
+/* Attributes to try, none first. */
+static const int64_t one_axis[] = {1}, halves[] = {1, 2}, from[] = {0}, until[] = {2};
+static const rnnp_attr lists[][2] = {
+    {{.name = NULL}},
+    {{.name = "axes", .kind = RNNP_ATTR_INTS, .ints = one_axis, .count = 1}},
+    {{.name = "axis", .kind = RNNP_ATTR_INT, .i = 1}},
+    {{.name = "to", .kind = RNNP_ATTR_INT, .i = 7}},
+    {{.name = "fmod", .kind = RNNP_ATTR_INT, .i = 1}},
+    {{.name = "min", .kind = RNNP_ATTR_FLOAT, .f = -1.0f}, {.name = "max", .kind = RNNP_ATTR_FLOAT, .f = 1.0f}},
+    {{.name = "min", .kind = RNNP_ATTR_FLOAT, .f = -1.0f}},
+    {{.name = "starts", .kind = RNNP_ATTR_INTS, .ints = from, .count = 1},
+     {.name = "ends", .kind = RNNP_ATTR_INTS, .ints = until, .count = 1}},
+    {{.name = "split", .kind = RNNP_ATTR_INTS, .ints = halves, .count = 2},
+     {.name = "axis", .kind = RNNP_ATTR_INT, .i = 1}},
+    {{.name = "ratio", .kind = RNNP_ATTR_FLOAT, .f = 0.25f}},
+    {{.name = "value_float", .kind = RNNP_ATTR_FLOAT, .f = 2.5f}},
+};
+
+enum { LISTS = sizeof lists / sizeof *lists };
+
+static size_t n_attrs(const rnnp_attr *list)
+{
+    return (size_t)(list[0].name != NULL) + (size_t)(list[1].name != NULL);
+}
+
+/* 0 where the way does not fit. */
+static int build(rnnp_context *context, const char *op, int opset, int later, int way, const rnnp_attr *attrs,
+                 size_t n_in, size_t n_out, built *b)
+{
+    rnnp_value in[4], out[MOST_OUT] = {0}, last = 0;
+
+    *b = (built){make_model(context), n_out};
+    const size_t n = make_inputs(b->model, op, way, n_in, in);
+    rnnp_status status = rnnp_model_node(b->model, op, opset, "old", in, n, attrs, n_attrs(attrs), out, n_out);
+    for (size_t i = 0; i < n_out && status == RNNP_OK; i++) {
+        OK(rnnp_model_node(b->model, "Identity", later, "new", &out[i], 1, NULL, 0, &last, 1));
+        OK(rnnp_model_output(b->model, i ? "q" : "p", last));
+    }
+    if (status == RNNP_OK)
+        status = rnnp_model_close(b->model);
+    if (status != RNNP_OK)
+        rnnp_model_destroy(b->model);
+    return status == RNNP_OK;
+}
+
+static answer run_on_specials(const rnnp_model *model)
+{
+    answer a = {.n = rnnp_model_outputs(model)};
+    const rnnp_tensor x = {RNNP_F32, 2, {ROWS, COLUMNS}, (void *)(uintptr_t)specials};
+    rnnp_plan *plan = make_plan(model);
+
+    a.status = answer_run(plan, &x, rnnp_model_inputs(model), &a);
+    rnnp_plan_destroy(plan);
+    return a;
+}
+
+/* Saved and loaded; refusals are counted. The helpers' nodes are of opset 17, so no file has a lower one. */
+static void round_trip(rnnp_context *context, const char *op, int opset, int later, const rnnp_model *model,
+                       size_t *refused)
+{
+    buffer file = {0};
+    const rnnp_status status = rnnp_onnx_serialize(model, take_bytes, &file);
+
+    if (status != RNNP_OK) {
+        assert_int_equal(status, RNNP_ERR_UNSUPPORTED);
+        assert_says(context, "an ONNX file has one opset");
+        ++*refused;
+        free(file.at);
+        return;
+    }
+    rnnp_model *loaded = load(context, &file);
+    answer a = run_on_specials(model), b = run_on_specials(loaded);
+
+    assert_int_equal(a.status, b.status);
+    for (size_t i = 0; a.status == RNNP_OK && i < a.n; i++) {
+        const size_t bytes = rnnp_tensor_elements(&a.out[i]) * rnnp_dtype_bytes(a.out[i].dtype);
+
+        if (a.out[i].dtype != b.out[i].dtype || memcmp(a.out[i].data, b.out[i].data, bytes) != 0) {
+            printf("%s of opset %d beside one of opset %d: other bits\n", op, opset, later);
+            assert_true(0);
+        }
+    }
+    free_answer(&a);
+    free_answer(&b);
+    free(file.at);
+    rnnp_model_destroy(loaded);
+}
+
+static void test_every_opset(void **state)
+{
+    static const int laters[] = {FIRST, 10, 11, 12, 13, 14, 18, LAST};
+    rnnp_context *context = make_context(NULL, 1);
+    size_t refused = 0, saved = 0;
+    const char *op;
+
+    (void)state;
+    for (size_t k = 0; (op = rnnp_operator_name(k)) != NULL; k++) {
+        size_t fits = 0;
+
+        for (int opset = FIRST; opset <= LAST; opset++) {
+            for (size_t at = 0; at < (size_t)WAYS * LISTS * 2 * MOST_OUT; at++) {
+                const int way = (int)(at % WAYS);
+                const rnnp_attr *attrs = lists[at / WAYS % LISTS];
+                const size_t n_in = 1 + at / WAYS / LISTS % 2, n_out = 1 + at / WAYS / LISTS / 2;
+                built b;
+
+                if (!build(context, op, opset, opset, way, attrs, n_in, n_out, &b))
+                    continue;
+                rnnp_model_destroy(b.model);
+                fits++;
+                for (size_t j = 0; j < sizeof laters / sizeof *laters; j++) {
+                    if (laters[j] < opset || !build(context, op, opset, laters[j], way, attrs, n_in, n_out, &b))
+                        continue;
+                    round_trip(context, op, opset, laters[j], b.model, &refused);
+                    saved++;
+                    rnnp_model_destroy(b.model);
+                }
+            }
+        }
+        if (!fits)
+            printf("no way to call %s\n", op);
+        assert_true(fits > 0);
+    }
+    print_message("%zu models, of which %zu cannot be saved with one opset\n", saved, refused);
+    assert_true(refused > 0 && refused < saved / 2);
+    rnnp_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_opset)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
