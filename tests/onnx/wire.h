@@ -32,7 +32,8 @@ static inline void wire_bytes(buffer *b, unsigned field, const void *bytes, size
 {
     wire_number(b, field << 3 | 2);
     wire_number(b, size);
-    take_bytes(b, bytes, size);
+    if (size)
+        take_bytes(b, bytes, size);
 }
 
 static inline void wire_text(buffer *b, unsigned field, const char *text)
