@@ -109,33 +109,25 @@ void rnnp_free(const rnnp_context *context, void *p, size_t bytes)
 
 /* ---- Errors ---- */
 
+/* Contexts are never const objects, and sentences are no part of their value. */
+static rnnp_errors *errors_of(const rnnp_context *context)
+{
+    return &((rnnp_context *)context)->errors;
+}
+
 rnnp_status rnnp_fail(const rnnp_context *context, rnnp_status status, const char *format, ...)
 {
-    rnnp_context *ring =
-        (rnnp_context *)context; /* contexts are never const objects; the ring is no part of their value */
     va_list args;
 
     va_start(args, format);
-    pthread_mutex_lock(&ring->error_lock);
-    vsnprintf(ring->error[ring->error_count++ % RNNP_ERROR_RING], RNNP_ERROR_CHARS, format, args);
-    pthread_mutex_unlock(&ring->error_lock);
+    rnnp_errors_put(errors_of(context), format, args);
     va_end(args);
     return status;
 }
 
 const char *rnnp_context_last_error(const rnnp_context *context)
 {
-    const char *text = "";
-
-    if (context) {
-        rnnp_context *ring = (rnnp_context *)context;
-
-        pthread_mutex_lock(&ring->error_lock);
-        if (ring->error_count > 0)
-            text = ring->error[(ring->error_count - 1) % RNNP_ERROR_RING];
-        pthread_mutex_unlock(&ring->error_lock);
-    }
-    return text;
+    return context ? rnnp_errors_get(errors_of(context)) : "";
 }
 
 /* ---- Creation ---- */
@@ -271,7 +263,7 @@ rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_contex
     c->allocator = o.allocator;
     c->log = o.log;
     c->log_user = o.log_user;
-    pthread_mutex_init(&c->error_lock, NULL);
+    rnnp_errors_init(&c->errors);
     rnnp_cpu_read(&c->cpu);
     rnnp_topology_read(&c->cpu, &c->topology);
 
@@ -291,7 +283,7 @@ void rnnp_context_destroy(rnnp_context *context)
     if (!context)
         return;
     rnnp_team_destroy(context->team);
-    pthread_mutex_destroy(&context->error_lock);
+    rnnp_errors_end(&context->errors);
     rnnp_free(context, context, sizeof *context);
 }
 

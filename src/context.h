@@ -3,12 +3,9 @@
 #define RNNP_CONTEXT_H
 
 #include "../dispatch/dispatch.h"
+#include "errors.h"
 #include "rnnpack/rnnpack.h"
 #include "threads/threads.h"
-
-#include <pthread.h>
-
-enum { RNNP_ERROR_RING = 16, RNNP_ERROR_CHARS = 512 };
 
 /* What librnnpack-onnx, a library of its own, calls. It finds the functions through the objects it is given, so that
  * none of them is exported (graph/graph.h has more); `version` tells it whether both libraries are of one build. */
@@ -28,15 +25,14 @@ struct rnnp_context {
     rnnp_selection selection; /* const after creation */
     int max_rank;             /* cap in force */
     const char *isa_reason;
-    rnnp_team *team; /* NULL: calls run on the caller's thread alone */
+    rnnp_team *team; /* NULL: calls run on the caller's thread alone. What its workers say when they fail must be said
+                      * again by the thread that called */
     rnnp_log_fn log;
     void *log_user;
-    pthread_mutex_t error_lock; /* guards the ring; taken on the error path only */
-    unsigned error_count;
-    char error[RNNP_ERROR_RING][RNNP_ERROR_CHARS];
+    rnnp_errors errors;
 };
 
-/* Records the sentence and returns status, so that callers can write
+/* Records the sentence as the calling thread's last and returns status, so that callers can write
  *     return rnnp_fail(ctx, RNNP_ERR_SHAPE, "hidden=%zu but R has %zu columns", hidden, columns); */
 rnnp_status rnnp_fail(const rnnp_context *context, rnnp_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

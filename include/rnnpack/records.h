@@ -8,7 +8,7 @@
  *
  * Every function here, unless it says otherwise
  *   Returns  RNNP_OK; RNNP_ERR_ARG for NULL where it is not allowed; RNNP_ERR_MEMORY
- *   Errors   leave *set NULL (functions that make a set) or the set as it was; the sentence is the context's latest
+ *   Errors   leave *set NULL (functions that make a set) or the set as it was; the sentence is the calling thread's latest
  *   Memory   from the context's allocator; a set must be destroyed before its context
  *   Threads  any; a set may be read by many threads at once, and changed by one while no other reads it
  */

@@ -128,8 +128,14 @@ RNNP_API rnnp_status rnnp_context_create(const rnnp_context_options *options, rn
 /* Everything made from the context must be destroyed before it. */
 RNNP_API void rnnp_context_destroy(rnnp_context *context);
 
-/* The sentence of the context's latest failure, with the offending names and numbers; "" before the
- * first one. The text stays valid until fifteen further calls on this context have failed. */
+/* The sentence of the calling thread's latest failure on this context, with the offending names and numbers; "" before
+ * its first one. Other threads' failures do not show; what a worker of a call has to say is said by the thread that
+ * called. A call that returns RNNP_ERR_ARG because it got NULL for the context, or for an object that knows the context,
+ * has no sentence.
+ *
+ * Memory   the text belongs to the context. It holds until the same thread's next failure on this context. Sentences of
+ *          the 128 threads that failed last are kept; a thread that fell out of these gets "".
+ * Threads  any. Code that moves between threads (coroutines) must ask on the thread that the call failed on. */
 RNNP_API const char *rnnp_context_last_error(const rnnp_context *context);
 
 /* ---- What was found and chosen ----------------------------------------------------------------- */

@@ -12,6 +12,8 @@
  */
 #include "trainer.h"
 
+#include <stdio.h>
+
 size_t rnnp_pass_rows(const rnnp_pass *pass, size_t slice)
 {
     const size_t left = pass->rows - slice * RNNP_SLICE_ROWS;
@@ -114,8 +116,8 @@ static rnnp_status run_slice(const rnnp_pass *pass, const rnnp_worker *worker, c
     run.gradient = buffer(pass, worker->first_buffer + worker->n_nodes);
     for (size_t r = 0; r < run.tape->rows; r++)
         rows[r] = (uint32_t)(run.first + r);
-    run.slice = (rnnp_slice){.seed = t->options.seed, .step = t->steps, .rows = rows, .n_rows = run.tape->rows,
-                             .training = pass->training};
+    run.slice = (rnnp_slice){
+        .seed = t->options.seed, .step = t->steps, .rows = rows, .n_rows = run.tape->rows, .training = pass->training};
     *loss = 0;
     return rnnp_tape_run_slice(&run, loss);
 }
@@ -129,8 +131,10 @@ static void run_share(const rnnp_pass *pass, rnnp_worker *worker, char *memory, 
         double loss;
 
         worker->status = run_slice(pass, worker, memory, s, &loss);
-        if (worker->status != RNNP_OK)
+        if (worker->status != RNNP_OK) { /* sentences are a thread's own: the caller says it again */
+            snprintf(worker->sentence, sizeof worker->sentence, "%s", rnnp_context_last_error(pass->trainer->context));
             return;
+        }
         node[worker->n_nodes++] = (rnnp_tree_node){0, s, loss};
         for (; can_join(node, worker->n_nodes); worker->n_nodes--) {
             const size_t top = worker->first_buffer + worker->n_nodes - 1;
@@ -175,7 +179,7 @@ enum { MOST_ADDS = 2 * RNNP_TREE_NODES };
 typedef struct left_over {
     const rnnp_pass *pass;
     rnnp_tree_node node[RNNP_TREE_NODES];
-    size_t at[RNNP_TREE_NODES];    /* the buffer of each */
+    size_t at[RNNP_TREE_NODES]; /* the buffer of each */
     size_t n_nodes;
     size_t sum[MOST_ADDS], add[MOST_ADDS]; /* buffers to be added before the next thread's nodes come */
     size_t n_adds;
@@ -193,8 +197,8 @@ static void add_phase(void *arg, size_t phase, size_t i, size_t n)
         const rnnp_update_block *block = &t->blocks[b];
 
         for (size_t a = 0; a < l->n_adds && !t->parameters[block->parameter].info.frozen; a++)
-            rnnp_train_add(t, buffer(l->pass, l->sum[a]) + block->offset,
-                           buffer(l->pass, l->add[a]) + block->offset, block->n);
+            rnnp_train_add(t, buffer(l->pass, l->sum[a]) + block->offset, buffer(l->pass, l->add[a]) + block->offset,
+                           block->n);
     }
 }
 
@@ -243,7 +247,7 @@ rnnp_status rnnp_pass_run(rnnp_pass *pass, double *sum)
     rnnp_team_phases(pass->threads > 1 ? t->context->team : NULL, 2, slices_phase, pass);
     for (size_t i = 0; i < pass->threads; i++) {
         if (t->workers[i].status != RNNP_OK)
-            return t->workers[i].status;
+            return rnnp_fail(t->context, t->workers[i].status, "%s", t->workers[i].sentence);
     }
     *sum = join_stacks(pass);
     return RNNP_OK;

@@ -53,6 +53,7 @@ typedef struct rnnp_worker {
     size_t n_nodes;
     size_t first_buffer;           /* its stack of gradients: of the pass's buffers */
     rnnp_status status;
+    char sentence[RNNP_ERROR_CHARS]; /* of a status that is not RNNP_OK */
 } rnnp_worker;
 
 /* ---- Trainer ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Contexts: options of every age, ISA caps, the error ring, the host report, and allocators that fail.
+ * Contexts: options of every age, ISA caps, errors, the host report, and allocators that fail.
  */
 #define _DEFAULT_SOURCE /* madvise */
 #include "src/context.h"
@@ -274,23 +274,25 @@ static void constants_have_names(void **state)
 
 /* ---- Errors ---- */
 
-static void errors_stay_for_fifteen_more(void **state)
+static void the_last_error_stays(void **state)
 {
     (void)state;
-    rnnp_context *context = create(NULL);
+    rnnp_context *context = create(NULL), *other = create(NULL);
 
     assert_int_equal(rnnp_fail(context, RNNP_ERR_SHAPE, "hidden=%d but R has %d columns", 12, 16), RNNP_ERR_SHAPE);
-    const char *first = rnnp_context_last_error(context);
-    for (int i = 0; i < RNNP_ERROR_RING - 1; i++) {
-        rnnp_fail(context, RNNP_ERR_ARG, "failure %d", i);
-        assert_string_equal(first, "hidden=12 but R has 16 columns");
-    }
-    assert_string_equal(rnnp_context_last_error(context), "failure 14");
+    rnnp_fail(other, RNNP_ERR_ARG, "elsewhere");
+    assert_string_equal(rnnp_context_last_error(context), "hidden=12 but R has 16 columns");
 
-    /* A sentence longer than the ring's line is cut, never overrun. */
+    /* A sentence may quote the one before. */
+    rnnp_fail(context, RNNP_ERR_ARG, "layer 3: %s", rnnp_context_last_error(context));
+    assert_string_equal(rnnp_context_last_error(context), "layer 3: hidden=12 but R has 16 columns");
+
+    /* A sentence that is too long is cut, never overrun. */
     rnnp_fail(context, RNNP_ERR_ARG, "%*s", 4 * RNNP_ERROR_CHARS, "x");
     assert_int_equal(strlen(rnnp_context_last_error(context)), RNNP_ERROR_CHARS - 1);
+    assert_string_equal(rnnp_context_last_error(other), "elsewhere");
     rnnp_context_destroy(context);
+    rnnp_context_destroy(other);
 }
 
 /* ---- Memory and threads ---- */
@@ -474,7 +476,7 @@ int main(void)
         cmocka_unit_test(variants_are_listed),
         cmocka_unit_test(host_info_of_every_size),
         cmocka_unit_test(constants_have_names),
-        cmocka_unit_test(errors_stay_for_fifteen_more),
+        cmocka_unit_test(the_last_error_stays),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(blocks),
         cmocka_unit_test(large_blocks),

@@ -4,10 +4,10 @@
  */
 #include "trainer.h"
 
-#define REFUSED(status, context, words, call)       \
-    do {                                            \
-        assert_int_equal((call), (status));         \
-        assert_says(context, words);                \
+#define REFUSED(status, context, words, call)                                                                          \
+    do {                                                                                                               \
+        assert_int_equal((call), (status));                                                                            \
+        assert_says(context, words);                                                                                   \
     } while (0)
 
 /* ---- Models ---- */
@@ -15,7 +15,7 @@
 typedef struct graph {
     rnnp_context *context;
     rnnp_model *model;
-    rnnp_value x;                  /* [batch][4] */
+    rnnp_value x; /* [batch][4] */
 } graph;
 
 static graph begin(rnnp_context *context, const char *symbol)
@@ -275,6 +275,47 @@ static void test_diverged(void **state)
     end_batches(&f);
 }
 
+/* What fails on a worker is said by the thread that called, whatever the number of threads: of the first bad row. */
+static void test_on_workers(void **state)
+{
+    enum { ROWS = 80, WORDS = 5 };
+    const int64_t shape[] = {RNNP_DYNAMIC}, table_shape[] = {WORDS, 4};
+    const char *const names[] = {"batch"};
+    float *table = numbers(WORDS * 4, 5, 0.5f);
+    int64_t words[ROWS] = {0};
+    int32_t classes[ROWS] = {0};
+
+    (void)state;
+    words[35] = 100;
+    words[ROWS - 1] = 200;
+    for (size_t threads = 1; threads <= 5; threads++) {
+        graph g = {context_of(threads, NULL), NULL, 0};
+        const rnnp_train_options options = default_options();
+        rnnp_value table_value, out;
+        rnnp_train_result r;
+
+        OK(rnnp_model_create(g.context, &g.model));
+        OK(rnnp_model_input(g.model, "words", RNNP_I64, 1, shape, names, &g.x));
+        OK(rnnp_model_constant(g.model, "table", &(rnnp_tensor){RNNP_F32, 2, {table_shape[0], table_shape[1]}, table},
+                               &table_value));
+        out = dense(&g, node2(g.model, "Gather", table_value, g.x), 4, 3);
+        OK(rnnp_model_output(g.model, "y", out));
+        OK(rnnp_model_close(g.model));
+        rnnp_trainer *trainer = make_trainer(g.model, &options);
+        const rnnp_tensor in = {RNNP_I64, 1, {ROWS}, words}, target = {RNNP_I32, 1, {ROWS}, classes};
+        const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
+        for (int i = 0; i < 20; i++) {
+            REFUSED(RNNP_ERR_ARG, g.context, "NULL", rnnp_trainer_get(trainer, 0, NULL));
+            REFUSED(RNNP_ERR_ARG, g.context, "index 100", rnnp_trainer_step(trainer, &batch, &r));
+            REFUSED(RNNP_ERR_ARG, g.context, "index 100", rnnp_trainer_evaluate(trainer, &batch, &r));
+        }
+        rnnp_trainer_destroy(trainer);
+        rnnp_model_destroy(g.model);
+        rnnp_context_destroy(g.context);
+    }
+    free(table);
+}
+
 /* ---- Parameters ---- */
 
 static void test_parameters(void **state)
@@ -394,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_models),     cmocka_unit_test(test_released),   cmocka_unit_test(test_batches),
         cmocka_unit_test(test_diverged),   cmocka_unit_test(test_parameters), cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_on_workers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
