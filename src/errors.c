@@ -51,12 +51,27 @@ static size_t find(const rnnp_errors *errors, const rnnp_thread_name *thread)
     return oldest;
 }
 
+/* Sentences quote names from files, and are printed to terminals: control characters (C0, DEL; C1 in UTF-8) become "?".
+ */
+static void make_plain(char *text)
+{
+    for (unsigned char *s = (unsigned char *)text; *s; s++) {
+        const int is_c1 = s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0;
+
+        if (*s < 0x20 || *s == 0x7f || is_c1)
+            *s = '?';
+        if (is_c1)
+            *++s = '?';
+    }
+}
+
 void rnnp_errors_put(rnnp_errors *errors, const char *format, va_list args)
 {
     const rnnp_thread_name thread = name_thread();
     char text[RNNP_ERROR_CHARS];
 
     vsnprintf(text, sizeof text, format, args);
+    make_plain(text);
     pthread_mutex_lock(&errors->lock);
     const size_t i = find(errors, &thread);
     errors->slot[i].thread = thread;

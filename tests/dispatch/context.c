@@ -287,6 +287,10 @@ static void the_last_error_stays(void **state)
     rnnp_fail(context, RNNP_ERR_ARG, "layer 3: %s", rnnp_context_last_error(context));
     assert_string_equal(rnnp_context_last_error(context), "layer 3: hidden=12 but R has 16 columns");
 
+    /* A name in a file cannot command the terminal that the sentence is printed to. */
+    rnnp_fail(context, RNNP_ERR_ARG, "\"%s\" is no name", "\033[2J\x9b\n\xc2\x9b\x7f\xc3\xa4");
+    assert_string_equal(rnnp_context_last_error(context), "\"?[2J\x9b????\xc3\xa4\" is no name");
+
     /* A sentence that is too long is cut, never overrun. */
     rnnp_fail(context, RNNP_ERR_ARG, "%*s", 4 * RNNP_ERROR_CHARS, "x");
     assert_int_equal(strlen(rnnp_context_last_error(context)), RNNP_ERROR_CHARS - 1);
