@@ -5,6 +5,7 @@
  */
 #include "search.h"
 
+#include "../kernels/probe.h"
 #include "../src/context.h"
 #include "rnnpack/limits.h"
 
@@ -49,16 +50,7 @@ rnnp_status rnnp_machine_measure(rnnp_context *context, rnnp_machine *machine)
 
 static size_t lanes_of(rnnp_isa isa)
 {
-    static const struct {
-        const char *isa;
-        size_t floats;
-    } widths[] = {{"neon", 4}, {"avx2", 8}, {"avx512", 16}};
-
-    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
-        if (strcmp(widths[i].isa, rnnp_isa_names[isa]) == 0)
-            return widths[i].floats;
-    }
-    return 1;
+    return rnnp_probes[isa] ? rnnp_probes[isa]->lanes : 1;
 }
 
 /* Share of the FMA rate that a product of so many rows can reach: its smallest tile needs eight chains of FMAs. */

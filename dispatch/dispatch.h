@@ -51,9 +51,23 @@ size_t rnnp_cgroup_cpus(const char *root);
 /* Cores and CPUs, and the caches of the CPU numbered `first`; leaves the budget alone. */
 void rnnp_topology_from_sysfs(const char *root, size_t first, rnnp_cpu *cpu, rnnp_topology *topology);
 
+/* The ISA of that name, or -1. */
+int rnnp_isa_find(const char *name);
 /* Rank cap of an ISA name; -1 for an unknown one. */
 int rnnp_isa_rank(const char *name);
 int rnnp_isa_rank_of(rnnp_isa isa);
+/* All names, for messages: "generic, neon, ..." */
+extern const char *const rnnp_isa_list;
+
+/* kernels/table.c: for each ISA that this build has no kernels of, the rows of its folder without functions; no rows for
+ * the others. */
+extern const rnnp_variant_list *const rnnp_foreign[RNNP_ISA_COUNT];
+
+/* The rows of an ISA of any architecture. */
+static inline const rnnp_variant_list *rnnp_rows_of(rnnp_isa isa)
+{
+    return rnnp_tables[isa]->count ? rnnp_tables[isa] : rnnp_foreign[isa];
+}
 
 /* 1 if the variant runs on a CPU with these features. */
 int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_rank);
@@ -85,5 +99,9 @@ void rnnp_select_homes(const rnnp_cpu *cpu, rnnp_selection *selection);
 
 /* Pure: for each op the first usable row of the highest-ranked usable ISA that has one, by home; no limits are set. */
 void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection);
+
+/* Pure: the same on a CPU with every feature of the ISA's architecture, capped by the ISA. For packing only: of another
+ * architecture's rows there are no functions. */
+void rnnp_select_isa(rnnp_isa isa, rnnp_selection *selection);
 
 #endif

@@ -15,6 +15,7 @@ typedef struct rnnp_probe {
     uint64_t dot_needs; /* CPU features beyond the ISA's own */
     /* Reads `bytes` bytes, a multiple of RNNP_PROBE_LINE, front to back, `passes` times. Returns the sum. */
     float (*read)(const float *p, size_t bytes, size_t passes);
+    size_t lanes; /* floats of a vector */
 } rnnp_probe;
 
 enum { RNNP_PROBE_LINE = 512 };

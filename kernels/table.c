@@ -18,7 +18,7 @@
 #endif
 
 #define RNNP_ISA(name, arch, rank, needs, flags) \
-    extern const rnnp_variant_list rnnp_table_##name; \
+    extern const rnnp_variant_list rnnp_table_##name, rnnp_foreign_##name; \
     extern const rnnp_probe rnnp_probe_##name;
 #include "../dispatch/isa.def"
 #undef RNNP_ISA
@@ -28,6 +28,13 @@ static const rnnp_variant_list no_variants __attribute__((unused)) = {NULL, 0};
 
 const rnnp_variant_list *const rnnp_tables[RNNP_ISA_COUNT] = {
 #define RNNP_ISA(name, arch, rank, needs, flags) [RNNP_ISA_##name] = RNNP_ON_##arch(&rnnp_table_##name, &no_variants),
+#include "../dispatch/isa.def"
+#undef RNNP_ISA
+};
+
+extern const rnnp_variant_list *const rnnp_foreign[RNNP_ISA_COUNT];
+const rnnp_variant_list *const rnnp_foreign[RNNP_ISA_COUNT] = {
+#define RNNP_ISA(name, arch, rank, needs, flags) [RNNP_ISA_##name] = RNNP_ON_##arch(&no_variants, &rnnp_foreign_##name),
 #include "../dispatch/isa.def"
 #undef RNNP_ISA
 };

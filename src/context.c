@@ -47,6 +47,11 @@ const char *rnnp_feature_name(size_t bit)
     return rnnp_cpu_feature_text(bit);
 }
 
+const char *rnnp_isa_name(size_t index)
+{
+    return index < RNNP_ISA_COUNT ? rnnp_isa_names[index] : NULL;
+}
+
 /* ---- Memory ---- */
 
 /* Large blocks begin on a huge page, and the system is asked to use such for the whole ones in them: weights are then
@@ -188,7 +193,7 @@ static rnnp_status lower_cap(const rnnp_context_options *o, const char *source, 
 
     const int rank = rnnp_isa_rank(name);
     if (rank < 0)
-        return refuse(o, RNNP_ERR_ARG, "%s names the unknown ISA \"%s\"", source, name);
+        return refuse(o, RNNP_ERR_ARG, "%s names the unknown ISA \"%.64s\"; there are %s", source, name, rnnp_isa_list);
     if (rank < *max_rank) {
         *max_rank = rank;
         *capped_by = source;

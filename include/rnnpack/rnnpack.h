@@ -102,7 +102,8 @@ typedef struct rnnp_context_options {
     rnnp_parallel parallel;    /* run == NULL: see threads                                          */
     size_t threads;            /* size of the library's own team, 1 (default) for none, 0 for the
                                 * CPU budget; ignored when parallel.run is given                    */
-    const char *max_isa;       /* cap: "generic", "avx2", "avx512"; NULL for none. The
+    const char *max_isa;       /* cap: a name of rnnp_isa_name(), NULL for none. One of another architecture caps
+                                * at its rank (dispatch/isa.def): on x86-64 neon allows what avx2 allows. The
                                 * environment variable RNNPACK_MAX_ISA caps too; the lower one counts */
     rnnp_log_fn log;           /* NULL: silence                                                     */
     void *log_user;
@@ -129,9 +130,9 @@ RNNP_API rnnp_status rnnp_context_create(const rnnp_context_options *options, rn
 RNNP_API void rnnp_context_destroy(rnnp_context *context);
 
 /* The sentence of the calling thread's latest failure on this context, with the offending names and numbers; "" before
- * its first one. Other threads' failures do not show; what a worker of a call has to say is said by the thread that
- * called. A call that returns RNNP_ERR_ARG because it got NULL for the context, or for an object that knows the context,
- * has no sentence.
+ * its first one. It has no control characters, whatever the names hold. Other threads' failures do not show; what a
+ * worker of a call has to say is said by the thread that called. A call that returns RNNP_ERR_ARG because it got NULL for
+ * the context, or for an object that knows the context, has no sentence.
  *
  * Memory   the text belongs to the context. It holds until the same thread's next failure on this context. Sentences of
  *          the 128 threads that failed last are kept; a thread that fell out of these gets "".
@@ -161,6 +162,10 @@ RNNP_API rnnp_status rnnp_context_host(const rnnp_context *context, rnnp_host_in
 
 /* "avx2", "fma3", "avx512f", ... or NULL past the last feature. */
 RNNP_API const char *rnnp_feature_name(size_t bit);
+
+/* The instruction sets that kernels are written for, on any architecture: "generic", "avx2", ... or NULL past
+ * the last. */
+RNNP_API const char *rnnp_isa_name(size_t index);
 
 typedef struct rnnp_variant_info {
     const char *op;            /* "lstm_step_f32"                                                   */

@@ -67,4 +67,4 @@ static double probe_dot(size_t rounds)
 #endif
 
 extern const rnnp_probe RNNP_JOIN(rnnp_probe, RNNP_SUFFIX);
-const rnnp_probe RNNP_JOIN(rnnp_probe, RNNP_SUFFIX) = {probe_fma, probe_dot, RNNP_PROBE_DOT_NEEDS, probe_read};
+const rnnp_probe RNNP_JOIN(rnnp_probe, RNNP_SUFFIX) = {probe_fma, probe_dot, RNNP_PROBE_DOT_NEEDS, probe_read, VL};

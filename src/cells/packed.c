@@ -13,7 +13,7 @@
 /* The product with the same panels, meant for weights from memory if the step is, else for any. */
 static const rnnp_variant *find_project(const rnnp_variant *step, size_t columns)
 {
-    const rnnp_variant_list *list = rnnp_tables[step->isa];
+    const rnnp_variant_list *list = rnnp_rows_of(step->isa);
     const uint16_t home = step->traits.home == RNNP_HOME_MEMORY ? RNNP_HOME_MEMORY : RNNP_HOME_L2;
     for (size_t i = 0; i < list->count; i++)
         if (list->rows[i].op == RNNP_OP_gemm_f32 && list->rows[i].traits.nr == columns && !list->rows[i].needs &&

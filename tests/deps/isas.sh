@@ -28,7 +28,7 @@ cap: "generic", "avx2", ...
 OTHERS
 
 files=$(grep -rIlP "$list" --include='*.[ch]' --include='*.cpp' --include='*.py' --include='*.sh' --include='*.txt' \
-    bench cmake script tests CMakeLists.txt CMakePresets.json || true)
+    autotune bench cmake examples include script src tests CMakeLists.txt CMakePresets.json || true)
 for file in $files; do
     [[ $file == tests/deps/isas.sh ]] || { grep -nHP "$list" "$file" && bad=1; }
 done

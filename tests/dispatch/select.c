@@ -53,6 +53,16 @@ const rnnp_variant_list *const rnnp_tables[RNNP_ISA_COUNT] = {
 #undef RNNP_ISA
 };
 
+static const rnnp_variant neon_rows[] = {ROW(gemm_f32, neon, "gemm_neon", 0)};
+static const rnnp_variant_list neon_list = {neon_rows, 1};
+
+/* Of another architecture. */
+const rnnp_variant_list *const rnnp_foreign[RNNP_ISA_COUNT] = {
+#define RNNP_ISA(name, arch, rank, needs, flags) RNNP_ISA_##name == RNNP_ISA_neon ? &neon_list : &absent,
+#include "dispatch/isa.def"
+#undef RNNP_ISA
+};
+
 static const uint64_t avx2_set = RNNP_CPU_AVX2 | RNNP_CPU_FMA3 | RNNP_CPU_F16C;
 static const uint64_t avx512_set = RNNP_CPU_AVX2 | RNNP_CPU_FMA3 | RNNP_CPU_F16C | RNNP_CPU_AVX512F |
                                    RNNP_CPU_AVX512BW | RNNP_CPU_AVX512DQ | RNNP_CPU_AVX512VL;
@@ -153,12 +163,43 @@ static void ranks_follow_isa_def(void **state)
     assert_int_equal(rnnp_isa_rank_of(RNNP_ISA_avx2), rnnp_isa_rank("avx2"));
 }
 
+/* As a packer selects: any ISA, here or not, and nothing of the other architecture. */
+static void any_isa_can_be_packed_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *gemm, *relu;
+    } expected[] = {
+        {"generic", "gemm_generic", "relu_generic"},
+        {"neon", "gemm_neon", "relu_generic"},
+        {"avx2", "gemm_avx2_first", "relu_avx2"},
+        {"avx512", "gemm_avx512_vnni", "relu_avx2"},
+    };
+
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        const int isa = rnnp_isa_find(expected[i].name);
+        rnnp_selection s;
+
+        assert_true(isa >= 0);
+        assert_non_null(strstr(rnnp_isa_list, expected[i].name));
+        rnnp_select_isa((rnnp_isa)isa, &s);
+        assert_int_equal(s.isa, isa);
+        assert_string_equal(s.op[RNNP_OP_gemm_f32]->name, expected[i].gemm);
+        assert_string_equal(s.op[RNNP_OP_relu_f32]->name, expected[i].relu);
+    }
+    assert_int_equal(rnnp_isa_find("sse9"), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(features_decide),      cmocka_unit_test(every_needed_feature_counts),
-        cmocka_unit_test(caps_only_lower),      cmocka_unit_test(usable_is_per_variant),
-        cmocka_unit_test(weights_choose_by_their_home), cmocka_unit_test(ranks_follow_isa_def),
+        cmocka_unit_test(features_decide),
+        cmocka_unit_test(every_needed_feature_counts),
+        cmocka_unit_test(caps_only_lower),
+        cmocka_unit_test(usable_is_per_variant),
+        cmocka_unit_test(weights_choose_by_their_home),
+        cmocka_unit_test(ranks_follow_isa_def),
+        cmocka_unit_test(any_isa_can_be_packed_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

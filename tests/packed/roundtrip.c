@@ -5,6 +5,8 @@
  */
 #include "packed.h"
 
+#include "dispatch/dispatch.h"
+
 static const char *isa_of(const rnnp_context *context)
 {
     rnnp_host_info host = {.struct_size = sizeof host};
@@ -337,6 +339,58 @@ static void test_info(void **state)
     rnnp_context_destroy(context);
 }
 
+/* An ISA of any architecture is packed for truly: the panels are as its kernels want them, not as this CPU's do. */
+static void test_every_isa(void **state)
+{
+    static const struct {
+        const char *isa;
+        size_t lanes; /* of an LSTM: variants.def */
+    } expected[] = {{"generic", 4}, {"neon", 4}, {"avx2", 8}, {"avx512", 16}};
+    enum { ISAS = sizeof expected / sizeof expected[0] };
+    rnnp_context *context = make_context(NULL, 1);
+    rnnp_model *model = make_recurrent(context, 1);
+    rnnp_packed_options options;
+    const char *isas[ISAS];
+    size_t known = 0;
+
+    (void)state;
+    while (rnnp_isa_name(known))
+        known++;
+    assert_int_equal(known, ISAS); /* a new one needs its line here */
+    rnnp_packed_options_init(&options);
+    options.isas = isas;
+    for (size_t i = 0; i <= ISAS; i++) { /* one by one, then all at once */
+        buffer b = {0};
+        rnnp_model *opened;
+        rnnp_packed_block_info block;
+        size_t found = 0;
+
+        options.n_isas = i < ISAS ? 1 : ISAS;
+        for (size_t k = 0; k < options.n_isas; k++)
+            isas[k] = i < ISAS ? rnnp_isa_name(i) : rnnp_isa_name(k);
+        OK(rnnp_packed_write(model, &options, take_bytes, &b));
+        OK(rnnp_packed_open_memory(context, b.at, b.size, &opened));
+        OK(rnnp_packed_verify(opened));
+        for (size_t n = 0; rnnp_model_packed_block(opened, n, &block) == RNNP_OK; n++) {
+            for (size_t k = 0; k < ISAS; k++) {
+                char lanes[64];
+
+                snprintf(lanes, sizeof lanes, ": lstm_step_f32 lanes %zu ", expected[k].lanes);
+                if (!strstr(block.layout, lanes))
+                    continue;
+                found++;
+                assert_true(i == ISAS || strcmp(expected[k].isa, isas[0]) == 0 ||
+                            expected[k].lanes == expected[i].lanes);
+            }
+        }
+        assert_true(found > 0);
+        rnnp_model_destroy(opened);
+        free(b.at);
+    }
+    rnnp_model_destroy(model);
+    rnnp_context_destroy(context);
+}
+
 static void test_arguments(void **state)
 {
     rnnp_context *context = make_context(NULL, 1);
@@ -358,6 +412,7 @@ static void test_arguments(void **state)
     options.isas = (const char *const[]){"sse9"};
     assert_int_equal(rnnp_packed_write(model, &options, take_bytes, &b), RNNP_ERR_ARG);
     assert_says(context, "sse9");
+    assert_says(context, rnnp_isa_list);
     options.isas = (const char *const[]){"generic", "generic"};
     options.n_isas = 2;
     assert_int_equal(rnnp_packed_write(model, &options, take_bytes, &b), RNNP_ERR_ARG);
@@ -395,7 +450,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bits), cmocka_unit_test(test_rewritten), cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_log),       cmocka_unit_test(test_info),      cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_log),       cmocka_unit_test(test_info),      cmocka_unit_test(test_every_isa),
+        cmocka_unit_test(test_arguments),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
