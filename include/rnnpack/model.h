@@ -414,9 +414,12 @@ RNNP_API rnnp_status rnnp_stream_step(rnnp_stream *stream, const rnnp_tensor *in
 /* All channels back to the initial state of the model. */
 RNNP_API void rnnp_stream_reset(rnnp_stream *stream);
 
-/* The recurrent state as bytes: f32 values in node order, the same on every ISA. rnnp_stream_save returns
- * RNNP_ERR_STATE when the initial state of a channel comes from an input and it has not stepped yet. Both return
- * RNNP_ERR_ARG for bytes other than rnnp_stream_state_bytes() or at NULL; errors change nothing. */
+/* The recurrent state as bytes: f32 values in node order, the same on every ISA, then eight bytes that name the model: a
+ * hash over its graph and weights, the same for a packed file made of it. No bytes at all for a model without state.
+ * rnnp_stream_save returns RNNP_ERR_STATE when the initial state of a channel comes from an input and it has not stepped
+ * yet; rnnp_stream_load returns RNNP_ERR_FORMAT for the state of another model. Both return RNNP_ERR_ARG for bytes other
+ * than rnnp_stream_state_bytes() or at NULL; errors change nothing. No allocation: the hash is made with the model's
+ * first stream, or before rnnp_model_release. */
 RNNP_API size_t rnnp_stream_state_bytes(const rnnp_stream *stream);
 RNNP_API rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t bytes);
 RNNP_API rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t bytes);

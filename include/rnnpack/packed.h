@@ -26,7 +26,8 @@ extern "C" {
 
 typedef struct rnnp_packed_options {
     size_t struct_size;
-    const char *const *isas;   /* "generic", "avx2", ...: pack for these; NULL (default): for the context's ISA */
+    const char *const *isas;   /* names of rnnp_isa_name(): pack for these, also for those of another architecture than
+                                * this one; NULL (default): for the context's ISA */
     size_t n_isas;             /* weights whose packed form is the same on several are stored once */
 } rnnp_packed_options;
 
@@ -37,9 +38,8 @@ RNNP_API void rnnp_packed_options_init(rnnp_packed_options *options);
  * NULL. The same model and options give the same bytes on every machine.
  *
  * Returns  RNNP_OK; RNNP_ERR_IO when write returned something else than 0; RNNP_ERR_STATE for a model that is not
- *          closed or whose weights were released; RNNP_ERR_UNSUPPORTED for an instruction set that this build lacks;
- *          RNNP_ERR_FORMAT when the model comes from a packed file that turns out damaged; RNNP_ERR_ARG;
- *          RNNP_ERR_MEMORY.
+ *          closed or whose weights were released; RNNP_ERR_ARG for an instruction set that is unknown or named twice;
+ *          RNNP_ERR_FORMAT when the model comes from a packed file that turns out damaged; RNNP_ERR_MEMORY.
  * Memory   temporary: the graph, and room for the largest packed node.
  * Threads  runs on the calling thread; a model may be written by several at once.
  */
@@ -47,9 +47,10 @@ RNNP_API rnnp_status rnnp_packed_write(const rnnp_model *model, const rnnp_packe
                                        rnnp_write_fn write, void *user);
 
 /*
- * The same into a file. It is written under a temporary name in the same folder (the path, ".", the process's number,
- * a number and ".tmp"), made durable (fsync), and then renamed to `path`: there is the old file or the whole new one,
- * whatever happens. It has the mode of the file that was there.
+ * The same into a file. It is written under a temporary name in the same folder (".NAME.N.tmp"), made durable (fsync), and
+ * then renamed to `path`: there is the old file or the whole new one, whatever happens. A symbolic link is followed. Until
+ * it is whole only its owner can open it; then it has the mode of the file that was there, or 0666 less the umask. What a
+ * process that was killed leaves of it, the next writer of the same path removes.
  *
  * Returns  as above; RNNP_ERR_IO with the system's words when the folder cannot be written, the disk is full, or
  *          something that is no regular file is at `path`.

@@ -110,8 +110,29 @@ rnnp_status rnnp_stream_step_rows(rnnp_stream *stream, const uint8_t *active, co
 
 /* ---- State ---- */
 
-rnnp_status rnnp_state_check(const rnnp_program *p, const void *state, size_t bytes, size_t want)
+/* The state itself, then the model's mark. */
+size_t rnnp_state_bytes(const rnnp_program *p, size_t rows)
 {
+    return p->state_bytes ? p->state_bytes / p->batch * rows + sizeof p->mark : 0;
+}
+
+void rnnp_state_sign(const rnnp_program *p, void *state, size_t bytes)
+{
+    memcpy((char *)state + bytes - sizeof p->mark, &p->mark, sizeof p->mark);
+}
+
+rnnp_status rnnp_state_accept(const rnnp_program *p, const void *state, size_t bytes)
+{
+    if (bytes && memcmp((const char *)state + bytes - sizeof p->mark, &p->mark, sizeof p->mark) != 0)
+        return rnnp_fail(p->plan->context, RNNP_ERR_FORMAT,
+                         "the state is damaged, or was saved by a stream of another model");
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_state_check(const rnnp_program *p, const void *state, size_t bytes, size_t rows)
+{
+    const size_t want = rnnp_state_bytes(p, rows);
+
     if (bytes != want || (bytes && !state))
         return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%zu bytes%s were given for a state of %zu", bytes,
                          state ? "" : " at NULL", want);
@@ -138,7 +159,7 @@ static rnnp_status check_row(const rnnp_program *p, size_t row)
 
 size_t rnnp_stream_row_bytes(const rnnp_stream *stream)
 {
-    return stream ? stream->program.state_bytes / stream->program.batch : 0;
+    return stream ? rnnp_state_bytes(&stream->program, 1) : 0;
 }
 
 rnnp_status rnnp_stream_reset_row(rnnp_stream *stream, size_t row)
@@ -175,11 +196,12 @@ rnnp_status rnnp_stream_save_row(const rnnp_stream *stream, size_t row, void *st
     if (!stream)
         return RNNP_ERR_ARG;
     const rnnp_program *p = &stream->program;
-    if ((status = check_row(p, row)) != RNNP_OK ||
-        (status = rnnp_state_check(p, state, bytes, rnnp_stream_row_bytes(stream))) != RNNP_OK ||
+    if ((status = check_row(p, row)) != RNNP_OK || (status = rnnp_state_check(p, state, bytes, 1)) != RNNP_OK ||
         (status = rnnp_state_begun(p, row)) != RNNP_OK)
         return status;
     move_row(p, row, state, NULL);
+    if (bytes)
+        rnnp_state_sign(p, state, bytes);
     return RNNP_OK;
 }
 
@@ -190,8 +212,8 @@ rnnp_status rnnp_stream_load_row(rnnp_stream *stream, size_t row, const void *st
     if (!stream)
         return RNNP_ERR_ARG;
     rnnp_program *p = &stream->program;
-    if ((status = check_row(p, row)) != RNNP_OK ||
-        (status = rnnp_state_check(p, state, bytes, rnnp_stream_row_bytes(stream))) != RNNP_OK)
+    if ((status = check_row(p, row)) != RNNP_OK || (status = rnnp_state_check(p, state, bytes, 1)) != RNNP_OK ||
+        (status = rnnp_state_accept(p, state, bytes)) != RNNP_OK)
         return status;
     move_row(p, row, NULL, state);
     p->n_fresh -= p->fresh[row];

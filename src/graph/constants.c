@@ -10,8 +10,8 @@ static const char released[] = "released";
 
 int rnnp_node_reads(const rnnp_model *model, const rnnp_node *node, size_t input)
 {
-    const rnnp_prepare prepare = {model->context,  node, node->input_metas, &model->context->selection,
-                                  RNNP_MATH_U35, 1, NULL, NULL};
+    const rnnp_prepare prepare = {model->context, node, node->input_metas, &model->context->selection, RNNP_MATH_U35, 1,
+                                  NULL,           NULL};
 
     if (input >= 32 || !(node->op->packed_inputs >> input & 1))
         return 1;
@@ -34,6 +34,19 @@ rnnp_status rnnp_constant_need(const rnnp_model *model, int32_t value)
                          rnnp_packed_name(model->packed), info->name);
     atomic_store_explicit(&info->sealed, 0, memory_order_release);
     return RNNP_OK;
+}
+
+rnnp_status rnnp_constant_checksum(const rnnp_model *model, int32_t value, uint64_t *checksum)
+{
+    const rnnp_value_info *info = &model->values[value];
+
+    *checksum = info->checksum;
+    if (*checksum)
+        return RNNP_OK;
+    const rnnp_status status = rnnp_constant_need(model, value);
+    if (status == RNNP_OK)
+        *checksum = rnnp_packed_checksum(info->meta.known, rnnp_meta_bytes(&info->meta));
+    return status;
 }
 
 /* ---- Release ---- */
@@ -82,6 +95,10 @@ rnnp_status rnnp_model_release(rnnp_model *model, size_t *bytes)
         return RNNP_ERR_ARG;
     if (model->closed != RNNP_MODEL_CLOSED)
         return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+    uint64_t mark; /* while it can be known */
+    const rnnp_status status = rnnp_model_mark(model, &mark);
+    if (status != RNNP_OK)
+        return status;
     uint8_t *read = rnnp_arena_calloc(model->context, &scratch, model->n_values, 1);
     if (!read)
         return RNNP_ERR_MEMORY;

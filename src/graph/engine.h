@@ -224,6 +224,7 @@ typedef struct rnnp_program {
     int32_t *root;                 /* [n_values] */
     uint8_t *live;                 /* [n_values], scratch */
     char *state, *backup;          /* [state_bytes] */
+    uint64_t mark;                 /* of the model; behind each state that is saved */
     size_t n_calls, n_binds, n_patches, n_copies, state_bytes;
 
     /* streams */

@@ -86,7 +86,7 @@ typedef struct rnnp_value_info {
     size_t uses;
     int released;                /* its elements are gone: only packed forms of them are left */
     atomic_uchar sealed;         /* in a packed file, and not compared with its checksum yet */
-    uint64_t checksum;           /* while sealed */
+    uint64_t checksum;           /* of a constant in a packed file; 0: not known */
 } rnnp_value_info;
 
 /* ---- What operators are called with ----
@@ -322,6 +322,7 @@ struct rnnp_model {
     const char *producer;        /* what wrote the file, "" if unknown */
     const char *layer;           /* name of the layer whose weights are added, or NULL */
     struct rnnp_packed *packed;  /* the packed file behind it (src/packed/), or NULL */
+    _Atomic uint64_t mark;       /* rnnp_model_mark(); 0: not asked for yet */
 };
 
 /* Total elements of a shape; SIZE_MAX when a dimension is a symbol or the product overflows. */
@@ -334,6 +335,11 @@ rnnp_status rnnp_model_constant_sealed(struct rnnp_model *model, const char *nam
 /* RNNP_OK when the elements of a value may be read: RNNP_ERR_STATE for a constant that was released, RNNP_ERR_FORMAT
  * for one that is damaged in its file. Other values are none of its business. Safe from many threads. */
 rnnp_status rnnp_constant_need(const struct rnnp_model *model, int32_t value);
+/* Its checksum: known of one in a packed file, whose elements are not touched. As rnnp_constant_need. */
+rnnp_status rnnp_constant_checksum(const struct rnnp_model *model, int32_t value, uint64_t *checksum);
+/* What tells a closed model from others: a hash over its graph and the checksums of its constants, never 0. Reads all
+ * weights that are in no packed file, once. The same for a model and the packed file made of it. */
+rnnp_status rnnp_model_mark(const struct rnnp_model *model, uint64_t *mark);
 /* Whether somebody reads the elements of this input otherwise than through the node's packed block. Before the model
  * is closed: whether it is sure to. */
 int rnnp_node_reads(const struct rnnp_model *model, const rnnp_node *node, size_t input);

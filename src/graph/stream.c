@@ -100,8 +100,8 @@ static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model)
             }
         }
         if (fits > 1 && ambiguous)
-            return rnnp_fail(model->context, RNNP_ERR_ARG,
-                             "input %s could be stepped along %zu axes: set time_axis", input->name, fits);
+            return rnnp_fail(model->context, RNNP_ERR_ARG, "input %s could be stepped along %zu axes: set time_axis",
+                             input->name, fits);
         if (fits) {
             try_axis(time, model, i, found);
             return RNNP_OK;
@@ -310,6 +310,11 @@ rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options 
         status = rnnp_program_create(&layout, &program);
         rnnp_layout_free(&layout);
     }
+    if (status == RNNP_OK && program->state_bytes) {
+        status = rnnp_model_mark(plan->model, &program->mark);
+        if (status != RNNP_OK)
+            rnnp_program_destroy(program);
+    }
     if (status == RNNP_OK) {
         program->steps = o.steps;
         rnnp_channels_place(program, &channels, mixer);
@@ -359,7 +364,7 @@ void rnnp_stream_reset(rnnp_stream *stream)
 
 size_t rnnp_stream_state_bytes(const rnnp_stream *stream)
 {
-    return stream ? stream->program.state_bytes : 0;
+    return stream ? rnnp_state_bytes(&stream->program, stream->program.batch) : 0;
 }
 
 rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t bytes)
@@ -369,14 +374,16 @@ rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t byte
     if (!stream)
         return RNNP_ERR_ARG;
     const rnnp_program *p = &stream->program;
-    if ((status = rnnp_state_check(p, state, bytes, p->state_bytes)) != RNNP_OK)
+    if ((status = rnnp_state_check(p, state, bytes, p->batch)) != RNNP_OK)
         return status;
     for (size_t row = 0; p->n_fresh && row < p->batch; row++) {
         if ((status = rnnp_state_begun(p, row)) != RNNP_OK)
             return status;
     }
-    if (bytes)
-        memcpy(state, p->state, bytes);
+    if (bytes) {
+        memcpy(state, p->state, p->state_bytes);
+        rnnp_state_sign(p, state, bytes);
+    }
     return RNNP_OK;
 }
 
@@ -387,10 +394,11 @@ rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t byte
     if (!stream)
         return RNNP_ERR_ARG;
     rnnp_program *p = &stream->program;
-    if ((status = rnnp_state_check(p, state, bytes, p->state_bytes)) != RNNP_OK)
+    if ((status = rnnp_state_check(p, state, bytes, p->batch)) != RNNP_OK ||
+        (status = rnnp_state_accept(p, state, bytes)) != RNNP_OK)
         return status;
     if (bytes)
-        memcpy(p->state, state, bytes);
+        memcpy(p->state, state, p->state_bytes);
     memset(p->fresh, 0, p->batch);
     p->n_fresh = 0;
     return RNNP_OK;

@@ -35,8 +35,9 @@ static rnnp_status walk_constants(walk *w)
         if (!value->is_constant || value->uses == 0)
             continue;
         w->number[v] = w->next++;
-        if ((status = rnnp_constant_need(w->model, (int32_t)v)) != RNNP_OK ||
-            (status = w->visitor->constant(w->visitor->user, value->name, &tensor)) != RNNP_OK)
+        status = w->visitor->checksum ? rnnp_constant_checksum(w->model, (int32_t)v, w->visitor->checksum)
+                                      : rnnp_constant_need(w->model, (int32_t)v);
+        if (status != RNNP_OK || (status = w->visitor->constant(w->visitor->user, value->name, &tensor)) != RNNP_OK)
             return status;
     }
     return RNNP_OK;

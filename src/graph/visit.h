@@ -17,6 +17,9 @@ typedef struct rnnp_visitor {
     /* inputs and outputs: [n_inputs], [n_outputs] of the node; RNNP_NONE for absent or unwanted ones. */
     rnnp_status (*node)(void *user, const rnnp_node *node, const rnnp_value *inputs, const rnnp_value *outputs);
     rnnp_status (*output)(void *user, const char *name, rnnp_value value);
+    /* If not NULL, it holds the checksum of a constant's elements while constant() is called, which then must not read
+     * them: in a mapped file they stay where they are. */
+    uint64_t *checksum;
 } rnnp_visitor;
 
 /* RNNP_ERR_STATE for a model that is not closed, or has lost elements to rnnp_model_release. */

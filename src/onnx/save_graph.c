@@ -239,7 +239,7 @@ static rnnp_status add_output(void *user, const char *name, rnnp_value value)
 
 rnnp_status saver_make_graph(saver *s)
 {
-    const rnnp_visitor visitor = {s, add_input, add_constant, add_node, add_output};
+    const rnnp_visitor visitor = {s, add_input, add_constant, add_node, add_output, NULL};
     const rnnp_model *model = s->model;
     Onnx__GraphProto *graph = loader_alloc(&s->memory, sizeof *graph);
 

@@ -105,7 +105,7 @@ static rnnp_status claim_ports(saver *s, names *n)
 
 rnnp_status saver_name_values(saver *s)
 {
-    const rnnp_visitor visitor = {s, add_input, add_constant, add_results, add_output};
+    const rnnp_visitor visitor = {s, add_input, add_constant, add_results, add_output, NULL};
     names n;
     rnnp_status status;
 

@@ -14,6 +14,8 @@
 
 typedef struct writer {
     const rnnp_model *model;
+    uint64_t checksum;                       /* of the constant at hand, where only the model's mark is wanted */
+    int marks;
     rnnp_selection select[RNNP_ISA_COUNT];   /* one per ISA to pack for */
     size_t n_select;
     words graph, blocks;
@@ -95,7 +97,7 @@ static rnnp_status graph_constant(void *user, const char *name, const rnnp_tenso
     words_put_string(w, name);
     put_tensor_type(w, tensor);
     words_put(w, self->data_bytes);
-    words_put(w, rnnp_packed_checksum(tensor->data, bytes));
+    words_put(w, self->marks ? self->checksum : rnnp_packed_checksum(tensor->data, bytes));
     self->data_bytes = rnnp_add_bytes(self->data_bytes, rnnp_align64(bytes));
     return w->status;
 }
@@ -132,7 +134,8 @@ static rnnp_status graph_output(void *user, const char *name, rnnp_value value)
 
 static rnnp_status make_graph(writer *w)
 {
-    const rnnp_visitor visitor = {w, graph_input, graph_constant, graph_node, graph_output};
+    const rnnp_visitor visitor = {.user = w, .input = graph_input, .constant = graph_constant, .node = graph_node,
+                                  .output = graph_output, .checksum = w->marks ? &w->checksum : NULL};
     rnnp_status status;
 
     words_put(&w->graph, PACKED_PRODUCER);
@@ -141,6 +144,27 @@ static rnnp_status make_graph(writer *w)
         return status;
     words_put(&w->graph, PACKED_END);
     return w->graph.status;
+}
+
+/* The graph of its file says what a model is, constants by their checksums. Of several threads that ask at once each may
+ * find out. */
+rnnp_status rnnp_model_mark(const rnnp_model *model, uint64_t *mark)
+{
+    _Atomic uint64_t *known = &((rnnp_model *)model)->mark; /* models are never const objects */
+    writer w = {.model = model, .marks = 1};
+    rnnp_status status = RNNP_OK;
+
+    *mark = atomic_load_explicit(known, memory_order_relaxed);
+    if (*mark)
+        return RNNP_OK;
+    w.graph.context = model->context;
+    if ((status = make_graph(&w)) == RNNP_OK) {
+        *mark = rnnp_packed_checksum(w.graph.at, w.graph.count * sizeof(uint64_t));
+        *mark += *mark == 0;
+        atomic_store_explicit(known, *mark, memory_order_relaxed);
+    }
+    words_free(&w.graph);
+    return status;
 }
 
 /* ---- Blocks ---- */
@@ -324,14 +348,13 @@ static rnnp_status select_isas(writer *w, const char *const *isas, size_t n)
     }
     for (size_t i = 0; i < n; i++) {
         const char *name = isas[i] ? isas[i] : "NULL";
-        const int rank = rnnp_isa_rank(name);
+        const int isa = rnnp_isa_find(name);
         rnnp_selection s;
 
-        if (rank < 0)
-            return rnnp_fail(context, RNNP_ERR_ARG, "packed options: unknown instruction set %s", name);
-        rnnp_select(UINT64_MAX, rank, &s);
-        if (rnnp_isa_rank_of(s.isa) != rank)
-            return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "this build has no kernels for %s", name);
+        if (isa < 0)
+            return rnnp_fail(context, RNNP_ERR_ARG, "packed options: unknown instruction set \"%.64s\"; there are %s", name,
+                             rnnp_isa_list);
+        rnnp_select_isa((rnnp_isa)isa, &s);
         for (size_t k = 0; k < w->n_select; k++) {
             if (w->select[k].isa == s.isa)
                 return rnnp_fail(context, RNNP_ERR_ARG, "packed options: %s is named twice", name);

@@ -56,7 +56,7 @@ static rnnp_status add_output(void *user, const char *name, rnnp_value value)
 rnnp_status rnnp_trainer_model(const rnnp_trainer *trainer, rnnp_model **model)
 {
     builder b = {.trainer = trainer};
-    const rnnp_visitor visitor = {&b, add_input, add_constant, add_node, add_output};
+    const rnnp_visitor visitor = {&b, add_input, add_constant, add_node, add_output, NULL};
     rnnp_status status;
 
     if (!model)

@@ -3,8 +3,10 @@
  * Streams: stepping gives the bits of a run over the whole sequence; what cannot be stepped is refused by name.
  */
 #include "../model/build.h"
+#include "rnnpack/packed.h"
 
 enum { INPUT = 5, HIDDEN = 8, STEPS = 12, CLASSES = 3 };
+enum { MARK = 2 }; /* floats behind a state: they name the model */
 
 static rnnp_context *context;
 
@@ -142,9 +144,9 @@ static void test_state(void **state)
     float saved[64], initial[64];
 
     (void)state;
-    assert_int_equal(bytes, 5 * HIDDEN * sizeof(float)); /* h and c, h, h, h */
+    assert_int_equal(bytes, (5 * HIDDEN + MARK) * sizeof(float)); /* h and c, h, h, h */
     OK(rnnp_stream_save(stream[0], initial, bytes));
-    for (size_t i = 0; i < bytes / sizeof(float); i++)
+    for (size_t i = 0; i < 5 * HIDDEN; i++)
         assert_true(initial[i] == 0.0f);
     for (size_t i = 0; i < 2; i++)
         run_stack(plan, x + i * STEPS * INPUT, STEPS, 1, p[i], h);
@@ -204,6 +206,81 @@ static void test_no_allocation(void **state)
     assert_int_equal(atomic_load(&heap.live_blocks), 0);
 }
 
+static int take(void *user, const void *bytes, size_t size)
+{
+    char **end = user;
+
+    memcpy(*end, bytes, size);
+    *end += size;
+    return 0;
+}
+
+enum { WIDE = 96 }; /* enough for rnnp_model_release */
+
+static rnnp_model *one_layer(rnnp_context *where, uint32_t seed)
+{
+    layer l = make_layer(RNNP_CELL_LSTM, INPUT, WIDE, RNNP_FORWARD, seed);
+    rnnp_model *model = make_model(where);
+
+    OK(rnnp_model_output(model, "y", recurrent(model, &l, input_dynamic(model, "x", INPUT), NULL)));
+    OK(rnnp_model_close(model));
+    free_layer(&l);
+    return model;
+}
+
+/* A state goes to streams of its own model alone: the same layers and weights, whoever made them, and their packed
+ * file. */
+static void test_other_model(void **state)
+{
+    enum { SAME, ELSEWHERE, PACKED, RELEASED, OTHER, MODELS, ROOM = 1 << 20 };
+    rnnp_context *other = make_context(NULL, 1);
+    char *file = aligned_alloc(64, ROOM), *end = file;
+    rnnp_model *models[MODELS] = {one_layer(context, 1), one_layer(other, 1), NULL, one_layer(context, 1),
+                                  one_layer(context, 2)};
+    float x[INPUT] = {1, 2, 3}, y[WIDE], saved[2 * WIDE + MARK], row[2 * WIDE + MARK], kept[2 * WIDE + MARK];
+    size_t freed;
+
+    (void)state;
+    assert_non_null(file);
+    OK(rnnp_packed_write(models[SAME], NULL, take, &end));
+    OK(rnnp_packed_open_memory(context, file, (size_t)(end - file), &models[PACKED]));
+    for (int i = SAME; i < MODELS; i++) {
+        rnnp_plan *plan = make_plan(models[i]);
+        if (i == RELEASED) {
+            OK(rnnp_model_release(models[i], &freed));
+            assert_true(freed > 0);
+        }
+        rnnp_stream *stream = make_stream(plan, 1, 1);
+        const rnnp_tensor in = tensor3(x, 1, 1, INPUT);
+        rnnp_tensor out = {.data = y};
+
+        OK(rnnp_stream_step(stream, &in, 1, &out, 1));
+        if (i == SAME) {
+            OK(rnnp_stream_save(stream, saved, sizeof saved));
+            rnnp_stream_reset(stream);
+        }
+        OK(rnnp_stream_save(stream, kept, sizeof kept));
+        if (i == OTHER) {
+            assert_int_equal(rnnp_stream_load(stream, saved, sizeof saved), RNNP_ERR_FORMAT);
+            assert_says(context, "another model");
+            assert_int_equal(rnnp_stream_load_row(stream, 0, saved, sizeof saved), RNNP_ERR_FORMAT);
+            OK(rnnp_stream_save(stream, row, sizeof row)); /* as it was */
+            assert_memory_equal(row, kept, sizeof row);
+            assert_true(memcmp(row, saved, sizeof row) != 0);
+        } else {
+            OK(rnnp_stream_load(stream, saved, sizeof saved));
+            OK(rnnp_stream_load_row(stream, 0, saved, sizeof saved));
+            OK(rnnp_stream_save_row(stream, 0, row, sizeof row));
+            assert_memory_equal(row, saved, sizeof row);
+        }
+        rnnp_stream_destroy(stream);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(models[i]);
+    }
+    free(file);
+    rnnp_context_destroy(other);
+}
+
 /* ---- Initial states ---- */
 
 /* From inputs: taken at the first step after a reset, ignored later. */
@@ -211,7 +288,7 @@ static void test_initial_state_input(void **state)
 {
     layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 2);
     float *x = numbers(STEPS * INPUT, 5, 1.0f), *h0 = numbers(HIDDEN, 6, 1.0f), *other = numbers(HIDDEN, 7, 1.0f);
-    float y[STEPS * HIDDEN], h[HIDDEN], c[HIDDEN], q[HIDDEN], saved[HIDDEN];
+    float y[STEPS * HIDDEN], h[HIDDEN], c[HIDDEN], q[HIDDEN], saved[HIDDEN + MARK];
     rnnp_model *model = make_model(context);
     const rnnp_value in = input_dynamic(model, "x", INPUT), start = input3(model, "h0", 1, RNNP_DYNAMIC, HIDDEN);
     rnnp_value value;
@@ -235,7 +312,7 @@ static void test_initial_state_input(void **state)
             assert_close(q, y + t * HIDDEN, HIDDEN, 2e-6f);
         }
         OK(rnnp_stream_save(stream, saved, sizeof saved));
-        assert_memory_equal(saved, q, sizeof saved);
+        assert_memory_equal(saved, q, sizeof q);
         rnnp_stream_reset(stream);
     }
     rnnp_stream_destroy(stream);
@@ -253,7 +330,7 @@ static void test_initial_state_constant(void **state)
     layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
     float *x = numbers(INPUT, 5, 1.0f), *h0 = numbers(HIDDEN, 6, 1.0f), *c0 = numbers(HIDDEN, 7, 1.0f);
     const rnnp_tensor start[] = {tensor3(h0, 1, 1, HIDDEN), tensor3(c0, 1, 1, HIDDEN)};
-    float y[HIDDEN], h[HIDDEN], c[HIDDEN], q[HIDDEN], saved[2 * HIDDEN];
+    float y[HIDDEN], h[HIDDEN], c[HIDDEN], q[HIDDEN], saved[2 * HIDDEN + MARK];
     rnnp_model *model = make_model(context);
     rnnp_value vh, vc, value;
 
@@ -335,7 +412,7 @@ static void test_failed_step(void **state)
     static const char *const names[] = {"steps", "batch", NULL};
     const int64_t shape3[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
     float *table = numbers(4 * HIDDEN, 1, 1.0f), *x = numbers(STEPS * INPUT, 2, 1.0f), q[2][HIDDEN];
-    float saved[2][3 * HIDDEN];
+    float saved[2][3 * HIDDEN + MARK];
     rnnp_model *model = make_model(context);
     rnnp_value in, words, a;
 
@@ -390,9 +467,15 @@ static rnnp_model *make_refused(int which)
 
     OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
     switch (which) {
-    case MEAN: OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 0, &y)); break;
-    case SUM_LATER: OK(rnnp_model_pool(model, node1(model, "Relu", y), RNNP_POOL_SUM, -3, &y)); break;
-    case FINAL_MEETS_STEPS: y = node2(model, "Mul", y, h); break;
+    case MEAN:
+        OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 0, &y));
+        break;
+    case SUM_LATER:
+        OK(rnnp_model_pool(model, node1(model, "Relu", y), RNNP_POOL_SUM, -3, &y));
+        break;
+    case FINAL_MEETS_STEPS:
+        y = node2(model, "Mul", y, h);
+        break;
     case POSITIONS: { /* 0, 1, 2, ... along time, from Shape(x) */
         const int64_t last_axes[] = {1, 2};
         const rnnp_value shape = node1(model, "Shape", x);
@@ -407,8 +490,11 @@ static rnnp_model *make_refused(int which)
         y = node2(model, "Add", y, node2(model, "Unsqueeze", at, ints(model, last_axes, 2)));
         break;
     }
-    case FIXED_SHAPE: y = node2(model, "Reshape", y, ints(model, fixed, 4)); break;
-    default: break;
+    case FIXED_SHAPE:
+        y = node2(model, "Reshape", y, ints(model, fixed, 4));
+        break;
+    default:
+        break;
     }
     OK(rnnp_model_output(model, "y", y));
     OK(rnnp_model_close(model));
@@ -587,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_batch_first),
         cmocka_unit_test(test_state),
+        cmocka_unit_test(test_other_model),
         cmocka_unit_test(test_no_allocation),
         cmocka_unit_test(test_initial_state_input),
         cmocka_unit_test(test_initial_state_constant),

@@ -93,7 +93,7 @@ static rnnp_status step_channels(const subject *s)
 {
     static const uint8_t active[] = {1, 0};
     rnnp_tensor in = tensor3(s->x, 1, 2, INPUT), out = tensor3(s->y, 1, 2, CLASSES);
-    char state[4 * HIDDEN * sizeof(float)];
+    char state[4 * HIDDEN * sizeof(float) + sizeof(uint64_t)];
     const size_t bytes = rnnp_stream_row_bytes(s->pair);
     rnnp_status status = rnnp_stream_step_rows(s->pair, active, &in, 1, &out, 1);
     if (status == RNNP_OK) status = rnnp_stream_save_row(s->pair, 0, state, bytes);
