@@ -5,12 +5,11 @@
 #define _DEFAULT_SOURCE
 
 #include "../src/clock.h"
-#include "../src/context.h"
+#include "../src/file.h"
 #include "set.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,28 +71,35 @@ static rnnp_status read_open(const rnnp_context *context, int file, const char *
     return c->text ? fill(context, file, path, c) : RNNP_ERR_MEMORY;
 }
 
-/* Release the content in any case. A missing file is RNNP_ERR_IO without a sentence. */
-static rnnp_status read_content(const rnnp_context *context, const char *path, int *missing, content *c)
+/* Release the content in any case. A missing file is RNNP_ERR_IO without a sentence, and so is one that is not trusted,
+ * where `distrust` is given: it tells why, and is "" for any other file. */
+static rnnp_status read_content(const rnnp_context *context, const char *path, int *missing, char *distrust, content *c)
 {
+    rnnp_status status = RNNP_ERR_IO;
+
     *c = (content){NULL, 0};
     *missing = 0;
+    if (distrust)
+        distrust[0] = '\0';
     /* A pipe without a writer would block otherwise. */
     const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (file < 0) {
         *missing = errno == ENOENT || errno == ENOTDIR;
         return *missing ? RNNP_ERR_IO : io_error(context, "", path);
     }
-    const rnnp_status status = read_open(context, file, path, c);
+    if (!distrust || rnnp_records_trusted(file, path, distrust))
+        status = read_open(context, file, path, c);
     close(file);
     return status;
 }
 
-rnnp_status rnnp_records_read_if(const rnnp_context *context, const char *path, int *missing, rnnp_records **set)
+rnnp_status rnnp_records_read_if(const rnnp_context *context, const char *path, int *missing, char *distrust,
+                                 rnnp_records **set)
 {
     content c;
 
     *set = NULL;
-    rnnp_status status = read_content(context, path, missing, &c);
+    rnnp_status status = read_content(context, path, missing, distrust, &c);
     if (status == RNNP_OK)
         status = rnnp_records_parse(context, path, c.text, c.bytes, set);
     release(context, &c);
@@ -108,20 +114,11 @@ rnnp_status rnnp_records_read(const rnnp_context *context, const char *path, rnn
         *set = NULL;
     if (!context || !path || !set)
         return RNNP_ERR_ARG;
-    const rnnp_status status = rnnp_records_read_if(context, path, &missing, set);
+    const rnnp_status status = rnnp_records_read_if(context, path, &missing, NULL, set);
     return missing ? rnnp_fail(context, status, "%s: there is no such file", path) : status;
 }
 
 /* ---- Lock ---- */
-
-/* 1 if the path still names the open file: whoever tidies up may have removed a lock that we waited for. */
-static int still_named(int file, const char *path)
-{
-    struct stat opened, named;
-
-    return fstat(file, &opened) == 0 && stat(path, &named) == 0 && opened.st_dev == named.st_dev &&
-           opened.st_ino == named.st_ino;
-}
 
 /* An open file that holds the lock, to be closed; -1 with the sentence in the context. flock knows no time limit, so it
  * is asked again and again, after 1 to 16 ms. */
@@ -130,14 +127,14 @@ static int take_lock(const rnnp_context *context, const char *path, unsigned wai
     const double begin = rnnp_clock();
 
     for (unsigned pause = 1;; pause = pause < 16 ? 2 * pause : pause) {
-        const int file = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+        const int file = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0666);
 
         if (file < 0) {
             io_error(context, "cannot lock ", path);
             return -1;
         }
         if (flock(file, LOCK_EX | LOCK_NB) == 0) {
-            if (still_named(file, path))
+            if (rnnp_file_is_named(file, path)) /* whoever held it before us has removed it */
                 return file;
         } else if (errno != EWOULDBLOCK && errno != EINTR) {
             io_error(context, "cannot lock ", path);
@@ -185,86 +182,17 @@ static rnnp_status print_content(const rnnp_records *set, const char *path, cont
     return rnnp_records_print(set, append, &end);
 }
 
-/* Everything to the disk, with mode and owner of the file that this one is to replace. Returns 1, or 0 with errno. */
-static int write_whole(int file, const content *c, const char *replaced)
+static rnnp_status write_content(void *user, rnnp_write_fn write, void *to)
 {
-    struct stat about;
+    const content *c = user;
 
-    for (size_t used = 0; used < c->bytes;) {
-        const ssize_t n = write(file, c->text + used, c->bytes - used);
-
-        if (n < 0 && errno != EINTR)
-            return 0;
-        used += n > 0 ? (size_t)n : 0;
-    }
-    if (stat(replaced, &about) == 0) {
-        const int given = fchown(file, about.st_uid, about.st_gid); /* only root may give files to others */
-        (void)given;
-        if (fchmod(file, about.st_mode & 0777) != 0)
-            return 0;
-    }
-    return fsync(file) == 0;
+    return write(to, c->text, c->bytes) == 0 ? RNNP_OK : RNNP_ERR_IO;
 }
 
-/* The rename itself must reach the disk too; some file systems know no fsync of a folder. */
-static int flush_folder(const char *path)
-{
-    char folder[PATH_MAX];
-    const char *const slash = strrchr(path, '/');
-    const size_t length = slash ? (size_t)(slash - path) : 0;
-
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(length ? length : 1) : 1, slash ? path : ".");
-    const int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0)
-        return 0;
-    const int done = fsync(file) == 0 || errno == EINVAL;
-    const int error = errno;
-    close(file);
-    errno = error;
-    return done;
-}
-
-/* The lock is ours, so a path.tmp that is there was left by a writer that died. */
-static rnnp_status replace(const rnnp_context *context, const char *path, const content *c)
-{
-    char temporary[PATH_MAX + 8];
-
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    unlink(temporary);
-    const int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file < 0)
-        return io_error(context, "cannot write ", temporary);
-    int done = write_whole(file, c, path);
-    const int error = errno;
-    if (close(file) != 0 && done)
-        done = 0;
-    else if (!done)
-        errno = error;
-    if (!done || rename(temporary, path) != 0) {
-        const rnnp_status status = io_error(context, "cannot write ", temporary);
-
-        unlink(temporary);
-        return status;
-    }
-    return flush_folder(path) ? RNNP_OK : io_error(context, "written, but perhaps not yet on the disk: ", path);
-}
+/* What a file of records may grant: others who could write to it would have it ignored (rnnp_records_open). */
+enum { NEW_FILE = 0644 };
 
 /* ---- Changing ---- */
-
-/* The path without symbolic links, so that the file and not the link is replaced. */
-static rnnp_status resolve(const rnnp_context *context, const char *path, char real[PATH_MAX])
-{
-    struct stat about;
-
-    if (strlen(path) >= RNNP_RECORDS_PATH)
-        return rnnp_fail(context, RNNP_ERR_ARG, "a path of %zu characters is too long", strlen(path));
-    if (realpath(path, real))
-        return RNNP_OK;
-    if (errno != ENOENT || (lstat(path, &about) == 0 && S_ISLNK(about.st_mode))) /* the latter: a link to nothing */
-        return io_error(context, "", path);
-    snprintf(real, PATH_MAX, "%s", path); /* a new file, or one that another process made just now */
-    return RNNP_OK;
-}
 
 /* With the lock held. *result is what the file then holds. */
 static rnnp_status edit_locked(const rnnp_context *context, const char *path, rnnp_records_edit_fn edit, void *user,
@@ -273,7 +201,7 @@ static rnnp_status edit_locked(const rnnp_context *context, const char *path, rn
     content before, after = {NULL, 0};
     int missing;
 
-    rnnp_status status = read_content(context, path, &missing, &before);
+    rnnp_status status = read_content(context, path, &missing, NULL, &before);
     if (status == RNNP_OK)
         status = rnnp_records_parse(context, path, before.text, before.bytes, result);
     else if (missing)
@@ -282,35 +210,84 @@ static rnnp_status edit_locked(const rnnp_context *context, const char *path, rn
         status = edit(user, *result);
     if (status == RNNP_OK)
         status = print_content(*result, path, &after);
-    if (status == RNNP_OK &&
-        (missing || before.bytes != after.bytes || memcmp(before.text, after.text, after.bytes) != 0))
-        status = replace(context, path, &after);
+    const int changed = missing ? rnnp_records_count(*result) > 0
+                                : before.bytes != after.bytes || memcmp(before.text, after.text, after.bytes) != 0;
+    if (status == RNNP_OK && changed)
+        status = rnnp_file_write(context, path, NEW_FILE, write_content, &after);
     release(context, &before);
     release(context, &after);
     return status;
 }
 
-static rnnp_status edit_file(const rnnp_context *context, const char *path, unsigned wait_ms, rnnp_records_edit_fn edit,
-                             void *user, rnnp_records **result)
-{
-    char real[PATH_MAX], lock[PATH_MAX + 8];
+typedef rnnp_status work_fn(const rnnp_context *context, const char *path, void *user);
 
-    *result = NULL;
-    rnnp_status status = resolve(context, path, real);
+/* Does the work with the path without links, while the lock beside the file is held. The lock file goes with the lock.
+ */
+static rnnp_status with_lock(const rnnp_context *context, const char *path, unsigned wait_ms, work_fn *work, void *user)
+{
+    char real[RNNP_FILE_PATH], lock[RNNP_FILE_PATH];
+
+    if (strlen(path) >= RNNP_RECORDS_PATH)
+        return rnnp_fail(context, RNNP_ERR_ARG, "a path of %zu characters is too long", strlen(path));
+    rnnp_status status = rnnp_file_resolve(context, path, real);
+    if (status == RNNP_OK)
+        status = rnnp_file_beside(context, real, ".lock", lock);
     if (status != RNNP_OK)
         return status;
-    snprintf(lock, sizeof lock, "%s.lock", real);
     const int held = take_lock(context, lock, wait_ms);
     if (held < 0)
         return RNNP_ERR_IO;
-    status = edit_locked(context, real, edit, user, result);
+    status = work(context, real, user);
+    if (rnnp_file_is_named(held, lock))
+        unlink(lock);
     flock(held, LOCK_UN); /* said, because a child that was forked meanwhile has the file open too */
     close(held);
+    return status;
+}
+
+typedef struct editing {
+    rnnp_records_edit_fn edit;
+    void *user;
+    rnnp_records **result;
+} editing;
+
+static rnnp_status edit_work(const rnnp_context *context, const char *path, void *user)
+{
+    const editing *e = user;
+
+    return edit_locked(context, path, e->edit, e->user, e->result);
+}
+
+static rnnp_status edit_file(const rnnp_context *context, const char *path, unsigned wait_ms, rnnp_records_edit_fn edit,
+                             void *user, rnnp_records **result)
+{
+    *result = NULL;
+    const rnnp_status status = with_lock(context, path, wait_ms, edit_work, &(editing){edit, user, result});
+
     if (status != RNNP_OK) {
         rnnp_records_destroy(*result);
         *result = NULL;
     }
     return status;
+}
+
+/* Reads what is there and makes room for what is not. */
+static rnnp_status check_work(const rnnp_context *context, const char *path, void *user)
+{
+    rnnp_records *set;
+    int missing;
+    const rnnp_status status = rnnp_records_read_if(context, path, &missing, NULL, &set);
+
+    (void)user;
+    rnnp_records_destroy(set);
+    return status == RNNP_OK || missing ? rnnp_file_check(context, path) : status;
+}
+
+rnnp_status rnnp_records_check(const rnnp_context *context, const char *path, unsigned wait_ms)
+{
+    if (!context || !path)
+        return RNNP_ERR_ARG;
+    return with_lock(context, path, wait_ms, check_work, NULL);
 }
 
 rnnp_status rnnp_records_edit(const rnnp_context *context, const char *path, unsigned wait_ms,
@@ -325,7 +302,10 @@ rnnp_status rnnp_records_edit(const rnnp_context *context, const char *path, uns
     return status;
 }
 
-static rnnp_status join_into(void *user, rnnp_records *set) { return rnnp_records_merge(set, user); }
+static rnnp_status join_into(void *user, rnnp_records *set)
+{
+    return rnnp_records_merge(set, user);
+}
 
 rnnp_status rnnp_records_update(rnnp_records *set, const char *path, unsigned wait_ms)
 {

@@ -8,12 +8,14 @@
 #include "set.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-/* Places in their order. The first two are named by someone and end the search. */
+/* Places in their order. The first two are named by someone, who vouches for them. */
 enum { PLACE_PATH, PLACE_VARIABLE, PLACE_CACHE, PLACE_VAR, PLACE_ETC, PLACES, NAMED_PLACES = PLACE_CACHE };
 
 static const char *variable(const char *name)
@@ -30,8 +32,12 @@ static int pieces(int place, const char *root, const char *path, const char **he
 
     *tail = "";
     switch (place) {
-    case PLACE_PATH: *head = path; break;
-    case PLACE_VARIABLE: *head = variable("RNNPACK_RECORDS"); break;
+    case PLACE_PATH:
+        *head = path;
+        break;
+    case PLACE_VARIABLE:
+        *head = variable("RNNPACK_RECORDS");
+        break;
     case PLACE_CACHE:
         *head = cache && *cache == '/' ? cache : variable("HOME");
         *tail = cache && *cache == '/' ? "/rnnpack/records" : "/.cache/rnnpack/records";
@@ -44,22 +50,30 @@ static int pieces(int place, const char *root, const char *path, const char **he
         *head = root;
         *tail = "/etc/rnnpack/records";
         break;
-    default: *head = NULL;
+    default:
+        *head = NULL;
     }
     return *head != NULL;
+}
+
+/* The length of the place's path, of which as much is in `file` as there is room for; 0 when it is not set. */
+static int path_of(int place, const char *root, const char *path, char file[RNNP_RECORDS_PATH])
+{
+    const char *head, *tail;
+
+    file[0] = '\0';
+    return pieces(place, root, path, &head, &tail) ? snprintf(file, RNNP_RECORDS_PATH, "%s%s", head, tail) : 0;
 }
 
 /* Returns 1; 0 when the place is not set; *status is an error when its path is too long. */
 static int place_path(const rnnp_context *context, int place, const char *root, const char *path,
                       char file[RNNP_RECORDS_PATH], rnnp_status *status)
 {
-    const char *head, *tail;
+    const int length = path_of(place, root, path, file);
 
     *status = RNNP_OK;
-    file[0] = '\0';
-    if (!pieces(place, root, path, &head, &tail))
+    if (length == 0)
         return 0;
-    const int length = snprintf(file, RNNP_RECORDS_PATH, "%s%s", head, tail);
     if (length < 0 || length >= RNNP_RECORDS_PATH) {
         file[0] = '\0';
         *status = rnnp_fail(context, RNNP_ERR_ARG, "the path of the tuning records has %d characters, more than %d",
@@ -68,30 +82,85 @@ static int place_path(const rnnp_context *context, int place, const char *root, 
     return 1;
 }
 
+/* What the search passes over and somebody may wonder about. */
+static void log_passed(const rnnp_context *context, const char *file, const char *why)
+{
+    char text[RNNP_ERROR_CHARS];
+
+    if (!context->log)
+        return;
+    snprintf(text, sizeof text, "tuning records: %.100s is ignored: %.120s", file, why);
+    context->log(context->log_user, RNNP_LOG_WARNING, text);
+}
+
+static const char no_file[] = "there is no such file";
+
 rnnp_status rnnp_records_open_under(const rnnp_context *context, const char *root, const char *path, char *file,
                                     rnnp_records **set)
 {
-    char own[RNNP_RECORDS_PATH];
+    char own[RNNP_RECORDS_PATH], distrust[RNNP_RECORD_REASON];
     char *const into = file ? file : own;
     rnnp_status status;
 
     *set = NULL;
     for (int place = 0; place < PLACES; place++) {
+        const int named = place < NAMED_PLACES;
         int missing = 0;
 
+        distrust[0] = '\0';
         if (!place_path(context, place, root, path, into, &status))
             continue;
         if (status == RNNP_OK && place == PLACE_PATH)
             return rnnp_records_read(context, into, set);
         if (status == RNNP_OK)
-            status = rnnp_records_read_if(context, into, &missing, set);
-        if (!missing)
+            status = rnnp_records_read_if(context, into, &missing, named ? NULL : distrust, set);
+        if (!missing && !distrust[0])
             return status;
-        if (place < NAMED_PLACES)
-            break;
+        if (!missing || named)
+            log_passed(context, into, missing ? no_file : distrust);
     }
     into[0] = '\0';
     return rnnp_records_create(context, set);
+}
+
+/* Sets the reason against a place, "" for none, and whether nothing is there. */
+static void judge(int place, rnnp_records_place *p)
+{
+    const int file = open(p->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    p->missing = file < 0 && (errno == ENOENT || errno == ENOTDIR);
+    if (p->missing)
+        snprintf(p->reason, sizeof p->reason, "%s", no_file);
+    else if (file >= 0 && place >= NAMED_PLACES)
+        (void)rnnp_records_trusted(file, p->file, p->reason);
+    if (file >= 0)
+        close(file);
+}
+
+int rnnp_records_place_under(const char *root, const char *path, size_t index, rnnp_records_place *p)
+{
+    int used = 0;
+
+    for (int place = 0; place < PLACES; place++) {
+        *p = (rnnp_records_place){.named = place < NAMED_PLACES};
+        const int length = path_of(place, root, path, p->file);
+
+        if (length <= 0 || length >= RNNP_RECORDS_PATH)
+            continue;
+        judge(place, p);
+        if (used && !p->reason[0])
+            snprintf(p->reason, sizeof p->reason, "another file comes first");
+        p->used = !p->reason[0] || place == PLACE_PATH;
+        used |= p->used;
+        if (index-- == 0)
+            return 1;
+    }
+    return 0;
+}
+
+int rnnp_records_place_at(const char *path, size_t index, rnnp_records_place *place)
+{
+    return place ? rnnp_records_place_under("", path, index, place) : 0;
 }
 
 rnnp_status rnnp_records_open(const rnnp_context *context, const char *path, char *file, rnnp_records **set)

@@ -83,7 +83,7 @@ const char *rnnp_microarchitecture(const rnnp_record_host *host);
 /* ---- The shipped table ---- */
 
 typedef struct rnnp_default {
-    const char *where; /* a microarchitecture, an ISA, or "generic"; NULL ends the table */
+    const char *where;  /* a microarchitecture, an ISA, or "generic"; NULL ends the table */
     rnnp_record record; /* key and choice */
 } rnnp_default;
 
@@ -96,10 +96,16 @@ rnnp_status rnnp_records_find_in(const rnnp_records *set, const rnnp_default *ta
 
 /* ---- Files ---- */
 
-/* rnnp_records_open with `root` before /var and /etc, "" for this machine. */
+/* rnnp_records_open and rnnp_records_place_at with `root` before /var and /etc, "" for this machine. */
 rnnp_status rnnp_records_open_under(const rnnp_context *context, const char *root, const char *path, char *file,
                                     rnnp_records **set);
-/* rnnp_records_read; a file that does not exist sets *missing and is RNNP_ERR_IO without a sentence. */
-rnnp_status rnnp_records_read_if(const rnnp_context *context, const char *path, int *missing, rnnp_records **set);
+int rnnp_records_place_under(const char *root, const char *path, size_t index, rnnp_records_place *place);
+/* rnnp_records_read; a file that does not exist sets *missing and is RNNP_ERR_IO without a sentence. With `distrust`
+ * (room for RNNP_RECORD_REASON) a file that others may have written is not read: RNNP_ERR_IO without a sentence, and
+ * the reason. */
+rnnp_status rnnp_records_read_if(const rnnp_context *context, const char *path, int *missing, char *distrust,
+                                 rnnp_records **set);
+/* Whether none but this user and root can have written an open file, or put it there. */
+int rnnp_records_trusted(int file, const char *path, char distrust[RNNP_RECORD_REASON]);
 
 #endif

@@ -171,17 +171,20 @@ RNNP_API rnnp_status rnnp_records_read(const rnnp_context *context, const char *
 
 /*
  * rnnp_records_update() joins a set and a file: both hold the join afterwards. rnnp_records_edit() lets a function
- * change what the file holds; what it returns is returned, and an error leaves the file alone.
+ * change what the file holds; what it returns is returned, and an error leaves the file alone. rnnp_records_check() says
+ * whether an update could be written now, for those who measure for an hour first; it changes nothing.
  *
- * The file is read, changed, written beside itself (path.tmp), flushed to the disk and renamed, while path.lock is held
- * (flock, which ends with the process; the empty lock file stays). A missing file counts as empty; a symbolic link is
- * followed; mode and, if allowed, owner stay. When nothing changes nothing is written.
+ * The file is read, changed, written beside itself (.NAME.N.tmp), flushed to the disk and renamed, while .NAME.lock is
+ * held (flock); what is left of them by a process that died, the next writer removes. A missing file counts as empty; a
+ * symbolic link is followed; mode and, if allowed, owner stay, and a new file gets 0644 less the umask. When nothing
+ * changes nothing is written, and no file is made to hold no record.
  *
  * wait_ms  how long to wait for other writers, for example RNNP_RECORDS_WAIT_MS
  * Returns  as rnnp_records_read; RNNP_ERR_IO also when the lock is not to be had in time or the disk is full
  * Errors   leave the file and the set as they were; only a message that begins with "written" means that the file is
  *          new and whole, but may be the old one again after a power cut
  */
+RNNP_API rnnp_status rnnp_records_check(const rnnp_context *context, const char *path, unsigned wait_ms);
 RNNP_API rnnp_status rnnp_records_update(rnnp_records *set, const char *path, unsigned wait_ms);
 typedef rnnp_status (*rnnp_records_edit_fn)(void *user, rnnp_records *set);
 RNNP_API rnnp_status rnnp_records_edit(const rnnp_context *context, const char *path, unsigned wait_ms,
@@ -189,13 +192,28 @@ RNNP_API rnnp_status rnnp_records_edit(const rnnp_context *context, const char *
 
 /*
  * rnnp_records_open() reads the first of these that exists: `path`; $RNNPACK_RECORDS; $XDG_CACHE_HOME/rnnpack/records,
- * or ~/.cache/rnnpack/records; /var/cache/rnnpack/records; /etc/rnnpack/records. A path or a variable that is set ends
- * the search: a missing file is an error (path) or an empty set (variable). So is no file at all: an empty set.
+ * or ~/.cache/rnnpack/records; /var/cache/rnnpack/records; /etc/rnnpack/records. Without any the set is empty. A `path`
+ * that is missing is an error; a missing $RNNPACK_RECORDS is passed over as the others are, and the context's log says so.
+ * What is there and cannot be read, or is damaged, is an error.
+ *
+ * Who names a file (path, $RNNPACK_RECORDS) vouches for it. From the other places a file is read only if this user or
+ * root owns it and its folder, and nobody else may write to either (mode bits; a folder with the sticky bit, and root's
+ * group, are fine). Another file is passed over, and the context's log says why.
  *
  * path     may be NULL
  * file     room for RNNP_RECORDS_PATH characters, or NULL: the path of what was read, "" for no file
  */
 RNNP_API rnnp_status rnnp_records_open(const rnnp_context *context, const char *path, char *file, rnnp_records **set);
+
+/* Where rnnp_records_open() looks, in its order, and what it would do there now. Returns 1, or 0 past the last place. */
+typedef struct rnnp_records_place {
+    char file[RNNP_RECORDS_PATH];
+    int named;                       /* by `path` or by $RNNPACK_RECORDS */
+    int missing;                     /* nothing is there */
+    int used;                        /* this one is read */
+    char reason[RNNP_RECORD_REASON]; /* why it is not; "" for the one that is */
+} rnnp_records_place;
+RNNP_API int rnnp_records_place_at(const char *path, size_t index, rnnp_records_place *place);
 
 /*
  * rnnp_records_own_file() tells the file that this user's records belong to: the first of the above up to ~/.cache that

@@ -4,6 +4,7 @@
  */
 #include "fixture.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -36,6 +37,18 @@ static void assert_absent(const char *path)
 
     assert_int_not_equal(lstat(path, &about), 0);
     assert_int_equal(errno, ENOENT);
+}
+
+static size_t files_in(const char *folder)
+{
+    DIR *open = opendir(folder);
+    size_t n = 0;
+
+    assert_non_null(open);
+    for (const struct dirent *e; (e = readdir(open)) != NULL;)
+        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    closedir(open);
+    return n;
 }
 
 /* Runs a function in a child that is not root; returns its exit code. */
@@ -77,7 +90,7 @@ static void test_update(void **state)
     assert_same_sets(set, seen);
     assert_int_equal(stat(path, &before), 0);
     assert_int_equal(before.st_mode & 0777, 0640);
-    assert_absent(in(folder, "records.tmp"));
+    assert_int_equal(files_in(folder), 1); /* neither lock nor temporary file stays */
 
     OK(rnnp_records_update(set, path, 1000)); /* nothing new: nothing is written */
     assert_int_equal(stat(path, &after), 0);
@@ -85,6 +98,16 @@ static void test_update(void **state)
     rnnp_records_destroy(seen);
     rnnp_records_destroy(set);
 
+    set = make_set(context); /* no file is made to hold nothing: it would hide those of other places */
+    OK(rnnp_records_update(set, in(folder, "nothing"), 1000));
+    assert_absent(in(folder, "nothing"));
+    OK(rnnp_records_check(context, in(folder, "nothing"), 1000));
+    OK(rnnp_records_check(context, path, 1000));
+    assert_int_equal(files_in(folder), 1);
+    rnnp_records_destroy(set);
+
+    assert_int_equal(rnnp_records_check(NULL, path, 0), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_check(context, NULL, 0), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_update(NULL, path, 0), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_read(NULL, path, &seen), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_read(context, NULL, &seen), RNNP_ERR_ARG);
@@ -121,9 +144,9 @@ static void test_links(void **state)
     rnnp_records_destroy(set);
     assert_int_equal(rnnp_records_read(context, in(folder, "loop"), &set), RNNP_ERR_IO);
 
-    /* what lies at path.tmp is no way to other files */
+    /* what lies at the names of temporary files is no way to other files */
     write_file(in(folder, "victim"), "precious", 8);
-    assert_int_equal(symlink("victim", in(folder, "real.tmp")), 0);
+    assert_int_equal(symlink("victim", in(folder, ".real.0.tmp")), 0);
     update(context, in(folder, "real"), 1, 10, "v=a");
     text victim = read_file(in(folder, "victim"));
     assert_string_equal(victim.data, "precious");
@@ -177,7 +200,9 @@ static void test_bad_files(void **state)
         rnnp_status status;
     } cases[] = {
         {"", "is empty", 0, RNNP_ERR_FORMAT},
-        {"\x7f" "ELF\0\0\0", "does not begin with", 7, RNNP_ERR_FORMAT},
+        {"\x7f"
+         "ELF\0\0\0",
+         "does not begin with", 7, RNNP_ERR_FORMAT},
         {good.data, "cut off", good.bytes / 2, RNNP_ERR_FORMAT},
         {"rnnpack-records 2\n", "has format 2", 18, RNNP_ERR_UNSUPPORTED},
         {"rnnpack-records 1\nchecksum 0000000000000000\n", "damaged or edited by hand", 44, RNNP_ERR_FORMAT},
@@ -193,6 +218,8 @@ static void test_bad_files(void **state)
         assert_says(context, cases[i].says);
         assert_says(context, path);
         assert_int_equal(rnnp_records_update(set, path, 0), cases[i].status);
+        assert_says(context, cases[i].says);
+        assert_int_equal(rnnp_records_check(context, path, 0), cases[i].status);
         assert_says(context, cases[i].says);
         text left = read_file(path); /* not overwritten: someone may still want it */
         assert_int_equal(left.bytes, cases[i].bytes);
@@ -250,7 +277,8 @@ static int update_is_refused_and_reading_works(const char *path)
 
     return rnnp_records_update(set, path, 0) == RNNP_ERR_IO && rnnp_records_count(set) == 1 &&
            strstr(rnnp_context_last_error(context), "cannot lock") &&
-           rnnp_records_read(context, path, &seen) == RNNP_OK && rnnp_records_count(seen) == 1;
+           rnnp_records_check(context, path, 0) == RNNP_ERR_IO && rnnp_records_read(context, path, &seen) == RNNP_OK &&
+           rnnp_records_count(seen) == 1;
 }
 
 static void test_permissions(void **state)
@@ -263,7 +291,6 @@ static void test_permissions(void **state)
     assert_int_equal(mkdir(in(folder, "shut"), 0755), 0);
     const char *const path = in(folder, "shut/records");
     update(context, path, 1, 8, "v=a");
-    assert_int_equal(unlink(in(folder, "shut/records.lock")), 0);
     assert_int_equal(chmod(in(folder, "shut"), 0555), 0);
     assert_int_equal(chmod(folder, 0755), 0);
     assert_int_equal(as_nobody(update_is_refused_and_reading_works, path), 1);
@@ -302,7 +329,7 @@ static void test_full_disk(void **state)
     assert_int_equal(as_nobody(update_on_a_full_disk, path), 1);
     text after = read_file(path);
     assert_string_equal(before.data, after.data);
-    assert_absent(in(folder, "records.tmp"));
+    assert_int_equal(files_in(folder), 1);
     free(before.data);
     free(after.data);
     remove_folder(folder);
@@ -318,14 +345,14 @@ static void test_lock(void **state)
 
     (void)state;
     make_folder(folder);
-    const char *const path = in(folder, "records"), *const lock = in(folder, "records.lock");
+    const char *const path = in(folder, "records"), *const lock = in(folder, ".records.lock");
     update(context, path, 1, 9, "v=a");
     assert_int_equal(pipe(ready), 0);
     assert_int_equal(pipe(hold), 0);
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        const int file = open(lock, O_RDONLY);
+        const int file = open(lock, O_RDONLY | O_CREAT, 0600);
 
         close(hold[1]);
         if (flock(file, LOCK_EX) != 0 || write(ready[1], "", 1) != 1)
@@ -379,8 +406,8 @@ static void opens(const rnnp_context *context, const char *root, const char *pat
 static void test_places(void **state)
 {
     rnnp_context *context = make_context(NULL);
-    static const char *const folders[] = {"home", "home/.cache", "home/.cache/rnnpack", "xdg", "xdg/rnnpack", "var",
-                                          "var/cache", "var/cache/rnnpack", "etc", "etc/rnnpack"};
+    static const char *const folders[] = {"home", "home/.cache", "home/.cache/rnnpack", "xdg", "xdg/rnnpack",
+                                          "var",  "var/cache",   "var/cache/rnnpack",   "etc", "etc/rnnpack"};
     char root[64], home[128], cache[128], named[128], file[RNNP_RECORDS_PATH];
     rnnp_records *set;
 
@@ -404,7 +431,7 @@ static void test_places(void **state)
     set_places("", "relative", home);
     opens(context, root, NULL, 3); /* a relative one does not, and "" is not set */
     set_places(named, NULL, home);
-    opens(context, root, NULL, 0); /* a variable ends the search */
+    opens(context, root, NULL, 3); /* a variable that names nothing is passed over */
     update(context, named, 1, 2, "");
     opens(context, root, NULL, 2);
     update(context, in(root, "given"), 1, 1, "");
@@ -424,6 +451,125 @@ static void test_places(void **state)
     OK(rnnp_records_open(context, in(root, "given"), NULL, &set));
     rnnp_records_destroy(set);
     remove_folder(root);
+    rnnp_context_destroy(context);
+}
+
+/* ---- Trust ---- */
+
+typedef struct heard {
+    char last[256];
+    size_t n;
+} heard;
+
+static void hear(void *user, rnnp_log_level level, const char *message)
+{
+    heard *const h = user;
+
+    (void)level;
+    snprintf(h->last, sizeof h->last, "%s", message);
+    h->n++;
+}
+
+/* A file is used from a place, or passed over with this reason. */
+static void trusts(const char *root, const char *file, const char *reason)
+{
+    heard h = {.n = 0};
+    rnnp_context_options options;
+    rnnp_context *context;
+    rnnp_records_place place;
+    size_t i = 0;
+
+    rnnp_context_options_init(&options);
+    options.log = hear;
+    options.log_user = &h;
+    OK(rnnp_context_create(&options, &context));
+    opens(context, root, NULL, reason ? 0 : 7);
+    assert_int_equal(h.n, reason != NULL);
+    while (rnnp_records_place_under(root, NULL, i, &place) && strcmp(place.file, file) != 0)
+        i++;
+    assert_string_equal(place.file, file);
+    assert_int_equal(place.used, reason == NULL);
+    assert_int_equal(place.reason[0] != '\0', reason != NULL);
+    if (reason) {
+        assert_non_null(strstr(place.reason, reason));
+        assert_non_null(strstr(h.last, reason));
+        assert_non_null(strstr(h.last, file));
+    }
+    rnnp_context_destroy(context);
+}
+
+static void test_trust(void **state)
+{
+    enum { NOBODY = 65534 };
+    rnnp_context *context = make_context(NULL);
+    static const char *const folders[] = {"var",  "var/cache",   "var/cache/rnnpack",
+                                          "home", "home/.cache", "home/.cache/rnnpack"};
+    char root[64], home[128], places[2][256];
+
+    (void)state;
+    make_folder(root);
+    snprintf(home, sizeof home, "%s/home", root);
+    set_places(NULL, NULL, home);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        assert_int_equal(mkdir(in(root, folders[i]), 0700), 0);
+    for (size_t i = 0; i < 2; i++) {
+        char *const file = places[i], folder[128];
+
+        snprintf(folder, sizeof folder, "%s/%s", root, i ? "home/.cache/rnnpack" : "var/cache/rnnpack");
+        snprintf(file, sizeof places[i], "%s/records", folder);
+        update(context, file, 1, 7, "");
+        trusts(root, file, NULL);
+        assert_int_equal(chmod(file, 0646), 0);
+        trusts(root, file, "everybody may write to it (mode 0646)");
+        assert_int_equal(chmod(file, 0644), 0);
+        assert_int_equal(chmod(folder, 0777), 0);
+        trusts(root, file, "everybody may write to its folder");
+        assert_int_equal(chmod(folder, 01777), 0); /* others cannot replace it there */
+        trusts(root, file, NULL);
+        assert_int_equal(chmod(folder, 0755), 0);
+        assert_int_equal(chmod(file, 0664), 0);
+        trusts(root, file, getegid() == 0 ? NULL : "may write to it (mode 0664)");
+        if (geteuid() == 0) {
+            assert_int_equal(chown(file, 0, NOBODY), 0);
+            trusts(root, file, "group 65534 may write to it");
+            assert_int_equal(chown(file, NOBODY, 0), 0);
+            trusts(root, file, "user 65534, who is neither this user nor root, owns it");
+            assert_int_equal(chown(file, 0, 0), 0);
+            assert_int_equal(chown(folder, NOBODY, 0), 0);
+            trusts(root, file, "user 65534, who is neither this user nor root, owns its folder");
+        } else {
+            printf("not root: files of other users are not tested\n");
+        }
+        assert_int_equal(chmod(file, 0666), 0);
+        opens(context, root, file, 7); /* who names a file vouches for it */
+        set_places(file, NULL, home);
+        opens(context, root, NULL, 7);
+        set_places(NULL, NULL, home);
+        assert_int_equal(unlink(file), 0);
+    }
+    remove_folder(root);
+    rnnp_context_destroy(context);
+}
+
+/* A new file grants others no writing, whatever the umask. */
+static void test_new_mode(void **state)
+{
+    rnnp_context *context = make_context(NULL);
+    const mode_t before = umask(002);
+    char folder[64];
+    struct stat about;
+
+    (void)state;
+    make_folder(folder);
+    update(context, in(folder, "records"), 1, 8, "");
+    assert_int_equal(stat(in(folder, "records"), &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0644);
+    umask(077);
+    update(context, in(folder, "private"), 1, 8, "");
+    assert_int_equal(stat(in(folder, "private"), &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600);
+    umask(before);
+    remove_folder(folder);
     rnnp_context_destroy(context);
 }
 
@@ -481,9 +627,10 @@ static void test_own_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_update),      cmocka_unit_test(test_links),     cmocka_unit_test(test_edit),
-        cmocka_unit_test(test_bad_files),   cmocka_unit_test(test_permissions), cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_lock),        cmocka_unit_test(test_places),    cmocka_unit_test(test_own_file),
+        cmocka_unit_test(test_update),    cmocka_unit_test(test_links),       cmocka_unit_test(test_edit),
+        cmocka_unit_test(test_bad_files), cmocka_unit_test(test_permissions), cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_lock),      cmocka_unit_test(test_places),      cmocka_unit_test(test_own_file),
+        cmocka_unit_test(test_trust),     cmocka_unit_test(test_new_mode),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
