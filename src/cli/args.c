@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rnnpack/rnnpack.h"
+#include "cli.h"
 
 void args_version(void)
 {
@@ -33,9 +33,9 @@ static args_result wrong(const arg_command *c, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    fprintf(stderr, "rnnpack %s: ", c->name);
-    vfprintf(stderr, format, list);
-    fprintf(stderr, "; see rnnpack %s --help\n", c->name);
+    char text[1000];
+    vsnprintf(text, sizeof text, format, list);
+    fprintf(stderr, "rnnpack %s: %s; see rnnpack %s --help\n", c->name, cli_plain(text), c->name);
     va_end(list);
     return ARGS_WRONG;
 }
@@ -55,7 +55,7 @@ static int parse_number(const char *text, double *into)
 {
     char *end;
     const double v = strtod(text, &end);
-    if (end == text || *end || !isfinite(v) || v < 0)
+    if (end == text || *end || !strchr("0123456789.", text[0]) || !isfinite(v) || v > 1e6)
         return 0;
     *into = v;
     return 1;
@@ -84,7 +84,8 @@ static args_result set(const arg_command *c, const arg_option *o, char *value)
         return parse_size(value, o->into) ? ARGS_OK
                                           : wrong(c, "%s needs a whole number, not '%s'", o->name, value);
     case ARG_NUMBER:
-        return parse_number(value, o->into) ? ARGS_OK : wrong(c, "%s needs a number, not '%s'", o->name, value);
+        return parse_number(value, o->into) ? ARGS_OK
+                                            : wrong(c, "%s needs a number from 0 to 1000000, not '%s'", o->name, value);
     case ARG_PAIRS:
         return parse_pair(value, o->into) ? ARGS_OK : wrong(c, "%s needs %s, not '%s'", o->name, o->value, value);
     }
@@ -129,6 +130,10 @@ args_result args_parse(const arg_command *c, int argc, char **argv, const char *
         if (o->value && !equals && i + 1 == argc)
             return wrong(c, "%s needs a value", o->name);
         char *const value = !o->value ? NULL : equals ? equals + 1 : argv[++i];
+        if (value && !*value)
+            return wrong(c, "%s needs a value, and '' is none", o->name);
+        if (value && !equals && value[0] == '-' && find(c, value, strcspn(value, "=")))
+            return wrong(c, "%s needs a value, and %s is an option", o->name, value);
         const args_result result = set(c, o, value);
         if (result != ARGS_OK)
             return result;
@@ -169,6 +174,6 @@ int args_run(const arg_menu *m, int argc, char **argv)
         if (strcmp(argv[1], m->entries[i].name) == 0)
             return m->entries[i].run(argc - 1, argv + 1);
     }
-    fprintf(stderr, "%s: unknown command '%s'; see %s --help\n", m->name, argv[1], m->name);
+    fprintf(stderr, "%s: unknown command '%s'; see %s --help\n", m->name, cli_plain(argv[1]), m->name);
     return USAGE;
 }

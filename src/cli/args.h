@@ -10,7 +10,7 @@
 typedef enum arg_kind {
     ARG_FLAG,   /* into an int, set to 1                              */
     ARG_SIZE,   /* into a size_t                                      */
-    ARG_NUMBER, /* into a double, at least 0                          */
+    ARG_NUMBER, /* into a double, from 0 to 1000000                   */
     ARG_TEXT,   /* into a const char *                                */
     ARG_PAIRS   /* NAME=VALUE into an arg_pairs, as often as wanted   */
 } arg_kind;

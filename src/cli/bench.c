@@ -218,13 +218,13 @@ static void print_share(const char *of, double rate, const char *unit, const cli
 
 static void print_text(const results *r)
 {
-    printf("%-12s %s\n", "model", r->path);
+    printf("%-12s %s\n", "model", cli_plain(r->path));
     printf("%-12s %s, %zu threads, batch %zu, %zu steps\n", "on", r->host.isa, r->host.threads, r->bench.batch,
            r->bench.steps);
     text_timing("run", &r->run, 1.0);
     text_timing("  per step", &r->run, (double)r->bench.steps);
     if (r->no_stream)
-        printf("%-12s not possible: %s\n", "stream step", r->no_stream);
+        printf("%-12s not possible: %s\n", "stream step", cli_plain(r->no_stream));
     else
         text_timing("stream step", &r->step, 1.0);
     if (r->weight_bytes > 0) {

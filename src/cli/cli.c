@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "cli.h"
+#include "json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,14 +14,57 @@
 #include "rnnpack/onnx.h"
 #include "rnnpack/packed.h"
 
+/* ---- Text that others wrote -------------------------------------------------------------------- */
+
+/* Length of the character at s when a terminal may have it; 0 for a control character (C0, DEL, C1) or no UTF-8. */
+static size_t harmless(const unsigned char *s)
+{
+    const size_t length = json_utf8_length(s);
+    const int control = s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+
+    return control ? 0 : length;
+}
+
+const char *cli_plain(const char *text)
+{
+    enum { TURNS = 16, ROOM = 1024, ESCAPE = 4 };
+    static char rooms[TURNS][ROOM];
+    static size_t turn;
+    const unsigned char *s = (const unsigned char *)text;
+
+    while (s && *s && harmless(s))
+        s += harmless(s);
+    if (!s || !*s)
+        return text;
+    char *const room = rooms[turn++ % TURNS], *to = room;
+    for (s = (const unsigned char *)text; *s; ) {
+        const size_t length = harmless(s);
+
+        if ((size_t)(to - room) + ESCAPE + sizeof "..." > ROOM) {
+            memcpy(to, "...", 3);
+            to += 3;
+            break;
+        }
+        if (length)
+            memcpy(to, s, length);
+        else
+            snprintf(to, ESCAPE + 1, "\\x%02x", *s);
+        to += length ? length : ESCAPE;
+        s += length ? length : 1;
+    }
+    *to = '\0';
+    return room;
+}
+
 int cli_fail(const char *format, ...)
 {
+    char text[1000];
     va_list list;
+
     va_start(list, format);
-    fputs("rnnpack: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, list);
     va_end(list);
+    fprintf(stderr, "rnnpack: %s\n", cli_plain(text));
     return CLI_FAILED;
 }
 
@@ -30,21 +74,63 @@ int cli_fail_status(const rnnp_context *context, rnnp_status status)
     return cli_fail("%s", *sentence ? sentence : rnnp_status_string(status));
 }
 
+/* ---- Context and plan -------------------------------------------------------------------------- */
+
+/* "generic, neon, ..." behind a beginning. */
+static void list_isas(char *text, size_t size, const char *beginning)
+{
+    size_t used = (size_t)snprintf(text, size, "%s", beginning);
+
+    for (size_t i = 0; rnnp_isa_name(i) && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", rnnp_isa_name(i));
+}
+
+const char *cli_isa_help(void)
+{
+    static char text[CLI_TEXT];
+
+    list_isas(text, sizeof text, "highest instruction set: ");
+    return text;
+}
+
+int cli_check_isa(const char *option, const char *name)
+{
+    char list[CLI_TEXT];
+
+    for (size_t i = 0; rnnp_isa_name(i); i++)
+        if (strcmp(rnnp_isa_name(i), name) == 0)
+            return CLI_OK;
+    list_isas(list, sizeof list, "");
+    cli_fail("%s: unknown instruction set '%s'; there are %s", option, name, list);
+    return CLI_USAGE;
+}
+
+/* The latest line of a log. The context that it came from may go on writing to it. */
+static char last_log[CLI_TEXT];
+
+static void keep_log(void *user, rnnp_log_level level, const char *message)
+{
+    (void)user;
+    (void)level;
+    snprintf(last_log, sizeof last_log, "%s", message);
+}
+
 int cli_context(const cli_host *host, rnnp_context **context)
 {
     rnnp_context_options options;
+
+    if (host->isa && cli_check_isa("--isa", host->isa) != CLI_OK)
+        return CLI_USAGE;
     rnnp_context_options_init(&options);
     options.threads = host->threads;
     options.max_isa = host->isa;
+    options.log = keep_log;
+    last_log[0] = '\0';
     const rnnp_status status = rnnp_context_create(&options, context);
     if (status == RNNP_OK)
         return CLI_OK;
-    /* Without a context there is no sentence; an unknown ISA name is the one argument that can be bad. */
-    const char *const capped = getenv("RNNPACK_MAX_ISA");
-    if (status == RNNP_ERR_ARG)
-        return cli_fail("unknown instruction set: --isa is '%s', RNNPACK_MAX_ISA is '%s'",
-                        host->isa ? host->isa : "", capped ? capped : "");
-    return cli_fail("no context: %s", rnnp_status_string(status));
+    cli_fail("%s", *last_log ? last_log : rnnp_status_string(status));
+    return status == RNNP_ERR_ARG ? CLI_USAGE : CLI_FAILED;
 }
 
 int cli_plan_options(const cli_host *host, rnnp_plan_options *options)
@@ -71,6 +157,21 @@ rnnp_status cli_load(rnnp_context *context, const char *path, rnnp_model **model
                                      : rnnp_onnx_load_file(context, path, model);
 }
 
+void cli_records_passed(const char *path, void (*say)(void *user, const char *file, const char *reason), void *user)
+{
+    rnnp_records_place place;
+
+    for (size_t i = 0; rnnp_records_place_at(path, i, &place) && !place.used; i++)
+        if (place.named || !place.missing)
+            say(user, place.file, place.reason);
+}
+
+static void say_passed(void *user, const char *file, const char *reason)
+{
+    (void)user;
+    cli_fail("tuning records: %s is ignored: %s", file, reason);
+}
+
 /* Records that cannot be read are no reason not to run, unless they were asked for by name. */
 static rnnp_status open_records(cli_model *m, const cli_host *host)
 {
@@ -79,6 +180,8 @@ static rnnp_status open_records(cli_model *m, const cli_host *host)
     m->options.records = m->records;
     m->options.batch = host->batch;
     m->options.steps = host->steps;
+    if (!host->tells_records)
+        cli_records_passed(host->records, say_passed, NULL);
     if (status == RNNP_OK || host->records || status == RNNP_ERR_MEMORY)
         return status;
     cli_fail_status(m->context, status);
@@ -116,7 +219,7 @@ const char *cli_shape_text(char *text, size_t size, size_t rank, const int64_t *
     size_t used = 0;
     for (size_t d = 0; d < rank; d++) {
         const char *const lead = d ? ", " : "[";
-        const char *const symbol = symbols && symbols[d] ? symbols[d] : "?";
+        const char *const symbol = symbols && symbols[d] ? cli_plain(symbols[d]) : "?";
         const int n = shape[d] < 0 ? snprintf(text + used, size - used, "%s%s", lead, symbol)
                                    : snprintf(text + used, size - used, "%s%lld", lead, (long long)shape[d]);
         used += (size_t)n;

@@ -22,21 +22,37 @@ typedef struct cli_host {
     const char *math;
     const char *records;  /* file of tuning records; NULL: the search path */
     size_t batch, steps;  /* what will be run, 0 when it is not known yet */
+    int tells_records;    /* the command itself says which files of records are passed over */
 } cli_host;
+
+#define CLI_ISA_OPTION(into) {"--isa", "NAME", cli_isa_help(), ARG_TEXT, &(into)}
 
 #define CLI_HOST_OPTIONS(host) \
     {"--threads", "N", "size of the team; 0 takes the CPU budget (default 1)", ARG_SIZE, &(host).threads}, \
-    {"--isa", "NAME", "highest instruction set: generic, avx2, avx512, neon", ARG_TEXT, &(host).isa}, \
+    CLI_ISA_OPTION((host).isa), \
     {"--math", "CLASS", "accuracy of tanh, sigmoid, exp: u35 (default), u10, fast", ARG_TEXT, &(host).math}, \
     {"--records", "FILE", "tuning records (default: the first of $RNNPACK_RECORDS, cache, /var/cache, /etc)", ARG_TEXT, \
      &(host).records}
 
 #define CLI_JSON_OPTION(flag) {"--json", NULL, "print JSON", ARG_FLAG, &(flag)}
 
-/* Prints "rnnpack: ..." on stderr and returns CLI_FAILED. */
+/* Text of a file or of the command line as a terminal may have it: control characters and what is no UTF-8 become \xNN.
+ * Text that needs none of that is returned as it is; other text holds until fifteen further calls, and is cut off when it
+ * is very long. NULL stays NULL. */
+const char *cli_plain(const char *text);
+
+/* Prints "rnnpack: ..." on stderr, plainly, and returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same with the context's sentence for `status`. */
 int cli_fail_status(const rnnp_context *context, rnnp_status status);
+
+/* "highest instruction set: generic, ..." and CLI_OK for the name of one, else CLI_USAGE with the reason on stderr. */
+const char *cli_isa_help(void);
+int cli_check_isa(const char *option, const char *name);
+
+/* Calls say(user, file, reason) for each file of tuning records that the search passes over, but for those that nobody
+ * named and that are not there. */
+void cli_records_passed(const char *path, void (*say)(void *user, const char *file, const char *reason), void *user);
 
 /* These return an exit code; CLI_OK is 0. */
 int cli_context(const cli_host *host, rnnp_context **context);
@@ -76,7 +92,7 @@ int cli_tensors_outputs(cli_tensors *t, const cli_model *m, const rnnp_run *run)
 /* Memory for a tensor's elements, never NULL for none; NULL without memory. */
 void *cli_tensor_alloc(const rnnp_tensor *tensor);
 
-/* "[4, batch, 8]"; a dynamic dimension prints its symbol. Returns `text`. */
+/* "[4, batch, 8]"; a dynamic dimension prints its symbol, plainly. Returns `text`. */
 const char *cli_shape_text(char *text, size_t size, size_t rank, const int64_t *shape, const char *const *symbols);
 /* "12 B", "3.5 KiB", ... Returns `text`. */
 const char *cli_bytes_text(char *text, size_t size, double bytes);

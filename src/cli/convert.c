@@ -11,7 +11,7 @@ static int describe(rnnp_context *context, const char *path)
     const rnnp_status status = rnnp_onnx_load_file(context, path, &model);
     if (status != RNNP_OK)
         return cli_fail_status(context, status);
-    printf("%s  %zu inputs, %zu outputs, %zu nodes, %zu parameters\n", path, rnnp_model_inputs(model),
+    printf("%s  %zu inputs, %zu outputs, %zu nodes, %zu parameters\n", cli_plain(path), rnnp_model_inputs(model),
            rnnp_model_outputs(model), rnnp_model_nodes(model), rnnp_model_parameters(model));
     rnnp_model_destroy(model);
     return CLI_OK;

@@ -30,7 +30,7 @@ static void print_stack(const rnnp_explanation *e)
 
 static void print_text(const rnnp_node_info *node, const rnnp_explanation *e)
 {
-    printf("%s %s\n  kernel    %s\n", node->op, node->name, e->variant);
+    printf("%s %s\n  kernel    %s\n", cli_plain(node->op), cli_plain(node->name), e->variant);
     print_stack(e);
     if (e->match == RNNP_RECORD_NONE) {
         printf("  record    none: %s\n", *e->reason ? e->reason : "no tuning records are in use");
@@ -67,7 +67,23 @@ static void print_json(json *j, const rnnp_node_info *node, const rnnp_explanati
     json_close(j);
 }
 
-static int explain(const question *q, const cli_model *m)
+static void print_passed(void *user, const char *file, const char *reason)
+{
+    (void)user;
+    printf("          %s is ignored: %s\n", cli_plain(file), reason);
+}
+
+static void json_passed(void *user, const char *file, const char *reason)
+{
+    json *j = user;
+
+    json_object(j, NULL);
+    json_string(j, "file", file);
+    json_string(j, "reason", reason);
+    json_close(j);
+}
+
+static int explain(const question *q, const cli_model *m, const char *records)
 {
     json j = {0};
     size_t layers = 0;
@@ -76,9 +92,13 @@ static int explain(const question *q, const cli_model *m)
         json_object(&j, NULL);
         json_string(&j, "model", q->path);
         json_string(&j, "records", m->records_file);
+        json_array(&j, "ignored");
+        cli_records_passed(records, json_passed, &j);
+        json_close(&j);
         json_array(&j, "layers");
     } else {
-        printf("records   %s\n", *m->records_file ? m->records_file : "no file");
+        printf("records   %s\n", *m->records_file ? cli_plain(m->records_file) : "no file");
+        cli_records_passed(records, print_passed, NULL);
     }
     for (size_t n = 0; n < rnnp_model_nodes(m->model); n++) {
         rnnp_node_info node;
@@ -107,7 +127,7 @@ static int explain(const question *q, const cli_model *m)
 
 int cli_explain(int argc, char **argv)
 {
-    cli_host host = {.threads = 1};
+    cli_host host = {.threads = 1, .tells_records = 1};
     question q = {.batch = 1, .steps = 1};
     const arg_option options[] = {
         {"--batch", "B", "rows that run together (default 1)", ARG_SIZE, &q.batch},
@@ -132,7 +152,7 @@ int cli_explain(int argc, char **argv)
     host.steps = q.steps;
     int code = cli_model_open(&m, &host, q.path);
     if (code == CLI_OK)
-        code = explain(&q, &m);
+        code = explain(&q, &m, host.records);
     cli_model_close(&m);
     return code;
 }

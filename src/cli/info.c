@@ -22,12 +22,51 @@ static void print_variant(const rnnp_variant_info *v)
     printf("  %c %-40s %s%s\n", v->chosen ? '*' : ' ', v->name, v->isa, v->usable ? "" : " (not usable here)");
 }
 
-static void print_text(const rnnp_context *context, const rnnp_host_info *h)
+static void print_kernels(const rnnp_context *context)
+{
+    rnnp_variant_info v;
+    int first;
+
+    printf("kernels, * chosen\n");
+    for (size_t i = 0; (first = first_of_op(context, i, &v)) >= 0; i++) {
+        if (!first)
+            continue;
+        printf("%s\n", v.op);
+        const char *const op = v.op;
+        for (size_t k = i; rnnp_context_variant(context, k, &v); k++)
+            if (strcmp(v.op, op) == 0)
+                print_variant(&v);
+    }
+}
+
+/* How many kernels each instruction set has, and the names of those that do most of the work. */
+static void print_summary(const rnnp_context *context)
+{
+    rnnp_variant_info v;
+
+    printf("kernels  ");
+    for (size_t isa = 0, listed = 0; rnnp_isa_name(isa); isa++) {
+        size_t all = 0, chosen = 0;
+
+        for (size_t i = 0; rnnp_context_variant(context, i, &v); i++) {
+            all += strcmp(v.isa, rnnp_isa_name(isa)) == 0;
+            chosen += v.chosen && strcmp(v.isa, rnnp_isa_name(isa)) == 0;
+        }
+        if (all)
+            printf("%s %s %zu, %zu chosen", listed++ ? ";" : "", rnnp_isa_name(isa), all, chosen);
+    }
+    printf(" (--kernels lists them)\n");
+    for (size_t i = 0; rnnp_context_variant(context, i, &v); i++)
+        if (v.chosen && (strstr(v.op, "_step_f32") || strncmp(v.op, "gemm_", 5) == 0))
+            printf("  %s\n", v.name);
+}
+
+static void print_text(const rnnp_context *context, const rnnp_host_info *h, int kernels)
 {
     char l1[CLI_TEXT], l2[CLI_TEXT], l3[CLI_TEXT];
     printf("version   %s\n", rnnp_version());
-    printf("CPU       %s (%s family %u model %u stepping %u)\n", *h->brand ? h->brand : "unknown",
-           *h->vendor ? h->vendor : "unknown vendor", h->family, h->model, h->stepping);
+    printf("CPU       %s (%s family %u model %u stepping %u)\n", *h->brand ? cli_plain(h->brand) : "unknown",
+           *h->vendor ? cli_plain(h->vendor) : "unknown vendor", h->family, h->model, h->stepping);
     printf("ISA       %s: %s\n", h->isa, h->isa_reason);
     printf("features ");
     for (size_t bit = 0; rnnp_feature_name(bit); bit++)
@@ -38,19 +77,8 @@ static void print_text(const rnnp_context *context, const rnnp_host_info *h)
            h->l2_sharers, cli_bytes_text(l3, sizeof l3, (double)h->l3_bytes), h->l3_sharers, h->line_bytes);
     printf("cores     %zu cores, %zu CPUs, of which this process may use %zu (from %s)\n", h->cores, h->cpus, h->budget,
            h->topology);
-    printf("threads   %zu\n\nkernels, * chosen\n", h->threads);
-
-    rnnp_variant_info v;
-    int first;
-    for (size_t i = 0; (first = first_of_op(context, i, &v)) >= 0; i++) {
-        if (!first)
-            continue;
-        printf("%s\n", v.op);
-        const char *const op = v.op;
-        for (size_t k = i; rnnp_context_variant(context, k, &v); k++)
-            if (strcmp(v.op, op) == 0)
-                print_variant(&v);
-    }
+    printf("threads   %zu\n", h->threads);
+    (kernels ? print_kernels : print_summary)(context);
 }
 
 static void print_json(const rnnp_context *context, const rnnp_host_info *h)
@@ -103,10 +131,11 @@ static void print_json(const rnnp_context *context, const rnnp_host_info *h)
 int cli_info(int argc, char **argv)
 {
     cli_host host = {.threads = 1};
-    int as_json = 0;
+    int as_json = 0, kernels = 0;
     const arg_option options[] = {
+        {"--kernels", NULL, "list all kernels, and which are chosen (--json always does)", ARG_FLAG, &kernels},
         {"--threads", "N", "size of the team; 0 takes the CPU budget (default 1)", ARG_SIZE, &host.threads},
-        {"--isa", "NAME", "highest instruction set: generic, avx2, avx512, neon", ARG_TEXT, &host.isa},
+        CLI_ISA_OPTION(host.isa),
         CLI_JSON_OPTION(as_json),
     };
     const arg_command command = {"info", NULL, "Shows what this CPU offers and which kernels are chosen on it.",
@@ -121,8 +150,10 @@ int cli_info(int argc, char **argv)
         return code;
     rnnp_host_info info = {.struct_size = sizeof info};
     const rnnp_status status = rnnp_context_host(context, &info);
-    if (status == RNNP_OK)
-        (as_json ? print_json : print_text)(context, &info);
+    if (status == RNNP_OK && as_json)
+        print_json(context, &info);
+    else if (status == RNNP_OK)
+        print_text(context, &info, kernels);
     const int result = status == RNNP_OK ? CLI_OK : cli_fail_status(context, status);
     rnnp_context_destroy(context);
     return result;

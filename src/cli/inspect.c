@@ -8,7 +8,8 @@
 
 typedef struct sizes {
     size_t batch, steps, plan_bytes, run_bytes;
-    int run_known;       /* 0: these sizes cannot be run, and why not was said on stderr */
+    int run_asked;       /* the sizes were given, and are not our guess */
+    char no_run[CLI_TEXT]; /* why the guess cannot be run; "" when it can */
     size_t weight_bytes; /* packed weights that recurrent layers read each step */
     rnnp_packed_info packed;
 } sizes;
@@ -32,9 +33,10 @@ static int measure(const cli_model *m, sizes *s)
         code = cli_tensors_shape(&t, m->model, s->batch, s->steps);
     if (code == CLI_OK) {
         status = rnnp_run_bytes(m->plan, t.inputs, t.n_inputs, &s->run_bytes);
-        s->run_known = status == RNNP_OK;
-        if (!s->run_known)
-            cli_fail_status(m->context, status);
+        if (status != RNNP_OK && s->run_asked)
+            code = cli_fail_status(m->context, status);
+        else if (status != RNNP_OK)
+            snprintf(s->no_run, sizeof s->no_run, "%s", rnnp_context_last_error(m->context));
     }
     cli_tensors_destroy(&t);
     return code;
@@ -50,7 +52,7 @@ static void text_ports(const char *title, const rnnp_model *model, size_t n, por
     rnnp_port p;
     for (size_t i = 0; i < n; i++)
         if (get(model, i, &p) == RNNP_OK)
-            printf("%-11s %s  %s %s\n", i ? "" : title, p.name, rnnp_dtype_name(p.dtype),
+            printf("%-11s %s  %s %s\n", i ? "" : title, cli_plain(p.name), rnnp_dtype_name(p.dtype),
                    cli_shape_text(shape, sizeof shape, p.rank, p.shape, p.symbol));
 }
 
@@ -63,7 +65,7 @@ static void text_node(const cli_model *m, size_t index)
     if (node.outputs)
         cli_shape_text(shape, sizeof shape, node.output[0].rank, node.output[0].shape, node.output[0].symbol);
     const char *const variant = rnnp_plan_variant(m->plan, index);
-    printf("%4zu  %-20s %-24s %10zu  %10s  %s\n", index, node.op, shape, node.parameters,
+    printf("%4zu  %-20s %-24s %10zu  %10s  %s\n", index, cli_plain(node.op), shape, node.parameters,
            node.weight_bytes_per_step ? cli_bytes_text(bytes, sizeof bytes, (double)node.weight_bytes_per_step) : "-",
            variant ? variant : "-");
 }
@@ -86,7 +88,7 @@ static void text_blocks(const cli_model *m, const rnnp_packed_info *p)
         rnnp_packed_block_info block;
         if (rnnp_model_packed_block(m->model, i, &block) == RNNP_OK)
             printf("%4zu  %10s  %s\n", block.node, cli_bytes_text(bytes, sizeof bytes, (double)block.bytes),
-                   block.layout);
+                   cli_plain(block.layout));
     }
     for (size_t i = 0; p->version && i < rnnp_model_nodes(m->model); i++)
         if (rnnp_plan_weights(m->plan, i) == RNNP_WEIGHTS_PLAN)
@@ -96,17 +98,18 @@ static void text_blocks(const cli_model *m, const rnnp_packed_info *p)
 static void print_text(const cli_model *m, const char *path, const sizes *s)
 {
     char plan[CLI_TEXT], run[CLI_TEXT], weights[CLI_TEXT];
-    printf("%-11s %s\n", "model", path);
+    printf("%-11s %s\n", "model", cli_plain(path));
     text_ports("inputs", m->model, rnnp_model_inputs(m->model), rnnp_model_input_port);
     text_ports("outputs", m->model, rnnp_model_outputs(m->model), rnnp_model_output_port);
     printf("%-11s %zu\n", "parameters", rnnp_model_parameters(m->model));
     printf("%-11s %s read by recurrent layers each step\n", "weights",
            cli_bytes_text(weights, sizeof weights, (double)s->weight_bytes));
     printf("%-11s plan %s", "memory", cli_bytes_text(plan, sizeof plan, (double)s->plan_bytes));
-    if (s->run_known)
-        printf(", run with batch %zu and %zu steps %s", s->batch, s->steps,
+    if (s->no_run[0])
+        printf("; not run with batch %zu and %zu steps: %s\n", s->batch, s->steps, cli_plain(s->no_run));
+    else
+        printf(", run with batch %zu and %zu steps %s\n", s->batch, s->steps,
                cli_bytes_text(run, sizeof run, (double)s->run_bytes));
-    printf("\n");
     if (s->packed.version)
         text_packed(&s->packed);
     printf("\n%4s  %-20s %-24s %10s  %10s  %s\n", "node", "operator", "output", "parameters", "bytes/step", "kernel");
@@ -115,7 +118,7 @@ static void print_text(const cli_model *m, const char *path, const sizes *s)
     rnnp_node_info node;
     for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
         if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK && node.note)
-            printf("note: node %zu %s '%s': %s\n", i, node.op, node.name, node.note);
+            printf("note: node %zu %s '%s': %s\n", i, cli_plain(node.op), cli_plain(node.name), cli_plain(node.note));
     text_blocks(m, &s->packed);
 }
 
@@ -211,7 +214,7 @@ static void print_json(const cli_model *m, const char *path, const sizes *s)
     json_size(&j, "parameters", rnnp_model_parameters(m->model));
     json_size(&j, "weight_bytes_per_step", s->weight_bytes);
     json_size(&j, "plan_bytes", s->plan_bytes);
-    if (s->run_known) {
+    if (!s->no_run[0]) {
         json_object(&j, "run");
         json_size(&j, "batch", s->batch);
         json_size(&j, "steps", s->steps);
@@ -219,6 +222,7 @@ static void print_json(const cli_model *m, const char *path, const sizes *s)
         json_close(&j);
     } else {
         json_string(&j, "run", NULL);
+        json_string(&j, "no_run", s->no_run);
     }
     if (s->packed.version)
         json_packed(&j, m, &s->packed);
@@ -234,7 +238,8 @@ static void print_json(const cli_model *m, const char *path, const sizes *s)
 int cli_inspect(int argc, char **argv)
 {
     cli_host host = {.threads = 1};
-    sizes s = {.batch = 1, .steps = 100};
+    enum { GUESS_BATCH = 1, GUESS_STEPS = 100 };
+    sizes s = {.batch = SIZE_MAX, .steps = SIZE_MAX};
     int as_json = 0;
     const arg_option options[] = {
         {"--batch", "B", "size of dynamic dimensions named batch, N or B (default 1)", ARG_SIZE, &s.batch},
@@ -251,6 +256,13 @@ int cli_inspect(int argc, char **argv)
     if (parsed != ARGS_OK)
         return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
 
+    s.run_asked = s.batch != SIZE_MAX || s.steps != SIZE_MAX;
+    s.batch = s.batch == SIZE_MAX ? GUESS_BATCH : s.batch;
+    s.steps = s.steps == SIZE_MAX ? GUESS_STEPS : s.steps;
+    if (s.batch == 0 || s.steps == 0) {
+        cli_fail("--batch and --steps must be at least 1");
+        return CLI_USAGE;
+    }
     cli_model m;
     int code = cli_model_open(&m, &host, path);
     if (code == CLI_OK)

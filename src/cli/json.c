@@ -6,8 +6,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Length of the UTF-8 sequence at s, 0 when it is none (RFC 3629: no overlong forms, no surrogates). */
-static size_t utf8_length(const unsigned char *s)
+/* RFC 3629: no overlong forms, no surrogates. */
+size_t json_utf8_length(const unsigned char *s)
 {
     static const struct { unsigned char low, high, second_low, second_high; size_t length; } forms[] = {
         {0x00, 0x7f, 0, 0, 1},          {0xc2, 0xdf, 0x80, 0xbf, 2},    {0xe0, 0xe0, 0xa0, 0xbf, 3},
@@ -32,13 +32,15 @@ static void quoted(const char *text)
 {
     putchar('"');
     for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        const size_t length = utf8_length(s);
+        const size_t length = json_utf8_length(s);
         if (length == 0)
             fputs("\\ufffd", stdout);
         else if (*s == '"' || *s == '\\')
             printf("\\%c", *s);
         else if (*s < 0x20 || *s == 0x7f)
             printf("\\u%04x", (unsigned)*s);
+        else if (*s == 0xc2 && s[1] < 0xa0) /* control characters too: some terminals obey them */
+            printf("\\u%04x", (unsigned)s[1]);
         else
             fwrite(s, 1, length, stdout);
         s += length ? length : 1;

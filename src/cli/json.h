@@ -24,4 +24,7 @@ void json_size(json *j, const char *key, size_t value);
 void json_number(json *j, const char *key, double value);      /* null unless finite */
 void json_bool(json *j, const char *key, int value);
 
+/* Bytes of the UTF-8 character at s, which ends with a zero; 0 when it is none. */
+size_t json_utf8_length(const unsigned char *s);
+
 #endif

@@ -8,7 +8,7 @@
 
 enum { ISAS = 16 };
 
-/* "avx2,generic" into names, which point into *text, a copy to be freed. */
+/* A list with commas into names, which point into *text, a copy to be freed. All are known, and each stands there once. */
 static int split_isas(const char *list, char **text, const char **isas, size_t *n)
 {
     const size_t bytes = strlen(list) + 1;
@@ -22,8 +22,19 @@ static int split_isas(const char *list, char **text, const char **isas, size_t *
         next = comma ? comma + 1 : NULL;
         if (comma)
             *comma = '\0';
+        if (cli_check_isa("--isa", isas[*n]) != CLI_OK)
+            return CLI_USAGE;
+        for (size_t i = 0; i < *n; i++) {
+            if (strcmp(isas[i], isas[*n]) == 0) {
+                cli_fail("--isa: %s is named twice", isas[i]);
+                return CLI_USAGE;
+            }
+        }
     }
-    return next ? cli_fail("--isa: more than %d instruction sets", ISAS) : CLI_OK;
+    if (!next)
+        return CLI_OK;
+    cli_fail("--isa: more than %d instruction sets", ISAS);
+    return CLI_USAGE;
 }
 
 /* What was written, read back: the file is whole. */
@@ -40,7 +51,7 @@ static int describe(rnnp_context *context, const char *path)
     rnnp_model_destroy(model);
     if (status != RNNP_OK)
         return cli_fail_status(context, status);
-    printf("%s  %s: original weights %s, packed %s in %zu blocks\n", path,
+    printf("%s  %s: original weights %s, packed %s in %zu blocks\n", cli_plain(path),
            cli_bytes_text(whole, sizeof whole, (double)info.file_bytes),
            cli_bytes_text(data, sizeof data, (double)info.data_bytes),
            cli_bytes_text(packed, sizeof packed, (double)info.packed_bytes), info.blocks);
@@ -75,7 +86,8 @@ int cli_pack(int argc, char **argv)
     const char *path, *output = NULL, *list = NULL, *isas[ISAS];
     const arg_option options[] = {
         {"-o", "FILE.rnnp", "where to write; an old file there is replaced when all went well", ARG_TEXT, &output},
-        {"--isa", "LIST", "pack for these instruction sets, as avx2,generic (default: this CPU's)", ARG_TEXT, &list},
+        {"--isa", "LIST", "pack for these instruction sets, of any architecture, with commas between (default: this CPU's)",
+         ARG_TEXT, &list},
     };
     const arg_command command = {"pack", "MODEL",
                                  "Writes a model and its weights, as the kernels read them, to a file that is mapped\n"

@@ -50,9 +50,16 @@ static int write_stdout(void *user, const char *text, size_t bytes)
 /* A file that cannot be written shows at the end, in main. */
 static void print_set(const job *j) { rnnp_records_print(j->set, write_stdout, NULL); }
 
+static void say_passed(void *user, const char *file, const char *reason)
+{
+    (void)user;
+    cli_fail("%s is ignored: %s", file, reason);
+}
+
 /* Opens the operand, or what the search finds; `file` is its path, "" for none. */
 static int open_set(job *j, char file[RNNP_RECORDS_PATH])
 {
+    cli_records_passed(j->files[0], say_passed, NULL);
     const rnnp_status status = rnnp_records_open(j->context, j->files[0], file, &j->set);
     return status == RNNP_OK ? CLI_OK : failed(j, status);
 }
@@ -98,7 +105,7 @@ static void show_text(const job *j, const char *file)
     char count[CLI_TEXT];
 
     if (*file)
-        printf("%s: %s\n", file, count_text(count, j->set));
+        printf("%s: %s\n", cli_plain(file), count_text(count, j->set));
     else
         printf("no file of tuning records: shipped choices are used\n");
     for (size_t i = 0; rnnp_records_at(j->set, i, &host, &record); i++) {
@@ -206,7 +213,7 @@ static int check(job *j)
         const rnnp_status status = rnnp_records_read(j->context, *file, &j->set);
 
         if (status == RNNP_OK)
-            printf("%s: %s\n", *file, count_text(count, j->set));
+            printf("%s: %s\n", cli_plain(*file), count_text(count, j->set));
         else
             code = failed(j, status);
         rnnp_records_destroy(j->set);
@@ -233,7 +240,7 @@ static int merge(job *j)
     if (status != RNNP_OK)
         return failed(j, status);
     if (j->output)
-        printf("%s: %s\n", j->output, count_text(count, j->set));
+        printf("%s: %s\n", cli_plain(j->output), count_text(count, j->set));
     else
         print_set(j);
     return CLI_OK;
@@ -295,7 +302,7 @@ static int prune(job *j)
         status = rnnp_records_edit(j->context, file, RNNP_RECORDS_WAIT_MS, prune_set, &p);
     if (status != RNNP_OK)
         return failed(j, status);
-    printf("%s: dropped %zu of %zu records\n", file, p.dropped, p.before);
+    printf("%s: dropped %zu of %zu records\n", cli_plain(file), p.dropped, p.before);
     return CLI_OK;
 }
 

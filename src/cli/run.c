@@ -79,9 +79,9 @@ static int write_outputs(const cli_tensors *t, const rnnp_model *model, const ar
         const char *const path = file_for(files, port.name);
         if (path && !npy_write(path, out, message))
             return cli_fail("%s", message);
-        printf("%s  %s %s  %016" PRIx64 "%s%s\n", port.name, rnnp_dtype_name(out->dtype),
+        printf("%s  %s %s  %016" PRIx64 "%s%s\n", cli_plain(port.name), rnnp_dtype_name(out->dtype),
                cli_shape_text(shape, sizeof shape, out->rank, out->shape, NULL), hash(out), path ? "  " : "",
-               path ? path : "");
+               path ? cli_plain(path) : "");
     }
     return CLI_OK;
 }

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_NUMBERS = 64, WAIT_MS = RNNP_RECORDS_WAIT_MS };
+enum { MOST_NUMBERS = 64, MOST_NUMBER = 1 << 20, WAIT_MS = RNNP_RECORDS_WAIT_MS };
 
 typedef struct numbers {
     size_t n, at[MOST_NUMBERS];
@@ -37,6 +37,7 @@ typedef struct job {
     numbers batches, times, teams;
     double seconds;
     char file[RNNP_RECORDS_PATH];
+    char kept[RNNP_RECORDS_PATH]; /* where results are that could not be written to the file; "" for none */
     row *rows;
     size_t n_rows, room;
     size_t n_shapes, n_plain;    /* of all teams; those with nothing to choose */
@@ -66,7 +67,7 @@ static int read_numbers(const char *option, const char *text, numbers *list)
 
         errno = 0;
         const unsigned long value = strtoul(p, &end, 10);
-        if (*p < '0' || *p > '9' || errno || value > 1 << 20)
+        if (*p < '0' || *p > '9' || errno || value > MOST_NUMBER)
             break;
         list->at[list->n++] = value;
         p = end;
@@ -75,7 +76,7 @@ static int read_numbers(const char *option, const char *text, numbers *list)
         if (*p != ',')
             break;
     }
-    cli_fail("%s takes numbers with commas between them, not '%s'", option, text);
+    cli_fail("%s takes numbers up to %d with commas between them, not '%s'", option, MOST_NUMBER, text);
     return CLI_USAGE;
 }
 
@@ -253,7 +254,7 @@ static void print_results(const job *j)
         json out = {0};
 
         json_object(&out, NULL);
-        json_string(&out, "records", j->dry_run ? NULL : j->file);
+        json_string(&out, "records", j->dry_run || j->n_rows == 0 ? NULL : j->file);
         json_bool(&out, "interrupted", interrupted);
         json_array(&out, "layers");
         for (size_t i = 0; i < j->n_rows; i++) {
@@ -291,11 +292,54 @@ static void print_results(const job *j)
         printf("interrupted: what was done is kept, tune again to go on\n");
     if (j->dry_run)
         printf("dry run: nothing was written\n");
+    else if (j->n_rows == 0)
+        printf("nothing was written\n");
     else
-        printf("records: %s\n", j->file);
+        printf("records: %s\n", cli_plain(j->file));
 }
 
 /* ---- The command ------------------------------------------------------------------------------- */
+
+/* The set into a file that is not the one that was asked for. */
+static int keep_in(job *j, const char *format, const char *where)
+{
+    const int length = snprintf(j->kept, sizeof j->kept, format, where, (long)getpid());
+
+    if (length > 0 && (size_t)length < sizeof j->kept && rnnp_records_update(j->set, j->kept, WAIT_MS) == RNNP_OK)
+        return 1;
+    j->kept[0] = '\0';
+    return 0;
+}
+
+/* What was measured is not lost when its file cannot be written: it is kept beside it, or else where temporary files go. */
+static int save(job *j, rnnp_context *context)
+{
+    const char *const folder = getenv("TMPDIR");
+
+    if (j->dry_run || rnnp_records_count(j->set) == 0)
+        return CLI_OK;
+    const rnnp_status status = rnnp_records_update(j->set, j->file, WAIT_MS);
+    if (status == RNNP_OK)
+        return CLI_OK;
+    cli_fail_status(context, status);
+    if (keep_in(j, "%s.%ld.unsaved", j->file) ||
+        keep_in(j, "%s/rnnpack-records.%ld.unsaved", folder && *folder ? folder : "/tmp"))
+        return cli_fail("the results are in %s; rnnpack records merge joins them with other files", j->kept);
+    return cli_fail("the results are lost: %s", rnnp_context_last_error(context));
+}
+
+/* Before anything is measured: the file is one that results can be written to. */
+static rnnp_status open_file(job *j, rnnp_context *context)
+{
+    rnnp_status status = rnnp_records_own_file(context, j->records, !j->dry_run, j->file);
+
+    if (status == RNNP_OK && !j->dry_run)
+        status = rnnp_records_check(context, j->file, WAIT_MS);
+    if (status == RNNP_OK)
+        status = access(j->file, F_OK) == 0 ? rnnp_records_read(context, j->file, &j->set)
+                                            : rnnp_records_create(context, &j->set);
+    return status;
+}
 
 /* With one team, which gets its share of the time that is left. */
 static int tune_with(job *j, size_t team)
@@ -314,10 +358,7 @@ static int tune_with(job *j, size_t team)
         code = model_shapes(j, context, j->models[i], &s);
     rnnp_status status = RNNP_OK;
     if (code == CLI_OK)
-        status = rnnp_records_own_file(context, j->records, !j->dry_run, j->file);
-    if (code == CLI_OK && status == RNNP_OK)
-        status = access(j->file, F_OK) == 0 ? rnnp_records_read(context, j->file, &j->set)
-                                            : rnnp_records_create(context, &j->set);
+        status = open_file(j, context);
     if (code == CLI_OK && status == RNNP_OK) {
         rnnp_tune_options_init(&options);
         const double left = j->seconds - (cli_clock() - j->start);
@@ -330,12 +371,13 @@ static int tune_with(job *j, size_t team)
         j->n_shapes += s.n;
         status = rnnp_tune(context, s.at, s.n, &options, j->set);
         cli_progress_end();
-        const rnnp_status written = j->dry_run ? RNNP_OK : rnnp_records_update(j->set, j->file, WAIT_MS);
-        if (status == RNNP_OK)
-            status = written;
-    }
-    if (code == CLI_OK && status != RNNP_OK)
+        if (status != RNNP_OK)
+            code = cli_fail_status(context, status);
+        if (save(j, context) != CLI_OK)
+            code = CLI_FAILED;
+    } else if (code == CLI_OK) {
         code = cli_fail_status(context, status);
+    }
     if (j->no_memory)
         code = cli_fail("out of memory");
     free(s.at);
@@ -357,6 +399,10 @@ static int tune(job *j)
     j->start = cli_clock();
     for (size_t i = 0; i < j->teams.n && code == CLI_OK && !interrupted; i++)
         code = tune_with(j, i);
+    if (code == CLI_OK && j->n_rows + j->n_plain == 0)
+        code = interrupted ? cli_fail("interrupted before any of the %zu shapes was done: nothing was written", j->n_shapes)
+                           : cli_fail("none of the %zu shapes was done in %g s: nothing was written; give more --budget",
+                                      j->n_shapes, j->seconds);
     if (code == CLI_OK)
         print_results(j);
     free(j->rows);
@@ -378,7 +424,7 @@ int cli_tune(int argc, char **argv)
          &j.grid},
         {"--again", NULL, "measure shapes that have a record of this host too", ARG_FLAG, &j.again},
         {"--dry-run", NULL, "measure and print, but write nothing", ARG_FLAG, &j.dry_run},
-        {"--isa", "NAME", "highest instruction set: generic, avx2, avx512, neon", ARG_TEXT, &j.host.isa},
+        CLI_ISA_OPTION(j.host.isa),
         CLI_JSON_OPTION(j.as_json),
     };
     const arg_command command = {"tune", "[MODEL...]",

@@ -45,10 +45,18 @@ expect 1 pack "$work/none.onnx" -o "$work/none.rnnp"
 [[ ! -e $work/none.rnnp ]] || fail "a file was made of nothing"
 expect 1 pack "$forecaster" -o "$work/none/none.rnnp"
 says "No such file or directory"
-expect 1 pack "$forecaster" -o "$work/x.rnnp" --isa generic,nonsense
+expect 2 pack "$forecaster" -o "$work/x.rnnp" --isa generic,nonsense
 says "nonsense"
-expect 1 pack "$forecaster" -o "$work/x.rnnp" --isa generic,generic
+expect 2 pack "$forecaster" -o "$work/x.rnnp" --isa generic,generic
 says "twice"
+
+# Another architecture is packed for truly, and beside this one.
+expect 0 pack "$forecaster" -o "$work/far.rnnp" --isa neon
+expect 0 inspect "$work/far.rnnp" --json
+[[ $(json packed blocks 0 layout) == *lstm_step_f32\ lanes\ 4\ * ]] || fail "not packed for another architecture"
+expect 0 pack "$forecaster" -o "$work/both.rnnp" --isa "neon,$best"
+expect 0 run "$work/both.rnnp" --input "ecg=$work/x.npy" --output "forecast=$work/got.npy"
+cmp "$work/want.npy" "$work/got.npy" || fail "packed for two architectures: other bits"
 
 # Damage.
 head -c 5000 "$packed" >"$work/cut.rnnp"

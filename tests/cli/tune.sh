@@ -40,7 +40,7 @@ expect 0 explain "$forecaster" --steps 20 --records "$records" --json
 
 # nothing is written unless asked, and only where it says
 rm -rf "$XDG_CACHE_HOME"
-tune "$forecaster" --budget 0.3 --dry-run
+tune "$forecaster" --budget 60 --steps 1 --dry-run
 prints "nothing was written"
 [[ ! -e $XDG_CACHE_HOME ]] || fail "a dry run wrote"
 tune "$forecaster" --budget 60 --steps 1
@@ -62,6 +62,69 @@ kill -INT "$pid"
 wait "$pid" || fail "interrupted tune failed"
 prints "interrupted"
 expect 0 records check "$work/grid"
+
+# what nobody vouches for is passed over, and said
+rm -rf "$XDG_CACHE_HOME"
+mkdir -p "$XDG_CACHE_HOME/rnnpack"
+cp "$records" "$XDG_CACHE_HOME/rnnpack/records"
+expect 0 explain "$forecaster" --steps 7
+prints "records   $XDG_CACHE_HOME/rnnpack/records"
+chmod 666 "$XDG_CACHE_HOME/rnnpack/records"
+expect 0 explain "$forecaster" --steps 7
+prints "$XDG_CACHE_HOME/rnnpack/records is ignored: everybody may write to it (mode 0666)"
+! grep -q "exact, records" "$work/out" || fail "a file that everybody may write to is used"
+expect 0 explain "$forecaster" --steps 7 --json
+[[ $(json ignored 0 reason) == *"everybody may write"* ]] || fail "no reason in JSON"
+"$program" bench "$forecaster" --seconds 0.01 >"$work/out" 2>"$work/err" || fail "bench"
+says "is ignored: everybody may write to it"
+expect 0 explain "$forecaster" --steps 7 --records "$XDG_CACHE_HOME/rnnpack/records"
+prints "exact, records" # who names it vouches for it
+chmod 600 "$XDG_CACHE_HOME/rnnpack/records"
+RNNPACK_RECORDS=$work/missing expect 0 explain "$forecaster" --steps 7
+prints "$work/missing is ignored: there is no such file"
+prints "records   $XDG_CACHE_HOME/rnnpack/records"
+if [[ $(id -u) == 0 ]]; then
+    chown 65534 "$XDG_CACHE_HOME/rnnpack/records"
+    expect 0 explain "$forecaster" --steps 7
+    prints "is ignored: user 65534, who is neither this user nor root, owns it"
+else
+    echo "not root: files of other users are not tested"
+fi
+
+# nothing done: nothing written, which would hide other places, and a failure
+rm -rf "$XDG_CACHE_HOME"
+expect 1 tune "$forecaster" --budget 0.000001 --steps 1
+says "nothing was written"
+[[ ! -e $XDG_CACHE_HOME/rnnpack/records ]] || fail "an empty file was written"
+
+# a file that cannot be written is known before anything is measured
+SECONDS=0
+expect 1 tune "$forecaster" --budget 60 --records "$work/none/records"
+says "No such file or directory"
+expect 1 tune "$forecaster" --budget 60 --records "$work"
+says "a folder"
+echo damaged >"$work/damaged"
+expect 1 tune "$forecaster" --budget 60 --records "$work/damaged"
+((SECONDS < 20)) || fail "it measured first"
+
+# and one that cannot be written in the end does not lose the results
+mkdir "$work/late"
+"$program" tune --grid standard --budget 1m --records "$work/late/records" >"$work/out" 2>"$work/err" </dev/null &
+pid=$!
+while ! grep -q "of 324" "$work/err"; do sleep 0.1; done
+rm -f "$work/late/records"
+mkdir "$work/late/records"
+kill -INT "$pid"
+! wait "$pid" || fail "results were not written, and that is no failure"
+says "the results are in $work/late/records.$pid.unsaved"
+expect 0 records check "$work/late/records.$pid.unsaved"
+
+# only files of records lie in a folder, so that all of it can be merged
+mkdir "$work/r"
+for name in one two; do cp "$records" "$work/r/$name"; done
+tune "$forecaster" --budget 30 --steps 3 --records "$work/r/one"
+expect 0 records merge "$work"/r/* -o "$work/joined"
+[[ $(ls -A "$work/r") == $'one\ntwo' ]] || fail "tune left more than records"
 
 for wrong in "--budget 0" "--budget soon" "--batch 1,,2" "--batch 0" "--steps x" "--precision bf16" "--grid all" "--threads -1"; do
     got=0

@@ -56,6 +56,9 @@ expect 0 records show "$here" --json
 [[ $(json hosts 0 this_host) == ON ]] || fail "this_host"
 RNNPACK_RECORDS=$here expect 0 records show
 prints "$here: 2 records"
+RNNPACK_RECORDS=$work/none "$program" records show >"$work/out" 2>"$work/err" || fail "a variable that names nothing"
+says "$work/none is ignored: there is no such file"
+prints "no file of tuning records"
 expect 1 records show "$work/none"
 says "there is no such file"
 

@@ -31,7 +31,7 @@ typedef struct task {
      ARG_TEXT, &(t).predictions}, \
     {"--seed", "N", "instead of [train] seed", ARG_SIZE, &(t).seed}, \
     {"--threads", "N", "size of the team; 0 takes the CPU budget (default: [train] threads)", ARG_SIZE, &(t).threads}, \
-    {"--isa", "NAME", "highest instruction set: generic, avx2, avx512, neon", ARG_TEXT, &(t).isa}, \
+    CLI_ISA_OPTION((t).isa), \
     {"--quiet", NULL, "print results alone", ARG_FLAG, &(t).quiet}
 
 /* The configuration, with the choices `at` of [search] (NULL: the first ones). */
