@@ -29,6 +29,13 @@ if grep -rlF "$build" "$prefix" --include='*.cmake' --include='*.pc' --include='
     exit 1
 fi
 
+echo 'int main(void) { return 0; }' >"$work/empty.c"
+if grep -q '^Requires.private:.*hwloc' "$PKG_CONFIG_PATH/rnnpack.pc" &&
+    [[ $(pc --libs --static rnnpack) != *$(pkg-config --libs --static hwloc | tr -d '\n' | sed 's/ *$//')* ]]; then
+    echo "pkg-config --static rnnpack lacks what hwloc needs"
+    exit 1
+fi
+
 cores=(core)
 [[ $onnx != ON ]] || cores+=(onnx)
 for component in "${cores[@]}"; do
@@ -48,14 +55,25 @@ for component in "${cores[@]}"; do
     fi
     read -ra compile < <(pc --cflags "$package")
     read -ra shared < <(pc --libs "$package")
-    # pkg-config knows the libraries, the linker must be told to take the archives of ours.
+    # pkg-config knows the libraries, also those that hwloc needs; the linker must be told to take the archives of ours.
     read -ra static < <(pc --libs --static "$package" | sed -E 's/-l(rnnpack[a-z-]*)/-l:lib\1.a/g')
     read -ra flags <<<"$cflags"
     quietly "$cc" "${flags[@]}" "${define[@]}" "${compile[@]}" "$consumer/consumer.c" "${shared[@]}" -o "$work/shared"
     LD_LIBRARY_PATH=$libdir "$work/shared"
-    quietly "$cc" "${flags[@]}" "${define[@]}" "${compile[@]}" "$consumer/consumer.c" "${static[@]}" -o "$work/static"
-    "$work/static"
-    echo "pkg-config, $component, shared and static: ok"
+    echo "pkg-config, $component, shared: ok"
+    # What a package of hwloc does not bring (libudev-dev, archives) is not ours to find.
+    for how in "" -static; do
+        read -ra how_flags <<<"$how"
+        read -ra others < <(pc --libs --static "$package" | sed -E 's/-lrnnpack[a-z-]*//g')
+        if ! "$cc" "${flags[@]}" "${how_flags[@]}" "$work/empty.c" "${others[@]}" -o "$work/empty" 2>"$log"; then
+            echo "pkg-config, $component, static libraries${how:+ and a static program}: skipped, $(grep -om 1 'cannot find.*' "$log")"
+            continue
+        fi
+        quietly "$cc" "${flags[@]}" "${how_flags[@]}" "${define[@]}" "${compile[@]}" "$consumer/consumer.c" \
+            "${static[@]}" -o "$work/static"
+        "$work/static"
+        echo "pkg-config, $component, static libraries${how:+ and a static program}: ok"
+    done
 done
 
 if "$cmake" -S "$consumer" -B "$work/nonsense" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
