@@ -372,8 +372,8 @@ double rnnp_stand_calibrate(rnnp_stand *s)
 {
     rnnp_team *team = s->subject.threads > 1 ? s->context->team : NULL;
 
-    rnnp_team_phases(team, 1, probe, s); /* awake, for the timed one */
+    rnnp_team_each(team, 1, probe, s); /* awake, for the timed one */
     const double start = rnnp_clock();
-    rnnp_team_phases(team, 1, probe, s);
+    rnnp_team_each(team, 1, probe, s);
     return (rnnp_clock() - start) * 1e9;
 }

@@ -2,7 +2,8 @@
 #ifndef RNNP_CLOCK_H
 #define RNNP_CLOCK_H
 
-/* Seconds of a clock that only goes forward. */
+/* A clock that only goes forward: in seconds, and in nanoseconds without a floating-point operation. */
 double rnnp_clock(void);
+unsigned long long rnnp_clock_ns(void);
 
 #endif

@@ -104,7 +104,7 @@ static outcome burst_best(rnnp_team *team, burst *b, double seconds)
     b->wait = patience < 1e-2 ? patience : 1e-2;
     for (b->rounds = 1;;) {
         atomic_store(&b->here, 0);
-        rnnp_team_phases(team, 2, phase, b);
+        rnnp_team_each(team, 2, phase, b);
         const outcome o = outcome_of(b);
         if (b->rounds == 1 || o.length < seconds) {
             b->rounds *= 2;
@@ -254,7 +254,7 @@ rnnp_status rnnp_limit_barrier(rnnp_context *context, double seconds, double *ba
     for (size_t phases = 64;; phases *= 2) {
         size_t working = 0;
         const double begin = rnnp_clock();
-        rnnp_team_phases(context->team, phases, meet, &working);
+        rnnp_team_each(context->team, phases, meet, &working);
         const double length = rnnp_clock() - begin;
         if (working < 2)
             return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "no barrier: the context has no team, or it is busy");

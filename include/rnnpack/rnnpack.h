@@ -122,7 +122,9 @@ RNNP_API void rnnp_context_options_init(rnnp_context_options *options);
  * Memory   from the allocator; freed by rnnp_context_destroy.
  * Threads  one context may be used by many threads at once. A context made with threads > 1 owns
  *          threads - 1 workers that sleep when no call of this context runs: about 50 us after the last one, which is
- *          as long as waking them would take, or at once where there are more threads than CPUs.
+ *          as long as waking them would take, or at once where there are more threads than CPUs. Workers never run the
+ *          host's signal handlers, but for faults of their own (SIGSEGV, SIGBUS, SIGFPE, SIGILL). A child made by fork()
+ *          has none of its parent's workers: what it does with the context runs on one thread.
  */
 RNNP_API rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_context **context);
 

@@ -44,7 +44,6 @@ void rnnp_product_layout(const rnnp_variant *kernel, size_t n, size_t k, size_t 
 typedef struct product_call {
     const rnnp_gemm_args *args;
     const rnnp_variant *kernel;
-    size_t threads; /* 0: all of the team */
 } product_call;
 
 static void product_phase(void *arg, size_t phase, size_t i, size_t n)
@@ -55,10 +54,6 @@ static void product_phase(void *arg, size_t phase, size_t i, size_t n)
     size_t from, to;
 
     (void)phase;
-    if (call->threads && n > call->threads)
-        n = call->threads;
-    if (i >= n)
-        return;
     if (part.m >= 4 * n || part.m >= panels) {
         rnnp_share(part.m, i, n, &from, &to);
         part.a += from * part.lda;
@@ -79,13 +74,13 @@ static void product_phase(void *arg, size_t phase, size_t i, size_t n)
 void rnnp_product_forward(const rnnp_product *product, const rnnp_gemm_args *args, rnnp_team *team, size_t threads)
 {
     enum { WORTH_A_TEAM = 1 << 16 }; /* multiply-adds: about what waking the workers costs */
-    const size_t chosen = product->threads;
-    product_call call = {args, product->kernel, chosen && (!threads || chosen < threads) ? chosen : threads};
+    const size_t chosen = product->threads, most = chosen && (!threads || chosen < threads) ? chosen : threads;
+    product_call call = {args, product->kernel};
 
     if (args->m == 0 || args->n == 0)
         return;
-    if (call.threads == 1 || (double)args->m * (double)args->n * (double)args->k < WORTH_A_TEAM)
+    if (most == 1 || (double)args->m * (double)args->n * (double)args->k < WORTH_A_TEAM)
         product_phase(&call, 0, 0, 1);
     else
-        rnnp_team_phases(team, 1, product_phase, &call);
+        rnnp_team_phases(team, most, 1, product_phase, &call);
 }

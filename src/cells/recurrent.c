@@ -2,7 +2,7 @@
  *
  * A call of one layer: which threads do its steps.
  *
- * Phases. When threads share the steps, all work is a sequence of phases; inside one, each thread takes a range of unit
+ * Phases. When threads share the steps, all work is a sequence of phases; inside one, each share is a range of unit
  * panels, and every phase ends in a barrier:
  *     per direction, per chunk:  [gather rows]  [input product]  then per step: one phase per part
  */
@@ -15,10 +15,11 @@
  * 0.5 us, and a core does some 50 flops per ns. */
 enum { FLOPS_PER_THREAD = 100 * 1000, BARRIER_NS = 250 };
 
-/* Waking workers that sleep takes 30 to 40 us: a second thread gains from calls of some 100 us on (measured over
- * batch 1 and 16, hidden 64 to 1024); if they are awake, from 20 us on. How long a call takes is estimated from flops,
+/* Waking workers that sleep takes 30 to 40 us, and their caches are cold: a second thread gains from calls of some 250 us
+ * on (after a pause of 1 ms, LSTM of 64 and batch 4 takes 104 us alone and 138 with two, of 128 355 and 294); if they are
+ * awake, or the calls come in a row so that they will be, from 20 us on. How long a call takes is estimated from flops,
  * and from weights that are read once a step, from L2 or from beyond. */
-enum { WORTH_WAKING_NS = 100 * 1000, WORTH_CALLING_NS = 20 * 1000 };
+enum { WORTH_WAKING_NS = 250 * 1000, WORTH_CALLING_NS = 20 * 1000 };
 enum { NEAR_BYTES = 512 * 1024, FLOPS_PER_NS = 100, NEAR_BYTES_PER_NS = 100, FAR_BYTES_PER_NS = 60 };
 
 static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(layer->direction); }
@@ -91,8 +92,6 @@ static size_t phases_before_steps(const rnnp_loop *o) { return (size_t)(o->order
 static void run_phase(void *arg, size_t phase, size_t i, size_t n)
 {
     const rnnp_loop *o = arg;
-    if (n > o->threads) n = o->threads;
-    if (i >= n) return;
     const size_t pre = phases_before_steps(o), full = pre + o->chunk * o->layer->parts;
     const size_t first = phase / full * o->chunk, in = phase % full, left = o->call->steps - first;
     const rnnp_chunk chunk = { .first = first, .count = left < o->chunk ? left : o->chunk };
@@ -108,7 +107,7 @@ static void run_shared(rnnp_loop *o)
 {
     const size_t chunks = (o->call->steps + o->chunk - 1) / o->chunk;
     const size_t phases = chunks * phases_before_steps(o) + o->call->steps * o->layer->parts;
-    rnnp_team_phases(o->call->team, phases, run_phase, o);
+    rnnp_team_phases(o->call->team, o->threads, phases, run_phase, o);
 }
 
 /* ---- Two directions at once ---- */
@@ -148,13 +147,14 @@ static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_cal
     /* A chosen number of threads says that sharing pays, not that waking does. */
     const size_t chosen = layer->choice.threads;
     const int worth = ns >= rnnp_recurrent_worth_ns(call) || (chosen && rnnp_team_is_awake(call->team));
-    return chosen != 1 && worth && !rnnp_team_sits_out(call->team);
+    return chosen != 1 && (worth || (ns >= WORTH_CALLING_NS && rnnp_team_is_in_demand(call->team)));
 }
 
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     const size_t team = rnnp_recurrent_threads(call);
     const int worth_waking = team > 1 && is_worth_waking(layer, call);
+    if (worth_waking) rnnp_team_wake(call->team); /* they wake while states and arguments are prepared */
     if (worth_waking && side_by_side(layer, team)) {
         forward_side_by_side(layer, call);
         return;
@@ -167,4 +167,5 @@ void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_ca
         else rnnp_loop_run(&o, 0, call->steps);
         rnnp_loop_end_direction(&o);
     }
+    if (team > 1) rnnp_team_note_end(call->team);
 }

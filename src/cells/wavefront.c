@@ -18,12 +18,13 @@
  */
 #include "wavefront.h"
 
+#include "../clock.h"
 #include "loop.h"
 
 /* A task takes a sixteenth of the steps, as filling and draining leave all threads but one idle for about half a task.
  * It has not fewer rows than a product's tile, or weights pass for a tile that is not full (at batch 1, three rows cost
  * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than TASK_NS, as handing over takes some 0.2 us. */
-enum { CHUNKS = 16, TILE_ROWS = 6, TASK_NS = 2000, WAKING_NS = 35 * 1000 };
+enum { CHUNKS = 16, TILE_ROWS = 6, TASK_NS = 2000, WAKING_NS = 35 * 1000, LOST_NS = 100 * 1000 };
 
 /* What a product and the steps of the same chunk take, roughly, in units of their own. */
 enum { PRODUCT_TIME = 1, STEPS_TIME = 3 };
@@ -43,7 +44,8 @@ typedef struct wave {
     stage stage[STAGES];
     size_t stages, steps, chunk, chunks, threads;
     rnnp_team *team;
-    atomic_size_t comers;             /* threads so far; those beyond `threads` would only wait            */
+    double begun;
+    atomic_size_t inside;             /* threads at work; those beyond `threads` would only wait           */
     rnnp_event progress;              /* tasks ended, of all stages                                        */
 } wave;
 
@@ -106,13 +108,23 @@ static void run_task(const wave *w, stage *s, size_t chunk)
     atomic_store_explicit(&s->done, chunk + 1, memory_order_release);
 }
 
+/* Others are at a task each, so who waits for longer than a few tasks take waits for a thread without a CPU. */
+static void wait_for_others(wave *w, unsigned seen)
+{
+    enum { FEW = 3 };
+    const double waited = rnnp_event_wait(w->team, &w->progress, seen);
+    const double task = (rnnp_clock() - w->begun) * (double)w->threads / (seen + 1.0);
+    if (waited > LOST_NS * 1e-9 && waited > FEW * task) rnnp_team_lost(w->team, waited);
+}
+
 static void run_tasks(void *arg, size_t i, size_t n)
 {
     wave *w = arg;
     const rnnp_loop *last = NULL;
-    (void)i;
-    if (atomic_fetch_add_explicit(&w->comers, 1, memory_order_relaxed) >= w->threads) return;
-    while (!all_begun(w)) {
+    const int in_time = atomic_fetch_add_explicit(&w->inside, 1, memory_order_relaxed) < w->threads;
+    while (in_time && !all_begun(w)) {
+        if (n > 1 && i == 0) rnnp_team_renew(w->team);
+        if (i > 0 && rnnp_team_is_leaving(w->team)) break;
         const unsigned seen = rnnp_event_count(&w->progress);
         size_t chunk;
         const int at = take(w, last, &chunk);
@@ -121,9 +133,10 @@ static void run_tasks(void *arg, size_t i, size_t n)
             last = w->stage[at].loop;
             if (n > 1) rnnp_event_advance(w->team, &w->progress);
         } else if (!all_begun(w)) {
-            rnnp_event_wait(w->team, &w->progress, seen); /* what is not ready waits for what others are at */
+            wait_for_others(w, seen); /* what is not ready waits for what others are at */
         }
     }
+    atomic_fetch_sub_explicit(&w->inside, 1, memory_order_relaxed);
 }
 
 /* ---- Estimates ---- */
@@ -212,7 +225,8 @@ static void forward_wavefront(const rnnp_stacked *stack, size_t layers, size_t t
     w.chunks = (w.steps + w.chunk - 1) / w.chunk;
     w.threads = at_once(stack, layers);
     w.team = stack->call.team;
-    atomic_init(&w.comers, 0);
+    atomic_init(&w.inside, 0);
+    w.begun = rnnp_clock();
     rnnp_event_init(&w.progress);
     for (size_t l = 0; l < layers; l++) {
         rnnp_loop_begin(&w.loop[l], stack[l].layer, &stack[l].call, 1);

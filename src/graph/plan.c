@@ -149,9 +149,7 @@ static void pack_parts(void *arg, size_t phase, size_t i, size_t n)
     const rnnp_plan *plan = arg;
 
     (void)phase;
-    if (n > plan->threads)
-        n = plan->threads;
-    for (size_t k = 0; i < n && k < plan->model->n_nodes; k++) {
+    for (size_t k = 0; k < plan->model->n_nodes; k++) {
         const rnnp_prepare prepare = rnnp_plan_prepare(plan, &plan->model->nodes[k]);
 
         if (plan->nodes[k].packed && !plan->nodes[k].in_file)
@@ -166,7 +164,7 @@ static void pack_all(rnnp_plan *plan)
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
 
     if (plan->threads > 1 && plan->bytes >= WORTH_A_TEAM)
-        rnnp_team_phases(plan->context->team, 1, pack_parts, plan);
+        rnnp_team_phases(plan->context->team, plan->threads, 1, pack_parts, plan);
     else
         pack_parts(plan, 0, 0, 1);
     rnnp_fpmode_set(mode);

@@ -1,256 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library's own team, or a view of the host's pool.
- *
- * Two events drive a team. `call` counts calls: idle workers wait for it, awake for a moment, then asleep. `round`
- * counts barriers passed: inside a call everyone who arrives early spins on it for a bounded time, then sleeps on it. A
- * sleeper announces itself before it looks at the number a last time, so that whoever changes the number needs the
- * system only when somebody sleeps.
- *
- * A worker may look at the current call only while it is inside. The owner opens the call, and when its own part is
- * done closes it and waits until all who came in have left. Those who come to a closed door go back to sleep.
+ * The library's own team, or a view of the host's pool: its threads, and the calls that they work on.
  */
 #define _GNU_SOURCE
-#include "threads.h"
+#include "team.h"
 
-#include "../fpmode.h"
-
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-
-#if defined(__linux__) && !defined(RNNP_NO_FUTEX)
-#include <limits.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#define USE_FUTEX 1
-#else
-#define USE_FUTEX 0
-#endif
-
-/* Pauses before an early arrival goes to sleep: some 100 microseconds, longer than a phase of a small layer is
- * uneven, shorter than a scheduler's slice. With more threads than CPUs the late one may need this CPU. */
-enum { SPINS_OWN_CPU = 4000, SPINS_SHARED_CPU = 40 };
-
-/* Whoever had to sleep at a barrier had no CPU to meet at: for so many calls, the team counts as crowded. */
-enum { CROWDED_CALLS = 64 };
-
-static const unsigned CLOSED = 1u << 31;
-
-typedef struct phase_call {
-    void (*phase)(void *arg, size_t p, size_t i, size_t n);
-    void (*work)(void *arg, size_t i, size_t n); /* instead of phases: for whoever comes */
-    void *arg;
-    size_t phases;    /* 0 without work ends the workers                                        */
-    unsigned number;  /* of the call: a worker takes part once                                  */
-    rnnp_fpmode mode; /* the caller's, under which all work: bits do not depend on who computes them */
-} phase_call;
-
-typedef struct worker {
-    rnnp_team *team;
-    size_t index;
-    pthread_t thread;
-} worker;
-
-struct rnnp_team {
-    rnnp_allocator allocator;
-    rnnp_parallel host; /* run == NULL: own workers */
-    size_t threads;
-    size_t bytes; /* of this block */
-    int spins;
-    atomic_int busy;    /* one caller at a time owns the team */
-    phase_call current; /* the owner writes it while the door is closed and nobody is inside */
-    _Alignas(64) rnnp_event call;
-    rnnp_event inside;  /* workers inside, and CLOSED */
-    _Alignas(64) rnnp_event round;
-    atomic_uint arrived;
-    atomic_uint crowded; /* calls left that count so */
-#if !USE_FUTEX
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-#endif
-    worker workers[]; /* threads - 1 */
-};
-
-static void pause_cpu(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb"); /* "yield" does nothing on most cores */
-#endif
-}
-
-/* ---- Events ---- */
-
-void rnnp_event_init(rnnp_event *event)
-{
-    atomic_init(&event->count, 0);
-    atomic_init(&event->sleepers, 0);
-}
-
-unsigned rnnp_event_count(const rnnp_event *event)
-{
-    return atomic_load_explicit(&event->count, memory_order_acquire);
-}
-
-static void event_sleep(rnnp_team *team, rnnp_event *event, unsigned seen)
-{
-    atomic_fetch_add(&event->sleepers, 1);
-#if USE_FUTEX
-    (void)team;
-    while (atomic_load(&event->count) == seen)
-        syscall(SYS_futex, &event->count, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
-#else
-    pthread_mutex_lock(&team->lock);
-    while (atomic_load(&event->count) == seen)
-        pthread_cond_wait(&team->changed, &team->lock);
-    pthread_mutex_unlock(&team->lock);
-#endif
-    atomic_fetch_sub(&event->sleepers, 1);
-}
-
-/* Both the change of the count and the look at `sleepers` are sequentially consistent, as are their counterparts
- * in event_sleep: either the sleeper sees the new count or it is seen here. Returns the new count. */
-static unsigned event_add(rnnp_team *team, rnnp_event *event, unsigned step)
-{
-    const unsigned now = atomic_fetch_add(&event->count, step) + step;
-
-    if (atomic_load(&event->sleepers) == 0)
-        return now;
-#if USE_FUTEX
-    (void)team;
-    syscall(SYS_futex, &event->count, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-#else
-    pthread_mutex_lock(&team->lock);
-    pthread_cond_broadcast(&team->changed);
-    pthread_mutex_unlock(&team->lock);
-#endif
-    return now;
-}
-
-void rnnp_event_advance(rnnp_team *team, rnnp_event *event)
-{
-    event_add(team, event, 1);
-}
-
-/* 1 if the count changed in that time. */
-static int event_spin(const rnnp_event *event, unsigned seen, int spins)
-{
-    for (int i = 0; i < spins; i++) {
-        if (rnnp_event_count(event) != seen)
-            return 1;
-        pause_cpu();
-    }
-    return 0;
-}
-
-void rnnp_event_wait(rnnp_team *team, rnnp_event *event, unsigned seen)
-{
-    if (!event_spin(event, seen, team->spins))
-        event_sleep(team, event, seen);
-}
-
-static void barrier(rnnp_team *team)
-{
-    const unsigned seen = atomic_load_explicit(&team->round.count, memory_order_relaxed);
-
-    if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) + 1 == team->threads) {
-        atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
-        rnnp_event_advance(team, &team->round);
-        return;
-    }
-    if (event_spin(&team->round, seen, team->spins))
-        return;
-    atomic_store_explicit(&team->crowded, CROWDED_CALLS, memory_order_relaxed);
-    event_sleep(team, &team->round, seen);
-}
-
-/* ---- The door ---- */
-
-static void open_call(rnnp_team *team, const phase_call *call)
-{
-    const unsigned crowded = atomic_load_explicit(&team->crowded, memory_order_relaxed);
-
-    if (crowded > 0)
-        atomic_store_explicit(&team->crowded, crowded - 1, memory_order_relaxed);
-    team->current = *call;
-    team->current.number = rnnp_event_count(&team->call) + 1;
-    event_add(team, &team->inside, 0u - CLOSED);
-    rnnp_event_advance(team, &team->call);
-}
-
-static void close_call(rnnp_team *team)
-{
-    unsigned inside = event_add(team, &team->inside, CLOSED);
-
-    while (inside != CLOSED) {
-        rnnp_event_wait(team, &team->inside, inside);
-        inside = rnnp_event_count(&team->inside);
-    }
-}
-
-/* 1 when the call is open; whoever has entered must leave. */
-static int enter(rnnp_team *team)
-{
-    return event_add(team, &team->inside, 1) < CLOSED;
-}
-
-static void leave(rnnp_team *team)
-{
-    event_add(team, &team->inside, 0u - 1);
-}
 
 /* ---- Own workers ---- */
 
-static void take_part(rnnp_team *team, const phase_call *call, size_t index)
+static void work_on_phases(rnnp_part *part)
 {
-    if (call->work)
-        call->work(call->arg, index, team->threads);
-    for (size_t p = 0; p < call->phases; p++) {
-        call->phase(call->arg, p, index, team->threads);
-        barrier(team);
+    const rnnp_team_call *c = part->call;
+    rnnp_count r = rnnp_round_of(part->team, 0);
+
+    for (size_t i = 1; i < c->shares; i++) {
+        const rnnp_count other = rnnp_round_of(part->team, i);
+        r = other < r ? other : r;
     }
+    part->joined = r + 1;
+    for (; r < c->end && (c->each || !rnnp_team_is_leaving(part->team)); r++) {
+        rnnp_take_shares(part, r);
+        rnnp_place_restore(&part->team->members[part->index].place);
+    }
+    rnnp_release(part, r);
+}
+
+static void work_on_offer(rnnp_part *part)
+{
+    const rnnp_team_call *c = part->call;
+    const rnnp_count r = rnnp_round_of(part->team, part->index);
+
+    if (r < c->end && rnnp_claim(part, part->index, r)) {
+        c->work(c->arg, part->index, c->shares);
+        rnnp_finish(part, part->index, r, 0);
+        rnnp_place_restore(&part->team->members[part->index].place);
+    }
+}
+
+/* Waits for a new call: awake for a while, then asleep. */
+static void wait_for_call(rnnp_team *team, rnnp_member *self, unsigned seen)
+{
+    if (!rnnp_team_is_leaving(team) && rnnp_spin(&team->call, seen, team->idle))
+        return;
+    rnnp_place_fall_asleep(&self->place);
+    rnnp_event_sleep(&team->lock, &team->call, seen, 0);
+    rnnp_place_wake_up(&self->place);
 }
 
 static void *serve(void *arg)
 {
-    const worker *self = arg;
+    rnnp_member *self = arg;
     rnnp_team *team = self->team;
-    unsigned seen = 0, number = 0;
 
-    for (int running = 1; running;) {
-        if (!event_spin(&team->call, seen, team->spins / 2)) /* as long as waking would take */
-            event_sleep(team, &team->call, seen);
+    for (unsigned seen = 0;;) {
+        rnnp_team_call c;
+
+        wait_for_call(team, self, seen);
         seen = rnnp_event_count(&team->call);
-        if (enter(team) && team->current.number != number) {
-            const phase_call call = team->current;
-
-            number = call.number;
-            running = call.work || call.phases > 0;
-            rnnp_fpmode_set(call.mode);
-            take_part(team, &call, self->index);
-        }
-        leave(team);
+        if (atomic_load(&team->ending))
+            return NULL;
+        if (!rnnp_read_call(team, &c) || self->index >= c.shares)
+            continue;
+        rnnp_fpmode_set(c.mode);
+        rnnp_part part = rnnp_part_of(team, &c, self->index);
+        if (c.work)
+            work_on_offer(&part);
+        else
+            work_on_phases(&part);
     }
-    return NULL;
 }
 
-/* Workers never run the host's signal handlers. Returns how many were started. */
+/* Workers never run handlers of the host's signals, but for signals that an instruction of their own raises: while
+ * those are blocked, they end the process without a word to the host's handler. Returns how many were started. */
 static size_t start_workers(rnnp_team *team)
 {
-    sigset_t all, before;
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    sigset_t blocked, before;
     size_t started = 0;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        sigdelset(&blocked, own[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     for (; started < team->threads - 1; started++) {
-        worker *w = &team->workers[started];
+        rnnp_member *m = &team->members[started + 1];
 
-        w->team = team;
-        w->index = started + 1;
-        if (pthread_create(&w->thread, NULL, serve, w) != 0)
+        if (pthread_create(&m->thread, NULL, serve, m) != 0)
             break;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -259,70 +95,96 @@ static size_t start_workers(rnnp_team *team)
 
 static void stop_workers(rnnp_team *team, size_t started)
 {
-    const phase_call end = {.mode = rnnp_fpmode_get()};
-
-    open_call(team, &end);
-    for (size_t i = 0; i < started; i++)
-        pthread_join(team->workers[i].thread, NULL);
+    atomic_store(&team->ending, 1);
+    rnnp_event_signal(&team->lock, &team->call);
+    for (size_t i = 1; i <= started; i++)
+        pthread_join(team->members[i].thread, NULL);
 }
 
 static void free_team(rnnp_team *team)
 {
     const rnnp_allocator allocator = team->allocator;
 
-#if !USE_FUTEX
-    pthread_cond_destroy(&team->changed);
-    pthread_mutex_destroy(&team->lock);
-#endif
+    if (team->host.run || !rnnp_is_forked(&team->guard)) /* in a child, the parent's workers still wait for it */
+        rnnp_event_lock_destroy(&team->lock);
+    rnnp_fork_guard_destroy(&team->guard);
     allocator.free(allocator.user, team, team->bytes);
+}
+
+static void init_atomics(rnnp_team *team)
+{
+    rnnp_open_call *open = &team->open;
+
+    atomic_init(&open->version, 0);
+    atomic_init(&open->phase, NULL);
+    atomic_init(&open->work, NULL);
+    atomic_init(&open->arg, NULL);
+    atomic_init(&open->shares, 0);
+    atomic_init(&open->first, 0);
+    atomic_init(&open->end, 0);
+    atomic_init(&open->each, 0);
+    atomic_init(&open->mode, 0);
+    atomic_init(&team->busy, 0);
+    atomic_init(&team->ending, 0);
+    atomic_init(&team->alone_until, 0);
+    atomic_init(&team->reported, 0);
+    atomic_init(&team->ended, 0);
+    rnnp_event_init(&team->call);
+    rnnp_event_init(&team->round);
 }
 
 rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, size_t budget, const rnnp_parallel *host,
                              rnnp_team **team)
 {
-    const size_t workers = host ? 0 : threads - 1;
+    const size_t members = host ? 0 : threads;
     size_t bytes;
 
     *team = NULL;
-    if (__builtin_mul_overflow(workers, sizeof(worker), &bytes) ||
+    if (__builtin_mul_overflow(members, sizeof(rnnp_member), &bytes) ||
         __builtin_add_overflow(bytes, sizeof(rnnp_team), &bytes))
         return RNNP_ERR_MEMORY;
 
     rnnp_team *t = allocator->alloc(allocator->user, bytes, _Alignof(rnnp_team));
     if (!t)
         return RNNP_ERR_MEMORY;
-    *t = (rnnp_team){.allocator = *allocator, .threads = threads, .bytes = bytes};
-    if (host)
+    *t = (rnnp_team){.allocator = *allocator, .threads = threads, .bytes = bytes, .backs_off = threads <= budget};
+    t->patience = t->backs_off ? RNNP_PATIENCE : RNNP_IMPATIENCE;
+    t->idle = t->backs_off ? RNNP_IDLE : RNNP_IMPATIENCE;
+    init_atomics(t);
+    rnnp_event_lock_init(&t->lock);
+    if (host) {
         t->host = *host;
-    t->spins = threads <= budget ? SPINS_OWN_CPU : SPINS_SHARED_CPU;
-    atomic_init(&t->busy, 0);
-    atomic_init(&t->arrived, 0);
-    atomic_init(&t->crowded, 0);
-    rnnp_event_init(&t->call);
-    rnnp_event_init(&t->round);
-    rnnp_event_init(&t->inside);
-    atomic_store_explicit(&t->inside.count, CLOSED, memory_order_relaxed);
-#if !USE_FUTEX
-    pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->changed, NULL);
-#endif
-    if (workers > 0) {
-        const size_t started = start_workers(t);
-        if (started < workers) {
-            stop_workers(t, started);
-            free_team(t);
-            return RNNP_ERR_IO;
-        }
+        *team = t;
+        return RNNP_OK;
+    }
+    for (size_t i = 0; i < members; i++) {
+        t->members[i] = (rnnp_member){.team = t, .index = i};
+        atomic_init(&t->members[i].share, 0);
+        atomic_init(&t->members[i].by, i);
+        rnnp_place_init(&t->members[i].place);
+    }
+    t->guard = rnnp_fork_guard_create();
+    const size_t started = start_workers(t);
+    if (started < threads - 1) {
+        stop_workers(t, started);
+        free_team(t);
+        return RNNP_ERR_IO;
     }
     *team = t;
     return RNNP_OK;
+}
+
+/* Whether the team has workers here. */
+static int has_workers(const rnnp_team *team)
+{
+    return !team->host.run && !rnnp_is_forked(&team->guard);
 }
 
 void rnnp_team_destroy(rnnp_team *team)
 {
     if (!team)
         return;
-    if (!team->host.run)
+    if (has_workers(team))
         stop_workers(team, team->threads - 1);
     free_team(team);
 }
@@ -334,86 +196,170 @@ size_t rnnp_team_threads(const rnnp_team *team)
 
 int rnnp_team_is_awake(const rnnp_team *team)
 {
-    return team && !team->host.run && atomic_load_explicit(&team->call.sleepers, memory_order_relaxed) == 0;
+    return team && !team->host.run && !rnnp_event_has_sleepers(&team->call);
 }
 
-int rnnp_team_is_crowded(const rnnp_team *team)
+int rnnp_team_is_in_demand(const rnnp_team *team)
 {
     return team && !team->host.run &&
-           (team->spins == SPINS_SHARED_CPU || atomic_load_explicit(&team->crowded, memory_order_relaxed) > 0);
+           rnnp_now() - atomic_load_explicit(&team->ended, memory_order_relaxed) < team->idle;
 }
 
-int rnnp_team_sits_out(rnnp_team *team)
+void rnnp_team_note_end(rnnp_team *team)
 {
-    if (!team || team->host.run || team->spins == SPINS_SHARED_CPU)
-        return 0;
-    const unsigned crowded = atomic_load_explicit(&team->crowded, memory_order_relaxed);
+    atomic_store_explicit(&team->ended, rnnp_now(), memory_order_relaxed);
+}
 
-    if (crowded > 0)
-        atomic_store_explicit(&team->crowded, crowded - 1, memory_order_relaxed);
-    return crowded > 0;
+static void invite(rnnp_team *team)
+{
+    for (size_t i = 1; i < team->threads && rnnp_event_has_sleepers(&team->call); i++)
+        rnnp_place_elsewhere(&team->members[i].place, team->members[i].thread);
+    rnnp_event_signal(&team->lock, &team->call);
+}
+
+void rnnp_team_wake(rnnp_team *team)
+{
+    if (team && has_workers(team) && rnnp_event_has_sleepers(&team->call) && !rnnp_team_is_leaving(team))
+        invite(team);
+}
+
+void rnnp_event_advance(rnnp_team *team, rnnp_event *event)
+{
+    rnnp_event_signal(&team->lock, event);
 }
 
 /* ---- Running ---- */
 
 typedef struct host_task {
-    const phase_call *call;
-    size_t phase, threads;
+    const rnnp_team_call *call;
+    size_t phase, shares;
 } host_task;
 
 static void run_host_task(void *arg, size_t i)
 {
     const host_task *task = arg;
-    const phase_call *call = task->call;
+    const rnnp_team_call *call = task->call;
     const rnnp_fpmode before = rnnp_fpmode_get();
 
     rnnp_fpmode_set(call->mode);
     if (call->work)
-        call->work(call->arg, i, task->threads);
+        call->work(call->arg, i, task->shares);
     else
-        call->phase(call->arg, task->phase, i, task->threads);
+        call->phase(call->arg, task->phase, i, task->shares);
     rnnp_fpmode_set(before);
 }
 
-static void run_on_host(const rnnp_team *team, const phase_call *call)
+static void run_on_host(const rnnp_team *team, const rnnp_team_call *call, size_t rounds)
 {
-    for (size_t p = 0; p < (call->work ? 1 : call->phases); p++) {
-        host_task task = {call, p, team->threads};
+    for (size_t p = 0; p < rounds; p++) {
+        host_task task = {call, p, call->shares};
 
-        team->host.run(team->host.user, team->threads, run_host_task, &task);
+        team->host.run(team->host.user, call->shares, run_host_task, &task);
     }
 }
 
-/* 0 when there is no team, or it works for somebody else. */
-static int run_on_team(rnnp_team *team, const phase_call *call)
+static void run_phases(rnnp_part *part)
 {
+    const rnnp_team_call *c = part->call;
+
+    for (rnnp_count r = c->first; r < c->end; r++) {
+        int invites = 0;
+
+        if (!c->each && rnnp_works_alone(part->team, &invites)) {
+            rnnp_take_all(part, r);
+            continue;
+        }
+        if (invites) {
+            invite(part->team);
+            part->since = rnnp_now();
+            part->joined = r;
+        }
+        rnnp_take_shares(part, r);
+    }
+}
+
+/* The offer ends when the caller's part does: what nobody has come for is taken back, what others are at is awaited. */
+static void run_offer(rnnp_part *part)
+{
+    rnnp_team *team = part->team;
+    const rnnp_team_call *c = part->call;
+
+    c->work(c->arg, 0, c->shares);
+    team->rounds = atomic_load(&team->open.end);
+    for (size_t i = 1; i < c->shares; i++) {
+        for (rnnp_count r; (r = rnnp_round_of(team, i)) < team->rounds;) {
+            if (rnnp_claim(part, i, r))
+                rnnp_finish(part, i, r, 0);
+            else
+                rnnp_wait_for_share(part, i, r);
+        }
+    }
+}
+
+void rnnp_team_renew(rnnp_team *team)
+{
+    int invites = 0;
+
+    rnnp_works_alone(team, &invites);
+    if (!invites)
+        return;
+    atomic_fetch_add(&team->open.end, 1);
+    invite(team);
+}
+
+/* 0 when there is no team, or it works for somebody else. */
+static int run_on_team(rnnp_team *team, rnnp_team_call *c, size_t rounds)
+{
+    int invites = 1;
+
     if (!team || atomic_exchange_explicit(&team->busy, 1, memory_order_acquire))
         return 0;
+    c->shares = c->shares && c->shares < team->threads ? c->shares : team->threads;
+    c->mode = rnnp_fpmode_get();
     if (team->host.run) {
-        run_on_host(team, call);
+        run_on_host(team, c, rounds);
+    } else if (rnnp_is_forked(&team->guard)) {
+        return 0; /* and stay busy: there is nobody to call */
     } else {
-        open_call(team, call);
-        take_part(team, call, 0);
-        close_call(team);
+        c->first = team->rounds;
+        c->end = team->rounds + rounds;
+        rnnp_publish(team, c);
+        if (c->each || !rnnp_works_alone(team, &invites))
+            invite(team);
+        rnnp_part part = rnnp_part_of(team, c, 0);
+        part.joined = c->first;
+        if (c->work)
+            run_offer(&part);
+        else
+            run_phases(&part);
+        team->rounds = atomic_load(&team->open.end);
+        rnnp_works_alone(team, &invites); /* a loss counts from when it was, not from the next call on */
     }
     atomic_store_explicit(&team->busy, 0, memory_order_release);
     return 1;
 }
 
-void rnnp_team_phases(rnnp_team *team, size_t phases, void (*phase)(void *arg, size_t p, size_t i, size_t n), void *arg)
+static void run_phases_anywhere(rnnp_team *team, rnnp_team_call *c, size_t phases)
 {
-    const phase_call call = {.phase = phase, .arg = arg, .phases = phases, .mode = rnnp_fpmode_get()};
-
-    if (phases == 0 || run_on_team(team, &call))
+    if (phases == 0 || run_on_team(team, c, phases))
         return;
     for (size_t p = 0; p < phases; p++)
-        phase(arg, p, 0, 1);
+        c->phase(c->arg, p, 0, 1);
+}
+
+void rnnp_team_phases(rnnp_team *team, size_t shares, size_t phases,
+                      void (*phase)(void *arg, size_t p, size_t i, size_t n), void *arg)
+{
+    run_phases_anywhere(team, &(rnnp_team_call){.phase = phase, .arg = arg, .shares = shares}, phases);
+}
+
+void rnnp_team_each(rnnp_team *team, size_t phases, void (*phase)(void *arg, size_t p, size_t i, size_t n), void *arg)
+{
+    run_phases_anywhere(team, &(rnnp_team_call){.phase = phase, .arg = arg, .each = 1}, phases);
 }
 
 void rnnp_team_offer(rnnp_team *team, void (*work)(void *arg, size_t i, size_t n), void *arg)
 {
-    const phase_call call = {.work = work, .arg = arg, .mode = rnnp_fpmode_get()};
-
-    if (!run_on_team(team, &call))
+    if (!run_on_team(team, &(rnnp_team_call){.work = work, .arg = arg}, 1))
         work(arg, 0, 1);
 }

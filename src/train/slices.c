@@ -149,26 +149,22 @@ static void run_share(const rnnp_pass *pass, rnnp_worker *worker, char *memory, 
 static void slices_phase(void *arg, size_t phase, size_t i, size_t n)
 {
     rnnp_pass *pass = arg;
-    const size_t threads = n < pass->threads ? n : pass->threads;
     char *memory = pass->slice + i * pass->slice_bytes;
     size_t from, to;
 
-    if (i >= threads)
-        return;
     if (phase == 0) {
         const rnnp_tape *tape = pass->tape[0];
 
-        rnnp_tape_prepare(pass->trainer, tape, pass->prepared, (rnnp_tensor *)(void *)(memory + tape->slots), i,
-                          threads);
+        rnnp_tape_prepare(pass->trainer, tape, pass->prepared, (rnnp_tensor *)(void *)(memory + tape->slots), i, n);
         return;
     }
     if (i == 0) { /* alone, with a team that was meant to have more: the others have done nothing */
-        for (size_t w = threads; w < pass->threads; w++) {
+        for (size_t w = n; w < pass->threads; w++) {
             pass->trainer->workers[w].n_nodes = 0;
             pass->trainer->workers[w].status = RNNP_OK;
         }
     }
-    rnnp_share(pass->slices, i, threads, &from, &to);
+    rnnp_share(pass->slices, i, n, &from, &to);
     run_share(pass, &pass->trainer->workers[i], memory, from, to);
 }
 
@@ -205,7 +201,8 @@ static void add_phase(void *arg, size_t phase, size_t i, size_t n)
 static void run_adds(left_over *l)
 {
     if (l->n_adds && l->pass->backward)
-        rnnp_team_phases(l->pass->threads > 1 ? l->pass->trainer->context->team : NULL, 1, add_phase, l);
+        rnnp_team_phases(l->pass->threads > 1 ? l->pass->trainer->context->team : NULL,
+                         l->pass->threads, 1, add_phase, l);
     l->n_adds = 0;
 }
 
@@ -244,7 +241,7 @@ rnnp_status rnnp_pass_run(rnnp_pass *pass, double *sum)
     pass->extra = t->work;
     pass->prepared = pass->extra + (pass->buffers - 1) * pass->buffer_bytes;
     pass->slice = pass->prepared + pass->prepared_bytes;
-    rnnp_team_phases(pass->threads > 1 ? t->context->team : NULL, 2, slices_phase, pass);
+    rnnp_team_phases(pass->threads > 1 ? t->context->team : NULL, pass->threads, 2, slices_phase, pass);
     for (size_t i = 0; i < pass->threads; i++) {
         if (t->workers[i].status != RNNP_OK)
             return rnnp_fail(t->context, t->workers[i].status, "%s", t->workers[i].sentence);

@@ -106,7 +106,7 @@ void rnnp_train_norm(rnnp_trainer *t, int backward, double *norm, double *penalt
     *norm = *penalty = 0;
     if (!backward && t->options.l1 <= 0 && t->options.l2 <= 0)
         return;
-    rnnp_team_phases(team_of(t), 1, norm_phase, &call);
+    rnnp_team_phases(team_of(t), t->threads, 1, norm_phase, &call);
     *norm = sqrt(add_blocks(t->block_norm, t->n_blocks));
     *penalty = add_blocks(t->block_penalty, t->n_blocks);
 }
@@ -148,6 +148,6 @@ void rnnp_train_update(rnnp_trainer *t, double norm)
         .root2 = (float)(1 / sqrt(1 - rnnp_real_power((double)o->beta2, step))),
     }};
 
-    rnnp_team_phases(team_of(t), 1, update_phase, &call);
+    rnnp_team_phases(team_of(t), t->threads, 1, update_phase, &call);
     t->steps = step;
 }

@@ -9,41 +9,48 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 enum { MAX_THREADS = 8, PHASES = 200 };
 
 /* What a call does: plain (not atomic) cells that each phase reads from its neighbours and writes for itself, so that
- * a barrier that lets anyone through early is a data race and a wrong sum. */
+ * a barrier that lets anyone through early is a data race and a wrong sum. A team that backs off makes one share of a
+ * phase: this has all cells. */
 typedef struct job {
-    size_t n;                      /* team size seen in the call                 */
+    size_t n;                      /* shares of a phase, the most; also at first */
     unsigned cell[2][MAX_THREADS]; /* by parity of the phase                     */
     unsigned runs[PHASES];         /* counted by index 0                         */
     int wrong;
 } job;
 
+static void write_cell(job *j, size_t p, size_t i)
+{
+    const unsigned *before = j->cell[(p + 1) % 2];
+
+    if (p > 0 && (before[i] != p || before[(i + 1) % j->n] != p))
+        j->wrong = 1;
+    j->cell[p % 2][i] = p == 0 ? 1 : before[(i + 1) % j->n] + 1;
+}
+
 static void phase(void *arg, size_t p, size_t i, size_t n)
 {
     job *j = arg;
-    const unsigned *before = j->cell[(p + 1) % 2];
 
-    if (p == 0) {
-        j->cell[0][i] = 1;
-    } else {
-        if (before[i] != p || before[(i + 1) % n] != p)
-            j->wrong = 1;
-        j->cell[p % 2][i] = before[(i + 1) % n] + 1;
-    }
-    if (i == 0) {
-        j->n = n;
+    if (n != 1 && n != j->n)
+        j->wrong = 1;
+    for (size_t c = i; c < (n == 1 ? j->n : i + 1); c++)
+        write_cell(j, p, c);
+    if (i == 0)
         j->runs[p]++;
-    }
 }
 
 static void check_job(const job *j, size_t threads, size_t phases)
@@ -71,10 +78,10 @@ static void run_jobs(rnnp_team *team, size_t calls)
     static const size_t phases[] = {1, 2, 3, PHASES};
 
     for (size_t c = 0; c < calls; c++) {
-        job j = {0};
+        job j = {.n = rnnp_team_threads(team)};
         const size_t n = phases[c % 4];
 
-        rnnp_team_phases(team, n, phase, &j);
+        rnnp_team_phases(team, 0, n, phase, &j);
         check_job(&j, rnnp_team_threads(team), n);
     }
 }
@@ -124,13 +131,22 @@ static void late_threads_wake_the_others(void **state)
     (void)state;
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 3, 3, NULL);
-    job j = {0};
+    job j = {.n = 3};
 
-    rnnp_team_phases(team, 6, late_phase, &j);
+    rnnp_team_phases(team, 0, 6, late_phase, &j);
     check_job(&j, 3, 6);
     sleep_ms(30); /* the workers are asleep for certain */
     run_jobs(team, 2);
     rnnp_team_destroy(team);
+}
+
+/* One that a worker takes, however late it comes, keeps the caller waiting. */
+static void slow_share(void *arg, size_t p, size_t i, size_t n)
+{
+    (void)arg;
+    (void)p;
+    if (n > 1)
+        sleep_ms(i == 1 ? 30 : 2);
 }
 
 /* Work of the caller alone; counts calls. */
@@ -140,14 +156,13 @@ static void nothing_to_do(void *arg, size_t i, size_t n)
     atomic_fetch_add((atomic_size_t *)arg, i == 0);
 }
 
-/* Awake for a moment after a call, then asleep; crowded after a wait at a barrier, but not for ever. */
+/* Awake for a moment after a call, then asleep; crowded after a long wait for a share, but for some milliseconds only.
+ */
 static void awake_and_crowded(void **state)
 {
     (void)state;
     test_heap heap = {0};
-    atomic_size_t calls = 0;
     rnnp_team *team = make_team(&heap, 2, 2, NULL), *crowd = make_team(&heap, 2, 1, NULL);
-    job j = {0};
 
     assert_false(rnnp_team_is_awake(NULL));
     assert_false(rnnp_team_is_crowded(NULL));
@@ -155,30 +170,173 @@ static void awake_and_crowded(void **state)
     for (size_t ms = 0; rnnp_team_is_awake(team) && ms < 5000; ms++)
         sleep_ms(1);
     assert_false(rnnp_team_is_awake(team));
-    rnnp_team_phases(team, 4, late_phase, &j); /* somebody waits for 30 ms */
-    assert_true(rnnp_team_is_crowded(team));
-    for (size_t c = 0; c < 1000; c++)
-        rnnp_team_offer(team, nothing_to_do, &calls); /* nobody can be late here */
+    rnnp_team_wake(team);
+    for (size_t tries = 0; !rnnp_team_is_crowded(team) && tries < 100; tries++)
+        rnnp_team_phases(team, 0, 4, slow_share, NULL);
+    assert_true(rnnp_team_is_crowded(team)); /* somebody waited for 28 ms */
+    sleep_ms(10);
     assert_false(rnnp_team_is_crowded(team));
-    assert_int_equal(atomic_load(&calls), 1000);
+    run_jobs(team, 4);
     rnnp_team_destroy(team);
     rnnp_team_destroy(crowd);
+}
+
+typedef struct counter {
+    atomic_size_t shares, alone;
+} counter;
+
+static void count_shares(void *arg, size_t p, size_t i, size_t n)
+{
+    counter *c = arg;
+
+    (void)p;
+    (void)i;
+    atomic_fetch_add(n == 1 ? &c->alone : &c->shares, 1);
+}
+
+static void fewer_shares_than_threads(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, 4, 4, NULL);
+
+    for (size_t shares = 1; shares <= 6; shares++) {
+        for (size_t call = 0; call < 20; call++) {
+            const size_t n = shares < 4 ? shares : 4;
+            counter c = {0};
+
+            rnnp_team_phases(team, shares, 5, count_shares, &c);
+            if (n == 1)
+                assert_int_equal(atomic_load(&c.alone), 5);
+            else
+                assert_int_equal(atomic_load(&c.alone) * n + atomic_load(&c.shares), 5 * n);
+        }
+    }
+    rnnp_team_destroy(team);
+}
+
+/* Each index on a thread of its own, and no two at a time on one. */
+static void each_has_its_thread(void *arg, size_t p, size_t i, size_t n)
+{
+    (void)n;
+    if (p == 0)
+        ((pthread_t *)arg)[i] = pthread_self();
+    else if (!pthread_equal(((pthread_t *)arg)[i], pthread_self()))
+        ((pthread_t *)arg)[i] = 0;
+}
+
+static void measurements_need_every_thread(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, 3, 3, NULL);
+
+    for (size_t c = 0; c < 50; c++) {
+        pthread_t seen[3] = {0};
+
+        rnnp_team_each(team, 10, each_has_its_thread, seen);
+        for (size_t i = 0; i < 3; i++) {
+            assert_true(seen[i] != 0);
+            assert_false(pthread_equal(seen[i], seen[(i + 1) % 3]));
+        }
+    }
+    rnnp_team_destroy(team);
+}
+
+/* A child has no workers. It does its work alone, and may destroy the team. */
+static void a_child_works_alone(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, 3, 3, NULL);
+    int status;
+
+    run_jobs(team, 2);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        job j = {.n = 1};
+        atomic_size_t offers = 0;
+
+        alarm(20);
+        rnnp_team_wake(team);
+        rnnp_team_phases(team, 0, 6, phase, &j);
+        rnnp_team_offer(team, nothing_to_do, &offers);
+        rnnp_team_destroy(team);
+        _exit(j.wrong || j.runs[5] != 1 || atomic_load(&offers) != 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    run_jobs(team, 2);
+    rnnp_team_destroy(team);
+}
+
+/* A fault in a worker reaches the host's handler, as one in the caller does. Other signals never come to a worker. */
+static sigjmp_buf fault_at[2];
+static _Thread_local volatile int fault_slot;
+
+static void on_fault(int signal)
+{
+    (void)signal;
+    siglongjmp(fault_at[fault_slot], 1);
+}
+
+typedef struct faults {
+    atomic_int caught;
+    sigset_t blocked;
+} faults;
+
+static void fault_phase(void *arg, size_t p, size_t i, size_t n)
+{
+    faults *f = arg;
+
+    (void)p;
+    (void)n;
+    if (i != 1)
+        return;
+    fault_slot = 1;
+    pthread_sigmask(SIG_SETMASK, NULL, &f->blocked);
+    if (sigsetjmp(fault_at[1], 1) == 0)
+        raise(SIGSEGV);
+    else
+        atomic_fetch_add(&f->caught, 1);
+}
+
+static void faults_reach_the_host(void **state)
+{
+    (void)state;
+    test_heap heap = {0};
+    rnnp_team *team = make_team(&heap, 2, 2, NULL);
+    const struct sigaction handler = {.sa_handler = on_fault};
+    struct sigaction before;
+    faults f = {0};
+
+    sigaction(SIGSEGV, &handler, &before);
+    rnnp_team_each(team, 1, fault_phase, &f);
+    sigaction(SIGSEGV, &before, NULL);
+    assert_int_equal(atomic_load(&f.caught), 1);
+    assert_false(sigismember(&f.blocked, SIGBUS));
+    assert_false(sigismember(&f.blocked, SIGFPE));
+    assert_false(sigismember(&f.blocked, SIGILL));
+    assert_true(sigismember(&f.blocked, SIGINT));
+    assert_true(sigismember(&f.blocked, SIGALRM));
+    rnnp_team_destroy(team);
 }
 
 static void no_team_and_no_phases(void **state)
 {
     (void)state;
-    job j = {0};
+    job j = {.n = 1};
 
     assert_int_equal(rnnp_team_threads(NULL), 1);
-    rnnp_team_phases(NULL, 5, phase, &j);
+    rnnp_team_phases(NULL, 0, 5, phase, &j);
     check_job(&j, 1, 5);
-    rnnp_team_phases(NULL, 0, phase, NULL);
+    rnnp_team_phases(NULL, 0, 0, phase, NULL);
     rnnp_team_destroy(NULL);
 
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 2, 2, NULL);
-    rnnp_team_phases(team, 0, phase, NULL);
+    rnnp_team_phases(team, 0, 0, phase, NULL);
     run_jobs(team, 1);
     rnnp_team_destroy(team);
 }
@@ -193,10 +351,10 @@ static void *caller(void *arg)
     size_t bad = 0;
 
     for (size_t c = 0; c < CALLS; c++) {
-        job j = {0};
+        job j = {.n = rnnp_team_threads(team)};
 
-        rnnp_team_phases(team, 5, phase, &j);
-        bad += j.wrong || j.runs[4] != 1 || (j.n != 1 && j.n != rnnp_team_threads(team));
+        rnnp_team_phases(team, 0, 5, phase, &j);
+        bad += j.wrong || j.runs[4] != 1;
     }
     return bad ? arg : NULL;
 }
@@ -229,16 +387,16 @@ static void outer_phase(void *arg, size_t p, size_t i, size_t n)
 
     (void)n;
     if (p == 0 && i == 0)
-        rnnp_team_phases(call->team, 3, phase, &call->inner);
+        rnnp_team_phases(call->team, 0, 3, phase, &call->inner);
 }
 
 static void nested_calls_run_alone(void **state)
 {
     (void)state;
     test_heap heap = {0};
-    nested call = {make_team(&heap, 3, 3, NULL), {0}};
+    nested call = {make_team(&heap, 3, 3, NULL), {.n = 1}};
 
-    rnnp_team_phases(call.team, 2, outer_phase, &call);
+    rnnp_team_phases(call.team, 0, 2, outer_phase, &call);
     check_job(&call.inner, 1, 3);
     rnnp_team_destroy(call.team);
 }
@@ -252,9 +410,9 @@ typedef struct list {
     rnnp_team *team;
     atomic_size_t taken;
     rnnp_event done;
-    unsigned runs[TASKS];      /* plain: of task t when t are done */
+    unsigned runs[TASKS]; /* plain: of task t when t are done */
     atomic_int wrong;
-    long slow_ms;              /* every fifth task takes so long */
+    long slow_ms; /* every fifth task takes so long */
 } list;
 
 static void work_list(void *arg, size_t i, size_t n)
@@ -398,9 +556,9 @@ static void host_pool_runs_once_per_phase(void **state)
     size_t runs = 0;
     const rnnp_parallel host = {&runs, 4, host_run};
     rnnp_team *team = make_team(&heap, 4, 1, &host);
-    job j = {0};
+    job j = {.n = 4};
 
-    rnnp_team_phases(team, 7, phase, &j);
+    rnnp_team_phases(team, 0, 7, phase, &j);
     check_job(&j, 4, 7);
     assert_int_equal(runs, 7);
     rnnp_team_destroy(team);
@@ -457,7 +615,7 @@ static void workers_adopt_the_callers_mode(void **state)
             mode_job j = {0};
 
             const rnnp_fpmode before = rnnp_fpmode_enter(flush);
-            rnnp_team_phases(teams[t], 1, mode_phase, &j);
+            rnnp_team_each(teams[t], 1, mode_phase, &j);
             rnnp_fpmode_set(before);
             for (size_t i = 0; i < 3; i++)
                 assert_int_equal(j.seen[i], flush ? RNNP_FPMODE_FLUSH : RNNP_FPMODE_KEEP);
@@ -517,6 +675,10 @@ int main(void)
         cmocka_unit_test(more_threads_than_cpus),
         cmocka_unit_test(late_threads_wake_the_others),
         cmocka_unit_test(awake_and_crowded),
+        cmocka_unit_test(fewer_shares_than_threads),
+        cmocka_unit_test(measurements_need_every_thread),
+        cmocka_unit_test(a_child_works_alone),
+        cmocka_unit_test(faults_reach_the_host),
         cmocka_unit_test(no_team_and_no_phases),
         cmocka_unit_test(callers_compete),
         cmocka_unit_test(nested_calls_run_alone),
