@@ -141,31 +141,41 @@ static void forward_side_by_side(const rnnp_recurrent *layer, const rnnp_recurre
 
 /* ---- The call ---- */
 
+/* Threads that this call is for: all it may use for two directions side by side, those that share its steps, or 1. */
+static size_t wanted_threads(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+{
+    const size_t team = rnnp_recurrent_threads(call);
+    if (team == 1 || layer->choice.threads == 1) return 1;
+    return side_by_side(layer, team) ? team : sharing_threads(layer, call);
+}
+
+/* Whether it is worth them. */
 static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     const double ns = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
+    if (ns >= rnnp_recurrent_worth_ns(call)) return 1;
     /* A chosen number of threads says that sharing pays, not that waking does. */
-    const size_t chosen = layer->choice.threads;
-    const int worth = ns >= rnnp_recurrent_worth_ns(call) || (chosen && rnnp_team_is_awake(call->team));
-    return chosen != 1 && (worth || (ns >= WORTH_CALLING_NS && rnnp_team_is_in_demand(call->team)));
+    if (layer->choice.threads && rnnp_team_is_awake(call->team)) return 1;
+    return ns >= WORTH_CALLING_NS && rnnp_team_is_in_demand(call->team);
 }
 
-void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+static void forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads)
 {
-    const size_t team = rnnp_recurrent_threads(call);
-    const int worth_waking = team > 1 && is_worth_waking(layer, call);
-    if (worth_waking) rnnp_team_wake(call->team); /* they wake while states and arguments are prepared */
-    if (worth_waking && side_by_side(layer, team)) {
-        forward_side_by_side(layer, call);
-        return;
-    }
     rnnp_loop o; /* filled in field by field: clearing it all would take a tenth of a small step */
-    rnnp_loop_begin(&o, layer, call, worth_waking ? sharing_threads(layer, call) : 1);
+    rnnp_loop_begin(&o, layer, call, threads);
     for (size_t d = 0; d < directions(layer); d++) {
         rnnp_loop_begin_direction(&o, d);
         if (o.threads > 1) run_shared(&o);
         else rnnp_loop_run(&o, 0, call->steps);
         rnnp_loop_end_direction(&o);
     }
-    if (team > 1) rnnp_team_note_end(call->team);
+}
+
+void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+{
+    const size_t wanted = wanted_threads(layer, call), threads = wanted > 1 && is_worth_waking(layer, call) ? wanted : 1;
+    if (threads > 1) rnnp_team_wake(call->team); /* they wake while states and arguments are prepared */
+    if (threads > 1 && side_by_side(layer, rnnp_recurrent_threads(call))) forward_side_by_side(layer, call);
+    else forward(layer, call, threads);
+    if (wanted > 1) rnnp_team_note_end(call->team);
 }
