@@ -383,7 +383,8 @@ RNNP_API void rnnp_stream_options_init(rnnp_stream_options *options);
  *
  * Returns  RNNP_OK; RNNP_ERR_UNSUPPORTED naming the node that needs the whole sequence (a reverse or
  *          bidirectional layer, pooling over time, lengths that are computed or computed with, ...) and why;
- * RNNP_ERR_SHAPE; RNNP_ERR_ARG; RNNP_ERR_MEMORY. Memory   all that the stream will ever use is allocated here.
+ *          RNNP_ERR_SHAPE; RNNP_ERR_ARG; RNNP_ERR_MEMORY.
+ * Memory   all that the stream will ever use is allocated here.
  */
 RNNP_API rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options *options,
                                         rnnp_stream **stream);
@@ -397,8 +398,9 @@ RNNP_API rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index,
  * rnnp_stream_step() consumes the next `steps` time steps.
  *
  * Lengths  an input of lengths (sequence_lens) counts the steps that each channel takes in this call, from 0 to
- * `steps`, where a run has those of the whole sequence; steps beyond it are padding and leave the channel's state
- * alone. Returns  RNNP_OK; RNNP_ERR_ARG for NULL data or an index out of range; RNNP_ERR_SHAPE or RNNP_ERR_TYPE for
+ *          `steps`, where a run has those of the whole sequence; steps beyond it are padding and leave the channel's
+ *          state alone.
+ * Returns  RNNP_OK; RNNP_ERR_ARG for NULL data or an index out of range; RNNP_ERR_SHAPE or RNNP_ERR_TYPE for
  *          inputs unlike those of rnnp_stream_input.
  * Errors   leave the state as it was before the call.
  * State    an initial state (h0, c0) that depends on inputs is read at the first step after creation or a
