@@ -14,6 +14,7 @@
 #include "rnnpack/kernels.h"
 #include "src/clock.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -336,6 +337,18 @@ static void test_stopped_worker(void **state)
     free_subject(&s);
 }
 
+/* With kernels without a fused multiply-add, or emulated, a call takes so long that a lost slice does not show. */
+static int is_fast(void)
+{
+    subject s = make_subject(64, 4);
+    double best = call(&s, 0);
+
+    for (size_t i = 0; i < 3 && best > 2e-3; i++)
+        best = fmin(best, call(&s, 0));
+    free_subject(&s);
+    return best <= 2e-3;
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +362,10 @@ int main(int argc, char **argv)
     report = argc > 1;
     if (!find_cpus()) {
         printf("skipped: needs two CPUs\n");
+        return 77;
+    }
+    if (!is_fast()) {
+        printf("skipped: calls are too slow here for a lost CPU to show\n");
         return 77;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
