@@ -151,9 +151,13 @@ int cli_plan_options(const cli_host *host, rnnp_plan_options *options)
     return CLI_USAGE;
 }
 
-rnnp_status cli_load(rnnp_context *context, const char *path, rnnp_model **model)
+rnnp_status cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model)
 {
-    return rnnp_packed_is_file(path) ? rnnp_packed_open_file(context, path, model)
+    rnnp_load_options options;
+
+    rnnp_load_options_init(&options);
+    options.compare_packed = compare_packed;
+    return rnnp_packed_is_file(path) ? rnnp_packed_open_file_with(context, path, &options, model)
                                      : rnnp_onnx_load_file(context, path, model);
 }
 
@@ -198,7 +202,7 @@ int cli_model_open(cli_model *m, const cli_host *host, const char *path)
         code = cli_context(host, &m->context);
     if (code != CLI_OK)
         return code;
-    rnnp_status status = cli_load(m->context, path, &m->model);
+    rnnp_status status = cli_load(m->context, path, host->compare_packed, &m->model);
     if (status == RNNP_OK)
         status = open_records(m, host);
     if (status == RNNP_OK)

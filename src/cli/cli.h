@@ -23,6 +23,7 @@ typedef struct cli_host {
     const char *records;  /* file of tuning records; NULL: the search path */
     size_t batch, steps;  /* what will be run, 0 when it is not known yet */
     int tells_records;    /* the command itself says which files of records are passed over */
+    int compare_packed;   /* see cli_load */
 } cli_host;
 
 #define CLI_ISA_OPTION(into) {"--isa", "NAME", cli_isa_help(), ARG_TEXT, &(into)}
@@ -68,8 +69,9 @@ typedef struct cli_model {
     char records_file[RNNP_RECORDS_PATH]; /* "": none */
 } cli_model;
 
-/* An ONNX file or a packed one, by how it begins. */
-rnnp_status cli_load(rnnp_context *context, const char *path, rnnp_model **model);
+/* An ONNX file or a packed one, by how it begins. With compare_packed, plans refuse packed weights that are not those of the
+ * originals (packed.h): for commands whose numbers count more than the time of packing. */
+rnnp_status cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model);
 int cli_model_open(cli_model *m, const cli_host *host, const char *path);
 void cli_model_close(cli_model *m);
 

@@ -24,7 +24,7 @@ static int convert(const char *path, const char *output)
     int code = cli_context(&(cli_host){.threads = 1}, &context);
     if (code != CLI_OK)
         return code;
-    rnnp_status status = cli_load(context, path, &model);
+    rnnp_status status = cli_load(context, path, 0, &model);
     if (status == RNNP_OK)
         status = rnnp_onnx_save(model, output);
     code = status == RNNP_OK ? describe(context, output) : cli_fail_status(context, status);

@@ -69,7 +69,7 @@ static int pack(const char *path, const char *output, const char *const *isas, s
     rnnp_packed_options_init(&options);
     options.isas = isas;
     options.n_isas = n;
-    rnnp_status status = cli_load(context, path, &model);
+    rnnp_status status = cli_load(context, path, 0, &model);
     /* A file that has other weights packed than its own is worth a word; blocks of other versions are passed over. */
     if (status == RNNP_OK && rnnp_packed_is_file(path) && (status = rnnp_packed_verify(model)) == RNNP_ERR_UNSUPPORTED)
         status = RNNP_OK;

@@ -123,7 +123,7 @@ static int run_model(const cli_host *host, const char *path, const arg_pairs *in
 
 int cli_run(int argc, char **argv)
 {
-    cli_host host = {.threads = 1};
+    cli_host host = {.threads = 1, .compare_packed = 1};
     arg_pairs inputs = {calloc((size_t)argc, sizeof(arg_pair)), 0};
     arg_pairs outputs = {calloc((size_t)argc, sizeof(arg_pair)), 0};
     const arg_option options[] = {

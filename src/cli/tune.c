@@ -167,7 +167,7 @@ static int model_shapes(const job *j, rnnp_context *context, const char *path, s
 {
     rnnp_model *model;
     size_t count = 0;
-    rnnp_status status = cli_load(context, path, &model);
+    rnnp_status status = cli_load(context, path, 0, &model);
 
     if (status != RNNP_OK)
         return cli_fail_status(context, status);

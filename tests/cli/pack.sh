@@ -62,3 +62,8 @@ cmp "$work/want.npy" "$work/got.npy" || fail "packed for two architectures: othe
 head -c 5000 "$packed" >"$work/cut.rnnp"
 expect 1 run "$work/cut.rnnp" --input "ecg=$work/x.npy"
 says "its header says"
+
+# Packed weights that are not those of the originals, with right checksums. Behind the file stand 16 bytes for its fuzz target.
+head -c -16 "$tree/tests/fuzz/regressions/packed/weights_are_not_the_originals" >"$work/other.rnnp"
+expect 1 run "$work/other.rnnp" --isa generic
+says "are not its weights packed"

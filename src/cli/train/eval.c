@@ -53,7 +53,7 @@ static int evaluate(task *t, const char *path)
         code = task_open(t, t->config.format == DATA_TOKENS ? words : NULL, 0);
     if (code != CLI_OK)
         return code;
-    rnnp_status status = cli_load(t->e.context, path, &model);
+    rnnp_status status = cli_load(t->e.context, path, 1, &model);
     if (status == RNNP_OK)
         status = rnnp_plan_create(model, NULL, &plan);
     if (status != RNNP_OK)

@@ -133,7 +133,7 @@ static int start_from(fitting *f)
         return CLI_FAILED;
     rnnp_status status = RNNP_OK;
     if (*config->start) {
-        status = cli_load(f->job->context, config_path(config, config->start, path, sizeof path), &body);
+        status = cli_load(f->job->context, config_path(config, config->start, path, sizeof path), 0, &body);
         if (status == RNNP_OK)
             status = rnnp_trainer_adopt(f->trainer, body, &copied);
         rnnp_model_destroy(body);
