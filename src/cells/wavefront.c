@@ -45,7 +45,7 @@ typedef struct wave {
     size_t stages, steps, chunk, chunks, threads;
     rnnp_team *team;
     double begun;
-    atomic_size_t inside;             /* threads at work; those beyond `threads` would only wait           */
+    atomic_size_t workers;            /* at work; with the caller, those beyond `threads` would only wait  */
     rnnp_event progress;              /* tasks ended, of all stages                                        */
 } wave;
 
@@ -117,12 +117,18 @@ static void wait_for_others(wave *w, unsigned seen)
     if (waited > LOST_NS * 1e-9 && waited > FEW * task) rnnp_team_lost(w->team, waited);
 }
 
+/* Workers may leave before all is done, so a place is the caller's, however late it comes. */
+static int has_place(wave *w, size_t i)
+{
+    return i == 0 || atomic_fetch_add_explicit(&w->workers, 1, memory_order_relaxed) + 1 < w->threads;
+}
+
 static void run_tasks(void *arg, size_t i, size_t n)
 {
     wave *w = arg;
     const rnnp_loop *last = NULL;
-    const int in_time = atomic_fetch_add_explicit(&w->inside, 1, memory_order_relaxed) < w->threads;
-    while (in_time && !all_begun(w)) {
+    const int stays = has_place(w, i);
+    while (stays && !all_begun(w)) {
         if (n > 1 && i == 0) rnnp_team_renew(w->team);
         if (i > 0 && rnnp_team_is_leaving(w->team)) break;
         const unsigned seen = rnnp_event_count(&w->progress);
@@ -136,7 +142,7 @@ static void run_tasks(void *arg, size_t i, size_t n)
             wait_for_others(w, seen); /* what is not ready waits for what others are at */
         }
     }
-    atomic_fetch_sub_explicit(&w->inside, 1, memory_order_relaxed);
+    if (i > 0) atomic_fetch_sub_explicit(&w->workers, 1, memory_order_relaxed);
 }
 
 /* ---- Estimates ---- */
@@ -225,7 +231,7 @@ static void forward_wavefront(const rnnp_stacked *stack, size_t layers, size_t t
     w.chunks = (w.steps + w.chunk - 1) / w.chunk;
     w.threads = at_once(stack, layers);
     w.team = stack->call.team;
-    atomic_init(&w.inside, 0);
+    atomic_init(&w.workers, 0);
     w.begun = rnnp_clock();
     rnnp_event_init(&w.progress);
     for (size_t l = 0; l < layers; l++) {

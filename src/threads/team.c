@@ -147,9 +147,10 @@ rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, si
     rnnp_team *t = allocator->alloc(allocator->user, bytes, _Alignof(rnnp_team));
     if (!t)
         return RNNP_ERR_MEMORY;
-    *t = (rnnp_team){.allocator = *allocator, .threads = threads, .bytes = bytes, .backs_off = threads <= budget};
-    t->patience = t->backs_off ? RNNP_PATIENCE : RNNP_IMPATIENCE;
-    t->idle = t->backs_off ? RNNP_IDLE : RNNP_IMPATIENCE;
+    const int has_cpus = threads <= budget;
+    *t = (rnnp_team){.allocator = *allocator, .threads = threads, .bytes = bytes, .backs_off = has_cpus && !host};
+    t->patience = has_cpus ? RNNP_PATIENCE : RNNP_IMPATIENCE;
+    t->idle = has_cpus ? RNNP_IDLE : RNNP_IMPATIENCE;
     init_atomics(t);
     rnnp_event_lock_init(&t->lock);
     if (host) {

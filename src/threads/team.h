@@ -61,7 +61,7 @@ struct rnnp_team {
     size_t threads;
     size_t bytes; /* of this block */
     rnnp_count patience, idle;
-    int backs_off;     /* 0: more threads than CPUs, which is what was asked for */
+    int backs_off;     /* 0: more threads than CPUs, which is what was asked for, or a host's pool */
     atomic_int busy;   /* one caller at a time owns the team, and its                */
     rnnp_count rounds; /* so far                                                     */
     rnnp_count lost, lost_at;

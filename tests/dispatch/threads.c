@@ -581,10 +581,13 @@ static void host_pool_gets_offers(void **state)
     const rnnp_parallel hosts[] = {{&runs, 4, host_run}, {&runs, 4, host_run_in_turn}};
 
     for (size_t h = 0; h < 2; h++) {
-        rnnp_team *team = make_team(&heap, 4, 1, &hosts[h]);
+        rnnp_team *team = make_team(&heap, 4, 4, &hosts[h]);
 
         assert_true(offer(team, 0));
         assert_int_equal(runs, h + 1);
+        rnnp_team_lost(team, 1); /* a host's pool does not back off */
+        assert_false(rnnp_team_is_leaving(team));
+        assert_false(rnnp_team_is_crowded(team));
         rnnp_team_destroy(team);
     }
 }

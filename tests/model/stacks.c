@@ -6,6 +6,8 @@
 #include "build.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
 
 #include "src/cells/wavefront.h"
 #include "src/graph/engine.h"
@@ -18,21 +20,33 @@ enum { MOST_LAYERS = 12, MOST_THREADS = 7, MOST_ROWS = 20, MOST_OUTPUTS = 3 * MO
 /* ---- Places to run ---- */
 
 typedef struct pool {
-    int in_turn;         /* all tasks on the calling thread */
-    size_t loops;        /* parallel loops so far */
+    int in_turn;     /* all tasks on the calling thread */
+    size_t loops;    /* parallel loops so far */
+    rnnp_team *late; /* not NULL: the first task comes after the others and then says that time was lost */
+    atomic_size_t come;
 } pool;
 
 typedef struct pool_task {
     void (*task)(void *arg, size_t i);
     void *arg;
-    size_t i;
+    size_t i, n;
+    pool *pool;
 } pool_task;
 
 static void *run_pool_task(void *arg)
 {
+    static const struct timespec pause = {0, 100 * 1000};
     const pool_task *t = arg;
+    const int is_late = t->i == 0 && t->pool->late;
 
+    atomic_fetch_add(&t->pool->come, 1);
+    while (is_late && atomic_load(&t->pool->come) < t->n)
+        nanosleep(&pause, NULL);
+    if (is_late)
+        nanosleep(&pause, NULL);
     t->task(t->arg, t->i);
+    if (is_late && t->pool->loops == 2) /* of two executions, the one whose result remains */
+        rnnp_team_lost(t->pool->late, 1e-3);
     return NULL;
 }
 
@@ -43,10 +57,11 @@ static void run_pool(void *user, size_t n, void (*task)(void *arg, size_t i), vo
     pool *p = user;
 
     p->loops++;
+    atomic_store(&p->come, 0);
     for (size_t i = 0; p->in_turn && i < n; i++)
         task(arg, n - 1 - i);
     for (size_t i = 0; !p->in_turn && i < n; i++) {
-        tasks[i] = (pool_task){task, arg, i};
+        tasks[i] = (pool_task){task, arg, i, n, p};
         assert_int_equal(pthread_create(&threads[i], NULL, run_pool_task, &tasks[i]), 0);
     }
     for (size_t i = 0; !p->in_turn && i < n; i++)
@@ -143,7 +158,7 @@ static rnnp_model *make_stack(rnnp_context *context, const stack *s)
 }
 
 typedef struct result {
-    size_t n, stacked;            /* stacked: nodes in the largest stack of the run */
+    size_t n, stacked; /* stacked: nodes in the largest stack of the run */
     rnnp_tensor out[MOST_OUTPUTS];
 } result;
 
@@ -382,11 +397,36 @@ static void test_crowd(void **state)
     rnnp_context_destroy(one);
 }
 
+/* More threads than layers, of which the caller comes last; then the team backs off. Nothing is left undone. */
+static void test_late_caller(void **state)
+{
+    pool p = {0};
+    rnnp_context *one = make_context(NULL, 1), *many = pooled_context(4, &p);
+    const rnnp_parallel host = {&p, 4, run_pool};
+    stack s = mixture(2, 0, quick ? 1000 : 20000, 1);
+    result want = run_stack(one, &s, RNNP_SCHEDULE_FASTEST);
+
+    (void)state;
+    rnnp_team_destroy(many->team); /* instead of it one that has a CPU for each thread */
+    OK(rnnp_team_create(&many->allocator, 4, 4, &host, &many->team));
+    p.late = many->team;
+    for (int repeat = 0; repeat < 3; repeat++) {
+        p.loops = 0;
+        result got = run_stack(many, &s, RNNP_SCHEDULE_WAVEFRONT);
+        assert_int_equal(p.loops, 2);
+        assert_equal(&got, &want);
+        free_result(&got);
+    }
+    free_result(&want);
+    rnnp_context_destroy(many);
+    rnnp_context_destroy(one);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),          cmocka_unit_test(test_lengths), cmocka_unit_test(test_wide_and_deep),
-        cmocka_unit_test(test_choice),        cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_bits),   cmocka_unit_test(test_lengths), cmocka_unit_test(test_wide_and_deep),
+        cmocka_unit_test(test_choice), cmocka_unit_test(test_crowd),   cmocka_unit_test(test_late_caller),
     };
 
     quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
