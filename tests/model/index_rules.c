@@ -609,7 +609,7 @@ static void range_case(test_case *c)
 static void expand_case(test_case *c)
 {
     const cube *x = add_input(c, random_cube(0, 3));
-    int64_t shape[4], index[RNNP_MAX_RANK] = {0};
+    int64_t shape[4] = {0}, index[RNNP_MAX_RANK] = {0};
     const size_t n = (size_t)below(5);
     cube *y = &c->want[0];
 

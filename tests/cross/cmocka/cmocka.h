@@ -15,13 +15,29 @@
 struct CMUnitTest {
     const char *name;
     void (*test_func)(void **state);
+    int (*setup)(void **state), (*teardown)(void **state);
     void *initial_state;
 };
 
-#define cmocka_unit_test(function) {#function, function, NULL}
-#define cmocka_run_group_tests_name(name, tests, setup, teardown) \
+#define cmocka_unit_test(function)                                                                                     \
+    {                                                                                                                  \
+#function, function, NULL, NULL, NULL                                                                          \
+    }
+#define cmocka_unit_test_setup_teardown(function, setup, teardown)                                                     \
+    {                                                                                                                  \
+#function, function, setup, teardown, NULL                                                                     \
+    }
+#define cmocka_run_group_tests_name(name, tests, setup, teardown)                                                      \
     run_unit_tests(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
 #define cmocka_run_group_tests(tests, setup, teardown) cmocka_run_group_tests_name("", tests, setup, teardown)
+
+static inline void require(int holds, const char *what, const char *file, int line)
+{
+    if (!holds) {
+        printf("%s:%d: %s\n", file, line, what);
+        exit(1);
+    }
+}
 
 static jmp_buf skip_to;
 
@@ -41,33 +57,28 @@ static inline int run_unit_tests(const struct CMUnitTest *tests, size_t count, i
             printf("[  SKIPPED ] %s\n", tests[i].name);
             continue;
         }
-        tests[i].test_func(own ? &own : &state);
+        void **given = own ? &own : &state;
+        require(!tests[i].setup || tests[i].setup(given) == 0, "setup", tests[i].name, 0);
+        tests[i].test_func(given);
+        require(!tests[i].teardown || tests[i].teardown(given) == 0, "teardown", tests[i].name, 0);
         printf("[       OK ] %s\n", tests[i].name);
     }
     return teardown ? teardown(&state) : 0;
 }
 
-static inline void require(int holds, const char *what, const char *file, int line)
-{
-    if (!holds) {
-        printf("%s:%d: %s\n", file, line, what);
-        exit(1);
-    }
-}
-
-#define print_message(...) printf(__VA_ARGS__)
-#define fail_msg(...) (printf(__VA_ARGS__), require(0, "fail_msg", __FILE__, __LINE__))
-#define REQUIRE(condition, text) require((condition) ? 1 : 0, text, __FILE__, __LINE__)
-#define assert_true(c) REQUIRE(c, #c)
-#define assert_false(c) REQUIRE(!(c), "not: " #c)
-#define assert_null(p) REQUIRE((p) == NULL, #p " == NULL")
-#define assert_non_null(p) REQUIRE((p) != NULL, #p " != NULL")
-#define assert_ptr_equal(a, b) REQUIRE((const void *)(a) == (const void *)(b), #a " == " #b)
-#define assert_int_equal(a, b) REQUIRE((uintmax_t)(a) == (uintmax_t)(b), #a " == " #b)
-#define assert_int_not_equal(a, b) REQUIRE((uintmax_t)(a) != (uintmax_t)(b), #a " != " #b)
-#define assert_string_equal(a, b) REQUIRE(strcmp(a, b) == 0, #a " equals " #b)
-#define assert_string_not_equal(a, b) REQUIRE(strcmp(a, b) != 0, #a " differs from " #b)
-#define assert_memory_equal(a, b, n) REQUIRE(memcmp(a, b, n) == 0, #a " has the bytes of " #b)
+#define print_message(...)               printf(__VA_ARGS__)
+#define fail_msg(...)                    (printf(__VA_ARGS__), require(0, "fail_msg", __FILE__, __LINE__))
+#define REQUIRE(condition, text)         require((condition) ? 1 : 0, text, __FILE__, __LINE__)
+#define assert_true(c)                   REQUIRE(c, #c)
+#define assert_false(c)                  REQUIRE(!(c), "not: " #c)
+#define assert_null(p)                   REQUIRE((p) == NULL, #p " == NULL")
+#define assert_non_null(p)               REQUIRE((p) != NULL, #p " != NULL")
+#define assert_ptr_equal(a, b)           REQUIRE((const void *)(a) == (const void *)(b), #a " == " #b)
+#define assert_int_equal(a, b)           REQUIRE((uintmax_t)(a) == (uintmax_t)(b), #a " == " #b)
+#define assert_int_not_equal(a, b)       REQUIRE((uintmax_t)(a) != (uintmax_t)(b), #a " != " #b)
+#define assert_string_equal(a, b)        REQUIRE(strcmp(a, b) == 0, #a " equals " #b)
+#define assert_string_not_equal(a, b)    REQUIRE(strcmp(a, b) != 0, #a " differs from " #b)
+#define assert_memory_equal(a, b, n)     REQUIRE(memcmp(a, b, n) == 0, #a " has the bytes of " #b)
 #define assert_memory_not_equal(a, b, n) REQUIRE(memcmp(a, b, n) != 0, #a " has other bytes than " #b)
 
 #endif
