@@ -135,7 +135,7 @@ static rnnp_status verify_block(const rnnp_model *model, rnnp_packed_block *bloc
         rnnp_selection select = model->context->selection;
 
         if (isa >= 0)
-            rnnp_select(UINT64_MAX, rnnp_isa_rank_of((rnnp_isa)isa), &select);
+            rnnp_select_isa((rnnp_isa)isa, &select);
         const rnnp_prepare prepare = rnnp_packed_prepare(model, node, &select);
         if (node->op->pack_bytes(&prepare) != block->bytes)
             continue;
