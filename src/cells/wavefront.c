@@ -113,8 +113,9 @@ static void wait_for_others(wave *w, unsigned seen)
 {
     enum { FEW = 3 };
     const double waited = rnnp_event_wait(w->team, &w->progress, seen);
+    if (waited <= LOST_NS * 1e-9) return;
     const double task = (rnnp_clock() - w->begun) * (double)w->threads / (seen + 1.0);
-    if (waited > LOST_NS * 1e-9 && waited > FEW * task) rnnp_team_lost(w->team, waited);
+    if (waited > FEW * task) rnnp_team_lost(w->team, waited);
 }
 
 /* Workers may leave before all is done, so a place is the caller's, however late it comes. */

@@ -35,7 +35,7 @@ int rnnp_works_alone(rnnp_team *team, int *invite)
 {
     if (!rnnp_team_is_leaving(team))
         return 0;
-    const rnnp_count lost = atomic_exchange_explicit(&team->reported, 0, memory_order_relaxed), now = rnnp_now();
+    const rnnp_count lost = atomic_exchange_explicit(&team->reported, 0, memory_order_relaxed), now = rnnp_clock_ns();
     if (lost) {
         if (now - team->lost_at > MEMORY)
             team->lost = 0;
@@ -58,5 +58,5 @@ int rnnp_team_is_crowded(const rnnp_team *team)
         return 0;
     const rnnp_count until = get(&team->alone_until);
 
-    return !team->backs_off || get(&team->reported) != 0 || (until != 0 && rnnp_now() < until);
+    return !team->backs_off || get(&team->reported) != 0 || (until != 0 && rnnp_clock_ns() < until);
 }

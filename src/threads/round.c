@@ -18,15 +18,8 @@
  */
 #include "team.h"
 
-#include "../clock.h"
-
 enum { SHORT_SPINS = 64, SPINS_PER_LOOK = 16 }; /* pauses before the first, and between looks at the clock */
 enum { SLEEP = 100 * 1000 };                    /* nanoseconds at once                                      */
-
-rnnp_count rnnp_now(void)
-{
-    return rnnp_clock_ns();
-}
 
 /* ---- The open call ---- */
 
@@ -71,7 +64,7 @@ int rnnp_read_call(rnnp_team *team, rnnp_team_call *c)
 
 rnnp_part rnnp_part_of(rnnp_team *team, const rnnp_team_call *call, size_t index)
 {
-    return (rnnp_part){.team = team, .call = call, .index = index, .since = rnnp_now()};
+    return (rnnp_part){.team = team, .call = call, .index = index, .since = rnnp_clock_ns()};
 }
 
 static rnnp_count look(const rnnp_team *team, size_t i)
@@ -223,9 +216,9 @@ static void lend_cpu(rnnp_team *team, size_t i)
 static void wait_long(rnnp_part *part, size_t i, rnnp_count r)
 {
     rnnp_team *team = part->team;
-    const rnnp_count start = rnnp_now(), rounds = r + 1 - part->joined, due = time_due(part, rounds, start);
+    const rnnp_count start = rnnp_clock_ns(), rounds = r + 1 - part->joined, due = time_due(part, rounds, start);
 
-    while (rnnp_now() - start < due) {
+    while (rnnp_clock_ns() - start < due) {
         if (is_over(part, i, r))
             return;
         rest();
@@ -240,7 +233,7 @@ static void wait_long(rnnp_part *part, size_t i, rnnp_count r)
     for (unsigned seen = rnnp_event_count(&team->round); !is_over(part, i, r); seen = rnnp_event_count(&team->round))
         rnnp_event_sleep(&team->lock, &team->round, seen, SLEEP);
     if (loses)
-        rnnp_report(team, rnnp_now() - start - due);
+        rnnp_report(team, rnnp_clock_ns() - start - due);
 }
 
 void rnnp_wait_for_share(rnnp_part *part, size_t i, rnnp_count r)
@@ -251,10 +244,10 @@ void rnnp_wait_for_share(rnnp_part *part, size_t i, rnnp_count r)
 
 int rnnp_spin(const rnnp_event *event, unsigned seen, rnnp_count patience)
 {
-    const rnnp_count start = rnnp_now();
+    const rnnp_count start = rnnp_clock_ns();
 
     while (rnnp_event_count(event) == seen) {
-        if (rnnp_now() - start >= patience)
+        if (rnnp_clock_ns() - start >= patience)
             return 0;
         rest();
     }
@@ -268,8 +261,8 @@ double rnnp_event_wait(rnnp_team *team, rnnp_event *event, unsigned seen)
             return 0;
         rnnp_pause();
     }
-    const rnnp_count start = rnnp_now();
+    const rnnp_count start = rnnp_clock_ns();
     if (!rnnp_spin(event, seen, team->patience))
         rnnp_event_sleep(&team->lock, event, seen, 0);
-    return 1e-9 * (double)(rnnp_now() - start);
+    return 1e-9 * (double)(rnnp_clock_ns() - start);
 }

@@ -203,12 +203,12 @@ int rnnp_team_is_awake(const rnnp_team *team)
 int rnnp_team_is_in_demand(const rnnp_team *team)
 {
     return team && !team->host.run &&
-           rnnp_now() - atomic_load_explicit(&team->ended, memory_order_relaxed) < team->idle;
+           rnnp_clock_ns() - atomic_load_explicit(&team->ended, memory_order_relaxed) < team->idle;
 }
 
 void rnnp_team_note_end(rnnp_team *team)
 {
-    atomic_store_explicit(&team->ended, rnnp_now(), memory_order_relaxed);
+    atomic_store_explicit(&team->ended, rnnp_clock_ns(), memory_order_relaxed);
 }
 
 static void invite(rnnp_team *team)
@@ -272,7 +272,7 @@ static void run_phases(rnnp_part *part)
         }
         if (invites) {
             invite(part->team);
-            part->since = rnnp_now();
+            part->since = rnnp_clock_ns();
             part->joined = r;
         }
         rnnp_take_shares(part, r);

@@ -5,6 +5,7 @@
 #ifndef RNNP_TEAM_H
 #define RNNP_TEAM_H
 
+#include "../clock.h"
 #include "../fpmode.h"
 #include "event.h"
 #include "fork.h"
@@ -75,8 +76,6 @@ struct rnnp_team {
     atomic_ullong reported;    /* losses that the caller does not know yet */
     rnnp_member members[];     /* threads                                  */
 };
-
-rnnp_count rnnp_now(void); /* nanoseconds */
 
 /* ---- Rounds (round.c) ---- */
 
