@@ -210,10 +210,12 @@ static rnnp_status edit_locked(const rnnp_context *context, const char *path, rn
         status = edit(user, *result);
     if (status == RNNP_OK)
         status = print_content(*result, path, &after);
-    const int changed = missing ? rnnp_records_count(*result) > 0
-                                : before.bytes != after.bytes || memcmp(before.text, after.text, after.bytes) != 0;
-    if (status == RNNP_OK && changed)
-        status = rnnp_file_write(context, path, NEW_FILE, write_content, &after);
+    if (status == RNNP_OK) {
+        const int changed = missing ? rnnp_records_count(*result) > 0
+                                    : before.bytes != after.bytes || memcmp(before.text, after.text, after.bytes) != 0;
+        if (changed)
+            status = rnnp_file_write(context, path, NEW_FILE, write_content, &after);
+    }
     release(context, &before);
     release(context, &after);
     return status;
