@@ -16,12 +16,16 @@ enum { MOST_THREADS = 4096, MOST_TASK = 1 << 20 };
 void rnnp_shape_key(const rnnp_shape *shape, size_t threads, rnnp_record_key *key)
 {
     static const char *const cells[] = {"", "rnn", "lstm", "gru"};
-    static const char *const directions[] = {"", "", "-bidirectional"}; /* a reverse layer is as fast as a forward one */
+    static const char *const directions[] = {"", "",
+                                             "-bidirectional"}; /* a reverse layer is as fast as a forward one */
     const char *reset = shape->cell == RNNP_CELL_GRU && shape->reset == RNNP_GRU_RESET_AFTER ? "-after" : "";
     const size_t room = sizeof key->layer;
 
-    *key = (rnnp_record_key){.precision = "f32", .input = shape->input, .hidden = shape->hidden,
-                             .batch = shape->batch ? shape->batch : 1, .steps = shape->steps ? shape->steps : 1,
+    *key = (rnnp_record_key){.precision = "f32",
+                             .input = shape->input,
+                             .hidden = shape->hidden,
+                             .batch = shape->batch ? shape->batch : 1,
+                             .steps = shape->steps ? shape->steps : 1,
                              .threads = threads};
     if (shape->kind == RNNP_SHAPE_DENSE)
         snprintf(key->layer, room, "dense");
@@ -33,9 +37,13 @@ void rnnp_shape_key(const rnnp_shape *shape, size_t threads, rnnp_record_key *ke
 
 void rnnp_choice_key(const rnnp_recurrent *layer, size_t batch, size_t steps, size_t threads, rnnp_record_key *key)
 {
-    const rnnp_shape shape = {.cell = layer->cell, .direction = layer->direction, .input = layer->input,
+    const rnnp_shape shape = {.cell = layer->cell,
+                              .direction = layer->direction,
+                              .input = layer->input,
                               .reset = layer->reset_after ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE,
-                              .hidden = layer->hidden, .batch = batch, .steps = steps};
+                              .hidden = layer->hidden,
+                              .batch = batch,
+                              .steps = steps};
 
     rnnp_shape_key(&shape, threads, key);
 }
@@ -47,8 +55,7 @@ static const rnnp_variant *find_variant(const char *name)
 {
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
-            if (strcmp(rnnp_tables[isa]->rows[i].name, name) == 0)
-                return &rnnp_tables[isa]->rows[i];
+            if (strcmp(rnnp_tables[isa]->rows[i].name, name) == 0) return &rnnp_tables[isa]->rows[i];
         }
     }
     return NULL;
@@ -80,10 +87,8 @@ static void add_word(char words[RNNP_RECORD_CHOICE], const char *format, ...)
     const size_t used = strlen(words), at = used + (used > 0);
     va_list args;
 
-    if (at >= RNNP_RECORD_CHOICE)
-        return;
-    if (used)
-        words[used] = ' ';
+    if (at >= RNNP_RECORD_CHOICE) return;
+    if (used) words[used] = ' ';
     va_start(args, format);
     vsnprintf(words + at, RNNP_RECORD_CHOICE - at, format, args);
     va_end(args);
@@ -101,8 +106,7 @@ static int usable_step(const rnnp_choice_scope *scope, size_t part, const char *
     const rnnp_op op = rnnp_recurrent_op(scope->layer, part);
     const rnnp_variant *v = find_usable(scope->context, op, value);
 
-    if (!v || !scope->packed)
-        return v != NULL;
+    if (!v || !scope->packed) return v != NULL;
     const rnnp_traits *has = &scope->packed->part[part].step->traits;
     return v->traits.lanes == has->lanes && rnnp_step_slices(&v->traits) == rnnp_step_slices(has);
 }
@@ -111,12 +115,9 @@ int rnnp_choice_usable(void *scope, const char *name, const char *value)
 {
     const size_t part = part_of(name);
 
-    if (part < RNNP_RECURRENT_PARTS)
-        return usable_step(scope, part, value);
-    if (strcmp(name, "chunk") == 0)
-        return strcmp(value, "none") == 0 || read_number(value, RNNP_FAR_CHUNK_ROWS);
-    if (strcmp(name, "threads") == 0)
-        return read_number(value, MOST_THREADS) != 0;
+    if (part < RNNP_RECURRENT_PARTS) return usable_step(scope, part, value);
+    if (strcmp(name, "chunk") == 0) return strcmp(value, "none") == 0 || read_number(value, RNNP_FAR_CHUNK_ROWS);
+    if (strcmp(name, "threads") == 0) return read_number(value, MOST_THREADS) != 0;
     return strcmp(name, "walk") == 0 && strcmp(value, "up") == 0;
 }
 
@@ -146,14 +147,10 @@ void rnnp_choice_print(const rnnp_recurrent_choice *choice, char words[RNNP_RECO
         add_word(words, "chunk=none");
     else if (choice->chunk)
         add_word(words, "chunk=%zu", choice->chunk);
-    if (choice->step[1])
-        add_word(words, "second=%s", choice->step[1]->name);
-    if (choice->step[0])
-        add_word(words, "step=%s", choice->step[0]->name);
-    if (choice->threads)
-        add_word(words, "threads=%zu", choice->threads);
-    if (choice->one_way)
-        add_word(words, "walk=up");
+    if (choice->step[1]) add_word(words, "second=%s", choice->step[1]->name);
+    if (choice->step[0]) add_word(words, "step=%s", choice->step[0]->name);
+    if (choice->threads) add_word(words, "threads=%zu", choice->threads);
+    if (choice->one_way) add_word(words, "walk=up");
 }
 
 void rnnp_choice_find(const rnnp_context *context, const rnnp_records *records, const rnnp_record_host *host,
@@ -199,10 +196,8 @@ void rnnp_product_read(const char *words, rnnp_product *product)
 void rnnp_product_print(const rnnp_product *product, char words[RNNP_RECORD_CHOICE])
 {
     words[0] = '\0';
-    if (product->kernel)
-        add_word(words, "product=%s", product->kernel->name);
-    if (product->threads)
-        add_word(words, "threads=%zu", product->threads);
+    if (product->kernel) add_word(words, "product=%s", product->kernel->name);
+    if (product->threads) add_word(words, "threads=%zu", product->threads);
 }
 
 void rnnp_choice_find_product(const rnnp_context *context, const rnnp_records *records, const rnnp_record_host *host,
@@ -214,8 +209,7 @@ void rnnp_choice_find_product(const rnnp_context *context, const rnnp_records *r
     rnnp_product chosen;
 
     rnnp_shape_key(shape, threads, &key);
-    if (rnnp_records_find(records, host, &key, rnnp_product_usable, &scope, found) != RNNP_OK || !found->record)
-        return;
+    if (rnnp_records_find(records, host, &key, rnnp_product_usable, &scope, found) != RNNP_OK || !found->record) return;
     rnnp_product_read(found->record->choice, &chosen);
     product->kernel = chosen.kernel ? chosen.kernel : product->kernel;
     product->threads = chosen.threads;
@@ -229,8 +223,7 @@ static const char *const schedules[] = {[RNNP_SCHEDULE_LAYERS] = "layers", [RNNP
 static rnnp_stack_schedule find_schedule(const char *name)
 {
     for (int i = RNNP_SCHEDULE_LAYERS; i <= RNNP_SCHEDULE_WAVEFRONT; i++) {
-        if (strcmp(schedules[i], name) == 0)
-            return (rnnp_stack_schedule)i;
+        if (strcmp(schedules[i], name) == 0) return (rnnp_stack_schedule)i;
     }
     return RNNP_SCHEDULE_FASTEST;
 }
@@ -238,8 +231,7 @@ static rnnp_stack_schedule find_schedule(const char *name)
 int rnnp_stack_usable(void *unused, const char *name, const char *value)
 {
     (void)unused;
-    if (strcmp(name, "schedule") == 0)
-        return find_schedule(value) != RNNP_SCHEDULE_FASTEST;
+    if (strcmp(name, "schedule") == 0) return find_schedule(value) != RNNP_SCHEDULE_FASTEST;
     return strcmp(name, "task") == 0 && read_number(value, MOST_TASK);
 }
 
@@ -259,10 +251,8 @@ void rnnp_stack_read(const char *words, rnnp_stack_choice *choice)
 void rnnp_stack_print(const rnnp_stack_choice *choice, char words[RNNP_RECORD_CHOICE])
 {
     words[0] = '\0';
-    if (choice->schedule != RNNP_SCHEDULE_FASTEST)
-        add_word(words, "schedule=%s", schedules[choice->schedule]);
-    if (choice->task)
-        add_word(words, "task=%zu", choice->task);
+    if (choice->schedule != RNNP_SCHEDULE_FASTEST) add_word(words, "schedule=%s", schedules[choice->schedule]);
+    if (choice->task) add_word(words, "task=%zu", choice->task);
 }
 
 void rnnp_choice_find_stack(const rnnp_records *records, const rnnp_record_host *host, const rnnp_shape *shape,

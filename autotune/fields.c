@@ -13,23 +13,23 @@
 #define MOST_TIME UINT64_C(1000000000000000)
 #define LAST_DATE UINT64_C(253402300799) /* 9999-12-31 23:59:59 */
 
-#define HOST(name, kind, member, least, most) {name, RNNP_FIELD_##kind, offsetof(rnnp_record_host, member), least, most}
+#define HOST(name, kind, member, least, most)                                    \
+    {                                                                            \
+        name, RNNP_FIELD_##kind, offsetof(rnnp_record_host, member), least, most \
+    }
 const rnnp_field rnnp_host_fields[RNNP_HOST_FIELDS] = {
-    HOST(NULL, WORD, vendor, 0, RNNP_RECORD_WORD),
-    HOST(NULL, COUNT, family, 0, UINT32_MAX),
-    HOST(NULL, COUNT, model, 0, UINT32_MAX),
-    HOST(NULL, COUNT, stepping, 0, UINT32_MAX),
-    HOST("isa", WORD, isa, 0, RNNP_RECORD_WORD),
-    HOST("features", LIST, features, 0, RNNP_RECORD_FEATURES),
-    HOST("l1d", COUNT, l1d_bytes, 0, MOST_SIZE),
-    HOST("l2", COUNT, l2_bytes, 0, MOST_SIZE),
-    HOST("l3", COUNT, l3_bytes, 0, MOST_SIZE),
-    HOST("budget", COUNT, budget, 1, UINT32_MAX),
-    HOST("kernels", HASH, kernels, 0, UINT64_MAX),
-    HOST("version", WORD, version, 0, RNNP_RECORD_WORD),
+    HOST(NULL, WORD, vendor, 0, RNNP_RECORD_WORD), HOST(NULL, COUNT, family, 0, UINT32_MAX),
+    HOST(NULL, COUNT, model, 0, UINT32_MAX),       HOST(NULL, COUNT, stepping, 0, UINT32_MAX),
+    HOST("isa", WORD, isa, 0, RNNP_RECORD_WORD),   HOST("features", LIST, features, 0, RNNP_RECORD_FEATURES),
+    HOST("l1d", COUNT, l1d_bytes, 0, MOST_SIZE),   HOST("l2", COUNT, l2_bytes, 0, MOST_SIZE),
+    HOST("l3", COUNT, l3_bytes, 0, MOST_SIZE),     HOST("budget", COUNT, budget, 1, UINT32_MAX),
+    HOST("kernels", HASH, kernels, 0, UINT64_MAX), HOST("version", WORD, version, 0, RNNP_RECORD_WORD),
 };
 
-#define RECORD(name, kind, member, least, most) {name, RNNP_FIELD_##kind, offsetof(rnnp_record, member), least, most}
+#define RECORD(name, kind, member, least, most)                             \
+    {                                                                       \
+        name, RNNP_FIELD_##kind, offsetof(rnnp_record, member), least, most \
+    }
 const rnnp_field rnnp_record_fields[RNNP_RECORD_FIELDS] = {
     RECORD(NULL, WORD, key.layer, 0, RNNP_RECORD_WORD),
     RECORD(NULL, WORD, key.precision, 0, RNNP_RECORD_WORD),
@@ -65,8 +65,7 @@ static int is_word_character(char c)
 static int is_word(const char *text, size_t length, int commas)
 {
     for (size_t i = 0; i < length; i++) {
-        if (!is_word_character(text[i]) && !(commas && text[i] == ','))
-            return 0;
+        if (!is_word_character(text[i]) && !(commas && text[i] == ',')) return 0;
     }
     return length > 0;
 }
@@ -84,10 +83,8 @@ static int next_pair(const char **text, pair *p)
     const size_t length = strcspn(start, " ");
     const char *const equals = memchr(start, '=', length);
 
-    if (!length)
-        return *start ? -1 : 0;
-    if (!equals)
-        return -1;
+    if (!length) return *start ? -1 : 0;
+    if (!equals) return -1;
     *p = (pair){start, equals + 1, (size_t)(equals - start), (size_t)(start + length - equals - 1)};
     if (!is_word(p->name, p->name_length, 0) || p->name_length >= RNNP_RECORD_WORD ||
         !is_word(p->value, p->value_length, 0) || p->value_length >= RNNP_RECORD_WORD)
@@ -153,8 +150,8 @@ void rnnp_record_normalise(rnnp_record *record)
             }
         }
         if (least[0])
-            used += (size_t)snprintf(sorted + used, sizeof sorted - used, "%s%s=%s", used ? " " : "", least,
-                                     least_value);
+            used +=
+                (size_t)snprintf(sorted + used, sizeof sorted - used, "%s%s=%s", used ? " " : "", least, least_value);
         memcpy(last, least, sizeof last);
     } while (least[0]);
     memcpy(record->choice, sorted, sizeof sorted);
@@ -186,8 +183,7 @@ static void put_number(line *l, uint64_t value, unsigned base, size_t digits)
     char text[MOST_DIGITS];
     size_t n = 0;
 
-    for (; value || n < digits || n == 0; value /= base)
-        text[MOST_DIGITS - ++n] = "0123456789abcdef"[value % base];
+    for (; value || n < digits || n == 0; value /= base) text[MOST_DIGITS - ++n] = "0123456789abcdef"[value % base];
     put(l, text + MOST_DIGITS - n, n);
 }
 
@@ -218,8 +214,7 @@ size_t rnnp_fields_print(const rnnp_field *fields, size_t n, const void *object,
     for (size_t i = 0; i < n; i++) {
         const rnnp_field *const f = &fields[i];
 
-        if (i)
-            put_text(&l, " ");
+        if (i) put_text(&l, " ");
         if (f->name && f->kind != RNNP_FIELD_CHOICE) {
             put_text(&l, f->name);
             put_text(&l, "=");
@@ -243,8 +238,7 @@ static int parse_number(const char *text, size_t length, unsigned base, uint64_t
     for (size_t i = 0; i < length; i++) {
         const unsigned digit = digit_of(text[i]);
 
-        if (digit >= base || *value > (UINT64_MAX - digit) / base)
-            return 0;
+        if (digit >= base || *value > (UINT64_MAX - digit) / base) return 0;
         *value = *value * base + digit;
     }
     return length > 0;
@@ -270,8 +264,7 @@ static int parse_value(const rnnp_field *f, const char *text, size_t length, voi
     case RNNP_FIELD_WORD:
     case RNNP_FIELD_LIST:
     case RNNP_FIELD_CHOICE:
-        if (length >= f->most)
-            return 0;
+        if (length >= f->most) return 0;
         memcpy(into, text, length);
         ((char *)into)[length] = '\0';
         return 1;
@@ -285,11 +278,9 @@ static int parse_value(const rnnp_field *f, const char *text, size_t length, voi
 /* Takes the next word off *text. Returns its length, 0 at the end. */
 static size_t next_word(const char **text, const char *end, const char **word)
 {
-    while (*text < end && **text == ' ')
-        ++*text;
+    while (*text < end && **text == ' ') ++*text;
     *word = *text;
-    while (*text < end && **text != ' ')
-        ++*text;
+    while (*text < end && **text != ' ') ++*text;
     return (size_t)(*text - *word);
 }
 
@@ -298,18 +289,15 @@ static size_t next_choice(const char **text, const char *end, const char **choic
 {
     const char *word, *last = NULL;
 
-    if (next_word(text, end, &word) != 1 || *word != ':')
-        return SIZE_MAX;
+    if (next_word(text, end, &word) != 1 || *word != ':') return SIZE_MAX;
     *choice = *text < end ? *text + 1 : end;
     for (size_t length; (length = next_word(text, end, &word)) != 0; last = *text) {
-        if (length == 1 && *word == ':')
-            return last ? (size_t)(last - *choice) : 0;
+        if (length == 1 && *word == ':') return last ? (size_t)(last - *choice) : 0;
     }
     return SIZE_MAX;
 }
 
-int rnnp_fields_parse(const rnnp_field *fields, size_t n, const char *text, const char *end, void *object,
-                      char *reason)
+int rnnp_fields_parse(const rnnp_field *fields, size_t n, const char *text, const char *end, void *object, char *reason)
 {
     const char *word = text;
 
@@ -352,8 +340,7 @@ static int check_text(const rnnp_field *f, const void *object, char *reason)
         snprintf(reason, RNNP_RECORD_REASON, "a text has no end within %" PRIu64 " characters", f->most);
         return 0;
     }
-    if (f->kind == RNNP_FIELD_CHOICE)
-        return check_choice(text, reason);
+    if (f->kind == RNNP_FIELD_CHOICE) return check_choice(text, reason);
     if (!is_word(text, (size_t)(end - text), f->kind == RNNP_FIELD_LIST)) {
         snprintf(reason, RNNP_RECORD_REASON, "\"%.80s\" is no word of letters, digits and . _ + -", text);
         return 0;
@@ -400,8 +387,7 @@ int rnnp_fields_compare(const rnnp_field *fields, size_t n, const void *a, const
             order = (count_of(f, a) > count_of(f, b)) - (count_of(f, a) < count_of(f, b));
         else
             order = strcmp(text_of(f, a), text_of(f, b));
-        if (order != 0)
-            return order;
+        if (order != 0) return order;
     }
     return 0;
 }

@@ -43,8 +43,7 @@ static rnnp_status fill(const rnnp_context *context, int file, const char *path,
     while (used < c->bytes) {
         const ssize_t n = read(file, c->text + used, c->bytes - used);
 
-        if (n < 0 && errno != EINTR)
-            return io_error(context, "", path);
+        if (n < 0 && errno != EINTR) return io_error(context, "", path);
         if (n == 0)
             return rnnp_fail(context, RNNP_ERR_FORMAT, "%s ends after %zu of its %zu bytes", path, used, c->bytes);
         used += n > 0 ? (size_t)n : 0;
@@ -56,8 +55,7 @@ static rnnp_status read_open(const rnnp_context *context, int file, const char *
 {
     struct stat about;
 
-    if (fstat(file, &about) != 0)
-        return io_error(context, "", path);
+    if (fstat(file, &about) != 0) return io_error(context, "", path);
     if (!S_ISREG(about.st_mode))
         return rnnp_fail(context, RNNP_ERR_IO, "%s is %s, no regular file", path,
                          S_ISDIR(about.st_mode)    ? "a folder"
@@ -79,16 +77,14 @@ static rnnp_status read_content(const rnnp_context *context, const char *path, i
 
     *c = (content){NULL, 0};
     *missing = 0;
-    if (distrust)
-        distrust[0] = '\0';
+    if (distrust) distrust[0] = '\0';
     /* A pipe without a writer would block otherwise. */
     const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (file < 0) {
         *missing = errno == ENOENT || errno == ENOTDIR;
         return *missing ? RNNP_ERR_IO : io_error(context, "", path);
     }
-    if (!distrust || rnnp_records_trusted(file, path, distrust))
-        status = read_open(context, file, path, c);
+    if (!distrust || rnnp_records_trusted(file, path, distrust)) status = read_open(context, file, path, c);
     close(file);
     return status;
 }
@@ -100,8 +96,7 @@ rnnp_status rnnp_records_read_if(const rnnp_context *context, const char *path, 
 
     *set = NULL;
     rnnp_status status = read_content(context, path, missing, distrust, &c);
-    if (status == RNNP_OK)
-        status = rnnp_records_parse(context, path, c.text, c.bytes, set);
+    if (status == RNNP_OK) status = rnnp_records_parse(context, path, c.text, c.bytes, set);
     release(context, &c);
     return status;
 }
@@ -110,10 +105,8 @@ rnnp_status rnnp_records_read(const rnnp_context *context, const char *path, rnn
 {
     int missing;
 
-    if (set)
-        *set = NULL;
-    if (!context || !path || !set)
-        return RNNP_ERR_ARG;
+    if (set) *set = NULL;
+    if (!context || !path || !set) return RNNP_ERR_ARG;
     const rnnp_status status = rnnp_records_read_if(context, path, &missing, NULL, set);
     return missing ? rnnp_fail(context, status, "%s: there is no such file", path) : status;
 }
@@ -176,8 +169,7 @@ static rnnp_status print_content(const rnnp_records *set, const char *path, cont
         return rnnp_fail(set->context, RNNP_ERR_IO, "%s would have %zu bytes, more than tuning records may have (%d)",
                          path, c->bytes, RNNP_RECORDS_TEXT_BYTES);
     c->text = rnnp_alloc(set->context, c->bytes);
-    if (!c->text)
-        return RNNP_ERR_MEMORY;
+    if (!c->text) return RNNP_ERR_MEMORY;
     char *end = c->text;
     return rnnp_records_print(set, append, &end);
 }
@@ -206,15 +198,12 @@ static rnnp_status edit_locked(const rnnp_context *context, const char *path, rn
         status = rnnp_records_parse(context, path, before.text, before.bytes, result);
     else if (missing)
         status = rnnp_records_create(context, result);
-    if (status == RNNP_OK)
-        status = edit(user, *result);
-    if (status == RNNP_OK)
-        status = print_content(*result, path, &after);
+    if (status == RNNP_OK) status = edit(user, *result);
+    if (status == RNNP_OK) status = print_content(*result, path, &after);
     if (status == RNNP_OK) {
         const int changed = missing ? rnnp_records_count(*result) > 0
                                     : before.bytes != after.bytes || memcmp(before.text, after.text, after.bytes) != 0;
-        if (changed)
-            status = rnnp_file_write(context, path, NEW_FILE, write_content, &after);
+        if (changed) status = rnnp_file_write(context, path, NEW_FILE, write_content, &after);
     }
     release(context, &before);
     release(context, &after);
@@ -232,16 +221,12 @@ static rnnp_status with_lock(const rnnp_context *context, const char *path, unsi
     if (strlen(path) >= RNNP_RECORDS_PATH)
         return rnnp_fail(context, RNNP_ERR_ARG, "a path of %zu characters is too long", strlen(path));
     rnnp_status status = rnnp_file_resolve(context, path, real);
-    if (status == RNNP_OK)
-        status = rnnp_file_beside(context, real, ".lock", lock);
-    if (status != RNNP_OK)
-        return status;
+    if (status == RNNP_OK) status = rnnp_file_beside(context, real, ".lock", lock);
+    if (status != RNNP_OK) return status;
     const int held = take_lock(context, lock, wait_ms);
-    if (held < 0)
-        return RNNP_ERR_IO;
+    if (held < 0) return RNNP_ERR_IO;
     status = work(context, real, user);
-    if (rnnp_file_is_named(held, lock))
-        unlink(lock);
+    if (rnnp_file_is_named(held, lock)) unlink(lock);
     flock(held, LOCK_UN); /* said, because a child that was forked meanwhile has the file open too */
     close(held);
     return status;
@@ -287,8 +272,7 @@ static rnnp_status check_work(const rnnp_context *context, const char *path, voi
 
 rnnp_status rnnp_records_check(const rnnp_context *context, const char *path, unsigned wait_ms)
 {
-    if (!context || !path)
-        return RNNP_ERR_ARG;
+    if (!context || !path) return RNNP_ERR_ARG;
     return with_lock(context, path, wait_ms, check_work, NULL);
 }
 
@@ -297,27 +281,21 @@ rnnp_status rnnp_records_edit(const rnnp_context *context, const char *path, uns
 {
     rnnp_records *result;
 
-    if (!context || !path || !edit)
-        return RNNP_ERR_ARG;
+    if (!context || !path || !edit) return RNNP_ERR_ARG;
     const rnnp_status status = edit_file(context, path, wait_ms, edit, user, &result);
     rnnp_records_destroy(result);
     return status;
 }
 
-static rnnp_status join_into(void *user, rnnp_records *set)
-{
-    return rnnp_records_merge(set, user);
-}
+static rnnp_status join_into(void *user, rnnp_records *set) { return rnnp_records_merge(set, user); }
 
 rnnp_status rnnp_records_update(rnnp_records *set, const char *path, unsigned wait_ms)
 {
     rnnp_records *result;
 
-    if (!set || !path)
-        return RNNP_ERR_ARG;
+    if (!set || !path) return RNNP_ERR_ARG;
     const rnnp_status status = edit_file(set->context, path, wait_ms, join_into, set, &result);
-    if (status == RNNP_OK)
-        rnnp_records_swap(set, result);
+    if (status == RNNP_OK) rnnp_records_swap(set, result);
     rnnp_records_destroy(result);
     return status;
 }

@@ -15,8 +15,8 @@ typedef struct search {
     rnnp_record_usable_fn usable;
     void *user;
     const rnnp_record *best;
-    double distance;                   /* of the best */
-    double refused_distance;           /* of the nearest that had to be passed over; 0: none */
+    double distance;                    /* of the best */
+    double refused_distance;            /* of the nearest that had to be passed over; 0: none */
     char refused[2 * RNNP_RECORD_WORD]; /* its word */
 } search;
 
@@ -58,8 +58,7 @@ static void consider(search *s, const rnnp_record *r)
     const int nearer = !s->best || d < s->distance ||
                        (d <= s->distance && rnnp_fields_compare(rnnp_record_fields, RNNP_KEY_FIELDS, r, s->best) < 0);
 
-    if (d < 1 || !nearer)
-        return;
+    if (d < 1 || !nearer) return;
     if (usable(s, r, refused)) {
         s->best = r;
         s->distance = d;
@@ -126,8 +125,7 @@ static void explain_search(const search *s, char reason[RNNP_RECORD_REASON])
 /* Takes what was found, if anything. */
 static int take(const search *s, const char *source, rnnp_record_found *found)
 {
-    if (!s->best)
-        return 0;
+    if (!s->best) return 0;
     found->record = s->best;
     found->source = source;
     found->match = s->distance > 1 ? RNNP_RECORD_NEAREST : RNNP_RECORD_EXACT;
@@ -140,11 +138,9 @@ rnnp_status rnnp_records_find_in(const rnnp_records *set, const rnnp_default *ta
 {
     size_t i, end;
 
-    if (!found)
-        return RNNP_ERR_ARG;
+    if (!found) return RNNP_ERR_ARG;
     *found = (rnnp_record_found){.match = RNNP_RECORD_NONE};
-    if (!host || !key ||
-        !rnnp_fields_check(rnnp_host_fields, RNNP_HOST_FIELDS, host, found->reason) ||
+    if (!host || !key || !rnnp_fields_check(rnnp_host_fields, RNNP_HOST_FIELDS, host, found->reason) ||
         !rnnp_fields_check(rnnp_record_fields, RNNP_KEY_FIELDS, key, found->reason))
         return set ? rnnp_fail(set->context, RNNP_ERR_ARG, "tuning records: %s", found->reason) : RNNP_ERR_ARG;
 
@@ -155,22 +151,17 @@ rnnp_status rnnp_records_find_in(const rnnp_records *set, const rnnp_default *ta
         explain_host(set, host, found->reason);
     else if (!set)
         snprintf(found->reason, sizeof found->reason, "there are no records");
-    for (; i < end; i++)
-        consider(&s, &set->records[i]);
-    if (!*found->reason)
-        explain_search(&s, found->reason);
-    if (take(&s, "records", found))
-        return RNNP_OK;
+    for (; i < end; i++) consider(&s, &set->records[i]);
+    if (!*found->reason) explain_search(&s, found->reason);
+    if (take(&s, "records", found)) return RNNP_OK;
 
     const char *const levels[] = {rnnp_microarchitecture(host), host->isa, "generic"};
     for (size_t level = 0; level < sizeof levels / sizeof levels[0]; level++) {
         s = start;
         for (const rnnp_default *row = table; levels[level] && row->where; row++) {
-            if (strcmp(row->where, levels[level]) == 0)
-                consider(&s, &row->record);
+            if (strcmp(row->where, levels[level]) == 0) consider(&s, &row->record);
         }
-        if (take(&s, levels[level], found))
-            return RNNP_OK;
+        if (take(&s, levels[level], found)) return RNNP_OK;
     }
     return RNNP_OK;
 }

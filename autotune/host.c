@@ -38,8 +38,7 @@ static void make_word(char word[RNNP_RECORD_WORD], const char *text)
 
     snprintf(word, RNNP_RECORD_WORD, "%s", *text ? text : "unknown");
     for (char *c = word; *c; c++) {
-        if (!strchr(allowed, *c))
-            *c = '_';
+        if (!strchr(allowed, *c)) *c = '_';
     }
 }
 
@@ -54,11 +53,9 @@ static void name_features(uint64_t features, char text[RNNP_RECORD_FEATURES])
         for (size_t bit = 0; bit < RNNP_FEATURE_COUNT; bit++) {
             const char *const name = rnnp_cpu_feature_text(bit);
 
-            if (features >> bit & 1 && strcmp(name, last) > 0 && (!next || strcmp(name, next) < 0))
-                next = name;
+            if (features >> bit & 1 && strcmp(name, last) > 0 && (!next || strcmp(name, next) < 0)) next = name;
         }
-        if (!next)
-            return;
+        if (!next) return;
         used += (size_t)snprintf(text + used, RNNP_RECORD_FEATURES - used, "%s%s", used ? "," : "", next);
     }
 }
@@ -83,8 +80,7 @@ void rnnp_record_host_of(const rnnp_cpu *cpu, size_t budget, const char *isa, ui
 
 rnnp_status rnnp_records_host(const rnnp_context *context, rnnp_record_host *host)
 {
-    if (!context || !host)
-        return RNNP_ERR_ARG;
+    if (!context || !host) return RNNP_ERR_ARG;
     rnnp_record_host_of(&context->cpu, rnnp_cpu_budget(context->topology.cpus), rnnp_isa_names[context->selection.isa],
                         rnnp_kernel_set_hash(rnnp_tables, RNNP_ISA_COUNT), host);
     return RNNP_OK;

@@ -32,12 +32,8 @@ static int pieces(int place, const char *root, const char *path, const char **he
 
     *tail = "";
     switch (place) {
-    case PLACE_PATH:
-        *head = path;
-        break;
-    case PLACE_VARIABLE:
-        *head = variable("RNNPACK_RECORDS");
-        break;
+    case PLACE_PATH: *head = path; break;
+    case PLACE_VARIABLE: *head = variable("RNNPACK_RECORDS"); break;
     case PLACE_CACHE:
         *head = cache && *cache == '/' ? cache : variable("HOME");
         *tail = cache && *cache == '/' ? "/rnnpack/records" : "/.cache/rnnpack/records";
@@ -50,8 +46,7 @@ static int pieces(int place, const char *root, const char *path, const char **he
         *head = root;
         *tail = "/etc/rnnpack/records";
         break;
-    default:
-        *head = NULL;
+    default: *head = NULL;
     }
     return *head != NULL;
 }
@@ -72,8 +67,7 @@ static int place_path(const rnnp_context *context, int place, const char *root, 
     const int length = path_of(place, root, path, file);
 
     *status = RNNP_OK;
-    if (length == 0)
-        return 0;
+    if (length == 0) return 0;
     if (length < 0 || length >= RNNP_RECORDS_PATH) {
         file[0] = '\0';
         *status = rnnp_fail(context, RNNP_ERR_ARG, "the path of the tuning records has %d characters, more than %d",
@@ -87,8 +81,7 @@ static void log_passed(const rnnp_context *context, const char *file, const char
 {
     char text[RNNP_ERROR_CHARS];
 
-    if (!context->log)
-        return;
+    if (!context->log) return;
     snprintf(text, sizeof text, "tuning records: %.100s is ignored: %.120s", file, why);
     context->log(context->log_user, RNNP_LOG_WARNING, text);
 }
@@ -108,16 +101,11 @@ rnnp_status rnnp_records_open_under(const rnnp_context *context, const char *roo
         int missing = 0;
 
         distrust[0] = '\0';
-        if (!place_path(context, place, root, path, into, &status))
-            continue;
-        if (status == RNNP_OK && place == PLACE_PATH)
-            return rnnp_records_read(context, into, set);
-        if (status == RNNP_OK)
-            status = rnnp_records_read_if(context, into, &missing, named ? NULL : distrust, set);
-        if (!missing && !distrust[0])
-            return status;
-        if (!missing || named)
-            log_passed(context, into, missing ? no_file : distrust);
+        if (!place_path(context, place, root, path, into, &status)) continue;
+        if (status == RNNP_OK && place == PLACE_PATH) return rnnp_records_read(context, into, set);
+        if (status == RNNP_OK) status = rnnp_records_read_if(context, into, &missing, named ? NULL : distrust, set);
+        if (!missing && !distrust[0]) return status;
+        if (!missing || named) log_passed(context, into, missing ? no_file : distrust);
     }
     into[0] = '\0';
     return rnnp_records_create(context, set);
@@ -133,8 +121,7 @@ static void judge(int place, rnnp_records_place *p)
         snprintf(p->reason, sizeof p->reason, "%s", no_file);
     else if (file >= 0 && place >= NAMED_PLACES)
         (void)rnnp_records_trusted(file, p->file, p->reason);
-    if (file >= 0)
-        close(file);
+    if (file >= 0) close(file);
 }
 
 int rnnp_records_place_under(const char *root, const char *path, size_t index, rnnp_records_place *p)
@@ -145,15 +132,12 @@ int rnnp_records_place_under(const char *root, const char *path, size_t index, r
         *p = (rnnp_records_place){.named = place < NAMED_PLACES};
         const int length = path_of(place, root, path, p->file);
 
-        if (length <= 0 || length >= RNNP_RECORDS_PATH)
-            continue;
+        if (length <= 0 || length >= RNNP_RECORDS_PATH) continue;
         judge(place, p);
-        if (used && !p->reason[0])
-            snprintf(p->reason, sizeof p->reason, "another file comes first");
+        if (used && !p->reason[0]) snprintf(p->reason, sizeof p->reason, "another file comes first");
         p->used = !p->reason[0] || place == PLACE_PATH;
         used |= p->used;
-        if (index-- == 0)
-            return 1;
+        if (index-- == 0) return 1;
     }
     return 0;
 }
@@ -165,8 +149,7 @@ int rnnp_records_place_at(const char *path, size_t index, rnnp_records_place *pl
 
 rnnp_status rnnp_records_open(const rnnp_context *context, const char *path, char *file, rnnp_records **set)
 {
-    if (set)
-        *set = NULL;
+    if (set) *set = NULL;
     return context && set ? rnnp_records_open_under(context, "", path, file, set) : RNNP_ERR_ARG;
 }
 
@@ -190,11 +173,9 @@ rnnp_status rnnp_records_own_file(const rnnp_context *context, const char *path,
 {
     rnnp_status status;
 
-    if (!context || !file)
-        return RNNP_ERR_ARG;
+    if (!context || !file) return RNNP_ERR_ARG;
     for (int place = PLACE_PATH; place <= PLACE_CACHE; place++) {
-        if (!place_path(context, place, "", path, file, &status))
-            continue;
+        if (!place_path(context, place, "", path, file, &status)) continue;
         return status == RNNP_OK && create && place == PLACE_CACHE ? make_folders(context, file) : status;
     }
     return rnnp_fail(context, RNNP_ERR_STATE,

@@ -12,10 +12,7 @@ static int compare_hosts(const rnnp_record_host *a, const rnnp_record_host *b)
     return rnnp_fields_compare(rnnp_host_fields, RNNP_HOST_FIELDS, a, b);
 }
 
-int rnnp_record_same_host(const rnnp_record_host *a, const rnnp_record_host *b)
-{
-    return compare_hosts(a, b) == 0;
-}
+int rnnp_record_same_host(const rnnp_record_host *a, const rnnp_record_host *b) { return compare_hosts(a, b) == 0; }
 
 static int compare_keys(const rnnp_record *a, const rnnp_record *b)
 {
@@ -25,12 +22,9 @@ static int compare_keys(const rnnp_record *a, const rnnp_record *b)
 /* The better of two records of one key. It is a total order, which makes the join associative and commutative. */
 static const rnnp_record *better(const rnnp_record *a, const rnnp_record *b)
 {
-    if (a->at != b->at)
-        return a->at > b->at ? a : b;
-    if (a->samples != b->samples)
-        return a->samples > b->samples ? a : b;
-    if (a->ns != b->ns)
-        return a->ns < b->ns ? a : b;
+    if (a->at != b->at) return a->at > b->at ? a : b;
+    if (a->samples != b->samples) return a->samples > b->samples ? a : b;
+    if (a->ns != b->ns) return a->ns < b->ns ? a : b;
     return rnnp_fields_compare(rnnp_record_fields, RNNP_RECORD_FIELDS, a, b) <= 0 ? a : b;
 }
 
@@ -41,13 +35,10 @@ rnnp_status rnnp_records_create_room(const rnnp_context *context, size_t hosts, 
     *set = NULL;
     rnnp_records *s = rnnp_calloc(context, sizeof *s);
 
-    if (!s)
-        return RNNP_ERR_MEMORY;
+    if (!s) return RNNP_ERR_MEMORY;
     s->context = context;
-    if (hosts && (s->hosts = rnnp_alloc(context, hosts * sizeof *s->hosts)) != NULL)
-        s->host_room = hosts;
-    if (records && (s->records = rnnp_alloc(context, records * sizeof *s->records)) != NULL)
-        s->record_room = records;
+    if (hosts && (s->hosts = rnnp_alloc(context, hosts * sizeof *s->hosts)) != NULL) s->host_room = hosts;
+    if (records && (s->records = rnnp_alloc(context, records * sizeof *s->records)) != NULL) s->record_room = records;
     if (s->host_room < hosts || s->record_room < records) {
         rnnp_records_destroy(s);
         return RNNP_ERR_MEMORY;
@@ -58,15 +49,13 @@ rnnp_status rnnp_records_create_room(const rnnp_context *context, size_t hosts, 
 
 rnnp_status rnnp_records_create(const rnnp_context *context, rnnp_records **set)
 {
-    if (set)
-        *set = NULL;
+    if (set) *set = NULL;
     return context && set ? rnnp_records_create_room(context, 0, 0, set) : RNNP_ERR_ARG;
 }
 
 void rnnp_records_destroy(rnnp_records *set)
 {
-    if (!set)
-        return;
+    if (!set) return;
     rnnp_free(set->context, set->records, set->record_room * sizeof *set->records);
     rnnp_free(set->context, set->hosts, set->host_room * sizeof *set->hosts);
     rnnp_free(set->context, set, sizeof *set);
@@ -84,8 +73,7 @@ size_t rnnp_records_count(const rnnp_records *set) { return set ? set->n_records
 
 int rnnp_records_at(const rnnp_records *set, size_t index, const rnnp_record_host **host, const rnnp_record **record)
 {
-    if (index >= rnnp_records_count(set))
-        return 0;
+    if (index >= rnnp_records_count(set)) return 0;
 
     size_t low = 0, high = set->n_hosts - 1; /* the first host that ends past the index */
     while (low < high) {
@@ -96,10 +84,8 @@ int rnnp_records_at(const rnnp_records *set, size_t index, const rnnp_record_hos
         else
             low = middle + 1;
     }
-    if (host)
-        *host = &set->hosts[low].host;
-    if (record)
-        *record = &set->records[index];
+    if (host) *host = &set->hosts[low].host;
+    if (record) *record = &set->records[index];
     return 1;
 }
 
@@ -109,8 +95,7 @@ void rnnp_records_of_host(const rnnp_records *set, const rnnp_record_host *host,
     for (size_t i = 0; set && i < set->n_hosts; i++) {
         *first = *end;
         *end = set->hosts[i].end;
-        if (compare_hosts(&set->hosts[i].host, host) == 0)
-            return;
+        if (compare_hosts(&set->hosts[i].host, host) == 0) return;
     }
     *first = *end;
 }
@@ -125,8 +110,9 @@ static void join_host(rnnp_records *out, const rnnp_records *a, size_t host_a, c
 
     while (i < end_a || k < end_b) {
         const int order = i == end_a ? 1 : k == end_b ? -1 : compare_keys(&a->records[i], &b->records[k]);
-        const rnnp_record *const take =
-            order < 0 ? &a->records[i] : order > 0 ? &b->records[k] : better(&a->records[i], &b->records[k]);
+        const rnnp_record *const take = order < 0   ? &a->records[i]
+                                        : order > 0 ? &b->records[k]
+                                                    : better(&a->records[i], &b->records[k]);
 
         out->records[out->n_records++] = *take;
         i += order <= 0;
@@ -142,12 +128,10 @@ rnnp_status rnnp_records_merge(rnnp_records *set, const rnnp_records *other)
     rnnp_records *out;
     size_t i = 0, k = 0;
 
-    if (!set || !other)
-        return RNNP_ERR_ARG;
-    const rnnp_status status = rnnp_records_create_room(set->context, set->n_hosts + other->n_hosts,
-                                                        set->n_records + other->n_records, &out);
-    if (status != RNNP_OK)
-        return status;
+    if (!set || !other) return RNNP_ERR_ARG;
+    const rnnp_status status =
+        rnnp_records_create_room(set->context, set->n_hosts + other->n_hosts, set->n_records + other->n_records, &out);
+    if (status != RNNP_OK) return status;
     while (i < set->n_hosts || k < other->n_hosts) {
         const int order = i == set->n_hosts     ? 1
                           : k == other->n_hosts ? -1
@@ -166,8 +150,7 @@ rnnp_status rnnp_records_add(rnnp_records *set, const rnnp_record_host *host, co
 {
     char reason[RNNP_RECORD_REASON];
 
-    if (!set || !host || !record)
-        return RNNP_ERR_ARG;
+    if (!set || !host || !record) return RNNP_ERR_ARG;
     if (!rnnp_fields_check(rnnp_host_fields, RNNP_HOST_FIELDS, host, reason) ||
         !rnnp_fields_check(rnnp_record_fields, RNNP_RECORD_FIELDS, record, reason))
         return rnnp_fail(set->context, RNNP_ERR_ARG, "tuning record: %s", reason);
@@ -184,13 +167,11 @@ uint64_t rnnp_records_date(const rnnp_records *set, const rnnp_record_host *host
 {
     size_t i, end;
 
-    if (!set || !host || !key)
-        return now;
+    if (!set || !host || !key) return now;
     for (rnnp_records_of_host(set, host, &i, &end); i < end; i++) {
         const rnnp_record *const r = &set->records[i];
 
-        if (rnnp_fields_compare(rnnp_record_fields, RNNP_KEY_FIELDS, r, key) == 0 && r->at >= now)
-            return r->at + 1;
+        if (rnnp_fields_compare(rnnp_record_fields, RNNP_KEY_FIELDS, r, key) == 0 && r->at >= now) return r->at + 1;
     }
     return now;
 }
@@ -199,19 +180,16 @@ size_t rnnp_records_keep(rnnp_records *set, rnnp_records_keep_fn keep, void *use
 {
     size_t n = 0, n_hosts = 0, i = 0;
 
-    if (!set || !keep)
-        return 0;
+    if (!set || !keep) return 0;
     const size_t before = set->n_records;
     for (size_t h = 0; h < set->n_hosts; h++) {
         const rnnp_host_block block = set->hosts[h];
         const size_t begin = n;
 
         for (; i < block.end; i++) {
-            if (keep(user, &block.host, &set->records[i]))
-                set->records[n++] = set->records[i];
+            if (keep(user, &block.host, &set->records[i])) set->records[n++] = set->records[i];
         }
-        if (n > begin)
-            set->hosts[n_hosts++] = (rnnp_host_block){block.host, n};
+        if (n > begin) set->hosts[n_hosts++] = (rnnp_host_block){block.host, n};
     }
     set->n_records = n;
     set->n_hosts = n_hosts;

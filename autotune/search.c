@@ -20,16 +20,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A call that takes longer than LONG is shortened to fewer steps, since a choice that is fast for some steps is fast for
- * more: to no fewer than one input product's worth, unless that takes longer than LONGEST. */
+/* A call that takes longer than LONG is shortened to fewer steps, since a choice that is fast for some steps is fast
+ * for more: to no fewer than one input product's worth, unless that takes longer than LONGEST. */
 static const double LONG_CALL_NS = 4e6, LONGEST_CALL_NS = 20e6;
 
 /* The rest of the time is for the winner's second round of proofs. */
 static const double SEARCH_SHARE = 0.8;
 
-/* What the cost model leaves out: real calls take longer, a sample begins with a short call that warms caches, the clock
- * and the calibration take their time, and workers need some to fall asleep. Weights are made up, and packed for each of
- * some layouts. */
+/* What the cost model leaves out: real calls take longer, a sample begins with a short call that warms caches, the
+ * clock and the calibration take their time, and workers need some to fall asleep. Weights are made up, and packed for
+ * each of some layouts. */
 static const double MODEL_SLACK = 1.5, WARM_UP = 1.25, SAMPLE_SECONDS = 1e-4, SLEEP_SECONDS = 5e-4;
 static const double SECONDS_PER_WEIGHT_BYTE = 5e-9, SETUP_SECONDS = 1e-3;
 
@@ -38,16 +38,18 @@ enum { MOST_ROUNDS = 64, FINALISTS = 3, TRIES = 4, WARM_UP_ROUNDS = 2, PLACES = 
 enum { LEAST_CANDIDATES = 1 + FINALISTS, LEAST_STEPS = 4 };
 
 /* Samples of a search: to verify one costs about as much; the rounds that count; the proofs, of two in each place. */
-enum { LEAST_PROOF = PLACES * (2 * RNNP_SEARCH_LEAST_ROUNDS + 2),
-       LEAST_SAMPLES = (2 + RNNP_SEARCH_LEAST_ROUNDS) * LEAST_CANDIDATES + LEAST_PROOF };
+enum {
+    LEAST_PROOF = PLACES * (2 * RNNP_SEARCH_LEAST_ROUNDS + 2),
+    LEAST_SAMPLES = (2 + RNNP_SEARCH_LEAST_ROUNDS) * LEAST_CANDIDATES + LEAST_PROOF
+};
 
 typedef struct candidate {
     const char *choice;
     const rnnp_prepared *prepared;
     double cost_ns;
-    size_t words, n, calls;            /* calls: in a sample */
+    size_t words, n, calls; /* calls: in a sample */
     double ratio[MOST_ROUNDS], ns[MOST_ROUNDS];
-    double score;                      /* median of the ratios */
+    double score; /* median of the ratios */
 } candidate;
 
 /* What the cores were while a sample was taken: alone at both ends, shared with a busy sibling at both, or neither. */
@@ -58,12 +60,12 @@ typedef struct search {
     const rnnp_search_options *options;
     rnnp_search_result *result;
     size_t threads;
-    candidate *all;                    /* [count]; the default is the first */
+    candidate *all; /* [count]; the default is the first */
     size_t count, alive;
-    double loop_ns;                    /* of the empty loop, the shortest seen */
-    double start, scale;               /* scale: steps asked for over steps run */
-    double until;                      /* seconds from the start that this part of the search may take */
-    double spare;                      /* of these, what the rounds that are needed leave for samples taken again */
+    double loop_ns;      /* of the empty loop, the shortest seen */
+    double start, scale; /* scale: steps asked for over steps run */
+    double until;        /* seconds from the start that this part of the search may take */
+    double spare;        /* of these, what the rounds that are needed leave for samples taken again */
 } search;
 
 static double elapsed(const search *s) { return rnnp_clock() - s->start; }
@@ -73,8 +75,7 @@ static int is_over(search *s, size_t done, size_t of)
     double best = 1;
 
     for (size_t i = 1; i < s->alive; i++) {
-        if (s->all[i].n && s->all[i].score < best)
-            best = s->all[i].score;
+        if (s->all[i].n && s->all[i].score < best) best = s->all[i].score;
     }
     if (!s->result->stopped && s->options->stop && s->options->stop(s->options->user, done, of, 1 - best))
         s->result->stopped = 1;
@@ -117,8 +118,7 @@ static double least(const double *from, size_t n)
 {
     double found = from[0];
 
-    for (size_t i = 1; i < n; i++)
-        found = from[i] < found ? from[i] : found;
+    for (size_t i = 1; i < n; i++) found = from[i] < found ? from[i] : found;
     return found;
 }
 
@@ -128,8 +128,7 @@ static double deviation(const double *from, size_t n)
     const double middle = median(from, n);
     double distance[MOST_ROUNDS];
 
-    for (size_t i = 0; i < n; i++)
-        distance[i] = fabs(from[i] - middle);
+    for (size_t i = 0; i < n; i++) distance[i] = fabs(from[i] - middle);
     return median(distance, n);
 }
 
@@ -140,8 +139,7 @@ static size_t count_words(const char *words)
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
     size_t n = 0;
 
-    while (rnnp_record_word(words, n, name, value))
-        n++;
+    while (rnnp_record_word(words, n, name, value)) n++;
     return n;
 }
 
@@ -164,7 +162,8 @@ static double sample_seconds(double call_ns, size_t threads)
     return 1e-9 * ns * WARM_UP + SAMPLE_SECONDS + (threads > 1 ? SLEEP_SECONDS : 0);
 }
 
-/* How many candidates can be timed in as many rounds as count, in the time that is left; at least the default and one. */
+/* How many candidates can be timed in as many rounds as count, in the time that is left; at least the default and
+ * one. */
 static size_t affordable(const search *s, double sample)
 {
     const double rounds = (s->until - elapsed(s)) / (sample * RNNP_SEARCH_LEAST_ROUNDS);
@@ -172,7 +171,8 @@ static size_t affordable(const search *s, double sample)
     return rounds < 2 ? 2 : rounds < (double)s->count ? (size_t)rounds : s->count;
 }
 
-/* Prepares and verifies as many as a quarter of the time allows, or the least number; those with other bits are dropped. */
+/* Prepares and verifies as many as a quarter of the time allows, or the least number; those with other bits are
+ * dropped. */
 static rnnp_status verify_candidates(search *s)
 {
     const double seconds = s->options->seconds;
@@ -183,24 +183,19 @@ static rnnp_status verify_candidates(search *s)
         candidate c = s->all[i];
         double ns;
 
-        if (i > 0 && (late || is_over(s, 0, s->count)))
-            break;
+        if (i > 0 && (late || is_over(s, 0, s->count))) break;
         c.prepared = rnnp_stand_prepare(s->stand, c.choice);
-        if (!c.prepared && i == 0)
-            return RNNP_ERR_MEMORY;
-        if (!c.prepared)
-            continue;
+        if (!c.prepared && i == 0) return RNNP_ERR_MEMORY;
+        if (!c.prepared) continue;
         s->result->tried++;
         if (!rnnp_stand_verify(s->stand, c.prepared, &ns)) {
             s->result->wrong++;
             continue;
         }
-        if (ns < SAMPLE_NS)
-            ns = rnnp_stand_time(s->stand, c.prepared, 1);
+        if (ns < SAMPLE_NS) ns = rnnp_stand_time(s->stand, c.prepared, 1);
         c.calls = (size_t)(SAMPLE_NS / (ns + 1)) + 1;
         s->all[s->alive++] = c;
-        if (i > 0)
-            continue;
+        if (i > 0) continue;
         const double sample = sample_seconds(ns, s->threads), proof = seconds - LEAST_PROOF * sample;
         s->until = proof < SEARCH_SHARE * seconds ? proof : SEARCH_SHARE * seconds;
         most = affordable(s, sample) < most ? affordable(s, sample) : most;
@@ -212,8 +207,7 @@ static rnnp_status verify_candidates(search *s)
 
 static int is_shared(search *s, double loop_ns)
 {
-    if (s->loop_ns == 0 || loop_ns < s->loop_ns)
-        s->loop_ns = loop_ns;
+    if (s->loop_ns == 0 || loop_ns < s->loop_ns) s->loop_ns = loop_ns;
     return loop_ns > SHARED_LOOP * s->loop_ns;
 }
 
@@ -227,8 +221,7 @@ static double sample(search *s, const candidate *c, sharing wanted, sharing *got
 
         *got = first != last ? MIXED : first ? SHARED : ALONE;
         s->spare -= i > 1 ? elapsed(s) - begin : 0;
-        if (*got == wanted || i == TRIES || elapsed(s) - begin > s->spare)
-            return ns;
+        if (*got == wanted || i == TRIES || elapsed(s) - begin > s->spare) return ns;
     }
 }
 
@@ -257,14 +250,11 @@ static void run_rounds(search *s)
         }
         count(&s->all[0], reference, 1);
         for (size_t i = 1; i < s->alive; i++) {
-            if (is_over(s, round, MOST_ROUNDS))
-                return;
+            if (is_over(s, round, MOST_ROUNDS)) return;
             const double ns = sample(s, &s->all[i], of_default, &of_this);
-            if (of_this == of_default || s->spare <= 0)
-                count(&s->all[i], ns, ns / reference);
+            if (of_this == of_default || s->spare <= 0) count(&s->all[i], ns, ns / reference);
         }
-        if (round++ == 0)
-            s->spare = s->until - begin - RNNP_SEARCH_LEAST_ROUNDS * (elapsed(s) - begin);
+        if (round++ == 0) s->spare = s->until - begin - RNNP_SEARCH_LEAST_ROUNDS * (elapsed(s) - begin);
         if (round == halve_at && s->alive > FINALISTS + 1) {
             const size_t half = s->alive / 2;
 
@@ -284,14 +274,11 @@ static const candidate *decide(search *s)
     for (size_t i = 1; i < s->alive; i++) {
         const candidate *c = &s->all[i];
 
-        if (c->n < RNNP_SEARCH_LEAST_ROUNDS)
-            continue;
+        if (c->n < RNNP_SEARCH_LEAST_ROUNDS) continue;
         const double doubt = 3 * deviation(c->ratio, c->n), gain = 1 - c->score;
         const double best_gain = 1 - least(c->ns, c->n) / least(s->all[0].ns, s->all[0].n);
-        if (gain <= LEAST_GAIN || gain <= doubt || best_gain <= LEAST_GAIN)
-            continue;
-        if (best == &s->all[0] || (c->score < best->score + TIE && c->words < best->words))
-            best = c;
+        if (gain <= LEAST_GAIN || gain <= doubt || best_gain <= LEAST_GAIN) continue;
+        if (best == &s->all[0] || (c->score < best->score + TIE && c->words < best->words)) best = c;
     }
     return best;
 }
@@ -304,23 +291,20 @@ static int move_to(search *s, rnnp_stand *stand)
     s->stand = stand;
     for (size_t i = 0; i < 2; i++) {
         s->all[i].prepared = rnnp_stand_prepare(stand, s->all[i].choice);
-        if (!s->all[i].prepared)
-            return 0;
-        if (!rnnp_stand_verify(stand, s->all[i].prepared, &ns))
-            s->result->wrong++;
+        if (!s->all[i].prepared) return 0;
+        if (!rnnp_stand_verify(stand, s->all[i].prepared, &ns)) s->result->wrong++;
     }
     return 1;
 }
 
-/* Fresh rounds of the winner and the default in several places, as long as the winner wins; what the last ones say is what
- * counts. Nothing to do for the default. */
+/* Fresh rounds of the winner and the default in several places, as long as the winner wins; what the last ones say is
+ * what counts. Nothing to do for the default. */
 static void confirm(search *s, rnnp_context *context, const rnnp_subject *run, const candidate *winner)
 {
     rnnp_stand *place[PLACES] = {s->stand}; /* all are kept to the end, so that no two share memory */
     int wins = winner != &s->all[0];
 
-    if (wins)
-        s->all[1] = *winner;
+    if (wins) s->all[1] = *winner;
     for (size_t i = 0; i < PLACES && wins; i++) {
         if (i > 0 && (rnnp_stand_create(context, run, &place[i]) != RNNP_OK || !move_to(s, place[i]))) {
             wins = 0;
@@ -332,10 +316,8 @@ static void confirm(search *s, rnnp_context *context, const rnnp_subject *run, c
         run_rounds(s);
         wins = decide(s) != &s->all[0];
     }
-    if (!wins)
-        s->alive = 1;
-    for (size_t i = 1; i < PLACES; i++)
-        rnnp_stand_destroy(place[i]);
+    if (!wins) s->alive = 1;
+    for (size_t i = 1; i < PLACES; i++) rnnp_stand_destroy(place[i]);
     s->stand = place[0];
 }
 
@@ -349,8 +331,7 @@ static void report(search *s)
     memcpy(r->choice, best->choice, strlen(best->choice) + 1);
     r->samples = best->n;
     r->default_ns = r->ns = 1;
-    if (standard->n == 0)
-        return;
+    if (standard->n == 0) return;
     r->default_ns = whole_ns(median(standard->ns, standard->n) * s->scale);
     r->ns = best == standard ? r->default_ns : whole_ns((double)r->default_ns * best->score);
     r->spread = best == standard ? deviation(standard->ns, standard->n) / median(standard->ns, standard->n)
@@ -401,15 +382,17 @@ rnnp_status rnnp_search(rnnp_context *context, const rnnp_machine *machine, cons
 {
     const rnnp_subject run = shorten(context, machine, subject);
     const size_t bytes = RNNP_CANDIDATES_MOST * (sizeof(candidate) + sizeof(rnnp_candidate));
-    search s = {.options = options, .result = result, .threads = subject->threads, .start = rnnp_clock(),
+    search s = {.options = options,
+                .result = result,
+                .threads = subject->threads,
+                .start = rnnp_clock(),
                 .scale = (double)subject->shape.steps / (double)run.shape.steps,
                 .until = SEARCH_SHARE * options->seconds};
     rnnp_status status = RNNP_OK;
 
     *result = (rnnp_search_result){.ns = 1};
     s.all = rnnp_calloc(context, bytes);
-    if (!s.all)
-        return RNNP_ERR_MEMORY;
+    if (!s.all) return RNNP_ERR_MEMORY;
     rnnp_candidate *list = (rnnp_candidate *)(void *)(s.all + RNNP_CANDIDATES_MOST);
     s.count = result->candidates = rnnp_candidates(context, machine, &run, list);
     if (s.count > 1 && (status = rnnp_stand_create(context, &run, &s.stand)) == RNNP_OK) {

@@ -11,12 +11,12 @@
 /* ---- Fields: one table each for printing, parsing, checking and comparing ---- */
 
 typedef enum rnnp_field_kind {
-    RNNP_FIELD_WORD,   /* char[most]                                       */
-    RNNP_FIELD_LIST,   /* char[most]: a word that may hold commas          */
-    RNNP_FIELD_CHOICE, /* char[most]: words name=value between two colons  */
-    RNNP_FIELD_COUNT,  /* uint64_t from least to most                      */
-    RNNP_FIELD_HASH,   /* uint64_t in 16 hexadecimal digits                */
-    RNNP_FIELD_RATIO   /* double from 0 to most, four decimals             */
+    RNNP_FIELD_WORD,   /* char[most] */
+    RNNP_FIELD_LIST,   /* char[most]: a word that may hold commas */
+    RNNP_FIELD_CHOICE, /* char[most]: words name=value between two colons */
+    RNNP_FIELD_COUNT,  /* uint64_t from least to most */
+    RNNP_FIELD_HASH,   /* uint64_t in 16 hexadecimal digits */
+    RNNP_FIELD_RATIO   /* double from 0 to most, four decimals */
 } rnnp_field_kind;
 
 typedef struct rnnp_field {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which choices there are for a layer and a shape, and what a cost model says of them. The model only orders candidates,
- * so it may be rough: it knows FMA ports, where the weights are read from, how well tiles fill, and barriers.
+ * Which choices there are for a layer and a shape, and what a cost model says of them. The model only orders
+ * candidates, so it may be rough: it knows FMA ports, where the weights are read from, how well tiles fill, and
+ * barriers.
  */
 #include "search.h"
 
@@ -41,17 +42,13 @@ rnnp_status rnnp_machine_measure(rnnp_context *context, rnnp_machine *machine)
         machine->bytes_per_ns[home] = best * ns;
     }
     machine->barrier_ns = 0;
-    if (status == RNNP_OK && rnnp_limit_barrier(context, seconds, &rate) == RNNP_OK)
-        machine->barrier_ns = rate / ns;
+    if (status == RNNP_OK && rnnp_limit_barrier(context, seconds, &rate) == RNNP_OK) machine->barrier_ns = rate / ns;
     return status;
 }
 
 /* ---- The cost model ---- */
 
-static size_t lanes_of(rnnp_isa isa)
-{
-    return rnnp_probes[isa] ? rnnp_probes[isa]->lanes : 1;
-}
+static size_t lanes_of(rnnp_isa isa) { return rnnp_probes[isa] ? rnnp_probes[isa]->lanes : 1; }
 
 /* Share of the FMA rate that a product of so many rows can reach: its smallest tile needs eight chains of FMAs. */
 static double fill(size_t mr, size_t columns, rnnp_isa isa, size_t rows)
@@ -71,12 +68,13 @@ static double pass_ns(const rnnp_machine *m, double weights, size_t rows, double
     return work > read ? work : read;
 }
 
-static double part_pass_ns(const rnnp_machine *m, const rnnp_recurrent_part *p, size_t rows, size_t depth, rnnp_home home)
+static double part_pass_ns(const rnnp_machine *m, const rnnp_recurrent_part *p, size_t rows, size_t depth,
+                           rnnp_home home)
 {
     const size_t columns = p->gates * p->lanes / rnnp_step_slices(&p->step->traits);
 
-    return pass_ns(m, (double)p->columns * (double)depth, rows,
-                   fill(p->step->traits.mr, columns, p->step->isa, rows), home);
+    return pass_ns(m, (double)p->columns * (double)depth, rows, fill(p->step->traits.mr, columns, p->step->isa, rows),
+                   home);
 }
 
 static double layer_ns(const rnnp_machine *m, rnnp_recurrent layer, size_t batch, size_t steps, size_t threads)
@@ -100,8 +98,7 @@ static double layer_ns(const rnnp_machine *m, rnnp_recurrent layer, size_t batch
         ns += (double)(steps * batch * p->columns) * pre_activation_ns / (double)lanes_of(p->step->isa);
         barriers += (double)steps;
     }
-    if (layer.choice.threads && layer.choice.threads < threads)
-        threads = layer.choice.threads;
+    if (layer.choice.threads && layer.choice.threads < threads) threads = layer.choice.threads;
     return directions * (ns / (double)threads + (threads > 1 ? barriers * m->barrier_ns : 0));
 }
 
@@ -120,8 +117,7 @@ static double stack_ns(const rnnp_machine *m, const rnnp_subject *u, const rnnp_
         all += ns;
         largest = ns > largest ? ns : largest;
     }
-    if (choice->schedule != RNNP_SCHEDULE_WAVEFRONT)
-        return all;
+    if (choice->schedule != RNNP_SCHEDULE_WAVEFRONT) return all;
     const double fair = all / (double)width;
     return (fair > largest ? fair : largest) + (double)((width - 1) * task) / 2 * largest / (double)s->steps;
 }
@@ -133,7 +129,8 @@ static double dense_ns(const rnnp_context *context, const rnnp_machine *m, const
     const size_t threads = p->threads && p->threads < u->threads ? p->threads : u->threads;
     const rnnp_home home = rnnp_home_of(&context->selection, n * k * sizeof(float));
 
-    return pass_ns(m, (double)n * (double)k, rows, fill(v->traits.mr, v->traits.nr, v->isa, rows), home) / (double)threads;
+    return pass_ns(m, (double)n * (double)k, rows, fill(v->traits.mr, v->traits.nr, v->isa, rows), home) /
+           (double)threads;
 }
 
 static double cost_of(const rnnp_context *context, const rnnp_machine *m, const rnnp_subject *u, const char *words)
@@ -165,27 +162,21 @@ typedef struct list {
 
 static void add(list *l, const rnnp_recurrent_choice *choice)
 {
-    if (l->n < RNNP_CANDIDATES_MOST)
-        rnnp_choice_print(choice, l->at[l->n++].words);
+    if (l->n < RNNP_CANDIDATES_MOST) rnnp_choice_print(choice, l->at[l->n++].words);
 }
 
 static void add_product(list *l, const rnnp_product *product)
 {
-    if (l->n < RNNP_CANDIDATES_MOST)
-        rnnp_product_print(product, l->at[l->n++].words);
+    if (l->n < RNNP_CANDIDATES_MOST) rnnp_product_print(product, l->at[l->n++].words);
 }
 
 static void add_stack(list *l, const rnnp_stack_choice *choice)
 {
-    if (l->n < RNNP_CANDIDATES_MOST)
-        rnnp_stack_print(choice, l->at[l->n++].words);
+    if (l->n < RNNP_CANDIDATES_MOST) rnnp_stack_print(choice, l->at[l->n++].words);
 }
 
 /* 1, 2, 4, ... and all; 0 behind the last. */
-static size_t next_threads(size_t t, size_t threads)
-{
-    return t == threads ? 0 : 2 * t > threads ? threads : 2 * t;
-}
+static size_t next_threads(size_t t, size_t threads) { return t == threads ? 0 : 2 * t > threads ? threads : 2 * t; }
 
 /* Variants of other ISAs than the generic one, unless that is all there is. */
 static int is_tried(const rnnp_context *context, const rnnp_variant *v)
@@ -241,11 +232,9 @@ static void list_layer(list *l, const rnnp_context *context, const rnnp_subject 
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
 
-            if (v->op != first || v == usual.part[0].step || !is_tried(context, v))
-                continue;
+            if (v->op != first || v == usual.part[0].step || !is_tried(context, v)) continue;
             const rnnp_recurrent_choice choice = {.step = {v, second == RNNP_OP_COUNT ? NULL : twin(v, second)}};
-            if (second == RNNP_OP_COUNT || choice.step[1])
-                add_schedules(l, choice, &u->shape, u->threads);
+            if (second == RNNP_OP_COUNT || choice.step[1]) add_schedules(l, choice, &u->shape, u->threads);
         }
     }
 }
@@ -280,8 +269,7 @@ static void list_stack(list *l, const rnnp_subject *u)
     rnnp_stack_choice choice = {.task = 0};
 
     add_stack(l, &choice);
-    if (u->threads == 1 || u->shape.steps == 1)
-        return;
+    if (u->threads == 1 || u->shape.steps == 1) return;
     choice.schedule = RNNP_SCHEDULE_LAYERS;
     add_stack(l, &choice);
     choice.schedule = RNNP_SCHEDULE_WAVEFRONT;
@@ -300,7 +288,6 @@ size_t rnnp_candidates(const rnnp_context *context, const rnnp_machine *machine,
         list_layer(&l, context, subject);
     else
         list_stack(&l, subject);
-    for (size_t i = 0; i < l.n; i++)
-        candidates[i].cost_ns = cost_of(context, machine, subject, candidates[i].words);
+    for (size_t i = 0; i < l.n; i++) candidates[i].cost_ns = cost_of(context, machine, subject, candidates[i].words);
     return l.n;
 }

@@ -58,16 +58,14 @@ rnnp_status rnnp_records_print(const rnnp_records *set, rnnp_records_write_fn wr
     printer p;
     size_t i = 0;
 
-    if (!set || !write)
-        return RNNP_ERR_ARG;
+    if (!set || !write) return RNNP_ERR_ARG;
     p.write = write;
     p.user = user;
     XXH3_64bits_reset(&p.hash);
     int going = put(&p, line, (size_t)snprintf(line, sizeof line, "%s%s\n", magic, version));
     for (size_t h = 0; going && h < set->n_hosts; h++) {
         going = put_line(&p, &host_line, &set->hosts[h].host);
-        for (; going && i < set->hosts[h].end; i++)
-            going = put_line(&p, &record_line, &set->records[i]);
+        for (; going && i < set->hosts[h].end; i++) going = put_line(&p, &record_line, &set->records[i]);
     }
     if (going) {
         checksum_line(line, XXH3_64bits_digest(&p.hash));
@@ -113,8 +111,7 @@ static rnnp_status check_frame(source *s, size_t bytes)
 
     const char *const format = s->text + strlen(magic);
     size_t digits = 0;
-    while (format + digits < end && format[digits] >= '0' && format[digits] <= '9')
-        digits++;
+    while (format + digits < end && format[digits] >= '0' && format[digits] <= '9') digits++;
     if (format + digits == end || format[digits] != '\n' || digits == 0 || *format == '0')
         return damaged(s, "the number of the format cannot be read");
     if (digits != strlen(version) || memcmp(format, version, digits) != 0)
@@ -189,12 +186,11 @@ static const char *take_record(rnnp_records *set, const char *text, const char *
 {
     rnnp_record *const record = &set->records[set->n_records];
 
-    if (set->n_hosts == 0)
-        return "no host stands before it";
+    if (set->n_hosts == 0) return "no host stands before it";
     rnnp_host_block *const block = &set->hosts[set->n_hosts - 1];
     const int is_first = rnnp_host_begin(set, set->n_hosts - 1) == set->n_records;
-    const char *const why = parse_line(&record_line, text, end, is_first ? NULL : record - 1, RNNP_KEY_FIELDS, record,
-                                       reason);
+    const char *const why =
+        parse_line(&record_line, text, end, is_first ? NULL : record - 1, RNNP_KEY_FIELDS, record, reason);
     if (!why) {
         rnnp_record_normalise(record);
         block->end = ++set->n_records;
@@ -207,10 +203,8 @@ static int match(void *user, const char *text, size_t bytes)
 {
     source *const s = user;
 
-    if ((size_t)(s->end - s->text) < bytes || memcmp(s->text, text, bytes) != 0)
-        return 1;
-    for (size_t i = 0; i < bytes; i++)
-        s->line += text[i] == '\n';
+    if ((size_t)(s->end - s->text) < bytes || memcmp(s->text, text, bytes) != 0) return 1;
+    for (size_t i = 0; i < bytes; i++) s->line += text[i] == '\n';
     s->text += bytes;
     return 0;
 }
@@ -236,15 +230,13 @@ static rnnp_status parse_lines(source *s, rnnp_records *set)
                                 : end - line < SHORTEST_LINE ? "it is too short to be whole"
                                 : is_host                    ? take_host(set, line, end, reason)
                                                              : take_record(set, line, end, reason);
-        if (why)
-            return damaged(s, why);
+        if (why) return damaged(s, why);
     }
     if (set->n_hosts && rnnp_host_begin(set, set->n_hosts - 1) == set->n_records)
         return damaged(s, "the host has no records");
     /* Printed again it must give the same bytes. */
     source again = {s->context, s->name, s->text, s->end + CHECKSUM_LINE, 1};
-    if (rnnp_records_print(set, match, &again) != RNNP_OK)
-        return damaged(&again, "it is not in the standard form");
+    if (rnnp_records_print(set, match, &again) != RNNP_OK) return damaged(&again, "it is not in the standard form");
     return RNNP_OK;
 }
 
@@ -254,18 +246,14 @@ rnnp_status rnnp_records_parse(const rnnp_context *context, const char *name, co
     size_t hosts, records;
     rnnp_records *made;
 
-    if (set)
-        *set = NULL;
-    if (!context || !name || (!text && bytes) || !set)
-        return RNNP_ERR_ARG;
+    if (set) *set = NULL;
+    if (!context || !name || (!text && bytes) || !set) return RNNP_ERR_ARG;
     source s = {context, name, text, NULL, 1};
     rnnp_status status = check_frame(&s, bytes);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     count_lines(&s, &hosts, &records);
     status = rnnp_records_create_room(context, hosts, records, &made);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     status = parse_lines(&s, made);
     if (status == RNNP_OK)
         *set = made;

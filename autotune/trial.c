@@ -18,12 +18,12 @@ typedef struct block {
 
 struct rnnp_prepared {
     rnnp_prepared *next;
-    size_t bytes;                       /* of this block                                              */
+    size_t bytes; /* of this block */
     const float *packed[RNNP_STACK_LAYERS];
-    size_t workspace[RNNP_STACK_LAYERS]; /* of each layer in the stand's, bytes                        */
+    size_t workspace[RNNP_STACK_LAYERS]; /* of each layer in the stand's, bytes */
     rnnp_product product;
     rnnp_stack_choice stack;
-    rnnp_recurrent layer[];             /* [layers] */
+    rnnp_recurrent layer[]; /* [layers] */
 };
 
 struct rnnp_stand {
@@ -31,12 +31,12 @@ struct rnnp_stand {
     rnnp_subject subject;
     size_t turn;
     size_t weights, inputs, states, outputs; /* floats */
-    float *w, *x, *h, *y, *wanted;      /* h: h and c, initial states of all; y: outputs and final states of each layer */
+    float *w, *x, *h, *y, *wanted; /* h: h and c, initial states of all; y: outputs and final states of each layer */
     block *blocks;
     rnnp_prepared *prepared;
     char *workspace;
     size_t workspace_bytes;
-    int verified;                       /* wanted holds the first run's outputs                       */
+    int verified; /* wanted holds the first run's outputs */
 };
 
 /* ---- Sizes of a layer, in floats ---- */
@@ -76,8 +76,7 @@ static int fits(const rnnp_subject *s)
                           (double)s->shape.batch * ((double)s->shape.input + (double)s->shape.hidden);
 
     for (size_t l = 0; l < s->layers; l++) {
-        if (!rnnp_recurrent_fits(s->layer[l].input, s->layer[l].hidden, s->shape.batch, s->threads))
-            return 0;
+        if (!rnnp_recurrent_fits(s->layer[l].input, s->layer[l].hidden, s->shape.batch, s->threads)) return 0;
     }
     return floats < 0x1p56;
 }
@@ -108,8 +107,7 @@ rnnp_status rnnp_stand_create(rnnp_context *context, const rnnp_subject *subject
         return rnnp_fail(context, RNNP_ERR_MEMORY, "a layer of %zu units for batch %zu does not fit in memory",
                          shape->hidden, shape->batch);
     rnnp_stand *s = rnnp_calloc(context, sizeof *s);
-    if (!s)
-        return RNNP_ERR_MEMORY;
+    if (!s) return RNNP_ERR_MEMORY;
     s->context = context;
     s->subject = *subject;
     measure(s);
@@ -132,8 +130,7 @@ rnnp_status rnnp_stand_create(rnnp_context *context, const rnnp_subject *subject
 
 void rnnp_stand_destroy(rnnp_stand *s)
 {
-    if (!s)
-        return;
+    if (!s) return;
     for (block *b = s->blocks, *next; b; b = next) {
         next = b->next;
         rnnp_free(s->context, b->packed, b->bytes);
@@ -159,12 +156,10 @@ static float *find_block(rnnp_stand *s, size_t layer, const char *layout, size_t
 {
     *is_new = 0;
     for (block *b = s->blocks; b; b = b->next) {
-        if (b->layer == layer && strcmp(b->layout, layout) == 0)
-            return b->packed;
+        if (b->layer == layer && strcmp(b->layout, layout) == 0) return b->packed;
     }
     block *b = rnnp_calloc(s->context, sizeof *b);
-    if (!b)
-        return NULL;
+    if (!b) return NULL;
     b->bytes = bytes;
     b->layer = layer;
     b->packed = bytes == SIZE_MAX ? NULL : rnnp_alloc(s->context, bytes);
@@ -185,14 +180,12 @@ static const float *pack_layer(rnnp_stand *s, size_t l, const rnnp_recurrent *la
     char layout[LAYOUT_CHARS];
     int is_new;
 
-    for (size_t below = 0; below < l; below++)
-        w += weights_of(&s->subject.layer[below]);
-    const rnnp_recurrent_source source = {.w = w, .r = w + gated(layer) * layer->input,
-                                          .b = w + gated(layer) * (layer->input + layer->hidden)};
+    for (size_t below = 0; below < l; below++) w += weights_of(&s->subject.layer[below]);
+    const rnnp_recurrent_source source = {
+        .w = w, .r = w + gated(layer) * layer->input, .b = w + gated(layer) * (layer->input + layer->hidden)};
     rnnp_recurrent_layout(layer, layout, sizeof layout);
     float *packed = find_block(s, l, layout, rnnp_recurrent_pack_bytes(layer), &is_new);
-    if (is_new)
-        rnnp_recurrent_pack(layer, &source, packed, 0, 1);
+    if (is_new) rnnp_recurrent_pack(layer, &source, packed, 0, 1);
     return packed;
 }
 
@@ -204,18 +197,15 @@ static const float *pack_dense(rnnp_stand *s, const rnnp_variant *kernel)
 
     rnnp_product_layout(kernel, n, k, 1, layout, sizeof layout);
     float *packed = find_block(s, 0, layout, rnnp_product_bytes(kernel, n, k, 1), &is_new);
-    if (is_new)
-        rnnp_product_pack(kernel, packed, s->w, n, k, k, 1, 0, 1);
+    if (is_new) rnnp_product_pack(kernel, packed, s->w, n, k, k, 1, 0, 1);
     return packed;
 }
 
 static int make_room(rnnp_stand *s, size_t bytes)
 {
-    if (bytes <= s->workspace_bytes)
-        return 1;
+    if (bytes <= s->workspace_bytes) return 1;
     void *larger = bytes == SIZE_MAX ? NULL : rnnp_alloc(s->context, bytes);
-    if (!larger)
-        return 0;
+    if (!larger) return 0;
     rnnp_free(s->context, s->workspace, s->workspace_bytes);
     s->workspace = larger;
     s->workspace_bytes = bytes;
@@ -232,14 +222,12 @@ static int prepare_layers(rnnp_stand *s, rnnp_prepared *p, const char *words)
         rnnp_recurrent *layer = &p->layer[l];
 
         *layer = u->layer[l];
-        if (u->layers == 1)
-            rnnp_choice_read(words, &layer->choice);
+        if (u->layers == 1) rnnp_choice_read(words, &layer->choice);
         rnnp_recurrent_prepare(layer);
         p->packed[l] = pack_layer(s, l, layer);
         p->workspace[l] = room;
         const size_t bytes = rnnp_recurrent_workspace(layer, u->shape.steps, u->shape.batch, u->threads);
-        if (!p->packed[l] || bytes > SIZE_MAX - 63 || rnnp_add_overflow(room, (bytes + 63) / 64 * 64, &room))
-            return 0;
+        if (!p->packed[l] || bytes > SIZE_MAX - 63 || rnnp_add_overflow(room, (bytes + 63) / 64 * 64, &room)) return 0;
     }
     return make_room(s, room);
 }
@@ -248,7 +236,8 @@ static int prepare_dense(rnnp_stand *s, rnnp_prepared *p, const char *words)
 {
     rnnp_product_read(words, &p->product);
     if (!p->product.kernel)
-        p->product.kernel = rnnp_product_kernel(&s->context->selection, s->subject.shape.hidden, s->subject.shape.input);
+        p->product.kernel =
+            rnnp_product_kernel(&s->context->selection, s->subject.shape.hidden, s->subject.shape.input);
     p->packed[0] = pack_dense(s, p->product.kernel);
     return p->packed[0] != NULL;
 }
@@ -258,8 +247,7 @@ const rnnp_prepared *rnnp_stand_prepare(rnnp_stand *s, const char *words)
     const size_t bytes = sizeof(rnnp_prepared) + s->subject.layers * sizeof(rnnp_recurrent);
     rnnp_prepared *p = rnnp_calloc(s->context, bytes);
 
-    if (!p)
-        return NULL;
+    if (!p) return NULL;
     p->bytes = bytes;
     if (s->subject.layers ? !prepare_layers(s, p, words) : !prepare_dense(s, p, words)) {
         rnnp_free(s->context, p, bytes);
@@ -276,8 +264,15 @@ static void run_dense(const rnnp_stand *s, const rnnp_prepared *p)
 {
     const rnnp_shape *shape = &s->subject.shape;
     const size_t n = shape->hidden, k = shape->input;
-    const rnnp_gemm_args args = {.m = shape->batch, .n = n, .k = k, .a = s->x, .lda = k, .b = p->packed[0],
-                                 .c0 = s->w + n * k, .c = s->y, .ldc = n};
+    const rnnp_gemm_args args = {.m = shape->batch,
+                                 .n = n,
+                                 .k = k,
+                                 .a = s->x,
+                                 .lda = k,
+                                 .b = p->packed[0],
+                                 .c0 = s->w + n * k,
+                                 .c = s->y,
+                                 .ldc = n};
 
     rnnp_product_forward(&p->product, &args, s->subject.threads > 1 ? s->context->team : NULL, s->subject.threads);
 }
@@ -299,12 +294,28 @@ static void run_layers(rnnp_stand *s, const rnnp_prepared *p, size_t steps)
 
         stack[l].layer = layer;
         stack[l].call = (rnnp_recurrent_call){
-            .packed = p->packed[l], .steps = steps, .batch = B, .x = x, .x_step = B * I, .x_row = I,
-            .h0 = s->h, .c0 = lstm ? s->h + states : NULL, .h0_dir = B * H, .h0_row = H,
-            .y = y, .y_step = D * B * H, .y_dir = B * H, .y_row = H,
-            .h = last, .c = lstm ? last + states : NULL, .h_dir = B * H, .h_row = H,
-            .team = u->threads > 1 ? s->context->team : NULL, .threads = u->threads,
-            .workspace = s->workspace + p->workspace[l], .turn = turn,
+            .packed = p->packed[l],
+            .steps = steps,
+            .batch = B,
+            .x = x,
+            .x_step = B * I,
+            .x_row = I,
+            .h0 = s->h,
+            .c0 = lstm ? s->h + states : NULL,
+            .h0_dir = B * H,
+            .h0_row = H,
+            .y = y,
+            .y_step = D * B * H,
+            .y_dir = B * H,
+            .y_row = H,
+            .h = last,
+            .c = lstm ? last + states : NULL,
+            .h_dir = B * H,
+            .h_row = H,
+            .team = u->threads > 1 ? s->context->team : NULL,
+            .threads = u->threads,
+            .workspace = s->workspace + p->workspace[l],
+            .turn = turn,
         };
         x = y;
         y += outputs_of(layer, &u->shape);
@@ -329,8 +340,7 @@ int rnnp_stand_verify(rnnp_stand *s, const rnnp_prepared *p, double *ns)
 
     run(s, p, s->subject.shape.steps);
     *ns = (rnnp_clock() - start) * 1e9;
-    if (s->verified)
-        return memcmp(s->wanted, s->y, s->outputs * sizeof *s->y) == 0;
+    if (s->verified) return memcmp(s->wanted, s->y, s->outputs * sizeof *s->y) == 0;
     memcpy(s->wanted, s->y, s->outputs * sizeof *s->y);
     s->verified = 1;
     return 1;
@@ -352,8 +362,7 @@ double rnnp_stand_time(rnnp_stand *s, const rnnp_prepared *p, size_t calls)
     let_workers_sleep(s);
     run(s, p, warm < steps ? warm : steps);
     const double start = rnnp_clock();
-    for (size_t i = 0; i < calls; i++)
-        run(s, p, steps);
+    for (size_t i = 0; i < calls; i++) run(s, p, steps);
     return (rnnp_clock() - start) * 1e9 / (double)calls;
 }
 
@@ -364,8 +373,7 @@ static void probe(void *arg, size_t phase, size_t i, size_t n)
 
     (void)phase;
     (void)n;
-    if (i < s->subject.threads)
-        rnnp_probe_loop(ROUNDS);
+    if (i < s->subject.threads) rnnp_probe_loop(ROUNDS);
 }
 
 double rnnp_stand_calibrate(rnnp_stand *s)

@@ -14,18 +14,20 @@ typedef struct rnnp_prepared rnnp_prepared; /* a choice made ready to run */
 rnnp_status rnnp_stand_create(rnnp_context *context, const rnnp_subject *subject, rnnp_stand **stand);
 void rnnp_stand_destroy(rnnp_stand *stand);
 
-/* Makes a choice ready and packs the weights as it wants them, once for each layout. NULL when memory does not suffice. It
- * lives as long as the stand. */
+/* Makes a choice ready and packs the weights as it wants them, once for each layout. NULL when memory does not suffice.
+ * It lives as long as the stand. */
 const rnnp_prepared *rnnp_stand_prepare(rnnp_stand *stand, const char *words);
 
-/* Runs a choice once from the same input and tells the nanoseconds it took, cold; the first run's outputs are kept, and 1 is
- * returned when those of a later one are the same bits. */
+/* Runs a choice once from the same input and tells the nanoseconds it took, cold; the first run's outputs are kept, and
+ * 1 is returned when those of a later one are the same bits. */
 int rnnp_stand_verify(rnnp_stand *stand, const rnnp_prepared *prepared, double *ns);
 
-/* Nanoseconds of a call, over `calls` calls after a short one that is not timed and brings the weights into the caches. */
+/* Nanoseconds of a call, over `calls` calls after a short one that is not timed and brings the weights into the
+ * caches. */
 double rnnp_stand_time(rnnp_stand *stand, const rnnp_prepared *prepared, size_t calls);
 
-/* Nanoseconds of an empty loop of fixed length on all threads: longer, up to twice, when a core's sibling thread is busy. */
+/* Nanoseconds of an empty loop of fixed length on all threads: longer, up to twice, when a core's sibling thread is
+ * busy. */
 double rnnp_stand_calibrate(rnnp_stand *stand);
 
 #endif

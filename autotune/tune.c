@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Shape after shape within a budget: each gets what it needs at least, by the cost model, and of what is left beyond the
- * needs of all an even share, so a shape that takes less leaves more to the others.
+ * Shape after shape within a budget: each gets what it needs at least, by the cost model, and of what is left beyond
+ * the needs of all an even share, so a shape that takes less leaves more to the others.
  */
 #include "rnnpack/tune.h"
 
@@ -16,8 +16,7 @@ enum { MOST_SIZE = 1 << 20 };
 
 void rnnp_tune_options_init(rnnp_tune_options *options)
 {
-    if (options)
-        *options = (rnnp_tune_options){.struct_size = sizeof *options, .seconds = 10};
+    if (options) *options = (rnnp_tune_options){.struct_size = sizeof *options, .seconds = 10};
 }
 
 static rnnp_status read_options(const rnnp_context *context, const rnnp_tune_options *given, rnnp_tune_options *o)
@@ -47,7 +46,8 @@ static int is_shape(const rnnp_shape *s)
 {
     switch (s->kind) {
     case RNNP_SHAPE_LAYER: return is_layer(s) && s->layers == 0;
-    case RNNP_SHAPE_DENSE: return (int)s->cell == 0 && s->reset == 0 && s->direction == 0 && s->layers == 0 && s->steps == 1;
+    case RNNP_SHAPE_DENSE:
+        return (int)s->cell == 0 && s->reset == 0 && s->direction == 0 && s->layers == 0 && s->steps == 1;
     case RNNP_SHAPE_STACK:
         return is_layer(s) && s->direction != RNNP_BIDIRECTIONAL && s->layers >= 2 && s->layers <= RNNP_SHAPE_LAYERS;
     default: return 0;
@@ -64,21 +64,28 @@ static rnnp_status check_shape(const rnnp_context *context, const rnnp_shape *s,
                              s->input, s->hidden, s->batch, s->steps);
     }
     if (!is_shape(s))
-        return rnnp_fail(context, RNNP_ERR_ARG, "shape %zu: kind %d, layers %zu, cell %d, direction %d, reset %d, steps %zu",
-                         index, (int)s->kind, s->layers, (int)s->cell, (int)s->direction, (int)s->reset, s->steps);
+        return rnnp_fail(context, RNNP_ERR_ARG,
+                         "shape %zu: kind %d, layers %zu, cell %d, direction %d, reset %d, steps %zu", index,
+                         (int)s->kind, s->layers, (int)s->cell, (int)s->direction, (int)s->reset, s->steps);
     return RNNP_OK;
 }
 
 void rnnp_subject_init(rnnp_subject *u, const rnnp_context *context, const rnnp_shape *s, size_t threads)
 {
-    *u = (rnnp_subject){.shape = *s, .threads = threads,
-                        .layers = s->kind == RNNP_SHAPE_DENSE ? 0 : s->kind == RNNP_SHAPE_STACK ? s->layers : 1};
+    *u = (rnnp_subject){.shape = *s,
+                        .threads = threads,
+                        .layers = s->kind == RNNP_SHAPE_DENSE   ? 0
+                                  : s->kind == RNNP_SHAPE_STACK ? s->layers
+                                                                : 1};
     for (size_t l = 0; l < u->layers; l++) {
-        u->layer[l] = (rnnp_recurrent){.cell = s->cell, .input = l ? s->hidden : s->input, .hidden = s->hidden,
-                                       .direction = s->direction, .reset_after = s->reset == RNNP_GRU_RESET_AFTER,
-                                       .math = RNNP_MATH_U35, .select = &context->selection};
-        for (size_t d = 0; d < 2; d++)
-            rnnp_act_defaults(s->cell, u->layer[l].act[d]);
+        u->layer[l] = (rnnp_recurrent){.cell = s->cell,
+                                       .input = l ? s->hidden : s->input,
+                                       .hidden = s->hidden,
+                                       .direction = s->direction,
+                                       .reset_after = s->reset == RNNP_GRU_RESET_AFTER,
+                                       .math = RNNP_MATH_U35,
+                                       .select = &context->selection};
+        for (size_t d = 0; d < 2; d++) rnnp_act_defaults(s->cell, u->layer[l].act[d]);
     }
 }
 
@@ -101,8 +108,7 @@ static int report(tuning *t)
     const double share = 1 - seconds_left(t) / t->options->seconds;
 
     t->progress.share = share < 1 ? share : 1;
-    if (t->options->progress && t->options->progress(t->options->user, &t->progress))
-        t->stopped = 1;
+    if (t->options->progress && t->options->progress(t->options->user, &t->progress)) t->stopped = 1;
     return t->stopped;
 }
 
@@ -124,8 +130,7 @@ static const rnnp_record *known(const tuning *t, const rnnp_record_host *host, c
     rnnp_record_found found;
     rnnp_record_key key;
 
-    if (t->options->again)
-        return NULL;
+    if (t->options->again) return NULL;
     rnnp_shape_key(shape, t->options->threads, &key);
     rnnp_records_find(t->records, host, &key, NULL, NULL, &found);
     return found.match == RNNP_RECORD_EXACT && strcmp(found.source, "records") == 0 ? found.record : NULL;
@@ -155,24 +160,22 @@ static void init_subject(const tuning *t, const rnnp_record_host *host, const rn
                          &subject->layer[l], &found);
 }
 
-/* What was found becomes a record, unless the CPUs that the process may use have changed meanwhile: then nothing is known
- * of either number. */
+/* What was found becomes a record, unless the CPUs that the process may use have changed meanwhile: then nothing is
+ * known of either number. */
 static rnnp_status keep(tuning *t, const rnnp_record_host *host, rnnp_record *record, const rnnp_search_result *result,
                         unsigned char *done)
 {
     rnnp_record_host after;
     rnnp_status status = rnnp_records_host(t->context, &after);
 
-    if (status != RNNP_OK || !rnnp_record_same_host(host, &after))
-        return status;
+    if (status != RNNP_OK || !rnnp_record_same_host(host, &after)) return status;
     memcpy(record->choice, result->choice, sizeof record->choice);
     record->ns = result->ns;
     record->default_ns = result->default_ns;
     record->spread = result->spread < 100 ? result->spread : 100;
     record->samples = result->samples;
     record->at = rnnp_records_date(t->records, host, &record->key, t->options->now);
-    if ((status = rnnp_records_add(t->records, host, record)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_records_add(t->records, host, record)) != RNNP_OK) return status;
     *done = 1;
     tell(t, record, result);
     return RNNP_OK;
@@ -191,14 +194,13 @@ static rnnp_status tune_shape(tuning *t, const rnnp_shape *shape, double seconds
     t->progress.gain = 0;
     init_subject(t, host, shape, &subject);
     const rnnp_status status = rnnp_search(t->context, &t->machine, &subject, &options, &result);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     if (result.wrong)
-        return rnnp_fail(t->context, RNNP_ERR_STATE, "%s, input %zu, hidden %zu, batch %zu: %zu choices gave other bits",
-                         record.key.layer, shape->input, shape->hidden, shape->batch, result.wrong);
+        return rnnp_fail(t->context, RNNP_ERR_STATE,
+                         "%s, input %zu, hidden %zu, batch %zu: %zu choices gave other bits", record.key.layer,
+                         shape->input, shape->hidden, shape->batch, result.wrong);
     *done = result.candidates == 1;
-    if (*done)
-        tell(t, NULL, &result);
+    if (*done) tell(t, NULL, &result);
     if (result.tried < 2 || result.samples < RNNP_SEARCH_LEAST_ROUNDS)
         return RNNP_OK; /* out of time: no record is better than one that says nothing */
     return keep(t, host, &record, &result, done);
@@ -235,10 +237,8 @@ static rnnp_status tune_pass(tuning *t, const rnnp_shape *shapes, size_t n, unsi
     double needed = needed_by(t, shapes, n, done, &left);
 
     for (size_t i = 0; i < n && status == RNNP_OK && !t->stopped; i++) {
-        if (done[i])
-            continue;
-        if ((status = rnnp_records_host(t->context, &host)) != RNNP_OK)
-            break;
+        if (done[i]) continue;
+        if ((status = rnnp_records_host(t->context, &host)) != RNNP_OK) break;
         const rnnp_record *before = known(t, &host, &shapes[i]);
         const double need = need_of(t, &shapes[i]), seconds = seconds_left(t), beyond = seconds - needed;
 
@@ -265,22 +265,18 @@ rnnp_status rnnp_tune(rnnp_context *context, const rnnp_shape *shapes, size_t n,
     rnnp_tune_options o;
     rnnp_status status;
 
-    if (!context)
-        return RNNP_ERR_ARG;
+    if (!context) return RNNP_ERR_ARG;
     if ((n && !shapes) || !records)
         return rnnp_fail(context, RNNP_ERR_ARG, "%s is NULL", records ? "shapes" : "records");
-    if ((status = read_options(context, options, &o)) != RNNP_OK)
-        return status;
+    if ((status = read_options(context, options, &o)) != RNNP_OK) return status;
     for (size_t i = 0; i < n; i++) {
-        if ((status = check_shape(context, &shapes[i], i)) != RNNP_OK)
-            return status;
+        if ((status = check_shape(context, &shapes[i], i)) != RNNP_OK) return status;
     }
-    tuning t = {.context = context, .options = &o, .records = records, .progress = {.shapes = n}, .start = rnnp_clock()};
-    if (n == 0 || (status = rnnp_machine_measure(context, &t.machine)) != RNNP_OK)
-        return status;
+    tuning t = {
+        .context = context, .options = &o, .records = records, .progress = {.shapes = n}, .start = rnnp_clock()};
+    if (n == 0 || (status = rnnp_machine_measure(context, &t.machine)) != RNNP_OK) return status;
     unsigned char *done = rnnp_calloc(context, n);
-    if (!done)
-        return RNNP_ERR_MEMORY;
+    if (!done) return RNNP_ERR_MEMORY;
     status = tune_pass(&t, shapes, n, done);
     for (int pass = 1; pass < PASSES && status == RNNP_OK && !t.stopped && seconds_left(&t) > 0; pass++)
         status = tune_pass(&t, shapes, n, done);

@@ -24,15 +24,11 @@ Floats::Floats(size_t n, float scale, uint32_t seed)
     }
 }
 
-void Floats::Free::operator()(float *p) const
-{
-    std::free(p);
-}
+void Floats::Free::operator()(float *p) const { std::free(p); }
 
 void require(rnnp_status status, const rnnp_context *context, const char *what)
 {
-    if (status == RNNP_OK)
-        return;
+    if (status == RNNP_OK) return;
     const char *const sentence = rnnp_context_last_error(context);
     std::fprintf(stderr, "rnnpack-bench: %s: %s\n", what, *sentence ? sentence : rnnp_status_string(status));
     std::exit(1);
@@ -47,8 +43,7 @@ Host::Host()
 
 Host::~Host()
 {
-    for (auto &entry : contexts_)
-        rnnp_context_destroy(entry.second);
+    for (auto &entry : contexts_) rnnp_context_destroy(entry.second);
 }
 
 rnnp_context *Host::context(const std::string &isa, size_t threads)
@@ -64,17 +59,13 @@ rnnp_context *Host::context(const std::string &isa, size_t threads)
     return c;
 }
 
-int Host::max_rank() const
-{
-    return rnnp_isa_rank(info_.isa);
-}
+int Host::max_rank() const { return rnnp_isa_rank(info_.isa); }
 
 /* The median of a few bursts: one may be hit by an interrupt or another process. */
 template <class Burst> static double median_of(Burst burst)
 {
     double rates[3];
-    for (double &rate : rates)
-        rate = burst();
+    for (double &rate : rates) rate = burst();
     std::sort(std::begin(rates), std::end(rates));
     return rates[1];
 }
@@ -97,8 +88,7 @@ Limits measure_limits(rnnp_context *context, const Work &work, double seconds)
     l.fma = median_of([&] { return measured(rnnp_limit_fma); });
     for (int again = 0; again < 20 && below_reached(l.fma, work, seconds); again++)
         l.fma = std::max(l.fma, measured(rnnp_limit_fma));
-    if (work.footprint > 0)
-        l.read = median_of([&] { return measured(rnnp_limit_read, work.footprint); });
+    if (work.footprint > 0) l.read = median_of([&] { return measured(rnnp_limit_read, work.footprint); });
     return l;
 }
 

@@ -32,12 +32,12 @@ namespace bench {
 
 /* 64-byte aligned floats from a fixed pseudo-random sequence in (-scale, scale). */
 class Floats {
-public:
+  public:
     explicit Floats(size_t n, float scale = 1.0F, uint32_t seed = 1);
     float *data() const { return p_.get(); }
     operator float *() const { return p_.get(); }
 
-private:
+  private:
     struct Free {
         void operator()(float *p) const;
     };
@@ -46,7 +46,7 @@ private:
 
 /* Contexts by ISA cap and team size, made when first asked for and kept. */
 class Host {
-public:
+  public:
     Host();
     ~Host();
     Host(const Host &) = delete;
@@ -57,7 +57,7 @@ public:
     const rnnp_cpu &cpu() const { return cpu_; }
     int max_rank() const; /* of the ISA that the environment allows */
 
-private:
+  private:
     rnnp_cpu cpu_{};
     rnnp_host_info info_{};
     std::map<std::pair<std::string, size_t>, rnnp_context *> contexts_;

@@ -76,7 +76,8 @@ Problem make_row(const rnnp_variant &v, const Shape &s)
     args.rows = s.a;
     args.cols = args.ldx = args.ldy = s.b;
     auto memory = keep(std::move(x), std::move(y));
-    const bool reduces = v.op == RNNP_OP_reduce_sum_f32 || v.op == RNNP_OP_reduce_mean_f32 || v.op == RNNP_OP_reduce_max_f32;
+    const bool reduces =
+        v.op == RNNP_OP_reduce_sum_f32 || v.op == RNNP_OP_reduce_mean_f32 || v.op == RNNP_OP_reduce_max_f32;
     return {array_work((reduces ? 1 : 2) * s.a * s.b), [=, fn = v.fn.softmax_f32_u35] { (void)memory, fn(&args); }};
 }
 
@@ -101,8 +102,7 @@ Problem make_gather(const rnnp_variant &v, const Shape &s)
 {
     Floats x(s.b * s.c), y(s.a * s.c);
     std::vector<int64_t> index(s.a);
-    for (size_t i = 0; i < s.a; i++)
-        index[i] = static_cast<int64_t>(i * 2654435761U % s.b);
+    for (size_t i = 0; i < s.a; i++) index[i] = static_cast<int64_t>(i * 2654435761U % s.b);
     rnnp_gather_args args{};
     args.x = x;
     args.index = index.data();
@@ -127,8 +127,7 @@ size_t least_lanes(rnnp_isa isa)
     size_t least = 0;
     const rnnp_variant_list &list = *rnnp_tables[isa];
     for (size_t i = 0; i < list.count; i++)
-        if (const size_t lanes = list.rows[i].traits.lanes; lanes > 0 && (least == 0 || lanes < least))
-            least = lanes;
+        if (const size_t lanes = list.rows[i].traits.lanes; lanes > 0 && (least == 0 || lanes < least)) least = lanes;
     return least;
 }
 
@@ -158,7 +157,7 @@ Problem make_gates(const rnnp_variant &v, const Shape &s)
 }
 
 const Shape gemm_shapes[] = {
-    {"m1_n512_k128", 1, 512, 128},     {"m4_n512_k128", 4, 512, 128},      {"m16_n512_k128", 16, 512, 128},
+    {"m1_n512_k128", 1, 512, 128},     {"m4_n512_k128", 4, 512, 128},       {"m16_n512_k128", 16, 512, 128},
     {"m16_n1024_k256", 16, 1024, 256}, {"m200_n1024_k256", 200, 1024, 256}, {"m256_n256_k256", 256, 256, 256},
 };
 
@@ -179,7 +178,7 @@ Problem make_gemm(const rnnp_variant &v, const Shape &s)
 }
 
 const Shape step_shapes[] = {
-    {"rows1_hidden64", 1, 64, 0},    {"rows1_hidden128", 1, 128, 0},   {"rows1_hidden256", 1, 256, 0},
+    {"rows1_hidden64", 1, 64, 0},     {"rows1_hidden128", 1, 128, 0},   {"rows1_hidden256", 1, 256, 0},
     {"rows16_hidden128", 16, 128, 0}, {"rows16_hidden256", 16, 256, 0},
 };
 
@@ -301,7 +300,10 @@ struct Class {
     size_t n_shapes;
 };
 
-#define CLASS(args) {make_##args, args##_shapes, sizeof args##_shapes / sizeof args##_shapes[0]}
+#define CLASS(args)                                                                \
+    {                                                                              \
+        make_##args, args##_shapes, sizeof args##_shapes / sizeof args##_shapes[0] \
+    }
 const Class classes[RNNP_OP_COUNT] = {
 #define RNNP_OP(op, args, source) CLASS(args),
 #include "kernels/ops.def"
@@ -319,14 +321,18 @@ void register_kernels(Host &host)
             for (size_t k = 0; k < c.n_shapes; k++) {
                 const Shape &shape = c.shapes[k];
                 const std::string name = std::string("kernel/") + v.name + "/" + shape.name;
-                benchmark::RegisterBenchmark(name.c_str(), [&host, &v, &c, &shape](benchmark::State &state) {
-                    if (!rnnp_variant_usable(&v, host.cpu().features, host.max_rank())) {
-                        state.SkipWithError("skipped: not on this CPU");
-                        return;
-                    }
-                    const Problem p = c.make(v, shape);
-                    measure(state, host, host.context(rnnp_isa_names[v.isa], 1), p.work, p.call);
-                })->UseRealTime()->Unit(benchmark::kMicrosecond);
+                benchmark::RegisterBenchmark(name.c_str(),
+                                             [&host, &v, &c, &shape](benchmark::State &state) {
+                                                 if (!rnnp_variant_usable(&v, host.cpu().features, host.max_rank())) {
+                                                     state.SkipWithError("skipped: not on this CPU");
+                                                     return;
+                                                 }
+                                                 const Problem p = c.make(v, shape);
+                                                 measure(state, host, host.context(rnnp_isa_names[v.isa], 1), p.work,
+                                                         p.call);
+                                             })
+                    ->UseRealTime()
+                    ->Unit(benchmark::kMicrosecond);
             }
         }
 }

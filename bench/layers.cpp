@@ -47,8 +47,7 @@ void run_sequence(benchmark::State &state, Host &host, const Cell &c, const Sequ
         args.c0 = args.c = c.cell == RNNP_CELL_LSTM ? cell_state.data() : nullptr;
     }
     measure(state, host, context, sequence_work(c.gates, s.hidden, s.batch, s.steps), [&] {
-        if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK)
-            state.SkipWithError(rnnp_context_last_error(context));
+        if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK) state.SkipWithError(rnnp_context_last_error(context));
         args.turn++;
     });
 }
@@ -109,18 +108,15 @@ void run_together(benchmark::State &state, Host &host, const Cell &c, size_t hid
     const Floats x(n * hidden, 1.0F, 4), y(n * hidden);
     Stream all(context, channels.plan.get(), n, x, y);
     std::vector<Stream> each;
-    for (size_t i = 0; i < n; i++)
-        each.emplace_back(context, channels.plan.get(), 1, x + i * hidden, y + i * hidden);
+    for (size_t i = 0; i < n; i++) each.emplace_back(context, channels.plan.get(), 1, x + i * hidden, y + i * hidden);
     const auto check = [&](rnnp_status status) {
-        if (status != RNNP_OK)
-            state.SkipWithError(rnnp_context_last_error(context));
+        if (status != RNNP_OK) state.SkipWithError(rnnp_context_last_error(context));
     };
-    state.counters["apart_over_together"] =
-        measure_beside(state, host, context, sequence_work(c.gates, hidden, n, 1), [&] { check(all.step()); },
-                       [&] {
-                           for (Stream &s : each)
-                               check(s.step());
-                       });
+    state.counters["apart_over_together"] = measure_beside(
+        state, host, context, sequence_work(c.gates, hidden, n, 1), [&] { check(all.step()); },
+        [&] {
+            for (Stream &s : each) check(s.step());
+        });
 }
 
 /* ---- Uneven lengths against all rows full: the time should be as much less as the steps are ---- */
@@ -149,8 +145,7 @@ void run_lengths(benchmark::State &state, Host &host, const Cell &c, const Seque
     rnnp_layer_args uneven = full;
     uneven.lengths = lengths.data();
     const auto forward = [&](rnnp_layer_args &args) {
-        if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK)
-            state.SkipWithError(rnnp_context_last_error(context));
+        if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK) state.SkipWithError(rnnp_context_last_error(context));
         args.turn++;
     };
     const double filled = sum / static_cast<double>(s.batch * s.steps);
@@ -158,8 +153,8 @@ void run_lengths(benchmark::State &state, Host &host, const Cell &c, const Seque
     work.flop *= filled;
     work.projection *= filled;
     state.counters["filled"] = filled;
-    state.counters["of_full"] = 1 / measure_beside(state, host, context, work, [&] { forward(uneven); },
-                                                   [&] { forward(full); });
+    state.counters["of_full"] = 1 / measure_beside(
+                                        state, host, context, work, [&] { forward(uneven); }, [&] { forward(full); });
 }
 
 } // namespace
@@ -174,8 +169,7 @@ void register_layers(Host &host)
         benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->Unit(benchmark::kMicrosecond);
     };
     std::vector<size_t> teams = {1};
-    if (host.info().budget > 1)
-        teams.push_back(2);
+    if (host.info().budget > 1) teams.push_back(2);
 
     for (const Cell &c : cells)
         for (const size_t hidden : widths) {
@@ -191,8 +185,7 @@ void register_layers(Host &host)
                     add("layer/" + cell + shape,
                         [&host, &c, s](benchmark::State &state) { run_sequence(state, host, c, s); });
                 }
-            if (hidden > 512 || c.cell == RNNP_CELL_RNN)
-                continue;
+            if (hidden > 512 || c.cell == RNNP_CELL_RNN) continue;
             beside("stream/together/" + cell + "/n64",
                    [&host, &c, hidden](benchmark::State &state) { run_together(state, host, c, hidden, 64); });
             for (const size_t batch : {size_t{16}, size_t{64}}) {

@@ -13,10 +13,10 @@ namespace bench {
 
 /* What one call does. */
 struct Work {
-    double flop = 0;           /* of its products; 0: none worth counting                             */
-    double bytes = 0;          /* that it must read: weights, or an elementwise kernel's arrays       */
-    std::size_t footprint = 0; /* where those bytes live when calls follow each other; 0: no bound    */
-    double steps = 0;          /* time steps, for the counters per step; 0: not a sequence            */
+    double flop = 0;           /* of its products; 0: none worth counting */
+    double bytes = 0;          /* that it must read: weights, or an elementwise kernel's arrays */
+    std::size_t footprint = 0; /* where those bytes live when calls follow each other; 0: no bound */
+    double steps = 0;          /* time steps, for the counters per step; 0: not a sequence */
     double projection = 0;     /* part of flop that needs none of the bytes: one product for all steps */
 };
 

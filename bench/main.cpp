@@ -39,8 +39,7 @@ int main(int argc, char **argv)
     bench::Host host;
     describe(host);
     benchmark::Initialize(&count, args.data());
-    if (benchmark::ReportUnrecognizedArguments(count, args.data()))
-        return 2;
+    if (benchmark::ReportUnrecognizedArguments(count, args.data())) return 2;
     bench::register_kernels(host);
     bench::register_layers(host);
     bench::register_models(host);

@@ -22,7 +22,7 @@ enum { LAYERS = 3, STEPS = 50 };
 
 /* A packed file of an ONNX model, as long as this lives. */
 class PackedFile {
-public:
+  public:
     PackedFile(rnnp_context *context, const std::vector<uint8_t> &onnx)
     {
         rnnp_model *model = nullptr;
@@ -37,7 +37,7 @@ public:
     PackedFile &operator=(const PackedFile &) = delete;
     const char *path() const { return path_; }
 
-private:
+  private:
     char path_[32] = "/tmp/rnnpack-bench-XXXXXX";
 };
 
@@ -77,23 +77,28 @@ void register_models(Host &host)
             for (const bool first : {false, true}) {
                 const std::string name = std::string("model/load") + (packed ? "_packed" : "") +
                                          (first ? "_and_first_run" : "") + "/lstm3/h" + std::to_string(hidden);
-                benchmark::RegisterBenchmark(name.c_str(), [&host, hidden, packed, first](benchmark::State &state) {
-                    rnnp_context *context = host.context("", 1);
-                    const std::vector<uint8_t> file = onnx_lstm_stack(LAYERS, hidden);
-                    const PackedFile packed_file(context, file);
-                    const Floats x(STEPS * hidden), y(STEPS * hidden);
-                    const Open from_onnx = [&file](rnnp_context *c, rnnp_model **model) {
-                        return rnnp_onnx_load(c, file.data(), file.size(), nullptr, model);
-                    };
-                    const Open from_packed = [&packed_file](rnnp_context *c, rnnp_model **model) {
-                        return rnnp_packed_open_file(c, packed_file.path(), model);
-                    };
-                    Work work; /* the ONNX file's bytes are the least that must be read; packed weights are as many */
-                    work.footprint = file.size();
-                    work.bytes = static_cast<double>(file.size());
-                    measure(state, host, context, work,
-                            [&] { load(context, packed ? from_packed : from_onnx, hidden, first, x, y); });
-                })->UseRealTime()->Unit(benchmark::kMicrosecond);
+                benchmark::RegisterBenchmark(
+                    name.c_str(),
+                    [&host, hidden, packed, first](benchmark::State &state) {
+                        rnnp_context *context = host.context("", 1);
+                        const std::vector<uint8_t> file = onnx_lstm_stack(LAYERS, hidden);
+                        const PackedFile packed_file(context, file);
+                        const Floats x(STEPS * hidden), y(STEPS * hidden);
+                        const Open from_onnx = [&file](rnnp_context *c, rnnp_model **model) {
+                            return rnnp_onnx_load(c, file.data(), file.size(), nullptr, model);
+                        };
+                        const Open from_packed = [&packed_file](rnnp_context *c, rnnp_model **model) {
+                            return rnnp_packed_open_file(c, packed_file.path(), model);
+                        };
+                        Work work; /* the ONNX file's bytes are the least that must be read; packed weights are as many
+                                    * */
+                        work.footprint = file.size();
+                        work.bytes = static_cast<double>(file.size());
+                        measure(state, host, context, work,
+                                [&] { load(context, packed ? from_packed : from_onnx, hidden, first, x, y); });
+                    })
+                    ->UseRealTime()
+                    ->Unit(benchmark::kMicrosecond);
             }
 }
 

@@ -16,13 +16,12 @@ namespace bench {
 namespace {
 
 class Stack {
-public:
+  public:
     Stack(size_t layers, size_t hidden) : hidden_(static_cast<int64_t>(hidden))
     {
         char *value = text("x");
         axis_ = ints("axis", {1});
-        for (size_t i = 0; i < layers; i++)
-            value = add_layer(value, std::to_string(i));
+        for (size_t i = 0; i < layers; i++) value = add_layer(value, std::to_string(i));
         finish(value);
     }
 
@@ -33,7 +32,7 @@ public:
         return packed;
     }
 
-private:
+  private:
     char *text(const std::string &s)
     {
         texts_.push_back(s);
@@ -63,8 +62,7 @@ private:
     char *floats(const std::string &name, const std::vector<int64_t> &dims)
     {
         size_t n = 1;
-        for (const int64_t d : dims)
-            n *= static_cast<size_t>(d);
+        for (const int64_t d : dims) n *= static_cast<size_t>(d);
         floats_.emplace_back(n, 1.0F / std::sqrt(static_cast<float>(hidden_)));
         Onnx__TensorProto &t = tensor(name, dims, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
         t.has_raw_data = 1;
@@ -75,7 +73,8 @@ private:
 
     char *ints(const std::string &name, std::vector<int64_t> values)
     {
-        Onnx__TensorProto &t = tensor(name, {static_cast<int64_t>(values.size())}, ONNX__TENSOR_PROTO__DATA_TYPE__INT64);
+        Onnx__TensorProto &t =
+            tensor(name, {static_cast<int64_t>(values.size())}, ONNX__TENSOR_PROTO__DATA_TYPE__INT64);
         dims_.push_back(std::move(values));
         t.int64_data = dims_.back().data();
         t.n_int64_data = dims_.back().size();
@@ -104,8 +103,10 @@ private:
         size_.type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
         size_.has_i = 1;
         size_.i = hidden_;
-        node("LSTM", {x, floats("w" + i, {1, 4 * hidden_, hidden_}), floats("r" + i, {1, 4 * hidden_, hidden_}),
-                      floats("b" + i, {1, 8 * hidden_})}, y, &size_at_);
+        node("LSTM",
+             {x, floats("w" + i, {1, 4 * hidden_, hidden_}), floats("r" + i, {1, 4 * hidden_, hidden_}),
+              floats("b" + i, {1, 8 * hidden_})},
+             y, &size_at_);
         node("Squeeze", {y, axis_}, squeezed, nullptr);
         return squeezed;
     }
@@ -115,8 +116,7 @@ private:
     {
         dim_[0].value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
         dim_[0].dim_param = text("steps");
-        for (int i = 1; i < 3; i++)
-            dim_[i].value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        for (int i = 1; i < 3; i++) dim_[i].value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
         dim_[1].dim_value = 1;
         dim_[2].dim_value = hidden_;
         shape_.n_dim = 3;
@@ -178,9 +178,6 @@ private:
 
 } // namespace
 
-std::vector<uint8_t> onnx_lstm_stack(size_t layers, size_t hidden)
-{
-    return Stack(layers, hidden).bytes();
-}
+std::vector<uint8_t> onnx_lstm_stack(size_t layers, size_t hidden) { return Stack(layers, hidden).bytes(); }
 
 } // namespace bench

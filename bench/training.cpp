@@ -21,10 +21,7 @@ struct Shape {
 };
 
 /* Elements of x, and of y. */
-size_t count(const Shape &s)
-{
-    return s.steps * s.batch * s.hidden;
-}
+size_t count(const Shape &s) { return s.steps * s.batch * s.hidden; }
 
 struct DestroyTrainer {
     void operator()(rnnp_trainer *trainer) const { rnnp_trainer_destroy(trainer); }
@@ -32,10 +29,10 @@ struct DestroyTrainer {
 
 /* A trainer and its batch. */
 class Training {
-public:
+  public:
     Training(rnnp_context *context, const Cell &c, const Shape &s, bool recompute)
-        : context_(context), model_(make_model(context, c, s.hidden, s.layers)),
-          x_(count(s), 1.0F, 4), target_(count(s), 0.0F), dx_(count(s))
+        : context_(context), model_(make_model(context, c, s.hidden, s.layers)), x_(count(s), 1.0F, 4),
+          target_(count(s), 0.0F), dx_(count(s))
     {
         rnnp_train_options options;
         rnnp_train_options_init(&options);
@@ -71,7 +68,7 @@ public:
             state.SkipWithError(rnnp_context_last_error(context_));
     }
 
-private:
+  private:
     rnnp_context *context_;
     Model model_;
     std::unique_ptr<rnnp_trainer, DestroyTrainer> trainer_;
@@ -102,9 +99,8 @@ void run_recompute(benchmark::State &state, Host &host, const Cell &c, const Sha
     Training keeps(context, c, s, false), recomputes(context, c, s, true);
     state.counters["trainer_bytes"] = keeps.bytes();
     state.counters["trainer_bytes_recompute"] = recomputes.bytes();
-    state.counters["recompute_over_keep"] =
-        measure_beside(state, host, context, work_of(c, s), [&] { keeps.step(state); },
-                       [&] { recomputes.step(state); });
+    state.counters["recompute_over_keep"] = measure_beside(
+        state, host, context, work_of(c, s), [&] { keeps.step(state); }, [&] { recomputes.step(state); });
 }
 
 std::string name_of(const char *group, const Cell &c, const Shape &s)
@@ -119,25 +115,25 @@ void register_training(Host &host)
 {
     const size_t widths[] = {128, 256}, batches[] = {32, 128}, lengths[] = {50, 100};
     for (const Cell &c : cells) {
-        if (c.cell != RNNP_CELL_LSTM && (c.cell != RNNP_CELL_GRU || c.reset != RNNP_GRU_RESET_AFTER))
-            continue;
+        if (c.cell != RNNP_CELL_LSTM && (c.cell != RNNP_CELL_GRU || c.reset != RNNP_GRU_RESET_AFTER)) continue;
         for (const size_t hidden : widths)
             for (const size_t batch : batches)
                 for (const size_t steps : lengths) {
                     for (size_t threads = 1; threads <= std::min<size_t>(2, host.info().budget); threads++) {
                         const Shape s = {hidden, batch, steps, threads, 1};
                         const std::string name = name_of("training/", c, s) + "/threads" + std::to_string(threads);
-                        benchmark::RegisterBenchmark(name.c_str(), [&host, &c, s](benchmark::State &state) {
-                            run_step(state, host, c, s);
-                        })->UseRealTime()->Unit(benchmark::kMicrosecond);
+                        benchmark::RegisterBenchmark(
+                            name.c_str(), [&host, &c, s](benchmark::State &state) { run_step(state, host, c, s); })
+                            ->UseRealTime()
+                            ->Unit(benchmark::kMicrosecond);
                     }
-                    if (batch > 32)
-                        continue;
+                    if (batch > 32) continue;
                     const Shape s = {hidden, batch, steps, 1, 3};
                     const std::string name = name_of("training/recompute/", c, s) + "/layers3";
-                    benchmark::RegisterBenchmark(name.c_str(), [&host, &c, s](benchmark::State &state) {
-                        run_recompute(state, host, c, s);
-                    })->UseManualTime()->Unit(benchmark::kMicrosecond);
+                    benchmark::RegisterBenchmark(
+                        name.c_str(), [&host, &c, s](benchmark::State &state) { run_recompute(state, host, c, s); })
+                        ->UseManualTime()
+                        ->Unit(benchmark::kMicrosecond);
                 }
     }
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rnnpack-tuned RECORDS [SECONDS-PER-SHAPE [EVERY [OTHER]]]: whether tuning kept its promise. Every shape (or each EVERY-th) for
- * which a file has a record of this host is run afresh in three ways by turns: as the records say, without records, and
- * plainly (first kernel of the instruction set, input products of 64 rows). With a file of OTHER records (of a second tuning,
- * or a longer one) only shapes for which the two files say different things are run, as the other one says, too: the
- * same choice is the same code. One line of JSON for each shape that was run, the last line counts the others; what the tuner
- * measured itself plays no part.
+ * rnnpack-tuned RECORDS [SECONDS-PER-SHAPE [EVERY [OTHER]]]: whether tuning kept its promise. Every shape (or each
+ * EVERY-th) for which a file has a record of this host is run afresh in three ways by turns: as the records say,
+ * without records, and plainly (first kernel of the instruction set, input products of 64 rows). With a file of OTHER
+ * records (of a second tuning, or a longer one) only shapes for which the two files say different things are run, as
+ * the other one says, too: the same choice is the same code. One line of JSON for each shape that was run, the last
+ * line counts the others; what the tuner measured itself plays no part.
  */
 #include <rnnpack/limits.h>
 #include <rnnpack/tune.h>
@@ -36,8 +36,7 @@ template <class T> using Owned = std::unique_ptr<T, Destroy>;
 
 void check(const rnnp_context *context, rnnp_status status)
 {
-    if (status != RNNP_OK)
-        throw std::runtime_error(rnnp_context_last_error(context));
+    if (status != RNNP_OK) throw std::runtime_error(rnnp_context_last_error(context));
 }
 
 std::vector<float> numbers(std::size_t n, float scale)
@@ -70,8 +69,7 @@ rnnp_value add_layers(rnnp_context *context, rnnp_model *model, const rnnp_recor
         rnnp_recurrent_options_init(&o, cell, i, h);
         o.order = RNNP_ORDER_ONNX;
         o.reset = layer.find("after") != std::string::npos ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
-        if (layer.find("bidirectional") != std::string::npos)
-            o.direction = RNNP_BIDIRECTIONAL;
+        if (layer.find("bidirectional") != std::string::npos) o.direction = RNNP_BIDIRECTIONAL;
         const auto w = numbers(gates * h * i, 0.1F), r = numbers(gates * h * h, 0.1F), b = numbers(2 * gates * h, 0.1F);
         const rnnp_recurrent_weights one{w.data(), r.data(), b.data(), nullptr, nullptr}, both[2] = {one, one};
         check(context, rnnp_model_recurrent(model, &o, both, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, nullptr, nullptr));
@@ -93,7 +91,7 @@ Owned<rnnp_model> make_model(rnnp_context *context, const rnnp_record_key &key)
 }
 
 class Contender {
-public:
+  public:
     Contender(rnnp_context *context, const rnnp_model *model, const rnnp_record_key &key, const rnnp_records *records)
         : context_(context), x_(numbers(key.steps * key.batch * key.input, 1))
     {
@@ -109,8 +107,7 @@ public:
         input_.dtype = RNNP_F32;
         input_.rank = 3;
         const std::size_t sizes[3] = {key.steps, key.batch, key.input};
-        for (std::size_t d = 0; d < 3; d++)
-            input_.shape[d] = static_cast<std::int64_t>(sizes[d]);
+        for (std::size_t d = 0; d < 3; d++) input_.shape[d] = static_cast<std::int64_t>(sizes[d]);
         input_.data = x_.data();
         rnnp_run *run;
         check(context, rnnp_run_create(plan, &input_, 1, &run));
@@ -124,14 +121,13 @@ public:
     double seconds(std::size_t calls)
     {
         const auto start = Clock::now();
-        for (std::size_t i = 0; i < calls; i++)
-            check(context_, rnnp_run_execute(run_.get(), &input_, 1, &output_, 1));
+        for (std::size_t i = 0; i < calls; i++) check(context_, rnnp_run_execute(run_.get(), &input_, 1, &output_, 1));
         return std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(calls);
     }
 
     const std::vector<float> &y() const { return y_; }
 
-private:
+  private:
     rnnp_context *context_;
     std::vector<float> x_, y_;
     Owned<rnnp_plan> plan_;
@@ -141,7 +137,7 @@ private:
 
 /* Whether the cores are shared with busy sibling threads: then an empty loop takes longer than at best. */
 class Cores {
-public:
+  public:
     explicit Cores(rnnp_context *context) : context_(context) {}
 
     bool alone()
@@ -153,7 +149,7 @@ public:
         return rate > shared * best_;
     }
 
-private:
+  private:
     rnnp_context *context_;
     double best_ = 0;
 };
@@ -173,8 +169,11 @@ Owned<rnnp_records> plain_records(rnnp_context *context, const rnnp_record_host 
     const std::string layer = key.layer, cell = layer.substr(0, layer.find('-')), isa = host.isa;
     const bool halves = cell == "gru" && layer.find("after") == std::string::npos;
     const std::string step = (halves ? "gru_reset" : cell) + "_step_f32_block_" + isa;
-    const std::string of_layer = "chunk=64 " + (halves ? "second=gru_update_step_f32_block_" + isa + " " : "") + "step=" + step;
-    const std::string words = layer == "dense" ? "" : layer.find("-stack") != std::string::npos ? "schedule=layers" : of_layer;
+    const std::string of_layer =
+        "chunk=64 " + (halves ? "second=gru_update_step_f32_block_" + isa + " " : "") + "step=" + step;
+    const std::string words = layer == "dense"                            ? ""
+                              : layer.find("-stack") != std::string::npos ? "schedule=layers"
+                                                                          : of_layer;
     rnnp_record record{};
     record.key = key;
     std::snprintf(record.choice, sizeof record.choice, "%s", words.c_str());
@@ -197,8 +196,8 @@ const char *choice_of(const rnnp_records *records, const rnnp_record_host &here,
     return nullptr;
 }
 
-void measure(rnnp_context *context, const rnnp_records *records, const rnnp_record_host &host, const rnnp_record &record,
-             const rnnp_records *other, double budget)
+void measure(rnnp_context *context, const rnnp_records *records, const rnnp_record_host &host,
+             const rnnp_record &record, const rnnp_records *other, double budget)
 {
     enum { TUNED, USUAL, PLAIN, OTHER, WAYS };
     const auto model = make_model(context, record.key);
@@ -208,11 +207,9 @@ void measure(rnnp_context *context, const rnnp_records *records, const rnnp_reco
     for (const rnnp_records *set : sets)
         ways.push_back(std::make_unique<Contender>(context, model.get(), record.key, set));
     double call = 0;
+    for (auto &way : ways) call = std::max(call, way->seconds(1));
     for (auto &way : ways)
-        call = std::max(call, way->seconds(1));
-    for (auto &way : ways)
-        if (way->y() != ways[USUAL]->y())
-            throw std::runtime_error(std::string(record.key.layer) + ": other bits");
+        if (way->y() != ways[USUAL]->y()) throw std::runtime_error(std::string(record.key.layer) + ": other bits");
     const std::size_t calls = static_cast<std::size_t>(2e-4 / call) + 1;
     std::array<std::vector<double>, WAYS> over_usual;
     std::vector<double> usual;
@@ -231,18 +228,18 @@ void measure(rnnp_context *context, const rnnp_records *records, const rnnp_reco
             time[way] = ways[way]->seconds(calls);
             same = cores.alone() == alone;
         }
-        if (!same && choosy)
-            continue;
-        for (std::size_t way = 0; way < WAYS; way++)
-            over_usual[way].push_back(time[way] / time[USUAL]);
+        if (!same && choosy) continue;
+        for (std::size_t way = 0; way < WAYS; way++) over_usual[way].push_back(time[way] / time[USUAL]);
         usual.push_back(time[USUAL]);
     }
     const rnnp_record_key &k = record.key;
-    std::printf("{\"layer\": \"%s\", \"hidden\": %llu, \"batch\": %llu, \"steps\": %llu, \"threads\": %llu, \"usual_us\": %.3f, "
+    std::printf("{\"layer\": \"%s\", \"hidden\": %llu, \"batch\": %llu, \"steps\": %llu, \"threads\": %llu, "
+                "\"usual_us\": %.3f, "
                 "\"tuned\": %.4f, \"plain\": %.4f, \"other\": %.4f, \"rounds\": %zu, \"choice\": \"%s\"}\n",
                 k.layer, static_cast<unsigned long long>(k.hidden), static_cast<unsigned long long>(k.batch),
-                static_cast<unsigned long long>(k.steps), static_cast<unsigned long long>(k.threads), median(usual) * 1e6,
-                median(over_usual[TUNED]), median(over_usual[PLAIN]), median(over_usual[OTHER]), usual.size(), record.choice);
+                static_cast<unsigned long long>(k.steps), static_cast<unsigned long long>(k.threads),
+                median(usual) * 1e6, median(over_usual[TUNED]), median(over_usual[PLAIN]), median(over_usual[OTHER]),
+                usual.size(), record.choice);
     std::fflush(stdout);
 }
 
@@ -260,8 +257,7 @@ try {
         rnnp_context_options_init(&o);
         o.threads = threads;
         rnnp_context *made;
-        if (rnnp_context_create(&o, &made) != RNNP_OK)
-            throw std::runtime_error("no context");
+        if (rnnp_context_create(&o, &made) != RNNP_OK) throw std::runtime_error("no context");
         const Owned<rnnp_context> context(made);
         rnnp_records *read;
         check(made, rnnp_records_read(made, argv[1], &read));

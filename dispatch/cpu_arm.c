@@ -11,12 +11,12 @@ static const struct {
     rnnp_feature feature;
     uint8_t word, bit;
 } hwcap_bits[] = {
-    {RNNP_FEATURE_NEON, 0, 1},     /* ASIMD   */
+    {RNNP_FEATURE_NEON, 0, 1},     /* ASIMD */
     {RNNP_FEATURE_FP16, 0, 10},    /* ASIMDHP */
     {RNNP_FEATURE_DOTPROD, 0, 20}, /* ASIMDDP */
-    {RNNP_FEATURE_SVE, 0, 22},     /* SVE     */
-    {RNNP_FEATURE_I8MM, 1, 13},    /* I8MM    */
-    {RNNP_FEATURE_BF16, 1, 14},    /* BF16    */
+    {RNNP_FEATURE_SVE, 0, 22},     /* SVE */
+    {RNNP_FEATURE_I8MM, 1, 13},    /* I8MM */
+    {RNNP_FEATURE_BF16, 1, 14},    /* BF16 */
 };
 
 void rnnp_cpu_from_hwcap(uint64_t hwcap, uint64_t hwcap2, rnnp_cpu *cpu)
@@ -25,8 +25,7 @@ void rnnp_cpu_from_hwcap(uint64_t hwcap, uint64_t hwcap2, rnnp_cpu *cpu)
 
     memset(cpu, 0, sizeof *cpu);
     for (size_t i = 0; i < sizeof hwcap_bits / sizeof hwcap_bits[0]; i++) {
-        if (words[hwcap_bits[i].word] >> hwcap_bits[i].bit & 1)
-            cpu->features |= UINT64_C(1) << hwcap_bits[i].feature;
+        if (words[hwcap_bits[i].word] >> hwcap_bits[i].bit & 1) cpu->features |= UINT64_C(1) << hwcap_bits[i].feature;
     }
 }
 
@@ -52,8 +51,7 @@ static void read_identity(rnnp_cpu *cpu)
     cpu->model = (uint32_t)(midr >> 4) & 0xfff;
     cpu->stepping = (uint32_t)((midr >> 16 & 0xf0) | (midr & 0xf)); /* variant, revision */
     for (size_t i = 0; i < sizeof implementers / sizeof implementers[0]; i++) {
-        if (implementers[i].code == cpu->family)
-            memcpy(cpu->vendor, implementers[i].name, sizeof cpu->vendor);
+        if (implementers[i].code == cpu->family) memcpy(cpu->vendor, implementers[i].name, sizeof cpu->vendor);
     }
 }
 
@@ -62,13 +60,9 @@ void rnnp_cpu_read(rnnp_cpu *cpu)
     const uint64_t hwcap = getauxval(AT_HWCAP);
 
     rnnp_cpu_from_hwcap(hwcap, getauxval(AT_HWCAP2), cpu);
-    if (hwcap >> HWCAP_BIT_CPUID & 1)
-        read_identity(cpu);
+    if (hwcap >> HWCAP_BIT_CPUID & 1) read_identity(cpu);
 }
 #elif !defined(__x86_64__)
 /* Any other machine: nothing is known, and the generic kernels need nothing. */
-void rnnp_cpu_read(rnnp_cpu *cpu)
-{
-    memset(cpu, 0, sizeof *cpu);
-}
+void rnnp_cpu_read(rnnp_cpu *cpu) { memset(cpu, 0, sizeof *cpu); }
 #endif

@@ -51,8 +51,7 @@ static void ask(const leaves *l, uint32_t leaf, uint32_t subleaf, uint32_t regs[
     const uint32_t limit = leaf >= 0x80000000u ? l->max_extended : l->max_basic;
 
     memset(regs, 0, 4 * sizeof regs[0]);
-    if (leaf <= limit)
-        l->source->cpuid(l->source->user, leaf, subleaf, regs);
+    if (leaf <= limit) l->source->cpuid(l->source->user, leaf, subleaf, regs);
 }
 
 static void read_identity(const leaves *l, rnnp_cpu *cpu)
@@ -70,21 +69,17 @@ static void read_identity(const leaves *l, rnnp_cpu *cpu)
     cpu->stepping = regs[0] & 0xf;
     cpu->family = (regs[0] >> 8) & 0xf;
     cpu->model = (regs[0] >> 4) & 0xf;
-    if (cpu->family == 6 || cpu->family == 15)
-        cpu->model |= (regs[0] >> 12) & 0xf0;
-    if (cpu->family == 15)
-        cpu->family += (regs[0] >> 20) & 0xff;
+    if (cpu->family == 6 || cpu->family == 15) cpu->model |= (regs[0] >> 12) & 0xf0;
+    if (cpu->family == 15) cpu->family += (regs[0] >> 20) & 0xff;
 
     for (uint32_t i = 0; i < 3; i++) {
         ask(l, 0x80000002u + i, 0, regs);
         memcpy(brand + 16 * i, regs, 16);
     }
     /* Intel right-aligns the text with spaces, AMD pads it with them. */
-    while (*first == ' ')
-        first++;
+    while (*first == ' ') first++;
     size_t length = strlen(first);
-    while (length > 0 && first[length - 1] == ' ')
-        length--;
+    while (length > 0 && first[length - 1] == ' ') length--;
     memcpy(cpu->brand, first, length);
 }
 
@@ -106,10 +101,8 @@ static uint64_t quirks(const rnnp_cpu *cpu)
     };
     int slow_zmm = 0;
 
-    if (!(cpu->features & RNNP_CPU(AVX512F)))
-        return 0;
-    if (strcmp(cpu->vendor, "AuthenticAMD") == 0)
-        slow_zmm = cpu->family == 0x19;
+    if (!(cpu->features & RNNP_CPU(AVX512F))) return 0;
+    if (strcmp(cpu->vendor, "AuthenticAMD") == 0) slow_zmm = cpu->family == 0x19;
     if (strcmp(cpu->vendor, "GenuineIntel") == 0 && cpu->family == 6) {
         for (size_t i = 0; i < sizeof early_intel / sizeof early_intel[0]; i++)
             slow_zmm |= cpu->model == early_intel[i];
@@ -133,8 +126,7 @@ static void read_features(const leaves *l, rnnp_cpu *cpu)
         word[LEAF7_1_EAX] = regs[0];
     }
 
-    if (word[LEAF1_ECX] & ECX_OSXSAVE)
-        xcr0 = l->source->xgetbv(l->source->user, 0);
+    if (word[LEAF1_ECX] & ECX_OSXSAVE) xcr0 = l->source->xgetbv(l->source->user, 0);
     if (!(word[LEAF1_ECX] & ECX_AVX)) /* without AVX itself nothing that builds on it may run */
         xcr0 &= ~(uint64_t)STATE_ZMM;
 
@@ -162,8 +154,7 @@ static void read_caches(const leaves *l, rnnp_cpu *cpu)
         const size_t bytes = line * parts * ways * ((size_t)regs[2] + 1);
         const size_t sharers = ((regs[0] >> 14) & 0xfff) + 1;
 
-        if (type == 0)
-            break;
+        if (type == 0) break;
         if (type == 2) /* instructions */
             continue;
         if (level == 1) {

@@ -59,8 +59,8 @@ int rnnp_isa_rank_of(rnnp_isa isa);
 /* All names, for messages: "generic, neon, ..." */
 extern const char *const rnnp_isa_list;
 
-/* kernels/table.c: for each ISA that this build has no kernels of, the rows of its folder without functions; no rows for
- * the others. */
+/* kernels/table.c: for each ISA that this build has no kernels of, the rows of its folder without functions; no rows
+ * for the others. */
 extern const rnnp_variant_list *const rnnp_foreign[RNNP_ISA_COUNT];
 
 /* The rows of an ISA of any architecture. */
@@ -76,8 +76,8 @@ int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_
 typedef struct rnnp_selection {
     const rnnp_variant *op[RNNP_OP_COUNT];
     const rnnp_variant *away[RNNP_HOME_COUNT][RNNP_OP_COUNT]; /* for weights with this home; the same as op if no row
-                                                                 * is meant for it                               */
-    size_t near_bytes, far_bytes;                               /* the homes' limits, by rnnp_select_homes       */
+                                                               * is meant for it */
+    size_t near_bytes, far_bytes;                             /* the homes' limits, by rnnp_select_homes */
     rnnp_isa isa;
 } rnnp_selection;
 

@@ -10,6 +10,7 @@
 /* CPU features: a bit is set when the CPU has the feature and the operating system saves its registers.
  * "Supported" is not "fast": quirks that change a choice are bits of their own, set in one commented
  * function of cpu_x86.c. */
+/* clang-format off */
 #define RNNP_FEATURES(X) \
     X(SSE41, "sse4.1") X(AVX, "avx") X(AVX2, "avx2") X(FMA3, "fma3") X(F16C, "f16c") X(BMI2, "bmi2") \
     X(AVX512F, "avx512f") X(AVX512BW, "avx512bw") X(AVX512DQ, "avx512dq") X(AVX512VL, "avx512vl") \
@@ -17,12 +18,13 @@
     X(AVXVNNI, "avxvnni") X(AMX_TILE, "amx-tile") X(AMX_INT8, "amx-int8") X(AMX_BF16, "amx-bf16") \
     X(NEON, "neon") X(DOTPROD, "dotprod") X(FP16, "fp16") X(BF16, "bf16") X(I8MM, "i8mm") X(SVE, "sve") \
     X(HYPERVISOR, "hypervisor") X(SLOW_ZMM, "slow-zmm")
+/* clang-format on */
 
 typedef enum rnnp_feature {
 #define X(name, text) RNNP_FEATURE_##name,
     RNNP_FEATURES(X)
 #undef X
-    RNNP_FEATURE_COUNT
+        RNNP_FEATURE_COUNT
 } rnnp_feature;
 
 enum { RNNP_FEATURE_BITS_FIT = 1 / (RNNP_FEATURE_COUNT <= 64) };

@@ -32,8 +32,7 @@ static int isa_usable(rnnp_isa isa, uint64_t features, int max_rank)
 int rnnp_isa_find(const char *name)
 {
     for (int i = 0; i < RNNP_ISA_COUNT; i++) {
-        if (strcmp(isas[i].name, name) == 0)
-            return i;
+        if (strcmp(isas[i].name, name) == 0) return i;
     }
     return -1;
 }
@@ -45,10 +44,7 @@ int rnnp_isa_rank(const char *name)
     return isa < 0 ? -1 : isas[isa].rank;
 }
 
-int rnnp_isa_rank_of(rnnp_isa isa)
-{
-    return isas[isa].rank;
-}
+int rnnp_isa_rank_of(rnnp_isa isa) { return isas[isa].rank; }
 
 int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_rank)
 {
@@ -82,10 +78,8 @@ static void select_from(const choice *from, rnnp_selection *selection)
     for (int isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         const rnnp_variant_list *list = from->lists[isa];
 
-        if (list->count == 0 || !isa_usable((rnnp_isa)isa, from->features, from->max_rank))
-            continue;
-        if (isas[isa].rank > isas[selection->isa].rank)
-            selection->isa = (rnnp_isa)isa;
+        if (list->count == 0 || !isa_usable((rnnp_isa)isa, from->features, from->max_rank)) continue;
+        if (isas[isa].rank > isas[selection->isa].rank) selection->isa = (rnnp_isa)isa;
         for (size_t i = 0; i < list->count; i++) {
             const rnnp_variant *row = &list->rows[i];
             const rnnp_variant *best = selection->op[row->op];
@@ -128,8 +122,7 @@ void rnnp_select_isa(rnnp_isa isa, rnnp_selection *selection)
 
 void rnnp_select_homes(const rnnp_cpu *cpu, rnnp_selection *selection)
 {
-    if (cpu->l2_bytes == 0)
-        return;
+    if (cpu->l2_bytes == 0) return;
     selection->near_bytes = cpu->l2_bytes;
     selection->far_bytes = cpu->l3_bytes / 2 > cpu->l2_bytes ? cpu->l3_bytes / 2 : cpu->l2_bytes;
 }

@@ -39,8 +39,7 @@ static int read_text(char text[TEXT_BYTES], const char *format, ...)
             close(file);
         }
     }
-    if (length > 0 && text[length - 1] == '\n')
-        length--;
+    if (length > 0 && text[length - 1] == '\n') length--;
     text[length > 0 ? length : 0] = '\0';
     return length > 0;
 }
@@ -55,8 +54,7 @@ static size_t count_cpus(const char *list)
         const unsigned long first = strtoul(list, &end, 10);
         const unsigned long last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
 
-        if (end == list || last < first)
-            return 0;
+        if (end == list || last < first) return 0;
         count += last - first + 1;
         list = *end == ',' ? end + 1 : end;
     }
@@ -69,10 +67,7 @@ static size_t quota_cpus(long long quota, long long period)
     return quota > 0 && period > 0 ? (size_t)((quota - 1) / period + 1) : 0;
 }
 
-static size_t smaller_limit(size_t a, size_t b)
-{
-    return a == 0 || (b != 0 && b < a) ? b : a;
-}
+static size_t smaller_limit(size_t a, size_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
 /* The tightest limit of the group `path` and those above it. In a container the path may be the host's name for
  * what is mounted at the root of the hierarchy, hence levels that do not exist are passed over. */
@@ -85,8 +80,7 @@ static size_t cgroup_limit(const char *root, const char *mount, char *path)
         long long quota = 0, period = 0;
 
         if (read_text(text, "%s/sys/fs/cgroup/%s%s/cpu.max", root, mount, path)) {
-            if (sscanf(text, "%lld %lld", &quota, &period) != 2)
-                quota = 0;
+            if (sscanf(text, "%lld %lld", &quota, &period) != 2) quota = 0;
         } else if (read_text(text, "%s/sys/fs/cgroup/%s%s/cpu.cfs_quota_us", root, mount, path)) {
             quota = strtoll(text, NULL, 10);
             if (read_text(text, "%s/sys/fs/cgroup/%s%s/cpu.cfs_period_us", root, mount, path))
@@ -94,8 +88,7 @@ static size_t cgroup_limit(const char *root, const char *mount, char *path)
         }
         limit = smaller_limit(limit, quota_cpus(quota, period));
         char *slash = strrchr(path, '/');
-        if (!slash)
-            return limit;
+        if (!slash) return limit;
         *slash = '\0';
     }
 }
@@ -105,8 +98,7 @@ static int names_cpu(const char *names)
 {
     for (; names; names = strchr(names, ',')) {
         names += *names == ',';
-        if (strncmp(names, "cpu", 3) == 0 && (names[3] == ',' || names[3] == '\0'))
-            return 1;
+        if (strncmp(names, "cpu", 3) == 0 && (names[3] == ',' || names[3] == '\0')) return 1;
     }
     return 0;
 }
@@ -124,22 +116,18 @@ size_t rnnp_cgroup_cpus(const char *root)
         char *names = strchr(line, ':');
         char *path = names ? strchr(names + 1, ':') : NULL;
 
-        if (!path)
-            continue;
+        if (!path) continue;
         *names++ = '\0';
         *path++ = '\0';
-        if (*names == '\0' || names_cpu(names))
-            limit = smaller_limit(limit, cgroup_limit(root, names, path));
+        if (*names == '\0' || names_cpu(names)) limit = smaller_limit(limit, cgroup_limit(root, names, path));
     }
     return limit;
 }
 
 static void set_cache(rnnp_cpu *cpu, int level, size_t bytes, size_t line, size_t sharers)
 {
-    if (bytes == 0)
-        return;
-    if (line != 0)
-        cpu->line_bytes = line;
+    if (bytes == 0) return;
+    if (line != 0) cpu->line_bytes = line;
     if (level == 1) {
         cpu->l1d_bytes = bytes;
     } else if (level == 2) {
@@ -160,10 +148,8 @@ static void caches_from_sysfs(const char *root, size_t index, rnnp_cpu *cpu)
         char base[TEXT_BYTES / 2];
 
         snprintf(base, sizeof base, "%s/sys/devices/system/cpu/cpu%zu/cache/index%d", root, index, i);
-        if (!read_text(text, "%s/type", base))
-            return;
-        if (strcmp(text, "Instruction") == 0)
-            continue;
+        if (!read_text(text, "%s/type", base)) return;
+        if (strcmp(text, "Instruction") == 0) continue;
         read_text(text, "%s/level", base);
         const int level = (int)strtol(text, NULL, 10);
         read_text(text, "%s/size", base); /* "512K" */
@@ -205,8 +191,7 @@ static int from_hwloc(size_t first, rnnp_cpu *cpu, rnnp_topology *topology)
 #if HWLOC_API_VERSION >= 0x00020500
     flags |= HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING; /* else it may move the calling thread around */
 #endif
-    if (hwloc_topology_init(&machine) != 0)
-        return 0;
+    if (hwloc_topology_init(&machine) != 0) return 0;
     if (hwloc_topology_set_flags(machine, flags) != 0 || hwloc_topology_load(machine) != 0) {
         hwloc_topology_destroy(machine);
         return 0;
@@ -245,8 +230,7 @@ static size_t allowed_cpus(size_t *first)
     *first = 0;
     if (sched_getaffinity(0, sizeof set, set) == 0) {
         count = (size_t)CPU_COUNT_S(sizeof set, set);
-        while (count != 0 && !CPU_ISSET_S(*first, sizeof set, set))
-            ++*first;
+        while (count != 0 && !CPU_ISSET_S(*first, sizeof set, set)) ++*first;
     }
     return count;
 }
@@ -265,7 +249,6 @@ void rnnp_topology_read(rnnp_cpu *cpu, rnnp_topology *topology)
 
     memset(topology, 0, sizeof *topology);
     allowed_cpus(&first);
-    if (!from_hwloc(first, cpu, topology))
-        rnnp_topology_from_sysfs("", first, cpu, topology);
+    if (!from_hwloc(first, cpu, topology)) rnnp_topology_from_sysfs("", first, cpu, topology);
     topology->budget = rnnp_cpu_budget(topology->cpus);
 }

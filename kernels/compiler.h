@@ -7,7 +7,8 @@
 
 #define AI static inline __attribute__((always_inline, unused))
 
-/* A long function that is the same for all its callers: copies for the constants of some of them would be most of a library. */
+/* A long function that is the same for all its callers: copies for the constants of some of them would be most of a
+ * library. */
 #if defined(__clang__)
 #define ONE_COPY static __attribute__((noinline))
 #else
@@ -24,5 +25,8 @@
 #define UNROLL _Pragma("GCC unroll 32")
 #define UNROLL_4 _Pragma("GCC unroll 4")
 #endif
+
+#define UNROLLED_BY(i, n, by) UNROLL for (int i = 0; i < (n); i += (by))
+#define UNROLLED(i, n) UNROLLED_BY(i, n, 1)
 
 #endif

@@ -66,9 +66,19 @@ typedef struct rnnp_gather_args {
 
 /* Activation functions of cells and epilogues, in the words of ONNX. */
 typedef enum rnnp_act {
-    RNNP_ACT_NONE, RNNP_ACT_TANH, RNNP_ACT_SIGMOID, RNNP_ACT_RELU, RNNP_ACT_AFFINE, RNNP_ACT_LEAKY_RELU,
-    RNNP_ACT_THRESHOLDED_RELU, RNNP_ACT_SCALED_TANH, RNNP_ACT_HARD_SIGMOID, RNNP_ACT_ELU,
-    RNNP_ACT_SOFTSIGN, RNNP_ACT_SOFTPLUS, RNNP_ACT_COUNT
+    RNNP_ACT_NONE,
+    RNNP_ACT_TANH,
+    RNNP_ACT_SIGMOID,
+    RNNP_ACT_RELU,
+    RNNP_ACT_AFFINE,
+    RNNP_ACT_LEAKY_RELU,
+    RNNP_ACT_THRESHOLDED_RELU,
+    RNNP_ACT_SCALED_TANH,
+    RNNP_ACT_HARD_SIGMOID,
+    RNNP_ACT_ELU,
+    RNNP_ACT_SOFTSIGN,
+    RNNP_ACT_SOFTPLUS,
+    RNNP_ACT_COUNT
 } rnnp_act;
 
 typedef struct rnnp_act_spec {
@@ -80,12 +90,12 @@ typedef struct rnnp_act_spec {
  * clip, no peepholes, no coupling) take the formula with shared divisions; all others are composed of
  * the functions one by one. The choice depends on the model alone, never on a variant. */
 typedef struct rnnp_gate_spec {
-    int math;              /* rnnp_math                                                              */
+    int math; /* rnnp_math */
     int plain;
-    int input_forget;      /* LSTM: f = 1 - i                                                        */
-    float clip;            /* inputs of the gate activations are clamped to [-clip, clip]; 0: not    */
-    rnnp_act_spec act[3];  /* RNN: f; GRU: f (z, r), g (n); LSTM: f (i, o, f), g (cell), h (output)  */
-    const float *peephole; /* LSTM: [3][hidden], i o f; NULL if none                                 */
+    int input_forget;      /* LSTM: f = 1 - i */
+    float clip;            /* inputs of the gate activations are clamped to [-clip, clip]; 0: not */
+    rnnp_act_spec act[3];  /* RNN: f; GRU: f (z, r), g (n); LSTM: f (i, o, f), g (cell), h (output) */
+    const float *peephole; /* LSTM: [3][hidden], i o f; NULL if none */
 } rnnp_gate_spec;
 
 /* Gates of panels [panel_begin, panel_end) for rows batch rows.
@@ -97,17 +107,17 @@ typedef struct rnnp_gate_spec {
  *   gru_update_gates  reset before, second half: gate n; h = (1-u) g(z_n) + u h_prev */
 typedef struct rnnp_gates_args {
     size_t rows, hidden, lanes, panel_begin, panel_end;
-    const float *z;        /* [rows][panel][gate][lane], from panel z_panel on                        */
+    const float *z; /* [rows][panel][gate][lane], from panel z_panel on */
     size_t ldz, z_panel;
-    const float *zx;       /* gru_gates: input part of n, zx[row * ldzx + (panel - z_panel) * zx_step + lane] */
+    const float *zx; /* gru_gates: input part of n, zx[row * ldzx + (panel - z_panel) * zx_step + lane] */
     size_t ldzx, zx_step;
-    const float *h;        /* previous h [rows][hidden]; GRU only                                     */
+    const float *h; /* previous h [rows][hidden]; GRU only */
     size_t ldh;
-    float *c;              /* LSTM: [rows][hidden], updated in place                                  */
+    float *c; /* LSTM: [rows][hidden], updated in place */
     size_t ldc;
-    float *u;              /* gru_reset: written, gru_update: read [rows][hidden]                     */
+    float *u; /* gru_reset: written, gru_update: read [rows][hidden] */
     size_t ldu;
-    float *y;              /* [rows][hidden]; y == h is allowed                                       */
+    float *y; /* [rows][hidden]; y == h is allowed */
     size_t ldy;
     const rnnp_gate_spec *spec;
 } rnnp_gates_args;
@@ -133,25 +143,25 @@ typedef struct rnnp_gemm_args {
  * the cell's gates. Step and gates share the column order. */
 typedef struct rnnp_step_args {
     size_t rows, hidden, input, panel_begin, panel_end;
-    const float *z;        /* [rows][panel][gate][lane]; ldz == 0: one row (the packed bias)          */
+    const float *z; /* [rows][panel][gate][lane]; ldz == 0: one row (the packed bias) */
     size_t ldz;
-    const float *x;        /* [rows][input] or NULL                                                   */
+    const float *x; /* [rows][input] or NULL */
     size_t ldx;
-    const float *wx;       /* packed [panel][input][gate][lane], read when x != NULL                  */
-    const float *h;        /* [rows][hidden] h_prev; gru_update: r h_prev is hr, h stays h_prev       */
+    const float *wx; /* packed [panel][input][gate][lane], read when x != NULL */
+    const float *h;  /* [rows][hidden] h_prev; gru_update: r h_prev is hr, h stays h_prev */
     size_t ldh;
-    const float *hr;       /* gru_update only                                                         */
+    const float *hr; /* gru_update only */
     size_t ldhr;
-    const float *wh;       /* packed [panel][hidden][gate][lane]                                      */
-    const float *zh;       /* gru_step: start of the recurrent chain of n, [panel][lane] (bias Rbh)   */
-    float *c;              /* as in rnnp_gates_args                                                   */
+    const float *wh; /* packed [panel][hidden][gate][lane] */
+    const float *zh; /* gru_step: start of the recurrent chain of n, [panel][lane] (bias Rbh) */
+    float *c;        /* as in rnnp_gates_args */
     size_t ldc;
     float *u;
     size_t ldu;
-    float *y;              /* must not overlap h                                                      */
+    float *y; /* must not overlap h */
     size_t ldy;
-    int reverse;           /* walk the panels downwards: what the step before read last is still in cache */
-    float *scratch;        /* 64-byte aligned, rnnp_step_scratch() floats, private to the caller      */
+    int reverse;    /* walk the panels downwards: what the step before read last is still in cache */
+    float *scratch; /* 64-byte aligned, rnnp_step_scratch() floats, private to the caller */
     const rnnp_gate_spec *spec;
 } rnnp_step_args;
 
@@ -164,8 +174,8 @@ enum { RNNP_TRAIN_LANES = 16 };
 /* The elementwise part of a cell backwards, for all units of `rows` rows. z is in the order of rnnp_gates_args with
  * panels of RNNP_TRAIN_LANES, holds what the gates op read (peephole terms are not in it), and is overwritten with the
  * gradient by that; lanes beyond hidden are not used and become 0, also in zx. A pre-activation beyond the clip has
- * gradient 0, one on it not. dh is the gradient by this step's h, unless said otherwise. Arrays that an op does not name
- * may be NULL; those that it writes overlap no others.
+ * gradient 0, one on it not. dh is the gradient by this step's h, unless said otherwise. Arrays that an op does not
+ * name may be NULL; those that it writes overlap no others.
  *   rnn_gates_back         dz = dh f'(z)
  *   lstm_gates_back        gates i o f c; c is this step's, c_prev the one before; dc: gradient by c from later steps,
  *                          overwritten with the gradient by c_prev. With peepholes (only then) their gradients are
@@ -182,21 +192,21 @@ typedef struct rnnp_gates_back_args {
     size_t rows, hidden;
     float *z;
     size_t ldz;
-    float *zx;             /* [rows][panel][lane] */
+    float *zx; /* [rows][panel][lane] */
     size_t ldzx;
-    const float *h;        /* h_prev [rows][hidden]; GRU only */
+    const float *h; /* h_prev [rows][hidden]; GRU only */
     size_t ldh;
     const float *c, *c_prev; /* [rows][hidden] */
     size_t ldc;
-    const float *dh;       /* [rows][hidden] */
+    const float *dh; /* [rows][hidden] */
     size_t lddh;
-    float *dh_prev;        /* [rows][hidden], added to; GRU only; never dh */
+    float *dh_prev; /* [rows][hidden], added to; GRU only; never dh */
     size_t lddh_prev;
-    float *dc;             /* [rows][hidden] */
+    float *dc; /* [rows][hidden] */
     size_t lddc;
-    float *du;             /* [rows][hidden] */
+    float *du; /* [rows][hidden] */
     size_t lddu;
-    float *dp;             /* [3][hidden], i o f */
+    float *dp; /* [3][hidden], i o f */
     const rnnp_gate_spec *spec;
 } rnnp_gates_back_args;
 
@@ -270,20 +280,20 @@ typedef enum rnnp_home { RNNP_HOME_L2, RNNP_HOME_L3, RNNP_HOME_MEMORY, RNNP_HOME
 
 /* What packing and planning must know about a variant. */
 typedef struct rnnp_traits {
-    uint16_t mr;    /* rows of the largest tile                                                       */
-    uint16_t nr;    /* gemm: columns of a packed panel                                                */
-    uint16_t lanes; /* step: hidden units of a packed panel                                           */
-    uint16_t block; /* step: floats of pre-activations after which the gates follow, at least one group
-                     * of panels; RNNP_BLOCK_ALL: product of all panels first, then gates              */
-    uint16_t home;  /* rnnp_home that it is meant for; 0, L2, is any                                   */
-    uint16_t slices; /* step: products that a panel of weights is packed in; 0 is 1                    */
+    uint16_t mr;     /* rows of the largest tile */
+    uint16_t nr;     /* gemm: columns of a packed panel */
+    uint16_t lanes;  /* step: hidden units of a packed panel */
+    uint16_t block;  /* step: floats of pre-activations after which the gates follow, at least one group
+                      * of panels; RNNP_BLOCK_ALL: product of all panels first, then gates */
+    uint16_t home;   /* rnnp_home that it is meant for; 0, L2, is any */
+    uint16_t slices; /* step: products that a panel of weights is packed in; 0 is 1 */
 } rnnp_traits;
 
 typedef struct rnnp_variant {
-    const char *name;      /* "gemm_f32_6x16_avx2": stable; printed and kept in tuning records        */
+    const char *name; /* "gemm_f32_6x16_avx2": stable; printed and kept in tuning records */
     rnnp_op op;
     rnnp_isa isa;
-    uint64_t needs;        /* CPU features beyond the ISA's own                                       */
+    uint64_t needs; /* CPU features beyond the ISA's own */
     rnnp_fn fn;
     rnnp_traits traits;
 } rnnp_variant;
@@ -317,10 +327,10 @@ static inline size_t rnnp_step_group(size_t block, size_t nr, size_t rows, size_
 size_t rnnp_step_scratch(rnnp_op op, const rnnp_traits *traits, size_t rows, size_t hidden);
 
 /* Packs w[gate * gate_stride + unit * unit_stride + k * k_stride] (gate < gates, unit < units, k < depth)
- * into panels [panel][slice][k][gate of slice][lane]; slices divides gates; lanes beyond `units` become 0. A plain matrix is one gate whose units are the
- * columns. */
-void rnnp_pack_f32(float *packed, const float *w, size_t gates, size_t units, size_t depth, size_t lanes,
-                   size_t slices, size_t gate_stride, size_t unit_stride, size_t k_stride);
+ * into panels [panel][slice][k][gate of slice][lane]; slices divides gates; lanes beyond `units` become 0. A plain
+ * matrix is one gate whose units are the columns. */
+void rnnp_pack_f32(float *packed, const float *w, size_t gates, size_t units, size_t depth, size_t lanes, size_t slices,
+                   size_t gate_stride, size_t unit_stride, size_t k_stride);
 
 /* Floats that rnnp_pack_f32 writes. */
 size_t rnnp_packed_size(size_t gates, size_t units, size_t depth, size_t lanes);

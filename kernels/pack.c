@@ -8,10 +8,7 @@
 
 enum { TILE = 4, K_LINE = 16, K_ROWS = 8 }; /* K_LINE: floats of a cache line */
 
-static size_t panels_of(size_t units, size_t lanes)
-{
-    return (units + lanes - 1) / lanes;
-}
+static size_t panels_of(size_t units, size_t lanes) { return (units + lanes - 1) / lanes; }
 
 size_t rnnp_op_gates(rnnp_op op)
 {
@@ -52,7 +49,7 @@ static void turn_tile(float *to, size_t ld, const float *from, size_t stride)
     float t[TILE][TILE];
     for (size_t lane = 0; lane < TILE; lane++) memcpy(t[lane], from + lane * stride, sizeof t[lane]);
     for (size_t k = 0; k < TILE; k++) {
-        const float row[TILE] = { t[0][k], t[1][k], t[2][k], t[3][k] };
+        const float row[TILE] = {t[0][k], t[1][k], t[2][k], t[3][k]};
         memcpy(to + k * ld, row, sizeof row);
     }
 }
@@ -79,8 +76,8 @@ static void pack_block(float *to, size_t ld, const float *from, size_t count, si
 
 /* Reads whole lines: where k runs along memory, a line of every unit of a panel at a time; where units do, a few rows
  * from end to end, across all panels (more rows at once evict each other when their stride is a power of two). */
-void rnnp_pack_f32(float *packed, const float *w, size_t gates, size_t units, size_t depth, size_t lanes,
-                   size_t slices, size_t gate_stride, size_t unit_stride, size_t k_stride)
+void rnnp_pack_f32(float *packed, const float *w, size_t gates, size_t units, size_t depth, size_t lanes, size_t slices,
+                   size_t gate_stride, size_t unit_stride, size_t k_stride)
 {
     const int by_rows = unit_stride == 1;
     const size_t per_slice = gates / slices, ld = per_slice * lanes, step = by_rows ? K_ROWS : K_LINE;

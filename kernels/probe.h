@@ -22,8 +22,8 @@ enum { RNNP_PROBE_LINE = 512 };
 
 /* Nothing, `rounds` times. A core passes a taken branch in one cycle at best, and two threads of one core take turns at
  * it: a busy sibling thread doubles the time, while it may hardly touch the FMAs of probe_fma, which are bound by their
- * latency. On a Zen 3: 6.2 and 12 to 14 us for 20000 rounds, where the FMAs take 3.74 and 3.8, and a product's tiles 7.7
- * and 10. */
+ * latency. On a Zen 3: 6.2 and 12 to 14 us for 20000 rounds, where the FMAs take 3.74 and 3.8, and a product's tiles
+ * 7.7 and 10. */
 static inline void rnnp_probe_loop(size_t rounds)
 {
     for (size_t i = 0; i < rounds; i++) __asm__ volatile("");

@@ -17,7 +17,7 @@
 #define RNNP_ON_AARCH64(there, absent) absent
 #endif
 
-#define RNNP_ISA(name, arch, rank, needs, flags) \
+#define RNNP_ISA(name, arch, rank, needs, flags)                           \
     extern const rnnp_variant_list rnnp_table_##name, rnnp_foreign_##name; \
     extern const rnnp_probe rnnp_probe_##name;
 #include "../dispatch/isa.def"

@@ -9,13 +9,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define TEXT_OF(x)                        #x
+#define TEXT_OF(x) #x
 #define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
 
-const char *rnnp_version(void)
-{
-    return VERSION_TEXT(RNNP_VERSION_MAJOR, RNNP_VERSION_MINOR, RNNP_VERSION_PATCH);
-}
+const char *rnnp_version(void) { return VERSION_TEXT(RNNP_VERSION_MAJOR, RNNP_VERSION_MINOR, RNNP_VERSION_PATCH); }
 
 const char *rnnp_status_string(rnnp_status status)
 {
@@ -36,21 +33,14 @@ const char *rnnp_status_string(rnnp_status status)
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (texts[i].status == status)
-            return texts[i].text;
+        if (texts[i].status == status) return texts[i].text;
     }
     return "unknown status";
 }
 
-const char *rnnp_feature_name(size_t bit)
-{
-    return rnnp_cpu_feature_text(bit);
-}
+const char *rnnp_feature_name(size_t bit) { return rnnp_cpu_feature_text(bit); }
 
-const char *rnnp_isa_name(size_t index)
-{
-    return index < RNNP_ISA_COUNT ? rnnp_isa_names[index] : NULL;
-}
+const char *rnnp_isa_name(size_t index) { return index < RNNP_ISA_COUNT ? rnnp_isa_names[index] : NULL; }
 
 /* ---- Memory ---- */
 
@@ -67,8 +57,7 @@ static void *default_alloc(void *user, size_t bytes, size_t align)
     if (bytes > PTRDIFF_MAX || posix_memalign(&p, large && align < HUGE_PAGE ? HUGE_PAGE : align, bytes) != 0)
         return NULL;
 #ifdef MADV_HUGEPAGE
-    if (large)
-        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish: refusal changes nothing */
+    if (large) (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish: refusal changes nothing */
 #endif
     return p;
 }
@@ -83,17 +72,13 @@ static void default_free(void *user, void *p, size_t bytes)
 enum { BLOCK_ALIGN = 64 };
 
 /* Zero bytes give a block of one, so that NULL always means failure. */
-static size_t block_bytes(size_t bytes)
-{
-    return bytes ? bytes : 1;
-}
+static size_t block_bytes(size_t bytes) { return bytes ? bytes : 1; }
 
 void *rnnp_alloc(const rnnp_context *context, size_t bytes)
 {
     void *p = context->allocator.alloc(context->allocator.user, block_bytes(bytes), BLOCK_ALIGN);
 
-    if (!p)
-        rnnp_fail(context, RNNP_ERR_MEMORY, "cannot allocate %zu bytes", bytes);
+    if (!p) rnnp_fail(context, RNNP_ERR_MEMORY, "cannot allocate %zu bytes", bytes);
     return p;
 }
 
@@ -101,24 +86,19 @@ void *rnnp_calloc(const rnnp_context *context, size_t bytes)
 {
     void *p = rnnp_alloc(context, bytes);
 
-    if (p)
-        memset(p, 0, block_bytes(bytes));
+    if (p) memset(p, 0, block_bytes(bytes));
     return p;
 }
 
 void rnnp_free(const rnnp_context *context, void *p, size_t bytes)
 {
-    if (p)
-        context->allocator.free(context->allocator.user, p, block_bytes(bytes));
+    if (p) context->allocator.free(context->allocator.user, p, block_bytes(bytes));
 }
 
 /* ---- Errors ---- */
 
 /* Contexts are never const objects, and sentences are no part of their value. */
-static rnnp_errors *errors_of(const rnnp_context *context)
-{
-    return &((rnnp_context *)context)->errors;
-}
+static rnnp_errors *errors_of(const rnnp_context *context) { return &((rnnp_context *)context)->errors; }
 
 rnnp_status rnnp_fail(const rnnp_context *context, rnnp_status status, const char *format, ...)
 {
@@ -139,8 +119,7 @@ const char *rnnp_context_last_error(const rnnp_context *context)
 
 void rnnp_context_options_init(rnnp_context_options *options)
 {
-    if (options)
-        *options = (rnnp_context_options){.struct_size = sizeof *options, .threads = 1};
+    if (options) *options = (rnnp_context_options){.struct_size = sizeof *options, .threads = 1};
 }
 
 /* Without a context the sentence goes to the log callback. */
@@ -168,19 +147,16 @@ static rnnp_status read_options(const rnnp_context_options *given, rnnp_context_
 {
     rnnp_context_options_init(o);
     if (given) {
-        if (given->struct_size < sizeof given->struct_size)
-            return RNNP_ERR_ARG;
+        if (given->struct_size < sizeof given->struct_size) return RNNP_ERR_ARG;
         memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
     }
     if (!o->allocator.alloc != !o->allocator.free)
         return refuse(o, RNNP_ERR_ARG, "allocator has %s but no %s", o->allocator.alloc ? "alloc" : "free",
                       o->allocator.alloc ? "free" : "alloc");
-    if (!o->allocator.alloc)
-        o->allocator = (rnnp_allocator){NULL, default_alloc, default_free};
+    if (!o->allocator.alloc) o->allocator = (rnnp_allocator){NULL, default_alloc, default_free};
     if (o->parallel.run && (o->parallel.threads == 0 || o->parallel.threads > MAX_THREADS))
         return refuse(o, RNNP_ERR_ARG, "parallel.run is given but parallel.threads is %zu", o->parallel.threads);
-    if (o->threads > MAX_THREADS)
-        return refuse(o, RNNP_ERR_ARG, "threads=%zu is above %d", o->threads, MAX_THREADS);
+    if (o->threads > MAX_THREADS) return refuse(o, RNNP_ERR_ARG, "threads=%zu is above %d", o->threads, MAX_THREADS);
     return RNNP_OK;
 }
 
@@ -188,8 +164,7 @@ static rnnp_status read_options(const rnnp_context_options *given, rnnp_context_
 static rnnp_status lower_cap(const rnnp_context_options *o, const char *source, const char *name, int *max_rank,
                              const char **capped_by)
 {
-    if (!name || !*name)
-        return RNNP_OK;
+    if (!name || !*name) return RNNP_OK;
 
     const int rank = rnnp_isa_rank(name);
     if (rank < 0)
@@ -210,10 +185,8 @@ static rnnp_status choose(const rnnp_context_options *o, rnnp_context *c)
 
     c->max_rank = INT_MAX;
     rnnp_status status = lower_cap(o, option, o->max_isa, &c->max_rank, &capped_by);
-    if (status == RNNP_OK)
-        status = lower_cap(o, variable, getenv(variable), &c->max_rank, &capped_by);
-    if (status != RNNP_OK)
-        return status;
+    if (status == RNNP_OK) status = lower_cap(o, variable, getenv(variable), &c->max_rank, &capped_by);
+    if (status != RNNP_OK) return status;
 
     rnnp_select(c->cpu.features, INT_MAX, &uncapped);
     rnnp_select(c->cpu.features, c->max_rank, &c->selection);
@@ -231,8 +204,7 @@ static rnnp_status start_team(const rnnp_context_options *o, rnnp_context *c)
     const size_t budget = c->topology.budget;
     const size_t threads = host ? host->threads : o->threads ? o->threads : budget;
 
-    if (threads == 1)
-        return RNNP_OK;
+    if (threads == 1) return RNNP_OK;
 
     const rnnp_status status = rnnp_team_create(&c->allocator, threads, budget, host, &c->team);
     if (status != RNNP_OK)
@@ -252,17 +224,14 @@ rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_contex
 {
     rnnp_context_options o;
 
-    if (!context)
-        return RNNP_ERR_ARG;
+    if (!context) return RNNP_ERR_ARG;
     *context = NULL;
 
     rnnp_status status = read_options(options, &o);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
 
     rnnp_context *c = o.allocator.alloc(o.allocator.user, sizeof *c, BLOCK_ALIGN);
-    if (!c)
-        return refuse(&o, RNNP_ERR_MEMORY, "cannot allocate %zu bytes", sizeof *c);
+    if (!c) return refuse(&o, RNNP_ERR_MEMORY, "cannot allocate %zu bytes", sizeof *c);
     memset(c, 0, sizeof *c);
     c->calls = &calls;
     c->allocator = o.allocator;
@@ -273,8 +242,7 @@ rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_contex
     rnnp_topology_read(&c->cpu, &c->topology);
 
     status = choose(&o, c);
-    if (status == RNNP_OK)
-        status = start_team(&o, c);
+    if (status == RNNP_OK) status = start_team(&o, c);
     if (status != RNNP_OK) {
         rnnp_context_destroy(c);
         return status;
@@ -285,8 +253,7 @@ rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_contex
 
 void rnnp_context_destroy(rnnp_context *context)
 {
-    if (!context)
-        return;
+    if (!context) return;
     rnnp_team_destroy(context->team);
     rnnp_errors_end(&context->errors);
     rnnp_free(context, context, sizeof *context);
@@ -296,8 +263,7 @@ void rnnp_context_destroy(rnnp_context *context)
 
 rnnp_status rnnp_context_host(const rnnp_context *context, rnnp_host_info *info)
 {
-    if (!context || !info || info->struct_size < sizeof info->struct_size)
-        return RNNP_ERR_ARG;
+    if (!context || !info || info->struct_size < sizeof info->struct_size) return RNNP_ERR_ARG;
 
     const rnnp_cpu *cpu = &context->cpu;
     const size_t size = info->struct_size;
@@ -332,8 +298,7 @@ rnnp_status rnnp_context_host(const rnnp_context *context, rnnp_host_info *info)
 
 int rnnp_context_variant(const rnnp_context *context, size_t index, rnnp_variant_info *info)
 {
-    if (!context || !info)
-        return 0;
+    if (!context || !info) return 0;
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         const rnnp_variant_list *list = rnnp_tables[isa];
 

@@ -44,13 +44,7 @@ void *rnnp_calloc(const rnnp_context *context, size_t bytes);
 void rnnp_free(const rnnp_context *context, void *p, size_t bytes);
 
 /* a*b and a+b with overflow reported: return 1 on overflow, when *out is meaningless. */
-static inline int rnnp_mul_overflow(size_t a, size_t b, size_t *out)
-{
-    return __builtin_mul_overflow(a, b, out);
-}
-static inline int rnnp_add_overflow(size_t a, size_t b, size_t *out)
-{
-    return __builtin_add_overflow(a, b, out);
-}
+static inline int rnnp_mul_overflow(size_t a, size_t b, size_t *out) { return __builtin_mul_overflow(a, b, out); }
+static inline int rnnp_add_overflow(size_t a, size_t b, size_t *out) { return __builtin_add_overflow(a, b, out); }
 
 #endif

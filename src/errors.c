@@ -16,15 +16,9 @@ __attribute__((tls_model("initial-exec")))
 #endif
 static _Thread_local uint64_t failed_since;
 
-void rnnp_errors_init(rnnp_errors *errors)
-{
-    pthread_mutex_init(&errors->lock, NULL);
-}
+void rnnp_errors_init(rnnp_errors *errors) { pthread_mutex_init(&errors->lock, NULL); }
 
-void rnnp_errors_end(rnnp_errors *errors)
-{
-    pthread_mutex_destroy(&errors->lock);
-}
+void rnnp_errors_end(rnnp_errors *errors) { pthread_mutex_destroy(&errors->lock); }
 
 static rnnp_thread_name name_thread(void)
 {
@@ -43,10 +37,8 @@ static size_t find(const rnnp_errors *errors, const rnnp_thread_name *thread)
     size_t oldest = 0;
 
     for (size_t i = 0; i < RNNP_ERROR_THREADS; i++) {
-        if (errors->slot[i].thread.place == thread->place && errors->slot[i].thread.since == thread->since)
-            return i;
-        if (errors->slot[i].number < errors->slot[oldest].number)
-            oldest = i;
+        if (errors->slot[i].thread.place == thread->place && errors->slot[i].thread.since == thread->since) return i;
+        if (errors->slot[i].number < errors->slot[oldest].number) oldest = i;
     }
     return oldest;
 }
@@ -58,10 +50,8 @@ static void make_plain(char *text)
     for (unsigned char *s = (unsigned char *)text; *s; s++) {
         const int is_c1 = s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0;
 
-        if (*s < 0x20 || *s == 0x7f || is_c1)
-            *s = '?';
-        if (is_c1)
-            *++s = '?';
+        if (*s < 0x20 || *s == 0x7f || is_c1) *s = '?';
+        if (is_c1) *++s = '?';
     }
 }
 
@@ -82,8 +72,7 @@ void rnnp_errors_put(rnnp_errors *errors, const char *format, va_list args)
 
 const char *rnnp_errors_get(rnnp_errors *errors)
 {
-    if (!failed_since)
-        return "";
+    if (!failed_since) return "";
     const rnnp_thread_name thread = name_thread();
 
     pthread_mutex_lock(&errors->lock);

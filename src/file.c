@@ -25,12 +25,10 @@ rnnp_status rnnp_file_resolve(const rnnp_context *context, const char *path, cha
 {
     struct stat about;
 
-    if (!path || !*path)
-        return rnnp_fail(context, RNNP_ERR_ARG, "path is %s", path ? "empty" : "NULL");
+    if (!path || !*path) return rnnp_fail(context, RNNP_ERR_ARG, "path is %s", path ? "empty" : "NULL");
     if (strlen(path) >= RNNP_FILE_PATH)
         return rnnp_fail(context, RNNP_ERR_ARG, "a path of %zu characters is too long", strlen(path));
-    if (realpath(path, real))
-        return RNNP_OK;
+    if (realpath(path, real)) return RNNP_OK;
     if (errno != ENOENT || (lstat(path, &about) == 0 && S_ISLNK(about.st_mode))) /* the latter: a link to nothing */
         return io_fail(context, "", path, errno);
     snprintf(real, RNNP_FILE_PATH, "%s", path); /* a new file, or one that another process made just now */
@@ -64,8 +62,7 @@ static void remove_leftover(const char *name)
     const int fd = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat about;
 
-    if (fd < 0)
-        return;
+    if (fd < 0) return;
     if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && (about.st_uid == geteuid() || geteuid() == 0) &&
         flock(fd, LOCK_EX | LOCK_NB) == 0 && rnnp_file_is_named(fd, name))
         unlink(name);
@@ -78,10 +75,8 @@ static int create_locked(const char *name)
 {
     const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, PRIVATE);
 
-    if (fd < 0)
-        return -1;
-    if ((flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) && rnnp_file_is_named(fd, name))
-        return fd;
+    if (fd < 0) return -1;
+    if ((flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) && rnnp_file_is_named(fd, name)) return fd;
     close(fd);
     errno = EEXIST;
     return -1;
@@ -97,17 +92,14 @@ static rnnp_status create_beside(const rnnp_context *context, const char *path, 
         for (int i = 0; i < TEMPORARIES; i++) {
             snprintf(suffix, sizeof suffix, ".%d.tmp", i);
             const rnnp_status status = rnnp_file_beside(context, path, suffix, name);
-            if (status != RNNP_OK)
-                return status;
+            if (status != RNNP_OK) return status;
             if (sweep) {
                 remove_leftover(name);
                 continue;
             }
             *fd = create_locked(name);
-            if (*fd >= 0)
-                return RNNP_OK;
-            if (errno != EEXIST)
-                return io_fail(context, "cannot write ", path, errno);
+            if (*fd >= 0) return RNNP_OK;
+            if (errno != EEXIST) return io_fail(context, "cannot write ", path, errno);
         }
     }
     return rnnp_fail(context, RNNP_ERR_IO, "cannot write %.150s: %d temporary files are in the way, to %.50s", path,
@@ -123,8 +115,7 @@ static mode_t read_umask(void)
     const int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
     const ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
 
-    if (fd >= 0)
-        close(fd);
+    if (fd >= 0) close(fd);
     text[n > 0 ? n : 0] = 0;
     const char *line = strstr(text, "\nUmask:");
     return line ? (mode_t)strtoul(line + 7, NULL, 8) : 0777 & ~(mode_t)PRIVATE;
@@ -133,8 +124,7 @@ static mode_t read_umask(void)
 /* Those of the file that is replaced, or of a new one. */
 static int set_mode(int fd, const struct stat *old, unsigned mode)
 {
-    if (!old)
-        return fchmod(fd, (mode_t)mode & ~read_umask());
+    if (!old) return fchmod(fd, (mode_t)mode & ~read_umask());
     const int given = fchown(fd, old->st_uid, old->st_gid); /* only root may give files to others */
 
     (void)given;
@@ -156,8 +146,7 @@ static int write_bytes(void *user, const void *bytes, size_t size)
     while (size) {
         const ssize_t n = write(f->fd, p, size);
 
-        if (n < 0 && errno == EINTR)
-            continue;
+        if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
             f->error = n < 0 ? errno : EIO;
             return -1;
@@ -201,19 +190,13 @@ static rnnp_status replace(const rnnp_context *context, const char *path, unsign
     file f = {.fd = -1};
 
     rnnp_status status = look(context, path, &old, &exists);
-    if (status == RNNP_OK)
-        status = create_beside(context, path, name, &f.fd);
-    if (status != RNNP_OK)
-        return status;
+    if (status == RNNP_OK) status = create_beside(context, path, name, &f.fd);
+    if (status != RNNP_OK) return status;
     status = fill(user, write_bytes, &f);
-    if (status == RNNP_OK && (set_mode(f.fd, exists ? &old : NULL, mode) != 0 || fsync(f.fd) != 0))
-        f.error = errno;
-    if (status == RNNP_OK && !f.error && rename(name, path) != 0)
-        f.error = errno;
-    if (f.error)
-        status = io_fail(context, "cannot write ", path, f.error);
-    if (status != RNNP_OK)
-        unlink(name);
+    if (status == RNNP_OK && (set_mode(f.fd, exists ? &old : NULL, mode) != 0 || fsync(f.fd) != 0)) f.error = errno;
+    if (status == RNNP_OK && !f.error && rename(name, path) != 0) f.error = errno;
+    if (f.error) status = io_fail(context, "cannot write ", path, f.error);
+    if (status != RNNP_OK) unlink(name);
     const int closed = close(f.fd); /* and with it the lock, now that the name is no temporary one */
     if (status == RNNP_OK && closed != 0)
         status = io_fail(context, "written, but perhaps not yet on the disk: ", path, errno);
@@ -241,12 +224,9 @@ rnnp_status rnnp_file_check(const rnnp_context *context, const char *path)
     int exists, fd;
 
     rnnp_status status = rnnp_file_resolve(context, path, real);
-    if (status == RNNP_OK)
-        status = look(context, real, &old, &exists);
-    if (status == RNNP_OK)
-        status = create_beside(context, real, name, &fd);
-    if (status != RNNP_OK)
-        return status;
+    if (status == RNNP_OK) status = look(context, real, &old, &exists);
+    if (status == RNNP_OK) status = create_beside(context, real, name, &fd);
+    if (status != RNNP_OK) return status;
     unlink(name);
     close(fd);
     return RNNP_OK;

@@ -14,15 +14,9 @@
 typedef uint32_t rnnp_fpmode;
 enum { RNNP_FPMODE_KEEP = 0x1f80, RNNP_FPMODE_FLUSH = 0x1f80 | 0x8000 | 0x0040 }; /* masks all; FTZ, DAZ */
 
-static inline rnnp_fpmode rnnp_fpmode_get(void)
-{
-    return _mm_getcsr();
-}
+static inline rnnp_fpmode rnnp_fpmode_get(void) { return _mm_getcsr(); }
 
-static inline void rnnp_fpmode_set(rnnp_fpmode mode)
-{
-    _mm_setcsr(mode);
-}
+static inline void rnnp_fpmode_set(rnnp_fpmode mode) { _mm_setcsr(mode); }
 
 #elif defined(__aarch64__)
 
@@ -38,10 +32,7 @@ static inline rnnp_fpmode rnnp_fpmode_get(void)
     return mode;
 }
 
-static inline void rnnp_fpmode_set(rnnp_fpmode mode)
-{
-    __asm__ volatile("msr fpcr, %0" : : "r"(mode) : "memory");
-}
+static inline void rnnp_fpmode_set(rnnp_fpmode mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode) : "memory"); }
 
 #else
 #error "the floating-point mode of this architecture is not known"

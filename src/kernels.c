@@ -16,33 +16,34 @@ rnnp_status rnnp_apply(const rnnp_context *context, rnnp_function function, rnnp
                        size_t n)
 {
     static const rnnp_op ops[][3] = {
-        [RNNP_EXP] = { RNNP_OP_exp_f32_u35, RNNP_OP_exp_f32_u10, RNNP_OP_exp_f32_fast },
-        [RNNP_TANH] = { RNNP_OP_tanh_f32_u35, RNNP_OP_tanh_f32_u10, RNNP_OP_tanh_f32_fast },
-        [RNNP_SIGMOID] = { RNNP_OP_sigmoid_f32_u35, RNNP_OP_sigmoid_f32_u10, RNNP_OP_sigmoid_f32_fast },
-        [RNNP_LOG] = { RNNP_OP_log_f32, RNNP_OP_log_f32, RNNP_OP_log_f32 },
-        [RNNP_SOFTPLUS] = { RNNP_OP_softplus_f32, RNNP_OP_softplus_f32, RNNP_OP_softplus_f32 },
-        [RNNP_RELU] = { RNNP_OP_relu_f32, RNNP_OP_relu_f32, RNNP_OP_relu_f32 },
-        [RNNP_SOFTSIGN] = { RNNP_OP_softsign_f32, RNNP_OP_softsign_f32, RNNP_OP_softsign_f32 },
-        [RNNP_SQRT] = { RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32 },
+        [RNNP_EXP] = {RNNP_OP_exp_f32_u35, RNNP_OP_exp_f32_u10, RNNP_OP_exp_f32_fast},
+        [RNNP_TANH] = {RNNP_OP_tanh_f32_u35, RNNP_OP_tanh_f32_u10, RNNP_OP_tanh_f32_fast},
+        [RNNP_SIGMOID] = {RNNP_OP_sigmoid_f32_u35, RNNP_OP_sigmoid_f32_u10, RNNP_OP_sigmoid_f32_fast},
+        [RNNP_LOG] = {RNNP_OP_log_f32, RNNP_OP_log_f32, RNNP_OP_log_f32},
+        [RNNP_SOFTPLUS] = {RNNP_OP_softplus_f32, RNNP_OP_softplus_f32, RNNP_OP_softplus_f32},
+        [RNNP_RELU] = {RNNP_OP_relu_f32, RNNP_OP_relu_f32, RNNP_OP_relu_f32},
+        [RNNP_SOFTSIGN] = {RNNP_OP_softsign_f32, RNNP_OP_softsign_f32, RNNP_OP_softsign_f32},
+        [RNNP_SQRT] = {RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32},
     };
     if (!context) return RNNP_ERR_ARG;
     if ((unsigned)function < RNNP_EXP || (unsigned)function > RNNP_SQRT)
         return rnnp_fail(context, RNNP_ERR_ARG, "unknown function %d", (int)function);
     if ((unsigned)math > RNNP_MATH_FAST) return rnnp_fail(context, RNNP_ERR_ARG, "unknown math class %d", (int)math);
     if (n > 0 && (!x || !y)) return rnnp_fail(context, RNNP_ERR_ARG, "NULL array with n=%zu", n);
-    const rnnp_unary_args args = { .x = x, .y = y, .n = n };
+    const rnnp_unary_args args = {.x = x, .y = y, .n = n};
     context->selection.op[ops[function][math]]->fn.exp_f32_u35(&args); /* all unary ops have one type */
     return RNNP_OK;
 }
 
-rnnp_status rnnp_softmax(const rnnp_context *context, rnnp_math math, const float *x, float *y, size_t rows, size_t cols)
+rnnp_status rnnp_softmax(const rnnp_context *context, rnnp_math math, const float *x, float *y, size_t rows,
+                         size_t cols)
 {
-    static const rnnp_op ops[] = { RNNP_OP_softmax_f32_u35, RNNP_OP_softmax_f32_u10, RNNP_OP_softmax_f32_fast };
+    static const rnnp_op ops[] = {RNNP_OP_softmax_f32_u35, RNNP_OP_softmax_f32_u10, RNNP_OP_softmax_f32_fast};
     if (!context) return RNNP_ERR_ARG;
     if ((unsigned)math > RNNP_MATH_FAST) return rnnp_fail(context, RNNP_ERR_ARG, "unknown math class %d", (int)math);
     if (!cols || (rows > 0 && (!x || !y)))
         return rnnp_fail(context, RNNP_ERR_ARG, "softmax of %zu rows by %zu columns, or a NULL array", rows, cols);
-    const rnnp_row_args args = { .x = x, .y = y, .rows = rows, .cols = cols, .ldx = cols, .ldy = cols };
+    const rnnp_row_args args = {.x = x, .y = y, .rows = rows, .cols = cols, .ldx = cols, .ldy = cols};
     context->selection.op[ops[math]]->fn.softmax_f32_u35(&args);
     return RNNP_OK;
 }
@@ -80,7 +81,8 @@ rnnp_status rnnp_gemm(const rnnp_context *context, size_t m, size_t n, size_t k,
     if ((k > 0 && (!a || !packed)) || !c) return rnnp_fail(context, RNNP_ERR_ARG, "NULL matrix");
     if (m > 1 && (lda < k || ldc < n))
         return rnnp_fail(context, RNNP_ERR_ARG, "strides lda=%zu, ldc=%zu are below k=%zu, n=%zu", lda, ldc, k, n);
-    const rnnp_gemm_args args = { .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = packed, .c0 = bias, .c = c, .ldc = ldc };
+    const rnnp_gemm_args args = {
+        .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = packed, .c0 = bias, .c = c, .ldc = ldc};
     rnnp_select_for(&context->selection, RNNP_OP_gemm_f32, n * k * sizeof(float))->fn.gemm_f32(&args);
     return RNNP_OK;
 }
@@ -101,9 +103,15 @@ static size_t layer_directions(const rnnp_layer *layer) { return rnnp_directions
 static void describe(const rnnp_context *context, const rnnp_recurrent_options *o, rnnp_math math, rnnp_recurrent *r)
 {
     size_t n = rnnp_cell_activations(o->cell);
-    *r = (rnnp_recurrent){ .cell = o->cell, .input = o->input, .hidden = o->hidden, .direction = o->direction,
-                           .reset_after = o->reset == RNNP_GRU_RESET_AFTER, .input_forget = o->input_forget != 0,
-                           .clip = o->clip, .math = math, .select = &context->selection };
+    *r = (rnnp_recurrent){.cell = o->cell,
+                          .input = o->input,
+                          .hidden = o->hidden,
+                          .direction = o->direction,
+                          .reset_after = o->reset == RNNP_GRU_RESET_AFTER,
+                          .input_forget = o->input_forget != 0,
+                          .clip = o->clip,
+                          .math = math,
+                          .select = &context->selection};
     for (size_t d = 0; d < 2; d++) {
         rnnp_act_defaults(o->cell, r->act[d]);
         if (d == 1 && o->direction != RNNP_BIDIRECTIONAL) break;
@@ -144,8 +152,8 @@ rnnp_status rnnp_layer_create(rnnp_context *context, const rnnp_recurrent_option
         rnnp_weights_to_onnx(&o, &weights[d], w + d * rows * I, r + d * rows * H, b + d * 2 * rows);
         if (weights[d].peephole) memcpy(p + d * 3 * H, weights[d].peephole, 3 * H * sizeof(float));
     }
-    *layer = (rnnp_layer){ context, recurrent, bytes, (float *)(void *)((char *)layer + HEADER_BYTES) };
-    const rnnp_recurrent_source source = { w, r, b, peepholes ? p : NULL };
+    *layer = (rnnp_layer){context, recurrent, bytes, (float *)(void *)((char *)layer + HEADER_BYTES)};
+    const rnnp_recurrent_source source = {w, r, b, peepholes ? p : NULL};
     const rnnp_fpmode mode = rnnp_fpmode_enter(0); /* the sum of the biases */
     rnnp_recurrent_pack(&layer->recurrent, &source, layer->packed, 0, 1);
     rnnp_fpmode_set(mode);
@@ -163,8 +171,14 @@ void rnnp_layer_args_init(rnnp_layer_args *args, const rnnp_layer *layer, size_t
 {
     const rnnp_recurrent *r = &layer->recurrent;
     size_t width = layer_directions(layer) * r->hidden;
-    *args = (rnnp_layer_args){ .struct_size = sizeof *args, .steps = steps, .batch = batch, .x_step = batch * r->input,
-                               .x_row = r->input, .y_step = batch * width, .y_row = width, .y_dir = r->hidden };
+    *args = (rnnp_layer_args){.struct_size = sizeof *args,
+                              .steps = steps,
+                              .batch = batch,
+                              .x_step = batch * r->input,
+                              .x_row = r->input,
+                              .y_step = batch * width,
+                              .y_row = width,
+                              .y_dir = r->hidden};
 }
 
 rnnp_status rnnp_layer_workspace_bytes(const rnnp_layer *layer, size_t steps, size_t batch, size_t *bytes)
@@ -192,17 +206,36 @@ rnnp_status rnnp_layer_forward(const rnnp_layer *layer, const rnnp_layer_args *g
         return rnnp_fail(context, RNNP_ERR_ARG, "x and workspace must be given");
     if (a->y && ((a->steps > 1 && !a->y_step) || (a->batch > 1 && !a->y_row)))
         return rnnp_fail(context, RNNP_ERR_ARG, "y_step=%zu, y_row=%zu: rows of y overlap", a->y_step, a->y_row);
-    if (r->cell != RNNP_CELL_LSTM && (a->c0 || a->c)) return rnnp_fail(context, RNNP_ERR_ARG, "only an LSTM has c0 and c");
+    if (r->cell != RNNP_CELL_LSTM && (a->c0 || a->c))
+        return rnnp_fail(context, RNNP_ERR_ARG, "only an LSTM has c0 and c");
     for (size_t b = 0; a->lengths && b < a->batch; b++)
         if (a->lengths[b] < 0 || (size_t)a->lengths[b] > a->steps)
-            return rnnp_fail(context, RNNP_ERR_ARG, "lengths[%zu]=%d is outside 0..%zu", b, (int)a->lengths[b], a->steps);
+            return rnnp_fail(context, RNNP_ERR_ARG, "lengths[%zu]=%d is outside 0..%zu", b, (int)a->lengths[b],
+                             a->steps);
 
     size_t state = a->batch * r->hidden;
-    const rnnp_recurrent_call call = {
-        .packed = layer->packed, .steps = a->steps, .batch = a->batch, .x = a->x, .x_step = a->x_step, .x_row = a->x_row,
-        .lengths = a->lengths, .h0 = a->h0, .c0 = a->c0, .h0_dir = state, .h0_row = r->hidden, .y = a->y,
-        .y_step = a->y_step, .y_dir = a->y_dir, .y_row = a->y_row, .h = a->h, .c = a->c, .h_dir = state, .h_row = r->hidden,
-        .team = context->team, .workspace = a->workspace, .turn = a->turn };
+    const rnnp_recurrent_call call = {.packed = layer->packed,
+                                      .steps = a->steps,
+                                      .batch = a->batch,
+                                      .x = a->x,
+                                      .x_step = a->x_step,
+                                      .x_row = a->x_row,
+                                      .lengths = a->lengths,
+                                      .h0 = a->h0,
+                                      .c0 = a->c0,
+                                      .h0_dir = state,
+                                      .h0_row = r->hidden,
+                                      .y = a->y,
+                                      .y_step = a->y_step,
+                                      .y_dir = a->y_dir,
+                                      .y_row = a->y_row,
+                                      .h = a->h,
+                                      .c = a->c,
+                                      .h_dir = state,
+                                      .h_row = r->hidden,
+                                      .team = context->team,
+                                      .workspace = a->workspace,
+                                      .turn = a->turn};
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     rnnp_recurrent_forward(r, &call);
     rnnp_fpmode_set(mode);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A burst: a probe with more and more rounds, twice as many each time, until it lasts long enough; the last try counts,
- * and never the first one, which finds the caches as the filling of the memory left them. Threads meet before they begin,
- * and a try in which they did not run at once is repeated.
+ * and never the first one, which finds the caches as the filling of the memory left them. Threads meet before they
+ * begin, and a try in which they did not run at once is repeated.
  */
 #include "rnnpack/limits.h"
 
@@ -30,19 +30,22 @@ struct burst {
     size_t slices, slice_bytes;
     size_t rounds;
     double wait;        /* seconds that a thread waits for the others before it begins */
-    lane *lanes;        /* one per thread of the team               */
-    double slowest;     /* work per second of one thread, last try  */
-    size_t working;     /* threads of the last try                  */
-    atomic_size_t here; /* of them: those that are ready to begin   */
+    lane *lanes;        /* one per thread of the team */
+    double slowest;     /* work per second of one thread, last try */
+    size_t working;     /* threads of the last try */
+    atomic_size_t here; /* of them: those that are ready to begin */
 };
 
 static float *slice(const burst *b, size_t index) { return b->data + index * (b->slice_bytes / sizeof *b->data); }
 
 /* A thread that is alone although the team has more (the team is busy with another call) takes all slices. */
-static size_t share(const burst *b, size_t threads) { return threads == 1 ? b->slices * b->slice_bytes : b->slice_bytes; }
+static size_t share(const burst *b, size_t threads)
+{
+    return threads == 1 ? b->slices * b->slice_bytes : b->slice_bytes;
+}
 
-/* A barrier lets a thread go that then loses its CPU, and a host's pool may run tasks in turn: so the last thing before the
- * burst is to see that the others are there, for a while; where threads share a CPU, those must come to it. */
+/* A barrier lets a thread go that then loses its CPU, and a host's pool may run tasks in turn: so the last thing before
+ * the burst is to see that the others are there, for a while; where threads share a CPU, those must come to it. */
 static void meet_others(burst *b, size_t threads)
 {
     const double begin = rnnp_clock();
@@ -67,13 +70,13 @@ static void phase(void *arg, size_t p, size_t index, size_t threads)
 }
 
 typedef struct outcome {
-    double rate;     /* work per second             */
-    double length;   /* seconds of the shortest     */
+    double rate;     /* work per second */
+    double length;   /* seconds of the shortest */
     size_t together; /* threads that worked at once */
 } outcome;
 
-/* Threads that worked at once for nine tenths of the time add up; else what they got done from the first begin to the last
- * end is what the machine gave. */
+/* Threads that worked at once for nine tenths of the time add up; else what they got done from the first begin to the
+ * last end is what the machine gave. */
 static outcome outcome_of(burst *b)
 {
     double begin = b->lanes[0].begin, end = b->lanes[0].end, shortest = end - begin, busy = 0, work = 0, rates = 0;
@@ -94,8 +97,8 @@ static outcome outcome_of(burst *b)
     return (outcome){work / (end - begin), shortest, at_once < 1 ? 1 : (size_t)at_once};
 }
 
-/* Returns the first long try in which the whole team worked at once, or the best of those within a time that a team needs
- * to be free again. */
+/* Returns the first long try in which the whole team worked at once, or the best of those within a time that a team
+ * needs to be free again. */
 static outcome burst_best(rnnp_team *team, burst *b, double seconds)
 {
     const size_t threads = rnnp_team_threads(team);
@@ -144,8 +147,8 @@ static void work_clock(const burst *b, lane *l, size_t index, size_t threads)
     (void)threads;
     size_t x = 0, y = 1;
     __asm__ volatile("" : "+r"(y)); /* a register: some cores add constants without an instruction in flight */
-    for (size_t k = 0; k < 16 * b->rounds; k++)
-        UNROLL for (int i = 0; i < 16; i++) {
+    for (size_t k = 0; k < 16 * b->rounds; k++) UNROLL for (int i = 0; i < 16; i++)
+        {
             x ^= y;
             __asm__ volatile("" : "+r"(x));
         }

@@ -5,10 +5,7 @@
 
 /* ---- What all have in common ---- */
 
-static double weight_of(const float *weight, size_t i)
-{
-    return weight ? (double)weight[i] : 1;
-}
+static double weight_of(const float *weight, size_t i) { return weight ? (double)weight[i] : 1; }
 
 /* Classes in range, weights finite and >= 0. */
 static int rows_are_good(const int32_t *truth, const float *weight, size_t n, size_t classes)
@@ -16,8 +13,7 @@ static int rows_are_good(const int32_t *truth, const float *weight, size_t n, si
     for (size_t i = 0; i < n; i++) {
         const double w = weight_of(weight, i);
 
-        if (truth[i] < 0 || (size_t)truth[i] >= classes || !(w >= 0 && isfinite(w)))
-            return 0;
+        if (truth[i] < 0 || (size_t)truth[i] >= classes || !(w >= 0 && isfinite(w))) return 0;
     }
     return 1;
 }
@@ -26,8 +22,7 @@ static double sum_of(const float *weight, size_t n)
 {
     double sum = 0;
 
-    for (size_t i = 0; i < n; i++)
-        sum += weight_of(weight, i);
+    for (size_t i = 0; i < n; i++) sum += weight_of(weight, i);
     return sum;
 }
 
@@ -35,49 +30,41 @@ static int are_probabilities(const float *p, size_t rows, size_t columns)
 {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < columns; j++)
-            if (!(p[i * columns + j] >= 0 && p[i * columns + j] <= 1))
-                return 0;
+            if (!(p[i * columns + j] >= 0 && p[i * columns + j] <= 1)) return 0;
     return 1;
 }
 
 /* ---- Confusion matrix ---- */
 
-rnnp_status rnnp_metrics_confusion(const float *p, const int32_t *truth, const float *weight, size_t n,
-                                   size_t classes, double *counts)
+rnnp_status rnnp_metrics_confusion(const float *p, const int32_t *truth, const float *weight, size_t n, size_t classes,
+                                   double *counts)
 {
     if (classes == 0 || !counts || (n && (!p || !truth)) || !rows_are_good(truth, weight, n, classes))
         return RNNP_ERR_ARG;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < classes; j++)
-            if (isnan(p[i * classes + j]))
-                return RNNP_ERR_ARG;
+            if (isnan(p[i * classes + j])) return RNNP_ERR_ARG;
     for (size_t i = 0; i < n; i++) {
         const float *row = p + i * classes;
         size_t best = 0;
 
-        for (size_t j = 1; j < classes; j++)
-            best = row[j] > row[best] ? j : best;
+        for (size_t j = 1; j < classes; j++) best = row[j] > row[best] ? j : best;
         counts[(size_t)truth[i] * classes + best] += weight_of(weight, i);
     }
     return RNNP_OK;
 }
 
-static double ratio(double part, double whole)
-{
-    return whole > 0 ? part / whole : 0;
-}
+static double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 rnnp_status rnnp_metrics_classes(const double *counts, size_t classes, rnnp_class_metrics *per_class,
                                  rnnp_summary_metrics *summary)
 {
     double total = 0, right = 0, chance = 0, supported = 0, sums[3] = {0};
 
-    if (!counts || classes == 0 || !summary)
-        return RNNP_ERR_ARG;
+    if (!counts || classes == 0 || !summary) return RNNP_ERR_ARG;
     for (size_t t = 0; t < classes; t++)
         for (size_t j = 0; j < classes; j++) {
-            if (!(counts[t * classes + j] >= 0 && isfinite(counts[t * classes + j])))
-                return RNNP_ERR_ARG;
+            if (!(counts[t * classes + j] >= 0 && isfinite(counts[t * classes + j]))) return RNNP_ERR_ARG;
             total += counts[t * classes + j];
         }
     for (size_t c = 0; c < classes; c++) {
@@ -89,8 +76,7 @@ rnnp_status rnnp_metrics_classes(const double *counts, size_t classes, rnnp_clas
             called += counts[j * classes + c];
         }
         const rnnp_class_metrics m = {ratio(hit, called), ratio(hit, is), ratio(2 * hit, is + called), is};
-        if (per_class)
-            per_class[c] = m;
+        if (per_class) per_class[c] = m;
         right += hit;
         chance += ratio(is, total) * ratio(called, total);
         if (is > 0) {
@@ -114,8 +100,7 @@ static const size_t *sort_rows(const float *score, size_t n, size_t *scratch)
 {
     size_t *from = scratch, *to = scratch + n;
 
-    for (size_t i = 0; i < n; i++)
-        from[i] = i;
+    for (size_t i = 0; i < n; i++) from[i] = i;
     for (size_t run = 1; run < n; run *= 2) {
         for (size_t left = 0; left < n; left += 2 * run) {
             const size_t middle = n - left < run ? n : left + run, end = n - middle < run ? n : middle + run;
@@ -132,8 +117,8 @@ static const size_t *sort_rows(const float *score, size_t n, size_t *scratch)
 }
 
 rnnp_status rnnp_metrics_ranking(const float *score, const int32_t *truth, const float *weight, size_t n,
-                                 size_t *scratch, double *roc_auc, double *average_precision,
-                                 rnnp_curve_point *curve, size_t *points)
+                                 size_t *scratch, double *roc_auc, double *average_precision, rnnp_curve_point *curve,
+                                 size_t *points)
 {
     double all[2] = {0}, seen[2] = {0}, pairs = 0, ap = 0;
     const size_t *row;
@@ -143,23 +128,18 @@ rnnp_status rnnp_metrics_ranking(const float *score, const int32_t *truth, const
         !rows_are_good(truth, weight, n, 2))
         return RNNP_ERR_ARG;
     for (size_t i = 0; i < n; i++) {
-        if (isnan(score[i]))
-            return RNNP_ERR_ARG;
+        if (isnan(score[i])) return RNNP_ERR_ARG;
         all[truth[i]] += weight_of(weight, i);
     }
-    if (!(all[0] > 0 && all[1] > 0))
-        return RNNP_ERR_ARG;
+    if (!(all[0] > 0 && all[1] > 0)) return RNNP_ERR_ARG;
     row = sort_rows(score, n, scratch);
-    if (curve)
-        curve[written++] = (rnnp_curve_point){INFINITY, 0, 0, 1};
+    if (curve) curve[written++] = (rnnp_curve_point){INFINITY, 0, 0, 1};
     for (size_t i = 0; i < n;) {
         const float threshold = score[row[i]];
         double tie[2] = {0};
 
-        for (; i < n && score[row[i]] == threshold; i++)
-            tie[truth[row[i]]] += weight_of(weight, row[i]);
-        if (tie[0] + tie[1] == 0)
-            continue;
+        for (; i < n && score[row[i]] == threshold; i++) tie[truth[row[i]]] += weight_of(weight, row[i]);
+        if (tie[0] + tie[1] == 0) continue;
         pairs += tie[0] * (seen[1] + tie[1] / 2);
         seen[0] += tie[0];
         seen[1] += tie[1];
@@ -170,15 +150,14 @@ rnnp_status rnnp_metrics_ranking(const float *score, const int32_t *truth, const
     }
     *roc_auc = pairs / (all[0] * all[1]);
     *average_precision = ap;
-    if (points)
-        *points = written;
+    if (points) *points = written;
     return RNNP_OK;
 }
 
 /* ---- Probabilities ---- */
 
-rnnp_status rnnp_metrics_brier(const float *p, const int32_t *truth, const float *weight, size_t n,
-                               size_t classes, double *brier)
+rnnp_status rnnp_metrics_brier(const float *p, const int32_t *truth, const float *weight, size_t n, size_t classes,
+                               double *brier)
 {
     const size_t columns = classes == 2 ? 1 : classes;
     double sum = 0;
@@ -200,16 +179,15 @@ rnnp_status rnnp_metrics_brier(const float *p, const int32_t *truth, const float
     return RNNP_OK;
 }
 
-rnnp_status rnnp_metrics_calibration(const float *p, const int32_t *truth, const float *weight, size_t n,
-                                     size_t n_bins, rnnp_calibration_bin *bins, double *ece)
+rnnp_status rnnp_metrics_calibration(const float *p, const int32_t *truth, const float *weight, size_t n, size_t n_bins,
+                                     rnnp_calibration_bin *bins, double *ece)
 {
     double sum = 0, total;
 
     if (!p || !truth || !bins || !ece || n_bins == 0 || !rows_are_good(truth, weight, n, 2) ||
         !are_probabilities(p, n, 1) || !((total = sum_of(weight, n)) > 0))
         return RNNP_ERR_ARG;
-    for (size_t b = 0; b < n_bins; b++)
-        bins[b] = (rnnp_calibration_bin){0};
+    for (size_t b = 0; b < n_bins; b++) bins[b] = (rnnp_calibration_bin){0};
     for (size_t i = 0; i < n; i++) {
         const size_t b = (size_t)((double)p[i] * (double)n_bins);
         rnnp_calibration_bin *bin = &bins[b < n_bins ? b : n_bins - 1];

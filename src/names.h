@@ -24,10 +24,7 @@ typedef struct rnnp_names {
     size_t n, root;
 } rnnp_names;
 
-static inline int rnnp_names_turn(uint8_t mask, unsigned c)
-{
-    return (1 + (mask | c)) >> 8 != 0;
-}
+static inline int rnnp_names_turn(uint8_t mask, unsigned c) { return (1 + (mask | c)) >> 8 != 0; }
 
 /* The name that an equal one would be. */
 static inline size_t rnnp_names_nearest(const rnnp_names *set, const char *s, size_t length)
@@ -63,8 +60,7 @@ static inline size_t rnnp_names_add(rnnp_names *set, const char *s)
         return 0;
     }
     const char *other = set->name[rnnp_names_nearest(set, s, length)];
-    while (s[byte] == other[byte])
-        byte++;
+    while (s[byte] == other[byte]) byte++;
     unsigned bits = (unsigned char)s[byte] ^ (unsigned char)other[byte];
     while (bits & (bits - 1)) /* the highest */
         bits &= bits - 1;
@@ -74,8 +70,7 @@ static inline size_t rnnp_names_add(rnnp_names *set, const char *s)
     while (*link % 2 == 0) {
         rnnp_names_fork *above = &set->fork[*link / 2];
 
-        if (above->byte > byte || (above->byte == byte && above->mask > mask))
-            break;
+        if (above->byte > byte || (above->byte == byte && above->mask > mask)) break;
         link = &above->next[rnnp_names_turn(above->mask, above->byte < length ? (unsigned char)s[above->byte] : 0)];
     }
     *fork = (rnnp_names_fork){.byte = byte, .mask = mask};

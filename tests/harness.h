@@ -12,11 +12,11 @@
 
 /* All fields may start at 0: `test_heap heap = {0};` */
 typedef struct test_heap {
-    atomic_size_t calls;       /* allocations asked for so far                          */
-    size_t fail_at;            /* the fail_at-th of them fails; 0: none                 */
-    atomic_size_t live_blocks; /* not yet freed                                         */
-    atomic_size_t live_bytes;  /* by the byte counts given to alloc and free            */
-    atomic_size_t peak_bytes;  /* exact while one thread allocates                      */
+    atomic_size_t calls;       /* allocations asked for so far */
+    size_t fail_at;            /* the fail_at-th of them fails; 0: none */
+    atomic_size_t live_blocks; /* not yet freed */
+    atomic_size_t live_bytes;  /* by the byte counts given to alloc and free */
+    atomic_size_t peak_bytes;  /* exact while one thread allocates */
 } test_heap;
 
 static inline void *test_heap_alloc(void *user, size_t bytes, size_t align)
@@ -24,12 +24,10 @@ static inline void *test_heap_alloc(void *user, size_t bytes, size_t align)
     test_heap *heap = user;
     void *p = NULL;
 
-    if (atomic_fetch_add(&heap->calls, 1) + 1 == heap->fail_at || posix_memalign(&p, align, bytes) != 0)
-        return NULL;
+    if (atomic_fetch_add(&heap->calls, 1) + 1 == heap->fail_at || posix_memalign(&p, align, bytes) != 0) return NULL;
     atomic_fetch_add(&heap->live_blocks, 1);
     const size_t live = atomic_fetch_add(&heap->live_bytes, bytes) + bytes;
-    if (live > atomic_load(&heap->peak_bytes))
-        atomic_store(&heap->peak_bytes, live);
+    if (live > atomic_load(&heap->peak_bytes)) atomic_store(&heap->peak_bytes, live);
     return p;
 }
 

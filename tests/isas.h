@@ -11,8 +11,7 @@
 static inline const char *build_isa(size_t index)
 {
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
-        if (rnnp_tables[isa]->rows && index-- == 0)
-            return rnnp_isa_names[isa];
+        if (rnnp_tables[isa]->rows && index-- == 0) return rnnp_isa_names[isa];
     }
     return NULL;
 }
@@ -21,8 +20,7 @@ static inline size_t build_isas(void)
 {
     size_t n = 0;
 
-    while (build_isa(n))
-        n++;
+    while (build_isa(n)) n++;
     return n;
 }
 

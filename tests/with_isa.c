@@ -32,15 +32,12 @@ int main(int argc, char **argv)
     rnnp_context_options_init(&options);
     options.max_isa = argv[1];
     options.log = print;
-    if (rnnp_context_create(&options, &context) != RNNP_OK)
-        return 2;
+    if (rnnp_context_create(&options, &context) != RNNP_OK) return 2;
     rnnp_context_host(context, &info);
     const int same = strcmp(info.isa, argv[1]) == 0;
-    if (!same)
-        printf("skipped: no %s here, the highest ISA is %s\n", argv[1], info.isa);
+    if (!same) printf("skipped: no %s here, the highest ISA is %s\n", argv[1], info.isa);
     rnnp_context_destroy(context);
-    if (!same)
-        return SKIPPED;
+    if (!same) return SKIPPED;
     setenv("RNNPACK_MAX_ISA", argv[1], 1);
     execvp(argv[2], &argv[2]);
     perror(argv[2]);

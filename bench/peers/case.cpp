@@ -14,12 +14,10 @@ namespace peer {
 Array::Array(std::size_t count) : data_(nullptr), size_(count)
 {
     const std::size_t line = 64;
-    if (count > SIZE_MAX / sizeof(float) - line)
-        throw std::bad_alloc();
+    if (count > SIZE_MAX / sizeof(float) - line) throw std::bad_alloc();
     const std::size_t bytes = (count * sizeof(float) + line - 1) / line * line;
     data_.reset(static_cast<float *>(std::aligned_alloc(line, std::max(bytes, line))));
-    if (!data_)
-        throw std::bad_alloc();
+    if (!data_) throw std::bad_alloc();
 }
 
 Array Array::load(const std::string &path, std::size_t count)
@@ -62,8 +60,7 @@ static bool as_layer(Case &c, const Sizes &sizes)
 {
     const auto same = [&c](const auto &known) { return known.name == c.cell; };
     const auto known = std::find_if(std::begin(cells), std::end(cells), same);
-    if (known == std::end(cells))
-        return false;
+    if (known == std::end(cells)) return false;
     c.kind = Kind::layer;
     c.gates = known->gates;
     c.hidden = c.depth = c.columns = sizes[0];
@@ -78,11 +75,9 @@ static bool as_training(Case &c, const Sizes &sizes)
 {
     const std::string prefix = "train_";
     Case layer = c;
-    if (c.cell.compare(0, prefix.size(), prefix) != 0)
-        return false;
+    if (c.cell.compare(0, prefix.size(), prefix) != 0) return false;
     layer.cell = c.cell.substr(prefix.size());
-    if ((layer.cell != "lstm" && layer.cell != "gru_lbr") || !as_layer(layer, sizes))
-        return false;
+    if ((layer.cell != "lstm" && layer.cell != "gru_lbr") || !as_layer(layer, sizes)) return false;
     c = layer;
     c.kind = Kind::training;
     return true;
@@ -90,8 +85,7 @@ static bool as_training(Case &c, const Sizes &sizes)
 
 static bool as_product(Case &c, const Sizes &sizes)
 {
-    if (c.cell != "gemm")
-        return false;
+    if (c.cell != "gemm") return false;
     c.kind = Kind::product;
     c.rows = sizes[0];
     c.columns = sizes[1];
@@ -105,8 +99,7 @@ static bool as_function(Case &c, const Sizes &sizes)
     const std::size_t bar = std::min(c.cell.find('_'), c.cell.size());
     c.function = c.cell.substr(0, bar);
     c.math = c.cell.substr(std::min(bar + 1, c.cell.size()));
-    if (!find_function(c.function) || (c.math != "u35" && c.math != "fast"))
-        return false;
+    if (!find_function(c.function) || (c.math != "u35" && c.math != "fast")) return false;
     c.kind = Kind::function;
     c.depth = c.columns = sizes[0];
     c.model = c.function;
@@ -115,8 +108,7 @@ static bool as_function(Case &c, const Sizes &sizes)
 
 static bool as_start(Case &c, const Sizes &sizes)
 {
-    if (c.cell != "start_onnx" && c.cell != "start_packed")
-        return false;
+    if (c.cell != "start_onnx" && c.cell != "start_packed") return false;
     c.kind = Kind::start;
     c.gates = 4;
     c.hidden = c.depth = c.columns = sizes[0];
@@ -137,8 +129,8 @@ Case parse_case(const std::string &line)
     for (const std::size_t size : sizes)
         if (size < 1 || size > most)
             throw std::runtime_error("case " + c.id + ": a size of " + std::to_string(size) + " is out of range");
-    if (!as_layer(c, sizes) && !as_training(c, sizes) && !as_product(c, sizes) &&
-        !as_function(c, sizes) && !as_start(c, sizes))
+    if (!as_layer(c, sizes) && !as_training(c, sizes) && !as_product(c, sizes) && !as_function(c, sizes) &&
+        !as_start(c, sizes))
         throw std::runtime_error("case " + c.id + ": unknown cell " + c.cell);
     return c;
 }
@@ -148,24 +140,21 @@ Case parse_case(const std::string &line)
 Weights Model::get(const std::string &dir, const Case &c)
 {
     const bool layer = c.has_cell();
-    if (!layer && c.kind != Kind::product)
-        return {nullptr, nullptr, nullptr};
+    if (!layer && c.kind != Kind::product) return {nullptr, nullptr, nullptr};
     const std::size_t rows = layer ? c.gates * c.hidden : c.columns, matrix = rows * c.depth;
     if (name_ != c.model) {
         name_.clear();
         data_ = Array::load(dir + "/" + c.model + ".f32", layer ? 2 * (matrix + rows) : matrix);
         name_ = c.model;
     }
-    if (!layer)
-        return {data_.data(), nullptr, nullptr};
+    if (!layer) return {data_.data(), nullptr, nullptr};
     return {data_.data(), data_.data() + matrix, data_.data() + 2 * matrix};
 }
 
 Array load_x(const std::string &dir, const Case &c)
 {
     Array x = Array::load(dir + "/x.f32", c.rows * c.depth);
-    if (c.kind == Kind::function)
-        std::for_each(x.data(), x.data() + x.size(), [](float &value) { value *= 4; });
+    if (c.kind == Kind::function) std::for_each(x.data(), x.data() + x.size(), [](float &value) { value *= 4; });
     return x;
 }
 

@@ -16,10 +16,10 @@ Case parse_case(const std::string &line);
 
 /* The weights of one model; those of the last one are kept, as cases come model by model. */
 class Model {
-public:
+  public:
     Weights get(const std::string &dir, const Case &c);
 
-private:
+  private:
     std::string name_;
     Array data_;
 };

@@ -29,13 +29,10 @@ struct Cell {
 constexpr Cell cells[] = {
     {"rnn", 1, 1, {0}}, {"gru", 3, 3, {0, 1, 2}}, {"gru_lbr", 3, 4, {0, 1, 2}}, {"lstm", 4, 4, {0, 2, 3, 1}}};
 
-memory::dim dim(std::size_t n)
-{
-    return static_cast<memory::dim>(n);
-}
+memory::dim dim(std::size_t n) { return static_cast<memory::dim>(n); }
 
 class OneDnn final : public peer::Peer {
-public:
+  public:
     OneDnn() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
 
     std::string name() const override { return "onednn"; }
@@ -56,10 +53,10 @@ public:
                     {dnnl::cpu_isa::avx512_core_bf16, "avx512_core_bf16"}};
         std::string name = "other";
         for (const auto &known : isas)
-            if (known.isa == dnnl::get_effective_cpu_isa())
-                name = known.name;
-        return "isa " + name + ", weights in the primitive's own format beforehand; a step of training has their "
-                               "reorders, and a loss and an Adam that the benchmark adds";
+            if (known.isa == dnnl::get_effective_cpu_isa()) name = known.name;
+        return "isa " + name +
+               ", weights in the primitive's own format beforehand; a step of training has their "
+               "reorders, and a loss and an Adam that the benchmark adds";
     }
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
@@ -74,7 +71,7 @@ public:
         throw std::runtime_error("case " + c.id + ": oneDNN reads no models");
     }
 
-private:
+  private:
     struct Made {
         dnnl::primitive primitive;
         Desc w, r; /* the formats it wants */
@@ -151,27 +148,25 @@ std::function<void()> OneDnn::layer(const peer::Case &c, const peer::Weights &we
 {
     const auto same = [&c](const Cell &cell) { return cell.name == c.cell; };
     const auto known = std::find_if(std::begin(cells), std::end(cells), same);
-    if (known == std::end(cells))
-        throw std::runtime_error("case " + c.id + ": oneDNN has no " + c.cell);
+    if (known == std::end(cells)) throw std::runtime_error("case " + c.id + ": oneDNN has no " + c.cell);
     const Desc seq({dim(c.steps), dim(c.batch), dim(c.hidden)}, f32, Tag::tnc), none;
     const Desc state({1, 1, dim(c.batch), dim(c.hidden)}, f32, Tag::ldnc);
     const Desc w({1, 1, dim(c.hidden), dim(known->gates), dim(c.hidden)}, f32, Tag::any);
     const Desc b({1, 1, dim(known->bias_rows), dim(c.hidden)}, f32, Tag::ldgo);
     const auto tanh = dnnl::algorithm::eltwise_tanh;
     const auto dir = dnnl::rnn_direction::unidirectional_left2right;
-    const Made made = c.cell == "lstm"    ? make<dnnl::lstm_forward>(dir, seq, state, state, w, w, b, seq, none, none)
-                    : c.cell == "gru"     ? make<dnnl::gru_forward>(dir, seq, state, w, w, b, seq, none)
-                    : c.cell == "gru_lbr" ? make<dnnl::lbr_gru_forward>(dir, seq, state, w, w, b, seq, none)
-                                          : make<dnnl::vanilla_rnn_forward>(tanh, dir, seq, state, w, w, b, seq, none);
-    std::unordered_map<int, memory> arguments{
-        {DNNL_ARG_SRC_LAYER, view(seq, x)},
-        {DNNL_ARG_SRC_ITER, view(state, x)},
-        {DNNL_ARG_WEIGHTS_LAYER, gates(*known, c.hidden, weights.w, made.w)},
-        {DNNL_ARG_WEIGHTS_ITER, gates(*known, c.hidden, weights.r, made.r)},
-        {DNNL_ARG_BIAS, bias(*known, c.hidden, weights.bias, b)},
-        {DNNL_ARG_DST_LAYER, view(seq, y)}};
-    if (c.cell == "lstm")
-        arguments.emplace(DNNL_ARG_SRC_ITER_C, view(state, x));
+    const Made made = c.cell == "lstm"  ? make<dnnl::lstm_forward>(dir, seq, state, state, w, w, b, seq, none, none)
+                      : c.cell == "gru" ? make<dnnl::gru_forward>(dir, seq, state, w, w, b, seq, none)
+                      : c.cell == "gru_lbr"
+                          ? make<dnnl::lbr_gru_forward>(dir, seq, state, w, w, b, seq, none)
+                          : make<dnnl::vanilla_rnn_forward>(tanh, dir, seq, state, w, w, b, seq, none);
+    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC_LAYER, view(seq, x)},
+                                              {DNNL_ARG_SRC_ITER, view(state, x)},
+                                              {DNNL_ARG_WEIGHTS_LAYER, gates(*known, c.hidden, weights.w, made.w)},
+                                              {DNNL_ARG_WEIGHTS_ITER, gates(*known, c.hidden, weights.r, made.r)},
+                                              {DNNL_ARG_BIAS, bias(*known, c.hidden, weights.bias, b)},
+                                              {DNNL_ARG_DST_LAYER, view(seq, y)}};
+    if (c.cell == "lstm") arguments.emplace(DNNL_ARG_SRC_ITER_C, view(state, x));
     return call(made.primitive, arguments);
 }
 
@@ -180,10 +175,10 @@ std::function<void()> OneDnn::product(const peer::Case &c, const peer::Weights &
     const memory::dim m = dim(c.rows), n = dim(c.columns), k = dim(c.depth);
     const Desc a({m, k}, f32, Tag::ab), b({k, n}, f32, Tag::any), result({m, n}, f32, Tag::ab);
     const dnnl::matmul::primitive_desc d({a, b, result}, engine_);
-    return call(dnnl::matmul(d), {{DNNL_ARG_SRC, view(a, x)},
-                                  {DNNL_ARG_WEIGHTS, reordered(view(Desc({k, n}, f32, Tag::ba), weights.w),
-                                                               d.weights_desc())},
-                                  {DNNL_ARG_DST, view(result, y)}});
+    return call(dnnl::matmul(d),
+                {{DNNL_ARG_SRC, view(a, x)},
+                 {DNNL_ARG_WEIGHTS, reordered(view(Desc({k, n}, f32, Tag::ba), weights.w), d.weights_desc())},
+                 {DNNL_ARG_DST, view(result, y)}});
 }
 
 std::function<void()> OneDnn::function(const peer::Case &c, const float *x, float *y)
@@ -201,7 +196,6 @@ std::function<void()> OneDnn::function(const peer::Case &c, const float *x, floa
 
 int main(int argc, char **argv)
 {
-    return peer::serve(argc, argv, [](const peer::Options &) -> std::unique_ptr<peer::Peer> {
-        return std::make_unique<OneDnn>();
-    });
+    return peer::serve(argc, argv,
+                       [](const peer::Options &) -> std::unique_ptr<peer::Peer> { return std::make_unique<OneDnn>(); });
 }

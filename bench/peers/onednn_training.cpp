@@ -21,24 +21,15 @@ using Tag = memory::format_tag;
 using Arguments = std::unordered_map<int, memory>;
 constexpr auto f32 = memory::data_type::f32;
 
-memory::dim dim(std::size_t n)
-{
-    return static_cast<memory::dim>(n);
-}
+memory::dim dim(std::size_t n) { return static_cast<memory::dim>(n); }
 
-float *floats(const memory &m)
-{
-    return static_cast<float *>(m.get_data_handle());
-}
+float *floats(const memory &m) { return static_cast<float *>(m.get_data_handle()); }
 
-std::size_t count(const memory &m)
-{
-    return m.get_desc().get_size() / sizeof(float);
-}
+std::size_t count(const memory &m) { return m.get_desc().get_size() / sizeof(float); }
 
 /* PyTorch's Adam on one array. */
 class Optimizer {
-public:
+  public:
     Optimizer(const memory &p, const memory &gradient, float rate)
         : p_(p), gradient_(gradient), rate_(rate), m_(count(p)), v_(count(p))
     {
@@ -53,7 +44,7 @@ public:
         update(static_cast<float>(rate_ / correction1), static_cast<float>(1 / std::sqrt(correction2)));
     }
 
-private:
+  private:
     void update(float rate, float scale)
     {
         const peer::Adam adam;
@@ -100,7 +91,7 @@ struct Shape {
 constexpr Shape shapes[] = {{"gru_lbr", 3, 4, {0, 1, 2}}, {"lstm", 4, 4, {0, 2, 3, 1}}};
 
 class Layer final : public peer::Training {
-public:
+  public:
     Layer(const dnnl::engine &engine, const dnnl::stream &stream, const peer::Case &c, const peer::Weights &weights,
           const float *x)
         : engine_(engine), stream_(stream), shape_(c.cell == "lstm" ? shapes[1] : shapes[0]), hidden_(c.hidden)
@@ -126,19 +117,16 @@ public:
 
     double step() override
     {
-        for (const auto &[from, to] : before_)
-            reorder(from, to);
+        for (const auto &[from, to] : before_) reorder(from, to);
         forward_.execute(stream_, forward_arguments_);
         stream_.wait();
         const double loss = mean_square(floats(y_), floats(dy_), count(y_));
         for (const memory &sum : sums_) /* a backward pass adds to them */
             std::fill_n(floats(sum), count(sum), 0.0F);
         backward_.execute(stream_, backward_arguments_);
-        for (const auto &[from, to] : after_)
-            reorder(from, to);
+        for (const auto &[from, to] : after_) reorder(from, to);
         stream_.wait();
-        for (Optimizer &optimizer : optimizers_)
-            optimizer.step();
+        for (Optimizer &optimizer : optimizers_) optimizer.step();
         return loss;
     }
 
@@ -152,7 +140,7 @@ public:
                     r[(shape_.order[g] * h + u) * h + i] = from[(i * gates + g) * h + u];
     }
 
-private:
+  private:
     void reorder(memory from, memory to) { dnnl::reorder(from, to).execute(stream_, from, to); }
 
     /* Rows of an array of bias rows. */
@@ -166,8 +154,7 @@ private:
         const std::size_t h = hidden_, gates = shape_.gates;
         const Desc matrix({1, 1, dim(h), dim(gates), dim(h)}, f32, Tag::ldigo);
         const Desc bias({1, 1, dim(shape_.bias_rows), dim(h)}, f32, Tag::ldgo);
-        for (memory *m : {&w_, &r_, &dw_, &dr_})
-            *m = memory(matrix, engine_);
+        for (memory *m : {&w_, &r_, &dw_, &dr_}) *m = memory(matrix, engine_);
         bias_ = memory(bias, engine_);
         dbias_ = memory(bias, engine_);
         const float *const recurrent = weights.bias + gates * h;
@@ -180,19 +167,16 @@ private:
                 }
                 const bool apart = shape_.bias_rows > gates && g + 1 == gates;
                 floats(bias_)[g * h + u] = weights.bias[row] + (apart ? 0 : recurrent[row]);
-                if (apart)
-                    floats(bias_)[(g + 1) * h + u] = recurrent[row];
+                if (apart) floats(bias_)[(g + 1) * h + u] = recurrent[row];
             }
     }
 
     /* The memory that a primitive reads: ours, or one of its format that a reorder fills first. */
     memory readable(const memory &ours, const Desc &format)
     {
-        if (ours.get_desc() == format)
-            return ours;
+        if (ours.get_desc() == format) return ours;
         for (const auto &[from, to] : before_)
-            if (from == ours && to.get_desc() == format)
-                return to;
+            if (from == ours && to.get_desc() == format) return to;
         before_.emplace_back(ours, memory(format, engine_));
         return before_.back().second;
     }
@@ -201,8 +185,7 @@ private:
     memory writable(const memory &ours, const Desc &format)
     {
         sums_.push_back(ours.get_desc() == format ? ours : memory(format, engine_));
-        if (ours.get_desc() != format)
-            after_.emplace_back(sums_.back(), ours);
+        if (ours.get_desc() != format) after_.emplace_back(sums_.back(), ours);
         return sums_.back();
     }
 
@@ -221,13 +204,13 @@ private:
         const auto direction = dnnl::rnn_direction::unidirectional_left2right;
         const Desc any({1, 1, dim(hidden_), dim(shape_.gates), dim(hidden_)}, f32, Tag::any);
         const Desc bias = bias_.get_desc();
-        const typename Forward::primitive_desc forward(
-            typename Forward::desc(dnnl::prop_kind::forward_training, direction, sequence, states..., any, any, bias,
-                                   sequence, states...),
-            engine_);
+        const typename Forward::primitive_desc forward(typename Forward::desc(dnnl::prop_kind::forward_training,
+                                                                              direction, sequence, states..., any, any,
+                                                                              bias, sequence, states...),
+                                                       engine_);
         const typename Backward::primitive_desc backward(
-            typename Backward::desc(dnnl::prop_kind::backward, direction, sequence, states..., any, any, bias,
-                                    sequence, states..., sequence, states..., any, any, bias, sequence, states...),
+            typename Backward::desc(dnnl::prop_kind::backward, direction, sequence, states..., any, any, bias, sequence,
+                                    states..., sequence, states..., any, any, bias, sequence, states...),
             engine_, forward);
         forward_ = Forward(forward);
         backward_ = Backward(backward);
@@ -244,12 +227,10 @@ private:
                                      {DNNL_ARG_SRC_ITER_C, DNNL_ARG_DST_ITER_C}};
         const int gradient = DNNL_ARG_DIFF_SRC_ITER - DNNL_ARG_SRC_ITER; /* from the key of what it is by */
         for (std::size_t i = 0; i < sizeof...(states); i++)
-            for (const int key : state_keys[i])
-                forward_arguments_[key] = zeros(given[i]);
+            for (const int key : state_keys[i]) forward_arguments_[key] = zeros(given[i]);
         backward_arguments_ = forward_arguments_;
         for (std::size_t i = 0; i < sizeof...(states); i++)
-            for (const int key : state_keys[i])
-                backward_arguments_[key + gradient] = zeros(given[i]);
+            for (const int key : state_keys[i]) backward_arguments_[key + gradient] = zeros(given[i]);
         const std::pair<int, memory> more[] = {
             {DNNL_ARG_WEIGHTS_LAYER, readable(w_, backward.weights_layer_desc())},
             {DNNL_ARG_WEIGHTS_ITER, readable(r_, backward.weights_iter_desc())},
@@ -259,8 +240,7 @@ private:
             {DNNL_ARG_DIFF_WEIGHTS_ITER, writable(dr_, backward.diff_weights_iter_desc())},
             {DNNL_ARG_DIFF_BIAS, writable(dbias_, bias)},
         };
-        for (const auto &[key, value] : more)
-            backward_arguments_[key] = value;
+        for (const auto &[key, value] : more) backward_arguments_[key] = value;
     }
 
     dnnl::engine engine_;

@@ -62,8 +62,7 @@ constexpr std::uint32_t api_version = 11; /* the oldest one with all of the abov
 const ApiBase &open(const std::string &path)
 {
     void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        throw std::runtime_error(dlerror());
+    if (!library) throw std::runtime_error(dlerror());
     using Get = const ApiBase *(*)();
     const auto get = reinterpret_cast<Get>(dlsym(library, "OrtGetApiBase"));
     const ApiBase *base = get ? get() : nullptr;
@@ -74,7 +73,7 @@ const ApiBase &open(const std::string &path)
 }
 
 class Ort final : public peer::Peer {
-public:
+  public:
     explicit Ort(const peer::Options &options)
         : dir_(options.dir), base_(open(options.library)), api_{base_.GetApi(api_version)}
     {
@@ -104,8 +103,8 @@ public:
         }
         const auto input = tensor(x, shape(c, c.depth, false)), output = tensor(y, shape(c, c.columns, true));
         const bool layer = c.kind == peer::Kind::layer;
-        const auto state = layer ? tensor(x, {1, static_cast<std::int64_t>(c.batch), static_cast<std::int64_t>(c.hidden)})
-                                 : nullptr;
+        const auto state =
+            layer ? tensor(x, {1, static_cast<std::int64_t>(c.batch), static_cast<std::int64_t>(c.hidden)}) : nullptr;
         return [this, session = session_, input, state, output] {
             const char *const input_names[] = {"x", "h0"}, *const output_name = "y";
             const Value *const inputs[] = {input.get(), state.get()};
@@ -114,7 +113,7 @@ public:
         };
     }
 
-private:
+  private:
     template <class T> static std::shared_ptr<T> handle(T *p, void (*release)(T *))
     {
         return std::shared_ptr<T>(p, release);
@@ -140,8 +139,7 @@ private:
     std::shared_ptr<Value> tensor(const float *data, const Shape &shape) const
     {
         std::size_t bytes = sizeof(float);
-        for (const std::int64_t size : shape)
-            bytes *= static_cast<std::size_t>(size);
+        for (const std::int64_t size : shape) bytes *= static_cast<std::size_t>(size);
         Value *value;
         check(api_.CreateTensorWithDataAsOrtValue(memory_, const_cast<float *>(data), bytes, shape.data(), shape.size(),
                                                   type_float, &value));
@@ -150,8 +148,7 @@ private:
 
     void check(const Status *status) const
     {
-        if (status)
-            throw std::runtime_error(std::string("ONNX Runtime: ") + api_.GetErrorMessage(status));
+        if (status) throw std::runtime_error(std::string("ONNX Runtime: ") + api_.GetErrorMessage(status));
     }
 
     std::string dir_;

@@ -25,10 +25,7 @@ namespace peer {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::function<double(std::size_t calls)>; /* makes the calls and says how long they took */
 
-static double since(Clock::time_point start)
-{
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
+static double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 struct Timing {
     double median_us, min_us;
@@ -44,8 +41,7 @@ static Timing measure(const Seconds &time, double budget)
 
     double spent = 0, call = time(1);
     const bool long_call = call > budget;
-    for (spent = call; spent < warm_up; spent += call)
-        call = time(1);
+    for (spent = call; spent < warm_up; spent += call) call = time(1);
     const auto inner = static_cast<std::size_t>(std::ceil(batch / std::max(call, 20e-9)));
     std::vector<double> samples;
     for (spent = 0; samples.size() < (long_call ? 1 : least) || (spent < budget && samples.size() < most);) {
@@ -60,8 +56,7 @@ static Timing measure(const Seconds &time, double budget)
 
 static void require(int error, const char *what)
 {
-    if (error)
-        throw std::runtime_error(std::string(what) + ": " + std::strerror(error));
+    if (error) throw std::runtime_error(std::string(what) + ": " + std::strerror(error));
 }
 
 /* One new process of this program that runs the case once, from its start to the last byte of y. */
@@ -69,10 +64,8 @@ static double seconds_to_first_output(char **argv, const Case &c, std::string li
 {
     std::string once = "--once";
     std::vector<char *> arguments;
-    for (; *argv; argv++)
-        arguments.push_back(*argv);
-    for (char *const last : {once.data(), line.data(), static_cast<char *>(nullptr)})
-        arguments.push_back(last);
+    for (; *argv; argv++) arguments.push_back(*argv);
+    for (char *const last : {once.data(), line.data(), static_cast<char *>(nullptr)}) arguments.push_back(last);
     int ends[2];
     require(pipe2(ends, O_CLOEXEC) ? errno : 0, "pipe");
     posix_spawn_file_actions_t actions;
@@ -104,8 +97,7 @@ static std::string quoted(const std::string &text)
 {
     std::string out = "\"";
     for (const char ch : text) {
-        if (ch == '"' || ch == '\\')
-            out += '\\';
+        if (ch == '"' || ch == '\\') out += '\\';
         out += static_cast<unsigned char>(ch) < ' ' ? ' ' : ch;
     }
     return out + '"';
@@ -122,8 +114,7 @@ static Options parse_options(int argc, char **argv)
             options.write = true;
             continue;
         }
-        if (i + 1 == argc)
-            throw std::invalid_argument(usage);
+        if (i + 1 == argc) throw std::invalid_argument(usage);
         const std::string value = argv[++i];
         if (name == "--dir")
             options.dir = value;
@@ -138,8 +129,7 @@ static Options parse_options(int argc, char **argv)
         else
             throw std::invalid_argument(usage);
     }
-    if (options.dir.empty() || options.threads < 1 || !(options.budget > 0))
-        throw std::invalid_argument(usage);
+    if (options.dir.empty() || options.threads < 1 || !(options.budget > 0)) throw std::invalid_argument(usage);
     return options;
 }
 
@@ -148,8 +138,7 @@ static void store(const std::string &path, const Array &array)
     std::ofstream file(path, std::ios::binary);
     file.write(reinterpret_cast<const char *>(array.data()),
                static_cast<std::streamsize>(array.size() * sizeof(float)));
-    if (!file.flush())
-        throw std::runtime_error(path + ": cannot write");
+    if (!file.flush()) throw std::runtime_error(path + ": cannot write");
 }
 
 static Array unwritten(std::size_t count)
@@ -160,7 +149,7 @@ static Array unwritten(std::size_t count)
 }
 
 class Server {
-public:
+  public:
     Server(Peer &peer, const Options &options, char **argv) : peer_(peer), options_(options), argv_(argv) {}
 
     std::string answer(const std::string &line)
@@ -183,10 +172,8 @@ public:
         out << "{\"case\": " << quoted(c.id) << ", \"us_median\": " << timing.median_us
             << ", \"us_min\": " << timing.min_us << ", \"calls\": " << timing.calls
             << ", \"max_error\": " << accuracy.error;
-        if (c.kind == Kind::function)
-            out << ", \"max_ulp\": " << accuracy.ulp;
-        if (limit > 0)
-            out << ", \"limit_us\": " << limit;
+        if (c.kind == Kind::function) out << ", \"max_ulp\": " << accuracy.ulp;
+        if (limit > 0) out << ", \"limit_us\": " << limit;
         out << "}";
         return out.str();
     }
@@ -205,28 +192,25 @@ public:
         return 1;
     }
 
-private:
+  private:
     Seconds clock(const Case &c, const std::string &line, const Array &x, const Array &y)
     {
         if (c.kind == Kind::start && !options_.write)
             return [this, &c, line, &y](std::size_t calls) {
                 double seconds = 0;
-                for (std::size_t i = 0; i < calls; i++)
-                    seconds += seconds_to_first_output(argv_, c, line, y);
+                for (std::size_t i = 0; i < calls; i++) seconds += seconds_to_first_output(argv_, c, line, y);
                 return seconds;
             };
         return [run = peer_.prepare(c, model_.get(options_.dir, c), x.data(), y.data())](std::size_t calls) {
             const auto start = Clock::now();
-            for (std::size_t i = 0; i < calls; i++)
-                run();
+            for (std::size_t i = 0; i < calls; i++) run();
             return since(start);
         };
     }
 
     Accuracy check(const Case &c, const Array &x, const Array &y, const std::string &y_path)
     {
-        if (c.kind != Kind::function)
-            return compare(c, y, Array::load(y_path, y.size()).data());
+        if (c.kind != Kind::function) return compare(c, y, Array::load(y_path, y.size()).data());
         compare(c, y, exact(c, x).data());
         const auto known = accuracy_.find(c.cell);
         return known != accuracy_.end() ? known->second : accuracy_.emplace(c.cell, over_points(c)).first->second;
@@ -248,18 +232,14 @@ private:
     std::map<std::string, Accuracy> accuracy_; /* by cell: it belongs to the function, not to the number of elements */
 };
 
-static void say(const std::string &line)
-{
-    std::cout << line << std::endl;
-}
+static void say(const std::string &line) { std::cout << line << std::endl; }
 
 int serve(int argc, char **argv, Maker make)
 try {
     const Options options = parse_options(argc, argv);
     const std::unique_ptr<Peer> peer = make(options);
     Server server(*peer, options, argv);
-    if (!options.once.empty())
-        return server.once(options.once);
+    if (!options.once.empty()) return server.once(options.once);
     say("{\"peer\": " + quoted(peer->name()) + ", \"version\": " + quoted(peer->version()) +
         ", \"settings\": " + quoted(peer->settings()) + "}");
     int status = 0;

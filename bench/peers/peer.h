@@ -32,14 +32,14 @@ namespace peer {
 
 /* Floats at an address that suits any vector. */
 class Array {
-public:
+  public:
     explicit Array(std::size_t count = 0);
     static Array load(const std::string &path, std::size_t count);
 
     float *data() const { return data_.get(); }
     std::size_t size() const { return size_; }
 
-private:
+  private:
     struct Free {
         void operator()(float *p) const { std::free(p); }
     };
@@ -71,16 +71,16 @@ struct Weights {
 using Order = std::size_t[4];
 
 struct Options {
-    std::string dir;        /* weights, x, y and models */
-    std::string library;    /* of peers that are loaded at run time */
+    std::string dir;     /* weights, x, y and models */
+    std::string library; /* of peers that are loaded at run time */
     std::size_t threads = 1;
-    double budget = 0.03;   /* seconds of timing per case */
-    bool write = false;     /* write y for the others instead of checking and timing */
-    std::string once;       /* a case line: y of one run goes to stdout as floats, and that is all */
+    double budget = 0.03; /* seconds of timing per case */
+    bool write = false;   /* write y for the others instead of checking and timing */
+    std::string once;     /* a case line: y of one run goes to stdout as floats, and that is all */
 };
 
 class Peer {
-public:
+  public:
     virtual ~Peer() = default;
     virtual std::string name() const = 0;
     virtual std::string version() const = 0;

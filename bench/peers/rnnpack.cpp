@@ -26,7 +26,7 @@ struct Destroy {
 };
 
 class Rnnpack final : public peer::Peer {
-public:
+  public:
     explicit Rnnpack(const peer::Options &options) : dir_(options.dir), write_(options.write)
     {
         rnnp_context_options o;
@@ -46,8 +46,9 @@ public:
         rnnp_host_info info;
         info.struct_size = sizeof info;
         check(rnnp_context_host(context_.get(), &info));
-        return std::string("isa ") + info.isa + ", math u35 but where a case says fast, weights packed beforehand but "
-                                                "in training";
+        return std::string("isa ") + info.isa +
+               ", math u35 but where a case says fast, weights packed beforehand but "
+               "in training";
     }
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
@@ -65,7 +66,7 @@ public:
     /* Of a start: that of its run alone. */
     double limit_us(const peer::Case &c) override;
 
-private:
+  private:
     std::function<void()> layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> function(const peer::Case &c, const float *x, float *y);
@@ -82,8 +83,7 @@ private:
     template <class Burst> double median(const Burst &burst) const
     {
         std::array<double, 5> rates;
-        for (double &rate : rates)
-            check(burst(&rate));
+        for (double &rate : rates) check(burst(&rate));
         std::sort(rates.begin(), rates.end());
         return rates[rates.size() / 2];
     }
@@ -155,8 +155,7 @@ std::shared_ptr<rnnp_model> Rnnpack::load(const peer::Case &c)
         check(rnnp_onnx_load_file(context_.get(), onnx.c_str(), &loaded));
         model.reset(loaded, Destroy());
     }
-    if (packs && write_)
-        check(rnnp_packed_write_file(model.get(), nullptr, packed.c_str()));
+    if (packs && write_) check(rnnp_packed_write_file(model.get(), nullptr, packed.c_str()));
     if (packs) {
         check(rnnp_packed_open_file(context_.get(), packed.c_str(), &loaded));
         model.reset(loaded, Destroy());
@@ -202,7 +201,8 @@ bench::Work work_of(const peer::Case &c)
 double Rnnpack::limit_us(const peer::Case &c)
 {
     const bench::Work work = work_of(c);
-    const double fma = median([&](double *rate) { return rnnp_limit_fma(context_.get(), burst_seconds, rate, nullptr); });
+    const double fma =
+        median([&](double *rate) { return rnnp_limit_fma(context_.get(), burst_seconds, rate, nullptr); });
     const double read = work.footprint > 0 ? read_rate(work.footprint) : 0;
     return static_cast<double>(c.layers) * bench::bound(work, fma, read).seconds * 1e6;
 }

@@ -14,7 +14,7 @@ struct Destroy {
 };
 
 class Layer final : public peer::Training {
-public:
+  public:
     Layer(rnnp_context *context, const peer::Case &c, const peer::Weights &weights, const float *x)
         : context_(context), zeros_(c.rows * c.columns), dx_(c.rows * c.depth)
     {
@@ -51,16 +51,14 @@ public:
         for (std::size_t i = 0; i < rnnp_trainer_parameters(trainer_.get()); i++) {
             rnnp_parameter parameter;
             check(rnnp_trainer_parameter(trainer_.get(), i, &parameter));
-            if (parameter.input == recurrent)
-                check(rnnp_trainer_gradient(trainer_.get(), i, r));
+            if (parameter.input == recurrent) check(rnnp_trainer_gradient(trainer_.get(), i, r));
         }
     }
 
-private:
+  private:
     void check(rnnp_status status) const
     {
-        if (status != RNNP_OK)
-            throw std::runtime_error(std::string("rnnpack: ") + rnnp_context_last_error(context_));
+        if (status != RNNP_OK) throw std::runtime_error(std::string("rnnpack: ") + rnnp_context_last_error(context_));
     }
 
     void build(const peer::Case &c, const peer::Weights &weights)

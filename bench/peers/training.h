@@ -15,7 +15,7 @@ struct Adam {
 
 /* A layer with the state of its optimiser. */
 class Training {
-public:
+  public:
     virtual ~Training() = default;
     virtual double step() = 0; /* the loss before the update */
     /* By r, of the latest step, in ONNX's order: [gates * hidden][hidden]. */

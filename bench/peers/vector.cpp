@@ -21,16 +21,16 @@ enum Formula { plain, sigmoid_of_exp };
 using Loop = void (*)(void *symbol, Formula formula, const float *x, float *y, std::size_t n);
 
 /* A loop must be compiled for the set of its vectors, or they would not be passed in registers. */
-#define LOOP(name, isa, Vector)                                                                                        \
-    __attribute__((target(isa))) void name(void *symbol, Formula formula, const float *x, float *y, std::size_t n)     \
-    {                                                                                                                  \
-        const auto f = reinterpret_cast<Vector (*)(Vector)>(symbol);                                                   \
-        for (std::size_t i = 0; i < n; i += sizeof(Vector) / sizeof(float)) {                                          \
-            Vector v;                                                                                                  \
-            std::memcpy(&v, x + i, sizeof v);                                                                          \
-            v = formula == plain ? f(v) : 1.0F / (1.0F + f(-v));                                                       \
-            std::memcpy(y + i, &v, sizeof v);                                                                          \
-        }                                                                                                              \
+#define LOOP(name, isa, Vector)                                                                                    \
+    __attribute__((target(isa))) void name(void *symbol, Formula formula, const float *x, float *y, std::size_t n) \
+    {                                                                                                              \
+        const auto f = reinterpret_cast<Vector (*)(Vector)>(symbol);                                               \
+        for (std::size_t i = 0; i < n; i += sizeof(Vector) / sizeof(float)) {                                      \
+            Vector v;                                                                                              \
+            std::memcpy(&v, x + i, sizeof v);                                                                      \
+            v = formula == plain ? f(v) : 1.0F / (1.0F + f(-v));                                                   \
+            std::memcpy(y + i, &v, sizeof v);                                                                      \
+        }                                                                                                          \
     }
 LOOP(loop_avx2, "avx2,fma", Wide8)
 LOOP(loop_avx512, "avx512f", Wide16)
@@ -52,20 +52,17 @@ const Set sets[] = {
 bool usable(const std::string &isa)
 {
     const char *const most = std::getenv("PEERS_MAX_ISA");
-    if (isa == "avx512")
-        return __builtin_cpu_supports("avx512f") && !(most && std::strcmp(most, "avx2") == 0);
+    if (isa == "avx512") return __builtin_cpu_supports("avx512f") && !(most && std::strcmp(most, "avx2") == 0);
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
 class VectorMath final : public peer::Peer {
-public:
+  public:
     explicit VectorMath(const peer::Options &options) : library_(dlopen(options.library.c_str(), RTLD_NOW | RTLD_LOCAL))
     {
-        if (!library_)
-            throw std::runtime_error(dlerror());
+        if (!library_) throw std::runtime_error(dlerror());
         for (const Set &set : sets)
-            if (!set_ && dlsym(library_, set.exp) && dlsym(library_, set.tanh) && usable(set.isa))
-                set_ = &set;
+            if (!set_ && dlsym(library_, set.exp) && dlsym(library_, set.tanh) && usable(set.isa)) set_ = &set;
         if (!set_)
             throw std::runtime_error(options.library + ": neither SLEEF nor libmvec with expf and tanhf for this CPU");
     }
@@ -73,8 +70,7 @@ public:
     std::string name() const override { return set_->library; }
     std::string version() const override
     {
-        if (name() == "libmvec")
-            return std::string("glibc ") + gnu_get_libc_version();
+        if (name() == "libmvec") return std::string("glibc ") + gnu_get_libc_version();
         Dl_info info;
         return dladdr(dlsym(library_, set_->exp), &info) ? std::filesystem::canonical(info.dli_fname).filename() : "";
     }
@@ -95,7 +91,7 @@ public:
         return [loop = set_->loop, symbol, formula, x, y, n] { loop(symbol, formula, x, y, n); };
     }
 
-private:
+  private:
     void *library_;
     const Set *set_ = nullptr;
 };

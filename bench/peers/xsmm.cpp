@@ -17,14 +17,11 @@ using Kernel = libxsmm_smmfunction_reducebatch_strd;
 constexpr std::size_t block = 64; /* of columns, depth and rows */
 constexpr std::size_t chain = 8;  /* blocks of depth before the next rows: 128 KiB of weights, within L2 */
 
-libxsmm_blasint narrow(std::size_t n)
-{
-    return static_cast<libxsmm_blasint>(n);
-}
+libxsmm_blasint narrow(std::size_t n) { return static_cast<libxsmm_blasint>(n); }
 
 /* One case: x and y as they are, weights packed as [columns / bn_][depth][bn_]. */
 class Product {
-public:
+  public:
     Product(const peer::Case &c, const float *w, const float *x, float *y)
         : c_(c), x_(x), y_(y), bn_(std::gcd(c.columns, block)), bk_(std::gcd(c.depth, block)),
           full_(std::min(c.rows, block)), packed_(std::make_shared<peer::Array>(c.columns * c.depth))
@@ -32,8 +29,7 @@ public:
         float *to = packed_->data();
         for (std::size_t n = 0; n < c.columns; n += bn_)
             for (std::size_t k = 0; k < c.depth; k++)
-                for (std::size_t i = 0; i < bn_; i++)
-                    *to++ = w[(n + i) * c.depth + k];
+                for (std::size_t i = 0; i < bn_; i++) *to++ = w[(n + i) * c.depth + k];
         const std::size_t rest = c.rows % full_;
         for (const bool add : {false, true}) {
             kernels_[0][add] = generate(full_, add);
@@ -52,7 +48,7 @@ public:
             }
     }
 
-private:
+  private:
     /* A block of y, set or added to, from a chain of blocks of weights. */
     Kernel generate(std::size_t rows, bool add) const
     {
@@ -61,8 +57,7 @@ private:
         const Kernel kernel = libxsmm_smmdispatch_reducebatch_strd(
             lda, narrow(rows), narrow(bk_), narrow(bn_ * bk_ * sizeof(float)), narrow(bk_ * sizeof(float)), &lda, &ldb,
             &ldc, &alpha, &beta, nullptr, nullptr);
-        if (!kernel)
-            throw std::runtime_error("case " + c_.id + ": libxsmm generates no kernel for it");
+        if (!kernel) throw std::runtime_error("case " + c_.id + ": libxsmm generates no kernel for it");
         return kernel;
     }
 
@@ -75,7 +70,7 @@ private:
 };
 
 class Xsmm final : public peer::Peer {
-public:
+  public:
     std::string name() const override { return "libxsmm"; }
     std::string version() const override { return LIBXSMM_VERSION; }
     std::string settings() const override
@@ -85,8 +80,7 @@ public:
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
     {
-        if (c.kind != peer::Kind::product)
-            throw std::runtime_error("case " + c.id + ": libxsmm has no " + c.cell);
+        if (c.kind != peer::Kind::product) throw std::runtime_error("case " + c.id + ": libxsmm has no " + c.cell);
         return Product(c, weights.w, x, y);
     }
 };
@@ -95,7 +89,6 @@ public:
 
 int main(int argc, char **argv)
 {
-    return peer::serve(argc, argv, [](const peer::Options &) -> std::unique_ptr<peer::Peer> {
-        return std::make_unique<Xsmm>();
-    });
+    return peer::serve(argc, argv,
+                       [](const peer::Options &) -> std::unique_ptr<peer::Peer> { return std::make_unique<Xsmm>(); });
 }

@@ -17,8 +17,8 @@
 #include "monitor.h"
 #include "rnnpack/onnx.h"
 
-enum { CHECK_SAMPLES = 10 * ECG_RATE };  /* the stretch repeated on every instruction set */
-#define TRAINED_UNTIL_S 135.3            /* train.py saw nothing after it */
+enum { CHECK_SAMPLES = 10 * ECG_RATE }; /* the stretch repeated on every instruction set */
+#define TRAINED_UNTIL_S 135.3           /* train.py saw nothing after it */
 
 /* ---- The network ------------------------------------------------------------------------------- */
 
@@ -53,18 +53,12 @@ static int network_open(network *net, const char *path, const char *max_isa)
     rnnp_context_options_init(&options);
     options.max_isa = max_isa;
     rnnp_status status = rnnp_context_create(&options, &net->context);
-    if (status == RNNP_OK)
-        status = rnnp_onnx_load_file(net->context, path, &net->model);
-    if (status == RNNP_OK)
-        status = rnnp_plan_create(net->model, NULL, &net->plan);
-    if (status == RNNP_OK)
-        status = rnnp_stream_create(net->plan, NULL, &net->stream);
-    if (status == RNNP_OK)
-        status = rnnp_stream_input(net->stream, 0, &net->in);
-    if (status == RNNP_OK)
-        status = rnnp_stream_output(net->stream, 0, &net->out);
-    if (status != RNNP_OK)
-        return fail(net, status);
+    if (status == RNNP_OK) status = rnnp_onnx_load_file(net->context, path, &net->model);
+    if (status == RNNP_OK) status = rnnp_plan_create(net->model, NULL, &net->plan);
+    if (status == RNNP_OK) status = rnnp_stream_create(net->plan, NULL, &net->stream);
+    if (status == RNNP_OK) status = rnnp_stream_input(net->stream, 0, &net->in);
+    if (status == RNNP_OK) status = rnnp_stream_output(net->stream, 0, &net->out);
+    if (status != RNNP_OK) return fail(net, status);
     if (rnnp_tensor_elements(&net->in) != 1 || rnnp_tensor_elements(&net->out) != ECG_AHEAD) {
         fprintf(stderr, "ecg: %s does not forecast %d samples from one\n", path, ECG_AHEAD);
         return 0;
@@ -89,8 +83,7 @@ static int same_at_once(const network *net, const ecg_monitor *m)
     rnnp_run *run = NULL;
     int same = -1;
     rnnp_status status = out.data ? rnnp_run_create(net->plan, &in, 1, &run) : RNNP_ERR_MEMORY;
-    if (status == RNNP_OK)
-        status = rnnp_run_execute(run, &in, 1, &out, 1);
+    if (status == RNNP_OK) status = rnnp_run_execute(run, &in, 1, &out, 1);
     if (status == RNNP_OK)
         same = memcmp(out.data, m->forecast, m->n * ECG_AHEAD * sizeof(float)) == 0;
     else
@@ -129,8 +122,7 @@ static int16_t *read_recording(const char *path, size_t *n)
         perror(path);
         free(units);
         free(bytes);
-        if (file)
-            fclose(file);
+        if (file) fclose(file);
         return NULL;
     }
     *n = fread(bytes, 2, MOST, file);
@@ -155,8 +147,7 @@ static int watch(network *net, const int16_t *units, ecg_monitor *m, double *lat
     for (size_t t = 0; t < m->capacity; t++) {
         const double start = seconds();
         const float *const x = ecg_monitor_push(m, units[2 * t], units[2 * t + 1]);
-        if (!network_step(net, x, &m->forecast[t * ECG_AHEAD]))
-            return 0;
+        if (!network_step(net, x, &m->forecast[t * ECG_AHEAD])) return 0;
         ecg_monitor_judge(m);
         latency[t] = seconds() - start;
     }
@@ -174,8 +165,7 @@ static int ascending(const void *a, const void *b)
 static void print_latency(double *latency, size_t n)
 {
     double total = 0;
-    for (size_t i = 0; i < n; i++)
-        total += latency[i];
+    for (size_t i = 0; i < n; i++) total += latency[i];
     qsort(latency, n, sizeof *latency, ascending);
     printf("latency    p50 %.2f us, p99 %.2f us, max %.1f us per step; a step is due every %.0f us\n",
            1e6 * latency[n / 2], 1e6 * latency[n * 99 / 100], 1e6 * latency[n - 1], 1e6 / ECG_RATE);
@@ -193,8 +183,7 @@ static void print_network(const network *net)
     const char *previous = "";
     for (size_t i = 0; i < rnnp_model_nodes(net->model); i++) {
         const char *const variant = rnnp_plan_variant(net->plan, i);
-        if (variant && strcmp(variant, previous) != 0)
-            printf(" %s", previous = variant);
+        if (variant && strcmp(variant, previous) != 0) printf(" %s", previous = variant);
     }
     printf("\n");
 }
@@ -213,11 +202,11 @@ static void print_beats(const ecg_monitor *m)
     const size_t agree = count[0][0] + count[1][1], flagged = count[1][0] + count[1][1];
     printf("beats      %zu found, %zu flagged: they went on otherwise than the network foresaw\n", m->n_judged,
            flagged);
-    printf("criterion  QRS wider than %.0f ms at half height, which the network was not told\n",
-           (double)ECG_WIDE_MS);
+    printf("criterion  QRS wider than %.0f ms at half height, which the network was not told\n", (double)ECG_WIDE_MS);
     printf("                         wide   narrow\n"
            "             flagged     %4zu     %4zu\n"
-           "             not flagged %4zu     %4zu\n", count[1][1], count[1][0], count[0][1], count[0][0]);
+           "             not flagged %4zu     %4zu\n",
+           count[1][1], count[1][0], count[0][1], count[0][0]);
     if (m->n_judged && later)
         printf("agreement  %.1f %% of all beats; %.1f %% of the %zu after %.1f s, where it was not trained\n",
                100.0 * (double)agree / (double)m->n_judged, 100.0 * (double)later_agree / (double)later, later,
@@ -231,24 +220,19 @@ static uint64_t hash_forecasts(const ecg_monitor *m)
     for (size_t i = 0; i < m->n * ECG_AHEAD; i++) {
         uint32_t bits;
         memcpy(&bits, &m->forecast[i], sizeof bits);
-        for (int shift = 0; shift < 32; shift += 8)
-            hash = (hash ^ (bits >> shift & 0xff)) * 0x100000001b3u;
+        for (int shift = 0; shift < 32; shift += 8) hash = (hash ^ (bits >> shift & 0xff)) * 0x100000001b3u;
     }
     return hash;
 }
 
-static const char *verdict(int same)
-{
-    return same == 1 ? "same bits" : same == 0 ? "OTHER BITS" : "failed";
-}
+static const char *verdict(int same) { return same == 1 ? "same bits" : same == 0 ? "OTHER BITS" : "failed"; }
 
 static int first_of_isa(const rnnp_context *context, size_t index)
 {
     rnnp_variant_info v, earlier;
     rnnp_context_variant(context, index, &v);
     for (size_t i = 0; i < index; i++)
-        if (rnnp_context_variant(context, i, &earlier) && strcmp(earlier.isa, v.isa) == 0)
-            return 0;
+        if (rnnp_context_variant(context, i, &earlier) && strcmp(earlier.isa, v.isa) == 0) return 0;
     return 1;
 }
 
@@ -262,8 +246,7 @@ static int print_bits(const network *net, const char *path, const ecg_monitor *m
     printf("ISAs       first 10 s:");
     rnnp_variant_info v;
     for (size_t i = 0; rnnp_context_variant(net->context, i, &v); i++) {
-        if (!v.usable || !first_of_isa(net->context, i))
-            continue;
+        if (!v.usable || !first_of_isa(net->context, i)) continue;
         const int same = same_on(path, v.isa, m);
         all_same &= same == 1;
         printf(" %s on %s;", verdict(same), v.isa);
@@ -293,8 +276,7 @@ static int write_tables(const char *folder, const ecg_monitor *m)
         }
         ok = file && fclose(file) == 0 && ok;
     }
-    if (!ok)
-        perror(path);
+    if (!ok) perror(path);
     return ok;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define UNITS_PER_MILLIVOLT 200.0
-#define BASELINE_HZ 0.5           /* slower than this is the electrode, not the heart */
+#define BASELINE_HZ 0.5 /* slower than this is the electrode, not the heart */
 #define PI 3.14159265358979323846
 
 enum {
@@ -61,15 +61,13 @@ static float forecast_error(const ecg_monitor *m)
 static int detect(ecg_monitor *m)
 {
     const ptrdiff_t t = (ptrdiff_t)m->n - 1;
-    if (t - m->last_peak < REFRACTORY)
-        return 0;
+    if (t - m->last_peak < REFRACTORY) return 0;
     const float v = m->x[t];
     if (v > fmaxf(0.4f, 0.5f * m->usual_height) && (m->candidate < 0 || v > m->x[m->candidate])) {
         m->candidate = t;
         return 0;
     }
-    if (m->candidate < 0 || t - m->candidate < CONFIRM)
-        return 0;
+    if (m->candidate < 0 || t - m->candidate < CONFIRM) return 0;
     m->last_peak = m->candidate;
     m->candidate = -1;
     const float height = fminf(m->x[m->last_peak], 2.0f * m->usual_height); /* an artefact counts no more */
@@ -81,14 +79,11 @@ static float width_ms(const float *x, size_t n, size_t peak)
 {
     const size_t first = peak > BEFORE ? peak - BEFORE : 0;
     float foot = x[peak];
-    for (size_t i = first; i < peak; i++)
-        foot = fminf(foot, x[i]);
+    for (size_t i = first; i < peak; i++) foot = fminf(foot, x[i]);
     const float half = foot + 0.5f * (x[peak] - foot);
     size_t left = peak, right = peak;
-    while (left > 0 && x[left] > half)
-        left--;
-    while (right + 1 < n && x[right] > half)
-        right++;
+    while (left > 0 && x[left] > half) left--;
+    while (right + 1 < n && x[right] > half) right++;
     return (float)(right - left) * 1000.0f / ECG_RATE;
 }
 
@@ -110,24 +105,19 @@ static int unusual(const ecg_beat *beats, size_t n)
     enum { LATEST = 512 };
     float v[LATEST];
     const size_t count = n < LATEST ? n : LATEST;
-    for (size_t i = 0; i < count; i++)
-        v[i] = beats[n - count + i].score;
+    for (size_t i = 0; i < count; i++) v[i] = beats[n - count + i].score;
     const float middle = median(v, count);
-    for (size_t i = 0; i < count; i++)
-        v[i] = fabsf(v[i] - middle);
+    for (size_t i = 0; i < count; i++) v[i] = fabsf(v[i] - middle);
     return n > LEARN && beats[n - 1].score > middle + MADS * median(v, count);
 }
 
 void ecg_monitor_judge(ecg_monitor *m)
 {
     m->error[m->n - 1] = forecast_error(m);
-    if (detect(m))
-        m->beats[m->n_beats++].at = (size_t)m->last_peak;
-    if (m->n_judged == m->n_beats || m->n < m->beats[m->n_judged].at + SCORE_TO)
-        return;
+    if (detect(m)) m->beats[m->n_beats++].at = (size_t)m->last_peak;
+    if (m->n_judged == m->n_beats || m->n < m->beats[m->n_judged].at + SCORE_TO) return;
     ecg_beat *const b = &m->beats[m->n_judged++];
-    for (size_t i = b->at + SCORE_FROM; i < b->at + SCORE_TO; i++)
-        b->score += m->error[i] / (SCORE_TO - SCORE_FROM);
+    for (size_t i = b->at + SCORE_FROM; i < b->at + SCORE_TO; i++) b->score += m->error[i] / (SCORE_TO - SCORE_FROM);
     b->flagged = unusual(m->beats, m->n_judged);
     b->width_ms = width_ms(m->x, m->n, b->at);
     b->wide = b->width_ms > ECG_WIDE_MS;

@@ -14,8 +14,7 @@ static float x[STEPS * INPUT], at_once[STEPS * HIDDEN], streamed[STEPS * HIDDEN]
 
 static void fill(float *v, size_t n, unsigned seed)
 {
-    for (size_t i = 0; i < n; i++)
-        v[i] = (float)((seed = seed * 1664525u + 1013904223u) >> 16) / 65536.0f - 0.5f;
+    for (size_t i = 0; i < n; i++) v[i] = (float)((seed = seed * 1664525u + 1013904223u) >> 16) / 65536.0f - 0.5f;
 }
 
 int main(void)
@@ -37,12 +36,12 @@ int main(void)
     rnnp_tensor tx = {.dtype = RNNP_F32, .rank = 3, .shape = {STEPS, 1, INPUT}, .data = x}, ty = {.data = at_once};
 
     /* Each step is tried only if those before it went well. */
-    int ok = !rnnp_context_create(NULL, &context) && !rnnp_model_create(context, &model)
-        && !rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, &in)
-        && !rnnp_model_recurrent(model, &lstm, &weights, in, RNNP_NONE, RNNP_NONE, RNNP_NONE, &out, NULL, NULL)
-        && !rnnp_model_output(model, "y", out) && !rnnp_model_close(model) && !rnnp_plan_create(model, NULL, &plan)
-        && !rnnp_run_create(plan, &tx, 1, &run) && !rnnp_run_execute(run, &tx, 1, &ty, 1)
-        && !rnnp_stream_create(plan, NULL, &stream) && !rnnp_stream_input(stream, 0, &tx);
+    int ok = !rnnp_context_create(NULL, &context) && !rnnp_model_create(context, &model) &&
+             !rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, &in) &&
+             !rnnp_model_recurrent(model, &lstm, &weights, in, RNNP_NONE, RNNP_NONE, RNNP_NONE, &out, NULL, NULL) &&
+             !rnnp_model_output(model, "y", out) && !rnnp_model_close(model) && !rnnp_plan_create(model, NULL, &plan) &&
+             !rnnp_run_create(plan, &tx, 1, &run) && !rnnp_run_execute(run, &tx, 1, &ty, 1) &&
+             !rnnp_stream_create(plan, NULL, &stream) && !rnnp_stream_input(stream, 0, &tx);
     for (size_t t = 0; ok && t < STEPS; t++) {
         tx.data = x + t * INPUT;
         ty.data = streamed + t * HIDDEN;

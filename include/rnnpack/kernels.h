@@ -15,7 +15,14 @@ extern "C" {
 /* ---- Functions on arrays ----------------------------------------------------------------------- */
 
 typedef enum rnnp_function {
-    RNNP_EXP = 1, RNNP_TANH, RNNP_SIGMOID, RNNP_LOG, RNNP_SOFTPLUS, RNNP_RELU, RNNP_SOFTSIGN, RNNP_SQRT
+    RNNP_EXP = 1,
+    RNNP_TANH,
+    RNNP_SIGMOID,
+    RNNP_LOG,
+    RNNP_SOFTPLUS,
+    RNNP_RELU,
+    RNNP_SOFTSIGN,
+    RNNP_SQRT
 } rnnp_function;
 
 /*
@@ -89,16 +96,16 @@ RNNP_API void rnnp_layer_destroy(rnnp_layer *layer);
 typedef struct rnnp_layer_args {
     size_t struct_size;
     size_t steps, batch;
-    const float *x;              /* x[t * x_step + b * x_row + i], i < input                             */
+    const float *x; /* x[t * x_step + b * x_row + i], i < input */
     size_t x_step, x_row;
-    const int32_t *lengths;      /* [batch], each from 0 to steps; NULL: all steps                       */
-    const float *h0, *c0;        /* [dirs][batch][hidden] dense; NULL: zeros. c0: LSTM                   */
-    float *y;                    /* y[t * y_step + b * y_row + d * y_dir + u], u < hidden; NULL: not wanted */
+    const int32_t *lengths; /* [batch], each from 0 to steps; NULL: all steps */
+    const float *h0, *c0;   /* [dirs][batch][hidden] dense; NULL: zeros. c0: LSTM */
+    float *y;               /* y[t * y_step + b * y_row + d * y_dir + u], u < hidden; NULL: not wanted */
     size_t y_step, y_row, y_dir;
-    float *h, *c;                /* final states, dense; NULL: not wanted; may equal h0, c0              */
-    void *workspace;             /* 64-byte aligned, rnnp_layer_workspace_bytes()                        */
-    size_t turn;                 /* count the calls here when they follow each other: the next one begins
-                                  * with the weights that this one left in cache. Never changes a bit    */
+    float *h, *c;    /* final states, dense; NULL: not wanted; may equal h0, c0 */
+    void *workspace; /* 64-byte aligned, rnnp_layer_workspace_bytes() */
+    size_t turn;     /* count the calls here when they follow each other: the next one begins
+                      * with the weights that this one left in cache. Never changes a bit */
 } rnnp_layer_args;
 
 /* Fills in struct_size and the strides of dense x [steps][batch][input], y [steps][batch][dirs*hidden]. */

@@ -12,9 +12,9 @@
  *   seconds  least length of the burst, above 0 and at most 10; the call takes about twice as long, or some twenty
  *            times where the team's threads do not run at once
  *   together NULL, or gets the number of threads that ran at once, for nine tenths of the burst at least. A total over
- *            the team can be relied on when it is the team's number. It is less when the team was busy with another call, a
- *            host's pool runs tasks in turn, or the threads have fewer CPUs than they are: tries are repeated for 20 times
- *            `seconds`, and the rate is what that many threads got done
+ *            the team can be relied on when it is the team's number. It is less when the team was busy with another
+ *            call, a host's pool runs tasks in turn, or the threads have fewer CPUs than they are: tries are repeated
+ *            for 20 times `seconds`, and the rate is what that many threads got done
  *   Returns  RNNP_OK; RNNP_ERR_ARG for NULL or a length out of range; others as said
  *   Errors   leave the result untouched
  *   Threads  any; a call that finds the team busy measures the calling thread alone
@@ -37,13 +37,14 @@ RNNP_API rnnp_status rnnp_limit_fma(rnnp_context *context, double seconds, doubl
  * RNNP_ERR_UNSUPPORTED where this CPU, or this ISA, has none. */
 RNNP_API rnnp_status rnnp_limit_dot(rnnp_context *context, double seconds, double *ops, size_t *together);
 
-/* Bytes per second when `bytes` bytes (rounded up to 512 per thread), split evenly over the team, are read front to back
- * again and again: the bandwidth of the cache level where that footprint lives. The memory comes from the context's
- * allocator for the time of the call. RNNP_ERR_MEMORY. */
-RNNP_API rnnp_status rnnp_limit_read(rnnp_context *context, double seconds, size_t bytes, double *rate, size_t *together);
+/* Bytes per second when `bytes` bytes (rounded up to 512 per thread), split evenly over the team, are read front to
+ * back again and again: the bandwidth of the cache level where that footprint lives. The memory comes from the
+ * context's allocator for the time of the call. RNNP_ERR_MEMORY. */
+RNNP_API rnnp_status rnnp_limit_read(rnnp_context *context, double seconds, size_t bytes, double *rate,
+                                     size_t *together);
 
-/* Rounds per second of an empty loop, of the slowest of the team's threads. A thread that has its core for itself does about
- * one a cycle; a sibling thread of the core that is busy, be it another tenant's, halves the rate at once, which
+/* Rounds per second of an empty loop, of the slowest of the team's threads. A thread that has its core for itself does
+ * about one a cycle; a sibling thread of the core that is busy, be it another tenant's, halves the rate at once, which
  * rnnp_limit_fma hardly shows (by 2 % on a Zen 3) although products take a third longer. So this tells of a sample
  * whether it had its cores for itself: compare with the best rate seen. */
 RNNP_API rnnp_status rnnp_limit_loop(rnnp_context *context, double seconds, double *rate);

@@ -27,7 +27,7 @@ RNNP_API rnnp_status rnnp_metrics_confusion(const float *p, const int32_t *truth
                                             size_t classes, double *counts);
 
 typedef struct rnnp_class_metrics {
-    double precision, recall, f1, support; /* f1 = 2 tp / (support + predicted)                           */
+    double precision, recall, f1, support; /* f1 = 2 tp / (support + predicted) */
 } rnnp_class_metrics;
 
 /* From a confusion matrix [classes][classes]: per class [classes] (may be NULL), and accuracy, macro averages over
@@ -43,7 +43,7 @@ RNNP_API rnnp_status rnnp_metrics_classes(const double *counts, size_t classes, 
  * nothing positive: threshold infinite, precision 1. Then follows one per distinct score with weight, from the largest
  * down. */
 typedef struct rnnp_curve_point {
-    double threshold, tpr, fpr, precision; /* tpr = recall                                                */
+    double threshold, tpr, fpr, precision; /* tpr = recall */
 } rnnp_curve_point;
 
 /* Area under the ROC curve (ties count half; Hanley and McNeil 1982) and average precision (sum of precision times the
@@ -64,7 +64,7 @@ RNNP_API rnnp_status rnnp_metrics_brier(const float *p, const int32_t *truth, co
  * weighted mean of |mean p - share of class 1| (Naeini et al. 2015). Bin b is [b / n_bins, (b + 1) / n_bins), the last
  * one with its end; an empty one is all 0. RNNP_ERR_ARG for p outside [0, 1], or no weight at all. */
 typedef struct rnnp_calibration_bin {
-    double weight, mean, share;   /* sum of weights, mean p, share of class 1                             */
+    double weight, mean, share; /* sum of weights, mean p, share of class 1 */
 } rnnp_calibration_bin;
 RNNP_API rnnp_status rnnp_metrics_calibration(const float *p, const int32_t *truth, const float *weight, size_t n,
                                               size_t n_bins, rnnp_calibration_bin *bins, double *ece);

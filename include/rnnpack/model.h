@@ -32,7 +32,7 @@ typedef enum rnnp_dtype {
     RNNP_I64 = 3,
     RNNP_BOOL = 4, /* one byte, 0 or 1 */
     RNNP_U8 = 5,
-    RNNP_F64 = 6   /* constants and Cast only */
+    RNNP_F64 = 6 /* constants and Cast only */
 } rnnp_dtype;
 
 enum { RNNP_MAX_RANK = 8 };
@@ -52,12 +52,12 @@ typedef struct rnnp_port {
     const char *name;
     rnnp_dtype dtype;
     size_t rank;
-    int64_t shape[RNNP_MAX_RANK];        /* RNNP_DYNAMIC where a run decides                       */
-    const char *symbol[RNNP_MAX_RANK];   /* the dimension's name ("batch"), NULL if it has none     */
+    int64_t shape[RNNP_MAX_RANK];      /* RNNP_DYNAMIC where a run decides */
+    const char *symbol[RNNP_MAX_RANK]; /* the dimension's name ("batch"), NULL if it has none */
 } rnnp_port;
 
-RNNP_API size_t rnnp_dtype_bytes(rnnp_dtype dtype);      /* 0 for an unknown dtype */
-RNNP_API const char *rnnp_dtype_name(rnnp_dtype dtype);  /* "f32", ... */
+RNNP_API size_t rnnp_dtype_bytes(rnnp_dtype dtype);     /* 0 for an unknown dtype */
+RNNP_API const char *rnnp_dtype_name(rnnp_dtype dtype); /* "f32", ... */
 /* Product of the dimensions; 1 for rank 0. SIZE_MAX when it does not fit or a dimension is negative. */
 RNNP_API size_t rnnp_tensor_elements(const rnnp_tensor *tensor);
 
@@ -87,17 +87,22 @@ RNNP_API rnnp_status rnnp_model_output(rnnp_model *model, const char *name, rnnp
 
 /* Attributes of rnnp_model_node. */
 typedef enum rnnp_attr_kind {
-    RNNP_ATTR_INT = 1, RNNP_ATTR_FLOAT, RNNP_ATTR_STRING, RNNP_ATTR_INTS, RNNP_ATTR_FLOATS, RNNP_ATTR_STRINGS,
+    RNNP_ATTR_INT = 1,
+    RNNP_ATTR_FLOAT,
+    RNNP_ATTR_STRING,
+    RNNP_ATTR_INTS,
+    RNNP_ATTR_FLOATS,
+    RNNP_ATTR_STRINGS,
     RNNP_ATTR_TENSOR
 } rnnp_attr_kind;
 
 typedef struct rnnp_attr {
     const char *name;
     rnnp_attr_kind kind;
-    size_t count;               /* of the arrays */
+    size_t count; /* of the arrays */
     int64_t i;
     float f;
-    const char *s;              /* NUL-terminated */
+    const char *s; /* NUL-terminated */
     const int64_t *ints;
     const float *floats;
     const char *const *strings;
@@ -117,8 +122,7 @@ typedef struct rnnp_attr {
  *          a message that names the node; RNNP_ERR_ARG; RNNP_ERR_MEMORY; RNNP_ERR_STATE once closed.
  */
 RNNP_API rnnp_status rnnp_model_node(rnnp_model *model, const char *op, int opset, const char *name,
-                                     const rnnp_value *inputs, size_t n_inputs,
-                                     const rnnp_attr *attrs, size_t n_attrs,
+                                     const rnnp_value *inputs, size_t n_inputs, const rnnp_attr *attrs, size_t n_attrs,
                                      rnnp_value *outputs, size_t n_outputs);
 
 /* Walks the operator table; NULL past its end. */
@@ -137,9 +141,9 @@ RNNP_API rnnp_status rnnp_model_close(rnnp_model *model);
 /* ---- Limits of loading ------------------------------------------------------------------------- */
 
 /*
- * What a file may cost while it is loaded (onnx.h, packed.h): a small file can ask for much memory and time. Limits count
- * what is asked for and not what the clock says, so that a file loads everywhere or nowhere. What is beyond max_bytes or
- * max_nodes is refused with RNNP_ERR_LIMIT and a sentence that names the limit and its value.
+ * What a file may cost while it is loaded (onnx.h, packed.h): a small file can ask for much memory and time. Limits
+ * count what is asked for and not what the clock says, so that a file loads everywhere or nowhere. What is beyond
+ * max_bytes or max_nodes is refused with RNNP_ERR_LIMIT and a sentence that names the limit and its value.
  *
  * A node whose inputs are all constants is computed at load, as long as that stays within max_work and within half of
  * the memory that is left. One that would not fit is left to the runs, with the same bits; a note
@@ -148,10 +152,11 @@ RNNP_API rnnp_status rnnp_model_close(rnnp_model *model);
  */
 typedef struct rnnp_load_options {
     size_t struct_size;
-    size_t max_bytes;   /* of memory at a time: the file, what it was parsed to, the model. 0 (default): 128 MiB, 32 bytes
-                         * for each of the file, and 4 for each that its files of external data have on the disk */
+    size_t max_bytes; /* of memory at a time: the file, what it was parsed to, the model. 0 (default): 128 MiB, 32 bytes
+                       * for each of the file, and 4 for each that its files of external data have on the disk */
     uint64_t max_work;  /* of nodes that are computed: 1 for a multiply-add of a product, 4 for an element that any node
-                         * reads or writes; about a nanosecond each. 0 (default): 2^30, and 16 for each byte of the file */
+                         * reads or writes; about a nanosecond each. 0 (default): 2^30, and 16 for each byte of the
+                         * file */
     size_t max_nodes;   /* 0 (default): 262144 */
     int compare_packed; /* packed files, see rnnp_packed_open_file_with; default 0 */
 } rnnp_load_options;
@@ -177,7 +182,7 @@ typedef enum rnnp_direction { RNNP_FORWARD = 0, RNNP_REVERSE, RNNP_BIDIRECTIONAL
  *   ONNX     [G*hidden][input]  [G*hidden][hidden]  [2*G*hidden], NULL                    i o f c  z r h
  *   PyTorch  [G*hidden][input]  [G*hidden][hidden]  b_ih, b_hh [G*hidden] each            i f g o  r z n
  *   Keras    [input][G*hidden]  [hidden][G*hidden]  [G*hidden], NULL; with reset_after
- *                                                   rows 0 and 1 of Keras's bias          i f c o  z r h  */
+ *                                                   rows 0 and 1 of Keras's bias          i f c o  z r h */
 typedef enum rnnp_weights_order { RNNP_ORDER_ONNX = 0, RNNP_ORDER_PYTORCH, RNNP_ORDER_KERAS } rnnp_weights_order;
 
 /* GRU: where the reset gate applies. AFTER is linear_before_reset=1 (PyTorch, Keras reset_after=True). */
@@ -196,13 +201,13 @@ typedef struct rnnp_recurrent_options {
     size_t input, hidden;
     rnnp_direction direction;
     rnnp_weights_order order;
-    rnnp_gru_reset reset;         /* GRU; default AFTER, what PyTorch and Keras do                 */
-    int batch_first;              /* x and y are [batch][steps][...] instead of [steps][batch][...] */
-    const char *activations[6];   /* ONNX names per direction (3 LSTM, 2 GRU, 1 RNN); NULL: defaults */
-    float alpha[6], beta[6];      /* of activations that take them; NAN: ONNX's default             */
-    float clip;                   /* > 0: clamps gate inputs                                        */
-    int input_forget;             /* LSTM: couples the input and forget gates                       */
-    int return_sequences;         /* default 1: y is every step; 0: y is the last step [batch][dirs*hidden] */
+    rnnp_gru_reset reset;       /* GRU; default AFTER, what PyTorch and Keras do */
+    int batch_first;            /* x and y are [batch][steps][...] instead of [steps][batch][...] */
+    const char *activations[6]; /* ONNX names per direction (3 LSTM, 2 GRU, 1 RNN); NULL: defaults */
+    float alpha[6], beta[6];    /* of activations that take them; NAN: ONNX's default */
+    float clip;                 /* > 0: clamps gate inputs */
+    int input_forget;           /* LSTM: couples the input and forget gates */
+    int return_sequences;       /* default 1: y is every step; 0: y is the last step [batch][dirs*hidden] */
 } rnnp_recurrent_options;
 
 RNNP_API void rnnp_recurrent_options_init(rnnp_recurrent_options *options, rnnp_cell cell, size_t input, size_t hidden);
@@ -231,8 +236,8 @@ RNNP_API rnnp_status rnnp_model_dense(rnnp_model *model, rnnp_value x, const flo
 
 /* Rows of table [vocabulary][width] picked by i32 or i64 indices of any shape. An index out of range fails
  * the run with RNNP_ERR_ARG. */
-RNNP_API rnnp_status rnnp_model_embedding(rnnp_model *model, rnnp_value indices, const float *table,
-                                          size_t vocabulary, size_t width, rnnp_value *y);
+RNNP_API rnnp_status rnnp_model_embedding(rnnp_model *model, rnnp_value indices, const float *table, size_t vocabulary,
+                                          size_t width, rnnp_value *y);
 
 /* Pooling over one axis, which is removed. */
 typedef enum rnnp_pool { RNNP_POOL_MEAN = 0, RNNP_POOL_MAX, RNNP_POOL_SUM, RNNP_POOL_LAST } rnnp_pool;
@@ -253,16 +258,16 @@ RNNP_API size_t rnnp_model_inputs(const rnnp_model *model);
 RNNP_API size_t rnnp_model_outputs(const rnnp_model *model);
 RNNP_API rnnp_status rnnp_model_input_port(const rnnp_model *model, size_t index, rnnp_port *port);
 RNNP_API rnnp_status rnnp_model_output_port(const rnnp_model *model, size_t index, rnnp_port *port);
-RNNP_API size_t rnnp_model_parameters(const rnnp_model *model);      /* elements of all constants in use */
+RNNP_API size_t rnnp_model_parameters(const rnnp_model *model); /* elements of all constants in use */
 
 /* One node in execution order, for printing. */
 typedef struct rnnp_node_info {
     const char *name, *op;
     size_t inputs, outputs;
-    rnnp_port input[16], output[8];   /* the first ones; an absent input has name "" */
-    size_t parameters;                /* elements of the constants it reads           */
-    size_t weight_bytes_per_step;     /* recurrent layers: packed weights read each step; else 0 */
-    const char *note;                 /* warning about this node, or NULL             */
+    rnnp_port input[16], output[8]; /* the first ones; an absent input has name "" */
+    size_t parameters;              /* elements of the constants it reads */
+    size_t weight_bytes_per_step;   /* recurrent layers: packed weights read each step; else 0 */
+    const char *note;               /* warning about this node, or NULL */
 } rnnp_node_info;
 RNNP_API size_t rnnp_model_nodes(const rnnp_model *model);
 RNNP_API rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index, rnnp_node_info *info);
@@ -273,19 +278,19 @@ typedef struct rnnp_plan rnnp_plan;
 
 /* Where a plan's choices of kernels and schedules come from (tune.h). */
 typedef enum rnnp_effort {
-    RNNP_EFFORT_NONE = 0,   /* the library's rules alone                                           */
-    RNNP_EFFORT_CACHED = 1  /* default: tuning records, then the table that ships with the library */
+    RNNP_EFFORT_NONE = 0,  /* the library's rules alone */
+    RNNP_EFFORT_CACHED = 1 /* default: tuning records, then the table that ships with the library */
 } rnnp_effort;
 
 typedef struct rnnp_plan_options {
     size_t struct_size;
-    rnnp_math math;       /* class of tanh, sigmoid, exp; default u35                              */
-    size_t threads;       /* at most this many of the context's; 0 (default): all of them          */
-    int flush_denormals;  /* 1: flush-to-zero and denormals-are-zero during runs (changes bits)    */
+    rnnp_math math;      /* class of tanh, sigmoid, exp; default u35 */
+    size_t threads;      /* at most this many of the context's; 0 (default): all of them */
+    int flush_denormals; /* 1: flush-to-zero and denormals-are-zero during runs (changes bits) */
     rnnp_effort effort;
-    const struct rnnp_records *records; /* may be NULL; must outlive the plan, unchanged           */
-    size_t batch, steps;  /* what will mostly be run: weights are packed as that wants them; 0: not known.
-                           * Runs of other shapes take the records that go with the packing        */
+    const struct rnnp_records *records; /* may be NULL; must outlive the plan, unchanged */
+    size_t batch, steps;                /* what will mostly be run: weights are packed as that wants them; 0: not known.
+                                         * Runs of other shapes take the records that go with the packing */
 } rnnp_plan_options;
 
 RNNP_API void rnnp_plan_options_init(rnnp_plan_options *options);
@@ -361,8 +366,8 @@ RNNP_API rnnp_status rnnp_run_output(const rnnp_run *run, size_t index, rnnp_ten
  * Threads  one run belongs to one thread at a time; runs of one plan may execute at once.
  * Numerics rounding and denormal modes are set to the contract's and restored.
  */
-RNNP_API rnnp_status rnnp_run_execute(rnnp_run *run, const rnnp_tensor *inputs, size_t n_inputs,
-                                      rnnp_tensor *outputs, size_t n_outputs);
+RNNP_API rnnp_status rnnp_run_execute(rnnp_run *run, const rnnp_tensor *inputs, size_t n_inputs, rnnp_tensor *outputs,
+                                      size_t n_outputs);
 
 /* ---- Stream ------------------------------------------------------------------------------------ */
 
@@ -370,9 +375,9 @@ typedef struct rnnp_stream rnnp_stream;
 
 typedef struct rnnp_stream_options {
     size_t struct_size;
-    size_t batch;       /* channels that step together; default 1                                   */
-    size_t steps;       /* time steps per call; default 1                                           */
-    int time_axis;      /* axis of the first input that is time; -1 (default): found from the graph  */
+    size_t batch;  /* channels that step together; default 1 */
+    size_t steps;  /* time steps per call; default 1 */
+    int time_axis; /* axis of the first input that is time; -1 (default): found from the graph */
 } rnnp_stream_options;
 
 RNNP_API void rnnp_stream_options_init(rnnp_stream_options *options);
@@ -416,12 +421,12 @@ RNNP_API rnnp_status rnnp_stream_step(rnnp_stream *stream, const rnnp_tensor *in
 /* All channels back to the initial state of the model. */
 RNNP_API void rnnp_stream_reset(rnnp_stream *stream);
 
-/* The recurrent state as bytes: f32 values in node order, the same on every ISA, then eight bytes that name the model: a
- * hash over its graph and weights, the same for a packed file made of it. No bytes at all for a model without state.
- * rnnp_stream_save returns RNNP_ERR_STATE when the initial state of a channel comes from an input and it has not stepped
- * yet; rnnp_stream_load returns RNNP_ERR_FORMAT for the state of another model. Both return RNNP_ERR_ARG for bytes other
- * than rnnp_stream_state_bytes() or at NULL; errors change nothing. No allocation: the hash is made with the model's
- * first stream, or before rnnp_model_release. */
+/* The recurrent state as bytes: f32 values in node order, the same on every ISA, then eight bytes that name the model:
+ * a hash over its graph and weights, the same for a packed file made of it. No bytes at all for a model without state.
+ * rnnp_stream_save returns RNNP_ERR_STATE when the initial state of a channel comes from an input and it has not
+ * stepped yet; rnnp_stream_load returns RNNP_ERR_FORMAT for the state of another model. Both return RNNP_ERR_ARG for
+ * bytes other than rnnp_stream_state_bytes() or at NULL; errors change nothing. No allocation: the hash is made with
+ * the model's first stream, or before rnnp_model_release. */
 RNNP_API size_t rnnp_stream_state_bytes(const rnnp_stream *stream);
 RNNP_API rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t bytes);
 RNNP_API rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t bytes);

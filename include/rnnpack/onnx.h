@@ -29,8 +29,8 @@ RNNP_API rnnp_status rnnp_onnx_load_file(rnnp_context *context, const char *path
  *
  * Returns  as above; also RNNP_ERR_LIMIT, with a sentence that names the limit and its value.
  */
-RNNP_API rnnp_status rnnp_onnx_load_file_with(rnnp_context *context, const char *path,
-                                              const rnnp_load_options *options, rnnp_model **model);
+RNNP_API rnnp_status rnnp_onnx_load_file_with(rnnp_context *context, const char *path, const rnnp_load_options *options,
+                                              rnnp_model **model);
 RNNP_API rnnp_status rnnp_onnx_load_with(rnnp_context *context, const void *bytes, size_t size, const char *directory,
                                          const rnnp_load_options *options, rnnp_model **model);
 
@@ -63,10 +63,10 @@ RNNP_API rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, si
 RNNP_API rnnp_status rnnp_onnx_serialize(const rnnp_model *model, rnnp_write_fn write, void *user);
 
 /*
- * The same into a file. It is written under a temporary name in the same folder (".NAME.N.tmp"), made durable (fsync), and
- * then renamed to `path`: there is the old file or the whole new one, whatever happens. A symbolic link is followed. Until
- * it is whole only its owner can open it; then it has the mode of the file that was there, or 0666 less the umask. What a
- * process that was killed leaves of it, the next writer of the same path removes.
+ * The same into a file. It is written under a temporary name in the same folder (".NAME.N.tmp"), made durable (fsync),
+ * and then renamed to `path`: there is the old file or the whole new one, whatever happens. A symbolic link is
+ * followed. Until it is whole only its owner can open it; then it has the mode of the file that was there, or 0666 less
+ * the umask. What a process that was killed leaves of it, the next writer of the same path removes.
  *
  * Returns  as above; RNNP_ERR_IO with the system's words when the folder cannot be written, the disk is full, or
  *          something that is no regular file is at `path`.

@@ -26,9 +26,9 @@ extern "C" {
 
 typedef struct rnnp_packed_options {
     size_t struct_size;
-    const char *const *isas;   /* names of rnnp_isa_name(): pack for these, also for those of another architecture than
-                                * this one; NULL (default): for the context's ISA */
-    size_t n_isas;             /* weights whose packed form is the same on several are stored once */
+    const char *const *isas; /* names of rnnp_isa_name(): pack for these, also for those of another architecture than
+                              * this one; NULL (default): for the context's ISA */
+    size_t n_isas;           /* weights whose packed form is the same on several are stored once */
 } rnnp_packed_options;
 
 RNNP_API void rnnp_packed_options_init(rnnp_packed_options *options);
@@ -43,14 +43,14 @@ RNNP_API void rnnp_packed_options_init(rnnp_packed_options *options);
  * Memory   temporary: the graph, and room for the largest packed node.
  * Threads  runs on the calling thread; a model may be written by several at once.
  */
-RNNP_API rnnp_status rnnp_packed_write(const rnnp_model *model, const rnnp_packed_options *options,
-                                       rnnp_write_fn write, void *user);
+RNNP_API rnnp_status rnnp_packed_write(const rnnp_model *model, const rnnp_packed_options *options, rnnp_write_fn write,
+                                       void *user);
 
 /*
- * The same into a file. It is written under a temporary name in the same folder (".NAME.N.tmp"), made durable (fsync), and
- * then renamed to `path`: there is the old file or the whole new one, whatever happens. A symbolic link is followed. Until
- * it is whole only its owner can open it; then it has the mode of the file that was there, or 0666 less the umask. What a
- * process that was killed leaves of it, the next writer of the same path removes.
+ * The same into a file. It is written under a temporary name in the same folder (".NAME.N.tmp"), made durable (fsync),
+ * and then renamed to `path`: there is the old file or the whole new one, whatever happens. A symbolic link is
+ * followed. Until it is whole only its owner can open it; then it has the mode of the file that was there, or 0666 less
+ * the umask. What a process that was killed leaves of it, the next writer of the same path removes.
  *
  * Returns  as above; RNNP_ERR_IO with the system's words when the folder cannot be written, the disk is full, or
  *          something that is no regular file is at `path`.
@@ -84,17 +84,17 @@ RNNP_API rnnp_status rnnp_packed_open_file(rnnp_context *context, const char *pa
 
 /* The same from memory. Bytes at an address that is a multiple of 64 are used where they are and must stay as they are
  * until the model is destroyed; others are copied. */
-RNNP_API rnnp_status rnnp_packed_open_memory(rnnp_context *context, const void *bytes, size_t size,
-                                             rnnp_model **model);
+RNNP_API rnnp_status rnnp_packed_open_memory(rnnp_context *context, const void *bytes, size_t size, rnnp_model **model);
 
 /*
- * The same with options (model.h, may be NULL). Within max_bytes count the model and not the map; a packed file's default
- * for max_bytes and max_work is that of an ONNX file of its size.
+ * The same with options (model.h, may be NULL). Within max_bytes count the model and not the map; a packed file's
+ * default for max_bytes and max_work is that of an ONNX file of its size.
  *
  *   compare_packed  1: whenever a plan first takes packed weights of the file, the original weights, which every file
  *                   holds, are packed as well, and other bytes are refused (rnnp_plan_create: RNNP_ERR_FORMAT). A file
  *                   whose writer is not trusted may hold other weights for one instruction set than for another, with
- *                   right checksums. 0 (default): not compared, as it takes the time of packing, and memory for one node
+ *                   right checksums. 0 (default): not compared, as it takes the time of packing, and memory for one
+ * node
  *
  * Returns  as above; also RNNP_ERR_LIMIT.
  */
@@ -118,31 +118,31 @@ RNNP_API rnnp_status rnnp_packed_verify(const rnnp_model *model);
 /* ---- Looking at one ---------------------------------------------------------------------------- */
 
 typedef struct rnnp_packed_info {
-    size_t struct_size;     /* set by the caller to sizeof(rnnp_packed_info)                                   */
-    size_t version;         /* of the file's format; 0 (as all that follows) for a model not from a packed file */
+    size_t struct_size; /* set by the caller to sizeof(rnnp_packed_info) */
+    size_t version;     /* of the file's format; 0 (as all that follows) for a model not from a packed file */
     size_t file_bytes;
-    size_t graph_bytes;     /* nodes, names, shapes, checksums                                                 */
-    size_t data_bytes;      /* original elements of the constants                                              */
-    size_t packed_bytes;    /* packed weights, all layouts                                                     */
-    size_t blocks;          /* packed blocks: one per node and layout                                          */
+    size_t graph_bytes;  /* nodes, names, shapes, checksums */
+    size_t data_bytes;   /* original elements of the constants */
+    size_t packed_bytes; /* packed weights, all layouts */
+    size_t blocks;       /* packed blocks: one per node and layout */
 } rnnp_packed_info;
 
 /* Fills *info up to the caller's struct_size. RNNP_ERR_ARG, RNNP_ERR_STATE for a model that is not closed. */
 RNNP_API rnnp_status rnnp_model_packed_info(const rnnp_model *model, rnnp_packed_info *info);
 
 typedef struct rnnp_packed_block_info {
-    size_t node;            /* index as for rnnp_model_node_info                                               */
+    size_t node; /* index as for rnnp_model_node_info */
     size_t bytes;
-    const char *layout;     /* what the kernels that can read it look for; lives as long as the model          */
+    const char *layout; /* what the kernels that can read it look for; lives as long as the model */
 } rnnp_packed_block_info;
 
 /* Block `index` of rnnp_packed_info.blocks. RNNP_ERR_ARG, RNNP_ERR_STATE. */
 RNNP_API rnnp_status rnnp_model_packed_block(const rnnp_model *model, size_t index, rnnp_packed_block_info *info);
 
 typedef enum rnnp_weights_place {
-    RNNP_WEIGHTS_NONE = 0,  /* the node packs nothing          */
-    RNNP_WEIGHTS_PLAN = 1,  /* packed by rnnp_plan_create      */
-    RNNP_WEIGHTS_FILE = 2   /* read from the packed file       */
+    RNNP_WEIGHTS_NONE = 0, /* the node packs nothing */
+    RNNP_WEIGHTS_PLAN = 1, /* packed by rnnp_plan_create */
+    RNNP_WEIGHTS_FILE = 2  /* read from the packed file */
 } rnnp_weights_place;
 
 /* Where a node's packed weights are; index as for rnnp_model_node_info. A plan of a packed model that packs weights

@@ -8,8 +8,8 @@
  *
  * Every function here, unless it says otherwise
  *   Returns  RNNP_OK; RNNP_ERR_ARG for NULL where it is not allowed; RNNP_ERR_MEMORY
- *   Errors   leave *set NULL (functions that make a set) or the set as it was; the sentence is the calling thread's latest
- *   Memory   from the context's allocator; a set must be destroyed before its context
+ *   Errors   leave *set NULL (functions that make a set) or the set as it was; the sentence is the calling thread's
+ *   latest Memory   from the context's allocator; a set must be destroyed before its context
  *   Threads  any; a set may be read by many threads at once, and changed by one while no other reads it
  */
 #ifndef RNNPACK_RECORDS_H
@@ -29,39 +29,39 @@ enum { RNNP_RECORD_WORD = 48, RNNP_RECORD_FEATURES = 384, RNNP_RECORD_CHOICE = 1
 /* Where a time was measured. Records hold on a host that is the same in every field. Names, not numbers, stand for what
  * another version may number otherwise. */
 typedef struct rnnp_record_host {
-    char vendor[RNNP_RECORD_WORD];       /* "AuthenticAMD"; "unknown"                                   */
+    char vendor[RNNP_RECORD_WORD]; /* "AuthenticAMD"; "unknown" */
     uint64_t family, model, stepping;
-    char isa[RNNP_RECORD_WORD];          /* highest ISA of the context: a cap makes another host        */
-    char features[RNNP_RECORD_FEATURES]; /* "avx,avx2,...", sorted; "none"                              */
-    uint64_t l1d_bytes, l2_bytes, l3_bytes; /* 0: unknown                                               */
-    uint64_t budget;                     /* CPUs that the process may use                               */
-    uint64_t kernels;                    /* a hash over the names of all variants                       */
-    char version[RNNP_RECORD_WORD];      /* of the library                                              */
+    char isa[RNNP_RECORD_WORD];             /* highest ISA of the context: a cap makes another host */
+    char features[RNNP_RECORD_FEATURES];    /* "avx,avx2,...", sorted; "none" */
+    uint64_t l1d_bytes, l2_bytes, l3_bytes; /* 0: unknown */
+    uint64_t budget;                        /* CPUs that the process may use */
+    uint64_t kernels;                       /* a hash over the names of all variants */
+    char version[RNNP_RECORD_WORD];         /* of the library */
 } rnnp_record_host;
 
 /* What was measured. A size that a layer or op does not have is 1. The math class is no part of it. */
 typedef struct rnnp_record_key {
-    char layer[RNNP_RECORD_WORD];        /* "lstm", or an op                                            */
-    char precision[RNNP_RECORD_WORD];    /* "f32"                                                       */
-    uint64_t input, hidden, batch, steps; /* 1 to 10^12                                                 */
-    uint64_t threads;                    /* 1 to 4096                                                   */
+    char layer[RNNP_RECORD_WORD];         /* "lstm", or an op */
+    char precision[RNNP_RECORD_WORD];     /* "f32" */
+    uint64_t input, hidden, batch, steps; /* 1 to 10^12 */
+    uint64_t threads;                     /* 1 to 4096 */
 } rnnp_record_key;
 
 typedef struct rnnp_record {
     rnnp_record_key key;
-    char choice[RNNP_RECORD_CHOICE];     /* "chunk=64 variant=block_avx2": words name=value, one space between them; ""
-                                          * when the default was the fastest                            */
-    uint64_t ns, default_ns;             /* time of a call with the choice, and with the default; 1 to 10^15 */
-    double spread;                       /* of ns, relative; 0 to 100, kept to four decimals            */
-    uint64_t samples;                    /* 1 to 10^9                                                   */
-    uint64_t at;                         /* date: seconds since 1970 UTC, up to the year 9999           */
+    char choice[RNNP_RECORD_CHOICE]; /* "chunk=64 variant=block_avx2": words name=value, one space between them; ""
+                                      * when the default was the fastest */
+    uint64_t ns, default_ns;         /* time of a call with the choice, and with the default; 1 to 10^15 */
+    double spread;                   /* of ns, relative; 0 to 100, kept to four decimals */
+    uint64_t samples;                /* 1 to 10^9 */
+    uint64_t at;                     /* date: seconds since 1970 UTC, up to the year 9999 */
 } rnnp_record;
 
 /* The index-th word of a choice. Returns 1, or 0 past the last; `name` and `value` have room for RNNP_RECORD_WORD. */
 RNNP_API int rnnp_record_word(const char *choice, size_t index, char *name, char *value);
 
-/* This process on this host, as records made now would name it: the CPU budget (affinity, cgroup) is read anew, from the
- * system and a few small files. Allocates nothing. */
+/* This process on this host, as records made now would name it: the CPU budget (affinity, cgroup) is read anew, from
+ * the system and a few small files. Allocates nothing. */
 RNNP_API rnnp_status rnnp_records_host(const rnnp_context *context, rnnp_record_host *host);
 
 /* 1 if the two are the same in every field. */
@@ -114,10 +114,10 @@ typedef enum rnnp_record_match {
 typedef struct rnnp_record_found {
     rnnp_record_match match;
     const rnnp_record *record;       /* NULL without a match; holds until the set changes. Of one from the shipped table
-                                      * the times, spread, samples and date are 0                           */
+                                      * the times, spread, samples and date are 0 */
     const char *source;              /* "records"; of the shipped table "zen3" (a microarchitecture), "avx2" (an ISA) or
-                                      * "generic"; NULL without a match                                     */
-    char reason[RNNP_RECORD_REASON]; /* why it is not the exact one of the set; "" when it is               */
+                                      * "generic"; NULL without a match */
+    char reason[RNNP_RECORD_REASON]; /* why it is not the exact one of the set; "" when it is */
 } rnnp_record_found;
 
 /* Says whether this process can do what a word of a choice says: 1 or 0. */
@@ -171,8 +171,8 @@ RNNP_API rnnp_status rnnp_records_read(const rnnp_context *context, const char *
 
 /*
  * rnnp_records_update() joins a set and a file: both hold the join afterwards. rnnp_records_edit() lets a function
- * change what the file holds; what it returns is returned, and an error leaves the file alone. rnnp_records_check() says
- * whether an update could be written now, for those who measure for an hour first; it changes nothing.
+ * change what the file holds; what it returns is returned, and an error leaves the file alone. rnnp_records_check()
+ * says whether an update could be written now, for those who measure for an hour first; it changes nothing.
  *
  * The file is read, changed, written beside itself (.NAME.N.tmp), flushed to the disk and renamed, while .NAME.lock is
  * held (flock); what is left of them by a process that died, the next writer removes. A missing file counts as empty; a
@@ -193,8 +193,8 @@ RNNP_API rnnp_status rnnp_records_edit(const rnnp_context *context, const char *
 /*
  * rnnp_records_open() reads the first of these that exists: `path`; $RNNPACK_RECORDS; $XDG_CACHE_HOME/rnnpack/records,
  * or ~/.cache/rnnpack/records; /var/cache/rnnpack/records; /etc/rnnpack/records. Without any the set is empty. A `path`
- * that is missing is an error; a missing $RNNPACK_RECORDS is passed over as the others are, and the context's log says so.
- * What is there and cannot be read, or is damaged, is an error.
+ * that is missing is an error; a missing $RNNPACK_RECORDS is passed over as the others are, and the context's log says
+ * so. What is there and cannot be read, or is damaged, is an error.
  *
  * Who names a file (path, $RNNPACK_RECORDS) vouches for it. From the other places a file is read only if this user or
  * root owns it and its folder, and nobody else may write to either (mode bits; a folder with the sticky bit, and root's
@@ -205,7 +205,8 @@ RNNP_API rnnp_status rnnp_records_edit(const rnnp_context *context, const char *
  */
 RNNP_API rnnp_status rnnp_records_open(const rnnp_context *context, const char *path, char *file, rnnp_records **set);
 
-/* Where rnnp_records_open() looks, in its order, and what it would do there now. Returns 1, or 0 past the last place. */
+/* Where rnnp_records_open() looks, in its order, and what it would do there now. Returns 1, or 0 past the last
+ * place. */
 typedef struct rnnp_records_place {
     char file[RNNP_RECORDS_PATH];
     int named;                       /* by `path` or by $RNNPACK_RECORDS */

@@ -41,15 +41,15 @@ extern "C" {
 
 typedef enum rnnp_status {
     RNNP_OK = 0,
-    RNNP_ERR_ARG = -1,         /* NULL, an unknown enum value, a number outside its range            */
-    RNNP_ERR_SHAPE = -2,       /* dimensions that do not fit each other or the model                 */
-    RNNP_ERR_TYPE = -3,        /* a dtype that does not fit                                          */
-    RNNP_ERR_MEMORY = -4,      /* the allocator returned NULL, or a given buffer is too small        */
-    RNNP_ERR_UNSUPPORTED = -5, /* valid, but something this version does not do                      */
-    RNNP_ERR_FORMAT = -6,      /* a damaged or foreign file                                          */
-    RNNP_ERR_IO = -7,          /* the operating system refused: the message holds its words          */
+    RNNP_ERR_ARG = -1,         /* NULL, an unknown enum value, a number outside its range */
+    RNNP_ERR_SHAPE = -2,       /* dimensions that do not fit each other or the model */
+    RNNP_ERR_TYPE = -3,        /* a dtype that does not fit */
+    RNNP_ERR_MEMORY = -4,      /* the allocator returned NULL, or a given buffer is too small */
+    RNNP_ERR_UNSUPPORTED = -5, /* valid, but something this version does not do */
+    RNNP_ERR_FORMAT = -6,      /* a damaged or foreign file */
+    RNNP_ERR_IO = -7,          /* the operating system refused: the message holds its words */
     RNNP_ERR_STATE = -8,       /* right call, wrong time: for example a node added to a closed model */
-    RNNP_ERR_LIMIT = -9        /* a file asks for more than rnnp_load_options allow                  */
+    RNNP_ERR_LIMIT = -9        /* a file asks for more than rnnp_load_options allow */
 } rnnp_status;
 
 /* A constant English name for a status ("bad argument"); never NULL, also for unknown values. */
@@ -91,21 +91,21 @@ typedef int (*rnnp_write_fn)(void *user, const void *bytes, size_t size);
 
 /* The accuracy contract of tanh, sigmoid and exp; docs/numerics.md has the measured errors. */
 typedef enum rnnp_math {
-    RNNP_MATH_U35 = 0, /* default: at most 3.5 ULP for tanh and sigmoid, 1.5 for exp                */
-    RNNP_MATH_U10 = 1, /* at most 1.0 ULP                                                           */
-    RNNP_MATH_FAST = 2 /* absolute error at most 5e-5 (tanh, sigmoid), relative 1e-4 (exp)          */
+    RNNP_MATH_U35 = 0, /* default: at most 3.5 ULP for tanh and sigmoid, 1.5 for exp */
+    RNNP_MATH_U10 = 1, /* at most 1.0 ULP */
+    RNNP_MATH_FAST = 2 /* absolute error at most 5e-5 (tanh, sigmoid), relative 1e-4 (exp) */
 } rnnp_math;
 
 typedef struct rnnp_context_options {
     size_t struct_size;
-    rnnp_allocator allocator;  /* {0}: the C library's posix_memalign and free                      */
-    rnnp_parallel parallel;    /* run == NULL: see threads                                          */
-    size_t threads;            /* size of the library's own team, 1 (default) for none, 0 for the
-                                * CPU budget; ignored when parallel.run is given                    */
-    const char *max_isa;       /* cap: a name of rnnp_isa_name(), NULL for none. One of another architecture caps
-                                * at its rank (dispatch/isa.def): on x86-64 neon allows what avx2 allows. The
-                                * environment variable RNNPACK_MAX_ISA caps too; the lower one counts */
-    rnnp_log_fn log;           /* NULL: silence                                                     */
+    rnnp_allocator allocator; /* {0}: the C library's posix_memalign and free */
+    rnnp_parallel parallel;   /* run == NULL: see threads */
+    size_t threads;           /* size of the library's own team, 1 (default) for none, 0 for the
+                               * CPU budget; ignored when parallel.run is given */
+    const char *max_isa;      /* cap: a name of rnnp_isa_name(), NULL for none. One of another architecture caps
+                               * at its rank (dispatch/isa.def): on x86-64 neon allows what avx2 allows. The
+                               * environment variable RNNPACK_MAX_ISA caps too; the lower one counts */
+    rnnp_log_fn log;          /* NULL: silence */
     void *log_user;
 } rnnp_context_options;
 
@@ -123,8 +123,8 @@ RNNP_API void rnnp_context_options_init(rnnp_context_options *options);
  * Threads  one context may be used by many threads at once. A context made with threads > 1 owns
  *          threads - 1 workers that sleep when no call of this context runs: about 50 us after the last one, which is
  *          as long as waking them would take, or at once where there are more threads than CPUs. Workers never run the
- *          host's signal handlers, but for faults of their own (SIGSEGV, SIGBUS, SIGFPE, SIGILL). A child made by fork()
- *          has none of its parent's workers: what it does with the context runs on one thread.
+ *          host's signal handlers, but for faults of their own (SIGSEGV, SIGBUS, SIGFPE, SIGILL). A child made by
+ *          fork() has none of its parent's workers: what it does with the context runs on one thread.
  */
 RNNP_API rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_context **context);
 
@@ -133,8 +133,8 @@ RNNP_API void rnnp_context_destroy(rnnp_context *context);
 
 /* The sentence of the calling thread's latest failure on this context, with the offending names and numbers; "" before
  * its first one. It has no control characters, whatever the names hold. Other threads' failures do not show; what a
- * worker of a call has to say is said by the thread that called. A call that returns RNNP_ERR_ARG because it got NULL for
- * the context, or for an object that knows the context, has no sentence.
+ * worker of a call has to say is said by the thread that called. A call that returns RNNP_ERR_ARG because it got NULL
+ * for the context, or for an object that knows the context, has no sentence.
  *
  * Memory   the text belongs to the context. It holds until the same thread's next failure on this context. Sentences of
  *          the 128 threads that failed last are kept; a thread that fell out of these gets "".
@@ -144,19 +144,19 @@ RNNP_API const char *rnnp_context_last_error(const rnnp_context *context);
 /* ---- What was found and chosen ----------------------------------------------------------------- */
 
 typedef struct rnnp_host_info {
-    size_t struct_size;        /* set by the caller to sizeof(rnnp_host_info)                       */
-    char vendor[16];           /* "GenuineIntel", "AuthenticAMD", ...; "" if unknown                */
-    char brand[64];            /* the CPU's own words                                               */
+    size_t struct_size; /* set by the caller to sizeof(rnnp_host_info) */
+    char vendor[16];    /* "GenuineIntel", "AuthenticAMD", ...; "" if unknown */
+    char brand[64];     /* the CPU's own words */
     uint32_t family, model, stepping;
-    uint64_t features;         /* bit i is the feature rnnp_feature_name(i)                         */
-    size_t l1d_bytes, l2_bytes, l3_bytes, line_bytes; /* of one core's caches; 0 if unknown         */
-    size_t l2_sharers, l3_sharers; /* logical CPUs behind one L2 / L3; 0 if unknown                 */
-    size_t cores, cpus;        /* physical cores and logical CPUs of the machine                    */
-    size_t budget;             /* CPUs this process may use: min(affinity, cpuset, cgroup quota)    */
-    const char *isa;           /* highest ISA in use by this context                                */
-    const char *isa_reason;    /* why: "highest the CPU supports", "capped by RNNPACK_MAX_ISA", ... */
-    const char *topology;      /* where caches and cores come from: "hwloc", "sysfs" or "none"      */
-    size_t threads;            /* team size in use                                                  */
+    uint64_t features;                                /* bit i is the feature rnnp_feature_name(i) */
+    size_t l1d_bytes, l2_bytes, l3_bytes, line_bytes; /* of one core's caches; 0 if unknown */
+    size_t l2_sharers, l3_sharers;                    /* logical CPUs behind one L2 / L3; 0 if unknown */
+    size_t cores, cpus;                               /* physical cores and logical CPUs of the machine */
+    size_t budget;          /* CPUs this process may use: min(affinity, cpuset, cgroup quota) */
+    const char *isa;        /* highest ISA in use by this context */
+    const char *isa_reason; /* why: "highest the CPU supports", "capped by RNNPACK_MAX_ISA", ... */
+    const char *topology;   /* where caches and cores come from: "hwloc", "sysfs" or "none" */
+    size_t threads;         /* team size in use */
 } rnnp_host_info;
 
 /* Fills *info up to the caller's struct_size. RNNP_ERR_ARG on NULL or a zero struct_size. */
@@ -170,11 +170,11 @@ RNNP_API const char *rnnp_feature_name(size_t bit);
 RNNP_API const char *rnnp_isa_name(size_t index);
 
 typedef struct rnnp_variant_info {
-    const char *op;            /* "lstm_step_f32"                                                   */
-    const char *name;          /* "lstm_step_f32_block_avx2"                                        */
-    const char *isa;           /* "avx2"                                                            */
-    int usable;                /* runs on this CPU under this context's cap                         */
-    int chosen;                /* what the context uses when no tuning record says otherwise        */
+    const char *op;   /* "lstm_step_f32" */
+    const char *name; /* "lstm_step_f32_block_avx2" */
+    const char *isa;  /* "avx2" */
+    int usable;       /* runs on this CPU under this context's cap */
+    int chosen;       /* what the context uses when no tuning record says otherwise */
 } rnnp_variant_info;
 
 /* Walks the variant table: fills *info for index and returns 1, or returns 0 past its end. */

@@ -36,47 +36,45 @@ extern "C" {
  *            output may be y or Softmax(y), as above
  *   SPARSE   CROSS where t is the class, i32 or i64, of the output's shape without its last axis
  * Label smoothing s replaces t by (1-s) t + s/K; K classes, for BINARY 2. */
-typedef enum rnnp_loss {
-    RNNP_LOSS_MSE = 1, RNNP_LOSS_BINARY, RNNP_LOSS_CROSS, RNNP_LOSS_SPARSE
-} rnnp_loss;
+typedef enum rnnp_loss { RNNP_LOSS_MSE = 1, RNNP_LOSS_BINARY, RNNP_LOSS_CROSS, RNNP_LOSS_SPARSE } rnnp_loss;
 
 typedef enum rnnp_optimizer_kind { RNNP_SGD = 1, RNNP_RMSPROP, RNNP_ADAM, RNNP_ADAMW } rnnp_optimizer_kind;
 
 /* The formulas are PyTorch's; kernels/ops.h has them operation by operation. */
 typedef struct rnnp_optimizer {
-    rnnp_optimizer_kind kind;     /* default ADAM                                                     */
-    float rate;                   /* learning rate; default 1e-3                                      */
-    float momentum;               /* SGD; default 0                                                   */
-    int nesterov;                 /* SGD                                                              */
-    float rho;                    /* RMSPROP; default 0.99                                            */
-    float beta1, beta2;           /* ADAM, ADAMW; default 0.9, 0.999                                  */
-    float epsilon;                /* default 1e-8                                                     */
-    float decay;                  /* weight decay: added to the gradient; ADAMW: decoupled. Default 0 */
+    rnnp_optimizer_kind kind; /* default ADAM */
+    float rate;               /* learning rate; default 1e-3 */
+    float momentum;           /* SGD; default 0 */
+    int nesterov;             /* SGD */
+    float rho;                /* RMSPROP; default 0.99 */
+    float beta1, beta2;       /* ADAM, ADAMW; default 0.9, 0.999 */
+    float epsilon;            /* default 1e-8 */
+    float decay;              /* weight decay: added to the gradient; ADAMW: decoupled. Default 0 */
 } rnnp_optimizer;
 
 typedef struct rnnp_train_options {
     size_t struct_size;
-    size_t output;                /* index of the output the loss is of; default 0                    */
-    rnnp_loss loss;               /* default SPARSE                                                   */
-    float label_smoothing;        /* 0 <= s < 1; default 0                                            */
-    const float *class_weights;   /* [classes] >= 0, copied; NULL (default): 1 each. SPARSE and CROSS: of the class (of
-                                   * CROSS the weighted mean over t); BINARY: [2], of t = 0 and t = 1  */
+    size_t output;              /* index of the output the loss is of; default 0 */
+    rnnp_loss loss;             /* default SPARSE */
+    float label_smoothing;      /* 0 <= s < 1; default 0 */
+    const float *class_weights; /* [classes] >= 0, copied; NULL (default): 1 each. SPARSE and CROSS: of the class (of
+                                 * CROSS the weighted mean over t); BINARY: [2], of t = 0 and t = 1 */
     size_t classes;
-    const char *batch;            /* symbol of the batch dimension; default "batch"                   */
+    const char *batch; /* symbol of the batch dimension; default "batch" */
     rnnp_optimizer optimizer;
-    float l1, l2;                 /* penalties l1 sum|p| + l2/2 sum p^2 of weights that are not frozen (rank >= 2, but
-                                   * not B and P of recurrent nodes), in the loss and, before clipping, in the gradient;
-                                   * default 0                                                         */
-    float clip_value;             /* > 0: gradients are clamped to [-clip_value, clip_value]          */
-    float clip_norm;              /* > 0: gradients are scaled to this global norm if theirs is larger; before
-                                   * clip_value */
-    float recurrent_dropout;      /* rate of a mask on h_prev of every recurrent node, constant over time (Gal and
-                                   * Ghahramani 2016); default 0                                      */
-    int recompute;                /* 1: recurrent layers keep h alone and compute the rest again on the way back: same
-                                   * bits, less memory, more time                                     */
-    uint64_t seed;                /* of dropout; default 0                                            */
+    float l1, l2;            /* penalties l1 sum|p| + l2/2 sum p^2 of weights that are not frozen (rank >= 2, but
+                              * not B and P of recurrent nodes), in the loss and, before clipping, in the gradient;
+                              * default 0 */
+    float clip_value;        /* > 0: gradients are clamped to [-clip_value, clip_value] */
+    float clip_norm;         /* > 0: gradients are scaled to this global norm if theirs is larger; before
+                              * clip_value */
+    float recurrent_dropout; /* rate of a mask on h_prev of every recurrent node, constant over time (Gal and
+                              * Ghahramani 2016); default 0 */
+    int recompute;           /* 1: recurrent layers keep h alone and compute the rest again on the way back: same
+                              * bits, less memory, more time */
+    uint64_t seed;           /* of dropout; default 0 */
     rnnp_math math;
-    size_t threads;               /* at most this many of the context's; 0 (default): all             */
+    size_t threads; /* at most this many of the context's; 0 (default): all */
 } rnnp_train_options;
 
 /* Fills in the defaults above. */
@@ -110,15 +108,15 @@ typedef struct rnnp_train_batch {
     size_t n_inputs;
     const rnnp_tensor *target, *weights;
     /* Optional results, by index; an entry whose data is NULL is not wanted; dtype and shape are filled in. */
-    rnnp_tensor *outputs;         /* [model outputs] of the forward pass, with dropout in training        */
-    rnnp_tensor *d_inputs;        /* [n_inputs] gradients by the inputs (initial states too) that are f32 and have a
-                                   * batch dimension; not in evaluations                                    */
+    rnnp_tensor *outputs;  /* [model outputs] of the forward pass, with dropout in training */
+    rnnp_tensor *d_inputs; /* [n_inputs] gradients by the inputs (initial states too) that are f32 and have a
+                            * batch dimension; not in evaluations */
 } rnnp_train_batch;
 
 typedef struct rnnp_train_result {
-    double loss;                  /* of the batch before the update, with penalties                       */
-    double weight;                /* sum(w): to average losses of several batches                         */
-    double norm;                  /* global norm of the gradient before clipping; evaluation: 0           */
+    double loss;   /* of the batch before the update, with penalties */
+    double weight; /* sum(w): to average losses of several batches */
+    double norm;   /* global norm of the gradient before clipping; evaluation: 0 */
 } rnnp_train_result;
 
 /*
@@ -151,9 +149,9 @@ RNNP_API uint64_t rnnp_trainer_steps(const rnnp_trainer *trainer); /* updates so
 /* ---- Parameters -------------------------------------------------------------------------------- */
 
 typedef struct rnnp_parameter {
-    const char *name;             /* the constant's; lives as long as the model                           */
-    const char *node, *op;        /* the first node that reads it                                         */
-    size_t input;                 /* and as which of its inputs                                           */
+    const char *name;      /* the constant's; lives as long as the model */
+    const char *node, *op; /* the first node that reads it */
+    size_t input;          /* and as which of its inputs */
     size_t rank;
     int64_t shape[RNNP_MAX_RANK];
     int frozen;
@@ -209,21 +207,21 @@ RNNP_API void rnnp_train_order(uint64_t seed, uint64_t which, size_t n, uint32_t
 
 typedef enum rnnp_schedule_kind {
     RNNP_RATE_CONSTANT = 0,
-    RNNP_RATE_STEP,               /* rate * factor^floor(epoch / every)                                   */
-    RNNP_RATE_EXPONENTIAL,        /* rate * factor^epoch                                                  */
-    RNNP_RATE_COSINE,             /* from rate to least over `epochs`, half a cosine; then least          */
-    RNNP_RATE_PLATEAU             /* rate * factor^n, n: how often the score did not improve for `patience` epochs */
+    RNNP_RATE_STEP,        /* rate * factor^floor(epoch / every) */
+    RNNP_RATE_EXPONENTIAL, /* rate * factor^epoch */
+    RNNP_RATE_COSINE,      /* from rate to least over `epochs`, half a cosine; then least */
+    RNNP_RATE_PLATEAU      /* rate * factor^n, n: how often the score did not improve for `patience` epochs */
 } rnnp_schedule_kind;
 
 typedef struct rnnp_schedule {
     size_t struct_size;
     rnnp_schedule_kind kind;
-    float rate;                   /* >= 0                                                                 */
-    float factor;                 /* > 0; default 0.1, EXPONENTIAL 0.95                                   */
-    float least;                  /* no rate after the warmup is below it; 0 <= least <= rate; default 0  */
-    size_t every, epochs, patience; /* > 0; default 10, 100, 10                                           */
-    float warmup;                 /* epochs over which the rate rises linearly from 0; `epoch` of the formulas counts
-                                   * from their end; default 0                                            */
+    float rate;                     /* >= 0 */
+    float factor;                   /* > 0; default 0.1, EXPONENTIAL 0.95 */
+    float least;                    /* no rate after the warmup is below it; 0 <= least <= rate; default 0 */
+    size_t every, epochs, patience; /* > 0; default 10, 100, 10 */
+    float warmup;                   /* epochs over which the rate rises linearly from 0; `epoch` of the formulas counts
+                                     * from their end; default 0 */
     /* state of PLATEAU */
     double best;
     size_t waited, drops;

@@ -6,7 +6,8 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin elsewhere */
+/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin
+ * elsewhere */
 TILES(6x16, 6, 2, 4, 0)
 TILES(4x24, 4, 3, 3, 1)
 TILES(3x32, 3, 4, 2, 0)

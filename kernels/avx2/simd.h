@@ -27,7 +27,9 @@
 typedef __m256 nf;
 typedef __m256i ni;
 typedef __m256 nm; /* all ones or all zeros in a lane; only the sign bit is read */
-typedef struct nd { __m256d lo, hi; } nd;
+typedef struct nd {
+    __m256d lo, hi;
+} nd;
 
 AI nf n_set(float a) { return _mm256_set1_ps(a); }
 AI nf n_load(const float *p) { return _mm256_loadu_ps(p); }
@@ -41,16 +43,16 @@ AI void n_store_n(float *p, nf a, size_t n) { _mm256_maskstore_ps(p, n_first(n),
 AI void n_transpose(nf v[VL])
 {
     nf a[VL], b[VL];
-    UNROLL for (int i = 0; i < VL; i += 2) { /* pairs of rows: columns 0 1 4 5, and 2 3 6 7 */
+    UNROLLED_BY(i, VL, 2) { /* pairs of rows: columns 0 1 4 5, and 2 3 6 7 */
         a[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
         a[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
     }
-    UNROLL for (int i = 0; i < VL; i += 4) /* fours of rows: columns 0 4, 1 5, 2 6 and 3 7 */
-        UNROLL for (int j = 0; j < 2; j++) {
+    UNROLLED_BY(i, VL, 4) /* fours of rows: columns 0 4, 1 5, 2 6 and 3 7 */
+        UNROLLED(j, 2) {
             b[i + 2 * j] = _mm256_shuffle_ps(a[i + j], a[i + j + 2], _MM_SHUFFLE(1, 0, 1, 0));
             b[i + 2 * j + 1] = _mm256_shuffle_ps(a[i + j], a[i + j + 2], _MM_SHUFFLE(3, 2, 3, 2));
         }
-    UNROLL for (int i = 0; i < 4; i++) {
+    UNROLLED(i, 4) {
         v[i] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
         v[i + 4] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
     }
@@ -83,17 +85,25 @@ AI ni i_shl23(ni a) { return _mm256_slli_epi32(a, 23); }
 AI ni i_sra23(ni a) { return _mm256_srai_epi32(a, 23); }
 AI nf i_to_f(ni a) { return _mm256_cvtepi32_ps(a); }
 
-#define D2(name, op) \
-    AI nd name(nd a, nd b) { nd r = { op(a.lo, b.lo), op(a.hi, b.hi) }; return r; }
+#define D2(name, op)                             \
+    AI nd name(nd a, nd b)                       \
+    {                                            \
+        nd r = {op(a.lo, b.lo), op(a.hi, b.hi)}; \
+        return r;                                \
+    }
 D2(d_add, _mm256_add_pd)
 D2(d_sub, _mm256_sub_pd)
 D2(d_mul, _mm256_mul_pd)
 D2(d_div, _mm256_div_pd)
 #undef D2
-AI nd d_set(double a) { nd r = { _mm256_set1_pd(a), _mm256_set1_pd(a) }; return r; }
+AI nd d_set(double a)
+{
+    nd r = {_mm256_set1_pd(a), _mm256_set1_pd(a)};
+    return r;
+}
 AI nd d_from_f(nf a)
 {
-    nd r = { _mm256_cvtps_pd(_mm256_castps256_ps128(a)), _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)) };
+    nd r = {_mm256_cvtps_pd(_mm256_castps256_ps128(a)), _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))};
     return r;
 }
 AI nf d_to_f(nd a)
@@ -102,8 +112,8 @@ AI nf d_to_f(nd a)
 }
 AI nd d_shl52(nd a)
 {
-    nd r = { _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a.lo), 52)),
-             _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a.hi), 52)) };
+    nd r = {_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a.lo), 52)),
+            _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a.hi), 52))};
     return r;
 }
 

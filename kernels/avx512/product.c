@@ -6,7 +6,8 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin elsewhere */
+/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin
+ * elsewhere */
 TILES(12x32, 12, 2, 4, 0)
 TILES(8x48, 8, 3, 3, 1)
 TILES(6x64, 6, 4, 2, 0)

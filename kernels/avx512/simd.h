@@ -24,7 +24,9 @@
 typedef __m512 nf;
 typedef __m512i ni;
 typedef __mmask16 nm;
-typedef struct nd { __m512d lo, hi; } nd;
+typedef struct nd {
+    __m512d lo, hi;
+} nd;
 
 AI nf n_set(float a) { return _mm512_set1_ps(a); }
 AI nf n_load(const float *p) { return _mm512_loadu_ps(p); }
@@ -37,13 +39,13 @@ AI void n_transpose(nf v[VL])
 {
     const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-    UNROLL for (int round = 0; round < 4; round++) {
+    UNROLLED(round, 4) {
         nf zipped[VL];
-        UNROLL for (int i = 0; i < VL / 2; i++) {
+        UNROLLED(i, VL / 2) {
             zipped[2 * i] = _mm512_permutex2var_ps(v[i], low, v[i + VL / 2]);
             zipped[2 * i + 1] = _mm512_permutex2var_ps(v[i], high, v[i + VL / 2]);
         }
-        UNROLL for (int i = 0; i < VL; i++) v[i] = zipped[i];
+        UNROLLED(i, VL) v[i] = zipped[i];
     }
 }
 AI ni n_bits(nf a) { return _mm512_castps_si512(a); }
@@ -77,17 +79,25 @@ AI ni i_shl23(ni a) { return _mm512_slli_epi32(a, 23); }
 AI ni i_sra23(ni a) { return _mm512_srai_epi32(a, 23); }
 AI nf i_to_f(ni a) { return _mm512_cvtepi32_ps(a); }
 
-#define D2(name, op) \
-    AI nd name(nd a, nd b) { nd r = { op(a.lo, b.lo), op(a.hi, b.hi) }; return r; }
+#define D2(name, op)                             \
+    AI nd name(nd a, nd b)                       \
+    {                                            \
+        nd r = {op(a.lo, b.lo), op(a.hi, b.hi)}; \
+        return r;                                \
+    }
 D2(d_add, _mm512_add_pd)
 D2(d_sub, _mm512_sub_pd)
 D2(d_mul, _mm512_mul_pd)
 D2(d_div, _mm512_div_pd)
 #undef D2
-AI nd d_set(double a) { nd r = { _mm512_set1_pd(a), _mm512_set1_pd(a) }; return r; }
+AI nd d_set(double a)
+{
+    nd r = {_mm512_set1_pd(a), _mm512_set1_pd(a)};
+    return r;
+}
 AI nd d_from_f(nf a)
 {
-    nd r = { _mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)) };
+    nd r = {_mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1))};
     return r;
 }
 AI nf d_to_f(nd a)
@@ -96,8 +106,8 @@ AI nf d_to_f(nd a)
 }
 AI nd d_shl52(nd a)
 {
-    nd r = { _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a.lo), 52)),
-             _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a.hi), 52)) };
+    nd r = {_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a.lo), 52)),
+            _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a.hi), 52))};
     return r;
 }
 

@@ -6,7 +6,8 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin elsewhere */
+/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin
+ * elsewhere */
 TILES(4x16, 4, 16, 1, 0)
 TILES(4x12, 4, 12, 1, 4)
 TILES(4x8, 4, 8, 1, 0)

@@ -32,11 +32,24 @@ typedef double nd;
 AI nf n_set(float a) { return a; }
 AI nf n_load(const float *p) { return *p; }
 AI void n_store(float *p, nf a) { *p = a; }
-AI void n_transpose(nf v[VL]) { (void)v; } /* lane j of v[i] becomes lane i of v[j] */
-AI nf n_load_n(const float *p, size_t n) { return n ? *p : 0.0f; }     /* first n lanes, the rest 0 */
-AI void n_store_n(float *p, nf a, size_t n) { if (n) *p = a; }
-AI ni n_bits(nf a) { ni r; memcpy(&r, &a, 4); return r; }
-AI nf n_from(ni a) { nf r; memcpy(&r, &a, 4); return r; }
+AI void n_transpose(nf v[VL]) { (void)v; }                         /* lane j of v[i] becomes lane i of v[j] */
+AI nf n_load_n(const float *p, size_t n) { return n ? *p : 0.0f; } /* first n lanes, the rest 0 */
+AI void n_store_n(float *p, nf a, size_t n)
+{
+    if (n) *p = a;
+}
+AI ni n_bits(nf a)
+{
+    ni r;
+    memcpy(&r, &a, 4);
+    return r;
+}
+AI nf n_from(ni a)
+{
+    nf r;
+    memcpy(&r, &a, 4);
+    return r;
+}
 
 AI nf n_add(nf a, nf b) { return a + b; }
 AI nf n_sub(nf a, nf b) { return a - b; }
@@ -64,13 +77,13 @@ AI nf n_fma(nf a, nf b, nf c)
     return (float)s;
 }
 #endif
-AI nf n_fnma(nf a, nf b, nf c) { return n_fma(-a, b, c); }             /* c - a*b */
+AI nf n_fnma(nf a, nf b, nf c) { return n_fma(-a, b, c); } /* c - a*b */
 
 AI nf n_min(nf a, nf b) { return a < b ? a : b; }
 AI nf n_max(nf a, nf b) { return a > b ? a : b; }
 AI nm n_lt(nf a, nf b) { return a < b; }
 AI nm n_eq(nf a, nf b) { return a == b; }
-AI nm n_neg(nf a) { return (int)(n_bits(a) >> 31); }                   /* sign bit set */
+AI nm n_neg(nf a) { return (int)(n_bits(a) >> 31); } /* sign bit set */
 AI nf n_sel(nm m, nf a, nf b) { return m ? a : b; }
 AI nf n_copysign(nf m, nf s) { return n_from((n_bits(m) & 0x7fffffffu) | (n_bits(s) & 0x80000000u)); }
 AI nf n_abs(nf a) { return n_from(n_bits(a) & 0x7fffffffu); }
@@ -90,6 +103,13 @@ AI nd d_mul(nd a, nd b) { return a * b; }
 AI nd d_div(nd a, nd b) { return a / b; }
 AI nd d_from_f(nf a) { return (double)a; }
 AI nf d_to_f(nd a) { return (float)a; }
-AI nd d_shl52(nd a) { uint64_t u; memcpy(&u, &a, 8); u <<= 52; memcpy(&a, &u, 8); return a; } /* on the bits */
+AI nd d_shl52(nd a)
+{
+    uint64_t u;
+    memcpy(&u, &a, 8);
+    u <<= 52;
+    memcpy(&a, &u, 8);
+    return a;
+} /* on the bits */
 
 #endif

@@ -3,8 +3,8 @@
  * Tiles of a matrix product on packed weights, scalar form; the definition for the other ISAs. M, NV, P, LAST and AHEAD
  * are compile-time constants of the caller.
  *
- *   tile  c[m][0 .. NV*VL) = chain over k < depth of a[m][k] * w[k * ldw ...], for m < M, beginning at from; AHEAD floats
- *         further on weights are fetched, if it is not 0
+ *   tile  c[m][0 .. NV*VL) = chain over k < depth of a[m][k] * w[k * ldw ...], for m < M, beginning at from; AHEAD
+ *         floats further on weights are fetched, if it is not 0
  *   few   the same for at most FEW_ROWS rows and P <= FEW_PANELS whole panels that lie w_step apart; c is contiguous
  *         per panel
  *

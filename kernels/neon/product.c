@@ -11,7 +11,8 @@
 #include "tile.h"
 #include "../tmpl/product.inc.h"
 
-/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin elsewhere */
+/* rows x columns, MR, NV, P, LAST: rows and vectors of a tile, panels at once for one row, vectors that may begin
+ * elsewhere */
 TILES(6x16, 6, 4, 4, 0)
 TILES(8x12, 8, 3, 4, 0)
 TILES(4x24, 4, 6, 3, 2)

@@ -24,7 +24,9 @@
 typedef float32x4_t nf;
 typedef uint32x4_t ni;
 typedef uint32x4_t nm; /* all ones or all zeros in a lane */
-typedef struct nd { float64x2_t lo, hi; } nd;
+typedef struct nd {
+    float64x2_t lo, hi;
+} nd;
 
 AI nf n_set(float a) { return vdupq_n_f32(a); }
 AI nf n_load(const float *p) { return vld1q_f32(p); }
@@ -54,9 +56,10 @@ AI void n_store_n(float *p, nf a, size_t n)
 /* With r and c bits of row and lane, a round of zips turns r1 r0 c1 c0 left by one: two make c r. */
 AI void n_transpose(nf v[VL])
 {
-    UNROLL for (int round = 0; round < 2; round++) {
-        const nf zipped[VL] = { vzip1q_f32(v[0], v[2]), vzip2q_f32(v[0], v[2]), vzip1q_f32(v[1], v[3]), vzip2q_f32(v[1], v[3]) };
-        UNROLL for (int i = 0; i < VL; i++) v[i] = zipped[i];
+    UNROLLED(round, 2) {
+        const nf zipped[VL] = {vzip1q_f32(v[0], v[2]), vzip2q_f32(v[0], v[2]), vzip1q_f32(v[1], v[3]),
+                               vzip2q_f32(v[1], v[3])};
+        UNROLLED(i, VL) v[i] = zipped[i];
     }
 }
 AI ni n_bits(nf a) { return vreinterpretq_u32_f32(a); }
@@ -88,17 +91,33 @@ AI ni i_shl23(ni a) { return vshlq_n_u32(a, 23); }
 AI ni i_sra23(ni a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 23)); }
 AI nf i_to_f(ni a) { return vcvtq_f32_s32(vreinterpretq_s32_u32(a)); }
 
-#define D2(name, op) \
-    AI nd name(nd a, nd b) { nd r = { op(a.lo, b.lo), op(a.hi, b.hi) }; return r; }
+#define D2(name, op)                             \
+    AI nd name(nd a, nd b)                       \
+    {                                            \
+        nd r = {op(a.lo, b.lo), op(a.hi, b.hi)}; \
+        return r;                                \
+    }
 D2(d_add, vaddq_f64)
 D2(d_sub, vsubq_f64)
 D2(d_mul, vmulq_f64)
 D2(d_div, vdivq_f64)
 #undef D2
-AI nd d_set(double a) { nd r = { vdupq_n_f64(a), vdupq_n_f64(a) }; return r; }
-AI nd d_from_f(nf a) { nd r = { vcvt_f64_f32(vget_low_f32(a)), vcvt_high_f64_f32(a) }; return r; }
+AI nd d_set(double a)
+{
+    nd r = {vdupq_n_f64(a), vdupq_n_f64(a)};
+    return r;
+}
+AI nd d_from_f(nf a)
+{
+    nd r = {vcvt_f64_f32(vget_low_f32(a)), vcvt_high_f64_f32(a)};
+    return r;
+}
 AI nf d_to_f(nd a) { return vcvt_high_f32_f64(vcvt_f32_f64(a.lo), a.hi); }
 AI float64x2_t shl52(float64x2_t a) { return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(a), 52)); }
-AI nd d_shl52(nd a) { nd r = { shl52(a.lo), shl52(a.hi) }; return r; }
+AI nd d_shl52(nd a)
+{
+    nd r = {shl52(a.lo), shl52(a.hi)};
+    return r;
+}
 
 #endif

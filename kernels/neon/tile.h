@@ -4,8 +4,8 @@
  *
  * Registers: M * NV accumulators of 32. FMLA takes a lane of a register as its scalar, so four k of a row are one load
  * where M registers are left for that (6x4: 24 + 6 + 2), else each scalar is a load of its own (8x3: 24 + 3 + 5, 11
- * loads for 24 FMAs). Bound: two FMA pipes and two loads a cycle (Neoverse N1, N2) or four and three (V1, V2): both forms
- * are bound by the FMAs, 12 or 6 cycles.
+ * loads for 24 FMAs). Bound: two FMA pipes and two loads a cycle (Neoverse N1, N2) or four and three (V1, V2): both
+ * forms are bound by the FMAs, 12 or 6 cycles.
  */
 #ifndef RNNP_TILE_H
 #define RNNP_TILE_H
@@ -16,15 +16,16 @@
 enum { TILE_ROWS = 8, TILE_VECTORS = 6, FEW_ROWS = 3, FEW_PANELS = 4, REGISTERS = 32, FETCH = 4096 };
 
 /* A line of the block after this one for each line of weights from k0 to k1. */
-#define FETCH_AHEAD(k0, k1)                                                                   \
-    if (AHEAD > 0)                                                                            \
-        UNROLL for (int line = (k0) * NV * VL; line < (k1) * NV * VL; line += 16) __builtin_prefetch(w + AHEAD + line, 0, 2);
+#define FETCH_AHEAD(k0, k1)                                                   \
+    if (AHEAD > 0)                                                            \
+        UNROLL for (int line = (k0)*NV * VL; line < (k1)*NV * VL; line += 16) \
+            __builtin_prefetch(w + AHEAD + line, 0, 2);
 
 /* k + LANE of four, with the rows' scalars in lane LANE of s. */
-#define TILE_LANE(LANE)                                                                       \
-    UNROLL for (int v = 0; v < NV; v++) {                                                     \
-        const nf b = n_load(w + LANE * ldw + v * VL);                                        \
-        UNROLL for (int m = 0; m < M; m++) acc[m][v] = vfmaq_laneq_f32(acc[m][v], b, s[m], LANE); \
+#define TILE_LANE(LANE)                                                       \
+    UNROLLED(v, NV) {                                                         \
+        const nf b = n_load(w + LANE * ldw + v * VL);                         \
+        UNROLLED(m, M) acc[m][v] = vfmaq_laneq_f32(acc[m][v], b, s[m], LANE); \
     }
 
 AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
@@ -33,34 +34,34 @@ AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t 
     nf acc[TILE_ROWS][TILE_VECTORS], s[TILE_ROWS];
     const float *x[TILE_ROWS];
     size_t k = 0;
-    UNROLL for (int m = 0; m < M; m++) {
+    UNROLLED(m, M) {
         x[m] = a + (size_t)m * lda;
-        UNROLL for (int v = 0; v < NV; v++) acc[m][v] = start_load(from, NV, LAST, m, 0, v);
+        UNROLLED(v, NV) acc[m][v] = start_load(from, NV, LAST, m, 0, v);
     }
     if (M * NV + M + 2 <= REGISTERS)
         for (; k + 4 <= depth; k += 4, w += 4 * ldw) {
             FETCH_AHEAD(0, 4)
-            UNROLL for (int m = 0; m < M; m++) s[m] = n_load(x[m] + k);
+            UNROLLED(m, M) s[m] = n_load(x[m] + k);
             TILE_LANE(0) TILE_LANE(1) TILE_LANE(2) TILE_LANE(3)
         }
     for (; k < depth; k++, w += ldw) {
         nf b[TILE_VECTORS];
         FETCH_AHEAD(0, 1)
-        UNROLL for (int v = 0; v < NV; v++) b[v] = n_load(w + v * VL);
-        UNROLL for (int m = 0; m < M; m++) {
+        UNROLLED(v, NV) b[v] = n_load(w + v * VL);
+        UNROLLED(m, M) {
             const float scalar = x[m][k];
-            UNROLL for (int v = 0; v < NV; v++) acc[m][v] = vfmaq_n_f32(acc[m][v], b[v], scalar);
+            UNROLLED(v, NV) acc[m][v] = vfmaq_n_f32(acc[m][v], b[v], scalar);
         }
     }
-    UNROLL for (int m = 0; m < M; m++)
-        UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
+    UNROLLED(m, M)
+        UNROLLED(v, NV) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
 }
 
 #define FEW_LANE(LANE)                                                                        \
-    UNROLL for (int p = 0; p < P; p++)                                                        \
-        UNROLL for (int v = 0; v < NV; v++) {                                                 \
+    UNROLLED(p, P)                                                                            \
+        UNROLLED(v, NV) {                                                                     \
             const nf weights = n_load(b[p] + ((k + LANE) * (size_t)NV + (size_t)v) * VL);     \
-            UNROLL for (int m = 0; m < M; m++) acc[m][p][v] = vfmaq_laneq_f32(acc[m][p][v], weights, s[m], LANE); \
+            UNROLLED(m, M) acc[m][p][v] = vfmaq_laneq_f32(acc[m][p][v], weights, s[m], LANE); \
         }
 
 AI void few(const int M, const int P, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
@@ -69,23 +70,23 @@ AI void few(const int M, const int P, const int NV, const int LAST, size_t depth
     nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS], s[FEW_ROWS];
     const float *x[FEW_ROWS], *b[FEW_PANELS];
     size_t k = 0;
-    UNROLL for (int p = 0; p < P; p++) b[p] = w + (size_t)p * w_step;
-    UNROLL for (int m = 0; m < M; m++) {
+    UNROLLED(p, P) b[p] = w + (size_t)p * w_step;
+    UNROLLED(m, M) {
         x[m] = a + (size_t)m * lda;
-        UNROLL for (int p = 0; p < P; p++)
-            UNROLL for (int v = 0; v < NV; v++) acc[m][p][v] = start_load(from, NV, LAST, m, p, v);
+        UNROLLED(p, P)
+            UNROLLED(v, NV) acc[m][p][v] = start_load(from, NV, LAST, m, p, v);
     }
     for (; k + 4 <= depth; k += 4) {
-        UNROLL for (int m = 0; m < M; m++) s[m] = n_load(x[m] + k);
+        UNROLLED(m, M) s[m] = n_load(x[m] + k);
         FEW_LANE(0) FEW_LANE(1) FEW_LANE(2) FEW_LANE(3)
     }
     for (; k < depth; k++) {
-        UNROLL for (int m = 0; m < M; m++) s[m] = n_set(x[m][k]);
+        UNROLLED(m, M) s[m] = n_set(x[m][k]);
         FEW_LANE(0)
     }
-    UNROLL for (int m = 0; m < M; m++)
-        UNROLL for (int p = 0; p < P; p++)
-            UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);
+    UNROLLED(m, M)
+        UNROLLED(p, P)
+            UNROLLED(v, NV) n_store(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);
 }
 
 #endif

@@ -11,18 +11,20 @@
 #include "rows.inc.h"
 
 /* A function's value and its derivative by x. */
-typedef struct graded { vf y, d; } graded;
+typedef struct graded {
+    vf y, d;
+} graded;
 
 AI graded graded_tanh(int math, vf x)
 {
     vf t = tanh_class(math, x);
-    graded g = { t, vf_fnma(t, t, vf_set(1.0f)) };
+    graded g = {t, vf_fnma(t, t, vf_set(1.0f))};
     return g;
 }
 AI graded graded_sigmoid(int math, vf x)
 {
     vf s = sigmoid_class(math, x);
-    graded g = { s, vf_fnma(s, s, s) };
+    graded g = {s, vf_fnma(s, s, s)};
     return g;
 }
 
@@ -80,10 +82,13 @@ enum { BY_SPEC = -1 };
 
 AI graded graded_act(const rnnp_act_spec *act, int math, vf x)
 {
-    graded g = { gate_act(act, math, x), x };
-    if (act->kind == RNNP_ACT_TANH) g.d = vf_fnma(g.y, g.y, vf_set(1.0f));
-    else if (act->kind == RNNP_ACT_SIGMOID) g.d = vf_fnma(g.y, g.y, g.y);
-    else g.d = act_slope(act, math, x);
+    graded g = {gate_act(act, math, x), x};
+    if (act->kind == RNNP_ACT_TANH)
+        g.d = vf_fnma(g.y, g.y, vf_set(1.0f));
+    else if (act->kind == RNNP_ACT_SIGMOID)
+        g.d = vf_fnma(g.y, g.y, g.y);
+    else
+        g.d = act_slope(act, math, x);
     return g;
 }
 static __attribute__((noinline, unused)) graded graded_by_spec(const rnnp_gate_spec *s, int which, vf z)
@@ -108,8 +113,10 @@ AI void items_store_z(const rnnp_gates_back_args *a, const items *it, size_t gat
 {
     for (int j = 0; j < VU; j++) {
         float *to = a->z + (it->z[j] - a->z) + gate * RNNP_TRAIN_LANES;
-        if (it->n[j] == VL) n_store(to, v.v[j]);
-        else n_store_n(to, v.v[j], it->n[j]);
+        if (it->n[j] == VL)
+            n_store(to, v.v[j]);
+        else
+            n_store_n(to, v.v[j], it->n[j]);
     }
 }
 AI vf items_gate(const items *it, size_t gate) { return items_z(it, gate * RNNP_TRAIN_LANES); }
@@ -229,20 +236,27 @@ AI void gru_reset_back(const rnnp_gates_back_args *a, const items *it, int how)
     items_add(it, a->dh_prev, a->lddh_prev, dh, r.y);
 }
 
-#define BACK_OP(name, body, gates, FIRST)                                                                 \
-    AI void body##_u35(const rnnp_gates_back_args *a, const items *it) { body(a, it, RNNP_MATH_U35); }    \
-    AI void body##_fast(const rnnp_gates_back_args *a, const items *it) { body(a, it, RNNP_MATH_FAST); }  \
-    AI void body##_any(const rnnp_gates_back_args *a, const items *it) { body(a, it, BY_SPEC); }          \
-    static void name(const rnnp_gates_back_args *a)                                                       \
-    {                                                                                                     \
-        static const rnnp_gate_spec u10 = PLAIN_U10(FIRST);                                               \
-        const rnnp_gates_args all = { .rows = a->rows, .hidden = a->hidden, .lanes = RNNP_TRAIN_LANES,    \
-            .panel_end = (a->hidden + RNNP_TRAIN_LANES - 1) / RNNP_TRAIN_LANES, .z = a->z, .ldz = a->ldz }; \
-        rnnp_gates_back_args any = *a;                                                                    \
-        if (a->spec->plain && a->spec->math == RNNP_MATH_U10) any.spec = &u10;                            \
-        if (!any.spec->plain) FOR_ITEMS(&all, gates, body##_any, &any);                                   \
-        else if (a->spec->math == RNNP_MATH_U35) FOR_ITEMS(&all, gates, body##_u35, a);                   \
-        else FOR_ITEMS(&all, gates, body##_fast, a);                                                      \
+#define BACK_OP(name, body, gates, FIRST)                                                                \
+    AI void body##_u35(const rnnp_gates_back_args *a, const items *it) { body(a, it, RNNP_MATH_U35); }   \
+    AI void body##_fast(const rnnp_gates_back_args *a, const items *it) { body(a, it, RNNP_MATH_FAST); } \
+    AI void body##_any(const rnnp_gates_back_args *a, const items *it) { body(a, it, BY_SPEC); }         \
+    static void name(const rnnp_gates_back_args *a)                                                      \
+    {                                                                                                    \
+        static const rnnp_gate_spec u10 = PLAIN_U10(FIRST);                                              \
+        const rnnp_gates_args all = {.rows = a->rows,                                                    \
+                                     .hidden = a->hidden,                                                \
+                                     .lanes = RNNP_TRAIN_LANES,                                          \
+                                     .panel_end = (a->hidden + RNNP_TRAIN_LANES - 1) / RNNP_TRAIN_LANES, \
+                                     .z = a->z,                                                          \
+                                     .ldz = a->ldz};                                                     \
+        rnnp_gates_back_args any = *a;                                                                   \
+        if (a->spec->plain && a->spec->math == RNNP_MATH_U10) any.spec = &u10;                           \
+        if (!any.spec->plain)                                                                            \
+            FOR_ITEMS(&all, gates, body##_any, &any);                                                    \
+        else if (a->spec->math == RNNP_MATH_U35)                                                         \
+            FOR_ITEMS(&all, gates, body##_u35, a);                                                       \
+        else                                                                                             \
+            FOR_ITEMS(&all, gates, body##_fast, a);                                                      \
     }
 BACK_OP(rnn_gates_back_units, rnn_back, 1, RNNP_ACT_TANH)
 BACK_OP(lstm_gates_back_units, lstm_back, 4, RNNP_ACT_SIGMOID)
@@ -294,16 +308,16 @@ AI float row_dot(const float *x, const float *y, size_t n)
 AI vf softmax_slope(vf y, vf dy, vf sum) { return vf_mul(y, vf_sub(dy, sum)); }
 AI vf log_softmax_slope(vf y, vf dy, vf sum) { return vf_fnma(exp_u35(y), sum, dy); }
 
-#define SOFTMAX_BACK(name, total, slope)                                                                  \
-    static void name(const rnnp_row_back_args *a)                                                         \
-    {                                                                                                     \
-        for (size_t r = 0; r < a->rows; r++) {                                                            \
-            const float *y = a->y + r * a->ldy, *dy = a->dy + r * a->lddy;                                \
-            vf sum = vf_set(total);                                                                       \
-            for (size_t i = 0, n = a->cols; i < a->cols; i += WIDE, n -= WIDE)                            \
-                vf_store_up_to(a->dx + r * a->lddx + i,                                                   \
-                               slope(vf_load_up_to(y + i, n), vf_load_up_to(dy + i, n), sum), n);         \
-        }                                                                                                 \
+#define SOFTMAX_BACK(name, total, slope)                                                                               \
+    static void name(const rnnp_row_back_args *a)                                                                      \
+    {                                                                                                                  \
+        for (size_t r = 0; r < a->rows; r++) {                                                                         \
+            const float *y = a->y + r * a->ldy, *dy = a->dy + r * a->lddy;                                             \
+            vf sum = vf_set(total);                                                                                    \
+            for (size_t i = 0, n = a->cols; i < a->cols; i += WIDE, n -= WIDE)                                         \
+                vf_store_up_to(a->dx + r * a->lddx + i, slope(vf_load_up_to(y + i, n), vf_load_up_to(dy + i, n), sum), \
+                               n);                                                                                     \
+        }                                                                                                              \
     }
 SOFTMAX_BACK(softmax_back, row_dot(y, dy, a->cols), softmax_slope)
 SOFTMAX_BACK(log_softmax_back, row_sum(dy, a->cols), log_softmax_slope)

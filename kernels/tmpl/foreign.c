@@ -8,11 +8,11 @@
 #include "name.inc.h"
 
 static const rnnp_variant rows[] = {
-#define RNNP_VARIANT(op_, var, needs_, ...)                                                                            \
-    {.name = #op_ "_" #var,                                                                                            \
-     .op = RNNP_OP_##op_,                                                                                              \
-     .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX),                                                                          \
-     .needs = needs_,                                                                                                  \
+#define RNNP_VARIANT(op_, var, needs_, ...)   \
+    {.name = #op_ "_" #var,                   \
+     .op = RNNP_OP_##op_,                     \
+     .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX), \
+     .needs = needs_,                         \
      .traits = {__VA_ARGS__}},
 #include RNNP_VARIANTS_DEF
 #undef RNNP_VARIANT

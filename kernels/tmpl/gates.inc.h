@@ -20,8 +20,8 @@ typedef struct items {
     const float *z[VU];
 } items;
 
-AI items items_at(const rnnp_gates_args *a, size_t gates, size_t row, size_t row_step, size_t unit,
-                  size_t unit_step, size_t count)
+AI items items_at(const rnnp_gates_args *a, size_t gates, size_t row, size_t row_step, size_t unit, size_t unit_step,
+                  size_t count)
 {
     items it;
     for (size_t j = 0; j < VU; j++) {
@@ -44,24 +44,26 @@ AI void items_store(const items *it, float *p, size_t ld, vf v)
 {
     for (int j = 0; j < VU; j++) {
         float *to = p + it->row[j] * ld + it->unit[j];
-        if (it->n[j] == VL) n_store(to, v.v[j]);
-        else n_store_n(to, v.v[j], it->n[j]);
+        if (it->n[j] == VL)
+            n_store(to, v.v[j]);
+        else
+            n_store_n(to, v.v[j], it->n[j]);
     }
 }
 
 /* Runs body(args, &items) over all rows and units of the gates a. Lanes are a power of two. */
-#define FOR_ITEMS(a, gates, body, args)                                                                   \
-    do {                                                                                                  \
-        size_t u0 = (a)->panel_begin * (a)->lanes, end = (a)->panel_end * (a)->lanes;                     \
-        size_t vectors = ((end < (a)->hidden ? end : (a)->hidden) - u0 + VL - 1) / VL;                    \
-        int down = (a)->rows >= VU;                                                                       \
-        size_t outer = down ? vectors : (a)->rows, inner = down ? (a)->rows : vectors;                    \
-        for (size_t o = 0; o < outer; o++)                                                                \
-            for (size_t i = 0; i < inner; i += VU) {                                                      \
-                items it = down ? items_at(a, gates, i, 1, u0 + o * VL, 0, inner - i)                     \
-                                : items_at(a, gates, o, 0, u0 + i * VL, VL, inner - i);                   \
-                body(args, &it);                                                                          \
-            }                                                                                             \
+#define FOR_ITEMS(a, gates, body, args)                                                 \
+    do {                                                                                \
+        size_t u0 = (a)->panel_begin * (a)->lanes, end = (a)->panel_end * (a)->lanes;   \
+        size_t vectors = ((end < (a)->hidden ? end : (a)->hidden) - u0 + VL - 1) / VL;  \
+        int down = (a)->rows >= VU;                                                     \
+        size_t outer = down ? vectors : (a)->rows, inner = down ? (a)->rows : vectors;  \
+        for (size_t o = 0; o < outer; o++)                                              \
+            for (size_t i = 0; i < inner; i += VU) {                                    \
+                items it = down ? items_at(a, gates, i, 1, u0 + o * VL, 0, inner - i)   \
+                                : items_at(a, gates, o, 0, u0 + i * VL, VL, inner - i); \
+                body(args, &it);                                                        \
+            }                                                                           \
     } while (0)
 
 AI vf tanh_class(int math, vf x)
@@ -100,16 +102,22 @@ AI vf gate_clip(const rnnp_gate_spec *s, vf x)
 
 /* One switch per call, outside the loops: `name`_u35 and _fast are the plain formulas, _any the rest. Class u10, which
  * nobody calls for speed, is composed of its functions: it has no divisions to share. */
-#define PLAIN_U10(FIRST) { .math = RNNP_MATH_U10, .act = { { .kind = FIRST }, { .kind = RNNP_ACT_TANH }, { .kind = RNNP_ACT_TANH } } }
-#define GATES_OP(name, gates, FIRST)                                                                      \
-    static __attribute__((unused)) void name(const rnnp_gates_args *a)                                    \
-    {                                                                                                     \
-        static const rnnp_gate_spec u10 = PLAIN_U10(FIRST);                                               \
-        rnnp_gates_args any = *a;                                                                         \
-        if (a->spec->plain && a->spec->math == RNNP_MATH_U10) any.spec = &u10;                            \
-        if (!any.spec->plain) FOR_ITEMS(&any, gates, name##_any, &any);                                   \
-        else if (a->spec->math == RNNP_MATH_U35) FOR_ITEMS(a, gates, name##_u35, a);                      \
-        else FOR_ITEMS(a, gates, name##_fast, a);                                                         \
+#define PLAIN_U10(FIRST)                                                                                    \
+    {                                                                                                       \
+        .math = RNNP_MATH_U10, .act = { {.kind = FIRST}, {.kind = RNNP_ACT_TANH}, {.kind = RNNP_ACT_TANH} } \
+    }
+#define GATES_OP(name, gates, FIRST)                                           \
+    static __attribute__((unused)) void name(const rnnp_gates_args *a)         \
+    {                                                                          \
+        static const rnnp_gate_spec u10 = PLAIN_U10(FIRST);                    \
+        rnnp_gates_args any = *a;                                              \
+        if (a->spec->plain && a->spec->math == RNNP_MATH_U10) any.spec = &u10; \
+        if (!any.spec->plain)                                                  \
+            FOR_ITEMS(&any, gates, name##_any, &any);                          \
+        else if (a->spec->math == RNNP_MATH_U35)                               \
+            FOR_ITEMS(a, gates, name##_u35, a);                                \
+        else                                                                   \
+            FOR_ITEMS(a, gates, name##_fast, a);                               \
     }
 #define FOR_CLASSES(X) X(u35) X(fast)
 
@@ -119,10 +127,10 @@ AI void rnn_gates_any(const rnnp_gates_args *a, const items *it)
 {
     items_store(it, a->y, a->ldy, gate_act(&a->spec->act[0], a->spec->math, gate_clip(a->spec, items_z(it, 0))));
 }
-#define RNN_PLAIN(cls)                                                                                    \
-    AI void rnn_gates_##cls(const rnnp_gates_args *a, const items *it)                                    \
-    {                                                                                                     \
-        items_store(it, a->y, a->ldy, tanh_##cls(items_z(it, 0)));                                        \
+#define RNN_PLAIN(cls)                                                 \
+    AI void rnn_gates_##cls(const rnnp_gates_args *a, const items *it) \
+    {                                                                  \
+        items_store(it, a->y, a->ldy, tanh_##cls(items_z(it, 0)));     \
     }
 FOR_CLASSES(RNN_PLAIN)
 GATES_OP(rnn_gates, 1, RNNP_ACT_TANH)
@@ -150,18 +158,18 @@ AI void lstm_gates_any(const rnnp_gates_args *a, const items *it)
 }
 /* sigmoid(x) tanh(y) with one division. The numerator of sigmoid may carry a small scale: it comes last, so that a
  * tiny tanh keeps its digits. */
-#define LSTM_PLAIN(cls)                                                                                   \
-    AI vf sigmoid_tanh_##cls(vf x, vf y)                                                                  \
-    {                                                                                                     \
-        quotient s = sigmoid_q_##cls(x), t = tanh_q_##cls(y);                                             \
-        return vf_mul(vf_div(t.n, vf_mul(s.d, t.d)), s.n);                                                \
-    }                                                                                                     \
-    AI void lstm_gates_##cls(const rnnp_gates_args *a, const items *it)                                   \
-    {                                                                                                     \
-        vf ig = sigmoid_tanh_##cls(items_z(it, 0), items_z(it, 3 * a->lanes));                            \
-        vf c = vf_fma(sigmoid_##cls(items_z(it, 2 * a->lanes)), items_load(it, a->c, a->ldc), ig);        \
-        items_store(it, a->c, a->ldc, c);                                                                 \
-        items_store(it, a->y, a->ldy, sigmoid_tanh_##cls(items_z(it, a->lanes), c));                      \
+#define LSTM_PLAIN(cls)                                                                            \
+    AI vf sigmoid_tanh_##cls(vf x, vf y)                                                           \
+    {                                                                                              \
+        quotient s = sigmoid_q_##cls(x), t = tanh_q_##cls(y);                                      \
+        return vf_mul(vf_div(t.n, vf_mul(s.d, t.d)), s.n);                                         \
+    }                                                                                              \
+    AI void lstm_gates_##cls(const rnnp_gates_args *a, const items *it)                            \
+    {                                                                                              \
+        vf ig = sigmoid_tanh_##cls(items_z(it, 0), items_z(it, 3 * a->lanes));                     \
+        vf c = vf_fma(sigmoid_##cls(items_z(it, 2 * a->lanes)), items_load(it, a->c, a->ldc), ig); \
+        items_store(it, a->c, a->ldc, c);                                                          \
+        items_store(it, a->y, a->ldy, sigmoid_tanh_##cls(items_z(it, a->lanes), c));               \
     }
 FOR_CLASSES(LSTM_PLAIN)
 GATES_OP(lstm_gates, 4, RNNP_ACT_SIGMOID)
@@ -177,23 +185,23 @@ AI const float *item_zx(const rnnp_gates_args *a, const items *it, int j)
     return a->zx + it->row[j] * a->ldzx + panel * a->zx_step + lane;
 }
 AI vf items_zx(const rnnp_gates_args *a, const items *it) { EACH(vf, n_load(item_zx(a, it, j))); }
-#define GRU_BODIES(cls, SIG, TANH)                                                                        \
-    AI void gru_gates_##cls(const rnnp_gates_args *a, const items *it)                                    \
-    {                                                                                                     \
-        vf r = SIG(items_z(it, a->lanes));                                                                \
-        vf n = TANH(vf_fma(r, items_z(it, 2 * a->lanes), items_zx(a, it)));                               \
-        vf h = items_load(it, a->h, a->ldh);                                                              \
-        items_store(it, a->y, a->ldy, gru_blend(SIG(items_z(it, 0)), n, h));                              \
-    }                                                                                                     \
-    AI void gru_reset_gates_##cls(const rnnp_gates_args *a, const items *it)                              \
-    {                                                                                                     \
-        items_store(it, a->u, a->ldu, SIG(items_z(it, 0)));                                               \
-        items_store(it, a->y, a->ldy, vf_mul(SIG(items_z(it, a->lanes)), items_load(it, a->h, a->ldh)));  \
-    }                                                                                                     \
-    AI void gru_update_gates_##cls(const rnnp_gates_args *a, const items *it)                             \
-    {                                                                                                     \
-        vf n = TANH(items_z(it, 0)), h = items_load(it, a->h, a->ldh);                                    \
-        items_store(it, a->y, a->ldy, gru_blend(items_load(it, a->u, a->ldu), n, h));                     \
+#define GRU_BODIES(cls, SIG, TANH)                                                                       \
+    AI void gru_gates_##cls(const rnnp_gates_args *a, const items *it)                                   \
+    {                                                                                                    \
+        vf r = SIG(items_z(it, a->lanes));                                                               \
+        vf n = TANH(vf_fma(r, items_z(it, 2 * a->lanes), items_zx(a, it)));                              \
+        vf h = items_load(it, a->h, a->ldh);                                                             \
+        items_store(it, a->y, a->ldy, gru_blend(SIG(items_z(it, 0)), n, h));                             \
+    }                                                                                                    \
+    AI void gru_reset_gates_##cls(const rnnp_gates_args *a, const items *it)                             \
+    {                                                                                                    \
+        items_store(it, a->u, a->ldu, SIG(items_z(it, 0)));                                              \
+        items_store(it, a->y, a->ldy, vf_mul(SIG(items_z(it, a->lanes)), items_load(it, a->h, a->ldh))); \
+    }                                                                                                    \
+    AI void gru_update_gates_##cls(const rnnp_gates_args *a, const items *it)                            \
+    {                                                                                                    \
+        vf n = TANH(items_z(it, 0)), h = items_load(it, a->h, a->ldh);                                   \
+        items_store(it, a->y, a->ldy, gru_blend(items_load(it, a->u, a->ldu), n, h));                    \
     }
 #define GRU_F(x) gate_act(&a->spec->act[0], a->spec->math, gate_clip(a->spec, x))
 #define GRU_G(x) gate_act(&a->spec->act[1], a->spec->math, gate_clip(a->spec, x))

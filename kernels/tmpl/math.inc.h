@@ -23,13 +23,13 @@
 
 /* e^r for |r| <= ln2/2, relative error 2^-28.2. Sollya: fpminimax(exp(x), [|2,...,6|], [|SG...|],
  * [-h;h], relative, floating, 1 + x) with h = 1.002 ln2/2. */
-#define EXP_POLY(sign)                              \
-    vf p = vf_set(0x1.6a5a54p-10f);                 \
-    p = vf_fma(p, r, vf_set(sign 0x1.123aecp-7f));  \
-    p = vf_fma(p, r, vf_set(0x1.5558a6p-5f));       \
-    p = vf_fma(p, r, vf_set(sign 0x1.55549p-3f));   \
-    p = vf_fma(p, r, vf_set(0x1.fffffcp-2f));       \
-    p = vf_fma(p, r, vf_set(sign 1.0f));            \
+#define EXP_POLY(sign)                             \
+    vf p = vf_set(0x1.6a5a54p-10f);                \
+    p = vf_fma(p, r, vf_set(sign 0x1.123aecp-7f)); \
+    p = vf_fma(p, r, vf_set(0x1.5558a6p-5f));      \
+    p = vf_fma(p, r, vf_set(sign 0x1.55549p-3f));  \
+    p = vf_fma(p, r, vf_set(0x1.fffffcp-2f));      \
+    p = vf_fma(p, r, vf_set(sign 1.0f));           \
     return vf_fma(p, r, vf_set(1.0f))
 AI vf exp_poly(vf r) { EXP_POLY(+); }
 AI vf exp_poly_neg(vf r) { EXP_POLY(-); } /* e^-r */
@@ -44,20 +44,22 @@ AI vf exp_poly_fast(vf r)
 /* 2^n e^r with x = n ln2 + r. The exponent is built with a bias of 64 towards the middle and taken back by
  * the last multiplication, so 2^(n +- 64) is a normal number for every n in [-150, 128] and denormal
  * results are rounded once. */
-#define EXP_BODY(poly)                                                                        \
-    x = vf_min(vf_set(89.0f), vf_max(vf_set(-104.0f), x));                                    \
-    vm neg = vf_neg(x);                                                                       \
-    vf m = vf_sel(neg, vf_set(MAGIC + 127 + 64), vf_set(MAGIC + 127 - 64));                   \
-    vf back = vf_sel(neg, vf_set(0x1p-64f), vf_set(0x1p64f));                                 \
-    vf z = vf_fma(x, vf_set(LOG2E), m), n = vf_sub(z, m);                                     \
-    vf s = vf_from(vi_shl23(vf_bits(z)));                                                     \
-    vf r = vf_fnma(n, vf_set(LN2_LO), vf_fnma(n, vf_set(LN2_HI), x));                         \
+#define EXP_BODY(poly)                                                      \
+    x = vf_min(vf_set(89.0f), vf_max(vf_set(-104.0f), x));                  \
+    vm neg = vf_neg(x);                                                     \
+    vf m = vf_sel(neg, vf_set(MAGIC + 127 + 64), vf_set(MAGIC + 127 - 64)); \
+    vf back = vf_sel(neg, vf_set(0x1p-64f), vf_set(0x1p64f));               \
+    vf z = vf_fma(x, vf_set(LOG2E), m), n = vf_sub(z, m);                   \
+    vf s = vf_from(vi_shl23(vf_bits(z)));                                   \
+    vf r = vf_fnma(n, vf_set(LN2_LO), vf_fnma(n, vf_set(LN2_HI), x));       \
     return vf_mul(vf_mul(poly(r), s), back)
 AI vf exp_u35(vf x) { EXP_BODY(exp_poly); }
 AI vf exp_fast(vf x) { EXP_BODY(exp_poly_fast); }
 
 /* A function as a quotient: value = n / d. */
-typedef struct quotient { vf n, d; } quotient;
+typedef struct quotient {
+    vf n, d;
+} quotient;
 
 /* sigmoid(x) = 1 / (1 + e^-x), both scaled by 2^-64. With x in [-104, 40] the scaled e^-x is a normal number below
  * 2^87: the division rounds results down to the last denormal once, and a cell may multiply two denominators
@@ -69,7 +71,7 @@ AI quotient sigmoid_q_u35(vf x)
     vf z = vf_fma(a, vf_set(-LOG2E), m), n = vf_sub(z, m);
     vf s = vf_from(vi_shl23(vf_bits(z)));
     vf r = vf_fma(n, vf_set(LN2_LO), vf_fma(n, vf_set(LN2_HI), a)); /* -x = n ln2 - r */
-    quotient q = { vf_set(0x1p-64f), vf_fma(exp_poly_neg(r), s, vf_set(0x1p-64f)) };
+    quotient q = {vf_set(0x1p-64f), vf_fma(exp_poly_neg(r), s, vf_set(0x1p-64f))};
     return q;
 }
 AI vf sigmoid_u35(vf x)
@@ -98,7 +100,7 @@ AI quotient tanh_q_u35(vf x)
     vf s = vf_from(vi_shl23(vf_bits(z)));
     vf w = tanh_poly(vf_fnma(n, vf_set(HALF_LN2), a));
     vf minus = vf_sub(s, vf_set(1.0f)), plus = vf_add(s, vf_set(1.0f));
-    quotient q = { vf_fma(w, plus, minus), vf_fma(w, minus, plus) };
+    quotient q = {vf_fma(w, plus, minus), vf_fma(w, minus, plus)};
     return q;
 }
 AI vf tanh_u35(vf x)
@@ -113,8 +115,8 @@ AI quotient tanh_q_fast(vf x)
 {
     vf a = vf_min(vf_set(5.0f), vf_max(vf_set(-5.0f), x)), y = vf_mul(a, a);
     vf p = vf_fma(y, vf_set(0x1.57610ep-11f), vf_set(0x1.a0a87p-4f));
-    quotient q = { vf_mul(vf_fma(p, y, vf_set(0x1.ffe71ep-1f)), a),
-                   vf_fma(vf_fma(y, vf_set(0x1.9e291ep-7f), vf_set(0x1.bceea2p-2f)), y, vf_set(1.0f)) };
+    quotient q = {vf_mul(vf_fma(p, y, vf_set(0x1.ffe71ep-1f)), a),
+                  vf_fma(vf_fma(y, vf_set(0x1.9e291ep-7f), vf_set(0x1.bceea2p-2f)), y, vf_set(1.0f))};
     return q;
 }
 AI vf tanh_fast(vf x)
@@ -128,7 +130,7 @@ AI quotient sigmoid_q_fast(vf x)
     vf p = vf_fma(y, vf_set(0x1.57610ep-17f), vf_set(0x1.a0a87p-8f));
     vf n = vf_mul(vf_fma(p, y, vf_set(0x1.ffe71ep-3f)), a);
     vf d = vf_fma(vf_fma(y, vf_set(0x1.9e291ep-11f), vf_set(0x1.bceea2p-4f)), y, vf_set(1.0f));
-    quotient q = { vf_fma(d, vf_set(0.5f), n), d };
+    quotient q = {vf_fma(d, vf_set(0.5f), n), d};
     return q;
 }
 AI vf sigmoid_fast(vf x)
@@ -142,7 +144,9 @@ AI vf sigmoid_fast(vf x)
 #define OUT_OF_LINE static __attribute__((noinline, unused))
 
 /* e^x - 1 = (scale - 1) + scale * p and e^x = scale + scale * p, with scale = 2^n, p = e^r - 1. |x| <= 128. */
-typedef struct expm { vd scale, p; } expm;
+typedef struct expm {
+    vd scale, p;
+} expm;
 AI expm expm_parts(vd x)
 {
     vd magic = vd_set(0x1.8p52 + 1023); /* its low bits are the exponent field of 2^n */
@@ -158,7 +162,7 @@ AI expm expm_parts(vd x)
     p = vd_add(vd_mul(p, r), vd_set(1.0 / 6));
     p = vd_add(vd_mul(p, r), vd_set(0.5));
     p = vd_add(vd_mul(vd_mul(p, r), r), r);
-    expm e = { vd_shl52(z), p };
+    expm e = {vd_shl52(z), p};
     return e;
 }
 AI vd exp_double(vd x)
@@ -234,10 +238,7 @@ AI vf thresholded_relu_f32(vf x, vf alpha)
 }
 AI vf affine_f32(vf x, vf alpha, vf beta) { return vf_fma(alpha, x, beta); }
 AI vf clip_f32(vf x, vf low, vf high) { return vf_min(high, vf_max(low, x)); }
-AI vf hard_sigmoid_f32(vf x, vf alpha, vf beta)
-{
-    return clip_f32(vf_fma(alpha, x, beta), vf_set(0.0f), vf_set(1.0f));
-}
+AI vf hard_sigmoid_f32(vf x, vf alpha, vf beta) { return clip_f32(vf_fma(alpha, x, beta), vf_set(0.0f), vf_set(1.0f)); }
 /* x / (1 + |x|); +-1 at +-inf, where the quotient would be NaN. */
 AI vf softsign_f32(vf x)
 {

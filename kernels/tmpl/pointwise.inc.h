@@ -10,21 +10,21 @@
 #include "back.inc.h"
 #include "update.inc.h"
 
-#define UNARY(op, expression)                                                                             \
-    void RNNP_NAME(op)(const rnnp_unary_args *a)                                                          \
-    {                                                                                                     \
-        vf alpha = vf_set(a->alpha), beta = vf_set(a->beta);                                              \
-        (void)alpha;                                                                                      \
-        (void)beta;                                                                                       \
-        size_t i = 0;                                                                                     \
-        for (; i + WIDE <= a->n; i += WIDE) {                                                             \
-            vf x = vf_load(a->x + i);                                                                     \
-            vf_store(a->y + i, expression);                                                               \
-        }                                                                                                 \
-        if (i < a->n) {                                                                                   \
-            vf x = vf_load_n(a->x + i, a->n - i);                                                         \
-            vf_store_n(a->y + i, expression, a->n - i);                                                   \
-        }                                                                                                 \
+#define UNARY(op, expression)                                \
+    void RNNP_NAME(op)(const rnnp_unary_args *a)             \
+    {                                                        \
+        vf alpha = vf_set(a->alpha), beta = vf_set(a->beta); \
+        (void)alpha;                                         \
+        (void)beta;                                          \
+        size_t i = 0;                                        \
+        for (; i + WIDE <= a->n; i += WIDE) {                \
+            vf x = vf_load(a->x + i);                        \
+            vf_store(a->y + i, expression);                  \
+        }                                                    \
+        if (i < a->n) {                                      \
+            vf x = vf_load_n(a->x + i, a->n - i);            \
+            vf_store_n(a->y + i, expression, a->n - i);      \
+        }                                                    \
     }
 UNARY(exp_f32_u35, exp_u35(x))
 UNARY(exp_f32_u10, exp_u10(x))
@@ -51,16 +51,13 @@ UNARY(scaled_tanh_f32_u35, vf_mul(alpha, tanh_u35(vf_mul(beta, x))))
 UNARY(scaled_tanh_f32_u10, vf_mul(alpha, tanh_u10(vf_mul(beta, x))))
 UNARY(scaled_tanh_f32_fast, vf_mul(alpha, tanh_fast(vf_mul(beta, x))))
 
-AI vf operand(const float *p, size_t i, size_t step, size_t n)
-{
-    return step ? vf_load_up_to(p + i, n) : vf_set(*p);
-}
-#define BINARY(op, f)                                                                                     \
-    void RNNP_NAME(op)(const rnnp_binary_args *args)                                                      \
-    {                                                                                                     \
-        for (size_t i = 0, n = args->n; i < args->n; i += WIDE, n -= WIDE)                                \
-            vf_store_up_to(args->y + i,                                                                   \
-                           f(operand(args->a, i, args->a_step, n), operand(args->b, i, args->b_step, n)), n); \
+AI vf operand(const float *p, size_t i, size_t step, size_t n) { return step ? vf_load_up_to(p + i, n) : vf_set(*p); }
+#define BINARY(op, f)                                                                                                  \
+    void RNNP_NAME(op)(const rnnp_binary_args *args)                                                                   \
+    {                                                                                                                  \
+        for (size_t i = 0, n = args->n; i < args->n; i += WIDE, n -= WIDE)                                             \
+            vf_store_up_to(args->y + i, f(operand(args->a, i, args->a_step, n), operand(args->b, i, args->b_step, n)), \
+                           n);                                                                                         \
     }
 BINARY(add_f32, vf_add)
 BINARY(sub_f32, vf_sub)
@@ -81,7 +78,7 @@ void RNNP_NAME(activate)(const rnnp_gemm_args *g, float *c, size_t rows)
         }
 }
 
-#define CALL(op, args, f)                                                                                 \
+#define CALL(op, args, f) \
     void RNNP_NAME(op)(const args *a) { f(a); }
 CALL(softmax_f32_u35, rnnp_row_args, softmax_u35)
 CALL(softmax_f32_u10, rnnp_row_args, softmax_u10)

@@ -25,9 +25,9 @@ static double probe_fma(size_t rounds)
     nf acc[PROBE_CHAINS], a = n_set(0.999f), b = n_set(0.001f);
     PROBE_KEEP(a);
     PROBE_KEEP(b);
-    UNROLL for (int i = 0; i < PROBE_CHAINS; i++) acc[i] = n_set((float)i);
+    UNROLLED(i, PROBE_CHAINS) acc[i] = n_set((float)i);
     for (size_t k = 0; k < rounds; k++)
-        UNROLL for (int i = 0; i < PROBE_CHAINS; i++) {
+        UNROLLED(i, PROBE_CHAINS) {
             acc[i] = n_fma(acc[i], a, b);
             PROBE_KEEP(acc[i]);
         }
@@ -42,7 +42,7 @@ static float probe_read(const float *from, size_t bytes, size_t passes)
     const float *const end = from + bytes / sizeof *from;
     for (size_t pass = 0; pass < passes; pass++)
         for (const float *p = from; p < end; p += SUMS * VL)
-            UNROLL for (int i = 0; i < SUMS; i++) sum[i] = n_add(sum[i], n_load(p + i * VL));
+            UNROLLED(i, SUMS) sum[i] = n_add(sum[i], n_load(p + i * VL));
     for (int i = 1; i < SUMS; i++) sum[0] = n_add(sum[0], sum[i]);
     float lanes[VL], total = 0;
     n_store(lanes, sum[0]);
@@ -56,9 +56,9 @@ static double probe_dot(size_t rounds)
     ni acc[PROBE_CHAINS], a = i_set(0x01010101u), b = i_set(0x01010101u);
     PROBE_KEEP(a);
     PROBE_KEEP(b);
-    UNROLL for (int i = 0; i < PROBE_CHAINS; i++) acc[i] = i_set((uint32_t)i);
+    UNROLLED(i, PROBE_CHAINS) acc[i] = i_set((uint32_t)i);
     for (size_t k = 0; k < rounds; k++)
-        UNROLL for (int i = 0; i < PROBE_CHAINS; i++) RNNP_PROBE_DOT(acc[i], a, b);
+        UNROLLED(i, PROBE_CHAINS) RNNP_PROBE_DOT(acc[i], a, b);
     return (double)rounds * PROBE_CHAINS * VL * 8;
 }
 #else

@@ -2,8 +2,8 @@
  *
  * Template: packed products and recurrent steps on the tiles of <isa>/tile.h. Contracts in ops.h.
  *
- * TILES(name, MR, NV, P, LAST)          up to MR rows by NV vectors; P panels at once for one row; LAST vectors of a panel
- *                                       may begin elsewhere
+ * TILES(name, MR, NV, P, LAST)          up to MR rows by NV vectors; P panels at once for one row; LAST vectors of a
+ *                                       panel may begin elsewhere
  * GEMM(tiles), GEMM_AHEAD(tiles)        define rnnp_gemm_f32_<tiles>[_ahead]_<isa>, panels of NV * VL columns
  * STEP_LOOP(loop, G, LANES, tiles, HR, gates)   a step of G gates in panels of LANES units: loop(args, block, ahead)
  * STEP_ONE(op, variant, loop, block, AHEAD)     defines rnnp_<op>_<variant>_<isa>
@@ -20,11 +20,13 @@
 /* Rows so few that the chains of one panel cannot keep the FMA ports busy. */
 #define IS_FEW(rows, NV) ((rows) == 1 || ((rows) <= FEW_ROWS && (rows) * (NV) < 8))
 
-/* Members of `start` one by one: a structure that was just written goes through memory, and costs more than a small tile. */
-typedef void panel_fn(size_t rows, size_t depth, const float *a, size_t lda, const float *w, const float *c0, size_t ldc0,
-                      const float *last, size_t ld_last, float *c, size_t ldc, int ahead);
-typedef void few_fn(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const float *w, const float *c0,
-                    size_t ldc0, const float *last, size_t ld_last, size_t panel_last, float *c, size_t ldc, int reverse);
+/* Members of `start` one by one: a structure that was just written goes through memory, and costs more than a small
+ * tile. */
+typedef void panel_fn(size_t rows, size_t depth, const float *a, size_t lda, const float *w, const float *c0,
+                      size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, int ahead);
+typedef void few_fn(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const float *w,
+                    const float *c0, size_t ldc0, const float *last, size_t ld_last, size_t panel_last, float *c,
+                    size_t ldc, int reverse);
 
 typedef struct tiles {
     size_t nv, last; /* vectors of a panel's rows; those at the end that may begin elsewhere */
@@ -37,73 +39,79 @@ typedef struct tiles {
 
 #define DEPTH(NV) ((size_t)(NV)*VL >= 64 ? (size_t)64 : (size_t)4096 / ((size_t)(NV)*VL))
 
-#define TILES(name, MR, NV, P, LAST)                                                                      \
-    ONE_COPY void panel_##name(size_t rows, size_t depth, const float *a, size_t lda, const float *w,     \
-                               const float *c0, size_t ldc0, const float *last, size_t ld_last, float *c, \
-                               size_t ldc, int ahead)                                                     \
-    {                                                                                                     \
-        const size_t count = (rows + MR - 1) / MR;                                                        \
-        size_t k = 0;                                                                                     \
-        do {                                                                                              \
-            const size_t block = depth - k < DEPTH(NV) ? depth - k : DEPTH(NV);                           \
-            size_t r = 0;                                                                                 \
-            for (size_t t = 0; t < count; t++) {                                                          \
-                const size_t m = rows / count + (t < rows % count);                                       \
-                const float *ar = a + r * lda + k, *wk = w + k * (NV * VL);                               \
-                const start from = { c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0 }; \
-                if (FETCH > 0 && ahead && t == 0) {                                                       \
-                    EACH_M(MR, m, NV, LAST, FETCH, block, ar, lda, wk, NV * VL, &from, c + r * ldc, ldc)  \
-                } else {                                                                                  \
-                    EACH_M(MR, m, NV, LAST, 0, block, ar, lda, wk, NV * VL, &from, c + r * ldc, ldc)      \
-                }                                                                                         \
-                r += m;                                                                                   \
-            }                                                                                             \
-            k += block;                                                                                   \
-            c0 = c;                                                                                       \
-            last = c + (NV - LAST) * VL;                                                                  \
-            ldc0 = ld_last = ldc;                                                                         \
-        } while (k < depth);                                                                              \
-    }                                                                                                     \
-    ONE_COPY void few_##name(size_t rows, size_t panels, size_t depth, const float *a, size_t lda,        \
-                             const float *w, const float *c0, size_t ldc0, const float *last,             \
-                             size_t ld_last, size_t panel_last, float *c, size_t ldc, int reverse)        \
-    {                                                                                                     \
-        switch (rows) {                                                                                   \
-        case 1: FEW_WALK(1, P, NV, LAST) break;                                                           \
-        case 2: if (IS_FEW(2, NV)) FEW_WALK(2, P < 2 ? P : 2, NV, LAST) break;                            \
-        case 3: if (IS_FEW(3, NV)) FEW_WALK(3, P < 2 ? P : 2, NV, LAST) break;                            \
-        default: break;                                                                                   \
-        }                                                                                                 \
-    }                                                                                                     \
-    static const tiles tiles_##name = { NV, LAST, panel_##name, few_##name };
+#define TILES(name, MR, NV, P, LAST)                                                                                   \
+    ONE_COPY void panel_##name(size_t rows, size_t depth, const float *a, size_t lda, const float *w, const float *c0, \
+                               size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, int ahead)        \
+    {                                                                                                                  \
+        const size_t count = (rows + MR - 1) / MR;                                                                     \
+        size_t k = 0;                                                                                                  \
+        do {                                                                                                           \
+            const size_t block = depth - k < DEPTH(NV) ? depth - k : DEPTH(NV);                                        \
+            size_t r = 0;                                                                                              \
+            for (size_t t = 0; t < count; t++) {                                                                       \
+                const size_t m = rows / count + (t < rows % count);                                                    \
+                const float *ar = a + r * lda + k, *wk = w + k * (NV * VL);                                            \
+                const start from = {c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0};            \
+                if (FETCH > 0 && ahead && t == 0) {                                                                    \
+                    EACH_M(MR, m, NV, LAST, FETCH, block, ar, lda, wk, NV *VL, &from, c + r * ldc, ldc)                \
+                } else {                                                                                               \
+                    EACH_M(MR, m, NV, LAST, 0, block, ar, lda, wk, NV *VL, &from, c + r * ldc, ldc)                    \
+                }                                                                                                      \
+                r += m;                                                                                                \
+            }                                                                                                          \
+            k += block;                                                                                                \
+            c0 = c;                                                                                                    \
+            last = c + (NV - LAST) * VL;                                                                               \
+            ldc0 = ld_last = ldc;                                                                                      \
+        } while (k < depth);                                                                                           \
+    }                                                                                                                  \
+    ONE_COPY void few_##name(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const float *w,     \
+                             const float *c0, size_t ldc0, const float *last, size_t ld_last, size_t panel_last,       \
+                             float *c, size_t ldc, int reverse)                                                        \
+    {                                                                                                                  \
+        switch (rows) {                                                                                                \
+        case 1: FEW_WALK(1, P, NV, LAST) break;                                                                        \
+        case 2:                                                                                                        \
+            if (IS_FEW(2, NV)) FEW_WALK(2, P < 2 ? P : 2, NV, LAST) break;                                             \
+        case 3:                                                                                                        \
+            if (IS_FEW(3, NV)) FEW_WALK(3, P < 2 ? P : 2, NV, LAST) break;                                             \
+        default: break;                                                                                                \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static const tiles tiles_##name = {NV, LAST, panel_##name, few_##name};
 /* Rows of a tile: all that are not few, and what MR + 1 rows are split into. */
 #define IS_TILE(MR, M, NV) ((M) <= (MR) && (!IS_FEW(M, NV) || 2 * (M) >= (MR)))
-#define ONE_M(MR, M, NV, ...)                                                                             \
+/* clang-format off */
+#define ONE_M(MR, M, NV, ...) \
     case M: if (IS_TILE(MR, M, NV)) tile(IS_TILE(MR, M, NV) ? M : 1, NV, __VA_ARGS__); break;
-#define EACH_M(MR, m, NV, ...)                                                                            \
-    switch (m) {                                                                                          \
-        ONE_M(MR, 2, NV, __VA_ARGS__)  ONE_M(MR, 3, NV, __VA_ARGS__)  ONE_M(MR, 4, NV, __VA_ARGS__)       \
-        ONE_M(MR, 5, NV, __VA_ARGS__)  ONE_M(MR, 6, NV, __VA_ARGS__)  ONE_M(MR, 7, NV, __VA_ARGS__)       \
-        ONE_M(MR, 8, NV, __VA_ARGS__)  ONE_M(MR, 9, NV, __VA_ARGS__)  ONE_M(MR, 10, NV, __VA_ARGS__)      \
-        ONE_M(MR, 11, NV, __VA_ARGS__) ONE_M(MR, 12, NV, __VA_ARGS__)                                     \
-    default: break;                                                                                       \
+#define EACH_M(MR, m, NV, ...) \
+    switch (m) { \
+        ONE_M(MR, 2, NV, __VA_ARGS__)  ONE_M(MR, 3, NV, __VA_ARGS__)  ONE_M(MR, 4, NV, __VA_ARGS__) \
+        ONE_M(MR, 5, NV, __VA_ARGS__)  ONE_M(MR, 6, NV, __VA_ARGS__)  ONE_M(MR, 7, NV, __VA_ARGS__) \
+        ONE_M(MR, 8, NV, __VA_ARGS__)  ONE_M(MR, 9, NV, __VA_ARGS__)  ONE_M(MR, 10, NV, __VA_ARGS__) \
+        ONE_M(MR, 11, NV, __VA_ARGS__) ONE_M(MR, 12, NV, __VA_ARGS__) \
+    default: break; \
     }
-#define FEW_WALK(M, P, NV, LAST)                                                                          \
-    {                                                                                                     \
-        const size_t step = depth * (NV * VL), full = panels / (P), calls = full + panels % (P);          \
-        for (size_t i = 0; i < calls; i++) {                                                              \
+/* clang-format on */
+#define FEW_WALK(M, P, NV, LAST)                                                                            \
+    {                                                                                                       \
+        const size_t step = depth * (NV * VL), full = panels / (P), calls = full + panels % (P);            \
+        for (size_t i = 0; i < calls; i++) {                                                                \
             const size_t k = reverse ? calls - 1 - i : i, p = k < full ? k * (P) : full * (P) + (k - full); \
-            const float *wp = w + p * step;                                                               \
-            const start from = { c0 + p * (NV * VL), ldc0, LAST > 0 ? last + p * panel_last : NULL, ld_last, panel_last }; \
-            if (k < full) few(M, P, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);    \
-            else few(M, 1, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);             \
-        }                                                                                                 \
+            const float *wp = w + p * step;                                                                 \
+            const start from = {c0 + p * (NV * VL), ldc0, LAST > 0 ? last + p * panel_last : NULL, ld_last, \
+                                panel_last};                                                                \
+            if (k < full)                                                                                   \
+                few(M, P, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);                \
+            else                                                                                            \
+                few(M, 1, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);                \
+        }                                                                                                   \
     }
 
 /* All vectors begin in c. */
 AI start start_at(const float *c, size_t ld, size_t nv, size_t last)
 {
-    return (start){ c, ld, c + (nv - last) * VL, ld, nv * VL };
+    return (start){c, ld, c + (nv - last) * VL, ld, nv * VL};
 }
 
 /* Panels that one call of `multiply` takes. */
@@ -113,8 +121,10 @@ AI void multiply(const tiles *t, size_t rows, size_t panels, size_t depth, const
                  const start *from, float *c, size_t ldc, int reverse, int ahead)
 {
     if (IS_FEW(rows, t->nv))
-        t->few(rows, panels, depth, a, lda, w, from->c, from->ld, from->last, from->ld_last, from->panel_last, c, ldc, reverse);
-    else t->panel(rows, depth, a, lda, w, from->c, from->ld, from->last, from->ld_last, c, ldc, ahead);
+        t->few(rows, panels, depth, a, lda, w, from->c, from->ld, from->last, from->ld_last, from->panel_last, c, ldc,
+               reverse);
+    else
+        t->panel(rows, depth, a, lda, w, from->c, from->ld, from->last, from->ld_last, c, ldc, ahead);
 }
 
 /* ---- GEMM ---- */
@@ -144,8 +154,7 @@ ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t, size_t m0, size_t ro
         for (size_t i = 0; g->c0 && i < count; i++)
             memcpy(block + i * nr, g->c0 + (m0 + r + i) * g->ldc0 + j, n * sizeof(float));
         multiply(t, count, 1, g->k, g->a + (m0 + r) * g->lda, g->lda, g->b + j * g->k, &from, block, nr, 0, ahead);
-        for (size_t i = 0; i < count; i++)
-            memcpy(g->c + (m0 + r + i) * g->ldc + j, block + i * nr, n * sizeof(float));
+        for (size_t i = 0; i < count; i++) memcpy(g->c + (m0 + r + i) * g->ldc + j, block + i * nr, n * sizeof(float));
     }
 }
 
@@ -163,11 +172,16 @@ ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows)
         for (size_t i = 0; i < m; i++)
             n_store(block + i * VL, g->c0 ? n_load_n(g->c0 + (r + i) * g->ldc0 + j, n) : n_set(0.0f));
         switch (m) {
-#define STRIP(M) \
-    case M: if (M <= STRIP_ROWS) tile(M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w, nr, &from, block, VL); break;
+#define STRIP(M)                                                                                              \
+    case M:                                                                                                   \
+        if (M <= STRIP_ROWS)                                                                                  \
+            tile(M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w, nr, &from, block, VL); \
+        break;
+            /* clang-format off */
             STRIP(1) STRIP(2) STRIP(3) STRIP(4) STRIP(5) STRIP(6) STRIP(7) STRIP(8)
 #undef STRIP
         default: break;
+            /* clang-format on */
         }
         for (size_t i = 0; i < m; i++) n_store_n(g->c + (r + i) * g->ldc + j, n_load(block + i * VL), n);
         r += m;
@@ -191,27 +205,41 @@ AI void gemm(const rnnp_gemm_args *g, const tiles *t, int ahead)
             const start from = c0 ? start_at(c0 + p * nr, ldc0, t->nv, t->last) : start_at(zeros, 0, t->nv, t->last);
             multiply(t, rows, panels, g->k, a, g->lda, g->b + p * nr * g->k, &from, c + p * nr, g->ldc, 0, ahead);
         }
-        if (g->n % nr > VL) edge(g, t, m0, rows, ahead);
-        else if (g->n % nr) strip(g, nr, m0, rows);
+        if (g->n % nr > VL)
+            edge(g, t, m0, rows, ahead);
+        else if (g->n % nr)
+            strip(g, nr, m0, rows);
         if (g->act.kind != RNNP_ACT_NONE) RNNP_NAME(activate)(g, c, rows);
     }
 }
 
-#define GEMM(tiles)                                                                                       \
-    ONE_COPY void gemm_##tiles(const rnnp_gemm_args *g, int ahead) { gemm(g, &tiles_##tiles, ahead); }    \
-    rnnp_gemm_f32_fn RNNP_NAME(gemm_f32_##tiles);                                                         \
+#define GEMM(tiles)                                                                                    \
+    ONE_COPY void gemm_##tiles(const rnnp_gemm_args *g, int ahead) { gemm(g, &tiles_##tiles, ahead); } \
+    rnnp_gemm_f32_fn RNNP_NAME(gemm_f32_##tiles);                                                      \
     void RNNP_NAME(gemm_f32_##tiles)(const rnnp_gemm_args *g) { gemm_##tiles(g, 0); }
-#define GEMM_AHEAD(tiles)                                                                                 \
-    rnnp_gemm_f32_fn RNNP_NAME(gemm_f32_##tiles##_ahead);                                                 \
+#define GEMM_AHEAD(tiles)                                 \
+    rnnp_gemm_f32_fn RNNP_NAME(gemm_f32_##tiles##_ahead); \
     void RNNP_NAME(gemm_f32_##tiles##_ahead)(const rnnp_gemm_args *g) { gemm_##tiles(g, 1); }
 
 /* ---- Steps ---- */
 
 AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begin, size_t end)
 {
-    rnnp_gates_args g = { .rows = s->rows, .hidden = s->hidden, .lanes = lanes, .panel_begin = begin,
-                          .panel_end = end, .z_panel = begin, .h = s->h, .ldh = s->ldh, .c = s->c, .ldc = s->ldc,
-                          .u = s->u, .ldu = s->ldu, .y = s->y, .ldy = s->ldy, .spec = s->spec };
+    rnnp_gates_args g = {.rows = s->rows,
+                         .hidden = s->hidden,
+                         .lanes = lanes,
+                         .panel_begin = begin,
+                         .panel_end = end,
+                         .z_panel = begin,
+                         .h = s->h,
+                         .ldh = s->ldh,
+                         .c = s->c,
+                         .ldc = s->ldc,
+                         .u = s->u,
+                         .ldu = s->ldu,
+                         .y = s->y,
+                         .ldy = s->ldy,
+                         .spec = s->spec};
     return g;
 }
 
@@ -254,7 +282,8 @@ AI void step(const rnnp_step_args *s, const size_t gates, const size_t lanes, co
                 from.ld_last = 0;
                 from.panel_last = lanes;
             }
-            multiply(t, s->rows, some, s->hidden, h, ldh, wh + q * nc * s->hidden, &from, out + q * nc, ld, s->reverse, ahead);
+            multiply(t, s->rows, some, s->hidden, h, ldh, wh + q * nc * s->hidden, &from, out + q * nc, ld, s->reverse,
+                     ahead);
         }
         rnnp_gates_args g = step_gates(s, lanes, p, p + panels);
         g.z = out;
@@ -266,16 +295,16 @@ AI void step(const rnnp_step_args *s, const size_t gates, const size_t lanes, co
     }
 }
 
-#define STEP_LOOP(loop, G, LANES, tiles, HR, gates)                                                       \
-    ONE_COPY void loop(const rnnp_step_args *s, size_t block, int ahead)                                  \
-    {                                                                                                     \
-        step(s, G, LANES, &tiles_##tiles, HR, RNNP_NAME(gates), block, ahead);                            \
+#define STEP_LOOP(loop, G, LANES, tiles, HR, gates)                            \
+    ONE_COPY void loop(const rnnp_step_args *s, size_t block, int ahead)       \
+    {                                                                          \
+        step(s, G, LANES, &tiles_##tiles, HR, RNNP_NAME(gates), block, ahead); \
     }
-#define STEP_ONE(op, variant, loop, block, AHEAD)                                                         \
-    rnnp_##op##_fn RNNP_NAME(op##_##variant);                                                             \
+#define STEP_ONE(op, variant, loop, block, AHEAD) \
+    rnnp_##op##_fn RNNP_NAME(op##_##variant);     \
     void RNNP_NAME(op##_##variant)(const rnnp_step_args *s) { loop(s, block, AHEAD); }
-#define STEP(op, ...)                                                                                     \
-    STEP_LOOP(op, __VA_ARGS__)                                                                            \
-    STEP_ONE(op, panel, op, 0, 0)                                                                         \
-    STEP_ONE(op, block, op, RNNP_BLOCK_L1, 0)                                                             \
+#define STEP(op, ...)                         \
+    STEP_LOOP(op, __VA_ARGS__)                \
+    STEP_ONE(op, panel, op, 0, 0)             \
+    STEP_ONE(op, block, op, RNNP_BLOCK_L1, 0) \
     STEP_ONE(op, split, op, RNNP_BLOCK_ALL, 0)

@@ -13,7 +13,9 @@
 
 enum { LANES = 16, TREE = LANES / VL }; /* TREE native vectors hold the 16 lanes */
 
-typedef struct lanes { nf v[TREE]; } lanes;
+typedef struct lanes {
+    nf v[TREE];
+} lanes;
 
 AI size_t lanes_part(size_t left, int j)
 {
@@ -70,44 +72,44 @@ AI float row_max(const float *x, size_t n)
     return max;
 }
 
-#define SOFTMAX(cls)                                                                                      \
-    static void softmax_##cls(const rnnp_row_args *a)                                                     \
-    {                                                                                                     \
-        for (size_t r = 0; r < a->rows; r++) {                                                            \
-            const float *x = a->x + r * a->ldx;                                                           \
-            float *y = a->y + r * a->ldy;                                                                 \
-            vf m = vf_set(row_max(x, a->cols));                                                           \
-            for (size_t i = 0; i < a->cols; i += WIDE)                                                    \
+#define SOFTMAX(cls)                                                                                         \
+    static void softmax_##cls(const rnnp_row_args *a)                                                        \
+    {                                                                                                        \
+        for (size_t r = 0; r < a->rows; r++) {                                                               \
+            const float *x = a->x + r * a->ldx;                                                              \
+            float *y = a->y + r * a->ldy;                                                                    \
+            vf m = vf_set(row_max(x, a->cols));                                                              \
+            for (size_t i = 0; i < a->cols; i += WIDE)                                                       \
                 vf_store_up_to(y + i, exp_##cls(vf_sub(vf_load_up_to(x + i, a->cols - i), m)), a->cols - i); \
-            vf s = vf_set(row_sum(y, a->cols));                                                           \
-            for (size_t i = 0; i < a->cols; i += WIDE)                                                    \
-                vf_store_up_to(y + i, vf_div(vf_load_up_to(y + i, a->cols - i), s), a->cols - i);         \
-        }                                                                                                 \
-    }                                                                                                     \
-    /* (x - max) - log(sum of exp(x - max)); y holds x - max in between */                                \
-    static void log_softmax_##cls(const rnnp_row_args *a)                                                 \
-    {                                                                                                     \
-        for (size_t r = 0; r < a->rows; r++) {                                                            \
-            const float *x = a->x + r * a->ldx;                                                           \
-            float *y = a->y + r * a->ldy;                                                                 \
-            vf m = vf_set(row_max(x, a->cols));                                                           \
-            float part[LANES] = { 0 };                                                                    \
-            for (size_t i = 0; i < a->cols; i += WIDE) {                                                  \
-                size_t n = a->cols - i < WIDE ? a->cols - i : WIDE;                                       \
-                float e[WIDE];                                                                            \
-                vf d = vf_sub(vf_load_up_to(x + i, n), m);                                                \
-                vf_store_up_to(y + i, d, n);                                                              \
-                vf_store(e, exp_##cls(d));                                                                \
-                for (size_t l = 0; l < n; l++) part[(i + l) % LANES] += e[l];                             \
-            }                                                                                             \
-            for (int half = LANES / 2; half > 0; half /= 2)                                               \
-                for (int l = 0; l < half; l++) part[l] += part[l + half];                                 \
-            float log_sum[WIDE];                                                                          \
-            vf_store(log_sum, log_f32(vf_set(part[0])));                                                  \
-            vf s = vf_set(log_sum[0]);                                                                    \
-            for (size_t i = 0; i < a->cols; i += WIDE)                                                    \
-                vf_store_up_to(y + i, vf_sub(vf_load_up_to(y + i, a->cols - i), s), a->cols - i);         \
-        }                                                                                                 \
+            vf s = vf_set(row_sum(y, a->cols));                                                              \
+            for (size_t i = 0; i < a->cols; i += WIDE)                                                       \
+                vf_store_up_to(y + i, vf_div(vf_load_up_to(y + i, a->cols - i), s), a->cols - i);            \
+        }                                                                                                    \
+    }                                                                                                        \
+    /* (x - max) - log(sum of exp(x - max)); y holds x - max in between */                                   \
+    static void log_softmax_##cls(const rnnp_row_args *a)                                                    \
+    {                                                                                                        \
+        for (size_t r = 0; r < a->rows; r++) {                                                               \
+            const float *x = a->x + r * a->ldx;                                                              \
+            float *y = a->y + r * a->ldy;                                                                    \
+            vf m = vf_set(row_max(x, a->cols));                                                              \
+            float part[LANES] = {0};                                                                         \
+            for (size_t i = 0; i < a->cols; i += WIDE) {                                                     \
+                size_t n = a->cols - i < WIDE ? a->cols - i : WIDE;                                          \
+                float e[WIDE];                                                                               \
+                vf d = vf_sub(vf_load_up_to(x + i, n), m);                                                   \
+                vf_store_up_to(y + i, d, n);                                                                 \
+                vf_store(e, exp_##cls(d));                                                                   \
+                for (size_t l = 0; l < n; l++) part[(i + l) % LANES] += e[l];                                \
+            }                                                                                                \
+            for (int half = LANES / 2; half > 0; half /= 2)                                                  \
+                for (int l = 0; l < half; l++) part[l] += part[l + half];                                    \
+            float log_sum[WIDE];                                                                             \
+            vf_store(log_sum, log_f32(vf_set(part[0])));                                                     \
+            vf s = vf_set(log_sum[0]);                                                                       \
+            for (size_t i = 0; i < a->cols; i += WIDE)                                                       \
+                vf_store_up_to(y + i, vf_sub(vf_load_up_to(y + i, a->cols - i), s), a->cols - i);            \
+        }                                                                                                    \
     }
 SOFTMAX(u35)
 SOFTMAX(u10)
@@ -133,9 +135,9 @@ static void transpose(const rnnp_move_args *a)
     for (size_t c = 0; c < cols; c += VL)
         for (size_t r = 0; r < rows; r += VL) {
             nf v[VL];
-            UNROLL for (size_t i = 0; i < VL; i++) v[i] = n_load(a->x + (r + i) * a->ldx + c);
+            UNROLLED(i, VL) v[i] = n_load(a->x + (r + (size_t)i) * a->ldx + c);
             n_transpose(v);
-            UNROLL for (size_t i = 0; i < VL; i++) n_store(a->y + (c + i) * a->ldy + r, v[i]);
+            UNROLLED(i, VL) n_store(a->y + (c + (size_t)i) * a->ldy + r, v[i]);
         }
     for (size_t c = 0; c < a->cols; c++)
         for (size_t r = c < cols ? rows : 0; r < a->rows; r++) a->y[c * a->ldy + r] = a->x[r * a->ldx + c];

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Template: where the chains of a product begin. The last vectors of a panel's rows may begin elsewhere (GRU: at the bias
- * of n); a plain product's begin where they stand, so that both are one tile.
+ * Template: where the chains of a product begin. The last vectors of a panel's rows may begin elsewhere (GRU: at the
+ * bias of n); a plain product's begin where they stand, so that both are one tile.
  */
 #ifndef RNNP_START_INC_H
 #define RNNP_START_INC_H
 
 typedef struct start {
-    const float *c;    /* [row][panel][NV * VL], or 0 for one row that is all rows' */
+    const float *c; /* [row][panel][NV * VL], or 0 for one row that is all rows' */
     size_t ld;
     const float *last; /* the last LAST vectors of each panel */
     size_t ld_last, panel_last;

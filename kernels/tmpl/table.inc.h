@@ -15,14 +15,20 @@
 #define RNNP_TEXT(a) RNNP_TEXT_(a)
 
 static const rnnp_variant rows[] = {
-#define RNNP_VARIANT(op_, var, needs_, ...)                                              \
-    { .name = #op_ "_" #var, .op = RNNP_OP_##op_, .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX), \
-      .needs = needs_, .fn.op_ = rnnp_##op_##_##var, .traits = { __VA_ARGS__ } },
+#define RNNP_VARIANT(op_, var, needs_, ...)   \
+    {.name = #op_ "_" #var,                   \
+     .op = RNNP_OP_##op_,                     \
+     .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX), \
+     .needs = needs_,                         \
+     .fn.op_ = rnnp_##op_##_##var,            \
+     .traits = {__VA_ARGS__}},
 #include RNNP_VARIANTS_DEF
 #undef RNNP_VARIANT
-#define RNNP_ROW_TMPL(op_)                                                                           \
-    { .name = #op_ "_" RNNP_TEXT(RNNP_SUFFIX), .op = RNNP_OP_##op_, .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX), \
-      .fn.op_ = RNNP_NAME(op_) },
+#define RNNP_ROW_TMPL(op_)                    \
+    {.name = #op_ "_" RNNP_TEXT(RNNP_SUFFIX), \
+     .op = RNNP_OP_##op_,                     \
+     .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX), \
+     .fn.op_ = RNNP_NAME(op_)},
 #define RNNP_ROW_HAND(op_)
 #define RNNP_OP(op_, args, source) RNNP_ROW_##source(op_)
 #include "../ops.def"
@@ -30,4 +36,4 @@ static const rnnp_variant rows[] = {
 };
 
 extern const rnnp_variant_list RNNP_JOIN(rnnp_table, RNNP_SUFFIX);
-const rnnp_variant_list RNNP_JOIN(rnnp_table, RNNP_SUFFIX) = { rows, sizeof rows / sizeof *rows };
+const rnnp_variant_list RNNP_JOIN(rnnp_table, RNNP_SUFFIX) = {rows, sizeof rows / sizeof *rows};

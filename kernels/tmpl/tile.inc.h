@@ -3,9 +3,10 @@
  * Template: product tiles for ISAs whose FMA takes vectors only. Parameters are the shim and TILE_ROWS, TILE_VECTORS,
  * FEW_ROWS, FEW_PANELS, TILE_DEPTH, REGISTERS of <isa>/tile.h; kernels/generic/tile.h defines the functions.
  *
- * TILE_DEPTH of k pass in one round of a loop: beside M * NV FMAs and M + NV loads a k needs some seven instructions for
- * addresses and the loop. A core for itself has room for them, but one whose sibling thread is busy issues half as much,
- * and that, not the FMA ports, is its bound. Four k in place of one on a Zen 3, GFLOP/s of 104, core alone and shared:
+ * TILE_DEPTH of k pass in one round of a loop: beside M * NV FMAs and M + NV loads a k needs some seven instructions
+ * for addresses and the loop. A core for itself has room for them, but one whose sibling thread is busy issues half as
+ * much, and that, not the FMA ports, is its bound. Four k in place of one on a Zen 3, GFLOP/s of 104, core alone and
+ * shared:
  *
  *     tile                 alone         shared
  *     6x2                  100 -> 101    73 -> 79
@@ -27,8 +28,10 @@ enum { TILE_LARGER = TILE_ROWS > TILE_VECTORS ? (int)TILE_ROWS : (int)TILE_VECTO
  * no load moves up (next_k): there is no register for it. */
 AI nf in_register(nf a)
 {
-    if (TILE_DEPTH > 1) __asm__ volatile("" : "+v"(a));
-    else __asm__("" : "+v"(a));
+    if (TILE_DEPTH > 1)
+        __asm__ volatile("" : "+v"(a));
+    else
+        __asm__("" : "+v"(a));
     return a;
 }
 AI void next_k(void)
@@ -43,19 +46,19 @@ AI void tile_step(const int M, const int NV, const int AHEAD, nf acc[TILE_ROWS][
     nf many[TILE_LARGER];
     next_k();
     if (AHEAD > 0) { /* a line of the block after this one, for each line of weights */
-        UNROLL for (int v = 0; v < NV; v += 16 / VL) __builtin_prefetch(w + AHEAD + v * VL, 0, 2);
+        UNROLLED_BY(v, NV, 16 / VL) __builtin_prefetch(w + AHEAD + v * VL, 0, 2);
     }
     if (M < NV) { /* broadcasts stay, weights pass */
-        UNROLL for (int m = 0; m < M; m++) many[m] = in_register(n_set(x[m][k]));
-        UNROLL for (int v = 0; v < NV; v++) {
+        UNROLLED(m, M) many[m] = in_register(n_set(x[m][k]));
+        UNROLLED(v, NV) {
             nf b = in_register(n_load(w + v * VL));
-            UNROLL for (int m = 0; m < M; m++) acc[m][v] = n_fma(many[m], b, acc[m][v]);
+            UNROLLED(m, M) acc[m][v] = n_fma(many[m], b, acc[m][v]);
         }
     } else { /* weights stay, broadcasts pass */
-        UNROLL for (int v = 0; v < NV; v++) many[v] = in_register(n_load(w + v * VL));
-        UNROLL for (int m = 0; m < M; m++) {
+        UNROLLED(v, NV) many[v] = in_register(n_load(w + v * VL));
+        UNROLLED(m, M) {
             nf s = n_set(x[m][k]);
-            UNROLL for (int v = 0; v < NV; v++) acc[m][v] = n_fma(s, many[v], acc[m][v]);
+            UNROLLED(v, NV) acc[m][v] = n_fma(s, many[v], acc[m][v]);
         }
     }
 }
@@ -66,20 +69,20 @@ AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t 
     nf acc[TILE_ROWS][TILE_VECTORS];
     const float *x[TILE_ROWS];
     size_t k = 0;
-    UNROLL for (int m = 0; m < M; m++) {
+    UNROLLED(m, M) {
         x[m] = a + (size_t)m * lda;
-        UNROLL for (int v = 0; v < NV; v++) acc[m][v] = start_load(from, NV, LAST, m, 0, v);
+        UNROLLED(v, NV) acc[m][v] = start_load(from, NV, LAST, m, 0, v);
     }
     if (M * NV + (M < NV ? M : NV) + 1 < REGISTERS) {
         for (; k + TILE_DEPTH <= depth; k += TILE_DEPTH, w += TILE_DEPTH * ldw) {
-            UNROLL for (size_t i = 0; i < TILE_DEPTH; i++) tile_step(M, NV, AHEAD, acc, x, k + i, w + i * ldw);
+            UNROLLED(i, TILE_DEPTH) tile_step(M, NV, AHEAD, acc, x, k + (size_t)i, w + (size_t)i * ldw);
         }
         for (; k < depth; k++, w += ldw) tile_step(M, NV, AHEAD, acc, x, k, w);
     } else { /* the same in the compiler's hands: to it a sum is one register, not one for each k */
         UNROLL_4 for (; k < depth; k++, w += ldw) tile_step(M, NV, AHEAD, acc, x, k, w);
     }
-    UNROLL for (int m = 0; m < M; m++)
-        UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
+    UNROLLED(m, M)
+        UNROLLED(v, NV) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
 }
 
 /* One k of P panels. */
@@ -88,12 +91,12 @@ AI void few_step(const int M, const int P, const int NV, nf acc[FEW_ROWS][FEW_PA
 {
     nf s[FEW_ROWS];
     next_k();
-    UNROLL for (int m = 0; m < M; m++) s[m] = n_set(x[m][k]);
-    UNROLL for (int p = 0; p < P; p++)
-        UNROLL for (int v = 0; v < NV; v++) {
+    UNROLLED(m, M) s[m] = n_set(x[m][k]);
+    UNROLLED(p, P)
+        UNROLLED(v, NV) {
             nf weights = n_load(b[p] + k * (size_t)(NV * VL) + v * VL);
             if (M > 1) weights = in_register(weights);
-            UNROLL for (int m = 0; m < M; m++) acc[m][p][v] = n_fma(s[m], weights, acc[m][p][v]);
+            UNROLLED(m, M) acc[m][p][v] = n_fma(s[m], weights, acc[m][p][v]);
         }
 }
 
@@ -103,16 +106,16 @@ AI void few(const int M, const int P, const int NV, const int LAST, size_t depth
     nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS];
     const float *x[FEW_ROWS], *b[FEW_PANELS];
     size_t k = 0;
-    UNROLL for (int p = 0; p < P; p++) b[p] = w + (size_t)p * w_step;
-    UNROLL for (int m = 0; m < M; m++) {
+    UNROLLED(p, P) b[p] = w + (size_t)p * w_step;
+    UNROLLED(m, M) {
         x[m] = a + (size_t)m * lda;
-        UNROLL for (int p = 0; p < P; p++)
-            UNROLL for (int v = 0; v < NV; v++) acc[m][p][v] = start_load(from, NV, LAST, m, p, v);
+        UNROLLED(p, P)
+            UNROLLED(v, NV) acc[m][p][v] = start_load(from, NV, LAST, m, p, v);
     }
     UNROLL_4 for (; k < depth; k++) few_step(M, P, NV, acc, x, b, k);
-    UNROLL for (int m = 0; m < M; m++)
-        UNROLL for (int p = 0; p < P; p++)
-            UNROLL for (int v = 0; v < NV; v++) n_store(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);
+    UNROLLED(m, M)
+        UNROLLED(p, P)
+            UNROLLED(v, NV) n_store(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);
 }
 
 #endif

@@ -11,21 +11,32 @@
 #ifndef RNNP_WIDE_INC_H
 #define RNNP_WIDE_INC_H
 
-typedef struct vf { nf v[VU]; } vf;
-typedef struct vi { ni v[VU]; } vi;
-typedef struct vm { nm v[VU]; } vm;
-typedef struct vd { nd v[VU]; } vd;
+typedef struct vf {
+    nf v[VU];
+} vf;
+typedef struct vi {
+    ni v[VU];
+} vi;
+typedef struct vm {
+    nm v[VU];
+} vm;
+typedef struct vd {
+    nd v[VU];
+} vd;
 
 enum { WIDE = VL * VU };
 
-#define EACH(type, expression)                   \
-    type r;                                      \
-    UNROLL for (int j = 0; j < VU; j++) r.v[j] = (expression); \
+#define EACH(type, expression)             \
+    type r;                                \
+    UNROLLED(j, VU) r.v[j] = (expression); \
     return r
 
-#define W1(w, n, R, A) AI R w(A a) { EACH(R, n(a.v[j])); }
-#define W2(w, n, R, A, B) AI R w(A a, B b) { EACH(R, n(a.v[j], b.v[j])); }
-#define W3(w, n, R, A, B, C) AI R w(A a, B b, C c) { EACH(R, n(a.v[j], b.v[j], c.v[j])); }
+#define W1(w, n, R, A) \
+    AI R w(A a) { EACH(R, n(a.v[j])); }
+#define W2(w, n, R, A, B) \
+    AI R w(A a, B b) { EACH(R, n(a.v[j], b.v[j])); }
+#define W3(w, n, R, A, B, C) \
+    AI R w(A a, B b, C c) { EACH(R, n(a.v[j], b.v[j], c.v[j])); }
 
 AI vf vf_set(float a) { EACH(vf, n_set(a)); }
 AI vi vi_set(uint32_t a) { EACH(vi, i_set(a)); }
@@ -33,7 +44,7 @@ AI vd vd_set(double a) { EACH(vd, d_set(a)); }
 AI vf vf_load(const float *p) { EACH(vf, n_load(p + j * VL)); }
 AI void vf_store(float *p, vf a)
 {
-    UNROLL for (int j = 0; j < VU; j++) n_store(p + j * VL, a.v[j]);
+    UNROLLED(j, VU) n_store(p + j * VL, a.v[j]);
 }
 /* The first n of WIDE floats, n <= WIDE; nothing beyond them is touched. */
 AI size_t vf_part(size_t n, int j)
@@ -44,14 +55,16 @@ AI size_t vf_part(size_t n, int j)
 AI vf vf_load_n(const float *p, size_t n) { EACH(vf, n_load_n(p + j * VL, vf_part(n, j))); }
 AI void vf_store_n(float *p, vf a, size_t n)
 {
-    UNROLL for (int j = 0; j < VU; j++) n_store_n(p + j * VL, a.v[j], vf_part(n, j));
+    UNROLLED(j, VU) n_store_n(p + j * VL, a.v[j], vf_part(n, j));
 }
 /* The same for loops over rows: masked stores are slow on some cores (AMD Zen), so full vectors go without. */
 AI vf vf_load_up_to(const float *p, size_t n) { return n >= WIDE ? vf_load(p) : vf_load_n(p, n); }
 AI void vf_store_up_to(float *p, vf a, size_t n)
 {
-    if (n >= WIDE) vf_store(p, a);
-    else vf_store_n(p, a, n);
+    if (n >= WIDE)
+        vf_store(p, a);
+    else
+        vf_store_n(p, a, n);
 }
 
 W2(vf_add, n_add, vf, vf, vf)

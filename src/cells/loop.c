@@ -79,8 +79,10 @@ static size_t active_rows(const rnnp_loop *o, size_t t)
     size_t low = 0, high = o->call->batch;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        if ((size_t)o->call->lengths[o->order[mid]] > t) low = mid + 1;
-        else high = mid;
+        if ((size_t)o->call->lengths[o->order[mid]] > t)
+            low = mid + 1;
+        else
+            high = mid;
     }
     return low;
 }
@@ -133,8 +135,11 @@ void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, si
         const rnnp_recurrent_part *p = &o->layer->part[k];
         size_t begin, end, nr = p->gates * p->lanes;
         rnnp_share(p->panels, i, n, &begin, &end);
-        rnnp_gemm_args g = { .n = (end - begin) * nr, .k = input, .b = o->block + p->wx + begin * nr * input,
-                             .c0 = o->block + p->bias + begin * nr, .ldc = p->columns };
+        rnnp_gemm_args g = {.n = (end - begin) * nr,
+                            .k = input,
+                            .b = o->block + p->wx + begin * nr * input,
+                            .c0 = o->block + p->bias + begin * nr,
+                            .ldc = p->columns};
         for (size_t s = 0; s < count && g.n > 0; s += even ? count : 1) {
             size_t t = even && !o->order ? t_min : time_of(o, first + s);
             size_t slot = o->order ? s : t - t_min;
@@ -155,8 +160,10 @@ static void scatter_rows(const rnnp_loop *o, size_t t, const float *h, size_t ro
     if (end > H) end = H;
     for (size_t r = 0; c->y && begin < end && r < c->batch; r++) {
         float *y = c->y + t * c->y_step + o->d * c->y_dir + o->order[r] * c->y_row + begin;
-        if (r < rows) memcpy(y, h + r * H + begin, (end - begin) * sizeof(float));
-        else memset(y, 0, (end - begin) * sizeof(float));
+        if (r < rows)
+            memcpy(y, h + r * H + begin, (end - begin) * sizeof(float));
+        else
+            memset(y, 0, (end - begin) * sizeof(float));
     }
 }
 
@@ -249,8 +256,10 @@ static void copy_rows(float *to, size_t ld_to, const float *from, size_t ld_from
 {
     for (size_t r = 0; r < rows; r++) {
         float *p = to + (order_to ? order_to[r] : r) * ld_to;
-        if (from) memmove(p, from + (order_from ? order_from[r] : r) * ld_from, width * sizeof(float));
-        else memset(p, 0, width * sizeof(float));
+        if (from)
+            memmove(p, from + (order_from ? order_from[r] : r) * ld_from, width * sizeof(float));
+        else
+            memset(p, 0, width * sizeof(float));
     }
 }
 
@@ -297,7 +306,7 @@ void rnnp_loop_steps(const rnnp_loop *o, const rnnp_chunk *chunk)
 
 void rnnp_loop_run(const rnnp_loop *o, size_t first, size_t end)
 {
-    for (rnnp_chunk c = { .first = first }; c.first < end; c.first += c.count) {
+    for (rnnp_chunk c = {.first = first}; c.first < end; c.first += c.count) {
         c.count = end - c.first < o->chunk ? end - c.first : o->chunk;
         rnnp_loop_prepare(o, &c);
         rnnp_loop_steps(o, &c);

@@ -12,14 +12,14 @@ typedef struct rnnp_loop {
     const rnnp_recurrent *layer;
     const rnnp_recurrent_call *call;
     size_t d;
-    const float *block;               /* packed weights                                                    */
-    float *base;                      /* of the workspace                                                  */
+    const float *block; /* packed weights */
+    float *base;        /* of the workspace */
     const rnnp_recurrent_memory *w;
-    const uint32_t *order;            /* rows by falling length, NULL when all are full                    */
-    size_t chunk;                     /* steps that are prepared together                                  */
+    const uint32_t *order; /* rows by falling length, NULL when all are full */
+    size_t chunk;          /* steps that are prepared together */
     size_t threads;
     rnnp_gate_spec spec;
-    rnnp_recurrent_memory planned;    /* what w is but for the usual call                                  */
+    rnnp_recurrent_memory planned; /* what w is but for the usual call */
 } rnnp_loop;
 
 /* Sorts the numbers 0 to n - 1 by falling length. Where all lengths are equal they are in order. */
@@ -39,7 +39,7 @@ typedef struct rnnp_chunk {
 } rnnp_chunk;
 
 /* A chunk is [gather] [project], then each part of step s < count; i of n threads take their panels or rows. */
-void rnnp_loop_gather(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, size_t n);  /* if o->order    */
+void rnnp_loop_gather(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, size_t n);  /* if o->order */
 void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, size_t n); /* if w->chunk > 0 */
 void rnnp_loop_step(const rnnp_loop *o, const rnnp_chunk *chunk, size_t s, size_t part, size_t i, size_t n);
 

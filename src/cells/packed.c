@@ -42,13 +42,14 @@ static void prepare_spec(rnnp_recurrent *layer, size_t d)
 static const rnnp_variant *by_home(const rnnp_recurrent *layer, rnnp_op op)
 {
     const size_t lanes = layer->select->op[op]->traits.lanes, units = (layer->hidden + lanes - 1) / lanes * lanes;
-    return rnnp_select_for(layer->select, op, rnnp_op_gates(op) * units * (layer->input + layer->hidden) * sizeof(float));
+    return rnnp_select_for(layer->select, op,
+                           rnnp_op_gates(op) * units * (layer->input + layer->hidden) * sizeof(float));
 }
 
 rnnp_op rnnp_recurrent_op(const rnnp_recurrent *layer, size_t part)
 {
-    static const rnnp_op whole[] = { 0, RNNP_OP_rnn_step_f32, RNNP_OP_lstm_step_f32, RNNP_OP_gru_step_f32 };
-    static const rnnp_op halves[] = { RNNP_OP_gru_reset_step_f32, RNNP_OP_gru_update_step_f32 };
+    static const rnnp_op whole[] = {0, RNNP_OP_rnn_step_f32, RNNP_OP_lstm_step_f32, RNNP_OP_gru_step_f32};
+    static const rnnp_op halves[] = {RNNP_OP_gru_reset_step_f32, RNNP_OP_gru_update_step_f32};
     const int in_halves = layer->cell == RNNP_CELL_GRU && !layer->reset_after;
     if (part >= (in_halves ? 2u : 1u)) return RNNP_OP_COUNT;
     return in_halves ? halves[part] : whole[layer->cell];
@@ -82,12 +83,13 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
     rnnp_recurrent_plan_memory(layer, 1, 1, 1, &layer->one);
 }
 
-/* A bound in double, for two directions at once: no section has more than 4 gates of padded units per row, a step's scratch is at most twice
- * that or 2 * 2^16 floats, and a chunk has at most batch or RNNP_FAR_CHUNK_ROWS rows. */
+/* A bound in double, for two directions at once: no section has more than 4 gates of padded units per row, a step's
+ * scratch is at most twice that or 2 * 2^16 floats, and a chunk has at most batch or RNNP_FAR_CHUNK_ROWS rows. */
 int rnnp_recurrent_fits(size_t input, size_t hidden, size_t batch, size_t threads)
 {
     double units = (double)hidden + 64, depth = (double)input + units, rows = (double)batch + RNNP_FAR_CHUNK_ROWS;
-    double packed = 2 * 4 * units * depth, each = rows * (16 * units + depth), scratch = (double)threads * (8 * rows * units + 131072);
+    double packed = 2 * 4 * units * depth, each = rows * (16 * units + depth),
+           scratch = (double)threads * (8 * rows * units + 131072);
     return sizeof(float) * (packed + 2 * (each + scratch)) < 0x1p60;
 }
 
@@ -166,18 +168,18 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
 
 void rnnp_recurrent_layout(const rnnp_recurrent *layer, char *text, size_t size)
 {
-    size_t used = (size_t)snprintf(text, size, "recurrent f32 input %zu hidden %zu directions %zu floats %zu:",
-                                   layer->input, layer->hidden, rnnp_directions(layer->direction), layer->floats);
+    size_t used =
+        (size_t)snprintf(text, size, "recurrent f32 input %zu hidden %zu directions %zu floats %zu:", layer->input,
+                         layer->hidden, rnnp_directions(layer->direction), layer->floats);
 
     for (size_t i = 0; i < layer->parts && used < size; i++) {
         const rnnp_recurrent_part *p = &layer->part[i];
 
         used += (size_t)snprintf(text + used, size - used, " %s lanes %zu slices %zu at %zu %zu %zu %zu",
-                                 rnnp_op_names[p->op], p->lanes, rnnp_step_slices(&p->step->traits), p->bias,
-                                 p->bias_h, p->wx, p->wh);
+                                 rnnp_op_names[p->op], p->lanes, rnnp_step_slices(&p->step->traits), p->bias, p->bias_h,
+                                 p->wx, p->wh);
     }
-    if (used < size)
-        snprintf(text + used, size - used, " peepholes at %zu", layer->peephole);
+    if (used < size) snprintf(text + used, size - used, " peepholes at %zu", layer->peephole);
 }
 
 rnnp_gate_spec rnnp_recurrent_spec(const rnnp_recurrent *layer, size_t d, const float *block)

@@ -67,8 +67,7 @@ static void product_phase(void *arg, size_t phase, size_t i, size_t n)
         part.c0 = part.c0 ? part.c0 + from * nr : NULL;
         part.n = (to * nr < part.n ? to * nr : part.n) - from * nr;
     }
-    if (from < to)
-        call->kernel->fn.gemm_f32(&part);
+    if (from < to) call->kernel->fn.gemm_f32(&part);
 }
 
 void rnnp_product_forward(const rnnp_product *product, const rnnp_gemm_args *args, rnnp_team *team, size_t threads)
@@ -77,8 +76,7 @@ void rnnp_product_forward(const rnnp_product *product, const rnnp_gemm_args *arg
     const size_t chosen = product->threads, most = chosen && (!threads || chosen < threads) ? chosen : threads;
     product_call call = {args, product->kernel};
 
-    if (args->m == 0 || args->n == 0)
-        return;
+    if (args->m == 0 || args->n == 0) return;
     if (most == 1 || (double)args->m * (double)args->n * (double)args->k < WORTH_A_TEAM)
         product_phase(&call, 0, 0, 1);
     else

@@ -15,10 +15,10 @@
  * 0.5 us, and a core does some 50 flops per ns. */
 enum { FLOPS_PER_THREAD = 100 * 1000, BARRIER_NS = 250 };
 
-/* Waking workers that sleep takes 30 to 40 us, and their caches are cold: a second thread gains from calls of some 250 us
- * on (after a pause of 1 ms, LSTM of 64 and batch 4 takes 104 us alone and 138 with two, of 128 355 and 294); if they are
- * awake, or the calls come in a row so that they will be, from 20 us on. How long a call takes is estimated from flops,
- * and from weights that are read once a step, from L2 or from beyond. */
+/* Waking workers that sleep takes 30 to 40 us, and their caches are cold: a second thread gains from calls of some 250
+ * us on (after a pause of 1 ms, LSTM of 64 and batch 4 takes 104 us alone and 138 with two, of 128 355 and 294); if
+ * they are awake, or the calls come in a row so that they will be, from 20 us on. How long a call takes is estimated
+ * from flops, and from weights that are read once a step, from L2 or from beyond. */
 enum { WORTH_WAKING_NS = 250 * 1000, WORTH_CALLING_NS = 20 * 1000 };
 enum { NEAR_BYTES = 512 * 1024, FLOPS_PER_NS = 100, NEAR_BYTES_PER_NS = 100, FAR_BYTES_PER_NS = 60 };
 
@@ -94,7 +94,7 @@ static void run_phase(void *arg, size_t phase, size_t i, size_t n)
     const rnnp_loop *o = arg;
     const size_t pre = phases_before_steps(o), full = pre + o->chunk * o->layer->parts;
     const size_t first = phase / full * o->chunk, in = phase % full, left = o->call->steps - first;
-    const rnnp_chunk chunk = { .first = first, .count = left < o->chunk ? left : o->chunk };
+    const rnnp_chunk chunk = {.first = first, .count = left < o->chunk ? left : o->chunk};
     if (in >= pre)
         rnnp_loop_step(o, &chunk, (in - pre) / o->layer->parts, (in - pre) % o->layer->parts, i, n);
     else if (o->order && in == 0)
@@ -165,17 +165,22 @@ static void forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call
     rnnp_loop_begin(&o, layer, call, threads);
     for (size_t d = 0; d < directions(layer); d++) {
         rnnp_loop_begin_direction(&o, d);
-        if (o.threads > 1) run_shared(&o);
-        else rnnp_loop_run(&o, 0, call->steps);
+        if (o.threads > 1)
+            run_shared(&o);
+        else
+            rnnp_loop_run(&o, 0, call->steps);
         rnnp_loop_end_direction(&o);
     }
 }
 
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    const size_t wanted = wanted_threads(layer, call), threads = wanted > 1 && is_worth_waking(layer, call) ? wanted : 1;
+    const size_t wanted = wanted_threads(layer, call),
+                 threads = wanted > 1 && is_worth_waking(layer, call) ? wanted : 1;
     if (threads > 1) rnnp_team_wake(call->team); /* they wake while states and arguments are prepared */
-    if (threads > 1 && side_by_side(layer, rnnp_recurrent_threads(call))) forward_side_by_side(layer, call);
-    else forward(layer, call, threads);
+    if (threads > 1 && side_by_side(layer, rnnp_recurrent_threads(call)))
+        forward_side_by_side(layer, call);
+    else
+        forward(layer, call, threads);
     if (wanted > 1) rnnp_team_note_end(call->team);
 }

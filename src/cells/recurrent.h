@@ -15,14 +15,14 @@ enum { RNNP_RECURRENT_PARTS = 2, RNNP_FAR_CHUNK_ROWS = 256 };
 typedef struct rnnp_recurrent_part {
     rnnp_op op;
     const rnnp_variant *step;
-    const rnnp_variant *project;    /* packed product with the same panels, or NULL */
+    const rnnp_variant *project; /* packed product with the same panels, or NULL */
     size_t gates, first_gate, panels, lanes, columns;
-    size_t bias, bias_h, wx, wh;    /* offsets in floats from the direction's block  */
+    size_t bias, bias_h, wx, wh; /* offsets in floats from the direction's block */
 } rnnp_recurrent_part;
 
 /* Where the sections of one direction's workspace begin, in floats. */
 typedef struct rnnp_recurrent_memory {
-    size_t chunk;                                     /* steps whose input part is one product; 0: none */
+    size_t chunk; /* steps whose input part is one product; 0: none */
     size_t z[RNNP_RECURRENT_PARTS], scratch, scratch_floats;
     size_t h, c, u, rh, x, order, args, floats;
 } rnnp_recurrent_memory;
@@ -32,19 +32,19 @@ enum { RNNP_CHUNK_NONE = 1 << 30 };
 typedef struct rnnp_recurrent_choice {
     const rnnp_variant *step[RNNP_RECURRENT_PARTS]; /* kernels of the parts; NULL: by where the weights live */
     size_t chunk;   /* rows of x in one product, at most RNNP_FAR_CHUNK_ROWS; RNNP_CHUNK_NONE: every step multiplies
-                     * x and h in one pass                                                             */
-    size_t threads; /* that share a step, of those the call may use                                    */
-    int one_way;    /* 1: panels are walked upwards only                                               */
+                     * x and h in one pass */
+    size_t threads; /* that share a step, of those the call may use */
+    int one_way;    /* 1: panels are walked upwards only */
 } rnnp_recurrent_choice;
 
 typedef struct rnnp_recurrent {
     rnnp_cell cell;
     size_t input, hidden;
     rnnp_direction direction;
-    int reset_after;               /* GRU: linear_before_reset */
-    int input_forget;              /* LSTM */
-    float clip;                    /* 0: none */
-    rnnp_act_spec act[2][3];       /* per direction, as in rnnp_gate_spec */
+    int reset_after;         /* GRU: linear_before_reset */
+    int input_forget;        /* LSTM */
+    float clip;              /* 0: none */
+    rnnp_act_spec act[2][3]; /* per direction, as in rnnp_gate_spec */
     rnnp_math math;
     const rnnp_selection *select;
     rnnp_recurrent_choice choice;
@@ -53,7 +53,7 @@ typedef struct rnnp_recurrent {
     size_t parts, gates, peephole, floats; /* floats: of one direction's packed block; peephole: its offset there */
     rnnp_recurrent_part part[RNNP_RECURRENT_PARTS];
     rnnp_gate_spec spec[2];
-    rnnp_recurrent_memory one;     /* for one step of one row on one thread, the usual call of a stream */
+    rnnp_recurrent_memory one; /* for one step of one row on one thread, the usual call of a stream */
 } rnnp_recurrent;
 
 /* Floats rounded up to whole lines of 64 bytes. */
@@ -75,10 +75,10 @@ rnnp_op rnnp_recurrent_op(const rnnp_recurrent *layer, size_t part);
 
 /* Weights as ONNX lays them out; bias and peephole may be NULL. */
 typedef struct rnnp_recurrent_source {
-    const float *w;        /* [dirs][G*hidden][input]  */
-    const float *r;        /* [dirs][G*hidden][hidden] */
-    const float *b;        /* [dirs][2*G*hidden]       */
-    const float *p;        /* [dirs][3*hidden], i o f  */
+    const float *w; /* [dirs][G*hidden][input] */
+    const float *r; /* [dirs][G*hidden][hidden] */
+    const float *b; /* [dirs][2*G*hidden] */
+    const float *p; /* [dirs][3*hidden], i o f */
 } rnnp_recurrent_source;
 
 /* 1 when the sizes of everything below fit size_t with room to spare; batch 0 asks for the packed block alone. Where
@@ -111,20 +111,20 @@ rnnp_gate_spec rnnp_recurrent_spec(const rnnp_recurrent *layer, size_t d, const 
 typedef struct rnnp_recurrent_call {
     const void *packed;
     size_t steps, batch;
-    const float *x;                      /* x[t*x_step + b*x_row + i]                          */
+    const float *x; /* x[t*x_step + b*x_row + i] */
     size_t x_step, x_row;
-    const int32_t *lengths;              /* [batch], each in [0, steps], or NULL: all steps     */
-    const float *h0, *c0;                /* h0[d*h0_dir + b*h0_row + u]; NULL: zeros            */
+    const int32_t *lengths; /* [batch], each in [0, steps], or NULL: all steps */
+    const float *h0, *c0;   /* h0[d*h0_dir + b*h0_row + u]; NULL: zeros */
     size_t h0_dir, h0_row;
-    float *y;                            /* y[t*y_step + d*y_dir + b*y_row + u] or NULL         */
+    float *y; /* y[t*y_step + d*y_dir + b*y_row + u] or NULL */
     size_t y_step, y_dir, y_row;
-    float *h, *c;                        /* final states, h[d*h_dir + b*h_row + u]; may equal h0, c0 */
+    float *h, *c; /* final states, h[d*h_dir + b*h_row + u]; may equal h0, c0 */
     size_t h_dir, h_row;
-    rnnp_team *team;                     /* NULL: the calling thread alone                      */
-    size_t threads;                      /* at most this many of the team's; 0: all             */
-    void *workspace;                     /* 64-byte aligned, rnnp_recurrent_workspace() bytes   */
-    size_t turn;                         /* calls before this one: panels are walked up and down by turns, so that a
-                                          * step begins with the weights that the one before left in cache */
+    rnnp_team *team; /* NULL: the calling thread alone */
+    size_t threads;  /* at most this many of the team's; 0: all */
+    void *workspace; /* 64-byte aligned, rnnp_recurrent_workspace() bytes */
+    size_t turn;     /* calls before this one: panels are walked up and down by turns, so that a
+                      * step begins with the weights that the one before left in cache */
 } rnnp_recurrent_call;
 
 /* Sections of calls with these sizes; fewer threads never need more. */

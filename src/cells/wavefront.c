@@ -34,9 +34,9 @@ enum { STAGES = 2 * RNNP_STACK_LAYERS, NOTHING = -1 };
 typedef struct stage {
     const rnnp_loop *loop;
     int is_product;
-    size_t time;                      /* from the first stage's start to this one's                        */
-    _Alignas(64) atomic_size_t taken; /* chunks begun                                                      */
-    atomic_size_t done;               /* chunks ended: there is at most one between                        */
+    size_t time;                      /* from the first stage's start to this one's */
+    _Alignas(64) atomic_size_t taken; /* chunks begun */
+    atomic_size_t done;               /* chunks ended: there is at most one between */
 } stage;
 
 typedef struct wave {
@@ -45,8 +45,8 @@ typedef struct wave {
     size_t stages, steps, chunk, chunks, threads;
     rnnp_team *team;
     double begun;
-    atomic_size_t workers;            /* at work; with the caller, those beyond `threads` would only wait  */
-    rnnp_event progress;              /* tasks ended, of all stages                                        */
+    atomic_size_t workers; /* at work; with the caller, those beyond `threads` would only wait */
+    rnnp_event progress;   /* tasks ended, of all stages */
 } wave;
 
 /* ---- Tasks ---- */
@@ -97,13 +97,15 @@ static int take(wave *w, const rnnp_loop *last, size_t *chunk)
 static void run_task(const wave *w, stage *s, size_t chunk)
 {
     const size_t first = chunk * w->chunk, left = w->steps - first;
-    rnnp_chunk c = { .first = first, .count = left < w->chunk ? left : w->chunk };
+    rnnp_chunk c = {.first = first, .count = left < w->chunk ? left : w->chunk};
     if (s->loop->w->chunk == 0) {
         rnnp_loop_run(s->loop, first, first + c.count);
     } else {
         c.slot = chunk % room(w, s->loop) * w->chunk;
-        if (s->is_product) rnnp_loop_prepare(s->loop, &c);
-        else rnnp_loop_steps(s->loop, &c);
+        if (s->is_product)
+            rnnp_loop_prepare(s->loop, &c);
+        else
+            rnnp_loop_steps(s->loop, &c);
     }
     atomic_store_explicit(&s->done, chunk + 1, memory_order_release);
 }

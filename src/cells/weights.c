@@ -10,17 +10,17 @@ static const struct {
     int parameters;
     float alpha, beta;
 } acts[RNNP_ACT_COUNT] = {
-    [RNNP_ACT_TANH] = { "tanh", 0, 0, 0 },
-    [RNNP_ACT_SIGMOID] = { "sigmoid", 0, 0, 0 },
-    [RNNP_ACT_RELU] = { "relu", 0, 0, 0 },
-    [RNNP_ACT_AFFINE] = { "affine", 2, 1.0f, 0.0f },
-    [RNNP_ACT_LEAKY_RELU] = { "leakyrelu", 1, 0.01f, 0 },
-    [RNNP_ACT_THRESHOLDED_RELU] = { "thresholdedrelu", 1, 1.0f, 0 },
-    [RNNP_ACT_SCALED_TANH] = { "scaledtanh", 2, 1.0f, 1.0f },
-    [RNNP_ACT_HARD_SIGMOID] = { "hardsigmoid", 2, 0.2f, 0.5f },
-    [RNNP_ACT_ELU] = { "elu", 1, 1.0f, 0 },
-    [RNNP_ACT_SOFTSIGN] = { "softsign", 0, 0, 0 },
-    [RNNP_ACT_SOFTPLUS] = { "softplus", 0, 0, 0 },
+    [RNNP_ACT_TANH] = {"tanh", 0, 0, 0},
+    [RNNP_ACT_SIGMOID] = {"sigmoid", 0, 0, 0},
+    [RNNP_ACT_RELU] = {"relu", 0, 0, 0},
+    [RNNP_ACT_AFFINE] = {"affine", 2, 1.0f, 0.0f},
+    [RNNP_ACT_LEAKY_RELU] = {"leakyrelu", 1, 0.01f, 0},
+    [RNNP_ACT_THRESHOLDED_RELU] = {"thresholdedrelu", 1, 1.0f, 0},
+    [RNNP_ACT_SCALED_TANH] = {"scaledtanh", 2, 1.0f, 1.0f},
+    [RNNP_ACT_HARD_SIGMOID] = {"hardsigmoid", 2, 0.2f, 0.5f},
+    [RNNP_ACT_ELU] = {"elu", 1, 1.0f, 0},
+    [RNNP_ACT_SOFTSIGN] = {"softsign", 0, 0, 0},
+    [RNNP_ACT_SOFTPLUS] = {"softplus", 0, 0, 0},
 };
 
 size_t rnnp_cell_gates(rnnp_cell cell)
@@ -28,10 +28,7 @@ size_t rnnp_cell_gates(rnnp_cell cell)
     return cell == RNNP_CELL_RNN ? 1 : cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 0;
 }
 
-size_t rnnp_cell_activations(rnnp_cell cell)
-{
-    return cell == RNNP_CELL_LSTM ? 3 : cell == RNNP_CELL_GRU ? 2 : 1;
-}
+size_t rnnp_cell_activations(rnnp_cell cell) { return cell == RNNP_CELL_LSTM ? 3 : cell == RNNP_CELL_GRU ? 2 : 1; }
 
 static int same_name(const char *given, const char *lower)
 {
@@ -59,7 +56,7 @@ int rnnp_act_parameters(rnnp_act kind) { return acts[kind].parameters; }
 
 void rnnp_act_defaults(rnnp_cell cell, rnnp_act_spec act[3])
 {
-    const rnnp_act_spec tanh_act = { RNNP_ACT_TANH, 0, 0 }, sigmoid = { RNNP_ACT_SIGMOID, 0, 0 };
+    const rnnp_act_spec tanh_act = {RNNP_ACT_TANH, 0, 0}, sigmoid = {RNNP_ACT_SIGMOID, 0, 0};
     act[0] = cell == RNNP_CELL_RNN ? tanh_act : sigmoid;
     act[1] = act[2] = tanh_act;
 }
@@ -67,9 +64,14 @@ void rnnp_act_defaults(rnnp_cell cell, rnnp_act_spec act[3])
 void rnnp_recurrent_options_init(rnnp_recurrent_options *options, rnnp_cell cell, size_t input, size_t hidden)
 {
     if (!options) return;
-    *options = (rnnp_recurrent_options){ .struct_size = sizeof *options, .cell = cell, .input = input, .hidden = hidden,
-                                         .reset = RNNP_GRU_RESET_AFTER, .return_sequences = 1 };
-    for (size_t i = 0; i < sizeof options->alpha / sizeof *options->alpha; i++) options->alpha[i] = options->beta[i] = NAN;
+    *options = (rnnp_recurrent_options){.struct_size = sizeof *options,
+                                        .cell = cell,
+                                        .input = input,
+                                        .hidden = hidden,
+                                        .reset = RNNP_GRU_RESET_AFTER,
+                                        .return_sequences = 1};
+    for (size_t i = 0; i < sizeof options->alpha / sizeof *options->alpha; i++)
+        options->alpha[i] = options->beta[i] = NAN;
 }
 
 static rnnp_status check_options(const rnnp_context *context, const rnnp_recurrent_options *o)
@@ -97,7 +99,8 @@ rnnp_status rnnp_recurrent_read(const rnnp_context *context, const rnnp_recurren
 {
     if (!given || !weights) return rnnp_fail(context, RNNP_ERR_ARG, "%s is NULL", given ? "weights" : "options");
     if (given->struct_size < sizeof given->struct_size)
-        return rnnp_fail(context, RNNP_ERR_ARG, "struct_size=%zu: call rnnp_recurrent_options_init first", given->struct_size);
+        return rnnp_fail(context, RNNP_ERR_ARG, "struct_size=%zu: call rnnp_recurrent_options_init first",
+                         given->struct_size);
     rnnp_recurrent_options_init(o, RNNP_CELL_RNN, 0, 0);
     memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
     rnnp_status status = check_options(context, o);
@@ -117,10 +120,10 @@ rnnp_status rnnp_recurrent_read(const rnnp_context *context, const rnnp_recurren
 /* ONNX gate g of a cell is gate order[g] of the source. */
 static const uint8_t *gate_order(const rnnp_recurrent_options *o)
 {
-    static const uint8_t same[] = { 0, 1, 2, 3 };
-    static const uint8_t lstm_pytorch[] = { 0, 3, 1, 2 }; /* i o f c from i f g o */
-    static const uint8_t lstm_keras[] = { 0, 3, 1, 2 };   /* from i f c o         */
-    static const uint8_t gru_pytorch[] = { 1, 0, 2 };     /* z r h from r z n     */
+    static const uint8_t same[] = {0, 1, 2, 3};
+    static const uint8_t lstm_pytorch[] = {0, 3, 1, 2}; /* i o f c from i f g o */
+    static const uint8_t lstm_keras[] = {0, 3, 1, 2};   /* from i f c o */
+    static const uint8_t gru_pytorch[] = {1, 0, 2};     /* z r h from r z n */
     if (o->cell == RNNP_CELL_LSTM)
         return o->order == RNNP_ORDER_PYTORCH ? lstm_pytorch : o->order == RNNP_ORDER_KERAS ? lstm_keras : same;
     return o->cell == RNNP_CELL_GRU && o->order == RNNP_ORDER_PYTORCH ? gru_pytorch : same;

@@ -8,11 +8,11 @@
 #include <stddef.h>
 
 typedef enum arg_kind {
-    ARG_FLAG,   /* into an int, set to 1                              */
-    ARG_SIZE,   /* into a size_t                                      */
-    ARG_NUMBER, /* into a double, from 0 to 1000000                   */
-    ARG_TEXT,   /* into a const char *                                */
-    ARG_PAIRS   /* NAME=VALUE into an arg_pairs, as often as wanted   */
+    ARG_FLAG,   /* into an int, set to 1 */
+    ARG_SIZE,   /* into a size_t */
+    ARG_NUMBER, /* into a double, from 0 to 1000000 */
+    ARG_TEXT,   /* into a const char * */
+    ARG_PAIRS   /* NAME=VALUE into an arg_pairs, as often as wanted */
 } arg_kind;
 
 typedef struct arg_option {
@@ -24,19 +24,19 @@ typedef struct arg_option {
 } arg_option;
 
 typedef struct arg_pair {
-    char *name;        /* cut out of argv */
+    char *name; /* cut out of argv */
     const char *value;
 } arg_pair;
 
 typedef struct arg_pairs {
-    arg_pair *pairs;   /* room for argc of them, given by the caller */
+    arg_pair *pairs; /* room for argc of them, given by the caller */
     size_t count;
 } arg_pairs;
 
 typedef struct arg_command {
-    const char *name;             /* "bench" */
-    const char *operand;          /* "MODEL", "[MODEL]" if it may be left out, "FILE..." for several, NULL for none */
-    const char *about;            /* the help's text before the options */
+    const char *name;    /* "bench" */
+    const char *operand; /* "MODEL", "[MODEL]" if it may be left out, "FILE..." for several, NULL for none */
+    const char *about;   /* the help's text before the options */
     const arg_option *options;
     size_t n_options;
 } arg_command;
@@ -55,8 +55,8 @@ typedef struct arg_entry {
 } arg_entry;
 
 typedef struct arg_menu {
-    const char *name;             /* "rnnpack" or "rnnpack records" */
-    const char *about, *ending;   /* the help's text before and behind the table */
+    const char *name;           /* "rnnpack" or "rnnpack records" */
+    const char *about, *ending; /* the help's text before and behind the table */
     const arg_entry *entries;
     size_t n_entries;
 } arg_menu;

@@ -42,8 +42,7 @@ typedef struct loops {
 static rnnp_status take_loop(loops *l, rnnp_context *context, double now, double budget)
 {
     enum { MOST = sizeof l->rate / sizeof l->rate[0] };
-    if (now - l->taken < budget / MOST || l->n == MOST)
-        return RNNP_OK;
+    if (now - l->taken < budget / MOST || l->n == MOST) return RNNP_OK;
     const rnnp_status status = rnnp_limit_loop(context, 5e-6, &l->rate[l->n]);
     l->best = l->rate[l->n] > l->best ? l->rate[l->n] : l->best;
     l->taken = now;
@@ -55,8 +54,7 @@ static double share_of_slow(const loops *l)
 {
     const double slow = l->best / 1.3;
     size_t n = 0;
-    for (size_t i = 0; i < l->n; i++)
-        n += l->rate[i] < slow;
+    for (size_t i = 0; i < l->n; i++) n += l->rate[i] < slow;
     return l->n ? (double)n / (double)l->n : 0;
 }
 
@@ -65,8 +63,7 @@ static int measure(rnnp_context *context, const subject *s, double budget, timin
 {
     enum { LEAST = 10, MOST = 1 << 20 };
     double *const times = malloc(MOST * sizeof *times);
-    if (!times)
-        return cli_fail("out of memory");
+    if (!times) return cli_fail("out of memory");
     size_t n = 0;
     rnnp_status status = RNNP_OK;
     double shown = 0;
@@ -83,8 +80,7 @@ static int measure(rnnp_context *context, const subject *s, double budget, timin
                 cli_progress(s->what, end - begin, limit, "s");
                 shown = end;
             }
-            if (status == RNNP_OK)
-                status = take_loop(&l, context, end, budget);
+            if (status == RNNP_OK) status = take_loop(&l, context, end, budget);
             start = cli_clock();
         }
     }
@@ -112,18 +108,14 @@ static int bench_run(const cli_model *m, const bench *b, timing *result)
     cli_tensors t;
     rnnp_run *run = NULL;
     int code = cli_tensors_create(&t, m->model);
-    if (code == CLI_OK)
-        code = cli_tensors_shape(&t, m->model, b->batch, b->steps);
+    if (code == CLI_OK) code = cli_tensors_shape(&t, m->model, b->batch, b->steps);
     if (code == CLI_OK) {
         const rnnp_status status = rnnp_run_create(m->plan, t.inputs, t.n_inputs, &run);
         code = status == RNNP_OK ? CLI_OK : cli_fail_status(m->context, status);
     }
-    if (code == CLI_OK)
-        code = cli_tensors_fill(&t, m->model);
-    if (code == CLI_OK)
-        code = cli_tensors_outputs(&t, m, run);
-    if (code == CLI_OK)
-        code = measure(m->context, &(subject){"run", call_run, run, &t}, b->seconds, result);
+    if (code == CLI_OK) code = cli_tensors_fill(&t, m->model);
+    if (code == CLI_OK) code = cli_tensors_outputs(&t, m, run);
+    if (code == CLI_OK) code = measure(m->context, &(subject){"run", call_run, run, &t}, b->seconds, result);
     rnnp_run_destroy(run);
     cli_tensors_destroy(&t);
     return code;
@@ -132,8 +124,7 @@ static int bench_run(const cli_model *m, const bench *b, timing *result)
 static int stream_tensors(const cli_model *m, const rnnp_stream *stream, cli_tensors *t)
 {
     rnnp_status status = RNNP_OK;
-    for (size_t i = 0; status == RNNP_OK && i < t->n_inputs; i++)
-        status = rnnp_stream_input(stream, i, &t->inputs[i]);
+    for (size_t i = 0; status == RNNP_OK && i < t->n_inputs; i++) status = rnnp_stream_input(stream, i, &t->inputs[i]);
     for (size_t i = 0; status == RNNP_OK && i < t->n_outputs; i++) {
         status = rnnp_stream_output(stream, i, &t->outputs[i]);
         if (status == RNNP_OK && !(t->outputs[i].data = cli_tensor_alloc(&t->outputs[i])))
@@ -146,10 +137,8 @@ static int bench_stream(const cli_model *m, const bench *b, rnnp_stream *stream,
 {
     cli_tensors t;
     int code = cli_tensors_create(&t, m->model);
-    if (code == CLI_OK)
-        code = stream_tensors(m, stream, &t);
-    if (code == CLI_OK)
-        code = measure(m->context, &(subject){"stream", call_step, stream, &t}, b->seconds, result);
+    if (code == CLI_OK) code = stream_tensors(m, stream, &t);
+    if (code == CLI_OK) code = measure(m->context, &(subject){"stream", call_step, stream, &t}, b->seconds, result);
     cli_tensors_destroy(&t);
     return code;
 }
@@ -160,8 +149,7 @@ static size_t weight_bytes(const rnnp_model *model)
     size_t bytes = 0;
     rnnp_node_info node;
     for (size_t i = 0; i < rnnp_model_nodes(model); i++)
-        if (rnnp_model_node_info(model, i, &node) == RNNP_OK)
-            bytes += node.weight_bytes_per_step;
+        if (rnnp_model_node_info(model, i, &node) == RNNP_OK) bytes += node.weight_bytes_per_step;
     return bytes;
 }
 
@@ -201,10 +189,7 @@ static double weights_per_s(const results *r)
     return (double)r->weight_bytes * (double)r->bench.steps / r->run.median;
 }
 
-static double flops_per_s(const results *r)
-{
-    return weights_per_s(r) / sizeof(float) * 2 * (double)r->bench.batch;
-}
+static double flops_per_s(const results *r) { return weights_per_s(r) / sizeof(float) * 2 * (double)r->bench.batch; }
 
 /* A share of something that was not measured well would be a number without a meaning. */
 static void print_share(const char *of, double rate, const char *unit, const cli_total *limit)
@@ -235,9 +220,10 @@ static void print_text(const results *r)
         printf("\n");
     }
     if (r->run.shared > 0.1 || r->step.shared > 0.1)
-        printf("%-12s a core's other hardware thread was busy %.0f %% of the time (run), %.0f %% (stream step): min alone "
-               "tells of the code\n",
-               "shared", 100 * r->run.shared, 100 * r->step.shared);
+        printf(
+            "%-12s a core's other hardware thread was busy %.0f %% of the time (run), %.0f %% (stream step): min alone "
+            "tells of the code\n",
+            "shared", 100 * r->run.shared, 100 * r->step.shared);
 }
 
 static void print_json(const results *r)
@@ -282,22 +268,20 @@ static rnnp_status burst_read(void *user, double *rate, size_t *together)
     return rnnp_limit_read(m->context, 1e-6 * BURST_US, weight_bytes(m->model), rate, together);
 }
 
-/* Right after the run, so that a slow phase of the machine shows in both. The run's own rate is one that was reached: a peak
- * more than a few percent below it is measured again. Reading may be slower than the run, which keeps weights in cache from
- * one step to the next, but not by much. */
+/* Right after the run, so that a slow phase of the machine shows in both. The run's own rate is one that was reached: a
+ * peak more than a few percent below it is measured again. Reading may be slower than the run, which keeps weights in
+ * cache from one step to the next, but not by much. */
 static int bench_limits(const cli_model *m, results *r)
 {
     const double faster_than_peak = 1.05, faster_than_read = 4;
     r->weight_bytes = weight_bytes(m->model);
-    if (r->weight_bytes == 0)
-        return CLI_OK;
+    if (r->weight_bytes == 0) return CLI_OK;
     const size_t threads = r->host.threads;
     cli_total_probe probe = {burst_fma, (void *)m, threads, flops_per_s(r) / faster_than_peak, 9, 3};
     rnnp_status status = cli_total_best(&probe, &r->fma);
     probe.burst = burst_read;
     probe.least = weights_per_s(r) / faster_than_read;
-    if (status == RNNP_OK)
-        status = cli_total_best(&probe, &r->read);
+    if (status == RNNP_OK) status = cli_total_best(&probe, &r->read);
     return status == RNNP_OK ? CLI_OK : cli_fail_status(m->context, status);
 }
 
@@ -306,10 +290,8 @@ static int bench_model(const cli_model *m, results *r)
     r->host = (rnnp_host_info){.struct_size = sizeof r->host};
     rnnp_context_host(m->context, &r->host);
     int code = bench_run(m, &r->bench, &r->run);
-    if (code == CLI_OK)
-        code = bench_limits(m, r);
-    if (code != CLI_OK)
-        return code;
+    if (code == CLI_OK) code = bench_limits(m, r);
+    if (code != CLI_OK) return code;
 
     rnnp_stream_options options;
     rnnp_stream_options_init(&options);
@@ -341,13 +323,13 @@ int cli_bench(int argc, char **argv)
         CLI_HOST_OPTIONS(host),
         CLI_JSON_OPTION(as_json),
     };
-    const arg_command command = {"bench", "[MODEL]",
-                                 "Measures run and stream step of an ONNX model on random inputs, or with --limits the\n"
-                                 "machine: FMA peak, read bandwidth, barrier, timer and clock.",
-                                 options, sizeof options / sizeof options[0]};
+    const arg_command command = {
+        "bench", "[MODEL]",
+        "Measures run and stream step of an ONNX model on random inputs, or with --limits the\n"
+        "machine: FMA peak, read bandwidth, barrier, timer and clock.",
+        options, sizeof options / sizeof options[0]};
     const args_result parsed = args_parse(&command, argc, argv, &r.path);
-    if (parsed != ARGS_OK)
-        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+    if (parsed != ARGS_OK) return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
     if (r.bench.batch == 0 || r.bench.steps == 0) {
         cli_fail("--batch and --steps must be at least 1");
         return CLI_USAGE;
@@ -357,17 +339,14 @@ int cli_bench(int argc, char **argv)
         cli_fail("bench needs a MODEL or --limits, and not both");
         return CLI_USAGE;
     }
-    if (limits)
-        return cli_limits(&host, r.bench.seconds, as_json);
+    if (limits) return cli_limits(&host, r.bench.seconds, as_json);
 
     cli_model m;
     host.batch = r.bench.batch;
     host.steps = r.bench.steps;
     int code = cli_model_open(&m, &host, r.path);
-    if (code == CLI_OK)
-        code = bench_model(&m, &r);
-    if (code == CLI_OK)
-        (as_json ? print_json : print_text)(&r);
+    if (code == CLI_OK) code = bench_model(&m, &r);
+    if (code == CLI_OK) (as_json ? print_json : print_text)(&r);
     cli_model_close(&m);
     return code;
 }

@@ -32,12 +32,10 @@ const char *cli_plain(const char *text)
     static size_t turn;
     const unsigned char *s = (const unsigned char *)text;
 
-    while (s && *s && harmless(s))
-        s += harmless(s);
-    if (!s || !*s)
-        return text;
+    while (s && *s && harmless(s)) s += harmless(s);
+    if (!s || !*s) return text;
     char *const room = rooms[turn++ % TURNS], *to = room;
-    for (s = (const unsigned char *)text; *s; ) {
+    for (s = (const unsigned char *)text; *s;) {
         const size_t length = harmless(s);
 
         if ((size_t)(to - room) + ESCAPE + sizeof "..." > ROOM) {
@@ -98,8 +96,7 @@ int cli_check_isa(const char *option, const char *name)
     char list[CLI_TEXT];
 
     for (size_t i = 0; rnnp_isa_name(i); i++)
-        if (strcmp(rnnp_isa_name(i), name) == 0)
-            return CLI_OK;
+        if (strcmp(rnnp_isa_name(i), name) == 0) return CLI_OK;
     list_isas(list, sizeof list, "");
     cli_fail("%s: unknown instruction set '%s'; there are %s", option, name, list);
     return CLI_USAGE;
@@ -119,28 +116,30 @@ int cli_context(const cli_host *host, rnnp_context **context)
 {
     rnnp_context_options options;
 
-    if (host->isa && cli_check_isa("--isa", host->isa) != CLI_OK)
-        return CLI_USAGE;
+    if (host->isa && cli_check_isa("--isa", host->isa) != CLI_OK) return CLI_USAGE;
     rnnp_context_options_init(&options);
     options.threads = host->threads;
     options.max_isa = host->isa;
     options.log = keep_log;
     last_log[0] = '\0';
     const rnnp_status status = rnnp_context_create(&options, context);
-    if (status == RNNP_OK)
-        return CLI_OK;
+    if (status == RNNP_OK) return CLI_OK;
     cli_fail("%s", *last_log ? last_log : rnnp_status_string(status));
     return status == RNNP_ERR_ARG ? CLI_USAGE : CLI_FAILED;
 }
 
 int cli_plan_options(const cli_host *host, rnnp_plan_options *options)
 {
-    static const struct { const char *name; rnnp_math math; } classes[] = {
-        {"u35", RNNP_MATH_U35}, {"u10", RNNP_MATH_U10}, {"fast", RNNP_MATH_FAST},
+    static const struct {
+        const char *name;
+        rnnp_math math;
+    } classes[] = {
+        {"u35", RNNP_MATH_U35},
+        {"u10", RNNP_MATH_U10},
+        {"fast", RNNP_MATH_FAST},
     };
     rnnp_plan_options_init(options);
-    if (!host->math)
-        return CLI_OK;
+    if (!host->math) return CLI_OK;
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         if (strcmp(host->math, classes[i].name) == 0) {
             options->math = classes[i].math;
@@ -166,8 +165,7 @@ void cli_records_passed(const char *path, void (*say)(void *user, const char *fi
     rnnp_records_place place;
 
     for (size_t i = 0; rnnp_records_place_at(path, i, &place) && !place.used; i++)
-        if (place.named || !place.missing)
-            say(user, place.file, place.reason);
+        if (place.named || !place.missing) say(user, place.file, place.reason);
 }
 
 static void say_passed(void *user, const char *file, const char *reason)
@@ -184,10 +182,8 @@ static rnnp_status open_records(cli_model *m, const cli_host *host)
     m->options.records = m->records;
     m->options.batch = host->batch;
     m->options.steps = host->steps;
-    if (!host->tells_records)
-        cli_records_passed(host->records, say_passed, NULL);
-    if (status == RNNP_OK || host->records || status == RNNP_ERR_MEMORY)
-        return status;
+    if (!host->tells_records) cli_records_passed(host->records, say_passed, NULL);
+    if (status == RNNP_OK || host->records || status == RNNP_ERR_MEMORY) return status;
     cli_fail_status(m->context, status);
     fputs("rnnpack: going on without tuning records\n", stderr);
     m->records_file[0] = '\0';
@@ -198,15 +194,11 @@ int cli_model_open(cli_model *m, const cli_host *host, const char *path)
 {
     *m = (cli_model){0};
     int code = cli_plan_options(host, &m->options);
-    if (code == CLI_OK)
-        code = cli_context(host, &m->context);
-    if (code != CLI_OK)
-        return code;
+    if (code == CLI_OK) code = cli_context(host, &m->context);
+    if (code != CLI_OK) return code;
     rnnp_status status = cli_load(m->context, path, host->compare_packed, &m->model);
-    if (status == RNNP_OK)
-        status = open_records(m, host);
-    if (status == RNNP_OK)
-        status = rnnp_plan_create(m->model, &m->options, &m->plan);
+    if (status == RNNP_OK) status = open_records(m, host);
+    if (status == RNNP_OK) status = rnnp_plan_create(m->model, &m->options, &m->plan);
     return status == RNNP_OK ? CLI_OK : cli_fail_status(m->context, status);
 }
 
@@ -256,12 +248,10 @@ double cli_clock(void)
 
 void cli_progress(const char *what, double done, double all, const char *unit)
 {
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K%s %.1f of %.1f %s", what, done, all, unit);
+    if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K%s %.1f of %.1f %s", what, done, all, unit);
 }
 
 void cli_progress_end(void)
 {
-    if (isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
+    if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
 }

@@ -17,29 +17,37 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* The options that choose how to run, shared by the commands. */
 typedef struct cli_host {
-    size_t threads;       /* 1 unless given; 0: the CPU budget */
+    size_t threads; /* 1 unless given; 0: the CPU budget */
     const char *isa;
     const char *math;
-    const char *records;  /* file of tuning records; NULL: the search path */
-    size_t batch, steps;  /* what will be run, 0 when it is not known yet */
-    int tells_records;    /* the command itself says which files of records are passed over */
-    int compare_packed;   /* see cli_load */
+    const char *records; /* file of tuning records; NULL: the search path */
+    size_t batch, steps; /* what will be run, 0 when it is not known yet */
+    int tells_records;   /* the command itself says which files of records are passed over */
+    int compare_packed;  /* see cli_load */
 } cli_host;
 
-#define CLI_ISA_OPTION(into) {"--isa", "NAME", cli_isa_help(), ARG_TEXT, &(into)}
+#define CLI_ISA_OPTION(into)                               \
+    {                                                      \
+        "--isa", "NAME", cli_isa_help(), ARG_TEXT, &(into) \
+    }
 
-#define CLI_HOST_OPTIONS(host) \
-    {"--threads", "N", "size of the team; 0 takes the CPU budget (default 1)", ARG_SIZE, &(host).threads}, \
-    CLI_ISA_OPTION((host).isa), \
-    {"--math", "CLASS", "accuracy of tanh, sigmoid, exp: u35 (default), u10, fast", ARG_TEXT, &(host).math}, \
-    {"--records", "FILE", "tuning records (default: the first of $RNNPACK_RECORDS, cache, /var/cache, /etc)", ARG_TEXT, \
-     &(host).records}
+#define CLI_HOST_OPTIONS(host)                                                                                   \
+    {"--threads", "N", "size of the team; 0 takes the CPU budget (default 1)", ARG_SIZE, &(host).threads},       \
+        CLI_ISA_OPTION((host).isa),                                                                              \
+        {"--math", "CLASS", "accuracy of tanh, sigmoid, exp: u35 (default), u10, fast", ARG_TEXT, &(host).math}, \
+    {                                                                                                            \
+        "--records", "FILE", "tuning records (default: the first of $RNNPACK_RECORDS, cache, /var/cache, /etc)", \
+            ARG_TEXT, &(host).records                                                                            \
+    }
 
-#define CLI_JSON_OPTION(flag) {"--json", NULL, "print JSON", ARG_FLAG, &(flag)}
+#define CLI_JSON_OPTION(flag)                           \
+    {                                                   \
+        "--json", NULL, "print JSON", ARG_FLAG, &(flag) \
+    }
 
 /* Text of a file or of the command line as a terminal may have it: control characters and what is no UTF-8 become \xNN.
- * Text that needs none of that is returned as it is; other text holds until fifteen further calls, and is cut off when it
- * is very long. NULL stays NULL. */
+ * Text that needs none of that is returned as it is; other text holds until fifteen further calls, and is cut off when
+ * it is very long. NULL stays NULL. */
 const char *cli_plain(const char *text);
 
 /* Prints "rnnpack: ..." on stderr, plainly, and returns CLI_FAILED. */
@@ -69,8 +77,8 @@ typedef struct cli_model {
     char records_file[RNNP_RECORDS_PATH]; /* "": none */
 } cli_model;
 
-/* An ONNX file or a packed one, by how it begins. With compare_packed, plans refuse packed weights that are not those of the
- * originals (packed.h): for commands whose numbers count more than the time of packing. */
+/* An ONNX file or a packed one, by how it begins. With compare_packed, plans refuse packed weights that are not those
+ * of the originals (packed.h): for commands whose numbers count more than the time of packing. */
 rnnp_status cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model);
 int cli_model_open(cli_model *m, const cli_host *host, const char *path);
 void cli_model_close(cli_model *m);

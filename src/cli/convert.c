@@ -9,8 +9,7 @@ static int describe(rnnp_context *context, const char *path)
 {
     rnnp_model *model = NULL;
     const rnnp_status status = rnnp_onnx_load_file(context, path, &model);
-    if (status != RNNP_OK)
-        return cli_fail_status(context, status);
+    if (status != RNNP_OK) return cli_fail_status(context, status);
     printf("%s  %zu inputs, %zu outputs, %zu nodes, %zu parameters\n", cli_plain(path), rnnp_model_inputs(model),
            rnnp_model_outputs(model), rnnp_model_nodes(model), rnnp_model_parameters(model));
     rnnp_model_destroy(model);
@@ -22,11 +21,9 @@ static int convert(const char *path, const char *output)
     rnnp_context *context = NULL;
     rnnp_model *model = NULL;
     int code = cli_context(&(cli_host){.threads = 1}, &context);
-    if (code != CLI_OK)
-        return code;
+    if (code != CLI_OK) return code;
     rnnp_status status = cli_load(context, path, 0, &model);
-    if (status == RNNP_OK)
-        status = rnnp_onnx_save(model, output);
+    if (status == RNNP_OK) status = rnnp_onnx_save(model, output);
     code = status == RNNP_OK ? describe(context, output) : cli_fail_status(context, status);
     rnnp_model_destroy(model);
     rnnp_context_destroy(context);
@@ -45,8 +42,7 @@ int cli_convert(int argc, char **argv)
                                  "both have the same bits.",
                                  options, sizeof options / sizeof options[0]};
     const args_result parsed = args_parse(&command, argc, argv, &path);
-    if (parsed != ARGS_OK)
-        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+    if (parsed != ARGS_OK) return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
     if (!output) {
         cli_fail("convert: -o FILE.onnx is missing; see rnnpack convert --help");
         return CLI_USAGE;

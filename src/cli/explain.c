@@ -22,10 +22,11 @@ static const char *match_text(rnnp_record_match match)
 
 static void print_stack(const rnnp_explanation *e)
 {
-    if (e->stack_layers == 0)
-        return;
+    if (e->stack_layers == 0) return;
     printf("  stack     of %zu layers: %s%s\n", e->stack_layers, *e->stack_choice ? e->stack_choice : "by rule",
-           e->stack_match == RNNP_RECORD_NONE ? "; no record" : e->stack_match == RNNP_RECORD_NEAREST ? "; nearest" : "");
+           e->stack_match == RNNP_RECORD_NONE      ? "; no record"
+           : e->stack_match == RNNP_RECORD_NEAREST ? "; nearest"
+                                                   : "");
 }
 
 static void print_text(const rnnp_node_info *node, const rnnp_explanation *e)
@@ -39,8 +40,7 @@ static void print_text(const rnnp_node_info *node, const rnnp_explanation *e)
     printf("  untuned   %s\n  record    %s, %s: batch %llu, steps %llu%s%s\n  choice    %s\n", e->usual,
            match_text(e->match), e->source, (unsigned long long)e->batch, (unsigned long long)e->steps,
            *e->reason ? "; " : "", e->reason, *e->choice ? e->choice : "(the default)");
-    if (e->ns)
-        printf("  measured  %.2f us, untuned %.2f us\n", 1e-3 * (double)e->ns, 1e-3 * (double)e->default_ns);
+    if (e->ns) printf("  measured  %.2f us, untuned %.2f us\n", 1e-3 * (double)e->ns, 1e-3 * (double)e->default_ns);
 }
 
 static void print_json(json *j, const rnnp_node_info *node, const rnnp_explanation *e)
@@ -106,10 +106,8 @@ static int explain(const question *q, const cli_model *m, const char *records)
 
         rnnp_model_node_info(m->model, n, &node);
         const rnnp_status status = rnnp_plan_explain(m->plan, n, q->batch, q->steps, &e);
-        if (status == RNNP_ERR_ARG)
-            continue; /* a node that is not tuned */
-        if (status != RNNP_OK)
-            return cli_fail_status(m->context, status);
+        if (status == RNNP_ERR_ARG) continue; /* a node that is not tuned */
+        if (status != RNNP_OK) return cli_fail_status(m->context, status);
         layers++;
         if (q->as_json)
             print_json(&j, &node, &e);
@@ -135,14 +133,14 @@ int cli_explain(int argc, char **argv)
         CLI_HOST_OPTIONS(host),
         CLI_JSON_OPTION(q.as_json),
     };
-    const arg_command command = {"explain", "MODEL",
-                                 "Tells for each recurrent and dense layer of a model which tuning record is used, or why\n"
-                                 "none, and what would be chosen without it.",
-                                 options, sizeof options / sizeof options[0]};
+    const arg_command command = {
+        "explain", "MODEL",
+        "Tells for each recurrent and dense layer of a model which tuning record is used, or why\n"
+        "none, and what would be chosen without it.",
+        options, sizeof options / sizeof options[0]};
     const args_result parsed = args_parse(&command, argc, argv, &q.path);
 
-    if (parsed != ARGS_OK)
-        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+    if (parsed != ARGS_OK) return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
     if (q.batch == 0 || q.steps == 0) {
         cli_fail("--batch and --steps must be at least 1");
         return CLI_USAGE;
@@ -151,8 +149,7 @@ int cli_explain(int argc, char **argv)
     host.batch = q.batch;
     host.steps = q.steps;
     int code = cli_model_open(&m, &host, q.path);
-    if (code == CLI_OK)
-        code = explain(&q, &m, host.records);
+    if (code == CLI_OK) code = explain(&q, &m, host.records);
     cli_model_close(&m);
     return code;
 }

@@ -8,12 +8,10 @@
 /* The table is walked once per op, so that the variants of an op stand together. */
 static int first_of_op(const rnnp_context *context, size_t index, rnnp_variant_info *v)
 {
-    if (!rnnp_context_variant(context, index, v))
-        return -1;
+    if (!rnnp_context_variant(context, index, v)) return -1;
     rnnp_variant_info earlier;
     for (size_t i = 0; i < index; i++)
-        if (rnnp_context_variant(context, i, &earlier) && strcmp(earlier.op, v->op) == 0)
-            return 0;
+        if (rnnp_context_variant(context, i, &earlier) && strcmp(earlier.op, v->op) == 0) return 0;
     return 1;
 }
 
@@ -29,13 +27,11 @@ static void print_kernels(const rnnp_context *context)
 
     printf("kernels, * chosen\n");
     for (size_t i = 0; (first = first_of_op(context, i, &v)) >= 0; i++) {
-        if (!first)
-            continue;
+        if (!first) continue;
         printf("%s\n", v.op);
         const char *const op = v.op;
         for (size_t k = i; rnnp_context_variant(context, k, &v); k++)
-            if (strcmp(v.op, op) == 0)
-                print_variant(&v);
+            if (strcmp(v.op, op) == 0) print_variant(&v);
     }
 }
 
@@ -52,13 +48,11 @@ static void print_summary(const rnnp_context *context)
             all += strcmp(v.isa, rnnp_isa_name(isa)) == 0;
             chosen += v.chosen && strcmp(v.isa, rnnp_isa_name(isa)) == 0;
         }
-        if (all)
-            printf("%s %s %zu, %zu chosen", listed++ ? ";" : "", rnnp_isa_name(isa), all, chosen);
+        if (all) printf("%s %s %zu, %zu chosen", listed++ ? ";" : "", rnnp_isa_name(isa), all, chosen);
     }
     printf(" (--kernels lists them)\n");
     for (size_t i = 0; rnnp_context_variant(context, i, &v); i++)
-        if (v.chosen && (strstr(v.op, "_step_f32") || strncmp(v.op, "gemm_", 5) == 0))
-            printf("  %s\n", v.name);
+        if (v.chosen && (strstr(v.op, "_step_f32") || strncmp(v.op, "gemm_", 5) == 0)) printf("  %s\n", v.name);
 }
 
 static void print_text(const rnnp_context *context, const rnnp_host_info *h, int kernels)
@@ -70,8 +64,7 @@ static void print_text(const rnnp_context *context, const rnnp_host_info *h, int
     printf("ISA       %s: %s\n", h->isa, h->isa_reason);
     printf("features ");
     for (size_t bit = 0; rnnp_feature_name(bit); bit++)
-        if (h->features >> bit & 1)
-            printf(" %s", rnnp_feature_name(bit));
+        if (h->features >> bit & 1) printf(" %s", rnnp_feature_name(bit));
     printf("\ncaches    L1d %s, L2 %s (%zu CPUs), L3 %s (%zu CPUs), lines of %zu B\n",
            cli_bytes_text(l1, sizeof l1, (double)h->l1d_bytes), cli_bytes_text(l2, sizeof l2, (double)h->l2_bytes),
            h->l2_sharers, cli_bytes_text(l3, sizeof l3, (double)h->l3_bytes), h->l3_sharers, h->line_bytes);
@@ -94,8 +87,7 @@ static void print_json(const rnnp_context *context, const rnnp_host_info *h)
     json_size(&j, "stepping", h->stepping);
     json_array(&j, "features");
     for (size_t bit = 0; rnnp_feature_name(bit); bit++)
-        if (h->features >> bit & 1)
-            json_string(&j, NULL, rnnp_feature_name(bit));
+        if (h->features >> bit & 1) json_string(&j, NULL, rnnp_feature_name(bit));
     json_close(&j);
     json_close(&j);
     json_string(&j, "isa", h->isa);
@@ -141,13 +133,11 @@ int cli_info(int argc, char **argv)
     const arg_command command = {"info", NULL, "Shows what this CPU offers and which kernels are chosen on it.",
                                  options, sizeof options / sizeof options[0]};
     const args_result parsed = args_parse(&command, argc, argv, NULL);
-    if (parsed != ARGS_OK)
-        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+    if (parsed != ARGS_OK) return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
 
     rnnp_context *context = NULL;
     const int code = cli_context(&host, &context);
-    if (code != CLI_OK)
-        return code;
+    if (code != CLI_OK) return code;
     rnnp_host_info info = {.struct_size = sizeof info};
     const rnnp_status status = rnnp_context_host(context, &info);
     if (status == RNNP_OK && as_json)

@@ -8,29 +8,25 @@
 
 typedef struct sizes {
     size_t batch, steps, plan_bytes, run_bytes;
-    int run_asked;       /* the sizes were given, and are not our guess */
+    int run_asked;         /* the sizes were given, and are not our guess */
     char no_run[CLI_TEXT]; /* why the guess cannot be run; "" when it can */
-    size_t weight_bytes; /* packed weights that recurrent layers read each step */
+    size_t weight_bytes;   /* packed weights that recurrent layers read each step */
     rnnp_packed_info packed;
 } sizes;
 
 static int measure(const cli_model *m, sizes *s)
 {
     rnnp_status status = rnnp_plan_bytes(m->model, &m->options, &s->plan_bytes);
-    if (status != RNNP_OK)
-        return cli_fail_status(m->context, status);
+    if (status != RNNP_OK) return cli_fail_status(m->context, status);
     for (size_t i = 0; i < rnnp_model_nodes(m->model); i++) {
         rnnp_node_info node;
-        if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK)
-            s->weight_bytes += node.weight_bytes_per_step;
+        if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK) s->weight_bytes += node.weight_bytes_per_step;
     }
     s->packed.struct_size = sizeof s->packed;
-    if ((status = rnnp_model_packed_info(m->model, &s->packed)) != RNNP_OK)
-        return cli_fail_status(m->context, status);
+    if ((status = rnnp_model_packed_info(m->model, &s->packed)) != RNNP_OK) return cli_fail_status(m->context, status);
     cli_tensors t;
     int code = cli_tensors_create(&t, m->model);
-    if (code == CLI_OK)
-        code = cli_tensors_shape(&t, m->model, s->batch, s->steps);
+    if (code == CLI_OK) code = cli_tensors_shape(&t, m->model, s->batch, s->steps);
     if (code == CLI_OK) {
         status = rnnp_run_bytes(m->plan, t.inputs, t.n_inputs, &s->run_bytes);
         if (status != RNNP_OK && s->run_asked)
@@ -60,8 +56,7 @@ static void text_node(const cli_model *m, size_t index)
 {
     char shape[CLI_TEXT] = "", bytes[CLI_TEXT];
     rnnp_node_info node;
-    if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK)
-        return;
+    if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK) return;
     if (node.outputs)
         cli_shape_text(shape, sizeof shape, node.output[0].rank, node.output[0].shape, node.output[0].symbol);
     const char *const variant = rnnp_plan_variant(m->plan, index);
@@ -82,8 +77,7 @@ static void text_packed(const rnnp_packed_info *p)
 static void text_blocks(const cli_model *m, const rnnp_packed_info *p)
 {
     char bytes[CLI_TEXT];
-    if (p->blocks)
-        printf("\n%4s  %10s  %s\n", "node", "packed", "layout");
+    if (p->blocks) printf("\n%4s  %10s  %s\n", "node", "packed", "layout");
     for (size_t i = 0; i < p->blocks; i++) {
         rnnp_packed_block_info block;
         if (rnnp_model_packed_block(m->model, i, &block) == RNNP_OK)
@@ -110,11 +104,9 @@ static void print_text(const cli_model *m, const char *path, const sizes *s)
     else
         printf(", run with batch %zu and %zu steps %s\n", s->batch, s->steps,
                cli_bytes_text(run, sizeof run, (double)s->run_bytes));
-    if (s->packed.version)
-        text_packed(&s->packed);
+    if (s->packed.version) text_packed(&s->packed);
     printf("\n%4s  %-20s %-24s %10s  %10s  %s\n", "node", "operator", "output", "parameters", "bytes/step", "kernel");
-    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
-        text_node(m, i);
+    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++) text_node(m, i);
     rnnp_node_info node;
     for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
         if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK && node.note)
@@ -145,8 +137,7 @@ static void json_ports(json *j, const char *key, const rnnp_model *model, size_t
     json_array(j, key);
     rnnp_port p;
     for (size_t i = 0; i < n; i++)
-        if (get(model, i, &p) == RNNP_OK)
-            json_port(j, &p);
+        if (get(model, i, &p) == RNNP_OK) json_port(j, &p);
     json_close(j);
 }
 
@@ -166,8 +157,7 @@ static void json_node(json *j, const cli_model *m, size_t index)
 {
     static const char *const places[] = {NULL, "plan", "file"};
     rnnp_node_info node;
-    if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK)
-        return;
+    if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK) return;
     json_object(j, NULL);
     json_string(j, "name", node.name);
     json_string(j, "op", node.op);
@@ -192,8 +182,7 @@ static void json_packed(json *j, const cli_model *m, const rnnp_packed_info *p)
     json_array(j, "blocks");
     for (size_t i = 0; i < p->blocks; i++) {
         rnnp_packed_block_info block;
-        if (rnnp_model_packed_block(m->model, i, &block) != RNNP_OK)
-            continue;
+        if (rnnp_model_packed_block(m->model, i, &block) != RNNP_OK) continue;
         json_object(j, NULL);
         json_size(j, "node", block.node);
         json_size(j, "bytes", block.bytes);
@@ -229,8 +218,7 @@ static void print_json(const cli_model *m, const char *path, const sizes *s)
     else
         json_string(&j, "packed", NULL);
     json_array(&j, "nodes");
-    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
-        json_node(&j, m, i);
+    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++) json_node(&j, m, i);
     json_close(&j);
     json_close(&j);
 }
@@ -247,14 +235,14 @@ int cli_inspect(int argc, char **argv)
         CLI_HOST_OPTIONS(host),
         CLI_JSON_OPTION(as_json),
     };
-    const arg_command command = {"inspect", "MODEL",
-                                 "Shows the inputs, outputs, nodes, weights and memory of an ONNX or packed model, and\n"
-                                 "the kernels that are chosen for it on this CPU.",
-                                 options, sizeof options / sizeof options[0]};
+    const arg_command command = {
+        "inspect", "MODEL",
+        "Shows the inputs, outputs, nodes, weights and memory of an ONNX or packed model, and\n"
+        "the kernels that are chosen for it on this CPU.",
+        options, sizeof options / sizeof options[0]};
     const char *path;
     const args_result parsed = args_parse(&command, argc, argv, &path);
-    if (parsed != ARGS_OK)
-        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+    if (parsed != ARGS_OK) return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
 
     s.run_asked = s.batch != SIZE_MAX || s.steps != SIZE_MAX;
     s.batch = s.batch == SIZE_MAX ? GUESS_BATCH : s.batch;
@@ -265,10 +253,8 @@ int cli_inspect(int argc, char **argv)
     }
     cli_model m;
     int code = cli_model_open(&m, &host, path);
-    if (code == CLI_OK)
-        code = measure(&m, &s);
-    if (code == CLI_OK)
-        (as_json ? print_json : print_text)(&m, path, &s);
+    if (code == CLI_OK) code = measure(&m, &s);
+    if (code == CLI_OK) (as_json ? print_json : print_text)(&m, path, &s);
     cli_model_close(&m);
     return code;
 }

@@ -9,19 +9,19 @@
 /* RFC 3629: no overlong forms, no surrogates. */
 size_t json_utf8_length(const unsigned char *s)
 {
-    static const struct { unsigned char low, high, second_low, second_high; size_t length; } forms[] = {
-        {0x00, 0x7f, 0, 0, 1},          {0xc2, 0xdf, 0x80, 0xbf, 2},    {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3},    {0xed, 0xed, 0x80, 0x9f, 3},    {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4},    {0xf1, 0xf3, 0x80, 0xbf, 4},    {0xf4, 0xf4, 0x80, 0x8f, 4},
+    static const struct {
+        unsigned char low, high, second_low, second_high;
+        size_t length;
+    } forms[] = {
+        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
     };
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (s[0] < forms[i].low || s[0] > forms[i].high)
-            continue;
-        if (forms[i].length > 1 && (s[1] < forms[i].second_low || s[1] > forms[i].second_high))
-            return 0;
+        if (s[0] < forms[i].low || s[0] > forms[i].high) continue;
+        if (forms[i].length > 1 && (s[1] < forms[i].second_low || s[1] > forms[i].second_high)) return 0;
         for (size_t k = 2; k < forms[i].length; k++)
-            if ((s[k] & 0xc0) != 0x80)
-                return 0;
+            if ((s[k] & 0xc0) != 0x80) return 0;
         return forms[i].length;
     }
     return 0;
@@ -50,10 +50,8 @@ static void quoted(const char *text)
 
 static void before(json *j, const char *key)
 {
-    if (j->comma)
-        putchar(',');
-    if (j->depth)
-        printf("\n%*s", (int)(2 * j->depth), "");
+    if (j->comma) putchar(',');
+    if (j->depth) printf("\n%*s", (int)(2 * j->depth), "");
     if (key) {
         quoted(key);
         fputs(": ", stdout);
@@ -70,24 +68,16 @@ static void open_with(json *j, const char *key, char opening, char closing)
     j->comma = 0;
 }
 
-void json_object(json *j, const char *key)
-{
-    open_with(j, key, '{', '}');
-}
+void json_object(json *j, const char *key) { open_with(j, key, '{', '}'); }
 
-void json_array(json *j, const char *key)
-{
-    open_with(j, key, '[', ']');
-}
+void json_array(json *j, const char *key) { open_with(j, key, '[', ']'); }
 
 void json_close(json *j)
 {
     j->depth--;
-    if (j->comma)
-        printf("\n%*s", (int)(2 * j->depth), "");
+    if (j->comma) printf("\n%*s", (int)(2 * j->depth), "");
     putchar(j->closing[j->depth]);
-    if (j->depth == 0)
-        putchar('\n');
+    if (j->depth == 0) putchar('\n');
     j->comma = 1;
 }
 

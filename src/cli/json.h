@@ -11,7 +11,7 @@
 typedef struct json {
     char closing[16]; /* of the open objects and arrays */
     size_t depth;
-    int comma;        /* the current one has an element */
+    int comma; /* the current one has an element */
 } json;
 
 void json_object(json *j, const char *key);
@@ -21,7 +21,7 @@ void json_close(json *j); /* the innermost; a newline after the outermost */
 void json_string(json *j, const char *key, const char *value); /* NULL writes null */
 void json_integer(json *j, const char *key, int64_t value);
 void json_size(json *j, const char *key, size_t value);
-void json_number(json *j, const char *key, double value);      /* null unless finite */
+void json_number(json *j, const char *key, double value); /* null unless finite */
 void json_bool(json *j, const char *key, int value);
 
 /* Bytes of the UTF-8 character at s, which ends with a zero; 0 when it is none. */

@@ -37,10 +37,7 @@ typedef struct limits {
 
 typedef rnnp_status probe(rnnp_context *context, double seconds, double *result);
 
-static void show(limits *l)
-{
-    cli_progress("limits", (double)++l->done, (double)l->all, "probes");
-}
+static void show(limits *l) { cli_progress("limits", (double)++l->done, (double)l->all, "probes"); }
 
 /* One burst of a probe: of reading where it is NULL. */
 typedef struct total_burst {
@@ -76,12 +73,9 @@ static int best_time(limits *l, rnnp_context *context, probe *measure, int great
     for (int i = 0; i < BURSTS; i++) {
         double got = 0;
         const rnnp_status status = measure(context, l->burst, &got);
-        if (status == RNNP_ERR_UNSUPPORTED)
-            return CLI_OK;
-        if (status != RNNP_OK)
-            return cli_fail_status(context, status);
-        if (i == 0 || (greatest ? got > *best : got < *best))
-            *best = got;
+        if (status == RNNP_ERR_UNSUPPORTED) return CLI_OK;
+        if (status != RNNP_OK) return cli_fail_status(context, status);
+        if (i == 0 || (greatest ? got > *best : got < *best)) *best = got;
     }
     return CLI_OK;
 }
@@ -94,8 +88,7 @@ static int measure_isa(limits *l, rnnp_context *context, size_t threads, const i
     total_burst b = {context, l->burst, rnnp_limit_fma, 0};
     int code = best_total(l, &b, threads, one ? faster * one->fma.rate : 0, &r->fma);
     b.measure = rnnp_limit_dot;
-    if (code == CLI_OK)
-        code = best_total(l, &b, threads, one ? faster * one->dot.rate : 0, &r->dot);
+    if (code == CLI_OK) code = best_total(l, &b, threads, one ? faster * one->dot.rate : 0, &r->dot);
     b.measure = NULL;
     for (size_t i = 0; code == CLI_OK && i < l->n_footprints; i++) {
         b.bytes = l->footprints[i];
@@ -111,14 +104,11 @@ static int measure_team(limits *l, const char *const *isas, const team_limits *o
         rnnp_context *context = NULL;
         r->isas[i].isa = isas[i];
         code = cli_context(&(cli_host){.threads = r->threads, .isa = isas[i]}, &context);
-        if (code == CLI_OK)
-            code = measure_isa(l, context, r->threads, one ? &one->isas[i] : NULL, &r->isas[i]);
+        if (code == CLI_OK) code = measure_isa(l, context, r->threads, one ? &one->isas[i] : NULL, &r->isas[i]);
         if (code == CLI_OK && i == 0) {
             code = best_time(l, context, rnnp_limit_barrier, 0, &r->barrier);
-            if (code == CLI_OK)
-                code = best_time(l, context, rnnp_limit_timer, 0, &r->timer);
-            if (code == CLI_OK)
-                code = best_time(l, context, rnnp_limit_clock, 1, &r->clock);
+            if (code == CLI_OK) code = best_time(l, context, rnnp_limit_timer, 0, &r->timer);
+            if (code == CLI_OK) code = best_time(l, context, rnnp_limit_clock, 1, &r->clock);
         }
         rnnp_context_destroy(context);
     }
@@ -132,10 +122,8 @@ static size_t usable_isas(const rnnp_context *context, const char *isas[MOST_ISA
     size_t n = 0;
     rnnp_variant_info v;
     for (size_t i = 0; n < MOST_ISAS && rnnp_context_variant(context, i, &v); i++)
-        if (v.usable && (n == 0 || strcmp(rising[n - 1], v.isa) != 0))
-            rising[n++] = v.isa;
-    for (size_t i = 0; i < n; i++)
-        isas[i] = rising[n - 1 - i];
+        if (v.usable && (n == 0 || strcmp(rising[n - 1], v.isa) != 0)) rising[n++] = v.isa;
+    for (size_t i = 0; i < n; i++) isas[i] = rising[n - 1 - i];
     return n;
 }
 
@@ -149,8 +137,7 @@ static void choose_footprints(limits *l)
     for (size_t bytes = 8192; bytes <= end && l->n_footprints + 3 <= MOST_FOOTPRINTS; bytes *= 2) {
         l->footprints[l->n_footprints++] = bytes;
         for (size_t i = 0; i < sizeof extra / sizeof extra[0]; i++)
-            if (extra[i] > bytes && extra[i] < 2 * bytes)
-                l->footprints[l->n_footprints++] = extra[i];
+            if (extra[i] > bytes && extra[i] < 2 * bytes) l->footprints[l->n_footprints++] = extra[i];
     }
 }
 
@@ -173,23 +160,18 @@ static void print_text(const limits *l)
     for (size_t t = 0; t < l->n_teams; t++) {
         const team_limits *const team = &l->teams[t];
         printf("\n%zu thread%s\n%-16s", team->threads, team->threads == 1 ? "" : "s", "");
-        for (size_t i = 0; i < team->n_isas; i++)
-            printf(" %9s ", team->isas[i].isa);
+        for (size_t i = 0; i < team->n_isas; i++) printf(" %9s ", team->isas[i].isa);
         printf("\n%-16s", "FMA GFLOP/s");
-        for (size_t i = 0; i < team->n_isas; i++)
-            doubtful |= print_total(&team->isas[i].fma);
+        for (size_t i = 0; i < team->n_isas; i++) doubtful |= print_total(&team->isas[i].fma);
         printf("\n%-16s", "int8 dot GOP/s");
-        for (size_t i = 0; i < team->n_isas; i++)
-            doubtful |= print_total(&team->isas[i].dot);
+        for (size_t i = 0; i < team->n_isas; i++) doubtful |= print_total(&team->isas[i].dot);
         printf("\nread GB/s\n");
         for (size_t f = 0; f < l->n_footprints; f++) {
             printf("  %-14s", cli_bytes_text(bytes, sizeof bytes, (double)l->footprints[f]));
-            for (size_t i = 0; i < team->n_isas; i++)
-                doubtful |= print_total(&team->isas[i].read[f]);
+            for (size_t i = 0; i < team->n_isas; i++) doubtful |= print_total(&team->isas[i].read[f]);
             printf("\n");
         }
-        if (team->barrier > 0)
-            printf("%-16s %10.0f ns\n", "barrier", 1e9 * team->barrier);
+        if (team->barrier > 0) printf("%-16s %10.0f ns\n", "barrier", 1e9 * team->barrier);
         printf("%-16s %10.1f ns\n%-16s %10.2f GHz\n", "timer", 1e9 * team->timer, "clock, about", 1e-9 * team->clock);
     }
     if (doubtful)
@@ -247,8 +229,7 @@ int cli_limits(const cli_host *host, double seconds, int as_json)
     limits l = {.host.struct_size = sizeof l.host};
     rnnp_context *context = NULL;
     int code = cli_context(host, &context);
-    if (code != CLI_OK)
-        return code;
+    if (code != CLI_OK) return code;
     const char *isas[MOST_ISAS];
     const size_t n_isas = usable_isas(context, isas);
     rnnp_context_host(context, &l.host);
@@ -265,7 +246,6 @@ int cli_limits(const cli_host *host, double seconds, int as_json)
         code = measure_team(&l, isas, t > 0 ? &l.teams[0] : NULL, &l.teams[t]);
     }
     cli_progress_end();
-    if (code == CLI_OK)
-        (as_json ? print_json : print_text)(&l);
+    if (code == CLI_OK) (as_json ? print_json : print_text)(&l);
     return code;
 }

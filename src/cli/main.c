@@ -24,14 +24,13 @@ static const arg_entry commands[] = {
     {"records", "show, check, merge, export and prune tuning records", cli_records},
 };
 
-static const arg_menu menu = {
-    "rnnpack", "",
-    "RNNPACK_MAX_ISA in the environment caps the instruction set like --isa.\n"
-    "Exit codes: 0 done, 1 failed, 2 called wrongly.\n",
-    commands, sizeof commands / sizeof commands[0]};
+static const arg_menu menu = {"rnnpack", "",
+                              "RNNPACK_MAX_ISA in the environment caps the instruction set like --isa.\n"
+                              "Exit codes: 0 done, 1 failed, 2 called wrongly.\n",
+                              commands, sizeof commands / sizeof commands[0]};
 
-/* A stream that the caller closed would be the number of the next file that is opened, and results would be written into
- * a model. What takes its place fails at every use. */
+/* A stream that the caller closed would be the number of the next file that is opened, and results would be written
+ * into a model. What takes its place fails at every use. */
 static int keep_streams(void)
 {
     for (int fd = 0; fd <= 2; fd++) {
@@ -43,8 +42,7 @@ static int keep_streams(void)
 
 int main(int argc, char **argv)
 {
-    if (!keep_streams())
-        return CLI_FAILED;
+    if (!keep_streams()) return CLI_FAILED;
     const int code = args_run(&menu, argc, argv);
     errno = 0;
     /* A full disk shows only now. */

@@ -18,8 +18,7 @@ enum { N_TYPES = sizeof types / sizeof types[0] };
 
 static const unsigned char magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
-__attribute__((format(printf, 2, 3)))
-static int refuse(char *message, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int refuse(char *message, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
@@ -36,8 +35,7 @@ typedef struct cursor {
 
 static void skip_space(cursor *c)
 {
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n'))
-        c->at++;
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n')) c->at++;
 }
 
 /* Takes `token` if it comes next. */
@@ -45,8 +43,7 @@ static int take(cursor *c, const char *token)
 {
     const size_t length = strlen(token);
     skip_space(c);
-    if ((size_t)(c->end - c->at) < length || memcmp(c->at, token, length) != 0)
-        return 0;
+    if ((size_t)(c->end - c->at) < length || memcmp(c->at, token, length) != 0) return 0;
     c->at += length;
     return 1;
 }
@@ -55,15 +52,12 @@ static int take(cursor *c, const char *token)
 static int take_string(cursor *c, char *text, size_t size)
 {
     skip_space(c);
-    if (c->at == c->end || (*c->at != '\'' && *c->at != '"'))
-        return 0;
+    if (c->at == c->end || (*c->at != '\'' && *c->at != '"')) return 0;
     const char quote = *c->at++;
     size_t length = 0;
-    while (c->at < c->end && *c->at != quote && *c->at != '\\' && length + 1 < size)
-        text[length++] = *c->at++;
+    while (c->at < c->end && *c->at != quote && *c->at != '\\' && length + 1 < size) text[length++] = *c->at++;
     text[length] = '\0';
-    if (c->at == c->end || *c->at != quote)
-        return 0;
+    if (c->at == c->end || *c->at != quote) return 0;
     c->at++;
     return 1;
 }
@@ -71,13 +65,11 @@ static int take_string(cursor *c, char *text, size_t size)
 static int take_dimension(cursor *c, int64_t *dimension)
 {
     skip_space(c);
-    if (c->at == c->end || *c->at < '0' || *c->at > '9')
-        return 0;
+    if (c->at == c->end || *c->at < '0' || *c->at > '9') return 0;
     int64_t v = 0;
     for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++) {
         const int digit = *c->at - '0';
-        if (v > (INT64_MAX - digit) / 10)
-            return 0;
+        if (v > (INT64_MAX - digit) / 10) return 0;
         v = v * 10 + digit;
     }
     *dimension = v;
@@ -87,43 +79,37 @@ static int take_dimension(cursor *c, int64_t *dimension)
 /* "()", "(3,)", "(3, 4)" */
 static int take_shape(cursor *c, rnnp_tensor *array, char *message)
 {
-    if (!take(c, "("))
-        return refuse(message, "the header's shape is not a tuple");
+    if (!take(c, "(")) return refuse(message, "the header's shape is not a tuple");
     array->rank = 0;
     int comma = 1;
     while (!take(c, ")")) {
-        if (array->rank == RNNP_MAX_RANK)
-            return refuse(message, "more than %d dimensions", RNNP_MAX_RANK);
+        if (array->rank == RNNP_MAX_RANK) return refuse(message, "more than %d dimensions", RNNP_MAX_RANK);
         if (!comma || !take_dimension(c, &array->shape[array->rank]))
             return refuse(message, "dimension %zu of the header's shape is not a number that fits", array->rank);
         array->rank++;
         comma = take(c, ",");
     }
-    if (array->rank == 1 && !comma)
-        return refuse(message, "the header's shape is not a tuple");
+    if (array->rank == 1 && !comma) return refuse(message, "the header's shape is not a tuple");
     return 1;
 }
 
 static int take_descr(cursor *c, rnnp_tensor *array, char *message)
 {
     char descr[16];
-    if (!take_string(c, descr, sizeof descr))
-        return refuse(message, "the header's descr is not a plain dtype");
+    if (!take_string(c, descr, sizeof descr)) return refuse(message, "the header's descr is not a plain dtype");
     for (size_t i = 0; i < N_TYPES; i++) {
         if (strcmp(descr, types[i].descr) == 0) {
             array->dtype = types[i].dtype;
             return 1;
         }
     }
-    for (char *s = descr; *s; s++)
-        *s = *s >= ' ' && *s <= '~' ? *s : '?';
+    for (char *s = descr; *s; s++) *s = *s >= ' ' && *s <= '~' ? *s : '?';
     return refuse(message, "dtype '%s' is not one of <f4 <f8 <i4 <i8 |b1 |u1", descr);
 }
 
 static int take_fortran_order(cursor *c, char *message)
 {
-    if (take(c, "False"))
-        return 1;
+    if (take(c, "False")) return 1;
     return take(c, "True") ? refuse(message, "stored in Fortran order; save np.ascontiguousarray(a) instead")
                            : refuse(message, "the header's fortran_order is neither True nor False");
 }
@@ -133,27 +119,24 @@ static int parse_header(cursor c, rnnp_tensor *array, char *message)
     enum { DESCR, FORTRAN_ORDER, SHAPE, N_KEYS };
     static const char *const keys[N_KEYS] = {"descr", "fortran_order", "shape"};
     int seen[N_KEYS] = {0};
-    if (!take(&c, "{"))
-        return refuse(message, "the header is not a dict");
+    if (!take(&c, "{")) return refuse(message, "the header is not a dict");
     int comma = 1;
     while (!take(&c, "}")) {
         char key[16];
         if (!comma || !take_string(&c, key, sizeof key) || !take(&c, ":"))
             return refuse(message, "the header is not a dict of descr, fortran_order and shape");
         int k = 0;
-        while (k < N_KEYS && strcmp(key, keys[k]) != 0)
-            k++;
+        while (k < N_KEYS && strcmp(key, keys[k]) != 0) k++;
         if (k == N_KEYS || seen[k]++)
             return refuse(message, "the header has %s key", k == N_KEYS ? "an unknown" : "a repeated");
-        const int ok = k == DESCR ? take_descr(&c, array, message)
-            : k == SHAPE ? take_shape(&c, array, message) : take_fortran_order(&c, message);
-        if (!ok)
-            return 0;
+        const int ok = k == DESCR   ? take_descr(&c, array, message)
+                       : k == SHAPE ? take_shape(&c, array, message)
+                                    : take_fortran_order(&c, message);
+        if (!ok) return 0;
         comma = take(&c, ",");
     }
     for (int k = 0; k < N_KEYS; k++)
-        if (!seen[k])
-            return refuse(message, "the header has no %s", keys[k]);
+        if (!seen[k]) return refuse(message, "the header has no %s", keys[k]);
     skip_space(&c);
     return c.at == c.end ? 1 : refuse(message, "text after the header's dict");
 }
@@ -161,26 +144,20 @@ static int parse_header(cursor c, rnnp_tensor *array, char *message)
 int npy_parse(const void *bytes, size_t size, rnnp_tensor *array, size_t *offset, char *message)
 {
     const unsigned char *const b = bytes;
-    if (size < sizeof magic || memcmp(b, magic, sizeof magic) != 0)
-        return refuse(message, "not a .npy file");
-    if (size < 8)
-        return refuse(message, "cut off in its header");
+    if (size < sizeof magic || memcmp(b, magic, sizeof magic) != 0) return refuse(message, "not a .npy file");
+    if (size < 8) return refuse(message, "cut off in its header");
     const unsigned version = b[6];
     if (version < 1 || version > 3 || b[7] != 0)
         return refuse(message, "format version %u.%u, not 1.0, 2.0 or 3.0", version, (unsigned)b[7]);
     const size_t start = version == 1 ? 10 : 12;
-    if (size < start)
-        return refuse(message, "cut off in its header");
+    if (size < start) return refuse(message, "cut off in its header");
     size_t length = (size_t)b[8] | (size_t)b[9] << 8;
-    if (version > 1)
-        length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
-    if (length > size - start)
-        return refuse(message, "cut off in its header");
+    if (version > 1) length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
+    if (length > size - start) return refuse(message, "cut off in its header");
 
     *array = (rnnp_tensor){0};
     const char *const text = (const char *)b + start;
-    if (!parse_header((cursor){text, text + length}, array, message))
-        return 0;
+    if (!parse_header((cursor){text, text + length}, array, message)) return 0;
     *offset = start + length;
     const size_t elements = rnnp_tensor_elements(array), item = rnnp_dtype_bytes(array->dtype);
     const size_t data = size - *offset;
@@ -189,8 +166,7 @@ int npy_parse(const void *bytes, size_t size, rnnp_tensor *array, size_t *offset
     if (data != elements * item)
         return refuse(message, "has %zu bytes of data, its shape and dtype need %zu", data, elements * item);
     for (size_t i = 0; array->dtype == RNNP_BOOL && i < elements; i++)
-        if (b[*offset + i] > 1)
-            return refuse(message, "element %zu is bool but holds %u", i, (unsigned)b[*offset + i]);
+        if (b[*offset + i] > 1) return refuse(message, "element %zu is bool but holds %u", i, (unsigned)b[*offset + i]);
     return 1;
 }
 
@@ -228,15 +204,13 @@ int npy_read(const char *path, rnnp_tensor *array, char *message)
     *array = (rnnp_tensor){0};
     const char *reason;
     FILE *const file = cli_fopen(path, &reason);
-    if (!file)
-        return refuse(message, "%s: %s", path, reason);
+    if (!file) return refuse(message, "%s: %s", path, reason);
     size_t size = 0, offset = 0;
     errno = 0;
     unsigned char *const bytes = read_all(file, &size);
     const int error = errno;
     fclose(file);
-    if (!bytes)
-        return refuse(message, "%s: %s", path, strerror(error ? error : EIO));
+    if (!bytes) return refuse(message, "%s: %s", path, strerror(error ? error : EIO));
     char why[NPY_MESSAGE];
     if (!npy_parse(bytes, size, array, &offset, why)) {
         free(bytes);
@@ -251,10 +225,8 @@ int npy_write(const char *path, const rnnp_tensor *array, char *message)
 {
     const char *descr = NULL;
     for (size_t i = 0; i < N_TYPES; i++)
-        if (types[i].dtype == array->dtype)
-            descr = types[i].descr;
-    if (!descr)
-        return refuse(message, "%s: dtype %s has no .npy form", path, rnnp_dtype_name(array->dtype));
+        if (types[i].dtype == array->dtype) descr = types[i].descr;
+    if (!descr) return refuse(message, "%s: dtype %s has no .npy form", path, rnnp_dtype_name(array->dtype));
 
     /* np.save pads the header so that the data starts at a multiple of 64; one rank-8 header fits in 256. */
     enum { START = 10, ALIGN = 64, ROOM = 320 };
@@ -262,7 +234,9 @@ int npy_write(const char *path, const rnnp_tensor *array, char *message)
     int n = snprintf(header, ROOM, "%*s{'descr': '%s', 'fortran_order': False, 'shape': (", START, "", descr);
     for (size_t d = 0; d < array->rank; d++)
         n += snprintf(header + n, (size_t)(ROOM - n), "%lld%s", (long long)array->shape[d],
-                      d + 1 < array->rank ? ", " : array->rank == 1 ? "," : "");
+                      d + 1 < array->rank ? ", "
+                      : array->rank == 1  ? ","
+                                          : "");
     n += snprintf(header + n, (size_t)(ROOM - n), "), }");
     const int padded = (n + ALIGN) / ALIGN * ALIGN; /* at least one byte more, the newline */
     memset(header + n, ' ', (size_t)(padded - n));
@@ -274,12 +248,11 @@ int npy_write(const char *path, const rnnp_tensor *array, char *message)
     header[9] = (char)((padded - START) >> 8);
 
     FILE *const file = fopen(path, "wb");
-    if (!file)
-        return refuse(message, "%s: %s", path, strerror(errno));
+    if (!file) return refuse(message, "%s: %s", path, strerror(errno));
     const size_t elements = rnnp_tensor_elements(array);
     errno = 0;
-    int ok = fwrite(header, 1, (size_t)padded, file) == (size_t)padded
-        && fwrite(array->data, rnnp_dtype_bytes(array->dtype), elements, file) == elements;
+    int ok = fwrite(header, 1, (size_t)padded, file) == (size_t)padded &&
+             fwrite(array->data, rnnp_dtype_bytes(array->dtype), elements, file) == elements;
     ok = fclose(file) == 0 && ok;
     return ok ? 1 : refuse(message, "%s: %s", path, strerror(errno ? errno : EIO));
 }

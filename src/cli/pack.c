@@ -8,22 +8,20 @@
 
 enum { ISAS = 16 };
 
-/* A list with commas into names, which point into *text, a copy to be freed. All are known, and each stands there once. */
+/* A list with commas into names, which point into *text, a copy to be freed. All are known, and each stands there
+ * once. */
 static int split_isas(const char *list, char **text, const char **isas, size_t *n)
 {
     const size_t bytes = strlen(list) + 1;
     *text = malloc(bytes);
-    if (!*text)
-        return cli_fail("out of memory");
+    if (!*text) return cli_fail("out of memory");
     char *next = memcpy(*text, list, bytes);
     for (*n = 0; next && *n < ISAS; (*n)++) {
         char *const comma = strchr(next, ',');
         isas[*n] = next;
         next = comma ? comma + 1 : NULL;
-        if (comma)
-            *comma = '\0';
-        if (cli_check_isa("--isa", isas[*n]) != CLI_OK)
-            return CLI_USAGE;
+        if (comma) *comma = '\0';
+        if (cli_check_isa("--isa", isas[*n]) != CLI_OK) return CLI_USAGE;
         for (size_t i = 0; i < *n; i++) {
             if (strcmp(isas[i], isas[*n]) == 0) {
                 cli_fail("--isa: %s is named twice", isas[i]);
@@ -31,8 +29,7 @@ static int split_isas(const char *list, char **text, const char **isas, size_t *
             }
         }
     }
-    if (!next)
-        return CLI_OK;
+    if (!next) return CLI_OK;
     cli_fail("--isa: more than %d instruction sets", ISAS);
     return CLI_USAGE;
 }
@@ -44,13 +41,10 @@ static int describe(rnnp_context *context, const char *path)
     rnnp_packed_info info = {.struct_size = sizeof info};
     rnnp_model *model = NULL;
     rnnp_status status = rnnp_packed_open_file(context, path, &model);
-    if (status == RNNP_OK)
-        status = rnnp_packed_verify(model);
-    if (status == RNNP_OK)
-        status = rnnp_model_packed_info(model, &info);
+    if (status == RNNP_OK) status = rnnp_packed_verify(model);
+    if (status == RNNP_OK) status = rnnp_model_packed_info(model, &info);
     rnnp_model_destroy(model);
-    if (status != RNNP_OK)
-        return cli_fail_status(context, status);
+    if (status != RNNP_OK) return cli_fail_status(context, status);
     printf("%s  %s: original weights %s, packed %s in %zu blocks\n", cli_plain(path),
            cli_bytes_text(whole, sizeof whole, (double)info.file_bytes),
            cli_bytes_text(data, sizeof data, (double)info.data_bytes),
@@ -64,8 +58,7 @@ static int pack(const char *path, const char *output, const char *const *isas, s
     rnnp_context *context = NULL;
     rnnp_model *model = NULL;
     int code = cli_context(&(cli_host){.threads = 1}, &context);
-    if (code != CLI_OK)
-        return code;
+    if (code != CLI_OK) return code;
     rnnp_packed_options_init(&options);
     options.isas = isas;
     options.n_isas = n;
@@ -73,8 +66,7 @@ static int pack(const char *path, const char *output, const char *const *isas, s
     /* A file that has other weights packed than its own is worth a word; blocks of other versions are passed over. */
     if (status == RNNP_OK && rnnp_packed_is_file(path) && (status = rnnp_packed_verify(model)) == RNNP_ERR_UNSUPPORTED)
         status = RNNP_OK;
-    if (status == RNNP_OK)
-        status = rnnp_packed_write_file(model, &options, output);
+    if (status == RNNP_OK) status = rnnp_packed_write_file(model, &options, output);
     code = status == RNNP_OK ? describe(context, output) : cli_fail_status(context, status);
     rnnp_model_destroy(model);
     rnnp_context_destroy(context);
@@ -86,8 +78,9 @@ int cli_pack(int argc, char **argv)
     const char *path, *output = NULL, *list = NULL, *isas[ISAS];
     const arg_option options[] = {
         {"-o", "FILE.rnnp", "where to write; an old file there is replaced when all went well", ARG_TEXT, &output},
-        {"--isa", "LIST", "pack for these instruction sets, of any architecture, with commas between (default: this CPU's)",
-         ARG_TEXT, &list},
+        {"--isa", "LIST",
+         "pack for these instruction sets, of any architecture, with commas between (default: this CPU's)", ARG_TEXT,
+         &list},
     };
     const arg_command command = {"pack", "MODEL",
                                  "Writes a model and its weights, as the kernels read them, to a file that is mapped\n"
@@ -95,8 +88,7 @@ int cli_pack(int argc, char **argv)
                                  "one with other kernels than those packed for packs for itself.",
                                  options, sizeof options / sizeof options[0]};
     const args_result parsed = args_parse(&command, argc, argv, &path);
-    if (parsed != ARGS_OK)
-        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+    if (parsed != ARGS_OK) return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
     if (!output) {
         cli_fail("pack: -o FILE.rnnp is missing; see rnnpack pack --help");
         return CLI_USAGE;
@@ -104,8 +96,7 @@ int cli_pack(int argc, char **argv)
     char *text = NULL;
     size_t n = 0;
     int code = list ? split_isas(list, &text, isas, &n) : CLI_OK;
-    if (code == CLI_OK)
-        code = pack(path, output, n ? isas : NULL, n);
+    if (code == CLI_OK) code = pack(path, output, n ? isas : NULL, n);
     free(text);
     return code;
 }

@@ -18,10 +18,10 @@
 typedef struct job {
     rnnp_context *context;
     rnnp_record_host here;
-    const char **files;   /* operands, NULL behind the last */
+    const char **files; /* operands, NULL behind the last */
     const char *output;
     int as_json, only_host;
-    rnnp_records *set;    /* of whatever file is at hand */
+    rnnp_records *set; /* of whatever file is at hand */
 } job;
 
 static int failed(const job *j, rnnp_status status) { return cli_fail_status(j->context, status); }
@@ -109,8 +109,7 @@ static void show_text(const job *j, const char *file)
     else
         printf("no file of tuning records: shipped choices are used\n");
     for (size_t i = 0; rnnp_records_at(j->set, i, &host, &record); i++) {
-        if (host != before)
-            show_host(host, rnnp_record_same_host(host, &j->here));
+        if (host != before) show_host(host, rnnp_record_same_host(host, &j->here));
         before = host;
         show_record(record);
     }
@@ -151,8 +150,7 @@ static void json_record(json *j, const rnnp_record *r)
     json_u64(j, "steps", r->key.steps);
     json_u64(j, "threads", r->key.threads);
     json_object(j, "choice");
-    for (size_t i = 0; rnnp_record_word(r->choice, i, name, value); i++)
-        json_string(j, name, value);
+    for (size_t i = 0; rnnp_record_word(r->choice, i, name, value); i++) json_string(j, name, value);
     json_close(j);
     json_u64(j, "ns", r->ns);
     json_u64(j, "default_ns", r->default_ns);
@@ -197,8 +195,7 @@ static int show(job *j)
     char file[RNNP_RECORDS_PATH];
     const int code = open_set(j, file);
 
-    if (code == CLI_OK)
-        (j->as_json ? show_json : show_text)(j, file);
+    if (code == CLI_OK) (j->as_json ? show_json : show_text)(j, file);
     return code;
 }
 
@@ -231,14 +228,11 @@ static int merge(job *j)
         rnnp_records *one;
 
         status = rnnp_records_read(j->context, *file, &one);
-        if (status == RNNP_OK)
-            status = rnnp_records_merge(j->set, one);
+        if (status == RNNP_OK) status = rnnp_records_merge(j->set, one);
         rnnp_records_destroy(one);
     }
-    if (status == RNNP_OK && j->output)
-        status = rnnp_records_update(j->set, j->output, RNNP_RECORDS_WAIT_MS);
-    if (status != RNNP_OK)
-        return failed(j, status);
+    if (status == RNNP_OK && j->output) status = rnnp_records_update(j->set, j->output, RNNP_RECORDS_WAIT_MS);
+    if (status != RNNP_OK) return failed(j, status);
     if (j->output)
         printf("%s: %s\n", cli_plain(j->output), count_text(count, j->set));
     else
@@ -257,10 +251,8 @@ static int export(job *j)
     char file[RNNP_RECORDS_PATH];
     const int code = open_set(j, file);
 
-    if (code != CLI_OK)
-        return code;
-    if (j->only_host)
-        rnnp_records_keep(j->set, is_here, &j->here);
+    if (code != CLI_OK) return code;
+    if (j->only_host) rnnp_records_keep(j->set, is_here, &j->here);
     print_set(j);
     return CLI_OK;
 }
@@ -296,12 +288,9 @@ static int prune(job *j)
     pruning p = {&j->here, 0, 0};
 
     rnnp_status status = rnnp_records_own_file(j->context, j->files[0], 0, file);
-    if (status == RNNP_OK)
-        status = rnnp_records_read(j->context, file, &j->set); /* a missing file is an error here */
-    if (status == RNNP_OK)
-        status = rnnp_records_edit(j->context, file, RNNP_RECORDS_WAIT_MS, prune_set, &p);
-    if (status != RNNP_OK)
-        return failed(j, status);
+    if (status == RNNP_OK) status = rnnp_records_read(j->context, file, &j->set); /* a missing file is an error here */
+    if (status == RNNP_OK) status = rnnp_records_edit(j->context, file, RNNP_RECORDS_WAIT_MS, prune_set, &p);
+    if (status != RNNP_OK) return failed(j, status);
     printf("%s: dropped %zu of %zu records\n", cli_plain(file), p.dropped, p.before);
     return CLI_OK;
 }
@@ -318,22 +307,37 @@ static const struct subcommand {
     int options;
     int (*run)(job *j);
 } subcommands[] = {
-    {{"show", "the records of a file, per host", run_subcommand}, "[FILE]",
+    {{"show", "the records of a file, per host", run_subcommand},
+     "[FILE]",
      "Shows tuning records: how long each shape takes with the choice that was measured\n"
      "to be the fastest, and how many times longer with the default one. Without FILE\n"
      "those that the library would use: of $RNNPACK_RECORDS, the user's cache folder,\n"
-     "/var/cache/rnnpack/records or /etc/rnnpack/records.", OPTION_JSON, show},
-    {{"check", "whether files are whole", run_subcommand}, "FILE...",
-     "Reads files and says for each what it holds or why it is refused.", 0, check},
-    {{"merge", "join files", run_subcommand}, "FILE...",
+     "/var/cache/rnnpack/records or /etc/rnnpack/records.",
+     OPTION_JSON,
+     show},
+    {{"check", "whether files are whole", run_subcommand},
+     "FILE...",
+     "Reads files and says for each what it holds or why it is refused.",
+     0,
+     check},
+    {{"merge", "join files", run_subcommand},
+     "FILE...",
      "Joins files: of two records of one host and shape the later one stays. The order of\n"
-     "the files does not matter. Without -o the result is printed.", OPTION_OUTPUT, merge},
-    {{"export", "print a file, or this host's part of it", run_subcommand}, "[FILE]",
+     "the files does not matter. Without -o the result is printed.",
+     OPTION_OUTPUT,
+     merge},
+    {{"export", "print a file, or this host's part of it", run_subcommand},
+     "[FILE]",
      "Prints tuning records as a file of their own. Without FILE those that the library\n"
-     "would use.", OPTION_HOST, export},
-    {{"prune", "drop what this version can no longer use", run_subcommand}, "[FILE]",
+     "would use.",
+     OPTION_HOST,
+     export},
+    {{"prune", "drop what this version can no longer use", run_subcommand},
+     "[FILE]",
      "Drops the records of this CPU that were made by another version of rnnpack or with\n"
-     "other kernels; those of other CPUs stay. Without FILE from the user's own file.", 0, prune},
+     "other kernels; those of other CPUs stay. Without FILE from the user's own file.",
+     0,
+     prune},
 };
 enum { N_SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 
@@ -351,19 +355,16 @@ static int run(const struct subcommand *s, int argc, char **argv, const char **f
     arg_option options[sizeof all / sizeof all[0]];
     size_t n = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (s->options & all[i].bit)
-            options[n++] = all[i].option;
+        if (s->options & all[i].bit) options[n++] = all[i].option;
 
     char name[CLI_TEXT];
     snprintf(name, sizeof name, "records %s", s->entry.name);
     const arg_command command = {name, s->operand, s->about, options, n};
     const args_result parsed = args_parse(&command, argc, argv, files);
-    if (parsed != ARGS_OK)
-        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+    if (parsed != ARGS_OK) return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
 
     int code = cli_context(&(cli_host){.threads = 1}, &j.context);
-    if (code != CLI_OK)
-        return code;
+    if (code != CLI_OK) return code;
     const rnnp_status status = rnnp_records_host(j.context, &j.here);
     code = status == RNNP_OK ? s->run(&j) : failed(&j, status);
     rnnp_records_destroy(j.set);
@@ -375,8 +376,7 @@ static int run_subcommand(int argc, char **argv)
 {
     const struct subcommand *s = subcommands;
 
-    while (strcmp(s->entry.name, argv[0]) != 0)
-        s++;
+    while (strcmp(s->entry.name, argv[0]) != 0) s++;
     const char **const files = calloc((size_t)argc + 1, sizeof *files);
     const int code = files ? run(s, argc, argv, files) : cli_fail("out of memory");
     free(files);
@@ -387,8 +387,7 @@ int cli_records(int argc, char **argv)
 {
     arg_entry entries[N_SUBCOMMANDS];
 
-    for (size_t i = 0; i < N_SUBCOMMANDS; i++)
-        entries[i] = subcommands[i].entry;
+    for (size_t i = 0; i < N_SUBCOMMANDS; i++) entries[i] = subcommands[i].entry;
     const arg_menu menu = {"rnnpack records", "Works on files of tuning records.\n\n", "", entries, N_SUBCOMMANDS};
     return args_run(&menu, argc, argv);
 }

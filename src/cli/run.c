@@ -11,8 +11,7 @@
 static const char *file_for(const arg_pairs *files, const char *name)
 {
     for (size_t i = 0; i < files->count; i++)
-        if (strcmp(files->pairs[i].name, name) == 0)
-            return files->pairs[i].value;
+        if (strcmp(files->pairs[i].name, name) == 0) return files->pairs[i].value;
     return NULL;
 }
 
@@ -24,14 +23,11 @@ static int check_names(const arg_pairs *files, const char *kind, const rnnp_mode
     for (size_t i = 0; i < files->count; i++) {
         const char *const name = files->pairs[i].name;
         for (size_t k = 0; k < i; k++)
-            if (strcmp(files->pairs[k].name, name) == 0)
-                return cli_fail("--%s %s is given twice", kind, name);
+            if (strcmp(files->pairs[k].name, name) == 0) return cli_fail("--%s %s is given twice", kind, name);
         rnnp_port port;
         size_t p = 0;
-        while (p < n && (get(model, p, &port) != RNNP_OK || strcmp(port.name, name) != 0))
-            p++;
-        if (p < n)
-            continue;
+        while (p < n && (get(model, p, &port) != RNNP_OK || strcmp(port.name, name) != 0)) p++;
+        if (p < n) continue;
         const int have = get(model, 0, &port) == RNNP_OK;
         return cli_fail("the model has no %s '%s'; it has %zu, first '%s'", kind, name, n, have ? port.name : "");
     }
@@ -43,13 +39,10 @@ static int read_inputs(cli_tensors *t, const rnnp_model *model, const arg_pairs 
     char message[NPY_MESSAGE];
     for (size_t i = 0; i < t->n_inputs; i++) {
         rnnp_port port;
-        if (rnnp_model_input_port(model, i, &port) != RNNP_OK)
-            return cli_fail("the model has no input %zu", i);
+        if (rnnp_model_input_port(model, i, &port) != RNNP_OK) return cli_fail("the model has no input %zu", i);
         const char *const path = file_for(files, port.name);
-        if (!path)
-            return cli_fail("input '%s' is missing: give --input %s=FILE.npy", port.name, port.name);
-        if (!npy_read(path, &t->inputs[i], message))
-            return cli_fail("%s", message);
+        if (!path) return cli_fail("input '%s' is missing: give --input %s=FILE.npy", port.name, port.name);
+        if (!npy_read(path, &t->inputs[i], message)) return cli_fail("%s", message);
         if (t->inputs[i].dtype != port.dtype)
             return cli_fail("%s holds %s but input '%s' is %s", path, rnnp_dtype_name(t->inputs[i].dtype), port.name,
                             rnnp_dtype_name(port.dtype));
@@ -63,8 +56,7 @@ static uint64_t hash(const rnnp_tensor *tensor)
     const unsigned char *const bytes = tensor->data;
     const size_t n = rnnp_tensor_elements(tensor) * rnnp_dtype_bytes(tensor->dtype);
     uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ bytes[i]) * 0x100000001b3u;
+    for (size_t i = 0; i < n; i++) h = (h ^ bytes[i]) * 0x100000001b3u;
     return h;
 }
 
@@ -73,12 +65,10 @@ static int write_outputs(const cli_tensors *t, const rnnp_model *model, const ar
     char message[NPY_MESSAGE], shape[CLI_TEXT];
     for (size_t i = 0; i < t->n_outputs; i++) {
         rnnp_port port;
-        if (rnnp_model_output_port(model, i, &port) != RNNP_OK)
-            return cli_fail("the model has no output %zu", i);
+        if (rnnp_model_output_port(model, i, &port) != RNNP_OK) return cli_fail("the model has no output %zu", i);
         const rnnp_tensor *const out = &t->outputs[i];
         const char *const path = file_for(files, port.name);
-        if (path && !npy_write(path, out, message))
-            return cli_fail("%s", message);
+        if (path && !npy_write(path, out, message)) return cli_fail("%s", message);
         printf("%s  %s %s  %016" PRIx64 "%s%s\n", cli_plain(port.name), rnnp_dtype_name(out->dtype),
                cli_shape_text(shape, sizeof shape, out->rank, out->shape, NULL), hash(out), path ? "  " : "",
                path ? cli_plain(path) : "");
@@ -104,18 +94,12 @@ static int run_model(const cli_host *host, const char *path, const arg_pairs *in
     cli_model m;
     cli_tensors t = {0};
     int code = cli_model_open(&m, host, path);
-    if (code == CLI_OK)
-        code = cli_tensors_create(&t, m.model);
-    if (code == CLI_OK)
-        code = check_names(inputs, "input", m.model, t.n_inputs, rnnp_model_input_port);
-    if (code == CLI_OK)
-        code = check_names(outputs, "output", m.model, t.n_outputs, rnnp_model_output_port);
-    if (code == CLI_OK)
-        code = read_inputs(&t, m.model, inputs);
-    if (code == CLI_OK)
-        code = execute(&m, &t);
-    if (code == CLI_OK)
-        code = write_outputs(&t, m.model, outputs);
+    if (code == CLI_OK) code = cli_tensors_create(&t, m.model);
+    if (code == CLI_OK) code = check_names(inputs, "input", m.model, t.n_inputs, rnnp_model_input_port);
+    if (code == CLI_OK) code = check_names(outputs, "output", m.model, t.n_outputs, rnnp_model_output_port);
+    if (code == CLI_OK) code = read_inputs(&t, m.model, inputs);
+    if (code == CLI_OK) code = execute(&m, &t);
+    if (code == CLI_OK) code = write_outputs(&t, m.model, outputs);
     cli_tensors_destroy(&t);
     cli_model_close(&m);
     return code;

@@ -21,10 +21,8 @@ int cli_tensors_create(cli_tensors *t, const rnnp_model *model)
 
 void cli_tensors_destroy(cli_tensors *t)
 {
-    for (size_t i = 0; t->inputs && i < t->n_inputs; i++)
-        free(t->inputs[i].data);
-    for (size_t i = 0; t->outputs && i < t->n_outputs; i++)
-        free(t->outputs[i].data);
+    for (size_t i = 0; t->inputs && i < t->n_inputs; i++) free(t->inputs[i].data);
+    for (size_t i = 0; t->outputs && i < t->n_outputs; i++) free(t->outputs[i].data);
     free(t->inputs);
     free(t->outputs);
 }
@@ -33,8 +31,7 @@ void cli_tensors_destroy(cli_tensors *t)
 static int names_batch(const char *symbol)
 {
     char lower[6] = "";
-    for (size_t i = 0; symbol && symbol[i] && i < 5; i++)
-        lower[i] = (char)tolower((unsigned char)symbol[i]);
+    for (size_t i = 0; symbol && symbol[i] && i < 5; i++) lower[i] = (char)tolower((unsigned char)symbol[i]);
     return strcmp(lower, "batch") == 0 || strcmp(lower, "n") == 0 || strcmp(lower, "b") == 0;
 }
 
@@ -42,8 +39,7 @@ int cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, siz
 {
     for (size_t i = 0; i < t->n_inputs; i++) {
         rnnp_port port;
-        if (rnnp_model_input_port(model, i, &port) != RNNP_OK)
-            return cli_fail("the model has no input %zu", i);
+        if (rnnp_model_input_port(model, i, &port) != RNNP_OK) return cli_fail("the model has no input %zu", i);
         t->inputs[i].dtype = port.dtype;
         t->inputs[i].rank = port.rank;
         for (size_t d = 0; d < port.rank; d++) {
@@ -60,10 +56,8 @@ static int is_lengths(const rnnp_model *model, const char *name)
     enum { ONNX_SEQUENCE_LENS = 4 };
     for (size_t i = 0; i < rnnp_model_nodes(model); i++) {
         rnnp_node_info node;
-        if (rnnp_model_node_info(model, i, &node) != RNNP_OK)
-            continue;
-        if (strcmp(node.op, "Cast") == 0 && strcmp(node.input[0].name, name) == 0)
-            name = node.output[0].name;
+        if (rnnp_model_node_info(model, i, &node) != RNNP_OK) continue;
+        if (strcmp(node.op, "Cast") == 0 && strcmp(node.input[0].name, name) == 0) name = node.output[0].name;
         const int recurrent = !strcmp(node.op, "LSTM") || !strcmp(node.op, "GRU") || !strcmp(node.op, "RNN");
         if (recurrent && node.inputs > ONNX_SEQUENCE_LENS && strcmp(node.input[ONNX_SEQUENCE_LENS].name, name) == 0)
             return 1;
@@ -119,10 +113,8 @@ int cli_tensors_outputs(cli_tensors *t, const cli_model *m, const rnnp_run *run)
 {
     for (size_t i = 0; i < t->n_outputs; i++) {
         const rnnp_status status = rnnp_run_output(run, i, &t->outputs[i]);
-        if (status != RNNP_OK)
-            return cli_fail_status(m->context, status);
-        if (!(t->outputs[i].data = cli_tensor_alloc(&t->outputs[i])))
-            return cli_fail("no memory for output %zu", i);
+        if (status != RNNP_OK) return cli_fail_status(m->context, status);
+        if (!(t->outputs[i].data = cli_tensor_alloc(&t->outputs[i]))) return cli_fail("no memory for output %zu", i);
     }
     return CLI_OK;
 }

@@ -10,8 +10,7 @@ rnnp_status cli_total_best(const cli_total_probe *probe, cli_total *total)
             double rate = 0;
             size_t together = 0;
             const rnnp_status status = probe->burst(probe->user, &rate, &together);
-            if (status != RNNP_OK)
-                return status;
+            if (status != RNNP_OK) return status;
             if (together > most || (together == most && rate > best.rate)) {
                 best.rate = rate;
                 most = together;

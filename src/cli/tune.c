@@ -40,9 +40,9 @@ typedef struct job {
     char kept[RNNP_RECORDS_PATH]; /* where results are that could not be written to the file; "" for none */
     row *rows;
     size_t n_rows, room;
-    size_t n_shapes, n_plain;    /* of all teams; those with nothing to choose */
+    size_t n_shapes, n_plain; /* of all teams; those with nothing to choose */
     double start;
-    double shown, saved;         /* when the progress line was last drawn, the file last written */
+    double shown, saved; /* when the progress line was last drawn, the file last written */
     rnnp_records *set;
     int no_memory;
 } job;
@@ -67,14 +67,11 @@ static int read_numbers(const char *option, const char *text, numbers *list)
 
         errno = 0;
         const unsigned long value = strtoul(p, &end, 10);
-        if (*p < '0' || *p > '9' || errno || value > MOST_NUMBER)
-            break;
+        if (*p < '0' || *p > '9' || errno || value > MOST_NUMBER) break;
         list->at[list->n++] = value;
         p = end;
-        if (*p == '\0')
-            return CLI_OK;
-        if (*p != ',')
-            break;
+        if (*p == '\0') return CLI_OK;
+        if (*p != ',') break;
     }
     cli_fail("%s takes numbers up to %d with commas between them, not '%s'", option, MOST_NUMBER, text);
     return CLI_USAGE;
@@ -92,8 +89,7 @@ static int read_budget(const char *text, double *seconds)
     } else if (*end == 's') {
         end++;
     }
-    if (end != text && *end == '\0' && *seconds > 0 && *seconds <= 1e6)
-        return CLI_OK;
+    if (end != text && *end == '\0' && *seconds > 0 && *seconds <= 1e6) return CLI_OK;
     cli_fail("--budget takes seconds (10 or 10s) or minutes (2m), not '%s'", text);
     return CLI_USAGE;
 }
@@ -104,12 +100,9 @@ static int read_options(job *j)
 
     if (code == CLI_OK)
         code = read_numbers("--batch", j->batch ? j->batch : j->grid ? "1,2,4,8,16,64" : "1", &j->batches);
-    if (code == CLI_OK)
-        code = read_numbers("--steps", j->steps ? j->steps : j->grid ? "1,50" : "1,50", &j->times);
-    if (code == CLI_OK)
-        code = read_numbers("--threads", j->threads ? j->threads : "1", &j->teams);
-    if (code != CLI_OK)
-        return code;
+    if (code == CLI_OK) code = read_numbers("--steps", j->steps ? j->steps : j->grid ? "1,50" : "1,50", &j->times);
+    if (code == CLI_OK) code = read_numbers("--threads", j->threads ? j->threads : "1", &j->teams);
+    if (code != CLI_OK) return code;
     if (j->precision && strcmp(j->precision, "f32") != 0) {
         cli_fail("--precision knows f32 only, not '%s'", j->precision);
         return CLI_USAGE;
@@ -136,8 +129,7 @@ static int more_shapes(shapes *s, size_t more)
 {
     rnnp_shape *larger = realloc(s->at, (s->n + more + 1) * sizeof *larger);
 
-    if (!larger)
-        return cli_fail("out of memory");
+    if (!larger) return cli_fail("out of memory");
     s->at = larger;
     return CLI_OK;
 }
@@ -151,13 +143,15 @@ static int grid_shapes(const job *j, shapes *s)
     } cells[] = {{RNNP_CELL_LSTM, 0}, {RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER}, {RNNP_CELL_RNN, 0}};
     enum { WIDTHS = sizeof widths / sizeof widths[0], CELLS = sizeof cells / sizeof cells[0] };
 
-    if (more_shapes(s, WIDTHS * CELLS * j->batches.n * j->times.n) != CLI_OK)
-        return CLI_FAILED;
+    if (more_shapes(s, WIDTHS * CELLS * j->batches.n * j->times.n) != CLI_OK) return CLI_FAILED;
     for (size_t i = 0; i < WIDTHS * CELLS * j->batches.n * j->times.n; i++) {
         const size_t c = i % CELLS, w = i / CELLS % WIDTHS, b = i / (CELLS * WIDTHS) % j->batches.n;
 
-        s->at[s->n++] = (rnnp_shape){.cell = cells[c].cell, .reset = cells[c].reset, .input = widths[w],
-                                     .hidden = widths[w], .batch = j->batches.at[b],
+        s->at[s->n++] = (rnnp_shape){.cell = cells[c].cell,
+                                     .reset = cells[c].reset,
+                                     .input = widths[w],
+                                     .hidden = widths[w],
+                                     .batch = j->batches.at[b],
                                      .steps = j->times.at[i / (CELLS * WIDTHS * j->batches.n)]};
     }
     return CLI_OK;
@@ -169,12 +163,10 @@ static int model_shapes(const job *j, rnnp_context *context, const char *path, s
     size_t count = 0;
     rnnp_status status = cli_load(context, path, 0, &model);
 
-    if (status != RNNP_OK)
-        return cli_fail_status(context, status);
+    if (status != RNNP_OK) return cli_fail_status(context, status);
     status = rnnp_model_shapes(model, j->batches.at, j->batches.n, j->times.at, j->times.n, NULL, 0, &count);
     int code = status == RNNP_OK ? more_shapes(s, count) : cli_fail_status(context, status);
-    if (code == CLI_OK && count == 0)
-        code = cli_fail("%s has no layer to tune", path);
+    if (code == CLI_OK && count == 0) code = cli_fail("%s has no layer to tune", path);
     if (code == CLI_OK) {
         rnnp_model_shapes(model, j->batches.at, j->batches.n, j->times.at, j->times.n, s->at + s->n, count, &count);
         s->n += count;
@@ -192,8 +184,8 @@ static void draw(const job *j, const rnnp_tune_progress *p)
     const int full = (int)(part * WIDTH);
 
     fprintf(stderr, "\r\033[K[%.*s%*s] shape %zu of %zu, hidden %zu batch %zu steps %zu, best %+.1f %%, %.0f s left",
-            full, "########################", WIDTH - full, "", p->shape + 1, p->shapes, p->what->hidden, p->what->batch,
-            p->what->steps, -100 * p->gain, j->seconds - (cli_clock() - j->start));
+            full, "########################", WIDTH - full, "", p->shape + 1, p->shapes, p->what->hidden,
+            p->what->batch, p->what->steps, -100 * p->gain, j->seconds - (cli_clock() - j->start));
 }
 
 static double gain(const rnnp_record *r) { return 1 - (double)r->ns / (double)r->default_ns; }
@@ -212,8 +204,7 @@ static void save_now_and_then(job *j)
 {
     const double interval = 5;
 
-    if (j->dry_run || cli_clock() - j->saved < interval)
-        return;
+    if (j->dry_run || cli_clock() - j->saved < interval) return;
     rnnp_records_update(j->set, j->file, WAIT_MS);
     j->saved = cli_clock();
 }
@@ -228,8 +219,7 @@ static int on_progress(void *user, const rnnp_tune_progress *p)
             row *larger = realloc(j->rows, room * sizeof *larger);
 
             j->no_memory |= !larger;
-            if (!larger)
-                return 1;
+            if (!larger) return 1;
             j->rows = larger;
             j->room = room;
         }
@@ -281,15 +271,12 @@ static void print_results(const job *j)
     }
     printf("%-20s %6s %6s %6s %6s %3s %12s %12s %8s  %s\n", "layer", "input", "hidden", "batch", "steps", "thr",
            "default us", "tuned us", "gain", "confidence (spread, samples) and choice");
-    for (size_t i = 0; i < j->n_rows; i++)
-        print_row(&j->rows[i].record, j->rows[i].measured);
-    if (j->n_plain)
-        printf("%zu of %zu shapes leave nothing to choose\n", j->n_plain, j->n_shapes);
+    for (size_t i = 0; i < j->n_rows; i++) print_row(&j->rows[i].record, j->rows[i].measured);
+    if (j->n_plain) printf("%zu of %zu shapes leave nothing to choose\n", j->n_plain, j->n_shapes);
     if (j->n_rows + j->n_plain < j->n_shapes && !interrupted)
         printf("%zu of %zu shapes are not done: the time ran out (--budget), or the CPU budget changed\n",
                j->n_shapes - j->n_rows - j->n_plain, j->n_shapes);
-    if (interrupted)
-        printf("interrupted: what was done is kept, tune again to go on\n");
+    if (interrupted) printf("interrupted: what was done is kept, tune again to go on\n");
     if (j->dry_run)
         printf("dry run: nothing was written\n");
     else if (j->n_rows == 0)
@@ -311,16 +298,15 @@ static int keep_in(job *j, const char *format, const char *where)
     return 0;
 }
 
-/* What was measured is not lost when its file cannot be written: it is kept beside it, or else where temporary files go. */
+/* What was measured is not lost when its file cannot be written: it is kept beside it, or else where temporary files
+ * go. */
 static int save(job *j, rnnp_context *context)
 {
     const char *const folder = getenv("TMPDIR");
 
-    if (j->dry_run || rnnp_records_count(j->set) == 0)
-        return CLI_OK;
+    if (j->dry_run || rnnp_records_count(j->set) == 0) return CLI_OK;
     const rnnp_status status = rnnp_records_update(j->set, j->file, WAIT_MS);
-    if (status == RNNP_OK)
-        return CLI_OK;
+    if (status == RNNP_OK) return CLI_OK;
     cli_fail_status(context, status);
     if (keep_in(j, "%s.%ld.unsaved", j->file) ||
         keep_in(j, "%s/rnnpack-records.%ld.unsaved", folder && *folder ? folder : "/tmp"))
@@ -333,8 +319,7 @@ static rnnp_status open_file(job *j, rnnp_context *context)
 {
     rnnp_status status = rnnp_records_own_file(context, j->records, !j->dry_run, j->file);
 
-    if (status == RNNP_OK && !j->dry_run)
-        status = rnnp_records_check(context, j->file, WAIT_MS);
+    if (status == RNNP_OK && !j->dry_run) status = rnnp_records_check(context, j->file, WAIT_MS);
     if (status == RNNP_OK)
         status = access(j->file, F_OK) == 0 ? rnnp_records_read(context, j->file, &j->set)
                                             : rnnp_records_create(context, &j->set);
@@ -351,14 +336,11 @@ static int tune_with(job *j, size_t team)
 
     host.threads = j->teams.at[team];
     int code = cli_context(&host, &context);
-    if (code != CLI_OK)
-        return code;
+    if (code != CLI_OK) return code;
     code = j->grid ? grid_shapes(j, &s) : CLI_OK;
-    for (size_t i = 0; code == CLI_OK && j->models[i]; i++)
-        code = model_shapes(j, context, j->models[i], &s);
+    for (size_t i = 0; code == CLI_OK && j->models[i]; i++) code = model_shapes(j, context, j->models[i], &s);
     rnnp_status status = RNNP_OK;
-    if (code == CLI_OK)
-        status = open_file(j, context);
+    if (code == CLI_OK) status = open_file(j, context);
     if (code == CLI_OK && status == RNNP_OK) {
         rnnp_tune_options_init(&options);
         const double left = j->seconds - (cli_clock() - j->start);
@@ -371,15 +353,12 @@ static int tune_with(job *j, size_t team)
         j->n_shapes += s.n;
         status = rnnp_tune(context, s.at, s.n, &options, j->set);
         cli_progress_end();
-        if (status != RNNP_OK)
-            code = cli_fail_status(context, status);
-        if (save(j, context) != CLI_OK)
-            code = CLI_FAILED;
+        if (status != RNNP_OK) code = cli_fail_status(context, status);
+        if (save(j, context) != CLI_OK) code = CLI_FAILED;
     } else if (code == CLI_OK) {
         code = cli_fail_status(context, status);
     }
-    if (j->no_memory)
-        code = cli_fail("out of memory");
+    if (j->no_memory) code = cli_fail("out of memory");
     free(s.at);
     rnnp_records_destroy(j->set);
     j->set = NULL;
@@ -392,19 +371,17 @@ static int tune(job *j)
     struct sigaction action = {.sa_handler = on_interrupt};
     int code = read_options(j);
 
-    if (code != CLI_OK)
-        return code;
+    if (code != CLI_OK) return code;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     j->start = cli_clock();
-    for (size_t i = 0; i < j->teams.n && code == CLI_OK && !interrupted; i++)
-        code = tune_with(j, i);
+    for (size_t i = 0; i < j->teams.n && code == CLI_OK && !interrupted; i++) code = tune_with(j, i);
     if (code == CLI_OK && j->n_rows + j->n_plain == 0)
-        code = interrupted ? cli_fail("interrupted before any of the %zu shapes was done: nothing was written", j->n_shapes)
-                           : cli_fail("none of the %zu shapes was done in %g s: nothing was written; give more --budget",
-                                      j->n_shapes, j->seconds);
-    if (code == CLI_OK)
-        print_results(j);
+        code = interrupted
+                   ? cli_fail("interrupted before any of the %zu shapes was done: nothing was written", j->n_shapes)
+                   : cli_fail("none of the %zu shapes was done in %g s: nothing was written; give more --budget",
+                              j->n_shapes, j->seconds);
+    if (code == CLI_OK) print_results(j);
     free(j->rows);
     return code;
 }
@@ -420,21 +397,21 @@ int cli_tune(int argc, char **argv)
         {"--precision", "LIST", "f32, the only one yet", ARG_TEXT, &j.precision},
         {"--records", "FILE", "where records are kept (default: $RNNPACK_RECORDS, else this user's cache)", ARG_TEXT,
          &j.records},
-        {"--grid", "standard", "instead of models: hidden 32 to 1024, batch 1 to 64, steps 1 and 50, all cells", ARG_TEXT,
-         &j.grid},
+        {"--grid", "standard", "instead of models: hidden 32 to 1024, batch 1 to 64, steps 1 and 50, all cells",
+         ARG_TEXT, &j.grid},
         {"--again", NULL, "measure shapes that have a record of this host too", ARG_FLAG, &j.again},
         {"--dry-run", NULL, "measure and print, but write nothing", ARG_FLAG, &j.dry_run},
         CLI_ISA_OPTION(j.host.isa),
         CLI_JSON_OPTION(j.as_json),
     };
-    const arg_command command = {"tune", "[MODEL...]",
-                                 "Finds the fastest kernels and schedules for models on this host and keeps them. Results\n"
-                                 "of models do not change by a bit. Ctrl-C ends with what was found so far.",
-                                 options, sizeof options / sizeof options[0]};
+    const arg_command command = {
+        "tune", "[MODEL...]",
+        "Finds the fastest kernels and schedules for models on this host and keeps them. Results\n"
+        "of models do not change by a bit. Ctrl-C ends with what was found so far.",
+        options, sizeof options / sizeof options[0]};
 
     j.models = calloc((size_t)argc + 1, sizeof *j.models);
-    if (!j.models)
-        return cli_fail("out of memory");
+    if (!j.models) return cli_fail("out of memory");
     const args_result parsed = args_parse(&command, argc, argv, j.models);
     const int code = parsed == ARGS_OK ? tune(&j) : parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
     free(j.models);

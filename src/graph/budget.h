@@ -34,10 +34,8 @@ static inline int rnnp_budget_take(rnnp_budget *budget, size_t bytes)
 static inline int rnnp_budget_options(const rnnp_load_options *given, rnnp_load_options *o)
 {
     *o = (rnnp_load_options){.struct_size = sizeof *o};
-    if (given && given->struct_size < sizeof given->struct_size)
-        return 0;
-    if (given)
-        memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
+    if (given && given->struct_size < sizeof given->struct_size) return 0;
+    if (given) memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
     return 1;
 }
 

@@ -21,12 +21,9 @@ static int input_axis(const rnnp_meta *symbolic, const rnnp_meta *concrete, int 
     for (size_t d = 0; d < symbolic->rank; d++) {
         const int64_t dim = symbolic->dim[d];
 
-        if ((int)d == time)
-            continue;
-        if (rnnp_dim_is_symbol(dim) && is_batch[RNNP_SYMBOL - dim])
-            return (int)d;
-        if (axis == RNNP_TIME_NONE && !rnnp_dim_is_symbol(dim) && concrete->dim[d] == (int64_t)batch)
-            axis = (int)d;
+        if ((int)d == time) continue;
+        if (rnnp_dim_is_symbol(dim) && is_batch[RNNP_SYMBOL - dim]) return (int)d;
+        if (axis == RNNP_TIME_NONE && !rnnp_dim_is_symbol(dim) && concrete->dim[d] == (int64_t)batch) axis = (int)d;
     }
     return axis;
 }
@@ -37,8 +34,7 @@ rnnp_status rnnp_channels_find(rnnp_time *channels, const rnnp_node **mixer, con
 {
     const rnnp_status status = rnnp_time_begin(channels, model, arena);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     channels->of_channels = 1;
     for (size_t i = 0; i < model->n_inputs; i++) {
         const int32_t v = model->inputs[i];
@@ -58,8 +54,7 @@ void rnnp_channels_place(rnnp_program *p, const rnnp_time *channels, const rnnp_
         const rnnp_tensor *output = &p->outputs[k];
         const int axis = channels->axis[model->outputs[k].value];
 
-        if (mixer || axis == RNNP_TIME_NONE || output->shape[axis] != (int64_t)p->batch)
-            continue;
+        if (mixer || axis == RNNP_TIME_NONE || output->shape[axis] != (int64_t)p->batch) continue;
         p->rows[k] = (rnnp_rows){1, rnnp_dtype_bytes(output->dtype)};
         for (size_t d = 0; d < output->rank; d++) {
             if ((int)d < axis)
@@ -94,17 +89,14 @@ rnnp_status rnnp_stream_step_rows(rnnp_stream *stream, const uint8_t *active, co
     size_t n = 0;
     rnnp_status status;
 
-    if (!stream)
-        return RNNP_ERR_ARG;
+    if (!stream) return RNNP_ERR_ARG;
     rnnp_program *p = &stream->program;
-    if (!active)
-        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "active is NULL");
+    if (!active) return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "active is NULL");
     for (size_t row = 0; row < p->batch; row++) {
         p->lengths[row] = active[row] ? (int32_t)p->steps : 0;
         n += active[row] != 0;
     }
-    if (n < p->batch && p->batch > 1 && (status = check_apart(p)) != RNNP_OK)
-        return status;
+    if (n < p->batch && p->batch > 1 && (status = check_apart(p)) != RNNP_OK) return status;
     return rnnp_program_execute(p, n == p->batch ? NULL : active, inputs, n_inputs, outputs, n_outputs);
 }
 
@@ -157,19 +149,14 @@ static rnnp_status check_row(const rnnp_program *p, size_t row)
     return RNNP_OK;
 }
 
-size_t rnnp_stream_row_bytes(const rnnp_stream *stream)
-{
-    return stream ? rnnp_state_bytes(&stream->program, 1) : 0;
-}
+size_t rnnp_stream_row_bytes(const rnnp_stream *stream) { return stream ? rnnp_state_bytes(&stream->program, 1) : 0; }
 
 rnnp_status rnnp_stream_reset_row(rnnp_stream *stream, size_t row)
 {
     rnnp_status status;
 
-    if (!stream)
-        return RNNP_ERR_ARG;
-    if ((status = check_row(&stream->program, row)) == RNNP_OK)
-        rnnp_program_reset(&stream->program, row);
+    if (!stream) return RNNP_ERR_ARG;
+    if ((status = check_row(&stream->program, row)) == RNNP_OK) rnnp_program_reset(&stream->program, row);
     return status;
 }
 
@@ -193,15 +180,13 @@ rnnp_status rnnp_stream_save_row(const rnnp_stream *stream, size_t row, void *st
 {
     rnnp_status status;
 
-    if (!stream)
-        return RNNP_ERR_ARG;
+    if (!stream) return RNNP_ERR_ARG;
     const rnnp_program *p = &stream->program;
     if ((status = check_row(p, row)) != RNNP_OK || (status = rnnp_state_check(p, state, bytes, 1)) != RNNP_OK ||
         (status = rnnp_state_begun(p, row)) != RNNP_OK)
         return status;
     move_row(p, row, state, NULL);
-    if (bytes)
-        rnnp_state_sign(p, state, bytes);
+    if (bytes) rnnp_state_sign(p, state, bytes);
     return RNNP_OK;
 }
 
@@ -209,8 +194,7 @@ rnnp_status rnnp_stream_load_row(rnnp_stream *stream, size_t row, const void *st
 {
     rnnp_status status;
 
-    if (!stream)
-        return RNNP_ERR_ARG;
+    if (!stream) return RNNP_ERR_ARG;
     rnnp_program *p = &stream->program;
     if ((status = check_row(p, row)) != RNNP_OK || (status = rnnp_state_check(p, state, bytes, 1)) != RNNP_OK ||
         (status = rnnp_state_accept(p, state, bytes)) != RNNP_OK)

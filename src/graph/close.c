@@ -18,15 +18,13 @@ static void make_constants(rnnp_model *model, const rnnp_inference *inf, rnnp_no
 {
     node->folded = 1;
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] == RNNP_NONE)
-            continue;
+        if (node->outputs[i] == RNNP_NONE) continue;
         rnnp_value_info *value = &model->values[node->outputs[i]];
 
         value->meta = inf->meta[node->outputs[i]];
         value->is_constant = 1;
         value->producer = -1;
-        if (model->budget)
-            model->budget->bytes += rnnp_meta_bytes(&value->meta);
+        if (model->budget) model->budget->bytes += rnnp_meta_bytes(&value->meta);
     }
 }
 
@@ -37,10 +35,8 @@ static rnnp_status keep_known(rnnp_model *model, rnnp_inference *inf, const rnnp
         rnnp_meta *meta = node->outputs[i] == RNNP_NONE ? NULL : &inf->meta[node->outputs[i]];
         void *copy = NULL;
 
-        if (!meta)
-            continue;
-        if (!(copy = rnnp_model_alloc(model, rnnp_meta_bytes(meta))))
-            return RNNP_ERR_MEMORY;
+        if (!meta) continue;
+        if (!(copy = rnnp_model_alloc(model, rnnp_meta_bytes(meta)))) return RNNP_ERR_MEMORY;
         memcpy(copy, meta->known, rnnp_meta_bytes(meta));
         meta->known = copy;
     }
@@ -52,8 +48,7 @@ static int all_known(const rnnp_inference *inf, const rnnp_node *node)
     for (size_t i = 0; i < node->n_outputs; i++) {
         const int32_t v = node->outputs[i];
 
-        if (v != RNNP_NONE && (!inf->meta[v].known || inf->partial[v].unsure))
-            return 0;
+        if (v != RNNP_NONE && (!inf->meta[v].known || inf->partial[v].unsure)) return 0;
     }
     return 1;
 }
@@ -63,13 +58,12 @@ static rnnp_status explain(const rnnp_model *model, const rnnp_inference *inf, r
 {
     char why[RNNP_ERROR_CHARS];
 
-    if (!inf->left_out || status == RNNP_ERR_MEMORY)
-        return status;
+    if (!inf->left_out || status == RNNP_ERR_MEMORY) return status;
     snprintf(why, sizeof why, "%s", rnnp_context_last_error(model->context));
     return rnnp_node_fail(model->context, inf->left_out, RNNP_ERR_LIMIT,
                           "not computed, as that would take more than max_bytes (%zu) or max_work (%llu) of "
-                          "rnnp_load_options; then %s", model->budget->max_bytes,
-                          (unsigned long long)model->budget->max_work, why);
+                          "rnnp_load_options; then %s",
+                          model->budget->max_bytes, (unsigned long long)model->budget->max_work, why);
 }
 
 static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
@@ -80,11 +74,9 @@ static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
         rnnp_node *node = &model->nodes[n];
         rnnp_status status = rnnp_inference_node(inf, node);
 
-        if (status != RNNP_OK)
-            return explain(model, inf, status);
+        if (status != RNNP_OK) return explain(model, inf, status);
         node->input_metas = rnnp_model_calloc(model, node->n_inputs, sizeof *node->input_metas);
-        if (!node->input_metas)
-            return RNNP_ERR_MEMORY;
+        if (!node->input_metas) return RNNP_ERR_MEMORY;
         for (size_t i = 0; i < node->n_inputs; i++) {
             node->input_metas[i] = inf->in[i];
             if (node->inputs[i] == RNNP_NONE || !model->values[node->inputs[i]].is_constant)
@@ -94,21 +86,16 @@ static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
         case RNNP_KNOWN_NOT: break;
         case RNNP_KNOWN_TOO_LATE: node->note = over_budget; break;
         case RNNP_KNOWN_SYMBOLIC:
-            if ((status = rnnp_inference_partial(inf, node)) != RNNP_OK || !all_known(inf, node))
-                break;
-            if ((status = keep_known(model, inf, node)) == RNNP_OK)
-                make_constants(model, inf, node);
+            if ((status = rnnp_inference_partial(inf, node)) != RNNP_OK || !all_known(inf, node)) break;
+            if ((status = keep_known(model, inf, node)) == RNNP_OK) make_constants(model, inf, node);
             break;
         case RNNP_KNOWN_FULLY:
-            if (node->op->uses_math)
-                break;
+            if (node->op->uses_math) break;
             status = rnnp_inference_evaluate(inf, node, select, RNNP_MATH_U35, NULL, NULL, &model->blocks);
-            if (status == RNNP_OK)
-                make_constants(model, inf, node);
+            if (status == RNNP_OK) make_constants(model, inf, node);
             break;
         }
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
     }
     return RNNP_OK;
 }
@@ -133,10 +120,8 @@ static void remove_dead(rnnp_model *model)
     rnnp_value_info *values = model->values;
     size_t kept = 0;
 
-    for (size_t v = 0; v < model->n_values; v++)
-        values[v].uses = 0;
-    for (size_t i = 0; i < model->n_outputs; i++)
-        values[model->outputs[i].value].uses++;
+    for (size_t v = 0; v < model->n_values; v++) values[v].uses = 0;
+    for (size_t i = 0; i < model->n_outputs; i++) values[model->outputs[i].value].uses++;
     for (size_t n = model->n_nodes; n-- > 0;) {
         rnnp_node *node = &model->nodes[n];
         int live = 0;
@@ -149,8 +134,7 @@ static void remove_dead(rnnp_model *model)
         }
         node->folded |= !live;
         for (size_t i = 0; !node->folded && i < node->n_inputs; i++) {
-            if (node->inputs[i] != RNNP_NONE)
-                values[node->inputs[i]].uses++;
+            if (node->inputs[i] != RNNP_NONE) values[node->inputs[i]].uses++;
         }
     }
     for (size_t n = 0; n < model->n_nodes; n++) {
@@ -159,8 +143,7 @@ static void remove_dead(rnnp_model *model)
             continue;
         }
         for (size_t i = 0; i < model->nodes[n].n_outputs; i++) {
-            if (model->nodes[n].outputs[i] != RNNP_NONE)
-                values[model->nodes[n].outputs[i]].producer = (int32_t)kept;
+            if (model->nodes[n].outputs[i] != RNNP_NONE) values[model->nodes[n].outputs[i]].producer = (int32_t)kept;
         }
         model->nodes[kept++] = model->nodes[n];
     }
@@ -198,23 +181,19 @@ static rnnp_status close_model(rnnp_model *model, struct rnnp_block **scratch)
 
     remove_dead(model); /* what nobody needs must cost nothing */
     rnnp_status status = rnnp_inference_begin(&inf, model, scratch);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     inf.bytes_left = model->budget ? (model->budget->max_bytes - model->budget->bytes) / 2 : SIZE_MAX;
     inf.work_left = model->budget ? model->budget->max_work : UINT64_MAX;
-    for (size_t i = 0; i < model->n_inputs; i++)
-        inf.meta[model->inputs[i]] = model->values[model->inputs[i]].meta;
+    for (size_t i = 0; i < model->n_inputs; i++) inf.meta[model->inputs[i]] = model->values[model->inputs[i]].meta;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     status = infer_and_fold(model, &inf);
     rnnp_fpmode_set(mode);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     for (size_t v = 0; v < model->n_values; v++) {
         rnnp_value_info *value = &model->values[v];
 
         value->meta = inf.meta[v];
-        if (!value->is_constant)
-            value->meta.known = NULL;
+        if (!value->is_constant) value->meta.known = NULL;
     }
     remove_dead(model);
     lint(model);
@@ -225,12 +204,9 @@ rnnp_status rnnp_model_close(rnnp_model *model)
 {
     struct rnnp_block *scratch = NULL;
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (model->closed)
-        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is closed already");
-    if (model->n_outputs == 0)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "the model has no outputs");
+    if (!model) return RNNP_ERR_ARG;
+    if (model->closed) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is closed already");
+    if (model->n_outputs == 0) return rnnp_fail(model->context, RNNP_ERR_ARG, "the model has no outputs");
     const rnnp_status status = close_model(model, &scratch);
     rnnp_arena_free(model->context, &scratch);
     model->closed = status == RNNP_OK ? RNNP_MODEL_CLOSED : RNNP_MODEL_BROKEN;

@@ -13,8 +13,7 @@ int rnnp_node_reads(const rnnp_model *model, const rnnp_node *node, size_t input
     const rnnp_prepare prepare = {model->context, node, node->input_metas, &model->context->selection, RNNP_MATH_U35, 1,
                                   NULL,           NULL};
 
-    if (input >= 32 || !(node->op->packed_inputs >> input & 1))
-        return 1;
+    if (input >= 32 || !(node->op->packed_inputs >> input & 1)) return 1;
     return node->input_metas && node->op->pack_bytes(&prepare) == 0;
 }
 
@@ -22,13 +21,11 @@ rnnp_status rnnp_constant_need(const rnnp_model *model, int32_t value)
 {
     rnnp_value_info *info = &model->values[value];
 
-    if (!info->is_constant)
-        return RNNP_OK;
+    if (!info->is_constant) return RNNP_OK;
     if (info->released)
         return rnnp_fail(model->context, RNNP_ERR_STATE,
                          "the elements of constant %s are needed, but rnnp_model_release() has freed them", info->name);
-    if (!atomic_load_explicit(&info->sealed, memory_order_acquire))
-        return RNNP_OK;
+    if (!atomic_load_explicit(&info->sealed, memory_order_acquire)) return RNNP_OK;
     if (rnnp_packed_checksum(info->meta.known, rnnp_meta_bytes(&info->meta)) != info->checksum)
         return rnnp_fail(model->context, RNNP_ERR_FORMAT, "%s: constant %s is damaged: its checksum differs",
                          rnnp_packed_name(model->packed), info->name);
@@ -41,11 +38,9 @@ rnnp_status rnnp_constant_checksum(const rnnp_model *model, int32_t value, uint6
     const rnnp_value_info *info = &model->values[value];
 
     *checksum = info->checksum;
-    if (*checksum)
-        return RNNP_OK;
+    if (*checksum) return RNNP_OK;
     const rnnp_status status = rnnp_constant_need(model, value);
-    if (status == RNNP_OK)
-        *checksum = rnnp_packed_checksum(info->meta.known, rnnp_meta_bytes(&info->meta));
+    if (status == RNNP_OK) *checksum = rnnp_packed_checksum(info->meta.known, rnnp_meta_bytes(&info->meta));
     return status;
 }
 
@@ -54,14 +49,12 @@ rnnp_status rnnp_constant_checksum(const rnnp_model *model, int32_t value, uint6
 /* Marks the values whose elements somebody reads, or may ask for. */
 static void mark_read(const rnnp_model *model, uint8_t *read)
 {
-    for (size_t k = 0; k < model->n_outputs; k++)
-        read[model->outputs[k].value] = 1;
+    for (size_t k = 0; k < model->n_outputs; k++) read[model->outputs[k].value] = 1;
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
 
         for (size_t i = 0; i < node->n_inputs; i++) {
-            if (node->inputs[i] != RNNP_NONE && rnnp_node_reads(model, node, i))
-                read[node->inputs[i]] = 1;
+            if (node->inputs[i] != RNNP_NONE && rnnp_node_reads(model, node, i)) read[node->inputs[i]] = 1;
         }
     }
 }
@@ -91,17 +84,13 @@ rnnp_status rnnp_model_release(rnnp_model *model, size_t *bytes)
     struct rnnp_block *scratch = NULL;
     size_t freed;
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (model->closed != RNNP_MODEL_CLOSED)
-        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+    if (!model) return RNNP_ERR_ARG;
+    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
     uint64_t mark; /* while it can be known */
     const rnnp_status status = rnnp_model_mark(model, &mark);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     uint8_t *read = rnnp_arena_calloc(model->context, &scratch, model->n_values, 1);
-    if (!read)
-        return RNNP_ERR_MEMORY;
+    if (!read) return RNNP_ERR_MEMORY;
     mark_read(model, read);
     freed = release_unread(model, read);
     rnnp_arena_free(model->context, &scratch);
@@ -113,7 +102,6 @@ rnnp_status rnnp_model_release(rnnp_model *model, size_t *bytes)
                 node->input_metas[i].known = released;
         }
     }
-    if (bytes)
-        *bytes = freed;
+    if (bytes) *bytes = freed;
     return RNNP_OK;
 }

@@ -7,8 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-rnnp_status rnnp_node_fail(const rnnp_context *context, const rnnp_node *node, rnnp_status status,
-                           const char *format, ...)
+rnnp_status rnnp_node_fail(const rnnp_context *context, const rnnp_node *node, rnnp_status status, const char *format,
+                           ...)
 {
     char text[RNNP_ERROR_CHARS];
     va_list args;
@@ -19,21 +19,15 @@ rnnp_status rnnp_node_fail(const rnnp_context *context, const rnnp_node *node, r
     return rnnp_fail(context, status, "%s %s: %s", node->op->name, node->name, text);
 }
 
-int64_t rnnp_dim_unknown(rnnp_infer *in)
-{
-    return (*in->next_symbol)--;
-}
+int64_t rnnp_dim_unknown(rnnp_infer *in) { return (*in->next_symbol)--; }
 
 int64_t rnnp_dim_mul(rnnp_infer *in, int64_t a, int64_t b)
 {
     int64_t product;
 
-    if (a == 1 || b == 0)
-        return b;
-    if (b == 1 || a == 0)
-        return a;
-    if (rnnp_dim_is_symbol(a) || rnnp_dim_is_symbol(b))
-        return rnnp_dim_unknown(in);
+    if (a == 1 || b == 0) return b;
+    if (b == 1 || a == 0) return a;
+    if (rnnp_dim_is_symbol(a) || rnnp_dim_is_symbol(b)) return rnnp_dim_unknown(in);
     return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
 }
 
@@ -41,12 +35,9 @@ int64_t rnnp_dim_add(rnnp_infer *in, int64_t a, int64_t b)
 {
     int64_t sum;
 
-    if (a == 0)
-        return b;
-    if (b == 0)
-        return a;
-    if (rnnp_dim_is_symbol(a) || rnnp_dim_is_symbol(b))
-        return rnnp_dim_unknown(in);
+    if (a == 0) return b;
+    if (b == 0) return a;
+    if (rnnp_dim_is_symbol(a) || rnnp_dim_is_symbol(b)) return rnnp_dim_unknown(in);
     return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
@@ -84,8 +75,7 @@ rnnp_status rnnp_infer_broadcast(rnnp_infer *in, const rnnp_meta *a, const rnnp_
                                   (long long)da, (long long)db);
     }
     out->rank = rank;
-    for (size_t i = 0; i < rank; i++)
-        out->dim[i] = dims[i];
+    for (size_t i = 0; i < rank; i++) out->dim[i] = dims[i];
     return RNNP_OK;
 }
 
@@ -104,8 +94,7 @@ size_t rnnp_meta_elements(const rnnp_meta *meta)
 {
     rnnp_tensor tensor = {.rank = meta->rank};
 
-    for (size_t i = 0; i < meta->rank; i++)
-        tensor.shape[i] = meta->dim[i];
+    for (size_t i = 0; i < meta->rank; i++) tensor.shape[i] = meta->dim[i];
     return rnnp_tensor_elements(&tensor);
 }
 
@@ -114,7 +103,6 @@ size_t rnnp_meta_bytes(const rnnp_meta *meta)
     const size_t elements = rnnp_meta_elements(meta);
     size_t bytes;
 
-    if (elements == SIZE_MAX || rnnp_mul_overflow(elements, rnnp_dtype_bytes(meta->dtype), &bytes))
-        return SIZE_MAX;
+    if (elements == SIZE_MAX || rnnp_mul_overflow(elements, rnnp_dtype_bytes(meta->dtype), &bytes)) return SIZE_MAX;
     return bytes;
 }

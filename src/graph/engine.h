@@ -39,12 +39,13 @@ size_t rnnp_arena_bytes(const struct rnnp_block *arena);
 /* Memory needed from step `first` to step `last`, both included. */
 typedef struct rnnp_span {
     size_t bytes, first, last;
-    size_t offset;       /* result, a multiple of 64 */
+    size_t offset; /* result, a multiple of 64 */
 } rnnp_span;
 
-/* Offsets such that spans which live at the same time do not overlap: best fit among the gaps (among those that it looks
- * at, where there are very many). Spans come in ascending order of `first`; room is scratch for rnnp_spans_room(n)
- * numbers. Returns the bytes of the whole, or SIZE_MAX. Takes time in proportion to n, up to a logarithm. */
+/* Offsets such that spans which live at the same time do not overlap: best fit among the gaps (among those that it
+ * looks at, where there are very many). Spans come in ascending order of `first`; room is scratch for
+ * rnnp_spans_room(n) numbers. Returns the bytes of the whole, or SIZE_MAX. Takes time in proportion to n, up to a
+ * logarithm. */
 size_t rnnp_spans_room(size_t n);
 size_t rnnp_spans_place(rnnp_span *spans, size_t n, size_t *room);
 
@@ -62,14 +63,14 @@ typedef struct rnnp_partial {
 typedef struct rnnp_inference {
     const rnnp_model *model;
     struct rnnp_block **arena;
-    rnnp_meta *meta;               /* [n_values] */
-    rnnp_partial *partial;         /* [n_values] */
-    rnnp_meta *in, *out;           /* of the latest node */
+    rnnp_meta *meta;       /* [n_values] */
+    rnnp_partial *partial; /* [n_values] */
+    rnnp_meta *in, *out;   /* of the latest node */
     rnnp_tensor *in_tensor, *out_tensor;
     int64_t next_symbol;
-    size_t bytes_left;             /* for the values of nodes that are evaluated */
-    uint64_t work_left;            /* for evaluating them, as rnnp_load_options counts it */
-    const rnnp_node *left_out;     /* the first node for which one of them was too little */
+    size_t bytes_left;         /* for the values of nodes that are evaluated */
+    uint64_t work_left;        /* for evaluating them, as rnnp_load_options counts it */
+    const rnnp_node *left_out; /* the first node for which one of them was too little */
 } rnnp_inference;
 
 /* Entries that a node's input and output arrays must have. */
@@ -87,8 +88,7 @@ typedef enum rnnp_known { RNNP_KNOWN_NOT, RNNP_KNOWN_TOO_LATE, RNNP_KNOWN_SYMBOL
 rnnp_known rnnp_inference_known(rnnp_inference *inf, const rnnp_node *node);
 /* Evaluates it; the elements go into `arena` and the outputs become known. packed and planned may be NULL. */
 rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, const rnnp_selection *select,
-                                    rnnp_math math, const void *packed, const void *planned,
-                                    struct rnnp_block **arena);
+                                    rnnp_math math, const void *packed, const void *planned, struct rnnp_block **arena);
 /* The same when some elements are not known, as far as the operator's results do not depend on them (partial.c). The
  * outputs are known, known in part, or not. */
 rnnp_status rnnp_inference_partial(rnnp_inference *inf, const rnnp_node *node);
@@ -98,10 +98,10 @@ rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data);
 /* ---- Plan ---- */
 
 typedef struct rnnp_plan_node {
-    const void *packed;            /* in the plan's block or the model's file, or NULL */
-    const void *planned;           /* in the plan's block, or NULL */
+    const void *packed;  /* in the plan's block or the model's file, or NULL */
+    const void *planned; /* in the plan's block, or NULL */
     const char *variant;
-    int in_file;                   /* packed is in the model's file */
+    int in_file; /* packed is in the model's file */
 } rnnp_plan_node;
 
 struct rnnp_plan {
@@ -109,11 +109,11 @@ struct rnnp_plan {
     const rnnp_model *model;
     rnnp_math math;
     size_t threads;
-    int schedule;                  /* of all stacks, where it is not RNNP_SCHEDULE_FASTEST: for tests */
+    int schedule; /* of all stacks, where it is not RNNP_SCHEDULE_FASTEST: for tests */
     int flush_denormals;
     rnnp_tuning tuning;
     size_t bytes;
-    rnnp_plan_node nodes[];        /* [model->n_nodes] */
+    rnnp_plan_node nodes[]; /* [model->n_nodes] */
 };
 
 rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node);
@@ -124,29 +124,29 @@ void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning);
 
 /* How a value gets its memory. Aliases (views, in-place results) share the root's. */
 typedef enum rnnp_storage {
-    RNNP_STORE_NONE,               /* nobody needs it at execution */
-    RNNP_STORE_CONSTANT,           /* in the model */
-    RNNP_STORE_KNOWN,              /* evaluated; copied into the program */
-    RNNP_STORE_INPUT,              /* the caller's */
-    RNNP_STORE_COMPUTED            /* the program's, or the caller's when it is an output */
+    RNNP_STORE_NONE,     /* nobody needs it at execution */
+    RNNP_STORE_CONSTANT, /* in the model */
+    RNNP_STORE_KNOWN,    /* evaluated; copied into the program */
+    RNNP_STORE_INPUT,    /* the caller's */
+    RNNP_STORE_COMPUTED  /* the program's, or the caller's when it is an output */
 } rnnp_storage;
 
 typedef struct rnnp_layout {
     const rnnp_plan *plan;
     int is_stream;
-    size_t batch, threads;         /* batch: of streams */
+    size_t batch, threads; /* batch: of streams */
     struct rnnp_block *arena;
     rnnp_inference inf;
-    uint8_t *evaluated;            /* [n_nodes] */
-    uint8_t *called;               /* [n_nodes]: executed; neither evaluated, nor a view, nor dead */
-    size_t *order;                 /* [n_calls]: called nodes as they are executed */
-    size_t *stack;                 /* [n_calls]: how many from here on may run at once; 0 above the lowest of these */
-    size_t *workspace;             /* [n_calls]: offset of each one's scratch */
+    uint8_t *evaluated; /* [n_nodes] */
+    uint8_t *called;    /* [n_nodes]: executed; neither evaluated, nor a view, nor dead */
+    size_t *order;      /* [n_calls]: called nodes as they are executed */
+    size_t *stack;      /* [n_calls]: how many from here on may run at once; 0 above the lowest of these */
+    size_t *workspace;  /* [n_calls]: offset of each one's scratch */
     size_t n_calls;
-    uint8_t *storage;              /* [n_values], of the root */
-    int32_t *root;                 /* [n_values] */
-    int32_t *direct;               /* [n_values], of roots: the output it is written to, or -1 */
-    size_t *offset;                /* [n_values], of computed roots: in the activations */
+    uint8_t *storage; /* [n_values], of the root */
+    int32_t *root;    /* [n_values] */
+    int32_t *direct;  /* [n_values], of roots: the output it is written to, or -1 */
+    size_t *offset;   /* [n_values], of computed roots: in the activations */
     size_t activation_bytes, workspace_bytes;
 } rnnp_layout;
 
@@ -165,8 +165,9 @@ rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *nod
 
 /* ---- Inputs ---- */
 
-/* Whether tensors fit a model's inputs: dtypes, ranks and dimensions, equal ones where symbols are equal; their data is not
- * looked at. metas [n_inputs] and symbols [n_symbols], the sizes (RNNP_DYNAMIC for those no input has), are written. */
+/* Whether tensors fit a model's inputs: dtypes, ranks and dimensions, equal ones where symbols are equal; their data is
+ * not looked at. metas [n_inputs] and symbols [n_symbols], the sizes (RNNP_DYNAMIC for those no input has), are
+ * written. */
 rnnp_status rnnp_inputs_check(const rnnp_model *model, const rnnp_tensor *inputs, size_t n, rnnp_meta *metas,
                               int64_t *symbols);
 
@@ -177,12 +178,12 @@ typedef struct rnnp_call {
     const rnnp_node *node;
     rnnp_tensor *inputs, *outputs;
     rnnp_exec exec;
-    rnnp_prepare *prepare;         /* of calls with state, else NULL */
-    size_t row_bytes;              /* of one channel in one of the state's arrays */
-    int starts_early;              /* its initial state does not depend on inputs */
+    rnnp_prepare *prepare; /* of calls with state, else NULL */
+    size_t row_bytes;      /* of one channel in one of the state's arrays */
+    int starts_early;      /* its initial state does not depend on inputs */
     int needed;
-    size_t stack;                  /* calls from here on that may run at once; 0 above the lowest of these */
-    rnnp_stack_choice choice;      /* of the lowest: how they do */
+    size_t stack;             /* calls from here on that may run at once; 0 above the lowest of these */
+    rnnp_stack_choice choice; /* of the lowest: how they do */
 } rnnp_call;
 
 /* A root in the caller's memory: a model input, or an output that is written without a copy. */
@@ -190,7 +191,7 @@ typedef struct rnnp_bind {
     int32_t root;
     int is_output;
     size_t port;
-    void *own;                     /* outputs: memory for when the caller does not want it, or not all rows */
+    void *own; /* outputs: memory for when the caller does not want it, or not all rows */
 } rnnp_bind;
 
 /* A tensor that looks at such a root. */
@@ -212,8 +213,8 @@ typedef struct rnnp_rows {
 
 typedef struct rnnp_program {
     const rnnp_plan *plan;
-    size_t bytes;                  /* of the block this is the start of */
-    size_t batch, steps;           /* of streams */
+    size_t bytes;        /* of the block this is the start of */
+    size_t batch, steps; /* of streams */
     rnnp_call *calls;
     rnnp_tensor *inputs, *outputs; /* what the caller must give and gets; data NULL */
     uint8_t *skipped;              /* [n_outputs]: not asked for in the latest execution */
@@ -221,18 +222,18 @@ typedef struct rnnp_program {
     rnnp_bind *binds;
     rnnp_patch *patches;
     rnnp_output_copy *copies;
-    int32_t *root;                 /* [n_values] */
-    uint8_t *live;                 /* [n_values], scratch */
-    char *state, *backup;          /* [state_bytes] */
-    uint64_t mark;                 /* of the model; behind each state that is saved */
+    int32_t *root;        /* [n_values] */
+    uint8_t *live;        /* [n_values], scratch */
+    char *state, *backup; /* [state_bytes] */
+    uint64_t mark;        /* of the model; behind each state that is saved */
     size_t n_calls, n_binds, n_patches, n_copies, state_bytes;
 
     /* streams */
-    uint8_t *fresh;                /* [batch]: no step since the reset */
+    uint8_t *fresh; /* [batch]: no step since the reset */
     size_t n_fresh;
-    int32_t *lengths;              /* [batch]: steps of the channels in this execution */
-    rnnp_rows *rows;               /* [n_outputs] */
-    const rnnp_node *mixer;        /* the first node that does not keep channels apart, or NULL */
+    int32_t *lengths;       /* [batch]: steps of the channels in this execution */
+    rnnp_rows *rows;        /* [n_outputs] */
+    const rnnp_node *mixer; /* the first node that does not keep channels apart, or NULL */
 } rnnp_program;
 
 struct rnnp_stream {
@@ -258,12 +259,12 @@ void rnnp_program_reset(rnnp_program *program, size_t row);
 /* ---- Time ---- */
 
 typedef struct rnnp_time {
-    int of_channels;               /* 1: it is not about time but about the channels of a stream */
-    int *axis;                     /* [n_values], RNNP_TIME_NONE for values without time */
-    uint8_t *final;                /* [n_values]: no time axis, but a function of all steps so far */
-    int *in, *out;                 /* of the node at hand */
-    const char *why;               /* what is wrong with the node that cannot be stepped */
-    int misplaced;                 /* that is only that time was looked for at another axis */
+    int of_channels; /* 1: it is not about time but about the channels of a stream */
+    int *axis;       /* [n_values], RNNP_TIME_NONE for values without time */
+    uint8_t *final;  /* [n_values]: no time axis, but a function of all steps so far */
+    int *in, *out;   /* of the node at hand */
+    const char *why; /* what is wrong with the node that cannot be stepped */
+    int misplaced;   /* that is only that time was looked for at another axis */
 } rnnp_time;
 
 /* In *arena; no value has time yet. */

@@ -31,8 +31,7 @@ static int input_fits(const rnnp_tensor *want, const rnnp_tensor *got)
 {
     int fits = got->dtype == want->dtype && got->rank == want->rank;
 
-    for (size_t d = 0; fits && d < want->rank; d++)
-        fits = got->shape[d] == want->shape[d];
+    for (size_t d = 0; fits && d < want->rank; d++) fits = got->shape[d] == want->shape[d];
     return fits && (got->data || rnnp_tensor_elements(want) == 0);
 }
 
@@ -48,8 +47,7 @@ static rnnp_status check_ports(const rnnp_program *p, const rnnp_tensor *inputs,
     if ((n_inputs && !inputs) || !outputs)
         return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%s is NULL", outputs ? "inputs" : "outputs");
     for (size_t i = 0; i < n_inputs; i++) {
-        if (!input_fits(&p->inputs[i], &inputs[i]))
-            return input_fail(p, inputs, i);
+        if (!input_fits(&p->inputs[i], &inputs[i])) return input_fail(p, inputs, i);
     }
     return RNNP_OK;
 }
@@ -63,13 +61,11 @@ static void bind_ports(rnnp_program *p, const uint8_t *active, const rnnp_tensor
         const rnnp_bind *b = &p->binds[i];
         void *data = b->is_output ? outputs[b->port].data : inputs[b->port].data;
 
-        if (b->is_output && (active || !data))
-            data = b->own;
+        if (b->is_output && (active || !data)) data = b->own;
         changed |= p->data[b->root] != data;
         p->data[b->root] = data;
     }
-    for (size_t i = 0; changed && i < p->n_patches; i++)
-        p->patches[i].tensor->data = p->data[p->patches[i].root];
+    for (size_t i = 0; changed && i < p->n_patches; i++) p->patches[i].tensor->data = p->data[p->patches[i].root];
 }
 
 /* Which calls the wanted outputs need; a call with state always runs. */
@@ -78,8 +74,7 @@ static void choose_needed(rnnp_program *p)
     const rnnp_model *model = p->plan->model;
 
     memset(p->live, 0, model->n_values);
-    for (size_t k = 0; k < model->n_outputs; k++)
-        p->live[p->root[model->outputs[k].value]] |= !p->skipped[k];
+    for (size_t k = 0; k < model->n_outputs; k++) p->live[p->root[model->outputs[k].value]] |= !p->skipped[k];
     for (size_t c = p->n_calls; c-- > 0;) {
         rnnp_call *call = &p->calls[c];
         const rnnp_node *node = call->node;
@@ -88,8 +83,7 @@ static void choose_needed(rnnp_program *p)
         for (size_t i = 0; i < node->n_outputs; i++)
             call->needed |= node->outputs[i] != RNNP_NONE && p->live[p->root[node->outputs[i]]];
         for (size_t i = 0; call->needed && i < node->n_inputs; i++) {
-            if (node->inputs[i] != RNNP_NONE)
-                p->live[p->root[node->inputs[i]]] = 1;
+            if (node->inputs[i] != RNNP_NONE) p->live[p->root[node->inputs[i]]] = 1;
         }
     }
 }
@@ -108,8 +102,7 @@ static size_t at_once(const rnnp_call *call)
 {
     size_t n = 1;
 
-    while (n < call->stack && call[n].needed)
-        n++;
+    while (n < call->stack && call[n].needed) n++;
     return n;
 }
 
@@ -129,18 +122,13 @@ static rnnp_status run_calls(rnnp_program *p, const uint8_t *active)
         rnnp_call *call = &p->calls[c];
 
         n = at_once(call);
-        if (!call->needed)
-            continue;
-        if (call->prepare && p->n_fresh && !call->starts_early)
-            begin_states(p, call, active);
-        if (call->prepare)
-            call->exec.lengths = active ? p->lengths : NULL;
-        const rnnp_status status = n > 1 ? run_stack(p, call, n)
-                                         : call->run(&call->exec, call->node, call->inputs, call->outputs);
-        if (status != RNNP_OK)
-            return status;
-        for (size_t i = 0; i < n; i++)
-            call[i].exec.turn++;
+        if (!call->needed) continue;
+        if (call->prepare && p->n_fresh && !call->starts_early) begin_states(p, call, active);
+        if (call->prepare) call->exec.lengths = active ? p->lengths : NULL;
+        const rnnp_status status =
+            n > 1 ? run_stack(p, call, n) : call->run(&call->exec, call->node, call->inputs, call->outputs);
+        if (status != RNNP_OK) return status;
+        for (size_t i = 0; i < n; i++) call[i].exec.turn++;
     }
     return RNNP_OK;
 }
@@ -150,8 +138,7 @@ static void copy_outputs(const rnnp_program *p, const rnnp_tensor *outputs)
     for (size_t i = 0; i < p->n_copies; i++) {
         const rnnp_output_copy *copy = &p->copies[i];
 
-        if (outputs[copy->port].data && copy->bytes)
-            memcpy(outputs[copy->port].data, p->data[copy->root], copy->bytes);
+        if (outputs[copy->port].data && copy->bytes) memcpy(outputs[copy->port].data, p->data[copy->root], copy->bytes);
     }
 }
 
@@ -186,8 +173,7 @@ rnnp_status rnnp_program_execute(rnnp_program *p, const uint8_t *active, const r
     int changed = 0;
     rnnp_status status = check_ports(p, inputs, n_inputs, outputs, n_outputs);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     for (size_t k = 0; k < n_outputs; k++) {
         const uint8_t skipped = outputs[k].data == NULL;
         void *data = outputs[k].data;
@@ -197,8 +183,7 @@ rnnp_status rnnp_program_execute(rnnp_program *p, const uint8_t *active, const r
         outputs[k] = p->outputs[k];
         outputs[k].data = data;
     }
-    if (changed)
-        choose_needed(p);
+    if (changed) choose_needed(p);
     bind_ports(p, active, inputs, outputs);
 
     const rnnp_fpmode mode = rnnp_fpmode_enter(p->plan->flush_denormals);

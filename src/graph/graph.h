@@ -41,7 +41,8 @@ static inline size_t rnnp_align64(size_t bytes)
  * symbols are equal sizes. They can travel as elements of known i64 tensors (Shape -> Concat -> Reshape). */
 #define RNNP_SYMBOL (INT64_MIN / 2)
 /* The window is narrow so that INT64_MIN, a usual "from the very start" of Slice, is a number. */
-static inline int rnnp_dim_is_symbol(int64_t dim) {
+static inline int rnnp_dim_is_symbol(int64_t dim)
+{
     return dim <= RNNP_SYMBOL && dim > RNNP_SYMBOL - (INT64_C(1) << 40);
 }
 
@@ -60,17 +61,17 @@ struct rnnp_operator;
 
 typedef struct rnnp_node {
     const struct rnnp_operator *op;
-    const char *name;            /* never NULL; "Op_7" style where the file has none */
+    const char *name; /* never NULL; "Op_7" style where the file has none */
     int opset;
     size_t n_inputs, n_outputs;
-    int32_t *inputs, *outputs;   /* value ids; RNNP_NONE for absent or unwanted ones */
-    void *params;                /* op->param_bytes, filled by parse */
-    const rnnp_attr *attrs;      /* as they were given; copies that live as long as the model */
+    int32_t *inputs, *outputs; /* value ids; RNNP_NONE for absent or unwanted ones */
+    void *params;              /* op->param_bytes, filled by parse */
+    const rnnp_attr *attrs;    /* as they were given; copies that live as long as the model */
     size_t n_attrs;
-    size_t serial;               /* how many nodes were added before it: survives the removal of others */
-    const char *note;            /* lint warning or NULL */
-    int folded;                  /* during close: outputs became constants, or nobody reads them */
-    rnnp_meta *input_metas;      /* [n_inputs], symbolic, after close */
+    size_t serial;          /* how many nodes were added before it: survives the removal of others */
+    const char *note;       /* lint warning or NULL */
+    int folded;             /* during close: outputs became constants, or nobody reads them */
+    rnnp_meta *input_metas; /* [n_inputs], symbolic, after close */
 } rnnp_node;
 
 typedef struct rnnp_output_info {
@@ -80,13 +81,13 @@ typedef struct rnnp_output_info {
 
 typedef struct rnnp_value_info {
     const char *name;
-    rnnp_meta meta;              /* symbolic, after close; known = constant data when is_constant */
+    rnnp_meta meta; /* symbolic, after close; known = constant data when is_constant */
     int is_constant;
-    int32_t producer;            /* node index or -1 */
+    int32_t producer; /* node index or -1 */
     size_t uses;
-    int released;                /* its elements are gone: only packed forms of them are left */
-    atomic_uchar sealed;         /* in a packed file, and not compared with its checksum yet */
-    uint64_t checksum;           /* of a constant in a packed file; 0: not known */
+    int released;        /* its elements are gone: only packed forms of them are left */
+    atomic_uchar sealed; /* in a packed file, and not compared with its checksum yet */
+    uint64_t checksum;   /* of a constant in a packed file; 0: not known */
 } rnnp_value_info;
 
 /* ---- What operators are called with ----
@@ -100,8 +101,8 @@ typedef struct rnnp_value_info {
  * makes the node fail after parse. */
 typedef struct rnnp_parse {
     struct rnnp_model *model;
-    const rnnp_node *node;       /* name, opset, n_inputs, n_outputs and which are absent are valid */
-    const rnnp_attr *attrs;      /* live as long as the model */
+    const rnnp_node *node;  /* name, opset, n_inputs, n_outputs and which are absent are valid */
+    const rnnp_attr *attrs; /* live as long as the model */
     size_t n_attrs;
     uint64_t consumed;
     rnnp_status status;
@@ -122,7 +123,7 @@ void *rnnp_model_calloc(struct rnnp_model *model, size_t count, size_t bytes);
 typedef struct rnnp_infer {
     const rnnp_context *context;
     const rnnp_node *node;
-    int64_t *next_symbol;        /* counts down; take with rnnp_dim_unknown */
+    int64_t *next_symbol; /* counts down; take with rnnp_dim_unknown */
 } rnnp_infer;
 
 int64_t rnnp_dim_unknown(rnnp_infer *in);
@@ -133,22 +134,22 @@ rnnp_status rnnp_infer_broadcast(rnnp_infer *in, const rnnp_meta *a, const rnnp_
 /* Checks that two dimensions agree (a symbol agrees with anything) and returns the more definite one. */
 rnnp_status rnnp_infer_same(rnnp_infer *in, const char *what, int64_t a, int64_t b, int64_t *dim);
 /* rnnp_fail with "<op> <node name>: " in front. */
-rnnp_status rnnp_node_fail(const rnnp_context *context, const rnnp_node *node, rnnp_status status,
-                           const char *format, ...) __attribute__((format(printf, 4, 5)));
+rnnp_status rnnp_node_fail(const rnnp_context *context, const rnnp_node *node, rnnp_status status, const char *format,
+                           ...) __attribute__((format(printf, 4, 5)));
 
 /* During execution. */
 typedef struct rnnp_exec {
     const rnnp_context *context;
     const rnnp_selection *select;
     rnnp_math math;
-    rnnp_team *team;             /* NULL: one thread */
-    size_t threads;              /* at most this many of the team's; 0: all */
-    const void *packed;          /* this node's packed weights: in the plan, in a file, or NULL */
-    const void *planned;         /* what op->plan wrote, where there is a packed block */
-    void *state;                 /* streams: this node's recurrent state; NULL in runs */
-    const int32_t *lengths;      /* streams: steps that each channel takes part in, as sequence_lens; NULL: all */
-    void *workspace;             /* this node's scratch, op->workspace bytes */
-    size_t turn;                 /* executions of this node before */
+    rnnp_team *team;        /* NULL: one thread */
+    size_t threads;         /* at most this many of the team's; 0: all */
+    const void *packed;     /* this node's packed weights: in the plan, in a file, or NULL */
+    const void *planned;    /* what op->plan wrote, where there is a packed block */
+    void *state;            /* streams: this node's recurrent state; NULL in runs */
+    const int32_t *lengths; /* streams: steps that each channel takes part in, as sequence_lens; NULL: all */
+    void *workspace;        /* this node's scratch, op->workspace bytes */
+    size_t turn;            /* executions of this node before */
 } rnnp_exec;
 
 /* A node and what it is to be executed with. */
@@ -159,7 +160,7 @@ typedef struct rnnp_stack_node {
     rnnp_tensor *outputs;
 } rnnp_stack_node;
 
-enum { RNNP_STACK_NODES = 8 };   /* most of one stack */
+enum { RNNP_STACK_NODES = 8 }; /* most of one stack */
 
 /* Where a plan's choices come from, and what it expects to run; 0 where it does not know. */
 typedef struct rnnp_tuning {
@@ -167,19 +168,19 @@ typedef struct rnnp_tuning {
     rnnp_record_host host;
     size_t batch, steps;
     int64_t batch_symbol, steps_symbol; /* the model's dimensions that these are the sizes of; 0: none */
-    int off;                     /* neither records nor the table */
+    int off;                            /* neither records nor the table */
 } rnnp_tuning;
 
 /* What a planned node knows about itself when memory is asked for. */
 typedef struct rnnp_prepare {
     const rnnp_context *context;
     const rnnp_node *node;
-    const rnnp_meta *inputs;     /* known set for constants */
+    const rnnp_meta *inputs; /* known set for constants */
     const rnnp_selection *select;
     rnnp_math math;
     size_t threads;
-    const rnnp_tuning *tuning;   /* NULL: no choice is looked up */
-    const void *planned;         /* of runs: what op->plan wrote for the plan, whose packed block is used */
+    const rnnp_tuning *tuning; /* NULL: no choice is looked up */
+    const void *planned;       /* of runs: what op->plan wrote for the plan, whose packed block is used */
 } rnnp_prepare;
 
 /* Where time is: inputs' time axes in (axis, or RNNP_TIME_NONE for values without one), outputs' out.
@@ -201,12 +202,12 @@ void rnnp_found_explain(const rnnp_record_found *found, rnnp_explanation *explan
 
 typedef struct rnnp_operator {
     const char *name;
-    uint8_t min_inputs, max_inputs;   /* 255: any number */
+    uint8_t min_inputs, max_inputs; /* 255: any number */
     uint8_t min_outputs, max_outputs;
-    int until_opset;                  /* last opset whose semantics are implemented; 0: 22 */
+    int until_opset; /* last opset whose semantics are implemented; 0: 22 */
     size_t param_bytes;
 
-    rnnp_status (*parse)(rnnp_parse *p, void *params);          /* may be NULL: no attributes */
+    rnnp_status (*parse)(rnnp_parse *p, void *params); /* may be NULL: no attributes */
     rnnp_status (*infer)(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs);
     rnnp_status (*run)(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs);
 
@@ -255,7 +256,7 @@ typedef struct rnnp_operator {
     void (*state_reset)(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, size_t row, void *state);
     /* Products: multiply-adds of one execution, SIZE_MAX for too many to count; inputs are concrete. */
     size_t (*multiply_adds)(const rnnp_prepare *p, const rnnp_meta *outputs);
-    const char *(*variant)(const rnnp_prepare *p);                /* name of the kernel in use */
+    const char *(*variant)(const rnnp_prepare *p); /* name of the kernel in use */
     /* What is chosen for calls of this batch and steps, and why; 0 for a node for which nothing is. */
     int (*explain)(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *explanation);
     /* The layer as a tuner sees it, called with tuning's batch and steps where the inputs do not say; 0 for a node that
@@ -278,7 +279,7 @@ typedef struct rnnp_operator {
     const void *family;
 } rnnp_operator;
 
-extern const rnnp_operator *const rnnp_operators[];  /* NULL-terminated */
+extern const rnnp_operator *const rnnp_operators[]; /* NULL-terminated */
 extern const size_t rnnp_operator_count;
 const rnnp_operator *rnnp_operator_find(const char *name);
 
@@ -304,25 +305,25 @@ typedef struct rnnp_name_table {
 } rnnp_name_table;
 
 struct rnnp_model {
-    rnnp_context *context;       /* stays first in all versions */
+    rnnp_context *context; /* stays first in all versions */
     const rnnp_model_calls *calls;
-    int closed;                  /* RNNP_MODEL_OPEN, ... */
+    int closed; /* RNNP_MODEL_OPEN, ... */
     rnnp_value_info *values;
     size_t n_values, cap_values;
-    rnnp_node *nodes;            /* in execution order after close */
+    rnnp_node *nodes; /* in execution order after close */
     size_t n_nodes, cap_nodes;
-    int32_t *inputs;             /* value ids */
+    int32_t *inputs; /* value ids */
     rnnp_output_info *outputs;
     size_t n_inputs, cap_inputs, n_outputs, cap_outputs;
-    const char **symbols;   /* name of symbol RNNP_SYMBOL - i, NULL where it has none */
+    const char **symbols; /* name of symbol RNNP_SYMBOL - i, NULL where it has none */
     size_t n_symbols, cap_symbols;
     rnnp_name_table input_names, output_names, symbol_names; /* what is taken, while it is built */
-    rnnp_budget *budget;         /* while a file is loaded, else NULL */
-    struct rnnp_block *blocks;   /* everything allocated by rnnp_model_alloc */
-    const char *producer;        /* what wrote the file, "" if unknown */
-    const char *layer;           /* name of the layer whose weights are added, or NULL */
-    struct rnnp_packed *packed;  /* the packed file behind it (src/packed/), or NULL */
-    _Atomic uint64_t mark;       /* rnnp_model_mark(); 0: not asked for yet */
+    rnnp_budget *budget;                                     /* while a file is loaded, else NULL */
+    struct rnnp_block *blocks;                               /* everything allocated by rnnp_model_alloc */
+    const char *producer;                                    /* what wrote the file, "" if unknown */
+    const char *layer;                                       /* name of the layer whose weights are added, or NULL */
+    struct rnnp_packed *packed;                              /* the packed file behind it (src/packed/), or NULL */
+    _Atomic uint64_t mark;                                   /* rnnp_model_mark(); 0: not asked for yet */
 };
 
 /* Total elements of a shape; SIZE_MAX when a dimension is a symbol or the product overflows. */

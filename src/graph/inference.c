@@ -32,8 +32,7 @@ rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data)
 {
     rnnp_tensor tensor = {.dtype = meta->dtype, .rank = meta->rank, .data = (void *)data};
 
-    for (size_t i = 0; i < meta->rank; i++)
-        tensor.shape[i] = meta->dim[i];
+    for (size_t i = 0; i < meta->rank; i++) tensor.shape[i] = meta->dim[i];
     return tensor;
 }
 
@@ -60,8 +59,7 @@ rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, s
         return RNNP_ERR_MEMORY;
     inf->bytes_left = RUN_BYTES;
     for (size_t v = 0; v < model->n_values; v++) {
-        if (!model->values[v].is_constant)
-            continue;
+        if (!model->values[v].is_constant) continue;
         inf->meta[v] = model->values[v].meta;
         inf->bytes_left = rnnp_add_bytes(inf->bytes_left, rnnp_meta_bytes(&inf->meta[v]));
     }
@@ -76,12 +74,10 @@ rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node)
     memset(inf->in, 0, rnnp_node_slots_in(node) * sizeof *inf->in);
     memset(inf->out, 0, rnnp_node_slots_out(node) * sizeof *inf->out);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE)
-            inf->in[i] = inf->meta[node->inputs[i]];
+        if (node->inputs[i] != RNNP_NONE) inf->in[i] = inf->meta[node->inputs[i]];
     }
     const rnnp_status status = node->op->infer(&in, inf->in, inf->out);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     const size_t from = node->op->is_view ? rnnp_meta_elements(&inf->in[0]) : SIZE_MAX;
     const size_t to = node->op->is_view ? rnnp_meta_elements(&inf->out[0]) : SIZE_MAX;
     if (from != SIZE_MAX && to != SIZE_MAX && from != to) /* whatever infer() could not know */
@@ -100,8 +96,7 @@ rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node)
 static int has_symbol(const rnnp_meta *meta)
 {
     for (size_t i = 0; i < meta->rank; i++) {
-        if (rnnp_dim_is_symbol(meta->dim[i]))
-            return 1;
+        if (rnnp_dim_is_symbol(meta->dim[i])) return 1;
     }
     return 0;
 }
@@ -110,7 +105,7 @@ static int has_symbol(const rnnp_meta *meta)
 static uint64_t work_of(const rnnp_inference *inf, const rnnp_node *node)
 {
     const rnnp_prepare prepare = {inf->model->context, node, inf->in, &inf->model->context->selection,
-                                  RNNP_MATH_U35, 1, NULL, NULL};
+                                  RNNP_MATH_U35,       1,    NULL,    NULL};
     size_t elements = 0;
 
     for (size_t i = 0; i < node->n_inputs && !node->op->shape_only; i++)
@@ -126,25 +121,21 @@ rnnp_known rnnp_inference_known(rnnp_inference *inf, const rnnp_node *node)
     size_t bytes_in = 0, bytes_out = 0;
     int symbolic = 0;
 
-    if (node->op->state_bytes)
-        return RNNP_KNOWN_NOT;
+    if (node->op->state_bytes) return RNNP_KNOWN_NOT;
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] == RNNP_NONE)
-            continue;
+        if (node->inputs[i] == RNNP_NONE) continue;
         if (node->op->shape_only) {
             symbolic |= has_symbol(&inf->in[i]);
         } else {
             const int part = inf->partial[node->inputs[i]].unsure != NULL;
 
-            if (!inf->in[i].known && !part)
-                return RNNP_KNOWN_NOT;
+            if (!inf->in[i].known && !part) return RNNP_KNOWN_NOT;
             symbolic |= part;
             bytes_in = rnnp_add_bytes(bytes_in, rnnp_meta_bytes(&inf->in[i]));
         }
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE)
-            bytes_out = rnnp_add_bytes(bytes_out, rnnp_meta_bytes(&inf->out[i]));
+        if (node->outputs[i] != RNNP_NONE) bytes_out = rnnp_add_bytes(bytes_out, rnnp_meta_bytes(&inf->out[i]));
     }
     if (bytes_out == SIZE_MAX || (bytes_out > EVALUATE_BYTES && bytes_out / EVALUATE_GROWTH > bytes_in))
         return RNNP_KNOWN_NOT;
@@ -168,8 +159,7 @@ static rnnp_status make_tensors(rnnp_inference *inf, const rnnp_node *node, stru
 
         if (i < node->n_outputs && node->outputs[i] != RNNP_NONE) {
             data = rnnp_arena_alloc(inf->model->context, arena, rnnp_meta_bytes(&inf->out[i]));
-            if (!data)
-                return RNNP_ERR_MEMORY;
+            if (!data) return RNNP_ERR_MEMORY;
         }
         inf->out_tensor[i] = rnnp_meta_tensor(&inf->out[i], data);
     }
@@ -179,8 +169,7 @@ static rnnp_status make_tensors(rnnp_inference *inf, const rnnp_node *node, stru
 static void outputs_known(rnnp_inference *inf, const rnnp_node *node)
 {
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE)
-            inf->meta[node->outputs[i]].known = inf->out_tensor[i].data;
+        if (node->outputs[i] != RNNP_NONE) inf->meta[node->outputs[i]].known = inf->out_tensor[i].data;
     }
 }
 
@@ -201,8 +190,7 @@ rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, 
             status = rnnp_constant_need(inf->model, node->inputs[i]);
     }
     for (size_t i = 0; i < node->n_inputs; i++) { /* a plan knows constants only */
-        if (node->inputs[i] != RNNP_NONE && !inf->model->values[node->inputs[i]].is_constant)
-            inf->in[i].known = NULL;
+        if (node->inputs[i] != RNNP_NONE && !inf->model->values[node->inputs[i]].is_constant) inf->in[i].known = NULL;
     }
     if (status == RNNP_OK && !packed && op->pack_bytes && (pack_bytes = op->pack_bytes(&prepare)) > 0) {
         if ((pack = rnnp_alloc(context, pack_bytes)) != NULL)
@@ -215,10 +203,8 @@ rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, 
         exec.workspace = rnnp_alloc(context, workspace_bytes);
         status = exec.workspace ? RNNP_OK : RNNP_ERR_MEMORY;
     }
-    if (status == RNNP_OK)
-        status = op->run(&exec, node, inf->in_tensor, inf->out_tensor);
-    if (status == RNNP_OK)
-        outputs_known(inf, node);
+    if (status == RNNP_OK) status = op->run(&exec, node, inf->in_tensor, inf->out_tensor);
+    if (status == RNNP_OK) outputs_known(inf, node);
     rnnp_free(context, exec.workspace, workspace_bytes);
     rnnp_free(context, pack, pack_bytes);
     return status;

@@ -8,12 +8,9 @@
 
 static rnnp_status check_closed(const rnnp_model *model, const char *what, const void *result)
 {
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!result)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "%s is NULL", what);
-    if (model->closed != RNNP_MODEL_CLOSED)
-        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+    if (!model) return RNNP_ERR_ARG;
+    if (!result) return rnnp_fail(model->context, RNNP_ERR_ARG, "%s is NULL", what);
+    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
     return RNNP_OK;
 }
 
@@ -35,27 +32,19 @@ static rnnp_port port_of(const rnnp_model *model, const char *name, const rnnp_m
 
 static rnnp_port value_port(const rnnp_model *model, int32_t value)
 {
-    if (value == RNNP_NONE)
-        return (rnnp_port){.name = ""};
+    if (value == RNNP_NONE) return (rnnp_port){.name = ""};
     return port_of(model, model->values[value].name, &model->values[value].meta);
 }
 
-size_t rnnp_model_inputs(const rnnp_model *model)
-{
-    return model ? model->n_inputs : 0;
-}
+size_t rnnp_model_inputs(const rnnp_model *model) { return model ? model->n_inputs : 0; }
 
-size_t rnnp_model_outputs(const rnnp_model *model)
-{
-    return model ? model->n_outputs : 0;
-}
+size_t rnnp_model_outputs(const rnnp_model *model) { return model ? model->n_outputs : 0; }
 
 rnnp_status rnnp_model_input_port(const rnnp_model *model, size_t index, rnnp_port *port)
 {
     const rnnp_status status = check_closed(model, "port", port);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     if (index >= model->n_inputs)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "input %zu of %zu", index, model->n_inputs);
     *port = value_port(model, model->inputs[index]);
@@ -66,8 +55,7 @@ rnnp_status rnnp_model_output_port(const rnnp_model *model, size_t index, rnnp_p
 {
     const rnnp_status status = check_closed(model, "port", port);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     if (index >= model->n_outputs)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "output %zu of %zu", index, model->n_outputs);
     *port = value_port(model, model->outputs[index].value);
@@ -96,25 +84,24 @@ rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index, rnnp_nod
     enum { IN = sizeof info->input / sizeof info->input[0], OUT = sizeof info->output / sizeof info->output[0] };
     const rnnp_status status = check_closed(model, "info", info);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     if (index >= model->n_nodes)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "node %zu of %zu", index, model->n_nodes);
     const rnnp_node *node = &model->nodes[index];
-    const rnnp_prepare prepare = {model->context,  node, node->input_metas, &model->context->selection,
-                                  RNNP_MATH_U35, 1, NULL, NULL};
+    const rnnp_prepare prepare = {model->context, node, node->input_metas, &model->context->selection, RNNP_MATH_U35, 1,
+                                  NULL,           NULL};
 
-    *info = (rnnp_node_info){.name = node->name, .op = node->op->name, .inputs = node->n_inputs,
-                             .outputs = node->n_outputs, .note = node->note};
+    *info = (rnnp_node_info){.name = node->name,
+                             .op = node->op->name,
+                             .inputs = node->n_inputs,
+                             .outputs = node->n_outputs,
+                             .note = node->note};
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (i < IN)
-            info->input[i] = value_port(model, node->inputs[i]);
+        if (i < IN) info->input[i] = value_port(model, node->inputs[i]);
         if (node->inputs[i] != RNNP_NONE && model->values[node->inputs[i]].is_constant)
             info->parameters += rnnp_meta_elements(&model->values[node->inputs[i]].meta);
     }
-    for (size_t i = 0; i < node->n_outputs && i < OUT; i++)
-        info->output[i] = value_port(model, node->outputs[i]);
-    if (node->op->weight_bytes_per_step)
-        info->weight_bytes_per_step = node->op->weight_bytes_per_step(&prepare);
+    for (size_t i = 0; i < node->n_outputs && i < OUT; i++) info->output[i] = value_port(model, node->outputs[i]);
+    if (node->op->weight_bytes_per_step) info->weight_bytes_per_step = node->op->weight_bytes_per_step(&prepare);
     return RNNP_OK;
 }

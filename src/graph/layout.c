@@ -43,8 +43,7 @@ static rnnp_status infer_all(rnnp_layout *layout, const rnnp_meta *inputs)
     rnnp_inference *inf = &layout->inf;
     rnnp_status status;
 
-    for (size_t i = 0; i < model->n_inputs; i++)
-        inf->meta[model->inputs[i]] = inputs[i];
+    for (size_t i = 0; i < model->n_inputs; i++) inf->meta[model->inputs[i]] = inputs[i];
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
 
@@ -52,12 +51,10 @@ static rnnp_status infer_all(rnnp_layout *layout, const rnnp_meta *inputs)
             return status;
         if (layout->is_stream && node->op->state_bytes && (status = check_batch(layout, node)) != RNNP_OK)
             return status;
-        if (rnnp_inference_known(inf, node) != RNNP_KNOWN_FULLY)
-            continue;
+        if (rnnp_inference_known(inf, node) != RNNP_KNOWN_FULLY) continue;
         status = rnnp_inference_evaluate(inf, node, &plan->context->selection, plan->math, plan->nodes[n].packed,
                                          plan->nodes[n].planned, &layout->arena);
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
         layout->evaluated[n] = 1;
     }
     return RNNP_OK;
@@ -71,12 +68,10 @@ static void gather(rnnp_layout *layout, const rnnp_node *node)
     memset(inf->in, 0, rnnp_node_slots_in(node) * sizeof *inf->in);
     memset(inf->out, 0, rnnp_node_slots_out(node) * sizeof *inf->out);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE)
-            inf->in[i] = inf->meta[node->inputs[i]];
+        if (node->inputs[i] != RNNP_NONE) inf->in[i] = inf->meta[node->inputs[i]];
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE)
-            inf->out[i] = inf->meta[node->outputs[i]];
+        if (node->outputs[i] != RNNP_NONE) inf->out[i] = inf->meta[node->outputs[i]];
     }
 }
 
@@ -84,8 +79,7 @@ static void gather(rnnp_layout *layout, const rnnp_node *node)
 
 static int is_view(rnnp_layout *layout, const rnnp_node *node)
 {
-    if (node->op->is_view || !node->op->view)
-        return node->op->is_view;
+    if (node->op->is_view || !node->op->view) return node->op->is_view;
     gather(layout, node);
     return node->op->view(node, layout->inf.in, layout->inf.out);
 }
@@ -97,27 +91,23 @@ static void choose_calls(rnnp_layout *layout)
     const rnnp_model *model = layout->plan->model;
     uint8_t *storage = layout->storage;
 
-    for (size_t k = 0; k < model->n_outputs; k++)
-        storage[model->outputs[k].value] = RNNP_STORE_COMPUTED;
+    for (size_t k = 0; k < model->n_outputs; k++) storage[model->outputs[k].value] = RNNP_STORE_COMPUTED;
     for (size_t n = model->n_nodes; n-- > 0;) {
         const rnnp_node *node = &model->nodes[n];
         int needed = 0;
 
         for (size_t i = 0; i < node->n_outputs; i++)
             needed |= node->outputs[i] != RNNP_NONE && storage[node->outputs[i]] != RNNP_STORE_NONE;
-        if (!needed || layout->evaluated[n])
-            continue;
+        if (!needed || layout->evaluated[n]) continue;
         layout->called[n] = !is_view(layout, node);
         for (size_t i = 0; i < (layout->called[n] ? node->n_inputs : 1); i++) {
-            if (node->inputs[i] != RNNP_NONE)
-                storage[node->inputs[i]] = RNNP_STORE_COMPUTED;
+            if (node->inputs[i] != RNNP_NONE) storage[node->inputs[i]] = RNNP_STORE_COMPUTED;
         }
     }
     for (size_t v = 0; v < model->n_values; v++) {
         layout->root[v] = (int32_t)v;
         layout->direct[v] = -1;
-        if (storage[v] == RNNP_STORE_NONE)
-            continue;
+        if (storage[v] == RNNP_STORE_NONE) continue;
         if (model->values[v].is_constant)
             storage[v] = RNNP_STORE_CONSTANT;
         else if (layout->inf.meta[v].known)
@@ -135,35 +125,31 @@ static void choose_calls(rnnp_layout *layout)
 
 /* Of roots: the first and last call that touches the memory. */
 typedef struct lifetimes {
-    size_t *first, *last;  /* [n_values] */
-    uint8_t *is_output;    /* [n_values] */
-    int32_t *into;         /* [n_values]: the root whose memory it takes over */
-    rnnp_span *spans;      /* [n_values] */
-    int32_t *owner;        /* [n_values]: of each span */
-    size_t *room;          /* of rnnp_spans_place */
+    size_t *first, *last; /* [n_values] */
+    uint8_t *is_output;   /* [n_values] */
+    int32_t *into;        /* [n_values]: the root whose memory it takes over */
+    rnnp_span *spans;     /* [n_values] */
+    int32_t *owner;       /* [n_values]: of each span */
+    size_t *room;         /* of rnnp_spans_place */
 } lifetimes;
 
 static void find_lifetimes(const rnnp_layout *layout, lifetimes *lt)
 {
     const rnnp_model *model = layout->plan->model;
 
-    for (size_t v = 0; v < model->n_values; v++)
-        lt->into[v] = layout->root[v];
+    for (size_t v = 0; v < model->n_values; v++) lt->into[v] = layout->root[v];
     for (size_t p = 0, call = 0; p < layout->n_calls; p++) {
         const rnnp_node *node = &model->nodes[layout->order[p]];
 
         call = layout->stack[p] ? p : call; /* a stack is one call */
         for (size_t i = 0; i < node->n_inputs; i++) {
-            if (node->inputs[i] != RNNP_NONE)
-                lt->last[layout->root[node->inputs[i]]] = call;
+            if (node->inputs[i] != RNNP_NONE) lt->last[layout->root[node->inputs[i]]] = call;
         }
         for (size_t i = 0; i < node->n_outputs; i++) {
-            if (node->outputs[i] != RNNP_NONE)
-                lt->first[node->outputs[i]] = lt->last[node->outputs[i]] = call;
+            if (node->outputs[i] != RNNP_NONE) lt->first[node->outputs[i]] = lt->last[node->outputs[i]] = call;
         }
     }
-    for (size_t k = 0; k < model->n_outputs; k++)
-        lt->is_output[layout->root[model->outputs[k].value]] = 1;
+    for (size_t k = 0; k < model->n_outputs; k++) lt->is_output[layout->root[model->outputs[k].value]] = 1;
 }
 
 /* Whether the node at this call may overwrite its first input: nobody looks at that memory afterwards. */
@@ -171,8 +157,7 @@ static int can_overwrite(const rnnp_layout *layout, const lifetimes *lt, const r
 {
     const int32_t in = node->inputs[0], out = node->outputs[0];
 
-    if (!node->op->in_place || in == RNNP_NONE || out == RNNP_NONE)
-        return 0;
+    if (!node->op->in_place || in == RNNP_NONE || out == RNNP_NONE) return 0;
     const int32_t root = layout->root[in];
     const rnnp_meta *a = &layout->inf.meta[in], *b = &layout->inf.meta[out];
     return layout->storage[root] == RNNP_STORE_COMPUTED && lt->last[root] == call && !lt->is_output[root] &&
@@ -193,8 +178,7 @@ static void merge_in_place(rnnp_layout *layout, lifetimes *lt)
     for (size_t v = 0; v < model->n_values; v++) {
         const int32_t old = layout->root[v], root = lt->into[old];
 
-        if (lt->last[old] > lt->last[root])
-            lt->last[root] = lt->last[old];
+        if (lt->last[old] > lt->last[root]) lt->last[root] = lt->last[old];
         layout->root[v] = root;
     }
 }
@@ -209,8 +193,7 @@ static rnnp_status place_values(rnnp_layout *layout, lifetimes *lt)
 
         const int direct = layout->storage[root] == RNNP_STORE_COMPUTED && layout->direct[root] < 0;
 
-        if (direct)
-            layout->direct[root] = (int32_t)k;
+        if (direct) layout->direct[root] = (int32_t)k;
         if (!direct || (layout->is_stream && layout->batch > 1))
             lt->last[root] = SIZE_MAX; /* copied from when all is done: always, or when some channels wait */
     }
@@ -220,8 +203,7 @@ static rnnp_status place_values(rnnp_layout *layout, lifetimes *lt)
         for (size_t i = 0; i < node->n_outputs; i++) {
             const int32_t v = node->outputs[i];
 
-            if (v == RNNP_NONE || layout->storage[v] != RNNP_STORE_COMPUTED || layout->root[v] != v)
-                continue;
+            if (v == RNNP_NONE || layout->storage[v] != RNNP_STORE_COMPUTED || layout->root[v] != v) continue;
             lt->owner[n_spans] = v;
             lt->spans[n_spans++] = (rnnp_span){rnnp_meta_bytes(&layout->inf.meta[v]), lt->first[v], lt->last[v], 0};
         }
@@ -229,8 +211,7 @@ static rnnp_status place_values(rnnp_layout *layout, lifetimes *lt)
     layout->activation_bytes = rnnp_spans_place(lt->spans, n_spans, lt->room);
     if (layout->activation_bytes == SIZE_MAX)
         return rnnp_fail(layout->plan->context, RNNP_ERR_MEMORY, "the activations do not fit in memory");
-    for (size_t s = 0; s < n_spans; s++)
-        layout->offset[lt->owner[s]] = lt->spans[s].offset;
+    for (size_t s = 0; s < n_spans; s++) layout->offset[lt->owner[s]] = lt->spans[s].offset;
     return RNNP_OK;
 }
 
@@ -265,11 +246,9 @@ rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *nod
 
     memset(in, 0, rnnp_node_slots_in(node) * sizeof *in);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] == RNNP_NONE)
-            continue;
+        if (node->inputs[i] == RNNP_NONE) continue;
         in[i] = layout->inf.meta[node->inputs[i]];
-        if (!model->values[node->inputs[i]].is_constant)
-            in[i].known = NULL; /* as when the plan decided what to pack */
+        if (!model->values[node->inputs[i]].is_constant) in[i].known = NULL; /* as when the plan decided what to pack */
     }
     prepare.inputs = in;
     prepare.threads = layout->threads;
@@ -287,13 +266,11 @@ static void measure_workspace(rnnp_layout *layout)
 
         end = layout->stack[p] ? 0 : end;
         layout->workspace[p] = end;
-        if (!node->op->workspace_bytes)
-            continue;
+        if (!node->op->workspace_bytes) continue;
         gather(layout, node);
         const rnnp_prepare prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
         end = rnnp_align64(rnnp_add_bytes(end, node->op->workspace_bytes(&prepare, layout->inf.out)));
-        if (end > layout->workspace_bytes)
-            layout->workspace_bytes = end;
+        if (end > layout->workspace_bytes) layout->workspace_bytes = end;
     }
 }
 
@@ -316,14 +293,11 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     status = infer_all(layout, inputs);
     rnnp_fpmode_set(mode);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     choose_calls(layout);
-    if ((status = rnnp_layout_order(layout)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_layout_order(layout)) != RNNP_OK) return status;
     layout->workspace = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->workspace);
-    if (!layout->workspace)
-        return RNNP_ERR_MEMORY;
+    if (!layout->workspace) return RNNP_ERR_MEMORY;
     measure_workspace(layout);
     return place(layout);
 }
@@ -331,16 +305,12 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
 rnnp_status rnnp_layout_make(rnnp_layout *layout, const rnnp_plan *plan, const rnnp_meta *inputs, int is_stream,
                              size_t batch)
 {
-    *layout = (rnnp_layout){.plan = plan, .is_stream = is_stream, .batch = batch,
-                            .threads = is_stream ? 1 : plan->threads};
+    *layout =
+        (rnnp_layout){.plan = plan, .is_stream = is_stream, .batch = batch, .threads = is_stream ? 1 : plan->threads};
     const rnnp_status status = make(layout, inputs);
 
-    if (status != RNNP_OK)
-        rnnp_layout_free(layout);
+    if (status != RNNP_OK) rnnp_layout_free(layout);
     return status;
 }
 
-void rnnp_layout_free(rnnp_layout *layout)
-{
-    rnnp_arena_free(layout->plan->context, &layout->arena);
-}
+void rnnp_layout_free(rnnp_layout *layout) { rnnp_arena_free(layout->plan->context, &layout->arena); }

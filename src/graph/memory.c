@@ -28,14 +28,12 @@ void *rnnp_arena_alloc(const rnnp_context *context, struct rnnp_block **arena, s
         const size_t total = need + BLOCK_HEAD > BLOCK_BYTES ? need + BLOCK_HEAD : BLOCK_BYTES;
 
         block = rnnp_alloc(context, total);
-        if (!block)
-            return NULL;
+        if (!block) return NULL;
         *block = (struct rnnp_block){.bytes = total, .used = BLOCK_HEAD};
         /* Behind the block in front, which goes on being filled, or before it. */
         block->link = *arena && total > BLOCK_BYTES ? &(*arena)->next : arena;
         block->next = *block->link;
-        if (block->next)
-            block->next->link = &block->next;
+        if (block->next) block->next->link = &block->next;
         *block->link = block;
     }
     void *p = (char *)block + block->used;
@@ -48,8 +46,7 @@ void *rnnp_arena_calloc(const rnnp_context *context, struct rnnp_block **arena, 
     size_t total;
     void *p;
 
-    if (rnnp_mul_overflow(count, bytes, &total))
-        total = SIZE_MAX;
+    if (rnnp_mul_overflow(count, bytes, &total)) total = SIZE_MAX;
     p = rnnp_arena_alloc(context, arena, total);
     return p ? memset(p, 0, total) : NULL;
 }
@@ -66,14 +63,12 @@ void rnnp_arena_free(const rnnp_context *context, struct rnnp_block **arena)
 
 size_t rnnp_arena_release(const rnnp_context *context, const void *p, size_t bytes)
 {
-    if (rnnp_align64(bytes) + BLOCK_HEAD <= BLOCK_BYTES)
-        return 0;
+    if (rnnp_align64(bytes) + BLOCK_HEAD <= BLOCK_BYTES) return 0;
     struct rnnp_block *block = (struct rnnp_block *)(void *)((char *)(uintptr_t)p - BLOCK_HEAD);
     const size_t total = block->bytes;
 
     *block->link = block->next;
-    if (block->next)
-        block->next->link = block->link;
+    if (block->next) block->next->link = block->link;
     rnnp_free(context, block, total);
     return total - BLOCK_HEAD;
 }
@@ -82,7 +77,6 @@ size_t rnnp_arena_bytes(const struct rnnp_block *arena)
 {
     size_t bytes = 0;
 
-    for (; arena; arena = arena->next)
-        bytes += arena->bytes;
+    for (; arena; arena = arena->next) bytes += arena->bytes;
     return bytes;
 }

@@ -15,8 +15,7 @@ enum { OPSET_FIRST = 7, OPSET_LAST = 22, ATTRS_MAX = 64 };
 /* Whether that much more memory is within the limits of what is being loaded. */
 static int within_budget(const rnnp_model *model, size_t bytes)
 {
-    if (!model->budget || rnnp_budget_take(model->budget, bytes))
-        return 1;
+    if (!model->budget || rnnp_budget_take(model->budget, bytes)) return 1;
     rnnp_fail(model->context, RNNP_ERR_LIMIT, RNNP_BUDGET_BYTES, model->budget->max_bytes);
     return 0;
 }
@@ -30,31 +29,25 @@ void *rnnp_model_calloc(rnnp_model *model, size_t count, size_t bytes)
 {
     size_t total;
 
-    if (rnnp_mul_overflow(count, bytes, &total))
-        total = SIZE_MAX;
+    if (rnnp_mul_overflow(count, bytes, &total)) total = SIZE_MAX;
     void *p = rnnp_model_alloc(model, total);
     return p ? memset(p, 0, total) : NULL;
 }
 
 void rnnp_model_give_back(rnnp_model *model, const void *p, size_t bytes)
 {
-    if (rnnp_arena_release(model->context, p, bytes) && model->budget)
-        model->budget->bytes -= rnnp_align64(bytes);
+    if (rnnp_arena_release(model->context, p, bytes) && model->budget) model->budget->bytes -= rnnp_align64(bytes);
 }
 
 static void *copy_bytes(rnnp_model *model, const void *source, size_t bytes)
 {
     void *p = rnnp_model_alloc(model, bytes);
 
-    if (p && bytes)
-        memcpy(p, source, bytes);
+    if (p && bytes) memcpy(p, source, bytes);
     return p;
 }
 
-const char *rnnp_model_string(rnnp_model *model, const char *s)
-{
-    return copy_bytes(model, s, strlen(s) + 1);
-}
+const char *rnnp_model_string(rnnp_model *model, const char *s) { return copy_bytes(model, s, strlen(s) + 1); }
 
 /* "<base>_7", or "<base>:1" */
 static const char *numbered(rnnp_model *model, const char *base, char separator, size_t number)
@@ -62,8 +55,7 @@ static const char *numbered(rnnp_model *model, const char *base, char separator,
     const size_t bytes = strlen(base) + 24;
     char *s = rnnp_model_alloc(model, bytes);
 
-    if (s)
-        snprintf(s, bytes, "%s%c%zu", base, separator, number);
+    if (s) snprintf(s, bytes, "%s%c%zu", base, separator, number);
     return s;
 }
 
@@ -77,17 +69,13 @@ static rnnp_status grow(rnnp_model *model, void *items, size_t count, size_t mor
     if (rnnp_add_overflow(count, more, &need) || rnnp_mul_overflow(need, 2, &wanted) ||
         rnnp_mul_overflow(wanted < 16 ? 16 : wanted, item_bytes, &bytes))
         return rnnp_fail(model->context, RNNP_ERR_MEMORY, "the model has too many values or nodes");
-    if (need <= *capacity)
-        return RNNP_OK;
+    if (need <= *capacity) return RNNP_OK;
     larger = within_budget(model, bytes) ? rnnp_alloc(model->context, bytes) : NULL;
-    if (!larger)
-        return RNNP_ERR_MEMORY;
+    if (!larger) return RNNP_ERR_MEMORY;
     memcpy(&smaller, items, sizeof smaller);
-    if (count)
-        memcpy(larger, smaller, count * item_bytes);
+    if (count) memcpy(larger, smaller, count * item_bytes);
     rnnp_free(model->context, smaller, *capacity * item_bytes);
-    if (model->budget)
-        model->budget->bytes -= *capacity * item_bytes;
+    if (model->budget) model->budget->bytes -= *capacity * item_bytes;
     memcpy(items, &larger, sizeof larger);
     *capacity = bytes / item_bytes;
     return RNNP_OK;
@@ -122,15 +110,12 @@ static void free_names(const rnnp_context *context, rnnp_name_table *t)
 
 rnnp_status rnnp_model_create(rnnp_context *context, rnnp_model **model)
 {
-    if (!model)
-        return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
+    if (!model) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *model = NULL;
-    if (!context)
-        return RNNP_ERR_ARG;
+    if (!context) return RNNP_ERR_ARG;
 
     rnnp_model *m = rnnp_calloc(context, sizeof *m);
-    if (!m)
-        return RNNP_ERR_MEMORY;
+    if (!m) return RNNP_ERR_MEMORY;
     m->context = context;
     m->calls = &rnnp_model_calls_table;
     m->producer = "";
@@ -140,8 +125,7 @@ rnnp_status rnnp_model_create(rnnp_context *context, rnnp_model **model)
 
 void rnnp_model_destroy(rnnp_model *model)
 {
-    if (!model)
-        return;
+    if (!model) return;
     const rnnp_context *context = model->context;
 
     rnnp_packed_destroy(model->packed);
@@ -161,43 +145,35 @@ rnnp_status rnnp_model_set_producer(rnnp_model *model, const char *name)
 {
     const char *copy = rnnp_model_string(model, name ? name : "");
 
-    if (!copy)
-        return RNNP_ERR_MEMORY;
+    if (!copy) return RNNP_ERR_MEMORY;
     model->producer = copy;
     return RNNP_OK;
 }
 
 void rnnp_load_options_init(rnnp_load_options *options)
 {
-    if (options)
-        *options = (rnnp_load_options){.struct_size = sizeof *options};
+    if (options) *options = (rnnp_load_options){.struct_size = sizeof *options};
 }
 
 /* ---- Checks ---- */
 
 static rnnp_status check_open(const rnnp_model *model)
 {
-    if (model->closed)
-        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is closed");
+    if (model->closed) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is closed");
     return RNNP_OK;
 }
 
-static int is_value(const rnnp_model *model, rnnp_value value)
-{
-    return value >= 0 && (size_t)value < model->n_values;
-}
+static int is_value(const rnnp_model *model, rnnp_value value) { return value >= 0 && (size_t)value < model->n_values; }
 
 static rnnp_status check_name(const rnnp_model *model, const char *what, const char *name)
 {
-    if (!name || !*name)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "an %s has no name", what);
+    if (!name || !*name) return rnnp_fail(model->context, RNNP_ERR_ARG, "an %s has no name", what);
     return RNNP_OK;
 }
 
 static rnnp_status check_result(const rnnp_model *model, const char *what, const char *name, const rnnp_value *value)
 {
-    if (!value)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "%s %s: value is NULL", what, name);
+    if (!value) return rnnp_fail(model->context, RNNP_ERR_ARG, "%s %s: value is NULL", what, name);
     return RNNP_OK;
 }
 
@@ -238,10 +214,8 @@ static rnnp_status symbol_named(rnnp_model *model, const char *name, int64_t *sy
     if (known != SIZE_MAX) {
         i = model->symbol_names.number[known];
     } else {
-        if (name && !(name = rnnp_model_string(model, name)))
-            return RNNP_ERR_MEMORY;
-        if (name)
-            add_name(&model->symbol_names, name, i);
+        if (name && !(name = rnnp_model_string(model, name))) return RNNP_ERR_MEMORY;
+        if (name) add_name(&model->symbol_names, name, i);
         model->symbols[model->n_symbols++] = name;
     }
     *symbol = RNNP_SYMBOL - (int64_t)i;
@@ -255,14 +229,12 @@ static rnnp_status input_dims(rnnp_model *model, const char *name, rnnp_meta *me
         rnnp_status status;
 
         meta->dim[i] = shape[i];
-        if (shape[i] >= 0)
-            continue;
+        if (shape[i] >= 0) continue;
         if (shape[i] != RNNP_DYNAMIC)
             return rnnp_fail(model->context, RNNP_ERR_ARG, "input %s: dimension %zu is %lld", name, i,
                              (long long)shape[i]);
         status = symbol_named(model, symbols && symbols[i] && *symbols[i] ? symbols[i] : NULL, &meta->dim[i]);
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
     }
     return RNNP_OK;
 }
@@ -273,8 +245,7 @@ rnnp_status rnnp_model_input(rnnp_model *model, const char *name, rnnp_dtype dty
     rnnp_value_info info = {.producer = -1, .meta = {.dtype = dtype, .rank = rank}};
     rnnp_status status;
 
-    if (!model)
-        return RNNP_ERR_ARG;
+    if (!model) return RNNP_ERR_ARG;
     if ((status = check_open(model)) != RNNP_OK || (status = check_name(model, "input", name)) != RNNP_OK ||
         (status = check_result(model, "input", name, value)) != RNNP_OK ||
         (status = check_type(model, name, dtype, rank, shape)) != RNNP_OK)
@@ -282,8 +253,7 @@ rnnp_status rnnp_model_input(rnnp_model *model, const char *name, rnnp_dtype dty
     if (rnnp_names_find(&model->input_names.set, name) != SIZE_MAX)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two inputs named %s", name);
     info.name = rnnp_model_string(model, name);
-    if (!info.name)
-        return RNNP_ERR_MEMORY;
+    if (!info.name) return RNNP_ERR_MEMORY;
     if ((status = grow_values(model, 1)) != RNNP_OK || (status = GROW(model, inputs, 1)) != RNNP_OK ||
         (status = GROW(model, symbols, rank)) != RNNP_OK ||
         (status = grow_names(model, &model->symbol_names, rank)) != RNNP_OK ||
@@ -301,22 +271,17 @@ static rnnp_status check_constant(const rnnp_model *model, const char *name, con
 {
     const rnnp_status status = check_type(model, name, tensor->dtype, tensor->rank, tensor->shape);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     const size_t elements = rnnp_tensor_elements(tensor);
     if (elements == SIZE_MAX || rnnp_mul_overflow(elements, rnnp_dtype_bytes(tensor->dtype), bytes))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has a negative dimension or is too large", name);
-    if (*bytes && !tensor->data)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has no data", name);
+    if (*bytes && !tensor->data) return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has no data", name);
     return RNNP_OK;
 }
 
 /* Elements that decide about shapes and places: of sealed ones a copy is compared with their checksum and kept, as the
  * file may be changed while it is mapped. Floats lead nowhere and stay where they are. */
-static int must_be_copied(rnnp_dtype dtype)
-{
-    return dtype != RNNP_F32 && dtype != RNNP_F64;
-}
+static int must_be_copied(rnnp_dtype dtype) { return dtype != RNNP_F32 && dtype != RNNP_F64; }
 
 /* Takes the elements where they are when they are sealed floats, else a copy of them. */
 static rnnp_status add_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor, int sealed,
@@ -326,26 +291,20 @@ static rnnp_status add_constant(rnnp_model *model, const char *name, const rnnp_
     rnnp_status status;
     size_t bytes = 0;
 
-    if (!model)
-        return RNNP_ERR_ARG;
+    if (!model) return RNNP_ERR_ARG;
     if ((status = check_open(model)) != RNNP_OK ||
         (status = check_result(model, "constant", name ? name : "", value)) != RNNP_OK)
         return status;
-    if (!tensor)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has no tensor", name ? name : "");
+    if (!tensor) return rnnp_fail(model->context, RNNP_ERR_ARG, "constant %s has no tensor", name ? name : "");
     info.name = name && *name ? rnnp_model_string(model, name) : numbered(model, "constant", '_', model->n_values);
-    if (!info.name)
-        return RNNP_ERR_MEMORY;
-    if ((status = check_constant(model, info.name, tensor, &bytes)) != RNNP_OK)
-        return status;
+    if (!info.name) return RNNP_ERR_MEMORY;
+    if ((status = check_constant(model, info.name, tensor, &bytes)) != RNNP_OK) return status;
     info.meta = (rnnp_meta){.dtype = tensor->dtype, .rank = tensor->rank};
     memcpy(info.meta.dim, tensor->shape, tensor->rank * sizeof *tensor->shape);
     atomic_init(&info.sealed, (unsigned char)sealed);
     info.meta.known = sealed && !must_be_copied(tensor->dtype) ? tensor->data : copy_bytes(model, tensor->data, bytes);
-    if (!info.meta.known)
-        return RNNP_ERR_MEMORY;
-    if ((status = grow_values(model, 1)) != RNNP_OK)
-        return status;
+    if (!info.meta.known) return RNNP_ERR_MEMORY;
+    if ((status = grow_values(model, 1)) != RNNP_OK) return status;
     *value = add_value(model, &info);
     return RNNP_OK;
 }
@@ -365,8 +324,7 @@ rnnp_status rnnp_model_output(rnnp_model *model, const char *name, rnnp_value va
 {
     rnnp_status status;
 
-    if (!model)
-        return RNNP_ERR_ARG;
+    if (!model) return RNNP_ERR_ARG;
     if ((status = check_open(model)) != RNNP_OK || (status = check_name(model, "output", name)) != RNNP_OK)
         return status;
     if (!is_value(model, value))
@@ -374,8 +332,7 @@ rnnp_status rnnp_model_output(rnnp_model *model, const char *name, rnnp_value va
     if (rnnp_names_find(&model->output_names.set, name) != SIZE_MAX)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two outputs named %s", name);
     const char *copy = rnnp_model_string(model, name);
-    if (!copy)
-        return RNNP_ERR_MEMORY;
+    if (!copy) return RNNP_ERR_MEMORY;
     if ((status = GROW(model, outputs, 1)) != RNNP_OK ||
         (status = grow_names(model, &model->output_names, 1)) != RNNP_OK)
         return status;
@@ -402,8 +359,7 @@ static rnnp_status check_node(const rnnp_model *model, const rnnp_node *node, co
         return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "%zu outputs where %d to %d are expected",
                               node->n_outputs, op->min_outputs, op->max_outputs);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] == RNNP_NONE && i >= op->min_inputs)
-            continue;
+        if (node->inputs[i] == RNNP_NONE && i >= op->min_inputs) continue;
         if (!is_value(model, node->inputs[i]))
             return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "input %zu: there is no value %d", i,
                                   (int)node->inputs[i]);
@@ -411,8 +367,7 @@ static rnnp_status check_node(const rnnp_model *model, const rnnp_node *node, co
     if (n_attrs > ATTRS_MAX)
         return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED, "%zu attributes", n_attrs);
     for (size_t i = 0; i < n_attrs; i++) {
-        if ((status = rnnp_attr_check(model, node, &attrs[i])) != RNNP_OK)
-            return status;
+        if ((status = rnnp_attr_check(model, node, &attrs[i])) != RNNP_OK) return status;
     }
     return RNNP_OK;
 }
@@ -423,16 +378,12 @@ static rnnp_status parse_attrs(rnnp_model *model, rnnp_node *node, const rnnp_at
 
     node->attrs = rnnp_attrs_copy(model, attrs, n_attrs);
     node->n_attrs = n_attrs;
-    if (!node->attrs)
-        return RNNP_ERR_MEMORY;
+    if (!node->attrs) return RNNP_ERR_MEMORY;
     rnnp_parse p = {.model = model, .node = node, .attrs = node->attrs, .n_attrs = n_attrs};
     node->params = rnnp_model_calloc(model, 1, node->op->param_bytes);
-    if (!node->params)
-        return RNNP_ERR_MEMORY;
-    if (node->op->parse)
-        status = node->op->parse(&p, node->params);
-    if (status == RNNP_OK)
-        status = p.status;
+    if (!node->params) return RNNP_ERR_MEMORY;
+    if (node->op->parse) status = node->op->parse(&p, node->params);
+    if (status == RNNP_OK) status = p.status;
     for (size_t i = 0; status == RNNP_OK && i < n_attrs; i++) {
         if (!(p.consumed >> i & 1))
             status = rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED, "attribute %s is not supported%s",
@@ -441,8 +392,8 @@ static rnnp_status parse_attrs(rnnp_model *model, rnnp_node *node, const rnnp_at
     return status;
 }
 
-/* Names the node's wanted outputs and gives them their value numbers, behind the last value: they are not added yet, but
- * there is room for them. */
+/* Names the node's wanted outputs and gives them their value numbers, behind the last value: they are not added yet,
+ * but there is room for them. */
 static rnnp_status name_outputs(rnnp_model *model, const rnnp_node *node, size_t *wanted)
 {
     *wanted = 0;
@@ -455,8 +406,7 @@ static rnnp_status name_outputs(rnnp_model *model, const rnnp_node *node, size_t
         }
         *info = (rnnp_value_info){.producer = (int32_t)model->n_nodes};
         info->name = node->n_outputs == 1 ? node->name : numbered(model, node->name, ':', i);
-        if (!info->name)
-            return RNNP_ERR_MEMORY;
+        if (!info->name) return RNNP_ERR_MEMORY;
         node->outputs[i] = (int32_t)(model->n_values + (*wanted)++);
     }
     return RNNP_OK;
@@ -470,16 +420,14 @@ rnnp_status rnnp_model_node(rnnp_model *model, const char *op, int opset, const 
     rnnp_status status;
     size_t wanted;
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if ((status = check_open(model)) != RNNP_OK)
-        return status;
+    if (!model) return RNNP_ERR_ARG;
+    if ((status = check_open(model)) != RNNP_OK) return status;
     if (!op || (n_inputs && !inputs) || (n_attrs && !attrs) || (n_outputs && !outputs))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "node %s: %s is NULL", name ? name : "",
-                         !op                    ? "op"
-                         : n_inputs && !inputs  ? "inputs"
+                         !op                     ? "op"
+                         : n_inputs && !inputs   ? "inputs"
                          : n_outputs && !outputs ? "outputs"
-                                                : "attrs");
+                                                 : "attrs");
     if (!(node.op = rnnp_operator_find(op)))
         return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED, "%s %s: the operator is not in the table", op,
                          name ? name : "");
@@ -491,16 +439,14 @@ rnnp_status rnnp_model_node(rnnp_model *model, const char *op, int opset, const 
     node.name = name && *name ? rnnp_model_string(model, name) : numbered(model, op, '_', model->n_nodes);
     node.inputs = copy_bytes(model, inputs, n_inputs * sizeof *inputs);
     node.outputs = copy_bytes(model, outputs, n_outputs * sizeof *outputs);
-    if (!node.name || !node.inputs || !node.outputs)
-        return RNNP_ERR_MEMORY;
+    if (!node.name || !node.inputs || !node.outputs) return RNNP_ERR_MEMORY;
 
     if ((status = check_node(model, &node, attrs, n_attrs)) != RNNP_OK ||
         (status = parse_attrs(model, &node, attrs, n_attrs)) != RNNP_OK ||
         (status = grow_values(model, n_outputs)) != RNNP_OK || (status = GROW(model, nodes, 1)) != RNNP_OK ||
         (status = name_outputs(model, &node, &wanted)) != RNNP_OK)
         return status;
-    for (size_t i = 0; i < n_outputs; i++)
-        outputs[i] = node.outputs[i];
+    for (size_t i = 0; i < n_outputs; i++) outputs[i] = node.outputs[i];
     model->n_values += wanted;
     model->nodes[model->n_nodes++] = node;
     return RNNP_OK;

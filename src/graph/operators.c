@@ -22,8 +22,7 @@ const size_t rnnp_operator_count = sizeof rnnp_operators / sizeof rnnp_operators
 const rnnp_operator *rnnp_operator_find(const char *name)
 {
     for (size_t i = 0; i < rnnp_operator_count; i++) {
-        if (strcmp(rnnp_operators[i]->name, name) == 0)
-            return rnnp_operators[i];
+        if (strcmp(rnnp_operators[i]->name, name) == 0) return rnnp_operators[i];
     }
     return NULL;
 }

@@ -8,7 +8,7 @@
 
 static const char *kind_name(rnnp_attr_kind kind)
 {
-    static const char *const names[] = {"nothing", "an int", "a float",  "a string",
+    static const char *const names[] = {"nothing", "an int", "a float", "a string",
                                         "ints",    "floats", "strings", "a tensor"};
     const size_t i = (size_t)kind;
 
@@ -21,8 +21,7 @@ static int tensor_is_whole(const rnnp_tensor *tensor)
 {
     size_t bytes;
 
-    if (!tensor || !rnnp_dtype_bytes(tensor->dtype) || tensor->rank > RNNP_MAX_RANK)
-        return 0;
+    if (!tensor || !rnnp_dtype_bytes(tensor->dtype) || tensor->rank > RNNP_MAX_RANK) return 0;
     const size_t elements = rnnp_tensor_elements(tensor);
     return elements != SIZE_MAX && !rnnp_mul_overflow(elements, rnnp_dtype_bytes(tensor->dtype), &bytes) &&
            (tensor->data || bytes == 0);
@@ -32,8 +31,7 @@ rnnp_status rnnp_attr_check(const rnnp_model *model, const rnnp_node *node, cons
 {
     int whole = 0;
 
-    if (!attr->name)
-        return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "an attribute has no name");
+    if (!attr->name) return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "an attribute has no name");
     switch (attr->kind) {
     case RNNP_ATTR_INT:
     case RNNP_ATTR_FLOAT: whole = 1; break;
@@ -42,8 +40,7 @@ rnnp_status rnnp_attr_check(const rnnp_model *model, const rnnp_node *node, cons
     case RNNP_ATTR_FLOATS: whole = attr->floats || !attr->count; break;
     case RNNP_ATTR_STRINGS:
         whole = attr->strings || !attr->count;
-        for (size_t i = 0; whole && i < attr->count; i++)
-            whole = attr->strings[i] != NULL;
+        for (size_t i = 0; whole && i < attr->count; i++) whole = attr->strings[i] != NULL;
         break;
     case RNNP_ATTR_TENSOR: whole = tensor_is_whole(attr->tensor); break;
     }
@@ -64,11 +61,9 @@ static int copy_list(rnnp_model *model, const void *list, size_t count, size_t b
 {
     size_t total;
 
-    if (rnnp_mul_overflow(count, bytes, &total))
-        total = SIZE_MAX;
+    if (rnnp_mul_overflow(count, bytes, &total)) total = SIZE_MAX;
     *copy = rnnp_model_alloc(model, total);
-    if (*copy && total)
-        memcpy(*copy, list, total);
+    if (*copy && total) memcpy(*copy, list, total);
     return *copy != NULL;
 }
 
@@ -76,12 +71,10 @@ static int copy_strings(rnnp_model *model, rnnp_attr *attr)
 {
     void *list;
 
-    if (!copy_list(model, attr->strings, attr->count, sizeof *attr->strings, &list))
-        return 0;
+    if (!copy_list(model, attr->strings, attr->count, sizeof *attr->strings, &list)) return 0;
     const char **strings = list;
     for (size_t i = 0; i < attr->count; i++) {
-        if (!(strings[i] = rnnp_model_string(model, strings[i])))
-            return 0;
+        if (!(strings[i] = rnnp_model_string(model, strings[i]))) return 0;
     }
     attr->strings = strings;
     return 1;
@@ -92,8 +85,7 @@ static int copy_tensor(rnnp_model *model, rnnp_attr *attr)
     const size_t elements = rnnp_tensor_elements(attr->tensor);
     void *copy;
 
-    if (!copy_list(model, attr->tensor, 1, sizeof *attr->tensor, &copy))
-        return 0;
+    if (!copy_list(model, attr->tensor, 1, sizeof *attr->tensor, &copy)) return 0;
     rnnp_tensor *tensor = copy;
     attr->tensor = tensor;
     return copy_list(model, tensor->data, elements, rnnp_dtype_bytes(tensor->dtype), &tensor->data);
@@ -104,18 +96,15 @@ static int copy_attr(rnnp_model *model, rnnp_attr *attr)
 {
     void *list;
 
-    if (!(attr->name = rnnp_model_string(model, attr->name)))
-        return 0;
+    if (!(attr->name = rnnp_model_string(model, attr->name))) return 0;
     switch (attr->kind) {
     case RNNP_ATTR_STRING: return (attr->s = rnnp_model_string(model, attr->s)) != NULL;
     case RNNP_ATTR_INTS:
-        if (!copy_list(model, attr->ints, attr->count, sizeof *attr->ints, &list))
-            return 0;
+        if (!copy_list(model, attr->ints, attr->count, sizeof *attr->ints, &list)) return 0;
         attr->ints = list;
         return 1;
     case RNNP_ATTR_FLOATS:
-        if (!copy_list(model, attr->floats, attr->count, sizeof *attr->floats, &list))
-            return 0;
+        if (!copy_list(model, attr->floats, attr->count, sizeof *attr->floats, &list)) return 0;
         attr->floats = list;
         return 1;
     case RNNP_ATTR_STRINGS: return copy_strings(model, attr);
@@ -128,12 +117,10 @@ rnnp_attr *rnnp_attrs_copy(rnnp_model *model, const rnnp_attr *attrs, size_t n)
 {
     void *list;
 
-    if (!copy_list(model, attrs, n, sizeof *attrs, &list))
-        return NULL;
+    if (!copy_list(model, attrs, n, sizeof *attrs, &list)) return NULL;
     rnnp_attr *copy = list;
     for (size_t i = 0; i < n; i++) {
-        if (!copy_attr(model, &copy[i]))
-            return NULL;
+        if (!copy_attr(model, &copy[i])) return NULL;
     }
     return copy;
 }
@@ -145,11 +132,9 @@ const rnnp_attr *rnnp_parse_attr(rnnp_parse *p, const char *name, rnnp_attr_kind
     for (size_t i = 0; i < p->n_attrs; i++) {
         const rnnp_attr *attr = &p->attrs[i];
 
-        if (strcmp(attr->name, name) != 0)
-            continue;
+        if (strcmp(attr->name, name) != 0) continue;
         p->consumed |= UINT64_C(1) << i;
-        if (attr->kind == kind)
-            return attr;
+        if (attr->kind == kind) return attr;
         if (p->status == RNNP_OK)
             p->status = rnnp_node_fail(p->model->context, p->node, RNNP_ERR_TYPE, "attribute %s is %s, not %s", name,
                                        kind_name(attr->kind), kind_name(kind));

@@ -9,10 +9,7 @@
 /* Values with more elements are not shapes: they are known as a whole or not at all. */
 enum { PARTIAL_MAX = 4096 };
 
-static size_t elements(const rnnp_meta *meta)
-{
-    return rnnp_meta_elements(meta);
-}
+static size_t elements(const rnnp_meta *meta) { return rnnp_meta_elements(meta); }
 
 static const rnnp_partial *part_of(const rnnp_inference *inf, const rnnp_node *node, size_t input)
 {
@@ -24,14 +21,10 @@ static const rnnp_partial *part_of(const rnnp_inference *inf, const rnnp_node *n
 static int moves(const rnnp_node *node, size_t input)
 {
     switch (node->op->moves) {
-    case RNNP_MOVES_FIRST:
-        return input == 0;
-    case RNNP_MOVES_ALL:
-        return 1;
-    case RNNP_MOVES_OTHERS:
-        return input > 0;
-    default:
-        return 0;
+    case RNNP_MOVES_FIRST: return input == 0;
+    case RNNP_MOVES_ALL: return 1;
+    case RNNP_MOVES_OTHERS: return input > 0;
+    default: return 0;
     }
 }
 
@@ -39,8 +32,7 @@ static int moves(const rnnp_node *node, size_t input)
 static int only_moves(const rnnp_inference *inf, const rnnp_node *node)
 {
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (part_of(inf, node, i)->unsure && !moves(node, i))
-            return 0;
+        if (part_of(inf, node, i)->unsure && !moves(node, i)) return 0;
     }
     return node->op->moves != RNNP_MOVES_NOTHING;
 }
@@ -52,8 +44,7 @@ static void settle(rnnp_inference *inf, const rnnp_node *node, size_t i, const v
     const int whole = elements(meta) == 0 || !memchr(unsure, 1, elements(meta));
 
     meta->known = whole || meta->dtype == RNNP_I64 ? data : NULL;
-    if (!whole)
-        inf->partial[node->outputs[i]] = (rnnp_partial){data, unsure};
+    if (!whole) inf->partial[node->outputs[i]] = (rnnp_partial){data, unsure};
 }
 
 /* ---- Moved elements ---- */
@@ -68,24 +59,19 @@ static rnnp_status run_on(rnnp_inference *inf, const rnnp_node *node, int marks)
         const size_t n = inf->in[i].dtype && !node->op->shape_only ? elements(&inf->in[i]) : 0;
 
         inf->in_tensor[i] = rnnp_meta_tensor(&inf->in[i], part->unsure ? part->data : inf->in[i].known);
-        if (!marks || !inf->in[i].dtype || !moves(node, i))
-            continue;
+        if (!marks || !inf->in[i].dtype || !moves(node, i)) continue;
         inf->in_tensor[i].dtype = RNNP_U8;
         inf->in_tensor[i].data =
             part->unsure ? (void *)part->unsure : rnnp_arena_calloc(exec.context, inf->arena, n, 1);
-        if (!inf->in_tensor[i].data)
-            return RNNP_ERR_MEMORY;
+        if (!inf->in_tensor[i].data) return RNNP_ERR_MEMORY;
     }
     for (size_t i = 0; i < rnnp_node_slots_out(node); i++) {
         inf->out_tensor[i] = rnnp_meta_tensor(&inf->out[i], NULL);
-        if (marks)
-            inf->out_tensor[i].dtype = RNNP_U8;
-        if (i >= node->n_outputs || node->outputs[i] == RNNP_NONE)
-            continue;
+        if (marks) inf->out_tensor[i].dtype = RNNP_U8;
+        if (i >= node->n_outputs || node->outputs[i] == RNNP_NONE) continue;
         inf->out_tensor[i].data = rnnp_arena_calloc(exec.context, inf->arena, elements(&inf->out[i]),
                                                     rnnp_dtype_bytes(inf->out_tensor[i].dtype));
-        if (!inf->out_tensor[i].data)
-            return RNNP_ERR_MEMORY;
+        if (!inf->out_tensor[i].data) return RNNP_ERR_MEMORY;
     }
     return node->op->run(&exec, node, inf->in_tensor, inf->out_tensor);
 }
@@ -98,10 +84,8 @@ static rnnp_status shape_elements(rnnp_inference *inf, const rnnp_node *node)
     const size_t n = elements(&inf->out[0]);
     uint8_t *unsure = status == RNNP_OK ? rnnp_arena_calloc(inf->model->context, inf->arena, n, 1) : NULL;
 
-    if (!unsure)
-        return status == RNNP_OK ? RNNP_ERR_MEMORY : status;
-    for (size_t i = 0; i < n; i++)
-        unsure[i] = (uint8_t)rnnp_dim_is_symbol(dims[i]);
+    if (!unsure) return status == RNNP_OK ? RNNP_ERR_MEMORY : status;
+    for (size_t i = 0; i < n; i++) unsure[i] = (uint8_t)rnnp_dim_is_symbol(dims[i]);
     settle(inf, node, 0, dims, unsure);
     return RNNP_OK;
 }
@@ -111,11 +95,9 @@ static rnnp_status moved_elements(rnnp_inference *inf, const rnnp_node *node)
     rnnp_status status = run_on(inf, node, 0);
 
     for (size_t i = 0; status == RNNP_OK && i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE)
-            inf->meta[node->outputs[i]].known = inf->out_tensor[i].data;
+        if (node->outputs[i] != RNNP_NONE) inf->meta[node->outputs[i]].known = inf->out_tensor[i].data;
     }
-    if (status == RNNP_OK)
-        status = run_on(inf, node, 1);
+    if (status == RNNP_OK) status = run_on(inf, node, 1);
     for (size_t i = 0; status == RNNP_OK && i < node->n_outputs; i++) {
         if (node->outputs[i] != RNNP_NONE)
             settle(inf, node, i, inf->meta[node->outputs[i]].known, inf->out_tensor[i].data);
@@ -135,24 +117,13 @@ static const void *with_ones(const rnnp_inference *inf, const rnnp_meta *meta, c
         char *to = copy + i * bytes;
 
         memcpy(to, (const char *)part->data + i * bytes, bytes);
-        if (!part->unsure[i])
-            continue;
+        if (!part->unsure[i]) continue;
         switch (meta->dtype) {
-        case RNNP_F32:
-            memcpy(to, &(float){1}, bytes);
-            break;
-        case RNNP_F64:
-            memcpy(to, &(double){1}, bytes);
-            break;
-        case RNNP_I64:
-            memcpy(to, &(int64_t){1}, bytes);
-            break;
-        case RNNP_I32:
-            memcpy(to, &(int32_t){1}, bytes);
-            break;
-        default:
-            *to = 1;
-            break;
+        case RNNP_F32: memcpy(to, &(float){1}, bytes); break;
+        case RNNP_F64: memcpy(to, &(double){1}, bytes); break;
+        case RNNP_I64: memcpy(to, &(int64_t){1}, bytes); break;
+        case RNNP_I32: memcpy(to, &(int32_t){1}, bytes); break;
+        default: *to = 1; break;
         }
     }
     return copy;
@@ -168,8 +139,7 @@ static void spread(const rnnp_inference *inf, const rnnp_node *node, size_t i, u
     rnnp_walk_init(&walk, &y, 1);
     rnnp_walk_broadcast(&walk, &y, 0, &x);
     rnnp_walk_begin(&walk, 0);
-    for (; walk.rows; rnnp_walk_next(&walk))
-        unsure[walk.row] |= from[walk.offset[0]];
+    for (; walk.rows; rnnp_walk_next(&walk)) unsure[walk.row] |= from[walk.offset[0]];
 }
 
 /* A dimension of an input, so not negative. */
@@ -188,8 +158,7 @@ static int determined(const rnnp_model *model, const char *op, int64_t a, int64_
         return a == b || (is_input_dim(model, a) && b < 0 && !rnnp_dim_is_symbol(b)) ||
                (is_input_dim(model, b) && a < 0 && !rnnp_dim_is_symbol(a));
     }
-    if (strcmp(op, "Add") != 0 && strcmp(op, "Sub") != 0 && strcmp(op, "Mul") != 0 && strcmp(op, "Div") != 0)
-        return 0;
+    if (strcmp(op, "Add") != 0 && strcmp(op, "Sub") != 0 && strcmp(op, "Mul") != 0 && strcmp(op, "Div") != 0) return 0;
     if (b == is) {
         *y = a;
         return 1;
@@ -220,8 +189,7 @@ static void settle_symbols(rnnp_inference *inf, const rnnp_node *node, const voi
         const int64_t a = ((const int64_t *)data[0])[walk.offset[0]], b = ((const int64_t *)data[1])[walk.offset[1]];
         int64_t known;
 
-        if (!unsure[walk.row] || !determined(inf->model, node->op->name, a, b, &known))
-            continue;
+        if (!unsure[walk.row] || !determined(inf->model, node->op->name, a, b, &known)) continue;
         if (y.dtype == RNNP_I64)
             ((int64_t *)result)[walk.row] = known;
         else
@@ -238,27 +206,21 @@ static rnnp_status computed_elements(rnnp_inference *inf, const rnnp_node *node)
     const void *const given[] = {inf->in[0].known, inf->in[1].known};
     uint8_t *unsure = rnnp_arena_calloc(context, inf->arena, n, 1);
 
-    if (!unsure)
-        return RNNP_ERR_MEMORY;
+    if (!unsure) return RNNP_ERR_MEMORY;
     for (size_t i = 0; i < node->n_inputs; i++) {
         const rnnp_partial *part = part_of(inf, node, i);
 
-        if (!part->unsure)
-            continue;
+        if (!part->unsure) continue;
         spread(inf, node, i, unsure);
-        if (!(inf->in[i].known = with_ones(inf, &inf->in[i], part)))
-            return RNNP_ERR_MEMORY;
+        if (!(inf->in[i].known = with_ones(inf, &inf->in[i], part))) return RNNP_ERR_MEMORY;
     }
     const rnnp_status status =
         rnnp_inference_evaluate(inf, node, &context->selection, RNNP_MATH_U35, NULL, NULL, inf->arena);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     void *result = inf->out_tensor[0].data;
-    if (integers)
-        settle_symbols(inf, node, given, result, unsure);
+    if (integers) settle_symbols(inf, node, given, result, unsure);
     for (size_t i = 0; i < n; i++) {
-        if (unsure[i] == 1 && inf->out[0].dtype == RNNP_I64)
-            ((int64_t *)result)[i] = inf->next_symbol--;
+        if (unsure[i] == 1 && inf->out[0].dtype == RNNP_I64) ((int64_t *)result)[i] = inf->next_symbol--;
         unsure[i] = unsure[i] != 0;
     }
     settle(inf, node, 0, result, unsure);
@@ -273,8 +235,7 @@ static rnnp_status fresh_symbols(rnnp_inference *inf, const rnnp_node *node)
     int64_t *symbols = rnnp_arena_calloc(inf->model->context, inf->arena, n, sizeof *symbols);
     uint8_t *unsure = rnnp_arena_calloc(inf->model->context, inf->arena, n, 1);
 
-    if (!symbols || !unsure)
-        return RNNP_ERR_MEMORY;
+    if (!symbols || !unsure) return RNNP_ERR_MEMORY;
     for (size_t i = 0; i < n; i++) {
         symbols[i] = inf->next_symbol--;
         unsure[i] = 1;
@@ -288,13 +249,10 @@ rnnp_status rnnp_inference_partial(rnnp_inference *inf, const rnnp_node *node)
     const rnnp_operator *op = node->op;
 
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE && elements(&inf->out[i]) > PARTIAL_MAX)
-            return RNNP_OK;
+        if (node->outputs[i] != RNNP_NONE && elements(&inf->out[i]) > PARTIAL_MAX) return RNNP_OK;
     }
-    if (op->shape_only && op->moves)
-        return shape_elements(inf, node);
-    if (only_moves(inf, node))
-        return moved_elements(inf, node);
+    if (op->shape_only && op->moves) return shape_elements(inf, node);
+    if (only_moves(inf, node)) return moved_elements(inf, node);
     if (!op->shape_only && !op->time && !op->uses_math && node->n_outputs == 1) /* elementwise */
         return computed_elements(inf, node);
     return node->n_outputs == 1 && inf->out[0].dtype == RNNP_I64 ? fresh_symbols(inf, node) : RNNP_OK;

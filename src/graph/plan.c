@@ -13,13 +13,18 @@
 void rnnp_plan_options_init(rnnp_plan_options *options)
 {
     if (options)
-        *options = (rnnp_plan_options){.struct_size = sizeof *options, .math = RNNP_MATH_U35, .effort = RNNP_EFFORT_CACHED};
+        *options =
+            (rnnp_plan_options){.struct_size = sizeof *options, .math = RNNP_MATH_U35, .effort = RNNP_EFFORT_CACHED};
 }
 
 rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node)
 {
-    return (rnnp_prepare){.context = plan->context, .node = node, .inputs = node->input_metas,
-                          .select = &plan->context->selection, .math = plan->math, .threads = plan->threads,
+    return (rnnp_prepare){.context = plan->context,
+                          .node = node,
+                          .inputs = node->input_metas,
+                          .select = &plan->context->selection,
+                          .math = plan->math,
+                          .threads = plan->threads,
                           .tuning = plan->tuning.off ? NULL : &plan->tuning};
 }
 
@@ -39,9 +44,10 @@ static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options
         return rnnp_fail(model->context, RNNP_ERR_ARG, "plan options: unknown math class %d", (int)o.math);
     if (o.effort != RNNP_EFFORT_NONE && o.effort != RNNP_EFFORT_CACHED)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "plan options: unknown effort %d", (int)o.effort);
-    if (model->closed != RNNP_MODEL_CLOSED)
-        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
-    *plan = (rnnp_plan){.context = model->context, .model = model, .math = o.math,
+    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+    *plan = (rnnp_plan){.context = model->context,
+                        .model = model,
+                        .math = o.math,
                         .threads = o.threads && o.threads < team ? o.threads : team,
                         .flush_denormals = o.flush_denormals != 0};
     plan->tuning.records = o.records;
@@ -103,8 +109,7 @@ static void log_packing(const rnnp_plan *plan, const rnnp_prepare *prepare)
     const rnnp_context *context = plan->context;
     char text[RNNP_LAYOUT_CHARS + RNNP_ERROR_CHARS], layout[RNNP_LAYOUT_CHARS] = "";
 
-    if (!plan->model->packed || !context->log)
-        return;
+    if (!plan->model->packed || !context->log) return;
     prepare->node->op->layout(prepare, layout, sizeof layout);
     snprintf(text, sizeof text, "%s %.64s: packed from the original weights, %s has no block \"%s\"",
              prepare->node->op->name, prepare->node->name, rnnp_packed_name(plan->model->packed), layout);
@@ -132,11 +137,9 @@ static rnnp_status plan_node(rnnp_plan *plan, size_t n, char **next)
         return rnnp_packed_need(model, &prepare, r.file);
     }
     for (size_t i = 0; status == RNNP_OK && i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE)
-            status = rnnp_constant_need(model, node->inputs[i]);
+        if (node->inputs[i] != RNNP_NONE) status = rnnp_constant_need(model, node->inputs[i]);
     }
-    if (status != RNNP_OK || !r.packed)
-        return status;
+    if (status != RNNP_OK || !r.packed) return status;
     log_packing(plan, &prepare);
     p->packed = *next;
     *next += rnnp_align64(r.packed);
@@ -175,10 +178,8 @@ rnnp_status rnnp_plan_bytes(const rnnp_model *model, const rnnp_plan_options *op
     rnnp_plan plan;
     rnnp_status status;
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!bytes)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "bytes is NULL");
+    if (!model) return RNNP_ERR_ARG;
+    if (!bytes) return rnnp_fail(model->context, RNNP_ERR_ARG, "bytes is NULL");
     if ((status = read_options(model, options, &plan)) == RNNP_OK && (status = measure(&plan)) == RNNP_OK)
         *bytes = plan.bytes;
     return status;
@@ -189,21 +190,17 @@ rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *o
     rnnp_plan head;
     rnnp_status status;
 
-    if (!plan)
-        return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "plan is NULL") : RNNP_ERR_ARG;
+    if (!plan) return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "plan is NULL") : RNNP_ERR_ARG;
     *plan = NULL;
-    if (!model)
-        return RNNP_ERR_ARG;
+    if (!model) return RNNP_ERR_ARG;
     if ((status = read_options(model, options, &head)) != RNNP_OK || (status = measure(&head)) != RNNP_OK)
         return status;
 
     rnnp_plan *p = rnnp_alloc(head.context, head.bytes);
-    if (!p)
-        return RNNP_ERR_MEMORY;
+    if (!p) return RNNP_ERR_MEMORY;
     *p = head;
     char *next = (char *)p + head_bytes(model);
-    for (size_t n = 0; n < model->n_nodes && status == RNNP_OK; n++)
-        status = plan_node(p, n, &next);
+    for (size_t n = 0; n < model->n_nodes && status == RNNP_OK; n++) status = plan_node(p, n, &next);
     if (status != RNNP_OK) {
         rnnp_free(p->context, p, p->bytes);
         return status;
@@ -215,8 +212,7 @@ rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *o
 
 void rnnp_plan_destroy(rnnp_plan *plan)
 {
-    if (plan)
-        rnnp_free(plan->context, plan, plan->bytes);
+    if (plan) rnnp_free(plan->context, plan, plan->bytes);
 }
 
 const char *rnnp_plan_variant(const rnnp_plan *plan, size_t node)
@@ -226,7 +222,6 @@ const char *rnnp_plan_variant(const rnnp_plan *plan, size_t node)
 
 rnnp_weights_place rnnp_plan_weights(const rnnp_plan *plan, size_t node)
 {
-    if (!plan || node >= plan->model->n_nodes || !plan->nodes[node].packed)
-        return RNNP_WEIGHTS_NONE;
+    if (!plan || node >= plan->model->n_nodes || !plan->nodes[node].packed) return RNNP_WEIGHTS_NONE;
     return plan->nodes[node].in_file ? RNNP_WEIGHTS_FILE : RNNP_WEIGHTS_PLAN;
 }

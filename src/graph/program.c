@@ -10,8 +10,8 @@
 /* ---- Placement: one pass counts, carving from nothing measures, carving from a block fills in ---- */
 
 typedef struct cursor {
-    char *base;            /* NULL: only measure */
-    size_t used;           /* SIZE_MAX: does not fit */
+    char *base;  /* NULL: only measure */
+    size_t used; /* SIZE_MAX: does not fit */
 } cursor;
 
 static void *carve(cursor *c, size_t count, size_t bytes)
@@ -50,7 +50,8 @@ static size_t state_bytes(const rnnp_layout *layout, const rnnp_node *node)
     return node->op->state_bytes(&prepare, layout->batch);
 }
 
-/* Of a node's own copy of what the plan wrote: here the batch and the steps are known, and may ask for another choice. */
+/* Of a node's own copy of what the plan wrote: here the batch and the steps are known, and may ask for another
+ * choice. */
 static size_t planned_bytes(const rnnp_plan *plan, size_t n)
 {
     return plan->nodes[n].planned ? rnnp_align64(plan->model->nodes[n].op->plan_bytes) : 0;
@@ -64,8 +65,7 @@ static counts count(const rnnp_layout *layout)
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
 
-        if (!layout->called[n])
-            continue;
+        if (!layout->called[n]) continue;
         c.calls++;
         c.planned += planned_bytes(layout->plan, n);
         c.in_slots += rnnp_node_slots_in(node);
@@ -151,14 +151,12 @@ static void fill_roots(rnnp_program *p, room *r, const rnnp_layout *layout)
         const rnnp_meta *meta = &layout->inf.meta[v];
 
         p->root[v] = layout->root[v];
-        if (layout->root[v] != (int32_t)v)
-            continue;
+        if (layout->root[v] != (int32_t)v) continue;
         switch (layout->storage[v]) {
         case RNNP_STORE_CONSTANT: p->data[v] = (void *)model->values[v].meta.known; break;
         case RNNP_STORE_KNOWN:
             p->data[v] = r->known;
-            if (rnnp_meta_bytes(meta))
-                memcpy(r->known, meta->known, rnnp_meta_bytes(meta));
+            if (rnnp_meta_bytes(meta)) memcpy(r->known, meta->known, rnnp_meta_bytes(meta));
             r->known += rnnp_align64(rnnp_meta_bytes(meta));
             break;
         case RNNP_STORE_COMPUTED: p->data[v] = r->activations + layout->offset[v]; break;
@@ -175,8 +173,7 @@ static void fill_ports(rnnp_program *p, const rnnp_layout *layout)
         const int32_t v = model->inputs[i];
 
         p->inputs[i] = rnnp_meta_tensor(&layout->inf.meta[v], NULL);
-        if (layout->storage[v] == RNNP_STORE_INPUT)
-            p->binds[p->n_binds++] = (rnnp_bind){.root = v, .port = i};
+        if (layout->storage[v] == RNNP_STORE_INPUT) p->binds[p->n_binds++] = (rnnp_bind){.root = v, .port = i};
     }
     for (size_t k = 0; k < model->n_outputs; k++) {
         const int32_t v = model->outputs[k].value, root = layout->root[v];
@@ -194,11 +191,9 @@ static void fill_tensor(rnnp_program *p, const rnnp_layout *layout, rnnp_tensor 
     const int32_t root = layout->root[v];
 
     *tensor = rnnp_meta_tensor(&layout->inf.meta[v], NULL);
-    if (layout->storage[v] == RNNP_STORE_NONE)
-        return;
+    if (layout->storage[v] == RNNP_STORE_NONE) return;
     tensor->data = p->data[root];
-    if (is_bound(layout, root))
-        p->patches[p->n_patches++] = (rnnp_patch){tensor, root};
+    if (is_bound(layout, root)) p->patches[p->n_patches++] = (rnnp_patch){tensor, root};
 }
 
 /* Whether the initial state is known before the first input is. */
@@ -223,8 +218,12 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
         const rnnp_node *node = &plan->model->nodes[n];
         rnnp_call *call = &p->calls[p->n_calls++];
 
-        *call = (rnnp_call){.run = node->op->run, .node = node, .inputs = r->in, .outputs = r->out,
-                            .stack = layout->stack[c], .needed = 1};
+        *call = (rnnp_call){.run = node->op->run,
+                            .node = node,
+                            .inputs = r->in,
+                            .outputs = r->out,
+                            .stack = layout->stack[c],
+                            .needed = 1};
         rnnp_layout_stack_choice(layout, c, &call->choice);
         call->exec = (rnnp_exec){
             .context = plan->context,
@@ -245,12 +244,10 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
         r->in += rnnp_node_slots_in(node);
         r->out += rnnp_node_slots_out(node);
         for (size_t i = 0; i < node->n_inputs; i++) {
-            if (node->inputs[i] != RNNP_NONE)
-                fill_tensor(p, layout, &call->inputs[i], node->inputs[i]);
+            if (node->inputs[i] != RNNP_NONE) fill_tensor(p, layout, &call->inputs[i], node->inputs[i]);
         }
         for (size_t i = 0; i < node->n_outputs; i++) {
-            if (node->outputs[i] != RNNP_NONE)
-                fill_tensor(p, layout, &call->outputs[i], node->outputs[i]);
+            if (node->outputs[i] != RNNP_NONE) fill_tensor(p, layout, &call->outputs[i], node->outputs[i]);
         }
         if (has_state(layout, node)) {
             *r->prepare = rnnp_layout_prepare(layout, node, r->prepare_in);
@@ -271,11 +268,9 @@ rnnp_status rnnp_program_create(const rnnp_layout *layout, rnnp_program **progra
     const size_t bytes = rnnp_program_bytes(layout);
     room r = {0};
 
-    if (bytes == SIZE_MAX)
-        return rnnp_fail(context, RNNP_ERR_MEMORY, "the activations do not fit in memory");
+    if (bytes == SIZE_MAX) return rnnp_fail(context, RNNP_ERR_MEMORY, "the activations do not fit in memory");
     rnnp_program *p = rnnp_calloc(context, bytes);
-    if (!p)
-        return RNNP_ERR_MEMORY;
+    if (!p) return RNNP_ERR_MEMORY;
     p->plan = layout->plan;
     p->bytes = bytes;
     p->batch = layout->batch;
@@ -283,25 +278,21 @@ rnnp_status rnnp_program_create(const rnnp_layout *layout, rnnp_program **progra
     fill_roots(p, &r, layout);
     fill_ports(p, layout);
     fill_calls(p, &r, layout);
-    for (size_t row = 0; layout->is_stream && row < layout->batch; row++)
-        rnnp_program_reset(p, row);
+    for (size_t row = 0; layout->is_stream && row < layout->batch; row++) rnnp_program_reset(p, row);
     *program = p;
     return RNNP_OK;
 }
 
 void rnnp_program_destroy(rnnp_program *program)
 {
-    if (program)
-        rnnp_free(program->plan->context, program, program->bytes);
+    if (program) rnnp_free(program->plan->context, program, program->bytes);
 }
 
 rnnp_status rnnp_program_port(const rnnp_program *program, const char *what, const rnnp_tensor *ports, size_t n,
                               size_t index, rnnp_tensor *port)
 {
-    if (!port)
-        return rnnp_fail(program->plan->context, RNNP_ERR_ARG, "%s is NULL", what);
-    if (index >= n)
-        return rnnp_fail(program->plan->context, RNNP_ERR_ARG, "%s %zu of %zu", what, index, n);
+    if (!port) return rnnp_fail(program->plan->context, RNNP_ERR_ARG, "%s is NULL", what);
+    if (index >= n) return rnnp_fail(program->plan->context, RNNP_ERR_ARG, "%s %zu of %zu", what, index, n);
     *port = ports[index];
     return RNNP_OK;
 }

@@ -22,8 +22,7 @@ static rnnp_status check_dim(const rnnp_model *model, const rnnp_value_info *inp
         const size_t s = (size_t)(RNNP_SYMBOL - want);
 
         symbol = model->symbols[s];
-        if (symbols[s] == RNNP_DYNAMIC)
-            symbols[s] = size;
+        if (symbols[s] == RNNP_DYNAMIC) symbols[s] = size;
         want = symbols[s];
     }
     if (size != want)
@@ -41,8 +40,7 @@ rnnp_status rnnp_inputs_check(const rnnp_model *model, const rnnp_tensor *inputs
     if (n != model->n_inputs || (n && !inputs))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "%zu inputs were given%s, the model has %zu", n,
                          n && !inputs ? " as NULL" : "", model->n_inputs);
-    for (size_t s = 0; s < model->n_symbols; s++)
-        symbols[s] = RNNP_DYNAMIC;
+    for (size_t s = 0; s < model->n_symbols; s++) symbols[s] = RNNP_DYNAMIC;
     for (size_t i = 0; i < model->n_inputs; i++) {
         const rnnp_value_info *input = &model->values[model->inputs[i]];
 
@@ -55,8 +53,7 @@ rnnp_status rnnp_inputs_check(const rnnp_model *model, const rnnp_tensor *inputs
         metas[i] = (rnnp_meta){.dtype = input->meta.dtype, .rank = input->meta.rank};
         for (size_t d = 0; d < metas[i].rank; d++) {
             metas[i].dim[d] = inputs[i].shape[d];
-            if ((status = check_dim(model, input, d, inputs[i].shape[d], symbols)) != RNNP_OK)
-                return status;
+            if ((status = check_dim(model, input, d, inputs[i].shape[d], symbols)) != RNNP_OK) return status;
         }
         if (rnnp_meta_bytes(&metas[i]) > SIZE_MAX / 4)
             return rnnp_fail(model->context, RNNP_ERR_SHAPE, "input %s does not fit in memory", input->name);
@@ -73,8 +70,7 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_tensor *inputs,
     rnnp_meta *metas = rnnp_arena_calloc(plan->context, &arena, model->n_inputs, sizeof *metas);
     int64_t *symbols = rnnp_arena_calloc(plan->context, &arena, model->n_symbols, sizeof *symbols);
     status = metas && symbols ? rnnp_inputs_check(model, inputs, n, metas, symbols) : RNNP_ERR_MEMORY;
-    if (status == RNNP_OK)
-        status = rnnp_layout_make(layout, plan, metas, 0, 0);
+    if (status == RNNP_OK) status = rnnp_layout_make(layout, plan, metas, 0, 0);
     rnnp_arena_free(plan->context, &arena);
     return status;
 }
@@ -83,17 +79,13 @@ rnnp_status rnnp_run_bytes(const rnnp_plan *plan, const rnnp_tensor *inputs, siz
 {
     rnnp_layout layout;
 
-    if (!plan)
-        return RNNP_ERR_ARG;
-    if (!bytes)
-        return rnnp_fail(plan->context, RNNP_ERR_ARG, "bytes is NULL");
+    if (!plan) return RNNP_ERR_ARG;
+    if (!bytes) return rnnp_fail(plan->context, RNNP_ERR_ARG, "bytes is NULL");
     const rnnp_status status = make_layout(plan, inputs, n, &layout);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     const size_t need = rnnp_program_bytes(&layout);
     rnnp_layout_free(&layout);
-    if (need == SIZE_MAX)
-        return rnnp_fail(plan->context, RNNP_ERR_MEMORY, "the activations do not fit in memory");
+    if (need == SIZE_MAX) return rnnp_fail(plan->context, RNNP_ERR_MEMORY, "the activations do not fit in memory");
     *bytes = need;
     return RNNP_OK;
 }
@@ -103,31 +95,25 @@ rnnp_status rnnp_run_create(const rnnp_plan *plan, const rnnp_tensor *inputs, si
     rnnp_program *program;
     rnnp_layout layout;
 
-    if (!run)
-        return plan ? rnnp_fail(plan->context, RNNP_ERR_ARG, "run is NULL") : RNNP_ERR_ARG;
+    if (!run) return plan ? rnnp_fail(plan->context, RNNP_ERR_ARG, "run is NULL") : RNNP_ERR_ARG;
     *run = NULL;
-    if (!plan)
-        return RNNP_ERR_ARG;
+    if (!plan) return RNNP_ERR_ARG;
     rnnp_status status = make_layout(plan, inputs, n, &layout);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     status = rnnp_program_create(&layout, &program);
     rnnp_layout_free(&layout);
-    if (status == RNNP_OK)
-        *run = (rnnp_run *)program;
+    if (status == RNNP_OK) *run = (rnnp_run *)program;
     return status;
 }
 
 void rnnp_run_destroy(rnnp_run *run)
 {
-    if (run)
-        rnnp_program_destroy(&run->program);
+    if (run) rnnp_program_destroy(&run->program);
 }
 
 rnnp_status rnnp_run_output(const rnnp_run *run, size_t index, rnnp_tensor *output)
 {
-    if (!run)
-        return RNNP_ERR_ARG;
+    if (!run) return RNNP_ERR_ARG;
     return rnnp_program_port(&run->program, "output", run->program.outputs, run->program.plan->model->n_outputs, index,
                              output);
 }

@@ -21,15 +21,9 @@ typedef struct lists {
 
 enum { NUMBERS = 6 };
 
-size_t rnnp_spans_room(size_t n)
-{
-    return NUMBERS * (n + 1);
-}
+size_t rnnp_spans_room(size_t n) { return NUMBERS * (n + 1); }
 
-static size_t end_of(const lists *l, size_t s)
-{
-    return l->spans[s].offset + rnnp_align64(l->spans[s].bytes);
-}
+static size_t end_of(const lists *l, size_t s) { return l->spans[s].offset + rnnp_align64(l->spans[s].bytes); }
 
 /* Sets the gap before a span; `end` itself heads the list of gaps and is never in it. */
 static void set_gap(lists *l, size_t s, size_t bytes)
@@ -37,8 +31,7 @@ static void set_gap(lists *l, size_t s, size_t bytes)
     const size_t head = l->end, had = l->gap[s];
 
     l->gap[s] = bytes;
-    if (s == head || !had == !bytes)
-        return;
+    if (s == head || !had == !bytes) return;
     if (bytes) {
         l->newer[s] = head;
         l->older[s] = l->older[head];
@@ -57,8 +50,7 @@ static void retire(lists *l, size_t s)
     l->before[next] = l->before[s];
     l->after[l->before[s]] = next;
     set_gap(l, s, 0);
-    if (next != l->end)
-        set_gap(l, next, l->gap[next] + gap);
+    if (next != l->end) set_gap(l, next, l->gap[next] + gap);
 }
 
 /* The span before which so many bytes fit best, at the lowest offset of equals. */
@@ -67,8 +59,7 @@ static size_t best_gap(const lists *l, size_t bytes)
     size_t best = l->end;
 
     for (size_t s = l->older[l->end], looked = 0; s != l->end && looked < GAPS; s = l->older[s], looked++) {
-        if (l->gap[s] < bytes)
-            continue;
+        if (l->gap[s] < bytes) continue;
         if (best == l->end || l->gap[s] < l->gap[best] ||
             (l->gap[s] == l->gap[best] && l->spans[s].offset < l->spans[best].offset))
             best = s;
@@ -83,8 +74,7 @@ static void sift(const rnnp_span *spans, size_t *heap, size_t root, size_t n)
         const size_t item = heap[root];
 
         child += child + 1 < n && spans[heap[child + 1]].last > spans[heap[child]].last;
-        if (spans[item].last >= spans[heap[child]].last)
-            return;
+        if (spans[item].last >= spans[heap[child]].last) return;
         heap[root] = heap[child];
         heap[child] = item;
     }
@@ -92,10 +82,8 @@ static void sift(const rnnp_span *spans, size_t *heap, size_t root, size_t n)
 
 static void sort_by_last(const rnnp_span *spans, size_t *order, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        order[i] = i;
-    for (size_t i = n / 2; i-- > 0;)
-        sift(spans, order, i, n);
+    for (size_t i = 0; i < n; i++) order[i] = i;
+    for (size_t i = n / 2; i-- > 0;) sift(spans, order, i, n);
     for (size_t i = n; i-- > 1;) {
         const size_t largest = order[0];
 
@@ -114,25 +102,20 @@ size_t rnnp_spans_place(rnnp_span *spans, size_t n, size_t *room)
     l.before[n] = l.after[n] = l.newer[n] = l.older[n] = n;
     sort_by_last(spans, l.by_last, n);
     for (size_t s = 0; s < n; s++) {
-        if (spans[s].bytes > SIZE_MAX - 63)
-            return SIZE_MAX;
+        if (spans[s].bytes > SIZE_MAX - 63) return SIZE_MAX;
         const size_t bytes = rnnp_align64(spans[s].bytes);
 
         for (; ended < n && spans[l.by_last[ended]].last < spans[s].first; ended++) {
-            if (spans[l.by_last[ended]].bytes)
-                retire(&l, l.by_last[ended]);
+            if (spans[l.by_last[ended]].bytes) retire(&l, l.by_last[ended]);
         }
         spans[s].offset = 0;
-        if (bytes == 0)
-            continue;
+        if (bytes == 0) continue;
         const size_t next = best_gap(&l, bytes), below = l.before[next];
         size_t top;
 
         spans[s].offset = next == n ? (below == n ? 0 : end_of(&l, below)) : spans[next].offset - l.gap[next];
-        if (rnnp_add_overflow(spans[s].offset, bytes, &top))
-            return SIZE_MAX;
-        if (next != n)
-            set_gap(&l, next, l.gap[next] - bytes);
+        if (rnnp_add_overflow(spans[s].offset, bytes, &top)) return SIZE_MAX;
+        if (next != n) set_gap(&l, next, l.gap[next] - bytes);
         l.gap[s] = 0;
         l.before[s] = below;
         l.after[s] = next;

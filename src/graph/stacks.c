@@ -13,9 +13,9 @@ enum { BEFORE, MEMBER, BEHIND };
 
 typedef struct search {
     rnnp_layout *layout;
-    uint8_t *role;       /* [n_calls], of the nodes at these positions */
-    uint8_t *follows;    /* [n_values], of roots: depends on the stack, or on a node behind it */
-    size_t *sorted;      /* [n_calls] */
+    uint8_t *role;    /* [n_calls], of the nodes at these positions */
+    uint8_t *follows; /* [n_values], of roots: depends on the stack, or on a node behind it */
+    size_t *sorted;   /* [n_calls] */
 } search;
 
 static const rnnp_node *node_at(const rnnp_layout *layout, size_t position)
@@ -26,8 +26,7 @@ static const rnnp_node *node_at(const rnnp_layout *layout, size_t position)
 static void mark_outputs(search *s, const rnnp_node *node)
 {
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE)
-            s->follows[s->layout->root[node->outputs[i]]] = 1;
+        if (node->outputs[i] != RNNP_NONE) s->follows[s->layout->root[node->outputs[i]]] = 1;
     }
 }
 
@@ -35,8 +34,7 @@ static void mark_outputs(search *s, const rnnp_node *node)
 static int follows(const search *s, const rnnp_node *node, size_t first)
 {
     for (size_t i = first; i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE && s->follows[s->layout->root[node->inputs[i]]])
-            return 1;
+        if (node->inputs[i] != RNNP_NONE && s->follows[s->layout->root[node->inputs[i]]]) return 1;
     }
     return 0;
 }
@@ -71,8 +69,7 @@ static size_t find_members(search *s, size_t first)
         } else { /* one that could be the lowest of a stack stays behind, where it is looked at again */
             s->role[p] = node->op->stacks || follows(s, node, 0) ? BEHIND : BEFORE;
         }
-        if (s->role[p] != BEFORE)
-            mark_outputs(s, node);
+        if (s->role[p] != BEFORE) mark_outputs(s, node);
     }
     return last;
 }
@@ -83,8 +80,7 @@ static size_t take_role(search *s, size_t first, size_t last, uint8_t role, size
     const size_t before = *n;
 
     for (size_t p = first; p <= last; p++) {
-        if (s->role[p] == role)
-            s->sorted[(*n)++] = s->layout->order[p];
+        if (s->role[p] == role) s->sorted[(*n)++] = s->layout->order[p];
     }
     return *n - before;
 }
@@ -116,8 +112,7 @@ rnnp_status rnnp_layout_order(rnnp_layout *layout)
     const rnnp_context *context = layout->plan->context;
     struct rnnp_block **arena = &layout->arena;
 
-    for (size_t n = 0; n < model->n_nodes; n++)
-        layout->n_calls += layout->called[n];
+    for (size_t n = 0; n < model->n_nodes; n++) layout->n_calls += layout->called[n];
     layout->order = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->order);
     layout->stack = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->stack);
     search s = {
@@ -126,11 +121,9 @@ rnnp_status rnnp_layout_order(rnnp_layout *layout)
         .follows = rnnp_arena_calloc(context, arena, model->n_values, sizeof *s.follows),
         .sorted = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *s.sorted),
     };
-    if (!layout->order || !layout->stack || !s.role || !s.follows || !s.sorted)
-        return RNNP_ERR_MEMORY;
+    if (!layout->order || !layout->stack || !s.role || !s.follows || !s.sorted) return RNNP_ERR_MEMORY;
     for (size_t n = 0, p = 0; n < model->n_nodes; n++) {
-        if (!layout->called[n])
-            continue;
+        if (!layout->called[n]) continue;
         layout->order[p] = n;
         layout->stack[p++] = 1;
     }

@@ -41,8 +41,7 @@ static const rnnp_node *try_axis(rnnp_time *time, const rnnp_model *model, size_
 
         *at = RNNP_TIME_NONE;
         for (size_t d = 0; i != input && rnnp_dim_is_symbol(dim) && d < meta->rank; d++) {
-            if (meta->dim[d] == dim)
-                *at = (int)d;
+            if (meta->dim[d] == dim) *at = (int)d;
         }
     }
     time->axis[model->inputs[input]] = (int)axis;
@@ -52,8 +51,7 @@ static const rnnp_node *try_axis(rnnp_time *time, const rnnp_model *model, size_
 static int has_state(const rnnp_model *model)
 {
     for (size_t n = 0; n < model->n_nodes; n++) {
-        if (model->nodes[n].op->state_bytes)
-            return 1;
+        if (model->nodes[n].op->state_bytes) return 1;
     }
     return 0;
 }
@@ -107,8 +105,7 @@ static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model)
             return RNNP_OK;
         }
     }
-    if (farthest)
-        return refuse(model, farthest, why);
+    if (farthest) return refuse(model, farthest, why);
     return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED, "no input has an axis that could be time");
 }
 
@@ -125,8 +122,7 @@ static rnnp_status check_lengths(const rnnp_model *model, struct rnnp_block **ar
 {
     uint8_t *counts = rnnp_arena_calloc(model->context, arena, model->n_values, 1); /* values that only count steps */
 
-    if (!counts)
-        return RNNP_ERR_MEMORY;
+    if (!counts) return RNNP_ERR_MEMORY;
     for (size_t n = model->n_nodes; n-- > 0;) {
         const rnnp_node *node = &model->nodes[n];
         const int copies = node->op->is_view || strcmp(node->op->name, "Cast") == 0;
@@ -134,8 +130,7 @@ static rnnp_status check_lengths(const rnnp_model *model, struct rnnp_block **ar
 
         for (size_t i = 0; i < node->n_outputs; i++)
             is_counted |= node->outputs[i] != RNNP_NONE && counts[node->outputs[i]];
-        if (is_counted && !copies)
-            return refuse(model, node, "makes the lengths of sequences, which must be an input");
+        if (is_counted && !copies) return refuse(model, node, "makes the lengths of sequences, which must be an input");
         for (size_t i = 0; i < node->n_inputs; i++) {
             if (node->inputs[i] != RNNP_NONE && ((is_counted && i == 0) || reads_lengths(node, i)))
                 counts[node->inputs[i]] = 1;
@@ -147,8 +142,7 @@ static rnnp_status check_lengths(const rnnp_model *model, struct rnnp_block **ar
         for (size_t i = 0; i < node->n_inputs; i++) {
             const int32_t v = node->inputs[i];
 
-            if (v == RNNP_NONE || !counts[v])
-                continue;
+            if (v == RNNP_NONE || !counts[v]) continue;
             if (model->values[v].is_constant)
                 return refuse(model, node, "has lengths of whole sequences that are constants");
             if (!reads_lengths(node, i) && !(i == 0 && node->outputs[0] != RNNP_NONE && counts[node->outputs[0]]))
@@ -175,15 +169,12 @@ static void guess_batch(const rnnp_model *model, const rnnp_time *time, uint8_t 
         const rnnp_meta *meta = &model->values[model->inputs[i]].meta;
 
         for (size_t d = 0; d < meta->rank; d++) {
-            if (!rnnp_dim_is_symbol(meta->dim[d]) || (int)d == time->axis[model->inputs[i]])
-                continue;
-            if (is_batch[RNNP_SYMBOL - meta->dim[d]] || (only && only != meta->dim[d]))
-                return;
+            if (!rnnp_dim_is_symbol(meta->dim[d]) || (int)d == time->axis[model->inputs[i]]) continue;
+            if (is_batch[RNNP_SYMBOL - meta->dim[d]] || (only && only != meta->dim[d])) return;
             only = meta->dim[d];
         }
     }
-    if (only)
-        is_batch[RNNP_SYMBOL - only] = 1;
+    if (only) is_batch[RNNP_SYMBOL - only] = 1;
 }
 
 /* Marks the symbols that count batch rows: those at the batch axes of recurrent layers, and by name. */
@@ -245,13 +236,11 @@ static rnnp_status check_steps(const rnnp_layout *layout, const rnnp_layout *oth
         const rnnp_meta *a = &layout->inf.meta[v], *b = &other->inf.meta[v];
         const int32_t producer = model->values[v].producer;
 
-        if (producer < 0 || layout->storage[v] == RNNP_STORE_NONE)
-            continue;
+        if (producer < 0 || layout->storage[v] == RNNP_STORE_NONE) continue;
         if (time->axis[v] != RNNP_TIME_NONE && a->dim[time->axis[v]] != (int64_t)steps)
             return refuse(model, &model->nodes[producer], "has another number of time steps in its result");
-        if (layout->storage[v] == RNNP_STORE_KNOWN &&
-            (!b->known || rnnp_meta_bytes(a) != rnnp_meta_bytes(b) ||
-             memcmp(a->known, b->known, rnnp_meta_bytes(a)) != 0))
+        if (layout->storage[v] == RNNP_STORE_KNOWN && (!b->known || rnnp_meta_bytes(a) != rnnp_meta_bytes(b) ||
+                                                       memcmp(a->known, b->known, rnnp_meta_bytes(a)) != 0))
             return rnnp_node_fail(model->context, &model->nodes[producer], RNNP_ERR_UNSUPPORTED,
                                   "its result depends on the length of the sequence, so the model cannot be stepped");
     }
@@ -268,13 +257,10 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options 
     rnnp_time time;
     rnnp_status status;
 
-    if (!inputs || !is_batch)
-        return RNNP_ERR_MEMORY;
-    if ((status = rnnp_time_begin(&time, model, arena)) != RNNP_OK)
-        return status;
+    if (!inputs || !is_batch) return RNNP_ERR_MEMORY;
+    if ((status = rnnp_time_begin(&time, model, arena)) != RNNP_OK) return status;
     status = o->time_axis >= 0 ? given_axis(&time, model, (size_t)o->time_axis) : find_axis(&time, model);
-    if (status != RNNP_OK || (status = check_lengths(model, arena)) != RNNP_OK)
-        return status;
+    if (status != RNNP_OK || (status = check_lengths(model, arena)) != RNNP_OK) return status;
     find_batch(model, &time, is_batch);
     if ((status = stream_shapes(model, &time, o->batch, o->steps + 1, is_batch, inputs)) != RNNP_OK ||
         (status = rnnp_layout_make(&other, plan, inputs, 1, o->batch)) != RNNP_OK)
@@ -298,13 +284,10 @@ rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options 
     rnnp_time channels;
     rnnp_status status;
 
-    if (!stream)
-        return plan ? rnnp_fail(plan->context, RNNP_ERR_ARG, "stream is NULL") : RNNP_ERR_ARG;
+    if (!stream) return plan ? rnnp_fail(plan->context, RNNP_ERR_ARG, "stream is NULL") : RNNP_ERR_ARG;
     *stream = NULL;
-    if (!plan)
-        return RNNP_ERR_ARG;
-    if ((status = read_options(plan, options, &o)) != RNNP_OK)
-        return status;
+    if (!plan) return RNNP_ERR_ARG;
+    if ((status = read_options(plan, options, &o)) != RNNP_OK) return status;
     status = make_layout(plan, &o, &arena, &layout, &channels, &mixer);
     if (status == RNNP_OK) {
         status = rnnp_program_create(&layout, &program);
@@ -312,8 +295,7 @@ rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options 
     }
     if (status == RNNP_OK && program->state_bytes) {
         status = rnnp_model_mark(plan->model, &program->mark);
-        if (status != RNNP_OK)
-            rnnp_program_destroy(program);
+        if (status != RNNP_OK) rnnp_program_destroy(program);
     }
     if (status == RNNP_OK) {
         program->steps = o.steps;
@@ -326,24 +308,21 @@ rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options 
 
 void rnnp_stream_destroy(rnnp_stream *stream)
 {
-    if (stream)
-        rnnp_program_destroy(&stream->program);
+    if (stream) rnnp_program_destroy(&stream->program);
 }
 
 /* ---- Use ---- */
 
 rnnp_status rnnp_stream_input(const rnnp_stream *stream, size_t index, rnnp_tensor *input)
 {
-    if (!stream)
-        return RNNP_ERR_ARG;
+    if (!stream) return RNNP_ERR_ARG;
     return rnnp_program_port(&stream->program, "input", stream->program.inputs, stream->program.plan->model->n_inputs,
                              index, input);
 }
 
 rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index, rnnp_tensor *output)
 {
-    if (!stream)
-        return RNNP_ERR_ARG;
+    if (!stream) return RNNP_ERR_ARG;
     return rnnp_program_port(&stream->program, "output", stream->program.outputs,
                              stream->program.plan->model->n_outputs, index, output);
 }
@@ -356,8 +335,7 @@ rnnp_status rnnp_stream_step(rnnp_stream *stream, const rnnp_tensor *inputs, siz
 
 void rnnp_stream_reset(rnnp_stream *stream)
 {
-    for (size_t row = 0; stream && row < stream->program.batch; row++)
-        rnnp_program_reset(&stream->program, row);
+    for (size_t row = 0; stream && row < stream->program.batch; row++) rnnp_program_reset(&stream->program, row);
 }
 
 /* ---- State ---- */
@@ -371,14 +349,11 @@ rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t byte
 {
     rnnp_status status;
 
-    if (!stream)
-        return RNNP_ERR_ARG;
+    if (!stream) return RNNP_ERR_ARG;
     const rnnp_program *p = &stream->program;
-    if ((status = rnnp_state_check(p, state, bytes, p->batch)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_state_check(p, state, bytes, p->batch)) != RNNP_OK) return status;
     for (size_t row = 0; p->n_fresh && row < p->batch; row++) {
-        if ((status = rnnp_state_begun(p, row)) != RNNP_OK)
-            return status;
+        if ((status = rnnp_state_begun(p, row)) != RNNP_OK) return status;
     }
     if (bytes) {
         memcpy(state, p->state, p->state_bytes);
@@ -391,14 +366,12 @@ rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t byte
 {
     rnnp_status status;
 
-    if (!stream)
-        return RNNP_ERR_ARG;
+    if (!stream) return RNNP_ERR_ARG;
     rnnp_program *p = &stream->program;
     if ((status = rnnp_state_check(p, state, bytes, p->batch)) != RNNP_OK ||
         (status = rnnp_state_accept(p, state, bytes)) != RNNP_OK)
         return status;
-    if (bytes)
-        memcpy(p->state, state, p->state_bytes);
+    if (bytes) memcpy(p->state, state, p->state_bytes);
     memset(p->fresh, 0, p->batch);
     p->n_fresh = 0;
     return RNNP_OK;

@@ -5,21 +5,15 @@ static const struct {
     size_t bytes;
     const char *name;
 } dtypes[] = {
-    [RNNP_F32] = {4, "f32"}, [RNNP_I32] = {4, "i32"}, [RNNP_I64] = {8, "i64"},
-    [RNNP_BOOL] = {1, "bool"}, [RNNP_U8] = {1, "u8"}, [RNNP_F64] = {8, "f64"},
+    [RNNP_F32] = {4, "f32"},   [RNNP_I32] = {4, "i32"}, [RNNP_I64] = {8, "i64"},
+    [RNNP_BOOL] = {1, "bool"}, [RNNP_U8] = {1, "u8"},   [RNNP_F64] = {8, "f64"},
 };
 
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
-size_t rnnp_dtype_bytes(rnnp_dtype dtype)
-{
-    return (size_t)dtype < DTYPES ? dtypes[dtype].bytes : 0;
-}
+size_t rnnp_dtype_bytes(rnnp_dtype dtype) { return (size_t)dtype < DTYPES ? dtypes[dtype].bytes : 0; }
 
-const char *rnnp_dtype_name(rnnp_dtype dtype)
-{
-    return rnnp_dtype_bytes(dtype) ? dtypes[dtype].name : "unknown";
-}
+const char *rnnp_dtype_name(rnnp_dtype dtype) { return rnnp_dtype_bytes(dtype) ? dtypes[dtype].name : "unknown"; }
 
 size_t rnnp_tensor_elements(const rnnp_tensor *tensor)
 {
@@ -27,8 +21,7 @@ size_t rnnp_tensor_elements(const rnnp_tensor *tensor)
     int zero = 0, overflow = 0;
 
     for (size_t i = 0; i < tensor->rank; i++) {
-        if (tensor->shape[i] < 0)
-            return SIZE_MAX;
+        if (tensor->shape[i] < 0) return SIZE_MAX;
         zero |= tensor->shape[i] == 0;
         overflow = overflow || rnnp_mul_overflow(elements, (size_t)tensor->shape[i], &elements);
     }

@@ -23,10 +23,8 @@ rnnp_status rnnp_time_begin(rnnp_time *time, const rnnp_model *model, struct rnn
     time->final = rnnp_arena_calloc(context, arena, model->n_values, 1);
     time->in = rnnp_arena_calloc(context, arena, in, sizeof *time->in);
     time->out = rnnp_arena_calloc(context, arena, out, sizeof *time->out);
-    if (!time->axis || !time->final || !time->in || !time->out)
-        return RNNP_ERR_MEMORY;
-    for (size_t v = 0; v < model->n_values; v++)
-        time->axis[v] = RNNP_TIME_NONE;
+    if (!time->axis || !time->final || !time->in || !time->out) return RNNP_ERR_MEMORY;
+    for (size_t v = 0; v < model->n_values; v++) time->axis[v] = RNNP_TIME_NONE;
     return RNNP_OK;
 }
 
@@ -40,17 +38,14 @@ static int elementwise(const rnnp_node *node, const int *in)
         const size_t r = node->input_metas[i].rank;
 
         rank = r > rank ? r : rank;
-        if (in[i] == RNNP_TIME_NONE)
-            continue;
-        if (place && place != r - (size_t)in[i])
-            return -1;
+        if (in[i] == RNNP_TIME_NONE) continue;
+        if (place && place != r - (size_t)in[i]) return -1;
         place = r - (size_t)in[i];
     }
     for (size_t i = 0; i < node->n_inputs; i++) {
         const rnnp_meta *meta = &node->input_metas[i];
 
-        if (in[i] == RNNP_TIME_NONE && meta->rank >= place && meta->dim[meta->rank - place] != 1)
-            return -1;
+        if (in[i] == RNNP_TIME_NONE && meta->rank >= place && meta->dim[meta->rank - place] != 1) return -1;
     }
     return (int)(rank - place);
 }
@@ -59,11 +54,9 @@ static int elementwise(const rnnp_node *node, const int *in)
 static int channels_through_state(rnnp_time *time, const rnnp_node *node)
 {
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (time->in[i] != node->op->batch_axis(node, i) && (i == 0 || time->in[i] != RNNP_TIME_NONE))
-            return 0;
+        if (time->in[i] != node->op->batch_axis(node, i) && (i == 0 || time->in[i] != RNNP_TIME_NONE)) return 0;
     }
-    for (size_t i = 0; i < node->n_outputs; i++)
-        time->out[i] = node->op->batch_axis_out(node, i);
+    for (size_t i = 0; i < node->n_outputs; i++) time->out[i] = node->op->batch_axis_out(node, i);
     return 1;
 }
 
@@ -89,13 +82,10 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
 {
     int any = 0, final = 0, reason = 0;
 
-    for (size_t i = 0; i < rnnp_node_slots_out(node); i++)
-        time->out[i] = RNNP_TIME_NONE;
-    for (size_t i = 0; i < rnnp_node_slots_in(node); i++)
-        time->in[i] = RNNP_TIME_NONE;
+    for (size_t i = 0; i < rnnp_node_slots_out(node); i++) time->out[i] = RNNP_TIME_NONE;
+    for (size_t i = 0; i < rnnp_node_slots_in(node); i++) time->in[i] = RNNP_TIME_NONE;
     for (size_t i = 0; i < node->n_inputs && !node->op->shape_only; i++) {
-        if (node->inputs[i] == RNNP_NONE)
-            continue;
+        if (node->inputs[i] == RNNP_NONE) continue;
         time->in[i] = time->axis[node->inputs[i]];
         any |= time->in[i] != RNNP_TIME_NONE;
         final |= time->final[node->inputs[i]];
@@ -108,20 +98,16 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
     if (any && !node->op->time) {
         const int axis = elementwise(node, time->in);
 
-        if (axis < 0)
-            return refuse(time, RNNP_TIME_ELSEWHERE);
-        for (size_t i = 0; i < node->n_outputs; i++)
-            time->out[i] = axis;
+        if (axis < 0) return refuse(time, RNNP_TIME_ELSEWHERE);
+        for (size_t i = 0; i < node->n_outputs; i++) time->out[i] = axis;
     } else if (time->of_channels && node->op->state_bytes) {
-        if (!channels_through_state(time, node))
-            return 0;
+        if (!channels_through_state(time, node)) return 0;
     } else if ((any || node->op->state_bytes) &&
                (reason = node->op->time(node, node->input_metas, time->in, time->out)) < 0) {
         return refuse(time, reason);
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] == RNNP_NONE)
-            continue;
+        if (node->outputs[i] == RNNP_NONE) continue;
         if (time->of_channels && any && time->out[i] == RNNP_TIME_NONE)
             return 0; /* one channel picked: as good as mixed */
         time->axis[node->outputs[i]] = time->out[i];
@@ -134,8 +120,7 @@ const rnnp_node *rnnp_time_propagate(rnnp_time *time, const rnnp_model *model)
 {
     memset(time->final, 0, model->n_values);
     for (size_t n = 0; n < model->n_nodes; n++) {
-        if (!through_node(time, &model->nodes[n]))
-            return &model->nodes[n];
+        if (!through_node(time, &model->nodes[n])) return &model->nodes[n];
     }
     return NULL;
 }

@@ -19,8 +19,7 @@ void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning)
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
 
-        if (!node->op->batch_axis || node->input_metas[0].rank != 3)
-            continue;
+        if (!node->op->batch_axis || node->input_metas[0].rank != 3) continue;
         const int rows = node->op->batch_axis(node, 0), time = 1 - rows;
         const int64_t *x = node->input_metas[0].dim;
         tuning->batch_symbol = rnnp_dim_is_symbol(x[rows]) ? x[rows] : 0;
@@ -54,14 +53,12 @@ void rnnp_layout_stack_choice(const rnnp_layout *layout, size_t position, rnnp_s
     rnnp_record_found found;
 
     *choice = (rnnp_stack_choice){.task = 0};
-    if (n < 2 || plan->tuning.off)
-        return;
+    if (n < 2 || plan->tuning.off) return;
     for (size_t i = 0; i < n; i++) {
         const rnnp_node *node = &plan->model->nodes[layout->order[position + i]];
         const rnnp_prepare prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
 
-        if (!node->op->shape(&prepare, &shapes[i]))
-            return;
+        if (!node->op->shape(&prepare, &shapes[i])) return;
     }
     if (stack_shape(shapes, n, &stack))
         rnnp_choice_find_stack(plan->tuning.records, &plan->tuning.host, &stack, layout->threads, choice, &found);
@@ -75,11 +72,9 @@ static int32_t root_of(const rnnp_model *model, int32_t value)
         const rnnp_node *node = n < 0 ? NULL : &model->nodes[n];
         rnnp_meta out;
 
-        if (!node || node->inputs[0] == RNNP_NONE)
-            return value;
+        if (!node || node->inputs[0] == RNNP_NONE) return value;
         out = model->values[value].meta;
-        if (!node->op->is_view && !(node->op->view && node->op->view(node, node->input_metas, &out)))
-            return value;
+        if (!node->op->is_view && !(node->op->view && node->op->view(node, node->input_metas, &out))) return value;
         value = node->inputs[0];
     }
 }
@@ -102,12 +97,10 @@ static int stack_of(const rnnp_model *model, size_t n, const rnnp_tuning *tuning
     size_t layers = 0;
 
     for (size_t before = 0; before < n; before++) {
-        if (stacks_on(model, &model->nodes[before], top))
-            return 0;
+        if (stacks_on(model, &model->nodes[before], top)) return 0;
     }
     for (size_t i = n; i < model->n_nodes; i++) {
-        if (i != n && !stacks_on(model, top, &model->nodes[i]))
-            continue;
+        if (i != n && !stacks_on(model, top, &model->nodes[i])) continue;
         top = prepare.node = &model->nodes[i];
         prepare.inputs = top->input_metas;
         if (layers == RNNP_STACK_NODES || !top->op->stacks || !top->op->shape(&prepare, &shapes[layers++]))
@@ -140,11 +133,13 @@ static int entry(listing *l, size_t at, rnnp_shape *shape)
 {
     const size_t pair = at % l->n_pairs, n = at / l->n_pairs / 2;
     const rnnp_node *node = &l->model->nodes[n];
-    const rnnp_prepare prepare = {.context = l->model->context, .node = node, .inputs = node->input_metas,
-                                  .select = &l->model->context->selection, .tuning = &l->tuning};
+    const rnnp_prepare prepare = {.context = l->model->context,
+                                  .node = node,
+                                  .inputs = node->input_metas,
+                                  .select = &l->model->context->selection,
+                                  .tuning = &l->tuning};
 
-    if (!node->op->shape)
-        return 0;
+    if (!node->op->shape) return 0;
     l->tuning.batch = l->batches[pair / l->n_steps];
     l->tuning.steps = l->steps[pair % l->n_steps];
     if (at / l->n_pairs % 2 == 0 ? !node->op->shape(&prepare, shape)
@@ -153,8 +148,7 @@ static int entry(listing *l, size_t at, rnnp_shape *shape)
         return 0;
     const size_t sizes[] = {shape->input, shape->hidden, shape->batch, shape->steps};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        if (sizes[i] < 1 || sizes[i] > MOST_SIZE)
-            return 0;
+        if (sizes[i] < 1 || sizes[i] > MOST_SIZE) return 0;
     }
     return 1;
 }
@@ -174,8 +168,7 @@ static int is_listed(listing *l, size_t at, const rnnp_shape *shape)
 
 static rnnp_status check_sizes(const rnnp_context *context, const char *what, const size_t *sizes, size_t n)
 {
-    if (n && !sizes)
-        return rnnp_fail(context, RNNP_ERR_ARG, "%s is NULL", what);
+    if (n && !sizes) return rnnp_fail(context, RNNP_ERR_ARG, "%s is NULL", what);
     for (size_t i = 0; i < n; i++) {
         if (sizes[i] < 1 || sizes[i] > MOST_SIZE)
             return rnnp_fail(context, RNNP_ERR_ARG, "%s[%zu] is %zu", what, i, sizes[i]);
@@ -189,23 +182,20 @@ rnnp_status rnnp_model_shapes(const rnnp_model *model, const size_t *batches, si
     rnnp_shape shape;
     rnnp_status status;
 
-    if (!model)
-        return RNNP_ERR_ARG;
+    if (!model) return RNNP_ERR_ARG;
     if (!count || (most && !shapes))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "%s is NULL", count ? "shapes" : "count");
     if ((status = check_sizes(model->context, "batches", batches, n_batches)) != RNNP_OK ||
         (status = check_sizes(model->context, "steps", steps, n_steps)) != RNNP_OK)
         return status;
-    if (model->closed != RNNP_MODEL_CLOSED)
-        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
-    listing l = {.model = model, .batches = batches, .steps = steps, .n_steps = n_steps, .n_pairs = n_batches * n_steps};
+    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+    listing l = {
+        .model = model, .batches = batches, .steps = steps, .n_steps = n_steps, .n_pairs = n_batches * n_steps};
     rnnp_tuning_symbols(model, &l.tuning);
     *count = 0;
     for (size_t i = 0; i < entries(&l); i++) {
-        if (!entry(&l, i, &shape) || is_listed(&l, i, &shape))
-            continue;
-        if (*count < most)
-            shapes[*count] = shape;
+        if (!entry(&l, i, &shape) || is_listed(&l, i, &shape)) continue;
+        if (*count < most) shapes[*count] = shape;
         ++*count;
     }
     return RNNP_OK;
@@ -218,8 +208,7 @@ void rnnp_found_explain(const rnnp_record_found *found, rnnp_explanation *e)
     e->match = found->match;
     e->source = found->source;
     memcpy(e->reason, found->reason, sizeof e->reason);
-    if (!found->record)
-        return;
+    if (!found->record) return;
     memcpy(e->choice, found->record->choice, sizeof e->choice);
     e->ns = found->record->ns;
     e->default_ns = found->record->default_ns;
@@ -249,10 +238,8 @@ static void explain_stack(const rnnp_plan *plan, size_t index, size_t batch, siz
 rnnp_status rnnp_plan_explain(const rnnp_plan *plan, size_t index, size_t batch, size_t steps,
                               rnnp_explanation *explanation)
 {
-    if (!plan)
-        return RNNP_ERR_ARG;
-    if (!explanation)
-        return rnnp_fail(plan->context, RNNP_ERR_ARG, "explanation is NULL");
+    if (!plan) return RNNP_ERR_ARG;
+    if (!explanation) return rnnp_fail(plan->context, RNNP_ERR_ARG, "explanation is NULL");
     if (index >= plan->model->n_nodes)
         return rnnp_fail(plan->context, RNNP_ERR_ARG, "node %zu of %zu", index, plan->model->n_nodes);
     const rnnp_node *node = &plan->model->nodes[index];
@@ -275,35 +262,27 @@ rnnp_status rnnp_plan_create_measured(const rnnp_model *model, const rnnp_plan_o
     size_t count;
     rnnp_status status;
 
-    if (!plan)
-        return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "plan is NULL") : RNNP_ERR_ARG;
+    if (!plan) return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "plan is NULL") : RNNP_ERR_ARG;
     *plan = NULL;
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!records)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "records is NULL");
+    if (!model) return RNNP_ERR_ARG;
+    if (!records) return rnnp_fail(model->context, RNNP_ERR_ARG, "records is NULL");
     if ((options && options->struct_size < sizeof options->struct_size) ||
         (tune && tune->struct_size < sizeof tune->struct_size))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "struct_size of the %s options is too small",
                          tune && tune->struct_size < sizeof tune->struct_size ? "tune" : "plan");
     rnnp_plan_options_init(&o);
-    if (options)
-        memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
+    if (options) memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
     rnnp_tune_options_init(&t);
-    if (tune)
-        memcpy(&t, tune, tune->struct_size < sizeof t ? tune->struct_size : sizeof t);
+    if (tune) memcpy(&t, tune, tune->struct_size < sizeof t ? tune->struct_size : sizeof t);
     o.batch = o.batch ? o.batch : 1;
     o.steps = o.steps ? o.steps : 1;
     t.threads = o.threads;
-    if ((status = rnnp_model_shapes(model, &o.batch, 1, &o.steps, 1, NULL, 0, &count)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_model_shapes(model, &o.batch, 1, &o.steps, 1, NULL, 0, &count)) != RNNP_OK) return status;
     const size_t bytes = count * sizeof(rnnp_shape);
     rnnp_shape *shapes = rnnp_alloc(model->context, bytes);
-    if (!shapes)
-        return RNNP_ERR_MEMORY;
+    if (!shapes) return RNNP_ERR_MEMORY;
     status = rnnp_model_shapes(model, &o.batch, 1, &o.steps, 1, shapes, count, &count);
-    if (status == RNNP_OK)
-        status = rnnp_tune(model->context, shapes, count, &t, records);
+    if (status == RNNP_OK) status = rnnp_tune(model->context, shapes, count, &t, records);
     rnnp_free(model->context, shapes, bytes);
     o.effort = RNNP_EFFORT_CACHED;
     o.records = records;

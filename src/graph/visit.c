@@ -32,8 +32,7 @@ static rnnp_status walk_constants(walk *w)
         const rnnp_tensor tensor = rnnp_meta_tensor(&value->meta, value->meta.known);
         rnnp_status status;
 
-        if (!value->is_constant || value->uses == 0)
-            continue;
+        if (!value->is_constant || value->uses == 0) continue;
         w->number[v] = w->next++;
         status = w->visitor->checksum ? rnnp_constant_checksum(w->model, (int32_t)v, w->visitor->checksum)
                                       : rnnp_constant_need(w->model, (int32_t)v);
@@ -54,8 +53,7 @@ static rnnp_status walk_nodes(walk *w)
             w->inputs[i] = node->inputs[i] == RNNP_NONE ? RNNP_NONE : w->number[node->inputs[i]];
         for (size_t i = 0; i < node->n_outputs; i++) {
             w->outputs[i] = RNNP_NONE;
-            if (node->outputs[i] != RNNP_NONE)
-                w->outputs[i] = w->number[node->outputs[i]] = w->next++;
+            if (node->outputs[i] != RNNP_NONE) w->outputs[i] = w->number[node->outputs[i]] = w->next++;
         }
         status = w->visitor->node(w->visitor->user, node, w->inputs, w->outputs);
     }
@@ -95,8 +93,7 @@ rnnp_status rnnp_model_visit(const rnnp_model *model, const rnnp_visitor *visito
     walk w = {.model = model, .visitor = visitor};
     rnnp_status status;
 
-    if (model->closed != RNNP_MODEL_CLOSED)
-        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
     if ((status = begin(&w, &arena)) == RNNP_OK && (status = walk_inputs(&w)) == RNNP_OK &&
         (status = walk_constants(&w)) == RNNP_OK && (status = walk_nodes(&w)) == RNNP_OK)
         status = walk_outputs(&w);

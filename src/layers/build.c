@@ -6,13 +6,11 @@
 
 rnnp_status rnnp_model_layer(rnnp_model *model, const char *name)
 {
-    if (!model)
-        return RNNP_ERR_ARG;
+    if (!model) return RNNP_ERR_ARG;
     if (name && (!*name || strlen(name) > RNNP_LAYER_NAME))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "layer: a name has 1 to %d characters", RNNP_LAYER_NAME);
     const char *copy = name ? rnnp_model_string(model, name) : NULL;
-    if (name && !copy)
-        return RNNP_ERR_MEMORY;
+    if (name && !copy) return RNNP_ERR_MEMORY;
     model->layer = copy;
     return RNNP_OK;
 }
@@ -21,8 +19,7 @@ rnnp_status rnnp_build_weight(rnnp_model *model, const char *role, const rnnp_te
 {
     char name[RNNP_LAYER_NAME + 16];
 
-    if (!model->layer)
-        return rnnp_model_constant(model, NULL, tensor, value);
+    if (!model->layer) return rnnp_model_constant(model, NULL, tensor, value);
     snprintf(name, sizeof name, "%s.%s", model->layer, role);
     return rnnp_model_constant(model, name, tensor, value);
 }
@@ -34,8 +31,7 @@ rnnp_status rnnp_build_node(rnnp_model *model, const char *op, const rnnp_value 
     const rnnp_status status =
         rnnp_model_node(model, op, RNNP_LAYER_OPSET, NULL, inputs, n_inputs, attrs, n_attrs, &out, 1);
 
-    if (status == RNNP_OK)
-        *y = out;
+    if (status == RNNP_OK) *y = out;
     return status;
 }
 

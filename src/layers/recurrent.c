@@ -25,8 +25,7 @@ static rnnp_status add_weights(rnnp_model *model, const rnnp_recurrent_options *
     int biased = 0, peepholes = 0;
     rnnp_status status;
 
-    if (!w)
-        return RNNP_ERR_MEMORY;
+    if (!w) return RNNP_ERR_MEMORY;
     r = w + D * sizes[0];
     b = r + D * sizes[1];
     p = b + D * sizes[2];
@@ -46,12 +45,9 @@ static rnnp_status add_weights(rnnp_model *model, const rnnp_recurrent_options *
         {RNNP_F32, 2, {dirs, 3 * (int64_t)H}, p},
     };
     status = rnnp_build_weight(model, "W", &tensors[0], &inputs[W]);
-    if (status == RNNP_OK)
-        status = rnnp_build_weight(model, "R", &tensors[1], &inputs[R]);
-    if (status == RNNP_OK && biased)
-        status = rnnp_build_weight(model, "B", &tensors[2], &inputs[B]);
-    if (status == RNNP_OK && peepholes)
-        status = rnnp_build_weight(model, "P", &tensors[3], &inputs[P]);
+    if (status == RNNP_OK) status = rnnp_build_weight(model, "R", &tensors[1], &inputs[R]);
+    if (status == RNNP_OK && biased) status = rnnp_build_weight(model, "B", &tensors[2], &inputs[B]);
+    if (status == RNNP_OK && peepholes) status = rnnp_build_weight(model, "P", &tensors[3], &inputs[P]);
     rnnp_free(model->context, w, bytes);
     return status;
 }
@@ -76,13 +72,10 @@ static void list_activations(const rnnp_recurrent_options *o, activation_lists *
 
         lists->given |= o->activations[i] != NULL;
         lists->names[i] = o->activations[i];
-        if (!lists->names[i])
-            lists->names[i] = o->cell != RNNP_CELL_RNN && i % each == 0 ? "Sigmoid" : "Tanh";
+        if (!lists->names[i]) lists->names[i] = o->cell != RNNP_CELL_RNN && i % each == 0 ? "Sigmoid" : "Tanh";
         rnnp_act_parse(lists->names[i], o->alpha[i], o->beta[i], &act);
-        if (rnnp_act_parameters(act.kind) > 0)
-            lists->alpha[lists->alphas++] = act.alpha;
-        if (rnnp_act_parameters(act.kind) > 1)
-            lists->beta[lists->betas++] = act.beta;
+        if (rnnp_act_parameters(act.kind) > 0) lists->alpha[lists->alphas++] = act.alpha;
+        if (rnnp_act_parameters(act.kind) > 1) lists->beta[lists->betas++] = act.beta;
     }
 }
 
@@ -99,20 +92,17 @@ static rnnp_status add_node(rnnp_model *model, const rnnp_recurrent_options *o, 
     attrs[n++] = rnnp_attr_int("hidden_size", (int64_t)o->hidden);
     attrs[n++] = (rnnp_attr){.name = "direction", .kind = RNNP_ATTR_STRING, .s = dirs[o->direction]};
     attrs[n++] = rnnp_attr_int("layout", o->batch_first != 0);
-    if (o->clip > 0.0f)
-        attrs[n++] = (rnnp_attr){.name = "clip", .kind = RNNP_ATTR_FLOAT, .f = o->clip};
-    if (o->cell == RNNP_CELL_GRU)
-        attrs[n++] = rnnp_attr_int("linear_before_reset", o->reset == RNNP_GRU_RESET_AFTER);
-    if (lstm && o->input_forget)
-        attrs[n++] = rnnp_attr_int("input_forget", 1);
+    if (o->clip > 0.0f) attrs[n++] = (rnnp_attr){.name = "clip", .kind = RNNP_ATTR_FLOAT, .f = o->clip};
+    if (o->cell == RNNP_CELL_GRU) attrs[n++] = rnnp_attr_int("linear_before_reset", o->reset == RNNP_GRU_RESET_AFTER);
+    if (lstm && o->input_forget) attrs[n++] = rnnp_attr_int("input_forget", 1);
     list_activations(o, &lists);
     if (lists.given) {
-        attrs[n++] = (rnnp_attr){.name = "activations", .kind = RNNP_ATTR_STRINGS, .strings = lists.names,
-                                 .count = lists.count};
-        attrs[n++] = (rnnp_attr){.name = "activation_alpha", .kind = RNNP_ATTR_FLOATS, .floats = lists.alpha,
-                                 .count = lists.alphas};
-        attrs[n++] = (rnnp_attr){.name = "activation_beta", .kind = RNNP_ATTR_FLOATS, .floats = lists.beta,
-                                 .count = lists.betas};
+        attrs[n++] =
+            (rnnp_attr){.name = "activations", .kind = RNNP_ATTR_STRINGS, .strings = lists.names, .count = lists.count};
+        attrs[n++] = (rnnp_attr){
+            .name = "activation_alpha", .kind = RNNP_ATTR_FLOATS, .floats = lists.alpha, .count = lists.alphas};
+        attrs[n++] = (rnnp_attr){
+            .name = "activation_beta", .kind = RNNP_ATTR_FLOATS, .floats = lists.beta, .count = lists.betas};
     }
     return rnnp_model_node(model, ops[o->cell], RNNP_LAYER_OPSET, NULL, inputs, lstm ? INPUTS : C0, attrs, n, outputs,
                            lstm ? OUTPUTS : Y_C);
@@ -125,8 +115,7 @@ static rnnp_status swap_state(rnnp_model *model, const rnnp_recurrent_options *o
 {
     static const int64_t perm[] = {1, 0, 2};
 
-    if (!o->batch_first || *state == RNNP_NONE)
-        return RNNP_OK;
+    if (!o->batch_first || *state == RNNP_NONE) return RNNP_OK;
     return rnnp_build_transpose(model, *state, perm, 3, state);
 }
 
@@ -139,8 +128,7 @@ static rnnp_status join_sequence(rnnp_model *model, const rnnp_recurrent_options
 
     if (rnnp_directions(o->direction) == 1)
         return rnnp_build_with_ints(model, "Squeeze", in, &direction_axis, 1, NULL, 0, y);
-    if (!o->batch_first && (status = rnnp_build_transpose(model, in, perm, 4, &in)) != RNNP_OK)
-        return status;
+    if (!o->batch_first && (status = rnnp_build_transpose(model, in, perm, 4, &in)) != RNNP_OK) return status;
     return rnnp_build_with_ints(model, "Reshape", in, shape, 3, NULL, 0, y);
 }
 
@@ -153,26 +141,22 @@ static rnnp_status join_last(rnnp_model *model, const rnnp_recurrent_options *o,
 
     if (rnnp_directions(o->direction) == 1)
         return rnnp_build_with_ints(model, "Squeeze", in, &direction_axis, 1, NULL, 0, y);
-    if (!o->batch_first && (status = rnnp_build_transpose(model, in, perm, 3, &in)) != RNNP_OK)
-        return status;
+    if (!o->batch_first && (status = rnnp_build_transpose(model, in, perm, 3, &in)) != RNNP_OK) return status;
     return rnnp_build_with_ints(model, "Reshape", in, shape, 2, NULL, 0, y);
 }
 
 rnnp_status rnnp_model_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
-                                 const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths,
-                                 rnnp_value h0, rnnp_value c0, rnnp_value *y, rnnp_value *h, rnnp_value *c)
+                                 const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths, rnnp_value h0,
+                                 rnnp_value c0, rnnp_value *y, rnnp_value *h, rnnp_value *c)
 {
     rnnp_value inputs[INPUTS] = {x, RNNP_NONE, RNNP_NONE, RNNP_NONE, lengths, h0, c0, RNNP_NONE};
     rnnp_value outputs[OUTPUTS], joined = RNNP_NONE;
     rnnp_recurrent_options o;
     rnnp_status status;
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!y)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "y is NULL");
-    if ((status = rnnp_recurrent_read(model->context, options, weights, &o)) != RNNP_OK)
-        return status;
+    if (!model) return RNNP_ERR_ARG;
+    if (!y) return rnnp_fail(model->context, RNNP_ERR_ARG, "y is NULL");
+    if ((status = rnnp_recurrent_read(model->context, options, weights, &o)) != RNNP_OK) return status;
     if (o.cell != RNNP_CELL_LSTM && (c || c0 != RNNP_NONE))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "only an LSTM has a cell state");
     outputs[Y] = o.return_sequences ? 0 : RNNP_NONE;
@@ -189,9 +173,7 @@ rnnp_status rnnp_model_recurrent(rnnp_model *model, const rnnp_recurrent_options
         (c && (status = swap_state(model, &o, &outputs[Y_C])) != RNNP_OK))
         return status;
     *y = joined;
-    if (h)
-        *h = outputs[Y_H];
-    if (c)
-        *c = outputs[Y_C];
+    if (h) *h = outputs[Y_H];
+    if (c) *c = outputs[Y_C];
     return RNNP_OK;
 }

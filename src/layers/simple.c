@@ -10,15 +10,13 @@ rnnp_status rnnp_model_embedding(rnnp_model *model, rnnp_value indices, const fl
     const rnnp_attr axis = rnnp_attr_int("axis", 0);
     rnnp_value inputs[2] = {RNNP_NONE, indices};
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!y)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "embedding: y is NULL");
+    if (!model) return RNNP_ERR_ARG;
+    if (!y) return rnnp_fail(model->context, RNNP_ERR_ARG, "embedding: y is NULL");
     if (!table || vocabulary == 0 || width == 0 || vocabulary > INT32_MAX || width > INT32_MAX)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "embedding: vocabulary=%zu, width=%zu%s", vocabulary, width,
                          table ? "" : ", table is NULL");
-    const rnnp_tensor tensor = {.dtype = RNNP_F32, .rank = 2, .shape = {(int64_t)vocabulary, (int64_t)width},
-                                .data = (void *)table};
+    const rnnp_tensor tensor = {
+        .dtype = RNNP_F32, .rank = 2, .shape = {(int64_t)vocabulary, (int64_t)width}, .data = (void *)table};
     const rnnp_status status = rnnp_build_weight(model, "table", &tensor, &inputs[0]);
     return status == RNNP_OK ? rnnp_build_node(model, "Gather", inputs, 2, &axis, 1, y) : status;
 }
@@ -42,10 +40,8 @@ rnnp_status rnnp_model_pool(rnnp_model *model, rnnp_value x, rnnp_pool pool, int
     const rnnp_attr keepdims = rnnp_attr_int("keepdims", 0);
     const int64_t axes[] = {axis};
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!y)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "pool: y is NULL");
+    if (!model) return RNNP_ERR_ARG;
+    if (!y) return rnnp_fail(model->context, RNNP_ERR_ARG, "pool: y is NULL");
     switch (pool) {
     case RNNP_POOL_LAST: return pool_last(model, x, axis, y);
     case RNNP_POOL_MEAN:
@@ -60,10 +56,8 @@ rnnp_status rnnp_model_dropout(rnnp_model *model, rnnp_value x, float rate, rnnp
     const rnnp_tensor ratio = {.dtype = RNNP_F32, .data = &rate};
     rnnp_value inputs[2] = {x, RNNP_NONE};
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!y)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "dropout: y is NULL");
+    if (!model) return RNNP_ERR_ARG;
+    if (!y) return rnnp_fail(model->context, RNNP_ERR_ARG, "dropout: y is NULL");
     if (!(rate >= 0.0f && rate < 1.0f))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "dropout: rate %g is outside [0, 1)", (double)rate);
     const rnnp_status status = rnnp_model_constant(model, NULL, &ratio, &inputs[1]);
@@ -72,10 +66,8 @@ rnnp_status rnnp_model_dropout(rnnp_model *model, rnnp_value x, float rate, rnnp
 
 rnnp_status rnnp_model_activation(rnnp_model *model, const char *op, rnnp_value x, rnnp_value *y)
 {
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!y)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "activation: y is NULL");
+    if (!model) return RNNP_ERR_ARG;
+    if (!y) return rnnp_fail(model->context, RNNP_ERR_ARG, "activation: y is NULL");
     return rnnp_build_node(model, op, &x, 1, NULL, 0, y);
 }
 
@@ -83,9 +75,7 @@ rnnp_status rnnp_model_softmax(rnnp_model *model, rnnp_value x, int axis, rnnp_v
 {
     const rnnp_attr attr = rnnp_attr_int("axis", axis);
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!y)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "softmax: y is NULL");
+    if (!model) return RNNP_ERR_ARG;
+    if (!y) return rnnp_fail(model->context, RNNP_ERR_ARG, "softmax: y is NULL");
     return rnnp_build_node(model, "Softmax", &x, 1, &attr, 1, y);
 }

@@ -11,8 +11,7 @@
 
 static rnnp_status define(loader *l, names *n, const char *name, rnnp_value value, size_t producer)
 {
-    if (names_find(n, name))
-        return rnnp_fail(l->context, RNNP_ERR_FORMAT, "\"%s\" is defined twice", name);
+    if (names_find(n, name)) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "\"%s\" is defined twice", name);
     *names_add(n, name) = (name_entry){.value = value, .producer = producer};
     return RNNP_OK;
 }
@@ -20,8 +19,7 @@ static rnnp_status define(loader *l, names *n, const char *name, rnnp_value valu
 static rnnp_status make_names(loader *l, const Onnx__GraphProto *g, names *n)
 {
     size_t count = g->n_input + g->n_initializer;
-    for (size_t i = 0; i < g->n_node; i++)
-        count += g->node[i]->n_output;
+    for (size_t i = 0; i < g->n_node; i++) count += g->node[i]->n_output;
     return names_create(l, count, n);
 }
 
@@ -36,13 +34,10 @@ static rnnp_status add_initializers(loader *l, rnnp_model *model, const Onnx__Gr
         rnnp_value value;
         void *own;
         rnnp_status status = loader_tensor(l, proto, name, &t, &own);
-        if (status == RNNP_OK)
-            status = rnnp_model_constant(model, name, &t, &value);
+        if (status == RNNP_OK) status = rnnp_model_constant(model, name, &t, &value);
         loader_free(l, own); /* the model has a copy */
-        if (status == RNNP_OK)
-            status = define(l, n, name, value, SIZE_MAX);
-        if (status != RNNP_OK)
-            return status;
+        if (status == RNNP_OK) status = define(l, n, name, value, SIZE_MAX);
+        if (status != RNNP_OK) return status;
     }
     return RNNP_OK;
 }
@@ -53,8 +48,7 @@ static int read_type(loader *l, const Onnx__TypeProto *type, const char *name, r
                      rnnp_status *status)
 {
     *status = RNNP_OK;
-    if (!type || type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET)
-        return 0;
+    if (!type || type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET) return 0;
     if (type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
         *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\" is not a tensor", name);
         return -1;
@@ -66,8 +60,7 @@ static int read_type(loader *l, const Onnx__TypeProto *type, const char *name, r
                             loader_dtype_name(type->tensor_type->elem_type));
         return -1;
     }
-    if (!shape)
-        return 0;
+    if (!shape) return 0;
     if (shape->n_dim > RNNP_MAX_RANK) {
         *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\": rank %zu is above %d", name, shape->n_dim,
                             RNNP_MAX_RANK);
@@ -105,15 +98,11 @@ static rnnp_status add_inputs(loader *l, rnnp_model *model, const Onnx__GraphPro
             continue;
         }
         int stated = read_type(l, info->type, name, &t, symbols, &status);
-        if (stated < 0)
-            return status;
-        if (!stated)
-            return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "input \"%s\" has no type or no shape", name);
+        if (stated < 0) return status;
+        if (!stated) return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "input \"%s\" has no type or no shape", name);
         status = rnnp_model_input(model, name, t.dtype, t.rank, t.shape, symbols, &value);
-        if (status == RNNP_OK)
-            status = define(l, n, name, value, SIZE_MAX);
-        if (status != RNNP_OK)
-            return status;
+        if (status == RNNP_OK) status = define(l, n, name, value, SIZE_MAX);
+        if (status != RNNP_OK) return status;
         names_find(n, name)->is_input = 1;
     }
     return RNNP_OK;
@@ -124,11 +113,9 @@ static rnnp_status add_outputs(loader *l, rnnp_model *model, const Onnx__GraphPr
     for (size_t i = 0; i < g->n_output; i++) {
         const char *name = g->output[i]->name ? g->output[i]->name : "";
         const name_entry *e = names_find(n, name);
-        if (!e)
-            return rnnp_fail(l->context, RNNP_ERR_FORMAT, "output \"%s\" is made by no node", name);
+        if (!e) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "output \"%s\" is made by no node", name);
         rnnp_status status = rnnp_model_output(model, name, e->value);
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
     }
     return RNNP_OK;
 }
@@ -141,16 +128,13 @@ static rnnp_status check_outputs(loader *l, const rnnp_model *model, const Onnx_
         const char *symbols[RNNP_MAX_RANK] = {0};
         rnnp_port port;
         rnnp_status status = rnnp_model_output_port(model, i, &port);
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
         int stated = read_type(l, g->output[i]->type, port.name, &t, symbols, &status);
-        if (stated < 0)
-            return status;
+        if (stated < 0) return status;
         if (t.dtype && t.dtype != port.dtype)
             return rnnp_fail(l->context, RNNP_ERR_TYPE, "output \"%s\" is declared %s, but it is %s", port.name,
                              rnnp_dtype_name(t.dtype), rnnp_dtype_name(port.dtype));
-        if (!stated)
-            continue;
+        if (!stated) continue;
         if (t.rank != port.rank)
             return rnnp_fail(l->context, RNNP_ERR_SHAPE, "output \"%s\" is declared with rank %zu, but it has rank %zu",
                              port.name, t.rank, port.rank);
@@ -168,10 +152,8 @@ static rnnp_status check_outputs(loader *l, const rnnp_model *model, const Onnx_
 static rnnp_status text(loader *l, const ProtobufCBinaryData *from, const char **to)
 {
     char *s = loader_alloc(l, from->len + 1);
-    if (!s)
-        return RNNP_ERR_MEMORY;
-    if (from->len)
-        memcpy(s, from->data, from->len);
+    if (!s) return RNNP_ERR_MEMORY;
+    if (from->len) memcpy(s, from->data, from->len);
     s[from->len] = 0;
     *to = s;
     return RNNP_OK;
@@ -209,20 +191,17 @@ rnnp_status loader_attribute(loader *l, const Onnx__AttributeProto *a, const cha
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS: {
         const char **strings = loader_alloc(l, a->n_strings * sizeof *strings);
-        if (!strings)
-            return RNNP_ERR_MEMORY;
+        if (!strings) return RNNP_ERR_MEMORY;
         out->kind = RNNP_ATTR_STRINGS;
         out->strings = strings;
         out->count = a->n_strings;
-        for (size_t i = 0; i < a->n_strings && status == RNNP_OK; i++)
-            status = text(l, &a->strings[i], &strings[i]);
+        for (size_t i = 0; i < a->n_strings && status == RNNP_OK; i++) status = text(l, &a->strings[i], &strings[i]);
         break;
     }
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR: {
         rnnp_tensor *t = loader_alloc(l, sizeof *t);
         void *own;
-        if (!t)
-            return RNNP_ERR_MEMORY;
+        if (!t) return RNNP_ERR_MEMORY;
         if (!a->t)
             return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s: attribute %s has no tensor", node, out->name);
         out->kind = RNNP_ATTR_TENSOR;
@@ -239,41 +218,33 @@ rnnp_status loader_attribute(loader *l, const Onnx__AttributeProto *a, const cha
 
 static const char *node_name(const Onnx__NodeProto *p)
 {
-    if (p->name && *p->name)
-        return p->name;
+    if (p->name && *p->name) return p->name;
     for (size_t i = 0; i < p->n_output; i++)
-        if (*p->output[i])
-            return p->output[i];
+        if (*p->output[i]) return p->output[i];
     return "";
 }
 
 static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto *p, int opset, names *n)
 {
     const char *name = node_name(p);
-    if (!p->op_type)
-        return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", name);
+    if (!p->op_type) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", name);
     if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx"))
         return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: operator %s of domain %s is not supported", name,
                          p->op_type, p->domain);
     rnnp_value *inputs = loader_alloc(l, p->n_input * sizeof *inputs),
                *outputs = loader_alloc(l, p->n_output * sizeof *outputs);
     rnnp_attr *attrs = loader_alloc(l, p->n_attribute * sizeof *attrs);
-    if (!inputs || !outputs || !attrs)
-        return RNNP_ERR_MEMORY;
-    for (size_t i = 0; i < p->n_input; i++)
-        inputs[i] = *p->input[i] ? names_find(n, p->input[i])->value : RNNP_NONE;
-    for (size_t i = 0; i < p->n_output; i++)
-        outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
+    if (!inputs || !outputs || !attrs) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < p->n_input; i++) inputs[i] = *p->input[i] ? names_find(n, p->input[i])->value : RNNP_NONE;
+    for (size_t i = 0; i < p->n_output; i++) outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
     for (size_t i = 0; i < p->n_attribute; i++) {
         rnnp_status status = loader_attribute(l, p->attribute[i], name, &attrs[i]);
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
     }
     rnnp_status status = rnnp_model_node(model, p->op_type, opset, name, inputs, p->n_input, attrs, p->n_attribute,
                                          outputs, p->n_output);
     for (size_t i = 0; i < p->n_output && status == RNNP_OK; i++)
-        if (*p->output[i])
-            names_find(n, p->output[i])->value = outputs[i];
+        if (*p->output[i]) names_find(n, p->output[i])->value = outputs[i];
     return status;
 }
 
@@ -284,18 +255,15 @@ static rnnp_status add_nodes(loader *l, rnnp_model *model, const Onnx__GraphProt
     uint8_t *state = loader_alloc(l, g->n_node);
     size_t *stack = loader_alloc(l, g->n_node * sizeof *stack), *next = loader_alloc(l, g->n_node * sizeof *next);
     rnnp_status status;
-    if (!state || !stack || !next)
-        return RNNP_ERR_MEMORY;
-    if (g->n_node)
-        memset(state, NEW, g->n_node);
+    if (!state || !stack || !next) return RNNP_ERR_MEMORY;
+    if (g->n_node) memset(state, NEW, g->n_node);
     for (size_t i = 0; i < g->n_node; i++)
         for (size_t k = 0; k < g->node[i]->n_output; k++)
             if (*g->node[i]->output[k] && (status = define(l, n, g->node[i]->output[k], RNNP_NONE, i)) != RNNP_OK)
                 return status;
     for (size_t root = 0; root < g->n_node; root++) {
         size_t depth = 0;
-        if (state[root] == DONE)
-            continue;
+        if (state[root] == DONE) continue;
         stack[depth++] = root;
         state[root] = OPEN;
         next[root] = 0;
@@ -303,21 +271,18 @@ static rnnp_status add_nodes(loader *l, rnnp_model *model, const Onnx__GraphProt
             size_t i = stack[depth - 1];
             const Onnx__NodeProto *p = g->node[i];
             if (next[i] == p->n_input) {
-                if ((status = add_node(l, model, p, opset, n)) != RNNP_OK)
-                    return status;
+                if ((status = add_node(l, model, p, opset, n)) != RNNP_OK) return status;
                 state[i] = DONE;
                 depth--;
                 continue;
             }
             const char *input = p->input[next[i]++];
-            if (!*input)
-                continue;
+            if (!*input) continue;
             const name_entry *e = names_find(n, input);
             if (!e)
                 return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s reads \"%s\", which nothing makes", node_name(p),
                                  input);
-            if (e->producer == SIZE_MAX || state[e->producer] == DONE)
-                continue;
+            if (e->producer == SIZE_MAX || state[e->producer] == DONE) continue;
             if (state[e->producer] == OPEN)
                 return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the graph has a cycle through node %s", node_name(p));
             stack[depth++] = e->producer;
@@ -334,8 +299,7 @@ static rnnp_status default_opset(loader *l, int *opset)
 {
     for (size_t i = 0; i < l->file->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *p = l->file->opset_import[i];
-        if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx"))
-            continue;
+        if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx")) continue;
         if (p->version < 7 || p->version > 22)
             return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "opset %lld is outside 7 to 22", (long long)p->version);
         *opset = (int)p->version;
@@ -351,8 +315,7 @@ static rnnp_status build(loader *l, rnnp_model *model)
     names n;
     int opset = 0;
     rnnp_status status;
-    if (!g)
-        return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the model has no graph");
+    if (!g) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the model has no graph");
     if (g->n_sparse_initializer)
         return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "sparse initializers are not supported");
     if (file->n_functions)
@@ -361,8 +324,7 @@ static rnnp_status build(loader *l, rnnp_model *model)
         return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "training information is not supported");
     if (g->n_node > l->budget->max_nodes)
         return rnnp_fail(l->context, RNNP_ERR_LIMIT, RNNP_BUDGET_NODES, l->budget->max_nodes);
-    if ((status = default_opset(l, &opset)) != RNNP_OK || (status = make_names(l, g, &n)) != RNNP_OK)
-        return status;
+    if ((status = default_opset(l, &opset)) != RNNP_OK || (status = make_names(l, g, &n)) != RNNP_OK) return status;
     if (file->producer_name && (status = model->calls->set_producer(model, file->producer_name)) != RNNP_OK)
         return status;
     if ((status = add_initializers(l, model, g, &n)) != RNNP_OK || (status = add_inputs(l, model, g, &n)) != RNNP_OK ||
@@ -378,8 +340,7 @@ static rnnp_status load(loader *l, const void *bytes, size_t size, void *own, rn
     rnnp_model *model = NULL;
     rnnp_status status = loader_parse(l, bytes, size);
     loader_free(l, own);
-    if (status == RNNP_OK)
-        status = rnnp_model_create(l->context, &model);
+    if (status == RNNP_OK) status = rnnp_model_create(l->context, &model);
     if (status == RNNP_OK) {
         model->budget = l->budget;
         status = loader_explain(l, build(l, model));
@@ -399,19 +360,16 @@ static rnnp_status load_file(loader *l, const char *path, const rnnp_load_option
     loader_file file;
     void *bytes;
     rnnp_status status = loader_open(l, path, &file);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     *l->budget = rnnp_budget_for(o, file.bytes);
     status = file.bytes > INT32_MAX
                  ? rnnp_fail(l->context, RNNP_ERR_FORMAT, "%.150s has %zu bytes, more than an ONNX file can have", path,
                              file.bytes)
                  : loader_read(l, &file, path, 0, file.bytes, &bytes);
     loader_close(&file);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     char *directory = loader_alloc(l, length + 1);
-    if (!directory)
-        return RNNP_ERR_MEMORY;
+    if (!directory) return RNNP_ERR_MEMORY;
     memcpy(directory, slash ? path : ".", length);
     directory[length] = 0;
     l->directory = directory;
@@ -425,8 +383,7 @@ static rnnp_status load_any(rnnp_context *context, const char *path, const void 
     rnnp_load_options o;
     rnnp_budget budget;
     rnnp_status status;
-    if ((status = loader_same_version(context)) != RNNP_OK)
-        return status;
+    if ((status = loader_same_version(context)) != RNNP_OK) return status;
     if (!rnnp_budget_options(options, &o))
         return rnnp_fail(context, RNNP_ERR_ARG, "load options: struct_size is %zu", options->struct_size);
     budget = rnnp_budget_for(&o, size);
@@ -439,13 +396,10 @@ static rnnp_status load_any(rnnp_context *context, const char *path, const void 
 rnnp_status rnnp_onnx_load_with(rnnp_context *context, const void *bytes, size_t size, const char *directory,
                                 const rnnp_load_options *options, rnnp_model **out)
 {
-    if (!out)
-        return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
+    if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *out = NULL;
-    if (!context)
-        return RNNP_ERR_ARG;
-    if (!bytes && size)
-        return rnnp_fail(context, RNNP_ERR_ARG, "bytes is NULL");
+    if (!context) return RNNP_ERR_ARG;
+    if (!bytes && size) return rnnp_fail(context, RNNP_ERR_ARG, "bytes is NULL");
     return load_any(context, NULL, bytes, size, directory, options, out);
 }
 
@@ -458,13 +412,10 @@ rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, size_t size
 rnnp_status rnnp_onnx_load_file_with(rnnp_context *context, const char *path, const rnnp_load_options *options,
                                      rnnp_model **out)
 {
-    if (!out)
-        return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
+    if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *out = NULL;
-    if (!context)
-        return RNNP_ERR_ARG;
-    if (!path)
-        return rnnp_fail(context, RNNP_ERR_ARG, "path is NULL");
+    if (!context) return RNNP_ERR_ARG;
+    if (!path) return rnnp_fail(context, RNNP_ERR_ARG, "path is NULL");
     return load_any(context, path, NULL, 0, NULL, options, out);
 }
 

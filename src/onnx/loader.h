@@ -11,8 +11,8 @@
 #include "rnnpack/onnx.h"
 
 /* Internal functions of librnnpack are not exported: the context knows them. */
-#define rnnp_fail(context, ...)          (context)->calls->fail(context, __VA_ARGS__)
-#define rnnp_alloc(context, bytes)       (context)->calls->alloc(context, bytes)
+#define rnnp_fail(context, ...) (context)->calls->fail(context, __VA_ARGS__)
+#define rnnp_alloc(context, bytes) (context)->calls->alloc(context, bytes)
 #define rnnp_free(context, block, bytes) (context)->calls->free(context, block, bytes)
 
 /* Both libraries share the layout of contexts and models, so they must be of one version: every public function of

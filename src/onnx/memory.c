@@ -29,23 +29,19 @@ static struct block *add_block(loader *l, size_t bytes, int large)
         return NULL;
     }
     struct block *b = rnnp_alloc(l->context, bytes);
-    if (!b)
-        return NULL;
+    if (!b) return NULL;
     /* Behind the block in front, which goes on being filled, or before it. */
     *b = (struct block){.link = large && l->blocks ? &l->blocks->next : &l->blocks, .bytes = bytes, .used = sizeof *b};
     b->next = *b->link;
-    if (b->next)
-        b->next->link = &b->next;
+    if (b->next) b->next->link = &b->next;
     return *b->link = b;
 }
 
 static void free_block(loader *l, struct block *b)
 {
-    if (l->budget)
-        l->budget->bytes -= b->bytes;
+    if (l->budget) l->budget->bytes -= b->bytes;
     *b->link = b->next;
-    if (b->next)
-        b->next->link = b->link;
+    if (b->next) b->next->link = b->link;
     rnnp_free(l->context, b, b->bytes);
 }
 
@@ -60,10 +56,8 @@ void *loader_alloc(loader *l, size_t bytes)
     }
     need = (bytes + sizeof(piece) + ALIGN - 1) / ALIGN * ALIGN;
     const int large = need > LARGE;
-    if (large || !b || b->bytes - b->used < need)
-        b = add_block(l, large ? sizeof *b + need : BLOCK, large);
-    if (!b)
-        return NULL;
+    if (large || !b || b->bytes - b->used < need) b = add_block(l, large ? sizeof *b + need : BLOCK, large);
+    if (!b) return NULL;
     piece *p = (piece *)(void *)((char *)b + b->used);
     p->own = large ? b : NULL;
     b->used += need;
@@ -72,12 +66,10 @@ void *loader_alloc(loader *l, size_t bytes)
 
 void loader_free(loader *l, void *memory)
 {
-    if (memory && ((piece *)memory)[-1].own)
-        free_block(l, ((piece *)memory)[-1].own);
+    if (memory && ((piece *)memory)[-1].own) free_block(l, ((piece *)memory)[-1].own);
 }
 
 void loader_release(loader *l)
 {
-    while (l->blocks)
-        free_block(l, l->blocks);
+    while (l->blocks) free_block(l, l->blocks);
 }

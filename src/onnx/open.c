@@ -59,10 +59,8 @@ static int open_beneath_by_parts(int folder, const char *path)
             next = openat(at, part, last ? FLAGS | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
             error = errno;
         }
-        if (at != folder)
-            close(at);
-        if (next < 0)
-            break;
+        if (at != folder) close(at);
+        if (next < 0) break;
         at = next;
         path += length + strspn(path + length, "/");
     }
@@ -74,8 +72,7 @@ static int open_beneath(const char *folder, const char *path)
 {
     const int at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    if (at < 0)
-        return -1;
+    if (at < 0) return -1;
     int fd = open_beneath_at_once(at, path);
     if (fd < 0 &&
         (errno == ENOSYS || errno == EPERM || errno == EAGAIN || errno == EINVAL)) /* an old kernel, a filter */
@@ -103,14 +100,12 @@ static rnnp_status check_file(loader *l, const char *name, int fd, loader_file *
         return rnnp_fail(l->context, RNNP_ERR_IO, "%.150s: %s", name, strerror(error));
     }
     if (fd < 0 || !S_ISREG(about.st_mode)) {
-        if (fd >= 0)
-            close(fd);
+        if (fd >= 0) close(fd);
         return rnnp_fail(l->context, RNNP_ERR_IO, "%.150s is not a regular file", name);
     }
     *file = (loader_file){.fd = fd, .bytes = (size_t)about.st_size, .device = about.st_dev, .number = about.st_ino};
     file->on_disk = (uint64_t)about.st_blocks * 512;
-    if (file->on_disk > file->bytes)
-        file->on_disk = file->bytes;
+    if (file->on_disk > file->bytes) file->on_disk = file->bytes;
     return RNNP_OK;
 }
 
@@ -124,10 +119,7 @@ rnnp_status loader_open_beneath(loader *l, const char *path, loader_file *file)
     return check_file(l, path, open_beneath(l->directory, path), file);
 }
 
-void loader_close(const loader_file *file)
-{
-    close(file->fd);
-}
+void loader_close(const loader_file *file) { close(file->fd); }
 
 rnnp_status loader_read(loader *l, const loader_file *file, const char *name, size_t offset, size_t length,
                         void **bytes)
@@ -140,13 +132,11 @@ rnnp_status loader_read(loader *l, const loader_file *file, const char *name, si
                          "%.150s: bytes %zu and the %zu after it are asked for, it has %zu", name, offset, length,
                          file->bytes);
     char *to = loader_alloc(l, length);
-    if (!to)
-        return RNNP_ERR_MEMORY;
+    if (!to) return RNNP_ERR_MEMORY;
     while (done < length) {
         const ssize_t n = pread(file->fd, to + done, length - done, (off_t)(offset + done));
 
-        if (n < 0 && errno == EINTR)
-            continue;
+        if (n < 0 && errno == EINTR) continue;
         if (n <= 0)
             return rnnp_fail(l->context, RNNP_ERR_IO, "%.150s: %s", name, n ? strerror(errno) : "it ends early");
         done += (size_t)n;

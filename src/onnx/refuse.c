@@ -28,8 +28,7 @@ static void note(survey *s, const char *first, const char *format, const char *a
     size_t i = 0;
 
     snprintf(what, sizeof what, format, a, b);
-    while (i < s->n && strcmp(s->kinds[i].what, what) != 0)
-        i++;
+    while (i < s->n && strcmp(s->kinds[i].what, what) != 0) i++;
     if (i == KINDS) {
         s->more++;
         return;
@@ -46,22 +45,19 @@ static void note(survey *s, const char *first, const char *format, const char *a
 static int has_operator(const char *op)
 {
     for (size_t i = 0; rnnp_operator_name(i); i++) {
-        if (strcmp(rnnp_operator_name(i), op) == 0)
-            return 1;
+        if (strcmp(rnnp_operator_name(i), op) == 0) return 1;
     }
     return 0;
 }
 
 static void need_type(survey *s, const char *first, int32_t type)
 {
-    if (!loader_dtype(type))
-        note(s, first, "type %s%s", loader_dtype_name(type), "");
+    if (!loader_dtype(type)) note(s, first, "type %s%s", loader_dtype_name(type), "");
 }
 
 static const char *name_of(const Onnx__NodeProto *p)
 {
-    if (p->name && *p->name)
-        return p->name;
+    if (p->name && *p->name) return p->name;
     return p->n_output && p->output[0] ? p->output[0] : "";
 }
 
@@ -70,12 +66,9 @@ static int need_attribute(survey *s, const Onnx__NodeProto *p, const Onnx__Attri
 {
     const int is_tensor = a->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
 
-    if (is_tensor && a->t)
-        need_type(s, name_of(p), a->t->data_type);
-    if (is_tensor)
-        return 0;
-    if (loader_attribute(s->l, a, name_of(p), to) == RNNP_OK)
-        return 1;
+    if (is_tensor && a->t) need_type(s, name_of(p), a->t->data_type);
+    if (is_tensor) return 0;
+    if (loader_attribute(s->l, a, name_of(p), to) == RNNP_OK) return 1;
     note(s, name_of(p), "attribute %s of %s", a->name ? a->name : "", p->op_type);
     return 0;
 }
@@ -91,15 +84,11 @@ static void need_attributes(survey *s, const Onnx__NodeProto *p, int opset)
     rnnp_attr *attrs = loader_alloc(s->l, p->n_attribute * sizeof *attrs);
     rnnp_value *values = loader_alloc(s->l, (p->n_input + p->n_output) * sizeof *values);
 
-    for (size_t i = 0; attrs && i < p->n_attribute; i++)
-        whole &= need_attribute(s, p, p->attribute[i], &attrs[i]);
-    if (!attrs || !values || !whole || rnnp_model_create(s->l->context, &model) != RNNP_OK)
-        return;
+    for (size_t i = 0; attrs && i < p->n_attribute; i++) whole &= need_attribute(s, p, p->attribute[i], &attrs[i]);
+    if (!attrs || !values || !whole || rnnp_model_create(s->l->context, &model) != RNNP_OK) return;
     if (rnnp_model_input(model, "x", RNNP_F32, 1, shape, NULL, &x) == RNNP_OK) {
-        for (size_t i = 0; i < p->n_input; i++)
-            values[i] = *p->input[i] ? x : RNNP_NONE;
-        for (size_t i = 0; i < p->n_output; i++)
-            values[p->n_input + i] = *p->output[i] ? 0 : RNNP_NONE;
+        for (size_t i = 0; i < p->n_input; i++) values[i] = *p->input[i] ? x : RNNP_NONE;
+        for (size_t i = 0; i < p->n_output; i++) values[p->n_input + i] = *p->output[i] ? 0 : RNNP_NONE;
         if (rnnp_model_node(model, p->op_type, opset, "", values, p->n_input, attrs, p->n_attribute,
                             values + p->n_input, p->n_output) == RNNP_ERR_UNSUPPORTED) {
             const char *said = strstr(rnnp_context_last_error(s->l->context), ": ");
@@ -116,8 +105,7 @@ static void need_node(survey *s, const Onnx__NodeProto *p, int opset)
 {
     const int foreign = p->domain && *p->domain && strcmp(p->domain, "ai.onnx") != 0;
 
-    if (!p->op_type)
-        return;
+    if (!p->op_type) return;
     if (foreign)
         note(s, name_of(p), "operator %s of %s", p->op_type, p->domain);
     else if (!has_operator(p->op_type))
@@ -125,16 +113,14 @@ static void need_node(survey *s, const Onnx__NodeProto *p, int opset)
     else
         need_attributes(s, p, opset);
     for (size_t i = 0; i < p->n_attribute; i++) { /* the branches of If, the bodies of Loop and Scan */
-        if (p->attribute[i]->g)
-            need_nodes(s, p->attribute[i]->g, opset);
+        if (p->attribute[i]->g) need_nodes(s, p->attribute[i]->g, opset);
     }
 }
 
 /* As deep as the parser let it be. */
 static void need_nodes(survey *s, const Onnx__GraphProto *g, int opset)
 {
-    for (size_t i = 0; i < g->n_node; i++)
-        need_node(s, g->node[i], opset);
+    for (size_t i = 0; i < g->n_node; i++) need_node(s, g->node[i], opset);
     for (size_t i = 0; i < g->n_initializer; i++)
         need_type(s, g->initializer[i]->name ? g->initializer[i]->name : "", g->initializer[i]->data_type);
 }
@@ -145,10 +131,8 @@ static int need_opset(survey *s)
         const Onnx__OperatorSetIdProto *p = s->l->file->opset_import[i];
         char number[32];
 
-        if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx") != 0)
-            continue;
-        if (p->version >= OPSET_FIRST && p->version <= OPSET_LAST)
-            return (int)p->version;
+        if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx") != 0) continue;
+        if (p->version >= OPSET_FIRST && p->version <= OPSET_LAST) return (int)p->version;
         snprintf(number, sizeof number, "%lld", (long long)p->version);
         note(s, "", "opset %s, which is outside 7 to 22%s", number, "");
         return p->version < OPSET_FIRST ? OPSET_FIRST : OPSET_LAST;
@@ -164,10 +148,8 @@ static void need_graph(survey *s)
 
     if (file->n_functions)
         note(s, file->functions[0]->name ? file->functions[0]->name : "", "model-local functions%s%s", "", "");
-    if (g->n_sparse_initializer)
-        note(s, "", "sparse initializers%s%s", "", "");
-    if (file->n_training_info)
-        note(s, "", "training information%s%s", "", "");
+    if (g->n_sparse_initializer) note(s, "", "sparse initializers%s%s", "", "");
+    if (file->n_training_info) note(s, "", "training information%s%s", "", "");
     need_nodes(s, g, opset);
     for (size_t i = 0; i < g->n_input; i++) {
         const Onnx__TypeProto *type = g->input[i]->type;
@@ -206,8 +188,7 @@ static const char *advice(const survey *s)
 
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
         for (size_t i = 0; i < s->n; i++) {
-            if (strncmp(s->kinds[i].what, known[k].begins, strlen(known[k].begins)) == 0)
-                return known[k].help;
+            if (strncmp(s->kinds[i].what, known[k].begins, strlen(known[k].begins)) == 0) return known[k].help;
         }
     }
     for (size_t i = 0; i < s->n; i++) {
@@ -228,19 +209,16 @@ static void list_kinds(const survey *s, char *text, size_t room)
         char entry[2 * WHAT_CHARS], times[48] = "";
         int n;
 
-        if (m->count > 1)
-            snprintf(times, sizeof times, "%zu, the first ", m->count);
+        if (m->count > 1) snprintf(times, sizeof times, "%zu, the first ", m->count);
         if (*m->first)
             n = snprintf(entry, sizeof entry, "%s%s (%s%.40s)", listed ? ", " : "", m->what, times, m->first);
         else
             n = snprintf(entry, sizeof entry, "%s%s", listed ? ", " : "", m->what);
-        if (used + (size_t)n >= room)
-            break;
+        if (used + (size_t)n >= room) break;
         memcpy(text + used, entry, (size_t)n + 1);
         used += (size_t)n;
     }
-    if (listed < s->n || s->more)
-        snprintf(text + used, MORE_CHARS, ", and %zu more", s->n - listed + s->more);
+    if (listed < s->n || s->more) snprintf(text + used, MORE_CHARS, ", and %zu more", s->n - listed + s->more);
 }
 
 rnnp_status loader_explain(loader *l, rnnp_status status)

@@ -23,8 +23,7 @@ typedef struct sink {
 
 static void pass_on(sink *to, const void *bytes, size_t size)
 {
-    if (to->stopped || size == 0)
-        return;
+    if (to->stopped || size == 0) return;
     to->stopped = to->write(to->user, bytes, size) != 0;
     to->written += to->stopped ? 0 : size;
 }
@@ -39,8 +38,7 @@ static void append(ProtobufCBuffer *base, size_t size, const uint8_t *bytes)
 {
     sink *to = (sink *)(void *)base;
 
-    if (size > ROOM - to->used)
-        flush(to);
+    if (size > ROOM - to->used) flush(to);
     if (size > ROOM) {
         pass_on(to, bytes, size);
     } else if (size) {
@@ -82,34 +80,23 @@ static rnnp_status emit(const saver *s, rnnp_write_fn write, void *user)
 
 rnnp_status rnnp_onnx_serialize(const rnnp_model *model, rnnp_write_fn write, void *user)
 {
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!write)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "write is NULL");
+    if (!model) return RNNP_ERR_ARG;
+    if (!write) return rnnp_fail(model->context, RNNP_ERR_ARG, "write is NULL");
     saver s = {.model = model, .memory = {.context = model->context}};
     rnnp_status status = loader_same_version(model->context);
-    if (status == RNNP_OK)
-        status = saver_name_values(&s);
-    if (status == RNNP_OK)
-        status = saver_join_opsets(&s);
-    if (status == RNNP_OK)
-        status = saver_make_graph(&s);
-    if (status == RNNP_OK)
-        status = emit(&s, write, user);
+    if (status == RNNP_OK) status = saver_name_values(&s);
+    if (status == RNNP_OK) status = saver_join_opsets(&s);
+    if (status == RNNP_OK) status = saver_make_graph(&s);
+    if (status == RNNP_OK) status = emit(&s, write, user);
     loader_release(&s.memory);
     return status;
 }
 
-static rnnp_status fill(void *user, rnnp_write_fn write, void *to)
-{
-    return rnnp_onnx_serialize(user, write, to);
-}
+static rnnp_status fill(void *user, rnnp_write_fn write, void *to) { return rnnp_onnx_serialize(user, write, to); }
 
 rnnp_status rnnp_onnx_save(const rnnp_model *model, const char *path)
 {
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (loader_same_version(model->context) != RNNP_OK)
-        return RNNP_ERR_STATE;
+    if (!model) return RNNP_ERR_ARG;
+    if (loader_same_version(model->context) != RNNP_OK) return RNNP_ERR_STATE;
     return model->calls->file_replace(model->context, path, fill, (void *)(uintptr_t)model);
 }

@@ -25,8 +25,7 @@ static rnnp_status make_tensor(saver *s, const char *name, const rnnp_tensor *te
     } message;
     message *m = loader_alloc(&s->memory, sizeof *m);
 
-    if (!m)
-        return RNNP_ERR_MEMORY;
+    if (!m) return RNNP_ERR_MEMORY;
     onnx__tensor_proto__init(&m->tensor);
     m->tensor.name = text(name);
     m->tensor.has_data_type = 1;
@@ -65,8 +64,7 @@ static rnnp_status make_port(saver *s, const rnnp_port *port, Onnx__ValueInfoPro
     } message;
     message *m = loader_alloc(&s->memory, sizeof *m);
 
-    if (!m)
-        return RNNP_ERR_MEMORY;
+    if (!m) return RNNP_ERR_MEMORY;
     onnx__value_info_proto__init(&m->info);
     onnx__type_proto__init(&m->type);
     onnx__type_proto__tensor__init(&m->tensor);
@@ -111,10 +109,8 @@ static rnnp_status add_input(void *user, const rnnp_port *port)
 static rnnp_status make_strings(saver *s, const rnnp_attr *attr, Onnx__AttributeProto *to)
 {
     to->strings = loader_alloc(&s->memory, attr->count * sizeof *to->strings);
-    if (!to->strings)
-        return RNNP_ERR_MEMORY;
-    for (size_t i = 0; i < attr->count; i++)
-        to->strings[i] = bytes_of(attr->strings[i], strlen(attr->strings[i]));
+    if (!to->strings) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < attr->count; i++) to->strings[i] = bytes_of(attr->strings[i], strlen(attr->strings[i]));
     to->n_strings = attr->count;
     return RNNP_OK;
 }
@@ -170,8 +166,7 @@ static rnnp_status make_node(saver *s, const char *op, const char *name, size_t 
 {
     Onnx__NodeProto *node = loader_alloc(&s->memory, sizeof *node);
 
-    if (!node)
-        return RNNP_ERR_MEMORY;
+    if (!node) return RNNP_ERR_MEMORY;
     onnx__node_proto__init(node);
     node->op_type = text(op);
     node->name = text(name);
@@ -183,10 +178,7 @@ static rnnp_status make_node(saver *s, const char *op, const char *name, size_t 
     return node->input && node->output && node->attribute ? RNNP_OK : RNNP_ERR_MEMORY;
 }
 
-static char *name_of(const saver *s, rnnp_value value)
-{
-    return text(value == RNNP_NONE ? "" : s->values[value].name);
-}
+static char *name_of(const saver *s, rnnp_value value) { return text(value == RNNP_NONE ? "" : s->values[value].name); }
 
 static rnnp_status add_node(void *user, const rnnp_node *from, const rnnp_value *inputs, const rnnp_value *outputs)
 {
@@ -195,15 +187,11 @@ static rnnp_status add_node(void *user, const rnnp_node *from, const rnnp_value 
     rnnp_status status =
         make_node(s, from->op->name, from->name, from->n_inputs, from->n_outputs, from->n_attrs, &node);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     Onnx__AttributeProto *attrs = loader_alloc(&s->memory, from->n_attrs * sizeof *attrs);
-    if (!attrs)
-        return RNNP_ERR_MEMORY;
-    for (size_t i = 0; i < from->n_inputs; i++)
-        node->input[node->n_input++] = name_of(s, inputs[i]);
-    for (size_t i = 0; i < from->n_outputs; i++)
-        node->output[node->n_output++] = name_of(s, outputs[i]);
+    if (!attrs) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < from->n_inputs; i++) node->input[node->n_input++] = name_of(s, inputs[i]);
+    for (size_t i = 0; i < from->n_outputs; i++) node->output[node->n_output++] = name_of(s, outputs[i]);
     for (size_t i = 0; i < from->n_attrs && status == RNNP_OK; i++) {
         status = make_attr(s, &from->attrs[i], &attrs[i]);
         node->attribute[node->n_attribute++] = &attrs[i];
@@ -216,8 +204,7 @@ static rnnp_status add_identity(saver *s, rnnp_value value, const char *name)
     Onnx__NodeProto *node;
     const rnnp_status status = make_node(s, "Identity", name, 1, 1, 0, &node);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     node->input[node->n_input++] = name_of(s, value);
     node->output[node->n_output++] = text(name);
     return RNNP_OK;
@@ -229,10 +216,8 @@ static rnnp_status add_output(void *user, const char *name, rnnp_value value)
     rnnp_port port;
     rnnp_status status = rnnp_model_output_port(s->model, s->graph->n_output, &port);
 
-    if (status == RNNP_OK && strcmp(s->values[value].name, name) != 0)
-        status = add_identity(s, value, name);
-    if (status == RNNP_OK)
-        status = make_port(s, &port, &s->graph->output[s->graph->n_output]);
+    if (status == RNNP_OK && strcmp(s->values[value].name, name) != 0) status = add_identity(s, value, name);
+    if (status == RNNP_OK) status = make_port(s, &port, &s->graph->output[s->graph->n_output]);
     s->graph->n_output += status == RNNP_OK;
     return status;
 }
@@ -243,16 +228,14 @@ rnnp_status saver_make_graph(saver *s)
     const rnnp_model *model = s->model;
     Onnx__GraphProto *graph = loader_alloc(&s->memory, sizeof *graph);
 
-    if (!graph)
-        return RNNP_ERR_MEMORY;
+    if (!graph) return RNNP_ERR_MEMORY;
     onnx__graph_proto__init(graph);
     graph->name = text("model");
     graph->input = loader_alloc(&s->memory, model->n_inputs * sizeof *graph->input);
     graph->output = loader_alloc(&s->memory, model->n_outputs * sizeof *graph->output);
     graph->initializer = loader_alloc(&s->memory, model->n_values * sizeof *graph->initializer);
     graph->node = loader_alloc(&s->memory, (model->n_nodes + model->n_outputs) * sizeof *graph->node);
-    if (!graph->input || !graph->output || !graph->initializer || !graph->node)
-        return RNNP_ERR_MEMORY;
+    if (!graph->input || !graph->output || !graph->initializer || !graph->node) return RNNP_ERR_MEMORY;
     s->graph = graph;
     s->n_values = 0; /* counts along */
     return model->calls->visit(model, &visitor);

@@ -17,10 +17,7 @@ static rnnp_status add(saver *s, saved_kind kind, const char *wish)
     return RNNP_OK;
 }
 
-static rnnp_status add_input(void *user, const rnnp_port *port)
-{
-    return add(user, SAVED_INPUT, port->name);
-}
+static rnnp_status add_input(void *user, const rnnp_port *port) { return add(user, SAVED_INPUT, port->name); }
 
 static rnnp_status add_constant(void *user, const char *name, const rnnp_tensor *tensor)
 {
@@ -33,12 +30,10 @@ static rnnp_status add_results(void *user, const rnnp_node *node, const rnnp_val
     saver *s = user;
 
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (inputs[i] != RNNP_NONE)
-            s->values[inputs[i]].readers++;
+        if (inputs[i] != RNNP_NONE) s->values[inputs[i]].readers++;
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (outputs[i] != RNNP_NONE)
-            add(s, SAVED_RESULT, s->model->values[node->outputs[i]].name);
+        if (outputs[i] != RNNP_NONE) add(s, SAVED_RESULT, s->model->values[node->outputs[i]].name);
     }
     return RNNP_OK;
 }
@@ -64,12 +59,9 @@ static const char *claim_unique(saver *s, names *n, const char *wish)
         names_add(n, wish);
         return wish;
     }
-    if (!(numbered = loader_alloc(&s->memory, size)))
-        return NULL;
-    if (!first->duplicates)
-        first->duplicates = 1;
-    do
-        snprintf(numbered, size, "%s_%zu", wish, ++first->duplicates);
+    if (!(numbered = loader_alloc(&s->memory, size))) return NULL;
+    if (!first->duplicates) first->duplicates = 1;
+    do snprintf(numbered, size, "%s_%zu", wish, ++first->duplicates);
     while (names_find(n, numbered));
     names_add(n, numbered);
     return numbered;
@@ -97,8 +89,7 @@ static rnnp_status claim_ports(saver *s, names *n)
                              "output %s has the name of an input that is another value, which an ONNX file cannot hold",
                              output->name);
         names_add(n, output->name);
-        if (may_rename(value, output->name))
-            value->name = output->name;
+        if (may_rename(value, output->name)) value->name = output->name;
     }
     return RNNP_OK;
 }
@@ -111,8 +102,7 @@ rnnp_status saver_name_values(saver *s)
 
     s->values = loader_alloc(&s->memory, s->model->n_values * sizeof *s->values);
     s->outputs = loader_alloc(&s->memory, s->model->n_outputs * sizeof *s->outputs);
-    if (!s->values || !s->outputs)
-        return RNNP_ERR_MEMORY;
+    if (!s->values || !s->outputs) return RNNP_ERR_MEMORY;
     if ((status = s->model->calls->visit(s->model, &visitor)) != RNNP_OK ||
         (status = names_create(&s->memory, s->n_values + s->n_outputs, &n)) != RNNP_OK ||
         (status = claim_ports(s, &n)) != RNNP_OK)
@@ -120,8 +110,7 @@ rnnp_status saver_name_values(saver *s)
     for (size_t v = 0; v < s->n_values; v++) {
         saved_value *value = &s->values[v];
 
-        if (!value->name && !(value->name = claim_unique(s, &n, value->wish)))
-            return RNNP_ERR_MEMORY;
+        if (!value->name && !(value->name = claim_unique(s, &n, value->wish))) return RNNP_ERR_MEMORY;
     }
     return RNNP_OK;
 }

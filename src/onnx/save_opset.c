@@ -28,8 +28,8 @@ static const struct {
     const char *op;
     int opset;
 } births[] = {
-    {"ConstantOfShape", 9}, {"Expand", 8}, {"GreaterOrEqual", 12}, {"LessOrEqual", 12}, {"Mod", 10}, {"Range", 11},
-    {"Round", 11}, {"Sign", 9}, {"ThresholdedRelu", 10}, {"Where", 9},
+    {"ConstantOfShape", 9}, {"Expand", 8}, {"GreaterOrEqual", 12},  {"LessOrEqual", 12}, {"Mod", 10}, {"Range", 11},
+    {"Round", 11},          {"Sign", 9},   {"ThresholdedRelu", 10}, {"Where", 9},
 };
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -38,8 +38,7 @@ static int has_attr(const rnnp_node *node, const char *name)
 {
     size_t i = 0;
 
-    while (i < node->n_attrs && strcmp(node->attrs[i].name, name) != 0)
-        i++;
+    while (i < node->n_attrs && strcmp(node->attrs[i].name, name) != 0) i++;
     return i < node->n_attrs;
 }
 
@@ -47,8 +46,7 @@ static int needed_opset(const rnnp_node *node)
 {
     size_t i = 0;
 
-    while (i < COUNT(births) && strcmp(births[i].op, node->op->name) != 0)
-        i++;
+    while (i < COUNT(births) && strcmp(births[i].op, node->op->name) != 0) i++;
     return i < COUNT(births) && births[i].opset > node->opset ? births[i].opset : node->opset;
 }
 
@@ -89,8 +87,9 @@ rnnp_status saver_join_opsets(saver *s)
         if (changed)
             return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED,
                              "%s %.60s is of opset %d and %s %.60s of opset %d; an ONNX file has one opset, and "
-                             "opset %d changed %s", node->op->name, node->name, node->opset, highest->op->name,
-                             highest->name, s->opset, changed, node->op->name);
+                             "opset %d changed %s",
+                             node->op->name, node->name, node->opset, highest->op->name, highest->name, s->opset,
+                             changed, node->op->name);
     }
     return RNNP_OK;
 }

@@ -16,32 +16,23 @@ static const struct {
 };
 enum { TYPES = sizeof types / sizeof *types };
 
-rnnp_dtype loader_dtype(int32_t t)
-{
-    return t > 0 && t < TYPES ? types[t].dtype : (rnnp_dtype)0;
-}
-const char *loader_dtype_name(int32_t t)
-{
-    return t >= 0 && t < TYPES ? types[t].name : "unknown";
-}
+rnnp_dtype loader_dtype(int32_t t) { return t > 0 && t < TYPES ? types[t].dtype : (rnnp_dtype)0; }
+const char *loader_dtype_name(int32_t t) { return t >= 0 && t < TYPES ? types[t].name : "unknown"; }
 
 int32_t loader_onnx_type(rnnp_dtype dtype)
 {
     int32_t t = 1;
-    while (t < TYPES - 1 && types[t].dtype != dtype)
-        t++;
+    while (t < TYPES - 1 && types[t].dtype != dtype) t++;
     return t;
 }
 
 /* A path below the directory: relative, without "..". */
 static int is_inside(const char *location)
 {
-    if (!*location || *location == '/')
-        return 0;
+    if (!*location || *location == '/') return 0;
     for (const char *p = location; p; p = strchr(p, '/')) {
         p += *p == '/';
-        if (p[0] == '.' && p[1] == '.' && (p[2] == '/' || p[2] == 0))
-            return 0;
+        if (p[0] == '.' && p[1] == '.' && (p[2] == '/' || p[2] == 0)) return 0;
     }
     return 1;
 }
@@ -49,12 +40,10 @@ static int is_inside(const char *location)
 static int parse_size(const char *text, size_t *value)
 {
     char *end;
-    if (*text < '0' || *text > '9')
-        return -1;
+    if (*text < '0' || *text > '9') return -1;
     errno = 0;
     unsigned long long v = strtoull(text, &end, 10);
-    if (errno || *end || v > SIZE_MAX)
-        return -1;
+    if (errno || *end || v > SIZE_MAX) return -1;
     *value = (size_t)v;
     return 0;
 }
@@ -70,8 +59,7 @@ static rnnp_status read_place(loader *l, const Onnx__TensorProto *proto, const c
     *p = (place){.length = bytes};
     for (size_t i = 0; i < proto->n_external_data; i++) {
         const char *key = proto->external_data[i]->key, *value = proto->external_data[i]->value;
-        if (!key || !value)
-            continue;
+        if (!key || !value) continue;
         if (!strcmp(key, "location"))
             p->location = value;
         else if ((!strcmp(key, "offset") && parse_size(value, &p->offset)) ||
@@ -94,23 +82,19 @@ static rnnp_status read_place(loader *l, const Onnx__TensorProto *proto, const c
 static rnnp_status allow_for(loader *l, const loader_file *file)
 {
     for (size_t i = 0; i < l->n_seen; i++)
-        if (l->seen[i][0] == file->device && l->seen[i][1] == file->number)
-            return RNNP_OK;
+        if (l->seen[i][0] == file->device && l->seen[i][1] == file->number) return RNNP_OK;
     if (l->n_seen == l->room_seen) {
         const size_t room = 2 * l->room_seen + 16;
         uint64_t(*larger)[2] = loader_alloc(l, room * sizeof *larger);
-        if (!larger)
-            return RNNP_ERR_MEMORY;
-        if (l->n_seen)
-            memcpy(larger, l->seen, l->n_seen * sizeof *larger);
+        if (!larger) return RNNP_ERR_MEMORY;
+        if (l->n_seen) memcpy(larger, l->seen, l->n_seen * sizeof *larger);
         loader_free(l, l->seen);
         l->seen = larger;
         l->room_seen = room;
     }
     l->seen[l->n_seen][0] = file->device;
     l->seen[l->n_seen++][1] = file->number;
-    if (l->limit_grows && file->on_disk < SIZE_MAX / 16)
-        l->budget->max_bytes += 4 * (size_t)file->on_disk;
+    if (l->limit_grows && file->on_disk < SIZE_MAX / 16) l->budget->max_bytes += 4 * (size_t)file->on_disk;
     return RNNP_OK;
 }
 
@@ -120,11 +104,9 @@ static rnnp_status external_data(loader *l, const Onnx__TensorProto *proto, cons
     loader_file file;
     place p;
     rnnp_status status = read_place(l, proto, owner, bytes, &p);
-    if (status != RNNP_OK || (status = loader_open_beneath(l, p.location, &file)) != RNNP_OK)
-        return status;
+    if (status != RNNP_OK || (status = loader_open_beneath(l, p.location, &file)) != RNNP_OK) return status;
     status = allow_for(l, &file);
-    if (status == RNNP_OK)
-        status = loader_read(l, &file, p.location, p.offset, p.length, data);
+    if (status == RNNP_OK) status = loader_read(l, &file, p.location, p.offset, p.length, data);
     loader_close(&file);
     return status;
 }
@@ -143,8 +125,7 @@ rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char 
                          RNNP_MAX_RANK);
     if (proto->segment)
         return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "tensor %s: segments are not supported", owner);
-    for (size_t i = 0; i < t->rank; i++)
-        t->shape[i] = proto->dims[i];
+    for (size_t i = 0; i < t->rank; i++) t->shape[i] = proto->dims[i];
     size_t n = rnnp_tensor_elements(t), width = rnnp_dtype_bytes(t->dtype), bytes;
     if (n == SIZE_MAX || rnnp_mul_overflow(n, width, &bytes))
         return rnnp_fail(l->context, RNNP_ERR_SHAPE, "tensor %s: impossible shape", owner);
@@ -152,8 +133,7 @@ rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char 
     size_t have = SIZE_MAX; /* elements in the field that holds them */
     if (proto->has_data_location && proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
         rnnp_status status = external_data(l, proto, owner, bytes, own);
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
         have = n;
     } else if (proto->has_raw_data) {
         *own = proto->raw_data.data;
@@ -173,18 +153,15 @@ rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char 
     } else { /* one byte each, stored as int32 */
         have = proto->n_int32_data;
         uint8_t *to = have == n ? loader_alloc(l, n) : NULL;
-        if (have == n && !to)
-            return RNNP_ERR_MEMORY;
-        for (size_t i = 0; have == n && i < n; i++)
-            to[i] = (uint8_t)proto->int32_data[i];
+        if (have == n && !to) return RNNP_ERR_MEMORY;
+        for (size_t i = 0; have == n && i < n; i++) to[i] = (uint8_t)proto->int32_data[i];
         *own = to;
     }
     if (have != n)
         return rnnp_fail(l->context, RNNP_ERR_FORMAT, "tensor %s: its data does not fill its shape of %zu elements",
                          owner, n);
     uint8_t *byte = *own;
-    for (size_t i = 0; t->dtype == RNNP_BOOL && i < n; i++)
-        byte[i] = byte[i] != 0;
+    for (size_t i = 0; t->dtype == RNNP_BOOL && i < n; i++) byte[i] = byte[i] != 0;
     t->data = *own;
     return RNNP_OK;
 }

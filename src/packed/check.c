@@ -10,15 +10,9 @@
 
 #include <string.h>
 
-uint64_t rnnp_packed_checksum(const void *bytes, size_t size)
-{
-    return XXH3_64bits(bytes, size);
-}
+uint64_t rnnp_packed_checksum(const void *bytes, size_t size) { return XXH3_64bits(bytes, size); }
 
-const char *rnnp_packed_name(const struct rnnp_packed *packed)
-{
-    return packed ? packed->name : "";
-}
+const char *rnnp_packed_name(const struct rnnp_packed *packed) { return packed ? packed->name : ""; }
 
 /* ---- Blocks ---- */
 
@@ -35,22 +29,19 @@ const rnnp_packed_block *rnnp_packed_find(const struct rnnp_packed *packed, cons
         else
             end = middle;
     }
-    if (!packed || first == packed->n_blocks || packed->blocks[first].node != prepare->node->serial)
-        return NULL;
+    if (!packed || first == packed->n_blocks || packed->blocks[first].node != prepare->node->serial) return NULL;
     prepare->node->op->layout(prepare, layout, sizeof layout);
     for (size_t i = first; i < packed->n_blocks && packed->blocks[i].node == prepare->node->serial; i++) {
         const rnnp_packed_block *block = &packed->blocks[i];
 
-        if (block->bytes == bytes && strcmp(block->layout, layout) == 0)
-            return block;
+        if (block->bytes == bytes && strcmp(block->layout, layout) == 0) return block;
     }
     return NULL;
 }
 
 static rnnp_status check_block(const struct rnnp_packed *packed, const char *node, rnnp_packed_block *block)
 {
-    if (atomic_load_explicit(&block->checked, memory_order_acquire))
-        return RNNP_OK;
+    if (atomic_load_explicit(&block->checked, memory_order_acquire)) return RNNP_OK;
     if (rnnp_packed_checksum(block->data, block->bytes) != block->checksum)
         return rnnp_fail(packed->context, RNNP_ERR_FORMAT,
                          "%s: the packed weights of node %s are damaged: their checksum differs", packed->name, node);
@@ -64,17 +55,13 @@ static rnnp_status compare_block(const rnnp_model *model, const rnnp_prepare *pr
     const rnnp_node *node = prepare->node;
     rnnp_status status = RNNP_OK;
 
-    if (atomic_load_explicit(&block->compared, memory_order_acquire))
-        return RNNP_OK;
+    if (atomic_load_explicit(&block->compared, memory_order_acquire)) return RNNP_OK;
     for (size_t i = 0; i < node->n_inputs && status == RNNP_OK; i++) {
-        if (node->inputs[i] != RNNP_NONE)
-            status = rnnp_constant_need(model, node->inputs[i]);
+        if (node->inputs[i] != RNNP_NONE) status = rnnp_constant_need(model, node->inputs[i]);
     }
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     void *packed = rnnp_calloc(model->context, block->bytes);
-    if (!packed)
-        return RNNP_ERR_MEMORY;
+    if (!packed) return RNNP_ERR_MEMORY;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     node->op->pack(prepare, packed, 0, 1);
     rnnp_fpmode_set(mode);
@@ -134,33 +121,27 @@ static rnnp_status verify_block(const rnnp_model *model, rnnp_packed_block *bloc
     for (int isa = -1; node->op->pack_bytes && isa < RNNP_ISA_COUNT; isa++) {
         rnnp_selection select = model->context->selection;
 
-        if (isa >= 0)
-            rnnp_select_isa((rnnp_isa)isa, &select);
+        if (isa >= 0) rnnp_select_isa((rnnp_isa)isa, &select);
         const rnnp_prepare prepare = rnnp_packed_prepare(model, node, &select);
-        if (node->op->pack_bytes(&prepare) != block->bytes)
-            continue;
+        if (node->op->pack_bytes(&prepare) != block->bytes) continue;
         node->op->layout(&prepare, layout, sizeof layout);
-        if (strcmp(layout, block->layout) == 0)
-            return compare_block(model, &prepare, block);
+        if (strcmp(layout, block->layout) == 0) return compare_block(model, &prepare, block);
     }
     return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED,
                      "%s: the packed weights of node %.40s have a layout that this library does not make, so they "
-                     "cannot be compared with the weights: %.60s", model->packed->name, node->name, block->layout);
+                     "cannot be compared with the weights: %.60s",
+                     model->packed->name, node->name, block->layout);
 }
 
 rnnp_status rnnp_packed_verify(const rnnp_model *model)
 {
     rnnp_status status;
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if ((status = check_closed(model)) != RNNP_OK)
-        return status;
-    if (!model->packed)
-        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not from a packed file");
+    if (!model) return RNNP_ERR_ARG;
+    if ((status = check_closed(model)) != RNNP_OK) return status;
+    if (!model->packed) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not from a packed file");
     for (size_t v = 0; v < model->n_values && status == RNNP_OK; v++) {
-        if (model->values[v].is_constant && model->values[v].uses > 0)
-            status = rnnp_constant_need(model, (int32_t)v);
+        if (model->values[v].is_constant && model->values[v].uses > 0) status = rnnp_constant_need(model, (int32_t)v);
     }
     for (size_t i = 0; i < model->packed->n_blocks && status == RNNP_OK; i++)
         status = verify_block(model, &model->packed->blocks[i]);
@@ -171,19 +152,17 @@ rnnp_status rnnp_model_packed_info(const rnnp_model *model, rnnp_packed_info *in
 {
     rnnp_status status;
 
-    if (!model)
-        return RNNP_ERR_ARG;
+    if (!model) return RNNP_ERR_ARG;
     if (!info || info->struct_size < sizeof info->struct_size)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "packed info: %s", info ? "struct_size is too small" : "NULL");
-    if ((status = check_closed(model)) != RNNP_OK)
-        return status;
+    if ((status = check_closed(model)) != RNNP_OK) return status;
     const struct rnnp_packed *p = model->packed;
     const size_t size = info->struct_size;
     rnnp_packed_info full = {.struct_size = size};
 
     if (p)
-        full = (rnnp_packed_info){size, RNNP_PACKED_VERSION, p->bytes, p->graph_bytes, p->data_bytes, p->packed_bytes,
-                                  p->n_blocks};
+        full = (rnnp_packed_info){size,          RNNP_PACKED_VERSION, p->bytes,   p->graph_bytes,
+                                  p->data_bytes, p->packed_bytes,     p->n_blocks};
     memset(info, 0, size);
     memcpy(info, &full, size < sizeof full ? size : sizeof full);
     return RNNP_OK;
@@ -193,15 +172,11 @@ rnnp_status rnnp_model_packed_block(const rnnp_model *model, size_t index, rnnp_
 {
     rnnp_status status;
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!info)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "info is NULL");
-    if ((status = check_closed(model)) != RNNP_OK)
-        return status;
+    if (!model) return RNNP_ERR_ARG;
+    if (!info) return rnnp_fail(model->context, RNNP_ERR_ARG, "info is NULL");
+    if ((status = check_closed(model)) != RNNP_OK) return status;
     const size_t n = model->packed ? model->packed->n_blocks : 0;
-    if (index >= n)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "packed block %zu of %zu", index, n);
+    if (index >= n) return rnnp_fail(model->context, RNNP_ERR_ARG, "packed block %zu of %zu", index, n);
     const rnnp_packed_block *block = &model->packed->blocks[index];
     *info = (rnnp_packed_block_info){node_of(model, block), block->bytes, block->layout};
     return RNNP_OK;

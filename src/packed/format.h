@@ -19,9 +19,9 @@ static const float packed_float = -118.625f; /* 0xc2ed4000 where float is IEEE 7
 enum { PACKED_GRAPH, PACKED_BLOCKS, PACKED_DATA, PACKED_WEIGHTS, PACKED_SECTIONS };
 
 typedef struct packed_section {
-    uint64_t kind;           /* PACKED_GRAPH, ... */
-    uint64_t offset, bytes;  /* offset: from the start of the file, a multiple of 64 */
-    uint64_t checksum;       /* XXH3-64; 0 for PACKED_DATA and PACKED_WEIGHTS, whose items have their own */
+    uint64_t kind;          /* PACKED_GRAPH, ... */
+    uint64_t offset, bytes; /* offset: from the start of the file, a multiple of 64 */
+    uint64_t checksum;      /* XXH3-64; 0 for PACKED_DATA and PACKED_WEIGHTS, whose items have their own */
 } packed_section;
 
 typedef struct packed_header {
@@ -29,10 +29,10 @@ typedef struct packed_header {
     uint32_t byte_order;
     float float_format;
     uint32_t version;
-    uint32_t sections;       /* PACKED_SECTIONS */
-    uint64_t bytes;          /* of the whole file */
+    uint32_t sections; /* PACKED_SECTIONS */
+    uint64_t bytes;    /* of the whole file */
     uint64_t zero[3];
-    uint64_t checksum;       /* XXH3-64 of this header with 0 here */
+    uint64_t checksum; /* XXH3-64 of this header with 0 here */
     packed_section section[PACKED_SECTIONS];
 } packed_header;
 

@@ -20,10 +20,8 @@ static int open_regular(const char *path, struct stat *about)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-    if (fd < 0)
-        return -1;
-    if (fstat(fd, about) == 0 && S_ISREG(about->st_mode))
-        return fd;
+    if (fd < 0) return -1;
+    if (fstat(fd, about) == 0 && S_ISREG(about->st_mode)) return fd;
     close(fd);
     errno = 0;
     return -1;
@@ -35,8 +33,7 @@ int rnnp_packed_is_file(const char *path)
     struct stat about;
     const int fd = path ? open_regular(path, &about) : -1;
 
-    if (fd < 0)
-        return 0;
+    if (fd < 0) return 0;
     const ssize_t got = pread(fd, magic, sizeof magic, 0);
     close(fd);
     return got == PACKED_MAGIC_BYTES && memcmp(magic, PACKED_MAGIC, PACKED_MAGIC_BYTES) == 0;
@@ -44,8 +41,7 @@ int rnnp_packed_is_file(const char *path)
 
 void rnnp_packed_destroy(struct rnnp_packed *packed)
 {
-    if (!packed)
-        return;
+    if (!packed) return;
     const rnnp_context *context = packed->context;
 
     if (packed->is_map)
@@ -71,8 +67,7 @@ static struct rnnp_packed *create(const rnnp_context *context, const char *path)
 {
     struct rnnp_packed *p = rnnp_calloc(context, sizeof *p);
 
-    if (!p)
-        return NULL;
+    if (!p) return NULL;
     p->context = context;
     set_name(p, path);
     return p;
@@ -105,19 +100,14 @@ static rnnp_status map(struct rnnp_packed *p, const char *path)
 rnnp_status rnnp_packed_open_file_with(rnnp_context *context, const char *path, const rnnp_load_options *options,
                                        rnnp_model **model)
 {
-    if (!model)
-        return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
+    if (!model) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *model = NULL;
-    if (!context)
-        return RNNP_ERR_ARG;
-    if (!path)
-        return rnnp_fail(context, RNNP_ERR_ARG, "path is NULL");
+    if (!context) return RNNP_ERR_ARG;
+    if (!path) return rnnp_fail(context, RNNP_ERR_ARG, "path is NULL");
     struct rnnp_packed *p = create(context, path);
-    if (!p)
-        return RNNP_ERR_MEMORY;
+    if (!p) return RNNP_ERR_MEMORY;
     const rnnp_status status = map(p, path);
-    if (status == RNNP_OK)
-        return rnnp_packed_read(context, p, options, model);
+    if (status == RNNP_OK) return rnnp_packed_read(context, p, options, model);
     rnnp_packed_destroy(p);
     return status;
 }
@@ -130,16 +120,12 @@ rnnp_status rnnp_packed_open_file(rnnp_context *context, const char *path, rnnp_
 rnnp_status rnnp_packed_open_memory_with(rnnp_context *context, const void *bytes, size_t size,
                                          const rnnp_load_options *options, rnnp_model **model)
 {
-    if (!model)
-        return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
+    if (!model) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *model = NULL;
-    if (!context)
-        return RNNP_ERR_ARG;
-    if (!bytes)
-        return rnnp_fail(context, RNNP_ERR_ARG, "bytes is NULL");
+    if (!context) return RNNP_ERR_ARG;
+    if (!bytes) return rnnp_fail(context, RNNP_ERR_ARG, "bytes is NULL");
     struct rnnp_packed *p = create(context, "the packed model");
-    if (!p)
-        return RNNP_ERR_MEMORY;
+    if (!p) return RNNP_ERR_MEMORY;
     p->base = bytes;
     p->bytes = size;
     if ((uintptr_t)bytes % PACKED_ALIGN != 0) {

@@ -18,22 +18,22 @@ enum { RNNP_LAYOUT_CHARS = 512 };
 
 /* One node's weights in one layout. */
 typedef struct rnnp_packed_block {
-    size_t node;             /* its serial */
+    size_t node; /* its serial */
     const char *layout;
-    const void *data;        /* in the file, 64-byte aligned */
+    const void *data; /* in the file, 64-byte aligned */
     size_t bytes;
     uint64_t checksum;
-    atomic_uchar checked;    /* its checksum is right */
-    atomic_uchar compared;   /* it is what packing the originals gives */
+    atomic_uchar checked;  /* its checksum is right */
+    atomic_uchar compared; /* it is what packing the originals gives */
 } rnnp_packed_block;
 
 struct rnnp_packed {
     const rnnp_context *context;
-    char name[128];          /* the path or its end, or what stands for it in messages */
+    char name[128]; /* the path or its end, or what stands for it in messages */
     const unsigned char *base;
     size_t bytes;
-    int is_map, is_copy;     /* neither: the caller's memory */
-    int compare;             /* blocks are compared with the originals when they are needed */
+    int is_map, is_copy; /* neither: the caller's memory */
+    int compare;         /* blocks are compared with the originals when they are needed */
     size_t graph_bytes, data_bytes, packed_bytes;
     rnnp_packed_block *blocks; /* in the order of their nodes */
     size_t n_blocks;

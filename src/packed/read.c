@@ -13,9 +13,9 @@
 typedef struct reader {
     struct rnnp_packed *packed;
     rnnp_model *model;
-    const packed_section *section;    /* [PACKED_SECTIONS], in the file */
+    const packed_section *section; /* [PACKED_SECTIONS], in the file */
     word_reader words;
-    struct rnnp_block *scratch;       /* of the record at hand */
+    struct rnnp_block *scratch; /* of the record at hand */
 } reader;
 
 #define REFUSE(packed, status, ...) rnnp_fail((packed)->context, status, __VA_ARGS__)
@@ -92,8 +92,7 @@ static const void *at_offset(const reader *r, size_t i, uint64_t offset, uint64_
 {
     const packed_section *s = &r->section[i];
 
-    if (offset % PACKED_ALIGN != 0 || offset > s->bytes || bytes > s->bytes - offset)
-        return NULL;
+    if (offset % PACKED_ALIGN != 0 || offset > s->bytes || bytes > s->bytes - offset) return NULL;
     return r->packed->base + s->offset + offset;
 }
 
@@ -114,8 +113,7 @@ static rnnp_tensor get_tensor_type(word_reader *w)
         w->bad = 1;
         tensor.rank = 0;
     }
-    for (size_t i = 0; i < tensor.rank; i++)
-        tensor.shape[i] = (int64_t)words_get(w);
+    for (size_t i = 0; i < tensor.rank; i++) tensor.shape[i] = (int64_t)words_get(w);
     return tensor;
 }
 
@@ -126,7 +124,7 @@ static size_t tensor_bytes(const rnnp_tensor *tensor)
     size_t bytes;
 
     return elements == SIZE_MAX || rnnp_mul_overflow(elements, rnnp_dtype_bytes(tensor->dtype), &bytes) ? SIZE_MAX
-                                                                                                       : bytes;
+                                                                                                        : bytes;
 }
 
 static rnnp_status get_producer(reader *r)
@@ -161,8 +159,7 @@ static rnnp_status get_constant(reader *r)
     const uint64_t offset = words_get(w), checksum = words_get(w);
     rnnp_value value;
 
-    if (w->bad)
-        return RNNP_OK;
+    if (w->bad) return RNNP_OK;
     tensor.data = (void *)at_offset(r, PACKED_DATA, offset, tensor_bytes(&tensor));
     if (!tensor.data)
         return REFUSE(r->packed, RNNP_ERR_FORMAT, "%s: constant %s does not fit into the data", r->packed->name, name);
@@ -197,8 +194,7 @@ static int get_attr(reader *r, rnnp_attr *attr)
         const size_t count = words_get_count(w, 2);
         const char **strings = take(r, count, sizeof *strings);
 
-        for (size_t i = 0; strings && i < count; i++)
-            strings[i] = words_get_string(w);
+        for (size_t i = 0; strings && i < count; i++) strings[i] = words_get_string(w);
         attr->strings = strings;
         attr->count = count;
         return strings != NULL;
@@ -206,8 +202,7 @@ static int get_attr(reader *r, rnnp_attr *attr)
     case RNNP_ATTR_TENSOR: {
         rnnp_tensor *tensor = take(r, 1, sizeof *tensor);
 
-        if (!tensor)
-            return 0;
+        if (!tensor) return 0;
         *tensor = get_tensor_type(w);
         tensor->data = (void *)words_get_bytes(w, &bytes);
         w->bad |= bytes != tensor_bytes(tensor);
@@ -236,18 +231,14 @@ static rnnp_status get_node(reader *r)
     }
     const size_t n_outputs = words_get_count(w, 1);
     rnnp_value *outputs = take(r, n_outputs, sizeof *outputs);
-    for (size_t i = 0; outputs && i < n_outputs; i++)
-        outputs[i] = words_get(w) ? 0 : RNNP_NONE;
+    for (size_t i = 0; outputs && i < n_outputs; i++) outputs[i] = words_get(w) ? 0 : RNNP_NONE;
     const size_t n_attrs = words_get_count(w, 3);
     rnnp_attr *attrs = take(r, n_attrs, sizeof *attrs);
-    if (!inputs || !outputs || !attrs)
-        return RNNP_ERR_MEMORY;
+    if (!inputs || !outputs || !attrs) return RNNP_ERR_MEMORY;
     for (size_t i = 0; i < n_attrs; i++) {
-        if (!get_attr(r, &attrs[i]))
-            return RNNP_ERR_MEMORY;
+        if (!get_attr(r, &attrs[i])) return RNNP_ERR_MEMORY;
     }
-    if (w->bad)
-        return RNNP_OK;
+    if (w->bad) return RNNP_OK;
     return rnnp_model_node(r->model, op, opset, name, inputs, n_inputs, attrs, n_attrs, outputs, n_outputs);
 }
 
@@ -263,8 +254,8 @@ static rnnp_status get_output(reader *r)
 static rnnp_status read_graph(reader *r)
 {
     static rnnp_status (*const records[])(reader * r) = {
-        [PACKED_PRODUCER] = get_producer, [PACKED_INPUT] = get_input, [PACKED_CONSTANT] = get_constant,
-        [PACKED_NODE] = get_node, [PACKED_OUTPUT] = get_output,
+        [PACKED_PRODUCER] = get_producer, [PACKED_INPUT] = get_input,   [PACKED_CONSTANT] = get_constant,
+        [PACKED_NODE] = get_node,         [PACKED_OUTPUT] = get_output,
     };
 
     r->words = read_section(r, PACKED_GRAPH);
@@ -273,14 +264,11 @@ static rnnp_status read_graph(reader *r)
 
         if (kind == PACKED_END || kind >= sizeof records / sizeof records[0])
             r->words.bad |= kind != PACKED_END || r->words.at != r->words.end;
-        if (r->words.bad)
-            return malformed(r, "the graph");
-        if (kind == PACKED_END)
-            return RNNP_OK;
+        if (r->words.bad) return malformed(r, "the graph");
+        if (kind == PACKED_END) return RNNP_OK;
         const rnnp_status status = records[kind](r);
         rnnp_arena_free(r->packed->context, &r->scratch);
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
     }
 }
 
@@ -293,8 +281,7 @@ static rnnp_status read_blocks(reader *r)
     const size_t count = words_get_count(&w, 6);
 
     p->blocks = rnnp_arena_calloc(p->context, &p->arena, count, sizeof *p->blocks);
-    if (!p->blocks)
-        return RNNP_ERR_MEMORY;
+    if (!p->blocks) return RNNP_ERR_MEMORY;
     for (p->n_blocks = 0; !w.bad && p->n_blocks < count; p->n_blocks++) {
         rnnp_packed_block *block = &p->blocks[p->n_blocks];
         const uint64_t node = words_get(&w), offset = words_get(&w), bytes = words_get(&w);
@@ -367,8 +354,7 @@ rnnp_status rnnp_packed_read(rnnp_context *context, struct rnnp_packed *packed, 
     r.model->budget = &budget;
     status = build(&r);
     r.model->budget = NULL;
-    if (status == RNNP_ERR_MEMORY && budget.exceeded)
-        status = RNNP_ERR_LIMIT;
+    if (status == RNNP_ERR_MEMORY && budget.exceeded) status = RNNP_ERR_LIMIT;
     rnnp_arena_free(context, &r.scratch);
     if (status == RNNP_OK)
         *model = r.model;

@@ -19,7 +19,6 @@ static rnnp_status fill(void *user, rnnp_write_fn write, void *to)
 
 rnnp_status rnnp_packed_write_file(const rnnp_model *model, const rnnp_packed_options *options, const char *path)
 {
-    if (!model)
-        return RNNP_ERR_ARG;
+    if (!model) return RNNP_ERR_ARG;
     return rnnp_file_replace(model->context, path, fill, &(content){model, options});
 }

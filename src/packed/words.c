@@ -12,8 +12,7 @@ static uint64_t *reserve(words *w, size_t n)
 {
     size_t need, capacity, bytes;
 
-    if (w->status != RNNP_OK)
-        return NULL;
+    if (w->status != RNNP_OK) return NULL;
     if (rnnp_add_overflow(w->count, n, &need) || rnnp_mul_overflow(need < 256 ? 256 : need, 2, &capacity) ||
         rnnp_mul_overflow(capacity, WORD, &bytes)) {
         w->status = rnnp_fail(w->context, RNNP_ERR_MEMORY, "the graph does not fit in memory");
@@ -26,8 +25,7 @@ static uint64_t *reserve(words *w, size_t n)
             w->status = RNNP_ERR_MEMORY;
             return NULL;
         }
-        if (w->count)
-            memcpy(larger, w->at, w->count * WORD);
+        if (w->count) memcpy(larger, w->at, w->count * WORD);
         rnnp_free(w->context, w->at, w->capacity * WORD);
         w->at = larger;
         w->capacity = capacity;
@@ -42,8 +40,7 @@ void words_put(words *w, uint64_t number)
 {
     uint64_t *p = reserve(w, 1);
 
-    if (p)
-        *p = number;
+    if (p) *p = number;
 }
 
 /* The length, then `size` bytes in `n` words. */
@@ -52,8 +49,7 @@ static void put(words *w, const void *bytes, size_t size, size_t n)
     uint64_t *p;
 
     words_put(w, size);
-    if ((p = reserve(w, n)) != NULL && size)
-        memcpy(p, bytes, size);
+    if ((p = reserve(w, n)) != NULL && size) memcpy(p, bytes, size);
 }
 
 void words_put_string(words *w, const char *s)
@@ -68,17 +64,11 @@ void words_put_bytes(words *w, const void *bytes, size_t size)
     put(w, bytes, size, size / WORD + (size % WORD != 0));
 }
 
-void words_free(words *w)
-{
-    rnnp_free(w->context, w->at, w->capacity * WORD);
-}
+void words_free(words *w) { rnnp_free(w->context, w->at, w->capacity * WORD); }
 
 /* ---- Reading ---- */
 
-static size_t left(const word_reader *r)
-{
-    return r->bad ? 0 : (size_t)(r->end - r->at);
-}
+static size_t left(const word_reader *r) { return r->bad ? 0 : (size_t)(r->end - r->at); }
 
 uint64_t words_get(word_reader *r)
 {

@@ -17,7 +17,7 @@ typedef struct words {
     const rnnp_context *context;
     uint64_t *at;
     size_t count, capacity;
-    rnnp_status status;      /* the first failure; later calls do nothing */
+    rnnp_status status; /* the first failure; later calls do nothing */
 } words;
 
 void words_put(words *w, uint64_t number);

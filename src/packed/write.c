@@ -14,13 +14,13 @@
 
 typedef struct writer {
     const rnnp_model *model;
-    uint64_t checksum;                       /* of the constant at hand, where only the model's mark is wanted */
+    uint64_t checksum; /* of the constant at hand, where only the model's mark is wanted */
     int marks;
-    rnnp_selection select[RNNP_ISA_COUNT];   /* one per ISA to pack for */
+    rnnp_selection select[RNNP_ISA_COUNT]; /* one per ISA to pack for */
     size_t n_select;
     words graph, blocks;
     size_t data_bytes, weight_bytes, n_blocks;
-    void *room;                              /* for one packed node */
+    void *room; /* for one packed node */
     size_t room_bytes;
     rnnp_write_fn write;
     void *user;
@@ -41,8 +41,7 @@ static void put_tensor_type(words *w, const rnnp_tensor *tensor)
 {
     words_put(w, (uint64_t)tensor->dtype);
     words_put(w, tensor->rank);
-    for (size_t i = 0; i < tensor->rank; i++)
-        words_put(w, (uint64_t)tensor->shape[i]);
+    for (size_t i = 0; i < tensor->rank; i++) words_put(w, (uint64_t)tensor->shape[i]);
 }
 
 static size_t tensor_bytes(const rnnp_tensor *tensor)
@@ -62,8 +61,7 @@ static void put_attr(words *w, const rnnp_attr *attr)
     case RNNP_ATTR_FLOATS: words_put_bytes(w, attr->floats, attr->count * sizeof *attr->floats); break;
     case RNNP_ATTR_STRINGS:
         words_put(w, attr->count);
-        for (size_t i = 0; i < attr->count; i++)
-            words_put_string(w, attr->strings[i]);
+        for (size_t i = 0; i < attr->count; i++) words_put_string(w, attr->strings[i]);
         break;
     case RNNP_ATTR_TENSOR:
         put_tensor_type(w, attr->tensor);
@@ -111,14 +109,11 @@ static rnnp_status graph_node(void *user, const rnnp_node *node, const rnnp_valu
     words_put(w, (uint64_t)node->opset);
     words_put_string(w, node->name);
     words_put(w, node->n_inputs);
-    for (size_t i = 0; i < node->n_inputs; i++)
-        words_put(w, (uint64_t)(int64_t)inputs[i]);
+    for (size_t i = 0; i < node->n_inputs; i++) words_put(w, (uint64_t)(int64_t)inputs[i]);
     words_put(w, node->n_outputs);
-    for (size_t i = 0; i < node->n_outputs; i++)
-        words_put(w, outputs[i] != RNNP_NONE);
+    for (size_t i = 0; i < node->n_outputs; i++) words_put(w, outputs[i] != RNNP_NONE);
     words_put(w, node->n_attrs);
-    for (size_t i = 0; i < node->n_attrs; i++)
-        put_attr(w, &node->attrs[i]);
+    for (size_t i = 0; i < node->n_attrs; i++) put_attr(w, &node->attrs[i]);
     return w->status;
 }
 
@@ -134,20 +129,23 @@ static rnnp_status graph_output(void *user, const char *name, rnnp_value value)
 
 static rnnp_status make_graph(writer *w)
 {
-    const rnnp_visitor visitor = {.user = w, .input = graph_input, .constant = graph_constant, .node = graph_node,
-                                  .output = graph_output, .checksum = w->marks ? &w->checksum : NULL};
+    const rnnp_visitor visitor = {.user = w,
+                                  .input = graph_input,
+                                  .constant = graph_constant,
+                                  .node = graph_node,
+                                  .output = graph_output,
+                                  .checksum = w->marks ? &w->checksum : NULL};
     rnnp_status status;
 
     words_put(&w->graph, PACKED_PRODUCER);
     words_put_string(&w->graph, w->model->producer);
-    if ((status = rnnp_model_visit(w->model, &visitor)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_model_visit(w->model, &visitor)) != RNNP_OK) return status;
     words_put(&w->graph, PACKED_END);
     return w->graph.status;
 }
 
-/* The graph of its file says what a model is, constants by their checksums. Of several threads that ask at once each may
- * find out. */
+/* The graph of its file says what a model is, constants by their checksums. Of several threads that ask at once each
+ * may find out. */
 rnnp_status rnnp_model_mark(const rnnp_model *model, uint64_t *mark)
 {
     _Atomic uint64_t *known = &((rnnp_model *)model)->mark; /* models are never const objects */
@@ -155,8 +153,7 @@ rnnp_status rnnp_model_mark(const rnnp_model *model, uint64_t *mark)
     rnnp_status status = RNNP_OK;
 
     *mark = atomic_load_explicit(known, memory_order_relaxed);
-    if (*mark)
-        return RNNP_OK;
+    if (*mark) return RNNP_OK;
     w.graph.context = model->context;
     if ((status = make_graph(&w)) == RNNP_OK) {
         *mark = rnnp_packed_checksum(w.graph.at, w.graph.count * sizeof(uint64_t));
@@ -188,14 +185,12 @@ static size_t block_of(const writer *w, const rnnp_node *node, size_t s, char *l
     const size_t bytes = node->op->pack_bytes ? node->op->pack_bytes(&prepare) : 0;
 
     layout[0] = 0;
-    if (bytes)
-        node->op->layout(&prepare, layout, RNNP_LAYOUT_CHARS);
+    if (bytes) node->op->layout(&prepare, layout, RNNP_LAYOUT_CHARS);
     for (size_t i = 0; bytes && i < s; i++) {
         const rnnp_prepare other = prepare_for(w, node, i);
 
         node->op->layout(&other, former, sizeof former);
-        if (strcmp(former, layout) == 0)
-            return 0;
+        if (strcmp(former, layout) == 0) return 0;
     }
     return bytes;
 }
@@ -204,8 +199,7 @@ static rnnp_status grow_room(writer *w, size_t bytes)
 {
     const rnnp_context *context = w->model->context;
 
-    if (bytes <= w->room_bytes)
-        return RNNP_OK;
+    if (bytes <= w->room_bytes) return RNNP_OK;
     rnnp_free(context, w->room, w->room_bytes);
     w->room = rnnp_alloc(context, bytes);
     w->room_bytes = w->room ? bytes : 0;
@@ -224,19 +218,16 @@ static rnnp_status each_block(writer *w, rnnp_status (*use)(writer *w, size_t se
             const rnnp_prepare prepare = prepare_for(w, node, s);
             const size_t bytes = block_of(w, node, s, layout);
 
-            if (!bytes)
-                continue;
+            if (!bytes) continue;
             if (bytes > SIZE_MAX / 2)
                 return rnnp_node_fail(w->model->context, node, RNNP_ERR_MEMORY,
                                       "the packed weights do not fit in memory");
-            if ((status = grow_room(w, bytes)) != RNNP_OK)
-                return status;
+            if ((status = grow_room(w, bytes)) != RNNP_OK) return status;
             memset(w->room, 0, bytes);
             const rnnp_fpmode mode = rnnp_fpmode_enter(0);
             node->op->pack(&prepare, w->room, 0, 1);
             rnnp_fpmode_set(mode);
-            if ((status = use(w, n, layout, bytes)) != RNNP_OK)
-                return status;
+            if ((status = use(w, n, layout, bytes)) != RNNP_OK) return status;
         }
     }
     return status;
@@ -299,8 +290,10 @@ static packed_header make_header(const writer *w)
 {
     const uint64_t bytes[] = {w->graph.count * sizeof(uint64_t), w->blocks.count * sizeof(uint64_t), w->data_bytes,
                               w->weight_bytes};
-    packed_header header = {.byte_order = packed_byte_order, .float_format = packed_float,
-                            .version = RNNP_PACKED_VERSION, .sections = PACKED_SECTIONS};
+    packed_header header = {.byte_order = packed_byte_order,
+                            .float_format = packed_float,
+                            .version = RNNP_PACKED_VERSION,
+                            .sections = PACKED_SECTIONS};
     uint64_t at = rnnp_align64(sizeof header);
 
     memcpy(header.magic, PACKED_MAGIC, PACKED_MAGIC_BYTES);
@@ -320,10 +313,8 @@ static rnnp_status write_all(writer *w)
     rnnp_status status;
 
     words_put(&w->blocks, 0); /* how many there are */
-    if ((status = make_graph(w)) != RNNP_OK || (status = each_block(w, list_block)) != RNNP_OK)
-        return status;
-    if (w->blocks.status != RNNP_OK)
-        return w->blocks.status;
+    if ((status = make_graph(w)) != RNNP_OK || (status = each_block(w, list_block)) != RNNP_OK) return status;
+    if (w->blocks.status != RNNP_OK) return w->blocks.status;
     w->blocks.at[0] = w->n_blocks;
     if (w->data_bytes > SIZE_MAX / 2 || w->weight_bytes > SIZE_MAX / 4)
         return rnnp_fail(w->model->context, RNNP_ERR_MEMORY, "the packed file is too large");
@@ -352,8 +343,8 @@ static rnnp_status select_isas(writer *w, const char *const *isas, size_t n)
         rnnp_selection s;
 
         if (isa < 0)
-            return rnnp_fail(context, RNNP_ERR_ARG, "packed options: unknown instruction set \"%.64s\"; there are %s", name,
-                             rnnp_isa_list);
+            return rnnp_fail(context, RNNP_ERR_ARG, "packed options: unknown instruction set \"%.64s\"; there are %s",
+                             name, rnnp_isa_list);
         rnnp_select_isa((rnnp_isa)isa, &s);
         for (size_t k = 0; k < w->n_select; k++) {
             if (w->select[k].isa == s.isa)
@@ -381,8 +372,7 @@ static rnnp_status read_options(writer *w, const rnnp_packed_options *given)
 
 void rnnp_packed_options_init(rnnp_packed_options *options)
 {
-    if (options)
-        *options = (rnnp_packed_options){.struct_size = sizeof *options};
+    if (options) *options = (rnnp_packed_options){.struct_size = sizeof *options};
 }
 
 rnnp_status rnnp_packed_write(const rnnp_model *model, const rnnp_packed_options *options, rnnp_write_fn write,
@@ -391,13 +381,10 @@ rnnp_status rnnp_packed_write(const rnnp_model *model, const rnnp_packed_options
     writer w = {.model = model, .write = write, .user = user};
     rnnp_status status;
 
-    if (!model)
-        return RNNP_ERR_ARG;
-    if (!write)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "write is NULL");
+    if (!model) return RNNP_ERR_ARG;
+    if (!write) return rnnp_fail(model->context, RNNP_ERR_ARG, "write is NULL");
     w.graph.context = w.blocks.context = model->context;
-    if ((status = read_options(&w, options)) == RNNP_OK)
-        status = write_all(&w);
+    if ((status = read_options(&w, options)) == RNNP_OK) status = write_all(&w);
     words_free(&w.graph);
     words_free(&w.blocks);
     rnnp_free(model->context, w.room, w.room_bytes);

@@ -41,16 +41,12 @@ void rnnp_event_init(rnnp_event *event)
     atomic_init(&event->sleepers, 0);
 }
 
-unsigned rnnp_event_count(const rnnp_event *event)
-{
-    return atomic_load_explicit(&event->count, memory_order_acquire);
-}
+unsigned rnnp_event_count(const rnnp_event *event) { return atomic_load_explicit(&event->count, memory_order_acquire); }
 
 void rnnp_event_signal(rnnp_event_lock *lock, rnnp_event *event)
 {
     atomic_fetch_add(&event->count, 1);
-    if (!rnnp_event_has_sleepers(event))
-        return;
+    if (!rnnp_event_has_sleepers(event)) return;
 #if RNNP_USE_FUTEX
     (void)lock;
     syscall(SYS_futex, &event->count, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
@@ -68,8 +64,7 @@ void rnnp_event_sleep(rnnp_event_lock *lock, rnnp_event *event, unsigned seen, l
     const struct timespec time = {limit / 1000000000, limit % 1000000000};
 
     (void)lock;
-    if (limit)
-        syscall(SYS_futex, &event->count, FUTEX_WAIT_PRIVATE, seen, &time, NULL, 0);
+    if (limit) syscall(SYS_futex, &event->count, FUTEX_WAIT_PRIVATE, seen, &time, NULL, 0);
     while (!limit && atomic_load(&event->count) == seen)
         syscall(SYS_futex, &event->count, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
 #else
@@ -83,8 +78,7 @@ void rnnp_event_sleep(rnnp_event_lock *lock, rnnp_event *event, unsigned seen, l
         until.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&lock->changed, &lock->mutex, &until);
     }
-    while (!limit && atomic_load(&event->count) == seen)
-        pthread_cond_wait(&lock->changed, &lock->mutex);
+    while (!limit && atomic_load(&event->count) == seen) pthread_cond_wait(&lock->changed, &lock->mutex);
     pthread_mutex_unlock(&lock->mutex);
 #endif
     atomic_fetch_sub(&event->sleepers, 1);

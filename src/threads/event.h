@@ -37,10 +37,7 @@ static inline void rnnp_pause(void)
 #endif
 }
 
-static inline int rnnp_event_has_sleepers(const rnnp_event *event)
-{
-    return atomic_load(&event->sleepers) != 0;
-}
+static inline int rnnp_event_has_sleepers(const rnnp_event *event) { return atomic_load(&event->sleepers) != 0; }
 
 /* Counts on; wakes all sleepers. Needs the system only when there are some. */
 void rnnp_event_signal(rnnp_event_lock *lock, rnnp_event *event);

@@ -11,12 +11,10 @@ rnnp_fork_guard rnnp_fork_guard_create(void)
 
 #ifdef MADV_WIPEONFORK
     const long bytes = sysconf(_SC_PAGESIZE);
-    if (bytes <= 0)
-        return guard;
+    if (bytes <= 0) return guard;
     guard.bytes = (size_t)bytes;
     char *page = mmap(NULL, guard.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return guard;
+    if (page == MAP_FAILED) return guard;
     if (madvise(page, guard.bytes, MADV_WIPEONFORK) != 0) {
         munmap(page, guard.bytes);
         return guard;
@@ -29,8 +27,7 @@ rnnp_fork_guard rnnp_fork_guard_create(void)
 
 void rnnp_fork_guard_destroy(rnnp_fork_guard *guard)
 {
-    if (guard->page)
-        munmap((void *)guard->page, guard->bytes);
+    if (guard->page) munmap((void *)guard->page, guard->bytes);
 }
 
 int rnnp_is_forked(const rnnp_fork_guard *guard)

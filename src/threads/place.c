@@ -11,10 +11,7 @@ _Static_assert(sizeof(cpu_set_t) == sizeof((rnnp_place){0}.cpus), "a set of CPUs
 
 enum { AWAKE, ASLEEP, BEING_NARROWED, NARROWED };
 
-void rnnp_place_init(rnnp_place *place)
-{
-    atomic_init(&place->state, AWAKE);
-}
+void rnnp_place_init(rnnp_place *place) { atomic_init(&place->state, AWAKE); }
 
 static void leave_state(rnnp_place *place, int expected, int next)
 {
@@ -34,20 +31,13 @@ static void leave_state(rnnp_place *place, int expected, int next)
     }
 }
 
-void rnnp_place_fall_asleep(rnnp_place *place)
-{
-    leave_state(place, AWAKE, ASLEEP);
-}
+void rnnp_place_fall_asleep(rnnp_place *place) { leave_state(place, AWAKE, ASLEEP); }
 
-void rnnp_place_wake_up(rnnp_place *place)
-{
-    leave_state(place, ASLEEP, AWAKE);
-}
+void rnnp_place_wake_up(rnnp_place *place) { leave_state(place, ASLEEP, AWAKE); }
 
 void rnnp_place_restore(rnnp_place *place)
 {
-    if (atomic_load_explicit(&place->state, memory_order_relaxed) != AWAKE)
-        leave_state(place, AWAKE, AWAKE);
+    if (atomic_load_explicit(&place->state, memory_order_relaxed) != AWAKE) leave_state(place, AWAKE, AWAKE);
 }
 
 /* Narrows the CPUs of a worker in this state to this one, or to all others. */
@@ -68,10 +58,8 @@ static void narrow(rnnp_place *place, pthread_t worker, int state, int to_here)
             CPU_ZERO(&cpus);
         else
             CPU_CLR((size_t)here, &cpus);
-        if (to_here)
-            CPU_SET((size_t)here, &cpus);
-        if (pthread_setaffinity_np(worker, sizeof cpus, &cpus) == 0)
-            next = NARROWED;
+        if (to_here) CPU_SET((size_t)here, &cpus);
+        if (pthread_setaffinity_np(worker, sizeof cpus, &cpus) == 0) next = NARROWED;
     }
     atomic_store(&place->state, next);
 #else
@@ -82,12 +70,6 @@ static void narrow(rnnp_place *place, pthread_t worker, int state, int to_here)
 #endif
 }
 
-void rnnp_place_elsewhere(rnnp_place *place, pthread_t worker)
-{
-    narrow(place, worker, ASLEEP, 0);
-}
+void rnnp_place_elsewhere(rnnp_place *place, pthread_t worker) { narrow(place, worker, ASLEEP, 0); }
 
-void rnnp_place_here(rnnp_place *place, pthread_t worker)
-{
-    narrow(place, worker, AWAKE, 1);
-}
+void rnnp_place_here(rnnp_place *place, pthread_t worker) { narrow(place, worker, AWAKE, 1); }

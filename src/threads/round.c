@@ -19,7 +19,7 @@
 #include "team.h"
 
 enum { SHORT_SPINS = 64, SPINS_PER_LOOK = 16 }; /* pauses before the first, and between looks at the clock */
-enum { SLEEP = 100 * 1000 };                    /* nanoseconds at once                                      */
+enum { SLEEP = 100 * 1000 };                    /* nanoseconds at once */
 
 /* ---- The open call ---- */
 
@@ -72,15 +72,9 @@ static rnnp_count look(const rnnp_team *team, size_t i)
     return atomic_load_explicit(&team->members[i].share, memory_order_acquire);
 }
 
-int rnnp_is_claimed(const rnnp_team *team, size_t i, rnnp_count r)
-{
-    return look(team, i) == 2 * r + 1;
-}
+int rnnp_is_claimed(const rnnp_team *team, size_t i, rnnp_count r) { return look(team, i) == 2 * r + 1; }
 
-rnnp_count rnnp_round_of(const rnnp_team *team, size_t i)
-{
-    return look(team, i) / 2;
-}
+rnnp_count rnnp_round_of(const rnnp_team *team, size_t i) { return look(team, i) / 2; }
 
 int rnnp_claim(rnnp_part *part, size_t i, rnnp_count r)
 {
@@ -104,17 +98,14 @@ void rnnp_finish(rnnp_part *part, size_t i, rnnp_count r, int holds_next)
 {
     rnnp_team *team = part->team;
 
-    if (i == part->index)
-        part->holds = holds_next;
+    if (i == part->index) part->holds = holds_next;
     atomic_store_explicit(&team->members[i].share, 2 * r + (holds_next ? 3 : 2), memory_order_release);
-    if (rnnp_event_has_sleepers(&team->round))
-        rnnp_event_signal(&team->lock, &team->round);
+    if (rnnp_event_has_sleepers(&team->round)) rnnp_event_signal(&team->lock, &team->round);
 }
 
 void rnnp_release(rnnp_part *part, rnnp_count r)
 {
-    if (part->holds)
-        atomic_store_explicit(&part->team->members[part->index].share, 2 * r, memory_order_release);
+    if (part->holds) atomic_store_explicit(&part->team->members[part->index].share, 2 * r, memory_order_release);
     part->holds = 0;
 }
 
@@ -123,8 +114,7 @@ static int take(rnnp_part *part, size_t i, rnnp_count r)
 {
     const rnnp_team_call *c = part->call;
 
-    if (!rnnp_claim(part, i, r))
-        return 0;
+    if (!rnnp_claim(part, i, r)) return 0;
     c->phase(c->arg, (size_t)(r - c->first), i, c->shares);
     rnnp_finish(part, i, r, i == part->index && r + 1 < c->end);
     return 1;
@@ -135,8 +125,7 @@ static int take(rnnp_part *part, size_t i, rnnp_count r)
 static void end_share(rnnp_part *part, size_t i, rnnp_count r)
 {
     while (rnnp_round_of(part->team, i) == r) {
-        if (part->call->each || !take(part, i, r))
-            rnnp_wait_for_share(part, i, r);
+        if (part->call->each || !take(part, i, r)) rnnp_wait_for_share(part, i, r);
     }
 }
 
@@ -158,25 +147,20 @@ void rnnp_take_all(rnnp_part *part, rnnp_count r)
     const rnnp_team_call *c = part->call;
     size_t mine = 0;
 
-    while (mine < c->shares && rnnp_claim(part, mine, r))
-        mine++;
-    if (mine == c->shares)
-        c->phase(c->arg, (size_t)(r - c->first), 0, 1);
+    while (mine < c->shares && rnnp_claim(part, mine, r)) mine++;
+    if (mine == c->shares) c->phase(c->arg, (size_t)(r - c->first), 0, 1);
     for (size_t i = 0; i < mine; i++) {
-        if (mine < c->shares)
-            c->phase(c->arg, (size_t)(r - c->first), i, c->shares);
+        if (mine < c->shares) c->phase(c->arg, (size_t)(r - c->first), i, c->shares);
         rnnp_finish(part, i, r, 0);
     }
-    if (mine < c->shares)
-        rnnp_take_shares(part, r);
+    if (mine < c->shares) rnnp_take_shares(part, r);
 }
 
 /* ---- Waiting ---- */
 
 static void rest(void)
 {
-    for (int i = 0; i < SPINS_PER_LOOK; i++)
-        rnnp_pause();
+    for (int i = 0; i < SPINS_PER_LOOK; i++) rnnp_pause();
 }
 
 /* Each waits for its own thread; others take what nobody is at. */
@@ -188,8 +172,7 @@ static int is_over(const rnnp_part *part, size_t i, rnnp_count r)
 static int is_over_soon(const rnnp_part *part, size_t i, rnnp_count r)
 {
     for (int spins = 0; spins < SHORT_SPINS; spins++) {
-        if (is_over(part, i, r))
-            return 1;
+        if (is_over(part, i, r)) return 1;
         rnnp_pause();
     }
     return 0;
@@ -209,8 +192,7 @@ static void lend_cpu(rnnp_team *team, size_t i)
 {
     rnnp_member *by = &team->members[atomic_load(&team->members[i].by)];
 
-    if (by->index != 0)
-        rnnp_place_here(&by->place, by->thread);
+    if (by->index != 0) rnnp_place_here(&by->place, by->thread);
 }
 
 static void wait_long(rnnp_part *part, size_t i, rnnp_count r)
@@ -219,27 +201,23 @@ static void wait_long(rnnp_part *part, size_t i, rnnp_count r)
     const rnnp_count start = rnnp_clock_ns(), rounds = r + 1 - part->joined, due = time_due(part, rounds, start);
 
     while (rnnp_clock_ns() - start < due) {
-        if (is_over(part, i, r))
-            return;
+        if (is_over(part, i, r)) return;
         rest();
     }
     const int loses = team->backs_off && rounds > 0 && !part->call->each;
     if (loses) {
         rnnp_report(team, due);
-        if (part->index == 0)
-            lend_cpu(team, i);
+        if (part->index == 0) lend_cpu(team, i);
     }
     rnnp_release(part, r + 1);
     for (unsigned seen = rnnp_event_count(&team->round); !is_over(part, i, r); seen = rnnp_event_count(&team->round))
         rnnp_event_sleep(&team->lock, &team->round, seen, SLEEP);
-    if (loses)
-        rnnp_report(team, rnnp_clock_ns() - start - due);
+    if (loses) rnnp_report(team, rnnp_clock_ns() - start - due);
 }
 
 void rnnp_wait_for_share(rnnp_part *part, size_t i, rnnp_count r)
 {
-    if (!is_over_soon(part, i, r))
-        wait_long(part, i, r);
+    if (!is_over_soon(part, i, r)) wait_long(part, i, r);
 }
 
 int rnnp_spin(const rnnp_event *event, unsigned seen, rnnp_count patience)
@@ -247,8 +225,7 @@ int rnnp_spin(const rnnp_event *event, unsigned seen, rnnp_count patience)
     const rnnp_count start = rnnp_clock_ns();
 
     while (rnnp_event_count(event) == seen) {
-        if (rnnp_clock_ns() - start >= patience)
-            return 0;
+        if (rnnp_clock_ns() - start >= patience) return 0;
         rest();
     }
     return 1;
@@ -257,12 +234,10 @@ int rnnp_spin(const rnnp_event *event, unsigned seen, rnnp_count patience)
 double rnnp_event_wait(rnnp_team *team, rnnp_event *event, unsigned seen)
 {
     for (int i = 0; i < SHORT_SPINS; i++) {
-        if (rnnp_event_count(event) != seen)
-            return 0;
+        if (rnnp_event_count(event) != seen) return 0;
         rnnp_pause();
     }
     const rnnp_count start = rnnp_clock_ns();
-    if (!rnnp_spin(event, seen, team->patience))
-        rnnp_event_sleep(&team->lock, event, seen, 0);
+    if (!rnnp_spin(event, seen, team->patience)) rnnp_event_sleep(&team->lock, event, seen, 0);
     return 1e-9 * (double)(rnnp_clock_ns() - start);
 }

@@ -41,8 +41,7 @@ static void work_on_offer(rnnp_part *part)
 /* Waits for a new call: awake for a while, then asleep. */
 static void wait_for_call(rnnp_team *team, rnnp_member *self, unsigned seen)
 {
-    if (!rnnp_team_is_leaving(team) && rnnp_spin(&team->call, seen, team->idle))
-        return;
+    if (!rnnp_team_is_leaving(team) && rnnp_spin(&team->call, seen, team->idle)) return;
     rnnp_place_fall_asleep(&self->place);
     rnnp_event_sleep(&team->lock, &team->call, seen, 0);
     rnnp_place_wake_up(&self->place);
@@ -58,10 +57,8 @@ static void *serve(void *arg)
 
         wait_for_call(team, self, seen);
         seen = rnnp_event_count(&team->call);
-        if (atomic_load(&team->ending))
-            return NULL;
-        if (!rnnp_read_call(team, &c) || self->index >= c.shares)
-            continue;
+        if (atomic_load(&team->ending)) return NULL;
+        if (!rnnp_read_call(team, &c) || self->index >= c.shares) continue;
         rnnp_fpmode_set(c.mode);
         rnnp_part part = rnnp_part_of(team, &c, self->index);
         if (c.work)
@@ -80,14 +77,12 @@ static size_t start_workers(rnnp_team *team)
     size_t started = 0;
 
     sigfillset(&blocked);
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        sigdelset(&blocked, own[i]);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&blocked, own[i]);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     for (; started < team->threads - 1; started++) {
         rnnp_member *m = &team->members[started + 1];
 
-        if (pthread_create(&m->thread, NULL, serve, m) != 0)
-            break;
+        if (pthread_create(&m->thread, NULL, serve, m) != 0) break;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
@@ -97,8 +92,7 @@ static void stop_workers(rnnp_team *team, size_t started)
 {
     atomic_store(&team->ending, 1);
     rnnp_event_signal(&team->lock, &team->call);
-    for (size_t i = 1; i <= started; i++)
-        pthread_join(team->members[i].thread, NULL);
+    for (size_t i = 1; i <= started; i++) pthread_join(team->members[i].thread, NULL);
 }
 
 static void free_team(rnnp_team *team)
@@ -145,8 +139,7 @@ rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, si
         return RNNP_ERR_MEMORY;
 
     rnnp_team *t = allocator->alloc(allocator->user, bytes, _Alignof(rnnp_team));
-    if (!t)
-        return RNNP_ERR_MEMORY;
+    if (!t) return RNNP_ERR_MEMORY;
     const int has_cpus = threads <= budget;
     *t = (rnnp_team){.allocator = *allocator, .threads = threads, .bytes = bytes, .backs_off = has_cpus && !host};
     t->patience = has_cpus ? RNNP_PATIENCE : RNNP_IMPATIENCE;
@@ -176,24 +169,16 @@ rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, si
 }
 
 /* Whether the team has workers here. */
-static int has_workers(const rnnp_team *team)
-{
-    return !team->host.run && !rnnp_is_forked(&team->guard);
-}
+static int has_workers(const rnnp_team *team) { return !team->host.run && !rnnp_is_forked(&team->guard); }
 
 void rnnp_team_destroy(rnnp_team *team)
 {
-    if (!team)
-        return;
-    if (has_workers(team))
-        stop_workers(team, team->threads - 1);
+    if (!team) return;
+    if (has_workers(team)) stop_workers(team, team->threads - 1);
     free_team(team);
 }
 
-size_t rnnp_team_threads(const rnnp_team *team)
-{
-    return team ? team->threads : 1;
-}
+size_t rnnp_team_threads(const rnnp_team *team) { return team ? team->threads : 1; }
 
 int rnnp_team_is_awake(const rnnp_team *team)
 {
@@ -206,10 +191,7 @@ int rnnp_team_is_in_demand(const rnnp_team *team)
            rnnp_clock_ns() - atomic_load_explicit(&team->ended, memory_order_relaxed) < team->idle;
 }
 
-void rnnp_team_note_end(rnnp_team *team)
-{
-    atomic_store_explicit(&team->ended, rnnp_clock_ns(), memory_order_relaxed);
-}
+void rnnp_team_note_end(rnnp_team *team) { atomic_store_explicit(&team->ended, rnnp_clock_ns(), memory_order_relaxed); }
 
 static void invite(rnnp_team *team)
 {
@@ -220,14 +202,10 @@ static void invite(rnnp_team *team)
 
 void rnnp_team_wake(rnnp_team *team)
 {
-    if (team && has_workers(team) && rnnp_event_has_sleepers(&team->call) && !rnnp_team_is_leaving(team))
-        invite(team);
+    if (team && has_workers(team) && rnnp_event_has_sleepers(&team->call) && !rnnp_team_is_leaving(team)) invite(team);
 }
 
-void rnnp_event_advance(rnnp_team *team, rnnp_event *event)
-{
-    rnnp_event_signal(&team->lock, event);
-}
+void rnnp_event_advance(rnnp_team *team, rnnp_event *event) { rnnp_event_signal(&team->lock, event); }
 
 /* ---- Running ---- */
 
@@ -302,8 +280,7 @@ void rnnp_team_renew(rnnp_team *team)
     int invites = 0;
 
     rnnp_works_alone(team, &invites);
-    if (!invites)
-        return;
+    if (!invites) return;
     atomic_fetch_add(&team->open.end, 1);
     invite(team);
 }
@@ -313,8 +290,7 @@ static int run_on_team(rnnp_team *team, rnnp_team_call *c, size_t rounds)
 {
     int invites = 1;
 
-    if (!team || atomic_exchange_explicit(&team->busy, 1, memory_order_acquire))
-        return 0;
+    if (!team || atomic_exchange_explicit(&team->busy, 1, memory_order_acquire)) return 0;
     c->shares = c->shares && c->shares < team->threads ? c->shares : team->threads;
     c->mode = rnnp_fpmode_get();
     if (team->host.run) {
@@ -325,8 +301,7 @@ static int run_on_team(rnnp_team *team, rnnp_team_call *c, size_t rounds)
         c->first = team->rounds;
         c->end = team->rounds + rounds;
         rnnp_publish(team, c);
-        if (c->each || !rnnp_works_alone(team, &invites))
-            invite(team);
+        if (c->each || !rnnp_works_alone(team, &invites)) invite(team);
         rnnp_part part = rnnp_part_of(team, c, 0);
         part.joined = c->first;
         if (c->work)
@@ -342,10 +317,8 @@ static int run_on_team(rnnp_team *team, rnnp_team_call *c, size_t rounds)
 
 static void run_phases_anywhere(rnnp_team *team, rnnp_team_call *c, size_t phases)
 {
-    if (phases == 0 || run_on_team(team, c, phases))
-        return;
-    for (size_t p = 0; p < phases; p++)
-        c->phase(c->arg, p, 0, 1);
+    if (phases == 0 || run_on_team(team, c, phases)) return;
+    for (size_t p = 0; p < phases; p++) c->phase(c->arg, p, 0, 1);
 }
 
 void rnnp_team_phases(rnnp_team *team, size_t shares, size_t phases,
@@ -361,6 +334,5 @@ void rnnp_team_each(rnnp_team *team, size_t phases, void (*phase)(void *arg, siz
 
 void rnnp_team_offer(rnnp_team *team, void (*work)(void *arg, size_t i, size_t n), void *arg)
 {
-    if (!run_on_team(team, &(rnnp_team_call){.work = work, .arg = arg}, 1))
-        work(arg, 0, 1);
+    if (!run_on_team(team, &(rnnp_team_call){.work = work, .arg = arg}, 1)) work(arg, 0, 1);
 }

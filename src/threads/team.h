@@ -19,8 +19,8 @@ typedef unsigned long long rnnp_count;
  * shorter than a scheduler's slice. A thread that sleeps gives its CPU to the one that it waits for, if that lost its
  * own. IDLE: spinning before sleep after a call, as long as waking takes. IMPATIENCE: both where threads are more than
  * CPUs. */
-#define RNNP_PATIENCE   ((rnnp_count)100 * 1000)
-#define RNNP_IDLE       ((rnnp_count)50 * 1000)
+#define RNNP_PATIENCE ((rnnp_count)100 * 1000)
+#define RNNP_IDLE ((rnnp_count)50 * 1000)
 #define RNNP_IMPATIENCE ((rnnp_count)1000)
 
 typedef struct rnnp_team_call {
@@ -63,8 +63,8 @@ struct rnnp_team {
     size_t bytes; /* of this block */
     rnnp_count patience, idle;
     int backs_off;     /* 0: more threads than CPUs, which is what was asked for, or a host's pool */
-    atomic_int busy;   /* one caller at a time owns the team, and its                */
-    rnnp_count rounds; /* so far                                                     */
+    atomic_int busy;   /* one caller at a time owns the team, and its */
+    rnnp_count rounds; /* so far */
     rnnp_count lost, lost_at;
     atomic_ullong ended; /* when the last call did */
     atomic_int ending;
@@ -72,9 +72,9 @@ struct rnnp_team {
     rnnp_open_call open;
     _Alignas(64) rnnp_event call;
     _Alignas(64) rnnp_event round;
-    atomic_ullong alone_until; /* backing off; 0: not                      */
+    atomic_ullong alone_until; /* backing off; 0: not */
     atomic_ullong reported;    /* losses that the caller does not know yet */
-    rnnp_member members[];     /* threads                                  */
+    rnnp_member members[];     /* threads */
 };
 
 /* ---- Rounds (round.c) ---- */
@@ -84,7 +84,7 @@ typedef struct rnnp_part {
     rnnp_team *team;
     const rnnp_team_call *call;
     size_t index;
-    int holds;                /* it has claimed its share of the next round            */
+    int holds;                /* it has claimed its share of the next round */
     rnnp_count since, joined; /* when, and before which round: tells how long one takes */
 } rnnp_part;
 

@@ -16,8 +16,7 @@ rnnp_status rnnp_pass_shapes(rnnp_pass *pass, const rnnp_tensor *inputs, size_t 
     const rnnp_trainer *t = pass->trainer;
     const rnnp_status status = rnnp_inputs_check(t->model, inputs, n_inputs, t->inputs, t->symbols);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     const int64_t rows = t->symbols[RNNP_SYMBOL - t->batch];
     if (rows < 1 || rows > UINT32_MAX)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE, "the batch has %lld rows", (long long)rows);
@@ -32,8 +31,7 @@ static size_t inner_elements(const rnnp_tensor *tensor, size_t axis)
 {
     size_t n = 1;
 
-    for (size_t d = axis + 1; d < tensor->rank; d++)
-        n *= (size_t)tensor->shape[d];
+    for (size_t d = axis + 1; d < tensor->rank; d++) n *= (size_t)tensor->shape[d];
     return n;
 }
 
@@ -54,11 +52,9 @@ static rnnp_status check_elements(const rnnp_trainer *t, const char *name, const
     const float *x = tensor->data;
     char place[96];
 
-    if (n && !tensor->data)
-        return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s has no data", name);
+    if (n && !tensor->data) return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s has no data", name);
     const size_t at = tensor->dtype == RNNP_F32 ? rnnp_first_not_finite(x, n) : n;
-    if (at == n)
-        return RNNP_OK;
+    if (at == n) return RNNP_OK;
     say_place(tensor, axis, at, place, sizeof place);
     return rnnp_fail(t->context, RNNP_ERR_ARG, "input %.80s: %s is %g", name, place, (double)x[at]);
 }
@@ -69,10 +65,8 @@ static rnnp_status want_gradient(const rnnp_pass *pass, size_t i)
     const rnnp_tensor *input = &pass->batch->inputs[i];
     const char *name = t->model->values[t->model->inputs[i]].name;
 
-    if (!pass->batch->d_inputs || !pass->batch->d_inputs[i].data)
-        return RNNP_OK;
-    if (!pass->backward)
-        return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s: an evaluation has no gradients", name);
+    if (!pass->batch->d_inputs || !pass->batch->d_inputs[i].data) return RNNP_OK;
+    if (!pass->backward) return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s: an evaluation has no gradients", name);
     if (input->dtype != RNNP_F32)
         return rnnp_fail(t->context, RNNP_ERR_TYPE, "input %s is %s, which has no gradient", name,
                          rnnp_dtype_name(input->dtype));
@@ -93,8 +87,7 @@ rnnp_status rnnp_pass_inputs(const rnnp_pass *pass)
         const int32_t v = t->model->inputs[i];
 
         status = check_elements(t, t->model->values[v].name, &pass->batch->inputs[i], t->rows.axis[v]);
-        if (status == RNNP_OK)
-            status = want_gradient(pass, i);
+        if (status == RNNP_OK) status = want_gradient(pass, i);
     }
     return status;
 }
@@ -138,8 +131,7 @@ static rnnp_status check_types(const rnnp_pass *pass, size_t items_rank)
     if (weights && weights->dtype != RNNP_F32)
         return rnnp_fail(t->context, RNNP_ERR_TYPE, "the weights are %s, not f32", rnnp_dtype_name(weights->dtype));
     status = check_shape(t, "target has", target, sparse ? items_rank : pass->output.rank, pass->output.dim);
-    if (status == RNNP_OK && weights)
-        status = check_shape(t, "weights have", weights, items_rank, pass->output.dim);
+    if (status == RNNP_OK && weights) status = check_shape(t, "weights have", weights, items_rank, pass->output.dim);
     return status;
 }
 
@@ -149,7 +141,9 @@ static rnnp_status check_items(rnnp_pass *pass, size_t items_rank)
     const rnnp_tensor *target = pass->batch->target, *weights = pass->batch->weights;
     const rnnp_loss_items items = {
         .n = pass->loss.k ? rnnp_meta_elements(&pass->output) / pass->loss.k : 0,
-        .target = target->data, .target_dtype = target->dtype, .weight = weights ? weights->data : NULL,
+        .target = target->data,
+        .target_dtype = target->dtype,
+        .weight = weights ? weights->data : NULL,
     };
     const size_t bad = rnnp_loss_check(&pass->loss, &items);
     rnnp_tensor shape = rnnp_meta_tensor(&pass->output, NULL);
@@ -176,8 +170,7 @@ static void set_type(rnnp_tensor *tensor, const rnnp_meta *meta, int axis, size_
     void *data = tensor->data;
 
     *tensor = rnnp_meta_tensor(meta, data);
-    if (axis != RNNP_TIME_NONE)
-        tensor->shape[axis] = (int64_t)rows;
+    if (axis != RNNP_TIME_NONE) tensor->shape[axis] = (int64_t)rows;
 }
 
 static void set_results(const rnnp_pass *pass)
@@ -212,7 +205,8 @@ rnnp_status rnnp_pass_target(rnnp_pass *pass)
     pass->output.dim[t->rows.axis[v]] = (int64_t)pass->rows;
     const size_t rank = pass->output.rank;
     const int rows_of_many = kind != RNNP_LOSS_BINARY && rank >= 2;
-    pass->loss = (rnnp_loss_spec){.kind = kind, .smoothing = t->options.label_smoothing,
+    pass->loss = (rnnp_loss_spec){.kind = kind,
+                                  .smoothing = t->options.label_smoothing,
                                   .class_weights = t->options.class_weights,
                                   .k = rows_of_many ? (size_t)pass->output.dim[rank - 1] : 1};
     if (t->options.class_weights && kind != RNNP_LOSS_BINARY && pass->loss.k != t->options.classes)

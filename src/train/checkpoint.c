@@ -28,10 +28,10 @@ static const char magic[8] = {'R', 'N', 'N', 'P', 'T', 'R', 'N', '\n'};
 typedef struct head {
     char magic[8];
     uint64_t version;
-    uint64_t bytes;                /* of the file */
+    uint64_t bytes; /* of the file */
     uint64_t index_bytes, index_checksum;
     uint64_t arrays, array_bytes;
-    uint64_t checksum;             /* of this head with 0 here */
+    uint64_t checksum; /* of this head with 0 here */
 } head;
 
 _Static_assert(sizeof(head) == 64, "a head is one line");
@@ -42,10 +42,8 @@ static size_t arrays_of(const rnnp_trainer *t, float *array[ARRAYS])
     size_t n = 0;
 
     array[n++] = t->values;
-    if (t->m)
-        array[n++] = t->m;
-    if (t->v)
-        array[n++] = t->v;
+    if (t->m) array[n++] = t->m;
+    if (t->v) array[n++] = t->v;
     return n;
 }
 
@@ -89,12 +87,10 @@ static void put_index(content *c, const void *note, size_t bytes)
 
         words_put_string(w, p->name);
         words_put(w, p->rank);
-        for (size_t d = 0; d < p->rank; d++)
-            words_put(w, (uint64_t)p->shape[d]);
+        for (size_t d = 0; d < p->rank; d++) words_put(w, (uint64_t)p->shape[d]);
         words_put(w, (uint64_t)p->frozen);
     }
-    for (size_t a = 0; a < c->head.arrays; a++)
-        words_put(w, rnnp_packed_checksum(c->array[a], c->head.array_bytes));
+    for (size_t a = 0; a < c->head.arrays; a++) words_put(w, rnnp_packed_checksum(c->array[a], c->head.array_bytes));
 }
 
 static rnnp_status write_content(void *user, rnnp_write_fn write, void *to)
@@ -102,17 +98,14 @@ static rnnp_status write_content(void *user, rnnp_write_fn write, void *to)
     const content *c = user;
     int stopped = write(to, &c->head, sizeof c->head) || write(to, c->index.at, c->head.index_bytes);
 
-    for (size_t a = 0; a < c->head.arrays && !stopped; a++)
-        stopped = write(to, c->array[a], c->head.array_bytes);
+    for (size_t a = 0; a < c->head.arrays && !stopped; a++) stopped = write(to, c->array[a], c->head.array_bytes);
     return stopped ? RNNP_ERR_IO : RNNP_OK;
 }
 
 rnnp_status rnnp_trainer_save(const rnnp_trainer *trainer, const char *path, const void *note, size_t bytes)
 {
-    if (!trainer)
-        return RNNP_ERR_ARG;
-    if (bytes && !note)
-        return rnnp_fail(trainer->context, RNNP_ERR_ARG, "a note of %zu bytes is NULL", bytes);
+    if (!trainer) return RNNP_ERR_ARG;
+    if (bytes && !note) return rnnp_fail(trainer->context, RNNP_ERR_ARG, "a note of %zu bytes is NULL", bytes);
     content c = {.trainer = trainer, .index = {.context = trainer->context}};
 
     memcpy(c.head.magic, magic, sizeof magic);
@@ -156,8 +149,7 @@ static rnnp_status fill(file *f, int fd)
     while (used < f->size) {
         const ssize_t n = read(fd, f->bytes + used, f->size - used);
 
-        if (n < 0 && errno != EINTR)
-            return rnnp_fail(f->context, RNNP_ERR_IO, "%s: %s", f->name, strerror(errno));
+        if (n < 0 && errno != EINTR) return rnnp_fail(f->context, RNNP_ERR_IO, "%s: %s", f->name, strerror(errno));
         if (n == 0)
             return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s ends after %zu of its %zu bytes", f->name, used, f->size);
         used += n > 0 ? (size_t)n : 0;
@@ -185,8 +177,7 @@ static rnnp_status read_file(file *f, const char *path)
     struct stat about;
     rnnp_status status;
 
-    if (fd < 0)
-        return rnnp_fail(f->context, RNNP_ERR_IO, "%s: %s", f->name, strerror(errno));
+    if (fd < 0) return rnnp_fail(f->context, RNNP_ERR_IO, "%s: %s", f->name, strerror(errno));
     if (fstat(fd, &about) != 0)
         status = rnnp_fail(f->context, RNNP_ERR_IO, "%s: %s", f->name, strerror(errno));
     else if (!S_ISREG(about.st_mode))
@@ -210,14 +201,13 @@ typedef struct checkpoint {
     float rate;
     const void *note;
     size_t note_bytes;
-    word_reader frozen;            /* at the parameters */
+    word_reader frozen; /* at the parameters */
     const char *arrays;
 } checkpoint;
 
 static rnnp_status check_head(const file *f, const head *h)
 {
-    if (f->size < sizeof *h || memcmp(h->magic, magic, sizeof magic) != 0)
-        return foreign(f);
+    if (f->size < sizeof *h || memcmp(h->magic, magic, sizeof magic) != 0) return foreign(f);
     if (head_checksum(h) != h->checksum)
         return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s is damaged: its head's checksum differs", f->name);
     if (h->version != VERSION)
@@ -254,12 +244,12 @@ static rnnp_status check_parameter(const rnnp_trainer *t, const file *f, size_t 
         same = same && dim == (uint64_t)p->shape[d];
     }
     words_get(r);
-    if (r->bad)
-        return malformed(f);
+    if (r->bad) return malformed(f);
     return same ? RNNP_OK
                 : rnnp_fail(t->context, RNNP_ERR_SHAPE,
                             "%s: parameter %zu is %.40s, rank %zu; the trainer's is %.40s, of rank %zu or other "
-                            "dimensions", f->name, i, name, rank, p->name, p->rank);
+                            "dimensions",
+                            f->name, i, name, rank, p->name, p->rank);
 }
 
 /* Checksums may be right by intent: a trainer must not get what no training could give it. The optimiser's state may be
@@ -270,8 +260,7 @@ static rnnp_status check_numbers(const rnnp_trainer *t, const file *f, const hea
     const float *values = (const float *)(const void *)c->arrays, *m = values + n, *v = values + (h->arrays - 1) * n;
     const size_t bad = rnnp_first_not_finite(values, n);
 
-    if (bad < n)
-        return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: a parameter is %g", f->name, (double)values[bad]);
+    if (bad < n) return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: a parameter is %g", f->name, (double)values[bad]);
     for (size_t i = 0; i < (h->arrays - 1) * n; i++) {
         if (isnan(m[i]) || (t->v && m + i >= v && m[i] < 0))
             return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: a number of the optimiser's state is %g", f->name,
@@ -298,18 +287,14 @@ static rnnp_status check_index(const rnnp_trainer *t, const file *f, const head 
     c->steps = words_get(&r);
     c->note = words_get_bytes(&r, &c->note_bytes);
     const uint64_t n = words_get(&r);
-    if (r.bad)
-        return malformed(f);
+    if (r.bad) return malformed(f);
     if (kind != (uint64_t)t->options.optimizer.kind || h->arrays != arrays_of(t, array))
         return rnnp_fail(t->context, RNNP_ERR_ARG,
                          "%s is of another optimiser (%llu with %llu arrays; the trainer's is %d)", f->name,
-                         (unsigned long long)kind, (unsigned long long)h->arrays - 1,
-                         (int)t->options.optimizer.kind);
+                         (unsigned long long)kind, (unsigned long long)h->arrays - 1, (int)t->options.optimizer.kind);
     c->frozen = r;
-    for (size_t i = 0; i < n && i < t->n_parameters && status == RNNP_OK; i++)
-        status = check_parameter(t, f, i, &r);
-    if (status != RNNP_OK)
-        return status;
+    for (size_t i = 0; i < n && i < t->n_parameters && status == RNNP_OK; i++) status = check_parameter(t, f, i, &r);
+    if (status != RNNP_OK) return status;
     if (n != t->n_parameters || h->array_bytes != t->floats * sizeof(float))
         return rnnp_fail(t->context, RNNP_ERR_SHAPE, "%s has %llu parameters, the trainer has %zu", f->name,
                          (unsigned long long)n, t->n_parameters);
@@ -332,12 +317,10 @@ static rnnp_status take(rnnp_trainer *t, const head *h, checkpoint *c)
 
     for (size_t i = 0; i < t->n_parameters && status == RNNP_OK; i++) {
         words_get_string(&c->frozen);
-        for (size_t d = words_get_count(&c->frozen, 1); d > 0; d--)
-            words_get(&c->frozen);
+        for (size_t d = words_get_count(&c->frozen, 1); d > 0; d--) words_get(&c->frozen);
         status = rnnp_trainer_freeze(t, i, words_get(&c->frozen) != 0);
     }
-    for (size_t a = 0; a < n; a++)
-        memcpy(array[a], c->arrays + a * h->array_bytes, h->array_bytes);
+    for (size_t a = 0; a < n; a++) memcpy(array[a], c->arrays + a * h->array_bytes, h->array_bytes);
     t->steps = c->steps;
     t->options.optimizer.rate = c->rate;
     t->has_gradient = 0;
@@ -351,33 +334,25 @@ static rnnp_status load(rnnp_trainer *t, const file *f, void *note, size_t *note
 
     memcpy(&h, f->bytes, f->size < sizeof h ? f->size : sizeof h);
     rnnp_status status = check_head(f, &h);
-    if (status == RNNP_OK)
-        status = check_index(t, f, &h, &c);
-    if (status != RNNP_OK)
-        return status;
+    if (status == RNNP_OK) status = check_index(t, f, &h, &c);
+    if (status != RNNP_OK) return status;
     if (note && c.note_bytes > *note_bytes)
         return rnnp_fail(t->context, RNNP_ERR_ARG, "%s has a note of %zu bytes, there is room for %zu", f->name,
                          c.note_bytes, *note_bytes);
     status = take(t, &h, &c);
-    if (note && c.note_bytes)
-        memcpy(note, c.note, c.note_bytes);
-    if (note_bytes)
-        *note_bytes = c.note_bytes;
+    if (note && c.note_bytes) memcpy(note, c.note, c.note_bytes);
+    if (note_bytes) *note_bytes = c.note_bytes;
     return status;
 }
 
 rnnp_status rnnp_trainer_load(rnnp_trainer *trainer, const char *path, void *note, size_t *note_bytes)
 {
-    if (!trainer)
-        return RNNP_ERR_ARG;
-    if (!path || !*path)
-        return rnnp_fail(trainer->context, RNNP_ERR_ARG, "path is %s", path ? "empty" : "NULL");
-    if (note && !note_bytes)
-        return rnnp_fail(trainer->context, RNNP_ERR_ARG, "note_bytes is NULL");
+    if (!trainer) return RNNP_ERR_ARG;
+    if (!path || !*path) return rnnp_fail(trainer->context, RNNP_ERR_ARG, "path is %s", path ? "empty" : "NULL");
+    if (note && !note_bytes) return rnnp_fail(trainer->context, RNNP_ERR_ARG, "note_bytes is NULL");
     file f = {.context = trainer->context, .name = name_of(path)};
     rnnp_status status = read_file(&f, path);
-    if (status == RNNP_OK)
-        status = load(trainer, &f, note, note_bytes);
+    if (status == RNNP_OK) status = load(trainer, &f, note, note_bytes);
     rnnp_free(trainer->context, f.bytes, f.size);
     return status;
 }

@@ -38,10 +38,8 @@ static rnnp_status add_node(void *user, const rnnp_node *node, const rnnp_value 
     struct rnnp_block *scratch = NULL;
     rnnp_value *wanted = rnnp_arena_alloc(b->trainer->context, &scratch, node->n_outputs * sizeof *wanted);
 
-    if (!wanted)
-        return RNNP_ERR_MEMORY;
-    for (size_t i = 0; i < node->n_outputs; i++)
-        wanted[i] = outputs[i] == RNNP_NONE ? RNNP_NONE : 0;
+    if (!wanted) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < node->n_outputs; i++) wanted[i] = outputs[i] == RNNP_NONE ? RNNP_NONE : 0;
     const rnnp_status status = rnnp_model_node(b->model, node->op->name, node->opset, node->name, inputs,
                                                node->n_inputs, node->attrs, node->n_attrs, wanted, node->n_outputs);
     rnnp_arena_free(b->trainer->context, &scratch);
@@ -59,13 +57,10 @@ rnnp_status rnnp_trainer_model(const rnnp_trainer *trainer, rnnp_model **model)
     const rnnp_visitor visitor = {&b, add_input, add_constant, add_node, add_output, NULL};
     rnnp_status status;
 
-    if (!model)
-        return trainer ? rnnp_fail(trainer->context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
+    if (!model) return trainer ? rnnp_fail(trainer->context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *model = NULL;
-    if (!trainer)
-        return RNNP_ERR_ARG;
-    if ((status = rnnp_model_create(trainer->model->context, &b.model)) != RNNP_OK)
-        return status;
+    if (!trainer) return RNNP_ERR_ARG;
+    if ((status = rnnp_model_create(trainer->model->context, &b.model)) != RNNP_OK) return status;
     if ((status = rnnp_model_set_producer(b.model, "rnnpack")) == RNNP_OK &&
         (status = rnnp_model_visit(trainer->model, &visitor)) == RNNP_OK &&
         (status = rnnp_model_close(b.model)) == RNNP_OK)

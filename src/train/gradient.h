@@ -23,7 +23,7 @@ typedef struct rnnp_slice {
     uint64_t seed, step;
     const uint32_t *rows;
     size_t n_rows;
-    int training;                  /* 0: evaluation, dropout is the identity */
+    int training; /* 0: evaluation, dropout is the identity */
 } rnnp_slice;
 
 /* Sizes are concrete. What memory a node needs is asked with it. */
@@ -41,15 +41,15 @@ typedef struct rnnp_gradient_shape {
 typedef struct rnnp_gradient_call {
     rnnp_gradient_shape shape;
     const rnnp_slice *slice;
-    const rnnp_tensor *inputs;     /* an absent one has dtype 0 */
-    rnnp_tensor *outputs;          /* data NULL: nobody wants it */
-    void *kept;                    /* kept_bytes: from forward to backward */
-    void *workspace;               /* workspace_bytes, of any content */
-    const void *prepared;          /* prepared_bytes, read by all slices of a step; NULL where there is no prepare */
+    const rnnp_tensor *inputs; /* an absent one has dtype 0 */
+    rnnp_tensor *outputs;      /* data NULL: nobody wants it */
+    void *kept;                /* kept_bytes: from forward to backward */
+    void *workspace;           /* workspace_bytes, of any content */
+    const void *prepared;      /* prepared_bytes, read by all slices of a step; NULL where there is no prepare */
     /* backward only */
-    const rnnp_tensor *d_outputs;  /* gradients by the outputs; data NULL: zeros */
-    rnnp_tensor *d_inputs;         /* written whole, not added to; data NULL: not wanted */
-    size_t batch_axis;             /* of output 0 and input 0, RNNP_NO_AXIS where not known; dropout needs it */
+    const rnnp_tensor *d_outputs; /* gradients by the outputs; data NULL: zeros */
+    rnnp_tensor *d_inputs;        /* written whole, not added to; data NULL: not wanted */
+    size_t batch_axis;            /* of output 0 and input 0, RNNP_NO_AXIS where not known; dropout needs it */
 } rnnp_gradient_call;
 
 #define RNNP_NO_AXIS SIZE_MAX
@@ -64,9 +64,9 @@ typedef struct rnnp_gradient {
     rnnp_status (*forward)(const rnnp_gradient_call *call);
     /* Called when at least one output has a gradient. */
     rnnp_status (*backward)(const rnnp_gradient_call *call);
-    size_t (*kept_bytes)(const rnnp_gradient_shape *shape);       /* NULL: 0 */
-    size_t (*workspace_bytes)(const rnnp_gradient_shape *shape);  /* of forward and of backward; NULL: 0. With forward
-                                                                   * NULL the operator's own is asked for too */
+    size_t (*kept_bytes)(const rnnp_gradient_shape *shape);      /* NULL: 0 */
+    size_t (*workspace_bytes)(const rnnp_gradient_shape *shape); /* of forward and of backward; NULL: 0. With forward
+                                                                  * NULL the operator's own is asked for too */
     /* Once per step, before the slices: what is made of the parameters alone (packed weights); inputs that are neither
      * parameters nor constants (rnnp_gradient_constant) have no data. Parts may be written by different threads, and
      * together they write every byte. The same for any number of rows, as smaller slices read it too. NULL: nothing. */
@@ -79,10 +79,7 @@ typedef struct rnnp_gradient {
 } rnnp_gradient;
 
 /* Input or output i of a mask; bit 31 stands for all from 31 on. */
-static inline int rnnp_gradient_bit(unsigned mask, size_t i)
-{
-    return (int)(mask >> (i < 31 ? i : 31) & 1);
-}
+static inline int rnnp_gradient_bit(unsigned mask, size_t i) { return (int)(mask >> (i < 31 ? i : 31) & 1); }
 
 /* Whether an input is a constant of the model, and so a parameter if it has a gradient. */
 static inline int rnnp_gradient_constant(const rnnp_node *node, size_t input)

@@ -20,8 +20,7 @@ static const rnnp_gradient *const gradients[] = {
 const rnnp_gradient *rnnp_gradient_find(const char *op)
 {
     for (size_t i = 0; gradients[i]; i++) {
-        if (strcmp(gradients[i]->op, op) == 0)
-            return gradients[i];
+        if (strcmp(gradients[i]->op, op) == 0) return gradients[i];
     }
     return NULL;
 }

@@ -16,8 +16,7 @@ static rnnp_status input_rows(rnnp_trainer *t, int32_t input, size_t *found)
     const rnnp_value_info *value = &t->model->values[input];
 
     for (size_t d = 0; d < value->meta.rank; d++) {
-        if (value->meta.dim[d] != t->batch)
-            continue;
+        if (value->meta.dim[d] != t->batch) continue;
         if (t->rows.axis[input] != RNNP_TIME_NONE)
             return rnnp_fail(t->context, RNNP_ERR_SHAPE, "input %s: dimensions %d and %zu are both the batch (%s)",
                              value->name, t->rows.axis[input], d, t->options.batch);
@@ -33,18 +32,15 @@ static rnnp_status find_rows(rnnp_trainer *t)
     size_t s = 0, found = 0;
     rnnp_status status = rnnp_time_begin(&t->rows, model, &t->arena);
 
-    while (s < model->n_symbols && !(model->symbols[s] && strcmp(model->symbols[s], t->options.batch) == 0))
-        s++;
+    while (s < model->n_symbols && !(model->symbols[s] && strcmp(model->symbols[s], t->options.batch) == 0)) s++;
     t->batch = RNNP_SYMBOL - (int64_t)s;
     t->rows.of_channels = 1;
     for (size_t i = 0; i < model->n_inputs && s < model->n_symbols && status == RNNP_OK; i++)
         status = input_rows(t, model->inputs[i], &found);
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     if (!found)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE,
-                         "no input has a dimension with the symbol %s, which is to be the batch",
-                         t->options.batch);
+                         "no input has a dimension with the symbol %s, which is to be the batch", t->options.batch);
     const rnnp_node *mixer = rnnp_time_propagate(&t->rows, model);
     return mixer ? rnnp_node_fail(t->context, mixer, RNNP_ERR_SHAPE,
                                   "does not keep the rows of the batch apart, so they cannot be trained on one by one")
@@ -58,8 +54,7 @@ static int over_last_axis(const rnnp_node *node, size_t rank)
 {
     rnnp_tensor probe = {.dtype = RNNP_F32, .rank = rank};
 
-    for (size_t d = 0; d < rank; d++)
-        probe.shape[d] = 2;
+    for (size_t d = 0; d < rank; d++) probe.shape[d] = 2;
     const rnnp_blocks blocks = rnnp_softmax_blocks(node, &probe);
     return blocks.row == 2 && blocks.inner == 1;
 }
@@ -71,10 +66,8 @@ static rnnp_status find_logits(rnnp_trainer *t)
     const rnnp_node *node = output->producer < 0 ? NULL : &t->model->nodes[output->producer];
     const rnnp_loss kind = t->options.loss;
 
-    if (!node)
-        return RNNP_OK;
-    if (kind == RNNP_LOSS_BINARY && strcmp(node->op->name, "Sigmoid") == 0)
-        t->loss_value = node->inputs[0];
+    if (!node) return RNNP_OK;
+    if (kind == RNNP_LOSS_BINARY && strcmp(node->op->name, "Sigmoid") == 0) t->loss_value = node->inputs[0];
     if ((kind == RNNP_LOSS_CROSS || kind == RNNP_LOSS_SPARSE) && strcmp(node->op->name, "Softmax") == 0) {
         if (!over_last_axis(node, output->meta.rank))
             return rnnp_node_fail(t->context, node, RNNP_ERR_UNSUPPORTED,
@@ -106,8 +99,8 @@ static rnnp_status find_loss(rnnp_trainer *t)
                          output->name, t->options.batch);
     if (items && (size_t)axis + 1 == meta->rank)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE,
-                         "output %s: the batch is its last dimension, where the loss has the %s",
-                         output->name, kind == RNNP_LOSS_MSE ? "elements of a row" : "classes");
+                         "output %s: the batch is its last dimension, where the loss has the %s", output->name,
+                         kind == RNNP_LOSS_MSE ? "elements of a row" : "classes");
     if (t->options.class_weights && kind != RNNP_LOSS_BINARY && !rnnp_dim_is_symbol(meta->dim[meta->rank - 1]) &&
         meta->dim[meta->rank - 1] != (int64_t)t->options.classes)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE, "output %s has %lld classes, but %zu class weights were given",
@@ -120,8 +113,7 @@ static rnnp_status find_loss(rnnp_trainer *t)
 int rnnp_train_is_view(const rnnp_node *node, const rnnp_gradient *row, const rnnp_meta *inputs,
                        const rnnp_meta *outputs)
 {
-    if (row && row->forward)
-        return 0;
+    if (row && row->forward) return 0;
     return node->op->is_view || (node->op->view && node->op->view(node, inputs, outputs));
 }
 
@@ -131,23 +123,19 @@ static void symbolic_metas(const rnnp_trainer *t, const rnnp_node *node, rnnp_me
     memset(inputs, 0, rnnp_node_slots_in(node) * sizeof *inputs);
     memset(outputs, 0, rnnp_node_slots_out(node) * sizeof *outputs);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] == RNNP_NONE)
-            continue;
+        if (node->inputs[i] == RNNP_NONE) continue;
         inputs[i] = node->input_metas[i];
-        if (t->parameter_of[node->inputs[i]] >= 0)
-            inputs[i].known = NULL;
+        if (t->parameter_of[node->inputs[i]] >= 0) inputs[i].known = NULL;
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE)
-            outputs[i] = t->model->values[node->outputs[i]].meta;
+        if (node->outputs[i] != RNNP_NONE) outputs[i] = t->model->values[node->outputs[i]].meta;
     }
 }
 
 static int any_output(const rnnp_node *node, const uint8_t *marked)
 {
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE && marked[node->outputs[i]])
-            return 1;
+        if (node->outputs[i] != RNNP_NONE && marked[node->outputs[i]]) return 1;
     }
     return 0;
 }
@@ -162,8 +150,7 @@ static void mark_leading(rnnp_trainer *t, rnnp_meta *inputs, rnnp_meta *outputs)
         const rnnp_node *node = &model->nodes[n];
         const rnnp_gradient *row = rnnp_gradient_find(node->op->name);
 
-        if (!any_output(node, t->leads))
-            continue;
+        if (!any_output(node, t->leads)) continue;
         symbolic_metas(t, node, inputs, outputs);
         const int view = rnnp_train_is_view(node, row, inputs, outputs);
         for (size_t i = 0; i < node->n_inputs; i++) {
@@ -181,8 +168,7 @@ static rnnp_status check_nodes(const rnnp_trainer *t, uint8_t *moves, rnnp_meta 
 {
     const rnnp_model *model = t->model;
 
-    for (size_t v = 0; v < model->n_values; v++)
-        moves[v] = t->parameter_of[v] >= 0;
+    for (size_t v = 0; v < model->n_values; v++) moves[v] = t->parameter_of[v] >= 0;
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
         const rnnp_gradient *row = rnnp_gradient_find(node->op->name);
@@ -193,23 +179,25 @@ static rnnp_status check_nodes(const rnnp_trainer *t, uint8_t *moves, rnnp_meta 
         for (size_t i = 0; i < node->n_inputs; i++)
             moved |= node->inputs[i] != RNNP_NONE && moves[node->inputs[i]] && t->leads[node->inputs[i]] &&
                      (view ? i == 0 : !row || rnnp_gradient_bit(row->inputs, i));
-        if (!moved || !any_output(node, t->leads))
-            continue;
+        if (!moved || !any_output(node, t->leads)) continue;
         for (size_t i = 0; i < node->n_outputs; i++) {
-            if (node->outputs[i] != RNNP_NONE)
-                moves[node->outputs[i]] = 1;
+            if (node->outputs[i] != RNNP_NONE) moves[node->outputs[i]] = 1;
         }
         if (!view && !row)
             return rnnp_node_fail(t->context, node, RNNP_ERR_UNSUPPORTED,
                                   "has no gradient, and lies between a parameter and the loss");
         const rnnp_gradient_shape shape = {
-            .context = t->context, .select = &t->context->selection, .math = t->options.math, .node = node,
-            .inputs = inputs, .outputs = outputs, .recompute = t->options.recompute,
+            .context = t->context,
+            .select = &t->context->selection,
+            .math = t->options.math,
+            .node = node,
+            .inputs = inputs,
+            .outputs = outputs,
+            .recompute = t->options.recompute,
             .recurrent_dropout = t->options.recurrent_dropout,
         };
         const rnnp_status status = row && row->check && !view ? row->check(&shape) : RNNP_OK;
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
     }
     return RNNP_OK;
 }
@@ -228,11 +216,9 @@ static rnnp_status walk(rnnp_trainer *t, struct rnnp_block **scratch)
     rnnp_meta *inputs = rnnp_arena_calloc(context, scratch, in, sizeof *inputs);
     rnnp_meta *outputs = rnnp_arena_calloc(context, scratch, out, sizeof *outputs);
     uint8_t *moves = rnnp_arena_calloc(context, scratch, model->n_values, 1);
-    if (!inputs || !outputs || !moves)
-        return RNNP_ERR_MEMORY;
+    if (!inputs || !outputs || !moves) return RNNP_ERR_MEMORY;
     mark_leading(t, inputs, outputs);
-    if ((status = rnnp_train_parameters(t)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_train_parameters(t)) != RNNP_OK) return status;
     return check_nodes(t, moves, inputs, outputs);
 }
 
@@ -247,12 +233,9 @@ rnnp_status rnnp_train_graph(rnnp_trainer *t)
     t->symbols = rnnp_arena_calloc(t->context, &t->arena, model->n_symbols, sizeof *t->symbols);
     t->inputs = rnnp_arena_calloc(t->context, &t->arena, model->n_inputs, sizeof *t->inputs);
     t->wanted = rnnp_arena_calloc(t->context, &t->arena, model->n_inputs, 1);
-    if (!t->leads || !t->parameter_of || !t->symbols || !t->inputs || !t->wanted)
-        return RNNP_ERR_MEMORY;
-    for (size_t v = 0; v < model->n_values; v++)
-        t->parameter_of[v] = -1;
-    if ((status = find_rows(t)) != RNNP_OK || (status = find_loss(t)) != RNNP_OK)
-        return status;
+    if (!t->leads || !t->parameter_of || !t->symbols || !t->inputs || !t->wanted) return RNNP_ERR_MEMORY;
+    for (size_t v = 0; v < model->n_values; v++) t->parameter_of[v] = -1;
+    if ((status = find_rows(t)) != RNNP_OK || (status = find_loss(t)) != RNNP_OK) return status;
     status = walk(t, &scratch);
     rnnp_arena_free(t->context, &scratch);
     return status;

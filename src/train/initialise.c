@@ -14,8 +14,7 @@ static rnnp_random stream_of(const char *name, uint64_t seed)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
     return (rnnp_random){.seed = seed, .step = hash, .use = RNNP_RANDOM_WEIGHTS};
 }
 
@@ -23,15 +22,13 @@ static size_t product(const int64_t *shape, size_t rank)
 {
     size_t n = 1;
 
-    for (size_t i = 0; i < rank; i++)
-        n *= (size_t)shape[i];
+    for (size_t i = 0; i < rank; i++) n *= (size_t)shape[i];
     return n;
 }
 
 static void fill(const rnnp_weight *w, float value)
 {
-    for (size_t i = 0, n = product(w->shape, w->rank); i < n; i++)
-        w->values[i] = value;
+    for (size_t i = 0, n = product(w->shape, w->rank); i < n; i++) w->values[i] = value;
 }
 
 static void uniform(const rnnp_weight *w, uint64_t seed, float bound)
@@ -40,8 +37,7 @@ static void uniform(const rnnp_weight *w, uint64_t seed, float bound)
     const size_t n = product(w->shape, w->rank);
 
     rnnp_random_uniform(&random, 0, n, w->values);
-    for (size_t i = 0; i < n; i++)
-        w->values[i] = bound * (2 * w->values[i] - 1);
+    for (size_t i = 0; i < n; i++) w->values[i] = bound * (2 * w->values[i] - 1);
 }
 
 static void glorot(const rnnp_weight *w, uint64_t seed, size_t in, size_t out)
@@ -58,10 +54,8 @@ static double dot(const double *a, const double *b, size_t n)
     size_t i = 0;
 
     for (; i + 8 <= n; i += 8)
-        for (size_t l = 0; l < 8; l++)
-            s[l] += a[i + l] * b[i + l];
-    for (; i < n; i++)
-        s[i % 8] += a[i] * b[i];
+        for (size_t l = 0; l < 8; l++) s[l] += a[i + l] * b[i + l];
+    for (; i < n; i++) s[i % 8] += a[i] * b[i];
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
@@ -70,8 +64,7 @@ static void reflect(const double *v, double *x, size_t n)
 {
     const double d = 2 * dot(v, x, n);
 
-    for (size_t i = 0; i < n; i++)
-        x[i] -= d * v[i];
+    for (size_t i = 0; i < n; i++) x[i] -= d * v[i];
 }
 
 /* values [n][n] hold normal numbers; they become the Q of values = L Q with L's diagonal positive. work: 2 n n. Row i
@@ -81,8 +74,7 @@ static void orthogonal(float *values, size_t n, double *work)
 {
     double *a = work, *q = work + n * n;
 
-    for (size_t i = 0; i < n * n; i++)
-        a[i] = (double)values[i];
+    for (size_t i = 0; i < n * n; i++) a[i] = (double)values[i];
     for (size_t i = 0; i < n; i++) {
         double *v = a + i * n + i;
         const double x0 = v[0], norm = sqrt(dot(v, v, n - i));
@@ -91,16 +83,12 @@ static void orthogonal(float *values, size_t n, double *work)
         q[i * n + i] = x0 > 0 ? -1 : 1; /* the sign of L's diagonal after the reflection */
         v[0] += x0 > 0 ? norm : -norm;
         const double length = sqrt(dot(v, v, n - i));
-        for (size_t j = 0; j < n - i; j++)
-            v[j] = length > 0 ? v[j] / length : 0;
-        for (size_t j = i + 1; j < n; j++)
-            reflect(v, a + j * n + i, n - i);
+        for (size_t j = 0; j < n - i; j++) v[j] = length > 0 ? v[j] / length : 0;
+        for (size_t j = i + 1; j < n; j++) reflect(v, a + j * n + i, n - i);
     }
     for (size_t i = n; i-- > 0;)
-        for (size_t j = i; j < n; j++)
-            reflect(a + i * n + i, q + j * n + i, n - i);
-    for (size_t i = 0; i < n * n; i++)
-        values[i] = (float)q[i];
+        for (size_t j = i; j < n; j++) reflect(a + i * n + i, q + j * n + i, n - i);
+    for (size_t i = 0; i < n * n; i++) values[i] = (float)q[i];
 }
 
 /* ---- Rules ---- */
@@ -116,14 +104,10 @@ static part part_of(const rnnp_weight *w)
 {
     const part recurrent[] = {PART_KEEP, PART_W, PART_R, PART_B}; /* x W R B, then lengths, states, peepholes */
 
-    if (is_recurrent(w->op))
-        return w->input < sizeof recurrent / sizeof *recurrent ? recurrent[w->input] : PART_ZERO;
-    if (strcmp(w->op, "Gemm") == 0)
-        return w->input == 2 ? PART_ZERO : PART_GLOROT;
-    if (strcmp(w->op, "MatMul") == 0)
-        return PART_GLOROT;
-    if (strcmp(w->op, "Gather") == 0)
-        return PART_EMBEDDING;
+    if (is_recurrent(w->op)) return w->input < sizeof recurrent / sizeof *recurrent ? recurrent[w->input] : PART_ZERO;
+    if (strcmp(w->op, "Gemm") == 0) return w->input == 2 ? PART_ZERO : PART_GLOROT;
+    if (strcmp(w->op, "MatMul") == 0) return PART_GLOROT;
+    if (strcmp(w->op, "Gather") == 0) return PART_EMBEDDING;
     return strcmp(w->op, "Add") == 0 ? PART_ZERO : PART_KEEP;
 }
 
@@ -133,8 +117,7 @@ static void write_r(const rnnp_weight *w, uint64_t seed, double *work)
     const size_t hidden = (size_t)w->shape[2], n = product(w->shape, 3);
 
     rnnp_random_normal(&random, 0, n, w->values);
-    for (size_t i = 0; i < n; i += hidden * hidden)
-        orthogonal(w->values + i, hidden, work);
+    for (size_t i = 0; i < n; i += hidden * hidden) orthogonal(w->values + i, hidden, work);
 }
 
 /* [directions][2 gates hidden], of an LSTM i o f c, first Wb, then Rb. */
@@ -145,8 +128,7 @@ static void write_b(const rnnp_weight *w)
     fill(w, 0);
     if (strcmp(w->op, "LSTM") == 0)
         for (size_t d = 0; d < (size_t)w->shape[0]; d++)
-            for (size_t i = 0; i < hidden; i++)
-                w->values[d * row + 2 * hidden + i] = 1;
+            for (size_t i = 0; i < hidden; i++) w->values[d * row + 2 * hidden + i] = 1;
 }
 
 static void write_part(const rnnp_weight *w, uint64_t seed, double *work)
@@ -159,23 +141,14 @@ static void write_part(const rnnp_weight *w, uint64_t seed, double *work)
         gates = strcmp(w->op, "LSTM") == 0 ? 4 : strcmp(w->op, "GRU") == 0 ? 3 : 1;
         glorot(w, seed, (size_t)w->shape[2], (size_t)w->shape[1] / gates);
         break;
-    case PART_R:
-        write_r(w, seed, work);
-        break;
-    case PART_B:
-        write_b(w);
-        break;
-    case PART_ZERO:
-        fill(w, 0);
-        break;
+    case PART_R: write_r(w, seed, work); break;
+    case PART_B: write_b(w); break;
+    case PART_ZERO: fill(w, 0); break;
     case PART_GLOROT:
         glorot(w, seed, rank > 1 ? (size_t)w->shape[rank - 2] : 1, rank ? (size_t)w->shape[rank - 1] : 1);
         break;
-    case PART_EMBEDDING:
-        uniform(w, seed, 0.05f);
-        break;
-    case PART_KEEP:
-        break;
+    case PART_EMBEDDING: uniform(w, seed, 0.05f); break;
+    case PART_KEEP: break;
     }
 }
 
@@ -189,11 +162,9 @@ rnnp_status rnnp_initialise(const rnnp_context *context, const rnnp_weight *weig
             hidden = (size_t)weights[i].shape[2];
     if (rnnp_mul_overflow(hidden, hidden, &bytes) || rnnp_mul_overflow(bytes, 2 * sizeof *work, &bytes))
         return rnnp_fail(context, RNNP_ERR_MEMORY, "hidden=%zu does not fit in memory", hidden);
-    if (!(work = rnnp_alloc(context, bytes)))
-        return RNNP_ERR_MEMORY;
+    if (!(work = rnnp_alloc(context, bytes))) return RNNP_ERR_MEMORY;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
-    for (size_t i = 0; i < n; i++)
-        write_part(&weights[i], seed, work);
+    for (size_t i = 0; i < n; i++) write_part(&weights[i], seed, work);
     rnnp_fpmode_set(mode);
     rnnp_free(context, work, bytes);
     return RNNP_OK;

@@ -7,11 +7,11 @@
 
 /* One parameter, as in rnnp_parameter, and where its elements are. */
 typedef struct rnnp_weight {
-    const char *name, *op;           /* op: ONNX name of the first node that reads it */
-    size_t input;                    /* as which of its inputs */
+    const char *name, *op; /* op: ONNX name of the first node that reads it */
+    size_t input;          /* as which of its inputs */
     size_t rank;
     const int64_t *shape;
-    float *values;                   /* [elements], written */
+    float *values; /* [elements], written */
 } rnnp_weight;
 
 /* New values by the rules of rnnp_trainer_initialize, from each parameter's name and the seed alone:

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { CHUNK = 256 };                /* floats of a buffer between two kernels */
+enum { CHUNK = 256 }; /* floats of a buffer between two kernels */
 
 /* ---- Targets and weights ---- */
 
@@ -27,15 +27,11 @@ static double weight_of(const rnnp_loss_spec *spec, const rnnp_loss_items *items
     const float *c = spec->class_weights, *t;
     double mean = 0;
 
-    if (w == 0 || !c)
-        return w;
-    if (spec->kind == RNNP_LOSS_SPARSE)
-        return w * (double)c[class_of(items, i)];
+    if (w == 0 || !c) return w;
+    if (spec->kind == RNNP_LOSS_SPARSE) return w * (double)c[class_of(items, i)];
     t = target_of(spec, items, i);
-    if (spec->kind == RNNP_LOSS_BINARY)
-        return w * ((1 - (double)t[0]) * (double)c[0] + (double)t[0] * (double)c[1]);
-    for (size_t j = 0; j < spec->k; j++)
-        mean += (double)t[j] * (double)c[j];
+    if (spec->kind == RNNP_LOSS_BINARY) return w * ((1 - (double)t[0]) * (double)c[0] + (double)t[0] * (double)c[1]);
+    for (size_t j = 0; j < spec->k; j++) mean += (double)t[j] * (double)c[j];
     return w * mean;
 }
 
@@ -53,14 +49,12 @@ void rnnp_loss_describe(const rnnp_loss_spec *spec, const rnnp_loss_items *items
         const float *t = target_of(spec, items, item);
 
         for (size_t j = 0; j < spec->k; sum += (double)t[j++]) {
-            if (spec->kind == RNNP_LOSS_MSE ? isfinite(t[j]) : t[j] >= 0 && t[j] <= 1)
-                continue;
+            if (spec->kind == RNNP_LOSS_MSE ? isfinite(t[j]) : t[j] >= 0 && t[j] <= 1) continue;
             snprintf(text, size, "target %g at %zu is not %s", (double)t[j], j,
                      spec->kind == RNNP_LOSS_MSE ? "finite" : "in [0, 1]");
             return;
         }
-        if (spec->kind == RNNP_LOSS_CROSS)
-            snprintf(text, size, "the target's sum is %g and not 1", sum);
+        if (spec->kind == RNNP_LOSS_CROSS) snprintf(text, size, "the target's sum is %g and not 1", sum);
     }
 }
 
@@ -73,13 +67,11 @@ static int target_is_good(const rnnp_loss_spec *spec, const rnnp_loss_items *ite
 
     if (spec->kind == RNNP_LOSS_SPARSE) {
         class = class_of(items, i);
-        return class >= 0 && (uint64_t)class < spec->k;
+        return class >= 0 && (uint64_t) class < spec->k;
     }
     t = target_of(spec, items, i);
-    if (spec->kind == RNNP_LOSS_MSE)
-        return rnnp_first_not_finite(t, spec->k) == spec->k;
-    for (size_t j = 0; j < spec->k; sum += (double)t[j++])
-        bad |= !(t[j] >= 0 && t[j] <= 1);
+    if (spec->kind == RNNP_LOSS_MSE) return rnnp_first_not_finite(t, spec->k) == spec->k;
+    for (size_t j = 0; j < spec->k; sum += (double)t[j++]) bad |= !(t[j] >= 0 && t[j] <= 1);
     return !bad && (spec->kind != RNNP_LOSS_CROSS || fabs(sum - 1) <= 1e-3);
 }
 
@@ -88,16 +80,14 @@ size_t rnnp_loss_check(const rnnp_loss_spec *spec, const rnnp_loss_items *items)
     for (size_t i = 0; i < items->n; i++) {
         const float w = items->weight ? items->weight[i] : 1;
 
-        if (!(w >= 0 && isfinite(w)) || (w > 0 && !target_is_good(spec, items, i)))
-            return i;
+        if (!(w >= 0 && isfinite(w)) || (w > 0 && !target_is_good(spec, items, i))) return i;
     }
     return items->n;
 }
 
 void rnnp_loss_weight(const rnnp_loss_spec *spec, const rnnp_loss_items *items, double *weight)
 {
-    for (size_t i = 0; i < items->n; i++)
-        *weight += weight_of(spec, items, i);
+    for (size_t i = 0; i < items->n; i++) *weight += weight_of(spec, items, i);
 }
 
 /* ---- Losses ---- */
@@ -112,8 +102,7 @@ static double squares(const rnnp_loss_spec *spec, const rnnp_loss_items *items, 
     for (; j + 8 <= spec->k; j += 8)
         for (size_t l = 0; l < 8; l++)
             sum[l] += ((double)y[j + l] - (double)t[j + l]) * ((double)y[j + l] - (double)t[j + l]);
-    for (size_t l = 0; j < spec->k; j++, l++)
-        sum[l] += ((double)y[j] - (double)t[j]) * ((double)y[j] - (double)t[j]);
+    for (size_t l = 0; j < spec->k; j++, l++) sum[l] += ((double)y[j] - (double)t[j]) * ((double)y[j] - (double)t[j]);
     return (((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]))) / (double)spec->k;
 }
 
@@ -126,11 +115,9 @@ static double log_sum(const rnnp_selection *select, const float *y, size_t k, fl
     for (size_t from = 0; from < k; from += CHUNK) {
         const size_t n = k - from < CHUNK ? k - from : CHUNK;
 
-        for (size_t j = 0; j < n; j++)
-            e[j] = y[from + j] - max;
+        for (size_t j = 0; j < n; j++) e[j] = y[from + j] - max;
         select->op[RNNP_OP_exp_f32_u35]->fn.exp_f32_u35(&(rnnp_unary_args){.x = e, .y = e, .n = n});
-        for (size_t j = 0; j < n; j++)
-            sum[j % 4] += (double)e[j];
+        for (size_t j = 0; j < n; j++) sum[j % 4] += (double)e[j];
     }
     return rnnp_real_log((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
@@ -159,8 +146,7 @@ static double cross(const rnnp_loss_spec *spec, const rnnp_loss_items *items, co
             }
     }
     if (s > 0) {
-        for (size_t j = 0; j < k; j++)
-            l += s / (double)k * ((double)max - (double)y[j]);
+        for (size_t j = 0; j < k; j++) l += s / (double)k * ((double)max - (double)y[j]);
         total += s;
     }
     return l + total * log_sum(select, y, k, max);
@@ -176,15 +162,13 @@ static void add_binary(const rnnp_loss_spec *spec, const rnnp_loss_items *items,
     for (size_t from = 0; from < items->n; from += CHUNK) {
         const size_t n = items->n - from < CHUNK ? items->n - from : CHUNK;
 
-        for (size_t j = 0; j < n; j++)
-            log1p[j] = -fabsf(items->y[from + j]);
+        for (size_t j = 0; j < n; j++) log1p[j] = -fabsf(items->y[from + j]);
         select->op[RNNP_OP_softplus_f32]->fn.softplus_f32(&(rnnp_unary_args){.x = log1p, .y = log1p, .n = n});
         for (size_t j = 0; j < n; j++) {
             const double w = weight_of(spec, items, from + j), y = (double)items->y[from + j];
             double t;
 
-            if (w == 0)
-                continue;
+            if (w == 0) continue;
             t = (1 - s) * (double)target_of(spec, items, from + j)[0] + s / 2;
             *sum += w * ((double)log1p[j] + (y < 0 ? t * -y : (1 - t) * y));
             *weight += w;
@@ -202,8 +186,7 @@ void rnnp_loss_add(const rnnp_loss_spec *spec, const rnnp_loss_items *items, con
     for (size_t i = 0; i < items->n; i++) {
         const double w = weight_of(spec, items, i);
 
-        if (w == 0)
-            continue;
+        if (w == 0) continue;
         *sum += w * (spec->kind == RNNP_LOSS_MSE ? squares(spec, items, i) : cross(spec, items, select, i));
         *weight += w;
     }
@@ -224,22 +207,18 @@ static void back_item(const rnnp_loss_spec *spec, const rnnp_loss_items *items, 
         const size_t class = (size_t)class_of(items, i);
         const float p = dy[class];
 
-        for (size_t j = 0; j < k; j++)
-            dy[j] = g * (dy[j] - rest);
+        for (size_t j = 0; j < k; j++) dy[j] = g * (dy[j] - rest);
         dy[class] = g * (p - (float)(kept + s / (double)k));
         return;
     }
     t = target_of(spec, items, i);
     if (spec->kind == RNNP_LOSS_MSE) {
-        for (size_t j = 0; j < k; j++)
-            dy[j] = g * (y[j] - t[j]);
+        for (size_t j = 0; j < k; j++) dy[j] = g * (y[j] - t[j]);
         return;
     }
-    for (size_t j = 0; j < k; j++)
-        total += (double)t[j];
+    for (size_t j = 0; j < k; j++) total += (double)t[j];
     total = spec->kind == RNNP_LOSS_BINARY ? 1 : kept * total + s;
-    for (size_t j = 0; j < k; j++)
-        dy[j] = g * ((float)total * dy[j] - ((float)kept * t[j] + rest));
+    for (size_t j = 0; j < k; j++) dy[j] = g * ((float)total * dy[j] - ((float)kept * t[j] + rest));
 }
 
 void rnnp_loss_back(const rnnp_loss_spec *spec, const rnnp_loss_items *items, const rnnp_selection *select, float scale,
@@ -256,8 +235,7 @@ void rnnp_loss_back(const rnnp_loss_spec *spec, const rnnp_loss_items *items, co
         const double w = (double)scale * weight_of(spec, items, i);
 
         if (w == 0)
-            for (size_t j = 0; j < k; j++)
-                dy[j] = 0;
+            for (size_t j = 0; j < k; j++) dy[j] = 0;
         else
             back_item(spec, items, i, (float)(spec->kind == RNNP_LOSS_MSE ? 2 * w / (double)k : w), dy);
     }

@@ -12,16 +12,16 @@
 typedef struct rnnp_loss_spec {
     rnnp_loss kind;
     float smoothing;
-    const float *class_weights;      /* or NULL */
+    const float *class_weights; /* or NULL */
     size_t k;
 } rnnp_loss_spec;
 
 typedef struct rnnp_loss_items {
     size_t n;
-    const float *y;                  /* [n][k], logits for all but MSE */
-    const void *target;              /* f32 [n][k]; SPARSE: i32 or i64 [n] */
+    const float *y;     /* [n][k], logits for all but MSE */
+    const void *target; /* f32 [n][k]; SPARSE: i32 or i64 [n] */
     rnnp_dtype target_dtype;
-    const float *weight;             /* [n] or NULL */
+    const float *weight; /* [n] or NULL */
 } rnnp_loss_items;
 
 /* Items of weight 0 are masked out: neither their targets nor their outputs are looked at, and their gradient is 0. The

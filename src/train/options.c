@@ -8,9 +8,12 @@ void rnnp_train_options_init(rnnp_train_options *options)
 {
     if (options)
         *options = (rnnp_train_options){
-            .struct_size = sizeof *options, .loss = RNNP_LOSS_SPARSE, .batch = "batch", .math = RNNP_MATH_U35,
-            .optimizer = {.kind = RNNP_ADAM, .rate = 1e-3f, .rho = 0.99f, .beta1 = 0.9f, .beta2 = 0.999f,
-                          .epsilon = 1e-8f}};
+            .struct_size = sizeof *options,
+            .loss = RNNP_LOSS_SPARSE,
+            .batch = "batch",
+            .math = RNNP_MATH_U35,
+            .optimizer = {
+                .kind = RNNP_ADAM, .rate = 1e-3f, .rho = 0.99f, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f}};
 }
 
 /* A number in [0, most], or in [0, 1) where most is 1. */
@@ -23,20 +26,26 @@ static rnnp_status check_ranges(const rnnp_context *context, const rnnp_train_op
 {
     const rnnp_optimizer *p = &o->optimizer;
     const range ranges[] = {
-        {"label_smoothing", o->label_smoothing, 1}, {"recurrent_dropout", o->recurrent_dropout, 1},
-        {"l1", o->l1, INFINITY}, {"l2", o->l2, INFINITY},
-        {"clip_value", o->clip_value, INFINITY}, {"clip_norm", o->clip_norm, INFINITY},
-        {"rate", p->rate, INFINITY}, {"momentum", p->momentum, 1}, {"rho", p->rho, 1},
-        {"beta1", p->beta1, 1}, {"beta2", p->beta2, 1},
-        {"epsilon", p->epsilon, INFINITY}, {"decay", p->decay, INFINITY},
+        {"label_smoothing", o->label_smoothing, 1},
+        {"recurrent_dropout", o->recurrent_dropout, 1},
+        {"l1", o->l1, INFINITY},
+        {"l2", o->l2, INFINITY},
+        {"clip_value", o->clip_value, INFINITY},
+        {"clip_norm", o->clip_norm, INFINITY},
+        {"rate", p->rate, INFINITY},
+        {"momentum", p->momentum, 1},
+        {"rho", p->rho, 1},
+        {"beta1", p->beta1, 1},
+        {"beta2", p->beta2, 1},
+        {"epsilon", p->epsilon, INFINITY},
+        {"decay", p->decay, INFINITY},
     };
 
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (!(ranges[i].value >= 0 && ranges[i].value < ranges[i].most))
             return rnnp_fail(context, RNNP_ERR_ARG, "train options: %s=%g is not %s", ranges[i].name,
                              (double)ranges[i].value, ranges[i].most > 1 ? "a finite number >= 0" : "in [0, 1)");
-    if (p->kind != RNNP_SGD && p->epsilon == 0)
-        return rnnp_fail(context, RNNP_ERR_ARG, "train options: epsilon is 0");
+    if (p->kind != RNNP_SGD && p->epsilon == 0) return rnnp_fail(context, RNNP_ERR_ARG, "train options: epsilon is 0");
     if (p->kind != RNNP_SGD && (p->momentum != 0 || p->nesterov))
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: momentum=%g, nesterov=%d: these belong to SGD",
                          (double)p->momentum, p->nesterov);
@@ -52,8 +61,7 @@ static rnnp_status check_classes(const rnnp_context *context, const rnnp_train_o
     if (o->loss == RNNP_LOSS_MSE && o->label_smoothing != 0)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: label_smoothing=%g, but MSE has no labels",
                          (double)o->label_smoothing);
-    if (!o->class_weights)
-        return RNNP_OK;
+    if (!o->class_weights) return RNNP_OK;
     if (o->loss == RNNP_LOSS_MSE)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: class_weights, but MSE has no classes");
     if (o->classes == 0 || (o->loss == RNNP_LOSS_BINARY && o->classes != 2))
@@ -92,7 +100,6 @@ rnnp_status rnnp_train_options_check(const rnnp_context *context, const rnnp_tra
     if (!o->batch || !*o->batch)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: batch, the batch dimension's symbol, is %s",
                          o->batch ? "empty" : "NULL");
-    if ((status = check_ranges(context, o)) != RNNP_OK)
-        return status;
+    if ((status = check_ranges(context, o)) != RNNP_OK) return status;
     return check_classes(context, o);
 }

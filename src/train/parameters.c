@@ -58,18 +58,15 @@ static rnnp_status list_parameters(rnnp_trainer *t)
 {
     size_t n = 0;
 
-    for (size_t v = 0; v < t->model->n_values; v++)
-        n += (size_t)is_parameter(t, v);
+    for (size_t v = 0; v < t->model->n_values; v++) n += (size_t)is_parameter(t, v);
     if (n == 0)
         return rnnp_fail(t->context, RNNP_ERR_UNSUPPORTED,
                          "there is nothing to train: no f32 constant of the model leads to output %s",
                          t->model->outputs[t->options.output].name);
     t->parameters = rnnp_arena_calloc(t->context, &t->arena, n, sizeof *t->parameters);
-    if (!t->parameters)
-        return RNNP_ERR_MEMORY;
+    if (!t->parameters) return RNNP_ERR_MEMORY;
     for (size_t v = 0; v < t->model->n_values; v++) {
-        if (!is_parameter(t, v))
-            continue;
+        if (!is_parameter(t, v)) continue;
         rnnp_train_parameter *p = &t->parameters[t->n_parameters];
 
         describe(t, (int32_t)v, p);
@@ -102,8 +99,7 @@ static rnnp_status copy_elements(rnnp_trainer *t)
         const rnnp_train_parameter *p = &t->parameters[i];
         const rnnp_status status = rnnp_constant_need(t->model, p->value);
 
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
         memcpy(t->values + p->offset, t->model->values[p->value].meta.known, p->elements * sizeof(float));
         const size_t bad = rnnp_first_not_finite(t->values + p->offset, p->elements);
         if (bad < p->elements)
@@ -125,8 +121,7 @@ rnnp_status rnnp_train_parameters(rnnp_trainer *t)
     struct rnnp_block **arena = &t->arena;
     const rnnp_status status = list_parameters(t);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     t->blocks = rnnp_arena_calloc(t->context, arena, t->n_blocks, sizeof *t->blocks);
     t->block_norm = rnnp_arena_calloc(t->context, arena, t->n_blocks, sizeof *t->block_norm);
     t->block_penalty = rnnp_arena_calloc(t->context, arena, t->n_blocks, sizeof *t->block_penalty);
@@ -143,10 +138,8 @@ rnnp_status rnnp_train_parameters(rnnp_trainer *t)
 void rnnp_train_reset(rnnp_trainer *t)
 {
     t->steps = 0;
-    if (t->m)
-        memset(t->m, 0, t->floats * sizeof *t->m);
-    if (t->v)
-        memset(t->v, 0, t->floats * sizeof *t->v);
+    if (t->m) memset(t->m, 0, t->floats * sizeof *t->m);
+    if (t->v) memset(t->v, 0, t->floats * sizeof *t->v);
 }
 
 /* ---- One by one ---- */
@@ -155,8 +148,7 @@ size_t rnnp_trainer_parameters(const rnnp_trainer *trainer) { return trainer ? t
 
 static rnnp_status find(const rnnp_trainer *t, size_t index, const void *out, const rnnp_train_parameter **p)
 {
-    if (!t)
-        return RNNP_ERR_ARG;
+    if (!t) return RNNP_ERR_ARG;
     if (index >= t->n_parameters)
         return rnnp_fail(t->context, RNNP_ERR_ARG, "parameter %zu of %zu", index, t->n_parameters);
     if (!out)
@@ -171,8 +163,7 @@ rnnp_status rnnp_trainer_parameter(const rnnp_trainer *trainer, size_t index, rn
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, parameter, &p);
 
-    if (status == RNNP_OK)
-        *parameter = p->info;
+    if (status == RNNP_OK) *parameter = p->info;
     return status;
 }
 
@@ -181,8 +172,7 @@ rnnp_status rnnp_trainer_get(const rnnp_trainer *trainer, size_t index, float *v
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, values, &p);
 
-    if (status == RNNP_OK)
-        memcpy(values, trainer->values + p->offset, p->elements * sizeof *values);
+    if (status == RNNP_OK) memcpy(values, trainer->values + p->offset, p->elements * sizeof *values);
     return status;
 }
 
@@ -191,8 +181,7 @@ rnnp_status rnnp_trainer_set(rnnp_trainer *trainer, size_t index, const float *v
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, values, &p);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     const size_t bad = rnnp_first_not_finite(values, p->elements);
     if (bad < p->elements)
         return rnnp_fail(trainer->context, RNNP_ERR_ARG, "parameter %s: element %zu is %g", p->info.name, bad,
@@ -206,8 +195,7 @@ rnnp_status rnnp_trainer_gradient(const rnnp_trainer *trainer, size_t index, flo
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, values, &p);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     if (!trainer->has_gradient || p->info.frozen)
         return rnnp_fail(trainer->context, RNNP_ERR_STATE, "parameter %s has no gradient: %s", p->info.name,
                          p->info.frozen ? "it is frozen"
@@ -222,8 +210,7 @@ rnnp_status rnnp_trainer_freeze(rnnp_trainer *trainer, size_t index, int frozen)
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, &frozen, &p);
 
-    if (status != RNNP_OK || p->info.frozen == (frozen != 0))
-        return status;
+    if (status != RNNP_OK || p->info.frozen == (frozen != 0)) return status;
     trainer->parameters[index].info.frozen = frozen != 0;
     trainer->has_gradient = 0;
     for (size_t i = 0; i < RNNP_TAPES; i++) { /* they know what is differentiated */
@@ -240,22 +227,19 @@ rnnp_status rnnp_trainer_initialize(rnnp_trainer *trainer, uint64_t seed)
     struct rnnp_block *scratch = NULL;
     size_t n = 0;
 
-    if (!trainer)
-        return RNNP_ERR_ARG;
+    if (!trainer) return RNNP_ERR_ARG;
     rnnp_weight *weights = rnnp_arena_calloc(trainer->context, &scratch, trainer->n_parameters, sizeof *weights);
-    if (!weights)
-        return RNNP_ERR_MEMORY;
+    if (!weights) return RNNP_ERR_MEMORY;
     for (size_t i = 0; i < trainer->n_parameters; i++) {
         const rnnp_train_parameter *p = &trainer->parameters[i];
 
         if (!p->info.frozen)
-            weights[n++] = (rnnp_weight){p->info.name, p->info.op, p->info.input, p->info.rank, p->info.shape,
-                                         trainer->values + p->offset};
+            weights[n++] = (rnnp_weight){p->info.name, p->info.op,    p->info.input,
+                                         p->info.rank, p->info.shape, trainer->values + p->offset};
     }
     const rnnp_status status = rnnp_initialise(trainer->context, weights, n, seed);
     rnnp_arena_free(trainer->context, &scratch);
-    if (status == RNNP_OK)
-        rnnp_train_reset(trainer);
+    if (status == RNNP_OK) rnnp_train_reset(trainer);
     return status;
 }
 
@@ -276,10 +260,8 @@ rnnp_status rnnp_trainer_adopt(rnnp_trainer *trainer, const rnnp_model *from, si
 {
     size_t n = 0;
 
-    if (!trainer)
-        return RNNP_ERR_ARG;
-    if (!from)
-        return rnnp_fail(trainer->context, RNNP_ERR_ARG, "the model to adopt from is NULL");
+    if (!trainer) return RNNP_ERR_ARG;
+    if (!from) return rnnp_fail(trainer->context, RNNP_ERR_ARG, "the model to adopt from is NULL");
     if (from->closed != RNNP_MODEL_CLOSED)
         return rnnp_fail(trainer->context, RNNP_ERR_STATE, "the model to adopt from is not closed");
     for (int copy = 0; copy < 2; copy++) { /* all are looked at before one is changed */
@@ -287,22 +269,18 @@ rnnp_status rnnp_trainer_adopt(rnnp_trainer *trainer, const rnnp_model *from, si
             const rnnp_train_parameter *p = &trainer->parameters[i];
             const int32_t v = same_constant(from, &p->info);
 
-            if (v < 0)
-                continue;
+            if (v < 0) continue;
             const rnnp_status status = rnnp_constant_need(from, v);
-            if (status != RNNP_OK)
-                return status;
+            if (status != RNNP_OK) return status;
             const float *values = from->values[v].meta.known;
             const size_t bad = copy ? p->elements : rnnp_first_not_finite(values, p->elements);
             if (bad < p->elements)
                 return rnnp_fail(trainer->context, RNNP_ERR_ARG, "the model to adopt from: element %zu of %s is %g",
                                  bad, p->info.name, (double)values[bad]);
-            if (copy)
-                memcpy(trainer->values + p->offset, values, p->elements * sizeof *values);
+            if (copy) memcpy(trainer->values + p->offset, values, p->elements * sizeof *values);
             n += (size_t)copy;
         }
     }
-    if (copied)
-        *copied = n;
+    if (copied) *copied = n;
     return RNNP_OK;
 }

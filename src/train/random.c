@@ -42,8 +42,7 @@ void rnnp_random_bits(const rnnp_random *random, uint64_t first, size_t n, uint3
             continue;
         }
         rnnp_philox(counter, key, four);
-        while (at < 4 && i < n)
-            bits[i++] = four[at++];
+        while (at < 4 && i < n) bits[i++] = four[at++];
     }
 }
 
@@ -60,8 +59,7 @@ void rnnp_random_uniform(const rnnp_random *random, uint64_t first, size_t n, fl
     for (size_t done = 0, part; done < n; done += part) {
         part = chunk_of(n - done);
         rnnp_random_bits(random, first + done, part, bits);
-        for (size_t i = 0; i < part; i++)
-            x[done + i] = (float)(bits[i] >> 8) * 0x1p-24f;
+        for (size_t i = 0; i < part; i++) x[done + i] = (float)(bits[i] >> 8) * 0x1p-24f;
     }
 }
 
@@ -86,8 +84,7 @@ void rnnp_random_normal(const rnnp_random *random, uint64_t first, size_t n, flo
             const double both[2] = {rnnp_real_cos_pi(turn), rnnp_real_cos_pi(turn - 0.5)};
 
             for (size_t k = 0; k < 2; k++) {
-                if (i + k >= skip && i + k < part)
-                    x[done + i + k - skip] = (float)(radius * both[k]);
+                if (i + k >= skip && i + k < part) x[done + i + k - skip] = (float)(radius * both[k]);
             }
         }
         done += part - skip;
@@ -100,8 +97,7 @@ void rnnp_random_order(const rnnp_random *random, size_t n, uint32_t *order)
 {
     uint32_t bits[CHUNK];
 
-    for (size_t i = 0; i < n; i++)
-        order[i] = (uint32_t)i;
+    for (size_t i = 0; i < n; i++) order[i] = (uint32_t)i;
     for (size_t done = 0, part; done < n; done += part) {
         part = chunk_of(n - done);
         rnnp_random_bits(random, done, part, bits);

@@ -18,7 +18,7 @@ typedef enum rnnp_random_use { RNNP_RANDOM_DROPOUT = 1, RNNP_RANDOM_WEIGHTS, RNN
 typedef struct rnnp_random {
     uint64_t seed, step;
     rnnp_random_use use;
-    uint32_t which;                     /* below 2^24 */
+    uint32_t which; /* below 2^24 */
 } rnnp_random;
 
 /* The generator itself: 10 rounds on counter under key. */

@@ -25,15 +25,13 @@ static inline size_t rnnp_first_not_finite(const float *x, size_t n)
             memcpy(&bits, x + i, sizeof bits);
             found |= (bits & 0x7f800000u) == 0x7f800000u;
         }
-        if (found)
-            break;
+        if (found) break;
     }
     for (; from < n; from++) {
         uint32_t bits;
 
         memcpy(&bits, x + from, sizeof bits);
-        if ((bits & 0x7f800000u) == 0x7f800000u)
-            return from;
+        if ((bits & 0x7f800000u) == 0x7f800000u) return from;
     }
     return n;
 }
@@ -55,8 +53,7 @@ static inline double rnnp_real_log(double x)
     bits -= (uint64_t)e << 52;
     memcpy(&m, &bits, sizeof m);
     const double s = (m - 1) / (m + 1), y = s * s;
-    for (int k = 19; k > 0; k -= 2)
-        p = p * y + 1.0 / k;
+    for (int k = 19; k > 0; k -= 2) p = p * y + 1.0 / k;
     return (double)e * RNNP_LN2_HI + ((double)e * RNNP_LN2_LO + 2 * s * p);
 }
 
@@ -68,8 +65,7 @@ static inline double rnnp_real_exp(double x)
     const uint64_t bits = (uint64_t)(n + 1023) << 52;
     double scale, p = 1;
 
-    for (int k = 14; k > 0; k--)
-        p = p * r / k + 1;
+    for (int k = 14; k > 0; k--) p = p * r / k + 1;
     memcpy(&scale, &bits, sizeof scale);
     return p * scale;
 }
@@ -85,11 +81,9 @@ static inline double rnnp_real_cos_pi(double x)
     double p = 1;
 
     if (d <= 0.25)
-        for (int k = 16; k > 0; k -= 2)
-            p = 1 - p * y / (k * (k - 1));
+        for (int k = 16; k > 0; k -= 2) p = 1 - p * y / (k * (k - 1));
     else {
-        for (int k = 17; k > 1; k -= 2)
-            p = 1 - p * y / (k * (k - 1));
+        for (int k = 17; k > 1; k -= 2) p = 1 - p * y / (k * (k - 1));
         p *= z;
     }
     return n & 1 ? -p : p;
@@ -101,8 +95,7 @@ static inline double rnnp_real_power(double x, uint64_t n)
     double p = 1;
 
     for (; n; n >>= 1, x *= x)
-        if (n & 1)
-            p *= x;
+        if (n & 1) p *= x;
     return p;
 }
 

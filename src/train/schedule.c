@@ -7,9 +7,14 @@
 void rnnp_schedule_init(rnnp_schedule *schedule, rnnp_schedule_kind kind, float rate)
 {
     if (schedule)
-        *schedule = (rnnp_schedule){.struct_size = sizeof *schedule, .kind = kind, .rate = rate,
-                                    .factor = kind == RNNP_RATE_EXPONENTIAL ? 0.95f : 0.1f, .every = 10, .epochs = 100,
-                                    .patience = 10, .best = INFINITY};
+        *schedule = (rnnp_schedule){.struct_size = sizeof *schedule,
+                                    .kind = kind,
+                                    .rate = rate,
+                                    .factor = kind == RNNP_RATE_EXPONENTIAL ? 0.95f : 0.1f,
+                                    .every = 10,
+                                    .epochs = 100,
+                                    .patience = 10,
+                                    .best = INFINITY};
 }
 
 /* x^t for x > 0 and t >= 0; whole powers by multiplication alone. */
@@ -34,30 +39,20 @@ float rnnp_schedule_rate(const rnnp_schedule *schedule, double epoch)
     const rnnp_schedule *s = schedule;
     double rate, t;
 
-    if (!makes_sense(s, epoch))
-        return NAN;
+    if (!makes_sense(s, epoch)) return NAN;
     rate = (double)s->rate;
-    if (epoch < (double)s->warmup)
-        return (float)(rate * (epoch / (double)s->warmup));
+    if (epoch < (double)s->warmup) return (float)(rate * (epoch / (double)s->warmup));
     t = epoch - (double)s->warmup;
     switch (s->kind) {
-    case RNNP_RATE_CONSTANT:
-        return s->rate;
-    case RNNP_RATE_STEP:
-        rate *= power((double)s->factor, floor(t / (double)s->every));
-        break;
-    case RNNP_RATE_EXPONENTIAL:
-        rate *= power((double)s->factor, t);
-        break;
+    case RNNP_RATE_CONSTANT: return s->rate;
+    case RNNP_RATE_STEP: rate *= power((double)s->factor, floor(t / (double)s->every)); break;
+    case RNNP_RATE_EXPONENTIAL: rate *= power((double)s->factor, t); break;
     case RNNP_RATE_COSINE:
         t /= (double)s->epochs;
         rate = (double)s->least + (rate - (double)s->least) * ((1 + rnnp_real_cos_pi(t < 1 ? t : 1)) / 2);
         break;
-    case RNNP_RATE_PLATEAU:
-        rate *= power((double)s->factor, (double)s->drops);
-        break;
-    default:
-        return NAN;
+    case RNNP_RATE_PLATEAU: rate *= power((double)s->factor, (double)s->drops); break;
+    default: return NAN;
     }
     return rate > (double)s->least ? (float)rate : s->least;
 }
@@ -66,8 +61,7 @@ void rnnp_schedule_score(rnnp_schedule *schedule, double score)
 {
     rnnp_schedule *s = schedule;
 
-    if (!s || s->struct_size < sizeof *s)
-        return;
+    if (!s || s->struct_size < sizeof *s) return;
     if (score < s->best) {
         s->best = score;
         s->waited = 0;

@@ -45,8 +45,7 @@ static size_t stack_depth(size_t from, size_t to)
     for (size_t s = from; s < to; s++) {
         node[n++] = (rnnp_tree_node){0, s, 0};
         most = n > most ? n : most;
-        for (; can_join(node, n); n--)
-            join(node, n);
+        for (; can_join(node, n); n--) join(node, n);
     }
     return most;
 }
@@ -101,8 +100,7 @@ static void add_gradients(const rnnp_trainer *t, float *sum, const float *x)
     for (size_t i = 0; i < t->n_parameters; i++) {
         const rnnp_train_parameter *p = &t->parameters[i];
 
-        if (!p->info.frozen)
-            rnnp_train_add(t, sum + p->offset, x + p->offset, p->elements);
+        if (!p->info.frozen) rnnp_train_add(t, sum + p->offset, x + p->offset, p->elements);
     }
 }
 
@@ -114,8 +112,7 @@ static rnnp_status run_slice(const rnnp_pass *pass, const rnnp_worker *worker, c
 
     run.tape = pass->tape[pass->tape[1] && slice + 1 == pass->slices];
     run.gradient = buffer(pass, worker->first_buffer + worker->n_nodes);
-    for (size_t r = 0; r < run.tape->rows; r++)
-        rows[r] = (uint32_t)(run.first + r);
+    for (size_t r = 0; r < run.tape->rows; r++) rows[r] = (uint32_t)(run.first + r);
     run.slice = (rnnp_slice){
         .seed = t->options.seed, .step = t->steps, .rows = rows, .n_rows = run.tape->rows, .training = pass->training};
     *loss = 0;
@@ -140,8 +137,7 @@ static void run_share(const rnnp_pass *pass, rnnp_worker *worker, char *memory, 
             const size_t top = worker->first_buffer + worker->n_nodes - 1;
 
             join(node, worker->n_nodes);
-            if (pass->backward)
-                add_gradients(pass->trainer, buffer(pass, top - 1), buffer(pass, top));
+            if (pass->backward) add_gradients(pass->trainer, buffer(pass, top - 1), buffer(pass, top));
         }
     }
 }
@@ -201,8 +197,8 @@ static void add_phase(void *arg, size_t phase, size_t i, size_t n)
 static void run_adds(left_over *l)
 {
     if (l->n_adds && l->pass->backward)
-        rnnp_team_phases(l->pass->threads > 1 ? l->pass->trainer->context->team : NULL,
-                         l->pass->threads, 1, add_phase, l);
+        rnnp_team_phases(l->pass->threads > 1 ? l->pass->trainer->context->team : NULL, l->pass->threads, 1, add_phase,
+                         l);
     l->n_adds = 0;
 }
 
@@ -223,8 +219,7 @@ static double join_stacks(const rnnp_pass *pass)
         for (size_t k = 0; k < worker->n_nodes; k++) {
             l.node[l.n_nodes] = worker->node[k];
             l.at[l.n_nodes++] = worker->first_buffer + k;
-            while (can_join(l.node, l.n_nodes))
-                join_top(&l);
+            while (can_join(l.node, l.n_nodes)) join_top(&l);
         }
         run_adds(&l);
     }

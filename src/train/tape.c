@@ -57,8 +57,7 @@ static void *value_data(const rnnp_trainer *t, const rnnp_tape *tape, const rnnp
     case RNNP_TAPE_MEMORY: return memory ? memory + tape->offset[root] : NULL;
     case RNNP_TAPE_SHARED:
         for (size_t i = 0; inputs && i < t->model->n_inputs; i++) {
-            if (t->model->inputs[i] == root)
-                return inputs[i].data;
+            if (t->model->inputs[i] == root) return inputs[i].data;
         }
         return NULL;
     default: return NULL;
@@ -76,8 +75,7 @@ static void *gradient_of(const rnnp_tape_run *run, int32_t v)
     const rnnp_tape *tape = run->tape;
     const int32_t root = tape->root[v];
 
-    if (tape->storage[root] == RNNP_TAPE_PARAMETER)
-        return run->gradient + t->parameters[t->parameter_of[root]].offset;
+    if (tape->storage[root] == RNNP_TAPE_PARAMETER) return run->gradient + t->parameters[t->parameter_of[root]].offset;
     return run->memory + tape->d_offset[root];
 }
 
@@ -112,8 +110,7 @@ void rnnp_tape_prepare(const rnnp_trainer *t, const rnnp_tape *tape, char *prepa
         const rnnp_tape_call *call = &tape->calls[c];
         const rnnp_node *node = call->shape.node;
 
-        if (!call->prepared_bytes)
-            continue;
+        if (!call->prepared_bytes) continue;
         set_types(call, inputs, NULL);
         for (size_t i = 0; i < node->n_inputs; i++)
             inputs[i].data = node->inputs[i] == RNNP_NONE ? NULL : value_data(t, tape, NULL, NULL, node->inputs[i]);
@@ -141,10 +138,16 @@ static rnnp_gradient_call gradient_call(const rnnp_tape_run *run, const rnnp_tap
                                         size_t workspace)
 {
     return (rnnp_gradient_call){
-        .shape = call->shape, .slice = &run->slice, .inputs = at->in, .outputs = at->out,
-        .kept = run->memory + call->kept, .workspace = run->memory + workspace,
+        .shape = call->shape,
+        .slice = &run->slice,
+        .inputs = at->in,
+        .outputs = at->out,
+        .kept = run->memory + call->kept,
+        .workspace = run->memory + workspace,
         .prepared = call->prepared_bytes ? run->pass->prepared + call->prepared : NULL,
-        .d_outputs = at->d_out, .d_inputs = at->d_in, .batch_axis = call->batch_axis,
+        .d_outputs = at->d_out,
+        .d_inputs = at->d_in,
+        .batch_axis = call->batch_axis,
     };
 }
 
@@ -155,20 +158,21 @@ static rnnp_status run_forward(const rnnp_tape_run *run, const rnnp_tape_call *c
 
     set_types(call, at.in, at.out);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE)
-            at.in[i].data = value_of(run, node->inputs[i]);
+        if (node->inputs[i] != RNNP_NONE) at.in[i].data = value_of(run, node->inputs[i]);
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE)
-            at.out[i].data = value_of(run, node->outputs[i]);
+        if (node->outputs[i] != RNNP_NONE) at.out[i].data = value_of(run, node->outputs[i]);
     }
     if (call->row && call->row->forward) {
         at.d_in = at.d_out = NULL;
         const rnnp_gradient_call forward = gradient_call(run, call, &at, call->forward_space);
         return call->row->forward(&forward);
     }
-    const rnnp_exec exec = {.context = call->shape.context, .select = call->shape.select, .math = call->shape.math,
-                            .threads = 1, .workspace = run->memory + call->forward_space};
+    const rnnp_exec exec = {.context = call->shape.context,
+                            .select = call->shape.select,
+                            .math = call->shape.math,
+                            .threads = 1,
+                            .workspace = run->memory + call->forward_space};
     return node->op->run(&exec, node, at.in, at.out);
 }
 
@@ -238,8 +242,7 @@ static rnnp_status run_backward(const rnnp_tape_run *run, const rnnp_tape_call *
     for (size_t i = 0; i < node->n_inputs; i++) {
         const int32_t v = node->inputs[i];
 
-        if (v == RNNP_NONE)
-            continue;
+        if (v == RNNP_NONE) continue;
         if (tape->storage[tape->root[v]] != RNNP_TAPE_MEMORY || rnnp_gradient_bit(call->row->keeps_inputs, i))
             at.in[i].data = value_of(run, v);
         if (call->inputs[i].flow == RNNP_FLOW_WRITE)
@@ -250,19 +253,16 @@ static rnnp_status run_backward(const rnnp_tape_run *run, const rnnp_tape_call *
     for (size_t i = 0; i < node->n_outputs; i++) {
         const int32_t v = node->outputs[i];
 
-        if (v == RNNP_NONE)
-            continue;
-        if (rnnp_gradient_bit(call->row->keeps_outputs, i))
-            at.out[i].data = value_of(run, v);
-        if (tape->needed[v])
-            at.d_out[i].data = gradient_of(run, v);
+        if (v == RNNP_NONE) continue;
+        if (rnnp_gradient_bit(call->row->keeps_outputs, i)) at.out[i].data = value_of(run, v);
+        if (tape->needed[v]) at.d_out[i].data = gradient_of(run, v);
     }
     const rnnp_gradient_call backward = gradient_call(run, call, &at, call->backward_space);
     const rnnp_status status = call->row->backward(&backward);
     for (size_t i = 0; i < node->n_inputs && status == RNNP_OK; i++) {
         if (call->inputs[i].flow == RNNP_FLOW_ADD)
             rnnp_train_add(run->pass->trainer, gradient_of(run, node->inputs[i]), at.d_in[i].data,
-                   rnnp_meta_elements(&call->shape.inputs[i]));
+                           rnnp_meta_elements(&call->shape.inputs[i]));
     }
     return status;
 }
@@ -302,22 +302,16 @@ rnnp_status rnnp_tape_run_slice(const rnnp_tape_run *run, double *loss)
 
     gather_inputs(run);
     for (size_t c = 0; c < tape->n_calls && status == RNNP_OK; c++) {
-        if (batch->outputs || tape->calls[c].for_loss)
-            status = run_forward(run, &tape->calls[c]);
+        if (batch->outputs || tape->calls[c].for_loss) status = run_forward(run, &tape->calls[c]);
     }
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     scatter_outputs(run);
-    if (batch->target)
-        run_loss(run, loss);
-    if (!run->pass->backward)
-        return RNNP_OK;
+    if (batch->target) run_loss(run, loss);
+    if (!run->pass->backward) return RNNP_OK;
     clear_unreached(run);
     for (size_t c = tape->n_calls; c-- > 0 && status == RNNP_OK;) {
-        if (tape->calls[c].backward)
-            status = run_backward(run, &tape->calls[c]);
+        if (tape->calls[c].backward) status = run_backward(run, &tape->calls[c]);
     }
-    if (status == RNNP_OK)
-        scatter_d_inputs(run);
+    if (status == RNNP_OK) scatter_d_inputs(run);
     return status;
 }

@@ -17,11 +17,11 @@
 struct rnnp_pass;
 
 typedef enum rnnp_tape_storage {
-    RNNP_TAPE_NONE,                /* nobody reads it */
+    RNNP_TAPE_NONE, /* nobody reads it */
     RNNP_TAPE_PARAMETER,
-    RNNP_TAPE_KNOWN,               /* a constant, or evaluated */
-    RNNP_TAPE_SHARED,              /* an input without rows: the caller's memory */
-    RNNP_TAPE_MEMORY               /* the slice's memory */
+    RNNP_TAPE_KNOWN,  /* a constant, or evaluated */
+    RNNP_TAPE_SHARED, /* an input without rows: the caller's memory */
+    RNNP_TAPE_MEMORY  /* the slice's memory */
 } rnnp_tape_storage;
 
 /* What becomes of a gradient by an input. */
@@ -29,36 +29,36 @@ typedef enum rnnp_tape_flow { RNNP_FLOW_NONE, RNNP_FLOW_WRITE, RNNP_FLOW_ADD } r
 
 typedef struct rnnp_tape_input {
     rnnp_tape_flow flow;
-    size_t scratch;                /* RNNP_FLOW_ADD: where it is written first */
+    size_t scratch; /* RNNP_FLOW_ADD: where it is written first */
 } rnnp_tape_input;
 
 typedef struct rnnp_tape_call {
-    const rnnp_gradient *row;      /* NULL: the operator has none */
+    const rnnp_gradient *row; /* NULL: the operator has none */
     rnnp_gradient_shape shape;
     int for_loss, backward;
     size_t batch_axis;
     size_t kept, forward_space, backward_space; /* offsets in the slice's memory */
-    size_t prepared, prepared_bytes; /* in what is prepared for all slices */
-    rnnp_tape_input *inputs;       /* [n_inputs] */
+    size_t prepared, prepared_bytes;            /* in what is prepared for all slices */
+    rnnp_tape_input *inputs;                    /* [n_inputs] */
 } rnnp_tape_call;
 
 typedef struct rnnp_tape {
-    struct rnnp_block *arena;      /* all of it, itself too */
+    struct rnnp_block *arena; /* all of it, itself too */
     size_t arena_bytes;
     size_t rows;
-    rnnp_meta *inputs;             /* [n_inputs] with so many rows: what it is known by */
-    uint8_t *wanted;               /* [n_inputs]: gradients by inputs; as well */
-    rnnp_meta *meta;               /* [n_values] */
-    int32_t *root;                 /* [n_values] */
-    uint8_t *storage;              /* [n_values], of roots */
-    uint8_t *needed;               /* [n_values]: has a gradient */
-    size_t *offset, *d_offset;     /* [n_values], of roots */
+    rnnp_meta *inputs;         /* [n_inputs] with so many rows: what it is known by */
+    uint8_t *wanted;           /* [n_inputs]: gradients by inputs; as well */
+    rnnp_meta *meta;           /* [n_values] */
+    int32_t *root;             /* [n_values] */
+    uint8_t *storage;          /* [n_values], of roots */
+    uint8_t *needed;           /* [n_values]: has a gradient */
+    size_t *offset, *d_offset; /* [n_values], of roots */
     rnnp_tape_call *calls;
     size_t n_calls;
-    size_t target, weights;        /* offsets of the slice's */
-    size_t slots;                  /* offset of tensors for one call: inputs, outputs, gradients by both */
+    size_t target, weights; /* offsets of the slice's */
+    size_t slots;           /* offset of tensors for one call: inputs, outputs, gradients by both */
     size_t slots_in, slots_out;
-    size_t bytes;                  /* of a slice's memory */
+    size_t bytes; /* of a slice's memory */
     size_t prepared_bytes;
 } rnnp_tape;
 
@@ -72,9 +72,9 @@ typedef struct rnnp_tape_run {
     const struct rnnp_pass *pass;
     const rnnp_tape *tape;
     rnnp_slice slice;
-    size_t first;                  /* row */
+    size_t first; /* row */
     char *memory;
-    float *gradient;               /* of the parameters; written whole but for frozen ones */
+    float *gradient; /* of the parameters; written whole but for frozen ones */
 } rnnp_tape_run;
 
 /* Forward, the loss (sum(w l) into *loss) and, if the pass wants it, backward. */

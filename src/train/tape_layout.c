@@ -30,21 +30,17 @@ static rnnp_status infer_all(rnnp_tape_layout *l)
     const rnnp_model *model = l->model;
     rnnp_status status;
 
-    for (size_t i = 0; i < t->n_parameters; i++)
-        l->inf.meta[t->parameters[i].value].known = NULL;
-    for (size_t i = 0; i < model->n_inputs; i++)
-        l->inf.meta[model->inputs[i]] = l->tape->inputs[i];
+    for (size_t i = 0; i < t->n_parameters; i++) l->inf.meta[t->parameters[i].value].known = NULL;
+    for (size_t i = 0; i < model->n_inputs; i++) l->inf.meta[model->inputs[i]] = l->tape->inputs[i];
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
 
         if ((status = rnnp_inference_node(&l->inf, node)) != RNNP_OK || (status = check_outputs(l, node)) != RNNP_OK)
             return status;
-        if (rnnp_inference_known(&l->inf, node) != RNNP_KNOWN_FULLY)
-            continue;
+        if (rnnp_inference_known(&l->inf, node) != RNNP_KNOWN_FULLY) continue;
         status = rnnp_inference_evaluate(&l->inf, node, &t->context->selection, t->options.math, NULL, NULL,
                                          &l->tape->arena);
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
         l->evaluated[n] = 1;
     }
     return RNNP_OK;
@@ -58,12 +54,10 @@ static void gather(rnnp_tape_layout *l, const rnnp_node *node)
     memset(l->inf.in, 0, rnnp_node_slots_in(node) * sizeof *l->inf.in);
     memset(l->inf.out, 0, rnnp_node_slots_out(node) * sizeof *l->inf.out);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE)
-            l->inf.in[i] = l->inf.meta[node->inputs[i]];
+        if (node->inputs[i] != RNNP_NONE) l->inf.in[i] = l->inf.meta[node->inputs[i]];
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE)
-            l->inf.out[i] = l->inf.meta[node->outputs[i]];
+        if (node->outputs[i] != RNNP_NONE) l->inf.out[i] = l->inf.meta[node->outputs[i]];
     }
 }
 
@@ -76,13 +70,11 @@ static void follow(rnnp_tape_layout *l, uint8_t *nodes)
 
         for (size_t i = 0; i < node->n_outputs; i++)
             needed |= node->outputs[i] != RNNP_NONE && l->live[node->outputs[i]];
-        if (!needed || l->evaluated[n])
-            continue;
+        if (!needed || l->evaluated[n]) continue;
         gather(l, node);
         nodes[n] = !rnnp_train_is_view(node, rnnp_gradient_find(node->op->name), l->inf.in, l->inf.out);
         for (size_t i = 0; i < (nodes[n] ? node->n_inputs : 1); i++) {
-            if (node->inputs[i] != RNNP_NONE)
-                l->live[node->inputs[i]] = 1;
+            if (node->inputs[i] != RNNP_NONE) l->live[node->inputs[i]] = 1;
         }
     }
 }
@@ -94,11 +86,9 @@ static void choose_calls(rnnp_tape_layout *l)
 
     l->live[l->trainer->loss_value] = 1;
     follow(l, l->for_loss);
-    for (size_t k = 0; k < model->n_outputs; k++)
-        l->live[model->outputs[k].value] = 1;
+    for (size_t k = 0; k < model->n_outputs; k++) l->live[model->outputs[k].value] = 1;
     follow(l, l->called);
-    for (size_t n = 0; n < model->n_nodes; n++)
-        tape->n_calls += l->called[n];
+    for (size_t n = 0; n < model->n_nodes; n++) tape->n_calls += l->called[n];
     for (size_t v = 0; v < model->n_values; v++) {
         const int32_t producer = model->values[v].producer;
         const int32_t parameter = l->trainer->parameter_of[v];
@@ -135,10 +125,8 @@ static rnnp_status choose_gradients(rnnp_tape_layout *l)
     const rnnp_model *model = l->model;
     rnnp_tape *tape = l->tape;
 
-    for (size_t i = 0; i < t->n_parameters; i++)
-        l->moves[t->parameters[i].value] = !t->parameters[i].info.frozen;
-    for (size_t i = 0; i < model->n_inputs; i++)
-        l->moves[model->inputs[i]] = tape->wanted[i];
+    for (size_t i = 0; i < t->n_parameters; i++) l->moves[t->parameters[i].value] = !t->parameters[i].info.frozen;
+    for (size_t i = 0; i < model->n_inputs; i++) l->moves[model->inputs[i]] = tape->wanted[i];
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
         const rnnp_gradient *row = rnnp_gradient_find(node->op->name);
@@ -147,8 +135,7 @@ static rnnp_status choose_gradients(rnnp_tape_layout *l)
         for (size_t i = 0; i < node->n_inputs && !l->evaluated[n]; i++)
             moved |= rnnp_tape_flows(l, node, row, !l->called[n], i);
         for (size_t i = 0; moved && i < node->n_outputs; i++) {
-            if (node->outputs[i] == RNNP_NONE)
-                continue;
+            if (node->outputs[i] == RNNP_NONE) continue;
             l->moves[node->outputs[i]] = 1;
             leads |= t->leads[node->outputs[i]];
         }
@@ -157,8 +144,7 @@ static rnnp_status choose_gradients(rnnp_tape_layout *l)
                                   "has no gradient, and lies between a wanted gradient and the loss");
     }
     for (size_t v = 0; v < model->n_values; v++) {
-        if (l->moves[v] && t->leads[v])
-            tape->needed[v] = tape->needed[tape->root[v]] = 1;
+        if (l->moves[v] && t->leads[v]) tape->needed[v] = tape->needed[tape->root[v]] = 1;
     }
     return RNNP_OK;
 }
@@ -196,15 +182,20 @@ static rnnp_status make_call(rnnp_tape_layout *l, size_t n, rnnp_tape_call *call
     rnnp_meta *outputs = rnnp_arena_alloc(context, &tape->arena, out * sizeof *outputs);
 
     call->inputs = rnnp_arena_calloc(context, &tape->arena, node->n_inputs, sizeof *call->inputs);
-    if (!inputs || !outputs || !call->inputs)
-        return RNNP_ERR_MEMORY;
+    if (!inputs || !outputs || !call->inputs) return RNNP_ERR_MEMORY;
     gather(l, node);
     memcpy(inputs, l->inf.in, in * sizeof *inputs);
     memcpy(outputs, l->inf.out, out * sizeof *outputs);
     call->row = rnnp_gradient_find(node->op->name);
     call->shape = (rnnp_gradient_shape){
-        .context = context, .select = &context->selection, .math = t->options.math, .node = node, .inputs = inputs,
-        .outputs = outputs, .recompute = t->options.recompute, .recurrent_dropout = t->options.recurrent_dropout,
+        .context = context,
+        .select = &context->selection,
+        .math = t->options.math,
+        .node = node,
+        .inputs = inputs,
+        .outputs = outputs,
+        .recompute = t->options.recompute,
+        .recurrent_dropout = t->options.recurrent_dropout,
     };
     call->for_loss = l->for_loss[n];
     call->batch_axis = rows_axis(l, node);
@@ -225,11 +216,9 @@ static rnnp_status make_calls(rnnp_tape_layout *l)
     rnnp_status status = RNNP_OK;
 
     tape->calls = rnnp_arena_calloc(l->trainer->context, &tape->arena, tape->n_calls, sizeof *tape->calls);
-    if (!tape->calls)
-        return RNNP_ERR_MEMORY;
+    if (!tape->calls) return RNNP_ERR_MEMORY;
     for (size_t n = 0, c = 0; n < l->model->n_nodes && status == RNNP_OK; n++) {
-        if (l->called[n])
-            status = make_call(l, n, &tape->calls[c++]);
+        if (l->called[n]) status = make_call(l, n, &tape->calls[c++]);
     }
     return status;
 }
@@ -269,12 +258,10 @@ static rnnp_status make(rnnp_tape_layout *l, struct rnnp_block **scratch)
 {
     rnnp_status status;
 
-    if ((status = begin(l, scratch)) != RNNP_OK || (status = infer_all(l)) != RNNP_OK)
-        return status;
+    if ((status = begin(l, scratch)) != RNNP_OK || (status = infer_all(l)) != RNNP_OK) return status;
     memcpy(l->tape->meta, l->inf.meta, l->model->n_values * sizeof *l->inf.meta);
     choose_calls(l);
-    if ((status = choose_gradients(l)) != RNNP_OK || (status = make_calls(l)) != RNNP_OK)
-        return status;
+    if ((status = choose_gradients(l)) != RNNP_OK || (status = make_calls(l)) != RNNP_OK) return status;
     return rnnp_tape_place(l, scratch);
 }
 
@@ -288,8 +275,7 @@ rnnp_status rnnp_tape_create(const rnnp_trainer *trainer, const rnnp_meta *input
     rnnp_status status = RNNP_ERR_MEMORY;
 
     *tape = NULL;
-    if (!p)
-        return status;
+    if (!p) return status;
     p->arena = arena;
     p->rows = rows;
     p->inputs = rnnp_arena_calloc(trainer->context, &p->arena, n_inputs, sizeof *p->inputs);

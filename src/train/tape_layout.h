@@ -14,12 +14,12 @@ typedef struct rnnp_tape_layout {
     rnnp_tape *tape;
     rnnp_inference inf;
     uint8_t *evaluated, *called, *for_loss; /* [n_nodes] */
-    uint8_t *live;                 /* [n_values] */
-    uint8_t *moves;                /* [n_values]: depends on what gradients are asked for */
-    size_t *last, *d_last;         /* [n_values], of roots: the last step that needs the value, the gradient */
-    uint8_t *written;              /* [n_values], of roots: something has written the gradient */
+    uint8_t *live;                          /* [n_values] */
+    uint8_t *moves;                         /* [n_values]: depends on what gradients are asked for */
+    size_t *last, *d_last;                  /* [n_values], of roots: the last step that needs the value, the gradient */
+    uint8_t *written;                       /* [n_values], of roots: something has written the gradient */
     rnnp_span *spans;
-    size_t **place;                /* of each span: where its offset goes */
+    size_t **place; /* of each span: where its offset goes */
     size_t *room;
     size_t n_spans;
 } rnnp_tape_layout;

@@ -10,8 +10,7 @@
 
 static void keep_until(rnnp_tape_layout *l, int32_t v, size_t step)
 {
-    if (v == RNNP_NONE)
-        return;
+    if (v == RNNP_NONE) return;
     size_t *last = &l->last[l->tape->root[v]];
 
     *last = step > *last ? step : *last;
@@ -23,8 +22,7 @@ static void find_lifetimes(rnnp_tape_layout *l)
     const rnnp_tape *tape = l->tape;
     const size_t loss = tape->n_calls;
 
-    for (size_t v = 0; v < model->n_values; v++)
-        l->d_last[v] = 2 * loss + 1; /* inputs: until all is done */
+    for (size_t v = 0; v < model->n_values; v++) l->d_last[v] = 2 * loss + 1; /* inputs: until all is done */
     for (size_t c = 0; c < tape->n_calls; c++) {
         const rnnp_tape_call *call = &tape->calls[c];
         const rnnp_node *node = call->shape.node;
@@ -35,12 +33,10 @@ static void find_lifetimes(rnnp_tape_layout *l)
         for (size_t i = 0; i < node->n_outputs; i++) {
             keep_until(l, node->outputs[i],
                        call->backward && rnnp_gradient_bit(call->row->keeps_outputs, i) ? 2 * loss - c : c);
-            if (node->outputs[i] != RNNP_NONE)
-                l->d_last[node->outputs[i]] = 2 * loss - c;
+            if (node->outputs[i] != RNNP_NONE) l->d_last[node->outputs[i]] = 2 * loss - c;
         }
     }
-    for (size_t k = 0; k < model->n_outputs; k++)
-        keep_until(l, model->outputs[k].value, loss);
+    for (size_t k = 0; k < model->n_outputs; k++) keep_until(l, model->outputs[k].value, loss);
     keep_until(l, l->trainer->loss_value, loss);
 }
 
@@ -73,15 +69,17 @@ static int span_gradient(rnnp_tape_layout *l, int32_t v, size_t step)
 static size_t own_space(const rnnp_tape_layout *l, const rnnp_tape_call *call)
 {
     const rnnp_operator *op = call->shape.node->op;
-    rnnp_prepare prepare = {.context = call->shape.context, .node = call->shape.node, .inputs = l->inf.in,
-                            .select = call->shape.select, .math = call->shape.math, .threads = 1};
+    rnnp_prepare prepare = {.context = call->shape.context,
+                            .node = call->shape.node,
+                            .inputs = l->inf.in,
+                            .select = call->shape.select,
+                            .math = call->shape.math,
+                            .threads = 1};
 
-    if (!op->workspace_bytes)
-        return 0;
+    if (!op->workspace_bytes) return 0;
     memcpy(l->inf.in, call->shape.inputs, rnnp_node_slots_in(call->shape.node) * sizeof *l->inf.in);
     for (size_t i = 0; i < 32 && i < rnnp_node_slots_in(call->shape.node); i++) {
-        if (op->packed_inputs >> i & 1)
-            l->inf.in[i].known = NULL; /* nothing is packed here */
+        if (op->packed_inputs >> i & 1) l->inf.in[i].known = NULL; /* nothing is packed here */
     }
     return op->workspace_bytes(&prepare, call->shape.outputs);
 }
@@ -93,8 +91,7 @@ static void span_forward(rnnp_tape_layout *l, rnnp_tape_call *call, size_t c)
     size_t space = row && row->workspace_bytes ? row->workspace_bytes(&call->shape) : 0;
     const size_t own = !row || !row->forward ? own_space(l, call) : 0;
 
-    for (size_t i = 0; i < node->n_outputs; i++)
-        span_value(l, node->outputs[i], c);
+    for (size_t i = 0; i < node->n_outputs; i++) span_value(l, node->outputs[i], c);
     if (row && row->kept_bytes)
         span(l, row->kept_bytes(&call->shape), c, call->backward ? 2 * l->tape->n_calls - c : c, &call->kept);
     span(l, own > space ? own : space, c, c, &call->forward_space);
@@ -109,16 +106,13 @@ static void span_backward(rnnp_tape_layout *l, rnnp_tape_call *call, size_t step
     for (size_t i = 0; i < node->n_outputs; i++)
         reached |= node->outputs[i] != RNNP_NONE && l->written[node->outputs[i]];
     call->backward &= reached;
-    if (!call->backward)
-        return;
+    if (!call->backward) return;
     for (size_t i = 0; i < node->n_inputs; i++) {
         rnnp_tape_input *in = &call->inputs[i];
 
-        if (!rnnp_tape_flows(l, node, call->row, 0, i))
-            continue;
+        if (!rnnp_tape_flows(l, node, call->row, 0, i)) continue;
         in->flow = span_gradient(l, node->inputs[i], step) ? RNNP_FLOW_WRITE : RNNP_FLOW_ADD;
-        if (in->flow == RNNP_FLOW_ADD)
-            span(l, rnnp_meta_bytes(&call->shape.inputs[i]), step, step, &in->scratch);
+        if (in->flow == RNNP_FLOW_ADD) span(l, rnnp_meta_bytes(&call->shape.inputs[i]), step, step, &in->scratch);
     }
     if (call->row->workspace_bytes)
         span(l, call->row->workspace_bytes(&call->shape), step, step, &call->backward_space);
@@ -132,18 +126,13 @@ static void list_spans(rnnp_tape_layout *l)
     const rnnp_meta *loss = &l->inf.meta[l->trainer->loss_value];
     const size_t n = tape->n_calls, items = rnnp_add_bytes(rnnp_meta_bytes(loss), rnnp_meta_bytes(loss));
 
-    for (size_t i = 0; i < model->n_inputs; i++)
-        span_value(l, model->inputs[i], 0);
-    for (size_t c = 0; c < n; c++)
-        span_forward(l, &tape->calls[c], c);
+    for (size_t i = 0; i < model->n_inputs; i++) span_value(l, model->inputs[i], 0);
+    for (size_t c = 0; c < n; c++) span_forward(l, &tape->calls[c], c);
     span(l, items, n, n, &tape->target); /* up to 8 bytes per item of a target, 4 per one of the output's */
     span(l, rnnp_meta_bytes(loss), n, n, &tape->weights);
-    if (tape->needed[l->trainer->loss_value])
-        span_gradient(l, l->trainer->loss_value, n);
-    for (size_t c = n; c-- > 0;)
-        span_backward(l, &tape->calls[c], 2 * n - c);
-    for (size_t v = 0; v < model->n_values; v++)
-        tape->needed[v] &= l->written[tape->root[v]];
+    if (tape->needed[l->trainer->loss_value]) span_gradient(l, l->trainer->loss_value, n);
+    for (size_t c = n; c-- > 0;) span_backward(l, &tape->calls[c], 2 * n - c);
+    for (size_t v = 0; v < model->n_values; v++) tape->needed[v] &= l->written[tape->root[v]];
 }
 
 static rnnp_status place(rnnp_tape_layout *l)
@@ -154,8 +143,7 @@ static rnnp_status place(rnnp_tape_layout *l)
 
     list_spans(l);
     const size_t bytes = rnnp_spans_place(l->spans, l->n_spans, l->room);
-    for (size_t s = 0; s < l->n_spans; s++)
-        *l->place[s] = l->spans[s].offset;
+    for (size_t s = 0; s < l->n_spans; s++) *l->place[s] = l->spans[s].offset;
     tape->slots = rnnp_align64(bytes);
     tape->bytes = rnnp_align64(rnnp_add_bytes(tape->slots, slots * sizeof(rnnp_tensor)));
     if (tape->bytes > SIZE_MAX / 2 || tape->prepared_bytes > SIZE_MAX / 2)
@@ -169,8 +157,7 @@ static rnnp_status make_room(rnnp_tape_layout *l, struct rnnp_block **scratch)
     const rnnp_context *context = l->trainer->context;
     size_t n = 2 * l->model->n_values + 2;
 
-    for (size_t c = 0; c < l->tape->n_calls; c++)
-        n += 3 + l->tape->calls[c].shape.node->n_inputs;
+    for (size_t c = 0; c < l->tape->n_calls; c++) n += 3 + l->tape->calls[c].shape.node->n_inputs;
     l->spans = rnnp_arena_calloc(context, scratch, n, sizeof *l->spans);
     l->place = rnnp_arena_calloc(context, scratch, n, sizeof *l->place);
     l->room = rnnp_arena_calloc(context, scratch, rnnp_spans_room(n), sizeof *l->room);
@@ -181,8 +168,7 @@ rnnp_status rnnp_tape_place(rnnp_tape_layout *l, struct rnnp_block **scratch)
 {
     const rnnp_status status = make_room(l, scratch);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     find_lifetimes(l);
     return place(l);
 }

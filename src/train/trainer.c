@@ -17,14 +17,12 @@ static rnnp_status copy_options(rnnp_trainer *t)
     const size_t length = strlen(o->batch) + 1;
     char *batch = rnnp_arena_alloc(t->context, &t->arena, length);
 
-    if (!batch)
-        return RNNP_ERR_MEMORY;
+    if (!batch) return RNNP_ERR_MEMORY;
     o->batch = memcpy(batch, o->batch, length);
     if (o->class_weights) {
         float *weights = rnnp_arena_alloc(t->context, &t->arena, o->classes * sizeof *weights);
 
-        if (!weights)
-            return RNNP_ERR_MEMORY;
+        if (!weights) return RNNP_ERR_MEMORY;
         o->class_weights = memcpy(weights, o->class_weights, o->classes * sizeof *weights);
     }
     return RNNP_OK;
@@ -36,8 +34,7 @@ static rnnp_status need_constants(const rnnp_model *model)
     rnnp_status status = RNNP_OK;
 
     for (size_t v = 0; v < model->n_values && status == RNNP_OK; v++) {
-        if (model->values[v].is_constant && model->values[v].uses > 0)
-            status = rnnp_constant_need(model, (int32_t)v);
+        if (model->values[v].is_constant && model->values[v].uses > 0) status = rnnp_constant_need(model, (int32_t)v);
     }
     return status;
 }
@@ -49,10 +46,8 @@ static rnnp_status make(rnnp_trainer *t)
 
     t->threads = t->options.threads && t->options.threads < team ? t->options.threads : team;
     t->workers = rnnp_arena_calloc(t->context, &t->arena, t->threads, sizeof *t->workers);
-    if (!t->workers)
-        return RNNP_ERR_MEMORY;
-    if ((status = copy_options(t)) != RNNP_OK || (status = need_constants(t->model)) != RNNP_OK)
-        return status;
+    if (!t->workers) return RNNP_ERR_MEMORY;
+    if ((status = copy_options(t)) != RNNP_OK || (status = need_constants(t->model)) != RNNP_OK) return status;
     return rnnp_train_graph(t);
 }
 
@@ -61,18 +56,13 @@ rnnp_status rnnp_trainer_create(const rnnp_model *model, const rnnp_train_option
     rnnp_train_options checked;
     rnnp_status status;
 
-    if (!trainer)
-        return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "trainer is NULL") : RNNP_ERR_ARG;
+    if (!trainer) return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "trainer is NULL") : RNNP_ERR_ARG;
     *trainer = NULL;
-    if (!model)
-        return RNNP_ERR_ARG;
-    if ((status = rnnp_train_options_check(model->context, options, &checked)) != RNNP_OK)
-        return status;
-    if (model->closed != RNNP_MODEL_CLOSED)
-        return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+    if (!model) return RNNP_ERR_ARG;
+    if ((status = rnnp_train_options_check(model->context, options, &checked)) != RNNP_OK) return status;
+    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
     rnnp_trainer *t = rnnp_calloc(model->context, sizeof *t);
-    if (!t)
-        return RNNP_ERR_MEMORY;
+    if (!t) return RNNP_ERR_MEMORY;
     t->context = model->context;
     t->model = model;
     t->options = checked;
@@ -85,12 +75,10 @@ rnnp_status rnnp_trainer_create(const rnnp_model *model, const rnnp_train_option
 
 void rnnp_trainer_destroy(rnnp_trainer *trainer)
 {
-    if (!trainer)
-        return;
+    if (!trainer) return;
     const rnnp_context *context = trainer->context;
 
-    for (size_t i = 0; i < RNNP_TAPES; i++)
-        rnnp_tape_destroy(context, trainer->tapes[i]);
+    for (size_t i = 0; i < RNNP_TAPES; i++) rnnp_tape_destroy(context, trainer->tapes[i]);
     rnnp_free(context, trainer->work, trainer->work_bytes);
     rnnp_arena_free(context, &trainer->arena);
     rnnp_free(context, trainer, sizeof *trainer);
@@ -114,8 +102,7 @@ static void set_rows(rnnp_trainer *t, size_t rows)
     for (size_t i = 0; i < t->model->n_inputs; i++) {
         const int axis = t->rows.axis[t->model->inputs[i]];
 
-        if (axis != RNNP_TIME_NONE)
-            t->inputs[i].dim[axis] = (int64_t)rows;
+        if (axis != RNNP_TIME_NONE) t->inputs[i].dim[axis] = (int64_t)rows;
     }
 }
 
@@ -125,15 +112,13 @@ static rnnp_status find_tape(rnnp_trainer *t, size_t rows, rnnp_tape **tape)
     size_t i = 0;
 
     set_rows(t, rows);
-    while (i + 1 < RNNP_TAPES && t->tapes[i] && !is_for(t, t->tapes[i], rows))
-        i++;
+    while (i + 1 < RNNP_TAPES && t->tapes[i] && !is_for(t, t->tapes[i], rows)) i++;
     rnnp_tape *found = t->tapes[i];
     if (!found || !is_for(t, found, rows)) {
         rnnp_tape *made;
         const rnnp_status status = rnnp_tape_create(t, t->inputs, t->wanted, rows, &made);
 
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
         rnnp_tape_destroy(t->context, found);
         found = made;
     }
@@ -147,8 +132,7 @@ static rnnp_status find_tapes(rnnp_pass *pass)
     const size_t last = rnnp_pass_rows(pass, pass->slices - 1);
     rnnp_status status = find_tape(pass->trainer, rnnp_pass_rows(pass, 0), &pass->tape[0]);
 
-    if (status == RNNP_OK && last != pass->tape[0]->rows)
-        status = find_tape(pass->trainer, last, &pass->tape[1]);
+    if (status == RNNP_OK && last != pass->tape[0]->rows) status = find_tape(pass->trainer, last, &pass->tape[1]);
     return status;
 }
 
@@ -159,13 +143,10 @@ static rnnp_status make_room(rnnp_pass *pass)
     rnnp_trainer *t = pass->trainer;
     const size_t bytes = rnnp_pass_measure(pass);
 
-    if (bytes <= t->work_bytes)
-        return RNNP_OK;
-    if (bytes == SIZE_MAX)
-        return rnnp_fail(t->context, RNNP_ERR_MEMORY, "the slices of a batch do not fit in memory");
+    if (bytes <= t->work_bytes) return RNNP_OK;
+    if (bytes == SIZE_MAX) return rnnp_fail(t->context, RNNP_ERR_MEMORY, "the slices of a batch do not fit in memory");
     char *work = rnnp_alloc(t->context, bytes);
-    if (!work)
-        return RNNP_ERR_MEMORY;
+    if (!work) return RNNP_ERR_MEMORY;
     rnnp_free(t->context, t->work, t->work_bytes);
     t->work = work;
     t->work_bytes = bytes;
@@ -186,23 +167,17 @@ static rnnp_status compute(rnnp_pass *pass, int update, rnnp_train_result *resul
     double sum, penalty;
     rnnp_status status;
 
-    if (pass->backward)
-        t->has_gradient = 0;
-    if ((status = rnnp_pass_run(pass, &sum)) != RNNP_OK)
-        return status;
+    if (pass->backward) t->has_gradient = 0;
+    if ((status = rnnp_pass_run(pass, &sum)) != RNNP_OK) return status;
     if (pass->batch->target) {
         rnnp_train_norm(t, pass->backward, &r.norm, &penalty);
         r.loss = sum / pass->weight + penalty;
     }
-    if (pass->backward && !isfinite(r.loss))
-        return diverged(t, "the loss", r.loss);
-    if (pass->backward && !isfinite(r.norm))
-        return diverged(t, "the gradient's norm", r.norm);
+    if (pass->backward && !isfinite(r.loss)) return diverged(t, "the loss", r.loss);
+    if (pass->backward && !isfinite(r.norm)) return diverged(t, "the gradient's norm", r.norm);
     t->has_gradient |= pass->backward;
-    if (update)
-        rnnp_train_update(t, r.norm);
-    if (result)
-        *result = r;
+    if (update) rnnp_train_update(t, r.norm);
+    if (result) *result = r;
     return RNNP_OK;
 }
 
@@ -212,10 +187,8 @@ static rnnp_status run_batch(rnnp_trainer *t, const rnnp_train_batch *batch, int
     rnnp_pass pass = {.trainer = t, .batch = batch, .training = training, .backward = training};
     rnnp_status status;
 
-    if (!t)
-        return RNNP_ERR_ARG;
-    if (!batch)
-        return rnnp_fail(t->context, RNNP_ERR_ARG, "batch is NULL");
+    if (!t) return RNNP_ERR_ARG;
+    if (!batch) return rnnp_fail(t->context, RNNP_ERR_ARG, "batch is NULL");
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     if ((status = rnnp_pass_shapes(&pass, batch->inputs, batch->n_inputs)) == RNNP_OK &&
         (status = rnnp_pass_inputs(&pass)) == RNNP_OK && (status = find_tapes(&pass)) == RNNP_OK &&
@@ -247,20 +220,16 @@ static rnnp_status measure(rnnp_pass *pass, const rnnp_tensor *inputs, size_t n_
     rnnp_trainer *t = pass->trainer;
     rnnp_status status = rnnp_pass_shapes(pass, inputs, n_inputs);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     memset(t->wanted, 0, t->model->n_inputs);
     const size_t first = rnnp_pass_rows(pass, 0), last = rnnp_pass_rows(pass, pass->slices - 1);
     set_rows(t, first);
     status = rnnp_tape_create(t, t->inputs, t->wanted, first, &pass->tape[0]);
     set_rows(t, last);
-    if (status == RNNP_OK && last != first)
-        status = rnnp_tape_create(t, t->inputs, t->wanted, last, &pass->tape[1]);
-    if (status != RNNP_OK)
-        return status;
+    if (status == RNNP_OK && last != first) status = rnnp_tape_create(t, t->inputs, t->wanted, last, &pass->tape[1]);
+    if (status != RNNP_OK) return status;
     const size_t work = rnnp_pass_measure(pass);
-    if (work == SIZE_MAX)
-        return rnnp_fail(t->context, RNNP_ERR_MEMORY, "the slices of a batch do not fit in memory");
+    if (work == SIZE_MAX) return rnnp_fail(t->context, RNNP_ERR_MEMORY, "the slices of a batch do not fit in memory");
     *bytes = work + pass->tape[0]->arena_bytes + (pass->tape[1] ? pass->tape[1]->arena_bytes : 0);
     return RNNP_OK;
 }
@@ -269,10 +238,8 @@ rnnp_status rnnp_trainer_bytes(const rnnp_trainer *trainer, const rnnp_tensor *i
 {
     rnnp_pass pass = {.trainer = (rnnp_trainer *)trainer}; /* scratch arrays alone are written */
 
-    if (!trainer)
-        return RNNP_ERR_ARG;
-    if (!bytes)
-        return rnnp_fail(trainer->context, RNNP_ERR_ARG, "bytes is NULL");
+    if (!trainer) return RNNP_ERR_ARG;
+    if (!bytes) return rnnp_fail(trainer->context, RNNP_ERR_ARG, "bytes is NULL");
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     const rnnp_status status = measure(&pass, inputs, n_inputs, bytes);
     rnnp_fpmode_set(mode);
@@ -283,8 +250,7 @@ rnnp_status rnnp_trainer_bytes(const rnnp_trainer *trainer, const rnnp_tensor *i
 
 rnnp_status rnnp_trainer_set_rate(rnnp_trainer *trainer, float rate)
 {
-    if (!trainer)
-        return RNNP_ERR_ARG;
+    if (!trainer) return RNNP_ERR_ARG;
     if (!(rate >= 0) || !isfinite(rate))
         return rnnp_fail(trainer->context, RNNP_ERR_ARG, "a learning rate of %g", (double)rate);
     trainer->options.optimizer.rate = rate;

@@ -25,16 +25,16 @@
 
 typedef struct rnnp_train_parameter {
     rnnp_parameter info;
-    int32_t value;                 /* of the model */
-    size_t elements, offset;       /* floats; in the trainer's blocks, from where 64 bytes are aligned */
-    int penalised;                 /* l1 and l2 are of it */
+    int32_t value;           /* of the model */
+    size_t elements, offset; /* floats; in the trainer's blocks, from where 64 bytes are aligned */
+    int penalised;           /* l1 and l2 are of it */
 } rnnp_train_parameter;
 
 enum { RNNP_UPDATE_ELEMENTS = 4096 };
 
 /* Up to so many elements of one parameter: what norms are summed in, and threads share. */
 typedef struct rnnp_update_block {
-    size_t parameter, offset, n;   /* offset as above */
+    size_t parameter, offset, n; /* offset as above */
 } rnnp_update_block;
 
 /* ---- Slices: the tree over them ---- */
@@ -44,14 +44,14 @@ enum { RNNP_TREE_LEVELS = 32, RNNP_TREE_NODES = 2 * RNNP_TREE_LEVELS, RNNP_TAPES
 /* The sum over slices index << level up to the next of that level. */
 typedef struct rnnp_tree_node {
     size_t level, index;
-    double loss;                   /* sum(w l) */
+    double loss; /* sum(w l) */
 } rnnp_tree_node;
 
 /* What one thread does in a pass. */
 typedef struct rnnp_worker {
     rnnp_tree_node node[RNNP_TREE_NODES];
     size_t n_nodes;
-    size_t first_buffer;           /* its stack of gradients: of the pass's buffers */
+    size_t first_buffer; /* its stack of gradients: of the pass's buffers */
     rnnp_status status;
     char sentence[RNNP_ERROR_CHARS]; /* of a status that is not RNNP_OK */
 } rnnp_worker;
@@ -61,18 +61,18 @@ typedef struct rnnp_worker {
 struct rnnp_trainer {
     const rnnp_context *context;
     const rnnp_model *model;
-    rnnp_train_options options;    /* pointers are into the arena */
+    rnnp_train_options options; /* pointers are into the arena */
     size_t threads;
-    struct rnnp_block *arena;      /* all but what passes need */
+    struct rnnp_block *arena; /* all but what passes need */
 
-    int64_t batch;                 /* symbol of the batch dimension */
-    rnnp_time rows;                /* rows.axis: where batch rows are in every value */
-    int32_t loss_value;            /* what the loss reads: the output, or what its Softmax or Sigmoid reads */
-    uint8_t *leads;                /* [n_values]: by way of gradients to the loss */
-    int32_t *parameter_of;         /* [n_values], -1 for other values */
-    int64_t *symbols;              /* [n_symbols], scratch */
-    rnnp_meta *inputs;             /* [n_inputs], scratch: the batch at hand */
-    uint8_t *wanted;               /* [n_inputs], scratch: gradients by inputs that it asks for */
+    int64_t batch;         /* symbol of the batch dimension */
+    rnnp_time rows;        /* rows.axis: where batch rows are in every value */
+    int32_t loss_value;    /* what the loss reads: the output, or what its Softmax or Sigmoid reads */
+    uint8_t *leads;        /* [n_values]: by way of gradients to the loss */
+    int32_t *parameter_of; /* [n_values], -1 for other values */
+    int64_t *symbols;      /* [n_symbols], scratch */
+    rnnp_meta *inputs;     /* [n_inputs], scratch: the batch at hand */
+    uint8_t *wanted;       /* [n_inputs], scratch: gradients by inputs that it asks for */
 
     rnnp_train_parameter *parameters;
     rnnp_update_block *blocks;
@@ -82,9 +82,9 @@ struct rnnp_trainer {
     uint64_t steps;
     int has_gradient;
 
-    rnnp_tape *tapes[RNNP_TAPES];  /* the latest used first */
-    rnnp_worker *workers;          /* [threads] */
-    char *work;                    /* what passes need: buffers of gradients, what is prepared, slices' memory */
+    rnnp_tape *tapes[RNNP_TAPES]; /* the latest used first */
+    rnnp_worker *workers;         /* [threads] */
+    char *work;                   /* what passes need: buffers of gradients, what is prepared, slices' memory */
     size_t work_bytes;
 };
 
@@ -104,11 +104,11 @@ typedef struct rnnp_pass {
     rnnp_trainer *trainer;
     const rnnp_train_batch *batch;
     int training, backward;
-    size_t rows, slices, threads;  /* threads: at most this many */
-    rnnp_tape *tape[2];            /* of full slices (or the only one), and of the last one if it is smaller */
-    rnnp_meta output;              /* of the loss, all rows */
+    size_t rows, slices, threads; /* threads: at most this many */
+    rnnp_tape *tape[2];           /* of full slices (or the only one), and of the last one if it is smaller */
+    rnnp_meta output;             /* of the loss, all rows */
     rnnp_loss_spec loss;
-    double weight;                 /* sum(w) */
+    double weight; /* sum(w) */
     size_t buffers, buffer_bytes, prepared_bytes, slice_bytes;
     char *extra, *prepared, *slice; /* in trainer->work */
 } rnnp_pass;

@@ -16,8 +16,7 @@ enum { LANES = 16 };
 static double add_lanes(double *lane)
 {
     for (size_t half = LANES / 2; half > 0; half /= 2) {
-        for (size_t i = 0; i < half; i++)
-            lane[i] += lane[i + half];
+        for (size_t i = 0; i < half; i++) lane[i] += lane[i + half];
     }
     return lane[0];
 }
@@ -26,8 +25,7 @@ static double sum_squares(const float *x, size_t n)
 {
     double lane[LANES] = {0};
 
-    for (size_t i = 0; i < n; i++)
-        lane[i % LANES] += (double)x[i] * (double)x[i];
+    for (size_t i = 0; i < n; i++) lane[i % LANES] += (double)x[i] * (double)x[i];
     return add_lanes(lane);
 }
 
@@ -35,16 +33,14 @@ static double sum_sizes(const float *x, size_t n)
 {
     double lane[LANES] = {0};
 
-    for (size_t i = 0; i < n; i++)
-        lane[i % LANES] += fabs((double)x[i]);
+    for (size_t i = 0; i < n; i++) lane[i % LANES] += fabs((double)x[i]);
     return add_lanes(lane);
 }
 
 static double add_blocks(double *sum, size_t n)
 {
     for (size_t step = 1; step < n; step *= 2) {
-        for (size_t i = 0; i + step < n; i += 2 * step)
-            sum[i] += sum[i + step];
+        for (size_t i = 0; i + step < n; i += 2 * step) sum[i] += sum[i + step];
     }
     return n ? sum[0] : 0;
 }
@@ -86,14 +82,10 @@ static void norm_phase(void *arg, size_t phase, size_t i, size_t n)
         const int penalised = penalties && p->penalised && !p->info.frozen;
 
         t->block_norm[b] = t->block_penalty[b] = 0;
-        if (penalised && call->args.l1 > 0)
-            t->block_penalty[b] += (double)args.l1 * sum_sizes(args.p, args.n);
-        if (penalised && call->args.l2 > 0)
-            t->block_penalty[b] += (double)args.l2 / 2 * sum_squares(args.p, args.n);
-        if (penalised && call->backward)
-            select->op[RNNP_OP_penalty_f32]->fn.penalty_f32(&args);
-        if (call->backward && !p->info.frozen)
-            t->block_norm[b] = sum_squares(args.g, args.n);
+        if (penalised && call->args.l1 > 0) t->block_penalty[b] += (double)args.l1 * sum_sizes(args.p, args.n);
+        if (penalised && call->args.l2 > 0) t->block_penalty[b] += (double)args.l2 / 2 * sum_squares(args.p, args.n);
+        if (penalised && call->backward) select->op[RNNP_OP_penalty_f32]->fn.penalty_f32(&args);
+        if (call->backward && !p->info.frozen) t->block_norm[b] = sum_squares(args.g, args.n);
     }
 }
 
@@ -104,8 +96,7 @@ void rnnp_train_norm(rnnp_trainer *t, int backward, double *norm, double *penalt
     update_call call = {.trainer = t, .args = {.l1 = t->options.l1, .l2 = t->options.l2}, .backward = backward};
 
     *norm = *penalty = 0;
-    if (!backward && t->options.l1 <= 0 && t->options.l2 <= 0)
-        return;
+    if (!backward && t->options.l1 <= 0 && t->options.l2 <= 0) return;
     rnnp_team_phases(team_of(t), t->threads, 1, norm_phase, &call);
     *norm = sqrt(add_blocks(t->block_norm, t->n_blocks));
     *penalty = add_blocks(t->block_penalty, t->n_blocks);
@@ -125,8 +116,7 @@ static void update_phase(void *arg, size_t phase, size_t i, size_t n)
     for (size_t b = from; b < to; b++) {
         const rnnp_update_args args = block_args(call, &t->blocks[b]);
 
-        if (t->parameters[t->blocks[b].parameter].info.frozen)
-            continue;
+        if (t->parameters[t->blocks[b].parameter].info.frozen) continue;
         switch (t->options.optimizer.kind) {
         case RNNP_SGD: select->op[RNNP_OP_sgd_f32]->fn.sgd_f32(&args); break;
         case RNNP_RMSPROP: select->op[RNNP_OP_rmsprop_f32]->fn.rmsprop_f32(&args); break;
@@ -140,13 +130,22 @@ void rnnp_train_update(rnnp_trainer *t, double norm)
     const rnnp_optimizer *o = &t->options.optimizer;
     const uint64_t step = t->steps + 1;
     const double most = (double)t->options.clip_norm;
-    update_call call = {.trainer = t, .args = {
-        .rate = o->rate, .decay = o->decay, .scale = most > 0 && norm > most ? (float)(most / norm) : 1.0f,
-        .limit = t->options.clip_value, .momentum = o->momentum, .rho = o->rho, .beta1 = o->beta1, .beta2 = o->beta2,
-        .epsilon = o->epsilon, .nesterov = o->nesterov, .decoupled = o->kind == RNNP_ADAMW,
-        .rate1 = (float)((double)o->rate / (1 - rnnp_real_power((double)o->beta1, step))),
-        .root2 = (float)(1 / sqrt(1 - rnnp_real_power((double)o->beta2, step))),
-    }};
+    update_call call = {.trainer = t,
+                        .args = {
+                            .rate = o->rate,
+                            .decay = o->decay,
+                            .scale = most > 0 && norm > most ? (float)(most / norm) : 1.0f,
+                            .limit = t->options.clip_value,
+                            .momentum = o->momentum,
+                            .rho = o->rho,
+                            .beta1 = o->beta1,
+                            .beta2 = o->beta2,
+                            .epsilon = o->epsilon,
+                            .nesterov = o->nesterov,
+                            .decoupled = o->kind == RNNP_ADAMW,
+                            .rate1 = (float)((double)o->rate / (1 - rnnp_real_power((double)o->beta1, step))),
+                            .root2 = (float)(1 / sqrt(1 - rnnp_real_power((double)o->beta2, step))),
+                        }};
 
     rnnp_team_phases(team_of(t), t->threads, 1, update_phase, &call);
     t->steps = step;

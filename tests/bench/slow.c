@@ -5,15 +5,15 @@
  */
 #include "kernels/ops.h"
 
-#define SLOW(isa)                                                                         \
-    void __real_rnnp_tanh_f32_u35_##isa(const rnnp_unary_args *args);                     \
-    void __wrap_rnnp_tanh_f32_u35_##isa(const rnnp_unary_args *args);                     \
-    void __wrap_rnnp_tanh_f32_u35_##isa(const rnnp_unary_args *args)                      \
-    {                                                                                     \
-        rnnp_unary_args again = *args;                                                    \
-        again.n /= 20;                                                                    \
-        __real_rnnp_tanh_f32_u35_##isa(args);                                             \
-        __real_rnnp_tanh_f32_u35_##isa(&again);                                           \
+#define SLOW(isa)                                                     \
+    void __real_rnnp_tanh_f32_u35_##isa(const rnnp_unary_args *args); \
+    void __wrap_rnnp_tanh_f32_u35_##isa(const rnnp_unary_args *args); \
+    void __wrap_rnnp_tanh_f32_u35_##isa(const rnnp_unary_args *args)  \
+    {                                                                 \
+        rnnp_unary_args again = *args;                                \
+        again.n /= 20;                                                \
+        __real_rnnp_tanh_f32_u35_##isa(args);                         \
+        __real_rnnp_tanh_f32_u35_##isa(&again);                       \
     }
 
 SLOWED /* SLOW(isa) for each ISA of the build */

@@ -76,7 +76,10 @@ static void gates_back_describe(const void *problem, char text[DESCRIPTION])
     snprintf(text, DESCRIPTION, "rows%zu-h%zu-%s-math%d", p->rows, p->hidden, spec, p->spec.math);
 }
 
-typedef struct gates_back_run { const rnnp_variant *variant; rnnp_gates_back_args args; } gates_back_run;
+typedef struct gates_back_run {
+    const rnnp_variant *variant;
+    rnnp_gates_back_args args;
+} gates_back_run;
 
 static void gates_back_go(const void *arg)
 {
@@ -135,7 +138,9 @@ static const char *gates_back_call(const void *problem, const rnnp_variant *vari
 }
 
 /* A gate's value y and derivative d. */
-typedef struct graded { ball y, d; } graded;
+typedef struct graded {
+    ball y, d;
+} graded;
 
 static graded graded_act(const gates_back *p, int which, int sigmoid, ball z)
 {
@@ -149,13 +154,17 @@ static graded gate(const gates_back *p, int which, int sigmoid, ball z)
     const double clip = (double)p->spec.clip;
     if (!(clip > 0) || isnan(z.v) || isnan(z.e)) return graded_act(p, which, sigmoid, z);
     graded g = graded_act(p, which, sigmoid, ball_clip(z, -clip, clip));
-    if (z.e > 0 && fabs(fabs(z.v) - clip) <= z.e) g.d = ball_unknown();
-    else if (fabs(z.v) > clip) g.d = ball_exact(0);
+    if (z.e > 0 && fabs(fabs(z.v) - clip) <= z.e)
+        g.d = ball_unknown();
+    else if (fabs(z.v) > clip)
+        g.d = ball_exact(0);
     return g;
 }
 
 /* Gradients by one unit of one row. */
-typedef struct unit_back { ball dz[4], dzx, dh_prev, dc, du, dp[3]; } unit_back;
+typedef struct unit_back {
+    ball dz[4], dzx, dh_prev, dc, du, dp[3];
+} unit_back;
 
 static void lstm_unit(const gates_back *p, size_t at, size_t unit, const ball *z, unit_back *to)
 {
@@ -231,9 +240,12 @@ static void gates_back_oracle(const void *problem, ball *expected)
             unit_back to = {.dc = {0, 0}};
             for (size_t g = 0; g < p->gates; g++) z[g] = ball_exact((double)p->z[first + g * LANES]);
             for (size_t i = 0; p->peephole && i < 3; i++) to.dp[i] = dp[i * p->hidden + u];
-            if (lstm) lstm_unit(p, at, u, z, &to);
-            else if (gru) gru_unit(p, at, z, ball_exact((double)p->m[ZX][r * cols + u]), &to);
-            else to.dz[0] = ball_mul(ball_exact((double)p->m[DH][at]), gate(p, 0, 0, z[0]).d);
+            if (lstm)
+                lstm_unit(p, at, u, z, &to);
+            else if (gru)
+                gru_unit(p, at, z, ball_exact((double)p->m[ZX][r * cols + u]), &to);
+            else
+                to.dz[0] = ball_mul(ball_exact((double)p->m[DH][at]), gate(p, 0, 0, z[0]).d);
             for (size_t g = 0; !update && g < p->gates; g++) dz[first + g * LANES] = to.dz[g];
             if (zx) dzx[r * cols + u] = to.dzx;
             if (gru) dh_prev[at] = to.dh_prev;
@@ -258,8 +270,10 @@ static void *act_back_prepare(rnnp_op op, arena *a, rng *r)
 {
     act_back *p = arena_take(a, sizeof *p);
     (void)op;
-    *p = (act_back){.n = rng_one_in(r, 16) ? 0 : rng_in(r, 1, 260), .in_place = rng_one_in(r, 3),
-                    .math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST), .act = random_act(r)};
+    *p = (act_back){.n = rng_one_in(r, 16) ? 0 : rng_in(r, 1, 260),
+                    .in_place = rng_one_in(r, 3),
+                    .math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST),
+                    .act = random_act(r)};
     p->x = filled(a, r, p->n, rng_inputs(r), 2, 8);
     p->dy = filled(a, r, p->n, rng_inputs(r), 1, 8);
     /* on the kinks that parameters move, exactly where these are powers of two */
@@ -276,7 +290,10 @@ static void act_back_describe(const void *problem, char text[DESCRIPTION])
     snprintf(text, DESCRIPTION, "n%zu-act%d-math%d%s", p->n, (int)p->act.kind, p->math, p->in_place ? "-in-place" : "");
 }
 
-typedef struct act_back_run { const rnnp_variant *variant; rnnp_act_back_args args; } act_back_run;
+typedef struct act_back_run {
+    const rnnp_variant *variant;
+    rnnp_act_back_args args;
+} act_back_run;
 
 static void act_back_go(const void *arg)
 {
@@ -335,7 +352,10 @@ static void row_back_describe(const void *problem, char text[DESCRIPTION])
     snprintf(text, DESCRIPTION, "rows%zu-cols%zu%s", p->rows, p->cols, p->in_place ? "-in-place" : "");
 }
 
-typedef struct row_back_run { const rnnp_variant *variant; rnnp_row_back_args args; } row_back_run;
+typedef struct row_back_run {
+    const rnnp_variant *variant;
+    rnnp_row_back_args args;
+} row_back_run;
 
 static void row_back_go(const void *arg)
 {

@@ -9,16 +9,10 @@
 
 static const double eps = 0x1p-24, least = 0x1p-149, largest = 0x1.ffffffp127;
 
-ball ball_unknown(void)
-{
-    return (ball){0, NAN};
-}
+ball ball_unknown(void) { return (ball){0, NAN}; }
 
 /* Operands of further arithmetic: what may have overflowed is not known. */
-static int unusable(ball a)
-{
-    return isnan(a.e) || (isfinite(a.v) && fabs(a.v) + a.e > FLT_MAX);
-}
+static int unusable(ball a) { return isnan(a.e) || (isfinite(a.v) && fabs(a.v) + a.e > FLT_MAX); }
 
 static ball rounded(double v, double e)
 {
@@ -45,15 +39,9 @@ static ball monotone(double (*f)(double), ball x, double ulps, double relative, 
     return (ball){v, spread + ulps * ulp(fabs(v) + spread) + relative * fabs(v) + absolute};
 }
 
-ball ball_exact(double v)
-{
-    return (ball){v, 0};
-}
+ball ball_exact(double v) { return (ball){v, 0}; }
 
-ball ball_neg(ball a)
-{
-    return (ball){-a.v, a.e};
-}
+ball ball_neg(ball a) { return (ball){-a.v, a.e}; }
 
 /* a b without its rounding. */
 static ball product(ball a, ball b)
@@ -75,25 +63,13 @@ static ball sum(ball a, ball b)
     return (ball){a.v + b.v, a.e + b.e};
 }
 
-static ball round_once(ball a)
-{
-    return isnan(a.e) ? a : rounded(a.v, a.e);
-}
+static ball round_once(ball a) { return isnan(a.e) ? a : rounded(a.v, a.e); }
 
-ball ball_add(ball a, ball b)
-{
-    return round_once(sum(a, b));
-}
+ball ball_add(ball a, ball b) { return round_once(sum(a, b)); }
 
-ball ball_mul(ball a, ball b)
-{
-    return round_once(product(a, b));
-}
+ball ball_mul(ball a, ball b) { return round_once(product(a, b)); }
 
-ball ball_fma(ball a, ball b, ball c)
-{
-    return round_once(sum(product(a, b), c));
-}
+ball ball_fma(ball a, ball b, ball c) { return round_once(sum(product(a, b), c)); }
 
 ball ball_div(ball a, ball b)
 {
@@ -107,19 +83,22 @@ ball ball_div(ball a, ball b)
 /* Errors that the classes promise (include/rnnpack/rnnpack.h), in ULP or else absolute. */
 ball ball_tanh(int math, ball x)
 {
-    return monotone(tanh, x, math == RNNP_MATH_U35 ? 3.5 : math == RNNP_MATH_U10 ? 1.0 : 0, 0,
-                    math == RNNP_MATH_FAST ? 5e-5 : 0);
+    return monotone(tanh, x,
+                    math == RNNP_MATH_U35   ? 3.5
+                    : math == RNNP_MATH_U10 ? 1.0
+                                            : 0,
+                    0, math == RNNP_MATH_FAST ? 5e-5 : 0);
 }
 
-static double sigmoid(double x)
-{
-    return 1 / (1 + exp(-x));
-}
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
 ball ball_sigmoid(int math, ball x)
 {
-    return monotone(sigmoid, x, math == RNNP_MATH_U35 ? 3.5 : math == RNNP_MATH_U10 ? 1.0 : 0, 0,
-                    math == RNNP_MATH_FAST ? 5e-5 : 0);
+    return monotone(sigmoid, x,
+                    math == RNNP_MATH_U35   ? 3.5
+                    : math == RNNP_MATH_U10 ? 1.0
+                                            : 0,
+                    0, math == RNNP_MATH_FAST ? 5e-5 : 0);
 }
 
 ball ball_exp(int math, ball x)
@@ -158,15 +137,9 @@ ball ball_clip(ball x, double low, double high)
     return x;
 }
 
-static double softplus(double x)
-{
-    return fmax(x, 0) + log1p(exp(-fabs(x)));
-}
+static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
 
-static double softsign(double x)
-{
-    return isinf(x) ? copysign(1, x) : x / (1 + fabs(x));
-}
+static double softsign(double x) { return isinf(x) ? copysign(1, x) : x / (1 + fabs(x)); }
 
 /* Values are alpha max(0, x) and x - max(0, x) apart: monotone for alpha >= 0, which is all that is tried. */
 ball ball_act(const rnnp_act_spec *act, int math, ball x)

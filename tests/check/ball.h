@@ -20,7 +20,9 @@
 
 #define BITS (-1.0)
 
-typedef struct ball { double v, e; } ball;
+typedef struct ball {
+    double v, e;
+} ball;
 
 ball ball_exact(double v);
 ball ball_unknown(void);

@@ -17,18 +17,18 @@ enum { MOST_GATES = 4 };
 
 typedef struct cell {
     kind kind;
-    int step;                /* 0: gates op                                                            */
+    int step; /* 0: gates op */
     size_t gates, rows, hidden, input, first, end;
-    int panels_per_lanes;    /* gates: log2 of the panel's width over the least one                    */
-    int zx_inside;           /* GRU gates: zx lies in rows of z's layout                               */
-    size_t skip;             /* gates: z begins this many eighths of the way to the first panel        */
-    int one_z, one_zx;       /* ldz == 0, ldzx == 0                                                    */
-    int in_place;            /* gates: y == h                                                          */
+    int panels_per_lanes; /* gates: log2 of the panel's width over the least one */
+    int zx_inside;        /* GRU gates: zx lies in rows of z's layout */
+    size_t skip;          /* gates: z begins this many eighths of the way to the first panel */
+    int one_z, one_zx;    /* ldz == 0, ldzx == 0 */
+    int in_place;         /* gates: y == h */
     int has_x;
     size_t ldx, ldh, ldhr, ldc, ldu, ldy, z_pad;
     rnnp_gate_spec spec;
-    float *z, *zx, *zh;      /* [rows or 1][gate][unit], [rows or 1][unit], [unit]                     */
-    float *wx, *wh;          /* [gate][unit][k]                                                        */
+    float *z, *zx, *zh; /* [rows or 1][gate][unit], [rows or 1][unit], [unit] */
+    float *wx, *wh;     /* [gate][unit][k] */
     float *x, *h, *hr, *c, *u, *peephole;
 } cell;
 
@@ -107,15 +107,9 @@ static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
     return p;
 }
 
-static void *gates_prepare(rnnp_op op, arena *a, rng *r)
-{
-    return cell_prepare(op, 0, a, r);
-}
+static void *gates_prepare(rnnp_op op, arena *a, rng *r) { return cell_prepare(op, 0, a, r); }
 
-static void *step_prepare(rnnp_op op, arena *a, rng *r)
-{
-    return cell_prepare(op, 1, a, r);
-}
+static void *step_prepare(rnnp_op op, arena *a, rng *r) { return cell_prepare(op, 1, a, r); }
 
 static void cell_describe(const void *problem, char text[DESCRIPTION])
 {
@@ -169,7 +163,11 @@ static float *panel_order(arena *a, const float *from, size_t rows, size_t gates
 }
 
 /* One matrix of the state that a call writes in units [from, to). */
-typedef struct written { const char *name; const float *p, *before; size_t ld; } written;
+typedef struct written {
+    const char *name;
+    const float *p, *before;
+    size_t ld;
+} written;
 
 static const char *collect(const cell *p, const written *w, size_t from, size_t to, arena *a, const memory *m,
                            result *out)
@@ -216,9 +214,22 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
     cell_run run = {.variant = variant};
     if (p->step) {
         rnnp_step_args *s = &run.step;
-        *s = (rnnp_step_args){.rows = R, .hidden = H, .input = p->input, .panel_begin = begin, .panel_end = end, .z = pz,
-                              .ldz = p->one_z ? 0 : ldz, .h = h, .ldh = p->ldh, .c = c, .ldc = p->ldc, .u = u,
-                              .ldu = p->ldu, .y = y, .ldy = p->ldy, .spec = &spec,
+        *s = (rnnp_step_args){.rows = R,
+                              .hidden = H,
+                              .input = p->input,
+                              .panel_begin = begin,
+                              .panel_end = end,
+                              .z = pz,
+                              .ldz = p->one_z ? 0 : ldz,
+                              .h = h,
+                              .ldh = p->ldh,
+                              .c = c,
+                              .ldc = p->ldc,
+                              .u = u,
+                              .ldu = p->ldu,
+                              .y = y,
+                              .ldy = p->ldy,
+                              .spec = &spec,
                               .reverse = (int)((R ^ H ^ p->input ^ (size_t)variant->isa) & 1)};
         const size_t wh_size = rnnp_packed_size(G, H, H, lanes), wx_size = rnnp_packed_size(G, H, p->input, lanes);
         const size_t slices = rnnp_step_slices(&variant->traits);
@@ -240,9 +251,23 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
         s->scratch = memory_scratch(m, rnnp_step_scratch(variant->op, &variant->traits, R, H));
     } else {
         rnnp_gates_args *g = &run.gates;
-        *g = (rnnp_gates_args){.rows = R, .hidden = H, .lanes = lanes, .panel_begin = begin, .panel_end = end, .z = pz,
-                               .ldz = ldz, .z_panel = z_panel, .h = h, .ldh = p->ldh, .c = c, .ldc = p->ldc, .u = u,
-                               .ldu = p->ldu, .y = y, .ldy = p->ldy, .spec = &spec};
+        *g = (rnnp_gates_args){.rows = R,
+                               .hidden = H,
+                               .lanes = lanes,
+                               .panel_begin = begin,
+                               .panel_end = end,
+                               .z = pz,
+                               .ldz = ldz,
+                               .z_panel = z_panel,
+                               .h = h,
+                               .ldh = p->ldh,
+                               .c = c,
+                               .ldc = p->ldc,
+                               .u = u,
+                               .ldu = p->ldu,
+                               .y = y,
+                               .ldy = p->ldy,
+                               .spec = &spec};
         if (p->kind == GRU) {
             /* in the place of the last of three gates, or in panels of its own */
             const size_t gates = p->zx_inside ? 3 : 1, cols = (panels - z_panel) * gates * lanes;
@@ -261,8 +286,7 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
     const size_t from = begin * lanes, to = end * lanes < H ? end * lanes : H;
     const char *outside = collect(p, &(written){"h", y, p->in_place ? p->h : NULL, p->ldy}, from, to, a, m, out);
     if (c && !outside) outside = collect(p, &(written){"c", c, p->c, p->ldc}, from, to, a, m, out);
-    if (p->kind == GRU_RESET && !outside)
-        outside = collect(p, &(written){"u", u, NULL, p->ldu}, from, to, a, m, out);
+    if (p->kind == GRU_RESET && !outside) outside = collect(p, &(written){"u", u, NULL, p->ldu}, from, to, a, m, out);
     return wrong ? wrong : outside;
 }
 
@@ -271,8 +295,7 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
 static ball gate(const cell *p, int which, ball z)
 {
     const rnnp_gate_spec *s = &p->spec;
-    if (s->plain)
-        return p->kind == RNN || which > 0 ? ball_tanh(s->math, z) : ball_sigmoid(s->math, z);
+    if (s->plain) return p->kind == RNN || which > 0 ? ball_tanh(s->math, z) : ball_sigmoid(s->math, z);
     if (s->clip > 0 && !isnan(z.e)) z = ball_clip(z, -(double)s->clip, (double)s->clip);
     return ball_act(&s->act[which], s->math, z);
 }
@@ -284,10 +307,7 @@ static ball output(const cell *p, ball c)
 }
 
 /* (1 - z) n + z h */
-static ball blend(ball z, ball n, ball h)
-{
-    return ball_fma(z, h, ball_fma(ball_neg(z), n, n));
-}
+static ball blend(ball z, ball n, ball h) { return ball_fma(z, h, ball_fma(ball_neg(z), n, n)); }
 
 /* New h, and new c or u in *second, of one unit from its pre-activations; zn is the input part of a GRU's n. */
 static ball cell_unit(const cell *p, size_t row, size_t unit, const ball *z, ball zn, ball *second)

@@ -30,7 +30,10 @@ typedef struct unary {
 static void *unary_prepare(rnnp_op op, arena *a, rng *r)
 {
     unary *p = arena_take(a, sizeof *p);
-    *p = (unary){.op = op, .n = vector_size(r), .alpha = rng_uniform(r, 0.05f, 2), .beta = rng_uniform(r, -1, 2),
+    *p = (unary){.op = op,
+                 .n = vector_size(r),
+                 .alpha = rng_uniform(r, 0.05f, 2),
+                 .beta = rng_uniform(r, -1, 2),
                  .in_place = rng_one_in(r, 4)};
     if (op == RNNP_OP_clip_f32) p->beta = p->alpha + rng_uniform(r, 0, 3), p->alpha -= 2;
     p->x = arena_floats(a, p->n);
@@ -46,7 +49,10 @@ static void unary_describe(const void *problem, char text[DESCRIPTION])
     snprintf(text, DESCRIPTION, "n%zu%s", p->n, p->in_place ? "-in-place" : "");
 }
 
-typedef struct unary_run { const rnnp_variant *variant; rnnp_unary_args args; } unary_run;
+typedef struct unary_run {
+    const rnnp_variant *variant;
+    rnnp_unary_args args;
+} unary_run;
 
 static void unary_go(const void *arg)
 {
@@ -119,10 +125,7 @@ typedef struct binary {
     float *a, *b;
 } binary;
 
-static size_t operand_size(size_t n, size_t step)
-{
-    return step ? n : 1;
-}
+static size_t operand_size(size_t n, size_t step) { return step ? n : 1; }
 
 static void *binary_prepare(rnnp_op op, arena *a, rng *r)
 {
@@ -148,7 +151,10 @@ static void binary_describe(const void *problem, char text[DESCRIPTION])
     snprintf(text, DESCRIPTION, "n%zu-steps%zu%zu%s", p->n, p->a_step, p->b_step, suffix[p->in_place]);
 }
 
-typedef struct binary_run { const rnnp_variant *variant; rnnp_binary_args args; } binary_run;
+typedef struct binary_run {
+    const rnnp_variant *variant;
+    rnnp_binary_args args;
+} binary_run;
 
 static void binary_go(const void *arg)
 {

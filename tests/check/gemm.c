@@ -29,7 +29,8 @@ static void *gemm_prepare(rnnp_op op, arena *a, rng *r)
 {
     gemm *p = arena_take(a, sizeof *p);
     const rnnp_variant *shape = any_variant(op, r);
-    *p = (gemm){.m = rng_size(r, shape->traits.mr, 3), .n = rng_size(r, shape->traits.nr, 2),
+    *p = (gemm){.m = rng_size(r, shape->traits.mr, 3),
+                .n = rng_size(r, shape->traits.nr, 2),
                 .k = rng_one_in(r, 32) ? 0 : rng_size(r, 64, 3)};
     if (rng_one_in(r, 24)) p->m = rng_in(r, 180, 210); /* beyond one block of rows */
     if (rng_one_in(r, 6)) p->m = 1;
@@ -58,7 +59,10 @@ static void gemm_describe(const void *problem, char text[DESCRIPTION])
              from[p->from], (int)p->act.kind, p->math);
 }
 
-typedef struct gemm_run { const rnnp_variant *variant; rnnp_gemm_args args; } gemm_run;
+typedef struct gemm_run {
+    const rnnp_variant *variant;
+    rnnp_gemm_args args;
+} gemm_run;
 
 static void gemm_go(const void *arg)
 {
@@ -74,14 +78,23 @@ static const char *gemm_call(const void *problem, const rnnp_variant *variant, i
     const size_t nr = variant->traits.nr, packed_size = rnnp_packed_size(1, p->n, p->k, nr);
     float *packed = arena_floats(a, packed_size);
     rnnp_pack_f32(packed, p->b, 1, p->n, p->k, nr, 1, 0, 1, p->n);
-    gemm_run run = {variant, {.m = p->m, .n = p->n, .k = p->k, .lda = p->lda, .ldc0 = p->ldc0, .ldc = p->ldc,
-                              .act = p->act, .math = p->math}};
+    gemm_run run = {variant,
+                    {.m = p->m,
+                     .n = p->n,
+                     .k = p->k,
+                     .lda = p->lda,
+                     .ldc0 = p->ldc0,
+                     .ldc = p->ldc,
+                     .act = p->act,
+                     .math = p->math}};
     run.args.a = memory_matrix(m, INPUT, p->a, p->m, p->k, p->lda);
     run.args.b = memory_floats(m, INPUT, packed, packed_size);
     run.args.c = memory_matrix(m, p->from == FROM_SELF ? INOUT : OUTPUT, p->from == FROM_SELF ? p->c0 : NULL, p->m,
                                p->n, p->ldc);
-    if (p->from == FROM_SELF) run.args.c0 = run.args.c;
-    else if (p->from != FROM_NULL) run.args.c0 = memory_matrix(m, INPUT, p->c0, p->m, p->n, p->ldc0);
+    if (p->from == FROM_SELF)
+        run.args.c0 = run.args.c;
+    else if (p->from != FROM_NULL)
+        run.args.c0 = memory_matrix(m, INPUT, p->c0, p->m, p->n, p->ldc0);
     const char *wrong = memory_call(m, gemm_go, &run);
     part *c = result_part(out, a, "c", p->m, p->n);
     for (size_t i = 0; i < p->m; i++)

@@ -35,7 +35,9 @@ typedef struct options {
     const char *only, *require;
 } options;
 
-typedef struct tally { size_t variants, cases, skipped, failed; } tally;
+typedef struct tally {
+    size_t variants, cases, skipped, failed;
+} tally;
 
 /* ---- The table ---- */
 
@@ -268,8 +270,10 @@ static void print_lacking(const rnnp_variant *v, uint64_t features)
     };
     const uint64_t lacking = (needs[v->isa] | v->needs) & ~features;
     printf("skipped: %s: ", v->name);
-    if (!lacking) printf("above the cap\n");
-    else printf("CPU lacks");
+    if (!lacking)
+        printf("above the cap\n");
+    else
+        printf("CPU lacks");
     for (size_t bit = 0, first = 1; lacking && bit < RNNP_FEATURE_COUNT; bit++)
         if (lacking >> bit & 1) {
             printf("%s %s", first ? "" : ",", rnnp_cpu_feature_text(bit));
@@ -359,13 +363,20 @@ int main(int argc, char **argv)
         }
         if (!value) return print_usage();
         i++;
-        if (strcmp(option, "--only") == 0) o.only = value;
-        else if (strcmp(option, "--require") == 0) o.require = value;
-        else if (strcmp(option, "--isa") == 0) o.max_rank = rnnp_isa_rank(value);
-        else if (strcmp(option, "--cases") == 0 && read_number(value, &number)) o.cases = (size_t)number;
-        else if (strcmp(option, "--seed") == 0 && read_number(value, &number)) o.seed = number;
-        else if (strcmp(option, "--case") == 0 && read_number(value, &o.only_case)) o.cases = 1;
-        else return print_usage();
+        if (strcmp(option, "--only") == 0)
+            o.only = value;
+        else if (strcmp(option, "--require") == 0)
+            o.require = value;
+        else if (strcmp(option, "--isa") == 0)
+            o.max_rank = rnnp_isa_rank(value);
+        else if (strcmp(option, "--cases") == 0 && read_number(value, &number))
+            o.cases = (size_t)number;
+        else if (strcmp(option, "--seed") == 0 && read_number(value, &number))
+            o.seed = number;
+        else if (strcmp(option, "--case") == 0 && read_number(value, &o.only_case))
+            o.cases = 1;
+        else
+            return print_usage();
     }
     if (o.max_rank < 0 || (o.require && rnnp_isa_rank(o.require) < 0)) return print_usage();
 

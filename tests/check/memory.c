@@ -22,15 +22,9 @@ int arena_open(arena *a, size_t size)
     return a->base != NULL;
 }
 
-void arena_close(arena *a)
-{
-    free(a->base);
-}
+void arena_close(arena *a) { free(a->base); }
 
-void arena_reset(arena *a)
-{
-    a->used = 0;
-}
+void arena_reset(arena *a) { a->used = 0; }
 
 void *arena_take(arena *a, size_t bytes)
 {
@@ -43,10 +37,7 @@ void *arena_take(arena *a, size_t bytes)
     return memset(a->base + a->used - bytes, 0, bytes);
 }
 
-float *arena_floats(arena *a, size_t n)
-{
-    return arena_take(a, n * sizeof(float));
-}
+float *arena_floats(arena *a, size_t n) { return arena_take(a, n * sizeof(float)); }
 
 int memory_open(memory *m)
 {
@@ -73,15 +64,9 @@ static void paint(const memory *m, float *p, size_t n)
     for (size_t i = 0; i < n; i++) memcpy(p + i, &m->canary, sizeof *p);
 }
 
-int memory_is_canary(const memory *m, float v)
-{
-    return memcmp(&v, &m->canary, sizeof v) == 0;
-}
+int memory_is_canary(const memory *m, float v) { return memcmp(&v, &m->canary, sizeof v) == 0; }
 
-static size_t slot_floats(const slot *s)
-{
-    return s->rows == 0 || s->cols == 0 ? 0 : (s->rows - 1) * s->ld + s->cols;
-}
+static size_t slot_floats(const slot *s) { return s->rows == 0 || s->cols == 0 ? 0 : (s->rows - 1) * s->ld + s->cols; }
 
 /* Canaries before and after the buffer, as far as the slot goes. */
 static size_t window_before(const slot *s)
@@ -126,15 +111,9 @@ float *memory_matrix(memory *m, usage use, const float *from, size_t rows, size_
     return s->p;
 }
 
-float *memory_floats(memory *m, usage use, const float *from, size_t n)
-{
-    return memory_matrix(m, use, from, 1, n, n);
-}
+float *memory_floats(memory *m, usage use, const float *from, size_t n) { return memory_matrix(m, use, from, 1, n, n); }
 
-float *memory_scratch(memory *m, size_t n)
-{
-    return take(m, OUTPUT, 1, n, n, 16)->p;
-}
+float *memory_scratch(memory *m, size_t n) { return take(m, OUTPUT, 1, n, n, 16)->p; }
 
 static uint64_t hash(const slot *s)
 {
@@ -192,14 +171,17 @@ static void restore_float_mode(uint64_t mode)
 
 static sigjmp_buf before_call;
 
-static void on_signal(int number)
-{
-    siglongjmp(before_call, number);
-}
+static void on_signal(int number) { siglongjmp(before_call, number); }
 
-static const struct { int number; const char *text; } caught[] = {
-    {SIGSEGV, "SIGSEGV: touched memory outside its buffers"}, {SIGBUS, "SIGBUS: bad memory access"},
-    {SIGILL, "SIGILL: instruction that this CPU lacks"}, {SIGFPE, "SIGFPE"}, {SIGABRT, "SIGABRT: assertion"},
+static const struct {
+    int number;
+    const char *text;
+} caught[] = {
+    {SIGSEGV, "SIGSEGV: touched memory outside its buffers"},
+    {SIGBUS, "SIGBUS: bad memory access"},
+    {SIGILL, "SIGILL: instruction that this CPU lacks"},
+    {SIGFPE, "SIGFPE"},
+    {SIGABRT, "SIGABRT: assertion"},
 };
 enum { CAUGHT = sizeof caught / sizeof *caught };
 

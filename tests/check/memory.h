@@ -29,7 +29,7 @@ typedef enum placement { AT_END, AT_BEGIN } placement;
 typedef enum usage { INPUT, OUTPUT, INOUT } usage;
 
 typedef struct slot {
-    char *base;      /* SLOT_BYTES between two guard pages */
+    char *base; /* SLOT_BYTES between two guard pages */
     float *p;
     size_t rows, cols, ld;
     usage use;

@@ -37,7 +37,9 @@ const char *check_pack(arena *a, memory *m)
 {
     rng r = {1};
     for (size_t i = 0; i < 200; i++) {
-        pack p = {.gates = rng_in(&r, 1, 4), .units = rng_in(&r, 1, 70), .depth = rng_in(&r, 1, 50),
+        pack p = {.gates = rng_in(&r, 1, 4),
+                  .units = rng_in(&r, 1, 70),
+                  .depth = rng_in(&r, 1, 50),
                   .lanes = (size_t)4 << rng_in(&r, 0, 4)};
         p.slices = p.gates % 2 == 0 && rng_one_in(&r, 2) ? 2 : 1;
         const size_t n = p.gates * p.units * p.depth;

@@ -12,15 +12,9 @@ uint64_t rng_next(rng *r) /* splitmix64 */
     return z ^ (z >> 31);
 }
 
-size_t rng_in(rng *r, size_t low, size_t high)
-{
-    return low + (size_t)(rng_next(r) % (high - low + 1));
-}
+size_t rng_in(rng *r, size_t low, size_t high) { return low + (size_t)(rng_next(r) % (high - low + 1)); }
 
-int rng_one_in(rng *r, size_t n)
-{
-    return rng_in(r, 1, n) == 1;
-}
+int rng_one_in(rng *r, size_t n) { return rng_in(r, 1, n) == 1; }
 
 float rng_uniform(rng *r, float low, float high)
 {
@@ -72,7 +66,6 @@ void fill(rng *r, float *p, size_t n, inputs kind, float scale, size_t every)
     static const float special[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1.0f, -1.0f, 0x1p-149f};
     for (size_t i = 0; i < n; i++) {
         p[i] = kind == WIDE ? rng_uniform(r, -30, 30) : kind == TINY ? tiny(r) : scale * rng_normal(r);
-        if (kind == SPECIAL && rng_one_in(r, every))
-            p[i] = special[rng_in(r, 0, sizeof special / sizeof *special - 1)];
+        if (kind == SPECIAL && rng_one_in(r, every)) p[i] = special[rng_in(r, 0, sizeof special / sizeof *special - 1)];
     }
 }

@@ -51,7 +51,10 @@ static void row_describe(const void *problem, char text[DESCRIPTION])
              p->in_place ? "-in-place" : "");
 }
 
-typedef struct row_run { const rnnp_variant *variant; rnnp_row_args args; } row_run;
+typedef struct row_run {
+    const rnnp_variant *variant;
+    rnnp_row_args args;
+} row_run;
 
 static void row_go(const void *arg)
 {
@@ -106,8 +109,10 @@ static void row_oracle(const void *problem, ball *expected)
             e[c] = ball_exp(math, x[c]);
         }
         const ball total = ball_row_sum(reduces(p->op) ? x : e, p->cols);
-        if (p->op == RNNP_OP_reduce_sum_f32) expected[r] = total;
-        else if (p->op == RNNP_OP_reduce_mean_f32) expected[r] = ball_div(total, ball_exact((double)p->cols));
+        if (p->op == RNNP_OP_reduce_sum_f32)
+            expected[r] = total;
+        else if (p->op == RNNP_OP_reduce_mean_f32)
+            expected[r] = ball_div(total, ball_exact((double)p->cols));
         for (size_t c = 0; !reduces(p->op) && c < p->cols; c++) {
             const int is_log = p->op == RNNP_OP_log_softmax_f32_u35 || p->op == RNNP_OP_log_softmax_f32_u10 ||
                                p->op == RNNP_OP_log_softmax_f32_fast;
@@ -174,9 +179,8 @@ static const char *move_call(const void *problem, const rnnp_variant *variant, i
     (void)whole;
     const float *x = memory_matrix(m, INPUT, p->x, p->rows, p->cols, p->ldx);
     float *y = memory_matrix(m, OUTPUT, NULL, p->n, width, p->ldy);
-    const move_run run = {variant,
-                          {x, y, p->rows, p->cols, p->ldx, p->ldy},
-                          {x, p->index, y, p->n, p->cols, p->ldx, p->ldy}};
+    const move_run run = {
+        variant, {x, y, p->rows, p->cols, p->ldx, p->ldy}, {x, p->index, y, p->n, p->cols, p->ldx, p->ldy}};
     const char *wrong = memory_call(m, is_transpose ? transpose_go : gather_go, &run);
     part *to = result_part(out, a, "y", p->n, width);
     for (size_t i = 0; i < p->n; i++)
@@ -188,8 +192,7 @@ static void transpose_oracle(const void *problem, ball *expected)
 {
     const move *p = problem;
     for (size_t c = 0; c < p->cols; c++)
-        for (size_t r = 0; r < p->rows; r++)
-            expected[c * p->rows + r] = (ball){(double)p->x[r * p->cols + c], BITS};
+        for (size_t r = 0; r < p->rows; r++) expected[c * p->rows + r] = (ball){(double)p->x[r * p->cols + c], BITS};
 }
 
 static void gather_oracle(const void *problem, ball *expected)

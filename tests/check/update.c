@@ -19,16 +19,10 @@ static int has_m(const update *p)
     return p->op == RNNP_OP_adam_f32 || (p->op == RNNP_OP_sgd_f32 && p->args.momentum > 0);
 }
 
-static int has_v(const update *p)
-{
-    return p->op == RNNP_OP_adam_f32 || p->op == RNNP_OP_rmsprop_f32;
-}
+static int has_v(const update *p) { return p->op == RNNP_OP_adam_f32 || p->op == RNNP_OP_rmsprop_f32; }
 
 /* Zero in one of three: options that are off. */
-static float option(rng *r, float most)
-{
-    return rng_one_in(r, 3) ? 0 : rng_uniform(r, 0, most);
-}
+static float option(rng *r, float most) { return rng_one_in(r, 3) ? 0 : rng_uniform(r, 0, most); }
 
 static void *update_prepare(rnnp_op op, arena *a, rng *r)
 {
@@ -57,11 +51,14 @@ static void update_describe(const void *problem, char text[DESCRIPTION])
 {
     const rnnp_update_args *u = &((const update *)problem)->args;
     snprintf(text, DESCRIPTION, "n%zu%s%s%s%s%s", u->n, u->momentum > 0 ? "-momentum" : "",
-             u->nesterov ? "-nesterov" : "",
-             u->limit > 0 ? "-limit" : "", u->decay > 0 ? "-decay" : "", u->decoupled ? "-decoupled" : "");
+             u->nesterov ? "-nesterov" : "", u->limit > 0 ? "-limit" : "", u->decay > 0 ? "-decay" : "",
+             u->decoupled ? "-decoupled" : "");
 }
 
-typedef struct update_run { const rnnp_variant *variant; rnnp_update_args args; } update_run;
+typedef struct update_run {
+    const rnnp_variant *variant;
+    rnnp_update_args args;
+} update_run;
 
 static void update_go(const void *arg)
 {
@@ -93,10 +90,7 @@ static const char *update_call(const void *problem, const rnnp_variant *variant,
     return wrong;
 }
 
-static ball number(float x)
-{
-    return ball_exact((double)x);
-}
+static ball number(float x) { return ball_exact((double)x); }
 
 /* keep old + (1 - keep) s f, the factors from left to right */
 static ball mean(float keep, float old, ball s, int square)

@@ -29,8 +29,7 @@ static const char *write_npy(const char *name, rnnp_tensor array)
     const char *path = in_folder(name);
     char message[NPY_MESSAGE];
 
-    if (!npy_write(path, &array, message))
-        fail_msg("%s", message);
+    if (!npy_write(path, &array, message)) fail_msg("%s", message);
     return path;
 }
 
@@ -61,8 +60,7 @@ static void labels_of_every_type(void **state)
         write_npy("labels", (rnnp_tensor){labels[i].dtype, 1, {3}, labels[i].data});
         assert_int_equal(read_arrays(NPY, &set), CLI_OK);
         assert_int_equal(set.classes, 3);
-        for (size_t k = 0; k < 3; k++)
-            assert_string_equal(set.class_names[set.label[k]], labels[i].names[k]);
+        for (size_t k = 0; k < 3; k++) assert_string_equal(set.class_names[set.label[k]], labels[i].names[k]);
         dataset_free(&set);
     }
     f64[1] = NAN;
@@ -105,8 +103,7 @@ static void write_idx(const char *name, int rank, const uint32_t *sizes, size_t 
     assert_non_null(file);
     assert_non_null(data);
     for (int d = 0; d < rank; d++)
-        for (int k = 0; k < 4; k++)
-            head[4 + 4 * d + k] = (unsigned char)(sizes[d] >> (24 - 8 * k));
+        for (int k = 0; k < 4; k++) head[4 + 4 * d + k] = (unsigned char)(sizes[d] >> (24 - 8 * k));
     assert_int_equal(gzwrite(file, head, 4 + 4 * (unsigned)rank), 4 + 4 * rank);
     for (size_t done = 0; done < bytes;) {
         const size_t n = bytes - done < 1 << 24 ? bytes - done : 1 << 24;

@@ -11,7 +11,7 @@ static int read_config(const char *text, train_config *config)
 }
 
 #define MODEL "[model]\nlayers =\n  lstm 2\n  dense 2\n"
-#define CSV   "[data]\ntrain = data\nformat = csv\nid = id\n"
+#define CSV "[data]\ntrain = data\nformat = csv\nid = id\n"
 
 /* ---- Lines ---- */
 

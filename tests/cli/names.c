@@ -4,7 +4,7 @@
  */
 #include "readers.h"
 
-#define CSV   "format = csv\nid = id\nlabel = y\n"
+#define CSV "format = csv\nid = id\nlabel = y\n"
 #define TIMED CSV "time = t\n"
 
 /* ---- Sequences ---- */
@@ -22,10 +22,8 @@ static void rows_of_an_id_belong_together(void **state)
         for (unsigned draw = seed * 7919 + 1; left; draw = draw * 1103515245 + 12345) {
             const size_t k = draw >> 16 & 3;
 
-            if (k == 3 || at[k] == 4)
-                continue;
-            if (at[k] == 0)
-                first_of[n++] = k;
+            if (k == 3 || at[k] == 4) continue;
+            if (at[k] == 0) first_of[n++] = k;
             snprintf(text + strlen(text), sizeof text - strlen(text), "p%zu,%zu,%zu,%s,g%zu\n", k, at[k],
                      10 * k + at[k], k == 1 ? "u" : "v", k / 2);
             at[k]++;
@@ -138,8 +136,7 @@ static void labels_are_texts(void **state)
                         text, &config, &set) != CLI_OK)
                 fail_msg("%s", said);
             assert_int_equal(set.classes, n);
-            for (size_t k = 0; k < n; k++)
-                strcat(strcat(names, k ? " " : ""), set.class_names[set.label[k]]);
+            for (size_t k = 0; k < n; k++) strcat(strcat(names, k ? " " : ""), set.class_names[set.label[k]]);
             assert_string_equal(names, sets[i]);
             free_all(&config, &set);
         }
@@ -171,8 +168,7 @@ static void classes_are_in_order(void **state)
 
     (void)state;
     assert_int_equal(read_as("format = wide\n", "nan1,1\n10,1\n9,1\n-2.5,1\nb,1\ninf,1\na,1\n", &config, &set), CLI_OK);
-    for (size_t k = 0; k < set.classes; k++)
-        strcat(strcat(all, set.class_names[k]), " ");
+    for (size_t k = 0; k < set.classes; k++) strcat(strcat(all, set.class_names[k]), " ");
     assert_string_equal(all, "-2.5 9 10 a b inf nan1 ");
     free_all(&config, &set);
 }
@@ -201,10 +197,8 @@ static void a_test_set_is_like_the_training_data(void **state)
 
         assert_string_equal(said, tests[i].sentence);
         assert_int_equal(code, *tests[i].sentence ? CLI_FAILED : CLI_OK);
-        if (code == CLI_OK)
-            assert_int_equal(test.classes, 2);
-        if (code == CLI_OK)
-            dataset_free(&test);
+        if (code == CLI_OK) assert_int_equal(test.classes, 2);
+        if (code == CLI_OK) dataset_free(&test);
     }
     free_all(&config, &train);
 }

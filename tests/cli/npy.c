@@ -22,8 +22,7 @@ static unsigned char *make(int version, const char *header, size_t data, size_t 
     assert_non_null(b);
     memcpy(b, "\x93NUMPY", 6);
     b[6] = (unsigned char)version;
-    for (size_t i = 8; i < start; i++)
-        b[i] = (unsigned char)(length >> 8 * (i - 8));
+    for (size_t i = 8; i < start; i++) b[i] = (unsigned char)(length >> 8 * (i - 8));
     memcpy(b + start, header, length);
     unsigned char *const exact = realloc(b, *size);
     return exact ? exact : b;
@@ -34,8 +33,7 @@ static int parse(int version, const char *header, size_t data, rnnp_tensor *arra
     size_t size, offset = 0;
     unsigned char *const b = make(version, header, data, &size);
     const int ok = npy_parse(b, size, array, &offset, message);
-    if (ok)
-        assert_int_equal(offset, size - data);
+    if (ok) assert_int_equal(offset, size - data);
     free(b);
     return ok;
 }
@@ -43,7 +41,13 @@ static int parse(int version, const char *header, size_t data, rnnp_tensor *arra
 static void reads_what_numpy_writes(void **state)
 {
     (void)state;
-    static const struct { const char *header; size_t data; rnnp_dtype dtype; size_t rank; int64_t shape[2]; } good[] = {
+    static const struct {
+        const char *header;
+        size_t data;
+        rnnp_dtype dtype;
+        size_t rank;
+        int64_t shape[2];
+    } good[] = {
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   \n", 24, RNNP_F32, 2, {2, 3}},
         {"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }\n", 24, RNNP_F64, 1, {3}},
         {"{'descr': '<i4', 'fortran_order': False, 'shape': (), }\n", 4, RNNP_I32, 0, {0}},
@@ -58,8 +62,7 @@ static void reads_what_numpy_writes(void **state)
             assert_true(parse(version, good[i].header, good[i].data, &a, message));
             assert_int_equal(a.dtype, good[i].dtype);
             assert_int_equal(a.rank, good[i].rank);
-            for (size_t d = 0; d < a.rank; d++)
-                assert_int_equal(a.shape[d], good[i].shape[d]);
+            for (size_t d = 0; d < a.rank; d++) assert_int_equal(a.shape[d], good[i].shape[d]);
         }
     }
 }
@@ -67,7 +70,11 @@ static void reads_what_numpy_writes(void **state)
 static void refuses_with_a_reason(void **state)
 {
     (void)state;
-    static const struct { const char *header; size_t data; const char *reason; } bad[] = {
+    static const struct {
+        const char *header;
+        size_t data;
+        const char *reason;
+    } bad[] = {
         {"", 0, "not a dict"},
         {"{", 0, "not a dict of"},
         {"{}", 0, "no descr"},
@@ -159,22 +166,24 @@ static void writes_what_it_reads(void **state)
     const int fd = mkstemp(path);
     assert_true(fd >= 0);
     close(fd);
-    static const struct { rnnp_dtype dtype; size_t rank; int64_t shape[RNNP_MAX_RANK]; } cases[] = {
-        {RNNP_F32, 0, {0}}, {RNNP_I32, 1, {5}}, {RNNP_I64, 2, {3, 0}}, {RNNP_U8, 8, {1, 2, 1, 2, 1, 2, 1, 2}},
+    static const struct {
+        rnnp_dtype dtype;
+        size_t rank;
+        int64_t shape[RNNP_MAX_RANK];
+    } cases[] = {
+        {RNNP_F32, 0, {0}},       {RNNP_I32, 1, {5}},  {RNNP_I64, 2, {3, 0}}, {RNNP_U8, 8, {1, 2, 1, 2, 1, 2, 1, 2}},
         {RNNP_F64, 3, {2, 3, 4}}, {RNNP_BOOL, 1, {3}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unsigned char data[256];
-        for (size_t k = 0; k < sizeof data; k++)
-            data[k] = (unsigned char)(cases[i].dtype == RNNP_BOOL ? k % 2 : k);
+        for (size_t k = 0; k < sizeof data; k++) data[k] = (unsigned char)(cases[i].dtype == RNNP_BOOL ? k % 2 : k);
         rnnp_tensor out = {.dtype = cases[i].dtype, .rank = cases[i].rank, .data = data}, in;
         memcpy(out.shape, cases[i].shape, sizeof out.shape);
         assert_true(npy_write(path, &out, message));
         assert_true(npy_read(path, &in, message));
         assert_int_equal(in.dtype, out.dtype);
         assert_int_equal(in.rank, out.rank);
-        for (size_t d = 0; d < in.rank; d++)
-            assert_int_equal(in.shape[d], out.shape[d]);
+        for (size_t d = 0; d < in.rank; d++) assert_int_equal(in.shape[d], out.shape[d]);
         assert_memory_equal(in.data, data, rnnp_tensor_elements(&in) * rnnp_dtype_bytes(in.dtype));
         free(in.data);
     }

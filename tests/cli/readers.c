@@ -62,10 +62,7 @@ const char *write_bytes(const char *name, const void *bytes, size_t size)
     return path;
 }
 
-const char *write_text(const char *name, const char *text)
-{
-    return write_bytes(name, text, strlen(text));
-}
+const char *write_text(const char *name, const char *text) { return write_bytes(name, text, strlen(text)); }
 
 train_config configured(const char *data_lines)
 {
@@ -76,8 +73,7 @@ train_config configured(const char *data_lines)
     snprintf(text, sizeof text, "[data]\ntrain = data\n%s[model]\nlayers = lstm 2\n  dense 2\n[train]\n%s", data_lines,
              strstr(data_lines, "target") ? "loss = mse\n" : "");
     *said = '\0';
-    if (config_read(write_text("config.ini", text), NULL, &config) != CLI_OK)
-        fail_msg("%s", said);
+    if (config_read(write_text("config.ini", text), NULL, &config) != CLI_OK) fail_msg("%s", said);
     return config;
 }
 
@@ -124,8 +120,7 @@ void reads(const char *data_lines, const char *text, const char *values, const c
     train_config config;
     dataset set;
 
-    if (read_as(data_lines, text, &config, &set) != CLI_OK)
-        fail_msg("%s", said);
+    if (read_as(data_lines, text, &config, &set) != CLI_OK) fail_msg("%s", said);
     for (size_t i = 0; i < set.n; i++) {
         strcat(got, i ? " | " : "");
         for (size_t s = set.first[i]; s < set.first[i + 1]; s++)

@@ -6,7 +6,7 @@
 
 #include "readers.h"
 
-#define CSV   "format = csv\nid = id\nlabel = y\n"
+#define CSV "format = csv\nid = id\nlabel = y\n"
 #define TIMED CSV "time = t\n"
 
 /* ---- Lines and fields ---- */
@@ -64,8 +64,7 @@ static void lines_of_any_length(void **state)
             assert_int_equal(set.n, 3);
             for (size_t row = 0; row < 3; row++) {
                 assert_int_equal(dataset_steps(&set, row), n);
-                for (size_t k = 0; k < n; k++)
-                    assert_true(set.x[set.first[row] + k] == (float)((k + row) % 10));
+                for (size_t k = 0; k < n; k++) assert_true(set.x[set.first[row] + k] == (float)((k + row) % 10));
             }
             free_all(&config, &set);
         }

@@ -21,8 +21,7 @@ typedef struct script {
 static rnnp_status play(void *user, double *rate, size_t *together)
 {
     script *const s = user;
-    if (++s->calls == s->fails_at)
-        return RNNP_ERR_MEMORY;
+    if (++s->calls == s->fails_at) return RNNP_ERR_MEMORY;
     *rate = s->calls <= s->bad ? s->bad_rate : s->rate;
     *together = s->calls <= s->bad ? s->bad_together : s->together;
     return RNNP_OK;

@@ -239,8 +239,7 @@ static void curves_end(void **state)
         text[n] = '\0';
         assert_null(strstr(text, "nan"));
         assert_null(strstr(text, "inf"));
-        for (const char *s = text; (s = strstr(s, "stroke='#ddd'")); s++)
-            ticks++;
+        for (const char *s = text; (s = strstr(s, "stroke='#ddd'")); s++) ticks++;
         assert_in_range(ticks, 4, 30);
         assert_non_null(strstr(text, "</svg>"));
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * corpus HASHES: the same bits on every machine. Runs every model of the corpus on every ISA usable here with one thread
- * and with two, and compares a 64-bit hash of all outputs (FNV-1a over their bytes) with the stored one.
+ * corpus HASHES: the same bits on every machine. Runs every model of the corpus on every ISA usable here with one
+ * thread and with two, and compares a 64-bit hash of all outputs (FNV-1a over their bytes) with the stored one.
  *
  *   corpus HASHES [--only ISA] [--every N]   N: every Nth model, for slow emulators
  *   corpus --print [--only ISA] [--every N]  prints the lines of HASHES, from one thread of ISA (default: generic)
@@ -29,8 +29,7 @@ static uint64_t fnv(uint64_t hash, const void *data, size_t bytes)
 {
     const unsigned char *p = data;
 
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ p[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < bytes; i++) hash = (hash ^ p[i]) * UINT64_C(0x100000001b3);
     return hash;
 }
 
@@ -44,19 +43,16 @@ static int hash_run(rnnp_context *context, const char *name, const rnnp_plan *pl
     size_t n = 0;
     int good = 1;
 
-    if (rnnp_run_create(plan, in, n_in, &run) != RNNP_OK)
-        return complain(context, name, "rnnp_run_create");
+    if (rnnp_run_create(plan, in, n_in, &run) != RNNP_OK) return complain(context, name, "rnnp_run_create");
     while (n < CORPUS_OUTPUTS && rnnp_run_output(run, n, &out[n]) == RNNP_OK) {
         out[n].data = malloc(rnnp_tensor_elements(&out[n]) * sizeof(float));
         good = good && out[n].data;
         n++;
     }
-    if (!good || rnnp_run_execute(run, in, n_in, out, n) != RNNP_OK)
-        good = complain(context, name, "rnnp_run_execute");
+    if (!good || rnnp_run_execute(run, in, n_in, out, n) != RNNP_OK) good = complain(context, name, "rnnp_run_execute");
     *hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < n; i++) {
-        if (good)
-            *hash = fnv(*hash, out[i].data, rnnp_tensor_elements(&out[i]) * sizeof(float));
+        if (good) *hash = fnv(*hash, out[i].data, rnnp_tensor_elements(&out[i]) * sizeof(float));
         free(out[i].data);
     }
     rnnp_run_destroy(run);
@@ -74,16 +70,14 @@ static int hash_entry(rnnp_context *context, const corpus_entry *entry, uint64_t
     corpus_name(entry, name);
     rnnp_model *model = corpus_model(context, entry);
 
-    if (!model)
-        return complain(context, name, "corpus_model");
+    if (!model) return complain(context, name, "corpus_model");
     rnnp_plan_options_init(&options);
     options.math = entry->math;
     if (rnnp_plan_create(model, &options, &plan) == RNNP_OK) {
         const size_t n = corpus_inputs(entry, in);
 
         good = hash_run(context, name, plan, in, n, hash);
-        for (size_t i = 0; i < n; i++)
-            free(in[i].data);
+        for (size_t i = 0; i < n; i++) free(in[i].data);
         rnnp_plan_destroy(plan);
     } else {
         good = complain(context, name, "rnnp_plan_create");
@@ -116,8 +110,7 @@ static int stored_hash(FILE *file, const char *name, uint64_t *hash)
     char *end;
 
     do {
-        if (!fgets(line, sizeof line, file))
-            return 0;
+        if (!fgets(line, sizeof line, file)) return 0;
     } while (line[0] == '#');
     *hash = strtoull(line, &end, 16);
     return end == line + 16 && *end == ' ' && strncmp(end + 1, name, strlen(name)) == 0 &&
@@ -138,10 +131,8 @@ static int walk(rnnp_context *context, FILE *file, size_t every, const char *whe
             printf("FAILED: the file of hashes has no line, or another one, for model %zu, %s\n", i, name);
             return 0;
         }
-        if (i % every)
-            continue;
-        if (!hash_entry(context, &entry, &hash))
-            return 0;
+        if (i % every) continue;
+        if (!hash_entry(context, &entry, &hash)) return 0;
         total->models++;
         if (!file)
             printf("%016" PRIx64 " %s\n", hash, name);
@@ -169,8 +160,7 @@ static int compare(const char *isa, const char *path, size_t every, tally *total
             good = walk(context, file, every, where, total);
         else
             good = complain(context, file ? isa : path, file ? "rnnp_context_create" : "fopen");
-        if (file)
-            fclose(file);
+        if (file) fclose(file);
         rnnp_context_destroy(context);
     }
     return good;
@@ -184,8 +174,7 @@ static size_t find_isas(rnnp_variant_info isas[MAX_ISAS])
     size_t n = 0;
 
     for (size_t i = 0; context && rnnp_context_variant(context, i, &v); i++) {
-        if (n < MAX_ISAS && (n == 0 || strcmp(isas[n - 1].isa, v.isa) != 0))
-            isas[n++] = v;
+        if (n < MAX_ISAS && (n == 0 || strcmp(isas[n - 1].isa, v.isa) != 0)) isas[n++] = v;
     }
     rnnp_context_destroy(context);
     return n;
@@ -217,8 +206,7 @@ int main(int argc, char **argv)
     const size_t n = find_isas(isas);
 
     for (size_t i = 0; good && i < n; i++) {
-        if (wanted && strcmp(isas[i].isa, wanted) != 0)
-            continue;
+        if (wanted && strcmp(isas[i].isa, wanted) != 0) continue;
         if (!isas[i].usable) {
             printf("%s: not compared, this CPU does not have it\n", isas[i].isa);
         } else if (print) {

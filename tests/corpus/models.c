@@ -42,9 +42,13 @@ static corpus_entry one_layer(size_t i)
     const size_t math = i % 3, direction = i / 3 % 3, size = i / 9 % COUNT(hiddens), cell = i / 9 / COUNT(hiddens);
     const size_t turn = i + i / 9 + size + cell;
 
-    return (corpus_entry){.cell = cell, .direction = (rnnp_direction)direction, .hidden = hiddens[size],
-                          .batch = batches[turn % 3], .steps = step_counts[turn / 3 % 3],
-                          .math = (rnnp_math)math, .lengths = (i + cell) % 2 == 1};
+    return (corpus_entry){.cell = cell,
+                          .direction = (rnnp_direction)direction,
+                          .hidden = hiddens[size],
+                          .batch = batches[turn % 3],
+                          .steps = step_counts[turn / 3 % 3],
+                          .math = (rnnp_math)math,
+                          .lengths = (i + cell) % 2 == 1};
 }
 
 /* Every cell with every batch and number of steps, with and without lengths. */
@@ -52,9 +56,13 @@ static corpus_entry shapes_of_calls(size_t i)
 {
     const size_t cell = i / 18;
 
-    return (corpus_entry){.cell = cell, .direction = (rnnp_direction)((i + cell) % 3), .hidden = i % 2 ? 33 : 7,
-                          .batch = batches[i / 2 % 3], .steps = step_counts[i / 6 % 3],
-                          .math = (rnnp_math)((i / 3 + cell) % 3), .lengths = i % 2 == 0};
+    return (corpus_entry){.cell = cell,
+                          .direction = (rnnp_direction)((i + cell) % 3),
+                          .hidden = i % 2 ? 33 : 7,
+                          .batch = batches[i / 2 % 3],
+                          .steps = step_counts[i / 6 % 3],
+                          .math = (rnnp_math)((i / 3 + cell) % 3),
+                          .lengths = i % 2 == 0};
 }
 
 /* Every cell under every kind of graph in every math class; one call of each kind is large enough for two threads. */
@@ -63,9 +71,15 @@ static corpus_entry graphs(size_t i)
     static const size_t sizes[] = {16, 33, 64}, rows[] = {3, 17, 1};
     const size_t cell = i / 9, math = i % 3, shape = 1 + i / 3 % 3, turn = (i + cell) % 3;
 
-    return (corpus_entry){.cell = cell, .shape = (corpus_shape)shape, .direction = (rnnp_direction)((i + cell) / 3 % 3),
-                          .hidden = sizes[turn], .batch = rows[turn], .steps = step_counts[1 + (cell == shape)],
-                          .math = (rnnp_math)math, .lengths = i % 2 == 1, .pool = (rnnp_pool)((i + cell) % 4)};
+    return (corpus_entry){.cell = cell,
+                          .shape = (corpus_shape)shape,
+                          .direction = (rnnp_direction)((i + cell) / 3 % 3),
+                          .hidden = sizes[turn],
+                          .batch = rows[turn],
+                          .steps = step_counts[1 + (cell == shape)],
+                          .math = (rnnp_math)math,
+                          .lengths = i % 2 == 1,
+                          .pool = (rnnp_pool)((i + cell) % 4)};
 }
 
 int corpus_at(size_t index, corpus_entry *entry)
@@ -112,8 +126,7 @@ static float *numbers(size_t n, uint64_t seed, float scale)
 {
     float *x = malloc(n * sizeof *x);
 
-    for (size_t i = 0; x && i < n; i++)
-        x[i] = number(seed, i, scale);
+    for (size_t i = 0; x && i < n; i++) x[i] = number(seed, i, scale);
     return x;
 }
 
@@ -122,8 +135,7 @@ static float scale_of(size_t width)
 {
     float scale = 2.0f;
 
-    for (; width > 1; width /= 4)
-        scale /= 2.0f;
+    for (; width > 1; width /= 4) scale /= 2.0f;
     return scale;
 }
 
@@ -132,23 +144,20 @@ size_t corpus_inputs(const corpus_entry *e, rnnp_tensor inputs[CORPUS_INPUTS])
     const int text = e->shape == TEXT;
     const size_t n = e->steps * e->batch;
 
-    inputs[0] = (rnnp_tensor){text ? RNNP_I32 : RNNP_F32, text ? 2 : 3,
-                              {(int64_t)e->steps, (int64_t)e->batch, text ? 0 : INPUT}, NULL};
+    inputs[0] = (rnnp_tensor){
+        text ? RNNP_I32 : RNNP_F32, text ? 2 : 3, {(int64_t)e->steps, (int64_t)e->batch, text ? 0 : INPUT}, NULL};
     if (text) {
         int32_t *words = inputs[0].data = malloc(n * sizeof *words);
 
-        for (size_t i = 0; words && i < n; i++)
-            words[i] = (int32_t)((i * 7 + i / 5) % VOCABULARY);
+        for (size_t i = 0; words && i < n; i++) words[i] = (int32_t)((i * 7 + i / 5) % VOCABULARY);
     } else {
         inputs[0].data = numbers(n * INPUT, 1, 2.0f);
     }
-    if (!e->lengths)
-        return 1;
+    if (!e->lengths) return 1;
 
     int32_t *lengths = malloc(e->batch * sizeof *lengths);
 
-    for (size_t b = 0; lengths && b < e->batch; b++)
-        lengths[b] = (int32_t)((b * 7 + 6) % (e->steps + 1));
+    for (size_t b = 0; lengths && b < e->batch; b++) lengths[b] = (int32_t)((b * 7 + 6) % (e->steps + 1));
     inputs[1] = (rnnp_tensor){RNNP_I32, 1, {(int64_t)e->batch}, lengths};
     return 2;
 }
@@ -166,20 +175,18 @@ static rnnp_status recurrent(rnnp_model *model, const struct cell_kind *kind, rn
     rnnp_recurrent_weights weights[2];
     rnnp_recurrent_options o;
 
-    if (!block)
-        return RNNP_ERR_MEMORY;
+    if (!block) return RNNP_ERR_MEMORY;
     rnnp_recurrent_options_init(&o, kind->cell, input, hidden);
     o.direction = direction;
     o.reset = kind->reset;
     o.clip = kind->clip;
     o.input_forget = kind->input_forget;
-    for (size_t i = 0; i < 6 && kind->activations[i % 3]; i++)
-        o.activations[i] = kind->activations[i % 3];
+    for (size_t i = 0; i < 6 && kind->activations[i % 3]; i++) o.activations[i] = kind->activations[i % 3];
     for (size_t d = 0; d < 2; d++) {
         const float *at = block + d * each;
 
-        weights[d] = (rnnp_recurrent_weights){.w = at, .r = at + w, .bias = at + w + r,
-                                              .peephole = kind->peephole ? at + w + r + b : NULL};
+        weights[d] = (rnnp_recurrent_weights){
+            .w = at, .r = at + w, .bias = at + w + r, .peephole = kind->peephole ? at + w + r + b : NULL};
     }
     const rnnp_status status = rnnp_model_recurrent(model, &o, weights, *x, lengths, RNNP_NONE, RNNP_NONE, x, h, c);
 
@@ -191,10 +198,8 @@ static rnnp_status dense_softmax(rnnp_model *model, size_t input, rnnp_value *x)
 {
     float *w = numbers(input * CLASSES, 40, scale_of(input)), bias[CLASSES];
 
-    if (!w)
-        return RNNP_ERR_MEMORY;
-    for (size_t i = 0; i < CLASSES; i++)
-        bias[i] = number(41, i, 1.0f);
+    if (!w) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < CLASSES; i++) bias[i] = number(41, i, 1.0f);
     const rnnp_status status = rnnp_model_dense(model, *x, w, input, CLASSES, 1, bias, "Softmax", x);
 
     free(w);
@@ -205,16 +210,14 @@ static rnnp_status embedding(rnnp_model *model, rnnp_value *x)
 {
     float table[VOCABULARY * INPUT];
 
-    for (size_t i = 0; i < COUNT(table); i++)
-        table[i] = number(42, i, 2.0f);
+    for (size_t i = 0; i < COUNT(table); i++) table[i] = number(42, i, 2.0f);
     return rnnp_model_embedding(model, *x, table, VOCABULARY, INPUT, x);
 }
 
 #define TRY(call)                   \
     do {                            \
         const rnnp_status s = call; \
-        if (s != RNNP_OK)           \
-            return s;               \
+        if (s != RNNP_OK) return s; \
     } while (0)
 
 static rnnp_status build(rnnp_model *model, const corpus_entry *e)
@@ -229,10 +232,8 @@ static rnnp_status build(rnnp_model *model, const corpus_entry *e)
 
     TRY(rnnp_model_input(model, "x", e->shape == TEXT ? RNNP_I32 : RNNP_F32, e->shape == TEXT ? 2 : 3, shape, symbols,
                          &y));
-    if (e->lengths)
-        TRY(rnnp_model_input(model, "lengths", RNNP_I32, 1, any, &symbols[1], &lengths));
-    if (e->shape == TEXT)
-        TRY(embedding(model, &y));
+    if (e->lengths) TRY(rnnp_model_input(model, "lengths", RNNP_I32, 1, any, &symbols[1], &lengths));
+    if (e->shape == TEXT) TRY(embedding(model, &y));
     TRY(recurrent(model, &cells[e->cell], e->direction, INPUT, e->hidden, 10, lengths, &y, &h, has_c ? &c : NULL));
     if (e->shape == STACK) {
         TRY(recurrent(model, &gru, RNNP_BIDIRECTIONAL, width, UPPER, 20, lengths, &y, &h, NULL));
@@ -247,8 +248,7 @@ static rnnp_status build(rnnp_model *model, const corpus_entry *e)
     }
     TRY(rnnp_model_output(model, "y", y));
     TRY(rnnp_model_output(model, "h", h));
-    if (has_c)
-        TRY(rnnp_model_output(model, "c", c));
+    if (has_c) TRY(rnnp_model_output(model, "c", c));
     return rnnp_model_close(model);
 }
 
@@ -256,10 +256,8 @@ rnnp_model *corpus_model(rnnp_context *context, const corpus_entry *entry)
 {
     rnnp_model *model;
 
-    if (rnnp_model_create(context, &model) != RNNP_OK)
-        return NULL;
-    if (build(model, entry) == RNNP_OK)
-        return model;
+    if (rnnp_model_create(context, &model) != RNNP_OK) return NULL;
+    if (build(model, entry) == RNNP_OK) return model;
     rnnp_model_destroy(model);
     return NULL;
 }

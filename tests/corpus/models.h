@@ -12,21 +12,21 @@ enum { CORPUS_INPUTS = 2, CORPUS_OUTPUTS = 3, CORPUS_NAME = 96 };
 
 /* One recurrent layer and what is around it. */
 typedef enum corpus_shape {
-    ONE_LAYER, /* y, h and, for an LSTM, c                                               */
-    STACK,     /* a bidirectional GRU, dense and softmax on top                          */
-    TOWER,     /* two more layers in the same direction, which threads may run at once   */
-    TEXT,      /* an embedding below; pooling over time, dense and softmax on top        */
+    ONE_LAYER, /* y, h and, for an LSTM, c */
+    STACK,     /* a bidirectional GRU, dense and softmax on top */
+    TOWER,     /* two more layers in the same direction, which threads may run at once */
+    TEXT,      /* an embedding below; pooling over time, dense and softmax on top */
     CORPUS_SHAPES
 } corpus_shape;
 
 typedef struct corpus_entry {
-    size_t cell;               /* index of the cell table of models.c */
+    size_t cell; /* index of the cell table of models.c */
     corpus_shape shape;
     rnnp_direction direction;
     size_t hidden, batch, steps;
     rnnp_math math;
     int lengths;
-    rnnp_pool pool;            /* TEXT */
+    rnnp_pool pool; /* TEXT */
 } corpus_entry;
 
 /* Fills in entry `index` and returns 1, or returns 0 past the last. */

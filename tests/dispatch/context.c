@@ -171,8 +171,7 @@ static void caps_never_raise(void **state)
 
     /* The highest name of all: whatever the CPU lacks stays out of reach. */
     for (size_t i = 0; i < RNNP_ISA_COUNT; i++) {
-        if (rnnp_isa_rank_of((rnnp_isa)i) < rnnp_isa_rank(isa))
-            continue;
+        if (rnnp_isa_rank_of((rnnp_isa)i) < rnnp_isa_rank(isa)) continue;
         setenv(cap_variable, rnnp_isa_names[i], 1);
         rnnp_context *context = create(NULL);
         assert_string_equal(host_of(context).isa, isa);
@@ -343,8 +342,7 @@ static void blocks(void **state)
     void *nothing = rnnp_alloc(context, 0);
     assert_int_equal((uintptr_t)p % 64, 0);
     assert_non_null(nothing);
-    for (size_t i = 0; i < 100; i++)
-        assert_int_equal(p[i], 0);
+    for (size_t i = 0; i < 100; i++) assert_int_equal(p[i], 0);
 
     heap.fail_at = heap.calls + 1;
     assert_null(rnnp_alloc(context, 12345));
@@ -379,8 +377,7 @@ static int asked_for_huge_pages(const void *at)
         else if (inside && strncmp(line, "VmFlags:", 8) == 0)
             asked = strstr(line, " hg") != NULL;
     }
-    if (file)
-        fclose(file);
+    if (file) fclose(file);
     return asked;
 }
 
@@ -393,13 +390,11 @@ static int huge_pages_are_told(void)
 #ifdef MADV_HUGEPAGE
     void *p = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (p == MAP_FAILED)
-        return 0;
+    if (p == MAP_FAILED) return 0;
     told = madvise(p, 2 * HUGE, MADV_HUGEPAGE) == 0 && asked_for_huge_pages(p) == 1;
     munmap(p, 2 * HUGE);
 #endif
-    if (!told)
-        printf("skipped: whether huge pages are asked for: /proc/self/smaps does not tell (qemu, old kernel)\n");
+    if (!told) printf("skipped: whether huge pages are asked for: /proc/self/smaps does not tell (qemu, old kernel)\n");
     return told;
 }
 
@@ -419,8 +414,7 @@ static void large_blocks(void **state)
             assert_non_null(p[i]);
             assert_int_equal((uintptr_t)p[i] % HUGE, 0);
             memset(p[i], (int)(i + 1), bytes[i]);
-            if (told)
-                assert_int_equal(asked_for_huge_pages(p[i]), 1);
+            if (told) assert_int_equal(asked_for_huge_pages(p[i]), 1);
         }
         for (size_t i = 0; i < 6; i++) {
             assert_int_equal(p[i][0], i + 1);
@@ -438,8 +432,7 @@ static void large_blocks(void **state)
 static void run_serially(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
 {
     (void)user;
-    for (size_t i = 0; i < n; i++)
-        task(arg, i);
+    for (size_t i = 0; i < n; i++) task(arg, i);
 }
 
 static void team_sizes(void **state)

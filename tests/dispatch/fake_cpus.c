@@ -57,11 +57,11 @@ static rnnp_cpu read_fake(fake_cpu *fake)
 /* Bits by the numbers of the vendors' manuals. */
 #define BIT(n) (UINT32_C(1) << (n))
 enum { XCR0_SSE = 0x3, XCR0_YMM = 0x7, XCR0_ZMM = 0xe7, XCR0_TILES = 0x600e7 };
-#define C1_BASE   (BIT(0) | BIT(19) | BIT(20))            /* sse3 sse4.1 sse4.2 */
-#define C1_AVX    (BIT(12) | BIT(27) | BIT(28) | BIT(29)) /* fma osxsave avx f16c */
-#define B7_AVX2   (BIT(3) | BIT(5) | BIT(8))              /* bmi1 avx2 bmi2 */
+#define C1_BASE (BIT(0) | BIT(19) | BIT(20))              /* sse3 sse4.1 sse4.2 */
+#define C1_AVX (BIT(12) | BIT(27) | BIT(28) | BIT(29))    /* fma osxsave avx f16c */
+#define B7_AVX2 (BIT(3) | BIT(5) | BIT(8))                /* bmi1 avx2 bmi2 */
 #define B7_AVX512 (BIT(16) | BIT(17) | BIT(30) | BIT(31)) /* f dq bw vl */
-#define C7_VNNI   BIT(11)
+#define C7_VNNI BIT(11)
 
 /* Leaf 0: the highest leaf and the name, ebx ecx edx. */
 /* clang-format off */
@@ -71,17 +71,17 @@ enum { XCR0_SSE = 0x3, XCR0_YMM = 0x7, XCR0_ZMM = 0xe7, XCR0_TILES = 0x600e7 };
 
 /* eax and ebx of a cache leaf: type, level, sharers; line, ways */
 #define CACHE_A(type, level, sharers) ((type) | (level) << 5 | ((sharers)-1) << 14)
-#define CACHE_B(line, ways)           (((line)-1) | ((ways)-1) << 22)
+#define CACHE_B(line, ways) (((line)-1) | ((ways)-1) << 22)
 
 static const uint64_t avx2_set = RNNP_CPU_AVX2 | RNNP_CPU_FMA3 | RNNP_CPU_F16C;
 static const uint64_t avx512_set = RNNP_CPU_AVX512F | RNNP_CPU_AVX512BW | RNNP_CPU_AVX512DQ | RNNP_CPU_AVX512VL;
 
-#define HAS_ALL(cpu, set)  (((cpu).features & (set)) == (set))
+#define HAS_ALL(cpu, set) (((cpu).features & (set)) == (set))
 #define HAS_NONE(cpu, set) (((cpu).features & (set)) == 0)
 
-#define READ(cpu, xcr0_value, ...)                                                                                     \
-    const leaf cpu##_leaves[] = {__VA_ARGS__};                                                                         \
-    fake_cpu cpu##_fake = {cpu##_leaves, sizeof cpu##_leaves / sizeof cpu##_leaves[0], xcr0_value, 0};                 \
+#define READ(cpu, xcr0_value, ...)                                                                     \
+    const leaf cpu##_leaves[] = {__VA_ARGS__};                                                         \
+    fake_cpu cpu##_fake = {cpu##_leaves, sizeof cpu##_leaves / sizeof cpu##_leaves[0], xcr0_value, 0}; \
     const rnnp_cpu cpu = read_fake(&cpu##_fake)
 
 /* What a context on this CPU would use, of the ISAs that the build has. */
@@ -389,8 +389,7 @@ static void features_have_names(void **state)
     (void)state;
     assert_string_equal(rnnp_cpu_feature_text(RNNP_FEATURE_AVX2), "avx2");
     assert_string_equal(rnnp_cpu_feature_text(RNNP_FEATURE_SLOW_ZMM), "slow-zmm");
-    for (size_t i = 0; i < RNNP_FEATURE_COUNT; i++)
-        assert_non_null(rnnp_cpu_feature_text(i));
+    for (size_t i = 0; i < RNNP_FEATURE_COUNT; i++) assert_non_null(rnnp_cpu_feature_text(i));
     assert_null(rnnp_cpu_feature_text(RNNP_FEATURE_COUNT));
 }
 

@@ -61,13 +61,11 @@ static void opened_at_run_time(void **state)
     (void)state;
     pthread_barrier_init(&opened, NULL, THREADS + 1);
     pthread_barrier_init(&closed, NULL, THREADS + 1);
-    for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&thread[i], NULL, fail_each_round, &wrong[i]), 0);
+    for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&thread[i], NULL, fail_each_round, &wrong[i]), 0);
     for (int i = 0; i < ROUNDS; i++) {
         void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
 
-        if (!handle)
-            fail_msg("%s", dlerror());
+        if (!handle) fail_msg("%s", dlerror());
         look_up(handle, "rnnp_context_create", &called.create);
         look_up(handle, "rnnp_context_destroy", &called.destroy);
         look_up(handle, "rnnp_context_last_error", &called.last_error);
@@ -90,8 +88,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(opened_at_run_time)};
 
-    if (argc != 2)
-        return 2;
+    if (argc != 2) return 2;
     library = argv[1];
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

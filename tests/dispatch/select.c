@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#define ROW(op_, isa_, name_, needs_)                                                                                  \
-    {                                                                                                                  \
-        .name = name_, .op = RNNP_OP_##op_, .isa = RNNP_ISA_##isa_, .needs = needs_                                    \
+#define ROW(op_, isa_, name_, needs_)                                               \
+    {                                                                               \
+        .name = name_, .op = RNNP_OP_##op_, .isa = RNNP_ISA_##isa_, .needs = needs_ \
     }
 
 static const rnnp_variant generic_rows[] = {
@@ -41,10 +41,10 @@ static const rnnp_variant_list avx512_list = {avx512_rows, 2};
 static const rnnp_variant_list absent = {NULL, 0};
 
 /* Whatever other instruction sets isa.def knows, this build does not have them. */
-#define LIST_OF(isa)                                                                                                   \
-    (isa) == RNNP_ISA_generic  ? &generic_list                                                                         \
-    : (isa) == RNNP_ISA_avx2   ? &avx2_list                                                                            \
-    : (isa) == RNNP_ISA_avx512 ? &avx512_list                                                                          \
+#define LIST_OF(isa)                           \
+    (isa) == RNNP_ISA_generic  ? &generic_list \
+    : (isa) == RNNP_ISA_avx2   ? &avx2_list    \
+    : (isa) == RNNP_ISA_avx512 ? &avx512_list  \
                                : &absent
 
 const rnnp_variant_list *const rnnp_tables[RNNP_ISA_COUNT] = {

@@ -27,8 +27,8 @@ enum { MAX_THREADS = 8, PHASES = 200 };
  * phase: this has all cells. */
 typedef struct job {
     size_t n;                      /* shares of a phase, the most; also at first */
-    unsigned cell[2][MAX_THREADS]; /* by parity of the phase                     */
-    unsigned runs[PHASES];         /* counted by index 0                         */
+    unsigned cell[2][MAX_THREADS]; /* by parity of the phase */
+    unsigned runs[PHASES];         /* counted by index 0 */
     int wrong;
 } job;
 
@@ -36,8 +36,7 @@ static void write_cell(job *j, size_t p, size_t i)
 {
     const unsigned *before = j->cell[(p + 1) % 2];
 
-    if (p > 0 && (before[i] != p || before[(i + 1) % j->n] != p))
-        j->wrong = 1;
+    if (p > 0 && (before[i] != p || before[(i + 1) % j->n] != p)) j->wrong = 1;
     j->cell[p % 2][i] = p == 0 ? 1 : before[(i + 1) % j->n] + 1;
 }
 
@@ -45,22 +44,17 @@ static void phase(void *arg, size_t p, size_t i, size_t n)
 {
     job *j = arg;
 
-    if (n != 1 && n != j->n)
-        j->wrong = 1;
-    for (size_t c = i; c < (n == 1 ? j->n : i + 1); c++)
-        write_cell(j, p, c);
-    if (i == 0)
-        j->runs[p]++;
+    if (n != 1 && n != j->n) j->wrong = 1;
+    for (size_t c = i; c < (n == 1 ? j->n : i + 1); c++) write_cell(j, p, c);
+    if (i == 0) j->runs[p]++;
 }
 
 static void check_job(const job *j, size_t threads, size_t phases)
 {
     assert_int_equal(j->n, threads);
     assert_false(j->wrong);
-    for (size_t p = 0; p < PHASES; p++)
-        assert_int_equal(j->runs[p], p < phases);
-    for (size_t i = 0; i < threads; i++)
-        assert_int_equal(j->cell[(phases - 1) % 2][i], phases);
+    for (size_t p = 0; p < PHASES; p++) assert_int_equal(j->runs[p], p < phases);
+    for (size_t i = 0; i < threads; i++) assert_int_equal(j->cell[(phases - 1) % 2][i], phases);
 }
 
 static rnnp_team *make_team(test_heap *heap, size_t threads, size_t budget, const rnnp_parallel *host)
@@ -121,8 +115,7 @@ static void sleep_ms(long ms)
 /* A thread that comes so late that the others have gone to sleep in the barrier. */
 static void late_phase(void *arg, size_t p, size_t i, size_t n)
 {
-    if (i == p % n)
-        sleep_ms(30);
+    if (i == p % n) sleep_ms(30);
     phase(arg, p, i, n);
 }
 
@@ -145,8 +138,7 @@ static void slow_share(void *arg, size_t p, size_t i, size_t n)
 {
     (void)arg;
     (void)p;
-    if (n > 1)
-        sleep_ms(i == 1 ? 30 : 2);
+    if (n > 1) sleep_ms(i == 1 ? 30 : 2);
 }
 
 /* Work of the caller alone; counts calls. */
@@ -167,8 +159,7 @@ static void awake_and_crowded(void **state)
     assert_false(rnnp_team_is_awake(NULL));
     assert_false(rnnp_team_is_crowded(NULL));
     assert_true(rnnp_team_is_crowded(crowd));
-    for (size_t ms = 0; rnnp_team_is_awake(team) && ms < 5000; ms++)
-        sleep_ms(1);
+    for (size_t ms = 0; rnnp_team_is_awake(team) && ms < 5000; ms++) sleep_ms(1);
     assert_false(rnnp_team_is_awake(team));
     rnnp_team_wake(team);
     for (size_t tries = 0; !rnnp_team_is_crowded(team) && tries < 100; tries++)
@@ -247,8 +238,7 @@ static void measurements_need_every_thread(void **state)
 static void a_child_works_alone(void **state)
 {
     (void)state;
-    if (getenv("QEMU_CPU"))
-        skip(); /* user emulation does not empty pages in a child */
+    if (getenv("QEMU_CPU")) skip(); /* user emulation does not empty pages in a child */
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 3, 3, NULL);
     int status;
@@ -294,8 +284,7 @@ static void fault_phase(void *arg, size_t p, size_t i, size_t n)
 
     (void)p;
     (void)n;
-    if (i != 1)
-        return;
+    if (i != 1) return;
     fault_slot = 1;
     pthread_sigmask(SIG_SETMASK, NULL, &f->blocked);
     if (sigsetjmp(fault_at[1], 1) == 0)
@@ -368,8 +357,7 @@ static void callers_compete(void **state)
     rnnp_team *team = make_team(&heap, 3, 2, NULL);
     pthread_t threads[CALLERS];
 
-    for (size_t i = 0; i < CALLERS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, caller, team), 0);
+    for (size_t i = 0; i < CALLERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, caller, team), 0);
     for (size_t i = 0; i < CALLERS; i++) {
         void *bad;
         pthread_join(threads[i], &bad);
@@ -388,8 +376,7 @@ static void outer_phase(void *arg, size_t p, size_t i, size_t n)
     nested *call = arg;
 
     (void)n;
-    if (p == 0 && i == 0)
-        rnnp_team_phases(call->team, 0, 3, phase, &call->inner);
+    if (p == 0 && i == 0) rnnp_team_phases(call->team, 0, 3, phase, &call->inner);
 }
 
 static void nested_calls_run_alone(void **state)
@@ -424,10 +411,8 @@ static void work_list(void *arg, size_t i, size_t n)
     for (size_t t; (t = atomic_fetch_add(&l->taken, 1)) < TASKS;) {
         for (unsigned seen; (seen = rnnp_event_count(&l->done)) < t;) /* never with one thread */
             rnnp_event_wait(l->team, &l->done, seen);
-        if (l->slow_ms && t % 5 == 0)
-            sleep_ms(l->slow_ms);
-        if (i >= n || (t > 0 && l->runs[t - 1] != 1))
-            atomic_store(&l->wrong, 1);
+        if (l->slow_ms && t % 5 == 0) sleep_ms(l->slow_ms);
+        if (i >= n || (t > 0 && l->runs[t - 1] != 1)) atomic_store(&l->wrong, 1);
         l->runs[t]++;
         if (n > 1)
             rnnp_event_advance(l->team, &l->done);
@@ -445,8 +430,7 @@ static int offer(rnnp_team *team, long slow_ms)
     atomic_init(&l.wrong, 0);
     rnnp_event_init(&l.done);
     rnnp_team_offer(team, work_list, &l);
-    for (size_t t = 0; t < TASKS; t++)
-        right &= l.runs[t] == 1;
+    for (size_t t = 0; t < TASKS; t++) right &= l.runs[t] == 1;
     return right && !atomic_load(&l.wrong) && rnnp_event_count(&l.done) == TASKS;
 }
 
@@ -486,8 +470,7 @@ static void nobody_waits_for_those_who_sleep(void **state)
     rnnp_team *team = make_team(&heap, MAX_THREADS, 1, NULL);
     atomic_size_t calls = 0;
 
-    for (size_t c = 0; c < 2000; c++)
-        rnnp_team_offer(team, nothing_to_do, &calls);
+    for (size_t c = 0; c < 2000; c++) rnnp_team_offer(team, nothing_to_do, &calls);
     assert_int_equal(atomic_load(&calls), 2000);
     run_jobs(team, 3);
     rnnp_team_destroy(team);
@@ -498,8 +481,7 @@ static void *offering_caller(void *arg)
     rnnp_team *team = arg;
     size_t bad = 0;
 
-    for (size_t c = 0; c < CALLS; c++)
-        bad += !offer(team, 0);
+    for (size_t c = 0; c < CALLS; c++) bad += !offer(team, 0);
     return bad ? arg : NULL;
 }
 
@@ -547,8 +529,7 @@ static void host_run(void *user, size_t n, void (*task)(void *arg, size_t i), vo
         calls[i] = (host_call){task, arg, i};
         assert_int_equal(pthread_create(&threads[i], NULL, host_thread, &calls[i]), 0);
     }
-    for (size_t i = 0; i < n; i++)
-        pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < n; i++) pthread_join(threads[i], NULL);
 }
 
 static void host_pool_runs_once_per_phase(void **state)
@@ -571,8 +552,7 @@ static void host_pool_runs_once_per_phase(void **state)
 static void host_run_in_turn(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
 {
     ++*(size_t *)user;
-    while (n-- > 0)
-        task(arg, n);
+    while (n-- > 0) task(arg, n);
 }
 
 static void host_pool_gets_offers(void **state)
@@ -622,8 +602,7 @@ static void workers_adopt_the_callers_mode(void **state)
             const rnnp_fpmode before = rnnp_fpmode_enter(flush);
             rnnp_team_each(teams[t], 1, mode_phase, &j);
             rnnp_fpmode_set(before);
-            for (size_t i = 0; i < 3; i++)
-                assert_int_equal(j.seen[i], flush ? RNNP_FPMODE_FLUSH : RNNP_FPMODE_KEEP);
+            for (size_t i = 0; i < 3; i++) assert_int_equal(j.seen[i], flush ? RNNP_FPMODE_FLUSH : RNNP_FPMODE_KEEP);
         }
         rnnp_team_destroy(teams[t]);
     }

@@ -183,12 +183,10 @@ static void budget_follows_affinity(void **state)
     assert_true(topology.cpus == 0 || topology.budget <= topology.cpus);
     assert_true(topology.cores <= topology.cpus);
 
-    if (sched_getaffinity(0, sizeof before, &before) != 0)
-        return; /* more than 1024 CPUs */
+    if (sched_getaffinity(0, sizeof before, &before) != 0) return; /* more than 1024 CPUs */
     CPU_ZERO(&one);
     for (size_t i = 0; CPU_COUNT(&one) == 0; i++) {
-        if (CPU_ISSET(i, &before))
-            CPU_SET(i, &one);
+        if (CPU_ISSET(i, &before)) CPU_SET(i, &one);
     }
     assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
     rnnp_topology_read(&cpu, &topology);
@@ -208,8 +206,7 @@ int main(void)
         cmocka_unit_test(no_sysfs),
         cmocka_unit_test(budget_follows_affinity),
     };
-    if (!mkdtemp(root))
-        return 1;
+    if (!mkdtemp(root)) return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     return failed;

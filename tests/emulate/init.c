@@ -23,10 +23,8 @@ enum { ARGUMENT_BYTES = 4096, ARGUMENTS = 256, CANNOT_RUN = 126, NO_AVX512 = 125
 static void stop(void)
 {
     if (ioperm(0x0, 0x400, 1) == 0 && iopl(3) == 0)
-        for (const char *c = "Shutdown"; *c; c++)
-            outb((unsigned char)*c, 0x8900);
-    for (;;)
-        pause();
+        for (const char *c = "Shutdown"; *c; c++) outb((unsigned char)*c, 0x8900);
+    for (;;) pause();
 }
 
 static uint64_t read_xcr0(void)
@@ -39,8 +37,11 @@ static uint64_t read_xcr0(void)
 /* 1 if AVX-512 F, BW, DQ and VL may be used: CPUID has them and the kernel saves the registers. */
 static int report_cpu(void)
 {
-    static const struct { unsigned bit; const char *name; } features[] = {
-        { 5, "avx2" }, { 16, "avx512f" }, { 17, "avx512dq" }, { 30, "avx512bw" }, { 31, "avx512vl" },
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } features[] = {
+        {5, "avx2"}, {16, "avx512f"}, {17, "avx512dq"}, {30, "avx512bw"}, {31, "avx512vl"},
     };
     uint32_t a = 0, b = 0, c = 0, d = 0;
     const uint64_t zmm_state = 0xe6; /* SSE, AVX, mask registers, both halves of ZMM */
@@ -48,8 +49,7 @@ static int report_cpu(void)
     const uint64_t xcr0 = c & bit_OSXSAVE ? read_xcr0() : 0;
     int usable = (xcr0 & zmm_state) == zmm_state;
     printf("emulate: cpu xcr0=0x%llx", (unsigned long long)xcr0);
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
-        b = c = 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) b = c = 0;
     for (size_t i = 0; i < sizeof features / sizeof *features; i++) {
         const int has = (int)(b >> features[i].bit & 1);
         printf(" %s=%d", features[i].name, has);
@@ -81,8 +81,7 @@ int main(void)
         printf("emulate: begin\n");
         fflush(stdout);
         const pid_t child = fork();
-        if (child == 0)
-            run_program();
+        if (child == 0) run_program();
         result = CANNOT_RUN;
         if (child > 0 && waitpid(child, &status, 0) == child)
             result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

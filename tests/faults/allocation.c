@@ -15,11 +15,10 @@ typedef struct objects {
     rnnp_stream *stream;
 } objects;
 
-#define TRY(call)                     \
-    do {                              \
+#define TRY(call)                      \
+    do {                               \
         const rnnp_status s_ = (call); \
-        if (s_ != RNNP_OK)            \
-            return s_;                \
+        if (s_ != RNNP_OK) return s_;  \
     } while (0)
 
 static rnnp_status build(rnnp_context *context, const layer *lstm, const layer *gru, const float *w, rnnp_model **m)
@@ -96,8 +95,7 @@ static void test_every_allocation(void **state)
             failures++;
         } else {
             assert_int_equal(status, RNNP_OK);
-            if (n)
-                assert_memory_equal(got, want, sizeof want);
+            if (n) assert_memory_equal(got, want, sizeof want);
         }
         assert_int_equal(o.stream != NULL, status == RNNP_OK);
         destroy(&o);
@@ -105,8 +103,7 @@ static void test_every_allocation(void **state)
         rnnp_context_destroy(context);
         assert_int_equal(atomic_load(&heap.live_blocks), 0);
         assert_int_equal(atomic_load(&heap.live_bytes), 0);
-        if (n && status == RNNP_OK)
-            break;
+        if (n && status == RNNP_OK) break;
     }
     assert_true(failures > 15);
     /* stepping gave row 0 of the run */
@@ -133,12 +130,11 @@ static void test_again(void **state)
     rnnp_status status;
 
     (void)state;
-#define UNTIL_OK(call)                                              \
-    for (size_t n_ = 1;; n_++) {                                    \
-        heap.fail_at = atomic_load(&heap.calls) + n_;               \
-        if ((status = (call)) == RNNP_OK)                           \
-            break;                                                  \
-        assert_int_equal(status, RNNP_ERR_MEMORY);                  \
+#define UNTIL_OK(call)                                \
+    for (size_t n_ = 1;; n_++) {                      \
+        heap.fail_at = atomic_load(&heap.calls) + n_; \
+        if ((status = (call)) == RNNP_OK) break;      \
+        assert_int_equal(status, RNNP_ERR_MEMORY);    \
     }
     UNTIL_OK(rnnp_model_recurrent(model, &lstm.options, lstm.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &value, NULL,
                                   NULL));

@@ -89,8 +89,7 @@ static size_t count_files(size_t *open_to_others)
     for (const struct dirent *e; (e = readdir(open)) != NULL;) {
         struct stat about;
 
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
         if (fstatat(dirfd(open), e->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0)
             continue; /* another process's, gone meanwhile */
         n++;
@@ -119,11 +118,9 @@ static rnnp_status fill(void *user, rnnp_write_fn write, void *to)
     filling *f = user;
     const size_t half = strlen(f->text) / 2;
 
-    if (write(to, f->text, half) != 0)
-        return RNNP_ERR_IO;
+    if (write(to, f->text, half) != 0) return RNNP_ERR_IO;
     f->files = count_files(&f->others);
-    if (f->fails)
-        return rnnp_fail(context, RNNP_ERR_STATE, "no more");
+    if (f->fails) return rnnp_fail(context, RNNP_ERR_STATE, "no more");
     return write(to, f->text + half, strlen(f->text) - half) == 0 ? RNNP_OK : RNNP_ERR_IO;
 }
 
@@ -200,8 +197,7 @@ static void links_are_followed(void **state)
 
 static rnnp_status tell_and_wait(void *user, rnnp_write_fn write_to, void *to)
 {
-    if (write_to(to, "half", 4) != 0 || write(*(int *)user, "", 1) != 1)
-        return RNNP_ERR_IO;
+    if (write_to(to, "half", 4) != 0 || write(*(int *)user, "", 1) != 1) return RNNP_ERR_IO;
     pause();
     return RNNP_ERR_STATE;
 }
@@ -220,8 +216,7 @@ static void leftovers_are_removed(void **state)
         assert_int_equal(pipe(told), 0);
         const pid_t child = fork();
         assert_true(child >= 0);
-        if (child == 0)
-            _exit(rnnp_file_replace(context, in("model"), tell_and_wait, &told[1]));
+        if (child == 0) _exit(rnnp_file_replace(context, in("model"), tell_and_wait, &told[1]));
         assert_int_equal(read(told[0], &byte, 1), 1);
         if (i % 10 == 0) { /* a writer that lives is left alone */
             OK(replace("model", "meanwhile"));

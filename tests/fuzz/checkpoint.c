@@ -54,8 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t note[NOTE];
     size_t note_bytes = NOTE, note_again = NOTE;
 
-    if (!model)
-        model = fuzz_model();
+    if (!model) model = fuzz_model();
     const size_t before = fuzz_live_bytes();
     const char *path = fuzz_file("checkpoint", data, size);
     rnnp_train_options_init(&options);
@@ -84,10 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 enum { BYTES = 2, INDEX_BYTES, INDEX_SUM, ARRAYS, ARRAY_BYTES, HEAD_SUM, HEAD_WORDS };
 
-static void put(uint8_t *data, size_t word, uint64_t x)
-{
-    memcpy(data + 8 * word, &x, sizeof x);
-}
+static void put(uint8_t *data, size_t word, uint64_t x) { memcpy(data + 8 * word, &x, sizeof x); }
 
 static void sign(uint8_t *data, size_t size)
 {
@@ -115,8 +111,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
     fuzz_random r = fuzz_seed(seed);
     uint64_t index_bytes;
 
-    if (size < 8 * HEAD_WORDS + 8 || fuzz_pick(&r, 16) == 0)
-        return LLVMFuzzerMutate(data, size, room);
+    if (size < 8 * HEAD_WORDS + 8 || fuzz_pick(&r, 16) == 0) return LLVMFuzzerMutate(data, size, room);
     memcpy(&index_bytes, data + 8 * INDEX_BYTES, sizeof index_bytes);
     const size_t words = size / 8, index = HEAD_WORDS + (size_t)(index_bytes / 8 < words ? index_bytes / 8 : words);
     for (size_t i = 1 + fuzz_pick(&r, 3); i > 0; i--) {

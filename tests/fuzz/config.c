@@ -14,12 +14,9 @@ static void build(const train_config *config)
     rnnp_model *model;
     rnnp_trainer *trainer;
 
-    if (config->format == DATA_TOKENS)
-        net = (network){.vocabulary = 5};
-    if (network_build(fuzz_context(), config, &net, &model) != CLI_OK)
-        return;
-    if (rnnp_trainer_create(model, &config->options, &trainer) == RNNP_OK)
-        rnnp_trainer_destroy(trainer);
+    if (config->format == DATA_TOKENS) net = (network){.vocabulary = 5};
+    if (network_build(fuzz_context(), config, &net, &model) != CLI_OK) return;
+    if (rnnp_trainer_create(model, &config->options, &trainer) == RNNP_OK) rnnp_trainer_destroy(trainer);
     rnnp_model_destroy(model);
 }
 
@@ -30,8 +27,7 @@ static int is_large(const uint8_t *data, size_t size)
 
     for (size_t i = 0; i < size; i++) {
         digits = data[i] >= '0' && data[i] <= '9' ? digits + 1 : 0;
-        if (digits > 2)
-            return 1;
+        if (digits > 2) return 1;
     }
     return 0;
 }
@@ -43,8 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const size_t before = fuzz_live_bytes();
 
     fuzz_silence();
-    if (config_read(path, NULL, &config) == CLI_OK && !is_large(data, size))
-        build(&config);
+    if (config_read(path, NULL, &config) == CLI_OK && !is_large(data, size)) build(&config);
     config_free(&config);
     fuzz_check(fuzz_live_bytes() == before);
     return 0;

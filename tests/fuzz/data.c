@@ -33,8 +33,7 @@ static size_t find_labels(const uint8_t *data, size_t size, size_t *skip)
 
     *skip = sizeof line - 1;
     for (size_t i = 0; i + *skip <= size; i++) {
-        if (memcmp(data + i, line, *skip) == 0)
-            return i;
+        if (memcmp(data + i, line, *skip) == 0) return i;
     }
     *skip = 0;
     return size;
@@ -79,8 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t skip;
 
-    if (size < 1)
-        return -1;
+    if (size < 1) return -1;
     fuzz_silence();
     const uint8_t how = data[0];
     const char *section = sections[how % TRAIN_FROM % SECTIONS];

@@ -24,8 +24,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t room)
 /* stdio may be silent: targets do that to the program's. */
 static void say(const char *text)
 {
-    if (write(STDOUT_FILENO, text, strlen(text)) < 0)
-        _exit(2);
+    if (write(STDOUT_FILENO, text, strlen(text)) < 0) _exit(2);
 }
 
 static size_t run_file(const char *path, size_t size)
@@ -48,10 +47,8 @@ static size_t run_path(const char *path)
     struct stat about;
     size_t n = 0;
 
-    if (stat(path, &about) != 0)
-        return 0;
-    if (!S_ISDIR(about.st_mode))
-        return run_file(path, (size_t)about.st_size);
+    if (stat(path, &about) != 0) return 0;
+    if (!S_ISDIR(about.st_mode)) return run_file(path, (size_t)about.st_size);
     DIR *folder = opendir(path);
     fuzz_check(folder);
     for (struct dirent *entry; (entry = readdir(folder));) {
@@ -71,8 +68,7 @@ int main(int argc, char **argv)
     char text[64];
     size_t n = 0;
 
-    for (int i = 1; i < argc; i++)
-        n += run_path(argv[i]);
+    for (int i = 1; i < argc; i++) n += run_path(argv[i]);
     snprintf(text, sizeof text, "%zu inputs\n", n);
     say(text);
     return n == 0; /* a wrong path must not look like success */

@@ -27,10 +27,8 @@ static size_t bytes_of(const rnnp_tensor *t)
 
 static void release(tensors *t)
 {
-    for (size_t i = 0; i < t->n_in; i++)
-        free(t->in[i].data);
-    for (size_t i = 0; i < t->n_out; i++)
-        free(t->out[i].data);
+    for (size_t i = 0; i < t->n_in; i++) free(t->in[i].data);
+    for (size_t i = 0; i < t->n_out; i++) free(t->out[i].data);
 }
 
 /* Exactly as large as it must be, so that a sanitizer sees the next byte. */
@@ -38,11 +36,9 @@ static int allocate(rnnp_tensor *t)
 {
     const size_t bytes = bytes_of(t);
 
-    if (bytes > most_bytes)
-        return 0;
+    if (bytes > most_bytes) return 0;
     fuzz_check((t->data = malloc(bytes)) || bytes == 0);
-    if (bytes)
-        memset(t->data, 0x5a, bytes);
+    if (bytes) memset(t->data, 0x5a, bytes);
     return 1;
 }
 
@@ -56,21 +52,11 @@ static void fill(const rnnp_tensor *t, fuzz_bytes *b)
         const int64_t x = wild ? fuzz_edge(&r) : (int64_t)fuzz_pick(&r, 4);
 
         switch (t->dtype) {
-        case RNNP_F32:
-            ((float *)t->data)[i] = (float)fuzz_pick(&r, 4096) / 1024 - 2;
-            break;
-        case RNNP_F64:
-            ((double *)t->data)[i] = (double)fuzz_pick(&r, 4096) / 1024 - 2;
-            break;
-        case RNNP_I32:
-            ((int32_t *)t->data)[i] = (int32_t)(uint32_t)(uint64_t)x;
-            break;
-        case RNNP_I64:
-            ((int64_t *)t->data)[i] = x;
-            break;
-        default:
-            ((uint8_t *)t->data)[i] = (uint8_t)(x & 1);
-            break;
+        case RNNP_F32: ((float *)t->data)[i] = (float)fuzz_pick(&r, 4096) / 1024 - 2; break;
+        case RNNP_F64: ((double *)t->data)[i] = (double)fuzz_pick(&r, 4096) / 1024 - 2; break;
+        case RNNP_I32: ((int32_t *)t->data)[i] = (int32_t)(uint32_t)(uint64_t)x; break;
+        case RNNP_I64: ((int64_t *)t->data)[i] = x; break;
+        default: ((uint8_t *)t->data)[i] = (uint8_t)(x & 1); break;
         }
     }
 }
@@ -92,8 +78,7 @@ static int make_inputs(const rnnp_model *model, tensors *t, fuzz_bytes *b)
 
             x->shape[k] = port.shape[k] == RNNP_DYNAMIC ? (int64_t)((sizes >> (letter % 4)) % 5) : port.shape[k];
         }
-        if (!allocate(x))
-            return 0;
+        if (!allocate(x)) return 0;
         t->n_in = i + 1;
         fill(x, b);
     }
@@ -108,14 +93,12 @@ static int run_once(const rnnp_plan *plan, size_t n_out, tensors *t)
     int ran = 0;
     const rnnp_status known = rnnp_run_bytes(plan, t->in, t->n_in, &bytes);
 
-    if (rnnp_run_create(plan, t->in, t->n_in, &run) != RNNP_OK)
-        return 0;
+    if (rnnp_run_create(plan, t->in, t->n_in, &run) != RNNP_OK) return 0;
     fuzz_check(known == RNNP_OK);
     while (t->n_out < n_out && rnnp_run_output(run, t->n_out, &t->out[t->n_out]) == RNNP_OK &&
            allocate(&t->out[t->n_out]))
         t->n_out++;
-    if (t->n_out == n_out)
-        ran = rnnp_run_execute(run, t->in, t->n_in, t->out, t->n_out) == RNNP_OK;
+    if (t->n_out == n_out) ran = rnnp_run_execute(run, t->in, t->n_in, t->out, t->n_out) == RNNP_OK;
     rnnp_run_destroy(run);
     return ran;
 }
@@ -137,10 +120,8 @@ static void run_again(const rnnp_model *model, const tensors *first)
 
     again.n_out = 0;
     fuzz_check(rnnp_model_inputs(model) == first->n_in && rnnp_model_outputs(model) == first->n_out);
-    if (rnnp_plan_create(model, NULL, &plan) != RNNP_OK)
-        return; /* out of memory: the first plan is there, too */
-    if (run_once(plan, first->n_out, &again))
-        check_same(first, &again);
+    if (rnnp_plan_create(model, NULL, &plan) != RNNP_OK) return; /* out of memory: the first plan is there, too */
+    if (run_once(plan, first->n_out, &again)) check_same(first, &again);
     again.n_in = 0; /* they are the first's */
     release(&again);
     rnnp_plan_destroy(plan);
@@ -171,14 +152,12 @@ static int stream_tensors(const rnnp_stream *stream, const rnnp_model *model, te
 {
     for (; t->n_in < rnnp_model_inputs(model); t->n_in++) {
         fuzz_check(rnnp_stream_input(stream, t->n_in, &t->in[t->n_in]) == RNNP_OK);
-        if (!allocate(&t->in[t->n_in]))
-            return 0;
+        if (!allocate(&t->in[t->n_in])) return 0;
         fill(&t->in[t->n_in], b);
     }
     for (; t->n_out < rnnp_model_outputs(model); t->n_out++) {
         fuzz_check(rnnp_stream_output(stream, t->n_out, &t->out[t->n_out]) == RNNP_OK);
-        if (!allocate(&t->out[t->n_out]))
-            return 0;
+        if (!allocate(&t->out[t->n_out])) return 0;
     }
     return 1;
 }
@@ -190,8 +169,7 @@ static void steps(rnnp_stream *stream, const rnnp_stream_options *options, tenso
     uint8_t *state = malloc(bytes), *again = malloc(bytes);
 
     fuzz_check((state && again) || bytes == 0);
-    for (size_t i = 0; i < options->batch; i++)
-        active[i] = fuzz_u8(b) & 1;
+    for (size_t i = 0; i < options->batch; i++) active[i] = fuzz_u8(b) & 1;
     (void)rnnp_stream_step(stream, t->in, t->n_in, t->out, t->n_out);
     (void)rnnp_stream_step_rows(stream, active, t->in, t->n_in, t->out, t->n_out);
     if (rnnp_stream_save_row(stream, 0, state, bytes) == RNNP_OK) {
@@ -215,10 +193,8 @@ static void stream_once(const rnnp_plan *plan, const rnnp_model *model, fuzz_byt
     rnnp_stream_options_init(&options);
     options.batch = 1 + fuzz_below(b, BATCH_MAX);
     options.steps = 1 + fuzz_below(b, STEP_MAX);
-    if (rnnp_stream_create(plan, &options, &stream) != RNNP_OK)
-        return;
-    if (stream_tensors(stream, model, &t, b))
-        steps(stream, &options, &t, b);
+    if (rnnp_stream_create(plan, &options, &stream) != RNNP_OK) return;
+    if (stream_tensors(stream, model, &t, b)) steps(stream, &options, &t, b);
     release(&t);
     rnnp_stream_destroy(stream);
 }
@@ -243,21 +219,17 @@ void fuzz_exercise(const rnnp_model *model, fuzz_bytes *b)
     tensors t = {.n_in = 0};
     const uint8_t what = fuzz_u8(b);
 
-    if (rnnp_model_inputs(model) > PORTS || rnnp_model_outputs(model) > PORTS)
-        return;
+    if (rnnp_model_inputs(model) > PORTS || rnnp_model_outputs(model) > PORTS) return;
     rnnp_plan_options_init(&options);
     options.math = (rnnp_math)(what & 8 ? 1 + fuzz_below(b, 2) : RNNP_MATH_U35);
-    if (rnnp_plan_create(model, &options, &plan) != RNNP_OK)
-        return;
+    if (rnnp_plan_create(model, &options, &plan) != RNNP_OK) return;
     look_at(model, plan);
     if (make_inputs(model, &t, b) && run_once(plan, rnnp_model_outputs(model), &t) && !(what & 8)) {
         run_again(model, &t);
-        if (what & 1)
-            save_and_load(model, &t, what & 2);
+        if (what & 1) save_and_load(model, &t, what & 2);
     }
     release(&t);
-    if (what & 4)
-        stream_once(plan, model, b);
+    if (what & 4) stream_once(plan, model, b);
     rnnp_plan_destroy(plan);
 }
 

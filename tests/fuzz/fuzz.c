@@ -27,8 +27,7 @@ static void *counted_alloc(void *user, size_t bytes, size_t align)
     void *p;
 
     (void)user;
-    if (bytes > FUZZ_MEMORY - live || posix_memalign(&p, align, bytes) != 0)
-        return NULL;
+    if (bytes > FUZZ_MEMORY - live || posix_memalign(&p, align, bytes) != 0) return NULL;
     live += bytes;
     return p;
 }
@@ -71,8 +70,7 @@ enum { EDGES = sizeof edges / sizeof edges[0] };
 
 uint8_t fuzz_u8(fuzz_bytes *b)
 {
-    if (b->left == 0)
-        return 0;
+    if (b->left == 0) return 0;
     b->left--;
     return *b->at++;
 }
@@ -81,29 +79,21 @@ uint32_t fuzz_u32(fuzz_bytes *b)
 {
     uint32_t x = 0;
 
-    for (unsigned shift = 0; shift < 32; shift += 8)
-        x |= (uint32_t)fuzz_u8(b) << shift;
+    for (unsigned shift = 0; shift < 32; shift += 8) x |= (uint32_t)fuzz_u8(b) << shift;
     return x;
 }
 
-size_t fuzz_below(fuzz_bytes *b, size_t n)
-{
-    return fuzz_u8(b) % n;
-}
+size_t fuzz_below(fuzz_bytes *b, size_t n) { return fuzz_u8(b) % n; }
 
 int64_t fuzz_number(fuzz_bytes *b)
 {
     const uint8_t x = fuzz_u8(b);
 
-    if (x < 192)
-        return x % 6;
+    if (x < 192) return x % 6;
     return x < 224 ? -(x % 5) : edges[fuzz_u8(b) % EDGES];
 }
 
-fuzz_random fuzz_seed(unsigned seed)
-{
-    return (fuzz_random){seed * UINT64_C(0x9e3779b97f4a7c15) + 1};
-}
+fuzz_random fuzz_seed(unsigned seed) { return (fuzz_random){seed * UINT64_C(0x9e3779b97f4a7c15) + 1}; }
 
 size_t fuzz_pick(fuzz_random *r, size_t n)
 {
@@ -113,10 +103,7 @@ size_t fuzz_pick(fuzz_random *r, size_t n)
     return (size_t)(r->state >> 16) % n;
 }
 
-int64_t fuzz_edge(fuzz_random *r)
-{
-    return edges[fuzz_pick(r, EDGES)];
-}
+int64_t fuzz_edge(fuzz_random *r) { return edges[fuzz_pick(r, EDGES)]; }
 
 void fuzz_change_word(fuzz_random *r, uint8_t *word, const uint8_t *begin, size_t n)
 {
@@ -124,24 +111,12 @@ void fuzz_change_word(fuzz_random *r, uint8_t *word, const uint8_t *begin, size_
 
     memcpy(&w, word, sizeof w);
     switch (fuzz_pick(r, 6)) {
-    case 0:
-        w = (uint64_t)fuzz_edge(r);
-        break;
-    case 1:
-        w += fuzz_pick(r, 9) - 4;
-        break;
-    case 2:
-        w ^= UINT64_C(1) << fuzz_pick(r, 64);
-        break;
-    case 3:
-        w = fuzz_pick(r, 16);
-        break;
-    case 4:
-        w = (w & ~UINT64_C(0xff)) | fuzz_pick(r, 256);
-        break;
-    default:
-        memcpy(&w, begin + 8 * fuzz_pick(r, n), sizeof w);
-        break;
+    case 0: w = (uint64_t)fuzz_edge(r); break;
+    case 1: w += fuzz_pick(r, 9) - 4; break;
+    case 2: w ^= UINT64_C(1) << fuzz_pick(r, 64); break;
+    case 3: w = fuzz_pick(r, 16); break;
+    case 4: w = (w & ~UINT64_C(0xff)) | fuzz_pick(r, 256); break;
+    default: memcpy(&w, begin + 8 * fuzz_pick(r, n), sizeof w); break;
     }
     memcpy(word, &w, sizeof w);
 }
@@ -175,8 +150,7 @@ const char *fuzz_file(const char *name, const void *bytes, size_t size)
         fuzz_check(mkdtemp(files.folder));
         atexit(remove_files);
     }
-    while (i < files.n && strcmp(strrchr(files.path[i], '/') + 1, name) != 0)
-        i++;
+    while (i < files.n && strcmp(strrchr(files.path[i], '/') + 1, name) != 0) i++;
     if (i == files.n) {
         const size_t room = strlen(files.folder) + strlen(name) + 2;
 
@@ -194,20 +168,17 @@ int fuzz_append(void *user, const void *bytes, size_t size)
 {
     fuzz_buffer *b = user;
 
-    if (size > FUZZ_MEMORY - b->size)
-        return 1;
+    if (size > FUZZ_MEMORY - b->size) return 1;
     if (b->size + size > b->room) {
         void *larger;
 
         b->room = 2 * (b->size + size);
         fuzz_check(posix_memalign(&larger, 64, b->room) == 0);
-        if (b->size)
-            memcpy(larger, b->at, b->size);
+        if (b->size) memcpy(larger, b->at, b->size);
         free(b->at);
         b->at = larger;
     }
-    if (size)
-        memcpy(b->at + b->size, bytes, size);
+    if (size) memcpy(b->at + b->size, bytes, size);
     b->size += size;
     return 0;
 }

@@ -20,8 +20,7 @@ typedef struct builder {
 
 static void add_value(builder *g, rnnp_value value)
 {
-    if (g->n < VALUES)
-        g->value[g->n++] = value;
+    if (g->n < VALUES) g->value[g->n++] = value;
 }
 
 /* Mostly one of the last few, so that graphs get deep. */
@@ -29,8 +28,7 @@ static rnnp_value pick_value(builder *g)
 {
     const uint8_t x = fuzz_u8(&g->b);
 
-    if (x > 240)
-        return RNNP_NONE;
+    if (x > 240) return RNNP_NONE;
     return x & 1 ? g->value[x / 2 % g->n] : g->value[g->n - 1 - (x / 2 % (g->n < 4 ? g->n : 4))];
 }
 
@@ -58,8 +56,7 @@ static void add_input(builder *g, size_t i)
         shape[k] = x & 1 ? RNNP_DYNAMIC : x < 250 ? x / 2 % 5 : fuzz_number(&g->b);
         symbol[k] = symbols[x / 16 % 4];
     }
-    if (rnnp_model_input(g->model, names[i], dtype, rank, shape, symbol, &value) == RNNP_OK)
-        add_value(g, value);
+    if (rnnp_model_input(g->model, names[i], dtype, rank, shape, symbol, &value) == RNNP_OK) add_value(g, value);
 }
 
 static void fill_constant(builder *g, rnnp_tensor *t, size_t n)
@@ -68,21 +65,11 @@ static void fill_constant(builder *g, rnnp_tensor *t, size_t n)
         const int64_t x = fuzz_number(&g->b);
 
         switch (t->dtype) {
-        case RNNP_F32:
-            ((float *)t->data)[i] = (float)x * 0.25f;
-            break;
-        case RNNP_F64:
-            ((double *)t->data)[i] = (double)x * 0.25;
-            break;
-        case RNNP_I32:
-            ((int32_t *)t->data)[i] = (int32_t)(uint32_t)(uint64_t)x;
-            break;
-        case RNNP_I64:
-            ((int64_t *)t->data)[i] = x;
-            break;
-        default:
-            ((uint8_t *)t->data)[i] = (uint8_t)((uint64_t)x & 1);
-            break;
+        case RNNP_F32: ((float *)t->data)[i] = (float)x * 0.25f; break;
+        case RNNP_F64: ((double *)t->data)[i] = (double)x * 0.25; break;
+        case RNNP_I32: ((int32_t *)t->data)[i] = (int32_t)(uint32_t)(uint64_t)x; break;
+        case RNNP_I64: ((int64_t *)t->data)[i] = x; break;
+        default: ((uint8_t *)t->data)[i] = (uint8_t)((uint64_t)x & 1); break;
         }
     }
 }
@@ -95,14 +82,11 @@ static void add_constant(builder *g)
 
     if (t.dtype == RNNP_I64) /* indices and shapes are short lists */
         t.rank %= 2;
-    for (size_t k = 0; k < t.rank; k++)
-        t.shape[k] = (int64_t)fuzz_below(&g->b, 6);
+    for (size_t k = 0; k < t.rank; k++) t.shape[k] = (int64_t)fuzz_below(&g->b, 6);
     const size_t n = rnnp_tensor_elements(&t);
-    if (n > CELLS)
-        return;
+    if (n > CELLS) return;
     fill_constant(g, &t, n);
-    if (rnnp_model_constant(g->model, NULL, &t, &value) == RNNP_OK)
-        add_value(g, value);
+    if (rnnp_model_constant(g->model, NULL, &t, &value) == RNNP_OK) add_value(g, value);
 }
 
 /* ---- Attributes ---- */
@@ -195,15 +179,11 @@ static void add_node(builder *g, size_t operators)
     const size_t n_in = fuzz_below(&g->b, IN + 1), n_out = x > 160 ? 1 + x % OUT : 1,
                  n_attrs = fuzz_below(&g->b, ATTRS + 1);
 
-    for (size_t i = 0; i < n_in; i++)
-        in[i] = pick_value(g);
-    for (size_t i = 0; i < n_attrs; i++)
-        make_attribute(g, &attrs[i], &room[i]);
-    if (rnnp_model_node(g->model, op, opset, op, in, n_in, attrs, n_attrs, out, n_out) != RNNP_OK)
-        return;
+    for (size_t i = 0; i < n_in; i++) in[i] = pick_value(g);
+    for (size_t i = 0; i < n_attrs; i++) make_attribute(g, &attrs[i], &room[i]);
+    if (rnnp_model_node(g->model, op, opset, op, in, n_in, attrs, n_attrs, out, n_out) != RNNP_OK) return;
     for (size_t i = 0; i < n_out; i++) {
-        if (out[i] >= 0)
-            add_value(g, out[i]);
+        if (out[i] >= 0) add_value(g, out[i]);
     }
 }
 
@@ -223,20 +203,16 @@ static void train(builder *g)
         return;
     in.dtype = RNNP_F32;
     in.rank = target.rank = port.rank;
-    for (size_t k = 0; k < port.rank; k++)
-        in.shape[k] = port.shape[k] == RNNP_DYNAMIC ? 2 : port.shape[k];
+    for (size_t k = 0; k < port.rank; k++) in.shape[k] = port.shape[k] == RNNP_DYNAMIC ? 2 : port.shape[k];
     rnnp_train_options_init(&options);
     options.loss = RNNP_LOSS_MSE;
     options.recompute = fuzz_u8(&g->b) & 1;
-    if (rnnp_tensor_elements(&in) > CELLS || rnnp_trainer_create(g->model, &options, &trainer) != RNNP_OK)
-        return;
+    if (rnnp_tensor_elements(&in) > CELLS || rnnp_trainer_create(g->model, &options, &trainer) != RNNP_OK) return;
     target.dtype = RNNP_F32;
     target.rank = fuzz_below(&g->b, RANK + 1);
-    for (size_t k = 0; k < target.rank; k++)
-        target.shape[k] = (int64_t)fuzz_below(&g->b, 4);
+    for (size_t k = 0; k < target.rank; k++) target.shape[k] = (int64_t)fuzz_below(&g->b, 4);
     const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
-    if (rnnp_trainer_step(trainer, &batch, &result) == RNNP_OK)
-        (void)rnnp_trainer_evaluate(trainer, &batch, &result);
+    if (rnnp_trainer_step(trainer, &batch, &result) == RNNP_OK) (void)rnnp_trainer_evaluate(trainer, &batch, &result);
     rnnp_trainer_destroy(trainer);
 }
 
@@ -246,17 +222,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const size_t before = fuzz_live_bytes();
     size_t operators = 0;
 
-    while (rnnp_operator_name(operators))
-        operators++;
+    while (rnnp_operator_name(operators)) operators++;
     fuzz_check(rnnp_model_create(fuzz_context(), &g.model) == RNNP_OK);
     const size_t n_in = 1 + fuzz_below(&g.b, 3), n_constants = fuzz_below(&g.b, 6);
-    for (size_t i = 0; i < n_in; i++)
-        add_input(&g, i);
-    for (size_t i = 0; i < n_constants; i++)
-        add_constant(&g);
+    for (size_t i = 0; i < n_in; i++) add_input(&g, i);
+    for (size_t i = 0; i < n_constants; i++) add_constant(&g);
     const size_t n_nodes = 1 + fuzz_below(&g.b, NODES);
-    for (size_t i = 0; i < n_nodes && g.n; i++)
-        add_node(&g, operators);
+    for (size_t i = 0; i < n_nodes && g.n; i++) add_node(&g, operators);
     const size_t n_out = 1 + fuzz_below(&g.b, 3);
     for (size_t i = 0; i < n_out && i < g.n; i++) {
         static const char *const names[] = {"y0", "y1", "y2"};
@@ -267,8 +239,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const int wanted = fuzz_u8(&g.b) & 1;
 
         fuzz_exercise(g.model, &g.b);
-        if (wanted)
-            train(&g);
+        if (wanted) train(&g);
     } else {
         fuzz_check(*rnnp_context_last_error(fuzz_context()));
     }

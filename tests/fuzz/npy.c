@@ -23,8 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_check(offset <= size && bytes == size - offset);
     array.data = malloc(bytes);
     fuzz_check(array.data || bytes == 0);
-    if (bytes)
-        memcpy(array.data, data + offset, bytes);
+    if (bytes) memcpy(array.data, data + offset, bytes);
     const char *path = fuzz_file("array.npy", "", 0);
     fuzz_check(npy_write(path, &array, message) && npy_read(path, &again, message));
     fuzz_check(again.dtype == array.dtype && again.rank == array.rank);

@@ -17,8 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const size_t before = fuzz_live_bytes();
     rnnp_model *model;
 
-    if (size < TAIL)
-        return -1;
+    if (size < TAIL) return -1;
     fuzz_bytes b = {data + size - TAIL, TAIL};
     if (rnnp_onnx_load(fuzz_context(), data, size - TAIL, NULL, &model) == RNNP_OK) {
         fuzz_exercise(model, &b);
@@ -34,8 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 static void change_bytes(fuzz_random *r, ProtobufCBinaryData *bytes)
 {
-    if (bytes->len == 0)
-        return;
+    if (bytes->len == 0) return;
     if (bytes->len >= 8 && fuzz_pick(r, 2)) { /* as indices and sizes are stored */
         const int64_t x = fuzz_edge(r);
 
@@ -51,8 +49,7 @@ static void change_string(fuzz_random *r, char **string, const char *other)
     if (fuzz_pick(r, 3) == 0) {
         size_t operators = 0;
 
-        while (rnnp_operator_name(operators))
-            operators++;
+        while (rnnp_operator_name(operators)) operators++;
         other = rnnp_operator_name(fuzz_pick(r, operators));
     }
     if (!other) /* a name that the file does not have */
@@ -60,8 +57,7 @@ static void change_string(fuzz_random *r, char **string, const char *other)
     char *copy = malloc(strlen(other) + 1);
     fuzz_check(copy);
     strcpy(copy, other);
-    if (*string != protobuf_c_empty_string)
-        free(*string);
+    if (*string != protobuf_c_empty_string) free(*string);
     *string = copy;
 }
 
@@ -70,15 +66,11 @@ static size_t size_of(const ProtobufCFieldDescriptor *field)
     switch (field->type) {
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return 8;
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
+    case PROTOBUF_C_TYPE_DOUBLE: return 8;
+    case PROTOBUF_C_TYPE_BYTES: return sizeof(ProtobufCBinaryData);
     case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
-    default:
-        return 4;
+    case PROTOBUF_C_TYPE_MESSAGE: return sizeof(void *);
+    default: return 4;
     }
 }
 
@@ -89,20 +81,11 @@ static void change_item(fuzz_random *r, const ProtobufCFieldDescriptor *field, v
 
     switch (field->type) {
     case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_UINT64:
-        memcpy(item, &x, sizeof x);
-        break;
-    case PROTOBUF_C_TYPE_FLOAT:
-        memcpy(item, &floats[fuzz_pick(r, 8)], sizeof(float));
-        break;
-    case PROTOBUF_C_TYPE_DOUBLE:
-        break;
-    case PROTOBUF_C_TYPE_BYTES:
-        change_bytes(r, item);
-        break;
-    case PROTOBUF_C_TYPE_STRING:
-        change_string(r, item, word);
-        break;
+    case PROTOBUF_C_TYPE_UINT64: memcpy(item, &x, sizeof x); break;
+    case PROTOBUF_C_TYPE_FLOAT: memcpy(item, &floats[fuzz_pick(r, 8)], sizeof(float)); break;
+    case PROTOBUF_C_TYPE_DOUBLE: break;
+    case PROTOBUF_C_TYPE_BYTES: change_bytes(r, item); break;
+    case PROTOBUF_C_TYPE_STRING: change_string(r, item, word); break;
     default: { /* enumerations and small integers */
         const int32_t small = fuzz_pick(r, 4) ? (int32_t)fuzz_pick(r, 16) : (int32_t)(uint32_t)(uint64_t)x;
 
@@ -144,13 +127,10 @@ static const char *some_word(fuzz_random *r, const Onnx__ModelProto *file)
     if (g && g->n_node && fuzz_pick(r, 2)) {
         const Onnx__NodeProto *node = g->node[fuzz_pick(r, g->n_node)];
 
-        if (node->n_output)
-            return node->output[fuzz_pick(r, node->n_output)];
+        if (node->n_output) return node->output[fuzz_pick(r, node->n_output)];
     }
-    if (g && g->n_initializer && fuzz_pick(r, 2))
-        return g->initializer[fuzz_pick(r, g->n_initializer)]->name;
-    if (g && g->n_input)
-        return g->input[fuzz_pick(r, g->n_input)]->name;
+    if (g && g->n_initializer && fuzz_pick(r, 2)) return g->initializer[fuzz_pick(r, g->n_initializer)]->name;
+    if (g && g->n_input) return g->input[fuzz_pick(r, g->n_input)]->name;
     return "";
 }
 
@@ -168,19 +148,16 @@ static void change_message(fuzz_random *r, ProtobufCMessage *message, const char
             char **list = (char **)(void *)at;
 
             if (*n == 0 || fuzz_pick(r, 8) == 0) {
-                if (*n)
-                    change_list(r, field, n, list);
+                if (*n) change_list(r, field, n, list);
                 continue; /* an empty list: another field */
             }
             at = *list + size_of(field) * fuzz_pick(r, *n);
         } else if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
-            if (*(uint32_t *)(void *)n != field->id)
-                continue;
+            if (*(uint32_t *)(void *)n != field->id) continue;
         }
         if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
             memcpy(&next, at, sizeof next);
-            if (next)
-                message = next;
+            if (next) message = next;
             continue;
         }
         change_item(r, field, at, word);
@@ -196,22 +173,18 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
     fuzz_random r = fuzz_seed(seed);
     uint8_t tail[TAIL];
 
-    if (size < TAIL || fuzz_pick(&r, 8) == 0)
-        return LLVMFuzzerMutate(data, size, room);
+    if (size < TAIL || fuzz_pick(&r, 8) == 0) return LLVMFuzzerMutate(data, size, room);
     memcpy(tail, data + size - TAIL, TAIL);
     Onnx__ModelProto *file = onnx__model_proto__unpack(NULL, size - TAIL, data);
-    if (!file)
-        return LLVMFuzzerMutate(data, size, room);
-    for (size_t i = 1 + fuzz_pick(&r, 3); i > 0; i--)
-        change_message(&r, &file->base, some_word(&r, file));
+    if (!file) return LLVMFuzzerMutate(data, size, room);
+    for (size_t i = 1 + fuzz_pick(&r, 3); i > 0; i--) change_message(&r, &file->base, some_word(&r, file));
     size_t bytes = onnx__model_proto__get_packed_size(file);
     if (bytes + TAIL <= room)
         onnx__model_proto__pack(file, data);
     else
         bytes = size - TAIL;
     onnx__model_proto__free_unpacked(file, NULL);
-    if (fuzz_pick(&r, 2))
-        tail[fuzz_pick(&r, TAIL)] = (uint8_t)fuzz_pick(&r, 256);
+    if (fuzz_pick(&r, 2)) tail[fuzz_pick(&r, TAIL)] = (uint8_t)fuzz_pick(&r, 256);
     memcpy(data + bytes, tail, TAIL);
     return bytes + TAIL;
 }

@@ -19,8 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_buffer file = {0};
     rnnp_model *model;
 
-    if (size < TAIL)
-        return -1;
+    if (size < TAIL) return -1;
     fuzz_bytes b = {data + size - TAIL, TAIL};
     fuzz_check(fuzz_append(&file, data, size - TAIL) == 0);
     if (rnnp_packed_open_memory(fuzz_context(), file.at, file.size, &model) == RNNP_OK) {
@@ -33,8 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_check(rnnp_model_packed_block(model, i, &block) == RNNP_OK);
         }
         /* Blocks that are not what is packed from the originals give other bits. */
-        if (rnnp_packed_verify(model) == RNNP_OK)
-            fuzz_exercise(model, &b);
+        if (rnnp_packed_verify(model) == RNNP_OK) fuzz_exercise(model, &b);
         rnnp_model_destroy(model);
     } else {
         fuzz_check(!model && *rnnp_context_last_error(fuzz_context()));
@@ -73,17 +71,13 @@ static int range_of(const uint8_t *data, const packed_header *h, const item *it,
     } else {
         rnnp_tensor t = {.dtype = (rnnp_dtype)(word_at(data, it->first) & 0xff), .rank = word_at(data, it->first + 8)};
 
-        if (t.rank > RNNP_MAX_RANK || it->first + 16 + 8 * t.rank + 8 != it->at)
-            return 0;
-        for (size_t i = 0; i < t.rank; i++)
-            t.shape[i] = (int64_t)word_at(data, it->first + 16 + 8 * i);
+        if (t.rank > RNNP_MAX_RANK || it->first + 16 + 8 * t.rank + 8 != it->at) return 0;
+        for (size_t i = 0; i < t.rank; i++) t.shape[i] = (int64_t)word_at(data, it->first + 16 + 8 * i);
         length = rnnp_tensor_elements(&t);
-        if (length > s->bytes)
-            return 0;
+        if (length > s->bytes) return 0;
         length *= rnnp_dtype_bytes(t.dtype);
     }
-    if (offset > s->bytes || length > s->bytes - offset)
-        return 0;
+    if (offset > s->bytes || length > s->bytes - offset) return 0;
     *at = (size_t)(s->offset + offset);
     *bytes = (size_t)length;
     return 1;
@@ -107,8 +101,7 @@ static size_t find_items(const uint8_t *data, const packed_header *h, item *item
         for (size_t at = begin + 24; at + 8 <= end && n < SUMS; at += 8) {
             item it = {at, PACKED_WEIGHTS, at - 16};
 
-            if (k == PACKED_BLOCKS && is_item(data, h, &it))
-                items[n++] = it;
+            if (k == PACKED_BLOCKS && is_item(data, h, &it)) items[n++] = it;
             for (size_t rank = 0; k == PACKED_GRAPH && rank <= RNNP_MAX_RANK && at >= begin + 24 + 8 * rank; rank++) {
                 it = (item){at, PACKED_DATA, at - 24 - 8 * rank};
                 if (word_at(data, it.first + 8) == rank && is_item(data, h, &it)) {
@@ -146,8 +139,7 @@ static void sign(uint8_t *data, const item *items, size_t n)
 static int is_whole(const packed_header *h, size_t size)
 {
     for (size_t k = 0; k < PACKED_SECTIONS; k++) {
-        if (h->section[k].offset > size || h->section[k].bytes > size - h->section[k].offset)
-            return 0;
+        if (h->section[k].offset > size || h->section[k].bytes > size - h->section[k].offset) return 0;
     }
     return h->bytes == size && h->section[PACKED_GRAPH].bytes >= 8;
 }
@@ -158,11 +150,9 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
     item items[SUMS];
     packed_header h;
 
-    if (size < sizeof h + TAIL || fuzz_pick(&r, 16) == 0)
-        return LLVMFuzzerMutate(data, size, room);
+    if (size < sizeof h + TAIL || fuzz_pick(&r, 16) == 0) return LLVMFuzzerMutate(data, size, room);
     memcpy(&h, data, sizeof h);
-    if (!is_whole(&h, size - TAIL))
-        return LLVMFuzzerMutate(data, size, room);
+    if (!is_whole(&h, size - TAIL)) return LLVMFuzzerMutate(data, size, room);
     const size_t n = find_items(data, &h, items);
     for (size_t i = 1 + fuzz_pick(&r, 3); i > 0; i--) {
         /* Half of the changes are to the graph, the rest to the blocks, the data and how it is run. */

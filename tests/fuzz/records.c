@@ -14,10 +14,7 @@
 
 enum { CHECKSUM_LINE = 9 + 16 + 1 }; /* "checksum ", digits, newline */
 
-static int append_text(void *buffer, const char *text, size_t bytes)
-{
-    return fuzz_append(buffer, text, bytes);
-}
+static int append_text(void *buffer, const char *text, size_t bytes) { return fuzz_append(buffer, text, bytes); }
 
 static void check_prints(const rnnp_records *set, const void *text, size_t size)
 {
@@ -42,23 +39,19 @@ static void run_with(const rnnp_records *set, const rnnp_record_key *key)
     rnnp_tensor in = {.dtype = RNNP_F32, .rank = 3, .shape = {2, 1, 3}, .data = x};
     rnnp_tensor out = {.dtype = RNNP_F32, .rank = 3, .shape = {2, 1, 2}, .data = y};
 
-    if (!model)
-        model = fuzz_model();
-    for (size_t i = 0; i < 6; i++)
-        x[i] = (float)i / 4;
+    if (!model) model = fuzz_model();
+    for (size_t i = 0; i < 6; i++) x[i] = (float)i / 4;
     rnnp_plan_options_init(&options);
     options.records = set;
     options.batch = (size_t)key->batch;
     options.steps = (size_t)key->steps;
-    if (!set)
-        options.effort = RNNP_EFFORT_NONE;
+    if (!set) options.effort = RNNP_EFFORT_NONE;
     fuzz_check(rnnp_plan_create(model, &options, &plan) == RNNP_OK);
     fuzz_check(rnnp_run_create(plan, &in, 1, &run) == RNNP_OK);
     fuzz_check(rnnp_run_execute(run, &in, 1, &out, 1) == RNNP_OK);
     rnnp_run_destroy(run);
     rnnp_plan_destroy(plan);
-    if (!known)
-        memcpy(first, y, sizeof y);
+    if (!known) memcpy(first, y, sizeof y);
     known = 1;
     fuzz_check(memcmp(first, y, sizeof y) == 0);
 }
@@ -107,11 +100,9 @@ static void check_set(rnnp_records *set, const uint8_t *data, size_t size)
 
         fuzz_check(rnnp_records_find(set, host, &record->key, NULL, NULL, &found) == RNNP_OK);
         fuzz_check(found.match == RNNP_RECORD_EXACT);
-        for (size_t w = 0; rnnp_record_word(record->choice, w, name, value); w++)
-            fuzz_check(*name);
+        for (size_t w = 0; rnnp_record_word(record->choice, w, name, value); w++) fuzz_check(*name);
         (void)rnnp_records_date(set, host, &record->key, record->at);
-        if (i < 4)
-            choose(record);
+        if (i < 4) choose(record);
     }
     rnnp_records_destroy(again);
 }
@@ -165,11 +156,9 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
     fuzz_random r = fuzz_seed(seed);
     char line[CHECKSUM_LINE + 1];
 
-    if (room < CHECKSUM_LINE + 1 || fuzz_pick(&r, 16) == 0)
-        return LLVMFuzzerMutate(data, size, room);
+    if (room < CHECKSUM_LINE + 1 || fuzz_pick(&r, 16) == 0) return LLVMFuzzerMutate(data, size, room);
     size_t n = lines_of(data, size);
-    if (n > room - CHECKSUM_LINE)
-        n = room - CHECKSUM_LINE;
+    if (n > room - CHECKSUM_LINE) n = room - CHECKSUM_LINE;
     n = n && fuzz_pick(&r, 3) == 0 ? change_number(&r, data, n) : LLVMFuzzerMutate(data, n, room - CHECKSUM_LINE);
     snprintf(line, sizeof line, "checksum %016" PRIx64 "\n", rnnp_packed_checksum(data, n));
     memcpy(data + n, line, CHECKSUM_LINE);

@@ -55,8 +55,7 @@ static void read_all(const char *path, fuzz_buffer *b)
     size_t n;
 
     fuzz_check(file);
-    while ((n = fread(part, 1, sizeof part, file)) > 0)
-        fuzz_check(fuzz_append(b, part, n) == 0);
+    while ((n = fread(part, 1, sizeof part, file)) > 0) fuzz_check(fuzz_append(b, part, n) == 0);
     fclose(file);
 }
 
@@ -106,8 +105,7 @@ static void find_models(const char *path)
         const size_t n = strlen(entry->d_name);
 
         snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
-        if (n > 5 && strcmp(entry->d_name + n - 5, ".onnx") == 0)
-            model_seeds(inner, entry->d_name);
+        if (n > 5 && strcmp(entry->d_name + n - 5, ".onnx") == 0) model_seeds(inner, entry->d_name);
     }
     closedir(folder);
 }
@@ -152,10 +150,7 @@ static void checkpoint_seeds(const rnnp_model *model)
     rnnp_trainer_destroy(trainer);
 }
 
-static int append_text(void *buffer, const char *text, size_t bytes)
-{
-    return fuzz_append(buffer, text, bytes);
-}
+static int append_text(void *buffer, const char *text, size_t bytes) { return fuzz_append(buffer, text, bytes); }
 
 static void records_seeds(void)
 {
@@ -200,8 +195,7 @@ static void array_seeds(void)
     for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
         const rnnp_tensor array = {.dtype = dtypes[i], .rank = i % 4, .shape = {4, 3, 2}, .data = room};
 
-        if (dtypes[i] == RNNP_BOOL)
-            memset(room, 1, sizeof room);
+        if (dtypes[i] == RNNP_BOOL) memset(room, 1, sizeof room);
         snprintf(name, sizeof name, "%zu.npy", i);
         fuzz_check(npy_write(seed_path("npy", name), &array, message));
     }
@@ -213,8 +207,7 @@ static void join(const char *name, uint8_t how, const fuzz_buffer *array, const 
     fuzz_buffer all = {0};
 
     fuzz_check(fuzz_append(&all, &how, 1) == 0 && fuzz_append(&all, array->at, array->size) == 0);
-    if (labels)
-        fuzz_check(fuzz_append(&all, "\n--\n", 4) == 0 && fuzz_append(&all, labels->at, labels->size) == 0);
+    if (labels) fuzz_check(fuzz_append(&all, "\n--\n", 4) == 0 && fuzz_append(&all, labels->at, labels->size) == 0);
     write_seed("data", name, all.at, all.size);
     free(all.at);
 }
@@ -226,10 +219,8 @@ static void npy_data(void)
     char message[NPY_MESSAGE];
     fuzz_buffer array = {0}, labels = {0};
 
-    for (size_t i = 0; i < 48; i++)
-        x[i] = (float)(i % 7) / 4;
-    for (size_t i = 0; i < 6; i++)
-        y[i] = (int64_t)(i % 2);
+    for (size_t i = 0; i < 48; i++) x[i] = (float)(i % 7) / 4;
+    for (size_t i = 0; i < 6; i++) y[i] = (int64_t)(i % 2);
     const rnnp_tensor tx = {.dtype = RNNP_F32, .rank = 3, .shape = {6, 4, 2}, .data = x};
     const rnnp_tensor ty = {.dtype = RNNP_I64, .rank = 1, .shape = {6}, .data = y};
     const char *path = fuzz_file("array", "", 0);
@@ -252,10 +243,8 @@ static void idx_data(void)
     fuzz_buffer array = {0}, labels = {0};
     const char *path = fuzz_file("images.gz", "", 0);
 
-    for (uint8_t i = 0; i < 24; i++)
-        images[16 + i] = (uint8_t)(10 * i);
-    for (uint8_t i = 0; i < 6; i++)
-        numbers[8 + i] = i % 2;
+    for (uint8_t i = 0; i < 24; i++) images[16 + i] = (uint8_t)(10 * i);
+    for (uint8_t i = 0; i < 6; i++) numbers[8 + i] = i % 2;
     fuzz_check(fuzz_append(&array, images, sizeof images) == 0 && fuzz_append(&labels, numbers, sizeof numbers) == 0);
     join("images.idx", 9, &array, &labels);
     gzFile file = gzopen(path, "wb");
@@ -274,8 +263,7 @@ static void graph_seeds(void)
     char name[8];
 
     for (size_t i = 0; i < 48; i++) {
-        for (size_t k = 0; k < sizeof bytes; k++)
-            bytes[k] = (uint8_t)fuzz_pick(&r, 256);
+        for (size_t k = 0; k < sizeof bytes; k++) bytes[k] = (uint8_t)fuzz_pick(&r, 256);
         snprintf(name, sizeof name, "%zu", i);
         write_seed("graph", name, bytes, sizeof bytes);
     }
@@ -283,12 +271,10 @@ static void graph_seeds(void)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3)
-        return 2;
+    if (argc < 3) return 2;
     out = argv[1];
     mkdir(out, 0777);
-    for (int i = 2; i < argc; i++)
-        find_models(argv[i]);
+    for (int i = 2; i < argc; i++) find_models(argv[i]);
     rnnp_model *model = fuzz_model();
     state_seeds(model);
     checkpoint_seeds(model);

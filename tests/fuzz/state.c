@@ -24,8 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rnnp_stream_options options;
     rnnp_stream *stream;
 
-    if (!plan)
-        fuzz_check(rnnp_plan_create(fuzz_model(), NULL, &plan) == RNNP_OK);
+    if (!plan) fuzz_check(rnnp_plan_create(fuzz_model(), NULL, &plan) == RNNP_OK);
     rnnp_stream_options_init(&options);
     options.batch = BATCH;
     fuzz_check(rnnp_stream_create(plan, &options, &stream) == RNNP_OK);

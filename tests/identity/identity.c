@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * identity [--sample|--quick]: the promise of the same bits, as a matrix. For every model and math class the reference is one
- * run of the whole batch by the generic kernels on one thread. It is compared, by memcmp once all NaN are made alike,
- * with
+ * identity [--sample|--quick]: the promise of the same bits, as a matrix. For every model and math class the reference
+ * is one run of the whole batch by the generic kernels on one thread. It is compared, by memcmp once all NaN are made
+ * alike, with
  *
  *     every ISA usable here x 1, 2, 3 and 7 threads, the library's own and a host's
  *       x the batch at once, its rows permuted, each row alone, all of that with lengths, a stream that takes 1 step
@@ -30,8 +30,7 @@ typedef struct result {
 
 static void result_free(result *r)
 {
-    for (size_t i = 0; i < r->n; i++)
-        free(r->out[i].data);
+    for (size_t i = 0; i < r->n; i++) free(r->out[i].data);
 }
 
 static void canonicalise(rnnp_tensor *t)
@@ -42,8 +41,7 @@ static void canonicalise(rnnp_tensor *t)
     for (size_t i = 0; i < rnnp_tensor_elements(t); i++) {
         float value;
         memcpy(&value, bytes + i * sizeof value, sizeof value);
-        if (value != value)
-            memcpy(bytes + i * sizeof value, &quiet, sizeof quiet);
+        if (value != value) memcpy(bytes + i * sizeof value, &quiet, sizeof quiet);
     }
 }
 
@@ -60,8 +58,7 @@ static int rows_equal(const rnnp_tensor *a, const rnnp_tensor *b, size_t outer, 
 {
     const size_t width = (size_t)a->shape[2], batch_a = (size_t)a->shape[1], batch_b = (size_t)b->shape[1];
 
-    if (b->shape[2] != a->shape[2])
-        return 0;
+    if (b->shape[2] != a->shape[2]) return 0;
     for (size_t i = 0; i < outer; i++) {
         if (memcmp((const float *)a->data + (i * batch_a + row_a) * width,
                    (const float *)b->data + (i * batch_b + row_b) * width, width * sizeof(float)) != 0)
@@ -76,7 +73,7 @@ typedef struct cell_of_matrix {
     const spec *s;
     const place *p;
     rnnp_math math;
-    const float *x;              /* [STEPS][batch][input] */
+    const float *x; /* [STEPS][batch][input] */
     const int32_t *lengths;
     const result *whole, *ragged; /* references without and with lengths */
 } cell_of_matrix;
@@ -90,8 +87,7 @@ static const char *const math_names[] = {"u35", "u10", "fast"};
 static void count(tally *total, const cell_of_matrix *m, const char *how, int equal)
 {
     total->combinations++;
-    if (equal)
-        return;
+    if (equal) return;
     total->differences++;
     if (total->shown++ < MAX_SHOWN)
         printf("DIFFERS: %s H=%zu I=%zu B=%zu, %s, %s, %s\n", m->s->name, m->s->hidden, m->s->input, m->s->batch,
@@ -109,8 +105,7 @@ static int agrees(const result *r, const result *reference, const size_t *order,
             const size_t row = order ? order[i] : i;
             size_t outer = (size_t)r->out[o].shape[0];
 
-            if (o == 0 && lengths && (size_t)lengths[row] < outer)
-                outer = (size_t)lengths[row];
+            if (o == 0 && lengths && (size_t)lengths[row] < outer) outer = (size_t)lengths[row];
             equal = rows_equal(&r->out[o], &reference->out[o], outer, i, row);
         }
     }
@@ -149,8 +144,7 @@ static result run(const cell_of_matrix *m, const rnnp_plan *plan, const float *x
     }
     must(m->p->context, rnnp_run_execute(execution, in, n_in, r.out, r.n), "rnnp_run_execute");
     rnnp_run_destroy(execution);
-    for (size_t i = 0; i < r.n; i++)
-        canonicalise(&r.out[i]);
+    for (size_t i = 0; i < r.n; i++) canonicalise(&r.out[i]);
     return r;
 }
 
@@ -190,8 +184,7 @@ static void check_rows(tally *total, const cell_of_matrix *m, const rnnp_plan *p
     for (size_t row = 0; row < B; row++) {
         const size_t steps = (size_t)m->lengths[row];
 
-        if (row >= MAX_ROWS_ALONE && row + 1 < B)
-            continue;
+        if (row >= MAX_ROWS_ALONE && row + 1 < B) continue;
         float *x = gather(m, &row, 1, STEPS);
         check(total, m, "row alone", run(m, plan, x, STEPS, 1, NULL), m->whole, &row, NULL);
         if (steps)
@@ -221,15 +214,13 @@ static void check_stream(tally *total, const cell_of_matrix *m, const rnnp_plan 
     must(m->p->context, rnnp_stream_input(stream, 0, &in), "rnnp_stream_input");
     for (size_t t = 0; t < STEPS; t += steps) {
         in.data = x + t / steps * n_x;
-        for (size_t i = 0; i < r.n; i++)
-            out[i] = r.out[i];
+        for (size_t i = 0; i < r.n; i++) out[i] = r.out[i];
         out[0].data = (float *)r.out[0].data + t * batch * width;
         must(m->p->context, rnnp_stream_step(stream, &in, 1, out, r.n), "rnnp_stream_step");
     }
     rnnp_stream_destroy(stream);
     free(x);
-    for (size_t i = 0; i < r.n; i++)
-        canonicalise(&r.out[i]);
+    for (size_t i = 0; i < r.n; i++) canonicalise(&r.out[i]);
     snprintf(how, sizeof how, "stream of %zu rows, %zu steps at a time", batch, steps);
     check(total, m, how, r, ref, NULL, NULL);
 }
@@ -256,13 +247,11 @@ static void check_layer(tally *total, const cell_of_matrix *m, const rnnp_layer 
         args.x = m->x + t * batch * m->s->input;
         args.y = (float *)r.out[0].data + t * batch * width;
         args.h0 = args.h = r.out[1].data;
-        if (r.n == 3)
-            args.c0 = args.c = r.out[2].data;
+        if (r.n == 3) args.c0 = args.c = r.out[2].data;
         must(m->p->context, rnnp_layer_forward(layer, &args), "rnnp_layer_forward");
     }
     free(workspace);
-    for (size_t i = 0; i < r.n; i++)
-        canonicalise(&r.out[i]);
+    for (size_t i = 0; i < r.n; i++) canonicalise(&r.out[i]);
     check(total, m, steps == STEPS ? "layer of kernels.h" : "layer of kernels.h, stepped", r, ref, NULL, NULL);
 }
 
@@ -299,8 +288,7 @@ static void visit(tally *total, cell_of_matrix *m, result *whole, result *ragged
         rnnp_layer *layer = make_layer(m->p->context, m->s, m->math);
 
         check_layer(total, m, layer, STEPS);
-        if (m->s->direction == RNNP_FORWARD)
-            check_layer(total, m, layer, 1);
+        if (m->s->direction == RNNP_FORWARD) check_layer(total, m, layer, 1);
         rnnp_layer_destroy(layer);
     }
     rnnp_plan_destroy(plan);
@@ -347,13 +335,11 @@ int main(int argc, char **argv)
 
     for (size_t i = 0; i < spec_count; i++) {
         for (rnnp_math math = RNNP_MATH_U35; math <= RNNP_MATH_FAST && (specs[i].in_quick || !quick); math++) {
-            if ((quick && math != RNNP_MATH_U35) || (sample && math != (rnnp_math)(i % 3)))
-                continue;
+            if ((quick && math != RNNP_MATH_U35) || (sample && math != (rnnp_math)(i % 3))) continue;
             visit_all(&total, &specs[i], math, &reference, places, n_places, i % every, every);
         }
     }
-    for (size_t i = 0; i < n_places; i++)
-        rnnp_context_destroy(places[i].context);
+    for (size_t i = 0; i < n_places; i++) rnnp_context_destroy(places[i].context);
     rnnp_context_destroy(reference.context);
     printf("most threads in one call: %zu\n", widest_host_call());
     printf("%zu combinations, %zu differences\n", total.combinations, total.differences);

@@ -31,16 +31,13 @@ static void host_run(void *user, size_t n, void (*task)(void *arg, size_t i), vo
     host_task tasks[MOST_THREADS];
 
     (void)user;
-    if (n > atomic_load(&widest_call))
-        atomic_store(&widest_call, n);
+    if (n > atomic_load(&widest_call)) atomic_store(&widest_call, n);
     for (size_t i = 1; i < n; i++) {
         tasks[i] = (host_task){task, arg, i};
         must(NULL, pthread_create(&threads[i], NULL, host_thread, &tasks[i]) ? RNNP_ERR_IO : RNNP_OK, "pthread_create");
     }
-    if (n)
-        task(arg, 0);
-    for (size_t i = 1; i < n; i++)
-        pthread_join(threads[i], NULL);
+    if (n) task(arg, 0);
+    for (size_t i = 1; i < n; i++) pthread_join(threads[i], NULL);
 }
 
 place make_place(const char *isa, size_t threads, int own)
@@ -51,8 +48,7 @@ place make_place(const char *isa, size_t threads, int own)
     rnnp_context_options_init(&o);
     o.max_isa = isa;
     o.threads = threads;
-    if (!own)
-        o.parallel = (rnnp_parallel){NULL, threads, host_run};
+    if (!own) o.parallel = (rnnp_parallel){NULL, threads, host_run};
     must(NULL, rnnp_context_create(&o, &p.context), "rnnp_context_create");
     snprintf(p.name, sizeof p.name, "%s, %zu %s", isa, threads, own ? "own threads" : "host threads");
     return p;
@@ -69,10 +65,8 @@ static size_t usable_isas(const char **names, size_t room)
     for (size_t i = 0; rnnp_context_variant(context, i, &v); i++) {
         size_t k = 0;
 
-        while (k < n && strcmp(names[k], v.isa) != 0)
-            k++;
-        if (v.usable && k == n && n < room)
-            names[n++] = v.isa;
+        while (k < n && strcmp(names[k], v.isa) != 0) k++;
+        if (v.usable && k == n && n < room) names[n++] = v.isa;
     }
     rnnp_context_destroy(context);
     return n;
@@ -89,15 +83,11 @@ size_t make_places(place *places)
         printf("%s%s", i ? " " : "instruction sets: ", isas[i]);
         for (size_t t = 0; t < sizeof threads / sizeof threads[0]; t++) {
             places[n++] = make_place(isas[i], threads[t], 1);
-            if (threads[t] > 1)
-                places[n++] = make_place(isas[i], threads[t], 0);
+            if (threads[t] > 1) places[n++] = make_place(isas[i], threads[t], 0);
         }
     }
     printf("\n");
     return n;
 }
 
-size_t widest_host_call(void)
-{
-    return atomic_load(&widest_call);
-}
+size_t widest_host_call(void) { return atomic_load(&widest_call); }

@@ -7,8 +7,9 @@
 #include <string.h>
 
 /* Sizes: one unit, less than a vector, whole vectors, ragged panels; batches of 1, some rows, and more than one tile. A
- * call takes a second thread when a step has some 2e5 flops (FLOPS_PER_THREAD), seven when it has 6e5, and the whole call
- * 1e7 (WORTH_WAKING_NS); a step has 2 * gates * hidden * (hidden + input) * batch, and most of these have enough. */
+ * call takes a second thread when a step has some 2e5 flops (FLOPS_PER_THREAD), seven when it has 6e5, and the whole
+ * call 1e7 (WORTH_WAKING_NS); a step has 2 * gates * hidden * (hidden + input) * batch, and most of these have
+ * enough. */
 const spec specs[] = {
     {"rnn", .cell = RNNP_CELL_RNN, .hidden = 1, .input = 3, .batch = 4},
     {"rnn", .cell = RNNP_CELL_RNN, .hidden = 7, .input = 5, .batch = 3, .in_quick = 1},
@@ -52,8 +53,7 @@ const size_t spec_count = sizeof specs / sizeof specs[0];
 
 void must(rnnp_context *context, rnnp_status status, const char *what)
 {
-    if (status == RNNP_OK)
-        return;
+    if (status == RNNP_OK) return;
     printf("FAILED %s: %s: %s\n", what, rnnp_status_string(status), context ? rnnp_context_last_error(context) : "");
     exit(1);
 }
@@ -87,8 +87,7 @@ float *make_input(const spec *s)
     float *x = must_alloc(STEPS * row * sizeof *x);
 
     fill(x, STEPS * row, 2.0f, 17);
-    for (size_t t = 0; s->batch > 2 && t < STEPS; t++)
-        x[t * row + (s->batch - 1) * s->input + t % s->input] = odd[t];
+    for (size_t t = 0; s->batch > 2 && t < STEPS; t++) x[t * row + (s->batch - 1) * s->input + t % s->input] = odd[t];
     return x;
 }
 
@@ -96,8 +95,7 @@ int32_t *make_lengths(const spec *s)
 {
     int32_t *lengths = must_alloc(s->batch * sizeof *lengths);
 
-    for (size_t b = 0; b < s->batch; b++)
-        lengths[b] = (int32_t)((b * 7 + 9) % (STEPS + 1));
+    for (size_t b = 0; b < s->batch; b++) lengths[b] = (int32_t)((b * 7 + 9) % (STEPS + 1));
     return lengths;
 }
 
@@ -134,8 +132,7 @@ static rnnp_recurrent_options options_of(const spec *s)
     o.reset = s->reset;
     o.clip = s->clip;
     o.input_forget = s->input_forget;
-    for (size_t i = 0; i < 3; i++)
-        o.activations[i] = s->activations[i];
+    for (size_t i = 0; i < 3; i++) o.activations[i] = s->activations[i];
     for (size_t i = 0; i < 3 && s->activations[i] && strcmp(s->activations[i], "ScaledTanh") == 0; i++) {
         o.alpha[i] = 1.25f;
         o.beta[i] = 0.75f;
@@ -199,14 +196,11 @@ rnnp_model *make_model(rnnp_context *context, const spec *s, int with_lengths)
          rnnp_model_recurrent(model, &o, w.direction, x, lengths, RNNP_NONE, RNNP_NONE, &y, &h, has_c ? &c : NULL),
          "layer 1");
     free(w.block);
-    if (s->shape == STACK)
-        add_stack(context, model, s, lengths, &y, &h);
-    if (s->shape == LAYERS)
-        add_layers(context, model, s, lengths, &y, &h);
+    if (s->shape == STACK) add_stack(context, model, s, lengths, &y, &h);
+    if (s->shape == LAYERS) add_layers(context, model, s, lengths, &y, &h);
     must(context, rnnp_model_output(model, "y", y), "output y");
     must(context, rnnp_model_output(model, "h", h), "output h");
-    if (has_c)
-        must(context, rnnp_model_output(model, "c", c), "output c");
+    if (has_c) must(context, rnnp_model_output(model, "c", c), "output c");
     must(context, rnnp_model_close(model), "rnnp_model_close");
     return model;
 }

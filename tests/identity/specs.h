@@ -12,8 +12,8 @@ enum { STEPS = 20, MAX_OUTPUTS = 3 };
 /* What is put on top of one recurrent layer. */
 typedef enum spec_shape {
     ONE_LAYER,
-    STACK,    /* a second, bidirectional GRU, a dense layer and softmax */
-    LAYERS,   /* a GRU and an LSTM in the same direction, which may run at once with the first */
+    STACK,  /* a second, bidirectional GRU, a dense layer and softmax */
+    LAYERS, /* a GRU and an LSTM in the same direction, which may run at once with the first */
 } spec_shape;
 
 typedef struct spec {
@@ -23,10 +23,10 @@ typedef struct spec {
     rnnp_direction direction;
     spec_shape shape;
     size_t hidden, input, batch;
-    const char *activations[3];   /* NULL: standard */
+    const char *activations[3]; /* NULL: standard */
     float clip;
     int peephole, input_forget;
-    int in_quick;                 /* part of the short run that sanitizers do */
+    int in_quick; /* part of the short run that sanitizers do */
 } spec;
 
 extern const spec specs[];

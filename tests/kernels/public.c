@@ -47,7 +47,7 @@ static void functions(void **state)
     static const struct {
         rnnp_function function;
         double (*oracle)(double);
-    } cases[] = { { RNNP_EXP, exp }, { RNNP_TANH, tanh }, { RNNP_LOG, log }, { RNNP_SQRT, sqrt } };
+    } cases[] = {{RNNP_EXP, exp}, {RNNP_TANH, tanh}, {RNNP_LOG, log}, {RNNP_SQRT, sqrt}};
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
         for (int math = RNNP_MATH_U35; math <= RNNP_MATH_U10; math++)
@@ -62,7 +62,7 @@ static void functions(void **state)
                 }
                 assert_true(y[n] == 7.0f);
             }
-    float edge[] = { -INFINITY, -1, -0.0f, 0, INFINITY, NAN }, y[6];
+    float edge[] = {-INFINITY, -1, -0.0f, 0, INFINITY, NAN}, y[6];
     assert_int_equal(rnnp_apply(context, RNNP_RELU, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
     assert_true(y[0] == 0 && y[1] == 0 && y[3] == 0 && isinf(y[4]) && isnan(y[5]));
     assert_int_equal(rnnp_apply(context, RNNP_SIGMOID, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
@@ -146,7 +146,7 @@ static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
 static void lstm_oracle(const float *w, const float *r, const float *b, const float *bh, const float *x, double *y)
 {
-    double h[HIDDEN] = { 0 }, c[HIDDEN] = { 0 }, z[ROWS];
+    double h[HIDDEN] = {0}, c[HIDDEN] = {0}, z[ROWS];
     for (size_t t = 0; t < STEPS; t++) {
         for (size_t i = 0; i < ROWS; i++) {
             z[i] = (double)b[i] + (double)bh[i];
@@ -178,7 +178,7 @@ static void layers(void **state)
     fill(x, STEPS * BATCH * INPUT);
     rnnp_recurrent_options_init(&options, RNNP_CELL_LSTM, INPUT, HIDDEN);
     options.order = RNNP_ORDER_PYTORCH;
-    const rnnp_recurrent_weights weights = { w, r, b, bh, NULL };
+    const rnnp_recurrent_weights weights = {w, r, b, bh, NULL};
     assert_int_equal(rnnp_layer_create(context, &options, &weights, RNNP_MATH_U35, &layer), RNNP_OK);
     assert_int_equal(rnnp_layer_workspace_bytes(layer, STEPS, BATCH, &bytes), RNNP_OK);
     void *workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -208,7 +208,7 @@ static void layers(void **state)
     assert_memory_equal(y, again, sizeof y);
     assert_memory_equal(h, y + (STEPS - 1) * BATCH * HIDDEN, sizeof h);
 
-    const int32_t lengths[BATCH] = { 1, 2, 1 };
+    const int32_t lengths[BATCH] = {1, 2, 1};
     args.lengths = lengths;
     assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_ERR_ARG);
     assert_non_null(strstr(rnnp_context_last_error(context), "lengths[1]=2"));
@@ -242,7 +242,7 @@ static void layers(void **state)
     bad.input = 0;
     assert_int_equal(rnnp_layer_create(context, &bad, &weights, RNNP_MATH_U35, &layer), RNNP_ERR_ARG);
     assert_int_equal(rnnp_layer_create(context, &options, NULL, RNNP_MATH_U35, &layer), RNNP_ERR_ARG);
-    const rnnp_recurrent_weights none = { NULL, r, b, bh, NULL };
+    const rnnp_recurrent_weights none = {NULL, r, b, bh, NULL};
     assert_int_equal(rnnp_layer_create(context, &options, &none, RNNP_MATH_U35, &layer), RNNP_ERR_ARG);
     rnnp_layer_destroy(NULL);
     free(workspace);
@@ -267,7 +267,7 @@ static void lengths_of_a_batch(void **state)
     fill(x, T * MANY * INPUT);
     for (size_t i = 0; i < MANY; i++) lengths[i] = i < LONG ? T : 1;
     rnnp_recurrent_options_init(&options, RNNP_CELL_GRU, INPUT, UNITS);
-    const rnnp_recurrent_weights weights = { w, r, b, NULL, NULL };
+    const rnnp_recurrent_weights weights = {w, r, b, NULL, NULL};
     for (int reset = RNNP_GRU_RESET_BEFORE; reset <= RNNP_GRU_RESET_AFTER; reset++) {
         options.reset = (rnnp_gru_reset)reset;
         assert_int_equal(rnnp_layer_create(context, &options, &weights, RNNP_MATH_U35, &layer), RNNP_OK);
@@ -291,7 +291,8 @@ static void lengths_of_a_batch(void **state)
             assert_memory_equal(h + row * UNITS, h_alone, sizeof h_alone);
             for (size_t t = 0; t < T; t++)
                 for (size_t u = 0; u < UNITS; u++)
-                    assert_true(y[(t * MANY + row) * UNITS + u] == (t < (size_t)lengths[row] ? alone[t * UNITS + u] : 0.0f));
+                    assert_true(y[(t * MANY + row) * UNITS + u] ==
+                                (t < (size_t)lengths[row] ? alone[t * UNITS + u] : 0.0f));
         }
         free(workspace);
         rnnp_layer_destroy(layer);
@@ -302,12 +303,12 @@ static void lengths_of_a_batch(void **state)
 static void allocation_failures(void **state)
 {
     static float w[ROWS * INPUT], r[ROWS * HIDDEN];
-    const rnnp_recurrent_weights weights = { w, r, NULL, NULL, NULL };
+    const rnnp_recurrent_weights weights = {w, r, NULL, NULL, NULL};
     rnnp_recurrent_options options;
     (void)state;
     rnnp_recurrent_options_init(&options, RNNP_CELL_LSTM, INPUT, HIDDEN);
     for (size_t n = 1;; n++) {
-        test_heap heap = { .fail_at = n };
+        test_heap heap = {.fail_at = n};
         rnnp_context_options co;
         rnnp_context *small;
         rnnp_layer *layer = NULL;
@@ -329,8 +330,9 @@ static void allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(functions), cmocka_unit_test(softmax),             cmocka_unit_test(products),
-        cmocka_unit_test(layers),    cmocka_unit_test(lengths_of_a_batch),  cmocka_unit_test(allocation_failures),
+        cmocka_unit_test(functions),          cmocka_unit_test(softmax),
+        cmocka_unit_test(products),           cmocka_unit_test(layers),
+        cmocka_unit_test(lengths_of_a_batch), cmocka_unit_test(allocation_failures),
     };
     return cmocka_run_group_tests_name("kernels.public", tests, open_context, close_context);
 }

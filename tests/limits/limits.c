@@ -141,8 +141,8 @@ static void run_in_turn(void *user, size_t n, void (*task)(void *arg, size_t i),
     for (size_t i = 0; i < n; i++) task(arg, i);
 }
 
-/* Three tasks in turn on one thread: their rates are one thread's, not three. Twice as much leaves room for a machine whose
- * speed changes between the bursts. */
+/* Three tasks in turn on one thread: their rates are one thread's, not three. Twice as much leaves room for a machine
+ * whose speed changes between the bursts. */
 static void in_turn(void **state)
 {
     (void)state;

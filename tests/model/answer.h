@@ -17,10 +17,8 @@ static inline void *make_data(const rnnp_tensor *tensor, uint32_t seed)
     unsigned char *data = calloc(n + 1, 8);
 
     assert_non_null(data);
-    if (tensor->dtype == RNNP_F32)
-        fill((float *)(void *)data, n, seed, 1.0f);
-    for (size_t i = 0; i < n && tensor->dtype != RNNP_F32; i++)
-        data[i * width] = (unsigned char)((seed + i) % 2);
+    if (tensor->dtype == RNNP_F32) fill((float *)(void *)data, n, seed, 1.0f);
+    for (size_t i = 0; i < n && tensor->dtype != RNNP_F32; i++) data[i * width] = (unsigned char)((seed + i) % 2);
     return data;
 }
 
@@ -41,8 +39,7 @@ static inline rnnp_status answer_run(rnnp_plan *plan, const rnnp_tensor *in, siz
         a->out[i].data = calloc(rnnp_tensor_elements(&a->out[i]) + 1, 8);
         assert_non_null(a->out[i].data);
     }
-    if (status == RNNP_OK)
-        status = rnnp_run_execute(r, in, n_in, a->out, a->n);
+    if (status == RNNP_OK) status = rnnp_run_execute(r, in, n_in, a->out, a->n);
     rnnp_run_destroy(r);
     return status;
 }
@@ -60,18 +57,14 @@ static inline answer ask(rnnp_context *context, const rnnp_model *model)
 
         OK(rnnp_model_input_port(model, i, &port));
         in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};
-        for (size_t d = 0; d < port.rank; d++)
-            in[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? 3 : port.shape[d];
+        for (size_t d = 0; d < port.rank; d++) in[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? 3 : port.shape[d];
         in[i].data = make_data(&in[i], (uint32_t)i);
     }
     a.status = rnnp_plan_create(model, NULL, &plan);
-    if (a.status == RNNP_OK)
-        a.status = answer_run(plan, in, n_in, &a);
-    if (a.status != RNNP_OK)
-        snprintf(a.sentence, sizeof a.sentence, "%s", rnnp_context_last_error(context));
+    if (a.status == RNNP_OK) a.status = answer_run(plan, in, n_in, &a);
+    if (a.status != RNNP_OK) snprintf(a.sentence, sizeof a.sentence, "%s", rnnp_context_last_error(context));
     rnnp_plan_destroy(plan);
-    for (size_t i = 0; i < n_in; i++)
-        free(in[i].data);
+    for (size_t i = 0; i < n_in; i++) free(in[i].data);
     return a;
 }
 
@@ -90,8 +83,7 @@ static inline void assert_same_answers(const answer *a, const answer *b)
 
 static inline void free_answer(answer *a)
 {
-    for (size_t i = 0; i < a->n; i++)
-        free(a->out[i].data);
+    for (size_t i = 0; i < a->n; i++) free(a->out[i].data);
 }
 
 #endif

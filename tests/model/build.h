@@ -51,8 +51,7 @@ static inline rnnp_context *make_context(test_heap *heap, size_t threads)
 
     rnnp_context_options_init(&options);
     options.threads = threads;
-    if (heap)
-        options.allocator = test_allocator(heap);
+    if (heap) options.allocator = test_allocator(heap);
     OK(rnnp_context_create(&options, &context));
     return context;
 }
@@ -124,15 +123,9 @@ typedef struct layer {
     float *memory;
 } layer;
 
-static inline size_t gates_of(rnnp_cell cell)
-{
-    return cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 1;
-}
+static inline size_t gates_of(rnnp_cell cell) { return cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 1; }
 
-static inline size_t directions_of(const layer *l)
-{
-    return l->options.direction == RNNP_BIDIRECTIONAL ? 2 : 1;
-}
+static inline size_t directions_of(const layer *l) { return l->options.direction == RNNP_BIDIRECTIONAL ? 2 : 1; }
 
 static inline layer make_layer(rnnp_cell cell, size_t input, size_t hidden, rnnp_direction direction, uint32_t seed)
 {
@@ -149,15 +142,9 @@ static inline layer make_layer(rnnp_cell cell, size_t input, size_t hidden, rnnp
     return l;
 }
 
-static inline void free_layer(layer *l)
-{
-    free(l->memory);
-}
+static inline void free_layer(layer *l) { free(l->memory); }
 
-static inline double sigmoid(double x)
-{
-    return 1.0 / (1.0 + exp(-x));
-}
+static inline double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
 
 /* Chain of gate g, unit u: the input part in *x, the recurrent part in *h. */
 static inline void chains(const layer *l, const rnnp_recurrent_weights *w, size_t g, size_t u, const float *in,
@@ -167,10 +154,8 @@ static inline void chains(const layer *l, const rnnp_recurrent_weights *w, size_
 
     *x = w->bias[row];
     *h = w->bias[G * H + row];
-    for (size_t k = 0; k < I; k++)
-        *x += (double)w->w[row * I + k] * in[k];
-    for (size_t k = 0; k < H; k++)
-        *h += (double)w->r[row * H + k] * state[k];
+    for (size_t k = 0; k < I; k++) *x += (double)w->w[row * I + k] * in[k];
+    for (size_t k = 0; k < H; k++) *h += (double)w->r[row * H + k] * state[k];
 }
 
 /* One step of one row. */
@@ -185,8 +170,7 @@ static inline void oracle_step(const layer *l, const rnnp_recurrent_weights *w, 
         reset[u] = sigmoid(gate[1][0] + gate[1][1]) * h[u];
     }
     for (size_t u = 0; u < H; u++) {
-        for (size_t g = 0; g < gates_of(l->options.cell); g++)
-            chains(l, w, g, u, in, h, &gate[g][0], &gate[g][1]);
+        for (size_t g = 0; g < gates_of(l->options.cell); g++) chains(l, w, g, u, in, h, &gate[g][0], &gate[g][1]);
         switch (l->options.cell) {
         case RNNP_CELL_RNN: next[u] = tanh(gate[0][0] + gate[0][1]); break;
         case RNNP_CELL_LSTM:
@@ -219,8 +203,7 @@ static inline void oracle(const layer *l, size_t steps, size_t batch, const floa
 {
     const size_t H = l->options.hidden, I = l->options.input, D = directions_of(l);
 
-    for (size_t i = 0; i < steps * batch * D * H; i++)
-        y[i] = 0.0f;
+    for (size_t i = 0; i < steps * batch * D * H; i++) y[i] = 0.0f;
     for (size_t d = 0; d < D; d++) {
         const int reverse = l->options.direction == RNNP_REVERSE || d == 1;
 
@@ -236,8 +219,7 @@ static inline void oracle(const layer *l, size_t steps, size_t batch, const floa
                 const size_t t = reverse ? length - 1 - s : s;
 
                 oracle_step(l, &l->weights[d], x + (t * batch + b) * I, state, cell);
-                for (size_t u = 0; u < H; u++)
-                    y[((t * batch + b) * D + d) * H + u] = (float)state[u];
+                for (size_t u = 0; u < H; u++) y[((t * batch + b) * D + d) * H + u] = (float)state[u];
             }
             for (size_t u = 0; u < H; u++) {
                 h[at + u] = (float)state[u];
@@ -273,8 +255,7 @@ static inline rnnp_stream *make_stream(const rnnp_plan *plan, size_t batch, size
 static inline void swap_axes(const float *x, float *y, size_t a, size_t b, size_t c)
 {
     for (size_t i = 0; i < a; i++) {
-        for (size_t j = 0; j < b; j++)
-            memcpy(y + (j * a + i) * c, x + (i * b + j) * c, c * sizeof *x);
+        for (size_t j = 0; j < b; j++) memcpy(y + (j * a + i) * c, x + (i * b + j) * c, c * sizeof *x);
     }
 }
 

@@ -134,8 +134,7 @@ static void test_shapes_at_run(void **state)
         rnnp_run *run = NULL;
 
         assert_int_equal(rnnp_run_create(plan, in, 2, &run), sizes[i] == 1 ? RNNP_OK : RNNP_ERR_SHAPE);
-        if (run)
-            OK(rnnp_run_execute(run, in, 2, &out, 1));
+        if (run) OK(rnnp_run_execute(run, in, 2, &out, 1));
         rnnp_run_destroy(run);
     }
     assert_true(result == 1.0f);

@@ -25,8 +25,7 @@ static void test_tensors(void **state)
     assert_true(rnnp_tensor_elements(&tensor) == SIZE_MAX);
     tensor.rank = 0;
     assert_int_equal(rnnp_tensor_elements(&tensor), 1);
-    for (size_t i = 0; rnnp_operator_name(i); i++)
-        assert_true(strlen(rnnp_operator_name(i)) > 0);
+    for (size_t i = 0; rnnp_operator_name(i); i++) assert_true(strlen(rnnp_operator_name(i)) > 0);
 }
 
 static void test_building(void **state)
@@ -272,7 +271,7 @@ static void test_recurrent_attributes(void **state)
         {.name = "direction", .kind = RNNP_ATTR_STRING, .s = "sideways"},
         {.name = "hidden_size", .kind = RNNP_ATTR_INT, .i = -1},
         {.name = "clip", .kind = RNNP_ATTR_FLOAT, .f = -1.0f},
-        {.name = "layout", .kind = RNNP_ATTR_INT, .i = 1}, /* not before opset 14 */
+        {.name = "layout", .kind = RNNP_ATTR_INT, .i = 1},              /* not before opset 14 */
         {.name = "linear_before_reset", .kind = RNNP_ATTR_INT, .i = 1}, /* not of an RNN */
     };
     const rnnp_status want[] = {RNNP_ERR_ARG, RNNP_ERR_UNSUPPORTED, RNNP_ERR_ARG,        RNNP_ERR_ARG,
@@ -452,10 +451,10 @@ static void test_no_result(void **state)
     rnnp_run *run;
 
     (void)state;
-#define NO_RESULT(call, words)           \
-    do {                                 \
-        FAILS(call, RNNP_ERR_ARG);       \
-        assert_says(context, words);     \
+#define NO_RESULT(call, words)       \
+    do {                             \
+        FAILS(call, RNNP_ERR_ARG);   \
+        assert_says(context, words); \
     } while (0)
     NO_RESULT(rnnp_model_create(context, NULL), "model is NULL");
     NO_RESULT(rnnp_model_input(model, "a", RNNP_F32, 3, in.shape, NULL, NULL), "input a: value is NULL");
@@ -576,13 +575,20 @@ static void test_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tensors),         cmocka_unit_test(test_building),
-        cmocka_unit_test(test_nodes),           cmocka_unit_test(test_close),
-        cmocka_unit_test(test_recurrent_layer), cmocka_unit_test(test_recurrent_node),
-        cmocka_unit_test(test_recurrent_attributes), cmocka_unit_test(test_other_layers),
-        cmocka_unit_test(test_looking),         cmocka_unit_test(test_plans),
-        cmocka_unit_test(test_runs),            cmocka_unit_test(test_no_result),
-        cmocka_unit_test(test_huge_batch),      cmocka_unit_test(test_data),
+        cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_building),
+        cmocka_unit_test(test_nodes),
+        cmocka_unit_test(test_close),
+        cmocka_unit_test(test_recurrent_layer),
+        cmocka_unit_test(test_recurrent_node),
+        cmocka_unit_test(test_recurrent_attributes),
+        cmocka_unit_test(test_other_layers),
+        cmocka_unit_test(test_looking),
+        cmocka_unit_test(test_plans),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_no_result),
+        cmocka_unit_test(test_huge_batch),
+        cmocka_unit_test(test_data),
     };
 
     context = make_context(NULL, 1);

@@ -33,8 +33,7 @@ static void compare(rnnp_context *context, layer *l, const example *e)
 
     l->options.batch_first = first;
     l->options.return_sequences = e->return_sequences;
-    if (first)
-        swap_axes(x, turned, STEPS, BATCH, INPUT);
+    if (first) swap_axes(x, turned, STEPS, BATCH, INPUT);
     inputs[0] = first ? tensor3(turned, BATCH, STEPS, INPUT) : tensor3(x, STEPS, BATCH, INPUT);
     if (e->lengths) {
         OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, dynamic, NULL, &len));
@@ -51,8 +50,7 @@ static void compare(rnnp_context *context, layer *l, const example *e)
     OK(rnnp_model_recurrent(model, &l->options, l->weights, in, len, vh0, vc0, &vy, &vh, lstm ? &vc : NULL));
     OK(rnnp_model_output(model, "y", vy));
     OK(rnnp_model_output(model, "h", vh));
-    if (lstm)
-        OK(rnnp_model_output(model, "c", vc));
+    if (lstm) OK(rnnp_model_output(model, "c", vc));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     OK(rnnp_run_create(plan, inputs, n, &run));
@@ -60,8 +58,7 @@ static void compare(rnnp_context *context, layer *l, const example *e)
 
     oracle(l, STEPS, BATCH, x, e->lengths ? lengths : NULL, e->states ? h0 : NULL, e->states ? c0 : NULL, y, h, c);
     assert_close(got_h, h, D * BATCH * HIDDEN, 2e-6f);
-    if (lstm)
-        assert_close(got_c, c, D * BATCH * HIDDEN, 2e-6f);
+    if (lstm) assert_close(got_c, c, D * BATCH * HIDDEN, 2e-6f);
     if (!e->return_sequences) {
         assert_int_equal(outputs[0].rank, 2);
         swap_axes(h, turned, D, BATCH, HIDDEN);
@@ -78,8 +75,7 @@ static void compare(rnnp_context *context, layer *l, const example *e)
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(model);
     float *all[] = {x, h0, c0, y, h, c, got_y, got_h, got_c, turned};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        free(all[i]);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) free(all[i]);
 }
 
 static void test_recurrent(void **state)
@@ -149,9 +145,9 @@ static void test_weight_orders(void **state)
         layer l = make_layer(cells[i / 2], INPUT, HIDDEN, RNNP_FORWARD, 3), o = l;
         const int keras = i % 2;
         const size_t gates = gates_of(cells[i / 2]), rows = gates * HIDDEN;
-        const size_t *from = cells[i / 2] == RNNP_CELL_LSTM                            ? lstm
+        const size_t *from = cells[i / 2] == RNNP_CELL_LSTM            ? lstm
                              : cells[i / 2] == RNNP_CELL_GRU && !keras ? gru_pytorch
-                                                                                       : same;
+                                                                       : same;
         float *w = numbers(rows * INPUT, 1, 1.0f), *r = numbers(rows * HIDDEN, 1, 1.0f);
         float *b = numbers(rows, 1, 1.0f), *b_r = numbers(rows, 1, 1.0f);
 
@@ -224,15 +220,13 @@ static void test_dense(void **state)
 
     (void)state;
     for (size_t k = 0; k < INPUT; k++) {
-        for (size_t u = 0; u < UNITS; u++)
-            turned[u * INPUT + k] = w[k * UNITS + u];
+        for (size_t u = 0; u < UNITS; u++) turned[u * INPUT + k] = w[k * UNITS + u];
     }
     for (size_t r = 0; r < ROWS; r++) {
         for (size_t u = 0; u < UNITS; u++) {
             double sum = b[u];
 
-            for (size_t k = 0; k < INPUT; k++)
-                sum += (double)x[r * INPUT + k] * w[k * UNITS + u];
+            for (size_t k = 0; k < INPUT; k++) sum += (double)x[r * INPUT + k] * w[k * UNITS + u];
             want[r * UNITS + u] = sum > 0.0 ? (float)sum : 0.0f;
         }
     }
@@ -313,8 +307,9 @@ static void test_embedding_and_pools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recurrent), cmocka_unit_test(test_weight_orders), cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_dense),     cmocka_unit_test(test_embedding_and_pools),
+        cmocka_unit_test(test_recurrent),           cmocka_unit_test(test_weight_orders),
+        cmocka_unit_test(test_activations),         cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_embedding_and_pools),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,15 +78,12 @@ static void test_dynamic_shapes(void **state)
         rnnp_tensor row_out[] = {{.data = q}, {.data = g}};
         rnnp_run *run = make_run(n.plan, &row, 1);
 
-        for (size_t t = 0; t < steps; t++)
-            memcpy(alone + t * INPUT, x + (t * BATCH + 2) * INPUT, INPUT * sizeof *x);
+        for (size_t t = 0; t < steps; t++) memcpy(alone + t * INPUT, x + (t * BATCH + 2) * INPUT, INPUT * sizeof *x);
         for (int repeat = 0; repeat < 3; repeat++) {
             memset(q, 0xff, sizeof q);
             OK(rnnp_run_execute(run, &row, 1, row_out, 2));
-            for (size_t t = 0; t < steps; t++)
-                assert_memory_equal(q + t * 3, p + (t * BATCH + 2) * 3, 3 * sizeof *p);
-            if (steps == STEPS)
-                assert_memory_equal(g, h + 2 * HIDDEN, sizeof g);
+            for (size_t t = 0; t < steps; t++) assert_memory_equal(q + t * 3, p + (t * BATCH + 2) * 3, 3 * sizeof *p);
+            if (steps == STEPS) assert_memory_equal(g, h + 2 * HIDDEN, sizeof g);
         }
         rnnp_run_destroy(run);
     }
@@ -201,8 +198,10 @@ static void test_lint(void **state)
         rnnp_gru_reset reset;
         const char *producer;
         int warnings;
-    } cases[] = {{RNNP_GRU_RESET_BEFORE, "pytorch", 1}, {RNNP_GRU_RESET_AFTER, "pytorch", 0},
-                 {RNNP_GRU_RESET_BEFORE, "tf2onnx", 0}, {RNNP_GRU_RESET_BEFORE, NULL, 0}};
+    } cases[] = {{RNNP_GRU_RESET_BEFORE, "pytorch", 1},
+                 {RNNP_GRU_RESET_AFTER, "pytorch", 0},
+                 {RNNP_GRU_RESET_BEFORE, "tf2onnx", 0},
+                 {RNNP_GRU_RESET_BEFORE, NULL, 0}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -227,8 +226,7 @@ static void test_lint(void **state)
         OK(rnnp_model_node_info(model, 0, &info));
         assert_int_equal(h.warnings, cases[i].warnings);
         assert_int_equal(info.note != NULL, cases[i].warnings);
-        if (info.note)
-            assert_non_null(strstr(h.text, "linear_before_reset=0"));
+        if (info.note) assert_non_null(strstr(h.text, "linear_before_reset=0"));
         assert_true(info.weight_bytes_per_step >= 3 * HIDDEN * HIDDEN * sizeof(float));
         rnnp_model_destroy(model);
         rnnp_context_destroy(context);
@@ -280,8 +278,8 @@ static void test_memory(void **state)
     free(x);
 }
 
-/* Best fit by the letter, in time that grows with the square: the lowest of the smallest gaps between the spans that live
- * and are placed already. */
+/* Best fit by the letter, in time that grows with the square: the lowest of the smallest gaps between the spans that
+ * live and are placed already. */
 static size_t place_plainly(rnnp_span *spans, size_t n)
 {
     size_t total = 0;
@@ -294,13 +292,13 @@ static size_t place_plainly(rnnp_span *spans, size_t n)
             size_t next = SIZE_MAX, top = SIZE_MAX;
 
             for (size_t i = 0; i < s; i++) {
-                if (spans[i].last >= spans[s].first && spans[i].bytes && spans[i].offset >= at && spans[i].offset < next) {
+                if (spans[i].last >= spans[s].first && spans[i].bytes && spans[i].offset >= at &&
+                    spans[i].offset < next) {
                     next = spans[i].offset;
                     top = next + rnnp_align64(spans[i].bytes);
                 }
             }
-            if (next == SIZE_MAX)
-                break;
+            if (next == SIZE_MAX) break;
             if (next - at >= bytes && next - at < smallest) {
                 smallest = next - at;
                 best = at;
@@ -308,8 +306,7 @@ static size_t place_plainly(rnnp_span *spans, size_t n)
             at = top;
         }
         spans[s].offset = bytes == 0 ? 0 : best == SIZE_MAX ? at : best;
-        if (spans[s].offset + bytes > total)
-            total = spans[s].offset + bytes;
+        if (spans[s].offset + bytes > total) total = spans[s].offset + bytes;
     }
     return total;
 }
@@ -329,15 +326,12 @@ static void test_spans(void **state)
         for (size_t i = 0; i < N; i++) {
             spans[i] = (rnnp_span){.bytes = (size_t)((r[3 * i] + 1.0f) * 500.0f), .first = i / 2};
             spans[i].last = spans[i].first + (size_t)((r[3 * i + 1] + 1.0f) * (float)(2 + 2 * round));
-            if (i % 17 == 0)
-                spans[i].bytes = 0;
-            if (i % 19 == 0)
-                spans[i].last = SIZE_MAX;
+            if (i % 17 == 0) spans[i].bytes = 0;
+            if (i % 19 == 0) spans[i].last = SIZE_MAX;
         }
         memcpy(plain, spans, sizeof plain);
         sum = 0;
-        for (size_t i = 0; i < N; i++)
-            sum += rnnp_align64(spans[i].bytes);
+        for (size_t i = 0; i < N; i++) sum += rnnp_align64(spans[i].bytes);
         total = rnnp_spans_place(spans, N, room);
         assert_int_equal(total, place_plainly(plain, N));
         assert_true(round > 0 || total < sum / 4);
@@ -370,8 +364,7 @@ static void test_reuse(void **state)
         rnnp_value x = input3(model, "x", 16, 64, 64), y = x;
         const rnnp_tensor in = tensor3(NULL, 16, 64, 64);
 
-        for (size_t k = 0; k < 4 + 16 * i; k++)
-            y = node2(model, "Add", node1(model, "Neg", y), x);
+        for (size_t k = 0; k < 4 + 16 * i; k++) y = node2(model, "Add", node1(model, "Neg", y), x);
         OK(rnnp_model_output(model, "y", y));
         OK(rnnp_model_close(model));
         rnnp_plan *plan = make_plan(model);
@@ -390,8 +383,12 @@ static void test_reuse(void **state)
 static void test_outputs(void **state)
 {
     enum { OUTPUTS = 6 };
-    static const float want[OUTPUTS][6] = {{1, 0, 3, 0, 5, 6}, {1, 0, 3, 0, 5, 6}, {1, 0, 3, 0, 5, 6},
-                                           {1, -2, 3, -4, 5, 6}, {-1, -0.0f, -3, -0.0f, -5, -6}, {7, 8}};
+    static const float want[OUTPUTS][6] = {{1, 0, 3, 0, 5, 6},
+                                           {1, 0, 3, 0, 5, 6},
+                                           {1, 0, 3, 0, 5, 6},
+                                           {1, -2, 3, -4, 5, 6},
+                                           {-1, -0.0f, -3, -0.0f, -5, -6},
+                                           {7, 8}};
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
     const float in[] = {1, -2, 3, -4, 5, 6}, seven[] = {7, 8};
@@ -416,12 +413,10 @@ static void test_outputs(void **state)
         rnnp_tensor out[OUTPUTS];
 
         memset(y, 0, sizeof y);
-        for (size_t k = 0; k < OUTPUTS; k++)
-            out[k] = (rnnp_tensor){.data = wanted >> k & 1 ? y[k] : NULL};
+        for (size_t k = 0; k < OUTPUTS; k++) out[k] = (rnnp_tensor){.data = wanted >> k & 1 ? y[k] : NULL};
         OK(rnnp_run_execute(run, &input, 1, out, OUTPUTS));
         for (size_t k = 0; k < OUTPUTS; k++) {
-            if (wanted >> k & 1)
-                assert_memory_equal(y[k], want[k], rnnp_tensor_elements(&out[k]) * sizeof(float));
+            if (wanted >> k & 1) assert_memory_equal(y[k], want[k], rnnp_tensor_elements(&out[k]) * sizeof(float));
         }
         assert_int_equal(out[2].rank, 1);
         assert_int_equal(out[2].shape[0], 6);
@@ -503,16 +498,13 @@ static void random_graph(rnnp_context *context, uint32_t seed)
         rnnp_tensor out[OUTPUTS];
         float y[OUTPUTS][N];
 
-        for (size_t k = 0; k < OUTPUTS; k++)
-            out[k] = (rnnp_tensor){.data = wanted >> k & 1 ? y[k] : NULL};
+        for (size_t k = 0; k < OUTPUTS; k++) out[k] = (rnnp_tensor){.data = wanted >> k & 1 ? y[k] : NULL};
         OK(rnnp_run_execute(run, &in, 1, out, OUTPUTS));
         for (size_t k = 0; k < OUTPUTS; k++) {
             float scale = 1.0f;
 
-            for (size_t e = 0; e < N; e++)
-                scale = fmaxf(scale, fabsf(plains[outputs[k]].x[e]));
-            if (wanted >> k & 1)
-                assert_close(y[k], plains[outputs[k]].x, N, 1e-3f * scale);
+            for (size_t e = 0; e < N; e++) scale = fmaxf(scale, fabsf(plains[outputs[k]].x[e]));
+            if (wanted >> k & 1) assert_close(y[k], plains[outputs[k]].x, N, 1e-3f * scale);
         }
     }
     rnnp_run_destroy(run);
@@ -525,8 +517,7 @@ static void test_random_graphs(void **state)
     rnnp_context *context = make_context(NULL, 1);
 
     (void)state;
-    for (uint32_t seed = 0; seed < 300; seed++)
-        random_graph(context, seed * 7919u);
+    for (uint32_t seed = 0; seed < 300; seed++) random_graph(context, seed * 7919u);
     rnnp_context_destroy(context);
 }
 
@@ -555,8 +546,7 @@ static void test_threads(void **state)
         free_net(&n);
         rnnp_context_destroy(context);
     }
-    for (size_t i = 0; i < 4; i++)
-        free(p[i]);
+    for (size_t i = 0; i < 4; i++) free(p[i]);
     free(x);
 }
 
@@ -577,10 +567,8 @@ static void *run_often(void *arg)
     for (int i = 0; i < 20; i++) {
         rnnp_tensor out[2] = {{.data = r->p}, {.data = NULL}};
 
-        if (!run && rnnp_run_create(r->plan, &in, 1, &run) != RNNP_OK)
-            return NULL;
-        if (rnnp_run_execute(run, &in, 1, out, 2) != RNNP_OK)
-            r->p[0] = NAN;
+        if (!run && rnnp_run_create(r->plan, &in, 1, &run) != RNNP_OK) return NULL;
+        if (rnnp_run_execute(run, &in, 1, out, 2) != RNNP_OK) r->p[0] = NAN;
         if (i % 5 == 4) {
             rnnp_run_destroy(run);
             run = NULL;
@@ -739,12 +727,19 @@ static void test_empty_reduction(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dynamic_shapes), cmocka_unit_test(test_shape_arithmetic),
-        cmocka_unit_test(test_folding_and_dead_nodes), cmocka_unit_test(test_lint), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_spans), cmocka_unit_test(test_reuse), cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_dynamic_shapes),
+        cmocka_unit_test(test_shape_arithmetic),
+        cmocka_unit_test(test_folding_and_dead_nodes),
+        cmocka_unit_test(test_lint),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_reuse),
+        cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_random_graphs),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_concurrent_runs),
-        cmocka_unit_test(test_fpmode), cmocka_unit_test(test_fpmode_of_preparation),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_concurrent_runs),
+        cmocka_unit_test(test_fpmode),
+        cmocka_unit_test(test_fpmode_of_preparation),
         cmocka_unit_test(test_empty_reduction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,11 +41,9 @@ static inline size_t count_files(const folder *f, int remove)
 
     assert_non_null(dir);
     for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        if (e->d_name[0] == '.')
-            continue;
+        if (e->d_name[0] == '.') continue;
         n++;
-        if (remove && unlink(in_folder(f, e->d_name)) != 0)
-            assert_int_equal(rmdir(in_folder(f, e->d_name)), 0);
+        if (remove && unlink(in_folder(f, e->d_name)) != 0) assert_int_equal(rmdir(in_folder(f, e->d_name)), 0);
     }
     closedir(dir);
     return n;

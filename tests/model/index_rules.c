@@ -19,10 +19,7 @@ static int64_t below(int64_t n) /* [0, n) */
     return n > 0 ? (int64_t)(seed >> 8) % n : 0;
 }
 
-static int64_t between(int64_t low, int64_t high)
-{
-    return low + below(high - low + 1);
-}
+static int64_t between(int64_t low, int64_t high) { return low + below(high - low + 1); }
 
 /* ---- Tensors of integers, whose elements tell where they come from ---- */
 
@@ -37,8 +34,7 @@ static size_t count(const cube *c)
 {
     size_t n = 1;
 
-    for (size_t i = 0; i < c->rank; i++)
-        n *= (size_t)c->dim[i];
+    for (size_t i = 0; i < c->rank; i++) n *= (size_t)c->dim[i];
     assert_true(n <= ELEMENTS);
     return n;
 }
@@ -49,8 +45,7 @@ static cube make(size_t rank, const int64_t *dim)
     cube c = {.dtype = types[below(4)], .rank = rank};
 
     memcpy(c.dim, dim, rank * sizeof *dim);
-    for (size_t i = 0; i < count(&c); i++)
-        c.at[i] = (int64_t)i;
+    for (size_t i = 0; i < count(&c); i++) c.at[i] = (int64_t)i;
     return c;
 }
 
@@ -59,8 +54,7 @@ static cube random_cube(size_t least_rank, size_t most_rank)
     int64_t dim[RNNP_MAX_RANK];
     const size_t rank = (size_t)between((int64_t)least_rank, (int64_t)most_rank);
 
-    for (size_t i = 0; i < rank; i++)
-        dim[i] = below(12) == 0 ? 0 : between(1, 4);
+    for (size_t i = 0; i < rank; i++) dim[i] = below(12) == 0 ? 0 : between(1, 4);
     return make(rank, dim);
 }
 
@@ -70,8 +64,7 @@ static cube list_of(const int64_t *at, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         c.at[i] = at[i];
-        if (at[i] < INT32_MIN || at[i] > INT32_MAX)
-            c.dtype = RNNP_I64;
+        if (at[i] < INT32_MIN || at[i] > INT32_MAX) c.dtype = RNNP_I64;
     }
     return c;
 }
@@ -80,8 +73,7 @@ static size_t offset_of(const cube *c, const int64_t *index)
 {
     size_t at = 0;
 
-    for (size_t i = 0; i < c->rank; i++)
-        at = at * (size_t)c->dim[i] + (size_t)index[i];
+    for (size_t i = 0; i < c->rank; i++) at = at * (size_t)c->dim[i] + (size_t)index[i];
     return at;
 }
 
@@ -89,8 +81,7 @@ static size_t offset_of(const cube *c, const int64_t *index)
 static void step_on(const cube *c, int64_t *index)
 {
     for (size_t i = c->rank; i-- > 0;) {
-        if (++index[i] < c->dim[i])
-            return;
+        if (++index[i] < c->dim[i]) return;
         index[i] = 0;
     }
 }
@@ -103,18 +94,10 @@ static rnnp_tensor to_tensor(const cube *c)
     memcpy(t.shape, c->dim, c->rank * sizeof *c->dim);
     for (size_t i = 0; i < count(c); i++) {
         switch (c->dtype) {
-        case RNNP_F32:
-            ((float *)t.data)[i] = (float)c->at[i];
-            break;
-        case RNNP_I64:
-            ((int64_t *)t.data)[i] = c->at[i];
-            break;
-        case RNNP_I32:
-            ((int32_t *)t.data)[i] = (int32_t)c->at[i];
-            break;
-        default:
-            ((uint8_t *)t.data)[i] = (uint8_t)c->at[i];
-            break;
+        case RNNP_F32: ((float *)t.data)[i] = (float)c->at[i]; break;
+        case RNNP_I64: ((int64_t *)t.data)[i] = c->at[i]; break;
+        case RNNP_I32: ((int32_t *)t.data)[i] = (int32_t)c->at[i]; break;
+        default: ((uint8_t *)t.data)[i] = (uint8_t)c->at[i]; break;
         }
     }
     return t;
@@ -153,10 +136,7 @@ static cube *add_input(test_case *c, cube input)
     return &c->in[c->n_in++];
 }
 
-static void add_absent(test_case *c)
-{
-    c->absent[c->n_in++] = 1;
-}
+static void add_absent(test_case *c) { c->absent[c->n_in++] = 1; }
 
 static void add_int(test_case *c, const char *name, int64_t i)
 {
@@ -181,8 +161,7 @@ static rnnp_status build(test_case *c, rnnp_context *context, int mode, rnnp_mod
         int64_t shape[RNNP_MAX_RANK];
         rnnp_tensor t = to_tensor(&c->in[i]);
 
-        for (size_t d = 0; d < t.rank; d++)
-            shape[d] = mode == DYNAMIC ? RNNP_DYNAMIC : t.shape[d];
+        for (size_t d = 0; d < t.rank; d++) shape[d] = mode == DYNAMIC ? RNNP_DYNAMIC : t.shape[d];
         in[i] = RNNP_NONE;
         if (c->absent[i])
             ;
@@ -193,8 +172,7 @@ static rnnp_status build(test_case *c, rnnp_context *context, int mode, rnnp_mod
         free(t.data);
     }
     for (size_t i = 0; i < c->n_attrs; i++) {
-        if (c->attr[i].kind == RNNP_ATTR_INTS)
-            c->attr[i].ints = c->numbers[i];
+        if (c->attr[i].kind == RNNP_ATTR_INTS) c->attr[i].ints = c->numbers[i];
     }
     status = rnnp_model_node(*model, c->op, c->opset, "node", in, c->n_in, c->attr, c->n_attrs, out, c->n_out);
     for (size_t i = 0; status == RNNP_OK && i < c->n_out; i++)
@@ -207,17 +185,14 @@ static void print_case(const test_case *c, int mode)
     printf("%s-%d, mode %d\n", c->op, c->opset, mode);
     for (size_t i = 0; i < c->n_in; i++) {
         printf("  input %zu%s: [", i, c->absent[i] ? " (absent)" : "");
-        for (size_t d = 0; d < c->in[i].rank; d++)
-            printf(" %lld", (long long)c->in[i].dim[d]);
+        for (size_t d = 0; d < c->in[i].rank; d++) printf(" %lld", (long long)c->in[i].dim[d]);
         printf(" ]:");
-        for (size_t k = 0; k < count(&c->in[i]) && k < 8; k++)
-            printf(" %lld", (long long)c->in[i].at[k]);
+        for (size_t k = 0; k < count(&c->in[i]) && k < 8; k++) printf(" %lld", (long long)c->in[i].at[k]);
         printf("\n");
     }
     for (size_t i = 0; i < c->n_attrs; i++) {
         printf("  %s: %lld;", c->attr[i].name, (long long)c->attr[i].i);
-        for (size_t k = 0; k < c->attr[i].count; k++)
-            printf(" %lld", (long long)c->numbers[i][k]);
+        for (size_t k = 0; k < c->attr[i].count; k++) printf(" %lld", (long long)c->numbers[i][k]);
         printf("\n");
     }
 }
@@ -233,26 +208,19 @@ static rnnp_status answer(test_case *c, rnnp_context *context, int mode, int *ri
     rnnp_status status = build(c, context, mode, &model);
 
     for (size_t i = 0; i < c->n_in && mode != FOLDED; i++) {
-        if (!c->absent[i] && (i < c->n_data || mode == LISTS_AT_RUN))
-            in[n++] = to_tensor(&c->in[i]);
+        if (!c->absent[i] && (i < c->n_data || mode == LISTS_AT_RUN)) in[n++] = to_tensor(&c->in[i]);
     }
-    if (status == RNNP_OK)
-        status = rnnp_plan_create(model, NULL, &plan);
-    if (status == RNNP_OK)
-        status = rnnp_run_create(plan, in, n, &run);
+    if (status == RNNP_OK) status = rnnp_plan_create(model, NULL, &plan);
+    if (status == RNNP_OK) status = rnnp_run_create(plan, in, n, &run);
     for (size_t i = 0; status == RNNP_OK && i < c->n_out; i++) {
         OK(rnnp_run_output(run, i, &out[i]));
         out[i].data = calloc(rnnp_tensor_elements(&out[i]) + 1, 8);
     }
-    if (status == RNNP_OK)
-        status = rnnp_run_execute(run, in, n, out, c->n_out);
+    if (status == RNNP_OK) status = rnnp_run_execute(run, in, n, out, c->n_out);
     *right = status == RNNP_OK && !c->is_error;
-    for (size_t i = 0; *right && i < c->n_out; i++)
-        *right = same(&out[i], &c->want[i]);
-    for (size_t i = 0; i < n; i++)
-        free(in[i].data);
-    for (size_t i = 0; i < c->n_out; i++)
-        free(out[i].data);
+    for (size_t i = 0; *right && i < c->n_out; i++) *right = same(&out[i], &c->want[i]);
+    for (size_t i = 0; i < n; i++) free(in[i].data);
+    for (size_t i = 0; i < c->n_out; i++) free(out[i].data);
     rnnp_run_destroy(run);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(model);
@@ -307,8 +275,7 @@ static size_t random_axis(size_t rank, int may_be_negative, int64_t *attr)
     const int64_t r = (int64_t)rank;
 
     *attr = below(15) == 0 ? between(-r - 2, r + 1) : between(may_be_negative ? -r : 0, r - 1);
-    if (*attr < -r || *attr >= r)
-        return SIZE_MAX;
+    if (*attr < -r || *attr >= r) return SIZE_MAX;
     return (size_t)(*attr < 0 ? *attr + r : *attr);
 }
 
@@ -342,10 +309,7 @@ static cube picked(const cube *x, size_t axis, const int64_t *from, size_t n)
 
 /* ---- Slice ---- */
 
-static int64_t clamp(int64_t i, int64_t low, int64_t high)
-{
-    return i < low ? low : i > high ? high : i;
-}
+static int64_t clamp(int64_t i, int64_t low, int64_t high) { return i < low ? low : i > high ? high : i; }
 
 /* "All negative values in starts[i] and ends[i] have dims[axes[i]] added to them. Then start is clamped into the range
  * [0, dims[axes[i]]] for positive stepping and [0, dims[axes[i]]-1] for negative stepping. [The end] for positive
@@ -361,8 +325,7 @@ static cube sliced(const cube *x, size_t axis, int64_t start, int64_t end, int64
     start = step > 0 ? clamp(start, 0, dim) : clamp(start, 0, dim - 1);
     end = step > 0 ? clamp(end, 0, dim) : clamp(end, -1, dim - 1);
     __extension__ __int128 i = start; /* clang wants the word in front of a declaration of its own */
-    for (; dim > 0 && (step > 0 ? i < end : i > end); i += step)
-        from[n++] = (int64_t)i;
+    for (; dim > 0 && (step > 0 ? i < end : i > end); i += step) from[n++] = (int64_t)i;
     return picked(x, axis, from, n);
 }
 
@@ -384,10 +347,8 @@ static void slice_case(test_case *c)
     add_input(c, random_cube(1, 4));
     const size_t rank = c->in[0].rank, n = (size_t)below((int64_t)rank + 1);
     const int with_axes = n < rank ? 1 : (int)below(2), with_steps = c->opset >= 10 && below(4);
-    for (size_t i = 0; i < rank; i++)
-        order[i] = (int64_t)i;
-    if (with_axes)
-        shuffle(order, rank);
+    for (size_t i = 0; i < rank; i++) order[i] = (int64_t)i;
+    if (with_axes) shuffle(order, rank);
     c->want[0] = c->in[0];
     for (size_t i = 0; i < n; i++) {
         starts[i] = random_bound(c->in[0].dim[order[i]]);
@@ -403,8 +364,7 @@ static void slice_case(test_case *c)
     if (c->opset < 10) {
         add_ints(c, "starts", starts, n);
         add_ints(c, "ends", ends, n);
-        if (with_axes)
-            add_ints(c, "axes", axes, n);
+        if (with_axes) add_ints(c, "axes", axes, n);
         return;
     }
     add_input(c, list_of(starts, n));
@@ -413,8 +373,7 @@ static void slice_case(test_case *c)
         add_input(c, list_of(axes, n));
     else if (with_steps)
         add_absent(c);
-    if (with_steps)
-        add_input(c, list_of(steps, n));
+    if (with_steps) add_input(c, list_of(steps, n));
 }
 
 /* ---- Gather ---- */
@@ -431,26 +390,20 @@ static void gather_case(test_case *c)
     cube *index = add_input(c, random_cube(0, 2)), *y = &c->want[0];
     int64_t at[RNNP_MAX_RANK] = {0};
     index->dtype = below(2) ? RNNP_I64 : RNNP_I32;
-    if (axis != 0 || below(2))
-        add_int(c, "axis", axis);
+    if (axis != 0 || below(2)) add_int(c, "axis", axis);
     c->is_error = a == SIZE_MAX;
     for (size_t i = 0; i < count(index) && !c->is_error; i++) {
         const int64_t dim = x->dim[a];
 
         index->at[i] = below(60) == 0 ? between(-dim - 2, dim + 1) : between(-dim, dim - 1);
-        if (dim == 0)
-            index->at[i] = 0;
+        if (dim == 0) index->at[i] = 0;
         c->is_error = index->at[i] < -dim || index->at[i] >= dim;
     }
-    if (c->is_error)
-        return;
+    if (c->is_error) return;
     y->dtype = x->dtype;
-    for (size_t i = 0; i < a; i++)
-        y->dim[y->rank++] = x->dim[i];
-    for (size_t i = 0; i < index->rank; i++)
-        y->dim[y->rank++] = index->dim[i];
-    for (size_t i = a + 1; i < x->rank; i++)
-        y->dim[y->rank++] = x->dim[i];
+    for (size_t i = 0; i < a; i++) y->dim[y->rank++] = x->dim[i];
+    for (size_t i = 0; i < index->rank; i++) y->dim[y->rank++] = index->dim[i];
+    for (size_t i = a + 1; i < x->rank; i++) y->dim[y->rank++] = x->dim[i];
     for (size_t i = 0; i < count(y); i++, step_on(y, at)) {
         const int64_t k = index->at[offset_of(index, at + a)];
         int64_t source[RNNP_MAX_RANK];
@@ -482,8 +435,7 @@ static void squeeze_case(test_case *c)
 
     c->op = "Squeeze";
     c->opset = opsets[below(4)];
-    for (size_t i = 0; i < x.rank; i++)
-        x.dim[i] = below(2) ? 1 : x.dim[i];
+    for (size_t i = 0; i < x.rank; i++) x.dim[i] = below(2) ? 1 : x.dim[i];
     x = make(x.rank, x.dim);
     *y = x;
     y->rank = 0;
@@ -498,8 +450,7 @@ static void squeeze_case(test_case *c)
     }
     shuffle(axes, n);
     add_input(c, x);
-    if (!all)
-        axes_input(c, axes, n);
+    if (!all) axes_input(c, axes, n);
     c->needs_sizes = all; /* the rank depends on them */
 }
 
@@ -514,8 +465,7 @@ static void unsqueeze_case(test_case *c)
 
     c->op = "Unsqueeze";
     c->opset = opsets[below(4)];
-    for (size_t i = 0; i < rank; i++)
-        order[i] = (int64_t)i;
+    for (size_t i = 0; i < rank; i++) order[i] = (int64_t)i;
     shuffle(order, rank);
     for (size_t i = 0; i < n; i++) {
         is_new[order[i]] = 1;
@@ -523,8 +473,7 @@ static void unsqueeze_case(test_case *c)
     }
     c->want[0] = *x;
     c->want[0].rank = rank;
-    for (size_t i = 0, from = 0; i < rank; i++)
-        c->want[0].dim[i] = is_new[i] ? 1 : x->dim[from++];
+    for (size_t i = 0, from = 0; i < rank; i++) c->want[0].dim[i] = is_new[i] ? 1 : x->dim[from++];
     if (below(20) == 0) {
         axes[0] = below(2) && n > 1 ? axes[1] : (int64_t)rank;
         c->is_error = 1;
@@ -546,17 +495,14 @@ static void split_case(test_case *c)
     c->n_out = (size_t)between(1, 4);
     c->is_error = a == SIZE_MAX;
     add_int(c, "axis", axis);
-    if (c->is_error)
-        return;
+    if (c->is_error) return;
     const int64_t dim = x->dim[a], n = (int64_t)c->n_out;
     if (below(2)) { /* equal parts; with num_outputs the last may be smaller */
         const int64_t part = (dim + n - 1) / n;
 
-        for (int64_t i = 0; i < n; i++)
-            sizes[i] = i < n - 1 ? part : dim - part * (n - 1);
+        for (int64_t i = 0; i < n; i++) sizes[i] = i < n - 1 ? part : dim - part * (n - 1);
         c->is_error = sizes[n - 1] < 0 || (c->opset < 18 && dim % n);
-        if (c->opset >= 18)
-            add_int(c, "num_outputs", n);
+        if (c->opset >= 18) add_int(c, "num_outputs", n);
     } else {
         for (int64_t i = 0, left = dim; i < n; i++) {
             sizes[i] = i == n - 1 ? left : below(left + 1);
@@ -572,18 +518,14 @@ static void split_case(test_case *c)
             add_input(c, list_of(sizes, c->n_out));
     }
     for (size_t i = 0; i < c->n_out && !c->is_error; i++) {
-        for (int64_t k = 0; k < sizes[i]; k++)
-            from[k] = at++;
+        for (int64_t k = 0; k < sizes[i]; k++) from[k] = at++;
         c->want[i] = picked(x, a, from, (size_t)sizes[i]);
     }
 }
 
 /* ---- Range: max(ceil((limit - start) / delta), 0) numbers ---- */
 
-static cube number(rnnp_dtype dtype, int64_t i)
-{
-    return (cube){.dtype = dtype, .at = {i}};
-}
+static cube number(rnnp_dtype dtype, int64_t i) { return (cube){.dtype = dtype, .at = {i}}; }
 
 static void range_case(test_case *c)
 {
@@ -600,8 +542,7 @@ static void range_case(test_case *c)
     add_input(c, number(dtype, delta));
     c->is_error = delta == 0 && (dtype != RNNP_F32 || limit >= start); /* of floats, minus infinitely many are none */
     *y = (cube){.dtype = dtype, .rank = 1};
-    for (int64_t i = start; delta && (delta > 0 ? i < limit : i > limit); i += delta)
-        y->at[y->dim[0]++] = i;
+    for (int64_t i = start; delta && (delta > 0 ? i < limit : i > limit); i += delta) y->at[y->dim[0]++] = i;
 }
 
 /* ---- Expand, Tile, ConstantOfShape ---- */
@@ -620,8 +561,7 @@ static void expand_case(test_case *c)
         const int64_t dx = i < x->rank ? x->dim[x->rank - 1 - i] : 1;
         const int64_t ds = i >= n ? 1 : below(25) == 0 ? between(0, 4) : below(2) ? 1 : dx == 1 ? between(0, 3) : dx;
 
-        if (i < n)
-            shape[n - 1 - i] = ds;
+        if (i < n) shape[n - 1 - i] = ds;
         c->is_error |= dx != ds && dx != 1 && ds != 1;
         y->dim[y->rank - 1 - i] = dx == 1 ? ds : dx;
     }
@@ -629,8 +569,7 @@ static void expand_case(test_case *c)
     for (size_t i = 0; i < count(y) && !c->is_error; i++, step_on(y, index)) {
         int64_t source[RNNP_MAX_RANK];
 
-        for (size_t d = 0; d < x->rank; d++)
-            source[d] = x->dim[d] == 1 ? 0 : index[y->rank - x->rank + d];
+        for (size_t d = 0; d < x->rank; d++) source[d] = x->dim[d] == 1 ? 0 : index[y->rank - x->rank + d];
         y->at[i] = x->at[offset_of(x, source)];
     }
 }
@@ -658,8 +597,7 @@ static void tile_case(test_case *c)
     for (size_t i = 0; i < count(y) && !c->is_error; i++, step_on(y, index)) {
         int64_t source[RNNP_MAX_RANK];
 
-        for (size_t d = 0; d < x->rank; d++)
-            source[d] = index[d] % x->dim[d];
+        for (size_t d = 0; d < x->rank; d++) source[d] = index[d] % x->dim[d];
         y->at[i] = x->at[offset_of(x, source)];
     }
 }
@@ -698,23 +636,17 @@ static void reshape_case(test_case *c)
     while (n < 4 && (left != 1 || below(3) == 0)) { /* factors of the number of elements */
         int64_t f = left == 0 ? 0 : between(1, 4);
 
-        while (left && left % f)
-            f--;
+        while (left && left % f) f--;
         shape[n++] = f;
         left = left == 0 ? 1 : left / f;
     }
-    if (left > 1)
-        shape[n++] = left;
+    if (left > 1) shape[n++] = left;
     for (size_t i = 0; i < n && i < x->rank; i++) {
-        if (shape[i] == x->dim[i] && below(3) == 0)
-            shape[i] = 0;
+        if (shape[i] == x->dim[i] && below(3) == 0) shape[i] = 0;
     }
-    if (n && below(2))
-        shape[below((int64_t)n)] = -1;
-    if (n && below(20) == 0)
-        shape[below((int64_t)n)] = between(-2, 5);
-    if (c->opset >= 14 && allow_zero)
-        add_int(c, "allowzero", 1);
+    if (n && below(2)) shape[below((int64_t)n)] = -1;
+    if (n && below(20) == 0) shape[below((int64_t)n)] = between(-2, 5);
+    if (c->opset >= 14 && allow_zero) add_int(c, "allowzero", 1);
     add_input(c, list_of(shape, n));
     *y = *x;
     y->rank = n;
@@ -729,8 +661,7 @@ static void reshape_case(test_case *c)
         else
             known *= y->dim[i];
     }
-    if (infer >= 0 && known > 0)
-        y->dim[infer] = elements / known;
+    if (infer >= 0 && known > 0) y->dim[infer] = elements / known;
     c->is_error |= infer >= 0 ? known == 0 || elements % (known ? known : 1) != 0 : known != elements;
 }
 
@@ -744,14 +675,12 @@ static void flatten_case(test_case *c)
     c->op = "Flatten";
     c->opset = opsets[below(4)];
     const int64_t axis = below(20) == 0 ? r + 1 : between(c->opset >= 11 ? -r : 0, r);
-    if (axis != 1 || below(2))
-        add_int(c, "axis", axis);
+    if (axis != 1 || below(2)) add_int(c, "axis", axis);
     *y = *x;
     y->rank = 2;
     y->dim[0] = y->dim[1] = 1;
     c->is_error = axis > r;
-    for (int64_t i = 0; i < r; i++)
-        y->dim[i >= (axis < 0 ? axis + r : axis)] *= x->dim[i];
+    for (int64_t i = 0; i < r; i++) y->dim[i >= (axis < 0 ? axis + r : axis)] *= x->dim[i];
 }
 
 static void transpose_case(test_case *c)
@@ -762,23 +691,19 @@ static void transpose_case(test_case *c)
 
     c->op = "Transpose";
     c->opset = 7 + (int)below(2) * 6;
-    for (size_t i = 0; i < x->rank; i++)
-        perm[i] = (int64_t)(x->rank - 1 - i);
+    for (size_t i = 0; i < x->rank; i++) perm[i] = (int64_t)(x->rank - 1 - i);
     if (below(4)) {
         shuffle(perm, x->rank);
         c->is_error = x->rank > 1 && below(20) == 0;
-        if (c->is_error)
-            perm[0] = perm[1];
+        if (c->is_error) perm[0] = perm[1];
         add_ints(c, "perm", perm, x->rank);
     }
     *y = *x;
-    for (size_t i = 0; i < x->rank; i++)
-        y->dim[i] = x->dim[perm[i]];
+    for (size_t i = 0; i < x->rank; i++) y->dim[i] = x->dim[perm[i]];
     for (size_t i = 0; i < count(y) && !c->is_error; i++, step_on(y, index)) {
         int64_t source[RNNP_MAX_RANK];
 
-        for (size_t d = 0; d < x->rank; d++)
-            source[perm[d]] = index[d];
+        for (size_t d = 0; d < x->rank; d++) source[perm[d]] = index[d];
         y->at[i] = x->at[offset_of(x, source)];
     }
 }
@@ -799,29 +724,26 @@ static void concat_case(test_case *c)
         int64_t dim[RNNP_MAX_RANK];
 
         memcpy(dim, x->dim, sizeof dim);
-        if (a != SIZE_MAX)
-            dim[a] = below(4);
+        if (a != SIZE_MAX) dim[a] = below(4);
         add_input(c, make(x->rank, dim))->dtype = x->dtype;
     }
     *y = *x;
-    for (size_t k = 1; k < c->n_in && !c->is_error; k++)
-        y->dim[a] += c->in[k].dim[a];
+    for (size_t k = 1; k < c->n_in && !c->is_error; k++) y->dim[a] += c->in[k].dim[a];
     for (size_t i = 0; !c->is_error && i < count(y); i++, step_on(y, index)) {
         int64_t source[RNNP_MAX_RANK];
         size_t k = 0;
 
         memcpy(source, index, sizeof source);
-        for (; source[a] >= c->in[k].dim[a]; k++)
-            source[a] -= c->in[k].dim[a];
+        for (; source[a] >= c->in[k].dim[a]; k++) source[a] -= c->in[k].dim[a];
         y->at[i] = c->in[k].at[offset_of(&c->in[k], source)];
     }
 }
 
-#define TEST(name)                                                                                                     \
-    static void test_##name(void **state)                                                                              \
-    {                                                                                                                  \
-        (void)state;                                                                                                   \
-        try_cases(name##_case, 12345);                                                                                 \
+#define TEST(name)                        \
+    static void test_##name(void **state) \
+    {                                     \
+        (void)state;                      \
+        try_cases(name##_case, 12345);    \
     }
 
 TEST(slice)

@@ -16,8 +16,13 @@ enum { HIDDEN = 150, INPUT = 70 }; /* neither fills its last panel on any ISA */
 static rnnp_recurrent describe(const rnnp_context *context, rnnp_cell cell, int reset_after, size_t input,
                                size_t hidden)
 {
-    rnnp_recurrent made = {.cell = cell, .input = input, .hidden = hidden, .direction = RNNP_BIDIRECTIONAL,
-                            .reset_after = reset_after, .math = RNNP_MATH_U35, .select = &context->selection};
+    rnnp_recurrent made = {.cell = cell,
+                           .input = input,
+                           .hidden = hidden,
+                           .direction = RNNP_BIDIRECTIONAL,
+                           .reset_after = reset_after,
+                           .math = RNNP_MATH_U35,
+                           .select = &context->selection};
 
     rnnp_act_defaults(cell, made.act[0]);
     rnnp_act_defaults(cell, made.act[1]);
@@ -39,8 +44,7 @@ static void check_parts(const rnnp_recurrent *made, const rnnp_recurrent_source 
     rnnp_recurrent_pack(made, source, block[0], 0, 1);
     for (size_t n = 0; n < sizeof parts / sizeof parts[0]; n++) {
         memset(block[1], 0x55, bytes); /* a byte that nobody writes stays different */
-        for (size_t i = parts[n]; i-- > 0;)
-            rnnp_recurrent_pack(made, source, block[1], i, parts[n]);
+        for (size_t i = parts[n]; i-- > 0;) rnnp_recurrent_pack(made, source, block[1], i, parts[n]);
         assert_memory_equal(block[0], block[1], bytes);
     }
     free(block[0]);
@@ -133,8 +137,7 @@ static int same_bytes(const rnnp_plan *a, const rnnp_plan *b)
 static void run_backwards(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
 {
     ++*(size_t *)user;
-    while (n-- > 0)
-        task(arg, n);
+    while (n-- > 0) task(arg, n);
 }
 
 static void test_same_bytes(void **state)
@@ -152,8 +155,7 @@ static void test_same_bytes(void **state)
     OK(rnnp_context_create(&options, &context[1]));
     options.parallel = (rnnp_parallel){&calls, 7, run_backwards};
     OK(rnnp_context_create(&options, &context[2]));
-    for (size_t i = 0; i < 3; i++)
-        model[i] = make_large(context[i]);
+    for (size_t i = 0; i < 3; i++) model[i] = make_large(context[i]);
     rnnp_plan *alone = make_plan(model[0]);
     for (size_t i = 1; i < 3; i++) {
         for (size_t t = 0; t < 4; t++) {

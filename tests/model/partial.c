@@ -104,8 +104,7 @@ static vector joined(rnnp_model *model, vector a, vector b)
 {
     const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT};
 
-    if (a.n + b.n > MOST || a.dtype != b.dtype)
-        return a;
+    if (a.n + b.n > MOST || a.dtype != b.dtype) return a;
     a.value = node(model, "Concat", (rnnp_value[]){a.value, b.value}, 2, &axis, 1);
     for (size_t i = 0; i < b.n; i++, a.n++) {
         a.at[a.n] = b.at[i];
@@ -165,8 +164,7 @@ static vector chosen(rnnp_model *model, vector v)
     const rnnp_value is = node2(model, "Equal", v.value, minus.value);
 
     v.value = node(model, "Where", (rnnp_value[]){is, other.value, v.value}, 3, NULL, 0);
-    for (size_t i = 0; i < v.n; i++)
-        v.at[i] = v.at[i] == -1 ? other.at[i] : v.at[i];
+    for (size_t i = 0; i < v.n; i++) v.at[i] = v.at[i] == -1 ? other.at[i] : v.at[i];
     return v;
 }
 
@@ -176,30 +174,14 @@ static vector grow(rnnp_model *model, rnnp_value x, const int64_t *dim, const in
 
     for (int64_t steps = below(7); steps > 0 && v.n > 0; steps--) {
         switch (below(8)) {
-        case 0:
-            v = take(model, v);
-            break;
-        case 1:
-            v = cut(model, v);
-            break;
-        case 2:
-            v = joined(model, v, constant(model, v.dtype, 1 + (size_t)below(2), 0, 4));
-            break;
-        case 3:
-            v = joined(model, v, shape_of(model, x, dim, is_fixed));
-            break;
-        case 4:
-            v = ranked(model, v);
-            break;
-        case 5:
-            v = cast(model, v);
-            break;
-        case 6:
-            v = computed(model, v);
-            break;
-        default:
-            v = chosen(model, v);
-            break;
+        case 0: v = take(model, v); break;
+        case 1: v = cut(model, v); break;
+        case 2: v = joined(model, v, constant(model, v.dtype, 1 + (size_t)below(2), 0, 4)); break;
+        case 3: v = joined(model, v, shape_of(model, x, dim, is_fixed)); break;
+        case 4: v = ranked(model, v); break;
+        case 5: v = cast(model, v); break;
+        case 6: v = computed(model, v); break;
+        default: v = chosen(model, v); break;
         }
     }
     return v;
@@ -227,8 +209,7 @@ static void run_graph(rnnp_context *context)
     OK(rnnp_model_input(model, "x", RNNP_F32, RANK, shape, names, &x));
     OK(rnnp_model_constant(model, "w", &w, &matrix));
     vector v = grow(model, x, dim, is_fixed);
-    if (v.n == 0)
-        v = constant(model, RNNP_I64, 1, 0, 4);
+    if (v.n == 0) v = constant(model, RNNP_I64, 1, 0, 4);
     const int64_t k = picked[0] = below((int64_t)v.n);
     rnnp_value end = node(model, "Cast", &v.value, 1, &to_i64, 1);
     end = node2(model, "Gather", end, ints(model, picked, 1));
@@ -236,8 +217,7 @@ static void run_graph(rnnp_context *context)
     const rnnp_value y = node(model, "Slice", (rnnp_value[]){matrix, zero, end, zero}, 4, NULL, 0);
     OK(rnnp_model_output(model, "y", y));
     OK(rnnp_model_close(model));
-    if (v.known[k])
-        assert_int_equal(rnnp_model_nodes(model), 0);
+    if (v.known[k]) assert_int_equal(rnnp_model_nodes(model), 0);
 
     rnnp_plan *plan = make_plan(model);
     const rnnp_tensor in = {RNNP_F32, RANK, {dim[0], dim[1], dim[2], dim[3]}, data};

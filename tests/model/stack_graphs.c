@@ -17,7 +17,7 @@ typedef struct recurrent {
     const char *op, *direction;
     int batch_first;
     rnnp_value x, lengths, h0;
-    rnnp_value y, h;     /* results */
+    rnnp_value y, h; /* results */
 } recurrent;
 
 static void add_recurrent(rnnp_model *model, recurrent *r, uint32_t seed)
@@ -109,7 +109,10 @@ static void others_between(rnnp_model *model, rnnp_value x, rnnp_value lengths)
     const rnnp_value early = node1(model, "Relu", a.y), twice = node2(model, "Add", early, early);
     const rnnp_value zero = ints(model, (const int64_t[]){0}, 1), end = ints(model, (const int64_t[]){1}, 1);
     const rnnp_value first = node(model, "Slice", (rnnp_value[]){x, zero, end, zero}, 4, NULL, 0);
-    recurrent b = {.op = "GRU", .direction = "forward", .x = squeeze(model, a.y, 1), .lengths = lengths,
+    recurrent b = {.op = "GRU",
+                   .direction = "forward",
+                   .x = squeeze(model, a.y, 1),
+                   .lengths = lengths,
                    .h0 = node1(model, "Tanh", first)};
 
     add_recurrent(model, &b, 9);
@@ -150,8 +153,8 @@ static void not_a_view(rnnp_model *model, rnnp_value x, rnnp_value lengths)
 static void opposite(rnnp_model *model, rnnp_value x, rnnp_value lengths)
 {
     const recurrent a = recurrent_on(model, "GRU", x);
-    recurrent b = {.op = "RNN", .direction = "reverse", .x = squeeze(model, a.y, 1), .lengths = lengths,
-                   .h0 = RNNP_NONE};
+    recurrent b = {
+        .op = "RNN", .direction = "reverse", .x = squeeze(model, a.y, 1), .lengths = lengths, .h0 = RNNP_NONE};
 
     add_recurrent(model, &b, 9);
     output(model, b.y);
@@ -191,14 +194,19 @@ static void other_layout(rnnp_model *model, rnnp_value x, rnnp_value lengths)
 static const struct {
     const char *name;
     graph *add;
-    size_t stacks[2];    /* nodes in each, in the order of execution */
+    size_t stacks[2]; /* nodes in each, in the order of execution */
     int batch_first;
 } graphs[] = {
-    {"through_squeeze", through_squeeze, {3, 0}, 0},   {"through_views", through_views, {2, 0}, 0},
-    {"batch_first", batch_first, {2, 0}, 1},           {"others_between", others_between, {2, 0}, 0},
-    {"towers", towers, {2, 2}, 0},                     {"state_of_the_lower", state_of_the_lower, {0, 0}, 0},
-    {"not_a_view", not_a_view, {0, 0}, 0},             {"opposite", opposite, {0, 0}, 0},
-    {"bidirectional", bidirectional, {0, 0}, 0},       {"other_steps", other_steps, {0, 0}, 0},
+    {"through_squeeze", through_squeeze, {3, 0}, 0},
+    {"through_views", through_views, {2, 0}, 0},
+    {"batch_first", batch_first, {2, 0}, 1},
+    {"others_between", others_between, {2, 0}, 0},
+    {"towers", towers, {2, 2}, 0},
+    {"state_of_the_lower", state_of_the_lower, {0, 0}, 0},
+    {"not_a_view", not_a_view, {0, 0}, 0},
+    {"opposite", opposite, {0, 0}, 0},
+    {"bidirectional", bidirectional, {0, 0}, 0},
+    {"other_steps", other_steps, {0, 0}, 0},
     {"other_layout", other_layout, {0, 0}, 0},
 };
 
@@ -294,8 +302,7 @@ static void test_stream(void **state)
     options.steps = STEPS;
     OK(rnnp_stream_create(plan, &options, &stream));
     const rnnp_program *program = (const rnnp_program *)stream;
-    for (size_t c = 0; c < program->n_calls; c++)
-        assert_int_equal(program->calls[c].stack, 1);
+    for (size_t c = 0; c < program->n_calls; c++) assert_int_equal(program->calls[c].stack, 1);
     rnnp_stream_destroy(stream);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(model);
@@ -323,8 +330,7 @@ static void test_memory(void **state)
         heap.fail_at = atomic_load(&heap.calls) + n;
         const rnnp_status status = rnnp_run_create(plan, in, 2, &run);
         heap.fail_at = 0;
-        if (status == RNNP_OK)
-            break;
+        if (status == RNNP_OK) break;
         assert_int_equal(status, RNNP_ERR_MEMORY);
         assert_int_equal(atomic_load(&heap.live_bytes), before);
     }
@@ -370,7 +376,9 @@ static void test_bad_lengths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_graphs), cmocka_unit_test(test_stream),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_graphs),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_bad_lengths),
     };
 

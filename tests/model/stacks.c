@@ -40,10 +40,8 @@ static void *run_pool_task(void *arg)
     const int is_late = t->i == 0 && t->pool->late;
 
     atomic_fetch_add(&t->pool->come, 1);
-    while (is_late && atomic_load(&t->pool->come) < t->n)
-        nanosleep(&pause, NULL);
-    if (is_late)
-        nanosleep(&pause, NULL);
+    while (is_late && atomic_load(&t->pool->come) < t->n) nanosleep(&pause, NULL);
+    if (is_late) nanosleep(&pause, NULL);
     t->task(t->arg, t->i);
     if (is_late && t->pool->loops == 2) /* of two executions, the one whose result remains */
         rnnp_team_lost(t->pool->late, 1e-3);
@@ -58,14 +56,12 @@ static void run_pool(void *user, size_t n, void (*task)(void *arg, size_t i), vo
 
     p->loops++;
     atomic_store(&p->come, 0);
-    for (size_t i = 0; p->in_turn && i < n; i++)
-        task(arg, n - 1 - i);
+    for (size_t i = 0; p->in_turn && i < n; i++) task(arg, n - 1 - i);
     for (size_t i = 0; !p->in_turn && i < n; i++) {
         tasks[i] = (pool_task){task, arg, i, n, p};
         assert_int_equal(pthread_create(&threads[i], NULL, run_pool_task, &tasks[i]), 0);
     }
-    for (size_t i = 0; !p->in_turn && i < n; i++)
-        pthread_join(threads[i], NULL);
+    for (size_t i = 0; !p->in_turn && i < n; i++) pthread_join(threads[i], NULL);
 }
 
 static rnnp_context *pooled_context(size_t threads, pool *p)
@@ -119,8 +115,7 @@ static rnnp_model *make_stack(rnnp_context *context, const stack *s)
     rnnp_value finals[2 * MOST_LAYERS];
     size_t n = 0, input = INPUT;
 
-    if (s->with_lengths)
-        OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, row, NULL, &lengths));
+    if (s->with_lengths) OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, row, NULL, &lengths));
     for (size_t l = 0; l < s->layers; l++) {
         const size_t hidden = s->layer[l].hidden;
         const int lstm = s->layer[l].cell == RNNP_CELL_LSTM;
@@ -140,8 +135,7 @@ static rnnp_model *make_stack(rnnp_context *context, const stack *s)
                                 lstm ? &c : NULL));
         lowest = l == 0 ? x : lowest;
         finals[n++] = h;
-        if (lstm)
-            finals[n++] = c;
+        if (lstm) finals[n++] = c;
         free_layer(&w);
         input = hidden;
     }
@@ -164,8 +158,7 @@ typedef struct result {
 
 static void free_result(result *r)
 {
-    for (size_t i = 0; i < r->n; i++)
-        free(r->out[i].data);
+    for (size_t i = 0; i < r->n; i++) free(r->out[i].data);
 }
 
 static void assert_equal(const result *a, const result *b)
@@ -194,8 +187,7 @@ static result execute(rnnp_plan *plan, rnnp_stack_schedule schedule, const rnnp_
         assert_non_null(r.out[r.n].data);
         memset(r.out[r.n++].data, 0x55, bytes);
     }
-    for (int repeat = 0; repeat < 2; repeat++)
-        OK(rnnp_run_execute(run, in, n_in, r.out, r.n));
+    for (int repeat = 0; repeat < 2; repeat++) OK(rnnp_run_execute(run, in, n_in, r.out, r.n));
     rnnp_run_destroy(run);
     return r;
 }
@@ -212,8 +204,7 @@ static result run_stack(rnnp_context *context, const stack *s, rnnp_stack_schedu
     rnnp_plan *plan = make_plan(model);
 
     assert_true(s->batch <= MOST_ROWS);
-    for (size_t b = 0; b < s->batch; b++)
-        lengths[b] = (int32_t)((b * 23 + s->steps - 1) % (s->steps + 1));
+    for (size_t b = 0; b < s->batch; b++) lengths[b] = (int32_t)((b * 23 + s->steps - 1) % (s->steps + 1));
     const result r = execute(plan, schedule, in, s->with_lengths ? 2 : 1);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(model);
@@ -255,8 +246,7 @@ static void make_places(places *p)
 
 static void free_places(places *p)
 {
-    for (size_t i = 0; i < p->n; i++)
-        rnnp_context_destroy(p->context[i]);
+    for (size_t i = 0; i < p->n; i++) rnnp_context_destroy(p->context[i]);
     rnnp_context_destroy(p->one);
 }
 
@@ -318,8 +308,7 @@ static void test_wide_and_deep(void **state)
     (void)state;
     make_places(&p);
     stack wide = mixture(3, 0, 9, MOST_ROWS), deep = mixture(MOST_LAYERS, 1, 20, 1);
-    for (size_t l = 0; l < deep.layers; l++)
-        deep.layer[l].hidden = 24;
+    for (size_t l = 0; l < deep.layers; l++) deep.layer[l].hidden = 24;
     wide.layer[0].hidden = 200; /* a wide layer does so from 16 rows on */
     check_everywhere(&p, &wide);
     check_everywhere(&p, &deep);

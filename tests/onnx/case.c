@@ -27,13 +27,11 @@ static void *read_file(const char *path, size_t *size)
     size_t used = 0, room = 0;
 
     *size = 0;
-    if (!file)
-        return NULL;
+    if (!file) return NULL;
     do {
         if (used == room) {
             void *more = realloc(bytes, room = room ? 2 * room : 4096);
-            if (!more)
-                break;
+            if (!more) break;
             bytes = more;
         }
         *size = fread(bytes + used, 1, room - used, file);
@@ -58,8 +56,7 @@ static const struct {
 static rnnp_dtype dtype_of(int32_t onnx)
 {
     for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
-        if (dtypes[i].onnx == onnx)
-            return dtypes[i].dtype;
+        if (dtypes[i].onnx == onnx) return dtypes[i].dtype;
     }
     return (rnnp_dtype)0;
 }
@@ -101,22 +98,16 @@ static case_status convert(onnx_case *c, const Onnx__TensorProto *proto, const c
 
     tensor->dtype = dtype_of(proto->data_type);
     tensor->rank = proto->n_dims;
-    if (!tensor->dtype)
-        return give_up(c, CASE_SKIPPED, "type %s of a tensor", onnx_type_name(proto->data_type));
-    if (tensor->rank > RNNP_MAX_RANK)
-        return give_up(c, CASE_SKIPPED, "rank %zu of a tensor", tensor->rank);
-    for (size_t i = 0; i < tensor->rank; i++)
-        tensor->shape[i] = proto->dims[i];
+    if (!tensor->dtype) return give_up(c, CASE_SKIPPED, "type %s of a tensor", onnx_type_name(proto->data_type));
+    if (tensor->rank > RNNP_MAX_RANK) return give_up(c, CASE_SKIPPED, "rank %zu of a tensor", tensor->rank);
+    for (size_t i = 0; i < tensor->rank; i++) tensor->shape[i] = proto->dims[i];
     const size_t n = rnnp_tensor_elements(tensor), bytes = n * rnnp_dtype_bytes(tensor->dtype);
     if (proto->has_raw_data ? proto->raw_data.len != bytes : typed_elements(proto, tensor->dtype) != n)
         return give_up(c, CASE_BROKEN, "tensor %s has the wrong size", name);
     snprintf(out->name, sizeof out->name, "%s", name);
-    if (!(tensor->data = malloc(bytes ? bytes : 1)))
-        return give_up(c, CASE_BROKEN, "no memory");
-    if (proto->has_raw_data && bytes)
-        memcpy(tensor->data, proto->raw_data.data, bytes);
-    for (size_t i = 0; !proto->has_raw_data && i < n; i++)
-        copy_element(proto, tensor->dtype, i, tensor->data);
+    if (!(tensor->data = malloc(bytes ? bytes : 1))) return give_up(c, CASE_BROKEN, "no memory");
+    if (proto->has_raw_data && bytes) memcpy(tensor->data, proto->raw_data.data, bytes);
+    for (size_t i = 0; !proto->has_raw_data && i < n; i++) copy_element(proto, tensor->dtype, i, tensor->data);
     return CASE_READ;
 }
 
@@ -124,8 +115,7 @@ static case_status add(onnx_case *c, const Onnx__TensorProto *proto, const char 
 {
     size_t *n = is_output ? &c->n_out : &c->n_in;
 
-    if (*n == CASE_MAX_PORTS)
-        return give_up(c, CASE_BROKEN, "more than %d tensors", CASE_MAX_PORTS);
+    if (*n == CASE_MAX_PORTS) return give_up(c, CASE_BROKEN, "more than %d tensors", CASE_MAX_PORTS);
     const case_status status = convert(c, proto, name, is_output ? &c->out[*n] : &c->in[*n]);
     *n += status == CASE_READ;
     return status;
@@ -141,12 +131,10 @@ static case_status read_model(onnx_case *c, const char *path)
     const char *slash = strrchr(path, '/');
     snprintf(c->directory, sizeof c->directory, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     uint8_t *bytes = read_file(path, &size);
-    if (!bytes)
-        return give_up(c, CASE_BROKEN, "cannot read %s: %s", path, strerror(errno));
+    if (!bytes) return give_up(c, CASE_BROKEN, "cannot read %s: %s", path, strerror(errno));
     c->model = onnx__model_proto__unpack(NULL, size, bytes);
     free(bytes);
-    if (!c->model || !c->model->graph)
-        return give_up(c, CASE_BROKEN, "%s is not an ONNX model", path);
+    if (!c->model || !c->model->graph) return give_up(c, CASE_BROKEN, "%s is not an ONNX model", path);
     return CASE_READ;
 }
 
@@ -158,14 +146,12 @@ case_status case_read_ours(const char *model_path, onnx_case *c)
     size_t size;
 
     snprintf(c->name, sizeof c->name, "%.*s", (int)strcspn(name, "."), name);
-    if (status != CASE_READ)
-        return status;
+    if (status != CASE_READ) return status;
     snprintf(path, sizeof path, "%s/%s.pb", c->directory, c->name);
     uint8_t *bytes = read_file(path, &size);
     Onnx__GraphProto *tensors = bytes ? onnx__graph_proto__unpack(NULL, size, bytes) : NULL;
     free(bytes);
-    if (!tensors)
-        return give_up(c, CASE_BROKEN, "%s does not hold tensors", path);
+    if (!tensors) return give_up(c, CASE_BROKEN, "%s does not hold tensors", path);
     for (size_t i = 0; i < tensors->n_initializer && status == CASE_READ; i++) {
         const Onnx__TensorProto *proto = tensors->initializer[i];
 
@@ -188,12 +174,10 @@ static case_status check_operators(onnx_case *c)
         const char *known;
         size_t k = 0;
 
-        if (node->domain && node->domain[0])
-            return give_up(c, CASE_SKIPPED, "domain %s", node->domain);
+        if (node->domain && node->domain[0]) return give_up(c, CASE_SKIPPED, "domain %s", node->domain);
         while ((known = rnnp_operator_name(k++)) && strcmp(known, node->op_type) != 0) {
         }
-        if (!known)
-            return give_up(c, CASE_SKIPPED, "operator %s", node->op_type);
+        if (!known) return give_up(c, CASE_SKIPPED, "operator %s", node->op_type);
     }
     return CASE_READ;
 }
@@ -226,8 +210,7 @@ static case_status read_ports(onnx_case *c, const char *kind, Onnx__ValueInfoPro
         uint8_t *bytes = read_file(path, &size);
         Onnx__TensorProto *proto = bytes ? onnx__tensor_proto__unpack(NULL, size, bytes) : NULL;
         free(bytes);
-        if (!proto)
-            return give_up(c, CASE_BROKEN, "%s is not a tensor", path);
+        if (!proto) return give_up(c, CASE_BROKEN, "%s is not a tensor", path);
         status = add(c, proto, ports[i]->name, kind[0] == 'o');
         onnx__tensor_proto__free_unpacked(proto, NULL);
     }
@@ -240,30 +223,23 @@ case_status case_read_node_test(const char *model_path, onnx_case *c)
     const char *slash = strrchr(c->directory, '/');
 
     snprintf(c->name, sizeof c->name, "%.*s", (int)sizeof c->name - 1, slash ? slash + 1 : c->directory);
-    if (status == CASE_READ)
-        status = check_operators(c);
-    if (status == CASE_READ)
-        status = read_ports(c, "input", c->model->graph->input, c->model->graph->n_input);
-    if (status == CASE_READ)
-        status = read_ports(c, "output", c->model->graph->output, c->model->graph->n_output);
+    if (status == CASE_READ) status = check_operators(c);
+    if (status == CASE_READ) status = read_ports(c, "input", c->model->graph->input, c->model->graph->n_input);
+    if (status == CASE_READ) status = read_ports(c, "output", c->model->graph->output, c->model->graph->n_output);
     return status;
 }
 
 void case_free(onnx_case *c)
 {
-    if (c->model)
-        onnx__model_proto__free_unpacked(c->model, NULL);
-    for (size_t i = 0; i < c->n_in; i++)
-        free(c->in[i].tensor.data);
-    for (size_t i = 0; i < c->n_out; i++)
-        free(c->out[i].tensor.data);
+    if (c->model) onnx__model_proto__free_unpacked(c->model, NULL);
+    for (size_t i = 0; i < c->n_in; i++) free(c->in[i].tensor.data);
+    for (size_t i = 0; i < c->n_out; i++) free(c->out[i].tensor.data);
 }
 
 const case_tensor *case_find(const case_tensor *tensors, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(tensors[i].name, name) == 0)
-            return &tensors[i];
+        if (strcmp(tensors[i].name, name) == 0) return &tensors[i];
     }
     return NULL;
 }
@@ -276,14 +252,12 @@ static Onnx__TensorProto *to_proto(const case_tensor *from)
     Onnx__TensorProto proto = ONNX__TENSOR_PROTO__INIT;
     int64_t dims[RNNP_MAX_RANK];
 
-    for (size_t i = 0; i < from->tensor.rank; i++)
-        dims[i] = from->tensor.shape[i];
+    for (size_t i = 0; i < from->tensor.rank; i++) dims[i] = from->tensor.shape[i];
     proto.n_dims = from->tensor.rank;
     proto.dims = dims;
     proto.has_data_type = 1;
     for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
-        if (dtypes[i].dtype == from->tensor.dtype)
-            proto.data_type = dtypes[i].onnx;
+        if (dtypes[i].dtype == from->tensor.dtype) proto.data_type = dtypes[i].onnx;
     }
     proto.name = (char *)(uintptr_t)from->name;
     proto.has_raw_data = 1;
@@ -291,8 +265,7 @@ static Onnx__TensorProto *to_proto(const case_tensor *from)
     proto.raw_data.data = from->tensor.data;
     const size_t size = onnx__tensor_proto__get_packed_size(&proto);
     uint8_t *bytes = malloc(size);
-    if (!bytes)
-        return NULL;
+    if (!bytes) return NULL;
     onnx__tensor_proto__pack(&proto, bytes);
     Onnx__TensorProto *copy = onnx__tensor_proto__unpack(NULL, size, bytes);
     free(bytes);
@@ -305,8 +278,7 @@ size_t case_make_constant(onnx_case *c, rnnp_dtype dtype)
     size_t kept = 0, made = 0;
     Onnx__TensorProto **all = realloc(graph->initializer, (graph->n_initializer + graph->n_input + 1) * sizeof *all);
 
-    if (!all)
-        return 0;
+    if (!all) return 0;
     graph->initializer = all;
     for (size_t i = 0; i < graph->n_input; i++) {
         const case_tensor *value = case_find(c->in, c->n_in, graph->input[i]->name);
@@ -329,7 +301,6 @@ void *case_pack(const onnx_case *c, size_t *size)
     *size = onnx__model_proto__get_packed_size(c->model);
     uint8_t *bytes = malloc(*size);
 
-    if (bytes)
-        onnx__model_proto__pack(c->model, bytes);
+    if (bytes) onnx__model_proto__pack(c->model, bytes);
     return bytes;
 }

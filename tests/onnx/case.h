@@ -13,15 +13,15 @@ enum { CASE_MAX_PORTS = 64, CASE_REASON = 256 };
 
 typedef struct case_tensor {
     char name[96];
-    rnnp_tensor tensor;           /* data from malloc */
+    rnnp_tensor tensor; /* data from malloc */
 } case_tensor;
 
 typedef struct onnx_case {
     char name[128], directory[512];
-    Onnx__ModelProto *model;      /* as in the file, or as changed by case_make_constant */
+    Onnx__ModelProto *model;                             /* as in the file, or as changed by case_make_constant */
     case_tensor in[CASE_MAX_PORTS], out[CASE_MAX_PORTS]; /* out: f64 where the case has exact numbers */
     size_t n_in, n_out;
-    char reason[CASE_REASON];     /* why reading gave up */
+    char reason[CASE_REASON]; /* why reading gave up */
 } onnx_case;
 
 typedef enum case_status { CASE_READ, CASE_SKIPPED, CASE_BROKEN } case_status;

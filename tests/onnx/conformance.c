@@ -41,15 +41,15 @@ typedef struct group {
     const char *name, *pattern;
     case_status (*read)(const char *path, onnx_case *c);
     int is_ours;
-    size_t minimum;            /* fewer passed cases mean that something was not found */
+    size_t minimum; /* fewer passed cases mean that something was not found */
 } group;
 
 typedef enum outcome { PASSED, SKIPPED, FAILED } outcome;
 
 typedef struct verdict {
     outcome outcome;
-    double error;              /* largest of the case */
-    char text[768];            /* why it was skipped or failed */
+    double error;   /* largest of the case */
+    char text[768]; /* why it was skipped or failed */
 } verdict;
 
 /* Why cases were skipped, and how often. */
@@ -65,10 +65,8 @@ static void count_reason(reasons *r, const char *text)
 {
     size_t i = 0;
 
-    while (i < r->n && strncmp(r->at[i].text, text, sizeof r->at[i].text - 1) != 0)
-        i++;
-    if (i == MAX_REASONS)
-        return;
+    while (i < r->n && strncmp(r->at[i].text, text, sizeof r->at[i].text - 1) != 0) i++;
+    if (i == MAX_REASONS) return;
     if (i == r->n) {
         snprintf(r->at[r->n++].text, sizeof r->at[i].text, "%.159s", text);
         r->at[i].count = 0;
@@ -80,11 +78,9 @@ static void count_reason(reasons *r, const char *text)
 
 static int compare_float(double result, double expected, bound limit, double *error)
 {
-    if (isnan(expected) || isinf(expected))
-        return isnan(expected) ? isnan(result) != 0 : result == expected;
+    if (isnan(expected) || isinf(expected)) return isnan(expected) ? isnan(result) != 0 : result == expected;
     const double distance = fabs(result - expected);
-    if (!(distance / (1.0 + fabs(expected)) <= *error))
-        *error = distance / (1.0 + fabs(expected));
+    if (!(distance / (1.0 + fabs(expected)) <= *error)) *error = distance / (1.0 + fabs(expected));
     return distance <= limit.absolute + limit.relative * fabs(expected);
 }
 
@@ -100,15 +96,13 @@ static int compare(const rnnp_tensor *result, const case_tensor *expected, bound
         return 0;
     }
     int same_shape = result->rank == want->rank;
-    for (size_t i = 0; same_shape && i < want->rank; i++)
-        same_shape = result->shape[i] == want->shape[i];
+    for (size_t i = 0; same_shape && i < want->rank; i++) same_shape = result->shape[i] == want->shape[i];
     if (!same_shape) {
         snprintf(v->text, sizeof v->text, "output %s has the wrong shape", expected->name);
         return 0;
     }
     if (result->dtype != RNNP_F32) {
-        if (memcmp(result->data, want->data, n * rnnp_dtype_bytes(want->dtype)) == 0)
-            return 1;
+        if (memcmp(result->data, want->data, n * rnnp_dtype_bytes(want->dtype)) == 0) return 1;
         snprintf(v->text, sizeof v->text, "output %s differs", expected->name);
         return 0;
     }
@@ -156,18 +150,14 @@ static rnnp_status execute(rnnp_run *run, const rnnp_tensor *inputs, size_t n_in
         const size_t bytes = rnnp_tensor_elements(&outputs[i]) * rnnp_dtype_bytes(outputs[i].dtype);
         outputs[i].data = malloc(bytes + 1);
         again[i].data = malloc(bytes + 1);
-        if (!outputs[i].data || !again[i].data)
-            status = RNNP_ERR_MEMORY;
+        if (!outputs[i].data || !again[i].data) status = RNNP_ERR_MEMORY;
     }
-    if (status == RNNP_OK)
-        status = rnnp_run_execute(run, inputs, n_inputs, outputs, n_outputs);
-    if (status == RNNP_OK)
-        status = rnnp_run_execute(run, inputs, n_inputs, again, n_outputs);
+    if (status == RNNP_OK) status = rnnp_run_execute(run, inputs, n_inputs, outputs, n_outputs);
+    if (status == RNNP_OK) status = rnnp_run_execute(run, inputs, n_inputs, again, n_outputs);
     for (size_t i = 0; i < n_outputs; i++) {
         const size_t bytes = rnnp_tensor_elements(&outputs[i]) * rnnp_dtype_bytes(outputs[i].dtype);
 
-        if (status == RNNP_OK && memcmp(outputs[i].data, again[i].data, bytes) != 0)
-            *repeatable = 0;
+        if (status == RNNP_OK && memcmp(outputs[i].data, again[i].data, bytes) != 0) *repeatable = 0;
         free(again[i].data);
     }
     return status;
@@ -188,8 +178,7 @@ static int compare_all(const rnnp_model *model, const onnx_case *c, const rnnp_t
             snprintf(v->text, sizeof v->text, "output %s is not expected", port.name);
             return 0;
         }
-        if (!compare(&outputs[i], expected, limit, v))
-            return 0;
+        if (!compare(&outputs[i], expected, limit, v)) return 0;
     }
     return 1;
 }
@@ -215,15 +204,12 @@ static verdict run_model(rnnp_context *context, const rnnp_model *model, const o
     rnnp_run *run = NULL;
     int repeatable = 0;
 
-    if (!gather_inputs(model, c, inputs, &v))
-        return v;
+    if (!gather_inputs(model, c, inputs, &v)) return v;
     rnnp_plan_options_init(&options);
     options.math = class->math;
     rnnp_status status = rnnp_plan_create(model, &options, &plan);
-    if (status == RNNP_OK)
-        status = rnnp_run_create(plan, inputs, n_inputs, &run);
-    if (status == RNNP_OK)
-        status = execute(run, inputs, n_inputs, outputs, n_outputs, &repeatable);
+    if (status == RNNP_OK) status = rnnp_run_create(plan, inputs, n_inputs, &run);
+    if (status == RNNP_OK) status = execute(run, inputs, n_inputs, outputs, n_outputs, &repeatable);
     if (status != RNNP_OK) {
         v = refused(context, status);
     } else if (!repeatable) {
@@ -231,8 +217,7 @@ static verdict run_model(rnnp_context *context, const rnnp_model *model, const o
     } else if (compare_all(model, c, outputs, limit, &v)) {
         v.outcome = PASSED;
     }
-    for (size_t i = 0; i < n_outputs; i++)
-        free(outputs[i].data);
+    for (size_t i = 0; i < n_outputs; i++) free(outputs[i].data);
     rnnp_run_destroy(run);
     rnnp_plan_destroy(plan);
     return v;
@@ -245,8 +230,7 @@ static verdict run_case(rnnp_context *context, const onnx_case *c, const math_cl
     void *bytes = case_pack(c, &size);
     rnnp_model *model;
 
-    if (!bytes)
-        return v;
+    if (!bytes) return v;
     const rnnp_status status = rnnp_onnx_load(context, bytes, size, c->directory, &model);
     free(bytes);
     v = status == RNNP_OK ? run_model(context, model, c, class, limit) : refused(context, status);
@@ -262,8 +246,7 @@ static verdict run_node_test(rnnp_context *context, onnx_case *c, const math_cla
     verdict v = run_case(context, c, class, limit);
 
     for (size_t i = 0; i < 2 && v.outcome == SKIPPED; i++) {
-        if (case_make_constant(c, constant[i]))
-            v = run_case(context, c, class, limit);
+        if (case_make_constant(c, constant[i])) v = run_case(context, c, class, limit);
     }
     return v;
 }
@@ -301,8 +284,7 @@ static int run_group(rnnp_context *context, const group *g, const char *folder, 
     printf("%-9s %-4s %4zu cases, %4zu passed, %4zu skipped, %zu failed, largest error %.3g\n", g->name, class->name,
            paths.gl_pathc, counts[PASSED], counts[SKIPPED], counts[FAILED], error);
     globfree(&paths);
-    if (counts[PASSED] < g->minimum)
-        printf("FAILED %s: at least %zu cases should have passed\n", g->name, g->minimum);
+    if (counts[PASSED] < g->minimum) printf("FAILED %s: at least %zu cases should have passed\n", g->name, g->minimum);
     return counts[FAILED] == 0 && counts[PASSED] >= g->minimum;
 }
 
@@ -325,8 +307,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: conformance CASES [NODE_TESTS]\n");
         return 2;
     }
-    if (rnnp_context_create(NULL, &context) != RNNP_OK)
-        return 1;
+    if (rnnp_context_create(NULL, &context) != RNNP_OK) return 1;
     for (size_t m = 0; m < sizeof classes / sizeof classes[0]; m++) {
         skips.n = 0;
         for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
@@ -334,10 +315,8 @@ int main(int argc, char **argv)
                 ok &= run_group(context, &groups[i], groups[i].is_ours ? argv[1] : argv[2], &classes[m], &skips);
         }
     }
-    for (size_t i = 0; i < skips.n; i++)
-        printf("skipped here: %s (%zu)\n", skips.at[i].text, skips.at[i].count);
-    if (argc < 3)
-        printf("skipped: the ONNX project's node tests are not installed (libonnx-testdata)\n");
+    for (size_t i = 0; i < skips.n; i++) printf("skipped here: %s (%zu)\n", skips.at[i].text, skips.at[i].count);
+    if (argc < 3) printf("skipped: the ONNX project's node tests are not installed (libonnx-testdata)\n");
     rnnp_context_destroy(context);
     return ok ? 0 : 1;
 }

@@ -154,15 +154,12 @@ static void test_by_parts(void **state)
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         struct stat about;
 
-        if (places[i].says && strcmp(places[i].says, "not below") == 0)
-            continue; /* never comes here */
+        if (places[i].says && strcmp(places[i].says, "not below") == 0) continue; /* never comes here */
         const int fd = open_beneath_by_parts(folder, places[i].location);
         const int regular = fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
 
-        if (regular != (!places[i].says && !places[i].by_parts))
-            fail_msg("%s: %d", places[i].location, fd);
-        if (fd >= 0)
-            close(fd);
+        if (regular != (!places[i].says && !places[i].by_parts)) fail_msg("%s: %d", places[i].location, fd);
+        if (fd >= 0) close(fd);
     }
     assert_int_equal(open_beneath_by_parts(folder, ""), -1);
     assert_int_equal(fcntl(folder, F_GETFD), 0); /* still open */

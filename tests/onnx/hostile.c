@@ -56,11 +56,9 @@ static int make_inputs(const rnnp_model *model, rnnp_tensor *inputs, uint64_t *s
         for (size_t d = 0; d < port.rank; d++)
             inputs[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? (int64_t)(next_random(seed) % 4) : port.shape[d];
         const size_t elements = rnnp_tensor_elements(&inputs[i]);
-        if (elements > MAX_ELEMENTS)
-            return 0;
+        if (elements > MAX_ELEMENTS) return 0;
         unsigned char *bytes = inputs[i].data = calloc(elements + 1, 8);
-        if (!bytes)
-            return 0;
+        if (!bytes) return 0;
         for (size_t b = 0; b < elements * rnnp_dtype_bytes(port.dtype); b++) /* small indices, odd floats */
             bytes[b] = (unsigned char)(b % rnnp_dtype_bytes(port.dtype) ? 0 : next_random(seed) % 3);
     }
@@ -75,8 +73,7 @@ static void use(rnnp_model *model, uint64_t *seed, totals *sum)
     rnnp_run *run = NULL;
     rnnp_stream *stream = NULL;
 
-    if (n_inputs > MAX_PORTS || n_outputs > MAX_PORTS || rnnp_plan_create(model, NULL, &plan) != RNNP_OK)
-        return;
+    if (n_inputs > MAX_PORTS || n_outputs > MAX_PORTS || rnnp_plan_create(model, NULL, &plan) != RNNP_OK) return;
     if (make_inputs(model, inputs, seed) && rnnp_run_create(plan, inputs, n_inputs, &run) == RNNP_OK) {
         int ready = 1;
 
@@ -119,8 +116,7 @@ static rnnp_status try_bytes(rnnp_context *context, test_heap *heap, const char 
         fail(sum, name, what, "an error left a model");
     }
     rnnp_model_destroy(model);
-    if (heap->live_blocks != live)
-        fail(sum, name, what, "memory leaked");
+    if (heap->live_blocks != live) fail(sum, name, what, "memory leaked");
     return status;
 }
 
@@ -132,8 +128,7 @@ static void damage(rnnp_context *context, test_heap *heap, const char *name, con
     uint64_t seed = size;
     char what[64];
 
-    if (!changed)
-        return;
+    if (!changed) return;
     for (size_t cut = 0; cut < CUTS; cut++) {
         snprintf(what, sizeof what, "cut after %zu bytes", size * cut / CUTS);
         try_bytes(context, heap, name, what, bytes, size * cut / CUTS, folder, &seed, sum);
@@ -173,10 +168,7 @@ static int apply_new_opset(Onnx__ModelProto *m, undo *u)
     m->opset_import[0]->version = 23;
     return 1;
 }
-static void revert_opset(Onnx__ModelProto *m, const undo *u)
-{
-    m->opset_import[0]->version = u->number;
-}
+static void revert_opset(Onnx__ModelProto *m, const undo *u) { m->opset_import[0]->version = u->number; }
 
 static int apply_no_opset(Onnx__ModelProto *m, undo *u)
 {
@@ -184,10 +176,7 @@ static int apply_no_opset(Onnx__ModelProto *m, undo *u)
     m->n_opset_import = 0;
     return 1;
 }
-static void revert_no_opset(Onnx__ModelProto *m, const undo *u)
-{
-    m->n_opset_import = u->count;
-}
+static void revert_no_opset(Onnx__ModelProto *m, const undo *u) { m->n_opset_import = u->count; }
 
 static int apply_operator(Onnx__ModelProto *m, undo *u)
 {
@@ -197,10 +186,7 @@ static int apply_operator(Onnx__ModelProto *m, undo *u)
     NODE->op_type = name;
     return 1;
 }
-static void revert_operator(Onnx__ModelProto *m, const undo *u)
-{
-    NODE->op_type = u->text[0];
-}
+static void revert_operator(Onnx__ModelProto *m, const undo *u) { NODE->op_type = u->text[0]; }
 
 static int apply_domain(Onnx__ModelProto *m, undo *u)
 {
@@ -210,16 +196,12 @@ static int apply_domain(Onnx__ModelProto *m, undo *u)
     NODE->domain = name;
     return 1;
 }
-static void revert_domain(Onnx__ModelProto *m, const undo *u)
-{
-    NODE->domain = u->text[0];
-}
+static void revert_domain(Onnx__ModelProto *m, const undo *u) { NODE->domain = u->text[0]; }
 
 /* The first node reads its own result. */
 static int apply_cycle(Onnx__ModelProto *m, undo *u)
 {
-    if (NODE->n_input == 0 || !*NODE->output[0])
-        return 0;
+    if (NODE->n_input == 0 || !*NODE->output[0]) return 0;
     u->text[0] = NODE->input[0];
     NODE->input[0] = NODE->output[0];
     return 1;
@@ -228,30 +210,22 @@ static int apply_missing(Onnx__ModelProto *m, undo *u)
 {
     static char name[] = "nobody makes this";
 
-    if (NODE->n_input == 0)
-        return 0;
+    if (NODE->n_input == 0) return 0;
     u->text[0] = NODE->input[0];
     NODE->input[0] = name;
     return 1;
 }
-static void revert_input(Onnx__ModelProto *m, const undo *u)
-{
-    NODE->input[0] = u->text[0];
-}
+static void revert_input(Onnx__ModelProto *m, const undo *u) { NODE->input[0] = u->text[0]; }
 
 /* The first node makes what is a graph input already. */
 static int apply_duplicate(Onnx__ModelProto *m, undo *u)
 {
-    if (GRAPH->n_input == 0)
-        return 0;
+    if (GRAPH->n_input == 0) return 0;
     u->text[0] = NODE->output[0];
     NODE->output[0] = GRAPH->input[0]->name;
     return 1;
 }
-static void revert_duplicate(Onnx__ModelProto *m, const undo *u)
-{
-    NODE->output[0] = u->text[0];
-}
+static void revert_duplicate(Onnx__ModelProto *m, const undo *u) { NODE->output[0] = u->text[0]; }
 
 static Onnx__TensorShapeProto *output_shape(const Onnx__ModelProto *m)
 {
@@ -262,15 +236,11 @@ static Onnx__TensorShapeProto *output_shape(const Onnx__ModelProto *m)
 static int apply_rank(Onnx__ModelProto *m, undo *u)
 {
     u->count = output_shape(m) ? output_shape(m)->n_dim : 0;
-    if (u->count == 0)
-        return 0;
+    if (u->count == 0) return 0;
     output_shape(m)->n_dim = u->count - 1;
     return 1;
 }
-static void revert_rank(Onnx__ModelProto *m, const undo *u)
-{
-    output_shape(m)->n_dim = u->count;
-}
+static void revert_rank(Onnx__ModelProto *m, const undo *u) { output_shape(m)->n_dim = u->count; }
 
 static int apply_type(Onnx__ModelProto *m, undo *u)
 {
@@ -291,37 +261,30 @@ static int with_dims(const Onnx__ModelProto *m)
 }
 static int apply_negative(Onnx__ModelProto *m, undo *u)
 {
-    if (!with_dims(m))
-        return 0;
+    if (!with_dims(m)) return 0;
     u->number = GRAPH->initializer[0]->dims[0];
     GRAPH->initializer[0]->dims[0] = -1;
     return 1;
 }
 static int apply_huge(Onnx__ModelProto *m, undo *u)
 {
-    if (!with_dims(m))
-        return 0;
+    if (!with_dims(m)) return 0;
     u->number = GRAPH->initializer[0]->dims[0];
     GRAPH->initializer[0]->dims[0] = INT64_MAX;
     return 1;
 }
 static int apply_unfilled(Onnx__ModelProto *m, undo *u)
 {
-    if (!with_dims(m))
-        return 0;
+    if (!with_dims(m)) return 0;
     u->number = GRAPH->initializer[0]->dims[0];
     GRAPH->initializer[0]->dims[0]++;
     return 1;
 }
-static void revert_dims(Onnx__ModelProto *m, const undo *u)
-{
-    GRAPH->initializer[0]->dims[0] = u->number;
-}
+static void revert_dims(Onnx__ModelProto *m, const undo *u) { GRAPH->initializer[0]->dims[0] = u->number; }
 
 static int apply_data_type(Onnx__ModelProto *m, undo *u)
 {
-    if (GRAPH->n_initializer == 0)
-        return 0;
+    if (GRAPH->n_initializer == 0) return 0;
     u->number = GRAPH->initializer[0]->data_type;
     GRAPH->initializer[0]->data_type = ONNX__TENSOR_PROTO__DATA_TYPE__COMPLEX64;
     return 1;
@@ -334,8 +297,7 @@ static void revert_data_type(Onnx__ModelProto *m, const undo *u)
 /* An input without a name has a type that is not known either. */
 static int apply_nameless(Onnx__ModelProto *m, undo *u)
 {
-    if (GRAPH->n_input == 0)
-        return 0;
+    if (GRAPH->n_input == 0) return 0;
     u->text[0] = GRAPH->input[0]->name;
     u->number = GRAPH->input[0]->type->tensor_type->elem_type;
     GRAPH->input[0]->name = NULL;
@@ -385,8 +347,7 @@ static void lie(rnnp_context *context, test_heap *heap, const char *name, const 
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         undo u = {0};
 
-        if (!lies[i].apply(m, &u))
-            continue;
+        if (!lies[i].apply(m, &u)) continue;
         unsigned char *packed = malloc(onnx__model_proto__get_packed_size(m));
         if (packed) {
             const size_t n = onnx__model_proto__pack(m, packed);
@@ -420,8 +381,7 @@ static void nest(rnnp_context *context, test_heap *heap, totals *sum)
     for (size_t level = LEVELS; bytes && level-- > 0;) {
         size_t inside = LEVELS * LEVEL_BYTES - at, digits = 1;
 
-        for (size_t rest = inside; rest >= 0x80; rest >>= 7)
-            digits++;
+        for (size_t rest = inside; rest >= 0x80; rest >>= 7) digits++;
         at -= digits + 1;
         bytes[at] = level == 0 ? 0x3a /* ModelProto.graph */ : tags[(level - 1) % 3];
         for (size_t i = 1; i <= digits; i++, inside >>= 7)
@@ -451,14 +411,12 @@ static void starve(rnnp_context *context, test_heap *heap, const char *name, con
         heap->fail_at = 0;
         rnnp_model_destroy(model);
         snprintf(what, sizeof what, "allocation %zu fails", n);
-        if (heap->live_blocks != live)
-            fail(sum, name, what, "memory leaked");
+        if (heap->live_blocks != live) fail(sum, name, what, "memory leaked");
         if (status != (reached ? RNNP_ERR_MEMORY : RNNP_OK))
             fail(sum, name, what, rnnp_status_string(status));
         else if (reached && !strstr(rnnp_context_last_error(context), "cannot allocate"))
             fail(sum, name, what, rnnp_context_last_error(context));
-        if (!reached)
-            return;
+        if (!reached) return;
         sum->starved++;
     }
 }
@@ -485,8 +443,7 @@ static void try_file(rnnp_context *context, test_heap *heap, const char *folder,
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "rb");
     const size_t size = file ? fread(bytes, 1, sizeof bytes, file) : 0;
-    if (file)
-        fclose(file);
+    if (file) fclose(file);
     if (try_bytes(context, heap, name, "unchanged", bytes, size, folder, &seed, sum) != RNNP_OK) {
         fail(sum, name, "unchanged", rnnp_context_last_error(context));
         return;
@@ -506,15 +463,13 @@ static void try_folder(rnnp_context *context, test_heap *heap, const char *folde
         const size_t length = strlen(entry->d_name);
         char path[768];
 
-        if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path)
-            continue;
+        if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path) continue;
         if (length > 5 && strcmp(entry->d_name + length - 5, ".onnx") == 0)
             try_file(context, heap, folder, entry->d_name, sum);
         else if (entry->d_name[0] != '.' && depth > 0)
             try_folder(context, heap, path, depth - 1, sum);
     }
-    if (directory)
-        closedir(directory);
+    if (directory) closedir(directory);
 }
 
 int main(int argc, char **argv)
@@ -534,8 +489,7 @@ int main(int argc, char **argv)
     nest(context, &heap, &sum);
     load_folder(context, argv[1], &sum);
     rnnp_context_destroy(context);
-    if (heap.live_blocks)
-        fail(&sum, "all", "at the end", "memory leaked");
+    if (heap.live_blocks) fail(&sum, "all", "at the end", "memory leaked");
     printf("%zu models, %zu mutants: %zu loaded, %zu of them ran, %zu could be stepped\n", sum.models, sum.mutants,
            sum.loaded, sum.run, sum.stepped);
     printf("%zu lies refused, %zu allocations failed, %zu failures\n", sum.refused, sum.starved, sum.failures);

@@ -83,8 +83,7 @@ static void test_dead_nodes(void **state)
 
     (void)state;
     wire_ints(&graph, "shape", &shape, 1);
-    for (size_t i = 0; i < NODES; i++)
-        wire_node(&graph, "ConstantOfShape", "shape", name_of("dead", i), -1);
+    for (size_t i = 0; i < NODES; i++) wire_node(&graph, "ConstantOfShape", "shape", name_of("dead", i), -1);
     wire_node(&graph, "Relu", "x", "y", -1);
     wire_port(&graph, 11, "x", "N");
     wire_port(&graph, 12, "y", "N");
@@ -147,8 +146,7 @@ static buffer make_products(void)
     const int64_t shape[2] = {SIZE, SIZE};
     buffer graph = {0};
 
-    for (size_t i = 0; i < SIZE * SIZE; i++)
-        a[i] = 1.0f / SIZE;
+    for (size_t i = 0; i < SIZE * SIZE; i++) a[i] = 1.0f / SIZE;
     wire_constant(&graph, "a", WIRE_F32, shape, 2, a, sizeof a);
     wire_node(&graph, "MatMul", "a a", "a2", -1);
     wire_node(&graph, "MatMul", "a2 a2", "a4", -1);
@@ -301,8 +299,7 @@ static void test_empty_messages(void **state)
             buffer graph = {0};
             rnnp_model *model;
 
-            for (size_t i = 0; i < (million ? 1000000 : 500000); i++)
-                wire_bytes(&graph, fields[f], NULL, 0);
+            for (size_t i = 0; i < (million ? 1000000 : 500000); i++) wire_bytes(&graph, fields[f], NULL, 0);
             buffer file = wire_model(&graph);
             assert_int_not_equal(load_bytes(context, &file, NULL, &model), RNNP_OK);
             assert_true(*rnnp_context_last_error(context));
@@ -342,9 +339,7 @@ static buffer make_many(kind what, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         switch (what) {
-        case INPUTS:
-            wire_port(&graph, 11, name_of("x", i), "N");
-            break;
+        case INPUTS: wire_port(&graph, 11, name_of("x", i), "N"); break;
         case SYMBOLS:
             snprintf(text, sizeof text, "a%zu b%zu c%zu d%zu e%zu f%zu g%zu h%zu", i, i, i, i, i, i, i, i);
             wire_port(&graph, 11, name_of("x", i), text);
@@ -354,24 +349,15 @@ static buffer make_many(kind what, size_t n)
             snprintf(text + 200, sizeof text - 200, "%zu", i);
             wire_port(&graph, 11, text, text);
             break;
-        case CONSTANTS:
-            wire_constant(&graph, name_of("c", i), WIRE_F32, shape, 1, elements, 4);
-            break;
-        case LARGE:
-            wire_constant(&graph, name_of("c", i), WIRE_F32, large, 1, elements, sizeof elements);
-            break;
+        case CONSTANTS: wire_constant(&graph, name_of("c", i), WIRE_F32, shape, 1, elements, 4); break;
+        case LARGE: wire_constant(&graph, name_of("c", i), WIRE_F32, large, 1, elements, sizeof elements); break;
         case OUTPUTS:
             wire_node(&graph, "Relu", "x", name_of("y", i), -1);
             wire_port(&graph, 12, name_of("y", i), "N");
             break;
-        case LIVE:
-            wire_node(&graph, i % 2 ? "Neg" : "Relu", "x", name_of("y", i), -1);
-            break;
-        case CHAIN:
-            wire_node(&graph, "Relu", i ? name_of("y", i - 1) : "x", name_of("y", i), -1);
-            break;
-        default:
-            break;
+        case LIVE: wire_node(&graph, i % 2 ? "Neg" : "Relu", "x", name_of("y", i), -1); break;
+        case CHAIN: wire_node(&graph, "Relu", i ? name_of("y", i - 1) : "x", name_of("y", i), -1); break;
+        default: break;
         }
     }
     if (what == LIVE) { /* all are read by one node, thousands at a time */
@@ -384,11 +370,9 @@ static buffer make_many(kind what, size_t n)
                 wire_text(&node, 4, "Sum");
                 wire_message(&graph, 1, &node);
             }
-            if (i < n)
-                wire_text(&node, 1, name_of("y", i));
+            if (i < n) wire_text(&node, 1, name_of("y", i));
         }
-        for (size_t i = 0; i < sums; i++)
-            wire_text(&node, 1, name_of("s", i));
+        for (size_t i = 0; i < sums; i++) wire_text(&node, 1, name_of("s", i));
         wire_text(&node, 2, "z");
         wire_text(&node, 4, "Sum");
         wire_message(&graph, 1, &node);
@@ -398,8 +382,7 @@ static buffer make_many(kind what, size_t n)
         wire_port(&graph, 11, "x", "N");
     else
         wire_port(&graph, 11, "x", what == SYMBOLS ? "a0" : "N");
-    if (what != LIVE)
-        wire_node(&graph, "Relu", what == CHAIN ? name_of("y", n - 1) : "x", "z", -1);
+    if (what != LIVE) wire_node(&graph, "Relu", what == CHAIN ? name_of("y", n - 1) : "x", "z", -1);
     wire_port(&graph, 12, "z", "N");
     return wire_model(&graph);
 }
@@ -436,8 +419,7 @@ static double load_time(rnnp_context *context, kind what, size_t n, size_t tries
 
             OK(rnnp_model_input_port(model, k, &port));
             in[k] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};
-            for (size_t d = 0; d < port.rank; d++)
-                in[k].shape[d] = 2;
+            for (size_t d = 0; d < port.rank; d++) in[k].shape[d] = 2;
         }
         OK(rnnp_run_bytes(plan, in, inputs, &bytes));
         free(in);

@@ -83,7 +83,7 @@ static void refused(written *w, rnnp_context *context, const char *const *words,
     free(bytes);
 }
 
-#define REFUSED(w, context, ...)                                                                                       \
+#define REFUSED(w, context, ...) \
     refused(w, context, (const char *const[]){__VA_ARGS__}, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))
 
 static void test_everything_is_listed(void **state)

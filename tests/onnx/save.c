@@ -140,8 +140,7 @@ static void test_cases(void **state)
 
     (void)state;
     assert_true(ran >= 100);
-    if (folders[1])
-        ran += check_folder(context, folders[1], case_read_node_test, &seen);
+    if (folders[1]) ran += check_folder(context, folders[1], case_read_node_test, &seen);
     printf("%zu cases, of which %zu models ran after saving as they did before\n", seen, ran);
     rnnp_context_destroy(context);
 }
@@ -193,8 +192,7 @@ static int has_initializer(const Onnx__GraphProto *g, const char *name)
 {
     size_t i = 0;
 
-    while (i < g->n_initializer && strcmp(g->initializer[i]->name, name) != 0)
-        i++;
+    while (i < g->n_initializer && strcmp(g->initializer[i]->name, name) != 0) i++;
     return i < g->n_initializer;
 }
 
@@ -373,8 +371,7 @@ static void test_opsets(void **state)
 
         check_model(context, model);
         rnnp_model_destroy(model);
-        if (cases[i].last == 22)
-            continue;
+        if (cases[i].last == 22) continue;
         buffer nothing = {0};
         model = make_mixed(context, cases[i].op, cases[i].opset, cases[i].attr, cases[i].last + 1);
         assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &nothing), RNNP_ERR_UNSUPPORTED);
@@ -403,12 +400,10 @@ static void test_dropout_mask(void **state)
         OK(rnnp_model_node(model, "Dropout", 9, "drop", &x, 1, NULL, 0, y, 2));
         OK(rnnp_model_node(model, "Neg", 11, "new", y, 1, NULL, 0, &z, 1));
         OK(rnnp_model_output(model, "z", z));
-        if (used)
-            OK(rnnp_model_output(model, "mask", y[1]));
+        if (used) OK(rnnp_model_output(model, "mask", y[1]));
         OK(rnnp_model_close(model));
         assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), used ? RNNP_ERR_UNSUPPORTED : RNNP_OK);
-        if (used)
-            assert_says(context, "Dropout drop is of opset 9 and Neg new of opset 11");
+        if (used) assert_says(context, "Dropout drop is of opset 9 and Neg new of opset 11");
         free(b.at);
         rnnp_model_destroy(model);
     }
@@ -440,8 +435,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_young_operator),
     };
 
-    if (argc < 2)
-        return 2;
+    if (argc < 2) return 2;
     folders = argv + 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,6 @@
 
 /* ---- Models and bytes ---- */
 
-
 static void test_refused(void **state)
 {
     rnnp_context *context = make_context(NULL, 1);
@@ -133,8 +132,7 @@ static void test_file(void **state)
     assert_int_equal(about.st_mode & 0777, 0640);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
-    for (size_t n; (n = fread(part, 1, sizeof part, file)) > 0;)
-        take_bytes(&got, part, n);
+    for (size_t n; (n = fread(part, 1, sizeof part, file)) > 0;) take_bytes(&got, part, n);
     fclose(file);
     assert_same_bytes(&want, &got);
     OK(rnnp_onnx_load_file(context, path, &loaded));
@@ -163,8 +161,7 @@ static int save_with_limit(const rnnp_model *model, const rnnp_context *context,
         const struct rlimit most = {limit, limit};
 
         signal(SIGXFSZ, SIG_IGN);
-        if (setrlimit(RLIMIT_FSIZE, &most) != 0)
-            _exit(2);
+        if (setrlimit(RLIMIT_FSIZE, &most) != 0) _exit(2);
         const rnnp_status said = rnnp_onnx_save(model, path);
         _exit(said == RNNP_ERR_IO && strstr(rnnp_context_last_error(context), "File too large") ? 0 : 1);
     }
@@ -230,8 +227,8 @@ static void test_versions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_versions), cmocka_unit_test(test_refused), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_places),
-        cmocka_unit_test(test_file),    cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_versions), cmocka_unit_test(test_refused), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_places),   cmocka_unit_test(test_file),    cmocka_unit_test(test_full_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,17 +52,10 @@ static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, 
     OK(rnnp_model_input(model, "x", RNNP_F32, 2, shape, NULL, &x));
     in[0] = way == BOOLS || way == INTEGERS || way == CHOICE ? node(model, "Cast", &x, 1, to, 1) : x;
     switch (way) {
-    case NOTHING:
-        return 0;
-    case INDEX:
-        in[1] = ints(model, (int64_t[]){1}, 1);
-        return 2;
-    case SHAPE:
-        in[1] = ints(model, (int64_t[]){2, 3}, 2);
-        return 2;
-    case SHAPE_INPUT:
-        in[0] = node1(model, "Shape", x);
-        return 1;
+    case NOTHING: return 0;
+    case INDEX: in[1] = ints(model, (int64_t[]){1}, 1); return 2;
+    case SHAPE: in[1] = ints(model, (int64_t[]){2, 3}, 2); return 2;
+    case SHAPE_INPUT: in[0] = node1(model, "Shape", x); return 1;
     case BOUNDS:
         in[1] = ints(model, (int64_t[]){0, 1}, 2);
         in[2] = ints(model, (int64_t[]){2, 3}, 2);
@@ -83,8 +76,7 @@ static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, 
         in[2] = number(model, 1);
         return 3;
     default:
-        for (size_t i = 1; i < n; i++)
-            in[i] = in[0];
+        for (size_t i = 1; i < n; i++) in[i] = in[0];
         return n;
     }
 }
@@ -109,10 +101,7 @@ static const rnnp_attr lists[][2] = {
 
 enum { LISTS = sizeof lists / sizeof *lists };
 
-static size_t n_attrs(const rnnp_attr *list)
-{
-    return (size_t)(list[0].name != NULL) + (size_t)(list[1].name != NULL);
-}
+static size_t n_attrs(const rnnp_attr *list) { return (size_t)(list[0].name != NULL) + (size_t)(list[1].name != NULL); }
 
 /* 0 where the way does not fit. */
 static int build(rnnp_context *context, const char *op, int opset, int later, int way, const rnnp_attr *attrs,
@@ -127,10 +116,8 @@ static int build(rnnp_context *context, const char *op, int opset, int later, in
         OK(rnnp_model_node(b->model, "Identity", later, "new", &out[i], 1, NULL, 0, &last, 1));
         OK(rnnp_model_output(b->model, i ? "q" : "p", last));
     }
-    if (status == RNNP_OK)
-        status = rnnp_model_close(b->model);
-    if (status != RNNP_OK)
-        rnnp_model_destroy(b->model);
+    if (status == RNNP_OK) status = rnnp_model_close(b->model);
+    if (status != RNNP_OK) rnnp_model_destroy(b->model);
     return status == RNNP_OK;
 }
 
@@ -195,8 +182,7 @@ static void test_every_opset(void **state)
                 const size_t n_in = 1 + at / WAYS / LISTS % 2, n_out = 1 + at / WAYS / LISTS / 2;
                 built b;
 
-                if (!build(context, op, opset, opset, way, attrs, n_in, n_out, &b))
-                    continue;
+                if (!build(context, op, opset, opset, way, attrs, n_in, n_out, &b)) continue;
                 rnnp_model_destroy(b.model);
                 fits++;
                 for (size_t j = 0; j < sizeof laters / sizeof *laters; j++) {
@@ -208,8 +194,7 @@ static void test_every_opset(void **state)
                 }
             }
         }
-        if (!fits)
-            printf("no way to call %s\n", op);
+        if (!fits) printf("no way to call %s\n", op);
         assert_true(fits > 0);
     }
     print_message("%zu models, of which %zu cannot be saved with one opset\n", saved, refused);

@@ -32,14 +32,10 @@ static inline void wire_bytes(buffer *b, unsigned field, const void *bytes, size
 {
     wire_number(b, field << 3 | 2);
     wire_number(b, size);
-    if (size)
-        take_bytes(b, bytes, size);
+    if (size) take_bytes(b, bytes, size);
 }
 
-static inline void wire_text(buffer *b, unsigned field, const char *text)
-{
-    wire_bytes(b, field, text, strlen(text));
-}
+static inline void wire_text(buffer *b, unsigned field, const char *text) { wire_bytes(b, field, text, strlen(text)); }
 
 /* A message inside another; it is emptied for the next. */
 static inline void wire_message(buffer *b, unsigned field, buffer *message)
@@ -79,16 +75,14 @@ static inline void wire_node(buffer *graph, const char *op, const char *from, co
         }
     }
     wire_text(&node, 4, op);
-    if (keepdims >= 0)
-        wire_attr_int(&node, "keepdims", keepdims);
+    if (keepdims >= 0) wire_attr_int(&node, "keepdims", keepdims);
     wire_message(graph, 1, &node);
     free(node.at);
 }
 
 static inline void wire_tensor(buffer *tensor, const char *name, int type, const int64_t *shape, size_t rank)
 {
-    for (size_t i = 0; i < rank; i++)
-        wire_int(tensor, 1, shape[i]);
+    for (size_t i = 0; i < rank; i++) wire_int(tensor, 1, shape[i]);
     wire_int(tensor, 2, type);
     wire_text(tensor, 8, name);
 }

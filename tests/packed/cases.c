@@ -15,8 +15,7 @@ static int check(rnnp_context *context, const char *path)
 {
     rnnp_model *model, *packed;
 
-    if (rnnp_onnx_load_file(context, path, &model) != RNNP_OK)
-        return 0;
+    if (rnnp_onnx_load_file(context, path, &model) != RNNP_OK) return 0;
     const buffer file = write_for_all(model);
     OK(rnnp_packed_open_memory(context, file.at, file.size, &packed));
     assert_int_equal(rnnp_model_nodes(model), rnnp_model_nodes(packed));
@@ -64,8 +63,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
 
-    if (argc < 2)
-        return 2;
+    if (argc < 2) return 2;
     folders = argv + 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

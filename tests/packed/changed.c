@@ -67,8 +67,7 @@ static void test_integers_are_copied(void **state)
     assert_int_equal(fseek(file, 0, SEEK_END), 0);
     const long bytes = ftell(file);
     assert_int_equal(fseek(file, 0, SEEK_SET), 0);
-    for (long i = 0; i < bytes; i++)
-        fputc(i % 8 == 0 ? 45 : 0, file); /* 45, to whoever reads an i64 */
+    for (long i = 0; i < bytes; i++) fputc(i % 8 == 0 ? 45 : 0, file); /* 45, to whoever reads an i64 */
     fclose(file);
     run_into(run, &in, after);
     assert_memory_equal(after, before, 4 * N * 4 * sizeof *x);

@@ -14,18 +14,14 @@ typedef struct listed {
     float *weights;
 } listed;
 
-static packed_header *header_of(const buffer *b)
-{
-    return (packed_header *)(void *)b->at;
-}
+static packed_header *header_of(const buffer *b) { return (packed_header *)(void *)b->at; }
 
 static listed block_at(const buffer *b, size_t index)
 {
     const packed_header *h = header_of(b);
     uint64_t *w = (uint64_t *)(void *)(b->at + h->section[PACKED_BLOCKS].offset) + 1;
 
-    while (index-- > 0)
-        w += 5 + w[4] / 8 + 1;
+    while (index-- > 0) w += 5 + w[4] / 8 + 1;
     return (listed){w, (char *)(w + 5), (float *)(void *)(b->at + h->section[PACKED_WEIGHTS].offset + w[1])};
 }
 
@@ -104,8 +100,7 @@ static void test_compare(void **state)
         model = open_bytes(context, &b, 1);
         OK(rnnp_packed_verify(model));
         rnnp_model_destroy(model);
-        for (size_t c = 0; c < build_isas(); c++)
-            try_cap(build_isa(c), &b, &want, &refused, &odd);
+        for (size_t c = 0; c < build_isas(); c++) try_cap(build_isa(c), &b, &want, &refused, &odd);
         assert_int_equal(refused + odd, 0);
         assert_true(blocks_of(&b) > 0);
         for (size_t i = 0; i < blocks_of(&b); i++) {
@@ -117,8 +112,7 @@ static void test_compare(void **state)
             assert_int_equal(rnnp_packed_verify(model), RNNP_ERR_FORMAT);
             assert_says(context, "not its weights packed");
             rnnp_model_destroy(model);
-            for (size_t c = 0; c < build_isas(); c++)
-                try_cap(build_isa(c), &b, &want, &refused, &wrong);
+            for (size_t c = 0; c < build_isas(); c++) try_cap(build_isa(c), &b, &want, &refused, &wrong);
             block_at(&b, i).weights[0] = good;
             sign(&b, i);
         }

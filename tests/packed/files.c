@@ -111,8 +111,7 @@ static int write_with_limit(const rnnp_model *model, const rnnp_context *context
         const struct rlimit most = {limit, limit};
 
         signal(SIGXFSZ, SIG_IGN);
-        if (setrlimit(RLIMIT_FSIZE, &most) != 0)
-            _exit(2);
+        if (setrlimit(RLIMIT_FSIZE, &most) != 0) _exit(2);
         const rnnp_status said = rnnp_packed_write_file(model, NULL, path);
         _exit(said == RNNP_ERR_IO && strstr(rnnp_context_last_error(context), "File too large") ? 0 : 1);
     }
@@ -201,8 +200,7 @@ static int process(const char *path, const outputs *want)
     int same = 1;
 
     for (size_t i = 0; i < 20; i++) {
-        if (rnnp_packed_open_file(context, path, &model) != RNNP_OK)
-            return 2;
+        if (rnnp_packed_open_file(context, path, &model) != RNNP_OK) return 2;
         outputs got = plan_and_run(model);
         same &= same_outputs(want, &got);
         free_outputs(&got);
@@ -228,11 +226,9 @@ static void test_processes(void **state)
     for (size_t i = 0; i < PROCESSES; i++) {
         child[i] = fork();
         assert_true(child[i] >= 0);
-        if (child[i] == 0)
-            _exit(process(path, &want));
+        if (child[i] == 0) _exit(process(path, &want));
     }
-    for (size_t i = 0; i < 10; i++)
-        OK(rnnp_packed_write_file(model, NULL, path));
+    for (size_t i = 0; i < 10; i++) OK(rnnp_packed_write_file(model, NULL, path));
     for (size_t i = 0; i < PROCESSES; i++) {
         int status;
 

@@ -70,19 +70,16 @@ static void run_whatever(const rnnp_model *model, const rnnp_plan *plan)
 
         OK(rnnp_model_input_port(model, i, &port));
         in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank, .data = (void *)zeros};
-        for (size_t d = 0; d < port.rank; d++)
-            in[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? 2 : port.shape[d];
+        for (size_t d = 0; d < port.rank; d++) in[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? 2 : port.shape[d];
         small = rnnp_tensor_elements(&in[i]) <= ELEMENTS;
     }
-    if (!small || rnnp_run_create(plan, in, n_in, &run) != RNNP_OK)
-        return;
+    if (!small || rnnp_run_create(plan, in, n_in, &run) != RNNP_OK) return;
     for (size_t i = 0; i < n_out; i++) {
         OK(rnnp_run_output(run, i, &out[i]));
         small &= rnnp_tensor_elements(&out[i]) <= ELEMENTS;
         out[i].data = results[i];
     }
-    if (small)
-        (void)rnnp_run_execute(run, in, n_in, out, n_out);
+    if (small) (void)rnnp_run_execute(run, in, n_in, out, n_out);
     rnnp_run_destroy(run);
 }
 
@@ -98,30 +95,23 @@ static rnnp_status use(fixture *f, const unsigned char *at, size_t size, int ver
     rnnp_status status = rnnp_packed_open_memory(f->context, at, size, &model);
 
     assert_int_equal(model != NULL, status == RNNP_OK);
-    if (status == RNNP_OK && verify)
-        status = rnnp_packed_verify(model);
-    if (status == RNNP_OK)
-        status = rnnp_plan_create(model, NULL, &plan);
-    if (status == RNNP_OK && how == ANY_RESULTS)
-        run_whatever(model, plan);
+    if (status == RNNP_OK && verify) status = rnnp_packed_verify(model);
+    if (status == RNNP_OK) status = rnnp_plan_create(model, NULL, &plan);
+    if (status == RNNP_OK && how == ANY_RESULTS) run_whatever(model, plan);
     if (status == RNNP_OK && how == SAME_RESULTS) {
         outputs got = run_model(model, plan);
 
         assert_true(same_outputs(&f->want, &got));
         free_outputs(&got);
     }
-    if (status != RNNP_OK)
-        assert_true(strlen(rnnp_context_last_error(f->context)) > 10);
+    if (status != RNNP_OK) assert_true(strlen(rnnp_context_last_error(f->context)) > 10);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(model);
     assert_int_equal(atomic_load(&f->heap.live_blocks), blocks);
     return status;
 }
 
-static const packed_header *header_of(const unsigned char *at)
-{
-    return (const packed_header *)(const void *)at;
-}
+static const packed_header *header_of(const unsigned char *at) { return (const packed_header *)(const void *)at; }
 
 /* ---- Damage ---- */
 
@@ -199,20 +189,68 @@ static void sign(unsigned char *at, size_t size)
 
 typedef void change(packed_header *h, size_t size);
 
-static void magic(packed_header *h, size_t size) { (void)size; h->magic[1] = 'Q'; }
-static void newer(packed_header *h, size_t size) { (void)size; h->version = RNNP_PACKED_VERSION + 1; }
-static void version_0(packed_header *h, size_t size) { (void)size; h->version = 0; }
-static void big_endian(packed_header *h, size_t size) { (void)size; h->byte_order = 0x04030201; }
-static void other_floats(packed_header *h, size_t size) { (void)size; h->float_format = 1.0f; }
-static void three_sections(packed_header *h, size_t size) { (void)size; h->sections = 3; }
+static void magic(packed_header *h, size_t size)
+{
+    (void)size;
+    h->magic[1] = 'Q';
+}
+static void newer(packed_header *h, size_t size)
+{
+    (void)size;
+    h->version = RNNP_PACKED_VERSION + 1;
+}
+static void version_0(packed_header *h, size_t size)
+{
+    (void)size;
+    h->version = 0;
+}
+static void big_endian(packed_header *h, size_t size)
+{
+    (void)size;
+    h->byte_order = 0x04030201;
+}
+static void other_floats(packed_header *h, size_t size)
+{
+    (void)size;
+    h->float_format = 1.0f;
+}
+static void three_sections(packed_header *h, size_t size)
+{
+    (void)size;
+    h->sections = 3;
+}
 static void total(packed_header *h, size_t size) { h->bytes = size + 1; }
-static void kinds(packed_header *h, size_t size) { (void)size; h->section[2].kind = 3; }
-static void huge_bytes(packed_header *h, size_t size) { (void)size; h->section[3].bytes = UINT64_MAX; }
-static void huge_offset(packed_header *h, size_t size) { (void)size; h->section[3].offset = UINT64_MAX - 63; }
+static void kinds(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[2].kind = 3;
+}
+static void huge_bytes(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[3].bytes = UINT64_MAX;
+}
+static void huge_offset(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[3].offset = UINT64_MAX - 63;
+}
 static void past_end(packed_header *h, size_t size) { h->section[3].bytes = size - h->section[3].offset + 1; }
-static void unaligned(packed_header *h, size_t size) { (void)size; h->section[2].offset += 8; }
-static void into_header(packed_header *h, size_t size) { (void)size; h->section[0].offset = 128; }
-static void overlap(packed_header *h, size_t size) { (void)size; h->section[2].offset = h->section[1].offset; }
+static void unaligned(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[2].offset += 8;
+}
+static void into_header(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[0].offset = 128;
+}
+static void overlap(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[2].offset = h->section[1].offset;
+}
 static void swapped(packed_header *h, size_t size)
 {
     const packed_section s = h->section[2];
@@ -221,13 +259,41 @@ static void swapped(packed_header *h, size_t size)
     h->section[2] = h->section[3];
     h->section[3] = s;
 }
-static void odd_graph(packed_header *h, size_t size) { (void)size; h->section[0].bytes -= 4; }
-static void short_graph(packed_header *h, size_t size) { (void)size; h->section[0].bytes -= 8; }
-static void no_graph(packed_header *h, size_t size) { (void)size; h->section[0].bytes = 0; }
-static void short_list(packed_header *h, size_t size) { (void)size; h->section[1].bytes -= 8; }
-static void no_list(packed_header *h, size_t size) { (void)size; h->section[1].bytes = 0; }
-static void no_data(packed_header *h, size_t size) { (void)size; h->section[2].bytes = 0; }
-static void no_weights(packed_header *h, size_t size) { (void)size; h->section[3].bytes = 0; }
+static void odd_graph(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[0].bytes -= 4;
+}
+static void short_graph(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[0].bytes -= 8;
+}
+static void no_graph(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[0].bytes = 0;
+}
+static void short_list(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[1].bytes -= 8;
+}
+static void no_list(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[1].bytes = 0;
+}
+static void no_data(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[2].bytes = 0;
+}
+static void no_weights(packed_header *h, size_t size)
+{
+    (void)size;
+    h->section[3].bytes = 0;
+}
 
 static void test_header(void **state)
 {
@@ -281,8 +347,21 @@ static void test_header(void **state)
 /* Every word of the graph and of the list takes every one of some values, signed. */
 static void test_every_word(void **state)
 {
-    static const uint64_t values[] = {0, 1, 2, 3, 5, 64, 255, 4096, INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX,
-                                      UINT64_MAX - 63, UINT64_MAX / 4, UINT64_C(1) << 34};
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      5,
+                                      64,
+                                      255,
+                                      4096,
+                                      INT32_MAX,
+                                      UINT32_MAX,
+                                      INT64_MAX,
+                                      UINT64_MAX,
+                                      UINT64_MAX - 63,
+                                      UINT64_MAX / 4,
+                                      UINT64_C(1) << 34};
     fixture f;
     size_t accepted = 0, refused = 0;
 
@@ -368,12 +447,9 @@ static rnnp_status scenario(rnnp_context *context, const buffer *file, rnnp_mode
 {
     rnnp_status status = rnnp_packed_open_memory(context, file->at, file->size, model);
 
-    if (status == RNNP_OK)
-        status = rnnp_plan_create(*model, NULL, plan);
-    if (status == RNNP_OK)
-        status = rnnp_packed_write(*model, NULL, take_bytes, again);
-    if (status == RNNP_OK)
-        status = rnnp_model_release(*model, NULL);
+    if (status == RNNP_OK) status = rnnp_plan_create(*model, NULL, plan);
+    if (status == RNNP_OK) status = rnnp_packed_write(*model, NULL, take_bytes, again);
+    if (status == RNNP_OK) status = rnnp_model_release(*model, NULL);
     return status;
 }
 

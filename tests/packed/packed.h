@@ -24,15 +24,13 @@ static inline int take_bytes(void *user, const void *p, size_t size)
 {
     buffer *b = user;
 
-    if (b->fail_after && b->size + size > b->fail_after)
-        return 1;
+    if (b->fail_after && b->size + size > b->fail_after) return 1;
     if (b->size + size > b->room) {
         const size_t room = (2 * (b->size + size) + 4095) / 4096 * 4096;
         unsigned char *larger = aligned_alloc(4096, room);
 
         assert_non_null(larger);
-        if (b->size)
-            memcpy(larger, b->at, b->size);
+        if (b->size) memcpy(larger, b->at, b->size);
         free(b->at);
         b->at = larger;
         b->room = room;
@@ -60,8 +58,7 @@ static inline buffer write_for_all(const rnnp_model *model)
     const char *isas[RNNP_ISA_COUNT];
     const size_t n = build_isas();
 
-    for (size_t i = 0; i < n; i++)
-        isas[i] = build_isa(i);
+    for (size_t i = 0; i < n; i++) isas[i] = build_isa(i);
     return write_model(model, isas, n);
 }
 
@@ -73,8 +70,7 @@ static inline rnnp_context *capped_context(test_heap *heap, const char *isa, siz
     rnnp_context_options_init(&options);
     options.max_isa = isa;
     options.threads = threads;
-    if (heap)
-        options.allocator = test_allocator(heap);
+    if (heap) options.allocator = test_allocator(heap);
     OK(rnnp_context_create(&options, &context));
     return context;
 }
@@ -95,8 +91,7 @@ static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
     static const char *const names[2][3] = {{"steps", "batch", NULL}, {"batch", "steps", NULL}};
     rnnp_value x, lengths, y, h, c;
 
-    if (index >= 4 * 3 * 2)
-        return NULL;
+    if (index >= 4 * 3 * 2) return NULL;
     const size_t cell = index % 4, extras = index / 12;
     layer l = make_layer(cells[cell].cell, INPUT, HIDDEN, (rnnp_direction)(index / 4 % 3), (uint32_t)index + 1);
     float *peepholes = numbers(3 * HIDDEN, 99, 0.3f);
@@ -108,8 +103,7 @@ static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
         l.options.activations[0] = "HardSigmoid";
         l.options.alpha[0] = 0.3f;
         l.options.batch_first = index % 2 == 0;
-        for (size_t d = 0; d < 2 && l.options.cell == RNNP_CELL_LSTM; d++)
-            l.weights[d].peephole = peepholes;
+        for (size_t d = 0; d < 2 && l.options.cell == RNNP_CELL_LSTM; d++) l.weights[d].peephole = peepholes;
     }
     OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, names[l.options.batch_first], &x));
     OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, batch, names[1], &lengths));
@@ -117,8 +111,7 @@ static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
                             l.options.cell == RNNP_CELL_LSTM ? &c : NULL));
     OK(rnnp_model_output(model, "y", y));
     OK(rnnp_model_output(model, "h", h));
-    if (l.options.cell == RNNP_CELL_LSTM)
-        OK(rnnp_model_output(model, "c", c));
+    if (l.options.cell == RNNP_CELL_LSTM) OK(rnnp_model_output(model, "c", c));
     OK(rnnp_model_close(model));
     free(peepholes);
     free_layer(&l);
@@ -189,8 +182,7 @@ static inline outputs run_model(const rnnp_model *model, rnnp_plan *plan)
     float *x = numbers(STEPS * BATCH * INPUT, 77, 1.0f);
     int64_t words[STEPS * BATCH];
 
-    for (size_t i = 0; i < STEPS * BATCH; i++)
-        words[i] = (int64_t)(i * 7 % 11);
+    for (size_t i = 0; i < STEPS * BATCH; i++) words[i] = (int64_t)(i * 7 % 11);
     for (size_t i = 0; i < rnnp_model_inputs(model); i++) {
         rnnp_port port;
 
@@ -217,8 +209,7 @@ static inline outputs run_model(const rnnp_model *model, rnnp_plan *plan)
 
 static inline void free_outputs(outputs *o)
 {
-    for (size_t i = 0; i < o->n; i++)
-        free(o->out[i].data);
+    for (size_t i = 0; i < o->n; i++) free(o->out[i].data);
 }
 
 static inline int same_outputs(const outputs *a, const outputs *b)

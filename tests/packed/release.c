@@ -22,8 +22,7 @@ static rnnp_model *make_wide(rnnp_context *context, int twice)
     OK(rnnp_model_constant(model, "square", &square, &matrix));
     x = node2(model, "MatMul", x, matrix);
     OK(rnnp_model_output(model, "y", x));
-    if (twice)
-        OK(rnnp_model_output(model, "matrix", matrix));
+    if (twice) OK(rnnp_model_output(model, "matrix", matrix));
     OK(rnnp_model_close(model));
     free(w);
     free_layer(&l);

@@ -23,8 +23,7 @@ static void assert_same_port(const rnnp_port *a, const rnnp_port *b)
     for (size_t d = 0; d < a->rank; d++) {
         assert_int_equal(a->shape[d], b->shape[d]);
         assert_int_equal(a->symbol[d] != NULL, b->symbol[d] != NULL);
-        if (a->symbol[d])
-            assert_string_equal(a->symbol[d], b->symbol[d]);
+        if (a->symbol[d]) assert_string_equal(a->symbol[d], b->symbol[d]);
     }
 }
 
@@ -56,10 +55,8 @@ static void assert_same_graph(const rnnp_model *a, const rnnp_model *b)
         assert_int_equal(na.parameters, nb.parameters);
         assert_int_equal(na.inputs, nb.inputs);
         assert_int_equal(na.outputs, nb.outputs);
-        for (size_t i = 0; i < na.inputs; i++)
-            assert_same_port(&na.input[i], &nb.input[i]);
-        for (size_t i = 0; i < na.outputs; i++)
-            assert_same_port(&na.output[i], &nb.output[i]);
+        for (size_t i = 0; i < na.inputs; i++) assert_same_port(&na.input[i], &nb.input[i]);
+        for (size_t i = 0; i < na.outputs; i++) assert_same_port(&na.output[i], &nb.output[i]);
     }
 }
 
@@ -212,8 +209,7 @@ static void test_stream(void **state)
 
 static void keep_line(void *user, rnnp_log_level level, const char *message)
 {
-    if (level == RNNP_LOG_INFO)
-        snprintf(user, 512, "%s", message);
+    if (level == RNNP_LOG_INFO) snprintf(user, 512, "%s", message);
 }
 
 /* A plan that packs says so, and which layout the file lacks. */
@@ -278,8 +274,7 @@ static size_t layouts_of(rnnp_context *context, const rnnp_model *model, size_t 
             size_t k = 0;
 
             OK(rnnp_model_packed_block(opened[i], b, last));
-            while (k < found && (blocks[k].node != last->node || strcmp(blocks[k].layout, last->layout) != 0))
-                k++;
+            while (k < found && (blocks[k].node != last->node || strcmp(blocks[k].layout, last->layout) != 0)) k++;
             found += k == found;
         }
     }
@@ -354,8 +349,7 @@ static void test_every_isa(void **state)
     size_t known = 0;
 
     (void)state;
-    while (rnnp_isa_name(known))
-        known++;
+    while (rnnp_isa_name(known)) known++;
     assert_int_equal(known, ISAS); /* a new one needs its line here */
     rnnp_packed_options_init(&options);
     options.isas = isas;
@@ -366,8 +360,7 @@ static void test_every_isa(void **state)
         size_t found = 0;
 
         options.n_isas = i < ISAS ? 1 : ISAS;
-        for (size_t k = 0; k < options.n_isas; k++)
-            isas[k] = i < ISAS ? rnnp_isa_name(i) : rnnp_isa_name(k);
+        for (size_t k = 0; k < options.n_isas; k++) isas[k] = i < ISAS ? rnnp_isa_name(i) : rnnp_isa_name(k);
         OK(rnnp_packed_write(model, &options, take_bytes, &b));
         OK(rnnp_packed_open_memory(context, b.at, b.size, &opened));
         OK(rnnp_packed_verify(opened));
@@ -376,8 +369,7 @@ static void test_every_isa(void **state)
                 char lanes[64];
 
                 snprintf(lanes, sizeof lanes, ": lstm_step_f32 lanes %zu ", expected[k].lanes);
-                if (!strstr(block.layout, lanes))
-                    continue;
+                if (!strstr(block.layout, lanes)) continue;
                 found++;
                 assert_true(i == ISAS || strcmp(expected[k].isa, isas[0]) == 0 ||
                             expected[k].lanes == expected[i].lanes);

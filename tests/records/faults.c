@@ -8,8 +8,7 @@
 #define TRY(call)                      \
     do {                               \
         const rnnp_status s_ = (call); \
-        if (s_ != RNNP_OK)             \
-            return s_;                 \
+        if (s_ != RNNP_OK) return s_;  \
     } while (0)
 
 typedef struct objects {
@@ -82,8 +81,7 @@ static void test_every_allocation(void **state)
         assert_int_equal(atomic_load(&heap.live_blocks), blocks);
         rnnp_context_destroy(context);
         assert_int_equal(atomic_load(&heap.live_bytes), 0);
-        if (status == RNNP_OK)
-            break;
+        if (status == RNNP_OK) break;
     }
     assert_true(failures > 25);
     free(before.data);
@@ -107,8 +105,7 @@ static void test_set_stays(void **state)
         heap.fail_at = atomic_load(&heap.calls) + n;
         status = rnnp_records_merge(set, other);
         heap.fail_at = 0;
-        if (status == RNNP_OK)
-            break;
+        if (status == RNNP_OK) break;
         assert_int_equal(status, RNNP_ERR_MEMORY);
         text after = text_of(set);
         assert_string_equal(before.data, after.data);

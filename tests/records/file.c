@@ -59,8 +59,7 @@ static int as_nobody(int (*run)(const char *), const char *argument)
 
     assert_true(child >= 0);
     if (child == 0) {
-        if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
-            _exit(99);
+        if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) _exit(99);
         _exit(run(argument));
     }
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -355,8 +354,7 @@ static void test_lock(void **state)
         const int file = open(lock, O_RDONLY | O_CREAT, 0600);
 
         close(hold[1]);
-        if (flock(file, LOCK_EX) != 0 || write(ready[1], "", 1) != 1)
-            _exit(1);
+        if (flock(file, LOCK_EX) != 0 || write(ready[1], "", 1) != 1) _exit(1);
         _exit((int)read(hold[0], &byte, 1)); /* waits, but not longer than the parent lives */
     }
     assert_int_equal(read(ready[0], &byte, 1), 1);
@@ -384,8 +382,7 @@ static void set_places(const char *records, const char *cache, const char *home)
 {
     const char *const names[] = {"RNNPACK_RECORDS", "XDG_CACHE_HOME", "HOME"}, *const values[] = {records, cache, home};
 
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(values[i] ? setenv(names[i], values[i], 1) : unsetenv(names[i]), 0);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(values[i] ? setenv(names[i], values[i], 1) : unsetenv(names[i]), 0);
 }
 
 /* Expects the record with this number as hidden size, 0 for an empty set. */
@@ -398,8 +395,7 @@ static void opens(const rnnp_context *context, const char *root, const char *pat
     OK(rnnp_records_open_under(context, root, path, file, &set));
     assert_int_equal(rnnp_records_at(set, 0, NULL, &record), hidden != 0);
     assert_int_equal(file[0] == '\0', hidden == 0);
-    if (hidden)
-        assert_int_equal(record->key.hidden, hidden);
+    if (hidden) assert_int_equal(record->key.hidden, hidden);
     rnnp_records_destroy(set);
 }
 
@@ -485,8 +481,7 @@ static void trusts(const char *root, const char *file, const char *reason)
     OK(rnnp_context_create(&options, &context));
     opens(context, root, NULL, reason ? 0 : 7);
     assert_int_equal(h.n, reason != NULL);
-    while (rnnp_records_place_under(root, NULL, i, &place) && strcmp(place.file, file) != 0)
-        i++;
+    while (rnnp_records_place_under(root, NULL, i, &place) && strcmp(place.file, file) != 0) i++;
     assert_string_equal(place.file, file);
     assert_int_equal(place.used, reason == NULL);
     assert_int_equal(place.reason[0] != '\0', reason != NULL);

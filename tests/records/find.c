@@ -14,8 +14,7 @@ static rnnp_records *set_of(const rnnp_context *context, const rnnp_record *reco
     rnnp_records *const set = make_set(context);
     const rnnp_record_host host = make_host(1);
 
-    for (size_t i = 0; i < n; i++)
-        OK(rnnp_records_add(set, &host, &records[i]));
+    for (size_t i = 0; i < n; i++) OK(rnnp_records_add(set, &host, &records[i]));
     return set;
 }
 
@@ -61,14 +60,14 @@ static void test_nearest(void **state)
         int nearest;                     /* of there; -1: none */
     } cases[] = {
         {{64, 64, 8, 50}, {{64, 64, 4, 50}, {64, 64, 9, 50}}, 1},
-        {{64, 64, 8, 50}, {{64, 64, 4, 50}, {64, 64, 16, 50}}, 0},   /* a tie goes to the smaller */
-        {{64, 64, 6, 50}, {{64, 64, 4, 50}, {64, 64, 9, 50}}, 0},    /* both 3/2 */
-        {{64, 64, 8, 50}, {{64, 64, 3, 50}, {64, 64, 17, 50}}, -1},  /* beyond a factor of two */
-        {{64, 64, 8, 50}, {{64, 64, 3, 50}, {64, 64, 16, 50}}, 1},   /* two is within */
+        {{64, 64, 8, 50}, {{64, 64, 4, 50}, {64, 64, 16, 50}}, 0},  /* a tie goes to the smaller */
+        {{64, 64, 6, 50}, {{64, 64, 4, 50}, {64, 64, 9, 50}}, 0},   /* both 3/2 */
+        {{64, 64, 8, 50}, {{64, 64, 3, 50}, {64, 64, 17, 50}}, -1}, /* beyond a factor of two */
+        {{64, 64, 8, 50}, {{64, 64, 3, 50}, {64, 64, 16, 50}}, 1},  /* two is within */
         {{64, 64, 8, 50}, {{129, 64, 8, 50}, {64, 64, 8, 100}}, 1},
         {{64, 64, 8, 50}, {{64, 31, 8, 50}, {64, 64, 8, 101}}, -1},
-        {{64, 64, 8, 50}, {{128, 128, 8, 50}, {64, 64, 4, 50}}, 1},  /* 4 against 2 */
-        {{64, 64, 8, 50}, {{96, 64, 8, 50}, {64, 64, 5, 51}}, 0},    /* 1.5 against 1.632 */
+        {{64, 64, 8, 50}, {{128, 128, 8, 50}, {64, 64, 4, 50}}, 1}, /* 4 against 2 */
+        {{64, 64, 8, 50}, {{96, 64, 8, 50}, {64, 64, 5, 51}}, 0},   /* 1.5 against 1.632 */
         {{1000000000000, 1, 1, 1}, {{500000000000, 1, 1, 1}, {499999999999, 1, 1, 1}}, 0},
     };
 
@@ -105,12 +104,9 @@ static void test_nearest(void **state)
     for (int k = 0; k < 3; k++) {
         rnnp_record_key key = there.key;
 
-        if (k == 0)
-            snprintf(key.layer, sizeof key.layer, "gru");
-        if (k == 1)
-            snprintf(key.precision, sizeof key.precision, "bf16");
-        if (k == 2)
-            key.threads = 2;
+        if (k == 0) snprintf(key.layer, sizeof key.layer, "gru");
+        if (k == 1) snprintf(key.precision, sizeof key.precision, "bf16");
+        if (k == 2) key.threads = 2;
         assert_int_equal(find(set, no_defaults, &key, NULL).match, RNNP_RECORD_NONE);
     }
     rnnp_records_destroy(set);
@@ -175,16 +171,26 @@ static void test_other_hosts(void **state)
     rnnp_context_destroy(context);
 }
 
-#define ROW(where, hidden_, choice_) {where, {.key = {"lstm", "f32", hidden_, hidden_, 8, 50, 1}, .choice = choice_}}
+#define ROW(where, hidden_, choice_)                                                     \
+    {                                                                                    \
+        where, { .key = {"lstm", "f32", hidden_, hidden_, 8, 50, 1}, .choice = choice_ } \
+    }
 
 static void test_defaults(void **state)
 {
     rnnp_context *context = make_context(NULL);
     const rnnp_default table[] = {
-        ROW("generic", 512, "v=generic512"), ROW("generic", 64, "v=generic64"), ROW("avx2", 64, "v=avx2"),
-        ROW("avx2", 256, "v=avx256"),        ROW("zen3", 64, "v=zen3"),         ROW("zen4", 1024, "v=zen4"),
-        ROW("avx2", 2048, "v=twice"),        ROW("avx2", 1500, "v=less"),       ROW("zen3", 40000, "v=large"),
-        ROW("zen3", 10000, "v=small"),       {NULL, {.ns = 0}},
+        ROW("generic", 512, "v=generic512"),
+        ROW("generic", 64, "v=generic64"),
+        ROW("avx2", 64, "v=avx2"),
+        ROW("avx2", 256, "v=avx256"),
+        ROW("zen3", 64, "v=zen3"),
+        ROW("zen4", 1024, "v=zen4"),
+        ROW("avx2", 2048, "v=twice"),
+        ROW("avx2", 1500, "v=less"),
+        ROW("zen3", 40000, "v=large"),
+        ROW("zen3", 10000, "v=small"),
+        {NULL, {.ns = 0}},
     };
     const rnnp_record own = make_record(64, 8, "v=own");
     rnnp_records *set = set_of(context, &own, 1);
@@ -193,9 +199,9 @@ static void test_defaults(void **state)
         const char *choice, *source;
         rnnp_record_match match;
     } cases[] = {
-        {64, "v=zen3", "zen3", RNNP_RECORD_EXACT},        {90, "v=zen3", "zen3", RNNP_RECORD_NEAREST},
-        {256, "v=avx256", "avx2", RNNP_RECORD_EXACT},     {512, "v=avx256", "avx2", RNNP_RECORD_NEAREST},
-        {1024, "v=less", "avx2", RNNP_RECORD_NEAREST},    {700, "v=generic512", "generic", RNNP_RECORD_NEAREST},
+        {64, "v=zen3", "zen3", RNNP_RECORD_EXACT},       {90, "v=zen3", "zen3", RNNP_RECORD_NEAREST},
+        {256, "v=avx256", "avx2", RNNP_RECORD_EXACT},    {512, "v=avx256", "avx2", RNNP_RECORD_NEAREST},
+        {1024, "v=less", "avx2", RNNP_RECORD_NEAREST},   {700, "v=generic512", "generic", RNNP_RECORD_NEAREST},
         {20000, "v=small", "zen3", RNNP_RECORD_NEAREST}, /* a tie, in whatever order the rows are */
         {4096, "v=twice", "avx2", RNNP_RECORD_NEAREST},  {200000, NULL, NULL, RNNP_RECORD_NONE},
     };
@@ -336,10 +342,13 @@ static void test_microarchitecture(void **state)
         uint64_t family, model;
         const char *name;
     } cases[] = {
-        {"AuthenticAMD", 0x19, 0x01, "zen3"}, {"AuthenticAMD", 0x19, 0x11, "zen4"},
+        {"AuthenticAMD", 0x19, 0x01, "zen3"},
+        {"AuthenticAMD", 0x19, 0x11, "zen4"},
         {"AuthenticAMD", 0x17, 0x31, "zen2"},
-        {"GenuineIntel", 6, 0x55, "skylake-server"}, {"GenuineIntel", 6, 0x8f, "sapphire-rapids"},
-        {"GenuineIntel", 6, 0x02, NULL}, {"AuthenticAMD", 6, 0x55, NULL},
+        {"GenuineIntel", 6, 0x55, "skylake-server"},
+        {"GenuineIntel", 6, 0x8f, "sapphire-rapids"},
+        {"GenuineIntel", 6, 0x02, NULL},
+        {"AuthenticAMD", 6, 0x55, NULL},
     };
 
     (void)state;
@@ -372,8 +381,7 @@ static void test_kernel_set(void **state)
     (void)state;
     assert_true(rnnp_kernel_set_hash((const rnnp_variant_list *const[]){&turned_both}, 1) == hash);
     assert_true(rnnp_kernel_set_hash(split, 2) == hash);
-    for (size_t i = 0; i < 3; i++)
-        assert_false(rnnp_kernel_set_hash(others[i], 1) == hash);
+    for (size_t i = 0; i < 3; i++) assert_false(rnnp_kernel_set_hash(others[i], 1) == hash);
     assert_false(rnnp_kernel_set_hash(rnnp_tables, RNNP_ISA_COUNT) == rnnp_kernel_set_hash(NULL, 0));
 }
 

@@ -29,8 +29,7 @@ static inline rnnp_context *make_context(test_heap *heap)
     rnnp_context *context;
 
     rnnp_context_options_init(&options);
-    if (heap)
-        options.allocator = test_allocator(heap);
+    if (heap) options.allocator = test_allocator(heap);
     OK(rnnp_context_create(&options, &context));
     return context;
 }
@@ -48,17 +47,29 @@ static inline rnnp_records *make_set(const rnnp_context *context)
 static inline rnnp_record_host make_host(uint64_t model)
 {
     return (rnnp_record_host){
-        .vendor = "AuthenticAMD", .family = 25, .model = model, .stepping = 1,
-        .isa = "avx2", .features = "avx,avx2,fma3",
-        .l1d_bytes = 32768, .l2_bytes = 524288, .l3_bytes = 33554432, .budget = 2, .kernels = 0x9f00c0ffee123456u,
+        .vendor = "AuthenticAMD",
+        .family = 25,
+        .model = model,
+        .stepping = 1,
+        .isa = "avx2",
+        .features = "avx,avx2,fma3",
+        .l1d_bytes = 32768,
+        .l2_bytes = 524288,
+        .l3_bytes = 33554432,
+        .budget = 2,
+        .kernels = 0x9f00c0ffee123456u,
         .version = "0.1.0",
     };
 }
 
 static inline rnnp_record make_record(uint64_t hidden, uint64_t batch, const char *choice)
 {
-    rnnp_record r = {.key = {"lstm", "f32", hidden, hidden, batch, 50, 1}, .ns = 218000, .default_ns = 230000,
-                     .spread = 0.012, .samples = 12, .at = 1763712000};
+    rnnp_record r = {.key = {"lstm", "f32", hidden, hidden, batch, 50, 1},
+                     .ns = 218000,
+                     .default_ns = 230000,
+                     .spread = 0.012,
+                     .samples = 12,
+                     .at = 1763712000};
 
     snprintf(r.choice, sizeof r.choice, "%s", choice);
     return r;
@@ -194,8 +205,7 @@ static inline text read_file(const char *path)
 
     assert_non_null(f);
     text_append(&t, "", 0);
-    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;)
-        text_append(&t, piece, n);
+    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;) text_append(&t, piece, n);
     fclose(f);
     return t;
 }

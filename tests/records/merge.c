@@ -42,8 +42,7 @@ static void test_properties(void **state)
         overlaps += rnnp_records_count(ab) < rnnp_records_count(a) + rnnp_records_count(b);
 
         rnnp_records *all[] = {a, b, c, none, ab, ba, bc, ab_c, a_bc, aa, ab_b, a_none};
-        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-            rnnp_records_destroy(all[i]);
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) rnnp_records_destroy(all[i]);
     }
     assert_true(overlaps > 500);
     rnnp_context_destroy(context);
@@ -80,19 +79,19 @@ static void test_rule(void **state)
     const rnnp_record base = make_record(8, 1, "a=b");
 
     (void)state;
-#define WINS(change, winner_is_changed)                                             \
-    do {                                                                            \
-        rnnp_records *set = make_set(context);                                      \
-        const rnnp_record *kept;                                                    \
-        rnnp_record r = base;                                                       \
-        change;                                                                     \
-        OK(rnnp_records_add(set, &host, &base));                                    \
-        OK(rnnp_records_add(set, &host, &r));                                       \
-        assert_int_equal(rnnp_records_count(set), 1);                               \
-        assert_int_equal(rnnp_records_at(set, 0, NULL, &kept), 1);                  \
-        assert_int_equal(rnnp_fields_compare(rnnp_record_fields, RNNP_RECORD_FIELDS, kept, \
-                                             (winner_is_changed) ? &r : &base), 0); \
-        rnnp_records_destroy(set);                                                  \
+#define WINS(change, winner_is_changed)                                                                              \
+    do {                                                                                                             \
+        rnnp_records *set = make_set(context);                                                                       \
+        const rnnp_record *kept;                                                                                     \
+        rnnp_record r = base;                                                                                        \
+        change;                                                                                                      \
+        OK(rnnp_records_add(set, &host, &base));                                                                     \
+        OK(rnnp_records_add(set, &host, &r));                                                                        \
+        assert_int_equal(rnnp_records_count(set), 1);                                                                \
+        assert_int_equal(rnnp_records_at(set, 0, NULL, &kept), 1);                                                   \
+        assert_int_equal(                                                                                            \
+            rnnp_fields_compare(rnnp_record_fields, RNNP_RECORD_FIELDS, kept, (winner_is_changed) ? &r : &base), 0); \
+        rnnp_records_destroy(set);                                                                                   \
     } while (0)
     WINS((r.at++, r.samples = 1, r.ns *= 9), 1);
     WINS((r.at--, r.samples *= 9, r.ns = 1), 0);
@@ -184,8 +183,7 @@ static void test_keep(void **state)
             const rnnp_record r = make_record(8, batch, "");
 
             OK(rnnp_records_add(set, &h, &r));
-            if (batch != 2 && model != 2)
-                OK(rnnp_records_add(want, &h, &r));
+            if (batch != 2 && model != 2) OK(rnnp_records_add(want, &h, &r));
         }
     }
     assert_int_equal(rnnp_records_keep(set, odd_batches_not_of_model_2, &calls), 5);

@@ -72,8 +72,7 @@ static void write_for_ever(const rnnp_context *context, const char *path, uint64
     const rnnp_record_host host = make_host(1);
     rnnp_records *set;
 
-    if (rnnp_records_create(context, &set) != RNNP_OK)
-        _exit(1);
+    if (rnnp_records_create(context, &set) != RNNP_OK) _exit(1);
     for (uint64_t at = 1;; at++) {
         rnnp_record record = make_record(1 + below(&seed, 20), 1, "variant=block_avx2");
 
@@ -105,8 +104,7 @@ static void test_kill(void **state)
         const pid_t child = fork();
 
         assert_true(child >= 0);
-        if (child == 0)
-            write_for_ever(context, path, seed + n);
+        if (child == 0) write_for_ever(context, path, seed + n);
         nanosleep(&(struct timespec){0, (long)below(&seed, 3000000)}, NULL);
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);

@@ -8,8 +8,8 @@
 #include <locale.h>
 #include <math.h>
 
-#define HOST                                                                                                   \
-    "host AuthenticAMD 25 1 1 isa=avx2 features=avx,avx2,fma3 l1d=32768 l2=524288 l3=33554432 budget=2 "        \
+#define HOST                                                                                             \
+    "host AuthenticAMD 25 1 1 isa=avx2 features=avx,avx2,fma3 l1d=32768 l2=524288 l3=33554432 budget=2 " \
     "kernels=9f00c0ffee123456 version=0.1.0\n"
 #define SHAPE "tune lstm f32 input=128 hidden=128 batch=1 steps=50 threads=1 "
 #define TIMES "ns=218000 default=230000 spread=0.0120 samples=12 at=1763712000\n"
@@ -35,8 +35,7 @@ static rnnp_records *example(const rnnp_context *context)
                                    make_record(64, 2, "x=y")};
 
     for (size_t h = 0; h < 2; h++)
-        for (size_t i = 0; i < 3; i++)
-            OK(rnnp_records_add(set, &hosts[1 - h], &records[i]));
+        for (size_t i = 0; i < 3; i++) OK(rnnp_records_add(set, &hosts[1 - h], &records[i]));
     return set;
 }
 
@@ -109,8 +108,9 @@ static void test_order(void **state)
     rnnp_records *set = example(context);
     text t = text_of(set);
     const char *last = t.data;
-    static const char *const order[] = {"\nhost AuthenticAMD 25 1 ", "hidden=64 batch=2 ", "hidden=64 batch=16 ",
-                                        "hidden=128 ", "\nhost AuthenticAMD 25 33 ", "hidden=64 batch=2 "};
+    static const char *const order[] = {"\nhost AuthenticAMD 25 1 ",  "hidden=64 batch=2 ",
+                                        "hidden=64 batch=16 ",        "hidden=128 ",
+                                        "\nhost AuthenticAMD 25 33 ", "hidden=64 batch=2 "};
 
     (void)state;
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
@@ -132,7 +132,8 @@ static void test_locale(void **state)
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8"};
 
     (void)state;
-    for (size_t i = 0; i < 3 && !setlocale(LC_NUMERIC, names[i]); i++) {}
+    for (size_t i = 0; i < 3 && !setlocale(LC_NUMERIC, names[i]); i++) {
+    }
     text after = text_of(set);
     assert_string_equal(before.data, after.data);
     OK(rnnp_records_parse(context, "file", before.data, before.bytes, &parsed));
@@ -216,7 +217,9 @@ static void test_lines(void **state)
         {"rnnpack-records \n", "line 1: the number of the format", RNNP_ERR_FORMAT},
         {"rnnpack-records", "does not begin with", RNNP_ERR_FORMAT},
         {"hello\n", "does not begin with", RNNP_ERR_FORMAT},
-        {"\x7f" "ELF\x02\x01", "does not begin with", RNNP_ERR_FORMAT},
+        {"\x7f"
+         "ELF\x02\x01",
+         "does not begin with", RNNP_ERR_FORMAT},
         {HEADER "host", "does not end with its checksum", RNNP_ERR_FORMAT},
         {HEADER "\n", "line 2: it is neither", RNNP_ERR_FORMAT},
         {HEADER "# a comment\n", "line 2: it is neither", RNNP_ERR_FORMAT},
@@ -231,9 +234,9 @@ static void test_lines(void **state)
         {HEADER HOST SHAPE ": chunk=64 variant=block\x07 : " TIMES, "line 3: it holds the byte 0x07", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": v=\xc3\xa4 : " TIMES, "line 3: it holds the byte 0xc3", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": v=1\t : " TIMES, "line 3: it holds the byte 0x09", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": v=1 : " "ns=218000 default=230000 spread=0.0120 samples=12 at=1763712000\r\n",
-         "byte 0x0d",
-         RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": v=1 : "
+                           "ns=218000 default=230000 spread=0.0120 samples=12 at=1763712000\r\n",
+         "byte 0x0d", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": variant=b chunk=64 : " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ":  chunk=64 : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": a=1  b=2 : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
@@ -248,13 +251,13 @@ static void test_lines(void **state)
         {HEADER HOST SHAPE "chunk=64 : " TIMES, "between two colons", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": chunk=64 : ns=0 default=1 spread=0.0000 samples=1 at=0\n", "ns=0 is not from 1",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=-1 default=1 spread=0.0000 samples=1 at=0\n",
-         "\"ns=-1\" cannot be read", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=-1 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=-1\" cannot be read",
+         RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=nan default=1 spread=0.0000 samples=1 at=0\n", "\"ns=nan\" cannot", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=1.5 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=1.5\" cannot", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=1e3 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=1e3\" cannot", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=07 default=1 spread=0.0000 samples=1 at=0\n",
-         "not in the standard", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=07 default=1 spread=0.0000 samples=1 at=0\n", "not in the standard",
+         RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=18446744073709551616 default=1 spread=0.0000 samples=1 at=0\n", "cannot be read",
          RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=18446744073709551615 default=1 spread=0.0000 samples=1 at=0\n", "is not from 1 to",
@@ -264,8 +267,8 @@ static void test_lines(void **state)
         {HEADER HOST SHAPE ": : ns=1 default=1 spread=-0.1000 samples=1 at=0\n", "spread=-0.1000", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=1 default=1 spread=.1000 samples=1 at=0\n", "spread=.1000", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.1 samples=1 at=0\n", "spread=0.1", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=100.0001 samples=1 at=0\n",
-         "is not from 0 to 100", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=100.0001 samples=1 at=0\n", "is not from 0 to 100",
+         RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=1 default=1 spread=99999999999999999999.0001 samples=1 at=0\n", "cannot be read",
          RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=0 at=0\n", "samples=0", RNNP_ERR_FORMAT},
@@ -273,19 +276,19 @@ static void test_lines(void **state)
          RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=1 default=1 samples=1 spread=0.0000 at=0\n", "stands where spread= should",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1 at=0 more\n",
-         "something follows", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1 at=0 more\n", "something follows",
+         RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1\n", "stands where at= should", RNNP_ERR_FORMAT},
         {HEADER HOST "tune lstm f32 input=0 hidden=1 batch=1 steps=1 threads=1 : : " TIMES, "input=0", RNNP_ERR_FORMAT},
         {HEADER HOST "tune lstm f32 input=1 hidden=1 batch=1 steps=1 threads=4097 : : " TIMES, "threads=4097",
          RNNP_ERR_FORMAT},
-        {HEADER HOST "tune ls/tm f32 input=1 hidden=1 batch=1 steps=1 threads=1 : : " TIMES,
-         "is no word", RNNP_ERR_FORMAT},
-        {HEADER HOST "tune lllllllllllllllllllllllllllllllllllllllllllllllll f32 input=1 hidden=1 batch=1 steps=1 "
-         "threads=1 : : " TIMES, "cannot be read", RNNP_ERR_FORMAT},
-        {HEADER "host A 1 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=0 kernels=0000000000000000 version=1\n" TUNE,
-         "budget=0",
+        {HEADER HOST "tune ls/tm f32 input=1 hidden=1 batch=1 steps=1 threads=1 : : " TIMES, "is no word",
          RNNP_ERR_FORMAT},
+        {HEADER HOST "tune lllllllllllllllllllllllllllllllllllllllllllllllll f32 input=1 hidden=1 batch=1 steps=1 "
+                     "threads=1 : : " TIMES,
+         "cannot be read", RNNP_ERR_FORMAT},
+        {HEADER "host A 1 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=0 kernels=0000000000000000 version=1\n" TUNE,
+         "budget=0", RNNP_ERR_FORMAT},
         {HEADER "host A 1 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=1 kernels=000000000000000G version=1\n" TUNE,
          "kernels=000000000000000G", RNNP_ERR_FORMAT},
         {HEADER "host A 1 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=1 kernels=00000000000000AB version=1\n" TUNE,
@@ -324,8 +327,7 @@ static void test_many_short_lines(void **state)
     (void)state;
     assert_non_null(lines);
     memcpy(lines, HEADER, strlen(HEADER));
-    for (size_t i = 0; i < LINES; i++)
-        memcpy(lines + strlen(HEADER) + 6 * i, "host \n", 6);
+    for (size_t i = 0; i < LINES; i++) memcpy(lines + strlen(HEADER) + 6 * i, "host \n", 6);
     text t = sign(lines, strlen(HEADER) + 6 * LINES);
     assert_refused(context, t.data, t.bytes, RNNP_ERR_FORMAT, "line 2: it is too short");
     assert_true(atomic_load(&heap.peak_bytes) - before < t.bytes);
@@ -365,13 +367,13 @@ static void test_fields(void **state)
     rnnp_record_host h;
 
     (void)state;
-#define REFUSED(change, words)                                                      \
-    do {                                                                            \
-        r = good;                                                                   \
-        h = host;                                                                   \
-        change;                                                                     \
-        assert_int_equal(rnnp_records_add(set, &h, &r), RNNP_ERR_ARG);              \
-        assert_says(context, words);                                                \
+#define REFUSED(change, words)                                         \
+    do {                                                               \
+        r = good;                                                      \
+        h = host;                                                      \
+        change;                                                        \
+        assert_int_equal(rnnp_records_add(set, &h, &r), RNNP_ERR_ARG); \
+        assert_says(context, words);                                   \
     } while (0)
     REFUSED(r.spread = (double)NAN, "spread=");
     REFUSED(r.spread = (double)INFINITY, "spread=inf");
@@ -457,8 +459,7 @@ static void test_fuzz(void **state)
             }
         }
         text changed = below(&seed, 2) ? sign(copy, bytes) : (text){NULL, 0};
-        if (!changed.data)
-            text_append(&changed, copy, bytes);
+        if (!changed.data) text_append(&changed, copy, bytes);
         const rnnp_status status = rnnp_records_parse(context, "file", changed.data, changed.bytes, &parsed);
         if (status == RNNP_OK) {
             text again = text_of(parsed);
@@ -483,10 +484,12 @@ static void test_fuzz(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),     cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_order),
-        cmocka_unit_test(test_locale),    cmocka_unit_test(test_stopped_print),    cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_lines),     cmocka_unit_test(test_many_short_lines), cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_fields),    cmocka_unit_test(test_fuzz),
+        cmocka_unit_test(test_bytes),         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_order),         cmocka_unit_test(test_locale),
+        cmocka_unit_test(test_stopped_print), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_lines),         cmocka_unit_test(test_many_short_lines),
+        cmocka_unit_test(test_arguments),     cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_fuzz),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,8 +92,7 @@ static void step_through(const rnnp_plan *plan, size_t steps, int waits, const f
         for (size_t b = 0; b < BATCH; b++) {
             now[b] = left(lengths[b], t, steps);
             active[b] = (uint8_t)(now[b] > 0 || t == 0);
-            if (waits && !active[b])
-                now[b] = (int32_t)steps;
+            if (waits && !active[b]) now[b] = (int32_t)steps;
         }
         OK(waits ? rnnp_stream_step_rows(stream, active, in, 2, out, 2) : rnnp_stream_step(stream, in, 2, out, 2));
     }
@@ -152,8 +151,7 @@ static void test_trained(void **state)
     options.output = 1;
     options.loss = RNNP_LOSS_SPARSE;
     OK(rnnp_trainer_create(model, &options, &trainer));
-    for (int i = 0; i < 5; i++)
-        OK(rnnp_trainer_step(trainer, &batch, &result));
+    for (int i = 0; i < 5; i++) OK(rnnp_trainer_step(trainer, &batch, &result));
     OK(rnnp_trainer_model(trainer, &trained));
     compare(trained);
     rnnp_model_destroy(trained);
@@ -211,8 +209,7 @@ static rnnp_model *make_refused(int which)
         h = node2(model, "Div", h, a);
     }
     OK(rnnp_model_output(model, "h", h));
-    if (which == AN_OUTPUT)
-        OK(rnnp_model_output(model, "n", lengths));
+    if (which == AN_OUTPUT) OK(rnnp_model_output(model, "n", lengths));
     OK(rnnp_model_close(model));
     free_layer(&l);
     return model;

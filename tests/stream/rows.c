@@ -20,7 +20,7 @@ typedef struct kind {
     int batch_first;
 } kind;
 
-#define AFTER  RNNP_GRU_RESET_AFTER
+#define AFTER RNNP_GRU_RESET_AFTER
 #define BEFORE RNNP_GRU_RESET_BEFORE
 
 static const kind kinds[] = {
@@ -157,8 +157,7 @@ static void happen(monitor *m)
         }
         m->active[c] = m->present[c] && next(m, 4) != 0;
     }
-    if (next(m, 3) == 0)
-        swap(m, next(m, CHANNELS), next(m, CHANNELS));
+    if (next(m, 3) == 0) swap(m, next(m, CHANNELS), next(m, CHANNELS));
 }
 
 static void run_kind(const kind *k)
@@ -172,19 +171,16 @@ static void run_kind(const kind *k)
     m->k = k;
     m->random = 7;
     m->together = make_stream(plan, CHANNELS, k->steps);
-    for (size_t c = 0; c < CHANNELS; c++)
-        m->alone[c] = make_stream(plan, 1, k->steps);
+    for (size_t c = 0; c < CHANNELS; c++) m->alone[c] = make_stream(plan, 1, k->steps);
     for (size_t t = 0; t < TIMES; t++) {
         const int everyone = t % 50 == 49;
         size_t active = 0;
 
         happen(m);
         for (size_t c = 0; c < CHANNELS; c++) {
-            if (everyone)
-                m->active[c] = m->present[c] = 1;
+            if (everyone) m->active[c] = m->present[c] = 1;
             if (!m->active[c]) { /* nonsense that nobody looks at */
-                for (size_t s = 0; s < k->steps; s++)
-                    memset(place(m, m->in, c, s, INPUT), 0xFF, INPUT * sizeof(float));
+                for (size_t s = 0; s < k->steps; s++) memset(place(m, m->in, c, s, INPUT), 0xFF, INPUT * sizeof(float));
                 continue;
             }
             fill(m->x[c], k->steps * INPUT, (uint32_t)(t * CHANNELS + c), 2.0f);
@@ -199,8 +195,7 @@ static void run_kind(const kind *k)
         most = active > most ? active : most;
     }
     assert_true(steps > TIMES * CHANNELS / 4 && steps < TIMES * CHANNELS && most == CHANNELS);
-    for (size_t c = 0; c < CHANNELS; c++)
-        rnnp_stream_destroy(m->alone[c]);
+    for (size_t c = 0; c < CHANNELS; c++) rnnp_stream_destroy(m->alone[c]);
     rnnp_stream_destroy(m->together);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(model);
@@ -236,8 +231,7 @@ static void test_nobody(void **state)
                 rnnp_tensor out[OUTPUTS] = {{.data = p[i]}, {.data = h[i]}};
 
                 OK(rnnp_stream_step(stream[i], &in, 1, out, OUTPUTS));
-                if (i)
-                    continue;
+                if (i) continue;
                 memcpy(before, p[0], sizeof before);
                 OK(rnnp_stream_step_rows(stream[0], nobody, &in, 1, out, OUTPUTS));
                 assert_memory_equal(p[0], before, batch * CLASSES * sizeof(float));
@@ -273,8 +267,7 @@ static void test_initial_states(void **state)
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *together = make_stream(plan, BATCH, 1), *alone[BATCH];
-    for (size_t b = 0; b < BATCH; b++)
-        alone[b] = make_stream(plan, 1, 1);
+    for (size_t b = 0; b < BATCH; b++) alone[b] = make_stream(plan, 1, 1);
     for (size_t t = 0; t < STEPS; t++) {
         /* 0 from the start; 1 joins at 2; 2 at 4 and again, reset, at 8, where it waits for a step */
         const uint8_t active[BATCH] = {1, t >= 2, t >= 4 && t != 8};
@@ -312,8 +305,7 @@ static void test_initial_states(void **state)
     assert_memory_equal(saved, same, sizeof saved);
     assert_true(memcmp(saved, zeros, sizeof zeros) != 0);
     rnnp_stream_destroy(together);
-    for (size_t b = 0; b < BATCH; b++)
-        rnnp_stream_destroy(alone[b]);
+    for (size_t b = 0; b < BATCH; b++) rnnp_stream_destroy(alone[b]);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(model);
     free(x);
@@ -380,21 +372,14 @@ static rnnp_model *make_mixer(int which)
 
     OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
     switch (which) {
-    case SOFTMAX_OVER_CHANNELS:
-        OK(rnnp_model_softmax(model, y, 1, &y));
-        break;
-    case FIRST_CHANNEL:
-        y = node(model, "Gather", (rnnp_value[]){y, ints(model, &last, 1)}, 2, &axis, 1);
-        break;
-    case MEAN_OF_CHANNELS:
-        OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 1, &y));
-        break;
+    case SOFTMAX_OVER_CHANNELS: OK(rnnp_model_softmax(model, y, 1, &y)); break;
+    case FIRST_CHANNEL: y = node(model, "Gather", (rnnp_value[]){y, ints(model, &last, 1)}, 2, &axis, 1); break;
+    case MEAN_OF_CHANNELS: OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 1, &y)); break;
     case NO_CHANNELS:
         OK(rnnp_model_input(model, "settings", RNNP_F32, 1, shape, NULL, &other));
         OK(rnnp_model_output(model, "copy", node1(model, "Relu", other)));
         break;
-    default:
-        break;
+    default: break;
     }
     OK(rnnp_model_output(model, "y", y));
     OK(rnnp_model_close(model));

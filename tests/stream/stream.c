@@ -122,8 +122,7 @@ static void test_batch_first(void **state)
         step(stream, in, q, g);
         swap_axes(q, turned, BATCH, 3, CLASSES);
         assert_memory_equal(turned, p + t * BATCH * CLASSES, sizeof turned);
-        if (t + 3 == STEPS)
-            assert_memory_equal(g, h, sizeof g);
+        if (t + 3 == STEPS) assert_memory_equal(g, h, sizeof g);
     }
     rnnp_stream_destroy(stream);
     for (size_t i = 0; i < 2; i++) {
@@ -146,17 +145,14 @@ static void test_state(void **state)
     (void)state;
     assert_int_equal(bytes, (5 * HIDDEN + MARK) * sizeof(float)); /* h and c, h, h, h */
     OK(rnnp_stream_save(stream[0], initial, bytes));
-    for (size_t i = 0; i < 5 * HIDDEN; i++)
-        assert_true(initial[i] == 0.0f);
-    for (size_t i = 0; i < 2; i++)
-        run_stack(plan, x + i * STEPS * INPUT, STEPS, 1, p[i], h);
+    for (size_t i = 0; i < 5 * HIDDEN; i++) assert_true(initial[i] == 0.0f);
+    for (size_t i = 0; i < 2; i++) run_stack(plan, x + i * STEPS * INPUT, STEPS, 1, p[i], h);
     for (size_t t = 0; t < STEPS; t++) {
         for (size_t i = 0; i < 2; i++) {
             step(stream[i], x + (i * STEPS + t) * INPUT, q, NULL);
             assert_memory_equal(q, p[i] + t * CLASSES, sizeof q);
         }
-        if (t == 4)
-            OK(rnnp_stream_save(stream[0], saved, bytes));
+        if (t == 4) OK(rnnp_stream_save(stream[0], saved, bytes));
     }
     OK(rnnp_stream_load(stream[1], saved, bytes)); /* the other stream goes on where the first one was */
     step(stream[1], x + 5 * INPUT, q, NULL);
@@ -194,8 +190,7 @@ static void test_no_allocation(void **state)
 
     (void)state;
     assert_int_equal(atomic_load(&heap.live_blocks), blocks + 1);
-    for (int t = 0; t < 5; t++)
-        step(stream, x, t & 1 ? p : NULL, t & 2 ? h : NULL);
+    for (int t = 0; t < 5; t++) step(stream, x, t & 1 ? p : NULL, t & 2 ? h : NULL);
     rnnp_stream_reset(stream);
     step(stream, x, p, h);
     assert_int_equal(atomic_load(&heap.calls), calls);
@@ -467,15 +462,9 @@ static rnnp_model *make_refused(int which)
 
     OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
     switch (which) {
-    case MEAN:
-        OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 0, &y));
-        break;
-    case SUM_LATER:
-        OK(rnnp_model_pool(model, node1(model, "Relu", y), RNNP_POOL_SUM, -3, &y));
-        break;
-    case FINAL_MEETS_STEPS:
-        y = node2(model, "Mul", y, h);
-        break;
+    case MEAN: OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 0, &y)); break;
+    case SUM_LATER: OK(rnnp_model_pool(model, node1(model, "Relu", y), RNNP_POOL_SUM, -3, &y)); break;
+    case FINAL_MEETS_STEPS: y = node2(model, "Mul", y, h); break;
     case POSITIONS: { /* 0, 1, 2, ... along time, from Shape(x) */
         const int64_t last_axes[] = {1, 2};
         const rnnp_value shape = node1(model, "Shape", x);
@@ -490,11 +479,8 @@ static rnnp_model *make_refused(int which)
         y = node2(model, "Add", y, node2(model, "Unsqueeze", at, ints(model, last_axes, 2)));
         break;
     }
-    case FIXED_SHAPE:
-        y = node2(model, "Reshape", y, ints(model, fixed, 4));
-        break;
-    default:
-        break;
+    case FIXED_SHAPE: y = node2(model, "Reshape", y, ints(model, fixed, 4)); break;
+    default: break;
     }
     OK(rnnp_model_output(model, "y", y));
     OK(rnnp_model_close(model));
@@ -524,8 +510,7 @@ static void test_refused(void **state)
         rnnp_stream *stream;
         const rnnp_status status = rnnp_stream_create(plan, NULL, &stream);
 
-        if (status != want[i].status)
-            printf("case %d: %s\n", i, rnnp_context_last_error(context));
+        if (status != want[i].status) printf("case %d: %s\n", i, rnnp_context_last_error(context));
         assert_int_equal(status, want[i].status);
         assert_null(stream);
         assert_says(context, want[i].words);

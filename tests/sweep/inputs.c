@@ -9,12 +9,12 @@ typedef struct region {
 } region;
 
 static const region hard[] = {
-    {0, 0x1.002p-126f},      /* zero and the denormals                                                  */
-    {0.5f, 0.75f},           /* |tanh| and sigmoid(-x) around 1/2, where tanh leaves its straight part   */
-    {4.99f, 5.01f},          /* clamp of the fast tanh                                                  */
-    {8.5f, 9.5f},            /* tanh becomes 1                                                          */
-    {9.99f, 10.01f},         /* clamp of the fast sigmoid                                               */
-    {87, 104.5f},            /* exp and sigmoid: denormal results, underflow, overflow                  */
+    {0, 0x1.002p-126f}, /* zero and the denormals */
+    {0.5f, 0.75f},      /* |tanh| and sigmoid(-x) around 1/2, where tanh leaves its straight part */
+    {4.99f, 5.01f},     /* clamp of the fast tanh */
+    {8.5f, 9.5f},       /* tanh becomes 1 */
+    {9.99f, 10.01f},    /* clamp of the fast sigmoid */
+    {87, 104.5f},       /* exp and sigmoid: denormal results, underflow, overflow */
     {0x1.fffp127f, INFINITY},
 };
 
@@ -28,8 +28,8 @@ static const struct {
 };
 
 enum {
-    BOUNDARY_FLOATS = 1024, /* on each side of a boundary              */
-    NAN_FLOATS = 4096,      /* at both ends of the NaNs of each sign   */
+    BOUNDARY_FLOATS = 1024, /* on each side of a boundary */
+    NAN_FLOATS = 4096,      /* at both ends of the NaNs of each sign */
 };
 
 static uint32_t bits_of(float v)

@@ -8,9 +8,9 @@
 #include "measure.h"
 
 enum {
-    BLOCK = 4096,        /* inputs that are measured at a time                           */
-    RUN_BLOCKS = 64,     /* at most so many blocks in a run                              */
-    DENSE_STRIDE = 509,  /* up to this stride the hard regions are swept without a gap   */
+    BLOCK = 4096,       /* inputs that are measured at a time */
+    RUN_BLOCKS = 64,    /* at most so many blocks in a run */
+    DENSE_STRIDE = 509, /* up to this stride the hard regions are swept without a gap */
 };
 
 /* The floats with the bits first, first + step, ...: of one sign, away from zero. */

@@ -20,7 +20,7 @@ typedef enum kind { KIND_EXP, KIND_TANH, KIND_SIGMOID, KIND_COUNT } kind;
 
 typedef enum metric {
     METRIC_ULP,      /* true value 2^-126 or more */
-    METRIC_DENORMAL, /* ULP where it is less      */
+    METRIC_DENORMAL, /* ULP where it is less */
     METRIC_ABSOLUTE,
     METRIC_RELATIVE, /* true value 2^-126 or more */
     METRIC_COUNT
@@ -75,9 +75,9 @@ static inline errors errors_between(double y, double truth)
 
 typedef struct block_facts {
     errors worst;
-    size_t numbers;   /* true values that are not NaN                                  */
-    size_t rounded;   /* results that are the true value rounded to nearest            */
-    size_t nan_wrong; /* NaN without a NaN as the true value, or the other way round   */
+    size_t numbers;   /* true values that are not NaN */
+    size_t rounded;   /* results that are the true value rounded to nearest */
+    size_t nan_wrong; /* NaN without a NaN as the true value, or the other way round */
 } block_facts;
 
 typedef struct arithmetic {

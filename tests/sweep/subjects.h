@@ -13,19 +13,19 @@ enum { SUBJECTS = 9, MOST_OTHERS = 8 };
 typedef struct promise {
     rnnp_op op;
     kind kind;
-    metric metric; /* what the class bounds; METRIC_ULP bounds denormal results too   */
+    metric metric; /* what the class bounds; METRIC_ULP bounds denormal results too */
     double bound;
-    int exact;     /* at zeros and infinities                                         */
+    int exact; /* at zeros and infinities */
 } promise;
 
 extern const promise promises[SUBJECTS]; /* in the order of kinds */
 
 typedef struct subject {
     const promise *promise;
-    const rnnp_variant *measured;            /* NULL: not selected                               */
-    const rnnp_variant *others[MOST_OTHERS]; /* must give the same bits                          */
+    const rnnp_variant *measured;            /* NULL: not selected */
+    const rnnp_variant *others[MOST_OTHERS]; /* must give the same bits */
     size_t other_count;
-    float (*opinion)(float);                 /* another library's function, NULL if there is none */
+    float (*opinion)(float); /* another library's function, NULL if there is none */
 } subject;
 
 /* `only`: a pattern of op names, NULL for all. `isa`: measure on this one, NULL for the highest that runs here. 0 if it

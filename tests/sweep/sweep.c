@@ -35,7 +35,7 @@ typedef struct findings {
 
 typedef struct notes {
     findings ours[SUBJECTS], opinion[SUBJECTS]; /* opinion: unequal[0] counts where it differs from ours */
-    double seconds[KIND_COUNT];                 /* of CPU time                                            */
+    double seconds[KIND_COUNT];                 /* of CPU time */
 } notes;
 
 typedef struct sweep {
@@ -174,8 +174,7 @@ static void sweep_run(const sweep *s, const run *r, buffers *b, notes *out)
         if (r->kind == KIND_TANH) fill(b->minus_x, first, r->step, 0x80000000u, n);
         s->math->reference(r->kind, b->x, b->truth, n);
         for (size_t i = 0; i < SUBJECTS; i++)
-            if (s->subjects[i].measured && promises[i].kind == r->kind)
-                sweep_subject(s, i, r, n, has_previous, b, out);
+            if (s->subjects[i].measured && promises[i].kind == r->kind) sweep_subject(s, i, r, n, has_previous, b, out);
         has_previous = 1;
         done += n;
     }
@@ -204,8 +203,7 @@ static void sweep_all(sweep *s, worker *workers, size_t threads, notes *sum)
 {
     size_t started = 1;
     for (size_t i = 0; i < threads; i++) workers[i].sweep = s;
-    while (started < threads && pthread_create(&workers[started].thread, NULL, work, &workers[started]) == 0)
-        started++;
+    while (started < threads && pthread_create(&workers[started].thread, NULL, work, &workers[started]) == 0) started++;
     work(&workers[0]);
     for (size_t i = 1; i < started; i++) pthread_join(workers[i].thread, NULL);
     for (size_t i = 0; i < started; i++) {
@@ -292,17 +290,19 @@ static void print_row(char cells[COLUMNS][CELL], int markdown)
 {
     static const int widths[COLUMNS] = {17, 17, 7, 15, 16, 17, 10, 18, 28};
     for (size_t c = 0; c < COLUMNS; c++) {
-        if (markdown) printf("| %s ", cells[c]);
-        else printf("%-*s%s", widths[c], cells[c], c + 1 < COLUMNS ? " " : "\n");
+        if (markdown)
+            printf("| %s ", cells[c]);
+        else
+            printf("%-*s%s", widths[c], cells[c], c + 1 < COLUMNS ? " " : "\n");
     }
     if (markdown) printf("|\n");
 }
 
 static void print_head(int markdown)
 {
-    char cells[COLUMNS][CELL] = {"function",         "largest error",     "allowed",    "at",
-                                 "denormal results", "correctly rounded", "steps back", "absolute, relative",
-                                 "f(-inf), f(0), f(inf)"};
+    char cells[COLUMNS][CELL] = {"function",   "largest error",      "allowed",
+                                 "at",         "denormal results",   "correctly rounded",
+                                 "steps back", "absolute, relative", "f(-inf), f(0), f(inf)"};
     print_row(cells, markdown);
     for (size_t c = 0; markdown && c < COLUMNS; c++) printf("|---%s", c + 1 < COLUMNS ? "" : "|\n");
 }
@@ -415,12 +415,18 @@ static int read_options(int argc, char **argv, options *o)
 {
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strcmp(argv[i], "--full") == 0) o->stride = 1;
-        else if (strcmp(argv[i], "--markdown") == 0) o->markdown = 1;
-        else if (strcmp(argv[i], "--stride") == 0 && value && read_stride(value, &o->stride)) i++;
-        else if (strcmp(argv[i], "--only") == 0 && value) o->only = argv[++i];
-        else if (strcmp(argv[i], "--isa") == 0 && value && rnnp_isa_rank(value) >= 0) o->isa = argv[++i];
-        else return 0;
+        if (strcmp(argv[i], "--full") == 0)
+            o->stride = 1;
+        else if (strcmp(argv[i], "--markdown") == 0)
+            o->markdown = 1;
+        else if (strcmp(argv[i], "--stride") == 0 && value && read_stride(value, &o->stride))
+            i++;
+        else if (strcmp(argv[i], "--only") == 0 && value)
+            o->only = argv[++i];
+        else if (strcmp(argv[i], "--isa") == 0 && value && rnnp_isa_rank(value) >= 0)
+            o->isa = argv[++i];
+        else
+            return 0;
     }
     return 1;
 }

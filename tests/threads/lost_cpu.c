@@ -113,8 +113,7 @@ static times measure(const subject *s, size_t i, double seconds, long pause_us)
 
     call(s, i);
     while (n < MOST_CALLS && (n < 5 || rnnp_clock() - start < seconds)) {
-        if (pause_us)
-            sleep_us(pause_us);
+        if (pause_us) sleep_us(pause_us);
         t[n] = call(s, i);
         result.mean += t[n++];
     }
@@ -133,13 +132,10 @@ static int find_cpus(void)
     cpu_set_t set;
     int n = 0;
 
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 0;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 0;
     for (int c = 0; c < CPU_SETSIZE && n < 2; c++)
-        if (CPU_ISSET((size_t)c, &set))
-            cpus[n++] = c;
-    if (n < 2)
-        return 0;
+        if (CPU_ISSET((size_t)c, &set)) cpus[n++] = c;
+    if (n < 2) return 0;
     CPU_ZERO(&set);
     CPU_SET((size_t)cpus[0], &set);
     CPU_SET((size_t)cpus[1], &set);
@@ -181,18 +177,14 @@ static const struct {
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 /* Calls of the largest take a tenth of a second each, which only a report is worth. */
-static size_t shapes_tested(void)
-{
-    return report ? SHAPES : SHAPES - 1;
-}
+static size_t shapes_tested(void) { return report ? SHAPES : SHAPES - 1; }
 
 /* Ratios of times of two threads to one; `most` is a claim about an idle machine. */
 static void expect(const char *what, const subject *s, double ratio, double most)
 {
     printf("LSTM %zu, batch %zu, %s: %.2f of one thread's time (at most %.2f expected)\n", s->hidden, s->batch, what,
            ratio, most);
-    if (report)
-        assert_true(ratio <= most);
+    if (report) assert_true(ratio <= most);
 }
 
 static void test_pauses(void **state)
@@ -247,8 +239,7 @@ static void test_return(void **state)
     for (size_t c = 0; c < 10; c++) {
         const pid_t competitor = start_competitor(cpus[c % 2]);
 
-        for (double start = rnnp_clock(); rnnp_clock() - start < 0.1;)
-            call(&s, 1);
+        for (double start = rnnp_clock(); rnnp_clock() - start < 0.1;) call(&s, 1);
         stop_competitor(competitor);
         const double end = rnnp_clock();
         double back = 0;
@@ -259,8 +250,7 @@ static void test_return(void **state)
     check_bits(&s);
     printf("two threads again %.1f ms after a competitor's end, at the latest of 10 (at most 10 expected)\n",
            worst * 1e3);
-    if (report)
-        assert_true(worst <= 10e-3);
+    if (report) assert_true(worst <= 10e-3);
     free_subject(&s);
 }
 
@@ -274,8 +264,7 @@ static void stop_here(int signal)
 
     (void)signal;
     atomic_store(&stopped, 1);
-    while (!atomic_load(&goes_on))
-        nanosleep(&time, NULL);
+    while (!atomic_load(&goes_on)) nanosleep(&time, NULL);
 }
 
 /* Another thread of this process than the caller, of those that run. */
@@ -286,8 +275,7 @@ static int find_worker(void)
 
     for (int tid = self + 1; tid < self + 10000; tid++) {
         snprintf(path, sizeof path, "/proc/self/task/%d", tid);
-        if (access(path, F_OK) == 0)
-            return tid;
+        if (access(path, F_OK) == 0) return tid;
     }
     return 0;
 }
@@ -319,14 +307,12 @@ static void test_stopped_worker(void **state)
         long pause = 20000;
         pthread_t timer;
 
-        for (size_t c = 0; c < round % 5; c++)
-            call(&s, 1);
+        for (size_t c = 0; c < round % 5; c++) call(&s, 1);
         atomic_store(&stopped, 0);
         atomic_store(&goes_on, 0);
         assert_int_equal(pthread_create(&timer, NULL, let_go_on, &pause), 0);
         syscall(SYS_tgkill, (int)getpid(), worker, SIGILL);
-        for (; !atomic_load(&goes_on); calls++)
-            call(&s, 1);
+        for (; !atomic_load(&goes_on); calls++) call(&s, 1);
         pthread_join(timer, NULL);
         call(&s, 1);
         check_bits(&s);
@@ -343,8 +329,7 @@ static int is_fast(void)
     subject s = make_subject(64, 4);
     double best = call(&s, 0);
 
-    for (size_t i = 0; i < 3 && best > 2e-3; i++)
-        best = fmin(best, call(&s, 0));
+    for (size_t i = 0; i < 3 && best > 2e-3; i++) best = fmin(best, call(&s, 0));
     free_subject(&s);
     return best <= 2e-3;
 }

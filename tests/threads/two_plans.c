@@ -53,7 +53,7 @@ static rnnp_model *make_net(rnnp_context *context)
 typedef struct net {
     rnnp_context *context;
     rnnp_model *model;
-    rnnp_plan *plan[2];  /* one for each schedule */
+    rnnp_plan *plan[2]; /* one for each schedule */
 } net;
 
 static net make(size_t threads)
@@ -70,8 +70,7 @@ static net make(size_t threads)
 
 static void free_net(net *n)
 {
-    for (size_t i = 0; i < 2; i++)
-        rnnp_plan_destroy(n->plan[i]);
+    for (size_t i = 0; i < 2; i++) rnnp_plan_destroy(n->plan[i]);
     rnnp_model_destroy(n->model);
     rnnp_context_destroy(n->context);
 }
@@ -79,7 +78,7 @@ static void free_net(net *n)
 typedef struct caller {
     pthread_t thread;
     const net *own, *shared;
-    const float *x, *p, *h;      /* input and what must come out */
+    const float *x, *p, *h; /* input and what must come out */
     const atomic_int *stop;
     size_t calls, failures, differences;
 } caller;
@@ -105,14 +104,11 @@ static void *call(void *arg)
     float *p = malloc(P_FLOATS * sizeof *p), *h = malloc(H_FLOATS * sizeof *h);
     rnnp_run *runs[4] = {NULL};
 
-    for (size_t i = 0; i < 4; i++)
-        c->failures += rnnp_run_create(plans[i], &in, 1, &runs[i]) != RNNP_OK;
+    for (size_t i = 0; i < 4; i++) c->failures += rnnp_run_create(plans[i], &in, 1, &runs[i]) != RNNP_OK;
     while (p && h && !c->failures && !atomic_load(c->stop)) {
-        for (size_t i = 0; i < 4; i++)
-            execute(c, runs[i], p, h);
+        for (size_t i = 0; i < 4; i++) execute(c, runs[i], p, h);
     }
-    for (size_t i = 0; i < 4; i++)
-        rnnp_run_destroy(runs[i]);
+    for (size_t i = 0; i < 4; i++) rnnp_run_destroy(runs[i]);
     free(p);
     free(h);
     return NULL;
@@ -143,8 +139,7 @@ static void test_two_plans(void **state)
     }
     nanosleep(&length, NULL);
     atomic_store(&stop, 1);
-    for (size_t i = 0; i < CALLERS; i++)
-        pthread_join(callers[i].thread, NULL);
+    for (size_t i = 0; i < CALLERS; i++) pthread_join(callers[i].thread, NULL);
     for (size_t i = 0; i < CALLERS; i++) {
         printf("thread %zu: %zu executions\n", i, callers[i].calls);
         assert_int_equal(callers[i].failures, 0);
@@ -162,7 +157,6 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_plans)};
 
-    if (argc > 1)
-        seconds = atof(argv[1]);
+    if (argc > 1) seconds = atof(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

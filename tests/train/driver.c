@@ -21,8 +21,8 @@ static const size_t rows_of[BATCHES] = {33, 20, 33, 16};
 /* What of rnnp_train_options differs from the defaults. */
 typedef struct train_case {
     const char *name, *system;
-    size_t shortest;                  /* 0: no lengths */
-    rnnp_optimizer optimizer;         /* fields of 0: default */
+    size_t shortest;          /* 0: no lengths */
+    rnnp_optimizer optimizer; /* fields of 0: default */
     float label_smoothing, l1, l2, clip_value, clip_norm;
     int class_weights;
 } train_case;
@@ -98,8 +98,7 @@ static void write_tensor(FILE *json, const char *folder, const char *name, const
     FILE *file = open_file(folder, name, file_name, path);
     must(NULL, fwrite(tensor->data, 1, bytes, file) == bytes && fclose(file) == 0 ? RNNP_OK : RNNP_ERR_IO, path);
     fprintf(json, "  \"%s\": [\"%s\"", what, rnnp_dtype_name(tensor->dtype));
-    for (size_t d = 0; d < tensor->rank; d++)
-        fprintf(json, ", %lld", (long long)tensor->shape[d]);
+    for (size_t d = 0; d < tensor->rank; d++) fprintf(json, ", %lld", (long long)tensor->shape[d]);
     fprintf(json, "],\n");
 }
 
@@ -115,8 +114,7 @@ static void write_batch(FILE *json, const char *folder, const char *name, size_t
     snprintf(what, sizeof what, "%zu.target", at);
     write_tensor(json, folder, name, what, &m->target);
     snprintf(what, sizeof what, "%zu.weights", at);
-    if (m->batch.weights)
-        write_tensor(json, folder, name, what, &m->weights);
+    if (m->batch.weights) write_tensor(json, folder, name, what, &m->weights);
 }
 
 static void write_options(FILE *json, const train_case *c, const rnnp_train_options *o)
@@ -126,17 +124,26 @@ static void write_options(FILE *json, const train_case *c, const rnnp_train_opti
         const char *name;
         double value;
     } numbers[] = {
-        {"loss", o->loss}, {"rate", o->optimizer.rate}, {"momentum", o->optimizer.momentum},
-        {"nesterov", o->optimizer.nesterov}, {"rho", o->optimizer.rho}, {"beta1", o->optimizer.beta1},
-        {"beta2", o->optimizer.beta2}, {"epsilon", o->optimizer.epsilon}, {"decay", o->optimizer.decay},
-        {"label_smoothing", o->label_smoothing}, {"l1", o->l1}, {"l2", o->l2}, {"clip_value", o->clip_value},
-        {"clip_norm", o->clip_norm}, {"batches", BATCHES},
+        {"loss", o->loss},
+        {"rate", o->optimizer.rate},
+        {"momentum", o->optimizer.momentum},
+        {"nesterov", o->optimizer.nesterov},
+        {"rho", o->optimizer.rho},
+        {"beta1", o->optimizer.beta1},
+        {"beta2", o->optimizer.beta2},
+        {"epsilon", o->optimizer.epsilon},
+        {"decay", o->optimizer.decay},
+        {"label_smoothing", o->label_smoothing},
+        {"l1", o->l1},
+        {"l2", o->l2},
+        {"clip_value", o->clip_value},
+        {"clip_norm", o->clip_norm},
+        {"batches", BATCHES},
     };
 
     fprintf(json, "{ \"system\": \"%s\", \"optimizer\": \"%s\",\n  \"class_weights\": [", c->system,
             kinds[o->optimizer.kind]);
-    for (size_t i = 0; i < o->classes; i++)
-        fprintf(json, "%s%.17g", i ? ", " : "", (double)class_weights[i]);
+    for (size_t i = 0; i < o->classes; i++) fprintf(json, "%s%.17g", i ? ", " : "", (double)class_weights[i]);
     fprintf(json, "],\n");
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         fprintf(json, "  \"%s\": %.17g,\n", numbers[i].name, numbers[i].value);
@@ -211,10 +218,8 @@ static int train(rnnp_context *context, const train_case *c, const char *folder)
     fprintf(json, "  \"evaluated\": %.17g }\n", r.loss);
     must(NULL, fclose(json) == 0 ? RNNP_OK : RNNP_ERR_IO, "fclose");
     const int equal = loaded_agrees(context, path, &batches[0], &y);
-    if (!equal)
-        printf("DIFFERS: %s: what %s gives is not what the trainer gave\n", c->name, path);
-    for (size_t i = 0; i < BATCHES; i++)
-        free_batch(&batches[i]);
+    if (!equal) printf("DIFFERS: %s: what %s gives is not what the trainer gave\n", c->name, path);
+    for (size_t i = 0; i < BATCHES; i++) free_batch(&batches[i]);
     free(y.data);
     rnnp_trainer_destroy(trainer);
     rnnp_model_destroy(model);
@@ -232,8 +237,7 @@ int main(int argc, char **argv)
         return 2;
     }
     must(NULL, rnnp_context_create(NULL, &context), "rnnp_context_create");
-    for (size_t i = 0; i < n; i++)
-        differences += !train(context, &cases[i], argv[1]);
+    for (size_t i = 0; i < n; i++) differences += !train(context, &cases[i], argv[1]);
     rnnp_context_destroy(context);
     printf("%zu trained models saved and loaded, %zu differences\n", n, differences);
     return differences > 0;

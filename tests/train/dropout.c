@@ -35,10 +35,7 @@ static void open_dropout(one_node *one, rnnp_context *context, const setup *s, f
     one->call.batch_axis = s->axis;
 }
 
-static uint32_t row_place(size_t row)
-{
-    return (uint32_t)(5000 - 7 * row);
-}
+static uint32_t row_place(size_t row) { return (uint32_t)(5000 - 7 * row); }
 
 /* A mask by its definition, and everything that follows from it. */
 static void check_dropout(const setup *s)
@@ -50,8 +47,7 @@ static void check_dropout(const setup *s)
     size_t kept = 0;
 
     open_dropout(&one, context, s, x, &rate);
-    for (size_t i = 0; i < NODE_ROWS; i++)
-        one.rows[i] = row_place(i);
+    for (size_t i = 0; i < NODE_ROWS; i++) one.rows[i] = row_place(i);
     memcpy(one.d_out[0].data, x, N * sizeof *x);
     OK(node_forward(&one));
     OK(one.gradient->backward(&one.call));
@@ -64,8 +60,7 @@ static void check_dropout(const setup *s)
         size_t place = 0;
         float number;
 
-        for (size_t k = 0; k < 3; k++)
-            place = k == s->axis ? place : place * dim[k] + at[k];
+        for (size_t k = 0; k < 3; k++) place = k == s->axis ? place : place * dim[k] + at[k];
         rnnp_random_uniform(&random, (uint64_t)one.rows[at[s->axis]] * (N / dim[s->axis]) + place, 1, &number);
         const float expected = number >= p ? x[i] * scale : 0.0f;
         assert_true(y[i] == expected && dx[i] == expected);
@@ -90,8 +85,7 @@ static void test_masks(void **state)
         {.opset = 11, .absent = 1, .axis = 1, .outputs = 1}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof setups / sizeof setups[0]; i++)
-        check_dropout(&setups[i]);
+    for (size_t i = 0; i < sizeof setups / sizeof setups[0]; i++) check_dropout(&setups[i]);
 
     /* The number of the first element: not below the rate, so kept. */
     const rnnp_random random = {.seed = 7, .step = 3, .use = RNNP_RANDOM_DROPOUT};
@@ -112,8 +106,7 @@ static void forward(const char *isa, const setup *s, const rnnp_slice *slice, co
         const uint32_t *rows = slice->rows;
 
         one.slice = *slice;
-        if (rows)
-            memcpy(one.rows, rows, ROWS * sizeof *rows);
+        if (rows) memcpy(one.rows, rows, ROWS * sizeof *rows);
         one.slice.rows = one.rows;
     }
     OK(node_forward(&one));
@@ -132,8 +125,7 @@ static void test_slices(void **state)
     size_t equal = 0;
 
     (void)state;
-    for (size_t i = 0; i < N; i++)
-        x[i] = 1;
+    for (size_t i = 0; i < N; i++) x[i] = 1;
     forward(NULL, &usual, NULL, x, y);
     forward(NULL, &usual, &slice, x, other);
     for (size_t t = 0; t < STEPS; t++) {
@@ -146,8 +138,7 @@ static void test_slices(void **state)
         slice.seed = by ? 8 : 7;
         forward(NULL, &usual, &slice, x, other);
         equal = 0;
-        for (size_t i = 0; i < N; i++)
-            equal += (y[i] == 0) == (other[i] == 0);
+        for (size_t i = 0; i < N; i++) equal += (y[i] == 0) == (other[i] == 0);
         assert_true(equal < N * 65 / 100); /* 0.3^2 + 0.7^2 = 0.58 */
     }
     free(x);
@@ -222,8 +213,7 @@ static void test_loss_of_mask(void **state)
     OK(rnnp_trainer_create(model, &options, &trainer));
     OK(rnnp_trainer_step(trainer, &batch, &result));
     OK(rnnp_trainer_gradient(trainer, 0, gradient));
-    for (size_t i = 0; i < 3; i++)
-        assert_true(gradient[i] == 0.0f); /* whatever x is, the mask is what it is */
+    for (size_t i = 0; i < 3; i++) assert_true(gradient[i] == 0.0f); /* whatever x is, the mask is what it is */
     rnnp_trainer_destroy(trainer);
     rnnp_model_destroy(model);
     rnnp_context_destroy(context);

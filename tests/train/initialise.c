@@ -15,8 +15,7 @@ static float values[MOST];
 
 static rnnp_weight weight(const char *op, size_t input, size_t rank, const int64_t *shape)
 {
-    for (size_t i = 0; i < MOST; i++)
-        values[i] = 123;
+    for (size_t i = 0; i < MOST; i++) values[i] = 123;
     return (rnnp_weight){"layer.weight", op, input, rank, shape, values};
 }
 
@@ -24,8 +23,7 @@ static size_t count(const rnnp_weight *w)
 {
     size_t n = 1;
 
-    for (size_t i = 0; i < w->rank; i++)
-        n *= (size_t)w->shape[i];
+    for (size_t i = 0; i < w->rank; i++) n *= (size_t)w->shape[i];
     assert_true(n < MOST);
     return n;
 }
@@ -74,8 +72,7 @@ static double from_orthogonal(const float *r, size_t n)
         for (size_t j = 0; j <= i; j++) {
             double dot = i == j ? -1 : 0;
 
-            for (size_t k = 0; k < n; k++)
-                dot += (double)r[i * n + k] * (double)r[j * n + k];
+            for (size_t k = 0; k < n; k++) dot += (double)r[i * n + k] * (double)r[j * n + k];
             most = fmax(most, fabs(dot));
         }
     return most;
@@ -94,8 +91,7 @@ static void test_orthogonal(void **state)
         OK(rnnp_initialise(context, &w, 1, 1));
         for (size_t gate = 0; gate < DIRECTIONS * 4; gate++) {
             assert_true(from_orthogonal(values + gate * h * h, h) <= 1e-6);
-            if (h > 1 && gate)
-                assert_memory_not_equal(values, values + gate * h * h, h * h * sizeof *values);
+            if (h > 1 && gate) assert_memory_not_equal(values, values + gate * h * h, h * h * sizeof *values);
         }
         assert_true(values[count(&w)] == 123);
     }
@@ -128,8 +124,7 @@ static void test_no_preference(void **state)
 static void all_are(const rnnp_weight *w, float value)
 {
     OK(rnnp_initialise(context, w, 1, 3));
-    for (size_t i = 0, n = count(w); i < n; i++)
-        assert_true(w->values[i] == value);
+    for (size_t i = 0, n = count(w); i < n; i++) assert_true(w->values[i] == value);
 }
 
 static void test_constant(void **state)
@@ -164,8 +159,10 @@ static void test_name_and_seed(void **state)
     enum { N = 4 * 8 * 8 };
     const int64_t shape[] = {1, 4 * 8, 8};
     static float x[4][N], alone[N];
-    const rnnp_weight all[] = {{"a", "LSTM", 1, 3, shape, x[0]}, {"b", "LSTM", 1, 3, shape, x[1]},
-                               {"a", "LSTM", 2, 3, shape, x[2]}, {"b", "LSTM", 2, 3, shape, x[3]}};
+    const rnnp_weight all[] = {{"a", "LSTM", 1, 3, shape, x[0]},
+                               {"b", "LSTM", 1, 3, shape, x[1]},
+                               {"a", "LSTM", 2, 3, shape, x[2]},
+                               {"b", "LSTM", 2, 3, shape, x[3]}};
     rnnp_weight w = {"b", "LSTM", 2, 3, shape, alone};
 
     (void)state;
@@ -233,14 +230,13 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_uniform), cmocka_unit_test(test_orthogonal), cmocka_unit_test(test_no_preference),
+        cmocka_unit_test(test_uniform),  cmocka_unit_test(test_orthogonal),    cmocka_unit_test(test_no_preference),
         cmocka_unit_test(test_constant), cmocka_unit_test(test_name_and_seed), cmocka_unit_test(test_bits),
         cmocka_unit_test(test_memory),
     };
     int failed;
 
-    if (rnnp_context_create(NULL, &context) != RNNP_OK)
-        return 1;
+    if (rnnp_context_create(NULL, &context) != RNNP_OK) return 1;
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     rnnp_context_destroy(context);
     return failed;

@@ -7,26 +7,26 @@
 #include "tests/isas.h"
 #include "tests/model/build.h"
 
-enum { MOST = 700 * 8 };               /* numbers of a case; more items and classes than a chunk has */
+enum { MOST = 700 * 8 }; /* numbers of a case; more items and classes than a chunk has */
 
 typedef struct loss_case {
     rnnp_loss kind;
     size_t n, k;
-    float scale;                       /* of the outputs */
+    float scale; /* of the outputs */
     float smoothing;
-    int class_weights, weights;        /* weights: some are 0 */
-    rnnp_dtype dtype;                  /* SPARSE */
+    int class_weights, weights; /* weights: some are 0 */
+    rnnp_dtype dtype;           /* SPARSE */
 } loss_case;
 
 static const loss_case cases[] = {
-    {RNNP_LOSS_MSE, 5, 3, 4, 0, 0, 0, RNNP_F32},       {RNNP_LOSS_MSE, 7, 1, 1e4f, 0, 0, 1, RNNP_F32},
-    {RNNP_LOSS_BINARY, 9, 1, 3, 0, 0, 0, RNNP_F32},    {RNNP_LOSS_BINARY, 700, 1, 30, 0.1f, 1, 1, RNNP_F32},
-    {RNNP_LOSS_BINARY, 16, 1, 1e4f, 0, 1, 0, RNNP_F32}, {RNNP_LOSS_CROSS, 6, 5, 3, 0, 0, 0, RNNP_F32},
-    {RNNP_LOSS_CROSS, 6, 5, 3, 0.2f, 1, 1, RNNP_F32},  {RNNP_LOSS_CROSS, 4, 1030, 8, 0, 1, 1, RNNP_F32},
+    {RNNP_LOSS_MSE, 5, 3, 4, 0, 0, 0, RNNP_F32},         {RNNP_LOSS_MSE, 7, 1, 1e4f, 0, 0, 1, RNNP_F32},
+    {RNNP_LOSS_BINARY, 9, 1, 3, 0, 0, 0, RNNP_F32},      {RNNP_LOSS_BINARY, 700, 1, 30, 0.1f, 1, 1, RNNP_F32},
+    {RNNP_LOSS_BINARY, 16, 1, 1e4f, 0, 1, 0, RNNP_F32},  {RNNP_LOSS_CROSS, 6, 5, 3, 0, 0, 0, RNNP_F32},
+    {RNNP_LOSS_CROSS, 6, 5, 3, 0.2f, 1, 1, RNNP_F32},    {RNNP_LOSS_CROSS, 4, 1030, 8, 0, 1, 1, RNNP_F32},
     {RNNP_LOSS_CROSS, 8, 4, 1e4f, 0.1f, 0, 0, RNNP_F32}, {RNNP_LOSS_SPARSE, 11, 2, 3, 0, 0, 0, RNNP_I32},
-    {RNNP_LOSS_SPARSE, 11, 7, 3, 0.1f, 1, 1, RNNP_I64}, {RNNP_LOSS_SPARSE, 4, 1111, 20, 0, 0, 1, RNNP_I64},
-    {RNNP_LOSS_SPARSE, 8, 4, 1e4f, 0, 0, 0, RNNP_I32}, {RNNP_LOSS_SPARSE, 8, 4, 1e4f, 0.3f, 1, 0, RNNP_I32},
-    {RNNP_LOSS_SPARSE, 3, 1, 5, 0, 0, 0, RNNP_I32},    {RNNP_LOSS_SPARSE, 0, 3, 1, 0, 0, 0, RNNP_I32},
+    {RNNP_LOSS_SPARSE, 11, 7, 3, 0.1f, 1, 1, RNNP_I64},  {RNNP_LOSS_SPARSE, 4, 1111, 20, 0, 0, 1, RNNP_I64},
+    {RNNP_LOSS_SPARSE, 8, 4, 1e4f, 0, 0, 0, RNNP_I32},   {RNNP_LOSS_SPARSE, 8, 4, 1e4f, 0.3f, 1, 0, RNNP_I32},
+    {RNNP_LOSS_SPARSE, 3, 1, 5, 0, 0, 0, RNNP_I32},      {RNNP_LOSS_SPARSE, 0, 3, 1, 0, 0, 0, RNNP_I32},
 };
 
 /* A case with its numbers; targets of all kinds. */
@@ -61,15 +61,12 @@ static void make(const loss_case *c, numbers_of *a)
         }
         for (size_t j = 0; c->kind == RNNP_LOSS_CROSS && j < c->k; j++)
             a->t[i * c->k + j] = (float)((double)a->t[i * c->k + j] / sum * 1.0005); /* nearly a distribution */
-        if (c->kind == RNNP_LOSS_BINARY && i % 3)
-            a->t[i] = (float)(i % 3 - 1);
+        if (c->kind == RNNP_LOSS_BINARY && i % 3) a->t[i] = (float)(i % 3 - 1);
     }
-    for (size_t j = 0; j < MOST; j++)
-        a->class_weights[j] = fabsf(a->class_weights[j]) + 0.1f;
+    for (size_t j = 0; j < MOST; j++) a->class_weights[j] = fabsf(a->class_weights[j]) + 0.1f;
     a->spec = (rnnp_loss_spec){c->kind, c->smoothing, c->class_weights ? a->class_weights : NULL, c->k};
     a->items = (rnnp_loss_items){c->n, a->y, a->t, c->dtype, c->weights ? a->weight : NULL};
-    if (sparse)
-        a->items.target = c->dtype == RNNP_I64 ? (const void *)a->i64 : a->i32;
+    if (sparse) a->items.target = c->dtype == RNNP_I64 ? (const void *)a->i64 : a->i32;
 }
 
 /* ---- The formulas of train.h, as they stand there ---- */
@@ -84,12 +81,10 @@ static double item_weight(const numbers_of *a, size_t i)
     const double w = a->items.weight ? (double)a->weight[i] : 1, t = target(a, i, 0);
     double mean = 0;
 
-    if (!a->spec.class_weights)
-        return w;
+    if (!a->spec.class_weights) return w;
     if (a->spec.kind == RNNP_LOSS_BINARY)
         return w * ((1 - t) * (double)a->class_weights[0] + t * (double)a->class_weights[1]);
-    for (size_t j = 0; j < a->spec.k; j++)
-        mean += target(a, i, j) * (double)a->class_weights[j];
+    for (size_t j = 0; j < a->spec.k; j++) mean += target(a, i, j) * (double)a->class_weights[j];
     return w * mean;
 }
 
@@ -100,8 +95,7 @@ static double item_loss(const numbers_of *a, size_t i, const double *y)
     double l = 0, sum = 0, most = y[0];
 
     if (a->spec.kind == RNNP_LOSS_MSE) {
-        for (size_t j = 0; j < k; j++)
-            l += (y[j] - target(a, i, j)) * (y[j] - target(a, i, j)) / (double)k;
+        for (size_t j = 0; j < k; j++) l += (y[j] - target(a, i, j)) * (y[j] - target(a, i, j)) / (double)k;
         return l;
     }
     if (a->spec.kind == RNNP_LOSS_BINARY) {
@@ -111,19 +105,15 @@ static double item_loss(const numbers_of *a, size_t i, const double *y)
 
         return -t * log_p - (1 - t) * log_not;
     }
-    for (size_t j = 0; j < k; j++)
-        most = fmax(most, y[j]);
-    for (size_t j = 0; j < k; j++)
-        sum += exp(y[j] - most);
-    for (size_t j = 0; j < k; j++)
-        l -= ((1 - s) * target(a, i, j) + s / (double)k) * ((y[j] - most) - log(sum));
+    for (size_t j = 0; j < k; j++) most = fmax(most, y[j]);
+    for (size_t j = 0; j < k; j++) sum += exp(y[j] - most);
+    for (size_t j = 0; j < k; j++) l -= ((1 - s) * target(a, i, j) + s / (double)k) * ((y[j] - most) - log(sum));
     return l;
 }
 
 static double *row_of(const numbers_of *a, size_t i, double *y)
 {
-    for (size_t j = 0; j < a->spec.k; j++)
-        y[j] = (double)a->y[i * a->spec.k + j];
+    for (size_t j = 0; j < a->spec.k; j++) y[j] = (double)a->y[i * a->spec.k + j];
     return y;
 }
 
@@ -164,7 +154,7 @@ static void check_case(const loss_case *c, const rnnp_selection *select)
         const double w = (double)scale * item_weight(&a, i);
 
         row_of(&a, i, y);
-        for (size_t j = 0; j < c->k; j += c->k > 100 ? 97 : 1) {
+        for (size_t j = 0; j<c->k; j += c->k> 100 ? 97 : 1) {
             const double at = y[j], h = 1e-5 * (c->kind == RNNP_LOSS_MSE ? (double)c->scale : 1);
             double up, down;
 
@@ -185,8 +175,7 @@ static void test_formulas(void **state)
     for (size_t b = 0; b < build_isas(); b++) {
         rnnp_context *context = context_of(build_isa(b));
 
-        for (size_t i = 0; context && i < sizeof cases / sizeof *cases; i++)
-            check_case(&cases[i], &context->selection);
+        for (size_t i = 0; context && i < sizeof cases / sizeof *cases; i++) check_case(&cases[i], &context->selection);
         rnnp_context_destroy(context);
     }
 }
@@ -211,18 +200,14 @@ static void test_same_bits(void **state)
             assert_memory_equal(sums[0], sums[1], sizeof sums[0]);
             rnnp_loss_back(&a.spec, &a.items, &generic->selection, 0.1f, first);
             rnnp_loss_back(&a.spec, &a.items, &context->selection, 0.1f, dy);
-            if (cases[i].n)
-                assert_memory_equal(first, dy, cases[i].n * cases[i].k * sizeof *dy);
+            if (cases[i].n) assert_memory_equal(first, dy, cases[i].n * cases[i].k * sizeof *dy);
         }
         rnnp_context_destroy(context);
     }
     rnnp_context_destroy(generic);
 }
 
-static void near(double value, double expected)
-{
-    assert_true(fabs(value - expected) <= 1e-6 * fabs(expected));
-}
+static void near(double value, double expected) { assert_true(fabs(value - expected) <= 1e-6 * fabs(expected)); }
 
 /* Where a loss by way of p would be 0, infinite or all rounding. */
 static void test_extremes(void **state)
@@ -284,8 +269,7 @@ static void test_masks(void **state)
         rnnp_loss_add(&spec, &all, select, &l, &w);
         assert_true(isfinite(l) && l > 0 && w == 3);
         rnnp_loss_back(&spec, &all, select, 1, dy);
-        for (size_t j = 0; j < k; j++)
-            assert_true(dy[k + j] == 0);
+        for (size_t j = 0; j < k; j++) assert_true(dy[k + j] == 0);
         assert_true(dy[0] != 0 && dy[2 * k] != 0);
     }
     rnnp_context_destroy(context);
@@ -294,7 +278,12 @@ static void test_masks(void **state)
 static void test_bad_targets(void **state)
 {
     const float bad_weight[][2] = {{1, -1}, {1, NAN}, {1, INFINITY}};
-    const struct { rnnp_loss kind; size_t k; float t[4]; const char *words; } bad[] = {
+    const struct {
+        rnnp_loss kind;
+        size_t k;
+        float t[4];
+        const char *words;
+    } bad[] = {
         {RNNP_LOSS_MSE, 2, {1, 2, 3, NAN}, "target nan at 1 is not finite"},
         {RNNP_LOSS_MSE, 2, {1, 2, INFINITY, 0}, "target inf at 0 is not finite"},
         {RNNP_LOSS_BINARY, 1, {1, 1.5f}, "target 1.5 at 0 is not in [0, 1]"},
@@ -333,8 +322,8 @@ static void test_bad_targets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formulas), cmocka_unit_test(test_same_bits), cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_masks), cmocka_unit_test(test_bad_targets),
+        cmocka_unit_test(test_formulas), cmocka_unit_test(test_same_bits),   cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_masks),    cmocka_unit_test(test_bad_targets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

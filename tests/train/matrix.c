@@ -83,8 +83,7 @@ static outcome train(const setting *s, rnnp_context *context, int recompute)
         out.losses[i] = r.loss;
     }
     out.weights = all_parameters(trainer, &out.n);
-    for (size_t i = 0; i < BATCHES; i++)
-        free_batch(&batches[i]);
+    for (size_t i = 0; i < BATCHES; i++) free_batch(&batches[i]);
     rnnp_trainer_destroy(trainer);
     rnnp_model_destroy(model);
     return out;
@@ -94,8 +93,7 @@ static outcome train(const setting *s, rnnp_context *context, int recompute)
 
 static uint64_t fnv(uint64_t hash, uint64_t bits, int bytes)
 {
-    for (int i = 0; i < bytes; i++)
-        hash = (hash ^ ((bits >> (8 * i)) & 0xff)) * UINT64_C(0x100000001b3);
+    for (int i = 0; i < bytes; i++) hash = (hash ^ ((bits >> (8 * i)) & 0xff)) * UINT64_C(0x100000001b3);
     return hash;
 }
 
@@ -167,8 +165,7 @@ static void visit(tally *total, const setting *s, const place *reference, const 
 
     for (size_t i = 0; i < n_places; i += c.every) {
         for (int recompute = 0; recompute < 2; recompute++) {
-            if (c.both || (i + c.turn) % 2 == (size_t)recompute)
-                compare(total, s, &places[i], recompute, &first);
+            if (c.both || (i + c.turn) % 2 == (size_t)recompute) compare(total, s, &places[i], recompute, &first);
         }
     }
     if (!hashes) {
@@ -208,10 +205,8 @@ int main(int argc, char **argv)
         visit(&total, &s, &reference, places, n_places, (course){quick ? 3 : 1, i / 2, quick || full},
               print ? NULL : argv[1]);
     }
-    for (size_t i = 0; i < n_places; i++)
-        rnnp_context_destroy(places[i].context);
+    for (size_t i = 0; i < n_places; i++) rnnp_context_destroy(places[i].context);
     rnnp_context_destroy(reference.context);
-    if (!print)
-        printf("%zu combinations, %zu differences\n", total.combinations, total.differences);
+    if (!print) printf("%zu combinations, %zu differences\n", total.combinations, total.differences);
     return total.differences > 0;
 }

@@ -27,8 +27,7 @@ static rows make(uint32_t seed)
         r.truth[i] = x[i] + r.score[i] > 0.4f;
         r.class[i] = (int32_t)((x[i] + 1) * 0.49f * (CLASSES - 1)); /* the last class never comes */
         r.weight[i] = r.weight[i] < -1 ? 0 : fabsf(r.weight[i]);
-        for (size_t j = 0; j < CLASSES; j++)
-            r.p[i * CLASSES + j] = roundf((r.p[i * CLASSES + j] + 0.5f) * 8) / 8;
+        for (size_t j = 0; j < CLASSES; j++) r.p[i * CLASSES + j] = roundf((r.p[i * CLASSES + j] + 0.5f) * 8) / 8;
     }
     return r;
 }
@@ -49,12 +48,10 @@ static void test_confusion(void **state)
         size_t best = CLASSES;
 
         for (size_t j = CLASSES; j-- > 0;)
-            if (best == CLASSES || r.p[i * CLASSES + j] >= r.p[i * CLASSES + best])
-                best = j;
+            if (best == CLASSES || r.p[i * CLASSES + j] >= r.p[i * CLASSES + best]) best = j;
         expected[(size_t)r.class[i] * CLASSES + best] += 1 + (double)r.weight[i];
     }
-    for (size_t i = 0; i < CLASSES * CLASSES; i++)
-        assert_true(fabs(counts[i] - expected[i]) < 1e-9);
+    for (size_t i = 0; i < CLASSES * CLASSES; i++) assert_true(fabs(counts[i] - expected[i]) < 1e-9);
     OK(rnnp_metrics_confusion(NULL, NULL, NULL, 0, CLASSES, counts));
 }
 
@@ -65,10 +62,10 @@ static void test_confusion_errors(void **state)
     double counts[CLASSES * CLASSES] = {7};
 
     (void)state;
-#define REFUSED(change)                                                                                     \
-    do {                                                                                                    \
-        bad = r;                                                                                            \
-        change;                                                                                             \
+#define REFUSED(change)                                                                                           \
+    do {                                                                                                          \
+        bad = r;                                                                                                  \
+        change;                                                                                                   \
         assert_int_equal(rnnp_metrics_confusion(bad.p, bad.class, bad.weight, N, CLASSES, counts), RNNP_ERR_ARG); \
     } while (0)
     REFUSED(bad.class[N - 1] = CLASSES);
@@ -80,8 +77,7 @@ static void test_confusion_errors(void **state)
     assert_int_equal(rnnp_metrics_confusion(r.p, NULL, NULL, N, CLASSES, counts), RNNP_ERR_ARG);
     assert_int_equal(rnnp_metrics_confusion(r.p, r.class, NULL, N, 0, counts), RNNP_ERR_ARG);
     assert_int_equal(rnnp_metrics_confusion(r.p, r.class, NULL, N, CLASSES, NULL), RNNP_ERR_ARG);
-    for (size_t i = 0; i < CLASSES * CLASSES; i++)
-        assert_true(counts[i] == (i ? 0 : 7));
+    for (size_t i = 0; i < CLASSES * CLASSES; i++) assert_true(counts[i] == (i ? 0 : 7));
 }
 
 static void test_classes(void **state)
@@ -114,8 +110,7 @@ static void test_classes(void **state)
     assert_true(s.accuracy == 1 && s.f1 == 1 && s.kappa == 0); /* chance alone gives 1: kappa says nothing */
 
     s.accuracy = c[0].support = 99;
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(rnnp_metrics_classes(bad[i], 2, c, &s), RNNP_ERR_ARG);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(rnnp_metrics_classes(bad[i], 2, c, &s), RNNP_ERR_ARG);
     assert_int_equal(rnnp_metrics_classes(NULL, 2, c, &s), RNNP_ERR_ARG);
     assert_int_equal(rnnp_metrics_classes(counts, 0, c, &s), RNNP_ERR_ARG);
     assert_int_equal(rnnp_metrics_classes(counts, 4, c, NULL), RNNP_ERR_ARG);
@@ -145,8 +140,7 @@ static double above(const rows *r, const float *weight, size_t n, int32_t class,
     double sum = 0;
 
     for (size_t i = 0; i < n; i++)
-        if (r->truth[i] == class && (double)r->score[i] >= threshold)
-            sum += w_of(weight, i);
+        if (r->truth[i] == class && (double)r->score[i] >= threshold) sum += w_of(weight, i);
     return sum;
 }
 
@@ -228,8 +222,7 @@ static void test_ranking_errors(void **state)
     UNRANKED(bad.weight[3] = NAN);
     UNRANKED(memset(bad.truth, 0, sizeof bad.truth)); /* one class only */
     bad = r;
-    for (size_t i = 0; i < N; i++)
-        bad.weight[i] = bad.truth[i] ? 0 : 1;
+    for (size_t i = 0; i < N; i++) bad.weight[i] = bad.truth[i] ? 0 : 1;
     assert_int_equal(RANK(bad, N), RNNP_ERR_ARG);
     assert_int_equal(RANK(r, 0), RNNP_ERR_ARG);
     assert_int_equal(rnnp_metrics_ranking(NULL, r.truth, NULL, N, scratch, &auc, &ap, NULL, NULL), RNNP_ERR_ARG);
@@ -309,8 +302,8 @@ static void test_probability_errors(void **state)
     rows bad;
 
     (void)state;
-#define NEITHER(r, n)                                                                                       \
-    (assert_int_equal(rnnp_metrics_brier((r).score, (r).truth, (r).weight, n, 2, &x), RNNP_ERR_ARG),        \
+#define NEITHER(r, n)                                                                                \
+    (assert_int_equal(rnnp_metrics_brier((r).score, (r).truth, (r).weight, n, 2, &x), RNNP_ERR_ARG), \
      assert_int_equal(rnnp_metrics_calibration((r).score, (r).truth, (r).weight, n, BINS, bins, &x), RNNP_ERR_ARG))
     for (size_t i = 0; i < 3; i++) {
         bad = r;
@@ -343,9 +336,15 @@ static void test_probability_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_confusion), cmocka_unit_test(test_confusion_errors), cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_ranking), cmocka_unit_test(test_ranking_known), cmocka_unit_test(test_ranking_errors),
-        cmocka_unit_test(test_brier), cmocka_unit_test(test_calibration), cmocka_unit_test(test_probability_errors),
+        cmocka_unit_test(test_confusion),
+        cmocka_unit_test(test_confusion_errors),
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_ranking),
+        cmocka_unit_test(test_ranking_known),
+        cmocka_unit_test(test_ranking_errors),
+        cmocka_unit_test(test_brier),
+        cmocka_unit_test(test_calibration),
+        cmocka_unit_test(test_probability_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ typedef struct one_node {
     rnnp_tensor in[NODE_PORTS], out[NODE_PORTS], d_in[NODE_PORTS], d_out[NODE_PORTS];
     rnnp_slice slice;
     uint32_t rows[NODE_ROWS];
-    void *memory[3];                      /* kept, workspace, prepared */
+    void *memory[3]; /* kept, workspace, prepared */
     size_t workspace;
     rnnp_gradient_call call;
 } one_node;
@@ -80,8 +80,7 @@ static inline void node_open(one_node *one, rnnp_context *context, const char *o
         snprintf(name, sizeof name, "o%zu", i);
         OK(rnnp_model_output(one->model, name, out[i]));
     }
-    if (rnnp_model_close(one->model) != RNNP_OK)
-        fail_msg("%s", rnnp_context_last_error(context));
+    if (rnnp_model_close(one->model) != RNNP_OK) fail_msg("%s", rnnp_context_last_error(context));
     assert_int_equal(one->model->n_nodes, 1);
 
     const rnnp_node *the = &one->model->nodes[0];
@@ -98,8 +97,12 @@ static inline void node_open(one_node *one, rnnp_context *context, const char *o
         one->in[i] = sources[i] == ABSENT ? (rnnp_tensor){.dtype = 0} : tensors[i];
     }
     memcpy(one->out_meta, one->inference.out, n_outputs * sizeof *one->out_meta);
-    *shape = (rnnp_gradient_shape){.context = context, .select = &context->selection, .math = RNNP_MATH_U35,
-                                   .node = the, .inputs = one->in_meta, .outputs = one->out_meta};
+    *shape = (rnnp_gradient_shape){.context = context,
+                                   .select = &context->selection,
+                                   .math = RNNP_MATH_U35,
+                                   .node = the,
+                                   .inputs = one->in_meta,
+                                   .outputs = one->out_meta};
 }
 
 /* Memory of exactly the sizes asked for, filled with what must not be read; gradients of f32 inputs are wanted. */
@@ -113,8 +116,12 @@ static inline void node_memory(one_node *one)
     const size_t prepared = g->prepared_bytes ? g->prepared_bytes(&call->shape) : 0;
 
     if (!g->forward && the->op->workspace_bytes) {
-        const rnnp_prepare prepare = {.context = one->context, .node = the, .inputs = one->in_meta,
-                                      .select = call->shape.select, .math = call->shape.math, .threads = 1};
+        const rnnp_prepare prepare = {.context = one->context,
+                                      .node = the,
+                                      .inputs = one->in_meta,
+                                      .select = call->shape.select,
+                                      .math = call->shape.math,
+                                      .threads = 1};
         const size_t own = the->op->workspace_bytes(&prepare, one->out_meta);
 
         workspace = own > workspace ? own : workspace;
@@ -131,8 +138,7 @@ static inline void node_memory(one_node *one)
         if (one->in[i].dtype == RNNP_F32 && rnnp_gradient_bit(g->inputs, i))
             one->d_in[i].data = filled(tensor_bytes(&one->in[i]), 0xFF);
     }
-    for (size_t i = 0; i < NODE_ROWS; i++)
-        one->rows[i] = (uint32_t)i;
+    for (size_t i = 0; i < NODE_ROWS; i++) one->rows[i] = (uint32_t)i;
     one->slice = (rnnp_slice){.seed = 7, .step = 3, .rows = one->rows};
     one->memory[0] = filled(kept, 0xFF);
     one->memory[1] = filled(workspace, 0xFF);
@@ -164,11 +170,12 @@ static inline void node_prepare(one_node *one)
 
 static inline rnnp_status node_forward(one_node *one)
 {
-    const rnnp_exec exec = {.context = one->context, .select = one->call.shape.select, .math = one->call.shape.math,
+    const rnnp_exec exec = {.context = one->context,
+                            .select = one->call.shape.select,
+                            .math = one->call.shape.math,
                             .workspace = one->call.workspace};
 
-    if (one->gradient->forward)
-        return one->gradient->forward(&one->call);
+    if (one->gradient->forward) return one->gradient->forward(&one->call);
     return one->call.shape.node->op->run(&exec, one->call.shape.node, one->in, one->out);
 }
 
@@ -179,8 +186,7 @@ static inline void node_close(one_node *one)
         free(one->d_out[i].data);
         free(one->d_in[i].data);
     }
-    for (size_t i = 0; i < 3; i++)
-        free(one->memory[i]);
+    for (size_t i = 0; i < 3; i++) free(one->memory[i]);
     rnnp_arena_free(one->context, &one->arena);
     rnnp_model_destroy(one->model);
 }

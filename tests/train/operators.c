@@ -8,7 +8,7 @@
  */
 #include "operators.h"
 
-#define BOUND 1e-6                        /* f32 rounding of a few operations, u35 functions */
+#define BOUND 1e-6 /* f32 rounding of a few operations, u35 functions */
 
 enum { MOST = 20000 };
 
@@ -62,8 +62,7 @@ static size_t broadcast_at(const rnnp_tensor *y, const rnnp_tensor *x, size_t at
         const size_t axis = y->rank - 1 - i, index = at % (size_t)y->shape[axis];
 
         at /= (size_t)y->shape[axis];
-        if (i >= x->rank)
-            continue;
+        if (i >= x->rank) continue;
         const int64_t dim = x->shape[x->rank - 1 - i];
         offset += dim == 1 ? 0 : index * step;
         step *= (size_t)dim;
@@ -77,10 +76,8 @@ static double formula(const one_node *one, const example *e, const tensors *t)
     const size_t n = rnnp_tensor_elements(&one->out[0]);
 
     assert_true(n <= MOST);
-    if (e->all)
-        e->all(t, y);
-    for (size_t i = 0; i < n && e->one; i++)
-        y[i] = e->one(t->x[0][i]);
+    if (e->all) e->all(t, y);
+    for (size_t i = 0; i < n && e->one; i++) y[i] = e->one(t->x[0][i]);
     for (size_t i = 0; i < n && e->two; i++)
         y[i] = e->two(t->x[0][broadcast_at(&one->out[0], &t->in[0], i)],
                       t->x[1][broadcast_at(&one->out[0], &t->in[1], i)]);
@@ -129,8 +126,7 @@ static void check_formula(one_node *one, const example *e)
         checked.tensors += gradient != NULL;
         checked.largest = fmax(checked.largest, norm > 0 ? sqrt(error / norm) : 0);
     }
-    for (size_t i = 0; i < n_inputs; i++)
-        free(t.x[i]);
+    for (size_t i = 0; i < n_inputs; i++) free(t.x[i]);
 }
 
 static void test_gradients(void **state)
@@ -214,8 +210,7 @@ static void test_forward(void **state)
         pass(&one, e, 0);
         for (size_t i = 0; i < one.model->n_inputs; i++) {
             for (size_t k = 0; k < one.call.shape.node->n_inputs; k++) {
-                if (one.call.shape.node->inputs[k] == one.model->inputs[i])
-                    inputs[n++] = one.in[k];
+                if (one.call.shape.node->inputs[k] == one.model->inputs[i]) inputs[n++] = one.in[k];
             }
         }
         OK(rnnp_plan_create(one.model, NULL, &plan));
@@ -274,10 +269,10 @@ static const struct {
     {{OP("Clip", 17, VALUES('f', 1, (4), -1, 0, 1, 2), PORT('-', 0, 0), NUMBER(1))}, {{1, 1, 1, 0}}},
     {{OP("Max", 17, VALUES('f', 1, (3), 1, 2, 3), VALUES('f', 1, (3), 3, 2, 1))}, {{0, 1, 1}, {1, 0, 0}}},
     {{OP("Min", 17, VALUES('f', 1, (3), 1, 2, 3), VALUES('f', 1, (3), 3, 2, 1))}, {{1, 1, 0}, {0, 0, 1}}},
-    {{OP("ReduceMax", 17, VALUES('f', 2, (2, 3), 1, 5, 5, 2, 2, 2)),
-     .attrs = {INTS("axes", 1, 1)}}, {{0, 1, 0, 1, 0, 0}}},
-    {{OP("ReduceMin", 17, VALUES('f', 2, (3, 2), 1, 5, 1, 5, 2, 4)),
-     .attrs = {INTS("axes", 1, 0)}}, {{1, 0, 0, 0, 0, 1}}},
+    {{OP("ReduceMax", 17, VALUES('f', 2, (2, 3), 1, 5, 5, 2, 2, 2)), .attrs = {INTS("axes", 1, 1)}},
+     {{0, 1, 0, 1, 0, 0}}},
+    {{OP("ReduceMin", 17, VALUES('f', 2, (3, 2), 1, 5, 1, 5, 2, 4)), .attrs = {INTS("axes", 1, 0)}},
+     {{1, 0, 0, 0, 0, 1}}},
     {{OP("Pow", 17, VALUES('f', 1, (3), 0, 3, 0), VALUES('f', 1, (3), 2, 0, 0))}, {{0, 0, 0}}},
     {{OP("Pow", 17, VALUES('f', 1, (2), 0, -2), VALUES('f', 1, (2), 1, 2))}, {{1, -4}}},
 };
@@ -293,8 +288,7 @@ static void test_kinks(void **state)
 
         open_example(&one, context, e, 0, 0);
         OK(node_forward(&one));
-        for (size_t i = 0; i < rnnp_tensor_elements(&one.d_out[0]); i++)
-            ((float *)one.d_out[0].data)[i] = 1;
+        for (size_t i = 0; i < rnnp_tensor_elements(&one.d_out[0]); i++) ((float *)one.d_out[0].data)[i] = 1;
         backward(&one);
         for (size_t i = 0; i < 2; i++) {
             for (size_t k = 0; one.d_in[i].data && k < rnnp_tensor_elements(&one.d_in[i]); k++)
@@ -330,13 +324,10 @@ static void test_table(void **state)
     /* every one without state has an example here, or a test below */
     for (size_t i = 0; rnnp_operator_name(i); i++) {
         const char *name = rnnp_operator_name(i);
-        int tested = strcmp(name, "Dropout") == 0 || !rnnp_gradient_find(name) ||
-                     rnnp_operator_find(name)->state_bytes;
+        int tested = strcmp(name, "Dropout") == 0 || !rnnp_gradient_find(name) || rnnp_operator_find(name)->state_bytes;
 
-        for (size_t k = 0; k < EXAMPLES; k++)
-            tested |= strcmp(examples[k].op, name) == 0;
-        if (!tested)
-            fail_msg("%s has a gradient but no example", name);
+        for (size_t k = 0; k < EXAMPLES; k++) tested |= strcmp(examples[k].op, name) == 0;
+        if (!tested) fail_msg("%s has a gradient but no example", name);
     }
     /* f32 to f32 is a view and needs no row */
     assert_null(rnnp_gradient_find("Cast"));
@@ -374,10 +365,10 @@ static void test_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients), cmocka_unit_test(test_same_bits), cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_unwanted),  cmocka_unit_test(test_kinks),     cmocka_unit_test(test_table),
-        cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gradients), cmocka_unit_test(test_same_bits),
+                                       cmocka_unit_test(test_forward),   cmocka_unit_test(test_unwanted),
+                                       cmocka_unit_test(test_kinks),     cmocka_unit_test(test_table),
+                                       cmocka_unit_test(test_refused)};
 
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -9,12 +9,12 @@
 #include "node.h"
 
 typedef struct port {
-    char kind;                            /* x: f32 input, p: f32 parameter, both of numbers drawn;
-                                           * f: f32 constant, i: i64 input, k: i64 constant, b: bool input, by values;
-                                           * -: absent; 0: the end */
+    char kind; /* x: f32 input, p: f32 parameter, both of numbers drawn;
+                * f: f32 constant, i: i64 input, k: i64 constant, b: bool input, by values;
+                * -: absent; 0: the end */
     size_t rank;
     int64_t shape[4];
-    double values[8];                     /* repeated as often as needed */
+    double values[8]; /* repeated as often as needed */
 } port;
 
 /* Operands in double. */
@@ -28,12 +28,12 @@ typedef struct example {
     int opset;
     port in[NODE_PORTS];
     rnnp_attr attrs[4];
-    size_t outputs;                       /* 0: 1 */
-    unsigned no_dy;                       /* outputs whose gradient is missing: zeros */
-    double (*one)(double x);              /* y[i] = f(x[i]); NULL: see two and all */
-    double (*two)(double a, double b);    /* broadcast */
+    size_t outputs;                    /* 0: 1 */
+    unsigned no_dy;                    /* outputs whose gradient is missing: zeros */
+    double (*one)(double x);           /* y[i] = f(x[i]); NULL: see two and all */
+    double (*two)(double a, double b); /* broadcast */
     void (*all)(const tensors *t, double *y);
-    double low, high;                     /* operands of these; 0, 0: [-2, 2) */
+    double low, high; /* operands of these; 0, 0: [-2, 2) */
 } example;
 
 /* ---- Formulas ---- */
@@ -56,16 +56,13 @@ static void softmax(const tensors *t, size_t from, size_t to, int logs, double *
     const rnnp_tensor *x = &t->in[0];
     size_t row = 1, inner = 1;
 
-    for (size_t i = from; i < to; i++)
-        row *= (size_t)x->shape[i];
-    for (size_t i = to; i < x->rank; i++)
-        inner *= (size_t)x->shape[i];
+    for (size_t i = from; i < to; i++) row *= (size_t)x->shape[i];
+    for (size_t i = to; i < x->rank; i++) inner *= (size_t)x->shape[i];
     for (size_t i = 0; i < rnnp_tensor_elements(x); i++) {
         const size_t first = i / (row * inner) * (row * inner) + i % inner;
         double sum = 0;
 
-        for (size_t k = 0; k < row; k++)
-            sum += exp(t->x[0][first + k * inner]);
+        for (size_t k = 0; k < row; k++) sum += exp(t->x[0][first + k * inner]);
         y[i] = logs ? t->x[0][i] - log(sum) : exp(t->x[0][i]) / sum;
     }
 }
@@ -85,8 +82,7 @@ static void extreme(const tensors *t, double sign, double *y)
         for (int64_t j = 0; j < dim[2]; j++) {
             double best = -INFINITY;
 
-            for (int64_t k = 0; k < dim[1]; k++)
-                best = fmax(best, sign * t->x[0][(i * dim[1] + k) * dim[2] + j]);
+            for (int64_t k = 0; k < dim[1]; k++) best = fmax(best, sign * t->x[0][(i * dim[1] + k) * dim[2] + j]);
             y[i * dim[2] + j] = sign * best;
         }
     }
@@ -97,14 +93,31 @@ static void smallest(const tensors *t, double *y) { extreme(t, -1, y); }
 
 /* ---- Examples ---- */
 
-#define INT(name_, v) {.name = name_, .kind = RNNP_ATTR_INT, .i = v}
-#define FLOAT(name_, v) {.name = name_, .kind = RNNP_ATTR_FLOAT, .f = v}
-#define INTS(name_, n, ...) {.name = name_, .kind = RNNP_ATTR_INTS, .count = n, .ints = (const int64_t[]){__VA_ARGS__}}
+#define INT(name_, v)                                \
+    {                                                \
+        .name = name_, .kind = RNNP_ATTR_INT, .i = v \
+    }
+#define FLOAT(name_, v)                                \
+    {                                                  \
+        .name = name_, .kind = RNNP_ATTR_FLOAT, .f = v \
+    }
+#define INTS(name_, n, ...)                                                                          \
+    {                                                                                                \
+        .name = name_, .kind = RNNP_ATTR_INTS, .count = n, .ints = (const int64_t[]) { __VA_ARGS__ } \
+    }
 #define OP(name_, opset_, ...) .op = name_, .opset = opset_, .in = {__VA_ARGS__}
-#define PORT(kind_, rank_, ...) {.kind = kind_, .rank = rank_, .shape = {__VA_ARGS__}}
-#define BRACES(...) {__VA_ARGS__}
-#define VALUES(kind_, rank_, shape_, ...) \
-    {.kind = kind_, .rank = rank_, .shape = BRACES shape_, .values = {__VA_ARGS__}}
+#define PORT(kind_, rank_, ...)                                \
+    {                                                          \
+        .kind = kind_, .rank = rank_, .shape = { __VA_ARGS__ } \
+    }
+#define BRACES(...) \
+    {               \
+        __VA_ARGS__ \
+    }
+#define VALUES(kind_, rank_, shape_, ...)                                               \
+    {                                                                                   \
+        .kind = kind_, .rank = rank_, .shape = BRACES shape_, .values = { __VA_ARGS__ } \
+    }
 #define NUMBER(v) VALUES('f', 0, (0), v)
 #define LIST(n, ...) VALUES('k', 1, (n), __VA_ARGS__)
 #define X3 PORT('x', 3, 5, 7, 19)
@@ -116,8 +129,8 @@ static const example examples[] = {
     {OP("Relu", 17, X3), .one = f_relu},
     {OP("LeakyRelu", 17, X3), .attrs = {FLOAT("alpha", 0.25f)}, .one = f_leaky},
     {OP("ThresholdedRelu", 17, X3), .attrs = {FLOAT("alpha", 0.5f)}, .one = f_thresholded},
-    {OP("HardSigmoid", 17, X3),
-     .attrs = {FLOAT("alpha", 0.25f), FLOAT("beta", 0.5f)}, .one = f_hard, .low = -4, .high = 4},
+    {OP("HardSigmoid", 17, X3), .attrs = {FLOAT("alpha", 0.25f), FLOAT("beta", 0.5f)}, .one = f_hard, .low = -4,
+     .high = 4},
     {OP("Elu", 17, X3), .attrs = {FLOAT("alpha", 1.5f)}, .one = f_elu},
     {OP("Softplus", 17, X3), .one = f_softplus},
     {OP("Softsign", 17, X3), .one = f_softsign},
@@ -232,7 +245,7 @@ static int drawn(char kind) { return kind == 'x' || kind == 'p'; }
 static rnnp_tensor make_tensor(const example *e, size_t index, int whole)
 {
     const port *p = &e->in[index];
-    rnnp_tensor t = {.dtype = p->kind == 'b'                    ? RNNP_BOOL
+    rnnp_tensor t = {.dtype = p->kind == 'b'                     ? RNNP_BOOL
                               : p->kind == 'i' || p->kind == 'k' ? RNNP_I64
                                                                  : RNNP_F32,
                      .rank = p->rank};
@@ -243,8 +256,7 @@ static rnnp_tensor make_tensor(const example *e, size_t index, int whole)
     for (size_t i = 0; i < rnnp_tensor_elements(&t); i++) {
         size_t n = 1;
 
-        for (size_t k = 0; k < 8; k++)
-            n = p->values[k] != 0 ? k + 1 : n;
+        for (size_t k = 0; k < 8; k++) n = p->values[k] != 0 ? k + 1 : n;
         const double v = p->values[i % (rnnp_tensor_elements(&t) <= 8 ? 8 : n)];
         if (t.dtype == RNNP_BOOL)
             ((uint8_t *)t.data)[i] = v != 0;
@@ -271,22 +283,18 @@ static void open_example(one_node *one, rnnp_context *context, const example *e,
                      : kind == 'x' || kind == 'i' || kind == 'b' || (kind == 'p' && as_input) ? INPUT
                                                                                               : CONSTANT;
     }
-    while (n_attrs < 4 && e->attrs[n_attrs].name)
-        n_attrs++;
+    while (n_attrs < 4 && e->attrs[n_attrs].name) n_attrs++;
     /* A model of constants alone would be folded. */
     int inputs = 0;
-    for (size_t i = 0; i < n; i++)
-        inputs += sources[i] == INPUT;
-    if (!inputs)
-        sources[0] = INPUT;
+    for (size_t i = 0; i < n; i++) inputs += sources[i] == INPUT;
+    if (!inputs) sources[0] = INPUT;
     node_open(one, context, e->op, e->opset, tensor, sources, n, e->attrs, n_attrs, e->outputs ? e->outputs : 1);
     node_memory(one);
 }
 
 static void close_example(one_node *one)
 {
-    for (size_t i = 0; i < one->call.shape.node->n_inputs; i++)
-        free(one->in[i].data);
+    for (size_t i = 0; i < one->call.shape.node->n_inputs; i++) free(one->in[i].data);
     node_close(one);
 }
 
@@ -311,14 +319,14 @@ static void pass(one_node *one, const example *e, int whole)
 {
     uint32_t seed = 1234;
 
-    if (one->gradient->check)
-        OK(one->gradient->check(&one->call.shape));
+    if (one->gradient->check) OK(one->gradient->check(&one->call.shape));
     node_prepare(one);
     OK(node_forward(one));
     for (size_t k = 0; k < one->call.shape.node->n_outputs; k++) {
         for (size_t i = 0; i < rnnp_tensor_elements(&one->d_out[k]); i++)
-            ((float *)one->d_out[k].data)[i] = e->no_dy >> k & 1 ? 0 : whole ? (float)(draw(&seed) % 5) - 2
-                                                                             : (float)(draw(&seed) % 1000) / 500 - 1;
+            ((float *)one->d_out[k].data)[i] = e->no_dy >> k & 1 ? 0
+                                               : whole           ? (float)(draw(&seed) % 5) - 2
+                                                                 : (float)(draw(&seed) % 1000) / 500 - 1;
         if (e->no_dy >> k & 1) {
             free(one->d_out[k].data);
             one->d_out[k].data = NULL;

@@ -47,13 +47,13 @@ static void test_older_struct(void **state)
     assert_says(context, "struct_size is 1");
 }
 
-#define BAD(assignments, words)                                                      \
-    do {                                                                             \
-        rnnp_train_options o, read;                                                  \
-        rnnp_train_options_init(&o);                                                 \
-        assignments;                                                                 \
+#define BAD(assignments, words)                                                       \
+    do {                                                                              \
+        rnnp_train_options o, read;                                                   \
+        rnnp_train_options_init(&o);                                                  \
+        assignments;                                                                  \
         assert_int_equal(rnnp_train_options_check(context, &o, &read), RNNP_ERR_ARG); \
-        assert_says(context, words);                                                 \
+        assert_says(context, words);                                                  \
     } while (0)
 
 static void test_ranges(void **state)
@@ -117,12 +117,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_older_struct), cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_classes), cmocka_unit_test(test_good_classes),
+        cmocka_unit_test(test_classes),  cmocka_unit_test(test_good_classes),
     };
     int failed;
 
-    if (rnnp_context_create(NULL, &context) != RNNP_OK)
-        return 1;
+    if (rnnp_context_create(NULL, &context) != RNNP_OK) return 1;
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     rnnp_context_destroy(context);
     return failed;

@@ -11,12 +11,11 @@ static const rnnp_random example = {.seed = 0x123456789ABCDEFu, .step = 5, .use 
 /* Facts: the known answers for philox4x32 with 10 rounds in the Random123 distribution. */
 static void test_philox(void **state)
 {
-    static const uint32_t known[][10] = {
-        {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
-        {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e, 0xa20bc7c6,
-         0x6d5451fd},
-        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb, 0x5001e420,
-         0x24126ea1}};
+    static const uint32_t known[][10] = {{0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
+                                         {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff,
+                                          0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
+                                         {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0,
+                                          0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}};
     uint32_t out[4];
 
     (void)state;
@@ -73,8 +72,7 @@ static void test_streams(void **state)
         size_t equal = 0;
 
         rnnp_random_bits(&others[i], 0, 16, other);
-        for (size_t k = 0; k < 16; k++)
-            equal += bits[k] == other[k];
+        for (size_t k = 0; k < 16; k++) equal += bits[k] == other[k];
         assert_int_equal(equal, 0);
     }
 }
@@ -91,15 +89,13 @@ static void test_uniform(void **state)
     for (size_t i = 0; i < N; i++) {
         assert_true(x[i] >= 0 && x[i] < 1 && x[i] * 16777216.0f == floorf(x[i] * 16777216.0f));
         share[(size_t)(x[i] * 16)]++;
-        for (int k = 0; k < 2; k++)
-            sum[k] += pow(x[i], k + 1) / N;
+        for (int k = 0; k < 2; k++) sum[k] += pow(x[i], k + 1) / N;
         sum[2] += i > 0 ? ((double)x[i] - 0.5) * ((double)x[i - 1] - 0.5) / N : 0;
     }
     assert_true(fabs(sum[0] - 1.0 / 2) < 5 * sqrt(1.0 / 12 / N));
     assert_true(fabs(sum[1] - 1.0 / 3) < 5 * sqrt(4.0 / 45 / N));
     assert_true(fabs(sum[2]) < 5 * sqrt(1.0 / 144 / N));
-    for (size_t i = 0; i < 16; i++)
-        chi += (share[i] - N / 16.0) * (share[i] - N / 16.0) / (N / 16.0);
+    for (size_t i = 0; i < 16; i++) chi += (share[i] - N / 16.0) * (share[i] - N / 16.0) / (N / 16.0);
     assert_true(chi < 45); /* 15 degrees of freedom: p = 1e-4 */
     free(x);
 }
@@ -125,8 +121,7 @@ static void test_normal(void **state)
         assert_true(fabs(x[i + 1] - radius * sin(angle)) <= 6e-8 * radius);
     }
     for (size_t i = 0; i < N; i++) {
-        for (int k = 0; k < 4; k++)
-            sum[k] += pow(x[i], k + 1) / N;
+        for (int k = 0; k < 4; k++) sum[k] += pow(x[i], k + 1) / N;
     }
     assert_true(fabs(sum[0]) < 5 * sqrt(1.0 / N));
     assert_true(fabs(sum[1] - 1) < 5 * sqrt(2.0 / N));

@@ -69,8 +69,7 @@ static const char *const input_names[] = {"X", "W", "R", "B", "", "initial_h", "
 
 static void say(const spec *s, int good)
 {
-    if (!good)
-        printf("%s:\n", s->name);
+    if (!good) printf("%s:\n", s->name);
     assert_true(good);
 }
 
@@ -127,12 +126,10 @@ static void check_gradients(const spec *s)
     double *in[CASE_INPUTS] = {0}, *mask = s->dropout > 0.0f ? masks(&e) : NULL;
 
     for (size_t i = 0; i < CASE_INPUTS; i++) {
-        if (!e.n_in[i])
-            continue;
+        if (!e.n_in[i]) continue;
         in[i] = malloc(e.n_in[i] * sizeof **in);
         assert_non_null(in[i]);
-        for (size_t k = 0; k < e.n_in[i]; k++)
-            in[i][k] = e.in[i][k];
+        for (size_t k = 0; k < e.n_in[i]; k++) in[i][k] = e.in[i][k];
     }
     for (size_t i = 0; i < CASE_INPUTS; i++) {
         double largest = 0.0, worst = 0.0;
@@ -157,8 +154,7 @@ static void check_gradients(const spec *s)
         checked.largest = fmax(checked.largest, largest > 0.0 ? worst / largest : 0.0);
     }
     checked.cases++;
-    for (size_t i = 0; i < CASE_INPUTS; i++)
-        free(in[i]);
+    for (size_t i = 0; i < CASE_INPUTS; i++) free(in[i]);
     free(mask);
     free_result(&r);
     free_example(&e);
@@ -167,8 +163,7 @@ static void check_gradients(const spec *s)
 static void test_gradients_are_those_of_the_formulas(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(specs); i++)
-        check_gradients(&specs[i]);
+    for (size_t i = 0; i < COUNT(specs); i++) check_gradients(&specs[i]);
 }
 
 static void test_recurrent_dropout(void **state)
@@ -242,8 +237,7 @@ static void test_isas_have_the_same_bits(void **state)
         compare(&specs[i], "generic", &(training){0}, NULL, &(training){0});
         compare(&specs[i], "generic", &(training){.recompute = 1}, NULL, &(training){0});
     }
-    for (size_t i = 0; i < COUNT(dropped); i++)
-        compare(&dropped[i], "generic", &(training){0}, NULL, &(training){0});
+    for (size_t i = 0; i < COUNT(dropped); i++) compare(&dropped[i], "generic", &(training){0}, NULL, &(training){0});
 }
 
 /* Kernels whose panels are not 16 columns wide, as AVX-512's are. */
@@ -259,8 +253,7 @@ static void test_panels_of_products_do_not_matter(void **state)
 static void test_parts_of_prepare_make_the_whole(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(specs); i++)
-        compare(&specs[i], NULL, &(training){0}, NULL, &(training){.parts = 3});
+    for (size_t i = 0; i < COUNT(specs); i++) compare(&specs[i], NULL, &(training){0}, NULL, &(training){.parts = 3});
 }
 
 static void test_wanted_gradients_do_not_depend_on_others(void **state)
@@ -280,8 +273,7 @@ static void test_unused_outputs(void **state)
         example e = make_example(&specs[i]);
 
         for (unsigned o = 0; o < CASE_OUTPUTS; o++) {
-            if (!e.n_out[o])
-                continue;
+            if (!e.n_out[o]) continue;
             result unused = train(&e, NULL, &(training){.unused = 1u << o});
             memset(e.d_out[o], 0, e.n_out[o] * sizeof(float));
             result zeros = train(&e, NULL, &(training){0});

@@ -37,26 +37,21 @@ example make_example(const spec *s)
     e.n_out[RNNP_OUT_H] = s->only_y ? 0 : state;
     e.n_out[RNNP_OUT_C] = s->only_y || s->cell != RNNP_CELL_LSTM ? 0 : state;
     for (size_t i = 0; i < CASE_OUTPUTS; i++) {
-        if (e.n_out[i])
-            e.d_out[i] = numbers(e.n_out[i], (uint32_t)(31 + i), 1.0f);
+        if (e.n_out[i]) e.d_out[i] = numbers(e.n_out[i], (uint32_t)(31 + i), 1.0f);
     }
     return e;
 }
 
 void free_example(example *e)
 {
-    for (size_t i = 0; i < CASE_INPUTS; i++)
-        free(e->in[i]);
-    for (size_t i = 0; i < CASE_OUTPUTS; i++)
-        free(e->d_out[i]);
+    for (size_t i = 0; i < CASE_INPUTS; i++) free(e->in[i]);
+    for (size_t i = 0; i < CASE_OUTPUTS; i++) free(e->d_out[i]);
 }
 
 void free_result(result *r)
 {
-    for (size_t i = 0; i < CASE_INPUTS; i++)
-        free(r->d_in[i]);
-    for (size_t i = 0; i < CASE_OUTPUTS; i++)
-        free(r->out[i]);
+    for (size_t i = 0; i < CASE_INPUTS; i++) free(r->d_in[i]);
+    for (size_t i = 0; i < CASE_OUTPUTS; i++) free(r->out[i]);
 }
 
 /* Memory of exactly so many bytes, full of NaN: what is read before it is written shows. */
@@ -72,8 +67,7 @@ static void *garbage(size_t bytes)
 static int same(float *const *a, float *const *b, const size_t *n, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (a[i] && b[i] && memcmp(a[i], b[i], n[i] * sizeof **a) != 0)
-            return 0;
+        if (a[i] && b[i] && memcmp(a[i], b[i], n[i] * sizeof **a) != 0) return 0;
     }
     return 1;
 }
@@ -150,8 +144,7 @@ static graph make_graph(const example *e, const char *isa, int computed_weights)
     g.model = make_model(g.context);
     for (size_t i = 0; i < CASE_INPUTS; i++) {
         in[i] = RNNP_NONE;
-        if (!is_input(e, i))
-            continue;
+        if (!is_input(e, i)) continue;
         g.in[i] = shape_of_input(e, i);
         in[i] = add_input(&g, i, is_weight(i) && !computed_weights);
     }
@@ -171,8 +164,7 @@ static graph make_graph(const example *e, const char *isa, int computed_weights)
         {.name = "layout", .kind = RNNP_ATTR_INT, .i = s->layout},
     };
     size_t n = 3;
-    if (s->clip > 0.0f)
-        attrs[n++] = (rnnp_attr){.name = "clip", .kind = RNNP_ATTR_FLOAT, .f = s->clip};
+    if (s->clip > 0.0f) attrs[n++] = (rnnp_attr){.name = "clip", .kind = RNNP_ATTR_FLOAT, .f = s->clip};
     if (s->cell == RNNP_CELL_GRU)
         attrs[n++] = (rnnp_attr){.name = "linear_before_reset", .kind = RNNP_ATTR_INT, .i = s->reset_after};
     if (s->cell == RNNP_CELL_LSTM)
@@ -186,17 +178,14 @@ static graph make_graph(const example *e, const char *isa, int computed_weights)
     if (betas)
         attrs[n++] = (rnnp_attr){.name = "activation_beta", .kind = RNNP_ATTR_FLOATS, .count = betas, .floats = beta};
     assert_true(n <= sizeof attrs / sizeof attrs[0]);
-    for (size_t i = 0; i < outputs; i++)
-        out[i] = e->n_out[i] ? 0 : RNNP_NONE;
+    for (size_t i = 0; i < outputs; i++) out[i] = e->n_out[i] ? 0 : RNNP_NONE;
     OK(rnnp_model_node(g.model, ops[s->cell], 17, "cell", in, inputs, attrs, n, out, outputs));
     for (size_t i = 0; i < outputs; i++) {
-        if (e->n_out[i])
-            OK(rnnp_model_output(g.model, output_names[i], out[i]));
+        if (e->n_out[i]) OK(rnnp_model_output(g.model, output_names[i], out[i]));
     }
     OK(rnnp_model_close(g.model));
     for (size_t i = 0; i < outputs; i++) {
-        if (e->n_out[i])
-            g.out[i] = rnnp_meta_tensor(&g.model->values[out[i]].meta, NULL);
+        if (e->n_out[i]) g.out[i] = rnnp_meta_tensor(&g.model->values[out[i]].meta, NULL);
     }
     return g;
 }
@@ -219,12 +208,10 @@ result infer(const example *e, const char *isa)
     rnnp_run *run;
 
     for (size_t i = 0; i < CASE_INPUTS; i++) {
-        if (is_input(e, i) && !is_weight(i))
-            in[inputs++] = g.in[i];
+        if (is_input(e, i) && !is_weight(i)) in[inputs++] = g.in[i];
     }
     for (size_t i = 0; i < CASE_OUTPUTS; i++) {
-        if (!e->n_out[i])
-            continue;
+        if (!e->n_out[i]) continue;
         out[outputs] = g.out[i];
         out[outputs++].data = r.out[i] = garbage(e->n_out[i] * sizeof(float));
     }
@@ -253,11 +240,9 @@ static void use_panels(rnnp_selection *select, size_t nr)
     const rnnp_variant_list *list = rnnp_tables[select->isa];
 
     for (size_t i = 0; nr && i < list->count; i++) {
-        if (list->rows[i].op != RNNP_OP_gemm_f32 || list->rows[i].traits.nr != nr)
-            continue;
+        if (list->rows[i].op != RNNP_OP_gemm_f32 || list->rows[i].traits.nr != nr) continue;
         select->op[RNNP_OP_gemm_f32] = &list->rows[i];
-        for (size_t home = 0; home < RNNP_HOME_COUNT; home++)
-            select->away[home][RNNP_OP_gemm_f32] = &list->rows[i];
+        for (size_t home = 0; home < RNNP_HOME_COUNT; home++) select->away[home][RNNP_OP_gemm_f32] = &list->rows[i];
     }
 }
 
@@ -269,30 +254,31 @@ static void begin_work(const example *e, const graph *g, const training *t, work
     w->gradient = rnnp_gradient_find(node->op->name);
     assert_non_null(w->gradient);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE)
-            w->in[i] = g->model->values[node->inputs[i]].meta;
+        if (node->inputs[i] != RNNP_NONE) w->in[i] = g->model->values[node->inputs[i]].meta;
         w->in[i].known = NULL;
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE)
-            w->out[i] = g->model->values[node->outputs[i]].meta;
+        if (node->outputs[i] != RNNP_NONE) w->out[i] = g->model->values[node->outputs[i]].meta;
     }
-    for (size_t r = 0; r < e->s.batch; r++)
-        w->rows[r] = t->rows ? t->rows[r] : (uint32_t)r;
-    w->slice = (rnnp_slice){.seed = CASE_SEED, .step = CASE_STEP, .rows = w->rows, .n_rows = e->s.batch,
-                            .training = !t->evaluation};
+    for (size_t r = 0; r < e->s.batch; r++) w->rows[r] = t->rows ? t->rows[r] : (uint32_t)r;
+    w->slice = (rnnp_slice){
+        .seed = CASE_SEED, .step = CASE_STEP, .rows = w->rows, .n_rows = e->s.batch, .training = !t->evaluation};
     w->select = g->context->selection;
     use_panels(&w->select, t->nr);
-    w->call.shape = (rnnp_gradient_shape){
-        .context = g->context, .select = &w->select, .math = RNNP_MATH_U35, .node = node, .inputs = w->in,
-        .outputs = w->out, .recompute = t->recompute, .recurrent_dropout = e->s.dropout};
+    w->call.shape = (rnnp_gradient_shape){.context = g->context,
+                                          .select = &w->select,
+                                          .math = RNNP_MATH_U35,
+                                          .node = node,
+                                          .inputs = w->in,
+                                          .outputs = w->out,
+                                          .recompute = t->recompute,
+                                          .recurrent_dropout = e->s.dropout};
     w->call.slice = &w->slice;
     w->call.inputs = g->in;
     w->call.batch_axis = RNNP_NO_AXIS;
     const size_t parts = t->parts ? t->parts : 1;
     void *prepared = garbage(w->gradient->prepared_bytes(&w->call.shape));
-    for (size_t i = 0; i < parts; i++)
-        w->gradient->prepare(&w->call.shape, g->in, prepared, i, parts);
+    for (size_t i = 0; i < parts; i++) w->gradient->prepare(&w->call.shape, g->in, prepared, i, parts);
     w->call.prepared = prepared;
     w->call.kept = garbage(w->gradient->kept_bytes(&w->call.shape));
     w->call.workspace = garbage(w->gradient->workspace_bytes(&w->call.shape));
@@ -315,8 +301,7 @@ result train(const example *e, const char *isa, const training *t)
     begin_work(e, &g, t, &w);
     OK(w.gradient->check(&w.call.shape));
     for (size_t i = 0; i < CASE_OUTPUTS; i++) {
-        if (!e->n_out[i])
-            continue;
+        if (!e->n_out[i]) continue;
         g.out[i].data = r.out[i] = garbage(e->n_out[i] * sizeof(float));
         d_out[i] = g.out[i];
         d_out[i].data = t->unused >> i & 1 ? NULL : e->d_out[i];
@@ -327,19 +312,15 @@ result train(const example *e, const char *isa, const training *t)
     free(w.call.workspace);
     w.call.workspace = garbage(w.gradient->workspace_bytes(&w.call.shape));
     for (size_t i = 0; i < CASE_INPUTS; i++) {
-        if (!e->n_in[i])
-            continue;
+        if (!e->n_in[i]) continue;
         d_in[i] = g.in[i];
         d_in[i].data = NULL;
         assert_true(rnnp_gradient_bit(w.gradient->inputs, i));
-        if (!(t->unwanted >> i & 1))
-            d_in[i].data = r.d_in[i] = garbage(e->n_in[i] * sizeof(float));
-        if (!rnnp_gradient_bit(w.gradient->keeps_inputs, i))
-            g.in[i].data = NULL;
+        if (!(t->unwanted >> i & 1)) d_in[i].data = r.d_in[i] = garbage(e->n_in[i] * sizeof(float));
+        if (!rnnp_gradient_bit(w.gradient->keeps_inputs, i)) g.in[i].data = NULL;
     }
     for (size_t i = 0; i < CASE_OUTPUTS; i++) {
-        if (!rnnp_gradient_bit(w.gradient->keeps_outputs, i))
-            g.out[i].data = NULL;
+        if (!rnnp_gradient_bit(w.gradient->keeps_outputs, i)) g.out[i].data = NULL;
     }
     w.call.d_outputs = d_out;
     w.call.d_inputs = d_in;

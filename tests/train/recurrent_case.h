@@ -18,9 +18,9 @@ typedef struct spec {
     int reset_after, layout, peephole, input_forget;
     int no_bias, no_states, no_y, only_y;
     float clip;
-    int32_t lengths[MOST_ROWS];       /* used when with_lengths */
+    int32_t lengths[MOST_ROWS]; /* used when with_lengths */
     int with_lengths;
-    rnnp_act_spec act[3];             /* of every direction; kind 0: the default */
+    rnnp_act_spec act[3]; /* of every direction; kind 0: the default */
     const char *act_name[3];
     float dropout;
 } spec;
@@ -31,8 +31,8 @@ enum { CASE_INPUTS = 8, CASE_OUTPUTS = 3 };
 typedef struct example {
     spec s;
     size_t dirs, gates;
-    size_t n_in[CASE_INPUTS], n_out[CASE_OUTPUTS];   /* elements, 0 where absent */
-    float *in[CASE_INPUTS];                          /* all but the lengths */
+    size_t n_in[CASE_INPUTS], n_out[CASE_OUTPUTS]; /* elements, 0 where absent */
+    float *in[CASE_INPUTS];                        /* all but the lengths */
     float *d_out[CASE_OUTPUTS];
 } example;
 
@@ -52,12 +52,12 @@ int same_gradients(const example *e, const result *a, const result *b);
 
 typedef struct training {
     int recompute;
-    int evaluation;                   /* slice->training = 0 */
-    const uint32_t *rows;             /* places in the batch; NULL: 0, 1, 2, ... */
-    unsigned unwanted;                /* bit i: nobody wants the gradient by input i */
-    unsigned unused;                  /* bit i: nothing depends on output i */
-    size_t parts;                     /* of prepare; 0: 1 */
-    size_t nr;                        /* products have panels of so many columns, where a kernel has; 0: the usual */
+    int evaluation;       /* slice->training = 0 */
+    const uint32_t *rows; /* places in the batch; NULL: 0, 1, 2, ... */
+    unsigned unwanted;    /* bit i: nobody wants the gradient by input i */
+    unsigned unused;      /* bit i: nothing depends on output i */
+    size_t parts;         /* of prepare; 0: 1 */
+    size_t nr;            /* products have panels of so many columns, where a kernel has; 0: the usual */
 } training;
 
 result infer(const example *e, const char *isa);

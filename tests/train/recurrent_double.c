@@ -46,8 +46,7 @@ static double input_part(const cell *k, size_t row, const double *x)
 {
     double sum = k->bw ? k->bw[row] : 0.0;
 
-    for (size_t i = 0; i < k->e->s.input; i++)
-        sum += k->w[row * k->e->s.input + i] * x[i];
+    for (size_t i = 0; i < k->e->s.input; i++) sum += k->w[row * k->e->s.input + i] * x[i];
     return sum;
 }
 
@@ -55,8 +54,7 @@ static double recurrent_part(const cell *k, size_t row, const double *h)
 {
     double sum = k->br ? k->br[row] : 0.0;
 
-    for (size_t i = 0; i < k->e->s.hidden; i++)
-        sum += k->r[row * k->e->s.hidden + i] * h[i];
+    for (size_t i = 0; i < k->e->s.hidden; i++) sum += k->r[row * k->e->s.hidden + i] * h[i];
     return sum;
 }
 
@@ -66,8 +64,7 @@ static void step(const cell *k, const double *x, const double *mask, double *h, 
     const size_t H = s->hidden;
     double hm[MOST_UNITS], rh[MOST_UNITS], next[MOST_UNITS];
 
-    for (size_t u = 0; u < H; u++)
-        hm[u] = mask ? h[u] * mask[u] : h[u];
+    for (size_t u = 0; u < H; u++) hm[u] = mask ? h[u] * mask[u] : h[u];
     for (size_t u = 0; u < H && s->cell == RNNP_CELL_GRU; u++) {
         const double r = gate(k, 0, input_part(k, H + u, x) + recurrent_part(k, H + u, hm));
 
@@ -76,8 +73,7 @@ static void step(const cell *k, const double *x, const double *mask, double *h, 
     for (size_t u = 0; u < H; u++) {
         double z[4];
 
-        for (size_t g = 0; g < k->e->gates; g++)
-            z[g] = input_part(k, g * H + u, x);
+        for (size_t g = 0; g < k->e->gates; g++) z[g] = input_part(k, g * H + u, x);
         for (size_t g = 0; g < k->e->gates && !(s->cell == RNNP_CELL_GRU && g == 2); g++)
             z[g] += recurrent_part(k, g * H + u, hm);
         if (s->cell == RNNP_CELL_RNN) {
@@ -112,8 +108,11 @@ double reference_loss(const example *e, double *const in[CASE_INPUTS], const dou
 
     for (size_t d = 0; d < D; d++) {
         const int reverse = s->direction == RNNP_REVERSE || d == 1;
-        cell k = {.e = e, .w = in[RNNP_IN_W] + d * GH * I, .r = in[RNNP_IN_R] + d * GH * H,
-                  .bw = of_direction(in[RNNP_IN_B], d, 2 * GH), .p = of_direction(in[RNNP_IN_P], d, 3 * H)};
+        cell k = {.e = e,
+                  .w = in[RNNP_IN_W] + d * GH * I,
+                  .r = in[RNNP_IN_R] + d * GH * H,
+                  .bw = of_direction(in[RNNP_IN_B], d, 2 * GH),
+                  .p = of_direction(in[RNNP_IN_P], d, 3 * H)};
         static const rnnp_act_spec sigmoid = {RNNP_ACT_SIGMOID, 0, 0}, tanh_act = {RNNP_ACT_TANH, 0, 0};
 
         k.br = k.bw ? k.bw + GH : NULL;
@@ -134,8 +133,7 @@ double reference_loss(const example *e, double *const in[CASE_INPUTS], const dou
                 const size_t y = s->layout ? ((b * T + t) * D + d) * H : ((t * D + d) * B + b) * H;
 
                 step(&k, x, mask ? mask + (d * B + b) * H : NULL, h, c);
-                for (size_t u = 0; u < H && e->d_out[RNNP_OUT_Y]; u++)
-                    loss += e->d_out[RNNP_OUT_Y][y + u] * h[u];
+                for (size_t u = 0; u < H && e->d_out[RNNP_OUT_Y]; u++) loss += e->d_out[RNNP_OUT_Y][y + u] * h[u];
             }
             for (size_t u = 0; u < H; u++) {
                 loss += e->d_out[RNNP_OUT_H] ? e->d_out[RNNP_OUT_H][at + u] * h[u] : 0.0;

@@ -119,10 +119,7 @@ static void test_senseless(void **state)
     BAD(epochs, 0);
 }
 
-static void close_to(double value, double expected)
-{
-    assert_true(fabs(value - expected) <= 8e-16 * fabs(expected));
-}
+static void close_to(double value, double expected) { assert_true(fabs(value - expected) <= 8e-16 * fabs(expected)); }
 
 static void test_functions(void **state)
 {
@@ -133,12 +130,9 @@ static void test_functions(void **state)
         close_to(rnnp_real_log(x), log(x));
         assert_true(rnnp_real_log(1 + 1 / x) >= 0);
     }
-    for (double x = 1; x < 1.01; x += 1.7e-5)
-        close_to(rnnp_real_log(x), log(x));
-    for (double x = -700; x <= 700; x += 0.0713)
-        close_to(rnnp_real_exp(x), exp(x));
-    for (double x = -1; x <= 1; x += 1.0 / 4096)
-        assert_true(fabs(rnnp_real_cos_pi(x) - cos(pi * x)) <= 4e-16);
+    for (double x = 1; x < 1.01; x += 1.7e-5) close_to(rnnp_real_log(x), log(x));
+    for (double x = -700; x <= 700; x += 0.0713) close_to(rnnp_real_exp(x), exp(x));
+    for (double x = -1; x <= 1; x += 1.0 / 4096) assert_true(fabs(rnnp_real_cos_pi(x) - cos(pi * x)) <= 4e-16);
     assert_true(rnnp_real_cos_pi(0.5) == 0 && rnnp_real_cos_pi(-1) == -1 && rnnp_real_cos_pi(4) == 1);
     close_to(rnnp_real_cos_pi(100.25), sqrt(0.5));
     close_to(rnnp_real_cos_pi(101.25), -sqrt(0.5));
@@ -149,8 +143,8 @@ static void test_functions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formulas), cmocka_unit_test(test_least), cmocka_unit_test(test_warmup),
-        cmocka_unit_test(test_plateau), cmocka_unit_test(test_senseless), cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_formulas), cmocka_unit_test(test_least),     cmocka_unit_test(test_warmup),
+        cmocka_unit_test(test_plateau),  cmocka_unit_test(test_senseless), cmocka_unit_test(test_functions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,8 +39,8 @@ static rnnp_value recurrent(system_builder *b, const char *name, rnnp_recurrent_
     o.input = *input;
     o.hidden = hidden;
     must(b->context, rnnp_model_layer(b->model, name), "rnnp_model_layer");
-    must(b->context,
-         rnnp_model_recurrent(b->model, &o, weights, y, b->lengths, RNNP_NONE, RNNP_NONE, &y, NULL, NULL), name);
+    must(b->context, rnnp_model_recurrent(b->model, &o, weights, y, b->lengths, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
+         name);
     free(zeros);
     *input = dirs * hidden;
     return y;
@@ -146,22 +146,17 @@ static rnnp_value autoencoder(const train_system *s, system_builder *b)
 }
 
 const train_system train_systems[] = {
-    {"elman-relu", RNNP_LOSS_MSE, 2, elman, "Relu"},
-    {"elman-sigmoid", RNNP_LOSS_MSE, 2, elman, "Sigmoid"},
-    {"elman-tanh", RNNP_LOSS_MSE, 2, elman, "Tanh"},
-    {"text", RNNP_LOSS_SPARSE, 4, text, NULL},
-    {"deep", RNNP_LOSS_SPARSE, 4, deep, NULL},
-    {"binary", RNNP_LOSS_BINARY, 1, binary, NULL},
-    {"visits", RNNP_LOSS_SPARSE, 5, visits, NULL},
-    {"autoencoder", RNNP_LOSS_MSE, INPUT, autoencoder, NULL},
+    {"elman-relu", RNNP_LOSS_MSE, 2, elman, "Relu"}, {"elman-sigmoid", RNNP_LOSS_MSE, 2, elman, "Sigmoid"},
+    {"elman-tanh", RNNP_LOSS_MSE, 2, elman, "Tanh"}, {"text", RNNP_LOSS_SPARSE, 4, text, NULL},
+    {"deep", RNNP_LOSS_SPARSE, 4, deep, NULL},       {"binary", RNNP_LOSS_BINARY, 1, binary, NULL},
+    {"visits", RNNP_LOSS_SPARSE, 5, visits, NULL},   {"autoencoder", RNNP_LOSS_MSE, INPUT, autoencoder, NULL},
 };
 const size_t train_system_count = sizeof train_systems / sizeof train_systems[0];
 
 const train_system *find_system(const char *name)
 {
     for (size_t i = 0; i < train_system_count; i++) {
-        if (strcmp(train_systems[i].name, name) == 0)
-            return &train_systems[i];
+        if (strcmp(train_systems[i].name, name) == 0) return &train_systems[i];
     }
     printf("FAILED: no system is named %s\n", name);
     exit(1);
@@ -203,8 +198,7 @@ static int32_t class_of(const rnnp_tensor *x, size_t row, size_t length, size_t 
 {
     int32_t class = 0;
 
-    if (x->rank == 2)
-        return length ? (int32_t)(((const int64_t *)x->data)[row * SYSTEM_STEPS] % (int64_t)classes) : 0;
+    if (x->rank == 2) return length ? (int32_t)(((const int64_t *)x->data)[row * SYSTEM_STEPS] % (int64_t)classes) : 0;
     for (int32_t bit = 0; bit < 2; bit++) {
         float sum = 0.0f;
 
@@ -241,7 +235,9 @@ void make_batch(system_batch *m, const train_system *system, const system_form *
                 : loss == RNNP_LOSS_BINARY ? tensor(RNNP_F32, 2, rows, k, 0)
                                            : tensor(RNNP_I32, 1, rows, 0, 0);
     m->weights = tensor(RNNP_F32, loss == RNNP_LOSS_SPARSE ? 1 : 2, rows, loss == RNNP_LOSS_MSE ? SYSTEM_STEPS : k, 0);
-    m->batch = (rnnp_train_batch){.inputs = m->inputs, .n_inputs = lengths ? 2 : 1, .target = &m->target,
+    m->batch = (rnnp_train_batch){.inputs = m->inputs,
+                                  .n_inputs = lengths ? 2 : 1,
+                                  .target = &m->target,
                                   .weights = lengths ? &m->weights : NULL};
     if (words) {
         for (size_t i = 0; i < rows * SYSTEM_STEPS; i++)
@@ -256,15 +252,13 @@ void make_batch(system_batch *m, const train_system *system, const system_form *
         ((int32_t *)m->inputs[1].data)[r] = (int32_t)length;
         for (size_t t = 0; t < SYSTEM_STEPS && loss == RNNP_LOSS_MSE; t++)
             ((float *)m->weights.data)[r * SYSTEM_STEPS + t] = t < length ? 1.0f : 0.0f;
-        if (loss != RNNP_LOSS_MSE)
-            ((float *)m->weights.data)[r] = 0.5f + (float)(r % 3);
+        if (loss != RNNP_LOSS_MSE) ((float *)m->weights.data)[r] = 0.5f + (float)(r % 3);
         if (loss == RNNP_LOSS_BINARY)
             ((float *)m->target.data)[r] = class % 2 ? 1.0f : 0.0f;
         else if (loss == RNNP_LOSS_SPARSE)
             ((int32_t *)m->target.data)[r] = class;
     }
-    if (loss == RNNP_LOSS_MSE)
-        values(system, m->inputs[0].data, rows, m->target.data);
+    if (loss == RNNP_LOSS_MSE) values(system, m->inputs[0].data, rows, m->target.data);
 }
 
 void free_batch(system_batch *m)
@@ -285,8 +279,7 @@ float *all_parameters(const rnnp_trainer *trainer, size_t *n)
         size_t elements = 1;
 
         must(NULL, rnnp_trainer_parameter(trainer, i, &p), "rnnp_trainer_parameter");
-        for (size_t d = 0; d < p.rank; d++)
-            elements *= (size_t)p.shape[d];
+        for (size_t d = 0; d < p.rank; d++) elements *= (size_t)p.shape[d];
         all = realloc(all, (*n + elements) * sizeof *all);
         must(NULL, all ? RNNP_OK : RNNP_ERR_MEMORY, "realloc");
         must(NULL, rnnp_trainer_get(trainer, i, all + *n), p.name);

@@ -14,9 +14,9 @@ enum { SYSTEM_STEPS = 12, SYSTEM_MOST_ROWS = 33 };
 
 /* What a system is made like. */
 typedef struct system_form {
-    size_t shrink;    /* divides the units of all layers                                     */
-    size_t shortest;  /* rows have shortest .. SYSTEM_STEPS steps; SYSTEM_STEPS: no lengths  */
-    float dropout;    /* rate of a dropout layer below the head                              */
+    size_t shrink;   /* divides the units of all layers */
+    size_t shortest; /* rows have shortest .. SYSTEM_STEPS steps; SYSTEM_STEPS: no lengths */
+    float dropout;   /* rate of a dropout layer below the head */
 } system_form;
 
 struct system_builder;
@@ -24,7 +24,7 @@ struct system_builder;
 typedef struct train_system {
     const char *name;
     rnnp_loss loss;
-    size_t classes;   /* numbers per row or step that the head gives */
+    size_t classes; /* numbers per row or step that the head gives */
     rnnp_value (*build)(const struct train_system *system, struct system_builder *builder);
     const char *activation;
 } train_system;

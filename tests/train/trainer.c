@@ -30,8 +30,7 @@ static double train(rnnp_trainer *trainer, data *d, size_t steps)
 {
     rnnp_train_result r = {0};
 
-    for (size_t i = 0; i < steps; i++)
-        OK(rnnp_trainer_step(trainer, &d->batch, &r));
+    for (size_t i = 0; i < steps; i++) OK(rnnp_trainer_step(trainer, &d->batch, &r));
     return r.loss;
 }
 
@@ -135,28 +134,23 @@ static void test_tree(void **state)
             }
             OK(rnnp_trainer_backward(trainer, &one.batch, NULL));
             part[p] = all_of(trainer, 1, &n);
-            for (size_t i = 0; i < n; i++)
-                part[p][i] *= (float)mine;
+            for (size_t i = 0; i < n; i++) part[p][i] *= (float)mine;
         }
         for (size_t step = 1; step < parts; step *= 2) {
             for (size_t p = 0; p + step < parts; p += 2 * step) {
-                for (size_t i = 0; i < n; i++)
-                    part[p][i] += part[p + step][i];
+                for (size_t i = 0; i < n; i++) part[p][i] += part[p + step][i];
             }
         }
         OK(rnnp_trainer_backward(trainer, &whole.batch, NULL));
         float *sum = all_of(trainer, 1, &n);
         if ((rows & (rows - 1)) == 0) { /* then scaling by 1 / rows commutes with all roundings */
-            for (size_t i = 0; i < n; i++)
-                part[0][i] /= (float)rows;
+            for (size_t i = 0; i < n; i++) part[0][i] /= (float)rows;
             assert_memory_equal(sum, part[0], n * sizeof *sum);
         } else {
-            for (size_t i = 0; i < n; i++)
-                assert_true(fabsf(sum[i] - part[0][i] / (float)rows) <= 1e-6f);
+            for (size_t i = 0; i < n; i++) assert_true(fabsf(sum[i] - part[0][i] / (float)rows) <= 1e-6f);
         }
         free(sum);
-        for (size_t p = 0; p < parts; p++)
-            free(part[p]);
+        for (size_t p = 0; p < parts; p++) free(part[p]);
         rnnp_trainer_destroy(trainer);
         rnnp_model_destroy(model);
     }
@@ -195,8 +189,7 @@ static void test_gradient(void **state)
 
         OK(rnnp_trainer_get(s.trainer, i, p));
         OK(rnnp_trainer_gradient(s.trainer, i, g));
-        for (size_t k = 0; k < n; k++)
-            square += (double)g[k] * (double)g[k];
+        for (size_t k = 0; k < n; k++) square += (double)g[k] * (double)g[k];
         for (size_t k = 0; k < n; k += 5, checked++) {
             const float was = p[k];
 
@@ -336,8 +329,7 @@ static void test_frozen(void **state)
     assert_int_equal(rnnp_trainer_gradient(s.trainer, w, after), RNNP_ERR_STATE);
     assert_says(s.context, "frozen");
     const size_t n = rnnp_trainer_parameters(s.trainer);
-    for (size_t i = 0; i < n; i++)
-        OK(rnnp_trainer_freeze(s.trainer, i, 1));
+    for (size_t i = 0; i < n; i++) OK(rnnp_trainer_freeze(s.trainer, i, 1));
     rnnp_train_result r;
     OK(rnnp_trainer_step(s.trainer, &d.batch, &r));
     assert_true(r.norm == 0.0);

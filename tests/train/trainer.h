@@ -73,8 +73,7 @@ static inline void make_data(data *d, size_t rows, uint32_t seed)
         float sum[2] = {0, 0};
 
         for (size_t t = 0; t < STEPS; t++) {
-            for (size_t k = 0; k < 2; k++)
-                sum[k] += d->x[(t * rows + r) * INPUT + k];
+            for (size_t k = 0; k < 2; k++) sum[k] += d->x[(t * rows + r) * INPUT + k];
         }
         d->classes[r] = (sum[0] > 0) + 2 * (sum[1] > 0);
         d->weights[r] = 0.5f + (float)(r % 3);
@@ -110,8 +109,7 @@ static inline size_t elements_of(const rnnp_trainer *trainer, size_t index)
     size_t n = 1;
 
     OK(rnnp_trainer_parameter(trainer, index, &p));
-    for (size_t d = 0; d < p.rank; d++)
-        n *= (size_t)p.shape[d];
+    for (size_t d = 0; d < p.rank; d++) n *= (size_t)p.shape[d];
     return n;
 }
 
@@ -124,8 +122,7 @@ static inline float *all_of(const rnnp_trainer *trainer, int gradients, size_t *
     *n = 0;
     for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++) {
         OK(rnnp_trainer_parameter(trainer, i, &p));
-        if (gradients && p.frozen)
-            continue;
+        if (gradients && p.frozen) continue;
         all = realloc(all, (*n + elements_of(trainer, i)) * sizeof *all);
         assert_non_null(all);
         OK(gradients ? rnnp_trainer_gradient(trainer, i, all + *n) : rnnp_trainer_get(trainer, i, all + *n));
@@ -151,8 +148,7 @@ static inline size_t index_of(const rnnp_trainer *trainer, const char *op, size_
 
     for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++) {
         OK(rnnp_trainer_parameter(trainer, i, &p));
-        if (strcmp(p.op, op) == 0 && p.input == input)
-            return i;
+        if (strcmp(p.op, op) == 0 && p.input == input) return i;
     }
     fail_msg("no %s with parameter %zu", op, input);
     return 0;

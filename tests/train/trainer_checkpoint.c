@@ -45,8 +45,7 @@ static void begin(fixture *f, rnnp_optimizer_kind kind)
     const int fd = mkstemp(f->path);
     assert_true(fd >= 0);
     close(fd);
-    for (size_t i = 0; i < 3; i++)
-        OK(rnnp_trainer_step(f->trainer, &f->d.batch, NULL));
+    for (size_t i = 0; i < 3; i++) OK(rnnp_trainer_step(f->trainer, &f->d.batch, NULL));
 }
 
 static void end(fixture *f)
@@ -195,8 +194,8 @@ static void test_impossible(void **state)
         size_t array;
         float number;
         int refused;
-    } numbers[] = {{0, NAN, 1}, {0, INFINITY, 1}, {1, NAN, 1}, {1, INFINITY, 0}, {1, -1, 0},
-                   {2, NAN, 1}, {2, -1e-3f, 1},   {2, INFINITY, 0}};
+    } numbers[] = {{0, NAN, 1}, {0, INFINITY, 1}, {1, NAN, 1},    {1, INFINITY, 0},
+                   {1, -1, 0},  {2, NAN, 1},      {2, -1e-3f, 1}, {2, INFINITY, 0}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         float *at = array_of(&f, numbers[i].array) + 5;
         const float before = *at;
@@ -305,11 +304,8 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_impossible),
-        cmocka_unit_test(test_foreign),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_resume),  cmocka_unit_test(test_damaged), cmocka_unit_test(test_impossible),
+        cmocka_unit_test(test_foreign), cmocka_unit_test(test_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

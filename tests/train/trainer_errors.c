@@ -4,10 +4,10 @@
  */
 #include "trainer.h"
 
-#define REFUSED(status, context, words, call)                                                                          \
-    do {                                                                                                               \
-        assert_int_equal((call), (status));                                                                            \
-        assert_says(context, words);                                                                                   \
+#define REFUSED(status, context, words, call) \
+    do {                                      \
+        assert_int_equal((call), (status));   \
+        assert_says(context, words);          \
     } while (0)
 
 /* ---- Models ---- */
@@ -45,8 +45,7 @@ static rnnp_status create(graph *g, rnnp_value y, const rnnp_train_options *opti
     OK(rnnp_model_output(g->model, "y", y));
     OK(rnnp_model_close(g->model));
     const rnnp_status status = rnnp_trainer_create(g->model, options, &trainer);
-    if (status != RNNP_OK)
-        assert_null(trainer);
+    if (status != RNNP_OK) assert_null(trainer);
     rnnp_trainer_destroy(trainer);
     rnnp_model_destroy(g->model);
     return status;
@@ -260,8 +259,7 @@ static void test_diverged(void **state)
     (void)state;
     begin_batches(&f);
     const size_t dense_w = index_of(f.trainer, "MatMul", 1);
-    for (size_t i = 0; i < HIDDEN * CLASSES; i++)
-        w[i] = i % CLASSES == 0 ? 3e38f : i % CLASSES == 1 ? -3e38f : 0.0f;
+    for (size_t i = 0; i < HIDDEN * CLASSES; i++) w[i] = i % CLASSES == 0 ? 3e38f : i % CLASSES == 1 ? -3e38f : 0.0f;
     for (size_t i = 0; i < 2; i++) { /* whatever the sign of a row's features is, one of its logits is infinite */
         rnnp_trainer *trainer = i ? f.untouched : f.trainer;
 

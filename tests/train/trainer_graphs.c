@@ -29,8 +29,7 @@ static rnnp_value input(form *f, const char *name, rnnp_dtype dtype, const rnnp_
     int64_t shape[RNNP_MAX_RANK];
     rnnp_value value;
 
-    for (size_t d = 0; d < tensor->rank; d++)
-        shape[d] = names && names[d] ? RNNP_DYNAMIC : tensor->shape[d];
+    for (size_t d = 0; d < tensor->rank; d++) shape[d] = names && names[d] ? RNNP_DYNAMIC : tensor->shape[d];
     OK(rnnp_model_input(f->model, name, dtype, tensor->rank, shape, names, &value));
     f->inputs[f->n_inputs++] = *tensor;
     return value;
@@ -43,8 +42,7 @@ static rnnp_value rows_input(form *f, size_t steps, size_t width)
     rnnp_tensor x = {RNNP_F32, 2, {ROWS, (int64_t)width}, f->x};
 
     fill(f->x, ROWS * (steps ? steps : 1) * width, 3, 1.0f);
-    if (steps)
-        x = tensor3(f->x, ROWS, (int64_t)steps, (int64_t)width);
+    if (steps) x = tensor3(f->x, ROWS, (int64_t)steps, (int64_t)width);
     return input(f, "x", RNNP_F32, &x, steps ? names3 : names2);
 }
 
@@ -117,8 +115,7 @@ static rnnp_value tagger(form *f)
         f->index[i] = (int64_t)(i * 7 % WORDS);
         f->classes[i] = (int32_t)(i * 5 % TAGS);
     }
-    for (size_t r = 0; r < ROWS; r++)
-        f->lengths[r] = (int32_t)(r % (TIME + 1));
+    for (size_t r = 0; r < ROWS; r++) f->lengths[r] = (int32_t)(r % (TIME + 1));
     const rnnp_value x = input(f, "ids", RNNP_I64, &ids, names), n = input(f, "lengths", RNNP_I32, &lengths, rows);
     OK(rnnp_model_embedding(f->model, x, table, WORDS, WIDTH, &y));
     one.options.batch_first = two.options.batch_first = 1;
@@ -146,8 +143,7 @@ static rnnp_value labels(form *f)
     free_layer(&rnn);
     f->options.loss = RNNP_LOSS_BINARY;
     target_f32(f, 2, ROWS, 2, 0);
-    for (size_t i = 0; i < ROWS * 2; i++)
-        f->y[i] = f->y[i] > 0 ? 1.0f : 0.0f;
+    for (size_t i = 0; i < ROWS * 2; i++) f->y[i] = f->y[i] > 0 ? 1.0f : 0.0f;
     return dense(f, node2(f->model, "Mul", y, s), 4, 2, "Sigmoid");
 }
 
@@ -322,13 +318,11 @@ static void test_d_inputs(void **state)
     wanted[1].data = NULL;
     OK(rnnp_trainer_backward(trainer, &batch, NULL));
     size_t nonzero = 0;
-    for (size_t i = 0; i < ROWS * 5 * 3; i++)
-        nonzero += dx[i] != 0.0f;
+    for (size_t i = 0; i < ROWS * 5 * 3; i++) nonzero += dx[i] != 0.0f;
     assert_int_equal(nonzero, ROWS * 5 * 3);
     /* all frozen, gradients by inputs stay the same */
     static float again[MOST];
-    for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++)
-        OK(rnnp_trainer_freeze(trainer, i, 1));
+    for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++) OK(rnnp_trainer_freeze(trainer, i, 1));
     wanted[0].data = again;
     OK(rnnp_trainer_backward(trainer, &batch, NULL));
     assert_memory_equal(dx, again, ROWS * 5 * 3 * sizeof *dx);
@@ -369,8 +363,7 @@ static void *train(void *arg)
 {
     job *j = arg;
 
-    for (size_t i = 0; i < 20 && j->status == RNNP_OK; i++)
-        j->status = rnnp_trainer_step(j->trainer, &j->batch, NULL);
+    for (size_t i = 0; i < 20 && j->status == RNNP_OK; i++) j->status = rnnp_trainer_step(j->trainer, &j->batch, NULL);
     return NULL;
 }
 
@@ -384,15 +377,11 @@ static void test_two_at_once(void **state)
     pthread_t threads[2];
 
     (void)state;
-    for (size_t i = 0; i < 3; i++)
-        jobs[i].batch = batch_of(i < 2 ? &f : &g);
-    for (size_t i = 0; i < 2; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, train, &jobs[i]), 0);
-    for (size_t i = 0; i < 2; i++)
-        pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < 3; i++) jobs[i].batch = batch_of(i < 2 ? &f : &g);
+    for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_create(&threads[i], NULL, train, &jobs[i]), 0);
+    for (size_t i = 0; i < 2; i++) pthread_join(threads[i], NULL);
     train(&jobs[2]);
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(jobs[i].status, RNNP_OK);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(jobs[i].status, RNNP_OK);
     assert_same(a, alone, 0);
     assert_same(b, alone, 0);
     rnnp_trainer_destroy(b);

@@ -6,10 +6,7 @@
 
 #include <unistd.h>
 
-static rnnp_context *counted(test_heap *heap, size_t threads)
-{
-    return make_context(heap, threads);
-}
+static rnnp_context *counted(test_heap *heap, size_t threads) { return make_context(heap, threads); }
 
 static void test_bytes(void **state)
 {
@@ -57,17 +54,16 @@ static rnnp_status scenario(rnnp_context *context, data *d, const char *path, fl
     size_t bytes, room = 8, failures = 0;
     char note[8];
 
-#define AGAIN(call)                                  \
+#define AGAIN(call)                                   \
     for (rnnp_status s_; (s_ = (call)) != RNNP_OK;) { \
-        assert_int_equal(s_, RNNP_ERR_MEMORY);       \
-        assert_true(++failures <= 1);                \
+        assert_int_equal(s_, RNNP_ERR_MEMORY);        \
+        assert_true(++failures <= 1);                 \
     }
     AGAIN((rnnp_model_destroy(model), build_classifier(context, 0.2f, &model)))
     AGAIN(rnnp_trainer_create(model, &options, &trainer))
     AGAIN(rnnp_trainer_initialize(trainer, 3))
     AGAIN(rnnp_trainer_bytes(trainer, d->inputs, 2, &bytes))
-    for (int i = 0; i < 2; i++)
-        AGAIN(rnnp_trainer_step(trainer, &d->batch, NULL))
+    for (int i = 0; i < 2; i++) AGAIN(rnnp_trainer_step(trainer, &d->batch, NULL))
     AGAIN(rnnp_trainer_save(trainer, path, "note", 5))
     AGAIN(rnnp_trainer_step(trainer, &d->batch, NULL))
     AGAIN(rnnp_trainer_load(trainer, path, note, &room))
@@ -111,8 +107,7 @@ static void test_every_allocation(void **state)
         assert_int_equal(n, m);
         assert_memory_equal(want, got, n * sizeof *want);
         free(got);
-        if (status == RNNP_OK)
-            break;
+        if (status == RNNP_OK) break;
     }
     assert_true(failed > 30);
     free(want);
@@ -139,8 +134,7 @@ static void test_failed_step(void **state)
             heap.fail_at = atomic_load(&heap.calls) + n;
             const rnnp_status status = rnnp_trainer_step(trainer, &d.batch, NULL);
 
-            if (status == RNNP_OK)
-                break;
+            if (status == RNNP_OK) break;
             assert_int_equal(status, RNNP_ERR_MEMORY);
             failures++;
         }

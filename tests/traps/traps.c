@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The step path of one thread allocates nothing, locks nothing and makes no system call: steps, runs and layer calls are
- * repeated in a child process whose every system call but write and exit kills it (seccomp), while allocation and
+ * The step path of one thread allocates nothing, locks nothing and makes no system call: steps, runs and layer calls
+ * are repeated in a child process whose every system call but write and exit kills it (seccomp), while allocation and
  * locking functions are traps (--wrap).
  */
 #include "../model/build.h"
@@ -42,9 +42,9 @@ TRAP(void *, calloc, (size_t n, size_t size), n, size)
 TRAP(void *, realloc, (void *p, size_t n), p, n)
 TRAP(void *, aligned_alloc, (size_t align, size_t n), align, n)
 TRAP(int, posix_memalign, (void **p, size_t align, size_t n), p, align, n)
-TRAP(int, pthread_mutex_lock, (pthread_mutex_t *m), m)
-TRAP(int, pthread_cond_wait, (pthread_cond_t *c, pthread_mutex_t *m), c, m)
-TRAP(int, pthread_cond_broadcast, (pthread_cond_t *c), c)
+TRAP(int, pthread_mutex_lock, (pthread_mutex_t * m), m)
+TRAP(int, pthread_cond_wait, (pthread_cond_t * c, pthread_mutex_t *m), c, m)
+TRAP(int, pthread_cond_broadcast, (pthread_cond_t * c), c)
 void __real_free(void *p);
 void __wrap_free(void *p);
 void __wrap_free(void *p)
@@ -55,7 +55,8 @@ void __wrap_free(void *p)
 
 /* ---- What is stepped ---- */
 
-static void two_layers(rnnp_context *context, rnnp_cell cell, rnnp_gru_reset reset, rnnp_plan **plan, rnnp_model **model)
+static void two_layers(rnnp_context *context, rnnp_cell cell, rnnp_gru_reset reset, rnnp_plan **plan,
+                       rnnp_model **model)
 {
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
     rnnp_recurrent_options o;
@@ -159,9 +160,14 @@ static int run_guarded(const subject *s, int ending)
 
 static void nothing_is_called(void **state)
 {
-    static const struct { rnnp_cell cell; rnnp_gru_reset reset; } cells[] = {
-        {RNNP_CELL_RNN, RNNP_GRU_RESET_AFTER}, {RNNP_CELL_LSTM, RNNP_GRU_RESET_AFTER},
-        {RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER}, {RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE},
+    static const struct {
+        rnnp_cell cell;
+        rnnp_gru_reset reset;
+    } cells[] = {
+        {RNNP_CELL_RNN, RNNP_GRU_RESET_AFTER},
+        {RNNP_CELL_LSTM, RNNP_GRU_RESET_AFTER},
+        {RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER},
+        {RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE},
     };
     (void)state;
     rnnp_context *const context = make_context(NULL, 1);

@@ -44,11 +44,16 @@ static void *modest_alloc(void *user, size_t bytes, size_t align)
     return bytes > (size_t)1 << 30 ? NULL : test_heap_alloc(user, bytes, align);
 }
 
-/* Every size is allowed. All together are too much for any budget; weights that are too much for memory are an error. */
+/* Every size is allowed. All together are too much for any budget; weights that are too much for memory are an
+ * error. */
 static void test_huge(void **state)
 {
-    const rnnp_shape huge = {.cell = RNNP_CELL_LSTM, .direction = RNNP_BIDIRECTIONAL, .input = 1 << 20, .hidden = 1 << 20,
-                             .batch = 1 << 20, .steps = 1 << 20};
+    const rnnp_shape huge = {.cell = RNNP_CELL_LSTM,
+                             .direction = RNNP_BIDIRECTIONAL,
+                             .input = 1 << 20,
+                             .hidden = 1 << 20,
+                             .batch = 1 << 20,
+                             .steps = 1 << 20};
     const rnnp_shape large = {.cell = RNNP_CELL_RNN, .input = 1 << 14, .hidden = 1 << 14, .batch = 1, .steps = 1};
     const rnnp_tune_options o = options_for(60), long_one = options_for(1e6);
     test_heap heap = {0};
@@ -79,13 +84,13 @@ static void test_shapes(void **state)
     rnnp_shape two[2] = {small[0], small[0]};
 
     (void)state;
-#define REFUSED(field, value, words)                                                \
-    do {                                                                            \
-        two[1] = small[0];                                                          \
-        two[1].field = value;                                                       \
-        assert_int_equal(rnnp_tune(context, two, 2, &o, set), RNNP_ERR_ARG);        \
-        assert_says(context, "shape 1");                                            \
-        assert_says(context, words);                                                \
+#define REFUSED(field, value, words)                                         \
+    do {                                                                     \
+        two[1] = small[0];                                                   \
+        two[1].field = value;                                                \
+        assert_int_equal(rnnp_tune(context, two, 2, &o, set), RNNP_ERR_ARG); \
+        assert_says(context, "shape 1");                                     \
+        assert_says(context, words);                                         \
     } while (0)
     REFUSED(cell, (rnnp_cell)0, "cell 0");
     REFUSED(cell, (rnnp_cell)4, "cell 4");
@@ -105,9 +110,27 @@ static void test_shapes(void **state)
         {.kind = RNNP_SHAPE_DENSE, .input = 3, .hidden = 4, .batch = 1, .steps = 1, .cell = RNNP_CELL_LSTM},
         {.kind = RNNP_SHAPE_DENSE, .input = 3, .hidden = 4, .batch = 1, .steps = 1, .layers = 2},
         {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .input = 3, .hidden = 4, .batch = 1, .steps = 2},
-        {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .input = 3, .hidden = 4, .batch = 1, .steps = 2, .layers = 1},
-        {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .input = 3, .hidden = 4, .batch = 1, .steps = 2, .layers = 9},
-        {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .input = 3, .hidden = 4, .batch = 1, .steps = 2, .layers = 2,
+        {.kind = RNNP_SHAPE_STACK,
+         .cell = RNNP_CELL_LSTM,
+         .input = 3,
+         .hidden = 4,
+         .batch = 1,
+         .steps = 2,
+         .layers = 1},
+        {.kind = RNNP_SHAPE_STACK,
+         .cell = RNNP_CELL_LSTM,
+         .input = 3,
+         .hidden = 4,
+         .batch = 1,
+         .steps = 2,
+         .layers = 9},
+        {.kind = RNNP_SHAPE_STACK,
+         .cell = RNNP_CELL_LSTM,
+         .input = 3,
+         .hidden = 4,
+         .batch = 1,
+         .steps = 2,
+         .layers = 2,
          .direction = RNNP_BIDIRECTIONAL},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

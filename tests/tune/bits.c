@@ -65,8 +65,7 @@ static subject make_subject(size_t spec, size_t threads, const char *cap)
     }
     OK(rnnp_model_output(s.model, "y", y));
     OK(rnnp_model_output(s.model, "h", h));
-    if (cell == RNNP_CELL_LSTM)
-        OK(rnnp_model_output(s.model, "c", c));
+    if (cell == RNNP_CELL_LSTM) OK(rnnp_model_output(s.model, "c", c));
     OK(rnnp_model_close(s.model));
     for (size_t i = 0; i < 2; i++)
         s.layer[i] = bare_layer(s.context, cell, after, direction, i ? HIDDEN : INPUT, HIDDEN);
@@ -102,8 +101,7 @@ static void run(const subject *s, const rnnp_plan *plan, const float *x, float g
     rnnp_run *r;
 
     OK(rnnp_run_create(plan, &in, 1, &r));
-    for (size_t i = 0; i < n; i++)
-        OK(rnnp_run_output(r, i, &out[i]));
+    for (size_t i = 0; i < n; i++) OK(rnnp_run_output(r, i, &out[i]));
     for (size_t k = 0; k < 2; k++) {
         memset(got[k], 0xff, sizeof got[k]);
         place_outputs(out, n, got[k]);
@@ -126,8 +124,8 @@ static void stream(const subject *s, const rnnp_plan *plan, const float *x, size
     OK(rnnp_stream_create(plan, &options, &st));
     for (size_t t = 0; t + each <= STEPS; t += each) {
         const rnnp_tensor in = tensor3(x + t * BATCH * INPUT, (int64_t)each, BATCH, INPUT);
-        rnnp_tensor out[OUTPUTS] = {{.data = got + t * row}, {.data = got + STEPS * row},
-                                    {.data = got + (STEPS + 1) * row}};
+        rnnp_tensor out[OUTPUTS] = {
+            {.data = got + t * row}, {.data = got + STEPS * row}, {.data = got + (STEPS + 1) * row}};
 
         OK(rnnp_stream_step(st, &in, 1, out, n));
     }
@@ -138,8 +136,7 @@ static void assert_bits(const float *got, const float *want, size_t floats, cons
 {
     const rnnp_record *r;
 
-    if (memcmp(got, want, floats * sizeof *got) == 0)
-        return;
+    if (memcmp(got, want, floats * sizeof *got) == 0) return;
     for (size_t i = 0; rnnp_records_at(set, i, NULL, &r); i++)
         print_message("%s input=%d batch=%d steps=%d threads=%d: %s\n", r->key.layer, (int)r->key.input,
                       (int)r->key.batch, (int)r->key.steps, (int)r->key.threads, r->choice);
@@ -177,8 +174,7 @@ static void check_case(const subject *s, size_t threads, const float *x, const f
     rnnp_plan_options options;
     rnnp_plan *plan;
 
-    if (plans.batch)
-        put_random(set, s, plans, threads, 0, seed);
+    if (plans.batch) put_random(set, s, plans, threads, 0, seed);
     for (size_t i = 0; i < 3; i++) { /* for a third of the cases another shape near it alone, or words of no use */
         const int near = n % 3 == 1, spoiled = n % 7 == 3;
 
@@ -227,8 +223,7 @@ static void test_spec(void **state)
             assert_memory_equal(want[0], want[1], floats * sizeof(float));
             rnnp_plan_destroy(plan);
         }
-        for (size_t n = 0; n < CASES; n++)
-            check_case(&s, places[p].threads, x, want[0], floats, n, &seed);
+        for (size_t n = 0; n < CASES; n++) check_case(&s, places[p].threads, x, want[0], floats, n, &seed);
         destroy_subject(&s);
     }
     free(x);

@@ -121,21 +121,54 @@ static void test_numbers(void **state)
         const char *name, *value;
         int usable;
     } cases[] = {
-        {"chunk", "1", 1},      {"chunk", "64", 1},     {"chunk", "256", 1},    {"chunk", "none", 1},
-        {"chunk", "0", 0},      {"chunk", "257", 0},    {"chunk", "-1", 0},     {"chunk", "1e3", 0},
-        {"chunk", "", 0},       {"chunk", " 1", 0},     {"chunk", "1 ", 0},     {"chunk", "+1", 0},
-        {"chunk", "01", 0},     {"chunk", "0x10", 0},   {"chunk", "1.0", 0},    {"chunk", "None", 0},
-        {"chunk", "all", 0},    {"chunk", "18446744073709551617", 0},           {"chunk", "99999999999999999999999", 0},
-        {"threads", "1", 1},    {"threads", "8", 1},    {"threads", "4096", 1}, {"threads", "4097", 0},
-        {"threads", "0", 0},    {"threads", "none", 0}, {"threads", "-2", 0},   {"threads", "", 0},
-        {"threads", " 1", 0},   {"threads", "1e3", 0},  {"threads", "18446744073709551617", 0},
-        {"walk", "up", 1},      {"walk", "down", 0},    {"walk", "", 0},        {"walk", "UP", 0},
-        {"walk", "upwards", 0}, {"Chunk", "1", 0},      {"chunks", "1", 0},     {"", "1", 0},
-        {"later", "x", 0},      {"variant", "block_avx2", 0},                   {"step", "", 0},
-        {"step", "none", 0},    {"step", "lstm_step_f32", 0},
+        {"chunk", "1", 1},
+        {"chunk", "64", 1},
+        {"chunk", "256", 1},
+        {"chunk", "none", 1},
+        {"chunk", "0", 0},
+        {"chunk", "257", 0},
+        {"chunk", "-1", 0},
+        {"chunk", "1e3", 0},
+        {"chunk", "", 0},
+        {"chunk", " 1", 0},
+        {"chunk", "1 ", 0},
+        {"chunk", "+1", 0},
+        {"chunk", "01", 0},
+        {"chunk", "0x10", 0},
+        {"chunk", "1.0", 0},
+        {"chunk", "None", 0},
+        {"chunk", "all", 0},
+        {"chunk", "18446744073709551617", 0},
+        {"chunk", "99999999999999999999999", 0},
+        {"threads", "1", 1},
+        {"threads", "8", 1},
+        {"threads", "4096", 1},
+        {"threads", "4097", 0},
+        {"threads", "0", 0},
+        {"threads", "none", 0},
+        {"threads", "-2", 0},
+        {"threads", "", 0},
+        {"threads", " 1", 0},
+        {"threads", "1e3", 0},
+        {"threads", "18446744073709551617", 0},
+        {"walk", "up", 1},
+        {"walk", "down", 0},
+        {"walk", "", 0},
+        {"walk", "UP", 0},
+        {"walk", "upwards", 0},
+        {"Chunk", "1", 0},
+        {"chunks", "1", 0},
+        {"", "1", 0},
+        {"later", "x", 0},
+        {"variant", "block_avx2", 0},
+        {"step", "", 0},
+        {"step", "none", 0},
+        {"step", "lstm_step_f32", 0},
         {"step", "lstm_step_f32_block_generic ", 0},
-        {"step", "LSTM_STEP_F32_BLOCK_GENERIC", 0},     {"step", "lstm_step_f32_block_generic", 1},
-        {"step", "gru_step_f32_block_generic", 0},      {"second", "lstm_step_f32_block_generic", 0},
+        {"step", "LSTM_STEP_F32_BLOCK_GENERIC", 0},
+        {"step", "lstm_step_f32_block_generic", 1},
+        {"step", "gru_step_f32_block_generic", 0},
+        {"second", "lstm_step_f32_block_generic", 0},
         {"second", "gru_update_step_f32_block_generic", 0},
     };
     rnnp_context *context = capped_context(1, NULL);
@@ -174,8 +207,7 @@ static void assert_variants(const char *cap)
         }
     }
     assert_true(usable > 0);
-    if (cap)
-        assert_true(refused > 0); /* of other ISAs */
+    if (cap) assert_true(refused > 0); /* of other ISAs */
     rnnp_context_destroy(context);
 }
 
@@ -240,8 +272,7 @@ static void test_packed(void **state)
         assert_true(rnnp_choice_usable(&scope, "threads", "2"));
     }
     assert_true(same > 2 * LAYERS);
-    if (context->selection.isa != RNNP_ISA_generic)
-        assert_true(other > 0);
+    if (context->selection.isa != RNNP_ISA_generic) assert_true(other > 0);
     rnnp_context_destroy(context);
 }
 
@@ -281,12 +312,32 @@ static void test_other_keys(void **state)
         rnnp_shape shape;
     } cases[] = {
         {"dense", {.kind = RNNP_SHAPE_DENSE, .input = 3, .hidden = 40, .batch = 16, .steps = 1}},
-        {"lstm-stack3", {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .layers = 3, .input = 3, .hidden = 40,
-                         .batch = 16, .steps = 9}},
-        {"rnn-stack8", {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_RNN, .layers = 8, .direction = RNNP_REVERSE,
-                        .input = 3, .hidden = 40, .batch = 16, .steps = 9}},
-        {"gru-after-stack2", {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .layers = 2,
-                              .input = 3, .hidden = 40, .batch = 16, .steps = 9}},
+        {"lstm-stack3",
+         {.kind = RNNP_SHAPE_STACK,
+          .cell = RNNP_CELL_LSTM,
+          .layers = 3,
+          .input = 3,
+          .hidden = 40,
+          .batch = 16,
+          .steps = 9}},
+        {"rnn-stack8",
+         {.kind = RNNP_SHAPE_STACK,
+          .cell = RNNP_CELL_RNN,
+          .layers = 8,
+          .direction = RNNP_REVERSE,
+          .input = 3,
+          .hidden = 40,
+          .batch = 16,
+          .steps = 9}},
+        {"gru-after-stack2",
+         {.kind = RNNP_SHAPE_STACK,
+          .cell = RNNP_CELL_GRU,
+          .reset = RNNP_GRU_RESET_AFTER,
+          .layers = 2,
+          .input = 3,
+          .hidden = 40,
+          .batch = 16,
+          .steps = 9}},
     };
     rnnp_record_key key;
 
@@ -306,8 +357,9 @@ static void test_other_keys(void **state)
 static void test_product_words(void **state)
 {
     static const char *const bad[][2] = {
-        {"product", ""}, {"product", "gemm"}, {"product", "lstm_step_f32_block_generic"}, {"threads", "0"},
-        {"threads", "4097"}, {"threads", ""}, {"step", "gemm_f32_4x16_generic"}, {"chunk", "16"}, {"Product", "x"},
+        {"product", ""},     {"product", "gemm"}, {"product", "lstm_step_f32_block_generic"}, {"threads", "0"},
+        {"threads", "4097"}, {"threads", ""},     {"step", "gemm_f32_4x16_generic"},          {"chunk", "16"},
+        {"Product", "x"},
     };
     rnnp_context *context = capped_context(1, NULL);
     rnnp_product_scope scope = {context, NULL};
@@ -316,15 +368,14 @@ static void test_product_words(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (rnnp_product_usable(&scope, bad[i][0], bad[i][1]))
-            fail_msg("%s=%s", bad[i][0], bad[i][1]);
+        if (rnnp_product_usable(&scope, bad[i][0], bad[i][1])) fail_msg("%s=%s", bad[i][0], bad[i][1]);
     }
     assert_true(rnnp_product_usable(&scope, "threads", "4096"));
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
-            const int fits = v->op == RNNP_OP_gemm_f32 &&
-                             rnnp_variant_usable(v, context->cpu.features, context->max_rank);
+            const int fits =
+                v->op == RNNP_OP_gemm_f32 && rnnp_variant_usable(v, context->cpu.features, context->max_rank);
 
             assert_int_equal(rnnp_product_usable(&scope, "product", v->name) != 0, fits);
             for (size_t k = 0; fits && k < rnnp_tables[isa]->count; k++) { /* with other panels already packed */
@@ -354,8 +405,8 @@ static void test_stack_words(void **state)
     static const char *const good[] = {"", "schedule=layers", "schedule=wavefront", "schedule=wavefront task=7",
                                        "task=1048576"};
     static const char *const bad[][2] = {
-        {"schedule", ""}, {"schedule", "fastest"}, {"schedule", "Layers"}, {"schedule", "wave"}, {"task", "0"},
-        {"task", "1048577"}, {"task", "x"}, {"threads", "2"}, {"chunk", "16"},
+        {"schedule", ""},    {"schedule", "fastest"}, {"schedule", "Layers"}, {"schedule", "wave"}, {"task", "0"},
+        {"task", "1048577"}, {"task", "x"},           {"threads", "2"},       {"chunk", "16"},
     };
     char words[RNNP_RECORD_CHOICE];
     rnnp_stack_choice choice;
@@ -367,8 +418,7 @@ static void test_stack_words(void **state)
         assert_string_equal(words, good[i]);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (rnnp_stack_usable(NULL, bad[i][0], bad[i][1]))
-            fail_msg("%s=%s", bad[i][0], bad[i][1]);
+        if (rnnp_stack_usable(NULL, bad[i][0], bad[i][1])) fail_msg("%s=%s", bad[i][0], bad[i][1]);
     }
     assert_true(rnnp_stack_usable(NULL, "schedule", "wavefront") && rnnp_stack_usable(NULL, "task", "1048576"));
 }
@@ -414,8 +464,14 @@ static void test_find(void **state)
 
 /* ---- The shipped table ---- */
 
-static const rnnp_record_host zen3 = {.vendor = "AuthenticAMD", .family = 0x19, .model = 1, .stepping = 1, .isa = "avx2",
-                                      .features = "avx2", .budget = 2, .version = "0.1.0"};
+static const rnnp_record_host zen3 = {.vendor = "AuthenticAMD",
+                                      .family = 0x19,
+                                      .model = 1,
+                                      .stepping = 1,
+                                      .isa = "avx2",
+                                      .features = "avx2",
+                                      .budget = 2,
+                                      .version = "0.1.0"};
 
 /* What it says on the machines that it was measured on, and nothing elsewhere. */
 static void test_shipped(void **state)
@@ -426,7 +482,8 @@ static void test_shipped(void **state)
     } cases[] = {
         {{.cell = RNNP_CELL_LSTM, .input = 96, .hidden = 96, .batch = 1, .steps = 50}, "threads=2"},
         {{.cell = RNNP_CELL_LSTM, .input = 100, .hidden = 100, .batch = 1, .steps = 50}, "threads=2"},
-        {{.cell = RNNP_CELL_LSTM, .input = 128, .hidden = 128, .batch = 1, .steps = 50}, ""}, /* measured: the default */
+        {{.cell = RNNP_CELL_LSTM, .input = 128, .hidden = 128, .batch = 1, .steps = 50},
+         ""}, /* measured: the default */
         {{.cell = RNNP_CELL_RNN, .input = 200, .hidden = 200, .batch = 1, .steps = 50}, "threads=2"},
     };
     rnnp_record_host other = zen3;
@@ -460,15 +517,13 @@ static void test_shipped_words(void **state)
 
         rnnp_choice_read(row->record.choice, &choice);
         for (size_t i = 0; rnnp_record_word(row->record.choice, i, name, value); i++) {
-            if (strcmp(name, "step") != 0)
-                continue;
+            if (strcmp(name, "step") != 0) continue;
             kernels++;
             const char *isa = strrchr(value, '_') + 1;
             size_t rows = 0;
             for (size_t k = 0; k < RNNP_ISA_COUNT; k++)
                 rows = strcmp(rnnp_isa_names[k], isa) == 0 ? rnnp_tables[k]->count : rows;
-            if (rows)
-                assert_non_null(choice.step[0]);
+            if (rows) assert_non_null(choice.step[0]);
         }
     }
     assert_true(kernels > 0);
@@ -477,18 +532,10 @@ static void test_shipped_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_isas),
-        cmocka_unit_test(test_packed),
-        cmocka_unit_test(test_other_keys),
-        cmocka_unit_test(test_product_words),
-        cmocka_unit_test(test_stack_words),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_shipped),
+        cmocka_unit_test(test_words),         cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_variants),      cmocka_unit_test(test_isas),          cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_other_keys),    cmocka_unit_test(test_product_words), cmocka_unit_test(test_stack_words),
+        cmocka_unit_test(test_keys),          cmocka_unit_test(test_find),          cmocka_unit_test(test_shipped),
         cmocka_unit_test(test_shipped_words),
     };
 

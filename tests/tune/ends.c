@@ -41,8 +41,7 @@ static void test_stop_later(void **state)
         OK(rnnp_tune(context, small, SMALL, &o, set));
         assert_true(d.calls <= at + 1); /* one more may tell of the record */
         assert_int_equal(rnnp_records_count(set), d.done);
-        for (size_t i = 0; i < d.done; i++)
-            assert_sane(context, set, &small[i], 1);
+        for (size_t i = 0; i < d.done; i++) assert_sane(context, set, &small[i], 1);
         rnnp_records_destroy(set);
     }
     rnnp_context_destroy(context);
@@ -64,8 +63,7 @@ static void test_tiny_budget(void **state)
         o.user = &d;
         OK(rnnp_tune(context, small, SMALL, &o, set));
         assert_int_equal(rnnp_records_count(set), d.done);
-        for (size_t i = 0; i < d.done; i++)
-            assert_sane(context, set, &small[i], 2);
+        for (size_t i = 0; i < d.done; i++) assert_sane(context, set, &small[i], 2);
         rnnp_records_destroy(set);
     }
     rnnp_context_destroy(context);

@@ -56,14 +56,13 @@ static void test_tune(void **state)
             assert_int_equal(rnnp_records_count(set), 1);
             failures++;
         }
-        if (rnnp_records_count(set) == 1)
-            assert_int_equal(atomic_load(&heap.live_blocks), blocks);
+        if (rnnp_records_count(set) == 1) assert_int_equal(atomic_load(&heap.live_blocks), blocks);
         rnnp_records_destroy(set);
         rnnp_context_destroy(context);
         assert_int_equal(atomic_load(&heap.live_blocks), 0);
         assert_int_equal(atomic_load(&heap.live_bytes), 0);
     }
-    assert_true(failures >= 8 / FEWER);   /* the machine's memory, the search, the stand, the default's weights */
+    assert_true(failures >= 8 / FEWER);    /* the machine's memory, the search, the stand, the default's weights */
     assert_true(n > FEWER * failures + 2); /* and candidates */
 }
 
@@ -115,8 +114,7 @@ static void test_plan(void **state)
             heap.fail_at = atomic_load(&heap.calls) + n;
             const rnnp_status status = measured ? rnnp_plan_create_measured(model, &options, NULL, set, &plan)
                                                 : rnnp_plan_create(model, &options, &plan);
-            if (status == RNNP_OK)
-                break;
+            if (status == RNNP_OK) break;
             assert_int_equal(status, RNNP_ERR_MEMORY);
             assert_null(plan);
             assert_int_equal(atomic_load(&heap.live_blocks), live);

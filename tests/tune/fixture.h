@@ -43,8 +43,13 @@ static inline rnnp_record_host host_of(const rnnp_context *context)
 static inline rnnp_recurrent bare_layer(const rnnp_context *context, rnnp_cell cell, int reset_after,
                                         rnnp_direction direction, size_t input, size_t hidden)
 {
-    rnnp_recurrent l = {.cell = cell, .reset_after = reset_after, .direction = direction, .input = input,
-                        .hidden = hidden, .math = RNNP_MATH_U35, .select = &context->selection};
+    rnnp_recurrent l = {.cell = cell,
+                        .reset_after = reset_after,
+                        .direction = direction,
+                        .input = input,
+                        .hidden = hidden,
+                        .math = RNNP_MATH_U35,
+                        .select = &context->selection};
 
     rnnp_act_defaults(cell, l.act[0]);
     rnnp_act_defaults(cell, l.act[1]);
@@ -93,14 +98,12 @@ static inline const rnnp_variant *random_variant(const rnnp_context *context, rn
 {
     size_t n = 0;
 
-    while (usable_variant(context, op, n))
-        n++;
+    while (usable_variant(context, op, n)) n++;
     return usable_variant(context, op, below(state, n));
 }
 
 /* Any valid choice; about every other one has all words. The variants of the two halves need not go together. */
-static inline rnnp_recurrent_choice random_choice(const rnnp_context *context, const rnnp_recurrent *l,
-                                                  uint64_t *state)
+static inline rnnp_recurrent_choice random_choice(const rnnp_context *context, const rnnp_recurrent *l, uint64_t *state)
 {
     const size_t chunks[] = {1, RNNP_CHUNK_NONE, RNNP_FAR_CHUNK_ROWS, 1 + below(state, RNNP_FAR_CHUNK_ROWS)};
     const int all = below(state, 2) == 0;
@@ -109,13 +112,10 @@ static inline rnnp_recurrent_choice random_choice(const rnnp_context *context, c
     for (size_t part = 0; part < RNNP_RECURRENT_PARTS; part++) {
         const rnnp_op op = rnnp_recurrent_op(l, part);
 
-        if (op != RNNP_OP_COUNT && (all || below(state, 4)))
-            c.step[part] = random_variant(context, op, state);
+        if (op != RNNP_OP_COUNT && (all || below(state, 4))) c.step[part] = random_variant(context, op, state);
     }
-    if (all || below(state, 2))
-        c.chunk = chunks[below(state, sizeof chunks / sizeof chunks[0])];
-    if (all || below(state, 2))
-        c.threads = 1 + below(state, 8);
+    if (all || below(state, 2)) c.chunk = chunks[below(state, sizeof chunks / sizeof chunks[0])];
+    if (all || below(state, 2)) c.threads = 1 + below(state, 8);
     c.one_way = all || below(state, 2);
     return c;
 }

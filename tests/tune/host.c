@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The CPUs that the process may use change while it tunes: affinity, changed by the progress callback and by another
- * thread, and a cgroup's quota. They are part of the key, so no record may be filed under a budget that was not in force.
+ * thread, and a cgroup's quota. They are part of the key, so no record may be filed under a budget that was not in
+ * force.
  */
 #define _GNU_SOURCE
 
@@ -29,8 +30,7 @@ static void assert_budgets(const rnnp_records *set, uint64_t a, uint64_t b)
 {
     const rnnp_record_host *host;
 
-    for (size_t i = 0; rnnp_records_at(set, i, &host, NULL); i++)
-        assert_true(host->budget == a || host->budget == b);
+    for (size_t i = 0; rnnp_records_at(set, i, &host, NULL); i++) assert_true(host->budget == a || host->budget == b);
 }
 
 /* ---- Affinity ---- */
@@ -41,17 +41,16 @@ static void use_one_cpu(cpu_set_t *all)
     size_t cpu = 0;
 
     assert_int_equal(sched_getaffinity(0, sizeof *all, all), 0);
-    while (!CPU_ISSET(cpu, all))
-        cpu++;
+    while (!CPU_ISSET(cpu, all)) cpu++;
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
 }
 
 typedef struct mover {
-    size_t shape;       /* during which the affinity changes */
+    size_t shape; /* during which the affinity changes */
     int moved;
-    int filed[MANY];    /* records before it did           */
+    int filed[MANY]; /* records before it did */
     cpu_set_t all;
 } mover;
 
@@ -59,8 +58,7 @@ static int move_once(void *user, const rnnp_tune_progress *p)
 {
     mover *m = user;
 
-    if (p->record && !m->moved)
-        m->filed[p->shape] = 1;
+    if (p->record && !m->moved) m->filed[p->shape] = 1;
     if (p->shape == m->shape && !p->record && !m->moved) {
         use_one_cpu(&m->all);
         m->moved = 1;
@@ -92,8 +90,7 @@ static void test_affinity(void **state)
         OK(rnnp_tune(context, shapes, MANY, &o, set));
     }
     const rnnp_record_host after = host_of(context);
-    if (m.moved)
-        assert_int_equal(sched_setaffinity(0, sizeof m.all, &m.all), 0);
+    if (m.moved) assert_int_equal(sched_setaffinity(0, sizeof m.all, &m.all), 0);
     assert_true(m.moved);
     assert_int_equal(after.budget, 1);
     assert_budgets(set, before.budget, 1);
@@ -104,8 +101,7 @@ static void test_affinity(void **state)
         const rnnp_record *r;
 
         for (size_t k = 0; rnnp_records_at(set, k, &host, &r); k++) {
-            if (r->key.batch == key.batch)
-                assert_int_equal(host->budget, allowed);
+            if (r->key.batch == key.batch) assert_int_equal(host->budget, allowed);
         }
     }
     rnnp_records_destroy(set);
@@ -126,8 +122,7 @@ static void *shake(void *user)
     for (size_t cpu = 0; !atomic_load(&s->stop); cpu = (cpu + 1) % CPU_SETSIZE) {
         cpu_set_t one;
 
-        if (!CPU_ISSET(cpu, &s->all))
-            continue;
+        if (!CPU_ISSET(cpu, &s->all)) continue;
         CPU_ZERO(&one);
         CPU_SET(cpu, &one);
         sched_setaffinity(s->tuner, sizeof one, &one);
@@ -168,8 +163,7 @@ static int write_file(const char *folder, const char *name, const char *text)
 
     snprintf(path, sizeof path, "%s/%s", folder, name);
     const int file = open(path, O_WRONLY | O_CLOEXEC);
-    if (file < 0)
-        return 0;
+    if (file < 0) return 0;
     const int written = write(file, text, strlen(text)) == (ssize_t)strlen(text);
     return close(file) == 0 && written;
 }
@@ -179,7 +173,8 @@ typedef struct limiter {
     int limited;
 } limiter;
 
-/* Both versions' hierarchies: how the line of /proc/self/cgroup begins, where it is mounted, and what sets half a core. */
+/* Both versions' hierarchies: how the line of /proc/self/cgroup begins, where it is mounted, and what sets half a
+ * core. */
 static const struct {
     const char *line, *root, *name, *value;
 } hierarchies[] = {
@@ -206,8 +201,7 @@ static int find_home(size_t hierarchy, char *home, size_t size)
             found = 1;
         }
     }
-    if (file)
-        fclose(file);
+    if (file) fclose(file);
     return found;
 }
 
@@ -218,11 +212,9 @@ static int enter(limiter *l)
 
     snprintf(pid, sizeof pid, "%d\n", (int)getpid());
     for (size_t i = 0; i < sizeof hierarchies / sizeof hierarchies[0]; i++) {
-        if (!find_home(i, l->home, sizeof l->home))
-            continue;
+        if (!find_home(i, l->home, sizeof l->home)) continue;
         snprintf(l->folder, sizeof l->folder, "%s/rnnpack-test-%d", l->home, (int)getpid());
-        if (mkdir(l->folder, 0755) != 0)
-            continue;
+        if (mkdir(l->folder, 0755) != 0) continue;
         if (write_file(l->folder, hierarchies[i].name, hierarchies[i].value) &&
             write_file(l->folder, "cgroup.procs", pid))
             return 1;
@@ -237,16 +229,14 @@ static void leave(const limiter *l)
 
     snprintf(pid, sizeof pid, "%d\n", (int)getpid());
     assert_true(write_file(l->home, "cgroup.procs", pid));
-    for (int tries = 0; rmdir(l->folder) != 0 && tries < 100; tries++)
-        usleep(10000);
+    for (int tries = 0; rmdir(l->folder) != 0 && tries < 100; tries++) usleep(10000);
 }
 
 static int limit_once(void *user, const rnnp_tune_progress *p)
 {
     limiter *l = user;
 
-    if (p->shape == 1 && !p->record && !l->limited)
-        l->limited = enter(l) ? 1 : -1;
+    if (p->shape == 1 && !p->record && !l->limited) l->limited = enter(l) ? 1 : -1;
     return l->limited < 0;
 }
 
@@ -262,11 +252,9 @@ static void test_quota(void **state)
     o.threads = 1;
     o.progress = limit_once;
     o.user = &l;
-    for (; !l.limited && o.seconds < 100; o.seconds *= 2)
-        OK(rnnp_tune(context, shapes, MANY, &o, set));
+    for (; !l.limited && o.seconds < 100; o.seconds *= 2) OK(rnnp_tune(context, shapes, MANY, &o, set));
     const rnnp_record_host after = host_of(context);
-    if (l.limited > 0)
-        leave(&l);
+    if (l.limited > 0) leave(&l);
     if (l.limited > 0) {
         assert_int_equal(after.budget, 1); /* half a core, rounded up */
         assert_int_equal(host_of(context).budget, before.budget);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dense layers and stacks, seen from a model: how they are listed, what a plan makes of their records, and that any valid
- * record gives the same bits.
+ * Dense layers and stacks, seen from a model: how they are listed, what a plan makes of their records, and that any
+ * valid record gives the same bits.
  */
 #include "fixture.h"
 
@@ -64,8 +64,13 @@ static rnnp_shape dense_shape(size_t rows)
 
 static rnnp_shape stack_shape(size_t batch, size_t steps)
 {
-    return (rnnp_shape){.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .layers = LAYERS, .input = INPUT,
-                        .hidden = HIDDEN, .batch = batch, .steps = steps};
+    return (rnnp_shape){.kind = RNNP_SHAPE_STACK,
+                        .cell = RNNP_CELL_LSTM,
+                        .layers = LAYERS,
+                        .input = INPUT,
+                        .hidden = HIDDEN,
+                        .batch = batch,
+                        .steps = steps};
 }
 
 static void put_shape(rnnp_records *set, const rnnp_record_host *host, const rnnp_shape *shape, size_t threads,
@@ -84,8 +89,7 @@ static size_t find_node(const rnnp_model *model, const char *op, size_t n)
 
     for (size_t i = 0; i < rnnp_model_nodes(model); i++) {
         OK(rnnp_model_node_info(model, i, &info));
-        if (strcmp(info.op, op) == 0 && n-- == 0)
-            return i;
+        if (strcmp(info.op, op) == 0 && n-- == 0) return i;
     }
     fail_msg("no %s", op);
     return 0;
@@ -128,8 +132,8 @@ static void test_shapes(void **state)
         const size_t stacks = threads > 1 ? 2 : 0;
 
         OK(rnnp_model_shapes(s.model, batches, 2, steps, 2, shapes, 64, &count));
-        /* two layers (those above the lowest are alike) at four calls; rows 1, 4, 50, 200, of which the two products, which
-         * are alike, share those of one step */
+        /* two layers (those above the lowest are alike) at four calls; rows 1, 4, 50, 200, of which the two products,
+         * which are alike, share those of one step */
         assert_int_equal(count, 2 * 4 + 4 + stacks);
         for (size_t b = 0; b < 2; b++) {
             assert_int_equal(count_kind(shapes, count, RNNP_SHAPE_DENSE, batches[b], 1), 1);
@@ -168,8 +172,7 @@ static void test_fixed(void **state)
     OK(rnnp_model_close(model));
     OK(rnnp_model_shapes(model, batches, 2, steps, 2, shapes, 16, &count));
     assert_int_equal(count, 2 * 2);
-    for (size_t i = 0; i < count; i++)
-        assert_true(shapes[i].kind == RNNP_SHAPE_LAYER && shapes[i].steps == 9);
+    for (size_t i = 0; i < count; i++) assert_true(shapes[i].kind == RNNP_SHAPE_LAYER && shapes[i].steps == 9);
     rnnp_model_destroy(model);
     rnnp_context_destroy(context);
 }
@@ -207,7 +210,7 @@ static void test_explain(void **state)
     assert_int_equal(e.match, RNNP_RECORD_NONE);
     OK(rnnp_plan_explain(plan, last, 20, 10, &e));
     assert_int_equal(e.match, v->traits.nr == s.context->selection.op[RNNP_OP_gemm_f32]->traits.nr ? RNNP_RECORD_EXACT
-                                                                                                  : RNNP_RECORD_NONE);
+                                                                                                   : RNNP_RECORD_NONE);
     OK(rnnp_plan_explain(plan, lstm, 2, 10, &e));
     assert_int_equal(e.match, RNNP_RECORD_NONE);
     assert_int_equal(e.stack_layers, LAYERS);
@@ -261,7 +264,8 @@ static void random_words(const subject *s, rnnp_shape_kind kind, uint64_t *seed,
 
         rnnp_product_print(&product, words);
     } else {
-        const rnnp_stack_choice choice = {(rnnp_stack_schedule)below(seed, 3), below(seed, 2) ? 1 + below(seed, 20) : 0};
+        const rnnp_stack_choice choice = {(rnnp_stack_schedule)below(seed, 3),
+                                          below(seed, 2) ? 1 + below(seed, 20) : 0};
 
         rnnp_stack_print(&choice, words);
     }
@@ -296,7 +300,7 @@ static void test_bits(void **state)
         }
         for (size_t n = 0; n < CASES; n++) {
             const rnnp_shape shapes[] = {dense_shape(STEPS * BATCH), dense_shape(BATCH), dense_shape(5), dense_shape(1),
-                                         stack_shape(BATCH, STEPS), stack_shape(1, 5)};
+                                         stack_shape(BATCH, STEPS),  stack_shape(1, 5)};
             rnnp_records *set = make_set(s.context);
 
             for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)

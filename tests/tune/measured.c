@@ -19,7 +19,8 @@ static rnnp_model *lstm_model(rnnp_context *context)
 
 static void test_measured(void **state)
 {
-    static const rnnp_shape expected = {.cell = RNNP_CELL_LSTM, .input = INPUT, .hidden = HIDDEN, .batch = 2, .steps = 6};
+    static const rnnp_shape expected = {
+        .cell = RNNP_CELL_LSTM, .input = INPUT, .hidden = HIDDEN, .batch = 2, .steps = 6};
     static const rnnp_shape one = {.cell = RNNP_CELL_LSTM, .input = INPUT, .hidden = HIDDEN, .batch = 1, .steps = 1};
     rnnp_context *context = capped_context(1, NULL);
     rnnp_model *model = lstm_model(context);
@@ -45,8 +46,7 @@ static void test_measured(void **state)
         rnnp_node_info info;
 
         OK(rnnp_model_node_info(model, i, &info));
-        if (strcmp(info.op, "LSTM") != 0)
-            continue;
+        if (strcmp(info.op, "LSTM") != 0) continue;
         OK(rnnp_plan_explain(plan, i, 2, 6, &e));
         assert_int_equal(e.match, RNNP_RECORD_EXACT);
         assert_string_equal(e.choice, record_of(context, set, &expected, 1)->choice);
@@ -79,11 +79,11 @@ static void test_measured_errors(void **state)
     rnnp_plan *plan;
 
     (void)state;
-#define REFUSED(status, ...)                                                          \
-    do {                                                                              \
-        plan = (rnnp_plan *)(void *)context;                                          \
-        assert_int_equal(rnnp_plan_create_measured(__VA_ARGS__, &plan), status);      \
-        assert_null(plan);                                                            \
+#define REFUSED(status, ...)                                                     \
+    do {                                                                         \
+        plan = (rnnp_plan *)(void *)context;                                     \
+        assert_int_equal(rnnp_plan_create_measured(__VA_ARGS__, &plan), status); \
+        assert_null(plan);                                                       \
     } while (0)
     rnnp_plan_options_init(&options);
     assert_int_equal(rnnp_plan_create_measured(model, &options, &tune, set, NULL), RNNP_ERR_ARG);

@@ -32,8 +32,7 @@ static subject make_subject(size_t threads)
     s.lstm = bare_layer(s.context, RNNP_CELL_LSTM, 0, RNNP_FORWARD, INPUT, HIDDEN);
     s.model = make_model(s.context);
     rnnp_value y = input3(s.model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
-    for (size_t i = 0; i < 3; i++)
-        y = add_layer(s.model, y, RNNP_CELL_LSTM, RNNP_FORWARD, i ? HIDDEN : INPUT);
+    for (size_t i = 0; i < 3; i++) y = add_layer(s.model, y, RNNP_CELL_LSTM, RNNP_FORWARD, i ? HIDDEN : INPUT);
     y = add_layer(s.model, y, RNNP_CELL_GRU, RNNP_BIDIRECTIONAL, HIDDEN);
     OK(rnnp_model_softmax(s.model, y, -1, &y));
     OK(rnnp_model_output(s.model, "y", y));
@@ -54,8 +53,7 @@ static size_t node_of(const rnnp_model *model, const char *op, size_t n)
 
     for (size_t i = 0; i < rnnp_model_nodes(model); i++) {
         OK(rnnp_model_node_info(model, i, &info));
-        if (strcmp(info.op, op) == 0 && n-- == 0)
-            return i;
+        if (strcmp(info.op, op) == 0 && n-- == 0) return i;
     }
     fail_msg("no %s", op);
     return 0;
@@ -108,8 +106,7 @@ static void test_shapes(void **state)
         assert_int_equal(a->direction, which == 2 ? RNNP_BIDIRECTIONAL : RNNP_FORWARD);
         assert_int_equal(a->input, which == 0 ? INPUT : HIDDEN);
         assert_int_equal(a->hidden, HIDDEN);
-        if (which == 2)
-            assert_int_equal(a->reset, RNNP_GRU_RESET_AFTER);
+        if (which == 2) assert_int_equal(a->reset, RNNP_GRU_RESET_AFTER);
         for (size_t k = 0; k < i; k++)
             assert_false(which == k / 6 && a->batch == shapes[k].batch && a->steps == shapes[k].steps);
         assert_true(a->batch == 1 || a->batch == 16);
@@ -325,8 +322,9 @@ static void test_bytes(void **state)
     size_t bytes;
 
     (void)state;
-    OK(rnnp_model_output(model, "y", add_layer(model, input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT),
-                                               RNNP_CELL_LSTM, RNNP_FORWARD, INPUT)));
+    OK(rnnp_model_output(
+        model, "y",
+        add_layer(model, input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT), RNNP_CELL_LSTM, RNNP_FORWARD, INPUT)));
     OK(rnnp_model_close(model));
     rnnp_plan_options_init(&options);
     options.records = set;
@@ -352,9 +350,8 @@ static void test_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),          cmocka_unit_test(test_shapes_errors),
-        cmocka_unit_test(test_explain),         cmocka_unit_test(test_packing_decides),
-        cmocka_unit_test(test_explain_errors),  cmocka_unit_test(test_effort),
+        cmocka_unit_test(test_shapes),          cmocka_unit_test(test_shapes_errors),  cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_packing_decides), cmocka_unit_test(test_explain_errors), cmocka_unit_test(test_effort),
         cmocka_unit_test(test_bytes),
     };
 

@@ -25,8 +25,7 @@ static void test_one_thread(void **state)
     }
     assert_int_equal(d.measured, SMALL);
     assert_true(d.calls > SMALL);
-    for (size_t i = 0; i < SMALL; i++)
-        assert_sane(context, set, &small[i], 1);
+    for (size_t i = 0; i < SMALL; i++) assert_sane(context, set, &small[i], 1);
 
     const rnnp_record before = *record_of(context, set, &small[0], 1); /* known: told of, not measured */
     d = empty;
@@ -54,9 +53,19 @@ static void test_kinds(void **state)
 {
     static const rnnp_shape kinds[] = {
         {.kind = RNNP_SHAPE_DENSE, .input = INPUT, .hidden = 50, .batch = 7, .steps = 1},
-        {.kind = RNNP_SHAPE_STACK, .layers = 3, .cell = RNNP_CELL_LSTM, .input = INPUT, .hidden = HIDDEN, .batch = 2,
+        {.kind = RNNP_SHAPE_STACK,
+         .layers = 3,
+         .cell = RNNP_CELL_LSTM,
+         .input = INPUT,
+         .hidden = HIDDEN,
+         .batch = 2,
          .steps = 6},
-        {.kind = RNNP_SHAPE_STACK, .layers = 2, .cell = RNNP_CELL_GRU, .input = INPUT, .hidden = HIDDEN, .batch = 1,
+        {.kind = RNNP_SHAPE_STACK,
+         .layers = 2,
+         .cell = RNNP_CELL_GRU,
+         .input = INPUT,
+         .hidden = HIDDEN,
+         .batch = 1,
          .steps = 6},
     };
     enum { KINDS = sizeof kinds / sizeof kinds[0] };
@@ -66,7 +75,8 @@ static void test_kinds(void **state)
         rnnp_context *context = capped_context(threads, NULL);
         rnnp_records *set = make_set(context);
         rnnp_tune_options o = options_for(0.4);
-        const size_t dense = context->selection.isa != RNNP_ISA_generic || threads > 1, expected = threads > 1 ? 3 : dense;
+        const size_t dense = context->selection.isa != RNNP_ISA_generic || threads > 1,
+                     expected = threads > 1 ? 3 : dense;
         diary d = {.shapes = kinds, .n = KINDS};
 
         o.progress = keep_diary;
@@ -75,13 +85,11 @@ static void test_kinds(void **state)
             o.user = &d;
             OK(rnnp_tune(context, kinds, KINDS, &o, set));
             assert_int_equal(rnnp_records_count(set), d.done);
-            if (threads == 1) /* a crowded team finds nothing to choose */
+            if (threads == 1)                             /* a crowded team finds nothing to choose */
                 assert_true(d.plain <= KINDS - expected); /* fewer when the time ran out before */
         }
-        if (threads == 1)
-            assert_int_equal(d.done, expected);
-        for (size_t i = 0; i < KINDS && d.done == KINDS; i++)
-            assert_sane(context, set, &kinds[i], threads);
+        if (threads == 1) assert_int_equal(d.done, expected);
+        for (size_t i = 0; i < KINDS && d.done == KINDS; i++) assert_sane(context, set, &kinds[i], threads);
         rnnp_records_destroy(set);
         rnnp_context_destroy(context);
     }
@@ -127,8 +135,7 @@ static void test_two_threads(void **state)
     o.user = &d;
     OK(rnnp_tune(context, &small[2], 1, &o, set));
     assert_int_equal(rnnp_records_count(set), d.done);
-    if (d.done)
-        assert_sane(context, set, &small[2], 2);
+    if (d.done) assert_sane(context, set, &small[2], 2);
     rnnp_records_destroy(set);
     rnnp_context_destroy(context);
 }
@@ -200,8 +207,7 @@ static void test_other_host(void **state)
     tune_one(context, small, set);
     assert_int_equal(rnnp_records_count(set), 2);
     for (size_t i = 0; rnnp_records_at(set, i, &host, &r); i++) {
-        if (rnnp_record_same_host(host, &other))
-            theirs = r;
+        if (rnnp_record_same_host(host, &other)) theirs = r;
     }
     assert_non_null(theirs);
     assert_string_equal(theirs->choice, "chunk=77");
@@ -213,12 +219,8 @@ static void test_other_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_thread),
-        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_small_budget),
-        cmocka_unit_test(test_two_threads),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_one_thread),  cmocka_unit_test(test_kinds),   cmocka_unit_test(test_small_budget),
+        cmocka_unit_test(test_two_threads), cmocka_unit_test(test_threads), cmocka_unit_test(test_mixed),
         cmocka_unit_test(test_other_host),
     };
 

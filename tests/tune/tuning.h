@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of rnnp_tune share: small shapes, options, the record of a shape, a diary of progress. Shapes and budgets
- * are tiny: which choice wins is of no interest here.
+ * What the tests of rnnp_tune share: small shapes, options, the record of a shape, a diary of progress. Shapes and
+ * budgets are tiny: which choice wins is of no interest here.
  */
 #ifndef RNNP_TESTS_TUNE_TUNING_H
 #define RNNP_TESTS_TUNE_TUNING_H
@@ -38,7 +38,7 @@ static inline rnnp_record_key key_of(const rnnp_shape *s, size_t threads)
 
 /* The record of a shape on this host, or NULL. */
 static inline const rnnp_record *record_of(const rnnp_context *context, const rnnp_records *set, const rnnp_shape *s,
-                                    size_t threads)
+                                           size_t threads)
 {
     const rnnp_record_host host = host_of(context);
     const rnnp_record_key key = key_of(s, threads);
@@ -92,8 +92,8 @@ static inline int keep_diary(void *user, const rnnp_tune_progress *p)
 
 static inline int is_usable(const rnnp_context *context, const rnnp_shape *s, const char *name, const char *value)
 {
-    const rnnp_recurrent l = bare_layer(context, s->cell, s->reset == RNNP_GRU_RESET_AFTER, s->direction, s->input,
-                                        s->hidden);
+    const rnnp_recurrent l =
+        bare_layer(context, s->cell, s->reset == RNNP_GRU_RESET_AFTER, s->direction, s->input, s->hidden);
     rnnp_choice_scope one = {context, &l, NULL};
     rnnp_product_scope product = {context, NULL};
 
@@ -102,7 +102,8 @@ static inline int is_usable(const rnnp_context *context, const rnnp_shape *s, co
                                          : rnnp_choice_usable(&one, name, value);
 }
 
-static inline void assert_sane(const rnnp_context *context, const rnnp_records *set, const rnnp_shape *s, size_t threads)
+static inline void assert_sane(const rnnp_context *context, const rnnp_records *set, const rnnp_shape *s,
+                               size_t threads)
 {
     const rnnp_record *r = record_of(context, set, s, threads);
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];

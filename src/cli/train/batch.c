@@ -40,8 +40,7 @@ static int fill_x(batch *b, const train_config *config, const dataset *set, cons
     const size_t width = set->tokens ? 1 : set->features;
     void *x = room_for(b, X, b->steps * n * width * sizeof(float));
 
-    if (!x)
-        return cli_fail("no memory for a batch of %zu sequences of %zu steps", n, b->steps);
+    if (!x) return cli_fail("no memory for a batch of %zu sequences of %zu steps", n, b->steps);
     b->inputs[0] = (rnnp_tensor){
         set->tokens ? RNNP_I32 : RNNP_F32, set->tokens ? 2 : 3, {(int64_t)b->steps, (int64_t)n, (int64_t)width}, x};
     if (!set->tokens) {
@@ -59,10 +58,8 @@ static int fill_lengths(batch *b, const train_config *config, const dataset *set
 {
     int32_t *lengths = room_for(b, LENGTHS, n * sizeof *lengths);
 
-    if (!lengths)
-        return cli_fail("out of memory");
-    for (size_t r = 0; r < n; r++)
-        lengths[r] = (int32_t)batch_steps(config, set, rows[r]);
+    if (!lengths) return cli_fail("out of memory");
+    for (size_t r = 0; r < n; r++) lengths[r] = (int32_t)batch_steps(config, set, rows[r]);
     b->inputs[b->n_inputs++] = (rnnp_tensor){RNNP_I32, 1, {(int64_t)n}, lengths};
     return CLI_OK;
 }
@@ -73,8 +70,7 @@ static int fill_labels(batch *b, const train_config *config, const dataset *set,
     const size_t width = cross ? set->classes : 1;
     void *target = room_for(b, TARGET, n * width * sizeof(float));
 
-    if (!target)
-        return cli_fail("out of memory");
+    if (!target) return cli_fail("out of memory");
     memset(target, 0, n * width * sizeof(float));
     for (size_t r = 0; r < n; r++) {
         const int32_t label = set->label[rows[r]];
@@ -98,12 +94,10 @@ static int fill_numbers(batch *b, const train_config *config, const dataset *set
     float *target = room_for(b, TARGET, b->steps * n * set->features * sizeof *target);
     float *weights = room_for(b, WEIGHTS, b->steps * n * sizeof *weights);
 
-    if (!target || !weights)
-        return cli_fail("out of memory");
+    if (!target || !weights) return cli_fail("out of memory");
     fill_steps(config, set, rows, n, b->steps, ahead, target);
     for (size_t t = 0; t < b->steps; t++)
-        for (size_t r = 0; r < n; r++)
-            weights[t * n + r] = t < batch_steps(config, set, rows[r]);
+        for (size_t r = 0; r < n; r++) weights[t * n + r] = t < batch_steps(config, set, rows[r]);
     b->target = (rnnp_tensor){RNNP_F32, 3, {(int64_t)b->steps, (int64_t)n, (int64_t)set->features}, target};
     b->weights = (rnnp_tensor){RNNP_F32, 2, {(int64_t)b->steps, (int64_t)n}, weights};
     b->has_weights = 1;
@@ -125,17 +119,14 @@ int batch_fill(batch *b, const train_config *config, const network *net, const d
         b->steps = steps > b->steps ? steps : b->steps;
     }
     int code = fill_x(b, config, set, rows, n);
-    if (code == CLI_OK && net->lengths)
-        code = fill_lengths(b, config, set, rows, n);
-    if (code != CLI_OK || (config->target == TARGET_LABEL && !set->label))
-        return code;
+    if (code == CLI_OK && net->lengths) code = fill_lengths(b, config, set, rows, n);
+    if (code != CLI_OK || (config->target == TARGET_LABEL && !set->label)) return code;
     return config->target == TARGET_LABEL ? fill_labels(b, config, set, rows, n)
                                           : fill_numbers(b, config, set, rows, n);
 }
 
 void batch_free(batch *b)
 {
-    for (size_t i = 0; i < sizeof b->memory / sizeof b->memory[0]; i++)
-        free(b->memory[i]);
+    for (size_t i = 0; i < sizeof b->memory / sizeof b->memory[0]; i++) free(b->memory[i]);
     *b = (batch){0};
 }

@@ -27,8 +27,7 @@ static size_t find_variable(const train_config *c, const char *text)
     for (size_t i = 0; i < c->n_variables; i++) {
         const size_t n = strlen(c->variables[i].name);
 
-        if (n > longest && strncmp(text + 1, c->variables[i].name, n) == 0)
-            found = i, longest = n;
+        if (n > longest && strncmp(text + 1, c->variables[i].name, n) == 0) found = i, longest = n;
     }
     return found;
 }
@@ -42,18 +41,15 @@ static int substitute(reader *r, const char *value, char *text, size_t size)
         const size_t found = *value == '$' ? find_variable(r->config, value) : CONFIG_VARIABLES;
         const search_variable *v = found < CONFIG_VARIABLES ? &r->config->variables[found] : NULL;
 
-        if (*value == '$' && !v)
-            return config_fault(r->at, "'%.80s' names no variable of [search]", value);
+        if (*value == '$' && !v) return config_fault(r->at, "'%.80s' names no variable of [search]", value);
         const char *piece = v ? v->choice[v->at] : value;
         const size_t length = v ? strlen(piece) : 1;
 
-        if (used + length + 1 > size)
-            return config_fault(r->at, "the value is longer than %zu characters", size - 1);
+        if (used + length + 1 > size) return config_fault(r->at, "the value is longer than %zu characters", size - 1);
         memcpy(text + used, piece, length);
         used += length;
         value += v ? strlen(v->name) + 1 : 1;
-        if (v)
-            r->config->variables[found].used = 1;
+        if (v) r->config->variables[found].used = 1;
     }
     text[used] = '\0';
     return CLI_OK;
@@ -67,8 +63,7 @@ static int read_variable(reader *r, const char *name, char *value)
 
     if (!r->at->more) {
         for (size_t i = 0; i < c->n_variables; i++)
-            if (strcmp(c->variables[i].name, name) == 0)
-                return config_fault(r->at, "[search] %s is given twice", name);
+            if (strcmp(c->variables[i].name, name) == 0) return config_fault(r->at, "[search] %s is given twice", name);
         if (c->n_variables == CONFIG_VARIABLES || strlen(name) >= sizeof v->name)
             return config_fault(r->at, "%.80s: more than %d variables, or a name too long", name, CONFIG_VARIABLES);
         strcpy(v->name, name);
@@ -79,11 +74,9 @@ static int read_variable(reader *r, const char *name, char *value)
         char *word = next, *bar = strchr(next, '|');
 
         next = bar ? bar + 1 : NULL;
-        if (bar)
-            *bar = '\0';
+        if (bar) *bar = '\0';
         word = text_trim(word);
-        if (!*word)
-            return config_fault(r->at, "%s has nothing between two |", name);
+        if (!*word) return config_fault(r->at, "%s has nothing between two |", name);
         if (v->n == CONFIG_CHOICES || strlen(word) >= sizeof v->choice[0])
             return config_fault(r->at, "%s: more than %d choices, or one longer than %zu characters", name,
                                 CONFIG_CHOICES, sizeof v->choice[0] - 1);
@@ -106,8 +99,7 @@ static int begin_section(const reader *r, const char *section)
     static const char *const sections[] = {"data", "model", "train", "search"};
 
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
-        if (strcmp(section, sections[i]) == 0)
-            return CLI_OK;
+        if (strcmp(section, sections[i]) == 0) return CLI_OK;
     return config_fault(r->at, "there is no section [%.80s]; they are data, model, train and search", section);
 }
 
@@ -117,17 +109,14 @@ static int on_value(void *user, const ini_value *value)
     char text[CONFIG_TEXT];
 
     r->at = value;
-    if (!value->name)
-        return begin_section(r, value->section);
+    if (!value->name) return begin_section(r, value->section);
     const size_t i = config_find_key(value->section, value->name);
     if (*value->text == ';' && (i == CONFIG_KEYS || config_key(i)->kind != KEY_CHAR)) /* a comment */
         *value->text = '\0';
     if (i == CONFIG_KEYS && strcmp(value->section, "search") == 0)
         return r->variables ? read_variable(r, value->name, value->text) : CLI_OK;
-    if (r->variables)
-        return CLI_OK;
-    if (i == CONFIG_KEYS)
-        return config_fault(r->at, "[%s] has no key '%.80s'", value->section, value->name);
+    if (r->variables) return CLI_OK;
+    if (i == CONFIG_KEYS) return config_fault(r->at, "[%s] has no key '%.80s'", value->section, value->name);
     const key *k = config_key(i);
     if (!value->more && r->config->line[i])
         return config_fault(r->at, "%s is given twice; the first is in line %zu", k->name, r->config->line[i]);
@@ -161,8 +150,7 @@ static int defaults(train_config *c, const char *path)
                         .seeds = 1};
     rnnp_train_options_init(&c->options);
     rnnp_schedule_init(&c->schedule, RNNP_RATE_CONSTANT, c->options.optimizer.rate);
-    if (n >= sizeof c->folder)
-        return cli_fail("%.80s...: the name of its folder is too long", path);
+    if (n >= sizeof c->folder) return cli_fail("%.80s...: the name of its folder is too long", path);
     memcpy(c->folder, slash ? path : ".", n);
     return CLI_OK;
 }
@@ -171,14 +159,11 @@ int config_read(const char *path, const size_t *at, train_config *config)
 {
     reader r = {.config = config, .choices = at, .variables = 1};
 
-    if (defaults(config, path) != CLI_OK || ini_read(path, on_value, &r) != CLI_OK)
-        return CLI_FAILED;
+    if (defaults(config, path) != CLI_OK || ini_read(path, on_value, &r) != CLI_OK) return CLI_FAILED;
     for (size_t v = 0; v < config->n_variables; v++)
-        if (!config->variables[v].n)
-            return cli_fail("%s: [search] %s has no choices", path, config->variables[v].name);
+        if (!config->variables[v].n) return cli_fail("%s: [search] %s has no choices", path, config->variables[v].name);
     r.variables = 0;
-    if (ini_read(path, on_value, &r) != CLI_OK)
-        return CLI_FAILED;
+    if (ini_read(path, on_value, &r) != CLI_OK) return CLI_FAILED;
     config->options.optimizer.rate = config->schedule.rate;
     config->schedule.epochs = config->epochs;
     return config_check(config);

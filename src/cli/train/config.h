@@ -37,42 +37,42 @@ typedef struct train_config {
     data_format format;
     char train[CONFIG_TEXT], test[CONFIG_TEXT], train_labels[CONFIG_TEXT], test_labels[CONFIG_TEXT];
     char id[CONFIG_TEXT], time[CONFIG_TEXT], label[CONFIG_TEXT], group[CONFIG_TEXT]; /* csv: names of columns */
-    text_list features; /* csv: names of columns; none: all others                         */
-    char separator;     /* wide, csv: ',' unless given; ' ' is any blank                */
-    char decimal;       /* wide, csv: '.' or ','                                        */
+    text_list features; /* csv: names of columns; none: all others */
+    char separator;     /* wide, csv: ',' unless given; ' ' is any blank */
+    char decimal;       /* wide, csv: '.' or ',' */
     data_labels label_type;
-    text_list missing_values; /* wide, csv: what else stands for no value                     */
+    text_list missing_values; /* wide, csv: what else stands for no value */
     data_target target;
-    size_t horizon;        /* next: how many steps ahead                                   */
-    size_t window, stride; /* 0: whole sequences                                           */
+    size_t horizon;        /* next: how many steps ahead */
+    size_t window, stride; /* 0: whole sequences */
     data_missing missing;
     int mask, delta, standardise;
-    double scale;   /* x is multiplied by it when read                              */
-    size_t least;   /* tokens: occurrences a word needs                             */
-    size_t longest; /* sequences are cut to their last so many steps; 0: not        */
+    double scale;   /* x is multiplied by it when read */
+    size_t least;   /* tokens: occurrences a word needs */
+    size_t longest; /* sequences are cut to their last so many steps; 0: not */
 
     /* [model] */
     layer_line layers[CONFIG_LAYERS];
     size_t n_layers;
-    char start[CONFIG_TEXT];  /* a model whose parameters of equal name and shape are taken   */
-    char freeze[CONFIG_TEXT]; /* parameters whose names begin with one of these words         */
+    char start[CONFIG_TEXT];  /* a model whose parameters of equal name and shape are taken */
+    char freeze[CONFIG_TEXT]; /* parameters whose names begin with one of these words */
 
     /* [train] */
     size_t epochs, batch, folds, patience, threads, seeds;
     uint64_t seed;
-    double validation; /* share of the training part                                   */
-    train_score score; /* what early stopping and PLATEAU look at                      */
-    int balanced;      /* class weights n / (classes * n of the class)                 */
+    double validation; /* share of the training part */
+    train_score score; /* what early stopping and PLATEAU look at */
+    int balanced;      /* class weights n / (classes * n of the class) */
     rnnp_train_options options;
     rnnp_schedule schedule;
 
     /* [search] */
     search_variable variables[CONFIG_VARIABLES];
-    size_t n_variables, trials; /* 0 trials: all combinations                                   */
+    size_t n_variables, trials; /* 0 trials: all combinations */
 
     const char *path;         /* the caller's */
     size_t line[CONFIG_KEYS]; /* of each key, 0: not in the file; see config_line */
-    char folder[CONFIG_TEXT]; /* of the file: other files are named relative to it            */
+    char folder[CONFIG_TEXT]; /* of the file: other files are named relative to it */
 } train_config;
 
 /* Reads the file over what is in config, which is zeroed at first; variables stand for their choices `at` (all 0 when

@@ -55,10 +55,8 @@ static int check_columns(const train_config *c)
     const char *const names[] = {"id", "time", "label", "group"};
     const char *const columns[] = {c->id, c->time, c->label, c->group};
 
-    if (c->format != DATA_CSV)
-        return CLI_OK;
-    if (!*c->id)
-        return config_blame(c, "data", "id", "[data] id, the column that tells sequences apart, is missing");
+    if (c->format != DATA_CSV) return CLI_OK;
+    if (!*c->id) return config_blame(c, "data", "id", "[data] id, the column that tells sequences apart, is missing");
     for (int a = 0; a < 4; a++)
         for (int b = 0; b < a; b++)
             if (*columns[a] && strcmp(columns[a], columns[b]) == 0)
@@ -75,12 +73,9 @@ static int check_columns(const train_config *c)
 
 int config_check(const train_config *c)
 {
-    if (!*c->train)
-        return config_blame(c, "data", "train", "[data] train is missing");
-    if (!c->n_layers)
-        return config_blame(c, "model", "layers", "[model] layers is missing");
-    if (check_format(c) != CLI_OK || check_columns(c) != CLI_OK)
-        return CLI_FAILED;
+    if (!*c->train) return config_blame(c, "data", "train", "[data] train is missing");
+    if (!c->n_layers) return config_blame(c, "model", "layers", "[model] layers is missing");
+    if (check_format(c) != CLI_OK || check_columns(c) != CLI_OK) return CLI_FAILED;
     if (c->format == DATA_IDX && !*c->train_labels && c->target == TARGET_LABEL)
         return config_blame(c, "data", "train_labels", "[data] train_labels is missing");
     if ((c->mask || c->delta) && c->missing == MISSING_REFUSE)
@@ -91,8 +86,7 @@ int config_check(const train_config *c)
                             c->horizon);
     if (c->target == TARGET_NEXT && c->longest && c->longest <= c->horizon)
         return config_blame(c, "data", "longest", "%zu steps have no value %zu steps later", c->longest, c->horizon);
-    if (c->folds == 1)
-        return config_blame(c, "train", "folds", "[train] folds is 0 or at least 2");
+    if (c->folds == 1) return config_blame(c, "train", "folds", "[train] folds is 0 or at least 2");
     if (c->target != TARGET_LABEL && c->options.loss != RNNP_LOSS_MSE)
         return config_blame(c, "train", "loss", "[train] loss is mse where the target is numbers");
     if (c->target == TARGET_LABEL && c->options.loss == RNNP_LOSS_MSE)

@@ -121,26 +121,20 @@ size_t config_find_key(const char *section, const char *name)
 {
     size_t i = 0;
 
-    while (i < N_KEYS && (strcmp(section, keys[i].section) != 0 || strcmp(name, keys[i].name) != 0))
-        i++;
+    while (i < N_KEYS && (strcmp(section, keys[i].section) != 0 || strcmp(name, keys[i].name) != 0)) i++;
     return i < N_KEYS ? i : CONFIG_KEYS;
 }
 
-const key *config_key(size_t i)
-{
-    return &keys[i];
-}
+const key *config_key(size_t i) { return &keys[i]; }
 
 /* Data are read once, before the first trial; what is done to them for each trial may vary. */
 int config_key_varies(const key *k)
 {
     static const char *const of_each_trial[] = {"missing", "mask", "delta", "standardise"};
 
-    if (strcmp(k->section, "data") != 0)
-        return 1;
+    if (strcmp(k->section, "data") != 0) return 1;
     for (size_t i = 0; i < sizeof of_each_trial / sizeof of_each_trial[0]; i++)
-        if (strcmp(k->name, of_each_trial[i]) == 0)
-            return 1;
+        if (strcmp(k->name, of_each_trial[i]) == 0) return 1;
     return 0;
 }
 
@@ -170,8 +164,7 @@ static int read_flag(train_config *c, const ini_value *at, const key *k, const c
 {
     const int yes = strcmp(value, "yes") == 0;
 
-    if (!yes && strcmp(value, "no") != 0)
-        return config_fault(at, "%s is yes or no, not '%.80s'", k->name, value);
+    if (!yes && strcmp(value, "no") != 0) return config_fault(at, "%s is yes or no, not '%.80s'", k->name, value);
     *(int *)((char *)c + k->at) = yes;
     return CLI_OK;
 }
@@ -209,8 +202,7 @@ static int read_text(train_config *c, const ini_value *at, const key *k, const c
 
 static int read_layer(train_config *c, const ini_value *at, const char *value)
 {
-    if (!*value)
-        return CLI_OK;
+    if (!*value) return CLI_OK;
     if (c->n_layers == CONFIG_LAYERS || strlen(value) >= CONFIG_TEXT)
         return config_fault(at, "more than %d layers, or a line too long", CONFIG_LAYERS);
     strcpy(c->layers[c->n_layers++].text, value);
@@ -226,35 +218,27 @@ int config_read_key(train_config *c, const ini_value *at, const key *k, const ch
     int code;
 
     switch (k->kind) {
-    case KEY_TEXT:
-        return read_text(c, at, k, value);
+    case KEY_TEXT: return read_text(c, at, k, value);
     case KEY_SIZE:
-        if ((code = read_number(at, k, value, &x)) == CLI_OK)
-            *(size_t *)into = (size_t)x;
+        if ((code = read_number(at, k, value, &x)) == CLI_OK) *(size_t *)into = (size_t)x;
         return code;
     case KEY_NUMBER:
-        if ((code = read_number(at, k, value, &x)) == CLI_OK)
-            *(float *)into = (float)x;
+        if ((code = read_number(at, k, value, &x)) == CLI_OK) *(float *)into = (float)x;
         return code;
-    case KEY_REAL:
-        return read_number(at, k, value, into);
+    case KEY_REAL: return read_number(at, k, value, into);
     case KEY_SEED:
         errno = 0;
         *(uint64_t *)into = strtoull(value, &end, 10);
         return *value >= '0' && *value <= '9' && !*end && !errno
                    ? CLI_OK
                    : config_fault(at, "%s is a whole number, not '%.80s'", k->name, value);
-    case KEY_FLAG:
-        return read_flag(c, at, k, value);
-    case KEY_WORD:
-        return read_word(c, at, k, value);
-    case KEY_CHAR:
-        return read_char(c, at, k, value);
+    case KEY_FLAG: return read_flag(c, at, k, value);
+    case KEY_WORD: return read_word(c, at, k, value);
+    case KEY_CHAR: return read_char(c, at, k, value);
     case KEY_LIST:
         wrong = text_split(into, value);
         return wrong ? config_fault(at, "%s %s: '%.80s'", k->name, wrong, value) : CLI_OK;
-    case KEY_LAYERS:
-        return read_layer(c, at, value);
+    case KEY_LAYERS: return read_layer(c, at, value);
     }
     return CLI_FAILED;
 }

@@ -24,8 +24,7 @@ static axis axis_of(double least, double most)
     axis a = {least, most, 1, 0};
     const double size = fmax(fabs(least), fabs(most));
 
-    if (!(most > least))
-        a.most = least + (least != 0 ? fabs(least) : 1);
+    if (!(most > least)) a.most = least + (least != 0 ? fabs(least) : 1);
     if (a.most - a.least < 1e-3 * size || a.most - a.least < 1e-30) {
         a.least -= fmax(5e-4 * size, 1e-30);
         a.most += fmax(5e-4 * size, 1e-30);
@@ -40,28 +39,13 @@ static axis axis_of(double least, double most)
     return a;
 }
 
-static double tick(const axis *a, int i)
-{
-    return a->least + i * a->step;
-}
-static double share(const axis *a, double x)
-{
-    return (x - a->least) / (a->most - a->least);
-}
-static double place_x(const axis *a, double x)
-{
-    return LEFT + share(a, x) * (WIDTH - LEFT - RIGHT);
-}
-static double place_y(const axis *a, double y)
-{
-    return HEIGHT - BOTTOM - share(a, y) * (HEIGHT - TOP - BOTTOM);
-}
+static double tick(const axis *a, int i) { return a->least + i * a->step; }
+static double share(const axis *a, double x) { return (x - a->least) / (a->most - a->least); }
+static double place_x(const axis *a, double x) { return LEFT + share(a, x) * (WIDTH - LEFT - RIGHT); }
+static double place_y(const axis *a, double y) { return HEIGHT - BOTTOM - share(a, y) * (HEIGHT - TOP - BOTTOM); }
 
 /* Points that are not finite, or so far out that differences are not, are left out. */
-static int shown(const curve *c, size_t i)
-{
-    return fabs(c->x[i]) < 1e300 && fabs(c->y[i]) < 1e300;
-}
+static int shown(const curve *c, size_t i) { return fabs(c->x[i]) < 1e300 && fabs(c->y[i]) < 1e300; }
 
 static void limits(const curve *curves, size_t n, axis *x, axis *y)
 {
@@ -69,8 +53,7 @@ static void limits(const curve *curves, size_t n, axis *x, axis *y)
 
     for (size_t c = 0; c < n; c++)
         for (size_t i = 0; i < curves[c].n; i++) {
-            if (!shown(&curves[c], i))
-                continue;
+            if (!shown(&curves[c], i)) continue;
             lx = fmin(lx, curves[c].x[i]);
             mx = fmax(mx, curves[c].x[i]);
             ly = fmin(ly, curves[c].y[i]);
@@ -180,8 +163,7 @@ int curve_write(const char *path, const char *title, const char *x_name, const c
 {
     FILE *f = fopen(path, "w");
 
-    if (!f)
-        return cli_fail("%s: %s", path, strerror(errno));
+    if (!f) return cli_fail("%s: %s", path, strerror(errno));
     draw(f, title, x_name, y_name, curves, n);
     const int failed = ferror(f);
     return (fclose(f) != 0 || failed) ? cli_fail("%s: %s", path, strerror(errno)) : CLI_OK;

@@ -53,8 +53,7 @@ int build_step(dataset_builder *b, const float *x, int32_t token, int timed, dou
         memcpy(set->x + b->n_steps * width, x, width * sizeof *x);
     else
         set->tokens[b->n_steps] = token;
-    if (timed)
-        set->time[b->n_steps] = time;
+    if (timed) set->time[b->n_steps] = time;
     set->first[set->n] = ++b->n_steps;
     return CLI_OK;
 }
@@ -64,8 +63,7 @@ int build_step(dataset_builder *b, const float *x, int32_t token, int timed, dou
 static int one_of(const char *text, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (strcmp(text, list[i]) == 0)
-            return 1;
+        if (strcmp(text, list[i]) == 0) return 1;
     return 0;
 }
 
@@ -94,8 +92,7 @@ static int by_value(const void *a, const void *b)
     double u = 0, v = 0;
     const int number_x = !text_number(x, '.', &u), number_y = !text_number(y, '.', &v);
 
-    if (number_x && number_y && u != v)
-        return u < v ? -1 : 1;
+    if (number_x && number_y && u != v) return u < v ? -1 : 1;
     return number_x != number_y ? number_y - number_x : strcmp(x, y);
 }
 
@@ -105,13 +102,11 @@ static char **distinct(const text_list *texts, size_t *n)
     char **all = malloc((texts->n + 1) * sizeof *all);
 
     *n = 0;
-    if (!all)
-        return NULL;
+    if (!all) return NULL;
     memcpy(all, texts->at, texts->n * sizeof *all);
     qsort(all, texts->n, sizeof *all, by_value);
     for (size_t i = 0; i < texts->n; i++)
-        if (*n == 0 || strcmp(all[*n - 1], all[i]) != 0)
-            all[(*n)++] = all[i];
+        if (*n == 0 || strcmp(all[*n - 1], all[i]) != 0) all[(*n)++] = all[i];
     return all;
 }
 
@@ -124,11 +119,9 @@ static size_t find_text(char *const *sorted, size_t n, const char *text)
 
 static int copy_texts(char *const *from, size_t n, char ***to)
 {
-    if (!(*to = calloc(n + 1, sizeof **to)))
-        return cli_fail("out of memory");
+    if (!(*to = calloc(n + 1, sizeof **to))) return cli_fail("out of memory");
     for (size_t i = 0; i < n; i++)
-        if (!((*to)[i] = text_copy(from[i])))
-            return cli_fail("out of memory");
+        if (!((*to)[i] = text_copy(from[i]))) return cli_fail("out of memory");
     return CLI_OK;
 }
 
@@ -162,8 +155,7 @@ static int refuse_twins(const char *path, const char *what, char *const *names, 
     double before = 0, x;
 
     for (size_t k = 0; k < n; k++) {
-        if (!is_plain(names[k], &x))
-            continue;
+        if (!is_plain(names[k], &x)) continue;
         if (last && x == before && (strpbrk(last, ".eE+") || strpbrk(names[k], ".eE+")))
             return cli_fail("%s: %s '%.80s' and '%.80s' are texts of the same number; %s", path, what, last, names[k],
                             remedy);
@@ -184,8 +176,7 @@ static int check_ids(const dataset_builder *b)
 
     for (size_t i = 0; i < b->ids.n && !written; i++)
         written = strpbrk(b->ids.at[i], ".eE+") && is_plain(b->ids.at[i], &x);
-    if (!written)
-        return CLI_OK;
+    if (!written) return CLI_OK;
     char **names = distinct(&b->ids, &n);
     code = names ? refuse_twins(b->path, "ids", names, n, write_alike) : cli_fail("out of memory");
     free(names);
@@ -209,11 +200,9 @@ static int number_classes(dataset_builder *b, const dataset *like)
     for (size_t i = 0; i < set->n && code == CLI_OK && b->config->label_type == LABELS_NUMBER; i++)
         code = shorten(b, &b->labels.at[i]);
     char **names = like ? like->class_names : distinct(&b->labels, &n);
-    if (like)
-        n = like->classes;
+    if (like) n = like->classes;
     set->label = calloc(set->n + 1, sizeof *set->label);
-    if (code == CLI_OK && (!names || !set->label))
-        code = cli_fail("out of memory");
+    if (code == CLI_OK && (!names || !set->label)) code = cli_fail("out of memory");
     if (code == CLI_OK && !like)
         code = refuse_twins(b->path, "labels", names, n, "[data] label_type = number makes them one class");
     if (code == CLI_OK) {
@@ -228,8 +217,7 @@ static int number_classes(dataset_builder *b, const dataset *like)
         else
             set->label[i] = (int32_t)k;
     }
-    if (!like)
-        free(names);
+    if (!like) free(names);
     return code;
 }
 
@@ -242,8 +230,7 @@ static int number_groups(dataset_builder *b)
     int code = names && set->group ? refuse_twins(b->path, "groups", names, set->groups, write_alike)
                                    : cli_fail("out of memory");
 
-    if (code == CLI_OK)
-        code = copy_texts(names, set->groups, &set->group_names);
+    if (code == CLI_OK) code = copy_texts(names, set->groups, &set->group_names);
     for (size_t i = 0; i < set->n && code == CLI_OK; i++)
         set->group[i] = find_text(names, set->groups, b->groups.at[i]);
     free(names);
@@ -254,12 +241,9 @@ int build_finish(dataset_builder *b, const dataset *like, int code)
 {
     dataset *set = b->set;
 
-    if (code == CLI_OK)
-        code = check_ids(b);
-    if (code == CLI_OK && b->labels.n)
-        code = number_classes(b, like && like->classes ? like : NULL);
-    if (code == CLI_OK && b->groups.n)
-        code = number_groups(b);
+    if (code == CLI_OK) code = check_ids(b);
+    if (code == CLI_OK && b->labels.n) code = number_classes(b, like && like->classes ? like : NULL);
+    if (code == CLI_OK && b->groups.n) code = number_groups(b);
     if (code == CLI_OK) {
         set->ids = b->ids.at;
         b->ids = (text_list){0};
@@ -267,8 +251,7 @@ int build_finish(dataset_builder *b, const dataset *like, int code)
     text_free(&b->ids);
     text_free(&b->labels);
     text_free(&b->groups);
-    if (code != CLI_OK)
-        dataset_free(set);
+    if (code != CLI_OK) dataset_free(set);
     return code;
 }
 
@@ -276,8 +259,7 @@ int build_finish(dataset_builder *b, const dataset *like, int code)
 
 static void free_texts(char **texts, size_t n)
 {
-    for (size_t i = 0; texts && i < n; i++)
-        free(texts[i]);
+    for (size_t i = 0; texts && i < n; i++) free(texts[i]);
     free(texts);
 }
 
@@ -302,8 +284,7 @@ static void *copied(const void *from, size_t bytes, int *failed)
 {
     void *to = from ? malloc(bytes + 1) : NULL;
 
-    if (to)
-        memcpy(to, from, bytes);
+    if (to) memcpy(to, from, bytes);
     *failed |= from && !to;
     return to;
 }
@@ -334,8 +315,7 @@ int dataset_copy(const dataset *set, dataset *copy)
     copy->group_names = copied_texts(set->group_names, set->groups, &failed);
     copy->class_names = copied_texts(set->class_names, set->classes, &failed);
     copy->columns = copied_texts(set->columns, set->features, &failed);
-    if (!failed)
-        return CLI_OK;
+    if (!failed) return CLI_OK;
     dataset_free(copy);
     return cli_fail("out of memory");
 }
@@ -344,8 +324,7 @@ size_t dataset_longest(const dataset *set)
 {
     size_t longest = 0;
 
-    for (size_t i = 0; i < set->n; i++)
-        longest = dataset_steps(set, i) > longest ? dataset_steps(set, i) : longest;
+    for (size_t i = 0; i < set->n; i++) longest = dataset_steps(set, i) > longest ? dataset_steps(set, i) : longest;
     return longest;
 }
 

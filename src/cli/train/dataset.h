@@ -50,16 +50,10 @@ void vocabulary_free(vocabulary *words);
 int vocabulary_write(const vocabulary *words, const char *path);
 int vocabulary_read(vocabulary *words, const char *path);
 
-static inline size_t dataset_steps(const dataset *set, size_t i)
-{
-    return set->first[i + 1] - set->first[i];
-}
+static inline size_t dataset_steps(const dataset *set, size_t i) { return set->first[i + 1] - set->first[i]; }
 /* What the file calls sequence i, and its group; NULL where its format has no such name. They live as long as the set.
  */
-static inline const char *dataset_id(const dataset *set, size_t i)
-{
-    return set->ids ? set->ids[i] : NULL;
-}
+static inline const char *dataset_id(const dataset *set, size_t i) { return set->ids ? set->ids[i] : NULL; }
 static inline const char *dataset_group(const dataset *set, size_t i)
 {
     return set->group_names ? set->group_names[set->group[i]] : NULL;

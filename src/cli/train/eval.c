@@ -18,16 +18,13 @@ static int run_batch(void *user, rnnp_context *context, const rnnp_train_batch *
     int same = 0;
 
     *result = (rnnp_train_result){0}; /* a model knows of no loss */
-    if (status == RNNP_OK)
-        status = rnnp_run_output(run, 0, &y);
+    if (status == RNNP_OK) status = rnnp_run_output(run, 0, &y);
     if (status == RNNP_OK)
         same = y.dtype == want->dtype && y.rank == want->rank &&
                memcmp(y.shape, want->shape, y.rank * sizeof y.shape[0]) == 0;
-    if (same)
-        status = rnnp_run_execute(run, given->inputs, given->n_inputs, given->outputs, 1);
+    if (same) status = rnnp_run_execute(run, given->inputs, given->n_inputs, given->outputs, 1);
     rnnp_run_destroy(run);
-    if (status != RNNP_OK)
-        return cli_fail_status(context, status);
+    if (status != RNNP_OK) return cli_fail_status(context, status);
     if (!same) {
         char is[CLI_TEXT], expected[CLI_TEXT];
 
@@ -47,19 +44,13 @@ static int evaluate(task *t, const char *path)
     int code = task_configure(t, NULL);
 
     snprintf(words, sizeof words, "%s.words", path);
-    if (code == CLI_OK)
-        code = task_check_outputs(t, NULL, 0, path);
-    if (code == CLI_OK)
-        code = task_open(t, t->config.format == DATA_TOKENS ? words : NULL, 0);
-    if (code != CLI_OK)
-        return code;
+    if (code == CLI_OK) code = task_check_outputs(t, NULL, 0, path);
+    if (code == CLI_OK) code = task_open(t, t->config.format == DATA_TOKENS ? words : NULL, 0);
+    if (code != CLI_OK) return code;
     rnnp_status status = cli_load(t->e.context, path, 1, &model);
-    if (status == RNNP_OK)
-        status = rnnp_plan_create(model, NULL, &plan);
-    if (status != RNNP_OK)
-        code = cli_fail_status(t->e.context, status);
-    if (code == CLI_OK)
-        code = experiment_model(&t->e, model, path, t->roc != NULL, run_batch, plan, &found);
+    if (status == RNNP_OK) status = rnnp_plan_create(model, NULL, &plan);
+    if (status != RNNP_OK) code = cli_fail_status(t->e.context, status);
+    if (code == CLI_OK) code = experiment_model(&t->e, model, path, t->roc != NULL, run_batch, plan, &found);
     if (code == CLI_OK) {
         const dataset *set = t->e.test ? t->e.test : t->e.train;
 
@@ -87,8 +78,7 @@ int cli_eval(int argc, char **argv)
                                  "fitted again.",
                                  options, sizeof options / sizeof options[0]};
     const args_result parsed = args_parse(&command, argc, argv, &model);
-    if (parsed != ARGS_OK)
-        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+    if (parsed != ARGS_OK) return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
     if (!t.path) {
         cli_fail("eval: --config FILE.ini is missing; see rnnpack eval --help");
         return CLI_USAGE;

@@ -27,8 +27,7 @@ static int fit_scale(const experiment *e, const row_list *kept, prepared *p)
     free(p->deviations);
     p->means = malloc((channels + 1) * sizeof *p->means);
     p->deviations = malloc((channels + 1) * sizeof *p->deviations);
-    if (!p->means || !p->deviations)
-        return cli_fail("out of memory");
+    if (!p->means || !p->deviations) return cli_fail("out of memory");
     return dataset_scale(&p->train, kept->at, kept->n, p->means, p->deviations);
 }
 
@@ -41,14 +40,12 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
         return CLI_FAILED;
     p->net = (network){
         .features = p->train.tokens ? 0 : p->train.features, .vocabulary = e->vocabulary, .lengths = e->lengths};
-    if (p->train.tokens)
-        return CLI_OK;
+    if (p->train.tokens) return CLI_OK;
     if (fit_scale(e, kept, p) != CLI_OK || dataset_fill(config, &p->train, p->means) != CLI_OK ||
         (e->test && dataset_fill(config, &p->test, p->means) != CLI_OK))
         return CLI_FAILED;
     p->net.features = p->train.features;
-    if (!config->standardise)
-        return CLI_OK;
+    if (!config->standardise) return CLI_OK;
     if (fit_scale(e, kept, p) != CLI_OK) /* of all channels, filled */
         return CLI_FAILED;
     p->net.means = p->means;
@@ -66,10 +63,8 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
 
     *found = (scores){0};
     int code = prepare(e, kept, &p);
-    if (code == CLI_OK)
-        code = network_build(e->context, e->config, &p.net, &built);
-    if (code == CLI_OK)
-        code = network_check(built, "[model]", e->config, e->train->classes, &p.net);
+    if (code == CLI_OK) code = network_build(e->context, e->config, &p.net, &built);
+    if (code == CLI_OK) code = network_check(built, "[model]", e->config, e->train->classes, &p.net);
     if (code == CLI_OK) {
         identity id;
         const fit_job job = {.context = e->context,
@@ -126,14 +121,11 @@ int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *va
         scores part = {0};
 
         code = split_folds(e->train, folds, p, seed, &kept, &out);
-        if (code == CLI_OK)
-            code = share(e, &kept, seed + p, &inner, &held);
-        if (code == CLI_OK)
-            code = experiment_once(e, &inner, &held, &out, 0, seed + p, &part, NULL, NULL);
+        if (code == CLI_OK) code = share(e, &kept, seed + p, &inner, &held);
+        if (code == CLI_OK) code = experiment_once(e, &inner, &held, &out, 0, seed + p, &part, NULL, NULL);
         if (code == CLI_OK && !e->quiet)
             printf("fold %zu of %zu\n", p + 1, folds), scores_print(&part, e->train, e->config, "  held out");
-        if (code == CLI_OK)
-            values[p] = scores_value(&part, e->config), scores_add(all, &part, p + 1);
+        if (code == CLI_OK) values[p] = scores_value(&part, e->config), scores_add(all, &part, p + 1);
         scores_free(&part);
         free(kept.at);
         free(out.at);
@@ -148,10 +140,8 @@ int experiment_simple(const experiment *e, uint64_t seed, scores *found, history
     row_list all = {0}, kept = {0}, held = {0}, test = {0};
     int code = split_all(e->train, &all);
 
-    if (code == CLI_OK)
-        code = share(e, &all, seed, &kept, &held);
-    if (code == CLI_OK && e->test)
-        code = split_all(e->test, &test);
+    if (code == CLI_OK) code = share(e, &all, seed, &kept, &held);
+    if (code == CLI_OK && e->test) code = split_all(e->test, &test);
     if (code == CLI_OK)
         code = experiment_once(e, &kept, &held, e->test ? &test : &held, e->test != NULL, seed, found, past, model);
     free(all.at);
@@ -170,8 +160,7 @@ static int check_ranked(const dataset *set, const row_list *rows, const char *wh
 
     if (!set->label || set->classes != 2)
         return cli_fail("%s is of two classes; the data have %zu", what, set->label ? set->classes : 0);
-    for (size_t i = 0; i < rows->n; i++)
-        seen[set->label[rows->at[i]]] = 1;
+    for (size_t i = 0; i < rows->n; i++) seen[set->label[rows->at[i]]] = 1;
     return seen[0] && seen[1] ? CLI_OK
                               : cli_fail("%s needs rows of both classes; %s has %s", what, where,
                                          rows->n ? "one class alone" : "no rows");
@@ -193,8 +182,7 @@ static int check_split(const experiment *e, const row_list *kept, const row_list
     if (e->config->score == SCORE_AUC && rows->n && judged->label &&
         check_ranked(judged, rows, "[train] score = auc", where) != CLI_OK)
         return CLI_FAILED;
-    if (!whole)
-        return CLI_OK;
+    if (!whole) return CLI_OK;
     none.epochs = 0;
     brief.config = &none;
     brief.checkpoint = NULL;
@@ -216,10 +204,8 @@ static int check_folds(const experiment *e)
 
         snprintf(where, sizeof where, "fold %zu of %zu", p + 1, e->config->folds);
         code = split_folds(e->train, e->config->folds, p, e->config->seed, &kept, &out);
-        if (code == CLI_OK)
-            code = share(e, &kept, e->config->seed + p, &inner, &held);
-        if (code == CLI_OK)
-            code = check_split(e, &inner, &held, e->train, &out, where, p == 0);
+        if (code == CLI_OK) code = share(e, &kept, e->config->seed + p, &inner, &held);
+        if (code == CLI_OK) code = check_split(e, &inner, &held, e->train, &out, where, p == 0);
         free(kept.at);
         free(out.at);
         free(inner.at);
@@ -235,10 +221,8 @@ static int check_seed(const experiment *e, uint64_t seed, int with_roc, int with
     const row_list *rows = e->test ? &test : &held;
     int code = split_all(e->train, &all);
 
-    if (code == CLI_OK)
-        code = share(e, &all, seed, &kept, &held);
-    if (code == CLI_OK && e->test)
-        code = split_all(e->test, &test);
+    if (code == CLI_OK) code = share(e, &all, seed, &kept, &held);
+    if (code == CLI_OK && e->test) code = split_all(e->test, &test);
     if (code == CLI_OK && (with_roc || with_predictions) && !rows->n)
         code = cli_fail("%s: there are neither folds, validation nor a test set to ask about",
                         with_roc ? "--roc" : "--predictions");
@@ -261,10 +245,8 @@ int experiment_check(const experiment *e, int final, int with_roc, int with_pred
 
     if (code == CLI_OK && c->target != TARGET_LABEL && (c->score == SCORE_ACCURACY || c->score == SCORE_F1))
         code = cli_fail("[train] score: accuracy and f1 are of labels");
-    if (code == CLI_OK && c->folds && with_roc)
-        code = check_ranked(e->train, &all, "--roc", "the training set");
-    if (code == CLI_OK)
-        code = check_folds(e);
+    if (code == CLI_OK && c->folds && with_roc) code = check_ranked(e->train, &all, "--roc", "the training set");
+    if (code == CLI_OK) code = check_folds(e);
     for (size_t i = 0; i < c->seeds && code == CLI_OK && (final || !c->folds); i++)
         code = check_seed(e, c->seed + i, with_roc && !c->folds, with_predictions && !c->folds, i == 0 && !c->folds);
     free(all.at);
@@ -279,12 +261,9 @@ int experiment_model(const experiment *e, const rnnp_model *model, const char *n
     int code = split_all(e->train, &all);
 
     *found = (scores){0};
-    if (code == CLI_OK)
-        code = share(e, &all, e->config->seed, &kept, &held);
-    if (code == CLI_OK)
-        code = split_all(e->test ? e->test : e->train, &asked);
-    if (code == CLI_OK)
-        code = prepare(e, &kept, &p);
+    if (code == CLI_OK) code = share(e, &all, e->config->seed, &kept, &held);
+    if (code == CLI_OK) code = split_all(e->test ? e->test : e->train, &asked);
+    if (code == CLI_OK) code = prepare(e, &kept, &p);
     if (code == CLI_OK) {
         p.net.lengths = rnnp_model_inputs(model) > 1;
         code = network_check(model, name, e->config, e->train->classes, &p.net);

@@ -16,7 +16,7 @@ typedef struct experiment {
     size_t vocabulary;
     int lengths; /* the model takes lengths */
     const char *checkpoint;
-    uint64_t data;               /* identity_of_data, with a checkpoint */
+    uint64_t data; /* identity_of_data, with a checkpoint */
     int resume, quiet;
     int trial; /* of a search: to diverge is a result, and no error */
 } experiment;
@@ -27,8 +27,8 @@ typedef struct experiment {
 int experiment_once(const experiment *e, const row_list *kept, const row_list *held, const row_list *asked,
                     int from_test, uint64_t seed, scores *found, history *past, rnnp_model **model);
 
-/* What can be known before a training: that parts are not empty, that a score and a ROC curve are defined on what they are
- * of, that the network can be built and trained, that its output fits the data, that the model to start from can be
+/* What can be known before a training: that parts are not empty, that a score and a ROC curve are defined on what they
+ * are of, that the network can be built and trained, that its output fits the data, that the model to start from can be
  * read. `final`: a model of all training data is trained, too, with config->seeds seeds. */
 int experiment_check(const experiment *e, int final, int with_roc, int with_predictions);
 

@@ -14,13 +14,13 @@ static const struct part {
     const char *name;
     size_t at, size; /* size 0: a text */
 } parts[] = {
-#define PART(name, field)                                                                                              \
-    {                                                                                                                  \
-        name, offsetof(train_config, field), sizeof(((train_config *)0)->field)                                        \
+#define PART(name, field)                                                       \
+    {                                                                           \
+        name, offsetof(train_config, field), sizeof(((train_config *)0)->field) \
     }
-#define TEXT(name, field)                                                                                              \
-    {                                                                                                                  \
-        name, offsetof(train_config, field), 0                                                                         \
+#define TEXT(name, field)                      \
+    {                                          \
+        name, offsetof(train_config, field), 0 \
     }
     PART("[data] target", target),
     PART("[data] horizon", horizon),
@@ -85,8 +85,7 @@ void identity_make(const train_config *config, uint64_t data, uint64_t seed, ide
 
 int identity_check(const identity *was, const identity *is, const char *checkpoint)
 {
-    if (was->data != is->data)
-        return cli_fail("%s is of a training on other data", checkpoint);
+    if (was->data != is->data) return cli_fail("%s is of a training on other data", checkpoint);
     if (was->seed != is->seed)
         return cli_fail("%s is of a training with seed %llu, this is seed %llu", checkpoint,
                         (unsigned long long)was->seed, (unsigned long long)is->seed);
@@ -106,8 +105,7 @@ static uint64_t add(uint64_t hash, const void *bytes, size_t size)
 
 static uint64_t add_texts(uint64_t hash, char *const *texts, size_t n)
 {
-    for (size_t i = 0; texts && i < n; i++)
-        hash = add(hash, texts[i], strlen(texts[i]) + 1);
+    for (size_t i = 0; texts && i < n; i++) hash = add(hash, texts[i], strlen(texts[i]) + 1);
     return hash;
 }
 

@@ -11,8 +11,7 @@
 static char *without_comment(char *text)
 {
     for (char *s = text; *s; s++)
-        if ((*s == ' ' || *s == '\t') && s[1] == ';' && s > text)
-            *s = '\0';
+        if ((*s == ' ' || *s == '\t') && s[1] == ';' && s > text) *s = '\0';
     return text_trim(text);
 }
 
@@ -21,8 +20,7 @@ static char *section_name(char *line)
 {
     char *end = strchr(line, ']');
 
-    if (!end)
-        return NULL;
+    if (!end) return NULL;
     *end++ = '\0';
     end += strspn(end, " \t");
     return !*end || *end == ';' || *end == '#' ? text_trim(line + 1) : NULL;
@@ -47,15 +45,12 @@ static int take_line(ini_place *p, const char *path, char *line, size_t number)
     char *text = text_trim(line);
     ini_value v = {.path = path, .line = number};
 
-    if (!*text || *text == ';' || *text == '#')
-        return CLI_OK;
+    if (!*text || *text == ';' || *text == '#') return CLI_OK;
     if (*text == '[' && !(indented && p->name)) {
         const char *name = section_name(text);
 
-        if (!name)
-            return cli_fail("%s:%zu: a line that begins with [ is a [section]", path, number);
-        if (keep(&p->section, name) != CLI_OK || keep(&p->name, NULL) != CLI_OK)
-            return CLI_FAILED;
+        if (!name) return cli_fail("%s:%zu: a line that begins with [ is a [section]", path, number);
+        if (keep(&p->section, name) != CLI_OK || keep(&p->name, NULL) != CLI_OK) return CLI_FAILED;
         v.section = p->section;
         return p->fn(p->user, &v);
     }
@@ -67,12 +62,10 @@ static int take_line(ini_place *p, const char *path, char *line, size_t number)
         if (!*value || n == 0)
             return cli_fail("%s:%zu: neither [section] nor name = value: '%.80s'", path, number, text);
         *value++ = '\0';
-        if (keep(&p->name, text_trim(text)) != CLI_OK)
-            return CLI_FAILED;
+        if (keep(&p->name, text_trim(text)) != CLI_OK) return CLI_FAILED;
         text = text_trim(value);
     }
-    if (!p->section)
-        return cli_fail("%s:%zu: '%.80s' stands before the first [section]", path, number, p->name);
+    if (!p->section) return cli_fail("%s:%zu: '%.80s' stands before the first [section]", path, number, p->name);
     v.section = p->section;
     v.name = p->name;
     v.text = without_comment(text);

@@ -81,13 +81,10 @@ static int measure_two_classes(scores *s)
     rnnp_calibration_bin bins[10];
     float *score = malloc((s->n + 1) * sizeof *score);
 
-    if (!score)
-        return cli_fail("out of memory");
-    for (size_t i = 0; i < s->n; i++)
-        score[i] = s->p[2 * i + 1];
+    if (!score) return cli_fail("out of memory");
+    for (size_t i = 0; i < s->n; i++) score[i] = s->p[2 * i + 1];
     const int code = measure_ranking(s, score);
-    if (rnnp_metrics_brier(score, s->truth, NULL, s->n, 2, &s->brier) != RNNP_OK)
-        s->brier = NAN;
+    if (rnnp_metrics_brier(score, s->truth, NULL, s->n, 2, &s->brier) != RNNP_OK) s->brier = NAN;
     if (rnnp_metrics_calibration(score, s->truth, NULL, s->n, 10, bins, &s->calibration) != RNNP_OK)
         s->calibration = NAN;
     free(score);
@@ -99,37 +96,28 @@ int scores_measure(scores *s, const train_config *config)
     s->auc = s->average_precision = s->brier = s->calibration = NAN;
     s->summary = (rnnp_summary_metrics){NAN, NAN, NAN, NAN, NAN};
     for (size_t i = 0; i < s->n; i++)
-        if (s->truth[i] < 0)
-            return CLI_OK; /* no labels: predictions alone */
-    if (config->target != TARGET_LABEL)
-        return s->classes == 2 ? measure_ranking(s, s->error) : CLI_OK;
+        if (s->truth[i] < 0) return CLI_OK; /* no labels: predictions alone */
+    if (config->target != TARGET_LABEL) return s->classes == 2 ? measure_ranking(s, s->error) : CLI_OK;
     free(s->confusion);
     free(s->per_class);
     s->confusion = calloc(s->classes * s->classes + 1, sizeof *s->confusion);
     s->per_class = calloc(s->classes + 1, sizeof *s->per_class);
-    if (!s->confusion || !s->per_class)
-        return cli_fail("out of memory");
+    if (!s->confusion || !s->per_class) return cli_fail("out of memory");
     if (rnnp_metrics_confusion(s->p, s->truth, NULL, s->n, s->classes, s->confusion) != RNNP_OK ||
         rnnp_metrics_classes(s->confusion, s->classes, s->per_class, &s->summary) != RNNP_OK)
         return cli_fail("the model's output is not a number");
-    if (s->classes == 2)
-        return measure_two_classes(s);
-    if (rnnp_metrics_brier(s->p, s->truth, NULL, s->n, s->classes, &s->brier) != RNNP_OK)
-        s->brier = NAN;
+    if (s->classes == 2) return measure_two_classes(s);
+    if (rnnp_metrics_brier(s->p, s->truth, NULL, s->n, s->classes, &s->brier) != RNNP_OK) s->brier = NAN;
     return CLI_OK;
 }
 
 double scores_value(const scores *s, const train_config *config)
 {
     switch (config->score) {
-    case SCORE_ACCURACY:
-        return -s->summary.accuracy;
-    case SCORE_AUC:
-        return -s->auc;
-    case SCORE_F1:
-        return -s->summary.f1;
-    case SCORE_LOSS:
-        break;
+    case SCORE_ACCURACY: return -s->summary.accuracy;
+    case SCORE_AUC: return -s->auc;
+    case SCORE_F1: return -s->summary.f1;
+    case SCORE_LOSS: break;
     }
     return s->loss;
 }
@@ -143,8 +131,7 @@ static void print_classes(const scores *s, const dataset *set)
         const rnnp_class_metrics *m = &s->per_class[k];
 
         printf("  %-16s %9.4f %9.4f %9.4f %9.0f  ", set->class_names[k], m->precision, m->recall, m->f1, m->support);
-        for (size_t j = 0; j < s->classes; j++)
-            printf(" %5.0f", s->confusion[k * s->classes + j]);
+        for (size_t j = 0; j < s->classes; j++) printf(" %5.0f", s->confusion[k * s->classes + j]);
         putchar('\n');
     }
 }
@@ -152,21 +139,14 @@ static void print_classes(const scores *s, const dataset *set)
 void scores_print(const scores *s, const dataset *set, const train_config *config, const char *what)
 {
     printf("%s: %zu sequences", what, s->n);
-    if (s->weight > 0)
-        printf(", loss %.5g", s->loss);
-    if (s->elements > 0)
-        printf(", mean squared error %.5g", s->squares / s->elements);
-    if (s->elements > 0 && config->target == TARGET_NEXT)
-        printf(", persistence %.5g", s->changes / s->elements);
+    if (s->weight > 0) printf(", loss %.5g", s->loss);
+    if (s->elements > 0) printf(", mean squared error %.5g", s->squares / s->elements);
+    if (s->elements > 0 && config->target == TARGET_NEXT) printf(", persistence %.5g", s->changes / s->elements);
     if (!isnan(s->summary.accuracy))
         printf(", accuracy %.4f, macro F1 %.4f, kappa %.4f", s->summary.accuracy, s->summary.f1, s->summary.kappa);
-    if (!isnan(s->auc))
-        printf(", ROC AUC %.4f, average precision %.4f", s->auc, s->average_precision);
-    if (!isnan(s->brier))
-        printf(", Brier %.4f", s->brier);
-    if (!isnan(s->calibration))
-        printf(", calibration error %.4f", s->calibration);
+    if (!isnan(s->auc)) printf(", ROC AUC %.4f, average precision %.4f", s->auc, s->average_precision);
+    if (!isnan(s->brier)) printf(", Brier %.4f", s->brier);
+    if (!isnan(s->calibration)) printf(", calibration error %.4f", s->calibration);
     putchar('\n');
-    if (config->target == TARGET_LABEL && s->per_class)
-        print_classes(s, set);
+    if (config->target == TARGET_LABEL && s->per_class) print_classes(s, set);
 }

@@ -43,8 +43,7 @@ static int split_words(builder *b)
     strcpy(copy, b->config->layers[b->line].text);
     b->n_words = 0;
     for (word = strtok_r(copy, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
-        if (b->n_words == WORDS || strlen(word) >= sizeof b->words[0])
-            return wrong(b, "too many words");
+        if (b->n_words == WORDS || strlen(word) >= sizeof b->words[0]) return wrong(b, "too many words");
         strcpy(b->words[b->n_words++], word);
     }
     return CLI_OK;
@@ -64,8 +63,7 @@ static int number(const builder *b, size_t at, double least, double most, double
 static int has_word(const builder *b, const char *word)
 {
     for (size_t i = 1; i < b->n_words; i++)
-        if (strcmp(b->words[i], word) == 0)
-            return 1;
+        if (strcmp(b->words[i], word) == 0) return 1;
     return 0;
 }
 
@@ -96,10 +94,8 @@ static int wants_steps(const builder *b)
     for (size_t i = b->line + 1; i < b->config->n_layers; i++) {
         const char *line = b->config->layers[i].text;
 
-        if (is_recurrent(line) || is_kind(line, "pool"))
-            return 1;
-        if (is_kind(line, "repeat"))
-            return 0;
+        if (is_recurrent(line) || is_kind(line, "pool")) return 1;
+        if (is_kind(line, "repeat")) return 0;
     }
     return b->config->target != TARGET_LABEL;
 }
@@ -111,8 +107,7 @@ static int recurrent_options(builder *b, rnnp_recurrent_options *o)
     } functions[] = {{"relu", "Relu"}, {"sigmoid", "Sigmoid"}, {"tanh", "Tanh"}};
     double hidden;
 
-    if (number(b, 1, 1, 1 << 20, &hidden) != CLI_OK)
-        return CLI_FAILED;
+    if (number(b, 1, 1, 1 << 20, &hidden) != CLI_OK) return CLI_FAILED;
     rnnp_recurrent_options_init(o,
                                 b->words[0][0] == 'l'   ? RNNP_CELL_LSTM
                                 : b->words[0][0] == 'g' ? RNNP_CELL_GRU
@@ -133,14 +128,10 @@ static int recurrent_options(builder *b, rnnp_recurrent_options *o)
             o->direction = word[0] == 'b' ? RNNP_BIDIRECTIONAL : RNNP_REVERSE, known = 1;
         if (strcmp(word, "sequences") == 0 || strcmp(word, "last") == 0)
             o->return_sequences = word[0] == 's', known = 1;
-        if (strcmp(word, "reset_before") == 0 && o->cell == RNNP_CELL_GRU)
-            o->reset = RNNP_GRU_RESET_BEFORE, known = 1;
-        if (strcmp(word, "peepholes") == 0 && o->cell == RNNP_CELL_LSTM)
-            known = 1;
-        if (strncmp(word, "clip=", 5) == 0 && (o->clip = strtof(word + 5, NULL)) > 0)
-            known = 1;
-        if (!known)
-            return wrong(b, "a word is not understood");
+        if (strcmp(word, "reset_before") == 0 && o->cell == RNNP_CELL_GRU) o->reset = RNNP_GRU_RESET_BEFORE, known = 1;
+        if (strcmp(word, "peepholes") == 0 && o->cell == RNNP_CELL_LSTM) known = 1;
+        if (strncmp(word, "clip=", 5) == 0 && (o->clip = strtof(word + 5, NULL)) > 0) known = 1;
+        if (!known) return wrong(b, "a word is not understood");
     }
     return CLI_OK;
 }
@@ -152,12 +143,10 @@ static int add_recurrent(builder *b, rnnp_context *context)
 
     if (!b->has_steps)
         return wrong(b, "there are no steps here; a layer before gives only the last one (sequences, or repeat)");
-    if (recurrent_options(b, &o) != CLI_OK)
-        return CLI_FAILED;
+    if (recurrent_options(b, &o) != CLI_OK) return CLI_FAILED;
     const double gates = o.cell == RNNP_CELL_LSTM ? 4 : o.cell == RNNP_CELL_GRU ? 3 : 1;
     const double largest = (double)o.hidden * (double)(o.input > o.hidden ? o.input : o.hidden) + 2 * (double)o.hidden;
-    if (need_zeros(b, gates * largest) != CLI_OK)
-        return CLI_FAILED;
+    if (need_zeros(b, gates * largest) != CLI_OK) return CLI_FAILED;
     for (int d = 0; d < 2; d++)
         weights[d] = (rnnp_recurrent_weights){.w = b->zeros,
                                               .r = b->zeros,
@@ -176,12 +165,9 @@ static int add_dense(builder *b, rnnp_context *context)
 {
     double units;
 
-    if (number(b, 1, 1, 1 << 20, &units) != CLI_OK)
-        return CLI_FAILED;
-    if (b->n_words > 3)
-        return wrong(b, "a word is not understood");
-    if (need_zeros(b, (double)b->width * units + units) != CLI_OK)
-        return CLI_FAILED;
+    if (number(b, 1, 1, 1 << 20, &units) != CLI_OK) return CLI_FAILED;
+    if (b->n_words > 3) return wrong(b, "a word is not understood");
+    if (need_zeros(b, (double)b->width * units + units) != CLI_OK) return CLI_FAILED;
     rnnp_status status = rnnp_model_dense(b->model, b->y, b->zeros, b->width, (size_t)units, 0, b->zeros, NULL, &b->y);
     if (status == RNNP_OK && b->n_words == 3) {
         b->words[2][0] = (char)toupper((unsigned char)b->words[2][0]); /* sigmoid is ONNX's Sigmoid */
@@ -196,8 +182,7 @@ static int add_embedding(builder *b, rnnp_context *context)
 {
     double width;
 
-    if (!b->net->vocabulary || b->line != 0)
-        return wrong(b, "an embedding is the first layer, of tokens");
+    if (!b->net->vocabulary || b->line != 0) return wrong(b, "an embedding is the first layer, of tokens");
     if (number(b, 1, 1, 1 << 20, &width) != CLI_OK || need_zeros(b, (double)b->net->vocabulary * width) != CLI_OK)
         return CLI_FAILED;
     b->width = (size_t)width;
@@ -208,8 +193,7 @@ static int add_dropout(builder *b, rnnp_context *context)
 {
     double rate;
 
-    if (number(b, 1, 0, 0.99, &rate) != CLI_OK)
-        return CLI_FAILED;
+    if (number(b, 1, 0, 0.99, &rate) != CLI_OK) return CLI_FAILED;
     return check(b, context, rnnp_model_dropout(b->model, b->y, (float)rate, &b->y));
 }
 
@@ -245,8 +229,7 @@ static rnnp_status node(builder *b, const char *op, const rnnp_value *inputs, si
     rnnp_value out = 0;
     const rnnp_status status = rnnp_model_node(b->model, op, OPSET, NULL, inputs, n, attrs, n_attrs, &out, 1);
 
-    if (status == RNNP_OK)
-        *y = out;
+    if (status == RNNP_OK) *y = out;
     return status;
 }
 
@@ -258,8 +241,7 @@ static int add_repeat(builder *b, rnnp_context *context)
     rnnp_value shape = RNNP_NONE, steps[2], parts[2], expand[2], first = RNNP_NONE;
     rnnp_status status;
 
-    if (b->has_steps)
-        return wrong(b, "there are steps already");
+    if (b->has_steps) return wrong(b, "there are steps already");
     if ((status = node(b, "Shape", &b->x, 1, NULL, 0, &shape)) == RNNP_OK &&
         (status = constant_i64(b, zero, 1, &steps[1])) == RNNP_OK &&
         (steps[0] = shape, status = node(b, "Gather", steps, 2, &axis, 1, &parts[0])) == RNNP_OK &&
@@ -295,8 +277,7 @@ static rnnp_status scale(builder *b, int back)
     rnnp_value constants[2];
     rnnp_status status;
 
-    if (!b->net->means)
-        return RNNP_OK;
+    if (!b->net->means) return RNNP_OK;
     if ((status = rnnp_model_constant(b->model, back ? "restore.mean" : "standardise.mean", &vectors[0],
                                       &constants[0])) != RNNP_OK ||
         (status = rnnp_model_constant(b->model, back ? "restore.deviation" : "standardise.deviation", &vectors[1],
@@ -329,10 +310,8 @@ static int add_layers(builder *b, rnnp_context *context)
         char name[96];
         size_t k = 0;
 
-        if (split_words(b) != CLI_OK)
-            return CLI_FAILED;
-        while (k < sizeof kinds / sizeof kinds[0] && strcmp(kinds[k].kind, b->words[0]) != 0)
-            k++;
+        if (split_words(b) != CLI_OK) return CLI_FAILED;
+        while (k < sizeof kinds / sizeof kinds[0] && strcmp(kinds[k].kind, b->words[0]) != 0) k++;
         if (k == sizeof kinds / sizeof kinds[0])
             return wrong(b, "no such layer; there are embedding, lstm, gru, rnn, dropout, dense, pool, repeat");
         if (b->net->vocabulary && b->line == 0 && strcmp(b->words[0], "embedding") != 0)
@@ -354,8 +333,7 @@ int network_build(rnnp_context *context, const train_config *config, const netwo
 
     *model = NULL;
     rnnp_status status = rnnp_model_create(context, &b.model);
-    if (status == RNNP_OK)
-        status = add_inputs(&b);
+    if (status == RNNP_OK) status = add_inputs(&b);
     int code = status == RNNP_OK ? add_layers(&b, context) : cli_fail_status(context, status);
     if (code == CLI_OK) {
         if (config->target != TARGET_LABEL && b.width != net->features)

@@ -37,7 +37,8 @@ int network_is_scaling(const char *name);
  * [steps][batch] [features]. Tells net about it. `name` is the model's in what is said when it does not. */
 int network_check(const rnnp_model *model, const char *name, const train_config *config, size_t classes, network *net);
 
-/* Whether the last layer gives what the loss wants, as far as the configuration tells; the number of classes is the data's. */
+/* Whether the last layer gives what the loss wants, as far as the configuration tells; the number of classes is the
+ * data's. */
 int network_check_layers(const train_config *config);
 
 int network_build(rnnp_context *context, const train_config *config, const network *net, rnnp_model **model);

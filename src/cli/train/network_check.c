@@ -24,11 +24,9 @@ static const char *misfit(rnnp_loss loss, double units, const char *function)
         return softmax ? "loss = binary wants sigmoid or no activation: softmax of one number is always 1" : NULL;
     case RNNP_LOSS_CROSS:
     case RNNP_LOSS_SPARSE:
-        if (units < 2)
-            return "loss = sparse and cross want an output per class; loss = binary is of one";
+        if (units < 2) return "loss = sparse and cross want an output per class; loss = binary is of one";
         return sigmoid ? "loss = sparse and cross want softmax or no activation" : NULL;
-    case RNNP_LOSS_MSE:
-        break;
+    case RNNP_LOSS_MSE: break;
     }
     return NULL;
 }
@@ -39,10 +37,8 @@ int network_check_layers(const train_config *config)
     char kind[16], function[64] = "";
     double units;
 
-    while (line > 0 && strncmp(config->layers[line - 1].text, "dropout", 7) == 0)
-        line--;
-    if (config->target != TARGET_LABEL || line == 0)
-        return CLI_OK;
+    while (line > 0 && strncmp(config->layers[line - 1].text, "dropout", 7) == 0) line--;
+    if (config->target != TARGET_LABEL || line == 0) return CLI_OK;
     const char *text = config->layers[line - 1].text;
     if (sscanf(text, "%15s %lf %63s", kind, &units, function) < 2 || strcmp(kind, "dense") != 0)
         return CLI_OK; /* what else there is to say, the building and the data say */
@@ -58,10 +54,8 @@ static int gives_probabilities(const rnnp_model *model)
     rnnp_node_info info;
 
     for (size_t i = rnnp_model_nodes(model); i-- > 0;) {
-        if (rnnp_model_node_info(model, i, &info) != RNNP_OK)
-            return 0;
-        if (strcmp(info.op, "Identity") != 0)
-            return strcmp(info.op, "Softmax") == 0 || strcmp(info.op, "Sigmoid") == 0;
+        if (rnnp_model_node_info(model, i, &info) != RNNP_OK) return 0;
+        if (strcmp(info.op, "Identity") != 0) return strcmp(info.op, "Softmax") == 0 || strcmp(info.op, "Sigmoid") == 0;
     }
     return 0;
 }

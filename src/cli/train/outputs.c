@@ -55,16 +55,14 @@ static int check_one(const output_file *o)
     if (!*name_of(o->path) || strlen(o->path) >= PATH_MAX)
         return cli_fail("%s: '%s' is no name of a file", o->option, o->path);
     const int there = stat(o->path, &about) == 0;
-    if (there && S_ISDIR(about.st_mode))
-        return cli_fail("%s: %s is a folder", o->option, o->path);
+    if (there && S_ISDIR(about.st_mode)) return cli_fail("%s: %s is a folder", o->option, o->path);
     if (there && o->replaced && !S_ISREG(about.st_mode))
         return cli_fail("%s: %s is not a regular file", o->option, o->path);
     if (there && !o->replaced)
         return access(o->path, W_OK) == 0 ? CLI_OK : cli_fail("%s: %s: %s", o->option, o->path, strerror(errno));
     snprintf(text, sizeof text, "%s.XXXXXX", o->path);
     const int fd = mkstemp(text);
-    if (fd < 0)
-        return cli_fail("%s: %s cannot be written: %s", o->option, o->path, strerror(errno));
+    if (fd < 0) return cli_fail("%s: %s cannot be written: %s", o->option, o->path, strerror(errno));
     close(fd);
     unlink(text);
     return CLI_OK;
@@ -75,10 +73,8 @@ int outputs_check(const output_file *outputs, size_t n, const char *const *input
     for (size_t i = 0; i < n; i++) {
         const output_file *o = &outputs[i];
 
-        if (!o->path)
-            continue;
-        if (check_one(o) != CLI_OK)
-            return CLI_FAILED;
+        if (!o->path) continue;
+        if (check_one(o) != CLI_OK) return CLI_FAILED;
         for (size_t k = 0; k < i; k++)
             if (outputs[k].path && same_file(o->path, outputs[k].path))
                 return cli_fail("%s and %s are one file: %s", outputs[k].option, o->option, o->path);
@@ -91,17 +87,13 @@ int outputs_check(const output_file *outputs, size_t n, const char *const *input
 
 /* ---- A model and its words ---- */
 
-static int say_errno(const char *path)
-{
-    return cli_fail("%s: %s", path, strerror(errno));
-}
+static int say_errno(const char *path) { return cli_fail("%s: %s", path, strerror(errno)); }
 
 static int sync_path(const char *path, int flags)
 {
     const int fd = open(path, flags | O_CLOEXEC), synced = fd >= 0 && fsync(fd) == 0;
 
-    if (fd >= 0)
-        close(fd);
+    if (fd >= 0) close(fd);
     return synced;
 }
 
@@ -114,16 +106,12 @@ static int write_words(const vocabulary *words, const char *path, char text[MORE
     snprintf(text, MORE_ROOM, "%s.%ld.tmp", path, (long)getpid());
     unlink(text); /* of a dead process with this number */
     const int fd = open(text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kept ? 0600 : 0666);
-    if (fd < 0)
-        return say_errno(text);
-    if (kept)
-        (void)!fchmod(fd, old.st_mode & 0777); /* at worst fewer may read it */
+    if (fd < 0) return say_errno(text);
+    if (kept) (void)!fchmod(fd, old.st_mode & 0777); /* at worst fewer may read it */
     close(fd);
     int code = vocabulary_write(words, text);
-    if (code == CLI_OK && !sync_path(text, O_WRONLY))
-        code = say_errno(text);
-    if (code != CLI_OK)
-        unlink(text);
+    if (code == CLI_OK && !sync_path(text, O_WRONLY)) code = say_errno(text);
+    if (code != CLI_OK) unlink(text);
     return code;
 }
 
@@ -134,8 +122,7 @@ static int write_pair(rnnp_context *context, const rnnp_model *model, const voca
 
     snprintf(place, sizeof place, "%s.words", path);
     snprintf(old, sizeof old, "%s.words.old", path);
-    if (write_words(words, place, fresh) != CLI_OK)
-        return CLI_FAILED;
+    if (write_words(words, place, fresh) != CLI_OK) return CLI_FAILED;
     const int aside = rename(place, old) == 0;
     if (!aside && errno != ENOENT) {
         say_errno(place);
@@ -147,8 +134,7 @@ static int write_pair(rnnp_context *context, const rnnp_model *model, const voca
     const rnnp_status status = rnnp_onnx_save(model, path);
     if (status != RNNP_OK) {
         cli_fail_status(context, status);
-        if (aside && rename(old, place) != 0)
-            cli_fail("%s has the words of the model that is still there", old);
+        if (aside && rename(old, place) != 0) cli_fail("%s has the words of the model that is still there", old);
         unlink(fresh);
         return CLI_FAILED;
     }
@@ -161,8 +147,7 @@ static int write_pair(rnnp_context *context, const rnnp_model *model, const voca
 
 static int write_model(rnnp_context *context, const rnnp_model *model, const vocabulary *words, const char *path)
 {
-    if (words->size)
-        return write_pair(context, model, words, path);
+    if (words->size) return write_pair(context, model, words, path);
     const rnnp_status status = rnnp_onnx_save(model, path);
     return status == RNNP_OK ? CLI_OK : cli_fail_status(context, status);
 }
@@ -173,8 +158,7 @@ static int write_elsewhere(rnnp_context *context, const rnnp_model *model, const
 {
     char place[2 * ROOM];
 
-    if (!mkdtemp(folder))
-        return CLI_FAILED;
+    if (!mkdtemp(folder)) return CLI_FAILED;
     snprintf(place, sizeof place, "%s/%s", folder, name);
     if (strlen(place) < PATH_MAX && write_model(context, model, words, place) == CLI_OK) {
         cli_fail("the trained model is in %s", place);
@@ -189,13 +173,10 @@ int outputs_keep_model(rnnp_context *context, const rnnp_model *model, const voc
     const char *tmp = getenv("TMPDIR");
     char folder[ROOM];
 
-    if (write_model(context, model, words, path) == CLI_OK)
-        return CLI_OK;
+    if (write_model(context, model, words, path) == CLI_OK) return CLI_OK;
     snprintf(folder, sizeof folder, "%s.XXXXXX", path);
-    if (write_elsewhere(context, model, words, folder, name_of(path)) == CLI_OK)
-        return CLI_FAILED;
+    if (write_elsewhere(context, model, words, folder, name_of(path)) == CLI_OK) return CLI_FAILED;
     snprintf(folder, sizeof folder, "%s/rnnpack-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (write_elsewhere(context, model, words, folder, name_of(path)) == CLI_OK)
-        return CLI_FAILED;
+    if (write_elsewhere(context, model, words, folder, name_of(path)) == CLI_OK) return CLI_FAILED;
     return cli_fail("the trained model could be written nowhere, %s neither", folder);
 }

@@ -16,16 +16,14 @@
 static void put_text(FILE *f, const char *before, const char *prefix, const char *text)
 {
     fputs(before, f);
-    if (!text)
-        return;
+    if (!text) return;
     if (!strpbrk(text, ",\"\r\n")) {
         fprintf(f, "%s%s", prefix, text);
         return;
     }
     fprintf(f, "\"%s", prefix);
     for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', f);
+        if (*text == '"') fputc('"', f);
         fputc(*text, f);
     }
     fputc('"', f);
@@ -44,16 +42,14 @@ static size_t predicted(const float *p, size_t classes)
 {
     size_t best = 0;
 
-    for (size_t k = 1; k < classes; k++)
-        best = p[k] > p[best] ? k : best;
+    for (size_t k = 1; k < classes; k++) best = p[k] > p[best] ? k : best;
     return best;
 }
 
 static void write_rows(FILE *f, const scores *s, const dataset *set, int labels)
 {
     fputs(labels ? "id,group,fold,label,predicted" : "id,group,fold,label,error", f);
-    for (size_t k = 0; labels && k < s->classes; k++)
-        put_text(f, ",", "p_", set->class_names[k]);
+    for (size_t k = 0; labels && k < s->classes; k++) put_text(f, ",", "p_", set->class_names[k]);
     fputc('\n', f);
     for (size_t i = 0; i < s->n; i++) {
         const float *p = s->p + i * s->classes;
@@ -61,15 +57,13 @@ static void write_rows(FILE *f, const scores *s, const dataset *set, int labels)
         put_id(f, set, s->row[i]);
         put_text(f, ",", "", dataset_group(set, s->row[i]));
         fputc(',', f);
-        if (s->fold[i])
-            fprintf(f, "%u", s->fold[i]);
+        if (s->fold[i]) fprintf(f, "%u", s->fold[i]);
         put_text(f, ",", "", s->truth[i] >= 0 ? set->class_names[s->truth[i]] : NULL);
         if (labels)
             put_text(f, ",", "", set->class_names[predicted(p, s->classes)]);
         else
             fprintf(f, ",%.9g", (double)s->error[i]);
-        for (size_t k = 0; labels && k < s->classes; k++)
-            fprintf(f, ",%.9g", (double)p[k]);
+        for (size_t k = 0; labels && k < s->classes; k++) fprintf(f, ",%.9g", (double)p[k]);
         fputc('\n', f);
     }
 }
@@ -78,8 +72,7 @@ static int write_table(const scores *s, const dataset *set, int labels, const ch
 {
     FILE *f = fopen(path, "w");
 
-    if (!f)
-        return cli_fail("%s: %s", path, strerror(errno));
+    if (!f) return cli_fail("%s: %s", path, strerror(errno));
     errno = 0;
     write_rows(f, s, set, labels);
     const int failed = ferror(f);
@@ -94,12 +87,9 @@ static int write_array(const scores *s, const dataset *set, int labels, const ch
     float *all = malloc((set->n * width + 1) * sizeof *all);
     char message[NPY_MESSAGE];
 
-    if (!all)
-        return cli_fail("out of memory");
-    for (size_t i = 0; i < set->n * width; i++)
-        all[i] = NAN;
-    for (size_t i = 0; i < s->n; i++)
-        memcpy(all + s->row[i] * width, from + i * width, width * sizeof *all);
+    if (!all) return cli_fail("out of memory");
+    for (size_t i = 0; i < set->n * width; i++) all[i] = NAN;
+    for (size_t i = 0; i < s->n; i++) memcpy(all + s->row[i] * width, from + i * width, width * sizeof *all);
     const rnnp_tensor array = {RNNP_F32, labels ? 2 : 1, {(int64_t)set->n, (int64_t)width}, all};
     const int written = npy_write(path, &array, message);
     free(all);

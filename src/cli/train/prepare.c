@@ -26,8 +26,7 @@ static int begin_cut(cutting *c, const dataset *set, size_t i)
     free(c->when);
     c->last = malloc(bytes * sizeof *c->last);
     c->when = malloc(bytes * sizeof *c->when);
-    if (!c->last || !c->when)
-        return cli_fail("out of memory");
+    if (!c->last || !c->when) return cli_fail("out of memory");
     for (size_t k = 0; k < set->features; k++) {
         c->last[k] = NAN;
         c->when[k] = set->time && dataset_steps(set, i) ? set->time[set->first[i]] : 0;
@@ -43,8 +42,7 @@ static int look_back(cutting *c, size_t i, size_t first)
     dataset *windows = c->b.set;
     const size_t F = set->features, w = windows->n;
 
-    if (!set->x)
-        return CLI_OK;
+    if (!set->x) return CLI_OK;
     if (!text_grow(&windows->before, &c->room_before, w + 1, F * sizeof *windows->before) ||
         !text_grow(&windows->since, &c->room_since, w + 1, F * sizeof *windows->since))
         return cli_fail("out of memory");
@@ -52,8 +50,7 @@ static int look_back(cutting *c, size_t i, size_t first)
         for (size_t k = 0; k < F; k++) {
             const size_t s = set->first[i] + c->seen;
 
-            if (isnan(set->x[s * F + k]))
-                continue;
+            if (isnan(set->x[s * F + k])) continue;
             c->last[k] = set->x[s * F + k];
             c->when[k] = set->time ? set->time[s] : (double)c->seen;
         }
@@ -71,8 +68,7 @@ static int add_window(cutting *c, size_t i, size_t first, size_t steps)
     int code = text_grow(&c->of, &c->room_of, c->b.set->n + 1, sizeof *c->of) ? look_back(c, i, first)
                                                                               : cli_fail("out of memory");
 
-    if (code != CLI_OK)
-        return code;
+    if (code != CLI_OK) return code;
     c->of[c->b.set->n] = i;
     code = build_sequence(&c->b, dataset_id(from, i), NULL, NULL);
     for (size_t t = 0; t < steps && code == CLI_OK; t++) {
@@ -96,8 +92,7 @@ static int inherit_groups(const cutting *c, dataset *set)
         free(number);
         return cli_fail("out of memory");
     }
-    for (size_t w = 0; w < windows->n; w++)
-        number[set->group ? set->group[c->of[w]] : c->of[w]] = 1;
+    for (size_t w = 0; w < windows->n; w++) number[set->group ? set->group[c->of[w]] : c->of[w]] = 1;
     for (size_t g = 0; g < groups; g++) {
         if (set->group_names && number[g]) {
             char *name = set->group_names[g];
@@ -108,8 +103,7 @@ static int inherit_groups(const cutting *c, dataset *set)
         used += number[g];
         number[g] = used - 1;
     }
-    for (size_t w = 0; w < windows->n; w++)
-        windows->group[w] = number[set->group ? set->group[c->of[w]] : c->of[w]];
+    for (size_t w = 0; w < windows->n; w++) windows->group[w] = number[set->group ? set->group[c->of[w]] : c->of[w]];
     free(number);
     windows->groups = groups; /* names of groups that are no more stand behind the others */
     windows->group_names = set->group_names;
@@ -123,10 +117,8 @@ static int inherit(const cutting *c, dataset *set)
     dataset *windows = c->b.set;
 
     windows->label = set->label ? malloc((windows->n + 1) * sizeof *windows->label) : NULL;
-    if (set->label && !windows->label)
-        return cli_fail("out of memory");
-    for (size_t w = 0; set->label && w < windows->n; w++)
-        windows->label[w] = set->label[c->of[w]];
+    if (set->label && !windows->label) return cli_fail("out of memory");
+    for (size_t w = 0; set->label && w < windows->n; w++) windows->label[w] = set->label[c->of[w]];
     windows->classes = set->classes;
     windows->class_names = set->class_names;
     windows->columns = set->columns;
@@ -152,8 +144,7 @@ int dataset_cut(const train_config *config, dataset *set)
             code = add_window(&c, i, first, window);
     }
     code = build_finish(&c.b, NULL, code);
-    if (code == CLI_OK)
-        code = inherit(&c, set);
+    if (code == CLI_OK) code = inherit(&c, set);
     free(c.of);
     free(c.last);
     free(c.when);
@@ -178,8 +169,7 @@ int dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *mea
                 for (size_t s = set->first[rows[i]]; s < set->first[rows[i] + 1]; s++) {
                     const double x = (double)set->x[s * set->features + f];
 
-                    if (isnan(x))
-                        continue;
+                    if (isnan(x)) continue;
                     if (pass == 0)
                         sum += x, count++;
                     else
@@ -211,18 +201,15 @@ static void fill_feature(const filling *f, size_t i, size_t k)
 
     if (set->before) { /* a window goes on where its sequence was */
         since = set->since[i * F + k];
-        if (f->config->missing == MISSING_CARRY && !isnan(set->before[i * F + k]))
-            last = set->before[i * F + k];
+        if (f->config->missing == MISSING_CARRY && !isnan(set->before[i * F + k])) last = set->before[i * F + k];
     }
     for (size_t s = from; s < set->first[i + 1]; s++) {
         const float x = set->x[s * F + k];
         const double now = set->time ? set->time[s] : (double)(s - from);
         float *to = f->x + s * f->channels;
 
-        if (f->config->mask)
-            to[F + k] = isnan(x) ? 0.0f : 1.0f;
-        if (f->config->delta)
-            to[F * (size_t)(1 + f->config->mask) + k] = (float)(now - since);
+        if (f->config->mask) to[F + k] = isnan(x) ? 0.0f : 1.0f;
+        if (f->config->delta) to[F * (size_t)(1 + f->config->mask) + k] = (float)(now - since);
         if (!isnan(x)) {
             last = f->config->missing == MISSING_CARRY ? x : last;
             since = now;
@@ -252,8 +239,7 @@ static int name_channels(dataset *set, size_t channels)
     static const char *const suffix[] = {"", " there", " since"};
     char **names = calloc(channels + 1, sizeof *names), text[256];
 
-    if (!names)
-        return cli_fail("out of memory");
+    if (!names) return cli_fail("out of memory");
     for (size_t k = 0; k < channels; k++) {
         if (k < set->features) {
             names[k] = set->columns[k];
@@ -265,8 +251,7 @@ static int name_channels(dataset *set, size_t channels)
     free(set->columns);
     set->columns = names;
     for (size_t k = 0; k < channels; k++)
-        if (!names[k])
-            return cli_fail("out of memory");
+        if (!names[k]) return cli_fail("out of memory");
     return CLI_OK;
 }
 
@@ -276,13 +261,10 @@ int dataset_fill(const train_config *config, dataset *set, const float *means)
                  steps = set->n ? set->first[set->n] : 0;
     filling f = {.config = config, .set = set, .means = means, .channels = channels};
 
-    if (config->missing == MISSING_REFUSE)
-        return refuse_missing(set);
-    if (!(f.x = malloc((steps * channels + 1) * sizeof *f.x)))
-        return cli_fail("out of memory");
+    if (config->missing == MISSING_REFUSE) return refuse_missing(set);
+    if (!(f.x = malloc((steps * channels + 1) * sizeof *f.x))) return cli_fail("out of memory");
     for (size_t i = 0; i < set->n; i++)
-        for (size_t k = 0; k < set->features; k++)
-            fill_feature(&f, i, k);
+        for (size_t k = 0; k < set->features; k++) fill_feature(&f, i, k);
     free(set->x);
     free(set->before); /* done with, and of the old width */
     free(set->since);

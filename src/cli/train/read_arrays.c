@@ -20,17 +20,12 @@
 static double element(const rnnp_tensor *t, size_t i)
 {
     switch (t->dtype) {
-    case RNNP_F32:
-        return (double)((const float *)t->data)[i];
-    case RNNP_F64:
-        return ((const double *)t->data)[i];
-    case RNNP_I32:
-        return (double)((const int32_t *)t->data)[i];
-    case RNNP_I64:
-        return (double)((const int64_t *)t->data)[i];
+    case RNNP_F32: return (double)((const float *)t->data)[i];
+    case RNNP_F64: return ((const double *)t->data)[i];
+    case RNNP_I32: return (double)((const int32_t *)t->data)[i];
+    case RNNP_I64: return (double)((const int64_t *)t->data)[i];
     case RNNP_U8:
-    case RNNP_BOOL:
-        return (double)((const uint8_t *)t->data)[i];
+    case RNNP_BOOL: return (double)((const uint8_t *)t->data)[i];
     }
     return 0;
 }
@@ -77,8 +72,7 @@ static int take(dataset_builder *b, const rnnp_tensor *x, const rnnp_tensor *lab
     code = step ? build_reserve(b, n, n * (size_t)x->shape[1]) : cli_fail("out of memory");
     if (code == CLI_OK && like && like->features != width)
         code = cli_fail("%s: %zu features, the training data has %zu", b->path, width, like->features);
-    for (size_t i = 0; i < n && code == CLI_OK; i++)
-        code = take_sequence(b, x, labels, i, step);
+    for (size_t i = 0; i < n && code == CLI_OK; i++) code = take_sequence(b, x, labels, i, step);
     free(step);
     return build_finish(b, like, code);
 }
@@ -102,12 +96,9 @@ static int read_arrays(const train_config *config, const char *path, const char 
     dataset_builder b = {.set = set, .config = config, .path = path};
     int code = read(path, &x);
 
-    if (code == CLI_OK && labels_path)
-        code = read(labels_path, &labels);
-    if (code == CLI_OK)
-        code = check(path, labels_path, &x, &labels);
-    if (code == CLI_OK)
-        code = take(&b, &x, &labels, like);
+    if (code == CLI_OK && labels_path) code = read(labels_path, &labels);
+    if (code == CLI_OK) code = check(path, labels_path, &x, &labels);
+    if (code == CLI_OK) code = take(&b, &x, &labels, like);
     free(x.data);
     free(labels.data);
     return code;
@@ -125,8 +116,7 @@ static int file_size(int fd, size_t *bytes)
 {
     struct stat about;
 
-    if (fstat(fd, &about) != 0)
-        return 0;
+    if (fstat(fd, &about) != 0) return 0;
     *bytes = (size_t)about.st_size;
     return 1;
 }
@@ -188,10 +178,8 @@ static int read_open_idx(gzFile file, const char *path, size_t packed, rnnp_tens
         array->shape[d] = ((int64_t)p[0] << 24) | (p[1] << 16) | (p[2] << 8) | p[3];
     }
     const size_t bytes = rnnp_tensor_elements(array);
-    if (bytes > INT32_MAX)
-        return cli_fail("%s: its header promises more elements than 2^31", path);
-    if (bytes == 0)
-        return cli_fail("%s: it has no elements", path);
+    if (bytes > INT32_MAX) return cli_fail("%s: its header promises more elements than 2^31", path);
+    if (bytes == 0) return cli_fail("%s: it has no elements", path);
     if (!gzdirect(file) && is_bomb(array, bytes, packed))
         return cli_fail("%s: %zu bytes would become %zu elements; if they really do, gunzip the file first", path,
                         packed, bytes);
@@ -206,8 +194,7 @@ static int read_idx(const char *path, rnnp_tensor *array)
     gzFile file = fd >= 0 && file_size(fd, &packed) ? gzdopen(fd, "rb") : NULL;
 
     if (!file) {
-        if (fd >= 0)
-            close(fd);
+        if (fd >= 0) close(fd);
         return cli_fail("%s: %s", path, why ? why : "cannot be read");
     }
     const int code = read_open_idx(file, path, packed, array);

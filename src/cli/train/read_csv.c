@@ -80,8 +80,7 @@ static int find_column(const reader *r, const char *name, const char *key, size_
 {
     const named wanted = {name, 0}, *found = bsearch(&wanted, r->names, r->header.n, sizeof wanted, same_name), *other;
 
-    if (!found)
-        return cli_fail("%s:%zu: there is no column '%.80s' ([data] %s)", r->b.path, r->t.line, name, key);
+    if (!found) return cli_fail("%s:%zu: there is no column '%.80s' ([data] %s)", r->b.path, r->t.line, name, key);
     *column = found->column;
     other = found > r->names && same_name(found, found - 1) == 0 ? found - 1 : found + 1;
     if (other < r->names + r->header.n && same_name(found, other) == 0)
@@ -98,8 +97,7 @@ static int find_roles(reader *r)
 
     for (int k = 0; k < ROLES; k++) {
         r->role[k] = SIZE_MAX;
-        if (*names[k] && find_column(r, names[k], role_names[k], &r->role[k]) != CLI_OK)
-            return CLI_FAILED;
+        if (*names[k] && find_column(r, names[k], role_names[k], &r->role[k]) != CLI_OK) return CLI_FAILED;
     }
     return CLI_OK;
 }
@@ -115,15 +113,12 @@ static int take_features(reader *r, const unsigned char *state)
     for (size_t k = 0; k < r->header.n; k++) {
         const char *name = r->header.at[k];
 
-        if (state[k] != CHOSEN)
-            continue;
+        if (state[k] != CHOSEN) continue;
         if (!*name)
             return cli_fail("%s:%zu: column %zu has no name; [data] features says which columns are meant", r->b.path,
                             r->t.line, k + 1);
-        if (find_column(r, name, "features: all others", &column) != CLI_OK)
-            return CLI_FAILED;
-        if (!(set->columns[set->features] = text_copy(name)))
-            return cli_fail("out of memory");
+        if (find_column(r, name, "features: all others", &column) != CLI_OK) return CLI_FAILED;
+        if (!(set->columns[set->features] = text_copy(name))) return cli_fail("out of memory");
         r->feature[set->features++] = k;
     }
     return set->features ? CLI_OK : cli_fail("%s:%zu: there is no column of features", r->b.path, r->t.line);
@@ -143,17 +138,14 @@ static int find_features(reader *r)
     else
         memset(state, chosen->n ? NOT_CHOSEN : CHOSEN, r->header.n);
     for (int k = 0; k < ROLES && code == CLI_OK; k++)
-        if (r->role[k] != SIZE_MAX)
-            state[r->role[k]] = TAKEN;
+        if (r->role[k] != SIZE_MAX) state[r->role[k]] = TAKEN;
     for (size_t f = 0; f < chosen->n && code == CLI_OK; f++) {
-        if ((code = find_column(r, chosen->at[f], "features", &column)) != CLI_OK)
-            break;
+        if ((code = find_column(r, chosen->at[f], "features", &column)) != CLI_OK) break;
         if (state[column] != NOT_CHOSEN)
             code = config_blame(r->b.config, "data", "features", "features names '%.80s' twice", chosen->at[f]);
         state[column] = CHOSEN;
     }
-    if (code == CLI_OK)
-        code = take_features(r, state);
+    if (code == CLI_OK) code = take_features(r, state);
     free(state);
     return code;
 }
@@ -182,24 +174,17 @@ static int read_header(reader *r)
     if (got != LINES_LINE)
         return got == LINES_END ? cli_fail("%s: the file is empty; a header is expected", r->b.path) : CLI_FAILED;
     for (size_t k = 0; k < r->t.n; k++)
-        if (!text_add(&r->header, table_field(&r->t, k)))
-            return cli_fail("out of memory");
-    if (!(r->names = malloc((r->header.n + 1) * sizeof *r->names)))
-        return cli_fail("out of memory");
-    for (size_t k = 0; k < r->header.n; k++)
-        r->names[k] = (named){r->header.at[k], k};
+        if (!text_add(&r->header, table_field(&r->t, k))) return cli_fail("out of memory");
+    if (!(r->names = malloc((r->header.n + 1) * sizeof *r->names))) return cli_fail("out of memory");
+    for (size_t k = 0; k < r->header.n; k++) r->names[k] = (named){r->header.at[k], k};
     qsort(r->names, r->header.n, sizeof *r->names, by_name);
-    if (find_roles(r) != CLI_OK || find_features(r) != CLI_OK)
-        return CLI_FAILED;
+    if (find_roles(r) != CLI_OK || find_features(r) != CLI_OK) return CLI_FAILED;
     return check_columns(r);
 }
 
 /* ---- Rows ---- */
 
-static int by_id(const void *a, const void *b)
-{
-    return strcmp(((const sequence *)a)->id, ((const sequence *)b)->id);
-}
+static int by_id(const void *a, const void *b) { return strcmp(((const sequence *)a)->id, ((const sequence *)b)->id); }
 
 static void sequence_free(sequence *s)
 {
@@ -255,8 +240,7 @@ static int find_sequence(reader *r)
     if (!r->last || strcmp(r->last->id, key.id) != 0) {
         sequence *const *found = tfind(&key, &r->by_id, by_id);
 
-        if (!found)
-            return new_sequence(r);
+        if (!found) return new_sequence(r);
         r->last = *found;
     }
     for (int k = LABEL; k <= GROUP; k++) {
@@ -275,13 +259,10 @@ static int take_time(reader *r)
     sequence *s = r->last;
     double time = 0;
 
-    if (!text)
-        return CLI_OK;
-    if (build_missing(r->b.config, text))
-        return fault(r, r->role[TIME], "the time is missing: '%s'", text);
+    if (!text) return CLI_OK;
+    if (build_missing(r->b.config, text)) return fault(r, r->role[TIME], "the time is missing: '%s'", text);
     const char *wrong = text_number(text, r->b.config->decimal, &time);
-    if (wrong)
-        return fault(r, r->role[TIME], "'%.80s' %s", text, wrong);
+    if (wrong) return fault(r, r->role[TIME], "'%.80s' %s", text, wrong);
     if (s->steps && time < s->last_time)
         return fault(r, r->role[TIME], "time goes back in sequence '%.80s': %s is less than in line %zu", s->id, text,
                      s->last_line);
@@ -301,15 +282,13 @@ static int take_row(reader *r)
         !text_grow(&r->time, &r->room_time, r->rows + 1, sizeof *r->time) ||
         !text_grow(&r->owner, &r->room_owner, r->rows + 1, sizeof *r->owner))
         return cli_fail("%s:%zu: no memory for the row", r->b.path, r->t.line);
-    if (find_sequence(r) != CLI_OK || take_time(r) != CLI_OK)
-        return CLI_FAILED;
+    if (find_sequence(r) != CLI_OK || take_time(r) != CLI_OK) return CLI_FAILED;
     for (size_t f = 0; f < F; f++) {
         const char *text = table_field(&r->t, r->feature[f]), *wrong = NULL;
         float *x = &r->x[r->rows * F + f];
 
         *x = NAN;
-        if (!build_missing(c, text))
-            wrong = text_float(text, c->decimal, x);
+        if (!build_missing(c, text)) wrong = text_float(text, c->decimal, x);
         *x *= (float)c->scale;
         if (wrong || isinf(*x))
             return fault(r, r->feature[f], "'%.80s' %s", text, wrong ? wrong : "times scale is too large");
@@ -334,8 +313,7 @@ static int gather(reader *r)
         next[i] = from;
         from += r->all[i]->steps;
     }
-    for (size_t k = 0; k < r->rows && code == CLI_OK; k++)
-        order[next[r->owner[k]]++] = k;
+    for (size_t k = 0; k < r->rows && code == CLI_OK; k++) order[next[r->owner[k]]++] = k;
     for (size_t i = 0, k = 0; i < r->n && code == CLI_OK; i++) {
         code = build_sequence(&r->b, r->all[i]->id, r->all[i]->label, r->all[i]->group);
         for (size_t s = 0; s < r->all[i]->steps && code == CLI_OK; s++, k++)
@@ -348,10 +326,8 @@ static int gather(reader *r)
 
 static void reader_free(reader *r)
 {
-    while (r->by_id)
-        tdelete(*(sequence **)r->by_id, &r->by_id, by_id);
-    for (size_t i = 0; i < r->n; i++)
-        sequence_free(r->all[i]);
+    while (r->by_id) tdelete(*(sequence **)r->by_id, &r->by_id, by_id);
+    for (size_t i = 0; i < r->n; i++) sequence_free(r->all[i]);
     free(r->all);
     text_free(&r->header);
     free(r->names);
@@ -369,14 +345,10 @@ int dataset_read_csv(const train_config *config, const char *path, const char *l
     int code = table_open(&r.t, path, config->separator), got = LINES_END;
 
     (void)labels, (void)words, (void)grow;
-    if (code == CLI_OK)
-        code = read_header(&r);
-    while (code == CLI_OK && (got = table_next(&r.t)) == LINES_LINE)
-        code = take_row(&r);
-    if (got == LINES_FAILED)
-        code = CLI_FAILED;
-    if (code == CLI_OK)
-        code = gather(&r);
+    if (code == CLI_OK) code = read_header(&r);
+    while (code == CLI_OK && (got = table_next(&r.t)) == LINES_LINE) code = take_row(&r);
+    if (got == LINES_FAILED) code = CLI_FAILED;
+    if (code == CLI_OK) code = gather(&r);
     reader_free(&r);
     return build_finish(&r.b, like, code);
 }

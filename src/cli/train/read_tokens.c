@@ -35,8 +35,7 @@ static int each_line(const char *path, int (*fn)(void *user, char *line, size_t 
     line_reader lines;
     int code = lines_open(&lines, path), got = LINES_END;
 
-    while (code == CLI_OK && (got = lines_next(&lines)) == LINES_LINE)
-        code = fn(user, lines.line, lines.number);
+    while (code == CLI_OK && (got = lines_next(&lines)) == LINES_LINE) code = fn(user, lines.line, lines.number);
     lines_close(&lines);
     return got == LINES_FAILED ? CLI_FAILED : code;
 }
@@ -54,16 +53,12 @@ static int text_line(void *user, char *line, size_t number)
     const texts *t = user;
     char *tab = strchr(line, '\t');
 
-    if (!line[strspn(line, " \t")])
-        return CLI_OK;
-    if (!tab)
-        return cli_fail("%s:%zu: there is no tab behind the label", t->path, number);
+    if (!line[strspn(line, " \t")]) return CLI_OK;
+    if (!tab) return cli_fail("%s:%zu: there is no tab behind the label", t->path, number);
     *tab = '\0';
     const char *label = text_trim(line);
-    if (build_nameless(label))
-        return cli_fail("%s:%zu: '%s' is no label; it is missing", t->path, number, label);
-    if (!tab[1 + strspn(tab + 1, " \t")])
-        return cli_fail("%s:%zu: there is no word behind the label", t->path, number);
+    if (build_nameless(label)) return cli_fail("%s:%zu: '%s' is no label; it is missing", t->path, number, label);
+    if (!tab[1 + strspn(tab + 1, " \t")]) return cli_fail("%s:%zu: there is no word behind the label", t->path, number);
     return t->fn(t->user, label, tab + 1);
 }
 
@@ -99,8 +94,7 @@ static void merge(counting *c)
 {
     size_t n = 0;
 
-    if (c->n)
-        qsort(c->all, c->n, sizeof *c->all, by_word);
+    if (c->n) qsort(c->all, c->n, sizeof *c->all, by_word);
     for (size_t i = 0; i < c->n; i++) {
         if (n && strcmp(c->all[n - 1].word, c->all[i].word) == 0) {
             c->all[n - 1].count++;
@@ -118,8 +112,7 @@ static int grow_vocabulary(const train_config *config, const char *path, vocabul
     int code = each_text(path, count_words, &c);
 
     merge(&c);
-    if (c.n)
-        qsort(c.all, c.n, sizeof *c.all, by_count);
+    if (c.n) qsort(c.all, c.n, sizeof *c.all, by_count);
     words->words = calloc(c.n + 2, sizeof *words->words);
     if (words->words && (words->words[0] = text_copy("")))
         words->size = 1;
@@ -137,8 +130,7 @@ static int grow_vocabulary(const train_config *config, const char *path, vocabul
 
 void vocabulary_free(vocabulary *words)
 {
-    for (size_t i = 0; i < words->size; i++)
-        free(words->words[i]);
+    for (size_t i = 0; i < words->size; i++) free(words->words[i]);
     free(words->words);
     *words = (vocabulary){0};
 }
@@ -147,10 +139,8 @@ int vocabulary_write(const vocabulary *words, const char *path)
 {
     FILE *file = fopen(path, "w");
 
-    if (!file)
-        return cli_fail("%s: %s", path, strerror(errno));
-    for (size_t i = 1; i < words->size; i++)
-        fprintf(file, "%s\n", words->words[i]);
+    if (!file) return cli_fail("%s: %s", path, strerror(errno));
+    for (size_t i = 1; i < words->size; i++) fprintf(file, "%s\n", words->words[i]);
     const int failed = ferror(file);
     return fclose(file) != 0 || failed ? cli_fail("%s: %s", path, strerror(errno)) : CLI_OK;
 }
@@ -180,10 +170,8 @@ int vocabulary_read(vocabulary *words, const char *path)
 
     *words = (vocabulary){0};
     int code = add_word(&g, none, 0);
-    if (code == CLI_OK)
-        code = each_line(path, add_word, &g);
-    if (code != CLI_OK)
-        vocabulary_free(words);
+    if (code == CLI_OK) code = each_line(path, add_word, &g);
+    if (code != CLI_OK) vocabulary_free(words);
     return code;
 }
 
@@ -216,15 +204,11 @@ int dataset_read_tokens(const train_config *config, const char *path, const char
     int code = grow ? grow_vocabulary(config, path, words) : CLI_OK;
 
     (void)labels;
-    if (code != CLI_OK)
-        return code;
+    if (code != CLI_OK) return code;
     r.sorted = malloc((words->size + 1) * sizeof *r.sorted);
-    if (!r.sorted)
-        return cli_fail("out of memory");
-    for (size_t i = 1; i < words->size; i++)
-        r.sorted[r.n++] = (counted){words->words[i], i};
-    if (r.n)
-        qsort(r.sorted, r.n, sizeof *r.sorted, by_word);
+    if (!r.sorted) return cli_fail("out of memory");
+    for (size_t i = 1; i < words->size; i++) r.sorted[r.n++] = (counted){words->words[i], i};
+    if (r.n) qsort(r.sorted, r.n, sizeof *r.sorted, by_word);
     code = each_text(path, take_text, &r);
     free(r.sorted);
     return build_finish(&r.b, like, code);

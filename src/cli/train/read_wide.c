@@ -22,21 +22,16 @@ static int read_row(dataset_builder *b, const table *t)
 
     if (labelled && build_nameless(table_field(t, label)))
         return fault(b, t, label, "is no label; it is missing ([data] label)");
-    if (first == end)
-        return cli_fail("%s:%zu: a label, and no number behind it", b->path, t->line);
-    if (build_sequence(b, NULL, labelled ? table_field(t, label) : NULL, NULL) != CLI_OK)
-        return CLI_FAILED;
+    if (first == end) return cli_fail("%s:%zu: a label, and no number behind it", b->path, t->line);
+    if (build_sequence(b, NULL, labelled ? table_field(t, label) : NULL, NULL) != CLI_OK) return CLI_FAILED;
     for (size_t k = first; k < end; k++) {
         const char *text = table_field(t, k), *wrong = NULL;
         float x = NAN;
 
-        if (!build_missing(c, text))
-            wrong = text_float(text, c->decimal, &x);
+        if (!build_missing(c, text)) wrong = text_float(text, c->decimal, &x);
         x *= (float)c->scale;
-        if (wrong || isinf(x))
-            return fault(b, t, k, wrong ? wrong : "times scale is too large");
-        if (build_step(b, &x, 0, 0, 0) != CLI_OK)
-            return CLI_FAILED;
+        if (wrong || isinf(x)) return fault(b, t, k, wrong ? wrong : "times scale is too large");
+        if (build_step(b, &x, 0, 0, 0) != CLI_OK) return CLI_FAILED;
     }
     return CLI_OK;
 }
@@ -50,10 +45,8 @@ int dataset_read_wide(const train_config *config, const char *path, const char *
 
     (void)labels, (void)words, (void)grow;
     set->features = 1;
-    while (code == CLI_OK && (got = table_next(&t)) == LINES_LINE)
-        code = read_row(&b, &t);
-    if (got == LINES_FAILED)
-        code = CLI_FAILED;
+    while (code == CLI_OK && (got = table_next(&t)) == LINES_LINE) code = read_row(&b, &t);
+    if (got == LINES_FAILED) code = CLI_FAILED;
     table_close(&t);
     return build_finish(&b, like, code);
 }

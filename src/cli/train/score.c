@@ -41,8 +41,7 @@ static int not_finite(const asker *k, uint32_t row)
 {
     const char *id = dataset_id(k->a->set, row);
 
-    if (k->a->trial)
-        return FIT_DIVERGED;
+    if (k->a->trial) return FIT_DIVERGED;
     if (id)
         cli_fail("the model's output for sequence '%s' is not a finite number", id);
     else
@@ -55,8 +54,7 @@ static rnnp_status to_probabilities(const asker *k, size_t n)
 {
     const network *net = k->a->net;
 
-    if (net->probabilities)
-        return RNNP_OK;
+    if (net->probabilities) return RNNP_OK;
     return net->outputs == 1 ? rnnp_apply(k->a->context, RNNP_SIGMOID, RNNP_MATH_U35, k->y, k->y, n)
                              : rnnp_softmax(k->a->context, RNNP_MATH_U35, k->y, k->y, n, net->outputs);
 }
@@ -66,8 +64,7 @@ static int take_labels(asker *k, const question *asked, size_t n)
     const size_t width = k->a->net->outputs, K = k->s->classes;
     const rnnp_status status = to_probabilities(k, n);
 
-    if (status != RNNP_OK)
-        return cli_fail_status(k->a->context, status);
+    if (status != RNNP_OK) return cli_fail_status(k->a->context, status);
     for (size_t r = 0; r < n; r++) {
         float *p = k->s->p + asked[r].place * K;
         const float *y = k->y + r * width;
@@ -77,8 +74,7 @@ static int take_labels(asker *k, const question *asked, size_t n)
         else
             memcpy(p, y, K * sizeof *p);
         for (size_t j = 0; j < K; j++)
-            if (!isfinite(p[j]))
-                return not_finite(k, asked[r].row);
+            if (!isfinite(p[j])) return not_finite(k, asked[r].row);
     }
     return CLI_OK;
 }
@@ -103,8 +99,7 @@ static int take_numbers(asker *k, const question *asked, size_t n)
                 changes += change * change;
             }
         const double elements = (double)asked[r].steps * (double)F, mean = elements > 0 ? squares / elements : 0;
-        if (!isfinite((float)mean))
-            return not_finite(k, asked[r].row);
+        if (!isfinite((float)mean)) return not_finite(k, asked[r].row);
         k->s->error[asked[r].place] = (float)mean;
         k->s->squares += squares;
         k->s->changes += changes;
@@ -138,8 +133,7 @@ static int ask_batch(asker *k, const question *asked, size_t n)
     rnnp_tensor y;
     int code;
 
-    for (size_t r = 0; r < n; r++)
-        k->rows[r] = asked[r].row;
+    for (size_t r = 0; r < n; r++) k->rows[r] = asked[r].row;
     if (batch_fill(&k->b, a->config, a->net, a->set, k->rows, n) != CLI_OK || expect(k, n, &y) != CLI_OK)
         return CLI_FAILED;
     const int known = a->config->target != TARGET_LABEL || a->set->label;
@@ -148,8 +142,7 @@ static int ask_batch(asker *k, const question *asked, size_t n)
                                     .target = known ? &k->b.target : NULL,
                                     .weights = k->b.has_weights ? &k->b.weights : NULL,
                                     .outputs = &y};
-    if ((code = a->forward(a->user, a->context, &given, &result)) != CLI_OK)
-        return code;
+    if ((code = a->forward(a->user, a->context, &given, &result)) != CLI_OK) return code;
     for (size_t r = 0; r < n; r++) {
         k->s->row[asked[r].place] = asked[r].row;
         k->s->truth[asked[r].place] = a->set->label ? a->set->label[asked[r].row] : -1;
@@ -177,12 +170,10 @@ static int ask_all(asker *k)
     most = most < 1 ? 1 : most > MOST_ROWS ? MOST_ROWS : most;
     for (size_t i = 0; i < a->which->n; i++)
         k->order[i] = (question){a->which->at[i], i, batch_steps(a->config, a->set, a->which->at[i])};
-    if (!a->net->lengths)
-        qsort(k->order, a->which->n, sizeof *k->order, by_steps);
+    if (!a->net->lengths) qsort(k->order, a->which->n, sizeof *k->order, by_steps);
     for (size_t i = 0, n; i < a->which->n && code == CLI_OK; i += n) {
         for (n = 1; n < most && i + n < a->which->n; n++)
-            if (!a->net->lengths && k->order[i + n].steps != k->order[i].steps)
-                break;
+            if (!a->net->lengths && k->order[i + n].steps != k->order[i].steps) break;
         code = ask_batch(k, k->order + i, n);
     }
     return code;
@@ -193,10 +184,8 @@ int scores_ask(scores *s, const asking *a)
     asker k = {.s = s, .a = a, .order = malloc((a->which->n + 1) * sizeof *k.order)};
     int code = scores_create(s, a->set->classes, a->which->n);
 
-    if (code == CLI_OK)
-        code = k.order ? ask_all(&k) : cli_fail("out of memory");
-    if (s->weight > 0)
-        s->loss /= s->weight;
+    if (code == CLI_OK) code = k.order ? ask_all(&k) : cli_fail("out of memory");
+    if (s->weight > 0) s->loss /= s->weight;
     batch_free(&k.b);
     free(k.y);
     free(k.order);

@@ -62,8 +62,7 @@ static double combinations(const train_config *c)
 {
     double all = 1;
 
-    for (size_t v = 0; v < c->n_variables; v++)
-        all *= (double)c->variables[v].n;
+    for (size_t v = 0; v < c->n_variables; v++) all *= (double)c->variables[v].n;
     return all;
 }
 
@@ -117,13 +116,10 @@ static int try_all(task *t, const uint32_t *trial, size_t n, size_t *best)
         double value = NAN;
         int code = configure(t, trial[i]);
 
-        if (code == CLI_OK)
-            code = trial_value(t, &value);
-        if (code != CLI_OK && code != FIT_DIVERGED)
-            return code;
+        if (code == CLI_OK) code = trial_value(t, &value);
+        if (code != CLI_OK && code != FIT_DIVERGED) return code;
         print_trial(t, i, n, code == FIT_DIVERGED, value);
-        if (value < least)
-            least = value, *best = trial[i];
+        if (value < least) least = value, *best = trial[i];
     }
     return least < INFINITY ? CLI_OK : cli_fail("[search]: all trials diverged");
 }
@@ -133,18 +129,15 @@ int search(task *t, int final)
     const double all = combinations(&t->config);
     size_t best = 0;
 
-    if (all < 2)
-        return experiment_check(&t->e, final, t->roc != NULL, t->predictions != NULL);
-    if (all > MOST)
-        return cli_fail("[search] has %.0f combinations, more than %d", all, MOST);
+    if (all < 2) return experiment_check(&t->e, final, t->roc != NULL, t->predictions != NULL);
+    if (all > MOST) return cli_fail("[search] has %.0f combinations, more than %d", all, MOST);
     if (!t->config.folds && !(t->config.validation > 0))
         return cli_fail("[search] needs folds or validation to choose by");
     const size_t n = t->config.trials && (double)t->config.trials < all ? t->config.trials : (size_t)all;
     uint32_t *trial = malloc((size_t)all * sizeof *trial);
     int code = trial ? plan_trials(t, final, trial, n, (size_t)all) : cli_fail("out of memory");
     t->e.quiet = t->e.trial = 1;
-    if (code == CLI_OK)
-        code = try_all(t, trial, n, &best);
+    if (code == CLI_OK) code = try_all(t, trial, n, &best);
     t->e.quiet = t->quiet;
     t->e.trial = 0;
     free(trial);

@@ -16,16 +16,12 @@ static void add_field(table *t, const char *text, size_t length)
         return;
     }
     t->at[t->n++] = t->used;
-    if (length)
-        memcpy(t->text + t->used, text, length);
+    if (length) memcpy(t->text + t->used, text, length);
     t->text[t->used + length] = '\0';
     t->used += length + 1;
 }
 
-static void on_field(void *field, size_t length, void *user)
-{
-    add_field(user, field, length);
-}
+static void on_field(void *field, size_t length, void *user) { add_field(user, field, length); }
 
 static void on_row(int end, void *user)
 {
@@ -47,8 +43,7 @@ static void split_blanks(table *t)
 int table_open(table *t, const char *path, char separator)
 {
     *t = (table){.separator = separator};
-    if (csv_init(&t->parser, OPTIONS) != 0)
-        return cli_fail("out of memory");
+    if (csv_init(&t->parser, OPTIONS) != 0) return cli_fail("out of memory");
     csv_set_delim(&t->parser, (unsigned char)separator);
     return lines_open(&t->lines, path);
 }
@@ -88,8 +83,7 @@ int table_next(table *t)
     t->n = t->used = 0;
     t->done = 0;
     while ((got = lines_next(&t->lines)) == LINES_LINE) {
-        if (!t->begun)
-            t->line = t->lines.number;
+        if (!t->begun) t->line = t->lines.number;
         if ((got = take_line(t)) != LINES_LINE || t->done) {
             t->begun = 0;
             return got;
@@ -109,8 +103,7 @@ const char *text_split(text_list *list, const char *text)
     const char *wrong = NULL;
     table t = {.separator = ','};
 
-    if (csv_init(&t.parser, OPTIONS) != 0)
-        return "is more than memory holds";
+    if (csv_init(&t.parser, OPTIONS) != 0) return "is more than memory holds";
     if (csv_parse(&t.parser, text, length, on_field, on_row, &t) != length ||
         csv_fini(&t.parser, on_field, on_row, &t) != 0)
         wrong = "has quotes that do not match";

@@ -28,10 +28,7 @@ typedef struct table {
 int table_open(table *t, const char *path, char separator);
 /* LINES_LINE: a row; LINES_END; LINES_FAILED after a sentence that names file and line. */
 int table_next(table *t);
-static inline const char *table_field(const table *t, size_t column)
-{
-    return t->text + t->at[column];
-}
+static inline const char *table_field(const table *t, size_t column) { return t->text + t->at[column]; }
 void table_close(table *t);
 
 /* Adds the parts of "a, b, "c, d"" to the list. NULL, or what is wrong. */

@@ -38,10 +38,7 @@ static void result_free(result *r)
     *r = (result){0};
 }
 
-static const dataset *judged(const job *j)
-{
-    return j->t.e.test ? j->t.e.test : &j->t.train;
-}
+static const dataset *judged(const job *j) { return j->t.e.test ? j->t.e.test : &j->t.train; }
 
 /* One training; the result replaces *kept when its score, which no test set has a part in, is better. */
 static int with_seed(job *j, size_t i, result *kept, double *value)
@@ -56,8 +53,7 @@ static int with_seed(job *j, size_t i, result *kept, double *value)
         printf("seed %llu: ", (unsigned long long)r.seed);
     else if (c->seeds > 1 && (r.done || code == FIT_DIVERGED))
         printf("seed %llu: %s\n", (unsigned long long)r.seed, r.done ? "done" : "diverged");
-    if (r.done && r.found.n)
-        scores_print(&r.found, judged(j), c, j->t.e.test ? "test" : "held out");
+    if (r.done && r.found.n) scores_print(&r.found, judged(j), c, j->t.e.test ? "test" : "held out");
     if (r.done && (!kept->done || r.past.score < kept->past.score)) {
         const result worse = *kept;
 
@@ -73,10 +69,8 @@ static void print_seeds(const job *j, const result *kept, double *values)
     const train_config *c = &j->t.config;
     const double middle = search_median(values, c->seeds), sign = c->score == SCORE_LOSS ? 1 : -1;
 
-    if (kept->found.n && isfinite(middle))
-        printf("median of %zu seeds: %.5f\n", c->seeds, sign * middle);
-    if (!j->output && !j->curve && (c->folds || (!j->t.roc && !j->t.predictions)))
-        return;
+    if (kept->found.n && isfinite(middle)) printf("median of %zu seeds: %.5f\n", c->seeds, sign * middle);
+    if (!j->output && !j->curve && (c->folds || (!j->t.roc && !j->t.predictions))) return;
     printf("kept: seed %llu, of the best %s", (unsigned long long)kept->seed,
            c->validation > 0 ? "score on what was held out for validation" : "training loss");
     printf(": %.5f\n", c->validation > 0 ? sign * kept->past.score : kept->past.score);
@@ -88,8 +82,7 @@ static int write_curve(const job *j, const history *past)
 {
     double *numbers = malloc((3 * past->n + 1) * sizeof *numbers);
 
-    if (!numbers)
-        return cli_fail("out of memory");
+    if (!numbers) return cli_fail("out of memory");
     double *epoch = numbers, *loss = numbers + past->n, *held = loss + past->n;
     for (size_t i = 0; i < past->n; i++) {
         epoch[i] = (double)(i + 1);
@@ -105,14 +98,10 @@ static int write_curve(const job *j, const history *past)
 /* The model first; what fails does not keep back the rest. */
 static void write_all(job *j, const result *kept)
 {
-    if (kept->past.unsaved)
-        j->failed = 1;
-    if (j->output && outputs_keep_model(j->t.e.context, kept->model, &j->t.words, j->output) != CLI_OK)
-        j->failed = 1;
-    if (j->curve && write_curve(j, &kept->past) != CLI_OK)
-        j->failed = 1;
-    if (!j->t.config.folds && task_write(&j->t, &kept->found, judged(j)) != CLI_OK)
-        j->failed = 1;
+    if (kept->past.unsaved) j->failed = 1;
+    if (j->output && outputs_keep_model(j->t.e.context, kept->model, &j->t.words, j->output) != CLI_OK) j->failed = 1;
+    if (j->curve && write_curve(j, &kept->past) != CLI_OK) j->failed = 1;
+    if (!j->t.config.folds && task_write(&j->t, &kept->found, judged(j)) != CLI_OK) j->failed = 1;
 }
 
 /* Whether the files that were asked for can be written, and are each its own. */
@@ -126,8 +115,7 @@ static int check_outputs(const job *j)
                                 {"--curve", j->curve, 0},
                                 {"--checkpoint", j->checkpoint, 1}};
 
-    if (n >= (int)sizeof words)
-        return cli_fail("-o: the name is too long");
+    if (n >= (int)sizeof words) return cli_fail("-o: the name is too long");
     if (j->checkpoint && (j->t.config.folds || j->t.config.seeds > 1))
         return cli_fail("--checkpoint is of one training: it needs [train] folds = 0 and seeds = 1");
     if (j->resume && access(j->checkpoint, R_OK) != 0)
@@ -148,15 +136,11 @@ static int with_seeds(job *j)
     j->t.e.trial = n > 1; /* one seed that diverges does not undo the others */
     for (size_t i = 0; i < n && code == CLI_OK; i++) {
         code = with_seed(j, i, &kept, &values[i]);
-        if (code == FIT_DIVERGED && n > 1)
-            diverged++, code = CLI_OK;
+        if (code == FIT_DIVERGED && n > 1) diverged++, code = CLI_OK;
     }
-    if (code == CLI_OK && diverged == n)
-        code = cli_fail("all %zu seeds diverged", n);
-    if (code == CLI_OK && n > 1)
-        print_seeds(j, &kept, values);
-    if (code == CLI_OK)
-        write_all(j, &kept);
+    if (code == CLI_OK && diverged == n) code = cli_fail("all %zu seeds diverged", n);
+    if (code == CLI_OK && n > 1) print_seeds(j, &kept, values);
+    if (code == CLI_OK) write_all(j, &kept);
     result_free(&kept);
     free(values);
     return code;
@@ -170,10 +154,8 @@ static int with_folds(job *j)
     int code = experiment_folds(&j->t.e, j->t.config.seed, &all, values);
 
     if (code == CLI_OK) {
-        for (size_t p = 0; p < n; p++)
-            sum += values[p];
-        for (size_t p = 0; p < n; p++)
-            squares += (values[p] - sum / (double)n) * (values[p] - sum / (double)n);
+        for (size_t p = 0; p < n; p++) sum += values[p];
+        for (size_t p = 0; p < n; p++) squares += (values[p] - sum / (double)n) * (values[p] - sum / (double)n);
         printf("%zu folds: %s %.4f +- %.4f (mean and deviation)\n", n,
                j->t.config.score == SCORE_LOSS ? "loss" : "score", fabs(sum) / (double)n,
                sqrt(squares / (double)(n - 1)));
@@ -189,18 +171,14 @@ static int train(job *j)
     task *t = &j->t;
     int code = task_configure(t, NULL);
 
-    if (code == CLI_OK)
-        code = check_outputs(j);
+    if (code == CLI_OK) code = check_outputs(j);
     if (code == CLI_OK && (code = task_open(t, NULL, j->checkpoint != NULL)) == CLI_OK)
         code = search(t, j->output || j->curve);
-    if (code != CLI_OK)
-        return code;
+    if (code != CLI_OK) return code;
     t->e.checkpoint = j->checkpoint;
     t->e.resume = j->resume;
-    if (t->config.folds)
-        code = with_folds(j);
-    if (code == CLI_OK && (!t->config.folds || j->output || j->curve))
-        code = with_seeds(j);
+    if (t->config.folds) code = with_folds(j);
+    if (code == CLI_OK && (!t->config.folds || j->output || j->curve)) code = with_seeds(j);
     return code == CLI_OK && j->failed ? CLI_FAILED : code;
 }
 
@@ -221,8 +199,7 @@ int cli_train(int argc, char **argv)
         "model, bit by bit, on every CPU and for any number of threads.",
         options, sizeof options / sizeof options[0]};
     const args_result parsed = args_parse(&command, argc, argv, &j.t.path);
-    if (parsed != ARGS_OK)
-        return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
+    if (parsed != ARGS_OK) return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
     if (j.resume && !j.checkpoint) {
         cli_fail("train: --resume needs --checkpoint FILE; see rnnpack train --help");
         return CLI_USAGE;

@@ -7,34 +7,33 @@
 
 #include <math.h>
 
-#define LOOP(name, T, R, expression)                                                                       \
-    static int name(const void *pa, const void *pb, void *py, size_t n, size_t a_step, size_t b_step)      \
-    {                                                                                                      \
-        const T *a = pa, *b = pb;                                                                          \
-        R *y = py;                                                                                         \
-                                                                                                           \
-        for (size_t i = 0; i < n; i++) {                                                                   \
-            const T u = a[i * a_step], v = b[i * b_step];                                                  \
-                                                                                                           \
-            (void)v;                                                                                       \
-            y[i] = (R)(expression);                                                                        \
-        }                                                                                                  \
-        return 0;                                                                                          \
+#define LOOP(name, T, R, expression)                                                                  \
+    static int name(const void *pa, const void *pb, void *py, size_t n, size_t a_step, size_t b_step) \
+    {                                                                                                 \
+        const T *a = pa, *b = pb;                                                                     \
+        R *y = py;                                                                                    \
+                                                                                                      \
+        for (size_t i = 0; i < n; i++) {                                                              \
+            const T u = a[i * a_step], v = b[i * b_step];                                             \
+                                                                                                      \
+            (void)v;                                                                                  \
+            y[i] = (R)(expression);                                                                   \
+        }                                                                                             \
+        return 0;                                                                                     \
     }
 
 /* The same, for an operation that has no result where v is 0. */
-#define DIVIDING_LOOP(name, T, function)                                                                   \
-    static int name(const void *pa, const void *pb, void *py, size_t n, size_t a_step, size_t b_step)      \
-    {                                                                                                      \
-        const T *a = pa, *b = pb;                                                                          \
-        T *y = py;                                                                                         \
-                                                                                                           \
-        for (size_t i = 0; i < n; i++) {                                                                   \
-            if (b[i * b_step] == 0)                                                                        \
-                return -1;                                                                                 \
-            y[i] = (T)function(a[i * a_step], b[i * b_step]);                                              \
-        }                                                                                                  \
-        return 0;                                                                                          \
+#define DIVIDING_LOOP(name, T, function)                                                              \
+    static int name(const void *pa, const void *pb, void *py, size_t n, size_t a_step, size_t b_step) \
+    {                                                                                                 \
+        const T *a = pa, *b = pb;                                                                     \
+        T *y = py;                                                                                    \
+                                                                                                      \
+        for (size_t i = 0; i < n; i++) {                                                              \
+            if (b[i * b_step] == 0) return -1;                                                        \
+            y[i] = (T)function(a[i * a_step], b[i * b_step]);                                         \
+        }                                                                                             \
+        return 0;                                                                                     \
     }
 
 /* Sums and products are taken modulo 2^64, of which the smaller types keep the low bits. */
@@ -45,10 +44,7 @@ static int64_t divide(int64_t u, int64_t v)
     return v == -1 ? (int64_t)WRAP(0, -, u) : u / v; /* INT64_MIN / -1 overflows */
 }
 
-static int64_t remainder_truncated(int64_t u, int64_t v)
-{
-    return v == -1 ? 0 : u % v;
-}
+static int64_t remainder_truncated(int64_t u, int64_t v) { return v == -1 ? 0 : u % v; }
 
 /* The result has the divisor's sign. */
 static int64_t modulo(int64_t u, int64_t v)
@@ -65,51 +61,44 @@ static int64_t power(int64_t u, int64_t v)
     if (v < 0) /* 1 / u^-v, truncated */
         return u == 1 ? 1 : u == -1 ? (v % 2 ? -1 : 1) : 0;
     for (; v; v /= 2) {
-        if (v % 2)
-            y *= base;
+        if (v % 2) y *= base;
         base *= base;
     }
     return (int64_t)y;
 }
 
-#define INTEGER_LOOPS(t, T)                          \
-    LOOP(add_##t, T, T, WRAP(u, +, v))               \
-    LOOP(sub_##t, T, T, WRAP(u, -, v))               \
-    LOOP(mul_##t, T, T, WRAP(u, *, v))               \
-    LOOP(pow_##t, T, T, power(u, v))                 \
-    LOOP(neg_##t, T, T, WRAP(0, -, u))               \
+#define INTEGER_LOOPS(t, T)                                    \
+    LOOP(add_##t, T, T, WRAP(u, +, v))                         \
+    LOOP(sub_##t, T, T, WRAP(u, -, v))                         \
+    LOOP(mul_##t, T, T, WRAP(u, *, v))                         \
+    LOOP(pow_##t, T, T, power(u, v))                           \
+    LOOP(neg_##t, T, T, WRAP(0, -, u))                         \
     LOOP(abs_##t, T, T, u < 1 ? WRAP(0, -, u) : WRAP(0, +, u)) \
-    LOOP(relu_##t, T, T, u < 1 ? 0 : u)              \
-    LOOP(sign_##t, T, T, u < 1 ? -(u != 0) : 1)      \
-    DIVIDING_LOOP(div_##t, T, divide)                \
-    DIVIDING_LOOP(modulo_##t, T, modulo)             \
+    LOOP(relu_##t, T, T, u < 1 ? 0 : u)                        \
+    LOOP(sign_##t, T, T, u < 1 ? -(u != 0) : 1)                \
+    DIVIDING_LOOP(div_##t, T, divide)                          \
+    DIVIDING_LOOP(modulo_##t, T, modulo)                       \
     DIVIDING_LOOP(remainder_##t, T, remainder_truncated)
 INTEGER_LOOPS(i32, int32_t)
 INTEGER_LOOPS(i64, int64_t)
 INTEGER_LOOPS(u8, uint8_t)
 
-#define ORDER_LOOPS(t, T)                                \
-    LOOP(min_##t, T, T, v < u ? v : u)                   \
-    LOOP(max_##t, T, T, v > u ? v : u)                   \
-    LOOP(equal_##t, T, uint8_t, u == v)                  \
-    LOOP(less_##t, T, uint8_t, u < v)                    \
-    LOOP(less_equal_##t, T, uint8_t, u <= v)             \
-    LOOP(greater_##t, T, uint8_t, u > v)                 \
+#define ORDER_LOOPS(t, T)                    \
+    LOOP(min_##t, T, T, v < u ? v : u)       \
+    LOOP(max_##t, T, T, v > u ? v : u)       \
+    LOOP(equal_##t, T, uint8_t, u == v)      \
+    LOOP(less_##t, T, uint8_t, u < v)        \
+    LOOP(less_equal_##t, T, uint8_t, u <= v) \
+    LOOP(greater_##t, T, uint8_t, u > v)     \
     LOOP(greater_equal_##t, T, uint8_t, u >= v)
 ORDER_LOOPS(i32, int32_t)
 ORDER_LOOPS(i64, int64_t)
 ORDER_LOOPS(u8, uint8_t)
 
 /* As ORDER_LOOPS, except that a NaN wins and that +0 is above -0, whatever the order of the operands. */
-static float least(float u, float v)
-{
-    return u != u || v != v ? u + v : u < v || (u == v && signbit(u)) ? u : v;
-}
+static float least(float u, float v) { return u != u || v != v ? u + v : u < v || (u == v && signbit(u)) ? u : v; }
 
-static float greatest(float u, float v)
-{
-    return u != u || v != v ? u + v : u > v || (u == v && signbit(v)) ? u : v;
-}
+static float greatest(float u, float v) { return u != u || v != v ? u + v : u > v || (u == v && signbit(v)) ? u : v; }
 
 LOOP(min_f32, float, float, least(u, v))
 LOOP(max_f32, float, float, greatest(u, v))
@@ -126,7 +115,7 @@ LOOP(ceil_f32, float, float, ceilf(u))
 LOOP(round_f32, float, float, rintf(u))
 LOOP(reciprocal_f32, float, float, 1.0f / u)
 
-LOOP(and_bool, uint8_t, uint8_t, u && v)
+LOOP(and_bool, uint8_t, uint8_t, u &&v)
 LOOP(or_bool, uint8_t, uint8_t, u || v)
 LOOP(xor_bool, uint8_t, uint8_t, !u != !v)
 LOOP(equal_bool, uint8_t, uint8_t, !u == !v)

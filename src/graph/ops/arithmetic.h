@@ -13,7 +13,9 @@ typedef int rnnp_loop_fn(const void *a, const void *b, void *y, size_t n, size_t
 enum { RNNP_DTYPES = RNNP_F64 + 1 };
 
 /* The loop of an operation for each input dtype, NULL where there is none. */
-typedef struct rnnp_loops { rnnp_loop_fn *of[RNNP_DTYPES]; } rnnp_loops;
+typedef struct rnnp_loops {
+    rnnp_loop_fn *of[RNNP_DTYPES];
+} rnnp_loops;
 
 extern const rnnp_loops rnnp_loops_add, rnnp_loops_sub, rnnp_loops_mul, rnnp_loops_div, rnnp_loops_pow, rnnp_loops_min,
     rnnp_loops_max, rnnp_loops_modulo, rnnp_loops_remainder;

@@ -9,15 +9,13 @@ rnnp_status rnnp_parse_ints(rnnp_parse *p, const char *name, rnnp_ints *ints)
     const rnnp_attr *attr = rnnp_parse_attr(p, name, RNNP_ATTR_INTS);
 
     *ints = (rnnp_ints){0};
-    if (!attr)
-        return RNNP_OK;
+    if (!attr) return RNNP_OK;
     if (attr->count > RNNP_MAX_RANK)
         return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "%s has %zu entries, above %d", name,
                               attr->count, RNNP_MAX_RANK);
     ints->given = 1;
     ints->count = attr->count;
-    for (size_t i = 0; i < attr->count; i++)
-        ints->at[i] = attr->ints[i];
+    for (size_t i = 0; i < attr->count; i++) ints->at[i] = attr->ints[i];
     return RNNP_OK;
 }
 
@@ -46,18 +44,14 @@ rnnp_status rnnp_infer_ints(rnnp_infer *in, const rnnp_meta *inputs, size_t inpu
     rnnp_status status;
 
     *ints = (rnnp_ints){0};
-    if (known)
-        *known = 1;
-    if (rnnp_absent(in->node, input))
-        return RNNP_OK;
+    if (known) *known = 1;
+    if (rnnp_absent(in->node, input)) return RNNP_OK;
     if ((status = rnnp_infer_type(in, inputs, input, RNNP_BIT(RNNP_I64) | RNNP_BIT(RNNP_I32))) != RNNP_OK)
         return status;
-    if (meta->rank > 1)
-        return FAIL(in, RNNP_ERR_SHAPE, "%s has rank %zu", what, meta->rank);
+    if (meta->rank > 1) return FAIL(in, RNNP_ERR_SHAPE, "%s has rank %zu", what, meta->rank);
     ints->given = 1;
     if (!meta->known && rnnp_meta_elements(meta) != 0) { /* an empty list is known */
-        if (!known)
-            return FAIL(in, RNNP_ERR_UNSUPPORTED, "%s depends on input data", what);
+        if (!known) return FAIL(in, RNNP_ERR_UNSUPPORTED, "%s depends on input data", what);
         *known = 0;
         return RNNP_OK;
     }
@@ -72,20 +66,17 @@ rnnp_status rnnp_infer_ints(rnnp_infer *in, const rnnp_meta *inputs, size_t inpu
 void rnnp_run_ints(const rnnp_tensor *tensor, rnnp_ints *ints)
 {
     *ints = (rnnp_ints){0};
-    if (!tensor->dtype)
-        return;
+    if (!tensor->dtype) return;
     ints->given = 1;
     ints->count = rnnp_tensor_elements(tensor);
-    for (size_t i = 0; i < ints->count; i++)
-        ints->at[i] = rnnp_integer_at(tensor, i);
+    for (size_t i = 0; i < ints->count; i++) ints->at[i] = rnnp_integer_at(tensor, i);
 }
 
 rnnp_status rnnp_infer_axis(rnnp_infer *in, int64_t axis, size_t rank, size_t *normal)
 {
     const int64_t r = (int64_t)rank;
 
-    if (rnnp_dim_is_symbol(axis))
-        return FAIL(in, RNNP_ERR_UNSUPPORTED, "an axis depends on a dynamic dimension");
+    if (rnnp_dim_is_symbol(axis)) return FAIL(in, RNNP_ERR_UNSUPPORTED, "an axis depends on a dynamic dimension");
     if (axis < -r || axis >= r)
         return FAIL(in, RNNP_ERR_SHAPE, "axis %lld of a tensor of rank %zu", (long long)axis, rank);
     *normal = rnnp_axis(axis, rank);
@@ -99,10 +90,8 @@ rnnp_status rnnp_infer_axes(rnnp_infer *in, const rnnp_ints *axes, size_t rank, 
         size_t axis = 0;
         const rnnp_status status = rnnp_infer_axis(in, axes->at[i], rank, &axis);
 
-        if (status != RNNP_OK)
-            return status;
-        if (*mask >> axis & 1)
-            return FAIL(in, RNNP_ERR_SHAPE, "axis %zu is given twice", axis);
+        if (status != RNNP_OK) return status;
+        if (*mask >> axis & 1) return FAIL(in, RNNP_ERR_SHAPE, "axis %zu is given twice", axis);
         *mask |= 1u << axis;
     }
     return RNNP_OK;
@@ -112,8 +101,7 @@ unsigned rnnp_axes_mask(const rnnp_ints *axes, size_t rank)
 {
     unsigned mask = 0;
 
-    for (size_t i = 0; i < axes->count; i++)
-        mask |= 1u << rnnp_axis(axes->at[i], rank);
+    for (size_t i = 0; i < axes->count; i++) mask |= 1u << rnnp_axis(axes->at[i], rank);
     return mask;
 }
 
@@ -156,17 +144,14 @@ size_t rnnp_shape_product(const rnnp_tensor *tensor, size_t from, size_t to)
 {
     size_t product = 1;
 
-    for (size_t i = from; i < to; i++)
-        product *= (size_t)tensor->shape[i];
+    for (size_t i = from; i < to; i++) product *= (size_t)tensor->shape[i];
     return product;
 }
 
 int rnnp_time_agree(int axis, int *out)
 {
-    if (axis == RNNP_TIME_NONE || axis == *out)
-        return 0;
-    if (*out != RNNP_TIME_NONE)
-        return -1;
+    if (axis == RNNP_TIME_NONE || axis == *out) return 0;
+    if (*out != RNNP_TIME_NONE) return -1;
     *out = axis;
     return 0;
 }
@@ -179,11 +164,8 @@ int rnnp_time_broadcast(int axis, size_t rank, size_t out_rank, int *out)
 int rnnp_time_without(int axis, unsigned mask, int keep, int *out)
 {
     *out = axis;
-    if (axis == RNNP_TIME_NONE)
-        return 0;
-    if (mask >> axis & 1)
-        return -1;
-    for (int i = 0; i < axis && !keep; i++)
-        *out -= (int)(mask >> i & 1);
+    if (axis == RNNP_TIME_NONE) return 0;
+    if (mask >> axis & 1) return -1;
+    for (int i = 0; i < axis && !keep; i++) *out -= (int)(mask >> i & 1);
     return 0;
 }

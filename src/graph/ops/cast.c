@@ -9,43 +9,42 @@
 
 static int64_t truncated(double v, int64_t low, int64_t high)
 {
-    if (v != v)
-        return 0;
+    if (v != v) return 0;
     return v <= (double)low ? low : v >= (double)high ? high : (int64_t)v;
 }
 
 /* D from S by the expression in v. The loops take the same arguments as those of arithmetic.h. */
-#define CAST(s, S, d, D, expression)                                                                           \
-    static int s##_to_##d(const void *px, const void *unused, void *py, size_t n, size_t x_step, size_t step)  \
-    {                                                                                                          \
-        const S *x = px;                                                                                       \
-        D *y = py;                                                                                             \
-                                                                                                               \
-        (void)unused;                                                                                          \
-        (void)step;                                                                                            \
-        for (size_t i = 0; i < n; i++) {                                                                       \
-            const S v = x[i * x_step];                                                                         \
-                                                                                                               \
-            y[i] = expression;                                                                                 \
-        }                                                                                                      \
-        return 0;                                                                                              \
+#define CAST(s, S, d, D, expression)                                                                          \
+    static int s##_to_##d(const void *px, const void *unused, void *py, size_t n, size_t x_step, size_t step) \
+    {                                                                                                         \
+        const S *x = px;                                                                                      \
+        D *y = py;                                                                                            \
+                                                                                                              \
+        (void)unused;                                                                                         \
+        (void)step;                                                                                           \
+        for (size_t i = 0; i < n; i++) {                                                                      \
+            const S v = x[i * x_step];                                                                        \
+                                                                                                              \
+            y[i] = expression;                                                                                \
+        }                                                                                                     \
+        return 0;                                                                                             \
     }
 
-#define CASTS_TO_SAME_WAY(s, S)                                  \
-    CAST(s, S, f32, float, (float)v)                             \
-    CAST(s, S, f64, double, (double)v)                           \
+#define CASTS_TO_SAME_WAY(s, S)        \
+    CAST(s, S, f32, float, (float)v)   \
+    CAST(s, S, f64, double, (double)v) \
     CAST(s, S, bool, uint8_t, v != 0)
 
-#define CASTS_FROM_FLOATING(s, S)                                                     \
-    CASTS_TO_SAME_WAY(s, S)                                                           \
-    CAST(s, S, i32, int32_t, (int32_t)truncated((double)v, INT32_MIN, INT32_MAX))     \
-    CAST(s, S, i64, int64_t, truncated((double)v, INT64_MIN, INT64_MAX))              \
+#define CASTS_FROM_FLOATING(s, S)                                                 \
+    CASTS_TO_SAME_WAY(s, S)                                                       \
+    CAST(s, S, i32, int32_t, (int32_t)truncated((double)v, INT32_MIN, INT32_MAX)) \
+    CAST(s, S, i64, int64_t, truncated((double)v, INT64_MIN, INT64_MAX))          \
     CAST(s, S, u8, uint8_t, (uint8_t)truncated((double)v, 0, UINT8_MAX))
 
-#define CASTS_FROM_INTEGER(s, S)                                 \
-    CASTS_TO_SAME_WAY(s, S)                                      \
-    CAST(s, S, i32, int32_t, (int32_t)v)                         \
-    CAST(s, S, i64, int64_t, (int64_t)v)                         \
+#define CASTS_FROM_INTEGER(s, S)         \
+    CASTS_TO_SAME_WAY(s, S)              \
+    CAST(s, S, i32, int32_t, (int32_t)v) \
+    CAST(s, S, i64, int64_t, (int64_t)v) \
     CAST(s, S, u8, uint8_t, (uint8_t)v)
 
 CASTS_FROM_FLOATING(f32, float)
@@ -54,27 +53,31 @@ CASTS_FROM_INTEGER(i32, int32_t)
 CASTS_FROM_INTEGER(i64, int64_t)
 CASTS_FROM_INTEGER(u8, uint8_t)
 
-#define ROW(s)                                                                                                 \
-    {{[RNNP_F32] = s##_to_f32, [RNNP_F64] = s##_to_f64, [RNNP_I32] = s##_to_i32, [RNNP_I64] = s##_to_i64,      \
-      [RNNP_BOOL] = s##_to_bool, [RNNP_U8] = s##_to_u8}}
+#define ROW(s)                                                                                                  \
+    {                                                                                                           \
+        {                                                                                                       \
+            [RNNP_F32] = s##_to_f32, [RNNP_F64] = s##_to_f64, [RNNP_I32] = s##_to_i32, [RNNP_I64] = s##_to_i64, \
+            [RNNP_BOOL] = s##_to_bool, [RNNP_U8] = s##_to_u8                                                    \
+        }                                                                                                       \
+    }
 
-static const rnnp_loops casts[RNNP_DTYPES] = {
-    [RNNP_F32] = ROW(f32), [RNNP_F64] = ROW(f64), [RNNP_I32] = ROW(i32), [RNNP_I64] = ROW(i64),
-    [RNNP_BOOL] = ROW(u8), [RNNP_U8] = ROW(u8)};
+static const rnnp_loops casts[RNNP_DTYPES] = {[RNNP_F32] = ROW(f32), [RNNP_F64] = ROW(f64), [RNNP_I32] = ROW(i32),
+                                              [RNNP_I64] = ROW(i64), [RNNP_BOOL] = ROW(u8), [RNNP_U8] = ROW(u8)};
 
-typedef struct cast_params { rnnp_dtype to; } cast_params;
+typedef struct cast_params {
+    rnnp_dtype to;
+} cast_params;
 
 static rnnp_status cast_parse(rnnp_parse *p, void *params)
 {
     /* TensorProto.DataType */
-    static const rnnp_dtype dtypes[] = {[1] = RNNP_F32, [2] = RNNP_U8, [6] = RNNP_I32,
-                                        [7] = RNNP_I64, [9] = RNNP_BOOL, [11] = RNNP_F64};
+    static const rnnp_dtype dtypes[] = {
+        [1] = RNNP_F32, [2] = RNNP_U8, [6] = RNNP_I32, [7] = RNNP_I64, [9] = RNNP_BOOL, [11] = RNNP_F64};
     const size_t n = sizeof dtypes / sizeof dtypes[0];
     cast_params *cast = params;
     const int64_t to = rnnp_parse_int(p, "to", 0);
 
-    if (p->node->opset >= 19)
-        rnnp_parse_int(p, "saturate", 1); /* of 8-bit floating-point types only */
+    if (p->node->opset >= 19) rnnp_parse_int(p, "saturate", 1); /* of 8-bit floating-point types only */
     cast->to = to >= 0 && (uint64_t)to < n ? dtypes[to] : (rnnp_dtype)0;
     if (!cast->to)
         return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "to data type %lld", (long long)to);
@@ -105,6 +108,13 @@ static int cast_view(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_
     return inputs[0].dtype == outputs[0].dtype;
 }
 
-const rnnp_operator rnnp_operator_Cast = {
-    .name = "Cast", .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
-    .param_bytes = sizeof(cast_params), .parse = cast_parse, .infer = cast_infer, .run = cast_run, .view = cast_view};
+const rnnp_operator rnnp_operator_Cast = {.name = "Cast",
+                                          .min_inputs = 1,
+                                          .max_inputs = 1,
+                                          .min_outputs = 1,
+                                          .max_outputs = 1,
+                                          .param_bytes = sizeof(cast_params),
+                                          .parse = cast_parse,
+                                          .infer = cast_infer,
+                                          .run = cast_run,
+                                          .view = cast_view};

@@ -20,8 +20,7 @@ static int time_refused(const rnnp_node *node, const rnnp_meta *inputs, const in
 static void keep_tensor(const rnnp_tensor *tensor, rnnp_meta *kept)
 {
     *kept = (rnnp_meta){.dtype = tensor->dtype, .rank = tensor->rank, .known = tensor->data};
-    for (size_t i = 0; i < tensor->rank; i++)
-        kept->dim[i] = tensor->shape[i];
+    for (size_t i = 0; i < tensor->rank; i++) kept->dim[i] = tensor->shape[i];
 }
 
 /* ---- Constant ---- */
@@ -69,9 +68,15 @@ static rnnp_status constant_run(const rnnp_exec *e, const rnnp_node *node, const
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_Constant = {
-    .name = "Constant", .min_inputs = 0, .max_inputs = 0, .min_outputs = 1, .max_outputs = 1,
-    .param_bytes = sizeof(rnnp_meta), .parse = constant_parse, .infer = constant_infer, .run = constant_run};
+const rnnp_operator rnnp_operator_Constant = {.name = "Constant",
+                                              .min_inputs = 0,
+                                              .max_inputs = 0,
+                                              .min_outputs = 1,
+                                              .max_outputs = 1,
+                                              .param_bytes = sizeof(rnnp_meta),
+                                              .parse = constant_parse,
+                                              .infer = constant_infer,
+                                              .run = constant_run};
 
 /* ---- ConstantOfShape ---- */
 
@@ -95,8 +100,7 @@ static rnnp_status fill_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     int known;
     const rnnp_status status = rnnp_infer_ints(in, inputs, 0, "shape", &shape, &known);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     if (!known) {
         if (inputs[0].rank != 1 || rnnp_dim_is_symbol(inputs[0].dim[0]) || inputs[0].dim[0] > RNNP_MAX_RANK)
             return FAIL(in, RNNP_ERR_UNSUPPORTED, "the rank of the result is not known or above %d", RNNP_MAX_RANK);
@@ -121,9 +125,16 @@ static rnnp_status fill_run(const rnnp_exec *e, const rnnp_node *node, const rnn
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_ConstantOfShape = {
-    .name = "ConstantOfShape", .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
-    .param_bytes = sizeof(rnnp_meta), .parse = fill_parse, .infer = fill_infer, .run = fill_run, .time = time_refused};
+const rnnp_operator rnnp_operator_ConstantOfShape = {.name = "ConstantOfShape",
+                                                     .min_inputs = 1,
+                                                     .max_inputs = 1,
+                                                     .min_outputs = 1,
+                                                     .max_outputs = 1,
+                                                     .param_bytes = sizeof(rnnp_meta),
+                                                     .parse = fill_parse,
+                                                     .infer = fill_infer,
+                                                     .run = fill_run,
+                                                     .time = time_refused};
 
 /* ---- Range: start, start + delta, ... before limit ---- */
 
@@ -144,10 +155,8 @@ static int64_t range_count(const rnnp_meta *in)
     const int64_t start = integer_of(in[0].dtype, in[0].known), limit = integer_of(in[1].dtype, in[1].known);
     const int64_t delta = integer_of(in[2].dtype, in[2].known);
     uint64_t span = 0, stride = (uint64_t)delta;
-    if (delta == 0)
-        return -1;
-    if (delta > 0 && limit > start)
-        span = (uint64_t)limit - (uint64_t)start;
+    if (delta == 0) return -1;
+    if (delta > 0 && limit > start) span = (uint64_t)limit - (uint64_t)start;
     if (delta < 0) {
         span = start > limit ? (uint64_t)start - (uint64_t)limit : 0;
         stride = 0 - stride;
@@ -169,8 +178,8 @@ static rnnp_status range_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
             (status = rnnp_infer_scalar(in, inputs, i, names[i])) != RNNP_OK)
             return status;
         known = known && inputs[i].known;
-        symbolic |= inputs[i].known && inputs[i].dtype == RNNP_I64 &&
-                    rnnp_dim_is_symbol(integer_of(RNNP_I64, inputs[i].known));
+        symbolic |=
+            inputs[i].known && inputs[i].dtype == RNNP_I64 && rnnp_dim_is_symbol(integer_of(RNNP_I64, inputs[i].known));
     }
     outputs[0] = (rnnp_meta){.dtype = inputs[0].dtype, .rank = 1};
     if (known && symbolic && integer_of(RNNP_I64, inputs[0].known) == 0 && integer_of(RNNP_I64, inputs[2].known) == 1) {
@@ -204,6 +213,11 @@ static rnnp_status range_run(const rnnp_exec *e, const rnnp_node *node, const rn
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_Range = {
-    .name = "Range", .min_inputs = 3, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
-    .infer = range_infer, .run = range_run, .time = time_refused};
+const rnnp_operator rnnp_operator_Range = {.name = "Range",
+                                           .min_inputs = 3,
+                                           .max_inputs = 3,
+                                           .min_outputs = 1,
+                                           .max_outputs = 1,
+                                           .infer = range_infer,
+                                           .run = range_run,
+                                           .time = time_refused};

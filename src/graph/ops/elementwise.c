@@ -14,22 +14,21 @@ static unsigned loop_types(const rnnp_loops *loops)
 {
     unsigned types = 0;
 
-    for (int t = 0; loops && t < RNNP_DTYPES; t++)
-        types |= loops->of[t] ? RNNP_BIT(t) : 0;
+    for (int t = 0; loops && t < RNNP_DTYPES; t++) types |= loops->of[t] ? RNNP_BIT(t) : 0;
     return types;
 }
 
-static size_t elements(const rnnp_tensor *tensor)
-{
-    return rnnp_tensor_elements(tensor);
-}
+static size_t elements(const rnnp_tensor *tensor) { return rnnp_tensor_elements(tensor); }
 
 /* ---- y = f(x) ---- */
 
 typedef struct unary_family {
-    rnnp_op kernel[3];            /* f32, by math class; RNNP_OP_COUNT: none */
+    rnnp_op kernel[3]; /* f32, by math class; RNNP_OP_COUNT: none */
     const rnnp_loops *loops;
-    struct { const char *name; float fallback; } attr[2]; /* alpha, beta */
+    struct {
+        const char *name;
+        float fallback;
+    } attr[2]; /* alpha, beta */
 } unary_family;
 
 static rnnp_status unary_parse(rnnp_parse *p, void *params)
@@ -38,16 +37,12 @@ static rnnp_status unary_parse(rnnp_parse *p, void *params)
     float *value = params;
 
     for (size_t i = 0; i < 2; i++) {
-        if (family->attr[i].name)
-            value[i] = rnnp_parse_float(p, family->attr[i].name, family->attr[i].fallback);
+        if (family->attr[i].name) value[i] = rnnp_parse_float(p, family->attr[i].name, family->attr[i].fallback);
     }
     return RNNP_OK;
 }
 
-static int has_kernel(const unary_family *family)
-{
-    return family->kernel[0] != RNNP_OP_COUNT;
-}
+static int has_kernel(const unary_family *family) { return family->kernel[0] != RNNP_OP_COUNT; }
 
 static rnnp_status unary_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
@@ -64,8 +59,8 @@ static rnnp_status unary_run(const rnnp_exec *e, const rnnp_node *node, const rn
     const rnnp_tensor *x = &inputs[0];
 
     if (x->dtype == RNNP_F32 && has_kernel(family)) {
-        const rnnp_unary_args args = {.x = x->data, .y = outputs[0].data, .n = elements(x),
-                                      .alpha = value[0], .beta = value[1]};
+        const rnnp_unary_args args = {
+            .x = x->data, .y = outputs[0].data, .n = elements(x), .alpha = value[0], .beta = value[1]};
 
         e->select->op[family->kernel[e->math]]->fn.relu_f32(&args); /* all unary kernels have one type */
     } else {
@@ -74,17 +69,34 @@ static rnnp_status unary_run(const rnnp_exec *e, const rnnp_node *node, const rn
     return RNNP_OK;
 }
 
-#define ONE(op) {RNNP_OP_##op, RNNP_OP_##op, RNNP_OP_##op}
-#define BY_MATH(op) {[RNNP_MATH_U35] = RNNP_OP_##op##_u35, [RNNP_MATH_U10] = RNNP_OP_##op##_u10, \
-                     [RNNP_MATH_FAST] = RNNP_OP_##op##_fast}
-#define NO_KERNEL {RNNP_OP_COUNT, RNNP_OP_COUNT, RNNP_OP_COUNT}
+#define ONE(op)                                  \
+    {                                            \
+        RNNP_OP_##op, RNNP_OP_##op, RNNP_OP_##op \
+    }
+#define BY_MATH(op)                                                                 \
+    {                                                                               \
+        [RNNP_MATH_U35] = RNNP_OP_##op##_u35, [RNNP_MATH_U10] = RNNP_OP_##op##_u10, \
+        [RNNP_MATH_FAST] = RNNP_OP_##op##_fast                                      \
+    }
+#define NO_KERNEL                                   \
+    {                                               \
+        RNNP_OP_COUNT, RNNP_OP_COUNT, RNNP_OP_COUNT \
+    }
 
-#define UNARY(op_name, math, ...)                                                                             \
-    static const unary_family family_##op_name = {__VA_ARGS__};                                               \
-    const rnnp_operator rnnp_operator_##op_name = {                                                           \
-        .name = #op_name, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,               \
-        .param_bytes = 2 * sizeof(float), .parse = unary_parse, .infer = unary_infer, .run = unary_run,       \
-        .in_place = 1, .uses_math = (math), .family = &family_##op_name};
+#define UNARY(op_name, math, ...)                                                    \
+    static const unary_family family_##op_name = {__VA_ARGS__};                      \
+    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,                 \
+                                                   .min_inputs = 1,                  \
+                                                   .max_inputs = 1,                  \
+                                                   .min_outputs = 1,                 \
+                                                   .max_outputs = 1,                 \
+                                                   .param_bytes = 2 * sizeof(float), \
+                                                   .parse = unary_parse,             \
+                                                   .infer = unary_infer,             \
+                                                   .run = unary_run,                 \
+                                                   .in_place = 1,                    \
+                                                   .uses_math = (math),              \
+                                                   .family = &family_##op_name};
 
 UNARY(Exp, 1, .kernel = BY_MATH(exp_f32))
 UNARY(Tanh, 1, .kernel = BY_MATH(tanh_f32))
@@ -110,9 +122,9 @@ UNARY(Not, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_not)
 /* ---- y = f(a, b), broadcast ---- */
 
 typedef struct binary_family {
-    rnnp_op kernel;               /* f32; RNNP_OP_COUNT: none */
+    rnnp_op kernel; /* f32; RNNP_OP_COUNT: none */
     const rnnp_loops *loops;
-    rnnp_dtype result;            /* 0: that of the inputs */
+    rnnp_dtype result; /* 0: that of the inputs */
 } binary_family;
 
 static rnnp_status broadcast_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out, unsigned types)
@@ -135,8 +147,7 @@ static rnnp_status binary_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     const unsigned types = loop_types(family->loops) | (family->kernel != RNNP_OP_COUNT ? RNNP_BIT(RNNP_F32) : 0);
     const rnnp_status status = broadcast_infer(in, inputs, &outputs[0], types);
 
-    if (family->result)
-        outputs[0].dtype = family->result;
+    if (family->result) outputs[0].dtype = family->result;
     return status;
 }
 
@@ -150,10 +161,12 @@ void rnnp_binary_f32(const rnnp_selection *select, rnnp_op kernel, const rnnp_te
     rnnp_walk_broadcast(&walk, y, 1, b);
     rnnp_walk_begin(&walk, 1);
     for (; walk.rows; rnnp_walk_next(&walk)) {
-        const rnnp_binary_args args = {
-            .a = (const float *)a->data + walk.offset[0], .a_step = (size_t)rnnp_walk_inner_step(&walk, 0),
-            .b = (const float *)b->data + walk.offset[1], .b_step = (size_t)rnnp_walk_inner_step(&walk, 1),
-            .y = (float *)y->data + walk.row, .n = rnnp_walk_inner_dim(&walk)};
+        const rnnp_binary_args args = {.a = (const float *)a->data + walk.offset[0],
+                                       .a_step = (size_t)rnnp_walk_inner_step(&walk, 0),
+                                       .b = (const float *)b->data + walk.offset[1],
+                                       .b_step = (size_t)rnnp_walk_inner_step(&walk, 1),
+                                       .y = (float *)y->data + walk.row,
+                                       .n = rnnp_walk_inner_dim(&walk)};
 
         select->op[kernel]->fn.add_f32(&args); /* all binary kernels have one type */
     }
@@ -196,11 +209,17 @@ static rnnp_status binary_run(const rnnp_exec *e, const rnnp_node *node, const r
     return binary_apply(e, node, family->kernel, family->loops, &inputs[0], &inputs[1], &outputs[0]);
 }
 
-#define BINARY(op_name, may_overwrite, ...)                                                                   \
-    static const binary_family family_##op_name = {__VA_ARGS__};                                              \
-    const rnnp_operator rnnp_operator_##op_name = {                                                           \
-        .name = #op_name, .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,               \
-        .infer = binary_infer, .run = binary_run, .in_place = (may_overwrite), .family = &family_##op_name};
+#define BINARY(op_name, may_overwrite, ...)                                     \
+    static const binary_family family_##op_name = {__VA_ARGS__};                \
+    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,            \
+                                                   .min_inputs = 2,             \
+                                                   .max_inputs = 2,             \
+                                                   .min_outputs = 1,            \
+                                                   .max_outputs = 1,            \
+                                                   .infer = binary_infer,       \
+                                                   .run = binary_run,           \
+                                                   .in_place = (may_overwrite), \
+                                                   .family = &family_##op_name};
 
 BINARY(Add, 1, RNNP_OP_add_f32, &rnnp_loops_add, 0)
 BINARY(Sub, 1, RNNP_OP_sub_f32, &rnnp_loops_sub, 0)
@@ -222,18 +241,14 @@ static rnnp_status pow_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta 
     const unsigned integers = RNNP_BIT(RNNP_I32) | RNNP_BIT(RNNP_I64);
     rnnp_status status;
 
-    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32) | integers)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32) | integers)) != RNNP_OK) return status;
     status = inputs[0].dtype == RNNP_F32 ? rnnp_infer_type(in, inputs, 1, RNNP_BIT(RNNP_F32) | integers)
                                          : rnnp_infer_same_type(in, inputs, 0, 1);
     outputs[0].dtype = inputs[0].dtype;
     return status == RNNP_OK ? rnnp_infer_broadcast(in, &inputs[0], &inputs[1], &outputs[0]) : status;
 }
 
-int rnnp_pow_converts(rnnp_dtype base, rnnp_dtype exponent)
-{
-    return base == RNNP_F32 && exponent != RNNP_F32;
-}
+int rnnp_pow_converts(rnnp_dtype base, rnnp_dtype exponent) { return base == RNNP_F32 && exponent != RNNP_F32; }
 
 void rnnp_pow_convert(const rnnp_tensor *exponent, float *converted)
 {
@@ -245,8 +260,7 @@ void rnnp_pow_convert(const rnnp_tensor *exponent, float *converted)
 static size_t pow_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
 {
     (void)outputs;
-    if (!rnnp_pow_converts(p->inputs[0].dtype, p->inputs[1].dtype))
-        return 0;
+    if (!rnnp_pow_converts(p->inputs[0].dtype, p->inputs[1].dtype)) return 0;
     return rnnp_meta_elements(&p->inputs[1]) * sizeof(float);
 }
 
@@ -262,9 +276,15 @@ static rnnp_status pow_run(const rnnp_exec *e, const rnnp_node *node, const rnnp
     return binary_apply(e, node, RNNP_OP_pow_f32, &rnnp_loops_pow, &inputs[0], &exponent, &outputs[0]);
 }
 
-const rnnp_operator rnnp_operator_Pow = {
-    .name = "Pow", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
-    .infer = pow_infer, .run = pow_run, .in_place = 1, .workspace_bytes = pow_workspace};
+const rnnp_operator rnnp_operator_Pow = {.name = "Pow",
+                                         .min_inputs = 2,
+                                         .max_inputs = 2,
+                                         .min_outputs = 1,
+                                         .max_outputs = 1,
+                                         .infer = pow_infer,
+                                         .run = pow_run,
+                                         .in_place = 1,
+                                         .workspace_bytes = pow_workspace};
 
 /* ---- Mod: of integers with the divisor's sign, or C's remainder (fmod = 1) ---- */
 
@@ -289,9 +309,16 @@ static rnnp_status mod_run(const rnnp_exec *e, const rnnp_node *node, const rnnp
     return binary_apply(e, node, RNNP_OP_COUNT, mod_loops(node), &inputs[0], &inputs[1], &outputs[0]);
 }
 
-const rnnp_operator rnnp_operator_Mod = {
-    .name = "Mod", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
-    .param_bytes = sizeof(int), .parse = mod_parse, .infer = mod_infer, .run = mod_run, .in_place = 1};
+const rnnp_operator rnnp_operator_Mod = {.name = "Mod",
+                                         .min_inputs = 2,
+                                         .max_inputs = 2,
+                                         .min_outputs = 1,
+                                         .max_outputs = 1,
+                                         .param_bytes = sizeof(int),
+                                         .parse = mod_parse,
+                                         .infer = mod_infer,
+                                         .run = mod_run,
+                                         .in_place = 1};
 
 /* ---- Any number of inputs, folded from the left ---- */
 
@@ -316,17 +343,21 @@ static rnnp_status variadic_run(const rnnp_exec *e, const rnnp_node *node, const
 static rnnp_status variadic_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
     for (size_t i = 0; i < in->node->n_inputs; i++) {
-        if (rnnp_absent(in->node, i))
-            return FAIL(in, RNNP_ERR_ARG, "input %zu is absent", i);
+        if (rnnp_absent(in->node, i)) return FAIL(in, RNNP_ERR_ARG, "input %zu is absent", i);
     }
     return binary_infer(in, inputs, outputs);
 }
 
-#define VARIADIC(op_name, ...)                                                                                \
-    static const binary_family family_##op_name = {__VA_ARGS__};                                              \
-    const rnnp_operator rnnp_operator_##op_name = {                                                           \
-        .name = #op_name, .min_inputs = 1, .max_inputs = 255, .min_outputs = 1, .max_outputs = 1,             \
-        .infer = variadic_infer, .run = variadic_run, .family = &family_##op_name};
+#define VARIADIC(op_name, ...)                                              \
+    static const binary_family family_##op_name = {__VA_ARGS__};            \
+    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,        \
+                                                   .min_inputs = 1,         \
+                                                   .max_inputs = 255,       \
+                                                   .min_outputs = 1,        \
+                                                   .max_outputs = 1,        \
+                                                   .infer = variadic_infer, \
+                                                   .run = variadic_run,     \
+                                                   .family = &family_##op_name};
 
 VARIADIC(Min, RNNP_OP_COUNT, &rnnp_loops_min, 0)
 VARIADIC(Max, RNNP_OP_COUNT, &rnnp_loops_max, 0)
@@ -334,15 +365,16 @@ VARIADIC(Sum, RNNP_OP_add_f32, &rnnp_loops_add, 0)
 
 /* ---- Clip: bounds are attributes before opset 11, optional inputs since ---- */
 
-typedef struct clip_params { float low, high; } clip_params;
+typedef struct clip_params {
+    float low, high;
+} clip_params;
 
 static rnnp_status clip_parse(rnnp_parse *p, void *params)
 {
     clip_params *clip = params;
 
     *clip = (clip_params){-INFINITY, INFINITY};
-    if (p->node->opset >= 11)
-        return RNNP_OK;
+    if (p->node->opset >= 11) return RNNP_OK;
     if (p->node->n_inputs > 1)
         return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "bounds are attributes before opset 11");
     clip->low = rnnp_parse_float(p, "min", -FLT_MAX);
@@ -356,8 +388,7 @@ static rnnp_status clip_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
 
     rnnp_meta_like(&outputs[0], &inputs[0]);
     for (size_t i = 1; status == RNNP_OK && i < 3; i++) {
-        if (rnnp_absent(in->node, i))
-            continue;
+        if (rnnp_absent(in->node, i)) continue;
         if ((status = rnnp_infer_same_type(in, inputs, 0, i)) == RNNP_OK)
             status = rnnp_infer_scalar(in, inputs, i, i == 1 ? "min" : "max");
     }
@@ -388,8 +419,7 @@ static rnnp_status clip_run(const rnnp_exec *e, const rnnp_node *node, const rnn
         rnnp_loops_max.of[x->dtype](x->data, low->data, y->data, n, 1, 0);
     else if (x->data != y->data)
         memcpy(y->data, x->data, n * rnnp_dtype_bytes(x->dtype));
-    if (high->data)
-        rnnp_loops_min.of[x->dtype](y->data, high->data, y->data, n, 1, 0);
+    if (high->data) rnnp_loops_min.of[x->dtype](y->data, high->data, y->data, n, 1, 0);
     return RNNP_OK;
 }
 
@@ -398,14 +428,20 @@ static int clip_time(const rnnp_node *node, const rnnp_meta *inputs, const int *
 {
     (void)inputs;
     for (size_t i = 1; i < node->n_inputs; i++) {
-        if (in_axis[i] != RNNP_TIME_NONE)
-            return -1;
+        if (in_axis[i] != RNNP_TIME_NONE) return -1;
     }
     out_axis[0] = in_axis[0];
     return 0;
 }
 
-const rnnp_operator rnnp_operator_Clip = {
-    .name = "Clip", .min_inputs = 1, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
-    .param_bytes = sizeof(clip_params), .parse = clip_parse, .infer = clip_infer, .run = clip_run,
-    .in_place = 1, .time = clip_time};
+const rnnp_operator rnnp_operator_Clip = {.name = "Clip",
+                                          .min_inputs = 1,
+                                          .max_inputs = 3,
+                                          .min_outputs = 1,
+                                          .max_outputs = 1,
+                                          .param_bytes = sizeof(clip_params),
+                                          .parse = clip_parse,
+                                          .infer = clip_infer,
+                                          .run = clip_run,
+                                          .in_place = 1,
+                                          .time = clip_time};

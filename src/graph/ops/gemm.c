@@ -37,12 +37,9 @@ static rnnp_status gemm_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     outputs[0] = (rnnp_meta){.dtype = RNNP_F32, .rank = 2};
     outputs[0].dim[0] = a->dim[gemm->trans_a];
     outputs[0].dim[1] = b->dim[!gemm->trans_b];
-    if (rnnp_absent(in->node, 2))
-        return RNNP_OK;
-    if (c->rank > 2)
-        return FAIL(in, RNNP_ERR_SHAPE, "C has rank %zu", c->rank);
-    if ((status = rnnp_infer_broadcast(in, &outputs[0], c, &broadcast)) != RNNP_OK)
-        return status;
+    if (rnnp_absent(in->node, 2)) return RNNP_OK;
+    if (c->rank > 2) return FAIL(in, RNNP_ERR_SHAPE, "C has rank %zu", c->rank);
+    if ((status = rnnp_infer_broadcast(in, &outputs[0], c, &broadcast)) != RNNP_OK) return status;
     for (size_t i = 0; i < 2; i++) {
         int64_t dim;
 
@@ -83,8 +80,7 @@ static void gemm_start(const rnnp_gemm_params *gemm, const rnnp_tensor *c, const
     const float *data = c->data;
     rnnp_walk walk;
 
-    if (!c->dtype || gemm->alpha != 1.0f)
-        return;
+    if (!c->dtype || gemm->alpha != 1.0f) return;
     const int whole_rows = c->rank > 0 && c->shape[c->rank - 1] == y->shape[1];
     const int one_row = c->rank < 2 || c->shape[0] == 1;
     if (gemm->beta == 1.0f && whole_rows) {
@@ -110,11 +106,9 @@ static void gemm_finish(const rnnp_gemm_params *gemm, const rnnp_tensor *c, cons
     float *data = y->data;
     rnnp_walk walk;
 
-    if (gemm->alpha == 1.0f)
-        return;
+    if (gemm->alpha == 1.0f) return;
     rnnp_walk_init(&walk, y, 1);
-    if (c->dtype)
-        rnnp_walk_broadcast(&walk, y, 0, c);
+    if (c->dtype) rnnp_walk_broadcast(&walk, y, 0, c);
     rnnp_walk_begin(&walk, 1);
     for (; walk.rows; rnnp_walk_next(&walk)) {
         for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
@@ -131,8 +125,7 @@ static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnn
     const rnnp_gemm_params *gemm = node->params;
     const rnnp_tensor *a = &inputs[0], *b = &inputs[1], *c = &inputs[2], *y = &outputs[0];
     char *workspace = e->workspace;
-    if (rnnp_tensor_elements(y) == 0)
-        return RNNP_OK;
+    if (rnnp_tensor_elements(y) == 0) return RNNP_OK;
     rnnp_gemm_args args = {.a = a->data, .b = e->packed, .c = y->data, .math = (int)e->math};
 
     args.m = (size_t)a->shape[gemm->trans_a];
@@ -150,8 +143,12 @@ static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnn
         workspace += rnnp_align64(rnnp_product_bytes(product.kernel, args.n, args.k, 1));
     }
     if (gemm->trans_a) {
-        const rnnp_move_args move = {.x = a->data, .y = (float *)(void *)workspace, .rows = args.k, .cols = args.m,
-                                     .ldx = args.m, .ldy = args.k};
+        const rnnp_move_args move = {.x = a->data,
+                                     .y = (float *)(void *)workspace,
+                                     .rows = args.k,
+                                     .cols = args.m,
+                                     .ldx = args.m,
+                                     .ldy = args.k};
 
         e->select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&move);
         args.a = move.y;
@@ -176,8 +173,15 @@ static int gemm_time(const rnnp_node *node, const rnnp_meta *inputs, const int *
     return rnnp_absent(node, 2) ? 0 : rnnp_time_broadcast(in_axis[2], inputs[2].rank, 2, out_axis);
 }
 
-const rnnp_operator rnnp_operator_Gemm = {
-    .name = "Gemm", .min_inputs = 2, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
-    .param_bytes = sizeof(rnnp_gemm_params), .parse = gemm_parse, .infer = gemm_infer, .run = gemm_run,
-    .time = gemm_time,
-    .workspace_bytes = gemm_workspace, RNNP_DENSE_OPERATOR(family)};
+const rnnp_operator rnnp_operator_Gemm = {.name = "Gemm",
+                                          .min_inputs = 2,
+                                          .max_inputs = 3,
+                                          .min_outputs = 1,
+                                          .max_outputs = 1,
+                                          .param_bytes = sizeof(rnnp_gemm_params),
+                                          .parse = gemm_parse,
+                                          .infer = gemm_infer,
+                                          .run = gemm_run,
+                                          .time = gemm_time,
+                                          .workspace_bytes = gemm_workspace,
+                                          RNNP_DENSE_OPERATOR(family)};

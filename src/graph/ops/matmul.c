@@ -26,25 +26,19 @@ static rnnp_status matmul_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     int64_t k;
 
     for (size_t i = 0; i < 2; i++) {
-        if ((status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_F32))) != RNNP_OK)
-            return status;
-        if (inputs[i].rank == 0)
-            return FAIL(in, RNNP_ERR_SHAPE, "input %zu is a scalar", i);
+        if ((status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_F32))) != RNNP_OK) return status;
+        if (inputs[i].rank == 0) return FAIL(in, RNNP_ERR_SHAPE, "input %zu is a scalar", i);
         const rnnp_tensor shape = rnnp_known_tensor(&inputs[i]);
         side[i] = rnnp_matmul_operand(&shape, i == 1);
         batch[i] = (rnnp_meta){.dtype = RNNP_F32, .rank = side[i].rank - 2};
         memcpy(batch[i].dim, side[i].shape, batch[i].rank * sizeof *batch[i].dim);
     }
     const int64_t *a = side[0].shape + batch[0].rank, *b = side[1].shape + batch[1].rank;
-    if ((status = rnnp_infer_same(in, "inner dimension", a[1], b[0], &k)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_infer_same(in, "inner dimension", a[1], b[0], &k)) != RNNP_OK) return status;
     *out = (rnnp_meta){.dtype = RNNP_F32};
-    if ((status = rnnp_infer_broadcast(in, &batch[0], &batch[1], out)) != RNNP_OK)
-        return status;
-    if (inputs[0].rank > 1)
-        out->dim[out->rank++] = a[0];
-    if (inputs[1].rank > 1)
-        out->dim[out->rank++] = b[1];
+    if ((status = rnnp_infer_broadcast(in, &batch[0], &batch[1], out)) != RNNP_OK) return status;
+    if (inputs[0].rank > 1) out->dim[out->rank++] = a[0];
+    if (inputs[1].rank > 1) out->dim[out->rank++] = b[1];
     return RNNP_OK;
 }
 
@@ -69,8 +63,7 @@ static void matmul_dense(const rnnp_prepare *p, rnnp_dense *dense)
     dense->k = (int64_t)k;
     dense->n_step = 1;
     dense->k_step = (int64_t)n;
-    for (size_t i = 0; i + 1 < a->rank; i++)
-        dense->row[dense->n_rows++] = a->dim[i];
+    for (size_t i = 0; i + 1 < a->rank; i++) dense->row[dense->n_rows++] = a->dim[i];
 }
 
 static const rnnp_dense_family family = {matmul_dense};
@@ -94,8 +87,7 @@ static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const r
     rnnp_walk walk;
 
     (void)node;
-    if (rnnp_tensor_elements(&outputs[0]) == 0)
-        return RNNP_OK; /* however many matrices without elements there are */
+    if (rnnp_tensor_elements(&outputs[0]) == 0) return RNNP_OK; /* however many matrices without elements there are */
     args.lda = args.k;
     args.ldc = args.n;
     batch_a.rank -= 2;
@@ -141,15 +133,20 @@ static int matmul_time(const rnnp_node *node, const rnnp_meta *inputs, const int
     out_axis[0] = RNNP_TIME_NONE;
     if (a != RNNP_TIME_NONE && (a == (int)inputs[0].rank - 1 || rnnp_time_agree(a + rank - rank_a, out_axis) != 0))
         return -1;
-    if (b != RNNP_TIME_NONE && (b == (inputs[1].rank == 1 ? 0 : rank_b - 2) ||
-                                rnnp_time_agree(b + rank - rank_b, out_axis) != 0))
+    if (b != RNNP_TIME_NONE &&
+        (b == (inputs[1].rank == 1 ? 0 : rank_b - 2) || rnnp_time_agree(b + rank - rank_b, out_axis) != 0))
         return -1;
-    if (inputs[0].rank == 1 && out_axis[0] == rank - 1)
-        out_axis[0]--;
+    if (inputs[0].rank == 1 && out_axis[0] == rank - 1) out_axis[0]--;
     return 0;
 }
 
-const rnnp_operator rnnp_operator_MatMul = {
-    .name = "MatMul", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
-    .infer = matmul_infer, .run = matmul_run, .time = matmul_time, .workspace_bytes = matmul_workspace,
-    RNNP_DENSE_OPERATOR(family)};
+const rnnp_operator rnnp_operator_MatMul = {.name = "MatMul",
+                                            .min_inputs = 2,
+                                            .max_inputs = 2,
+                                            .min_outputs = 1,
+                                            .max_outputs = 1,
+                                            .infer = matmul_infer,
+                                            .run = matmul_run,
+                                            .time = matmul_time,
+                                            .workspace_bytes = matmul_workspace,
+                                            RNNP_DENSE_OPERATOR(family)};

@@ -10,10 +10,7 @@
 
 /* ---- Transpose ---- */
 
-static rnnp_status transpose_parse(rnnp_parse *p, void *params)
-{
-    return rnnp_parse_ints(p, "perm", params);
-}
+static rnnp_status transpose_parse(rnnp_parse *p, void *params) { return rnnp_parse_ints(p, "perm", params); }
 
 /* Without perm the axes are reversed. */
 size_t rnnp_transpose_axis(const rnnp_node *node, size_t i, size_t rank)
@@ -37,8 +34,7 @@ static rnnp_status transpose_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp
         mask |= 1u << axes->at[i];
     }
     outputs[0] = (rnnp_meta){.dtype = x->dtype, .rank = x->rank};
-    for (size_t i = 0; i < x->rank; i++)
-        outputs[0].dim[i] = x->dim[rnnp_transpose_axis(in->node, i, x->rank)];
+    for (size_t i = 0; i < x->rank; i++) outputs[0].dim[i] = x->dim[rnnp_transpose_axis(in->node, i, x->rank)];
     return RNNP_OK;
 }
 
@@ -49,8 +45,7 @@ static rnnp_status transpose_run(const rnnp_exec *e, const rnnp_node *node, cons
     ptrdiff_t dense[RNNP_MAX_RANK], step[RNNP_MAX_RANK];
 
     rnnp_dense_steps(&inputs[0], dense);
-    for (size_t i = 0; i < rank; i++)
-        step[i] = dense[rnnp_transpose_axis(node, i, rank)];
+    for (size_t i = 0; i < rank; i++) step[i] = dense[rnnp_transpose_axis(node, i, rank)];
     rnnp_copy_strided(e->select, &outputs[0], inputs[0].data, 0, step);
     return RNNP_OK;
 }
@@ -63,10 +58,8 @@ static int transpose_view(const rnnp_node *node, const rnnp_meta *inputs, const 
     for (size_t i = 0; i < inputs[0].rank; i++) {
         const size_t from = rnnp_transpose_axis(node, i, inputs[0].rank);
 
-        if (outputs[0].dim[i] == 1)
-            continue;
-        if (from < least)
-            return 0;
+        if (outputs[0].dim[i] == 1) continue;
+        if (from < least) return 0;
         least = from;
     }
     return 1;
@@ -76,20 +69,28 @@ static int transpose_time(const rnnp_node *node, const rnnp_meta *inputs, const 
 {
     out_axis[0] = RNNP_TIME_NONE;
     for (size_t i = 0; i < inputs[0].rank; i++) {
-        if ((int)rnnp_transpose_axis(node, i, inputs[0].rank) == in_axis[0])
-            out_axis[0] = (int)i;
+        if ((int)rnnp_transpose_axis(node, i, inputs[0].rank) == in_axis[0]) out_axis[0] = (int)i;
     }
     return 0;
 }
 
-const rnnp_operator rnnp_operator_Transpose = {
-    .name = "Transpose", .min_inputs = 1, .max_inputs = 1, ONE_OUTPUT, .param_bytes = sizeof(rnnp_ints),
-    .parse = transpose_parse, .infer = transpose_infer, .run = transpose_run, .moves = RNNP_MOVES_FIRST,
-    .view = transpose_view, .time = transpose_time};
+const rnnp_operator rnnp_operator_Transpose = {.name = "Transpose",
+                                               .min_inputs = 1,
+                                               .max_inputs = 1,
+                                               ONE_OUTPUT,
+                                               .param_bytes = sizeof(rnnp_ints),
+                                               .parse = transpose_parse,
+                                               .infer = transpose_infer,
+                                               .run = transpose_run,
+                                               .moves = RNNP_MOVES_FIRST,
+                                               .view = transpose_view,
+                                               .time = transpose_time};
 
 /* ---- Gather: rows of an axis by index ---- */
 
-typedef struct axis_params { int64_t axis; } axis_params;
+typedef struct axis_params {
+    int64_t axis;
+} axis_params;
 
 static rnnp_status axis_parse(rnnp_parse *p, void *params)
 {
@@ -121,12 +122,9 @@ static rnnp_status gather_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
         return FAIL(in, RNNP_ERR_UNSUPPORTED, "the result has rank %zu, above %d", x->rank - 1 + index->rank,
                     RNNP_MAX_RANK);
     *out = (rnnp_meta){.dtype = x->dtype};
-    for (size_t i = 0; i < axis; i++)
-        out->dim[out->rank++] = x->dim[i];
-    for (size_t i = 0; i < index->rank; i++)
-        out->dim[out->rank++] = index->dim[i];
-    for (size_t i = axis + 1; i < x->rank; i++)
-        out->dim[out->rank++] = x->dim[i];
+    for (size_t i = 0; i < axis; i++) out->dim[out->rank++] = x->dim[i];
+    for (size_t i = 0; i < index->rank; i++) out->dim[out->rank++] = index->dim[i];
+    for (size_t i = axis + 1; i < x->rank; i++) out->dim[out->rank++] = x->dim[i];
     return RNNP_OK;
 }
 
@@ -137,14 +135,18 @@ static void gather_rows(const rnnp_exec *e, const rnnp_tensor *x, const char *fr
     const size_t row_bytes = cols * rnnp_dtype_bytes(x->dtype);
 
     if (x->dtype == RNNP_F32) {
-        const rnnp_gather_args args = {.x = (const float *)(const void *)from, .y = (float *)(void *)to, .index = index,
-                                       .n = n, .cols = cols, .ldx = cols, .ldy = cols};
+        const rnnp_gather_args args = {.x = (const float *)(const void *)from,
+                                       .y = (float *)(void *)to,
+                                       .index = index,
+                                       .n = n,
+                                       .cols = cols,
+                                       .ldx = cols,
+                                       .ldy = cols};
 
         e->select->op[RNNP_OP_gather_f32]->fn.gather_f32(&args);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        rnnp_copy(to + i * row_bytes, from + (size_t)index[i] * row_bytes, row_bytes);
+    for (size_t i = 0; i < n; i++) rnnp_copy(to + i * row_bytes, from + (size_t)index[i] * row_bytes, row_bytes);
 }
 
 static rnnp_status gather_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
@@ -191,14 +193,20 @@ static int gather_time(const rnnp_node *node, const rnnp_meta *inputs, const int
     } else if (from_data > axis) {
         from_data += index_rank - 1;
     }
-    if (rnnp_time_agree(from_data, out_axis) != 0)
-        return -1;
+    if (rnnp_time_agree(from_data, out_axis) != 0) return -1;
     return rnnp_time_agree(in_axis[1] == RNNP_TIME_NONE ? in_axis[1] : axis + in_axis[1], out_axis);
 }
 
-const rnnp_operator rnnp_operator_Gather = {
-    .name = "Gather", .min_inputs = 2, .max_inputs = 2, ONE_OUTPUT, .param_bytes = sizeof(axis_params),
-    .parse = axis_parse, .infer = gather_infer, .run = gather_run, .moves = RNNP_MOVES_FIRST, .time = gather_time};
+const rnnp_operator rnnp_operator_Gather = {.name = "Gather",
+                                            .min_inputs = 2,
+                                            .max_inputs = 2,
+                                            ONE_OUTPUT,
+                                            .param_bytes = sizeof(axis_params),
+                                            .parse = axis_parse,
+                                            .infer = gather_infer,
+                                            .run = gather_run,
+                                            .moves = RNNP_MOVES_FIRST,
+                                            .time = gather_time};
 
 /* ---- Concat ---- */
 
@@ -211,15 +219,12 @@ static rnnp_status concat_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     size_t axis = 0;
 
     for (size_t i = 0; i < in->node->n_inputs; i++) {
-        if (rnnp_absent(in->node, i))
-            return FAIL(in, RNNP_ERR_ARG, "input %zu is absent", i);
+        if (rnnp_absent(in->node, i)) return FAIL(in, RNNP_ERR_ARG, "input %zu is absent", i);
     }
     rnnp_meta_like(out, &inputs[0]);
-    if ((status = rnnp_infer_axis(in, params->axis, out->rank, &axis)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_infer_axis(in, params->axis, out->rank, &axis)) != RNNP_OK) return status;
     for (size_t i = 1; i < in->node->n_inputs; i++) {
-        if ((status = rnnp_infer_same_type(in, inputs, 0, i)) != RNNP_OK)
-            return status;
+        if ((status = rnnp_infer_same_type(in, inputs, 0, i)) != RNNP_OK) return status;
         if (inputs[i].rank != out->rank)
             return FAIL(in, RNNP_ERR_SHAPE, "input 0 has rank %zu but input %zu has %zu", out->rank, i, inputs[i].rank);
         for (size_t d = 0; d < out->rank; d++) {
@@ -255,15 +260,21 @@ static int concat_time(const rnnp_node *node, const rnnp_meta *inputs, const int
 {
     out_axis[0] = in_axis[0];
     for (size_t i = 1; i < node->n_inputs; i++) {
-        if (in_axis[i] != in_axis[0])
-            return RNNP_TIME_ELSEWHERE;
+        if (in_axis[i] != in_axis[0]) return RNNP_TIME_ELSEWHERE;
     }
     return in_axis[0] != RNNP_TIME_NONE && in_axis[0] == (int)rnnp_axis_of(node, inputs[0].rank) ? -1 : 0;
 }
 
-const rnnp_operator rnnp_operator_Concat = {
-    .name = "Concat", .min_inputs = 1, .max_inputs = 255, ONE_OUTPUT, .param_bytes = sizeof(axis_params),
-    .parse = axis_parse, .infer = concat_infer, .run = concat_run, .moves = RNNP_MOVES_ALL, .time = concat_time};
+const rnnp_operator rnnp_operator_Concat = {.name = "Concat",
+                                            .min_inputs = 1,
+                                            .max_inputs = 255,
+                                            ONE_OUTPUT,
+                                            .param_bytes = sizeof(axis_params),
+                                            .parse = axis_parse,
+                                            .infer = concat_infer,
+                                            .run = concat_run,
+                                            .moves = RNNP_MOVES_ALL,
+                                            .time = concat_time};
 
 /* ---- Where ---- */
 
@@ -289,8 +300,7 @@ static rnnp_status where_run(const rnnp_exec *e, const rnnp_node *node, const rn
     (void)e;
     (void)node;
     rnnp_walk_init(&walk, y, 3);
-    for (size_t k = 0; k < 3; k++)
-        rnnp_walk_broadcast(&walk, y, k, &inputs[k]);
+    for (size_t k = 0; k < 3; k++) rnnp_walk_broadcast(&walk, y, k, &inputs[k]);
     rnnp_walk_begin(&walk, 1);
     for (; walk.rows; rnnp_walk_next(&walk)) {
         const uint8_t *condition = (const uint8_t *)inputs[0].data + walk.offset[0];

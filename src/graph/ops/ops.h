@@ -70,10 +70,7 @@ void rnnp_run_ints(const rnnp_tensor *tensor, rnnp_ints *ints);
 
 /* axis in [-rank, rank) to [0, rank). */
 rnnp_status rnnp_infer_axis(rnnp_infer *in, int64_t axis, size_t rank, size_t *normal);
-static inline size_t rnnp_axis(int64_t axis, size_t rank)
-{
-    return (size_t)(axis < 0 ? axis + (int64_t)rank : axis);
-}
+static inline size_t rnnp_axis(int64_t axis, size_t rank) { return (size_t)(axis < 0 ? axis + (int64_t)rank : axis); }
 /* Axes as a bit mask; duplicates are an error. */
 rnnp_status rnnp_infer_axes(rnnp_infer *in, const rnnp_ints *axes, size_t rank, unsigned *mask);
 unsigned rnnp_axes_mask(const rnnp_ints *axes, size_t rank);
@@ -93,8 +90,7 @@ int64_t rnnp_integer_at(const rnnp_tensor *tensor, size_t i);
 /* memcpy, also of nothing from or to nowhere. */
 static inline void rnnp_copy(void *to, const void *from, size_t bytes)
 {
-    if (bytes)
-        memcpy(to, from, bytes);
+    if (bytes) memcpy(to, from, bytes);
 }
 
 /* Elements of dimensions [from, to). */
@@ -111,13 +107,13 @@ rnnp_status rnnp_view_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_
 enum { RNNP_WALK_OPERANDS = 3 };
 
 typedef struct rnnp_walk {
-    size_t operands, rank, outer;             /* the first `outer` of rank dimensions are walked */
+    size_t operands, rank, outer; /* the first `outer` of rank dimensions are walked */
     size_t dim[RNNP_MAX_RANK], index[RNNP_MAX_RANK];
     ptrdiff_t step[RNNP_WALK_OPERANDS][RNNP_MAX_RANK];
-    ptrdiff_t offset[RNNP_WALK_OPERANDS];     /* of this row, in elements */
-    size_t row;                               /* offset of this row in the result */
+    ptrdiff_t offset[RNNP_WALK_OPERANDS]; /* of this row, in elements */
+    size_t row;                           /* offset of this row in the result */
     size_t row_elements;
-    size_t rows;                              /* left, this one included */
+    size_t rows; /* left, this one included */
 } rnnp_walk;
 
 /* For the result's shape; then set step[operand][axis]. */
@@ -127,10 +123,7 @@ void rnnp_walk_broadcast(rnnp_walk *walk, const rnnp_tensor *result, size_t oper
 /* Merges dimensions and leaves the last `inner` of them for the caller's loops (fewer if there are fewer). */
 void rnnp_walk_begin(rnnp_walk *walk, size_t inner);
 void rnnp_walk_next(rnnp_walk *walk);
-static inline size_t rnnp_walk_inner_dim(const rnnp_walk *walk)
-{
-    return walk->rank ? walk->dim[walk->rank - 1] : 1;
-}
+static inline size_t rnnp_walk_inner_dim(const rnnp_walk *walk) { return walk->rank ? walk->dim[walk->rank - 1] : 1; }
 static inline ptrdiff_t rnnp_walk_inner_step(const rnnp_walk *walk, size_t operand)
 {
     return walk->rank ? walk->step[operand][walk->rank - 1] : 0;

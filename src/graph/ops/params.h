@@ -34,7 +34,9 @@ int rnnp_pow_converts(rnnp_dtype base, rnnp_dtype exponent);
 void rnnp_pow_convert(const rnnp_tensor *exponent, float *converted);
 
 /* Softmax, LogSoftmax: x as [outer][row][inner]. */
-typedef struct rnnp_blocks { size_t outer, row, inner; } rnnp_blocks;
+typedef struct rnnp_blocks {
+    size_t outer, row, inner;
+} rnnp_blocks;
 
 rnnp_blocks rnnp_softmax_blocks(const rnnp_node *node, const rnnp_tensor *x);
 

@@ -19,8 +19,8 @@ static rnnp_dense dense_of(const rnnp_prepare *p)
 
 static int is_constant(const rnnp_prepare *p) { return p->inputs[1].known != NULL; }
 
-/* Rows of the left side. Dimensions that the model fixes count as they are, the batch and the steps as given; if there is
- * any other, these are all rows of a call. 0: not known, or too many. */
+/* Rows of the left side. Dimensions that the model fixes count as they are, the batch and the steps as given; if there
+ * is any other, these are all rows of a call. 0: not known, or too many. */
 static size_t rows_of(const rnnp_dense *dense, const rnnp_tuning *tuning, size_t batch, size_t steps)
 {
     size_t fixed = 1, given = 1, rows;
@@ -30,21 +30,20 @@ static size_t rows_of(const rnnp_dense *dense, const rnnp_tuning *tuning, size_t
         const int64_t d = dense->row[i];
         const int is_batch = d == tuning->batch_symbol, is_steps = d == tuning->steps_symbol;
 
-        if (!rnnp_dim_is_symbol(d) && rnnp_mul_overflow(fixed, (size_t)d, &fixed))
-            return 0;
-        if (rnnp_dim_is_symbol(d) && (is_batch || is_steps) && rnnp_mul_overflow(given, is_batch ? batch : steps, &given))
+        if (!rnnp_dim_is_symbol(d) && rnnp_mul_overflow(fixed, (size_t)d, &fixed)) return 0;
+        if (rnnp_dim_is_symbol(d) && (is_batch || is_steps) &&
+            rnnp_mul_overflow(given, is_batch ? batch : steps, &given))
             return 0;
         other |= rnnp_dim_is_symbol(d) && !is_batch && !is_steps;
     }
-    if (other && rnnp_mul_overflow(batch, steps, &given))
-        return 0;
+    if (other && rnnp_mul_overflow(batch, steps, &given)) return 0;
     return rnnp_mul_overflow(fixed, given, &rows) ? 0 : rows;
 }
 
 static rnnp_shape shape_of(const rnnp_dense *dense, size_t rows)
 {
-    return (rnnp_shape){.kind = RNNP_SHAPE_DENSE, .input = (size_t)dense->k, .hidden = (size_t)dense->n, .batch = rows,
-                        .steps = 1};
+    return (rnnp_shape){
+        .kind = RNNP_SHAPE_DENSE, .input = (size_t)dense->k, .hidden = (size_t)dense->n, .batch = rows, .steps = 1};
 }
 
 /* What a record says for so many rows, else the rules; of runs a kernel that reads the plan's panels. */
@@ -85,8 +84,7 @@ size_t rnnp_dense_floats(const rnnp_variant *kernel, const rnnp_dense *dense)
 
 size_t rnnp_dense_workspace(const rnnp_prepare *p)
 {
-    if (is_constant(p))
-        return 0;
+    if (is_constant(p)) return 0;
     const rnnp_dense dense = dense_of(p);
     const size_t n = (size_t)dense.n, k = (size_t)dense.k;
     return rnnp_product_bytes(rnnp_product_kernel(p->select, n, k), n, k, 1);
@@ -109,8 +107,7 @@ size_t rnnp_dense_multiply_adds(const rnnp_prepare *p, const rnnp_meta *outputs)
 
 size_t rnnp_dense_pack_bytes(const rnnp_prepare *p)
 {
-    if (!is_constant(p))
-        return 0;
+    if (!is_constant(p)) return 0;
     const rnnp_dense dense = dense_of(p);
     return rnnp_product_bytes(product_of(p, &dense).kernel, (size_t)dense.n, (size_t)dense.k, dense.matrices);
 }
@@ -143,19 +140,16 @@ void rnnp_dense_plan(const rnnp_prepare *p, void *planned)
 
 const char *rnnp_dense_variant(const rnnp_prepare *p)
 {
-    if (!is_constant(p))
-        return p->select->op[RNNP_OP_gemm_f32]->name;
+    if (!is_constant(p)) return p->select->op[RNNP_OP_gemm_f32]->name;
     const rnnp_dense dense = dense_of(p);
     return product_of(p, &dense).kernel->name;
 }
 
 int rnnp_dense_shape(const rnnp_prepare *p, rnnp_shape *shape)
 {
-    if (!is_constant(p))
-        return 0;
+    if (!is_constant(p)) return 0;
     const rnnp_dense dense = dense_of(p);
-    if (dense.matrices != 1)
-        return 0;
+    if (dense.matrices != 1) return 0;
     *shape = shape_of(&dense, rows_of(&dense, p->tuning, p->tuning->batch, p->tuning->steps));
     return 1;
 }
@@ -164,8 +158,7 @@ int rnnp_dense_explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_e
 {
     rnnp_record_found found;
 
-    if (!is_constant(p))
-        return 0;
+    if (!is_constant(p)) return 0;
     const rnnp_dense dense = dense_of(p);
     const size_t rows = p->tuning ? rows_of(&dense, p->tuning, batch, steps) : 0;
     e->usual = rnnp_product_kernel(p->select, (size_t)dense.n, (size_t)dense.k)->name;

@@ -11,10 +11,10 @@
 
 /* A node's product. Sizes of the right side may be symbols while nothing else is asked for. */
 typedef struct rnnp_dense {
-    int64_t n, k;              /* columns, depth                                                    */
-    int64_t n_step, k_step;    /* b[i * k_step + j * n_step]                                        */
-    size_t matrices;           /* that the right side holds                                         */
-    int64_t row[RNNP_MAX_RANK]; /* the left side's rows are the product of these                     */
+    int64_t n, k;               /* columns, depth */
+    int64_t n_step, k_step;     /* b[i * k_step + j * n_step] */
+    size_t matrices;            /* that the right side holds */
+    int64_t row[RNNP_MAX_RANK]; /* the left side's rows are the product of these */
     size_t n_rows;
 } rnnp_dense;
 
@@ -41,10 +41,10 @@ int rnnp_dense_shape(const rnnp_prepare *p, rnnp_shape *shape);
 int rnnp_dense_explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *explanation);
 
 /* The fields of a rnnp_operator. */
-#define RNNP_DENSE_OPERATOR(family_)                                                                             \
-    .pack_bytes = rnnp_dense_pack_bytes, .pack = rnnp_dense_pack, .packed_inputs = 1u << 1,                      \
-    .layout = rnnp_dense_layout, .plan_bytes = sizeof(rnnp_product), .plan = rnnp_dense_plan,                    \
-    .multiply_adds = rnnp_dense_multiply_adds,                                                                   \
-    .variant = rnnp_dense_variant, .shape = rnnp_dense_shape, .explain = rnnp_dense_explain, .family = &(family_)
+#define RNNP_DENSE_OPERATOR(family_)                                                                     \
+    .pack_bytes = rnnp_dense_pack_bytes, .pack = rnnp_dense_pack, .packed_inputs = 1u << 1,              \
+    .layout = rnnp_dense_layout, .plan_bytes = sizeof(rnnp_product), .plan = rnnp_dense_plan,            \
+    .multiply_adds = rnnp_dense_multiply_adds, .variant = rnnp_dense_variant, .shape = rnnp_dense_shape, \
+    .explain = rnnp_dense_explain, .family = &(family_)
 
 #endif

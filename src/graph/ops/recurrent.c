@@ -13,16 +13,24 @@
 #include <strings.h>
 
 /* Inputs and outputs by their short names. */
-enum { X = RNNP_IN_X, W = RNNP_IN_W, R = RNNP_IN_R, B = RNNP_IN_B, LENGTHS = RNNP_IN_LENGTHS, H0 = RNNP_IN_H0,
-       C0 = RNNP_IN_C0, P = RNNP_IN_P };
+enum {
+    X = RNNP_IN_X,
+    W = RNNP_IN_W,
+    R = RNNP_IN_R,
+    B = RNNP_IN_B,
+    LENGTHS = RNNP_IN_LENGTHS,
+    H0 = RNNP_IN_H0,
+    C0 = RNNP_IN_C0,
+    P = RNNP_IN_P
+};
 enum { Y = RNNP_OUT_Y, Y_H = RNNP_OUT_H, Y_C = RNNP_OUT_C };
 
 extern const rnnp_operator rnnp_operator_RNN, rnnp_operator_LSTM, rnnp_operator_GRU;
 
 typedef struct recurrent_params {
-    rnnp_recurrent layer;      /* what the attributes say; sizes, math class and kernels come later */
-    int64_t hidden;            /* 0: as R says */
-    int batch_first;           /* layout=1 */
+    rnnp_recurrent layer; /* what the attributes say; sizes, math class and kernels come later */
+    int64_t hidden;       /* 0: as R says */
+    int batch_first;      /* layout=1 */
 } recurrent_params;
 
 /* ---- Attributes ---- */
@@ -91,25 +99,15 @@ static rnnp_status parse(rnnp_parse *p, recurrent_params *params, rnnp_cell cell
         return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "hidden_size is %lld", (long long)params->hidden);
     if (!(params->layer.clip >= 0.0f))
         return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "clip is %g", (double)params->layer.clip);
-    if ((status = parse_direction(p, params)) != RNNP_OK)
-        return status;
+    if ((status = parse_direction(p, params)) != RNNP_OK) return status;
     return parse_activations(p, params);
 }
 
-static rnnp_status parse_rnn(rnnp_parse *p, void *params)
-{
-    return parse(p, params, RNNP_CELL_RNN);
-}
+static rnnp_status parse_rnn(rnnp_parse *p, void *params) { return parse(p, params, RNNP_CELL_RNN); }
 
-static rnnp_status parse_lstm(rnnp_parse *p, void *params)
-{
-    return parse(p, params, RNNP_CELL_LSTM);
-}
+static rnnp_status parse_lstm(rnnp_parse *p, void *params) { return parse(p, params, RNNP_CELL_LSTM); }
 
-static rnnp_status parse_gru(rnnp_parse *p, void *params)
-{
-    return parse(p, params, RNNP_CELL_GRU);
-}
+static rnnp_status parse_gru(rnnp_parse *p, void *params) { return parse(p, params, RNNP_CELL_GRU); }
 
 /* ---- Shapes ---- */
 
@@ -128,8 +126,7 @@ static shape_text print_shape(size_t rank, const int64_t *dim)
         else
             used += (size_t)snprintf(text.s + used, sizeof text.s - used, "%s%lld", i ? "," : "", (long long)dim[i]);
     }
-    if (used < sizeof text.s)
-        snprintf(text.s + used, sizeof text.s - used, "]");
+    if (used < sizeof text.s) snprintf(text.s + used, sizeof text.s - used, "]");
     return text;
 }
 
@@ -139,8 +136,7 @@ static rnnp_status expect(rnnp_infer *in, const rnnp_meta *meta, const char *nam
 {
     int fits = meta->rank == rank;
 
-    if (!meta->dtype)
-        return RNNP_OK;
+    if (!meta->dtype) return RNNP_OK;
     if (meta->dtype != dtype)
         return rnnp_node_fail(in->context, in->node, RNNP_ERR_TYPE, "%s is %s, expected %s", name,
                               rnnp_dtype_name(meta->dtype), rnnp_dtype_name(dtype));
@@ -163,7 +159,8 @@ typedef struct expectation {
 static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
     const recurrent_params *params = in->node->params;
-    const int64_t D = (int64_t)rnnp_directions(params->layer.direction), G = (int64_t)rnnp_cell_gates(params->layer.cell);
+    const int64_t D = (int64_t)rnnp_directions(params->layer.direction),
+                  G = (int64_t)rnnp_cell_gates(params->layer.cell);
     const rnnp_meta *x = &inputs[X], *r = &inputs[R];
     const int lstm = params->layer.cell == RNNP_CELL_LSTM, first = params->batch_first;
 
@@ -194,8 +191,7 @@ static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out
         const rnnp_status status =
             expect(in, &inputs[all[i].input], all[i].name, all[i].dtype, all[i].rank, all[i].dim);
 
-        if (status != RNNP_OK)
-            return status;
+        if (status != RNNP_OK) return status;
     }
     outputs[Y] = (rnnp_meta){.dtype = RNNP_F32, .rank = 4};
     memcpy(outputs[Y].dim, first ? (int64_t[]){batch, steps, D, hidden} : (int64_t[]){steps, D, batch, hidden},
@@ -213,13 +209,10 @@ static int time_axis(const rnnp_node *node, const rnnp_meta *inputs, const int *
     const int axis = params->batch_first ? 1 : 0;
 
     (void)inputs;
-    if (params->layer.direction != RNNP_FORWARD)
-        return RNNP_TIME_REVERSED;
-    if (in_axis[X] != axis)
-        return RNNP_TIME_ELSEWHERE;
+    if (params->layer.direction != RNNP_FORWARD) return RNNP_TIME_REVERSED;
+    if (in_axis[X] != axis) return RNNP_TIME_ELSEWHERE;
     for (size_t i = 1; i < node->n_inputs; i++) {
-        if (in_axis[i] != RNNP_TIME_NONE)
-            return RNNP_TIME_MIXED;
+        if (in_axis[i] != RNNP_TIME_NONE) return RNNP_TIME_MIXED;
     }
     out_axis[Y] = axis; /* the final states have none */
     return 0;
@@ -276,13 +269,14 @@ static void choose(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_recur
 
     *found = (rnnp_record_found){.match = RNNP_RECORD_NONE};
     if (p->tuning && batch > 0 && steps > 0)
-        rnnp_choice_find(p->context, p->tuning->records, &p->tuning->host, packed, batch, steps, p->threads, layer, found);
+        rnnp_choice_find(p->context, p->tuning->records, &p->tuning->host, packed, batch, steps, p->threads, layer,
+                         found);
     else
         snprintf(found->reason, sizeof found->reason, "%s",
-                 p->tuning ? "the batch or the number of steps is not known" : "the plan was made without looking for records");
+                 p->tuning ? "the batch or the number of steps is not known"
+                           : "the plan was made without looking for records");
     for (size_t i = 0; packed && i < packed->parts; i++) {
-        if (!layer->choice.step[i])
-            layer->choice.step[i] = packed->part[i].step;
+        if (!layer->choice.step[i]) layer->choice.step[i] = packed->part[i].step;
     }
 }
 
@@ -291,15 +285,13 @@ static int prepare_layer(const rnnp_prepare *p, rnnp_recurrent *layer)
 {
     const int64_t input = p->inputs[W].dim[2], hidden = p->inputs[R].dim[2];
 
-    if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden))
-        return 0;
+    if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden)) return 0;
     rnnp_recurrent_of_node(p->node, input, hidden, p->math, p->select, layer);
     if (p->tuning || p->planned) {
         rnnp_record_found found;
         size_t batch = 0, steps = 0;
 
-        if (p->tuning)
-            call_shape(p, &batch, &steps);
+        if (p->tuning) call_shape(p, &batch, &steps);
         choose(p, batch, steps, layer, &found);
     }
     rnnp_recurrent_prepare(layer);
@@ -316,8 +308,7 @@ static int weights_known(const rnnp_prepare *p)
     static const size_t weights[] = {W, R, B, P};
 
     for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
-        if (is_present(p->node, weights[i]) && !p->inputs[weights[i]].known)
-            return 0;
+        if (is_present(p->node, weights[i]) && !p->inputs[weights[i]].known) return 0;
     }
     return 1;
 }
@@ -339,28 +330,20 @@ static void pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts)
         .p = is_present(p->node, P) ? p->inputs[P].known : NULL,
     };
 
-    if (prepare_layer(p, &layer))
-        rnnp_recurrent_pack(&layer, &source, packed, part, parts);
+    if (prepare_layer(p, &layer)) rnnp_recurrent_pack(&layer, &source, packed, part, parts);
 }
 
 static void layout(const rnnp_prepare *p, char *text, size_t size)
 {
     rnnp_recurrent layer;
 
-    if (prepare_layer(p, &layer))
-        rnnp_recurrent_layout(&layer, text, size);
+    if (prepare_layer(p, &layer)) rnnp_recurrent_layout(&layer, text, size);
 }
 
-static void plan(const rnnp_prepare *p, void *planned)
-{
-    prepare_layer(p, planned);
-}
+static void plan(const rnnp_prepare *p, void *planned) { prepare_layer(p, planned); }
 
 /* Weights that are not constants: the prepared layer and its block go in front of the layer's own workspace. */
-static size_t header_bytes(void)
-{
-    return rnnp_align64(sizeof(rnnp_recurrent));
-}
+static size_t header_bytes(void) { return rnnp_align64(sizeof(rnnp_recurrent)); }
 
 static size_t packed_now_bytes(const rnnp_recurrent *layer)
 {
@@ -375,8 +358,7 @@ static size_t workspace_bytes(const rnnp_prepare *p, const rnnp_meta *outputs)
     rnnp_recurrent layer;
 
     (void)outputs;
-    if (batch == 0 || !prepare_layer(p, &layer))
-        return 0;
+    if (batch == 0 || !prepare_layer(p, &layer)) return 0;
     const size_t packed = weights_known(p) ? 0 : packed_now_bytes(&layer);
     const size_t lengths = is_present(p->node, LENGTHS) ? rnnp_align64(batch * sizeof(int32_t)) : 0;
     return rnnp_add_bytes(rnnp_add_bytes(packed, lengths), rnnp_recurrent_workspace(&layer, steps, batch, p->threads));
@@ -394,10 +376,12 @@ static int shape(const rnnp_prepare *p, rnnp_shape *out)
     const rnnp_recurrent *layer = &((const recurrent_params *)p->node->params)->layer;
     const int64_t input = p->inputs[W].dim[2], hidden = p->inputs[R].dim[2];
 
-    if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden))
-        return 0;
-    *out = (rnnp_shape){.cell = layer->cell, .reset = layer->reset_after ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE,
-                        .direction = layer->direction, .input = (size_t)input, .hidden = (size_t)hidden};
+    if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden)) return 0;
+    *out = (rnnp_shape){.cell = layer->cell,
+                        .reset = layer->reset_after ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE,
+                        .direction = layer->direction,
+                        .input = (size_t)input,
+                        .hidden = (size_t)hidden};
     call_shape(p, &out->batch, &out->steps);
     return 1;
 }
@@ -410,8 +394,7 @@ static int explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_expla
 
     plain.tuning = NULL;
     plain.planned = NULL;
-    if (!prepare_layer(&plain, &usual))
-        return 0;
+    if (!prepare_layer(&plain, &usual)) return 0;
     layer = usual;
     choose(p, batch, steps, &layer, &found);
     rnnp_recurrent_prepare(&layer);
@@ -430,10 +413,7 @@ static size_t weight_bytes_per_step(const rnnp_prepare *p)
 
 /* ---- State of a stream: h [batch][hidden], then c of an LSTM ---- */
 
-static size_t state_elements(const rnnp_prepare *p, size_t batch)
-{
-    return batch * (size_t)p->inputs[R].dim[2];
-}
+static size_t state_elements(const rnnp_prepare *p, size_t batch) { return batch * (size_t)p->inputs[R].dim[2]; }
 
 static size_t state_bytes(const rnnp_prepare *p, size_t batch)
 {
@@ -482,8 +462,7 @@ static const rnnp_recurrent *pack_now(const rnnp_exec *e, const rnnp_node *node,
 
 static void copy_state(const rnnp_tensor *output, const float *state, size_t elements)
 {
-    if (output->data)
-        memcpy(output->data, state, elements * sizeof *state);
+    if (output->data) memcpy(output->data, state, elements * sizeof *state);
 }
 
 void rnnp_recurrent_sizes(const rnnp_node *node, const int64_t *x, size_t *steps, size_t *batch)
@@ -567,13 +546,11 @@ static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_ten
     rnnp_stacked s;
     const rnnp_status status = describe(e, node, inputs, outputs, &s);
 
-    if (status != RNNP_OK || s.call.batch == 0)
-        return status;
+    if (status != RNNP_OK || s.call.batch == 0) return status;
     rnnp_recurrent_forward(s.layer, &s.call);
     if (e->state) {
         copy_state(&outputs[Y_H], s.call.h, s.call.batch * s.layer->hidden);
-        if (s.layer->cell == RNNP_CELL_LSTM)
-            copy_state(&outputs[Y_C], s.call.c, s.call.batch * s.layer->hidden);
+        if (s.layer->cell == RNNP_CELL_LSTM) copy_state(&outputs[Y_C], s.call.c, s.call.batch * s.layer->hidden);
     }
     return RNNP_OK;
 }
@@ -601,8 +578,7 @@ static rnnp_status run_stack(const rnnp_stack_node *nodes, size_t n, const rnnp_
         const rnnp_stack_node *s = &nodes[i];
         const rnnp_status status = describe(s->exec, s->node, s->inputs, s->outputs, &stack[i]);
 
-        if (status != RNNP_OK || stack[i].call.batch == 0)
-            return status;
+        if (status != RNNP_OK || stack[i].call.batch == 0) return status;
     }
     rnnp_stack_forward(stack, n, choice);
     return RNNP_OK;
@@ -613,39 +589,38 @@ static const char *lint_gru(const rnnp_node *node, const char *producer)
 {
     const recurrent_params *params = node->params;
 
-    if (params->layer.reset_after || strcasecmp(producer, "pytorch") != 0)
-        return NULL;
+    if (params->layer.reset_after || strcasecmp(producer, "pytorch") != 0) return NULL;
     return "exported from PyTorch with linear_before_reset=0: PyTorch's GRU resets after the product; see docs";
 }
 
-#define RECURRENT(name_, most_in, most_out, ...)                                                                       \
-    const rnnp_operator rnnp_operator_##name_ = {.name = #name_,                                                       \
-                                                 .min_inputs = 3,                                                      \
-                                                 .max_inputs = most_in,                                                \
-                                                 .max_outputs = most_out,                                              \
-                                                 .param_bytes = sizeof(recurrent_params),                              \
-                                                 .infer = infer,                                                       \
-                                                 .run = run,                                                           \
-                                                 .uses_math = 1,                                                       \
-                                                 .time = time_axis,                                                    \
-                                                 .pack_bytes = pack_bytes,                                             \
-                                                 .pack = pack,                                                         \
-                                                 .layout = layout,                                                     \
-                                                 .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P,               \
-                                                 .plan_bytes = sizeof(rnnp_recurrent),                                 \
-                                                 .plan = plan,                                                         \
-                                                 .workspace_bytes = workspace_bytes,                                   \
-                                                 .state_bytes = state_bytes,                                           \
-                                                 .state_reset = state_reset,                                           \
-                                                 .variant = variant,                                                   \
-                                                 .explain = explain,                                                   \
-                                                 .shape = shape,                                                       \
-                                                 .weight_bytes_per_step = weight_bytes_per_step,                       \
-                                                 .batch_axis = batch_axis,                                             \
-                                                 .stacks = stacks,                                                     \
-                                                 .run_stack = run_stack,                                               \
-                                                 .batch_axis_out = batch_axis_out,                                     \
-                                                 .lengths_input = LENGTHS,                                             \
+#define RECURRENT(name_, most_in, most_out, ...)                                                         \
+    const rnnp_operator rnnp_operator_##name_ = {.name = #name_,                                         \
+                                                 .min_inputs = 3,                                        \
+                                                 .max_inputs = most_in,                                  \
+                                                 .max_outputs = most_out,                                \
+                                                 .param_bytes = sizeof(recurrent_params),                \
+                                                 .infer = infer,                                         \
+                                                 .run = run,                                             \
+                                                 .uses_math = 1,                                         \
+                                                 .time = time_axis,                                      \
+                                                 .pack_bytes = pack_bytes,                               \
+                                                 .pack = pack,                                           \
+                                                 .layout = layout,                                       \
+                                                 .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P, \
+                                                 .plan_bytes = sizeof(rnnp_recurrent),                   \
+                                                 .plan = plan,                                           \
+                                                 .workspace_bytes = workspace_bytes,                     \
+                                                 .state_bytes = state_bytes,                             \
+                                                 .state_reset = state_reset,                             \
+                                                 .variant = variant,                                     \
+                                                 .explain = explain,                                     \
+                                                 .shape = shape,                                         \
+                                                 .weight_bytes_per_step = weight_bytes_per_step,         \
+                                                 .batch_axis = batch_axis,                               \
+                                                 .stacks = stacks,                                       \
+                                                 .run_stack = run_stack,                                 \
+                                                 .batch_axis_out = batch_axis_out,                       \
+                                                 .lengths_input = LENGTHS,                               \
                                                  __VA_ARGS__}
 
 RECURRENT(RNN, 6, 2, .parse = parse_rnn, .state_arrays = 1);

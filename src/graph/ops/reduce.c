@@ -13,9 +13,9 @@ typedef enum reduction { REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN } reduc
 
 typedef struct reduce_family {
     reduction kind;
-    int input_opset;              /* since when axes are an input */
-    rnnp_op rows;                 /* kernel over the last axes; RNNP_OP_COUNT: none */
-    rnnp_op pair;                 /* f32 kernel of two operands; RNNP_OP_COUNT: loops */
+    int input_opset; /* since when axes are an input */
+    rnnp_op rows;    /* kernel over the last axes; RNNP_OP_COUNT: none */
+    rnnp_op pair;    /* f32 kernel of two operands; RNNP_OP_COUNT: loops */
     const rnnp_loops *loops;
     unsigned types;
 } reduce_family;
@@ -44,8 +44,7 @@ static rnnp_status reduce_parse(rnnp_parse *p, void *params)
 /* Axes given and checked -> those to reduce. */
 static unsigned reduce_mask(const reduce_params *reduce, const rnnp_ints *axes, size_t rank)
 {
-    if (axes->count == 0)
-        return reduce->noop_when_empty ? 0 : (1u << rank) - 1;
+    if (axes->count == 0) return reduce->noop_when_empty ? 0 : (1u << rank) - 1;
     return rnnp_axes_mask(axes, rank);
 }
 
@@ -68,12 +67,10 @@ static rnnp_status reduce_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     rnnp_status status;
     unsigned mask;
 
-    if ((status = rnnp_infer_type(in, inputs, 0, family->types)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_infer_type(in, inputs, 0, family->types)) != RNNP_OK) return status;
     if (!rnnp_absent(in->node, 1) && (status = rnnp_infer_ints(in, inputs, 1, "axes", &axes, NULL)) != RNNP_OK)
         return status;
-    if ((status = rnnp_infer_axes(in, &axes, inputs[0].rank, &mask)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_infer_axes(in, &axes, inputs[0].rank, &mask)) != RNNP_OK) return status;
     outputs[0].dtype = inputs[0].dtype;
     reduce_dims(&outputs[0], &inputs[0], reduce_mask(reduce, &axes, inputs[0].rank), reduce->keep);
     return RNNP_OK;
@@ -135,8 +132,7 @@ static void reduce_any(const rnnp_exec *e, const reduce_family *family, const rn
             accumulate(e, family, x->dtype, to, from, n);
             continue;
         }
-        for (size_t i = 0; i < n; i++)
-            accumulate(e, family, x->dtype, to, from + i * bytes, 1);
+        for (size_t i = 0; i < n; i++) accumulate(e, family, x->dtype, to, from + i * bytes, 1);
     }
 }
 
@@ -145,8 +141,7 @@ unsigned rnnp_reduced_axes(const rnnp_node *node, const rnnp_tensor *inputs)
     const reduce_params *reduce = node->params;
     rnnp_ints axes = reduce->axes;
 
-    if (!rnnp_absent(node, 1))
-        rnnp_run_ints(&inputs[1], &axes);
+    if (!rnnp_absent(node, 1)) rnnp_run_ints(&inputs[1], &axes);
     return reduce_mask(reduce, &axes, inputs[0].rank);
 }
 
@@ -167,8 +162,8 @@ static rnnp_status reduce_run(const rnnp_exec *e, const rnnp_node *node, const r
     if (mask == 0) {
         rnnp_copy(y->data, x->data, rnnp_tensor_elements(x) * rnnp_dtype_bytes(x->dtype));
     } else if (last_axes && count > 0 && x->dtype == RNNP_F32 && family->rows != RNNP_OP_COUNT) {
-        const rnnp_row_args args = {.x = x->data, .y = y->data, .rows = rnnp_tensor_elements(y), .cols = count,
-                                    .ldx = count, .ldy = 1};
+        const rnnp_row_args args = {
+            .x = x->data, .y = y->data, .rows = rnnp_tensor_elements(y), .cols = count, .ldx = count, .ldy = 1};
 
         e->select->op[family->rows]->fn.reduce_sum_f32(&args); /* all row kernels have one type */
     } else {
@@ -187,19 +182,25 @@ static int reduce_time(const rnnp_node *node, const rnnp_meta *inputs, const int
     if (!rnnp_absent(node, 1)) {
         const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
 
-        if (!rnnp_tensor_known(&tensor))
-            return RNNP_TIME_UNKNOWN;
+        if (!rnnp_tensor_known(&tensor)) return RNNP_TIME_UNKNOWN;
         rnnp_run_ints(&tensor, &axes);
     }
     return rnnp_time_without(in_axis[0], reduce_mask(reduce, &axes, inputs[0].rank), reduce->keep, &out_axis[0]);
 }
 
-#define REDUCE(op_name, ...)                                                                                   \
-    static const reduce_family family_##op_name = {__VA_ARGS__};                                               \
-    const rnnp_operator rnnp_operator_##op_name = {                                                            \
-        .name = #op_name, .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,                \
-        .param_bytes = sizeof(reduce_params), .parse = reduce_parse, .infer = reduce_infer, .run = reduce_run, \
-        .time = reduce_time, .family = &family_##op_name};
+#define REDUCE(op_name, ...)                                                             \
+    static const reduce_family family_##op_name = {__VA_ARGS__};                         \
+    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,                     \
+                                                   .min_inputs = 1,                      \
+                                                   .max_inputs = 2,                      \
+                                                   .min_outputs = 1,                     \
+                                                   .max_outputs = 1,                     \
+                                                   .param_bytes = sizeof(reduce_params), \
+                                                   .parse = reduce_parse,                \
+                                                   .infer = reduce_infer,                \
+                                                   .run = reduce_run,                    \
+                                                   .time = reduce_time,                  \
+                                                   .family = &family_##op_name};
 
 #define FLOATS RNNP_BIT(RNNP_F32)
 #define NUMBERS (FLOATS | RNNP_BIT(RNNP_I32) | RNNP_BIT(RNNP_I64))
@@ -222,8 +223,7 @@ static rnnp_status arg_parse(rnnp_parse *p, void *params)
 
     arg->axis = rnnp_parse_int(p, "axis", 0);
     arg->keep = rnnp_parse_int(p, "keepdims", 1) != 0;
-    if (p->node->opset >= 12)
-        arg->last = rnnp_parse_int(p, "select_last_index", 0) != 0;
+    if (p->node->opset >= 12) arg->last = rnnp_parse_int(p, "select_last_index", 0) != 0;
     return RNNP_OK;
 }
 
@@ -236,8 +236,7 @@ static rnnp_status arg_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta 
     if ((status = rnnp_infer_type(in, inputs, 0, NUMBERS | RNNP_BIT(RNNP_U8))) != RNNP_OK ||
         (status = rnnp_infer_axis(in, arg->axis, inputs[0].rank, &axis)) != RNNP_OK)
         return status;
-    if (inputs[0].dim[axis] == 0)
-        return FAIL(in, RNNP_ERR_SHAPE, "axis %zu has no elements", axis);
+    if (inputs[0].dim[axis] == 0) return FAIL(in, RNNP_ERR_SHAPE, "axis %zu has no elements", axis);
     outputs[0].dtype = RNNP_I64;
     reduce_dims(&outputs[0], &inputs[0], 1u << axis, arg->keep);
     return RNNP_OK;
@@ -265,10 +264,8 @@ static rnnp_status arg_run(const rnnp_exec *e, const rnnp_node *node, const rnnp
             uint8_t wins, equals = 0;
 
             better->of[x->dtype](candidate, so_far, &wins, 1, 1, 1);
-            if (arg->last)
-                rnnp_loops_equal.of[x->dtype](candidate, so_far, &equals, 1, 1, 1);
-            if (wins || equals)
-                best = k;
+            if (arg->last) rnnp_loops_equal.of[x->dtype](candidate, so_far, &equals, 1, 1, 1);
+            if (wins || equals) best = k;
         }
         y[i] = (int64_t)best;
     }
@@ -282,11 +279,18 @@ static int arg_time(const rnnp_node *node, const rnnp_meta *inputs, const int *i
     return rnnp_time_without(in_axis[0], 1u << rnnp_axis(arg->axis, inputs[0].rank), arg->keep, &out_axis[0]);
 }
 
-#define ARG(op_name, better)                                                                                   \
-    const rnnp_operator rnnp_operator_##op_name = {                                                            \
-        .name = #op_name, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,                \
-        .param_bytes = sizeof(arg_params), .parse = arg_parse, .infer = arg_infer, .run = arg_run,             \
-        .time = arg_time, .family = &(better)};
+#define ARG(op_name, better)                                                          \
+    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,                  \
+                                                   .min_inputs = 1,                   \
+                                                   .max_inputs = 1,                   \
+                                                   .min_outputs = 1,                  \
+                                                   .max_outputs = 1,                  \
+                                                   .param_bytes = sizeof(arg_params), \
+                                                   .parse = arg_parse,                \
+                                                   .infer = arg_infer,                \
+                                                   .run = arg_run,                    \
+                                                   .time = arg_time,                  \
+                                                   .family = &(better)};
 
 ARG(ArgMax, rnnp_loops_greater)
 ARG(ArgMin, rnnp_loops_less)

@@ -14,8 +14,7 @@ static rnnp_status expand_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     int known;
     const rnnp_status status = rnnp_infer_ints(in, inputs, 1, "shape", &shape, &known);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     outputs[0].dtype = x->dtype;
     if (known) {
         target.rank = shape.count;
@@ -30,8 +29,7 @@ static rnnp_status expand_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     if (rnnp_dim_is_symbol(entries) || entries > RNNP_MAX_RANK)
         return FAIL(in, RNNP_ERR_UNSUPPORTED, "the rank of the result is not known or above %d", RNNP_MAX_RANK);
     outputs[0].rank = x->rank > (size_t)entries ? x->rank : (size_t)entries;
-    for (size_t i = 0; i < outputs[0].rank; i++)
-        outputs[0].dim[i] = rnnp_dim_unknown(in);
+    for (size_t i = 0; i < outputs[0].rank; i++) outputs[0].dim[i] = rnnp_dim_unknown(in);
     return RNNP_OK;
 }
 
@@ -60,15 +58,21 @@ static int expand_time(const rnnp_node *node, const rnnp_meta *inputs, const int
 
     (void)node;
     out_axis[0] = RNNP_TIME_NONE;
-    if (rnnp_dim_is_symbol(entries) || in_axis[1] != RNNP_TIME_NONE)
-        return RNNP_TIME_UNKNOWN;
+    if (rnnp_dim_is_symbol(entries) || in_axis[1] != RNNP_TIME_NONE) return RNNP_TIME_UNKNOWN;
     const size_t rank = (int64_t)inputs[0].rank > entries ? inputs[0].rank : (size_t)entries;
     return rnnp_time_broadcast(in_axis[0], inputs[0].rank, rank, &out_axis[0]);
 }
 
-const rnnp_operator rnnp_operator_Expand = {
-    .name = "Expand", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1, .infer = expand_infer,
-    .run = expand_run, .moves = RNNP_MOVES_FIRST, .view = expand_view, .time = expand_time};
+const rnnp_operator rnnp_operator_Expand = {.name = "Expand",
+                                            .min_inputs = 2,
+                                            .max_inputs = 2,
+                                            .min_outputs = 1,
+                                            .max_outputs = 1,
+                                            .infer = expand_infer,
+                                            .run = expand_run,
+                                            .moves = RNNP_MOVES_FIRST,
+                                            .view = expand_view,
+                                            .time = expand_time};
 
 /* ---- Tile ---- */
 
@@ -79,8 +83,7 @@ static rnnp_status tile_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     int known;
     const rnnp_status status = rnnp_infer_ints(in, inputs, 1, "repeats", &repeats, &known);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     rnnp_meta_like(&outputs[0], &inputs[0]);
     if (count != SIZE_MAX && count != inputs[0].rank)
         return FAIL(in, RNNP_ERR_SHAPE, "%zu repeats for rank %zu", count, inputs[0].rank);
@@ -102,8 +105,7 @@ static rnnp_status tile_run(const rnnp_exec *e, const rnnp_node *node, const rnn
 
     (void)e;
     (void)node;
-    if (rnnp_tensor_elements(y) == 0)
-        return RNNP_OK;
+    if (rnnp_tensor_elements(y) == 0) return RNNP_OK;
     if (x->rank == 0) {
         rnnp_copy(to, x->data, bytes);
         return RNNP_OK;
@@ -113,13 +115,10 @@ static rnnp_status tile_run(const rnnp_exec *e, const rnnp_node *node, const rnn
     for (size_t rows = rnnp_shape_product(y, 0, last); rows > 0; rows--) {
         size_t from = 0;
 
-        for (size_t i = 0; i < last; i++)
-            from += index[i] % (size_t)x->shape[i] * (size_t)step[i];
-        for (size_t i = 0; i < copies; i++, to += row)
-            rnnp_copy(to, (const char *)x->data + from * bytes, row);
+        for (size_t i = 0; i < last; i++) from += index[i] % (size_t)x->shape[i] * (size_t)step[i];
+        for (size_t i = 0; i < copies; i++, to += row) rnnp_copy(to, (const char *)x->data + from * bytes, row);
         for (size_t i = last; i-- > 0;) {
-            if (++index[i] < (size_t)y->shape[i])
-                break;
+            if (++index[i] < (size_t)y->shape[i]) break;
             index[i] = 0;
         }
     }
@@ -133,11 +132,16 @@ static int tile_time(const rnnp_node *node, const rnnp_meta *inputs, const int *
 
     (void)node;
     out_axis[0] = in_axis[0];
-    if (in_axis[0] == RNNP_TIME_NONE)
-        return 0;
+    if (in_axis[0] == RNNP_TIME_NONE) return 0;
     return rnnp_tensor_known(&repeats) && rnnp_integer_at(&repeats, (size_t)in_axis[0]) == 1 ? 0 : -1;
 }
 
-const rnnp_operator rnnp_operator_Tile = {
-    .name = "Tile", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1, .infer = tile_infer,
-    .run = tile_run, .moves = RNNP_MOVES_FIRST, .time = tile_time};
+const rnnp_operator rnnp_operator_Tile = {.name = "Tile",
+                                          .min_inputs = 2,
+                                          .max_inputs = 2,
+                                          .min_outputs = 1,
+                                          .max_outputs = 1,
+                                          .infer = tile_infer,
+                                          .run = tile_run,
+                                          .moves = RNNP_MOVES_FIRST,
+                                          .time = tile_time};

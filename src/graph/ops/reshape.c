@@ -11,8 +11,7 @@
 static int has_zero(const int64_t *dims, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (dims[i] == 0)
-            return 1;
+        if (dims[i] == 0) return 1;
     }
     return 0;
 }
@@ -34,19 +33,16 @@ static int divide_dims(const int64_t *a, size_t n_a, const int64_t *b, size_t n_
         size_t s = 0;
 
         if (!rnnp_dim_is_symbol(b[i])) {
-            if (__builtin_mul_overflow(below, b[i], &below))
-                return 0;
+            if (__builtin_mul_overflow(below, b[i], &below)) return 0;
             continue;
         }
-        while (s < n_symbols && symbols[s] != b[i])
-            s++;
+        while (s < n_symbols && symbols[s] != b[i]) s++;
         if (s < n_symbols)
             symbols[s] = symbols[--n_symbols];
         else
             unmatched = 1;
     }
-    if (unmatched || below == 0)
-        return 0;
+    if (unmatched || below == 0) return 0;
     if (n_symbols == 0) {
         *quotient = above / below;
         return above % below == 0 ? 1 : -1;
@@ -60,8 +56,7 @@ static int axis_after_view(const rnnp_meta *in, int t, const rnnp_meta *out)
 {
     int64_t quotient;
 
-    if (t == RNNP_TIME_NONE)
-        return RNNP_TIME_NONE;
+    if (t == RNNP_TIME_NONE) return RNNP_TIME_NONE;
     for (size_t u = 0; u < out->rank; u++) {
         if (out->dim[u] == in->dim[t] && divide_dims(in->dim, (size_t)t, out->dim, u, &quotient) == 1 && quotient == 1)
             return (int)u;
@@ -77,14 +72,15 @@ static int view_time(const rnnp_meta *in, int t, const rnnp_meta *out, int *out_
 
 /* ---- Reshape ---- */
 
-typedef struct reshape_params { int allow_zero; } reshape_params;
+typedef struct reshape_params {
+    int allow_zero;
+} reshape_params;
 
 static rnnp_status reshape_parse(rnnp_parse *p, void *params)
 {
     reshape_params *reshape = params;
 
-    if (p->node->opset >= 14)
-        reshape->allow_zero = rnnp_parse_int(p, "allowzero", 0) != 0;
+    if (p->node->opset >= 14) reshape->allow_zero = rnnp_parse_int(p, "allowzero", 0) != 0;
     return RNNP_OK;
 }
 
@@ -100,43 +96,35 @@ static const char *reshape_dims(const rnnp_meta *x, const rnnp_ints *shape, int 
     for (size_t i = 0; i < shape->count; i++) {
         out->dim[i] = shape->at[i];
         if (shape->at[i] == 0 && !allow_zero) {
-            if (i >= x->rank)
-                return "a 0 has no dimension to copy";
+            if (i >= x->rank) return "a 0 has no dimension to copy";
             out->dim[i] = x->dim[i];
         }
         if (shape->at[i] == -1) {
-            if (unknown < RNNP_MAX_RANK)
-                return "there are two -1";
+            if (unknown < RNNP_MAX_RANK) return "there are two -1";
             unknown = i;
             continue;
         }
-        if (out->dim[i] < 0 && !rnnp_dim_is_symbol(out->dim[i]))
-            return "a dimension is negative";
+        if (out->dim[i] < 0 && !rnnp_dim_is_symbol(out->dim[i])) return "a dimension is negative";
         rest[n_rest++] = out->dim[i];
     }
     if (unknown == RNNP_MAX_RANK) {
         if (has_zero(x->dim, x->rank) != has_zero(rest, n_rest)) {
             for (size_t i = 0; i < x->rank; i++) {
-                if (rnnp_dim_is_symbol(x->dim[i]))
-                    return NULL;
+                if (rnnp_dim_is_symbol(x->dim[i])) return NULL;
             }
             for (size_t i = 0; i < n_rest; i++) {
-                if (rnnp_dim_is_symbol(rest[i]))
-                    return NULL;
+                if (rnnp_dim_is_symbol(rest[i])) return NULL;
             }
             return "the numbers of elements differ";
         }
-        if (has_zero(rest, n_rest))
-            return NULL;
+        if (has_zero(rest, n_rest)) return NULL;
         const int determined = divide_dims(x->dim, x->rank, rest, n_rest, &quotient);
         return determined < 0 || (determined > 0 && quotient >= 0 && quotient != 1) ? "the numbers of elements differ"
                                                                                     : NULL;
     }
-    if (has_zero(rest, n_rest))
-        return "-1 is beside a 0";
+    if (has_zero(rest, n_rest)) return "-1 is beside a 0";
     out->dim[unknown] = 0;
-    if (has_zero(x->dim, x->rank))
-        return NULL;
+    if (has_zero(x->dim, x->rank)) return NULL;
     switch (divide_dims(x->dim, x->rank, rest, n_rest, &out->dim[unknown])) {
     case 1: return NULL;
     case 0: out->dim[unknown] = (*next_symbol)--; return NULL;
@@ -152,9 +140,9 @@ static void print_dims(char *text, size_t size, const int64_t *dims, size_t n)
     for (size_t i = 0; i < n && used < size; i++) {
         const char *separator = i ? " " : "";
 
-        used += (size_t)(rnnp_dim_is_symbol(dims[i]) ? snprintf(text + used, size - used, "%s?", separator)
-                                                     : snprintf(text + used, size - used, "%s%lld", separator,
-                                                                (long long)dims[i]));
+        used += (size_t)(rnnp_dim_is_symbol(dims[i])
+                             ? snprintf(text + used, size - used, "%s?", separator)
+                             : snprintf(text + used, size - used, "%s%lld", separator, (long long)dims[i]));
     }
 }
 
@@ -166,19 +154,16 @@ static rnnp_status reshape_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
     int known;
     rnnp_status status = rnnp_infer_ints(in, inputs, 1, "shape", &shape, &known);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     if (!known) {
         if (inputs[1].rank != 1 || rnnp_dim_is_symbol(inputs[1].dim[0]) || inputs[1].dim[0] > RNNP_MAX_RANK)
             return FAIL(in, RNNP_ERR_UNSUPPORTED, "the rank of the result is not known or above %d", RNNP_MAX_RANK);
         outputs[0] = (rnnp_meta){.dtype = inputs[0].dtype, .rank = (size_t)inputs[1].dim[0]};
-        for (size_t i = 0; i < outputs[0].rank; i++)
-            outputs[0].dim[i] = rnnp_dim_unknown(in);
+        for (size_t i = 0; i < outputs[0].rank; i++) outputs[0].dim[i] = rnnp_dim_unknown(in);
         return RNNP_OK;
     }
     const char *wrong = reshape_dims(&inputs[0], &shape, reshape->allow_zero, in->next_symbol, &outputs[0]);
-    if (!wrong)
-        return RNNP_OK;
+    if (!wrong) return RNNP_OK;
     print_dims(from, sizeof from, inputs[0].dim, inputs[0].rank);
     print_dims(to, sizeof to, shape.at, shape.count);
     return FAIL(in, RNNP_ERR_SHAPE, "[%s] to [%s]: %s", from, to, wrong);
@@ -192,21 +177,26 @@ static int reshape_time(const rnnp_node *node, const rnnp_meta *inputs, const in
     rnnp_ints shape;
 
     const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
-    if (in_axis[0] == RNNP_TIME_NONE || !rnnp_tensor_known(&tensor))
-        return RNNP_TIME_UNKNOWN;
+    if (in_axis[0] == RNNP_TIME_NONE || !rnnp_tensor_known(&tensor)) return RNNP_TIME_UNKNOWN;
     rnnp_run_ints(&tensor, &shape);
-    if (reshape_dims(&inputs[0], &shape, reshape->allow_zero, &next_symbol, &out))
-        return RNNP_TIME_MERGED;
+    if (reshape_dims(&inputs[0], &shape, reshape->allow_zero, &next_symbol, &out)) return RNNP_TIME_MERGED;
     return view_time(&inputs[0], in_axis[0], &out, &out_axis[0]);
 }
 
-const rnnp_operator rnnp_operator_Reshape = {
-    .name = "Reshape", .min_inputs = 2, .max_inputs = 2, .param_bytes = sizeof(reshape_params), .parse = reshape_parse,
-    .infer = reshape_infer, .time = reshape_time, RNNP_VIEW};
+const rnnp_operator rnnp_operator_Reshape = {.name = "Reshape",
+                                             .min_inputs = 2,
+                                             .max_inputs = 2,
+                                             .param_bytes = sizeof(reshape_params),
+                                             .parse = reshape_parse,
+                                             .infer = reshape_infer,
+                                             .time = reshape_time,
+                                             RNNP_VIEW};
 
 /* ---- Flatten: two axes, the first of those before `axis` ---- */
 
-typedef struct flatten_params { int64_t axis; } flatten_params;
+typedef struct flatten_params {
+    int64_t axis;
+} flatten_params;
 
 static rnnp_status flatten_parse(rnnp_parse *p, void *params)
 {
@@ -221,8 +211,7 @@ static void flatten_dims(rnnp_infer *in, const rnnp_meta *x, int64_t axis, rnnp_
     const size_t split = rnnp_axis(axis, x->rank);
 
     *out = (rnnp_meta){.dtype = x->dtype, .rank = 2, .dim = {1, 1}};
-    for (size_t i = 0; i < x->rank; i++)
-        out->dim[i >= split] = rnnp_dim_mul(in, out->dim[i >= split], x->dim[i]);
+    for (size_t i = 0; i < x->rank; i++) out->dim[i >= split] = rnnp_dim_mul(in, out->dim[i >= split], x->dim[i]);
 }
 
 static rnnp_status flatten_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
@@ -248,6 +237,11 @@ static int flatten_time(const rnnp_node *node, const rnnp_meta *inputs, const in
     return view_time(&inputs[0], in_axis[0], &out, &out_axis[0]);
 }
 
-const rnnp_operator rnnp_operator_Flatten = {
-    .name = "Flatten", .min_inputs = 1, .max_inputs = 1, .param_bytes = sizeof(flatten_params), .parse = flatten_parse,
-    .infer = flatten_infer, .time = flatten_time, RNNP_VIEW};
+const rnnp_operator rnnp_operator_Flatten = {.name = "Flatten",
+                                             .min_inputs = 1,
+                                             .max_inputs = 1,
+                                             .param_bytes = sizeof(flatten_params),
+                                             .parse = flatten_parse,
+                                             .infer = flatten_infer,
+                                             .time = flatten_time,
+                                             RNNP_VIEW};

@@ -5,12 +5,11 @@
  */
 #include "params.h"
 
-typedef struct softmax_params { int64_t axis; } softmax_params;
+typedef struct softmax_params {
+    int64_t axis;
+} softmax_params;
 
-static int coerces(const rnnp_node *node)
-{
-    return node->opset < 13;
-}
+static int coerces(const rnnp_node *node) { return node->opset < 13; }
 
 static rnnp_status softmax_parse(rnnp_parse *p, void *params)
 {
@@ -27,13 +26,10 @@ static rnnp_status softmax_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
     rnnp_status status;
     size_t axis;
 
-    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32))) != RNNP_OK)
-        return status;
-    if (rank == 0)
-        return FAIL(in, RNNP_ERR_SHAPE, "the input is a scalar");
+    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32))) != RNNP_OK) return status;
+    if (rank == 0) return FAIL(in, RNNP_ERR_SHAPE, "the input is a scalar");
     rnnp_meta_like(&outputs[0], &inputs[0]);
-    if (coerces(in->node) && softmax->axis == (int64_t)rank)
-        return RNNP_OK; /* rows of one element */
+    if (coerces(in->node) && softmax->axis == (int64_t)rank) return RNNP_OK; /* rows of one element */
     return rnnp_infer_axis(in, softmax->axis, rank, &axis);
 }
 
@@ -65,8 +61,7 @@ static rnnp_status softmax_run(const rnnp_exec *e, const rnnp_node *node, const 
     const float *x = inputs[0].data;
     float *y = outputs[0].data;
 
-    if (rnnp_tensor_elements(&inputs[0]) == 0)
-        return RNNP_OK;
+    if (rnnp_tensor_elements(&inputs[0]) == 0) return RNNP_OK;
     if (b.inner == 1) {
         const rnnp_row_args args = {.x = x, .y = y, .rows = b.outer, .cols = b.row, .ldx = b.row, .ldy = b.row};
 
@@ -75,12 +70,11 @@ static rnnp_status softmax_run(const rnnp_exec *e, const rnnp_node *node, const 
     }
     for (size_t i = 0; i < b.outer; i++, x += b.row * b.inner, y += b.row * b.inner) {
         float *turned = e->workspace;
-        const rnnp_move_args there = {.x = x, .y = turned, .rows = b.row, .cols = b.inner,
-                                      .ldx = b.inner, .ldy = b.row};
-        const rnnp_move_args back = {.x = turned, .y = y, .rows = b.inner, .cols = b.row,
-                                     .ldx = b.row, .ldy = b.inner};
-        const rnnp_row_args args = {.x = turned, .y = turned, .rows = b.inner, .cols = b.row,
-                                    .ldx = b.row, .ldy = b.row};
+        const rnnp_move_args there = {
+            .x = x, .y = turned, .rows = b.row, .cols = b.inner, .ldx = b.inner, .ldy = b.row};
+        const rnnp_move_args back = {.x = turned, .y = y, .rows = b.inner, .cols = b.row, .ldx = b.row, .ldy = b.inner};
+        const rnnp_row_args args = {
+            .x = turned, .y = turned, .rows = b.inner, .cols = b.row, .ldx = b.row, .ldy = b.row};
 
         transpose->fn.transpose_f32(&there);
         rows->fn.softmax_f32_u35(&args);
@@ -98,15 +92,24 @@ static int softmax_time(const rnnp_node *node, const rnnp_meta *inputs, const in
     return in_axis[0] != RNNP_TIME_NONE && (coerces(node) ? in_axis[0] >= axis : in_axis[0] == axis) ? -1 : 0;
 }
 
-#define SOFTMAX(op_name, op)                                                                                   \
-    static const rnnp_op kernels_##op_name[] = {[RNNP_MATH_U35] = RNNP_OP_##op##_u35,                          \
-                                                [RNNP_MATH_U10] = RNNP_OP_##op##_u10,                          \
-                                                [RNNP_MATH_FAST] = RNNP_OP_##op##_fast};                       \
-    const rnnp_operator rnnp_operator_##op_name = {                                                            \
-        .name = #op_name, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,                \
-        .param_bytes = sizeof(softmax_params), .parse = softmax_parse, .infer = softmax_infer,                 \
-        .run = softmax_run, .time = softmax_time, .workspace_bytes = softmax_workspace, .in_place = 1,         \
-        .uses_math = 1, .family = kernels_##op_name};
+#define SOFTMAX(op_name, op)                                                              \
+    static const rnnp_op kernels_##op_name[] = {[RNNP_MATH_U35] = RNNP_OP_##op##_u35,     \
+                                                [RNNP_MATH_U10] = RNNP_OP_##op##_u10,     \
+                                                [RNNP_MATH_FAST] = RNNP_OP_##op##_fast};  \
+    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,                      \
+                                                   .min_inputs = 1,                       \
+                                                   .max_inputs = 1,                       \
+                                                   .min_outputs = 1,                      \
+                                                   .max_outputs = 1,                      \
+                                                   .param_bytes = sizeof(softmax_params), \
+                                                   .parse = softmax_parse,                \
+                                                   .infer = softmax_infer,                \
+                                                   .run = softmax_run,                    \
+                                                   .time = softmax_time,                  \
+                                                   .workspace_bytes = softmax_workspace,  \
+                                                   .in_place = 1,                         \
+                                                   .uses_math = 1,                        \
+                                                   .family = kernels_##op_name};
 
 SOFTMAX(Softmax, softmax_f32)
 SOFTMAX(LogSoftmax, log_softmax_f32)

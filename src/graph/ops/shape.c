@@ -45,8 +45,7 @@ static rnnp_status dropout_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
 
     rnnp_meta_like(&outputs[0], &inputs[0]);
     rnnp_meta_like(&outputs[1], &inputs[0]);
-    if (in->node->opset >= 10)
-        outputs[1].dtype = RNNP_BOOL;
+    if (in->node->opset >= 10) outputs[1].dtype = RNNP_BOOL;
     if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32))) != RNNP_OK || rnnp_absent(in->node, 2))
         return status;
     if ((status = rnnp_infer_type(in, inputs, 2, RNNP_BIT(RNNP_BOOL))) != RNNP_OK ||
@@ -60,8 +59,7 @@ static rnnp_status dropout_run(const rnnp_exec *e, const rnnp_node *node, const 
 {
     const rnnp_tensor *mask = &outputs[1];
 
-    if (mask->data && mask->dtype == RNNP_BOOL)
-        memset(mask->data, 1, rnnp_tensor_elements(mask));
+    if (mask->data && mask->dtype == RNNP_BOOL) memset(mask->data, 1, rnnp_tensor_elements(mask));
     for (size_t i = 0; mask->data && mask->dtype == RNNP_F32 && i < rnnp_tensor_elements(mask); i++)
         ((float *)mask->data)[i] = 1.0f;
     rnnp_view_run(e, node, inputs, outputs);
@@ -83,16 +81,22 @@ static int dropout_time(const rnnp_node *node, const rnnp_meta *inputs, const in
     return 0;
 }
 
-const rnnp_operator rnnp_operator_Dropout = {
-    .name = "Dropout", .min_inputs = 1, .max_inputs = 3, .min_outputs = 1, .max_outputs = 2,
-    .parse = dropout_parse, .infer = dropout_infer, .run = dropout_run, .view = dropout_view, .time = dropout_time};
+const rnnp_operator rnnp_operator_Dropout = {.name = "Dropout",
+                                             .min_inputs = 1,
+                                             .max_inputs = 3,
+                                             .min_outputs = 1,
+                                             .max_outputs = 2,
+                                             .parse = dropout_parse,
+                                             .infer = dropout_infer,
+                                             .run = dropout_run,
+                                             .view = dropout_view,
+                                             .time = dropout_time};
 
 /* ---- Squeeze, Unsqueeze: axes are an attribute before opset 13, an input since ---- */
 
 static rnnp_status axes_parse(rnnp_parse *p, void *params)
 {
-    if (p->node->opset >= 13)
-        return RNNP_OK;
+    if (p->node->opset >= 13) return RNNP_OK;
     if (p->node->n_inputs > 1)
         return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "axes are an attribute before opset 13");
     return rnnp_parse_ints(p, "axes", params);
@@ -111,8 +115,7 @@ static int axes_known(const rnnp_node *node, const rnnp_meta *inputs, rnnp_ints 
     if (!rnnp_absent(node, 1)) {
         const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
 
-        if (!rnnp_tensor_known(&tensor))
-            return 0;
+        if (!rnnp_tensor_known(&tensor)) return 0;
         rnnp_run_ints(&tensor, axes);
     }
     return 1;
@@ -122,10 +125,8 @@ static unsigned squeeze_mask(const rnnp_meta *x, const rnnp_ints *axes)
 {
     unsigned mask = 0;
 
-    if (axes->given)
-        return rnnp_axes_mask(axes, x->rank);
-    for (size_t i = 0; i < x->rank; i++)
-        mask |= x->dim[i] == 1 ? 1u << i : 0;
+    if (axes->given) return rnnp_axes_mask(axes, x->rank);
+    for (size_t i = 0; i < x->rank; i++) mask |= x->dim[i] == 1 ? 1u << i : 0;
     return mask;
 }
 
@@ -159,8 +160,7 @@ static int squeeze_time(const rnnp_node *node, const rnnp_meta *inputs, const in
 {
     rnnp_ints axes;
 
-    if (!axes_known(node, inputs, &axes))
-        return RNNP_TIME_UNKNOWN;
+    if (!axes_known(node, inputs, &axes)) return RNNP_TIME_UNKNOWN;
     return rnnp_time_without(in_axis[0], squeeze_mask(&inputs[0], &axes), 0, &out_axis[0]);
 }
 
@@ -172,17 +172,13 @@ static rnnp_status unsqueeze_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp
     rnnp_ints axes;
     unsigned mask;
 
-    if ((status = axes_infer(in, inputs, &axes)) != RNNP_OK)
-        return status;
-    if (!axes.given)
-        return FAIL(in, RNNP_ERR_ARG, "there are no axes");
+    if ((status = axes_infer(in, inputs, &axes)) != RNNP_OK) return status;
+    if (!axes.given) return FAIL(in, RNNP_ERR_ARG, "there are no axes");
     if (x->rank + axes.count > RNNP_MAX_RANK)
         return FAIL(in, RNNP_ERR_UNSUPPORTED, "the result has rank %zu, above %d", x->rank + axes.count, RNNP_MAX_RANK);
     *out = (rnnp_meta){.dtype = x->dtype, .rank = x->rank + axes.count};
-    if ((status = rnnp_infer_axes(in, &axes, out->rank, &mask)) != RNNP_OK)
-        return status;
-    for (size_t i = 0, from = 0; i < out->rank; i++)
-        out->dim[i] = mask >> i & 1 ? 1 : x->dim[from++];
+    if ((status = rnnp_infer_axes(in, &axes, out->rank, &mask)) != RNNP_OK) return status;
+    for (size_t i = 0, from = 0; i < out->rank; i++) out->dim[i] = mask >> i & 1 ? 1 : x->dim[from++];
     return RNNP_OK;
 }
 
@@ -190,11 +186,9 @@ static int unsqueeze_time(const rnnp_node *node, const rnnp_meta *inputs, const 
 {
     rnnp_ints axes;
 
-    if (!axes_known(node, inputs, &axes))
-        return RNNP_TIME_UNKNOWN;
+    if (!axes_known(node, inputs, &axes)) return RNNP_TIME_UNKNOWN;
     out_axis[0] = in_axis[0];
-    if (in_axis[0] == RNNP_TIME_NONE)
-        return 0;
+    if (in_axis[0] == RNNP_TIME_NONE) return 0;
     const size_t rank = inputs[0].rank + axes.count;
     const unsigned mask = rnnp_axes_mask(&axes, rank);
     int from = -1;
@@ -214,7 +208,9 @@ const rnnp_operator rnnp_operator_Unsqueeze = {
 
 /* ---- Shape, Size ---- */
 
-typedef struct shape_params { int64_t start, end; } shape_params;
+typedef struct shape_params {
+    int64_t start, end;
+} shape_params;
 
 static rnnp_status shape_parse(rnnp_parse *p, void *params)
 {
@@ -232,8 +228,7 @@ static size_t clamp_axis(int64_t axis, size_t rank)
 {
     const int64_t r = (int64_t)rank;
 
-    if (axis < 0)
-        axis = axis < -r ? 0 : axis + r;
+    if (axis < 0) axis = axis < -r ? 0 : axis + r;
     return axis > r ? rank : (size_t)axis;
 }
 
@@ -261,8 +256,7 @@ static rnnp_status shape_run(const rnnp_exec *e, const rnnp_node *node, const rn
     const size_t n = shape_range(node, inputs[0].rank, &start);
 
     (void)e;
-    if (n)
-        memcpy(outputs[0].data, inputs[0].shape + start, n * sizeof *inputs[0].shape);
+    if (n) memcpy(outputs[0].data, inputs[0].shape + start, n * sizeof *inputs[0].shape);
     return RNNP_OK;
 }
 
@@ -275,10 +269,18 @@ static int no_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in
     return 0;
 }
 
-const rnnp_operator rnnp_operator_Shape = {
-    .name = "Shape", .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
-    .param_bytes = sizeof(shape_params), .parse = shape_parse, .infer = shape_infer, .run = shape_run,
-    .shape_only = 1, .moves = RNNP_MOVES_ALL, .time = no_time};
+const rnnp_operator rnnp_operator_Shape = {.name = "Shape",
+                                           .min_inputs = 1,
+                                           .max_inputs = 1,
+                                           .min_outputs = 1,
+                                           .max_outputs = 1,
+                                           .param_bytes = sizeof(shape_params),
+                                           .parse = shape_parse,
+                                           .infer = shape_infer,
+                                           .run = shape_run,
+                                           .shape_only = 1,
+                                           .moves = RNNP_MOVES_ALL,
+                                           .time = no_time};
 
 static rnnp_status size_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
@@ -296,6 +298,12 @@ static rnnp_status size_run(const rnnp_exec *e, const rnnp_node *node, const rnn
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_Size = {
-    .name = "Size", .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
-    .infer = size_infer, .run = size_run, .shape_only = 1, .time = no_time};
+const rnnp_operator rnnp_operator_Size = {.name = "Size",
+                                          .min_inputs = 1,
+                                          .max_inputs = 1,
+                                          .min_outputs = 1,
+                                          .max_outputs = 1,
+                                          .infer = size_infer,
+                                          .run = size_run,
+                                          .shape_only = 1,
+                                          .time = no_time};

@@ -7,7 +7,9 @@
 /* ---- Slice: attributes before opset 10, inputs since ---- */
 
 /* Per entry of the lists; axes default to 0, 1, ... and steps to 1. */
-typedef struct slice_lists { rnnp_ints starts, ends, axes, steps; } slice_lists;
+typedef struct slice_lists {
+    rnnp_ints starts, ends, axes, steps;
+} slice_lists;
 
 static rnnp_status slice_parse(rnnp_parse *p, void *params)
 {
@@ -33,10 +35,7 @@ typedef struct slice_axis {
     enum { SLICE_SOME, SLICE_ALL, SLICE_LAST } kind;
 } slice_axis;
 
-static int64_t clamp(int64_t i, int64_t low, int64_t high)
-{
-    return i < low ? low : i > high ? high : i;
-}
+static int64_t clamp(int64_t i, int64_t low, int64_t high) { return i < low ? low : i > high ? high : i; }
 
 /* By the text of Slice-13, which says in full what older texts mean: going backwards, a start before the first element
  * is the first element, while an end there is before it. step != 0; count is RNNP_DYNAMIC where a symbol decides. */
@@ -45,12 +44,9 @@ static slice_axis slice_one(int64_t dim, int64_t start, int64_t end, int64_t ste
     const int to_end = end >= INT32_MAX || end == dim;
     slice_axis s = {.step = step, .count = RNNP_DYNAMIC};
 
-    if (step == 1 && start == 0 && to_end)
-        s = (slice_axis){0, 1, dim, SLICE_ALL};
-    if (step == 1 && start == -1 && to_end)
-        s = (slice_axis){0, 1, 1, SLICE_LAST};
-    if (step == -1 && start == -1 && end <= -INT32_MAX && !rnnp_dim_is_symbol(end))
-        s.count = dim; /* all, backwards */
+    if (step == 1 && start == 0 && to_end) s = (slice_axis){0, 1, dim, SLICE_ALL};
+    if (step == 1 && start == -1 && to_end) s = (slice_axis){0, 1, 1, SLICE_LAST};
+    if (step == -1 && start == -1 && end <= -INT32_MAX && !rnnp_dim_is_symbol(end)) s.count = dim; /* all, backwards */
     if (rnnp_dim_is_symbol(dim) || rnnp_dim_is_symbol(start) || rnnp_dim_is_symbol(end) || rnnp_dim_is_symbol(step))
         return s;
     const int64_t last = dim > 0 ? dim - 1 : 0;
@@ -73,8 +69,7 @@ static int64_t list_at(const rnnp_ints *list, size_t i, int64_t fallback)
 /* For checked lists: what happens to each axis of x. */
 static void slice_axes(const slice_lists *lists, size_t rank, const int64_t *dims, slice_axis *axes)
 {
-    for (size_t i = 0; i < rank; i++)
-        axes[i] = (slice_axis){0, 1, dims[i], SLICE_ALL};
+    for (size_t i = 0; i < rank; i++) axes[i] = (slice_axis){0, 1, dims[i], SLICE_ALL};
     for (size_t i = 0; i < lists->starts.count; i++) {
         const size_t axis = rnnp_axis(list_at(&lists->axes, i, (int64_t)i), rank);
 
@@ -89,10 +84,8 @@ static int slice_lists_of(const rnnp_node *node, const rnnp_tensor *inputs, slic
 
     *lists = *(const slice_lists *)node->params;
     for (size_t i = 1; i < node->n_inputs; i++) {
-        if (rnnp_absent(node, i))
-            continue;
-        if (!rnnp_tensor_known(&inputs[i]))
-            return 0;
+        if (rnnp_absent(node, i)) continue;
+        if (!rnnp_tensor_known(&inputs[i])) return 0;
         rnnp_run_ints(&inputs[i], list[i - 1]);
     }
     return 1;
@@ -102,8 +95,7 @@ static int slice_lists_known(const rnnp_node *node, const rnnp_meta *inputs, sli
 {
     rnnp_tensor tensors[5] = {0};
 
-    for (size_t i = 1; i < node->n_inputs; i++)
-        tensors[i] = rnnp_known_tensor(&inputs[i]);
+    for (size_t i = 1; i < node->n_inputs; i++) tensors[i] = rnnp_known_tensor(&inputs[i]);
     return slice_lists_of(node, tensors, lists);
 }
 
@@ -115,14 +107,12 @@ static rnnp_status slice_check(rnnp_infer *in, const slice_lists *lists, size_t 
 
     if (lists->ends.count != n || (axes.given && axes.count != n) || (lists->steps.given && lists->steps.count != n))
         return FAIL(in, RNNP_ERR_SHAPE, "starts, ends, axes and steps have different lengths");
-    for (size_t i = 0; i < n && !axes.given; i++)
-        axes.at[i] = (int64_t)i;
+    for (size_t i = 0; i < n && !axes.given; i++) axes.at[i] = (int64_t)i;
     axes.count = n;
     for (size_t i = 0; i < n; i++) {
         const int64_t step = list_at(&lists->steps, i, 1);
 
-        if (step == 0)
-            return FAIL(in, RNNP_ERR_SHAPE, "a step is 0");
+        if (step == 0) return FAIL(in, RNNP_ERR_SHAPE, "a step is 0");
     }
     return rnnp_infer_axes(in, &axes, rank, &mask);
 }
@@ -137,18 +127,14 @@ static rnnp_status slice_unknown(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
     rnnp_status status;
     int known = 1;
 
-    if ((status = rnnp_infer_ints(in, inputs, 3, "axes", &axes, &known)) != RNNP_OK)
-        return status;
+    if ((status = rnnp_infer_ints(in, inputs, 3, "axes", &axes, &known)) != RNNP_OK) return status;
     if (!rnnp_dim_is_symbol(n) && (n > (int64_t)x->rank || (axes.given && known && n != (int64_t)axes.count)))
         return FAIL(in, RNNP_ERR_SHAPE, "%lld starts for %zu axes", (long long)n,
                     axes.given && known ? axes.count : x->rank);
-    if (axes.given && known && (status = rnnp_infer_axes(in, &axes, x->rank, &mask)) != RNNP_OK)
-        return status;
-    if (!axes.given && !rnnp_dim_is_symbol(n))
-        mask = (1u << n) - 1;
+    if (axes.given && known && (status = rnnp_infer_axes(in, &axes, x->rank, &mask)) != RNNP_OK) return status;
+    if (!axes.given && !rnnp_dim_is_symbol(n)) mask = (1u << n) - 1;
     for (size_t i = 0; i < x->rank; i++) {
-        if (mask >> i & 1)
-            out->dim[i] = rnnp_dim_unknown(in);
+        if (mask >> i & 1) out->dim[i] = rnnp_dim_unknown(in);
     }
     return RNNP_OK;
 }
@@ -164,14 +150,11 @@ static rnnp_status slice_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     int known;
 
     for (size_t i = 1; i < in->node->n_inputs; i++) { /* types and lengths */
-        if ((status = rnnp_infer_ints(in, inputs, i, names[i - 1], &ignored, &known)) != RNNP_OK)
-            return status;
+        if ((status = rnnp_infer_ints(in, inputs, i, names[i - 1], &ignored, &known)) != RNNP_OK) return status;
     }
     rnnp_meta_like(&outputs[0], x);
-    if (!slice_lists_known(in->node, inputs, &lists))
-        return slice_unknown(in, inputs, &outputs[0]);
-    if ((status = slice_check(in, &lists, x->rank)) != RNNP_OK)
-        return status;
+    if (!slice_lists_known(in->node, inputs, &lists)) return slice_unknown(in, inputs, &outputs[0]);
+    if ((status = slice_check(in, &lists, x->rank)) != RNNP_OK) return status;
     slice_axes(&lists, x->rank, x->dim, axes);
     for (size_t i = 0; i < x->rank; i++)
         outputs[0].dim[i] = axes[i].count == RNNP_DYNAMIC ? rnnp_dim_unknown(in) : axes[i].count;
@@ -198,8 +181,7 @@ static rnnp_status slice_run(const rnnp_exec *e, const rnnp_node *node, const rn
 {
     ptrdiff_t step[RNNP_MAX_RANK], base;
 
-    if (rnnp_tensor_elements(&outputs[0]) == 0)
-        return RNNP_OK;
+    if (rnnp_tensor_elements(&outputs[0]) == 0) return RNNP_OK;
     rnnp_slice_steps(node, inputs, &base, step);
     rnnp_copy_strided(e->select, &outputs[0], inputs[0].data, base, step);
     return RNNP_OK;
@@ -210,12 +192,10 @@ static int slice_view(const rnnp_node *node, const rnnp_meta *inputs, const rnnp
     slice_axis axes[RNNP_MAX_RANK];
     slice_lists lists;
 
-    if (!rnnp_same_dims(&inputs[0], &outputs[0]) || !slice_lists_known(node, inputs, &lists))
-        return 0;
+    if (!rnnp_same_dims(&inputs[0], &outputs[0]) || !slice_lists_known(node, inputs, &lists)) return 0;
     slice_axes(&lists, inputs[0].rank, inputs[0].dim, axes);
     for (size_t i = 0; i < inputs[0].rank; i++) {
-        if (axes[i].step < 0)
-            return 0;
+        if (axes[i].step < 0) return 0;
     }
     return 1;
 }
@@ -227,29 +207,33 @@ static int slice_time(const rnnp_node *node, const rnnp_meta *inputs, const int 
     slice_lists lists;
 
     out_axis[0] = in_axis[0];
-    if (in_axis[0] == RNNP_TIME_NONE)
-        return 0;
-    if (!slice_lists_known(node, inputs, &lists))
-        return RNNP_TIME_UNKNOWN;
+    if (in_axis[0] == RNNP_TIME_NONE) return 0;
+    if (!slice_lists_known(node, inputs, &lists)) return RNNP_TIME_UNKNOWN;
     slice_axes(&lists, inputs[0].rank, inputs[0].dim, axes);
-    if (axes[in_axis[0]].kind == SLICE_LAST)
-        out_axis[0] = RNNP_TIME_NONE;
+    if (axes[in_axis[0]].kind == SLICE_LAST) out_axis[0] = RNNP_TIME_NONE;
     return axes[in_axis[0]].kind == SLICE_SOME ? RNNP_TIME_PICKED : 0;
 }
 
-const rnnp_operator rnnp_operator_Slice = {
-    .name = "Slice", .min_inputs = 1, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
-    .param_bytes = sizeof(slice_lists), .parse = slice_parse, .infer = slice_infer, .run = slice_run,
-    .moves = RNNP_MOVES_FIRST, .view = slice_view,
-    .time = slice_time};
+const rnnp_operator rnnp_operator_Slice = {.name = "Slice",
+                                           .min_inputs = 1,
+                                           .max_inputs = 5,
+                                           .min_outputs = 1,
+                                           .max_outputs = 1,
+                                           .param_bytes = sizeof(slice_lists),
+                                           .parse = slice_parse,
+                                           .infer = slice_infer,
+                                           .run = slice_run,
+                                           .moves = RNNP_MOVES_FIRST,
+                                           .view = slice_view,
+                                           .time = slice_time};
 
 /* ---- Split: sizes from an attribute (before opset 13), an input, or equal parts ---- */
 
 typedef struct split_params {
     int64_t axis;
-    int64_t *sizes;               /* NULL: not an attribute */
+    int64_t *sizes; /* NULL: not an attribute */
     size_t n_sizes;
-    int rounds_up;                /* num_outputs: the last part may be smaller */
+    int rounds_up; /* num_outputs: the last part may be smaller */
 } split_params;
 
 static rnnp_status split_parse(rnnp_parse *p, void *params)
@@ -263,12 +247,10 @@ static rnnp_status split_parse(rnnp_parse *p, void *params)
 
         if (p->node->n_inputs > 1)
             return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "split is an attribute before opset 13");
-        if (!sizes)
-            return RNNP_OK;
+        if (!sizes) return RNNP_OK;
         split->n_sizes = sizes->count;
         split->sizes = rnnp_model_alloc(p->model, sizes->count * sizeof *split->sizes);
-        if (!split->sizes)
-            return RNNP_ERR_MEMORY;
+        if (!split->sizes) return RNNP_ERR_MEMORY;
         rnnp_copy(split->sizes, sizes->ints, sizes->count * sizeof *split->sizes);
     } else if (p->node->opset >= 18) {
         const int64_t n = rnnp_parse_int(p, "num_outputs", -1);
@@ -288,10 +270,8 @@ static int64_t split_size(const rnnp_node *node, const rnnp_tensor *sizes, int64
     const split_params *split = node->params;
     const int64_t n = (int64_t)node->n_outputs;
 
-    if (split->sizes)
-        return split->sizes[i];
-    if (sizes->dtype)
-        return rnnp_integer_at(sizes, i);
+    if (split->sizes) return split->sizes[i];
+    if (sizes->dtype) return rnnp_integer_at(sizes, i);
     const int64_t part = (dim + n - 1) / n, before = part * (int64_t)i;
     return dim - before < part ? dim - before : part;
 }
@@ -310,8 +290,7 @@ static rnnp_status split_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
         (has_input && (status = rnnp_infer_type(in, inputs, 1, RNNP_BIT(RNNP_I64) | RNNP_BIT(RNNP_I32))) != RNNP_OK))
         return status;
     const int64_t dim = inputs[0].dim[axis];
-    if (dim > INT64_MAX / 2)
-        return FAIL(in, RNNP_ERR_SHAPE, "axis %zu has %lld elements", axis, (long long)dim);
+    if (dim > INT64_MAX / 2) return FAIL(in, RNNP_ERR_SHAPE, "axis %zu has %lld elements", axis, (long long)dim);
     const int sized = split->sizes || (has_input && sizes.data);
     const size_t n_sizes = split->sizes ? split->n_sizes : has_input ? rnnp_meta_elements(&inputs[1]) : node->n_outputs;
     if ((sized || (has_input && n_sizes != SIZE_MAX)) && n_sizes != node->n_outputs)
@@ -322,8 +301,7 @@ static rnnp_status split_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     for (size_t i = 0; i < node->n_outputs; i++) {
         rnnp_meta_like(&outputs[i], &inputs[0]);
         outputs[i].dim[axis] = rnnp_dim_unknown(in);
-        if (!sized && (has_input || rnnp_dim_is_symbol(dim)))
-            continue;
+        if (!sized && (has_input || rnnp_dim_is_symbol(dim))) continue;
         const int64_t size = split_size(node, &sizes, dim, i);
         if (rnnp_dim_is_symbol(size)) {
             total = RNNP_DYNAMIC;
@@ -379,12 +357,18 @@ static int split_time(const rnnp_node *node, const rnnp_meta *inputs, const int 
 {
     const split_params *split = node->params;
 
-    for (size_t i = 0; i < node->n_outputs; i++)
-        out_axis[i] = in_axis[0];
+    for (size_t i = 0; i < node->n_outputs; i++) out_axis[i] = in_axis[0];
     return in_axis[0] == (int)rnnp_axis(split->axis, inputs[0].rank) ? RNNP_TIME_PICKED : 0;
 }
 
-const rnnp_operator rnnp_operator_Split = {
-    .name = "Split", .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 255,
-    .param_bytes = sizeof(split_params), .parse = split_parse, .infer = split_infer, .run = split_run,
-    .moves = RNNP_MOVES_FIRST, .time = split_time};
+const rnnp_operator rnnp_operator_Split = {.name = "Split",
+                                           .min_inputs = 1,
+                                           .max_inputs = 2,
+                                           .min_outputs = 1,
+                                           .max_outputs = 255,
+                                           .param_bytes = sizeof(split_params),
+                                           .parse = split_parse,
+                                           .infer = split_infer,
+                                           .run = split_run,
+                                           .moves = RNNP_MOVES_FIRST,
+                                           .time = split_time};

@@ -8,8 +8,7 @@
 void rnnp_walk_init(rnnp_walk *walk, const rnnp_tensor *result, size_t operands)
 {
     *walk = (rnnp_walk){.operands = operands, .rank = result->rank};
-    for (size_t i = 0; i < result->rank; i++)
-        walk->dim[i] = (size_t)result->shape[i];
+    for (size_t i = 0; i < result->rank; i++) walk->dim[i] = (size_t)result->shape[i];
 }
 
 void rnnp_dense_steps(const rnnp_tensor *tensor, ptrdiff_t *step)
@@ -36,8 +35,7 @@ void rnnp_walk_broadcast(rnnp_walk *walk, const rnnp_tensor *result, size_t oper
 static int merges(const rnnp_walk *walk, size_t last, size_t i)
 {
     for (size_t k = 0; k < walk->operands; k++) {
-        if (walk->step[k][last] != (ptrdiff_t)walk->dim[i] * walk->step[k][i])
-            return 0;
+        if (walk->step[k][last] != (ptrdiff_t)walk->dim[i] * walk->step[k][i]) return 0;
     }
     return 1;
 }
@@ -46,30 +44,25 @@ void rnnp_walk_begin(rnnp_walk *walk, size_t inner)
 {
     size_t rank = 0, total = 1;
 
-    for (size_t i = 0; i < walk->rank; i++)
-        total *= walk->dim[i];
+    for (size_t i = 0; i < walk->rank; i++) total *= walk->dim[i];
     walk->rows = 0;
-    if (total == 0)
-        return;
+    if (total == 0) return;
     for (size_t i = 0; i < walk->rank; i++) {
         size_t to = rank;
 
-        if (walk->dim[i] == 1)
-            continue;
+        if (walk->dim[i] == 1) continue;
         if (rank > 0 && merges(walk, rank - 1, i)) {
             to = rank - 1;
             walk->dim[to] *= walk->dim[i];
         } else {
             walk->dim[rank++] = walk->dim[i];
         }
-        for (size_t k = 0; k < walk->operands; k++)
-            walk->step[k][to] = walk->step[k][i];
+        for (size_t k = 0; k < walk->operands; k++) walk->step[k][to] = walk->step[k][i];
     }
     walk->rank = rank;
     walk->outer = rank > inner ? rank - inner : 0;
     walk->row_elements = 1;
-    for (size_t i = walk->outer; i < rank; i++)
-        walk->row_elements *= walk->dim[i];
+    for (size_t i = walk->outer; i < rank; i++) walk->row_elements *= walk->dim[i];
     walk->rows = total / walk->row_elements;
 }
 
@@ -81,19 +74,16 @@ void rnnp_walk_next(rnnp_walk *walk)
         const int wraps = ++walk->index[i] == walk->dim[i];
         const ptrdiff_t by = wraps ? 1 - (ptrdiff_t)walk->dim[i] : 1;
 
-        for (size_t k = 0; k < walk->operands; k++)
-            walk->offset[k] += by * walk->step[k][i];
-        if (!wraps)
-            return;
+        for (size_t k = 0; k < walk->operands; k++) walk->offset[k] += by * walk->step[k][i];
+        if (!wraps) return;
         walk->index[i] = 0;
     }
 }
 
 /* ---- Copies ---- */
 
-#define COPY_ROW(T, y, x, n, step)                     \
-    for (size_t copy_i = 0; copy_i < (n); copy_i++)    \
-        ((T *)(y))[copy_i] = ((const T *)(x))[(ptrdiff_t)copy_i * (step)]
+#define COPY_ROW(T, y, x, n, step) \
+    for (size_t copy_i = 0; copy_i < (n); copy_i++) ((T *)(y))[copy_i] = ((const T *)(x))[(ptrdiff_t)copy_i * (step)]
 
 static void copy_row(size_t bytes, void *y, const void *x, size_t n, ptrdiff_t step)
 {
@@ -114,11 +104,9 @@ void rnnp_copy_strided(const rnnp_selection *select, const rnnp_tensor *y, const
     rnnp_walk walk;
 
     rnnp_walk_init(&walk, y, 1);
-    if (y->rank)
-        memcpy(walk.step[0], step, y->rank * sizeof *step);
+    if (y->rank) memcpy(walk.step[0], step, y->rank * sizeof *step);
     rnnp_walk_begin(&walk, 1);
-    if (!walk.rows)
-        return;
+    if (!walk.rows) return;
 
     const size_t last = walk.rank - 1;
     if (y->dtype == RNNP_F32 && walk.rank >= 2 && walk.step[0][last - 1] == 1 && walk.step[0][last] > 0) {
@@ -126,10 +114,12 @@ void rnnp_copy_strided(const rnnp_selection *select, const rnnp_tensor *y, const
         walk.row_elements *= walk.dim[last - 1];
         walk.rows /= walk.dim[last - 1];
         for (; walk.rows; rnnp_walk_next(&walk)) {
-            const rnnp_move_args args = {
-                .x = (const float *)x + base + walk.offset[0], .ldx = (size_t)walk.step[0][last],
-                .rows = walk.dim[last], .cols = walk.dim[last - 1],
-                .y = (float *)y->data + walk.row, .ldy = walk.dim[last]};
+            const rnnp_move_args args = {.x = (const float *)x + base + walk.offset[0],
+                                         .ldx = (size_t)walk.step[0][last],
+                                         .rows = walk.dim[last],
+                                         .cols = walk.dim[last - 1],
+                                         .y = (float *)y->data + walk.row,
+                                         .ldy = walk.dim[last]};
 
             select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&args);
         }

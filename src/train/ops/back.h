@@ -25,15 +25,21 @@ static inline const rnnp_selection *rnnp_call_select(const rnnp_gradient_call *c
 
 static inline rnnp_exec rnnp_call_exec(const rnnp_gradient_call *call)
 {
-    return (rnnp_exec){.context = call->shape.context, .select = call->shape.select, .math = call->shape.math,
+    return (rnnp_exec){.context = call->shape.context,
+                       .select = call->shape.select,
+                       .math = call->shape.math,
                        .workspace = call->workspace};
 }
 
 /* As if for a plan on one thread; inputs instead of the shape's. */
 static inline rnnp_prepare rnnp_shape_prepare(const rnnp_gradient_shape *shape, const rnnp_meta *inputs)
 {
-    return (rnnp_prepare){.context = shape->context, .node = shape->node, .inputs = inputs, .select = shape->select,
-                          .math = shape->math, .threads = 1};
+    return (rnnp_prepare){.context = shape->context,
+                          .node = shape->node,
+                          .inputs = inputs,
+                          .select = shape->select,
+                          .math = shape->math,
+                          .threads = 1};
 }
 
 /* dx = the sum of dy over the axes along which x was broadcast to dy. Neighbouring axes that are both summed, or both

@@ -24,8 +24,7 @@ static void finish(const rnnp_gradient_call *call, const rnnp_tensor *whole, siz
 static size_t whole_bytes(const rnnp_gradient_shape *shape)
 {
     for (size_t i = 0; i < shape->node->n_inputs; i++) {
-        if (!rnnp_same_dims(&shape->inputs[i], &shape->outputs[0]))
-            return rnnp_meta_bytes(&shape->outputs[0]);
+        if (!rnnp_same_dims(&shape->inputs[i], &shape->outputs[0])) return rnnp_meta_bytes(&shape->outputs[0]);
     }
     return 0;
 }
@@ -42,8 +41,7 @@ static void negate(const rnnp_gradient_call *call, const rnnp_tensor *x)
 static rnnp_status sum_backward(const rnnp_gradient_call *call)
 {
     for (size_t i = 0; i < call->shape.node->n_inputs; i++) {
-        if (call->d_inputs[i].data)
-            rnnp_sum_broadcast(rnnp_call_select(call), &call->d_outputs[0], &call->d_inputs[i]);
+        if (call->d_inputs[i].data) rnnp_sum_broadcast(rnnp_call_select(call), &call->d_outputs[0], &call->d_inputs[i]);
     }
     return RNNP_OK;
 }
@@ -51,8 +49,7 @@ static rnnp_status sum_backward(const rnnp_gradient_call *call)
 static rnnp_status sub_backward(const rnnp_gradient_call *call)
 {
     sum_backward(call);
-    if (call->d_inputs[1].data)
-        negate(call, &call->d_inputs[1]);
+    if (call->d_inputs[1].data) negate(call, &call->d_inputs[1]);
     return RNNP_OK;
 }
 
@@ -65,8 +62,7 @@ const rnnp_gradient rnnp_gradient_Sum = {.op = "Sum", .inputs = ~0u, .backward =
 static rnnp_status mul_backward(const rnnp_gradient_call *call)
 {
     for (size_t i = 0; i < 2; i++) {
-        if (!call->d_inputs[i].data)
-            continue;
+        if (!call->d_inputs[i].data) continue;
         const rnnp_tensor whole = whole_gradient(call, i);
 
         rnnp_binary_f32(rnnp_call_select(call), RNNP_OP_mul_f32, &call->d_outputs[0], &call->inputs[1 - i], &whole);
@@ -85,22 +81,23 @@ static rnnp_status div_backward(const rnnp_gradient_call *call)
     const rnnp_selection *select = rnnp_call_select(call);
 
     for (size_t i = 0; i < 2; i++) {
-        if (!call->d_inputs[i].data)
-            continue;
+        if (!call->d_inputs[i].data) continue;
         const rnnp_tensor whole = whole_gradient(call, i);
 
         rnnp_binary_f32(select, RNNP_OP_div_f32, &call->d_outputs[0], &call->inputs[1], &whole);
-        if (i == 1)
-            rnnp_binary_f32(select, RNNP_OP_mul_f32, &whole, &call->outputs[0], &whole);
+        if (i == 1) rnnp_binary_f32(select, RNNP_OP_mul_f32, &whole, &call->outputs[0], &whole);
         finish(call, &whole, i);
-        if (i == 1)
-            negate(call, &call->d_inputs[1]);
+        if (i == 1) negate(call, &call->d_inputs[1]);
     }
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Div = {.op = "Div", .inputs = 3, .keeps_inputs = 2, .keeps_outputs = 1,
-                                         .backward = div_backward, .workspace_bytes = whole_bytes};
+const rnnp_gradient rnnp_gradient_Div = {.op = "Div",
+                                         .inputs = 3,
+                                         .keeps_inputs = 2,
+                                         .keeps_outputs = 1,
+                                         .backward = div_backward,
+                                         .workspace_bytes = whole_bytes};
 
 /* ---- Pow: dy (e x^(e - 1)), 0 for e = 0; the exponent is a constant ---- */
 
@@ -121,8 +118,7 @@ static rnnp_status pow_backward(const rnnp_gradient_call *call)
     float *exponents = (float *)(void *)((char *)call->workspace + pow_room(&call->shape)), *less = exponents + n;
     rnnp_tensor exponent = call->inputs[1], lessened = exponent;
 
-    if (!call->d_inputs[0].data)
-        return RNNP_OK;
+    if (!call->d_inputs[0].data) return RNNP_OK;
     const rnnp_tensor whole = whole_gradient(call, 0);
     if (rnnp_pow_converts(RNNP_F32, exponent.dtype))
         rnnp_pow_convert(&exponent, exponents);
@@ -144,8 +140,12 @@ static rnnp_status pow_backward(const rnnp_gradient_call *call)
 
 static rnnp_status pow_check(const rnnp_gradient_shape *shape) { return rnnp_check_constant(shape, 1, "the exponent"); }
 
-const rnnp_gradient rnnp_gradient_Pow = {.op = "Pow", .inputs = 1, .keeps_inputs = 3, .backward = pow_backward,
-                                         .workspace_bytes = pow_bytes, .check = pow_check};
+const rnnp_gradient rnnp_gradient_Pow = {.op = "Pow",
+                                         .inputs = 1,
+                                         .keeps_inputs = 3,
+                                         .backward = pow_backward,
+                                         .workspace_bytes = pow_bytes,
+                                         .check = pow_check};
 
 /* ---- Max, Min, Where: dy goes to the operand that was taken; of equals, the first ---- */
 
@@ -159,8 +159,7 @@ static void masked(const rnnp_gradient_call *call, choice kind, int of_first, co
     rnnp_walk walk;
 
     rnnp_walk_init(&walk, whole, 2);
-    for (size_t k = 0; k < 2; k++)
-        rnnp_walk_broadcast(&walk, whole, k, &call->inputs[kind == CONDITION ? 0 : k]);
+    for (size_t k = 0; k < 2; k++) rnnp_walk_broadcast(&walk, whole, k, &call->inputs[kind == CONDITION ? 0 : k]);
     rnnp_walk_begin(&walk, 1);
     for (; walk.rows; rnnp_walk_next(&walk)) {
         for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
@@ -183,11 +182,9 @@ static rnnp_status choose_backward(const rnnp_gradient_call *call, choice kind)
 {
     const size_t first = kind == CONDITION ? 1 : 0;
 
-    if (call->shape.node->n_inputs == 1)
-        return sum_backward(call);
+    if (call->shape.node->n_inputs == 1) return sum_backward(call);
     for (size_t i = first; i < first + 2; i++) {
-        if (!call->d_inputs[i].data)
-            continue;
+        if (!call->d_inputs[i].data) continue;
         const rnnp_tensor whole = whole_gradient(call, i);
 
         masked(call, kind, i == first, &whole);
@@ -198,16 +195,15 @@ static rnnp_status choose_backward(const rnnp_gradient_call *call, choice kind)
 
 static rnnp_status two_check(const rnnp_gradient_shape *shape)
 {
-    if (shape->node->n_inputs <= 2)
-        return RNNP_OK;
+    if (shape->node->n_inputs <= 2) return RNNP_OK;
     return rnnp_node_fail(shape->context, shape->node, RNNP_ERR_UNSUPPORTED,
                           "%zu inputs, but there is a gradient for one or two only", shape->node->n_inputs);
 }
 
-#define CHOICE(op_name, kind, bits, ...)                                                                        \
-    static rnnp_status back_##op_name(const rnnp_gradient_call *call) { return choose_backward(call, kind); }   \
-    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name, .inputs = (bits), .backward = back_##op_name, \
-                                                   .workspace_bytes = whole_bytes, __VA_ARGS__};
+#define CHOICE(op_name, kind, bits, ...)                                                                      \
+    static rnnp_status back_##op_name(const rnnp_gradient_call *call) { return choose_backward(call, kind); } \
+    const rnnp_gradient rnnp_gradient_##op_name = {                                                           \
+        .op = #op_name, .inputs = (bits), .backward = back_##op_name, .workspace_bytes = whole_bytes, __VA_ARGS__};
 
 CHOICE(Max, LARGER, 3, .keeps_inputs = 3, .check = two_check)
 CHOICE(Min, SMALLER, 3, .keeps_inputs = 3, .check = two_check)

@@ -21,10 +21,8 @@ static rnnp_status transpose_backward(const rnnp_gradient_call *call)
     ptrdiff_t dense[RNNP_MAX_RANK], step[RNNP_MAX_RANK];
 
     rnnp_dense_steps(dy, dense);
-    for (size_t i = 0; i < dy->rank; i++)
-        step[rnnp_transpose_axis(call->shape.node, i, dy->rank)] = dense[i];
-    if (dx->data)
-        rnnp_copy_strided(rnnp_call_select(call), dx, dy->data, 0, step);
+    for (size_t i = 0; i < dy->rank; i++) step[rnnp_transpose_axis(call->shape.node, i, dy->rank)] = dense[i];
+    if (dx->data) rnnp_copy_strided(rnnp_call_select(call), dx, dy->data, 0, step);
     return RNNP_OK;
 }
 
@@ -38,11 +36,9 @@ static rnnp_status slice_backward(const rnnp_gradient_call *call)
     ptrdiff_t step[RNNP_MAX_RANK], base;
     rnnp_walk walk;
 
-    if (!dx->data)
-        return RNNP_OK;
+    if (!dx->data) return RNNP_OK;
     clear(dx);
-    if (rnnp_tensor_elements(dy) == 0)
-        return RNNP_OK;
+    if (rnnp_tensor_elements(dy) == 0) return RNNP_OK;
     rnnp_slice_steps(call->shape.node, call->inputs, &base, step);
     rnnp_walk_init(&walk, dy, 1);
     rnnp_copy(walk.step[0], step, dy->rank * sizeof *step);
@@ -57,13 +53,15 @@ static rnnp_status slice_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Slice = {.op = "Slice", .inputs = 1, .keeps_inputs = 0x1E,
-                                           .backward = slice_backward};
+const rnnp_gradient rnnp_gradient_Slice = {
+    .op = "Slice", .inputs = 1, .keeps_inputs = 0x1E, .backward = slice_backward};
 
 /* ---- Split, Concat ---- */
 
 /* A part [outer][part], at element `at` of the rows of a whole [outer][row]. */
-typedef struct piece { size_t outer, row, at, part; } piece;
+typedef struct piece {
+    size_t outer, row, at, part;
+} piece;
 
 static rnnp_status split_backward(const rnnp_gradient_call *call)
 {
@@ -71,8 +69,7 @@ static rnnp_status split_backward(const rnnp_gradient_call *call)
     const size_t axis = rnnp_split_axis(call->shape.node, dx->rank), inner = rnnp_shape_product(dx, axis + 1, dx->rank);
     piece p = {.outer = rnnp_shape_product(dx, 0, axis), .row = rnnp_shape_product(dx, axis, dx->rank)};
 
-    if (!dx->data)
-        return RNNP_OK;
+    if (!dx->data) return RNNP_OK;
     for (size_t i = 0; i < call->shape.node->n_outputs; i++, p.at += p.part) {
         const float *from = call->d_outputs[i].data;
 
@@ -119,8 +116,7 @@ static rnnp_status gather_backward(const rnnp_gradient_call *call)
     const float *from = call->d_outputs[0].data;
     float *to = dx->data;
 
-    if (!to)
-        return RNNP_OK;
+    if (!to) return RNNP_OK;
     clear(dx);
     for (size_t o = 0; o < outer; o++, to += length * cols) {
         for (size_t i = 0; i < n; i++, from += cols) {
@@ -132,15 +128,14 @@ static rnnp_status gather_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Gather = {.op = "Gather", .inputs = 1, .keeps_inputs = 2,
-                                            .backward = gather_backward};
+const rnnp_gradient rnnp_gradient_Gather = {
+    .op = "Gather", .inputs = 1, .keeps_inputs = 2, .backward = gather_backward};
 
 /* ---- Expand, Tile ---- */
 
 static rnnp_status expand_backward(const rnnp_gradient_call *call)
 {
-    if (call->d_inputs[0].data)
-        rnnp_sum_broadcast(rnnp_call_select(call), &call->d_outputs[0], &call->d_inputs[0]);
+    if (call->d_inputs[0].data) rnnp_sum_broadcast(rnnp_call_select(call), &call->d_outputs[0], &call->d_inputs[0]);
     return RNNP_OK;
 }
 
@@ -153,23 +148,18 @@ static rnnp_status tile_backward(const rnnp_gradient_call *call)
     size_t index[RNNP_MAX_RANK] = {0};
     ptrdiff_t step[RNNP_MAX_RANK];
 
-    if (!dx->data)
-        return RNNP_OK;
+    if (!dx->data) return RNNP_OK;
     clear(dx);
-    if (rnnp_tensor_elements(dy) == 0)
-        return RNNP_OK;
+    if (rnnp_tensor_elements(dy) == 0) return RNNP_OK;
     const size_t copies = dx->rank ? (size_t)dy->shape[last] / row : 1;
     rnnp_dense_steps(dx, step);
     for (size_t rows = rnnp_shape_product(dy, 0, last); rows > 0; rows--) {
         size_t to = 0;
 
-        for (size_t i = 0; i < last; i++)
-            to += index[i] % (size_t)dx->shape[i] * (size_t)step[i];
-        for (size_t i = 0; i < copies; i++, from += row)
-            add(call, (float *)dx->data + to, from, row);
+        for (size_t i = 0; i < last; i++) to += index[i] % (size_t)dx->shape[i] * (size_t)step[i];
+        for (size_t i = 0; i < copies; i++, from += row) add(call, (float *)dx->data + to, from, row);
         for (size_t i = last; i-- > 0;) {
-            if (++index[i] < (size_t)dy->shape[i])
-                break;
+            if (++index[i] < (size_t)dy->shape[i]) break;
             index[i] = 0;
         }
     }

@@ -10,9 +10,9 @@
 
 typedef struct product {
     size_t m, n, k;
-    int trans_a, trans_b;          /* a is given as [k][m], b as [n][k] */
+    int trans_a, trans_b; /* a is given as [k][m], b as [n][k] */
     float alpha;
-    rnnp_tensor a, b, y;           /* one matrix per element of these; broadcast to y */
+    rnnp_tensor a, b, y; /* one matrix per element of these; broadcast to y */
 } product;
 
 /* Axes before the last two of MatMul's operands; a right side that is one matrix makes the left one tall. */
@@ -34,8 +34,11 @@ static product matmul_product(const rnnp_tensor *a, const rnnp_tensor *b)
 
 static product gemm_product(const rnnp_gemm_params *gemm, const rnnp_tensor *a, const rnnp_tensor *b)
 {
-    return (product){.m = (size_t)a->shape[gemm->trans_a], .n = (size_t)b->shape[!gemm->trans_b],
-                     .k = (size_t)b->shape[gemm->trans_b], .trans_a = gemm->trans_a, .trans_b = gemm->trans_b,
+    return (product){.m = (size_t)a->shape[gemm->trans_a],
+                     .n = (size_t)b->shape[!gemm->trans_b],
+                     .k = (size_t)b->shape[gemm->trans_b],
+                     .trans_a = gemm->trans_a,
+                     .trans_b = gemm->trans_b,
                      .alpha = gemm->alpha};
 }
 
@@ -106,8 +109,7 @@ static size_t product_prepared_bytes(const rnnp_gradient_shape *shape)
     const product p = shape_product(shape);
     const size_t matrices = rnnp_tensor_elements(&p.b);
 
-    if (!rnnp_gradient_constant(shape->node, 1))
-        return 0;
+    if (!rnnp_gradient_constant(shape->node, 1)) return 0;
     return rnnp_add_bytes(forward_packed_bytes(shape), packed_bytes(shape->select, p.k, p.n, matrices));
 }
 
@@ -119,8 +121,7 @@ static void product_prepare(const rnnp_gradient_shape *shape, const rnnp_tensor 
     const rnnp_prepare prepare = operator_prepare(shape, inputs[1].data, metas);
     float *transposed = (float *)(void *)((char *)prepared + forward_packed_bytes(shape));
 
-    if (!rnnp_gradient_constant(shape->node, 1))
-        return;
+    if (!rnnp_gradient_constant(shape->node, 1)) return;
     shape->node->op->pack(&prepare, prepared, part, parts);
     for (size_t i = 0; i < rnnp_tensor_elements(&p.b) && p.n && p.k; i++)
         pack_transposed(shape->select, &p, (const float *)inputs[1].data + i * p.n * p.k,
@@ -146,8 +147,8 @@ static size_t backward_bytes(const rnnp_gradient_shape *shape)
     const size_t left = rnnp_add_bytes(rnnp_align64(packed_bytes(shape->select, p.k, p.n, 1)),
                                        p.trans_a ? p.m * p.k * sizeof(float) : 0);
     const size_t columns = p.trans_b ? p.k : p.n, rows = p.trans_b ? p.n : p.k;
-    const size_t right = rnnp_add_bytes(rnnp_align64(packed_bytes(shape->select, columns, p.m, 1)),
-                                        rows * p.m * sizeof(float));
+    const size_t right =
+        rnnp_add_bytes(rnnp_align64(packed_bytes(shape->select, columns, p.m, 1)), rows * p.m * sizeof(float));
 
     return left > right ? left : right;
 }
@@ -179,8 +180,17 @@ static void multiply(const rnnp_gradient_call *call, size_t m, size_t n, size_t 
                      float *c, int goes_on)
 {
     const rnnp_product how = {rnnp_product_kernel(rnnp_call_select(call), n, k), 1};
-    const rnnp_gemm_args args = {.m = m, .n = n, .k = k, .a = a, .lda = k, .b = packed, .c0 = goes_on ? c : NULL,
-                                 .ldc0 = goes_on ? n : 0, .c = c, .ldc = n, .math = (int)call->shape.math};
+    const rnnp_gemm_args args = {.m = m,
+                                 .n = n,
+                                 .k = k,
+                                 .a = a,
+                                 .lda = k,
+                                 .b = packed,
+                                 .c0 = goes_on ? c : NULL,
+                                 .ldc0 = goes_on ? n : 0,
+                                 .c = c,
+                                 .ldc = n,
+                                 .math = (int)call->shape.math};
 
     rnnp_product_forward(&how, &args, NULL, 1);
 }
@@ -214,8 +224,7 @@ static void back_right(const rnnp_gradient_call *call, const product *p, const f
         transpose(call, dy, turned, p->m, p->n);
     } else {
         pack(select, packed, dy, p->n, p->m, 0, 0, 1);
-        if (!p->trans_a)
-            transpose(call, a, turned, p->m, p->k);
+        if (!p->trans_a) transpose(call, a, turned, p->m, p->k);
     }
     multiply(call, rows, columns, p->m, p->trans_a && !p->trans_b ? a : turned, packed, db, goes_on);
 }
@@ -235,10 +244,8 @@ static rnnp_status product_backward(const rnnp_gradient_call *call)
 
     if (rnnp_gradient_constant(call->shape.node, 1))
         transposed = (const float *)(const void *)((const char *)call->prepared + forward_packed_bytes(&call->shape));
-    if (da->data && shared_a)
-        clear(da);
-    if (db->data && shared_b)
-        clear(db);
+    if (da->data && shared_a) clear(da);
+    if (db->data && shared_b) clear(db);
     rnnp_walk_init(&walk, &p.y, 2);
     rnnp_walk_broadcast(&walk, &p.y, 0, &p.a);
     rnnp_walk_broadcast(&walk, &p.y, 1, &p.b);
@@ -248,13 +255,10 @@ static rnnp_status product_backward(const rnnp_gradient_call *call)
         if (da->data)
             back_left(call, &p, b + at_b * p.n * p.k, transposed ? transposed + at_b * floats : NULL, dy,
                       (float *)da->data + at_a * p.m * p.k, shared_a);
-        if (db->data)
-            back_right(call, &p, a + at_a * p.m * p.k, dy, (float *)db->data + at_b * p.n * p.k, shared_b);
+        if (db->data) back_right(call, &p, a + at_a * p.m * p.k, dy, (float *)db->data + at_b * p.n * p.k, shared_b);
     }
-    if (da->data)
-        rnnp_scale(select, da->data, rnnp_tensor_elements(da), p.alpha);
-    if (db->data)
-        rnnp_scale(select, db->data, rnnp_tensor_elements(db), p.alpha);
+    if (da->data) rnnp_scale(select, da->data, rnnp_tensor_elements(da), p.alpha);
+    if (db->data) rnnp_scale(select, db->data, rnnp_tensor_elements(db), p.alpha);
     return RNNP_OK;
 }
 
@@ -264,18 +268,21 @@ static rnnp_status gemm_backward(const rnnp_gradient_call *call)
     const rnnp_tensor *dc = &call->d_inputs[2];
 
     product_backward(call);
-    if (rnnp_absent(call->shape.node, 2) || !dc->data)
-        return RNNP_OK;
+    if (rnnp_absent(call->shape.node, 2) || !dc->data) return RNNP_OK;
     rnnp_sum_broadcast(rnnp_call_select(call), &call->d_outputs[0], dc);
     rnnp_scale(rnnp_call_select(call), dc->data, rnnp_tensor_elements(dc), rnnp_gemm_of(call->shape.node)->beta);
     return RNNP_OK;
 }
 
-#define PRODUCT(op_name, bits, back)                                                                       \
-    const rnnp_gradient rnnp_gradient_##op_name = {                                                        \
-        .op = #op_name, .inputs = (bits), .keeps_inputs = 3, .forward = product_forward, .backward = back, \
-        .workspace_bytes = product_workspace, .prepared_bytes = product_prepared_bytes,                    \
-        .prepare = product_prepare};
+#define PRODUCT(op_name, bits, back)                                                         \
+    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name,                           \
+                                                   .inputs = (bits),                         \
+                                                   .keeps_inputs = 3,                        \
+                                                   .forward = product_forward,               \
+                                                   .backward = back,                         \
+                                                   .workspace_bytes = product_workspace,     \
+                                                   .prepared_bytes = product_prepared_bytes, \
+                                                   .prepare = product_prepare};
 
 PRODUCT(Gemm, 7, gemm_backward)
 PRODUCT(MatMul, 3, product_backward)

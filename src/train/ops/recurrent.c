@@ -38,20 +38,17 @@ static void plan_parts(rnnp_bptt *net)
         size_t row = 0;
 
         part->of = net->layer.part[i];
-        while (ops[row].step != part->of.op)
-            row++;
+        while (ops[row].step != part->of.op) row++;
         part->gates = ops[row].gates;
         part->back = ops[row].back;
         part->of.lanes = RNNP_TRAIN_LANES;
         part->of.panels = net->panels;
         part->of.columns = net->panels * part->of.gates * RNNP_TRAIN_LANES;
         part->ldz = part->of.columns;
-        if (part->ldz % SAME_SETS == 0)
-            part->ldz += RNNP_TRAIN_LANES;
+        if (part->ldz % SAME_SETS == 0) part->ldz += RNNP_TRAIN_LANES;
         net->ldz[i] = part->ldz;
     }
-    if (net->layer.cell == RNNP_CELL_GRU)
-        net->ldz[1] = net->panels * RNNP_TRAIN_LANES;
+    if (net->layer.cell == RNNP_CELL_GRU) net->ldz[1] = net->panels * RNNP_TRAIN_LANES;
 }
 
 static size_t take(size_t *total, size_t rows, size_t width) { return rnnp_take_floats(total, rows * width); }
@@ -63,8 +60,7 @@ static void plan_kept(rnnp_bptt *net)
     rnnp_bptt_kept *k = &net->kept;
 
     k->floats = 0;
-    for (size_t i = 0; i < 2; i++)
-        k->z[i] = take(&k->floats, rows, net->ldz[i]);
+    for (size_t i = 0; i < 2; i++) k->z[i] = take(&k->floats, rows, net->ldz[i]);
     k->c = take(&k->floats, is_lstm(net) ? slots : 0, net->batch * H);
     k->y = take(&k->floats, net->has_y ? 0 : net->steps * net->batch, H);
 }
@@ -80,14 +76,12 @@ static void plan_work(rnnp_bptt *net)
     w->floats = 0;
     w->order = take(&w->floats, B, sizeof(uint32_t) / sizeof(float));
     w->at = take(&w->floats, net->steps + 1, sizeof(size_t) / sizeof(float));
-    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
-        *states[i] = take(&w->floats, B, H);
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) *states[i] = take(&w->floats, B, H);
     w->hs = take(&w->floats, rows, H);
     w->hs_masked = take(&w->floats, net->dropout > 0.0f ? rows : 0, H);
     w->rhs = take(&w->floats, reset_rows, H);
     w->us = take(&w->floats, reset_rows, H);
-    for (size_t i = 0; i < 2; i++)
-        w->z[i] = take(&w->floats, net->recompute ? rows : 0, net->ldz[i]);
+    for (size_t i = 0; i < 2; i++) w->z[i] = take(&w->floats, net->recompute ? rows : 0, net->ldz[i]);
     w->c = take(&w->floats, net->recompute && is_lstm(net) ? (net->segment + 1) * B : 0, H);
     w->x = take(&w->floats, rows, I);
     w->dx = take(&w->floats, rows, I);
@@ -109,10 +103,8 @@ void rnnp_bptt_plan(const rnnp_gradient_shape *shape, rnnp_bptt *net)
     net->dropout = shape->recurrent_dropout;
     net->has_y = node->n_outputs > RNNP_OUT_Y && node->outputs[RNNP_OUT_Y] != RNNP_NONE;
     net->segment = net->batch ? SEGMENT_ROWS / net->batch : SEGMENT_STEPS;
-    if (net->segment < SEGMENT_STEPS)
-        net->segment = SEGMENT_STEPS;
-    if (net->segment > net->steps)
-        net->segment = net->steps ? net->steps : 1;
+    if (net->segment < SEGMENT_STEPS) net->segment = SEGMENT_STEPS;
+    if (net->segment > net->steps) net->segment = net->steps ? net->steps : 1;
     plan_parts(net);
     rnnp_bptt_plan_pack(net);
     plan_kept(net);
@@ -133,8 +125,7 @@ static size_t bytes_of(const rnnp_gradient_shape *shape, size_t (*floats)(const 
 {
     rnnp_bptt net;
 
-    if (!fits(shape))
-        return SIZE_MAX;
+    if (!fits(shape)) return SIZE_MAX;
     rnnp_bptt_plan(shape, &net);
     return floats(&net) * sizeof(float);
 }
@@ -153,8 +144,8 @@ static size_t prepared_bytes(const rnnp_gradient_shape *shape) { return bytes_of
 static void prepare(const rnnp_gradient_shape *shape, const rnnp_tensor *inputs, void *prepared, size_t part,
                     size_t parts)
 {
-    const rnnp_recurrent_source source = {.w = inputs[RNNP_IN_W].data, .r = inputs[RNNP_IN_R].data,
-                                          .b = inputs[RNNP_IN_B].data};
+    const rnnp_recurrent_source source = {
+        .w = inputs[RNNP_IN_W].data, .r = inputs[RNNP_IN_R].data, .b = inputs[RNNP_IN_B].data};
     rnnp_bptt net;
 
     rnnp_bptt_plan(shape, &net);
@@ -186,10 +177,8 @@ static void find_rows(rnnp_bptt_run *run)
     const rnnp_bptt *net = &run->net;
     const int32_t *lengths = run->io.lengths;
 
-    for (size_t r = 0; r < net->batch; r++)
-        run->order[r] = (uint32_t)r;
-    if (lengths)
-        rnnp_rows_by_length(run->order, lengths, net->batch);
+    for (size_t r = 0; r < net->batch; r++) run->order[r] = (uint32_t)r;
+    if (lengths) rnnp_rows_by_length(run->order, lengths, net->batch);
 }
 
 rnnp_status rnnp_bptt_begin(const rnnp_gradient_call *call, rnnp_bptt_run *run)
@@ -198,8 +187,7 @@ rnnp_status rnnp_bptt_begin(const rnnp_gradient_call *call, rnnp_bptt_run *run)
     const rnnp_status status =
         rnnp_recurrent_call_of(shape->context, shape->node, call->inputs, call->outputs, &run->io);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     rnnp_bptt_plan(shape, &run->net);
     run->call = call;
     run->work = call->workspace;
@@ -217,18 +205,18 @@ static const float *make_mask(const rnnp_bptt_run *run)
     const rnnp_slice *slice = run->call->slice;
     const size_t H = net->layer.hidden, D = rnnp_directions(net->layer.direction);
     const float keep = 1.0f / (1.0f - net->dropout);
-    const rnnp_random random = {.seed = slice->seed, .step = slice->step, .use = RNNP_RANDOM_DROPOUT,
+    const rnnp_random random = {.seed = slice->seed,
+                                .step = slice->step,
+                                .use = RNNP_RANDOM_DROPOUT,
                                 .which = (uint32_t)run->call->shape.node->serial};
     float *mask = run->work + net->work.mask;
 
-    if (!(net->dropout > 0.0f) || !slice->training)
-        return NULL;
+    if (!(net->dropout > 0.0f) || !slice->training) return NULL;
     for (size_t r = 0; r < net->batch; r++) {
         float *row = mask + r * H;
 
         rnnp_random_uniform(&random, ((uint64_t)slice->rows[run->order[r]] * D + run->d) * H, H, row);
-        for (size_t u = 0; u < H; u++)
-            row[u] = row[u] < net->dropout ? 0.0f : keep;
+        for (size_t u = 0; u < H; u++) row[u] = row[u] < net->dropout ? 0.0f : keep;
     }
     return mask;
 }
@@ -256,8 +244,7 @@ void rnnp_bptt_begin_direction(rnnp_bptt_run *run, size_t d)
         const size_t t = rnnp_bptt_time(run, s);
         size_t rows = net->batch;
 
-        while (lengths && rows > 0 && (size_t)lengths[run->order[rows - 1]] <= t)
-            rows--;
+        while (lengths && rows > 0 && (size_t)lengths[run->order[rows - 1]] <= t) rows--;
         run->at[s + 1] = run->at[s] + rows;
     }
     run->mask = make_mask(run);
@@ -282,11 +269,18 @@ rnnp_bptt_segment rnnp_bptt_segment_at(const rnnp_bptt_run *run, size_t first)
 #define BIT(input) (1u << RNNP_IN_##input)
 #define WEIGHTS (BIT(X) | BIT(W) | BIT(R) | BIT(B) | BIT(H0))
 #define KEEPS (BIT(X) | BIT(LENGTHS) | BIT(H0))
-#define GRADIENT(name, with, keeps)                                                                                  \
-    const rnnp_gradient rnnp_gradient_##name = {                                                                     \
-        .op = #name, .inputs = WEIGHTS | (with), .keeps_inputs = KEEPS | (keeps), .keeps_outputs = 1u << RNNP_OUT_Y, \
-        .forward = rnnp_bptt_forward, .backward = rnnp_bptt_backward, .kept_bytes = kept_bytes,                      \
-        .workspace_bytes = workspace_bytes, .prepared_bytes = prepared_bytes, .prepare = prepare, .check = check}
+#define GRADIENT(name, with, keeps)                                                 \
+    const rnnp_gradient rnnp_gradient_##name = {.op = #name,                        \
+                                                .inputs = WEIGHTS | (with),         \
+                                                .keeps_inputs = KEEPS | (keeps),    \
+                                                .keeps_outputs = 1u << RNNP_OUT_Y,  \
+                                                .forward = rnnp_bptt_forward,       \
+                                                .backward = rnnp_bptt_backward,     \
+                                                .kept_bytes = kept_bytes,           \
+                                                .workspace_bytes = workspace_bytes, \
+                                                .prepared_bytes = prepared_bytes,   \
+                                                .prepare = prepare,                 \
+                                                .check = check}
 
 GRADIENT(RNN, 0, 0);
 GRADIENT(LSTM, BIT(C0) | BIT(P), BIT(P));

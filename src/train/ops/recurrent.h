@@ -22,46 +22,46 @@
 
 /* A part of a layer as in cells/recurrent.h: GRU with reset before has two. */
 typedef struct rnnp_bptt_part {
-    rnnp_recurrent_part of;          /* lanes: RNNP_TRAIN_LANES; bias, bias_h, wx, wh: of the prepared block */
+    rnnp_recurrent_part of; /* lanes: RNNP_TRAIN_LANES; bias, bias_h, wx, wh: of the prepared block */
     rnnp_op gates, back;
-    const rnnp_variant *gemm;        /* products that give pre-activations */
-    size_t wx_back, wh_back;         /* of the prepared block: [columns][input] and [columns][hidden] */
+    const rnnp_variant *gemm; /* products that give pre-activations */
+    size_t wx_back, wh_back;  /* of the prepared block: [columns][input] and [columns][hidden] */
     size_t ldz;
 } rnnp_bptt_part;
 
 /* Sections of what one direction keeps from forward to backward, in floats. */
 typedef struct rnnp_bptt_kept {
-    size_t z[2];                     /* [rows of all steps][ldz]; none when computed again */
-    size_t c;                        /* LSTM: [steps + 1][batch][hidden]; or before each segment alone */
-    size_t y;                        /* [steps][batch][hidden] where the node has no output Y */
+    size_t z[2]; /* [rows of all steps][ldz]; none when computed again */
+    size_t c;    /* LSTM: [steps + 1][batch][hidden]; or before each segment alone */
+    size_t y;    /* [steps][batch][hidden] where the node has no output Y */
     size_t floats;
 } rnnp_bptt_kept;
 
 /* Sections of the workspace, in floats; rows are those of a segment. */
 typedef struct rnnp_bptt_work {
-    size_t order, at;                /* rnnp_bptt_run */
-    size_t mask, h, masked, u, rh;   /* [batch][hidden] */
-    size_t z[2], c;                  /* as kept, of one segment */
-    size_t x;                        /* [rows][input] */
-    size_t hs, hs_masked, rhs, us;   /* [rows][hidden]: h_prev, r h_prev, z gate */
+    size_t order, at;                    /* rnnp_bptt_run */
+    size_t mask, h, masked, u, rh;       /* [batch][hidden] */
+    size_t z[2], c;                      /* as kept, of one segment */
+    size_t x;                            /* [rows][input] */
+    size_t hs, hs_masked, rhs, us;       /* [rows][hidden]: h_prev, r h_prev, z gate */
     size_t dh, dh_prev, dc, du, drh, dp; /* [batch][hidden]; dp [3][hidden] */
-    size_t dzt;                      /* [gates * hidden][rows], gates in the order of ONNX */
-    size_t sums;                     /* [gates * hidden] */
-    size_t packed;                   /* x or h as the right side of a product */
-    size_t dx;                       /* [rows][input] */
+    size_t dzt;                          /* [gates * hidden][rows], gates in the order of ONNX */
+    size_t sums;                         /* [gates * hidden] */
+    size_t packed;                       /* x or h as the right side of a product */
+    size_t dx;                           /* [rows][input] */
     size_t floats;
 } rnnp_bptt_work;
 
 typedef struct rnnp_bptt {
     rnnp_recurrent layer;
-    size_t batch, steps, segment;    /* segment: steps of one */
+    size_t batch, steps, segment; /* segment: steps of one */
     int recompute, has_y;
     float dropout;
     size_t parts, panels, gates;
     rnnp_bptt_part part[2];
-    size_t ldz[2];                   /* z of the parts; of GRU, reset after, the second is n's input part (zx) */
-    const rnnp_variant *gemm;        /* all other products */
-    size_t prepared_floats;          /* of one direction, as all below */
+    size_t ldz[2];            /* z of the parts; of GRU, reset after, the second is n's input part (zx) */
+    const rnnp_variant *gemm; /* all other products */
+    size_t prepared_floats;   /* of one direction, as all below */
     rnnp_bptt_kept kept;
     rnnp_bptt_work work;
 } rnnp_bptt;
@@ -70,23 +70,23 @@ typedef struct rnnp_bptt {
 typedef struct rnnp_bptt_run {
     rnnp_bptt net;
     const rnnp_gradient_call *call;
-    rnnp_recurrent_call io;          /* pointers and strides of the tensors */
+    rnnp_recurrent_call io; /* pointers and strides of the tensors */
     size_t d;
     rnnp_gate_spec spec;
     const float *prepared;
     float *kept, *work;
-    float *y;                        /* all h: the node's output or our own */
+    float *y; /* all h: the node's output or our own */
     size_t y_step, y_row;
-    uint32_t *order;                 /* [batch]: rows by falling length */
-    size_t *at;                      /* [steps + 1]: rows of all steps before this one */
-    const float *mask;               /* [batch][hidden] of recurrent dropout, in that order of rows; NULL: none */
+    uint32_t *order;   /* [batch]: rows by falling length */
+    size_t *at;        /* [steps + 1]: rows of all steps before this one */
+    const float *mask; /* [batch][hidden] of recurrent dropout, in that order of rows; NULL: none */
 } rnnp_bptt_run;
 
 /* Steps [first, end) and their rows. */
 typedef struct rnnp_bptt_segment {
     size_t first, end, rows;
-    float *z[2];                     /* [rows][ldz] */
-    float *c;                        /* LSTM: [steps of it + 1][batch][hidden] */
+    float *z[2]; /* [rows][ldz] */
+    float *c;    /* LSTM: [steps of it + 1][batch][hidden] */
 } rnnp_bptt_segment;
 
 /* ---- recurrent.c ---- */
@@ -96,10 +96,7 @@ rnnp_status rnnp_bptt_begin(const rnnp_gradient_call *call, rnnp_bptt_run *run);
 void rnnp_bptt_begin_direction(rnnp_bptt_run *run, size_t d);
 rnnp_bptt_segment rnnp_bptt_segment_at(const rnnp_bptt_run *run, size_t first);
 
-static inline size_t rnnp_bptt_segments(const rnnp_bptt *net)
-{
-    return (net->steps + net->segment - 1) / net->segment;
-}
+static inline size_t rnnp_bptt_segments(const rnnp_bptt *net) { return (net->steps + net->segment - 1) / net->segment; }
 /* Whether n's input part is apart from z (GRU, reset after). */
 static inline int rnnp_bptt_has_zx(const rnnp_bptt *net) { return net->part[0].of.op == RNNP_OP_gru_step_f32; }
 static inline size_t rnnp_bptt_active(const rnnp_bptt_run *run, size_t step)
@@ -123,11 +120,10 @@ static inline int rnnp_bptt_x_in_place(const rnnp_bptt_run *run)
 static inline void rnnp_bptt_product(const rnnp_variant *gemm, size_t m, size_t n, size_t k, const float *a, size_t lda,
                                      const float *b, const float *c0, size_t ldc0, float *c, size_t ldc)
 {
-    const rnnp_gemm_args args = {.m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .c0 = c0, .ldc0 = ldc0, .c = c,
-                                 .ldc = ldc};
+    const rnnp_gemm_args args = {
+        .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .c0 = c0, .ldc0 = ldc0, .c = c, .ldc = ldc};
 
-    if (m > 0)
-        gemm->fn.gemm_f32(&args);
+    if (m > 0) gemm->fn.gemm_f32(&args);
 }
 
 /* y = a op b for add_f32 and mul_f32; y may be a or b. */

@@ -38,11 +38,9 @@ static void dz_to_dh(const rnnp_bptt_run *run, size_t part, const float *dz, siz
     const float *r = run->prepared + p->wh_back;
 
     rnnp_bptt_product(net->gemm, rows, H, p->of.columns, dz, p->ldz, r, run->mask ? NULL : start, H, dh, H);
-    if (!run->mask)
-        return;
+    if (!run->mask) return;
     rnnp_bptt_each(run, RNNP_OP_mul_f32, dh, dh, run->mask, rows * H);
-    if (start)
-        rnnp_bptt_each(run, RNNP_OP_add_f32, dh, start, dh, rows * H);
+    if (start) rnnp_bptt_each(run, RNNP_OP_add_f32, dh, start, dh, rows * H);
 }
 
 static void gates_back(const rnnp_bptt_run *run, size_t part, const rnnp_gates_back_args *args)
@@ -59,19 +57,31 @@ static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size
     const int gru = net->layer.cell == RNNP_CELL_GRU, lstm = net->layer.cell == RNNP_CELL_LSTM;
     float *dh = run->work + w->dh, *carried = gru ? run->work + w->dh_prev : NULL, *drh = run->work + w->drh;
     const float *c = lstm ? s->c + (step - s->first + 1) * state : NULL;
-    rnnp_gates_back_args a = {
-        .rows = rows, .hidden = H, .z = s->z[0] + row * net->ldz[0], .ldz = net->ldz[0],
-        .zx = gru ? s->z[1] + row * net->ldz[1] : NULL, .ldzx = net->ldz[1], .h = run->work + w->hs + row * H, .ldh = H,
-        .c = c, .c_prev = lstm ? c - state : NULL, .ldc = H, .dh = dh, .lddh = H, .dh_prev = carried, .lddh_prev = H,
-        .dc = run->work + w->dc, .lddc = H, .du = run->work + w->du, .lddu = H, .dp = run->work + w->dp,
-        .spec = &run->spec};
+    rnnp_gates_back_args a = {.rows = rows,
+                              .hidden = H,
+                              .z = s->z[0] + row * net->ldz[0],
+                              .ldz = net->ldz[0],
+                              .zx = gru ? s->z[1] + row * net->ldz[1] : NULL,
+                              .ldzx = net->ldz[1],
+                              .h = run->work + w->hs + row * H,
+                              .ldh = H,
+                              .c = c,
+                              .c_prev = lstm ? c - state : NULL,
+                              .ldc = H,
+                              .dh = dh,
+                              .lddh = H,
+                              .dh_prev = carried,
+                              .lddh_prev = H,
+                              .dc = run->work + w->dc,
+                              .lddc = H,
+                              .du = run->work + w->du,
+                              .lddu = H,
+                              .dp = run->work + w->dp,
+                              .spec = &run->spec};
 
-    if (rows == 0)
-        return;
-    if (dy)
-        add_dy(run, step, rows, dy, dh);
-    if (gru)
-        memset(carried, 0, rows * H * sizeof *carried);
+    if (rows == 0) return;
+    if (dy) add_dy(run, step, rows, dy, dh);
+    if (gru) memset(carried, 0, rows * H * sizeof *carried);
     if (net->parts > 1) {
         gates_back(run, 1, &a);
         dz_to_dh(run, 1, a.zx, rows, NULL, drh);
@@ -91,10 +101,12 @@ static void turn(const rnnp_bptt_run *run, const float *dz, size_t ldz, size_t g
 
     for (size_t u = 0; u < H; u += RNNP_TRAIN_LANES)
         for (size_t g = 0; g < gates_of_z; g++) {
-            const rnnp_move_args args = {
-                .x = dz + u * gates_of_z + g * RNNP_TRAIN_LANES, .ldx = ldz, .rows = rows,
-                .cols = H - u < RNNP_TRAIN_LANES ? H - u : RNNP_TRAIN_LANES, .ldy = rows,
-                .y = run->work + run->net.work.dzt + ((first + g) * H + u) * rows};
+            const rnnp_move_args args = {.x = dz + u * gates_of_z + g * RNNP_TRAIN_LANES,
+                                         .ldx = ldz,
+                                         .rows = rows,
+                                         .cols = H - u < RNNP_TRAIN_LANES ? H - u : RNNP_TRAIN_LANES,
+                                         .ldy = rows,
+                                         .y = run->work + run->net.work.dzt + ((first + g) * H + u) * rows};
 
             transpose->fn.transpose_f32(&args);
         }
@@ -119,11 +131,10 @@ static void add_sums(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float
     const rnnp_bptt *net = &run->net;
     const size_t n = net->gates * net->layer.hidden;
     float *sums = run->work + net->work.sums;
-    const rnnp_row_args args = {.x = run->work + net->work.dzt, .y = sums, .rows = n, .cols = s->rows, .ldx = s->rows,
-                                .ldy = 1};
+    const rnnp_row_args args = {
+        .x = run->work + net->work.dzt, .y = sums, .rows = n, .cols = s->rows, .ldx = s->rows, .ldy = 1};
 
-    if (!db)
-        return;
+    if (!db) return;
     net->layer.select->op[RNNP_OP_reduce_sum_f32]->fn.reduce_sum_f32(&args);
     rnnp_bptt_each(run, RNNP_OP_add_f32, db, db, sums, n);
 }
@@ -150,13 +161,11 @@ static void add_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *
     const int in_place = rnnp_bptt_x_in_place(run);
     float *rows = in_place ? dx + s->first * run->io.x_step : run->work + net->work.dx;
 
-    if (run->d > 0)
-        copy_dx(run, s, dx, rows, 0);
+    if (run->d > 0) copy_dx(run, s, dx, rows, 0);
     for (size_t i = 0; i < net->parts; i++)
         rnnp_bptt_product(net->gemm, s->rows, I, net->part[i].of.columns, s->z[i], net->ldz[i],
                           run->prepared + net->part[i].wx_back, run->d + i > 0 ? rows : NULL, I, rows, I);
-    if (!in_place)
-        copy_dx(run, s, dx, rows, 1);
+    if (!in_place) copy_dx(run, s, dx, rows, 1);
 }
 
 static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const gradients *g)
@@ -172,24 +181,19 @@ static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, c
         rnnp_bptt_again(run, s, x);
     else if (net->parts > 1)
         rnnp_bptt_reset_rows(run, s);
-    for (size_t step = s->end; step-- > s->first;)
-        step_back(run, s, step, g->dy);
+    for (size_t step = s->end; step-- > s->first;) step_back(run, s, step, g->dy);
     for (size_t i = 0; i < net->parts; i++)
         turn(run, s->z[i], net->ldz[i], net->part[i].of.gates, s->rows, net->part[i].of.first_gate);
-    if (g->dr)
-        add_product(run, s, 0, first_gates, h, H, g->dr);
-    if (g->dr && net->parts > 1)
-        add_product(run, s, first_gates, 1, run->work + w->rhs, H, g->dr);
+    if (g->dr) add_product(run, s, 0, first_gates, h, H, g->dr);
+    if (g->dr && net->parts > 1) add_product(run, s, first_gates, 1, run->work + w->rhs, H, g->dr);
     add_sums(run, s, g->dbr);
     if (rnnp_bptt_has_zx(net)) { /* from here on n's input part */
         turn(run, s->z[1], net->ldz[1], 1, s->rows, 2);
         rnnp_bptt_zx_to_n(net, s);
     }
-    if (g->dw)
-        add_product(run, s, 0, net->gates, x, net->layer.input, g->dw);
+    if (g->dw) add_product(run, s, 0, net->gates, x, net->layer.input, g->dw);
     add_sums(run, s, g->dbw);
-    if (g->dx)
-        add_dx(run, s, g->dx);
+    if (g->dx) add_dx(run, s, g->dx);
 }
 
 /* ---- The whole ---- */
@@ -237,18 +241,15 @@ static void direction_back(const rnnp_bptt_run *run)
 
     g.dbr = g.dbw ? g.dbw + GH : NULL;
     begin_state(run, call->d_outputs[RNNP_OUT_H].data, dh);
-    if (lstm)
-        begin_state(run, call->d_outputs[RNNP_OUT_C].data, dc);
+    if (lstm) begin_state(run, call->d_outputs[RNNP_OUT_C].data, dc);
     memset(dp, 0, 3 * H * sizeof *dp);
     for (size_t i = rnnp_bptt_segments(net); i-- > 0;) {
         const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, i * net->segment);
 
-        if (s.rows > 0)
-            segment_back(run, &s, &g);
+        if (s.rows > 0) segment_back(run, &s, &g);
     }
     end_state(run, dh, call->d_inputs[RNNP_IN_H0].data);
-    if (!lstm)
-        return;
+    if (!lstm) return;
     end_state(run, dc, call->d_inputs[RNNP_IN_C0].data);
     if (call->d_inputs[RNNP_IN_P].data)
         memcpy((float *)call->d_inputs[RNNP_IN_P].data + d * 3 * H, dp, 3 * H * sizeof *dp);
@@ -262,8 +263,7 @@ static void clear(const rnnp_gradient_call *call)
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
         const rnnp_tensor *d = &call->d_inputs[inputs[i]];
 
-        if (d->data)
-            memset(d->data, 0, rnnp_tensor_elements(d) * sizeof(float));
+        if (d->data) memset(d->data, 0, rnnp_tensor_elements(d) * sizeof(float));
     }
 }
 
@@ -272,8 +272,7 @@ rnnp_status rnnp_bptt_backward(const rnnp_gradient_call *call)
     rnnp_bptt_run run;
     const rnnp_status status = rnnp_bptt_begin(call, &run);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     clear(call);
     for (size_t d = 0; d < rnnp_directions(run.net.layer.direction); d++) {
         rnnp_bptt_begin_direction(&run, d);

@@ -16,8 +16,7 @@ const float *rnnp_bptt_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
     const size_t I = run->net.layer.input;
     float *const x = run->work + run->net.work.x, *to = x;
 
-    if (rnnp_bptt_x_in_place(run))
-        return io->x + s->first * io->x_step;
+    if (rnnp_bptt_x_in_place(run)) return io->x + s->first * io->x_step;
     for (size_t step = s->first; step < s->end; step++) {
         const float *from = io->x + rnnp_bptt_time(run, step) * io->x_step;
 
@@ -54,8 +53,7 @@ void rnnp_bptt_gather_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
 
         for (size_t r = 0; r < rows; r++)
             memcpy(to + r * H, r < before ? y + run->order[r] * run->y_row : h0 + r * H, H * sizeof *to);
-        if (run->mask && rows > 0)
-            rnnp_bptt_each(run, RNNP_OP_mul_f32, masked, to, run->mask, rows * H);
+        if (run->mask && rows > 0) rnnp_bptt_each(run, RNNP_OP_mul_f32, masked, to, run->mask, rows * H);
         to += rows * H;
         masked += rows * H;
     }
@@ -92,8 +90,7 @@ static void project(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const 
         rnnp_bptt_product(p->gemm, s->rows, p->of.columns, I, x, I, run->prepared + p->of.wx,
                           run->prepared + p->of.bias, 0, s->z[i], p->ldz);
     }
-    if (!rnnp_bptt_has_zx(net))
-        return;
+    if (!rnnp_bptt_has_zx(net)) return;
     float *n = s->z[0] + N_AT;
     copy_gate(s->rows, net->panels, s->z[1], net->ldz[1], RNNP_TRAIN_LANES, n, net->ldz[0], N_STEP);
     copy_gate(s->rows, net->panels, n, net->ldz[0], N_STEP, run->prepared + net->part[0].of.bias_h, 0,
@@ -120,15 +117,26 @@ static void gates(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t i
 {
     const rnnp_bptt *net = &run->net;
     const size_t H = net->layer.hidden;
-    const rnnp_gates_args args = {
-        .rows = rows, .hidden = H, .lanes = RNNP_TRAIN_LANES, .panel_end = net->panels,
-        .z = s->z[i] + row * net->ldz[i], .ldz = net->ldz[i],
-        .zx = rnnp_bptt_has_zx(net) ? s->z[1] + row * net->ldz[1] : NULL, .ldzx = net->ldz[1],
-        .zx_step = RNNP_TRAIN_LANES, .h = at.h, .ldh = H, .c = at.c, .ldc = H, .u = at.u, .ldu = H, .y = at.y, .ldy = H,
-        .spec = &run->spec};
+    const rnnp_gates_args args = {.rows = rows,
+                                  .hidden = H,
+                                  .lanes = RNNP_TRAIN_LANES,
+                                  .panel_end = net->panels,
+                                  .z = s->z[i] + row * net->ldz[i],
+                                  .ldz = net->ldz[i],
+                                  .zx = rnnp_bptt_has_zx(net) ? s->z[1] + row * net->ldz[1] : NULL,
+                                  .ldzx = net->ldz[1],
+                                  .zx_step = RNNP_TRAIN_LANES,
+                                  .h = at.h,
+                                  .ldh = H,
+                                  .c = at.c,
+                                  .ldc = H,
+                                  .u = at.u,
+                                  .ldu = H,
+                                  .y = at.y,
+                                  .ldy = H,
+                                  .spec = &run->spec};
 
-    if (rows > 0)
-        net->layer.select->op[net->part[i].gates]->fn.lstm_gates_f32(&args); /* all gates ops have one type */
+    if (rows > 0) net->layer.select->op[net->part[i].gates]->fn.lstm_gates_f32(&args); /* all gates ops have one type */
 }
 
 /* ---- Once more, on the way back ---- */
@@ -143,8 +151,7 @@ void rnnp_bptt_reset_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
     for (size_t step = s->first; run->mask && step < s->end; step++) {
         const size_t rows = rnnp_bptt_active(run, step);
 
-        if (rows > 0)
-            rnnp_bptt_each(run, RNNP_OP_mul_f32, rhs, rhs, run->mask, rows * H);
+        if (rows > 0) rnnp_bptt_each(run, RNNP_OP_mul_f32, rhs, rhs, run->mask, rows * H);
         rhs += rows * H;
     }
 }
@@ -160,8 +167,7 @@ void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const
         rnnp_bptt_reset_rows(run, s);
         recur(run, s, 1, 0, s->rows, run->work + net->work.rhs);
     }
-    if (net->layer.cell != RNNP_CELL_LSTM)
-        return;
+    if (net->layer.cell != RNNP_CELL_LSTM) return;
     memcpy(s->c, run->kept + net->kept.c + s->first / net->segment * state, state * sizeof *s->c);
     for (size_t step = s->first; step < s->end; step++) {
         float *c = s->c + (step - s->first + 1) * state;
@@ -178,8 +184,7 @@ static const float *masked(const rnnp_bptt_run *run, const float *h, size_t rows
 {
     float *to = run->work + run->net.work.masked;
 
-    if (!run->mask || rows == 0)
-        return h;
+    if (!run->mask || rows == 0) return h;
     rnnp_bptt_each(run, RNNP_OP_mul_f32, to, h, run->mask, rows * run->net.layer.hidden);
     return to;
 }
@@ -212,8 +217,7 @@ static void forward_segment(const rnnp_bptt_run *run, const rnnp_bptt_segment *s
         const size_t row = run->at[step] - run->at[s->first], rows = rnnp_bptt_active(run, step);
         float *c = lstm ? s->c + (step - s->first + 1) * state : NULL;
 
-        if (lstm)
-            memcpy(c, c - state, state * sizeof *c);
+        if (lstm) memcpy(c, c - state, state * sizeof *c);
         for (size_t i = 0; i < net->parts; i++) {
             recur(run, s, i, row, rows, masked(run, i ? rh : h, rows));
             gates(run, s, i, row, rows,
@@ -241,8 +245,7 @@ static void forward_direction(const rnnp_bptt_run *run)
     float *h = run->work + net->work.h, *c = rnnp_bptt_segment_at(run, 0).c;
 
     begin_state(run, run->io.h0, h);
-    if (lstm)
-        begin_state(run, run->io.c0, c);
+    if (lstm) begin_state(run, run->io.c0, c);
     for (size_t first = 0; first < net->steps; first += net->segment) {
         const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, first);
 
@@ -256,8 +259,7 @@ static void forward_direction(const rnnp_bptt_run *run)
         }
     }
     end_state(run, h, run->io.h);
-    if (lstm)
-        end_state(run, c, run->io.c);
+    if (lstm) end_state(run, c, run->io.c);
 }
 
 rnnp_status rnnp_bptt_forward(const rnnp_gradient_call *call)
@@ -265,8 +267,7 @@ rnnp_status rnnp_bptt_forward(const rnnp_gradient_call *call)
     rnnp_bptt_run run;
     const rnnp_status status = rnnp_bptt_begin(call, &run);
 
-    if (status != RNNP_OK)
-        return status;
+    if (status != RNNP_OK) return status;
     for (size_t d = 0; d < rnnp_directions(run.net.layer.direction); d++) {
         rnnp_bptt_begin_direction(&run, d);
         forward_direction(&run);

@@ -86,8 +86,7 @@ static void pack_back(const rnnp_bptt *net, const rnnp_bptt_part *part, const fl
             const size_t unit = k / (gates * RNNP_TRAIN_LANES) * RNNP_TRAIN_LANES + k % RNNP_TRAIN_LANES;
             const size_t row = k / RNNP_TRAIN_LANES % gates * H + unit, copied = unit < H ? count : 0;
 
-            if (copied)
-                memcpy(panel, w + row * width + j * nr, copied * sizeof *panel);
+            if (copied) memcpy(panel, w + row * width + j * nr, copied * sizeof *panel);
             memset(panel + copied, 0, (nr - copied) * sizeof *panel);
         }
     }

@@ -30,18 +30,23 @@ static rnnp_status softmax_backward(const rnnp_gradient_call *call, rnnp_op op)
     const float *y = call->outputs[0].data, *dy = call->d_outputs[0].data;
     float *dx = call->d_inputs[0].data, *turned_y = call->workspace, *turned_dy = turned_y + size;
 
-    if (!dx || rnnp_tensor_elements(&call->outputs[0]) == 0)
-        return RNNP_OK;
+    if (!dx || rnnp_tensor_elements(&call->outputs[0]) == 0) return RNNP_OK;
     if (b.inner == 1) {
-        const rnnp_row_back_args args = {.y = y, .dy = dy, .dx = dx, .rows = b.outer, .cols = b.row,
-                                         .ldy = b.row, .lddy = b.row, .lddx = b.row};
+        const rnnp_row_back_args args = {
+            .y = y, .dy = dy, .dx = dx, .rows = b.outer, .cols = b.row, .ldy = b.row, .lddy = b.row, .lddx = b.row};
 
         rows->fn.softmax_back_f32(&args); /* both have one type */
         return RNNP_OK;
     }
     for (size_t i = 0; i < b.outer; i++, y += size, dy += size, dx += size) {
-        const rnnp_row_back_args args = {.y = turned_y, .dy = turned_dy, .dx = turned_dy, .rows = b.inner,
-                                         .cols = b.row, .ldy = b.row, .lddy = b.row, .lddx = b.row};
+        const rnnp_row_back_args args = {.y = turned_y,
+                                         .dy = turned_dy,
+                                         .dx = turned_dy,
+                                         .rows = b.inner,
+                                         .cols = b.row,
+                                         .ldy = b.row,
+                                         .lddy = b.row,
+                                         .lddx = b.row};
 
         turn(call, y, turned_y, b.row, b.inner);
         turn(call, dy, turned_dy, b.row, b.inner);
@@ -53,8 +58,11 @@ static rnnp_status softmax_backward(const rnnp_gradient_call *call, rnnp_op op)
 
 #define SOFTMAX(op_name, kernel)                                                                                 \
     static rnnp_status back_##op_name(const rnnp_gradient_call *call) { return softmax_backward(call, kernel); } \
-    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name, .inputs = 1, .keeps_outputs = 1,              \
-                                                   .backward = back_##op_name, .workspace_bytes = softmax_bytes};
+    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name,                                               \
+                                                   .inputs = 1,                                                  \
+                                                   .keeps_outputs = 1,                                           \
+                                                   .backward = back_##op_name,                                   \
+                                                   .workspace_bytes = softmax_bytes};
 
 SOFTMAX(Softmax, RNNP_OP_softmax_back_f32)
 SOFTMAX(LogSoftmax, RNNP_OP_log_softmax_back_f32)
@@ -68,8 +76,7 @@ static rnnp_tensor with_axes(const rnnp_gradient_call *call, const rnnp_tensor *
     rnnp_tensor whole = call->inputs[0];
 
     whole.data = result->data;
-    for (size_t i = 0; i < whole.rank; i++)
-        whole.shape[i] = mask >> i & 1 ? 1 : whole.shape[i];
+    for (size_t i = 0; i < whole.rank; i++) whole.shape[i] = mask >> i & 1 ? 1 : whole.shape[i];
     return whole;
 }
 
@@ -86,8 +93,7 @@ static rnnp_status sum_backward(const rnnp_gradient_call *call)
 {
     const rnnp_tensor dy = with_axes(call, &call->d_outputs[0]);
 
-    if (call->d_inputs[0].data)
-        repeat(call, &dy);
+    if (call->d_inputs[0].data) repeat(call, &dy);
     return RNNP_OK;
 }
 
@@ -101,8 +107,7 @@ static rnnp_status mean_backward(const rnnp_gradient_call *call)
     const float count = n ? (float)(rnnp_tensor_elements(&call->inputs[0]) / n) : 0.0f;
     const rnnp_binary_args divide = {.a = dy.data, .b = &count, .y = call->workspace, .n = n, .a_step = 1};
 
-    if (!call->d_inputs[0].data)
-        return RNNP_OK;
+    if (!call->d_inputs[0].data) return RNNP_OK;
     rnnp_call_select(call)->op[RNNP_OP_div_f32]->fn.div_f32(&divide);
     dy.data = call->workspace;
     repeat(call, &dy);
@@ -120,8 +125,7 @@ static rnnp_status extreme_backward(const rnnp_gradient_call *call)
     uint8_t *taken = call->workspace;
     rnnp_walk walk;
 
-    if (!dx)
-        return RNNP_OK;
+    if (!dx) return RNNP_OK;
     memset(taken, 0, rnnp_tensor_elements(&y));
     rnnp_walk_init(&walk, &call->inputs[0], 1);
     rnnp_walk_broadcast(&walk, &call->inputs[0], 0, &y);
@@ -139,14 +143,17 @@ static rnnp_status extreme_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_ReduceSum = {.op = "ReduceSum", .inputs = 1, .keeps_inputs = 2,
-                                               .backward = sum_backward};
-const rnnp_gradient rnnp_gradient_ReduceMean = {.op = "ReduceMean", .inputs = 1, .keeps_inputs = 2,
-                                                .backward = mean_backward, .workspace_bytes = mean_bytes};
+const rnnp_gradient rnnp_gradient_ReduceSum = {
+    .op = "ReduceSum", .inputs = 1, .keeps_inputs = 2, .backward = sum_backward};
+const rnnp_gradient rnnp_gradient_ReduceMean = {
+    .op = "ReduceMean", .inputs = 1, .keeps_inputs = 2, .backward = mean_backward, .workspace_bytes = mean_bytes};
 
-#define EXTREME(op_name)                                                                                      \
-    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name, .inputs = 1, .keeps_inputs = 3,            \
-                                                   .keeps_outputs = 1, .backward = extreme_backward,          \
+#define EXTREME(op_name)                                                         \
+    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name,               \
+                                                   .inputs = 1,                  \
+                                                   .keeps_inputs = 3,            \
+                                                   .keeps_outputs = 1,           \
+                                                   .backward = extreme_backward, \
                                                    .workspace_bytes = extreme_bytes};
 
 EXTREME(ReduceMax)

@@ -35,14 +35,12 @@ void rnnp_scale(const rnnp_selection *select, float *x, size_t n, float by)
 {
     const rnnp_binary_args args = {.a = x, .b = &by, .y = x, .n = n, .a_step = 1};
 
-    if (by != 1.0f)
-        select->op[RNNP_OP_mul_f32]->fn.mul_f32(&args);
+    if (by != 1.0f) select->op[RNNP_OP_mul_f32]->fn.mul_f32(&args);
 }
 
 rnnp_status rnnp_check_constant(const rnnp_gradient_shape *shape, size_t input, const char *what)
 {
-    if (rnnp_absent(shape->node, input) || shape->inputs[input].known)
-        return RNNP_OK;
+    if (rnnp_absent(shape->node, input) || shape->inputs[input].known) return RNNP_OK;
     return rnnp_node_fail(shape->context, shape->node, RNNP_ERR_UNSUPPORTED,
                           "input %zu (%s) has no gradient and must be a constant that is not trained elsewhere", input,
                           what);

@@ -11,18 +11,20 @@ static size_t elements(const rnnp_gradient_call *call) { return rnnp_tensor_elem
 static rnnp_status act_backward(const rnnp_gradient_call *call, rnnp_act kind)
 {
     const float *params = rnnp_unary_params(call->shape.node);
-    const rnnp_act_back_args args = {
-        .x = call->inputs[0].data, .dy = call->d_outputs[0].data, .dx = call->d_inputs[0].data, .n = elements(call),
-        .act = {.kind = kind, .alpha = params[0], .beta = params[1]}, .math = (int)call->shape.math};
+    const rnnp_act_back_args args = {.x = call->inputs[0].data,
+                                     .dy = call->d_outputs[0].data,
+                                     .dx = call->d_inputs[0].data,
+                                     .n = elements(call),
+                                     .act = {.kind = kind, .alpha = params[0], .beta = params[1]},
+                                     .math = (int)call->shape.math};
 
-    if (args.dx)
-        rnnp_call_select(call)->op[RNNP_OP_act_back_f32]->fn.act_back_f32(&args);
+    if (args.dx) rnnp_call_select(call)->op[RNNP_OP_act_back_f32]->fn.act_back_f32(&args);
     return RNNP_OK;
 }
 
-#define ACTIVATION(op_name, kind)                                                                             \
-    static rnnp_status back_##op_name(const rnnp_gradient_call *call) { return act_backward(call, kind); }    \
-    const rnnp_gradient rnnp_gradient_##op_name = {                                                           \
+#define ACTIVATION(op_name, kind)                                                                          \
+    static rnnp_status back_##op_name(const rnnp_gradient_call *call) { return act_backward(call, kind); } \
+    const rnnp_gradient rnnp_gradient_##op_name = {                                                        \
         .op = #op_name, .inputs = 1, .keeps_inputs = 1, .backward = back_##op_name};
 
 ACTIVATION(Tanh, RNNP_ACT_TANH)
@@ -37,21 +39,23 @@ ACTIVATION(Softplus, RNNP_ACT_SOFTPLUS)
 
 /* ---- Others: dx[i] from dy[i], x[i] or y[i] ---- */
 
-#define POINTWISE(op_name, keeps_x, keeps_y, ...)                                                             \
-    static rnnp_status back_##op_name(const rnnp_gradient_call *call)                                         \
-    {                                                                                                         \
-        const float *x = call->inputs[0].data, *y = call->outputs[0].data, *dy = call->d_outputs[0].data;     \
-        float *dx = call->d_inputs[0].data;                                                                   \
-        const size_t n = dx ? elements(call) : 0;                                                             \
-                                                                                                              \
-        (void)x;                                                                                              \
-        (void)y;                                                                                              \
-        for (size_t i = 0; i < n; i++)                                                                        \
-            dx[i] = __VA_ARGS__;                                                                              \
-        return RNNP_OK;                                                                                       \
-    }                                                                                                         \
-    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name, .inputs = 1, .keeps_inputs = (keeps_x),    \
-                                                   .keeps_outputs = (keeps_y), .backward = back_##op_name};
+#define POINTWISE(op_name, keeps_x, keeps_y, ...)                                                         \
+    static rnnp_status back_##op_name(const rnnp_gradient_call *call)                                     \
+    {                                                                                                     \
+        const float *x = call->inputs[0].data, *y = call->outputs[0].data, *dy = call->d_outputs[0].data; \
+        float *dx = call->d_inputs[0].data;                                                               \
+        const size_t n = dx ? elements(call) : 0;                                                         \
+                                                                                                          \
+        (void)x;                                                                                          \
+        (void)y;                                                                                          \
+        for (size_t i = 0; i < n; i++) dx[i] = __VA_ARGS__;                                               \
+        return RNNP_OK;                                                                                   \
+    }                                                                                                     \
+    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name,                                        \
+                                                   .inputs = 1,                                           \
+                                                   .keeps_inputs = (keeps_x),                             \
+                                                   .keeps_outputs = (keeps_y),                            \
+                                                   .backward = back_##op_name};
 
 POINTWISE(Neg, 0, 0, -dy[i])
 POINTWISE(Abs, 1, 0, x[i] > 0.0f ? dy[i] : x[i] < 0.0f ? -dy[i] : 0.0f) /* 0 at 0 */
@@ -69,8 +73,7 @@ static rnnp_status clip_backward(const rnnp_gradient_call *call)
     const size_t n = dx ? elements(call) : 0;
 
     rnnp_clip_bounds(call->shape.node, call->inputs, &low, &high);
-    for (size_t i = 0; i < n; i++)
-        dx[i] = x[i] >= low && x[i] <= high ? dy[i] : 0.0f;
+    for (size_t i = 0; i < n; i++) dx[i] = x[i] >= low && x[i] <= high ? dy[i] : 0.0f;
     return RNNP_OK;
 }
 
@@ -81,5 +84,5 @@ static rnnp_status clip_check(const rnnp_gradient_shape *shape)
     return status == RNNP_OK ? rnnp_check_constant(shape, 2, "max") : status;
 }
 
-const rnnp_gradient rnnp_gradient_Clip = {.op = "Clip", .inputs = 1, .keeps_inputs = 7, .backward = clip_backward,
-                                          .check = clip_check};
+const rnnp_gradient rnnp_gradient_Clip = {
+    .op = "Clip", .inputs = 1, .keeps_inputs = 7, .backward = clip_backward, .check = clip_check};

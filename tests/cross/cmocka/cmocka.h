@@ -19,15 +19,15 @@ struct CMUnitTest {
     void *initial_state;
 };
 
-#define cmocka_unit_test(function)                                                                                     \
-    {                                                                                                                  \
-#function, function, NULL, NULL, NULL                                                                          \
+#define cmocka_unit_test(function)            \
+    {                                         \
+#function, function, NULL, NULL, NULL \
     }
-#define cmocka_unit_test_setup_teardown(function, setup, teardown)                                                     \
-    {                                                                                                                  \
-#function, function, setup, teardown, NULL                                                                     \
+#define cmocka_unit_test_setup_teardown(function, setup, teardown) \
+    {                                                              \
+#function, function, setup, teardown, NULL                 \
     }
-#define cmocka_run_group_tests_name(name, tests, setup, teardown)                                                      \
+#define cmocka_run_group_tests_name(name, tests, setup, teardown) \
     run_unit_tests(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
 #define cmocka_run_group_tests(tests, setup, teardown) cmocka_run_group_tests_name("", tests, setup, teardown)
 
@@ -48,8 +48,7 @@ static inline int run_unit_tests(const struct CMUnitTest *tests, size_t count, i
 {
     void *state = NULL;
 
-    if (setup && setup(&state) != 0)
-        return 1;
+    if (setup && setup(&state) != 0) return 1;
     for (volatile size_t i = 0; i < count; i++) { /* volatile: kept by skip() */
         void *own = tests[i].initial_state;
 
@@ -66,19 +65,19 @@ static inline int run_unit_tests(const struct CMUnitTest *tests, size_t count, i
     return teardown ? teardown(&state) : 0;
 }
 
-#define print_message(...)               printf(__VA_ARGS__)
-#define fail_msg(...)                    (printf(__VA_ARGS__), require(0, "fail_msg", __FILE__, __LINE__))
-#define REQUIRE(condition, text)         require((condition) ? 1 : 0, text, __FILE__, __LINE__)
-#define assert_true(c)                   REQUIRE(c, #c)
-#define assert_false(c)                  REQUIRE(!(c), "not: " #c)
-#define assert_null(p)                   REQUIRE((p) == NULL, #p " == NULL")
-#define assert_non_null(p)               REQUIRE((p) != NULL, #p " != NULL")
-#define assert_ptr_equal(a, b)           REQUIRE((const void *)(a) == (const void *)(b), #a " == " #b)
-#define assert_int_equal(a, b)           REQUIRE((uintmax_t)(a) == (uintmax_t)(b), #a " == " #b)
-#define assert_int_not_equal(a, b)       REQUIRE((uintmax_t)(a) != (uintmax_t)(b), #a " != " #b)
-#define assert_string_equal(a, b)        REQUIRE(strcmp(a, b) == 0, #a " equals " #b)
-#define assert_string_not_equal(a, b)    REQUIRE(strcmp(a, b) != 0, #a " differs from " #b)
-#define assert_memory_equal(a, b, n)     REQUIRE(memcmp(a, b, n) == 0, #a " has the bytes of " #b)
+#define print_message(...) printf(__VA_ARGS__)
+#define fail_msg(...) (printf(__VA_ARGS__), require(0, "fail_msg", __FILE__, __LINE__))
+#define REQUIRE(condition, text) require((condition) ? 1 : 0, text, __FILE__, __LINE__)
+#define assert_true(c) REQUIRE(c, #c)
+#define assert_false(c) REQUIRE(!(c), "not: " #c)
+#define assert_null(p) REQUIRE((p) == NULL, #p " == NULL")
+#define assert_non_null(p) REQUIRE((p) != NULL, #p " != NULL")
+#define assert_ptr_equal(a, b) REQUIRE((const void *)(a) == (const void *)(b), #a " == " #b)
+#define assert_int_equal(a, b) REQUIRE((uintmax_t)(a) == (uintmax_t)(b), #a " == " #b)
+#define assert_int_not_equal(a, b) REQUIRE((uintmax_t)(a) != (uintmax_t)(b), #a " != " #b)
+#define assert_string_equal(a, b) REQUIRE(strcmp(a, b) == 0, #a " equals " #b)
+#define assert_string_not_equal(a, b) REQUIRE(strcmp(a, b) != 0, #a " differs from " #b)
+#define assert_memory_equal(a, b, n) REQUIRE(memcmp(a, b, n) == 0, #a " has the bytes of " #b)
 #define assert_memory_not_equal(a, b, n) REQUIRE(memcmp(a, b, n) != 0, #a " has other bytes than " #b)
 
 #endif

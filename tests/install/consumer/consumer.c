@@ -14,13 +14,11 @@ int main(void)
     rnnp_context *context;
     int failed = 0;
 
-    if (rnnp_context_create(NULL, &context) != RNNP_OK)
-        return 1;
+    if (rnnp_context_create(NULL, &context) != RNNP_OK) return 1;
 #ifdef WITH_ONNX
     rnnp_model *model;
     failed = rnnp_onnx_load(context, "no model", 8, NULL, &model) != RNNP_ERR_FORMAT;
-    if (failed)
-        printf("unexpected: %s\n", rnnp_context_last_error(context));
+    if (failed) printf("unexpected: %s\n", rnnp_context_last_error(context));
 #endif
     rnnp_context_destroy(context);
     return failed;
