@@ -173,7 +173,7 @@ int rnnp_product_usable(void *user, const char *name, const char *value)
     const rnnp_product_scope *scope = user;
 
     if (strcmp(name, "product") == 0) {
-        const rnnp_variant *v = find_usable(scope->context, RNNP_OP_gemm_f32, value);
+        const rnnp_variant *v = find_usable(scope->context, RNNP_OP_gemm, value);
 
         return v && (!scope->packed || v->traits.nr == scope->packed->traits.nr);
     }

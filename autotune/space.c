@@ -258,7 +258,7 @@ static void list_dense(list *l, const rnnp_context *context, const rnnp_subject 
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
 
-            if (v->op == RNNP_OP_gemm_f32 && v != usual && is_tried(context, v))
+            if (v->op == RNNP_OP_gemm && v != usual && is_tried(context, v))
                 add_threads(l, (rnnp_product){.kernel = v}, u->threads);
         }
     }

@@ -174,7 +174,7 @@ Problem make_gemm(const rnnp_variant &v, const Shape &s)
     args.c = c;
     auto memory = keep(std::move(a), std::move(b), std::move(c));
     return {product(2.0 * static_cast<double>(s.a * s.b * s.c), packed),
-            [=, fn = v.fn.gemm_f32] { (void)memory, fn(&args); }};
+            [=, fn = v.fn.gemm] { (void)memory, fn(&args); }};
 }
 
 const Shape step_shapes[] = {
@@ -209,7 +209,7 @@ Problem make_step(const rnnp_variant &v, const Shape &s)
     auto memory = keep(std::move(z), std::move(wh), std::move(zh), std::move(h), std::move(hr), std::move(c),
                        std::move(u), std::move(y), std::move(scratch));
     return {product(2.0 * static_cast<double>(s.a * gates * s.b * s.b), packed),
-            [=, fn = v.fn.lstm_step_f32] { (void)memory, (void)spec, fn(&args); }};
+            [=, fn = v.fn.lstm_step] { (void)memory, (void)spec, fn(&args); }};
 }
 
 const Shape gates_back_shapes[] = {{"rows16_hidden256", 16, 256, 0}};

@@ -7,7 +7,7 @@
 #define RNNP_DISPATCH_H
 
 #include "../kernels/ops.h"
-#include "features.h"
+#include "../kernels/features.h"
 
 typedef struct rnnp_cpu {
     char vendor[16];

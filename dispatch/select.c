@@ -13,13 +13,13 @@ static const struct {
     uint64_t needs;
 } isas[RNNP_ISA_COUNT] = {
 #define RNNP_ISA(name, arch, rank, needs, flags) {#name, #arch, rank, needs},
-#include "isa.def"
+#include "../kernels/isa.def"
 #undef RNNP_ISA
 };
 
 static const char names[] =
 #define RNNP_ISA(name, arch, rank, needs, flags) ", " #name
-#include "isa.def"
+#include "../kernels/isa.def"
 #undef RNNP_ISA
     ;
 const char *const rnnp_isa_list = names + 2;

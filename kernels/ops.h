@@ -250,7 +250,7 @@ typedef struct rnnp_update_args {
 
 typedef enum rnnp_isa {
 #define RNNP_ISA(name, arch, rank, needs, flags) RNNP_ISA_##name,
-#include "../dispatch/isa.def"
+#include "isa.def"
 #undef RNNP_ISA
     RNNP_ISA_COUNT
 } rnnp_isa;

@@ -20,7 +20,7 @@
 #define RNNP_ISA(name, arch, rank, needs, flags)                           \
     extern const rnnp_variant_list rnnp_table_##name, rnnp_foreign_##name; \
     extern const rnnp_probe rnnp_probe_##name;
-#include "../dispatch/isa.def"
+#include "isa.def"
 #undef RNNP_ISA
 
 /* An ISA that this build does not have. */
@@ -28,20 +28,20 @@ static const rnnp_variant_list no_variants __attribute__((unused)) = {NULL, 0};
 
 const rnnp_variant_list *const rnnp_tables[RNNP_ISA_COUNT] = {
 #define RNNP_ISA(name, arch, rank, needs, flags) [RNNP_ISA_##name] = RNNP_ON_##arch(&rnnp_table_##name, &no_variants),
-#include "../dispatch/isa.def"
+#include "isa.def"
 #undef RNNP_ISA
 };
 
 extern const rnnp_variant_list *const rnnp_foreign[RNNP_ISA_COUNT];
 const rnnp_variant_list *const rnnp_foreign[RNNP_ISA_COUNT] = {
 #define RNNP_ISA(name, arch, rank, needs, flags) [RNNP_ISA_##name] = RNNP_ON_##arch(&no_variants, &rnnp_foreign_##name),
-#include "../dispatch/isa.def"
+#include "isa.def"
 #undef RNNP_ISA
 };
 
 const rnnp_probe *const rnnp_probes[RNNP_ISA_COUNT] = {
 #define RNNP_ISA(name, arch, rank, needs, flags) [RNNP_ISA_##name] = RNNP_ON_##arch(&rnnp_probe_##name, NULL),
-#include "../dispatch/isa.def"
+#include "isa.def"
 #undef RNNP_ISA
 };
 
@@ -53,6 +53,6 @@ const char *const rnnp_op_names[RNNP_OP_COUNT] = {
 
 const char *const rnnp_isa_names[RNNP_ISA_COUNT] = {
 #define RNNP_ISA(name, arch, rank, needs, flags) #name,
-#include "../dispatch/isa.def"
+#include "isa.def"
 #undef RNNP_ISA
 };

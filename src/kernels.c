@@ -50,7 +50,7 @@ rnnp_status rnnp_softmax(const rnnp_context *context, rnnp_math math, const floa
 
 /* ---- Packed products ---- */
 
-static const rnnp_variant *gemm_variant(const rnnp_context *context) { return context->selection.op[RNNP_OP_gemm_f32]; }
+static const rnnp_variant *gemm_variant(const rnnp_context *context) { return context->selection.op[RNNP_OP_gemm]; }
 
 rnnp_status rnnp_gemm_pack_bytes(const rnnp_context *context, size_t n, size_t k, size_t *bytes)
 {
@@ -83,7 +83,7 @@ rnnp_status rnnp_gemm(const rnnp_context *context, size_t m, size_t n, size_t k,
         return rnnp_fail(context, RNNP_ERR_ARG, "strides lda=%zu, ldc=%zu are below k=%zu, n=%zu", lda, ldc, k, n);
     const rnnp_gemm_args args = {
         .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = packed, .c0 = bias, .c = c, .ldc = ldc};
-    rnnp_select_for(&context->selection, RNNP_OP_gemm_f32, n * k * sizeof(float))->fn.gemm_f32(&args);
+    rnnp_select_for(&context->selection, RNNP_OP_gemm, n * k * sizeof(float))->fn.gemm(&args);
     return RNNP_OK;
 }
 

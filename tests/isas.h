@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The instruction sets that this build has, so that tests name none: they follow from dispatch/isa.def.
+ * The instruction sets that this build has, so that tests name none: they follow from kernels/isa.def.
  */
 #ifndef RNNP_TESTS_ISAS_H
 #define RNNP_TESTS_ISAS_H

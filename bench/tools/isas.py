@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The instruction sets of dispatch/isa.def, lowest first: {name: (architecture, compiler flags)}."""
+"""The instruction sets of kernels/isa.def, lowest first: {name: (architecture, compiler flags)}."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-DEFINITIONS = Path(__file__).resolve().parents[2] / "dispatch" / "isa.def"
+DEFINITIONS = Path(__file__).resolve().parents[2] / "kernels" / "isa.def"
 
 ISAS = {
     name: (arch, flags.split())

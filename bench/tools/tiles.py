@@ -120,7 +120,7 @@ def steps_of(isa):
     instructions of a step of the layer for one row."""
     text = (ROOT / "kernels" / isa / "product.c").read_text()
     rows, tiles = [], tile_lines(isa)
-    for op, lanes, name in re.findall(r"^STEP\((\w+)_step_f32, \d+, (\d+), (\w+), \d, ", text, re.M):
+    for op, lanes, name in re.findall(r"^STEP\((\w+)_step, \d+, (\d+), (\w+), \d, ", text, re.M):
         tall, nv, panels = tiles[name]
         one = f"few(1, {panels}, {nv}, 0, depth, a, lda, w, w_step, from, c, ldc)"
         for m, at_once, call in ((1, panels, one), (tall, 1, tile_call(tall, nv))):

@@ -103,7 +103,7 @@ typedef struct rnnp_context_options {
     size_t threads;           /* size of the library's own team, 1 (default) for none, 0 for the
                                * CPU budget; ignored when parallel.run is given */
     const char *max_isa;      /* cap: a name of rnnp_isa_name(), NULL for none. One of another architecture caps
-                               * at its rank (dispatch/isa.def): on x86-64 neon allows what avx2 allows. The
+                               * at its rank (kernels/isa.def): on x86-64 neon allows what avx2 allows. The
                                * environment variable RNNPACK_MAX_ISA caps too; the lower one counts */
     rnnp_log_fn log;          /* NULL: silence */
     void *log_user;
@@ -170,7 +170,7 @@ RNNP_API const char *rnnp_feature_name(size_t bit);
 RNNP_API const char *rnnp_isa_name(size_t index);
 
 typedef struct rnnp_variant_info {
-    const char *op;   /* "lstm_step_f32" */
+    const char *op;   /* "lstm_step" */
     const char *name; /* "lstm_step_f32_block_avx2" */
     const char *isa;  /* "avx2" */
     int usable;       /* runs on this CPU under this context's cap */

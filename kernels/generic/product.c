@@ -17,8 +17,8 @@ TILES(4x4, 4, 4, 1, 0)
 GEMM(4x16)
 
 /* op, gates, lanes, tiles, chain over hr, gates */
-STEP(rnn_step_f32, 1, 4, 4x4, 0, rnn_gates_f32)
-STEP(lstm_step_f32, 4, 4, 4x16, 0, lstm_gates_f32)
-STEP(gru_step_f32, 3, 4, 4x12, 0, gru_gates_f32)
-STEP(gru_reset_step_f32, 2, 4, 4x8, 0, gru_reset_gates_f32)
-STEP(gru_update_step_f32, 1, 4, 4x4, 1, gru_update_gates_f32)
+STEP(rnn_step, 1, 4, 4x4, 0, rnn_gates_f32)
+STEP(lstm_step, 4, 4, 4x16, 0, lstm_gates_f32)
+STEP(gru_step, 3, 4, 4x12, 0, gru_gates_f32)
+STEP(gru_reset_step, 2, 4, 4x8, 0, gru_reset_gates_f32)
+STEP(gru_update_step, 1, 4, 4x4, 1, gru_update_gates_f32)

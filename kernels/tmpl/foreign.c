@@ -3,13 +3,13 @@
  * Compiled once for each ISA of another architecture (CMakeLists.txt): the rows of its variants.def without their
  * functions. Names and traits say how weights are packed for it, which can be done anywhere.
  */
-#include "../../dispatch/features.h"
+#include "../features.h"
 #include "../ops.h"
 #include "name.inc.h"
 
 static const rnnp_variant rows[] = {
 #define RNNP_VARIANT(op_, var, needs_, ...)   \
-    {.name = #op_ "_" #var,                   \
+    {.name = #op_ "_f32_" #var,               \
      .op = RNNP_OP_##op_,                     \
      .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX), \
      .needs = needs_,                         \

@@ -3,7 +3,7 @@
  * Template: the probes of an ISA on its vector shim. An ISA with 8-bit dot products defines RNNP_PROBE_DOT and
  * RNNP_PROBE_DOT_NEEDS before.
  */
-#include "../../dispatch/features.h"
+#include "../features.h"
 #include "../probe.h"
 #include "name.inc.h"
 

@@ -6,7 +6,7 @@
  *                                       panel may begin elsewhere
  * GEMM(tiles), GEMM_AHEAD(tiles)        define rnnp_gemm_f32_<tiles>[_ahead]_<isa>, panels of NV * VL columns
  * STEP_LOOP(loop, G, LANES, tiles, HR, gates)   a step of G gates in panels of LANES units: loop(args, block, ahead)
- * STEP_ONE(op, variant, loop, block, AHEAD)     defines rnnp_<op>_<variant>_<isa>
+ * STEP_ONE(op, variant, loop, block, AHEAD)     defines rnnp_<op>_f32_<variant>_<isa>
  * STEP(op, ...)                                 a loop of this name and the variants panel, block and split
  *
  * Only tiles are stamped, once per size; loops are short, and share them.
@@ -215,10 +215,10 @@ AI void gemm(const rnnp_gemm_args *g, const tiles *t, int ahead)
 
 #define GEMM(tiles)                                                                                    \
     ONE_COPY void gemm_##tiles(const rnnp_gemm_args *g, int ahead) { gemm(g, &tiles_##tiles, ahead); } \
-    rnnp_gemm_f32_fn RNNP_NAME(gemm_f32_##tiles);                                                      \
+    rnnp_gemm_fn RNNP_NAME(gemm_f32_##tiles);                                                          \
     void RNNP_NAME(gemm_f32_##tiles)(const rnnp_gemm_args *g) { gemm_##tiles(g, 0); }
-#define GEMM_AHEAD(tiles)                                 \
-    rnnp_gemm_f32_fn RNNP_NAME(gemm_f32_##tiles##_ahead); \
+#define GEMM_AHEAD(tiles)                             \
+    rnnp_gemm_fn RNNP_NAME(gemm_f32_##tiles##_ahead); \
     void RNNP_NAME(gemm_f32_##tiles##_ahead)(const rnnp_gemm_args *g) { gemm_##tiles(g, 1); }
 
 /* ---- Steps ---- */
@@ -301,8 +301,8 @@ AI void step(const rnnp_step_args *s, const size_t gates, const size_t lanes, co
         step(s, G, LANES, &tiles_##tiles, HR, RNNP_NAME(gates), block, ahead); \
     }
 #define STEP_ONE(op, variant, loop, block, AHEAD) \
-    rnnp_##op##_fn RNNP_NAME(op##_##variant);     \
-    void RNNP_NAME(op##_##variant)(const rnnp_step_args *s) { loop(s, block, AHEAD); }
+    rnnp_##op##_fn RNNP_NAME(op##_f32_##variant); \
+    void RNNP_NAME(op##_f32_##variant)(const rnnp_step_args *s) { loop(s, block, AHEAD); }
 #define STEP(op, ...)                         \
     STEP_LOOP(op, __VA_ARGS__)                \
     STEP_ONE(op, panel, op, 0, 0)             \

@@ -3,11 +3,11 @@
  * Template: the variant list rnnp_table_<isa>: one row per TMPL op of ops.def, and the HAND rows of the
  * folder's variants.def (one line each: RNNP_VARIANT(op, variant, needs, traits...)).
  */
-#include "../../dispatch/features.h"
+#include "../features.h"
 #include "../ops.h"
 #include "name.inc.h"
 
-#define RNNP_VARIANT(op_, var, needs_, ...) rnnp_##op_##_fn rnnp_##op_##_##var;
+#define RNNP_VARIANT(op_, var, needs_, ...) rnnp_##op_##_fn rnnp_##op_##_f32_##var;
 #include RNNP_VARIANTS_DEF
 #undef RNNP_VARIANT
 
@@ -16,11 +16,11 @@
 
 static const rnnp_variant rows[] = {
 #define RNNP_VARIANT(op_, var, needs_, ...)   \
-    {.name = #op_ "_" #var,                   \
+    {.name = #op_ "_f32_" #var,               \
      .op = RNNP_OP_##op_,                     \
      .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX), \
      .needs = needs_,                         \
-     .fn.op_ = rnnp_##op_##_##var,            \
+     .fn.op_ = rnnp_##op_##_f32_##var,        \
      .traits = {__VA_ARGS__}},
 #include RNNP_VARIANTS_DEF
 #undef RNNP_VARIANT

@@ -147,7 +147,7 @@ void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, si
             g.a = input_rows(o, chunk, s, t, &g.lda);
             if (even && !o->order && c->batch == 1) g.lda = c->x_step;
             g.c = projected(o, chunk, k) + slot * c->batch * p->columns + begin * nr;
-            if (g.m > 0) p->project->fn.gemm_f32(&g);
+            if (g.m > 0) p->project->fn.gemm(&g);
         }
     }
 }
@@ -242,11 +242,11 @@ void rnnp_loop_step(const rnnp_loop *o, const rnnp_chunk *chunk, size_t in_chunk
     s->h = state_h(o, step, &s->ldh);
     float *y = state_h(o, step + 1, &s->ldy);
     s->y = y;
-    if (p->op == RNNP_OP_gru_reset_step_f32) {
+    if (p->op == RNNP_OP_gru_reset_step) {
         s->y = o->base + o->w->rh;
         s->ldy = o->layer->hidden;
     }
-    if (rows > 0) p->step->fn.lstm_step_f32(s); /* all step ops have one type */
+    if (rows > 0) p->step->fn.lstm_step(s); /* all step ops have one type */
     if (o->order && k + 1 == o->layer->parts)
         scatter_rows(o, t, y, rows, s->panel_begin * p->lanes, s->panel_end * p->lanes);
 }

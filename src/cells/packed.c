@@ -16,7 +16,7 @@ static const rnnp_variant *find_project(const rnnp_variant *step, size_t columns
     const rnnp_variant_list *list = rnnp_rows_of(step->isa);
     const uint16_t home = step->traits.home == RNNP_HOME_MEMORY ? RNNP_HOME_MEMORY : RNNP_HOME_L2;
     for (size_t i = 0; i < list->count; i++)
-        if (list->rows[i].op == RNNP_OP_gemm_f32 && list->rows[i].traits.nr == columns && !list->rows[i].needs &&
+        if (list->rows[i].op == RNNP_OP_gemm && list->rows[i].traits.nr == columns && !list->rows[i].needs &&
             list->rows[i].traits.home == home)
             return &list->rows[i];
     return NULL;
@@ -48,8 +48,8 @@ static const rnnp_variant *by_home(const rnnp_recurrent *layer, rnnp_op op)
 
 rnnp_op rnnp_recurrent_op(const rnnp_recurrent *layer, size_t part)
 {
-    static const rnnp_op whole[] = {0, RNNP_OP_rnn_step_f32, RNNP_OP_lstm_step_f32, RNNP_OP_gru_step_f32};
-    static const rnnp_op halves[] = {RNNP_OP_gru_reset_step_f32, RNNP_OP_gru_update_step_f32};
+    static const rnnp_op whole[] = {0, RNNP_OP_rnn_step, RNNP_OP_lstm_step, RNNP_OP_gru_step};
+    static const rnnp_op halves[] = {RNNP_OP_gru_reset_step, RNNP_OP_gru_update_step};
     const int in_halves = layer->cell == RNNP_CELL_GRU && !layer->reset_after;
     if (part >= (in_halves ? 2u : 1u)) return RNNP_OP_COUNT;
     return in_halves ? halves[part] : whole[layer->cell];
@@ -71,7 +71,7 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
         p->columns = p->panels * p->gates * p->lanes;
         p->project = find_project(p->step, p->gates * p->lanes / rnnp_step_slices(&p->step->traits));
         p->bias = rnnp_take_floats(&layer->floats, p->columns);
-        p->bias_h = rnnp_take_floats(&layer->floats, p->op == RNNP_OP_gru_step_f32 ? p->panels * p->lanes : 0);
+        p->bias_h = rnnp_take_floats(&layer->floats, p->op == RNNP_OP_gru_step ? p->panels * p->lanes : 0);
         p->wx = rnnp_take_floats(&layer->floats, p->columns * layer->input);
         p->wh = rnnp_take_floats(&layer->floats, p->columns * layer->hidden);
         layer->gates += p->gates;
@@ -117,7 +117,7 @@ void rnnp_recurrent_pack_bias(const rnnp_recurrent *layer, const rnnp_recurrent_
     memset(block + p->bias, 0, (p->wx - p->bias) * sizeof *block);
     for (size_t g = 0; b && g < p->gates; g++) {
         const float *bx = b + (p->first_gate + g) * H, *bh = bx + G * H;
-        const int apart = p->op == RNNP_OP_gru_step_f32 && g == 2; /* n: r scales the recurrent part alone */
+        const int apart = p->op == RNNP_OP_gru_step && g == 2; /* n: r scales the recurrent part alone */
         for (size_t first = 0; first < H; first += p->lanes) {
             float *to = block + p->bias + first * p->gates + g * p->lanes;
             for (size_t u = first; u < H && u < first + p->lanes; u++) to[u - first] = apart ? bx[u] : bx[u] + bh[u];

@@ -8,7 +8,7 @@
 
 const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, size_t n, size_t k)
 {
-    return rnnp_select_for(select, RNNP_OP_gemm_f32, n * k * sizeof(float));
+    return rnnp_select_for(select, RNNP_OP_gemm, n * k * sizeof(float));
 }
 
 size_t rnnp_product_bytes(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices)
@@ -67,7 +67,7 @@ static void product_phase(void *arg, size_t phase, size_t i, size_t n)
         part.c0 = part.c0 ? part.c0 + from * nr : NULL;
         part.n = (to * nr < part.n ? to * nr : part.n) - from * nr;
     }
-    if (from < to) call->kernel->fn.gemm_f32(&part);
+    if (from < to) call->kernel->fn.gemm(&part);
 }
 
 void rnnp_product_forward(const rnnp_product *product, const rnnp_gemm_args *args, rnnp_team *team, size_t threads)

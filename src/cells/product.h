@@ -10,7 +10,7 @@
 
 /* How a product is computed. What a tuner may decide is both: speed changes, bits do not. */
 typedef struct rnnp_product {
-    const rnnp_variant *kernel; /* of gemm_f32; its panels decide the packing */
+    const rnnp_variant *kernel; /* of gemm; its panels decide the packing */
     size_t threads;             /* that share it, of those the call may use; 0: all */
 } rnnp_product;
 

@@ -52,7 +52,7 @@ static void print_summary(const rnnp_context *context)
     }
     printf(" (--kernels lists them)\n");
     for (size_t i = 0; rnnp_context_variant(context, i, &v); i++)
-        if (v.chosen && (strstr(v.op, "_step_f32") || strncmp(v.op, "gemm_", 5) == 0)) printf("  %s\n", v.name);
+        if (v.chosen && (strstr(v.op, "_step") || strcmp(v.op, "gemm") == 0)) printf("  %s\n", v.name);
 }
 
 static void print_text(const rnnp_context *context, const rnnp_host_info *h, int kernels)

@@ -36,13 +36,13 @@ static kind kind_of(rnnp_op op)
 {
     switch ((int)op) {
     case RNNP_OP_lstm_gates_f32:
-    case RNNP_OP_lstm_step_f32: return LSTM;
+    case RNNP_OP_lstm_step: return LSTM;
     case RNNP_OP_gru_gates_f32:
-    case RNNP_OP_gru_step_f32: return GRU;
+    case RNNP_OP_gru_step: return GRU;
     case RNNP_OP_gru_reset_gates_f32:
-    case RNNP_OP_gru_reset_step_f32: return GRU_RESET;
+    case RNNP_OP_gru_reset_step: return GRU_RESET;
     case RNNP_OP_gru_update_gates_f32:
-    case RNNP_OP_gru_update_step_f32: return GRU_UPDATE;
+    case RNNP_OP_gru_update_step: return GRU_UPDATE;
     default: return RNN;
     }
 }
@@ -141,7 +141,7 @@ static void gates_go(const void *arg)
 static void step_go(const void *arg)
 {
     const cell_run *run = arg;
-    run->variant->fn.rnn_step_f32(&run->step);
+    run->variant->fn.rnn_step(&run->step);
 }
 
 /* [rows][gate][unit] into [rows][panel][gate][lane], panels from `panel` on, row stride ld; units beyond hidden are

@@ -67,7 +67,7 @@ typedef struct gemm_run {
 static void gemm_go(const void *arg)
 {
     const gemm_run *run = arg;
-    run->variant->fn.gemm_f32(&run->args);
+    run->variant->fn.gemm(&run->args);
 }
 
 static const char *gemm_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,

@@ -128,7 +128,7 @@ static size_t check_table(void)
                 faults += complain(v->name, "needs slices that divide its gates");
             else if (classes[v->op] == &check_step && !scratch_is_enough(v))
                 faults += complain(v->name, "may use more scratch than rnnp_step_scratch says");
-            if (v->op == RNNP_OP_gemm_f32 && v->traits.home != RNNP_HOME_L2 && packs_apart(v))
+            if (v->op == RNNP_OP_gemm && v->traits.home != RNNP_HOME_L2 && packs_apart(v))
                 faults += complain(v->name, "is first for its home but packs other panels than the first of all");
             for (size_t other = 0; other <= isa; other++)
                 for (size_t k = 0; k < (other < isa ? rnnp_tables[other]->count : i); k++)
@@ -265,7 +265,7 @@ static void print_lacking(const rnnp_variant *v, uint64_t features)
 {
     static const uint64_t needs[RNNP_ISA_COUNT] = {
 #define RNNP_ISA(name, arch, rank, needs, flags) needs,
-#include "dispatch/isa.def"
+#include "kernels/isa.def"
 #undef RNNP_ISA
     };
     const uint64_t lacking = (needs[v->isa] | v->needs) & ~features;

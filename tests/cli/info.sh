@@ -5,7 +5,7 @@ source "$(dirname "$0")/common.sh"
 
 expect 0 info
 prints "ISA       "
-prints "lstm_step_f32"
+prints "lstm_step"
 prints "--kernels"
 (($(wc -l <"$work/out") <= 24)) || fail "info is no screen's summary"
 expect 0 info --kernels

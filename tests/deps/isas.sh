@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# isas.sh ROOT: instruction sets are listed in dispatch/isa.def alone. Two different ones with nothing between them but
+# isas.sh ROOT: instruction sets are listed in kernels/isa.def alone. Two different ones with nothing between them but
 # commas, spaces, bars or quotes are a list, in a comment too; one that ends in "..." is an example and may stay.
 set -euo pipefail
 cd "$1"
 
-names=$(sed -n 's/^RNNP_ISA(\([a-z0-9_]*\),.*/\1/p' dispatch/isa.def | paste -sd '|')
+names=$(sed -n 's/^RNNP_ISA(\([a-z0-9_]*\),.*/\1/p' kernels/isa.def | paste -sd '|')
 [[ $names == *'|'* ]] || { echo "no instruction sets found: is $1 the source tree?" && exit 1; }
 list="(?<![A-Za-z0-9_])($names)[\"')]*[ ,;|]+[\"'(]*(?!\\1(?!\\w))($names)(?!\\w)(?!\"?, \\.\\.\\.)"
 

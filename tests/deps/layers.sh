@@ -10,7 +10,7 @@ cd "$1"
 rules='
 include/   include/
 autotune/  autotune/ src/context.h src/clock.h src/file.h src/threads/ src/cells/ dispatch/ kernels/ include/
-kernels/   kernels/ dispatch/isa.def dispatch/features.h include/
+kernels/   kernels/ include/
 dispatch/  dispatch/ kernels/ include/
 src/cli/   src/cli/ include/
 src/       src/ autotune/choice.h dispatch/ kernels/ include/

@@ -18,22 +18,22 @@
     }
 
 static const rnnp_variant generic_rows[] = {
-    ROW(gemm_f32, generic, "gemm_generic", 0),
+    ROW(gemm, generic, "gemm_generic", 0),
     ROW(relu_f32, generic, "relu_generic", 0),
     ROW(exp_f32_u35, generic, "exp_generic", 0),
 };
 static const rnnp_variant avx2_rows[] = {
-    ROW(gemm_f32, avx2, "gemm_avx2_first", 0),
-    ROW(gemm_f32, avx2, "gemm_avx2_second", 0),
+    ROW(gemm, avx2, "gemm_avx2_first", 0),
+    ROW(gemm, avx2, "gemm_avx2_second", 0),
     ROW(relu_f32, avx2, "relu_avx2", 0),
-    {.name = "gemm_avx2_far", .op = RNNP_OP_gemm_f32, .isa = RNNP_ISA_avx2, .traits = {.home = RNNP_HOME_MEMORY}},
-    {.name = "gemm_avx2_farther", .op = RNNP_OP_gemm_f32, .isa = RNNP_ISA_avx2, .traits = {.home = RNNP_HOME_MEMORY}},
+    {.name = "gemm_avx2_far", .op = RNNP_OP_gemm, .isa = RNNP_ISA_avx2, .traits = {.home = RNNP_HOME_MEMORY}},
+    {.name = "gemm_avx2_farther", .op = RNNP_OP_gemm, .isa = RNNP_ISA_avx2, .traits = {.home = RNNP_HOME_MEMORY}},
     {.name = "exp_avx2_l3", .op = RNNP_OP_exp_f32_u35, .isa = RNNP_ISA_avx2, .traits = {.home = RNNP_HOME_L3}},
     {.name = "exp_avx2", .op = RNNP_OP_exp_f32_u35, .isa = RNNP_ISA_avx2},
 };
 static const rnnp_variant avx512_rows[] = {
-    ROW(gemm_f32, avx512, "gemm_avx512_vnni", RNNP_CPU_AVX512VNNI),
-    ROW(gemm_f32, avx512, "gemm_avx512", 0),
+    ROW(gemm, avx512, "gemm_avx512_vnni", RNNP_CPU_AVX512VNNI),
+    ROW(gemm, avx512, "gemm_avx512", 0),
 };
 static const rnnp_variant_list generic_list = {generic_rows, 3};
 static const rnnp_variant_list avx2_list = {avx2_rows, 7};
@@ -49,17 +49,17 @@ static const rnnp_variant_list absent = {NULL, 0};
 
 const rnnp_variant_list *const rnnp_tables[RNNP_ISA_COUNT] = {
 #define RNNP_ISA(name, arch, rank, needs, flags) LIST_OF(RNNP_ISA_##name),
-#include "dispatch/isa.def"
+#include "kernels/isa.def"
 #undef RNNP_ISA
 };
 
-static const rnnp_variant neon_rows[] = {ROW(gemm_f32, neon, "gemm_neon", 0)};
+static const rnnp_variant neon_rows[] = {ROW(gemm, neon, "gemm_neon", 0)};
 static const rnnp_variant_list neon_list = {neon_rows, 1};
 
 /* Of another architecture. */
 const rnnp_variant_list *const rnnp_foreign[RNNP_ISA_COUNT] = {
 #define RNNP_ISA(name, arch, rank, needs, flags) RNNP_ISA_##name == RNNP_ISA_neon ? &neon_list : &absent,
-#include "dispatch/isa.def"
+#include "kernels/isa.def"
 #undef RNNP_ISA
 };
 
@@ -74,7 +74,7 @@ static void expect(uint64_t features, int max_rank, rnnp_isa isa, const char *ge
     memset(&s, 0xa5, sizeof s);
     rnnp_select(features, max_rank, &s);
     assert_int_equal(s.isa, isa);
-    assert_string_equal(s.op[RNNP_OP_gemm_f32]->name, gemm);
+    assert_string_equal(s.op[RNNP_OP_gemm]->name, gemm);
     assert_string_equal(s.op[RNNP_OP_relu_f32]->name, relu);
     /* a row for other homes is never the first choice, and an ISA without a row falls back to a lower one */
     assert_string_equal(s.op[RNNP_OP_exp_f32_u35]->name, isa == RNNP_ISA_generic ? "exp_generic" : "exp_avx2");
@@ -133,22 +133,22 @@ static void weights_choose_by_their_home(void **state)
 
     rnnp_select(avx2_set, INT_MAX, &s);
     rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 0}, &s);
-    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, SIZE_MAX), "gemm_avx2_first"); /* no cache is known */
+    assert_string_equal(name_for(&s, RNNP_OP_gemm, SIZE_MAX), "gemm_avx2_first"); /* no cache is known */
     rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 100, .l3_bytes = 3000}, &s);
-    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 100), "gemm_avx2_first");
-    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 101), "gemm_avx2_first"); /* no row for L3 */
-    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 1500), "gemm_avx2_first");
-    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 1501), "gemm_avx2_far");
+    assert_string_equal(name_for(&s, RNNP_OP_gemm, 100), "gemm_avx2_first");
+    assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_avx2_first"); /* no row for L3 */
+    assert_string_equal(name_for(&s, RNNP_OP_gemm, 1500), "gemm_avx2_first");
+    assert_string_equal(name_for(&s, RNNP_OP_gemm, 1501), "gemm_avx2_far");
     assert_string_equal(name_for(&s, RNNP_OP_exp_f32_u35, 100), "exp_avx2");
     assert_string_equal(name_for(&s, RNNP_OP_exp_f32_u35, 101), "exp_avx2_l3");
     assert_string_equal(name_for(&s, RNNP_OP_exp_f32_u35, 1501), "exp_avx2_l3"); /* the nearest home that has a row */
     assert_string_equal(name_for(&s, RNNP_OP_relu_f32, 1501), "relu_avx2");
     rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 100, .l3_bytes = 150}, &s); /* a small L3 is no home of its own */
-    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 100), "gemm_avx2_first");
-    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 101), "gemm_avx2_far");
+    assert_string_equal(name_for(&s, RNNP_OP_gemm, 100), "gemm_avx2_first");
+    assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_avx2_far");
     rnnp_select(0, INT_MAX, &s);
     rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 100}, &s);
-    assert_string_equal(name_for(&s, RNNP_OP_gemm_f32, 101), "gemm_generic");
+    assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_generic");
 }
 
 static void ranks_follow_isa_def(void **state)
@@ -184,7 +184,7 @@ static void any_isa_can_be_packed_for(void **state)
         assert_non_null(strstr(rnnp_isa_list, expected[i].name));
         rnnp_select_isa((rnnp_isa)isa, &s);
         assert_int_equal(s.isa, isa);
-        assert_string_equal(s.op[RNNP_OP_gemm_f32]->name, expected[i].gemm);
+        assert_string_equal(s.op[RNNP_OP_gemm]->name, expected[i].gemm);
         assert_string_equal(s.op[RNNP_OP_relu_f32]->name, expected[i].relu);
     }
     assert_int_equal(rnnp_isa_find("sse9"), -1);

@@ -163,7 +163,7 @@ static void test_numbers(void **state)
         {"variant", "block_avx2", 0},
         {"step", "", 0},
         {"step", "none", 0},
-        {"step", "lstm_step_f32", 0},
+        {"step", "lstm_step", 0},
         {"step", "lstm_step_f32_block_generic ", 0},
         {"step", "LSTM_STEP_F32_BLOCK_GENERIC", 0},
         {"step", "lstm_step_f32_block_generic", 1},
@@ -374,15 +374,14 @@ static void test_product_words(void **state)
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
-            const int fits =
-                v->op == RNNP_OP_gemm_f32 && rnnp_variant_usable(v, context->cpu.features, context->max_rank);
+            const int fits = v->op == RNNP_OP_gemm && rnnp_variant_usable(v, context->cpu.features, context->max_rank);
 
             assert_int_equal(rnnp_product_usable(&scope, "product", v->name) != 0, fits);
             for (size_t k = 0; fits && k < rnnp_tables[isa]->count; k++) { /* with other panels already packed */
                 const rnnp_variant *packed = &rnnp_tables[isa]->rows[k];
                 rnnp_product_scope narrow = {context, packed};
 
-                if (packed->op == RNNP_OP_gemm_f32)
+                if (packed->op == RNNP_OP_gemm)
                     assert_int_equal(rnnp_product_usable(&narrow, "product", v->name) != 0,
                                      packed->traits.nr == v->traits.nr);
             }

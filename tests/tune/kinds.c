@@ -190,8 +190,7 @@ static void test_explain(void **state)
     char words[RNNP_RECORD_CHOICE];
 
     (void)state;
-    for (size_t i = 0; usable_variant(s.context, RNNP_OP_gemm_f32, i); i++)
-        v = usable_variant(s.context, RNNP_OP_gemm_f32, i);
+    for (size_t i = 0; usable_variant(s.context, RNNP_OP_gemm, i); i++) v = usable_variant(s.context, RNNP_OP_gemm, i);
     snprintf(words, sizeof words, "product=%s threads=1", v->name);
     put_shape(set, &s.host, &stack, 2, "schedule=wavefront task=3");
     put_shape(set, &s.host, &all, 2, words);
@@ -209,8 +208,8 @@ static void test_explain(void **state)
     OK(rnnp_plan_explain(plan, last, 2, 10, &e)); /* as many rows as the batch */
     assert_int_equal(e.match, RNNP_RECORD_NONE);
     OK(rnnp_plan_explain(plan, last, 20, 10, &e));
-    assert_int_equal(e.match, v->traits.nr == s.context->selection.op[RNNP_OP_gemm_f32]->traits.nr ? RNNP_RECORD_EXACT
-                                                                                                   : RNNP_RECORD_NONE);
+    assert_int_equal(e.match, v->traits.nr == s.context->selection.op[RNNP_OP_gemm]->traits.nr ? RNNP_RECORD_EXACT
+                                                                                               : RNNP_RECORD_NONE);
     OK(rnnp_plan_explain(plan, lstm, 2, 10, &e));
     assert_int_equal(e.match, RNNP_RECORD_NONE);
     assert_int_equal(e.stack_layers, LAYERS);
@@ -259,7 +258,7 @@ static void run(const subject *s, const rnnp_plan *plan, const float *x, size_t 
 static void random_words(const subject *s, rnnp_shape_kind kind, uint64_t *seed, char words[RNNP_RECORD_CHOICE])
 {
     if (kind == RNNP_SHAPE_DENSE) {
-        const rnnp_product product = {below(seed, 4) ? random_variant(s->context, RNNP_OP_gemm_f32, seed) : NULL,
+        const rnnp_product product = {below(seed, 4) ? random_variant(s->context, RNNP_OP_gemm, seed) : NULL,
                                       below(seed, 5)};
 
         rnnp_product_print(&product, words);

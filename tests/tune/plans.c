@@ -162,7 +162,7 @@ static void test_explain(void **state)
     subject s = make_subject(1);
     rnnp_records *set = make_set(s.context);
     const size_t first = node_of(s.model, "LSTM", 0), second = node_of(s.model, "LSTM", 1);
-    const rnnp_variant *const usual = s.context->selection.op[RNNP_OP_lstm_step_f32];
+    const rnnp_variant *const usual = s.context->selection.op[RNNP_OP_lstm_step];
     const char *const isa = rnnp_isa_names[usual->isa];
     char words[RNNP_RECORD_CHOICE], panel[RNNP_RECORD_WORD];
 
@@ -329,7 +329,7 @@ static void test_bytes(void **state)
     rnnp_plan_options_init(&options);
     options.records = set;
     options.batch = options.steps = 1;
-    for (size_t i = 0; (v = usable_variant(context, RNNP_OP_lstm_step_f32, i)) != NULL; i++) {
+    for (size_t i = 0; (v = usable_variant(context, RNNP_OP_lstm_step, i)) != NULL; i++) {
         char words[RNNP_RECORD_CHOICE];
 
         snprintf(words, sizeof words, "step=%s", v->name);

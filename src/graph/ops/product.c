@@ -140,7 +140,7 @@ void rnnp_dense_plan(const rnnp_prepare *p, void *planned)
 
 const char *rnnp_dense_variant(const rnnp_prepare *p)
 {
-    if (!is_constant(p)) return p->select->op[RNNP_OP_gemm_f32]->name;
+    if (!is_constant(p)) return p->select->op[RNNP_OP_gemm]->name;
     const rnnp_dense dense = dense_of(p);
     return product_of(p, &dense).kernel->name;
 }

@@ -11,7 +11,7 @@
  *   sum.c       sums over broadcast axes
  *
  * A gradient is dy times a derivative, in float operations whose order each file states. Sums:
- *   products         one chain of fused multiply-adds over ascending rows (gemm_f32)
+ *   products         one chain of fused multiply-adds over ascending rows (gemm)
  *   broadcast axes   rnnp_sum_broadcast
  *   repeated elements (Gather, Tile)  one chain of additions in the order of dy's elements, from 0
  */

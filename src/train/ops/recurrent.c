@@ -22,11 +22,11 @@ static void plan_parts(rnnp_bptt *net)
     static const struct {
         rnnp_op step, gates, back;
     } ops[] = {
-        {RNNP_OP_rnn_step_f32, RNNP_OP_rnn_gates_f32, RNNP_OP_rnn_gates_back_f32},
-        {RNNP_OP_lstm_step_f32, RNNP_OP_lstm_gates_f32, RNNP_OP_lstm_gates_back_f32},
-        {RNNP_OP_gru_step_f32, RNNP_OP_gru_gates_f32, RNNP_OP_gru_gates_back_f32},
-        {RNNP_OP_gru_reset_step_f32, RNNP_OP_gru_reset_gates_f32, RNNP_OP_gru_reset_gates_back_f32},
-        {RNNP_OP_gru_update_step_f32, RNNP_OP_gru_update_gates_f32, RNNP_OP_gru_update_gates_back_f32},
+        {RNNP_OP_rnn_step, RNNP_OP_rnn_gates_f32, RNNP_OP_rnn_gates_back_f32},
+        {RNNP_OP_lstm_step, RNNP_OP_lstm_gates_f32, RNNP_OP_lstm_gates_back_f32},
+        {RNNP_OP_gru_step, RNNP_OP_gru_gates_f32, RNNP_OP_gru_gates_back_f32},
+        {RNNP_OP_gru_reset_step, RNNP_OP_gru_reset_gates_f32, RNNP_OP_gru_reset_gates_back_f32},
+        {RNNP_OP_gru_update_step, RNNP_OP_gru_update_gates_f32, RNNP_OP_gru_update_gates_back_f32},
     };
 
     net->parts = net->layer.parts;

@@ -98,7 +98,7 @@ rnnp_bptt_segment rnnp_bptt_segment_at(const rnnp_bptt_run *run, size_t first);
 
 static inline size_t rnnp_bptt_segments(const rnnp_bptt *net) { return (net->steps + net->segment - 1) / net->segment; }
 /* Whether n's input part is apart from z (GRU, reset after). */
-static inline int rnnp_bptt_has_zx(const rnnp_bptt *net) { return net->part[0].of.op == RNNP_OP_gru_step_f32; }
+static inline int rnnp_bptt_has_zx(const rnnp_bptt *net) { return net->part[0].of.op == RNNP_OP_gru_step; }
 static inline size_t rnnp_bptt_active(const rnnp_bptt_run *run, size_t step)
 {
     return run->at[step + 1] - run->at[step];
@@ -123,7 +123,7 @@ static inline void rnnp_bptt_product(const rnnp_variant *gemm, size_t m, size_t 
     const rnnp_gemm_args args = {
         .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .c0 = c0, .ldc0 = ldc0, .c = c, .ldc = ldc};
 
-    if (m > 0) gemm->fn.gemm_f32(&args);
+    if (m > 0) gemm->fn.gemm(&args);
 }
 
 /* y = a op b for add_f32 and mul_f32; y may be a or b. */

@@ -26,7 +26,7 @@ static const rnnp_variant *find_gemm(const rnnp_variant *usual, size_t gates)
     const rnnp_variant_list *list = rnnp_tables[usual->isa];
 
     for (size_t i = 0; i < list->count && !fits_gates(usual, gates); i++) {
-        if (list->rows[i].op == RNNP_OP_gemm_f32 && !list->rows[i].needs && fits_gates(&list->rows[i], gates))
+        if (list->rows[i].op == RNNP_OP_gemm && !list->rows[i].needs && fits_gates(&list->rows[i], gates))
             return &list->rows[i];
     }
     return usual;
@@ -36,7 +36,7 @@ void rnnp_bptt_plan_pack(rnnp_bptt *net)
 {
     const size_t H = net->layer.hidden, I = net->layer.input;
     const rnnp_variant *usual =
-        rnnp_select_for(net->layer.select, RNNP_OP_gemm_f32, net->gates * H * (I + H) * sizeof(float));
+        rnnp_select_for(net->layer.select, RNNP_OP_gemm, net->gates * H * (I + H) * sizeof(float));
     size_t *total = &net->prepared_floats;
 
     net->gemm = usual;
@@ -47,7 +47,7 @@ void rnnp_bptt_plan_pack(rnnp_bptt *net)
 
         part->gemm = find_gemm(usual, of->gates);
         of->bias = rnnp_take_floats(total, of->columns);
-        of->bias_h = rnnp_take_floats(total, of->op == RNNP_OP_gru_step_f32 ? of->panels * of->lanes : 0);
+        of->bias_h = rnnp_take_floats(total, of->op == RNNP_OP_gru_step ? of->panels * of->lanes : 0);
         of->wx = rnnp_take_floats(total, rnnp_packed_size(1, of->columns, I, part->gemm->traits.nr));
         of->wh = rnnp_take_floats(total, rnnp_packed_size(1, of->columns, H, part->gemm->traits.nr));
         part->wx_back = rnnp_take_floats(total, rnnp_packed_size(1, I, of->columns, usual->traits.nr));

@@ -2,8 +2,8 @@
  *
  * The names of CPU features: the vocabulary of isa.def and of the folders' variants.def.
  */
-#ifndef RNNP_DISPATCH_FEATURES_H
-#define RNNP_DISPATCH_FEATURES_H
+#ifndef RNNP_KERNELS_FEATURES_H
+#define RNNP_KERNELS_FEATURES_H
 
 #include <stdint.h>
 
