@@ -70,7 +70,7 @@ struct Limits {
 
 /* With the seconds that a call took, a peak that it exceeded is measured again. */
 Limits measure_limits(rnnp_context *context, const Work &work, double seconds = 0);
-/* Fills in the counters (docs/benchmarking.md) from the seconds of a call and the limits before and after. */
+/* Fills in the counters (docs/howto/benchmark.md) from the seconds of a call and the limits before and after. */
 void report(benchmark::State &state, const Host &host, const Work &work, double seconds, const Limits &before,
             const Limits &after);
 

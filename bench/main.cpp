@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rnnpack-bench: Google Benchmark's program and options. Repetitions run in random order unless told otherwise: a slow
- * minute of the machine then hits all benchmarks alike. docs/benchmarking.md explains names and counters.
+ * minute of the machine then hits all benchmarks alike. docs/howto/benchmark.md explains names and counters.
  */
 #include "bench.h"
 

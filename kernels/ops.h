@@ -4,7 +4,7 @@
  *
  * Kernels never fail, allocate, lock or call the system: their preconditions are asserted in debug
  * builds and checked once at the API edge. No kernel reads or writes outside the elements it is given.
- * Every variant of an op returns the same bits (docs/numerics.md).
+ * Every variant of an op returns the same bits (docs/explanation/numerics.md).
  *
  * Panel order. Weights of a cell with G gates are packed in panels of `lanes` hidden units. A panel holds,
  * for each k in ascending order, [gate][lane]: one tile then has all gates of its units in registers.
@@ -236,7 +236,7 @@ typedef struct rnnp_row_back_args {
  *   adam      s += decay p (unless decoupled); m = beta1 m + (1 - beta1) s; v = beta2 v + (1 - beta2) s^2;
  *             decoupled (AdamW): p -= rate decay p first; p -= rate1 m / (sqrt(v) * root2 + epsilon), where the caller
  *             gives rate1 = rate / (1 - beta1^t) and root2 = 1 / sqrt(1 - beta2^t)
- * Each + of a product is one fused multiply-add, as written from left to right; docs/numerics.md has every operation.
+ * Each + of a product is one fused multiply-add, as written from left to right; docs/explanation/numerics.md has every operation.
  * m and v are read and written where they are named (sgd: m with momentum > 0) and may be NULL elsewhere. Elements are
  * independent: a call may be cut anywhere. */
 typedef struct rnnp_update_args {

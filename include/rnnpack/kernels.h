@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The kernels themselves, for engines that bring their own graph: functions on arrays, packed products,
- * and whole recurrent layers. All numerics are those of the model API: docs/numerics.md.
+ * and whole recurrent layers. All numerics are those of the model API: docs/explanation/numerics.md.
  */
 #ifndef RNNPACK_KERNELS_H
 #define RNNPACK_KERNELS_H

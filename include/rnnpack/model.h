@@ -12,7 +12,7 @@
  *                      -> rnnp_stream_create -> rnnp_stream_step
  *
  * The same input gives the same output bits for every ISA, thread count, batch composition, and whether a
- * sequence is run at once or stepped (docs/numerics.md). Each object must be destroyed before the one it
+ * sequence is run at once or stepped (docs/explanation/numerics.md). Each object must be destroyed before the one it
  * was made from.
  */
 #ifndef RNNPACK_MODEL_H

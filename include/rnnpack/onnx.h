@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ONNX files in and out: the component rnnpack-onnx (link rnnpack::onnx). Opsets 7 to 22 of the default domain;
- * docs/onnx.md lists the operators. External tensor data is read from files beside the model.
+ * docs/reference/onnx.md lists the operators. External tensor data is read from files beside the model.
  */
 #ifndef RNNPACK_ONNX_H
 #define RNNPACK_ONNX_H

@@ -2,7 +2,7 @@
  *
  * Packed model files: a closed model and its weights as the kernels read them, in one file that is mapped into memory.
  * Loading one costs no packing and no copy of the weights, and processes that load the same file share its pages.
- * docs/packed.md describes the format byte by byte.
+ * docs/reference/packed.md describes the format byte by byte.
  *
  *     rnnp_packed_write_file(model, NULL, "model.rnnp")          once
  *     rnnp_packed_open_file(context, "model.rnnp", &model)       wherever it is used; then as any other model

@@ -89,7 +89,7 @@ typedef void (*rnnp_log_fn)(void *user, rnnp_log_level level, const char *messag
 /* Takes the next `size` bytes of what is written; returns 0, or anything else to stop. */
 typedef int (*rnnp_write_fn)(void *user, const void *bytes, size_t size);
 
-/* The accuracy contract of tanh, sigmoid and exp; docs/numerics.md has the measured errors. */
+/* The accuracy contract of tanh, sigmoid and exp; docs/explanation/numerics.md has the measured errors. */
 typedef enum rnnp_math {
     RNNP_MATH_U35 = 0, /* default: at most 3.5 ULP for tanh and sigmoid, 1.5 for exp */
     RNNP_MATH_U10 = 1, /* at most 1.0 ULP */

@@ -11,7 +11,7 @@
  *
  * Same bits. A step's result depends on the parameters, the batch in its order, the options and the seed: not on the
  * ISA, the number of threads, or the host. The forward pass has the bits of rnnp_run_execute. Gradients of 16 rows at
- * a time are summed in a fixed binary tree over the batch (docs/numerics.md).
+ * a time are summed in a fixed binary tree over the batch (docs/explanation/numerics.md).
  *
  * Rows. The batch dimension of inputs and outputs is the one whose symbol is rnnp_train_options.batch. Rows must not
  * depend on each other.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Template: the elementwise part of the cells over the wide shim; contract in ops.h, formulas and their
- * errors in docs/numerics.md. The gates ops, which every step calls at its end.
+ * errors in docs/explanation/numerics.md. The gates ops, which every step calls at its end.
  *
  * LSTM shares divisions: with sigmoid = N/D and tanh = N/D, the products i g and o tanh(c) take one division
  * each. GRU's blend (1-z) n + z h is exact at both ends: z = 1 holds the state bit for bit.

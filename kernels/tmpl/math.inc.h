@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Template: exp, tanh, sigmoid and their relatives over the wide shim. One fixed order of operations per
- * function and class; docs/numerics.md has the derivations and the measured errors.
+ * function and class; docs/explanation/numerics.md has the derivations and the measured errors.
  *
  *   u35   tanh and sigmoid as one quotient N/D each, so that cells can share divisions between products
  *   fast  rational fits in the same N/D form

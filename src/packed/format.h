@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The fixed part of a packed file; docs/packed.md tells it in words. Numbers are as a little-endian CPU stores them.
+ * The fixed part of a packed file; docs/reference/packed.md tells it in words. Numbers are as a little-endian CPU stores them.
  */
 #ifndef RNNP_PACKED_FORMAT_H
 #define RNNP_PACKED_FORMAT_H

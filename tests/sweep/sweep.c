@@ -390,7 +390,7 @@ static int usage(FILE *out)
             "  --stride N   every Nth float (%d), and all in the hard regions (above %d: fewer in these too)\n"
             "  --only GLOB  ops of this name only, such as tanh_f32_u35 or '*_u10'\n"
             "  --isa NAME   measure on this instruction set (the highest), compare with the generic one only\n"
-            "  --markdown   print the table as in docs/numerics.md\n",
+            "  --markdown   print the table as in docs/explanation/numerics.md\n",
             DENSE_STRIDE, DENSE_STRIDE);
     return out == stdout ? 0 : EXIT_USAGE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What rnnpack train is told: an INI file of sections data, model, train and search, docs/training.md.
+ * What rnnpack train is told: an INI file of sections data, model, train and search, docs/reference/training.md.
  */
 #ifndef RNNP_CLI_CONFIG_H
 #define RNNP_CLI_CONFIG_H

@@ -194,7 +194,7 @@ int cli_train(int argc, char **argv)
     };
     const arg_command command = {
         "train", "CONFIG.ini",
-        "Trains a model as the configuration says (docs/training.md) and tells how good it\n"
+        "Trains a model as the configuration says (docs/reference/training.md) and tells how good it\n"
         "is on data that it has not seen. The same data, configuration and seed give the same\n"
         "model, bit by bit, on every CPU and for any number of threads.",
         options, sizeof options / sizeof options[0]};
