@@ -96,12 +96,12 @@ rnnp_status rnnp_records_read_if(const rnnp_context *context, const char *path, 
 
     *set = NULL;
     rnnp_status status = read_content(context, path, missing, distrust, &c);
-    if (status == RNNP_OK) status = rnnp_records_parse(context, path, c.text, c.bytes, set);
+    if (status == RNNP_OK) status = rnnp_records_open_memory(context, path, c.text, c.bytes, set);
     release(context, &c);
     return status;
 }
 
-rnnp_status rnnp_records_read(const rnnp_context *context, const char *path, rnnp_records **set)
+rnnp_status rnnp_records_open_file(const rnnp_context *context, const char *path, rnnp_records **set)
 {
     int missing;
 
@@ -164,14 +164,14 @@ static int append(void *user, const char *text, size_t bytes)
 static rnnp_status print_content(const rnnp_records *set, const char *path, content *c)
 {
     *c = (content){NULL, 0};
-    rnnp_records_print(set, count_bytes, &c->bytes);
+    rnnp_records_write(set, count_bytes, &c->bytes);
     if (c->bytes > RNNP_RECORDS_TEXT_BYTES)
         return rnnp_fail(set->context, RNNP_ERR_IO, "%s would have %zu bytes, more than tuning records may have (%d)",
                          path, c->bytes, RNNP_RECORDS_TEXT_BYTES);
     c->text = rnnp_alloc(set->context, c->bytes);
     if (!c->text) return RNNP_ERR_MEMORY;
     char *end = c->text;
-    return rnnp_records_print(set, append, &end);
+    return rnnp_records_write(set, append, &end);
 }
 
 static rnnp_status write_content(void *user, rnnp_write_fn write, void *to)
@@ -181,7 +181,7 @@ static rnnp_status write_content(void *user, rnnp_write_fn write, void *to)
     return write(to, c->text, c->bytes) == 0 ? RNNP_OK : RNNP_ERR_IO;
 }
 
-/* What a file of records may grant: others who could write to it would have it ignored (rnnp_records_open). */
+/* What a file of records may grant: others who could write to it would have it ignored (rnnp_records_open_default). */
 enum { NEW_FILE = 0644 };
 
 /* ---- Changing ---- */
@@ -195,7 +195,7 @@ static rnnp_status edit_locked(const rnnp_context *context, const char *path, rn
 
     rnnp_status status = read_content(context, path, &missing, NULL, &before);
     if (status == RNNP_OK)
-        status = rnnp_records_parse(context, path, before.text, before.bytes, result);
+        status = rnnp_records_open_memory(context, path, before.text, before.bytes, result);
     else if (missing)
         status = rnnp_records_create(context, result);
     if (status == RNNP_OK) status = edit(user, *result);

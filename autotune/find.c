@@ -128,7 +128,7 @@ static int take(const search *s, const char *source, rnnp_record_found *found)
     if (!s->best) return 0;
     found->record = s->best;
     found->source = source;
-    found->match = s->distance > 1 ? RNNP_RECORD_NEAREST : RNNP_RECORD_EXACT;
+    found->match = s->distance > 1 ? RNNP_MATCH_NEAREST : RNNP_MATCH_EXACT;
     return 1;
 }
 
@@ -139,7 +139,7 @@ rnnp_status rnnp_records_find_in(const rnnp_records *set, const rnnp_default *ta
     size_t i, end;
 
     if (!found) return RNNP_ERR_ARG;
-    *found = (rnnp_record_found){.match = RNNP_RECORD_NONE};
+    *found = (rnnp_record_found){.match = RNNP_MATCH_NONE};
     if (!host || !key || !rnnp_fields_check(rnnp_host_fields, RNNP_HOST_FIELDS, host, found->reason) ||
         !rnnp_fields_check(rnnp_record_fields, RNNP_KEY_FIELDS, key, found->reason))
         return set ? rnnp_fail(set->context, RNNP_ERR_ARG, "tuning records: %s", found->reason) : RNNP_ERR_ARG;

@@ -102,7 +102,7 @@ rnnp_status rnnp_records_open_under(const rnnp_context *context, const char *roo
 
         distrust[0] = '\0';
         if (!place_path(context, place, root, path, into, &status)) continue;
-        if (status == RNNP_OK && place == PLACE_PATH) return rnnp_records_read(context, into, set);
+        if (status == RNNP_OK && place == PLACE_PATH) return rnnp_records_open_file(context, into, set);
         if (status == RNNP_OK) status = rnnp_records_read_if(context, into, &missing, named ? NULL : distrust, set);
         if (!missing && !distrust[0]) return status;
         if (!missing || named) log_passed(context, into, missing ? no_file : distrust);
@@ -147,7 +147,7 @@ int rnnp_records_place_at(const char *path, size_t index, rnnp_records_place *pl
     return place ? rnnp_records_place_under("", path, index, place) : 0;
 }
 
-rnnp_status rnnp_records_open(const rnnp_context *context, const char *path, char *file, rnnp_records **set)
+rnnp_status rnnp_records_open_default(const rnnp_context *context, const char *path, char *file, rnnp_records **set)
 {
     if (set) *set = NULL;
     return context && set ? rnnp_records_open_under(context, "", path, file, set) : RNNP_ERR_ARG;

@@ -12,7 +12,7 @@ static int compare_hosts(const rnnp_record_host *a, const rnnp_record_host *b)
     return rnnp_fields_compare(rnnp_host_fields, RNNP_HOST_FIELDS, a, b);
 }
 
-int rnnp_record_same_host(const rnnp_record_host *a, const rnnp_record_host *b) { return compare_hosts(a, b) == 0; }
+int rnnp_record_host_equal(const rnnp_record_host *a, const rnnp_record_host *b) { return compare_hosts(a, b) == 0; }
 
 static int compare_keys(const rnnp_record *a, const rnnp_record *b)
 {

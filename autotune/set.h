@@ -96,11 +96,11 @@ rnnp_status rnnp_records_find_in(const rnnp_records *set, const rnnp_default *ta
 
 /* ---- Files ---- */
 
-/* rnnp_records_open and rnnp_records_place_at with `root` before /var and /etc, "" for this machine. */
+/* rnnp_records_open_default and rnnp_records_place_at with `root` before /var and /etc, "" for this machine. */
 rnnp_status rnnp_records_open_under(const rnnp_context *context, const char *root, const char *path, char *file,
                                     rnnp_records **set);
 int rnnp_records_place_under(const char *root, const char *path, size_t index, rnnp_records_place *place);
-/* rnnp_records_read; a file that does not exist sets *missing and is RNNP_ERR_IO without a sentence. With `distrust`
+/* rnnp_records_open_file; a file that does not exist sets *missing and is RNNP_ERR_IO without a sentence. With `distrust`
  * (room for RNNP_RECORD_REASON) a file that others may have written is not read: RNNP_ERR_IO without a sentence, and
  * the reason. */
 rnnp_status rnnp_records_read_if(const rnnp_context *context, const char *path, int *missing, char *distrust,

@@ -79,7 +79,7 @@ static double part_pass_ns(const rnnp_machine *m, const rnnp_recurrent_part *p, 
 
 static double layer_ns(const rnnp_machine *m, rnnp_recurrent layer, size_t batch, size_t steps, size_t threads)
 {
-    const double pre_activation_ns = 0.5, directions = layer.direction == RNNP_BIDIRECTIONAL ? 2 : 1;
+    const double pre_activation_ns = 0.5, directions = layer.direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1;
     rnnp_recurrent_memory w;
     double ns = 0, barriers = 0;
 

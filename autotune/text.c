@@ -52,7 +52,7 @@ static void checksum_line(char line[CHECKSUM_LINE + 1], uint64_t hash)
     snprintf(line, CHECKSUM_LINE + 1, "%s%016" PRIx64 "\n", checksum, hash);
 }
 
-rnnp_status rnnp_records_print(const rnnp_records *set, rnnp_records_write_fn write, void *user)
+rnnp_status rnnp_records_write(const rnnp_records *set, rnnp_records_write_fn write, void *user)
 {
     char line[RNNP_RECORD_LINE];
     printer p;
@@ -236,12 +236,12 @@ static rnnp_status parse_lines(source *s, rnnp_records *set)
         return damaged(s, "the host has no records");
     /* Printed again it must give the same bytes. */
     source again = {s->context, s->name, s->text, s->end + CHECKSUM_LINE, 1};
-    if (rnnp_records_print(set, match, &again) != RNNP_OK) return damaged(&again, "it is not in the standard form");
+    if (rnnp_records_write(set, match, &again) != RNNP_OK) return damaged(&again, "it is not in the standard form");
     return RNNP_OK;
 }
 
-rnnp_status rnnp_records_parse(const rnnp_context *context, const char *name, const char *text, size_t bytes,
-                               rnnp_records **set)
+rnnp_status rnnp_records_open_memory(const rnnp_context *context, const char *name, const char *text, size_t bytes,
+                                     rnnp_records **set)
 {
     size_t hosts, records;
     rnnp_records *made;

@@ -38,7 +38,7 @@ static rnnp_status read_options(const rnnp_context *context, const rnnp_tune_opt
 static int is_layer(const rnnp_shape *s)
 {
     return (s->cell == RNNP_CELL_RNN || s->cell == RNNP_CELL_LSTM || s->cell == RNNP_CELL_GRU) &&
-           (unsigned)s->direction <= RNNP_BIDIRECTIONAL && (unsigned)s->reset <= RNNP_GRU_RESET_AFTER;
+           (unsigned)s->direction <= RNNP_DIRECTION_BIDIRECTIONAL && (unsigned)s->reset <= RNNP_GRU_RESET_AFTER;
 }
 
 /* What each kind says beyond sizes. */
@@ -49,7 +49,8 @@ static int is_shape(const rnnp_shape *s)
     case RNNP_SHAPE_DENSE:
         return (int)s->cell == 0 && s->reset == 0 && s->direction == 0 && s->layers == 0 && s->steps == 1;
     case RNNP_SHAPE_STACK:
-        return is_layer(s) && s->direction != RNNP_BIDIRECTIONAL && s->layers >= 2 && s->layers <= RNNP_SHAPE_LAYERS;
+        return is_layer(s) && s->direction != RNNP_DIRECTION_BIDIRECTIONAL && s->layers >= 2 &&
+               s->layers <= RNNP_SHAPE_LAYERS;
     default: return 0;
     }
 }
@@ -133,7 +134,7 @@ static const rnnp_record *known(const tuning *t, const rnnp_record_host *host, c
     if (t->options->again) return NULL;
     rnnp_shape_key(shape, t->options->threads, &key);
     rnnp_records_find(t->records, host, &key, NULL, NULL, &found);
-    return found.match == RNNP_RECORD_EXACT && strcmp(found.source, "records") == 0 ? found.record : NULL;
+    return found.match == RNNP_MATCH_EXACT && strcmp(found.source, "records") == 0 ? found.record : NULL;
 }
 
 /* Tells of a shape that is done, or for which there is nothing to do. */
@@ -168,7 +169,7 @@ static rnnp_status keep(tuning *t, const rnnp_record_host *host, rnnp_record *re
     rnnp_record_host after;
     rnnp_status status = rnnp_records_host(t->context, &after);
 
-    if (status != RNNP_OK || !rnnp_record_same_host(host, &after)) return status;
+    if (status != RNNP_OK || !rnnp_record_host_equal(host, &after)) return status;
     memcpy(record->choice, result->choice, sizeof record->choice);
     record->ns = result->ns;
     record->default_ns = result->default_ns;

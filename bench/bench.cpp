@@ -29,7 +29,7 @@ void Floats::Free::operator()(float *p) const { std::free(p); }
 void require(rnnp_status status, const rnnp_context *context, const char *what)
 {
     if (status == RNNP_OK) return;
-    const char *const sentence = rnnp_context_last_error(context);
+    const char *const sentence = rnnp_last_error(context);
     std::fprintf(stderr, "rnnpack-bench: %s: %s\n", what, *sentence ? sentence : rnnp_status_string(status));
     std::exit(1);
 }

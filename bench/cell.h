@@ -64,11 +64,11 @@ inline Model make_model(rnnp_context *context, const Cell &c, size_t hidden, siz
     rnnp_value x = 0;
     require(rnnp_model_create(context, &m), context, "model");
     Model model(m);
-    require(rnnp_model_input(m, "x", RNNP_F32, 3, shape, symbols, &x), context, "input");
+    require(rnnp_model_add_input(m, "x", RNNP_DTYPE_F32, 3, shape, symbols, &x), context, "input");
     for (size_t i = 0; i < layers; i++)
-        require(rnnp_model_recurrent(m, &options, &from, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, nullptr, nullptr),
+        require(rnnp_model_add_recurrent(m, &options, &from, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, nullptr, nullptr),
                 context, "layer");
-    require(rnnp_model_output(m, "y", x), context, "output");
+    require(rnnp_model_add_output(m, "y", x), context, "output");
     require(rnnp_model_close(m), context, "close");
     return model;
 }

@@ -47,7 +47,7 @@ void run_sequence(benchmark::State &state, Host &host, const Cell &c, const Sequ
         args.c0 = args.c = c.cell == RNNP_CELL_LSTM ? cell_state.data() : nullptr;
     }
     measure(state, host, context, sequence_work(c.gates, s.hidden, s.batch, s.steps), [&] {
-        if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK) state.SkipWithError(rnnp_context_last_error(context));
+        if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK) state.SkipWithError(rnnp_last_error(context));
         args.turn++;
     });
 }
@@ -110,7 +110,7 @@ void run_together(benchmark::State &state, Host &host, const Cell &c, size_t hid
     std::vector<Stream> each;
     for (size_t i = 0; i < n; i++) each.emplace_back(context, channels.plan.get(), 1, x + i * hidden, y + i * hidden);
     const auto check = [&](rnnp_status status) {
-        if (status != RNNP_OK) state.SkipWithError(rnnp_context_last_error(context));
+        if (status != RNNP_OK) state.SkipWithError(rnnp_last_error(context));
     };
     state.counters["apart_over_together"] = measure_beside(
         state, host, context, sequence_work(c.gates, hidden, n, 1), [&] { check(all.step()); },
@@ -145,7 +145,7 @@ void run_lengths(benchmark::State &state, Host &host, const Cell &c, const Seque
     rnnp_layer_args uneven = full;
     uneven.lengths = lengths.data();
     const auto forward = [&](rnnp_layer_args &args) {
-        if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK) state.SkipWithError(rnnp_context_last_error(context));
+        if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK) state.SkipWithError(rnnp_last_error(context));
         args.turn++;
     };
     const double filled = sum / static_cast<double>(s.batch * s.steps);

@@ -53,7 +53,7 @@ void load(rnnp_context *context, const Open &open, size_t hidden, bool first, co
     require(rnnp_plan_create(model, nullptr, &plan), context, "plan");
     if (first) {
         rnnp_tensor in{}, out{};
-        in.dtype = out.dtype = RNNP_F32;
+        in.dtype = out.dtype = RNNP_DTYPE_F32;
         in.rank = out.rank = 3;
         in.shape[0] = out.shape[0] = STEPS;
         in.shape[1] = out.shape[1] = 1;

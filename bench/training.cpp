@@ -42,7 +42,7 @@ class Training {
         require(rnnp_trainer_create(model_.get(), &options, &made), context, "trainer");
         trainer_.reset(made);
 
-        in_.dtype = RNNP_F32;
+        in_.dtype = RNNP_DTYPE_F32;
         in_.rank = 3;
         in_.shape[0] = static_cast<int64_t>(s.steps);
         in_.shape[1] = static_cast<int64_t>(s.batch);
@@ -65,7 +65,7 @@ class Training {
     void step(benchmark::State &state)
     {
         if (rnnp_trainer_step(trainer_.get(), &batch_, nullptr) != RNNP_OK)
-            state.SkipWithError(rnnp_context_last_error(context_));
+            state.SkipWithError(rnnp_last_error(context_));
     }
 
   private:

@@ -36,7 +36,7 @@ template <class T> using Owned = std::unique_ptr<T, Destroy>;
 
 void check(const rnnp_context *context, rnnp_status status)
 {
-    if (status != RNNP_OK) throw std::runtime_error(rnnp_context_last_error(context));
+    if (status != RNNP_OK) throw std::runtime_error(rnnp_last_error(context));
 }
 
 std::vector<float> numbers(std::size_t n, float scale)
@@ -57,7 +57,7 @@ rnnp_value add_layers(rnnp_context *context, rnnp_model *model, const rnnp_recor
     rnnp_value y = x;
     if (layer == "dense") {
         const auto w = numbers(key.input * key.hidden, 0.1F);
-        check(context, rnnp_model_dense(model, x, w.data(), key.input, key.hidden, 0, nullptr, nullptr, &y));
+        check(context, rnnp_model_add_dense(model, x, w.data(), key.input, key.hidden, 0, nullptr, nullptr, &y));
         return y;
     }
     const rnnp_cell cell = layer[0] == 'l' ? RNNP_CELL_LSTM : layer[0] == 'r' ? RNNP_CELL_RNN : RNNP_CELL_GRU;
@@ -69,10 +69,11 @@ rnnp_value add_layers(rnnp_context *context, rnnp_model *model, const rnnp_recor
         rnnp_recurrent_options_init(&o, cell, i, h);
         o.order = RNNP_ORDER_ONNX;
         o.reset = layer.find("after") != std::string::npos ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
-        if (layer.find("bidirectional") != std::string::npos) o.direction = RNNP_BIDIRECTIONAL;
+        if (layer.find("bidirectional") != std::string::npos) o.direction = RNNP_DIRECTION_BIDIRECTIONAL;
         const auto w = numbers(gates * h * i, 0.1F), r = numbers(gates * h * h, 0.1F), b = numbers(2 * gates * h, 0.1F);
         const rnnp_recurrent_weights one{w.data(), r.data(), b.data(), nullptr, nullptr}, both[2] = {one, one};
-        check(context, rnnp_model_recurrent(model, &o, both, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, nullptr, nullptr));
+        check(context,
+              rnnp_model_add_recurrent(model, &o, both, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, nullptr, nullptr));
     }
     return y;
 }
@@ -84,8 +85,8 @@ Owned<rnnp_model> make_model(rnnp_context *context, const rnnp_record_key &key)
     Owned<rnnp_model> model(made);
     const std::int64_t shape[3] = {RNNP_DYNAMIC, RNNP_DYNAMIC, static_cast<std::int64_t>(key.input)};
     rnnp_value x;
-    check(context, rnnp_model_input(made, "x", RNNP_F32, 3, shape, nullptr, &x));
-    check(context, rnnp_model_output(made, "y", add_layers(context, made, key, x)));
+    check(context, rnnp_model_add_input(made, "x", RNNP_DTYPE_F32, 3, shape, nullptr, &x));
+    check(context, rnnp_model_add_output(made, "y", add_layers(context, made, key, x)));
     check(context, rnnp_model_close(made));
     return model;
 }
@@ -104,7 +105,7 @@ class Contender {
         rnnp_plan *plan;
         check(context, rnnp_plan_create(model, &o, &plan));
         plan_.reset(plan);
-        input_.dtype = RNNP_F32;
+        input_.dtype = RNNP_DTYPE_F32;
         input_.rank = 3;
         const std::size_t sizes[3] = {key.steps, key.batch, key.input};
         for (std::size_t d = 0; d < 3; d++) input_.shape[d] = static_cast<std::int64_t>(sizes[d]);
@@ -189,7 +190,7 @@ const char *choice_of(const rnnp_records *records, const rnnp_record_host &here,
     const rnnp_record *record;
     for (std::size_t i = 0; rnnp_records_at(records, i, &host, &record); i++) {
         const rnnp_record_key &k = record->key;
-        if (rnnp_record_same_host(host, &here) && !std::strcmp(k.layer, key.layer) && k.input == key.input &&
+        if (rnnp_record_host_equal(host, &here) && !std::strcmp(k.layer, key.layer) && k.input == key.input &&
             k.hidden == key.hidden && k.batch == key.batch && k.steps == key.steps && k.threads == key.threads)
             return record->choice;
     }
@@ -260,12 +261,12 @@ try {
         if (rnnp_context_create(&o, &made) != RNNP_OK) throw std::runtime_error("no context");
         const Owned<rnnp_context> context(made);
         rnnp_records *read;
-        check(made, rnnp_records_read(made, argv[1], &read));
+        check(made, rnnp_records_open_file(made, argv[1], &read));
         const Owned<rnnp_records> records(read);
         Owned<rnnp_records> other;
         if (argc > 4) {
             rnnp_records *second;
-            check(made, rnnp_records_read(made, argv[4], &second));
+            check(made, rnnp_records_open_file(made, argv[4], &second));
             other.reset(second);
         }
         rnnp_record_host here;
@@ -273,7 +274,8 @@ try {
         const rnnp_record_host *host;
         const rnnp_record *record;
         for (std::size_t i = 0, n = 0; rnnp_records_at(read, i, &host, &record); i++) {
-            if (!rnnp_record_same_host(host, &here) || record->key.threads != threads || n++ % (every ? every : 1) != 0)
+            if (!rnnp_record_host_equal(host, &here) || record->key.threads != threads ||
+                n++ % (every ? every : 1) != 0)
                 continue;
             const char *const others = other ? choice_of(other.get(), here, record->key) : nullptr;
             if (others && std::string(others) == record->choice)

@@ -110,10 +110,7 @@ rnnp_status rnnp_fail(const rnnp_context *context, rnnp_status status, const cha
     return status;
 }
 
-const char *rnnp_context_last_error(const rnnp_context *context)
-{
-    return context ? rnnp_errors_get(errors_of(context)) : "";
-}
+const char *rnnp_last_error(const rnnp_context *context) { return context ? rnnp_errors_get(errors_of(context)) : ""; }
 
 /* ---- Creation ---- */
 

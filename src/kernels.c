@@ -16,17 +16,17 @@ rnnp_status rnnp_apply(const rnnp_context *context, rnnp_function function, rnnp
                        size_t n)
 {
     static const rnnp_op ops[][3] = {
-        [RNNP_EXP] = {RNNP_OP_exp_f32_u35, RNNP_OP_exp_f32_u10, RNNP_OP_exp_f32_fast},
-        [RNNP_TANH] = {RNNP_OP_tanh_f32_u35, RNNP_OP_tanh_f32_u10, RNNP_OP_tanh_f32_fast},
-        [RNNP_SIGMOID] = {RNNP_OP_sigmoid_f32_u35, RNNP_OP_sigmoid_f32_u10, RNNP_OP_sigmoid_f32_fast},
-        [RNNP_LOG] = {RNNP_OP_log_f32, RNNP_OP_log_f32, RNNP_OP_log_f32},
-        [RNNP_SOFTPLUS] = {RNNP_OP_softplus_f32, RNNP_OP_softplus_f32, RNNP_OP_softplus_f32},
-        [RNNP_RELU] = {RNNP_OP_relu_f32, RNNP_OP_relu_f32, RNNP_OP_relu_f32},
-        [RNNP_SOFTSIGN] = {RNNP_OP_softsign_f32, RNNP_OP_softsign_f32, RNNP_OP_softsign_f32},
-        [RNNP_SQRT] = {RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32},
+        [RNNP_FUNCTION_EXP] = {RNNP_OP_exp_f32_u35, RNNP_OP_exp_f32_u10, RNNP_OP_exp_f32_fast},
+        [RNNP_FUNCTION_TANH] = {RNNP_OP_tanh_f32_u35, RNNP_OP_tanh_f32_u10, RNNP_OP_tanh_f32_fast},
+        [RNNP_FUNCTION_SIGMOID] = {RNNP_OP_sigmoid_f32_u35, RNNP_OP_sigmoid_f32_u10, RNNP_OP_sigmoid_f32_fast},
+        [RNNP_FUNCTION_LOG] = {RNNP_OP_log_f32, RNNP_OP_log_f32, RNNP_OP_log_f32},
+        [RNNP_FUNCTION_SOFTPLUS] = {RNNP_OP_softplus_f32, RNNP_OP_softplus_f32, RNNP_OP_softplus_f32},
+        [RNNP_FUNCTION_RELU] = {RNNP_OP_relu_f32, RNNP_OP_relu_f32, RNNP_OP_relu_f32},
+        [RNNP_FUNCTION_SOFTSIGN] = {RNNP_OP_softsign_f32, RNNP_OP_softsign_f32, RNNP_OP_softsign_f32},
+        [RNNP_FUNCTION_SQRT] = {RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32},
     };
     if (!context) return RNNP_ERR_ARG;
-    if ((unsigned)function < RNNP_EXP || (unsigned)function > RNNP_SQRT)
+    if ((unsigned)function < RNNP_FUNCTION_EXP || (unsigned)function > RNNP_FUNCTION_SQRT)
         return rnnp_fail(context, RNNP_ERR_ARG, "unknown function %d", (int)function);
     if ((unsigned)math > RNNP_MATH_FAST) return rnnp_fail(context, RNNP_ERR_ARG, "unknown math class %d", (int)math);
     if (n > 0 && (!x || !y)) return rnnp_fail(context, RNNP_ERR_ARG, "NULL array with n=%zu", n);
@@ -114,7 +114,7 @@ static void describe(const rnnp_context *context, const rnnp_recurrent_options *
                           .select = &context->selection};
     for (size_t d = 0; d < 2; d++) {
         rnnp_act_defaults(o->cell, r->act[d]);
-        if (d == 1 && o->direction != RNNP_BIDIRECTIONAL) break;
+        if (d == 1 && o->direction != RNNP_DIRECTION_BIDIRECTIONAL) break;
         for (size_t i = 0; i < n; i++)
             if (o->activations[d * n + i])
                 rnnp_act_parse(o->activations[d * n + i], o->alpha[d * n + i], o->beta[d * n + i], &r->act[d][i]);

@@ -75,8 +75,7 @@ class Rnnpack final : public peer::Peer {
 
     void check(rnnp_status status) const
     {
-        if (status != RNNP_OK)
-            throw std::runtime_error(std::string("rnnpack: ") + rnnp_context_last_error(context_.get()));
+        if (status != RNNP_OK) throw std::runtime_error(std::string("rnnpack: ") + rnnp_last_error(context_.get()));
     }
 
     /* The median of short bursts, as the times are medians: neither tells of a turn that another process took. */
@@ -139,7 +138,9 @@ std::function<void()> Rnnpack::product(const peer::Case &c, const peer::Weights 
 
 std::function<void()> Rnnpack::function(const peer::Case &c, const float *x, float *y)
 {
-    const rnnp_function f = c.function == "exp" ? RNNP_EXP : c.function == "tanh" ? RNNP_TANH : RNNP_SIGMOID;
+    const rnnp_function f = c.function == "exp"    ? RNNP_FUNCTION_EXP
+                            : c.function == "tanh" ? RNNP_FUNCTION_TANH
+                                                   : RNNP_FUNCTION_SIGMOID;
     const rnnp_math math = c.math == "fast" ? RNNP_MATH_FAST : RNNP_MATH_U35;
     return [this, f, math, x, y, n = c.depth] { check(rnnp_apply(context_.get(), f, math, x, y, n)); };
 }
@@ -166,7 +167,7 @@ std::shared_ptr<rnnp_model> Rnnpack::load(const peer::Case &c)
 std::function<void()> Rnnpack::first_run(const peer::Case &c, const float *x, float *y)
 {
     rnnp_tensor in{};
-    in.dtype = RNNP_F32;
+    in.dtype = RNNP_DTYPE_F32;
     in.rank = 3;
     in.shape[0] = static_cast<std::int64_t>(c.steps);
     in.shape[1] = static_cast<std::int64_t>(c.batch);

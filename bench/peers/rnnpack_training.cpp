@@ -21,7 +21,7 @@ class Layer final : public peer::Training {
         build(c, weights);
         create();
         std::fill_n(zeros_.data(), zeros_.size(), 0.0F);
-        in_.dtype = RNNP_F32;
+        in_.dtype = RNNP_DTYPE_F32;
         in_.rank = 3;
         in_.shape[0] = static_cast<std::int64_t>(c.steps);
         in_.shape[1] = static_cast<std::int64_t>(c.batch);
@@ -48,17 +48,17 @@ class Layer final : public peer::Training {
     void gradient(float *r) override
     {
         const std::size_t recurrent = 2; /* the input of a recurrent node that R is */
-        for (std::size_t i = 0; i < rnnp_trainer_parameters(trainer_.get()); i++) {
-            rnnp_parameter parameter;
-            check(rnnp_trainer_parameter(trainer_.get(), i, &parameter));
-            if (parameter.input == recurrent) check(rnnp_trainer_gradient(trainer_.get(), i, r));
+        for (std::size_t i = 0; i < rnnp_trainer_parameter_count(trainer_.get()); i++) {
+            rnnp_parameter_info parameter;
+            check(rnnp_trainer_parameter_info(trainer_.get(), i, &parameter));
+            if (parameter.input == recurrent) check(rnnp_trainer_get_gradient(trainer_.get(), i, r));
         }
     }
 
   private:
     void check(rnnp_status status) const
     {
-        if (status != RNNP_OK) throw std::runtime_error(std::string("rnnpack: ") + rnnp_context_last_error(context_));
+        if (status != RNNP_OK) throw std::runtime_error(std::string("rnnpack: ") + rnnp_last_error(context_));
     }
 
     void build(const peer::Case &c, const peer::Weights &weights)
@@ -72,9 +72,9 @@ class Layer final : public peer::Training {
         rnnp_value x;
         check(rnnp_model_create(context_, &model));
         model_.reset(model);
-        check(rnnp_model_input(model, "x", RNNP_F32, 3, shape, symbols, &x));
-        check(rnnp_model_recurrent(model, &o, &w, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, nullptr, nullptr));
-        check(rnnp_model_output(model, "y", x));
+        check(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, symbols, &x));
+        check(rnnp_model_add_recurrent(model, &o, &w, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, nullptr, nullptr));
+        check(rnnp_model_add_output(model, "y", x));
         check(rnnp_model_close(model));
     }
 
@@ -84,7 +84,7 @@ class Layer final : public peer::Training {
         rnnp_train_options o;
         rnnp_train_options_init(&o);
         o.loss = RNNP_LOSS_MSE;
-        o.optimizer.kind = RNNP_ADAM;
+        o.optimizer.kind = RNNP_OPTIMIZER_ADAM;
         o.optimizer.rate = adam.rate;
         o.optimizer.beta1 = adam.beta1;
         o.optimizer.beta2 = adam.beta2;

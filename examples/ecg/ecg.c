@@ -32,7 +32,7 @@ typedef struct network {
 
 static int fail(const network *net, rnnp_status status)
 {
-    const char *const sentence = net->context ? rnnp_context_last_error(net->context) : "";
+    const char *const sentence = net->context ? rnnp_last_error(net->context) : "";
     fprintf(stderr, "ecg: %s\n", *sentence ? sentence : rnnp_status_string(status));
     return 0;
 }
@@ -78,7 +78,7 @@ static int network_step(network *net, const float *x, float *forecast)
 /* Runs the whole recording at once: does it give the bits that stepping gave? 1, 0, or -1 on failure. */
 static int same_at_once(const network *net, const ecg_monitor *m)
 {
-    rnnp_tensor in = {.dtype = RNNP_F32, .rank = 3, .shape = {(int64_t)m->n, 1, 1}, .data = m->x};
+    rnnp_tensor in = {.dtype = RNNP_DTYPE_F32, .rank = 3, .shape = {(int64_t)m->n, 1, 1}, .data = m->x};
     rnnp_tensor out = {.data = malloc(m->n * ECG_AHEAD * sizeof(float))};
     rnnp_run *run = NULL;
     int same = -1;
@@ -176,13 +176,13 @@ static void print_network(const network *net)
 {
     rnnp_host_info host = {.struct_size = sizeof host};
     rnnp_context_host(net->context, &host);
-    printf("network    %zu parameters, forecasts the next %.0f ms at %d Hz\n", rnnp_model_parameters(net->model),
+    printf("network    %zu parameters, forecasts the next %.0f ms at %d Hz\n", rnnp_model_constant_elements(net->model),
            1000.0 * ECG_AHEAD / ECG_RATE, ECG_RATE);
     printf("CPU        %s, ISA %s (%s)\n", host.brand, host.isa, host.isa_reason);
     printf("kernels   ");
     const char *previous = "";
-    for (size_t i = 0; i < rnnp_model_nodes(net->model); i++) {
-        const char *const variant = rnnp_plan_variant(net->plan, i);
+    for (size_t i = 0; i < rnnp_model_node_count(net->model); i++) {
+        const char *const variant = rnnp_plan_node_variant(net->plan, i);
         if (variant && strcmp(variant, previous) != 0) printf(" %s", previous = variant);
     }
     printf("\n");

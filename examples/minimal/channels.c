@@ -40,10 +40,11 @@ int main(void)
 
     gru.order = RNNP_ORDER_PYTORCH;
     int ok = !rnnp_context_create(NULL, &context) && !rnnp_model_create(context, &model) &&
-             !rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, &in) &&
-             !rnnp_model_recurrent(model, &gru, &weights, in, RNNP_NONE, RNNP_NONE, RNNP_NONE, &out, NULL, NULL) &&
-             !rnnp_model_output(model, "y", out) && !rnnp_model_close(model) && !rnnp_plan_create(model, NULL, &plan) &&
-             !rnnp_stream_create(plan, &options, &stream) && !rnnp_stream_input(stream, 0, &tx);
+             !rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &in) &&
+             !rnnp_model_add_recurrent(model, &gru, &weights, in, RNNP_NONE, RNNP_NONE, RNNP_NONE, &out, NULL, NULL) &&
+             !rnnp_model_add_output(model, "y", out) && !rnnp_model_close(model) &&
+             !rnnp_plan_create(model, NULL, &plan) && !rnnp_stream_create(plan, &options, &stream) &&
+             !rnnp_stream_input(stream, 0, &tx);
     tx.data = x;
     for (size_t t = 0; ok && t < TIMES; t++) {
         uint8_t active[BEDS];
@@ -57,7 +58,7 @@ int main(void)
             printf("%s%9.6f%s", bed ? "  " : "", (double)y[bed * HIDDEN], active[bed] ? " " : "-");
         printf("\n");
     }
-    if (!ok) fprintf(stderr, "%s\n", context ? rnnp_context_last_error(context) : "no context");
+    if (!ok) fprintf(stderr, "%s\n", context ? rnnp_last_error(context) : "no context");
 
     rnnp_stream_destroy(stream), rnnp_plan_destroy(plan), rnnp_model_destroy(model), rnnp_context_destroy(context);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;

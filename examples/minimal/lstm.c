@@ -33,15 +33,17 @@ int main(void)
     lstm.order = RNNP_ORDER_PYTORCH;
     const rnnp_recurrent_weights weights = {.w = w, .r = r, .bias = bias};
     const int64_t shape[] = {RNNP_DYNAMIC, 1, INPUT};
-    rnnp_tensor tx = {.dtype = RNNP_F32, .rank = 3, .shape = {STEPS, 1, INPUT}, .data = x}, ty = {.data = at_once};
+    rnnp_tensor tx = {.dtype = RNNP_DTYPE_F32, .rank = 3, .shape = {STEPS, 1, INPUT}, .data = x},
+                ty = {.data = at_once};
 
     /* Each step is tried only if those before it went well. */
     int ok = !rnnp_context_create(NULL, &context) && !rnnp_model_create(context, &model) &&
-             !rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, &in) &&
-             !rnnp_model_recurrent(model, &lstm, &weights, in, RNNP_NONE, RNNP_NONE, RNNP_NONE, &out, NULL, NULL) &&
-             !rnnp_model_output(model, "y", out) && !rnnp_model_close(model) && !rnnp_plan_create(model, NULL, &plan) &&
-             !rnnp_run_create(plan, &tx, 1, &run) && !rnnp_run_execute(run, &tx, 1, &ty, 1) &&
-             !rnnp_stream_create(plan, NULL, &stream) && !rnnp_stream_input(stream, 0, &tx);
+             !rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &in) &&
+             !rnnp_model_add_recurrent(model, &lstm, &weights, in, RNNP_NONE, RNNP_NONE, RNNP_NONE, &out, NULL, NULL) &&
+             !rnnp_model_add_output(model, "y", out) && !rnnp_model_close(model) &&
+             !rnnp_plan_create(model, NULL, &plan) && !rnnp_run_create(plan, &tx, 1, &run) &&
+             !rnnp_run_execute(run, &tx, 1, &ty, 1) && !rnnp_stream_create(plan, NULL, &stream) &&
+             !rnnp_stream_input(stream, 0, &tx);
     for (size_t t = 0; ok && t < STEPS; t++) {
         tx.data = x + t * INPUT;
         ty.data = streamed + t * HIDDEN;
@@ -52,7 +54,7 @@ int main(void)
                (double)streamed[(STEPS - 1) * HIDDEN + 1], (double)streamed[(STEPS - 1) * HIDDEN + 2],
                memcmp(at_once, streamed, sizeof streamed) == 0 ? "the same bits" : "different bits");
     else
-        fprintf(stderr, "%s\n", context ? rnnp_context_last_error(context) : "no context");
+        fprintf(stderr, "%s\n", context ? rnnp_last_error(context) : "no context");
 
     rnnp_stream_destroy(stream), rnnp_run_destroy(run), rnnp_plan_destroy(plan);
     rnnp_model_destroy(model), rnnp_context_destroy(context);

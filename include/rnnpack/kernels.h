@@ -15,14 +15,14 @@ extern "C" {
 /* ---- Functions on arrays ----------------------------------------------------------------------- */
 
 typedef enum rnnp_function {
-    RNNP_EXP = 1,
-    RNNP_TANH,
-    RNNP_SIGMOID,
-    RNNP_LOG,
-    RNNP_SOFTPLUS,
-    RNNP_RELU,
-    RNNP_SOFTSIGN,
-    RNNP_SQRT
+    RNNP_FUNCTION_EXP = 1,
+    RNNP_FUNCTION_TANH,
+    RNNP_FUNCTION_SIGMOID,
+    RNNP_FUNCTION_LOG,
+    RNNP_FUNCTION_SOFTPLUS,
+    RNNP_FUNCTION_RELU,
+    RNNP_FUNCTION_SOFTSIGN,
+    RNNP_FUNCTION_SQRT
 } rnnp_function;
 
 /*
@@ -81,7 +81,7 @@ typedef struct rnnp_layer rnnp_layer;
 /*
  * rnnp_layer_create() packs an RNN, LSTM or GRU layer for this context.
  *
- *   options  as for rnnp_model_recurrent; batch_first and return_sequences are ignored: strides say it
+ *   options  as for rnnp_model_add_recurrent; batch_first and return_sequences are ignored: strides say it
  *   weights  one entry, or two (forward, reverse) when bidirectional; read during the call
  *
  * Returns  RNNP_OK; RNNP_ERR_ARG, RNNP_ERR_SHAPE, RNNP_ERR_UNSUPPORTED (unknown activation), RNNP_ERR_MEMORY.

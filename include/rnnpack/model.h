@@ -7,7 +7,7 @@
  *   run      a plan with the concrete shapes of its inputs and the memory for one execution; one thread
  *   stream   a plan stepped through time, carrying the recurrent state of its channels; one thread
  *
- *     rnnp_model_create -> rnnp_model_input, layers..., rnnp_model_output -> rnnp_model_close
+ *     rnnp_model_create -> rnnp_model_add_input, layers..., rnnp_model_add_output -> rnnp_model_close
  *     rnnp_plan_create -> rnnp_run_create -> rnnp_run_execute, as often as wanted
  *                      -> rnnp_stream_create -> rnnp_stream_step
  *
@@ -27,12 +27,12 @@ extern "C" {
 /* ---- Tensors ----------------------------------------------------------------------------------- */
 
 typedef enum rnnp_dtype {
-    RNNP_F32 = 1,
-    RNNP_I32 = 2,
-    RNNP_I64 = 3,
-    RNNP_BOOL = 4, /* one byte, 0 or 1 */
-    RNNP_U8 = 5,
-    RNNP_F64 = 6 /* constants and Cast only */
+    RNNP_DTYPE_F32 = 1,
+    RNNP_DTYPE_I32 = 2,
+    RNNP_DTYPE_I64 = 3,
+    RNNP_DTYPE_BOOL = 4, /* one byte, 0 or 1 */
+    RNNP_DTYPE_U8 = 5,
+    RNNP_DTYPE_F64 = 6 /* constants and Cast only */
 } rnnp_dtype;
 
 enum { RNNP_MAX_RANK = 8 };
@@ -48,13 +48,13 @@ typedef struct rnnp_tensor {
 } rnnp_tensor;
 
 /* What is known of an input or output of a model. Strings live as long as the model. */
-typedef struct rnnp_port {
+typedef struct rnnp_port_info {
     const char *name;
     rnnp_dtype dtype;
     size_t rank;
     int64_t shape[RNNP_MAX_RANK];      /* RNNP_DYNAMIC where a run decides */
     const char *symbol[RNNP_MAX_RANK]; /* the dimension's name ("batch"), NULL if it has none */
-} rnnp_port;
+} rnnp_port_info;
 
 RNNP_API size_t rnnp_dtype_bytes(rnnp_dtype dtype);     /* 0 for an unknown dtype */
 RNNP_API const char *rnnp_dtype_name(rnnp_dtype dtype); /* "f32", ... */
@@ -75,17 +75,17 @@ RNNP_API void rnnp_model_destroy(rnnp_model *model);
 
 /* Adds an input; shape entries may be RNNP_DYNAMIC, symbols (may be NULL, also entry by entry) name
  * dimensions: equal names mean equal sizes. */
-RNNP_API rnnp_status rnnp_model_input(rnnp_model *model, const char *name, rnnp_dtype dtype, size_t rank,
-                                      const int64_t *shape, const char *const *symbols, rnnp_value *value);
+RNNP_API rnnp_status rnnp_model_add_input(rnnp_model *model, const char *name, rnnp_dtype dtype, size_t rank,
+                                          const int64_t *shape, const char *const *symbols, rnnp_value *value);
 
 /* Adds a constant; the data is copied. */
-RNNP_API rnnp_status rnnp_model_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor,
-                                         rnnp_value *value);
+RNNP_API rnnp_status rnnp_model_add_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor,
+                                             rnnp_value *value);
 
 /* Marks a value as an output. */
-RNNP_API rnnp_status rnnp_model_output(rnnp_model *model, const char *name, rnnp_value value);
+RNNP_API rnnp_status rnnp_model_add_output(rnnp_model *model, const char *name, rnnp_value value);
 
-/* Attributes of rnnp_model_node. */
+/* Attributes of rnnp_model_add_node. */
 typedef enum rnnp_attr_kind {
     RNNP_ATTR_INT = 1,
     RNNP_ATTR_FLOAT,
@@ -110,7 +110,7 @@ typedef struct rnnp_attr {
 } rnnp_attr;
 
 /*
- * rnnp_model_node() adds any operator of the table (rnnp_operator_name) by its ONNX name, with the
+ * rnnp_model_add_node() adds any operator of the table (rnnp_operator_name) by its ONNX name, with the
  * semantics of the given opset of the default ONNX domain (7 to 22). The layer calls below are written
  * with it.
  *
@@ -121,9 +121,9 @@ typedef struct rnnp_attr {
  * Returns  RNNP_OK; RNNP_ERR_UNSUPPORTED for an operator, attribute, opset or type not in the table, with
  *          a message that names the node; RNNP_ERR_ARG; RNNP_ERR_MEMORY; RNNP_ERR_STATE once closed.
  */
-RNNP_API rnnp_status rnnp_model_node(rnnp_model *model, const char *op, int opset, const char *name,
-                                     const rnnp_value *inputs, size_t n_inputs, const rnnp_attr *attrs, size_t n_attrs,
-                                     rnnp_value *outputs, size_t n_outputs);
+RNNP_API rnnp_status rnnp_model_add_node(rnnp_model *model, const char *op, int opset, const char *name,
+                                         const rnnp_value *inputs, size_t n_inputs, const rnnp_attr *attrs,
+                                         size_t n_attrs, rnnp_value *outputs, size_t n_outputs);
 
 /* Walks the operator table; NULL past its end. */
 RNNP_API const char *rnnp_operator_name(size_t index);
@@ -166,16 +166,20 @@ RNNP_API void rnnp_load_options_init(rnnp_load_options *options);
 /* ---- Layers ------------------------------------------------------------------------------------ */
 
 /*
- * rnnp_model_layer() names the layers from here on, so that their weights can be told apart in files and by a trainer
+ * rnnp_model_set_layer_name() names the layers from here on, so that their weights can be told apart in files and by a trainer
  * (train.h): NAME.W, .R, .B, .P of recurrent layers (as in ONNX), NAME.kernel and .bias of dense ones, NAME.table of an
  * embedding. NULL: weights are numbered again, as they are without this call.
  *
  * Returns RNNP_OK; RNNP_ERR_ARG for a name of no or more than 63 characters; RNNP_ERR_MEMORY.
  */
-RNNP_API rnnp_status rnnp_model_layer(rnnp_model *model, const char *name);
+RNNP_API rnnp_status rnnp_model_set_layer_name(rnnp_model *model, const char *name);
 
 typedef enum rnnp_cell { RNNP_CELL_RNN = 1, RNNP_CELL_LSTM, RNNP_CELL_GRU } rnnp_cell;
-typedef enum rnnp_direction { RNNP_FORWARD = 0, RNNP_REVERSE, RNNP_BIDIRECTIONAL } rnnp_direction;
+typedef enum rnnp_direction {
+    RNNP_DIRECTION_FORWARD = 0,
+    RNNP_DIRECTION_REVERSE,
+    RNNP_DIRECTION_BIDIRECTIONAL
+} rnnp_direction;
 
 /* Where weights come from: the layout of one direction's weights and the order of gates in it.
  *            w                  r                   bias, bias_r                          LSTM     GRU
@@ -183,7 +187,7 @@ typedef enum rnnp_direction { RNNP_FORWARD = 0, RNNP_REVERSE, RNNP_BIDIRECTIONAL
  *   PyTorch  [G*hidden][input]  [G*hidden][hidden]  b_ih, b_hh [G*hidden] each            i f g o  r z n
  *   Keras    [input][G*hidden]  [hidden][G*hidden]  [G*hidden], NULL; with reset_after
  *                                                   rows 0 and 1 of Keras's bias          i f c o  z r h */
-typedef enum rnnp_weights_order { RNNP_ORDER_ONNX = 0, RNNP_ORDER_PYTORCH, RNNP_ORDER_KERAS } rnnp_weights_order;
+typedef enum rnnp_order { RNNP_ORDER_ONNX = 0, RNNP_ORDER_PYTORCH, RNNP_ORDER_KERAS } rnnp_order;
 
 /* GRU: where the reset gate applies. AFTER is linear_before_reset=1 (PyTorch, Keras reset_after=True). */
 typedef enum rnnp_gru_reset { RNNP_GRU_RESET_BEFORE = 0, RNNP_GRU_RESET_AFTER = 1 } rnnp_gru_reset;
@@ -200,7 +204,7 @@ typedef struct rnnp_recurrent_options {
     rnnp_cell cell;
     size_t input, hidden;
     rnnp_direction direction;
-    rnnp_weights_order order;
+    rnnp_order order;
     rnnp_gru_reset reset;       /* GRU; default AFTER, what PyTorch and Keras do */
     int batch_first;            /* x and y are [batch][steps][...] instead of [steps][batch][...] */
     const char *activations[6]; /* ONNX names per direction (3 LSTM, 2 GRU, 1 RNN); NULL: defaults */
@@ -213,7 +217,7 @@ typedef struct rnnp_recurrent_options {
 RNNP_API void rnnp_recurrent_options_init(rnnp_recurrent_options *options, rnnp_cell cell, size_t input, size_t hidden);
 
 /*
- * rnnp_model_recurrent() adds an RNN, LSTM or GRU layer.
+ * rnnp_model_add_recurrent() adds an RNN, LSTM or GRU layer.
  *
  *   x        [steps][batch][input], or [batch][steps][input] when batch_first
  *   weights  one entry, or two (forward, reverse) when bidirectional; copied
@@ -224,52 +228,53 @@ RNNP_API void rnnp_recurrent_options_init(rnnp_recurrent_options *options, rnnp_
  *            concatenated, forward first; steps past a row's length are 0
  *   h, c     final states [dirs][batch][hidden]; NULL when not wanted
  */
-RNNP_API rnnp_status rnnp_model_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
-                                          const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths,
-                                          rnnp_value h0, rnnp_value c0, rnnp_value *y, rnnp_value *h, rnnp_value *c);
+RNNP_API rnnp_status rnnp_model_add_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
+                                              const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths,
+                                              rnnp_value h0, rnnp_value c0, rnnp_value *y, rnnp_value *h,
+                                              rnnp_value *c);
 
 /* y = activation(x w + bias); w [input][units] (Keras) or, with transposed, [units][input] (PyTorch); bias
  * [units] or NULL; activation an ONNX operator name ("Relu", "Sigmoid", "Softmax", ...) or NULL. x may
  * have any rank; the product is over its last axis. */
-RNNP_API rnnp_status rnnp_model_dense(rnnp_model *model, rnnp_value x, const float *w, size_t input, size_t units,
-                                      int transposed, const float *bias, const char *activation, rnnp_value *y);
+RNNP_API rnnp_status rnnp_model_add_dense(rnnp_model *model, rnnp_value x, const float *w, size_t input, size_t units,
+                                          int transposed, const float *bias, const char *activation, rnnp_value *y);
 
 /* Rows of table [vocabulary][width] picked by i32 or i64 indices of any shape. An index out of range fails
  * the run with RNNP_ERR_ARG. */
-RNNP_API rnnp_status rnnp_model_embedding(rnnp_model *model, rnnp_value indices, const float *table, size_t vocabulary,
-                                          size_t width, rnnp_value *y);
+RNNP_API rnnp_status rnnp_model_add_embedding(rnnp_model *model, rnnp_value indices, const float *table,
+                                              size_t vocabulary, size_t width, rnnp_value *y);
 
 /* Pooling over one axis, which is removed. */
 typedef enum rnnp_pool { RNNP_POOL_MEAN = 0, RNNP_POOL_MAX, RNNP_POOL_SUM, RNNP_POOL_LAST } rnnp_pool;
-RNNP_API rnnp_status rnnp_model_pool(rnnp_model *model, rnnp_value x, rnnp_pool pool, int axis, rnnp_value *y);
+RNNP_API rnnp_status rnnp_model_add_pool(rnnp_model *model, rnnp_value x, rnnp_pool pool, int axis, rnnp_value *y);
 
 /* Identity at inference; kept in the graph for training. 0 <= rate < 1. */
-RNNP_API rnnp_status rnnp_model_dropout(rnnp_model *model, rnnp_value x, float rate, rnnp_value *y);
+RNNP_API rnnp_status rnnp_model_add_dropout(rnnp_model *model, rnnp_value x, float rate, rnnp_value *y);
 
 /* A unary operator without attributes by its ONNX name. */
-RNNP_API rnnp_status rnnp_model_activation(rnnp_model *model, const char *op, rnnp_value x, rnnp_value *y);
+RNNP_API rnnp_status rnnp_model_add_activation(rnnp_model *model, const char *op, rnnp_value x, rnnp_value *y);
 
 /* Softmax over one axis (negative counts from the end). */
-RNNP_API rnnp_status rnnp_model_softmax(rnnp_model *model, rnnp_value x, int axis, rnnp_value *y);
+RNNP_API rnnp_status rnnp_model_add_softmax(rnnp_model *model, rnnp_value x, int axis, rnnp_value *y);
 
 /* ---- Looking at a closed model ----------------------------------------------------------------- */
 
-RNNP_API size_t rnnp_model_inputs(const rnnp_model *model);
-RNNP_API size_t rnnp_model_outputs(const rnnp_model *model);
-RNNP_API rnnp_status rnnp_model_input_port(const rnnp_model *model, size_t index, rnnp_port *port);
-RNNP_API rnnp_status rnnp_model_output_port(const rnnp_model *model, size_t index, rnnp_port *port);
-RNNP_API size_t rnnp_model_parameters(const rnnp_model *model); /* elements of all constants in use */
+RNNP_API size_t rnnp_model_input_count(const rnnp_model *model);
+RNNP_API size_t rnnp_model_output_count(const rnnp_model *model);
+RNNP_API rnnp_status rnnp_model_input_info(const rnnp_model *model, size_t index, rnnp_port_info *port);
+RNNP_API rnnp_status rnnp_model_output_info(const rnnp_model *model, size_t index, rnnp_port_info *port);
+RNNP_API size_t rnnp_model_constant_elements(const rnnp_model *model); /* elements of all constants in use */
 
 /* One node in execution order, for printing. */
 typedef struct rnnp_node_info {
     const char *name, *op;
     size_t inputs, outputs;
-    rnnp_port input[16], output[8]; /* the first ones; an absent input has name "" */
-    size_t parameters;              /* elements of the constants it reads */
-    size_t weight_bytes_per_step;   /* recurrent layers: packed weights read each step; else 0 */
-    const char *note;               /* warning about this node, or NULL */
+    rnnp_port_info input[16], output[8]; /* the first ones; an absent input has name "" */
+    size_t parameters;                   /* elements of the constants it reads */
+    size_t weight_bytes_per_step;        /* recurrent layers: packed weights read each step; else 0 */
+    const char *note;                    /* warning about this node, or NULL */
 } rnnp_node_info;
-RNNP_API size_t rnnp_model_nodes(const rnnp_model *model);
+RNNP_API size_t rnnp_model_node_count(const rnnp_model *model);
 RNNP_API rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index, rnnp_node_info *info);
 
 /* ---- Plan -------------------------------------------------------------------------------------- */
@@ -312,7 +317,7 @@ RNNP_API rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_o
 RNNP_API void rnnp_plan_destroy(rnnp_plan *plan);
 
 /*
- * rnnp_model_release() frees the elements of constants that plans have in packed form and nothing else reads, so that
+ * rnnp_model_release_weights() frees the elements of constants that plans have in packed form and nothing else reads, so that
  * weights are in memory once. To be called when all plans of the model are made.
  *
  *   bytes    how many were freed; may be NULL. Constants below about 8 KiB and those of packed files (packed.h), which
@@ -325,11 +330,11 @@ RNNP_API void rnnp_plan_destroy(rnnp_plan *plan);
  *          the model to a file.
  * Threads  no other thread may use the model or make a run or stream of its plans meanwhile; executions may go on.
  */
-RNNP_API rnnp_status rnnp_model_release(rnnp_model *model, size_t *bytes);
+RNNP_API rnnp_status rnnp_model_release_weights(rnnp_model *model, size_t *bytes);
 
 /* Name of the kernel variant a node uses ("lstm_step_f32_block_avx2"), or NULL; index as for
  * rnnp_model_node_info. */
-RNNP_API const char *rnnp_plan_variant(const rnnp_plan *plan, size_t node);
+RNNP_API const char *rnnp_plan_node_variant(const rnnp_plan *plan, size_t node);
 
 /* ---- Run --------------------------------------------------------------------------------------- */
 
@@ -426,7 +431,7 @@ RNNP_API void rnnp_stream_reset(rnnp_stream *stream);
  * rnnp_stream_save returns RNNP_ERR_STATE when the initial state of a channel comes from an input and it has not
  * stepped yet; rnnp_stream_load returns RNNP_ERR_FORMAT for the state of another model. Both return RNNP_ERR_ARG for
  * bytes other than rnnp_stream_state_bytes() or at NULL; errors change nothing. No allocation: the hash is made with
- * the model's first stream, or before rnnp_model_release. */
+ * the model's first stream, or before rnnp_model_release_weights. */
 RNNP_API size_t rnnp_stream_state_bytes(const rnnp_stream *stream);
 RNNP_API rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t bytes);
 RNNP_API rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t bytes);
@@ -458,9 +463,9 @@ RNNP_API rnnp_status rnnp_stream_reset_row(rnnp_stream *stream, size_t row);
 
 /* One channel's state as bytes: those that rnnp_stream_save gives for the channel in a stream of batch 1, so it can
  * move between streams of one plan, or of plans of one model, whatever their batch and ISA. Returns as
- * rnnp_stream_save and rnnp_stream_load, with rnnp_stream_row_bytes() bytes; also RNNP_ERR_ARG for a row that the
+ * rnnp_stream_save and rnnp_stream_load, with rnnp_stream_row_state_bytes() bytes; also RNNP_ERR_ARG for a row that the
  * stream does not have. Errors change nothing. No allocation. */
-RNNP_API size_t rnnp_stream_row_bytes(const rnnp_stream *stream);
+RNNP_API size_t rnnp_stream_row_state_bytes(const rnnp_stream *stream);
 RNNP_API rnnp_status rnnp_stream_save_row(const rnnp_stream *stream, size_t row, void *state, size_t bytes);
 RNNP_API rnnp_status rnnp_stream_load_row(rnnp_stream *stream, size_t row, const void *state, size_t bytes);
 

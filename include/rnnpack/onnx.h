@@ -39,12 +39,12 @@ RNNP_API rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, si
                                     rnnp_model **model);
 
 /*
- * rnnp_onnx_serialize() gives the bytes of a closed model's ONNX file to `write`, first to last. Loaded again they are
+ * rnnp_onnx_write() gives the bytes of a closed model's ONNX file to `write`, first to last. Loaded again they are
  * the same model, with the same bits of every output; the same model gives the same bytes on every machine.
  *
  * What is written is the model as it was closed: constants folded, nodes that nothing needs removed. Nodes keep their
  * names and attributes, constants theirs (a number is put behind a name that is taken). Inputs, outputs and the
- * names of dimensions are as rnnp_model_input_port and rnnp_model_output_port tell. An output that is an input, or
+ * names of dimensions are as rnnp_model_input_info and rnnp_model_output_info tell. An output that is an input, or
  * another output too, gets an Identity node, and so does a constant that nodes read besides.
  *
  * The file has one opset, the highest of the nodes'. Nodes of older ones are in it as they are, since later opsets
@@ -60,7 +60,7 @@ RNNP_API rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, si
  * Memory   temporary, from the context's allocator: the graph. Weights are written from where they are.
  * Threads  runs on the calling thread; a model may be written by several at once.
  */
-RNNP_API rnnp_status rnnp_onnx_serialize(const rnnp_model *model, rnnp_write_fn write, void *user);
+RNNP_API rnnp_status rnnp_onnx_write(const rnnp_model *model, rnnp_write_fn write, void *user);
 
 /*
  * The same into a file. It is written under a temporary name in the same folder (".NAME.N.tmp"), made durable (fsync),
@@ -72,7 +72,7 @@ RNNP_API rnnp_status rnnp_onnx_serialize(const rnnp_model *model, rnnp_write_fn 
  *          something that is no regular file is at `path`.
  * Errors   leave what was at `path` as it was, and no temporary file.
  */
-RNNP_API rnnp_status rnnp_onnx_save(const rnnp_model *model, const char *path);
+RNNP_API rnnp_status rnnp_onnx_write_file(const rnnp_model *model, const char *path);
 
 #ifdef __cplusplus
 }

@@ -137,17 +137,17 @@ typedef struct rnnp_packed_block_info {
 } rnnp_packed_block_info;
 
 /* Block `index` of rnnp_packed_info.blocks. RNNP_ERR_ARG, RNNP_ERR_STATE. */
-RNNP_API rnnp_status rnnp_model_packed_block(const rnnp_model *model, size_t index, rnnp_packed_block_info *info);
+RNNP_API rnnp_status rnnp_model_packed_block_info(const rnnp_model *model, size_t index, rnnp_packed_block_info *info);
 
 typedef enum rnnp_weights_place {
-    RNNP_WEIGHTS_NONE = 0, /* the node packs nothing */
-    RNNP_WEIGHTS_PLAN = 1, /* packed by rnnp_plan_create */
-    RNNP_WEIGHTS_FILE = 2  /* read from the packed file */
+    RNNP_WEIGHTS_PLACE_NONE = 0, /* the node packs nothing */
+    RNNP_WEIGHTS_PLACE_PLAN = 1, /* packed by rnnp_plan_create */
+    RNNP_WEIGHTS_PLACE_FILE = 2  /* read from the packed file */
 } rnnp_weights_place;
 
 /* Where a node's packed weights are; index as for rnnp_model_node_info. A plan of a packed model that packs weights
  * itself says so, too, by a line to the context's log (RNNP_LOG_INFO). */
-RNNP_API rnnp_weights_place rnnp_plan_weights(const rnnp_plan *plan, size_t node);
+RNNP_API rnnp_weights_place rnnp_plan_node_place(const rnnp_plan *plan, size_t node);
 
 #ifdef __cplusplus
 }

@@ -65,7 +65,7 @@ RNNP_API int rnnp_record_word(const char *choice, size_t index, char *name, char
 RNNP_API rnnp_status rnnp_records_host(const rnnp_context *context, rnnp_record_host *host);
 
 /* 1 if the two are the same in every field. */
-RNNP_API int rnnp_record_same_host(const rnnp_record_host *a, const rnnp_record_host *b);
+RNNP_API int rnnp_record_host_equal(const rnnp_record_host *a, const rnnp_record_host *b);
 
 /* ---- Sets -------------------------------------------------------------------------------------- */
 
@@ -105,14 +105,14 @@ RNNP_API size_t rnnp_records_keep(rnnp_records *set, rnnp_records_keep_fn keep, 
 
 /* ---- Search ------------------------------------------------------------------------------------ */
 
-typedef enum rnnp_record_match {
-    RNNP_RECORD_NONE = 0,
-    RNNP_RECORD_NEAREST = 1, /* another shape: see rnnp_records_find */
-    RNNP_RECORD_EXACT = 2
-} rnnp_record_match;
+typedef enum rnnp_match {
+    RNNP_MATCH_NONE = 0,
+    RNNP_MATCH_NEAREST = 1, /* another shape: see rnnp_records_find */
+    RNNP_MATCH_EXACT = 2
+} rnnp_match;
 
 typedef struct rnnp_record_found {
-    rnnp_record_match match;
+    rnnp_match match;
     const rnnp_record *record;       /* NULL without a match; holds until the set changes. Of one from the shipped table
                                       * the times, spread, samples and date are 0 */
     const char *source;              /* "records"; of the shipped table "zen3" (a microarchitecture), "avx2" (an ISA) or
@@ -131,7 +131,7 @@ typedef int (*rnnp_record_usable_fn)(void *user, const char *name, const char *v
  * the smaller in the order of the text. A record with a word that usable() refuses is passed over, and the reason names
  * the word. usable may be NULL: then every word will do.
  *
- * Errors   RNNP_ERR_ARG, and found->match is RNNP_RECORD_NONE
+ * Errors   RNNP_ERR_ARG, and found->match is RNNP_MATCH_NONE
  * Memory   none; the time grows with the number of records of the host
  */
 RNNP_API rnnp_status rnnp_records_find(const rnnp_records *set, const rnnp_record_host *host,
@@ -144,30 +144,30 @@ RNNP_API rnnp_status rnnp_records_find(const rnnp_records *set, const rnnp_recor
 enum { RNNP_RECORDS_TEXT_BYTES = 64 << 20 }; /* the most that is read or written to a file */
 
 /*
- * rnnp_records_parse() makes a set from a text; `name` stands in messages for the file.
+ * rnnp_records_open_memory() makes a set from a text; `name` stands in messages for the file.
  *
  * Returns  RNNP_ERR_FORMAT for a text that is empty, cut off, damaged, out of order or no records at all;
  *          RNNP_ERR_UNSUPPORTED for one of a newer format
  */
-RNNP_API rnnp_status rnnp_records_parse(const rnnp_context *context, const char *name, const char *text, size_t bytes,
-                                        rnnp_records **set);
+RNNP_API rnnp_status rnnp_records_open_memory(const rnnp_context *context, const char *name, const char *text,
+                                              size_t bytes, rnnp_records **set);
 
 /* Calls write() with pieces of the text, in order, until it returns other than 0: then RNNP_ERR_IO without a sentence,
  * since the caller knows why. Allocates nothing. */
 typedef int (*rnnp_records_write_fn)(void *user, const char *text, size_t bytes);
-RNNP_API rnnp_status rnnp_records_print(const rnnp_records *set, rnnp_records_write_fn write, void *user);
+RNNP_API rnnp_status rnnp_records_write(const rnnp_records *set, rnnp_records_write_fn write, void *user);
 
 /* ---- Files ------------------------------------------------------------------------------------- */
 
 enum { RNNP_RECORDS_PATH = 4096, RNNP_RECORDS_WAIT_MS = 10000 };
 
 /*
- * rnnp_records_read() reads a file. It takes no lock and never waits for a writer: a file is replaced as a whole.
+ * rnnp_records_open_file() reads a file. It takes no lock and never waits for a writer: a file is replaced as a whole.
  *
- * Returns  as rnnp_records_parse; RNNP_ERR_IO when the file cannot be read or is no regular file; RNNP_ERR_FORMAT when
+ * Returns  as rnnp_records_open_memory; RNNP_ERR_IO when the file cannot be read or is no regular file; RNNP_ERR_FORMAT when
  *          it is larger than RNNP_RECORDS_TEXT_BYTES
  */
-RNNP_API rnnp_status rnnp_records_read(const rnnp_context *context, const char *path, rnnp_records **set);
+RNNP_API rnnp_status rnnp_records_open_file(const rnnp_context *context, const char *path, rnnp_records **set);
 
 /*
  * rnnp_records_update() joins a set and a file: both hold the join afterwards. rnnp_records_edit() lets a function
@@ -180,7 +180,7 @@ RNNP_API rnnp_status rnnp_records_read(const rnnp_context *context, const char *
  * changes nothing is written, and no file is made to hold no record.
  *
  * wait_ms  how long to wait for other writers, for example RNNP_RECORDS_WAIT_MS
- * Returns  as rnnp_records_read; RNNP_ERR_IO also when the lock is not to be had in time or the disk is full
+ * Returns  as rnnp_records_open_file; RNNP_ERR_IO also when the lock is not to be had in time or the disk is full
  * Errors   leave the file and the set as they were; only a message that begins with "written" means that the file is
  *          new and whole, but may be the old one again after a power cut
  */
@@ -191,7 +191,7 @@ RNNP_API rnnp_status rnnp_records_edit(const rnnp_context *context, const char *
                                        rnnp_records_edit_fn edit, void *user);
 
 /*
- * rnnp_records_open() reads the first of these that exists: `path`; $RNNPACK_RECORDS; $XDG_CACHE_HOME/rnnpack/records,
+ * rnnp_records_open_default() reads the first of these that exists: `path`; $RNNPACK_RECORDS; $XDG_CACHE_HOME/rnnpack/records,
  * or ~/.cache/rnnpack/records; /var/cache/rnnpack/records; /etc/rnnpack/records. Without any the set is empty. A `path`
  * that is missing is an error; a missing $RNNPACK_RECORDS is passed over as the others are, and the context's log says
  * so. What is there and cannot be read, or is damaged, is an error.
@@ -203,9 +203,10 @@ RNNP_API rnnp_status rnnp_records_edit(const rnnp_context *context, const char *
  * path     may be NULL
  * file     room for RNNP_RECORDS_PATH characters, or NULL: the path of what was read, "" for no file
  */
-RNNP_API rnnp_status rnnp_records_open(const rnnp_context *context, const char *path, char *file, rnnp_records **set);
+RNNP_API rnnp_status rnnp_records_open_default(const rnnp_context *context, const char *path, char *file,
+                                               rnnp_records **set);
 
-/* Where rnnp_records_open() looks, in its order, and what it would do there now. Returns 1, or 0 past the last
+/* Where rnnp_records_open_default() looks, in its order, and what it would do there now. Returns 1, or 0 past the last
  * place. */
 typedef struct rnnp_records_place {
     char file[RNNP_RECORDS_PATH];

@@ -139,7 +139,7 @@ RNNP_API void rnnp_context_destroy(rnnp_context *context);
  * Memory   the text belongs to the context. It holds until the same thread's next failure on this context. Sentences of
  *          the 128 threads that failed last are kept; a thread that fell out of these gets "".
  * Threads  any. Code that moves between threads (coroutines) must ask on the thread that the call failed on. */
-RNNP_API const char *rnnp_context_last_error(const rnnp_context *context);
+RNNP_API const char *rnnp_last_error(const rnnp_context *context);
 
 /* ---- What was found and chosen ----------------------------------------------------------------- */
 

@@ -38,7 +38,12 @@ extern "C" {
  * Label smoothing s replaces t by (1-s) t + s/K; K classes, for BINARY 2. */
 typedef enum rnnp_loss { RNNP_LOSS_MSE = 1, RNNP_LOSS_BINARY, RNNP_LOSS_CROSS, RNNP_LOSS_SPARSE } rnnp_loss;
 
-typedef enum rnnp_optimizer_kind { RNNP_SGD = 1, RNNP_RMSPROP, RNNP_ADAM, RNNP_ADAMW } rnnp_optimizer_kind;
+typedef enum rnnp_optimizer_kind {
+    RNNP_OPTIMIZER_SGD = 1,
+    RNNP_OPTIMIZER_RMSPROP,
+    RNNP_OPTIMIZER_ADAM,
+    RNNP_OPTIMIZER_ADAMW
+} rnnp_optimizer_kind;
 
 /* The formulas are PyTorch's; kernels/ops.h has them operation by operation. */
 typedef struct rnnp_optimizer {
@@ -130,7 +135,7 @@ typedef struct rnnp_train_result {
  *          any before, as rnnp_trainer_bytes says.
  */
 RNNP_API rnnp_status rnnp_trainer_step(rnnp_trainer *trainer, const rnnp_train_batch *batch, rnnp_train_result *result);
-/* The same without the update: gradients stay for rnnp_trainer_gradient() until the next call. */
+/* The same without the update: gradients stay for rnnp_trainer_get_gradient() until the next call. */
 RNNP_API rnnp_status rnnp_trainer_backward(rnnp_trainer *trainer, const rnnp_train_batch *batch,
                                            rnnp_train_result *result);
 /* Forward alone, without dropout: the bits of a run of rnnp_trainer_model()'s plan. target may be NULL: no loss. */
@@ -144,26 +149,27 @@ RNNP_API rnnp_status rnnp_trainer_bytes(const rnnp_trainer *trainer, const rnnp_
 
 /* Takes effect with the next step. */
 RNNP_API rnnp_status rnnp_trainer_set_rate(rnnp_trainer *trainer, float rate);
-RNNP_API uint64_t rnnp_trainer_steps(const rnnp_trainer *trainer); /* updates so far */
+RNNP_API uint64_t rnnp_trainer_step_count(const rnnp_trainer *trainer); /* updates so far */
 
 /* ---- Parameters -------------------------------------------------------------------------------- */
 
-typedef struct rnnp_parameter {
+typedef struct rnnp_parameter_info {
     const char *name;      /* the constant's; lives as long as the model */
     const char *node, *op; /* the first node that reads it */
     size_t input;          /* and as which of its inputs */
     size_t rank;
     int64_t shape[RNNP_MAX_RANK];
     int frozen;
-} rnnp_parameter;
+} rnnp_parameter_info;
 
-RNNP_API size_t rnnp_trainer_parameters(const rnnp_trainer *trainer);
-RNNP_API rnnp_status rnnp_trainer_parameter(const rnnp_trainer *trainer, size_t index, rnnp_parameter *parameter);
+RNNP_API size_t rnnp_trainer_parameter_count(const rnnp_trainer *trainer);
+RNNP_API rnnp_status rnnp_trainer_parameter_info(const rnnp_trainer *trainer, size_t index,
+                                                 rnnp_parameter_info *parameter);
 /* Copies [elements] f32 out or in; setting leaves the optimiser's state alone. RNNP_ERR_ARG for NaN or infinity. */
-RNNP_API rnnp_status rnnp_trainer_get(const rnnp_trainer *trainer, size_t index, float *values);
-RNNP_API rnnp_status rnnp_trainer_set(rnnp_trainer *trainer, size_t index, const float *values);
+RNNP_API rnnp_status rnnp_trainer_get_parameter(const rnnp_trainer *trainer, size_t index, float *values);
+RNNP_API rnnp_status rnnp_trainer_set_parameter(rnnp_trainer *trainer, size_t index, const float *values);
 /* The gradient of the latest backward pass. RNNP_ERR_STATE when there was none. */
-RNNP_API rnnp_status rnnp_trainer_gradient(const rnnp_trainer *trainer, size_t index, float *values);
+RNNP_API rnnp_status rnnp_trainer_get_gradient(const rnnp_trainer *trainer, size_t index, float *values);
 /* A frozen parameter gets no update; what lies below the lowest one in use is not differentiated. */
 RNNP_API rnnp_status rnnp_trainer_freeze(rnnp_trainer *trainer, size_t index, int frozen);
 
@@ -194,9 +200,10 @@ RNNP_API rnnp_status rnnp_trainer_model(const rnnp_trainer *trainer, rnnp_model 
  *          the room; RNNP_ERR_MEMORY.
  * Errors   leave the file and the trainer as they were.
  */
-RNNP_API rnnp_status rnnp_trainer_save(const rnnp_trainer *trainer, const char *path, const void *note, size_t bytes);
+RNNP_API rnnp_status rnnp_trainer_save_file(const rnnp_trainer *trainer, const char *path, const void *note,
+                                            size_t bytes);
 /* note_bytes: room at note on entry, bytes of the file's note on return; note may be NULL. */
-RNNP_API rnnp_status rnnp_trainer_load(rnnp_trainer *trainer, const char *path, void *note, size_t *note_bytes);
+RNNP_API rnnp_status rnnp_trainer_load_file(rnnp_trainer *trainer, const char *path, void *note, size_t *note_bytes);
 
 /* ---- Order ------------------------------------------------------------------------------------- */
 
@@ -206,11 +213,11 @@ RNNP_API void rnnp_train_order(uint64_t seed, uint64_t which, size_t n, uint32_t
 /* ---- Learning rates ---------------------------------------------------------------------------- */
 
 typedef enum rnnp_schedule_kind {
-    RNNP_RATE_CONSTANT = 0,
-    RNNP_RATE_STEP,        /* rate * factor^floor(epoch / every) */
-    RNNP_RATE_EXPONENTIAL, /* rate * factor^epoch */
-    RNNP_RATE_COSINE,      /* from rate to least over `epochs`, half a cosine; then least */
-    RNNP_RATE_PLATEAU      /* rate * factor^n, n: how often the score did not improve for `patience` epochs */
+    RNNP_SCHEDULE_CONSTANT = 0,
+    RNNP_SCHEDULE_STEP,        /* rate * factor^floor(epoch / every) */
+    RNNP_SCHEDULE_EXPONENTIAL, /* rate * factor^epoch */
+    RNNP_SCHEDULE_COSINE,      /* from rate to least over `epochs`, half a cosine; then least */
+    RNNP_SCHEDULE_PLATEAU      /* rate * factor^n, n: how often the score did not improve for `patience` epochs */
 } rnnp_schedule_kind;
 
 typedef struct rnnp_schedule {

@@ -3,7 +3,7 @@
  * Tuning: finding the fastest kernels and schedules for a host and a model, once, and using them ever after.
  *
  *     rnnp_model_shapes -> rnnp_tune -> rnnp_records_update      on the deployment host, once
- *     rnnp_records_open -> rnnp_plan_options.records             in every process
+ *     rnnp_records_open_default -> rnnp_plan_options.records             in every process
  *
  * Tuning changes speed and never bits: every candidate is compared with the default bit by bit before it is timed, and
  * any valid record gives the same outputs. Nothing is written unless a function that writes is called.
@@ -125,13 +125,13 @@ RNNP_API rnnp_status rnnp_plan_create_measured(const rnnp_model *model, const rn
 typedef struct rnnp_explanation {
     const char *variant, *usual;     /* kernel in use, and the one without any record */
     char choice[RNNP_RECORD_CHOICE]; /* words of the record in use; "" for none */
-    rnnp_record_match match;
+    rnnp_match match;
     const char *source;              /* "records", or where in the shipped table; NULL */
     char reason[RNNP_RECORD_REASON]; /* why it is not the exact record; "" when it is */
     uint64_t ns, default_ns;         /* as recorded; 0 when there is no record */
     uint64_t batch, steps;           /* of the record in use; 0. A dense layer's rows are batch */
     size_t stack_layers;             /* of the lowest layer of a stack that is tuned: how many; else 0 */
-    rnnp_record_match stack_match;   /* of the record for the stack */
+    rnnp_match stack_match;          /* of the record for the stack */
     char stack_choice[RNNP_RECORD_CHOICE];
     char stack_reason[RNNP_RECORD_REASON];
 } rnnp_explanation;

@@ -87,7 +87,7 @@ static size_t active_rows(const rnnp_loop *o, size_t t)
     return low;
 }
 
-static int is_reverse(const rnnp_loop *o) { return o->d == 1 || o->layer->direction == RNNP_REVERSE; }
+static int is_reverse(const rnnp_loop *o) { return o->d == 1 || o->layer->direction == RNNP_DIRECTION_REVERSE; }
 static size_t time_of(const rnnp_loop *o, size_t step) { return is_reverse(o) ? o->call->steps - 1 - step : step; }
 
 /* Where x of the chunk's active rows is gathered: [step in chunk][row][input]. */

@@ -77,7 +77,7 @@ void rnnp_recurrent_options_init(rnnp_recurrent_options *options, rnnp_cell cell
 static rnnp_status check_options(const rnnp_context *context, const rnnp_recurrent_options *o)
 {
     if (!rnnp_cell_gates(o->cell)) return rnnp_fail(context, RNNP_ERR_ARG, "unknown cell %d", (int)o->cell);
-    if ((unsigned)o->direction > RNNP_BIDIRECTIONAL)
+    if ((unsigned)o->direction > RNNP_DIRECTION_BIDIRECTIONAL)
         return rnnp_fail(context, RNNP_ERR_ARG, "unknown direction %d", (int)o->direction);
     if ((unsigned)o->order > RNNP_ORDER_KERAS)
         return rnnp_fail(context, RNNP_ERR_ARG, "unknown weights order %d", (int)o->order);

@@ -24,7 +24,10 @@ int rnnp_act_parameters(rnnp_act kind);
 /* The activations of a cell when none are named. */
 void rnnp_act_defaults(rnnp_cell cell, rnnp_act_spec act[3]);
 
-static inline size_t rnnp_directions(rnnp_direction direction) { return direction == RNNP_BIDIRECTIONAL ? 2 : 1; }
+static inline size_t rnnp_directions(rnnp_direction direction)
+{
+    return direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1;
+}
 
 /* Reads the caller's options and weights, as far as the caller's struct_size goes, into *options; checks cell, sizes,
  * direction, order, activations, clip, and which weights are given. */

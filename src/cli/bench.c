@@ -148,7 +148,7 @@ static size_t weight_bytes(const rnnp_model *model)
 {
     size_t bytes = 0;
     rnnp_node_info node;
-    for (size_t i = 0; i < rnnp_model_nodes(model); i++)
+    for (size_t i = 0; i < rnnp_model_node_count(model); i++)
         if (rnnp_model_node_info(model, i, &node) == RNNP_OK) bytes += node.weight_bytes_per_step;
     return bytes;
 }
@@ -301,7 +301,7 @@ static int bench_model(const cli_model *m, results *r)
     if (status == RNNP_OK)
         code = bench_stream(m, &r->bench, stream, &r->step);
     else if (status != RNNP_ERR_MEMORY)
-        r->no_stream = rnnp_context_last_error(m->context);
+        r->no_stream = rnnp_last_error(m->context);
     else
         code = cli_fail_status(m->context, status);
     rnnp_stream_destroy(stream);

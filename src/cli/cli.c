@@ -68,7 +68,7 @@ int cli_fail(const char *format, ...)
 
 int cli_fail_status(const rnnp_context *context, rnnp_status status)
 {
-    const char *const sentence = rnnp_context_last_error(context);
+    const char *const sentence = rnnp_last_error(context);
     return cli_fail("%s", *sentence ? sentence : rnnp_status_string(status));
 }
 
@@ -177,7 +177,7 @@ static void say_passed(void *user, const char *file, const char *reason)
 /* Records that cannot be read are no reason not to run, unless they were asked for by name. */
 static rnnp_status open_records(cli_model *m, const cli_host *host)
 {
-    const rnnp_status status = rnnp_records_open(m->context, host->records, m->records_file, &m->records);
+    const rnnp_status status = rnnp_records_open_default(m->context, host->records, m->records_file, &m->records);
 
     m->options.records = m->records;
     m->options.batch = host->batch;

@@ -10,8 +10,8 @@ static int describe(rnnp_context *context, const char *path)
     rnnp_model *model = NULL;
     const rnnp_status status = rnnp_onnx_load_file(context, path, &model);
     if (status != RNNP_OK) return cli_fail_status(context, status);
-    printf("%s  %zu inputs, %zu outputs, %zu nodes, %zu parameters\n", cli_plain(path), rnnp_model_inputs(model),
-           rnnp_model_outputs(model), rnnp_model_nodes(model), rnnp_model_parameters(model));
+    printf("%s  %zu inputs, %zu outputs, %zu nodes, %zu parameters\n", cli_plain(path), rnnp_model_input_count(model),
+           rnnp_model_output_count(model), rnnp_model_node_count(model), rnnp_model_constant_elements(model));
     rnnp_model_destroy(model);
     return CLI_OK;
 }
@@ -23,7 +23,7 @@ static int convert(const char *path, const char *output)
     int code = cli_context(&(cli_host){.threads = 1}, &context);
     if (code != CLI_OK) return code;
     rnnp_status status = cli_load(context, path, 0, &model);
-    if (status == RNNP_OK) status = rnnp_onnx_save(model, output);
+    if (status == RNNP_OK) status = rnnp_onnx_write_file(model, output);
     code = status == RNNP_OK ? describe(context, output) : cli_fail_status(context, status);
     rnnp_model_destroy(model);
     rnnp_context_destroy(context);

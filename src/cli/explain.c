@@ -15,25 +15,25 @@ typedef struct question {
     int as_json;
 } question;
 
-static const char *match_text(rnnp_record_match match)
+static const char *match_text(rnnp_match match)
 {
-    return match == RNNP_RECORD_EXACT ? "exact" : match == RNNP_RECORD_NEAREST ? "nearest" : "none";
+    return match == RNNP_MATCH_EXACT ? "exact" : match == RNNP_MATCH_NEAREST ? "nearest" : "none";
 }
 
 static void print_stack(const rnnp_explanation *e)
 {
     if (e->stack_layers == 0) return;
     printf("  stack     of %zu layers: %s%s\n", e->stack_layers, *e->stack_choice ? e->stack_choice : "by rule",
-           e->stack_match == RNNP_RECORD_NONE      ? "; no record"
-           : e->stack_match == RNNP_RECORD_NEAREST ? "; nearest"
-                                                   : "");
+           e->stack_match == RNNP_MATCH_NONE      ? "; no record"
+           : e->stack_match == RNNP_MATCH_NEAREST ? "; nearest"
+                                                  : "");
 }
 
 static void print_text(const rnnp_node_info *node, const rnnp_explanation *e)
 {
     printf("%s %s\n  kernel    %s\n", cli_plain(node->op), cli_plain(node->name), e->variant);
     print_stack(e);
-    if (e->match == RNNP_RECORD_NONE) {
+    if (e->match == RNNP_MATCH_NONE) {
         printf("  record    none: %s\n", *e->reason ? e->reason : "no tuning records are in use");
         return;
     }
@@ -100,7 +100,7 @@ static int explain(const question *q, const cli_model *m, const char *records)
         printf("records   %s\n", *m->records_file ? cli_plain(m->records_file) : "no file");
         cli_records_passed(records, print_passed, NULL);
     }
-    for (size_t n = 0; n < rnnp_model_nodes(m->model); n++) {
+    for (size_t n = 0; n < rnnp_model_node_count(m->model); n++) {
         rnnp_node_info node;
         rnnp_explanation e;
 

@@ -18,7 +18,7 @@ static int measure(const cli_model *m, sizes *s)
 {
     rnnp_status status = rnnp_plan_bytes(m->model, &m->options, &s->plan_bytes);
     if (status != RNNP_OK) return cli_fail_status(m->context, status);
-    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++) {
+    for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) {
         rnnp_node_info node;
         if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK) s->weight_bytes += node.weight_bytes_per_step;
     }
@@ -32,7 +32,7 @@ static int measure(const cli_model *m, sizes *s)
         if (status != RNNP_OK && s->run_asked)
             code = cli_fail_status(m->context, status);
         else if (status != RNNP_OK)
-            snprintf(s->no_run, sizeof s->no_run, "%s", rnnp_context_last_error(m->context));
+            snprintf(s->no_run, sizeof s->no_run, "%s", rnnp_last_error(m->context));
     }
     cli_tensors_destroy(&t);
     return code;
@@ -40,12 +40,12 @@ static int measure(const cli_model *m, sizes *s)
 
 /* ---- Text -------------------------------------------------------------------------------------- */
 
-typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port *port);
+typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port_info *port);
 
 static void text_ports(const char *title, const rnnp_model *model, size_t n, port_fn *get)
 {
     char shape[CLI_TEXT];
-    rnnp_port p;
+    rnnp_port_info p;
     for (size_t i = 0; i < n; i++)
         if (get(model, i, &p) == RNNP_OK)
             printf("%-11s %s  %s %s\n", i ? "" : title, cli_plain(p.name), rnnp_dtype_name(p.dtype),
@@ -59,7 +59,7 @@ static void text_node(const cli_model *m, size_t index)
     if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK) return;
     if (node.outputs)
         cli_shape_text(shape, sizeof shape, node.output[0].rank, node.output[0].shape, node.output[0].symbol);
-    const char *const variant = rnnp_plan_variant(m->plan, index);
+    const char *const variant = rnnp_plan_node_variant(m->plan, index);
     printf("%4zu  %-20s %-24s %10zu  %10s  %s\n", index, cli_plain(node.op), shape, node.parameters,
            node.weight_bytes_per_step ? cli_bytes_text(bytes, sizeof bytes, (double)node.weight_bytes_per_step) : "-",
            variant ? variant : "-");
@@ -80,12 +80,12 @@ static void text_blocks(const cli_model *m, const rnnp_packed_info *p)
     if (p->blocks) printf("\n%4s  %10s  %s\n", "node", "packed", "layout");
     for (size_t i = 0; i < p->blocks; i++) {
         rnnp_packed_block_info block;
-        if (rnnp_model_packed_block(m->model, i, &block) == RNNP_OK)
+        if (rnnp_model_packed_block_info(m->model, i, &block) == RNNP_OK)
             printf("%4zu  %10s  %s\n", block.node, cli_bytes_text(bytes, sizeof bytes, (double)block.bytes),
                    cli_plain(block.layout));
     }
-    for (size_t i = 0; p->version && i < rnnp_model_nodes(m->model); i++)
-        if (rnnp_plan_weights(m->plan, i) == RNNP_WEIGHTS_PLAN)
+    for (size_t i = 0; p->version && i < rnnp_model_node_count(m->model); i++)
+        if (rnnp_plan_node_place(m->plan, i) == RNNP_WEIGHTS_PLACE_PLAN)
             printf("note: node %zu is packed when it is planned: the file has no block for these kernels\n", i);
 }
 
@@ -93,9 +93,9 @@ static void print_text(const cli_model *m, const char *path, const sizes *s)
 {
     char plan[CLI_TEXT], run[CLI_TEXT], weights[CLI_TEXT];
     printf("%-11s %s\n", "model", cli_plain(path));
-    text_ports("inputs", m->model, rnnp_model_inputs(m->model), rnnp_model_input_port);
-    text_ports("outputs", m->model, rnnp_model_outputs(m->model), rnnp_model_output_port);
-    printf("%-11s %zu\n", "parameters", rnnp_model_parameters(m->model));
+    text_ports("inputs", m->model, rnnp_model_input_count(m->model), rnnp_model_input_info);
+    text_ports("outputs", m->model, rnnp_model_output_count(m->model), rnnp_model_output_info);
+    printf("%-11s %zu\n", "parameters", rnnp_model_constant_elements(m->model));
     printf("%-11s %s read by recurrent layers each step\n", "weights",
            cli_bytes_text(weights, sizeof weights, (double)s->weight_bytes));
     printf("%-11s plan %s", "memory", cli_bytes_text(plan, sizeof plan, (double)s->plan_bytes));
@@ -106,9 +106,9 @@ static void print_text(const cli_model *m, const char *path, const sizes *s)
                cli_bytes_text(run, sizeof run, (double)s->run_bytes));
     if (s->packed.version) text_packed(&s->packed);
     printf("\n%4s  %-20s %-24s %10s  %10s  %s\n", "node", "operator", "output", "parameters", "bytes/step", "kernel");
-    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++) text_node(m, i);
+    for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) text_node(m, i);
     rnnp_node_info node;
-    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++)
+    for (size_t i = 0; i < rnnp_model_node_count(m->model); i++)
         if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK && node.note)
             printf("note: node %zu %s '%s': %s\n", i, cli_plain(node.op), cli_plain(node.name), cli_plain(node.note));
     text_blocks(m, &s->packed);
@@ -116,7 +116,7 @@ static void print_text(const cli_model *m, const char *path, const sizes *s)
 
 /* ---- JSON -------------------------------------------------------------------------------------- */
 
-static void json_port(json *j, const rnnp_port *p)
+static void json_port(json *j, const rnnp_port_info *p)
 {
     json_object(j, NULL);
     json_string(j, "name", p->name);
@@ -135,13 +135,13 @@ static void json_port(json *j, const rnnp_port *p)
 static void json_ports(json *j, const char *key, const rnnp_model *model, size_t n, port_fn *get)
 {
     json_array(j, key);
-    rnnp_port p;
+    rnnp_port_info p;
     for (size_t i = 0; i < n; i++)
         if (get(model, i, &p) == RNNP_OK) json_port(j, &p);
     json_close(j);
 }
 
-static void json_node_ports(json *j, const char *key, const rnnp_port *ports, size_t n, size_t room)
+static void json_node_ports(json *j, const char *key, const rnnp_port_info *ports, size_t n, size_t room)
 {
     json_array(j, key);
     for (size_t i = 0; i < n && i < room; i++) {
@@ -165,8 +165,8 @@ static void json_node(json *j, const cli_model *m, size_t index)
     json_node_ports(j, "outputs", node.output, node.outputs, sizeof node.output / sizeof node.output[0]);
     json_size(j, "parameters", node.parameters);
     json_size(j, "weight_bytes_per_step", node.weight_bytes_per_step);
-    json_string(j, "variant", rnnp_plan_variant(m->plan, index));
-    json_string(j, "packed_weights", places[rnnp_plan_weights(m->plan, index)]);
+    json_string(j, "variant", rnnp_plan_node_variant(m->plan, index));
+    json_string(j, "packed_weights", places[rnnp_plan_node_place(m->plan, index)]);
     json_string(j, "note", node.note);
     json_close(j);
 }
@@ -182,7 +182,7 @@ static void json_packed(json *j, const cli_model *m, const rnnp_packed_info *p)
     json_array(j, "blocks");
     for (size_t i = 0; i < p->blocks; i++) {
         rnnp_packed_block_info block;
-        if (rnnp_model_packed_block(m->model, i, &block) != RNNP_OK) continue;
+        if (rnnp_model_packed_block_info(m->model, i, &block) != RNNP_OK) continue;
         json_object(j, NULL);
         json_size(j, "node", block.node);
         json_size(j, "bytes", block.bytes);
@@ -198,9 +198,9 @@ static void print_json(const cli_model *m, const char *path, const sizes *s)
     json j = {0};
     json_object(&j, NULL);
     json_string(&j, "model", path);
-    json_ports(&j, "inputs", m->model, rnnp_model_inputs(m->model), rnnp_model_input_port);
-    json_ports(&j, "outputs", m->model, rnnp_model_outputs(m->model), rnnp_model_output_port);
-    json_size(&j, "parameters", rnnp_model_parameters(m->model));
+    json_ports(&j, "inputs", m->model, rnnp_model_input_count(m->model), rnnp_model_input_info);
+    json_ports(&j, "outputs", m->model, rnnp_model_output_count(m->model), rnnp_model_output_info);
+    json_size(&j, "parameters", rnnp_model_constant_elements(m->model));
     json_size(&j, "weight_bytes_per_step", s->weight_bytes);
     json_size(&j, "plan_bytes", s->plan_bytes);
     if (!s->no_run[0]) {
@@ -218,7 +218,7 @@ static void print_json(const cli_model *m, const char *path, const sizes *s)
     else
         json_string(&j, "packed", NULL);
     json_array(&j, "nodes");
-    for (size_t i = 0; i < rnnp_model_nodes(m->model); i++) json_node(&j, m, i);
+    for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) json_node(&j, m, i);
     json_close(&j);
     json_close(&j);
 }

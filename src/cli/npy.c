@@ -12,7 +12,8 @@ static const struct npy_type {
     const char *descr;
     rnnp_dtype dtype;
 } types[] = {
-    {"<f4", RNNP_F32}, {"<f8", RNNP_F64}, {"<i4", RNNP_I32}, {"<i8", RNNP_I64}, {"|b1", RNNP_BOOL}, {"|u1", RNNP_U8},
+    {"<f4", RNNP_DTYPE_F32}, {"<f8", RNNP_DTYPE_F64},  {"<i4", RNNP_DTYPE_I32},
+    {"<i8", RNNP_DTYPE_I64}, {"|b1", RNNP_DTYPE_BOOL}, {"|u1", RNNP_DTYPE_U8},
 };
 enum { N_TYPES = sizeof types / sizeof types[0] };
 
@@ -165,7 +166,7 @@ int npy_parse(const void *bytes, size_t size, rnnp_tensor *array, size_t *offset
         return refuse(message, "its shape is larger than memory");
     if (data != elements * item)
         return refuse(message, "has %zu bytes of data, its shape and dtype need %zu", data, elements * item);
-    for (size_t i = 0; array->dtype == RNNP_BOOL && i < elements; i++)
+    for (size_t i = 0; array->dtype == RNNP_DTYPE_BOOL && i < elements; i++)
         if (b[*offset + i] > 1) return refuse(message, "element %zu is bool but holds %u", i, (unsigned)b[*offset + i]);
     return 1;
 }

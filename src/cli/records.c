@@ -48,7 +48,7 @@ static int write_stdout(void *user, const char *text, size_t bytes)
 }
 
 /* A file that cannot be written shows at the end, in main. */
-static void print_set(const job *j) { rnnp_records_print(j->set, write_stdout, NULL); }
+static void print_set(const job *j) { rnnp_records_write(j->set, write_stdout, NULL); }
 
 static void say_passed(void *user, const char *file, const char *reason)
 {
@@ -60,7 +60,7 @@ static void say_passed(void *user, const char *file, const char *reason)
 static int open_set(job *j, char file[RNNP_RECORDS_PATH])
 {
     cli_records_passed(j->files[0], say_passed, NULL);
-    const rnnp_status status = rnnp_records_open(j->context, j->files[0], file, &j->set);
+    const rnnp_status status = rnnp_records_open_default(j->context, j->files[0], file, &j->set);
     return status == RNNP_OK ? CLI_OK : failed(j, status);
 }
 
@@ -109,7 +109,7 @@ static void show_text(const job *j, const char *file)
     else
         printf("no file of tuning records: shipped choices are used\n");
     for (size_t i = 0; rnnp_records_at(j->set, i, &host, &record); i++) {
-        if (host != before) show_host(host, rnnp_record_same_host(host, &j->here));
+        if (host != before) show_host(host, rnnp_record_host_equal(host, &j->here));
         before = host;
         show_record(record);
     }
@@ -176,7 +176,7 @@ static void show_json(const job *j, const char *file)
                 json_close(&out);
             }
             json_object(&out, NULL);
-            json_host(&out, host, rnnp_record_same_host(host, &j->here));
+            json_host(&out, host, rnnp_record_host_equal(host, &j->here));
             json_array(&out, "records");
         }
         before = host;
@@ -207,7 +207,7 @@ static int check(job *j)
     int code = CLI_OK;
 
     for (const char **file = j->files; *file; file++) {
-        const rnnp_status status = rnnp_records_read(j->context, *file, &j->set);
+        const rnnp_status status = rnnp_records_open_file(j->context, *file, &j->set);
 
         if (status == RNNP_OK)
             printf("%s: %s\n", cli_plain(*file), count_text(count, j->set));
@@ -227,7 +227,7 @@ static int merge(job *j)
     for (const char **file = j->files; status == RNNP_OK && *file; file++) {
         rnnp_records *one;
 
-        status = rnnp_records_read(j->context, *file, &one);
+        status = rnnp_records_open_file(j->context, *file, &one);
         if (status == RNNP_OK) status = rnnp_records_merge(j->set, one);
         rnnp_records_destroy(one);
     }
@@ -243,7 +243,7 @@ static int merge(job *j)
 static int is_here(void *user, const rnnp_record_host *host, const rnnp_record *record)
 {
     (void)record;
-    return rnnp_record_same_host(host, user);
+    return rnnp_record_host_equal(host, user);
 }
 
 static int export(job *j)
@@ -288,7 +288,8 @@ static int prune(job *j)
     pruning p = {&j->here, 0, 0};
 
     rnnp_status status = rnnp_records_own_file(j->context, j->files[0], 0, file);
-    if (status == RNNP_OK) status = rnnp_records_read(j->context, file, &j->set); /* a missing file is an error here */
+    if (status == RNNP_OK)
+        status = rnnp_records_open_file(j->context, file, &j->set); /* a missing file is an error here */
     if (status == RNNP_OK) status = rnnp_records_edit(j->context, file, RNNP_RECORDS_WAIT_MS, prune_set, &p);
     if (status != RNNP_OK) return failed(j, status);
     printf("%s: dropped %zu of %zu records\n", cli_plain(file), p.dropped, p.before);

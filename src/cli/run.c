@@ -15,7 +15,7 @@ static const char *file_for(const arg_pairs *files, const char *name)
     return NULL;
 }
 
-typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port *port);
+typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port_info *port);
 
 /* Every name on the command line must be one of the model's, and stand there once. */
 static int check_names(const arg_pairs *files, const char *kind, const rnnp_model *model, size_t n, port_fn *get)
@@ -24,7 +24,7 @@ static int check_names(const arg_pairs *files, const char *kind, const rnnp_mode
         const char *const name = files->pairs[i].name;
         for (size_t k = 0; k < i; k++)
             if (strcmp(files->pairs[k].name, name) == 0) return cli_fail("--%s %s is given twice", kind, name);
-        rnnp_port port;
+        rnnp_port_info port;
         size_t p = 0;
         while (p < n && (get(model, p, &port) != RNNP_OK || strcmp(port.name, name) != 0)) p++;
         if (p < n) continue;
@@ -38,8 +38,8 @@ static int read_inputs(cli_tensors *t, const rnnp_model *model, const arg_pairs 
 {
     char message[NPY_MESSAGE];
     for (size_t i = 0; i < t->n_inputs; i++) {
-        rnnp_port port;
-        if (rnnp_model_input_port(model, i, &port) != RNNP_OK) return cli_fail("the model has no input %zu", i);
+        rnnp_port_info port;
+        if (rnnp_model_input_info(model, i, &port) != RNNP_OK) return cli_fail("the model has no input %zu", i);
         const char *const path = file_for(files, port.name);
         if (!path) return cli_fail("input '%s' is missing: give --input %s=FILE.npy", port.name, port.name);
         if (!npy_read(path, &t->inputs[i], message)) return cli_fail("%s", message);
@@ -64,8 +64,8 @@ static int write_outputs(const cli_tensors *t, const rnnp_model *model, const ar
 {
     char message[NPY_MESSAGE], shape[CLI_TEXT];
     for (size_t i = 0; i < t->n_outputs; i++) {
-        rnnp_port port;
-        if (rnnp_model_output_port(model, i, &port) != RNNP_OK) return cli_fail("the model has no output %zu", i);
+        rnnp_port_info port;
+        if (rnnp_model_output_info(model, i, &port) != RNNP_OK) return cli_fail("the model has no output %zu", i);
         const rnnp_tensor *const out = &t->outputs[i];
         const char *const path = file_for(files, port.name);
         if (path && !npy_write(path, out, message)) return cli_fail("%s", message);
@@ -95,8 +95,8 @@ static int run_model(const cli_host *host, const char *path, const arg_pairs *in
     cli_tensors t = {0};
     int code = cli_model_open(&m, host, path);
     if (code == CLI_OK) code = cli_tensors_create(&t, m.model);
-    if (code == CLI_OK) code = check_names(inputs, "input", m.model, t.n_inputs, rnnp_model_input_port);
-    if (code == CLI_OK) code = check_names(outputs, "output", m.model, t.n_outputs, rnnp_model_output_port);
+    if (code == CLI_OK) code = check_names(inputs, "input", m.model, t.n_inputs, rnnp_model_input_info);
+    if (code == CLI_OK) code = check_names(outputs, "output", m.model, t.n_outputs, rnnp_model_output_info);
     if (code == CLI_OK) code = read_inputs(&t, m.model, inputs);
     if (code == CLI_OK) code = execute(&m, &t);
     if (code == CLI_OK) code = write_outputs(&t, m.model, outputs);

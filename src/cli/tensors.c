@@ -13,7 +13,7 @@ void *cli_tensor_alloc(const rnnp_tensor *tensor)
 
 int cli_tensors_create(cli_tensors *t, const rnnp_model *model)
 {
-    *t = (cli_tensors){.n_inputs = rnnp_model_inputs(model), .n_outputs = rnnp_model_outputs(model)};
+    *t = (cli_tensors){.n_inputs = rnnp_model_input_count(model), .n_outputs = rnnp_model_output_count(model)};
     t->inputs = calloc(t->n_inputs + 1, sizeof *t->inputs);
     t->outputs = calloc(t->n_outputs + 1, sizeof *t->outputs);
     return t->inputs && t->outputs ? CLI_OK : cli_fail("out of memory");
@@ -38,8 +38,8 @@ static int names_batch(const char *symbol)
 int cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, size_t steps)
 {
     for (size_t i = 0; i < t->n_inputs; i++) {
-        rnnp_port port;
-        if (rnnp_model_input_port(model, i, &port) != RNNP_OK) return cli_fail("the model has no input %zu", i);
+        rnnp_port_info port;
+        if (rnnp_model_input_info(model, i, &port) != RNNP_OK) return cli_fail("the model has no input %zu", i);
         t->inputs[i].dtype = port.dtype;
         t->inputs[i].rank = port.rank;
         for (size_t d = 0; d < port.rank; d++) {
@@ -54,7 +54,7 @@ int cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, siz
 static int is_lengths(const rnnp_model *model, const char *name)
 {
     enum { ONNX_SEQUENCE_LENS = 4 };
-    for (size_t i = 0; i < rnnp_model_nodes(model); i++) {
+    for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
         rnnp_node_info node;
         if (rnnp_model_node_info(model, i, &node) != RNNP_OK) continue;
         if (strcmp(node.op, "Cast") == 0 && strcmp(node.input[0].name, name) == 0) name = node.output[0].name;
@@ -80,12 +80,12 @@ static void fill(const rnnp_tensor *tensor, uint32_t *state, int32_t length)
     for (size_t i = 0; i < n; i++) {
         const uint32_t r = next_random(state);
         switch (tensor->dtype) {
-        case RNNP_F32: ((float *)tensor->data)[i] = (float)(int32_t)r * 0x1p-31f; break;
-        case RNNP_F64: ((double *)tensor->data)[i] = (double)(int32_t)r * 0x1p-31; break;
-        case RNNP_I32: ((int32_t *)tensor->data)[i] = length >= 0 ? length : (int32_t)(r >> 31); break;
-        case RNNP_I64: ((int64_t *)tensor->data)[i] = length >= 0 ? length : (int64_t)(r >> 31); break;
-        case RNNP_BOOL:
-        case RNNP_U8: ((uint8_t *)tensor->data)[i] = (uint8_t)(r >> 31); break;
+        case RNNP_DTYPE_F32: ((float *)tensor->data)[i] = (float)(int32_t)r * 0x1p-31f; break;
+        case RNNP_DTYPE_F64: ((double *)tensor->data)[i] = (double)(int32_t)r * 0x1p-31; break;
+        case RNNP_DTYPE_I32: ((int32_t *)tensor->data)[i] = length >= 0 ? length : (int32_t)(r >> 31); break;
+        case RNNP_DTYPE_I64: ((int64_t *)tensor->data)[i] = length >= 0 ? length : (int64_t)(r >> 31); break;
+        case RNNP_DTYPE_BOOL:
+        case RNNP_DTYPE_U8: ((uint8_t *)tensor->data)[i] = (uint8_t)(r >> 31); break;
         }
     }
 }
@@ -95,8 +95,8 @@ int cli_tensors_fill(cli_tensors *t, const rnnp_model *model)
     uint32_t state = 1;
     int32_t steps = 0;
     for (size_t i = 0; i < t->n_inputs; i++) {
-        rnnp_port port;
-        if (rnnp_model_input_port(model, i, &port) != RNNP_OK || !(t->inputs[i].data = cli_tensor_alloc(&t->inputs[i])))
+        rnnp_port_info port;
+        if (rnnp_model_input_info(model, i, &port) != RNNP_OK || !(t->inputs[i].data = cli_tensor_alloc(&t->inputs[i])))
             return cli_fail("no memory for input %zu", i);
         if (i == 0) /* the sequence; of its first two dimensions one is the batch */
             for (size_t d = 0; d < port.rank && d < 2; d++)

@@ -311,7 +311,7 @@ static int save(job *j, rnnp_context *context)
     if (keep_in(j, "%s.%ld.unsaved", j->file) ||
         keep_in(j, "%s/rnnpack-records.%ld.unsaved", folder && *folder ? folder : "/tmp"))
         return cli_fail("the results are in %s; rnnpack records merge joins them with other files", j->kept);
-    return cli_fail("the results are lost: %s", rnnp_context_last_error(context));
+    return cli_fail("the results are lost: %s", rnnp_last_error(context));
 }
 
 /* Before anything is measured: the file is one that results can be written to. */
@@ -321,7 +321,7 @@ static rnnp_status open_file(job *j, rnnp_context *context)
 
     if (status == RNNP_OK && !j->dry_run) status = rnnp_records_check(context, j->file, WAIT_MS);
     if (status == RNNP_OK)
-        status = access(j->file, F_OK) == 0 ? rnnp_records_read(context, j->file, &j->set)
+        status = access(j->file, F_OK) == 0 ? rnnp_records_open_file(context, j->file, &j->set)
                                             : rnnp_records_create(context, &j->set);
     return status;
 }

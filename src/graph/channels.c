@@ -149,7 +149,10 @@ static rnnp_status check_row(const rnnp_program *p, size_t row)
     return RNNP_OK;
 }
 
-size_t rnnp_stream_row_bytes(const rnnp_stream *stream) { return stream ? rnnp_state_bytes(&stream->program, 1) : 0; }
+size_t rnnp_stream_row_state_bytes(const rnnp_stream *stream)
+{
+    return stream ? rnnp_state_bytes(&stream->program, 1) : 0;
+}
 
 rnnp_status rnnp_stream_reset_row(rnnp_stream *stream, size_t row)
 {

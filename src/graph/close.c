@@ -59,7 +59,7 @@ static rnnp_status explain(const rnnp_model *model, const rnnp_inference *inf, r
     char why[RNNP_ERROR_CHARS];
 
     if (!inf->left_out || status == RNNP_ERR_MEMORY) return status;
-    snprintf(why, sizeof why, "%s", rnnp_context_last_error(model->context));
+    snprintf(why, sizeof why, "%s", rnnp_last_error(model->context));
     return rnnp_node_fail(model->context, inf->left_out, RNNP_ERR_LIMIT,
                           "not computed, as that would take more than max_bytes (%zu) or max_work (%llu) of "
                           "rnnp_load_options; then %s",

@@ -24,7 +24,8 @@ rnnp_status rnnp_constant_need(const rnnp_model *model, int32_t value)
     if (!info->is_constant) return RNNP_OK;
     if (info->released)
         return rnnp_fail(model->context, RNNP_ERR_STATE,
-                         "the elements of constant %s are needed, but rnnp_model_release() has freed them", info->name);
+                         "the elements of constant %s are needed, but rnnp_model_release_weights() has freed them",
+                         info->name);
     if (!atomic_load_explicit(&info->sealed, memory_order_acquire)) return RNNP_OK;
     if (rnnp_packed_checksum(info->meta.known, rnnp_meta_bytes(&info->meta)) != info->checksum)
         return rnnp_fail(model->context, RNNP_ERR_FORMAT, "%s: constant %s is damaged: its checksum differs",
@@ -79,7 +80,7 @@ static size_t release_unread(rnnp_model *model, const uint8_t *read)
     return freed;
 }
 
-rnnp_status rnnp_model_release(rnnp_model *model, size_t *bytes)
+rnnp_status rnnp_model_release_weights(rnnp_model *model, size_t *bytes)
 {
     struct rnnp_block *scratch = NULL;
     size_t freed;

@@ -14,9 +14,9 @@ static rnnp_status check_closed(const rnnp_model *model, const char *what, const
     return RNNP_OK;
 }
 
-static rnnp_port port_of(const rnnp_model *model, const char *name, const rnnp_meta *meta)
+static rnnp_port_info port_of(const rnnp_model *model, const char *name, const rnnp_meta *meta)
 {
-    rnnp_port port = {.name = name, .dtype = meta->dtype, .rank = meta->rank};
+    rnnp_port_info port = {.name = name, .dtype = meta->dtype, .rank = meta->rank};
 
     for (size_t i = 0; i < meta->rank; i++) {
         port.shape[i] = meta->dim[i];
@@ -30,17 +30,17 @@ static rnnp_port port_of(const rnnp_model *model, const char *name, const rnnp_m
     return port;
 }
 
-static rnnp_port value_port(const rnnp_model *model, int32_t value)
+static rnnp_port_info value_port(const rnnp_model *model, int32_t value)
 {
-    if (value == RNNP_NONE) return (rnnp_port){.name = ""};
+    if (value == RNNP_NONE) return (rnnp_port_info){.name = ""};
     return port_of(model, model->values[value].name, &model->values[value].meta);
 }
 
-size_t rnnp_model_inputs(const rnnp_model *model) { return model ? model->n_inputs : 0; }
+size_t rnnp_model_input_count(const rnnp_model *model) { return model ? model->n_inputs : 0; }
 
-size_t rnnp_model_outputs(const rnnp_model *model) { return model ? model->n_outputs : 0; }
+size_t rnnp_model_output_count(const rnnp_model *model) { return model ? model->n_outputs : 0; }
 
-rnnp_status rnnp_model_input_port(const rnnp_model *model, size_t index, rnnp_port *port)
+rnnp_status rnnp_model_input_info(const rnnp_model *model, size_t index, rnnp_port_info *port)
 {
     const rnnp_status status = check_closed(model, "port", port);
 
@@ -51,7 +51,7 @@ rnnp_status rnnp_model_input_port(const rnnp_model *model, size_t index, rnnp_po
     return RNNP_OK;
 }
 
-rnnp_status rnnp_model_output_port(const rnnp_model *model, size_t index, rnnp_port *port)
+rnnp_status rnnp_model_output_info(const rnnp_model *model, size_t index, rnnp_port_info *port)
 {
     const rnnp_status status = check_closed(model, "port", port);
 
@@ -63,7 +63,7 @@ rnnp_status rnnp_model_output_port(const rnnp_model *model, size_t index, rnnp_p
     return RNNP_OK;
 }
 
-size_t rnnp_model_parameters(const rnnp_model *model)
+size_t rnnp_model_constant_elements(const rnnp_model *model)
 {
     size_t parameters = 0;
 
@@ -74,7 +74,7 @@ size_t rnnp_model_parameters(const rnnp_model *model)
     return parameters;
 }
 
-size_t rnnp_model_nodes(const rnnp_model *model)
+size_t rnnp_model_node_count(const rnnp_model *model)
 {
     return model && model->closed == RNNP_MODEL_CLOSED ? model->n_nodes : 0;
 }

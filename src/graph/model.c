@@ -239,8 +239,8 @@ static rnnp_status input_dims(rnnp_model *model, const char *name, rnnp_meta *me
     return RNNP_OK;
 }
 
-rnnp_status rnnp_model_input(rnnp_model *model, const char *name, rnnp_dtype dtype, size_t rank, const int64_t *shape,
-                             const char *const *symbols, rnnp_value *value)
+rnnp_status rnnp_model_add_input(rnnp_model *model, const char *name, rnnp_dtype dtype, size_t rank,
+                                 const int64_t *shape, const char *const *symbols, rnnp_value *value)
 {
     rnnp_value_info info = {.producer = -1, .meta = {.dtype = dtype, .rank = rank}};
     rnnp_status status;
@@ -281,7 +281,7 @@ static rnnp_status check_constant(const rnnp_model *model, const char *name, con
 
 /* Elements that decide about shapes and places: of sealed ones a copy is compared with their checksum and kept, as the
  * file may be changed while it is mapped. Floats lead nowhere and stay where they are. */
-static int must_be_copied(rnnp_dtype dtype) { return dtype != RNNP_F32 && dtype != RNNP_F64; }
+static int must_be_copied(rnnp_dtype dtype) { return dtype != RNNP_DTYPE_F32 && dtype != RNNP_DTYPE_F64; }
 
 /* Takes the elements where they are when they are sealed floats, else a copy of them. */
 static rnnp_status add_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor, int sealed,
@@ -309,7 +309,7 @@ static rnnp_status add_constant(rnnp_model *model, const char *name, const rnnp_
     return RNNP_OK;
 }
 
-rnnp_status rnnp_model_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor, rnnp_value *value)
+rnnp_status rnnp_model_add_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor, rnnp_value *value)
 {
     return add_constant(model, name, tensor, 0, 0, value);
 }
@@ -320,7 +320,7 @@ rnnp_status rnnp_model_constant_sealed(rnnp_model *model, const char *name, cons
     return add_constant(model, name, tensor, 1, checksum, value);
 }
 
-rnnp_status rnnp_model_output(rnnp_model *model, const char *name, rnnp_value value)
+rnnp_status rnnp_model_add_output(rnnp_model *model, const char *name, rnnp_value value)
 {
     rnnp_status status;
 
@@ -412,9 +412,9 @@ static rnnp_status name_outputs(rnnp_model *model, const rnnp_node *node, size_t
     return RNNP_OK;
 }
 
-rnnp_status rnnp_model_node(rnnp_model *model, const char *op, int opset, const char *name, const rnnp_value *inputs,
-                            size_t n_inputs, const rnnp_attr *attrs, size_t n_attrs, rnnp_value *outputs,
-                            size_t n_outputs)
+rnnp_status rnnp_model_add_node(rnnp_model *model, const char *op, int opset, const char *name,
+                                const rnnp_value *inputs, size_t n_inputs, const rnnp_attr *attrs, size_t n_attrs,
+                                rnnp_value *outputs, size_t n_outputs)
 {
     rnnp_node node = {.opset = opset, .n_inputs = n_inputs, .n_outputs = n_outputs};
     rnnp_status status;

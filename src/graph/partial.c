@@ -43,7 +43,7 @@ static void settle(rnnp_inference *inf, const rnnp_node *node, size_t i, const v
     rnnp_meta *meta = &inf->meta[node->outputs[i]];
     const int whole = elements(meta) == 0 || !memchr(unsure, 1, elements(meta));
 
-    meta->known = whole || meta->dtype == RNNP_I64 ? data : NULL;
+    meta->known = whole || meta->dtype == RNNP_DTYPE_I64 ? data : NULL;
     if (!whole) inf->partial[node->outputs[i]] = (rnnp_partial){data, unsure};
 }
 
@@ -60,14 +60,14 @@ static rnnp_status run_on(rnnp_inference *inf, const rnnp_node *node, int marks)
 
         inf->in_tensor[i] = rnnp_meta_tensor(&inf->in[i], part->unsure ? part->data : inf->in[i].known);
         if (!marks || !inf->in[i].dtype || !moves(node, i)) continue;
-        inf->in_tensor[i].dtype = RNNP_U8;
+        inf->in_tensor[i].dtype = RNNP_DTYPE_U8;
         inf->in_tensor[i].data =
             part->unsure ? (void *)part->unsure : rnnp_arena_calloc(exec.context, inf->arena, n, 1);
         if (!inf->in_tensor[i].data) return RNNP_ERR_MEMORY;
     }
     for (size_t i = 0; i < rnnp_node_slots_out(node); i++) {
         inf->out_tensor[i] = rnnp_meta_tensor(&inf->out[i], NULL);
-        if (marks) inf->out_tensor[i].dtype = RNNP_U8;
+        if (marks) inf->out_tensor[i].dtype = RNNP_DTYPE_U8;
         if (i >= node->n_outputs || node->outputs[i] == RNNP_NONE) continue;
         inf->out_tensor[i].data = rnnp_arena_calloc(exec.context, inf->arena, elements(&inf->out[i]),
                                                     rnnp_dtype_bytes(inf->out_tensor[i].dtype));
@@ -119,10 +119,10 @@ static const void *with_ones(const rnnp_inference *inf, const rnnp_meta *meta, c
         memcpy(to, (const char *)part->data + i * bytes, bytes);
         if (!part->unsure[i]) continue;
         switch (meta->dtype) {
-        case RNNP_F32: memcpy(to, &(float){1}, bytes); break;
-        case RNNP_F64: memcpy(to, &(double){1}, bytes); break;
-        case RNNP_I64: memcpy(to, &(int64_t){1}, bytes); break;
-        case RNNP_I32: memcpy(to, &(int32_t){1}, bytes); break;
+        case RNNP_DTYPE_F32: memcpy(to, &(float){1}, bytes); break;
+        case RNNP_DTYPE_F64: memcpy(to, &(double){1}, bytes); break;
+        case RNNP_DTYPE_I64: memcpy(to, &(int64_t){1}, bytes); break;
+        case RNNP_DTYPE_I32: memcpy(to, &(int32_t){1}, bytes); break;
         default: *to = 1; break;
         }
     }
@@ -190,11 +190,11 @@ static void settle_symbols(rnnp_inference *inf, const rnnp_node *node, const voi
         int64_t known;
 
         if (!unsure[walk.row] || !determined(inf->model, node->op->name, a, b, &known)) continue;
-        if (y.dtype == RNNP_I64)
+        if (y.dtype == RNNP_DTYPE_I64)
             ((int64_t *)result)[walk.row] = known;
         else
             ((uint8_t *)result)[walk.row] = (uint8_t)known;
-        unsure[walk.row] = y.dtype == RNNP_I64 && rnnp_dim_is_symbol(known) ? 2 : 0;
+        unsure[walk.row] = y.dtype == RNNP_DTYPE_I64 && rnnp_dim_is_symbol(known) ? 2 : 0;
     }
 }
 
@@ -202,7 +202,8 @@ static rnnp_status computed_elements(rnnp_inference *inf, const rnnp_node *node)
 {
     const rnnp_context *context = inf->model->context;
     const size_t n = elements(&inf->out[0]);
-    const int integers = node->n_inputs == 2 && inf->in[0].dtype == RNNP_I64 && inf->in[1].dtype == RNNP_I64;
+    const int integers =
+        node->n_inputs == 2 && inf->in[0].dtype == RNNP_DTYPE_I64 && inf->in[1].dtype == RNNP_DTYPE_I64;
     const void *const given[] = {inf->in[0].known, inf->in[1].known};
     uint8_t *unsure = rnnp_arena_calloc(context, inf->arena, n, 1);
 
@@ -220,7 +221,7 @@ static rnnp_status computed_elements(rnnp_inference *inf, const rnnp_node *node)
     void *result = inf->out_tensor[0].data;
     if (integers) settle_symbols(inf, node, given, result, unsure);
     for (size_t i = 0; i < n; i++) {
-        if (unsure[i] == 1 && inf->out[0].dtype == RNNP_I64) ((int64_t *)result)[i] = inf->next_symbol--;
+        if (unsure[i] == 1 && inf->out[0].dtype == RNNP_DTYPE_I64) ((int64_t *)result)[i] = inf->next_symbol--;
         unsure[i] = unsure[i] != 0;
     }
     settle(inf, node, 0, result, unsure);
@@ -255,5 +256,5 @@ rnnp_status rnnp_inference_partial(rnnp_inference *inf, const rnnp_node *node)
     if (only_moves(inf, node)) return moved_elements(inf, node);
     if (!op->shape_only && !op->time && !op->uses_math && node->n_outputs == 1) /* elementwise */
         return computed_elements(inf, node);
-    return node->n_outputs == 1 && inf->out[0].dtype == RNNP_I64 ? fresh_symbols(inf, node) : RNNP_OK;
+    return node->n_outputs == 1 && inf->out[0].dtype == RNNP_DTYPE_I64 ? fresh_symbols(inf, node) : RNNP_OK;
 }

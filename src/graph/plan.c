@@ -215,13 +215,13 @@ void rnnp_plan_destroy(rnnp_plan *plan)
     if (plan) rnnp_free(plan->context, plan, plan->bytes);
 }
 
-const char *rnnp_plan_variant(const rnnp_plan *plan, size_t node)
+const char *rnnp_plan_node_variant(const rnnp_plan *plan, size_t node)
 {
     return plan && node < plan->model->n_nodes ? plan->nodes[node].variant : NULL;
 }
 
-rnnp_weights_place rnnp_plan_weights(const rnnp_plan *plan, size_t node)
+rnnp_weights_place rnnp_plan_node_place(const rnnp_plan *plan, size_t node)
 {
-    if (!plan || node >= plan->model->n_nodes || !plan->nodes[node].packed) return RNNP_WEIGHTS_NONE;
-    return plan->nodes[node].in_file ? RNNP_WEIGHTS_FILE : RNNP_WEIGHTS_PLAN;
+    if (!plan || node >= plan->model->n_nodes || !plan->nodes[node].packed) return RNNP_WEIGHTS_PLACE_NONE;
+    return plan->nodes[node].in_file ? RNNP_WEIGHTS_PLACE_FILE : RNNP_WEIGHTS_PLACE_PLAN;
 }

@@ -36,7 +36,7 @@ static int stack_shape(const rnnp_shape *layers, size_t n, rnnp_shape *stack)
     *stack = layers[0];
     stack->kind = RNNP_SHAPE_STACK;
     stack->layers = n;
-    stack->direction = RNNP_FORWARD;
+    stack->direction = RNNP_DIRECTION_FORWARD;
     for (size_t i = 1; i < n; i++) {
         if (layers[i].cell != layers[0].cell || layers[i].reset != layers[0].reset ||
             layers[i].hidden != layers[0].hidden || layers[i].input != layers[0].hidden)

@@ -15,11 +15,11 @@ typedef struct walk {
 static rnnp_status walk_inputs(walk *w)
 {
     rnnp_status status = RNNP_OK;
-    rnnp_port port;
+    rnnp_port_info port;
 
     for (size_t i = 0; i < w->model->n_inputs && status == RNNP_OK; i++) {
         w->number[w->model->inputs[i]] = w->next++;
-        if ((status = rnnp_model_input_port(w->model, i, &port)) == RNNP_OK)
+        if ((status = rnnp_model_input_info(w->model, i, &port)) == RNNP_OK)
             status = w->visitor->input(w->visitor->user, &port);
     }
     return status;

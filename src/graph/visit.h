@@ -11,7 +11,7 @@
  * building the model again in this order would give them. The walk ends at the first status that is not RNNP_OK. */
 typedef struct rnnp_visitor {
     void *user;
-    rnnp_status (*input)(void *user, const rnnp_port *port);
+    rnnp_status (*input)(void *user, const rnnp_port_info *port);
     /* The elements may be read: they are there, and checked if they come from a file. */
     rnnp_status (*constant)(void *user, const char *name, const rnnp_tensor *tensor);
     /* inputs and outputs: [n_inputs], [n_outputs] of the node; RNNP_NONE for absent or unwanted ones. */
@@ -22,7 +22,7 @@ typedef struct rnnp_visitor {
     uint64_t *checksum;
 } rnnp_visitor;
 
-/* RNNP_ERR_STATE for a model that is not closed, or has lost elements to rnnp_model_release. */
+/* RNNP_ERR_STATE for a model that is not closed, or has lost elements to rnnp_model_release_weights. */
 rnnp_status rnnp_model_visit(const struct rnnp_model *model, const rnnp_visitor *visitor);
 
 #endif

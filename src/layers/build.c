@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-rnnp_status rnnp_model_layer(rnnp_model *model, const char *name)
+rnnp_status rnnp_model_set_layer_name(rnnp_model *model, const char *name)
 {
     if (!model) return RNNP_ERR_ARG;
     if (name && (!*name || strlen(name) > RNNP_LAYER_NAME))
@@ -19,9 +19,9 @@ rnnp_status rnnp_build_weight(rnnp_model *model, const char *role, const rnnp_te
 {
     char name[RNNP_LAYER_NAME + 16];
 
-    if (!model->layer) return rnnp_model_constant(model, NULL, tensor, value);
+    if (!model->layer) return rnnp_model_add_constant(model, NULL, tensor, value);
     snprintf(name, sizeof name, "%s.%s", model->layer, role);
-    return rnnp_model_constant(model, name, tensor, value);
+    return rnnp_model_add_constant(model, name, tensor, value);
 }
 
 rnnp_status rnnp_build_node(rnnp_model *model, const char *op, const rnnp_value *inputs, size_t n_inputs,
@@ -29,7 +29,7 @@ rnnp_status rnnp_build_node(rnnp_model *model, const char *op, const rnnp_value 
 {
     rnnp_value out = 0;
     const rnnp_status status =
-        rnnp_model_node(model, op, RNNP_LAYER_OPSET, NULL, inputs, n_inputs, attrs, n_attrs, &out, 1);
+        rnnp_model_add_node(model, op, RNNP_LAYER_OPSET, NULL, inputs, n_inputs, attrs, n_attrs, &out, 1);
 
     if (status == RNNP_OK) *y = out;
     return status;
@@ -38,9 +38,9 @@ rnnp_status rnnp_build_node(rnnp_model *model, const char *op, const rnnp_value 
 rnnp_status rnnp_build_with_ints(rnnp_model *model, const char *op, rnnp_value x, const int64_t *ints, size_t n,
                                  const rnnp_attr *attrs, size_t n_attrs, rnnp_value *y)
 {
-    const rnnp_tensor list = {.dtype = RNNP_I64, .rank = 1, .shape = {(int64_t)n}, .data = (void *)ints};
+    const rnnp_tensor list = {.dtype = RNNP_DTYPE_I64, .rank = 1, .shape = {(int64_t)n}, .data = (void *)ints};
     rnnp_value inputs[2] = {x, RNNP_NONE};
-    const rnnp_status status = rnnp_model_constant(model, NULL, &list, &inputs[1]);
+    const rnnp_status status = rnnp_model_add_constant(model, NULL, &list, &inputs[1]);
 
     return status == RNNP_OK ? rnnp_build_node(model, op, inputs, 2, attrs, n_attrs, y) : status;
 }

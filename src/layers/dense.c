@@ -8,7 +8,8 @@
 static rnnp_status add_weights(rnnp_model *model, const float *w, size_t input, size_t units, int transposed,
                                rnnp_value *value)
 {
-    rnnp_tensor tensor = {.dtype = RNNP_F32, .rank = 2, .shape = {(int64_t)input, (int64_t)units}, .data = (void *)w};
+    rnnp_tensor tensor = {
+        .dtype = RNNP_DTYPE_F32, .rank = 2, .shape = {(int64_t)input, (int64_t)units}, .data = (void *)w};
     const size_t bytes = input * units * sizeof *w;
 
     if (!transposed) return rnnp_build_weight(model, "kernel", &tensor, value);
@@ -25,15 +26,15 @@ static rnnp_status add_weights(rnnp_model *model, const float *w, size_t input, 
 
 static rnnp_status add_bias(rnnp_model *model, const float *bias, size_t units, rnnp_value *y)
 {
-    const rnnp_tensor tensor = {.dtype = RNNP_F32, .rank = 1, .shape = {(int64_t)units}, .data = (void *)bias};
+    const rnnp_tensor tensor = {.dtype = RNNP_DTYPE_F32, .rank = 1, .shape = {(int64_t)units}, .data = (void *)bias};
     rnnp_value inputs[2] = {*y, RNNP_NONE};
     const rnnp_status status = rnnp_build_weight(model, "bias", &tensor, &inputs[1]);
 
     return status == RNNP_OK ? rnnp_build_node(model, "Add", inputs, 2, NULL, 0, y) : status;
 }
 
-rnnp_status rnnp_model_dense(rnnp_model *model, rnnp_value x, const float *w, size_t input, size_t units,
-                             int transposed, const float *bias, const char *activation, rnnp_value *y)
+rnnp_status rnnp_model_add_dense(rnnp_model *model, rnnp_value x, const float *w, size_t input, size_t units,
+                                 int transposed, const float *bias, const char *activation, rnnp_value *y)
 {
     rnnp_value inputs[2] = {x, RNNP_NONE}, out = RNNP_NONE;
     size_t elements;

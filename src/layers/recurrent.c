@@ -39,10 +39,10 @@ static rnnp_status add_weights(rnnp_model *model, const rnnp_recurrent_options *
     }
     const int64_t dirs = (int64_t)D, gated = (int64_t)rows;
     const rnnp_tensor tensors[] = {
-        {RNNP_F32, 3, {dirs, gated, (int64_t)o->input}, w},
-        {RNNP_F32, 3, {dirs, gated, (int64_t)H}, r},
-        {RNNP_F32, 2, {dirs, 2 * gated}, b},
-        {RNNP_F32, 2, {dirs, 3 * (int64_t)H}, p},
+        {RNNP_DTYPE_F32, 3, {dirs, gated, (int64_t)o->input}, w},
+        {RNNP_DTYPE_F32, 3, {dirs, gated, (int64_t)H}, r},
+        {RNNP_DTYPE_F32, 2, {dirs, 2 * gated}, b},
+        {RNNP_DTYPE_F32, 2, {dirs, 3 * (int64_t)H}, p},
     };
     status = rnnp_build_weight(model, "W", &tensors[0], &inputs[W]);
     if (status == RNNP_OK) status = rnnp_build_weight(model, "R", &tensors[1], &inputs[R]);
@@ -104,8 +104,8 @@ static rnnp_status add_node(rnnp_model *model, const rnnp_recurrent_options *o, 
         attrs[n++] = (rnnp_attr){
             .name = "activation_beta", .kind = RNNP_ATTR_FLOATS, .floats = lists.beta, .count = lists.betas};
     }
-    return rnnp_model_node(model, ops[o->cell], RNNP_LAYER_OPSET, NULL, inputs, lstm ? INPUTS : C0, attrs, n, outputs,
-                           lstm ? OUTPUTS : Y_C);
+    return rnnp_model_add_node(model, ops[o->cell], RNNP_LAYER_OPSET, NULL, inputs, lstm ? INPUTS : C0, attrs, n,
+                               outputs, lstm ? OUTPUTS : Y_C);
 }
 
 /* ---- Shapes around the node ---- */
@@ -145,9 +145,9 @@ static rnnp_status join_last(rnnp_model *model, const rnnp_recurrent_options *o,
     return rnnp_build_with_ints(model, "Reshape", in, shape, 2, NULL, 0, y);
 }
 
-rnnp_status rnnp_model_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
-                                 const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths, rnnp_value h0,
-                                 rnnp_value c0, rnnp_value *y, rnnp_value *h, rnnp_value *c)
+rnnp_status rnnp_model_add_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
+                                     const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths,
+                                     rnnp_value h0, rnnp_value c0, rnnp_value *y, rnnp_value *h, rnnp_value *c)
 {
     rnnp_value inputs[INPUTS] = {x, RNNP_NONE, RNNP_NONE, RNNP_NONE, lengths, h0, c0, RNNP_NONE};
     rnnp_value outputs[OUTPUTS], joined = RNNP_NONE;

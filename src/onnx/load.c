@@ -34,7 +34,7 @@ static rnnp_status add_initializers(loader *l, rnnp_model *model, const Onnx__Gr
         rnnp_value value;
         void *own;
         rnnp_status status = loader_tensor(l, proto, name, &t, &own);
-        if (status == RNNP_OK) status = rnnp_model_constant(model, name, &t, &value);
+        if (status == RNNP_OK) status = rnnp_model_add_constant(model, name, &t, &value);
         loader_free(l, own); /* the model has a copy */
         if (status == RNNP_OK) status = define(l, n, name, value, SIZE_MAX);
         if (status != RNNP_OK) return status;
@@ -100,7 +100,7 @@ static rnnp_status add_inputs(loader *l, rnnp_model *model, const Onnx__GraphPro
         int stated = read_type(l, info->type, name, &t, symbols, &status);
         if (stated < 0) return status;
         if (!stated) return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "input \"%s\" has no type or no shape", name);
-        status = rnnp_model_input(model, name, t.dtype, t.rank, t.shape, symbols, &value);
+        status = rnnp_model_add_input(model, name, t.dtype, t.rank, t.shape, symbols, &value);
         if (status == RNNP_OK) status = define(l, n, name, value, SIZE_MAX);
         if (status != RNNP_OK) return status;
         names_find(n, name)->is_input = 1;
@@ -114,7 +114,7 @@ static rnnp_status add_outputs(loader *l, rnnp_model *model, const Onnx__GraphPr
         const char *name = g->output[i]->name ? g->output[i]->name : "";
         const name_entry *e = names_find(n, name);
         if (!e) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "output \"%s\" is made by no node", name);
-        rnnp_status status = rnnp_model_output(model, name, e->value);
+        rnnp_status status = rnnp_model_add_output(model, name, e->value);
         if (status != RNNP_OK) return status;
     }
     return RNNP_OK;
@@ -126,8 +126,8 @@ static rnnp_status check_outputs(loader *l, const rnnp_model *model, const Onnx_
     for (size_t i = 0; i < g->n_output; i++) {
         rnnp_tensor t = {0};
         const char *symbols[RNNP_MAX_RANK] = {0};
-        rnnp_port port;
-        rnnp_status status = rnnp_model_output_port(model, i, &port);
+        rnnp_port_info port;
+        rnnp_status status = rnnp_model_output_info(model, i, &port);
         if (status != RNNP_OK) return status;
         int stated = read_type(l, g->output[i]->type, port.name, &t, symbols, &status);
         if (stated < 0) return status;
@@ -241,8 +241,8 @@ static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto 
         rnnp_status status = loader_attribute(l, p->attribute[i], name, &attrs[i]);
         if (status != RNNP_OK) return status;
     }
-    rnnp_status status = rnnp_model_node(model, p->op_type, opset, name, inputs, p->n_input, attrs, p->n_attribute,
-                                         outputs, p->n_output);
+    rnnp_status status = rnnp_model_add_node(model, p->op_type, opset, name, inputs, p->n_input, attrs, p->n_attribute,
+                                             outputs, p->n_output);
     for (size_t i = 0; i < p->n_output && status == RNNP_OK; i++)
         if (*p->output[i]) names_find(n, p->output[i])->value = outputs[i];
     return status;

@@ -86,12 +86,12 @@ static void need_attributes(survey *s, const Onnx__NodeProto *p, int opset)
 
     for (size_t i = 0; attrs && i < p->n_attribute; i++) whole &= need_attribute(s, p, p->attribute[i], &attrs[i]);
     if (!attrs || !values || !whole || rnnp_model_create(s->l->context, &model) != RNNP_OK) return;
-    if (rnnp_model_input(model, "x", RNNP_F32, 1, shape, NULL, &x) == RNNP_OK) {
+    if (rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 1, shape, NULL, &x) == RNNP_OK) {
         for (size_t i = 0; i < p->n_input; i++) values[i] = *p->input[i] ? x : RNNP_NONE;
         for (size_t i = 0; i < p->n_output; i++) values[p->n_input + i] = *p->output[i] ? 0 : RNNP_NONE;
-        if (rnnp_model_node(model, p->op_type, opset, "", values, p->n_input, attrs, p->n_attribute,
-                            values + p->n_input, p->n_output) == RNNP_ERR_UNSUPPORTED) {
-            const char *said = strstr(rnnp_context_last_error(s->l->context), ": ");
+        if (rnnp_model_add_node(model, p->op_type, opset, "", values, p->n_input, attrs, p->n_attribute,
+                                values + p->n_input, p->n_output) == RNNP_ERR_UNSUPPORTED) {
+            const char *said = strstr(rnnp_last_error(s->l->context), ": ");
 
             note(s, name, "%s: %s", p->op_type, said ? said + 2 : "");
         }
@@ -228,7 +228,7 @@ rnnp_status loader_explain(loader *l, rnnp_status status)
 
     if (status != RNNP_ERR_UNSUPPORTED || !l->file || !l->file->graph || !(s = loader_alloc(l, sizeof *s)))
         return status;
-    snprintf(first, sizeof first, "%s", rnnp_context_last_error(l->context));
+    snprintf(first, sizeof first, "%s", rnnp_last_error(l->context));
     *s = (survey){.l = l};
     need_graph(s);
     if (s->n == 0) /* it is not about operators, attributes or types */

@@ -78,7 +78,7 @@ static rnnp_status emit(const saver *s, rnnp_write_fn write, void *user)
     return RNNP_OK;
 }
 
-rnnp_status rnnp_onnx_serialize(const rnnp_model *model, rnnp_write_fn write, void *user)
+rnnp_status rnnp_onnx_write(const rnnp_model *model, rnnp_write_fn write, void *user)
 {
     if (!model) return RNNP_ERR_ARG;
     if (!write) return rnnp_fail(model->context, RNNP_ERR_ARG, "write is NULL");
@@ -92,9 +92,9 @@ rnnp_status rnnp_onnx_serialize(const rnnp_model *model, rnnp_write_fn write, vo
     return status;
 }
 
-static rnnp_status fill(void *user, rnnp_write_fn write, void *to) { return rnnp_onnx_serialize(user, write, to); }
+static rnnp_status fill(void *user, rnnp_write_fn write, void *to) { return rnnp_onnx_write(user, write, to); }
 
-rnnp_status rnnp_onnx_save(const rnnp_model *model, const char *path)
+rnnp_status rnnp_onnx_write_file(const rnnp_model *model, const char *path)
 {
     if (!model) return RNNP_ERR_ARG;
     if (loader_same_version(model->context) != RNNP_OK) return RNNP_ERR_STATE;

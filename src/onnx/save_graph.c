@@ -53,7 +53,7 @@ static rnnp_status add_constant(void *user, const char *name, const rnnp_tensor 
 
 /* ---- Inputs and outputs ---- */
 
-static rnnp_status make_port(saver *s, const rnnp_port *port, Onnx__ValueInfoProto **to)
+static rnnp_status make_port(saver *s, const rnnp_port_info *port, Onnx__ValueInfoProto **to)
 {
     typedef struct message {
         Onnx__ValueInfoProto info;
@@ -94,7 +94,7 @@ static rnnp_status make_port(saver *s, const rnnp_port *port, Onnx__ValueInfoPro
     return RNNP_OK;
 }
 
-static rnnp_status add_input(void *user, const rnnp_port *port)
+static rnnp_status add_input(void *user, const rnnp_port_info *port)
 {
     saver *s = user;
     const rnnp_status status = make_port(s, port, &s->graph->input[s->graph->n_input]);
@@ -213,8 +213,8 @@ static rnnp_status add_identity(saver *s, rnnp_value value, const char *name)
 static rnnp_status add_output(void *user, const char *name, rnnp_value value)
 {
     saver *s = user;
-    rnnp_port port;
-    rnnp_status status = rnnp_model_output_port(s->model, s->graph->n_output, &port);
+    rnnp_port_info port;
+    rnnp_status status = rnnp_model_output_info(s->model, s->graph->n_output, &port);
 
     if (status == RNNP_OK && strcmp(s->values[value].name, name) != 0) status = add_identity(s, value, name);
     if (status == RNNP_OK) status = make_port(s, &port, &s->graph->output[s->graph->n_output]);

@@ -17,7 +17,7 @@ static rnnp_status add(saver *s, saved_kind kind, const char *wish)
     return RNNP_OK;
 }
 
-static rnnp_status add_input(void *user, const rnnp_port *port) { return add(user, SAVED_INPUT, port->name); }
+static rnnp_status add_input(void *user, const rnnp_port_info *port) { return add(user, SAVED_INPUT, port->name); }
 
 static rnnp_status add_constant(void *user, const char *name, const rnnp_tensor *tensor)
 {

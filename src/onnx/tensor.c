@@ -9,10 +9,23 @@ static const struct {
     const char *name;
     rnnp_dtype dtype; /* 0: unknown to rnnpack */
 } types[] = {
-    {"undefined", 0},  {"float", RNNP_F32},  {"uint8", RNNP_U8},  {"int8", 0},   {"uint16", 0},
-    {"int16", 0},      {"int32", RNNP_I32},  {"int64", RNNP_I64}, {"string", 0}, {"bool", RNNP_BOOL},
-    {"float16", 0},    {"double", RNNP_F64}, {"uint32", 0},       {"uint64", 0}, {"complex64", 0},
-    {"complex128", 0}, {"bfloat16", 0},
+    {"undefined", 0},
+    {"float", RNNP_DTYPE_F32},
+    {"uint8", RNNP_DTYPE_U8},
+    {"int8", 0},
+    {"uint16", 0},
+    {"int16", 0},
+    {"int32", RNNP_DTYPE_I32},
+    {"int64", RNNP_DTYPE_I64},
+    {"string", 0},
+    {"bool", RNNP_DTYPE_BOOL},
+    {"float16", 0},
+    {"double", RNNP_DTYPE_F64},
+    {"uint32", 0},
+    {"uint64", 0},
+    {"complex64", 0},
+    {"complex128", 0},
+    {"bfloat16", 0},
 };
 enum { TYPES = sizeof types / sizeof *types };
 
@@ -138,16 +151,16 @@ rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char 
     } else if (proto->has_raw_data) {
         *own = proto->raw_data.data;
         have = proto->raw_data.len % width ? SIZE_MAX : proto->raw_data.len / width;
-    } else if (t->dtype == RNNP_F32) {
+    } else if (t->dtype == RNNP_DTYPE_F32) {
         *own = proto->float_data;
         have = proto->n_float_data;
-    } else if (t->dtype == RNNP_F64) {
+    } else if (t->dtype == RNNP_DTYPE_F64) {
         *own = proto->double_data;
         have = proto->n_double_data;
-    } else if (t->dtype == RNNP_I64) {
+    } else if (t->dtype == RNNP_DTYPE_I64) {
         *own = proto->int64_data;
         have = proto->n_int64_data;
-    } else if (t->dtype == RNNP_I32) {
+    } else if (t->dtype == RNNP_DTYPE_I32) {
         *own = proto->int32_data;
         have = proto->n_int32_data;
     } else { /* one byte each, stored as int32 */
@@ -161,7 +174,7 @@ rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char 
         return rnnp_fail(l->context, RNNP_ERR_FORMAT, "tensor %s: its data does not fill its shape of %zu elements",
                          owner, n);
     uint8_t *byte = *own;
-    for (size_t i = 0; t->dtype == RNNP_BOOL && i < n; i++) byte[i] = byte[i] != 0;
+    for (size_t i = 0; t->dtype == RNNP_DTYPE_BOOL && i < n; i++) byte[i] = byte[i] != 0;
     t->data = *own;
     return RNNP_OK;
 }

@@ -168,7 +168,7 @@ rnnp_status rnnp_model_packed_info(const rnnp_model *model, rnnp_packed_info *in
     return RNNP_OK;
 }
 
-rnnp_status rnnp_model_packed_block(const rnnp_model *model, size_t index, rnnp_packed_block_info *info)
+rnnp_status rnnp_model_packed_block_info(const rnnp_model *model, size_t index, rnnp_packed_block_info *info)
 {
     rnnp_status status;
 

@@ -148,7 +148,7 @@ static rnnp_status get_input(reader *r)
         type.shape[i] = (int64_t)words_get(w);
         symbols[i] = words_get_string(w);
     }
-    return w->bad ? RNNP_OK : rnnp_model_input(r->model, name, type.dtype, type.rank, type.shape, symbols, &value);
+    return w->bad ? RNNP_OK : rnnp_model_add_input(r->model, name, type.dtype, type.rank, type.shape, symbols, &value);
 }
 
 static rnnp_status get_constant(reader *r)
@@ -239,7 +239,7 @@ static rnnp_status get_node(reader *r)
         if (!get_attr(r, &attrs[i])) return RNNP_ERR_MEMORY;
     }
     if (w->bad) return RNNP_OK;
-    return rnnp_model_node(r->model, op, opset, name, inputs, n_inputs, attrs, n_attrs, outputs, n_outputs);
+    return rnnp_model_add_node(r->model, op, opset, name, inputs, n_inputs, attrs, n_attrs, outputs, n_outputs);
 }
 
 static rnnp_status get_output(reader *r)
@@ -248,7 +248,7 @@ static rnnp_status get_output(reader *r)
     const uint64_t value = words_get(&r->words);
 
     r->words.bad |= value > INT32_MAX;
-    return r->words.bad ? RNNP_OK : rnnp_model_output(r->model, name, (rnnp_value)value);
+    return r->words.bad ? RNNP_OK : rnnp_model_add_output(r->model, name, (rnnp_value)value);
 }
 
 static rnnp_status read_graph(reader *r)

@@ -70,7 +70,7 @@ static void put_attr(words *w, const rnnp_attr *attr)
     }
 }
 
-static rnnp_status graph_input(void *user, const rnnp_port *port)
+static rnnp_status graph_input(void *user, const rnnp_port_info *port)
 {
     words *w = &((writer *)user)->graph;
 

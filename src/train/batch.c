@@ -53,7 +53,7 @@ static rnnp_status check_elements(const rnnp_trainer *t, const char *name, const
     char place[96];
 
     if (n && !tensor->data) return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s has no data", name);
-    const size_t at = tensor->dtype == RNNP_F32 ? rnnp_first_not_finite(x, n) : n;
+    const size_t at = tensor->dtype == RNNP_DTYPE_F32 ? rnnp_first_not_finite(x, n) : n;
     if (at == n) return RNNP_OK;
     say_place(tensor, axis, at, place, sizeof place);
     return rnnp_fail(t->context, RNNP_ERR_ARG, "input %.80s: %s is %g", name, place, (double)x[at]);
@@ -67,7 +67,7 @@ static rnnp_status want_gradient(const rnnp_pass *pass, size_t i)
 
     if (!pass->batch->d_inputs || !pass->batch->d_inputs[i].data) return RNNP_OK;
     if (!pass->backward) return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s: an evaluation has no gradients", name);
-    if (input->dtype != RNNP_F32)
+    if (input->dtype != RNNP_DTYPE_F32)
         return rnnp_fail(t->context, RNNP_ERR_TYPE, "input %s is %s, which has no gradient", name,
                          rnnp_dtype_name(input->dtype));
     if (t->rows.axis[t->model->inputs[i]] == RNNP_TIME_NONE)
@@ -125,10 +125,10 @@ static rnnp_status check_types(const rnnp_pass *pass, size_t items_rank)
     const int sparse = t->options.loss == RNNP_LOSS_SPARSE;
     rnnp_status status;
 
-    if (sparse ? target->dtype != RNNP_I32 && target->dtype != RNNP_I64 : target->dtype != RNNP_F32)
+    if (sparse ? target->dtype != RNNP_DTYPE_I32 && target->dtype != RNNP_DTYPE_I64 : target->dtype != RNNP_DTYPE_F32)
         return rnnp_fail(t->context, RNNP_ERR_TYPE, "the target is %s, the loss wants %s",
                          rnnp_dtype_name(target->dtype), sparse ? "i32 or i64 classes" : "f32");
-    if (weights && weights->dtype != RNNP_F32)
+    if (weights && weights->dtype != RNNP_DTYPE_F32)
         return rnnp_fail(t->context, RNNP_ERR_TYPE, "the weights are %s, not f32", rnnp_dtype_name(weights->dtype));
     status = check_shape(t, "target has", target, sparse ? items_rank : pass->output.rank, pass->output.dim);
     if (status == RNNP_OK && weights) status = check_shape(t, "weights have", weights, items_rank, pass->output.dim);

@@ -83,7 +83,7 @@ static void put_index(content *c, const void *note, size_t bytes)
     words_put_bytes(w, note, bytes);
     words_put(w, t->n_parameters);
     for (size_t i = 0; i < t->n_parameters; i++) {
-        const rnnp_parameter *p = &t->parameters[i].info;
+        const rnnp_parameter_info *p = &t->parameters[i].info;
 
         words_put_string(w, p->name);
         words_put(w, p->rank);
@@ -102,7 +102,7 @@ static rnnp_status write_content(void *user, rnnp_write_fn write, void *to)
     return stopped ? RNNP_ERR_IO : RNNP_OK;
 }
 
-rnnp_status rnnp_trainer_save(const rnnp_trainer *trainer, const char *path, const void *note, size_t bytes)
+rnnp_status rnnp_trainer_save_file(const rnnp_trainer *trainer, const char *path, const void *note, size_t bytes)
 {
     if (!trainer) return RNNP_ERR_ARG;
     if (bytes && !note) return rnnp_fail(trainer->context, RNNP_ERR_ARG, "a note of %zu bytes is NULL", bytes);
@@ -233,7 +233,7 @@ static rnnp_status malformed(const file *f)
 /* Compares the file's next parameter with the trainer's. */
 static rnnp_status check_parameter(const rnnp_trainer *t, const file *f, size_t i, word_reader *r)
 {
-    const rnnp_parameter *p = &t->parameters[i].info;
+    const rnnp_parameter_info *p = &t->parameters[i].info;
     const char *name = words_get_string(r);
     const size_t rank = words_get_count(r, 1);
     int same = !r->bad && strcmp(name, p->name) == 0 && rank == p->rank;
@@ -345,7 +345,7 @@ static rnnp_status load(rnnp_trainer *t, const file *f, void *note, size_t *note
     return status;
 }
 
-rnnp_status rnnp_trainer_load(rnnp_trainer *trainer, const char *path, void *note, size_t *note_bytes)
+rnnp_status rnnp_trainer_load_file(rnnp_trainer *trainer, const char *path, void *note, size_t *note_bytes)
 {
     if (!trainer) return RNNP_ERR_ARG;
     if (!path || !*path) return rnnp_fail(trainer->context, RNNP_ERR_ARG, "path is %s", path ? "empty" : "NULL");

@@ -10,12 +10,12 @@ typedef struct builder {
     rnnp_model *model;
 } builder;
 
-static rnnp_status add_input(void *user, const rnnp_port *port)
+static rnnp_status add_input(void *user, const rnnp_port_info *port)
 {
     rnnp_value value;
 
-    return rnnp_model_input(((builder *)user)->model, port->name, port->dtype, port->rank, port->shape, port->symbol,
-                            &value);
+    return rnnp_model_add_input(((builder *)user)->model, port->name, port->dtype, port->rank, port->shape,
+                                port->symbol, &value);
 }
 
 static rnnp_status add_constant(void *user, const char *name, const rnnp_tensor *tensor)
@@ -29,7 +29,7 @@ static rnnp_status add_constant(void *user, const char *name, const rnnp_tensor 
         if (t->model->values[t->parameters[i].value].meta.known == tensor->data)
             now.data = t->values + t->parameters[i].offset;
     }
-    return rnnp_model_constant(b->model, name, &now, &value);
+    return rnnp_model_add_constant(b->model, name, &now, &value);
 }
 
 static rnnp_status add_node(void *user, const rnnp_node *node, const rnnp_value *inputs, const rnnp_value *outputs)
@@ -40,15 +40,15 @@ static rnnp_status add_node(void *user, const rnnp_node *node, const rnnp_value 
 
     if (!wanted) return RNNP_ERR_MEMORY;
     for (size_t i = 0; i < node->n_outputs; i++) wanted[i] = outputs[i] == RNNP_NONE ? RNNP_NONE : 0;
-    const rnnp_status status = rnnp_model_node(b->model, node->op->name, node->opset, node->name, inputs,
-                                               node->n_inputs, node->attrs, node->n_attrs, wanted, node->n_outputs);
+    const rnnp_status status = rnnp_model_add_node(b->model, node->op->name, node->opset, node->name, inputs,
+                                                   node->n_inputs, node->attrs, node->n_attrs, wanted, node->n_outputs);
     rnnp_arena_free(b->trainer->context, &scratch);
     return status;
 }
 
 static rnnp_status add_output(void *user, const char *name, rnnp_value value)
 {
-    return rnnp_model_output(((builder *)user)->model, name, value);
+    return rnnp_model_add_output(((builder *)user)->model, name, value);
 }
 
 rnnp_status rnnp_trainer_model(const rnnp_trainer *trainer, rnnp_model **model)

@@ -52,7 +52,7 @@ static rnnp_status find_rows(rnnp_trainer *t)
 /* Whether a softmax runs over the last axis alone. */
 static int over_last_axis(const rnnp_node *node, size_t rank)
 {
-    rnnp_tensor probe = {.dtype = RNNP_F32, .rank = rank};
+    rnnp_tensor probe = {.dtype = RNNP_DTYPE_F32, .rank = rank};
 
     for (size_t d = 0; d < rank; d++) probe.shape[d] = 2;
     const rnnp_blocks blocks = rnnp_softmax_blocks(node, &probe);
@@ -91,7 +91,7 @@ static rnnp_status find_loss(rnnp_trainer *t)
     const int items = kind != RNNP_LOSS_BINARY && !(kind == RNNP_LOSS_MSE && meta->rank < 2);
 
     t->loss_value = output->value;
-    if (meta->dtype != RNNP_F32)
+    if (meta->dtype != RNNP_DTYPE_F32)
         return rnnp_fail(t->context, RNNP_ERR_TYPE, "output %s is %s, the loss is of f32", output->name,
                          rnnp_dtype_name(meta->dtype));
     if (axis == RNNP_TIME_NONE || meta->dim[axis] != t->batch)
@@ -156,7 +156,7 @@ static void mark_leading(rnnp_trainer *t, rnnp_meta *inputs, rnnp_meta *outputs)
         for (size_t i = 0; i < node->n_inputs; i++) {
             const int32_t v = node->inputs[i];
 
-            if (v != RNNP_NONE && model->values[v].meta.dtype == RNNP_F32 &&
+            if (v != RNNP_NONE && model->values[v].meta.dtype == RNNP_DTYPE_F32 &&
                 (view ? i == 0 : !row || rnnp_gradient_bit(row->inputs, i)))
                 t->leads[v] = 1;
         }

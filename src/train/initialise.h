@@ -5,7 +5,7 @@
 #include "../context.h"
 #include "rnnpack/train.h"
 
-/* One parameter, as in rnnp_parameter, and where its elements are. */
+/* One parameter, as in rnnp_parameter_info, and where its elements are. */
 typedef struct rnnp_weight {
     const char *name, *op; /* op: ONNX name of the first node that reads it */
     size_t input;          /* as which of its inputs */

@@ -12,7 +12,8 @@ enum { CHUNK = 256 }; /* floats of a buffer between two kernels */
 
 static int64_t class_of(const rnnp_loss_items *items, size_t i)
 {
-    return items->target_dtype == RNNP_I64 ? ((const int64_t *)items->target)[i] : ((const int32_t *)items->target)[i];
+    return items->target_dtype == RNNP_DTYPE_I64 ? ((const int64_t *)items->target)[i]
+                                                 : ((const int32_t *)items->target)[i];
 }
 
 static const float *target_of(const rnnp_loss_spec *spec, const rnnp_loss_items *items, size_t i)

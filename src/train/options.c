@@ -7,13 +7,16 @@
 void rnnp_train_options_init(rnnp_train_options *options)
 {
     if (options)
-        *options = (rnnp_train_options){
-            .struct_size = sizeof *options,
-            .loss = RNNP_LOSS_SPARSE,
-            .batch = "batch",
-            .math = RNNP_MATH_U35,
-            .optimizer = {
-                .kind = RNNP_ADAM, .rate = 1e-3f, .rho = 0.99f, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f}};
+        *options = (rnnp_train_options){.struct_size = sizeof *options,
+                                        .loss = RNNP_LOSS_SPARSE,
+                                        .batch = "batch",
+                                        .math = RNNP_MATH_U35,
+                                        .optimizer = {.kind = RNNP_OPTIMIZER_ADAM,
+                                                      .rate = 1e-3f,
+                                                      .rho = 0.99f,
+                                                      .beta1 = 0.9f,
+                                                      .beta2 = 0.999f,
+                                                      .epsilon = 1e-8f}};
 }
 
 /* A number in [0, most], or in [0, 1) where most is 1. */
@@ -45,8 +48,9 @@ static rnnp_status check_ranges(const rnnp_context *context, const rnnp_train_op
         if (!(ranges[i].value >= 0 && ranges[i].value < ranges[i].most))
             return rnnp_fail(context, RNNP_ERR_ARG, "train options: %s=%g is not %s", ranges[i].name,
                              (double)ranges[i].value, ranges[i].most > 1 ? "a finite number >= 0" : "in [0, 1)");
-    if (p->kind != RNNP_SGD && p->epsilon == 0) return rnnp_fail(context, RNNP_ERR_ARG, "train options: epsilon is 0");
-    if (p->kind != RNNP_SGD && (p->momentum != 0 || p->nesterov))
+    if (p->kind != RNNP_OPTIMIZER_SGD && p->epsilon == 0)
+        return rnnp_fail(context, RNNP_ERR_ARG, "train options: epsilon is 0");
+    if (p->kind != RNNP_OPTIMIZER_SGD && (p->momentum != 0 || p->nesterov))
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: momentum=%g, nesterov=%d: these belong to SGD",
                          (double)p->momentum, p->nesterov);
     if (p->nesterov && p->momentum == 0)
@@ -93,7 +97,7 @@ rnnp_status rnnp_train_options_check(const rnnp_context *context, const rnnp_tra
     }
     if (o->loss < RNNP_LOSS_MSE || o->loss > RNNP_LOSS_SPARSE)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: unknown loss %d", (int)o->loss);
-    if (o->optimizer.kind < RNNP_SGD || o->optimizer.kind > RNNP_ADAMW)
+    if (o->optimizer.kind < RNNP_OPTIMIZER_SGD || o->optimizer.kind > RNNP_OPTIMIZER_ADAMW)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: unknown optimizer %d", (int)o->optimizer.kind);
     if (o->math != RNNP_MATH_U35 && o->math != RNNP_MATH_U10 && o->math != RNNP_MATH_FAST)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: unknown math class %d", (int)o->math);

@@ -24,7 +24,7 @@ static int is_parameter(const rnnp_trainer *t, size_t v)
 }
 
 /* Recurrent layers' biases (B) and peepholes (P) have two dimensions and are no weights. */
-static int is_weight(const rnnp_parameter *p)
+static int is_weight(const rnnp_parameter_info *p)
 {
     enum { B = 3, P = 7 };
     const int recurrent = strcmp(p->op, "LSTM") == 0 || strcmp(p->op, "GRU") == 0 || strcmp(p->op, "RNN") == 0;
@@ -38,7 +38,7 @@ static void describe(const rnnp_trainer *t, int32_t v, rnnp_train_parameter *p)
 
     p->value = v;
     p->elements = rnnp_meta_elements(&value->meta);
-    p->info = (rnnp_parameter){.name = value->name, .rank = value->meta.rank};
+    p->info = (rnnp_parameter_info){.name = value->name, .rank = value->meta.rank};
     memcpy(p->info.shape, value->meta.dim, value->meta.rank * sizeof *value->meta.dim);
     for (size_t n = 0; n < t->model->n_nodes && !p->info.node; n++) {
         const rnnp_node *node = &t->model->nodes[n];
@@ -111,13 +111,14 @@ static rnnp_status copy_elements(rnnp_trainer *t)
 
 static int has_first_moment(const rnnp_optimizer *o)
 {
-    return o->kind == RNNP_ADAM || o->kind == RNNP_ADAMW || (o->kind == RNNP_SGD && o->momentum != 0.0f);
+    return o->kind == RNNP_OPTIMIZER_ADAM || o->kind == RNNP_OPTIMIZER_ADAMW ||
+           (o->kind == RNNP_OPTIMIZER_SGD && o->momentum != 0.0f);
 }
 
 rnnp_status rnnp_train_parameters(rnnp_trainer *t)
 {
     const rnnp_optimizer *o = &t->options.optimizer;
-    const int m = has_first_moment(o), v = o->kind != RNNP_SGD;
+    const int m = has_first_moment(o), v = o->kind != RNNP_OPTIMIZER_SGD;
     struct rnnp_block **arena = &t->arena;
     const rnnp_status status = list_parameters(t);
 
@@ -144,7 +145,7 @@ void rnnp_train_reset(rnnp_trainer *t)
 
 /* ---- One by one ---- */
 
-size_t rnnp_trainer_parameters(const rnnp_trainer *trainer) { return trainer ? trainer->n_parameters : 0; }
+size_t rnnp_trainer_parameter_count(const rnnp_trainer *trainer) { return trainer ? trainer->n_parameters : 0; }
 
 static rnnp_status find(const rnnp_trainer *t, size_t index, const void *out, const rnnp_train_parameter **p)
 {
@@ -158,7 +159,7 @@ static rnnp_status find(const rnnp_trainer *t, size_t index, const void *out, co
     return RNNP_OK;
 }
 
-rnnp_status rnnp_trainer_parameter(const rnnp_trainer *trainer, size_t index, rnnp_parameter *parameter)
+rnnp_status rnnp_trainer_parameter_info(const rnnp_trainer *trainer, size_t index, rnnp_parameter_info *parameter)
 {
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, parameter, &p);
@@ -167,7 +168,7 @@ rnnp_status rnnp_trainer_parameter(const rnnp_trainer *trainer, size_t index, rn
     return status;
 }
 
-rnnp_status rnnp_trainer_get(const rnnp_trainer *trainer, size_t index, float *values)
+rnnp_status rnnp_trainer_get_parameter(const rnnp_trainer *trainer, size_t index, float *values)
 {
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, values, &p);
@@ -176,7 +177,7 @@ rnnp_status rnnp_trainer_get(const rnnp_trainer *trainer, size_t index, float *v
     return status;
 }
 
-rnnp_status rnnp_trainer_set(rnnp_trainer *trainer, size_t index, const float *values)
+rnnp_status rnnp_trainer_set_parameter(rnnp_trainer *trainer, size_t index, const float *values)
 {
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, values, &p);
@@ -190,7 +191,7 @@ rnnp_status rnnp_trainer_set(rnnp_trainer *trainer, size_t index, const float *v
     return RNNP_OK;
 }
 
-rnnp_status rnnp_trainer_gradient(const rnnp_trainer *trainer, size_t index, float *values)
+rnnp_status rnnp_trainer_get_gradient(const rnnp_trainer *trainer, size_t index, float *values)
 {
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, values, &p);
@@ -244,13 +245,14 @@ rnnp_status rnnp_trainer_initialize(rnnp_trainer *trainer, uint64_t seed)
 }
 
 /* The constant of that name and shape, or -1. */
-static int32_t same_constant(const rnnp_model *from, const rnnp_parameter *p)
+static int32_t same_constant(const rnnp_model *from, const rnnp_parameter_info *p)
 {
     for (size_t v = 0; v < from->n_values; v++) {
         const rnnp_value_info *value = &from->values[v];
 
-        if (value->is_constant && value->uses > 0 && value->meta.dtype == RNNP_F32 && value->meta.rank == p->rank &&
-            memcmp(value->meta.dim, p->shape, p->rank * sizeof *p->shape) == 0 && strcmp(value->name, p->name) == 0)
+        if (value->is_constant && value->uses > 0 && value->meta.dtype == RNNP_DTYPE_F32 &&
+            value->meta.rank == p->rank && memcmp(value->meta.dim, p->shape, p->rank * sizeof *p->shape) == 0 &&
+            strcmp(value->name, p->name) == 0)
             return (int32_t)v;
     }
     return -1;

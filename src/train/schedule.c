@@ -10,7 +10,7 @@ void rnnp_schedule_init(rnnp_schedule *schedule, rnnp_schedule_kind kind, float 
         *schedule = (rnnp_schedule){.struct_size = sizeof *schedule,
                                     .kind = kind,
                                     .rate = rate,
-                                    .factor = kind == RNNP_RATE_EXPONENTIAL ? 0.95f : 0.1f,
+                                    .factor = kind == RNNP_SCHEDULE_EXPONENTIAL ? 0.95f : 0.1f,
                                     .every = 10,
                                     .epochs = 100,
                                     .patience = 10,
@@ -30,8 +30,8 @@ static int makes_sense(const rnnp_schedule *s, double epoch)
 {
     return s && s->struct_size >= sizeof *s && epoch >= 0 && isfinite(epoch) && s->warmup >= 0 && isfinite(s->warmup) &&
            s->rate >= 0 && isfinite(s->rate) && s->least >= 0 && s->least <= s->rate && s->factor > 0 &&
-           isfinite(s->factor) && (s->kind != RNNP_RATE_STEP || s->every > 0) &&
-           (s->kind != RNNP_RATE_COSINE || s->epochs > 0);
+           isfinite(s->factor) && (s->kind != RNNP_SCHEDULE_STEP || s->every > 0) &&
+           (s->kind != RNNP_SCHEDULE_COSINE || s->epochs > 0);
 }
 
 float rnnp_schedule_rate(const rnnp_schedule *schedule, double epoch)
@@ -44,14 +44,14 @@ float rnnp_schedule_rate(const rnnp_schedule *schedule, double epoch)
     if (epoch < (double)s->warmup) return (float)(rate * (epoch / (double)s->warmup));
     t = epoch - (double)s->warmup;
     switch (s->kind) {
-    case RNNP_RATE_CONSTANT: return s->rate;
-    case RNNP_RATE_STEP: rate *= power((double)s->factor, floor(t / (double)s->every)); break;
-    case RNNP_RATE_EXPONENTIAL: rate *= power((double)s->factor, t); break;
-    case RNNP_RATE_COSINE:
+    case RNNP_SCHEDULE_CONSTANT: return s->rate;
+    case RNNP_SCHEDULE_STEP: rate *= power((double)s->factor, floor(t / (double)s->every)); break;
+    case RNNP_SCHEDULE_EXPONENTIAL: rate *= power((double)s->factor, t); break;
+    case RNNP_SCHEDULE_COSINE:
         t /= (double)s->epochs;
         rate = (double)s->least + (rate - (double)s->least) * ((1 + rnnp_real_cos_pi(t < 1 ? t : 1)) / 2);
         break;
-    case RNNP_RATE_PLATEAU: rate *= power((double)s->factor, (double)s->drops); break;
+    case RNNP_SCHEDULE_PLATEAU: rate *= power((double)s->factor, (double)s->drops); break;
     default: return NAN;
     }
     return rate > (double)s->least ? (float)rate : s->least;

@@ -129,7 +129,7 @@ static void run_share(const rnnp_pass *pass, rnnp_worker *worker, char *memory, 
 
         worker->status = run_slice(pass, worker, memory, s, &loss);
         if (worker->status != RNNP_OK) { /* sentences are a thread's own: the caller says it again */
-            snprintf(worker->sentence, sizeof worker->sentence, "%s", rnnp_context_last_error(pass->trainer->context));
+            snprintf(worker->sentence, sizeof worker->sentence, "%s", rnnp_last_error(pass->trainer->context));
             return;
         }
         node[worker->n_nodes++] = (rnnp_tree_node){0, s, loss};

@@ -257,4 +257,4 @@ rnnp_status rnnp_trainer_set_rate(rnnp_trainer *trainer, float rate)
     return RNNP_OK;
 }
 
-uint64_t rnnp_trainer_steps(const rnnp_trainer *trainer) { return trainer ? trainer->steps : 0; }
+uint64_t rnnp_trainer_step_count(const rnnp_trainer *trainer) { return trainer ? trainer->steps : 0; }

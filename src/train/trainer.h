@@ -24,7 +24,7 @@
 /* ---- Parameters ---- */
 
 typedef struct rnnp_train_parameter {
-    rnnp_parameter info;
+    rnnp_parameter_info info;
     int32_t value;           /* of the model */
     size_t elements, offset; /* floats; in the trainer's blocks, from where 64 bytes are aligned */
     int penalised;           /* l1 and l2 are of it */

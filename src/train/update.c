@@ -118,8 +118,8 @@ static void update_phase(void *arg, size_t phase, size_t i, size_t n)
 
         if (t->parameters[t->blocks[b].parameter].info.frozen) continue;
         switch (t->options.optimizer.kind) {
-        case RNNP_SGD: select->op[RNNP_OP_sgd_f32]->fn.sgd_f32(&args); break;
-        case RNNP_RMSPROP: select->op[RNNP_OP_rmsprop_f32]->fn.rmsprop_f32(&args); break;
+        case RNNP_OPTIMIZER_SGD: select->op[RNNP_OP_sgd_f32]->fn.sgd_f32(&args); break;
+        case RNNP_OPTIMIZER_RMSPROP: select->op[RNNP_OP_rmsprop_f32]->fn.rmsprop_f32(&args); break;
         default: select->op[RNNP_OP_adam_f32]->fn.adam_f32(&args); break;
         }
     }
@@ -142,7 +142,7 @@ void rnnp_train_update(rnnp_trainer *t, double norm)
                             .beta2 = o->beta2,
                             .epsilon = o->epsilon,
                             .nesterov = o->nesterov,
-                            .decoupled = o->kind == RNNP_ADAMW,
+                            .decoupled = o->kind == RNNP_OPTIMIZER_ADAMW,
                             .rate1 = (float)((double)o->rate / (1 - rnnp_real_power((double)o->beta1, step))),
                             .root2 = (float)(1 / sqrt(1 - rnnp_real_power((double)o->beta2, step))),
                         }};

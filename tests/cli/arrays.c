@@ -46,16 +46,16 @@ static void labels_of_every_type(void **state)
         void *data;
         const char *names[3];
     } labels[] = {
-        {RNNP_F32, f32, {"0.1", "-1", "16777216"}},
-        {RNNP_F64, f64, {"0.1", "1", "4503599627370497"}},
-        {RNNP_I32, i32, {"-7", "0", "2147483647"}},
-        {RNNP_I64, i64, {"900000000000207008", "900000000000207009", "1648900100"}},
-        {RNNP_U8, u8, {"0", "7", "255"}},
+        {RNNP_DTYPE_F32, f32, {"0.1", "-1", "16777216"}},
+        {RNNP_DTYPE_F64, f64, {"0.1", "1", "4503599627370497"}},
+        {RNNP_DTYPE_I32, i32, {"-7", "0", "2147483647"}},
+        {RNNP_DTYPE_I64, i64, {"900000000000207008", "900000000000207009", "1648900100"}},
+        {RNNP_DTYPE_U8, u8, {"0", "7", "255"}},
     };
     dataset set;
 
     (void)state;
-    write_npy("data", (rnnp_tensor){RNNP_F32, 2, {3, 1}, x});
+    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 1}, x});
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         write_npy("labels", (rnnp_tensor){labels[i].dtype, 1, {3}, labels[i].data});
         assert_int_equal(read_arrays(NPY, &set), CLI_OK);
@@ -64,10 +64,10 @@ static void labels_of_every_type(void **state)
         dataset_free(&set);
     }
     f64[1] = NAN;
-    write_npy("labels", (rnnp_tensor){RNNP_F64, 1, {3}, f64});
+    write_npy("labels", (rnnp_tensor){RNNP_DTYPE_F64, 1, {3}, f64});
     assert_int_equal(read_arrays(NPY, &set), CLI_FAILED);
     assert_string_equal(said, "data: the label of sequence 2 is not finite");
-    write_npy("labels", (rnnp_tensor){RNNP_F64, 1, {2}, f64});
+    write_npy("labels", (rnnp_tensor){RNNP_DTYPE_F64, 1, {2}, f64});
     assert_int_equal(read_arrays(NPY, &set), CLI_FAILED);
     assert_string_equal(said, "labels: a label for each of 3 sequences is expected, this has 2");
 }
@@ -78,15 +78,15 @@ static void values_that_are_no_floats(void **state)
     dataset set;
 
     (void)state;
-    write_npy("data", (rnnp_tensor){RNNP_F64, 2, {2, 2}, x});
+    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F64, 2, {2, 2}, x});
     assert_int_equal(read_arrays("format = npy\ntarget = input\n", &set), CLI_FAILED);
     assert_string_equal(said, "data: [1][0][0] is infinite, or too large for a 32-bit number");
     x[2] = 1e39;
-    write_npy("data", (rnnp_tensor){RNNP_F64, 2, {2, 2}, x});
+    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F64, 2, {2, 2}, x});
     assert_int_equal(read_arrays("format = npy\ntarget = input\n", &set), CLI_FAILED);
     assert_string_equal(said, "data: [1][0][0] is infinite, or too large for a 32-bit number");
     x[2] = 0;
-    write_npy("data", (rnnp_tensor){RNNP_F64, 2, {2, 2}, x});
+    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F64, 2, {2, 2}, x});
     assert_int_equal(read_arrays("format = npy\ntarget = input\n", &set), CLI_OK);
     assert_true(isnan(set.x[1]));
     dataset_free(&set);

@@ -48,12 +48,12 @@ static void reads_what_numpy_writes(void **state)
         size_t rank;
         int64_t shape[2];
     } good[] = {
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   \n", 24, RNNP_F32, 2, {2, 3}},
-        {"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }\n", 24, RNNP_F64, 1, {3}},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (), }\n", 4, RNNP_I32, 0, {0}},
-        {"{'descr': '<i8', 'fortran_order': False, 'shape': (0, 5)}\n", 0, RNNP_I64, 2, {0, 5}},
-        {"{\"shape\":(1,2),\"descr\":\"|b1\",\"fortran_order\":False}", 2, RNNP_BOOL, 2, {1, 2}},
-        {"{'fortran_order': False, 'descr': '|u1', 'shape': (7,)}", 7, RNNP_U8, 1, {7}},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   \n", 24, RNNP_DTYPE_F32, 2, {2, 3}},
+        {"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }\n", 24, RNNP_DTYPE_F64, 1, {3}},
+        {"{'descr': '<i4', 'fortran_order': False, 'shape': (), }\n", 4, RNNP_DTYPE_I32, 0, {0}},
+        {"{'descr': '<i8', 'fortran_order': False, 'shape': (0, 5)}\n", 0, RNNP_DTYPE_I64, 2, {0, 5}},
+        {"{\"shape\":(1,2),\"descr\":\"|b1\",\"fortran_order\":False}", 2, RNNP_DTYPE_BOOL, 2, {1, 2}},
+        {"{'fortran_order': False, 'descr': '|u1', 'shape': (7,)}", 7, RNNP_DTYPE_U8, 1, {7}},
     };
     char message[NPY_MESSAGE];
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -171,12 +171,14 @@ static void writes_what_it_reads(void **state)
         size_t rank;
         int64_t shape[RNNP_MAX_RANK];
     } cases[] = {
-        {RNNP_F32, 0, {0}},       {RNNP_I32, 1, {5}},  {RNNP_I64, 2, {3, 0}}, {RNNP_U8, 8, {1, 2, 1, 2, 1, 2, 1, 2}},
-        {RNNP_F64, 3, {2, 3, 4}}, {RNNP_BOOL, 1, {3}},
+        {RNNP_DTYPE_F32, 0, {0}},       {RNNP_DTYPE_I32, 1, {5}},
+        {RNNP_DTYPE_I64, 2, {3, 0}},    {RNNP_DTYPE_U8, 8, {1, 2, 1, 2, 1, 2, 1, 2}},
+        {RNNP_DTYPE_F64, 3, {2, 3, 4}}, {RNNP_DTYPE_BOOL, 1, {3}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unsigned char data[256];
-        for (size_t k = 0; k < sizeof data; k++) data[k] = (unsigned char)(cases[i].dtype == RNNP_BOOL ? k % 2 : k);
+        for (size_t k = 0; k < sizeof data; k++)
+            data[k] = (unsigned char)(cases[i].dtype == RNNP_DTYPE_BOOL ? k % 2 : k);
         rnnp_tensor out = {.dtype = cases[i].dtype, .rank = cases[i].rank, .data = data}, in;
         memcpy(out.shape, cases[i].shape, sizeof out.shape);
         assert_true(npy_write(path, &out, message));

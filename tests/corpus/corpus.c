@@ -21,7 +21,7 @@ static const size_t thread_counts[] = {1, 2};
 
 static int complain(rnnp_context *context, const char *name, const char *what)
 {
-    printf("FAILED %s: %s: %s\n", name, what, context ? rnnp_context_last_error(context) : "");
+    printf("FAILED %s: %s: %s\n", name, what, context ? rnnp_last_error(context) : "");
     return 0;
 }
 

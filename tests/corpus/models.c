@@ -144,8 +144,10 @@ size_t corpus_inputs(const corpus_entry *e, rnnp_tensor inputs[CORPUS_INPUTS])
     const int text = e->shape == TEXT;
     const size_t n = e->steps * e->batch;
 
-    inputs[0] = (rnnp_tensor){
-        text ? RNNP_I32 : RNNP_F32, text ? 2 : 3, {(int64_t)e->steps, (int64_t)e->batch, text ? 0 : INPUT}, NULL};
+    inputs[0] = (rnnp_tensor){text ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32,
+                              text ? 2 : 3,
+                              {(int64_t)e->steps, (int64_t)e->batch, text ? 0 : INPUT},
+                              NULL};
     if (text) {
         int32_t *words = inputs[0].data = malloc(n * sizeof *words);
 
@@ -158,7 +160,7 @@ size_t corpus_inputs(const corpus_entry *e, rnnp_tensor inputs[CORPUS_INPUTS])
     int32_t *lengths = malloc(e->batch * sizeof *lengths);
 
     for (size_t b = 0; lengths && b < e->batch; b++) lengths[b] = (int32_t)((b * 7 + 6) % (e->steps + 1));
-    inputs[1] = (rnnp_tensor){RNNP_I32, 1, {(int64_t)e->batch}, lengths};
+    inputs[1] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)e->batch}, lengths};
     return 2;
 }
 
@@ -188,7 +190,7 @@ static rnnp_status recurrent(rnnp_model *model, const struct cell_kind *kind, rn
         weights[d] = (rnnp_recurrent_weights){
             .w = at, .r = at + w, .bias = at + w + r, .peephole = kind->peephole ? at + w + r + b : NULL};
     }
-    const rnnp_status status = rnnp_model_recurrent(model, &o, weights, *x, lengths, RNNP_NONE, RNNP_NONE, x, h, c);
+    const rnnp_status status = rnnp_model_add_recurrent(model, &o, weights, *x, lengths, RNNP_NONE, RNNP_NONE, x, h, c);
 
     free(block);
     return status;
@@ -200,7 +202,7 @@ static rnnp_status dense_softmax(rnnp_model *model, size_t input, rnnp_value *x)
 
     if (!w) return RNNP_ERR_MEMORY;
     for (size_t i = 0; i < CLASSES; i++) bias[i] = number(41, i, 1.0f);
-    const rnnp_status status = rnnp_model_dense(model, *x, w, input, CLASSES, 1, bias, "Softmax", x);
+    const rnnp_status status = rnnp_model_add_dense(model, *x, w, input, CLASSES, 1, bias, "Softmax", x);
 
     free(w);
     return status;
@@ -211,7 +213,7 @@ static rnnp_status embedding(rnnp_model *model, rnnp_value *x)
     float table[VOCABULARY * INPUT];
 
     for (size_t i = 0; i < COUNT(table); i++) table[i] = number(42, i, 2.0f);
-    return rnnp_model_embedding(model, *x, table, VOCABULARY, INPUT, x);
+    return rnnp_model_add_embedding(model, *x, table, VOCABULARY, INPUT, x);
 }
 
 #define TRY(call)                   \
@@ -224,31 +226,31 @@ static rnnp_status build(rnnp_model *model, const corpus_entry *e)
 {
     static const struct cell_kind gru = {"", RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER};
     static const struct cell_kind lstm = {"", RNNP_CELL_LSTM, .reset = 0};
-    const size_t width = e->hidden * (e->direction == RNNP_BIDIRECTIONAL ? 2 : 1);
+    const size_t width = e->hidden * (e->direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1);
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT}, any[] = {RNNP_DYNAMIC};
     const char *const symbols[] = {"steps", "batch", NULL};
     const int has_c = cells[e->cell].cell == RNNP_CELL_LSTM && e->shape == ONE_LAYER;
     rnnp_value y, h, c, lengths = RNNP_NONE;
 
-    TRY(rnnp_model_input(model, "x", e->shape == TEXT ? RNNP_I32 : RNNP_F32, e->shape == TEXT ? 2 : 3, shape, symbols,
-                         &y));
-    if (e->lengths) TRY(rnnp_model_input(model, "lengths", RNNP_I32, 1, any, &symbols[1], &lengths));
+    TRY(rnnp_model_add_input(model, "x", e->shape == TEXT ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32, e->shape == TEXT ? 2 : 3,
+                             shape, symbols, &y));
+    if (e->lengths) TRY(rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, any, &symbols[1], &lengths));
     if (e->shape == TEXT) TRY(embedding(model, &y));
     TRY(recurrent(model, &cells[e->cell], e->direction, INPUT, e->hidden, 10, lengths, &y, &h, has_c ? &c : NULL));
     if (e->shape == STACK) {
-        TRY(recurrent(model, &gru, RNNP_BIDIRECTIONAL, width, UPPER, 20, lengths, &y, &h, NULL));
+        TRY(recurrent(model, &gru, RNNP_DIRECTION_BIDIRECTIONAL, width, UPPER, 20, lengths, &y, &h, NULL));
         TRY(dense_softmax(model, 2 * UPPER, &y));
     } else if (e->shape == TOWER) {
         TRY(recurrent(model, &lstm, e->direction, width, UPPER, 30, lengths, &y, &h, NULL));
         TRY(recurrent(model, &cells[e->cell], e->direction, width / e->hidden * UPPER, e->hidden, 31, lengths, &y, &h,
                       NULL));
     } else if (e->shape == TEXT) {
-        TRY(rnnp_model_pool(model, y, e->pool, 0, &y));
+        TRY(rnnp_model_add_pool(model, y, e->pool, 0, &y));
         TRY(dense_softmax(model, width, &y));
     }
-    TRY(rnnp_model_output(model, "y", y));
-    TRY(rnnp_model_output(model, "h", h));
-    if (has_c) TRY(rnnp_model_output(model, "c", c));
+    TRY(rnnp_model_add_output(model, "y", y));
+    TRY(rnnp_model_add_output(model, "h", h));
+    if (has_c) TRY(rnnp_model_add_output(model, "c", c));
     return rnnp_model_close(model);
 }
 

@@ -79,7 +79,7 @@ static void defaults(void **state)
     rnnp_context *context = create(NULL);
     const rnnp_host_info info = host_of(context);
 
-    assert_string_equal(rnnp_context_last_error(context), "");
+    assert_string_equal(rnnp_last_error(context), "");
     assert_int_equal(info.threads, 1);
     assert_string_equal(info.isa_reason, "highest the CPU supports");
     assert_true(info.budget >= 1);
@@ -87,7 +87,7 @@ static void defaults(void **state)
     rnnp_context_destroy(context);
     rnnp_context_destroy(NULL);
     rnnp_context_options_init(NULL);
-    assert_string_equal(rnnp_context_last_error(NULL), "");
+    assert_string_equal(rnnp_last_error(NULL), "");
 }
 
 static void bad_arguments(void **state)
@@ -280,20 +280,20 @@ static void the_last_error_stays(void **state)
 
     assert_int_equal(rnnp_fail(context, RNNP_ERR_SHAPE, "hidden=%d but R has %d columns", 12, 16), RNNP_ERR_SHAPE);
     rnnp_fail(other, RNNP_ERR_ARG, "elsewhere");
-    assert_string_equal(rnnp_context_last_error(context), "hidden=12 but R has 16 columns");
+    assert_string_equal(rnnp_last_error(context), "hidden=12 but R has 16 columns");
 
     /* A sentence may quote the one before. */
-    rnnp_fail(context, RNNP_ERR_ARG, "layer 3: %s", rnnp_context_last_error(context));
-    assert_string_equal(rnnp_context_last_error(context), "layer 3: hidden=12 but R has 16 columns");
+    rnnp_fail(context, RNNP_ERR_ARG, "layer 3: %s", rnnp_last_error(context));
+    assert_string_equal(rnnp_last_error(context), "layer 3: hidden=12 but R has 16 columns");
 
     /* A name in a file cannot command the terminal that the sentence is printed to. */
     rnnp_fail(context, RNNP_ERR_ARG, "\"%s\" is no name", "\033[2J\x9b\n\xc2\x9b\x7f\xc3\xa4");
-    assert_string_equal(rnnp_context_last_error(context), "\"?[2J\x9b????\xc3\xa4\" is no name");
+    assert_string_equal(rnnp_last_error(context), "\"?[2J\x9b????\xc3\xa4\" is no name");
 
     /* A sentence that is too long is cut, never overrun. */
     rnnp_fail(context, RNNP_ERR_ARG, "%*s", 4 * RNNP_ERROR_CHARS, "x");
-    assert_int_equal(strlen(rnnp_context_last_error(context)), RNNP_ERROR_CHARS - 1);
-    assert_string_equal(rnnp_context_last_error(other), "elsewhere");
+    assert_int_equal(strlen(rnnp_last_error(context)), RNNP_ERROR_CHARS - 1);
+    assert_string_equal(rnnp_last_error(other), "elsewhere");
     rnnp_context_destroy(context);
     rnnp_context_destroy(other);
 }
@@ -346,7 +346,7 @@ static void blocks(void **state)
 
     heap.fail_at = heap.calls + 1;
     assert_null(rnnp_alloc(context, 12345));
-    assert_non_null(strstr(rnnp_context_last_error(context), "12345"));
+    assert_non_null(strstr(rnnp_last_error(context), "12345"));
 
     rnnp_free(context, p, 100);
     rnnp_free(context, nothing, 0);

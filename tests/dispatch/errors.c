@@ -58,7 +58,7 @@ static void *fail_often(void *arg)
             rnnp_fail(c->context[1], RNNP_ERR_ARG, "%zu elsewhere", number);
             snprintf(expected[1], sizeof expected[1], "%zu elsewhere", number);
         }
-        for (size_t k = 0; k < 2; k++) c->wrong += strcmp(rnnp_context_last_error(c->context[k]), expected[k]) != 0;
+        for (size_t k = 0; k < 2; k++) c->wrong += strcmp(rnnp_last_error(c->context[k]), expected[k]) != 0;
     }
     return NULL;
 }
@@ -77,7 +77,7 @@ static void threads_do_not_mix(void **state)
         pthread_join(callers[i].thread, NULL);
         assert_int_equal(callers[i].wrong, 0);
     }
-    assert_string_equal(rnnp_context_last_error(context[0]), ""); /* this thread did not fail */
+    assert_string_equal(rnnp_last_error(context[0]), ""); /* this thread did not fail */
     rnnp_context_destroy(context[0]);
     rnnp_context_destroy(context[1]);
 }
@@ -98,7 +98,7 @@ static void *look_then_fail(void *arg)
 
     v->stack = &other;
     if (v->fails_elsewhere && rnnp_context_create(NULL, &other) == RNNP_OK) rnnp_fail(other, RNNP_ERR_ARG, "elsewhere");
-    snprintf(v->seen, sizeof v->seen, "%s", rnnp_context_last_error(v->context));
+    snprintf(v->seen, sizeof v->seen, "%s", rnnp_last_error(v->context));
     rnnp_fail(v->context, RNNP_ERR_ARG, "a thread that will end");
     rnnp_context_destroy(other);
     return NULL;
@@ -122,12 +122,12 @@ static void a_new_thread_hears_nothing_of_dead_ones(void **state)
         assert_string_equal(v.seen, "");
         same_place += v.stack == before;
         before = v.stack;
-        if (i == RNNP_ERROR_THREADS - 2) assert_string_equal(rnnp_context_last_error(context), "mine");
+        if (i == RNNP_ERROR_THREADS - 2) assert_string_equal(rnnp_last_error(context), "mine");
     }
     printf("%zu threads had the place of the one before\n", same_place);
-    assert_string_equal(rnnp_context_last_error(context), ""); /* lost to threads that failed later; not replaced */
+    assert_string_equal(rnnp_last_error(context), ""); /* lost to threads that failed later; not replaced */
     rnnp_fail(context, RNNP_ERR_ARG, "mine again");
-    assert_string_equal(rnnp_context_last_error(context), "mine again");
+    assert_string_equal(rnnp_last_error(context), "mine again");
     rnnp_context_destroy(context);
 }
 
@@ -163,7 +163,7 @@ static void a_new_context_knows_nothing_of_a_dead_one(void **state)
         assert_int_equal(rnnp_context_create(&options, &context), RNNP_OK);
         if (i == 0) first = context;
         assert_ptr_equal(context, first);
-        assert_string_equal(rnnp_context_last_error(context), "");
+        assert_string_equal(rnnp_last_error(context), "");
         rnnp_fail(context, RNNP_ERR_ARG, "of context %d", i);
         rnnp_context_destroy(context);
     }

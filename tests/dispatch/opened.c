@@ -68,7 +68,7 @@ static void opened_at_run_time(void **state)
         if (!handle) fail_msg("%s", dlerror());
         look_up(handle, "rnnp_context_create", &called.create);
         look_up(handle, "rnnp_context_destroy", &called.destroy);
-        look_up(handle, "rnnp_context_last_error", &called.last_error);
+        look_up(handle, "rnnp_last_error", &called.last_error);
         look_up(handle, "rnnp_model_create", &called.model);
         assert_int_equal(called.create(NULL, &context), RNNP_OK);
         pthread_barrier_wait(&opened);

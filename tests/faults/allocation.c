@@ -25,22 +25,22 @@ static rnnp_status build(rnnp_context *context, const layer *lstm, const layer *
 {
     static const char *const names[] = {"steps", "batch", NULL};
     static const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT}, axes[] = {0};
-    const rnnp_tensor one = {RNNP_F32, 1, {HIDDEN}, (void *)w}, list = {RNNP_I64, 1, {1}, (void *)axes};
+    const rnnp_tensor one = {RNNP_DTYPE_F32, 1, {HIDDEN}, (void *)w}, list = {RNNP_DTYPE_I64, 1, {1}, (void *)axes};
     rnnp_value x, y, h, c, a;
 
     TRY(rnnp_model_create(context, m));
-    TRY(rnnp_model_input(*m, "x", RNNP_F32, 3, shape, names, &x));
-    TRY(rnnp_model_recurrent(*m, &lstm->options, lstm->weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, &c));
-    TRY(rnnp_model_constant(*m, "scale", &one, &a));
-    TRY(rnnp_model_node(*m, "Mul", 17, NULL, (rnnp_value[]){a, a}, 2, NULL, 0, &a, 1));
-    TRY(rnnp_model_node(*m, "Mul", 17, "scaled", (rnnp_value[]){y, a}, 2, NULL, 0, &y, 1));
-    TRY(rnnp_model_recurrent(*m, &gru->options, gru->weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    TRY(rnnp_model_dense(*m, y, w, HIDDEN, HIDDEN, 1, w, "Softmax", &y));
-    TRY(rnnp_model_dropout(*m, y, 0.5f, &y));
-    TRY(rnnp_model_output(*m, "y", y));
-    TRY(rnnp_model_constant(*m, NULL, &list, &a));
-    TRY(rnnp_model_node(*m, "Squeeze", 17, NULL, (rnnp_value[]){h, a}, 2, NULL, 0, &h, 1));
-    TRY(rnnp_model_output(*m, "h", h));
+    TRY(rnnp_model_add_input(*m, "x", RNNP_DTYPE_F32, 3, shape, names, &x));
+    TRY(rnnp_model_add_recurrent(*m, &lstm->options, lstm->weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, &c));
+    TRY(rnnp_model_add_constant(*m, "scale", &one, &a));
+    TRY(rnnp_model_add_node(*m, "Mul", 17, NULL, (rnnp_value[]){a, a}, 2, NULL, 0, &a, 1));
+    TRY(rnnp_model_add_node(*m, "Mul", 17, "scaled", (rnnp_value[]){y, a}, 2, NULL, 0, &y, 1));
+    TRY(rnnp_model_add_recurrent(*m, &gru->options, gru->weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    TRY(rnnp_model_add_dense(*m, y, w, HIDDEN, HIDDEN, 1, w, "Softmax", &y));
+    TRY(rnnp_model_add_dropout(*m, y, 0.5f, &y));
+    TRY(rnnp_model_add_output(*m, "y", y));
+    TRY(rnnp_model_add_constant(*m, NULL, &list, &a));
+    TRY(rnnp_model_add_node(*m, "Squeeze", 17, NULL, (rnnp_value[]){h, a}, 2, NULL, 0, &h, 1));
+    TRY(rnnp_model_add_output(*m, "h", h));
     return rnnp_model_close(*m);
 }
 
@@ -74,8 +74,8 @@ static void destroy(objects *o)
 
 static void test_every_allocation(void **state)
 {
-    layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 1);
-    layer gru = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 2);
+    layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
+    layer gru = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     float *data = numbers(HIDDEN * HIDDEN, 3, 1.0f), want[(STEPS + 1) * 2 * HIDDEN], got[(STEPS + 1) * 2 * HIDDEN];
     size_t failures = 0;
 
@@ -116,7 +116,7 @@ static void test_every_allocation(void **state)
 /* A failed call can be made again: the same objects work once there is memory. */
 static void test_again(void **state)
 {
-    layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_BIDIRECTIONAL, 1);
+    layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, 1);
     float *data = numbers(STEPS * 2 * INPUT, 3, 1.0f), y[STEPS * 2 * 2 * HIDDEN];
     const rnnp_tensor in = tensor3(data, STEPS, 2, INPUT);
     rnnp_tensor out = {.data = y};
@@ -136,15 +136,15 @@ static void test_again(void **state)
         if ((status = (call)) == RNNP_OK) break;      \
         assert_int_equal(status, RNNP_ERR_MEMORY);    \
     }
-    UNTIL_OK(rnnp_model_recurrent(model, &lstm.options, lstm.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &value, NULL,
-                                  NULL));
-    UNTIL_OK(rnnp_model_output(model, "y", value));
+    UNTIL_OK(rnnp_model_add_recurrent(model, &lstm.options, lstm.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &value,
+                                      NULL, NULL));
+    UNTIL_OK(rnnp_model_add_output(model, "y", value));
     heap.fail_at = 0;
     OK(rnnp_model_close(model)); /* a failed close is final */
     UNTIL_OK(rnnp_plan_create(model, NULL, &plan));
     UNTIL_OK(rnnp_run_create(plan, &in, 1, &run));
     OK(rnnp_run_execute(run, &in, 1, &out, 1));
-    assert_int_equal(rnnp_model_nodes(model), 3); /* the dead ones of failed attempts are gone */
+    assert_int_equal(rnnp_model_node_count(model), 3); /* the dead ones of failed attempts are gone */
     rnnp_run_destroy(run);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(model);

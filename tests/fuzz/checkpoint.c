@@ -24,7 +24,7 @@ static void save(const rnnp_trainer *trainer, const void *note, size_t note_byte
 {
     const char *path = fuzz_file("saved", "", 0);
 
-    fuzz_check(rnnp_trainer_save(trainer, path, note, note_bytes) == RNNP_OK);
+    fuzz_check(rnnp_trainer_save_file(trainer, path, note, note_bytes) == RNNP_OK);
     FILE *file = fopen(path, "rb");
     fuzz_check(file);
     c->n = fread(c->bytes, 1, sizeof c->bytes, file);
@@ -35,8 +35,8 @@ static void save(const rnnp_trainer *trainer, const void *note, size_t note_byte
 static void step(rnnp_trainer *trainer)
 {
     float x[2 * 2 * 3] = {1, 2, 3}, y[2 * 2 * 2] = {1};
-    const rnnp_tensor in = {.dtype = RNNP_F32, .rank = 3, .shape = {2, 2, 3}, .data = x};
-    const rnnp_tensor target = {.dtype = RNNP_F32, .rank = 3, .shape = {2, 2, 2}, .data = y};
+    const rnnp_tensor in = {.dtype = RNNP_DTYPE_F32, .rank = 3, .shape = {2, 2, 3}, .data = x};
+    const rnnp_tensor target = {.dtype = RNNP_DTYPE_F32, .rank = 3, .shape = {2, 2, 2}, .data = y};
     const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
     rnnp_train_result result;
 
@@ -61,16 +61,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.loss = RNNP_LOSS_MSE;
     fuzz_check(rnnp_trainer_create(model, &options, &trainer) == RNNP_OK);
     save(trainer, NULL, 0, &first);
-    if (rnnp_trainer_load(trainer, path, note, &note_bytes) == RNNP_OK) {
+    if (rnnp_trainer_load_file(trainer, path, note, &note_bytes) == RNNP_OK) {
         fuzz_check(note_bytes <= NOTE);
         save(trainer, note, note_bytes, &first);
         path = fuzz_file("checkpoint", first.bytes, first.n);
-        fuzz_check(rnnp_trainer_load(trainer, path, note, &note_again) == RNNP_OK && note_again == note_bytes);
+        fuzz_check(rnnp_trainer_load_file(trainer, path, note, &note_again) == RNNP_OK && note_again == note_bytes);
         save(trainer, note, note_again, &again);
         fuzz_check(again.n == first.n && memcmp(again.bytes, first.bytes, first.n) == 0);
         step(trainer);
     } else {
-        fuzz_check(*rnnp_context_last_error(fuzz_context()) && note_bytes == NOTE);
+        fuzz_check(*rnnp_last_error(fuzz_context()) && note_bytes == NOTE);
         save(trainer, NULL, 0, &again);
         fuzz_check(again.n == first.n && memcmp(again.bytes, first.bytes, first.n) == 0);
     }

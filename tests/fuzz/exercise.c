@@ -52,10 +52,10 @@ static void fill(const rnnp_tensor *t, fuzz_bytes *b)
         const int64_t x = wild ? fuzz_edge(&r) : (int64_t)fuzz_pick(&r, 4);
 
         switch (t->dtype) {
-        case RNNP_F32: ((float *)t->data)[i] = (float)fuzz_pick(&r, 4096) / 1024 - 2; break;
-        case RNNP_F64: ((double *)t->data)[i] = (double)fuzz_pick(&r, 4096) / 1024 - 2; break;
-        case RNNP_I32: ((int32_t *)t->data)[i] = (int32_t)(uint32_t)(uint64_t)x; break;
-        case RNNP_I64: ((int64_t *)t->data)[i] = x; break;
+        case RNNP_DTYPE_F32: ((float *)t->data)[i] = (float)fuzz_pick(&r, 4096) / 1024 - 2; break;
+        case RNNP_DTYPE_F64: ((double *)t->data)[i] = (double)fuzz_pick(&r, 4096) / 1024 - 2; break;
+        case RNNP_DTYPE_I32: ((int32_t *)t->data)[i] = (int32_t)(uint32_t)(uint64_t)x; break;
+        case RNNP_DTYPE_I64: ((int64_t *)t->data)[i] = x; break;
         default: ((uint8_t *)t->data)[i] = (uint8_t)(x & 1); break;
         }
     }
@@ -66,11 +66,11 @@ static int make_inputs(const rnnp_model *model, tensors *t, fuzz_bytes *b)
 {
     const uint8_t sizes = fuzz_u8(b);
 
-    for (size_t i = 0; i < rnnp_model_inputs(model); i++) {
+    for (size_t i = 0; i < rnnp_model_input_count(model); i++) {
         rnnp_tensor *x = &t->in[i];
-        rnnp_port port;
+        rnnp_port_info port;
 
-        fuzz_check(rnnp_model_input_port(model, i, &port) == RNNP_OK);
+        fuzz_check(rnnp_model_input_info(model, i, &port) == RNNP_OK);
         x->dtype = port.dtype;
         x->rank = port.rank;
         for (size_t k = 0; k < port.rank; k++) {
@@ -119,7 +119,7 @@ static void run_again(const rnnp_model *model, const tensors *first)
     tensors again = *first;
 
     again.n_out = 0;
-    fuzz_check(rnnp_model_inputs(model) == first->n_in && rnnp_model_outputs(model) == first->n_out);
+    fuzz_check(rnnp_model_input_count(model) == first->n_in && rnnp_model_output_count(model) == first->n_out);
     if (rnnp_plan_create(model, NULL, &plan) != RNNP_OK) return; /* out of memory: the first plan is there, too */
     if (run_once(plan, first->n_out, &again)) check_same(first, &again);
     again.n_in = 0; /* they are the first's */
@@ -138,7 +138,7 @@ static void save_and_load(const rnnp_model *model, const tensors *first, int pac
             fuzz_check(rnnp_packed_verify(loaded) == RNNP_OK);
             run_again(loaded, first);
         }
-    } else if (rnnp_onnx_serialize(model, fuzz_append, &file) == RNNP_OK &&
+    } else if (rnnp_onnx_write(model, fuzz_append, &file) == RNNP_OK &&
                rnnp_onnx_load(fuzz_context(), file.at, file.size, NULL, &loaded) == RNNP_OK) {
         run_again(loaded, first);
     }
@@ -150,12 +150,12 @@ static void save_and_load(const rnnp_model *model, const tensors *first, int pac
 
 static int stream_tensors(const rnnp_stream *stream, const rnnp_model *model, tensors *t, fuzz_bytes *b)
 {
-    for (; t->n_in < rnnp_model_inputs(model); t->n_in++) {
+    for (; t->n_in < rnnp_model_input_count(model); t->n_in++) {
         fuzz_check(rnnp_stream_input(stream, t->n_in, &t->in[t->n_in]) == RNNP_OK);
         if (!allocate(&t->in[t->n_in])) return 0;
         fill(&t->in[t->n_in], b);
     }
-    for (; t->n_out < rnnp_model_outputs(model); t->n_out++) {
+    for (; t->n_out < rnnp_model_output_count(model); t->n_out++) {
         fuzz_check(rnnp_stream_output(stream, t->n_out, &t->out[t->n_out]) == RNNP_OK);
         if (!allocate(&t->out[t->n_out])) return 0;
     }
@@ -164,7 +164,7 @@ static int stream_tensors(const rnnp_stream *stream, const rnnp_model *model, te
 
 static void steps(rnnp_stream *stream, const rnnp_stream_options *options, tensors *t, fuzz_bytes *b)
 {
-    const size_t bytes = rnnp_stream_row_bytes(stream);
+    const size_t bytes = rnnp_stream_row_state_bytes(stream);
     uint8_t active[BATCH_MAX];
     uint8_t *state = malloc(bytes), *again = malloc(bytes);
 
@@ -203,12 +203,12 @@ static void stream_once(const rnnp_plan *plan, const rnnp_model *model, fuzz_byt
 
 static void look_at(const rnnp_model *model, const rnnp_plan *plan)
 {
-    for (size_t i = 0; i < rnnp_model_nodes(model) && i < PORTS; i++) {
+    for (size_t i = 0; i < rnnp_model_node_count(model) && i < PORTS; i++) {
         rnnp_node_info info;
 
         fuzz_check(rnnp_model_node_info(model, i, &info) == RNNP_OK);
-        (void)rnnp_plan_variant(plan, i);
-        (void)rnnp_plan_weights(plan, i);
+        (void)rnnp_plan_node_variant(plan, i);
+        (void)rnnp_plan_node_place(plan, i);
     }
 }
 
@@ -219,12 +219,12 @@ void fuzz_exercise(const rnnp_model *model, fuzz_bytes *b)
     tensors t = {.n_in = 0};
     const uint8_t what = fuzz_u8(b);
 
-    if (rnnp_model_inputs(model) > PORTS || rnnp_model_outputs(model) > PORTS) return;
+    if (rnnp_model_input_count(model) > PORTS || rnnp_model_output_count(model) > PORTS) return;
     rnnp_plan_options_init(&options);
     options.math = (rnnp_math)(what & 8 ? 1 + fuzz_below(b, 2) : RNNP_MATH_U35);
     if (rnnp_plan_create(model, &options, &plan) != RNNP_OK) return;
     look_at(model, plan);
-    if (make_inputs(model, &t, b) && run_once(plan, rnnp_model_outputs(model), &t) && !(what & 8)) {
+    if (make_inputs(model, &t, b) && run_once(plan, rnnp_model_output_count(model), &t) && !(what & 8)) {
         run_again(model, &t);
         if (what & 1) save_and_load(model, &t, what & 2);
     }
@@ -250,13 +250,13 @@ rnnp_model *fuzz_model(void)
     const rnnp_recurrent_weights weights = {.w = w, .r = r};
     rnnp_recurrent_options_init(&options, RNNP_CELL_LSTM, INPUT, HIDDEN);
     fuzz_check(rnnp_model_create(fuzz_context(), &model) == RNNP_OK);
-    fuzz_check(rnnp_model_input(model, "x", RNNP_F32, 3, shape, symbols, &x) == RNNP_OK);
-    fuzz_check(rnnp_model_recurrent(model, &options, &weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL) ==
-               RNNP_OK);
+    fuzz_check(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, symbols, &x) == RNNP_OK);
+    fuzz_check(rnnp_model_add_recurrent(model, &options, &weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
+                                        NULL) == RNNP_OK);
     rnnp_recurrent_options_init(&options, RNNP_CELL_GRU, HIDDEN, HIDDEN);
-    fuzz_check(rnnp_model_recurrent(model, &options, &weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL) ==
-               RNNP_OK);
-    fuzz_check(rnnp_model_dense(model, y, w, HIDDEN, UNITS, 0, NULL, NULL, &y) == RNNP_OK);
-    fuzz_check(rnnp_model_output(model, "y", y) == RNNP_OK && rnnp_model_close(model) == RNNP_OK);
+    fuzz_check(rnnp_model_add_recurrent(model, &options, &weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
+                                        NULL) == RNNP_OK);
+    fuzz_check(rnnp_model_add_dense(model, y, w, HIDDEN, UNITS, 0, NULL, NULL, &y) == RNNP_OK);
+    fuzz_check(rnnp_model_add_output(model, "y", y) == RNNP_OK && rnnp_model_close(model) == RNNP_OK);
     return model;
 }

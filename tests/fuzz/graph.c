@@ -34,7 +34,8 @@ static rnnp_value pick_value(builder *g)
 
 static rnnp_dtype pick_dtype(builder *g)
 {
-    static const rnnp_dtype usual[] = {RNNP_F32, RNNP_F32, RNNP_F32, RNNP_I64, RNNP_I64, RNNP_I32, RNNP_BOOL, RNNP_F64};
+    static const rnnp_dtype usual[] = {RNNP_DTYPE_F32, RNNP_DTYPE_F32, RNNP_DTYPE_F32,  RNNP_DTYPE_I64,
+                                       RNNP_DTYPE_I64, RNNP_DTYPE_I32, RNNP_DTYPE_BOOL, RNNP_DTYPE_F64};
     const uint8_t x = fuzz_u8(&g->b);
 
     return x > 250 ? (rnnp_dtype)x : usual[x % 8];
@@ -56,7 +57,7 @@ static void add_input(builder *g, size_t i)
         shape[k] = x & 1 ? RNNP_DYNAMIC : x < 250 ? x / 2 % 5 : fuzz_number(&g->b);
         symbol[k] = symbols[x / 16 % 4];
     }
-    if (rnnp_model_input(g->model, names[i], dtype, rank, shape, symbol, &value) == RNNP_OK) add_value(g, value);
+    if (rnnp_model_add_input(g->model, names[i], dtype, rank, shape, symbol, &value) == RNNP_OK) add_value(g, value);
 }
 
 static void fill_constant(builder *g, rnnp_tensor *t, size_t n)
@@ -65,10 +66,10 @@ static void fill_constant(builder *g, rnnp_tensor *t, size_t n)
         const int64_t x = fuzz_number(&g->b);
 
         switch (t->dtype) {
-        case RNNP_F32: ((float *)t->data)[i] = (float)x * 0.25f; break;
-        case RNNP_F64: ((double *)t->data)[i] = (double)x * 0.25; break;
-        case RNNP_I32: ((int32_t *)t->data)[i] = (int32_t)(uint32_t)(uint64_t)x; break;
-        case RNNP_I64: ((int64_t *)t->data)[i] = x; break;
+        case RNNP_DTYPE_F32: ((float *)t->data)[i] = (float)x * 0.25f; break;
+        case RNNP_DTYPE_F64: ((double *)t->data)[i] = (double)x * 0.25; break;
+        case RNNP_DTYPE_I32: ((int32_t *)t->data)[i] = (int32_t)(uint32_t)(uint64_t)x; break;
+        case RNNP_DTYPE_I64: ((int64_t *)t->data)[i] = x; break;
         default: ((uint8_t *)t->data)[i] = (uint8_t)((uint64_t)x & 1); break;
         }
     }
@@ -80,13 +81,13 @@ static void add_constant(builder *g)
     rnnp_tensor t = {.dtype = pick_dtype(g), .rank = fuzz_below(&g->b, RANK), .data = room};
     rnnp_value value;
 
-    if (t.dtype == RNNP_I64) /* indices and shapes are short lists */
+    if (t.dtype == RNNP_DTYPE_I64) /* indices and shapes are short lists */
         t.rank %= 2;
     for (size_t k = 0; k < t.rank; k++) t.shape[k] = (int64_t)fuzz_below(&g->b, 6);
     const size_t n = rnnp_tensor_elements(&t);
     if (n > CELLS) return;
     fill_constant(g, &t, n);
-    if (rnnp_model_constant(g->model, NULL, &t, &value) == RNNP_OK) add_value(g, value);
+    if (rnnp_model_add_constant(g->model, NULL, &t, &value) == RNNP_OK) add_value(g, value);
 }
 
 /* ---- Attributes ---- */
@@ -160,7 +161,8 @@ static void make_attribute(builder *g, rnnp_attr *a, attribute_room *room)
         room->floats[k] = (float)room->ints[k] * 0.375f;
         room->strings[k] = words[(uint64_t)room->ints[k] % 12];
     }
-    room->tensor = (rnnp_tensor){.dtype = x & 1 ? RNNP_F32 : RNNP_I64, .rank = 1, .shape = {x & 3}, .data = room->ints};
+    room->tensor = (rnnp_tensor){
+        .dtype = x & 1 ? RNNP_DTYPE_F32 : RNNP_DTYPE_I64, .rank = 1, .shape = {x & 3}, .data = room->ints};
     a->ints = room->ints;
     a->floats = room->floats;
     a->strings = room->strings;
@@ -181,7 +183,7 @@ static void add_node(builder *g, size_t operators)
 
     for (size_t i = 0; i < n_in; i++) in[i] = pick_value(g);
     for (size_t i = 0; i < n_attrs; i++) make_attribute(g, &attrs[i], &room[i]);
-    if (rnnp_model_node(g->model, op, opset, op, in, n_in, attrs, n_attrs, out, n_out) != RNNP_OK) return;
+    if (rnnp_model_add_node(g->model, op, opset, op, in, n_in, attrs, n_attrs, out, n_out) != RNNP_OK) return;
     for (size_t i = 0; i < n_out; i++) {
         if (out[i] >= 0) add_value(g, out[i]);
     }
@@ -196,19 +198,19 @@ static void train(builder *g)
     float x[CELLS] = {0}, y[CELLS] = {0};
     rnnp_tensor in = {.data = x}, target = {.data = y};
     rnnp_train_result result;
-    rnnp_port port;
+    rnnp_port_info port;
 
-    if (rnnp_model_inputs(g->model) != 1 || rnnp_model_input_port(g->model, 0, &port) != RNNP_OK ||
-        port.dtype != RNNP_F32)
+    if (rnnp_model_input_count(g->model) != 1 || rnnp_model_input_info(g->model, 0, &port) != RNNP_OK ||
+        port.dtype != RNNP_DTYPE_F32)
         return;
-    in.dtype = RNNP_F32;
+    in.dtype = RNNP_DTYPE_F32;
     in.rank = target.rank = port.rank;
     for (size_t k = 0; k < port.rank; k++) in.shape[k] = port.shape[k] == RNNP_DYNAMIC ? 2 : port.shape[k];
     rnnp_train_options_init(&options);
     options.loss = RNNP_LOSS_MSE;
     options.recompute = fuzz_u8(&g->b) & 1;
     if (rnnp_tensor_elements(&in) > CELLS || rnnp_trainer_create(g->model, &options, &trainer) != RNNP_OK) return;
-    target.dtype = RNNP_F32;
+    target.dtype = RNNP_DTYPE_F32;
     target.rank = fuzz_below(&g->b, RANK + 1);
     for (size_t k = 0; k < target.rank; k++) target.shape[k] = (int64_t)fuzz_below(&g->b, 4);
     const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
@@ -233,7 +235,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < n_out && i < g.n; i++) {
         static const char *const names[] = {"y0", "y1", "y2"};
 
-        (void)rnnp_model_output(g.model, names[i], g.value[g.n - 1 - i]);
+        (void)rnnp_model_add_output(g.model, names[i], g.value[g.n - 1 - i]);
     }
     if (rnnp_model_close(g.model) == RNNP_OK) {
         const int wanted = fuzz_u8(&g.b) & 1;
@@ -241,7 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_exercise(g.model, &g.b);
         if (wanted) train(&g);
     } else {
-        fuzz_check(*rnnp_context_last_error(fuzz_context()));
+        fuzz_check(*rnnp_last_error(fuzz_context()));
     }
     rnnp_model_destroy(g.model);
     fuzz_check(fuzz_live_bytes() == before);

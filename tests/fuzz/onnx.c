@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_exercise(model, &b);
         rnnp_model_destroy(model);
     } else {
-        fuzz_check(!model && *rnnp_context_last_error(fuzz_context()));
+        fuzz_check(!model && *rnnp_last_error(fuzz_context()));
     }
     fuzz_check(fuzz_live_bytes() == before);
     return 0;

@@ -29,13 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < info.blocks && i < 32; i++) {
             rnnp_packed_block_info block;
 
-            fuzz_check(rnnp_model_packed_block(model, i, &block) == RNNP_OK);
+            fuzz_check(rnnp_model_packed_block_info(model, i, &block) == RNNP_OK);
         }
         /* Blocks that are not what is packed from the originals give other bits. */
         if (rnnp_packed_verify(model) == RNNP_OK) fuzz_exercise(model, &b);
         rnnp_model_destroy(model);
     } else {
-        fuzz_check(!model && *rnnp_context_last_error(fuzz_context()));
+        fuzz_check(!model && *rnnp_last_error(fuzz_context()));
     }
     free(file.at);
     fuzz_check(fuzz_live_bytes() == before);

@@ -20,7 +20,7 @@ static void check_prints(const rnnp_records *set, const void *text, size_t size)
 {
     fuzz_buffer printed = {0};
 
-    fuzz_check(rnnp_records_print(set, append_text, &printed) == RNNP_OK);
+    fuzz_check(rnnp_records_write(set, append_text, &printed) == RNNP_OK);
     fuzz_check(printed.size == size && memcmp(printed.at, text, size) == 0);
     free(printed.at);
 }
@@ -36,8 +36,8 @@ static void run_with(const rnnp_records *set, const rnnp_record_key *key)
     rnnp_plan *plan;
     rnnp_run *run;
     float x[2 * 3], y[4];
-    rnnp_tensor in = {.dtype = RNNP_F32, .rank = 3, .shape = {2, 1, 3}, .data = x};
-    rnnp_tensor out = {.dtype = RNNP_F32, .rank = 3, .shape = {2, 1, 2}, .data = y};
+    rnnp_tensor in = {.dtype = RNNP_DTYPE_F32, .rank = 3, .shape = {2, 1, 3}, .data = x};
+    rnnp_tensor out = {.dtype = RNNP_DTYPE_F32, .rank = 3, .shape = {2, 1, 2}, .data = y};
 
     if (!model) model = fuzz_model();
     for (size_t i = 0; i < 6; i++) x[i] = (float)i / 4;
@@ -91,7 +91,7 @@ static void check_set(rnnp_records *set, const uint8_t *data, size_t size)
     rnnp_records *again;
 
     check_prints(set, data, size);
-    fuzz_check(rnnp_records_parse(fuzz_context(), "input", (const char *)data, size, &again) == RNNP_OK);
+    fuzz_check(rnnp_records_open_memory(fuzz_context(), "input", (const char *)data, size, &again) == RNNP_OK);
     fuzz_check(rnnp_records_merge(set, again) == RNNP_OK);
     check_prints(set, data, size);
     for (size_t i = 0; rnnp_records_at(again, i, &host, &record); i++) {
@@ -99,7 +99,7 @@ static void check_set(rnnp_records *set, const uint8_t *data, size_t size)
         char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
         fuzz_check(rnnp_records_find(set, host, &record->key, NULL, NULL, &found) == RNNP_OK);
-        fuzz_check(found.match == RNNP_RECORD_EXACT);
+        fuzz_check(found.match == RNNP_MATCH_EXACT);
         for (size_t w = 0; rnnp_record_word(record->choice, w, name, value); w++) fuzz_check(*name);
         (void)rnnp_records_date(set, host, &record->key, record->at);
         if (i < 4) choose(record);
@@ -116,11 +116,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         run_with(NULL, &shape);
     }
     const size_t before = fuzz_live_bytes();
-    if (rnnp_records_parse(fuzz_context(), "input", (const char *)data, size, &set) == RNNP_OK) {
+    if (rnnp_records_open_memory(fuzz_context(), "input", (const char *)data, size, &set) == RNNP_OK) {
         check_set(set, data, size);
         rnnp_records_destroy(set);
     } else {
-        fuzz_check(!set && *rnnp_context_last_error(fuzz_context()));
+        fuzz_check(!set && *rnnp_last_error(fuzz_context()));
     }
     fuzz_check(fuzz_live_bytes() == before);
     return 0;

@@ -123,7 +123,7 @@ static void state_seeds(const rnnp_model *model)
     options.batch = 2;
     fuzz_check(rnnp_plan_create(model, NULL, &plan) == RNNP_OK);
     fuzz_check(rnnp_stream_create(plan, &options, &stream) == RNNP_OK);
-    const size_t all = rnnp_stream_state_bytes(stream), one = rnnp_stream_row_bytes(stream);
+    const size_t all = rnnp_stream_state_bytes(stream), one = rnnp_stream_row_state_bytes(stream);
     fuzz_check(all <= sizeof state && rnnp_stream_save(stream, state, all) == RNNP_OK);
     write_seed("state", "stream", state, all);
     fuzz_check(rnnp_stream_save_row(stream, 1, state, one) == RNNP_OK);
@@ -140,13 +140,13 @@ static void checkpoint_seeds(const rnnp_model *model)
     rnnp_train_options_init(&options);
     options.loss = RNNP_LOSS_MSE;
     fuzz_check(rnnp_trainer_create(model, &options, &trainer) == RNNP_OK);
-    fuzz_check(rnnp_trainer_save(trainer, seed_path("checkpoint", "new"), NULL, 0) == RNNP_OK);
+    fuzz_check(rnnp_trainer_save_file(trainer, seed_path("checkpoint", "new"), NULL, 0) == RNNP_OK);
     fuzz_check(rnnp_trainer_freeze(trainer, 1, 1) == RNNP_OK && rnnp_trainer_set_rate(trainer, 0.5f) == RNNP_OK);
-    fuzz_check(rnnp_trainer_save(trainer, seed_path("checkpoint", "noted"), "epoch 7", 7) == RNNP_OK);
+    fuzz_check(rnnp_trainer_save_file(trainer, seed_path("checkpoint", "noted"), "epoch 7", 7) == RNNP_OK);
     rnnp_trainer_destroy(trainer);
-    options.optimizer.kind = RNNP_SGD;
+    options.optimizer.kind = RNNP_OPTIMIZER_SGD;
     fuzz_check(rnnp_trainer_create(model, &options, &trainer) == RNNP_OK);
-    fuzz_check(rnnp_trainer_save(trainer, seed_path("checkpoint", "other_optimizer"), NULL, 0) == RNNP_OK);
+    fuzz_check(rnnp_trainer_save_file(trainer, seed_path("checkpoint", "other_optimizer"), NULL, 0) == RNNP_OK);
     rnnp_trainer_destroy(trainer);
 }
 
@@ -176,7 +176,7 @@ static void records_seeds(void)
         snprintf(r.choice, sizeof r.choice, "%s", choices[i / 2]);
         host.family += i == 4; /* another host */
         fuzz_check(rnnp_records_add(set, &host, &r) == RNNP_OK);
-        fuzz_check(rnnp_records_print(set, append_text, &text) == RNNP_OK);
+        fuzz_check(rnnp_records_write(set, append_text, &text) == RNNP_OK);
         snprintf(name, sizeof name, "%zu", i + 1);
         write_seed("records", name, text.at, text.size);
         free(text.at);
@@ -188,14 +188,15 @@ static void records_seeds(void)
 
 static void array_seeds(void)
 {
-    static const rnnp_dtype dtypes[] = {RNNP_F32, RNNP_F64, RNNP_I32, RNNP_I64, RNNP_BOOL, RNNP_U8};
+    static const rnnp_dtype dtypes[] = {RNNP_DTYPE_F32, RNNP_DTYPE_F64,  RNNP_DTYPE_I32,
+                                        RNNP_DTYPE_I64, RNNP_DTYPE_BOOL, RNNP_DTYPE_U8};
     char message[NPY_MESSAGE], name[16];
     double room[24] = {0.5, 1.5, -2};
 
     for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
         const rnnp_tensor array = {.dtype = dtypes[i], .rank = i % 4, .shape = {4, 3, 2}, .data = room};
 
-        if (dtypes[i] == RNNP_BOOL) memset(room, 1, sizeof room);
+        if (dtypes[i] == RNNP_DTYPE_BOOL) memset(room, 1, sizeof room);
         snprintf(name, sizeof name, "%zu.npy", i);
         fuzz_check(npy_write(seed_path("npy", name), &array, message));
     }
@@ -221,8 +222,8 @@ static void npy_data(void)
 
     for (size_t i = 0; i < 48; i++) x[i] = (float)(i % 7) / 4;
     for (size_t i = 0; i < 6; i++) y[i] = (int64_t)(i % 2);
-    const rnnp_tensor tx = {.dtype = RNNP_F32, .rank = 3, .shape = {6, 4, 2}, .data = x};
-    const rnnp_tensor ty = {.dtype = RNNP_I64, .rank = 1, .shape = {6}, .data = y};
+    const rnnp_tensor tx = {.dtype = RNNP_DTYPE_F32, .rank = 3, .shape = {6, 4, 2}, .data = x};
+    const rnnp_tensor ty = {.dtype = RNNP_DTYPE_I64, .rank = 1, .shape = {6}, .data = y};
     const char *path = fuzz_file("array", "", 0);
     fuzz_check(npy_write(path, &tx, message));
     read_all(path, &array);

@@ -47,7 +47,7 @@ static void canonicalise(rnnp_tensor *t)
 
 static rnnp_tensor tensor3(size_t a, size_t b, size_t c)
 {
-    rnnp_tensor t = {RNNP_F32, 3, {(int64_t)a, (int64_t)b, (int64_t)c}, NULL};
+    rnnp_tensor t = {RNNP_DTYPE_F32, 3, {(int64_t)a, (int64_t)b, (int64_t)c}, NULL};
 
     t.data = must_alloc(a * b * c * sizeof(float));
     return t;
@@ -130,8 +130,8 @@ static result run(const cell_of_matrix *m, const rnnp_plan *plan, const float *x
                   const int32_t *lengths)
 {
     const rnnp_tensor in[] = {
-        {RNNP_F32, 3, {(int64_t)steps, (int64_t)batch, (int64_t)m->s->input}, (void *)(uintptr_t)x},
-        {RNNP_I32, 1, {(int64_t)batch}, (void *)(uintptr_t)lengths},
+        {RNNP_DTYPE_F32, 3, {(int64_t)steps, (int64_t)batch, (int64_t)m->s->input}, (void *)(uintptr_t)x},
+        {RNNP_DTYPE_I32, 1, {(int64_t)batch}, (void *)(uintptr_t)lengths},
     };
     const size_t n_in = lengths ? 2 : 1;
     result r = {.steps = steps, .batch = batch};
@@ -279,7 +279,7 @@ static void visit(tally *total, cell_of_matrix *m, result *whole, result *ragged
         check_batches(total, m, plan, plan_lengths);
         check_rows(total, m, plan);
     }
-    if (!whole && m->s->shape != STACK && m->s->direction == RNNP_FORWARD) {
+    if (!whole && m->s->shape != STACK && m->s->direction == RNNP_DIRECTION_FORWARD) {
         check_stream(total, m, plan, 1, 1);
         check_stream(total, m, plan, 1, m->s->batch);
         check_stream(total, m, plan, 5, m->s->batch);
@@ -288,7 +288,7 @@ static void visit(tally *total, cell_of_matrix *m, result *whole, result *ragged
         rnnp_layer *layer = make_layer(m->p->context, m->s, m->math);
 
         check_layer(total, m, layer, STEPS);
-        if (m->s->direction == RNNP_FORWARD) check_layer(total, m, layer, 1);
+        if (m->s->direction == RNNP_DIRECTION_FORWARD) check_layer(total, m, layer, 1);
         rnnp_layer_destroy(layer);
     }
     rnnp_plan_destroy(plan);

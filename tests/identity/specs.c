@@ -21,7 +21,8 @@ const spec specs[] = {
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 200, .input = 33, .batch = 2},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 200, .input = 200, .batch = 1},
     {"lstm", .cell = RNNP_CELL_LSTM, .hidden = 24, .input = 16, .batch = 84},
-    {"lstm reverse", .cell = RNNP_CELL_LSTM, .direction = RNNP_REVERSE, .hidden = 64, .input = 31, .batch = 14},
+    {"lstm reverse", .cell = RNNP_CELL_LSTM, .direction = RNNP_DIRECTION_REVERSE, .hidden = 64, .input = 31,
+     .batch = 14},
     {"gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 7, .input = 4, .batch = 3},
     {"gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 64, .input = 20, .batch = 20,
      .in_quick = 1},
@@ -38,15 +39,15 @@ const spec specs[] = {
      .activations = {"Sigmoid", "Elu", "Softplus"}, .clip = 1.5f},
     {"gru custom", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 64, .input = 20, .batch = 20,
      .activations = {"HardSigmoid", "LeakyRelu"}, .clip = 2.0f},
-    {"lstm bidirectional stack", .cell = RNNP_CELL_LSTM, .direction = RNNP_BIDIRECTIONAL, .shape = STACK, .hidden = 64,
-     .input = 11, .batch = 9},
-    {"lstm bidirectional stack", .cell = RNNP_CELL_LSTM, .direction = RNNP_BIDIRECTIONAL, .shape = STACK, .hidden = 7,
-     .input = 5, .batch = 3, .in_quick = 1},
-    {"gru bidirectional stack", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .direction = RNNP_BIDIRECTIONAL,
-     .shape = STACK, .hidden = 128, .input = 9, .batch = 4},
+    {"lstm bidirectional stack", .cell = RNNP_CELL_LSTM, .direction = RNNP_DIRECTION_BIDIRECTIONAL, .shape = STACK,
+     .hidden = 64, .input = 11, .batch = 9},
+    {"lstm bidirectional stack", .cell = RNNP_CELL_LSTM, .direction = RNNP_DIRECTION_BIDIRECTIONAL, .shape = STACK,
+     .hidden = 7, .input = 5, .batch = 3, .in_quick = 1},
+    {"gru bidirectional stack", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER,
+     .direction = RNNP_DIRECTION_BIDIRECTIONAL, .shape = STACK, .hidden = 128, .input = 9, .batch = 4},
     {"lstm gru lstm", .cell = RNNP_CELL_LSTM, .shape = LAYERS, .hidden = 96, .input = 40, .batch = 3},
     {"rnn gru lstm", .cell = RNNP_CELL_RNN, .shape = LAYERS, .hidden = 64, .input = 12, .batch = 17, .in_quick = 1},
-    {"gru gru lstm reverse", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .direction = RNNP_REVERSE,
+    {"gru gru lstm reverse", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .direction = RNNP_DIRECTION_REVERSE,
      .shape = LAYERS, .hidden = 128, .input = 30, .batch = 1},
 };
 const size_t spec_count = sizeof specs / sizeof specs[0];
@@ -54,7 +55,7 @@ const size_t spec_count = sizeof specs / sizeof specs[0];
 void must(rnnp_context *context, rnnp_status status, const char *what)
 {
     if (status == RNNP_OK) return;
-    printf("FAILED %s: %s: %s\n", what, rnnp_status_string(status), context ? rnnp_context_last_error(context) : "");
+    printf("FAILED %s: %s: %s\n", what, rnnp_status_string(status), context ? rnnp_last_error(context) : "");
     exit(1);
 }
 
@@ -149,14 +150,14 @@ static void add_stack(rnnp_context *context, rnnp_model *model, const spec *s, r
     float dense[2 * HIDDEN * CLASSES], bias[CLASSES];
 
     rnnp_recurrent_options_init(&o, RNNP_CELL_GRU, 2 * s->hidden, HIDDEN);
-    o.direction = RNNP_BIDIRECTIONAL;
+    o.direction = RNNP_DIRECTION_BIDIRECTIONAL;
     const weights w = make_weights(&o, 0, 77);
-    must(context, rnnp_model_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL),
+    must(context, rnnp_model_add_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL),
          "layer 2");
     free(w.block);
     fill(dense, sizeof dense / sizeof dense[0], 0.5f, 78);
     fill(bias, CLASSES, 1.0f, 79);
-    must(context, rnnp_model_dense(model, *y, dense, 2 * HIDDEN, CLASSES, 1, bias, "Softmax", y), "dense");
+    must(context, rnnp_model_add_dense(model, *y, dense, 2 * HIDDEN, CLASSES, 1, bias, "Softmax", y), "dense");
 }
 
 /* Two more layers, smaller and larger than the first. */
@@ -172,7 +173,7 @@ static void add_layers(rnnp_context *context, rnnp_model *model, const spec *s, 
         rnnp_recurrent_options_init(&o, cells[l], input, hidden[l]);
         o.direction = s->direction;
         const weights w = make_weights(&o, 0, 55 + (uint32_t)l);
-        must(context, rnnp_model_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL),
+        must(context, rnnp_model_add_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL),
              "upper layer");
         free(w.block);
     }
@@ -189,18 +190,19 @@ rnnp_model *make_model(rnnp_context *context, const spec *s, int with_lengths)
     rnnp_model *model;
 
     must(context, rnnp_model_create(context, &model), "rnnp_model_create");
-    must(context, rnnp_model_input(model, "x", RNNP_F32, 3, x_shape, symbols, &x), "input x");
+    must(context, rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, x_shape, symbols, &x), "input x");
     if (with_lengths)
-        must(context, rnnp_model_input(model, "lengths", RNNP_I32, 1, any, &symbols[1], &lengths), "input lengths");
+        must(context, rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, any, &symbols[1], &lengths),
+             "input lengths");
     must(context,
-         rnnp_model_recurrent(model, &o, w.direction, x, lengths, RNNP_NONE, RNNP_NONE, &y, &h, has_c ? &c : NULL),
+         rnnp_model_add_recurrent(model, &o, w.direction, x, lengths, RNNP_NONE, RNNP_NONE, &y, &h, has_c ? &c : NULL),
          "layer 1");
     free(w.block);
     if (s->shape == STACK) add_stack(context, model, s, lengths, &y, &h);
     if (s->shape == LAYERS) add_layers(context, model, s, lengths, &y, &h);
-    must(context, rnnp_model_output(model, "y", y), "output y");
-    must(context, rnnp_model_output(model, "h", h), "output h");
-    if (has_c) must(context, rnnp_model_output(model, "c", c), "output c");
+    must(context, rnnp_model_add_output(model, "y", y), "output y");
+    must(context, rnnp_model_add_output(model, "h", h), "output h");
+    if (has_c) must(context, rnnp_model_add_output(model, "c", c), "output c");
     must(context, rnnp_model_close(model), "rnnp_model_close");
     return model;
 }

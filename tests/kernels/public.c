@@ -47,7 +47,8 @@ static void functions(void **state)
     static const struct {
         rnnp_function function;
         double (*oracle)(double);
-    } cases[] = {{RNNP_EXP, exp}, {RNNP_TANH, tanh}, {RNNP_LOG, log}, {RNNP_SQRT, sqrt}};
+    } cases[] = {
+        {RNNP_FUNCTION_EXP, exp}, {RNNP_FUNCTION_TANH, tanh}, {RNNP_FUNCTION_LOG, log}, {RNNP_FUNCTION_SQRT, sqrt}};
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
         for (int math = RNNP_MATH_U35; math <= RNNP_MATH_U10; math++)
@@ -63,19 +64,19 @@ static void functions(void **state)
                 assert_true(y[n] == 7.0f);
             }
     float edge[] = {-INFINITY, -1, -0.0f, 0, INFINITY, NAN}, y[6];
-    assert_int_equal(rnnp_apply(context, RNNP_RELU, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_RELU, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
     assert_true(y[0] == 0 && y[1] == 0 && y[3] == 0 && isinf(y[4]) && isnan(y[5]));
-    assert_int_equal(rnnp_apply(context, RNNP_SIGMOID, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
     assert_true(y[0] == 0 && y[2] == 0.5f && y[3] == 0.5f && y[4] == 1 && isnan(y[5]));
-    assert_int_equal(rnnp_apply(context, RNNP_SOFTSIGN, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_SOFTSIGN, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
     assert_true(y[0] == -1 && y[1] == -0.5f && y[4] == 1);
 
-    assert_int_equal(rnnp_apply(NULL, RNNP_EXP, RNNP_MATH_U35, edge, y, 6), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_apply(NULL, RNNP_FUNCTION_EXP, RNNP_MATH_U35, edge, y, 6), RNNP_ERR_ARG);
     assert_int_equal(rnnp_apply(context, (rnnp_function)0, RNNP_MATH_U35, edge, y, 6), RNNP_ERR_ARG);
     assert_int_equal(rnnp_apply(context, (rnnp_function)99, RNNP_MATH_U35, edge, y, 6), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_apply(context, RNNP_EXP, (rnnp_math)3, edge, y, 6), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_apply(context, RNNP_EXP, RNNP_MATH_U35, NULL, y, 6), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_apply(context, RNNP_EXP, RNNP_MATH_U35, NULL, NULL, 0), RNNP_OK);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_EXP, (rnnp_math)3, edge, y, 6), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_EXP, RNNP_MATH_U35, NULL, y, 6), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_EXP, RNNP_MATH_U35, NULL, NULL, 0), RNNP_OK);
 }
 
 static void softmax(void **state)
@@ -211,7 +212,7 @@ static void layers(void **state)
     const int32_t lengths[BATCH] = {1, 2, 1};
     args.lengths = lengths;
     assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_ERR_ARG);
-    assert_non_null(strstr(rnnp_context_last_error(context), "lengths[1]=2"));
+    assert_non_null(strstr(rnnp_last_error(context), "lengths[1]=2"));
     args.lengths = NULL;
     args.y_row = 0;
     assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_ERR_ARG);
@@ -230,7 +231,7 @@ static void layers(void **state)
     bad = options;
     bad.activations[1] = "Swish";
     assert_int_equal(rnnp_layer_create(context, &bad, &weights, RNNP_MATH_U35, &layer), RNNP_ERR_UNSUPPORTED);
-    assert_non_null(strstr(rnnp_context_last_error(context), "Swish"));
+    assert_non_null(strstr(rnnp_last_error(context), "Swish"));
     bad = options;
     bad.hidden = SIZE_MAX / 8;
     assert_int_equal(rnnp_layer_create(context, &bad, &weights, RNNP_MATH_U35, &layer), RNNP_ERR_SHAPE);

@@ -59,10 +59,10 @@ static void numbers(void **state)
             const rnnp_status status = limits[i](context, burst, &got);
             if (limits[i] == dot_rate && status == RNNP_ERR_UNSUPPORTED) {
                 assert_true(got == -1);
-                assert_non_null(strstr(rnnp_context_last_error(context), "8-bit dot product"));
+                assert_non_null(strstr(rnnp_last_error(context), "8-bit dot product"));
             } else if (limits[i] == rnnp_limit_barrier && threads == 1) {
                 assert_int_equal(status, RNNP_ERR_UNSUPPORTED);
-                assert_non_null(strstr(rnnp_context_last_error(context), "no barrier"));
+                assert_non_null(strstr(rnnp_last_error(context), "no barrier"));
             } else {
                 assert_int_equal(status, RNNP_OK);
                 assert_true(isfinite(got) && got > 0);

@@ -17,8 +17,8 @@ static inline void *make_data(const rnnp_tensor *tensor, uint32_t seed)
     unsigned char *data = calloc(n + 1, 8);
 
     assert_non_null(data);
-    if (tensor->dtype == RNNP_F32) fill((float *)(void *)data, n, seed, 1.0f);
-    for (size_t i = 0; i < n && tensor->dtype != RNNP_F32; i++) data[i * width] = (unsigned char)((seed + i) % 2);
+    if (tensor->dtype == RNNP_DTYPE_F32) fill((float *)(void *)data, n, seed, 1.0f);
+    for (size_t i = 0; i < n && tensor->dtype != RNNP_DTYPE_F32; i++) data[i * width] = (unsigned char)((seed + i) % 2);
     return data;
 }
 
@@ -46,23 +46,23 @@ static inline rnnp_status answer_run(rnnp_plan *plan, const rnnp_tensor *in, siz
 
 static inline answer ask(rnnp_context *context, const rnnp_model *model)
 {
-    const size_t n_in = rnnp_model_inputs(model);
-    answer a = {.n = rnnp_model_outputs(model)};
+    const size_t n_in = rnnp_model_input_count(model);
+    answer a = {.n = rnnp_model_output_count(model)};
     rnnp_tensor in[ANSWER_PORTS];
     rnnp_plan *plan = NULL;
 
     assert_true(n_in <= ANSWER_PORTS && a.n <= ANSWER_PORTS);
     for (size_t i = 0; i < n_in; i++) {
-        rnnp_port port;
+        rnnp_port_info port;
 
-        OK(rnnp_model_input_port(model, i, &port));
+        OK(rnnp_model_input_info(model, i, &port));
         in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};
         for (size_t d = 0; d < port.rank; d++) in[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? 3 : port.shape[d];
         in[i].data = make_data(&in[i], (uint32_t)i);
     }
     a.status = rnnp_plan_create(model, NULL, &plan);
     if (a.status == RNNP_OK) a.status = answer_run(plan, in, n_in, &a);
-    if (a.status != RNNP_OK) snprintf(a.sentence, sizeof a.sentence, "%s", rnnp_context_last_error(context));
+    if (a.status != RNNP_OK) snprintf(a.sentence, sizeof a.sentence, "%s", rnnp_last_error(context));
     rnnp_plan_destroy(plan);
     for (size_t i = 0; i < n_in; i++) free(in[i].data);
     return a;

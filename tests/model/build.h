@@ -20,7 +20,7 @@
 #define OK(call) assert_int_equal((call), RNNP_OK)
 
 /* The latest error of a context mentions the words. */
-#define assert_says(context, words) assert_non_null(strstr(rnnp_context_last_error(context), words))
+#define assert_says(context, words) assert_non_null(strstr(rnnp_last_error(context), words))
 
 /* ---- Numbers ---- */
 
@@ -77,13 +77,13 @@ static inline rnnp_value input3(rnnp_model *model, const char *name, int64_t a, 
     const int64_t shape[] = {a, b, c};
     rnnp_value value;
 
-    OK(rnnp_model_input(model, name, RNNP_F32, 3, shape, NULL, &value));
+    OK(rnnp_model_add_input(model, name, RNNP_DTYPE_F32, 3, shape, NULL, &value));
     return value;
 }
 
 static inline rnnp_tensor tensor3(const void *data, int64_t a, int64_t b, int64_t c)
 {
-    return (rnnp_tensor){RNNP_F32, 3, {a, b, c}, (void *)data};
+    return (rnnp_tensor){RNNP_DTYPE_F32, 3, {a, b, c}, (void *)data};
 }
 
 static inline rnnp_value node(rnnp_model *model, const char *op, const rnnp_value *inputs, size_t n,
@@ -91,7 +91,7 @@ static inline rnnp_value node(rnnp_model *model, const char *op, const rnnp_valu
 {
     rnnp_value y = 0;
 
-    OK(rnnp_model_node(model, op, 17, NULL, inputs, n, attrs, n_attrs, &y, 1));
+    OK(rnnp_model_add_node(model, op, 17, NULL, inputs, n, attrs, n_attrs, &y, 1));
     return y;
 }
 
@@ -107,10 +107,10 @@ static inline rnnp_value node2(rnnp_model *model, const char *op, rnnp_value a, 
 
 static inline rnnp_value ints(rnnp_model *model, const int64_t *list, size_t n)
 {
-    const rnnp_tensor tensor = {RNNP_I64, 1, {(int64_t)n}, (void *)list};
+    const rnnp_tensor tensor = {RNNP_DTYPE_I64, 1, {(int64_t)n}, (void *)list};
     rnnp_value value;
 
-    OK(rnnp_model_constant(model, NULL, &tensor, &value));
+    OK(rnnp_model_add_constant(model, NULL, &tensor, &value));
     return value;
 }
 
@@ -125,7 +125,10 @@ typedef struct layer {
 
 static inline size_t gates_of(rnnp_cell cell) { return cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 1; }
 
-static inline size_t directions_of(const layer *l) { return l->options.direction == RNNP_BIDIRECTIONAL ? 2 : 1; }
+static inline size_t directions_of(const layer *l)
+{
+    return l->options.direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1;
+}
 
 static inline layer make_layer(rnnp_cell cell, size_t input, size_t hidden, rnnp_direction direction, uint32_t seed)
 {
@@ -205,7 +208,7 @@ static inline void oracle(const layer *l, size_t steps, size_t batch, const floa
 
     for (size_t i = 0; i < steps * batch * D * H; i++) y[i] = 0.0f;
     for (size_t d = 0; d < D; d++) {
-        const int reverse = l->options.direction == RNNP_REVERSE || d == 1;
+        const int reverse = l->options.direction == RNNP_DIRECTION_REVERSE || d == 1;
 
         for (size_t b = 0; b < batch; b++) {
             const size_t length = lengths ? (size_t)lengths[b] : steps, at = (d * batch + b) * H;

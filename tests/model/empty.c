@@ -15,7 +15,7 @@ static void run_empty(rnnp_model *model, rnnp_value y, const rnnp_tensor *in)
     rnnp_tensor out;
     rnnp_run *run;
 
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_output(model, "y", y));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     OK(rnnp_run_create(plan, in, 1, &run));
@@ -43,8 +43,8 @@ static void test_no_rows(void **state)
             rnnp_value y = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, 4);
 
             for (int i = 0; i < (direction < 2 ? 2 : 1); i++)
-                OK(rnnp_model_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
-                                        NULL));
+                OK(rnnp_model_add_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
+                                            NULL));
             run_empty(model, y, &x);
             free_layer(&l);
         }
@@ -55,30 +55,30 @@ static void test_products(void **state)
 {
     static const int64_t dynamic[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, RNNP_DYNAMIC};
     float nothing[1], weights[15] = {0}, *many = numbers(5000000, 1, 1.0f);
-    const rnnp_tensor none = {RNNP_F32, 2, {5, 0}, nothing}, b = {RNNP_F32, 3, {1, 0, 5}, nothing};
+    const rnnp_tensor none = {RNNP_DTYPE_F32, 2, {5, 0}, nothing}, b = {RNNP_DTYPE_F32, 3, {1, 0, 5}, nothing};
     const rnnp_attr turned = {.name = "transA", .kind = RNNP_ATTR_INT, .i = 1};
     rnnp_value x, c;
 
     (void)state;
     rnnp_model *model = make_model(context);
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, dynamic, NULL, &x));
-    OK(rnnp_model_constant(model, NULL, &b, &c));
-    run_empty(model, node2(model, "MatMul", x, c), &(rnnp_tensor){RNNP_F32, 3, {MANY, 0, 0}, nothing});
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, dynamic, NULL, &x));
+    OK(rnnp_model_add_constant(model, NULL, &b, &c));
+    run_empty(model, node2(model, "MatMul", x, c), &(rnnp_tensor){RNNP_DTYPE_F32, 3, {MANY, 0, 0}, nothing});
 
     model = make_model(context); /* its left sides are many matrices, too */
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, dynamic, NULL, &x));
-    run_empty(model, node2(model, "MatMul", x, x), &(rnnp_tensor){RNNP_F32, 3, {MANY, 0, 0}, nothing});
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, dynamic, NULL, &x));
+    run_empty(model, node2(model, "MatMul", x, x), &(rnnp_tensor){RNNP_DTYPE_F32, 3, {MANY, 0, 0}, nothing});
 
     model = make_model(context);
-    OK(rnnp_model_input(model, "x", RNNP_F32, 2, dynamic, NULL, &x));
-    OK(rnnp_model_constant(model, NULL, &none, &c));
-    run_empty(model, node2(model, "Gemm", x, c), &(rnnp_tensor){RNNP_F32, 2, {1000000, 5}, many});
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, dynamic, NULL, &x));
+    OK(rnnp_model_add_constant(model, NULL, &none, &c));
+    run_empty(model, node2(model, "Gemm", x, c), &(rnnp_tensor){RNNP_DTYPE_F32, 2, {1000000, 5}, many});
 
     model = make_model(context);
-    OK(rnnp_model_input(model, "x", RNNP_F32, 2, dynamic, NULL, &x));
-    OK(rnnp_model_constant(model, NULL, &(rnnp_tensor){RNNP_F32, 2, {3, 5}, weights}, &c));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, dynamic, NULL, &x));
+    OK(rnnp_model_add_constant(model, NULL, &(rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 5}, weights}, &c));
     run_empty(model, node(model, "Gemm", (rnnp_value[]){x, c}, 2, &turned, 1),
-              &(rnnp_tensor){RNNP_F32, 2, {3, 0}, nothing});
+              &(rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 0}, nothing});
     free(many);
 }
 
@@ -97,9 +97,9 @@ static void test_streams(void **state)
                 rnnp_stream *stream = NULL;
                 rnnp_value x, y;
 
-                OK(rnnp_model_input(model, "x", RNNP_F32, (size_t)rank, shape, NULL, &x));
+                OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, (size_t)rank, shape, NULL, &x));
                 y = i == 0 ? node1(model, ops[i], x) : node2(model, ops[i], x, ints(model, to, 2));
-                OK(rnnp_model_output(model, "y", y));
+                OK(rnnp_model_add_output(model, "y", y));
                 if (rnnp_model_close(model) == RNNP_OK) {
                     rnnp_plan *plan = make_plan(model);
 
@@ -123,13 +123,13 @@ static void test_shapes_at_run(void **state)
     rnnp_value x, s;
 
     (void)state;
-    OK(rnnp_model_input(model, "x", RNNP_F32, 1, dynamic, NULL, &x));
-    OK(rnnp_model_input(model, "s", RNNP_I64, 1, none, NULL, &s));
-    OK(rnnp_model_output(model, "y", node2(model, "Reshape", x, s)));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 1, dynamic, NULL, &x));
+    OK(rnnp_model_add_input(model, "s", RNNP_DTYPE_I64, 1, none, NULL, &s));
+    OK(rnnp_model_add_output(model, "y", node2(model, "Reshape", x, s)));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     for (size_t i = 0; i < 3; i++) {
-        const rnnp_tensor in[] = {{RNNP_F32, 1, {sizes[i]}, five}, {RNNP_I64, 1, {0}, NULL}};
+        const rnnp_tensor in[] = {{RNNP_DTYPE_F32, 1, {sizes[i]}, five}, {RNNP_DTYPE_I64, 1, {0}, NULL}};
         rnnp_tensor out = {.data = &result};
         rnnp_run *run = NULL;
 

@@ -10,13 +10,13 @@ static rnnp_context *context;
 
 static void test_tensors(void **state)
 {
-    rnnp_tensor tensor = {RNNP_F32, 2, {0, INT64_MAX}, NULL};
+    rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {0, INT64_MAX}, NULL};
 
     (void)state;
-    assert_int_equal(rnnp_dtype_bytes(RNNP_I64), 8);
+    assert_int_equal(rnnp_dtype_bytes(RNNP_DTYPE_I64), 8);
     assert_int_equal(rnnp_dtype_bytes((rnnp_dtype)99), 0);
     assert_int_equal(rnnp_dtype_bytes((rnnp_dtype)-1), 0);
-    assert_string_equal(rnnp_dtype_name(RNNP_BOOL), "bool");
+    assert_string_equal(rnnp_dtype_name(RNNP_DTYPE_BOOL), "bool");
     assert_non_null(rnnp_dtype_name((rnnp_dtype)0));
     assert_int_equal(rnnp_tensor_elements(&tensor), 0);
     tensor.shape[0] = 4;
@@ -32,7 +32,7 @@ static void test_building(void **state)
 {
     const int64_t shape[] = {1, 2, 3}, negative[] = {1, -2};
     const float f = 1.0f;
-    rnnp_tensor tensor = {RNNP_F32, 1, {2}, NULL};
+    rnnp_tensor tensor = {RNNP_DTYPE_F32, 1, {2}, NULL};
     rnnp_model *model;
     rnnp_value x = -7, y = 0;
 
@@ -41,46 +41,46 @@ static void test_building(void **state)
     assert_null(model);
     FAILS(rnnp_model_create(context, NULL), RNNP_ERR_ARG);
     model = make_model(context);
-    FAILS(rnnp_model_input(NULL, "x", RNNP_F32, 3, shape, NULL, &x), RNNP_ERR_ARG);
-    FAILS(rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, NULL), RNNP_ERR_ARG);
-    FAILS(rnnp_model_input(model, "", RNNP_F32, 3, shape, NULL, &x), RNNP_ERR_ARG);
-    FAILS(rnnp_model_input(model, "x", (rnnp_dtype)9, 3, shape, NULL, &x), RNNP_ERR_ARG);
-    FAILS(rnnp_model_input(model, "x", RNNP_F32, 9, shape, NULL, &x), RNNP_ERR_UNSUPPORTED);
-    FAILS(rnnp_model_input(model, "x", RNNP_F32, 2, negative, NULL, &x), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_input(NULL, "x", RNNP_DTYPE_F32, 3, shape, NULL, &x), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, NULL), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_input(model, "", RNNP_DTYPE_F32, 3, shape, NULL, &x), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_input(model, "x", (rnnp_dtype)9, 3, shape, NULL, &x), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 9, shape, NULL, &x), RNNP_ERR_UNSUPPORTED);
+    FAILS(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, negative, NULL, &x), RNNP_ERR_ARG);
     assert_says(context, "dimension 1 is -2");
-    FAILS(rnnp_model_input(model, "x", RNNP_F32, 1, NULL, NULL, &x), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 1, NULL, NULL, &x), RNNP_ERR_ARG);
     assert_int_equal(x, -7);
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, &x));
-    FAILS(rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, &y), RNNP_ERR_ARG);
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &x));
+    FAILS(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &y), RNNP_ERR_ARG);
     assert_says(context, "two inputs named x");
 
-    FAILS(rnnp_model_constant(NULL, "c", &tensor, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_constant(model, "c", NULL, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_constant(model, "c", &tensor, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_constant(NULL, "c", &tensor, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_constant(model, "c", NULL, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_constant(model, "c", &tensor, &y), RNNP_ERR_ARG);
     assert_says(context, "c has no data");
     tensor.shape[0] = -1;
     tensor.data = (void *)&f;
-    FAILS(rnnp_model_constant(model, "c", &tensor, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_constant(model, "c", &tensor, &y), RNNP_ERR_ARG);
     tensor.dtype = (rnnp_dtype)77;
-    FAILS(rnnp_model_constant(model, "c", &tensor, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_constant(model, "c", &tensor, &y), RNNP_ERR_ARG);
 
-    FAILS(rnnp_model_output(NULL, "y", x), RNNP_ERR_ARG);
-    FAILS(rnnp_model_output(model, NULL, x), RNNP_ERR_ARG);
-    FAILS(rnnp_model_output(model, "y", 99), RNNP_ERR_ARG);
-    FAILS(rnnp_model_output(model, "y", RNNP_NONE), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_output(NULL, "y", x), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_output(model, NULL, x), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_output(model, "y", 99), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_output(model, "y", RNNP_NONE), RNNP_ERR_ARG);
     FAILS(rnnp_model_close(model), RNNP_ERR_ARG); /* no outputs */
     assert_says(context, "no outputs");
-    OK(rnnp_model_output(model, "y", x));
-    FAILS(rnnp_model_output(model, "y", x), RNNP_ERR_ARG);
+    OK(rnnp_model_add_output(model, "y", x));
+    FAILS(rnnp_model_add_output(model, "y", x), RNNP_ERR_ARG);
     FAILS(rnnp_model_close(NULL), RNNP_ERR_ARG);
     OK(rnnp_model_close(model));
 
     FAILS(rnnp_model_close(model), RNNP_ERR_STATE);
-    FAILS(rnnp_model_input(model, "z", RNNP_F32, 3, shape, NULL, &x), RNNP_ERR_STATE);
-    FAILS(rnnp_model_output(model, "z", x), RNNP_ERR_STATE);
-    tensor = (rnnp_tensor){RNNP_F32, 0, {0}, (void *)&f};
-    FAILS(rnnp_model_constant(model, "c", &tensor, &y), RNNP_ERR_STATE);
-    FAILS(rnnp_model_node(model, "Relu", 17, NULL, &x, 1, NULL, 0, &y, 1), RNNP_ERR_STATE);
+    FAILS(rnnp_model_add_input(model, "z", RNNP_DTYPE_F32, 3, shape, NULL, &x), RNNP_ERR_STATE);
+    FAILS(rnnp_model_add_output(model, "z", x), RNNP_ERR_STATE);
+    tensor = (rnnp_tensor){RNNP_DTYPE_F32, 0, {0}, (void *)&f};
+    FAILS(rnnp_model_add_constant(model, "c", &tensor, &y), RNNP_ERR_STATE);
+    FAILS(rnnp_model_add_node(model, "Relu", 17, NULL, &x, 1, NULL, 0, &y, 1), RNNP_ERR_STATE);
     rnnp_model_destroy(model);
     rnnp_model_destroy(NULL);
 }
@@ -94,36 +94,36 @@ static void test_nodes(void **state)
     rnnp_value y = 0;
 
     (void)state;
-    FAILS(rnnp_model_node(NULL, "Relu", 17, NULL, &x, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
-    FAILS(rnnp_model_node(model, NULL, 17, NULL, &x, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
-    FAILS(rnnp_model_node(model, "Relu", 17, NULL, NULL, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
-    FAILS(rnnp_model_node(model, "Relu", 17, NULL, &x, 1, NULL, 1, &y, 1), RNNP_ERR_ARG);
-    FAILS(rnnp_model_node(model, "Relu", 17, NULL, &x, 1, NULL, 0, NULL, 1), RNNP_ERR_ARG);
-    FAILS(rnnp_model_node(model, "Warp", 17, "w", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED);
+    FAILS(rnnp_model_add_node(NULL, "Relu", 17, NULL, &x, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, NULL, 17, NULL, &x, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Relu", 17, NULL, NULL, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Relu", 17, NULL, &x, 1, NULL, 1, &y, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Relu", 17, NULL, &x, 1, NULL, 0, NULL, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Warp", 17, "w", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED);
     assert_says(context, "Warp w");
-    FAILS(rnnp_model_node(model, "Relu", 6, "r", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED);
+    FAILS(rnnp_model_add_node(model, "Relu", 6, "r", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED);
     assert_says(context, "opset 6");
-    FAILS(rnnp_model_node(model, "Relu", 23, "r", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED);
-    FAILS(rnnp_model_node(model, "Relu", 17, "r", &none, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
-    FAILS(rnnp_model_node(model, "Relu", 17, "r", &wrong, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Relu", 23, "r", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED);
+    FAILS(rnnp_model_add_node(model, "Relu", 17, "r", &none, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Relu", 17, "r", &wrong, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
     assert_says(context, "Relu r");
-    FAILS(rnnp_model_node(model, "Relu", 17, "r", (rnnp_value[]){x, x}, 2, NULL, 0, &y, 1), RNNP_ERR_ARG);
-    FAILS(rnnp_model_node(model, "Relu", 17, "r", &x, 1, NULL, 0, (rnnp_value[]){0, 0}, 2), RNNP_ERR_ARG);
-    FAILS(rnnp_model_node(model, "Relu", 17, "r", &x, 1, &attr, 1, &y, 1), RNNP_ERR_UNSUPPORTED);
+    FAILS(rnnp_model_add_node(model, "Relu", 17, "r", (rnnp_value[]){x, x}, 2, NULL, 0, &y, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Relu", 17, "r", &x, 1, NULL, 0, (rnnp_value[]){0, 0}, 2), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Relu", 17, "r", &x, 1, &attr, 1, &y, 1), RNNP_ERR_UNSUPPORTED);
     assert_says(context, "Relu r: attribute axis");
-    FAILS(rnnp_model_node(model, "Softmax", 17, "s", &x, 1, &attr, 1, &y, 1), RNNP_ERR_TYPE);
+    FAILS(rnnp_model_add_node(model, "Softmax", 17, "s", &x, 1, &attr, 1, &y, 1), RNNP_ERR_TYPE);
     assert_says(context, "axis is a float");
     attr = (rnnp_attr){.name = NULL, .kind = RNNP_ATTR_INT};
-    FAILS(rnnp_model_node(model, "Softmax", 17, "s", &x, 1, &attr, 1, &y, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Softmax", 17, "s", &x, 1, &attr, 1, &y, 1), RNNP_ERR_ARG);
     attr = (rnnp_attr){.name = "axis", .kind = RNNP_ATTR_STRING};
-    FAILS(rnnp_model_node(model, "Softmax", 17, "s", &x, 1, &attr, 1, &y, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Softmax", 17, "s", &x, 1, &attr, 1, &y, 1), RNNP_ERR_ARG);
     attr.kind = (rnnp_attr_kind)40;
-    FAILS(rnnp_model_node(model, "Softmax", 17, "s", &x, 1, &attr, 1, &y, 1), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_node(model, "Softmax", 17, "s", &x, 1, &attr, 1, &y, 1), RNNP_ERR_ARG);
     assert_int_equal(y, 0); /* an error leaves the outputs as they were ... */
-    OK(rnnp_model_node(model, "Relu", 17, "r", &x, 1, NULL, 0, &y, 1)); /* ... and the model as it was */
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_node(model, "Relu", 17, "r", &x, 1, NULL, 0, &y, 1)); /* ... and the model as it was */
+    OK(rnnp_model_add_output(model, "y", y));
     OK(rnnp_model_close(model));
-    assert_int_equal(rnnp_model_nodes(model), 1);
+    assert_int_equal(rnnp_model_node_count(model), 1);
     rnnp_model_destroy(model);
 }
 
@@ -136,8 +136,8 @@ static void test_close(void **state)
     rnnp_plan *plan;
 
     (void)state;
-    OK(rnnp_model_node(model, "Add", 17, "sum", (rnnp_value[]){a, b}, 2, NULL, 0, &y, 1));
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_node(model, "Add", 17, "sum", (rnnp_value[]){a, b}, 2, NULL, 0, &y, 1));
+    OK(rnnp_model_add_output(model, "y", y));
     FAILS(rnnp_plan_create(model, NULL, &plan), RNNP_ERR_STATE);
     FAILS(rnnp_model_close(model), RNNP_ERR_SHAPE);
     assert_says(context, "Add sum");
@@ -151,24 +151,25 @@ static void test_close(void **state)
 
 static void test_recurrent_layer(void **state)
 {
-    layer l = make_layer(RNNP_CELL_GRU, 4, 8, RNNP_FORWARD, 1), bad;
+    layer l = make_layer(RNNP_CELL_GRU, 4, 8, RNNP_DIRECTION_FORWARD, 1), bad;
     rnnp_model *model = make_model(context);
     const rnnp_value x = input3(model, "x", 3, 2, 4);
     rnnp_value y, c;
 
     (void)state;
-#define LAYER(layer_, y_, c_) \
-    rnnp_model_recurrent(model, &(layer_).options, (layer_).weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, y_, NULL, c_)
-    FAILS(rnnp_model_recurrent(NULL, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
+#define LAYER(layer_, y_, c_)                                                                                          \
+    rnnp_model_add_recurrent(model, &(layer_).options, (layer_).weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, y_, NULL, \
+                             c_)
+    FAILS(rnnp_model_add_recurrent(NULL, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
           RNNP_ERR_ARG);
     FAILS(LAYER(l, NULL, NULL), RNNP_ERR_ARG);
     FAILS(LAYER(l, &y, &c), RNNP_ERR_ARG);
     assert_says(context, "only an LSTM");
-    FAILS(rnnp_model_recurrent(model, NULL, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
+    FAILS(rnnp_model_add_recurrent(model, NULL, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
           RNNP_ERR_ARG);
-    FAILS(rnnp_model_recurrent(model, &l.options, NULL, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
+    FAILS(rnnp_model_add_recurrent(model, &l.options, NULL, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
           RNNP_ERR_ARG);
-    FAILS(rnnp_model_recurrent(model, &l.options, l.weights, 99, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
+    FAILS(rnnp_model_add_recurrent(model, &l.options, l.weights, 99, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
           RNNP_ERR_ARG);
     bad = l;
     bad.options.hidden = 0;
@@ -200,7 +201,7 @@ static void test_recurrent_layer(void **state)
     FAILS(LAYER(bad, &y, NULL), RNNP_ERR_ARG);
     l.options.input = 3; /* fits the weights' memory, not x */
     OK(LAYER(l, &y, NULL));
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_output(model, "y", y));
     FAILS(rnnp_model_close(model), RNNP_ERR_SHAPE);
     assert_says(context, "W has shape [1,24,3], expected [1,24,4]");
     rnnp_model_destroy(model);
@@ -217,27 +218,27 @@ static void test_recurrent_node(void **state)
         rnnp_status status;
         const char *words;
     } cases[] = {
-        {0, 2, {5, 3}, RNNP_F32, RNNP_ERR_SHAPE, "rank"},
-        {0, 3, {5, 2, 4}, RNNP_F32, RNNP_ERR_SHAPE, "expected [1,48,4]"},
-        {1, 3, {2, 48, 3}, RNNP_F32, RNNP_ERR_SHAPE, "W has shape [2,48,3]"},
-        {1, 3, {1, 47, 3}, RNNP_F32, RNNP_ERR_SHAPE, "W"},
-        {2, 3, {1, 64, 16}, RNNP_F32, RNNP_ERR_SHAPE, "hidden_size=12 but R has 16 columns"},
-        {2, 3, {1, 64, 12}, RNNP_F32, RNNP_ERR_SHAPE, "R has shape [1,64,12]"},
-        {3, 2, {1, 48}, RNNP_F32, RNNP_ERR_SHAPE, "B has shape [1,48], expected [1,96]"},
-        {3, 2, {1, 96}, RNNP_F64, RNNP_ERR_TYPE, "B is f64"},
-        {4, 1, {3}, RNNP_I32, RNNP_ERR_SHAPE, "sequence_lens has shape [3], expected [2]"},
-        {4, 1, {2}, RNNP_I64, RNNP_ERR_TYPE, "sequence_lens is i64"},
-        {5, 3, {1, 2, 11}, RNNP_F32, RNNP_ERR_SHAPE, "initial_h"},
-        {6, 3, {1, 3, 12}, RNNP_F32, RNNP_ERR_SHAPE, "initial_c"},
-        {7, 2, {1, 35}, RNNP_F32, RNNP_ERR_SHAPE, "P has shape [1,35], expected [1,36]"},
+        {0, 2, {5, 3}, RNNP_DTYPE_F32, RNNP_ERR_SHAPE, "rank"},
+        {0, 3, {5, 2, 4}, RNNP_DTYPE_F32, RNNP_ERR_SHAPE, "expected [1,48,4]"},
+        {1, 3, {2, 48, 3}, RNNP_DTYPE_F32, RNNP_ERR_SHAPE, "W has shape [2,48,3]"},
+        {1, 3, {1, 47, 3}, RNNP_DTYPE_F32, RNNP_ERR_SHAPE, "W"},
+        {2, 3, {1, 64, 16}, RNNP_DTYPE_F32, RNNP_ERR_SHAPE, "hidden_size=12 but R has 16 columns"},
+        {2, 3, {1, 64, 12}, RNNP_DTYPE_F32, RNNP_ERR_SHAPE, "R has shape [1,64,12]"},
+        {3, 2, {1, 48}, RNNP_DTYPE_F32, RNNP_ERR_SHAPE, "B has shape [1,48], expected [1,96]"},
+        {3, 2, {1, 96}, RNNP_DTYPE_F64, RNNP_ERR_TYPE, "B is f64"},
+        {4, 1, {3}, RNNP_DTYPE_I32, RNNP_ERR_SHAPE, "sequence_lens has shape [3], expected [2]"},
+        {4, 1, {2}, RNNP_DTYPE_I64, RNNP_ERR_TYPE, "sequence_lens is i64"},
+        {5, 3, {1, 2, 11}, RNNP_DTYPE_F32, RNNP_ERR_SHAPE, "initial_h"},
+        {6, 3, {1, 3, 12}, RNNP_DTYPE_F32, RNNP_ERR_SHAPE, "initial_c"},
+        {7, 2, {1, 35}, RNNP_DTYPE_F32, RNNP_ERR_SHAPE, "P has shape [1,35], expected [1,36]"},
     };
     static const struct {
         rnnp_dtype dtype;
         size_t rank;
         int64_t shape[3];
-    } good[8] = {{RNNP_F32, 3, {5, 2, 3}},  {RNNP_F32, 3, {1, 48, 3}}, {RNNP_F32, 3, {1, 48, 12}},
-                 {RNNP_F32, 2, {1, 96}},    {RNNP_I32, 1, {2}},        {RNNP_F32, 3, {1, 2, 12}},
-                 {RNNP_F32, 3, {1, 2, 12}}, {RNNP_F32, 2, {1, 36}}};
+    } good[8] = {{RNNP_DTYPE_F32, 3, {5, 2, 3}},  {RNNP_DTYPE_F32, 3, {1, 48, 3}}, {RNNP_DTYPE_F32, 3, {1, 48, 12}},
+                 {RNNP_DTYPE_F32, 2, {1, 96}},    {RNNP_DTYPE_I32, 1, {2}},        {RNNP_DTYPE_F32, 3, {1, 2, 12}},
+                 {RNNP_DTYPE_F32, 3, {1, 2, 12}}, {RNNP_DTYPE_F32, 2, {1, 36}}};
     const rnnp_attr hidden = {.name = "hidden_size", .kind = RNNP_ATTR_INT, .i = 12};
 
     (void)state;
@@ -249,12 +250,12 @@ static void test_recurrent_node(void **state)
             const char name[] = {(char)('a' + k), 0};
             const int wrong = k == cases[i].input;
 
-            OK(rnnp_model_input(model, name, wrong ? cases[i].dtype : good[k].dtype,
-                                wrong ? cases[i].rank : good[k].rank, wrong ? cases[i].shape : good[k].shape, NULL,
-                                &inputs[k]));
+            OK(rnnp_model_add_input(model, name, wrong ? cases[i].dtype : good[k].dtype,
+                                    wrong ? cases[i].rank : good[k].rank, wrong ? cases[i].shape : good[k].shape, NULL,
+                                    &inputs[k]));
         }
-        OK(rnnp_model_node(model, "LSTM", 14, "cell", inputs, 8, &hidden, 1, &y, 1));
-        OK(rnnp_model_output(model, "y", y));
+        OK(rnnp_model_add_node(model, "LSTM", 14, "cell", inputs, 8, &hidden, 1, &y, 1));
+        OK(rnnp_model_add_output(model, "y", y));
         FAILS(rnnp_model_close(model), cases[i].status);
         assert_says(context, "LSTM cell");
         assert_says(context, cases[i].words);
@@ -283,7 +284,7 @@ static void test_recurrent_attributes(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         rnnp_value y = 0;
 
-        FAILS(rnnp_model_node(model, "RNN", 13, "cell", (rnnp_value[]){x, x, x}, 3, &bad[i], 1, &y, 1), want[i]);
+        FAILS(rnnp_model_add_node(model, "RNN", 13, "cell", (rnnp_value[]){x, x, x}, 3, &bad[i], 1, &y, 1), want[i]);
         assert_says(context, "RNN cell");
     }
     rnnp_model_destroy(model);
@@ -297,25 +298,25 @@ static void test_other_layers(void **state)
     rnnp_value y = -5;
 
     (void)state;
-    FAILS(rnnp_model_dense(NULL, x, w, 3, 3, 0, NULL, NULL, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_dense(model, x, NULL, 3, 3, 0, NULL, NULL, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_dense(model, x, w, 0, 3, 0, NULL, NULL, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_dense(model, x, w, SIZE_MAX / 2, 3, 0, NULL, NULL, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_dense(model, x, w, 3, 3, 0, NULL, "Warp", &y), RNNP_ERR_UNSUPPORTED);
-    FAILS(rnnp_model_dense(model, 77, w, 3, 3, 0, NULL, NULL, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_embedding(model, x, NULL, 3, 3, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_embedding(model, x, w, 0, 3, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_embedding(NULL, x, w, 3, 3, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_pool(model, x, (rnnp_pool)9, 0, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_pool(model, x, RNNP_POOL_MEAN, 0, NULL), RNNP_ERR_ARG);
-    FAILS(rnnp_model_dropout(model, x, 1.0f, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_dropout(model, x, NAN, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_activation(model, "Warp", x, &y), RNNP_ERR_UNSUPPORTED);
-    FAILS(rnnp_model_activation(model, NULL, x, &y), RNNP_ERR_ARG);
-    FAILS(rnnp_model_softmax(NULL, x, 0, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_dense(NULL, x, w, 3, 3, 0, NULL, NULL, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_dense(model, x, NULL, 3, 3, 0, NULL, NULL, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_dense(model, x, w, 0, 3, 0, NULL, NULL, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_dense(model, x, w, SIZE_MAX / 2, 3, 0, NULL, NULL, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_dense(model, x, w, 3, 3, 0, NULL, "Warp", &y), RNNP_ERR_UNSUPPORTED);
+    FAILS(rnnp_model_add_dense(model, 77, w, 3, 3, 0, NULL, NULL, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_embedding(model, x, NULL, 3, 3, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_embedding(model, x, w, 0, 3, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_embedding(NULL, x, w, 3, 3, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_pool(model, x, (rnnp_pool)9, 0, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_pool(model, x, RNNP_POOL_MEAN, 0, NULL), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_dropout(model, x, 1.0f, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_dropout(model, x, NAN, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_activation(model, "Warp", x, &y), RNNP_ERR_UNSUPPORTED);
+    FAILS(rnnp_model_add_activation(model, NULL, x, &y), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_softmax(NULL, x, 0, &y), RNNP_ERR_ARG);
     assert_int_equal(y, -5);
-    OK(rnnp_model_softmax(model, x, 3, &y));
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_softmax(model, x, 3, &y));
+    OK(rnnp_model_add_output(model, "y", y));
     FAILS(rnnp_model_close(model), RNNP_ERR_SHAPE);
     rnnp_model_destroy(model);
 }
@@ -327,25 +328,25 @@ static void test_looking(void **state)
     rnnp_model *model = make_model(context);
     const rnnp_value x = input3(model, "x", RNNP_DYNAMIC, 2, 3);
     rnnp_node_info info;
-    rnnp_port port;
+    rnnp_port_info port;
 
     (void)state;
-    OK(rnnp_model_output(model, "y", node1(model, "Relu", x)));
-    FAILS(rnnp_model_input_port(model, 0, &port), RNNP_ERR_STATE);
+    OK(rnnp_model_add_output(model, "y", node1(model, "Relu", x)));
+    FAILS(rnnp_model_input_info(model, 0, &port), RNNP_ERR_STATE);
     FAILS(rnnp_model_node_info(model, 0, &info), RNNP_ERR_STATE);
-    assert_int_equal(rnnp_model_nodes(model), 0);
+    assert_int_equal(rnnp_model_node_count(model), 0);
     OK(rnnp_model_close(model));
-    FAILS(rnnp_model_input_port(model, 1, &port), RNNP_ERR_ARG);
-    FAILS(rnnp_model_output_port(model, 1, &port), RNNP_ERR_ARG);
-    FAILS(rnnp_model_output_port(model, 0, NULL), RNNP_ERR_ARG);
+    FAILS(rnnp_model_input_info(model, 1, &port), RNNP_ERR_ARG);
+    FAILS(rnnp_model_output_info(model, 1, &port), RNNP_ERR_ARG);
+    FAILS(rnnp_model_output_info(model, 0, NULL), RNNP_ERR_ARG);
     FAILS(rnnp_model_node_info(model, 1, &info), RNNP_ERR_ARG);
     FAILS(rnnp_model_node_info(NULL, 0, &info), RNNP_ERR_ARG);
-    OK(rnnp_model_output_port(model, 0, &port));
+    OK(rnnp_model_output_info(model, 0, &port));
     assert_string_equal(port.name, "y");
     assert_int_equal(port.shape[0], RNNP_DYNAMIC);
     assert_null(port.symbol[0]);
-    assert_int_equal(rnnp_model_inputs(NULL), 0);
-    assert_int_equal(rnnp_model_outputs(model), 1);
+    assert_int_equal(rnnp_model_input_count(NULL), 0);
+    assert_int_equal(rnnp_model_output_count(model), 1);
     rnnp_model_destroy(model);
 }
 
@@ -358,7 +359,7 @@ static void test_plans(void **state)
     size_t bytes = 77;
 
     (void)state;
-    OK(rnnp_model_output(model, "y", node1(model, "Relu", x)));
+    OK(rnnp_model_add_output(model, "y", node1(model, "Relu", x)));
     FAILS(rnnp_plan_bytes(model, NULL, &bytes), RNNP_ERR_STATE);
     OK(rnnp_model_close(model));
     rnnp_plan_options_init(&options);
@@ -373,8 +374,8 @@ static void test_plans(void **state)
     assert_int_equal(bytes, 77);
     options.struct_size = sizeof options.struct_size; /* an older program, without the fields that follow */
     OK(rnnp_plan_create(model, &options, &plan));
-    assert_null(rnnp_plan_variant(plan, 99));
-    assert_null(rnnp_plan_variant(NULL, 0));
+    assert_null(rnnp_plan_node_variant(plan, 99));
+    assert_null(rnnp_plan_node_variant(NULL, 0));
     rnnp_plan_destroy(plan);
     rnnp_plan_destroy(NULL);
     rnnp_model_destroy(model);
@@ -392,9 +393,9 @@ static void test_runs(void **state)
     size_t bytes;
 
     (void)state;
-    OK(rnnp_model_input(model, "a", RNNP_F32, 3, shape, steps, &a));
-    OK(rnnp_model_input(model, "b", RNNP_F32, 3, shape, steps, &b));
-    OK(rnnp_model_output(model, "y", node2(model, "Add", a, b)));
+    OK(rnnp_model_add_input(model, "a", RNNP_DTYPE_F32, 3, shape, steps, &a));
+    OK(rnnp_model_add_input(model, "b", RNNP_DTYPE_F32, 3, shape, steps, &b));
+    OK(rnnp_model_add_output(model, "y", node2(model, "Add", a, b)));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     FAILS(rnnp_run_create(NULL, in, 2, &run), RNNP_ERR_ARG);
@@ -412,7 +413,7 @@ static void test_runs(void **state)
     FAILS(rnnp_run_create(plan, in, 2, &run), RNNP_ERR_SHAPE);
     in[1].rank = 2;
     FAILS(rnnp_run_create(plan, in, 2, &run), RNNP_ERR_SHAPE);
-    in[1].dtype = RNNP_I64;
+    in[1].dtype = RNNP_DTYPE_I64;
     FAILS(rnnp_run_create(plan, in, 2, &run), RNNP_ERR_TYPE);
     in[0].shape[0] = INT64_MAX / 8;
     FAILS(rnnp_run_create(plan, in, 2, &run), RNNP_ERR_SHAPE);
@@ -430,7 +431,7 @@ static void test_runs(void **state)
     assert_says(context, "input b has no data");
     in[1] = tensor3(data, 5, 2, 3);
     FAILS(rnnp_run_execute(run, in, 2, &out, 1), RNNP_ERR_SHAPE);
-    in[1].dtype = RNNP_I32;
+    in[1].dtype = RNNP_DTYPE_I32;
     FAILS(rnnp_run_execute(run, in, 2, &out, 1), RNNP_ERR_TYPE);
     FAILS(rnnp_run_output(run, 1, &out), RNNP_ERR_ARG);
     FAILS(rnnp_run_output(NULL, 0, &out), RNNP_ERR_ARG);
@@ -457,20 +458,20 @@ static void test_no_result(void **state)
         assert_says(context, words); \
     } while (0)
     NO_RESULT(rnnp_model_create(context, NULL), "model is NULL");
-    NO_RESULT(rnnp_model_input(model, "a", RNNP_F32, 3, in.shape, NULL, NULL), "input a: value is NULL");
-    NO_RESULT(rnnp_model_constant(model, "b", &in, NULL), "constant b: value is NULL");
-    NO_RESULT(rnnp_model_constant(model, NULL, &in, NULL), "constant : value is NULL");
-    NO_RESULT(rnnp_model_embedding(model, x, w, 3, 3, NULL), "embedding: y is NULL");
-    NO_RESULT(rnnp_model_pool(model, x, RNNP_POOL_MEAN, 0, NULL), "pool: y is NULL");
-    NO_RESULT(rnnp_model_dropout(model, x, 0.5f, NULL), "dropout: y is NULL");
-    NO_RESULT(rnnp_model_activation(model, "Relu", x, NULL), "activation: y is NULL");
-    NO_RESULT(rnnp_model_softmax(model, x, 0, NULL), "softmax: y is NULL");
-    NO_RESULT(rnnp_model_dense(model, x, w, 3, 3, 0, NULL, NULL, NULL), "dense: y is NULL");
-    OK(rnnp_model_output(model, "y", node1(model, "Relu", x)));
+    NO_RESULT(rnnp_model_add_input(model, "a", RNNP_DTYPE_F32, 3, in.shape, NULL, NULL), "input a: value is NULL");
+    NO_RESULT(rnnp_model_add_constant(model, "b", &in, NULL), "constant b: value is NULL");
+    NO_RESULT(rnnp_model_add_constant(model, NULL, &in, NULL), "constant : value is NULL");
+    NO_RESULT(rnnp_model_add_embedding(model, x, w, 3, 3, NULL), "embedding: y is NULL");
+    NO_RESULT(rnnp_model_add_pool(model, x, RNNP_POOL_MEAN, 0, NULL), "pool: y is NULL");
+    NO_RESULT(rnnp_model_add_dropout(model, x, 0.5f, NULL), "dropout: y is NULL");
+    NO_RESULT(rnnp_model_add_activation(model, "Relu", x, NULL), "activation: y is NULL");
+    NO_RESULT(rnnp_model_add_softmax(model, x, 0, NULL), "softmax: y is NULL");
+    NO_RESULT(rnnp_model_add_dense(model, x, w, 3, 3, 0, NULL, NULL, NULL), "dense: y is NULL");
+    OK(rnnp_model_add_output(model, "y", node1(model, "Relu", x)));
     OK(rnnp_model_close(model));
-    NO_RESULT(rnnp_model_input_port(model, 0, NULL), "port is NULL");
+    NO_RESULT(rnnp_model_input_info(model, 0, NULL), "port is NULL");
     NO_RESULT(rnnp_model_node_info(model, 0, NULL), "info is NULL");
-    NO_RESULT(rnnp_model_output_port(model, 0, NULL), "port is NULL");
+    NO_RESULT(rnnp_model_output_info(model, 0, NULL), "port is NULL");
     NO_RESULT(rnnp_plan_create(model, NULL, NULL), "plan is NULL");
     NO_RESULT(rnnp_plan_bytes(model, NULL, NULL), "bytes is NULL");
     rnnp_plan *plan = make_plan(model);
@@ -498,15 +499,15 @@ static void test_huge_batch(void **state)
         rnnp_model *model = make_model(context);
         rnnp_value inputs[3];
 
-        OK(rnnp_model_input(model, "x", RNNP_F32, 3, dynamic, NULL, &inputs[0]));
+        OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, dynamic, NULL, &inputs[0]));
         if (constant) {
-            OK(rnnp_model_constant(model, NULL, &w, &inputs[1]));
-            OK(rnnp_model_constant(model, NULL, &r, &inputs[2]));
+            OK(rnnp_model_add_constant(model, NULL, &w, &inputs[1]));
+            OK(rnnp_model_add_constant(model, NULL, &r, &inputs[2]));
         } else {
             inputs[1] = input3(model, "w", 1, H, 1);
             inputs[2] = input3(model, "r", 1, H, H);
         }
-        OK(rnnp_model_output(model, "y", node(model, "RNN", inputs, 3, NULL, 0)));
+        OK(rnnp_model_add_output(model, "y", node(model, "RNN", inputs, 3, NULL, 0)));
         OK(rnnp_model_close(model));
         rnnp_plan *plan = make_plan(model);
         for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
@@ -531,20 +532,20 @@ static void test_huge_batch(void **state)
 static void test_data(void **state)
 {
     static const int64_t one[] = {2};
-    layer l = make_layer(RNNP_CELL_RNN, 3, 4, RNNP_FORWARD, 1);
+    layer l = make_layer(RNNP_CELL_RNN, 3, 4, RNNP_DIRECTION_FORWARD, 1);
     rnnp_model *model = make_model(context);
     float x[5 * 2 * 3] = {0}, y[5 * 2 * 4];
     int32_t lengths[2] = {5, 6};
-    const rnnp_tensor in[] = {tensor3(x, 5, 2, 3), {RNNP_I32, 1, {2}, lengths}};
+    const rnnp_tensor in[] = {tensor3(x, 5, 2, 3), {RNNP_DTYPE_I32, 1, {2}, lengths}};
     rnnp_tensor out = {.data = y};
     rnnp_value len, value;
     rnnp_run *run;
 
     (void)state;
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, (int64_t[]){5, 2, 3}, NULL, &value));
-    OK(rnnp_model_input(model, "len", RNNP_I32, 1, one, NULL, &len));
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, value, len, RNNP_NONE, RNNP_NONE, &value, NULL, NULL));
-    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, (int64_t[]){5, 2, 3}, NULL, &value));
+    OK(rnnp_model_add_input(model, "len", RNNP_DTYPE_I32, 1, one, NULL, &len));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, value, len, RNNP_NONE, RNNP_NONE, &value, NULL, NULL));
+    OK(rnnp_model_add_output(model, "y", value));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     OK(rnnp_run_create(plan, in, 2, &run));
@@ -560,12 +561,12 @@ static void test_data(void **state)
     free_layer(&l);
 
     model = make_model(context);
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, (int64_t[]){5, 2, 3}, NULL, &value));
-    OK(rnnp_model_input(model, "shape", RNNP_I64, 1, (int64_t[]){2}, NULL, &len));
-    OK(rnnp_model_output(model, "y", node2(model, "Reshape", value, len)));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, (int64_t[]){5, 2, 3}, NULL, &value));
+    OK(rnnp_model_add_input(model, "shape", RNNP_DTYPE_I64, 1, (int64_t[]){2}, NULL, &len));
+    OK(rnnp_model_add_output(model, "y", node2(model, "Reshape", value, len)));
     OK(rnnp_model_close(model));
     plan = make_plan(model);
-    const rnnp_tensor shaped[] = {in[0], {RNNP_I64, 1, {2}, NULL}};
+    const rnnp_tensor shaped[] = {in[0], {RNNP_DTYPE_I64, 1, {2}, NULL}};
     FAILS(rnnp_run_create(plan, shaped, 2, &run), RNNP_ERR_UNSUPPORTED);
     assert_says(context, "Reshape");
     rnnp_plan_destroy(plan);

@@ -36,8 +36,8 @@ static void compare(rnnp_context *context, layer *l, const example *e)
     if (first) swap_axes(x, turned, STEPS, BATCH, INPUT);
     inputs[0] = first ? tensor3(turned, BATCH, STEPS, INPUT) : tensor3(x, STEPS, BATCH, INPUT);
     if (e->lengths) {
-        OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, dynamic, NULL, &len));
-        inputs[n++] = (rnnp_tensor){RNNP_I32, 1, {BATCH}, (void *)lengths};
+        OK(rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, dynamic, NULL, &len));
+        inputs[n++] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {BATCH}, (void *)lengths};
     }
     if (e->states) {
         vh0 = input3(model, "h0", (int64_t)D, RNNP_DYNAMIC, HIDDEN);
@@ -47,10 +47,10 @@ static void compare(rnnp_context *context, layer *l, const example *e)
         vc0 = input3(model, "c0", (int64_t)D, RNNP_DYNAMIC, HIDDEN);
         inputs[n++] = tensor3(c0, (int64_t)D, BATCH, HIDDEN);
     }
-    OK(rnnp_model_recurrent(model, &l->options, l->weights, in, len, vh0, vc0, &vy, &vh, lstm ? &vc : NULL));
-    OK(rnnp_model_output(model, "y", vy));
-    OK(rnnp_model_output(model, "h", vh));
-    if (lstm) OK(rnnp_model_output(model, "c", vc));
+    OK(rnnp_model_add_recurrent(model, &l->options, l->weights, in, len, vh0, vc0, &vy, &vh, lstm ? &vc : NULL));
+    OK(rnnp_model_add_output(model, "y", vy));
+    OK(rnnp_model_add_output(model, "h", vh));
+    if (lstm) OK(rnnp_model_add_output(model, "c", vc));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     OK(rnnp_run_create(plan, inputs, n, &run));
@@ -84,7 +84,7 @@ static void test_recurrent(void **state)
 
     (void)state;
     for (size_t cell = 0; cell < CELLS; cell++) {
-        for (int direction = RNNP_FORWARD; direction <= RNNP_BIDIRECTIONAL; direction++) {
+        for (int direction = RNNP_DIRECTION_FORWARD; direction <= RNNP_DIRECTION_BIDIRECTIONAL; direction++) {
             for (int bits = 0; bits < 32; bits++) {
                 const example e = {bits & 1, bits >> 1 & 1, bits >> 2 & 1, bits >> 3 & 1};
                 layer l = make_layer(cells[cell], INPUT, HIDDEN, (rnnp_direction)direction, 3);
@@ -122,9 +122,9 @@ static void run_layer(rnnp_context *context, const layer *l, const float *x, flo
     rnnp_value value;
     rnnp_run *run;
 
-    OK(rnnp_model_recurrent(model, &l->options, l->weights, input3(model, "x", STEPS, BATCH, INPUT), RNNP_NONE,
-                            RNNP_NONE, RNNP_NONE, &value, NULL, NULL));
-    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_add_recurrent(model, &l->options, l->weights, input3(model, "x", STEPS, BATCH, INPUT), RNNP_NONE,
+                                RNNP_NONE, RNNP_NONE, &value, NULL, NULL));
+    OK(rnnp_model_add_output(model, "y", value));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     OK(rnnp_run_create(plan, &in, 1, &run));
@@ -142,7 +142,7 @@ static void test_weight_orders(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2 * CELLS; i++) {
-        layer l = make_layer(cells[i / 2], INPUT, HIDDEN, RNNP_FORWARD, 3), o = l;
+        layer l = make_layer(cells[i / 2], INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 3), o = l;
         const int keras = i % 2;
         const size_t gates = gates_of(cells[i / 2]), rows = gates * HIDDEN;
         const size_t *from = cells[i / 2] == RNNP_CELL_LSTM            ? lstm
@@ -174,7 +174,7 @@ static void test_weight_orders(void **state)
 static void test_activations(void **state)
 {
     rnnp_context *context = make_context(NULL, 1);
-    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 3);
+    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 3);
     float *x = numbers(STEPS * BATCH * INPUT, 7, 1.0f), y[STEPS * BATCH * HIDDEN], other[STEPS * BATCH * HIDDEN];
     float *peepholes = numbers(3 * HIDDEN, 4, 0.5f);
 
@@ -236,9 +236,9 @@ static void test_dense(void **state)
         rnnp_value value;
         rnnp_run *run;
 
-        OK(rnnp_model_dense(model, input3(model, "x", 2, RNNP_DYNAMIC, INPUT), transposed ? turned : w, INPUT, UNITS,
-                            transposed, b, "Relu", &value));
-        OK(rnnp_model_output(model, "y", value));
+        OK(rnnp_model_add_dense(model, input3(model, "x", 2, RNNP_DYNAMIC, INPUT), transposed ? turned : w, INPUT,
+                                UNITS, transposed, b, "Relu", &value));
+        OK(rnnp_model_add_output(model, "y", value));
         OK(rnnp_model_close(model));
         rnnp_plan *plan = make_plan(model);
         OK(rnnp_run_create(plan, &in, 1, &run));
@@ -273,20 +273,20 @@ static void test_embedding_and_pools(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
         int64_t indices[] = {2, 0, 1, 1};
-        const rnnp_tensor in = {RNNP_I64, 2, {2, 2}, indices};
+        const rnnp_tensor in = {RNNP_DTYPE_I64, 2, {2, 2}, indices};
         float y[4], p[4];
         rnnp_tensor out[] = {{.data = y}, {.data = p}};
         rnnp_model *model = make_model(context);
         rnnp_value value;
         rnnp_run *run;
 
-        OK(rnnp_model_input(model, "words", RNNP_I64, 2, shape, NULL, &value));
-        OK(rnnp_model_embedding(model, value, table, 3, 2, &value));
-        OK(rnnp_model_dropout(model, value, 0.5f, &value));
-        OK(rnnp_model_pool(model, value, pools[i].pool, 1, &value));
-        OK(rnnp_model_output(model, "y", value));
-        OK(rnnp_model_softmax(model, value, -1, &value));
-        OK(rnnp_model_output(model, "p", value));
+        OK(rnnp_model_add_input(model, "words", RNNP_DTYPE_I64, 2, shape, NULL, &value));
+        OK(rnnp_model_add_embedding(model, value, table, 3, 2, &value));
+        OK(rnnp_model_add_dropout(model, value, 0.5f, &value));
+        OK(rnnp_model_add_pool(model, value, pools[i].pool, 1, &value));
+        OK(rnnp_model_add_output(model, "y", value));
+        OK(rnnp_model_add_softmax(model, value, -1, &value));
+        OK(rnnp_model_add_output(model, "p", value));
         OK(rnnp_model_close(model));
         rnnp_plan *plan = make_plan(model);
         OK(rnnp_run_create(plan, &in, 1, &run));

@@ -21,17 +21,18 @@ static net make_net(rnnp_context *context, size_t input, size_t hidden, const rn
 {
     static const char *const names[] = {"steps", "batch", NULL};
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, (int64_t)input};
-    layer l = make_layer(RNNP_CELL_LSTM, input, hidden, RNNP_FORWARD, 5);
+    layer l = make_layer(RNNP_CELL_LSTM, input, hidden, RNNP_DIRECTION_FORWARD, 5);
     float *w = numbers(hidden * 3, 6, 1.0f), *b = numbers(3, 7, 1.0f);
     net n = {make_model(context), NULL};
     rnnp_value value, h;
 
-    OK(rnnp_model_input(n.model, "x", RNNP_F32, 3, shape, names, &value));
-    OK(rnnp_model_recurrent(n.model, &l.options, l.weights, value, RNNP_NONE, RNNP_NONE, RNNP_NONE, &value, &h, NULL));
-    OK(rnnp_model_dense(n.model, value, w, hidden, 3, 0, b, "Relu", &value));
-    OK(rnnp_model_softmax(n.model, value, -1, &value));
-    OK(rnnp_model_output(n.model, "p", value));
-    OK(rnnp_model_output(n.model, "h", h));
+    OK(rnnp_model_add_input(n.model, "x", RNNP_DTYPE_F32, 3, shape, names, &value));
+    OK(rnnp_model_add_recurrent(n.model, &l.options, l.weights, value, RNNP_NONE, RNNP_NONE, RNNP_NONE, &value, &h,
+                                NULL));
+    OK(rnnp_model_add_dense(n.model, value, w, hidden, 3, 0, b, "Relu", &value));
+    OK(rnnp_model_add_softmax(n.model, value, -1, &value));
+    OK(rnnp_model_add_output(n.model, "p", value));
+    OK(rnnp_model_add_output(n.model, "h", h));
     OK(rnnp_model_close(n.model));
     OK(rnnp_plan_create(n.model, options, &n.plan));
     free(w);
@@ -98,7 +99,7 @@ static void test_dynamic_shapes(void **state)
 static void test_shape_arithmetic(void **state)
 {
     rnnp_context *context = make_context(NULL, 1);
-    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 5);
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
     rnnp_model *model = make_model(context);
     const int64_t one[] = {1}, two[] = {0, 1}, hidden[] = {HIDDEN}, rest[] = {-1};
     const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
@@ -112,14 +113,14 @@ static void test_shape_arithmetic(void **state)
     const rnnp_tensor input = tensor3(in, 3, 2, INPUT);
     rnnp_tensor out = {.data = y};
     rnnp_value value;
-    rnnp_port port;
+    rnnp_port_info port;
 
     (void)state;
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, node1(model, "ConstantOfShape", size),
-                            RNNP_NONE, &value, NULL, NULL));
-    OK(rnnp_model_output(model, "y", node2(model, "Reshape", value, flat)));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, node1(model, "ConstantOfShape", size),
+                                RNNP_NONE, &value, NULL, NULL));
+    OK(rnnp_model_add_output(model, "y", node2(model, "Reshape", value, flat)));
     OK(rnnp_model_close(model));
-    OK(rnnp_model_output_port(model, 0, &port));
+    OK(rnnp_model_output_info(model, 0, &port));
     assert_int_equal(port.rank, 3);
     assert_int_equal(port.shape[0], RNNP_DYNAMIC);
     assert_int_equal(port.shape[2], HIDDEN);
@@ -143,7 +144,7 @@ static void test_folding_and_dead_nodes(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
     const float three[] = {1, 2, 3};
-    const rnnp_tensor tensor = {RNNP_F32, 1, {3}, (void *)three};
+    const rnnp_tensor tensor = {RNNP_DTYPE_F32, 1, {3}, (void *)three};
     const rnnp_value x = input3(model, "x", 2, 2, 3);
     rnnp_value a, folded, math, dead;
     rnnp_node_info info;
@@ -152,16 +153,16 @@ static void test_folding_and_dead_nodes(void **state)
     rnnp_tensor out[] = {{.data = y}, {.data = e}};
 
     (void)state;
-    OK(rnnp_model_constant(model, "three", &tensor, &a));
+    OK(rnnp_model_add_constant(model, "three", &tensor, &a));
     folded = node2(model, "Mul", a, a);
     math = node1(model, "Exp", a); /* depends on the math class: left to the plan */
     dead = node1(model, "Relu", x);
     node1(model, "Relu", dead);
-    OK(rnnp_model_output(model, "y", node2(model, "Add", x, folded)));
-    OK(rnnp_model_output(model, "e", math));
+    OK(rnnp_model_add_output(model, "y", node2(model, "Add", x, folded)));
+    OK(rnnp_model_add_output(model, "e", math));
     OK(rnnp_model_close(model));
-    assert_int_equal(rnnp_model_nodes(model), 2);
-    assert_int_equal(rnnp_model_parameters(model), 6);
+    assert_int_equal(rnnp_model_node_count(model), 2);
+    assert_int_equal(rnnp_model_constant_elements(model), 6);
     OK(rnnp_model_node_info(model, 1, &info));
     assert_string_equal(info.op, "Add");
     assert_int_equal(info.parameters, 3);
@@ -205,7 +206,7 @@ static void test_lint(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 5);
+        layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
         heard h = {0};
         rnnp_context_options options;
         rnnp_context *context;
@@ -219,9 +220,9 @@ static void test_lint(void **state)
         rnnp_model *model = make_model(context);
         l.options.reset = cases[i].reset;
         OK(rnnp_model_set_producer(model, cases[i].producer));
-        OK(rnnp_model_recurrent(model, &l.options, l.weights, input3(model, "x", 1, 1, INPUT), RNNP_NONE, RNNP_NONE,
-                                RNNP_NONE, &y, NULL, NULL));
-        OK(rnnp_model_output(model, "y", y));
+        OK(rnnp_model_add_recurrent(model, &l.options, l.weights, input3(model, "x", 1, 1, INPUT), RNNP_NONE, RNNP_NONE,
+                                    RNNP_NONE, &y, NULL, NULL));
+        OK(rnnp_model_add_output(model, "y", y));
         OK(rnnp_model_close(model));
         OK(rnnp_model_node_info(model, 0, &info));
         assert_int_equal(h.warnings, cases[i].warnings);
@@ -365,7 +366,7 @@ static void test_reuse(void **state)
         const rnnp_tensor in = tensor3(NULL, 16, 64, 64);
 
         for (size_t k = 0; k < 4 + 16 * i; k++) y = node2(model, "Add", node1(model, "Neg", y), x);
-        OK(rnnp_model_output(model, "y", y));
+        OK(rnnp_model_add_output(model, "y", y));
         OK(rnnp_model_close(model));
         rnnp_plan *plan = make_plan(model);
         OK(rnnp_run_bytes(plan, &in, 1, &bytes[i]));
@@ -392,20 +393,20 @@ static void test_outputs(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
     const float in[] = {1, -2, 3, -4, 5, 6}, seven[] = {7, 8};
-    const rnnp_tensor input = tensor3(in, 1, 2, 3), constant = {RNNP_F32, 1, {2}, (void *)seven};
+    const rnnp_tensor input = tensor3(in, 1, 2, 3), constant = {RNNP_DTYPE_F32, 1, {2}, (void *)seven};
     const int64_t flat[] = {-1};
     const rnnp_value x = input3(model, "x", 1, 2, 3), r = node1(model, "Relu", x);
     float y[OUTPUTS][6];
     rnnp_value c;
 
     (void)state;
-    OK(rnnp_model_constant(model, "c", &constant, &c));
-    OK(rnnp_model_output(model, "relu", r));
-    OK(rnnp_model_output(model, "again", r));
-    OK(rnnp_model_output(model, "flat", node2(model, "Reshape", r, ints(model, flat, 1))));
-    OK(rnnp_model_output(model, "x", x));
-    OK(rnnp_model_output(model, "neg", node1(model, "Neg", r)));
-    OK(rnnp_model_output(model, "c", c));
+    OK(rnnp_model_add_constant(model, "c", &constant, &c));
+    OK(rnnp_model_add_output(model, "relu", r));
+    OK(rnnp_model_add_output(model, "again", r));
+    OK(rnnp_model_add_output(model, "flat", node2(model, "Reshape", r, ints(model, flat, 1))));
+    OK(rnnp_model_add_output(model, "x", x));
+    OK(rnnp_model_add_output(model, "neg", node1(model, "Neg", r)));
+    OK(rnnp_model_add_output(model, "c", c));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_run *run = make_run(plan, &input, 1);
@@ -487,7 +488,7 @@ static void random_graph(rnnp_context *context, uint32_t seed)
         const char name[] = {'y', (char)('0' + k), 0};
 
         outputs[k] = k ? draw(&seed, NODES + 1) : NODES;
-        OK(rnnp_model_output(model, name, values[outputs[k]]));
+        OK(rnnp_model_add_output(model, name, values[outputs[k]]));
     }
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
@@ -609,13 +610,13 @@ static void test_fpmode(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
     const float in[] = {1e-40f}, one[] = {1.0f};
-    const rnnp_tensor input = tensor3(in, 1, 1, 1), tensor = {RNNP_F32, 0, {0}, (void *)one};
+    const rnnp_tensor input = tensor3(in, 1, 1, 1), tensor = {RNNP_DTYPE_F32, 0, {0}, (void *)one};
     const rnnp_fpmode caller = rnnp_fpmode_get();
     rnnp_value c;
 
     (void)state;
-    OK(rnnp_model_constant(model, NULL, &tensor, &c));
-    OK(rnnp_model_output(model, "y", node2(model, "Mul", input3(model, "x", 1, 1, 1), c)));
+    OK(rnnp_model_add_constant(model, NULL, &tensor, &c));
+    OK(rnnp_model_add_output(model, "y", node2(model, "Mul", input3(model, "x", 1, 1, 1), c)));
     OK(rnnp_model_close(model));
     for (int flush = 0; flush < 2; flush++) {
         rnnp_plan_options options;
@@ -659,21 +660,21 @@ static void test_fpmode_of_preparation(void **state)
         rnnp_value value, c[2];
         rnnp_plan *plan;
         rnnp_run *run;
-        layer l = make_layer(RNNP_CELL_RNN, 1, 1, RNNP_FORWARD, 1);
+        layer l = make_layer(RNNP_CELL_RNN, 1, 1, RNNP_DIRECTION_FORWARD, 1);
         rnnp_stream *stream;
         const float bias[] = {tiny[0], tiny[1]};
 
         l.weights[0].bias = bias;
         l.options.activations[0] = "Relu";
         for (size_t i = 0; i < 2; i++) {
-            constant[i] = (rnnp_tensor){RNNP_F32, 0, {0}, (void *)&tiny[i]};
-            OK(rnnp_model_constant(model, NULL, &constant[i], &c[i]));
+            constant[i] = (rnnp_tensor){RNNP_DTYPE_F32, 0, {0}, (void *)&tiny[i]};
+            OK(rnnp_model_add_constant(model, NULL, &constant[i], &c[i]));
         }
-        OK(rnnp_model_output(model, "folded", node2(model, "Add", c[0], c[1])));
-        OK(rnnp_model_output(model, "evaluated", node1(model, "Tanh", c[0])));
-        OK(rnnp_model_recurrent(model, &l.options, l.weights, input3(model, "x", RNNP_DYNAMIC, 1, 1), RNNP_NONE,
-                                RNNP_NONE, RNNP_NONE, &value, NULL, NULL));
-        OK(rnnp_model_output(model, "packed", value));
+        OK(rnnp_model_add_output(model, "folded", node2(model, "Add", c[0], c[1])));
+        OK(rnnp_model_add_output(model, "evaluated", node1(model, "Tanh", c[0])));
+        OK(rnnp_model_add_recurrent(model, &l.options, l.weights, input3(model, "x", RNNP_DYNAMIC, 1, 1), RNNP_NONE,
+                                    RNNP_NONE, RNNP_NONE, &value, NULL, NULL));
+        OK(rnnp_model_add_output(model, "packed", value));
         rnnp_fpmode_set(modes[m]);
         const rnnp_status closed = rnnp_model_close(model), planned = rnnp_plan_create(model, NULL, &plan);
         const rnnp_status made = rnnp_run_create(plan, &in, 1, &run);
@@ -711,7 +712,7 @@ static void test_empty_reduction(void **state)
     rnnp_tensor out = {.data = y};
 
     (void)state;
-    OK(rnnp_model_output(model, "y", node(model, "ReduceSum", &x, 1, &noop, 1)));
+    OK(rnnp_model_add_output(model, "y", node(model, "ReduceSum", &x, 1, &noop, 1)));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_run *run = make_run(plan, &in, 1);

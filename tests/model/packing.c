@@ -19,7 +19,7 @@ static rnnp_recurrent describe(const rnnp_context *context, rnnp_cell cell, int 
     rnnp_recurrent made = {.cell = cell,
                            .input = input,
                            .hidden = hidden,
-                           .direction = RNNP_BIDIRECTIONAL,
+                           .direction = RNNP_DIRECTION_BIDIRECTIONAL,
                            .reset_after = reset_after,
                            .math = RNNP_MATH_U35,
                            .select = &context->selection};
@@ -84,22 +84,22 @@ static void test_parts(void **state)
 /* Layers of every kind that packs; large enough for a team. */
 static rnnp_model *make_large(rnnp_context *context)
 {
-    layer l[] = {make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_BIDIRECTIONAL, 1),
-                 make_layer(RNNP_CELL_GRU, 2 * HIDDEN, HIDDEN, RNNP_FORWARD, 2),
-                 make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 3)};
+    layer l[] = {make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, 1),
+                 make_layer(RNNP_CELL_GRU, 2 * HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 2),
+                 make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 3)};
     float *w = numbers(HIDDEN * HIDDEN, 4, 1.0f);
     rnnp_model *model = make_model(context);
     rnnp_value x = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
 
     l[2].options.reset = RNNP_GRU_RESET_BEFORE;
     for (size_t i = 0; i < 3; i++) {
-        OK(rnnp_model_recurrent(model, &l[i].options, l[i].weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL,
-                                NULL));
+        OK(rnnp_model_add_recurrent(model, &l[i].options, l[i].weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL,
+                                    NULL));
         free_layer(&l[i]);
     }
-    OK(rnnp_model_dense(model, x, w, HIDDEN, HIDDEN, 0, w, "Relu", &x));
-    OK(rnnp_model_dense(model, x, w, HIDDEN, 3, 1, w, NULL, &x));
-    OK(rnnp_model_output(model, "y", x));
+    OK(rnnp_model_add_dense(model, x, w, HIDDEN, HIDDEN, 0, w, "Relu", &x));
+    OK(rnnp_model_add_dense(model, x, w, HIDDEN, 3, 1, w, NULL, &x));
+    OK(rnnp_model_add_output(model, "y", x));
     OK(rnnp_model_close(model));
     free(w);
     return model;

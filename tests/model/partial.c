@@ -34,9 +34,9 @@ static vector constant(rnnp_model *model, rnnp_dtype dtype, size_t n, int64_t lo
     const rnnp_tensor t = {dtype,
                            1,
                            {(int64_t)n},
-                           dtype == RNNP_I64   ? (void *)i64
-                           : dtype == RNNP_I32 ? (void *)i32
-                                               : (void *)f32};
+                           dtype == RNNP_DTYPE_I64   ? (void *)i64
+                           : dtype == RNNP_DTYPE_I32 ? (void *)i32
+                                                     : (void *)f32};
 
     for (size_t i = 0; i < n; i++) {
         v.at[i] = i64[i] = low + below(high - low + 1);
@@ -44,7 +44,7 @@ static vector constant(rnnp_model *model, rnnp_dtype dtype, size_t n, int64_t lo
         f32[i] = (float)i64[i];
         v.known[i] = 1;
     }
-    OK(rnnp_model_constant(model, NULL, &t, &v.value));
+    OK(rnnp_model_add_constant(model, NULL, &t, &v.value));
     return v;
 }
 
@@ -56,7 +56,7 @@ static vector shape_of(rnnp_model *model, rnnp_value x, const int64_t *dim, cons
     const rnnp_attr attrs[] = {
         {.name = "start", .kind = RNNP_ATTR_INT, .i = start - (below(2) && start < RANK ? RANK : 0)},
         {.name = "end", .kind = RNNP_ATTR_INT, .i = end - (below(2) && end < RANK ? RANK : 0)}};
-    vector v = {.dtype = RNNP_I64};
+    vector v = {.dtype = RNNP_DTYPE_I64};
 
     v.value = node(model, "Shape", &x, 1, attrs, 2);
     for (int64_t i = start; i < end; i++, v.n++) {
@@ -128,7 +128,7 @@ static vector cast(rnnp_model *model, vector v)
     static const struct {
         rnnp_dtype dtype;
         int64_t onnx;
-    } to[] = {{RNNP_F32, 1}, {RNNP_I32, 6}, {RNNP_I64, 7}};
+    } to[] = {{RNNP_DTYPE_F32, 1}, {RNNP_DTYPE_I32, 6}, {RNNP_DTYPE_I64, 7}};
     const int64_t k = below(3);
     const rnnp_attr attr = {.name = "to", .kind = RNNP_ATTR_INT, .i = to[k].onnx};
 
@@ -140,7 +140,7 @@ static vector cast(rnnp_model *model, vector v)
 static vector computed(rnnp_model *model, vector v)
 {
     static const char *const names[] = {"Add", "Sub", "Mul", "Max", "Min", "Div"};
-    const int64_t k = below(v.dtype == RNNP_F32 ? 5 : 6);
+    const int64_t k = below(v.dtype == RNNP_DTYPE_F32 ? 5 : 6);
     const vector w = constant(model, v.dtype, below(2) ? v.n : 1, k == 5 ? 1 : -2, 3);
 
     v.value = node2(model, names[k], v.value, w.value);
@@ -197,7 +197,7 @@ static void run_graph(rnnp_context *context)
     int is_fixed[RANK];
     rnnp_model *model = make_model(context);
     float data[81], *weights = numbers(ROWS * COLUMNS, 3, 1.0f), result[ROWS * COLUMNS];
-    const rnnp_tensor w = {RNNP_F32, 2, {ROWS, COLUMNS}, weights};
+    const rnnp_tensor w = {RNNP_DTYPE_F32, 2, {ROWS, COLUMNS}, weights};
     rnnp_value x, matrix;
     rnnp_run *run;
 
@@ -206,21 +206,21 @@ static void run_graph(rnnp_context *context)
         is_fixed[i] = (int)below(2);
         shape[i] = is_fixed[i] ? dim[i] : RNNP_DYNAMIC;
     }
-    OK(rnnp_model_input(model, "x", RNNP_F32, RANK, shape, names, &x));
-    OK(rnnp_model_constant(model, "w", &w, &matrix));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, RANK, shape, names, &x));
+    OK(rnnp_model_add_constant(model, "w", &w, &matrix));
     vector v = grow(model, x, dim, is_fixed);
-    if (v.n == 0) v = constant(model, RNNP_I64, 1, 0, 4);
+    if (v.n == 0) v = constant(model, RNNP_DTYPE_I64, 1, 0, 4);
     const int64_t k = picked[0] = below((int64_t)v.n);
     rnnp_value end = node(model, "Cast", &v.value, 1, &to_i64, 1);
     end = node2(model, "Gather", end, ints(model, picked, 1));
     const rnnp_value zero = ints(model, (int64_t[]){0}, 1);
     const rnnp_value y = node(model, "Slice", (rnnp_value[]){matrix, zero, end, zero}, 4, NULL, 0);
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_output(model, "y", y));
     OK(rnnp_model_close(model));
-    if (v.known[k]) assert_int_equal(rnnp_model_nodes(model), 0);
+    if (v.known[k]) assert_int_equal(rnnp_model_node_count(model), 0);
 
     rnnp_plan *plan = make_plan(model);
-    const rnnp_tensor in = {RNNP_F32, RANK, {dim[0], dim[1], dim[2], dim[3]}, data};
+    const rnnp_tensor in = {RNNP_DTYPE_F32, RANK, {dim[0], dim[1], dim[2], dim[3]}, data};
     rnnp_tensor out = {.data = result};
     OK(rnnp_run_create(plan, &in, 1, &run));
     OK(rnnp_run_execute(run, &in, 1, &out, 1));
@@ -253,11 +253,11 @@ static void test_symbols_survive(void **state)
     const int64_t shape[] = {RNNP_DYNAMIC, 5};
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
-    rnnp_port port;
+    rnnp_port_info port;
     rnnp_value x, v;
 
     (void)state;
-    OK(rnnp_model_input(model, "x", RNNP_F32, 2, shape, names, &x));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, shape, names, &x));
     v = node1(model, "Shape", x);
     v = node2(model, "Mul", v, ints(model, (int64_t[]){1, 2}, 2));
     v = node2(model, "Add", ints(model, (int64_t[]){0, 1}, 2), v);
@@ -266,9 +266,9 @@ static void test_symbols_survive(void **state)
         model, "Where",
         (rnnp_value[]){node2(model, "Equal", v, ints(model, (int64_t[]){-1}, 1)), ints(model, (int64_t[]){1, 1}, 2), v},
         3, NULL, 0);
-    OK(rnnp_model_output(model, "y", node1(model, "ConstantOfShape", v)));
+    OK(rnnp_model_add_output(model, "y", node1(model, "ConstantOfShape", v)));
     OK(rnnp_model_close(model));
-    OK(rnnp_model_output_port(model, 0, &port));
+    OK(rnnp_model_output_info(model, 0, &port));
     assert_int_equal(port.shape[0], RNNP_DYNAMIC);
     assert_string_equal(port.symbol[0], "batch");
     assert_int_equal(port.shape[1], 1);

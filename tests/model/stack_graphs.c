@@ -31,9 +31,9 @@ static void add_recurrent(rnnp_model *model, recurrent *r, uint32_t seed)
                                {.name = "direction", .kind = RNNP_ATTR_STRING, .s = r->direction}};
     rnnp_value inputs[6] = {r->x, 0, 0, RNNP_NONE, r->lengths, r->h0}, outputs[2] = {0, 0};
 
-    OK(rnnp_model_constant(model, NULL, &tensor, &inputs[1]));
-    OK(rnnp_model_constant(model, NULL, &tensor, &inputs[2]));
-    OK(rnnp_model_node(model, r->op, 17, NULL, inputs, 6, attrs, 3, outputs, 2));
+    OK(rnnp_model_add_constant(model, NULL, &tensor, &inputs[1]));
+    OK(rnnp_model_add_constant(model, NULL, &tensor, &inputs[2]));
+    OK(rnnp_model_add_node(model, r->op, 17, NULL, inputs, 6, attrs, 3, outputs, 2));
     r->y = outputs[0];
     r->h = outputs[1];
     free(w);
@@ -61,8 +61,8 @@ static void output(rnnp_model *model, rnnp_value value)
 {
     char name[32];
 
-    snprintf(name, sizeof name, "output%zu", rnnp_model_outputs(model));
-    OK(rnnp_model_output(model, name, value));
+    snprintf(name, sizeof name, "output%zu", rnnp_model_output_count(model));
+    OK(rnnp_model_add_output(model, name, value));
 }
 
 /* ---- Graphs: each adds its outputs ---- */
@@ -87,7 +87,7 @@ static void through_views(rnnp_model *model, rnnp_value x, rnnp_value lengths)
     rnnp_value v = reshape(model, node(model, "Transpose", &a.y, 1, &perm, 1), 0, 0, -1);
 
     (void)lengths;
-    OK(rnnp_model_dropout(model, node1(model, "Identity", v), 0.5f, &v));
+    OK(rnnp_model_add_dropout(model, node1(model, "Identity", v), 0.5f, &v));
     output(model, recurrent_on(model, "LSTM", v).h);
 }
 
@@ -219,7 +219,7 @@ static rnnp_model *make_graph(rnnp_context *context, size_t g)
     const rnnp_value x = input3(model, "x", steps, graphs[g].batch_first ? STEPS : BATCH, WIDTH);
     rnnp_value lengths;
 
-    OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, row, NULL, &lengths));
+    OK(rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, row, NULL, &lengths));
     graphs[g].add(model, x, lengths);
     OK(rnnp_model_close(model));
     return model;
@@ -232,7 +232,7 @@ static void run_graph(const rnnp_plan *plan, size_t g, unsigned skipped, float *
     const int64_t steps = graphs[g].batch_first ? BATCH : STEPS;
     float *x = numbers(STEPS * BATCH * WIDTH, 3, 1.0f);
     const rnnp_tensor in[] = {tensor3(x, steps, graphs[g].batch_first ? STEPS : BATCH, WIDTH),
-                              {RNNP_I32, 1, {BATCH}, (void *)(uintptr_t)lengths}};
+                              {RNNP_DTYPE_I32, 1, {BATCH}, (void *)(uintptr_t)lengths}};
     rnnp_tensor out[MOST_OUTPUTS] = {{0}};
     rnnp_run *run;
 
@@ -245,9 +245,9 @@ static void run_graph(const rnnp_plan *plan, size_t g, unsigned skipped, float *
             stacks[n++] = program->calls[c].stack;
         }
     }
-    for (size_t k = 0; k < rnnp_model_outputs(plan->model); k++)
+    for (size_t k = 0; k < rnnp_model_output_count(plan->model); k++)
         out[k].data = skipped >> k & 1 ? NULL : y + k * STEPS * BATCH * 2 * WIDTH;
-    OK(rnnp_run_execute(run, in, 2, out, rnnp_model_outputs(plan->model)));
+    OK(rnnp_run_execute(run, in, 2, out, rnnp_model_output_count(plan->model)));
     rnnp_run_destroy(run);
     free(x);
 }
@@ -265,7 +265,7 @@ static void test_graphs(void **state)
         rnnp_plan *plan_one = make_plan(model_one), *plan_three = make_plan(model_three);
         size_t stacks[2];
 
-        for (unsigned skipped = 0; skipped + 1 < 1u << rnnp_model_outputs(model_one); skipped++) {
+        for (unsigned skipped = 0; skipped + 1 < 1u << rnnp_model_output_count(model_one); skipped++) {
             memset(want, 0, sizeof want);
             run_graph(plan_one, g, skipped, want, stacks);
             assert_int_equal(stacks[0], 0);
@@ -312,7 +312,7 @@ static void test_stream(void **state)
 /* A stack takes the memory it says; every allocation may fail. */
 static void test_memory(void **state)
 {
-    const rnnp_tensor in[] = {tensor3(NULL, STEPS, BATCH, WIDTH), {RNNP_I32, 1, {BATCH}, NULL}};
+    const rnnp_tensor in[] = {tensor3(NULL, STEPS, BATCH, WIDTH), {RNNP_DTYPE_I32, 1, {BATCH}, NULL}};
     test_heap heap = {0};
     rnnp_context *context = make_context(&heap, 2);
     rnnp_model *model = make_graph(context, 3);
@@ -347,7 +347,7 @@ static void test_bad_lengths(void **state)
     enum { G = 2 };
     float *x = numbers(STEPS * BATCH * WIDTH, 3, 1.0f), y[STEPS * BATCH * WIDTH], want[STEPS * BATCH * WIDTH];
     int32_t lengths[BATCH] = {3, STEPS};
-    const rnnp_tensor in[] = {tensor3(x, BATCH, STEPS, WIDTH), {RNNP_I32, 1, {BATCH}, lengths}};
+    const rnnp_tensor in[] = {tensor3(x, BATCH, STEPS, WIDTH), {RNNP_DTYPE_I32, 1, {BATCH}, lengths}};
     rnnp_tensor out = {.data = want};
     rnnp_context *context = make_context(NULL, 2);
     rnnp_model *model = make_graph(context, G);

@@ -115,7 +115,7 @@ static rnnp_model *make_stack(rnnp_context *context, const stack *s)
     rnnp_value finals[2 * MOST_LAYERS];
     size_t n = 0, input = INPUT;
 
-    if (s->with_lengths) OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, row, NULL, &lengths));
+    if (s->with_lengths) OK(rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, row, NULL, &lengths));
     for (size_t l = 0; l < s->layers; l++) {
         const size_t hidden = s->layer[l].hidden;
         const int lstm = s->layer[l].cell == RNNP_CELL_LSTM;
@@ -128,24 +128,24 @@ static rnnp_model *make_stack(rnnp_context *context, const stack *s)
             float *start = numbers(s->batch * hidden, (uint32_t)l + 40, 0.5f);
             const rnnp_tensor tensor = tensor3(start, 1, (int64_t)s->batch, (int64_t)hidden);
 
-            OK(rnnp_model_constant(model, NULL, &tensor, &state));
+            OK(rnnp_model_add_constant(model, NULL, &tensor, &state));
             free(start);
         }
-        OK(rnnp_model_recurrent(model, &w.options, w.weights, x, lengths, state, lstm ? state : RNNP_NONE, &x, &h,
-                                lstm ? &c : NULL));
+        OK(rnnp_model_add_recurrent(model, &w.options, w.weights, x, lengths, state, lstm ? state : RNNP_NONE, &x, &h,
+                                    lstm ? &c : NULL));
         lowest = l == 0 ? x : lowest;
         finals[n++] = h;
         if (lstm) finals[n++] = c;
         free_layer(&w);
         input = hidden;
     }
-    OK(rnnp_model_output(model, "y", x));
-    OK(rnnp_model_output(model, "lowest", lowest));
+    OK(rnnp_model_add_output(model, "y", x));
+    OK(rnnp_model_add_output(model, "lowest", lowest));
     for (size_t i = 0; i < n; i++) {
         char name[32];
 
         snprintf(name, sizeof name, "final%zu", i);
-        OK(rnnp_model_output(model, name, finals[i]));
+        OK(rnnp_model_add_output(model, name, finals[i]));
     }
     OK(rnnp_model_close(model));
     return model;
@@ -199,7 +199,7 @@ static result run_stack(rnnp_context *context, const stack *s, rnnp_stack_schedu
     float *x = numbers(n, 3, 1.0f);
     int32_t lengths[MOST_ROWS];
     const rnnp_tensor in[] = {tensor3(x, s->batch_first ? batch : steps, s->batch_first ? steps : batch, INPUT),
-                              {RNNP_I32, 1, {batch}, lengths}};
+                              {RNNP_DTYPE_I32, 1, {batch}, lengths}};
     rnnp_model *model = make_stack(context, s);
     rnnp_plan *plan = make_plan(model);
 
@@ -273,7 +273,7 @@ static void test_bits(void **state)
 
             s.batch_first = t % 3 == 0;
             s.with_states = t % 3 == 1;
-            s.direction = t % 4 == 3 ? RNNP_REVERSE : RNNP_FORWARD;
+            s.direction = t % 4 == 3 ? RNNP_DIRECTION_REVERSE : RNNP_DIRECTION_FORWARD;
             check_everywhere(&p, &s);
         }
     }
@@ -288,7 +288,7 @@ static void test_lengths(void **state)
     (void)state;
     make_places(&p);
     for (size_t t = 0; t < sizeof steps / sizeof steps[0]; t += quick ? 2 : 1) {
-        for (rnnp_direction direction = RNNP_FORWARD; direction <= RNNP_REVERSE; direction++) {
+        for (rnnp_direction direction = RNNP_DIRECTION_FORWARD; direction <= RNNP_DIRECTION_REVERSE; direction++) {
             stack s = mixture(2 + t % 3, t + (size_t)direction, steps[t], 5);
 
             s.with_lengths = 1;

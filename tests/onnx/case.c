@@ -48,9 +48,9 @@ static const struct {
     int32_t onnx;
     rnnp_dtype dtype;
 } dtypes[] = {
-    {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, RNNP_F32}, {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, RNNP_I32},
-    {ONNX__TENSOR_PROTO__DATA_TYPE__INT64, RNNP_I64}, {ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, RNNP_BOOL},
-    {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, RNNP_U8},  {ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE, RNNP_F64},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, RNNP_DTYPE_F32}, {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, RNNP_DTYPE_I32},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__INT64, RNNP_DTYPE_I64}, {ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, RNNP_DTYPE_BOOL},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, RNNP_DTYPE_U8},  {ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE, RNNP_DTYPE_F64},
 };
 
 static rnnp_dtype dtype_of(int32_t onnx)
@@ -73,21 +73,21 @@ static const char *onnx_type_name(int32_t onnx)
 static void copy_element(const Onnx__TensorProto *proto, rnnp_dtype dtype, size_t i, void *data)
 {
     switch (dtype) {
-    case RNNP_F32: ((float *)data)[i] = proto->float_data[i]; break;
-    case RNNP_F64: ((double *)data)[i] = proto->double_data[i]; break;
-    case RNNP_I64: ((int64_t *)data)[i] = proto->int64_data[i]; break;
-    case RNNP_I32: ((int32_t *)data)[i] = proto->int32_data[i]; break;
-    case RNNP_BOOL:
-    case RNNP_U8: ((uint8_t *)data)[i] = (uint8_t)proto->int32_data[i]; break;
+    case RNNP_DTYPE_F32: ((float *)data)[i] = proto->float_data[i]; break;
+    case RNNP_DTYPE_F64: ((double *)data)[i] = proto->double_data[i]; break;
+    case RNNP_DTYPE_I64: ((int64_t *)data)[i] = proto->int64_data[i]; break;
+    case RNNP_DTYPE_I32: ((int32_t *)data)[i] = proto->int32_data[i]; break;
+    case RNNP_DTYPE_BOOL:
+    case RNNP_DTYPE_U8: ((uint8_t *)data)[i] = (uint8_t)proto->int32_data[i]; break;
     }
 }
 
 static size_t typed_elements(const Onnx__TensorProto *proto, rnnp_dtype dtype)
 {
     switch (dtype) {
-    case RNNP_F32: return proto->n_float_data;
-    case RNNP_F64: return proto->n_double_data;
-    case RNNP_I64: return proto->n_int64_data;
+    case RNNP_DTYPE_F32: return proto->n_float_data;
+    case RNNP_DTYPE_F64: return proto->n_double_data;
+    case RNNP_DTYPE_I64: return proto->n_int64_data;
     default: return proto->n_int32_data;
     }
 }
@@ -191,7 +191,7 @@ static case_status check_ports(onnx_case *c, Onnx__ValueInfoProto *const *ports,
         if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
             return give_up(c, CASE_SKIPPED, "an input or output that is not a tensor");
         const rnnp_dtype dtype = dtype_of(type->tensor_type->elem_type);
-        if (!dtype || dtype == RNNP_F64)
+        if (!dtype || dtype == RNNP_DTYPE_F64)
             return give_up(c, CASE_SKIPPED, "type %s of an input or output",
                            onnx_type_name(type->tensor_type->elem_type));
     }

@@ -87,7 +87,7 @@ static int compare_float(double result, double expected, bound limit, double *er
 static int compare(const rnnp_tensor *result, const case_tensor *expected, bound limit, verdict *v)
 {
     const rnnp_tensor *want = &expected->tensor;
-    const int as_double = want->dtype == RNNP_F64 && result->dtype == RNNP_F32;
+    const int as_double = want->dtype == RNNP_DTYPE_F64 && result->dtype == RNNP_DTYPE_F32;
     const size_t n = rnnp_tensor_elements(want);
 
     if (result->dtype != want->dtype && !as_double) {
@@ -101,7 +101,7 @@ static int compare(const rnnp_tensor *result, const case_tensor *expected, bound
         snprintf(v->text, sizeof v->text, "output %s has the wrong shape", expected->name);
         return 0;
     }
-    if (result->dtype != RNNP_F32) {
+    if (result->dtype != RNNP_DTYPE_F32) {
         if (memcmp(result->data, want->data, n * rnnp_dtype_bytes(want->dtype)) == 0) return 1;
         snprintf(v->text, sizeof v->text, "output %s differs", expected->name);
         return 0;
@@ -123,10 +123,10 @@ static int compare(const rnnp_tensor *result, const case_tensor *expected, bound
 /* The case's tensors in the model's order. */
 static int gather_inputs(const rnnp_model *model, const onnx_case *c, rnnp_tensor *inputs, verdict *v)
 {
-    for (size_t i = 0; i < rnnp_model_inputs(model); i++) {
-        rnnp_port port;
+    for (size_t i = 0; i < rnnp_model_input_count(model); i++) {
+        rnnp_port_info port;
 
-        rnnp_model_input_port(model, i, &port);
+        rnnp_model_input_info(model, i, &port);
         const case_tensor *tensor = case_find(c->in, c->n_in, port.name);
         if (!tensor) {
             snprintf(v->text, sizeof v->text, "no tensor for input %s", port.name);
@@ -165,14 +165,14 @@ static rnnp_status execute(rnnp_run *run, const rnnp_tensor *inputs, size_t n_in
 
 static int compare_all(const rnnp_model *model, const onnx_case *c, const rnnp_tensor *outputs, bound limit, verdict *v)
 {
-    if (rnnp_model_outputs(model) != c->n_out) {
-        snprintf(v->text, sizeof v->text, "%zu outputs, expected %zu", rnnp_model_outputs(model), c->n_out);
+    if (rnnp_model_output_count(model) != c->n_out) {
+        snprintf(v->text, sizeof v->text, "%zu outputs, expected %zu", rnnp_model_output_count(model), c->n_out);
         return 0;
     }
     for (size_t i = 0; i < c->n_out; i++) {
-        rnnp_port port;
+        rnnp_port_info port;
 
-        rnnp_model_output_port(model, i, &port);
+        rnnp_model_output_info(model, i, &port);
         const case_tensor *expected = case_find(c->out, c->n_out, port.name);
         if (!expected) {
             snprintf(v->text, sizeof v->text, "output %s is not expected", port.name);
@@ -189,7 +189,7 @@ static verdict refused(const rnnp_context *context, rnnp_status status)
     const int unsupported = status == RNNP_ERR_UNSUPPORTED || status == RNNP_ERR_TYPE;
     verdict v = {unsupported ? SKIPPED : FAILED, 0.0, ""};
 
-    snprintf(v.text, sizeof v.text, "%s", rnnp_context_last_error(context));
+    snprintf(v.text, sizeof v.text, "%s", rnnp_last_error(context));
     return v;
 }
 
@@ -198,7 +198,7 @@ static verdict run_model(rnnp_context *context, const rnnp_model *model, const o
 {
     verdict v = {FAILED, 0.0, ""};
     rnnp_tensor inputs[CASE_MAX_PORTS], outputs[CASE_MAX_PORTS] = {0};
-    const size_t n_inputs = rnnp_model_inputs(model), n_outputs = rnnp_model_outputs(model);
+    const size_t n_inputs = rnnp_model_input_count(model), n_outputs = rnnp_model_output_count(model);
     rnnp_plan_options options;
     rnnp_plan *plan = NULL;
     rnnp_run *run = NULL;
@@ -242,7 +242,7 @@ static verdict run_case(rnnp_context *context, const onnx_case *c, const math_cl
  * for that is tried again with its i64 inputs as constants, then with all of them. */
 static verdict run_node_test(rnnp_context *context, onnx_case *c, const math_class *class, bound limit)
 {
-    static const rnnp_dtype constant[] = {RNNP_I64, 0};
+    static const rnnp_dtype constant[] = {RNNP_DTYPE_I64, 0};
     verdict v = run_case(context, c, class, limit);
 
     for (size_t i = 0; i < 2 && v.outcome == SKIPPED; i++) {

@@ -134,10 +134,10 @@ static void test_places(void **state)
         if (places[i].says) {
             assert_int_not_equal(status, RNNP_OK);
             assert_null(model);
-            if (!strstr(rnnp_context_last_error(context), places[i].says))
-                fail_msg("%s: %s", places[i].location, rnnp_context_last_error(context));
+            if (!strstr(rnnp_last_error(context), places[i].says))
+                fail_msg("%s: %s", places[i].location, rnnp_last_error(context));
         } else if (status != RNNP_OK) {
-            fail_msg("%s: %s", places[i].location, rnnp_context_last_error(context));
+            fail_msg("%s: %s", places[i].location, rnnp_last_error(context));
         }
         rnnp_model_destroy(model);
     }

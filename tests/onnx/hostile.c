@@ -46,12 +46,12 @@ static void fail(totals *sum, const char *name, const char *what, const char *wh
 
 static int make_inputs(const rnnp_model *model, rnnp_tensor *inputs, uint64_t *seed)
 {
-    const size_t n = rnnp_model_inputs(model);
+    const size_t n = rnnp_model_input_count(model);
 
     for (size_t i = 0; i < n; i++) {
-        rnnp_port port;
+        rnnp_port_info port;
 
-        rnnp_model_input_port(model, i, &port);
+        rnnp_model_input_info(model, i, &port);
         inputs[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};
         for (size_t d = 0; d < port.rank; d++)
             inputs[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? (int64_t)(next_random(seed) % 4) : port.shape[d];
@@ -67,7 +67,7 @@ static int make_inputs(const rnnp_model *model, rnnp_tensor *inputs, uint64_t *s
 
 static void use(rnnp_model *model, uint64_t *seed, totals *sum)
 {
-    const size_t n_inputs = rnnp_model_inputs(model), n_outputs = rnnp_model_outputs(model);
+    const size_t n_inputs = rnnp_model_input_count(model), n_outputs = rnnp_model_output_count(model);
     rnnp_tensor inputs[MAX_PORTS] = {0}, outputs[MAX_PORTS] = {0};
     rnnp_plan *plan = NULL;
     rnnp_run *run = NULL;
@@ -354,11 +354,11 @@ static void lie(rnnp_context *context, test_heap *heap, const char *name, const 
             const rnnp_status status = try_bytes(context, heap, name, lies[i].what, packed, n, folder, &seed, sum);
 
             if (status == RNNP_OK || (lies[i].status != RNNP_OK && status != lies[i].status))
-                fail(sum, name, lies[i].what, status == RNNP_OK ? "accepted" : rnnp_context_last_error(context));
-            else if (!*rnnp_context_last_error(context))
+                fail(sum, name, lies[i].what, status == RNNP_OK ? "accepted" : rnnp_last_error(context));
+            else if (!*rnnp_last_error(context))
                 fail(sum, name, lies[i].what, "refused without a sentence");
-            else if (strstr(rnnp_context_last_error(context), "(null)"))
-                fail(sum, name, lies[i].what, rnnp_context_last_error(context));
+            else if (strstr(rnnp_last_error(context), "(null)"))
+                fail(sum, name, lies[i].what, rnnp_last_error(context));
             else
                 sum->refused++;
         }
@@ -414,8 +414,8 @@ static void starve(rnnp_context *context, test_heap *heap, const char *name, con
         if (heap->live_blocks != live) fail(sum, name, what, "memory leaked");
         if (status != (reached ? RNNP_ERR_MEMORY : RNNP_OK))
             fail(sum, name, what, rnnp_status_string(status));
-        else if (reached && !strstr(rnnp_context_last_error(context), "cannot allocate"))
-            fail(sum, name, what, rnnp_context_last_error(context));
+        else if (reached && !strstr(rnnp_last_error(context), "cannot allocate"))
+            fail(sum, name, what, rnnp_last_error(context));
         if (!reached) return;
         sum->starved++;
     }
@@ -427,8 +427,8 @@ static void load_folder(rnnp_context *context, const char *folder, totals *sum)
 
     if (rnnp_onnx_load_file(context, folder, &model) != RNNP_ERR_IO || model)
         fail(sum, folder, "a folder as a file", "not refused as unreadable");
-    else if (!strstr(rnnp_context_last_error(context), "not a regular file"))
-        fail(sum, folder, "a folder as a file", rnnp_context_last_error(context));
+    else if (!strstr(rnnp_last_error(context), "not a regular file"))
+        fail(sum, folder, "a folder as a file", rnnp_last_error(context));
     rnnp_model_destroy(model);
 }
 
@@ -445,7 +445,7 @@ static void try_file(rnnp_context *context, test_heap *heap, const char *folder,
     const size_t size = file ? fread(bytes, 1, sizeof bytes, file) : 0;
     if (file) fclose(file);
     if (try_bytes(context, heap, name, "unchanged", bytes, size, folder, &seed, sum) != RNNP_OK) {
-        fail(sum, name, "unchanged", rnnp_context_last_error(context));
+        fail(sum, name, "unchanged", rnnp_last_error(context));
         return;
     }
     sum->models++;

@@ -42,7 +42,7 @@ static rnnp_status load_bytes(rnnp_context *context, buffer *file, const rnnp_lo
 /* The only output for an input [2]. */
 static void run_two(const rnnp_model *model, const float x[2], float y[2])
 {
-    const rnnp_tensor in = {RNNP_F32, 1, {2}, (void *)x};
+    const rnnp_tensor in = {RNNP_DTYPE_F32, 1, {2}, (void *)x};
     rnnp_tensor out = {.data = y};
     rnnp_plan *plan;
     rnnp_run *run;
@@ -61,7 +61,7 @@ static size_t notes(const rnnp_model *model, const char *words)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < rnnp_model_nodes(model); i++) {
+    for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
         rnnp_node_info info;
 
         OK(rnnp_model_node_info(model, i, &info));
@@ -89,7 +89,7 @@ static void test_dead_nodes(void **state)
     wire_port(&graph, 12, "y", "N");
     buffer file = wire_model(&graph);
     OK(load_bytes(context, &file, NULL, &model));
-    assert_int_equal(rnnp_model_nodes(model), 1);
+    assert_int_equal(rnnp_model_node_count(model), 1);
     assert_true(atomic_load(&heap.peak_bytes) < 2 * MIB);
     rnnp_model_destroy(model);
     rnnp_context_destroy(context);
@@ -172,7 +172,7 @@ static void test_work(void **state)
 
         o.max_work = products * (64 * 64 * 64 + 4 * 3 * 64 * 64) + 1;
         OK(load_bytes(context, &file, &o, &model));
-        assert_int_equal(rnnp_model_nodes(model), 4 - products);
+        assert_int_equal(rnnp_model_node_count(model), 4 - products);
         assert_int_equal(notes(model, "max_work"), 1);
         run_two(model, x, y);
         assert_true(y[0] == x[0] + 1.0f / 64 && y[1] == x[1] + 1.0f / 64);
@@ -302,7 +302,7 @@ static void test_empty_messages(void **state)
             for (size_t i = 0; i < (million ? 1000000 : 500000); i++) wire_bytes(&graph, fields[f], NULL, 0);
             buffer file = wire_model(&graph);
             assert_int_not_equal(load_bytes(context, &file, NULL, &model), RNNP_OK);
-            assert_true(*rnnp_context_last_error(context));
+            assert_true(*rnnp_last_error(context));
         }
         assert_true(atomic_load(&heap.peak_bytes) < (size_t)256 * MIB);
     }
@@ -407,17 +407,17 @@ static double load_time(rnnp_context *context, kind what, size_t n, size_t tries
         rnnp_plan *plan;
 
         if (rnnp_onnx_load(context, file.at, file.size, NULL, &model) != RNNP_OK)
-            fail_msg("%s", rnnp_context_last_error(context));
+            fail_msg("%s", rnnp_last_error(context));
         OK(rnnp_plan_create(model, NULL, &plan));
-        const size_t inputs = rnnp_model_inputs(model);
+        const size_t inputs = rnnp_model_input_count(model);
         rnnp_tensor *in = calloc(inputs, sizeof *in);
         size_t bytes;
 
         assert_non_null(in);
         for (size_t k = 0; k < inputs; k++) {
-            rnnp_port port;
+            rnnp_port_info port;
 
-            OK(rnnp_model_input_port(model, k, &port));
+            OK(rnnp_model_input_info(model, k, &port));
             in[k] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};
             for (size_t d = 0; d < port.rank; d++) in[k].shape[d] = 2;
         }

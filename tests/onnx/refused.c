@@ -76,8 +76,8 @@ static void refused(written *w, rnnp_context *context, const char *const *words,
     const size_t size = onnx__model_proto__pack(&w->model, bytes);
     assert_int_equal(rnnp_onnx_load(context, bytes, size, NULL, &model), RNNP_ERR_UNSUPPORTED);
     for (size_t i = 0; i < n; i++) {
-        if (!strstr(rnnp_context_last_error(context), words[i]))
-            printf("\"%s\" is not in: %s\n", words[i], rnnp_context_last_error(context));
+        if (!strstr(rnnp_last_error(context), words[i]))
+            printf("\"%s\" is not in: %s\n", words[i], rnnp_last_error(context));
         assert_says(context, words[i]);
     }
     free(bytes);

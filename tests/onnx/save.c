@@ -15,7 +15,7 @@ static char **folders;
 
 /* ---- What can be seen of a model ---- */
 
-static void assert_same_port(const rnnp_port *a, const rnnp_port *b)
+static void assert_same_port(const rnnp_port_info *a, const rnnp_port_info *b)
 {
     assert_string_equal(a->name, b->name);
     assert_int_equal(a->dtype, b->dtype);
@@ -29,22 +29,22 @@ static void assert_same_port(const rnnp_port *a, const rnnp_port *b)
 static void assert_same_graph(const rnnp_model *a, const rnnp_model *b)
 {
     rnnp_node_info na, nb;
-    rnnp_port pa, pb;
+    rnnp_port_info pa, pb;
 
-    assert_int_equal(rnnp_model_inputs(a), rnnp_model_inputs(b));
-    assert_int_equal(rnnp_model_outputs(a), rnnp_model_outputs(b));
-    assert_int_equal(rnnp_model_nodes(a), rnnp_model_nodes(b));
-    for (size_t i = 0; i < rnnp_model_inputs(a); i++) {
-        OK(rnnp_model_input_port(a, i, &pa));
-        OK(rnnp_model_input_port(b, i, &pb));
+    assert_int_equal(rnnp_model_input_count(a), rnnp_model_input_count(b));
+    assert_int_equal(rnnp_model_output_count(a), rnnp_model_output_count(b));
+    assert_int_equal(rnnp_model_node_count(a), rnnp_model_node_count(b));
+    for (size_t i = 0; i < rnnp_model_input_count(a); i++) {
+        OK(rnnp_model_input_info(a, i, &pa));
+        OK(rnnp_model_input_info(b, i, &pb));
         assert_same_port(&pa, &pb);
     }
-    for (size_t i = 0; i < rnnp_model_outputs(a); i++) {
-        OK(rnnp_model_output_port(a, i, &pa));
-        OK(rnnp_model_output_port(b, i, &pb));
+    for (size_t i = 0; i < rnnp_model_output_count(a); i++) {
+        OK(rnnp_model_output_info(a, i, &pa));
+        OK(rnnp_model_output_info(b, i, &pb));
         assert_same_port(&pa, &pb);
     }
-    for (size_t i = 0; i < rnnp_model_nodes(a); i++) {
+    for (size_t i = 0; i < rnnp_model_node_count(a); i++) {
         OK(rnnp_model_node_info(a, i, &na));
         OK(rnnp_model_node_info(b, i, &nb));
         assert_string_equal(na.op, nb.op);
@@ -64,7 +64,7 @@ static int check_model(rnnp_context *context, const rnnp_model *model)
     assert_same_bytes(&file, &twice);
     assert_same_bytes(&file, &again);
     assert_same_graph(model, loaded);
-    assert_int_equal(rnnp_model_parameters(model), rnnp_model_parameters(loaded));
+    assert_int_equal(rnnp_model_constant_elements(model), rnnp_model_constant_elements(loaded));
     answer a = ask(context, model), b = ask(context, loaded);
     assert_same_answers(&a, &b);
     const int ran = a.status == RNNP_OK;
@@ -124,7 +124,7 @@ static size_t check_folder(rnnp_context *context, const char *folder, case_statu
         if (read(found.gl_pathv[i], &c) == CASE_READ) {
             ++*seen;
             ran += (size_t)check_case(context, &c);
-            if (case_make_constant(&c, RNNP_I64)) /* shapes and axes, which node tests give at run time */
+            if (case_make_constant(&c, RNNP_DTYPE_I64)) /* shapes and axes, which node tests give at run time */
                 ran += (size_t)check_case(context, &c);
         }
         case_free(&c);
@@ -225,29 +225,29 @@ static void test_names(void **state)
 {
     static const float numbers_[] = {1.0f, 2.0f, 4.0f};
     static const int64_t shape[] = {RNNP_DYNAMIC, 3};
-    const rnnp_tensor three = {RNNP_F32, 1, {3}, (void *)(uintptr_t)numbers_};
+    const rnnp_tensor three = {RNNP_DTYPE_F32, 1, {3}, (void *)(uintptr_t)numbers_};
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
     rnnp_value x, k, y = 0, z = 0;
     Onnx__ModelProto *message;
 
     (void)state;
-    OK(rnnp_model_input(model, "same", RNNP_F32, 2, shape, (const char *const[]){"rows", NULL}, &x));
-    OK(rnnp_model_constant(model, "same", &three, &k));
-    OK(rnnp_model_node(model, "Add", 17, "same", (rnnp_value[]){x, k}, 2, NULL, 0, &y, 1));
-    OK(rnnp_model_constant(model, "same_2", &three, &k));
-    OK(rnnp_model_node(model, "Mul", 17, "same", (rnnp_value[]){y, k}, 2, NULL, 0, &z, 1));
-    OK(rnnp_model_node(model, "Neg", 17, "same", &z, 1, NULL, 0, &z, 1));
-    OK(rnnp_model_node(model, "Neg", 17, "same", &z, 1, NULL, 0, &z, 1));
-    OK(rnnp_model_output(model, "sum", y));
-    OK(rnnp_model_output(model, "sum again", y));
-    OK(rnnp_model_output(model, "product", z));
-    OK(rnnp_model_output(model, "same", x));
-    OK(rnnp_model_output(model, "input", x));
+    OK(rnnp_model_add_input(model, "same", RNNP_DTYPE_F32, 2, shape, (const char *const[]){"rows", NULL}, &x));
+    OK(rnnp_model_add_constant(model, "same", &three, &k));
+    OK(rnnp_model_add_node(model, "Add", 17, "same", (rnnp_value[]){x, k}, 2, NULL, 0, &y, 1));
+    OK(rnnp_model_add_constant(model, "same_2", &three, &k));
+    OK(rnnp_model_add_node(model, "Mul", 17, "same", (rnnp_value[]){y, k}, 2, NULL, 0, &z, 1));
+    OK(rnnp_model_add_node(model, "Neg", 17, "same", &z, 1, NULL, 0, &z, 1));
+    OK(rnnp_model_add_node(model, "Neg", 17, "same", &z, 1, NULL, 0, &z, 1));
+    OK(rnnp_model_add_output(model, "sum", y));
+    OK(rnnp_model_add_output(model, "sum again", y));
+    OK(rnnp_model_add_output(model, "product", z));
+    OK(rnnp_model_add_output(model, "same", x));
+    OK(rnnp_model_add_output(model, "input", x));
     OK(rnnp_model_close(model));
     buffer file = save(context, model);
     rnnp_model *loaded = load(context, &file);
-    assert_int_equal(rnnp_model_nodes(loaded), 6); /* two Identity */
+    assert_int_equal(rnnp_model_node_count(loaded), 6); /* two Identity */
     answer a = ask(context, model), b = ask(context, loaded);
     assert_int_equal(a.status, RNNP_OK);
     assert_same_answers(&a, &b);
@@ -265,11 +265,11 @@ static void test_names(void **state)
     rnnp_model_destroy(model);
 
     model = make_model(context);
-    OK(rnnp_model_input(model, "x", RNNP_F32, 2, shape, NULL, &x));
-    OK(rnnp_model_output(model, "x", node1(model, "Neg", x)));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, shape, NULL, &x));
+    OK(rnnp_model_add_output(model, "x", node1(model, "Neg", x)));
     OK(rnnp_model_close(model));
     buffer nothing = {0};
-    assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &nothing), RNNP_ERR_UNSUPPORTED);
+    assert_int_equal(rnnp_onnx_write(model, take_bytes, &nothing), RNNP_ERR_UNSUPPORTED);
     assert_says(context, "output x has the name of an input");
     assert_int_equal(nothing.size, 0);
     rnnp_model_destroy(model);
@@ -281,7 +281,8 @@ static void test_file(void **state)
 {
     static const int64_t shape[] = {RNNP_DYNAMIC, 2, RNNP_DYNAMIC}, perm[] = {2, 0, 1};
     static const float half = 0.5f;
-    const rnnp_tensor value = {RNNP_F32, 1, {1}, (void *)(uintptr_t)&half}, ratio = {RNNP_F32, 0, {0}, value.data};
+    const rnnp_tensor value = {RNNP_DTYPE_F32, 1, {1}, (void *)(uintptr_t)&half},
+                      ratio = {RNNP_DTYPE_F32, 0, {0}, value.data};
     const rnnp_attr fill_with = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &value};
     const rnnp_attr turn = {.name = "perm", .kind = RNNP_ATTR_INTS, .ints = perm, .count = 3};
     rnnp_context *context = make_context(NULL, 1);
@@ -289,13 +290,13 @@ static void test_file(void **state)
     rnnp_value x, y, k, mask[2] = {0, RNNP_NONE};
 
     (void)state;
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, (const char *const[]){"steps", NULL, NULL}, &x));
-    OK(rnnp_model_constant(model, "rate", &ratio, &k));
-    OK(rnnp_model_node(model, "Dropout", 13, "drop", (rnnp_value[]){x, k}, 2, NULL, 0, mask, 2));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, (const char *const[]){"steps", NULL, NULL}, &x));
+    OK(rnnp_model_add_constant(model, "rate", &ratio, &k));
+    OK(rnnp_model_add_node(model, "Dropout", 13, "drop", (rnnp_value[]){x, k}, 2, NULL, 0, mask, 2));
     y = node1(model, "Shape", mask[0]);
     y = node(model, "ConstantOfShape", &y, 1, &fill_with, 1);
     y = node2(model, "Add", y, mask[0]);
-    OK(rnnp_model_output(model, "y", node(model, "Transpose", &y, 1, &turn, 1)));
+    OK(rnnp_model_add_output(model, "y", node(model, "Transpose", &y, 1, &turn, 1)));
     OK(rnnp_model_close(model));
     buffer bytes = save(context, model);
     Onnx__ModelProto *file = unpack(&bytes);
@@ -336,10 +337,10 @@ static rnnp_model *make_mixed(rnnp_context *context, const char *op, int opset, 
     rnnp_model *model = make_model(context);
     rnnp_value x, y = 0, z = 0;
 
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, &x));
-    OK(rnnp_model_node(model, op, opset, "old", &x, 1, attr, attr != NULL, &y, 1));
-    OK(rnnp_model_node(model, "Neg", neg_opset, "new", &y, 1, NULL, 0, &z, 1));
-    OK(rnnp_model_output(model, "y", z));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &x));
+    OK(rnnp_model_add_node(model, op, opset, "old", &x, 1, attr, attr != NULL, &y, 1));
+    OK(rnnp_model_add_node(model, "Neg", neg_opset, "new", &y, 1, NULL, 0, &z, 1));
+    OK(rnnp_model_add_output(model, "y", z));
     OK(rnnp_model_close(model));
     return model;
 }
@@ -374,7 +375,7 @@ static void test_opsets(void **state)
         if (cases[i].last == 22) continue;
         buffer nothing = {0};
         model = make_mixed(context, cases[i].op, cases[i].opset, cases[i].attr, cases[i].last + 1);
-        assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &nothing), RNNP_ERR_UNSUPPORTED);
+        assert_int_equal(rnnp_onnx_write(model, take_bytes, &nothing), RNNP_ERR_UNSUPPORTED);
         assert_says(context, " old is of opset ");
         assert_says(context, "Neg new of opset ");
         assert_says(context, "an ONNX file has one opset");
@@ -396,13 +397,13 @@ static void test_dropout_mask(void **state)
         rnnp_value x, y[2] = {0, 0}, z = 0;
         buffer b = {0};
 
-        OK(rnnp_model_input(model, "x", RNNP_F32, 1, shape, NULL, &x));
-        OK(rnnp_model_node(model, "Dropout", 9, "drop", &x, 1, NULL, 0, y, 2));
-        OK(rnnp_model_node(model, "Neg", 11, "new", y, 1, NULL, 0, &z, 1));
-        OK(rnnp_model_output(model, "z", z));
-        if (used) OK(rnnp_model_output(model, "mask", y[1]));
+        OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 1, shape, NULL, &x));
+        OK(rnnp_model_add_node(model, "Dropout", 9, "drop", &x, 1, NULL, 0, y, 2));
+        OK(rnnp_model_add_node(model, "Neg", 11, "new", y, 1, NULL, 0, &z, 1));
+        OK(rnnp_model_add_output(model, "z", z));
+        if (used) OK(rnnp_model_add_output(model, "mask", y[1]));
         OK(rnnp_model_close(model));
-        assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), used ? RNNP_ERR_UNSUPPORTED : RNNP_OK);
+        assert_int_equal(rnnp_onnx_write(model, take_bytes, &b), used ? RNNP_ERR_UNSUPPORTED : RNNP_OK);
         if (used) assert_says(context, "Dropout drop is of opset 9 and Neg new of opset 11");
         free(b.at);
         rnnp_model_destroy(model);

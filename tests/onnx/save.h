@@ -12,9 +12,9 @@
 static inline buffer save(rnnp_context *context, const rnnp_model *model)
 {
     buffer b = {0};
-    const rnnp_status status = rnnp_onnx_serialize(model, take_bytes, &b);
+    const rnnp_status status = rnnp_onnx_write(model, take_bytes, &b);
 
-    if (status != RNNP_OK) print_error("%s\n", rnnp_context_last_error(context));
+    if (status != RNNP_OK) print_error("%s\n", rnnp_last_error(context));
     OK(status);
     return b;
 }
@@ -24,7 +24,7 @@ static inline rnnp_model *load(rnnp_context *context, const buffer *file)
     rnnp_model *model;
     const rnnp_status status = rnnp_onnx_load(context, file->at, file->size, NULL, &model);
 
-    if (status != RNNP_OK) print_error("%s\n", rnnp_context_last_error(context));
+    if (status != RNNP_OK) print_error("%s\n", rnnp_last_error(context));
     OK(status);
     return model;
 }

@@ -22,23 +22,23 @@ static void test_refused(void **state)
     buffer whole = save(context, model), b = {0};
 
     (void)state;
-    assert_int_equal(rnnp_onnx_serialize(NULL, take_bytes, &b), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_onnx_serialize(model, NULL, &b), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_onnx_write(NULL, take_bytes, &b), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_onnx_write(model, NULL, &b), RNNP_ERR_ARG);
     assert_says(context, "write is NULL");
-    assert_int_equal(rnnp_onnx_serialize(open, take_bytes, &b), RNNP_ERR_STATE);
+    assert_int_equal(rnnp_onnx_write(open, take_bytes, &b), RNNP_ERR_STATE);
     assert_says(context, "not closed");
     for (size_t n = 1; n < whole.size; n += 101) {
         b = (buffer){.fail_after = n};
-        assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), RNNP_ERR_IO);
+        assert_int_equal(rnnp_onnx_write(model, take_bytes, &b), RNNP_ERR_IO);
         assert_says(context, "not written beyond byte");
         assert_memory_equal(b.at ? b.at : whole.at, whole.at, b.size);
         free(b.at);
     }
     rnnp_plan *plan = make_plan(model);
-    OK(rnnp_model_release(model, NULL));
+    OK(rnnp_model_release_weights(model, NULL));
     b = (buffer){0};
-    assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), RNNP_ERR_STATE);
-    assert_says(context, "rnnp_model_release() has freed them");
+    assert_int_equal(rnnp_onnx_write(model, take_bytes, &b), RNNP_ERR_STATE);
+    assert_says(context, "rnnp_model_release_weights() has freed them");
     assert_int_equal(b.size, 0);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(open);
@@ -64,7 +64,7 @@ static void test_no_memory(void **state)
     for (size_t n = 1; n <= calls; n++) {
         b = (buffer){0};
         heap.fail_at = atomic_load(&heap.calls) + n;
-        assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), RNNP_ERR_MEMORY);
+        assert_int_equal(rnnp_onnx_write(model, take_bytes, &b), RNNP_ERR_MEMORY);
         assert_int_equal(b.size, 0);
         assert_int_equal(atomic_load(&heap.live_blocks), live);
     }
@@ -86,26 +86,26 @@ static void test_places(void **state)
     struct stat about;
 
     (void)state;
-    assert_int_equal(rnnp_onnx_save(NULL, "x"), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_onnx_save(model, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_onnx_write_file(NULL, "x"), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_onnx_write_file(model, NULL), RNNP_ERR_ARG);
     assert_says(context, "path is NULL");
-    assert_int_equal(rnnp_onnx_save(model, ""), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_onnx_write_file(model, ""), RNNP_ERR_ARG);
     assert_says(context, "path is empty");
-    assert_int_equal(rnnp_onnx_save(model, in_folder(&f, "none/model.onnx")), RNNP_ERR_IO);
+    assert_int_equal(rnnp_onnx_write_file(model, in_folder(&f, "none/model.onnx")), RNNP_ERR_IO);
     assert_says(context, "No such file or directory");
-    assert_int_equal(rnnp_onnx_save(model, "/proc/model.onnx"), RNNP_ERR_IO); /* a read-only folder */
+    assert_int_equal(rnnp_onnx_write_file(model, "/proc/model.onnx"), RNNP_ERR_IO); /* a read-only folder */
     memset(name, 'n', sizeof name);
     name[sizeof name - 1] = 0;
-    assert_int_equal(rnnp_onnx_save(model, name), RNNP_ERR_IO);
+    assert_int_equal(rnnp_onnx_write_file(model, name), RNNP_ERR_IO);
     assert_says(context, "too long");
-    assert_int_equal(rnnp_onnx_save(model, f.path), RNNP_ERR_IO);
+    assert_int_equal(rnnp_onnx_write_file(model, f.path), RNNP_ERR_IO);
     assert_says(context, "not a regular file");
-    assert_int_equal(rnnp_onnx_save(model, "/dev/full"), RNNP_ERR_IO);
+    assert_int_equal(rnnp_onnx_write_file(model, "/dev/full"), RNNP_ERR_IO);
     assert_says(context, "/dev/full is not a regular file");
     assert_int_equal(stat("/dev/full", &about), 0);
     assert_true(S_ISCHR(about.st_mode));
     strcpy(path, in_folder(&f, "model.onnx"));
-    assert_int_equal(rnnp_onnx_save(open, path), RNNP_ERR_STATE);
+    assert_int_equal(rnnp_onnx_write_file(open, path), RNNP_ERR_STATE);
     assert_int_equal(count_files(&f, 0), 0);
     rnnp_model_destroy(open);
     rnnp_model_destroy(model);
@@ -113,7 +113,7 @@ static void test_places(void **state)
     rnnp_context_destroy(context);
 }
 
-/* A file is the bytes of rnnp_onnx_serialize; what is replaced keeps its mode. */
+/* A file is the bytes of rnnp_onnx_write; what is replaced keeps its mode. */
 static void test_file(void **state)
 {
     rnnp_context *context = make_context(NULL, 1);
@@ -125,9 +125,9 @@ static void test_file(void **state)
 
     (void)state;
     strcpy(path, in_folder(&f, "model.onnx"));
-    OK(rnnp_onnx_save(model, path));
+    OK(rnnp_onnx_write_file(model, path));
     assert_int_equal(chmod(path, 0640), 0);
-    OK(rnnp_onnx_save(other, path));
+    OK(rnnp_onnx_write_file(other, path));
     assert_int_equal(stat(path, &about), 0);
     assert_int_equal(about.st_mode & 0777, 0640);
     FILE *file = fopen(path, "rb");
@@ -162,8 +162,8 @@ static int save_with_limit(const rnnp_model *model, const rnnp_context *context,
 
         signal(SIGXFSZ, SIG_IGN);
         if (setrlimit(RLIMIT_FSIZE, &most) != 0) _exit(2);
-        const rnnp_status said = rnnp_onnx_save(model, path);
-        _exit(said == RNNP_ERR_IO && strstr(rnnp_context_last_error(context), "File too large") ? 0 : 1);
+        const rnnp_status said = rnnp_onnx_write_file(model, path);
+        _exit(said == RNNP_ERR_IO && strstr(rnnp_last_error(context), "File too large") ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     return status;
@@ -179,7 +179,7 @@ static void test_full_disk(void **state)
 
     (void)state;
     strcpy(path, in_folder(&f, "model.onnx"));
-    OK(rnnp_onnx_save(old, path));
+    OK(rnnp_onnx_write_file(old, path));
     for (size_t limit = 0; limit < whole.size; limit = limit ? 3 * limit : 1) {
         assert_int_equal(save_with_limit(model, context, path, limit), 0);
         assert_int_equal(count_files(&f, 0), 1); /* no temporary file */
@@ -214,9 +214,9 @@ static void test_versions(void **state)
     assert_says(context, "librnnpack is 7.0.1 but librnnpack-onnx is");
     assert_int_equal(rnnp_onnx_load_file(context, "model.onnx", &other), RNNP_ERR_STATE);
     assert_null(other);
-    assert_int_equal(rnnp_onnx_serialize(model, take_bytes, &b), RNNP_ERR_STATE);
+    assert_int_equal(rnnp_onnx_write(model, take_bytes, &b), RNNP_ERR_STATE);
     assert_int_equal(b.size, 0);
-    assert_int_equal(rnnp_onnx_save(model, "model.onnx"), RNNP_ERR_STATE);
+    assert_int_equal(rnnp_onnx_write_file(model, "model.onnx"), RNNP_ERR_STATE);
     context->calls = same;
     rnnp_model_destroy(load(context, &whole));
     rnnp_model_destroy(model);

@@ -23,10 +23,10 @@ typedef struct built {
 
 static rnnp_value number(rnnp_model *model, int64_t i)
 {
-    const rnnp_tensor t = {.dtype = RNNP_I64, .data = &i};
+    const rnnp_tensor t = {.dtype = RNNP_DTYPE_I64, .data = &i};
     rnnp_value value;
 
-    OK(rnnp_model_constant(model, NULL, &t, &value));
+    OK(rnnp_model_add_constant(model, NULL, &t, &value));
     return value;
 }
 
@@ -36,7 +36,7 @@ static rnnp_value weights(rnnp_model *model, int64_t a, int64_t b, int64_t c)
     const rnnp_tensor t = tensor3(w, a, b, c);
     rnnp_value value;
 
-    OK(rnnp_model_constant(model, NULL, &t, &value));
+    OK(rnnp_model_add_constant(model, NULL, &t, &value));
     free(w);
     return value;
 }
@@ -49,7 +49,7 @@ static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, 
     const rnnp_attr to[] = {{.name = "to", .kind = RNNP_ATTR_INT, .i = way == BOOLS ? 9 : 7}};
     rnnp_value x;
 
-    OK(rnnp_model_input(model, "x", RNNP_F32, 2, shape, NULL, &x));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, shape, NULL, &x));
     in[0] = way == BOOLS || way == INTEGERS || way == CHOICE ? node(model, "Cast", &x, 1, to, 1) : x;
     switch (way) {
     case NOTHING: return 0;
@@ -111,10 +111,10 @@ static int build(rnnp_context *context, const char *op, int opset, int later, in
 
     *b = (built){make_model(context), n_out};
     const size_t n = make_inputs(b->model, op, way, n_in, in);
-    rnnp_status status = rnnp_model_node(b->model, op, opset, "old", in, n, attrs, n_attrs(attrs), out, n_out);
+    rnnp_status status = rnnp_model_add_node(b->model, op, opset, "old", in, n, attrs, n_attrs(attrs), out, n_out);
     for (size_t i = 0; i < n_out && status == RNNP_OK; i++) {
-        OK(rnnp_model_node(b->model, "Identity", later, "new", &out[i], 1, NULL, 0, &last, 1));
-        OK(rnnp_model_output(b->model, i ? "q" : "p", last));
+        OK(rnnp_model_add_node(b->model, "Identity", later, "new", &out[i], 1, NULL, 0, &last, 1));
+        OK(rnnp_model_add_output(b->model, i ? "q" : "p", last));
     }
     if (status == RNNP_OK) status = rnnp_model_close(b->model);
     if (status != RNNP_OK) rnnp_model_destroy(b->model);
@@ -123,11 +123,11 @@ static int build(rnnp_context *context, const char *op, int opset, int later, in
 
 static answer run_on_specials(const rnnp_model *model)
 {
-    answer a = {.n = rnnp_model_outputs(model)};
-    const rnnp_tensor x = {RNNP_F32, 2, {ROWS, COLUMNS}, (void *)(uintptr_t)specials};
+    answer a = {.n = rnnp_model_output_count(model)};
+    const rnnp_tensor x = {RNNP_DTYPE_F32, 2, {ROWS, COLUMNS}, (void *)(uintptr_t)specials};
     rnnp_plan *plan = make_plan(model);
 
-    a.status = answer_run(plan, &x, rnnp_model_inputs(model), &a);
+    a.status = answer_run(plan, &x, rnnp_model_input_count(model), &a);
     rnnp_plan_destroy(plan);
     return a;
 }
@@ -137,7 +137,7 @@ static void round_trip(rnnp_context *context, const char *op, int opset, int lat
                        size_t *refused)
 {
     buffer file = {0};
-    const rnnp_status status = rnnp_onnx_serialize(model, take_bytes, &file);
+    const rnnp_status status = rnnp_onnx_write(model, take_bytes, &file);
 
     if (status != RNNP_OK) {
         assert_int_equal(status, RNNP_ERR_UNSUPPORTED);

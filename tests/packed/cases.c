@@ -18,7 +18,7 @@ static int check(rnnp_context *context, const char *path)
     if (rnnp_onnx_load_file(context, path, &model) != RNNP_OK) return 0;
     const buffer file = write_for_all(model);
     OK(rnnp_packed_open_memory(context, file.at, file.size, &packed));
-    assert_int_equal(rnnp_model_nodes(model), rnnp_model_nodes(packed));
+    assert_int_equal(rnnp_model_node_count(model), rnnp_model_node_count(packed));
     answer a = ask(context, model), b = ask(context, packed);
     assert_same_answers(&a, &b);
     const buffer again = write_for_all(packed);

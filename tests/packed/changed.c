@@ -17,17 +17,17 @@ static rnnp_model *make_reader(rnnp_context *context)
     rnnp_model *model = make_model(context);
     rnnp_value x, parts[2] = {0, 0};
 
-    OK(rnnp_model_input(model, "x", RNNP_F32, 2, dynamic, NULL, &x));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, dynamic, NULL, &x));
     const rnnp_value slice = node(model, "Slice",
                                   (rnnp_value[]){x, ints(model, (int64_t[]){0}, 1), ints(model, (int64_t[]){40}, 1),
                                                  ints(model, (int64_t[]){0}, 1)},
                                   4, NULL, 0);
-    OK(rnnp_model_node(model, "Split", 17, "split", (rnnp_value[]){x, ints(model, (int64_t[]){1, 3}, 2)}, 2, &axis, 1,
-                       parts, 2));
-    OK(rnnp_model_output(model, "slice", slice));
-    OK(rnnp_model_output(model, "part", parts[1]));
-    OK(rnnp_model_output(model, "sum", node2(model, "ReduceSum", x, ints(model, (int64_t[]){1}, 1))));
-    OK(rnnp_model_output(model, "row", node2(model, "Gather", x, ints(model, (int64_t[]){7, -1}, 2))));
+    OK(rnnp_model_add_node(model, "Split", 17, "split", (rnnp_value[]){x, ints(model, (int64_t[]){1, 3}, 2)}, 2, &axis,
+                           1, parts, 2));
+    OK(rnnp_model_add_output(model, "slice", slice));
+    OK(rnnp_model_add_output(model, "part", parts[1]));
+    OK(rnnp_model_add_output(model, "sum", node2(model, "ReduceSum", x, ints(model, (int64_t[]){1}, 1))));
+    OK(rnnp_model_add_output(model, "row", node2(model, "Gather", x, ints(model, (int64_t[]){7, -1}, 2))));
     OK(rnnp_model_close(model));
     return model;
 }
@@ -48,7 +48,7 @@ static void test_integers_are_copied(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_reader(context);
     float *x = numbers(N * 4, 3, 1.0f), *before = calloc(4 * N * 4, sizeof *x), *after = calloc(4 * N * 4, sizeof *x);
-    const rnnp_tensor in = {RNNP_F32, 2, {N, 4}, x};
+    const rnnp_tensor in = {RNNP_DTYPE_F32, 2, {N, 4}, x};
     char path[] = "changed_XXXXXX";
     const int fd = mkstemp(path);
     rnnp_run *run;

@@ -58,7 +58,7 @@ static void test_write(void **state)
     free_outputs(&b);
     rnnp_model_destroy(opened);
     OK(rnnp_packed_open_file(context, path, &opened));
-    assert_int_equal(rnnp_model_nodes(opened), rnnp_model_nodes(other));
+    assert_int_equal(rnnp_model_node_count(opened), rnnp_model_node_count(other));
 
     rnnp_model_destroy(opened);
     rnnp_model_destroy(other);
@@ -113,7 +113,7 @@ static int write_with_limit(const rnnp_model *model, const rnnp_context *context
         signal(SIGXFSZ, SIG_IGN);
         if (setrlimit(RLIMIT_FSIZE, &most) != 0) _exit(2);
         const rnnp_status said = rnnp_packed_write_file(model, NULL, path);
-        _exit(said == RNNP_ERR_IO && strstr(rnnp_context_last_error(context), "File too large") ? 0 : 1);
+        _exit(said == RNNP_ERR_IO && strstr(rnnp_last_error(context), "File too large") ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     return status;

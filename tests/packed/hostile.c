@@ -60,15 +60,15 @@ static void run_whatever(const rnnp_model *model, const rnnp_plan *plan)
     enum { PORTS = 8, ELEMENTS = 1 << 16 };
     static const double zeros[ELEMENTS];
     static double results[MAX_OUT][ELEMENTS];
-    const size_t n_in = rnnp_model_inputs(model), n_out = rnnp_model_outputs(model);
+    const size_t n_in = rnnp_model_input_count(model), n_out = rnnp_model_output_count(model);
     rnnp_tensor in[PORTS], out[PORTS] = {{0}};
     rnnp_run *run = NULL;
     int small = n_in <= PORTS && n_out <= MAX_OUT;
 
     for (size_t i = 0; small && i < n_in; i++) {
-        rnnp_port port;
+        rnnp_port_info port;
 
-        OK(rnnp_model_input_port(model, i, &port));
+        OK(rnnp_model_input_info(model, i, &port));
         in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank, .data = (void *)zeros};
         for (size_t d = 0; d < port.rank; d++) in[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? 2 : port.shape[d];
         small = rnnp_tensor_elements(&in[i]) <= ELEMENTS;
@@ -104,7 +104,7 @@ static rnnp_status use(fixture *f, const unsigned char *at, size_t size, int ver
         assert_true(same_outputs(&f->want, &got));
         free_outputs(&got);
     }
-    if (status != RNNP_OK) assert_true(strlen(rnnp_context_last_error(f->context)) > 10);
+    if (status != RNNP_OK) assert_true(strlen(rnnp_last_error(f->context)) > 10);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(model);
     assert_int_equal(atomic_load(&f->heap.live_blocks), blocks);
@@ -335,8 +335,8 @@ static void test_header(void **state)
         lies[i].change((packed_header *)(void *)bad, f.good.size);
         sign(bad, f.good.size);
         const rnnp_status status = use(&f, bad, f.good.size, 0, PLAN_ONLY);
-        if (status != lies[i].status || !strstr(rnnp_context_last_error(f.context), lies[i].says))
-            printf("lie %zu: status %d, %s\n", i, status, rnnp_context_last_error(f.context));
+        if (status != lies[i].status || !strstr(rnnp_last_error(f.context), lies[i].says))
+            printf("lie %zu: status %d, %s\n", i, status, rnnp_last_error(f.context));
         assert_int_equal(status, lies[i].status);
         assert_says(f.context, lies[i].says);
         free(bad);
@@ -449,7 +449,7 @@ static rnnp_status scenario(rnnp_context *context, const buffer *file, rnnp_mode
 
     if (status == RNNP_OK) status = rnnp_plan_create(*model, NULL, plan);
     if (status == RNNP_OK) status = rnnp_packed_write(*model, NULL, take_bytes, again);
-    if (status == RNNP_OK) status = rnnp_model_release(*model, NULL);
+    if (status == RNNP_OK) status = rnnp_model_release_weights(*model, NULL);
     return status;
 }
 

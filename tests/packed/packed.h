@@ -105,13 +105,13 @@ static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
         l.options.batch_first = index % 2 == 0;
         for (size_t d = 0; d < 2 && l.options.cell == RNNP_CELL_LSTM; d++) l.weights[d].peephole = peepholes;
     }
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, names[l.options.batch_first], &x));
-    OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, batch, names[1], &lengths));
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, extras ? lengths : RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h,
-                            l.options.cell == RNNP_CELL_LSTM ? &c : NULL));
-    OK(rnnp_model_output(model, "y", y));
-    OK(rnnp_model_output(model, "h", h));
-    if (l.options.cell == RNNP_CELL_LSTM) OK(rnnp_model_output(model, "c", c));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, names[l.options.batch_first], &x));
+    OK(rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, batch, names[1], &lengths));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, extras ? lengths : RNNP_NONE, RNNP_NONE, RNNP_NONE, &y,
+                                &h, l.options.cell == RNNP_CELL_LSTM ? &c : NULL));
+    OK(rnnp_model_add_output(model, "y", y));
+    OK(rnnp_model_add_output(model, "h", h));
+    if (l.options.cell == RNNP_CELL_LSTM) OK(rnnp_model_add_output(model, "c", c));
     OK(rnnp_model_close(model));
     free(peepholes);
     free_layer(&l);
@@ -125,33 +125,34 @@ static inline rnnp_model *make_classifier(rnnp_context *context)
     enum { WORDS = 11, WIDTH = 8 };
     static const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC}, perm[] = {1, 0, 2};
     float *table = numbers(WORDS * WIDTH, 5, 1.0f), *w = numbers(2 * HIDDEN * HIDDEN, 6, 0.3f);
-    layer first = make_layer(RNNP_CELL_LSTM, WIDTH, HIDDEN, RNNP_BIDIRECTIONAL, 7);
-    layer second = make_layer(RNNP_CELL_LSTM, 2 * HIDDEN, HIDDEN, RNNP_FORWARD, 8);
-    const rnnp_tensor square = {RNNP_F32, 2, {HIDDEN, HIDDEN}, w}, one = {RNNP_F32, 0, {0}, w};
+    layer first = make_layer(RNNP_CELL_LSTM, WIDTH, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, 7);
+    layer second = make_layer(RNNP_CELL_LSTM, 2 * HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 8);
+    const rnnp_tensor square = {RNNP_DTYPE_F32, 2, {HIDDEN, HIDDEN}, w}, one = {RNNP_DTYPE_F32, 0, {0}, w};
     const rnnp_attr value = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &one};
     const rnnp_attr turn = {.name = "perm", .kind = RNNP_ATTR_INTS, .ints = perm, .count = 3};
     const rnnp_attr alpha = {.name = "alpha", .kind = RNNP_ATTR_FLOAT, .f = 0.2f};
     rnnp_model *model = make_model(context);
     rnnp_value words, x, y, matrix, constant;
 
-    OK(rnnp_model_input(model, "words", RNNP_I64, 2, shape, NULL, &words));
-    OK(rnnp_model_embedding(model, words, table, WORDS, WIDTH, &x));
-    OK(rnnp_model_recurrent(model, &first.options, first.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL, NULL));
-    OK(rnnp_model_recurrent(model, &second.options, second.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL,
-                            NULL));
-    OK(rnnp_model_constant(model, "square", &square, &matrix));
+    OK(rnnp_model_add_input(model, "words", RNNP_DTYPE_I64, 2, shape, NULL, &words));
+    OK(rnnp_model_add_embedding(model, words, table, WORDS, WIDTH, &x));
+    OK(rnnp_model_add_recurrent(model, &first.options, first.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL,
+                                NULL));
+    OK(rnnp_model_add_recurrent(model, &second.options, second.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL,
+                                NULL));
+    OK(rnnp_model_add_constant(model, "square", &square, &matrix));
     x = node2(model, "MatMul", x, matrix);
     x = node(model, "LeakyRelu", &x, 1, &alpha, 1);
     x = node(model, "Transpose", &x, 1, &turn, 1);
     constant = node(model, "Constant", NULL, 0, &value, 1);
     constant = node2(model, "Add", constant, constant);
     x = node2(model, "Mul", x, constant);
-    OK(rnnp_model_pool(model, x, RNNP_POOL_MEAN, 1, &y));
-    OK(rnnp_model_dense(model, y, w, HIDDEN, 2 * HIDDEN, 1, w, "Softmax", &y));
-    OK(rnnp_model_output(model, "diagnosis", y));
-    OK(rnnp_model_output(model, "features", x));
-    OK(rnnp_model_output(model, "scale", constant));
-    OK(rnnp_model_output(model, "weights", matrix));
+    OK(rnnp_model_add_pool(model, x, RNNP_POOL_MEAN, 1, &y));
+    OK(rnnp_model_add_dense(model, y, w, HIDDEN, 2 * HIDDEN, 1, w, "Softmax", &y));
+    OK(rnnp_model_add_output(model, "diagnosis", y));
+    OK(rnnp_model_add_output(model, "features", x));
+    OK(rnnp_model_add_output(model, "scale", constant));
+    OK(rnnp_model_add_output(model, "weights", matrix));
     OK(rnnp_model_close(model));
     free(table);
     free(w);
@@ -176,32 +177,34 @@ typedef struct outputs {
 static inline outputs run_model(const rnnp_model *model, rnnp_plan *plan)
 {
     static const int32_t lengths[] = {STEPS, 0, 2, STEPS, 1};
-    outputs o = {.n = rnnp_model_outputs(model)};
+    outputs o = {.n = rnnp_model_output_count(model)};
     rnnp_tensor in[2];
     rnnp_run *run;
     float *x = numbers(STEPS * BATCH * INPUT, 77, 1.0f);
     int64_t words[STEPS * BATCH];
 
     for (size_t i = 0; i < STEPS * BATCH; i++) words[i] = (int64_t)(i * 7 % 11);
-    for (size_t i = 0; i < rnnp_model_inputs(model); i++) {
-        rnnp_port port;
+    for (size_t i = 0; i < rnnp_model_input_count(model); i++) {
+        rnnp_port_info port;
 
-        OK(rnnp_model_input_port(model, i, &port));
+        OK(rnnp_model_input_info(model, i, &port));
         in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};
-        in[i].data = port.dtype == RNNP_F32 ? (void *)x : port.dtype == RNNP_I64 ? (void *)words : (void *)lengths;
+        in[i].data = port.dtype == RNNP_DTYPE_F32   ? (void *)x
+                     : port.dtype == RNNP_DTYPE_I64 ? (void *)words
+                                                    : (void *)lengths;
         for (size_t d = 0; d < port.rank; d++) {
             const int is_batch = port.symbol[d] ? strcmp(port.symbol[d], "batch") == 0 : d == 1;
 
             in[i].shape[d] = port.shape[d] != RNNP_DYNAMIC ? port.shape[d] : is_batch ? BATCH : STEPS;
         }
     }
-    OK(rnnp_run_create(plan, in, rnnp_model_inputs(model), &run));
+    OK(rnnp_run_create(plan, in, rnnp_model_input_count(model), &run));
     for (size_t i = 0; i < o.n; i++) {
         OK(rnnp_run_output(run, i, &o.out[i]));
         o.out[i].data = calloc(rnnp_tensor_elements(&o.out[i]) + 1, 8);
         assert_non_null(o.out[i].data);
     }
-    OK(rnnp_run_execute(run, in, rnnp_model_inputs(model), o.out, o.n));
+    OK(rnnp_run_execute(run, in, rnnp_model_input_count(model), o.out, o.n));
     rnnp_run_destroy(run);
     free(x);
     return o;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rnnp_model_release: the memory goes down by what is packed, plans go on, and what needs the elements says so. Closing
+ * rnnp_model_release_weights: the memory goes down by what is packed, plans go on, and what needs the elements says so. Closing
  * lets go of constants that nobody reads.
  */
 #include "packed.h"
@@ -11,18 +11,18 @@ enum { WIDE = 64, FLOATS_W = 4 * WIDE * WIDE };
 static rnnp_model *make_wide(rnnp_context *context, int twice)
 {
     static const int64_t shape[] = {RNNP_DYNAMIC, 2, WIDE};
-    layer l = make_layer(RNNP_CELL_LSTM, WIDE, WIDE, RNNP_FORWARD, 1);
+    layer l = make_layer(RNNP_CELL_LSTM, WIDE, WIDE, RNNP_DIRECTION_FORWARD, 1);
     float *w = numbers(WIDE * WIDE, 2, 0.1f);
-    const rnnp_tensor square = {RNNP_F32, 2, {WIDE, WIDE}, w};
+    const rnnp_tensor square = {RNNP_DTYPE_F32, 2, {WIDE, WIDE}, w};
     rnnp_model *model = make_model(context);
     rnnp_value x, matrix;
 
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, NULL, &x));
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL, NULL));
-    OK(rnnp_model_constant(model, "square", &square, &matrix));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &x));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL, NULL));
+    OK(rnnp_model_add_constant(model, "square", &square, &matrix));
     x = node2(model, "MatMul", x, matrix);
-    OK(rnnp_model_output(model, "y", x));
-    if (twice) OK(rnnp_model_output(model, "matrix", matrix));
+    OK(rnnp_model_add_output(model, "y", x));
+    if (twice) OK(rnnp_model_add_output(model, "matrix", matrix));
     OK(rnnp_model_close(model));
     free(w);
     free_layer(&l);
@@ -56,28 +56,28 @@ static void release(int twice)
     rnnp_model *model = make_wide(context, twice);
     rnnp_plan *plan = make_plan(model), *other;
     outputs before = run_wide(plan, 1 + (size_t)twice);
-    const size_t parameters = rnnp_model_parameters(model), live = atomic_load(&heap.live_bytes);
+    const size_t parameters = rnnp_model_constant_elements(model), live = atomic_load(&heap.live_bytes);
     size_t freed = 0, plan_bytes, again = 1;
     rnnp_node_info node;
 
-    OK(rnnp_model_release(model, &freed));
+    OK(rnnp_model_release_weights(model, &freed));
     assert_int_equal(freed, expected);
     const size_t less = live - atomic_load(&heap.live_bytes);
     assert_true(less >= expected && less <= expected + heads);
-    OK(rnnp_model_release(model, &again));
+    OK(rnnp_model_release_weights(model, &again));
     assert_int_equal(again, 0);
-    OK(rnnp_model_release(model, NULL));
+    OK(rnnp_model_release_weights(model, NULL));
 
     /* The plan goes on, and so do runs made from it now. */
     outputs after = run_wide(plan, 1 + (size_t)twice);
     assert_true(same_outputs(&before, &after));
-    assert_int_equal(rnnp_model_parameters(model), parameters);
+    assert_int_equal(rnnp_model_constant_elements(model), parameters);
     OK(rnnp_model_node_info(model, 0, &node));
     OK(rnnp_plan_bytes(model, NULL, &plan_bytes));
 
     assert_int_equal(rnnp_plan_create(model, NULL, &other), RNNP_ERR_STATE);
     assert_null(other);
-    assert_says(context, "rnnp_model_release");
+    assert_says(context, "rnnp_model_release_weights");
     buffer file = {0};
     assert_int_equal(rnnp_packed_write(model, NULL, take_bytes, &file), RNNP_ERR_STATE);
     assert_int_equal(file.size, 0);
@@ -106,7 +106,7 @@ static void test_packed_model(void **state)
 
     (void)state;
     OK(rnnp_packed_open_memory(context, file.at, file.size, &opened));
-    OK(rnnp_model_release(opened, &freed));
+    OK(rnnp_model_release_weights(opened, &freed));
     assert_int_equal(freed, 0);
     rnnp_plan_destroy(make_plan(opened));
     rnnp_model_destroy(opened);
@@ -121,8 +121,8 @@ static void test_errors(void **state)
     rnnp_model *model = make_model(context);
 
     (void)state;
-    assert_int_equal(rnnp_model_release(NULL, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_model_release(model, NULL), RNNP_ERR_STATE);
+    assert_int_equal(rnnp_model_release_weights(NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_release_weights(model, NULL), RNNP_ERR_STATE);
     rnnp_model_destroy(model);
     rnnp_context_destroy(context);
 }
@@ -138,17 +138,17 @@ static void test_close(void **state)
     rnnp_context *context = make_context(&heap, 1);
     rnnp_model *model = make_model(context);
     float *w = numbers(SIDE * SIDE, 1, 1.0f);
-    const rnnp_tensor tensor = {RNNP_F32, 2, {SIDE, SIDE}, w};
+    const rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {SIDE, SIDE}, w};
     const rnnp_attr value = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &tensor};
     rnnp_value x, a, b;
 
     (void)state;
-    OK(rnnp_model_input(model, "x", RNNP_F32, 2, shape, NULL, &x));
-    OK(rnnp_model_constant(model, "a", &tensor, &a));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, shape, NULL, &x));
+    OK(rnnp_model_add_constant(model, "a", &tensor, &a));
     b = node(model, "Constant", NULL, 0, &value, 1);
     a = node2(model, "Add", a, b);
     a = node1(model, "Neg", a);
-    OK(rnnp_model_output(model, "y", node2(model, "MatMul", x, a)));
+    OK(rnnp_model_add_output(model, "y", node2(model, "MatMul", x, a)));
     const size_t before = atomic_load(&heap.live_bytes);
     assert_true(before > 2 * each);
     OK(rnnp_model_close(model));

@@ -15,7 +15,7 @@ static const char *isa_of(const rnnp_context *context)
     return host.isa;
 }
 
-static void assert_same_port(const rnnp_port *a, const rnnp_port *b)
+static void assert_same_port(const rnnp_port_info *a, const rnnp_port_info *b)
 {
     assert_string_equal(a->name, b->name);
     assert_int_equal(a->dtype, b->dtype);
@@ -31,23 +31,23 @@ static void assert_same_port(const rnnp_port *a, const rnnp_port *b)
 static void assert_same_graph(const rnnp_model *a, const rnnp_model *b)
 {
     rnnp_node_info na, nb;
-    rnnp_port pa, pb;
+    rnnp_port_info pa, pb;
 
-    assert_int_equal(rnnp_model_inputs(a), rnnp_model_inputs(b));
-    assert_int_equal(rnnp_model_outputs(a), rnnp_model_outputs(b));
-    assert_int_equal(rnnp_model_parameters(a), rnnp_model_parameters(b));
-    assert_int_equal(rnnp_model_nodes(a), rnnp_model_nodes(b));
-    for (size_t i = 0; i < rnnp_model_inputs(a); i++) {
-        OK(rnnp_model_input_port(a, i, &pa));
-        OK(rnnp_model_input_port(b, i, &pb));
+    assert_int_equal(rnnp_model_input_count(a), rnnp_model_input_count(b));
+    assert_int_equal(rnnp_model_output_count(a), rnnp_model_output_count(b));
+    assert_int_equal(rnnp_model_constant_elements(a), rnnp_model_constant_elements(b));
+    assert_int_equal(rnnp_model_node_count(a), rnnp_model_node_count(b));
+    for (size_t i = 0; i < rnnp_model_input_count(a); i++) {
+        OK(rnnp_model_input_info(a, i, &pa));
+        OK(rnnp_model_input_info(b, i, &pb));
         assert_same_port(&pa, &pb);
     }
-    for (size_t i = 0; i < rnnp_model_outputs(a); i++) {
-        OK(rnnp_model_output_port(a, i, &pa));
-        OK(rnnp_model_output_port(b, i, &pb));
+    for (size_t i = 0; i < rnnp_model_output_count(a); i++) {
+        OK(rnnp_model_output_info(a, i, &pa));
+        OK(rnnp_model_output_info(b, i, &pb));
         assert_same_port(&pa, &pb);
     }
-    for (size_t n = 0; n < rnnp_model_nodes(a); n++) {
+    for (size_t n = 0; n < rnnp_model_node_count(a); n++) {
         OK(rnnp_model_node_info(a, n, &na));
         OK(rnnp_model_node_info(b, n, &nb));
         assert_string_equal(na.name, nb.name);
@@ -64,9 +64,9 @@ static void assert_same_graph(const rnnp_model *a, const rnnp_model *b)
 static void count_places(const rnnp_model *model, const rnnp_plan *plan, size_t *in_file, size_t *in_plan)
 {
     *in_file = *in_plan = 0;
-    for (size_t n = 0; n < rnnp_model_nodes(model); n++) {
-        *in_file += rnnp_plan_weights(plan, n) == RNNP_WEIGHTS_FILE;
-        *in_plan += rnnp_plan_weights(plan, n) == RNNP_WEIGHTS_PLAN;
+    for (size_t n = 0; n < rnnp_model_node_count(model); n++) {
+        *in_file += rnnp_plan_node_place(plan, n) == RNNP_WEIGHTS_PLACE_FILE;
+        *in_plan += rnnp_plan_node_place(plan, n) == RNNP_WEIGHTS_PLACE_PLAN;
     }
 }
 
@@ -111,7 +111,7 @@ static size_t check_opened(const rnnp_model *model, const buffer *file, const ch
     assert_true(in_file + in_plan > 0);
     if (fits) {
         assert_int_equal(in_plan, 0);
-        assert_true(plan_bytes < 1024 * (1 + rnnp_model_nodes(opened))); /* no weights */
+        assert_true(plan_bytes < 1024 * (1 + rnnp_model_node_count(opened))); /* no weights */
     } else {
         assert_int_equal(in_plan, lacking);
     }
@@ -273,7 +273,7 @@ static size_t layouts_of(rnnp_context *context, const rnnp_model *model, size_t 
             rnnp_packed_block_info *last = &blocks[found];
             size_t k = 0;
 
-            OK(rnnp_model_packed_block(opened[i], b, last));
+            OK(rnnp_model_packed_block_info(opened[i], b, last));
             while (k < found && (blocks[k].node != last->node || strcmp(blocks[k].layout, last->layout) != 0)) k++;
             found += k == found;
         }
@@ -302,29 +302,29 @@ static void test_info(void **state)
     OK(rnnp_model_packed_info(opened, &info));
     assert_int_equal(info.version, RNNP_PACKED_VERSION);
     assert_int_equal(info.file_bytes, file.size);
-    assert_true(info.data_bytes >= rnnp_model_parameters(model) * 4);
+    assert_true(info.data_bytes >= rnnp_model_constant_elements(model) * 4);
     assert_true(info.graph_bytes > 500);
     /* Two LSTMs and two products, in each layout once. */
     assert_int_equal(info.blocks, layouts_of(context, model, 4));
     for (size_t i = 0; i < info.blocks; i++) {
         rnnp_node_info node;
 
-        OK(rnnp_model_packed_block(opened, i, &block));
+        OK(rnnp_model_packed_block_info(opened, i, &block));
         OK(rnnp_model_node_info(opened, block.node, &node));
         assert_non_null(strstr(block.layout, strcmp(node.op, "LSTM") == 0 ? "lstm_step lanes" : "panels of"));
         total += (block.bytes + 63) / 64 * 64;
     }
     assert_int_equal(total, info.packed_bytes);
 
-    assert_int_equal(rnnp_model_packed_block(opened, info.blocks, &block), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_model_packed_block(opened, 0, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_model_packed_block(model, 0, &block), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_model_packed_block(NULL, 0, &block), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_packed_block_info(opened, info.blocks, &block), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_packed_block_info(opened, 0, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_packed_block_info(model, 0, &block), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_packed_block_info(NULL, 0, &block), RNNP_ERR_ARG);
     assert_int_equal(rnnp_model_packed_info(NULL, &info), RNNP_ERR_ARG);
     assert_int_equal(rnnp_model_packed_info(model, NULL), RNNP_ERR_ARG);
     info.struct_size = 0;
     assert_int_equal(rnnp_model_packed_info(model, &info), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_plan_weights(NULL, 0), RNNP_WEIGHTS_NONE);
+    assert_int_equal(rnnp_plan_node_place(NULL, 0), RNNP_WEIGHTS_PLACE_NONE);
     assert_int_equal(rnnp_packed_verify(model), RNNP_ERR_STATE);
     assert_says(context, "not from a packed file");
     assert_int_equal(rnnp_packed_verify(NULL), RNNP_ERR_ARG);
@@ -364,7 +364,7 @@ static void test_every_isa(void **state)
         OK(rnnp_packed_write(model, &options, take_bytes, &b));
         OK(rnnp_packed_open_memory(context, b.at, b.size, &opened));
         OK(rnnp_packed_verify(opened));
-        for (size_t n = 0; rnnp_model_packed_block(opened, n, &block) == RNNP_OK; n++) {
+        for (size_t n = 0; rnnp_model_packed_block_info(opened, n, &block) == RNNP_OK; n++) {
             for (size_t k = 0; k < ISAS; k++) {
                 char lanes[64];
 

@@ -29,11 +29,11 @@ static rnnp_status scenario(rnnp_context *context, const char *path, const text 
     const rnnp_record_host host = make_host(1);
     const rnnp_record record = make_record(64, 1, "variant=x chunk=8");
 
-    TRY(rnnp_records_read(context, path, &o->read));
+    TRY(rnnp_records_open_file(context, path, &o->read));
     TRY(rnnp_records_create(context, &o->made));
     TRY(rnnp_records_add(o->made, &host, &record));
     TRY(rnnp_records_merge(o->made, o->read));
-    TRY(rnnp_records_parse(context, "text", t->data, t->bytes, &o->parsed));
+    TRY(rnnp_records_open_memory(context, "text", t->data, t->bytes, &o->parsed));
     TRY(rnnp_records_update(o->made, path, 1000));
     return rnnp_records_edit(context, path, 1000, keep_all, NULL);
 }
@@ -66,7 +66,7 @@ static void test_every_allocation(void **state)
             failures++;
         }
         /* the file is whole, and holds at least what it held */
-        OK(rnnp_records_read(plain, path, &full));
+        OK(rnnp_records_open_file(plain, path, &full));
         assert_true(rnnp_records_count(full) >= rnnp_records_count(old));
         OK(rnnp_records_merge(full, old));
         text after = text_of(full), in_file = read_file(path);

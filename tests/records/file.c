@@ -85,7 +85,7 @@ static void test_update(void **state)
     set = one_record(context, 1, 16, "v=c");
     OK(rnnp_records_update(set, path, 1000));
     assert_int_equal(rnnp_records_count(set), 3); /* the set holds what the file held */
-    OK(rnnp_records_read(context, path, &seen));
+    OK(rnnp_records_open_file(context, path, &seen));
     assert_same_sets(set, seen);
     assert_int_equal(stat(path, &before), 0);
     assert_int_equal(before.st_mode & 0777, 0640);
@@ -108,9 +108,9 @@ static void test_update(void **state)
     assert_int_equal(rnnp_records_check(NULL, path, 0), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_check(context, NULL, 0), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_update(NULL, path, 0), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_records_read(NULL, path, &seen), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_records_read(context, NULL, &seen), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_records_read(context, path, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_open_file(NULL, path, &seen), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_open_file(context, NULL, &seen), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_open_file(context, path, NULL), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_edit(context, path, 0, NULL, NULL), RNNP_ERR_ARG);
     remove_folder(folder);
     rnnp_context_destroy(context);
@@ -130,7 +130,7 @@ static void test_links(void **state)
     update(context, in(folder, "link"), 1, 9, "v=a");
     assert_int_equal(lstat(in(folder, "link"), &about), 0);
     assert_true(S_ISLNK(about.st_mode));
-    OK(rnnp_records_read(context, in(folder, "real"), &set));
+    OK(rnnp_records_open_file(context, in(folder, "real"), &set));
     assert_int_equal(rnnp_records_count(set), 2);
 
     assert_int_equal(symlink("nothing", in(folder, "dangling")), 0);
@@ -141,7 +141,7 @@ static void test_links(void **state)
     assert_int_equal(lstat(in(folder, "loop"), &about), 0);
     assert_true(S_ISLNK(about.st_mode));
     rnnp_records_destroy(set);
-    assert_int_equal(rnnp_records_read(context, in(folder, "loop"), &set), RNNP_ERR_IO);
+    assert_int_equal(rnnp_records_open_file(context, in(folder, "loop"), &set), RNNP_ERR_IO);
 
     /* what lies at the names of temporary files is no way to other files */
     write_file(in(folder, "victim"), "precious", 8);
@@ -212,7 +212,7 @@ static void test_bad_files(void **state)
     const char *const path = in(folder, "records");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_file(path, cases[i].data, cases[i].bytes);
-        assert_int_equal(rnnp_records_read(context, path, &seen), cases[i].status);
+        assert_int_equal(rnnp_records_open_file(context, path, &seen), cases[i].status);
         assert_null(seen);
         assert_says(context, cases[i].says);
         assert_says(context, path);
@@ -229,26 +229,26 @@ static void test_bad_files(void **state)
 
     write_file(path, "", 0);
     assert_int_equal(truncate(path, HUGE_BYTES), 0);
-    assert_int_equal(rnnp_records_read(context, path, &seen), RNNP_ERR_FORMAT);
+    assert_int_equal(rnnp_records_open_file(context, path, &seen), RNNP_ERR_FORMAT);
     assert_says(context, "67108865 bytes, more than");
     assert_true(atomic_load(&heap.peak_bytes) < 1 << 20); /* it was not even read */
     assert_int_equal(unlink(path), 0);
 
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(rnnp_records_read(context, path, &seen), RNNP_ERR_IO);
+    assert_int_equal(rnnp_records_open_file(context, path, &seen), RNNP_ERR_IO);
     assert_says(context, "is a folder");
     assert_int_equal(rnnp_records_update(set, path, 0), RNNP_ERR_IO);
     assert_int_equal(rmdir(path), 0);
 
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(rnnp_records_read(context, path, &seen), RNNP_ERR_IO); /* and does not wait for a writer */
+    assert_int_equal(rnnp_records_open_file(context, path, &seen), RNNP_ERR_IO); /* and does not wait for a writer */
     assert_says(context, "is a pipe");
     assert_int_equal(rnnp_records_update(set, path, 0), RNNP_ERR_IO);
     assert_int_equal(unlink(path), 0);
 
-    assert_int_equal(rnnp_records_read(context, "/dev/null", &seen), RNNP_ERR_IO);
+    assert_int_equal(rnnp_records_open_file(context, "/dev/null", &seen), RNNP_ERR_IO);
     assert_says(context, "no regular file");
-    assert_int_equal(rnnp_records_read(context, path, &seen), RNNP_ERR_IO);
+    assert_int_equal(rnnp_records_open_file(context, path, &seen), RNNP_ERR_IO);
     assert_says(context, "there is no such file");
     assert_int_equal(rnnp_records_update(set, in(folder, "none/records"), 0), RNNP_ERR_IO);
     assert_says(context, "cannot lock");
@@ -265,8 +265,8 @@ static int read_is_refused(const char *path)
     rnnp_context *context = make_context(NULL);
     rnnp_records *set;
 
-    return rnnp_records_read(context, path, &set) == RNNP_ERR_IO && !set &&
-           strstr(rnnp_context_last_error(context), "Permission denied");
+    return rnnp_records_open_file(context, path, &set) == RNNP_ERR_IO && !set &&
+           strstr(rnnp_last_error(context), "Permission denied");
 }
 
 static int update_is_refused_and_reading_works(const char *path)
@@ -275,9 +275,8 @@ static int update_is_refused_and_reading_works(const char *path)
     rnnp_records *set = one_record(context, 1, 99, "v=a"), *seen;
 
     return rnnp_records_update(set, path, 0) == RNNP_ERR_IO && rnnp_records_count(set) == 1 &&
-           strstr(rnnp_context_last_error(context), "cannot lock") &&
-           rnnp_records_check(context, path, 0) == RNNP_ERR_IO && rnnp_records_read(context, path, &seen) == RNNP_OK &&
-           rnnp_records_count(seen) == 1;
+           strstr(rnnp_last_error(context), "cannot lock") && rnnp_records_check(context, path, 0) == RNNP_ERR_IO &&
+           rnnp_records_open_file(context, path, &seen) == RNNP_OK && rnnp_records_count(seen) == 1;
 }
 
 static void test_permissions(void **state)
@@ -310,8 +309,8 @@ static int update_on_a_full_disk(const char *path)
 
     signal(SIGXFSZ, SIG_IGN);
     return setrlimit(RLIMIT_FSIZE, &limit) == 0 && rnnp_records_update(set, path, 0) == RNNP_ERR_IO &&
-           rnnp_records_count(set) == 1 && strstr(rnnp_context_last_error(context), "cannot write") &&
-           strstr(rnnp_context_last_error(context), "File too large");
+           rnnp_records_count(set) == 1 && strstr(rnnp_last_error(context), "cannot write") &&
+           strstr(rnnp_last_error(context), "File too large");
 }
 
 static void test_full_disk(void **state)
@@ -360,7 +359,7 @@ static void test_lock(void **state)
     assert_int_equal(read(ready[0], &byte, 1), 1);
     assert_int_equal(rnnp_records_update(set, path, 30), RNNP_ERR_IO);
     assert_says(context, "another process has held the lock for 30 ms");
-    OK(rnnp_records_read(context, path, &seen)); /* readers need no lock */
+    OK(rnnp_records_open_file(context, path, &seen)); /* readers need no lock */
     assert_int_equal(rnnp_records_count(seen), 1);
     rnnp_records_destroy(seen);
     assert_int_equal(kill(child, SIGKILL), 0);
@@ -432,7 +431,7 @@ static void test_places(void **state)
     opens(context, root, NULL, 2);
     update(context, in(root, "given"), 1, 1, "");
     opens(context, root, in(root, "given"), 1);
-    assert_string_equal(rnnp_context_last_error(context), ""); /* what is missing on the way is no error */
+    assert_string_equal(rnnp_last_error(context), ""); /* what is missing on the way is no error */
     assert_int_equal(rnnp_records_open_under(context, root, in(root, "none"), file, &set), RNNP_ERR_IO);
     assert_null(set);
     assert_says(context, "none: there is no such file");
@@ -442,9 +441,9 @@ static void test_places(void **state)
     assert_int_equal(rnnp_records_open_under(context, root, NULL, NULL, &set), RNNP_ERR_FORMAT);
     assert_null(set);
     assert_says(context, named);
-    assert_int_equal(rnnp_records_open(NULL, NULL, NULL, &set), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_records_open(context, NULL, NULL, NULL), RNNP_ERR_ARG);
-    OK(rnnp_records_open(context, in(root, "given"), NULL, &set));
+    assert_int_equal(rnnp_records_open_default(NULL, NULL, NULL, &set), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_open_default(context, NULL, NULL, NULL), RNNP_ERR_ARG);
+    OK(rnnp_records_open_default(context, in(root, "given"), NULL, &set));
     rnnp_records_destroy(set);
     remove_folder(root);
     rnnp_context_destroy(context);
@@ -607,7 +606,7 @@ static void test_own_file(void **state)
     longest[2 * RNNP_RECORDS_PATH - 1] = '\0';
     assert_int_equal(rnnp_records_own_file(context, longest, 0, file), RNNP_ERR_ARG);
     assert_says(context, "8191 characters");
-    assert_int_equal(rnnp_records_open(context, longest, NULL, &set), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_open_default(context, longest, NULL, &set), RNNP_ERR_ARG);
     assert_null(set);
     set = make_set(context);
     assert_int_equal(rnnp_records_update(set, longest, 0), RNNP_ERR_ARG);

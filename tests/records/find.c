@@ -25,8 +25,8 @@ static rnnp_record_found find(const rnnp_records *set, const rnnp_default *table
     rnnp_record_found found;
 
     OK(rnnp_records_find_in(set, table, &host, key, usable, NULL, &found));
-    assert_int_equal(found.match == RNNP_RECORD_NONE, found.record == NULL);
-    assert_int_equal(found.match == RNNP_RECORD_NONE, found.source == NULL);
+    assert_int_equal(found.match == RNNP_MATCH_NONE, found.record == NULL);
+    assert_int_equal(found.match == RNNP_MATCH_NONE, found.source == NULL);
     return found;
 }
 
@@ -43,7 +43,7 @@ static void test_exact(void **state)
     for (size_t i = 0; i < 4; i++) {
         const rnnp_record_found f = find(set, no_defaults, &records[i].key, NULL);
 
-        assert_int_equal(f.match, RNNP_RECORD_EXACT);
+        assert_int_equal(f.match, RNNP_MATCH_EXACT);
         assert_string_equal(f.record->choice, records[i].choice);
         assert_string_equal(f.source, "records");
         assert_string_equal(f.reason, "");
@@ -88,10 +88,10 @@ static void test_nearest(void **state)
         const rnnp_record_found f = find(set, no_defaults, &r[2].key, NULL);
 
         if (cases[i].nearest < 0) {
-            assert_int_equal(f.match, RNNP_RECORD_NONE);
+            assert_int_equal(f.match, RNNP_MATCH_NONE);
             assert_non_null(strstr(f.reason, "no record of lstm f32 threads=1 is within a factor of two"));
         } else {
-            assert_int_equal(f.match, RNNP_RECORD_NEAREST);
+            assert_int_equal(f.match, RNNP_MATCH_NEAREST);
             assert_string_equal(f.record->choice, r[cases[i].nearest].choice);
             assert_non_null(strstr(f.reason, "nearest: input="));
         }
@@ -107,7 +107,7 @@ static void test_nearest(void **state)
         if (k == 0) snprintf(key.layer, sizeof key.layer, "gru");
         if (k == 1) snprintf(key.precision, sizeof key.precision, "bf16");
         if (k == 2) key.threads = 2;
-        assert_int_equal(find(set, no_defaults, &key, NULL).match, RNNP_RECORD_NONE);
+        assert_int_equal(find(set, no_defaults, &key, NULL).match, RNNP_MATCH_NONE);
     }
     rnnp_records_destroy(set);
     rnnp_context_destroy(context);
@@ -129,20 +129,20 @@ static void test_unusable(void **state)
 
     (void)state;
     rnnp_record_found f = find(set, no_defaults, &records[0].key, knows_a_and_b);
-    assert_int_equal(f.match, RNNP_RECORD_NEAREST);
+    assert_int_equal(f.match, RNNP_MATCH_NEAREST);
     assert_string_equal(f.record->choice, "v=b");
     assert_non_null(strstr(f.reason, "batch=10"));
     assert_non_null(strstr(f.reason, "the exact record says later=1, which cannot be done here"));
     f = find(set, no_defaults, &records[3].key, knows_a_and_b);
-    assert_int_equal(f.match, RNNP_RECORD_NONE);
+    assert_int_equal(f.match, RNNP_MATCH_NONE);
     assert_string_equal(f.reason, "the exact record says v=c, which cannot be done here");
     rnnp_record_key near = records[3].key;
     near.batch = 7;
     f = find(set, no_defaults, &near, knows_a_and_b);
-    assert_int_equal(f.match, RNNP_RECORD_NONE);
+    assert_int_equal(f.match, RNNP_MATCH_NONE);
     assert_string_equal(f.reason, "a near record says v=c, which cannot be done here");
     f = find(set, no_defaults, &records[4].key, knows_a_and_b); /* the default can always be done */
-    assert_int_equal(f.match, RNNP_RECORD_EXACT);
+    assert_int_equal(f.match, RNNP_MATCH_EXACT);
     rnnp_records_destroy(set);
     rnnp_context_destroy(context);
 }
@@ -164,7 +164,7 @@ static void test_other_hosts(void **state)
     OK(rnnp_records_add(set, &far, &record));
     OK(rnnp_records_add(set, &near, &record));
     f = find(set, no_defaults, &record.key, NULL);
-    assert_int_equal(f.match, RNNP_RECORD_NONE);
+    assert_int_equal(f.match, RNNP_MATCH_NONE);
     assert_string_equal(f.reason, "no records of this host: the most alike of 2 has kernels=0000000000000001 and not "
                                   "kernels=9f00c0ffee123456 (1 field differs)");
     rnnp_records_destroy(set);
@@ -197,13 +197,13 @@ static void test_defaults(void **state)
     static const struct {
         uint64_t hidden;
         const char *choice, *source;
-        rnnp_record_match match;
+        rnnp_match match;
     } cases[] = {
-        {64, "v=zen3", "zen3", RNNP_RECORD_EXACT},       {90, "v=zen3", "zen3", RNNP_RECORD_NEAREST},
-        {256, "v=avx256", "avx2", RNNP_RECORD_EXACT},    {512, "v=avx256", "avx2", RNNP_RECORD_NEAREST},
-        {1024, "v=less", "avx2", RNNP_RECORD_NEAREST},   {700, "v=generic512", "generic", RNNP_RECORD_NEAREST},
-        {20000, "v=small", "zen3", RNNP_RECORD_NEAREST}, /* a tie, in whatever order the rows are */
-        {4096, "v=twice", "avx2", RNNP_RECORD_NEAREST},  {200000, NULL, NULL, RNNP_RECORD_NONE},
+        {64, "v=zen3", "zen3", RNNP_MATCH_EXACT},       {90, "v=zen3", "zen3", RNNP_MATCH_NEAREST},
+        {256, "v=avx256", "avx2", RNNP_MATCH_EXACT},    {512, "v=avx256", "avx2", RNNP_MATCH_NEAREST},
+        {1024, "v=less", "avx2", RNNP_MATCH_NEAREST},   {700, "v=generic512", "generic", RNNP_MATCH_NEAREST},
+        {20000, "v=small", "zen3", RNNP_MATCH_NEAREST}, /* a tie, in whatever order the rows are */
+        {4096, "v=twice", "avx2", RNNP_MATCH_NEAREST},  {200000, NULL, NULL, RNNP_MATCH_NONE},
     };
 
     (void)state;
@@ -220,7 +220,7 @@ static void test_defaults(void **state)
     }
     /* records of the host come first; a row that cannot be used is passed over */
     assert_string_equal(find(set, table, &own.key, NULL).source, "records");
-    assert_int_equal(find(set, table, &own.key, knows_a_and_b).match, RNNP_RECORD_NONE);
+    assert_int_equal(find(set, table, &own.key, knows_a_and_b).match, RNNP_MATCH_NONE);
     rnnp_records_destroy(set);
     rnnp_context_destroy(context);
 }
@@ -256,10 +256,10 @@ static void test_arguments(void **state)
     assert_int_equal(rnnp_records_find(set, &host, &key, NULL, NULL, NULL), RNNP_ERR_ARG);
     key.batch = 0;
     assert_int_equal(rnnp_records_find(set, &host, &key, NULL, NULL, &found), RNNP_ERR_ARG);
-    assert_int_equal(found.match, RNNP_RECORD_NONE);
+    assert_int_equal(found.match, RNNP_MATCH_NONE);
     assert_says(context, "batch=0");
     OK(rnnp_records_find(set, &host, &record.key, NULL, NULL, &found));
-    assert_int_equal(found.match, RNNP_RECORD_EXACT);
+    assert_int_equal(found.match, RNNP_MATCH_EXACT);
     rnnp_records_destroy(set);
     rnnp_context_destroy(context);
 }
@@ -306,7 +306,7 @@ static void test_host(void **state)
     options.max_isa = "generic";
     OK(rnnp_context_create(&options, &capped));
     OK(rnnp_records_host(capped, &other));
-    assert_int_equal(rnnp_record_same_host(&host, &other), strcmp(info.isa, "generic") == 0);
+    assert_int_equal(rnnp_record_host_equal(&host, &other), strcmp(info.isa, "generic") == 0);
     rnnp_context_destroy(capped);
     rnnp_context_destroy(context);
 }

@@ -21,7 +21,7 @@
 #include <xxhash.h>
 
 #define OK(call) assert_int_equal((call), RNNP_OK)
-#define assert_says(context, words) assert_non_null(strstr(rnnp_context_last_error(context), words))
+#define assert_says(context, words) assert_non_null(strstr(rnnp_last_error(context), words))
 
 static inline rnnp_context *make_context(test_heap *heap)
 {
@@ -137,7 +137,7 @@ static inline text text_of(const rnnp_records *set)
 {
     text t = {NULL, 0};
 
-    OK(rnnp_records_print(set, text_append, &t));
+    OK(rnnp_records_write(set, text_append, &t));
     return t;
 }
 

@@ -48,7 +48,7 @@ int main(int argc, char **argv)
                {argv[3], &version, 64}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (add(context, all[i].path, all[i].host, all[i].hidden) != RNNP_OK) {
-            fprintf(stderr, "%s\n", rnnp_context_last_error(context));
+            fprintf(stderr, "%s\n", rnnp_last_error(context));
             return 1;
         }
     }

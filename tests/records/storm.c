@@ -20,7 +20,8 @@ static int add_one(const rnnp_context *context, const char *path, size_t process
     rnnp_records *set, *seen;
 
     if (rnnp_records_create(context, &set) != RNNP_OK || rnnp_records_add(set, &host, &record) != RNNP_OK ||
-        rnnp_records_update(set, path, PATIENCE_MS) != RNNP_OK || rnnp_records_read(context, path, &seen) != RNNP_OK)
+        rnnp_records_update(set, path, PATIENCE_MS) != RNNP_OK ||
+        rnnp_records_open_file(context, path, &seen) != RNNP_OK)
         return 0;
     const int grew = rnnp_records_count(seen) >= rnnp_records_count(set); /* others go on writing */
     rnnp_records_destroy(seen);
@@ -45,7 +46,7 @@ static void test_many_processes(void **state)
         if (children[i] == 0) {
             for (size_t turn = 0; turn < UPDATES; turn++) {
                 if (!add_one(context, path, i, turn)) {
-                    fprintf(stderr, "process %zu: %s\n", i, rnnp_context_last_error(context));
+                    fprintf(stderr, "process %zu: %s\n", i, rnnp_last_error(context));
                     _exit(1);
                 }
             }
@@ -59,7 +60,7 @@ static void test_many_processes(void **state)
         failed += !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
     assert_int_equal(failed, 0);
-    OK(rnnp_records_read(context, path, &set));
+    OK(rnnp_records_open_file(context, path, &set));
     assert_int_equal(rnnp_records_count(set), PROCESSES * UPDATES);
     rnnp_records_destroy(set);
     remove_folder(folder);
@@ -111,7 +112,7 @@ static void test_kill(void **state)
         assert_true(WIFSIGNALED(status)); /* and did not give up by itself */
         torn += stat(temporary, &about) == 0;
 
-        OK(rnnp_records_read(context, path, &after));
+        OK(rnnp_records_open_file(context, path, &after));
         text now = text_of(after);
         OK(rnnp_records_merge(before, after)); /* nothing of before is missing or older */
         text joined = text_of(before);

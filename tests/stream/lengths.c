@@ -16,7 +16,7 @@ static rnnp_value lengths_input(rnnp_model *model)
     const int64_t shape[] = {RNNP_DYNAMIC};
     rnnp_value value;
 
-    OK(rnnp_model_input(model, "lengths", RNNP_I32, 1, shape, names, &value));
+    OK(rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, shape, names, &value));
     return value;
 }
 
@@ -26,25 +26,25 @@ static rnnp_value steps_input(rnnp_model *model)
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
     rnnp_value value;
 
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape, names, &value));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, names, &value));
     return value;
 }
 
 /* Two layers with lengths; a number per step, and classes of the last valid step. */
 static rnnp_model *make_tagger(void)
 {
-    layer one = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 1);
-    layer two = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 2);
+    layer one = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
+    layer two = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     float *w = numbers(HIDDEN * CLASSES, 3, 0.5f);
     rnnp_model *model = make_model(context);
     const rnnp_value x = steps_input(model), lengths = lengths_input(model);
     rnnp_value y, h;
 
-    OK(rnnp_model_recurrent(model, &one.options, one.weights, x, lengths, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    OK(rnnp_model_recurrent(model, &two.options, two.weights, y, lengths, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
-    OK(rnnp_model_output(model, "y", y));
-    OK(rnnp_model_dense(model, h, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &h));
-    OK(rnnp_model_output(model, "p", h));
+    OK(rnnp_model_add_recurrent(model, &one.options, one.weights, x, lengths, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_add_recurrent(model, &two.options, two.weights, y, lengths, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
+    OK(rnnp_model_add_output(model, "y", y));
+    OK(rnnp_model_add_dense(model, h, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &h));
+    OK(rnnp_model_add_output(model, "p", h));
     OK(rnnp_model_close(model));
     free_layer(&one);
     free_layer(&two);
@@ -58,7 +58,7 @@ typedef struct results {
 
 static void run_whole(const rnnp_plan *plan, const float *x, const int32_t *lengths, results *r)
 {
-    const rnnp_tensor in[] = {tensor3(x, STEPS, BATCH, INPUT), {RNNP_I32, 1, {BATCH}, (void *)lengths}};
+    const rnnp_tensor in[] = {tensor3(x, STEPS, BATCH, INPUT), {RNNP_DTYPE_I32, 1, {BATCH}, (void *)lengths}};
     rnnp_tensor out[] = {{.data = r->y}, {.data = r->p}};
     rnnp_run *run;
 
@@ -86,7 +86,7 @@ static void step_through(const rnnp_plan *plan, size_t steps, int waits, const f
         int32_t now[BATCH];
         uint8_t active[BATCH];
         const rnnp_tensor in[] = {tensor3(x + t * BATCH * INPUT, (int64_t)steps, BATCH, INPUT),
-                                  {RNNP_I32, 1, {BATCH}, now}};
+                                  {RNNP_DTYPE_I32, 1, {BATCH}, now}};
         rnnp_tensor out[] = {{.data = r->y + t * BATCH * HIDDEN}, {.data = r->p}};
 
         for (size_t b = 0; b < BATCH; b++) {
@@ -138,8 +138,8 @@ static void test_trained(void **state)
     rnnp_train_result result;
     float *x = numbers(STEPS * ROWS * INPUT, 8, 1.0f);
     int32_t lengths[ROWS], classes[ROWS];
-    const rnnp_tensor in[] = {tensor3(x, STEPS, ROWS, INPUT), {RNNP_I32, 1, {ROWS}, lengths}};
-    const rnnp_tensor target = {RNNP_I32, 2, {1, ROWS}, classes};
+    const rnnp_tensor in[] = {tensor3(x, STEPS, ROWS, INPUT), {RNNP_DTYPE_I32, 1, {ROWS}, lengths}};
+    const rnnp_tensor target = {RNNP_DTYPE_I32, 2, {1, ROWS}, classes};
     const rnnp_train_batch batch = {.inputs = in, .n_inputs = 2, .target = &target};
 
     (void)state;
@@ -167,7 +167,7 @@ static void test_out_of_range(void **state)
     rnnp_stream *stream = make_stream(plan, BATCH, 2);
     float x[2 * BATCH * INPUT] = {0}, y[2 * BATCH * HIDDEN], p[BATCH * CLASSES];
     int32_t lengths[BATCH] = {2, 3, 1, 0};
-    const rnnp_tensor in[] = {tensor3(x, 2, BATCH, INPUT), {RNNP_I32, 1, {BATCH}, lengths}};
+    const rnnp_tensor in[] = {tensor3(x, 2, BATCH, INPUT), {RNNP_DTYPE_I32, 1, {BATCH}, lengths}};
     rnnp_tensor out[] = {{.data = y}, {.data = p}};
 
     (void)state;
@@ -186,30 +186,31 @@ enum { CONSTANT, COMPUTED, COMPUTED_WITH, AN_OUTPUT, REFUSALS };
 
 static rnnp_model *make_refused(int which)
 {
-    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     const rnnp_attr to_float = {.name = "to", .kind = RNNP_ATTR_INT, .i = 1};
     const int32_t fixed[BATCH] = {1, 2, 3, 4}, one = 1;
-    const rnnp_tensor constant = {RNNP_I32, 1, {BATCH}, (void *)fixed}, unit = {RNNP_I32, 0, {0}, (void *)&one};
+    const rnnp_tensor constant = {RNNP_DTYPE_I32, 1, {BATCH}, (void *)fixed},
+                      unit = {RNNP_DTYPE_I32, 0, {0}, (void *)&one};
     rnnp_model *model = make_model(context);
     const rnnp_value x = which == CONSTANT ? input3(model, "x", RNNP_DYNAMIC, BATCH, INPUT) : steps_input(model);
     rnnp_value lengths, given, h, a;
 
     if (which == CONSTANT)
-        OK(rnnp_model_constant(model, NULL, &constant, &given));
+        OK(rnnp_model_add_constant(model, NULL, &constant, &given));
     else
         given = lengths_input(model);
     lengths = node1(model, "Identity", given);
     if (which == COMPUTED) {
-        OK(rnnp_model_constant(model, NULL, &unit, &a));
+        OK(rnnp_model_add_constant(model, NULL, &unit, &a));
         lengths = node2(model, "Max", lengths, a);
     }
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, lengths, RNNP_NONE, RNNP_NONE, &a, &h, NULL));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, lengths, RNNP_NONE, RNNP_NONE, &a, &h, NULL));
     if (which == COMPUTED_WITH) {
         a = node2(model, "Unsqueeze", node(model, "Cast", &lengths, 1, &to_float, 1), ints(model, (int64_t[]){1}, 1));
         h = node2(model, "Div", h, a);
     }
-    OK(rnnp_model_output(model, "h", h));
-    if (which == AN_OUTPUT) OK(rnnp_model_output(model, "n", lengths));
+    OK(rnnp_model_add_output(model, "h", h));
+    if (which == AN_OUTPUT) OK(rnnp_model_add_output(model, "n", lengths));
     OK(rnnp_model_close(model));
     free_layer(&l);
     return model;

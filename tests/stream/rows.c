@@ -45,17 +45,17 @@ static rnnp_model *make_kind(rnnp_context *where, const kind *k)
     rnnp_value value = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT), h;
 
     for (size_t i = 0; i < k->layers; i++) {
-        layer l = make_layer(k->cell[i], i ? k->hidden : INPUT, k->hidden, RNNP_FORWARD, (uint32_t)i + 1);
+        layer l = make_layer(k->cell[i], i ? k->hidden : INPUT, k->hidden, RNNP_DIRECTION_FORWARD, (uint32_t)i + 1);
 
         l.options.reset = k->reset[i];
         l.options.batch_first = k->batch_first;
-        OK(rnnp_model_recurrent(model, &l.options, l.weights, value, RNNP_NONE, RNNP_NONE, RNNP_NONE, &value, &h,
-                                NULL));
+        OK(rnnp_model_add_recurrent(model, &l.options, l.weights, value, RNNP_NONE, RNNP_NONE, RNNP_NONE, &value, &h,
+                                    NULL));
         free_layer(&l);
     }
-    OK(rnnp_model_dense(model, value, w, k->hidden, CLASSES, 0, NULL, "Softmax", &value));
-    OK(rnnp_model_output(model, "p", value));
-    OK(rnnp_model_output(model, "h", h));
+    OK(rnnp_model_add_dense(model, value, w, k->hidden, CLASSES, 0, NULL, "Softmax", &value));
+    OK(rnnp_model_add_output(model, "p", value));
+    OK(rnnp_model_add_output(model, "h", h));
     OK(rnnp_model_close(model));
     free(w);
     return model;
@@ -131,7 +131,7 @@ static void save(const monitor *m, size_t c, char *state, size_t bytes)
 /* Two channels change places in the large stream, and so do their own streams' states. */
 static void swap(monitor *m, size_t a, size_t b)
 {
-    const size_t bytes = rnnp_stream_row_bytes(m->together);
+    const size_t bytes = rnnp_stream_row_state_bytes(m->together);
     char state[2][1024];
 
     assert_int_equal(bytes, rnnp_stream_state_bytes(m->alone[a]));
@@ -252,7 +252,7 @@ static void test_nobody(void **state)
 static void test_initial_states(void **state)
 {
     enum { BATCH = 3, HIDDEN = 9, STEPS = 12 };
-    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     float *x = numbers(STEPS * BATCH * INPUT, 5, 1.0f), *h0 = numbers(STEPS * BATCH * HIDDEN, 6, 1.0f);
     const float zeros[HIDDEN] = {0};
     rnnp_model *model = make_model(context);
@@ -262,8 +262,8 @@ static void test_initial_states(void **state)
     rnnp_value value;
 
     (void)state;
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, in, RNNP_NONE, start, RNNP_NONE, &value, NULL, NULL));
-    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, in, RNNP_NONE, start, RNNP_NONE, &value, NULL, NULL));
+    OK(rnnp_model_add_output(model, "y", value));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *together = make_stream(plan, BATCH, 1), *alone[BATCH];
@@ -320,7 +320,7 @@ static void test_arguments(void **state)
     rnnp_model *model = make_kind(context, &kinds[1]);
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *stream = make_stream(plan, 2, 1);
-    const size_t bytes = rnnp_stream_row_bytes(stream);
+    const size_t bytes = rnnp_stream_row_state_bytes(stream);
     float x[2 * INPUT] = {1, 2, 3}, p[2 * CLASSES], saved[2][2 * MOST_HIDDEN + MARK];
     const uint8_t active[] = {1, 0};
     rnnp_tensor in = {0}, out[OUTPUTS] = {{.data = p}, {.data = NULL}};
@@ -342,7 +342,7 @@ static void test_arguments(void **state)
     assert_int_equal(rnnp_stream_reset_row(NULL, 0), RNNP_ERR_ARG);
     assert_int_equal(rnnp_stream_reset_row(stream, 2), RNNP_ERR_ARG);
     assert_says(context, "channel 2 of a stream that has 2");
-    assert_int_equal(rnnp_stream_row_bytes(NULL), 0);
+    assert_int_equal(rnnp_stream_row_state_bytes(NULL), 0);
     assert_int_equal(rnnp_stream_save_row(NULL, 0, saved[1], bytes), RNNP_ERR_ARG);
     assert_int_equal(rnnp_stream_save_row(stream, 2, saved[1], bytes), RNNP_ERR_ARG);
     assert_int_equal(rnnp_stream_save_row(stream, 0, saved[1], bytes + 1), RNNP_ERR_ARG);
@@ -364,24 +364,24 @@ enum { SOFTMAX_OVER_CHANNELS, FIRST_CHANNEL, MEAN_OF_CHANNELS, NO_CHANNELS, FIXE
 
 static rnnp_model *make_mixer(int which)
 {
-    layer l = make_layer(RNNP_CELL_GRU, INPUT, 8, RNNP_FORWARD, 2);
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, 8, RNNP_DIRECTION_FORWARD, 2);
     const int64_t shape[] = {4}, last = -1;
     const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 1};
     rnnp_model *model = make_model(context);
     rnnp_value y, other, x = input3(model, "x", RNNP_DYNAMIC, which == FIXED_BATCH ? 2 : RNNP_DYNAMIC, INPUT);
 
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
     switch (which) {
-    case SOFTMAX_OVER_CHANNELS: OK(rnnp_model_softmax(model, y, 1, &y)); break;
+    case SOFTMAX_OVER_CHANNELS: OK(rnnp_model_add_softmax(model, y, 1, &y)); break;
     case FIRST_CHANNEL: y = node(model, "Gather", (rnnp_value[]){y, ints(model, &last, 1)}, 2, &axis, 1); break;
-    case MEAN_OF_CHANNELS: OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 1, &y)); break;
+    case MEAN_OF_CHANNELS: OK(rnnp_model_add_pool(model, y, RNNP_POOL_MEAN, 1, &y)); break;
     case NO_CHANNELS:
-        OK(rnnp_model_input(model, "settings", RNNP_F32, 1, shape, NULL, &other));
-        OK(rnnp_model_output(model, "copy", node1(model, "Relu", other)));
+        OK(rnnp_model_add_input(model, "settings", RNNP_DTYPE_F32, 1, shape, NULL, &other));
+        OK(rnnp_model_add_output(model, "copy", node1(model, "Relu", other)));
         break;
     default: break;
     }
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_output(model, "y", y));
     OK(rnnp_model_close(model));
     free_layer(&l);
     return model;
@@ -399,7 +399,7 @@ static void test_mixers(void **state)
         float x[2 * INPUT] = {1, 2, 3}, settings[4] = {1, 2, 3, 4}, y[2][16], saved[2][8 + MARK];
         const uint8_t active[] = {0, 1}, all[] = {1, 1};
         const size_t n = i == NO_CHANNELS ? 2 : 1;
-        const rnnp_tensor in[] = {tensor3(x, 1, 2, INPUT), {RNNP_F32, 1, {4}, settings}};
+        const rnnp_tensor in[] = {tensor3(x, 1, 2, INPUT), {RNNP_DTYPE_F32, 1, {4}, settings}};
         rnnp_tensor out[] = {{.data = y[0]}, {.data = y[1]}};
 
         OK(rnnp_stream_step_rows(stream, all, in, n, out, n));
@@ -422,8 +422,8 @@ static void test_mixers(void **state)
 static void test_failed_step(void **state)
 {
     enum { HIDDEN = 8, BATCH = 3 };
-    layer first = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
-    layer second = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 3);
+    layer first = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
+    layer second = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 3);
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC}, shape3[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
     static const char *const names[] = {"steps", "batch", NULL};
     float *table = numbers(4 * HIDDEN, 1, 1.0f), *x = numbers(BATCH * INPUT, 2, 1.0f);
@@ -434,18 +434,19 @@ static void test_failed_step(void **state)
     rnnp_value in, words, a;
 
     (void)state;
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape3, names, &in));
-    OK(rnnp_model_input(model, "words", RNNP_I64, 2, shape, names, &words));
-    OK(rnnp_model_recurrent(model, &first.options, first.weights, in, RNNP_NONE, RNNP_NONE, RNNP_NONE, &a, NULL, NULL));
-    OK(rnnp_model_embedding(model, words, table, 4, HIDDEN, &words));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape3, names, &in));
+    OK(rnnp_model_add_input(model, "words", RNNP_DTYPE_I64, 2, shape, names, &words));
+    OK(rnnp_model_add_recurrent(model, &first.options, first.weights, in, RNNP_NONE, RNNP_NONE, RNNP_NONE, &a, NULL,
+                                NULL));
+    OK(rnnp_model_add_embedding(model, words, table, 4, HIDDEN, &words));
     a = node2(model, "Add", a, words);
-    OK(rnnp_model_recurrent(model, &second.options, second.weights, a, RNNP_NONE, RNNP_NONE, RNNP_NONE, &a, NULL,
-                            NULL));
-    OK(rnnp_model_output(model, "y", a));
+    OK(rnnp_model_add_recurrent(model, &second.options, second.weights, a, RNNP_NONE, RNNP_NONE, RNNP_NONE, &a, NULL,
+                                NULL));
+    OK(rnnp_model_add_output(model, "y", a));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *stream = make_stream(plan, BATCH, 1);
-    const rnnp_tensor inputs[] = {tensor3(x, 1, BATCH, INPUT), {RNNP_I64, 2, {1, BATCH}, word}};
+    const rnnp_tensor inputs[] = {tensor3(x, 1, BATCH, INPUT), {RNNP_DTYPE_I64, 2, {1, BATCH}, word}};
     rnnp_tensor out = {.data = y};
     OK(rnnp_stream_step(stream, inputs, 2, &out, 1));
     OK(rnnp_stream_save(stream, saved[0], sizeof saved[0]));
@@ -477,7 +478,7 @@ static void test_no_allocation(void **state)
     rnnp_model *model = make_kind(counted, &kinds[4]);
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *stream = make_stream(plan, 3, 1);
-    const size_t calls = atomic_load(&heap.calls), bytes = rnnp_stream_row_bytes(stream);
+    const size_t calls = atomic_load(&heap.calls), bytes = rnnp_stream_row_state_bytes(stream);
     float x[3 * INPUT] = {1}, p[3 * CLASSES], saved[64];
     const uint8_t active[] = {1, 0, 1};
     rnnp_tensor in, out[OUTPUTS] = {{.data = p}, {.data = NULL}};

@@ -19,17 +19,17 @@ static rnnp_value recurrent(rnnp_model *model, layer *l, rnnp_value x, rnnp_valu
 {
     rnnp_value y;
 
-    OK(rnnp_model_recurrent(model, &l->options, l->weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, h, NULL));
+    OK(rnnp_model_add_recurrent(model, &l->options, l->weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, h, NULL));
     return y;
 }
 
 /* Three different cells in a stack, a classifier over every step, and the last cell's state. */
 static rnnp_model *make_stack(rnnp_context *where, int batch_first)
 {
-    layer stack[] = {make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 1),
-                     make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 2),
-                     make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 3),
-                     make_layer(RNNP_CELL_RNN, HIDDEN, HIDDEN, RNNP_FORWARD, 4)};
+    layer stack[] = {make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1),
+                     make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 2),
+                     make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 3),
+                     make_layer(RNNP_CELL_RNN, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 4)};
     float *w = numbers(HIDDEN * CLASSES, 6, 1.0f);
     rnnp_model *model = make_model(where);
     rnnp_value value = input_dynamic(model, "x", INPUT), h;
@@ -40,9 +40,9 @@ static rnnp_model *make_stack(rnnp_context *where, int batch_first)
         value = recurrent(model, &stack[i], value, &h);
         free_layer(&stack[i]);
     }
-    OK(rnnp_model_dense(model, value, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &value));
-    OK(rnnp_model_output(model, "p", value));
-    OK(rnnp_model_output(model, "h", h));
+    OK(rnnp_model_add_dense(model, value, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &value));
+    OK(rnnp_model_add_output(model, "p", value));
+    OK(rnnp_model_add_output(model, "h", h));
     OK(rnnp_model_close(model));
     free(w);
     return model;
@@ -210,14 +210,14 @@ static int take(void *user, const void *bytes, size_t size)
     return 0;
 }
 
-enum { WIDE = 96 }; /* enough for rnnp_model_release */
+enum { WIDE = 96 }; /* enough for rnnp_model_release_weights */
 
 static rnnp_model *one_layer(rnnp_context *where, uint32_t seed)
 {
-    layer l = make_layer(RNNP_CELL_LSTM, INPUT, WIDE, RNNP_FORWARD, seed);
+    layer l = make_layer(RNNP_CELL_LSTM, INPUT, WIDE, RNNP_DIRECTION_FORWARD, seed);
     rnnp_model *model = make_model(where);
 
-    OK(rnnp_model_output(model, "y", recurrent(model, &l, input_dynamic(model, "x", INPUT), NULL)));
+    OK(rnnp_model_add_output(model, "y", recurrent(model, &l, input_dynamic(model, "x", INPUT), NULL)));
     OK(rnnp_model_close(model));
     free_layer(&l);
     return model;
@@ -242,7 +242,7 @@ static void test_other_model(void **state)
     for (int i = SAME; i < MODELS; i++) {
         rnnp_plan *plan = make_plan(models[i]);
         if (i == RELEASED) {
-            OK(rnnp_model_release(models[i], &freed));
+            OK(rnnp_model_release_weights(models[i], &freed));
             assert_true(freed > 0);
         }
         rnnp_stream *stream = make_stream(plan, 1, 1);
@@ -281,7 +281,7 @@ static void test_other_model(void **state)
 /* From inputs: taken at the first step after a reset, ignored later. */
 static void test_initial_state_input(void **state)
 {
-    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     float *x = numbers(STEPS * INPUT, 5, 1.0f), *h0 = numbers(HIDDEN, 6, 1.0f), *other = numbers(HIDDEN, 7, 1.0f);
     float y[STEPS * HIDDEN], h[HIDDEN], c[HIDDEN], q[HIDDEN], saved[HIDDEN + MARK];
     rnnp_model *model = make_model(context);
@@ -289,9 +289,9 @@ static void test_initial_state_input(void **state)
     rnnp_value value;
 
     (void)state;
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, in, RNNP_NONE, node1(model, "Identity", start), RNNP_NONE,
-                            &value, NULL, NULL));
-    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, in, RNNP_NONE, node1(model, "Identity", start), RNNP_NONE,
+                                &value, NULL, NULL));
+    OK(rnnp_model_add_output(model, "y", value));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *stream = make_stream(plan, 1, 1);
@@ -322,7 +322,7 @@ static void test_initial_state_input(void **state)
 /* From a constant: there before the first step. */
 static void test_initial_state_constant(void **state)
 {
-    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     float *x = numbers(INPUT, 5, 1.0f), *h0 = numbers(HIDDEN, 6, 1.0f), *c0 = numbers(HIDDEN, 7, 1.0f);
     const rnnp_tensor start[] = {tensor3(h0, 1, 1, HIDDEN), tensor3(c0, 1, 1, HIDDEN)};
     float y[HIDDEN], h[HIDDEN], c[HIDDEN], q[HIDDEN], saved[2 * HIDDEN + MARK];
@@ -330,11 +330,11 @@ static void test_initial_state_constant(void **state)
     rnnp_value vh, vc, value;
 
     (void)state;
-    OK(rnnp_model_constant(model, NULL, &start[0], &vh));
-    OK(rnnp_model_constant(model, NULL, &start[1], &vc));
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, input3(model, "x", RNNP_DYNAMIC, 1, INPUT), RNNP_NONE, vh, vc,
-                            &value, NULL, NULL));
-    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_add_constant(model, NULL, &start[0], &vh));
+    OK(rnnp_model_add_constant(model, NULL, &start[1], &vc));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, input3(model, "x", RNNP_DYNAMIC, 1, INPUT), RNNP_NONE, vh,
+                                vc, &value, NULL, NULL));
+    OK(rnnp_model_add_output(model, "y", value));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *stream = make_stream(plan, 1, 1);
@@ -364,7 +364,7 @@ static void test_initial_state_from_shape(void **state)
 {
     const int64_t one[] = {1}, hidden[] = {HIDDEN};
     const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
-    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     float *x = numbers(2 * STEPS * INPUT, 5, 1.0f), y[2 * STEPS * HIDDEN], h[2 * HIDDEN], c[2 * HIDDEN], q[2 * HIDDEN];
     rnnp_model *model = make_model(context);
     const rnnp_value in = input_dynamic(model, "x", INPUT);
@@ -375,9 +375,9 @@ static void test_initial_state_from_shape(void **state)
     rnnp_value value;
 
     (void)state;
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, in, RNNP_NONE, node1(model, "ConstantOfShape", shape),
-                            RNNP_NONE, &value, NULL, NULL));
-    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, in, RNNP_NONE, node1(model, "ConstantOfShape", shape),
+                                RNNP_NONE, &value, NULL, NULL));
+    OK(rnnp_model_add_output(model, "y", value));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *stream = make_stream(plan, 2, 1);
@@ -401,8 +401,8 @@ static void test_initial_state_from_shape(void **state)
 /* A step that fails half way leaves the state as it was, also on the first step. */
 static void test_failed_step(void **state)
 {
-    layer first = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
-    layer second = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_FORWARD, 3);
+    layer first = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
+    layer second = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 3);
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC};
     static const char *const names[] = {"steps", "batch", NULL};
     const int64_t shape3[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
@@ -412,18 +412,18 @@ static void test_failed_step(void **state)
     rnnp_value in, words, a;
 
     (void)state;
-    OK(rnnp_model_input(model, "x", RNNP_F32, 3, shape3, names, &in));
-    OK(rnnp_model_input(model, "words", RNNP_I64, 2, shape, names, &words));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape3, names, &in));
+    OK(rnnp_model_add_input(model, "words", RNNP_DTYPE_I64, 2, shape, names, &words));
     a = recurrent(model, &first, in, NULL); /* runs before the index is looked at */
-    OK(rnnp_model_embedding(model, words, table, 4, HIDDEN, &words));
+    OK(rnnp_model_add_embedding(model, words, table, 4, HIDDEN, &words));
     a = recurrent(model, &second, node2(model, "Add", a, words), NULL);
-    OK(rnnp_model_output(model, "y", a));
+    OK(rnnp_model_add_output(model, "y", a));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *stream[] = {make_stream(plan, 1, 1), make_stream(plan, 1, 1)};
     for (size_t t = 0; t < STEPS; t++) {
         int64_t word = 99;
-        const rnnp_tensor inputs[] = {tensor3(x + t * INPUT, 1, 1, INPUT), {RNNP_I64, 2, {1, 1}, &word}};
+        const rnnp_tensor inputs[] = {tensor3(x + t * INPUT, 1, 1, INPUT), {RNNP_DTYPE_I64, 2, {1, 1}, &word}};
         rnnp_tensor out[] = {{.data = q[0]}, {.data = q[1]}};
 
         assert_int_equal(rnnp_stream_step(stream[0], inputs, 2, &out[0], 1), RNNP_ERR_ARG);
@@ -451,27 +451,29 @@ enum { REVERSE, BIDIRECTIONAL, MEAN, SUM_LATER, FINAL_MEETS_STEPS, POSITIONS, FI
 
 static rnnp_model *make_refused(int which)
 {
-    const rnnp_direction directions[] = {[REVERSE] = RNNP_REVERSE, [BIDIRECTIONAL] = RNNP_BIDIRECTIONAL};
-    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, which <= BIDIRECTIONAL ? directions[which] : RNNP_FORWARD, 2);
+    const rnnp_direction directions[] = {
+        [REVERSE] = RNNP_DIRECTION_REVERSE, [BIDIRECTIONAL] = RNNP_DIRECTION_BIDIRECTIONAL};
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN,
+                         which <= BIDIRECTIONAL ? directions[which] : RNNP_DIRECTION_FORWARD, 2);
     const int64_t one[] = {1}, zero = 0, fixed[] = {7, 1, 2, HIDDEN / 2};
     const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
-    const rnnp_tensor scalar = {RNNP_I64, 0, {0}, (void *)&zero}, unit = {RNNP_I64, 0, {0}, (void *)one};
+    const rnnp_tensor scalar = {RNNP_DTYPE_I64, 0, {0}, (void *)&zero}, unit = {RNNP_DTYPE_I64, 0, {0}, (void *)one};
     rnnp_model *model = make_model(context);
     const rnnp_value x = which == FIXED_SHAPE ? input3(model, "x", 7, 1, INPUT) : input_dynamic(model, "x", INPUT);
     rnnp_value y, h, a, b;
 
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
     switch (which) {
-    case MEAN: OK(rnnp_model_pool(model, y, RNNP_POOL_MEAN, 0, &y)); break;
-    case SUM_LATER: OK(rnnp_model_pool(model, node1(model, "Relu", y), RNNP_POOL_SUM, -3, &y)); break;
+    case MEAN: OK(rnnp_model_add_pool(model, y, RNNP_POOL_MEAN, 0, &y)); break;
+    case SUM_LATER: OK(rnnp_model_add_pool(model, node1(model, "Relu", y), RNNP_POOL_SUM, -3, &y)); break;
     case FINAL_MEETS_STEPS: y = node2(model, "Mul", y, h); break;
     case POSITIONS: { /* 0, 1, 2, ... along time, from Shape(x) */
         const int64_t last_axes[] = {1, 2};
         const rnnp_value shape = node1(model, "Shape", x);
         const rnnp_attr to_float = {.name = "to", .kind = RNNP_ATTR_INT, .i = 1};
 
-        OK(rnnp_model_constant(model, NULL, &scalar, &a));
-        OK(rnnp_model_constant(model, NULL, &unit, &b));
+        OK(rnnp_model_add_constant(model, NULL, &scalar, &a));
+        OK(rnnp_model_add_constant(model, NULL, &unit, &b));
         const rnnp_value steps = node(model, "Gather", (rnnp_value[]){shape, a}, 2, &axis, 1);
         const rnnp_value range = node(model, "Range", (rnnp_value[]){a, steps, b}, 3, NULL, 0);
         const rnnp_value at = node(model, "Cast", &range, 1, &to_float, 1);
@@ -482,7 +484,7 @@ static rnnp_model *make_refused(int which)
     case FIXED_SHAPE: y = node2(model, "Reshape", y, ints(model, fixed, 4)); break;
     default: break;
     }
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_output(model, "y", y));
     OK(rnnp_model_close(model));
     free_layer(&l);
     return model;
@@ -510,7 +512,7 @@ static void test_refused(void **state)
         rnnp_stream *stream;
         const rnnp_status status = rnnp_stream_create(plan, NULL, &stream);
 
-        if (status != want[i].status) printf("case %d: %s\n", i, rnnp_context_last_error(context));
+        if (status != want[i].status) printf("case %d: %s\n", i, rnnp_last_error(context));
         assert_int_equal(status, want[i].status);
         assert_null(stream);
         assert_says(context, want[i].words);
@@ -524,15 +526,15 @@ static void test_refused(void **state)
  * file does not matter where nothing depends on it. */
 static void test_last_step(void **state)
 {
-    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     float *x = numbers(STEPS * INPUT, 5, 1.0f), y[STEPS * HIDDEN], h[HIDDEN], c[HIDDEN], q[HIDDEN];
     rnnp_model *model = make_model(context);
     rnnp_value value;
 
     (void)state;
     value = recurrent(model, &l, input3(model, "x", 140, 1, INPUT), NULL);
-    OK(rnnp_model_pool(model, value, RNNP_POOL_LAST, 0, &value));
-    OK(rnnp_model_output(model, "y", value));
+    OK(rnnp_model_add_pool(model, value, RNNP_POOL_LAST, 0, &value));
+    OK(rnnp_model_add_output(model, "y", value));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *stream = make_stream(plan, 1, 3);
@@ -593,7 +595,7 @@ static void test_options(void **state)
     rnnp_plan_destroy(plan);
 
     /* Nothing recurrent: any axis could be time, so the caller says which. */
-    OK(rnnp_model_output(plain, "y", node1(plain, "Relu", input3(plain, "x", 4, RNNP_DYNAMIC, 2))));
+    OK(rnnp_model_add_output(plain, "y", node1(plain, "Relu", input3(plain, "x", 4, RNNP_DYNAMIC, 2))));
     OK(rnnp_model_close(plain));
     plan = make_plan(plain);
     assert_int_equal(rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_ARG);
@@ -614,13 +616,14 @@ static void test_options(void **state)
     rnnp_plan_destroy(plan);
 
     /* A dimension that is neither time nor batch; a batch that is fixed. */
-    layer l = make_layer(RNNP_CELL_RNN, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    layer l = make_layer(RNNP_CELL_RNN, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     const int64_t odd[] = {RNNP_DYNAMIC, RNNP_DYNAMIC};
     static const char *const names[] = {"a", "b"};
     rnnp_value other;
-    OK(rnnp_model_output(free_dim, "y", recurrent(free_dim, &l, input3(free_dim, "x", RNNP_DYNAMIC, 2, INPUT), NULL)));
-    OK(rnnp_model_input(free_dim, "other", RNNP_F32, 2, odd, names, &other));
-    OK(rnnp_model_output(free_dim, "z", node1(free_dim, "Relu", other)));
+    OK(rnnp_model_add_output(free_dim, "y",
+                             recurrent(free_dim, &l, input3(free_dim, "x", RNNP_DYNAMIC, 2, INPUT), NULL)));
+    OK(rnnp_model_add_input(free_dim, "other", RNNP_DTYPE_F32, 2, odd, names, &other));
+    OK(rnnp_model_add_output(free_dim, "z", node1(free_dim, "Relu", other)));
     OK(rnnp_model_close(free_dim));
     plan = make_plan(free_dim);
     assert_int_equal(rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_SHAPE);
@@ -635,12 +638,12 @@ static void test_options(void **state)
 
 static void test_fixed_batch(void **state)
 {
-    layer l = make_layer(RNNP_CELL_RNN, INPUT, HIDDEN, RNNP_FORWARD, 2);
+    layer l = make_layer(RNNP_CELL_RNN, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     rnnp_model *model = make_model(context);
     rnnp_stream *stream;
 
     (void)state;
-    OK(rnnp_model_output(model, "y", recurrent(model, &l, input3(model, "x", RNNP_DYNAMIC, 2, INPUT), NULL)));
+    OK(rnnp_model_add_output(model, "y", recurrent(model, &l, input3(model, "x", RNNP_DYNAMIC, 2, INPUT), NULL)));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     assert_int_equal(rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_SHAPE);

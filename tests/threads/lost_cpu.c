@@ -38,7 +38,7 @@ typedef struct subject {
 static subject make_subject(size_t hidden, size_t batch)
 {
     subject s = {.hidden = hidden, .batch = batch};
-    layer weights = make_layer(RNNP_CELL_LSTM, hidden, hidden, RNNP_FORWARD, 3);
+    layer weights = make_layer(RNNP_CELL_LSTM, hidden, hidden, RNNP_DIRECTION_FORWARD, 3);
     size_t bytes = 0;
 
     s.x = numbers(STEPS * batch * hidden, 5, 1.0f);

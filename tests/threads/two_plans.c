@@ -27,7 +27,7 @@ static rnnp_value add_layer(rnnp_model *model, rnnp_cell cell, size_t input, rnn
     layer l = make_layer(cell, input, HIDDEN, direction, (uint32_t)cell);
     rnnp_value y;
 
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, h, NULL));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, h, NULL));
     free_layer(&l);
     return y;
 }
@@ -38,13 +38,13 @@ static rnnp_model *make_net(rnnp_context *context)
     rnnp_model *model = make_model(context);
     rnnp_value y = input3(model, "x", STEPS, BATCH, INPUT), h;
 
-    y = add_layer(model, RNNP_CELL_LSTM, INPUT, RNNP_FORWARD, y, NULL);
-    y = add_layer(model, RNNP_CELL_GRU, HIDDEN, RNNP_FORWARD, y, NULL);
-    y = add_layer(model, RNNP_CELL_RNN, HIDDEN, RNNP_FORWARD, y, &h);
-    y = add_layer(model, RNNP_CELL_GRU, HIDDEN, RNNP_BIDIRECTIONAL, y, NULL);
-    OK(rnnp_model_dense(model, y, w, 2 * HIDDEN, CLASSES, 0, NULL, NULL, &y));
-    OK(rnnp_model_output(model, "p", y));
-    OK(rnnp_model_output(model, "h", h));
+    y = add_layer(model, RNNP_CELL_LSTM, INPUT, RNNP_DIRECTION_FORWARD, y, NULL);
+    y = add_layer(model, RNNP_CELL_GRU, HIDDEN, RNNP_DIRECTION_FORWARD, y, NULL);
+    y = add_layer(model, RNNP_CELL_RNN, HIDDEN, RNNP_DIRECTION_FORWARD, y, &h);
+    y = add_layer(model, RNNP_CELL_GRU, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, y, NULL);
+    OK(rnnp_model_add_dense(model, y, w, 2 * HIDDEN, CLASSES, 0, NULL, NULL, &y));
+    OK(rnnp_model_add_output(model, "p", y));
+    OK(rnnp_model_add_output(model, "h", h));
     OK(rnnp_model_close(model));
     free(w);
     return model;

@@ -27,7 +27,7 @@ typedef struct train_case {
     int class_weights;
 } train_case;
 
-#define WITH(kind_, rate_) .optimizer.kind = RNNP_##kind_, .optimizer.rate = rate_
+#define WITH(kind_, rate_) .optimizer.kind = RNNP_OPTIMIZER_##kind_, .optimizer.rate = rate_
 
 static const train_case cases[] = {
     {"elman-relu", "elman-relu", WITH(ADAM, 0.005f)},
@@ -156,7 +156,7 @@ static void save(rnnp_context *context, const rnnp_trainer *trainer, const char 
 
     must(context, rnnp_trainer_model(trainer, &model), "rnnp_trainer_model");
     must(NULL, snprintf(path, PATH, "%s/%s.%s.onnx", folder, name, what) < PATH ? RNNP_OK : RNNP_ERR_ARG, folder);
-    must(context, rnnp_onnx_save(model, path), "rnnp_onnx_save");
+    must(context, rnnp_onnx_write_file(model, path), "rnnp_onnx_write_file");
     rnnp_model_destroy(model);
 }
 

@@ -20,7 +20,7 @@ static const setup usual = {.opset = 17, .rate = 0.3f, .axis = 1, .outputs = 1};
 
 static void open_dropout(one_node *one, rnnp_context *context, const setup *s, float *x, float *rate)
 {
-    rnnp_tensor tensors[2] = {tensor3(x, STEPS, ROWS, WIDTH), {.dtype = RNNP_F32, .data = rate}};
+    rnnp_tensor tensors[2] = {tensor3(x, STEPS, ROWS, WIDTH), {.dtype = RNNP_DTYPE_F32, .data = rate}};
     const source sources[2] = {INPUT, CONSTANT};
     const rnnp_attr ratio = {.name = "ratio", .kind = RNNP_ATTR_FLOAT, .f = s->rate};
     const int attribute = s->opset < 12 && !s->absent;
@@ -191,8 +191,8 @@ static void test_loss_of_mask(void **state)
     static const char *const names[] = {"batch", NULL};
     static const int64_t shape[] = {RNNP_DYNAMIC, 3};
     float weights[] = {1, 2, 3}, data[] = {1, 2, 3, 4, 5, 6}, wanted[6] = {0}, gradient[3];
-    const rnnp_tensor w = {RNNP_F32, 2, {1, 3}, weights}, in = {RNNP_F32, 2, {2, 3}, data};
-    const rnnp_tensor target = {RNNP_F32, 2, {2, 3}, wanted};
+    const rnnp_tensor w = {RNNP_DTYPE_F32, 2, {1, 3}, weights}, in = {RNNP_DTYPE_F32, 2, {2, 3}, data};
+    const rnnp_tensor target = {RNNP_DTYPE_F32, 2, {2, 3}, wanted};
     const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
     rnnp_context *context = capped_context(NULL);
     rnnp_model *model = make_model(context);
@@ -202,17 +202,17 @@ static void test_loss_of_mask(void **state)
     rnnp_trainer *trainer;
 
     (void)state;
-    OK(rnnp_model_input(model, "x", RNNP_F32, 2, shape, names, &x));
-    OK(rnnp_model_constant(model, "w", &w, &k));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, shape, names, &x));
+    OK(rnnp_model_add_constant(model, "w", &w, &k));
     sum = node2(model, "Add", x, k);
-    OK(rnnp_model_node(model, "Dropout", 8, "drop", &sum, 1, NULL, 0, out, 2));
-    OK(rnnp_model_output(model, "mask", out[1]));
+    OK(rnnp_model_add_node(model, "Dropout", 8, "drop", &sum, 1, NULL, 0, out, 2));
+    OK(rnnp_model_add_output(model, "mask", out[1]));
     OK(rnnp_model_close(model));
     rnnp_train_options_init(&options);
     options.loss = RNNP_LOSS_MSE;
     OK(rnnp_trainer_create(model, &options, &trainer));
     OK(rnnp_trainer_step(trainer, &batch, &result));
-    OK(rnnp_trainer_gradient(trainer, 0, gradient));
+    OK(rnnp_trainer_get_gradient(trainer, 0, gradient));
     for (size_t i = 0; i < 3; i++) assert_true(gradient[i] == 0.0f); /* whatever x is, the mask is what it is */
     rnnp_trainer_destroy(trainer);
     rnnp_model_destroy(model);

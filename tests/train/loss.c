@@ -19,14 +19,22 @@ typedef struct loss_case {
 } loss_case;
 
 static const loss_case cases[] = {
-    {RNNP_LOSS_MSE, 5, 3, 4, 0, 0, 0, RNNP_F32},         {RNNP_LOSS_MSE, 7, 1, 1e4f, 0, 0, 1, RNNP_F32},
-    {RNNP_LOSS_BINARY, 9, 1, 3, 0, 0, 0, RNNP_F32},      {RNNP_LOSS_BINARY, 700, 1, 30, 0.1f, 1, 1, RNNP_F32},
-    {RNNP_LOSS_BINARY, 16, 1, 1e4f, 0, 1, 0, RNNP_F32},  {RNNP_LOSS_CROSS, 6, 5, 3, 0, 0, 0, RNNP_F32},
-    {RNNP_LOSS_CROSS, 6, 5, 3, 0.2f, 1, 1, RNNP_F32},    {RNNP_LOSS_CROSS, 4, 1030, 8, 0, 1, 1, RNNP_F32},
-    {RNNP_LOSS_CROSS, 8, 4, 1e4f, 0.1f, 0, 0, RNNP_F32}, {RNNP_LOSS_SPARSE, 11, 2, 3, 0, 0, 0, RNNP_I32},
-    {RNNP_LOSS_SPARSE, 11, 7, 3, 0.1f, 1, 1, RNNP_I64},  {RNNP_LOSS_SPARSE, 4, 1111, 20, 0, 0, 1, RNNP_I64},
-    {RNNP_LOSS_SPARSE, 8, 4, 1e4f, 0, 0, 0, RNNP_I32},   {RNNP_LOSS_SPARSE, 8, 4, 1e4f, 0.3f, 1, 0, RNNP_I32},
-    {RNNP_LOSS_SPARSE, 3, 1, 5, 0, 0, 0, RNNP_I32},      {RNNP_LOSS_SPARSE, 0, 3, 1, 0, 0, 0, RNNP_I32},
+    {RNNP_LOSS_MSE, 5, 3, 4, 0, 0, 0, RNNP_DTYPE_F32},
+    {RNNP_LOSS_MSE, 7, 1, 1e4f, 0, 0, 1, RNNP_DTYPE_F32},
+    {RNNP_LOSS_BINARY, 9, 1, 3, 0, 0, 0, RNNP_DTYPE_F32},
+    {RNNP_LOSS_BINARY, 700, 1, 30, 0.1f, 1, 1, RNNP_DTYPE_F32},
+    {RNNP_LOSS_BINARY, 16, 1, 1e4f, 0, 1, 0, RNNP_DTYPE_F32},
+    {RNNP_LOSS_CROSS, 6, 5, 3, 0, 0, 0, RNNP_DTYPE_F32},
+    {RNNP_LOSS_CROSS, 6, 5, 3, 0.2f, 1, 1, RNNP_DTYPE_F32},
+    {RNNP_LOSS_CROSS, 4, 1030, 8, 0, 1, 1, RNNP_DTYPE_F32},
+    {RNNP_LOSS_CROSS, 8, 4, 1e4f, 0.1f, 0, 0, RNNP_DTYPE_F32},
+    {RNNP_LOSS_SPARSE, 11, 2, 3, 0, 0, 0, RNNP_DTYPE_I32},
+    {RNNP_LOSS_SPARSE, 11, 7, 3, 0.1f, 1, 1, RNNP_DTYPE_I64},
+    {RNNP_LOSS_SPARSE, 4, 1111, 20, 0, 0, 1, RNNP_DTYPE_I64},
+    {RNNP_LOSS_SPARSE, 8, 4, 1e4f, 0, 0, 0, RNNP_DTYPE_I32},
+    {RNNP_LOSS_SPARSE, 8, 4, 1e4f, 0.3f, 1, 0, RNNP_DTYPE_I32},
+    {RNNP_LOSS_SPARSE, 3, 1, 5, 0, 0, 0, RNNP_DTYPE_I32},
+    {RNNP_LOSS_SPARSE, 0, 3, 1, 0, 0, 0, RNNP_DTYPE_I32},
 };
 
 /* A case with its numbers; targets of all kinds. */
@@ -66,7 +74,7 @@ static void make(const loss_case *c, numbers_of *a)
     for (size_t j = 0; j < MOST; j++) a->class_weights[j] = fabsf(a->class_weights[j]) + 0.1f;
     a->spec = (rnnp_loss_spec){c->kind, c->smoothing, c->class_weights ? a->class_weights : NULL, c->k};
     a->items = (rnnp_loss_items){c->n, a->y, a->t, c->dtype, c->weights ? a->weight : NULL};
-    if (sparse) a->items.target = c->dtype == RNNP_I64 ? (const void *)a->i64 : a->i32;
+    if (sparse) a->items.target = c->dtype == RNNP_DTYPE_I64 ? (const void *)a->i64 : a->i32;
 }
 
 /* ---- The formulas of train.h, as they stand there ---- */
@@ -224,17 +232,17 @@ static void test_extremes(void **state)
     (void)state;
 #define LOSS(spec, y, t, type) \
     (l = w = 0, rnnp_loss_add(&spec, &(rnnp_loss_items){1, y, t, type, NULL}, select, &l, &w), l)
-    near(LOSS(sparse, sure, zero, RNNP_I32), log1p(exp(-20) + exp(-21)));
-    assert_true(LOSS(sparse, far, zero, RNNP_I32) == 0);
-    assert_true(LOSS(sparse, far, one, RNNP_I32) == 2e4);
-    near(LOSS(sparse, infinite, zero, RNNP_I32), log1p(exp(1)));
-    assert_true(isinf(LOSS(sparse, infinite, one, RNNP_I32)));
-    assert_true(isnan(LOSS(sparse, nan3, zero, RNNP_I32)));
-    near(LOSS(binary, y40, t1, RNNP_F32), exp(-40));
-    assert_true(LOSS(binary, y40, t0, RNNP_F32) == 40);
-    assert_true(LOSS(binary, y1e4, t0, RNNP_F32) == 0);
-    assert_true(LOSS(binary, y1e4, t1, RNNP_F32) == 1e4);
-    rnnp_loss_back(&sparse, &(rnnp_loss_items){1, far, one, RNNP_I32, NULL}, select, 1, dy);
+    near(LOSS(sparse, sure, zero, RNNP_DTYPE_I32), log1p(exp(-20) + exp(-21)));
+    assert_true(LOSS(sparse, far, zero, RNNP_DTYPE_I32) == 0);
+    assert_true(LOSS(sparse, far, one, RNNP_DTYPE_I32) == 2e4);
+    near(LOSS(sparse, infinite, zero, RNNP_DTYPE_I32), log1p(exp(1)));
+    assert_true(isinf(LOSS(sparse, infinite, one, RNNP_DTYPE_I32)));
+    assert_true(isnan(LOSS(sparse, nan3, zero, RNNP_DTYPE_I32)));
+    near(LOSS(binary, y40, t1, RNNP_DTYPE_F32), exp(-40));
+    assert_true(LOSS(binary, y40, t0, RNNP_DTYPE_F32) == 40);
+    assert_true(LOSS(binary, y1e4, t0, RNNP_DTYPE_F32) == 0);
+    assert_true(LOSS(binary, y1e4, t1, RNNP_DTYPE_F32) == 1e4);
+    rnnp_loss_back(&sparse, &(rnnp_loss_items){1, far, one, RNNP_DTYPE_I32, NULL}, select, 1, dy);
     assert_true(dy[0] == 1 && dy[1] == -1 && dy[2] == 0);
     rnnp_context_destroy(context);
 }
@@ -254,13 +262,13 @@ static void test_masks(void **state)
         const int has_classes = kind != RNNP_LOSS_MSE;
         const float masked[] = {1, NAN, 2}, bt[] = {1, NAN, 0}, ones[] = {1, 1};
         const rnnp_loss_spec spec = {(rnnp_loss)kind, has_classes ? 0.1f : 0, has_classes ? ones : NULL, k};
-        rnnp_loss_items all = {3, k == 1 ? masked : y, k == 1 ? bt : t, RNNP_F32, weight}, unmasked;
+        rnnp_loss_items all = {3, k == 1 ? masked : y, k == 1 ? bt : t, RNNP_DTYPE_F32, weight}, unmasked;
         double l = 0, w = 0;
         float dy[6];
 
         if (kind == RNNP_LOSS_SPARSE) {
             all.target = class;
-            all.target_dtype = RNNP_I64;
+            all.target_dtype = RNNP_DTYPE_I64;
         }
         unmasked = all;
         unmasked.weight = NULL;
@@ -299,7 +307,7 @@ static void test_bad_targets(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const rnnp_loss_spec spec = {bad[i].kind, 0, NULL, bad[i].k};
-        const rnnp_loss_items items = {2, bad[i].t, bad[i].t, RNNP_F32, NULL};
+        const rnnp_loss_items items = {2, bad[i].t, bad[i].t, RNNP_DTYPE_F32, NULL};
 
         assert_int_equal(rnnp_loss_check(&spec, &items), 1);
         rnnp_loss_describe(&spec, &items, 1, text, sizeof text);
@@ -307,8 +315,8 @@ static void test_bad_targets(void **state)
     }
     for (size_t i = 0; i < 3; i++) {
         const rnnp_loss_spec spec = {RNNP_LOSS_SPARSE, 0, NULL, 5};
-        const rnnp_loss_items items = {2, NULL, classes[i], i == 2 ? RNNP_I64 : RNNP_I32, NULL};
-        const rnnp_loss_items weighted = {2, NULL, (const int32_t[]){0, 1}, RNNP_I32, bad_weight[i]};
+        const rnnp_loss_items items = {2, NULL, classes[i], i == 2 ? RNNP_DTYPE_I64 : RNNP_DTYPE_I32, NULL};
+        const rnnp_loss_items weighted = {2, NULL, (const int32_t[]){0, 1}, RNNP_DTYPE_I32, bad_weight[i]};
 
         assert_int_equal(rnnp_loss_check(&spec, &items), 1);
         rnnp_loss_describe(&spec, &items, 1, text, sizeof text);

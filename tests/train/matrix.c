@@ -48,10 +48,10 @@ static setting setting_at(size_t index)
 
     rnnp_train_options_init(o);
     o->loss = s.system->loss;
-    o->optimizer.kind = (rnnp_optimizer_kind)(RNNP_SGD + (index + index / 4) % 4);
-    o->optimizer.rate = o->optimizer.kind == RNNP_SGD ? 0.05f : 0.01f;
-    o->optimizer.momentum = o->optimizer.kind == RNNP_SGD ? 0.9f : 0.0f;
-    o->optimizer.nesterov = o->optimizer.kind == RNNP_SGD && lengths;
+    o->optimizer.kind = (rnnp_optimizer_kind)(RNNP_OPTIMIZER_SGD + (index + index / 4) % 4);
+    o->optimizer.rate = o->optimizer.kind == RNNP_OPTIMIZER_SGD ? 0.05f : 0.01f;
+    o->optimizer.momentum = o->optimizer.kind == RNNP_OPTIMIZER_SGD ? 0.9f : 0.0f;
+    o->optimizer.nesterov = o->optimizer.kind == RNNP_OPTIMIZER_SGD && lengths;
     o->optimizer.decay = 1e-3f;
     o->recurrent_dropout = lengths ? 0.25f : 0.0f;
     o->label_smoothing = s.system->loss == RNNP_LOSS_SPARSE ? 0.1f : 0.0f;

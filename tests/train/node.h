@@ -70,17 +70,18 @@ static inline void node_open(one_node *one, rnnp_context *context, const char *o
         snprintf(name, sizeof name, "i%zu", i);
         in[i] = RNNP_NONE;
         if (sources[i] == INPUT)
-            OK(rnnp_model_input(one->model, name, tensors[i].dtype, tensors[i].rank, tensors[i].shape, NULL, &in[i]));
+            OK(rnnp_model_add_input(one->model, name, tensors[i].dtype, tensors[i].rank, tensors[i].shape, NULL,
+                                    &in[i]));
         else if (sources[i] == CONSTANT)
-            OK(rnnp_model_constant(one->model, name, &tensors[i], &in[i]));
+            OK(rnnp_model_add_constant(one->model, name, &tensors[i], &in[i]));
     }
-    if (rnnp_model_node(one->model, op, opset, "node", in, n, attrs, n_attrs, out, n_outputs) != RNNP_OK)
-        fail_msg("%s", rnnp_context_last_error(context));
+    if (rnnp_model_add_node(one->model, op, opset, "node", in, n, attrs, n_attrs, out, n_outputs) != RNNP_OK)
+        fail_msg("%s", rnnp_last_error(context));
     for (size_t i = 0; i < n_outputs; i++) {
         snprintf(name, sizeof name, "o%zu", i);
-        OK(rnnp_model_output(one->model, name, out[i]));
+        OK(rnnp_model_add_output(one->model, name, out[i]));
     }
-    if (rnnp_model_close(one->model) != RNNP_OK) fail_msg("%s", rnnp_context_last_error(context));
+    if (rnnp_model_close(one->model) != RNNP_OK) fail_msg("%s", rnnp_last_error(context));
     assert_int_equal(one->model->n_nodes, 1);
 
     const rnnp_node *the = &one->model->nodes[0];
@@ -135,7 +136,7 @@ static inline void node_memory(one_node *one)
     for (size_t i = 0; i < the->n_inputs; i++) {
         one->d_in[i] = one->in[i];
         one->d_in[i].data = NULL;
-        if (one->in[i].dtype == RNNP_F32 && rnnp_gradient_bit(g->inputs, i))
+        if (one->in[i].dtype == RNNP_DTYPE_F32 && rnnp_gradient_bit(g->inputs, i))
             one->d_in[i].data = filled(tensor_bytes(&one->in[i]), 0xFF);
     }
     for (size_t i = 0; i < NODE_ROWS; i++) one->rows[i] = (uint32_t)i;

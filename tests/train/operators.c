@@ -102,8 +102,8 @@ static void check_formula(one_node *one, const example *e)
         t.in[i] = one->in[i];
         t.x[i] = filled(n * sizeof(double), 0);
         for (size_t k = 0; k < n; k++)
-            t.x[i][k] = one->in[i].dtype == RNNP_F32 ? (double)((float *)one->in[i].data)[k]
-                                                     : (double)((int64_t *)one->in[i].data)[k];
+            t.x[i][k] = one->in[i].dtype == RNNP_DTYPE_F32 ? (double)((float *)one->in[i].data)[k]
+                                                           : (double)((int64_t *)one->in[i].data)[k];
     }
     for (size_t i = 0; i < n_inputs; i++) {
         const float *gradient = one->d_in[i].data;

@@ -245,9 +245,9 @@ static int drawn(char kind) { return kind == 'x' || kind == 'p'; }
 static rnnp_tensor make_tensor(const example *e, size_t index, int whole)
 {
     const port *p = &e->in[index];
-    rnnp_tensor t = {.dtype = p->kind == 'b'                     ? RNNP_BOOL
-                              : p->kind == 'i' || p->kind == 'k' ? RNNP_I64
-                                                                 : RNNP_F32,
+    rnnp_tensor t = {.dtype = p->kind == 'b'                     ? RNNP_DTYPE_BOOL
+                              : p->kind == 'i' || p->kind == 'k' ? RNNP_DTYPE_I64
+                                                                 : RNNP_DTYPE_F32,
                      .rank = p->rank};
     uint32_t seed = (uint32_t)index * 7919 + 5;
 
@@ -258,9 +258,9 @@ static rnnp_tensor make_tensor(const example *e, size_t index, int whole)
 
         for (size_t k = 0; k < 8; k++) n = p->values[k] != 0 ? k + 1 : n;
         const double v = p->values[i % (rnnp_tensor_elements(&t) <= 8 ? 8 : n)];
-        if (t.dtype == RNNP_BOOL)
+        if (t.dtype == RNNP_DTYPE_BOOL)
             ((uint8_t *)t.data)[i] = v != 0;
-        else if (t.dtype == RNNP_I64)
+        else if (t.dtype == RNNP_DTYPE_I64)
             ((int64_t *)t.data)[i] = (int64_t)v;
         else
             ((float *)t.data)[i] = drawn(p->kind) ? number(e, whole, &seed) : (float)v;

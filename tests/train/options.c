@@ -16,7 +16,7 @@ static void test_defaults(void **state)
     rnnp_train_options_init(&o);
     assert_int_equal(o.struct_size, sizeof o);
     assert_int_equal(o.loss, RNNP_LOSS_SPARSE);
-    assert_int_equal(o.optimizer.kind, RNNP_ADAM);
+    assert_int_equal(o.optimizer.kind, RNNP_OPTIMIZER_ADAM);
     assert_true(o.optimizer.rate == 1e-3f && o.optimizer.beta1 == 0.9f && o.optimizer.beta2 == 0.999f);
     assert_true(o.optimizer.epsilon == 1e-8f && o.optimizer.rho == 0.99f && o.optimizer.decay == 0);
     assert_string_equal(o.batch, "batch");
@@ -83,7 +83,7 @@ static void test_ranges(void **state)
     BAD(o.optimizer.epsilon = 0, "epsilon is 0");
     BAD(o.optimizer.momentum = 0.9f, "momentum=0.9, nesterov=0: these belong to SGD");
     BAD(o.optimizer.nesterov = 1, "these belong to SGD");
-    BAD((o.optimizer.kind = RNNP_SGD, o.optimizer.nesterov = 1), "nesterov without momentum");
+    BAD((o.optimizer.kind = RNNP_OPTIMIZER_SGD, o.optimizer.nesterov = 1), "nesterov without momentum");
 }
 
 static void test_classes(void **state)

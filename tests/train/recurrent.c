@@ -13,18 +13,18 @@
 #define GRU .cell = RNNP_CELL_GRU
 #define SIZES(t, b, i, h) .steps = t, .batch = b, .input = i, .hidden = h
 #define LENGTHS(...) .with_lengths = 1, .lengths = {__VA_ARGS__}
-#define BOTH .direction = RNNP_BIDIRECTIONAL
+#define BOTH .direction = RNNP_DIRECTION_BIDIRECTIONAL
 
 static const spec specs[] = {
     {"rnn", RNN, SIZES(5, 3, 4, 19)},
-    {"rnn, reverse", RNN, SIZES(5, 3, 4, 7), .direction = RNNP_REVERSE},
+    {"rnn, reverse", RNN, SIZES(5, 3, 4, 7), .direction = RNNP_DIRECTION_REVERSE},
     {"rnn, one of everything", RNN, SIZES(1, 1, 1, 1)},
     {"rnn, leaky relu, lengths", RNN, SIZES(6, 4, 3, 5), BOTH, LENGTHS(2, 6, 0, 5),
      .act = {{RNNP_ACT_LEAKY_RELU, 0.2f, 0}}, .act_name = {"LeakyRelu"}},
     {"rnn, clip, layout", RNN, SIZES(6, 3, 3, 5), BOTH, .clip = 0.6f, .layout = 1},
     {"rnn, many segments", RNN, SIZES(40, 16, 2, 3), BOTH},
     {"lstm", LSTM, SIZES(6, 3, 4, 19)},
-    {"lstm, reverse", LSTM, SIZES(4, 2, 5, 16), .direction = RNNP_REVERSE},
+    {"lstm, reverse", LSTM, SIZES(4, 2, 5, 16), .direction = RNNP_DIRECTION_REVERSE},
     {"lstm, both directions", LSTM, SIZES(4, 3, 2, 6), BOTH},
     {"lstm, one step of one row", LSTM, SIZES(1, 1, 1, 5), BOTH},
     {"lstm, nothing optional", LSTM, SIZES(4, 2, 3, 5), .no_bias = 1, .no_states = 1, .only_y = 1},
@@ -46,7 +46,7 @@ static const spec specs[] = {
     {"gru, reset after", GRU, SIZES(5, 3, 4, 19), .reset_after = 1},
     {"gru, reset after, both, lengths", GRU, SIZES(6, 4, 3, 6), BOTH, .reset_after = 1, LENGTHS(2, 6, 0, 5)},
     {"gru, reset after, layout, clip", GRU, SIZES(5, 3, 3, 5), .reset_after = 1, .layout = 1, .clip = 0.6f},
-    {"gru, reset after, segments", GRU, SIZES(40, 16, 2, 3), .reset_after = 1, .direction = RNNP_REVERSE},
+    {"gru, reset after, segments", GRU, SIZES(40, 16, 2, 3), .reset_after = 1, .direction = RNNP_DIRECTION_REVERSE},
     {"gru, reset before", GRU, SIZES(5, 3, 4, 19)},
     {"gru, reset before, both, lengths", GRU, SIZES(6, 4, 3, 6), BOTH, LENGTHS(2, 6, 0, 5)},
     {"gru, reset before, clip, layout", GRU, SIZES(5, 3, 3, 5), .clip = 0.6f, .layout = 1},

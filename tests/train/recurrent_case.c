@@ -25,7 +25,7 @@ static size_t rows_of(const example *e, size_t input)
 
 example make_example(const spec *s)
 {
-    example e = {.s = *s, .dirs = s->direction == RNNP_BIDIRECTIONAL ? 2 : 1, .gates = gates_of(s->cell)};
+    example e = {.s = *s, .dirs = s->direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1, .gates = gates_of(s->cell)};
 
     for (size_t i = 0; i < CASE_INPUTS; i++) {
         e.n_in[i] = rows_of(&e, i);
@@ -100,9 +100,9 @@ static rnnp_tensor shape_of_input(const example *e, size_t i)
     case RNNP_IN_X: return s->layout ? tensor3(e->in[i], B, T, I) : tensor3(e->in[i], T, B, I);
     case RNNP_IN_W: return tensor3(e->in[i], D, GH, I);
     case RNNP_IN_R: return tensor3(e->in[i], D, GH, H);
-    case RNNP_IN_B: return (rnnp_tensor){RNNP_F32, 2, {D, 2 * GH}, e->in[i]};
-    case RNNP_IN_P: return (rnnp_tensor){RNNP_F32, 2, {D, 3 * H}, e->in[i]};
-    case RNNP_IN_LENGTHS: return (rnnp_tensor){RNNP_I32, 1, {B}, (void *)s->lengths};
+    case RNNP_IN_B: return (rnnp_tensor){RNNP_DTYPE_F32, 2, {D, 2 * GH}, e->in[i]};
+    case RNNP_IN_P: return (rnnp_tensor){RNNP_DTYPE_F32, 2, {D, 3 * H}, e->in[i]};
+    case RNNP_IN_LENGTHS: return (rnnp_tensor){RNNP_DTYPE_I32, 1, {B}, (void *)s->lengths};
     default: return s->layout ? tensor3(e->in[i], B, D, H) : tensor3(e->in[i], D, B, H);
     }
 }
@@ -117,9 +117,9 @@ static rnnp_value add_input(graph *g, size_t i, int as_constant)
     rnnp_value value;
 
     if (as_constant)
-        OK(rnnp_model_constant(g->model, names[i], t, &value));
+        OK(rnnp_model_add_constant(g->model, names[i], t, &value));
     else
-        OK(rnnp_model_input(g->model, names[i], t->dtype, t->rank, t->shape, NULL, &value));
+        OK(rnnp_model_add_input(g->model, names[i], t->dtype, t->rank, t->shape, NULL, &value));
     return value;
 }
 
@@ -179,9 +179,9 @@ static graph make_graph(const example *e, const char *isa, int computed_weights)
         attrs[n++] = (rnnp_attr){.name = "activation_beta", .kind = RNNP_ATTR_FLOATS, .count = betas, .floats = beta};
     assert_true(n <= sizeof attrs / sizeof attrs[0]);
     for (size_t i = 0; i < outputs; i++) out[i] = e->n_out[i] ? 0 : RNNP_NONE;
-    OK(rnnp_model_node(g.model, ops[s->cell], 17, "cell", in, inputs, attrs, n, out, outputs));
+    OK(rnnp_model_add_node(g.model, ops[s->cell], 17, "cell", in, inputs, attrs, n, out, outputs));
     for (size_t i = 0; i < outputs; i++) {
-        if (e->n_out[i]) OK(rnnp_model_output(g.model, output_names[i], out[i]));
+        if (e->n_out[i]) OK(rnnp_model_add_output(g.model, output_names[i], out[i]));
     }
     OK(rnnp_model_close(g.model));
     for (size_t i = 0; i < outputs; i++) {
@@ -342,7 +342,7 @@ rnnp_status try_forward(const example *e, char *text)
     g.out[RNNP_OUT_Y].data = y;
     w.call.outputs = g.out;
     const rnnp_status status = w.gradient->forward(&w.call);
-    snprintf(text, 256, "%s", rnnp_context_last_error(g.context));
+    snprintf(text, 256, "%s", rnnp_last_error(g.context));
     free(y);
     end_work(&w);
     free_graph(&g);
@@ -357,7 +357,7 @@ rnnp_status try_check(const example *e, int computed_weights, char *text)
 
     begin_work(e, &g, &plain, &w);
     const rnnp_status status = w.gradient->check(&w.call.shape);
-    snprintf(text, 256, "%s", rnnp_context_last_error(g.context));
+    snprintf(text, 256, "%s", rnnp_last_error(g.context));
     end_work(&w);
     free_graph(&g);
     return status;

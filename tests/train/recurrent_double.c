@@ -107,7 +107,7 @@ double reference_loss(const example *e, double *const in[CASE_INPUTS], const dou
     double loss = 0.0;
 
     for (size_t d = 0; d < D; d++) {
-        const int reverse = s->direction == RNNP_REVERSE || d == 1;
+        const int reverse = s->direction == RNNP_DIRECTION_REVERSE || d == 1;
         cell k = {.e = e,
                   .w = in[RNNP_IN_W] + d * GH * I,
                   .r = in[RNNP_IN_R] + d * GH * H,

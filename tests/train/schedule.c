@@ -22,22 +22,22 @@ static void test_formulas(void **state)
 
     (void)state;
     for (double e = 0; e < 130; e += 0.173) {
-        rnnp_schedule_init(&s, RNNP_RATE_CONSTANT, 0.01f);
+        rnnp_schedule_init(&s, RNNP_SCHEDULE_CONSTANT, 0.01f);
         near((double)rnnp_schedule_rate(&s, e), (double)0.01f);
-        rnnp_schedule_init(&s, RNNP_RATE_STEP, 0.01f);
+        rnnp_schedule_init(&s, RNNP_SCHEDULE_STEP, 0.01f);
         s.factor = 0.5f;
         s.every = 7;
         near((double)rnnp_schedule_rate(&s, e), (double)0.01f * pow(0.5, floor(e / 7)));
-        rnnp_schedule_init(&s, RNNP_RATE_EXPONENTIAL, 0.01f);
+        rnnp_schedule_init(&s, RNNP_SCHEDULE_EXPONENTIAL, 0.01f);
         near((double)rnnp_schedule_rate(&s, e), (double)0.01f * pow((double)s.factor, e));
         s.factor = 1.2f; /* the rising rate of a range test */
         near((double)rnnp_schedule_rate(&s, e), (double)0.01f * pow((double)s.factor, e));
-        rnnp_schedule_init(&s, RNNP_RATE_COSINE, 0.01f);
+        rnnp_schedule_init(&s, RNNP_SCHEDULE_COSINE, 0.01f);
         s.least = 1e-4f;
         near((double)rnnp_schedule_rate(&s, e),
              (double)1e-4f + ((double)0.01f - (double)1e-4f) * (1 + cos(acos(-1) * fmin(e / 100, 1))) / 2);
     }
-    rnnp_schedule_init(&s, RNNP_RATE_COSINE, 1);
+    rnnp_schedule_init(&s, RNNP_SCHEDULE_COSINE, 1);
     assert_true(rnnp_schedule_rate(&s, 0) == 1 && rnnp_schedule_rate(&s, 50) == 0.5f);
     assert_true(rnnp_schedule_rate(&s, 100) == 0);
 }
@@ -47,7 +47,7 @@ static void test_least(void **state)
     rnnp_schedule s;
 
     (void)state;
-    rnnp_schedule_init(&s, RNNP_RATE_STEP, 1);
+    rnnp_schedule_init(&s, RNNP_SCHEDULE_STEP, 1);
     s.least = 0.02f;
     assert_true(rnnp_schedule_rate(&s, 10) == 0.1f);
     assert_true(rnnp_schedule_rate(&s, 20) == 0.02f);
@@ -59,7 +59,7 @@ static void test_warmup(void **state)
     rnnp_schedule s;
 
     (void)state;
-    rnnp_schedule_init(&s, RNNP_RATE_STEP, 0.5f);
+    rnnp_schedule_init(&s, RNNP_SCHEDULE_STEP, 0.5f);
     s.warmup = 2.5f;
     assert_true(rnnp_schedule_rate(&s, 0) == 0);
     near((double)rnnp_schedule_rate(&s, 1), 0.2);
@@ -76,7 +76,7 @@ static void test_plateau(void **state)
     rnnp_schedule s;
 
     (void)state;
-    rnnp_schedule_init(&s, RNNP_RATE_PLATEAU, 1);
+    rnnp_schedule_init(&s, RNNP_SCHEDULE_PLATEAU, 1);
     s.patience = 2;
     s.factor = 0.25f;
     for (size_t i = 0; i < sizeof scores / sizeof *scores; i++) {
@@ -94,8 +94,8 @@ static void test_senseless(void **state)
     rnnp_schedule good, s;
 
     (void)state;
-    rnnp_schedule_init(NULL, RNNP_RATE_STEP, 1);
-    rnnp_schedule_init(&good, RNNP_RATE_STEP, 1);
+    rnnp_schedule_init(NULL, RNNP_SCHEDULE_STEP, 1);
+    rnnp_schedule_init(&good, RNNP_SCHEDULE_STEP, 1);
     assert_true(isnan(rnnp_schedule_rate(NULL, 0)));
     assert_true(isnan(rnnp_schedule_rate(&(rnnp_schedule){0}, 0)));
     assert_true(isnan(rnnp_schedule_rate(&good, -1)));
@@ -115,7 +115,7 @@ static void test_senseless(void **state)
     BAD(warmup, -1);
     BAD(warmup, NAN);
     BAD(warmup, INFINITY);
-    rnnp_schedule_init(&good, RNNP_RATE_COSINE, 1);
+    rnnp_schedule_init(&good, RNNP_SCHEDULE_COSINE, 1);
     BAD(epochs, 0);
 }
 

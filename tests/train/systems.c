@@ -22,7 +22,7 @@ static rnnp_value turn(system_builder *b, rnnp_value y)
     static const int64_t order[] = {1, 0, 2};
     const rnnp_attr perm = {.name = "perm", .kind = RNNP_ATTR_INTS, .count = 3, .ints = order};
 
-    must(b->context, rnnp_model_node(b->model, "Transpose", 22, NULL, &y, 1, &perm, 1, &y, 1), "Transpose");
+    must(b->context, rnnp_model_add_node(b->model, "Transpose", 22, NULL, &y, 1, &perm, 1, &y, 1), "Transpose");
     return y;
 }
 
@@ -31,16 +31,16 @@ static rnnp_value recurrent(system_builder *b, const char *name, rnnp_recurrent_
                             size_t units)
 {
     const size_t gates = o.cell == RNNP_CELL_LSTM ? 4 : o.cell == RNNP_CELL_GRU ? 3 : 1;
-    const size_t hidden = units / b->form->shrink, dirs = o.direction == RNNP_BIDIRECTIONAL ? 2 : 1;
+    const size_t hidden = units / b->form->shrink, dirs = o.direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1;
     float *zeros = must_alloc(gates * hidden * (*input + hidden + 2) * sizeof *zeros);
     const rnnp_recurrent_weights one = {.w = zeros, .r = zeros, .bias = zeros}, weights[2] = {one, one};
 
     memset(zeros, 0, gates * hidden * (*input + hidden + 2) * sizeof *zeros);
     o.input = *input;
     o.hidden = hidden;
-    must(b->context, rnnp_model_layer(b->model, name), "rnnp_model_layer");
-    must(b->context, rnnp_model_recurrent(b->model, &o, weights, y, b->lengths, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
-         name);
+    must(b->context, rnnp_model_set_layer_name(b->model, name), "rnnp_model_set_layer_name");
+    must(b->context,
+         rnnp_model_add_recurrent(b->model, &o, weights, y, b->lengths, RNNP_NONE, RNNP_NONE, &y, NULL, NULL), name);
     free(zeros);
     *input = dirs * hidden;
     return y;
@@ -65,9 +65,10 @@ static rnnp_value head(system_builder *b, rnnp_value y, size_t input, size_t uni
     float *zeros = must_alloc((input + 1) * units * sizeof *zeros);
 
     memset(zeros, 0, (input + 1) * units * sizeof *zeros);
-    must(b->context, rnnp_model_dropout(b->model, y, b->form->dropout, &y), "rnnp_model_dropout");
-    must(b->context, rnnp_model_layer(b->model, "head"), "rnnp_model_layer");
-    must(b->context, rnnp_model_dense(b->model, y, zeros, input, units, 0, zeros, activation, &y), "rnnp_model_dense");
+    must(b->context, rnnp_model_add_dropout(b->model, y, b->form->dropout, &y), "rnnp_model_add_dropout");
+    must(b->context, rnnp_model_set_layer_name(b->model, "head"), "rnnp_model_set_layer_name");
+    must(b->context, rnnp_model_add_dense(b->model, y, zeros, input, units, 0, zeros, activation, &y),
+         "rnnp_model_add_dense");
     free(zeros);
     return y;
 }
@@ -91,9 +92,10 @@ static rnnp_value text(const train_system *s, system_builder *b)
     size_t width = WIDTH;
     rnnp_value y;
 
-    sequences.direction = last.direction = RNNP_BIDIRECTIONAL;
-    must(b->context, rnnp_model_layer(b->model, "words"), "rnnp_model_layer");
-    must(b->context, rnnp_model_embedding(b->model, b->x, zeros, VOCABULARY, WIDTH, &y), "rnnp_model_embedding");
+    sequences.direction = last.direction = RNNP_DIRECTION_BIDIRECTIONAL;
+    must(b->context, rnnp_model_set_layer_name(b->model, "words"), "rnnp_model_set_layer_name");
+    must(b->context, rnnp_model_add_embedding(b->model, b->x, zeros, VOCABULARY, WIDTH, &y),
+         "rnnp_model_add_embedding");
     y = recurrent(b, "first", sequences, turn(b, y), &width, 32);
     y = recurrent(b, "second", last, y, &width, 32);
     return head(b, y, width, s->classes, "Softmax");
@@ -130,17 +132,17 @@ static rnnp_value visits(const train_system *s, system_builder *b)
 static rnnp_value autoencoder(const train_system *s, system_builder *b)
 {
     static const int64_t axis = 0, shape[] = {SYSTEM_STEPS, 1, 1};
-    const rnnp_tensor axes = {RNNP_I64, 1, {1}, (void *)(uintptr_t)&axis};
-    const rnnp_tensor sizes = {RNNP_I64, 1, {3}, (void *)(uintptr_t)shape};
+    const rnnp_tensor axes = {RNNP_DTYPE_I64, 1, {1}, (void *)(uintptr_t)&axis};
+    const rnnp_tensor sizes = {RNNP_DTYPE_I64, 1, {3}, (void *)(uintptr_t)shape};
     size_t width = INPUT;
     rnnp_value in[2], y = lstm(b, "first", turn(b, b->x), &width, 48, 0);
 
     in[0] = y;
-    must(b->context, rnnp_model_constant(b->model, NULL, &axes, &in[1]), "rnnp_model_constant");
-    must(b->context, rnnp_model_node(b->model, "Unsqueeze", 22, NULL, in, 2, NULL, 0, &y, 1), "Unsqueeze");
+    must(b->context, rnnp_model_add_constant(b->model, NULL, &axes, &in[1]), "rnnp_model_add_constant");
+    must(b->context, rnnp_model_add_node(b->model, "Unsqueeze", 22, NULL, in, 2, NULL, 0, &y, 1), "Unsqueeze");
     in[0] = y;
-    must(b->context, rnnp_model_constant(b->model, NULL, &sizes, &in[1]), "rnnp_model_constant");
-    must(b->context, rnnp_model_node(b->model, "Expand", 22, NULL, in, 2, NULL, 0, &y, 1), "Expand");
+    must(b->context, rnnp_model_add_constant(b->model, NULL, &sizes, &in[1]), "rnnp_model_add_constant");
+    must(b->context, rnnp_model_add_node(b->model, "Expand", 22, NULL, in, 2, NULL, 0, &y, 1), "Expand");
     y = lstm(b, "second", y, &width, 48, 1);
     return head(b, turn(b, y), width, s->classes, NULL);
 }
@@ -170,10 +172,12 @@ rnnp_model *make_system(rnnp_context *context, const train_system *system, const
     system_builder b = {.context = context, .form = form, .lengths = RNNP_NONE};
 
     must(context, rnnp_model_create(context, &b.model), "rnnp_model_create");
-    must(context, rnnp_model_input(b.model, "x", words ? RNNP_I64 : RNNP_F32, words ? 2 : 3, shape, names, &b.x), "x");
+    must(context,
+         rnnp_model_add_input(b.model, "x", words ? RNNP_DTYPE_I64 : RNNP_DTYPE_F32, words ? 2 : 3, shape, names, &b.x),
+         "x");
     if (form->shortest < SYSTEM_STEPS)
-        must(context, rnnp_model_input(b.model, "lengths", RNNP_I32, 1, shape, names, &b.lengths), "lengths");
-    must(context, rnnp_model_output(b.model, "y", system->build(system, &b)), "rnnp_model_output");
+        must(context, rnnp_model_add_input(b.model, "lengths", RNNP_DTYPE_I32, 1, shape, names, &b.lengths), "lengths");
+    must(context, rnnp_model_add_output(b.model, "y", system->build(system, &b)), "rnnp_model_add_output");
     must(context, rnnp_model_close(b.model), "rnnp_model_close");
     return b.model;
 }
@@ -229,12 +233,13 @@ void make_batch(system_batch *m, const train_system *system, const system_form *
     const rnnp_loss loss = system->loss;
 
     memset(m, 0, sizeof *m);
-    m->inputs[0] = tensor(words ? RNNP_I64 : RNNP_F32, words ? 2 : 3, rows, SYSTEM_STEPS, INPUT);
-    m->inputs[1] = tensor(RNNP_I32, 1, rows, 0, 0);
-    m->target = loss == RNNP_LOSS_MSE      ? tensor(RNNP_F32, 3, rows, SYSTEM_STEPS, k)
-                : loss == RNNP_LOSS_BINARY ? tensor(RNNP_F32, 2, rows, k, 0)
-                                           : tensor(RNNP_I32, 1, rows, 0, 0);
-    m->weights = tensor(RNNP_F32, loss == RNNP_LOSS_SPARSE ? 1 : 2, rows, loss == RNNP_LOSS_MSE ? SYSTEM_STEPS : k, 0);
+    m->inputs[0] = tensor(words ? RNNP_DTYPE_I64 : RNNP_DTYPE_F32, words ? 2 : 3, rows, SYSTEM_STEPS, INPUT);
+    m->inputs[1] = tensor(RNNP_DTYPE_I32, 1, rows, 0, 0);
+    m->target = loss == RNNP_LOSS_MSE      ? tensor(RNNP_DTYPE_F32, 3, rows, SYSTEM_STEPS, k)
+                : loss == RNNP_LOSS_BINARY ? tensor(RNNP_DTYPE_F32, 2, rows, k, 0)
+                                           : tensor(RNNP_DTYPE_I32, 1, rows, 0, 0);
+    m->weights =
+        tensor(RNNP_DTYPE_F32, loss == RNNP_LOSS_SPARSE ? 1 : 2, rows, loss == RNNP_LOSS_MSE ? SYSTEM_STEPS : k, 0);
     m->batch = (rnnp_train_batch){.inputs = m->inputs,
                                   .n_inputs = lengths ? 2 : 1,
                                   .target = &m->target,
@@ -272,17 +277,17 @@ void free_batch(system_batch *m)
 float *all_parameters(const rnnp_trainer *trainer, size_t *n)
 {
     float *all = NULL;
-    rnnp_parameter p;
+    rnnp_parameter_info p;
 
     *n = 0;
-    for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++) {
+    for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {
         size_t elements = 1;
 
-        must(NULL, rnnp_trainer_parameter(trainer, i, &p), "rnnp_trainer_parameter");
+        must(NULL, rnnp_trainer_parameter_info(trainer, i, &p), "rnnp_trainer_parameter_info");
         for (size_t d = 0; d < p.rank; d++) elements *= (size_t)p.shape[d];
         all = realloc(all, (*n + elements) * sizeof *all);
         must(NULL, all ? RNNP_OK : RNNP_ERR_MEMORY, "realloc");
-        must(NULL, rnnp_trainer_get(trainer, i, all + *n), p.name);
+        must(NULL, rnnp_trainer_get_parameter(trainer, i, all + *n), p.name);
         *n += elements;
     }
     return all;

@@ -36,7 +36,8 @@ static double train(rnnp_trainer *trainer, data *d, size_t steps)
 
 static void test_learns(void **state)
 {
-    static const rnnp_optimizer_kind kinds[] = {RNNP_SGD, RNNP_RMSPROP, RNNP_ADAM, RNNP_ADAMW};
+    static const rnnp_optimizer_kind kinds[] = {RNNP_OPTIMIZER_SGD, RNNP_OPTIMIZER_RMSPROP, RNNP_OPTIMIZER_ADAM,
+                                                RNNP_OPTIMIZER_ADAMW};
     static const float rates[] = {0.2f, 0.01f, 0.02f, 0.02f};
     data d;
 
@@ -48,13 +49,13 @@ static void test_learns(void **state)
 
         options.optimizer.kind = kinds[k];
         options.optimizer.rate = rates[k];
-        options.optimizer.momentum = kinds[k] == RNNP_SGD ? 0.9f : 0.0f;
-        options.optimizer.decay = kinds[k] == RNNP_ADAMW ? 0.01f : 0.0f;
+        options.optimizer.momentum = kinds[k] == RNNP_OPTIMIZER_SGD ? 0.9f : 0.0f;
+        options.optimizer.decay = kinds[k] == RNNP_OPTIMIZER_ADAMW ? 0.01f : 0.0f;
         setup s = set_up(1, NULL, &options);
         OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &before));
         train(s.trainer, &d, 120);
         OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &after));
-        assert_int_equal(rnnp_trainer_steps(s.trainer), 120);
+        assert_int_equal(rnnp_trainer_step_count(s.trainer), 120);
         assert_true(before.loss > 1.0);
         assert_true(after.loss < 0.35 * before.loss);
         assert_true(after.weight == 70.0);
@@ -183,26 +184,26 @@ static void test_gradient(void **state)
     assert_int_equal(outputs[0].rank, 2);
     d.batch.d_inputs = d.batch.outputs = NULL;
     double square = 0;
-    for (size_t i = 0; i < rnnp_trainer_parameters(s.trainer); i++) {
+    for (size_t i = 0; i < rnnp_trainer_parameter_count(s.trainer); i++) {
         const size_t n = elements_of(s.trainer, i);
         float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
 
-        OK(rnnp_trainer_get(s.trainer, i, p));
-        OK(rnnp_trainer_gradient(s.trainer, i, g));
+        OK(rnnp_trainer_get_parameter(s.trainer, i, p));
+        OK(rnnp_trainer_get_gradient(s.trainer, i, g));
         for (size_t k = 0; k < n; k++) square += (double)g[k] * (double)g[k];
         for (size_t k = 0; k < n; k += 5, checked++) {
             const float was = p[k];
 
             p[k] = was + step;
-            OK(rnnp_trainer_set(s.trainer, i, p));
+            OK(rnnp_trainer_set_parameter(s.trainer, i, p));
             OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &up));
             p[k] = was - step;
-            OK(rnnp_trainer_set(s.trainer, i, p));
+            OK(rnnp_trainer_set_parameter(s.trainer, i, p));
             OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &down));
             p[k] = was;
             assert_true(fabs((up.loss - down.loss) / (2 * (double)step) - (double)g[k]) < 2e-4);
         }
-        OK(rnnp_trainer_set(s.trainer, i, p));
+        OK(rnnp_trainer_set_parameter(s.trainer, i, p));
         free(p);
         free(g);
     }
@@ -259,8 +260,8 @@ static void test_export(void **state)
     OK(rnnp_trainer_evaluate(s.trainer, &d.batch, NULL));
     assert_memory_equal(y, run_y, 37 * CLASSES * sizeof *y);
     assert_memory_equal(h, run_h, 37 * HIDDEN * sizeof *h);
-    assert_int_equal(rnnp_model_nodes(model), rnnp_model_nodes(s.model));
-    for (size_t n = 0; n < rnnp_model_nodes(model); n++) {
+    assert_int_equal(rnnp_model_node_count(model), rnnp_model_node_count(s.model));
+    for (size_t n = 0; n < rnnp_model_node_count(model); n++) {
         OK(rnnp_model_node_info(model, n, &info));
         dropout += strcmp(info.op, "Dropout") == 0;
     }
@@ -270,10 +271,10 @@ static void test_export(void **state)
     setup other = set_up(1, NULL, &options);
     size_t copied;
     OK(rnnp_trainer_adopt(other.trainer, model, &copied));
-    assert_int_equal(copied, rnnp_trainer_parameters(other.trainer));
+    assert_int_equal(copied, rnnp_trainer_parameter_count(other.trainer));
     assert_same(other.trainer, s.trainer, 0);
     rnnp_trainer *again = make_trainer(model, &options);
-    assert_int_equal(rnnp_trainer_parameters(again), rnnp_trainer_parameters(s.trainer));
+    assert_int_equal(rnnp_trainer_parameter_count(again), rnnp_trainer_parameter_count(s.trainer));
     assert_same(again, s.trainer, 0);
     rnnp_trainer_destroy(again);
     tear_down(&other);
@@ -322,22 +323,22 @@ static void test_frozen(void **state)
     setup s = set_up(1, NULL, &options);
     const size_t w = index_of(s.trainer, "LSTM", 1);
     OK(rnnp_trainer_freeze(s.trainer, w, 1));
-    OK(rnnp_trainer_get(s.trainer, w, before));
+    OK(rnnp_trainer_get_parameter(s.trainer, w, before));
     train(s.trainer, &d, 3);
-    OK(rnnp_trainer_get(s.trainer, w, after));
+    OK(rnnp_trainer_get_parameter(s.trainer, w, after));
     assert_memory_equal(before, after, sizeof before);
-    assert_int_equal(rnnp_trainer_gradient(s.trainer, w, after), RNNP_ERR_STATE);
+    assert_int_equal(rnnp_trainer_get_gradient(s.trainer, w, after), RNNP_ERR_STATE);
     assert_says(s.context, "frozen");
-    const size_t n = rnnp_trainer_parameters(s.trainer);
+    const size_t n = rnnp_trainer_parameter_count(s.trainer);
     for (size_t i = 0; i < n; i++) OK(rnnp_trainer_freeze(s.trainer, i, 1));
     rnnp_train_result r;
     OK(rnnp_trainer_step(s.trainer, &d.batch, &r));
     assert_true(r.norm == 0.0);
     OK(rnnp_trainer_freeze(s.trainer, w, 0));
-    assert_int_equal(rnnp_trainer_gradient(s.trainer, w, after), RNNP_ERR_STATE);
+    assert_int_equal(rnnp_trainer_get_gradient(s.trainer, w, after), RNNP_ERR_STATE);
     OK(rnnp_trainer_step(s.trainer, &d.batch, &r));
     assert_true(r.norm > 0.0);
-    OK(rnnp_trainer_get(s.trainer, w, after));
+    OK(rnnp_trainer_get_parameter(s.trainer, w, after));
     assert_true(memcmp(before, after, sizeof before) != 0);
     tear_down(&s);
 }
@@ -397,12 +398,12 @@ static void test_initialize(void **state)
     (void)state;
     make_data(&d, 20, 8);
     const size_t bias = index_of(a.trainer, "Add", 1);
-    OK(rnnp_trainer_get(a.trainer, bias, before));
+    OK(rnnp_trainer_get_parameter(a.trainer, bias, before));
     OK(rnnp_trainer_freeze(a.trainer, bias, 1));
     train(a.trainer, &d, 3);
     OK(rnnp_trainer_initialize(a.trainer, 5));
-    assert_int_equal(rnnp_trainer_steps(a.trainer), 0);
-    OK(rnnp_trainer_get(a.trainer, bias, after));
+    assert_int_equal(rnnp_trainer_step_count(a.trainer), 0);
+    OK(rnnp_trainer_get_parameter(a.trainer, bias, after));
     assert_memory_equal(before, after, sizeof before);
     OK(rnnp_trainer_freeze(b.trainer, bias, 1));
     OK(rnnp_trainer_initialize(b.trainer, 5));

@@ -29,20 +29,22 @@ static inline rnnp_status build_classifier(rnnp_context *context, float dropout,
 {
     static const char *const x_names[] = {"steps", "batch", NULL}, *const h_names[] = {NULL, "batch", NULL};
     static const int64_t x_shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT}, h_shape[] = {1, RNNP_DYNAMIC, HIDDEN};
-    layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 1);
+    layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
     float *w = numbers((HIDDEN + 1) * CLASSES, 2, 0.5f);
     rnnp_value x, h0, y, h, out;
     rnnp_status s;
 
     lstm.options.return_sequences = 0;
     if ((s = rnnp_model_create(context, model)) == RNNP_OK &&
-        (s = rnnp_model_input(*model, "x", RNNP_F32, 3, x_shape, x_names, &x)) == RNNP_OK &&
-        (s = rnnp_model_input(*model, "h0", RNNP_F32, 3, h_shape, h_names, &h0)) == RNNP_OK &&
-        (s = rnnp_model_recurrent(*model, &lstm.options, lstm.weights, x, RNNP_NONE, h0, RNNP_NONE, &y, &h, NULL)) ==
+        (s = rnnp_model_add_input(*model, "x", RNNP_DTYPE_F32, 3, x_shape, x_names, &x)) == RNNP_OK &&
+        (s = rnnp_model_add_input(*model, "h0", RNNP_DTYPE_F32, 3, h_shape, h_names, &h0)) == RNNP_OK &&
+        (s = rnnp_model_add_recurrent(*model, &lstm.options, lstm.weights, x, RNNP_NONE, h0, RNNP_NONE, &y, &h,
+                                      NULL)) == RNNP_OK &&
+        (s = rnnp_model_add_dropout(*model, y, dropout, &y)) == RNNP_OK &&
+        (s = rnnp_model_add_dense(*model, y, w, HIDDEN, CLASSES, 0, w + HIDDEN * CLASSES, "Softmax", &out)) ==
             RNNP_OK &&
-        (s = rnnp_model_dropout(*model, y, dropout, &y)) == RNNP_OK &&
-        (s = rnnp_model_dense(*model, y, w, HIDDEN, CLASSES, 0, w + HIDDEN * CLASSES, "Softmax", &out)) == RNNP_OK &&
-        (s = rnnp_model_output(*model, "y", out)) == RNNP_OK && (s = rnnp_model_output(*model, "h", h)) == RNNP_OK)
+        (s = rnnp_model_add_output(*model, "y", out)) == RNNP_OK &&
+        (s = rnnp_model_add_output(*model, "h", h)) == RNNP_OK)
         s = rnnp_model_close(*model);
     free(w);
     free_layer(&lstm);
@@ -80,8 +82,8 @@ static inline void make_data(data *d, size_t rows, uint32_t seed)
     }
     d->inputs[0] = tensor3(d->x, STEPS, (int64_t)rows, INPUT);
     d->inputs[1] = tensor3(d->h0, 1, (int64_t)rows, HIDDEN);
-    d->target = (rnnp_tensor){RNNP_I32, 1, {(int64_t)rows}, d->classes};
-    d->weight = (rnnp_tensor){RNNP_F32, 1, {(int64_t)rows}, d->weights};
+    d->target = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)rows}, d->classes};
+    d->weight = (rnnp_tensor){RNNP_DTYPE_F32, 1, {(int64_t)rows}, d->weights};
     d->batch = (rnnp_train_batch){.inputs = d->inputs, .n_inputs = 2, .target = &d->target};
 }
 
@@ -105,10 +107,10 @@ static inline rnnp_train_options default_options(void)
 
 static inline size_t elements_of(const rnnp_trainer *trainer, size_t index)
 {
-    rnnp_parameter p;
+    rnnp_parameter_info p;
     size_t n = 1;
 
-    OK(rnnp_trainer_parameter(trainer, index, &p));
+    OK(rnnp_trainer_parameter_info(trainer, index, &p));
     for (size_t d = 0; d < p.rank; d++) n *= (size_t)p.shape[d];
     return n;
 }
@@ -117,15 +119,16 @@ static inline size_t elements_of(const rnnp_trainer *trainer, size_t index)
 static inline float *all_of(const rnnp_trainer *trainer, int gradients, size_t *n)
 {
     float *all = NULL;
-    rnnp_parameter p;
+    rnnp_parameter_info p;
 
     *n = 0;
-    for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++) {
-        OK(rnnp_trainer_parameter(trainer, i, &p));
+    for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {
+        OK(rnnp_trainer_parameter_info(trainer, i, &p));
         if (gradients && p.frozen) continue;
         all = realloc(all, (*n + elements_of(trainer, i)) * sizeof *all);
         assert_non_null(all);
-        OK(gradients ? rnnp_trainer_gradient(trainer, i, all + *n) : rnnp_trainer_get(trainer, i, all + *n));
+        OK(gradients ? rnnp_trainer_get_gradient(trainer, i, all + *n)
+                     : rnnp_trainer_get_parameter(trainer, i, all + *n));
         *n += elements_of(trainer, i);
     }
     return all;
@@ -144,10 +147,10 @@ static inline void assert_same(const rnnp_trainer *a, const rnnp_trainer *b, int
 
 static inline size_t index_of(const rnnp_trainer *trainer, const char *op, size_t input)
 {
-    rnnp_parameter p;
+    rnnp_parameter_info p;
 
-    for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++) {
-        OK(rnnp_trainer_parameter(trainer, i, &p));
+    for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {
+        OK(rnnp_trainer_parameter_info(trainer, i, &p));
         if (strcmp(p.op, op) == 0 && p.input == input) return i;
     }
     fail_msg("no %s with parameter %zu", op, input);

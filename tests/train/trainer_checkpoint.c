@@ -36,7 +36,7 @@ static void begin(fixture *f, rnnp_optimizer_kind kind)
     rnnp_train_options options = default_options();
 
     options.optimizer.kind = kind;
-    options.optimizer.momentum = kind == RNNP_SGD ? 0.5f : 0.0f;
+    options.optimizer.momentum = kind == RNNP_OPTIMIZER_SGD ? 0.5f : 0.0f;
     f->context = context_of(1, NULL);
     f->model = classifier(f->context, 0.2f);
     f->trainer = make_trainer(f->model, &options);
@@ -68,7 +68,8 @@ static void read_back(fixture *f)
 
 static void test_resume(void **state)
 {
-    static const rnnp_optimizer_kind kinds[] = {RNNP_SGD, RNNP_RMSPROP, RNNP_ADAM, RNNP_ADAMW};
+    static const rnnp_optimizer_kind kinds[] = {RNNP_OPTIMIZER_SGD, RNNP_OPTIMIZER_RMSPROP, RNNP_OPTIMIZER_ADAM,
+                                                RNNP_OPTIMIZER_ADAMW};
     static fixture f;
     char note[16] = "";
     size_t room = sizeof note;
@@ -78,19 +79,19 @@ static void test_resume(void **state)
         begin(&f, kinds[k]);
         rnnp_train_options options = default_options();
         options.optimizer.kind = kinds[k];
-        options.optimizer.momentum = kinds[k] == RNNP_SGD ? 0.5f : 0.0f;
+        options.optimizer.momentum = kinds[k] == RNNP_OPTIMIZER_SGD ? 0.5f : 0.0f;
         OK(rnnp_trainer_set_rate(f.trainer, 0.005f));
         OK(rnnp_trainer_freeze(f.trainer, 1, 1));
         OK(rnnp_trainer_step(f.trainer, &f.d.batch, NULL));
-        OK(rnnp_trainer_save(f.trainer, f.path, "epoch 7", 8));
+        OK(rnnp_trainer_save_file(f.trainer, f.path, "epoch 7", 8));
 
         rnnp_trainer *other = make_trainer(f.model, &options);
         OK(rnnp_trainer_step(other, &f.d.batch, NULL));
         room = sizeof note;
-        OK(rnnp_trainer_load(other, f.path, note, &room));
+        OK(rnnp_trainer_load_file(other, f.path, note, &room));
         assert_int_equal(room, 8);
         assert_string_equal(note, "epoch 7");
-        assert_int_equal(rnnp_trainer_steps(other), 4);
+        assert_int_equal(rnnp_trainer_step_count(other), 4);
         assert_same(other, f.trainer, 0);
         for (size_t i = 0; i < 5; i++) {
             rnnp_train_result a, b;
@@ -100,8 +101,8 @@ static void test_resume(void **state)
             assert_memory_equal(&a, &b, sizeof a);
         }
         assert_same(other, f.trainer, 0);
-        OK(rnnp_trainer_load(other, f.path, NULL, NULL));
-        OK(rnnp_trainer_load(other, f.path, NULL, &room));
+        OK(rnnp_trainer_load_file(other, f.path, NULL, NULL));
+        OK(rnnp_trainer_load_file(other, f.path, NULL, &room));
         assert_int_equal(room, 8);
         rnnp_trainer_destroy(other);
         end(&f);
@@ -111,8 +112,8 @@ static void test_resume(void **state)
 /* The trainer refuses the file at f->path and is as the one beside it. */
 static void refused(fixture *f, const rnnp_trainer *same, rnnp_status status)
 {
-    assert_int_equal(rnnp_trainer_load(f->trainer, f->path, NULL, NULL), status);
-    assert_int_equal(rnnp_trainer_steps(f->trainer), rnnp_trainer_steps(same));
+    assert_int_equal(rnnp_trainer_load_file(f->trainer, f->path, NULL, NULL), status);
+    assert_int_equal(rnnp_trainer_step_count(f->trainer), rnnp_trainer_step_count(same));
     assert_same(f->trainer, same, 0);
 }
 
@@ -122,11 +123,11 @@ static void test_damaged(void **state)
     rnnp_train_options options = default_options();
 
     (void)state;
-    begin(&f, RNNP_ADAM);
-    OK(rnnp_trainer_save(f.trainer, f.path, "abc", 3));
+    begin(&f, RNNP_OPTIMIZER_ADAM);
+    OK(rnnp_trainer_save_file(f.trainer, f.path, "abc", 3));
     read_back(&f);
     rnnp_trainer *same = make_trainer(f.model, &options);
-    OK(rnnp_trainer_load(same, f.path, NULL, NULL));
+    OK(rnnp_trainer_load_file(same, f.path, NULL, NULL));
     OK(rnnp_trainer_step(f.trainer, &f.d.batch, NULL)); /* so that taking anything would be seen */
     OK(rnnp_trainer_step(same, &f.d.batch, NULL));
     for (size_t size = 0; size < f.size; size += size < 200 ? 1 : 97) {
@@ -146,7 +147,7 @@ static void test_damaged(void **state)
     refused(&f, same, RNNP_ERR_FORMAT);
     assert_says(f.context, "not a checkpoint");
     write_file(f.path, f.bytes, f.size);
-    OK(rnnp_trainer_load(f.trainer, f.path, NULL, NULL));
+    OK(rnnp_trainer_load_file(f.trainer, f.path, NULL, NULL));
     rnnp_trainer_destroy(same);
     end(&f);
 }
@@ -182,13 +183,13 @@ static void test_impossible(void **state)
     enum { RATE_WORD = HEAD_WORDS + 1, STEPS_WORD };
 
     (void)state;
-    begin(&f, RNNP_ADAM);
-    OK(rnnp_trainer_save(f.trainer, f.path, NULL, 0));
+    begin(&f, RNNP_OPTIMIZER_ADAM);
+    OK(rnnp_trainer_save_file(f.trainer, f.path, NULL, 0));
     read_back(&f);
     rnnp_trainer *same = make_trainer(f.model, &options);
-    OK(rnnp_trainer_load(same, f.path, NULL, NULL));
+    OK(rnnp_trainer_load_file(same, f.path, NULL, NULL));
     write_signed(&f); /* nothing changed yet */
-    OK(rnnp_trainer_load(f.trainer, f.path, NULL, NULL));
+    OK(rnnp_trainer_load_file(f.trainer, f.path, NULL, NULL));
     assert_int_equal(*word_of(&f, N_ARRAYS), 3);
     const struct {
         size_t array;
@@ -205,10 +206,10 @@ static void test_impossible(void **state)
         if (numbers[i].refused)
             refused(&f, same, RNNP_ERR_FORMAT);
         else
-            OK(rnnp_trainer_load(f.trainer, f.path, NULL, NULL));
+            OK(rnnp_trainer_load_file(f.trainer, f.path, NULL, NULL));
         *at = before;
         write_signed(&f);
-        OK(rnnp_trainer_load(f.trainer, f.path, NULL, NULL));
+        OK(rnnp_trainer_load_file(f.trainer, f.path, NULL, NULL));
     }
     static const float rates[] = {NAN, INFINITY, -1};
     const uint64_t rate = *word_of(&f, RATE_WORD), steps = *word_of(&f, STEPS_WORD);
@@ -228,7 +229,7 @@ static void test_impossible(void **state)
     assert_says(f.context, "steps");
     *word_of(&f, STEPS_WORD) = steps;
     write_signed(&f);
-    OK(rnnp_trainer_load(f.trainer, f.path, NULL, NULL));
+    OK(rnnp_trainer_load_file(f.trainer, f.path, NULL, NULL));
     rnnp_trainer_destroy(same);
     end(&f);
 }
@@ -243,22 +244,22 @@ static void test_foreign(void **state)
     rnnp_value x, y;
 
     (void)state;
-    begin(&f, RNNP_ADAM);
-    begin(&sgd, RNNP_SGD);
+    begin(&f, RNNP_OPTIMIZER_ADAM);
+    begin(&sgd, RNNP_OPTIMIZER_SGD);
     rnnp_model *dense = make_model(f.context);
-    OK(rnnp_model_input(dense, "x", RNNP_F32, 2, shape, names, &x));
-    OK(rnnp_model_dense(dense, x, w, INPUT, CLASSES, 0, NULL, NULL, &y));
-    OK(rnnp_model_output(dense, "y", y));
+    OK(rnnp_model_add_input(dense, "x", RNNP_DTYPE_F32, 2, shape, names, &x));
+    OK(rnnp_model_add_dense(dense, x, w, INPUT, CLASSES, 0, NULL, NULL, &y));
+    OK(rnnp_model_add_output(dense, "y", y));
     OK(rnnp_model_close(dense));
     rnnp_trainer *other = make_trainer(dense, &options);
 
-    OK(rnnp_trainer_save(f.trainer, f.path, NULL, 0));
-    assert_int_equal(rnnp_trainer_load(other, f.path, NULL, NULL), RNNP_ERR_SHAPE);
+    OK(rnnp_trainer_save_file(f.trainer, f.path, NULL, 0));
+    assert_int_equal(rnnp_trainer_load_file(other, f.path, NULL, NULL), RNNP_ERR_SHAPE);
     assert_says(f.context, "parameter 0");
-    OK(rnnp_trainer_save(other, f.path, NULL, 0));
-    assert_int_equal(rnnp_trainer_load(f.trainer, f.path, NULL, NULL), RNNP_ERR_SHAPE);
-    OK(rnnp_trainer_save(f.trainer, f.path, NULL, 0));
-    assert_int_equal(rnnp_trainer_load(sgd.trainer, f.path, NULL, NULL), RNNP_ERR_ARG);
+    OK(rnnp_trainer_save_file(other, f.path, NULL, 0));
+    assert_int_equal(rnnp_trainer_load_file(f.trainer, f.path, NULL, NULL), RNNP_ERR_SHAPE);
+    OK(rnnp_trainer_save_file(f.trainer, f.path, NULL, 0));
+    assert_int_equal(rnnp_trainer_load_file(sgd.trainer, f.path, NULL, NULL), RNNP_ERR_ARG);
     assert_says(sgd.context, "another optimiser");
     rnnp_trainer_destroy(other);
     rnnp_model_destroy(dense);
@@ -274,26 +275,26 @@ static void test_errors(void **state)
     size_t room = sizeof note;
 
     (void)state;
-    begin(&f, RNNP_ADAM);
+    begin(&f, RNNP_OPTIMIZER_ADAM);
     rnnp_trainer *same = make_trainer(f.model, &options);
-    assert_int_equal(rnnp_trainer_save(NULL, f.path, NULL, 0), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_load(NULL, f.path, NULL, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_save(f.trainer, NULL, NULL, 0), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_save(f.trainer, "", NULL, 0), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_save(f.trainer, f.path, NULL, 1), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_load(f.trainer, NULL, NULL, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_load(f.trainer, "", NULL, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_load(f.trainer, f.path, note, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_load(f.trainer, "no such folder/x", NULL, NULL), RNNP_ERR_IO);
+    assert_int_equal(rnnp_trainer_save_file(NULL, f.path, NULL, 0), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load_file(NULL, f.path, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_save_file(f.trainer, NULL, NULL, 0), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_save_file(f.trainer, "", NULL, 0), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_save_file(f.trainer, f.path, NULL, 1), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load_file(f.trainer, NULL, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load_file(f.trainer, "", NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load_file(f.trainer, f.path, note, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load_file(f.trainer, "no such folder/x", NULL, NULL), RNNP_ERR_IO);
     assert_says(f.context, "No such file");
-    assert_int_equal(rnnp_trainer_save(f.trainer, "no such folder/x", NULL, 0), RNNP_ERR_IO);
-    assert_int_equal(rnnp_trainer_load(f.trainer, ".", NULL, NULL), RNNP_ERR_IO);
+    assert_int_equal(rnnp_trainer_save_file(f.trainer, "no such folder/x", NULL, 0), RNNP_ERR_IO);
+    assert_int_equal(rnnp_trainer_load_file(f.trainer, ".", NULL, NULL), RNNP_ERR_IO);
     assert_says(f.context, "regular file");
-    OK(rnnp_trainer_save(f.trainer, f.path, "three", 5));
-    OK(rnnp_trainer_load(same, f.path, NULL, NULL));
+    OK(rnnp_trainer_save_file(f.trainer, f.path, "three", 5));
+    OK(rnnp_trainer_load_file(same, f.path, NULL, NULL));
     OK(rnnp_trainer_step(f.trainer, &f.d.batch, NULL));
     OK(rnnp_trainer_step(same, &f.d.batch, NULL));
-    assert_int_equal(rnnp_trainer_load(f.trainer, f.path, note, &room), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_load_file(f.trainer, f.path, note, &room), RNNP_ERR_ARG);
     assert_says(f.context, "room for 2");
     assert_int_equal(room, 2);
     assert_same(f.trainer, same, 0);

@@ -24,7 +24,7 @@ static graph begin(rnnp_context *context, const char *symbol)
     const char *const names[] = {symbol, NULL};
     graph g = {context, make_model(context), 0};
 
-    OK(rnnp_model_input(g.model, "x", RNNP_F32, 2, shape, names, &g.x));
+    OK(rnnp_model_add_input(g.model, "x", RNNP_DTYPE_F32, 2, shape, names, &g.x));
     return g;
 }
 
@@ -33,7 +33,7 @@ static rnnp_value dense(const graph *g, rnnp_value x, size_t in, size_t out)
     float *w = numbers((in + 1) * out, 3, 0.5f);
     rnnp_value y;
 
-    OK(rnnp_model_dense(g->model, x, w, in, out, 0, w + in * out, NULL, &y));
+    OK(rnnp_model_add_dense(g->model, x, w, in, out, 0, w + in * out, NULL, &y));
     free(w);
     return y;
 }
@@ -42,7 +42,7 @@ static rnnp_status create(graph *g, rnnp_value y, const rnnp_train_options *opti
 {
     rnnp_trainer *trainer = (rnnp_trainer *)g;
 
-    OK(rnnp_model_output(g->model, "y", y));
+    OK(rnnp_model_add_output(g->model, "y", y));
     OK(rnnp_model_close(g->model));
     const rnnp_status status = rnnp_trainer_create(g->model, options, &trainer);
     if (status != RNNP_OK) assert_null(trainer);
@@ -128,12 +128,12 @@ static void test_released(void **state)
     size_t bytes;
 
     (void)state;
-    OK(rnnp_model_output(g.model, "y", dense(&g, g.x, 4, 4096)));
+    OK(rnnp_model_add_output(g.model, "y", dense(&g, g.x, 4, 4096)));
     OK(rnnp_model_close(g.model));
     rnnp_plan *plan = make_plan(g.model);
-    OK(rnnp_model_release(g.model, &bytes));
+    OK(rnnp_model_release_weights(g.model, &bytes));
     assert_true(bytes > 0);
-    REFUSED(RNNP_ERR_STATE, context, "rnnp_model_release", rnnp_trainer_create(g.model, NULL, &trainer));
+    REFUSED(RNNP_ERR_STATE, context, "rnnp_model_release_weights", rnnp_trainer_create(g.model, NULL, &trainer));
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(g.model);
     rnnp_context_destroy(context);
@@ -178,7 +178,7 @@ static void refused(fixture *f, rnnp_status status, const char *words)
     REFUSED(status, f->context, words, rnnp_trainer_backward(f->trainer, &f->d.batch, &r));
     REFUSED(status, f->context, words, rnnp_trainer_evaluate(f->trainer, &f->d.batch, &r));
     assert_true(r.loss == 7 && r.weight == 7 && r.norm == 7);
-    assert_int_equal(rnnp_trainer_steps(f->trainer), 1);
+    assert_int_equal(rnnp_trainer_step_count(f->trainer), 1);
     assert_same(f->trainer, f->untouched, 0);
     make_data(&f->d, 40, 3);
 }
@@ -204,7 +204,7 @@ static void test_batches(void **state)
     refused(&f, RNNP_ERR_ARG, "1 inputs");
     f.d.inputs[1].shape[1] = 39;
     refused(&f, RNNP_ERR_SHAPE, "batch");
-    f.d.inputs[0].dtype = RNNP_I32;
+    f.d.inputs[0].dtype = RNNP_DTYPE_I32;
     refused(&f, RNNP_ERR_TYPE, "input x is i32");
     f.d.inputs[0].data = NULL;
     refused(&f, RNNP_ERR_ARG, "input x has no data");
@@ -212,7 +212,7 @@ static void test_batches(void **state)
     refused(&f, RNNP_ERR_SHAPE, "0 rows");
     f.d.target.shape[0] = 39;
     refused(&f, RNNP_ERR_SHAPE, "target has shape [39], the loss of output y wants [40]");
-    f.d.target.dtype = RNNP_F32;
+    f.d.target.dtype = RNNP_DTYPE_F32;
     refused(&f, RNNP_ERR_TYPE, "target is f32");
     f.d.target.data = NULL;
     refused(&f, RNNP_ERR_ARG, "target has no data");
@@ -220,7 +220,7 @@ static void test_batches(void **state)
     f.d.weight.rank = 2;
     refused(&f, RNNP_ERR_SHAPE, "weights have shape");
     f.d.batch.weights = &f.d.weight;
-    f.d.weight.dtype = RNNP_I32;
+    f.d.weight.dtype = RNNP_DTYPE_I32;
     refused(&f, RNNP_ERR_TYPE, "weights are i32");
     f.d.batch.weights = &f.d.weight;
     memset(f.d.weights, 0, sizeof f.d.weights);
@@ -263,13 +263,13 @@ static void test_diverged(void **state)
     for (size_t i = 0; i < 2; i++) { /* whatever the sign of a row's features is, one of its logits is infinite */
         rnnp_trainer *trainer = i ? f.untouched : f.trainer;
 
-        OK(rnnp_trainer_set(trainer, dense_w, w));
-        OK(rnnp_trainer_set(trainer, index_of(trainer, "Add", 1), bias));
+        OK(rnnp_trainer_set_parameter(trainer, dense_w, w));
+        OK(rnnp_trainer_set_parameter(trainer, index_of(trainer, "Add", 1), bias));
     }
     REFUSED(RNNP_ERR_STATE, f.context, "diverged", rnnp_trainer_step(f.trainer, &f.d.batch, &r));
-    assert_int_equal(rnnp_trainer_steps(f.trainer), 1);
+    assert_int_equal(rnnp_trainer_step_count(f.trainer), 1);
     assert_same(f.trainer, f.untouched, 0);
-    assert_int_equal(rnnp_trainer_gradient(f.trainer, dense_w, w), RNNP_ERR_STATE);
+    assert_int_equal(rnnp_trainer_get_gradient(f.trainer, dense_w, w), RNNP_ERR_STATE);
     end_batches(&f);
 }
 
@@ -293,17 +293,18 @@ static void test_on_workers(void **state)
         rnnp_train_result r;
 
         OK(rnnp_model_create(g.context, &g.model));
-        OK(rnnp_model_input(g.model, "words", RNNP_I64, 1, shape, names, &g.x));
-        OK(rnnp_model_constant(g.model, "table", &(rnnp_tensor){RNNP_F32, 2, {table_shape[0], table_shape[1]}, table},
-                               &table_value));
+        OK(rnnp_model_add_input(g.model, "words", RNNP_DTYPE_I64, 1, shape, names, &g.x));
+        OK(rnnp_model_add_constant(g.model, "table",
+                                   &(rnnp_tensor){RNNP_DTYPE_F32, 2, {table_shape[0], table_shape[1]}, table},
+                                   &table_value));
         out = dense(&g, node2(g.model, "Gather", table_value, g.x), 4, 3);
-        OK(rnnp_model_output(g.model, "y", out));
+        OK(rnnp_model_add_output(g.model, "y", out));
         OK(rnnp_model_close(g.model));
         rnnp_trainer *trainer = make_trainer(g.model, &options);
-        const rnnp_tensor in = {RNNP_I64, 1, {ROWS}, words}, target = {RNNP_I32, 1, {ROWS}, classes};
+        const rnnp_tensor in = {RNNP_DTYPE_I64, 1, {ROWS}, words}, target = {RNNP_DTYPE_I32, 1, {ROWS}, classes};
         const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
         for (int i = 0; i < 20; i++) {
-            REFUSED(RNNP_ERR_ARG, g.context, "NULL", rnnp_trainer_get(trainer, 0, NULL));
+            REFUSED(RNNP_ERR_ARG, g.context, "NULL", rnnp_trainer_get_parameter(trainer, 0, NULL));
             REFUSED(RNNP_ERR_ARG, g.context, "index 100", rnnp_trainer_step(trainer, &batch, &r));
             REFUSED(RNNP_ERR_ARG, g.context, "index 100", rnnp_trainer_evaluate(trainer, &batch, &r));
         }
@@ -321,15 +322,15 @@ static void test_parameters(void **state)
     static fixture f;
     float w[4 * HIDDEN * HIDDEN], was[4 * HIDDEN * HIDDEN];
     rnnp_train_options options = default_options();
-    rnnp_parameter p;
+    rnnp_parameter_info p;
     rnnp_model *model;
     size_t copied, bytes;
 
     (void)state;
     begin_batches(&f);
-    const size_t n = rnnp_trainer_parameters(f.trainer), r = index_of(f.trainer, "LSTM", 2);
+    const size_t n = rnnp_trainer_parameter_count(f.trainer), r = index_of(f.trainer, "LSTM", 2);
     assert_int_equal(n, 5);
-    OK(rnnp_trainer_parameter(f.trainer, r, &p));
+    OK(rnnp_trainer_parameter_info(f.trainer, r, &p));
     assert_int_equal(p.rank, 3);
     assert_int_equal(p.shape[1], 4 * HIDDEN);
     assert_int_equal(p.shape[2], HIDDEN);
@@ -337,41 +338,41 @@ static void test_parameters(void **state)
     assert_non_null(p.name);
     assert_non_null(p.node);
 
-    OK(rnnp_trainer_get(f.trainer, r, was));
+    OK(rnnp_trainer_get_parameter(f.trainer, r, was));
     memcpy(w, was, sizeof w);
     w[5] = NAN;
-    REFUSED(RNNP_ERR_ARG, f.context, "element 5 is nan", rnnp_trainer_set(f.trainer, r, w));
-    OK(rnnp_trainer_get(f.trainer, r, w));
+    REFUSED(RNNP_ERR_ARG, f.context, "element 5 is nan", rnnp_trainer_set_parameter(f.trainer, r, w));
+    OK(rnnp_trainer_get_parameter(f.trainer, r, w));
     assert_memory_equal(w, was, sizeof w);
     w[5] = 0.25f;
-    OK(rnnp_trainer_set(f.trainer, r, w));
-    OK(rnnp_trainer_get(f.trainer, r, was));
+    OK(rnnp_trainer_set_parameter(f.trainer, r, w));
+    OK(rnnp_trainer_get_parameter(f.trainer, r, was));
     assert_memory_equal(w, was, sizeof w);
 
-    REFUSED(RNNP_ERR_ARG, f.context, "parameter 5 of 5", rnnp_trainer_get(f.trainer, n, w));
-    REFUSED(RNNP_ERR_ARG, f.context, "parameter 5 of 5", rnnp_trainer_set(f.trainer, n, w));
-    REFUSED(RNNP_ERR_ARG, f.context, "parameter 5 of 5", rnnp_trainer_gradient(f.trainer, n, w));
+    REFUSED(RNNP_ERR_ARG, f.context, "parameter 5 of 5", rnnp_trainer_get_parameter(f.trainer, n, w));
+    REFUSED(RNNP_ERR_ARG, f.context, "parameter 5 of 5", rnnp_trainer_set_parameter(f.trainer, n, w));
+    REFUSED(RNNP_ERR_ARG, f.context, "parameter 5 of 5", rnnp_trainer_get_gradient(f.trainer, n, w));
     REFUSED(RNNP_ERR_ARG, f.context, "parameter 5 of 5", rnnp_trainer_freeze(f.trainer, n, 1));
-    REFUSED(RNNP_ERR_ARG, f.context, "parameter 5 of 5", rnnp_trainer_parameter(f.trainer, n, &p));
-    REFUSED(RNNP_ERR_ARG, f.context, "NULL", rnnp_trainer_get(f.trainer, r, NULL));
-    REFUSED(RNNP_ERR_ARG, f.context, "NULL", rnnp_trainer_set(f.trainer, r, NULL));
-    REFUSED(RNNP_ERR_ARG, f.context, "NULL", rnnp_trainer_gradient(f.trainer, r, NULL));
-    REFUSED(RNNP_ERR_ARG, f.context, "NULL", rnnp_trainer_parameter(f.trainer, r, NULL));
-    assert_int_equal(rnnp_trainer_get(NULL, 0, w), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_set(NULL, 0, w), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_gradient(NULL, 0, w), RNNP_ERR_ARG);
+    REFUSED(RNNP_ERR_ARG, f.context, "parameter 5 of 5", rnnp_trainer_parameter_info(f.trainer, n, &p));
+    REFUSED(RNNP_ERR_ARG, f.context, "NULL", rnnp_trainer_get_parameter(f.trainer, r, NULL));
+    REFUSED(RNNP_ERR_ARG, f.context, "NULL", rnnp_trainer_set_parameter(f.trainer, r, NULL));
+    REFUSED(RNNP_ERR_ARG, f.context, "NULL", rnnp_trainer_get_gradient(f.trainer, r, NULL));
+    REFUSED(RNNP_ERR_ARG, f.context, "NULL", rnnp_trainer_parameter_info(f.trainer, r, NULL));
+    assert_int_equal(rnnp_trainer_get_parameter(NULL, 0, w), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_set_parameter(NULL, 0, w), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_get_gradient(NULL, 0, w), RNNP_ERR_ARG);
     assert_int_equal(rnnp_trainer_freeze(NULL, 0, 1), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_parameter(NULL, 0, &p), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_trainer_parameter_info(NULL, 0, &p), RNNP_ERR_ARG);
     assert_int_equal(rnnp_trainer_initialize(NULL, 1), RNNP_ERR_ARG);
     assert_int_equal(rnnp_trainer_set_rate(NULL, 1), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_trainer_parameters(NULL), 0);
-    assert_int_equal(rnnp_trainer_steps(NULL), 0);
+    assert_int_equal(rnnp_trainer_parameter_count(NULL), 0);
+    assert_int_equal(rnnp_trainer_step_count(NULL), 0);
     REFUSED(RNNP_ERR_ARG, f.context, "nan", rnnp_trainer_set_rate(f.trainer, NAN));
     REFUSED(RNNP_ERR_ARG, f.context, "-1", rnnp_trainer_set_rate(f.trainer, -1.0f));
     REFUSED(RNNP_ERR_ARG, f.context, "inf", rnnp_trainer_set_rate(f.trainer, INFINITY));
 
     rnnp_trainer *fresh = make_trainer(f.model, &options);
-    REFUSED(RNNP_ERR_STATE, f.context, "no gradient", rnnp_trainer_gradient(fresh, r, w));
+    REFUSED(RNNP_ERR_STATE, f.context, "no gradient", rnnp_trainer_get_gradient(fresh, r, w));
     rnnp_trainer_destroy(fresh);
 
     assert_int_equal(rnnp_trainer_adopt(NULL, f.model, NULL), RNNP_ERR_ARG);
@@ -402,23 +403,24 @@ static void test_adopt(void **state)
     size_t copied = 9;
 
     (void)state;
-    OK(rnnp_model_constant(g.model, "w", &(rnnp_tensor){RNNP_F32, 2, {4, 3}, w}, &value));
-    OK(rnnp_model_output(g.model, "y", node2(g.model, "MatMul", g.x, value)));
+    OK(rnnp_model_add_constant(g.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, w}, &value));
+    OK(rnnp_model_add_output(g.model, "y", node2(g.model, "MatMul", g.x, value)));
     OK(rnnp_model_close(g.model));
-    OK(rnnp_model_constant(other.model, "w", &(rnnp_tensor){RNNP_F32, 2, {4, 3}, v}, &value));
-    OK(rnnp_model_output(other.model, "y", node1(other.model, "Tanh", node2(other.model, "MatMul", other.x, value))));
+    OK(rnnp_model_add_constant(other.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, v}, &value));
+    OK(rnnp_model_add_output(other.model, "y",
+                             node1(other.model, "Tanh", node2(other.model, "MatMul", other.x, value))));
     OK(rnnp_model_close(other.model));
-    OK(rnnp_model_constant(bad.model, "w", &(rnnp_tensor){RNNP_F32, 2, {4, 3}, broken}, &value));
-    OK(rnnp_model_output(bad.model, "y", node2(bad.model, "MatMul", bad.x, value)));
+    OK(rnnp_model_add_constant(bad.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, broken}, &value));
+    OK(rnnp_model_add_output(bad.model, "y", node2(bad.model, "MatMul", bad.x, value)));
     OK(rnnp_model_close(bad.model));
 
     rnnp_trainer *trainer = make_trainer(g.model, &options);
     OK(rnnp_trainer_adopt(trainer, other.model, &copied));
     assert_int_equal(copied, 1);
-    OK(rnnp_trainer_get(trainer, 0, got));
+    OK(rnnp_trainer_get_parameter(trainer, 0, got));
     assert_memory_equal(got, v, sizeof v);
     REFUSED(RNNP_ERR_ARG, context, "element 1 of w is nan", rnnp_trainer_adopt(trainer, bad.model, &copied));
-    OK(rnnp_trainer_get(trainer, 0, got));
+    OK(rnnp_trainer_get_parameter(trainer, 0, got));
     assert_memory_equal(got, v, sizeof v);
     rnnp_trainer_destroy(trainer);
     REFUSED(RNNP_ERR_ARG, context, "parameter w: element 1 is nan", rnnp_trainer_create(bad.model, &options, &trainer));

@@ -30,7 +30,7 @@ static rnnp_value input(form *f, const char *name, rnnp_dtype dtype, const rnnp_
     rnnp_value value;
 
     for (size_t d = 0; d < tensor->rank; d++) shape[d] = names && names[d] ? RNNP_DYNAMIC : tensor->shape[d];
-    OK(rnnp_model_input(f->model, name, dtype, tensor->rank, shape, names, &value));
+    OK(rnnp_model_add_input(f->model, name, dtype, tensor->rank, shape, names, &value));
     f->inputs[f->n_inputs++] = *tensor;
     return value;
 }
@@ -39,20 +39,20 @@ static rnnp_value input(form *f, const char *name, rnnp_dtype dtype, const rnnp_
 static rnnp_value rows_input(form *f, size_t steps, size_t width)
 {
     static const char *const names2[] = {"batch", NULL}, *const names3[] = {"batch", "steps", NULL};
-    rnnp_tensor x = {RNNP_F32, 2, {ROWS, (int64_t)width}, f->x};
+    rnnp_tensor x = {RNNP_DTYPE_F32, 2, {ROWS, (int64_t)width}, f->x};
 
     fill(f->x, ROWS * (steps ? steps : 1) * width, 3, 1.0f);
     if (steps) x = tensor3(f->x, ROWS, (int64_t)steps, (int64_t)width);
-    return input(f, "x", RNNP_F32, &x, steps ? names3 : names2);
+    return input(f, "x", RNNP_DTYPE_F32, &x, steps ? names3 : names2);
 }
 
 static rnnp_value constant(form *f, const char *name, size_t rows, size_t columns, uint32_t seed)
 {
     float *w = numbers(rows * columns, seed, 0.5f);
-    const rnnp_tensor tensor = {RNNP_F32, 2, {(int64_t)rows, (int64_t)columns}, w};
+    const rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {(int64_t)rows, (int64_t)columns}, w};
     rnnp_value value;
 
-    OK(rnnp_model_constant(f->model, name, &tensor, &value));
+    OK(rnnp_model_add_constant(f->model, name, &tensor, &value));
     free(w);
     return value;
 }
@@ -62,14 +62,14 @@ static rnnp_value dense(form *f, rnnp_value x, size_t in, size_t out, const char
     float *w = numbers((in + 1) * out, 7, 0.6f);
     rnnp_value y;
 
-    OK(rnnp_model_dense(f->model, x, w, in, out, 0, w + in * out, activation, &y));
+    OK(rnnp_model_add_dense(f->model, x, w, in, out, 0, w + in * out, activation, &y));
     free(w);
     return y;
 }
 
 static void target_f32(form *f, size_t rank, int64_t a, int64_t b, int64_t c)
 {
-    f->target = (rnnp_tensor){RNNP_F32, rank, {a, b, c}, f->y};
+    f->target = (rnnp_tensor){RNNP_DTYPE_F32, rank, {a, b, c}, f->y};
     fill(f->y, rnnp_tensor_elements(&f->target), 11, 1.0f);
 }
 
@@ -105,9 +105,10 @@ static rnnp_value tagger(form *f)
 {
     static const char *const names[] = {"batch", "steps"}, *const rows[] = {"batch"};
     enum { WORDS = 9, WIDTH = 4, CELLS = 5, TAGS = 3, TIME = 4 };
-    const rnnp_tensor ids = {RNNP_I64, 2, {ROWS, TIME}, f->index}, lengths = {RNNP_I32, 1, {ROWS}, f->lengths};
-    layer one = make_layer(RNNP_CELL_LSTM, WIDTH, CELLS, RNNP_BIDIRECTIONAL, 2);
-    layer two = make_layer(RNNP_CELL_GRU, 2 * CELLS, CELLS, RNNP_BIDIRECTIONAL, 3);
+    const rnnp_tensor ids = {RNNP_DTYPE_I64, 2, {ROWS, TIME}, f->index},
+                      lengths = {RNNP_DTYPE_I32, 1, {ROWS}, f->lengths};
+    layer one = make_layer(RNNP_CELL_LSTM, WIDTH, CELLS, RNNP_DIRECTION_BIDIRECTIONAL, 2);
+    layer two = make_layer(RNNP_CELL_GRU, 2 * CELLS, CELLS, RNNP_DIRECTION_BIDIRECTIONAL, 3);
     float *table = numbers(WORDS * WIDTH, 6, 1.0f);
     rnnp_value y;
 
@@ -116,30 +117,32 @@ static rnnp_value tagger(form *f)
         f->classes[i] = (int32_t)(i * 5 % TAGS);
     }
     for (size_t r = 0; r < ROWS; r++) f->lengths[r] = (int32_t)(r % (TIME + 1));
-    const rnnp_value x = input(f, "ids", RNNP_I64, &ids, names), n = input(f, "lengths", RNNP_I32, &lengths, rows);
-    OK(rnnp_model_embedding(f->model, x, table, WORDS, WIDTH, &y));
+    const rnnp_value x = input(f, "ids", RNNP_DTYPE_I64, &ids, names),
+                     n = input(f, "lengths", RNNP_DTYPE_I32, &lengths, rows);
+    OK(rnnp_model_add_embedding(f->model, x, table, WORDS, WIDTH, &y));
     one.options.batch_first = two.options.batch_first = 1;
-    OK(rnnp_model_recurrent(f->model, &one.options, one.weights, y, n, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    OK(rnnp_model_recurrent(f->model, &two.options, two.weights, y, n, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_add_recurrent(f->model, &one.options, one.weights, y, n, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_add_recurrent(f->model, &two.options, two.weights, y, n, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
     free(table);
     free_layer(&one);
     free_layer(&two);
-    f->target = (rnnp_tensor){RNNP_I32, 2, {ROWS, TIME}, f->classes};
+    f->target = (rnnp_tensor){RNNP_DTYPE_I32, 2, {ROWS, TIME}, f->classes};
     return dense(f, y, 2 * CELLS, TAGS, "Softmax");
 }
 
 /* A mean over time, several labels, and an input that all rows share. */
 static rnnp_value labels(form *f)
 {
-    const rnnp_tensor shared = {RNNP_F32, 1, {4}, f->shared};
-    layer rnn = make_layer(RNNP_CELL_RNN, 3, 4, RNNP_FORWARD, 2);
+    const rnnp_tensor shared = {RNNP_DTYPE_F32, 1, {4}, f->shared};
+    layer rnn = make_layer(RNNP_CELL_RNN, 3, 4, RNNP_DIRECTION_FORWARD, 2);
     rnnp_value y = rows_input(f, 5, 3);
 
     fill(f->shared, 4, 9, 1.0f);
-    const rnnp_value s = input(f, "shared", RNNP_F32, &shared, NULL);
+    const rnnp_value s = input(f, "shared", RNNP_DTYPE_F32, &shared, NULL);
     rnn.options.batch_first = 1;
-    OK(rnnp_model_recurrent(f->model, &rnn.options, rnn.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    OK(rnnp_model_pool(f->model, y, RNNP_POOL_MEAN, 1, &y));
+    OK(rnnp_model_add_recurrent(f->model, &rnn.options, rnn.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
+                                NULL));
+    OK(rnnp_model_add_pool(f->model, y, RNNP_POOL_MEAN, 1, &y));
     free_layer(&rnn);
     f->options.loss = RNNP_LOSS_BINARY;
     target_f32(f, 2, ROWS, 2, 0);
@@ -184,11 +187,11 @@ static rnnp_trainer *begin(form *f, const form_row *row, size_t threads)
     f->model = make_model(f->context);
     rnnp_train_options_init(&f->options);
     f->options.optimizer.rate = 0.01f;
-    OK(rnnp_model_output(f->model, "y", row->build(f)));
+    OK(rnnp_model_add_output(f->model, "y", row->build(f)));
     OK(rnnp_model_close(f->model));
     rnnp_trainer *trainer;
     if (rnnp_trainer_create(f->model, &f->options, &trainer) != RNNP_OK)
-        fail_msg("%s: %s", row->name, rnnp_context_last_error(f->context));
+        fail_msg("%s: %s", row->name, rnnp_last_error(f->context));
     return trainer;
 }
 
@@ -213,10 +216,10 @@ static double loss_at(rnnp_trainer *trainer, const rnnp_train_batch *batch, size
     rnnp_train_result r;
 
     p[k] = value;
-    OK(rnnp_trainer_set(trainer, parameter, p));
+    OK(rnnp_trainer_set_parameter(trainer, parameter, p));
     OK(rnnp_trainer_evaluate(trainer, batch, &r));
     p[k] = was;
-    OK(rnnp_trainer_set(trainer, parameter, p));
+    OK(rnnp_trainer_set_parameter(trainer, parameter, p));
     return r.loss;
 }
 
@@ -230,14 +233,14 @@ static void test_gradients(void **state)
         rnnp_trainer *trainer = begin(&f, &forms[i], 1);
         const rnnp_train_batch batch = batch_of(&f);
 
-        assert_int_equal(rnnp_trainer_parameters(trainer), forms[i].parameters);
+        assert_int_equal(rnnp_trainer_parameter_count(trainer), forms[i].parameters);
         OK(rnnp_trainer_backward(trainer, &batch, NULL));
         for (size_t j = 0; j < forms[i].parameters; j++) {
             const size_t n = elements_of(trainer, j);
             float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
 
-            OK(rnnp_trainer_get(trainer, j, p));
-            OK(rnnp_trainer_gradient(trainer, j, g));
+            OK(rnnp_trainer_get_parameter(trainer, j, p));
+            OK(rnnp_trainer_get_gradient(trainer, j, g));
             for (size_t k = 0; k < n; k += 1 + n / 12) {
                 const double up = loss_at(trainer, &batch, j, p, k, p[k] + step);
                 const double down = loss_at(trainer, &batch, j, p, k, p[k] - step);
@@ -322,7 +325,7 @@ static void test_d_inputs(void **state)
     assert_int_equal(nonzero, ROWS * 5 * 3);
     /* all frozen, gradients by inputs stay the same */
     static float again[MOST];
-    for (size_t i = 0; i < rnnp_trainer_parameters(trainer); i++) OK(rnnp_trainer_freeze(trainer, i, 1));
+    for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) OK(rnnp_trainer_freeze(trainer, i, 1));
     wanted[0].data = again;
     OK(rnnp_trainer_backward(trainer, &batch, NULL));
     assert_memory_equal(dx, again, ROWS * 5 * 3 * sizeof *dx);
@@ -343,7 +346,7 @@ static void test_failing_node(void **state)
         f.index[ROWS * 4 - 1] = 99;
         assert_int_equal(rnnp_trainer_step(trainer, &batch, NULL), RNNP_ERR_ARG);
         assert_says(f.context, "99");
-        assert_int_equal(rnnp_trainer_steps(trainer), 0);
+        assert_int_equal(rnnp_trainer_step_count(trainer), 0);
         f.index[ROWS * 4 - 1] = was;
         OK(rnnp_trainer_step(trainer, &batch, NULL));
         OK(rnnp_trainer_step(same, &good, NULL));

@@ -64,9 +64,9 @@ static rnnp_status scenario(rnnp_context *context, data *d, const char *path, fl
     AGAIN(rnnp_trainer_initialize(trainer, 3))
     AGAIN(rnnp_trainer_bytes(trainer, d->inputs, 2, &bytes))
     for (int i = 0; i < 2; i++) AGAIN(rnnp_trainer_step(trainer, &d->batch, NULL))
-    AGAIN(rnnp_trainer_save(trainer, path, "note", 5))
+    AGAIN(rnnp_trainer_save_file(trainer, path, "note", 5))
     AGAIN(rnnp_trainer_step(trainer, &d->batch, NULL))
-    AGAIN(rnnp_trainer_load(trainer, path, note, &room))
+    AGAIN(rnnp_trainer_load_file(trainer, path, note, &room))
     AGAIN(rnnp_trainer_step(trainer, &d->batch, NULL))
     AGAIN(rnnp_trainer_model(trainer, &trained))
     *all = all_of(trainer, 0, n);

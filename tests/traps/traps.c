@@ -65,14 +65,14 @@ static void two_layers(rnnp_context *context, rnnp_cell cell, rnnp_gru_reset res
     const rnnp_recurrent_weights weights = {.w = w, .r = w, .bias = bias};
 
     *model = make_model(context);
-    OK(rnnp_model_input(*model, "x", RNNP_F32, 3, shape, NULL, &y));
+    OK(rnnp_model_add_input(*model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &y));
     rnnp_recurrent_options_init(&o, cell, INPUT, HIDDEN);
     o.reset = reset;
-    OK(rnnp_model_recurrent(*model, &o, &weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_add_recurrent(*model, &o, &weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
     o.input = HIDDEN;
-    OK(rnnp_model_recurrent(*model, &o, &weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    OK(rnnp_model_dense(*model, y, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &y));
-    OK(rnnp_model_output(*model, "y", y));
+    OK(rnnp_model_add_recurrent(*model, &o, &weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_add_dense(*model, y, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &y));
+    OK(rnnp_model_add_output(*model, "y", y));
     OK(rnnp_model_close(*model));
     *plan = make_plan(*model);
     free(w);
@@ -95,7 +95,7 @@ static rnnp_status step_channels(const subject *s)
     static const uint8_t active[] = {1, 0};
     rnnp_tensor in = tensor3(s->x, 1, 2, INPUT), out = tensor3(s->y, 1, 2, CLASSES);
     char state[4 * HIDDEN * sizeof(float) + sizeof(uint64_t)];
-    const size_t bytes = rnnp_stream_row_bytes(s->pair);
+    const size_t bytes = rnnp_stream_row_state_bytes(s->pair);
     rnnp_status status = rnnp_stream_step_rows(s->pair, active, &in, 1, &out, 1);
     if (status == RNNP_OK) status = rnnp_stream_save_row(s->pair, 0, state, bytes);
     if (status == RNNP_OK) status = rnnp_stream_load_row(s->pair, 1, state, bytes);
@@ -113,7 +113,8 @@ static rnnp_status step_once(const subject *s)
     out = tensor3(s->y, STEPS, 1, CLASSES);
     if (status == RNNP_OK) status = rnnp_run_execute(s->run, &in, 1, &out, 1);
     if (status == RNNP_OK) status = rnnp_layer_forward(s->layer, &s->args);
-    if (status == RNNP_OK) status = rnnp_apply(s->context, RNNP_TANH, RNNP_MATH_U35, s->x, s->y, STEPS * INPUT);
+    if (status == RNNP_OK)
+        status = rnnp_apply(s->context, RNNP_FUNCTION_TANH, RNNP_MATH_U35, s->x, s->y, STEPS * INPUT);
     if (status == RNNP_OK) status = rnnp_softmax(s->context, RNNP_MATH_U35, s->x, s->y, STEPS, INPUT);
     if (status == RNNP_OK)
         status = rnnp_gemm(s->context, STEPS, CLASSES, INPUT, s->x, INPUT, s->packed, NULL, s->y, CLASSES);

@@ -49,7 +49,7 @@ static void *modest_alloc(void *user, size_t bytes, size_t align)
 static void test_huge(void **state)
 {
     const rnnp_shape huge = {.cell = RNNP_CELL_LSTM,
-                             .direction = RNNP_BIDIRECTIONAL,
+                             .direction = RNNP_DIRECTION_BIDIRECTIONAL,
                              .input = 1 << 20,
                              .hidden = 1 << 20,
                              .batch = 1 << 20,
@@ -131,7 +131,7 @@ static void test_shapes(void **state)
          .batch = 1,
          .steps = 2,
          .layers = 2,
-         .direction = RNNP_BIDIRECTIONAL},
+         .direction = RNNP_DIRECTION_BIDIRECTIONAL},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(rnnp_tune(context, &bad[i], 1, &o, set), RNNP_ERR_ARG);

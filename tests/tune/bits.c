@@ -15,15 +15,15 @@ static const struct {
     rnnp_direction direction;
     size_t layers;
 } specs[] = {
-    {"rnn", RNNP_CELL_RNN, 0, RNNP_FORWARD, 1},
-    {"lstm", RNNP_CELL_LSTM, 0, RNNP_FORWARD, 1},
-    {"gru", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_FORWARD, 1},
-    {"gru_after", RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER, RNNP_FORWARD, 1},
-    {"lstm_reverse", RNNP_CELL_LSTM, 0, RNNP_REVERSE, 1},
-    {"lstm_bidirectional", RNNP_CELL_LSTM, 0, RNNP_BIDIRECTIONAL, 1},
-    {"gru_bidirectional", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_BIDIRECTIONAL, 1},
-    {"lstm_stack", RNNP_CELL_LSTM, 0, RNNP_FORWARD, 3},
-    {"gru_stack", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_FORWARD, 2},
+    {"rnn", RNNP_CELL_RNN, 0, RNNP_DIRECTION_FORWARD, 1},
+    {"lstm", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, 1},
+    {"gru", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_DIRECTION_FORWARD, 1},
+    {"gru_after", RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER, RNNP_DIRECTION_FORWARD, 1},
+    {"lstm_reverse", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_REVERSE, 1},
+    {"lstm_bidirectional", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_BIDIRECTIONAL, 1},
+    {"gru_bidirectional", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_DIRECTION_BIDIRECTIONAL, 1},
+    {"lstm_stack", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, 3},
+    {"gru_stack", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_DIRECTION_FORWARD, 2},
 };
 
 enum { SPECS = sizeof specs / sizeof specs[0] };
@@ -48,7 +48,7 @@ static subject make_subject(size_t spec, size_t threads, const char *cap)
 {
     const rnnp_cell cell = specs[spec].cell;
     const rnnp_direction direction = specs[spec].direction;
-    subject s = {.context = capped_context(threads, cap), .streams = direction == RNNP_FORWARD};
+    subject s = {.context = capped_context(threads, cap), .streams = direction == RNNP_DIRECTION_FORWARD};
     const int after = specs[spec].reset == RNNP_GRU_RESET_AFTER;
     rnnp_value y, h, c;
 
@@ -59,13 +59,13 @@ static subject make_subject(size_t spec, size_t threads, const char *cap)
         layer l = make_layer(cell, i ? HIDDEN : INPUT, HIDDEN, direction, (uint32_t)(10 * spec + i));
 
         l.options.reset = specs[spec].reset;
-        OK(rnnp_model_recurrent(s.model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h,
-                                cell == RNNP_CELL_LSTM ? &c : NULL));
+        OK(rnnp_model_add_recurrent(s.model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h,
+                                    cell == RNNP_CELL_LSTM ? &c : NULL));
         free_layer(&l);
     }
-    OK(rnnp_model_output(s.model, "y", y));
-    OK(rnnp_model_output(s.model, "h", h));
-    if (cell == RNNP_CELL_LSTM) OK(rnnp_model_output(s.model, "c", c));
+    OK(rnnp_model_add_output(s.model, "y", y));
+    OK(rnnp_model_add_output(s.model, "h", h));
+    if (cell == RNNP_CELL_LSTM) OK(rnnp_model_add_output(s.model, "c", c));
     OK(rnnp_model_close(s.model));
     for (size_t i = 0; i < 2; i++)
         s.layer[i] = bare_layer(s.context, cell, after, direction, i ? HIDDEN : INPUT, HIDDEN);
@@ -96,7 +96,7 @@ static size_t place_outputs(rnnp_tensor out[OUTPUTS], size_t n, float *to)
 static void run(const subject *s, const rnnp_plan *plan, const float *x, float got[2][FLOATS])
 {
     const rnnp_tensor in = tensor3(x, STEPS, BATCH, INPUT);
-    const size_t n = rnnp_model_outputs(s->model);
+    const size_t n = rnnp_model_output_count(s->model);
     rnnp_tensor out[OUTPUTS];
     rnnp_run *r;
 
@@ -113,7 +113,7 @@ static void run(const subject *s, const rnnp_plan *plan, const float *x, float g
 /* y of all calls, then the states after the last: as a run writes them. */
 static void stream(const subject *s, const rnnp_plan *plan, const float *x, size_t each, float got[FLOATS])
 {
-    const size_t n = rnnp_model_outputs(s->model), row = BATCH * HIDDEN;
+    const size_t n = rnnp_model_output_count(s->model), row = BATCH * HIDDEN;
     rnnp_stream_options options;
     rnnp_stream *st;
 

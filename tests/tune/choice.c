@@ -12,17 +12,17 @@ static const struct {
     int reset_after;
     rnnp_direction direction;
 } layers[] = {
-    {"rnn", RNNP_CELL_RNN, 0, RNNP_FORWARD},
-    {"lstm", RNNP_CELL_LSTM, 0, RNNP_FORWARD},
-    {"gru", RNNP_CELL_GRU, 0, RNNP_FORWARD},
-    {"gru-after", RNNP_CELL_GRU, 1, RNNP_FORWARD},
-    {"rnn", RNNP_CELL_RNN, 0, RNNP_REVERSE},
-    {"lstm", RNNP_CELL_LSTM, 1, RNNP_REVERSE}, /* reset_after means nothing to an LSTM */
-    {"gru-after", RNNP_CELL_GRU, 1, RNNP_REVERSE},
-    {"rnn-bidirectional", RNNP_CELL_RNN, 0, RNNP_BIDIRECTIONAL},
-    {"lstm-bidirectional", RNNP_CELL_LSTM, 0, RNNP_BIDIRECTIONAL},
-    {"gru-bidirectional", RNNP_CELL_GRU, 0, RNNP_BIDIRECTIONAL},
-    {"gru-after-bidirectional", RNNP_CELL_GRU, 1, RNNP_BIDIRECTIONAL},
+    {"rnn", RNNP_CELL_RNN, 0, RNNP_DIRECTION_FORWARD},
+    {"lstm", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD},
+    {"gru", RNNP_CELL_GRU, 0, RNNP_DIRECTION_FORWARD},
+    {"gru-after", RNNP_CELL_GRU, 1, RNNP_DIRECTION_FORWARD},
+    {"rnn", RNNP_CELL_RNN, 0, RNNP_DIRECTION_REVERSE},
+    {"lstm", RNNP_CELL_LSTM, 1, RNNP_DIRECTION_REVERSE}, /* reset_after means nothing to an LSTM */
+    {"gru-after", RNNP_CELL_GRU, 1, RNNP_DIRECTION_REVERSE},
+    {"rnn-bidirectional", RNNP_CELL_RNN, 0, RNNP_DIRECTION_BIDIRECTIONAL},
+    {"lstm-bidirectional", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_BIDIRECTIONAL},
+    {"gru-bidirectional", RNNP_CELL_GRU, 0, RNNP_DIRECTION_BIDIRECTIONAL},
+    {"gru-after-bidirectional", RNNP_CELL_GRU, 1, RNNP_DIRECTION_BIDIRECTIONAL},
 };
 
 enum { LAYERS = sizeof layers / sizeof layers[0], INPUT = 7, HIDDEN = 21 };
@@ -324,7 +324,7 @@ static void test_other_keys(void **state)
          {.kind = RNNP_SHAPE_STACK,
           .cell = RNNP_CELL_RNN,
           .layers = 8,
-          .direction = RNNP_REVERSE,
+          .direction = RNNP_DIRECTION_REVERSE,
           .input = 3,
           .hidden = 40,
           .batch = 16,
@@ -435,28 +435,28 @@ static void test_find(void **state)
     (void)state;
     put_for(set, &host, &lstm, 2, 10, 1, "chunk=16 step=lstm_step_f32_panel_generic");
     rnnp_choice_find(context, set, &host, NULL, 2, 10, 1, &lstm, &found);
-    assert_int_equal(found.match, RNNP_RECORD_EXACT);
+    assert_int_equal(found.match, RNNP_MATCH_EXACT);
     assert_string_equal(found.reason, "");
     assert_int_equal(lstm.choice.chunk, 16);
     assert_string_equal(lstm.choice.step[0]->name, "lstm_step_f32_panel_generic");
 
     rnnp_choice_find(context, set, &host, NULL, 3, 10, 1, &lstm, &found);
-    assert_int_equal(found.match, RNNP_RECORD_NEAREST);
+    assert_int_equal(found.match, RNNP_MATCH_NEAREST);
     assert_int_equal(lstm.choice.chunk, 16);
 
     rnnp_choice_find(context, set, &host, NULL, 2, 10, 2, &lstm, &found); /* other threads: cleared */
-    assert_int_equal(found.match, RNNP_RECORD_NONE);
+    assert_int_equal(found.match, RNNP_MATCH_NONE);
     assert_int_equal(lstm.choice.chunk, 0);
     assert_null(lstm.choice.step[0]);
 
     put_for(set, &host, &lstm, 2, 10, 1, "chunk=257");
     rnnp_choice_find(context, set, &host, NULL, 2, 10, 1, &lstm, &found);
-    assert_int_equal(found.match, RNNP_RECORD_NONE);
+    assert_int_equal(found.match, RNNP_MATCH_NONE);
     assert_int_equal(lstm.choice.chunk, 0);
     assert_non_null(strstr(found.reason, "chunk=257"));
 
     rnnp_choice_find(context, NULL, &host, NULL, 2, 10, 1, &lstm, &found);
-    assert_int_equal(found.match, RNNP_RECORD_NONE);
+    assert_int_equal(found.match, RNNP_MATCH_NONE);
     rnnp_records_destroy(set);
     rnnp_context_destroy(context);
 }

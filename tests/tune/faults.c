@@ -13,7 +13,7 @@ static const rnnp_shape shape = {.cell = RNNP_CELL_GRU, .input = INPUT, .hidden 
 static rnnp_records *set_with_one(const rnnp_context *context)
 {
     const rnnp_record_host host = host_of(context);
-    const rnnp_recurrent l = bare_layer(context, RNNP_CELL_RNN, 0, RNNP_FORWARD, 100, 100);
+    const rnnp_recurrent l = bare_layer(context, RNNP_CELL_RNN, 0, RNNP_DIRECTION_FORWARD, 100, 100);
     rnnp_records *set = make_set(context);
 
     put_for(set, &host, &l, 1, 1, 1, "chunk=2");
@@ -68,13 +68,13 @@ static void test_tune(void **state)
 
 static rnnp_model *gru_model(rnnp_context *context)
 {
-    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_FORWARD, 5);
+    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
     rnnp_model *model = make_model(context);
     rnnp_value y = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
 
     l.options.reset = shape.reset;
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_add_output(model, "y", y));
     OK(rnnp_model_close(model));
     free_layer(&l);
     return model;
@@ -88,7 +88,7 @@ static void test_plan(void **state)
     test_heap heap = {0};
     rnnp_context *context = make_context(&heap, 1);
     const rnnp_record_host host = host_of(context);
-    const rnnp_recurrent l = bare_layer(context, RNNP_CELL_GRU, 0, RNNP_FORWARD, INPUT, HIDDEN);
+    const rnnp_recurrent l = bare_layer(context, RNNP_CELL_GRU, 0, RNNP_DIRECTION_FORWARD, INPUT, HIDDEN);
     rnnp_records *set = make_set(context);
     rnnp_model *model = gru_model(context);
     const size_t blocks = atomic_load(&heap.live_blocks) + 1; /* and the set's room for a record */

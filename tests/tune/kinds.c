@@ -19,10 +19,10 @@ static rnnp_value gemm(rnnp_model *model, rnnp_value x, int transposed)
     const rnnp_attr attrs[] = {{.name = "transB", .kind = RNNP_ATTR_INT, .i = transposed}};
     float *w = numbers(HIDDEN * UNITS, 9, 0.2f);
     const int64_t rows = transposed ? UNITS : HIDDEN, columns = transposed ? HIDDEN : UNITS, all[] = {-1, HIDDEN};
-    const rnnp_tensor tensor = {.dtype = RNNP_F32, .rank = 2, .shape = {rows, columns}, .data = w};
+    const rnnp_tensor tensor = {.dtype = RNNP_DTYPE_F32, .rank = 2, .shape = {rows, columns}, .data = w};
     rnnp_value inputs[2] = {node2(model, "Reshape", x, ints(model, all, 2)), RNNP_NONE}, y;
 
-    OK(rnnp_model_constant(model, "gemm", &tensor, &inputs[1]));
+    OK(rnnp_model_add_constant(model, "gemm", &tensor, &inputs[1]));
     free(w);
     y = node(model, "Gemm", inputs, 2, attrs, 1);
     return y;
@@ -38,15 +38,15 @@ static subject make_subject(size_t threads, const char *cap, int transposed)
     s.model = make_model(s.context);
     y = input3(s.model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
     for (size_t i = 0; i < LAYERS; i++) {
-        layer l = make_layer(RNNP_CELL_LSTM, i ? HIDDEN : INPUT, HIDDEN, RNNP_FORWARD, (uint32_t)i);
+        layer l = make_layer(RNNP_CELL_LSTM, i ? HIDDEN : INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, (uint32_t)i);
 
-        OK(rnnp_model_recurrent(s.model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
+        OK(rnnp_model_add_recurrent(s.model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
         free_layer(&l);
     }
-    OK(rnnp_model_dense(s.model, y, w, HIDDEN, UNITS, 0, NULL, NULL, &dense));
+    OK(rnnp_model_add_dense(s.model, y, w, HIDDEN, UNITS, 0, NULL, NULL, &dense));
     free(w);
-    OK(rnnp_model_output(s.model, "dense", dense));
-    OK(rnnp_model_output(s.model, "gemm", gemm(s.model, h, transposed)));
+    OK(rnnp_model_add_output(s.model, "dense", dense));
+    OK(rnnp_model_add_output(s.model, "gemm", gemm(s.model, h, transposed)));
     OK(rnnp_model_close(s.model));
     return s;
 }
@@ -87,7 +87,7 @@ static size_t find_node(const rnnp_model *model, const char *op, size_t n)
 {
     rnnp_node_info info;
 
-    for (size_t i = 0; i < rnnp_model_nodes(model); i++) {
+    for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
         OK(rnnp_model_node_info(model, i, &info));
         if (strcmp(info.op, op) == 0 && n-- == 0) return i;
     }
@@ -163,12 +163,12 @@ static void test_fixed(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        layer l = make_layer(RNNP_CELL_LSTM, i ? HIDDEN : INPUT, HIDDEN + i, RNNP_FORWARD, (uint32_t)i);
+        layer l = make_layer(RNNP_CELL_LSTM, i ? HIDDEN : INPUT, HIDDEN + i, RNNP_DIRECTION_FORWARD, (uint32_t)i);
 
-        OK(rnnp_model_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+        OK(rnnp_model_add_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
         free_layer(&l);
     }
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_output(model, "y", y));
     OK(rnnp_model_close(model));
     OK(rnnp_model_shapes(model, batches, 2, steps, 2, shapes, 16, &count));
     assert_int_equal(count, 2 * 2);
@@ -198,26 +198,26 @@ static void test_explain(void **state)
     rnnp_explanation e;
 
     OK(rnnp_plan_explain(plan, matmul, 2, 10, &e));
-    assert_int_equal(e.match, RNNP_RECORD_EXACT);
+    assert_int_equal(e.match, RNNP_MATCH_EXACT);
     assert_string_equal(e.choice, words);
     assert_string_equal(e.variant, v->name);
-    assert_string_equal(rnnp_plan_variant(plan, matmul), v->name);
+    assert_string_equal(rnnp_plan_node_variant(plan, matmul), v->name);
     assert_true(e.batch == 20 && e.steps == 1 && e.stack_layers == 0);
     OK(rnnp_plan_explain(plan, matmul, 2, 11, &e));
-    assert_int_equal(e.match, RNNP_RECORD_NEAREST);
+    assert_int_equal(e.match, RNNP_MATCH_NEAREST);
     OK(rnnp_plan_explain(plan, last, 2, 10, &e)); /* as many rows as the batch */
-    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_int_equal(e.match, RNNP_MATCH_NONE);
     OK(rnnp_plan_explain(plan, last, 20, 10, &e));
-    assert_int_equal(e.match, v->traits.nr == s.context->selection.op[RNNP_OP_gemm]->traits.nr ? RNNP_RECORD_EXACT
-                                                                                               : RNNP_RECORD_NONE);
+    assert_int_equal(e.match, v->traits.nr == s.context->selection.op[RNNP_OP_gemm]->traits.nr ? RNNP_MATCH_EXACT
+                                                                                               : RNNP_MATCH_NONE);
     OK(rnnp_plan_explain(plan, lstm, 2, 10, &e));
-    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_int_equal(e.stack_layers, LAYERS);
-    assert_int_equal(e.stack_match, RNNP_RECORD_EXACT);
+    assert_int_equal(e.stack_match, RNNP_MATCH_EXACT);
     assert_string_equal(e.stack_choice, "schedule=wavefront task=3");
     assert_string_equal(e.stack_reason, "");
     OK(rnnp_plan_explain(plan, lstm, 2, 100, &e));
-    assert_int_equal(e.stack_match, RNNP_RECORD_NONE);
+    assert_int_equal(e.stack_match, RNNP_MATCH_NONE);
     assert_string_equal(e.stack_choice, "");
     assert_string_not_equal(e.stack_reason, "");
     OK(rnnp_plan_explain(plan, find_node(s.model, "LSTM", 1), 2, 10, &e)); /* not the lowest */
@@ -226,7 +226,7 @@ static void test_explain(void **state)
 
     plan = plan_with(&s, NULL, 2, 10);
     OK(rnnp_plan_explain(plan, matmul, 2, 10, &e));
-    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_string_equal(e.variant, e.usual);
     assert_string_not_equal(e.reason, "");
     rnnp_plan_destroy(plan);
@@ -251,7 +251,7 @@ static void run(const subject *s, const rnnp_plan *plan, const float *x, size_t 
     OK(rnnp_run_output(r, 1, &out[1]));
     out[0].data = got;
     out[1].data = got + rnnp_tensor_elements(&out[0]);
-    OK(rnnp_run_execute(r, &in, 1, out, rnnp_model_outputs(s->model)));
+    OK(rnnp_run_execute(r, &in, 1, out, rnnp_model_output_count(s->model)));
     rnnp_run_destroy(r);
 }
 

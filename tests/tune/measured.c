@@ -6,12 +6,12 @@
 
 static rnnp_model *lstm_model(rnnp_context *context)
 {
-    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_FORWARD, 5);
+    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
     rnnp_model *model = make_model(context);
     rnnp_value y = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
 
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    OK(rnnp_model_output(model, "y", y));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_add_output(model, "y", y));
     OK(rnnp_model_close(model));
     free_layer(&l);
     return model;
@@ -42,13 +42,13 @@ static void test_measured(void **state)
     }
     assert_int_equal(rnnp_records_count(set), 1);
     assert_sane(context, set, &expected, 1);
-    for (size_t i = 0; i < rnnp_model_nodes(model); i++) {
+    for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
         rnnp_node_info info;
 
         OK(rnnp_model_node_info(model, i, &info));
         if (strcmp(info.op, "LSTM") != 0) continue;
         OK(rnnp_plan_explain(plan, i, 2, 6, &e));
-        assert_int_equal(e.match, RNNP_RECORD_EXACT);
+        assert_int_equal(e.match, RNNP_MATCH_EXACT);
         assert_string_equal(e.choice, record_of(context, set, &expected, 1)->choice);
     }
     rnnp_plan_destroy(plan);

@@ -19,7 +19,7 @@ static rnnp_value add_layer(rnnp_model *model, rnnp_value x, rnnp_cell cell, rnn
     layer l = make_layer(cell, input, HIDDEN, direction, 5);
     rnnp_value y;
 
-    OK(rnnp_model_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
     free_layer(&l);
     return y;
 }
@@ -29,13 +29,14 @@ static subject make_subject(size_t threads)
     subject s = {.context = capped_context(threads, NULL)};
 
     s.host = host_of(s.context);
-    s.lstm = bare_layer(s.context, RNNP_CELL_LSTM, 0, RNNP_FORWARD, INPUT, HIDDEN);
+    s.lstm = bare_layer(s.context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, INPUT, HIDDEN);
     s.model = make_model(s.context);
     rnnp_value y = input3(s.model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
-    for (size_t i = 0; i < 3; i++) y = add_layer(s.model, y, RNNP_CELL_LSTM, RNNP_FORWARD, i ? HIDDEN : INPUT);
-    y = add_layer(s.model, y, RNNP_CELL_GRU, RNNP_BIDIRECTIONAL, HIDDEN);
-    OK(rnnp_model_softmax(s.model, y, -1, &y));
-    OK(rnnp_model_output(s.model, "y", y));
+    for (size_t i = 0; i < 3; i++)
+        y = add_layer(s.model, y, RNNP_CELL_LSTM, RNNP_DIRECTION_FORWARD, i ? HIDDEN : INPUT);
+    y = add_layer(s.model, y, RNNP_CELL_GRU, RNNP_DIRECTION_BIDIRECTIONAL, HIDDEN);
+    OK(rnnp_model_add_softmax(s.model, y, -1, &y));
+    OK(rnnp_model_add_output(s.model, "y", y));
     OK(rnnp_model_close(s.model));
     return s;
 }
@@ -51,7 +52,7 @@ static size_t node_of(const rnnp_model *model, const char *op, size_t n)
 {
     rnnp_node_info info;
 
-    for (size_t i = 0; i < rnnp_model_nodes(model); i++) {
+    for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
         OK(rnnp_model_node_info(model, i, &info));
         if (strcmp(info.op, op) == 0 && n-- == 0) return i;
     }
@@ -103,7 +104,7 @@ static void test_shapes(void **state)
         const size_t which = i / 6;
 
         assert_int_equal(a->cell, which == 2 ? RNNP_CELL_GRU : RNNP_CELL_LSTM);
-        assert_int_equal(a->direction, which == 2 ? RNNP_BIDIRECTIONAL : RNNP_FORWARD);
+        assert_int_equal(a->direction, which == 2 ? RNNP_DIRECTION_BIDIRECTIONAL : RNNP_DIRECTION_FORWARD);
         assert_int_equal(a->input, which == 0 ? INPUT : HIDDEN);
         assert_int_equal(a->hidden, HIDDEN);
         if (which == 2) assert_int_equal(a->reset, RNNP_GRU_RESET_AFTER);
@@ -172,7 +173,7 @@ static void test_explain(void **state)
 
     rnnp_plan *plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED); /* none */
     rnnp_explanation e = explain(plan, first, 2, 10);
-    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_string_equal(e.choice, "");
     assert_null(e.source);
     assert_string_equal(e.variant, e.usual);
@@ -183,38 +184,38 @@ static void test_explain(void **state)
     put_for(set, &s.host, &s.lstm, 2, 10, 1, words);
     plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED);
     e = explain(plan, first, 2, 10); /* exact */
-    assert_int_equal(e.match, RNNP_RECORD_EXACT);
+    assert_int_equal(e.match, RNNP_MATCH_EXACT);
     assert_string_equal(e.choice, words);
     assert_string_equal(e.source, "records");
     assert_string_equal(e.variant, panel);
-    assert_string_equal(e.variant, rnnp_plan_variant(plan, first));
+    assert_string_equal(e.variant, rnnp_plan_node_variant(plan, first));
     assert_string_equal(e.reason, "");
     assert_true(e.ns == 900 && e.default_ns == 1000 && e.batch == 2 && e.steps == 10);
     e = explain(plan, first, 3, 19); /* nearest */
-    assert_int_equal(e.match, RNNP_RECORD_NEAREST);
+    assert_int_equal(e.match, RNNP_MATCH_NEAREST);
     assert_string_equal(e.choice, words);
     assert_non_null(strstr(e.reason, "nearest"));
     assert_true(e.batch == 2 && e.steps == 10);
     e = explain(plan, first, 5, 10); /* too far; the packing's kernel stays */
-    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_string_equal(e.variant, panel);
     assert_string_equal(e.choice, "");
     assert_non_null(strstr(e.reason, "within a factor of two"));
     e = explain(plan, second, 2, 10); /* input 21 is too far from 7 */
-    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_string_equal(e.variant, e.usual);
     rnnp_plan_destroy(plan);
 
     put_for(set, &s.host, &s.lstm, 2, 10, 1, "chunk=32 later=x"); /* refused */
     plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED);
     e = explain(plan, first, 2, 10);
-    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_string_equal(e.choice, "");
     assert_string_equal(e.variant, e.usual);
     assert_non_null(strstr(e.reason, "later=x"));
     put_for(set, &s.host, &s.lstm, 2, 11, 1, "chunk=16"); /* refused, and one near */
     e = explain(plan, first, 2, 10);
-    assert_int_equal(e.match, RNNP_RECORD_NEAREST);
+    assert_int_equal(e.match, RNNP_MATCH_NEAREST);
     assert_string_equal(e.choice, "chunk=16");
     assert_non_null(strstr(e.reason, "nearest"));
     assert_non_null(strstr(e.reason, "later=x"));
@@ -230,7 +231,7 @@ static void test_packing_decides(void **state)
     subject s = make_subject(1);
     rnnp_records *set = make_set(s.context);
     const size_t gru = node_of(s.model, "GRU", 0);
-    const rnnp_recurrent bare = bare_layer(s.context, RNNP_CELL_GRU, 1, RNNP_BIDIRECTIONAL, HIDDEN, HIDDEN);
+    const rnnp_recurrent bare = bare_layer(s.context, RNNP_CELL_GRU, 1, RNNP_DIRECTION_BIDIRECTIONAL, HIDDEN, HIDDEN);
     const int capped = s.context->selection.isa == RNNP_ISA_generic;
 
     (void)state;
@@ -239,13 +240,13 @@ static void test_packing_decides(void **state)
         rnnp_plan *plan = plan_with(&s, set, 0, 0, RNNP_EFFORT_CACHED);
         rnnp_explanation e = explain(plan, gru, 2, 10);
 
-        assert_int_equal(e.match, RNNP_RECORD_NONE);
+        assert_int_equal(e.match, RNNP_MATCH_NONE);
         assert_string_equal(e.variant, e.usual);
         assert_non_null(strstr(e.reason, "gru_step_f32_split_generic"));
         rnnp_plan_destroy(plan);
         plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED);
-        assert_string_equal(rnnp_plan_variant(plan, gru), "gru_step_f32_split_generic");
-        assert_int_equal(explain(plan, gru, 2, 10).match, RNNP_RECORD_EXACT);
+        assert_string_equal(rnnp_plan_node_variant(plan, gru), "gru_step_f32_split_generic");
+        assert_int_equal(explain(plan, gru, 2, 10).match, RNNP_MATCH_EXACT);
         e = explain(plan, gru, 64, 10);
         assert_string_equal(e.variant, "gru_step_f32_split_generic");
         assert_string_not_equal(e.usual, e.variant);
@@ -259,7 +260,7 @@ static void test_explain_errors(void **state)
 {
     subject s = make_subject(1);
     rnnp_plan *plan = make_plan(s.model);
-    const size_t nodes = rnnp_model_nodes(s.model), lstm = node_of(s.model, "LSTM", 0);
+    const size_t nodes = rnnp_model_node_count(s.model), lstm = node_of(s.model, "LSTM", 0);
     const size_t softmax = node_of(s.model, "Softmax", 0);
     rnnp_explanation e;
 
@@ -291,7 +292,7 @@ static void test_effort(void **state)
     put_for(set, &s.host, &s.lstm, 2, 10, 1, "chunk=32 step=lstm_step_f32_split_generic");
     plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_NONE);
     rnnp_explanation e = explain(plan, first, 2, 10);
-    assert_int_equal(e.match, RNNP_RECORD_NONE);
+    assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_string_equal(e.choice, "");
     assert_string_equal(e.variant, e.usual);
     assert_string_not_equal(e.reason, "");
@@ -315,16 +316,16 @@ static void test_bytes(void **state)
     const rnnp_record_host host = host_of(context);
     rnnp_records *set = make_set(context);
     rnnp_model *model = make_model(context);
-    const rnnp_recurrent lstm = bare_layer(context, RNNP_CELL_LSTM, 0, RNNP_FORWARD, INPUT, HIDDEN);
+    const rnnp_recurrent lstm = bare_layer(context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, INPUT, HIDDEN);
     const rnnp_variant *v;
     rnnp_plan_options options;
     rnnp_plan *plan;
     size_t bytes;
 
     (void)state;
-    OK(rnnp_model_output(
-        model, "y",
-        add_layer(model, input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT), RNNP_CELL_LSTM, RNNP_FORWARD, INPUT)));
+    OK(rnnp_model_add_output(model, "y",
+                             add_layer(model, input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT), RNNP_CELL_LSTM,
+                                       RNNP_DIRECTION_FORWARD, INPUT)));
     OK(rnnp_model_close(model));
     rnnp_plan_options_init(&options);
     options.records = set;
@@ -338,7 +339,7 @@ static void test_bytes(void **state)
         const size_t before = atomic_load(&heap.live_bytes);
         OK(rnnp_plan_create(model, &options, &plan));
         assert_int_equal(atomic_load(&heap.live_bytes) - before, bytes);
-        assert_string_equal(rnnp_plan_variant(plan, node_of(model, "LSTM", 0)), v->name);
+        assert_string_equal(rnnp_plan_node_variant(plan, node_of(model, "LSTM", 0)), v->name);
         rnnp_plan_destroy(plan);
     }
     rnnp_records_destroy(set);

@@ -207,7 +207,7 @@ static void test_other_host(void **state)
     tune_one(context, small, set);
     assert_int_equal(rnnp_records_count(set), 2);
     for (size_t i = 0; rnnp_records_at(set, i, &host, &r); i++) {
-        if (rnnp_record_same_host(host, &other)) theirs = r;
+        if (rnnp_record_host_equal(host, &other)) theirs = r;
     }
     assert_non_null(theirs);
     assert_string_equal(theirs->choice, "chunk=77");

@@ -12,8 +12,18 @@ enum { INPUT = 5, HIDDEN = 12, DATE = 1763712000 };
 
 static const rnnp_shape small[] = {
     {.cell = RNNP_CELL_LSTM, .input = INPUT, .hidden = HIDDEN, .batch = 1, .steps = 4},
-    {.cell = RNNP_CELL_GRU, .direction = RNNP_BIDIRECTIONAL, .input = INPUT, .hidden = HIDDEN, .batch = 2, .steps = 4},
-    {.cell = RNNP_CELL_RNN, .direction = RNNP_REVERSE, .input = INPUT, .hidden = HIDDEN, .batch = 1, .steps = 1},
+    {.cell = RNNP_CELL_GRU,
+     .direction = RNNP_DIRECTION_BIDIRECTIONAL,
+     .input = INPUT,
+     .hidden = HIDDEN,
+     .batch = 2,
+     .steps = 4},
+    {.cell = RNNP_CELL_RNN,
+     .direction = RNNP_DIRECTION_REVERSE,
+     .input = INPUT,
+     .hidden = HIDDEN,
+     .batch = 1,
+     .steps = 1},
 };
 
 enum { SMALL = sizeof small / sizeof small[0] };
@@ -45,7 +55,7 @@ static inline const rnnp_record *record_of(const rnnp_context *context, const rn
     rnnp_record_found found;
 
     OK(rnnp_records_find(set, &host, &key, NULL, NULL, &found));
-    return found.match == RNNP_RECORD_EXACT ? found.record : NULL;
+    return found.match == RNNP_MATCH_EXACT ? found.record : NULL;
 }
 
 /* Tunes, on one thread, until there is a record: on a busy machine a short budget may not do. */

@@ -41,8 +41,10 @@ static int fill_x(batch *b, const train_config *config, const dataset *set, cons
     void *x = room_for(b, X, b->steps * n * width * sizeof(float));
 
     if (!x) return cli_fail("no memory for a batch of %zu sequences of %zu steps", n, b->steps);
-    b->inputs[0] = (rnnp_tensor){
-        set->tokens ? RNNP_I32 : RNNP_F32, set->tokens ? 2 : 3, {(int64_t)b->steps, (int64_t)n, (int64_t)width}, x};
+    b->inputs[0] = (rnnp_tensor){set->tokens ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32,
+                                 set->tokens ? 2 : 3,
+                                 {(int64_t)b->steps, (int64_t)n, (int64_t)width},
+                                 x};
     if (!set->tokens) {
         fill_steps(config, set, rows, n, b->steps, 0, x);
         return CLI_OK;
@@ -60,7 +62,7 @@ static int fill_lengths(batch *b, const train_config *config, const dataset *set
 
     if (!lengths) return cli_fail("out of memory");
     for (size_t r = 0; r < n; r++) lengths[r] = (int32_t)batch_steps(config, set, rows[r]);
-    b->inputs[b->n_inputs++] = (rnnp_tensor){RNNP_I32, 1, {(int64_t)n}, lengths};
+    b->inputs[b->n_inputs++] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)n}, lengths};
     return CLI_OK;
 }
 
@@ -82,8 +84,10 @@ static int fill_labels(batch *b, const train_config *config, const dataset *set,
         else
             ((int32_t *)target)[r] = label;
     }
-    b->target = (rnnp_tensor){
-        binary || cross ? RNNP_F32 : RNNP_I32, binary || cross ? 2 : 1, {(int64_t)n, (int64_t)width}, target};
+    b->target = (rnnp_tensor){binary || cross ? RNNP_DTYPE_F32 : RNNP_DTYPE_I32,
+                              binary || cross ? 2 : 1,
+                              {(int64_t)n, (int64_t)width},
+                              target};
     return CLI_OK;
 }
 
@@ -98,8 +102,8 @@ static int fill_numbers(batch *b, const train_config *config, const dataset *set
     fill_steps(config, set, rows, n, b->steps, ahead, target);
     for (size_t t = 0; t < b->steps; t++)
         for (size_t r = 0; r < n; r++) weights[t * n + r] = t < batch_steps(config, set, rows[r]);
-    b->target = (rnnp_tensor){RNNP_F32, 3, {(int64_t)b->steps, (int64_t)n, (int64_t)set->features}, target};
-    b->weights = (rnnp_tensor){RNNP_F32, 2, {(int64_t)b->steps, (int64_t)n}, weights};
+    b->target = (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)b->steps, (int64_t)n, (int64_t)set->features}, target};
+    b->weights = (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)b->steps, (int64_t)n}, weights};
     b->has_weights = 1;
     return CLI_OK;
 }

@@ -149,7 +149,7 @@ static int defaults(train_config *c, const char *path)
                         .batch = 32,
                         .seeds = 1};
     rnnp_train_options_init(&c->options);
-    rnnp_schedule_init(&c->schedule, RNNP_RATE_CONSTANT, c->options.optimizer.rate);
+    rnnp_schedule_init(&c->schedule, RNNP_SCHEDULE_CONSTANT, c->options.optimizer.rate);
     if (n >= sizeof c->folder) return cli_fail("%.80s...: the name of its folder is too long", path);
     memcpy(c->folder, slash ? path : ".", n);
     return CLI_OK;

@@ -23,8 +23,8 @@ static const key_words missings = {MISSING_REFUSE, {"refuse", "carry", "mean", "
 static const key_words label_types = {LABELS_TEXT, {"text", "number"}};
 static const key_words scores = {SCORE_LOSS, {"loss", "accuracy", "auc", "f1"}};
 static const key_words losses = {RNNP_LOSS_MSE, {"mse", "binary", "cross", "sparse"}};
-static const key_words optimizers = {RNNP_SGD, {"sgd", "rmsprop", "adam", "adamw"}};
-static const key_words schedules = {RNNP_RATE_CONSTANT, {"constant", "step", "exponential", "cosine", "plateau"}};
+static const key_words optimizers = {RNNP_OPTIMIZER_SGD, {"sgd", "rmsprop", "adam", "adamw"}};
+static const key_words schedules = {RNNP_SCHEDULE_CONSTANT, {"constant", "step", "exponential", "cosine", "plateau"}};
 static const key_words maths = {RNNP_MATH_U35, {"u35", "u10", "fast"}};
 
 #define AT(field) offsetof(train_config, field), sizeof(((train_config *)0)->field)

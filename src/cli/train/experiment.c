@@ -265,7 +265,7 @@ int experiment_model(const experiment *e, const rnnp_model *model, const char *n
     if (code == CLI_OK) code = split_all(e->test ? e->test : e->train, &asked);
     if (code == CLI_OK) code = prepare(e, &kept, &p);
     if (code == CLI_OK) {
-        p.net.lengths = rnnp_model_inputs(model) > 1;
+        p.net.lengths = rnnp_model_input_count(model) > 1;
         code = network_check(model, name, e->config, e->train->classes, &p.net);
     }
     if (code == CLI_OK && with_roc)

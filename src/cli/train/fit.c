@@ -34,7 +34,7 @@ static float *best_of(const fitting *f) { return (float *)(void *)(f->memory + s
 
 /* ---- Parameters ---- */
 
-static size_t elements(const rnnp_parameter *p)
+static size_t elements(const rnnp_parameter_info *p)
 {
     size_t n = 1;
 
@@ -44,16 +44,22 @@ static size_t elements(const rnnp_parameter *p)
 
 typedef rnnp_status copy_fn(rnnp_trainer *trainer, size_t index, float *values);
 
-static rnnp_status get(rnnp_trainer *trainer, size_t i, float *to) { return rnnp_trainer_get(trainer, i, to); }
-static rnnp_status put(rnnp_trainer *trainer, size_t i, float *from) { return rnnp_trainer_set(trainer, i, from); }
+static rnnp_status get(rnnp_trainer *trainer, size_t i, float *to)
+{
+    return rnnp_trainer_get_parameter(trainer, i, to);
+}
+static rnnp_status put(rnnp_trainer *trainer, size_t i, float *from)
+{
+    return rnnp_trainer_set_parameter(trainer, i, from);
+}
 
 static int copy_all(const fitting *f, copy_fn *copy)
 {
     float *values = best_of(f);
-    rnnp_parameter p;
+    rnnp_parameter_info p;
 
-    for (size_t i = 0; i < rnnp_trainer_parameters(f->trainer); i++) {
-        rnnp_status status = rnnp_trainer_parameter(f->trainer, i, &p);
+    for (size_t i = 0; i < rnnp_trainer_parameter_count(f->trainer); i++) {
+        rnnp_status status = rnnp_trainer_parameter_info(f->trainer, i, &p);
 
         if (status != RNNP_OK || (status = copy(f->trainer, i, values)) != RNNP_OK)
             return cli_fail_status(f->job->context, status);
@@ -76,10 +82,10 @@ static int is_frozen(const char *list, const char *name)
 static rnnp_status prepare_parameters(fitting *f)
 {
     rnnp_status status = RNNP_OK;
-    rnnp_parameter p;
+    rnnp_parameter_info p;
 
-    for (size_t i = 0; i < rnnp_trainer_parameters(f->trainer) && status == RNNP_OK; i++) {
-        if ((status = rnnp_trainer_parameter(f->trainer, i, &p)) != RNNP_OK) break;
+    for (size_t i = 0; i < rnnp_trainer_parameter_count(f->trainer) && status == RNNP_OK; i++) {
+        if ((status = rnnp_trainer_parameter_info(f->trainer, i, &p)) != RNNP_OK) break;
         f->parameters += elements(&p);
         if (network_is_scaling(p.name)) status = rnnp_trainer_freeze(f->trainer, i, 1);
     }
@@ -91,14 +97,14 @@ static int check_freeze(const fitting *f)
 {
     const train_config *config = f->job->config;
     char copy[CONFIG_TEXT], *next, *word;
-    rnnp_parameter p;
+    rnnp_parameter_info p;
 
     strcpy(copy, config->freeze);
     for (word = strtok_r(copy, ", \t", &next); word; word = strtok_r(NULL, ", \t", &next)) {
         int found = 0;
 
-        for (size_t i = 0; i < rnnp_trainer_parameters(f->trainer) && !found; i++)
-            found = rnnp_trainer_parameter(f->trainer, i, &p) == RNNP_OK && is_frozen(word, p.name);
+        for (size_t i = 0; i < rnnp_trainer_parameter_count(f->trainer) && !found; i++)
+            found = rnnp_trainer_parameter_info(f->trainer, i, &p) == RNNP_OK && is_frozen(word, p.name);
         if (!found)
             return config_blame(config, "model", "freeze", "freeze '%.80s' names no parameter of the model", word);
     }
@@ -111,7 +117,7 @@ static int start_from(fitting *f)
     const train_config *config = f->job->config;
     char path[2 * CONFIG_TEXT];
     rnnp_model *body = NULL;
-    rnnp_parameter p;
+    rnnp_parameter_info p;
     size_t copied = 0, frozen = 0;
 
     if (!*config->start && !*config->freeze) return CLI_OK;
@@ -122,8 +128,8 @@ static int start_from(fitting *f)
         if (status == RNNP_OK) status = rnnp_trainer_adopt(f->trainer, body, &copied);
         rnnp_model_destroy(body);
     }
-    for (size_t i = 0; i < rnnp_trainer_parameters(f->trainer) && status == RNNP_OK; i++) {
-        status = rnnp_trainer_parameter(f->trainer, i, &p);
+    for (size_t i = 0; i < rnnp_trainer_parameter_count(f->trainer) && status == RNNP_OK; i++) {
+        status = rnnp_trainer_parameter_info(f->trainer, i, &p);
         if (status == RNNP_OK && is_frozen(config->freeze, p.name) && !p.frozen) {
             status = rnnp_trainer_freeze(f->trainer, i, 1);
             frozen++;
@@ -132,7 +138,8 @@ static int start_from(fitting *f)
     if (status != RNNP_OK) return cli_fail_status(f->job->context, status);
     if (*config->start && !copied) return cli_fail("%s has no parameter of this model", config->start);
     if (!f->job->quiet)
-        printf("%zu of %zu parameters taken over, %zu frozen\n", copied, rnnp_trainer_parameters(f->trainer), frozen);
+        printf("%zu of %zu parameters taken over, %zu frozen\n", copied, rnnp_trainer_parameter_count(f->trainer),
+               frozen);
     return CLI_OK;
 }
 
@@ -163,7 +170,7 @@ static void save(const fitting *f)
 
     if (!f->job->checkpoint) return;
     *n = (note){sizeof *n, f->epoch, f->best_epoch, f->best, f->schedule, *f->job->id};
-    const rnnp_status status = rnnp_trainer_save(f->trainer, f->job->checkpoint, f->memory, bytes);
+    const rnnp_status status = rnnp_trainer_save_file(f->trainer, f->job->checkpoint, f->memory, bytes);
     if (status != RNNP_OK) {
         cli_fail_status(f->job->context, status);
         cli_fail("%s is not of epoch %zu; the training goes on", f->job->checkpoint, f->epoch);
@@ -176,7 +183,7 @@ static int resume(fitting *f)
     const note *n = (const note *)(void *)f->memory;
     const size_t want = sizeof *n + f->parameters * sizeof(float);
     size_t bytes = want;
-    const rnnp_status status = rnnp_trainer_load(f->trainer, f->job->checkpoint, f->memory, &bytes);
+    const rnnp_status status = rnnp_trainer_load_file(f->trainer, f->job->checkpoint, f->memory, &bytes);
 
     if (status != RNNP_OK) return cli_fail_status(f->job->context, status);
     if (bytes != want || n->size != sizeof *n)

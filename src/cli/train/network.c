@@ -33,7 +33,7 @@ static int wrong(const builder *b, const char *what)
 /* The context's sentence, with the line that it is about. */
 static int check(const builder *b, rnnp_context *context, rnnp_status status)
 {
-    return status == RNNP_OK ? CLI_OK : wrong(b, rnnp_context_last_error(context));
+    return status == RNNP_OK ? CLI_OK : wrong(b, rnnp_last_error(context));
 }
 
 static int split_words(builder *b)
@@ -125,7 +125,7 @@ static int recurrent_options(builder *b, rnnp_recurrent_options *o)
             }
         }
         if (strcmp(word, "bidirectional") == 0 || strcmp(word, "reverse") == 0)
-            o->direction = word[0] == 'b' ? RNNP_BIDIRECTIONAL : RNNP_REVERSE, known = 1;
+            o->direction = word[0] == 'b' ? RNNP_DIRECTION_BIDIRECTIONAL : RNNP_DIRECTION_REVERSE, known = 1;
         if (strcmp(word, "sequences") == 0 || strcmp(word, "last") == 0)
             o->return_sequences = word[0] == 's', known = 1;
         if (strcmp(word, "reset_before") == 0 && o->cell == RNNP_CELL_GRU) o->reset = RNNP_GRU_RESET_BEFORE, known = 1;
@@ -155,10 +155,10 @@ static int add_recurrent(builder *b, rnnp_context *context)
                                               .peephole = has_word(b, "peepholes") ? b->zeros : NULL};
     o.order = RNNP_ORDER_PYTORCH; /* two biases; zeros are the same in any order */
     b->has_steps = o.return_sequences;
-    b->width = o.hidden * (o.direction == RNNP_BIDIRECTIONAL ? 2 : 1);
+    b->width = o.hidden * (o.direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1);
     return check(
         b, context,
-        rnnp_model_recurrent(b->model, &o, weights, b->y, b->lengths, RNNP_NONE, RNNP_NONE, &b->y, NULL, NULL));
+        rnnp_model_add_recurrent(b->model, &o, weights, b->y, b->lengths, RNNP_NONE, RNNP_NONE, &b->y, NULL, NULL));
 }
 
 static int add_dense(builder *b, rnnp_context *context)
@@ -168,11 +168,12 @@ static int add_dense(builder *b, rnnp_context *context)
     if (number(b, 1, 1, 1 << 20, &units) != CLI_OK) return CLI_FAILED;
     if (b->n_words > 3) return wrong(b, "a word is not understood");
     if (need_zeros(b, (double)b->width * units + units) != CLI_OK) return CLI_FAILED;
-    rnnp_status status = rnnp_model_dense(b->model, b->y, b->zeros, b->width, (size_t)units, 0, b->zeros, NULL, &b->y);
+    rnnp_status status =
+        rnnp_model_add_dense(b->model, b->y, b->zeros, b->width, (size_t)units, 0, b->zeros, NULL, &b->y);
     if (status == RNNP_OK && b->n_words == 3) {
         b->words[2][0] = (char)toupper((unsigned char)b->words[2][0]); /* sigmoid is ONNX's Sigmoid */
-        status = strcmp(b->words[2], "Softmax") == 0 ? rnnp_model_softmax(b->model, b->y, -1, &b->y)
-                                                     : rnnp_model_activation(b->model, b->words[2], b->y, &b->y);
+        status = strcmp(b->words[2], "Softmax") == 0 ? rnnp_model_add_softmax(b->model, b->y, -1, &b->y)
+                                                     : rnnp_model_add_activation(b->model, b->words[2], b->y, &b->y);
     }
     b->width = (size_t)units;
     return check(b, context, status);
@@ -186,7 +187,7 @@ static int add_embedding(builder *b, rnnp_context *context)
     if (number(b, 1, 1, 1 << 20, &width) != CLI_OK || need_zeros(b, (double)b->net->vocabulary * width) != CLI_OK)
         return CLI_FAILED;
     b->width = (size_t)width;
-    return check(b, context, rnnp_model_embedding(b->model, b->x, b->zeros, b->net->vocabulary, b->width, &b->y));
+    return check(b, context, rnnp_model_add_embedding(b->model, b->x, b->zeros, b->net->vocabulary, b->width, &b->y));
 }
 
 static int add_dropout(builder *b, rnnp_context *context)
@@ -194,7 +195,7 @@ static int add_dropout(builder *b, rnnp_context *context)
     double rate;
 
     if (number(b, 1, 0, 0.99, &rate) != CLI_OK) return CLI_FAILED;
-    return check(b, context, rnnp_model_dropout(b->model, b->y, (float)rate, &b->y));
+    return check(b, context, rnnp_model_add_dropout(b->model, b->y, (float)rate, &b->y));
 }
 
 static int add_pool(builder *b, rnnp_context *context)
@@ -210,7 +211,7 @@ static int add_pool(builder *b, rnnp_context *context)
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
         if (b->n_words == 2 && strcmp(b->words[1], pools[i].word) == 0) {
             b->has_steps = 0;
-            return check(b, context, rnnp_model_pool(b->model, b->y, pools[i].pool, 0, &b->y));
+            return check(b, context, rnnp_model_add_pool(b->model, b->y, pools[i].pool, 0, &b->y));
         }
     }
     return wrong(b, "mean, max, sum or last");
@@ -218,16 +219,16 @@ static int add_pool(builder *b, rnnp_context *context)
 
 static rnnp_status constant_i64(builder *b, const int64_t *values, size_t n, rnnp_value *value)
 {
-    const rnnp_tensor tensor = {RNNP_I64, 1, {(int64_t)n}, (void *)values};
+    const rnnp_tensor tensor = {RNNP_DTYPE_I64, 1, {(int64_t)n}, (void *)values};
 
-    return rnnp_model_constant(b->model, NULL, &tensor, value);
+    return rnnp_model_add_constant(b->model, NULL, &tensor, value);
 }
 
 static rnnp_status node(builder *b, const char *op, const rnnp_value *inputs, size_t n, const rnnp_attr *attrs,
                         size_t n_attrs, rnnp_value *y)
 {
     rnnp_value out = 0;
-    const rnnp_status status = rnnp_model_node(b->model, op, OPSET, NULL, inputs, n, attrs, n_attrs, &out, 1);
+    const rnnp_status status = rnnp_model_add_node(b->model, op, OPSET, NULL, inputs, n, attrs, n_attrs, &out, 1);
 
     if (status == RNNP_OK) *y = out;
     return status;
@@ -272,16 +273,16 @@ int network_is_scaling(const char *name)
 /* y = (y - means) / deviations, or back. Named, so that they are not trained. */
 static rnnp_status scale(builder *b, int back)
 {
-    const rnnp_tensor vectors[2] = {{RNNP_F32, 1, {(int64_t)b->net->features}, (void *)b->net->means},
-                                    {RNNP_F32, 1, {(int64_t)b->net->features}, (void *)b->net->deviations}};
+    const rnnp_tensor vectors[2] = {{RNNP_DTYPE_F32, 1, {(int64_t)b->net->features}, (void *)b->net->means},
+                                    {RNNP_DTYPE_F32, 1, {(int64_t)b->net->features}, (void *)b->net->deviations}};
     rnnp_value constants[2];
     rnnp_status status;
 
     if (!b->net->means) return RNNP_OK;
-    if ((status = rnnp_model_constant(b->model, back ? "restore.mean" : "standardise.mean", &vectors[0],
-                                      &constants[0])) != RNNP_OK ||
-        (status = rnnp_model_constant(b->model, back ? "restore.deviation" : "standardise.deviation", &vectors[1],
-                                      &constants[1])) != RNNP_OK ||
+    if ((status = rnnp_model_add_constant(b->model, back ? "restore.mean" : "standardise.mean", &vectors[0],
+                                          &constants[0])) != RNNP_OK ||
+        (status = rnnp_model_add_constant(b->model, back ? "restore.deviation" : "standardise.deviation", &vectors[1],
+                                          &constants[1])) != RNNP_OK ||
         (status = node(b, back ? "Mul" : "Sub", (rnnp_value[]){b->y, constants[back]}, 2, NULL, 0, &b->y)) != RNNP_OK)
         return status;
     return node(b, back ? "Add" : "Div", (rnnp_value[]){b->y, constants[!back]}, 2, NULL, 0, &b->y);
@@ -292,15 +293,15 @@ static rnnp_status add_inputs(builder *b)
     static const char *const symbols[] = {"steps", "batch", NULL};
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, (int64_t)b->net->features};
     const int tokens = b->net->vocabulary > 0;
-    rnnp_status status =
-        rnnp_model_input(b->model, "x", tokens ? RNNP_I32 : RNNP_F32, tokens ? 2 : 3, shape, symbols, &b->x);
+    rnnp_status status = rnnp_model_add_input(b->model, "x", tokens ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32, tokens ? 2 : 3,
+                                              shape, symbols, &b->x);
 
     b->y = b->x;
     b->width = b->net->features;
     b->has_steps = 1;
     b->lengths = RNNP_NONE;
     if (status == RNNP_OK && b->net->lengths)
-        status = rnnp_model_input(b->model, "lengths", RNNP_I32, 1, shape, symbols + 1, &b->lengths);
+        status = rnnp_model_add_input(b->model, "lengths", RNNP_DTYPE_I32, 1, shape, symbols + 1, &b->lengths);
     return status == RNNP_OK ? scale(b, 0) : status;
 }
 
@@ -317,7 +318,8 @@ static int add_layers(builder *b, rnnp_context *context)
         if (b->net->vocabulary && b->line == 0 && strcmp(b->words[0], "embedding") != 0)
             return wrong(b, "tokens need an embedding first");
         snprintf(name, sizeof name, "%zu.%s", b->line + 1, b->words[0]);
-        if (check(b, context, rnnp_model_layer(b->model, name)) != CLI_OK || kinds[k].add(b, context) != CLI_OK)
+        if (check(b, context, rnnp_model_set_layer_name(b->model, name)) != CLI_OK ||
+            kinds[k].add(b, context) != CLI_OK)
             return CLI_FAILED;
     }
     b->line = b->config->n_layers - 1;
@@ -339,7 +341,7 @@ int network_build(rnnp_context *context, const train_config *config, const netwo
         if (config->target != TARGET_LABEL && b.width != net->features)
             code = wrong(&b, "the target has as many numbers as x has features");
         else if ((config->target != TARGET_LABEL && (status = scale(&b, 1)) != RNNP_OK) ||
-                 (status = rnnp_model_output(b.model, "y", b.y)) != RNNP_OK ||
+                 (status = rnnp_model_add_output(b.model, "y", b.y)) != RNNP_OK ||
                  (status = rnnp_model_close(b.model)) != RNNP_OK)
             code = cli_fail_status(context, status);
     }

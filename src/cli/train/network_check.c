@@ -53,7 +53,7 @@ static int gives_probabilities(const rnnp_model *model)
 {
     rnnp_node_info info;
 
-    for (size_t i = rnnp_model_nodes(model); i-- > 0;) {
+    for (size_t i = rnnp_model_node_count(model); i-- > 0;) {
         if (rnnp_model_node_info(model, i, &info) != RNNP_OK) return 0;
         if (strcmp(info.op, "Identity") != 0) return strcmp(info.op, "Softmax") == 0 || strcmp(info.op, "Sigmoid") == 0;
     }
@@ -65,11 +65,11 @@ int network_check(const rnnp_model *model, const char *name, const train_config 
     const int labels = config->target == TARGET_LABEL;
     const size_t rank = labels ? 2 : 3;
     char text[CLI_TEXT];
-    rnnp_port y;
+    rnnp_port_info y;
 
-    if (rnnp_model_outputs(model) != 1)
-        return cli_fail("%s has %zu outputs; one is expected", name, rnnp_model_outputs(model));
-    if (rnnp_model_output_port(model, 0, &y) != RNNP_OK || y.dtype != RNNP_F32 || y.rank != rank ||
+    if (rnnp_model_output_count(model) != 1)
+        return cli_fail("%s has %zu outputs; one is expected", name, rnnp_model_output_count(model));
+    if (rnnp_model_output_info(model, 0, &y) != RNNP_OK || y.dtype != RNNP_DTYPE_F32 || y.rank != rank ||
         y.shape[rank - 1] == RNNP_DYNAMIC)
         return cli_fail("%s: output %s is %s %s; f32 %s is expected", name, y.name, rnnp_dtype_name(y.dtype),
                         cli_shape_text(text, sizeof text, y.rank, y.shape, y.symbol),

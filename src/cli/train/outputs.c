@@ -131,7 +131,7 @@ static int write_pair(rnnp_context *context, const rnnp_model *model, const voca
     }
     folder_of(path, folder);
     sync_path(folder, O_RDONLY | O_DIRECTORY);
-    const rnnp_status status = rnnp_onnx_save(model, path);
+    const rnnp_status status = rnnp_onnx_write_file(model, path);
     if (status != RNNP_OK) {
         cli_fail_status(context, status);
         if (aside && rename(old, place) != 0) cli_fail("%s has the words of the model that is still there", old);
@@ -148,7 +148,7 @@ static int write_pair(rnnp_context *context, const rnnp_model *model, const voca
 static int write_model(rnnp_context *context, const rnnp_model *model, const vocabulary *words, const char *path)
 {
     if (words->size) return write_pair(context, model, words, path);
-    const rnnp_status status = rnnp_onnx_save(model, path);
+    const rnnp_status status = rnnp_onnx_write_file(model, path);
     return status == RNNP_OK ? CLI_OK : cli_fail_status(context, status);
 }
 

@@ -20,12 +20,12 @@
 static double element(const rnnp_tensor *t, size_t i)
 {
     switch (t->dtype) {
-    case RNNP_F32: return (double)((const float *)t->data)[i];
-    case RNNP_F64: return ((const double *)t->data)[i];
-    case RNNP_I32: return (double)((const int32_t *)t->data)[i];
-    case RNNP_I64: return (double)((const int64_t *)t->data)[i];
-    case RNNP_U8:
-    case RNNP_BOOL: return (double)((const uint8_t *)t->data)[i];
+    case RNNP_DTYPE_F32: return (double)((const float *)t->data)[i];
+    case RNNP_DTYPE_F64: return ((const double *)t->data)[i];
+    case RNNP_DTYPE_I32: return (double)((const int32_t *)t->data)[i];
+    case RNNP_DTYPE_I64: return (double)((const int64_t *)t->data)[i];
+    case RNNP_DTYPE_U8:
+    case RNNP_DTYPE_BOOL: return (double)((const uint8_t *)t->data)[i];
     }
     return 0;
 }
@@ -33,10 +33,10 @@ static double element(const rnnp_tensor *t, size_t i)
 /* Labels are texts; a double does not hold every i64. */
 static const char *label_text(const rnnp_tensor *t, size_t i, char text[32])
 {
-    if (t->dtype == RNNP_I64)
+    if (t->dtype == RNNP_DTYPE_I64)
         snprintf(text, 32, "%lld", (long long)((const int64_t *)t->data)[i]);
     else
-        text_shortest(element(t, i), t->dtype == RNNP_F32, text);
+        text_shortest(element(t, i), t->dtype == RNNP_DTYPE_F32, text);
     return text;
 }
 
@@ -171,7 +171,7 @@ static int read_open_idx(gzFile file, const char *path, size_t packed, rnnp_tens
     if (gzread(file, head, 4) != 4 || head[0] || head[1] || head[2] != 8 || head[3] < 1 || head[3] > 3 ||
         gzread(file, head + 4, 4u * head[3]) != 4 * head[3])
         return cli_fail("%s: not an idx file of bytes", path);
-    *array = (rnnp_tensor){.dtype = RNNP_U8, .rank = head[3]};
+    *array = (rnnp_tensor){.dtype = RNNP_DTYPE_U8, .rank = head[3]};
     for (size_t d = 0; d < array->rank; d++) {
         const unsigned char *p = head + 4 + 4 * d;
 

@@ -55,7 +55,7 @@ static rnnp_status to_probabilities(const asker *k, size_t n)
     const network *net = k->a->net;
 
     if (net->probabilities) return RNNP_OK;
-    return net->outputs == 1 ? rnnp_apply(k->a->context, RNNP_SIGMOID, RNNP_MATH_U35, k->y, k->y, n)
+    return net->outputs == 1 ? rnnp_apply(k->a->context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, k->y, k->y, n)
                              : rnnp_softmax(k->a->context, RNNP_MATH_U35, k->y, k->y, n, net->outputs);
 }
 
@@ -114,8 +114,8 @@ static int expect(asker *k, size_t n, rnnp_tensor *y)
     const size_t width = k->a->net->outputs, steps = k->b.steps;
     const int labels = k->a->config->target == TARGET_LABEL;
 
-    *y = labels ? (rnnp_tensor){RNNP_F32, 2, {(int64_t)n, (int64_t)width}, NULL}
-                : (rnnp_tensor){RNNP_F32, 3, {(int64_t)steps, (int64_t)n, (int64_t)width}, NULL};
+    *y = labels ? (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)n, (int64_t)width}, NULL}
+                : (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)steps, (int64_t)n, (int64_t)width}, NULL};
     const size_t elements = rnnp_tensor_elements(y);
     if (elements > k->room) {
         free(k->y);

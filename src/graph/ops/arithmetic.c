@@ -121,31 +121,31 @@ LOOP(xor_bool, uint8_t, uint8_t, !u != !v)
 LOOP(equal_bool, uint8_t, uint8_t, !u == !v)
 LOOP(not_bool, uint8_t, uint8_t, !u)
 
-#define INTEGERS(op) [RNNP_I32] = op##_i32, [RNNP_I64] = op##_i64, [RNNP_U8] = op##_u8
+#define INTEGERS(op) [RNNP_DTYPE_I32] = op##_i32, [RNNP_DTYPE_I64] = op##_i64, [RNNP_DTYPE_U8] = op##_u8
 
 const rnnp_loops rnnp_loops_add = {{INTEGERS(add)}};
 const rnnp_loops rnnp_loops_sub = {{INTEGERS(sub)}};
 const rnnp_loops rnnp_loops_mul = {{INTEGERS(mul)}};
 const rnnp_loops rnnp_loops_div = {{INTEGERS(div)}};
 const rnnp_loops rnnp_loops_pow = {{INTEGERS(pow)}};
-const rnnp_loops rnnp_loops_min = {{INTEGERS(min), [RNNP_F32] = min_f32}};
-const rnnp_loops rnnp_loops_max = {{INTEGERS(max), [RNNP_F32] = max_f32}};
+const rnnp_loops rnnp_loops_min = {{INTEGERS(min), [RNNP_DTYPE_F32] = min_f32}};
+const rnnp_loops rnnp_loops_max = {{INTEGERS(max), [RNNP_DTYPE_F32] = max_f32}};
 const rnnp_loops rnnp_loops_modulo = {{INTEGERS(modulo)}};
-const rnnp_loops rnnp_loops_remainder = {{INTEGERS(remainder), [RNNP_F32] = remainder_f32}};
-const rnnp_loops rnnp_loops_equal = {{INTEGERS(equal), [RNNP_F32] = equal_f32, [RNNP_BOOL] = equal_bool}};
-const rnnp_loops rnnp_loops_less = {{INTEGERS(less), [RNNP_F32] = less_f32}};
-const rnnp_loops rnnp_loops_less_equal = {{INTEGERS(less_equal), [RNNP_F32] = less_equal_f32}};
-const rnnp_loops rnnp_loops_greater = {{INTEGERS(greater), [RNNP_F32] = greater_f32}};
-const rnnp_loops rnnp_loops_greater_equal = {{INTEGERS(greater_equal), [RNNP_F32] = greater_equal_f32}};
-const rnnp_loops rnnp_loops_and = {{[RNNP_BOOL] = and_bool}};
-const rnnp_loops rnnp_loops_or = {{[RNNP_BOOL] = or_bool}};
-const rnnp_loops rnnp_loops_xor = {{[RNNP_BOOL] = xor_bool}};
+const rnnp_loops rnnp_loops_remainder = {{INTEGERS(remainder), [RNNP_DTYPE_F32] = remainder_f32}};
+const rnnp_loops rnnp_loops_equal = {{INTEGERS(equal), [RNNP_DTYPE_F32] = equal_f32, [RNNP_DTYPE_BOOL] = equal_bool}};
+const rnnp_loops rnnp_loops_less = {{INTEGERS(less), [RNNP_DTYPE_F32] = less_f32}};
+const rnnp_loops rnnp_loops_less_equal = {{INTEGERS(less_equal), [RNNP_DTYPE_F32] = less_equal_f32}};
+const rnnp_loops rnnp_loops_greater = {{INTEGERS(greater), [RNNP_DTYPE_F32] = greater_f32}};
+const rnnp_loops rnnp_loops_greater_equal = {{INTEGERS(greater_equal), [RNNP_DTYPE_F32] = greater_equal_f32}};
+const rnnp_loops rnnp_loops_and = {{[RNNP_DTYPE_BOOL] = and_bool}};
+const rnnp_loops rnnp_loops_or = {{[RNNP_DTYPE_BOOL] = or_bool}};
+const rnnp_loops rnnp_loops_xor = {{[RNNP_DTYPE_BOOL] = xor_bool}};
 const rnnp_loops rnnp_loops_neg = {{INTEGERS(neg)}};
-const rnnp_loops rnnp_loops_abs = {{INTEGERS(abs), [RNNP_F32] = abs_f32}};
+const rnnp_loops rnnp_loops_abs = {{INTEGERS(abs), [RNNP_DTYPE_F32] = abs_f32}};
 const rnnp_loops rnnp_loops_relu = {{INTEGERS(relu)}};
-const rnnp_loops rnnp_loops_not = {{[RNNP_BOOL] = not_bool}};
-const rnnp_loops rnnp_loops_sign = {{INTEGERS(sign), [RNNP_F32] = sign_f32}};
-const rnnp_loops rnnp_loops_floor = {{[RNNP_F32] = floor_f32}};
-const rnnp_loops rnnp_loops_ceil = {{[RNNP_F32] = ceil_f32}};
-const rnnp_loops rnnp_loops_round = {{[RNNP_F32] = round_f32}};
-const rnnp_loops rnnp_loops_reciprocal = {{[RNNP_F32] = reciprocal_f32}};
+const rnnp_loops rnnp_loops_not = {{[RNNP_DTYPE_BOOL] = not_bool}};
+const rnnp_loops rnnp_loops_sign = {{INTEGERS(sign), [RNNP_DTYPE_F32] = sign_f32}};
+const rnnp_loops rnnp_loops_floor = {{[RNNP_DTYPE_F32] = floor_f32}};
+const rnnp_loops rnnp_loops_ceil = {{[RNNP_DTYPE_F32] = ceil_f32}};
+const rnnp_loops rnnp_loops_round = {{[RNNP_DTYPE_F32] = round_f32}};
+const rnnp_loops rnnp_loops_reciprocal = {{[RNNP_DTYPE_F32] = reciprocal_f32}};

@@ -21,7 +21,7 @@ rnnp_status rnnp_parse_ints(rnnp_parse *p, const char *name, rnnp_ints *ints)
 
 int64_t rnnp_integer_at(const rnnp_tensor *tensor, size_t i)
 {
-    return tensor->dtype == RNNP_I64 ? ((const int64_t *)tensor->data)[i] : ((const int32_t *)tensor->data)[i];
+    return tensor->dtype == RNNP_DTYPE_I64 ? ((const int64_t *)tensor->data)[i] : ((const int32_t *)tensor->data)[i];
 }
 
 rnnp_tensor rnnp_known_tensor(const rnnp_meta *meta)
@@ -46,7 +46,7 @@ rnnp_status rnnp_infer_ints(rnnp_infer *in, const rnnp_meta *inputs, size_t inpu
     *ints = (rnnp_ints){0};
     if (known) *known = 1;
     if (rnnp_absent(in->node, input)) return RNNP_OK;
-    if ((status = rnnp_infer_type(in, inputs, input, RNNP_BIT(RNNP_I64) | RNNP_BIT(RNNP_I32))) != RNNP_OK)
+    if ((status = rnnp_infer_type(in, inputs, input, RNNP_BIT(RNNP_DTYPE_I64) | RNNP_BIT(RNNP_DTYPE_I32))) != RNNP_OK)
         return status;
     if (meta->rank > 1) return FAIL(in, RNNP_ERR_SHAPE, "%s has rank %zu", what, meta->rank);
     ints->given = 1;

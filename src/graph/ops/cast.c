@@ -53,16 +53,17 @@ CASTS_FROM_INTEGER(i32, int32_t)
 CASTS_FROM_INTEGER(i64, int64_t)
 CASTS_FROM_INTEGER(u8, uint8_t)
 
-#define ROW(s)                                                                                                  \
-    {                                                                                                           \
-        {                                                                                                       \
-            [RNNP_F32] = s##_to_f32, [RNNP_F64] = s##_to_f64, [RNNP_I32] = s##_to_i32, [RNNP_I64] = s##_to_i64, \
-            [RNNP_BOOL] = s##_to_bool, [RNNP_U8] = s##_to_u8                                                    \
-        }                                                                                                       \
+#define ROW(s)                                                                                           \
+    {                                                                                                    \
+        {                                                                                                \
+            [RNNP_DTYPE_F32] = s##_to_f32, [RNNP_DTYPE_F64] = s##_to_f64, [RNNP_DTYPE_I32] = s##_to_i32, \
+            [RNNP_DTYPE_I64] = s##_to_i64, [RNNP_DTYPE_BOOL] = s##_to_bool, [RNNP_DTYPE_U8] = s##_to_u8  \
+        }                                                                                                \
     }
 
-static const rnnp_loops casts[RNNP_DTYPES] = {[RNNP_F32] = ROW(f32), [RNNP_F64] = ROW(f64), [RNNP_I32] = ROW(i32),
-                                              [RNNP_I64] = ROW(i64), [RNNP_BOOL] = ROW(u8), [RNNP_U8] = ROW(u8)};
+static const rnnp_loops casts[RNNP_DTYPES] = {
+    [RNNP_DTYPE_F32] = ROW(f32), [RNNP_DTYPE_F64] = ROW(f64), [RNNP_DTYPE_I32] = ROW(i32),
+    [RNNP_DTYPE_I64] = ROW(i64), [RNNP_DTYPE_BOOL] = ROW(u8), [RNNP_DTYPE_U8] = ROW(u8)};
 
 typedef struct cast_params {
     rnnp_dtype to;
@@ -71,8 +72,8 @@ typedef struct cast_params {
 static rnnp_status cast_parse(rnnp_parse *p, void *params)
 {
     /* TensorProto.DataType */
-    static const rnnp_dtype dtypes[] = {
-        [1] = RNNP_F32, [2] = RNNP_U8, [6] = RNNP_I32, [7] = RNNP_I64, [9] = RNNP_BOOL, [11] = RNNP_F64};
+    static const rnnp_dtype dtypes[] = {[1] = RNNP_DTYPE_F32, [2] = RNNP_DTYPE_U8,   [6] = RNNP_DTYPE_I32,
+                                        [7] = RNNP_DTYPE_I64, [9] = RNNP_DTYPE_BOOL, [11] = RNNP_DTYPE_F64};
     const size_t n = sizeof dtypes / sizeof dtypes[0];
     cast_params *cast = params;
     const int64_t to = rnnp_parse_int(p, "to", 0);

@@ -34,14 +34,14 @@ static rnnp_status constant_parse(rnnp_parse *p, void *params)
     if (value) {
         tensor = *value->tensor;
     } else if ((number = rnnp_parse_attr(p, "value_float", RNNP_ATTR_FLOAT)) != NULL) {
-        tensor = (rnnp_tensor){.dtype = RNNP_F32, .data = (void *)&number->f};
+        tensor = (rnnp_tensor){.dtype = RNNP_DTYPE_F32, .data = (void *)&number->f};
     } else if ((number = rnnp_parse_attr(p, "value_int", RNNP_ATTR_INT)) != NULL) {
-        tensor = (rnnp_tensor){.dtype = RNNP_I64, .data = (void *)&number->i};
+        tensor = (rnnp_tensor){.dtype = RNNP_DTYPE_I64, .data = (void *)&number->i};
     } else if ((number = rnnp_parse_attr(p, "value_floats", RNNP_ATTR_FLOATS)) != NULL) {
-        tensor = (rnnp_tensor){.dtype = RNNP_F32, .rank = 1, .shape = {(int64_t)number->count}};
+        tensor = (rnnp_tensor){.dtype = RNNP_DTYPE_F32, .rank = 1, .shape = {(int64_t)number->count}};
         tensor.data = (void *)number->floats;
     } else if ((number = rnnp_parse_attr(p, "value_ints", RNNP_ATTR_INTS)) != NULL) {
-        tensor = (rnnp_tensor){.dtype = RNNP_I64, .rank = 1, .shape = {(int64_t)number->count}};
+        tensor = (rnnp_tensor){.dtype = RNNP_DTYPE_I64, .rank = 1, .shape = {(int64_t)number->count}};
         tensor.data = (void *)number->ints;
     } else {
         return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "there is no tensor or number");
@@ -84,7 +84,7 @@ static rnnp_status fill_parse(rnnp_parse *p, void *params)
 {
     const rnnp_attr *value = rnnp_parse_attr(p, "value", RNNP_ATTR_TENSOR);
     static const float zero = 0.0f;
-    const rnnp_tensor fallback = {.dtype = RNNP_F32, .data = (void *)&zero};
+    const rnnp_tensor fallback = {.dtype = RNNP_DTYPE_F32, .data = (void *)&zero};
     rnnp_meta *kept = params;
 
     keep_tensor(value ? value->tensor : &fallback, kept);
@@ -140,13 +140,13 @@ const rnnp_operator rnnp_operator_ConstantOfShape = {.name = "ConstantOfShape",
 
 static int64_t integer_of(rnnp_dtype dtype, const void *data)
 {
-    return dtype == RNNP_I64 ? *(const int64_t *)data : *(const int32_t *)data;
+    return dtype == RNNP_DTYPE_I64 ? *(const int64_t *)data : *(const int32_t *)data;
 }
 
 /* The count, or -1 when there is none. */
 static int64_t range_count(const rnnp_meta *in)
 {
-    if (in[0].dtype == RNNP_F32) {
+    if (in[0].dtype == RNNP_DTYPE_F32) {
         const double start = (double)*(const float *)in[0].known, limit = (double)*(const float *)in[1].known;
         const double n = ceil((limit - start) / (double)*(const float *)in[2].known);
 
@@ -168,7 +168,7 @@ static int64_t range_count(const rnnp_meta *in)
 static rnnp_status range_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
     static const char *const names[] = {"start", "limit", "delta"};
-    const unsigned types = RNNP_BIT(RNNP_F32) | RNNP_BIT(RNNP_I32) | RNNP_BIT(RNNP_I64);
+    const unsigned types = RNNP_BIT(RNNP_DTYPE_F32) | RNNP_BIT(RNNP_DTYPE_I32) | RNNP_BIT(RNNP_DTYPE_I64);
     int known = 1, symbolic = 0;
     rnnp_status status;
 
@@ -178,12 +178,13 @@ static rnnp_status range_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
             (status = rnnp_infer_scalar(in, inputs, i, names[i])) != RNNP_OK)
             return status;
         known = known && inputs[i].known;
-        symbolic |=
-            inputs[i].known && inputs[i].dtype == RNNP_I64 && rnnp_dim_is_symbol(integer_of(RNNP_I64, inputs[i].known));
+        symbolic |= inputs[i].known && inputs[i].dtype == RNNP_DTYPE_I64 &&
+                    rnnp_dim_is_symbol(integer_of(RNNP_DTYPE_I64, inputs[i].known));
     }
     outputs[0] = (rnnp_meta){.dtype = inputs[0].dtype, .rank = 1};
-    if (known && symbolic && integer_of(RNNP_I64, inputs[0].known) == 0 && integer_of(RNNP_I64, inputs[2].known) == 1) {
-        outputs[0].dim[0] = integer_of(RNNP_I64, inputs[1].known);
+    if (known && symbolic && integer_of(RNNP_DTYPE_I64, inputs[0].known) == 0 &&
+        integer_of(RNNP_DTYPE_I64, inputs[2].known) == 1) {
+        outputs[0].dim[0] = integer_of(RNNP_DTYPE_I64, inputs[1].known);
         return RNNP_OK;
     }
     outputs[0].dim[0] = known && !symbolic ? range_count(inputs) : rnnp_dim_unknown(in);
@@ -199,13 +200,13 @@ static rnnp_status range_run(const rnnp_exec *e, const rnnp_node *node, const rn
 
     (void)e;
     (void)node;
-    for (int64_t i = 0; i < n && dtype == RNNP_F32; i++)
+    for (int64_t i = 0; i < n && dtype == RNNP_DTYPE_F32; i++)
         ((float *)outputs[0].data)[i] = *(const float *)inputs[0].data + (float)i * *(const float *)inputs[2].data;
-    for (int64_t i = 0; i < n && dtype != RNNP_F32; i++) {
+    for (int64_t i = 0; i < n && dtype != RNNP_DTYPE_F32; i++) {
         const uint64_t start = (uint64_t)integer_of(dtype, inputs[0].data);
         const int64_t v = (int64_t)(start + (uint64_t)i * (uint64_t)integer_of(dtype, inputs[2].data));
 
-        if (dtype == RNNP_I64)
+        if (dtype == RNNP_DTYPE_I64)
             ((int64_t *)outputs[0].data)[i] = v;
         else
             ((int32_t *)outputs[0].data)[i] = (int32_t)v;

@@ -49,7 +49,8 @@ static rnnp_status unary_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     const unary_family *family = in->node->op->family;
 
     rnnp_meta_like(&outputs[0], &inputs[0]);
-    return rnnp_infer_type(in, inputs, 0, loop_types(family->loops) | (has_kernel(family) ? RNNP_BIT(RNNP_F32) : 0));
+    return rnnp_infer_type(in, inputs, 0,
+                           loop_types(family->loops) | (has_kernel(family) ? RNNP_BIT(RNNP_DTYPE_F32) : 0));
 }
 
 static rnnp_status unary_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
@@ -58,7 +59,7 @@ static rnnp_status unary_run(const rnnp_exec *e, const rnnp_node *node, const rn
     const float *value = node->params;
     const rnnp_tensor *x = &inputs[0];
 
-    if (x->dtype == RNNP_F32 && has_kernel(family)) {
+    if (x->dtype == RNNP_DTYPE_F32 && has_kernel(family)) {
         const rnnp_unary_args args = {
             .x = x->data, .y = outputs[0].data, .n = elements(x), .alpha = value[0], .beta = value[1]};
 
@@ -144,7 +145,7 @@ static rnnp_status broadcast_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp
 static rnnp_status binary_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
     const binary_family *family = in->node->op->family;
-    const unsigned types = loop_types(family->loops) | (family->kernel != RNNP_OP_COUNT ? RNNP_BIT(RNNP_F32) : 0);
+    const unsigned types = loop_types(family->loops) | (family->kernel != RNNP_OP_COUNT ? RNNP_BIT(RNNP_DTYPE_F32) : 0);
     const rnnp_status status = broadcast_infer(in, inputs, &outputs[0], types);
 
     if (family->result) outputs[0].dtype = family->result;
@@ -179,7 +180,7 @@ static rnnp_status binary_apply(const rnnp_exec *e, const rnnp_node *node, rnnp_
     const size_t bytes = rnnp_dtype_bytes(a->dtype), result_bytes = rnnp_dtype_bytes(y->dtype);
     rnnp_walk walk;
 
-    if (a->dtype == RNNP_F32 && kernel != RNNP_OP_COUNT) {
+    if (a->dtype == RNNP_DTYPE_F32 && kernel != RNNP_OP_COUNT) {
         rnnp_binary_f32(e->select, kernel, a, b, y);
         return RNNP_OK;
     }
@@ -228,33 +229,36 @@ BINARY(Div, 1, RNNP_OP_div_f32, &rnnp_loops_div, 0)
 BINARY(And, 1, RNNP_OP_COUNT, &rnnp_loops_and, 0)
 BINARY(Or, 1, RNNP_OP_COUNT, &rnnp_loops_or, 0)
 BINARY(Xor, 1, RNNP_OP_COUNT, &rnnp_loops_xor, 0)
-BINARY(Equal, 0, RNNP_OP_COUNT, &rnnp_loops_equal, RNNP_BOOL)
-BINARY(Less, 0, RNNP_OP_COUNT, &rnnp_loops_less, RNNP_BOOL)
-BINARY(LessOrEqual, 0, RNNP_OP_COUNT, &rnnp_loops_less_equal, RNNP_BOOL)
-BINARY(Greater, 0, RNNP_OP_COUNT, &rnnp_loops_greater, RNNP_BOOL)
-BINARY(GreaterOrEqual, 0, RNNP_OP_COUNT, &rnnp_loops_greater_equal, RNNP_BOOL)
+BINARY(Equal, 0, RNNP_OP_COUNT, &rnnp_loops_equal, RNNP_DTYPE_BOOL)
+BINARY(Less, 0, RNNP_OP_COUNT, &rnnp_loops_less, RNNP_DTYPE_BOOL)
+BINARY(LessOrEqual, 0, RNNP_OP_COUNT, &rnnp_loops_less_equal, RNNP_DTYPE_BOOL)
+BINARY(Greater, 0, RNNP_OP_COUNT, &rnnp_loops_greater, RNNP_DTYPE_BOOL)
+BINARY(GreaterOrEqual, 0, RNNP_OP_COUNT, &rnnp_loops_greater_equal, RNNP_DTYPE_BOOL)
 
 /* ---- Pow: the exponent may have another type ---- */
 
 static rnnp_status pow_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
-    const unsigned integers = RNNP_BIT(RNNP_I32) | RNNP_BIT(RNNP_I64);
+    const unsigned integers = RNNP_BIT(RNNP_DTYPE_I32) | RNNP_BIT(RNNP_DTYPE_I64);
     rnnp_status status;
 
-    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32) | integers)) != RNNP_OK) return status;
-    status = inputs[0].dtype == RNNP_F32 ? rnnp_infer_type(in, inputs, 1, RNNP_BIT(RNNP_F32) | integers)
-                                         : rnnp_infer_same_type(in, inputs, 0, 1);
+    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_DTYPE_F32) | integers)) != RNNP_OK) return status;
+    status = inputs[0].dtype == RNNP_DTYPE_F32 ? rnnp_infer_type(in, inputs, 1, RNNP_BIT(RNNP_DTYPE_F32) | integers)
+                                               : rnnp_infer_same_type(in, inputs, 0, 1);
     outputs[0].dtype = inputs[0].dtype;
     return status == RNNP_OK ? rnnp_infer_broadcast(in, &inputs[0], &inputs[1], &outputs[0]) : status;
 }
 
-int rnnp_pow_converts(rnnp_dtype base, rnnp_dtype exponent) { return base == RNNP_F32 && exponent != RNNP_F32; }
+int rnnp_pow_converts(rnnp_dtype base, rnnp_dtype exponent)
+{
+    return base == RNNP_DTYPE_F32 && exponent != RNNP_DTYPE_F32;
+}
 
 void rnnp_pow_convert(const rnnp_tensor *exponent, float *converted)
 {
     for (size_t i = 0; i < elements(exponent); i++)
-        converted[i] = exponent->dtype == RNNP_I64 ? (float)((const int64_t *)exponent->data)[i]
-                                                   : (float)((const int32_t *)exponent->data)[i];
+        converted[i] = exponent->dtype == RNNP_DTYPE_I64 ? (float)((const int64_t *)exponent->data)[i]
+                                                         : (float)((const int32_t *)exponent->data)[i];
 }
 
 static size_t pow_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
@@ -270,7 +274,7 @@ static rnnp_status pow_run(const rnnp_exec *e, const rnnp_node *node, const rnnp
 
     if (rnnp_pow_converts(inputs[0].dtype, exponent.dtype)) {
         rnnp_pow_convert(&exponent, e->workspace);
-        exponent.dtype = RNNP_F32;
+        exponent.dtype = RNNP_DTYPE_F32;
         exponent.data = e->workspace;
     }
     return binary_apply(e, node, RNNP_OP_pow_f32, &rnnp_loops_pow, &inputs[0], &exponent, &outputs[0]);
@@ -384,7 +388,7 @@ static rnnp_status clip_parse(rnnp_parse *p, void *params)
 
 static rnnp_status clip_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
-    rnnp_status status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32) | loop_types(&rnnp_loops_min));
+    rnnp_status status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_DTYPE_F32) | loop_types(&rnnp_loops_min));
 
     rnnp_meta_like(&outputs[0], &inputs[0]);
     for (size_t i = 1; status == RNNP_OK && i < 3; i++) {
@@ -408,7 +412,7 @@ static rnnp_status clip_run(const rnnp_exec *e, const rnnp_node *node, const rnn
     const rnnp_tensor *x = &inputs[0], *low = &inputs[1], *high = &inputs[2], *y = &outputs[0];
     const size_t n = elements(x);
 
-    if (x->dtype == RNNP_F32) {
+    if (x->dtype == RNNP_DTYPE_F32) {
         rnnp_unary_args args = {.x = x->data, .y = y->data, .n = n};
 
         rnnp_clip_bounds(node, inputs, &args.alpha, &args.beta);

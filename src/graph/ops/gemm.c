@@ -27,14 +27,14 @@ static rnnp_status gemm_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     int64_t k;
 
     for (size_t i = 0; i < 3; i++) {
-        if (!rnnp_absent(in->node, i) && (status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_F32))) != RNNP_OK)
+        if (!rnnp_absent(in->node, i) && (status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_DTYPE_F32))) != RNNP_OK)
             return status;
     }
     if (a->rank != 2 || b->rank != 2)
         return FAIL(in, RNNP_ERR_SHAPE, "A has rank %zu and B %zu, both must be 2", a->rank, b->rank);
     if ((status = rnnp_infer_same(in, "inner dimension", a->dim[!gemm->trans_a], b->dim[gemm->trans_b], &k)) != RNNP_OK)
         return status;
-    outputs[0] = (rnnp_meta){.dtype = RNNP_F32, .rank = 2};
+    outputs[0] = (rnnp_meta){.dtype = RNNP_DTYPE_F32, .rank = 2};
     outputs[0].dim[0] = a->dim[gemm->trans_a];
     outputs[0].dim[1] = b->dim[!gemm->trans_b];
     if (rnnp_absent(in->node, 2)) return RNNP_OK;

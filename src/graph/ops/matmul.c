@@ -26,16 +26,16 @@ static rnnp_status matmul_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     int64_t k;
 
     for (size_t i = 0; i < 2; i++) {
-        if ((status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_F32))) != RNNP_OK) return status;
+        if ((status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_DTYPE_F32))) != RNNP_OK) return status;
         if (inputs[i].rank == 0) return FAIL(in, RNNP_ERR_SHAPE, "input %zu is a scalar", i);
         const rnnp_tensor shape = rnnp_known_tensor(&inputs[i]);
         side[i] = rnnp_matmul_operand(&shape, i == 1);
-        batch[i] = (rnnp_meta){.dtype = RNNP_F32, .rank = side[i].rank - 2};
+        batch[i] = (rnnp_meta){.dtype = RNNP_DTYPE_F32, .rank = side[i].rank - 2};
         memcpy(batch[i].dim, side[i].shape, batch[i].rank * sizeof *batch[i].dim);
     }
     const int64_t *a = side[0].shape + batch[0].rank, *b = side[1].shape + batch[1].rank;
     if ((status = rnnp_infer_same(in, "inner dimension", a[1], b[0], &k)) != RNNP_OK) return status;
-    *out = (rnnp_meta){.dtype = RNNP_F32};
+    *out = (rnnp_meta){.dtype = RNNP_DTYPE_F32};
     if ((status = rnnp_infer_broadcast(in, &batch[0], &batch[1], out)) != RNNP_OK) return status;
     if (inputs[0].rank > 1) out->dim[out->rank++] = a[0];
     if (inputs[1].rank > 1) out->dim[out->rank++] = b[1];

@@ -115,7 +115,7 @@ static rnnp_status gather_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     rnnp_status status;
     size_t axis = 0;
 
-    if ((status = rnnp_infer_type(in, inputs, 1, RNNP_BIT(RNNP_I64) | RNNP_BIT(RNNP_I32))) != RNNP_OK ||
+    if ((status = rnnp_infer_type(in, inputs, 1, RNNP_BIT(RNNP_DTYPE_I64) | RNNP_BIT(RNNP_DTYPE_I32))) != RNNP_OK ||
         (status = rnnp_infer_axis(in, params->axis, x->rank, &axis)) != RNNP_OK)
         return status;
     if (x->rank - 1 + index->rank > RNNP_MAX_RANK)
@@ -134,7 +134,7 @@ static void gather_rows(const rnnp_exec *e, const rnnp_tensor *x, const char *fr
 {
     const size_t row_bytes = cols * rnnp_dtype_bytes(x->dtype);
 
-    if (x->dtype == RNNP_F32) {
+    if (x->dtype == RNNP_DTYPE_F32) {
         const rnnp_gather_args args = {.x = (const float *)(const void *)from,
                                        .y = (float *)(void *)to,
                                        .index = index,
@@ -283,7 +283,7 @@ static rnnp_status where_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     rnnp_meta both;
     rnnp_status status;
 
-    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_BOOL))) != RNNP_OK ||
+    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_DTYPE_BOOL))) != RNNP_OK ||
         (status = rnnp_infer_same_type(in, inputs, 1, 2)) != RNNP_OK ||
         (status = rnnp_infer_broadcast(in, &inputs[1], &inputs[2], &both)) != RNNP_OK)
         return status;

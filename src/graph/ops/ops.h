@@ -75,7 +75,7 @@ static inline size_t rnnp_axis(int64_t axis, size_t rank) { return (size_t)(axis
 rnnp_status rnnp_infer_axes(rnnp_infer *in, const rnnp_ints *axes, size_t rank, unsigned *mask);
 unsigned rnnp_axes_mask(const rnnp_ints *axes, size_t rank);
 
-/* Fails with RNNP_ERR_TYPE unless the dtype is one of the mask (bit RNNP_F32, ...). */
+/* Fails with RNNP_ERR_TYPE unless the dtype is one of the mask (bit RNNP_DTYPE_F32, ...). */
 #define RNNP_BIT(dtype) (1u << (dtype))
 rnnp_status rnnp_infer_type(rnnp_infer *in, const rnnp_meta *inputs, size_t input, unsigned allowed);
 rnnp_status rnnp_infer_same_type(rnnp_infer *in, const rnnp_meta *inputs, size_t a, size_t b);

@@ -54,7 +54,7 @@ static rnnp_product choose(const rnnp_prepare *p, const rnnp_dense *dense, size_
     const rnnp_variant *usual = rnnp_product_kernel(p->select, (size_t)dense->n, (size_t)dense->k);
     rnnp_product product = {planned ? planned->kernel : usual, 0};
 
-    *found = (rnnp_record_found){.match = RNNP_RECORD_NONE};
+    *found = (rnnp_record_found){.match = RNNP_MATCH_NONE};
     if (!p->tuning)
         snprintf(found->reason, sizeof found->reason, "the plan was made without looking for records");
     else if (rows == 0 || dense->n == 0 || dense->k == 0 || dense->matrices != 1)

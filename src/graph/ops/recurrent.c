@@ -178,14 +178,14 @@ static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out
     const int64_t gated = rnnp_dim_mul(in, G, hidden);
     const int64_t state[3] = {first ? batch : D, first ? D : batch, hidden};
     const expectation all[] = {
-        {X, "X", RNNP_F32, 3, {x->dim[0], x->dim[1], x->dim[2]}},
-        {W, "W", RNNP_F32, 3, {D, gated, x->dim[2]}},
-        {R, "R", RNNP_F32, 3, {D, gated, hidden}},
-        {B, "B", RNNP_F32, 2, {D, rnnp_dim_mul(in, 2, gated), 0}},
-        {LENGTHS, "sequence_lens", RNNP_I32, 1, {batch, 0, 0}},
-        {H0, "initial_h", RNNP_F32, 3, {state[0], state[1], state[2]}},
-        {C0, "initial_c", RNNP_F32, 3, {state[0], state[1], state[2]}},
-        {P, "P", RNNP_F32, 2, {D, rnnp_dim_mul(in, 3, hidden), 0}},
+        {X, "X", RNNP_DTYPE_F32, 3, {x->dim[0], x->dim[1], x->dim[2]}},
+        {W, "W", RNNP_DTYPE_F32, 3, {D, gated, x->dim[2]}},
+        {R, "R", RNNP_DTYPE_F32, 3, {D, gated, hidden}},
+        {B, "B", RNNP_DTYPE_F32, 2, {D, rnnp_dim_mul(in, 2, gated), 0}},
+        {LENGTHS, "sequence_lens", RNNP_DTYPE_I32, 1, {batch, 0, 0}},
+        {H0, "initial_h", RNNP_DTYPE_F32, 3, {state[0], state[1], state[2]}},
+        {C0, "initial_c", RNNP_DTYPE_F32, 3, {state[0], state[1], state[2]}},
+        {P, "P", RNNP_DTYPE_F32, 2, {D, rnnp_dim_mul(in, 3, hidden), 0}},
     };
     for (size_t i = 0; i < (lstm ? 8 : 6); i++) {
         const rnnp_status status =
@@ -193,11 +193,11 @@ static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out
 
         if (status != RNNP_OK) return status;
     }
-    outputs[Y] = (rnnp_meta){.dtype = RNNP_F32, .rank = 4};
+    outputs[Y] = (rnnp_meta){.dtype = RNNP_DTYPE_F32, .rank = 4};
     memcpy(outputs[Y].dim, first ? (int64_t[]){batch, steps, D, hidden} : (int64_t[]){steps, D, batch, hidden},
            4 * sizeof(int64_t));
     for (int o = Y_H; o <= (lstm ? Y_C : Y_H); o++) {
-        outputs[o] = (rnnp_meta){.dtype = RNNP_F32, .rank = 3};
+        outputs[o] = (rnnp_meta){.dtype = RNNP_DTYPE_F32, .rank = 3};
         memcpy(outputs[o].dim, state, sizeof state);
     }
     return RNNP_OK;
@@ -209,7 +209,7 @@ static int time_axis(const rnnp_node *node, const rnnp_meta *inputs, const int *
     const int axis = params->batch_first ? 1 : 0;
 
     (void)inputs;
-    if (params->layer.direction != RNNP_FORWARD) return RNNP_TIME_REVERSED;
+    if (params->layer.direction != RNNP_DIRECTION_FORWARD) return RNNP_TIME_REVERSED;
     if (in_axis[X] != axis) return RNNP_TIME_ELSEWHERE;
     for (size_t i = 1; i < node->n_inputs; i++) {
         if (in_axis[i] != RNNP_TIME_NONE) return RNNP_TIME_MIXED;
@@ -267,7 +267,7 @@ static void choose(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_recur
 {
     const rnnp_recurrent *packed = p->planned;
 
-    *found = (rnnp_record_found){.match = RNNP_RECORD_NONE};
+    *found = (rnnp_record_found){.match = RNNP_MATCH_NONE};
     if (p->tuning && batch > 0 && steps > 0)
         rnnp_choice_find(p->context, p->tuning->records, &p->tuning->host, packed, batch, steps, p->threads, layer,
                          found);
@@ -563,7 +563,7 @@ static int stacks(const rnnp_node *below, const rnnp_meta *y, const rnnp_node *n
     const recurrent_params *a = below->params, *b = node->params;
     const int64_t steps = y->dim[a->batch_first ? 1 : 0], batch = y->dim[a->batch_first ? 0 : 2];
 
-    return a->layer.direction == b->layer.direction && a->layer.direction != RNNP_BIDIRECTIONAL &&
+    return a->layer.direction == b->layer.direction && a->layer.direction != RNNP_DIRECTION_BIDIRECTIONAL &&
            x->dim[b->batch_first ? 1 : 0] == steps && x->dim[b->batch_first ? 0 : 1] == batch &&
            x->dim[2] == y->dim[3] && (a->batch_first == b->batch_first || steps == 1 || batch == 1);
 }

@@ -86,9 +86,9 @@ static void fill_identity(reduction kind, rnnp_dtype dtype, void *y, size_t n)
     }
     for (size_t i = 0; i < n; i++) {
         switch (dtype) {
-        case RNNP_F32: ((float *)y)[i] = sign < 0 ? -INFINITY : INFINITY; break;
-        case RNNP_I32: ((int32_t *)y)[i] = sign < 0 ? INT32_MIN : INT32_MAX; break;
-        case RNNP_I64: ((int64_t *)y)[i] = sign < 0 ? INT64_MIN : INT64_MAX; break;
+        case RNNP_DTYPE_F32: ((float *)y)[i] = sign < 0 ? -INFINITY : INFINITY; break;
+        case RNNP_DTYPE_I32: ((int32_t *)y)[i] = sign < 0 ? INT32_MIN : INT32_MAX; break;
+        case RNNP_DTYPE_I64: ((int64_t *)y)[i] = sign < 0 ? INT64_MIN : INT64_MAX; break;
         default: ((uint8_t *)y)[i] = sign < 0 ? 0 : UINT8_MAX; break;
         }
     }
@@ -98,7 +98,7 @@ static void fill_identity(reduction kind, rnnp_dtype dtype, void *y, size_t n)
 static void accumulate(const rnnp_exec *e, const reduce_family *family, rnnp_dtype dtype, char *y, const char *x,
                        size_t n)
 {
-    if (dtype == RNNP_F32 && family->pair != RNNP_OP_COUNT) {
+    if (dtype == RNNP_DTYPE_F32 && family->pair != RNNP_OP_COUNT) {
         float *to = (float *)(void *)y;
         const rnnp_binary_args args = {to, (const float *)(const void *)x, to, n, 1, 1};
 
@@ -161,7 +161,7 @@ static rnnp_status reduce_run(const rnnp_exec *e, const rnnp_node *node, const r
 
     if (mask == 0) {
         rnnp_copy(y->data, x->data, rnnp_tensor_elements(x) * rnnp_dtype_bytes(x->dtype));
-    } else if (last_axes && count > 0 && x->dtype == RNNP_F32 && family->rows != RNNP_OP_COUNT) {
+    } else if (last_axes && count > 0 && x->dtype == RNNP_DTYPE_F32 && family->rows != RNNP_OP_COUNT) {
         const rnnp_row_args args = {
             .x = x->data, .y = y->data, .rows = rnnp_tensor_elements(y), .cols = count, .ldx = count, .ldy = 1};
 
@@ -202,13 +202,14 @@ static int reduce_time(const rnnp_node *node, const rnnp_meta *inputs, const int
                                                    .time = reduce_time,                  \
                                                    .family = &family_##op_name};
 
-#define FLOATS RNNP_BIT(RNNP_F32)
-#define NUMBERS (FLOATS | RNNP_BIT(RNNP_I32) | RNNP_BIT(RNNP_I64))
+#define FLOATS RNNP_BIT(RNNP_DTYPE_F32)
+#define NUMBERS (FLOATS | RNNP_BIT(RNNP_DTYPE_I32) | RNNP_BIT(RNNP_DTYPE_I64))
 
 REDUCE(ReduceSum, REDUCE_SUM, 13, RNNP_OP_reduce_sum_f32, RNNP_OP_add_f32, &rnnp_loops_add, NUMBERS)
 REDUCE(ReduceMean, REDUCE_MEAN, 18, RNNP_OP_reduce_mean_f32, RNNP_OP_add_f32, NULL, FLOATS)
-REDUCE(ReduceMax, REDUCE_MAX, 18, RNNP_OP_reduce_max_f32, RNNP_OP_COUNT, &rnnp_loops_max, NUMBERS | RNNP_BIT(RNNP_U8))
-REDUCE(ReduceMin, REDUCE_MIN, 18, RNNP_OP_COUNT, RNNP_OP_COUNT, &rnnp_loops_min, NUMBERS | RNNP_BIT(RNNP_U8))
+REDUCE(ReduceMax, REDUCE_MAX, 18, RNNP_OP_reduce_max_f32, RNNP_OP_COUNT, &rnnp_loops_max,
+       NUMBERS | RNNP_BIT(RNNP_DTYPE_U8))
+REDUCE(ReduceMin, REDUCE_MIN, 18, RNNP_OP_COUNT, RNNP_OP_COUNT, &rnnp_loops_min, NUMBERS | RNNP_BIT(RNNP_DTYPE_U8))
 
 /* ---- ArgMax, ArgMin: the first index of the extreme element, or the last (select_last_index) ---- */
 
@@ -233,11 +234,11 @@ static rnnp_status arg_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta 
     rnnp_status status;
     size_t axis = 0;
 
-    if ((status = rnnp_infer_type(in, inputs, 0, NUMBERS | RNNP_BIT(RNNP_U8))) != RNNP_OK ||
+    if ((status = rnnp_infer_type(in, inputs, 0, NUMBERS | RNNP_BIT(RNNP_DTYPE_U8))) != RNNP_OK ||
         (status = rnnp_infer_axis(in, arg->axis, inputs[0].rank, &axis)) != RNNP_OK)
         return status;
     if (inputs[0].dim[axis] == 0) return FAIL(in, RNNP_ERR_SHAPE, "axis %zu has no elements", axis);
-    outputs[0].dtype = RNNP_I64;
+    outputs[0].dtype = RNNP_DTYPE_I64;
     reduce_dims(&outputs[0], &inputs[0], 1u << axis, arg->keep);
     return RNNP_OK;
 }

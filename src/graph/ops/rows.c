@@ -26,7 +26,7 @@ static rnnp_status softmax_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
     rnnp_status status;
     size_t axis;
 
-    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32))) != RNNP_OK) return status;
+    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_DTYPE_F32))) != RNNP_OK) return status;
     if (rank == 0) return FAIL(in, RNNP_ERR_SHAPE, "the input is a scalar");
     rnnp_meta_like(&outputs[0], &inputs[0]);
     if (coerces(in->node) && softmax->axis == (int64_t)rank) return RNNP_OK; /* rows of one element */

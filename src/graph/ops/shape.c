@@ -45,10 +45,10 @@ static rnnp_status dropout_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
 
     rnnp_meta_like(&outputs[0], &inputs[0]);
     rnnp_meta_like(&outputs[1], &inputs[0]);
-    if (in->node->opset >= 10) outputs[1].dtype = RNNP_BOOL;
-    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_F32))) != RNNP_OK || rnnp_absent(in->node, 2))
+    if (in->node->opset >= 10) outputs[1].dtype = RNNP_DTYPE_BOOL;
+    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_DTYPE_F32))) != RNNP_OK || rnnp_absent(in->node, 2))
         return status;
-    if ((status = rnnp_infer_type(in, inputs, 2, RNNP_BIT(RNNP_BOOL))) != RNNP_OK ||
+    if ((status = rnnp_infer_type(in, inputs, 2, RNNP_BIT(RNNP_DTYPE_BOOL))) != RNNP_OK ||
         (status = rnnp_infer_scalar(in, inputs, 2, "training_mode")) != RNNP_OK)
         return status;
     return dropout_training(in->context, in->node, inputs[2].known);
@@ -59,8 +59,8 @@ static rnnp_status dropout_run(const rnnp_exec *e, const rnnp_node *node, const 
 {
     const rnnp_tensor *mask = &outputs[1];
 
-    if (mask->data && mask->dtype == RNNP_BOOL) memset(mask->data, 1, rnnp_tensor_elements(mask));
-    for (size_t i = 0; mask->data && mask->dtype == RNNP_F32 && i < rnnp_tensor_elements(mask); i++)
+    if (mask->data && mask->dtype == RNNP_DTYPE_BOOL) memset(mask->data, 1, rnnp_tensor_elements(mask));
+    for (size_t i = 0; mask->data && mask->dtype == RNNP_DTYPE_F32 && i < rnnp_tensor_elements(mask); i++)
         ((float *)mask->data)[i] = 1.0f;
     rnnp_view_run(e, node, inputs, outputs);
     return dropout_training(e->context, node, inputs[2].data);
@@ -245,7 +245,7 @@ static rnnp_status shape_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
 {
     size_t start;
 
-    outputs[0] = (rnnp_meta){.dtype = RNNP_I64, .rank = 1};
+    outputs[0] = (rnnp_meta){.dtype = RNNP_DTYPE_I64, .rank = 1};
     outputs[0].dim[0] = (int64_t)shape_range(in->node, inputs[0].rank, &start);
     return RNNP_OK;
 }
@@ -286,7 +286,7 @@ static rnnp_status size_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
 {
     (void)in;
     (void)inputs;
-    outputs[0] = (rnnp_meta){.dtype = RNNP_I64};
+    outputs[0] = (rnnp_meta){.dtype = RNNP_DTYPE_I64};
     return RNNP_OK;
 }
 

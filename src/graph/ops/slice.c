@@ -287,7 +287,8 @@ static rnnp_status split_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     size_t axis = 0;
 
     if ((status = rnnp_infer_axis(in, split->axis, inputs[0].rank, &axis)) != RNNP_OK ||
-        (has_input && (status = rnnp_infer_type(in, inputs, 1, RNNP_BIT(RNNP_I64) | RNNP_BIT(RNNP_I32))) != RNNP_OK))
+        (has_input &&
+         (status = rnnp_infer_type(in, inputs, 1, RNNP_BIT(RNNP_DTYPE_I64) | RNNP_BIT(RNNP_DTYPE_I32))) != RNNP_OK))
         return status;
     const int64_t dim = inputs[0].dim[axis];
     if (dim > INT64_MAX / 2) return FAIL(in, RNNP_ERR_SHAPE, "axis %zu has %lld elements", axis, (long long)dim);

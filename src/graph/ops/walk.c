@@ -109,7 +109,7 @@ void rnnp_copy_strided(const rnnp_selection *select, const rnnp_tensor *y, const
     if (!walk.rows) return;
 
     const size_t last = walk.rank - 1;
-    if (y->dtype == RNNP_F32 && walk.rank >= 2 && walk.step[0][last - 1] == 1 && walk.step[0][last] > 0) {
+    if (y->dtype == RNNP_DTYPE_F32 && walk.rank >= 2 && walk.step[0][last - 1] == 1 && walk.step[0][last] > 0) {
         walk.outer--;
         walk.row_elements *= walk.dim[last - 1];
         walk.rows /= walk.dim[last - 1];

@@ -120,13 +120,13 @@ static rnnp_status pow_backward(const rnnp_gradient_call *call)
 
     if (!call->d_inputs[0].data) return RNNP_OK;
     const rnnp_tensor whole = whole_gradient(call, 0);
-    if (rnnp_pow_converts(RNNP_F32, exponent.dtype))
+    if (rnnp_pow_converts(RNNP_DTYPE_F32, exponent.dtype))
         rnnp_pow_convert(&exponent, exponents);
     else
         rnnp_copy(exponents, exponent.data, n * sizeof(float));
     for (size_t i = 0; i < n; i++)
         less[i] = exponents[i] == 0.0f ? 0.0f : exponents[i] - 1.0f; /* 0 x^0 and not 0 x^-1 */
-    exponent = lessened = (rnnp_tensor){.dtype = RNNP_F32, .rank = exponent.rank};
+    exponent = lessened = (rnnp_tensor){.dtype = RNNP_DTYPE_F32, .rank = exponent.rank};
     memcpy(exponent.shape, call->inputs[1].shape, sizeof exponent.shape);
     memcpy(lessened.shape, exponent.shape, sizeof exponent.shape);
     exponent.data = exponents;

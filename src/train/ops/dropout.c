@@ -43,7 +43,7 @@ static void drop(const rnnp_gradient_call *call, const float *x, float *y, const
                 const int keep = number[i] >= rate;
 
                 if (y) y[at] = keep ? x[at] * scale : 0.0f;
-                if (mask && mask->dtype == RNNP_F32)
+                if (mask && mask->dtype == RNNP_DTYPE_F32)
                     ((float *)mask->data)[at] = keep ? 1.0f : 0.0f;
                 else if (mask)
                     ((uint8_t *)mask->data)[at] = (uint8_t)keep;
@@ -85,7 +85,7 @@ static rnnp_status dropout_check(const rnnp_gradient_shape *shape)
     rnnp_status status = rnnp_check_constant(shape, 1, "the rate");
 
     if (status != RNNP_OK) return status;
-    if (!rnnp_absent(node, 1) && shape->inputs[1].dtype != RNNP_F32)
+    if (!rnnp_absent(node, 1) && shape->inputs[1].dtype != RNNP_DTYPE_F32)
         return rnnp_node_fail(shape->context, node, RNNP_ERR_UNSUPPORTED, "the rate is %s, not f32",
                               rnnp_dtype_name(shape->inputs[1].dtype));
     const float rate = dropout_rate(node, rnnp_absent(node, 1) ? NULL : shape->inputs[1].known);

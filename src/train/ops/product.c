@@ -47,7 +47,7 @@ static product product_of(const rnnp_node *node, const rnnp_tensor *a, const rnn
     product p = node->op->param_bytes ? gemm_product(rnnp_gemm_of(node), a, b) : matmul_product(a, b);
 
     /* y's own axes of matrices come last, where a vector has none. */
-    p.y = (rnnp_tensor){.dtype = RNNP_F32, .rank = p.a.rank > p.b.rank ? p.a.rank : p.b.rank};
+    p.y = (rnnp_tensor){.dtype = RNNP_DTYPE_F32, .rank = p.a.rank > p.b.rank ? p.a.rank : p.b.rank};
     rnnp_copy(p.y.shape, y->shape, p.y.rank * sizeof *y->shape);
     return p;
 }

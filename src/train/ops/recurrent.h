@@ -105,15 +105,15 @@ static inline size_t rnnp_bptt_active(const rnnp_bptt_run *run, size_t step)
 }
 static inline size_t rnnp_bptt_time(const rnnp_bptt_run *run, size_t step)
 {
-    return run->d == 1 || run->net.layer.direction == RNNP_REVERSE ? run->net.steps - 1 - step : step;
+    return run->d == 1 || run->net.layer.direction == RNNP_DIRECTION_REVERSE ? run->net.steps - 1 - step : step;
 }
 /* Whether x and dx have the rows of segments as we want them: forwards, all of them, one behind the other. */
 static inline int rnnp_bptt_x_in_place(const rnnp_bptt_run *run)
 {
     const size_t width = run->net.layer.input;
 
-    return !run->io.lengths && run->d == 0 && run->net.layer.direction != RNNP_REVERSE && run->io.x_row == width &&
-           run->io.x_step == run->net.batch * width;
+    return !run->io.lengths && run->d == 0 && run->net.layer.direction != RNNP_DIRECTION_REVERSE &&
+           run->io.x_row == width && run->io.x_step == run->net.batch * width;
 }
 
 /* c = c0 + a b, no rows are none. */

@@ -18,7 +18,7 @@ int main(void)
 #ifdef WITH_ONNX
     rnnp_model *model;
     failed = rnnp_onnx_load(context, "no model", 8, NULL, &model) != RNNP_ERR_FORMAT;
-    if (failed) printf("unexpected: %s\n", rnnp_context_last_error(context));
+    if (failed) printf("unexpected: %s\n", rnnp_last_error(context));
 #endif
     rnnp_context_destroy(context);
     return failed;
