@@ -126,7 +126,7 @@ void rnnp_choice_read(const char *words, rnnp_recurrent_choice *choice)
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
     *choice = (rnnp_recurrent_choice){.chunk = 0};
-    for (size_t i = 0; rnnp_record_word(words, i, name, value); i++) {
+    for (size_t i = 0; rnnp_record_word(words, i, name, value) == RNNP_OK; i++) {
         const size_t part = part_of(name);
 
         if (part < RNNP_RECURRENT_PARTS)
@@ -185,7 +185,7 @@ void rnnp_product_read(const char *words, rnnp_product *product)
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
     *product = (rnnp_product){.threads = 0};
-    for (size_t i = 0; rnnp_record_word(words, i, name, value); i++) {
+    for (size_t i = 0; rnnp_record_word(words, i, name, value) == RNNP_OK; i++) {
         if (strcmp(name, "product") == 0)
             product->kernel = find_variant(value);
         else if (strcmp(name, "threads") == 0)
@@ -240,7 +240,7 @@ void rnnp_stack_read(const char *words, rnnp_stack_choice *choice)
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
     *choice = (rnnp_stack_choice){.task = 0};
-    for (size_t i = 0; rnnp_record_word(words, i, name, value); i++) {
+    for (size_t i = 0; rnnp_record_word(words, i, name, value) == RNNP_OK; i++) {
         if (strcmp(name, "schedule") == 0)
             choice->schedule = find_schedule(value);
         else if (strcmp(name, "task") == 0)

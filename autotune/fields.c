@@ -121,7 +121,16 @@ static int check_choice(const char *choice, char *reason)
     return 1;
 }
 
-int rnnp_record_word(const char *choice, size_t index, char *name, char *value)
+size_t rnnp_record_word_count(const char *choice)
+{
+    size_t n = 0;
+    pair p;
+
+    while (next_pair(&choice, &p) > 0) n++;
+    return n;
+}
+
+rnnp_status rnnp_record_word(const char *choice, size_t index, char *name, char *value)
 {
     pair p;
 
@@ -129,10 +138,10 @@ int rnnp_record_word(const char *choice, size_t index, char *name, char *value)
         if (index == 0) {
             snprintf(name, RNNP_RECORD_WORD, "%.*s", (int)p.name_length, p.name);
             snprintf(value, RNNP_RECORD_WORD, "%.*s", (int)p.value_length, p.value);
-            return 1;
+            return RNNP_OK;
         }
     }
-    return 0;
+    return RNNP_ERR_ARG;
 }
 
 void rnnp_record_normalise(rnnp_record *record)
@@ -143,7 +152,7 @@ void rnnp_record_normalise(rnnp_record *record)
 
     do { /* the least name after the last one */
         least[0] = '\0';
-        for (size_t i = 0; rnnp_record_word(record->choice, i, name, value); i++) {
+        for (size_t i = 0; rnnp_record_word(record->choice, i, name, value) == RNNP_OK; i++) {
             if (strcmp(name, last) > 0 && (!least[0] || strcmp(name, least) < 0)) {
                 memcpy(least, name, sizeof least);
                 memcpy(least_value, value, sizeof least_value);

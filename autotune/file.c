@@ -145,14 +145,14 @@ static int take_lock(const rnnp_context *context, const char *path, unsigned wai
 
 /* ---- Writing ---- */
 
-static int count_bytes(void *user, const char *text, size_t bytes)
+static int count_bytes(void *user, const void *text, size_t bytes)
 {
     (void)text;
     *(size_t *)user += bytes;
     return 0;
 }
 
-static int append(void *user, const char *text, size_t bytes)
+static int append(void *user, const void *text, size_t bytes)
 {
     char **const end = user;
 

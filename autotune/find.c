@@ -42,7 +42,7 @@ static int usable(const search *s, const rnnp_record *r, char refused[2 * RNNP_R
 {
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
-    for (size_t i = 0; s->usable && rnnp_record_word(r->choice, i, name, value); i++) {
+    for (size_t i = 0; s->usable && rnnp_record_word(r->choice, i, name, value) == RNNP_OK; i++) {
         if (!s->usable(s->user, name, value)) {
             snprintf(refused, 2 * RNNP_RECORD_WORD, "%s=%s", name, value);
             return 0;

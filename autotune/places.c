@@ -124,6 +124,9 @@ static void judge(int place, rnnp_records_place *p)
     if (file >= 0) close(file);
 }
 
+/* Whether a path of this length can be looked at. */
+static int is_place(int length) { return length > 0 && length < RNNP_RECORDS_PATH; }
+
 int rnnp_records_place_under(const char *root, const char *path, size_t index, rnnp_records_place *p)
 {
     int used = 0;
@@ -132,7 +135,7 @@ int rnnp_records_place_under(const char *root, const char *path, size_t index, r
         *p = (rnnp_records_place){.named = place < NAMED_PLACES};
         const int length = path_of(place, root, path, p->file);
 
-        if (length <= 0 || length >= RNNP_RECORDS_PATH) continue;
+        if (!is_place(length)) continue;
         judge(place, p);
         if (used && !p->reason[0]) snprintf(p->reason, sizeof p->reason, "another file comes first");
         p->used = !p->reason[0] || place == PLACE_PATH;
@@ -142,9 +145,19 @@ int rnnp_records_place_under(const char *root, const char *path, size_t index, r
     return 0;
 }
 
-int rnnp_records_place_at(const char *path, size_t index, rnnp_records_place *place)
+size_t rnnp_records_place_count(const char *path)
 {
-    return place ? rnnp_records_place_under("", path, index, place) : 0;
+    char file[RNNP_RECORDS_PATH];
+    size_t n = 0;
+
+    for (int place = 0; place < PLACES; place++)
+        if (is_place(path_of(place, "", path, file))) n++;
+    return n;
+}
+
+rnnp_status rnnp_records_place_info(const char *path, size_t index, rnnp_records_place *place)
+{
+    return place && rnnp_records_place_under("", path, index, place) ? RNNP_OK : RNNP_ERR_ARG;
 }
 
 rnnp_status rnnp_records_open_default(const rnnp_context *context, const char *path, char *file, rnnp_records **set)

@@ -71,9 +71,10 @@ void rnnp_records_swap(rnnp_records *a, rnnp_records *b)
 
 size_t rnnp_records_count(const rnnp_records *set) { return set ? set->n_records : 0; }
 
-int rnnp_records_at(const rnnp_records *set, size_t index, const rnnp_record_host **host, const rnnp_record **record)
+rnnp_status rnnp_records_get(const rnnp_records *set, size_t index, const rnnp_record_host **host,
+                             const rnnp_record **record)
 {
-    if (index >= rnnp_records_count(set)) return 0;
+    if (index >= rnnp_records_count(set)) return RNNP_ERR_ARG;
 
     size_t low = 0, high = set->n_hosts - 1; /* the first host that ends past the index */
     while (low < high) {
@@ -86,7 +87,7 @@ int rnnp_records_at(const rnnp_records *set, size_t index, const rnnp_record_hos
     }
     if (host) *host = &set->hosts[low].host;
     if (record) *record = &set->records[index];
-    return 1;
+    return RNNP_OK;
 }
 
 void rnnp_records_of_host(const rnnp_records *set, const rnnp_record_host *host, size_t *first, size_t *end)

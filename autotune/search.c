@@ -134,21 +134,12 @@ static double deviation(const double *from, size_t n)
 
 /* ---- Candidates ---- */
 
-static size_t count_words(const char *words)
-{
-    char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
-    size_t n = 0;
-
-    while (rnnp_record_word(words, n, name, value)) n++;
-    return n;
-}
-
 /* Takes over the candidates, cheapest first behind the default. */
 static void order_candidates(search *s, const rnnp_candidate *list)
 {
     for (size_t i = 0; i < s->count; i++) {
         s->all[i].choice = list[i].words;
-        s->all[i].words = count_words(list[i].words);
+        s->all[i].words = rnnp_record_word_count(list[i].words);
         s->all[i].cost_ns = list[i].cost_ns;
     }
     qsort(s->all + 1, s->count - 1, sizeof *s->all, by_cost);

@@ -96,7 +96,7 @@ rnnp_status rnnp_records_find_in(const rnnp_records *set, const rnnp_default *ta
 
 /* ---- Files ---- */
 
-/* rnnp_records_open_default and rnnp_records_place_at with `root` before /var and /etc, "" for this machine. */
+/* rnnp_records_open_default and rnnp_records_place_info with `root` before /var and /etc, "" for this machine. */
 rnnp_status rnnp_records_open_under(const rnnp_context *context, const char *root, const char *path, char *file,
                                     rnnp_records **set);
 int rnnp_records_place_under(const char *root, const char *path, size_t index, rnnp_records_place *place);

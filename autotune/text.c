@@ -27,7 +27,7 @@ static const struct line_kind {
 /* ---- Printing ---- */
 
 typedef struct printer {
-    rnnp_records_write_fn write;
+    rnnp_write_fn write;
     void *user;
     XXH3_state_t hash; /* of what was written */
 } printer;
@@ -52,7 +52,7 @@ static void checksum_line(char line[CHECKSUM_LINE + 1], uint64_t hash)
     snprintf(line, CHECKSUM_LINE + 1, "%s%016" PRIx64 "\n", checksum, hash);
 }
 
-rnnp_status rnnp_records_write(const rnnp_records *set, rnnp_records_write_fn write, void *user)
+rnnp_status rnnp_records_write(const rnnp_records *set, rnnp_write_fn write, void *user)
 {
     char line[RNNP_RECORD_LINE];
     printer p;
@@ -199,9 +199,10 @@ static const char *take_record(rnnp_records *set, const char *text, const char *
 }
 
 /* Compares what is printed with the text. */
-static int match(void *user, const char *text, size_t bytes)
+static int match(void *user, const void *written, size_t bytes)
 {
     source *const s = user;
+    const char *const text = written;
 
     if ((size_t)(s->end - s->text) < bytes || memcmp(s->text, text, bytes) != 0) return 1;
     for (size_t i = 0; i < bytes; i++) s->line += text[i] == '\n';

@@ -28,7 +28,7 @@ class PackedFile {
         rnnp_model *model = nullptr;
         const int fd = mkstemp(path_);
         require(fd < 0 || close(fd) != 0 ? RNNP_ERR_IO : RNNP_OK, context, "temporary file");
-        require(rnnp_onnx_load(context, onnx.data(), onnx.size(), nullptr, &model), context, "model");
+        require(rnnp_onnx_open_memory(context, onnx.data(), onnx.size(), NULL, &model), context, "model");
         require(rnnp_packed_write_file(model, nullptr, path_), context, "packed file");
         rnnp_model_destroy(model);
     }
@@ -85,10 +85,10 @@ void register_models(Host &host)
                         const PackedFile packed_file(context, file);
                         const Floats x(STEPS * hidden), y(STEPS * hidden);
                         const Open from_onnx = [&file](rnnp_context *c, rnnp_model **model) {
-                            return rnnp_onnx_load(c, file.data(), file.size(), nullptr, model);
+                            return rnnp_onnx_open_memory(c, file.data(), file.size(), NULL, model);
                         };
                         const Open from_packed = [&packed_file](rnnp_context *c, rnnp_model **model) {
-                            return rnnp_packed_open_file(c, packed_file.path(), model);
+                            return rnnp_packed_open_file(c, packed_file.path(), NULL, model);
                         };
                         Work work; /* the ONNX file's bytes are the least that must be read; packed weights are as many
                                     * */

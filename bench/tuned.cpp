@@ -188,7 +188,7 @@ const char *choice_of(const rnnp_records *records, const rnnp_record_host &here,
 {
     const rnnp_record_host *host;
     const rnnp_record *record;
-    for (std::size_t i = 0; rnnp_records_at(records, i, &host, &record); i++) {
+    for (std::size_t i = 0; rnnp_records_get(records, i, &host, &record) == RNNP_OK; i++) {
         const rnnp_record_key &k = record->key;
         if (rnnp_record_host_equal(host, &here) && !std::strcmp(k.layer, key.layer) && k.input == key.input &&
             k.hidden == key.hidden && k.batch == key.batch && k.steps == key.steps && k.threads == key.threads)
@@ -273,7 +273,7 @@ try {
         check(made, rnnp_records_host(made, &here));
         const rnnp_record_host *host;
         const rnnp_record *record;
-        for (std::size_t i = 0, n = 0; rnnp_records_at(read, i, &host, &record); i++) {
+        for (std::size_t i = 0, n = 0; rnnp_records_get(read, i, &host, &record) == RNNP_OK; i++) {
             if (!rnnp_record_host_equal(host, &here) || record->key.threads != threads ||
                 n++ % (every ? every : 1) != 0)
                 continue;

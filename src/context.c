@@ -38,7 +38,11 @@ const char *rnnp_status_string(rnnp_status status)
     return "unknown status";
 }
 
-const char *rnnp_feature_name(size_t bit) { return rnnp_cpu_feature_text(bit); }
+size_t rnnp_feature_count(void) { return RNNP_FEATURE_COUNT; }
+
+const char *rnnp_feature_name(size_t index) { return rnnp_cpu_feature_text(index); }
+
+size_t rnnp_isa_count(void) { return RNNP_ISA_COUNT; }
 
 const char *rnnp_isa_name(size_t index) { return index < RNNP_ISA_COUNT ? rnnp_isa_names[index] : NULL; }
 
@@ -293,9 +297,17 @@ rnnp_status rnnp_context_host(const rnnp_context *context, rnnp_host_info *info)
     return RNNP_OK;
 }
 
-int rnnp_context_variant(const rnnp_context *context, size_t index, rnnp_variant_info *info)
+size_t rnnp_context_variant_count(const rnnp_context *context)
 {
-    if (!context || !info) return 0;
+    size_t n = 0;
+
+    for (size_t isa = 0; context && isa < RNNP_ISA_COUNT; isa++) n += rnnp_tables[isa]->count;
+    return n;
+}
+
+rnnp_status rnnp_context_variant_info(const rnnp_context *context, size_t index, rnnp_variant_info *info)
+{
+    if (!context || !info) return RNNP_ERR_ARG;
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         const rnnp_variant_list *list = rnnp_tables[isa];
 
@@ -309,9 +321,9 @@ int rnnp_context_variant(const rnnp_context *context, size_t index, rnnp_variant
                 .usable = rnnp_variant_usable(row, context->cpu.features, context->max_rank),
                 .chosen = context->selection.op[row->op] == row,
             };
-            return 1;
+            return RNNP_OK;
         }
         index -= list->count;
     }
-    return 0;
+    return RNNP_ERR_ARG;
 }

@@ -142,7 +142,7 @@ std::function<void()> Rnnpack::function(const peer::Case &c, const float *x, flo
                             : c.function == "tanh" ? RNNP_FUNCTION_TANH
                                                    : RNNP_FUNCTION_SIGMOID;
     const rnnp_math math = c.math == "fast" ? RNNP_MATH_FAST : RNNP_MATH_U35;
-    return [this, f, math, x, y, n = c.depth] { check(rnnp_apply(context_.get(), f, math, x, y, n)); };
+    return [this, f, math, x, y, n = c.depth] { check(rnnp_apply(context_.get(), f, math, n, x, y)); };
 }
 
 /* The packed file is written where the outputs are: once, before anything is timed. */
@@ -153,12 +153,12 @@ std::shared_ptr<rnnp_model> Rnnpack::load(const peer::Case &c)
     std::shared_ptr<rnnp_model> model;
     rnnp_model *loaded;
     if (!packs || write_) {
-        check(rnnp_onnx_load_file(context_.get(), onnx.c_str(), &loaded));
+        check(rnnp_onnx_open_file(context_.get(), onnx.c_str(), NULL, &loaded));
         model.reset(loaded, Destroy());
     }
     if (packs && write_) check(rnnp_packed_write_file(model.get(), nullptr, packed.c_str()));
     if (packs) {
-        check(rnnp_packed_open_file(context_.get(), packed.c_str(), &loaded));
+        check(rnnp_packed_open_file(context_.get(), packed.c_str(), NULL, &loaded));
         model.reset(loaded, Destroy());
     }
     return model;

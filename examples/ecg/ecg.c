@@ -53,7 +53,7 @@ static int network_open(network *net, const char *path, const char *max_isa)
     rnnp_context_options_init(&options);
     options.max_isa = max_isa;
     rnnp_status status = rnnp_context_create(&options, &net->context);
-    if (status == RNNP_OK) status = rnnp_onnx_load_file(net->context, path, &net->model);
+    if (status == RNNP_OK) status = rnnp_onnx_open_file(net->context, path, NULL, &net->model);
     if (status == RNNP_OK) status = rnnp_plan_create(net->model, NULL, &net->plan);
     if (status == RNNP_OK) status = rnnp_stream_create(net->plan, NULL, &net->stream);
     if (status == RNNP_OK) status = rnnp_stream_input(net->stream, 0, &net->in);
@@ -230,9 +230,9 @@ static const char *verdict(int same) { return same == 1 ? "same bits" : same == 
 static int first_of_isa(const rnnp_context *context, size_t index)
 {
     rnnp_variant_info v, earlier;
-    rnnp_context_variant(context, index, &v);
+    if (rnnp_context_variant_info(context, index, &v) != RNNP_OK) return 0;
     for (size_t i = 0; i < index; i++)
-        if (rnnp_context_variant(context, i, &earlier) && strcmp(earlier.isa, v.isa) == 0) return 0;
+        if (rnnp_context_variant_info(context, i, &earlier) == RNNP_OK && strcmp(earlier.isa, v.isa) == 0) return 0;
     return 1;
 }
 
@@ -245,7 +245,7 @@ static int print_bits(const network *net, const char *path, const ecg_monitor *m
     printf("at once    %s as step by step\n", verdict(at_once));
     printf("ISAs       first 10 s:");
     rnnp_variant_info v;
-    for (size_t i = 0; rnnp_context_variant(net->context, i, &v); i++) {
+    for (size_t i = 0; rnnp_context_variant_info(net->context, i, &v) == RNNP_OK; i++) {
         if (!v.usable || !first_of_isa(net->context, i)) continue;
         const int same = same_on(path, v.isa, m);
         all_same &= same == 1;

@@ -125,7 +125,8 @@ RNNP_API rnnp_status rnnp_model_add_node(rnnp_model *model, const char *op, int 
                                          const rnnp_value *inputs, size_t n_inputs, const rnnp_attr *attrs,
                                          size_t n_attrs, rnnp_value *outputs, size_t n_outputs);
 
-/* Walks the operator table; NULL past its end. */
+/* The operator table; NULL past its end. */
+RNNP_API size_t rnnp_operator_count(void);
 RNNP_API const char *rnnp_operator_name(size_t index);
 
 /*
@@ -158,7 +159,12 @@ typedef struct rnnp_load_options {
                          * reads or writes; about a nanosecond each. 0 (default): 2^30, and 16 for each byte of the
                          * file */
     size_t max_nodes;   /* 0 (default): 262144 */
-    int compare_packed; /* packed files, see rnnp_packed_open_file_with; default 0 */
+    int compare_packed; /* packed files: 1: whenever a plan first takes packed weights of the file, the original weights,
+                         * which every file holds, are packed too, and other bytes are refused (rnnp_plan_create:
+                         * RNNP_ERR_FORMAT). A file whose writer is not trusted may hold other weights for one
+                         * instruction set than for another, with right checksums. 0 (default): not compared, as it
+                         * takes the time of packing, and memory for one node */
+    const char *directory; /* rnnp_onnx_open_memory: folder of external data; NULL (default): such models are refused */
 } rnnp_load_options;
 
 RNNP_API void rnnp_load_options_init(rnnp_load_options *options);

@@ -13,30 +13,23 @@ extern "C" {
 #endif
 
 /*
- * rnnp_onnx_load_file() reads and closes a model.
+ * rnnp_onnx_open_file() reads a file, builds its model and closes it. options (model.h) may be NULL for the defaults.
  *
  * Returns  RNNP_OK; RNNP_ERR_IO when a file cannot be read; RNNP_ERR_FORMAT for a damaged one;
- *          RNNP_ERR_UNSUPPORTED, RNNP_ERR_SHAPE or RNNP_ERR_TYPE naming the node; RNNP_ERR_MEMORY;
- *          RNNP_ERR_STATE when librnnpack and librnnpack-onnx are not of one version.
+ *          RNNP_ERR_UNSUPPORTED, RNNP_ERR_SHAPE or RNNP_ERR_TYPE naming the node; RNNP_ERR_LIMIT with a sentence that
+ *          names the limit and its value; RNNP_ERR_ARG; RNNP_ERR_MEMORY; RNNP_ERR_STATE when librnnpack and
+ *          librnnpack-onnx are not of one version.
  * Errors   leave *model NULL.
  * Memory   from the context's allocator; the parsed file is freed before the return.
  * Threads  safe from many threads with one context.
  */
-RNNP_API rnnp_status rnnp_onnx_load_file(rnnp_context *context, const char *path, rnnp_model **model);
+RNNP_API rnnp_status rnnp_onnx_open_file(rnnp_context *context, const char *path, const rnnp_load_options *options,
+                                         rnnp_model **model);
 
-/*
- * The same within limits: what a model may cost while it is loaded. options may be NULL, for the defaults.
- *
- * Returns  as above; also RNNP_ERR_LIMIT, with a sentence that names the limit and its value.
- */
-RNNP_API rnnp_status rnnp_onnx_load_file_with(rnnp_context *context, const char *path, const rnnp_load_options *options,
-                                              rnnp_model **model);
-RNNP_API rnnp_status rnnp_onnx_load_with(rnnp_context *context, const void *bytes, size_t size, const char *directory,
-                                         const rnnp_load_options *options, rnnp_model **model);
-
-/* The same from memory. `directory` is where external data is looked up; NULL refuses such models. */
-RNNP_API rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, size_t size, const char *directory,
-                                    rnnp_model **model);
+/* The same from memory, which is read during the call. External data is read from files in options->directory; without
+ * one, models with external data are refused. */
+RNNP_API rnnp_status rnnp_onnx_open_memory(rnnp_context *context, const void *bytes, size_t size,
+                                           const rnnp_load_options *options, rnnp_model **model);
 
 /*
  * rnnp_onnx_write() gives the bytes of a closed model's ONNX file to `write`, first to last. Loaded again they are

@@ -5,7 +5,7 @@
  * docs/reference/packed.md describes the format byte by byte.
  *
  *     rnnp_packed_write_file(model, NULL, "model.rnnp")          once
- *     rnnp_packed_open_file(context, "model.rnnp", &model)       wherever it is used; then as any other model
+ *     rnnp_packed_open_file(context, "model.rnnp", NULL, &model) wherever it is used; then as any other model
  *
  * A file serves every CPU: it holds the weights' original elements beside one packed form per instruction set asked
  * for. A plan takes the packed forms that its kernels want and packs the rest from the originals, with the same bits.
@@ -65,7 +65,9 @@ RNNP_API rnnp_status rnnp_packed_write_file(const rnnp_model *model, const rnnp_
 RNNP_API int rnnp_packed_is_file(const char *path);
 
 /*
- * rnnp_packed_open_file() maps a file and makes a closed model of it. The model owns the map.
+ * rnnp_packed_open_file() maps a file and makes a closed model of it. The model owns the map. options (model.h) may be
+ * NULL for the defaults. options->max_bytes counts the model and not the map; the defaults of max_bytes and max_work are
+ * those of an ONNX file of the same size.
  *
  * Header, graph and the constants that are not merely packed are compared with their checksums here; packed weights,
  * and originals that something is packed from, when a plan first needs them (rnnp_plan_create then says
@@ -73,35 +75,21 @@ RNNP_API int rnnp_packed_is_file(const char *path);
  *
  * Returns  RNNP_OK; RNNP_ERR_IO when the file cannot be read or is not a regular one; RNNP_ERR_FORMAT when it is not a
  *          packed model, is damaged or cut off, or comes from a CPU with another byte order; RNNP_ERR_UNSUPPORTED when
- *          it is of a newer version or holds an operator this library does not know; RNNP_ERR_MEMORY.
+ *          it is of a newer version or holds an operator this library does not know; RNNP_ERR_LIMIT; RNNP_ERR_ARG;
+ *          RNNP_ERR_MEMORY.
  * Errors   leave *model NULL and nothing mapped.
  * Memory   the map, and some kilobytes from the context's allocator for the graph.
  * Threads  safe from many threads with one context.
  * Files    Nobody may change or shorten the file in place while it is mapped: replace it by renaming another one over
  *          it, as rnnp_packed_write_file does. A mapped file that is shortened ends the process with SIGBUS.
  */
-RNNP_API rnnp_status rnnp_packed_open_file(rnnp_context *context, const char *path, rnnp_model **model);
+RNNP_API rnnp_status rnnp_packed_open_file(rnnp_context *context, const char *path, const rnnp_load_options *options,
+                                           rnnp_model **model);
 
 /* The same from memory. Bytes at an address that is a multiple of 64 are used where they are and must stay as they are
  * until the model is destroyed; others are copied. */
-RNNP_API rnnp_status rnnp_packed_open_memory(rnnp_context *context, const void *bytes, size_t size, rnnp_model **model);
-
-/*
- * The same with options (model.h, may be NULL). Within max_bytes count the model and not the map; a packed file's
- * default for max_bytes and max_work is that of an ONNX file of its size.
- *
- *   compare_packed  1: whenever a plan first takes packed weights of the file, the original weights, which every file
- *                   holds, are packed as well, and other bytes are refused (rnnp_plan_create: RNNP_ERR_FORMAT). A file
- *                   whose writer is not trusted may hold other weights for one instruction set than for another, with
- *                   right checksums. 0 (default): not compared, as it takes the time of packing, and memory for one
- * node
- *
- * Returns  as above; also RNNP_ERR_LIMIT.
- */
-RNNP_API rnnp_status rnnp_packed_open_file_with(rnnp_context *context, const char *path,
-                                                const rnnp_load_options *options, rnnp_model **model);
-RNNP_API rnnp_status rnnp_packed_open_memory_with(rnnp_context *context, const void *bytes, size_t size,
-                                                  const rnnp_load_options *options, rnnp_model **model);
+RNNP_API rnnp_status rnnp_packed_open_memory(rnnp_context *context, const void *bytes, size_t size,
+                                             const rnnp_load_options *options, rnnp_model **model);
 
 /*
  * rnnp_packed_verify() compares everything with its checksum, and every packed block with what packing the original

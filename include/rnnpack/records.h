@@ -57,8 +57,9 @@ typedef struct rnnp_record {
     uint64_t at;                     /* date: seconds since 1970 UTC, up to the year 9999 */
 } rnnp_record;
 
-/* The index-th word of a choice. Returns 1, or 0 past the last; `name` and `value` have room for RNNP_RECORD_WORD. */
-RNNP_API int rnnp_record_word(const char *choice, size_t index, char *name, char *value);
+/* The words of a choice. `name` and `value` have room for RNNP_RECORD_WORD. RNNP_ERR_ARG past the last. */
+RNNP_API size_t rnnp_record_word_count(const char *choice);
+RNNP_API rnnp_status rnnp_record_word(const char *choice, size_t index, char *name, char *value);
 
 /* This process on this host, as records made now would name it: the CPU budget (affinity, cgroup) is read anew, from
  * the system and a few small files. Allocates nothing. */
@@ -78,10 +79,10 @@ RNNP_API void rnnp_records_destroy(rnnp_records *set);
 /* How many records a set holds; 0 for NULL. */
 RNNP_API size_t rnnp_records_count(const rnnp_records *set);
 
-/* The index-th record and its host (either may be NULL), in the order of the text. Returns 1, or 0 past the last. The
+/* The index-th record and its host (either may be NULL), in the order of the text. RNNP_ERR_ARG past the last. The
  * pointers hold until the set changes. */
-RNNP_API int rnnp_records_at(const rnnp_records *set, size_t index, const rnnp_record_host **host,
-                             const rnnp_record **record);
+RNNP_API rnnp_status rnnp_records_get(const rnnp_records *set, size_t index, const rnnp_record_host **host,
+                                      const rnnp_record **record);
 
 /*
  * rnnp_records_merge() joins `other` into `set`; rnnp_records_add() joins one record. Of two records with the same host
@@ -152,10 +153,9 @@ enum { RNNP_RECORDS_TEXT_BYTES = 64 << 20 }; /* the most that is read or written
 RNNP_API rnnp_status rnnp_records_open_memory(const rnnp_context *context, const char *name, const char *text,
                                               size_t bytes, rnnp_records **set);
 
-/* Calls write() with pieces of the text, in order, until it returns other than 0: then RNNP_ERR_IO without a sentence,
+/* Gives the text to `write` in pieces, first to last, until it returns other than 0: then RNNP_ERR_IO without a sentence,
  * since the caller knows why. Allocates nothing. */
-typedef int (*rnnp_records_write_fn)(void *user, const char *text, size_t bytes);
-RNNP_API rnnp_status rnnp_records_write(const rnnp_records *set, rnnp_records_write_fn write, void *user);
+RNNP_API rnnp_status rnnp_records_write(const rnnp_records *set, rnnp_write_fn write, void *user);
 
 /* ---- Files ------------------------------------------------------------------------------------- */
 
@@ -206,7 +206,7 @@ RNNP_API rnnp_status rnnp_records_edit(const rnnp_context *context, const char *
 RNNP_API rnnp_status rnnp_records_open_default(const rnnp_context *context, const char *path, char *file,
                                                rnnp_records **set);
 
-/* Where rnnp_records_open_default() looks, in its order, and what it would do there now. Returns 1, or 0 past the last
+/* Where rnnp_records_open_default() looks, in its order, and what it would do there now. RNNP_ERR_ARG past the last
  * place. */
 typedef struct rnnp_records_place {
     char file[RNNP_RECORDS_PATH];
@@ -215,7 +215,8 @@ typedef struct rnnp_records_place {
     int used;                        /* this one is read */
     char reason[RNNP_RECORD_REASON]; /* why it is not; "" for the one that is */
 } rnnp_records_place;
-RNNP_API int rnnp_records_place_at(const char *path, size_t index, rnnp_records_place *place);
+RNNP_API size_t rnnp_records_place_count(const char *path);
+RNNP_API rnnp_status rnnp_records_place_info(const char *path, size_t index, rnnp_records_place *place);
 
 /*
  * rnnp_records_own_file() tells the file that this user's records belong to: the first of the above up to ~/.cache that

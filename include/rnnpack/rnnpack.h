@@ -162,11 +162,13 @@ typedef struct rnnp_host_info {
 /* Fills *info up to the caller's struct_size. RNNP_ERR_ARG on NULL or a zero struct_size. */
 RNNP_API rnnp_status rnnp_context_host(const rnnp_context *context, rnnp_host_info *info);
 
-/* "avx2", "fma3", "avx512f", ... or NULL past the last feature. */
-RNNP_API const char *rnnp_feature_name(size_t bit);
+/* CPU features that the library knows: "avx2", "fma3", "avx512f", ... NULL past the last. */
+RNNP_API size_t rnnp_feature_count(void);
+RNNP_API const char *rnnp_feature_name(size_t index);
 
-/* The instruction sets that kernels are written for, on any architecture: "generic", "avx2", ... or NULL past
- * the last. */
+/* The instruction sets that kernels are written for, on any architecture: "generic", "avx2", "neon", ... NULL past the
+ * last. */
+RNNP_API size_t rnnp_isa_count(void);
 RNNP_API const char *rnnp_isa_name(size_t index);
 
 typedef struct rnnp_variant_info {
@@ -177,8 +179,9 @@ typedef struct rnnp_variant_info {
     int chosen;       /* what the context uses when no tuning record says otherwise */
 } rnnp_variant_info;
 
-/* Walks the variant table: fills *info for index and returns 1, or returns 0 past its end. */
-RNNP_API int rnnp_context_variant(const rnnp_context *context, size_t index, rnnp_variant_info *info);
+/* The variant table. RNNP_ERR_ARG, without a sentence, for NULL and for an index past its end. */
+RNNP_API size_t rnnp_context_variant_count(const rnnp_context *context);
+RNNP_API rnnp_status rnnp_context_variant_info(const rnnp_context *context, size_t index, rnnp_variant_info *info);
 
 #ifdef __cplusplus
 }

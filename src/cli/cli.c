@@ -156,15 +156,15 @@ rnnp_status cli_load(rnnp_context *context, const char *path, int compare_packed
 
     rnnp_load_options_init(&options);
     options.compare_packed = compare_packed;
-    return rnnp_packed_is_file(path) ? rnnp_packed_open_file_with(context, path, &options, model)
-                                     : rnnp_onnx_load_file(context, path, model);
+    return rnnp_packed_is_file(path) ? rnnp_packed_open_file(context, path, &options, model)
+                                     : rnnp_onnx_open_file(context, path, NULL, model);
 }
 
 void cli_records_passed(const char *path, void (*say)(void *user, const char *file, const char *reason), void *user)
 {
     rnnp_records_place place;
 
-    for (size_t i = 0; rnnp_records_place_at(path, i, &place) && !place.used; i++)
+    for (size_t i = 0; rnnp_records_place_info(path, i, &place) == RNNP_OK && !place.used; i++)
         if (place.named || !place.missing) say(user, place.file, place.reason);
 }
 

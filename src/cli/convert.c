@@ -8,7 +8,7 @@
 static int describe(rnnp_context *context, const char *path)
 {
     rnnp_model *model = NULL;
-    const rnnp_status status = rnnp_onnx_load_file(context, path, &model);
+    const rnnp_status status = rnnp_onnx_open_file(context, path, NULL, &model);
     if (status != RNNP_OK) return cli_fail_status(context, status);
     printf("%s  %zu inputs, %zu outputs, %zu nodes, %zu parameters\n", cli_plain(path), rnnp_model_input_count(model),
            rnnp_model_output_count(model), rnnp_model_node_count(model), rnnp_model_constant_elements(model));

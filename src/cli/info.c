@@ -8,10 +8,10 @@
 /* The table is walked once per op, so that the variants of an op stand together. */
 static int first_of_op(const rnnp_context *context, size_t index, rnnp_variant_info *v)
 {
-    if (!rnnp_context_variant(context, index, v)) return -1;
+    if (rnnp_context_variant_info(context, index, v) != RNNP_OK) return -1;
     rnnp_variant_info earlier;
     for (size_t i = 0; i < index; i++)
-        if (rnnp_context_variant(context, i, &earlier) && strcmp(earlier.op, v->op) == 0) return 0;
+        if (rnnp_context_variant_info(context, i, &earlier) == RNNP_OK && strcmp(earlier.op, v->op) == 0) return 0;
     return 1;
 }
 
@@ -30,7 +30,7 @@ static void print_kernels(const rnnp_context *context)
         if (!first) continue;
         printf("%s\n", v.op);
         const char *const op = v.op;
-        for (size_t k = i; rnnp_context_variant(context, k, &v); k++)
+        for (size_t k = i; rnnp_context_variant_info(context, k, &v) == RNNP_OK; k++)
             if (strcmp(v.op, op) == 0) print_variant(&v);
     }
 }
@@ -44,14 +44,14 @@ static void print_summary(const rnnp_context *context)
     for (size_t isa = 0, listed = 0; rnnp_isa_name(isa); isa++) {
         size_t all = 0, chosen = 0;
 
-        for (size_t i = 0; rnnp_context_variant(context, i, &v); i++) {
+        for (size_t i = 0; rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++) {
             all += strcmp(v.isa, rnnp_isa_name(isa)) == 0;
             chosen += v.chosen && strcmp(v.isa, rnnp_isa_name(isa)) == 0;
         }
         if (all) printf("%s %s %zu, %zu chosen", listed++ ? ";" : "", rnnp_isa_name(isa), all, chosen);
     }
     printf(" (--kernels lists them)\n");
-    for (size_t i = 0; rnnp_context_variant(context, i, &v); i++)
+    for (size_t i = 0; rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++)
         if (v.chosen && (strstr(v.op, "_step") || strcmp(v.op, "gemm") == 0)) printf("  %s\n", v.name);
 }
 
@@ -107,7 +107,7 @@ static void print_json(const rnnp_context *context, const rnnp_host_info *h)
     json_size(&j, "threads", h->threads);
     json_array(&j, "variants");
     rnnp_variant_info v;
-    for (size_t i = 0; rnnp_context_variant(context, i, &v); i++) {
+    for (size_t i = 0; rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++) {
         json_object(&j, NULL);
         json_string(&j, "op", v.op);
         json_string(&j, "name", v.name);

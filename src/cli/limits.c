@@ -121,7 +121,7 @@ static size_t usable_isas(const rnnp_context *context, const char *isas[MOST_ISA
     const char *rising[MOST_ISAS];
     size_t n = 0;
     rnnp_variant_info v;
-    for (size_t i = 0; n < MOST_ISAS && rnnp_context_variant(context, i, &v); i++)
+    for (size_t i = 0; n < MOST_ISAS && rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++)
         if (v.usable && (n == 0 || strcmp(rising[n - 1], v.isa) != 0)) rising[n++] = v.isa;
     for (size_t i = 0; i < n; i++) isas[i] = rising[n - 1 - i];
     return n;

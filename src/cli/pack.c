@@ -40,7 +40,7 @@ static int describe(rnnp_context *context, const char *path)
     char data[CLI_TEXT], packed[CLI_TEXT], whole[CLI_TEXT];
     rnnp_packed_info info = {.struct_size = sizeof info};
     rnnp_model *model = NULL;
-    rnnp_status status = rnnp_packed_open_file(context, path, &model);
+    rnnp_status status = rnnp_packed_open_file(context, path, NULL, &model);
     if (status == RNNP_OK) status = rnnp_packed_verify(model);
     if (status == RNNP_OK) status = rnnp_model_packed_info(model, &info);
     rnnp_model_destroy(model);

@@ -33,7 +33,7 @@ static const char *count_text(char text[CLI_TEXT], const rnnp_records *set)
     size_t hosts = 0;
     const size_t n = rnnp_records_count(set);
 
-    for (size_t i = 0; rnnp_records_at(set, i, &host, NULL); i++) {
+    for (size_t i = 0; rnnp_records_get(set, i, &host, NULL) == RNNP_OK; i++) {
         hosts += host != before;
         before = host;
     }
@@ -41,7 +41,7 @@ static const char *count_text(char text[CLI_TEXT], const rnnp_records *set)
     return text;
 }
 
-static int write_stdout(void *user, const char *text, size_t bytes)
+static int write_stdout(void *user, const void *text, size_t bytes)
 {
     (void)user;
     return fwrite(text, 1, bytes, stdout) != bytes;
@@ -108,7 +108,7 @@ static void show_text(const job *j, const char *file)
         printf("%s: %s\n", cli_plain(file), count_text(count, j->set));
     else
         printf("no file of tuning records: shipped choices are used\n");
-    for (size_t i = 0; rnnp_records_at(j->set, i, &host, &record); i++) {
+    for (size_t i = 0; rnnp_records_get(j->set, i, &host, &record) == RNNP_OK; i++) {
         if (host != before) show_host(host, rnnp_record_host_equal(host, &j->here));
         before = host;
         show_record(record);
@@ -150,7 +150,7 @@ static void json_record(json *j, const rnnp_record *r)
     json_u64(j, "steps", r->key.steps);
     json_u64(j, "threads", r->key.threads);
     json_object(j, "choice");
-    for (size_t i = 0; rnnp_record_word(r->choice, i, name, value); i++) json_string(j, name, value);
+    for (size_t i = 0; rnnp_record_word(r->choice, i, name, value) == RNNP_OK; i++) json_string(j, name, value);
     json_close(j);
     json_u64(j, "ns", r->ns);
     json_u64(j, "default_ns", r->default_ns);
@@ -169,7 +169,7 @@ static void show_json(const job *j, const char *file)
     json_object(&out, NULL);
     json_string(&out, "file", *file ? file : NULL);
     json_array(&out, "hosts");
-    for (size_t i = 0; rnnp_records_at(j->set, i, &host, &record); i++) {
+    for (size_t i = 0; rnnp_records_get(j->set, i, &host, &record) == RNNP_OK; i++) {
         if (host != before) {
             if (before) {
                 json_close(&out);

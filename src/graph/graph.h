@@ -280,7 +280,6 @@ typedef struct rnnp_operator {
 } rnnp_operator;
 
 extern const rnnp_operator *const rnnp_operators[]; /* NULL-terminated */
-extern const size_t rnnp_operator_count;
 const rnnp_operator *rnnp_operator_find(const char *name);
 
 /* ---- Model ---- */

@@ -17,11 +17,11 @@ const rnnp_operator *const rnnp_operators[] = {
     NULL,
 };
 
-const size_t rnnp_operator_count = sizeof rnnp_operators / sizeof rnnp_operators[0] - 1;
+size_t rnnp_operator_count(void) { return sizeof rnnp_operators / sizeof rnnp_operators[0] - 1; }
 
 const rnnp_operator *rnnp_operator_find(const char *name)
 {
-    for (size_t i = 0; i < rnnp_operator_count; i++) {
+    for (size_t i = 0; i < rnnp_operator_count(); i++) {
         if (strcmp(rnnp_operators[i]->name, name) == 0) return rnnp_operators[i];
     }
     return NULL;
@@ -29,5 +29,5 @@ const rnnp_operator *rnnp_operator_find(const char *name)
 
 const char *rnnp_operator_name(size_t index)
 {
-    return index < rnnp_operator_count ? rnnp_operators[index]->name : NULL;
+    return index < rnnp_operator_count() ? rnnp_operators[index]->name : NULL;
 }

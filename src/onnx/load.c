@@ -378,7 +378,7 @@ static rnnp_status load_file(loader *l, const char *path, const rnnp_load_option
 
 /* The bytes, or those of the file at `path`. */
 static rnnp_status load_any(rnnp_context *context, const char *path, const void *bytes, size_t size,
-                            const char *directory, const rnnp_load_options *options, rnnp_model **out)
+                            const rnnp_load_options *options, rnnp_model **out)
 {
     rnnp_load_options o;
     rnnp_budget budget;
@@ -387,39 +387,26 @@ static rnnp_status load_any(rnnp_context *context, const char *path, const void 
     if (!rnnp_budget_options(options, &o))
         return rnnp_fail(context, RNNP_ERR_ARG, "load options: struct_size is %zu", options->struct_size);
     budget = rnnp_budget_for(&o, size);
-    loader l = {.context = context, .budget = &budget, .directory = directory, .limit_grows = !o.max_bytes};
+    loader l = {.context = context, .budget = &budget, .directory = o.directory, .limit_grows = !o.max_bytes};
     status = path ? load_file(&l, path, &o, out) : load(&l, bytes, size, NULL, out);
     loader_release(&l);
     return status == RNNP_ERR_MEMORY && budget.exceeded ? RNNP_ERR_LIMIT : status;
 }
 
-rnnp_status rnnp_onnx_load_with(rnnp_context *context, const void *bytes, size_t size, const char *directory,
-                                const rnnp_load_options *options, rnnp_model **out)
+rnnp_status rnnp_onnx_open_memory(rnnp_context *context, const void *bytes, size_t size, const rnnp_load_options *options, rnnp_model **out)
 {
     if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *out = NULL;
     if (!context) return RNNP_ERR_ARG;
     if (!bytes && size) return rnnp_fail(context, RNNP_ERR_ARG, "bytes is NULL");
-    return load_any(context, NULL, bytes, size, directory, options, out);
+    return load_any(context, NULL, bytes, size, options, out);
 }
 
-rnnp_status rnnp_onnx_load(rnnp_context *context, const void *bytes, size_t size, const char *directory,
-                           rnnp_model **out)
-{
-    return rnnp_onnx_load_with(context, bytes, size, directory, NULL, out);
-}
-
-rnnp_status rnnp_onnx_load_file_with(rnnp_context *context, const char *path, const rnnp_load_options *options,
-                                     rnnp_model **out)
+rnnp_status rnnp_onnx_open_file(rnnp_context *context, const char *path, const rnnp_load_options *options, rnnp_model **out)
 {
     if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *out = NULL;
     if (!context) return RNNP_ERR_ARG;
     if (!path) return rnnp_fail(context, RNNP_ERR_ARG, "path is NULL");
-    return load_any(context, path, NULL, 0, NULL, options, out);
-}
-
-rnnp_status rnnp_onnx_load_file(rnnp_context *context, const char *path, rnnp_model **out)
-{
-    return rnnp_onnx_load_file_with(context, path, NULL, out);
+    return load_any(context, path, NULL, 0, options, out);
 }

@@ -97,8 +97,7 @@ static rnnp_status map(struct rnnp_packed *p, const char *path)
     return RNNP_OK;
 }
 
-rnnp_status rnnp_packed_open_file_with(rnnp_context *context, const char *path, const rnnp_load_options *options,
-                                       rnnp_model **model)
+rnnp_status rnnp_packed_open_file(rnnp_context *context, const char *path, const rnnp_load_options *options, rnnp_model **model)
 {
     if (!model) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *model = NULL;
@@ -112,13 +111,7 @@ rnnp_status rnnp_packed_open_file_with(rnnp_context *context, const char *path, 
     return status;
 }
 
-rnnp_status rnnp_packed_open_file(rnnp_context *context, const char *path, rnnp_model **model)
-{
-    return rnnp_packed_open_file_with(context, path, NULL, model);
-}
-
-rnnp_status rnnp_packed_open_memory_with(rnnp_context *context, const void *bytes, size_t size,
-                                         const rnnp_load_options *options, rnnp_model **model)
+rnnp_status rnnp_packed_open_memory(rnnp_context *context, const void *bytes, size_t size, const rnnp_load_options *options, rnnp_model **model)
 {
     if (!model) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *model = NULL;
@@ -139,9 +132,4 @@ rnnp_status rnnp_packed_open_memory_with(rnnp_context *context, const void *byte
         p->is_copy = 1;
     }
     return rnnp_packed_read(context, p, options, model);
-}
-
-rnnp_status rnnp_packed_open_memory(rnnp_context *context, const void *bytes, size_t size, rnnp_model **model)
-{
-    return rnnp_packed_open_memory_with(context, bytes, size, NULL, model);
 }

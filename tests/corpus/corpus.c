@@ -173,7 +173,7 @@ static size_t find_isas(rnnp_variant_info isas[MAX_ISAS])
     rnnp_variant_info v;
     size_t n = 0;
 
-    for (size_t i = 0; context && rnnp_context_variant(context, i, &v); i++) {
+    for (size_t i = 0; context && rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++) {
         if (n < MAX_ISAS && (n == 0 || strcmp(isas[n - 1].isa, v.isa) != 0)) isas[n++] = v;
     }
     rnnp_context_destroy(context);

@@ -210,7 +210,7 @@ static void variants_are_listed(void **state)
     rnnp_context_options_init(&options);
     options.max_isa = "generic";
     rnnp_context *context = create(&options);
-    while (rnnp_context_variant(context, count, &info)) {
+    while (rnnp_context_variant_info(context, count, &info) == RNNP_OK) {
         assert_non_null(info.name);
         assert_int_equal(strncmp(info.name, info.op, strlen(info.op)), 0); /* names begin with their op's */
         assert_int_equal(info.usable, strcmp(info.isa, "generic") == 0);
@@ -218,10 +218,12 @@ static void variants_are_listed(void **state)
         chosen += info.chosen != 0;
         count++;
     }
+    assert_int_equal(count, rnnp_context_variant_count(context));
+    assert_int_equal(rnnp_context_variant_count(NULL), 0);
     assert_int_equal(chosen, RNNP_OP_COUNT); /* generic has every op */
-    assert_false(rnnp_context_variant(context, SIZE_MAX, &info));
-    assert_false(rnnp_context_variant(NULL, 0, &info));
-    assert_false(rnnp_context_variant(context, 0, NULL));
+    assert_int_equal(rnnp_context_variant_info(context, SIZE_MAX, &info), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_context_variant_info(NULL, 0, &info), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_context_variant_info(context, 0, NULL), RNNP_ERR_ARG);
     rnnp_context_destroy(context);
 }
 

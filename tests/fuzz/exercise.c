@@ -134,12 +134,12 @@ static void save_and_load(const rnnp_model *model, const tensors *first, int pac
 
     if (packed) {
         if (rnnp_packed_write(model, NULL, fuzz_append, &file) == RNNP_OK &&
-            rnnp_packed_open_memory(fuzz_context(), file.at, file.size, &loaded) == RNNP_OK) {
+            rnnp_packed_open_memory(fuzz_context(), file.at, file.size, NULL, &loaded) == RNNP_OK) {
             fuzz_check(rnnp_packed_verify(loaded) == RNNP_OK);
             run_again(loaded, first);
         }
     } else if (rnnp_onnx_write(model, fuzz_append, &file) == RNNP_OK &&
-               rnnp_onnx_load(fuzz_context(), file.at, file.size, NULL, &loaded) == RNNP_OK) {
+               rnnp_onnx_open_memory(fuzz_context(), file.at, file.size, NULL, &loaded) == RNNP_OK) {
         run_again(loaded, first);
     }
     rnnp_model_destroy(loaded);

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < TAIL) return -1;
     fuzz_bytes b = {data + size - TAIL, TAIL};
-    if (rnnp_onnx_load(fuzz_context(), data, size - TAIL, NULL, &model) == RNNP_OK) {
+    if (rnnp_onnx_open_memory(fuzz_context(), data, size - TAIL, NULL, &model) == RNNP_OK) {
         fuzz_exercise(model, &b);
         rnnp_model_destroy(model);
     } else {

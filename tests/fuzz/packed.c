@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < TAIL) return -1;
     fuzz_bytes b = {data + size - TAIL, TAIL};
     fuzz_check(fuzz_append(&file, data, size - TAIL) == 0);
-    if (rnnp_packed_open_memory(fuzz_context(), file.at, file.size, &model) == RNNP_OK) {
+    if (rnnp_packed_open_memory(fuzz_context(), file.at, file.size, NULL, &model) == RNNP_OK) {
         rnnp_packed_info info = {.struct_size = sizeof info};
 
         fuzz_check(rnnp_model_packed_info(model, &info) == RNNP_OK);

@@ -14,13 +14,11 @@
 
 enum { CHECKSUM_LINE = 9 + 16 + 1 }; /* "checksum ", digits, newline */
 
-static int append_text(void *buffer, const char *text, size_t bytes) { return fuzz_append(buffer, text, bytes); }
-
 static void check_prints(const rnnp_records *set, const void *text, size_t size)
 {
     fuzz_buffer printed = {0};
 
-    fuzz_check(rnnp_records_write(set, append_text, &printed) == RNNP_OK);
+    fuzz_check(rnnp_records_write(set, fuzz_append, &printed) == RNNP_OK);
     fuzz_check(printed.size == size && memcmp(printed.at, text, size) == 0);
     free(printed.at);
 }
@@ -94,13 +92,13 @@ static void check_set(rnnp_records *set, const uint8_t *data, size_t size)
     fuzz_check(rnnp_records_open_memory(fuzz_context(), "input", (const char *)data, size, &again) == RNNP_OK);
     fuzz_check(rnnp_records_merge(set, again) == RNNP_OK);
     check_prints(set, data, size);
-    for (size_t i = 0; rnnp_records_at(again, i, &host, &record); i++) {
+    for (size_t i = 0; rnnp_records_get(again, i, &host, &record) == RNNP_OK; i++) {
         rnnp_record_found found;
         char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
         fuzz_check(rnnp_records_find(set, host, &record->key, NULL, NULL, &found) == RNNP_OK);
         fuzz_check(found.match == RNNP_MATCH_EXACT);
-        for (size_t w = 0; rnnp_record_word(record->choice, w, name, value); w++) fuzz_check(*name);
+        for (size_t w = 0; rnnp_record_word(record->choice, w, name, value) == RNNP_OK; w++) fuzz_check(*name);
         (void)rnnp_records_date(set, host, &record->key, record->at);
         if (i < 4) choose(record);
     }

@@ -78,7 +78,7 @@ static void model_seeds(const char *path, const char *name)
     rnnp_model *model;
 
     read_all(path, &file);
-    if (file.size <= LARGEST && rnnp_onnx_load(fuzz_context(), file.at, file.size, NULL, &model) == RNNP_OK) {
+    if (file.size <= LARGEST && rnnp_onnx_open_memory(fuzz_context(), file.at, file.size, NULL, &model) == RNNP_OK) {
         rnnp_packed_options_init(&options);
         options.isas = isas;
         options.n_isas = n % 2; /* 0: of this host */
@@ -150,8 +150,6 @@ static void checkpoint_seeds(const rnnp_model *model)
     rnnp_trainer_destroy(trainer);
 }
 
-static int append_text(void *buffer, const char *text, size_t bytes) { return fuzz_append(buffer, text, bytes); }
-
 static void records_seeds(void)
 {
     static const char *const layers[] = {"lstm", "gru", "dense", "lstm-stack2"};
@@ -176,7 +174,7 @@ static void records_seeds(void)
         snprintf(r.choice, sizeof r.choice, "%s", choices[i / 2]);
         host.family += i == 4; /* another host */
         fuzz_check(rnnp_records_add(set, &host, &r) == RNNP_OK);
-        fuzz_check(rnnp_records_write(set, append_text, &text) == RNNP_OK);
+        fuzz_check(rnnp_records_write(set, fuzz_append, &text) == RNNP_OK);
         snprintf(name, sizeof name, "%zu", i + 1);
         write_seed("records", name, text.at, text.size);
         free(text.at);

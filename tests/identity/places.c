@@ -62,7 +62,7 @@ static size_t usable_isas(const char **names, size_t room)
     size_t n = 0;
 
     must(NULL, rnnp_context_create(NULL, &context), "rnnp_context_create");
-    for (size_t i = 0; rnnp_context_variant(context, i, &v); i++) {
+    for (size_t i = 0; rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++) {
         size_t k = 0;
 
         while (k < n && strcmp(names[k], v.isa) != 0) k++;

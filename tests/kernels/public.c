@@ -56,7 +56,7 @@ static void functions(void **state)
                 float x[70], y[71];
                 for (size_t i = 0; i < n; i++) x[i] = 1.5f + uniform();
                 y[n] = 7;
-                assert_int_equal(rnnp_apply(context, cases[c].function, (rnnp_math)math, x, y, n), RNNP_OK);
+                assert_int_equal(rnnp_apply(context, cases[c].function, (rnnp_math)math, n, x, y), RNNP_OK);
                 for (size_t i = 0; i < n; i++) {
                     double want = cases[c].oracle((double)x[i]);
                     assert_true(fabs((double)y[i] - want) <= 3.5 * 0x1p-23 * fabs(want));
@@ -64,19 +64,19 @@ static void functions(void **state)
                 assert_true(y[n] == 7.0f);
             }
     float edge[] = {-INFINITY, -1, -0.0f, 0, INFINITY, NAN}, y[6];
-    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_RELU, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_RELU, RNNP_MATH_U35, 6, edge, y), RNNP_OK);
     assert_true(y[0] == 0 && y[1] == 0 && y[3] == 0 && isinf(y[4]) && isnan(y[5]));
-    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, 6, edge, y), RNNP_OK);
     assert_true(y[0] == 0 && y[2] == 0.5f && y[3] == 0.5f && y[4] == 1 && isnan(y[5]));
-    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_SOFTSIGN, RNNP_MATH_U35, edge, y, 6), RNNP_OK);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_SOFTSIGN, RNNP_MATH_U35, 6, edge, y), RNNP_OK);
     assert_true(y[0] == -1 && y[1] == -0.5f && y[4] == 1);
 
-    assert_int_equal(rnnp_apply(NULL, RNNP_FUNCTION_EXP, RNNP_MATH_U35, edge, y, 6), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_apply(context, (rnnp_function)0, RNNP_MATH_U35, edge, y, 6), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_apply(context, (rnnp_function)99, RNNP_MATH_U35, edge, y, 6), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_EXP, (rnnp_math)3, edge, y, 6), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_EXP, RNNP_MATH_U35, NULL, y, 6), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_EXP, RNNP_MATH_U35, NULL, NULL, 0), RNNP_OK);
+    assert_int_equal(rnnp_apply(NULL, RNNP_FUNCTION_EXP, RNNP_MATH_U35, 6, edge, y), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_apply(context, (rnnp_function)0, RNNP_MATH_U35, 6, edge, y), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_apply(context, (rnnp_function)99, RNNP_MATH_U35, 6, edge, y), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_EXP, (rnnp_math)3, 6, edge, y), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_EXP, RNNP_MATH_U35, 6, NULL, y), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_EXP, RNNP_MATH_U35, 0, NULL, NULL), RNNP_OK);
 }
 
 static void softmax(void **state)
@@ -84,7 +84,7 @@ static void softmax(void **state)
     float x[2 * 37], y[2 * 37];
     (void)state;
     fill(x, 2 * 37);
-    assert_int_equal(rnnp_softmax(context, RNNP_MATH_U35, x, y, 2, 37), RNNP_OK);
+    assert_int_equal(rnnp_softmax(context, RNNP_MATH_U35, 2, 37, x, y), RNNP_OK);
     for (size_t r = 0; r < 2; r++) {
         double sum = 0;
         for (size_t i = 0; i < 37; i++) sum += exp((double)x[r * 37 + i]);
@@ -93,11 +93,11 @@ static void softmax(void **state)
             assert_true(fabs((double)y[r * 37 + i] - want) < 1e-6 * want);
         }
     }
-    assert_int_equal(rnnp_softmax(context, RNNP_MATH_U35, x, x, 2, 37), RNNP_OK);
+    assert_int_equal(rnnp_softmax(context, RNNP_MATH_U35, 2, 37, x, x), RNNP_OK);
     assert_memory_equal(x, y, sizeof x);
-    assert_int_equal(rnnp_softmax(context, RNNP_MATH_U35, x, y, 2, 0), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_softmax(context, RNNP_MATH_U35, NULL, y, 2, 3), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_softmax(context, (rnnp_math)-1, x, y, 2, 3), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_softmax(context, RNNP_MATH_U35, 2, 0, x, y), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_softmax(context, RNNP_MATH_U35, 2, 3, NULL, y), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_softmax(context, (rnnp_math)-1, 2, 3, x, y), RNNP_ERR_ARG);
 }
 
 static void products(void **state)

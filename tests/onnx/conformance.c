@@ -228,10 +228,11 @@ static verdict run_case(rnnp_context *context, const onnx_case *c, const math_cl
     verdict v = {FAILED, 0.0, "no memory"};
     size_t size;
     void *bytes = case_pack(c, &size);
+    const rnnp_load_options options = {.struct_size = sizeof options, .directory = c->directory};
     rnnp_model *model;
 
     if (!bytes) return v;
-    const rnnp_status status = rnnp_onnx_load(context, bytes, size, c->directory, &model);
+    const rnnp_status status = rnnp_onnx_open_memory(context, bytes, size, &options, &model);
     free(bytes);
     v = status == RNNP_OK ? run_model(context, model, c, class, limit) : refused(context, status);
     rnnp_model_destroy(model);

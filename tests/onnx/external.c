@@ -130,7 +130,7 @@ static void test_places(void **state)
 
         write_file("model/model.onnx", file.at, file.size);
         free(file.at);
-        const rnnp_status status = rnnp_onnx_load_file(context, path_of("model/model.onnx"), &model);
+        const rnnp_status status = rnnp_onnx_open_file(context, path_of("model/model.onnx"), NULL, &model);
         if (places[i].says) {
             assert_int_not_equal(status, RNNP_OK);
             assert_null(model);
@@ -180,7 +180,7 @@ static void test_sizes(void **state)
     buffer file = make_external("holes", (int64_t)1 << 38);
     write_file("model/model.onnx", file.at, file.size);
     free(file.at);
-    assert_int_equal(rnnp_onnx_load_file(context, path_of("model/model.onnx"), &model), RNNP_ERR_LIMIT);
+    assert_int_equal(rnnp_onnx_open_file(context, path_of("model/model.onnx"), NULL, &model), RNNP_ERR_LIMIT);
     assert_says(context, "max_bytes");
 
     char *mib = calloc(1, MIB);
@@ -210,7 +210,7 @@ static void test_sizes(void **state)
     file = wire_model(&graph);
     write_file("model/model.onnx", file.at, file.size);
     free(file.at);
-    assert_int_equal(rnnp_onnx_load_file(context, path_of("model/model.onnx"), &model), RNNP_ERR_LIMIT);
+    assert_int_equal(rnnp_onnx_open_file(context, path_of("model/model.onnx"), NULL, &model), RNNP_ERR_LIMIT);
     assert_says(context, "max_bytes");
     assert_true(atomic_load(&heap.peak_bytes) < (size_t)160 * MIB);
     rnnp_context_destroy(context);
@@ -225,14 +225,14 @@ static void test_models(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        assert_int_equal(rnnp_onnx_load_file(context, path_of(names[i]), &model), RNNP_ERR_IO);
+        assert_int_equal(rnnp_onnx_open_file(context, path_of(names[i]), NULL, &model), RNNP_ERR_IO);
         assert_says(context, "not a regular file");
-        assert_int_equal(rnnp_packed_open_file(context, path_of(names[i]), &model), RNNP_ERR_IO);
+        assert_int_equal(rnnp_packed_open_file(context, path_of(names[i]), NULL, &model), RNNP_ERR_IO);
     }
     /* 2 GiB are more than the format can have; nobody reads them. */
     write_file("model/large", "", 0);
     assert_int_equal(truncate(path_of("model/large"), (off_t)1 << 31), 0);
-    assert_int_equal(rnnp_onnx_load_file(context, path_of("model/large"), &model), RNNP_ERR_FORMAT);
+    assert_int_equal(rnnp_onnx_open_file(context, path_of("model/large"), NULL, &model), RNNP_ERR_FORMAT);
     rnnp_context_destroy(context);
 }
 

@@ -102,11 +102,12 @@ static rnnp_status try_bytes(rnnp_context *context, test_heap *heap, const char 
     unsigned char *exact = malloc(size ? size : 1);
     rnnp_model *model = NULL;
     rnnp_status status = RNNP_ERR_MEMORY;
+    const rnnp_load_options options = {.struct_size = sizeof options, .directory = folder};
 
     sum->mutants++;
     if (exact) {
         memcpy(exact, bytes, size);
-        status = rnnp_onnx_load(context, exact, size, folder, &model);
+        status = rnnp_onnx_open_memory(context, exact, size, &options, &model);
     }
     free(exact);
     if (status == RNNP_OK) {
@@ -400,13 +401,15 @@ static void nest(rnnp_context *context, test_heap *heap, totals *sum)
 static void starve(rnnp_context *context, test_heap *heap, const char *name, const char *folder,
                    const unsigned char *bytes, size_t size, totals *sum)
 {
+    const rnnp_load_options options = {.struct_size = sizeof options, .directory = folder};
+
     for (size_t n = 1;; n++) {
         const size_t live = heap->live_blocks, before = heap->calls;
         rnnp_model *model = NULL;
         char what[64];
 
         heap->fail_at = before + n;
-        const rnnp_status status = rnnp_onnx_load(context, bytes, size, folder, &model);
+        const rnnp_status status = rnnp_onnx_open_memory(context, bytes, size, &options, &model);
         const int reached = heap->calls >= heap->fail_at;
         heap->fail_at = 0;
         rnnp_model_destroy(model);
@@ -425,7 +428,7 @@ static void load_folder(rnnp_context *context, const char *folder, totals *sum)
 {
     rnnp_model *model = NULL;
 
-    if (rnnp_onnx_load_file(context, folder, &model) != RNNP_ERR_IO || model)
+    if (rnnp_onnx_open_file(context, folder, NULL, &model) != RNNP_ERR_IO || model)
         fail(sum, folder, "a folder as a file", "not refused as unreadable");
     else if (!strstr(rnnp_last_error(context), "not a regular file"))
         fail(sum, folder, "a folder as a file", rnnp_last_error(context));

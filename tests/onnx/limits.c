@@ -31,7 +31,7 @@ static rnnp_load_options no_limits(void)
 /* Loads, frees the file and returns the status. */
 static rnnp_status load_bytes(rnnp_context *context, buffer *file, const rnnp_load_options *options, rnnp_model **model)
 {
-    const rnnp_status status = rnnp_onnx_load_with(context, file->at, file->size, NULL, options, model);
+    const rnnp_status status = rnnp_onnx_open_memory(context, file->at, file->size, options, model);
 
     assert_true((status == RNNP_OK) == (*model != NULL));
     free(file->at);
@@ -406,7 +406,7 @@ static double load_time(rnnp_context *context, kind what, size_t n, size_t tries
         rnnp_model *model;
         rnnp_plan *plan;
 
-        if (rnnp_onnx_load(context, file.at, file.size, NULL, &model) != RNNP_OK)
+        if (rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model) != RNNP_OK)
             fail_msg("%s", rnnp_last_error(context));
         OK(rnnp_plan_create(model, NULL, &plan));
         const size_t inputs = rnnp_model_input_count(model);

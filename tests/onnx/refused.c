@@ -74,7 +74,7 @@ static void refused(written *w, rnnp_context *context, const char *const *words,
 
     assert_non_null(bytes);
     const size_t size = onnx__model_proto__pack(&w->model, bytes);
-    assert_int_equal(rnnp_onnx_load(context, bytes, size, NULL, &model), RNNP_ERR_UNSUPPORTED);
+    assert_int_equal(rnnp_onnx_open_memory(context, bytes, size, NULL, &model), RNNP_ERR_UNSUPPORTED);
     for (size_t i = 0; i < n; i++) {
         if (!strstr(rnnp_last_error(context), words[i]))
             printf("\"%s\" is not in: %s\n", words[i], rnnp_last_error(context));

@@ -83,7 +83,7 @@ static void check_packed(rnnp_context *context, const rnnp_model *model)
     buffer direct = save(context, model), packed = write_model(model, NULL, 0);
     rnnp_model *opened;
 
-    OK(rnnp_packed_open_memory(context, packed.at, packed.size, &opened));
+    OK(rnnp_packed_open_memory(context, packed.at, packed.size, NULL, &opened));
     buffer file = save(context, opened);
     assert_same_bytes(&direct, &file);
     rnnp_model_destroy(opened);
@@ -94,13 +94,14 @@ static void check_packed(rnnp_context *context, const rnnp_model *model)
 
 static int check_case(rnnp_context *context, const onnx_case *c)
 {
+    const rnnp_load_options options = {.struct_size = sizeof options, .directory = c->directory};
     size_t size;
     void *bytes = case_pack(c, &size);
     rnnp_model *model;
     int ran = 0;
 
     assert_non_null(bytes);
-    if (rnnp_onnx_load(context, bytes, size, c->directory, &model) == RNNP_OK) {
+    if (rnnp_onnx_open_memory(context, bytes, size, &options, &model) == RNNP_OK) {
         ran = check_model(context, model);
         check_packed(context, model);
         rnnp_model_destroy(model);

@@ -22,7 +22,7 @@ static inline buffer save(rnnp_context *context, const rnnp_model *model)
 static inline rnnp_model *load(rnnp_context *context, const buffer *file)
 {
     rnnp_model *model;
-    const rnnp_status status = rnnp_onnx_load(context, file->at, file->size, NULL, &model);
+    const rnnp_status status = rnnp_onnx_open_memory(context, file->at, file->size, NULL, &model);
 
     if (status != RNNP_OK) print_error("%s\n", rnnp_last_error(context));
     OK(status);

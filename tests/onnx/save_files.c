@@ -135,7 +135,7 @@ static void test_file(void **state)
     for (size_t n; (n = fread(part, 1, sizeof part, file)) > 0;) take_bytes(&got, part, n);
     fclose(file);
     assert_same_bytes(&want, &got);
-    OK(rnnp_onnx_load_file(context, path, &loaded));
+    OK(rnnp_onnx_open_file(context, path, NULL, &loaded));
     outputs a = plan_and_run(other), b = plan_and_run(loaded);
     assert_true(same_outputs(&a, &b));
     assert_int_equal(count_files(&f, 0), 1);
@@ -184,7 +184,7 @@ static void test_full_disk(void **state)
         assert_int_equal(save_with_limit(model, context, path, limit), 0);
         assert_int_equal(count_files(&f, 0), 1); /* no temporary file */
     }
-    OK(rnnp_onnx_load_file(context, path, &loaded));
+    OK(rnnp_onnx_open_file(context, path, NULL, &loaded));
     buffer got = save(context, loaded);
     assert_same_bytes(&want, &got);
     free(got.at);
@@ -209,10 +209,10 @@ static void test_versions(void **state)
     (void)state;
     later.version = "7.0.1";
     context->calls = &later;
-    assert_int_equal(rnnp_onnx_load(context, whole.at, whole.size, NULL, &other), RNNP_ERR_STATE);
+    assert_int_equal(rnnp_onnx_open_memory(context, whole.at, whole.size, NULL, &other), RNNP_ERR_STATE);
     assert_null(other);
     assert_says(context, "librnnpack is 7.0.1 but librnnpack-onnx is");
-    assert_int_equal(rnnp_onnx_load_file(context, "model.onnx", &other), RNNP_ERR_STATE);
+    assert_int_equal(rnnp_onnx_open_file(context, "model.onnx", NULL, &other), RNNP_ERR_STATE);
     assert_null(other);
     assert_int_equal(rnnp_onnx_write(model, take_bytes, &b), RNNP_ERR_STATE);
     assert_int_equal(b.size, 0);

@@ -57,7 +57,7 @@ static void test_integers_are_copied(void **state)
     assert_true(fd >= 0);
     OK(rnnp_packed_write_file(model, NULL, path));
     rnnp_model_destroy(model);
-    OK(rnnp_packed_open_file(context, path, &model));
+    OK(rnnp_packed_open_file(context, path, NULL, &model));
     rnnp_plan *plan = make_plan(model);
     OK(rnnp_run_create(plan, &in, 1, &run));
     run_into(run, &in, before);

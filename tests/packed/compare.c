@@ -50,7 +50,7 @@ static rnnp_model *open_bytes(rnnp_context *context, const buffer *b, int compar
 
     rnnp_load_options_init(&o);
     o.compare_packed = compare;
-    OK(rnnp_packed_open_memory_with(context, b->at, b->size, &o, &model));
+    OK(rnnp_packed_open_memory(context, b->at, b->size, &o, &model));
     return model;
 }
 
@@ -148,7 +148,7 @@ static void test_foreign(void **state)
 
     block.words[0] = UINT64_MAX;
     sign(&b, 0);
-    assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, &model), RNNP_ERR_FORMAT);
+    assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, NULL, &model), RNNP_ERR_FORMAT);
     assert_says(context, "list of packed blocks");
     free_outputs(&got);
     free_outputs(&want);
@@ -168,13 +168,13 @@ static void test_limits(void **state)
     rnnp_model_destroy(model);
     rnnp_load_options_init(&o);
     o.max_nodes = 3;
-    assert_int_equal(rnnp_packed_open_memory_with(context, b.at, b.size, &o, &model), RNNP_ERR_LIMIT);
+    assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, &o, &model), RNNP_ERR_LIMIT);
     assert_says(context, "more than 3 nodes");
     o = (rnnp_load_options){.struct_size = sizeof o, .max_bytes = 1000};
-    assert_int_equal(rnnp_packed_open_memory_with(context, b.at, b.size, &o, &model), RNNP_ERR_LIMIT);
+    assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, &o, &model), RNNP_ERR_LIMIT);
     assert_says(context, "max_bytes");
     o.struct_size = 0;
-    assert_int_equal(rnnp_packed_open_memory_with(context, b.at, b.size, &o, &model), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, &o, &model), RNNP_ERR_ARG);
     free(b.at);
     rnnp_context_destroy(context);
 }

@@ -45,7 +45,7 @@ static void test_write(void **state)
     buffer want = write_model(model, NULL, 0);
     assert_int_equal(about.st_size, want.size);
     assert_true(rnnp_packed_is_file(path));
-    OK(rnnp_packed_open_file(context, path, &opened));
+    OK(rnnp_packed_open_file(context, path, NULL, &opened));
     OK(rnnp_packed_verify(opened));
 
     /* Replaced while it is open: who has the old one keeps it. */
@@ -57,7 +57,7 @@ static void test_write(void **state)
     free_outputs(&a);
     free_outputs(&b);
     rnnp_model_destroy(opened);
-    OK(rnnp_packed_open_file(context, path, &opened));
+    OK(rnnp_packed_open_file(context, path, NULL, &opened));
     assert_int_equal(rnnp_model_node_count(opened), rnnp_model_node_count(other));
 
     rnnp_model_destroy(opened);
@@ -150,7 +150,7 @@ static void test_full_disk(void **state)
 static void refused(rnnp_context *context, const char *path, rnnp_status want, const char *says)
 {
     rnnp_model *model = (rnnp_model *)(void *)context;
-    const rnnp_status status = rnnp_packed_open_file(context, path, &model);
+    const rnnp_status status = rnnp_packed_open_file(context, path, NULL, &model);
 
     assert_int_equal(status, want);
     assert_null(model);
@@ -167,10 +167,10 @@ static void test_no_file(void **state)
     rnnp_model *model;
 
     (void)state;
-    assert_int_equal(rnnp_packed_open_file(context, NULL, &model), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_packed_open_file(NULL, "x", &model), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_packed_open_file(context, "x", NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_packed_open_file(NULL, "x", NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_open_file(context, NULL, NULL, &model), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_open_file(NULL, "x", NULL, &model), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_open_file(context, "x", NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_packed_open_file(NULL, "x", NULL, NULL), RNNP_ERR_ARG);
     assert_false(rnnp_packed_is_file(NULL));
     refused(context, in_folder(&f, "none"), RNNP_ERR_IO, "No such file");
     refused(context, f.path, RNNP_ERR_IO, "not a regular file");
@@ -200,7 +200,7 @@ static int process(const char *path, const outputs *want)
     int same = 1;
 
     for (size_t i = 0; i < 20; i++) {
-        if (rnnp_packed_open_file(context, path, &model) != RNNP_OK) return 2;
+        if (rnnp_packed_open_file(context, path, NULL, &model) != RNNP_OK) return 2;
         outputs got = plan_and_run(model);
         same &= same_outputs(want, &got);
         free_outputs(&got);
@@ -274,7 +274,7 @@ static void test_threads(void **state)
         options.isas = (const char *const[]){"generic"};
         options.n_isas = set;
         OK(rnnp_packed_write_file(model, &options, path));
-        OK(rnnp_packed_open_file(context, path, &opened));
+        OK(rnnp_packed_open_file(context, path, NULL, &opened));
         for (size_t i = 0; i < THREADS; i++) {
             jobs[i] = (job){.model = opened};
             assert_int_equal(pthread_create(&thread[i], NULL, plan_in_thread, &jobs[i]), 0);

@@ -92,7 +92,7 @@ static rnnp_status use(fixture *f, const unsigned char *at, size_t size, int ver
     const size_t blocks = atomic_load(&f->heap.live_blocks);
     rnnp_model *model = NULL;
     rnnp_plan *plan = NULL;
-    rnnp_status status = rnnp_packed_open_memory(f->context, at, size, &model);
+    rnnp_status status = rnnp_packed_open_memory(f->context, at, size, NULL, &model);
 
     assert_int_equal(model != NULL, status == RNNP_OK);
     if (status == RNNP_OK && verify) status = rnnp_packed_verify(model);
@@ -410,7 +410,7 @@ static void test_lazy(void **state)
 
     /* Written anew the damage would be blessed. */
     buffer again = {0};
-    OK(rnnp_packed_open_memory(f.context, bad, f.good.size, &model));
+    OK(rnnp_packed_open_memory(f.context, bad, f.good.size, NULL, &model));
     assert_int_equal(rnnp_packed_write(model, NULL, take_bytes, &again), RNNP_ERR_FORMAT);
     assert_int_equal(again.size, 0);
     rnnp_model_destroy(model);
@@ -424,7 +424,7 @@ static void test_lazy(void **state)
     sign(bad, f.good.size);
     assert_int_equal(use(&f, bad, f.good.size, 0, SAME_RESULTS), RNNP_OK);
     bad[header_of(bad)->section[PACKED_DATA].offset + 5] ^= 1;
-    OK(rnnp_packed_open_memory(f.context, bad, f.good.size, &model));
+    OK(rnnp_packed_open_memory(f.context, bad, f.good.size, NULL, &model));
     assert_int_equal(rnnp_plan_create(model, NULL, &plan), RNNP_ERR_FORMAT);
     assert_null(plan);
     rnnp_model_destroy(model);
@@ -434,7 +434,7 @@ static void test_lazy(void **state)
     begin(&f, 0); /* the embedding's table is read by executions: compared at once */
     bad = copy_of(f.good.at, f.good.size);
     bad[header_of(bad)->section[PACKED_DATA].offset + 5] ^= 1;
-    assert_int_equal(rnnp_packed_open_memory(f.context, bad, f.good.size, &model), RNNP_ERR_FORMAT);
+    assert_int_equal(rnnp_packed_open_memory(f.context, bad, f.good.size, NULL, &model), RNNP_ERR_FORMAT);
     assert_says(f.context, "constant");
     free(bad);
     end(&f);
@@ -445,7 +445,7 @@ static void test_lazy(void **state)
 static rnnp_status scenario(rnnp_context *context, const buffer *file, rnnp_model **model, rnnp_plan **plan,
                             buffer *again)
 {
-    rnnp_status status = rnnp_packed_open_memory(context, file->at, file->size, model);
+    rnnp_status status = rnnp_packed_open_memory(context, file->at, file->size, NULL, model);
 
     if (status == RNNP_OK) status = rnnp_plan_create(*model, NULL, plan);
     if (status == RNNP_OK) status = rnnp_packed_write(*model, NULL, take_bytes, again);

@@ -105,7 +105,7 @@ static void test_packed_model(void **state)
     size_t freed = 1;
 
     (void)state;
-    OK(rnnp_packed_open_memory(context, file.at, file.size, &opened));
+    OK(rnnp_packed_open_memory(context, file.at, file.size, NULL, &opened));
     OK(rnnp_model_release_weights(opened, &freed));
     assert_int_equal(freed, 0);
     rnnp_plan_destroy(make_plan(opened));

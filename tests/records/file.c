@@ -392,7 +392,7 @@ static void opens(const rnnp_context *context, const char *root, const char *pat
     rnnp_records *set;
 
     OK(rnnp_records_open_under(context, root, path, file, &set));
-    assert_int_equal(rnnp_records_at(set, 0, NULL, &record), hidden != 0);
+    assert_int_equal(rnnp_records_get(set, 0, NULL, &record), hidden ? RNNP_OK : RNNP_ERR_ARG);
     assert_int_equal(file[0] == '\0', hidden == 0);
     if (hidden) assert_int_equal(record->key.hidden, hidden);
     rnnp_records_destroy(set);

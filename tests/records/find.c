@@ -269,14 +269,14 @@ static void test_words(void **state)
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
     (void)state;
-    assert_int_equal(rnnp_record_word("chunk=64 variant=block_avx2", 0, name, value), 1);
+    assert_int_equal(rnnp_record_word("chunk=64 variant=block_avx2", 0, name, value), RNNP_OK);
     assert_string_equal(name, "chunk");
     assert_string_equal(value, "64");
-    assert_int_equal(rnnp_record_word("chunk=64 variant=block_avx2", 1, name, value), 1);
+    assert_int_equal(rnnp_record_word("chunk=64 variant=block_avx2", 1, name, value), RNNP_OK);
     assert_string_equal(name, "variant");
     assert_string_equal(value, "block_avx2");
-    assert_int_equal(rnnp_record_word("chunk=64 variant=block_avx2", 2, name, value), 0);
-    assert_int_equal(rnnp_record_word("", 0, name, value), 0);
+    assert_int_equal(rnnp_record_word("chunk=64 variant=block_avx2", 2, name, value), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_record_word("", 0, name, value), RNNP_ERR_ARG);
 }
 
 /* ---- Hosts ---- */

@@ -122,7 +122,7 @@ typedef struct text {
     size_t bytes;
 } text;
 
-static inline int text_append(void *user, const char *data, size_t bytes)
+static inline int text_append(void *user, const void *data, size_t bytes)
 {
     text *const t = user;
 

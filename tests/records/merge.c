@@ -61,7 +61,7 @@ static void test_add(void **state)
         const rnnp_record *record;
 
         for (size_t i = rnnp_records_count(a); i-- > 0;) {
-            assert_int_equal(rnnp_records_at(a, i, &host, &record), 1);
+            assert_int_equal(rnnp_records_get(a, i, &host, &record), RNNP_OK);
             OK(rnnp_records_add(backwards, host, record));
         }
         assert_same_sets(a, backwards);
@@ -88,7 +88,7 @@ static void test_rule(void **state)
         OK(rnnp_records_add(set, &host, &base));                                                                     \
         OK(rnnp_records_add(set, &host, &r));                                                                        \
         assert_int_equal(rnnp_records_count(set), 1);                                                                \
-        assert_int_equal(rnnp_records_at(set, 0, NULL, &kept), 1);                                                   \
+        assert_int_equal(rnnp_records_get(set, 0, NULL, &kept), RNNP_OK);                                                   \
         assert_int_equal(                                                                                            \
             rnnp_fields_compare(rnnp_record_fields, RNNP_RECORD_FIELDS, kept, (winner_is_changed) ? &r : &base), 0); \
         rnnp_records_destroy(set);                                                                                   \
@@ -127,7 +127,7 @@ static void test_date(void **state)
     fresh.at = rnnp_records_date(set, &host, &fresh.key, 1000);
     fresh.samples = 1;
     OK(rnnp_records_add(set, &host, &fresh));
-    assert_int_equal(rnnp_records_at(set, 0, NULL, &kept), 1);
+    assert_int_equal(rnnp_records_get(set, 0, NULL, &kept), RNNP_OK);
     assert_string_equal(kept->choice, "a=new");
     rnnp_records_destroy(set);
     rnnp_context_destroy(context);
@@ -152,12 +152,12 @@ static void test_walk(void **state)
     }
     assert_int_equal(rnnp_records_count(set), 15);
     for (size_t i = 0; i < 15; i++) {
-        assert_int_equal(rnnp_records_at(set, i, &host, &record), 1);
+        assert_int_equal(rnnp_records_get(set, i, &host, &record), RNNP_OK);
         assert_int_equal(record->key.hidden, 10 + host->model);
         OK(rnnp_records_add(again, host, record));
     }
-    assert_int_equal(rnnp_records_at(set, 15, &host, &record), 0);
-    assert_int_equal(rnnp_records_at(NULL, 0, &host, &record), 0);
+    assert_int_equal(rnnp_records_get(set, 15, &host, &record), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_get(NULL, 0, &host, &record), RNNP_ERR_ARG);
     assert_same_sets(set, again);
     rnnp_records_destroy(again);
     rnnp_records_destroy(set);

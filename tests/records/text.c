@@ -63,7 +63,7 @@ static void test_bytes(void **state)
     OK(rnnp_records_open_memory(context, "file", got.data, got.bytes, &parsed));
     const rnnp_record_host *parsed_host;
     const rnnp_record *r;
-    assert_int_equal(rnnp_records_at(parsed, 0, &parsed_host, &r), 1);
+    assert_int_equal(rnnp_records_get(parsed, 0, &parsed_host, &r), RNNP_OK);
     assert_true(rnnp_record_host_equal(parsed_host, &host));
     assert_string_equal(r->choice, "chunk=64 variant=block_avx2");
     assert_int_equal(r->key.input, 128);
@@ -71,7 +71,7 @@ static void test_bytes(void **state)
     assert_int_equal(r->ns, 218000);
     assert_true(r->spread > 0.01199999 && r->spread < 0.01200001);
     assert_int_equal(r->at, 1763712000);
-    assert_int_equal(rnnp_records_at(parsed, 1, NULL, NULL), 0);
+    assert_int_equal(rnnp_records_get(parsed, 1, NULL, NULL), RNNP_ERR_ARG);
 
     free(got.data);
     free(want.data);
@@ -145,7 +145,7 @@ static void test_locale(void **state)
     rnnp_context_destroy(context);
 }
 
-static int stop(void *user, const char *data, size_t bytes)
+static int stop(void *user, const void *data, size_t bytes)
 {
     (void)data;
     (void)bytes;
@@ -422,7 +422,7 @@ static void test_fields(void **state)
     OK(rnnp_records_open_memory(context, "file", before.data, before.bytes, &parsed));
     assert_same_sets(set, parsed);
     const rnnp_record *last;
-    assert_int_equal(rnnp_records_at(set, 2, NULL, &last), 1);
+    assert_int_equal(rnnp_records_get(set, 2, NULL, &last), RNNP_OK);
     assert_int_equal(last->key.hidden, 11);
     assert_true(last->spread < 1e-9);
     free(before.data);

@@ -238,7 +238,7 @@ static void test_other_model(void **state)
     (void)state;
     assert_non_null(file);
     OK(rnnp_packed_write(models[SAME], NULL, take, &end));
-    OK(rnnp_packed_open_memory(context, file, (size_t)(end - file), &models[PACKED]));
+    OK(rnnp_packed_open_memory(context, file, (size_t)(end - file), NULL, &models[PACKED]));
     for (int i = SAME; i < MODELS; i++) {
         rnnp_plan *plan = make_plan(models[i]);
         if (i == RELEASED) {

@@ -170,7 +170,7 @@ static int loaded_agrees(rnnp_context *context, const char *path, const system_b
     rnnp_run *run;
     rnnp_tensor out;
 
-    must(context, rnnp_onnx_load_file(context, path, &model), "rnnp_onnx_load_file");
+    must(context, rnnp_onnx_open_file(context, path, NULL, &model), "rnnp_onnx_load_file");
     must(context, rnnp_plan_create(model, NULL, &plan), "rnnp_plan_create");
     must(context, rnnp_run_create(plan, m->inputs, m->batch.n_inputs, &run), "rnnp_run_create");
     must(context, rnnp_run_output(run, 0, &out), "rnnp_run_output");

@@ -42,8 +42,8 @@ static void test_confusion(void **state)
     double counts[CLASSES * CLASSES] = {0}, expected[CLASSES * CLASSES] = {0};
 
     (void)state;
-    OK(rnnp_metrics_confusion(r.p, r.class, NULL, N, CLASSES, counts));
-    OK(rnnp_metrics_confusion(r.p, r.class, r.weight, N, CLASSES, counts)); /* added */
+    OK(rnnp_metrics_confusion(N, CLASSES, r.p, r.class, NULL, counts));
+    OK(rnnp_metrics_confusion(N, CLASSES, r.p, r.class, r.weight, counts)); /* added */
     for (size_t i = 0; i < N; i++) {
         size_t best = CLASSES;
 
@@ -52,7 +52,7 @@ static void test_confusion(void **state)
         expected[(size_t)r.class[i] * CLASSES + best] += 1 + (double)r.weight[i];
     }
     for (size_t i = 0; i < CLASSES * CLASSES; i++) assert_true(fabs(counts[i] - expected[i]) < 1e-9);
-    OK(rnnp_metrics_confusion(NULL, NULL, NULL, 0, CLASSES, counts));
+    OK(rnnp_metrics_confusion(0, CLASSES, NULL, NULL, NULL, counts));
 }
 
 static void test_confusion_errors(void **state)
@@ -66,17 +66,17 @@ static void test_confusion_errors(void **state)
     do {                                                                                                          \
         bad = r;                                                                                                  \
         change;                                                                                                   \
-        assert_int_equal(rnnp_metrics_confusion(bad.p, bad.class, bad.weight, N, CLASSES, counts), RNNP_ERR_ARG); \
+        assert_int_equal(rnnp_metrics_confusion(N, CLASSES, bad.p, bad.class, bad.weight, counts), RNNP_ERR_ARG); \
     } while (0)
     REFUSED(bad.class[N - 1] = CLASSES);
     REFUSED(bad.class[N - 1] = -1);
     REFUSED(bad.p[N * CLASSES - 1] = NAN);
     REFUSED(bad.weight[N - 1] = -1);
     REFUSED(bad.weight[N - 1] = INFINITY);
-    assert_int_equal(rnnp_metrics_confusion(NULL, r.class, NULL, N, CLASSES, counts), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_confusion(r.p, NULL, NULL, N, CLASSES, counts), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_confusion(r.p, r.class, NULL, N, 0, counts), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_confusion(r.p, r.class, NULL, N, CLASSES, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_confusion(N, CLASSES, NULL, r.class, NULL, counts), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_confusion(N, CLASSES, r.p, NULL, NULL, counts), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_confusion(N, 0, r.p, r.class, NULL, counts), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_confusion(N, CLASSES, r.p, r.class, NULL, NULL), RNNP_ERR_ARG);
     for (size_t i = 0; i < CLASSES * CLASSES; i++) assert_true(counts[i] == (i ? 0 : 7));
 }
 
@@ -90,7 +90,7 @@ static void test_classes(void **state)
     rnnp_summary_metrics s;
 
     (void)state;
-    OK(rnnp_metrics_classes(counts, 4, c, &s));
+    OK(rnnp_metrics_classes(4, counts, c, &s));
     near(c[0].precision, 4.0 / 7);
     near(c[0].recall, 4.0 / 6);
     near(c[0].f1, 2 * (4.0 / 7) * (4.0 / 6) / (4.0 / 7 + 4.0 / 6));
@@ -104,16 +104,16 @@ static void test_classes(void **state)
     near(s.recall, (4.0 / 6 + 0.75) / 3);
     near(s.f1, (c[0].f1 + 0.75) / 3);
     near(s.kappa, (10.0 / 16 - chance) / (1 - chance));
-    OK(rnnp_metrics_classes(nothing, 2, NULL, &s));
+    OK(rnnp_metrics_classes(2, nothing, NULL, &s));
     assert_true(s.accuracy == 0 && s.precision == 0 && s.recall == 0 && s.f1 == 0 && s.kappa == 0);
-    OK(rnnp_metrics_classes(agreed, 2, NULL, &s));
+    OK(rnnp_metrics_classes(2, agreed, NULL, &s));
     assert_true(s.accuracy == 1 && s.f1 == 1 && s.kappa == 0); /* chance alone gives 1: kappa says nothing */
 
     s.accuracy = c[0].support = 99;
-    for (size_t i = 0; i < 3; i++) assert_int_equal(rnnp_metrics_classes(bad[i], 2, c, &s), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_classes(NULL, 2, c, &s), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_classes(counts, 0, c, &s), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_classes(counts, 4, c, NULL), RNNP_ERR_ARG);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(rnnp_metrics_classes(2, bad[i], c, &s), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_classes(2, NULL, c, &s), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_classes(0, counts, c, &s), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_classes(4, counts, c, NULL), RNNP_ERR_ARG);
     assert_true(s.accuracy == 99 && c[0].support == 99);
 }
 
@@ -150,7 +150,7 @@ static void check_ranking(const rows *r, const float *weight, size_t n)
     rnnp_curve_point curve[N + 1];
     double auc, ap, again[2], expected = 0;
 
-    OK(rnnp_metrics_ranking(r->score, r->truth, weight, n, scratch, &auc, &ap, curve, &points));
+    OK(rnnp_metrics_ranking(n, r->score, r->truth, weight, scratch, &auc, &ap, curve, &points));
     near(auc, area_by_pairs(r, weight, n));
     assert_true(points >= 2 && points <= n + 1);
     assert_true(isinf(curve[0].threshold) && curve[0].tpr == 0 && curve[0].fpr == 0 && curve[0].precision == 1);
@@ -166,7 +166,7 @@ static void check_ranking(const rows *r, const float *weight, size_t n)
     near(curve[points - 1].tpr, 1);
     near(curve[points - 1].fpr, 1);
     near(ap, expected);
-    OK(rnnp_metrics_ranking(r->score, r->truth, weight, n, scratch, &again[0], &again[1], NULL, &alone));
+    OK(rnnp_metrics_ranking(n, r->score, r->truth, weight, scratch, &again[0], &again[1], NULL, &alone));
     assert_true(again[0] == auc && again[1] == ap && alone == 0);
 }
 
@@ -193,14 +193,14 @@ static void test_ranking_known(void **state)
     double auc, ap;
 
     (void)state;
-    OK(rnnp_metrics_ranking(score, best, NULL, 4, scratch, &auc, &ap, NULL, NULL));
+    OK(rnnp_metrics_ranking(4, score, best, NULL, scratch, &auc, &ap, NULL, NULL));
     assert_true(auc == 1 && ap == 1);
-    OK(rnnp_metrics_ranking(score, worst, NULL, 4, scratch, &auc, &ap, NULL, NULL));
+    OK(rnnp_metrics_ranking(4, score, worst, NULL, scratch, &auc, &ap, NULL, NULL));
     near(auc, 0);
     near(ap, (1.0 / 3 + 2.0 / 4) / 2);
-    OK(rnnp_metrics_ranking(flat, best, NULL, 4, scratch, &auc, &ap, NULL, NULL));
+    OK(rnnp_metrics_ranking(4, flat, best, NULL, scratch, &auc, &ap, NULL, NULL));
     assert_true(auc == 0.5 && ap == 0.5);
-    OK(rnnp_metrics_ranking(ends, best, NULL, 4, scratch, &auc, &ap, NULL, NULL));
+    OK(rnnp_metrics_ranking(4, ends, best, NULL, scratch, &auc, &ap, NULL, NULL));
     assert_true(auc == 1 && ap == 1);
 }
 
@@ -213,7 +213,7 @@ static void test_ranking_errors(void **state)
     rnnp_curve_point curve[N + 1];
 
     (void)state;
-#define RANK(r, n) rnnp_metrics_ranking((r).score, (r).truth, (r).weight, n, scratch, &auc, &ap, curve, &points)
+#define RANK(r, n) rnnp_metrics_ranking(n, (r).score, (r).truth, (r).weight, scratch, &auc, &ap, curve, &points)
 #define UNRANKED(change) (bad = r, change, assert_int_equal(RANK(bad, N), RNNP_ERR_ARG))
     UNRANKED(bad.score[3] = NAN);
     UNRANKED(bad.truth[3] = 2);
@@ -225,12 +225,12 @@ static void test_ranking_errors(void **state)
     for (size_t i = 0; i < N; i++) bad.weight[i] = bad.truth[i] ? 0 : 1;
     assert_int_equal(RANK(bad, N), RNNP_ERR_ARG);
     assert_int_equal(RANK(r, 0), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_ranking(NULL, r.truth, NULL, N, scratch, &auc, &ap, NULL, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_ranking(r.score, NULL, NULL, N, scratch, &auc, &ap, NULL, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_ranking(r.score, r.truth, NULL, N, NULL, &auc, &ap, NULL, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_ranking(r.score, r.truth, NULL, N, scratch, NULL, &ap, NULL, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_ranking(r.score, r.truth, NULL, N, scratch, &auc, NULL, NULL, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_ranking(r.score, r.truth, NULL, N, scratch, &auc, &ap, curve, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_ranking(N, NULL, r.truth, NULL, scratch, &auc, &ap, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_ranking(N, r.score, NULL, NULL, scratch, &auc, &ap, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_ranking(N, r.score, r.truth, NULL, NULL, &auc, &ap, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_ranking(N, r.score, r.truth, NULL, scratch, NULL, &ap, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_ranking(N, r.score, r.truth, NULL, scratch, &auc, NULL, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_ranking(N, r.score, r.truth, NULL, scratch, &auc, &ap, curve, NULL), RNNP_ERR_ARG);
     assert_true(auc == 9 && ap == 9 && points == 55);
 }
 
@@ -252,9 +252,9 @@ static void test_brier(void **state)
                 four += w_of(weights[k], i) * pow((double)r.p[i * CLASSES + (size_t)j] - (r.class[i] == j), 2);
             all += w_of(weights[k], i);
         }
-        OK(rnnp_metrics_brier(r.score, r.truth, weights[k], N, 2, &brier));
+        OK(rnnp_metrics_brier(N, 2, r.score, r.truth, weights[k], &brier));
         near(brier, two / all);
-        OK(rnnp_metrics_brier(r.p, r.class, weights[k], N, CLASSES, &brier));
+        OK(rnnp_metrics_brier(N, CLASSES, r.p, r.class, weights[k], &brier));
         near(brier, four / all);
     }
 }
@@ -268,7 +268,7 @@ static void test_calibration(void **state)
     double ece, expected = 0, all = 0;
 
     (void)state;
-    OK(rnnp_metrics_calibration(r.score, r.truth, r.weight, N, BINS, bins, &ece));
+    OK(rnnp_metrics_calibration(N, BINS, r.score, r.truth, r.weight, bins, &ece));
     for (size_t b = 0; b < BINS; b++) {
         double w = 0, p = 0, ones = 0;
 
@@ -288,7 +288,7 @@ static void test_calibration(void **state)
         all += w;
     }
     near(ece, expected / all);
-    OK(rnnp_metrics_calibration(edge, truth, NULL, 4, 2, bins, &ece));
+    OK(rnnp_metrics_calibration(4, 2, edge, truth, NULL, bins, &ece));
     assert_true(bins[0].weight == 1 && bins[1].weight == 3 && bins[0].mean == 0 && bins[0].share == 0);
     near(ece, 3.0 / 4 * (2.5 / 3 - 2.0 / 3));
 }
@@ -303,14 +303,14 @@ static void test_probability_errors(void **state)
 
     (void)state;
 #define NEITHER(r, n)                                                                                \
-    (assert_int_equal(rnnp_metrics_brier((r).score, (r).truth, (r).weight, n, 2, &x), RNNP_ERR_ARG), \
-     assert_int_equal(rnnp_metrics_calibration((r).score, (r).truth, (r).weight, n, BINS, bins, &x), RNNP_ERR_ARG))
+    (assert_int_equal(rnnp_metrics_brier(n, 2, (r).score, (r).truth, (r).weight, &x), RNNP_ERR_ARG), \
+     assert_int_equal(rnnp_metrics_calibration(n, BINS, (r).score, (r).truth, (r).weight, bins, &x), RNNP_ERR_ARG))
     for (size_t i = 0; i < 3; i++) {
         bad = r;
         bad.score[N - 1] = wrong[i];
         NEITHER(bad, N);
         bad.p[N * CLASSES - 1] = wrong[i];
-        assert_int_equal(rnnp_metrics_brier(bad.p, bad.class, NULL, N, CLASSES, &x), RNNP_ERR_ARG);
+        assert_int_equal(rnnp_metrics_brier(N, CLASSES, bad.p, bad.class, NULL, &x), RNNP_ERR_ARG);
     }
     bad = r;
     bad.truth[N - 1] = 2;
@@ -321,15 +321,15 @@ static void test_probability_errors(void **state)
     memset(bad.weight, 0, sizeof bad.weight);
     NEITHER(bad, N);
     NEITHER(r, 0);
-    assert_int_equal(rnnp_metrics_brier(NULL, r.truth, NULL, N, 2, &x), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_brier(r.score, NULL, NULL, N, 2, &x), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_brier(r.score, r.truth, NULL, N, 1, &x), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_brier(r.score, r.truth, NULL, N, 2, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_calibration(NULL, r.truth, NULL, N, BINS, bins, &x), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_calibration(r.score, NULL, NULL, N, BINS, bins, &x), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_calibration(r.score, r.truth, NULL, N, 0, bins, &x), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_calibration(r.score, r.truth, NULL, N, BINS, NULL, &x), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_metrics_calibration(r.score, r.truth, NULL, N, BINS, bins, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_brier(N, 2, NULL, r.truth, NULL, &x), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_brier(N, 2, r.score, NULL, NULL, &x), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_brier(N, 1, r.score, r.truth, NULL, &x), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_brier(N, 2, r.score, r.truth, NULL, NULL), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_calibration(N, BINS, NULL, r.truth, NULL, bins, &x), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_calibration(N, BINS, r.score, NULL, NULL, bins, &x), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_calibration(N, 0, r.score, r.truth, NULL, bins, &x), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_calibration(N, BINS, r.score, r.truth, NULL, NULL, &x), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_metrics_calibration(N, BINS, r.score, r.truth, NULL, bins, NULL), RNNP_ERR_ARG);
     assert_true(x == 9 && bins[0].weight == 9);
 }
 

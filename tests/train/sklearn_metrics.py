@@ -78,23 +78,24 @@ class Rows:
         self.weight = None if weight is None else np.ascontiguousarray(weight, np.float32)
         self.n, self.classes = self.p.shape
         self.score = np.ascontiguousarray(self.p[:, 1])
-        self.given = pointer(self.p), pointer(self.truth), pointer(self.weight), ctypes.c_size_t(self.n)
+        self.given = pointer(self.p), pointer(self.truth), pointer(self.weight)
         self.given_score = (pointer(self.score),) + self.given[1:]
+        self.sizes = ctypes.c_size_t(self.n), ctypes.c_size_t(self.classes)
 
 
 def classes_of(lib, r):
     counts = np.zeros((r.classes, r.classes))
-    if lib.rnnp_metrics_confusion(*r.given, ctypes.c_size_t(r.classes), pointer(counts)):
+    if lib.rnnp_metrics_confusion(*r.sizes, *r.given, pointer(counts)):
         return None
     per, summary = (OfClass * r.classes)(), Summary()
-    assert lib.rnnp_metrics_classes(pointer(counts), ctypes.c_size_t(r.classes), per, ctypes.byref(summary)) == 0
+    assert lib.rnnp_metrics_classes(r.sizes[1], pointer(counts), per, ctypes.byref(summary)) == 0
     return counts, per, summary
 
 
 def ranking_of(lib, r):
     scratch = np.zeros(2 * r.n + 1, np.uint64)
     auc, ap, points, n = ctypes.c_double(), ctypes.c_double(), (Point * (r.n + 1))(), ctypes.c_size_t()
-    if lib.rnnp_metrics_ranking(*r.given_score, pointer(scratch), ctypes.byref(auc), ctypes.byref(ap), points,
+    if lib.rnnp_metrics_ranking(r.sizes[0], *r.given_score, pointer(scratch), ctypes.byref(auc), ctypes.byref(ap), points,
                                 ctypes.byref(n)):
         return None
     return auc.value, ap.value, [(q.threshold, q.tpr, q.fpr, q.precision) for q in points[:n.value]]
@@ -103,12 +104,12 @@ def ranking_of(lib, r):
 def brier_of(lib, r):
     value = ctypes.c_double()
     given = r.given_score if r.classes == 2 else r.given
-    return refused if lib.rnnp_metrics_brier(*given, ctypes.c_size_t(r.classes), ctypes.byref(value)) else value.value
+    return refused if lib.rnnp_metrics_brier(*r.sizes, *given, ctypes.byref(value)) else value.value
 
 
 def ece_of(lib, r):
     bins, value = (Bin * BINS)(), ctypes.c_double()
-    if lib.rnnp_metrics_calibration(*r.given_score, ctypes.c_size_t(BINS), bins, ctypes.byref(value)):
+    if lib.rnnp_metrics_calibration(r.sizes[0], ctypes.c_size_t(BINS), *r.given_score, bins, ctypes.byref(value)):
         return None
     return value.value, [(b.weight, b.mean, b.share) for b in bins]
 

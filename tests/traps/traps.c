@@ -114,8 +114,8 @@ static rnnp_status step_once(const subject *s)
     if (status == RNNP_OK) status = rnnp_run_execute(s->run, &in, 1, &out, 1);
     if (status == RNNP_OK) status = rnnp_layer_forward(s->layer, &s->args);
     if (status == RNNP_OK)
-        status = rnnp_apply(s->context, RNNP_FUNCTION_TANH, RNNP_MATH_U35, s->x, s->y, STEPS * INPUT);
-    if (status == RNNP_OK) status = rnnp_softmax(s->context, RNNP_MATH_U35, s->x, s->y, STEPS, INPUT);
+        status = rnnp_apply(s->context, RNNP_FUNCTION_TANH, RNNP_MATH_U35, STEPS * INPUT, s->x, s->y);
+    if (status == RNNP_OK) status = rnnp_softmax(s->context, RNNP_MATH_U35, STEPS, INPUT, s->x, s->y);
     if (status == RNNP_OK)
         status = rnnp_gemm(s->context, STEPS, CLASSES, INPUT, s->x, INPUT, s->packed, NULL, s->y, CLASSES);
     return status;

@@ -137,7 +137,7 @@ static void assert_bits(const float *got, const float *want, size_t floats, cons
     const rnnp_record *r;
 
     if (memcmp(got, want, floats * sizeof *got) == 0) return;
-    for (size_t i = 0; rnnp_records_at(set, i, NULL, &r); i++)
+    for (size_t i = 0; rnnp_records_get(set, i, NULL, &r) == RNNP_OK; i++)
         print_message("%s input=%d batch=%d steps=%d threads=%d: %s\n", r->key.layer, (int)r->key.input,
                       (int)r->key.batch, (int)r->key.steps, (int)r->key.threads, r->choice);
     fail_msg("%s: other bits", what);

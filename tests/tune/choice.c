@@ -95,7 +95,7 @@ static void test_round_trip(void **state)
         rnnp_recurrent_choice read;
 
         rnnp_choice_print(&choice, words);
-        for (size_t w = 0; rnnp_record_word(words, w, name, value); w++) {
+        for (size_t w = 0; rnnp_record_word(words, w, name, value) == RNNP_OK; w++) {
             assert_true(strcmp(last, name) < 0);
             assert_true(rnnp_choice_usable((void *)&scope, name, value));
             memcpy(last, name, sizeof last);
@@ -194,7 +194,7 @@ static void assert_variants(const char *cap)
         const rnnp_recurrent one = layer_at(context, i);
         rnnp_choice_scope scope = {context, &one, NULL};
 
-        for (size_t v = 0; rnnp_context_variant(context, v, &info); v++) {
+        for (size_t v = 0; rnnp_context_variant_info(context, v, &info) == RNNP_OK; v++) {
             for (size_t part = 0; part < RNNP_RECURRENT_PARTS; part++) {
                 const rnnp_op op = rnnp_recurrent_op(&one, part);
                 const int fits = op != RNNP_OP_COUNT && strcmp(info.op, rnnp_op_names[op]) == 0;
@@ -515,7 +515,7 @@ static void test_shipped_words(void **state)
         rnnp_recurrent_choice choice;
 
         rnnp_choice_read(row->record.choice, &choice);
-        for (size_t i = 0; rnnp_record_word(row->record.choice, i, name, value); i++) {
+        for (size_t i = 0; rnnp_record_word(row->record.choice, i, name, value) == RNNP_OK; i++) {
             if (strcmp(name, "step") != 0) continue;
             kernels++;
             const char *isa = strrchr(value, '_') + 1;

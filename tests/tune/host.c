@@ -30,7 +30,7 @@ static void assert_budgets(const rnnp_records *set, uint64_t a, uint64_t b)
 {
     const rnnp_record_host *host;
 
-    for (size_t i = 0; rnnp_records_at(set, i, &host, NULL); i++) assert_true(host->budget == a || host->budget == b);
+    for (size_t i = 0; rnnp_records_get(set, i, &host, NULL) == RNNP_OK; i++) assert_true(host->budget == a || host->budget == b);
 }
 
 /* ---- Affinity ---- */
@@ -100,7 +100,7 @@ static void test_affinity(void **state)
         const rnnp_record_host *host;
         const rnnp_record *r;
 
-        for (size_t k = 0; rnnp_records_at(set, k, &host, &r); k++) {
+        for (size_t k = 0; rnnp_records_get(set, k, &host, &r) == RNNP_OK; k++) {
             if (r->key.batch == key.batch) assert_int_equal(host->budget, allowed);
         }
     }

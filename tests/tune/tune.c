@@ -206,7 +206,7 @@ static void test_other_host(void **state)
     put(set, &other, &key, "chunk=77");
     tune_one(context, small, set);
     assert_int_equal(rnnp_records_count(set), 2);
-    for (size_t i = 0; rnnp_records_at(set, i, &host, &r); i++) {
+    for (size_t i = 0; rnnp_records_get(set, i, &host, &r) == RNNP_OK; i++) {
         if (rnnp_record_host_equal(host, &other)) theirs = r;
     }
     assert_non_null(theirs);

@@ -119,7 +119,7 @@ static inline void assert_sane(const rnnp_context *context, const rnnp_records *
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
     assert_non_null(r);
-    for (size_t i = 0; rnnp_record_word(r->choice, i, name, value); i++)
+    for (size_t i = 0; rnnp_record_word(r->choice, i, name, value) == RNNP_OK; i++)
         assert_true(is_usable(context, s, name, value));
     assert_true(r->ns >= 1 && r->ns < 1000000000 && r->default_ns >= r->ns);
     assert_true(*r->choice ? r->ns < r->default_ns : r->ns == r->default_ns);

@@ -68,8 +68,7 @@ static int measure_ranking(scores *s, const float *score)
         free(scratch);
         return cli_fail("out of memory");
     }
-    if (rnnp_metrics_ranking(score, s->truth, NULL, s->n, scratch, &s->auc, &s->average_precision, s->curve,
-                             &s->n_points) != RNNP_OK)
+    if (rnnp_metrics_ranking(s->n, score, s->truth, NULL, scratch, &s->auc, &s->average_precision, s->curve, &s->n_points) != RNNP_OK)
         s->auc = s->average_precision = NAN, s->n_points = 0;
     free(scratch);
     return CLI_OK;
@@ -84,8 +83,8 @@ static int measure_two_classes(scores *s)
     if (!score) return cli_fail("out of memory");
     for (size_t i = 0; i < s->n; i++) score[i] = s->p[2 * i + 1];
     const int code = measure_ranking(s, score);
-    if (rnnp_metrics_brier(score, s->truth, NULL, s->n, 2, &s->brier) != RNNP_OK) s->brier = NAN;
-    if (rnnp_metrics_calibration(score, s->truth, NULL, s->n, 10, bins, &s->calibration) != RNNP_OK)
+    if (rnnp_metrics_brier(s->n, 2, score, s->truth, NULL, &s->brier) != RNNP_OK) s->brier = NAN;
+    if (rnnp_metrics_calibration(s->n, 10, score, s->truth, NULL, bins, &s->calibration) != RNNP_OK)
         s->calibration = NAN;
     free(score);
     return code;
@@ -103,11 +102,11 @@ int scores_measure(scores *s, const train_config *config)
     s->confusion = calloc(s->classes * s->classes + 1, sizeof *s->confusion);
     s->per_class = calloc(s->classes + 1, sizeof *s->per_class);
     if (!s->confusion || !s->per_class) return cli_fail("out of memory");
-    if (rnnp_metrics_confusion(s->p, s->truth, NULL, s->n, s->classes, s->confusion) != RNNP_OK ||
-        rnnp_metrics_classes(s->confusion, s->classes, s->per_class, &s->summary) != RNNP_OK)
+    if (rnnp_metrics_confusion(s->n, s->classes, s->p, s->truth, NULL, s->confusion) != RNNP_OK ||
+        rnnp_metrics_classes(s->classes, s->confusion, s->per_class, &s->summary) != RNNP_OK)
         return cli_fail("the model's output is not a number");
     if (s->classes == 2) return measure_two_classes(s);
-    if (rnnp_metrics_brier(s->p, s->truth, NULL, s->n, s->classes, &s->brier) != RNNP_OK) s->brier = NAN;
+    if (rnnp_metrics_brier(s->n, s->classes, s->p, s->truth, NULL, &s->brier) != RNNP_OK) s->brier = NAN;
     return CLI_OK;
 }
 

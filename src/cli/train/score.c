@@ -55,8 +55,8 @@ static rnnp_status to_probabilities(const asker *k, size_t n)
     const network *net = k->a->net;
 
     if (net->probabilities) return RNNP_OK;
-    return net->outputs == 1 ? rnnp_apply(k->a->context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, k->y, k->y, n)
-                             : rnnp_softmax(k->a->context, RNNP_MATH_U35, k->y, k->y, n, net->outputs);
+    return net->outputs == 1 ? rnnp_apply(k->a->context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, n, k->y, k->y)
+                             : rnnp_softmax(k->a->context, RNNP_MATH_U35, n, net->outputs, k->y, k->y);
 }
 
 static int take_labels(asker *k, const question *asked, size_t n)

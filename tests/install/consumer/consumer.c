@@ -17,7 +17,7 @@ int main(void)
     if (rnnp_context_create(NULL, &context) != RNNP_OK) return 1;
 #ifdef WITH_ONNX
     rnnp_model *model;
-    failed = rnnp_onnx_load(context, "no model", 8, NULL, &model) != RNNP_ERR_FORMAT;
+    failed = rnnp_onnx_open_memory(context, "no model", 8, NULL, &model) != RNNP_ERR_FORMAT;
     if (failed) printf("unexpected: %s\n", rnnp_last_error(context));
 #endif
     rnnp_context_destroy(context);
