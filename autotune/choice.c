@@ -30,7 +30,7 @@ void rnnp_shape_key(const rnnp_shape *shape, size_t threads, rnnp_record_key *ke
     if (shape->kind == RNNP_SHAPE_DENSE)
         snprintf(key->layer, room, "dense");
     else if (shape->kind == RNNP_SHAPE_STACK)
-        snprintf(key->layer, room, "%s%s-stack%zu", cells[shape->cell], reset, shape->layers);
+        snprintf(key->layer, room, "%s%s-stack%zu", cells[shape->cell], reset, shape->n_layers);
     else
         snprintf(key->layer, room, "%s%s%s", cells[shape->cell], reset, directions[shape->direction]);
 }

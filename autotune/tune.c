@@ -8,6 +8,7 @@
 #include "../src/cells/weights.h"
 #include "../src/clock.h"
 #include "../src/context.h"
+#include "../src/structs.h"
 #include "search.h"
 
 #include <string.h>
@@ -44,13 +45,14 @@ static int is_layer(const rnnp_shape *s)
 /* What each kind says beyond sizes. */
 static int is_shape(const rnnp_shape *s)
 {
+    if (s->weights != RNNP_WEIGHTS_F32) return 0;
     switch (s->kind) {
-    case RNNP_SHAPE_LAYER: return is_layer(s) && s->layers == 0;
+    case RNNP_SHAPE_LAYER: return is_layer(s) && s->n_layers == 0;
     case RNNP_SHAPE_DENSE:
-        return (int)s->cell == 0 && s->reset == 0 && s->direction == 0 && s->layers == 0 && s->steps == 1;
+        return (int)s->cell == 0 && s->reset == 0 && s->direction == 0 && s->n_layers == 0 && s->steps == 1;
     case RNNP_SHAPE_STACK:
-        return is_layer(s) && s->direction != RNNP_DIRECTION_BIDIRECTIONAL && s->layers >= 2 &&
-               s->layers <= RNNP_SHAPE_LAYERS;
+        return is_layer(s) && s->direction != RNNP_DIRECTION_BIDIRECTIONAL && s->n_layers >= 2 &&
+               s->n_layers <= RNNP_SHAPE_LAYERS;
     default: return 0;
     }
 }
@@ -66,9 +68,29 @@ static rnnp_status check_shape(const rnnp_context *context, const rnnp_shape *s,
     }
     if (!is_shape(s))
         return rnnp_fail(context, RNNP_ERR_ARG,
-                         "shape %zu: kind %d, layers %zu, cell %d, direction %d, reset %d, steps %zu", index,
-                         (int)s->kind, s->layers, (int)s->cell, (int)s->direction, (int)s->reset, s->steps);
+                         "shape %zu: kind %d, layers %zu, cell %d, direction %d, reset %d, weights %d, steps %zu",
+                         index, (int)s->kind, s->n_layers, (int)s->cell, (int)s->direction, (int)s->reset,
+                         (int)s->weights, s->steps);
     return RNNP_OK;
+}
+
+/* Copies the caller's shapes, which may be those of another version, and checks them. */
+static rnnp_status read_shapes(const rnnp_context *context, const rnnp_shape *given, size_t n, rnnp_shape *shapes)
+{
+    rnnp_status status = RNNP_OK;
+
+    for (size_t i = 0; i < n && status == RNNP_OK; i++) {
+        const void *at = (const char *)given + i * given->struct_size;
+        size_t size;
+
+        memcpy(&size, at, sizeof size);
+        if (size != given->struct_size)
+            return rnnp_fail(context, RNNP_ERR_ARG, "shape %zu: struct_size is %zu, that of the first one %zu", i, size,
+                             given->struct_size);
+        status = RNNP_STRUCT_READ(context, rnnp_shape, at, &shapes[i]);
+        if (status == RNNP_OK) status = check_shape(context, &shapes[i], i);
+    }
+    return status;
 }
 
 void rnnp_subject_init(rnnp_subject *u, const rnnp_context *context, const rnnp_shape *s, size_t threads)
@@ -76,7 +98,7 @@ void rnnp_subject_init(rnnp_subject *u, const rnnp_context *context, const rnnp_
     *u = (rnnp_subject){.shape = *s,
                         .threads = threads,
                         .layers = s->kind == RNNP_SHAPE_DENSE   ? 0
-                                  : s->kind == RNNP_SHAPE_STACK ? s->layers
+                                  : s->kind == RNNP_SHAPE_STACK ? s->n_layers
                                                                 : 1};
     for (size_t l = 0; l < u->layers; l++) {
         u->layer[l] = (rnnp_recurrent){.cell = s->cell,
@@ -259,28 +281,37 @@ static rnnp_status tune_pass(tuning *t, const rnnp_shape *shapes, size_t n, unsi
     return status;
 }
 
+static rnnp_status tune_all(tuning *t, const rnnp_shape *shapes, size_t n, unsigned char *done)
+{
+    enum { PASSES = 3 }; /* what a busy machine did not let be done gets the time that others left */
+    rnnp_status status = n ? rnnp_machine_measure(t->context, &t->machine) : RNNP_OK;
+
+    for (int pass = 0; pass < PASSES && n && status == RNNP_OK && !t->stopped; pass++) {
+        if (pass > 0 && seconds_left(t) <= 0) break;
+        status = tune_pass(t, shapes, n, done);
+    }
+    return status;
+}
+
 rnnp_status rnnp_tune(rnnp_context *context, const rnnp_shape *shapes, size_t n, const rnnp_tune_options *options,
                       rnnp_records *records)
 {
-    enum { PASSES = 3 }; /* what a busy machine did not let be done gets the time that others left */
     rnnp_tune_options o;
     rnnp_status status;
+    size_t bytes;
 
     if (!context) return RNNP_ERR_ARG;
     if ((n && !shapes) || !records)
         return rnnp_fail(context, RNNP_ERR_ARG, "%s is NULL", records ? "shapes" : "records");
     if ((status = read_options(context, options, &o)) != RNNP_OK) return status;
-    for (size_t i = 0; i < n; i++) {
-        if ((status = check_shape(context, &shapes[i], i)) != RNNP_OK) return status;
-    }
+    if (rnnp_mul_overflow(n, sizeof *shapes + 1, &bytes))
+        return rnnp_fail(context, RNNP_ERR_ARG, "%zu shapes are too many", n);
+    rnnp_shape *own = rnnp_calloc(context, bytes); /* and of each whether it is done */
+    if (!own) return RNNP_ERR_MEMORY;
     tuning t = {
         .context = context, .options = &o, .records = records, .progress = {.shapes = n}, .start = rnnp_clock()};
-    if (n == 0 || (status = rnnp_machine_measure(context, &t.machine)) != RNNP_OK) return status;
-    unsigned char *done = rnnp_calloc(context, n);
-    if (!done) return RNNP_ERR_MEMORY;
-    status = tune_pass(&t, shapes, n, done);
-    for (int pass = 1; pass < PASSES && status == RNNP_OK && !t.stopped && seconds_left(&t) > 0; pass++)
-        status = tune_pass(&t, shapes, n, done);
-    rnnp_free(context, done, n);
+    status = read_shapes(context, shapes, n, own);
+    if (status == RNNP_OK) status = tune_all(&t, own, n, (unsigned char *)(own + n));
+    rnnp_free(context, own, bytes);
     return status;
 }

@@ -37,6 +37,9 @@ typedef enum rnnp_dtype {
 
 enum { RNNP_MAX_RANK = 8 };
 
+/* How weights lie in memory once they are packed. */
+typedef enum rnnp_weights { RNNP_WEIGHTS_F32 = 0 } rnnp_weights;
+
 /* A dimension of a model's input or output: its size, or RNNP_DYNAMIC where a run decides. */
 #define RNNP_DYNAMIC ((int64_t)-1)
 

@@ -22,6 +22,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,6 +37,15 @@ extern "C" {
 #else
 #define RNNP_API
 #endif
+
+/* Defines type##_init(): all fields of the caller's struct become 0, which is their default, but for struct_size. It is
+ * compiled into the program, so that it writes as much as the program has room for. */
+#define RNNP_STRUCT_INIT(type)              \
+    static inline void type##_init(type *s) \
+    {                                       \
+        memset(s, 0, sizeof *s);            \
+        s->struct_size = sizeof *s;         \
+    }
 
 /* ---- Status ------------------------------------------------------------------------------------ */
 

@@ -30,15 +30,19 @@ typedef enum rnnp_shape_kind {
 
 enum { RNNP_SHAPE_LAYERS = 8 }; /* most layers of a stack */
 
-/* What is tuned and how it is called. */
+/* What is tuned and how it is called. In an array the struct_size of the first entry is the distance from one to the
+ * next, so the entries of an array all have the same. */
 typedef struct rnnp_shape {
+    size_t struct_size;
+    rnnp_shape_kind kind;
     rnnp_cell cell;
     rnnp_gru_reset reset; /* GRU */
     rnnp_direction direction;
+    rnnp_weights weights;
     size_t input, hidden, batch, steps;
-    rnnp_shape_kind kind;
-    size_t layers; /* of a stack: 2 to RNNP_SHAPE_LAYERS; else 0 */
+    size_t n_layers; /* of a stack: 2 to RNNP_SHAPE_LAYERS; else 0 */
 } rnnp_shape;
+RNNP_STRUCT_INIT(rnnp_shape)
 
 /*
  * rnnp_model_shapes() lists what can be tuned of a closed model, each with every pair of a batch and a number of steps:
@@ -47,7 +51,7 @@ typedef struct rnnp_shape {
  *
  *   batches, steps   in [1, 2^20]. A dense layer has as many rows as its input at this batch and number of steps; a
  *                    dimension that the model does not tell to be either counts as all rows, batch times steps
- *   shapes           room for `most` entries; NULL with most = 0 to ask for the count
+ *   shapes           room for `most` entries, the first with its struct_size; NULL with most = 0 to ask for the count
  *   count            how many there are; only the first `most` are written
  *
  * Returns  RNNP_OK; RNNP_ERR_ARG; RNNP_ERR_STATE for a model that is not closed

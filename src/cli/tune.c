@@ -147,7 +147,8 @@ static int grid_shapes(const job *j, shapes *s)
     for (size_t i = 0; i < WIDTHS * CELLS * j->batches.n * j->times.n; i++) {
         const size_t c = i % CELLS, w = i / CELLS % WIDTHS, b = i / (CELLS * WIDTHS) % j->batches.n;
 
-        s->at[s->n++] = (rnnp_shape){.cell = cells[c].cell,
+        s->at[s->n++] = (rnnp_shape){.struct_size = sizeof *s->at,
+                                     .cell = cells[c].cell,
                                      .reset = cells[c].reset,
                                      .input = widths[w],
                                      .hidden = widths[w],
@@ -168,6 +169,7 @@ static int model_shapes(const job *j, rnnp_context *context, const char *path, s
     int code = status == RNNP_OK ? more_shapes(s, count) : cli_fail_status(context, status);
     if (code == CLI_OK && count == 0) code = cli_fail("%s has no layer to tune", path);
     if (code == CLI_OK) {
+        rnnp_shape_init(&s->at[s->n]);
         rnnp_model_shapes(model, j->batches.at, j->batches.n, j->times.at, j->times.n, s->at + s->n, count, &count);
         s->n += count;
     }

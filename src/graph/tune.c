@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #include "../../autotune/choice.h"
+#include "../structs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static int stack_shape(const rnnp_shape *layers, size_t n, rnnp_shape *stack)
 {
     *stack = layers[0];
     stack->kind = RNNP_SHAPE_STACK;
-    stack->layers = n;
+    stack->n_layers = n;
     stack->direction = RNNP_DIRECTION_FORWARD;
     for (size_t i = 1; i < n; i++) {
         if (layers[i].cell != layers[0].cell || layers[i].reset != layers[0].reset ||
@@ -115,7 +116,7 @@ static int is_same(const rnnp_shape *a, const rnnp_shape *b)
 {
     return a->cell == b->cell && a->reset == b->reset && a->direction == b->direction && a->input == b->input &&
            a->hidden == b->hidden && a->batch == b->batch && a->steps == b->steps && a->kind == b->kind &&
-           a->layers == b->layers;
+           a->n_layers == b->n_layers && a->weights == b->weights;
 }
 
 /* What is listed: of every node the layer, then the stack of which it is the lowest, at each batch and steps. */
@@ -189,13 +190,19 @@ rnnp_status rnnp_model_shapes(const rnnp_model *model, const size_t *batches, si
         (status = check_sizes(model->context, "steps", steps, n_steps)) != RNNP_OK)
         return status;
     if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+    const size_t distance = most ? shapes->struct_size : 0; /* from one of the caller's entries to the next */
     listing l = {
         .model = model, .batches = batches, .steps = steps, .n_steps = n_steps, .n_pairs = n_batches * n_steps};
     rnnp_tuning_symbols(model, &l.tuning);
     *count = 0;
     for (size_t i = 0; i < entries(&l); i++) {
         if (!entry(&l, i, &shape) || is_listed(&l, i, &shape)) continue;
-        if (*count < most) shapes[*count] = shape;
+        if (*count < most) {
+            void *to = (char *)shapes + *count * distance;
+
+            memcpy(to, &distance, sizeof distance);
+            if ((status = RNNP_STRUCT_WRITE(model->context, rnnp_shape, &shape, to)) != RNNP_OK) return status;
+        }
         ++*count;
     }
     return RNNP_OK;
@@ -229,7 +236,7 @@ static void explain_stack(const rnnp_plan *plan, size_t index, size_t batch, siz
         !stack_of(plan->model, index, &tuning, &stack))
         return;
     rnnp_choice_find_stack(tuning.records, &tuning.host, &stack, plan->threads, &choice, &found);
-    e->stack_layers = stack.layers;
+    e->stack_layers = stack.n_layers;
     e->stack_match = found.match;
     memcpy(e->stack_reason, found.reason, sizeof e->stack_reason);
     rnnp_stack_print(&choice, e->stack_choice);
@@ -281,6 +288,7 @@ rnnp_status rnnp_plan_create_measured(const rnnp_model *model, const rnnp_plan_o
     const size_t bytes = count * sizeof(rnnp_shape);
     rnnp_shape *shapes = rnnp_alloc(model->context, bytes);
     if (!shapes) return RNNP_ERR_MEMORY;
+    shapes->struct_size = sizeof *shapes;
     status = rnnp_model_shapes(model, &o.batch, 1, &o.steps, 1, shapes, count, &count);
     if (status == RNNP_OK) status = rnnp_tune(model->context, shapes, count, &t, records);
     rnnp_free(model->context, shapes, bytes);

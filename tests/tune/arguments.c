@@ -48,13 +48,19 @@ static void *modest_alloc(void *user, size_t bytes, size_t align)
  * error. */
 static void test_huge(void **state)
 {
-    const rnnp_shape huge = {.cell = RNNP_CELL_LSTM,
+    const rnnp_shape huge = {.struct_size = sizeof(rnnp_shape),
+                             .cell = RNNP_CELL_LSTM,
                              .direction = RNNP_DIRECTION_BIDIRECTIONAL,
                              .input = 1 << 20,
                              .hidden = 1 << 20,
                              .batch = 1 << 20,
                              .steps = 1 << 20};
-    const rnnp_shape large = {.cell = RNNP_CELL_RNN, .input = 1 << 14, .hidden = 1 << 14, .batch = 1, .steps = 1};
+    const rnnp_shape large = {.struct_size = sizeof(rnnp_shape),
+                              .cell = RNNP_CELL_RNN,
+                              .input = 1 << 14,
+                              .hidden = 1 << 14,
+                              .batch = 1,
+                              .steps = 1};
     const rnnp_tune_options o = options_for(60), long_one = options_for(1e6);
     test_heap heap = {0};
     rnnp_context_options options;
@@ -103,34 +109,56 @@ static void test_shapes(void **state)
     REFUSED(input, (1 << 20) + 1, "input 1048577");
     REFUSED(steps, SIZE_MAX, "steps 18446744073709551615");
     REFUSED(kind, (rnnp_shape_kind)3, "kind 3");
-    REFUSED(layers, 1, "layers 1");
+    REFUSED(n_layers, 1, "layers 1");
+    REFUSED(weights, (rnnp_weights)99, "weights 99");
 #undef REFUSED
     static const rnnp_shape bad[] = {
-        {.kind = RNNP_SHAPE_DENSE, .input = 3, .hidden = 4, .batch = 1, .steps = 2},
-        {.kind = RNNP_SHAPE_DENSE, .input = 3, .hidden = 4, .batch = 1, .steps = 1, .cell = RNNP_CELL_LSTM},
-        {.kind = RNNP_SHAPE_DENSE, .input = 3, .hidden = 4, .batch = 1, .steps = 1, .layers = 2},
-        {.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .input = 3, .hidden = 4, .batch = 1, .steps = 2},
-        {.kind = RNNP_SHAPE_STACK,
+        {.struct_size = sizeof(rnnp_shape), .kind = RNNP_SHAPE_DENSE, .input = 3, .hidden = 4, .batch = 1, .steps = 2},
+        {.struct_size = sizeof(rnnp_shape),
+         .kind = RNNP_SHAPE_DENSE,
+         .input = 3,
+         .hidden = 4,
+         .batch = 1,
+         .steps = 1,
+         .cell = RNNP_CELL_LSTM},
+        {.struct_size = sizeof(rnnp_shape),
+         .kind = RNNP_SHAPE_DENSE,
+         .input = 3,
+         .hidden = 4,
+         .batch = 1,
+         .steps = 1,
+         .n_layers = 2},
+        {.struct_size = sizeof(rnnp_shape),
+         .kind = RNNP_SHAPE_STACK,
+         .cell = RNNP_CELL_LSTM,
+         .input = 3,
+         .hidden = 4,
+         .batch = 1,
+         .steps = 2},
+        {.struct_size = sizeof(rnnp_shape),
+         .kind = RNNP_SHAPE_STACK,
          .cell = RNNP_CELL_LSTM,
          .input = 3,
          .hidden = 4,
          .batch = 1,
          .steps = 2,
-         .layers = 1},
-        {.kind = RNNP_SHAPE_STACK,
+         .n_layers = 1},
+        {.struct_size = sizeof(rnnp_shape),
+         .kind = RNNP_SHAPE_STACK,
          .cell = RNNP_CELL_LSTM,
          .input = 3,
          .hidden = 4,
          .batch = 1,
          .steps = 2,
-         .layers = 9},
-        {.kind = RNNP_SHAPE_STACK,
+         .n_layers = 9},
+        {.struct_size = sizeof(rnnp_shape),
+         .kind = RNNP_SHAPE_STACK,
          .cell = RNNP_CELL_LSTM,
          .input = 3,
          .hidden = 4,
          .batch = 1,
          .steps = 2,
-         .layers = 2,
+         .n_layers = 2,
          .direction = RNNP_DIRECTION_BIDIRECTIONAL},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

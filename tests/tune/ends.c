@@ -73,9 +73,19 @@ static void test_tiny_budget(void **state)
  * a call of some milliseconds. */
 static void test_budget(void **state)
 {
-    static const rnnp_shape shapes[] = {
-        {.cell = RNNP_CELL_LSTM, .input = 64, .hidden = 64, .batch = 4, .steps = 200},
-        {.cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .input = 64, .hidden = 64, .batch = 4, .steps = 200}};
+    static const rnnp_shape shapes[] = {{.struct_size = sizeof(rnnp_shape),
+                                         .cell = RNNP_CELL_LSTM,
+                                         .input = 64,
+                                         .hidden = 64,
+                                         .batch = 4,
+                                         .steps = 200},
+                                        {.struct_size = sizeof(rnnp_shape),
+                                         .cell = RNNP_CELL_GRU,
+                                         .reset = RNNP_GRU_RESET_AFTER,
+                                         .input = 64,
+                                         .hidden = 64,
+                                         .batch = 4,
+                                         .steps = 200}};
     const double seconds = 0.3, call = 0.02;
     rnnp_context *context = capped_context(1, NULL);
     rnnp_records *set = make_set(context);

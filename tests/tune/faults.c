@@ -7,7 +7,8 @@
 
 enum { INPUT = 5, HIDDEN = 12, MOST = 400 };
 
-static const rnnp_shape shape = {.cell = RNNP_CELL_GRU, .input = INPUT, .hidden = HIDDEN, .batch = 1, .steps = 4};
+static const rnnp_shape shape = {
+    .struct_size = sizeof(rnnp_shape), .cell = RNNP_CELL_GRU, .input = INPUT, .hidden = HIDDEN, .batch = 1, .steps = 4};
 
 /* A record of another shape that must survive. */
 static rnnp_records *set_with_one(const rnnp_context *context)

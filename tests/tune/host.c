@@ -30,7 +30,8 @@ static void assert_budgets(const rnnp_records *set, uint64_t a, uint64_t b)
 {
     const rnnp_record_host *host;
 
-    for (size_t i = 0; rnnp_records_get(set, i, &host, NULL) == RNNP_OK; i++) assert_true(host->budget == a || host->budget == b);
+    for (size_t i = 0; rnnp_records_get(set, i, &host, NULL) == RNNP_OK; i++)
+        assert_true(host->budget == a || host->budget == b);
 }
 
 /* ---- Affinity ---- */

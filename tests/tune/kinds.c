@@ -59,14 +59,20 @@ static void destroy_subject(subject *s)
 
 static rnnp_shape dense_shape(size_t rows)
 {
-    return (rnnp_shape){.kind = RNNP_SHAPE_DENSE, .input = HIDDEN, .hidden = UNITS, .batch = rows, .steps = 1};
+    return (rnnp_shape){.struct_size = sizeof(rnnp_shape),
+                        .kind = RNNP_SHAPE_DENSE,
+                        .input = HIDDEN,
+                        .hidden = UNITS,
+                        .batch = rows,
+                        .steps = 1};
 }
 
 static rnnp_shape stack_shape(size_t batch, size_t steps)
 {
-    return (rnnp_shape){.kind = RNNP_SHAPE_STACK,
+    return (rnnp_shape){.struct_size = sizeof(rnnp_shape),
+                        .kind = RNNP_SHAPE_STACK,
                         .cell = RNNP_CELL_LSTM,
-                        .layers = LAYERS,
+                        .n_layers = LAYERS,
                         .input = INPUT,
                         .hidden = HIDDEN,
                         .batch = batch,
@@ -123,7 +129,7 @@ static size_t count_kind(const rnnp_shape *shapes, size_t n, rnnp_shape_kind kin
 static void test_shapes(void **state)
 {
     static const size_t batches[] = {1, 4}, steps[] = {1, 50};
-    rnnp_shape shapes[64];
+    rnnp_shape shapes[64] = {{.struct_size = sizeof *shapes}};
     size_t count;
 
     (void)state;
@@ -143,9 +149,9 @@ static void test_shapes(void **state)
         }
         for (size_t i = 0; i < count; i++) {
             if (shapes[i].kind == RNNP_SHAPE_DENSE)
-                assert_true(shapes[i].input == HIDDEN && shapes[i].hidden == UNITS && shapes[i].layers == 0);
+                assert_true(shapes[i].input == HIDDEN && shapes[i].hidden == UNITS && shapes[i].n_layers == 0);
             if (shapes[i].kind == RNNP_SHAPE_STACK)
-                assert_true(shapes[i].input == INPUT && shapes[i].hidden == HIDDEN && shapes[i].layers == LAYERS);
+                assert_true(shapes[i].input == INPUT && shapes[i].hidden == HIDDEN && shapes[i].n_layers == LAYERS);
         }
         destroy_subject(&s);
     }
@@ -158,7 +164,7 @@ static void test_fixed(void **state)
     rnnp_context *context = capped_context(2, NULL);
     rnnp_model *model = make_model(context);
     rnnp_value y = input3(model, "x", 9, RNNP_DYNAMIC, INPUT);
-    rnnp_shape shapes[16];
+    rnnp_shape shapes[16] = {{.struct_size = sizeof *shapes}};
     size_t count;
 
     (void)state;

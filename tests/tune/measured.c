@@ -19,9 +19,18 @@ static rnnp_model *lstm_model(rnnp_context *context)
 
 static void test_measured(void **state)
 {
-    static const rnnp_shape expected = {
-        .cell = RNNP_CELL_LSTM, .input = INPUT, .hidden = HIDDEN, .batch = 2, .steps = 6};
-    static const rnnp_shape one = {.cell = RNNP_CELL_LSTM, .input = INPUT, .hidden = HIDDEN, .batch = 1, .steps = 1};
+    static const rnnp_shape expected = {.struct_size = sizeof(rnnp_shape),
+                                        .cell = RNNP_CELL_LSTM,
+                                        .input = INPUT,
+                                        .hidden = HIDDEN,
+                                        .batch = 2,
+                                        .steps = 6};
+    static const rnnp_shape one = {.struct_size = sizeof(rnnp_shape),
+                                   .cell = RNNP_CELL_LSTM,
+                                   .input = INPUT,
+                                   .hidden = HIDDEN,
+                                   .batch = 1,
+                                   .steps = 1};
     rnnp_context *context = capped_context(1, NULL);
     rnnp_model *model = lstm_model(context);
     rnnp_records *set = make_set(context);

@@ -90,13 +90,14 @@ static void test_shapes(void **state)
 {
     static const size_t batches[] = {1, 16}, steps[] = {50, 1, 7};
     subject s = make_subject(1);
-    rnnp_shape shapes[32];
+    rnnp_shape shapes[32] = {{.struct_size = sizeof *shapes}};
     size_t count = 99;
 
     (void)state;
     OK(rnnp_model_shapes(s.model, batches, 2, steps, 3, NULL, 0, &count));
     assert_int_equal(count, 3 * 6); /* of the two equal layers one */
     memset(shapes, 0x5a, sizeof shapes);
+    shapes[0].struct_size = sizeof *shapes;
     OK(rnnp_model_shapes(s.model, batches, 2, steps, 3, shapes, 32, &count));
     assert_int_equal(count, 18);
     for (size_t i = 0; i < count; i++) {
@@ -114,6 +115,7 @@ static void test_shapes(void **state)
         assert_true(a->steps == 50 || a->steps == 1 || a->steps == 7);
     }
     memset(shapes, 0x5a, sizeof shapes);
+    shapes[0].struct_size = sizeof *shapes;
     OK(rnnp_model_shapes(s.model, batches, 2, steps, 3, shapes, 4, &count)); /* no more than asked for is written */
     assert_int_equal(count, 18);
     assert_int_equal(shapes[3].hidden, HIDDEN);
@@ -130,7 +132,7 @@ static void test_shapes_errors(void **state)
     static const size_t one[] = {1}, none[] = {1, 0}, most[] = {1 << 20}, beyond[] = {(1 << 20) + 1};
     subject s = make_subject(1);
     rnnp_model *open = make_model(s.context);
-    rnnp_shape shape;
+    rnnp_shape shape = {.struct_size = sizeof shape};
     size_t count = 99;
 
     (void)state;
