@@ -272,8 +272,20 @@ typedef union rnnp_fn {
 #undef RNNP_OP
 } rnnp_fn;
 
-#define RNNP_BLOCK_ALL UINT16_MAX
-#define RNNP_BLOCK_L1 4096 /* 16 KiB: still in L1 when the gates read it */
+/* Floats of pre-activations after which a step's gates follow; at least one group of panels. */
+#define RNNP_BLOCK_PANEL 0
+#define RNNP_BLOCK_L1 4096        /* 16 KiB: still in L1 when the gates read it */
+#define RNNP_BLOCK_ALL UINT16_MAX /* product of all panels first, then gates */
+
+/* The parts of cells that have a step: gates of a unit; whether the recurrent chain runs over hr in place of h; whether
+ * the last gate's recurrent chain begins elsewhere, at zh. */
+#define RNNP_STEP_PARTS(X) X(rnn, 1, 0, 0) X(lstm, 4, 0, 0) X(gru, 3, 0, 1) X(gru_reset, 2, 0, 0) X(gru_update, 1, 1, 0)
+enum {
+#define X(part, gates, over_hr, own_start) \
+    RNNP_GATES_##part = gates, RNNP_OVER_HR_##part = over_hr, RNNP_OWN_START_##part = own_start,
+    RNNP_STEP_PARTS(X)
+#undef X
+};
 
 /* Where the weights of a step come from: the cache that holds them from one step to the next, or none. */
 typedef enum rnnp_home { RNNP_HOME_L2, RNNP_HOME_L3, RNNP_HOME_MEMORY, RNNP_HOME_COUNT } rnnp_home;
@@ -283,10 +295,9 @@ typedef struct rnnp_traits {
     uint16_t mr;     /* rows of the largest tile */
     uint16_t nr;     /* gemm: columns of a packed panel */
     uint16_t lanes;  /* step: hidden units of a packed panel */
-    uint16_t block;  /* step: floats of pre-activations after which the gates follow, at least one group
-                      * of panels; RNNP_BLOCK_ALL: product of all panels first, then gates */
+    uint16_t block;  /* step: RNNP_BLOCK_... */
     uint16_t home;   /* rnnp_home that it is meant for; 0, L2, is any */
-    uint16_t slices; /* step: products that a panel of weights is packed in; 0 is 1 */
+    uint16_t slices; /* step: products that a panel of weights is packed in */
 } rnnp_traits;
 
 typedef struct rnnp_variant {

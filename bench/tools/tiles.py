@@ -36,6 +36,8 @@ ISAS = {
     for isa, (arch, flags) in isas.ISAS.items()
     if isa != isas.BASELINE
 }
+GATES = {name: int(gates) for name, gates in
+         re.findall(r"X\((\w+), (\d), \d, \d\)", (ROOT / "kernels/ops.h").read_text())}
 LAYER = 256  # hidden and input of the layer whose steps are counted
 
 # What product.c says before it includes anything, pragmas among it, holds here too.
@@ -51,10 +53,15 @@ void the_tile(size_t depth, const float *a, size_t lda, const float *w, size_t w
 """
 
 
+def variants_of(isa):
+    return (ROOT / "kernels" / isa / "variants.def").read_text()
+
+
 def tile_lines(isa):
-    """The folder's TILES lines: {name: (rows, vectors of columns, panels at once for one row)}."""
-    text = (ROOT / "kernels" / isa / "product.c").read_text()
-    return {name: tuple(map(int, sizes)) for name, *sizes in re.findall(r"^TILES\((\w+), (\d+), (\d+), (\d+), \d+\)", text, re.M)}
+    """The tiles of the folder's variants.def: {name: (rows, vectors of columns, panels at once for one row)}."""
+    lanes = int(re.search(r"^#define VL (\d+)", (ROOT / "kernels" / isa / "simd.h").read_text(), re.M)[1])
+    found = re.findall(r"^RNNP_TILES\(\w+, (\d+), (\d+), (\d+), \d+\)", variants_of(isa), re.M)
+    return {f"{rows}x{columns}": (int(rows), int(columns) // lanes, int(panels)) for rows, columns, panels in found}
 
 
 def tiles_of(isa):
@@ -92,7 +99,7 @@ def loop_of(isa, call):
     compiler, flags, _, fma, _ = ISAS[isa]
     with tempfile.TemporaryDirectory() as folder:
         source, assembly = Path(folder, "tile.c"), Path(folder, "tile.s")
-        head = (ROOT / "kernels" / isa / "product.c").read_text().split('#include "simd.h"')[0]
+        head = (ROOT / "kernels" / isa / "product.c").read_text().split('#include "tile.h"')[0]
         source.write_text(SOURCE.format(head=head, isa=isa, call=call))
         subprocess.run([compiler, "-std=gnu11", "-O3", "-ffp-contract=off", *flags, f"-I{ROOT}", f"-I{ROOT / 'include'}",
                         f"-I{ROOT / 'kernels' / isa}", "-S", str(source), "-o", str(assembly)], check=True)
@@ -118,15 +125,14 @@ def measure(isa, m, nv, mca):
 def steps_of(isa):
     """For one row and for the rows of a tile of every step: instructions and FMAs of the inner loop for one k, and all
     instructions of a step of the layer for one row."""
-    text = (ROOT / "kernels" / isa / "product.c").read_text()
     rows, tiles = [], tile_lines(isa)
-    for op, lanes, name in re.findall(r"^STEP\((\w+)_step, \d+, (\d+), (\w+), \d, ", text, re.M):
+    for op, name in re.findall(r"^RNNP_STEP\((\w+), \w+, block, (\w+), 1, ", variants_of(isa), re.M):
         tall, nv, panels = tiles[name]
         one = f"few(1, {panels}, {nv}, 0, depth, a, lda, w, w_step, from, c, ldc)"
         for m, at_once, call in ((1, panels, one), (tall, 1, tile_call(tall, nv))):
             body, fmas = loop_of(isa, call)
             instructions = len(body) / (fmas / (m * at_once * nv))
-            passes = LAYER / (at_once * int(lanes))
+            passes = LAYER * GATES[op] / (at_once * int(name.split("x")[1]))
             rows.append({"isa": isa, "step": op, "rows": m, "fmas": m * at_once * nv, "instructions": instructions,
                          "layer": passes * 2 * LAYER * instructions / m})
     return rows

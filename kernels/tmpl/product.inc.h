@@ -2,12 +2,8 @@
  *
  * Template: packed products and recurrent steps on the tiles of <isa>/tile.h. Contracts in ops.h.
  *
- * TILES(name, MR, NV, P, LAST)          up to MR rows by NV vectors; P panels at once for one row; LAST vectors of a
- *                                       panel may begin elsewhere
- * GEMM(tiles), GEMM_AHEAD(tiles)        define rnnp_gemm_f32_<tiles>[_ahead]_<isa>, panels of NV * VL columns
- * STEP_LOOP(loop, G, LANES, tiles, HR, gates)   a step of G gates in panels of LANES units: loop(args, block, ahead)
- * STEP_ONE(op, variant, loop, block, AHEAD)     defines rnnp_<op>_f32_<variant>_<isa>
- * STEP(op, ...)                                 a loop of this name and the variants panel, block and split
+ * The lines of the folder's variants.def (variants.inc.h) are kernels here: RNNP_TILES stamps tiles, RNNP_GEMM and
+ * RNNP_STEP define a function.
  *
  * Only tiles are stamped, once per size; loops are short, and share them.
  *
@@ -15,10 +11,12 @@
  * blocks the partial sums are stored and reloaded, which keeps each chain. Rows are split evenly into tiles:
  * 16 rows by 6 are 6 + 5 + 5, never 6 + 6 + 4.
  */
-#include "name.inc.h"
+#include "variants.inc.h"
 
 /* Rows so few that the chains of one panel cannot keep the FMA ports busy. */
 #define IS_FEW(rows, NV) ((rows) == 1 || ((rows) <= FEW_ROWS && (rows) * (NV) < 8))
+
+enum { EDGE_COLUMNS = 64 }; /* most columns of a panel */
 
 /* Members of `start` one by one: a structure that was just written goes through memory, and costs more than a small
  * tile. */
@@ -40,6 +38,9 @@ typedef struct tiles {
 #define DEPTH(NV) ((size_t)(NV)*VL >= 64 ? (size_t)64 : (size_t)4096 / ((size_t)(NV)*VL))
 
 #define TILES(name, MR, NV, P, LAST)                                                                                   \
+    _Static_assert((NV) <= TILE_VECTORS && (MR) <= TILE_ROWS && (P) <= FEW_PANELS && (LAST) <= (NV),                   \
+                   "tile.h has room");                                                                                 \
+    _Static_assert((NV)*VL <= EDGE_COLUMNS, "the edge has room");                                                      \
     ONE_COPY void panel_##name(size_t rows, size_t depth, const float *a, size_t lda, const float *w, const float *c0, \
                                size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, int ahead)        \
     {                                                                                                                  \
@@ -129,7 +130,7 @@ AI void multiply(const tiles *t, size_t rows, size_t panels, size_t depth, const
 
 /* ---- GEMM ---- */
 
-enum { EDGE_ROWS = 24, EDGE_COLUMNS = 64, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
+enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
 
 /* Blocks of rows stay in L2 while all panels pass over them: their part of a takes at most 256 KiB, half of a small L2,
  * unless few rows do already. All blocks have as many rows. */
@@ -188,7 +189,7 @@ ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows)
     }
 }
 
-AI void gemm(const rnnp_gemm_args *g, const tiles *t, int ahead)
+ONE_COPY void gemm(const rnnp_gemm_args *g, const tiles *t, int ahead)
 {
     const size_t nr = t->nv * VL, full = g->n / nr, block = row_block(g->m, g->k);
     for (size_t m0 = 0; m0 < g->m; m0 += block) {
@@ -212,14 +213,6 @@ AI void gemm(const rnnp_gemm_args *g, const tiles *t, int ahead)
         if (g->act.kind != RNNP_ACT_NONE) RNNP_NAME(activate)(g, c, rows);
     }
 }
-
-#define GEMM(tiles)                                                                                    \
-    ONE_COPY void gemm_##tiles(const rnnp_gemm_args *g, int ahead) { gemm(g, &tiles_##tiles, ahead); } \
-    rnnp_gemm_fn RNNP_NAME(gemm_f32_##tiles);                                                          \
-    void RNNP_NAME(gemm_f32_##tiles)(const rnnp_gemm_args *g) { gemm_##tiles(g, 0); }
-#define GEMM_AHEAD(tiles)                             \
-    rnnp_gemm_fn RNNP_NAME(gemm_f32_##tiles##_ahead); \
-    void RNNP_NAME(gemm_f32_##tiles##_ahead)(const rnnp_gemm_args *g) { gemm_##tiles(g, 1); }
 
 /* ---- Steps ---- */
 
@@ -254,13 +247,21 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
  *          registers for more rows
  * With hr the recurrent chain runs over hr (GRU, reset before).
  */
-AI void step(const rnnp_step_args *s, const size_t gates, const size_t lanes, const tiles *t, const int hr,
-             rnnp_lstm_gates_f32_fn *act, size_t block, int ahead)
+typedef struct step_form {
+    size_t gates, lanes, slices;
+    const tiles *tiles;
+    int over_hr, ahead;
+    size_t block;
+    rnnp_lstm_gates_f32_fn *act; /* all gates ops have one type */
+} step_form;
+
+ONE_COPY void step(const rnnp_step_args *s, const step_form *f)
 {
-    const size_t nr = gates * lanes, nc = t->nv * VL, slices = nr / nc;
-    const float *h = hr ? s->hr : s->h;
-    const size_t ldh = hr ? s->ldhr : s->ldh, all = s->panel_end - s->panel_begin;
-    const size_t group = rnnp_step_group(block, nr, s->rows, all);
+    const tiles *t = f->tiles;
+    const size_t lanes = f->lanes, slices = f->slices, nc = t->nv * VL, nr = nc * slices;
+    const float *h = f->over_hr ? s->hr : s->h;
+    const size_t ldh = f->over_hr ? s->ldhr : s->ldh, all = s->panel_end - s->panel_begin;
+    const size_t group = rnnp_step_group(f->block, nr, s->rows, all);
     for (size_t i = 0; i < all; i += group) {
         const size_t panels = all - i < group ? all - i : group, ld = panels * nr;
         const size_t p = s->reverse ? s->panel_end - i - panels : s->panel_begin + i;
@@ -274,7 +275,7 @@ AI void step(const rnnp_step_args *s, const size_t gates, const size_t lanes, co
             start from = start_at(z + q * nc, s->ldz, t->nv, t->last);
             if (s->x) {
                 multiply(t, s->rows, some, s->input, s->x, s->ldx, wx + q * nc * s->input, &from, xout + q * nc, ld,
-                         s->reverse, ahead);
+                         s->reverse, f->ahead);
                 from = start_at(xout + q * nc, ld, t->nv, t->last);
             }
             if (zh) {
@@ -283,28 +284,54 @@ AI void step(const rnnp_step_args *s, const size_t gates, const size_t lanes, co
                 from.panel_last = lanes;
             }
             multiply(t, s->rows, some, s->hidden, h, ldh, wh + q * nc * s->hidden, &from, out + q * nc, ld, s->reverse,
-                     ahead);
+                     f->ahead);
         }
         rnnp_gates_args g = step_gates(s, lanes, p, p + panels);
         g.z = out;
         g.ldz = ld;
-        g.zx = (s->x ? xout : z) + 2 * lanes;
+        g.zx = (s->x ? xout : z) + (f->gates - 1) * lanes;
         g.ldzx = s->x ? ld : s->ldz;
         g.zx_step = nr;
-        act(&g);
+        f->act(&g);
     }
 }
 
-#define STEP_LOOP(loop, G, LANES, tiles, HR, gates)                            \
-    ONE_COPY void loop(const rnnp_step_args *s, size_t block, int ahead)       \
-    {                                                                          \
-        step(s, G, LANES, &tiles_##tiles, HR, RNNP_NAME(gates), block, ahead); \
+/* ---- The lines ---- */
+
+#define RNNP_TILES(weights, rows, columns, panels, last)                                           \
+    _Static_assert((columns) % VL == 0 && (last) % VL == 0, "columns of tiles are whole vectors"); \
+    TILES(weights##_##rows##x##columns, rows, (columns) / VL, panels, (last) / VL)
+#define RNNP_GEMM(weights, variant, of_tiles, home, needs)                            \
+    rnnp_gemm_fn RNNP_NAME(gemm_##weights##_##variant);                               \
+    void RNNP_NAME(gemm_##weights##_##variant)(const rnnp_gemm_args *g)               \
+    {                                                                                 \
+        gemm(g, &tiles_##weights##_##of_tiles, RNNP_HOME_##home == RNNP_HOME_MEMORY); \
     }
-#define STEP_ONE(op, variant, loop, block, AHEAD) \
-    rnnp_##op##_fn RNNP_NAME(op##_f32_##variant); \
-    void RNNP_NAME(op##_f32_##variant)(const rnnp_step_args *s) { loop(s, block, AHEAD); }
-#define STEP(op, ...)                         \
-    STEP_LOOP(op, __VA_ARGS__)                \
-    STEP_ONE(op, panel, op, 0, 0)             \
-    STEP_ONE(op, block, op, RNNP_BLOCK_L1, 0) \
-    STEP_ONE(op, split, op, RNNP_BLOCK_ALL, 0)
+#define RNNP_STEP(part, weights, variant, of_tiles, slices_, block_, home, needs)                                     \
+    rnnp_##part##_step_fn RNNP_NAME(part##_step_##weights##_##variant);                                               \
+    void RNNP_NAME(part##_step_##weights##_##variant)(const rnnp_step_args *s)                                        \
+    {                                                                                                                 \
+        enum {                                                                                                        \
+            GATES = RNNP_GATES_##part,                                                                                \
+            COLUMNS = (slices_)*RNNP_COLUMNS(weights, of_tiles),                                                      \
+            UNITS = RNNP_LANES(part, weights, of_tiles, slices_)                                                      \
+        };                                                                                                            \
+        _Static_assert(COLUMNS == UNITS * GATES && GATES % (slices_) == 0, "a slice is whole gates");                 \
+        _Static_assert(UNITS % VL == 0 && (UNITS & (UNITS - 1)) == 0, "lanes are whole vectors, a power of two");     \
+        _Static_assert(RNNP_LAST(weights, of_tiles) == (RNNP_OWN_START_##part ? UNITS : 0), "the last gate's start"); \
+        static const step_form form = {GATES,                                                                         \
+                                       UNITS,                                                                         \
+                                       slices_,                                                                       \
+                                       &tiles_##weights##_##of_tiles,                                                 \
+                                       RNNP_OVER_HR_##part,                                                           \
+                                       RNNP_HOME_##home == RNNP_HOME_MEMORY,                                          \
+                                       RNNP_BLOCK_##block_,                                                           \
+                                       RNNP_NAME(part##_gates_f32)};                                                  \
+        step(s, &form);                                                                                               \
+    }
+#include RNNP_VARIANTS_DEF
+#undef RNNP_TILES
+#undef RNNP_GEMM
+#undef RNNP_STEP
+
+#include "table.inc.h"

@@ -1,39 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Template: the variant list rnnp_table_<isa>: one row per TMPL op of ops.def, and the HAND rows of the
- * folder's variants.def (one line each: RNNP_VARIANT(op, variant, needs, traits...)).
+ * Template: the variant list of an ISA: a row for each kernel of its variants.def, and one for each TMPL op of ops.def.
+ * With RNNP_FOREIGN, for an ISA of another architecture, only the former and without functions: names and traits say
+ * how weights are packed for it, which can be done anywhere.
  */
-#include "../features.h"
-#include "../ops.h"
-#include "name.inc.h"
+#include "variants.inc.h"
 
-#define RNNP_VARIANT(op_, var, needs_, ...) rnnp_##op_##_fn rnnp_##op_##_f32_##var;
-#include RNNP_VARIANTS_DEF
-#undef RNNP_VARIANT
-
-#define RNNP_TEXT_(a) #a
-#define RNNP_TEXT(a) RNNP_TEXT_(a)
+#ifdef RNNP_FOREIGN
+#define RNNP_LIST RNNP_JOIN(rnnp_foreign, RNNP_SUFFIX)
+#define RNNP_FN(op_, function)
+#define RNNP_ROW_TMPL(op_)
+#else
+#define RNNP_LIST RNNP_JOIN(rnnp_table, RNNP_SUFFIX)
+#define RNNP_FN(op_, function) .fn.op_ = RNNP_NAME(function),
+#define RNNP_ROW_TMPL(op_) RNNP_ROW(op_, op_, 0, 0)
+#endif
+#define RNNP_ROW_HAND(op_)
+#define RNNP_ROW(op_, name_, needs_, ...)       \
+    {.name = #name_ "_" RNNP_TEXT(RNNP_SUFFIX), \
+     .op = RNNP_OP_##op_,                       \
+     .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX),   \
+     .needs = needs_,                           \
+     RNNP_FN(op_, name_).traits = {__VA_ARGS__}},
 
 static const rnnp_variant rows[] = {
-#define RNNP_VARIANT(op_, var, needs_, ...)   \
-    {.name = #op_ "_f32_" #var,               \
-     .op = RNNP_OP_##op_,                     \
-     .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX), \
-     .needs = needs_,                         \
-     .fn.op_ = rnnp_##op_##_f32_##var,        \
-     .traits = {__VA_ARGS__}},
+#define RNNP_TILES(weights, rows, columns, panels, last)
+#define RNNP_GEMM(weights, variant, tiles, home_, needs)                               \
+    RNNP_ROW(gemm, gemm_##weights##_##variant, needs, .mr = RNNP_ROWS(weights, tiles), \
+             .nr = RNNP_COLUMNS(weights, tiles), .home = RNNP_HOME_##home_)
+#define RNNP_STEP(part, weights, variant, tiles, slices_, block_, home_, needs)                                   \
+    RNNP_ROW(part##_step, part##_step_##weights##_##variant, needs, .mr = RNNP_ROWS(weights, tiles),              \
+             .lanes = RNNP_LANES(part, weights, tiles, slices_), .slices = slices_, .block = RNNP_BLOCK_##block_, \
+             .home = RNNP_HOME_##home_)
 #include RNNP_VARIANTS_DEF
-#undef RNNP_VARIANT
-#define RNNP_ROW_TMPL(op_)                    \
-    {.name = #op_ "_" RNNP_TEXT(RNNP_SUFFIX), \
-     .op = RNNP_OP_##op_,                     \
-     .isa = RNNP_JOIN(RNNP_ISA, RNNP_SUFFIX), \
-     .fn.op_ = RNNP_NAME(op_)},
-#define RNNP_ROW_HAND(op_)
+#undef RNNP_TILES
+#undef RNNP_GEMM
+#undef RNNP_STEP
 #define RNNP_OP(op_, args, source) RNNP_ROW_##source(op_)
 #include "../ops.def"
 #undef RNNP_OP
 };
 
-extern const rnnp_variant_list RNNP_JOIN(rnnp_table, RNNP_SUFFIX);
-const rnnp_variant_list RNNP_JOIN(rnnp_table, RNNP_SUFFIX) = {rows, sizeof rows / sizeof *rows};
+extern const rnnp_variant_list RNNP_LIST;
+const rnnp_variant_list RNNP_LIST = {rows, sizeof rows / sizeof *rows};
