@@ -75,10 +75,17 @@ static int same_name(const void *a, const void *b)
     return strcmp(((const named *)a)->name, ((const named *)b)->name);
 }
 
+static const named *search_header(const reader *r, const char *name)
+{
+    const named wanted = {name, 0};
+
+    return bsearch(&wanted, r->names, r->header.n, sizeof wanted, same_name);
+}
+
 /* The column of this name, which must be the only one. */
 static int find_column(const reader *r, const char *name, const char *key, size_t *column)
 {
-    const named wanted = {name, 0}, *found = bsearch(&wanted, r->names, r->header.n, sizeof wanted, same_name), *other;
+    const named *found = search_header(r, name), *other;
 
     if (!found) return cli_fail("%s:%zu: there is no column '%.80s' ([data] %s)", r->b.path, r->t.line, name, key);
     *column = found->column;
@@ -97,6 +104,8 @@ static int find_roles(reader *r)
 
     for (int k = 0; k < ROLES; k++) {
         r->role[k] = SIZE_MAX;
+        /* Data to predict need neither labels nor groups. */
+        if (r->like && (k == LABEL || k == GROUP) && !search_header(r, names[k])) continue;
         if (*names[k] && find_column(r, names[k], role_names[k], &r->role[k]) != CLI_OK) return CLI_FAILED;
     }
     return CLI_OK;

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# pages.sh PROGRAM PAGE...: runs the shell blocks (```sh) of each page from first to last in an empty folder, with PROGRAM as
+# rnnpack. Whatever a ```text block shows must be what the block before it printed, line by line.
+set -euo pipefail
+program=$(realpath "$1")
+shift
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/bin"
+ln -s "$program" "$work/bin/rnnpack"
+export PATH=$work/bin:$PATH
+
+for page in "$@"; do
+    page=$(realpath "$page")
+    mkdir "$work/page" "$work/blocks"
+    # The blocks in order: 01.sh, 02.text, ...
+    awk -v to="$work/blocks" '
+        /^```(sh|text)$/ { kind = substr($0, 4); file = sprintf("%s/%02d.%s", to, ++n, kind); printf "" >file; next }
+        /^```/ { file = "" }
+        file != "" { print >file }' "$page"
+    count=0
+    for block in "$work"/blocks/*; do
+        if [[ $block == *.sh ]]; then
+            (cd "$work/page" && bash -eu "$block") >"$work/out" 2>&1 </dev/null ||
+                { cat "$block" "$work/out" && echo "$page: this block failed" && exit 1; }
+            count=$((count + 1))
+        else
+            diff "$block" "$work/out" || { echo "$page: another output than shown" && exit 1; }
+        fi
+    done
+    ((count > 0)) || { echo "$page has no shell block" && exit 1; }
+    echo "$(basename "$page"): $count blocks ran"
+    rm -r "$work/page" "$work/blocks"
+done
