@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rnnp_model_release_weights: the memory goes down by what is packed, plans go on, and what needs the elements says so. Closing
- * lets go of constants that nobody reads.
+ * rnnp_model_release_weights: the memory goes down by what is packed, plans go on, and what needs the elements says
+ * so. Closing lets go of constants that nobody reads.
  */
 #include "packed.h"
 
