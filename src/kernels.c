@@ -12,7 +12,8 @@
 
 /* ---- Functions on arrays ---- */
 
-rnnp_status rnnp_apply(const rnnp_context *context, rnnp_function function, rnnp_math math, size_t n, const float *x, float *y)
+rnnp_status rnnp_apply(const rnnp_context *context, rnnp_function function, rnnp_math math, size_t n, const float *x,
+                       float *y)
 {
     static const rnnp_op ops[][3] = {
         [RNNP_FUNCTION_EXP] = {RNNP_OP_exp_f32_u35, RNNP_OP_exp_f32_u10, RNNP_OP_exp_f32_fast},
@@ -34,7 +35,8 @@ rnnp_status rnnp_apply(const rnnp_context *context, rnnp_function function, rnnp
     return RNNP_OK;
 }
 
-rnnp_status rnnp_softmax(const rnnp_context *context, rnnp_math math, size_t rows, size_t cols, const float *x, float *y)
+rnnp_status rnnp_softmax(const rnnp_context *context, rnnp_math math, size_t rows, size_t cols, const float *x,
+                         float *y)
 {
     static const rnnp_op ops[] = {RNNP_OP_softmax_f32_u35, RNNP_OP_softmax_f32_u10, RNNP_OP_softmax_f32_fast};
     if (!context) return RNNP_ERR_ARG;

@@ -36,7 +36,8 @@ static int are_probabilities(const float *p, size_t rows, size_t columns)
 
 /* ---- Confusion matrix ---- */
 
-rnnp_status rnnp_metrics_confusion(size_t n, size_t classes, const float *p, const int32_t *truth, const float *weight, double *counts)
+rnnp_status rnnp_metrics_confusion(size_t n, size_t classes, const float *p, const int32_t *truth, const float *weight,
+                                   double *counts)
 {
     if (classes == 0 || !counts || (n && (!p || !truth)) || !rows_are_good(truth, weight, n, classes))
         return RNNP_ERR_ARG;
@@ -55,7 +56,8 @@ rnnp_status rnnp_metrics_confusion(size_t n, size_t classes, const float *p, con
 
 static double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
-rnnp_status rnnp_metrics_classes(size_t classes, const double *counts, rnnp_class_metrics *per_class, rnnp_summary_metrics *summary)
+rnnp_status rnnp_metrics_classes(size_t classes, const double *counts, rnnp_class_metrics *per_class,
+                                 rnnp_summary_metrics *summary)
 {
     double total = 0, right = 0, chance = 0, supported = 0, sums[3] = {0};
 
@@ -114,7 +116,9 @@ static const size_t *sort_rows(const float *score, size_t n, size_t *scratch)
     return from;
 }
 
-rnnp_status rnnp_metrics_ranking(size_t n, const float *score, const int32_t *truth, const float *weight, size_t *scratch, double *roc_auc, double *average_precision, rnnp_curve_point *curve, size_t *points)
+rnnp_status rnnp_metrics_ranking(size_t n, const float *score, const int32_t *truth, const float *weight,
+                                 size_t *scratch, double *roc_auc, double *average_precision, rnnp_curve_point *curve,
+                                 size_t *points)
 {
     double all[2] = {0}, seen[2] = {0}, pairs = 0, ap = 0;
     const size_t *row;
@@ -152,7 +156,8 @@ rnnp_status rnnp_metrics_ranking(size_t n, const float *score, const int32_t *tr
 
 /* ---- Probabilities ---- */
 
-rnnp_status rnnp_metrics_brier(size_t n, size_t classes, const float *p, const int32_t *truth, const float *weight, double *brier)
+rnnp_status rnnp_metrics_brier(size_t n, size_t classes, const float *p, const int32_t *truth, const float *weight,
+                               double *brier)
 {
     const size_t columns = classes == 2 ? 1 : classes;
     double sum = 0;
@@ -174,7 +179,8 @@ rnnp_status rnnp_metrics_brier(size_t n, size_t classes, const float *p, const i
     return RNNP_OK;
 }
 
-rnnp_status rnnp_metrics_calibration(size_t n, size_t n_bins, const float *p, const int32_t *truth, const float *weight, rnnp_calibration_bin *bins, double *ece)
+rnnp_status rnnp_metrics_calibration(size_t n, size_t n_bins, const float *p, const int32_t *truth, const float *weight,
+                                     rnnp_calibration_bin *bins, double *ece)
 {
     double sum = 0, total;
 

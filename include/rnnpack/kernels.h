@@ -35,7 +35,8 @@ typedef enum rnnp_function {
  * Memory   none. Threads: any. Numerics: as the caller's floating-point mode is the contract's
  *          (round to nearest, denormals kept), which is the default of every C program.
  */
-RNNP_API rnnp_status rnnp_apply(const rnnp_context *context, rnnp_function function, rnnp_math math, size_t n, const float *x, float *y);
+RNNP_API rnnp_status rnnp_apply(const rnnp_context *context, rnnp_function function, rnnp_math math, size_t n,
+                                const float *x, float *y);
 
 /*
  * rnnp_softmax() computes the softmax of each row of x.
@@ -44,7 +45,8 @@ RNNP_API rnnp_status rnnp_apply(const rnnp_context *context, rnnp_function funct
  *
  * Returns, memory, threads, numerics as rnnp_apply.
  */
-RNNP_API rnnp_status rnnp_softmax(const rnnp_context *context, rnnp_math math, size_t rows, size_t cols, const float *x, float *y);
+RNNP_API rnnp_status rnnp_softmax(const rnnp_context *context, rnnp_math math, size_t rows, size_t cols, const float *x,
+                                  float *y);
 
 /* ---- Packed products --------------------------------------------------------------------------- */
 

@@ -176,7 +176,7 @@ RNNP_API rnnp_status rnnp_context_host(const rnnp_context *context, rnnp_host_in
 RNNP_API size_t rnnp_feature_count(void);
 RNNP_API const char *rnnp_feature_name(size_t index);
 
-/* The instruction sets that kernels are written for, on any architecture: "generic", "avx2", "neon", ... NULL past the
+/* The instruction sets that kernels are written for, on any architecture: "generic", "avx2", ... NULL past the
  * last. */
 RNNP_API size_t rnnp_isa_count(void);
 RNNP_API const char *rnnp_isa_name(size_t index);

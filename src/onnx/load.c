@@ -393,7 +393,8 @@ static rnnp_status load_any(rnnp_context *context, const char *path, const void 
     return status == RNNP_ERR_MEMORY && budget.exceeded ? RNNP_ERR_LIMIT : status;
 }
 
-rnnp_status rnnp_onnx_open_memory(rnnp_context *context, const void *bytes, size_t size, const rnnp_load_options *options, rnnp_model **out)
+rnnp_status rnnp_onnx_open_memory(rnnp_context *context, const void *bytes, size_t size,
+                                  const rnnp_load_options *options, rnnp_model **out)
 {
     if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *out = NULL;
@@ -402,7 +403,8 @@ rnnp_status rnnp_onnx_open_memory(rnnp_context *context, const void *bytes, size
     return load_any(context, NULL, bytes, size, options, out);
 }
 
-rnnp_status rnnp_onnx_open_file(rnnp_context *context, const char *path, const rnnp_load_options *options, rnnp_model **out)
+rnnp_status rnnp_onnx_open_file(rnnp_context *context, const char *path, const rnnp_load_options *options,
+                                rnnp_model **out)
 {
     if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *out = NULL;

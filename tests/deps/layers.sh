@@ -9,7 +9,7 @@ cd "$1"
 
 rules='
 include/   include/
-autotune/  autotune/ src/context.h src/clock.h src/file.h src/threads/ src/cells/ dispatch/ kernels/ include/
+autotune/  autotune/ src/context.h src/structs.h src/clock.h src/file.h src/threads/ src/cells/ dispatch/ kernels/ include/
 kernels/   kernels/ include/
 dispatch/  dispatch/ kernels/ include/
 src/cli/   src/cli/ include/

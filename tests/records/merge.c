@@ -88,7 +88,7 @@ static void test_rule(void **state)
         OK(rnnp_records_add(set, &host, &base));                                                                     \
         OK(rnnp_records_add(set, &host, &r));                                                                        \
         assert_int_equal(rnnp_records_count(set), 1);                                                                \
-        assert_int_equal(rnnp_records_get(set, 0, NULL, &kept), RNNP_OK);                                                   \
+        assert_int_equal(rnnp_records_get(set, 0, NULL, &kept), RNNP_OK);                                            \
         assert_int_equal(                                                                                            \
             rnnp_fields_compare(rnnp_record_fields, RNNP_RECORD_FIELDS, kept, (winner_is_changed) ? &r : &base), 0); \
         rnnp_records_destroy(set);                                                                                   \

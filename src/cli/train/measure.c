@@ -68,7 +68,8 @@ static int measure_ranking(scores *s, const float *score)
         free(scratch);
         return cli_fail("out of memory");
     }
-    if (rnnp_metrics_ranking(s->n, score, s->truth, NULL, scratch, &s->auc, &s->average_precision, s->curve, &s->n_points) != RNNP_OK)
+    if (rnnp_metrics_ranking(s->n, score, s->truth, NULL, scratch, &s->auc, &s->average_precision, s->curve,
+                             &s->n_points) != RNNP_OK)
         s->auc = s->average_precision = NAN, s->n_points = 0;
     free(scratch);
     return CLI_OK;
