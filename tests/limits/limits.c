@@ -141,8 +141,8 @@ static void run_in_turn(void *user, size_t n, void (*task)(void *arg, size_t i),
     for (size_t i = 0; i < n; i++) task(arg, i);
 }
 
-/* Three tasks in turn on one thread: their rates are one thread's, not three. Twice as much leaves room for a machine
- * whose speed changes between the bursts. */
+/* Three tasks in turn on one thread have the rate of one thread, not of three. The best of twenty bursts each is compared:
+ * another process may take the CPU for whole bursts. Twice as much leaves room for a changing clock. */
 static void in_turn(void **state)
 {
     (void)state;
@@ -153,7 +153,7 @@ static void in_turn(void **state)
     assert_int_equal(rnnp_context_create(&options, &pool), RNNP_OK);
     test_heap heap = {0};
     rnnp_context *const alone = open_context(&heap, 1);
-    double best = 0;
+    double best = 0, best_of_three = 0;
     for (int i = 0; i < 20; i++) {
         double one = 0, three = 0;
         size_t together = 0;
@@ -162,8 +162,9 @@ static void in_turn(void **state)
         best = one > best ? one : best;
         assert_int_equal(rnnp_limit_fma(pool, burst, &three, &together), RNNP_OK);
         assert_int_equal(together, 1);
-        assert_true(three < 2 * best);
+        best_of_three = three > best_of_three ? three : best_of_three;
     }
+    assert_true(best_of_three < 2 * best);
     rnnp_context_destroy(alone);
     rnnp_context_destroy(pool);
 }
