@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# pages.sh PROGRAM PAGE...: runs the shell blocks (```sh) of each page from first to last in an empty folder, with PROGRAM as
-# rnnpack. Whatever a ```text block shows must be what the block before it printed, line by line.
+# pages.sh PROGRAM TREE PAGE...: runs the shell blocks (```sh) of each page of TREE/docs from first to last, in a folder that is
+# empty but for the examples, with PROGRAM as rnnpack. What a ```text block shows is what the block before it prints.
 set -euo pipefail
 program=$(realpath "$1")
-shift
+tree=$(realpath "$2")
+shift 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin"
@@ -13,8 +14,9 @@ ln -s "$program" "$work/bin/rnnpack"
 export PATH=$work/bin:$PATH
 
 for page in "$@"; do
-    page=$(realpath "$page")
+    page=$tree/docs/$page
     mkdir "$work/page" "$work/blocks"
+    ln -s "$tree/examples" "$work/page"
     # The blocks in order: 01.sh, 02.text, ...
     awk -v to="$work/blocks" '
         /^```(sh|text)$/ { kind = substr($0, 4); file = sprintf("%s/%02d.%s", to, ++n, kind); printf "" >file; next }

@@ -26,8 +26,8 @@ int build_step(dataset_builder *b, const float *x, int32_t token, int timed, dou
 /* Classes and groups become numbers, or it is given up; b is done with either way. */
 int build_finish(dataset_builder *b, const dataset *like, int code);
 
-/* Whether the text says that there is no value: see docs/reference/training.md. Numbers know some more such texts than names do.
- */
+/* Whether the text says that there is no value: see docs/reference/training.md. Numbers know some more such texts than
+ * names do. */
 int build_missing(const train_config *config, const char *text);
 int build_nameless(const char *text);
 
