@@ -13,6 +13,12 @@ enum { MOST_THREADS = 4096, MOST_TASK = 1 << 20 };
 
 /* ---- Keys ---- */
 
+/* Formats have one number in the public API and in the kernels. */
+#define RNNP_FORMAT(name, public, type, k_group) \
+    _Static_assert((int)RNNP_WEIGHTS_##public == (int)RNNP_FORMAT_##name, "formats are in the same order");
+#include "../kernels/weights.def"
+#undef RNNP_FORMAT
+
 void rnnp_shape_key(const rnnp_shape *shape, size_t threads, rnnp_record_key *key)
 {
     static const char *const cells[] = {"", "rnn", "lstm", "gru"};
@@ -21,12 +27,12 @@ void rnnp_shape_key(const rnnp_shape *shape, size_t threads, rnnp_record_key *ke
     const char *reset = shape->cell == RNNP_CELL_GRU && shape->reset == RNNP_GRU_RESET_AFTER ? "-after" : "";
     const size_t room = sizeof key->layer;
 
-    *key = (rnnp_record_key){.precision = "f32",
-                             .input = shape->input,
+    *key = (rnnp_record_key){.input = shape->input,
                              .hidden = shape->hidden,
                              .batch = shape->batch ? shape->batch : 1,
                              .steps = shape->steps ? shape->steps : 1,
                              .threads = threads};
+    snprintf(key->precision, sizeof key->precision, "%s", rnnp_format_names[shape->weights]);
     if (shape->kind == RNNP_SHAPE_DENSE)
         snprintf(key->layer, room, "dense");
     else if (shape->kind == RNNP_SHAPE_STACK)
@@ -43,7 +49,8 @@ void rnnp_choice_key(const rnnp_recurrent *layer, size_t batch, size_t steps, si
                               .reset = layer->reset_after ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE,
                               .hidden = layer->hidden,
                               .batch = batch,
-                              .steps = steps};
+                              .steps = steps,
+                              .weights = (rnnp_weights)layer->format};
 
     rnnp_shape_key(&shape, threads, key);
 }
@@ -106,9 +113,8 @@ static int usable_step(const rnnp_choice_scope *scope, size_t part, const char *
     const rnnp_op op = rnnp_recurrent_op(scope->layer, part);
     const rnnp_variant *v = find_usable(scope->context, op, value);
 
-    if (!v || !scope->packed) return v != NULL;
-    const rnnp_traits *has = &scope->packed->part[part].step->traits;
-    return v->traits.lanes == has->lanes && rnnp_step_slices(&v->traits) == rnnp_step_slices(has);
+    if (!v || v->traits.panels.format != scope->layer->format) return 0;
+    return !scope->packed || rnnp_panels_same(&v->traits.panels, &scope->packed->part[part].step->traits.panels);
 }
 
 int rnnp_choice_usable(void *scope, const char *name, const char *value)
@@ -175,7 +181,8 @@ int rnnp_product_usable(void *user, const char *name, const char *value)
     if (strcmp(name, "product") == 0) {
         const rnnp_variant *v = find_usable(scope->context, RNNP_OP_gemm, value);
 
-        return v && (!scope->packed || v->traits.nr == scope->packed->traits.nr);
+        if (!v || v->traits.panels.format != scope->format) return 0;
+        return !scope->packed || rnnp_panels_same(&v->traits.panels, &scope->packed->traits.panels);
     }
     return strcmp(name, "threads") == 0 && read_number(value, MOST_THREADS);
 }
@@ -204,7 +211,7 @@ void rnnp_choice_find_product(const rnnp_context *context, const rnnp_records *r
                               const rnnp_variant *packed, const rnnp_shape *shape, size_t threads,
                               rnnp_product *product, rnnp_record_found *found)
 {
-    rnnp_product_scope scope = {context, packed};
+    rnnp_product_scope scope = {context, packed, (rnnp_format)shape->weights};
     rnnp_record_key key;
     rnnp_product chosen;
 

@@ -43,6 +43,7 @@ int rnnp_choice_usable(void *scope, const char *name, const char *value);
 typedef struct rnnp_product_scope {
     const rnnp_context *context;
     const rnnp_variant *packed; /* not NULL: only kernels that read its panels */
+    rnnp_format format;         /* of the weights */
 } rnnp_product_scope;
 int rnnp_product_usable(void *scope, const char *name, const char *value);
 

@@ -364,7 +364,8 @@ double rnnp_search_need(const rnnp_context *context, const rnnp_machine *machine
 
         weights = (l ? weights : 0) + units * ((double)layer->input + hidden);
     }
-    return SETUP_SECONDS + SECONDS_PER_WEIGHT_BYTE * sizeof(float) * weights +
+    return SETUP_SECONDS +
+           SECONDS_PER_WEIGHT_BYTE * (double)rnnp_format_bytes((rnnp_format)subject->shape.weights) * weights +
            LEAST_SAMPLES * sample_seconds(call_ns, subject->threads);
 }
 

@@ -60,10 +60,11 @@ static double fill(size_t mr, size_t columns, rnnp_isa isa, size_t rows)
 }
 
 /* One pass of `rows` rows over weights that are read from one home. */
-static double pass_ns(const rnnp_machine *m, double weights, size_t rows, double share, rnnp_home home)
+static double pass_ns(const rnnp_machine *m, const rnnp_panels *panels, double weights, size_t rows, double share,
+                      rnnp_home home)
 {
     const double work = 2 * weights * (double)rows / (m->flops_per_ns * share);
-    const double read = weights * sizeof(float) / m->bytes_per_ns[home];
+    const double read = weights * (double)rnnp_format_bytes(panels->format) / m->bytes_per_ns[home];
 
     return work > read ? work : read;
 }
@@ -71,10 +72,10 @@ static double pass_ns(const rnnp_machine *m, double weights, size_t rows, double
 static double part_pass_ns(const rnnp_machine *m, const rnnp_recurrent_part *p, size_t rows, size_t depth,
                            rnnp_home home)
 {
-    const size_t columns = p->gates * p->lanes / rnnp_step_slices(&p->step->traits);
+    const rnnp_panels *panels = &p->step->traits.panels;
 
-    return pass_ns(m, (double)p->columns * (double)depth, rows, fill(p->step->traits.mr, columns, p->step->isa, rows),
-                   home);
+    return pass_ns(m, panels, (double)p->columns * (double)depth, rows,
+                   fill(p->step->traits.mr, rnnp_panels_slice(panels), p->step->isa, rows), home);
 }
 
 static double layer_ns(const rnnp_machine *m, rnnp_recurrent layer, size_t batch, size_t steps, size_t threads)
@@ -87,7 +88,8 @@ static double layer_ns(const rnnp_machine *m, rnnp_recurrent layer, size_t batch
     rnnp_recurrent_plan_memory(&layer, steps, batch, threads, &w);
     for (size_t i = 0; i < layer.parts; i++) {
         const rnnp_recurrent_part *p = &layer.part[i];
-        const rnnp_home home = rnnp_home_of(layer.select, p->columns * (layer.input + layer.hidden) * sizeof(float));
+        const rnnp_home home =
+            rnnp_home_of(layer.select, p->columns * (layer.input + layer.hidden) * rnnp_format_bytes(layer.format));
 
         ns += (double)steps * part_pass_ns(m, p, batch, layer.hidden, home);
         if (w.chunk) /* the input's share, written and read once more, from L2 */
@@ -125,11 +127,13 @@ static double stack_ns(const rnnp_machine *m, const rnnp_subject *u, const rnnp_
 static double dense_ns(const rnnp_context *context, const rnnp_machine *m, const rnnp_subject *u, const rnnp_product *p)
 {
     const size_t n = u->shape.hidden, k = u->shape.input, rows = u->shape.batch;
-    const rnnp_variant *v = p->kernel ? p->kernel : rnnp_product_kernel(&context->selection, n, k);
+    const rnnp_variant *v =
+        p->kernel ? p->kernel : rnnp_product_kernel(&context->selection, (rnnp_format)u->shape.weights, n, k);
     const size_t threads = p->threads && p->threads < u->threads ? p->threads : u->threads;
-    const rnnp_home home = rnnp_home_of(&context->selection, n * k * sizeof(float));
+    const rnnp_panels *panels = &v->traits.panels;
+    const rnnp_home home = rnnp_home_of(&context->selection, n * k * rnnp_format_bytes(panels->format));
 
-    return pass_ns(m, (double)n * (double)k, rows, fill(v->traits.mr, v->traits.nr, v->isa, rows), home) /
+    return pass_ns(m, panels, (double)n * (double)k, rows, fill(v->traits.mr, panels->lanes, v->isa, rows), home) /
            (double)threads;
 }
 
@@ -178,10 +182,11 @@ static void add_stack(list *l, const rnnp_stack_choice *choice)
 /* 1, 2, 4, ... and all; 0 behind the last. */
 static size_t next_threads(size_t t, size_t threads) { return t == threads ? 0 : 2 * t > threads ? threads : 2 * t; }
 
-/* Variants of other ISAs than the generic one, unless that is all there is. */
-static int is_tried(const rnnp_context *context, const rnnp_variant *v)
+/* Variants that read the format, of other ISAs than the generic one, unless that is all there is. */
+static int is_tried(const rnnp_context *context, const rnnp_variant *v, rnnp_format format)
 {
-    return (v->isa != RNNP_ISA_generic || context->selection.isa == RNNP_ISA_generic) &&
+    return v->traits.panels.format == format &&
+           (v->isa != RNNP_ISA_generic || context->selection.isa == RNNP_ISA_generic) &&
            rnnp_variant_usable(v, context->cpu.features, context->max_rank);
 }
 
@@ -232,7 +237,7 @@ static void list_layer(list *l, const rnnp_context *context, const rnnp_subject 
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
 
-            if (v->op != first || v == usual.part[0].step || !is_tried(context, v)) continue;
+            if (v->op != first || v == usual.part[0].step || !is_tried(context, v, usual.format)) continue;
             const rnnp_recurrent_choice choice = {.step = {v, second == RNNP_OP_COUNT ? NULL : twin(v, second)}};
             if (second == RNNP_OP_COUNT || choice.step[1]) add_schedules(l, choice, &u->shape, u->threads);
         }
@@ -251,14 +256,15 @@ static void add_threads(list *l, rnnp_product product, size_t threads)
 
 static void list_dense(list *l, const rnnp_context *context, const rnnp_subject *u)
 {
-    const rnnp_variant *usual = rnnp_product_kernel(&context->selection, u->shape.hidden, u->shape.input);
+    const rnnp_variant *usual =
+        rnnp_product_kernel(&context->selection, (rnnp_format)u->shape.weights, u->shape.hidden, u->shape.input);
 
     add_threads(l, (rnnp_product){.threads = 0}, u->threads);
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
 
-            if (v->op == RNNP_OP_gemm && v != usual && is_tried(context, v))
+            if (v->op == RNNP_OP_gemm && v != usual && is_tried(context, v, (rnnp_format)u->shape.weights))
                 add_threads(l, (rnnp_product){.kernel = v}, u->threads);
         }
     }

@@ -236,8 +236,8 @@ static int prepare_dense(rnnp_stand *s, rnnp_prepared *p, const char *words)
 {
     rnnp_product_read(words, &p->product);
     if (!p->product.kernel)
-        p->product.kernel =
-            rnnp_product_kernel(&s->context->selection, s->subject.shape.hidden, s->subject.shape.input);
+        p->product.kernel = rnnp_product_kernel(&s->context->selection, (rnnp_format)s->subject.shape.weights,
+                                                s->subject.shape.hidden, s->subject.shape.input);
     p->packed[0] = pack_dense(s, p->product.kernel);
     return p->packed[0] != NULL;
 }

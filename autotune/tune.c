@@ -45,7 +45,7 @@ static int is_layer(const rnnp_shape *s)
 /* What each kind says beyond sizes. */
 static int is_shape(const rnnp_shape *s)
 {
-    if (s->weights != RNNP_WEIGHTS_F32) return 0;
+    if ((unsigned)s->weights >= RNNP_FORMAT_COUNT) return 0;
     switch (s->kind) {
     case RNNP_SHAPE_LAYER: return is_layer(s) && s->n_layers == 0;
     case RNNP_SHAPE_DENSE:
@@ -102,6 +102,7 @@ void rnnp_subject_init(rnnp_subject *u, const rnnp_context *context, const rnnp_
                                                                 : 1};
     for (size_t l = 0; l < u->layers; l++) {
         u->layer[l] = (rnnp_recurrent){.cell = s->cell,
+                                       .format = (rnnp_format)s->weights,
                                        .input = l ? s->hidden : s->input,
                                        .hidden = s->hidden,
                                        .direction = s->direction,

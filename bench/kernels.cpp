@@ -57,7 +57,7 @@ Problem make_binary(const rnnp_variant &v, const Shape &s)
     Floats a(s.a, 2.0F, 1), b(s.a, 2.0F, 2), y(s.a);
     rnnp_binary_args args{};
     args.a = a;
-    args.b = b;
+    args.b = static_cast<const float *>(b);
     args.y = y;
     args.n = s.a;
     args.a_step = args.b_step = 1;
@@ -127,7 +127,9 @@ size_t least_lanes(rnnp_isa isa)
     size_t least = 0;
     const rnnp_variant_list &list = *rnnp_tables[isa];
     for (size_t i = 0; i < list.count; i++)
-        if (const size_t lanes = list.rows[i].traits.lanes; lanes > 0 && (least == 0 || lanes < least)) least = lanes;
+        if (const size_t lanes = list.rows[i].traits.panels.lanes;
+            lanes > 0 && list.rows[i].op != RNNP_OP_gemm && (least == 0 || lanes < least))
+            least = lanes;
     return least;
 }
 
@@ -163,14 +165,14 @@ const Shape gemm_shapes[] = {
 
 Problem make_gemm(const rnnp_variant &v, const Shape &s)
 {
-    const size_t packed = rnnp_packed_size(1, s.b, s.c, v.traits.nr);
+    const size_t packed = rnnp_panels_bytes(&v.traits.panels, s.b, s.c) / sizeof(float);
     Floats a(s.a * s.c), b(packed), c(s.a * s.b);
     rnnp_gemm_args args{};
     args.m = s.a;
     args.n = args.ldc = s.b;
     args.k = args.lda = s.c;
     args.a = a;
-    args.b = b;
+    args.b = static_cast<const float *>(b);
     args.c = c;
     auto memory = keep(std::move(a), std::move(b), std::move(c));
     return {product(2.0 * static_cast<double>(s.a * s.b * s.c), packed),
@@ -185,11 +187,12 @@ const Shape step_shapes[] = {
 /* The recurrent part: the input's share is in z. */
 Problem make_step(const rnnp_variant &v, const Shape &s)
 {
-    const size_t gates = rnnp_op_gates(v.op), lanes = v.traits.lanes, panels = (s.b + lanes - 1) / lanes;
-    const size_t units = panels * lanes, packed = rnnp_packed_size(gates, s.b, s.b, lanes);
+    const rnnp_panels &packing = v.traits.panels;
+    const size_t gates = packing.gates, panels = rnnp_panels_count(&packing, s.b), units = panels * packing.lanes;
+    const size_t packed = rnnp_panels_bytes(&packing, s.b, s.b) / sizeof(float);
     Floats z(s.a * gates * units, 1.0F, 1), wh(packed, 0.05F, 2), zh(units, 0.1F, 3), h(s.a * s.b, 1.0F, 4);
     Floats hr(s.a * s.b, 1.0F, 5), c(s.a * s.b, 1.0F, 6), u(s.a * s.b, 0.5F, 7), y(s.a * s.b);
-    Floats scratch(rnnp_step_scratch(v.op, &v.traits, s.a, s.b));
+    Floats scratch(rnnp_step_scratch(&v.traits, s.a, s.b));
     rnnp_step_args args{};
     args.rows = s.a;
     args.hidden = args.ldh = args.ldhr = args.ldc = args.ldu = args.ldy = s.b;
@@ -198,7 +201,7 @@ Problem make_step(const rnnp_variant &v, const Shape &s)
     args.ldz = gates * units;
     args.h = h;
     args.hr = hr;
-    args.wh = wh;
+    args.wh = static_cast<const float *>(wh);
     args.zh = zh;
     args.c = c;
     args.u = u;

@@ -74,10 +74,11 @@ int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_
 
 /* The chosen row of each op, and the highest ISA among those allowed. */
 typedef struct rnnp_selection {
-    const rnnp_variant *op[RNNP_OP_COUNT];
-    const rnnp_variant *away[RNNP_HOME_COUNT][RNNP_OP_COUNT]; /* for weights with this home; the same as op if no row
-                                                               * is meant for it */
-    size_t near_bytes, far_bytes;                             /* the homes' limits, by rnnp_select_homes */
+    const rnnp_variant *op[RNNP_OP_COUNT]; /* of an op with weights: for f32 in L2 */
+    /* for weights in a format with this home: the row of the home before where none is meant for it, NULL for an op
+     * without weights in the format */
+    const rnnp_variant *at[RNNP_FORMAT_COUNT][RNNP_HOME_COUNT][RNNP_OP_COUNT];
+    size_t near_bytes, far_bytes; /* the homes' limits, by rnnp_select_homes */
     rnnp_isa isa;
 } rnnp_selection;
 
@@ -87,17 +88,18 @@ static inline rnnp_home rnnp_home_of(const rnnp_selection *s, size_t weight_byte
     return weight_bytes > s->far_bytes ? RNNP_HOME_MEMORY : weight_bytes > s->near_bytes ? RNNP_HOME_L3 : RNNP_HOME_L2;
 }
 
-/* The row for packed weights of so many bytes. */
-static inline const rnnp_variant *rnnp_select_for(const rnnp_selection *s, rnnp_op op, size_t weight_bytes)
+/* The row for so many weights in a format, by where they live. */
+static inline const rnnp_variant *rnnp_select_for(const rnnp_selection *s, rnnp_op op, rnnp_format format,
+                                                  size_t weights)
 {
-    return s->away[rnnp_home_of(s, weight_bytes)][op];
+    return s->at[format][rnnp_home_of(s, weights * rnnp_format_bytes(format))][op];
 }
 
 /* Sets the limits: what fits L2, and half of the last cache, whose rest is other tenants', activations and what
  * passes by. Where caches are not known all weights live in L2. */
 void rnnp_select_homes(const rnnp_cpu *cpu, rnnp_selection *selection);
 
-/* Pure: for each op the first usable row of the highest-ranked usable ISA that has one, by home; no limits are set. */
+/* Pure: for each op the first usable row of the highest-ranked usable ISA that has one, by format and home; no limits are set. */
 void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection);
 
 /* Pure: the same on a CPU with every feature of the ISA's architecture, capped by the ISA. For packing only: of another

@@ -58,46 +58,53 @@ typedef struct choice {
     int max_rank;
 } choice;
 
-/* The first usable row of the same ISA for weights with this home. */
-static const rnnp_variant *find_for(const choice *from, const rnnp_variant *of, rnnp_home home)
+/* The first usable row of an ISA for weights in this format with this home. */
+static const rnnp_variant *first_row(const choice *from, rnnp_isa isa, rnnp_op op, rnnp_format format, rnnp_home home)
 {
-    const rnnp_variant_list *list = from->lists[of->isa];
+    const rnnp_variant_list *list = from->lists[isa];
 
     for (size_t i = 0; i < list->count; i++) {
         const rnnp_variant *row = &list->rows[i];
 
-        if (row->op == of->op && row->traits.home == home && rnnp_variant_usable(row, from->features, from->max_rank))
+        if (row->op == op && row->traits.panels.format == format && row->traits.home == home &&
+            rnnp_variant_usable(row, from->features, from->max_rank))
             return row;
     }
     return NULL;
+}
+
+/* The same of the highest-ranked usable ISA that has one; any home is served by rows for L2. */
+static const rnnp_variant *best_row(const choice *from, rnnp_op op, rnnp_format format)
+{
+    const rnnp_variant *best = NULL;
+
+    for (int isa = 0; isa < RNNP_ISA_COUNT; isa++) {
+        const rnnp_variant *row = first_row(from, (rnnp_isa)isa, op, format, RNNP_HOME_L2);
+
+        if (row && (!best || isas[isa].rank > isas[best->isa].rank)) best = row;
+    }
+    return best;
 }
 
 static void select_from(const choice *from, rnnp_selection *selection)
 {
     memset(selection, 0, sizeof *selection);
     for (int isa = 0; isa < RNNP_ISA_COUNT; isa++) {
-        const rnnp_variant_list *list = from->lists[isa];
-
-        if (list->count == 0 || !isa_usable((rnnp_isa)isa, from->features, from->max_rank)) continue;
-        if (isas[isa].rank > isas[selection->isa].rank) selection->isa = (rnnp_isa)isa;
-        for (size_t i = 0; i < list->count; i++) {
-            const rnnp_variant *row = &list->rows[i];
-            const rnnp_variant *best = selection->op[row->op];
-
-            /* "Greater" keeps the first row within an ISA. */
-            if (row->traits.home == RNNP_HOME_L2 && rnnp_variant_usable(row, from->features, from->max_rank) &&
-                (!best || isas[isa].rank > isas[best->isa].rank))
-                selection->op[row->op] = row;
-        }
+        if (from->lists[isa]->count > 0 && isa_usable((rnnp_isa)isa, from->features, from->max_rank) &&
+            isas[isa].rank > isas[selection->isa].rank)
+            selection->isa = (rnnp_isa)isa;
     }
-    for (size_t op = 0; op < RNNP_OP_COUNT; op++) {
-        const rnnp_variant *best = selection->op[op];
+    for (int op = 0; op < RNNP_OP_COUNT; op++) {
+        for (int format = 0; format < RNNP_FORMAT_COUNT; format++) {
+            const rnnp_variant *best = best_row(from, (rnnp_op)op, (rnnp_format)format);
 
-        for (int home = RNNP_HOME_L2; best && home < RNNP_HOME_COUNT; home++) {
-            const rnnp_variant *found = find_for(from, selection->op[op], (rnnp_home)home);
+            for (int home = RNNP_HOME_L2; best && home < RNNP_HOME_COUNT; home++) {
+                const rnnp_variant *row = first_row(from, best->isa, (rnnp_op)op, (rnnp_format)format, (rnnp_home)home);
 
-            selection->away[home][op] = best = found ? found : best;
+                selection->at[format][home][op] = best = row ? row : best;
+            }
         }
+        selection->op[op] = selection->at[RNNP_FORMAT_f32][RNNP_HOME_L2][op];
     }
     selection->near_bytes = selection->far_bytes = SIZE_MAX;
 }

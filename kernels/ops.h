@@ -5,22 +5,12 @@
  * Kernels never fail, allocate, lock or call the system: their preconditions are asserted in debug
  * builds and checked once at the API edge. No kernel reads or writes outside the elements it is given.
  * Every variant of an op returns the same bits (docs/explanation/numerics.md).
- *
- * Panel order. Weights of a cell with G gates are packed in panels of `lanes` hidden units. A panel holds,
- * for each k in ascending order, [gate][lane]: one tile then has all gates of its units in registers.
- *
- *     panel 0: k=0: i0..i7 o0..o7 f0..f7 g0..g7 | k=1: ...        (LSTM, lanes = 8)
- *     panel 1: k=0: i8..i15 ...
- *
- * A variant may ask for slices: the gates of a panel in two or more products of fewer columns, one behind the other:
- *
- *     panel 0, slices 2: k=0: i0..i7 o0..o7 | k=1: ... | k=0: f0..f7 g0..g7 | k=1: ...
- *
- * Units beyond hidden, up to the panel's end, have zero weights. Pre-activations ("z") of one batch row
- * have the same column order without k: [panel][gate][lane].
+ * Weights are packed in panels (panels.h).
  */
 #ifndef RNNP_KERNELS_OPS_H
 #define RNNP_KERNELS_OPS_H
+
+#include "panels.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -123,13 +113,13 @@ typedef struct rnnp_gates_args {
 } rnnp_gates_args;
 
 /* c[m][n] = act(chain), where each element is one chain of FMAs over ascending k that starts from
- * c0[m][n] (one row when ldc0 == 0, zero when c0 == NULL). b is packed: [ceil(n/nr)][k][nr] with nr from
- * the variant's traits and zeros beyond n. c0 == c is allowed. */
+ * c0[m][n] (one row when ldc0 == 0, zero when c0 == NULL). b is packed in the variant's panels. c0 == c
+ * is allowed. */
 typedef struct rnnp_gemm_args {
     size_t m, n, k;
     const float *a;
     size_t lda;
-    const float *b;
+    const void *b;
     const float *c0;
     size_t ldc0;
     float *c;
@@ -147,12 +137,12 @@ typedef struct rnnp_step_args {
     size_t ldz;
     const float *x; /* [rows][input] or NULL */
     size_t ldx;
-    const float *wx; /* packed [panel][input][gate][lane], read when x != NULL */
-    const float *h;  /* [rows][hidden] h_prev; gru_update: r h_prev is hr, h stays h_prev */
+    const void *wx; /* packed, of depth input; read when x != NULL */
+    const float *h; /* [rows][hidden] h_prev; gru_update: r h_prev is hr, h stays h_prev */
     size_t ldh;
     const float *hr; /* gru_update only */
     size_t ldhr;
-    const float *wh; /* packed [panel][hidden][gate][lane] */
+    const void *wh;  /* packed, of depth hidden */
     const float *zh; /* gru_step: start of the recurrent chain of n, [panel][lane] (bias Rbh) */
     float *c;        /* as in rnnp_gates_args */
     size_t ldc;
@@ -292,12 +282,10 @@ typedef enum rnnp_home { RNNP_HOME_L2, RNNP_HOME_L3, RNNP_HOME_MEMORY, RNNP_HOME
 
 /* What packing and planning must know about a variant. */
 typedef struct rnnp_traits {
-    uint16_t mr;     /* rows of the largest tile */
-    uint16_t nr;     /* gemm: columns of a packed panel */
-    uint16_t lanes;  /* step: hidden units of a packed panel */
-    uint16_t block;  /* step: RNNP_BLOCK_... */
-    uint16_t home;   /* rnnp_home that it is meant for; 0, L2, is any */
-    uint16_t slices; /* step: products that a panel of weights is packed in */
+    uint16_t mr;        /* rows of the largest tile */
+    uint16_t block;     /* step: RNNP_BLOCK_... */
+    uint16_t home;      /* rnnp_home that it is meant for; 0, L2, is any */
+    rnnp_panels panels; /* gemm: one gate, whose lanes are the columns of a panel */
 } rnnp_traits;
 
 typedef struct rnnp_variant {
@@ -309,7 +297,7 @@ typedef struct rnnp_variant {
     rnnp_traits traits;
 } rnnp_variant;
 
-/* All rows of one ISA. Within an op and a home the preferred variant comes first. */
+/* All rows of one ISA. Within an op, a format and a home the preferred variant comes first. */
 typedef struct rnnp_variant_list {
     const rnnp_variant *rows;
     size_t count;
@@ -323,8 +311,6 @@ extern const char *const rnnp_isa_names[RNNP_ISA_COUNT];
 /* Gates per unit in a packed panel of a step op (or gates op): RNN 1, LSTM 4, GRU 3, reset 2, update 1. */
 size_t rnnp_op_gates(rnnp_op op);
 
-static inline size_t rnnp_step_slices(const rnnp_traits *traits) { return traits->slices ? traits->slices : 1; }
-
 /* Panels that a step multiplies before their gates follow. One row takes at least four: enough chains for the
  * FMA ports and enough vectors for the gates. */
 static inline size_t rnnp_step_group(size_t block, size_t nr, size_t rows, size_t panels)
@@ -334,16 +320,18 @@ static inline size_t rnnp_step_group(size_t block, size_t nr, size_t rows, size_
     return group < panels ? group : panels;
 }
 
-/* Floats of scratch that step calls with up to this many rows may use. */
-size_t rnnp_step_scratch(rnnp_op op, const rnnp_traits *traits, size_t rows, size_t hidden);
+/* Floats of scratch that step calls with up to this many rows may use: pre-activations of the largest group that any
+ * number of rows takes. Fewer rows make larger groups, so the last rows of a batch with lengths may need more than all
+ * of it. A group is all panels, or as many as fit the block, or four panels of one row, or one panel of all. Doubled
+ * for the input part of GRU's n. */
+static inline size_t rnnp_step_scratch(const rnnp_traits *traits, size_t rows, size_t hidden)
+{
+    const size_t nr = rnnp_panels_columns(&traits->panels);
+    const size_t all = rows * nr * rnnp_panels_count(&traits->panels, hidden);
+    size_t group = (rows > 4 ? rows : 4) * nr;
 
-/* Packs w[gate * gate_stride + unit * unit_stride + k * k_stride] (gate < gates, unit < units, k < depth)
- * into panels [panel][slice][k][gate of slice][lane]; slices divides gates; lanes beyond `units` become 0. A plain
- * matrix is one gate whose units are the columns. */
-void rnnp_pack_f32(float *packed, const float *w, size_t gates, size_t units, size_t depth, size_t lanes, size_t slices,
-                   size_t gate_stride, size_t unit_stride, size_t k_stride);
-
-/* Floats that rnnp_pack_f32 writes. */
-size_t rnnp_packed_size(size_t gates, size_t units, size_t depth, size_t lanes);
+    if (group < traits->block) group = traits->block;
+    return 2 * (traits->block == RNNP_BLOCK_ALL || all < group ? all : group);
+}
 
 #endif

@@ -47,4 +47,9 @@ void rnnp_free(const rnnp_context *context, void *p, size_t bytes);
 static inline int rnnp_mul_overflow(size_t a, size_t b, size_t *out) { return __builtin_mul_overflow(a, b, out); }
 static inline int rnnp_add_overflow(size_t a, size_t b, size_t *out) { return __builtin_add_overflow(a, b, out); }
 
+static inline size_t rnnp_align64(size_t bytes)
+{
+    return bytes > SIZE_MAX - 63 ? SIZE_MAX : (bytes + 63) & ~(size_t)63;
+}
+
 #endif

@@ -54,13 +54,11 @@ static const rnnp_variant *gemm_variant(const rnnp_context *context) { return co
 
 rnnp_status rnnp_gemm_pack_bytes(const rnnp_context *context, size_t n, size_t k, size_t *bytes)
 {
-    size_t padded, floats;
     if (!context) return RNNP_ERR_ARG;
     if (!bytes) return rnnp_fail(context, RNNP_ERR_ARG, "bytes is NULL");
-    size_t nr = gemm_variant(context)->traits.nr;
-    if (rnnp_add_overflow(n, nr, &padded) || rnnp_mul_overflow(padded, k, &floats) || floats > SIZE_MAX / sizeof(float))
+    *bytes = rnnp_panels_bytes(&gemm_variant(context)->traits.panels, n, k);
+    if (*bytes == SIZE_MAX)
         return rnnp_fail(context, RNNP_ERR_SHAPE, "a packed matrix of %zu by %zu is too large", k, n);
-    *bytes = rnnp_packed_size(1, n, k, nr) * sizeof(float);
     return RNNP_OK;
 }
 
@@ -69,7 +67,8 @@ rnnp_status rnnp_gemm_pack(const rnnp_context *context, size_t n, size_t k, cons
 {
     if (!context) return RNNP_ERR_ARG;
     if ((n > 0 && k > 0 && !b) || !packed) return rnnp_fail(context, RNNP_ERR_ARG, "NULL matrix");
-    rnnp_pack_f32(packed, b, 1, n, k, gemm_variant(context)->traits.nr, 1, 0, n_stride, k_stride);
+    rnnp_panels_pack(&gemm_variant(context)->traits.panels, &(rnnp_unpacked){b, n, k, 0, n_stride, k_stride}, packed, 0,
+                     1);
     return RNNP_OK;
 }
 
@@ -83,7 +82,7 @@ rnnp_status rnnp_gemm(const rnnp_context *context, size_t m, size_t n, size_t k,
         return rnnp_fail(context, RNNP_ERR_ARG, "strides lda=%zu, ldc=%zu are below k=%zu, n=%zu", lda, ldc, k, n);
     const rnnp_gemm_args args = {
         .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = packed, .c0 = bias, .c = c, .ldc = ldc};
-    rnnp_select_for(&context->selection, RNNP_OP_gemm, n * k * sizeof(float))->fn.gemm(&args);
+    rnnp_select_for(&context->selection, RNNP_OP_gemm, RNNP_FORMAT_f32, n * k)->fn.gemm(&args);
     return RNNP_OK;
 }
 

@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /* The version that this library writes; it reads this one and all before it. */
-#define RNNP_PACKED_VERSION 1
+#define RNNP_PACKED_VERSION 2
 
 /* ---- Writing ----------------------------------------------------------------------------------- */
 

@@ -34,6 +34,7 @@ typedef struct nd {
 AI nf n_set(float a) { return _mm256_set1_ps(a); }
 AI nf n_load(const float *p) { return _mm256_loadu_ps(p); }
 AI void n_store(float *p, nf a) { _mm256_storeu_ps(p, a); }
+AI nf w_load_f32(const void *p) { return n_load(p); }
 AI __m256i n_first(size_t n)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

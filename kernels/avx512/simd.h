@@ -31,6 +31,7 @@ typedef struct nd {
 AI nf n_set(float a) { return _mm512_set1_ps(a); }
 AI nf n_load(const float *p) { return _mm512_loadu_ps(p); }
 AI void n_store(float *p, nf a) { _mm512_storeu_ps(p, a); }
+AI nf w_load_f32(const void *p) { return n_load(p); }
 AI __mmask16 n_first(size_t n) { return (__mmask16)((1u << n) - 1u); } /* n <= 16 */
 AI nf n_load_n(const float *p, size_t n) { return _mm512_maskz_loadu_ps(n_first(n), p); }
 AI void n_store_n(float *p, nf a, size_t n) { _mm512_mask_storeu_ps(p, n_first(n), a); }

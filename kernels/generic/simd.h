@@ -32,6 +32,7 @@ typedef double nd;
 AI nf n_set(float a) { return a; }
 AI nf n_load(const float *p) { return *p; }
 AI void n_store(float *p, nf a) { *p = a; }
+AI nf w_load_f32(const void *p) { return n_load(p); }              /* VL packed weights of this format (weights.def) */
 AI void n_transpose(nf v[VL]) { (void)v; }                         /* lane j of v[i] becomes lane i of v[j] */
 AI nf n_load_n(const float *p, size_t n) { return n ? *p : 0.0f; } /* first n lanes, the rest 0 */
 AI void n_store_n(float *p, nf a, size_t n)

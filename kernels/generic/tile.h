@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tiles of a matrix product on packed weights, scalar form; the definition for the other ISAs. M, NV, P, LAST and AHEAD
- * are compile-time constants of the caller.
+ * Tiles of a matrix product on packed weights, scalar form; the definition for the other ISAs. The format W of the
+ * weights, M, NV, P, LAST and AHEAD are compile-time constants of the caller; ldw and w_step count bytes.
  *
- *   tile  c[m][0 .. NV*VL) = chain over k < depth of a[m][k] * w[k * ldw ...], for m < M, beginning at from; AHEAD
- *         floats further on weights are fetched, if it is not 0
+ *   tile  c[m][0 .. NV*VL) = chain over k < depth of a[m][k] * weights at w + k * ldw, for m < M, beginning at from;
+ *         AHEAD weights further on they are fetched, if it is not 0
  *   few   the same for at most FEW_ROWS rows and P <= FEW_PANELS whole panels that lie w_step apart; c is contiguous
  *         per panel
  *
- * FETCH: floats from a block of weights to the next one for kernels that fetch it; 0: none do.
+ * FETCH: weights from a block of weights to the next one for kernels that fetch it; 0: none do.
  */
 #ifndef RNNP_TILE_H
 #define RNNP_TILE_H
@@ -18,29 +18,29 @@
 
 enum { TILE_ROWS = 4, TILE_VECTORS = 16, FEW_ROWS = 3, FEW_PANELS = 4, FETCH = 0 };
 
-AI void tile_of_panel(const int M, const int p, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
-                      const float *w, size_t ldw, const start *from, float *c, size_t ldc)
+AI void tile_of_panel(const int W, const int M, const int p, const int NV, const int LAST, size_t depth, const float *a,
+                      size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)
 {
     for (int m = 0; m < M; m++) {
         float acc[TILE_VECTORS];
         const float *x = a + (size_t)m * lda;
         for (int v = 0; v < NV; v++) acc[v] = start_load(from, NV, LAST, m, p, v);
         for (size_t k = 0; k < depth; k++)
-            for (int v = 0; v < NV; v++) acc[v] = n_fma(x[k], w[k * ldw + (size_t)v], acc[v]);
+            for (int v = 0; v < NV; v++) acc[v] = n_fma(x[k], w_load(W, w + k * ldw + (size_t)v * w_bytes(W)), acc[v]);
         for (int v = 0; v < NV; v++) c[(size_t)m * ldc + (size_t)(p * NV + v)] = acc[v];
     }
 }
-AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
-             const float *w, size_t ldw, const start *from, float *c, size_t ldc)
+AI void tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
+             size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)
 {
     (void)AHEAD;
-    tile_of_panel(M, 0, NV, LAST, depth, a, lda, w, ldw, from, c, ldc);
+    tile_of_panel(W, M, 0, NV, LAST, depth, a, lda, w, ldw, from, c, ldc);
 }
-AI void few(const int M, const int P, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
-            const float *w, size_t w_step, const start *from, float *c, size_t ldc)
+AI void few(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,
+            size_t lda, const char *w, size_t w_step, const start *from, float *c, size_t ldc)
 {
     for (int p = 0; p < P; p++)
-        tile_of_panel(M, p, NV, LAST, depth, a, lda, w + (size_t)p * w_step, (size_t)NV, from, c, ldc);
+        tile_of_panel(W, M, p, NV, LAST, depth, a, lda, w + (size_t)p * w_step, (size_t)NV * w_bytes(W), from, c, ldc);
 }
 
 #endif

@@ -31,6 +31,7 @@ typedef struct nd {
 AI nf n_set(float a) { return vdupq_n_f32(a); }
 AI nf n_load(const float *p) { return vld1q_f32(p); }
 AI void n_store(float *p, nf a) { vst1q_f32(p, a); }
+AI nf w_load_f32(const void *p) { return n_load(p); }
 /* There are no masks: a lane is touched by an instruction of its own, or not at all. */
 AI nf n_load_n(const float *p, size_t n)
 {

@@ -15,21 +15,20 @@
 
 enum { TILE_ROWS = 8, TILE_VECTORS = 6, FEW_ROWS = 3, FEW_PANELS = 4, REGISTERS = 32, FETCH = 4096 };
 
-/* A line of the block after this one for each line of weights from k0 to k1. */
-#define FETCH_AHEAD(k0, k1)                                                   \
-    if (AHEAD > 0)                                                            \
-        UNROLL for (int line = (k0)*NV * VL; line < (k1)*NV * VL; line += 16) \
-            __builtin_prefetch(w + AHEAD + line, 0, 2);
+/* A line of the block after this one for each line of the next k1 k. */
+#define FETCH_AHEAD(k1) \
+    if (AHEAD > 0)      \
+        UNROLLED_BY(line, (k1)*NV * (int)w_bytes(W), 64) __builtin_prefetch(w + (size_t)AHEAD * w_size(W) + line, 0, 2);
 
 /* k + LANE of four, with the rows' scalars in lane LANE of s. */
 #define TILE_LANE(LANE)                                                       \
     UNROLLED(v, NV) {                                                         \
-        const nf b = n_load(w + LANE * ldw + v * VL);                         \
+        const nf b = w_load(W, w + LANE * ldw + (size_t)v * w_bytes(W));      \
         UNROLLED(m, M) acc[m][v] = vfmaq_laneq_f32(acc[m][v], b, s[m], LANE); \
     }
 
-AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
-             const float *w, size_t ldw, const start *from, float *c, size_t ldc)
+AI void tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
+             size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)
 {
     nf acc[TILE_ROWS][TILE_VECTORS], s[TILE_ROWS];
     const float *x[TILE_ROWS];
@@ -40,14 +39,14 @@ AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t 
     }
     if (M * NV + M + 2 <= REGISTERS)
         for (; k + 4 <= depth; k += 4, w += 4 * ldw) {
-            FETCH_AHEAD(0, 4)
+            FETCH_AHEAD(4)
             UNROLLED(m, M) s[m] = n_load(x[m] + k);
             TILE_LANE(0) TILE_LANE(1) TILE_LANE(2) TILE_LANE(3)
         }
     for (; k < depth; k++, w += ldw) {
         nf b[TILE_VECTORS];
-        FETCH_AHEAD(0, 1)
-        UNROLLED(v, NV) b[v] = n_load(w + v * VL);
+        FETCH_AHEAD(1)
+        UNROLLED(v, NV) b[v] = w_load(W, w + (size_t)v * w_bytes(W));
         UNROLLED(m, M) {
             const float scalar = x[m][k];
             UNROLLED(v, NV) acc[m][v] = vfmaq_n_f32(acc[m][v], b[v], scalar);
@@ -57,18 +56,19 @@ AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t 
         UNROLLED(v, NV) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
 }
 
-#define FEW_LANE(LANE)                                                                        \
-    UNROLLED(p, P)                                                                            \
-        UNROLLED(v, NV) {                                                                     \
-            const nf weights = n_load(b[p] + ((k + LANE) * (size_t)NV + (size_t)v) * VL);     \
-            UNROLLED(m, M) acc[m][p][v] = vfmaq_laneq_f32(acc[m][p][v], weights, s[m], LANE); \
+#define FEW_LANE(LANE)                                                                               \
+    UNROLLED(p, P)                                                                                   \
+        UNROLLED(v, NV) {                                                                            \
+            const nf weights = w_load(W, b[p] + ((k + LANE) * (size_t)NV + (size_t)v) * w_bytes(W)); \
+            UNROLLED(m, M) acc[m][p][v] = vfmaq_laneq_f32(acc[m][p][v], weights, s[m], LANE);        \
         }
 
-AI void few(const int M, const int P, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
-            const float *w, size_t w_step, const start *from, float *c, size_t ldc)
+AI void few(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,
+            size_t lda, const char *w, size_t w_step, const start *from, float *c, size_t ldc)
 {
     nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS], s[FEW_ROWS];
-    const float *x[FEW_ROWS], *b[FEW_PANELS];
+    const float *x[FEW_ROWS];
+    const char *b[FEW_PANELS];
     size_t k = 0;
     UNROLLED(p, P) b[p] = w + (size_t)p * w_step;
     UNROLLED(m, M) {

@@ -16,15 +16,15 @@
 /* Rows so few that the chains of one panel cannot keep the FMA ports busy. */
 #define IS_FEW(rows, NV) ((rows) == 1 || ((rows) <= FEW_ROWS && (rows) * (NV) < 8))
 
-enum { EDGE_COLUMNS = 64 }; /* most columns of a panel */
-
 /* Members of `start` one by one: a structure that was just written goes through memory, and costs more than a small
  * tile. */
-typedef void panel_fn(size_t rows, size_t depth, const float *a, size_t lda, const float *w, const float *c0,
+typedef void panel_fn(size_t rows, size_t depth, const float *a, size_t lda, const char *w, const float *c0,
                       size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, int ahead);
-typedef void few_fn(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const float *w,
+typedef void few_fn(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const char *w,
                     const float *c0, size_t ldc0, const float *last, size_t ld_last, size_t panel_last, float *c,
                     size_t ldc, int reverse);
+
+typedef void strip_fn(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows);
 
 typedef struct tiles {
     size_t nv, last; /* vectors of a panel's rows; those at the end that may begin elsewhere */
@@ -33,81 +33,9 @@ typedef struct tiles {
                       * own prefetcher does not foresee */
     few_fn *few;     /* any number of panels for few rows, P of them at once for one row and two for more; panel p's
                       * results at c + p * NV * VL. Downwards when reverse is set */
+    strip_fn *strip; /* what is left of n in a panel, where that is one vector */
+    size_t bytes;    /* of one weight */
 } tiles;
-
-#define DEPTH(NV) ((size_t)(NV)*VL >= 64 ? (size_t)64 : (size_t)4096 / ((size_t)(NV)*VL))
-
-#define TILES(name, MR, NV, P, LAST)                                                                                   \
-    _Static_assert((NV) <= TILE_VECTORS && (MR) <= TILE_ROWS && (P) <= FEW_PANELS && (LAST) <= (NV),                   \
-                   "tile.h has room");                                                                                 \
-    _Static_assert((NV)*VL <= EDGE_COLUMNS, "the edge has room");                                                      \
-    ONE_COPY void panel_##name(size_t rows, size_t depth, const float *a, size_t lda, const float *w, const float *c0, \
-                               size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, int ahead)        \
-    {                                                                                                                  \
-        const size_t count = (rows + MR - 1) / MR;                                                                     \
-        size_t k = 0;                                                                                                  \
-        do {                                                                                                           \
-            const size_t block = depth - k < DEPTH(NV) ? depth - k : DEPTH(NV);                                        \
-            size_t r = 0;                                                                                              \
-            for (size_t t = 0; t < count; t++) {                                                                       \
-                const size_t m = rows / count + (t < rows % count);                                                    \
-                const float *ar = a + r * lda + k, *wk = w + k * (NV * VL);                                            \
-                const start from = {c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0};            \
-                if (FETCH > 0 && ahead && t == 0) {                                                                    \
-                    EACH_M(MR, m, NV, LAST, FETCH, block, ar, lda, wk, NV *VL, &from, c + r * ldc, ldc)                \
-                } else {                                                                                               \
-                    EACH_M(MR, m, NV, LAST, 0, block, ar, lda, wk, NV *VL, &from, c + r * ldc, ldc)                    \
-                }                                                                                                      \
-                r += m;                                                                                                \
-            }                                                                                                          \
-            k += block;                                                                                                \
-            c0 = c;                                                                                                    \
-            last = c + (NV - LAST) * VL;                                                                               \
-            ldc0 = ld_last = ldc;                                                                                      \
-        } while (k < depth);                                                                                           \
-    }                                                                                                                  \
-    ONE_COPY void few_##name(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const float *w,     \
-                             const float *c0, size_t ldc0, const float *last, size_t ld_last, size_t panel_last,       \
-                             float *c, size_t ldc, int reverse)                                                        \
-    {                                                                                                                  \
-        switch (rows) {                                                                                                \
-        case 1: FEW_WALK(1, P, NV, LAST) break;                                                                        \
-        case 2:                                                                                                        \
-            if (IS_FEW(2, NV)) FEW_WALK(2, P < 2 ? P : 2, NV, LAST) break;                                             \
-        case 3:                                                                                                        \
-            if (IS_FEW(3, NV)) FEW_WALK(3, P < 2 ? P : 2, NV, LAST) break;                                             \
-        default: break;                                                                                                \
-        }                                                                                                              \
-    }                                                                                                                  \
-    static const tiles tiles_##name = {NV, LAST, panel_##name, few_##name};
-/* Rows of a tile: all that are not few, and what MR + 1 rows are split into. */
-#define IS_TILE(MR, M, NV) ((M) <= (MR) && (!IS_FEW(M, NV) || 2 * (M) >= (MR)))
-/* clang-format off */
-#define ONE_M(MR, M, NV, ...) \
-    case M: if (IS_TILE(MR, M, NV)) tile(IS_TILE(MR, M, NV) ? M : 1, NV, __VA_ARGS__); break;
-#define EACH_M(MR, m, NV, ...) \
-    switch (m) { \
-        ONE_M(MR, 2, NV, __VA_ARGS__)  ONE_M(MR, 3, NV, __VA_ARGS__)  ONE_M(MR, 4, NV, __VA_ARGS__) \
-        ONE_M(MR, 5, NV, __VA_ARGS__)  ONE_M(MR, 6, NV, __VA_ARGS__)  ONE_M(MR, 7, NV, __VA_ARGS__) \
-        ONE_M(MR, 8, NV, __VA_ARGS__)  ONE_M(MR, 9, NV, __VA_ARGS__)  ONE_M(MR, 10, NV, __VA_ARGS__) \
-        ONE_M(MR, 11, NV, __VA_ARGS__) ONE_M(MR, 12, NV, __VA_ARGS__) \
-    default: break; \
-    }
-/* clang-format on */
-#define FEW_WALK(M, P, NV, LAST)                                                                            \
-    {                                                                                                       \
-        const size_t step = depth * (NV * VL), full = panels / (P), calls = full + panels % (P);            \
-        for (size_t i = 0; i < calls; i++) {                                                                \
-            const size_t k = reverse ? calls - 1 - i : i, p = k < full ? k * (P) : full * (P) + (k - full); \
-            const float *wp = w + p * step;                                                                 \
-            const start from = {c0 + p * (NV * VL), ldc0, LAST > 0 ? last + p * panel_last : NULL, ld_last, \
-                                panel_last};                                                                \
-            if (k < full)                                                                                   \
-                few(M, P, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);                \
-            else                                                                                            \
-                few(M, 1, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);                \
-        }                                                                                                   \
-    }
 
 /* All vectors begin in c. */
 AI start start_at(const float *c, size_t ld, size_t nv, size_t last)
@@ -115,10 +43,124 @@ AI start start_at(const float *c, size_t ld, size_t nv, size_t last)
     return (start){c, ld, c + (nv - last) * VL, ld, nv * VL};
 }
 
+enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
+
+/* The same where one vector holds all that is left (few columns, often of a last layer): the panel's other vectors are
+ * passed over. Eight rows are eight chains, enough for the FMA ports. */
+#define STRIP_OF(W)                                                                                                  \
+    ONE_COPY __attribute__((unused)) void strip_##W(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows)      \
+    {                                                                                                                \
+        const size_t bytes = w_size(RNNP_FORMAT_##W);                                                                \
+        const size_t j = g->n / nr * nr, n = g->n - j, count = (rows + STRIP_ROWS - 1) / STRIP_ROWS;                 \
+        const char *w = (const char *)g->b + j * g->k * bytes;                                                       \
+        size_t r = m0;                                                                                               \
+        for (size_t t = 0; t < count; t++) {                                                                         \
+            float block[STRIP_ROWS * VL];                                                                            \
+            const start from = start_at(block, VL, 1, 0);                                                            \
+            const size_t m = rows / count + (t < rows % count);                                                      \
+            for (size_t i = 0; i < m; i++)                                                                           \
+                n_store(block + i * VL, g->c0 ? n_load_n(g->c0 + (r + i) * g->ldc0 + j, n) : n_set(0.0f));           \
+            switch (m) {                                                                                             \
+                STRIP(W, 1)                                                                                          \
+                STRIP(W, 2) STRIP(W, 3) STRIP(W, 4) STRIP(W, 5) STRIP(W, 6) STRIP(W, 7) STRIP(W, 8) default : break; \
+            }                                                                                                        \
+            for (size_t i = 0; i < m; i++) n_store_n(g->c + (r + i) * g->ldc + j, n_load(block + i * VL), n);        \
+            r += m;                                                                                                  \
+        }                                                                                                            \
+    }
+#define STRIP(W, M)                                                                                                 \
+    case M:                                                                                                         \
+        if (M <= STRIP_ROWS)                                                                                        \
+            tile(RNNP_FORMAT_##W, M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w, nr * bytes, \
+                 &from, block, VL);                                                                                 \
+        break;
+#define RNNP_FORMAT(name, public, type, k_group) STRIP_OF(name)
+#include "../weights.def"
+#undef RNNP_FORMAT
+
+#define DEPTH(NV) ((size_t)(NV)*VL >= 64 ? (size_t)64 : (size_t)4096 / ((size_t)(NV)*VL))
+
+#define TILES(weights, name, MR, NV, P, LAST)                                                                         \
+    _Static_assert((NV) <= TILE_VECTORS && (MR) <= TILE_ROWS && (P) <= FEW_PANELS && (LAST) <= (NV),                  \
+                   "tile.h has room");                                                                                \
+    _Static_assert(RNNP_FORMAT_K_GROUP_##weights == 1, "a tile takes one k after the other");                         \
+    _Static_assert((NV)*VL <= RNNP_MOST_LANES, "the edge has room");                                                  \
+    ONE_COPY void panel_##name(size_t rows, size_t depth, const float *a, size_t lda, const char *w, const float *c0, \
+                               size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, int ahead)       \
+    {                                                                                                                 \
+        const size_t count = (rows + MR - 1) / MR;                                                                    \
+        size_t k = 0;                                                                                                 \
+        do {                                                                                                          \
+            const size_t block = depth - k < DEPTH(NV) ? depth - k : DEPTH(NV);                                       \
+            size_t r = 0;                                                                                             \
+            for (size_t t = 0; t < count; t++) {                                                                      \
+                const size_t m = rows / count + (t < rows % count);                                                   \
+                const float *ar = a + r * lda + k;                                                                    \
+                const start from = {c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0};           \
+                if (FETCH > 0 && ahead && t == 0) {                                                                   \
+                    EACH_M(RNNP_FORMAT_##weights, MR, m, NV, LAST, FETCH, block, ar, lda, w,                          \
+                           NV *w_bytes(RNNP_FORMAT_##weights), &from, c + r * ldc, ldc)                               \
+                } else {                                                                                              \
+                    EACH_M(RNNP_FORMAT_##weights, MR, m, NV, LAST, 0, block, ar, lda, w,                              \
+                           NV *w_bytes(RNNP_FORMAT_##weights), &from, c + r * ldc, ldc)                               \
+                }                                                                                                     \
+                r += m;                                                                                               \
+            }                                                                                                         \
+            k += block;                                                                                               \
+            w += block * (NV * w_bytes(RNNP_FORMAT_##weights));                                                       \
+            c0 = c;                                                                                                   \
+            last = c + (NV - LAST) * VL;                                                                              \
+            ldc0 = ld_last = ldc;                                                                                     \
+        } while (k < depth);                                                                                          \
+    }                                                                                                                 \
+    ONE_COPY void few_##name(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const char *w,     \
+                             const float *c0, size_t ldc0, const float *last, size_t ld_last, size_t panel_last,      \
+                             float *c, size_t ldc, int reverse)                                                       \
+    {                                                                                                                 \
+        switch (rows) {                                                                                               \
+        case 1: FEW_WALK(RNNP_FORMAT_##weights, 1, P, NV, LAST) break;                                                \
+        case 2:                                                                                                       \
+            if (IS_FEW(2, NV)) FEW_WALK(RNNP_FORMAT_##weights, 2, P < 2 ? P : 2, NV, LAST) break;                     \
+        case 3:                                                                                                       \
+            if (IS_FEW(3, NV)) FEW_WALK(RNNP_FORMAT_##weights, 3, P < 2 ? P : 2, NV, LAST) break;                     \
+        default: break;                                                                                               \
+        }                                                                                                             \
+    }                                                                                                                 \
+    static const tiles tiles_##name = {                                                                               \
+        NV, LAST, panel_##name, few_##name, strip_##weights, RNNP_FORMAT_BYTES_##weights};
+/* Rows of a tile: all that are not few, and what MR + 1 rows are split into. */
+#define IS_TILE(MR, M, NV) ((M) <= (MR) && (!IS_FEW(M, NV) || 2 * (M) >= (MR)))
+/* clang-format off */
+#define ONE_M(W, MR, M, NV, ...) \
+    case M: if (IS_TILE(MR, M, NV)) tile(W, IS_TILE(MR, M, NV) ? M : 1, NV, __VA_ARGS__); break;
+#define EACH_M(W, MR, m, NV, ...) \
+    switch (m) { \
+        ONE_M(W, MR, 2, NV, __VA_ARGS__)  ONE_M(W, MR, 3, NV, __VA_ARGS__)  ONE_M(W, MR, 4, NV, __VA_ARGS__) \
+        ONE_M(W, MR, 5, NV, __VA_ARGS__)  ONE_M(W, MR, 6, NV, __VA_ARGS__)  ONE_M(W, MR, 7, NV, __VA_ARGS__) \
+        ONE_M(W, MR, 8, NV, __VA_ARGS__)  ONE_M(W, MR, 9, NV, __VA_ARGS__)  ONE_M(W, MR, 10, NV, __VA_ARGS__) \
+        ONE_M(W, MR, 11, NV, __VA_ARGS__) ONE_M(W, MR, 12, NV, __VA_ARGS__) \
+    default: break; \
+    }
+/* clang-format on */
+#define FEW_WALK(W, M, P, NV, LAST)                                                                         \
+    {                                                                                                       \
+        const size_t step = depth * (NV * w_bytes(W)), full = panels / (P), calls = full + panels % (P);    \
+        for (size_t i = 0; i < calls; i++) {                                                                \
+            const size_t k = reverse ? calls - 1 - i : i, p = k < full ? k * (P) : full * (P) + (k - full); \
+            const char *wp = w + p * step;                                                                  \
+            const start from = {c0 + p * (NV * VL), ldc0, LAST > 0 ? last + p * panel_last : NULL, ld_last, \
+                                panel_last};                                                                \
+            if (k < full)                                                                                   \
+                few(W, M, P, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);             \
+            else                                                                                            \
+                few(W, M, 1, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);             \
+        }                                                                                                   \
+    }
+
 /* Panels that one call of `multiply` takes. */
 AI size_t at_once(const tiles *t, size_t rows, size_t panels) { return IS_FEW(rows, t->nv) ? panels : 1; }
 
-AI void multiply(const tiles *t, size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const float *w,
+AI void multiply(const tiles *t, size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const char *w,
                  const start *from, float *c, size_t ldc, int reverse, int ahead)
 {
     if (IS_FEW(rows, t->nv))
@@ -130,8 +172,6 @@ AI void multiply(const tiles *t, size_t rows, size_t panels, size_t depth, const
 
 /* ---- GEMM ---- */
 
-enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
-
 /* Blocks of rows stay in L2 while all panels pass over them: their part of a takes at most 256 KiB, half of a small L2,
  * unless few rows do already. All blocks have as many rows. */
 AI size_t row_block(size_t m, size_t k)
@@ -141,51 +181,22 @@ AI size_t row_block(size_t m, size_t k)
     return blocks > 1 ? (m + blocks - 1) / blocks : m;
 }
 
-static const float zeros[EDGE_COLUMNS];
+static const float zeros[RNNP_MOST_LANES];
 
 /* The last panel when n ends inside it: through a padded block, so that nothing beyond n is touched. */
 ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t, size_t m0, size_t rows, int ahead)
 {
     const size_t nr = t->nv * VL, j = g->n / nr * nr, n = g->n - j;
     for (size_t r = 0; r < rows; r += EDGE_ROWS) {
-        float block[EDGE_ROWS * EDGE_COLUMNS];
+        float block[EDGE_ROWS * RNNP_MOST_LANES];
         const size_t count = rows - r < EDGE_ROWS ? rows - r : EDGE_ROWS;
         const start from = start_at(block, nr, t->nv, t->last);
         memset(block, 0, count * nr * sizeof(float));
         for (size_t i = 0; g->c0 && i < count; i++)
             memcpy(block + i * nr, g->c0 + (m0 + r + i) * g->ldc0 + j, n * sizeof(float));
-        multiply(t, count, 1, g->k, g->a + (m0 + r) * g->lda, g->lda, g->b + j * g->k, &from, block, nr, 0, ahead);
+        multiply(t, count, 1, g->k, g->a + (m0 + r) * g->lda, g->lda, (const char *)g->b + j * g->k * t->bytes, &from,
+                 block, nr, 0, ahead);
         for (size_t i = 0; i < count; i++) memcpy(g->c + (m0 + r + i) * g->ldc + j, block + i * nr, n * sizeof(float));
-    }
-}
-
-/* The same where one vector holds all that is left (few columns, often of a last layer): the panel's other vectors are
- * passed over. Eight rows are eight chains, enough for the FMA ports. */
-ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows)
-{
-    const size_t j = g->n / nr * nr, n = g->n - j, count = (rows + STRIP_ROWS - 1) / STRIP_ROWS;
-    const float *w = g->b + j * g->k;
-    size_t r = m0;
-    for (size_t t = 0; t < count; t++) {
-        float block[STRIP_ROWS * VL];
-        const start from = start_at(block, VL, 1, 0);
-        const size_t m = rows / count + (t < rows % count);
-        for (size_t i = 0; i < m; i++)
-            n_store(block + i * VL, g->c0 ? n_load_n(g->c0 + (r + i) * g->ldc0 + j, n) : n_set(0.0f));
-        switch (m) {
-#define STRIP(M)                                                                                              \
-    case M:                                                                                                   \
-        if (M <= STRIP_ROWS)                                                                                  \
-            tile(M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w, nr, &from, block, VL); \
-        break;
-            /* clang-format off */
-            STRIP(1) STRIP(2) STRIP(3) STRIP(4) STRIP(5) STRIP(6) STRIP(7) STRIP(8)
-#undef STRIP
-        default: break;
-            /* clang-format on */
-        }
-        for (size_t i = 0; i < m; i++) n_store_n(g->c + (r + i) * g->ldc + j, n_load(block + i * VL), n);
-        r += m;
     }
 }
 
@@ -204,12 +215,13 @@ ONE_COPY void gemm(const rnnp_gemm_args *g, const tiles *t, int ahead)
         }
         for (size_t p = 0; p < full; p += panels) {
             const start from = c0 ? start_at(c0 + p * nr, ldc0, t->nv, t->last) : start_at(zeros, 0, t->nv, t->last);
-            multiply(t, rows, panels, g->k, a, g->lda, g->b + p * nr * g->k, &from, c + p * nr, g->ldc, 0, ahead);
+            multiply(t, rows, panels, g->k, a, g->lda, (const char *)g->b + p * nr * g->k * t->bytes, &from, c + p * nr,
+                     g->ldc, 0, ahead);
         }
         if (g->n % nr > VL)
             edge(g, t, m0, rows, ahead);
         else if (g->n % nr)
-            strip(g, nr, m0, rows);
+            t->strip(g, nr, m0, rows);
         if (g->act.kind != RNNP_ACT_NONE) RNNP_NAME(activate)(g, c, rows);
     }
 }
@@ -267,15 +279,16 @@ ONE_COPY void step(const rnnp_step_args *s, const step_form *f)
         const size_t p = s->reverse ? s->panel_end - i - panels : s->panel_begin + i;
         /* where the last gate's recurrent chain begins elsewhere (at zh: GRU, reset after), its input part is kept */
         float *out = s->scratch, *xout = t->last > 0 ? s->scratch + s->rows * ld : out;
-        const float *z = s->z + p * nr, *wh = s->wh + p * nr * s->hidden;
-        const float *wx = s->x ? s->wx + p * nr * s->input : NULL, *zh = t->last > 0 ? s->zh + p * lanes : NULL;
+        const float *z = s->z + p * nr, *zh = t->last > 0 ? s->zh + p * lanes : NULL;
+        const char *wh = (const char *)s->wh + p * nr * s->hidden * t->bytes;
+        const char *wx = s->x ? (const char *)s->wx + p * nr * s->input * t->bytes : NULL;
         const size_t some = at_once(t, s->rows, panels * slices);
         for (size_t walked = 0; walked < panels * slices; walked += some) {
             const size_t q = s->reverse ? panels * slices - some - walked : walked;
             start from = start_at(z + q * nc, s->ldz, t->nv, t->last);
             if (s->x) {
-                multiply(t, s->rows, some, s->input, s->x, s->ldx, wx + q * nc * s->input, &from, xout + q * nc, ld,
-                         s->reverse, f->ahead);
+                multiply(t, s->rows, some, s->input, s->x, s->ldx, wx + q * nc * s->input * t->bytes, &from,
+                         xout + q * nc, ld, s->reverse, f->ahead);
                 from = start_at(xout + q * nc, ld, t->nv, t->last);
             }
             if (zh) {
@@ -283,8 +296,8 @@ ONE_COPY void step(const rnnp_step_args *s, const step_form *f)
                 from.ld_last = 0;
                 from.panel_last = lanes;
             }
-            multiply(t, s->rows, some, s->hidden, h, ldh, wh + q * nc * s->hidden, &from, out + q * nc, ld, s->reverse,
-                     f->ahead);
+            multiply(t, s->rows, some, s->hidden, h, ldh, wh + q * nc * s->hidden * t->bytes, &from, out + q * nc, ld,
+                     s->reverse, f->ahead);
         }
         rnnp_gates_args g = step_gates(s, lanes, p, p + panels);
         g.z = out;
@@ -300,7 +313,7 @@ ONE_COPY void step(const rnnp_step_args *s, const step_form *f)
 
 #define RNNP_TILES(weights, rows, columns, panels, last)                                           \
     _Static_assert((columns) % VL == 0 && (last) % VL == 0, "columns of tiles are whole vectors"); \
-    TILES(weights##_##rows##x##columns, rows, (columns) / VL, panels, (last) / VL)
+    TILES(weights, weights##_##rows##x##columns, rows, (columns) / VL, panels, (last) / VL)
 #define RNNP_GEMM(weights, variant, of_tiles, home, needs)                            \
     rnnp_gemm_fn RNNP_NAME(gemm_##weights##_##variant);                               \
     void RNNP_NAME(gemm_##weights##_##variant)(const rnnp_gemm_args *g)               \

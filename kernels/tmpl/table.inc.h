@@ -25,13 +25,14 @@
 
 static const rnnp_variant rows[] = {
 #define RNNP_TILES(weights, rows, columns, panels, last)
-#define RNNP_GEMM(weights, variant, tiles, home_, needs)                               \
-    RNNP_ROW(gemm, gemm_##weights##_##variant, needs, .mr = RNNP_ROWS(weights, tiles), \
-             .nr = RNNP_COLUMNS(weights, tiles), .home = RNNP_HOME_##home_)
-#define RNNP_STEP(part, weights, variant, tiles, slices_, block_, home_, needs)                                   \
-    RNNP_ROW(part##_step, part##_step_##weights##_##variant, needs, .mr = RNNP_ROWS(weights, tiles),              \
-             .lanes = RNNP_LANES(part, weights, tiles, slices_), .slices = slices_, .block = RNNP_BLOCK_##block_, \
-             .home = RNNP_HOME_##home_)
+#define RNNP_GEMM(weights, variant, tiles, home_, needs)                                                          \
+    RNNP_ROW(gemm, gemm_##weights##_##variant, needs, .mr = RNNP_ROWS(weights, tiles), .home = RNNP_HOME_##home_, \
+             .panels = {1, RNNP_COLUMNS(weights, tiles), 1, RNNP_FORMAT_K_GROUP_##weights, RNNP_FORMAT_##weights})
+#define RNNP_STEP(part, weights, variant, tiles, slices_, block_, home_, needs)                      \
+    RNNP_ROW(part##_step, part##_step_##weights##_##variant, needs, .mr = RNNP_ROWS(weights, tiles), \
+             .block = RNNP_BLOCK_##block_, .home = RNNP_HOME_##home_,                                \
+             .panels = {RNNP_GATES_##part, RNNP_LANES(part, weights, tiles, slices_), slices_,       \
+                        RNNP_FORMAT_K_GROUP_##weights, RNNP_FORMAT_##weights})
 #include RNNP_VARIANTS_DEF
 #undef RNNP_TILES
 #undef RNNP_GEMM

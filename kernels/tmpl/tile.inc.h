@@ -40,22 +40,22 @@ AI void next_k(void)
 }
 
 /* One k: x[m][k] times NV vectors of weights. */
-AI void tile_step(const int M, const int NV, const int AHEAD, nf acc[TILE_ROWS][TILE_VECTORS], const float *const *x,
-                  size_t k, const float *w)
+AI void tile_step(const int W, const int M, const int NV, const int AHEAD, nf acc[TILE_ROWS][TILE_VECTORS],
+                  const float *const *x, size_t k, const char *w)
 {
     nf many[TILE_LARGER];
     next_k();
     if (AHEAD > 0) { /* a line of the block after this one, for each line of weights */
-        UNROLLED_BY(v, NV, 16 / VL) __builtin_prefetch(w + AHEAD + v * VL, 0, 2);
+        UNROLLED_BY(line, NV * (int)w_bytes(W), 64) __builtin_prefetch(w + (size_t)AHEAD * w_size(W) + line, 0, 2);
     }
     if (M < NV) { /* broadcasts stay, weights pass */
         UNROLLED(m, M) many[m] = in_register(n_set(x[m][k]));
         UNROLLED(v, NV) {
-            nf b = in_register(n_load(w + v * VL));
+            nf b = in_register(w_load(W, w + (size_t)v * w_bytes(W)));
             UNROLLED(m, M) acc[m][v] = n_fma(many[m], b, acc[m][v]);
         }
     } else { /* weights stay, broadcasts pass */
-        UNROLLED(v, NV) many[v] = in_register(n_load(w + v * VL));
+        UNROLLED(v, NV) many[v] = in_register(w_load(W, w + (size_t)v * w_bytes(W)));
         UNROLLED(m, M) {
             nf s = n_set(x[m][k]);
             UNROLLED(v, NV) acc[m][v] = n_fma(s, many[v], acc[m][v]);
@@ -63,8 +63,8 @@ AI void tile_step(const int M, const int NV, const int AHEAD, nf acc[TILE_ROWS][
     }
 }
 
-AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a, size_t lda,
-             const float *w, size_t ldw, const start *from, float *c, size_t ldc)
+AI void tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
+             size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)
 {
     nf acc[TILE_ROWS][TILE_VECTORS];
     const float *x[TILE_ROWS];
@@ -75,36 +75,37 @@ AI void tile(const int M, const int NV, const int LAST, const int AHEAD, size_t 
     }
     if (M * NV + (M < NV ? M : NV) + 1 < REGISTERS) {
         for (; k + TILE_DEPTH <= depth; k += TILE_DEPTH, w += TILE_DEPTH * ldw) {
-            UNROLLED(i, TILE_DEPTH) tile_step(M, NV, AHEAD, acc, x, k + (size_t)i, w + (size_t)i * ldw);
+            UNROLLED(i, TILE_DEPTH) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)i, w + (size_t)i * ldw);
         }
-        for (; k < depth; k++, w += ldw) tile_step(M, NV, AHEAD, acc, x, k, w);
+        for (; k < depth; k++, w += ldw) tile_step(W, M, NV, AHEAD, acc, x, k, w);
     } else { /* the same in the compiler's hands: to it a sum is one register, not one for each k */
-        UNROLL_4 for (; k < depth; k++, w += ldw) tile_step(M, NV, AHEAD, acc, x, k, w);
+        UNROLL_4 for (; k < depth; k++, w += ldw) tile_step(W, M, NV, AHEAD, acc, x, k, w);
     }
     UNROLLED(m, M)
         UNROLLED(v, NV) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
 }
 
 /* One k of P panels. */
-AI void few_step(const int M, const int P, const int NV, nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS],
-                 const float *const *x, const float *const *b, size_t k)
+AI void few_step(const int W, const int M, const int P, const int NV, nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS],
+                 const float *const *x, const char *const *b, size_t k)
 {
     nf s[FEW_ROWS];
     next_k();
     UNROLLED(m, M) s[m] = n_set(x[m][k]);
     UNROLLED(p, P)
         UNROLLED(v, NV) {
-            nf weights = n_load(b[p] + k * (size_t)(NV * VL) + v * VL);
+            nf weights = w_load(W, b[p] + (k * (size_t)NV + (size_t)v) * w_bytes(W));
             if (M > 1) weights = in_register(weights);
             UNROLLED(m, M) acc[m][p][v] = n_fma(s[m], weights, acc[m][p][v]);
         }
 }
 
-AI void few(const int M, const int P, const int NV, const int LAST, size_t depth, const float *a, size_t lda,
-            const float *w, size_t w_step, const start *from, float *c, size_t ldc)
+AI void few(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,
+            size_t lda, const char *w, size_t w_step, const start *from, float *c, size_t ldc)
 {
     nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS];
-    const float *x[FEW_ROWS], *b[FEW_PANELS];
+    const float *x[FEW_ROWS];
+    const char *b[FEW_PANELS];
     size_t k = 0;
     UNROLLED(p, P) b[p] = w + (size_t)p * w_step;
     UNROLLED(m, M) {
@@ -112,7 +113,7 @@ AI void few(const int M, const int P, const int NV, const int LAST, size_t depth
         UNROLLED(p, P)
             UNROLLED(v, NV) acc[m][p][v] = start_load(from, NV, LAST, m, p, v);
     }
-    UNROLL_4 for (; k < depth; k++) few_step(M, P, NV, acc, x, b, k);
+    UNROLL_4 for (; k < depth; k++) few_step(W, M, P, NV, acc, x, b, k);
     UNROLLED(m, M)
         UNROLLED(p, P)
             UNROLLED(v, NV) n_store(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);

@@ -47,11 +47,11 @@ void rnnp_recurrent_plan_memory(const rnnp_recurrent *layer, size_t steps, size_
         const rnnp_recurrent_part *p = &layer->part[i];
         hoist &= p->project != NULL;
         columns += p->columns;
-        size_t scratch = rnnp_align16(rnnp_step_scratch(p->op, &p->step->traits, batch, H));
+        size_t scratch = rnnp_align16(rnnp_step_scratch(&p->step->traits, batch, H));
         if (scratch > w->scratch_floats) w->scratch_floats = scratch;
     }
     const size_t z_bytes = CHUNK_ROWS * columns * sizeof(float);
-    const size_t weight_bytes = columns * (layer->input + H) * sizeof(float);
+    const size_t weight_bytes = columns * (layer->input + H) * rnnp_format_bytes(layer->format);
     const int far = rnnp_home_of(layer->select, weight_bytes) == RNNP_HOME_MEMORY, wide = z_bytes > WIDE_BYTES;
     const size_t usual = far ? RNNP_FAR_CHUNK_ROWS : z_bytes > CHUNK_BYTES ? CHUNK_ROWS / 2 : CHUNK_ROWS;
     const size_t chosen = layer->choice.chunk, rows = chosen ? chosen : usual;
@@ -137,8 +137,8 @@ void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, si
         rnnp_share(p->panels, i, n, &begin, &end);
         rnnp_gemm_args g = {.n = (end - begin) * nr,
                             .k = input,
-                            .b = o->block + p->wx + begin * nr * input,
-                            .c0 = o->block + p->bias + begin * nr,
+                            .b = o->block + p->wx + rnnp_panels_at(&p->step->traits.panels, begin, input),
+                            .c0 = rnnp_const_floats_at(o->block, p->bias) + begin * nr,
                             .ldc = p->columns};
         for (size_t s = 0; s < count && g.n > 0; s += even ? count : 1) {
             size_t t = even && !o->order ? t_min : time_of(o, first + s);
@@ -206,7 +206,7 @@ static void prepare_steps(const rnnp_loop *o)
             s->hidden = H;
             s->input = o->layer->input;
             s->wh = o->block + p->wh;
-            s->zh = o->block + p->bias_h;
+            s->zh = rnnp_const_floats_at(o->block, p->bias_h);
             s->scratch = o->base + o->w->scratch + i * o->w->scratch_floats;
             s->spec = &o->spec;
             s->u = o->base + o->w->u;
@@ -215,7 +215,7 @@ static void prepare_steps(const rnnp_loop *o)
             if (o->w->chunk) {
                 s->ldz = p->columns;
             } else {
-                s->z = o->block + p->bias;
+                s->z = rnnp_const_floats_at(o->block, p->bias);
                 s->wx = o->block + p->wx;
             }
             if (o->layer->cell == RNNP_CELL_LSTM) s->c = state_c(o, &s->ldc);
@@ -356,7 +356,7 @@ void rnnp_loop_begin(rnnp_loop *o, const rnnp_recurrent *layer, const rnnp_recur
 void rnnp_loop_begin_direction(rnnp_loop *o, size_t d)
 {
     o->d = d;
-    o->block = (const float *)o->call->packed + d * o->layer->floats;
+    o->block = (const char *)o->call->packed + d * o->layer->bytes;
     o->spec = rnnp_recurrent_spec(o->layer, d, o->block);
     begin_states(o);
     prepare_steps(o);

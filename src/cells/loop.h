@@ -12,8 +12,8 @@ typedef struct rnnp_loop {
     const rnnp_recurrent *layer;
     const rnnp_recurrent_call *call;
     size_t d;
-    const float *block; /* packed weights */
-    float *base;        /* of the workspace */
+    const char *block; /* packed weights */
+    float *base;       /* of the workspace */
     const rnnp_recurrent_memory *w;
     const uint32_t *order; /* rows by falling length, NULL when all are full */
     size_t chunk;          /* steps that are prepared together */

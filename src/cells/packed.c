@@ -10,14 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The product with the same panels, meant for weights from memory if the step is, else for any. */
-static const rnnp_variant *find_project(const rnnp_variant *step, size_t columns)
+/* The product that reads the same panels, meant for weights from memory if the step is, else for any. */
+static const rnnp_variant *find_project(const rnnp_variant *step)
 {
+    const rnnp_panels panels = rnnp_panels_as_matrix(&step->traits.panels);
     const rnnp_variant_list *list = rnnp_rows_of(step->isa);
     const uint16_t home = step->traits.home == RNNP_HOME_MEMORY ? RNNP_HOME_MEMORY : RNNP_HOME_L2;
     for (size_t i = 0; i < list->count; i++)
-        if (list->rows[i].op == RNNP_OP_gemm && list->rows[i].traits.nr == columns && !list->rows[i].needs &&
-            list->rows[i].traits.home == home)
+        if (list->rows[i].op == RNNP_OP_gemm && rnnp_panels_same(&list->rows[i].traits.panels, &panels) &&
+            !list->rows[i].needs && list->rows[i].traits.home == home)
             return &list->rows[i];
     return NULL;
 }
@@ -41,9 +42,9 @@ static void prepare_spec(rnnp_recurrent *layer, size_t d)
 /* The kernel meant for weights of this size. */
 static const rnnp_variant *by_home(const rnnp_recurrent *layer, rnnp_op op)
 {
-    const size_t lanes = layer->select->op[op]->traits.lanes, units = (layer->hidden + lanes - 1) / lanes * lanes;
-    return rnnp_select_for(layer->select, op,
-                           rnnp_op_gates(op) * units * (layer->input + layer->hidden) * sizeof(float));
+    const rnnp_panels *panels = &layer->select->at[layer->format][RNNP_HOME_L2][op]->traits.panels;
+    const size_t columns = rnnp_panels_count(panels, layer->hidden) * rnnp_panels_columns(panels);
+    return rnnp_select_for(layer->select, op, layer->format, columns * (layer->input + layer->hidden));
 }
 
 rnnp_op rnnp_recurrent_op(const rnnp_recurrent *layer, size_t part)
@@ -57,7 +58,7 @@ rnnp_op rnnp_recurrent_op(const rnnp_recurrent *layer, size_t part)
 
 void rnnp_recurrent_prepare(rnnp_recurrent *layer)
 {
-    layer->parts = layer->gates = layer->floats = 0;
+    layer->parts = layer->gates = layer->bytes = 0;
     memset(layer->part, 0, sizeof layer->part);
     while (rnnp_recurrent_op(layer, layer->parts) != RNNP_OP_COUNT) layer->parts++;
     for (size_t i = 0; i < layer->parts; i++) {
@@ -66,19 +67,22 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
         p->step = layer->choice.step[i] ? layer->choice.step[i] : by_home(layer, p->op);
         p->gates = rnnp_op_gates(p->op);
         p->first_gate = layer->gates;
-        p->lanes = p->step->traits.lanes;
-        p->panels = (layer->hidden + p->lanes - 1) / p->lanes;
+        const rnnp_panels *panels = &p->step->traits.panels;
+        p->lanes = panels->lanes;
+        p->panels = rnnp_panels_count(panels, layer->hidden);
         p->columns = p->panels * p->gates * p->lanes;
-        p->project = find_project(p->step, p->gates * p->lanes / rnnp_step_slices(&p->step->traits));
-        p->bias = rnnp_take_floats(&layer->floats, p->columns);
-        p->bias_h = rnnp_take_floats(&layer->floats, p->op == RNNP_OP_gru_step ? p->panels * p->lanes : 0);
-        p->wx = rnnp_take_floats(&layer->floats, p->columns * layer->input);
-        p->wh = rnnp_take_floats(&layer->floats, p->columns * layer->hidden);
+        p->project = find_project(p->step);
+        p->bias = rnnp_take_bytes(&layer->bytes, p->columns * sizeof(float));
+        p->bias_h =
+            rnnp_take_bytes(&layer->bytes, p->op == RNNP_OP_gru_step ? p->panels * p->lanes * sizeof(float) : 0);
+        p->wx = rnnp_take_bytes(&layer->bytes, rnnp_panels_bytes(panels, layer->hidden, layer->input));
+        p->wh = rnnp_take_bytes(&layer->bytes, rnnp_panels_bytes(panels, layer->hidden, layer->hidden));
         layer->gates += p->gates;
     }
-    layer->peephole = rnnp_take_floats(&layer->floats, layer->cell == RNNP_CELL_LSTM ? 3 * layer->hidden : 0);
+    layer->peephole =
+        rnnp_take_bytes(&layer->bytes, layer->cell == RNNP_CELL_LSTM ? 3 * layer->hidden * sizeof(float) : 0);
     /* one float, with zero padding: does this direction have peepholes? */
-    rnnp_take_floats(&layer->floats, 1);
+    rnnp_take_bytes(&layer->bytes, sizeof(float));
     for (size_t d = 0; d < rnnp_directions(layer->direction); d++) prepare_spec(layer, d);
     rnnp_recurrent_plan_memory(layer, 1, 1, 1, &layer->one);
 }
@@ -96,52 +100,44 @@ int rnnp_recurrent_fits(size_t input, size_t hidden, size_t batch, size_t thread
 size_t rnnp_recurrent_pack_bytes(const rnnp_recurrent *layer)
 {
     if (!rnnp_recurrent_fits(layer->input, layer->hidden, 0, 1)) return SIZE_MAX;
-    return layer->floats * sizeof(float) * rnnp_directions(layer->direction);
+    return layer->bytes * rnnp_directions(layer->direction);
 }
 
 size_t rnnp_recurrent_step_bytes(const rnnp_recurrent *layer)
 {
-    size_t floats = 0;
-    for (size_t i = 0; i < layer->parts; i++) floats += layer->part[i].columns * layer->hidden;
-    return floats * sizeof(float) * rnnp_directions(layer->direction);
+    size_t bytes = 0;
+    for (size_t i = 0; i < layer->parts; i++)
+        bytes += rnnp_panels_bytes(&layer->part[i].step->traits.panels, layer->hidden, layer->hidden);
+    return bytes * rnnp_directions(layer->direction);
 }
 
 const char *rnnp_recurrent_variant(const rnnp_recurrent *layer) { return layer->part[0].step->name; }
 
 /* Zeros from the end of a section up to the next line, where the next one begins. */
-static void pad(float *block, size_t end) { memset(block + end, 0, (rnnp_align16(end) - end) * sizeof *block); }
+static void pad(char *block, size_t end) { memset(block + end, 0, rnnp_align64(end) - end); }
 
-void rnnp_recurrent_pack_bias(const rnnp_recurrent *layer, const rnnp_recurrent_part *p, const float *b, float *block)
+void rnnp_recurrent_pack_bias(const rnnp_recurrent *layer, const rnnp_recurrent_part *p, const float *b, char *block)
 {
     const size_t H = layer->hidden, G = layer->gates;
-    memset(block + p->bias, 0, (p->wx - p->bias) * sizeof *block);
+    float *bias = rnnp_floats_at(block, p->bias);
+    memset(bias, 0, p->wx - p->bias);
     for (size_t g = 0; b && g < p->gates; g++) {
         const float *bx = b + (p->first_gate + g) * H, *bh = bx + G * H;
         const int apart = p->op == RNNP_OP_gru_step && g == 2; /* n: r scales the recurrent part alone */
         for (size_t first = 0; first < H; first += p->lanes) {
-            float *to = block + p->bias + first * p->gates + g * p->lanes;
+            float *to = bias + first * p->gates + g * p->lanes;
             for (size_t u = first; u < H && u < first + p->lanes; u++) to[u - first] = apart ? bx[u] : bx[u] + bh[u];
         }
-        if (apart) memcpy(block + p->bias_h, bh, H * sizeof *block);
+        if (apart) memcpy(block + p->bias_h, bh, H * sizeof *bh);
     }
 }
 
-static void pack_peephole(const rnnp_recurrent *layer, const float *peephole, float *block)
+static void pack_peephole(const rnnp_recurrent *layer, const float *peephole, char *block)
 {
-    memset(block + layer->peephole, 0, (layer->floats - layer->peephole) * sizeof *block);
+    memset(block + layer->peephole, 0, layer->bytes - layer->peephole);
     if (!peephole) return;
-    memcpy(block + layer->peephole, peephole, 3 * layer->hidden * sizeof *block);
-    block[layer->floats - rnnp_align16(1)] = 1;
-}
-
-/* Some panels of a part's weights w [gates*hidden][depth]. */
-static void pack_panels(const rnnp_recurrent *layer, const rnnp_recurrent_part *p, const float *w, size_t depth,
-                        float *packed, size_t from, size_t to)
-{
-    const size_t H = layer->hidden, first = from * p->lanes, end = to * p->lanes < H ? to * p->lanes : H;
-    if (first < end)
-        rnnp_pack_f32(packed + first * p->gates * depth, w + first * depth, p->gates, end - first, depth, p->lanes,
-                      rnnp_step_slices(&p->step->traits), H * depth, depth, 1);
+    memcpy(block + layer->peephole, peephole, 3 * layer->hidden * sizeof *peephole);
+    *rnnp_floats_at(block, layer->bytes - 64) = 1;
 }
 
 void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed, size_t part,
@@ -149,18 +145,19 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
 {
     const size_t H = layer->hidden, I = layer->input, G = layer->gates;
     for (size_t d = 0; d < rnnp_directions(layer->direction); d++) {
-        float *block = (float *)packed + d * layer->floats;
+        char *block = (char *)packed + d * layer->bytes;
         for (size_t i = 0; i < layer->parts; i++) {
             const rnnp_recurrent_part *p = &layer->part[i];
             const size_t rows = (d * G + p->first_gate) * H;
-            size_t from, to;
-            rnnp_share(p->panels, part, parts, &from, &to);
-            pack_panels(layer, p, source->w + rows * I, I, block + p->wx, from, to);
-            pack_panels(layer, p, source->r + rows * H, H, block + p->wh, from, to);
+            const rnnp_panels *panels = &p->step->traits.panels;
+            const rnnp_unpacked w = {source->w + rows * I, H, I, H * I, I, 1},
+                                r = {source->r + rows * H, H, H, H * H, H, 1};
+            rnnp_panels_pack(panels, &w, block + p->wx, part, parts);
+            rnnp_panels_pack(panels, &r, block + p->wh, part, parts);
             if (part > 0) continue;
             rnnp_recurrent_pack_bias(layer, p, source->b ? source->b + d * 2 * G * H : NULL, block);
-            pad(block, p->wx + p->columns * I);
-            pad(block, p->wh + p->columns * H);
+            pad(block, p->wx + rnnp_panels_bytes(panels, H, I));
+            pad(block, p->wh + rnnp_panels_bytes(panels, H, H));
         }
         if (part == 0) pack_peephole(layer, source->p ? source->p + d * 3 * H : NULL, block);
     }
@@ -168,25 +165,26 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
 
 void rnnp_recurrent_layout(const rnnp_recurrent *layer, char *text, size_t size)
 {
-    size_t used =
-        (size_t)snprintf(text, size, "recurrent f32 input %zu hidden %zu directions %zu floats %zu:", layer->input,
-                         layer->hidden, rnnp_directions(layer->direction), layer->floats);
+    size_t used = (size_t)snprintf(text, size, "recurrent input %zu hidden %zu directions %zu bytes %zu:", layer->input,
+                                   layer->hidden, rnnp_directions(layer->direction), layer->bytes);
 
     for (size_t i = 0; i < layer->parts && used < size; i++) {
         const rnnp_recurrent_part *p = &layer->part[i];
 
-        used += (size_t)snprintf(text + used, size - used, " %s lanes %zu slices %zu at %zu %zu %zu %zu",
-                                 rnnp_op_names[p->op], p->lanes, rnnp_step_slices(&p->step->traits), p->bias, p->bias_h,
-                                 p->wx, p->wh);
+        char panels[RNNP_PANELS_TEXT];
+
+        rnnp_panels_text(&p->step->traits.panels, panels);
+        used += (size_t)snprintf(text + used, size - used, " %s %s at %zu %zu %zu %zu", rnnp_op_names[p->op], panels,
+                                 p->bias, p->bias_h, p->wx, p->wh);
     }
     if (used < size) snprintf(text + used, size - used, " peepholes at %zu", layer->peephole);
 }
 
-rnnp_gate_spec rnnp_recurrent_spec(const rnnp_recurrent *layer, size_t d, const float *block)
+rnnp_gate_spec rnnp_recurrent_spec(const rnnp_recurrent *layer, size_t d, const char *block)
 {
     rnnp_gate_spec spec = layer->spec[d];
-    if (layer->cell == RNNP_CELL_LSTM && block[layer->floats - rnnp_align16(1)] != 0) {
-        spec.peephole = block + layer->peephole;
+    if (layer->cell == RNNP_CELL_LSTM && *rnnp_const_floats_at(block, layer->bytes - 64) != 0) {
+        spec.peephole = rnnp_const_floats_at(block, layer->peephole);
         spec.plain = 0;
     }
     return spec;

@@ -6,39 +6,32 @@
 
 #include <stdio.h>
 
-const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, size_t n, size_t k)
+const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, rnnp_format format, size_t n, size_t k)
 {
-    return rnnp_select_for(select, RNNP_OP_gemm, n * k * sizeof(float));
+    return rnnp_select_for(select, RNNP_OP_gemm, format, n * k);
 }
 
 size_t rnnp_product_bytes(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices)
 {
-    const size_t nr = kernel->traits.nr;
-    size_t columns, floats, bytes;
+    size_t bytes;
 
-    if (rnnp_add_overflow(n, nr - 1, &columns) || rnnp_mul_overflow(columns / nr * nr, k, &floats) ||
-        rnnp_mul_overflow(floats, matrices, &floats) || rnnp_mul_overflow(floats, sizeof(float), &bytes))
-        return SIZE_MAX;
-    return bytes;
+    return rnnp_mul_overflow(rnnp_panels_bytes(&kernel->traits.panels, n, k), matrices, &bytes) ? SIZE_MAX : bytes;
 }
 
-void rnnp_product_pack(const rnnp_variant *kernel, float *packed, const float *b, size_t n, size_t k, size_t n_step,
+void rnnp_product_pack(const rnnp_variant *kernel, void *packed, const float *b, size_t n, size_t k, size_t n_step,
                        size_t k_step, size_t part, size_t parts)
 {
-    const size_t nr = kernel->traits.nr;
-    size_t from, to;
+    const rnnp_unpacked from = {b, n, k, 0, n_step, k_step};
 
-    rnnp_share((n + nr - 1) / nr, part, parts, &from, &to);
-    from *= nr;
-    to = to * nr < n ? to * nr : n;
-    if (k > 0 && from < to)
-        rnnp_pack_f32(packed + from * k, b + from * n_step, 1, to - from, k, nr, 1, 0, n_step, k_step);
+    rnnp_panels_pack(&kernel->traits.panels, &from, packed, part, parts);
 }
 
 void rnnp_product_layout(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices, char *text, size_t size)
 {
-    snprintf(text, size, "product f32 columns %zu depth %zu matrices %zu: panels of %zu", n, k, matrices,
-             (size_t)kernel->traits.nr);
+    char panels[RNNP_PANELS_TEXT];
+
+    rnnp_panels_text(&kernel->traits.panels, panels);
+    snprintf(text, size, "product columns %zu depth %zu matrices %zu: panels of %s", n, k, matrices, panels);
 }
 
 typedef struct product_call {
@@ -49,7 +42,8 @@ typedef struct product_call {
 static void product_phase(void *arg, size_t phase, size_t i, size_t n)
 {
     const product_call *call = arg;
-    const size_t nr = call->kernel->traits.nr, panels = (call->args->n + nr - 1) / nr;
+    const rnnp_panels *packed = &call->kernel->traits.panels;
+    const size_t nr = packed->lanes, panels = rnnp_panels_count(packed, call->args->n);
     rnnp_gemm_args part = *call->args;
     size_t from, to;
 
@@ -62,7 +56,7 @@ static void product_phase(void *arg, size_t phase, size_t i, size_t n)
         part.m = to - from;
     } else {
         rnnp_share(panels, i, n, &from, &to);
-        part.b += from * nr * part.k;
+        part.b = (const char *)part.b + rnnp_panels_at(packed, from, part.k);
         part.c += from * nr;
         part.c0 = part.c0 ? part.c0 + from * nr : NULL;
         part.n = (to * nr < part.n ? to * nr : part.n) - from * nr;

@@ -14,14 +14,14 @@ typedef struct rnnp_product {
     size_t threads;             /* that share it, of those the call may use; 0: all */
 } rnnp_product;
 
-/* The kernel meant for a right side [k][n], by where that lives. */
-const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, size_t n, size_t k);
+/* The kernel meant for a right side [k][n] in a format, by where that lives. */
+const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, rnnp_format format, size_t n, size_t k);
 
 /* Bytes of packed [k][n] matrices; SIZE_MAX on overflow, which no allocator can serve. */
 size_t rnnp_product_bytes(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices);
 
 /* Packs b[i * k_step + j * n_step], i < k, j < n. Threads may each write one of `parts` parts. */
-void rnnp_product_pack(const rnnp_variant *kernel, float *packed, const float *b, size_t n, size_t k, size_t n_step,
+void rnnp_product_pack(const rnnp_variant *kernel, void *packed, const float *b, size_t n, size_t k, size_t n_step,
                        size_t k_step, size_t part, size_t parts);
 
 /* A line that tells what the bytes of packed matrices depend on besides the matrices. */

@@ -48,7 +48,8 @@ static double step_flops(const rnnp_recurrent *layer, size_t batch)
 
 double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch)
 {
-    const double flops = step_flops(layer, batch), bytes = step_flops(layer, 1) / 2 * sizeof(float);
+    const double flops = step_flops(layer, batch),
+                 bytes = step_flops(layer, 1) / 2 * (double)rnnp_format_bytes(layer->format);
     const double work = flops / FLOPS_PER_NS;
     const double read = bytes / (bytes > (double)NEAR_BYTES ? FAR_BYTES_PER_NS : NEAR_BYTES_PER_NS);
     return (work > read ? work : read) * (double)directions(layer);

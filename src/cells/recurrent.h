@@ -17,7 +17,7 @@ typedef struct rnnp_recurrent_part {
     const rnnp_variant *step;
     const rnnp_variant *project; /* packed product with the same panels, or NULL */
     size_t gates, first_gate, panels, lanes, columns;
-    size_t bias, bias_h, wx, wh; /* offsets in floats from the direction's block */
+    size_t bias, bias_h, wx, wh; /* offsets in bytes from the direction's block */
 } rnnp_recurrent_part;
 
 /* Where the sections of one direction's workspace begin, in floats. */
@@ -46,11 +46,12 @@ typedef struct rnnp_recurrent {
     float clip;              /* 0: none */
     rnnp_act_spec act[2][3]; /* per direction, as in rnnp_gate_spec */
     rnnp_math math;
+    rnnp_format format; /* of the packed weights */
     const rnnp_selection *select;
     rnnp_recurrent_choice choice;
 
     /* by rnnp_recurrent_prepare() */
-    size_t parts, gates, peephole, floats; /* floats: of one direction's packed block; peephole: its offset there */
+    size_t parts, gates, peephole, bytes; /* bytes: of one direction's packed block; peephole: its offset there */
     rnnp_recurrent_part part[RNNP_RECURRENT_PARTS];
     rnnp_gate_spec spec[2];
     rnnp_recurrent_memory one; /* for one step of one row on one thread, the usual call of a stream */
@@ -65,6 +66,20 @@ static inline size_t rnnp_take_floats(size_t *total, size_t floats)
     const size_t at = *total;
     *total += rnnp_align16(floats);
     return at;
+}
+
+/* The same in bytes, of a packed block. */
+static inline size_t rnnp_take_bytes(size_t *total, size_t bytes)
+{
+    const size_t at = *total;
+    *total += rnnp_align64(bytes);
+    return at;
+}
+
+static inline float *rnnp_floats_at(char *block, size_t at) { return (float *)(void *)(block + at); }
+static inline const float *rnnp_const_floats_at(const char *block, size_t at)
+{
+    return (const float *)(const void *)(block + at);
 }
 
 /* Fills in the second half from the first; to be called before anything below. */
@@ -93,7 +108,7 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
 
 /* One part's section of that: the start of its chains, in panel order of p->lanes, in block from p->bias up to p->wx.
  * b: the direction's [2*G*hidden], or NULL. */
-void rnnp_recurrent_pack_bias(const rnnp_recurrent *layer, const rnnp_recurrent_part *p, const float *b, float *block);
+void rnnp_recurrent_pack_bias(const rnnp_recurrent *layer, const rnnp_recurrent_part *p, const float *b, char *block);
 
 /* A line that tells everything the block's bytes depend on besides the weights: two layers with the same line can use
  * the same block. A new way of packing must show in it. */
@@ -104,7 +119,7 @@ size_t rnnp_recurrent_step_bytes(const rnnp_recurrent *layer);
 const char *rnnp_recurrent_variant(const rnnp_recurrent *layer);
 
 /* The cell's elementwise function for a direction with this packed block. */
-rnnp_gate_spec rnnp_recurrent_spec(const rnnp_recurrent *layer, size_t d, const float *block);
+rnnp_gate_spec rnnp_recurrent_spec(const rnnp_recurrent *layer, size_t d, const char *block);
 
 /* One execution. Strides are in elements. Any output may be NULL. Rows with length 0 keep their initial
  * state; y past a row's length is 0. */

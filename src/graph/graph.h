@@ -30,11 +30,6 @@ static inline size_t rnnp_add_bytes(size_t a, size_t b)
     return rnnp_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
 }
 
-static inline size_t rnnp_align64(size_t bytes)
-{
-    return bytes > SIZE_MAX - 63 ? SIZE_MAX : (bytes + 63) & ~(size_t)63;
-}
-
 /* ---- Dimensions ---- */
 
 /* A dimension is its size, or a symbol: a negative number from RNNP_SYMBOL down, one per unknown size. Equal

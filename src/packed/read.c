@@ -31,9 +31,9 @@ static rnnp_status check_kind(const struct rnnp_packed *p, const packed_header *
     if (h->byte_order != packed_byte_order || memcmp(&h->float_format, &packed_float, sizeof packed_float) != 0)
         return REFUSE(p, RNNP_ERR_FORMAT, "%s is from a CPU with another byte order or float format, or damaged",
                       p->name);
-    if (h->version > RNNP_PACKED_VERSION)
-        return REFUSE(p, RNNP_ERR_UNSUPPORTED, "%s has version %u of the format, this library reads up to %d", p->name,
-                      (unsigned)h->version, RNNP_PACKED_VERSION);
+    if (h->version != RNNP_PACKED_VERSION)
+        return REFUSE(p, RNNP_ERR_UNSUPPORTED, "%s has version %u of the format, this library reads version %d",
+                      p->name, (unsigned)h->version, RNNP_PACKED_VERSION);
     return RNNP_OK;
 }
 
@@ -44,9 +44,8 @@ static rnnp_status check_header(const struct rnnp_packed *p, const packed_header
     unsigned_header.checksum = 0;
     if (rnnp_packed_checksum(&unsigned_header, sizeof unsigned_header) != h->checksum)
         return REFUSE(p, RNNP_ERR_FORMAT, "%s is damaged: the header's checksum differs", p->name);
-    if (h->version < 1 || h->sections != PACKED_SECTIONS)
-        return REFUSE(p, RNNP_ERR_FORMAT, "%s has version %u and %u sections", p->name, (unsigned)h->version,
-                      (unsigned)h->sections);
+    if (h->sections != PACKED_SECTIONS)
+        return REFUSE(p, RNNP_ERR_FORMAT, "%s has %u sections", p->name, (unsigned)h->sections);
     if (h->bytes != p->bytes)
         return REFUSE(p, RNNP_ERR_FORMAT, "%s has %zu bytes, its header says %llu", p->name, p->bytes,
                       (unsigned long long)h->bytes);

@@ -61,7 +61,7 @@ static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
     *p = (cell){.kind = kind_of(op), .step = step, .gates = rnnp_op_gates(op)};
     p->rows = step ? rng_in(r, 1, 2 * shape->traits.mr + 3U) : rng_in(r, 1, 9);
     if (rng_one_in(r, 3)) p->rows = 1;
-    p->hidden = rng_size(r, step ? shape->traits.lanes : 16, 5);
+    p->hidden = rng_size(r, step ? shape->traits.panels.lanes : 16, 5);
     p->input = step ? rng_size(r, 16, 4) : 0;
     p->has_x = step && !rng_one_in(r, 3);
     p->first = rng_one_in(r, 2) ? 0 : rng_in(r, 0, p->hidden - 1);
@@ -192,7 +192,7 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
 {
     const cell *p = problem;
     const size_t G = p->gates, H = p->hidden, R = p->rows;
-    const size_t lanes = p->step ? variant->traits.lanes : least_lanes(variant->isa) << p->panels_per_lanes;
+    const size_t lanes = p->step ? variant->traits.panels.lanes : least_lanes(variant->isa) << p->panels_per_lanes;
     const size_t begin = whole ? 0 : p->first / lanes, end = ((whole ? H : p->end) + lanes - 1) / lanes;
     const size_t panels = (H + lanes - 1) / lanes, z_panel = p->step ? 0 : begin * p->skip / 8;
     const size_t z_size = (panels - z_panel) * G * lanes, ldz = z_size + p->z_pad, z_rows = p->one_z ? 1 : R;
@@ -231,14 +231,10 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
                               .ldy = p->ldy,
                               .spec = &spec,
                               .reverse = (int)((R ^ H ^ p->input ^ (size_t)variant->isa) & 1)};
-        const size_t wh_size = rnnp_packed_size(G, H, H, lanes), wx_size = rnnp_packed_size(G, H, p->input, lanes);
-        const size_t slices = rnnp_step_slices(&variant->traits);
-        float *wh = arena_floats(a, wh_size), *wx = arena_floats(a, wx_size);
-        rnnp_pack_f32(wh, p->wh, G, H, H, lanes, slices, H * H, H, 1);
-        s->wh = memory_floats(m, INPUT, wh, wh_size);
+        const rnnp_panels *panels_of = &variant->traits.panels;
+        s->wh = packed_weights(m, a, panels_of, &(rnnp_unpacked){p->wh, H, H, H * H, H, 1});
         if (p->has_x) {
-            rnnp_pack_f32(wx, p->wx, G, H, p->input, lanes, slices, H * p->input, p->input, 1);
-            s->wx = memory_floats(m, INPUT, wx, wx_size);
+            s->wx = packed_weights(m, a, panels_of, &(rnnp_unpacked){p->wx, H, p->input, H * p->input, p->input, 1});
             s->x = memory_matrix(m, INPUT, p->x, R, p->input, p->ldx);
             s->ldx = p->ldx;
         }
@@ -248,7 +244,7 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
             s->hr = memory_matrix(m, INPUT, p->hr, R, H, p->ldhr);
             s->ldhr = p->ldhr;
         }
-        s->scratch = memory_scratch(m, rnnp_step_scratch(variant->op, &variant->traits, R, H));
+        s->scratch = memory_scratch(m, rnnp_step_scratch(&variant->traits, R, H));
     } else {
         rnnp_gates_args *g = &run.gates;
         *g = (rnnp_gates_args){.rows = R,

@@ -47,7 +47,10 @@ typedef struct check_class {
 extern const check_class check_unary, check_binary, check_row, check_move, check_gather, check_gates, check_gemm,
     check_step, check_gates_back, check_act_back, check_row_back, check_update;
 
-/* What is wrong with rnnp_pack_f32, or NULL. */
+/* Packed weights as the variant under test reads them. */
+const void *packed_weights(memory *m, arena *a, const rnnp_panels *panels, const rnnp_unpacked *from);
+
+/* What is wrong with packing, or NULL. */
 const char *check_pack(arena *a, memory *m);
 
 /* What is wrong with the probes of the usable ISAs, or NULL. */

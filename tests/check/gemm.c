@@ -30,7 +30,7 @@ static void *gemm_prepare(rnnp_op op, arena *a, rng *r)
     gemm *p = arena_take(a, sizeof *p);
     const rnnp_variant *shape = any_variant(op, r);
     *p = (gemm){.m = rng_size(r, shape->traits.mr, 3),
-                .n = rng_size(r, shape->traits.nr, 2),
+                .n = rng_size(r, shape->traits.panels.lanes, 2),
                 .k = rng_one_in(r, 32) ? 0 : rng_size(r, 64, 3)};
     if (rng_one_in(r, 24)) p->m = rng_in(r, 180, 210); /* beyond one block of rows */
     if (rng_one_in(r, 6)) p->m = 1;
@@ -75,9 +75,7 @@ static const char *gemm_call(const void *problem, const rnnp_variant *variant, i
 {
     const gemm *p = problem;
     (void)whole;
-    const size_t nr = variant->traits.nr, packed_size = rnnp_packed_size(1, p->n, p->k, nr);
-    float *packed = arena_floats(a, packed_size);
-    rnnp_pack_f32(packed, p->b, 1, p->n, p->k, nr, 1, 0, 1, p->n);
+    const float *packed = packed_weights(m, a, &variant->traits.panels, &(rnnp_unpacked){p->b, p->n, p->k, 0, 1, p->n});
     gemm_run run = {variant,
                     {.m = p->m,
                      .n = p->n,
@@ -88,7 +86,7 @@ static const char *gemm_call(const void *problem, const rnnp_variant *variant, i
                      .act = p->act,
                      .math = p->math}};
     run.args.a = memory_matrix(m, INPUT, p->a, p->m, p->k, p->lda);
-    run.args.b = memory_floats(m, INPUT, packed, packed_size);
+    run.args.b = packed;
     run.args.c = memory_matrix(m, p->from == FROM_SELF ? INOUT : OUTPUT, p->from == FROM_SELF ? p->c0 : NULL, p->m,
                                p->n, p->ldc);
     if (p->from == FROM_SELF)

@@ -61,8 +61,8 @@ size_t least_lanes(rnnp_isa isa)
 {
     size_t least = 64;
     for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
-        const size_t lanes = rnnp_tables[isa]->rows[i].traits.lanes;
-        if (lanes > 0 && lanes < least) least = lanes;
+        const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
+        if (classes[v->op] == &check_step && v->traits.panels.lanes < least) least = v->traits.panels.lanes;
     }
     return least;
 }
@@ -82,13 +82,13 @@ static size_t complain(const char *name, const char *what)
 /* Scratch asked for R rows must do for any fewer rows: with lengths, fewer and fewer rows are active. */
 static int scratch_is_enough(const rnnp_variant *v)
 {
-    const size_t lanes = v->traits.lanes, nr = rnnp_op_gates(v->op) * lanes;
+    const size_t lanes = v->traits.panels.lanes, nr = rnnp_panels_columns(&v->traits.panels);
     for (size_t hidden = 1; hidden <= 40 * lanes; hidden += 3 * lanes - 1) {
         const size_t panels = (hidden + lanes - 1) / lanes;
         for (size_t rows = 1, need = 0; rows <= 300; rows++) {
             const size_t used = 2 * rows * nr * rnnp_step_group(v->traits.block, nr, rows, panels);
             need = used > need ? used : need;
-            if (rnnp_step_scratch(v->op, &v->traits, rows, hidden) < need) return 0;
+            if (rnnp_step_scratch(&v->traits, rows, hidden) < need) return 0;
         }
     }
     return 1;
@@ -100,11 +100,28 @@ static int packs_apart(const rnnp_variant *v)
     const rnnp_variant *first = NULL, *first_of_home = NULL;
     for (size_t i = 0; i < rnnp_tables[v->isa]->count; i++) {
         const rnnp_variant *row = &rnnp_tables[v->isa]->rows[i];
-        if (row->op != v->op) continue;
+        if (row->op != v->op || row->traits.panels.format != v->traits.panels.format) continue;
         if (!first && row->traits.home == RNNP_HOME_L2) first = row;
         if (!first_of_home && row->traits.home == v->traits.home) first_of_home = row;
     }
-    return first_of_home == v && (!first || first->traits.nr != v->traits.nr);
+    return first_of_home == v && (!first || !rnnp_panels_same(&first->traits.panels, &v->traits.panels));
+}
+
+static const char *gemm_fault(const rnnp_variant *v)
+{
+    const rnnp_panels *p = &v->traits.panels;
+    return v->traits.mr == 0 || p->lanes == 0 || p->gates != 1 || p->slices != 1 ? "needs mr, and lanes of one gate"
+                                                                                 : NULL;
+}
+
+static const char *step_fault(const rnnp_variant *v)
+{
+    const rnnp_panels *p = &v->traits.panels;
+    if (v->traits.mr == 0 || p->lanes == 0 || (p->lanes & (p->lanes - 1)) != 0)
+        return "needs mr, and lanes that are a power of two";
+    if (p->gates != rnnp_op_gates(v->op) || p->slices == 0 || p->gates % p->slices != 0)
+        return "needs the gates of its op, and slices that divide them";
+    return scratch_is_enough(v) ? NULL : "may use more scratch than rnnp_step_scratch says";
 }
 
 /* What must hold of the table itself. Returns the number of faults. */
@@ -119,15 +136,10 @@ static size_t check_table(void)
             if (v->isa != isa) faults += complain(v->name, "stands in another ISA's list");
             if (strncmp(v->name, op, strlen(op)) != 0 || !ends_with(v->name, rnnp_isa_names[v->isa]))
                 faults += complain(v->name, "is not named <op>_<variant>_<isa>");
-            if (classes[v->op] == &check_gemm && (v->traits.mr == 0 || v->traits.nr == 0))
-                faults += complain(v->name, "needs mr and nr");
-            if (classes[v->op] == &check_step &&
-                (v->traits.mr == 0 || v->traits.lanes == 0 || (v->traits.lanes & (v->traits.lanes - 1)) != 0))
-                faults += complain(v->name, "needs mr, and lanes that are a power of two");
-            else if (classes[v->op] == &check_step && rnnp_op_gates(v->op) % rnnp_step_slices(&v->traits) != 0)
-                faults += complain(v->name, "needs slices that divide its gates");
-            else if (classes[v->op] == &check_step && !scratch_is_enough(v))
-                faults += complain(v->name, "may use more scratch than rnnp_step_scratch says");
+            const char *fault = classes[v->op] == &check_gemm   ? gemm_fault(v)
+                                : classes[v->op] == &check_step ? step_fault(v)
+                                                                : NULL;
+            if (fault) faults += complain(v->name, fault);
             if (v->op == RNNP_OP_gemm && v->traits.home != RNNP_HOME_L2 && packs_apart(v))
                 faults += complain(v->name, "is first for its home but packs other panels than the first of all");
             for (size_t other = 0; other <= isa; other++)
@@ -394,7 +406,7 @@ int main(int argc, char **argv)
     printf("seed %" PRIu64 ", %zu cases per op\n", o.seed, o.cases);
     tally total = {.failed = check_table()};
     const char *wrong = check_pack(&b.arena, &b.memory);
-    if (wrong) total.failed += complain("rnnp_pack_f32", wrong);
+    if (wrong) total.failed += complain("rnnp_panels_pack", wrong);
     wrong = check_probes(b.features, o.max_rank, &b.arena, &b.memory);
     if (wrong) total.failed += complain("a probe", wrong);
     for (size_t op = 0; op < RNNP_OP_COUNT; op++) check_op(&b, (rnnp_op)op, &total);

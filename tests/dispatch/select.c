@@ -79,7 +79,7 @@ static void expect(uint64_t features, int max_rank, rnnp_isa isa, const char *ge
     /* a row for other homes is never the first choice, and an ISA without a row falls back to a lower one */
     assert_string_equal(s.op[RNNP_OP_exp_f32_u35]->name, isa == RNNP_ISA_generic ? "exp_generic" : "exp_avx2");
     assert_null(s.op[RNNP_OP_log_f32]);
-    assert_null(s.away[RNNP_HOME_L3][RNNP_OP_log_f32]);
+    assert_null(s.at[RNNP_FORMAT_f32][RNNP_HOME_L3][RNNP_OP_log_f32]);
 }
 
 static void features_decide(void **state)
@@ -121,9 +121,9 @@ static void usable_is_per_variant(void **state)
     assert_true(rnnp_variant_usable(&generic_rows[0], 0, 0));
 }
 
-static const char *name_for(const rnnp_selection *s, rnnp_op op, size_t weight_bytes)
+static const char *name_for(const rnnp_selection *s, rnnp_op op, size_t weights)
 {
-    return rnnp_select_for(s, op, weight_bytes)->name;
+    return rnnp_select_for(s, op, RNNP_FORMAT_f32, weights)->name;
 }
 
 static void weights_choose_by_their_home(void **state)
@@ -134,7 +134,7 @@ static void weights_choose_by_their_home(void **state)
     rnnp_select(avx2_set, INT_MAX, &s);
     rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 0}, &s);
     assert_string_equal(name_for(&s, RNNP_OP_gemm, SIZE_MAX), "gemm_avx2_first"); /* no cache is known */
-    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 100, .l3_bytes = 3000}, &s);
+    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 400, .l3_bytes = 12000}, &s);
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 100), "gemm_avx2_first");
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_avx2_first"); /* no row for L3 */
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 1500), "gemm_avx2_first");
@@ -143,11 +143,11 @@ static void weights_choose_by_their_home(void **state)
     assert_string_equal(name_for(&s, RNNP_OP_exp_f32_u35, 101), "exp_avx2_l3");
     assert_string_equal(name_for(&s, RNNP_OP_exp_f32_u35, 1501), "exp_avx2_l3"); /* the nearest home that has a row */
     assert_string_equal(name_for(&s, RNNP_OP_relu_f32, 1501), "relu_avx2");
-    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 100, .l3_bytes = 150}, &s); /* a small L3 is no home of its own */
+    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 400, .l3_bytes = 600}, &s); /* a small L3 is no home of its own */
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 100), "gemm_avx2_first");
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_avx2_far");
     rnnp_select(0, INT_MAX, &s);
-    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 100}, &s);
+    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 400}, &s);
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_generic");
 }
 

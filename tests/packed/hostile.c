@@ -199,10 +199,10 @@ static void newer(packed_header *h, size_t size)
     (void)size;
     h->version = RNNP_PACKED_VERSION + 1;
 }
-static void version_0(packed_header *h, size_t size)
+static void older(packed_header *h, size_t size)
 {
     (void)size;
-    h->version = 0;
+    h->version = RNNP_PACKED_VERSION - 1;
 }
 static void big_endian(packed_header *h, size_t size)
 {
@@ -303,8 +303,8 @@ static void test_header(void **state)
         const char *says;
     } lies[] = {
         {magic, RNNP_ERR_FORMAT, "not a packed model"},
-        {newer, RNNP_ERR_UNSUPPORTED, "version 2 of the format, this library reads up to 1"},
-        {version_0, RNNP_ERR_FORMAT, "version 0"},
+        {newer, RNNP_ERR_UNSUPPORTED, "version 3 of the format, this library reads version 2"},
+        {older, RNNP_ERR_UNSUPPORTED, "version 1 of the format, this library reads version 2"},
         {big_endian, RNNP_ERR_FORMAT, "byte order"},
         {other_floats, RNNP_ERR_FORMAT, "float format"},
         {three_sections, RNNP_ERR_FORMAT, "3 sections"},

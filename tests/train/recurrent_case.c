@@ -240,9 +240,10 @@ static void use_panels(rnnp_selection *select, size_t nr)
     const rnnp_variant_list *list = rnnp_tables[select->isa];
 
     for (size_t i = 0; nr && i < list->count; i++) {
-        if (list->rows[i].op != RNNP_OP_gemm || list->rows[i].traits.nr != nr) continue;
+        if (list->rows[i].op != RNNP_OP_gemm || list->rows[i].traits.panels.lanes != nr) continue;
         select->op[RNNP_OP_gemm] = &list->rows[i];
-        for (size_t home = 0; home < RNNP_HOME_COUNT; home++) select->away[home][RNNP_OP_gemm] = &list->rows[i];
+        for (size_t home = 0; home < RNNP_HOME_COUNT; home++)
+            select->at[RNNP_FORMAT_f32][home][RNNP_OP_gemm] = &list->rows[i];
     }
 }
 

@@ -371,7 +371,7 @@ static void test_product_words(void **state)
         {"Product", "x"},
     };
     rnnp_context *context = capped_context(1, NULL);
-    rnnp_product_scope scope = {context, NULL};
+    rnnp_product_scope scope = {.context = context};
     rnnp_product product;
     char words[RNNP_RECORD_CHOICE];
 
@@ -388,11 +388,11 @@ static void test_product_words(void **state)
             assert_int_equal(rnnp_product_usable(&scope, "product", v->name) != 0, fits);
             for (size_t k = 0; fits && k < rnnp_tables[isa]->count; k++) { /* with other panels already packed */
                 const rnnp_variant *packed = &rnnp_tables[isa]->rows[k];
-                rnnp_product_scope narrow = {context, packed};
+                rnnp_product_scope narrow = {.context = context, .packed = packed};
 
                 if (packed->op == RNNP_OP_gemm)
                     assert_int_equal(rnnp_product_usable(&narrow, "product", v->name) != 0,
-                                     packed->traits.nr == v->traits.nr);
+                                     packed->traits.panels.lanes == v->traits.panels.lanes);
             }
         }
     }

@@ -214,8 +214,9 @@ static void test_explain(void **state)
     OK(rnnp_plan_explain(plan, last, 2, 10, &e)); /* as many rows as the batch */
     assert_int_equal(e.match, RNNP_MATCH_NONE);
     OK(rnnp_plan_explain(plan, last, 20, 10, &e));
-    assert_int_equal(e.match, v->traits.nr == s.context->selection.op[RNNP_OP_gemm]->traits.nr ? RNNP_MATCH_EXACT
-                                                                                               : RNNP_MATCH_NONE);
+    assert_int_equal(e.match, v->traits.panels.lanes == s.context->selection.op[RNNP_OP_gemm]->traits.panels.lanes
+                                  ? RNNP_MATCH_EXACT
+                                  : RNNP_MATCH_NONE);
     OK(rnnp_plan_explain(plan, lstm, 2, 10, &e));
     assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_int_equal(e.stack_layers, LAYERS);

@@ -112,7 +112,7 @@ static inline int is_usable(const rnnp_context *context, const rnnp_shape *s, co
     const rnnp_recurrent l =
         bare_layer(context, s->cell, s->reset == RNNP_GRU_RESET_AFTER, s->direction, s->input, s->hidden);
     rnnp_choice_scope one = {context, &l, NULL};
-    rnnp_product_scope product = {context, NULL};
+    rnnp_product_scope product = {.context = context};
 
     return s->kind == RNNP_SHAPE_STACK   ? rnnp_stack_usable(NULL, name, value)
            : s->kind == RNNP_SHAPE_DENSE ? rnnp_product_usable(&product, name, value)

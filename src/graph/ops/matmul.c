@@ -82,7 +82,7 @@ static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const r
     rnnp_gemm_args args = {.m = (size_t)a.shape[a.rank - 2], .math = (int)e->math};
     const size_t b_matrices = right_sizes(&inputs[1], &args.n, &args.k);
     const rnnp_product product = rnnp_dense_product(e, args.n, args.k);
-    const size_t packed_floats = rnnp_product_bytes(product.kernel, args.n, args.k, 1) / sizeof(float);
+    const size_t packed_bytes = rnnp_product_bytes(product.kernel, args.n, args.k, 1);
     ptrdiff_t in_workspace = -1;
     rnnp_walk walk;
 
@@ -113,7 +113,7 @@ static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const r
                 rnnp_product_pack(product.kernel, e->workspace, right, args.n, args.k, 1, args.n, 0, 1);
                 in_workspace = at_b;
             }
-            args.b = e->packed ? (const float *)e->packed + (size_t)at_b * packed_floats : e->workspace;
+            args.b = e->packed ? (const char *)e->packed + (size_t)at_b * packed_bytes : e->workspace;
             args.a = (const float *)a.data + (size_t)at_a * args.m * args.k;
             args.c = (float *)outputs[0].data + (walk.row + i) * args.m * args.n;
             rnnp_product_forward(&product, &args, e->team, e->threads);

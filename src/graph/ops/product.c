@@ -51,7 +51,7 @@ static rnnp_product choose(const rnnp_prepare *p, const rnnp_dense *dense, size_
 {
     const rnnp_product *planned = p->planned;
     const rnnp_shape shape = shape_of(dense, rows);
-    const rnnp_variant *usual = rnnp_product_kernel(p->select, (size_t)dense->n, (size_t)dense->k);
+    const rnnp_variant *usual = rnnp_product_kernel(p->select, RNNP_FORMAT_f32, (size_t)dense->n, (size_t)dense->k);
     rnnp_product product = {planned ? planned->kernel : usual, 0};
 
     *found = (rnnp_record_found){.match = RNNP_MATCH_NONE};
@@ -87,13 +87,13 @@ size_t rnnp_dense_workspace(const rnnp_prepare *p)
     if (is_constant(p)) return 0;
     const rnnp_dense dense = dense_of(p);
     const size_t n = (size_t)dense.n, k = (size_t)dense.k;
-    return rnnp_product_bytes(rnnp_product_kernel(p->select, n, k), n, k, 1);
+    return rnnp_product_bytes(rnnp_product_kernel(p->select, RNNP_FORMAT_f32, n, k), n, k, 1);
 }
 
 rnnp_product rnnp_dense_product(const rnnp_exec *e, size_t n, size_t k)
 {
     return e->packed && e->planned ? *(const rnnp_product *)e->planned
-                                   : (rnnp_product){rnnp_product_kernel(e->select, n, k), 0};
+                                   : (rnnp_product){rnnp_product_kernel(e->select, RNNP_FORMAT_f32, n, k), 0};
 }
 
 size_t rnnp_dense_multiply_adds(const rnnp_prepare *p, const rnnp_meta *outputs)
@@ -161,7 +161,7 @@ int rnnp_dense_explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_e
     if (!is_constant(p)) return 0;
     const rnnp_dense dense = dense_of(p);
     const size_t rows = p->tuning ? rows_of(&dense, p->tuning, batch, steps) : 0;
-    e->usual = rnnp_product_kernel(p->select, (size_t)dense.n, (size_t)dense.k)->name;
+    e->usual = rnnp_product_kernel(p->select, RNNP_FORMAT_f32, (size_t)dense.n, (size_t)dense.k)->name;
     e->variant = choose(p, &dense, rows, &found).kernel->name;
     rnnp_found_explain(&found, e);
     return 1;

@@ -65,14 +65,14 @@ static product shape_product(const rnnp_gradient_shape *shape)
 /* Right sides [k][n] are packed for the kernel of the rules, as the operator does without a plan. */
 static size_t packed_bytes(const rnnp_selection *select, size_t n, size_t k, size_t matrices)
 {
-    return rnnp_product_bytes(rnnp_product_kernel(select, n, k), n, k, matrices);
+    return rnnp_product_bytes(rnnp_product_kernel(select, RNNP_FORMAT_f32, n, k), n, k, matrices);
 }
 
 static void pack(const rnnp_selection *select, float *packed, const float *b, size_t n, size_t k, int transposed,
                  size_t part, size_t parts)
 {
-    rnnp_product_pack(rnnp_product_kernel(select, n, k), packed, b, n, k, transposed ? k : 1, transposed ? 1 : n, part,
-                      parts);
+    rnnp_product_pack(rnnp_product_kernel(select, RNNP_FORMAT_f32, n, k), packed, b, n, k, transposed ? k : 1,
+                      transposed ? 1 : n, part, parts);
 }
 
 /* b^T as a right side: p->n deep, p->k columns. */
@@ -179,7 +179,7 @@ static void transpose(const rnnp_gradient_call *call, const float *x, float *y, 
 static void multiply(const rnnp_gradient_call *call, size_t m, size_t n, size_t k, const float *a, const float *packed,
                      float *c, int goes_on)
 {
-    const rnnp_product how = {rnnp_product_kernel(rnnp_call_select(call), n, k), 1};
+    const rnnp_product how = {rnnp_product_kernel(rnnp_call_select(call), RNNP_FORMAT_f32, n, k), 1};
     const rnnp_gemm_args args = {.m = m,
                                  .n = n,
                                  .k = k,

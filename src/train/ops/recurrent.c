@@ -68,7 +68,7 @@ static void plan_kept(rnnp_bptt *net)
 static void plan_work(rnnp_bptt *net)
 {
     const size_t H = net->layer.hidden, I = net->layer.input, B = net->batch, rows = net->segment * B;
-    const size_t nr = net->gemm->traits.nr, widest = I > H ? I : H;
+    const size_t widest = I > H ? I : H;
     rnnp_bptt_work *w = &net->work;
     size_t *const states[] = {&w->mask, &w->h, &w->masked, &w->u, &w->rh, &w->dh, &w->dh_prev, &w->dc, &w->du, &w->drh};
     const size_t reset_rows = net->parts > 1 ? rows : 0;
@@ -88,7 +88,7 @@ static void plan_work(rnnp_bptt *net)
     w->dp = take(&w->floats, 3, H);
     w->dzt = take(&w->floats, rows, net->gates * H);
     w->sums = take(&w->floats, net->gates, H);
-    w->packed = take(&w->floats, rows, (widest + nr - 1) / nr * nr);
+    w->packed = take(&w->floats, 1, rnnp_panels_bytes(&net->gemm->traits.panels, widest, rows) / sizeof(float));
 }
 
 void rnnp_bptt_plan(const rnnp_gradient_shape *shape, rnnp_bptt *net)
@@ -121,25 +121,25 @@ static int fits(const rnnp_gradient_shape *shape)
     return 64 * 8 * sizeof(float) * wide * (rows + wide) < 0x1p60;
 }
 
-static size_t bytes_of(const rnnp_gradient_shape *shape, size_t (*floats)(const rnnp_bptt *net))
+static size_t bytes_of(const rnnp_gradient_shape *shape, size_t (*bytes)(const rnnp_bptt *net))
 {
     rnnp_bptt net;
 
     if (!fits(shape)) return SIZE_MAX;
     rnnp_bptt_plan(shape, &net);
-    return floats(&net) * sizeof(float);
+    return bytes(&net);
 }
 
-static size_t kept_floats(const rnnp_bptt *net) { return net->kept.floats * rnnp_directions(net->layer.direction); }
-static size_t work_floats(const rnnp_bptt *net) { return net->work.floats; }
-static size_t prepared_floats(const rnnp_bptt *net)
+static size_t all_kept(const rnnp_bptt *net)
 {
-    return net->prepared_floats * rnnp_directions(net->layer.direction);
+    return net->kept.floats * sizeof(float) * rnnp_directions(net->layer.direction);
 }
+static size_t all_work(const rnnp_bptt *net) { return net->work.floats * sizeof(float); }
+static size_t all_prepared(const rnnp_bptt *net) { return net->prepared_bytes * rnnp_directions(net->layer.direction); }
 
-static size_t kept_bytes(const rnnp_gradient_shape *shape) { return bytes_of(shape, kept_floats); }
-static size_t workspace_bytes(const rnnp_gradient_shape *shape) { return bytes_of(shape, work_floats); }
-static size_t prepared_bytes(const rnnp_gradient_shape *shape) { return bytes_of(shape, prepared_floats); }
+static size_t kept_bytes(const rnnp_gradient_shape *shape) { return bytes_of(shape, all_kept); }
+static size_t workspace_bytes(const rnnp_gradient_shape *shape) { return bytes_of(shape, all_work); }
+static size_t prepared_bytes(const rnnp_gradient_shape *shape) { return bytes_of(shape, all_prepared); }
 
 static void prepare(const rnnp_gradient_shape *shape, const rnnp_tensor *inputs, void *prepared, size_t part,
                     size_t parts)
@@ -229,7 +229,7 @@ void rnnp_bptt_begin_direction(rnnp_bptt_run *run, size_t d)
     const float *peephole = is_lstm(net) ? run->call->inputs[RNNP_IN_P].data : NULL;
 
     run->d = d;
-    run->prepared = (const float *)run->call->prepared + d * net->prepared_floats;
+    run->prepared = (const char *)run->call->prepared + d * net->prepared_bytes;
     run->kept = (float *)run->call->kept + d * net->kept.floats;
     run->spec = net->layer.spec[d];
     if (peephole) {

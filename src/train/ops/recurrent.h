@@ -22,9 +22,10 @@
 
 /* A part of a layer as in cells/recurrent.h: GRU with reset before has two. */
 typedef struct rnnp_bptt_part {
-    rnnp_recurrent_part of; /* lanes: RNNP_TRAIN_LANES; bias, bias_h, wx, wh: of the prepared block */
+    rnnp_recurrent_part of; /* lanes: RNNP_TRAIN_LANES; bias, bias_h, wx, wh: in bytes, of the prepared block */
     rnnp_op gates, back;
     const rnnp_variant *gemm; /* products that give pre-activations */
+    rnnp_panels panels;       /* what they read, as gates of units */
     size_t wx_back, wh_back;  /* of the prepared block: [columns][input] and [columns][hidden] */
     size_t ldz;
 } rnnp_bptt_part;
@@ -61,7 +62,7 @@ typedef struct rnnp_bptt {
     rnnp_bptt_part part[2];
     size_t ldz[2];            /* z of the parts; of GRU, reset after, the second is n's input part (zx) */
     const rnnp_variant *gemm; /* all other products */
-    size_t prepared_floats;   /* of one direction, as all below */
+    size_t prepared_bytes;    /* of one direction, as all below */
     rnnp_bptt_kept kept;
     rnnp_bptt_work work;
 } rnnp_bptt;
@@ -73,7 +74,7 @@ typedef struct rnnp_bptt_run {
     rnnp_recurrent_call io; /* pointers and strides of the tensors */
     size_t d;
     rnnp_gate_spec spec;
-    const float *prepared;
+    const char *prepared;
     float *kept, *work;
     float *y; /* all h: the node's output or our own */
     size_t y_step, y_row;
@@ -118,7 +119,7 @@ static inline int rnnp_bptt_x_in_place(const rnnp_bptt_run *run)
 
 /* c = c0 + a b, no rows are none. */
 static inline void rnnp_bptt_product(const rnnp_variant *gemm, size_t m, size_t n, size_t k, const float *a, size_t lda,
-                                     const float *b, const float *c0, size_t ldc0, float *c, size_t ldc)
+                                     const void *b, const float *c0, size_t ldc0, float *c, size_t ldc)
 {
     const rnnp_gemm_args args = {
         .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .c0 = c0, .ldc0 = ldc0, .c = c, .ldc = ldc};
@@ -137,9 +138,9 @@ static inline void rnnp_bptt_each(const rnnp_bptt_run *run, rnnp_op op, float *y
 
 /* ---- recurrent_pack.c ---- */
 
-/* Offsets of the packed weights; sets prepared_floats. */
+/* Offsets of the packed weights; sets prepared_bytes. */
 void rnnp_bptt_plan_pack(rnnp_bptt *net);
-void rnnp_bptt_pack(const rnnp_bptt *net, const rnnp_recurrent_source *source, float *prepared, size_t part,
+void rnnp_bptt_pack(const rnnp_bptt *net, const rnnp_recurrent_source *source, char *prepared, size_t part,
                     size_t parts);
 
 /* ---- recurrent_forward.c ---- */

@@ -35,7 +35,7 @@ static void dz_to_dh(const rnnp_bptt_run *run, size_t part, const float *dz, siz
     const rnnp_bptt *net = &run->net;
     const rnnp_bptt_part *p = &net->part[part];
     const size_t H = net->layer.hidden;
-    const float *r = run->prepared + p->wh_back;
+    const char *r = run->prepared + p->wh_back;
 
     rnnp_bptt_product(net->gemm, rows, H, p->of.columns, dz, p->ldz, r, run->mask ? NULL : start, H, dh, H);
     if (!run->mask) return;
@@ -120,7 +120,7 @@ static void add_product(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, si
     const size_t H = net->layer.hidden;
     float *packed = run->work + net->work.packed, *to = dw + first * H * width;
 
-    rnnp_pack_f32(packed, x, 1, width, s->rows, net->gemm->traits.nr, 1, 0, 1, width);
+    rnnp_panels_pack(&net->gemm->traits.panels, &(rnnp_unpacked){x, width, s->rows, 0, 1, width}, packed, 0, 1);
     rnnp_bptt_product(net->gemm, gates * H, width, s->rows, run->work + net->work.dzt + first * H * s->rows, s->rows,
                       packed, to, width, to, width);
 }

@@ -88,13 +88,13 @@ static void project(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const 
         const rnnp_bptt_part *p = &net->part[i];
 
         rnnp_bptt_product(p->gemm, s->rows, p->of.columns, I, x, I, run->prepared + p->of.wx,
-                          run->prepared + p->of.bias, 0, s->z[i], p->ldz);
+                          rnnp_const_floats_at(run->prepared, p->of.bias), 0, s->z[i], p->ldz);
     }
     if (!rnnp_bptt_has_zx(net)) return;
     float *n = s->z[0] + N_AT;
     copy_gate(s->rows, net->panels, s->z[1], net->ldz[1], RNNP_TRAIN_LANES, n, net->ldz[0], N_STEP);
-    copy_gate(s->rows, net->panels, n, net->ldz[0], N_STEP, run->prepared + net->part[0].of.bias_h, 0,
-              RNNP_TRAIN_LANES);
+    copy_gate(s->rows, net->panels, n, net->ldz[0], N_STEP, rnnp_const_floats_at(run->prepared, net->part[0].of.bias_h),
+              0, RNNP_TRAIN_LANES);
 }
 
 /* z of a part += h R^T, for rows of a segment from `row` on. */

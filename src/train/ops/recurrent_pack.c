@@ -4,8 +4,8 @@
  *
  *     bias | start of n's recurrent chain (GRU, reset after) | W, R of z = x W^T + h R^T | W, R of dx = dz W, dh = dz R
  *
- * All are right sides of plain products: [columns / nr][k][nr]. In the first two the columns, in the others k are in
- * panel order (kernels/ops.h) with panels of RNNP_TRAIN_LANES units, and zeros for units beyond hidden.
+ * All are right sides of plain products. In the first two the columns, in the others k are in
+ * panel order (kernels/panels.h) with panels of RNNP_TRAIN_LANES units, and zeros for units beyond hidden.
  */
 #include "recurrent.h"
 
@@ -13,12 +13,24 @@
 
 #include <string.h>
 
-/* Panels of `gates` gates become columns of nr without another order: nr are whole gates, or there is one gate. */
+/* The panels of a product as `gates` gates of units. A slice of them is a panel of the product. */
+static rnnp_panels as_gates(const rnnp_variant *gemm, size_t gates)
+{
+    rnnp_panels panels = gemm->traits.panels;
+
+    if (gates == 1) return panels;
+    panels.gates = (uint16_t)gates;
+    panels.slices = (uint16_t)(gates * RNNP_TRAIN_LANES / panels.lanes);
+    panels.lanes = RNNP_TRAIN_LANES;
+    return panels;
+}
+
+/* Whether that is another order of nothing: panels are whole gates, or there is one gate. */
 static int fits_gates(const rnnp_variant *gemm, size_t gates)
 {
-    const size_t nr = gemm->traits.nr;
+    const size_t columns = gemm->traits.panels.lanes;
 
-    return nr % RNNP_TRAIN_LANES == 0 && (gates == 1 || gates * RNNP_TRAIN_LANES % nr == 0);
+    return columns % RNNP_TRAIN_LANES == 0 && (gates == 1 || gates * RNNP_TRAIN_LANES % columns == 0);
 }
 
 static const rnnp_variant *find_gemm(const rnnp_variant *usual, size_t gates)
@@ -26,8 +38,11 @@ static const rnnp_variant *find_gemm(const rnnp_variant *usual, size_t gates)
     const rnnp_variant_list *list = rnnp_tables[usual->isa];
 
     for (size_t i = 0; i < list->count && !fits_gates(usual, gates); i++) {
-        if (list->rows[i].op == RNNP_OP_gemm && !list->rows[i].needs && fits_gates(&list->rows[i], gates))
-            return &list->rows[i];
+        const rnnp_variant *row = &list->rows[i];
+
+        if (row->op == RNNP_OP_gemm && row->traits.panels.format == usual->traits.panels.format && !row->needs &&
+            fits_gates(row, gates))
+            return row;
     }
     return usual;
 }
@@ -36,8 +51,9 @@ void rnnp_bptt_plan_pack(rnnp_bptt *net)
 {
     const size_t H = net->layer.hidden, I = net->layer.input;
     const rnnp_variant *usual =
-        rnnp_select_for(net->layer.select, RNNP_OP_gemm, net->gates * H * (I + H) * sizeof(float));
-    size_t *total = &net->prepared_floats;
+        rnnp_select_for(net->layer.select, RNNP_OP_gemm, RNNP_FORMAT_f32, net->gates * H * (I + H));
+    const rnnp_panels *back = &usual->traits.panels;
+    size_t *total = &net->prepared_bytes;
 
     net->gemm = usual;
     *total = 0;
@@ -46,59 +62,53 @@ void rnnp_bptt_plan_pack(rnnp_bptt *net)
         rnnp_recurrent_part *of = &part->of;
 
         part->gemm = find_gemm(usual, of->gates);
-        of->bias = rnnp_take_floats(total, of->columns);
-        of->bias_h = rnnp_take_floats(total, of->op == RNNP_OP_gru_step ? of->panels * of->lanes : 0);
-        of->wx = rnnp_take_floats(total, rnnp_packed_size(1, of->columns, I, part->gemm->traits.nr));
-        of->wh = rnnp_take_floats(total, rnnp_packed_size(1, of->columns, H, part->gemm->traits.nr));
-        part->wx_back = rnnp_take_floats(total, rnnp_packed_size(1, I, of->columns, usual->traits.nr));
-        part->wh_back = rnnp_take_floats(total, rnnp_packed_size(1, H, of->columns, usual->traits.nr));
+        part->panels = as_gates(part->gemm, of->gates);
+        of->bias = rnnp_take_bytes(total, of->columns * sizeof(float));
+        of->bias_h = rnnp_take_bytes(total, of->op == RNNP_OP_gru_step ? of->panels * of->lanes * sizeof(float) : 0);
+        of->wx = rnnp_take_bytes(total, rnnp_panels_bytes(&part->panels, H, I));
+        of->wh = rnnp_take_bytes(total, rnnp_panels_bytes(&part->panels, H, H));
+        part->wx_back = rnnp_take_bytes(total, rnnp_panels_bytes(back, I, of->columns));
+        part->wh_back = rnnp_take_bytes(total, rnnp_panels_bytes(back, H, of->columns));
     }
 }
 
 /* w [gates * hidden][depth]: for products over depth. */
-static void pack_forward(const rnnp_bptt *net, const rnnp_bptt_part *part, const float *w, size_t depth, float *packed,
+static void pack_forward(const rnnp_bptt *net, const rnnp_bptt_part *part, const float *w, size_t depth, char *packed,
                          size_t i, size_t n)
 {
-    const size_t H = net->layer.hidden, gates = part->of.gates, nr = part->gemm->traits.nr;
-    const size_t lanes = gates == 1 ? nr : RNNP_TRAIN_LANES;
-    size_t from, to;
+    const size_t H = net->layer.hidden;
 
-    rnnp_share((H + lanes - 1) / lanes, i, n, &from, &to);
-    const size_t first = from * lanes, end = to * lanes < H ? to * lanes : H;
-    if (first < end)
-        rnnp_pack_f32(packed + first * gates * depth, w + first * depth, gates, end - first, depth, lanes,
-                      gates * lanes / nr, H * depth, depth, 1);
+    rnnp_panels_pack(&part->panels, &(rnnp_unpacked){w, H, depth, H * depth, depth, 1}, packed, i, n);
 }
 
-/* The same w for products over its rows, which are taken in panel order. */
-static void pack_back(const rnnp_bptt *net, const rnnp_bptt_part *part, const float *w, size_t width, float *packed,
+/* The same w for products over its rows, which are taken in panel order, with zeros for units beyond hidden. */
+static void pack_back(const rnnp_bptt *net, const rnnp_bptt_part *part, const float *w, size_t width, char *packed,
                       size_t i, size_t n)
 {
-    const size_t H = net->layer.hidden, gates = part->of.gates, nr = net->gemm->traits.nr, columns = part->of.columns;
-    size_t from, to;
+    const size_t H = net->layer.hidden, columns = part->of.columns;
+    const rnnp_panels *panels = &net->gemm->traits.panels;
+    size_t k = 0;
 
-    rnnp_share((width + nr - 1) / nr, i, n, &from, &to);
-    for (size_t j = from; j < to; j++) {
-        const size_t count = width - j * nr < nr ? width - j * nr : nr;
-        float *panel = packed + j * nr * columns;
+    for (size_t unit = 0; unit < H; unit += RNNP_TRAIN_LANES) {
+        const size_t left = H - unit, rows = left < RNNP_TRAIN_LANES ? left : RNNP_TRAIN_LANES;
 
-        for (size_t k = 0; k < columns; k++, panel += nr) {
-            const size_t unit = k / (gates * RNNP_TRAIN_LANES) * RNNP_TRAIN_LANES + k % RNNP_TRAIN_LANES;
-            const size_t row = k / RNNP_TRAIN_LANES % gates * H + unit, copied = unit < H ? count : 0;
+        for (size_t g = 0; g < part->of.gates; g++, k += RNNP_TRAIN_LANES) {
+            const rnnp_unpacked from = {w + (g * H + unit) * width, width, rows, 0, 1, width};
+            const rnnp_unpacked none = {NULL, width, RNNP_TRAIN_LANES - rows, 0, 1, width};
 
-            if (copied) memcpy(panel, w + row * width + j * nr, copied * sizeof *panel);
-            memset(panel + copied, 0, (nr - copied) * sizeof *panel);
+            rnnp_panels_pack_rows(panels, &from, k, columns, packed, i, n);
+            rnnp_panels_pack_rows(panels, &none, k + rows, columns, packed, i, n);
         }
     }
 }
 
-void rnnp_bptt_pack(const rnnp_bptt *net, const rnnp_recurrent_source *source, float *prepared, size_t part,
+void rnnp_bptt_pack(const rnnp_bptt *net, const rnnp_recurrent_source *source, char *prepared, size_t part,
                     size_t parts)
 {
     const size_t H = net->layer.hidden, I = net->layer.input, G = net->gates;
 
     for (size_t d = 0; d < rnnp_directions(net->layer.direction); d++) {
-        float *block = prepared + d * net->prepared_floats;
+        char *block = prepared + d * net->prepared_bytes;
 
         for (size_t i = 0; i < net->parts; i++) {
             const rnnp_bptt_part *p = &net->part[i];

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packed weights: one description, one packer, one answer to whether a kernel can read what was packed for another.
+ *
+ * Weights of a cell with G gates are packed in panels of `lanes` hidden units. A panel holds, for each k in ascending
+ * order, [gate][lane]: one tile then has all gates of its units in registers.
+ *
+ *     panel 0: k=0: i0..i7 o0..o7 f0..f7 g0..g7 | k=1: ...        (LSTM, lanes = 8)
+ *     panel 1: k=0: i8..i15 ...
+ *
+ * With slices, the gates of a panel are two or more products of fewer columns, one after the other:
+ *
+ *     panel 0, slices 2: k=0: i0..i7 o0..o7 | k=1: ... | k=0: f0..f7 g0..g7 | k=1: ...
+ *
+ * A plain matrix is one gate whose units are the columns. Units past the last one, up to the panel's end, have zero
+ * weights, and so has k past the depth, up to a whole k_group. Pre-activations ("z") of one batch row have the same
+ * column order without k: [panel][gate][lane].
+ */
+#ifndef RNNP_KERNELS_PANELS_H
+#define RNNP_KERNELS_PANELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum rnnp_format {
+#define RNNP_FORMAT(name, public, type, k_group) RNNP_FORMAT_##name,
+#include "weights.def"
+#undef RNNP_FORMAT
+    RNNP_FORMAT_COUNT
+} rnnp_format;
+
+/* The columns of weights.def where the compiler must know them. */
+enum {
+#define RNNP_FORMAT(name, public, type, k_group) \
+    RNNP_FORMAT_BYTES_##name = sizeof(type), RNNP_FORMAT_K_GROUP_##name = k_group,
+#include "weights.def"
+#undef RNNP_FORMAT
+};
+
+extern const char *const rnnp_format_names[RNNP_FORMAT_COUNT];
+
+/* Bytes of one weight. */
+static inline size_t rnnp_format_bytes(rnnp_format format)
+{
+    static const uint8_t bytes[] = {
+#define RNNP_FORMAT(name, public, type, k_group) sizeof(type),
+#include "weights.def"
+#undef RNNP_FORMAT
+    };
+    return bytes[format];
+}
+
+enum { RNNP_MOST_LANES = 64 };
+
+typedef struct rnnp_panels {
+    uint16_t gates, lanes, slices, k_group;
+    rnnp_format format;
+} rnnp_panels;
+
+/* What is packed: w[gate * gate_stride + unit * unit_stride + k * k_stride]; all 0 where w is NULL. */
+typedef struct rnnp_unpacked {
+    const float *w;
+    size_t units, depth, gate_stride, unit_stride, k_stride;
+} rnnp_unpacked;
+
+/* Columns of one k of a panel, and of one of its slices. */
+static inline size_t rnnp_panels_columns(const rnnp_panels *p) { return (size_t)p->gates * p->lanes; }
+static inline size_t rnnp_panels_slice(const rnnp_panels *p) { return rnnp_panels_columns(p) / p->slices; }
+
+/* Panels of so many units. */
+static inline size_t rnnp_panels_count(const rnnp_panels *p, size_t units) { return (units + p->lanes - 1) / p->lanes; }
+
+/* Where a panel begins, in bytes from the first one. */
+static inline size_t rnnp_panels_at(const rnnp_panels *p, size_t panel, size_t depth)
+{
+    const size_t k = (depth + p->k_group - 1) / p->k_group * p->k_group;
+    return panel * rnnp_panels_columns(p) * k * rnnp_format_bytes(p->format);
+}
+
+/* Bytes of packed weights; SIZE_MAX on overflow, which no allocator can serve. */
+size_t rnnp_panels_bytes(const rnnp_panels *p, size_t units, size_t depth);
+
+/* Packs. Threads may each write one of `parts` parts; together they write every byte. */
+void rnnp_panels_pack(const rnnp_panels *p, const rnnp_unpacked *from, void *packed, size_t part, size_t parts);
+
+/* The same for from->depth rows from row k on of panels with this depth; k is a multiple of k_group, and so is the end
+ * unless it is the last row. For sources whose k are not evenly spaced. */
+void rnnp_panels_pack_rows(const rnnp_panels *p, const rnnp_unpacked *from, size_t k, size_t depth, void *packed,
+                           size_t part, size_t parts);
+
+/* 1 if weights packed for one can be read as the other. */
+int rnnp_panels_same(const rnnp_panels *a, const rnnp_panels *b);
+
+/* The same bytes as a plain matrix, whose columns are in panel order. */
+rnnp_panels rnnp_panels_as_matrix(const rnnp_panels *p);
+
+/* What panels have to be the same in: "lanes 8 gates 4 slices 1 k 1 f32". */
+enum { RNNP_PANELS_TEXT = 64 };
+void rnnp_panels_text(const rnnp_panels *p, char text[RNNP_PANELS_TEXT]);
+
+#endif
