@@ -257,23 +257,18 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
  *   ahead  block once more, for weights beyond L2
  *   tall   block with tiles of fewer columns than a panel has, so that it is several products (slices): that leaves
  *          registers for more rows
- * With hr the recurrent chain runs over hr (GRU, reset before).
+ * `act` is the cell's gates op; all of them have one type. `how` is the block and two flags: all in registers, the kernels
+ * of a folder cost next to nothing.
  */
-typedef struct step_form {
-    size_t gates, lanes, slices;
-    const tiles *tiles;
-    int over_hr, ahead;
-    size_t block;
-    rnnp_lstm_gates_f32_fn *act; /* all gates ops have one type */
-} step_form;
-
-ONE_COPY void step(const rnnp_step_args *s, const step_form *f)
+enum { STEP_AHEAD = 1, STEP_OVER_HR = 2 }; /* over hr: the recurrent chain runs over hr (GRU, reset before) */
+ONE_COPY void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_fn *act, size_t lanes, size_t slices,
+                   size_t how)
 {
-    const tiles *t = f->tiles;
-    const size_t lanes = f->lanes, slices = f->slices, nc = t->nv * VL, nr = nc * slices;
-    const float *h = f->over_hr ? s->hr : s->h;
-    const size_t ldh = f->over_hr ? s->ldhr : s->ldh, all = s->panel_end - s->panel_begin;
-    const size_t group = rnnp_step_group(f->block, nr, s->rows, all);
+    const size_t nc = t->nv * VL, nr = nc * slices, block = how >> 2;
+    const int ahead = how & STEP_AHEAD;
+    const float *h = how & STEP_OVER_HR ? s->hr : s->h;
+    const size_t ldh = how & STEP_OVER_HR ? s->ldhr : s->ldh, all = s->panel_end - s->panel_begin;
+    const size_t group = rnnp_step_group(block, nr, s->rows, all);
     for (size_t i = 0; i < all; i += group) {
         const size_t panels = all - i < group ? all - i : group, ld = panels * nr;
         const size_t p = s->reverse ? s->panel_end - i - panels : s->panel_begin + i;
@@ -288,7 +283,7 @@ ONE_COPY void step(const rnnp_step_args *s, const step_form *f)
             start from = start_at(z + q * nc, s->ldz, t->nv, t->last);
             if (s->x) {
                 multiply(t, s->rows, some, s->input, s->x, s->ldx, wx + q * nc * s->input * t->bytes, &from,
-                         xout + q * nc, ld, s->reverse, f->ahead);
+                         xout + q * nc, ld, s->reverse, ahead);
                 from = start_at(xout + q * nc, ld, t->nv, t->last);
             }
             if (zh) {
@@ -297,15 +292,15 @@ ONE_COPY void step(const rnnp_step_args *s, const step_form *f)
                 from.panel_last = lanes;
             }
             multiply(t, s->rows, some, s->hidden, h, ldh, wh + q * nc * s->hidden * t->bytes, &from, out + q * nc, ld,
-                     s->reverse, f->ahead);
+                     s->reverse, ahead);
         }
         rnnp_gates_args g = step_gates(s, lanes, p, p + panels);
         g.z = out;
         g.ldz = ld;
-        g.zx = (s->x ? xout : z) + (f->gates - 1) * lanes;
+        g.zx = (s->x ? xout : z) + nr - lanes;
         g.ldzx = s->x ? ld : s->ldz;
         g.zx_step = nr;
-        f->act(&g);
+        act(&g);
     }
 }
 
@@ -332,15 +327,9 @@ ONE_COPY void step(const rnnp_step_args *s, const step_form *f)
         _Static_assert(COLUMNS == UNITS * GATES && GATES % (slices_) == 0, "a slice is whole gates");                 \
         _Static_assert(UNITS % VL == 0 && (UNITS & (UNITS - 1)) == 0, "lanes are whole vectors, a power of two");     \
         _Static_assert(RNNP_LAST(weights, of_tiles) == (RNNP_OWN_START_##part ? UNITS : 0), "the last gate's start"); \
-        static const step_form form = {GATES,                                                                         \
-                                       UNITS,                                                                         \
-                                       slices_,                                                                       \
-                                       &tiles_##weights##_##of_tiles,                                                 \
-                                       RNNP_OVER_HR_##part,                                                           \
-                                       RNNP_HOME_##home == RNNP_HOME_MEMORY,                                          \
-                                       RNNP_BLOCK_##block_,                                                           \
-                                       RNNP_NAME(part##_gates_f32)};                                                  \
-        step(s, &form);                                                                                               \
+        step(s, &tiles_##weights##_##of_tiles, RNNP_NAME(part##_gates_f32), UNITS, slices_,                           \
+             RNNP_BLOCK_##block_ << 2 | (RNNP_OVER_HR_##part ? STEP_OVER_HR : 0) |                                    \
+                 (RNNP_HOME_##home == RNNP_HOME_MEMORY ? STEP_AHEAD : 0));                                            \
     }
 #include RNNP_VARIANTS_DEF
 #undef RNNP_TILES

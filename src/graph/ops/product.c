@@ -77,11 +77,6 @@ static rnnp_product product_of(const rnnp_prepare *p, const rnnp_dense *dense)
 
 /* ---- For a right side of each run ---- */
 
-size_t rnnp_dense_floats(const rnnp_variant *kernel, const rnnp_dense *dense)
-{
-    return rnnp_product_bytes(kernel, (size_t)dense->n, (size_t)dense->k, 1) / sizeof(float);
-}
-
 size_t rnnp_dense_workspace(const rnnp_prepare *p)
 {
     if (is_constant(p)) return 0;
@@ -116,11 +111,11 @@ void rnnp_dense_pack(const rnnp_prepare *p, void *packed, size_t part, size_t pa
 {
     const rnnp_dense dense = dense_of(p);
     const rnnp_variant *kernel = product_of(p, &dense).kernel;
-    const size_t n = (size_t)dense.n, k = (size_t)dense.k, floats = rnnp_dense_floats(kernel, &dense);
+    const size_t n = (size_t)dense.n, k = (size_t)dense.k, each = rnnp_product_bytes(kernel, n, k, 1);
     const float *data = p->inputs[1].known;
 
     for (size_t i = 0; i < dense.matrices && n && k; i++)
-        rnnp_product_pack(kernel, (float *)packed + i * floats, data + i * n * k, n, k, (size_t)dense.n_step,
+        rnnp_product_pack(kernel, (char *)packed + i * each, data + i * n * k, n, k, (size_t)dense.n_step,
                           (size_t)dense.k_step, part, parts);
 }
 

@@ -23,8 +23,6 @@ typedef struct rnnp_dense_family {
     void (*dense)(const rnnp_prepare *p, rnnp_dense *dense);
 } rnnp_dense_family;
 
-/* Floats from one packed matrix to the next. */
-size_t rnnp_dense_floats(const rnnp_variant *kernel, const rnnp_dense *dense);
 /* Bytes of a right side that is packed by each run, one matrix at a time. */
 size_t rnnp_dense_workspace(const rnnp_prepare *p);
 
