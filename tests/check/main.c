@@ -41,19 +41,22 @@ typedef struct tally {
 
 /* ---- The table ---- */
 
-static size_t rows_of(rnnp_op op, const rnnp_variant *rows[MOST_VARIANTS])
+/* Of one weight format; ops without weights count as the first one's. */
+static size_t rows_of(rnnp_op op, rnnp_format format, const rnnp_variant *rows[MOST_VARIANTS])
 {
     size_t count = 0;
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++)
-        for (size_t i = 0; i < rnnp_tables[isa]->count; i++)
-            if (rnnp_tables[isa]->rows[i].op == op && count < MOST_VARIANTS) rows[count++] = &rnnp_tables[isa]->rows[i];
+        for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
+            const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
+            if (v->op == op && v->traits.panels.format == format && count < MOST_VARIANTS) rows[count++] = v;
+        }
     return count;
 }
 
 const rnnp_variant *any_variant(rnnp_op op, rng *r)
 {
     const rnnp_variant *rows[MOST_VARIANTS];
-    const size_t count = rows_of(op, rows);
+    const size_t count = rows_of(op, RNNP_FORMAT_f32, rows);
     return count ? rows[rng_in(r, 0, count - 1)] : NULL;
 }
 
@@ -140,6 +143,9 @@ static size_t check_table(void)
                                 : classes[v->op] == &check_step ? step_fault(v)
                                                                 : NULL;
             if (fault) faults += complain(v->name, fault);
+            const rnnp_variant *same[MOST_VARIANTS];
+            if (rows_of(v->op, v->traits.panels.format, same) == 0 || same[0]->isa != RNNP_ISA_generic)
+                faults += complain(v->name, "has no generic row of its op and format");
             if (v->op == RNNP_OP_gemm && v->traits.home != RNNP_HOME_L2 && packs_apart(v))
                 faults += complain(v->name, "is first for its home but packs other panels than the first of all");
             for (size_t other = 0; other <= isa; other++)
@@ -294,12 +300,12 @@ static void print_lacking(const rnnp_variant *v, uint64_t features)
     if (lacking) printf("\n");
 }
 
-static void check_op(bench *b, rnnp_op op, tally *total)
+static void check_op(bench *b, rnnp_op op, rnnp_format format, tally *total)
 {
     const options *o = b->options;
     const rnnp_variant *rows[MOST_VARIANTS];
     subject subjects[MOST_VARIANTS];
-    const size_t count = rows_of(op, rows);
+    const size_t count = rows_of(op, format, rows);
     size_t wanted = 0;
     for (size_t i = 0; i < count; i++) {
         subjects[i] = (subject){.variant = rows[i]};
@@ -409,7 +415,9 @@ int main(int argc, char **argv)
     if (wrong) total.failed += complain("rnnp_panels_pack", wrong);
     wrong = check_probes(b.features, o.max_rank, &b.arena, &b.memory);
     if (wrong) total.failed += complain("a probe", wrong);
-    for (size_t op = 0; op < RNNP_OP_COUNT; op++) check_op(&b, (rnnp_op)op, &total);
+    for (size_t op = 0; op < RNNP_OP_COUNT; op++)
+        for (size_t format = 0; format < RNNP_FORMAT_COUNT; format++)
+            check_op(&b, (rnnp_op)op, (rnnp_format)format, &total);
     printf("%zu variants, %zu cases, %zu skipped, %zu failed\n", total.variants, total.cases, total.skipped,
            total.failed);
     arena_close(&b.arena);
