@@ -44,7 +44,7 @@ LAYER = 256  # hidden and input of the layer whose steps are counted
 SOURCE = """{head}
 #include "kernels/{isa}/simd.h"
 #include "kernels/{isa}/tile.h"
-void the_tile(size_t depth, const float *a, size_t lda, const float *w, size_t w_step, float *c, size_t ldc)
+void the_tile(size_t depth, const float *a, size_t lda, const char *w, size_t w_step, float *c, size_t ldc)
 {{
     (void)w_step;
     const start begin = {{ .c = c, .ld = ldc }}, *from = &begin;
@@ -108,7 +108,7 @@ def loop_of(isa, call):
 
 
 def tile_call(m, nv):
-    return f"tile({m}, {nv}, 0, 0, depth, a, lda, w, {nv} * VL, from, c, ldc)"
+    return f"tile(RNNP_FORMAT_f32, {m}, {nv}, 0, 0, depth, a, lda, w, {nv} * w_bytes(RNNP_FORMAT_f32), from, c, ldc)"
 
 
 def measure(isa, m, nv, mca):
@@ -128,7 +128,7 @@ def steps_of(isa):
     rows, tiles = [], tile_lines(isa)
     for op, name in re.findall(r"^RNNP_STEP\((\w+), \w+, block, (\w+), 1, ", variants_of(isa), re.M):
         tall, nv, panels = tiles[name]
-        one = f"few(1, {panels}, {nv}, 0, depth, a, lda, w, w_step, from, c, ldc)"
+        one = f"few(RNNP_FORMAT_f32, 1, {panels}, {nv}, 0, depth, a, lda, w, w_step, from, c, ldc)"
         for m, at_once, call in ((1, panels, one), (tall, 1, tile_call(tall, nv))):
             body, fmas = loop_of(isa, call)
             instructions = len(body) / (fmas / (m * at_once * nv))
