@@ -32,7 +32,7 @@ CORES = {
 }
 # instruction set: compiler and its flags, triple, FMA's name, cores
 ISAS = {
-    isa: (ARCHITECTURES[arch][0], flags, *ARCHITECTURES[arch][1:], CORES[isa])
+    isa: (ARCHITECTURES[arch][0], flags, *ARCHITECTURES[arch][1:], CORES.get(isa, {}))
     for isa, (arch, flags) in isas.ISAS.items()
     if isa != isas.BASELINE
 }
