@@ -364,8 +364,7 @@ static void test_every_isa(void **state)
         size_t found = 0;
 
         options.n_isas = i < RNNP_ISA_COUNT ? 1 : RNNP_ISA_COUNT;
-        for (size_t k = 0; k < options.n_isas; k++)
-            isas[k] = i < RNNP_ISA_COUNT ? rnnp_isa_name(i) : rnnp_isa_name(k);
+        for (size_t k = 0; k < options.n_isas; k++) isas[k] = i < RNNP_ISA_COUNT ? rnnp_isa_name(i) : rnnp_isa_name(k);
         OK(rnnp_packed_write(model, &options, take_bytes, &b));
         OK(rnnp_packed_open_memory(context, b.at, b.size, NULL, &opened));
         OK(rnnp_packed_verify(opened));
