@@ -100,8 +100,8 @@ static void pack_block(float *to, size_t ld, const float *from, size_t count, si
             to[k * ld + lane] = lane < count ? from[lane * unit_stride + k * k_stride] : 0;
 }
 
-/* The same through a block of f32, for other formats than that. `first` is the first k; zeros follow the last row, up to
- * a whole k_group. */
+/* The same through a block of f32, for other formats than that. `first` is the first k; zeros follow the last row, up
+ * to a whole k_group. */
 static void pack_encoded(const rnnp_panels *p, char *to, const rnnp_unpacked *from, const float *w, size_t count,
                          size_t rows, size_t first)
 {

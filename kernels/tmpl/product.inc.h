@@ -257,8 +257,8 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
  *   ahead  block once more, for weights beyond L2
  *   tall   block with tiles of fewer columns than a panel has, so that it is several products (slices): that leaves
  *          registers for more rows
- * `act` is the cell's gates op; all of them have one type. `how` is the block and two flags: all in registers, the kernels
- * of a folder cost next to nothing.
+ * `act` is the cell's gates op; all of them have one type. `how` is the block and two flags: with all of it in
+ * registers, a kernel is a few instructions.
  */
 enum { STEP_AHEAD = 1, STEP_OVER_HR = 2 }; /* over hr: the recurrent chain runs over hr (GRU, reset before) */
 ONE_COPY void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_fn *act, size_t lanes, size_t slices,
