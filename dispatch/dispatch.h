@@ -99,7 +99,8 @@ static inline const rnnp_variant *rnnp_select_for(const rnnp_selection *s, rnnp_
  * passes by. Where caches are not known all weights live in L2. */
 void rnnp_select_homes(const rnnp_cpu *cpu, rnnp_selection *selection);
 
-/* Pure: for each op the first usable row of the highest-ranked usable ISA that has one, by format and home; no limits are set. */
+/* Pure: for each op the first usable row of the highest-ranked usable ISA that has one, by format and home; no limits
+ * are set. */
 void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection);
 
 /* Pure: the same on a CPU with every feature of the ISA's architecture, capped by the ISA. For packing only: of another

@@ -226,7 +226,8 @@ typedef struct rnnp_row_back_args {
  *   adam      s += decay p (unless decoupled); m = beta1 m + (1 - beta1) s; v = beta2 v + (1 - beta2) s^2;
  *             decoupled (AdamW): p -= rate decay p first; p -= rate1 m / (sqrt(v) * root2 + epsilon), where the caller
  *             gives rate1 = rate / (1 - beta1^t) and root2 = 1 / sqrt(1 - beta2^t)
- * Each + of a product is one fused multiply-add, as written from left to right; docs/explanation/numerics.md has every operation.
+ * Each + of a product is one fused multiply-add, as written from left to right; docs/explanation/numerics.md has every
+ * operation.
  * m and v are read and written where they are named (sgd: m with momentum > 0) and may be NULL elsewhere. Elements are
  * independent: a call may be cut anywhere. */
 typedef struct rnnp_update_args {
