@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Caches, cores and the CPU budget of this process. Nothing here fails: what cannot be read stays as CPUID
- * said, or 0 for unknown.
+ * Caches, cores and the CPU budget of this process. Nothing here fails: what cannot be read keeps CPUID's value, or
+ * 0 for unknown.
  */
 #define _GNU_SOURCE
 #include "dispatch.h"
@@ -61,7 +61,7 @@ static size_t count_cpus(const char *list)
     return count;
 }
 
-/* Whole CPUs that a quota pays for, 0 for no limit (negative or "max" quota). */
+/* Whole CPUs that a quota allows; 0 for no limit (a negative or "max" quota). */
 static size_t quota_cpus(long long quota, long long period)
 {
     return quota > 0 && period > 0 ? (size_t)((quota - 1) / period + 1) : 0;
@@ -70,7 +70,7 @@ static size_t quota_cpus(long long quota, long long period)
 static size_t smaller_limit(size_t a, size_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
 /* The tightest limit of the group `path` and those above it. In a container the path may be the host's name for
- * what is mounted at the root of the hierarchy, hence levels that do not exist are passed over. */
+ * what is mounted at the root of the hierarchy, so levels that do not exist are skipped. */
 static size_t cgroup_limit(const char *root, const char *mount, char *path)
 {
     char text[TEXT_BYTES];
@@ -189,7 +189,7 @@ static int from_hwloc(size_t first, rnnp_cpu *cpu, rnnp_topology *topology)
     unsigned long flags = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED;
 
 #if HWLOC_API_VERSION >= 0x00020500
-    flags |= HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING; /* else it may move the calling thread around */
+    flags |= HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING; /* otherwise it may move the calling thread */
 #endif
     if (hwloc_topology_init(&machine) != 0) return 0;
     if (hwloc_topology_set_flags(machine, flags) != 0 || hwloc_topology_load(machine) != 0) {

@@ -13,7 +13,7 @@
 
 enum { TEMPORARIES = 100, PRIVATE = 0600 };
 
-/* The system's words must not fall off behind a long path. */
+/* A long path must not push out the system's words. */
 static rnnp_status io_fail(const rnnp_context *context, const char *doing, const char *path, int error)
 {
     return rnnp_fail(context, RNNP_ERR_IO, "%s%.150s: %s", doing, path, strerror(error));
@@ -29,7 +29,7 @@ rnnp_status rnnp_file_resolve(const rnnp_context *context, const char *path, cha
     if (strlen(path) >= RNNP_FILE_PATH)
         return rnnp_fail(context, RNNP_ERR_ARG, "a path of %zu characters is too long", strlen(path));
     if (realpath(path, real)) return RNNP_OK;
-    if (errno != ENOENT || (lstat(path, &about) == 0 && S_ISLNK(about.st_mode))) /* the latter: a link to nothing */
+    if (errno != ENOENT || (lstat(path, &about) == 0 && S_ISLNK(about.st_mode))) /* a link that leads nowhere */
         return io_fail(context, "", path, errno);
     snprintf(real, RNNP_FILE_PATH, "%s", path); /* a new file, or one that another process made just now */
     return RNNP_OK;
@@ -56,7 +56,7 @@ int rnnp_file_is_named(int fd, const char *path)
 
 /* ---- Temporary files ---- */
 
-/* Whoever fills a temporary file holds its lock; the lock ends with the process. */
+/* The process that fills a temporary file holds its lock, which ends with the process. */
 static void remove_leftover(const char *name)
 {
     const int fd = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -69,8 +69,8 @@ static void remove_leftover(const char *name)
     close(fd);
 }
 
-/* A new file, locked where the file system knows locks. Another process may take it for a leftover before it is locked:
- * that is EEXIST too. */
+/* A new file, locked where the file system knows locks. Another process may take it for a leftover before it is
+ * locked: that is EEXIST too. */
 static int create_locked(const char *name)
 {
     const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, PRIVATE);
@@ -108,7 +108,7 @@ static rnnp_status create_beside(const rnnp_context *context, const char *path, 
 
 /* ---- Modes ---- */
 
-/* Asking umask() would change it for a moment, for all threads. Everything, where it is not known. */
+/* Calling umask() would change it for a moment, for all threads. Without /proc, only the owner may read and write. */
 static mode_t read_umask(void)
 {
     char text[512];
@@ -165,14 +165,14 @@ static rnnp_status sync_folder(const rnnp_context *context, const char *path)
 
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
     const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) /* it may be written to and not read: nothing more can be done */
+    if (fd < 0) /* the folder is writable but not readable: nothing more can be done */
         return RNNP_OK;
     const int error = fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
     close(fd);
     return error ? io_fail(context, "written, but perhaps not yet on the disk: ", path, error) : RNNP_OK;
 }
 
-/* What lies at a path that can be replaced; *exists is 0 when nothing does. */
+/* What is at a path, if it can be replaced; *exists is 0 if nothing is. */
 static rnnp_status look(const rnnp_context *context, const char *path, struct stat *old, int *exists)
 {
     *exists = stat(path, old) == 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A file replaced as a whole: there is the old one or the whole new one, whatever happens.
+ * Replaces a file as a whole: whatever happens, the path has the old file or the complete new one.
  */
 #ifndef RNNP_FILE_H
 #define RNNP_FILE_H
@@ -9,7 +9,7 @@
 
 enum { RNNP_FILE_PATH = 4096 }; /* room for a path; PATH_MAX where realpath() needs it */
 
-/* Gives the content of a file to write(to, ...), first to last, and stops when that is not 0. */
+/* Passes the content of a file to write(to, ...) in order, and stops if that returns anything but 0. */
 typedef rnnp_status (*rnnp_file_fill_fn)(void *user, rnnp_write_fn write, void *to);
 
 /*
@@ -28,14 +28,15 @@ typedef rnnp_status (*rnnp_file_fill_fn)(void *user, rnnp_write_fn write, void *
  */
 rnnp_status rnnp_file_replace(const rnnp_context *context, const char *path, rnnp_file_fill_fn fill, void *user);
 
-/* The same where a new file gets `mode` less the umask. */
+/* The same, but a new file gets `mode` less the umask. */
 rnnp_status rnnp_file_write(const rnnp_context *context, const char *path, unsigned mode, rnnp_file_fill_fn fill,
                             void *user);
 
 /* Whether rnnp_file_replace() could begin: makes the temporary file and removes it. */
 rnnp_status rnnp_file_check(const rnnp_context *context, const char *path);
 
-/* The path without symbolic links; as it is when nothing is there yet. RNNP_ERR_IO for a link to nothing. */
+/* The path without symbolic links, or the path itself if nothing is there yet. RNNP_ERR_IO for a link that leads
+ * nowhere. */
 rnnp_status rnnp_file_resolve(const rnnp_context *context, const char *path, char real[RNNP_FILE_PATH]);
 
 /* The path of a hidden file beside another: ".NAME" and the suffix. RNNP_ERR_ARG when it is too long. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The floating-point mode of the calling thread: rounding, exception masks and the treatment of denormals.
- * The numerics contract wants round to nearest, no traps, and denormals kept unless a plan says otherwise.
+ * The numerics contract requires rounding to nearest, no traps, and denormals kept unless a plan says otherwise.
  */
 #ifndef RNNP_FPMODE_H
 #define RNNP_FPMODE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A burst: a probe with more and more rounds, twice as many each time, until it lasts long enough; the last try counts,
- * and never the first one, which finds the caches as the filling of the memory left them. Threads meet before they
- * begin, and a try in which they did not run at once is repeated.
+ * A burst is a probe whose number of rounds doubles until it lasts long enough. The last try counts, but never the
+ * first one, because it finds the caches as the filling of the memory left them. Threads meet before they begin, and
+ * a try in which they did not run at once is repeated.
  */
 #include "rnnpack/limits.h"
 
@@ -38,14 +38,15 @@ struct burst {
 
 static float *slice(const burst *b, size_t index) { return b->data + index * (b->slice_bytes / sizeof *b->data); }
 
-/* A thread that is alone although the team has more (the team is busy with another call) takes all slices. */
+/* A thread that works alone because the team is busy with another call takes all slices. */
 static size_t share(const burst *b, size_t threads)
 {
     return threads == 1 ? b->slices * b->slice_bytes : b->slice_bytes;
 }
 
-/* A barrier lets a thread go that then loses its CPU, and a host's pool may run tasks in turn: so the last thing before
- * the burst is to see that the others are there, for a while; where threads share a CPU, those must come to it. */
+/* A thread may lose its CPU just after a barrier, and a host's pool may run its tasks one after the other. So the
+ * last thing before the burst is to check for a while that the others are there; threads that share a CPU must get
+ * to it. */
 static void meet_others(burst *b, size_t threads)
 {
     const double begin = rnnp_clock();
@@ -75,8 +76,8 @@ typedef struct outcome {
     size_t together; /* threads that worked at once */
 } outcome;
 
-/* Threads that worked at once for nine tenths of the time add up; else what they got done from the first begin to the
- * last end is what the machine gave. */
+/* If the threads worked at once for nine tenths of the time, their rates add up. Otherwise the rate is the work
+ * done between the first start and the last end. */
 static outcome outcome_of(burst *b)
 {
     double begin = b->lanes[0].begin, end = b->lanes[0].end, shortest = end - begin, busy = 0, work = 0, rates = 0;
@@ -97,8 +98,8 @@ static outcome outcome_of(burst *b)
     return (outcome){work / (end - begin), shortest, at_once < 1 ? 1 : (size_t)at_once};
 }
 
-/* Returns the first long try in which the whole team worked at once, or the best of those within a time that a team
- * needs to be free again. */
+/* Returns the first long try in which the whole team worked at once, or the best one within the time that a team
+ * may need to become free. */
 static outcome burst_best(rnnp_team *team, burst *b, double seconds)
 {
     const size_t threads = rnnp_team_threads(team);
