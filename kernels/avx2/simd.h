@@ -27,9 +27,6 @@
 typedef __m256 nf;
 typedef __m256i ni;
 typedef __m256 nm; /* all ones or all zeros in a lane; only the sign bit is read */
-typedef struct nd {
-    __m256d lo, hi;
-} nd;
 
 AI nf n_set(float a) { return _mm256_set1_ps(a); }
 AI nf n_load(const float *p) { return _mm256_loadu_ps(p); }
@@ -86,36 +83,21 @@ AI ni i_shl23(ni a) { return _mm256_slli_epi32(a, 23); }
 AI ni i_sra23(ni a) { return _mm256_srai_epi32(a, 23); }
 AI nf i_to_f(ni a) { return _mm256_cvtepi32_ps(a); }
 
-#define D2(name, op)                             \
-    AI nd name(nd a, nd b)                       \
-    {                                            \
-        nd r = {op(a.lo, b.lo), op(a.hi, b.hi)}; \
-        return r;                                \
-    }
-D2(d_add, _mm256_add_pd)
-D2(d_sub, _mm256_sub_pd)
-D2(d_mul, _mm256_mul_pd)
-D2(d_div, _mm256_div_pd)
-#undef D2
-AI nd d_set(double a)
-{
-    nd r = {_mm256_set1_pd(a), _mm256_set1_pd(a)};
-    return r;
-}
+typedef __m256d nh;
+#define h_add _mm256_add_pd
+#define h_sub _mm256_sub_pd
+#define h_mul _mm256_mul_pd
+#define h_div _mm256_div_pd
+#define h_set _mm256_set1_pd
+AI nh h_shl52(nh a) { return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a), 52)); }
+#include "../tmpl/pair.inc.h"
 AI nd d_from_f(nf a)
 {
-    nd r = {_mm256_cvtps_pd(_mm256_castps256_ps128(a)), _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))};
-    return r;
+    return (nd){_mm256_cvtps_pd(_mm256_castps256_ps128(a)), _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))};
 }
 AI nf d_to_f(nd a)
 {
     return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(a.lo)), _mm256_cvtpd_ps(a.hi), 1);
-}
-AI nd d_shl52(nd a)
-{
-    nd r = {_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a.lo), 52)),
-            _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a.hi), 52))};
-    return r;
 }
 
 #endif

@@ -24,9 +24,6 @@
 typedef __m512 nf;
 typedef __m512i ni;
 typedef __mmask16 nm;
-typedef struct nd {
-    __m512d lo, hi;
-} nd;
 
 AI nf n_set(float a) { return _mm512_set1_ps(a); }
 AI nf n_load(const float *p) { return _mm512_loadu_ps(p); }
@@ -80,36 +77,21 @@ AI ni i_shl23(ni a) { return _mm512_slli_epi32(a, 23); }
 AI ni i_sra23(ni a) { return _mm512_srai_epi32(a, 23); }
 AI nf i_to_f(ni a) { return _mm512_cvtepi32_ps(a); }
 
-#define D2(name, op)                             \
-    AI nd name(nd a, nd b)                       \
-    {                                            \
-        nd r = {op(a.lo, b.lo), op(a.hi, b.hi)}; \
-        return r;                                \
-    }
-D2(d_add, _mm512_add_pd)
-D2(d_sub, _mm512_sub_pd)
-D2(d_mul, _mm512_mul_pd)
-D2(d_div, _mm512_div_pd)
-#undef D2
-AI nd d_set(double a)
-{
-    nd r = {_mm512_set1_pd(a), _mm512_set1_pd(a)};
-    return r;
-}
+typedef __m512d nh;
+#define h_add _mm512_add_pd
+#define h_sub _mm512_sub_pd
+#define h_mul _mm512_mul_pd
+#define h_div _mm512_div_pd
+#define h_set _mm512_set1_pd
+AI nh h_shl52(nh a) { return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a), 52)); }
+#include "../tmpl/pair.inc.h"
 AI nd d_from_f(nf a)
 {
-    nd r = {_mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1))};
-    return r;
+    return (nd){_mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1))};
 }
 AI nf d_to_f(nd a)
 {
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(a.lo)), _mm512_cvtpd_ps(a.hi), 1);
-}
-AI nd d_shl52(nd a)
-{
-    nd r = {_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a.lo), 52)),
-            _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a.hi), 52))};
-    return r;
 }
 
 #endif

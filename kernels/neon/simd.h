@@ -24,9 +24,6 @@
 typedef float32x4_t nf;
 typedef uint32x4_t ni;
 typedef uint32x4_t nm; /* all ones or all zeros in a lane */
-typedef struct nd {
-    float64x2_t lo, hi;
-} nd;
 
 AI nf n_set(float a) { return vdupq_n_f32(a); }
 AI nf n_load(const float *p) { return vld1q_f32(p); }
@@ -92,33 +89,15 @@ AI ni i_shl23(ni a) { return vshlq_n_u32(a, 23); }
 AI ni i_sra23(ni a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 23)); }
 AI nf i_to_f(ni a) { return vcvtq_f32_s32(vreinterpretq_s32_u32(a)); }
 
-#define D2(name, op)                             \
-    AI nd name(nd a, nd b)                       \
-    {                                            \
-        nd r = {op(a.lo, b.lo), op(a.hi, b.hi)}; \
-        return r;                                \
-    }
-D2(d_add, vaddq_f64)
-D2(d_sub, vsubq_f64)
-D2(d_mul, vmulq_f64)
-D2(d_div, vdivq_f64)
-#undef D2
-AI nd d_set(double a)
-{
-    nd r = {vdupq_n_f64(a), vdupq_n_f64(a)};
-    return r;
-}
-AI nd d_from_f(nf a)
-{
-    nd r = {vcvt_f64_f32(vget_low_f32(a)), vcvt_high_f64_f32(a)};
-    return r;
-}
+typedef float64x2_t nh;
+#define h_add vaddq_f64
+#define h_sub vsubq_f64
+#define h_mul vmulq_f64
+#define h_div vdivq_f64
+#define h_set vdupq_n_f64
+AI nh h_shl52(nh a) { return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(a), 52)); }
+#include "../tmpl/pair.inc.h"
+AI nd d_from_f(nf a) { return (nd){vcvt_f64_f32(vget_low_f32(a)), vcvt_high_f64_f32(a)}; }
 AI nf d_to_f(nd a) { return vcvt_high_f32_f64(vcvt_f32_f64(a.lo), a.hi); }
-AI float64x2_t shl52(float64x2_t a) { return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(a), 52)); }
-AI nd d_shl52(nd a)
-{
-    nd r = {shl52(a.lo), shl52(a.hi)};
-    return r;
-}
 
 #endif
