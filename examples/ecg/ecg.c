@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Watches an electrocardiogram as a monitor would: sample by sample, a small LSTM says how the signal goes
- * on, and the beats that go on otherwise are flagged.
+ * Monitors an electrocardiogram sample by sample: a small LSTM forecasts the signal, and beats that continue
+ * differently are flagged.
  *
  *   ecg MODEL.onnx RECORDING.i16 [FOLDER]
  *
- * prints what was found and writes signal.tsv and beats.tsv, which ecg.gp draws, to FOLDER.
+ * prints the result and writes signal.tsv and beats.tsv to FOLDER, where ecg.gp draws them.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -200,9 +200,9 @@ static void print_beats(const ecg_monitor *m)
         }
     }
     const size_t agree = count[0][0] + count[1][1], flagged = count[1][0] + count[1][1];
-    printf("beats      %zu found, %zu flagged: they went on otherwise than the network foresaw\n", m->n_judged,
+    printf("beats      %zu found, %zu flagged: they continued differently than the network forecast\n", m->n_judged,
            flagged);
-    printf("criterion  QRS wider than %.0f ms at half height, which the network was not told\n", (double)ECG_WIDE_MS);
+    printf("criterion  QRS wider than %.0f ms at half height, which the network does not know\n", (double)ECG_WIDE_MS);
     printf("                         wide   narrow\n"
            "             flagged     %4zu     %4zu\n"
            "             not flagged %4zu     %4zu\n",
@@ -225,7 +225,7 @@ static uint64_t hash_forecasts(const ecg_monitor *m)
     return hash;
 }
 
-static const char *verdict(int same) { return same == 1 ? "same bits" : same == 0 ? "OTHER BITS" : "failed"; }
+static const char *verdict(int same) { return same == 1 ? "same bits" : same == 0 ? "DIFFERENT BITS" : "failed"; }
 
 static int first_of_isa(const rnnp_context *context, size_t index)
 {

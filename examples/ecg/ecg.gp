@@ -30,10 +30,10 @@ error_floor = -2.6
 error_height(e) = error_floor + 0.9 * (e < 1 ? e : 1)
 
 set multiplot layout rows, 1 margins 0.05, 0.985, 0.058, 0.913 spacing 0, 0.024
-set label 1 "{/=17:Bold An LSTM that forecasts the next 44 ms of an ECG flags the beats it could not foresee}" \
+set label 1 "{/=17:Bold An LSTM that forecasts the next 44 ms of an ECG flags the beats it did not expect}" \
     at screen 0.05, 0.973 left textcolor rgb ink
 set label 2 "{/=12 MIT-BIH record 208, lead MLII, a minute it was not trained on.  {/:Bold Red}: flagged.  \
-{/:Bold Triangles}: QRS over 50 ms at half height, which it was not told.  Below: forecast error}" \
+{/:Bold Triangles}: QRS over 50 ms at half height, which it does not know.  Below: forecast error}" \
     at screen 0.05, 0.945 left textcolor rgb "#506070"
 set label 3 "{/=10 Signal: Moody and Mark 2001, PhysioNet (Goldberger et al. 2000), ODC-By.  \
 Time in seconds; grid 0.5 s by 1 mV.}" at screen 0.05, 0.018 left textcolor rgb "#506070"

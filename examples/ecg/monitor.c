@@ -9,11 +9,11 @@
 #define PI 3.14159265358979323846
 
 enum {
-    CONFIRM = ECG_RATE / 10,      /* a peak stands when nothing was higher for 100 ms */
-    REFRACTORY = ECG_RATE / 4,    /* no heart beats again within 250 ms */
-    BEFORE = ECG_RATE * 15 / 100, /* where the foot of a QRS complex is looked for */
-    SCORE_FROM = 5,               /* 28 ms after the R peak: that it comes now cannot be foreseen, */
-    SCORE_TO = 36,                /* how it goes on can */
+    CONFIRM = ECG_RATE / 10,      /* a peak counts if nothing is higher for 100 ms */
+    REFRACTORY = ECG_RATE / 4,    /* a heart does not beat again within 250 ms */
+    BEFORE = ECG_RATE * 15 / 100, /* where the foot of a QRS complex is searched */
+    SCORE_FROM = 5,               /* 28 ms after the R peak: when a beat begins cannot be forecast, */
+    SCORE_TO = 36,                /* how it continues can */
     LEARN = 16                    /* beats before the first judgement */
 };
 #define MADS 8.0f
@@ -70,7 +70,7 @@ static int detect(ecg_monitor *m)
     if (m->candidate < 0 || t - m->candidate < CONFIRM) return 0;
     m->last_peak = m->candidate;
     m->candidate = -1;
-    const float height = fminf(m->x[m->last_peak], 2.0f * m->usual_height); /* an artefact counts no more */
+    const float height = fminf(m->x[m->last_peak], 2.0f * m->usual_height); /* an artefact no longer counts */
     m->usual_height += 0.125f * (height - m->usual_height);
     return 1;
 }

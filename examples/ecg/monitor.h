@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What surrounds the network in the ECG example, all of it causal: the filter before it, the beat
- * detector beside it and the judge behind it.
+ * detector beside it, and the decision after it.
  */
 #ifndef ECG_MONITOR_H
 #define ECG_MONITOR_H
@@ -27,7 +27,7 @@ typedef struct ecg_beat {
 typedef struct ecg_monitor {
     size_t capacity, n; /* samples */
     float *x;           /* [capacity] what the network sees, mV */
-    float *forecast;    /* [capacity][ECG_AHEAD] what it said */
+    float *forecast;    /* [capacity][ECG_AHEAD] its forecasts */
     float *error;       /* [capacity] mean squared error of the forecasts for that sample, mV^2 */
     ecg_beat *beats;
     size_t n_beats, n_judged;
