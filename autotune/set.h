@@ -100,9 +100,9 @@ rnnp_status rnnp_records_find_in(const rnnp_records *set, const rnnp_default *ta
 rnnp_status rnnp_records_open_under(const rnnp_context *context, const char *root, const char *path, char *file,
                                     rnnp_records **set);
 int rnnp_records_place_under(const char *root, const char *path, size_t index, rnnp_records_place *place);
-/* rnnp_records_open_file; a file that does not exist sets *missing and is RNNP_ERR_IO without a sentence. With `distrust`
- * (room for RNNP_RECORD_REASON) a file that others may have written is not read: RNNP_ERR_IO without a sentence, and
- * the reason. */
+/* rnnp_records_open_file; a file that does not exist sets *missing and is RNNP_ERR_IO without a sentence. With
+ * `distrust` (room for RNNP_RECORD_REASON) a file that others may have written is not read: RNNP_ERR_IO without a
+ * sentence, and the reason. */
 rnnp_status rnnp_records_read_if(const rnnp_context *context, const char *path, int *missing, char *distrust,
                                  rnnp_records **set);
 /* Whether none but this user and root can have written an open file, or put it there. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Template: gradients of the elementwise parts over the wide shim: gates of the cells, activations, softmax. Contract
- * in ops.h, formulas in docs/explanation/numerics.md. Values of gates are computed again from their pre-activations, so that
- * training keeps these alone; the derivative follows from the value.
+ * in ops.h, formulas in docs/explanation/numerics.md. Values of gates are computed again from their pre-activations, so
+ * that training keeps these alone; the derivative follows from the value.
  */
 #ifndef RNNP_BACK_INC_H
 #define RNNP_BACK_INC_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Template: VL doubles in two registers of the type nh, by h_add, h_sub, h_mul, h_div, h_set and h_shl52 on one of them.
+ * Template: VL doubles in two registers of the type nh, by h_add, h_sub, h_mul, h_div, h_set and h_shl52 on one of
+ * them.
  */
 typedef struct nd {
     nh lo, hi;

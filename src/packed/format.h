@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The fixed part of a packed file; docs/reference/packed.md tells it in words. Numbers are as a little-endian CPU stores them.
+ * The fixed part of a packed file, which docs/reference/packed.md describes. Numbers are as a little-endian CPU stores
+ * them.
  */
 #ifndef RNNP_PACKED_FORMAT_H
 #define RNNP_PACKED_FORMAT_H
