@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures rnnpack beside other libraries: script/bench peers.
+"""Compares rnnpack with other libraries: script/bench peers.
 
-Every peer is a process of its own that answers one case at a time. In a round each case goes to all peers, one after
-another, so that the times of a round are fractions of a second apart: on a shared machine a core is slow for minutes
-and then fast again, and only times taken side by side compare. The order rotates from round to round. A peer that is
-not asked is stopped (SIGSTOP): the workers of some libraries spin after a call.
+Every peer is a separate process that runs one case at a time. In a round each case goes to all peers, one after
+another, so that the times of a round are fractions of a second apart. On a shared machine a core is slow for minutes and
+then fast again, so only times from the same moment can be compared. The order rotates from round to round. A peer that
+is waiting is stopped (SIGSTOP), because the workers of some libraries spin after a call.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Inner loops of the product tiles by llvm-mca: a model of a core with all operands in L1, not a measurement.
 
-For each tile: FMAs and instructions of the inner loop for one k, cycles, and the share of the core's FMA peak. Tells
-which register tiles can reach the peak, and what a core that is not at hand would do. With --steps the instructions of a
-recurrent step's products instead, as the compiler made them. Exit code 1 when a tile falls below the share of --least.
+For each tile it prints FMAs and instructions of the inner loop for one k, cycles, and the share of the core's FMA peak. This
+shows which register tiles can reach the peak, also on cores that are not available. With --steps it prints the
+instructions of a recurrent step's products instead, as the compiler made them. The exit code is 1 if a tile falls below
+the share of --least.
 """
 import argparse
 import json

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether tuning keeps its promises: script/bench tuned.
 
-Reads the lines of rnnpack-tuned (every shape of a file of records, run afresh as tuned, untuned and plainly by turns) and
-sums them up: gains, how often tuned is slower than untuned by more than the allowed 3 %, and with a second file of
-records how often the two differ by more.
+rnnpack-tuned runs every shape of a file of records again, alternating between tuned, untuned and plain. This reads its
+lines and sums them up: the gains, and how often tuned is slower than untuned by more than the allowed 3 %. With a second
+file of records it also says how often the two differ by more.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> int:
     parser.add_argument("records", type=Path)
     parser.add_argument("--seconds", type=float, default=0.3, help="per shape (default 0.3)")
     parser.add_argument("--every", type=int, default=1, help="only each N-th shape")
-    parser.add_argument("--other", type=Path, help="records to hold beside: of a second tuning, or of a longer one")
+    parser.add_argument("--other", type=Path, help="records to compare with, such as those of a second or longer tuning")
     parser.add_argument("-o", "--output", type=Path, help="all lines, JSON")
     args = parser.parse_args()
     command = [args.program, args.records, str(args.seconds), str(args.every)] + ([args.other] if args.other else [])
