@@ -1,50 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The search for the fastest choice for one shape: candidates in the order of a cost model, each compared bit by bit
- * with the default before it is timed, then timed by turns in rounds that drop the slower half.
+ * The search for the fastest choice for one shape: candidates (space.h), each compared bit by bit with the
+ * default before it is timed, then timed by turns in rounds that drop the slower half.
  */
 #ifndef RNNP_AUTOTUNE_SEARCH_H
 #define RNNP_AUTOTUNE_SEARCH_H
 
-#include "choice.h"
-
-/* What this machine gives, for the order of candidates; measured once, in some ten milliseconds. */
-typedef struct rnnp_machine {
-    double flops_per_ns;                  /* one thread */
-    double bytes_per_ns[RNNP_HOME_COUNT]; /* weights by their home */
-    double barrier_ns;
-} rnnp_machine;
-rnnp_status rnnp_machine_measure(rnnp_context *context, rnnp_machine *machine);
-
-/* What is tuned. */
-typedef struct rnnp_subject {
-    rnnp_shape shape;
-    size_t threads;                          /* that a call may use */
-    size_t layers;                           /* 0: a dense layer */
-    rnnp_recurrent layer[RNNP_STACK_LAYERS]; /* lowest first, unprepared. Of a single one the choice is empty and to be
-                                              * found; layers of a stack keep theirs */
-} rnnp_subject;
-
-/* Layers with the usual activations in the usual class, and without choices. */
-void rnnp_subject_init(rnnp_subject *subject, const rnnp_context *context, const rnnp_shape *shape, size_t threads);
-
-/* ---- Candidates ---- */
-
-enum { RNNP_CANDIDATES_MOST = 256 };
-
-typedef struct rnnp_candidate {
-    char words[RNNP_RECORD_CHOICE];
-    double cost_ns; /* of a call, by the cost model */
-} rnnp_candidate;
-
-/* Every choice that makes sense for the subject, the default (no words) first. Returns how many. */
-size_t rnnp_candidates(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
-                       rnnp_candidate candidates[RNNP_CANDIDATES_MOST]);
-
-/* Nanoseconds of a call with the default, by the cost model. */
-double rnnp_cost_ns(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject);
-
-/* ---- Search ---- */
+#include "space.h"
 
 enum { RNNP_SEARCH_LEAST_ROUNDS = 5 }; /* fewer say nothing */
 

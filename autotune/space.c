@@ -4,7 +4,7 @@
  * candidates, so it may be rough: it knows FMA ports, where the weights are read from, how well tiles fill, and
  * barriers.
  */
-#include "search.h"
+#include "space.h"
 
 #include "../kernels/probe.h"
 #include "../src/context.h"

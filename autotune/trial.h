@@ -5,7 +5,7 @@
 #ifndef RNNP_AUTOTUNE_TRIAL_H
 #define RNNP_AUTOTUNE_TRIAL_H
 
-#include "search.h"
+#include "space.h"
 
 typedef struct rnnp_stand rnnp_stand;
 typedef struct rnnp_prepared rnnp_prepared; /* a choice made ready to run */

@@ -93,7 +93,8 @@ static rnnp_status read_shapes(const rnnp_context *context, const rnnp_shape *gi
     return status;
 }
 
-void rnnp_subject_init(rnnp_subject *u, const rnnp_context *context, const rnnp_shape *s, size_t threads)
+/* Layers with the usual activations in the usual class, and without choices. */
+static void make_subject(rnnp_subject *u, const rnnp_context *context, const rnnp_shape *s, size_t threads)
 {
     *u = (rnnp_subject){.shape = *s,
                         .threads = threads,
@@ -178,7 +179,7 @@ static void init_subject(const tuning *t, const rnnp_record_host *host, const rn
 {
     rnnp_record_found found;
 
-    rnnp_subject_init(subject, t->context, shape, t->options->threads);
+    make_subject(subject, t->context, shape, t->options->threads);
     for (size_t l = 0; subject->layers > 1 && l < subject->layers; l++)
         rnnp_choice_find(t->context, t->records, host, NULL, shape->batch, shape->steps, t->options->threads,
                          &subject->layer[l], &found);
@@ -235,7 +236,7 @@ static double need_of(const tuning *t, const rnnp_shape *shape)
 {
     rnnp_subject subject;
 
-    rnnp_subject_init(&subject, t->context, shape, t->options->threads);
+    make_subject(&subject, t->context, shape, t->options->threads);
     return rnnp_search_need(t->context, &t->machine, &subject);
 }
 

@@ -162,11 +162,11 @@ typedef struct rnnp_load_options {
                          * reads or writes; about a nanosecond each. 0 (default): 2^30, and 16 for each byte of the
                          * file */
     size_t max_nodes;   /* 0 (default): 262144 */
-    int compare_packed; /* packed files: 1: whenever a plan first takes packed weights of the file, the original weights,
-                         * which every file holds, are packed too, and other bytes are refused (rnnp_plan_create:
-                         * RNNP_ERR_FORMAT). A file whose writer is not trusted may hold other weights for one
-                         * instruction set than for another, with right checksums. 0 (default): not compared, as it
-                         * takes the time of packing, and memory for one node */
+    int compare_packed; /* packed files: 1: whenever a plan first takes packed weights of the file, the original
+                         * weights, which every file holds, are packed too, and other bytes are refused
+                         * (rnnp_plan_create: RNNP_ERR_FORMAT). A file whose writer is not trusted may hold other
+                         * weights for one instruction set than for another, with right checksums. 0 (default): not
+                         * compared, as it takes the time of packing, and memory for one node */
     const char *directory; /* rnnp_onnx_open_memory: folder of external data; NULL (default): such models are refused */
 } rnnp_load_options;
 
@@ -175,9 +175,9 @@ RNNP_API void rnnp_load_options_init(rnnp_load_options *options);
 /* ---- Layers ------------------------------------------------------------------------------------ */
 
 /*
- * rnnp_model_set_layer_name() names the layers from here on, so that their weights can be told apart in files and by a trainer
- * (train.h): NAME.W, .R, .B, .P of recurrent layers (as in ONNX), NAME.kernel and .bias of dense ones, NAME.table of an
- * embedding. NULL: weights are numbered again, as they are without this call.
+ * rnnp_model_set_layer_name() names the layers from here on, so that their weights can be told apart in files and by a
+ * trainer (train.h): NAME.W, .R, .B, .P of recurrent layers (as in ONNX), NAME.kernel and .bias of dense ones,
+ * NAME.table of an embedding. NULL: weights are numbered again, as they are without this call.
  *
  * Returns RNNP_OK; RNNP_ERR_ARG for a name of no or more than 63 characters; RNNP_ERR_MEMORY.
  */
@@ -326,8 +326,8 @@ RNNP_API rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_o
 RNNP_API void rnnp_plan_destroy(rnnp_plan *plan);
 
 /*
- * rnnp_model_release_weights() frees the elements of constants that plans have in packed form and nothing else reads, so that
- * weights are in memory once. To be called when all plans of the model are made.
+ * rnnp_model_release_weights() frees the elements of constants that plans have in packed form and nothing else reads,
+ * so that weights are in memory once. To be called when all plans of the model are made.
  *
  *   bytes    how many were freed; may be NULL. Constants below about 8 KiB and those of packed files (packed.h), which
  *            cost no memory, stay

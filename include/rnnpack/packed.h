@@ -66,8 +66,8 @@ RNNP_API int rnnp_packed_is_file(const char *path);
 
 /*
  * rnnp_packed_open_file() maps a file and makes a closed model of it. The model owns the map. options (model.h) may be
- * NULL for the defaults. options->max_bytes counts the model and not the map; the defaults of max_bytes and max_work are
- * those of an ONNX file of the same size.
+ * NULL for the defaults. options->max_bytes counts the model and not the map; the defaults of max_bytes and max_work
+ * are those of an ONNX file of the same size.
  *
  * Header, graph and the constants that are not merely packed are compared with their checksums here; packed weights,
  * and originals that something is packed from, when a plan first needs them (rnnp_plan_create then says

@@ -153,8 +153,8 @@ enum { RNNP_RECORDS_TEXT_BYTES = 64 << 20 }; /* the most that is read or written
 RNNP_API rnnp_status rnnp_records_open_memory(const rnnp_context *context, const char *name, const char *text,
                                               size_t bytes, rnnp_records **set);
 
-/* Gives the text to `write` in pieces, first to last, until it returns other than 0: then RNNP_ERR_IO without a sentence,
- * since the caller knows why. Allocates nothing. */
+/* Gives the text to `write` in pieces, first to last, until it returns other than 0: then RNNP_ERR_IO without a
+ * sentence, since the caller knows why. Allocates nothing. */
 RNNP_API rnnp_status rnnp_records_write(const rnnp_records *set, rnnp_write_fn write, void *user);
 
 /* ---- Files ------------------------------------------------------------------------------------- */
@@ -164,8 +164,8 @@ enum { RNNP_RECORDS_PATH = 4096, RNNP_RECORDS_WAIT_MS = 10000 };
 /*
  * rnnp_records_open_file() reads a file. It takes no lock and never waits for a writer: a file is replaced as a whole.
  *
- * Returns  as rnnp_records_open_memory; RNNP_ERR_IO when the file cannot be read or is no regular file; RNNP_ERR_FORMAT when
- *          it is larger than RNNP_RECORDS_TEXT_BYTES
+ * Returns  as rnnp_records_open_memory; RNNP_ERR_IO when the file cannot be read or is no regular file; RNNP_ERR_FORMAT
+ *          when it is larger than RNNP_RECORDS_TEXT_BYTES
  */
 RNNP_API rnnp_status rnnp_records_open_file(const rnnp_context *context, const char *path, rnnp_records **set);
 
@@ -191,10 +191,10 @@ RNNP_API rnnp_status rnnp_records_edit(const rnnp_context *context, const char *
                                        rnnp_records_edit_fn edit, void *user);
 
 /*
- * rnnp_records_open_default() reads the first of these that exists: `path`; $RNNPACK_RECORDS; $XDG_CACHE_HOME/rnnpack/records,
- * or ~/.cache/rnnpack/records; /var/cache/rnnpack/records; /etc/rnnpack/records. Without any the set is empty. A `path`
- * that is missing is an error; a missing $RNNPACK_RECORDS is passed over as the others are, and the context's log says
- * so. What is there and cannot be read, or is damaged, is an error.
+ * rnnp_records_open_default() reads the first of these that exists: `path`; $RNNPACK_RECORDS;
+ * $XDG_CACHE_HOME/rnnpack/records, or ~/.cache/rnnpack/records; /var/cache/rnnpack/records; /etc/rnnpack/records.
+ * Without any the set is empty. A `path` that is missing is an error; a missing $RNNPACK_RECORDS is passed over as the
+ * others are, and the context's log says so. What is there and cannot be read, or is damaged, is an error.
  *
  * Who names a file (path, $RNNPACK_RECORDS) vouches for it. From the other places a file is read only if this user or
  * root owns it and its folder, and nobody else may write to either (mode bits; a folder with the sticky bit, and root's

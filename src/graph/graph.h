@@ -323,8 +323,8 @@ struct rnnp_model {
 /* Total elements of a shape; SIZE_MAX when a dimension is a symbol or the product overflows. */
 size_t rnnp_meta_elements(const rnnp_meta *meta);
 size_t rnnp_meta_bytes(const rnnp_meta *meta);
-/* rnnp_model_add_constant with elements that stay where they are: `tensor` outlives the model, and until checksum has been
- * compared nothing may read it (rnnp_constant_need). */
+/* rnnp_model_add_constant with elements that stay where they are: `tensor` outlives the model, and until checksum has
+ * been compared nothing may read it (rnnp_constant_need). */
 rnnp_status rnnp_model_constant_sealed(struct rnnp_model *model, const char *name, const rnnp_tensor *tensor,
                                        uint64_t checksum, rnnp_value *value);
 /* RNNP_OK when the elements of a value may be read: RNNP_ERR_STATE for a constant that was released, RNNP_ERR_FORMAT

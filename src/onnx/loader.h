@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside the ONNX component: a parsed file (parse.c), its tensors (tensor.c), the names of its values (names.c), and
- * its graph (load.c). saver.h is the way back.
+ * Inside the ONNX component: a parsed file (parse.c), its tensors and attributes (tensor.c), the names of its values
+ * (names.c), and its graph (load.c). saver.h is the way back.
  */
 #ifndef RNNP_ONNX_LOADER_H
 #define RNNP_ONNX_LOADER_H

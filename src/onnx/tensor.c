@@ -178,3 +178,72 @@ rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char 
     t->data = *own;
     return RNNP_OK;
 }
+
+/* ---- Attributes ---- */
+
+static rnnp_status text(loader *l, const ProtobufCBinaryData *from, const char **to)
+{
+    char *s = loader_alloc(l, from->len + 1);
+    if (!s) return RNNP_ERR_MEMORY;
+    if (from->len) memcpy(s, from->data, from->len);
+    s[from->len] = 0;
+    *to = s;
+    return RNNP_OK;
+}
+
+rnnp_status loader_attribute(loader *l, const Onnx__AttributeProto *a, const char *node, rnnp_attr *out)
+{
+    rnnp_status status = RNNP_OK;
+    *out = (rnnp_attr){.name = a->name ? a->name : ""};
+    if (a->ref_attr_name && *a->ref_attr_name)
+        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: attribute %s refers to a function's", node,
+                         out->name);
+    switch (a->type) {
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT:
+        out->kind = RNNP_ATTR_INT;
+        out->i = a->i;
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT:
+        out->kind = RNNP_ATTR_FLOAT;
+        out->f = a->f;
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING:
+        out->kind = RNNP_ATTR_STRING;
+        status = text(l, &a->s, &out->s);
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
+        out->kind = RNNP_ATTR_INTS;
+        out->ints = a->ints;
+        out->count = a->n_ints;
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS:
+        out->kind = RNNP_ATTR_FLOATS;
+        out->floats = a->floats;
+        out->count = a->n_floats;
+        break;
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS: {
+        const char **strings = loader_alloc(l, a->n_strings * sizeof *strings);
+        if (!strings) return RNNP_ERR_MEMORY;
+        out->kind = RNNP_ATTR_STRINGS;
+        out->strings = strings;
+        out->count = a->n_strings;
+        for (size_t i = 0; i < a->n_strings && status == RNNP_OK; i++) status = text(l, &a->strings[i], &strings[i]);
+        break;
+    }
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR: {
+        rnnp_tensor *t = loader_alloc(l, sizeof *t);
+        void *own;
+        if (!t) return RNNP_ERR_MEMORY;
+        if (!a->t)
+            return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s: attribute %s has no tensor", node, out->name);
+        out->kind = RNNP_ATTR_TENSOR;
+        out->tensor = t;
+        status = loader_tensor(l, a->t, out->name, t, &own);
+        break;
+    }
+    default:
+        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: attribute %s has type %d, which is not supported",
+                         node, out->name, (int)a->type);
+    }
+    return status;
+}

@@ -3,7 +3,7 @@
  * The library's own team, or a view of the host's pool: its threads, and the calls that they work on.
  */
 #define _GNU_SOURCE
-#include "team.h"
+#include "round.h"
 
 #include <signal.h>
 
@@ -105,28 +105,6 @@ static void free_team(rnnp_team *team)
     allocator.free(allocator.user, team, team->bytes);
 }
 
-static void init_atomics(rnnp_team *team)
-{
-    rnnp_open_call *open = &team->open;
-
-    atomic_init(&open->version, 0);
-    atomic_init(&open->phase, NULL);
-    atomic_init(&open->work, NULL);
-    atomic_init(&open->arg, NULL);
-    atomic_init(&open->shares, 0);
-    atomic_init(&open->first, 0);
-    atomic_init(&open->end, 0);
-    atomic_init(&open->each, 0);
-    atomic_init(&open->mode, 0);
-    atomic_init(&team->busy, 0);
-    atomic_init(&team->ending, 0);
-    atomic_init(&team->alone_until, 0);
-    atomic_init(&team->reported, 0);
-    atomic_init(&team->ended, 0);
-    rnnp_event_init(&team->call);
-    rnnp_event_init(&team->round);
-}
-
 rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, size_t budget, const rnnp_parallel *host,
                              rnnp_team **team)
 {
@@ -141,10 +119,10 @@ rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, si
     rnnp_team *t = allocator->alloc(allocator->user, bytes, _Alignof(rnnp_team));
     if (!t) return RNNP_ERR_MEMORY;
     const int has_cpus = threads <= budget;
+    /* Zeros are what atomic_init would set, too. */
     *t = (rnnp_team){.allocator = *allocator, .threads = threads, .bytes = bytes, .backs_off = has_cpus && !host};
     t->patience = has_cpus ? RNNP_PATIENCE : RNNP_IMPATIENCE;
     t->idle = has_cpus ? RNNP_IDLE : RNNP_IMPATIENCE;
-    init_atomics(t);
     rnnp_event_lock_init(&t->lock);
     if (host) {
         t->host = *host;
@@ -153,7 +131,6 @@ rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, si
     }
     for (size_t i = 0; i < members; i++) {
         t->members[i] = (rnnp_member){.team = t, .index = i};
-        atomic_init(&t->members[i].share, 0);
         atomic_init(&t->members[i].by, i);
         rnnp_place_init(&t->members[i].place);
     }

@@ -3,7 +3,7 @@
  * A caller's batch, checked before anything is computed.
  */
 #include "real.h"
-#include "trainer.h"
+#include "training.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -11,7 +11,7 @@
 #include "../packed/packed.h"
 #include "../packed/words.h"
 #include "real.h"
-#include "trainer.h"
+#include "training.h"
 
 #include <errno.h>
 #include <fcntl.h>

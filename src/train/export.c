@@ -3,7 +3,7 @@
  * A new model with the parameters as they are: the trainer's model built again.
  */
 #include "../graph/visit.h"
-#include "trainer.h"
+#include "training.h"
 
 typedef struct builder {
     const rnnp_trainer *trainer;

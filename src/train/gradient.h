@@ -81,14 +81,26 @@ typedef struct rnnp_gradient {
 /* Input or output i of a mask; bit 31 stands for all from 31 on. */
 static inline int rnnp_gradient_bit(unsigned mask, size_t i) { return (int)(mask >> (i < 31 ? i : 31) & 1); }
 
+/* Whether a node passes its output 0 on as it is. A row with a forward of its own is never a view (Dropout). */
+static inline int rnnp_gradient_is_view(const rnnp_node *node, const rnnp_gradient *row, const rnnp_meta *inputs,
+                                        const rnnp_meta *outputs)
+{
+    return !(row && row->forward) && (node->op->is_view || (node->op->view && node->op->view(node, inputs, outputs)));
+}
+
+/* Whether input i has a gradient. Operators without a row are refused where that matters: all of theirs would have. */
+static inline int rnnp_gradient_flows(const rnnp_gradient *row, int view, size_t i)
+{
+    return view ? i == 0 : !row || rnnp_gradient_bit(row->inputs, i);
+}
+
 /* Whether an input is a constant of the model, and so a parameter if it has a gradient. */
 static inline int rnnp_gradient_constant(const rnnp_node *node, size_t input)
 {
     return input < node->n_inputs && node->input_metas[input].known != NULL;
 }
 
-/* The row of an operator, or NULL when it has no gradient. Views (op->is_view, op->view) need no row: they share their
- * root's gradient. A row with a forward of its own is never a view, whatever op->view says (Dropout). */
+/* The row of an operator, or NULL when it has no gradient. Views need none: they share their root's. */
 const rnnp_gradient *rnnp_gradient_find(const char *op);
 
 #endif

@@ -4,7 +4,7 @@
  * between has a gradient.
  */
 #include "../graph/ops/params.h"
-#include "trainer.h"
+#include "training.h"
 
 #include <string.h>
 
@@ -110,13 +110,6 @@ static rnnp_status find_loss(rnnp_trainer *t)
 
 /* ---- What leads to it ---- */
 
-int rnnp_train_is_view(const rnnp_node *node, const rnnp_gradient *row, const rnnp_meta *inputs,
-                       const rnnp_meta *outputs)
-{
-    if (row && row->forward) return 0;
-    return node->op->is_view || (node->op->view && node->op->view(node, inputs, outputs));
-}
-
 /* The node's metas as training knows them: parameters are not known. */
 static void symbolic_metas(const rnnp_trainer *t, const rnnp_node *node, rnnp_meta *inputs, rnnp_meta *outputs)
 {
@@ -152,12 +145,11 @@ static void mark_leading(rnnp_trainer *t, rnnp_meta *inputs, rnnp_meta *outputs)
 
         if (!any_output(node, t->leads)) continue;
         symbolic_metas(t, node, inputs, outputs);
-        const int view = rnnp_train_is_view(node, row, inputs, outputs);
+        const int view = rnnp_gradient_is_view(node, row, inputs, outputs);
         for (size_t i = 0; i < node->n_inputs; i++) {
             const int32_t v = node->inputs[i];
 
-            if (v != RNNP_NONE && model->values[v].meta.dtype == RNNP_DTYPE_F32 &&
-                (view ? i == 0 : !row || rnnp_gradient_bit(row->inputs, i)))
+            if (v != RNNP_NONE && model->values[v].meta.dtype == RNNP_DTYPE_F32 && rnnp_gradient_flows(row, view, i))
                 t->leads[v] = 1;
         }
     }
@@ -175,10 +167,10 @@ static rnnp_status check_nodes(const rnnp_trainer *t, uint8_t *moves, rnnp_meta 
         int moved = 0;
 
         symbolic_metas(t, node, inputs, outputs);
-        const int view = rnnp_train_is_view(node, row, inputs, outputs);
+        const int view = rnnp_gradient_is_view(node, row, inputs, outputs);
         for (size_t i = 0; i < node->n_inputs; i++)
             moved |= node->inputs[i] != RNNP_NONE && moves[node->inputs[i]] && t->leads[node->inputs[i]] &&
-                     (view ? i == 0 : !row || rnnp_gradient_bit(row->inputs, i));
+                     rnnp_gradient_flows(row, view, i);
         if (!moved || !any_output(node, t->leads)) continue;
         for (size_t i = 0; i < node->n_outputs; i++) {
             if (node->outputs[i] != RNNP_NONE) moves[node->outputs[i]] = 1;
@@ -186,16 +178,7 @@ static rnnp_status check_nodes(const rnnp_trainer *t, uint8_t *moves, rnnp_meta 
         if (!view && !row)
             return rnnp_node_fail(t->context, node, RNNP_ERR_UNSUPPORTED,
                                   "has no gradient, and lies between a parameter and the loss");
-        const rnnp_gradient_shape shape = {
-            .context = t->context,
-            .select = &t->context->selection,
-            .math = t->options.math,
-            .node = node,
-            .inputs = inputs,
-            .outputs = outputs,
-            .recompute = t->options.recompute,
-            .recurrent_dropout = t->options.recurrent_dropout,
-        };
+        const rnnp_gradient_shape shape = rnnp_train_shape(t, node, inputs, outputs);
         const rnnp_status status = row && row->check && !view ? row->check(&shape) : RNNP_OK;
         if (status != RNNP_OK) return status;
     }

@@ -5,7 +5,7 @@
  */
 #include "initialise.h"
 #include "real.h"
-#include "trainer.h"
+#include "training.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,6 +4,7 @@
  */
 #include "random.h"
 #include "real.h"
+#include "rnnpack/train.h"
 
 #include <math.h>
 
@@ -109,4 +110,11 @@ void rnnp_random_order(const rnnp_random *random, size_t n, uint32_t *order)
             order[other] = swap;
         }
     }
+}
+
+void rnnp_train_order(uint64_t seed, uint64_t which, size_t n, uint32_t *order)
+{
+    const rnnp_random random = {.seed = seed, .step = which, .use = RNNP_RANDOM_ORDER};
+
+    rnnp_random_order(&random, n, order);
 }

@@ -10,7 +10,7 @@
  * about log2 S gradients is all it needs. What is left on the stacks are nodes of the tree, in the order of their
  * slices; they are added in the end, element by element in the same order, so that threads can share the elements.
  */
-#include "trainer.h"
+#include "training.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
  *
  * One slice, forwards and backwards.
  */
-#include "trainer.h"
+#include "training.h"
 
 #include <string.h>
 
@@ -21,7 +21,8 @@ static void row_blocks(const rnnp_meta *meta, size_t axis, size_t *blocks, size_
     }
 }
 
-void rnnp_rows_gather(void *part, const void *whole, const rnnp_meta *meta, size_t axis, size_t rows, size_t first)
+/* Rows [first, first + n) of a tensor with `rows` of them, n as meta says, to a tensor of n rows. */
+static void gather(void *part, const void *whole, const rnnp_meta *meta, size_t axis, size_t rows, size_t first)
 {
     const size_t n = (size_t)meta->dim[axis];
     size_t blocks, bytes;
@@ -31,7 +32,8 @@ void rnnp_rows_gather(void *part, const void *whole, const rnnp_meta *meta, size
         memcpy((char *)part + i * n * bytes, (const char *)whole + (i * rows + first) * bytes, n * bytes);
 }
 
-void rnnp_rows_scatter(const void *part, void *whole, const rnnp_meta *meta, size_t axis, size_t rows, size_t first)
+/* And back. */
+static void scatter(const void *part, void *whole, const rnnp_meta *meta, size_t axis, size_t rows, size_t first)
 {
     const size_t n = (size_t)meta->dim[axis];
     size_t blocks, bytes;
@@ -129,8 +131,8 @@ static void gather_inputs(const rnnp_tape_run *run)
         const int32_t v = model->inputs[i];
 
         if (tape->storage[v] == RNNP_TAPE_MEMORY)
-            rnnp_rows_gather(run->memory + tape->offset[v], run->pass->batch->inputs[i].data, &tape->meta[v],
-                             (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first);
+            gather(run->memory + tape->offset[v], run->pass->batch->inputs[i].data, &tape->meta[v],
+                   (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first);
     }
 }
 
@@ -187,7 +189,7 @@ static void scatter_outputs(const rnnp_tape_run *run)
         void *data = run->pass->batch->outputs[k].data;
 
         if (data && t->rows.axis[v] != RNNP_TIME_NONE)
-            rnnp_rows_scatter(value_of(run, v), data, meta, (size_t)t->rows.axis[v], run->pass->rows, run->first);
+            scatter(value_of(run, v), data, meta, (size_t)t->rows.axis[v], run->pass->rows, run->first);
         else if (data && run->first == 0 && rnnp_meta_bytes(meta)) /* the same for all rows */
             memcpy(data, value_of(run, v), rnnp_meta_bytes(meta));
     }
@@ -204,7 +206,7 @@ static const void *gather_like(const rnnp_tape_run *run, const rnnp_tensor *tens
 
     memcpy(meta.dim, tensor->shape, tensor->rank * sizeof *tensor->shape);
     meta.dim[axis] = (int64_t)run->tape->rows;
-    rnnp_rows_gather(run->memory + offset, tensor->data, &meta, axis, run->pass->rows, run->first);
+    gather(run->memory + offset, tensor->data, &meta, axis, run->pass->rows, run->first);
     return run->memory + offset;
 }
 
@@ -289,8 +291,8 @@ static void scatter_d_inputs(const rnnp_tape_run *run)
         const int32_t v = model->inputs[i];
 
         if (tape->wanted[i] && tape->needed[v])
-            rnnp_rows_scatter(gradient_of(run, v), run->pass->batch->d_inputs[i].data, &tape->meta[v],
-                              (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first);
+            scatter(gradient_of(run, v), run->pass->batch->d_inputs[i].data, &tape->meta[v],
+                    (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first);
     }
 }
 
@@ -314,4 +316,11 @@ rnnp_status rnnp_tape_run_slice(const rnnp_tape_run *run, double *loss)
     }
     if (status == RNNP_OK) scatter_d_inputs(run);
     return status;
+}
+
+void rnnp_tape_destroy(const rnnp_context *context, rnnp_tape *tape)
+{
+    struct rnnp_block *arena = tape ? tape->arena : NULL;
+
+    rnnp_arena_free(context, &arena); /* the tape is in it */
 }

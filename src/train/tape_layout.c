@@ -2,7 +2,7 @@
  *
  * From concrete input shapes to a tape: which nodes are called, forwards and backwards.
  */
-#include "tape_layout.h"
+#include "training.h"
 
 #include <string.h>
 
@@ -72,7 +72,7 @@ static void follow(rnnp_tape_layout *l, uint8_t *nodes)
             needed |= node->outputs[i] != RNNP_NONE && l->live[node->outputs[i]];
         if (!needed || l->evaluated[n]) continue;
         gather(l, node);
-        nodes[n] = !rnnp_train_is_view(node, rnnp_gradient_find(node->op->name), l->inf.in, l->inf.out);
+        nodes[n] = !rnnp_gradient_is_view(node, rnnp_gradient_find(node->op->name), l->inf.in, l->inf.out);
         for (size_t i = 0; i < (nodes[n] ? node->n_inputs : 1); i++) {
             if (node->inputs[i] != RNNP_NONE) l->live[node->inputs[i]] = 1;
         }
@@ -110,14 +110,6 @@ static void choose_calls(rnnp_tape_layout *l)
 }
 
 /* ---- What has a gradient ---- */
-
-int rnnp_tape_flows(const rnnp_tape_layout *l, const rnnp_node *node, const rnnp_gradient *row, int view, size_t i)
-{
-    const int32_t v = node->inputs[i];
-
-    return v != RNNP_NONE && l->trainer->leads[v] && l->moves[v] &&
-           (view ? i == 0 : !row || rnnp_gradient_bit(row->inputs, i));
-}
 
 static rnnp_status choose_gradients(rnnp_tape_layout *l)
 {
@@ -187,16 +179,7 @@ static rnnp_status make_call(rnnp_tape_layout *l, size_t n, rnnp_tape_call *call
     memcpy(inputs, l->inf.in, in * sizeof *inputs);
     memcpy(outputs, l->inf.out, out * sizeof *outputs);
     call->row = rnnp_gradient_find(node->op->name);
-    call->shape = (rnnp_gradient_shape){
-        .context = context,
-        .select = &context->selection,
-        .math = t->options.math,
-        .node = node,
-        .inputs = inputs,
-        .outputs = outputs,
-        .recompute = t->options.recompute,
-        .recurrent_dropout = t->options.recurrent_dropout,
-    };
+    call->shape = rnnp_train_shape(t, node, inputs, outputs);
     call->for_loss = l->for_loss[n];
     call->batch_axis = rows_axis(l, node);
     for (size_t i = 0; i < node->n_outputs && call->row; i++)
@@ -293,11 +276,4 @@ rnnp_status rnnp_tape_create(const rnnp_trainer *trainer, const rnnp_meta *input
         rnnp_tape_destroy(trainer->context, p);
     }
     return status;
-}
-
-void rnnp_tape_destroy(const rnnp_context *context, rnnp_tape *tape)
-{
-    struct rnnp_block *arena = tape ? tape->arena : NULL;
-
-    rnnp_arena_free(context, &arena); /* the tape is in it */
 }

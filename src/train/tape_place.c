@@ -2,7 +2,7 @@
  *
  * Where a slice's values, gradients, kept memory and workspaces live.
  */
-#include "tape_layout.h"
+#include "training.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  */
 #include "../fpmode.h"
 #include "options.h"
-#include "trainer.h"
+#include "training.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * lanes by halves (8, 4, 2, 1); blocks, those of frozen parameters as 0, in the tree of slices.c.
  */
 #include "real.h"
-#include "trainer.h"
+#include "training.h"
 
 #include <math.h>
 

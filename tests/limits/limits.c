@@ -141,8 +141,8 @@ static void run_in_turn(void *user, size_t n, void (*task)(void *arg, size_t i),
     for (size_t i = 0; i < n; i++) task(arg, i);
 }
 
-/* Three tasks in turn on one thread have the rate of one thread, not of three. The best of twenty bursts each is compared:
- * another process may take the CPU for whole bursts. Twice as much leaves room for a changing clock. */
+/* Three tasks in turn on one thread have the rate of one thread, not of three. The best of twenty bursts each is
+ * compared: another process may take the CPU for whole bursts. Twice as much leaves room for a changing clock. */
 static void in_turn(void **state)
 {
     (void)state;

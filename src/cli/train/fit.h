@@ -83,8 +83,8 @@ int scores_measure(scores *s, const train_config *config);
 /* Smaller is better; NaN where it makes no sense. */
 double scores_value(const scores *s, const train_config *config);
 void scores_print(const scores *s, const dataset *set, const train_config *config, const char *what);
-/* As docs/reference/training.md says: a table when the name ends in .csv, else an array [sequences of the set][classes], or
- * [sequences] of errors, NaN where nothing was asked. */
+/* As docs/reference/training.md says: a table when the name ends in .csv, else an array [sequences of the
+ * set][classes], or [sequences] of errors, NaN where nothing was asked. */
 int scores_write(const scores *s, const train_config *config, const dataset *set, const char *path);
 
 /* ---- fit.c ---- */

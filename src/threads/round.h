@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside a team of own workers: its rounds (round.c), and when it backs off (back_off.c).
+ * Inside a team of own workers: its rounds, and when it backs off.
  */
-#ifndef RNNP_TEAM_H
-#define RNNP_TEAM_H
+#ifndef RNNP_ROUND_H
+#define RNNP_ROUND_H
 
 #include "../clock.h"
 #include "../fpmode.h"
@@ -77,7 +77,7 @@ struct rnnp_team {
     rnnp_member members[];     /* threads */
 };
 
-/* ---- Rounds (round.c) ---- */
+/* ---- Rounds ---- */
 
 /* One thread's part in a call. */
 typedef struct rnnp_part {
@@ -114,9 +114,8 @@ void rnnp_release(rnnp_part *part, rnnp_count r);
 /* 1 when the event's count is not `seen` any more, within `patience`. */
 int rnnp_spin(const rnnp_event *event, unsigned seen, rnnp_count patience);
 
-/* ---- Backing off (back_off.c) ---- */
+/* ---- Backing off ---- */
 
-void rnnp_report(rnnp_team *team, rnnp_count lost);
 /* For the owner: whether it works alone for now. When that has just ended workers must be invited, and *invite is set.
  */
 int rnnp_works_alone(rnnp_team *team, int *invite);
