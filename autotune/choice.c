@@ -168,6 +168,7 @@ void rnnp_choice_find(const rnnp_context *context, const rnnp_records *records, 
 
     rnnp_choice_key(layer, batch, steps, threads, &key);
     layer->choice = (rnnp_recurrent_choice){.chunk = 0};
+    rnnp_record_found_init(found);
     if (rnnp_records_find(records, host, &key, rnnp_choice_usable, &scope, found) == RNNP_OK && found->record)
         rnnp_choice_read(found->record->choice, &layer->choice);
 }
@@ -216,6 +217,7 @@ void rnnp_choice_find_product(const rnnp_context *context, const rnnp_records *r
     rnnp_product chosen;
 
     rnnp_shape_key(shape, threads, &key);
+    rnnp_record_found_init(found);
     if (rnnp_records_find(records, host, &key, rnnp_product_usable, &scope, found) != RNNP_OK || !found->record) return;
     rnnp_product_read(found->record->choice, &chosen);
     product->kernel = chosen.kernel ? chosen.kernel : product->kernel;
@@ -269,6 +271,7 @@ void rnnp_choice_find_stack(const rnnp_records *records, const rnnp_record_host 
 
     rnnp_shape_key(shape, threads, &key);
     *choice = (rnnp_stack_choice){.task = 0};
+    rnnp_record_found_init(found);
     if (rnnp_records_find(records, host, &key, rnnp_stack_usable, NULL, found) == RNNP_OK && found->record)
         rnnp_stack_read(found->record->choice, choice);
 }

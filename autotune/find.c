@@ -3,6 +3,7 @@
  * From a key to a record: the exact one, else the nearest, in the set and then in the shipped table.
  */
 #include "../src/context.h"
+#include "../src/structs.h"
 #include "set.h"
 
 #include <inttypes.h>
@@ -138,7 +139,6 @@ rnnp_status rnnp_records_find_in(const rnnp_records *set, const rnnp_default *ta
 {
     size_t i, end;
 
-    if (!found) return RNNP_ERR_ARG;
     *found = (rnnp_record_found){.match = RNNP_MATCH_NONE};
     if (!host || !key || !rnnp_fields_check(rnnp_host_fields, RNNP_HOST_FIELDS, host, found->reason) ||
         !rnnp_fields_check(rnnp_record_fields, RNNP_KEY_FIELDS, key, found->reason))
@@ -169,5 +169,12 @@ rnnp_status rnnp_records_find_in(const rnnp_records *set, const rnnp_default *ta
 rnnp_status rnnp_records_find(const rnnp_records *set, const rnnp_record_host *host, const rnnp_record_key *key,
                               rnnp_record_usable_fn usable_fn, void *user, rnnp_record_found *found)
 {
-    return rnnp_records_find_in(set, rnnp_defaults, host, key, usable_fn, user, found);
+    const rnnp_context *context = set ? set->context : NULL;
+    rnnp_record_found full;
+    rnnp_status status = RNNP_STRUCT_CHECK(context, rnnp_record_found, found);
+
+    if (status != RNNP_OK) return status;
+    status = rnnp_records_find_in(set, rnnp_defaults, host, key, usable_fn, user, &full);
+    RNNP_STRUCT_WRITE(context, rnnp_record_found, &full, found);
+    return status;
 }

@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "../src/context.h"
+#include "../src/structs.h"
 #include "set.h"
 
 #include <errno.h>
@@ -157,7 +158,10 @@ size_t rnnp_records_place_count(const char *path)
 
 rnnp_status rnnp_records_place_info(const char *path, size_t index, rnnp_records_place *place)
 {
-    return place && rnnp_records_place_under("", path, index, place) ? RNNP_OK : RNNP_ERR_ARG;
+    rnnp_records_place full;
+
+    if (!rnnp_records_place_under("", path, index, &full)) return RNNP_ERR_ARG;
+    return RNNP_STRUCT_WRITE(NULL, rnnp_records_place, &full, place);
 }
 
 rnnp_status rnnp_records_open_default(const rnnp_context *context, const char *path, char *file, rnnp_records **set)

@@ -290,7 +290,7 @@ static int move_to(search *s, rnnp_stand *stand)
 
 /* Fresh rounds of the winner and the default in several places, as long as the winner wins; what the last ones say is
  * what counts. Nothing to do for the default. */
-static void confirm(search *s, rnnp_context *context, const rnnp_subject *run, const candidate *winner)
+static void confirm(search *s, const rnnp_context *context, const rnnp_subject *run, const candidate *winner)
 {
     rnnp_stand *place[PLACES] = {s->stand}; /* all are kept to the end, so that no two share memory */
     int wins = winner != &s->all[0];
@@ -369,7 +369,7 @@ double rnnp_search_need(const rnnp_context *context, const rnnp_machine *machine
            LEAST_SAMPLES * sample_seconds(call_ns, subject->threads);
 }
 
-rnnp_status rnnp_search(rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
+rnnp_status rnnp_search(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
                         const rnnp_search_options *options, rnnp_search_result *result)
 {
     const rnnp_subject run = shorten(context, machine, subject);

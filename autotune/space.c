@@ -14,7 +14,7 @@
 
 /* ---- The machine ---- */
 
-rnnp_status rnnp_machine_measure(rnnp_context *context, rnnp_machine *machine)
+rnnp_status rnnp_machine_measure(const rnnp_context *context, rnnp_machine *machine)
 {
     enum { BURSTS = 3 };
     const double seconds = 5e-4, ns = 1e-9;

@@ -13,7 +13,7 @@ typedef struct rnnp_machine {
     double bytes_per_ns[RNNP_HOME_COUNT]; /* weights by their home */
     double barrier_ns;
 } rnnp_machine;
-rnnp_status rnnp_machine_measure(rnnp_context *context, rnnp_machine *machine);
+rnnp_status rnnp_machine_measure(const rnnp_context *context, rnnp_machine *machine);
 
 /* What is tuned. */
 typedef struct rnnp_subject {

@@ -27,7 +27,7 @@ struct rnnp_prepared {
 };
 
 struct rnnp_stand {
-    rnnp_context *context;
+    const rnnp_context *context;
     rnnp_subject subject;
     size_t turn;
     size_t weights, inputs, states, outputs; /* floats */
@@ -98,7 +98,7 @@ static void measure(rnnp_stand *s)
     }
 }
 
-rnnp_status rnnp_stand_create(rnnp_context *context, const rnnp_subject *subject, rnnp_stand **stand)
+rnnp_status rnnp_stand_create(const rnnp_context *context, const rnnp_subject *subject, rnnp_stand **stand)
 {
     const rnnp_shape *shape = &subject->shape;
 

@@ -11,7 +11,7 @@ typedef struct rnnp_stand rnnp_stand;
 typedef struct rnnp_prepared rnnp_prepared; /* a choice made ready to run */
 
 /* RNNP_ERR_MEMORY. */
-rnnp_status rnnp_stand_create(rnnp_context *context, const rnnp_subject *subject, rnnp_stand **stand);
+rnnp_status rnnp_stand_create(const rnnp_context *context, const rnnp_subject *subject, rnnp_stand **stand);
 void rnnp_stand_destroy(rnnp_stand *stand);
 
 /* Makes a choice ready and packs the weights as it wants them, once for each layout. NULL when memory does not suffice.

@@ -15,21 +15,14 @@
 
 enum { MOST_SIZE = 1 << 20 };
 
-void rnnp_tune_options_init(rnnp_tune_options *options)
-{
-    if (options) *options = (rnnp_tune_options){.struct_size = sizeof *options, .seconds = 10};
-}
-
 static rnnp_status read_options(const rnnp_context *context, const rnnp_tune_options *given, rnnp_tune_options *o)
 {
     const size_t team = rnnp_team_threads(context->team);
 
-    rnnp_tune_options_init(o);
-    if (given) {
-        if (given->struct_size < sizeof given->struct_size)
-            return rnnp_fail(context, RNNP_ERR_ARG, "tune options: struct_size is %zu", given->struct_size);
-        memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
-    }
+    const rnnp_status status = RNNP_STRUCT_READ(context, rnnp_tune_options, given, o);
+
+    if (status != RNNP_OK) return status;
+    if (o->seconds == 0) o->seconds = 10;
     if (!(o->seconds > 0) || !(o->seconds <= 1e6))
         return rnnp_fail(context, RNNP_ERR_ARG, "tune options: seconds is %g", o->seconds);
     o->threads = o->threads && o->threads < team ? o->threads : team;
@@ -39,7 +32,7 @@ static rnnp_status read_options(const rnnp_context *context, const rnnp_tune_opt
 static int is_layer(const rnnp_shape *s)
 {
     return (s->cell == RNNP_CELL_RNN || s->cell == RNNP_CELL_LSTM || s->cell == RNNP_CELL_GRU) &&
-           (unsigned)s->direction <= RNNP_DIRECTION_BIDIRECTIONAL && (unsigned)s->reset <= RNNP_GRU_RESET_AFTER;
+           (unsigned)s->direction <= RNNP_DIRECTION_BIDIRECTIONAL && (unsigned)s->reset <= RNNP_GRU_RESET_BEFORE;
 }
 
 /* What each kind says beyond sizes. */
@@ -117,7 +110,7 @@ static void make_subject(rnnp_subject *u, const rnnp_context *context, const rnn
 /* ---- Progress ---- */
 
 typedef struct tuning {
-    rnnp_context *context;
+    const rnnp_context *context;
     const rnnp_tune_options *options;
     rnnp_records *records;
     rnnp_machine machine;
@@ -133,7 +126,7 @@ static int report(tuning *t)
     const double share = 1 - seconds_left(t) / t->options->seconds;
 
     t->progress.share = share < 1 ? share : 1;
-    if (t->options->progress && t->options->progress(t->options->user, &t->progress)) t->stopped = 1;
+    if (t->options->progress && t->options->progress(t->options->progress_user, &t->progress)) t->stopped = 1;
     return t->stopped;
 }
 
@@ -157,6 +150,7 @@ static const rnnp_record *known(const tuning *t, const rnnp_record_host *host, c
 
     if (t->options->again) return NULL;
     rnnp_shape_key(shape, t->options->threads, &key);
+    rnnp_record_found_init(&found);
     rnnp_records_find(t->records, host, &key, NULL, NULL, &found);
     return found.match == RNNP_MATCH_EXACT && strcmp(found.source, "records") == 0 ? found.record : NULL;
 }
@@ -166,12 +160,12 @@ static void tell(tuning *t, const rnnp_record *record, const rnnp_search_result 
 {
     t->progress.record = record;
     t->progress.measured = measured && record;
-    t->progress.candidates = measured ? measured->candidates : 0;
-    t->progress.tried = measured ? measured->tried : 0;
+    t->progress.n_candidates = measured ? measured->candidates : 0;
+    t->progress.n_tried = measured ? measured->tried : 0;
     report(t);
     t->progress.record = NULL;
     t->progress.measured = 0;
-    t->progress.candidates = t->progress.tried = 0;
+    t->progress.n_candidates = t->progress.n_tried = 0;
 }
 
 /* Layers of a stack are what the records make of them. */
@@ -295,7 +289,7 @@ static rnnp_status tune_all(tuning *t, const rnnp_shape *shapes, size_t n, unsig
     return status;
 }
 
-rnnp_status rnnp_tune(rnnp_context *context, const rnnp_shape *shapes, size_t n, const rnnp_tune_options *options,
+rnnp_status rnnp_tune(const rnnp_context *context, const rnnp_shape *shapes, size_t n, const rnnp_tune_options *options,
                       rnnp_records *records)
 {
     rnnp_tune_options o;
@@ -310,8 +304,11 @@ rnnp_status rnnp_tune(rnnp_context *context, const rnnp_shape *shapes, size_t n,
         return rnnp_fail(context, RNNP_ERR_ARG, "%zu shapes are too many", n);
     rnnp_shape *own = rnnp_calloc(context, bytes); /* and of each whether it is done */
     if (!own) return RNNP_ERR_MEMORY;
-    tuning t = {
-        .context = context, .options = &o, .records = records, .progress = {.shapes = n}, .start = rnnp_clock()};
+    tuning t = {.context = context,
+                .options = &o,
+                .records = records,
+                .progress = {.struct_size = sizeof t.progress, .n_shapes = n},
+                .start = rnnp_clock()};
     status = read_shapes(context, shapes, n, own);
     if (status == RNNP_OK) status = tune_all(&t, own, n, (unsigned char *)(own + n));
     rnnp_free(context, own, bytes);

@@ -38,7 +38,9 @@ void run_sequence(benchmark::State &state, Host &host, const Cell &c, const Sequ
     const Floats workspace(bytes / sizeof(float) + 1);
 
     rnnp_layer_args args;
-    rnnp_layer_args_init(&args, layer.get(), s.steps, s.batch);
+    rnnp_layer_args_init(&args);
+    args.steps = s.steps;
+    args.batch = s.batch;
     args.x = x;
     args.y = y;
     args.workspace = workspace;
@@ -138,7 +140,9 @@ void run_lengths(benchmark::State &state, Host &host, const Cell &c, const Seque
     require(rnnp_layer_workspace_bytes(layer.get(), s.steps, s.batch, &bytes), context, "workspace");
     const Floats workspace(bytes / sizeof(float) + 1);
     rnnp_layer_args full;
-    rnnp_layer_args_init(&full, layer.get(), s.steps, s.batch);
+    rnnp_layer_args_init(&full);
+    full.steps = s.steps;
+    full.batch = s.batch;
     full.x = x;
     full.y = y;
     full.workspace = workspace;

@@ -51,6 +51,7 @@ class Training {
         in_.data = x_;
         wanted_.data = target_;
         d_in_.data = dx_;
+        rnnp_train_batch_init(&batch_);
         batch_.inputs = &in_;
         batch_.n_inputs = 1;
         batch_.target = &wanted_;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _DEFAULT_SOURCE /* posix_memalign, madvise */
 #include "context.h"
+#include "structs.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -9,10 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define TEXT_OF(x) #x
-#define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
-
-const char *rnnp_version(void) { return VERSION_TEXT(RNNP_VERSION_MAJOR, RNNP_VERSION_MINOR, RNNP_VERSION_PATCH); }
+const char *rnnp_version(void) { return RNNP_VERSION_TEXT; }
 
 const char *rnnp_status_string(rnnp_status status)
 {
@@ -118,11 +116,6 @@ const char *rnnp_last_error(const rnnp_context *context) { return context ? rnnp
 
 /* ---- Creation ---- */
 
-void rnnp_context_options_init(rnnp_context_options *options)
-{
-    if (options) *options = (rnnp_context_options){.struct_size = sizeof *options, .threads = 1};
-}
-
 /* Without a context the sentence goes to the log callback. */
 static rnnp_status refuse(const rnnp_context_options *options, rnnp_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -146,18 +139,23 @@ enum { MAX_THREADS = 4096 }; /* bounds what scratch per thread can add up to */
 
 static rnnp_status read_options(const rnnp_context_options *given, rnnp_context_options *o)
 {
-    rnnp_context_options_init(o);
+    char reason[RNNP_STRUCT_REASON];
+
     if (given) {
-        if (given->struct_size < sizeof given->struct_size) return RNNP_ERR_ARG;
-        memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
+        const rnnp_struct_fit fit = rnnp_struct_fits("rnnp_context_options", given, sizeof *o, reason);
+
+        if (fit == RNNP_STRUCT_UNKNOWN_FIELD) return refuse(given, RNNP_ERR_ARG, "%s", reason);
+        if (fit != RNNP_STRUCT_FITS) return RNNP_ERR_ARG; /* the log is no better known than the size */
     }
+    RNNP_STRUCT_READ(NULL, rnnp_context_options, given, o);
     if (!o->allocator.alloc != !o->allocator.free)
         return refuse(o, RNNP_ERR_ARG, "allocator has %s but no %s", o->allocator.alloc ? "alloc" : "free",
                       o->allocator.alloc ? "free" : "alloc");
     if (!o->allocator.alloc) o->allocator = (rnnp_allocator){NULL, default_alloc, default_free};
     if (o->parallel.run && (o->parallel.threads == 0 || o->parallel.threads > MAX_THREADS))
         return refuse(o, RNNP_ERR_ARG, "parallel.run is given but parallel.threads is %zu", o->parallel.threads);
-    if (o->threads > MAX_THREADS) return refuse(o, RNNP_ERR_ARG, "threads=%zu is above %d", o->threads, MAX_THREADS);
+    if (o->threads > MAX_THREADS && o->threads != RNNP_ALL_CPUS)
+        return refuse(o, RNNP_ERR_ARG, "threads=%zu is above %d", o->threads, MAX_THREADS);
     return RNNP_OK;
 }
 
@@ -203,7 +201,7 @@ static rnnp_status start_team(const rnnp_context_options *o, rnnp_context *c)
 {
     const rnnp_parallel *host = o->parallel.run ? &o->parallel : NULL;
     const size_t budget = c->topology.budget;
-    const size_t threads = host ? host->threads : o->threads ? o->threads : budget;
+    const size_t threads = host ? host->threads : o->threads == RNNP_ALL_CPUS ? budget : o->threads ? o->threads : 1;
 
     if (threads == 1) return RNNP_OK;
 
@@ -215,10 +213,11 @@ static rnnp_status start_team(const rnnp_context_options *o, rnnp_context *c)
 }
 
 static const rnnp_context_calls calls = {
-    .version = VERSION_TEXT(RNNP_VERSION_MAJOR, RNNP_VERSION_MINOR, RNNP_VERSION_PATCH),
+    .version = RNNP_VERSION_TEXT,
     .fail = rnnp_fail,
     .alloc = rnnp_alloc,
     .free = rnnp_free,
+    .struct_read = rnnp_struct_read,
 };
 
 rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_context **context)
@@ -264,12 +263,10 @@ void rnnp_context_destroy(rnnp_context *context)
 
 rnnp_status rnnp_context_host(const rnnp_context *context, rnnp_host_info *info)
 {
-    if (!context || !info || info->struct_size < sizeof info->struct_size) return RNNP_ERR_ARG;
+    if (!context) return RNNP_ERR_ARG;
 
     const rnnp_cpu *cpu = &context->cpu;
-    const size_t size = info->struct_size;
     rnnp_host_info full = {
-        .struct_size = size,
         .family = cpu->family,
         .model = cpu->model,
         .stepping = cpu->stepping,
@@ -290,11 +287,7 @@ rnnp_status rnnp_context_host(const rnnp_context *context, rnnp_host_info *info)
     };
     memcpy(full.vendor, cpu->vendor, sizeof full.vendor);
     memcpy(full.brand, cpu->brand, sizeof full.brand);
-
-    /* A caller built against a newer header finds zeros in the fields that this version does not know. */
-    memset(info, 0, size);
-    memcpy(info, &full, size < sizeof full ? size : sizeof full);
-    return RNNP_OK;
+    return RNNP_STRUCT_WRITE(context, rnnp_host_info, &full, info);
 }
 
 size_t rnnp_context_variant_count(const rnnp_context *context)
@@ -307,21 +300,21 @@ size_t rnnp_context_variant_count(const rnnp_context *context)
 
 rnnp_status rnnp_context_variant_info(const rnnp_context *context, size_t index, rnnp_variant_info *info)
 {
-    if (!context || !info) return RNNP_ERR_ARG;
+    if (!context) return RNNP_ERR_ARG;
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         const rnnp_variant_list *list = rnnp_tables[isa];
 
         if (index < list->count) {
             const rnnp_variant *row = &list->rows[index];
 
-            *info = (rnnp_variant_info){
+            const rnnp_variant_info full = {
                 .op = rnnp_op_names[row->op],
                 .name = row->name,
                 .isa = rnnp_isa_names[isa],
                 .usable = rnnp_variant_usable(row, context->cpu.features, context->max_rank),
                 .chosen = context->selection.op[row->op] == row,
             };
-            return RNNP_OK;
+            return RNNP_STRUCT_WRITE(context, rnnp_variant_info, &full, info);
         }
         index -= list->count;
     }

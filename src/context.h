@@ -7,6 +7,10 @@
 #include "rnnpack/rnnpack.h"
 #include "threads/threads.h"
 
+#define RNNP_TEXT_OF(x) #x
+#define RNNP_DOTTED(major, minor, patch) RNNP_TEXT_OF(major) "." RNNP_TEXT_OF(minor) "." RNNP_TEXT_OF(patch)
+#define RNNP_VERSION_TEXT RNNP_DOTTED(RNNP_VERSION_MAJOR, RNNP_VERSION_MINOR, RNNP_VERSION_PATCH)
+
 /* What librnnpack-onnx, a library of its own, calls. It finds the functions through the objects it is given, so that
  * none of them is exported (graph/graph.h has more); `version` tells it whether both libraries are of one build. */
 typedef struct rnnp_context_calls {
@@ -15,6 +19,8 @@ typedef struct rnnp_context_calls {
         __attribute__((format(printf, 3, 4)));
     void *(*alloc)(const rnnp_context *context, size_t bytes);
     void (*free)(const rnnp_context *context, void *p, size_t bytes);
+    rnnp_status (*struct_read)(const rnnp_context *context, const char *type, const void *given, void *own,
+                               size_t bytes);
 } rnnp_context_calls;
 
 struct rnnp_context {

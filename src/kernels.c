@@ -7,6 +7,7 @@
 #include "cells/weights.h"
 #include "context.h"
 #include "fpmode.h"
+#include "structs.h"
 
 #include <string.h>
 
@@ -89,7 +90,7 @@ rnnp_status rnnp_gemm(const rnnp_context *context, size_t m, size_t n, size_t k,
 /* ---- Recurrent layers ---- */
 
 struct rnnp_layer {
-    rnnp_context *context;
+    const rnnp_context *context;
     rnnp_recurrent recurrent;
     size_t bytes;
     float *packed;
@@ -115,13 +116,36 @@ static void describe(const rnnp_context *context, const rnnp_recurrent_options *
         rnnp_act_defaults(o->cell, r->act[d]);
         if (d == 1 && o->direction != RNNP_DIRECTION_BIDIRECTIONAL) break;
         for (size_t i = 0; i < n; i++)
-            if (o->activations[d * n + i])
-                rnnp_act_parse(o->activations[d * n + i], o->alpha[d * n + i], o->beta[d * n + i], &r->act[d][i]);
+            if (o->activations[d * n + i]) rnnp_act_read(o, d * n + i, &r->act[d][i]);
     }
     rnnp_recurrent_prepare(r);
 }
 
-rnnp_status rnnp_layer_create(rnnp_context *context, const rnnp_recurrent_options *options,
+/* Checks what a layer is made of, and describes it. */
+static rnnp_status read_layer(const rnnp_context *context, const rnnp_recurrent_options *options, rnnp_math math,
+                              rnnp_recurrent_options *o, rnnp_recurrent *r)
+{
+    if ((unsigned)math > RNNP_MATH_FAST) return rnnp_fail(context, RNNP_ERR_ARG, "unknown math class %d", (int)math);
+    const rnnp_status status = rnnp_recurrent_options_read(context, options, o);
+    if (status == RNNP_OK) describe(context, o, math, r);
+    return status;
+}
+
+static size_t layer_bytes(const rnnp_recurrent *r) { return HEADER_BYTES + rnnp_recurrent_pack_bytes(r); }
+
+rnnp_status rnnp_layer_bytes(const rnnp_context *context, const rnnp_recurrent_options *options, rnnp_math math,
+                             size_t *bytes)
+{
+    rnnp_recurrent_options o;
+    rnnp_recurrent r;
+    if (!context) return RNNP_ERR_ARG;
+    if (!bytes) return rnnp_fail(context, RNNP_ERR_ARG, "bytes is NULL");
+    const rnnp_status status = read_layer(context, options, math, &o, &r);
+    if (status == RNNP_OK) *bytes = layer_bytes(&r);
+    return status;
+}
+
+rnnp_status rnnp_layer_create(const rnnp_context *context, const rnnp_recurrent_options *options,
                               const rnnp_recurrent_weights *weights, rnnp_math math, rnnp_layer **out)
 {
     rnnp_recurrent recurrent;
@@ -129,14 +153,13 @@ rnnp_status rnnp_layer_create(rnnp_context *context, const rnnp_recurrent_option
     if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "layer is NULL") : RNNP_ERR_ARG;
     *out = NULL;
     if (!context) return RNNP_ERR_ARG;
-    if ((unsigned)math > RNNP_MATH_FAST) return rnnp_fail(context, RNNP_ERR_ARG, "unknown math class %d", (int)math);
-    rnnp_status status = rnnp_recurrent_read(context, options, weights, &o);
+    rnnp_status status = read_layer(context, options, math, &o, &recurrent);
+    if (status == RNNP_OK) status = rnnp_recurrent_read(context, options, weights, &o);
     if (status != RNNP_OK) return status;
-    describe(context, &o, math, &recurrent);
 
     size_t dirs = rnnp_directions(o.direction), H = o.hidden, I = o.input;
     size_t rows = rnnp_cell_gates(o.cell) * H, each = rows * (I + H + 2) + 3 * H;
-    size_t bytes = HEADER_BYTES + rnnp_recurrent_pack_bytes(&recurrent);
+    size_t bytes = layer_bytes(&recurrent);
     int peepholes = 0;
     for (size_t d = 0; d < dirs; d++) peepholes |= weights[d].peephole != NULL;
     rnnp_layer *layer = rnnp_alloc(context, bytes);
@@ -166,18 +189,23 @@ void rnnp_layer_destroy(rnnp_layer *layer)
     if (layer) rnnp_free(layer->context, layer, layer->bytes);
 }
 
-void rnnp_layer_args_init(rnnp_layer_args *args, const rnnp_layer *layer, size_t steps, size_t batch)
+/* The caller's arguments, with the strides of dense arrays where it gives none. */
+static rnnp_status read_args(const rnnp_layer *layer, const rnnp_layer_args *given, rnnp_layer_args *a)
 {
-    const rnnp_recurrent *r = &layer->recurrent;
-    size_t width = layer_directions(layer) * r->hidden;
-    *args = (rnnp_layer_args){.struct_size = sizeof *args,
-                              .steps = steps,
-                              .batch = batch,
-                              .x_step = batch * r->input,
-                              .x_row = r->input,
-                              .y_step = batch * width,
-                              .y_row = width,
-                              .y_dir = r->hidden};
+    const size_t hidden = layer->recurrent.hidden, dirs = layer_directions(layer);
+    if (!given) return rnnp_fail(layer->context, RNNP_ERR_ARG, "args is NULL");
+    const rnnp_status status = RNNP_STRUCT_READ(layer->context, rnnp_layer_args, given, a);
+    if (status != RNNP_OK) return status;
+    if (!a->x_row) a->x_row = layer->recurrent.input;
+    if (!a->x_step) a->x_step = a->batch * a->x_row;
+    if (!a->y_dir) a->y_dir = hidden;
+    if (!a->y_row) a->y_row = dirs * hidden;
+    if (!a->y_step) a->y_step = a->batch * a->y_row;
+    if (a->y && ((a->steps > 1 && a->batch > 0 && a->y_step < hidden) || (a->batch > 1 && a->y_row < hidden) ||
+                 (dirs > 1 && a->y_dir < hidden)))
+        return rnnp_fail(layer->context, RNNP_ERR_ARG, "y_step=%zu, y_row=%zu, y_dir=%zu: rows of y overlap", a->y_step,
+                         a->y_row, a->y_dir);
+    return RNNP_OK;
 }
 
 rnnp_status rnnp_layer_workspace_bytes(const rnnp_layer *layer, size_t steps, size_t batch, size_t *bytes)
@@ -196,15 +224,11 @@ rnnp_status rnnp_layer_forward(const rnnp_layer *layer, const rnnp_layer_args *g
     const rnnp_recurrent *r = &layer->recurrent;
     const rnnp_context *context = layer->context;
     rnnp_layer_args copy;
-    if (!given || given->struct_size < sizeof given->struct_size)
-        return rnnp_fail(context, RNNP_ERR_ARG, "args is NULL or was not filled by rnnp_layer_args_init");
-    rnnp_layer_args_init(&copy, layer, 0, 0);
-    memcpy(&copy, given, given->struct_size < sizeof copy ? given->struct_size : sizeof copy);
+    const rnnp_status status = read_args(layer, given, &copy);
+    if (status != RNNP_OK) return status;
     const rnnp_layer_args *a = &copy;
     if (!a->workspace || (!a->x && a->steps > 0 && a->batch > 0))
         return rnnp_fail(context, RNNP_ERR_ARG, "x and workspace must be given");
-    if (a->y && ((a->steps > 1 && !a->y_step) || (a->batch > 1 && !a->y_row)))
-        return rnnp_fail(context, RNNP_ERR_ARG, "y_step=%zu, y_row=%zu: rows of y overlap", a->y_step, a->y_row);
     if (r->cell != RNNP_CELL_LSTM && (a->c0 || a->c))
         return rnnp_fail(context, RNNP_ERR_ARG, "only an LSTM has c0 and c");
     for (size_t b = 0; a->lengths && b < a->batch; b++)

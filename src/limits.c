@@ -202,13 +202,13 @@ static rnnp_status team_rate(const rnnp_context *context, burst *b, double secon
     return RNNP_OK;
 }
 
-rnnp_status rnnp_limit_fma(rnnp_context *context, double seconds, double *flops, size_t *together)
+rnnp_status rnnp_limit_fma(const rnnp_context *context, double seconds, double *flops, size_t *together)
 {
     const rnnp_status status = check(context, seconds, flops);
     return status == RNNP_OK ? team_rate(context, &(burst){.work = work_fma}, seconds, flops, together) : status;
 }
 
-rnnp_status rnnp_limit_dot(rnnp_context *context, double seconds, double *ops, size_t *together)
+rnnp_status rnnp_limit_dot(const rnnp_context *context, double seconds, double *ops, size_t *together)
 {
     const rnnp_status status = check(context, seconds, ops);
     if (status != RNNP_OK) return status;
@@ -219,7 +219,7 @@ rnnp_status rnnp_limit_dot(rnnp_context *context, double seconds, double *ops, s
     return team_rate(context, &(burst){.work = work_dot}, seconds, ops, together);
 }
 
-rnnp_status rnnp_limit_read(rnnp_context *context, double seconds, size_t bytes, double *rate, size_t *together)
+rnnp_status rnnp_limit_read(const rnnp_context *context, double seconds, size_t bytes, double *rate, size_t *together)
 {
     rnnp_status status = check(context, seconds, rate);
     if (status != RNNP_OK) return status;
@@ -234,7 +234,7 @@ rnnp_status rnnp_limit_read(rnnp_context *context, double seconds, size_t bytes,
     return status;
 }
 
-rnnp_status rnnp_limit_loop(rnnp_context *context, double seconds, double *rate)
+rnnp_status rnnp_limit_loop(const rnnp_context *context, double seconds, double *rate)
 {
     double all;
     burst b = {.work = work_loop};
@@ -251,7 +251,7 @@ static void meet(void *arg, size_t p, size_t index, size_t threads)
     if (p == 0 && index == 0) *(size_t *)arg = threads;
 }
 
-rnnp_status rnnp_limit_barrier(rnnp_context *context, double seconds, double *barrier)
+rnnp_status rnnp_limit_barrier(const rnnp_context *context, double seconds, double *barrier)
 {
     const rnnp_status status = check(context, seconds, barrier);
     if (status != RNNP_OK) return status;
@@ -275,14 +275,14 @@ static double own_rate(void (*work)(const burst *, lane *, size_t, size_t), doub
     return burst_best(NULL, &(burst){.work = work, .lanes = &own}, seconds).rate;
 }
 
-rnnp_status rnnp_limit_timer(rnnp_context *context, double seconds, double *timer)
+rnnp_status rnnp_limit_timer(const rnnp_context *context, double seconds, double *timer)
 {
     const rnnp_status status = check(context, seconds, timer);
     if (status == RNNP_OK) *timer = 1 / own_rate(work_timer, seconds);
     return status;
 }
 
-rnnp_status rnnp_limit_clock(rnnp_context *context, double seconds, double *hertz)
+rnnp_status rnnp_limit_clock(const rnnp_context *context, double seconds, double *hertz)
 {
     const rnnp_status status = check(context, seconds, hertz);
     if (status == RNNP_OK) *hertz = own_rate(work_clock, seconds);

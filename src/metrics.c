@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rnnpack/metrics.h"
 
+#include "structs.h"
+
 #include <math.h>
 
 /* ---- What all have in common ---- */
@@ -61,7 +63,8 @@ rnnp_status rnnp_metrics_classes(size_t classes, const double *counts, rnnp_clas
 {
     double total = 0, right = 0, chance = 0, supported = 0, sums[3] = {0};
 
-    if (!counts || classes == 0 || !summary) return RNNP_ERR_ARG;
+    if (!counts || classes == 0 || RNNP_STRUCT_CHECK(NULL, rnnp_summary_metrics, summary) != RNNP_OK)
+        return RNNP_ERR_ARG;
     for (size_t t = 0; t < classes; t++)
         for (size_t j = 0; j < classes; j++) {
             if (!(counts[t * classes + j] >= 0 && isfinite(counts[t * classes + j]))) return RNNP_ERR_ARG;
@@ -86,10 +89,13 @@ rnnp_status rnnp_metrics_classes(size_t classes, const double *counts, rnnp_clas
             sums[2] += m.f1;
         }
     }
-    *summary = (rnnp_summary_metrics){ratio(right, total), ratio(sums[0], supported), ratio(sums[1], supported),
-                                      ratio(sums[2], supported),
-                                      chance < 1 && total > 0 ? (right / total - chance) / (1 - chance) : 0};
-    return RNNP_OK;
+    const rnnp_summary_metrics full = {sizeof full,
+                                       ratio(right, total),
+                                       ratio(sums[0], supported),
+                                       ratio(sums[1], supported),
+                                       ratio(sums[2], supported),
+                                       chance < 1 && total > 0 ? (right / total - chance) / (1 - chance) : 0};
+    return RNNP_STRUCT_WRITE(NULL, rnnp_summary_metrics, &full, summary);
 }
 
 /* ---- Ranking ---- */

@@ -15,22 +15,27 @@ static size_t size_of(const void *given)
     return size;
 }
 
-int rnnp_struct_fits(const char *type, const void *given, size_t bytes, int read, char reason[RNNP_STRUCT_REASON])
+/* 0, and why, for what no version of a struct has. */
+static int has_size(const char *type, const void *given, char reason[RNNP_STRUCT_REASON])
 {
     const size_t size = size_of(given);
 
-    reason[0] = '\0';
-    if (size < sizeof size || size > MOST_BYTES)
-        snprintf(reason, RNNP_STRUCT_REASON, "%s: struct_size is %zu: call %s_init() first", type, size, type);
-    for (size_t i = bytes; read && !reason[0] && i < size; i++) {
+    if (size >= sizeof size && size <= MOST_BYTES) return 1;
+    snprintf(reason, RNNP_STRUCT_REASON, "%s: struct_size is %zu: call %s_init() first", type, size, type);
+    return 0;
+}
+
+rnnp_struct_fit rnnp_struct_fits(const char *type, const void *given, size_t bytes, char reason[RNNP_STRUCT_REASON])
+{
+    if (!has_size(type, given, reason)) return RNNP_STRUCT_NO_SIZE;
+    for (size_t i = bytes; i < size_of(given); i++) {
         if (((const unsigned char *)given)[i] == 0) continue;
-        snprintf(
-            reason, RNNP_STRUCT_REASON,
-            "%s: struct_size is %zu, and byte %zu is set: a field of a newer version, while this is librnnpack %s, "
-            "which knows %zu bytes",
-            type, size, i, rnnp_version(), bytes);
+        snprintf(reason, RNNP_STRUCT_REASON,
+                 "%s: byte %zu of %zu is set, which is a field of a newer version; librnnpack %s knows %zu bytes", type,
+                 i, size_of(given), RNNP_VERSION_TEXT, bytes);
+        return RNNP_STRUCT_UNKNOWN_FIELD;
     }
-    return !reason[0];
+    return RNNP_STRUCT_FITS;
 }
 
 rnnp_status rnnp_struct_read(const rnnp_context *context, const char *type, const void *given, void *own, size_t bytes)
@@ -39,23 +44,30 @@ rnnp_status rnnp_struct_read(const rnnp_context *context, const char *type, cons
 
     memset(own, 0, bytes);
     if (given) {
-        if (!rnnp_struct_fits(type, given, bytes, 1, reason))
-            return context ? rnnp_fail(context, RNNP_ERR_ARG, "%s", reason) : RNNP_ERR_ARG;
+        if (rnnp_struct_fits(type, given, bytes, reason) != RNNP_STRUCT_FITS)
+            return context ? context->calls->fail(context, RNNP_ERR_ARG, "%s", reason) : RNNP_ERR_ARG;
         memcpy(own, given, size_of(given) < bytes ? size_of(given) : bytes);
     }
     memcpy(own, &bytes, sizeof bytes); /* struct_size, as all fields are there now */
     return RNNP_OK;
 }
 
+rnnp_status rnnp_struct_check(const rnnp_context *context, const char *type, const void *given)
+{
+    char reason[RNNP_STRUCT_REASON];
+
+    if (!given) return context ? context->calls->fail(context, RNNP_ERR_ARG, "%s is NULL", type) : RNNP_ERR_ARG;
+    if (has_size(type, given, reason)) return RNNP_OK;
+    return context ? context->calls->fail(context, RNNP_ERR_ARG, "%s", reason) : RNNP_ERR_ARG;
+}
+
 rnnp_status rnnp_struct_write(const rnnp_context *context, const char *type, const void *own, void *given, size_t bytes)
 {
-    char reason[RNNP_STRUCT_REASON] = "";
+    const size_t head = sizeof(size_t);
+    const rnnp_status status = rnnp_struct_check(context, type, given);
 
-    if (!given) snprintf(reason, sizeof reason, "%s is NULL", type);
-    if (!given || !rnnp_struct_fits(type, given, bytes, 0, reason))
-        return context ? rnnp_fail(context, RNNP_ERR_ARG, "%s", reason) : RNNP_ERR_ARG;
-
-    const size_t size = size_of(given), head = sizeof size;
+    if (status != RNNP_OK) return status;
+    const size_t size = size_of(given);
     memset((char *)given + head, 0, size - head);
     memcpy((char *)given + head, (const char *)own + head, (size < bytes ? size : bytes) - head);
     return RNNP_OK;

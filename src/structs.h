@@ -20,9 +20,15 @@ rnnp_status rnnp_struct_read(const rnnp_context *context, const char *type, cons
 rnnp_status rnnp_struct_write(const rnnp_context *context, const char *type, const void *own, void *given,
                               size_t bytes);
 
-/* Why this cannot be a struct of the type: into `reason`, which is "" when it can. With `read`, fields beyond `bytes`
- * must be 0. */
+/* The check alone, for a result that is written at the end of a call that changes something. */
+#define RNNP_STRUCT_CHECK(context, type, given) rnnp_struct_check(context, #type, given)
+rnnp_status rnnp_struct_check(const rnnp_context *context, const char *type, const void *given);
+
+/* What a struct_size says. The rest of a struct of no size is not to be trusted. */
+typedef enum rnnp_struct_fit { RNNP_STRUCT_FITS, RNNP_STRUCT_NO_SIZE, RNNP_STRUCT_UNKNOWN_FIELD } rnnp_struct_fit;
+
+/* Whether a caller's struct can be read; if not, `reason` is the sentence. */
 enum { RNNP_STRUCT_REASON = 240 };
-int rnnp_struct_fits(const char *type, const void *given, size_t bytes, int read, char reason[RNNP_STRUCT_REASON]);
+rnnp_struct_fit rnnp_struct_fits(const char *type, const void *given, size_t bytes, char reason[RNNP_STRUCT_REASON]);
 
 #endif

@@ -44,6 +44,7 @@ class Rnnpack final : public peer::Peer {
     std::string settings() const override
     {
         rnnp_host_info info;
+        rnnp_host_info_init(&info);
         info.struct_size = sizeof info;
         check(rnnp_context_host(context_.get(), &info));
         return std::string("isa ") + info.isa +
@@ -116,7 +117,9 @@ std::function<void()> Rnnpack::layer(const peer::Case &c, const peer::Weights &w
     check(rnnp_layer_workspace_bytes(created, c.steps, c.batch, &bytes));
     const auto workspace = std::make_shared<peer::Array>(bytes / sizeof(float) + 1);
     rnnp_layer_args args;
-    rnnp_layer_args_init(&args, created, c.steps, c.batch);
+    rnnp_layer_args_init(&args);
+    args.steps = c.steps;
+    args.batch = c.batch;
     args.x = args.h0 = x;
     args.c0 = cell == RNNP_CELL_LSTM ? x : nullptr;
     args.y = y;

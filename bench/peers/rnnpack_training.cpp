@@ -30,6 +30,7 @@ class Layer final : public peer::Training {
         in_.data = const_cast<float *>(x);
         target_.data = zeros_.data();
         d_in_.data = dx_.data();
+        rnnp_train_batch_init(&batch_);
         batch_.inputs = &in_;
         batch_.n_inputs = 1;
         batch_.target = &target_;
@@ -41,6 +42,7 @@ class Layer final : public peer::Training {
     double step() override
     {
         rnnp_train_result result;
+        rnnp_train_result_init(&result);
         check(rnnp_trainer_step(trainer_.get(), &batch_, &result));
         return result.loss;
     }
@@ -50,6 +52,7 @@ class Layer final : public peer::Training {
         const std::size_t recurrent = 2; /* the input of a recurrent node that R is */
         for (std::size_t i = 0; i < rnnp_trainer_parameter_count(trainer_.get()); i++) {
             rnnp_parameter_info parameter;
+            rnnp_parameter_info_init(&parameter);
             check(rnnp_trainer_parameter_info(trainer_.get(), i, &parameter));
             if (parameter.input == recurrent) check(rnnp_trainer_get_gradient(trainer_.get(), i, r));
         }
@@ -84,11 +87,13 @@ class Layer final : public peer::Training {
         rnnp_train_options o;
         rnnp_train_options_init(&o);
         o.loss = RNNP_LOSS_MSE;
-        o.optimizer.kind = RNNP_OPTIMIZER_ADAM;
-        o.optimizer.rate = adam.rate;
-        o.optimizer.beta1 = adam.beta1;
-        o.optimizer.beta2 = adam.beta2;
-        o.optimizer.epsilon = adam.epsilon;
+        rnnp_optimizer optimizer;
+        rnnp_optimizer_init(&optimizer, RNNP_OPTIMIZER_ADAM);
+        optimizer.rate = adam.rate;
+        optimizer.beta1 = adam.beta1;
+        optimizer.beta2 = adam.beta2;
+        optimizer.epsilon = adam.epsilon;
+        o.optimizer = &optimizer;
         rnnp_trainer *trainer;
         check(rnnp_trainer_create(model_.get(), &o, &trainer));
         trainer_.reset(trainer);

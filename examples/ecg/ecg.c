@@ -229,7 +229,7 @@ static const char *verdict(int same) { return same == 1 ? "same bits" : same == 
 
 static int first_of_isa(const rnnp_context *context, size_t index)
 {
-    rnnp_variant_info v, earlier;
+    rnnp_variant_info v = {.struct_size = sizeof v}, earlier = {.struct_size = sizeof earlier};
     if (rnnp_context_variant_info(context, index, &v) != RNNP_OK) return 0;
     for (size_t i = 0; i < index; i++)
         if (rnnp_context_variant_info(context, i, &earlier) == RNNP_OK && strcmp(earlier.isa, v.isa) == 0) return 0;
@@ -244,7 +244,7 @@ static int print_bits(const network *net, const char *path, const ecg_monitor *m
     printf("hash       %016llx of %zu forecasts\n", (unsigned long long)hash_forecasts(m), m->n * ECG_AHEAD);
     printf("at once    %s as step by step\n", verdict(at_once));
     printf("ISAs       first 10 s:");
-    rnnp_variant_info v;
+    rnnp_variant_info v = {.struct_size = sizeof v};
     for (size_t i = 0; rnnp_context_variant_info(net->context, i, &v) == RNNP_OK; i++) {
         if (!v.usable || !first_of_isa(net->context, i)) continue;
         const int same = same_on(path, v.isa, m);

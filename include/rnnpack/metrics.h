@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How good a classifier is. Pure functions on arrays: no context, no allocation, safe from many threads; sums in double
- * in the order of the rows, so that results are the same on every host.
+ * Quality of a classifier. These are pure functions on arrays: no context, no allocation, and safe to call from any
+ * number of threads. Sums are in double in the order of the rows, so results are the same on every host.
  *
- *   score   [n] a number per row, larger for class 1 (a probability, or a logit)
- *   p       [n] probabilities of class 1; or [n][classes]
- *   truth   [n] class of each row, 0 <= truth < classes
- *   weight  [n] finite, >= 0, or NULL: 1 each
+ *   n        number of rows
+ *   score    [n] f32, larger means class 1 is more likely: a probability or a logit
+ *   p        [n] f32 probabilities of class 1, or [n][classes]
+ *   truth    [n] class of each row, 0 <= truth < classes
+ *   weight   [n] f32 weight of each row, finite and >= 0; NULL: all 1
  *
- * Returns  RNNP_OK, or RNNP_ERR_ARG for NULL, no classes or bins, a class or weight out of its range, and what is said
- *          at each function.
+ * Returns  RNNP_OK; RNNP_ERR_ARG for NULL, no classes or bins, a class or weight out of range, and as stated. There
+ *          is no sentence, as there is no context.
  * Errors   leave results untouched.
  */
 #ifndef RNNPACK_METRICS_H
@@ -21,51 +22,64 @@
 extern "C" {
 #endif
 
-/* counts[truth * classes + predicted] += weight, where predicted is the largest of p[row][classes], the first of
- * equals. counts is not cleared, so that batches can be added up. RNNP_ERR_ARG for NaN in p. */
+/* Adds a batch to a confusion matrix: counts[truth * classes + predicted] += weight. The predicted class is the
+ * largest of a row of p [n][classes], the first if several are equal. counts is not cleared, so batches add up.
+ * RNNP_ERR_ARG for NaN in p. */
 RNNP_API rnnp_status rnnp_metrics_confusion(size_t n, size_t classes, const float *p, const int32_t *truth,
                                             const float *weight, double *counts);
 
+/* One class. f1 = 2 tp / (support + predicted). Frozen. */
 typedef struct rnnp_class_metrics {
-    double precision, recall, f1, support; /* f1 = 2 tp / (support + predicted) */
+    double precision, recall, f1, support;
 } rnnp_class_metrics;
 
-/* From a confusion matrix [classes][classes]: per class [classes] (may be NULL), and accuracy, macro averages over
- * classes with support, and Cohen's kappa (Cohen 1960): (accuracy - chance) / (1 - chance). 0 where there is nothing to
- * divide by. RNNP_ERR_ARG for a count that is negative or not finite. */
 typedef struct rnnp_summary_metrics {
-    double accuracy, precision, recall, f1, kappa;
+    size_t struct_size;
+    double accuracy;
+    double precision, recall, f1; /* averages over the classes that have support */
+    double kappa;                 /* Cohen 1960: (accuracy - chance) / (1 - chance) */
 } rnnp_summary_metrics;
+RNNP_STRUCT_INIT(rnnp_summary_metrics)
+
+/* Evaluates a confusion matrix counts [classes][classes]: each class into per_class [classes], which may be NULL,
+ * and all into *summary. A ratio whose denominator is 0 is 0. RNNP_ERR_ARG for a count that is negative or not
+ * finite. */
 RNNP_API rnnp_status rnnp_metrics_classes(size_t classes, const double *counts, rnnp_class_metrics *per_class,
                                           rnnp_summary_metrics *summary);
 
-/* A point of the ROC and precision-recall curves: what is called positive at score >= threshold. The first one calls
- * nothing positive: threshold infinite, precision 1. Then follows one per distinct score with weight, from the largest
- * down. */
+/* A point of the ROC and precision-recall curves, where score >= threshold counts as positive. tpr is the recall. The
+ * first point counts nothing as positive: its threshold is infinite and its precision 1. One point follows per distinct
+ * score that has weight, from the largest score down. Frozen. */
 typedef struct rnnp_curve_point {
-    double threshold, tpr, fpr, precision; /* tpr = recall */
+    double threshold, tpr, fpr, precision;
 } rnnp_curve_point;
 
-/* Area under the ROC curve (ties count half; Hanley and McNeil 1982) and average precision (sum of precision times the
- * rise of recall), and the curve if wanted.
- *   scratch  [2*n] numbers of size_t; work memory
- *   curve    [n + 1] or NULL; *points is how many were written
- * truth is 0 or 1. RNNP_ERR_ARG for NaN, or where only one class has weight (the area is undefined). n log n time. */
+/* Computes the area under the ROC curve (ties count half; Hanley and McNeil 1982), the average precision (the sum of
+ * precision times the increase of recall), and the curve. Takes n log n time.
+ *
+ *   truth    0 or 1
+ *   scratch  [2*n] work memory
+ *   curve    [n + 1], or NULL; *points receives how many were written
+ *
+ * RNNP_ERR_ARG for NaN, or if only one class has weight, where the area is undefined. */
 RNNP_API rnnp_status rnnp_metrics_ranking(size_t n, const float *score, const int32_t *truth, const float *weight,
                                           size_t *scratch, double *roc_auc, double *average_precision,
                                           rnnp_curve_point *curve, size_t *points);
 
-/* Brier score: classes 2: mean of (p - truth)^2, p [n], of class 1 alone and not [n][2]; classes > 2: mean of the sum
- * over classes, p [n][classes] (Brier 1950). RNNP_ERR_ARG for p outside [0, 1], or no weight at all. */
+/* Computes the Brier score (Brier 1950). Two classes: the mean of (p - truth)^2, with p [n] of class 1 and not [n][2].
+ * More classes: the mean of the sum over classes, with p [n][classes]. RNNP_ERR_ARG for p outside [0, 1], or no
+ * weight. */
 RNNP_API rnnp_status rnnp_metrics_brier(size_t n, size_t classes, const float *p, const int32_t *truth,
                                         const float *weight, double *brier);
 
-/* Reliability diagram of class 1: bins of equal width in [0, 1]; ece is the expected calibration error, the
- * weighted mean of |mean p - share of class 1| (Naeini et al. 2015). Bin b is [b / n_bins, (b + 1) / n_bins), the last
- * one with its end; an empty one is all 0. RNNP_ERR_ARG for p outside [0, 1], or no weight at all. */
+/* One bin of a reliability diagram: sum of weights, mean p, and share of class 1; all 0 if it is empty. Frozen. */
 typedef struct rnnp_calibration_bin {
-    double weight, mean, share; /* sum of weights, mean p, share of class 1 */
+    double weight, mean, share;
 } rnnp_calibration_bin;
+
+/* Computes the reliability diagram of class 1 in n_bins bins of equal width, and the expected calibration error: the
+ * weighted mean of |mean - share| (Naeini et al. 2015). Bin b covers [b / n_bins, (b + 1) / n_bins); the last one
+ * includes 1. RNNP_ERR_ARG for p outside [0, 1], or no weight. */
 RNNP_API rnnp_status rnnp_metrics_calibration(size_t n, size_t n_bins, const float *p, const int32_t *truth,
                                               const float *weight, rnnp_calibration_bin *bins, double *ece);
 

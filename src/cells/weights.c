@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "weights.h"
 
+#include "../structs.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -52,6 +54,11 @@ int rnnp_act_parse(const char *name, float alpha, float beta, rnnp_act_spec *act
     return -1;
 }
 
+int rnnp_act_read(const rnnp_recurrent_options *o, size_t i, rnnp_act_spec *act)
+{
+    return rnnp_act_parse(o->activations[i], o->alpha ? o->alpha[i] : NAN, o->beta ? o->beta[i] : NAN, act);
+}
+
 int rnnp_act_parameters(rnnp_act kind) { return acts[kind].parameters; }
 
 void rnnp_act_defaults(rnnp_cell cell, rnnp_act_spec act[3])
@@ -59,19 +66,6 @@ void rnnp_act_defaults(rnnp_cell cell, rnnp_act_spec act[3])
     const rnnp_act_spec tanh_act = {RNNP_ACT_TANH, 0, 0}, sigmoid = {RNNP_ACT_SIGMOID, 0, 0};
     act[0] = cell == RNNP_CELL_RNN ? tanh_act : sigmoid;
     act[1] = act[2] = tanh_act;
-}
-
-void rnnp_recurrent_options_init(rnnp_recurrent_options *options, rnnp_cell cell, size_t input, size_t hidden)
-{
-    if (!options) return;
-    *options = (rnnp_recurrent_options){.struct_size = sizeof *options,
-                                        .cell = cell,
-                                        .input = input,
-                                        .hidden = hidden,
-                                        .reset = RNNP_GRU_RESET_AFTER,
-                                        .return_sequences = 1};
-    for (size_t i = 0; i < sizeof options->alpha / sizeof *options->alpha; i++)
-        options->alpha[i] = options->beta[i] = NAN;
 }
 
 static rnnp_status check_options(const rnnp_context *context, const rnnp_recurrent_options *o)
@@ -88,22 +82,25 @@ static rnnp_status check_options(const rnnp_context *context, const rnnp_recurre
     if (!(o->clip >= 0)) return rnnp_fail(context, RNNP_ERR_ARG, "clip=%g is negative", (double)o->clip);
     for (size_t i = 0; i < rnnp_cell_activations(o->cell) * rnnp_directions(o->direction); i++) {
         rnnp_act_spec act;
-        if (o->activations[i] && rnnp_act_parse(o->activations[i], o->alpha[i], o->beta[i], &act))
+        if (o->activations[i] && rnnp_act_read(o, i, &act))
             return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "unknown activation \"%s\"", o->activations[i]);
     }
     return RNNP_OK;
 }
 
+rnnp_status rnnp_recurrent_options_read(const rnnp_context *context, const rnnp_recurrent_options *given,
+                                        rnnp_recurrent_options *o)
+{
+    if (!given) return rnnp_fail(context, RNNP_ERR_ARG, "options is NULL");
+    const rnnp_status status = RNNP_STRUCT_READ(context, rnnp_recurrent_options, given, o);
+    return status == RNNP_OK ? check_options(context, o) : status;
+}
+
 rnnp_status rnnp_recurrent_read(const rnnp_context *context, const rnnp_recurrent_options *given,
                                 const rnnp_recurrent_weights *weights, rnnp_recurrent_options *o)
 {
-    if (!given || !weights) return rnnp_fail(context, RNNP_ERR_ARG, "%s is NULL", given ? "weights" : "options");
-    if (given->struct_size < sizeof given->struct_size)
-        return rnnp_fail(context, RNNP_ERR_ARG, "struct_size=%zu: call rnnp_recurrent_options_init first",
-                         given->struct_size);
-    rnnp_recurrent_options_init(o, RNNP_CELL_RNN, 0, 0);
-    memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
-    rnnp_status status = check_options(context, o);
+    if (!weights) return rnnp_fail(context, RNNP_ERR_ARG, "weights is NULL");
+    rnnp_status status = rnnp_recurrent_options_read(context, given, o);
     for (size_t d = 0; status == RNNP_OK && d < rnnp_directions(o->direction); d++) {
         const rnnp_recurrent_weights *w = &weights[d];
         if (!w->w || !w->r)

@@ -18,6 +18,9 @@ size_t rnnp_cell_activations(rnnp_cell cell);
  * that are not NaN replace them where the function takes them. Returns 0, or -1 for an unknown name. */
 int rnnp_act_parse(const char *name, float alpha, float beta, rnnp_act_spec *act);
 
+/* The same with the name and the parameters that options give to activation i. */
+int rnnp_act_read(const rnnp_recurrent_options *options, size_t i, rnnp_act_spec *act);
+
 /* Number of parameters a function takes: 0, 1 (alpha) or 2. */
 int rnnp_act_parameters(rnnp_act kind);
 
@@ -29,8 +32,11 @@ static inline size_t rnnp_directions(rnnp_direction direction)
     return direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1;
 }
 
-/* Reads the caller's options and weights, as far as the caller's struct_size goes, into *options; checks cell, sizes,
- * direction, order, activations, clip, and which weights are given. */
+/* Copies the caller's options and checks cell, sizes, direction, order, activations and clip. */
+rnnp_status rnnp_recurrent_options_read(const rnnp_context *context, const rnnp_recurrent_options *given,
+                                        rnnp_recurrent_options *options);
+
+/* And which weights are given. */
 rnnp_status rnnp_recurrent_read(const rnnp_context *context, const rnnp_recurrent_options *given,
                                 const rnnp_recurrent_weights *weights, rnnp_recurrent_options *options);
 

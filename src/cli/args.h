@@ -64,7 +64,7 @@ typedef struct arg_menu {
 /* Runs the command that argv[1] names, or prints the help or the version. Returns an exit code: 2 when it is none. */
 int args_run(const arg_menu *menu, int argc, char **argv);
 
-/* "rnnpack 0.1.0" on stdout. */
+/* "rnnpack 0.2.0" on stdout. */
 void args_version(void);
 
 #endif

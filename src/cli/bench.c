@@ -147,7 +147,7 @@ static int bench_stream(const cli_model *m, const bench *b, rnnp_stream *stream,
 static size_t weight_bytes(const rnnp_model *model)
 {
     size_t bytes = 0;
-    rnnp_node_info node;
+    rnnp_node_info node = {.struct_size = sizeof node};
     for (size_t i = 0; i < rnnp_model_node_count(model); i++)
         if (rnnp_model_node_info(model, i, &node) == RNNP_OK) bytes += node.weight_bytes_per_step;
     return bytes;

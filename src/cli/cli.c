@@ -118,7 +118,7 @@ int cli_context(const cli_host *host, rnnp_context **context)
 
     if (host->isa && cli_check_isa("--isa", host->isa) != CLI_OK) return CLI_USAGE;
     rnnp_context_options_init(&options);
-    options.threads = host->threads;
+    options.threads = host->threads ? host->threads : RNNP_ALL_CPUS;
     options.max_isa = host->isa;
     options.log = keep_log;
     last_log[0] = '\0';
@@ -162,7 +162,7 @@ rnnp_status cli_load(rnnp_context *context, const char *path, int compare_packed
 
 void cli_records_passed(const char *path, void (*say)(void *user, const char *file, const char *reason), void *user)
 {
-    rnnp_records_place place;
+    rnnp_records_place place = {.struct_size = sizeof place};
 
     for (size_t i = 0; rnnp_records_place_info(path, i, &place) == RNNP_OK && !place.used; i++)
         if (place.named || !place.missing) say(user, place.file, place.reason);

@@ -101,8 +101,8 @@ static int explain(const question *q, const cli_model *m, const char *records)
         cli_records_passed(records, print_passed, NULL);
     }
     for (size_t n = 0; n < rnnp_model_node_count(m->model); n++) {
-        rnnp_node_info node;
-        rnnp_explanation e;
+        rnnp_node_info node = {.struct_size = sizeof node};
+        rnnp_explanation e = {.struct_size = sizeof e};
 
         rnnp_model_node_info(m->model, n, &node);
         const rnnp_status status = rnnp_plan_explain(m->plan, n, q->batch, q->steps, &e);

@@ -9,7 +9,7 @@
 static int first_of_op(const rnnp_context *context, size_t index, rnnp_variant_info *v)
 {
     if (rnnp_context_variant_info(context, index, v) != RNNP_OK) return -1;
-    rnnp_variant_info earlier;
+    rnnp_variant_info earlier = {.struct_size = sizeof earlier};
     for (size_t i = 0; i < index; i++)
         if (rnnp_context_variant_info(context, i, &earlier) == RNNP_OK && strcmp(earlier.op, v->op) == 0) return 0;
     return 1;
@@ -22,7 +22,7 @@ static void print_variant(const rnnp_variant_info *v)
 
 static void print_kernels(const rnnp_context *context)
 {
-    rnnp_variant_info v;
+    rnnp_variant_info v = {.struct_size = sizeof v};
     int first;
 
     printf("kernels, * chosen\n");
@@ -38,7 +38,7 @@ static void print_kernels(const rnnp_context *context)
 /* How many kernels each instruction set has, and the names of those that do most of the work. */
 static void print_summary(const rnnp_context *context)
 {
-    rnnp_variant_info v;
+    rnnp_variant_info v = {.struct_size = sizeof v};
 
     printf("kernels  ");
     for (size_t isa = 0, listed = 0; rnnp_isa_name(isa); isa++) {
@@ -106,7 +106,7 @@ static void print_json(const rnnp_context *context, const rnnp_host_info *h)
     json_close(&j);
     json_size(&j, "threads", h->threads);
     json_array(&j, "variants");
-    rnnp_variant_info v;
+    rnnp_variant_info v = {.struct_size = sizeof v};
     for (size_t i = 0; rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++) {
         json_object(&j, NULL);
         json_string(&j, "op", v.op);

@@ -19,7 +19,7 @@ static int measure(const cli_model *m, sizes *s)
     rnnp_status status = rnnp_plan_bytes(m->model, &m->options, &s->plan_bytes);
     if (status != RNNP_OK) return cli_fail_status(m->context, status);
     for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) {
-        rnnp_node_info node;
+        rnnp_node_info node = {.struct_size = sizeof node};
         if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK) s->weight_bytes += node.weight_bytes_per_step;
     }
     s->packed.struct_size = sizeof s->packed;
@@ -45,7 +45,7 @@ typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port_inf
 static void text_ports(const char *title, const rnnp_model *model, size_t n, port_fn *get)
 {
     char shape[CLI_TEXT];
-    rnnp_port_info p;
+    rnnp_port_info p = {.struct_size = sizeof p};
     for (size_t i = 0; i < n; i++)
         if (get(model, i, &p) == RNNP_OK)
             printf("%-11s %s  %s %s\n", i ? "" : title, cli_plain(p.name), rnnp_dtype_name(p.dtype),
@@ -55,10 +55,11 @@ static void text_ports(const char *title, const rnnp_model *model, size_t n, por
 static void text_node(const cli_model *m, size_t index)
 {
     char shape[CLI_TEXT] = "", bytes[CLI_TEXT];
-    rnnp_node_info node;
+    rnnp_node_info node = {.struct_size = sizeof node};
+    rnnp_port_info y = {.struct_size = sizeof y};
     if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK) return;
-    if (node.outputs)
-        cli_shape_text(shape, sizeof shape, node.output[0].rank, node.output[0].shape, node.output[0].symbol);
+    if (rnnp_model_node_output_info(m->model, index, 0, &y) == RNNP_OK)
+        cli_shape_text(shape, sizeof shape, y.rank, y.shape, y.symbol);
     const char *const variant = rnnp_plan_node_variant(m->plan, index);
     printf("%4zu  %-20s %-24s %10zu  %10s  %s\n", index, cli_plain(node.op), shape, node.parameters,
            node.weight_bytes_per_step ? cli_bytes_text(bytes, sizeof bytes, (double)node.weight_bytes_per_step) : "-",
@@ -71,15 +72,15 @@ static void text_packed(const rnnp_packed_info *p)
     printf("%-11s version %zu, %s: original weights %s, packed %s in %zu blocks\n", "packed", p->version,
            cli_bytes_text(whole, sizeof whole, (double)p->file_bytes),
            cli_bytes_text(data, sizeof data, (double)p->data_bytes),
-           cli_bytes_text(packed, sizeof packed, (double)p->packed_bytes), p->blocks);
+           cli_bytes_text(packed, sizeof packed, (double)p->packed_bytes), p->n_blocks);
 }
 
 static void text_blocks(const cli_model *m, const rnnp_packed_info *p)
 {
     char bytes[CLI_TEXT];
-    if (p->blocks) printf("\n%4s  %10s  %s\n", "node", "packed", "layout");
-    for (size_t i = 0; i < p->blocks; i++) {
-        rnnp_packed_block_info block;
+    if (p->n_blocks) printf("\n%4s  %10s  %s\n", "node", "packed", "layout");
+    for (size_t i = 0; i < p->n_blocks; i++) {
+        rnnp_packed_block_info block = {.struct_size = sizeof block};
         if (rnnp_model_packed_block_info(m->model, i, &block) == RNNP_OK)
             printf("%4zu  %10s  %s\n", block.node, cli_bytes_text(bytes, sizeof bytes, (double)block.bytes),
                    cli_plain(block.layout));
@@ -107,7 +108,7 @@ static void print_text(const cli_model *m, const char *path, const sizes *s)
     if (s->packed.version) text_packed(&s->packed);
     printf("\n%4s  %-20s %-24s %10s  %10s  %s\n", "node", "operator", "output", "parameters", "bytes/step", "kernel");
     for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) text_node(m, i);
-    rnnp_node_info node;
+    rnnp_node_info node = {.struct_size = sizeof node};
     for (size_t i = 0; i < rnnp_model_node_count(m->model); i++)
         if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK && node.note)
             printf("note: node %zu %s '%s': %s\n", i, cli_plain(node.op), cli_plain(node.name), cli_plain(node.note));
@@ -135,18 +136,21 @@ static void json_port(json *j, const rnnp_port_info *p)
 static void json_ports(json *j, const char *key, const rnnp_model *model, size_t n, port_fn *get)
 {
     json_array(j, key);
-    rnnp_port_info p;
+    rnnp_port_info p = {.struct_size = sizeof p};
     for (size_t i = 0; i < n; i++)
         if (get(model, i, &p) == RNNP_OK) json_port(j, &p);
     json_close(j);
 }
 
-static void json_node_ports(json *j, const char *key, const rnnp_port_info *ports, size_t n, size_t room)
+typedef rnnp_status node_port_fn(const rnnp_model *model, size_t node, size_t index, rnnp_port_info *port);
+
+static void json_node_ports(json *j, const char *key, const rnnp_model *model, size_t node, size_t n, node_port_fn *get)
 {
+    rnnp_port_info p = {.struct_size = sizeof p};
     json_array(j, key);
-    for (size_t i = 0; i < n && i < room; i++) {
-        if (ports[i].name && *ports[i].name)
-            json_port(j, &ports[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (get(model, node, i, &p) == RNNP_OK && *p.name)
+            json_port(j, &p);
         else
             json_string(j, NULL, NULL);
     }
@@ -156,13 +160,13 @@ static void json_node_ports(json *j, const char *key, const rnnp_port_info *port
 static void json_node(json *j, const cli_model *m, size_t index)
 {
     static const char *const places[] = {NULL, "plan", "file"};
-    rnnp_node_info node;
+    rnnp_node_info node = {.struct_size = sizeof node};
     if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK) return;
     json_object(j, NULL);
     json_string(j, "name", node.name);
     json_string(j, "op", node.op);
-    json_node_ports(j, "inputs", node.input, node.inputs, sizeof node.input / sizeof node.input[0]);
-    json_node_ports(j, "outputs", node.output, node.outputs, sizeof node.output / sizeof node.output[0]);
+    json_node_ports(j, "inputs", m->model, index, node.n_inputs, rnnp_model_node_input_info);
+    json_node_ports(j, "outputs", m->model, index, node.n_outputs, rnnp_model_node_output_info);
     json_size(j, "parameters", node.parameters);
     json_size(j, "weight_bytes_per_step", node.weight_bytes_per_step);
     json_string(j, "variant", rnnp_plan_node_variant(m->plan, index));
@@ -180,8 +184,8 @@ static void json_packed(json *j, const cli_model *m, const rnnp_packed_info *p)
     json_size(j, "data_bytes", p->data_bytes);
     json_size(j, "packed_bytes", p->packed_bytes);
     json_array(j, "blocks");
-    for (size_t i = 0; i < p->blocks; i++) {
-        rnnp_packed_block_info block;
+    for (size_t i = 0; i < p->n_blocks; i++) {
+        rnnp_packed_block_info block = {.struct_size = sizeof block};
         if (rnnp_model_packed_block_info(m->model, i, &block) != RNNP_OK) continue;
         json_object(j, NULL);
         json_size(j, "node", block.node);

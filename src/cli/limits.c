@@ -35,7 +35,7 @@ typedef struct limits {
     size_t done, all;
 } limits;
 
-typedef rnnp_status probe(rnnp_context *context, double seconds, double *result);
+typedef rnnp_status probe(const rnnp_context *context, double seconds, double *result);
 
 static void show(limits *l) { cli_progress("limits", (double)++l->done, (double)l->all, "probes"); }
 
@@ -43,7 +43,7 @@ static void show(limits *l) { cli_progress("limits", (double)++l->done, (double)
 typedef struct total_burst {
     rnnp_context *context;
     double seconds;
-    rnnp_status (*measure)(rnnp_context *context, double seconds, double *rate, size_t *together);
+    rnnp_status (*measure)(const rnnp_context *context, double seconds, double *rate, size_t *together);
     size_t bytes;
 } total_burst;
 
@@ -120,7 +120,7 @@ static size_t usable_isas(const rnnp_context *context, const char *isas[MOST_ISA
 {
     const char *rising[MOST_ISAS];
     size_t n = 0;
-    rnnp_variant_info v;
+    rnnp_variant_info v = {.struct_size = sizeof v};
     for (size_t i = 0; n < MOST_ISAS && rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++)
         if (v.usable && (n == 0 || strcmp(rising[n - 1], v.isa) != 0)) rising[n++] = v.isa;
     for (size_t i = 0; i < n; i++) isas[i] = rising[n - 1 - i];

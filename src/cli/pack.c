@@ -48,7 +48,7 @@ static int describe(rnnp_context *context, const char *path)
     printf("%s  %s: original weights %s, packed %s in %zu blocks\n", cli_plain(path),
            cli_bytes_text(whole, sizeof whole, (double)info.file_bytes),
            cli_bytes_text(data, sizeof data, (double)info.data_bytes),
-           cli_bytes_text(packed, sizeof packed, (double)info.packed_bytes), info.blocks);
+           cli_bytes_text(packed, sizeof packed, (double)info.packed_bytes), info.n_blocks);
     return CLI_OK;
 }
 

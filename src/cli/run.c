@@ -24,7 +24,7 @@ static int check_names(const arg_pairs *files, const char *kind, const rnnp_mode
         const char *const name = files->pairs[i].name;
         for (size_t k = 0; k < i; k++)
             if (strcmp(files->pairs[k].name, name) == 0) return cli_fail("--%s %s is given twice", kind, name);
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
         size_t p = 0;
         while (p < n && (get(model, p, &port) != RNNP_OK || strcmp(port.name, name) != 0)) p++;
         if (p < n) continue;
@@ -38,7 +38,7 @@ static int read_inputs(cli_tensors *t, const rnnp_model *model, const arg_pairs 
 {
     char message[NPY_MESSAGE];
     for (size_t i = 0; i < t->n_inputs; i++) {
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
         if (rnnp_model_input_info(model, i, &port) != RNNP_OK) return cli_fail("the model has no input %zu", i);
         const char *const path = file_for(files, port.name);
         if (!path) return cli_fail("input '%s' is missing: give --input %s=FILE.npy", port.name, port.name);
@@ -64,7 +64,7 @@ static int write_outputs(const cli_tensors *t, const rnnp_model *model, const ar
 {
     char message[NPY_MESSAGE], shape[CLI_TEXT];
     for (size_t i = 0; i < t->n_outputs; i++) {
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
         if (rnnp_model_output_info(model, i, &port) != RNNP_OK) return cli_fail("the model has no output %zu", i);
         const rnnp_tensor *const out = &t->outputs[i];
         const char *const path = file_for(files, port.name);

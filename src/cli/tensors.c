@@ -38,7 +38,7 @@ static int names_batch(const char *symbol)
 int cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, size_t steps)
 {
     for (size_t i = 0; i < t->n_inputs; i++) {
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
         if (rnnp_model_input_info(model, i, &port) != RNNP_OK) return cli_fail("the model has no input %zu", i);
         t->inputs[i].dtype = port.dtype;
         t->inputs[i].rank = port.rank;
@@ -55,12 +55,17 @@ static int is_lengths(const rnnp_model *model, const char *name)
 {
     enum { ONNX_SEQUENCE_LENS = 4 };
     for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
-        rnnp_node_info node;
+        rnnp_node_info node = {.struct_size = sizeof node};
+        rnnp_port_info port = {.struct_size = sizeof port};
         if (rnnp_model_node_info(model, i, &node) != RNNP_OK) continue;
-        if (strcmp(node.op, "Cast") == 0 && strcmp(node.input[0].name, name) == 0) name = node.output[0].name;
+        const int cast = strcmp(node.op, "Cast") == 0;
         const int recurrent = !strcmp(node.op, "LSTM") || !strcmp(node.op, "GRU") || !strcmp(node.op, "RNN");
-        if (recurrent && node.inputs > ONNX_SEQUENCE_LENS && strcmp(node.input[ONNX_SEQUENCE_LENS].name, name) == 0)
-            return 1;
+        if (!cast && !recurrent) continue;
+        if (rnnp_model_node_input_info(model, i, cast ? 0 : ONNX_SEQUENCE_LENS, &port) != RNNP_OK ||
+            strcmp(port.name, name) != 0)
+            continue;
+        if (recurrent) return 1;
+        if (rnnp_model_node_output_info(model, i, 0, &port) == RNNP_OK) name = port.name;
     }
     return 0;
 }
@@ -95,7 +100,7 @@ int cli_tensors_fill(cli_tensors *t, const rnnp_model *model)
     uint32_t state = 1;
     int32_t steps = 0;
     for (size_t i = 0; i < t->n_inputs; i++) {
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
         if (rnnp_model_input_info(model, i, &port) != RNNP_OK || !(t->inputs[i].data = cli_tensor_alloc(&t->inputs[i])))
             return cli_fail("no memory for input %zu", i);
         if (i == 0) /* the sequence; of its first two dimensions one is the batch */

@@ -182,11 +182,11 @@ static int model_shapes(const job *j, rnnp_context *context, const char *path, s
 static void draw(const job *j, const rnnp_tune_progress *p)
 {
     enum { WIDTH = 24 };
-    const double part = (double)p->shape / (double)p->shapes;
+    const double part = (double)p->shape / (double)p->n_shapes;
     const int full = (int)(part * WIDTH);
 
     fprintf(stderr, "\r\033[K[%.*s%*s] shape %zu of %zu, hidden %zu batch %zu steps %zu, best %+.1f %%, %.0f s left",
-            full, "########################", WIDTH - full, "", p->shape + 1, p->shapes, p->what->hidden,
+            full, "########################", WIDTH - full, "", p->shape + 1, p->n_shapes, p->what->hidden,
             p->what->batch, p->what->steps, -100 * p->gain, j->seconds - (cli_clock() - j->start));
 }
 
@@ -228,10 +228,10 @@ static int on_progress(void *user, const rnnp_tune_progress *p)
         j->rows[j->n_rows++] = (row){*p->record, p->measured};
         if (!isatty(STDERR_FILENO))
             fprintf(stderr, "%zu of %zu: %s hidden %zu batch %zu steps %zu: %+.1f %%, %zu of %zu choices tried\n",
-                    p->shape + 1, p->shapes, p->record->key.layer, p->what->hidden, p->what->batch, p->what->steps,
-                    -100 * gain(p->record), p->tried, p->candidates);
+                    p->shape + 1, p->n_shapes, p->record->key.layer, p->what->hidden, p->what->batch, p->what->steps,
+                    -100 * gain(p->record), p->n_tried, p->n_candidates);
         save_now_and_then(j);
-    } else if (p->candidates == 1) {
+    } else if (p->n_candidates == 1) {
         j->n_plain++;
     } else if (isatty(STDERR_FILENO) && cli_clock() - j->shown > 0.1) {
         draw(j, p);
@@ -350,7 +350,7 @@ static int tune_with(job *j, size_t team)
         options.now = (uint64_t)time(NULL);
         options.again = j->again;
         options.progress = on_progress;
-        options.user = j;
+        options.progress_user = j;
         j->saved = cli_clock();
         j->n_shapes += s.n;
         status = rnnp_tune(context, s.at, s.n, &options, j->set);

@@ -7,8 +7,6 @@
 
 #include "rnnpack/model.h"
 
-#include <string.h>
-
 typedef struct rnnp_budget {
     size_t bytes, max_bytes; /* asked for and not given back; the file and what it was parsed to count */
     int exceeded;            /* max_bytes was in the way */
@@ -27,15 +25,6 @@ static inline int rnnp_budget_take(rnnp_budget *budget, size_t bytes)
         return 0;
     }
     budget->bytes += bytes;
-    return 1;
-}
-
-/* The caller's options, or the defaults for NULL; 0 for a struct_size that cannot be. */
-static inline int rnnp_budget_options(const rnnp_load_options *given, rnnp_load_options *o)
-{
-    *o = (rnnp_load_options){.struct_size = sizeof *o};
-    if (given && given->struct_size < sizeof given->struct_size) return 0;
-    if (given) memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
     return 1;
 }
 

@@ -299,7 +299,7 @@ typedef struct rnnp_name_table {
 } rnnp_name_table;
 
 struct rnnp_model {
-    rnnp_context *context; /* stays first in all versions */
+    const rnnp_context *context; /* stays first in all versions */
     const rnnp_model_calls *calls;
     int closed; /* RNNP_MODEL_OPEN, ... */
     rnnp_value_info *values;

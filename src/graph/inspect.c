@@ -2,16 +2,16 @@
  *
  * Looking at a closed model.
  */
+#include "../structs.h"
 #include "engine.h"
 
 #include <string.h>
 
-static rnnp_status check_closed(const rnnp_model *model, const char *what, const void *result)
+/* Whether there is an item `index` of n. */
+static rnnp_status check(const rnnp_model *model, const char *what, size_t index, size_t n)
 {
-    if (!model) return RNNP_ERR_ARG;
-    if (!result) return rnnp_fail(model->context, RNNP_ERR_ARG, "%s is NULL", what);
     if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
-    return RNNP_OK;
+    return index < n ? RNNP_OK : rnnp_fail(model->context, RNNP_ERR_ARG, "%s %zu of %zu", what, index, n);
 }
 
 static rnnp_port_info port_of(const rnnp_model *model, const char *name, const rnnp_meta *meta)
@@ -30,10 +30,12 @@ static rnnp_port_info port_of(const rnnp_model *model, const char *name, const r
     return port;
 }
 
-static rnnp_port_info value_port(const rnnp_model *model, int32_t value)
+static rnnp_status write_port(const rnnp_model *model, int32_t value, const char *name, rnnp_port_info *port)
 {
-    if (value == RNNP_NONE) return (rnnp_port_info){.name = ""};
-    return port_of(model, model->values[value].name, &model->values[value].meta);
+    rnnp_port_info full = {.name = ""};
+
+    if (value != RNNP_NONE) full = port_of(model, name ? name : model->values[value].name, &model->values[value].meta);
+    return RNNP_STRUCT_WRITE(model->context, rnnp_port_info, &full, port);
 }
 
 size_t rnnp_model_input_count(const rnnp_model *model) { return model ? model->n_inputs : 0; }
@@ -42,25 +44,17 @@ size_t rnnp_model_output_count(const rnnp_model *model) { return model ? model->
 
 rnnp_status rnnp_model_input_info(const rnnp_model *model, size_t index, rnnp_port_info *port)
 {
-    const rnnp_status status = check_closed(model, "port", port);
-
-    if (status != RNNP_OK) return status;
-    if (index >= model->n_inputs)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "input %zu of %zu", index, model->n_inputs);
-    *port = value_port(model, model->inputs[index]);
-    return RNNP_OK;
+    if (!model) return RNNP_ERR_ARG;
+    const rnnp_status status = check(model, "input", index, model->n_inputs);
+    return status == RNNP_OK ? write_port(model, model->inputs[index], NULL, port) : status;
 }
 
 rnnp_status rnnp_model_output_info(const rnnp_model *model, size_t index, rnnp_port_info *port)
 {
-    const rnnp_status status = check_closed(model, "port", port);
-
-    if (status != RNNP_OK) return status;
-    if (index >= model->n_outputs)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "output %zu of %zu", index, model->n_outputs);
-    *port = value_port(model, model->outputs[index].value);
-    port->name = model->outputs[index].name;
-    return RNNP_OK;
+    if (!model) return RNNP_ERR_ARG;
+    const rnnp_status status = check(model, "output", index, model->n_outputs);
+    return status == RNNP_OK ? write_port(model, model->outputs[index].value, model->outputs[index].name, port)
+                             : status;
 }
 
 size_t rnnp_model_constant_elements(const rnnp_model *model)
@@ -81,27 +75,38 @@ size_t rnnp_model_node_count(const rnnp_model *model)
 
 rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index, rnnp_node_info *info)
 {
-    enum { IN = sizeof info->input / sizeof info->input[0], OUT = sizeof info->output / sizeof info->output[0] };
-    const rnnp_status status = check_closed(model, "info", info);
-
+    if (!model) return RNNP_ERR_ARG;
+    const rnnp_status status = check(model, "node", index, model->n_nodes);
     if (status != RNNP_OK) return status;
-    if (index >= model->n_nodes)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "node %zu of %zu", index, model->n_nodes);
     const rnnp_node *node = &model->nodes[index];
     const rnnp_prepare prepare = {model->context, node, node->input_metas, &model->context->selection, RNNP_MATH_U35, 1,
                                   NULL,           NULL};
 
-    *info = (rnnp_node_info){.name = node->name,
-                             .op = node->op->name,
-                             .inputs = node->n_inputs,
-                             .outputs = node->n_outputs,
-                             .note = node->note};
+    rnnp_node_info full = {.name = node->name,
+                           .op = node->op->name,
+                           .n_inputs = node->n_inputs,
+                           .n_outputs = node->n_outputs,
+                           .note = node->note};
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (i < IN) info->input[i] = value_port(model, node->inputs[i]);
         if (node->inputs[i] != RNNP_NONE && model->values[node->inputs[i]].is_constant)
-            info->parameters += rnnp_meta_elements(&model->values[node->inputs[i]].meta);
+            full.parameters += rnnp_meta_elements(&model->values[node->inputs[i]].meta);
     }
-    for (size_t i = 0; i < node->n_outputs && i < OUT; i++) info->output[i] = value_port(model, node->outputs[i]);
-    if (node->op->weight_bytes_per_step) info->weight_bytes_per_step = node->op->weight_bytes_per_step(&prepare);
-    return RNNP_OK;
+    if (node->op->weight_bytes_per_step) full.weight_bytes_per_step = node->op->weight_bytes_per_step(&prepare);
+    return RNNP_STRUCT_WRITE(model->context, rnnp_node_info, &full, info);
+}
+
+rnnp_status rnnp_model_node_input_info(const rnnp_model *model, size_t node, size_t index, rnnp_port_info *port)
+{
+    if (!model) return RNNP_ERR_ARG;
+    rnnp_status status = check(model, "node", node, model->n_nodes);
+    if (status == RNNP_OK) status = check(model, "input", index, model->nodes[node].n_inputs);
+    return status == RNNP_OK ? write_port(model, model->nodes[node].inputs[index], NULL, port) : status;
+}
+
+rnnp_status rnnp_model_node_output_info(const rnnp_model *model, size_t node, size_t index, rnnp_port_info *port)
+{
+    if (!model) return RNNP_ERR_ARG;
+    rnnp_status status = check(model, "node", node, model->n_nodes);
+    if (status == RNNP_OK) status = check(model, "output", index, model->nodes[node].n_outputs);
+    return status == RNNP_OK ? write_port(model, model->nodes[node].outputs[index], NULL, port) : status;
 }

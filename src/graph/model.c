@@ -108,7 +108,7 @@ static void free_names(const rnnp_context *context, rnnp_name_table *t)
     rnnp_free(context, t->number, t->cap_number * sizeof *t->number);
 }
 
-rnnp_status rnnp_model_create(rnnp_context *context, rnnp_model **model)
+rnnp_status rnnp_model_create(const rnnp_context *context, rnnp_model **model)
 {
     if (!model) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *model = NULL;
@@ -148,11 +148,6 @@ rnnp_status rnnp_model_set_producer(rnnp_model *model, const char *name)
     if (!copy) return RNNP_ERR_MEMORY;
     model->producer = copy;
     return RNNP_OK;
-}
-
-void rnnp_load_options_init(rnnp_load_options *options)
-{
-    if (options) *options = (rnnp_load_options){.struct_size = sizeof *options};
 }
 
 /* ---- Checks ---- */

@@ -5,17 +5,11 @@
  */
 #include "../fpmode.h"
 #include "../packed/packed.h"
+#include "../structs.h"
 #include "engine.h"
 
 #include <stdio.h>
 #include <string.h>
-
-void rnnp_plan_options_init(rnnp_plan_options *options)
-{
-    if (options)
-        *options =
-            (rnnp_plan_options){.struct_size = sizeof *options, .math = RNNP_MATH_U35, .effort = RNNP_EFFORT_CACHED};
-}
 
 rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node)
 {
@@ -34,12 +28,9 @@ static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options
     const size_t team = rnnp_team_threads(model->context->team);
     rnnp_plan_options o;
 
-    rnnp_plan_options_init(&o);
-    if (given) {
-        if (given->struct_size < sizeof given->struct_size)
-            return rnnp_fail(model->context, RNNP_ERR_ARG, "plan options: struct_size is %zu", given->struct_size);
-        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
-    }
+    const rnnp_status status = RNNP_STRUCT_READ(model->context, rnnp_plan_options, given, &o);
+
+    if (status != RNNP_OK) return status;
     if (o.math != RNNP_MATH_U35 && o.math != RNNP_MATH_U10 && o.math != RNNP_MATH_FAST)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "plan options: unknown math class %d", (int)o.math);
     if (o.effort != RNNP_EFFORT_NONE && o.effort != RNNP_EFFORT_CACHED)

@@ -4,26 +4,21 @@
  */
 #include "channels.h"
 
+#include "../structs.h"
+
 #include <limits.h>
 #include <string.h>
 
-void rnnp_stream_options_init(rnnp_stream_options *options)
-{
-    if (options)
-        *options = (rnnp_stream_options){.struct_size = sizeof *options, .batch = 1, .steps = 1, .time_axis = -1};
-}
-
 static rnnp_status read_options(const rnnp_plan *plan, const rnnp_stream_options *given, rnnp_stream_options *o)
 {
-    rnnp_stream_options_init(o);
-    if (given) {
-        if (given->struct_size < sizeof given->struct_size)
-            return rnnp_fail(plan->context, RNNP_ERR_ARG, "stream options: struct_size is %zu", given->struct_size);
-        memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
-    }
-    if (o->batch == 0 || o->batch > INT_MAX || o->steps == 0 || o->steps >= INT_MAX)
+    const rnnp_status status = RNNP_STRUCT_READ(plan->context, rnnp_stream_options, given, o);
+
+    if (status != RNNP_OK) return status;
+    o->batch = o->batch ? o->batch : 1;
+    o->steps = o->steps ? o->steps : 1;
+    if (o->batch > INT_MAX || o->steps >= INT_MAX)
         return rnnp_fail(plan->context, RNNP_ERR_ARG, "stream options: batch is %zu, steps is %zu", o->batch, o->steps);
-    if (o->time_axis < -1)
+    if (o->time_axis < 0)
         return rnnp_fail(plan->context, RNNP_ERR_ARG, "stream options: time_axis is %d", o->time_axis);
     return RNNP_OK;
 }
@@ -66,8 +61,9 @@ static rnnp_status given_axis(rnnp_time *time, const rnnp_model *model, size_t a
     const rnnp_value_info *first = model->n_inputs ? &model->values[model->inputs[0]] : NULL;
 
     if (!first || axis >= first->meta.rank)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "stream options: time_axis is %zu, the first input has rank %zu",
-                         axis, first ? first->meta.rank : 0);
+        return rnnp_fail(model->context, RNNP_ERR_ARG,
+                         "stream options: time_axis is axis %zu, the first input has rank %zu", axis,
+                         first ? first->meta.rank : 0);
     const rnnp_node *culprit = try_axis(time, model, 0, axis);
     return culprit ? refuse(model, culprit, time->why) : RNNP_OK;
 }
@@ -259,7 +255,7 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options 
 
     if (!inputs || !is_batch) return RNNP_ERR_MEMORY;
     if ((status = rnnp_time_begin(&time, model, arena)) != RNNP_OK) return status;
-    status = o->time_axis >= 0 ? given_axis(&time, model, (size_t)o->time_axis) : find_axis(&time, model);
+    status = o->time_axis ? given_axis(&time, model, (size_t)o->time_axis - 1) : find_axis(&time, model);
     if (status != RNNP_OK || (status = check_lengths(model, arena)) != RNNP_OK) return status;
     find_batch(model, &time, is_batch);
     if ((status = stream_shapes(model, &time, o->batch, o->steps + 1, is_batch, inputs)) != RNNP_OK ||
@@ -271,6 +267,32 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options 
          (status = rnnp_channels_find(channels, mixer, model, &time, is_batch, inputs, o->batch, arena)) != RNNP_OK))
         rnnp_layout_free(layout);
     rnnp_layout_free(&other);
+    return status;
+}
+
+rnnp_status rnnp_stream_bytes(const rnnp_plan *plan, const rnnp_stream_options *options, size_t *bytes)
+{
+    struct rnnp_block *arena = NULL;
+    rnnp_stream_options o;
+    const rnnp_node *mixer;
+    rnnp_layout layout;
+    rnnp_time channels;
+    rnnp_status status;
+
+    if (!plan) return RNNP_ERR_ARG;
+    if (!bytes) return rnnp_fail(plan->context, RNNP_ERR_ARG, "bytes is NULL");
+    if ((status = read_options(plan, options, &o)) != RNNP_OK) return status;
+    status = make_layout(plan, &o, &arena, &layout, &channels, &mixer);
+    if (status == RNNP_OK) {
+        const size_t needed = rnnp_program_bytes(&layout);
+
+        if (needed == SIZE_MAX)
+            status = rnnp_fail(plan->context, RNNP_ERR_MEMORY, "the activations do not fit in memory");
+        else
+            *bytes = needed;
+        rnnp_layout_free(&layout);
+    }
+    rnnp_arena_free(plan->context, &arena);
     return status;
 }
 

@@ -246,19 +246,18 @@ rnnp_status rnnp_plan_explain(const rnnp_plan *plan, size_t index, size_t batch,
                               rnnp_explanation *explanation)
 {
     if (!plan) return RNNP_ERR_ARG;
-    if (!explanation) return rnnp_fail(plan->context, RNNP_ERR_ARG, "explanation is NULL");
     if (index >= plan->model->n_nodes)
         return rnnp_fail(plan->context, RNNP_ERR_ARG, "node %zu of %zu", index, plan->model->n_nodes);
     const rnnp_node *node = &plan->model->nodes[index];
     rnnp_prepare prepare = rnnp_plan_prepare(plan, node);
 
     prepare.planned = plan->nodes[index].planned;
-    memset(explanation, 0, sizeof *explanation);
-    if (!node->op->explain || !node->op->explain(&prepare, batch, steps, explanation))
+    rnnp_explanation full = {.match = RNNP_MATCH_NONE};
+    if (!node->op->explain || !node->op->explain(&prepare, batch, steps, &full))
         return rnnp_node_fail(plan->context, node, RNNP_ERR_ARG,
                               "is neither a recurrent layer nor a product with constant weights");
-    explain_stack(plan, index, batch, steps, explanation);
-    return RNNP_OK;
+    explain_stack(plan, index, batch, steps, &full);
+    return RNNP_STRUCT_WRITE(plan->context, rnnp_explanation, &full, explanation);
 }
 
 rnnp_status rnnp_plan_create_measured(const rnnp_model *model, const rnnp_plan_options *options,
@@ -273,14 +272,9 @@ rnnp_status rnnp_plan_create_measured(const rnnp_model *model, const rnnp_plan_o
     *plan = NULL;
     if (!model) return RNNP_ERR_ARG;
     if (!records) return rnnp_fail(model->context, RNNP_ERR_ARG, "records is NULL");
-    if ((options && options->struct_size < sizeof options->struct_size) ||
-        (tune && tune->struct_size < sizeof tune->struct_size))
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "struct_size of the %s options is too small",
-                         tune && tune->struct_size < sizeof tune->struct_size ? "tune" : "plan");
-    rnnp_plan_options_init(&o);
-    if (options) memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
-    rnnp_tune_options_init(&t);
-    if (tune) memcpy(&t, tune, tune->struct_size < sizeof t ? tune->struct_size : sizeof t);
+    if ((status = RNNP_STRUCT_READ(model->context, rnnp_plan_options, options, &o)) != RNNP_OK ||
+        (status = RNNP_STRUCT_READ(model->context, rnnp_tune_options, tune, &t)) != RNNP_OK)
+        return status;
     o.batch = o.batch ? o.batch : 1;
     o.steps = o.steps ? o.steps : 1;
     t.threads = o.threads;

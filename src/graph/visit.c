@@ -15,7 +15,7 @@ typedef struct walk {
 static rnnp_status walk_inputs(walk *w)
 {
     rnnp_status status = RNNP_OK;
-    rnnp_port_info port;
+    rnnp_port_info port = {.struct_size = sizeof port};
 
     for (size_t i = 0; i < w->model->n_inputs && status == RNNP_OK; i++) {
         w->number[w->model->inputs[i]] = w->next++;

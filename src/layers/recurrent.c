@@ -39,10 +39,10 @@ static rnnp_status add_weights(rnnp_model *model, const rnnp_recurrent_options *
     }
     const int64_t dirs = (int64_t)D, gated = (int64_t)rows;
     const rnnp_tensor tensors[] = {
-        {RNNP_DTYPE_F32, 3, {dirs, gated, (int64_t)o->input}, w},
-        {RNNP_DTYPE_F32, 3, {dirs, gated, (int64_t)H}, r},
-        {RNNP_DTYPE_F32, 2, {dirs, 2 * gated}, b},
-        {RNNP_DTYPE_F32, 2, {dirs, 3 * (int64_t)H}, p},
+        {RNNP_DTYPE_F32, 3, {dirs, gated, (int64_t)o->input}, .data = w},
+        {RNNP_DTYPE_F32, 3, {dirs, gated, (int64_t)H}, .data = r},
+        {RNNP_DTYPE_F32, 2, {dirs, 2 * gated}, .data = b},
+        {RNNP_DTYPE_F32, 2, {dirs, 3 * (int64_t)H}, .data = p},
     };
     status = rnnp_build_weight(model, "W", &tensors[0], &inputs[W]);
     if (status == RNNP_OK) status = rnnp_build_weight(model, "R", &tensors[1], &inputs[R]);
@@ -73,7 +73,7 @@ static void list_activations(const rnnp_recurrent_options *o, activation_lists *
         lists->given |= o->activations[i] != NULL;
         lists->names[i] = o->activations[i];
         if (!lists->names[i]) lists->names[i] = o->cell != RNNP_CELL_RNN && i % each == 0 ? "Sigmoid" : "Tanh";
-        rnnp_act_parse(lists->names[i], o->alpha[i], o->beta[i], &act);
+        rnnp_act_parse(lists->names[i], o->alpha ? o->alpha[i] : NAN, o->beta ? o->beta[i] : NAN, &act);
         if (rnnp_act_parameters(act.kind) > 0) lists->alpha[lists->alphas++] = act.alpha;
         if (rnnp_act_parameters(act.kind) > 1) lists->beta[lists->betas++] = act.beta;
     }
@@ -159,16 +159,15 @@ rnnp_status rnnp_model_add_recurrent(rnnp_model *model, const rnnp_recurrent_opt
     if ((status = rnnp_recurrent_read(model->context, options, weights, &o)) != RNNP_OK) return status;
     if (o.cell != RNNP_CELL_LSTM && (c || c0 != RNNP_NONE))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "only an LSTM has a cell state");
-    outputs[Y] = o.return_sequences ? 0 : RNNP_NONE;
-    outputs[Y_H] = h || !o.return_sequences ? 0 : RNNP_NONE;
+    outputs[Y] = o.last_step ? RNNP_NONE : 0;
+    outputs[Y_H] = h || o.last_step ? 0 : RNNP_NONE;
     outputs[Y_C] = c ? 0 : RNNP_NONE;
     if ((status = swap_state(model, &o, &inputs[H0])) != RNNP_OK ||
         (status = swap_state(model, &o, &inputs[C0])) != RNNP_OK ||
         (status = add_weights(model, &o, weights, inputs)) != RNNP_OK ||
         (status = add_node(model, &o, inputs, outputs)) != RNNP_OK)
         return status;
-    status = o.return_sequences ? join_sequence(model, &o, outputs[Y], &joined)
-                                : join_last(model, &o, outputs[Y_H], &joined);
+    status = o.last_step ? join_last(model, &o, outputs[Y_H], &joined) : join_sequence(model, &o, outputs[Y], &joined);
     if (status != RNNP_OK || (h && (status = swap_state(model, &o, &outputs[Y_H])) != RNNP_OK) ||
         (c && (status = swap_state(model, &o, &outputs[Y_C])) != RNNP_OK))
         return status;

@@ -126,7 +126,7 @@ static rnnp_status check_outputs(loader *l, const rnnp_model *model, const Onnx_
     for (size_t i = 0; i < g->n_output; i++) {
         rnnp_tensor t = {0};
         const char *symbols[RNNP_MAX_RANK] = {0};
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
         rnnp_status status = rnnp_model_output_info(model, i, &port);
         if (status != RNNP_OK) return status;
         int stated = read_type(l, g->output[i]->type, port.name, &t, symbols, &status);
@@ -310,15 +310,14 @@ static rnnp_status load_file(loader *l, const char *path, const rnnp_load_option
 }
 
 /* The bytes, or those of the file at `path`. */
-static rnnp_status load_any(rnnp_context *context, const char *path, const void *bytes, size_t size,
+static rnnp_status load_any(const rnnp_context *context, const char *path, const void *bytes, size_t size,
                             const rnnp_load_options *options, rnnp_model **out)
 {
     rnnp_load_options o;
     rnnp_budget budget;
     rnnp_status status;
     if ((status = loader_same_version(context)) != RNNP_OK) return status;
-    if (!rnnp_budget_options(options, &o))
-        return rnnp_fail(context, RNNP_ERR_ARG, "load options: struct_size is %zu", options->struct_size);
+    if ((status = RNNP_STRUCT_READ(context, rnnp_load_options, options, &o)) != RNNP_OK) return status;
     budget = rnnp_budget_for(&o, size);
     loader l = {.context = context, .budget = &budget, .directory = o.directory, .limit_grows = !o.max_bytes};
     status = path ? load_file(&l, path, &o, out) : load(&l, bytes, size, NULL, out);
@@ -326,7 +325,7 @@ static rnnp_status load_any(rnnp_context *context, const char *path, const void 
     return status == RNNP_ERR_MEMORY && budget.exceeded ? RNNP_ERR_LIMIT : status;
 }
 
-rnnp_status rnnp_onnx_open_memory(rnnp_context *context, const void *bytes, size_t size,
+rnnp_status rnnp_onnx_open_memory(const rnnp_context *context, const void *bytes, size_t size,
                                   const rnnp_load_options *options, rnnp_model **out)
 {
     if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
@@ -336,7 +335,7 @@ rnnp_status rnnp_onnx_open_memory(rnnp_context *context, const void *bytes, size
     return load_any(context, NULL, bytes, size, options, out);
 }
 
-rnnp_status rnnp_onnx_open_file(rnnp_context *context, const char *path, const rnnp_load_options *options,
+rnnp_status rnnp_onnx_open_file(const rnnp_context *context, const char *path, const rnnp_load_options *options,
                                 rnnp_model **out)
 {
     if (!out) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;

@@ -7,6 +7,7 @@
 #define RNNP_ONNX_LOADER_H
 
 #include "../context.h"
+#include "../structs.h"
 #include "onnx/onnx.pb-c.h"
 #include "rnnpack/onnx.h"
 
@@ -14,6 +15,7 @@
 #define rnnp_fail(context, ...) (context)->calls->fail(context, __VA_ARGS__)
 #define rnnp_alloc(context, bytes) (context)->calls->alloc(context, bytes)
 #define rnnp_free(context, block, bytes) (context)->calls->free(context, block, bytes)
+#define rnnp_struct_read(context, ...) (context)->calls->struct_read(context, __VA_ARGS__)
 
 /* Both libraries share the layout of contexts and models, so they must be of one version: every public function of
  * the component asks this first. RNNP_ERR_STATE says that they are not. */
@@ -22,7 +24,7 @@ rnnp_status loader_same_version(const rnnp_context *context);
 #include "../graph/budget.h"
 
 typedef struct loader {
-    rnnp_context *context;
+    const rnnp_context *context;
     rnnp_budget *budget;   /* NULL: no limits */
     const char *directory; /* where external data lies; NULL: refused */
     uint64_t (*seen)[2];   /* device and number of each file of external data so far */

@@ -213,7 +213,7 @@ static rnnp_status add_identity(saver *s, rnnp_value value, const char *name)
 static rnnp_status add_output(void *user, const char *name, rnnp_value value)
 {
     saver *s = user;
-    rnnp_port_info port;
+    rnnp_port_info port = {.struct_size = sizeof port};
     rnnp_status status = rnnp_model_output_info(s->model, s->graph->n_output, &port);
 
     if (status == RNNP_OK && strcmp(s->values[value].name, name) != 0) status = add_identity(s, value, name);

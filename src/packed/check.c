@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "../fpmode.h"
+#include "../structs.h"
 #include "packed.h"
 
 #include <string.h>
@@ -153,19 +154,18 @@ rnnp_status rnnp_model_packed_info(const rnnp_model *model, rnnp_packed_info *in
     rnnp_status status;
 
     if (!model) return RNNP_ERR_ARG;
-    if (!info || info->struct_size < sizeof info->struct_size)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "packed info: %s", info ? "struct_size is too small" : "NULL");
     if ((status = check_closed(model)) != RNNP_OK) return status;
     const struct rnnp_packed *p = model->packed;
-    const size_t size = info->struct_size;
-    rnnp_packed_info full = {.struct_size = size};
+    rnnp_packed_info full = {.version = 0};
 
     if (p)
-        full = (rnnp_packed_info){size,          RNNP_PACKED_VERSION, p->bytes,   p->graph_bytes,
-                                  p->data_bytes, p->packed_bytes,     p->n_blocks};
-    memset(info, 0, size);
-    memcpy(info, &full, size < sizeof full ? size : sizeof full);
-    return RNNP_OK;
+        full = (rnnp_packed_info){.version = RNNP_PACKED_VERSION,
+                                  .file_bytes = p->bytes,
+                                  .graph_bytes = p->graph_bytes,
+                                  .data_bytes = p->data_bytes,
+                                  .packed_bytes = p->packed_bytes,
+                                  .n_blocks = p->n_blocks};
+    return RNNP_STRUCT_WRITE(model->context, rnnp_packed_info, &full, info);
 }
 
 rnnp_status rnnp_model_packed_block_info(const rnnp_model *model, size_t index, rnnp_packed_block_info *info)
@@ -173,11 +173,10 @@ rnnp_status rnnp_model_packed_block_info(const rnnp_model *model, size_t index, 
     rnnp_status status;
 
     if (!model) return RNNP_ERR_ARG;
-    if (!info) return rnnp_fail(model->context, RNNP_ERR_ARG, "info is NULL");
     if ((status = check_closed(model)) != RNNP_OK) return status;
     const size_t n = model->packed ? model->packed->n_blocks : 0;
     if (index >= n) return rnnp_fail(model->context, RNNP_ERR_ARG, "packed block %zu of %zu", index, n);
     const rnnp_packed_block *block = &model->packed->blocks[index];
-    *info = (rnnp_packed_block_info){node_of(model, block), block->bytes, block->layout};
-    return RNNP_OK;
+    const rnnp_packed_block_info full = {.node = node_of(model, block), .bytes = block->bytes, .layout = block->layout};
+    return RNNP_STRUCT_WRITE(model->context, rnnp_packed_block_info, &full, info);
 }

@@ -97,7 +97,7 @@ static rnnp_status map(struct rnnp_packed *p, const char *path)
     return RNNP_OK;
 }
 
-rnnp_status rnnp_packed_open_file(rnnp_context *context, const char *path, const rnnp_load_options *options,
+rnnp_status rnnp_packed_open_file(const rnnp_context *context, const char *path, const rnnp_load_options *options,
                                   rnnp_model **model)
 {
     if (!model) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
@@ -112,7 +112,7 @@ rnnp_status rnnp_packed_open_file(rnnp_context *context, const char *path, const
     return status;
 }
 
-rnnp_status rnnp_packed_open_memory(rnnp_context *context, const void *bytes, size_t size,
+rnnp_status rnnp_packed_open_memory(const rnnp_context *context, const void *bytes, size_t size,
                                     const rnnp_load_options *options, rnnp_model **model)
 {
     if (!model) return context ? rnnp_fail(context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;

@@ -63,7 +63,7 @@ rnnp_status rnnp_packed_need(const rnnp_model *model, const rnnp_prepare *prepar
 rnnp_prepare rnnp_packed_prepare(const rnnp_model *model, const rnnp_node *node, const rnnp_selection *select);
 
 /* Makes the model of an opened file, which it takes over, whatever happens. */
-rnnp_status rnnp_packed_read(rnnp_context *context, struct rnnp_packed *packed, const rnnp_load_options *options,
+rnnp_status rnnp_packed_read(const rnnp_context *context, struct rnnp_packed *packed, const rnnp_load_options *options,
                              rnnp_model **model);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "../graph/engine.h"
 #include "format.h"
+#include "../structs.h"
 #include "packed.h"
 #include "words.h"
 
@@ -329,7 +330,7 @@ static rnnp_status build(reader *r)
     return rnnp_model_close(r->model);
 }
 
-rnnp_status rnnp_packed_read(rnnp_context *context, struct rnnp_packed *packed, const rnnp_load_options *options,
+rnnp_status rnnp_packed_read(const rnnp_context *context, struct rnnp_packed *packed, const rnnp_load_options *options,
                              rnnp_model **model)
 {
     const packed_header *header = (const packed_header *)(const void *)packed->base;
@@ -337,11 +338,8 @@ rnnp_status rnnp_packed_read(rnnp_context *context, struct rnnp_packed *packed, 
     rnnp_load_options o;
     rnnp_status status;
 
-    if (!rnnp_budget_options(options, &o)) {
-        rnnp_packed_destroy(packed);
-        return rnnp_fail(context, RNNP_ERR_ARG, "load options: struct_size is %zu", options->struct_size);
-    }
-    if ((status = check_kind(packed, header)) != RNNP_OK || (status = check_header(packed, header)) != RNNP_OK ||
+    if ((status = RNNP_STRUCT_READ(context, rnnp_load_options, options, &o)) != RNNP_OK ||
+        (status = check_kind(packed, header)) != RNNP_OK || (status = check_header(packed, header)) != RNNP_OK ||
         (status = check_sections(packed, header->section)) != RNNP_OK ||
         (status = rnnp_model_create(context, &r.model)) != RNNP_OK) {
         rnnp_packed_destroy(packed);

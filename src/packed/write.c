@@ -6,6 +6,7 @@
 #include "../fpmode.h"
 #include "../graph/engine.h"
 #include "../graph/visit.h"
+#include "../structs.h"
 #include "format.h"
 #include "packed.h"
 #include "words.h"
@@ -359,20 +360,12 @@ static rnnp_status read_options(writer *w, const rnnp_packed_options *given)
 {
     rnnp_packed_options o;
 
-    rnnp_packed_options_init(&o);
-    if (given) {
-        if (given->struct_size < sizeof given->struct_size)
-            return rnnp_fail(w->model->context, RNNP_ERR_ARG, "packed options: struct_size is %zu", given->struct_size);
-        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
-    }
+    const rnnp_status status = RNNP_STRUCT_READ(w->model->context, rnnp_packed_options, given, &o);
+
+    if (status != RNNP_OK) return status;
     if (o.n_isas && !o.isas)
         return rnnp_fail(w->model->context, RNNP_ERR_ARG, "packed options: n_isas is %zu but isas is NULL", o.n_isas);
     return select_isas(w, o.isas, o.isas ? o.n_isas : 0);
-}
-
-void rnnp_packed_options_init(rnnp_packed_options *options)
-{
-    if (options) *options = (rnnp_packed_options){.struct_size = sizeof *options};
 }
 
 rnnp_status rnnp_packed_write(const rnnp_model *model, const rnnp_packed_options *options, rnnp_write_fn write,

@@ -209,9 +209,9 @@ rnnp_status rnnp_pass_target(rnnp_pass *pass)
                                   .smoothing = t->options.label_smoothing,
                                   .class_weights = t->options.class_weights,
                                   .k = rows_of_many ? (size_t)pass->output.dim[rank - 1] : 1};
-    if (t->options.class_weights && kind != RNNP_LOSS_BINARY && pass->loss.k != t->options.classes)
+    if (t->options.class_weights && kind != RNNP_LOSS_BINARY && pass->loss.k != t->options.n_classes)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE, "output %s has %zu classes, but %zu class weights were given",
-                         t->model->outputs[t->options.output].name, pass->loss.k, t->options.classes);
+                         t->model->outputs[t->options.output].name, pass->loss.k, t->options.n_classes);
     if (pass->batch->target) {
         const size_t items_rank = rows_of_many ? rank - 1 : rank;
 

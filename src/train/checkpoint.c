@@ -77,8 +77,8 @@ static void put_index(content *c, const void *note, size_t bytes)
     const rnnp_trainer *t = c->trainer;
     words *w = &c->index;
 
-    words_put(w, (uint64_t)t->options.optimizer.kind);
-    words_put(w, bits_of(t->options.optimizer.rate));
+    words_put(w, (uint64_t)t->optimizer.kind);
+    words_put(w, bits_of(t->optimizer.rate));
     words_put(w, t->steps);
     words_put_bytes(w, note, bytes);
     words_put(w, t->n_parameters);
@@ -288,10 +288,10 @@ static rnnp_status check_index(const rnnp_trainer *t, const file *f, const head 
     c->note = words_get_bytes(&r, &c->note_bytes);
     const uint64_t n = words_get(&r);
     if (r.bad) return malformed(f);
-    if (kind != (uint64_t)t->options.optimizer.kind || h->arrays != arrays_of(t, array))
+    if (kind != (uint64_t)t->optimizer.kind || h->arrays != arrays_of(t, array))
         return rnnp_fail(t->context, RNNP_ERR_ARG,
                          "%s is of another optimiser (%llu with %llu arrays; the trainer's is %d)", f->name,
-                         (unsigned long long)kind, (unsigned long long)h->arrays - 1, (int)t->options.optimizer.kind);
+                         (unsigned long long)kind, (unsigned long long)h->arrays - 1, (int)t->optimizer.kind);
     c->frozen = r;
     for (size_t i = 0; i < n && i < t->n_parameters && status == RNNP_OK; i++) status = check_parameter(t, f, i, &r);
     if (status != RNNP_OK) return status;
@@ -322,7 +322,7 @@ static rnnp_status take(rnnp_trainer *t, const head *h, checkpoint *c)
     }
     for (size_t a = 0; a < n; a++) memcpy(array[a], c->arrays + a * h->array_bytes, h->array_bytes);
     t->steps = c->steps;
-    t->options.optimizer.rate = c->rate;
+    t->optimizer.rate = c->rate;
     t->has_gradient = 0;
     return status;
 }

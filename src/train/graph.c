@@ -102,9 +102,9 @@ static rnnp_status find_loss(rnnp_trainer *t)
                          "output %s: the batch is its last dimension, where the loss has the %s", output->name,
                          kind == RNNP_LOSS_MSE ? "elements of a row" : "classes");
     if (t->options.class_weights && kind != RNNP_LOSS_BINARY && !rnnp_dim_is_symbol(meta->dim[meta->rank - 1]) &&
-        meta->dim[meta->rank - 1] != (int64_t)t->options.classes)
+        meta->dim[meta->rank - 1] != (int64_t)t->options.n_classes)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE, "output %s has %lld classes, but %zu class weights were given",
-                         output->name, (long long)meta->dim[meta->rank - 1], t->options.classes);
+                         output->name, (long long)meta->dim[meta->rank - 1], t->options.n_classes);
     return find_logits(t);
 }
 

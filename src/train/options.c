@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "options.h"
 
+#include "../structs.h"
+
 #include <math.h>
 #include <string.h>
-
-void rnnp_train_options_init(rnnp_train_options *options)
-{
-    if (options)
-        *options = (rnnp_train_options){.struct_size = sizeof *options,
-                                        .loss = RNNP_LOSS_SPARSE,
-                                        .batch = "batch",
-                                        .math = RNNP_MATH_U35,
-                                        .optimizer = {.kind = RNNP_OPTIMIZER_ADAM,
-                                                      .rate = 1e-3f,
-                                                      .rho = 0.99f,
-                                                      .beta1 = 0.9f,
-                                                      .beta2 = 0.999f,
-                                                      .epsilon = 1e-8f}};
-}
 
 /* A number in [0, most], or in [0, 1) where most is 1. */
 typedef struct range {
@@ -25,9 +12,8 @@ typedef struct range {
     float value, most;
 } range;
 
-static rnnp_status check_ranges(const rnnp_context *context, const rnnp_train_options *o)
+static rnnp_status check_ranges(const rnnp_context *context, const rnnp_train_options *o, const rnnp_optimizer *p)
 {
-    const rnnp_optimizer *p = &o->optimizer;
     const range ranges[] = {
         {"label_smoothing", o->label_smoothing, 1},
         {"recurrent_dropout", o->recurrent_dropout, 1},
@@ -68,10 +54,10 @@ static rnnp_status check_classes(const rnnp_context *context, const rnnp_train_o
     if (!o->class_weights) return RNNP_OK;
     if (o->loss == RNNP_LOSS_MSE)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: class_weights, but MSE has no classes");
-    if (o->classes == 0 || (o->loss == RNNP_LOSS_BINARY && o->classes != 2))
-        return rnnp_fail(context, RNNP_ERR_ARG, "train options: class_weights with classes=%zu%s", o->classes,
+    if (o->n_classes == 0 || (o->loss == RNNP_LOSS_BINARY && o->n_classes != 2))
+        return rnnp_fail(context, RNNP_ERR_ARG, "train options: class_weights with classes=%zu%s", o->n_classes,
                          o->loss == RNNP_LOSS_BINARY ? ", but BINARY has 2" : "");
-    for (size_t i = 0; i < o->classes; i++) {
+    for (size_t i = 0; i < o->n_classes; i++) {
         const float w = o->class_weights[i];
 
         if (!(w >= 0 && isfinite(w)))
@@ -83,27 +69,24 @@ static rnnp_status check_classes(const rnnp_context *context, const rnnp_train_o
 }
 
 rnnp_status rnnp_train_options_check(const rnnp_context *context, const rnnp_train_options *given,
-                                     rnnp_train_options *options)
+                                     rnnp_train_options *o, rnnp_optimizer *optimizer)
 {
-    rnnp_train_options *o = options;
-    rnnp_status status;
+    rnnp_status status = RNNP_STRUCT_READ(context, rnnp_train_options, given, o);
 
-    rnnp_train_options_init(o);
-    if (given) {
-        if (given->struct_size < sizeof given->struct_size)
-            return rnnp_fail(context, RNNP_ERR_ARG, "train options: struct_size is %zu", given->struct_size);
-        memcpy(o, given, given->struct_size < sizeof *o ? given->struct_size : sizeof *o);
-        o->struct_size = sizeof *o;
-    }
-    if (o->loss < RNNP_LOSS_MSE || o->loss > RNNP_LOSS_SPARSE)
+    if (status != RNNP_OK) return status;
+    rnnp_optimizer_init(optimizer, RNNP_OPTIMIZER_ADAM);
+    if (o->optimizer && (status = RNNP_STRUCT_READ(context, rnnp_optimizer, o->optimizer, optimizer)) != RNNP_OK)
+        return status;
+    o->optimizer = optimizer;
+    if (!o->batch) o->batch = "batch";
+    if ((unsigned)o->loss > RNNP_LOSS_CROSS)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: unknown loss %d", (int)o->loss);
-    if (o->optimizer.kind < RNNP_OPTIMIZER_SGD || o->optimizer.kind > RNNP_OPTIMIZER_ADAMW)
-        return rnnp_fail(context, RNNP_ERR_ARG, "train options: unknown optimizer %d", (int)o->optimizer.kind);
+    if (optimizer->kind < RNNP_OPTIMIZER_SGD || optimizer->kind > RNNP_OPTIMIZER_ADAMW)
+        return rnnp_fail(context, RNNP_ERR_ARG, "train options: unknown optimizer %d", (int)optimizer->kind);
     if (o->math != RNNP_MATH_U35 && o->math != RNNP_MATH_U10 && o->math != RNNP_MATH_FAST)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: unknown math class %d", (int)o->math);
-    if (!o->batch || !*o->batch)
-        return rnnp_fail(context, RNNP_ERR_ARG, "train options: batch, the batch dimension's symbol, is %s",
-                         o->batch ? "empty" : "NULL");
-    if ((status = check_ranges(context, o)) != RNNP_OK) return status;
+    if (!*o->batch)
+        return rnnp_fail(context, RNNP_ERR_ARG, "train options: batch, the batch dimension's symbol, is empty");
+    if ((status = check_ranges(context, o, optimizer)) != RNNP_OK) return status;
     return check_classes(context, o);
 }

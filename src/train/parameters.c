@@ -3,6 +3,7 @@
  * Parameters: the f32 constants that lead to the loss, in the order of the model's values, each from a cache line on in
  * one block. Gradients and optimiser state are blocks of the same layout.
  */
+#include "../structs.h"
 #include "initialise.h"
 #include "real.h"
 #include "training.h"
@@ -117,7 +118,7 @@ static int has_first_moment(const rnnp_optimizer *o)
 
 rnnp_status rnnp_train_parameters(rnnp_trainer *t)
 {
-    const rnnp_optimizer *o = &t->options.optimizer;
+    const rnnp_optimizer *o = &t->optimizer;
     const int m = has_first_moment(o), v = o->kind != RNNP_OPTIMIZER_SGD;
     struct rnnp_block **arena = &t->arena;
     const rnnp_status status = list_parameters(t);
@@ -164,8 +165,7 @@ rnnp_status rnnp_trainer_parameter_info(const rnnp_trainer *trainer, size_t inde
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, parameter, &p);
 
-    if (status == RNNP_OK) *parameter = p->info;
-    return status;
+    return status == RNNP_OK ? RNNP_STRUCT_WRITE(trainer->context, rnnp_parameter_info, &p->info, parameter) : status;
 }
 
 rnnp_status rnnp_trainer_get_parameter(const rnnp_trainer *trainer, size_t index, float *values)

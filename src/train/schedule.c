@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../structs.h"
 #include "real.h"
 #include "rnnpack/train.h"
 
 #include <math.h>
-
-void rnnp_schedule_init(rnnp_schedule *schedule, rnnp_schedule_kind kind, float rate)
-{
-    if (schedule)
-        *schedule = (rnnp_schedule){.struct_size = sizeof *schedule,
-                                    .kind = kind,
-                                    .rate = rate,
-                                    .factor = kind == RNNP_SCHEDULE_EXPONENTIAL ? 0.95f : 0.1f,
-                                    .every = 10,
-                                    .epochs = 100,
-                                    .patience = 10,
-                                    .best = INFINITY};
-}
 
 /* x^t for x > 0 and t >= 0; whole powers by multiplication alone. */
 static double power(double x, double t)
@@ -28,18 +16,19 @@ static double power(double x, double t)
 
 static int makes_sense(const rnnp_schedule *s, double epoch)
 {
-    return s && s->struct_size >= sizeof *s && epoch >= 0 && isfinite(epoch) && s->warmup >= 0 && isfinite(s->warmup) &&
-           s->rate >= 0 && isfinite(s->rate) && s->least >= 0 && s->least <= s->rate && s->factor > 0 &&
-           isfinite(s->factor) && (s->kind != RNNP_SCHEDULE_STEP || s->every > 0) &&
-           (s->kind != RNNP_SCHEDULE_COSINE || s->epochs > 0);
+    return epoch >= 0 && isfinite(epoch) && s->warmup >= 0 && isfinite(s->warmup) && s->rate >= 0 &&
+           isfinite(s->rate) && s->least >= 0 && s->least <= s->rate && s->factor > 0 && isfinite(s->factor) &&
+           (s->kind != RNNP_SCHEDULE_STEP || s->every > 0) && (s->kind != RNNP_SCHEDULE_COSINE || s->epochs > 0);
 }
 
 float rnnp_schedule_rate(const rnnp_schedule *schedule, double epoch)
 {
-    const rnnp_schedule *s = schedule;
+    rnnp_schedule own;
+    const rnnp_schedule *s = &own;
     double rate, t;
 
-    if (!makes_sense(s, epoch)) return NAN;
+    if (!schedule || RNNP_STRUCT_READ(NULL, rnnp_schedule, schedule, &own) != RNNP_OK || !makes_sense(s, epoch))
+        return NAN;
     rate = (double)s->rate;
     if (epoch < (double)s->warmup) return (float)(rate * (epoch / (double)s->warmup));
     t = epoch - (double)s->warmup;
@@ -59,14 +48,16 @@ float rnnp_schedule_rate(const rnnp_schedule *schedule, double epoch)
 
 void rnnp_schedule_score(rnnp_schedule *schedule, double score)
 {
-    rnnp_schedule *s = schedule;
+    rnnp_schedule s;
 
-    if (!s || s->struct_size < sizeof *s) return;
-    if (score < s->best) {
-        s->best = score;
-        s->waited = 0;
-    } else if (++s->waited >= s->patience) {
-        s->waited = 0;
-        s->drops++;
+    if (!schedule || RNNP_STRUCT_READ(NULL, rnnp_schedule, schedule, &s) != RNNP_OK) return;
+    if (score < (s.scored ? s.best : INFINITY)) {
+        s.best = score;
+        s.scored = 1;
+        s.waited = 0;
+    } else if (++s.waited >= s.patience) {
+        s.waited = 0;
+        s.drops++;
     }
+    RNNP_STRUCT_WRITE(NULL, rnnp_schedule, &s, schedule);
 }

@@ -3,6 +3,7 @@
  * Trainers: made, given batches, measured.
  */
 #include "../fpmode.h"
+#include "../structs.h"
 #include "options.h"
 #include "training.h"
 
@@ -20,10 +21,10 @@ static rnnp_status copy_options(rnnp_trainer *t)
     if (!batch) return RNNP_ERR_MEMORY;
     o->batch = memcpy(batch, o->batch, length);
     if (o->class_weights) {
-        float *weights = rnnp_arena_alloc(t->context, &t->arena, o->classes * sizeof *weights);
+        float *weights = rnnp_arena_alloc(t->context, &t->arena, o->n_classes * sizeof *weights);
 
         if (!weights) return RNNP_ERR_MEMORY;
-        o->class_weights = memcpy(weights, o->class_weights, o->classes * sizeof *weights);
+        o->class_weights = memcpy(weights, o->class_weights, o->n_classes * sizeof *weights);
     }
     return RNNP_OK;
 }
@@ -54,18 +55,21 @@ static rnnp_status make(rnnp_trainer *t)
 rnnp_status rnnp_trainer_create(const rnnp_model *model, const rnnp_train_options *options, rnnp_trainer **trainer)
 {
     rnnp_train_options checked;
+    rnnp_optimizer optimizer;
     rnnp_status status;
 
     if (!trainer) return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "trainer is NULL") : RNNP_ERR_ARG;
     *trainer = NULL;
     if (!model) return RNNP_ERR_ARG;
-    if ((status = rnnp_train_options_check(model->context, options, &checked)) != RNNP_OK) return status;
+    if ((status = rnnp_train_options_check(model->context, options, &checked, &optimizer)) != RNNP_OK) return status;
     if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
     rnnp_trainer *t = rnnp_calloc(model->context, sizeof *t);
     if (!t) return RNNP_ERR_MEMORY;
     t->context = model->context;
     t->model = model;
     t->options = checked;
+    t->optimizer = optimizer;
+    t->options.optimizer = &t->optimizer;
     if ((status = make(t)) == RNNP_OK)
         *trainer = t;
     else
@@ -177,25 +181,29 @@ static rnnp_status compute(rnnp_pass *pass, int update, rnnp_train_result *resul
     if (pass->backward && !isfinite(r.norm)) return diverged(t, "the gradient's norm", r.norm);
     t->has_gradient |= pass->backward;
     if (update) rnnp_train_update(t, r.norm);
-    if (result) *result = r;
+    *result = r;
     return RNNP_OK;
 }
 
 static rnnp_status run_batch(rnnp_trainer *t, const rnnp_train_batch *batch, int training, int update,
                              rnnp_train_result *result)
 {
-    rnnp_pass pass = {.trainer = t, .batch = batch, .training = training, .backward = training};
+    rnnp_train_batch own;
+    rnnp_train_result r = {.struct_size = sizeof r};
+    rnnp_pass pass = {.trainer = t, .batch = &own, .training = training, .backward = training};
     rnnp_status status;
 
     if (!t) return RNNP_ERR_ARG;
     if (!batch) return rnnp_fail(t->context, RNNP_ERR_ARG, "batch is NULL");
+    if ((status = RNNP_STRUCT_READ(t->context, rnnp_train_batch, batch, &own)) != RNNP_OK) return status;
+    if (result && (status = RNNP_STRUCT_CHECK(t->context, rnnp_train_result, result)) != RNNP_OK) return status;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
-    if ((status = rnnp_pass_shapes(&pass, batch->inputs, batch->n_inputs)) == RNNP_OK &&
+    if ((status = rnnp_pass_shapes(&pass, own.inputs, own.n_inputs)) == RNNP_OK &&
         (status = rnnp_pass_inputs(&pass)) == RNNP_OK && (status = find_tapes(&pass)) == RNNP_OK &&
         (status = rnnp_pass_target(&pass)) == RNNP_OK && (status = make_room(&pass)) == RNNP_OK)
-        status = compute(&pass, update, result);
+        status = compute(&pass, update, &r);
     rnnp_fpmode_set(mode);
-    return status;
+    return status == RNNP_OK && result ? RNNP_STRUCT_WRITE(t->context, rnnp_train_result, &r, result) : status;
 }
 
 rnnp_status rnnp_trainer_step(rnnp_trainer *trainer, const rnnp_train_batch *batch, rnnp_train_result *result)
@@ -253,7 +261,7 @@ rnnp_status rnnp_trainer_set_rate(rnnp_trainer *trainer, float rate)
     if (!trainer) return RNNP_ERR_ARG;
     if (!(rate >= 0) || !isfinite(rate))
         return rnnp_fail(trainer->context, RNNP_ERR_ARG, "a learning rate of %g", (double)rate);
-    trainer->options.optimizer.rate = rate;
+    trainer->optimizer.rate = rate;
     return RNNP_OK;
 }
 

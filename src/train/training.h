@@ -118,6 +118,7 @@ struct rnnp_trainer {
     const rnnp_context *context;
     const rnnp_model *model;
     rnnp_train_options options; /* pointers are into the arena */
+    rnnp_optimizer optimizer;   /* its rate changes */
     size_t threads;
     struct rnnp_block *arena; /* all but what passes need */
 

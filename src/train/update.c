@@ -117,7 +117,7 @@ static void update_phase(void *arg, size_t phase, size_t i, size_t n)
         const rnnp_update_args args = block_args(call, &t->blocks[b]);
 
         if (t->parameters[t->blocks[b].parameter].info.frozen) continue;
-        switch (t->options.optimizer.kind) {
+        switch (t->optimizer.kind) {
         case RNNP_OPTIMIZER_SGD: select->op[RNNP_OP_sgd_f32]->fn.sgd_f32(&args); break;
         case RNNP_OPTIMIZER_RMSPROP: select->op[RNNP_OP_rmsprop_f32]->fn.rmsprop_f32(&args); break;
         default: select->op[RNNP_OP_adam_f32]->fn.adam_f32(&args); break;
@@ -127,7 +127,7 @@ static void update_phase(void *arg, size_t phase, size_t i, size_t n)
 
 void rnnp_train_update(rnnp_trainer *t, double norm)
 {
-    const rnnp_optimizer *o = &t->options.optimizer;
+    const rnnp_optimizer *o = &t->optimizer;
     const uint64_t step = t->steps + 1;
     const double most = (double)t->options.clip_norm;
     update_call call = {.trainer = t,

@@ -55,19 +55,19 @@ static void labels_of_every_type(void **state)
     dataset set;
 
     (void)state;
-    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 1}, x});
+    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 1}, .data = x});
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
-        write_npy("labels", (rnnp_tensor){labels[i].dtype, 1, {3}, labels[i].data});
+        write_npy("labels", (rnnp_tensor){labels[i].dtype, 1, {3}, .data = labels[i].data});
         assert_int_equal(read_arrays(NPY, &set), CLI_OK);
         assert_int_equal(set.classes, 3);
         for (size_t k = 0; k < 3; k++) assert_string_equal(set.class_names[set.label[k]], labels[i].names[k]);
         dataset_free(&set);
     }
     f64[1] = NAN;
-    write_npy("labels", (rnnp_tensor){RNNP_DTYPE_F64, 1, {3}, f64});
+    write_npy("labels", (rnnp_tensor){RNNP_DTYPE_F64, 1, {3}, .data = f64});
     assert_int_equal(read_arrays(NPY, &set), CLI_FAILED);
     assert_string_equal(said, "data: the label of sequence 2 is not finite");
-    write_npy("labels", (rnnp_tensor){RNNP_DTYPE_F64, 1, {2}, f64});
+    write_npy("labels", (rnnp_tensor){RNNP_DTYPE_F64, 1, {2}, .data = f64});
     assert_int_equal(read_arrays(NPY, &set), CLI_FAILED);
     assert_string_equal(said, "labels: a label for each of 3 sequences is expected, this has 2");
 }
@@ -78,15 +78,15 @@ static void values_that_are_no_floats(void **state)
     dataset set;
 
     (void)state;
-    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F64, 2, {2, 2}, x});
+    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F64, 2, {2, 2}, .data = x});
     assert_int_equal(read_arrays("format = npy\ntarget = input\n", &set), CLI_FAILED);
     assert_string_equal(said, "data: [1][0][0] is infinite, or too large for a 32-bit number");
     x[2] = 1e39;
-    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F64, 2, {2, 2}, x});
+    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F64, 2, {2, 2}, .data = x});
     assert_int_equal(read_arrays("format = npy\ntarget = input\n", &set), CLI_FAILED);
     assert_string_equal(said, "data: [1][0][0] is infinite, or too large for a 32-bit number");
     x[2] = 0;
-    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F64, 2, {2, 2}, x});
+    write_npy("data", (rnnp_tensor){RNNP_DTYPE_F64, 2, {2, 2}, .data = x});
     assert_int_equal(read_arrays("format = npy\ntarget = input\n", &set), CLI_OK);
     assert_true(isnan(set.x[1]));
     dataset_free(&set);

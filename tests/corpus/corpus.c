@@ -170,7 +170,7 @@ static int compare(const char *isa, const char *path, size_t every, tally *total
 static size_t find_isas(rnnp_variant_info isas[MAX_ISAS])
 {
     rnnp_context *context = make_context(NULL, 1);
-    rnnp_variant_info v;
+    rnnp_variant_info v = {.struct_size = sizeof v};
     size_t n = 0;
 
     for (size_t i = 0; context && rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++) {

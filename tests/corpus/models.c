@@ -147,7 +147,7 @@ size_t corpus_inputs(const corpus_entry *e, rnnp_tensor inputs[CORPUS_INPUTS])
     inputs[0] = (rnnp_tensor){text ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32,
                               text ? 2 : 3,
                               {(int64_t)e->steps, (int64_t)e->batch, text ? 0 : INPUT},
-                              NULL};
+                              .data = NULL};
     if (text) {
         int32_t *words = inputs[0].data = malloc(n * sizeof *words);
 
@@ -160,7 +160,7 @@ size_t corpus_inputs(const corpus_entry *e, rnnp_tensor inputs[CORPUS_INPUTS])
     int32_t *lengths = malloc(e->batch * sizeof *lengths);
 
     for (size_t b = 0; lengths && b < e->batch; b++) lengths[b] = (int32_t)((b * 7 + 6) % (e->steps + 1));
-    inputs[1] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)e->batch}, lengths};
+    inputs[1] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)e->batch}, .data = lengths};
     return 2;
 }
 

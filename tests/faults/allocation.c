@@ -25,7 +25,8 @@ static rnnp_status build(rnnp_context *context, const layer *lstm, const layer *
 {
     static const char *const names[] = {"steps", "batch", NULL};
     static const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT}, axes[] = {0};
-    const rnnp_tensor one = {RNNP_DTYPE_F32, 1, {HIDDEN}, (void *)w}, list = {RNNP_DTYPE_I64, 1, {1}, (void *)axes};
+    const rnnp_tensor one = {RNNP_DTYPE_F32, 1, {HIDDEN}, .const_data = w},
+                      list = {RNNP_DTYPE_I64, 1, {1}, .const_data = axes};
     rnnp_value x, y, h, c, a;
 
     TRY(rnnp_model_create(context, m));

@@ -37,8 +37,8 @@ static void step(rnnp_trainer *trainer)
     float x[2 * 2 * 3] = {1, 2, 3}, y[2 * 2 * 2] = {1};
     const rnnp_tensor in = {.dtype = RNNP_DTYPE_F32, .rank = 3, .shape = {2, 2, 3}, .data = x};
     const rnnp_tensor target = {.dtype = RNNP_DTYPE_F32, .rank = 3, .shape = {2, 2, 2}, .data = y};
-    const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
-    rnnp_train_result result;
+    const rnnp_train_batch batch = {.struct_size = sizeof batch, .inputs = &in, .n_inputs = 1, .target = &target};
+    rnnp_train_result result = {.struct_size = sizeof result};
 
     /* An absurd rate diverges, and that is an answer; what is called a success must have finite numbers. */
     if (rnnp_trainer_step(trainer, &batch, &result) == RNNP_OK)

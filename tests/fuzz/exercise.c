@@ -68,7 +68,7 @@ static int make_inputs(const rnnp_model *model, tensors *t, fuzz_bytes *b)
 
     for (size_t i = 0; i < rnnp_model_input_count(model); i++) {
         rnnp_tensor *x = &t->in[i];
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
 
         fuzz_check(rnnp_model_input_info(model, i, &port) == RNNP_OK);
         x->dtype = port.dtype;
@@ -204,7 +204,7 @@ static void stream_once(const rnnp_plan *plan, const rnnp_model *model, fuzz_byt
 static void look_at(const rnnp_model *model, const rnnp_plan *plan)
 {
     for (size_t i = 0; i < rnnp_model_node_count(model) && i < PORTS; i++) {
-        rnnp_node_info info;
+        rnnp_node_info info = {.struct_size = sizeof info};
 
         fuzz_check(rnnp_model_node_info(model, i, &info) == RNNP_OK);
         (void)rnnp_plan_node_variant(plan, i);

@@ -197,8 +197,8 @@ static void train(builder *g)
     rnnp_trainer *trainer;
     float x[CELLS] = {0}, y[CELLS] = {0};
     rnnp_tensor in = {.data = x}, target = {.data = y};
-    rnnp_train_result result;
-    rnnp_port_info port;
+    rnnp_train_result result = {.struct_size = sizeof result};
+    rnnp_port_info port = {.struct_size = sizeof port};
 
     if (rnnp_model_input_count(g->model) != 1 || rnnp_model_input_info(g->model, 0, &port) != RNNP_OK ||
         port.dtype != RNNP_DTYPE_F32)
@@ -213,7 +213,7 @@ static void train(builder *g)
     target.dtype = RNNP_DTYPE_F32;
     target.rank = fuzz_below(&g->b, RANK + 1);
     for (size_t k = 0; k < target.rank; k++) target.shape[k] = (int64_t)fuzz_below(&g->b, 4);
-    const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
+    const rnnp_train_batch batch = {.struct_size = sizeof batch, .inputs = &in, .n_inputs = 1, .target = &target};
     if (rnnp_trainer_step(trainer, &batch, &result) == RNNP_OK) (void)rnnp_trainer_evaluate(trainer, &batch, &result);
     rnnp_trainer_destroy(trainer);
 }

@@ -26,8 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rnnp_packed_info info = {.struct_size = sizeof info};
 
         fuzz_check(rnnp_model_packed_info(model, &info) == RNNP_OK);
-        for (size_t i = 0; i < info.blocks && i < 32; i++) {
-            rnnp_packed_block_info block;
+        for (size_t i = 0; i < info.n_blocks && i < 32; i++) {
+            rnnp_packed_block_info block = {.struct_size = sizeof block};
 
             fuzz_check(rnnp_model_packed_block_info(model, i, &block) == RNNP_OK);
         }

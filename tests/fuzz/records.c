@@ -93,7 +93,7 @@ static void check_set(rnnp_records *set, const uint8_t *data, size_t size)
     fuzz_check(rnnp_records_merge(set, again) == RNNP_OK);
     check_prints(set, data, size);
     for (size_t i = 0; rnnp_records_get(again, i, &host, &record) == RNNP_OK; i++) {
-        rnnp_record_found found;
+        rnnp_record_found found = {.struct_size = sizeof found};
         char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
         fuzz_check(rnnp_records_find(set, host, &record->key, NULL, NULL, &found) == RNNP_OK);

@@ -135,6 +135,7 @@ static void state_seeds(const rnnp_model *model)
 static void checkpoint_seeds(const rnnp_model *model)
 {
     rnnp_train_options options;
+    rnnp_optimizer sgd;
     rnnp_trainer *trainer;
 
     rnnp_train_options_init(&options);
@@ -144,7 +145,8 @@ static void checkpoint_seeds(const rnnp_model *model)
     fuzz_check(rnnp_trainer_freeze(trainer, 1, 1) == RNNP_OK && rnnp_trainer_set_rate(trainer, 0.5f) == RNNP_OK);
     fuzz_check(rnnp_trainer_save_file(trainer, seed_path("checkpoint", "noted"), "epoch 7", 7) == RNNP_OK);
     rnnp_trainer_destroy(trainer);
-    options.optimizer.kind = RNNP_OPTIMIZER_SGD;
+    rnnp_optimizer_init(&sgd, RNNP_OPTIMIZER_SGD);
+    options.optimizer = &sgd;
     fuzz_check(rnnp_trainer_create(model, &options, &trainer) == RNNP_OK);
     fuzz_check(rnnp_trainer_save_file(trainer, seed_path("checkpoint", "other_optimizer"), NULL, 0) == RNNP_OK);
     rnnp_trainer_destroy(trainer);

@@ -47,7 +47,7 @@ static void canonicalise(rnnp_tensor *t)
 
 static rnnp_tensor tensor3(size_t a, size_t b, size_t c)
 {
-    rnnp_tensor t = {RNNP_DTYPE_F32, 3, {(int64_t)a, (int64_t)b, (int64_t)c}, NULL};
+    rnnp_tensor t = {RNNP_DTYPE_F32, 3, {(int64_t)a, (int64_t)b, (int64_t)c}, .data = NULL};
 
     t.data = must_alloc(a * b * c * sizeof(float));
     return t;
@@ -130,8 +130,8 @@ static result run(const cell_of_matrix *m, const rnnp_plan *plan, const float *x
                   const int32_t *lengths)
 {
     const rnnp_tensor in[] = {
-        {RNNP_DTYPE_F32, 3, {(int64_t)steps, (int64_t)batch, (int64_t)m->s->input}, (void *)(uintptr_t)x},
-        {RNNP_DTYPE_I32, 1, {(int64_t)batch}, (void *)(uintptr_t)lengths},
+        {RNNP_DTYPE_F32, 3, {(int64_t)steps, (int64_t)batch, (int64_t)m->s->input}, .const_data = x},
+        {RNNP_DTYPE_I32, 1, {(int64_t)batch}, .const_data = lengths},
     };
     const size_t n_in = lengths ? 2 : 1;
     result r = {.steps = steps, .batch = batch};
@@ -241,7 +241,9 @@ static void check_layer(tally *total, const cell_of_matrix *m, const rnnp_layer 
     }
     must(m->p->context, rnnp_layer_workspace_bytes(layer, steps, batch, &bytes), "rnnp_layer_workspace_bytes");
     must(NULL, posix_memalign(&workspace, 64, bytes + 1) ? RNNP_ERR_MEMORY : RNNP_OK, "posix_memalign");
-    rnnp_layer_args_init(&args, layer, steps, batch);
+    rnnp_layer_args_init(&args);
+    args.steps = steps;
+    args.batch = batch;
     args.workspace = workspace;
     for (size_t t = 0; t < STEPS; t += steps) {
         args.x = m->x + t * batch * m->s->input;

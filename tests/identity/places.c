@@ -58,7 +58,7 @@ place make_place(const char *isa, size_t threads, int own)
 static size_t usable_isas(const char **names, size_t room)
 {
     rnnp_context *context;
-    rnnp_variant_info v;
+    rnnp_variant_info v = {.struct_size = sizeof v};
     size_t n = 0;
 
     must(NULL, rnnp_context_create(NULL, &context), "rnnp_context_create");

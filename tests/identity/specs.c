@@ -127,17 +127,12 @@ static weights make_weights(const rnnp_recurrent_options *o, int peephole, uint3
 static rnnp_recurrent_options options_of(const spec *s)
 {
     rnnp_recurrent_options o;
-
     rnnp_recurrent_options_init(&o, s->cell, s->input, s->hidden);
     o.direction = s->direction;
     o.reset = s->reset;
     o.clip = s->clip;
     o.input_forget = s->input_forget;
     for (size_t i = 0; i < 3; i++) o.activations[i] = s->activations[i];
-    for (size_t i = 0; i < 3 && s->activations[i] && strcmp(s->activations[i], "ScaledTanh") == 0; i++) {
-        o.alpha[i] = 1.25f;
-        o.beta[i] = 0.75f;
-    }
     return o;
 }
 

@@ -183,7 +183,9 @@ static void layers(void **state)
     assert_int_equal(rnnp_layer_create(context, &options, &weights, RNNP_MATH_U35, &layer), RNNP_OK);
     assert_int_equal(rnnp_layer_workspace_bytes(layer, STEPS, BATCH, &bytes), RNNP_OK);
     void *workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    rnnp_layer_args_init(&args, layer, STEPS, BATCH);
+    rnnp_layer_args_init(&args);
+    args.steps = STEPS;
+    args.batch = BATCH;
     args.x = x;
     args.y = y;
     args.workspace = workspace;
@@ -197,7 +199,9 @@ static void layers(void **state)
     /* step by step, the state kept in place */
     memset(h, 0, sizeof h);
     memset(c, 0, sizeof c);
-    rnnp_layer_args_init(&args, layer, 1, BATCH);
+    rnnp_layer_args_init(&args);
+    args.steps = 1;
+    args.batch = BATCH;
     args.h0 = args.h = h;
     args.c0 = args.c = c;
     args.workspace = workspace;
@@ -214,9 +218,9 @@ static void layers(void **state)
     assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_ERR_ARG);
     assert_non_null(strstr(rnnp_last_error(context), "lengths[1]=2"));
     args.lengths = NULL;
-    args.y_row = 0;
+    args.y_row = HIDDEN - 1; /* rows overlap */
     assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_ERR_ARG);
-    args.y_row = HIDDEN;
+    args.y_row = 0;
     args.x = NULL;
     assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_ERR_ARG);
     assert_int_equal(rnnp_layer_forward(layer, NULL), RNNP_ERR_ARG);
@@ -269,12 +273,14 @@ static void lengths_of_a_batch(void **state)
     for (size_t i = 0; i < MANY; i++) lengths[i] = i < LONG ? T : 1;
     rnnp_recurrent_options_init(&options, RNNP_CELL_GRU, INPUT, UNITS);
     const rnnp_recurrent_weights weights = {w, r, b, NULL, NULL};
-    for (int reset = RNNP_GRU_RESET_BEFORE; reset <= RNNP_GRU_RESET_AFTER; reset++) {
+    for (int reset = RNNP_GRU_RESET_AFTER; reset <= RNNP_GRU_RESET_BEFORE; reset++) {
         options.reset = (rnnp_gru_reset)reset;
         assert_int_equal(rnnp_layer_create(context, &options, &weights, RNNP_MATH_U35, &layer), RNNP_OK);
         assert_int_equal(rnnp_layer_workspace_bytes(layer, T, MANY, &bytes), RNNP_OK);
         void *workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);
-        rnnp_layer_args_init(&args, layer, T, MANY);
+        rnnp_layer_args_init(&args);
+        args.steps = T;
+        args.batch = MANY;
         args.x = x;
         args.y = y;
         args.h = h;
@@ -282,7 +288,9 @@ static void lengths_of_a_batch(void **state)
         args.workspace = workspace;
         assert_int_equal(rnnp_layer_forward(layer, &args), RNNP_OK);
         for (size_t row = 0; row < MANY; row++) {
-            rnnp_layer_args_init(&args, layer, (size_t)lengths[row], 1);
+            rnnp_layer_args_init(&args);
+            args.steps = (size_t)lengths[row];
+            args.batch = 1;
             args.x = x + row * INPUT;
             args.x_step = MANY * INPUT;
             args.y = alone;

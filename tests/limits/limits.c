@@ -14,19 +14,19 @@
 
 #include <cmocka.h>
 
-typedef rnnp_status limit(rnnp_context *context, double seconds, double *result);
+typedef rnnp_status limit(const rnnp_context *context, double seconds, double *result);
 
-static rnnp_status fma_rate(rnnp_context *context, double seconds, double *result)
+static rnnp_status fma_rate(const rnnp_context *context, double seconds, double *result)
 {
     return rnnp_limit_fma(context, seconds, result, NULL);
 }
 
-static rnnp_status dot_rate(rnnp_context *context, double seconds, double *result)
+static rnnp_status dot_rate(const rnnp_context *context, double seconds, double *result)
 {
     return rnnp_limit_dot(context, seconds, result, NULL);
 }
 
-static rnnp_status read_some(rnnp_context *context, double seconds, double *result)
+static rnnp_status read_some(const rnnp_context *context, double seconds, double *result)
 {
     return rnnp_limit_read(context, seconds, 20000, result, NULL);
 }

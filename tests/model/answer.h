@@ -53,7 +53,7 @@ static inline answer ask(rnnp_context *context, const rnnp_model *model)
 
     assert_true(n_in <= ANSWER_PORTS && a.n <= ANSWER_PORTS);
     for (size_t i = 0; i < n_in; i++) {
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
 
         OK(rnnp_model_input_info(model, i, &port));
         in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};

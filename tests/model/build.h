@@ -83,7 +83,7 @@ static inline rnnp_value input3(rnnp_model *model, const char *name, int64_t a, 
 
 static inline rnnp_tensor tensor3(const void *data, int64_t a, int64_t b, int64_t c)
 {
-    return (rnnp_tensor){RNNP_DTYPE_F32, 3, {a, b, c}, (void *)data};
+    return (rnnp_tensor){RNNP_DTYPE_F32, 3, {a, b, c}, .const_data = data};
 }
 
 static inline rnnp_value node(rnnp_model *model, const char *op, const rnnp_value *inputs, size_t n,
@@ -107,7 +107,7 @@ static inline rnnp_value node2(rnnp_model *model, const char *op, rnnp_value a, 
 
 static inline rnnp_value ints(rnnp_model *model, const int64_t *list, size_t n)
 {
-    const rnnp_tensor tensor = {RNNP_DTYPE_I64, 1, {(int64_t)n}, (void *)list};
+    const rnnp_tensor tensor = {RNNP_DTYPE_I64, 1, {(int64_t)n}, .const_data = list};
     rnnp_value value;
 
     OK(rnnp_model_add_constant(model, NULL, &tensor, &value));

@@ -55,7 +55,8 @@ static void test_products(void **state)
 {
     static const int64_t dynamic[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, RNNP_DYNAMIC};
     float nothing[1], weights[15] = {0}, *many = numbers(5000000, 1, 1.0f);
-    const rnnp_tensor none = {RNNP_DTYPE_F32, 2, {5, 0}, nothing}, b = {RNNP_DTYPE_F32, 3, {1, 0, 5}, nothing};
+    const rnnp_tensor none = {RNNP_DTYPE_F32, 2, {5, 0}, .data = nothing},
+                      b = {RNNP_DTYPE_F32, 3, {1, 0, 5}, .data = nothing};
     const rnnp_attr turned = {.name = "transA", .kind = RNNP_ATTR_INT, .i = 1};
     rnnp_value x, c;
 
@@ -63,22 +64,22 @@ static void test_products(void **state)
     rnnp_model *model = make_model(context);
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, dynamic, NULL, &x));
     OK(rnnp_model_add_constant(model, NULL, &b, &c));
-    run_empty(model, node2(model, "MatMul", x, c), &(rnnp_tensor){RNNP_DTYPE_F32, 3, {MANY, 0, 0}, nothing});
+    run_empty(model, node2(model, "MatMul", x, c), &(rnnp_tensor){RNNP_DTYPE_F32, 3, {MANY, 0, 0}, .data = nothing});
 
     model = make_model(context); /* its left sides are many matrices, too */
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, dynamic, NULL, &x));
-    run_empty(model, node2(model, "MatMul", x, x), &(rnnp_tensor){RNNP_DTYPE_F32, 3, {MANY, 0, 0}, nothing});
+    run_empty(model, node2(model, "MatMul", x, x), &(rnnp_tensor){RNNP_DTYPE_F32, 3, {MANY, 0, 0}, .data = nothing});
 
     model = make_model(context);
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, dynamic, NULL, &x));
     OK(rnnp_model_add_constant(model, NULL, &none, &c));
-    run_empty(model, node2(model, "Gemm", x, c), &(rnnp_tensor){RNNP_DTYPE_F32, 2, {1000000, 5}, many});
+    run_empty(model, node2(model, "Gemm", x, c), &(rnnp_tensor){RNNP_DTYPE_F32, 2, {1000000, 5}, .data = many});
 
     model = make_model(context);
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, dynamic, NULL, &x));
-    OK(rnnp_model_add_constant(model, NULL, &(rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 5}, weights}, &c));
+    OK(rnnp_model_add_constant(model, NULL, &(rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 5}, .data = weights}, &c));
     run_empty(model, node(model, "Gemm", (rnnp_value[]){x, c}, 2, &turned, 1),
-              &(rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 0}, nothing});
+              &(rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 0}, .data = nothing});
     free(many);
 }
 
@@ -129,7 +130,8 @@ static void test_shapes_at_run(void **state)
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     for (size_t i = 0; i < 3; i++) {
-        const rnnp_tensor in[] = {{RNNP_DTYPE_F32, 1, {sizes[i]}, five}, {RNNP_DTYPE_I64, 1, {0}, NULL}};
+        const rnnp_tensor in[] = {{RNNP_DTYPE_F32, 1, {sizes[i]}, .data = five},
+                                  {RNNP_DTYPE_I64, 1, {0}, .data = NULL}};
         rnnp_tensor out = {.data = &result};
         rnnp_run *run = NULL;
 

@@ -10,7 +10,7 @@ static rnnp_context *context;
 
 static void test_tensors(void **state)
 {
-    rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {0, INT64_MAX}, NULL};
+    rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {0, INT64_MAX}, .data = NULL};
 
     (void)state;
     assert_int_equal(rnnp_dtype_bytes(RNNP_DTYPE_I64), 8);
@@ -32,7 +32,7 @@ static void test_building(void **state)
 {
     const int64_t shape[] = {1, 2, 3}, negative[] = {1, -2};
     const float f = 1.0f;
-    rnnp_tensor tensor = {RNNP_DTYPE_F32, 1, {2}, NULL};
+    rnnp_tensor tensor = {RNNP_DTYPE_F32, 1, {2}, .data = NULL};
     rnnp_model *model;
     rnnp_value x = -7, y = 0;
 
@@ -78,7 +78,7 @@ static void test_building(void **state)
     FAILS(rnnp_model_close(model), RNNP_ERR_STATE);
     FAILS(rnnp_model_add_input(model, "z", RNNP_DTYPE_F32, 3, shape, NULL, &x), RNNP_ERR_STATE);
     FAILS(rnnp_model_add_output(model, "z", x), RNNP_ERR_STATE);
-    tensor = (rnnp_tensor){RNNP_DTYPE_F32, 0, {0}, (void *)&f};
+    tensor = (rnnp_tensor){RNNP_DTYPE_F32, 0, {0}, .const_data = &f};
     FAILS(rnnp_model_add_constant(model, "c", &tensor, &y), RNNP_ERR_STATE);
     FAILS(rnnp_model_add_node(model, "Relu", 17, NULL, &x, 1, NULL, 0, &y, 1), RNNP_ERR_STATE);
     rnnp_model_destroy(model);
@@ -327,8 +327,8 @@ static void test_looking(void **state)
 {
     rnnp_model *model = make_model(context);
     const rnnp_value x = input3(model, "x", RNNP_DYNAMIC, 2, 3);
-    rnnp_node_info info;
-    rnnp_port_info port;
+    rnnp_node_info info = {.struct_size = sizeof info};
+    rnnp_port_info port = {.struct_size = sizeof port};
 
     (void)state;
     OK(rnnp_model_add_output(model, "y", node1(model, "Relu", x)));
@@ -469,9 +469,9 @@ static void test_no_result(void **state)
     NO_RESULT(rnnp_model_add_dense(model, x, w, 3, 3, 0, NULL, NULL, NULL), "dense: y is NULL");
     OK(rnnp_model_add_output(model, "y", node1(model, "Relu", x)));
     OK(rnnp_model_close(model));
-    NO_RESULT(rnnp_model_input_info(model, 0, NULL), "port is NULL");
+    NO_RESULT(rnnp_model_input_info(model, 0, NULL), "info is NULL");
     NO_RESULT(rnnp_model_node_info(model, 0, NULL), "info is NULL");
-    NO_RESULT(rnnp_model_output_info(model, 0, NULL), "port is NULL");
+    NO_RESULT(rnnp_model_output_info(model, 0, NULL), "info is NULL");
     NO_RESULT(rnnp_plan_create(model, NULL, NULL), "plan is NULL");
     NO_RESULT(rnnp_plan_bytes(model, NULL, NULL), "bytes is NULL");
     rnnp_plan *plan = make_plan(model);
@@ -536,7 +536,7 @@ static void test_data(void **state)
     rnnp_model *model = make_model(context);
     float x[5 * 2 * 3] = {0}, y[5 * 2 * 4];
     int32_t lengths[2] = {5, 6};
-    const rnnp_tensor in[] = {tensor3(x, 5, 2, 3), {RNNP_DTYPE_I32, 1, {2}, lengths}};
+    const rnnp_tensor in[] = {tensor3(x, 5, 2, 3), {RNNP_DTYPE_I32, 1, {2}, .data = lengths}};
     rnnp_tensor out = {.data = y};
     rnnp_value len, value;
     rnnp_run *run;
@@ -566,7 +566,7 @@ static void test_data(void **state)
     OK(rnnp_model_add_output(model, "y", node2(model, "Reshape", value, len)));
     OK(rnnp_model_close(model));
     plan = make_plan(model);
-    const rnnp_tensor shaped[] = {in[0], {RNNP_DTYPE_I64, 1, {2}, NULL}};
+    const rnnp_tensor shaped[] = {in[0], {RNNP_DTYPE_I64, 1, {2}, .data = NULL}};
     FAILS(rnnp_run_create(plan, shaped, 2, &run), RNNP_ERR_UNSUPPORTED);
     assert_says(context, "Reshape");
     rnnp_plan_destroy(plan);

@@ -9,7 +9,7 @@ enum { STEPS = 5, BATCH = 3, INPUT = 4, HIDDEN = 9, CELLS = 3 };
 static const rnnp_cell cells[CELLS] = {RNNP_CELL_RNN, RNNP_CELL_LSTM, RNNP_CELL_GRU};
 
 typedef struct example {
-    int lengths, states, batch_first, return_sequences;
+    int lengths, states, batch_first, every_step;
 } example;
 
 /* All outputs of one layer against the oracle. */
@@ -32,12 +32,12 @@ static void compare(rnnp_context *context, layer *l, const example *e)
     rnnp_run *run;
 
     l->options.batch_first = first;
-    l->options.return_sequences = e->return_sequences;
+    l->options.last_step = !e->every_step;
     if (first) swap_axes(x, turned, STEPS, BATCH, INPUT);
     inputs[0] = first ? tensor3(turned, BATCH, STEPS, INPUT) : tensor3(x, STEPS, BATCH, INPUT);
     if (e->lengths) {
         OK(rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, dynamic, NULL, &len));
-        inputs[n++] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {BATCH}, (void *)lengths};
+        inputs[n++] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {BATCH}, .const_data = lengths};
     }
     if (e->states) {
         vh0 = input3(model, "h0", (int64_t)D, RNNP_DYNAMIC, HIDDEN);
@@ -59,7 +59,7 @@ static void compare(rnnp_context *context, layer *l, const example *e)
     oracle(l, STEPS, BATCH, x, e->lengths ? lengths : NULL, e->states ? h0 : NULL, e->states ? c0 : NULL, y, h, c);
     assert_close(got_h, h, D * BATCH * HIDDEN, 2e-6f);
     if (lstm) assert_close(got_c, c, D * BATCH * HIDDEN, 2e-6f);
-    if (!e->return_sequences) {
+    if (!e->every_step) {
         assert_int_equal(outputs[0].rank, 2);
         swap_axes(h, turned, D, BATCH, HIDDEN);
         assert_close(got_y, turned, BATCH * wide, 2e-6f);
@@ -177,6 +177,7 @@ static void test_activations(void **state)
     layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 3);
     float *x = numbers(STEPS * BATCH * INPUT, 7, 1.0f), y[STEPS * BATCH * HIDDEN], other[STEPS * BATCH * HIDDEN];
     float *peepholes = numbers(3 * HIDDEN, 4, 0.5f);
+    const float alpha[6] = {0.2f, NAN, NAN}, beta[6] = {0.5f, NAN, NAN}; /* the defaults, spelled out */
 
     (void)state;
     run_layer(context, &l, x, y);
@@ -187,8 +188,8 @@ static void test_activations(void **state)
     l.options.activations[0] = "HardSigmoid";
     run_layer(context, &l, x, other);
     assert_int_not_equal(memcmp(y, other, sizeof y), 0);
-    l.options.alpha[0] = 0.2f; /* the defaults, spelled out */
-    l.options.beta[0] = 0.5f;
+    l.options.alpha = alpha;
+    l.options.beta = beta;
     run_layer(context, &l, x, y);
     assert_memory_equal(y, other, sizeof y);
     l.options.clip = 0.1f;
@@ -273,7 +274,7 @@ static void test_embedding_and_pools(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
         int64_t indices[] = {2, 0, 1, 1};
-        const rnnp_tensor in = {RNNP_DTYPE_I64, 2, {2, 2}, indices};
+        const rnnp_tensor in = {RNNP_DTYPE_I64, 2, {2, 2}, .data = indices};
         float y[4], p[4];
         rnnp_tensor out[] = {{.data = y}, {.data = p}};
         rnnp_model *model = make_model(context);

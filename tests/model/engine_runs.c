@@ -113,7 +113,7 @@ static void test_shape_arithmetic(void **state)
     const rnnp_tensor input = tensor3(in, 3, 2, INPUT);
     rnnp_tensor out = {.data = y};
     rnnp_value value;
-    rnnp_port_info port;
+    rnnp_port_info port = {.struct_size = sizeof port};
 
     (void)state;
     OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, node1(model, "ConstantOfShape", size),
@@ -144,10 +144,10 @@ static void test_folding_and_dead_nodes(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
     const float three[] = {1, 2, 3};
-    const rnnp_tensor tensor = {RNNP_DTYPE_F32, 1, {3}, (void *)three};
+    const rnnp_tensor tensor = {RNNP_DTYPE_F32, 1, {3}, .const_data = three};
     const rnnp_value x = input3(model, "x", 2, 2, 3);
     rnnp_value a, folded, math, dead;
-    rnnp_node_info info;
+    rnnp_node_info info = {.struct_size = sizeof info};
     float in[12] = {0}, y[12], e[3];
     const rnnp_tensor input = tensor3(in, 2, 2, 3);
     rnnp_tensor out[] = {{.data = y}, {.data = e}};
@@ -166,7 +166,7 @@ static void test_folding_and_dead_nodes(void **state)
     OK(rnnp_model_node_info(model, 1, &info));
     assert_string_equal(info.op, "Add");
     assert_int_equal(info.parameters, 3);
-    assert_int_equal(info.inputs, 2);
+    assert_int_equal(info.n_inputs, 2);
     assert_null(info.note);
     rnnp_plan *plan = make_plan(model);
     rnnp_run *run = make_run(plan, &input, 1);
@@ -210,7 +210,7 @@ static void test_lint(void **state)
         heard h = {0};
         rnnp_context_options options;
         rnnp_context *context;
-        rnnp_node_info info;
+        rnnp_node_info info = {.struct_size = sizeof info};
         rnnp_value y;
 
         rnnp_context_options_init(&options);
@@ -393,7 +393,7 @@ static void test_outputs(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
     const float in[] = {1, -2, 3, -4, 5, 6}, seven[] = {7, 8};
-    const rnnp_tensor input = tensor3(in, 1, 2, 3), constant = {RNNP_DTYPE_F32, 1, {2}, (void *)seven};
+    const rnnp_tensor input = tensor3(in, 1, 2, 3), constant = {RNNP_DTYPE_F32, 1, {2}, .const_data = seven};
     const int64_t flat[] = {-1};
     const rnnp_value x = input3(model, "x", 1, 2, 3), r = node1(model, "Relu", x);
     float y[OUTPUTS][6];
@@ -610,7 +610,7 @@ static void test_fpmode(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
     const float in[] = {1e-40f}, one[] = {1.0f};
-    const rnnp_tensor input = tensor3(in, 1, 1, 1), tensor = {RNNP_DTYPE_F32, 0, {0}, (void *)one};
+    const rnnp_tensor input = tensor3(in, 1, 1, 1), tensor = {RNNP_DTYPE_F32, 0, {0}, .const_data = one};
     const rnnp_fpmode caller = rnnp_fpmode_get();
     rnnp_value c;
 
@@ -667,7 +667,7 @@ static void test_fpmode_of_preparation(void **state)
         l.weights[0].bias = bias;
         l.options.activations[0] = "Relu";
         for (size_t i = 0; i < 2; i++) {
-            constant[i] = (rnnp_tensor){RNNP_DTYPE_F32, 0, {0}, (void *)&tiny[i]};
+            constant[i] = (rnnp_tensor){RNNP_DTYPE_F32, 0, {0}, .const_data = &tiny[i]};
             OK(rnnp_model_add_constant(model, NULL, &constant[i], &c[i]));
         }
         OK(rnnp_model_add_output(model, "folded", node2(model, "Add", c[0], c[1])));

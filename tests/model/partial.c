@@ -34,9 +34,9 @@ static vector constant(rnnp_model *model, rnnp_dtype dtype, size_t n, int64_t lo
     const rnnp_tensor t = {dtype,
                            1,
                            {(int64_t)n},
-                           dtype == RNNP_DTYPE_I64   ? (void *)i64
-                           : dtype == RNNP_DTYPE_I32 ? (void *)i32
-                                                     : (void *)f32};
+                           .data = dtype == RNNP_DTYPE_I64   ? (void *)i64
+                                   : dtype == RNNP_DTYPE_I32 ? (void *)i32
+                                                             : (void *)f32};
 
     for (size_t i = 0; i < n; i++) {
         v.at[i] = i64[i] = low + below(high - low + 1);
@@ -197,7 +197,7 @@ static void run_graph(rnnp_context *context)
     int is_fixed[RANK];
     rnnp_model *model = make_model(context);
     float data[81], *weights = numbers(ROWS * COLUMNS, 3, 1.0f), result[ROWS * COLUMNS];
-    const rnnp_tensor w = {RNNP_DTYPE_F32, 2, {ROWS, COLUMNS}, weights};
+    const rnnp_tensor w = {RNNP_DTYPE_F32, 2, {ROWS, COLUMNS}, .data = weights};
     rnnp_value x, matrix;
     rnnp_run *run;
 
@@ -220,7 +220,7 @@ static void run_graph(rnnp_context *context)
     if (v.known[k]) assert_int_equal(rnnp_model_node_count(model), 0);
 
     rnnp_plan *plan = make_plan(model);
-    const rnnp_tensor in = {RNNP_DTYPE_F32, RANK, {dim[0], dim[1], dim[2], dim[3]}, data};
+    const rnnp_tensor in = {RNNP_DTYPE_F32, RANK, {dim[0], dim[1], dim[2], dim[3]}, .data = data};
     rnnp_tensor out = {.data = result};
     OK(rnnp_run_create(plan, &in, 1, &run));
     OK(rnnp_run_execute(run, &in, 1, &out, 1));
@@ -253,7 +253,7 @@ static void test_symbols_survive(void **state)
     const int64_t shape[] = {RNNP_DYNAMIC, 5};
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
-    rnnp_port_info port;
+    rnnp_port_info port = {.struct_size = sizeof port};
     rnnp_value x, v;
 
     (void)state;

@@ -232,7 +232,7 @@ static void run_graph(const rnnp_plan *plan, size_t g, unsigned skipped, float *
     const int64_t steps = graphs[g].batch_first ? BATCH : STEPS;
     float *x = numbers(STEPS * BATCH * WIDTH, 3, 1.0f);
     const rnnp_tensor in[] = {tensor3(x, steps, graphs[g].batch_first ? STEPS : BATCH, WIDTH),
-                              {RNNP_DTYPE_I32, 1, {BATCH}, (void *)(uintptr_t)lengths}};
+                              {RNNP_DTYPE_I32, 1, {BATCH}, .const_data = lengths}};
     rnnp_tensor out[MOST_OUTPUTS] = {{0}};
     rnnp_run *run;
 
@@ -312,7 +312,7 @@ static void test_stream(void **state)
 /* A stack takes the memory it says; every allocation may fail. */
 static void test_memory(void **state)
 {
-    const rnnp_tensor in[] = {tensor3(NULL, STEPS, BATCH, WIDTH), {RNNP_DTYPE_I32, 1, {BATCH}, NULL}};
+    const rnnp_tensor in[] = {tensor3(NULL, STEPS, BATCH, WIDTH), {RNNP_DTYPE_I32, 1, {BATCH}, .data = NULL}};
     test_heap heap = {0};
     rnnp_context *context = make_context(&heap, 2);
     rnnp_model *model = make_graph(context, 3);
@@ -347,7 +347,7 @@ static void test_bad_lengths(void **state)
     enum { G = 2 };
     float *x = numbers(STEPS * BATCH * WIDTH, 3, 1.0f), y[STEPS * BATCH * WIDTH], want[STEPS * BATCH * WIDTH];
     int32_t lengths[BATCH] = {3, STEPS};
-    const rnnp_tensor in[] = {tensor3(x, BATCH, STEPS, WIDTH), {RNNP_DTYPE_I32, 1, {BATCH}, lengths}};
+    const rnnp_tensor in[] = {tensor3(x, BATCH, STEPS, WIDTH), {RNNP_DTYPE_I32, 1, {BATCH}, .data = lengths}};
     rnnp_tensor out = {.data = want};
     rnnp_context *context = make_context(NULL, 2);
     rnnp_model *model = make_graph(context, G);

@@ -199,7 +199,7 @@ static result run_stack(rnnp_context *context, const stack *s, rnnp_stack_schedu
     float *x = numbers(n, 3, 1.0f);
     int32_t lengths[MOST_ROWS];
     const rnnp_tensor in[] = {tensor3(x, s->batch_first ? batch : steps, s->batch_first ? steps : batch, INPUT),
-                              {RNNP_DTYPE_I32, 1, {batch}, lengths}};
+                              {RNNP_DTYPE_I32, 1, {batch}, .data = lengths}};
     rnnp_model *model = make_stack(context, s);
     rnnp_plan *plan = make_plan(model);
 

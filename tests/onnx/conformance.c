@@ -124,7 +124,7 @@ static int compare(const rnnp_tensor *result, const case_tensor *expected, bound
 static int gather_inputs(const rnnp_model *model, const onnx_case *c, rnnp_tensor *inputs, verdict *v)
 {
     for (size_t i = 0; i < rnnp_model_input_count(model); i++) {
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
 
         rnnp_model_input_info(model, i, &port);
         const case_tensor *tensor = case_find(c->in, c->n_in, port.name);
@@ -170,7 +170,7 @@ static int compare_all(const rnnp_model *model, const onnx_case *c, const rnnp_t
         return 0;
     }
     for (size_t i = 0; i < c->n_out; i++) {
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
 
         rnnp_model_output_info(model, i, &port);
         const case_tensor *expected = case_find(c->out, c->n_out, port.name);

@@ -49,7 +49,7 @@ static int make_inputs(const rnnp_model *model, rnnp_tensor *inputs, uint64_t *s
     const size_t n = rnnp_model_input_count(model);
 
     for (size_t i = 0; i < n; i++) {
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
 
         rnnp_model_input_info(model, i, &port);
         inputs[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};

@@ -42,7 +42,7 @@ static rnnp_status load_bytes(rnnp_context *context, buffer *file, const rnnp_lo
 /* The only output for an input [2]. */
 static void run_two(const rnnp_model *model, const float x[2], float y[2])
 {
-    const rnnp_tensor in = {RNNP_DTYPE_F32, 1, {2}, (void *)x};
+    const rnnp_tensor in = {RNNP_DTYPE_F32, 1, {2}, .const_data = x};
     rnnp_tensor out = {.data = y};
     rnnp_plan *plan;
     rnnp_run *run;
@@ -62,7 +62,7 @@ static size_t notes(const rnnp_model *model, const char *words)
     size_t n = 0;
 
     for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
-        rnnp_node_info info;
+        rnnp_node_info info = {.struct_size = sizeof info};
 
         OK(rnnp_model_node_info(model, i, &info));
         n += info.note && strstr(info.note, words);
@@ -415,7 +415,7 @@ static double load_time(rnnp_context *context, kind what, size_t n, size_t tries
 
         assert_non_null(in);
         for (size_t k = 0; k < inputs; k++) {
-            rnnp_port_info port;
+            rnnp_port_info port = {.struct_size = sizeof port};
 
             OK(rnnp_model_input_info(model, k, &port));
             in[k] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};

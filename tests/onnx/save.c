@@ -28,8 +28,8 @@ static void assert_same_port(const rnnp_port_info *a, const rnnp_port_info *b)
 
 static void assert_same_graph(const rnnp_model *a, const rnnp_model *b)
 {
-    rnnp_node_info na, nb;
-    rnnp_port_info pa, pb;
+    rnnp_node_info na = {.struct_size = sizeof na}, nb = {.struct_size = sizeof nb};
+    rnnp_port_info pa = {.struct_size = sizeof pa}, pb = {.struct_size = sizeof pb};
 
     assert_int_equal(rnnp_model_input_count(a), rnnp_model_input_count(b));
     assert_int_equal(rnnp_model_output_count(a), rnnp_model_output_count(b));
@@ -226,7 +226,7 @@ static void test_names(void **state)
 {
     static const float numbers_[] = {1.0f, 2.0f, 4.0f};
     static const int64_t shape[] = {RNNP_DYNAMIC, 3};
-    const rnnp_tensor three = {RNNP_DTYPE_F32, 1, {3}, (void *)(uintptr_t)numbers_};
+    const rnnp_tensor three = {RNNP_DTYPE_F32, 1, {3}, .const_data = numbers_};
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_model(context);
     rnnp_value x, k, y = 0, z = 0;
@@ -282,8 +282,8 @@ static void test_file(void **state)
 {
     static const int64_t shape[] = {RNNP_DYNAMIC, 2, RNNP_DYNAMIC}, perm[] = {2, 0, 1};
     static const float half = 0.5f;
-    const rnnp_tensor value = {RNNP_DTYPE_F32, 1, {1}, (void *)(uintptr_t)&half},
-                      ratio = {RNNP_DTYPE_F32, 0, {0}, value.data};
+    const rnnp_tensor value = {RNNP_DTYPE_F32, 1, {1}, .const_data = &half},
+                      ratio = {RNNP_DTYPE_F32, 0, {0}, .data = value.data};
     const rnnp_attr fill_with = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &value};
     const rnnp_attr turn = {.name = "perm", .kind = RNNP_ATTR_INTS, .ints = perm, .count = 3};
     rnnp_context *context = make_context(NULL, 1);

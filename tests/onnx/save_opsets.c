@@ -124,7 +124,7 @@ static int build(rnnp_context *context, const char *op, int opset, int later, in
 static answer run_on_specials(const rnnp_model *model)
 {
     answer a = {.n = rnnp_model_output_count(model)};
-    const rnnp_tensor x = {RNNP_DTYPE_F32, 2, {ROWS, COLUMNS}, (void *)(uintptr_t)specials};
+    const rnnp_tensor x = {RNNP_DTYPE_F32, 2, {ROWS, COLUMNS}, .const_data = specials};
     rnnp_plan *plan = make_plan(model);
 
     a.status = answer_run(plan, &x, rnnp_model_input_count(model), &a);

@@ -48,7 +48,7 @@ static void test_integers_are_copied(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_reader(context);
     float *x = numbers(N * 4, 3, 1.0f), *before = calloc(4 * N * 4, sizeof *x), *after = calloc(4 * N * 4, sizeof *x);
-    const rnnp_tensor in = {RNNP_DTYPE_F32, 2, {N, 4}, x};
+    const rnnp_tensor in = {RNNP_DTYPE_F32, 2, {N, 4}, .data = x};
     char path[] = "changed_XXXXXX";
     const int fd = mkstemp(path);
     rnnp_run *run;

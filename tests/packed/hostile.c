@@ -66,7 +66,7 @@ static void run_whatever(const rnnp_model *model, const rnnp_plan *plan)
     int small = n_in <= PORTS && n_out <= MAX_OUT;
 
     for (size_t i = 0; small && i < n_in; i++) {
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
 
         OK(rnnp_model_input_info(model, i, &port));
         in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank, .data = (void *)zeros};

@@ -89,6 +89,7 @@ static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
                  {RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER}};
     static const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT}, batch[] = {RNNP_DYNAMIC};
     static const char *const names[2][3] = {{"steps", "batch", NULL}, {"batch", "steps", NULL}};
+    static const float alpha[6] = {0.3f, NAN, NAN, NAN, NAN, NAN};
     rnnp_value x, lengths, y, h, c;
 
     if (index >= 4 * 3 * 2) return NULL;
@@ -101,7 +102,7 @@ static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
     if (extras) {
         l.options.clip = 0.75f;
         l.options.activations[0] = "HardSigmoid";
-        l.options.alpha[0] = 0.3f;
+        l.options.alpha = alpha;
         l.options.batch_first = index % 2 == 0;
         for (size_t d = 0; d < 2 && l.options.cell == RNNP_CELL_LSTM; d++) l.weights[d].peephole = peepholes;
     }
@@ -127,7 +128,8 @@ static inline rnnp_model *make_classifier(rnnp_context *context)
     float *table = numbers(WORDS * WIDTH, 5, 1.0f), *w = numbers(2 * HIDDEN * HIDDEN, 6, 0.3f);
     layer first = make_layer(RNNP_CELL_LSTM, WIDTH, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, 7);
     layer second = make_layer(RNNP_CELL_LSTM, 2 * HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 8);
-    const rnnp_tensor square = {RNNP_DTYPE_F32, 2, {HIDDEN, HIDDEN}, w}, one = {RNNP_DTYPE_F32, 0, {0}, w};
+    const rnnp_tensor square = {RNNP_DTYPE_F32, 2, {HIDDEN, HIDDEN}, .data = w},
+                      one = {RNNP_DTYPE_F32, 0, {0}, .data = w};
     const rnnp_attr value = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &one};
     const rnnp_attr turn = {.name = "perm", .kind = RNNP_ATTR_INTS, .ints = perm, .count = 3};
     const rnnp_attr alpha = {.name = "alpha", .kind = RNNP_ATTR_FLOAT, .f = 0.2f};
@@ -185,7 +187,7 @@ static inline outputs run_model(const rnnp_model *model, rnnp_plan *plan)
 
     for (size_t i = 0; i < STEPS * BATCH; i++) words[i] = (int64_t)(i * 7 % 11);
     for (size_t i = 0; i < rnnp_model_input_count(model); i++) {
-        rnnp_port_info port;
+        rnnp_port_info port = {.struct_size = sizeof port};
 
         OK(rnnp_model_input_info(model, i, &port));
         in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank};

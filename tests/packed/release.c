@@ -13,7 +13,7 @@ static rnnp_model *make_wide(rnnp_context *context, int twice)
     static const int64_t shape[] = {RNNP_DYNAMIC, 2, WIDE};
     layer l = make_layer(RNNP_CELL_LSTM, WIDE, WIDE, RNNP_DIRECTION_FORWARD, 1);
     float *w = numbers(WIDE * WIDE, 2, 0.1f);
-    const rnnp_tensor square = {RNNP_DTYPE_F32, 2, {WIDE, WIDE}, w};
+    const rnnp_tensor square = {RNNP_DTYPE_F32, 2, {WIDE, WIDE}, .data = w};
     rnnp_model *model = make_model(context);
     rnnp_value x, matrix;
 
@@ -58,7 +58,7 @@ static void release(int twice)
     outputs before = run_wide(plan, 1 + (size_t)twice);
     const size_t parameters = rnnp_model_constant_elements(model), live = atomic_load(&heap.live_bytes);
     size_t freed = 0, plan_bytes, again = 1;
-    rnnp_node_info node;
+    rnnp_node_info node = {.struct_size = sizeof node};
 
     OK(rnnp_model_release_weights(model, &freed));
     assert_int_equal(freed, expected);
@@ -138,7 +138,7 @@ static void test_close(void **state)
     rnnp_context *context = make_context(&heap, 1);
     rnnp_model *model = make_model(context);
     float *w = numbers(SIDE * SIDE, 1, 1.0f);
-    const rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {SIDE, SIDE}, w};
+    const rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {SIDE, SIDE}, .data = w};
     const rnnp_attr value = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &tensor};
     rnnp_value x, a, b;
 

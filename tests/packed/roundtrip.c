@@ -30,8 +30,8 @@ static void assert_same_port(const rnnp_port_info *a, const rnnp_port_info *b)
 /* Everything that can be asked about a model. */
 static void assert_same_graph(const rnnp_model *a, const rnnp_model *b)
 {
-    rnnp_node_info na, nb;
-    rnnp_port_info pa, pb;
+    rnnp_node_info na = {.struct_size = sizeof na}, nb = {.struct_size = sizeof nb};
+    rnnp_port_info pa = {.struct_size = sizeof pa}, pb = {.struct_size = sizeof pb};
 
     assert_int_equal(rnnp_model_input_count(a), rnnp_model_input_count(b));
     assert_int_equal(rnnp_model_output_count(a), rnnp_model_output_count(b));
@@ -53,10 +53,18 @@ static void assert_same_graph(const rnnp_model *a, const rnnp_model *b)
         assert_string_equal(na.name, nb.name);
         assert_string_equal(na.op, nb.op);
         assert_int_equal(na.parameters, nb.parameters);
-        assert_int_equal(na.inputs, nb.inputs);
-        assert_int_equal(na.outputs, nb.outputs);
-        for (size_t i = 0; i < na.inputs; i++) assert_same_port(&na.input[i], &nb.input[i]);
-        for (size_t i = 0; i < na.outputs; i++) assert_same_port(&na.output[i], &nb.output[i]);
+        assert_int_equal(na.n_inputs, nb.n_inputs);
+        assert_int_equal(na.n_outputs, nb.n_outputs);
+        for (size_t i = 0; i < na.n_inputs; i++) {
+            OK(rnnp_model_node_input_info(a, n, i, &pa));
+            OK(rnnp_model_node_input_info(b, n, i, &pb));
+            assert_same_port(&pa, &pb);
+        }
+        for (size_t i = 0; i < na.n_outputs; i++) {
+            OK(rnnp_model_node_output_info(a, n, i, &pa));
+            OK(rnnp_model_node_output_info(b, n, i, &pb));
+            assert_same_port(&pa, &pb);
+        }
     }
 }
 
@@ -79,7 +87,7 @@ static size_t blocks_of(rnnp_context *context, const buffer *file)
     OK(rnnp_packed_open_memory(context, file->at, file->size, NULL, &opened));
     OK(rnnp_model_packed_info(opened, &info));
     rnnp_model_destroy(opened);
-    return info.blocks;
+    return info.n_blocks;
 }
 
 /* Opens a file that is packed for one ISA, or for all (NULL), under a cap. Returns how many layouts it lacks there. */
@@ -273,6 +281,7 @@ static size_t layouts_of(rnnp_context *context, const rnnp_model *model, size_t 
             rnnp_packed_block_info *last = &blocks[found];
             size_t k = 0;
 
+            rnnp_packed_block_info_init(last);
             OK(rnnp_model_packed_block_info(opened[i], b, last));
             while (k < found && (blocks[k].node != last->node || strcmp(blocks[k].layout, last->layout) != 0)) k++;
             found += k == found;
@@ -290,13 +299,13 @@ static void test_info(void **state)
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_classifier(context), *opened;
     rnnp_packed_info info = {.struct_size = sizeof info};
-    rnnp_packed_block_info block;
+    rnnp_packed_block_info block = {.struct_size = sizeof block};
     size_t total = 0;
 
     (void)state;
     OK(rnnp_model_packed_info(model, &info));
     assert_int_equal(info.version, 0);
-    assert_int_equal(info.blocks, 0);
+    assert_int_equal(info.n_blocks, 0);
     buffer file = write_for_all(model);
     OK(rnnp_packed_open_memory(context, file.at, file.size, NULL, &opened));
     OK(rnnp_model_packed_info(opened, &info));
@@ -305,9 +314,9 @@ static void test_info(void **state)
     assert_true(info.data_bytes >= rnnp_model_constant_elements(model) * 4);
     assert_true(info.graph_bytes > 500);
     /* Two LSTMs and two products, in each layout once. */
-    assert_int_equal(info.blocks, layouts_of(context, model, 4));
-    for (size_t i = 0; i < info.blocks; i++) {
-        rnnp_node_info node;
+    assert_int_equal(info.n_blocks, layouts_of(context, model, 4));
+    for (size_t i = 0; i < info.n_blocks; i++) {
+        rnnp_node_info node = {.struct_size = sizeof node};
 
         OK(rnnp_model_packed_block_info(opened, i, &block));
         OK(rnnp_model_node_info(opened, block.node, &node));
@@ -316,7 +325,7 @@ static void test_info(void **state)
     }
     assert_int_equal(total, info.packed_bytes);
 
-    assert_int_equal(rnnp_model_packed_block_info(opened, info.blocks, &block), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_model_packed_block_info(opened, info.n_blocks, &block), RNNP_ERR_ARG);
     assert_int_equal(rnnp_model_packed_block_info(opened, 0, NULL), RNNP_ERR_ARG);
     assert_int_equal(rnnp_model_packed_block_info(model, 0, &block), RNNP_ERR_ARG);
     assert_int_equal(rnnp_model_packed_block_info(NULL, 0, &block), RNNP_ERR_ARG);
@@ -360,7 +369,7 @@ static void test_every_isa(void **state)
     for (size_t i = 0; i <= RNNP_ISA_COUNT; i++) { /* one by one, then all at once */
         buffer b = {0};
         rnnp_model *opened;
-        rnnp_packed_block_info block;
+        rnnp_packed_block_info block = {.struct_size = sizeof block};
         size_t found = 0;
 
         options.n_isas = i < RNNP_ISA_COUNT ? 1 : RNNP_ISA_COUNT;
@@ -394,7 +403,6 @@ static void test_arguments(void **state)
     buffer b = {.fail_after = 1000};
 
     (void)state;
-    rnnp_packed_options_init(NULL);
     rnnp_packed_options_init(&options);
     assert_int_equal(rnnp_packed_write(model, &options, take_bytes, &b), RNNP_ERR_IO);
     assert_says(context, "not written beyond byte");

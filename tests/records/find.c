@@ -22,7 +22,7 @@ static rnnp_record_found find(const rnnp_records *set, const rnnp_default *table
                               rnnp_record_usable_fn usable)
 {
     const rnnp_record_host host = make_host(1);
-    rnnp_record_found found;
+    rnnp_record_found found = {.struct_size = sizeof found};
 
     OK(rnnp_records_find_in(set, table, &host, key, usable, NULL, &found));
     assert_int_equal(found.match == RNNP_MATCH_NONE, found.record == NULL);
@@ -248,7 +248,7 @@ static void test_arguments(void **state)
     rnnp_records *set = set_of(context, &record, 1);
     const rnnp_record_host host = make_host(1);
     rnnp_record_key key = record.key;
-    rnnp_record_found found;
+    rnnp_record_found found = {.struct_size = sizeof found};
 
     (void)state;
     assert_int_equal(rnnp_records_find(set, NULL, &key, NULL, NULL, &found), RNNP_ERR_ARG);

@@ -58,7 +58,7 @@ typedef struct results {
 
 static void run_whole(const rnnp_plan *plan, const float *x, const int32_t *lengths, results *r)
 {
-    const rnnp_tensor in[] = {tensor3(x, STEPS, BATCH, INPUT), {RNNP_DTYPE_I32, 1, {BATCH}, (void *)lengths}};
+    const rnnp_tensor in[] = {tensor3(x, STEPS, BATCH, INPUT), {RNNP_DTYPE_I32, 1, {BATCH}, .const_data = lengths}};
     rnnp_tensor out[] = {{.data = r->y}, {.data = r->p}};
     rnnp_run *run;
 
@@ -86,7 +86,7 @@ static void step_through(const rnnp_plan *plan, size_t steps, int waits, const f
         int32_t now[BATCH];
         uint8_t active[BATCH];
         const rnnp_tensor in[] = {tensor3(x + t * BATCH * INPUT, (int64_t)steps, BATCH, INPUT),
-                                  {RNNP_DTYPE_I32, 1, {BATCH}, now}};
+                                  {RNNP_DTYPE_I32, 1, {BATCH}, .data = now}};
         rnnp_tensor out[] = {{.data = r->y + t * BATCH * HIDDEN}, {.data = r->p}};
 
         for (size_t b = 0; b < BATCH; b++) {
@@ -135,12 +135,12 @@ static void test_trained(void **state)
     rnnp_model *model = make_tagger(), *trained;
     rnnp_train_options options;
     rnnp_trainer *trainer;
-    rnnp_train_result result;
+    rnnp_train_result result = {.struct_size = sizeof result};
     float *x = numbers(STEPS * ROWS * INPUT, 8, 1.0f);
     int32_t lengths[ROWS], classes[ROWS];
-    const rnnp_tensor in[] = {tensor3(x, STEPS, ROWS, INPUT), {RNNP_DTYPE_I32, 1, {ROWS}, lengths}};
-    const rnnp_tensor target = {RNNP_DTYPE_I32, 2, {1, ROWS}, classes};
-    const rnnp_train_batch batch = {.inputs = in, .n_inputs = 2, .target = &target};
+    const rnnp_tensor in[] = {tensor3(x, STEPS, ROWS, INPUT), {RNNP_DTYPE_I32, 1, {ROWS}, .data = lengths}};
+    const rnnp_tensor target = {RNNP_DTYPE_I32, 2, {1, ROWS}, .data = classes};
+    const rnnp_train_batch batch = {.struct_size = sizeof batch, .inputs = in, .n_inputs = 2, .target = &target};
 
     (void)state;
     for (int32_t r = 0; r < ROWS; r++) {
@@ -167,7 +167,7 @@ static void test_out_of_range(void **state)
     rnnp_stream *stream = make_stream(plan, BATCH, 2);
     float x[2 * BATCH * INPUT] = {0}, y[2 * BATCH * HIDDEN], p[BATCH * CLASSES];
     int32_t lengths[BATCH] = {2, 3, 1, 0};
-    const rnnp_tensor in[] = {tensor3(x, 2, BATCH, INPUT), {RNNP_DTYPE_I32, 1, {BATCH}, lengths}};
+    const rnnp_tensor in[] = {tensor3(x, 2, BATCH, INPUT), {RNNP_DTYPE_I32, 1, {BATCH}, .data = lengths}};
     rnnp_tensor out[] = {{.data = y}, {.data = p}};
 
     (void)state;
@@ -189,8 +189,8 @@ static rnnp_model *make_refused(int which)
     layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     const rnnp_attr to_float = {.name = "to", .kind = RNNP_ATTR_INT, .i = 1};
     const int32_t fixed[BATCH] = {1, 2, 3, 4}, one = 1;
-    const rnnp_tensor constant = {RNNP_DTYPE_I32, 1, {BATCH}, (void *)fixed},
-                      unit = {RNNP_DTYPE_I32, 0, {0}, (void *)&one};
+    const rnnp_tensor constant = {RNNP_DTYPE_I32, 1, {BATCH}, .const_data = fixed},
+                      unit = {RNNP_DTYPE_I32, 0, {0}, .const_data = &one};
     rnnp_model *model = make_model(context);
     const rnnp_value x = which == CONSTANT ? input3(model, "x", RNNP_DYNAMIC, BATCH, INPUT) : steps_input(model);
     rnnp_value lengths, given, h, a;

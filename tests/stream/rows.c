@@ -399,7 +399,7 @@ static void test_mixers(void **state)
         float x[2 * INPUT] = {1, 2, 3}, settings[4] = {1, 2, 3, 4}, y[2][16], saved[2][8 + MARK];
         const uint8_t active[] = {0, 1}, all[] = {1, 1};
         const size_t n = i == NO_CHANNELS ? 2 : 1;
-        const rnnp_tensor in[] = {tensor3(x, 1, 2, INPUT), {RNNP_DTYPE_F32, 1, {4}, settings}};
+        const rnnp_tensor in[] = {tensor3(x, 1, 2, INPUT), {RNNP_DTYPE_F32, 1, {4}, .data = settings}};
         rnnp_tensor out[] = {{.data = y[0]}, {.data = y[1]}};
 
         OK(rnnp_stream_step_rows(stream, all, in, n, out, n));
@@ -446,7 +446,7 @@ static void test_failed_step(void **state)
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
     rnnp_stream *stream = make_stream(plan, BATCH, 1);
-    const rnnp_tensor inputs[] = {tensor3(x, 1, BATCH, INPUT), {RNNP_DTYPE_I64, 2, {1, BATCH}, word}};
+    const rnnp_tensor inputs[] = {tensor3(x, 1, BATCH, INPUT), {RNNP_DTYPE_I64, 2, {1, BATCH}, .data = word}};
     rnnp_tensor out = {.data = y};
     OK(rnnp_stream_step(stream, inputs, 2, &out, 1));
     OK(rnnp_stream_save(stream, saved[0], sizeof saved[0]));

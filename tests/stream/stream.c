@@ -423,7 +423,7 @@ static void test_failed_step(void **state)
     rnnp_stream *stream[] = {make_stream(plan, 1, 1), make_stream(plan, 1, 1)};
     for (size_t t = 0; t < STEPS; t++) {
         int64_t word = 99;
-        const rnnp_tensor inputs[] = {tensor3(x + t * INPUT, 1, 1, INPUT), {RNNP_DTYPE_I64, 2, {1, 1}, &word}};
+        const rnnp_tensor inputs[] = {tensor3(x + t * INPUT, 1, 1, INPUT), {RNNP_DTYPE_I64, 2, {1, 1}, .data = &word}};
         rnnp_tensor out[] = {{.data = q[0]}, {.data = q[1]}};
 
         assert_int_equal(rnnp_stream_step(stream[0], inputs, 2, &out[0], 1), RNNP_ERR_ARG);
@@ -457,7 +457,8 @@ static rnnp_model *make_refused(int which)
                          which <= BIDIRECTIONAL ? directions[which] : RNNP_DIRECTION_FORWARD, 2);
     const int64_t one[] = {1}, zero = 0, fixed[] = {7, 1, 2, HIDDEN / 2};
     const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
-    const rnnp_tensor scalar = {RNNP_DTYPE_I64, 0, {0}, (void *)&zero}, unit = {RNNP_DTYPE_I64, 0, {0}, (void *)one};
+    const rnnp_tensor scalar = {RNNP_DTYPE_I64, 0, {0}, .const_data = &zero},
+                      unit = {RNNP_DTYPE_I64, 0, {0}, .const_data = one};
     rnnp_model *model = make_model(context);
     const rnnp_value x = which == FIXED_SHAPE ? input3(model, "x", 7, 1, INPUT) : input_dynamic(model, "x", INPUT);
     rnnp_value y, h, a, b;
@@ -568,15 +569,17 @@ static void test_options(void **state)
     assert_int_equal(rnnp_stream_create(NULL, NULL, &stream), RNNP_ERR_ARG);
     assert_int_equal(rnnp_stream_create(plan, NULL, NULL), RNNP_ERR_ARG);
     assert_says(context, "stream is NULL");
+    options.batch = SIZE_MAX;
+    assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_ARG);
     options.batch = 0;
+    options.steps = SIZE_MAX;
     assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_ARG);
-    options.batch = 1;
     options.steps = 0;
+    options.time_axis = -1;
     assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_ARG);
-    options.steps = 1;
-    options.time_axis = 3;
+    options.time_axis = RNNP_AXIS(3);
     assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_ARG);
-    options.time_axis = 1; /* that is the batch */
+    options.time_axis = RNNP_AXIS(1); /* that is the batch */
     assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_UNSUPPORTED);
     assert_says(context, "LSTM");
     options.struct_size = 3;
@@ -601,7 +604,7 @@ static void test_options(void **state)
     assert_int_equal(rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_ARG);
     assert_says(context, "time_axis");
     rnnp_stream_options_init(&options);
-    options.time_axis = 0;
+    options.time_axis = RNNP_AXIS(0);
     options.batch = 3;
     OK(rnnp_stream_create(plan, &options, &stream));
     OK(rnnp_stream_input(stream, 0, &tensor));

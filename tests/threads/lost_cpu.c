@@ -71,7 +71,9 @@ static double call(const subject *s, size_t i)
 {
     rnnp_layer_args args;
 
-    rnnp_layer_args_init(&args, s->layer[i], STEPS, s->batch);
+    rnnp_layer_args_init(&args);
+    args.steps = STEPS;
+    args.batch = s->batch;
     args.x = s->x;
     args.y = s->y[i];
     args.workspace = s->workspace;

@@ -54,17 +54,19 @@ static const float class_weights[] = {0.5f, 2.0f, 1.0f, 0.25f, 3.0f};
 
 static rnnp_train_options options_of(const train_case *c, const train_system *system)
 {
+    static rnnp_optimizer p;
     rnnp_train_options o;
 
     rnnp_train_options_init(&o);
     o.loss = system->loss;
-    o.optimizer.kind = c->optimizer.kind;
-    o.optimizer.rate = c->optimizer.rate;
-    o.optimizer.momentum = c->optimizer.momentum;
-    o.optimizer.nesterov = c->optimizer.nesterov;
-    o.optimizer.decay = c->optimizer.decay;
-    o.optimizer.beta1 = c->optimizer.beta1 > 0 ? c->optimizer.beta1 : o.optimizer.beta1;
-    o.optimizer.epsilon = c->optimizer.epsilon > 0 ? c->optimizer.epsilon : o.optimizer.epsilon;
+    rnnp_optimizer_init(&p, c->optimizer.kind);
+    o.optimizer = &p;
+    p.rate = c->optimizer.rate;
+    p.momentum = c->optimizer.momentum;
+    p.nesterov = c->optimizer.nesterov;
+    p.decay = c->optimizer.decay;
+    p.beta1 = c->optimizer.beta1 > 0 ? c->optimizer.beta1 : p.beta1;
+    p.epsilon = c->optimizer.epsilon > 0 ? c->optimizer.epsilon : p.epsilon;
     o.label_smoothing = c->label_smoothing;
     o.l1 = c->l1;
     o.l2 = c->l2;
@@ -72,7 +74,7 @@ static rnnp_train_options options_of(const train_case *c, const train_system *sy
     o.clip_norm = c->clip_norm;
     if (c->class_weights) {
         o.class_weights = class_weights;
-        o.classes = system->loss == RNNP_LOSS_BINARY ? 2 : system->classes;
+        o.n_classes = system->loss == RNNP_LOSS_BINARY ? 2 : system->classes;
     }
     return o;
 }
@@ -125,14 +127,14 @@ static void write_options(FILE *json, const train_case *c, const rnnp_train_opti
         double value;
     } numbers[] = {
         {"loss", o->loss},
-        {"rate", o->optimizer.rate},
-        {"momentum", o->optimizer.momentum},
-        {"nesterov", o->optimizer.nesterov},
-        {"rho", o->optimizer.rho},
-        {"beta1", o->optimizer.beta1},
-        {"beta2", o->optimizer.beta2},
-        {"epsilon", o->optimizer.epsilon},
-        {"decay", o->optimizer.decay},
+        {"rate", o->optimizer->rate},
+        {"momentum", o->optimizer->momentum},
+        {"nesterov", o->optimizer->nesterov},
+        {"rho", o->optimizer->rho},
+        {"beta1", o->optimizer->beta1},
+        {"beta2", o->optimizer->beta2},
+        {"epsilon", o->optimizer->epsilon},
+        {"decay", o->optimizer->decay},
         {"label_smoothing", o->label_smoothing},
         {"l1", o->l1},
         {"l2", o->l2},
@@ -142,8 +144,8 @@ static void write_options(FILE *json, const train_case *c, const rnnp_train_opti
     };
 
     fprintf(json, "{ \"system\": \"%s\", \"optimizer\": \"%s\",\n  \"class_weights\": [", c->system,
-            kinds[o->optimizer.kind]);
-    for (size_t i = 0; i < o->classes; i++) fprintf(json, "%s%.17g", i ? ", " : "", (double)class_weights[i]);
+            kinds[o->optimizer->kind]);
+    for (size_t i = 0; i < o->n_classes; i++) fprintf(json, "%s%.17g", i ? ", " : "", (double)class_weights[i]);
     fprintf(json, "],\n");
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         fprintf(json, "  \"%s\": %.17g,\n", numbers[i].name, numbers[i].value);
@@ -193,7 +195,7 @@ static int train(rnnp_context *context, const train_case *c, const char *folder)
     rnnp_tensor y = {.data = must_alloc(SYSTEM_MOST_ROWS * SYSTEM_STEPS * system->classes * sizeof(float))};
     system_batch batches[BATCHES];
     rnnp_trainer *trainer;
-    rnnp_train_result r;
+    rnnp_train_result r = {.struct_size = sizeof r};
     char path[PATH];
 
     must(context, rnnp_trainer_create(model, &options, &trainer), "rnnp_trainer_create");

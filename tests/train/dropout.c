@@ -191,14 +191,14 @@ static void test_loss_of_mask(void **state)
     static const char *const names[] = {"batch", NULL};
     static const int64_t shape[] = {RNNP_DYNAMIC, 3};
     float weights[] = {1, 2, 3}, data[] = {1, 2, 3, 4, 5, 6}, wanted[6] = {0}, gradient[3];
-    const rnnp_tensor w = {RNNP_DTYPE_F32, 2, {1, 3}, weights}, in = {RNNP_DTYPE_F32, 2, {2, 3}, data};
-    const rnnp_tensor target = {RNNP_DTYPE_F32, 2, {2, 3}, wanted};
-    const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
+    const rnnp_tensor w = {RNNP_DTYPE_F32, 2, {1, 3}, .data = weights}, in = {RNNP_DTYPE_F32, 2, {2, 3}, .data = data};
+    const rnnp_tensor target = {RNNP_DTYPE_F32, 2, {2, 3}, .data = wanted};
+    const rnnp_train_batch batch = {.struct_size = sizeof batch, .inputs = &in, .n_inputs = 1, .target = &target};
     rnnp_context *context = capped_context(NULL);
     rnnp_model *model = make_model(context);
     rnnp_value x, k, sum, out[2] = {0, 0};
     rnnp_train_options options;
-    rnnp_train_result result;
+    rnnp_train_result result = {.struct_size = sizeof result};
     rnnp_trainer *trainer;
 
     (void)state;

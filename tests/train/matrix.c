@@ -29,7 +29,8 @@ static const size_t rows_of[BATCHES] = {SYSTEM_MOST_ROWS, 20};
 typedef struct setting {
     const train_system *system;
     system_form form;
-    rnnp_train_options options;
+    rnnp_train_options options; /* without its optimiser */
+    rnnp_optimizer optimizer;
     char name[NAME];
 } setting;
 
@@ -45,14 +46,15 @@ static setting setting_at(size_t index)
     const int lengths = (int)(index % 2);
     setting s = {.system = &train_systems[index / 2], .form = {4, lengths ? 0 : SYSTEM_STEPS, 0.2f}};
     rnnp_train_options *o = &s.options;
+    rnnp_optimizer *p = &s.optimizer;
 
     rnnp_train_options_init(o);
     o->loss = s.system->loss;
-    o->optimizer.kind = (rnnp_optimizer_kind)(RNNP_OPTIMIZER_SGD + (index + index / 4) % 4);
-    o->optimizer.rate = o->optimizer.kind == RNNP_OPTIMIZER_SGD ? 0.05f : 0.01f;
-    o->optimizer.momentum = o->optimizer.kind == RNNP_OPTIMIZER_SGD ? 0.9f : 0.0f;
-    o->optimizer.nesterov = o->optimizer.kind == RNNP_OPTIMIZER_SGD && lengths;
-    o->optimizer.decay = 1e-3f;
+    rnnp_optimizer_init(p, (rnnp_optimizer_kind)(RNNP_OPTIMIZER_SGD + (index + index / 4) % 4));
+    p->rate = p->kind == RNNP_OPTIMIZER_SGD ? 0.05f : 0.01f;
+    p->momentum = p->kind == RNNP_OPTIMIZER_SGD ? 0.9f : 0.0f;
+    p->nesterov = p->kind == RNNP_OPTIMIZER_SGD && lengths;
+    p->decay = 1e-3f;
     o->recurrent_dropout = lengths ? 0.25f : 0.0f;
     o->label_smoothing = s.system->loss == RNNP_LOSS_SPARSE ? 0.1f : 0.0f;
     o->l1 = lengths ? 1e-5f : 0.0f;
@@ -60,7 +62,7 @@ static setting setting_at(size_t index)
     o->clip_norm = 0.5f;
     o->clip_value = lengths ? 0.05f : 0.0f;
     o->seed = index;
-    snprintf(s.name, NAME, "%s %s%s", s.system->name, kinds[o->optimizer.kind], lengths ? " lengths" : "");
+    snprintf(s.name, NAME, "%s %s%s", s.system->name, kinds[p->kind], lengths ? " lengths" : "");
     return s;
 }
 
@@ -69,11 +71,12 @@ static outcome train(const setting *s, rnnp_context *context, int recompute)
     rnnp_train_options options = s->options;
     rnnp_model *model = make_system(context, s->system, &s->form);
     system_batch batches[BATCHES];
-    rnnp_train_result r;
+    rnnp_train_result r = {.struct_size = sizeof r};
     rnnp_trainer *trainer;
     outcome out;
 
     options.recompute = recompute;
+    options.optimizer = &s->optimizer;
     must(context, rnnp_trainer_create(model, &options, &trainer), "rnnp_trainer_create");
     must(context, rnnp_trainer_initialize(trainer, 5), "rnnp_trainer_initialize");
     for (size_t i = 0; i < BATCHES; i++)

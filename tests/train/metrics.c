@@ -87,7 +87,7 @@ static void test_classes(void **state)
     const double bad[][4] = {{1, 2, -1, 3}, {1, 2, NAN, 3}, {1, 2, INFINITY, 3}};
     const double chance = (6.0 * 7 + 8 * 8) / 256;
     rnnp_class_metrics c[4];
-    rnnp_summary_metrics s;
+    rnnp_summary_metrics s = {.struct_size = sizeof s};
 
     (void)state;
     OK(rnnp_metrics_classes(4, counts, c, &s));

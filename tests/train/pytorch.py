@@ -19,7 +19,7 @@ except ImportError as missing:
 import trained
 
 MOST_LOSS, MOST_WEIGHTS = 1e-4, 1e-3
-MSE, BINARY, CROSS, SPARSE = 1, 2, 3, 4
+SPARSE, MSE, BINARY, CROSS = range(4)
 
 # PyTorch's gates as places in ONNX's order: LSTM i o f c to i f g o, GRU z r h to r z n.
 GATES = {"rnn": [0], "lstm": [0, 2, 3, 1], "gru": [1, 0, 2]}

@@ -20,7 +20,7 @@ static rnnp_model *stack(rnnp_context *context, size_t layers, size_t hidden)
     for (size_t i = 0; i < layers; i++) {
         layer lstm = make_layer(RNNP_CELL_LSTM, i ? hidden : LEADS, hidden, RNNP_DIRECTION_FORWARD, 3);
 
-        lstm.options.return_sequences = i + 1 < layers;
+        lstm.options.last_step = i + 1 == layers;
         OK(rnnp_model_add_recurrent(model, &lstm.options, lstm.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
                                     NULL));
         free_layer(&lstm);
@@ -35,7 +35,7 @@ static rnnp_model *stack(rnnp_context *context, size_t layers, size_t hidden)
 /* Bytes that batches of so many steps take on top of a new trainer. */
 static size_t bytes_of(const rnnp_model *model, int64_t steps, int recompute)
 {
-    const rnnp_tensor x = {RNNP_DTYPE_F32, 3, {steps, ROWS, LEADS}, NULL};
+    const rnnp_tensor x = {RNNP_DTYPE_F32, 3, {steps, ROWS, LEADS}, .data = NULL};
     rnnp_train_options options = default_options();
     size_t bytes;
 

@@ -100,9 +100,9 @@ static rnnp_tensor shape_of_input(const example *e, size_t i)
     case RNNP_IN_X: return s->layout ? tensor3(e->in[i], B, T, I) : tensor3(e->in[i], T, B, I);
     case RNNP_IN_W: return tensor3(e->in[i], D, GH, I);
     case RNNP_IN_R: return tensor3(e->in[i], D, GH, H);
-    case RNNP_IN_B: return (rnnp_tensor){RNNP_DTYPE_F32, 2, {D, 2 * GH}, e->in[i]};
-    case RNNP_IN_P: return (rnnp_tensor){RNNP_DTYPE_F32, 2, {D, 3 * H}, e->in[i]};
-    case RNNP_IN_LENGTHS: return (rnnp_tensor){RNNP_DTYPE_I32, 1, {B}, (void *)s->lengths};
+    case RNNP_IN_B: return (rnnp_tensor){RNNP_DTYPE_F32, 2, {D, 2 * GH}, .data = e->in[i]};
+    case RNNP_IN_P: return (rnnp_tensor){RNNP_DTYPE_F32, 2, {D, 3 * H}, .data = e->in[i]};
+    case RNNP_IN_LENGTHS: return (rnnp_tensor){RNNP_DTYPE_I32, 1, {B}, .const_data = s->lengths};
     default: return s->layout ? tensor3(e->in[i], B, D, H) : tensor3(e->in[i], D, B, H);
     }
 }

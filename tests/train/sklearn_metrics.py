@@ -50,7 +50,9 @@ def row(metric, case, ours, theirs, bound=1e-12):
 # ---- The library ----
 
 class Summary(ctypes.Structure):
-    _fields_ = [(n, ctypes.c_double) for n in ("accuracy", "precision", "recall", "f1", "kappa")]
+    _fields_ = [("struct_size", ctypes.c_size_t)] + [
+        (n, ctypes.c_double) for n in ("accuracy", "precision", "recall", "f1", "kappa")
+    ]
 
 
 class OfClass(ctypes.Structure):
@@ -87,7 +89,7 @@ def classes_of(lib, r):
     counts = np.zeros((r.classes, r.classes))
     if lib.rnnp_metrics_confusion(*r.sizes, *r.given, pointer(counts)):
         return None
-    per, summary = (OfClass * r.classes)(), Summary()
+    per, summary = (OfClass * r.classes)(), Summary(struct_size=ctypes.sizeof(Summary))
     assert lib.rnnp_metrics_classes(r.sizes[1], pointer(counts), per, ctypes.byref(summary)) == 0
     return counts, per, summary
 

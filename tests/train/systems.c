@@ -51,7 +51,7 @@ static rnnp_recurrent_options options_of(rnnp_cell cell, int sequences)
     rnnp_recurrent_options o;
 
     rnnp_recurrent_options_init(&o, cell, 1, 1);
-    o.return_sequences = sequences;
+    o.last_step = !sequences;
     return o;
 }
 
@@ -132,8 +132,8 @@ static rnnp_value visits(const train_system *s, system_builder *b)
 static rnnp_value autoencoder(const train_system *s, system_builder *b)
 {
     static const int64_t axis = 0, shape[] = {SYSTEM_STEPS, 1, 1};
-    const rnnp_tensor axes = {RNNP_DTYPE_I64, 1, {1}, (void *)(uintptr_t)&axis};
-    const rnnp_tensor sizes = {RNNP_DTYPE_I64, 1, {3}, (void *)(uintptr_t)shape};
+    const rnnp_tensor axes = {RNNP_DTYPE_I64, 1, {1}, .const_data = &axis};
+    const rnnp_tensor sizes = {RNNP_DTYPE_I64, 1, {3}, .const_data = shape};
     size_t width = INPUT;
     rnnp_value in[2], y = lstm(b, "first", turn(b, b->x), &width, 48, 0);
 
@@ -191,7 +191,7 @@ size_t tensor_bytes(const rnnp_tensor *tensor)
 
 static rnnp_tensor tensor(rnnp_dtype dtype, size_t rank, size_t a, size_t b, size_t c)
 {
-    rnnp_tensor t = {dtype, rank, {(int64_t)a, (int64_t)b, (int64_t)c}, NULL};
+    rnnp_tensor t = {dtype, rank, {(int64_t)a, (int64_t)b, (int64_t)c}, .data = NULL};
 
     t.data = must_alloc(tensor_bytes(&t));
     return t;
@@ -240,7 +240,8 @@ void make_batch(system_batch *m, const train_system *system, const system_form *
                                            : tensor(RNNP_DTYPE_I32, 1, rows, 0, 0);
     m->weights =
         tensor(RNNP_DTYPE_F32, loss == RNNP_LOSS_SPARSE ? 1 : 2, rows, loss == RNNP_LOSS_MSE ? SYSTEM_STEPS : k, 0);
-    m->batch = (rnnp_train_batch){.inputs = m->inputs,
+    m->batch = (rnnp_train_batch){.struct_size = sizeof(rnnp_train_batch),
+                                  .inputs = m->inputs,
                                   .n_inputs = lengths ? 2 : 1,
                                   .target = &m->target,
                                   .weights = lengths ? &m->weights : NULL};
@@ -277,7 +278,7 @@ void free_batch(system_batch *m)
 float *all_parameters(const rnnp_trainer *trainer, size_t *n)
 {
     float *all = NULL;
-    rnnp_parameter_info p;
+    rnnp_parameter_info p = {.struct_size = sizeof p};
 
     *n = 0;
     for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {

@@ -28,7 +28,7 @@ static void tear_down(setup *s)
 
 static double train(rnnp_trainer *trainer, data *d, size_t steps)
 {
-    rnnp_train_result r = {0};
+    rnnp_train_result r = {.struct_size = sizeof r};
 
     for (size_t i = 0; i < steps; i++) OK(rnnp_trainer_step(trainer, &d->batch, &r));
     return r.loss;
@@ -45,12 +45,12 @@ static void test_learns(void **state)
     make_data(&d, 70, 5);
     for (size_t k = 0; k < 4; k++) {
         rnnp_train_options options = default_options();
-        rnnp_train_result before, after;
+        rnnp_train_result before = {.struct_size = sizeof before}, after = {.struct_size = sizeof after};
 
-        options.optimizer.kind = kinds[k];
-        options.optimizer.rate = rates[k];
-        options.optimizer.momentum = kinds[k] == RNNP_OPTIMIZER_SGD ? 0.9f : 0.0f;
-        options.optimizer.decay = kinds[k] == RNNP_OPTIMIZER_ADAMW ? 0.01f : 0.0f;
+        optimizer.kind = kinds[k];
+        optimizer.rate = rates[k];
+        optimizer.momentum = kinds[k] == RNNP_OPTIMIZER_SGD ? 0.9f : 0.0f;
+        optimizer.decay = kinds[k] == RNNP_OPTIMIZER_ADAMW ? 0.01f : 0.0f;
         setup s = set_up(1, NULL, &options);
         OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &before));
         train(s.trainer, &d, 120);
@@ -67,7 +67,7 @@ static void test_learns(void **state)
 static void test_same_bits(void **state)
 {
     rnnp_train_options options = default_options();
-    rnnp_train_result want = {0};
+    rnnp_train_result want = {.struct_size = sizeof want};
     setup first = {0};
     data d;
 
@@ -85,7 +85,7 @@ static void test_same_bits(void **state)
          i++) { /* 1, 2 and 3 threads uncapped; then two of them under each cap */
         const size_t threads = 1 + i % 3;
         setup s = set_up(threads, i < 3 ? NULL : build_isa((i - 3) / 2), &options);
-        rnnp_train_result r;
+        rnnp_train_result r = {.struct_size = sizeof r};
 
         train(s.trainer, &d, 49);
         OK(rnnp_trainer_step(s.trainer, &d.batch, &r));
@@ -165,7 +165,8 @@ static void test_gradient(void **state)
     static float dx[STEPS * MOST_ROWS * INPUT], dh[MOST_ROWS * HIDDEN], y[MOST_ROWS * CLASSES], h[MOST_ROWS * HIDDEN];
     rnnp_tensor d_inputs[2] = {{.data = dx}, {.data = dh}}, outputs[2] = {{.data = y}, {.data = h}};
     const float step = 0.01f;
-    rnnp_train_result r, up, down;
+    rnnp_train_result r = {.struct_size = sizeof r}, up = {.struct_size = sizeof up},
+                      down = {.struct_size = sizeof down};
     size_t checked = 0;
     data d;
 
@@ -238,7 +239,7 @@ static void test_export(void **state)
     rnnp_train_options options = default_options();
     static float y[MOST_ROWS * CLASSES], h[MOST_ROWS * HIDDEN], run_y[MOST_ROWS * CLASSES], run_h[MOST_ROWS * HIDDEN];
     rnnp_tensor outputs[2] = {{.data = y}, {.data = h}}, run_outputs[2] = {{.data = run_y}, {.data = run_h}};
-    rnnp_node_info info;
+    rnnp_node_info info = {.struct_size = sizeof info};
     rnnp_model *model;
     rnnp_run *run;
     int dropout = 0;
@@ -331,7 +332,7 @@ static void test_frozen(void **state)
     assert_says(s.context, "frozen");
     const size_t n = rnnp_trainer_parameter_count(s.trainer);
     for (size_t i = 0; i < n; i++) OK(rnnp_trainer_freeze(s.trainer, i, 1));
-    rnnp_train_result r;
+    rnnp_train_result r = {.struct_size = sizeof r};
     OK(rnnp_trainer_step(s.trainer, &d.batch, &r));
     assert_true(r.norm == 0.0);
     OK(rnnp_trainer_freeze(s.trainer, w, 0));
@@ -355,7 +356,7 @@ static void test_shapes(void **state)
         for (size_t rows = 1; rows < 42; rows += 3) {
             make_data(&d, rows, (uint32_t)rows);
             setup fresh = set_up(1, NULL, &options);
-            rnnp_train_result r, want;
+            rnnp_train_result r = {.struct_size = sizeof r}, want = {.struct_size = sizeof want};
 
             OK(rnnp_trainer_evaluate(a.trainer, &d.batch, &r));
             OK(rnnp_trainer_evaluate(fresh.trainer, &d.batch, &want));

@@ -34,7 +34,7 @@ static inline rnnp_status build_classifier(rnnp_context *context, float dropout,
     rnnp_value x, h0, y, h, out;
     rnnp_status s;
 
-    lstm.options.return_sequences = 0;
+    lstm.options.last_step = 1;
     if ((s = rnnp_model_create(context, model)) == RNNP_OK &&
         (s = rnnp_model_add_input(*model, "x", RNNP_DTYPE_F32, 3, x_shape, x_names, &x)) == RNNP_OK &&
         (s = rnnp_model_add_input(*model, "h0", RNNP_DTYPE_F32, 3, h_shape, h_names, &h0)) == RNNP_OK &&
@@ -82,9 +82,10 @@ static inline void make_data(data *d, size_t rows, uint32_t seed)
     }
     d->inputs[0] = tensor3(d->x, STEPS, (int64_t)rows, INPUT);
     d->inputs[1] = tensor3(d->h0, 1, (int64_t)rows, HIDDEN);
-    d->target = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)rows}, d->classes};
-    d->weight = (rnnp_tensor){RNNP_DTYPE_F32, 1, {(int64_t)rows}, d->weights};
-    d->batch = (rnnp_train_batch){.inputs = d->inputs, .n_inputs = 2, .target = &d->target};
+    d->target = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)rows}, .data = d->classes};
+    d->weight = (rnnp_tensor){RNNP_DTYPE_F32, 1, {(int64_t)rows}, .data = d->weights};
+    d->batch = (rnnp_train_batch){
+        .struct_size = sizeof(rnnp_train_batch), .inputs = d->inputs, .n_inputs = 2, .target = &d->target};
 }
 
 static inline rnnp_trainer *make_trainer(const rnnp_model *model, const rnnp_train_options *options)
@@ -96,18 +97,22 @@ static inline rnnp_trainer *make_trainer(const rnnp_model *model, const rnnp_tra
     return trainer;
 }
 
+static rnnp_optimizer optimizer; /* of default_options() */
+
 static inline rnnp_train_options default_options(void)
 {
     rnnp_train_options options;
 
     rnnp_train_options_init(&options);
-    options.optimizer.rate = 0.02f;
+    rnnp_optimizer_init(&optimizer, RNNP_OPTIMIZER_ADAM);
+    optimizer.rate = 0.02f;
+    options.optimizer = &optimizer;
     return options;
 }
 
 static inline size_t elements_of(const rnnp_trainer *trainer, size_t index)
 {
-    rnnp_parameter_info p;
+    rnnp_parameter_info p = {.struct_size = sizeof p};
     size_t n = 1;
 
     OK(rnnp_trainer_parameter_info(trainer, index, &p));
@@ -119,7 +124,7 @@ static inline size_t elements_of(const rnnp_trainer *trainer, size_t index)
 static inline float *all_of(const rnnp_trainer *trainer, int gradients, size_t *n)
 {
     float *all = NULL;
-    rnnp_parameter_info p;
+    rnnp_parameter_info p = {.struct_size = sizeof p};
 
     *n = 0;
     for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {
@@ -147,7 +152,7 @@ static inline void assert_same(const rnnp_trainer *a, const rnnp_trainer *b, int
 
 static inline size_t index_of(const rnnp_trainer *trainer, const char *op, size_t input)
 {
-    rnnp_parameter_info p;
+    rnnp_parameter_info p = {.struct_size = sizeof p};
 
     for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {
         OK(rnnp_trainer_parameter_info(trainer, i, &p));

@@ -35,8 +35,8 @@ static void begin(fixture *f, rnnp_optimizer_kind kind)
 {
     rnnp_train_options options = default_options();
 
-    options.optimizer.kind = kind;
-    options.optimizer.momentum = kind == RNNP_OPTIMIZER_SGD ? 0.5f : 0.0f;
+    optimizer.kind = kind;
+    optimizer.momentum = kind == RNNP_OPTIMIZER_SGD ? 0.5f : 0.0f;
     f->context = context_of(1, NULL);
     f->model = classifier(f->context, 0.2f);
     f->trainer = make_trainer(f->model, &options);
@@ -78,8 +78,8 @@ static void test_resume(void **state)
     for (size_t k = 0; k < 4; k++) {
         begin(&f, kinds[k]);
         rnnp_train_options options = default_options();
-        options.optimizer.kind = kinds[k];
-        options.optimizer.momentum = kinds[k] == RNNP_OPTIMIZER_SGD ? 0.5f : 0.0f;
+        optimizer.kind = kinds[k];
+        optimizer.momentum = kinds[k] == RNNP_OPTIMIZER_SGD ? 0.5f : 0.0f;
         OK(rnnp_trainer_set_rate(f.trainer, 0.005f));
         OK(rnnp_trainer_freeze(f.trainer, 1, 1));
         OK(rnnp_trainer_step(f.trainer, &f.d.batch, NULL));
@@ -94,7 +94,7 @@ static void test_resume(void **state)
         assert_int_equal(rnnp_trainer_step_count(other), 4);
         assert_same(other, f.trainer, 0);
         for (size_t i = 0; i < 5; i++) {
-            rnnp_train_result a, b;
+            rnnp_train_result a = {.struct_size = sizeof a}, b = {.struct_size = sizeof b};
 
             OK(rnnp_trainer_step(f.trainer, &f.d.batch, &a));
             OK(rnnp_trainer_step(other, &f.d.batch, &b));
@@ -239,8 +239,8 @@ static void test_foreign(void **state)
     static fixture f, sgd;
     const int64_t shape[] = {RNNP_DYNAMIC, INPUT};
     const char *const names[] = {"batch", NULL};
-    rnnp_train_options options = default_options();
     float w[INPUT * CLASSES] = {0};
+    rnnp_train_options options;
     rnnp_value x, y;
 
     (void)state;
@@ -251,6 +251,7 @@ static void test_foreign(void **state)
     OK(rnnp_model_add_dense(dense, x, w, INPUT, CLASSES, 0, NULL, NULL, &y));
     OK(rnnp_model_add_output(dense, "y", y));
     OK(rnnp_model_close(dense));
+    options = default_options();
     rnnp_trainer *other = make_trainer(dense, &options);
 
     OK(rnnp_trainer_save_file(f.trainer, f.path, NULL, 0));

@@ -94,7 +94,7 @@ static void test_models(void **state)
     const float class_weights[] = {1, 1};
     other = default_options();
     other.class_weights = class_weights;
-    other.classes = 2;
+    other.n_classes = 2;
     g = begin(context, "batch");
     REFUSED(RNNP_ERR_SHAPE, context, "3 classes, but 2", create(&g, dense(&g, g.x, 4, 3), &other));
 
@@ -172,7 +172,7 @@ static void end_batches(fixture *f)
 /* Refused by all three, nothing changed. */
 static void refused(fixture *f, rnnp_status status, const char *words)
 {
-    rnnp_train_result r = {7, 7, 7};
+    rnnp_train_result r = {sizeof r, 7, 7, 7};
 
     REFUSED(status, f->context, words, rnnp_trainer_step(f->trainer, &f->d.batch, &r));
     REFUSED(status, f->context, words, rnnp_trainer_backward(f->trainer, &f->d.batch, &r));
@@ -188,7 +188,7 @@ static void test_batches(void **state)
     static fixture f;
     static float dx[STEPS * 40 * INPUT];
     rnnp_tensor d_inputs[2] = {{.data = dx}, {.data = NULL}};
-    rnnp_train_result r;
+    rnnp_train_result r = {.struct_size = sizeof r};
 
     (void)state;
     begin_batches(&f);
@@ -254,7 +254,7 @@ static void test_diverged(void **state)
 {
     static fixture f;
     float w[HIDDEN * CLASSES], bias[CLASSES] = {3.4e38f, 3.4e38f};
-    rnnp_train_result r;
+    rnnp_train_result r = {.struct_size = sizeof r};
 
     (void)state;
     begin_batches(&f);
@@ -290,19 +290,20 @@ static void test_on_workers(void **state)
         graph g = {context_of(threads, NULL), NULL, 0};
         const rnnp_train_options options = default_options();
         rnnp_value table_value, out;
-        rnnp_train_result r;
+        rnnp_train_result r = {.struct_size = sizeof r};
 
         OK(rnnp_model_create(g.context, &g.model));
         OK(rnnp_model_add_input(g.model, "words", RNNP_DTYPE_I64, 1, shape, names, &g.x));
         OK(rnnp_model_add_constant(g.model, "table",
-                                   &(rnnp_tensor){RNNP_DTYPE_F32, 2, {table_shape[0], table_shape[1]}, table},
+                                   &(rnnp_tensor){RNNP_DTYPE_F32, 2, {table_shape[0], table_shape[1]}, .data = table},
                                    &table_value));
         out = dense(&g, node2(g.model, "Gather", table_value, g.x), 4, 3);
         OK(rnnp_model_add_output(g.model, "y", out));
         OK(rnnp_model_close(g.model));
         rnnp_trainer *trainer = make_trainer(g.model, &options);
-        const rnnp_tensor in = {RNNP_DTYPE_I64, 1, {ROWS}, words}, target = {RNNP_DTYPE_I32, 1, {ROWS}, classes};
-        const rnnp_train_batch batch = {.inputs = &in, .n_inputs = 1, .target = &target};
+        const rnnp_tensor in = {RNNP_DTYPE_I64, 1, {ROWS}, .data = words},
+                          target = {RNNP_DTYPE_I32, 1, {ROWS}, .data = classes};
+        const rnnp_train_batch batch = {.struct_size = sizeof batch, .inputs = &in, .n_inputs = 1, .target = &target};
         for (int i = 0; i < 20; i++) {
             REFUSED(RNNP_ERR_ARG, g.context, "NULL", rnnp_trainer_get_parameter(trainer, 0, NULL));
             REFUSED(RNNP_ERR_ARG, g.context, "index 100", rnnp_trainer_step(trainer, &batch, &r));
@@ -322,7 +323,7 @@ static void test_parameters(void **state)
     static fixture f;
     float w[4 * HIDDEN * HIDDEN], was[4 * HIDDEN * HIDDEN];
     rnnp_train_options options = default_options();
-    rnnp_parameter_info p;
+    rnnp_parameter_info p = {.struct_size = sizeof p};
     rnnp_model *model;
     size_t copied, bytes;
 
@@ -403,14 +404,14 @@ static void test_adopt(void **state)
     size_t copied = 9;
 
     (void)state;
-    OK(rnnp_model_add_constant(g.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, w}, &value));
+    OK(rnnp_model_add_constant(g.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, .data = w}, &value));
     OK(rnnp_model_add_output(g.model, "y", node2(g.model, "MatMul", g.x, value)));
     OK(rnnp_model_close(g.model));
-    OK(rnnp_model_add_constant(other.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, v}, &value));
+    OK(rnnp_model_add_constant(other.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, .data = v}, &value));
     OK(rnnp_model_add_output(other.model, "y",
                              node1(other.model, "Tanh", node2(other.model, "MatMul", other.x, value))));
     OK(rnnp_model_close(other.model));
-    OK(rnnp_model_add_constant(bad.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, broken}, &value));
+    OK(rnnp_model_add_constant(bad.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, .data = broken}, &value));
     OK(rnnp_model_add_output(bad.model, "y", node2(bad.model, "MatMul", bad.x, value)));
     OK(rnnp_model_close(bad.model));
 

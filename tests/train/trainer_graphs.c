@@ -39,7 +39,7 @@ static rnnp_value input(form *f, const char *name, rnnp_dtype dtype, const rnnp_
 static rnnp_value rows_input(form *f, size_t steps, size_t width)
 {
     static const char *const names2[] = {"batch", NULL}, *const names3[] = {"batch", "steps", NULL};
-    rnnp_tensor x = {RNNP_DTYPE_F32, 2, {ROWS, (int64_t)width}, f->x};
+    rnnp_tensor x = {RNNP_DTYPE_F32, 2, {ROWS, (int64_t)width}, .data = f->x};
 
     fill(f->x, ROWS * (steps ? steps : 1) * width, 3, 1.0f);
     if (steps) x = tensor3(f->x, ROWS, (int64_t)steps, (int64_t)width);
@@ -49,7 +49,7 @@ static rnnp_value rows_input(form *f, size_t steps, size_t width)
 static rnnp_value constant(form *f, const char *name, size_t rows, size_t columns, uint32_t seed)
 {
     float *w = numbers(rows * columns, seed, 0.5f);
-    const rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {(int64_t)rows, (int64_t)columns}, w};
+    const rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {(int64_t)rows, (int64_t)columns}, .data = w};
     rnnp_value value;
 
     OK(rnnp_model_add_constant(f->model, name, &tensor, &value));
@@ -69,7 +69,7 @@ static rnnp_value dense(form *f, rnnp_value x, size_t in, size_t out, const char
 
 static void target_f32(form *f, size_t rank, int64_t a, int64_t b, int64_t c)
 {
-    f->target = (rnnp_tensor){RNNP_DTYPE_F32, rank, {a, b, c}, f->y};
+    f->target = (rnnp_tensor){RNNP_DTYPE_F32, rank, {a, b, c}, .data = f->y};
     fill(f->y, rnnp_tensor_elements(&f->target), 11, 1.0f);
 }
 
@@ -105,8 +105,8 @@ static rnnp_value tagger(form *f)
 {
     static const char *const names[] = {"batch", "steps"}, *const rows[] = {"batch"};
     enum { WORDS = 9, WIDTH = 4, CELLS = 5, TAGS = 3, TIME = 4 };
-    const rnnp_tensor ids = {RNNP_DTYPE_I64, 2, {ROWS, TIME}, f->index},
-                      lengths = {RNNP_DTYPE_I32, 1, {ROWS}, f->lengths};
+    const rnnp_tensor ids = {RNNP_DTYPE_I64, 2, {ROWS, TIME}, .data = f->index},
+                      lengths = {RNNP_DTYPE_I32, 1, {ROWS}, .data = f->lengths};
     layer one = make_layer(RNNP_CELL_LSTM, WIDTH, CELLS, RNNP_DIRECTION_BIDIRECTIONAL, 2);
     layer two = make_layer(RNNP_CELL_GRU, 2 * CELLS, CELLS, RNNP_DIRECTION_BIDIRECTIONAL, 3);
     float *table = numbers(WORDS * WIDTH, 6, 1.0f);
@@ -126,14 +126,14 @@ static rnnp_value tagger(form *f)
     free(table);
     free_layer(&one);
     free_layer(&two);
-    f->target = (rnnp_tensor){RNNP_DTYPE_I32, 2, {ROWS, TIME}, f->classes};
+    f->target = (rnnp_tensor){RNNP_DTYPE_I32, 2, {ROWS, TIME}, .data = f->classes};
     return dense(f, y, 2 * CELLS, TAGS, "Softmax");
 }
 
 /* A mean over time, several labels, and an input that all rows share. */
 static rnnp_value labels(form *f)
 {
-    const rnnp_tensor shared = {RNNP_DTYPE_F32, 1, {4}, f->shared};
+    const rnnp_tensor shared = {RNNP_DTYPE_F32, 1, {4}, .data = f->shared};
     layer rnn = make_layer(RNNP_CELL_RNN, 3, 4, RNNP_DIRECTION_FORWARD, 2);
     rnnp_value y = rows_input(f, 5, 3);
 
@@ -186,7 +186,9 @@ static rnnp_trainer *begin(form *f, const form_row *row, size_t threads)
     f->context = context_of(threads, NULL);
     f->model = make_model(f->context);
     rnnp_train_options_init(&f->options);
-    f->options.optimizer.rate = 0.01f;
+    rnnp_optimizer_init(&optimizer, RNNP_OPTIMIZER_ADAM);
+    optimizer.rate = 0.01f;
+    f->options.optimizer = &optimizer;
     OK(rnnp_model_add_output(f->model, "y", row->build(f)));
     OK(rnnp_model_close(f->model));
     rnnp_trainer *trainer;
@@ -204,7 +206,8 @@ static void end(form *f, rnnp_trainer *trainer)
 
 static rnnp_train_batch batch_of(form *f)
 {
-    return (rnnp_train_batch){.inputs = f->inputs, .n_inputs = f->n_inputs, .target = &f->target};
+    return (rnnp_train_batch){
+        .struct_size = sizeof(rnnp_train_batch), .inputs = f->inputs, .n_inputs = f->n_inputs, .target = &f->target};
 }
 
 /* ---- Tests ---- */
@@ -213,7 +216,7 @@ static double loss_at(rnnp_trainer *trainer, const rnnp_train_batch *batch, size
                       float value)
 {
     const float was = p[k];
-    rnnp_train_result r;
+    rnnp_train_result r = {.struct_size = sizeof r};
 
     p[k] = value;
     OK(rnnp_trainer_set_parameter(trainer, parameter, p));
@@ -269,7 +272,7 @@ static void test_bits(void **state)
     for (size_t i = 0; i < FORMS; i++) {
         rnnp_trainer *trainer = begin(&f, &forms[i], 1), *other = begin(&g, &forms[i], 3);
         rnnp_train_batch batch = batch_of(&f), same = batch_of(&g);
-        rnnp_train_result first, last;
+        rnnp_train_result first = {.struct_size = sizeof first}, last = {.struct_size = sizeof last};
 
         OK(rnnp_trainer_evaluate(trainer, &batch, &first));
         for (size_t k = 0; k < 30; k++) {

@@ -196,7 +196,9 @@ static void nothing_is_called(void **state)
         OK(rnnp_layer_create(context, &o, &weights, RNNP_MATH_U35, &made));
         s.layer = made;
         OK(rnnp_layer_workspace_bytes(made, STEPS, 1, &bytes));
-        rnnp_layer_args_init(&s.args, made, STEPS, 1);
+        rnnp_layer_args_init(&s.args);
+        s.args.steps = STEPS;
+        s.args.batch = 1;
         s.args.x = x;
         s.args.y = y;
         s.args.workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);

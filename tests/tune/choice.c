@@ -187,7 +187,7 @@ static void test_numbers(void **state)
 static void assert_variants(const char *cap)
 {
     rnnp_context *context = capped_context(1, cap);
-    rnnp_variant_info info;
+    rnnp_variant_info info = {.struct_size = sizeof info};
     size_t usable = 0, refused = 0;
 
     for (size_t i = 0; i < LAYERS; i++) {
@@ -439,7 +439,7 @@ static void test_find(void **state)
     const rnnp_record_host host = host_of(context);
     rnnp_records *set = make_set(context);
     rnnp_recurrent lstm = layer_at(context, 1);
-    rnnp_record_found found;
+    rnnp_record_found found = {.struct_size = sizeof found};
 
     (void)state;
     put_for(set, &host, &lstm, 2, 10, 1, "chunk=16 step=lstm_step_f32_panel_generic");
@@ -523,7 +523,7 @@ static void test_shipped(void **state)
     other.family = 0x18;
     snprintf(other.isa, sizeof other.isa, "generic");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        rnnp_record_found found;
+        rnnp_record_found found = {.struct_size = sizeof found};
         rnnp_record_key key;
 
         rnnp_shape_key(&cases[i].shape, 2, &key);

@@ -16,7 +16,7 @@ static void test_stop_at_once(void **state)
 
     (void)state;
     o.progress = keep_diary;
-    o.user = &d;
+    o.progress_user = &d;
     OK(rnnp_tune(context, small, SMALL, &o, set));
     assert_int_equal(d.calls, 1);
     assert_int_equal(d.done, 0);
@@ -37,7 +37,7 @@ static void test_stop_later(void **state)
         diary d = {.shapes = small, .n = SMALL, .stop_at = at};
 
         o.progress = keep_diary;
-        o.user = &d;
+        o.progress_user = &d;
         OK(rnnp_tune(context, small, SMALL, &o, set));
         assert_true(d.calls <= at + 1); /* one more may tell of the record */
         assert_int_equal(rnnp_records_count(set), d.done);
@@ -60,7 +60,7 @@ static void test_tiny_budget(void **state)
         diary d = {.shapes = small, .n = SMALL};
 
         o.progress = keep_diary;
-        o.user = &d;
+        o.progress_user = &d;
         OK(rnnp_tune(context, small, SMALL, &o, set));
         assert_int_equal(rnnp_records_count(set), d.done);
         for (size_t i = 0; i < d.done; i++) assert_sane(context, set, &small[i], 2);

@@ -7,8 +7,13 @@
 
 enum { INPUT = 5, HIDDEN = 12, MOST = 400 };
 
-static const rnnp_shape shape = {
-    .struct_size = sizeof(rnnp_shape), .cell = RNNP_CELL_GRU, .input = INPUT, .hidden = HIDDEN, .batch = 1, .steps = 4};
+static const rnnp_shape shape = {.struct_size = sizeof(rnnp_shape),
+                                 .cell = RNNP_CELL_GRU,
+                                 .reset = RNNP_GRU_RESET_BEFORE,
+                                 .input = INPUT,
+                                 .hidden = HIDDEN,
+                                 .batch = 1,
+                                 .steps = 4};
 
 /* A record of another shape that must survive. */
 static rnnp_records *set_with_one(const rnnp_context *context)
@@ -46,7 +51,7 @@ static void test_tune(void **state)
         rnnp_tune_options_init(&o);
         o.seconds = 60; /* the search is stopped, also on a busy machine, before its time is */
         o.progress = stop_soon;
-        o.user = &calls;
+        o.progress_user = &calls;
         heap.fail_at = before + n;
         const rnnp_status status = rnnp_tune(context, &shape, 1, &o, set);
         reached = atomic_load(&heap.calls) >= heap.fail_at;
@@ -84,7 +89,7 @@ static rnnp_model *gru_model(rnnp_context *context)
 /* Making a plan with a record, and a run of it; then making a plan that measures, for which the shape is known. */
 static void test_plan(void **state)
 {
-    float x[4 * INPUT], y[4 * HIDDEN];
+    float x[4 * INPUT] = {0}, y[4 * HIDDEN];
     const rnnp_tensor in = tensor3(x, 4, 1, INPUT);
     test_heap heap = {0};
     rnnp_context *context = make_context(&heap, 1);

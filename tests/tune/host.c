@@ -83,7 +83,7 @@ static void test_affinity(void **state)
         skip();
     }
     o.progress = move_once;
-    o.user = &m;
+    o.progress_user = &m;
     for (; !m.moved && o.seconds < 100; o.seconds *= 2) { /* on a busy machine it may not come to the third shape */
         rnnp_records_destroy(set);
         set = make_set(context);
@@ -252,7 +252,7 @@ static void test_quota(void **state)
     (void)state;
     o.threads = 1;
     o.progress = limit_once;
-    o.user = &l;
+    o.progress_user = &l;
     for (; !l.limited && o.seconds < 100; o.seconds *= 2) OK(rnnp_tune(context, shapes, MANY, &o, set));
     const rnnp_record_host after = host_of(context);
     if (l.limited > 0) leave(&l);

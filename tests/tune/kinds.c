@@ -91,7 +91,7 @@ static void put_shape(rnnp_records *set, const rnnp_record_host *host, const rnn
 /* The n-th node with this operator. */
 static size_t find_node(const rnnp_model *model, const char *op, size_t n)
 {
-    rnnp_node_info info;
+    rnnp_node_info info = {.struct_size = sizeof info};
 
     for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
         OK(rnnp_model_node_info(model, i, &info));
@@ -201,7 +201,7 @@ static void test_explain(void **state)
     put_shape(set, &s.host, &stack, 2, "schedule=wavefront task=3");
     put_shape(set, &s.host, &all, 2, words);
     rnnp_plan *plan = plan_with(&s, set, 2, 10);
-    rnnp_explanation e;
+    rnnp_explanation e = {.struct_size = sizeof e};
 
     OK(rnnp_plan_explain(plan, matmul, 2, 10, &e));
     assert_int_equal(e.match, RNNP_MATCH_EXACT);

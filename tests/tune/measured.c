@@ -36,7 +36,7 @@ static void test_measured(void **state)
     rnnp_records *set = make_set(context);
     rnnp_tune_options tune = options_for(0.2 * FEWER * FEWER);
     rnnp_plan_options options;
-    rnnp_explanation e;
+    rnnp_explanation e = {.struct_size = sizeof e};
     rnnp_plan *plan;
 
     (void)state;
@@ -52,7 +52,7 @@ static void test_measured(void **state)
     assert_int_equal(rnnp_records_count(set), 1);
     assert_sane(context, set, &expected, 1);
     for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
-        rnnp_node_info info;
+        rnnp_node_info info = {.struct_size = sizeof info};
 
         OK(rnnp_model_node_info(model, i, &info));
         if (strcmp(info.op, "LSTM") != 0) continue;
@@ -105,11 +105,11 @@ static void test_measured_errors(void **state)
     assert_says(context, "not closed");
     options.struct_size = 1;
     REFUSED(RNNP_ERR_ARG, model, &options, &tune, set);
-    assert_says(context, "plan options");
+    assert_says(context, "rnnp_plan_options: struct_size is 1");
     rnnp_plan_options_init(&options);
     tune.struct_size = 1;
     REFUSED(RNNP_ERR_ARG, model, &options, &tune, set);
-    assert_says(context, "tune options");
+    assert_says(context, "rnnp_tune_options: struct_size is 1");
     tune = options_for(-1);
     REFUSED(RNNP_ERR_ARG, model, &options, &tune, set);
     assert_says(context, "seconds");

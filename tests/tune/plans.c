@@ -50,7 +50,7 @@ static void destroy_subject(subject *s)
 /* The n-th node with this operator. */
 static size_t node_of(const rnnp_model *model, const char *op, size_t n)
 {
-    rnnp_node_info info;
+    rnnp_node_info info = {.struct_size = sizeof info};
 
     for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
         OK(rnnp_model_node_info(model, i, &info));
@@ -77,9 +77,10 @@ static rnnp_plan *plan_with(const subject *s, const rnnp_records *set, size_t ba
 
 static rnnp_explanation explain(const rnnp_plan *plan, size_t index, size_t batch, size_t steps)
 {
-    rnnp_explanation e;
+    rnnp_explanation e = {.struct_size = sizeof e};
 
     memset(&e, 0x5a, sizeof e);
+    e.struct_size = sizeof e;
     OK(rnnp_plan_explain(plan, index, batch, steps, &e));
     return e;
 }
@@ -264,7 +265,7 @@ static void test_explain_errors(void **state)
     rnnp_plan *plan = make_plan(s.model);
     const size_t nodes = rnnp_model_node_count(s.model), lstm = node_of(s.model, "LSTM", 0);
     const size_t softmax = node_of(s.model, "Softmax", 0);
-    rnnp_explanation e;
+    rnnp_explanation e = {.struct_size = sizeof e};
 
     (void)state;
     assert_int_equal(rnnp_plan_explain(NULL, lstm, 1, 1, &e), RNNP_ERR_ARG);

@@ -14,7 +14,7 @@ static void test_one_thread(void **state)
 
     (void)state;
     o.progress = keep_diary;
-    o.user = &d;
+    o.progress_user = &d;
     for (; d.done < SMALL; o.seconds *= 2) { /* more when the machine is so busy that the time runs out */
         assert_true(o.seconds < 100);
         rnnp_records_destroy(set);
@@ -89,7 +89,7 @@ static void test_kinds(void **state)
         o.progress = keep_diary;
         for (; d.done < expected && o.seconds < (threads > 1 ? 4 : 100); o.seconds *= 2) {
             d = (diary){.shapes = kinds, .n = KINDS};
-            o.user = &d;
+            o.progress_user = &d;
             OK(rnnp_tune(context, kinds, KINDS, &o, set));
             assert_int_equal(rnnp_records_count(set), d.done);
             if (threads == 1)                             /* a crowded team finds nothing to choose */
@@ -121,7 +121,7 @@ static void test_small_budget(void **state)
     for (; d.done == 0; o.seconds *= 2) {
         assert_true(o.seconds < 100);
         d = (diary){.shapes = shapes, .n = MANY};
-        o.user = &d;
+        o.progress_user = &d;
         OK(rnnp_tune(context, shapes, MANY, &o, set));
     }
     assert_int_equal(rnnp_records_count(set), d.done);
@@ -139,7 +139,7 @@ static void test_two_threads(void **state)
 
     (void)state;
     o.progress = keep_diary;
-    o.user = &d;
+    o.progress_user = &d;
     OK(rnnp_tune(context, &small[2], 1, &o, set));
     assert_int_equal(rnnp_records_count(set), d.done);
     if (d.done) assert_sane(context, set, &small[2], 2);
@@ -167,7 +167,7 @@ static void test_threads(void **state)
         put(set, &host, &key, "chunk=2");
         o.threads = cases[i].asked;
         o.progress = keep_diary;
-        o.user = &d;
+        o.progress_user = &d;
         OK(rnnp_tune(context, small, 1, &o, set));
         assert_int_equal(d.done, 1);
         assert_int_equal(d.measured, 0);
@@ -189,7 +189,7 @@ static void test_mixed(void **state)
     (void)state;
     put(set, &host, &key, "chunk=2");
     o.progress = keep_diary;
-    o.user = &d;
+    o.progress_user = &d;
     OK(rnnp_tune(context, small, 2, &o, set));
     assert_int_equal(rnnp_records_count(set), 1 + d.measured);
     assert_string_equal(record_of(context, set, &small[1], 1)->choice, "chunk=2");

@@ -19,6 +19,7 @@ static const rnnp_shape small[] = {
      .steps = 4},
     {.struct_size = sizeof(rnnp_shape),
      .cell = RNNP_CELL_GRU,
+     .reset = RNNP_GRU_RESET_BEFORE,
      .direction = RNNP_DIRECTION_BIDIRECTIONAL,
      .input = INPUT,
      .hidden = HIDDEN,
@@ -59,7 +60,7 @@ static inline const rnnp_record *record_of(const rnnp_context *context, const rn
 {
     const rnnp_record_host host = host_of(context);
     const rnnp_record_key key = key_of(s, threads);
-    rnnp_record_found found;
+    rnnp_record_found found = {.struct_size = sizeof found};
 
     OK(rnnp_records_find(set, &host, &key, NULL, NULL, &found));
     return found.match == RNNP_MATCH_EXACT ? found.record : NULL;
@@ -87,9 +88,9 @@ static inline int keep_diary(void *user, const rnnp_tune_progress *p)
     diary *d = user;
 
     d->calls++;
-    assert_int_equal(p->shapes, d->n);
+    assert_int_equal(p->n_shapes, d->n);
     assert_true(p->shape < d->n);
-    assert_ptr_equal(p->what, &d->shapes[p->shape]);
+    assert_memory_equal(p->what, &d->shapes[p->shape], sizeof *p->what);
     assert_true(p->share >= d->share && p->share <= 1);
     assert_true(p->gain >= 0 && p->gain < 1);
     d->share = p->share;
@@ -99,11 +100,11 @@ static inline int keep_diary(void *user, const rnnp_tune_progress *p)
         d->done++;
         d->measured += p->measured != 0;
         if (p->measured)
-            assert_true(p->tried >= 1 && p->tried <= p->candidates);
+            assert_true(p->n_tried >= 1 && p->n_tried <= p->n_candidates);
         else
-            assert_true(p->tried == 0 && p->candidates == 0);
+            assert_true(p->n_tried == 0 && p->n_candidates == 0);
     }
-    d->plain += !p->record && p->candidates == 1;
+    d->plain += !p->record && p->n_candidates == 1;
     return d->stop_at && d->calls >= d->stop_at;
 }
 

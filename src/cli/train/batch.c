@@ -44,7 +44,7 @@ static int fill_x(batch *b, const train_config *config, const dataset *set, cons
     b->inputs[0] = (rnnp_tensor){set->tokens ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32,
                                  set->tokens ? 2 : 3,
                                  {(int64_t)b->steps, (int64_t)n, (int64_t)width},
-                                 x};
+                                 .data = x};
     if (!set->tokens) {
         fill_steps(config, set, rows, n, b->steps, 0, x);
         return CLI_OK;
@@ -62,7 +62,7 @@ static int fill_lengths(batch *b, const train_config *config, const dataset *set
 
     if (!lengths) return cli_fail("out of memory");
     for (size_t r = 0; r < n; r++) lengths[r] = (int32_t)batch_steps(config, set, rows[r]);
-    b->inputs[b->n_inputs++] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)n}, lengths};
+    b->inputs[b->n_inputs++] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)n}, .data = lengths};
     return CLI_OK;
 }
 
@@ -87,7 +87,7 @@ static int fill_labels(batch *b, const train_config *config, const dataset *set,
     b->target = (rnnp_tensor){binary || cross ? RNNP_DTYPE_F32 : RNNP_DTYPE_I32,
                               binary || cross ? 2 : 1,
                               {(int64_t)n, (int64_t)width},
-                              target};
+                              .data = target};
     return CLI_OK;
 }
 
@@ -102,8 +102,9 @@ static int fill_numbers(batch *b, const train_config *config, const dataset *set
     fill_steps(config, set, rows, n, b->steps, ahead, target);
     for (size_t t = 0; t < b->steps; t++)
         for (size_t r = 0; r < n; r++) weights[t * n + r] = t < batch_steps(config, set, rows[r]);
-    b->target = (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)b->steps, (int64_t)n, (int64_t)set->features}, target};
-    b->weights = (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)b->steps, (int64_t)n}, weights};
+    b->target =
+        (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)b->steps, (int64_t)n, (int64_t)set->features}, .data = target};
+    b->weights = (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)b->steps, (int64_t)n}, .data = weights};
     b->has_weights = 1;
     return CLI_OK;
 }

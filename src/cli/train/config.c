@@ -149,7 +149,8 @@ static int defaults(train_config *c, const char *path)
                         .batch = 32,
                         .seeds = 1};
     rnnp_train_options_init(&c->options);
-    rnnp_schedule_init(&c->schedule, RNNP_SCHEDULE_CONSTANT, c->options.optimizer.rate);
+    rnnp_optimizer_init(&c->optimizer, RNNP_OPTIMIZER_ADAM);
+    rnnp_schedule_init(&c->schedule, RNNP_SCHEDULE_CONSTANT, c->optimizer.rate);
     if (n >= sizeof c->folder) return cli_fail("%.80s...: the name of its folder is too long", path);
     memcpy(c->folder, slash ? path : ".", n);
     return CLI_OK;
@@ -164,7 +165,7 @@ int config_read(const char *path, const size_t *at, train_config *config)
         if (!config->variables[v].n) return cli_fail("%s: [search] %s has no choices", path, config->variables[v].name);
     r.variables = 0;
     if (ini_read(path, on_value, &r) != CLI_OK) return CLI_FAILED;
-    config->options.optimizer.rate = config->schedule.rate;
+    config->optimizer.rate = config->schedule.rate;
     config->schedule.epochs = config->epochs;
     return config_check(config);
 }

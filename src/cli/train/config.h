@@ -60,10 +60,11 @@ typedef struct train_config {
     /* [train] */
     size_t epochs, batch, folds, patience, threads, seeds;
     uint64_t seed;
-    double validation; /* share of the training part */
-    train_score score; /* what early stopping and PLATEAU look at */
-    int balanced;      /* class weights n / (classes * n of the class) */
-    rnnp_train_options options;
+    double validation;          /* share of the training part */
+    train_score score;          /* what early stopping and PLATEAU look at */
+    int balanced;               /* class weights n / (classes * n of the class) */
+    rnnp_train_options options; /* without its optimiser */
+    rnnp_optimizer optimizer;
     rnnp_schedule schedule;
 
     /* [search] */

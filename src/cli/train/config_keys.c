@@ -22,7 +22,7 @@ static const key_words targets = {TARGET_LABEL, {"label", "next", "input"}};
 static const key_words missings = {MISSING_REFUSE, {"refuse", "carry", "mean", "zero"}};
 static const key_words label_types = {LABELS_TEXT, {"text", "number"}};
 static const key_words scores = {SCORE_LOSS, {"loss", "accuracy", "auc", "f1"}};
-static const key_words losses = {RNNP_LOSS_MSE, {"mse", "binary", "cross", "sparse"}};
+static const key_words losses = {RNNP_LOSS_SPARSE, {"sparse", "mse", "binary", "cross"}};
 static const key_words optimizers = {RNNP_OPTIMIZER_SGD, {"sgd", "rmsprop", "adam", "adamw"}};
 static const key_words schedules = {RNNP_SCHEDULE_CONSTANT, {"constant", "step", "exponential", "cosine", "plateau"}};
 static const key_words maths = {RNNP_MATH_U35, {"u35", "u10", "fast"}};
@@ -78,15 +78,15 @@ static const key keys[] = {
     WORD("train", "score", score, scores),
     FLAG("train", "balanced", balanced),
     WORD("train", "loss", options.loss, losses),
-    WORD("train", "optimizer", options.optimizer.kind, optimizers),
+    WORD("train", "optimizer", optimizer.kind, optimizers),
     NUMBER("train", "rate", schedule.rate, 0, 1e6),
-    NUMBER("train", "momentum", options.optimizer.momentum, 0, 1),
-    FLAG("train", "nesterov", options.optimizer.nesterov),
-    NUMBER("train", "rho", options.optimizer.rho, 0, 1),
-    NUMBER("train", "beta1", options.optimizer.beta1, 0, 1),
-    NUMBER("train", "beta2", options.optimizer.beta2, 0, 1),
-    NUMBER("train", "epsilon", options.optimizer.epsilon, 0, 1),
-    NUMBER("train", "decay", options.optimizer.decay, 0, 1e6),
+    NUMBER("train", "momentum", optimizer.momentum, 0, 1),
+    FLAG("train", "nesterov", optimizer.nesterov),
+    NUMBER("train", "rho", optimizer.rho, 0, 1),
+    NUMBER("train", "beta1", optimizer.beta1, 0, 1),
+    NUMBER("train", "beta2", optimizer.beta2, 0, 1),
+    NUMBER("train", "epsilon", optimizer.epsilon, 0, 1),
+    NUMBER("train", "decay", optimizer.decay, 0, 1e6),
     NUMBER("train", "label_smoothing", options.label_smoothing, 0, 0.999),
     NUMBER("train", "l1", options.l1, 0, 1e6),
     NUMBER("train", "l2", options.l2, 0, 1e6),

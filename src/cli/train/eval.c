@@ -17,7 +17,7 @@ static int run_batch(void *user, rnnp_context *context, const rnnp_train_batch *
     rnnp_status status = rnnp_run_create(plan, given->inputs, given->n_inputs, &run);
     int same = 0;
 
-    *result = (rnnp_train_result){0}; /* a model knows of no loss */
+    *result = (rnnp_train_result){.struct_size = sizeof *result}; /* a model knows of no loss */
     if (status == RNNP_OK) status = rnnp_run_output(run, 0, &y);
     if (status == RNNP_OK)
         same = y.dtype == want->dtype && y.rank == want->rank &&

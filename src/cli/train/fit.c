@@ -56,7 +56,7 @@ static rnnp_status put(rnnp_trainer *trainer, size_t i, float *from)
 static int copy_all(const fitting *f, copy_fn *copy)
 {
     float *values = best_of(f);
-    rnnp_parameter_info p;
+    rnnp_parameter_info p = {.struct_size = sizeof p};
 
     for (size_t i = 0; i < rnnp_trainer_parameter_count(f->trainer); i++) {
         rnnp_status status = rnnp_trainer_parameter_info(f->trainer, i, &p);
@@ -82,7 +82,7 @@ static int is_frozen(const char *list, const char *name)
 static rnnp_status prepare_parameters(fitting *f)
 {
     rnnp_status status = RNNP_OK;
-    rnnp_parameter_info p;
+    rnnp_parameter_info p = {.struct_size = sizeof p};
 
     for (size_t i = 0; i < rnnp_trainer_parameter_count(f->trainer) && status == RNNP_OK; i++) {
         if ((status = rnnp_trainer_parameter_info(f->trainer, i, &p)) != RNNP_OK) break;
@@ -97,7 +97,7 @@ static int check_freeze(const fitting *f)
 {
     const train_config *config = f->job->config;
     char copy[CONFIG_TEXT], *next, *word;
-    rnnp_parameter_info p;
+    rnnp_parameter_info p = {.struct_size = sizeof p};
 
     strcpy(copy, config->freeze);
     for (word = strtok_r(copy, ", \t", &next); word; word = strtok_r(NULL, ", \t", &next)) {
@@ -117,7 +117,7 @@ static int start_from(fitting *f)
     const train_config *config = f->job->config;
     char path[2 * CONFIG_TEXT];
     rnnp_model *body = NULL;
-    rnnp_parameter_info p;
+    rnnp_parameter_info p = {.struct_size = sizeof p};
     size_t copied = 0, frozen = 0;
 
     if (!*config->start && !*config->freeze) return CLI_OK;
@@ -156,7 +156,7 @@ static int balance(fitting *f, rnnp_train_options *options)
     for (size_t k = 0; k < K; k++)
         if (f->class_weights[k] > 0) f->class_weights[k] = (float)job->kept->n / ((float)K * f->class_weights[k]);
     options->class_weights = f->class_weights;
-    options->classes = K;
+    options->n_classes = K;
     return CLI_OK;
 }
 
@@ -211,12 +211,13 @@ static int run_epoch(fitting *f, epoch_line *line)
     for (size_t i = 0; i < job->kept->n; i++) f->order[i] = job->kept->at[f->order[i]];
     for (size_t k = 0; k < batches; k++) {
         const size_t n = k + 1 < batches ? B : job->kept->n - k * B;
-        rnnp_train_result result;
+        rnnp_train_result result = {.struct_size = sizeof result};
 
         if (batch_fill(&f->b, job->config, job->net, job->set, f->order + k * B, n) != CLI_OK) return CLI_FAILED;
         line->rate = (double)rnnp_schedule_rate(&f->schedule, (double)f->epoch + (double)k / (double)batches);
         rnnp_status status = rnnp_trainer_set_rate(f->trainer, (float)line->rate);
-        const rnnp_train_batch given = {.inputs = f->b.inputs,
+        const rnnp_train_batch given = {.struct_size = sizeof given,
+                                        .inputs = f->b.inputs,
                                         .n_inputs = f->b.n_inputs,
                                         .target = &f->b.target,
                                         .weights = f->b.has_weights ? &f->b.weights : NULL};
@@ -333,6 +334,7 @@ int fit(const fit_job *job, const rnnp_model *model, history *past, rnnp_trainer
     if (job->kept->n == 0) return cli_fail("there is nothing to train on: the training part is empty");
     options.seed = job->seed;
     options.threads = job->config->threads;
+    options.optimizer = &job->config->optimizer;
     int code = balance(&f, &options);
     rnnp_status status = code == CLI_OK ? rnnp_trainer_create(model, &options, &f.trainer) : RNNP_OK;
     if (code == CLI_OK && status == RNNP_OK) status = prepare_parameters(&f);

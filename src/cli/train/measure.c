@@ -94,7 +94,7 @@ static int measure_two_classes(scores *s)
 int scores_measure(scores *s, const train_config *config)
 {
     s->auc = s->average_precision = s->brier = s->calibration = NAN;
-    s->summary = (rnnp_summary_metrics){NAN, NAN, NAN, NAN, NAN};
+    s->summary = (rnnp_summary_metrics){sizeof s->summary, NAN, NAN, NAN, NAN, NAN};
     for (size_t i = 0; i < s->n; i++)
         if (s->truth[i] < 0) return CLI_OK; /* no labels: predictions alone */
     if (config->target != TARGET_LABEL) return s->classes == 2 ? measure_ranking(s, s->error) : CLI_OK;

@@ -113,7 +113,7 @@ static int recurrent_options(builder *b, rnnp_recurrent_options *o)
                                 : b->words[0][0] == 'g' ? RNNP_CELL_GRU
                                                         : RNNP_CELL_RNN,
                                 b->width, (size_t)hidden);
-    o->return_sequences = wants_steps(b);
+    o->last_step = !wants_steps(b);
     for (size_t i = 2; i < b->n_words; i++) {
         const char *word = b->words[i];
         int known = 0;
@@ -126,8 +126,7 @@ static int recurrent_options(builder *b, rnnp_recurrent_options *o)
         }
         if (strcmp(word, "bidirectional") == 0 || strcmp(word, "reverse") == 0)
             o->direction = word[0] == 'b' ? RNNP_DIRECTION_BIDIRECTIONAL : RNNP_DIRECTION_REVERSE, known = 1;
-        if (strcmp(word, "sequences") == 0 || strcmp(word, "last") == 0)
-            o->return_sequences = word[0] == 's', known = 1;
+        if (strcmp(word, "sequences") == 0 || strcmp(word, "last") == 0) o->last_step = word[0] == 'l', known = 1;
         if (strcmp(word, "reset_before") == 0 && o->cell == RNNP_CELL_GRU) o->reset = RNNP_GRU_RESET_BEFORE, known = 1;
         if (strcmp(word, "peepholes") == 0 && o->cell == RNNP_CELL_LSTM) known = 1;
         if (strncmp(word, "clip=", 5) == 0 && (o->clip = strtof(word + 5, NULL)) > 0) known = 1;
@@ -154,7 +153,7 @@ static int add_recurrent(builder *b, rnnp_context *context)
                                               .bias_r = b->zeros,
                                               .peephole = has_word(b, "peepholes") ? b->zeros : NULL};
     o.order = RNNP_ORDER_PYTORCH; /* two biases; zeros are the same in any order */
-    b->has_steps = o.return_sequences;
+    b->has_steps = !o.last_step;
     b->width = o.hidden * (o.direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1);
     return check(
         b, context,
@@ -219,7 +218,7 @@ static int add_pool(builder *b, rnnp_context *context)
 
 static rnnp_status constant_i64(builder *b, const int64_t *values, size_t n, rnnp_value *value)
 {
-    const rnnp_tensor tensor = {RNNP_DTYPE_I64, 1, {(int64_t)n}, (void *)values};
+    const rnnp_tensor tensor = {RNNP_DTYPE_I64, 1, {(int64_t)n}, .const_data = values};
 
     return rnnp_model_add_constant(b->model, NULL, &tensor, value);
 }
@@ -273,8 +272,8 @@ int network_is_scaling(const char *name)
 /* y = (y - means) / deviations, or back. Named, so that they are not trained. */
 static rnnp_status scale(builder *b, int back)
 {
-    const rnnp_tensor vectors[2] = {{RNNP_DTYPE_F32, 1, {(int64_t)b->net->features}, (void *)b->net->means},
-                                    {RNNP_DTYPE_F32, 1, {(int64_t)b->net->features}, (void *)b->net->deviations}};
+    const rnnp_tensor vectors[2] = {{RNNP_DTYPE_F32, 1, {(int64_t)b->net->features}, .const_data = b->net->means},
+                                    {RNNP_DTYPE_F32, 1, {(int64_t)b->net->features}, .const_data = b->net->deviations}};
     rnnp_value constants[2];
     rnnp_status status;
 

@@ -51,7 +51,7 @@ int network_check_layers(const train_config *config)
 /* Of a model with one output the last node makes it, but for renaming. */
 static int gives_probabilities(const rnnp_model *model)
 {
-    rnnp_node_info info;
+    rnnp_node_info info = {.struct_size = sizeof info};
 
     for (size_t i = rnnp_model_node_count(model); i-- > 0;) {
         if (rnnp_model_node_info(model, i, &info) != RNNP_OK) return 0;
@@ -65,7 +65,7 @@ int network_check(const rnnp_model *model, const char *name, const train_config 
     const int labels = config->target == TARGET_LABEL;
     const size_t rank = labels ? 2 : 3;
     char text[CLI_TEXT];
-    rnnp_port_info y;
+    rnnp_port_info y = {.struct_size = sizeof y};
 
     if (rnnp_model_output_count(model) != 1)
         return cli_fail("%s has %zu outputs; one is expected", name, rnnp_model_output_count(model));

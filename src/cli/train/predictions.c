@@ -90,7 +90,7 @@ static int write_array(const scores *s, const dataset *set, int labels, const ch
     if (!all) return cli_fail("out of memory");
     for (size_t i = 0; i < set->n * width; i++) all[i] = NAN;
     for (size_t i = 0; i < s->n; i++) memcpy(all + s->row[i] * width, from + i * width, width * sizeof *all);
-    const rnnp_tensor array = {RNNP_DTYPE_F32, labels ? 2 : 1, {(int64_t)set->n, (int64_t)width}, all};
+    const rnnp_tensor array = {RNNP_DTYPE_F32, labels ? 2 : 1, {(int64_t)set->n, (int64_t)width}, .data = all};
     const int written = npy_write(path, &array, message);
     free(all);
     return written ? CLI_OK : cli_fail("%s", message);

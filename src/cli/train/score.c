@@ -114,8 +114,8 @@ static int expect(asker *k, size_t n, rnnp_tensor *y)
     const size_t width = k->a->net->outputs, steps = k->b.steps;
     const int labels = k->a->config->target == TARGET_LABEL;
 
-    *y = labels ? (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)n, (int64_t)width}, NULL}
-                : (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)steps, (int64_t)n, (int64_t)width}, NULL};
+    *y = labels ? (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)n, (int64_t)width}, .data = NULL}
+                : (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)steps, (int64_t)n, (int64_t)width}, .data = NULL};
     const size_t elements = rnnp_tensor_elements(y);
     if (elements > k->room) {
         free(k->y);
@@ -129,7 +129,7 @@ static int expect(asker *k, size_t n, rnnp_tensor *y)
 static int ask_batch(asker *k, const question *asked, size_t n)
 {
     const asking *a = k->a;
-    rnnp_train_result result = {0};
+    rnnp_train_result result = {.struct_size = sizeof result};
     rnnp_tensor y;
     int code;
 
@@ -137,7 +137,8 @@ static int ask_batch(asker *k, const question *asked, size_t n)
     if (batch_fill(&k->b, a->config, a->net, a->set, k->rows, n) != CLI_OK || expect(k, n, &y) != CLI_OK)
         return CLI_FAILED;
     const int known = a->config->target != TARGET_LABEL || a->set->label;
-    const rnnp_train_batch given = {.inputs = k->b.inputs,
+    const rnnp_train_batch given = {.struct_size = sizeof given,
+                                    .inputs = k->b.inputs,
                                     .n_inputs = k->b.n_inputs,
                                     .target = known ? &k->b.target : NULL,
                                     .weights = k->b.has_weights ? &k->b.weights : NULL,
