@@ -7,7 +7,7 @@
 set -euo pipefail
 
 left_out='/h(512|1024)(/|$)|^training/.*/(h256|b128|t100)/'
-[[ ${RNNPACK_MAX_ISA:-} != generic ]] || left_out+='|/h256/b(16|64)/'
+[[ ${RNNPACK_MAX_ISA:-} != generic ]] || left_out+='|/(h256|b16|b64)/'
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -36,7 +36,7 @@ for entry in json.load(open(sys.argv[1]))["benchmarks"]:
         assert entry["trainer_bytes"] > 4 * 50 * 16 * 128, entry
     if "/recompute/" in entry["name"]:
         assert 0 < entry["trainer_bytes_recompute"] < entry["trainer_bytes"] and entry["recompute_over_keep"] > 0, entry
-assert ran > 300, ran
+assert ran > 200, ran
 assert training >= 4, training
 print(ran, "benchmarks ran,", skipped, "skipped: not on this CPU")
 PYTHON
