@@ -338,7 +338,7 @@ typedef struct rnnp_plan_options {
 } rnnp_plan_options;
 RNNP_STRUCT_INIT(rnnp_plan_options)
 
-/* Exact bytes of the block that rnnp_plan_create() allocates. options may be NULL. Returns as rnnp_plan_create(). */
+/* Exact bytes of the block that rnnp_plan_create() leaves. options may be NULL. Returns as rnnp_plan_create(). */
 RNNP_API rnnp_status rnnp_plan_bytes(const rnnp_model *model, const rnnp_plan_options *options, size_t *bytes);
 
 /*
@@ -347,8 +347,8 @@ RNNP_API rnnp_status rnnp_plan_bytes(const rnnp_model *model, const rnnp_plan_op
  * Returns  RNNP_OK; RNNP_ERR_STATE if the model is not closed or its weights were released; RNNP_ERR_FORMAT if the
  *          model's packed file (packed.h) is damaged; RNNP_ERR_ARG; RNNP_ERR_MEMORY.
  * Errors   leave *plan NULL.
- * Memory   one block of exactly rnnp_plan_bytes() bytes. Weights that a packed file holds in the right layout are
- *          read from the file and cost nothing. The model must outlive the plan.
+ * Memory   one block of exactly rnnp_plan_bytes() bytes, and scratch memory that is freed again. Weights that a packed
+ *          file holds in the right layout are read from the file and cost nothing. The model must outlive the plan.
  * Threads  the context's team packs large models, with at most options->threads threads; the bytes are the same for any
  *          number. Any number of threads may make plans at the same time.
  */

@@ -100,46 +100,12 @@ rnnp_status rnnp_stream_step_rows(rnnp_stream *stream, const uint8_t *active, co
     return rnnp_program_execute(p, n == p->batch ? NULL : active, inputs, n_inputs, outputs, n_outputs);
 }
 
-/* ---- State ---- */
+/* ---- State, as the caller has it: of so many channels, then the model's mark ---- */
 
-/* The state itself, then the model's mark. */
-size_t rnnp_state_bytes(const rnnp_program *p, size_t rows)
+/* 0 for a model without state. */
+static size_t state_bytes(const rnnp_program *p, size_t rows)
 {
     return p->state_bytes ? p->state_bytes / p->batch * rows + sizeof p->mark : 0;
-}
-
-void rnnp_state_sign(const rnnp_program *p, void *state, size_t bytes)
-{
-    memcpy((char *)state + bytes - sizeof p->mark, &p->mark, sizeof p->mark);
-}
-
-rnnp_status rnnp_state_accept(const rnnp_program *p, const void *state, size_t bytes)
-{
-    if (bytes && memcmp((const char *)state + bytes - sizeof p->mark, &p->mark, sizeof p->mark) != 0)
-        return rnnp_fail(p->plan->context, RNNP_ERR_FORMAT,
-                         "the state is damaged, or was saved by a stream of another model");
-    return RNNP_OK;
-}
-
-rnnp_status rnnp_state_check(const rnnp_program *p, const void *state, size_t bytes, size_t rows)
-{
-    const size_t want = rnnp_state_bytes(p, rows);
-
-    if (bytes != want || (bytes && !state))
-        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%zu bytes%s were given for a state of %zu", bytes,
-                         state ? "" : " at NULL", want);
-    return RNNP_OK;
-}
-
-rnnp_status rnnp_state_begun(const rnnp_program *p, size_t row)
-{
-    for (size_t c = 0; p->fresh[row] && c < p->n_calls; c++) {
-        if (p->calls[c].prepare && !p->calls[c].starts_early)
-            return rnnp_node_fail(p->plan->context, p->calls[c].node, RNNP_ERR_STATE,
-                                  "the initial state of channel %zu comes from an input, and no step has brought one",
-                                  row);
-    }
-    return RNNP_OK;
 }
 
 static rnnp_status check_row(const rnnp_program *p, size_t row)
@@ -149,9 +115,98 @@ static rnnp_status check_row(const rnnp_program *p, size_t row)
     return RNNP_OK;
 }
 
-size_t rnnp_stream_row_state_bytes(const rnnp_stream *stream)
+static rnnp_status check_state(const rnnp_program *p, size_t from, size_t rows, const void *state, size_t bytes)
 {
-    return stream ? rnnp_state_bytes(&stream->program, 1) : 0;
+    const size_t want = state_bytes(p, rows);
+    const rnnp_status status = check_row(p, from);
+
+    if (status == RNNP_OK && (bytes != want || (bytes && !state)))
+        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%zu bytes%s were given for a state of %zu", bytes,
+                         state ? "" : " at NULL", want);
+    return status;
+}
+
+/* RNNP_ERR_STATE, with the node's name, when the channel waits for an input to tell its initial state. */
+static rnnp_status check_begun(const rnnp_program *p, size_t row)
+{
+    for (size_t c = 0; p->fresh[row] && c < p->n_calls; c++) {
+        if (p->calls[c].exec.state && !p->calls[c].starts_early)
+            return rnnp_node_fail(p->plan->context, p->calls[c].node, RNNP_ERR_STATE,
+                                  "the initial state of channel %zu comes from an input, and no step has brought one",
+                                  row);
+    }
+    return RNNP_OK;
+}
+
+/* Copies rows of every array of the state, out of it or into it. */
+static void move_rows(const rnnp_program *p, size_t from, size_t rows, char *out, const char *in)
+{
+    size_t at = 0;
+
+    for (size_t c = 0; c < p->n_calls; c++) {
+        const rnnp_call *call = &p->calls[c];
+        const size_t bytes = rows * call->row_bytes;
+
+        for (size_t i = 0; call->exec.state && i < call->node->op->state_arrays; i++, at += bytes) {
+            char *place = (char *)call->exec.state + (i * p->batch + from) * call->row_bytes;
+
+            memcpy(out ? out + at : place, out ? place : in + at, bytes);
+        }
+    }
+}
+
+static rnnp_status save(const rnnp_program *p, size_t from, size_t rows, void *state, size_t bytes)
+{
+    rnnp_status status = check_state(p, from, rows, state, bytes);
+
+    for (size_t row = from; status == RNNP_OK && p->n_fresh && row < from + rows; row++) status = check_begun(p, row);
+    if (status != RNNP_OK || !bytes) return status;
+    move_rows(p, from, rows, state, NULL);
+    memcpy((char *)state + bytes - sizeof p->mark, &p->mark, sizeof p->mark);
+    return RNNP_OK;
+}
+
+static rnnp_status load(rnnp_program *p, size_t from, size_t rows, const void *state, size_t bytes)
+{
+    const rnnp_status status = check_state(p, from, rows, state, bytes);
+
+    if (status != RNNP_OK) return status;
+    if (bytes && memcmp((const char *)state + bytes - sizeof p->mark, &p->mark, sizeof p->mark) != 0)
+        return rnnp_fail(p->plan->context, RNNP_ERR_FORMAT,
+                         "the state is damaged, or was saved by a stream of another model");
+    if (bytes) move_rows(p, from, rows, NULL, state);
+    for (size_t row = from; row < from + rows; row++) {
+        p->n_fresh -= p->fresh[row];
+        p->fresh[row] = 0;
+    }
+    return RNNP_OK;
+}
+
+size_t rnnp_stream_state_bytes(const rnnp_stream *stream)
+{
+    return stream ? state_bytes(&stream->program, stream->program.batch) : 0;
+}
+
+size_t rnnp_stream_row_state_bytes(const rnnp_stream *stream) { return stream ? state_bytes(&stream->program, 1) : 0; }
+
+rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t bytes)
+{
+    return stream ? save(&stream->program, 0, stream->program.batch, state, bytes) : RNNP_ERR_ARG;
+}
+
+rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t bytes)
+{
+    return stream ? load(&stream->program, 0, stream->program.batch, state, bytes) : RNNP_ERR_ARG;
+}
+
+rnnp_status rnnp_stream_save_row(const rnnp_stream *stream, size_t row, void *state, size_t bytes)
+{
+    return stream ? save(&stream->program, row, 1, state, bytes) : RNNP_ERR_ARG;
+}
+
+rnnp_status rnnp_stream_load_row(rnnp_stream *stream, size_t row, const void *state, size_t bytes)
+{
+    return stream ? load(&stream->program, row, 1, state, bytes) : RNNP_ERR_ARG;
 }
 
 rnnp_status rnnp_stream_reset_row(rnnp_stream *stream, size_t row)
@@ -161,49 +216,4 @@ rnnp_status rnnp_stream_reset_row(rnnp_stream *stream, size_t row)
     if (!stream) return RNNP_ERR_ARG;
     if ((status = check_row(&stream->program, row)) == RNNP_OK) rnnp_program_reset(&stream->program, row);
     return status;
-}
-
-/* Copies a row of every array of the state, out of it or into it. */
-static void move_row(const rnnp_program *p, size_t row, char *out, const char *in)
-{
-    size_t at = 0;
-
-    for (size_t c = 0; c < p->n_calls; c++) {
-        const rnnp_call *call = &p->calls[c];
-
-        for (size_t i = 0; call->prepare && i < call->node->op->state_arrays; i++, at += call->row_bytes) {
-            char *place = (char *)call->exec.state + (i * p->batch + row) * call->row_bytes;
-
-            memcpy(out ? out + at : place, out ? place : in + at, call->row_bytes);
-        }
-    }
-}
-
-rnnp_status rnnp_stream_save_row(const rnnp_stream *stream, size_t row, void *state, size_t bytes)
-{
-    rnnp_status status;
-
-    if (!stream) return RNNP_ERR_ARG;
-    const rnnp_program *p = &stream->program;
-    if ((status = check_row(p, row)) != RNNP_OK || (status = rnnp_state_check(p, state, bytes, 1)) != RNNP_OK ||
-        (status = rnnp_state_begun(p, row)) != RNNP_OK)
-        return status;
-    move_row(p, row, state, NULL);
-    if (bytes) rnnp_state_sign(p, state, bytes);
-    return RNNP_OK;
-}
-
-rnnp_status rnnp_stream_load_row(rnnp_stream *stream, size_t row, const void *state, size_t bytes)
-{
-    rnnp_status status;
-
-    if (!stream) return RNNP_ERR_ARG;
-    rnnp_program *p = &stream->program;
-    if ((status = check_row(p, row)) != RNNP_OK || (status = rnnp_state_check(p, state, bytes, 1)) != RNNP_OK ||
-        (status = rnnp_state_accept(p, state, bytes)) != RNNP_OK)
-        return status;
-    move_row(p, row, NULL, state);
-    p->n_fresh -= p->fresh[row];
-    p->fresh[row] = 0;
-    return RNNP_OK;
 }

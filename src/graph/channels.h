@@ -15,14 +15,4 @@ rnnp_status rnnp_channels_find(rnnp_time *channels, const rnnp_node **mixer, con
 /* Tells the program of a stream where its outputs have channels. */
 void rnnp_channels_place(rnnp_program *program, const rnnp_time *channels, const rnnp_node *mixer);
 
-/* State as the caller gives it, of so many channels: how many bytes it has, the model's mark behind them included (0
- * for a model without state), and whether it has so many. */
-size_t rnnp_state_bytes(const rnnp_program *program, size_t rows);
-rnnp_status rnnp_state_check(const rnnp_program *program, const void *state, size_t bytes, size_t rows);
-/* Writes the mark; RNNP_ERR_FORMAT when it is another model's. */
-void rnnp_state_sign(const rnnp_program *program, void *state, size_t bytes);
-rnnp_status rnnp_state_accept(const rnnp_program *program, const void *state, size_t bytes);
-/* RNNP_ERR_STATE, with the node's name, when the channel waits for an input to tell its initial state. */
-rnnp_status rnnp_state_begun(const rnnp_program *program, size_t row);
-
 #endif

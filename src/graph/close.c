@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Closing a model: inference with symbolic dimensions, folding, removal of what nobody needs, warnings.
+ * Closing a model: inference with symbolic dimensions, folding, removal of what nobody needs, warnings. Later, letting go
+ * of constants whose elements nobody reads.
  */
 #include "../fpmode.h"
 #include "../packed/packed.h"
@@ -91,7 +92,7 @@ static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
             break;
         case RNNP_KNOWN_FULLY:
             if (node->op->uses_math) break;
-            status = rnnp_inference_evaluate(inf, node, select, RNNP_MATH_U35, NULL, NULL, &model->blocks);
+            status = rnnp_inference_evaluate(inf, node, select, RNNP_MATH_U35, NULL, &model->blocks);
             if (status == RNNP_OK) make_constants(model, inf, node);
             break;
         }
@@ -211,4 +212,68 @@ rnnp_status rnnp_model_close(rnnp_model *model)
     rnnp_arena_free(model->context, &scratch);
     model->closed = status == RNNP_OK ? RNNP_MODEL_CLOSED : RNNP_MODEL_BROKEN;
     return status;
+}
+
+/* ---- Release ---- */
+
+/* What `known` of a released constant points to, so that it still counts as known. */
+static const char released[] = "released";
+
+/* Marks the values whose elements somebody reads, or may ask for. */
+static void mark_read(const rnnp_model *model, uint8_t *read)
+{
+    for (size_t k = 0; k < model->n_outputs; k++) read[model->outputs[k].value] = 1;
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        for (size_t i = 0; i < node->n_inputs; i++) {
+            if (node->inputs[i] != RNNP_NONE && rnnp_node_reads(node, i)) read[node->inputs[i]] = 1;
+        }
+    }
+}
+
+static size_t release_unread(rnnp_model *model, const uint8_t *read)
+{
+    size_t freed = 0;
+
+    for (size_t v = 0; v < model->n_values; v++) {
+        rnnp_value_info *info = &model->values[v];
+        const size_t bytes = info->is_constant && !info->released && !read[v] && info->meta.known &&
+                                     !rnnp_packed_holds(model->packed, info->meta.known)
+                                 ? rnnp_arena_release(model->context, info->meta.known, rnnp_meta_bytes(&info->meta))
+                                 : 0;
+
+        if (bytes) {
+            info->released = 1;
+            info->meta.known = released;
+            freed += bytes;
+        }
+    }
+    return freed;
+}
+
+rnnp_status rnnp_model_release_weights(rnnp_model *model, size_t *bytes)
+{
+    struct rnnp_block *scratch = NULL;
+    size_t freed;
+
+    if (!model) return RNNP_ERR_ARG;
+    uint64_t mark; /* while it can be known */
+    rnnp_status status = rnnp_model_need_closed(model);
+    if (status != RNNP_OK || (status = rnnp_model_mark(model, &mark)) != RNNP_OK) return status;
+    uint8_t *read = rnnp_arena_calloc(model->context, &scratch, model->n_values, 1);
+    if (!read) return RNNP_ERR_MEMORY;
+    mark_read(model, read);
+    freed = release_unread(model, read);
+    rnnp_arena_free(model->context, &scratch);
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        rnnp_node *node = &model->nodes[n];
+
+        for (size_t i = 0; i < node->n_inputs; i++) {
+            if (node->inputs[i] != RNNP_NONE && model->values[node->inputs[i]].released)
+                node->input_metas[i].known = released;
+        }
+    }
+    if (bytes) *bytes = freed;
+    return RNNP_OK;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dimensions, symbolic or known, as the operators' infer() functions use them.
+ * Dimensions, symbolic or known, as the operators' infer() functions use them; sizes of types and tensors.
  */
 #include "graph.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 rnnp_status rnnp_node_fail(const rnnp_context *context, const rnnp_node *node, rnnp_status status, const char *format,
                            ...)
@@ -90,11 +91,50 @@ rnnp_status rnnp_infer_same(rnnp_infer *in, const char *what, int64_t a, int64_t
 
 /* ---- Sizes ---- */
 
-size_t rnnp_meta_elements(const rnnp_meta *meta)
+static const struct {
+    size_t bytes;
+    const char *name;
+} dtypes[] = {
+    [RNNP_DTYPE_F32] = {4, "f32"},   [RNNP_DTYPE_I32] = {4, "i32"}, [RNNP_DTYPE_I64] = {8, "i64"},
+    [RNNP_DTYPE_BOOL] = {1, "bool"}, [RNNP_DTYPE_U8] = {1, "u8"},   [RNNP_DTYPE_F64] = {8, "f64"},
+};
+
+enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
+
+size_t rnnp_dtype_bytes(rnnp_dtype dtype) { return (size_t)dtype < DTYPES ? dtypes[dtype].bytes : 0; }
+
+const char *rnnp_dtype_name(rnnp_dtype dtype) { return rnnp_dtype_bytes(dtype) ? dtypes[dtype].name : "unknown"; }
+
+size_t rnnp_tensor_elements(const rnnp_tensor *tensor)
 {
-    rnnp_tensor tensor = {.rank = meta->rank};
+    size_t elements = 1;
+    int zero = 0, overflow = 0;
+
+    for (size_t i = 0; i < tensor->rank; i++) {
+        if (tensor->shape[i] < 0) return SIZE_MAX;
+        zero |= tensor->shape[i] == 0;
+        overflow = overflow || rnnp_mul_overflow(elements, (size_t)tensor->shape[i], &elements);
+    }
+    return zero ? 0 : overflow ? SIZE_MAX : elements;
+}
+
+rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data)
+{
+    rnnp_tensor tensor = {.dtype = meta->dtype, .rank = meta->rank, .data = (void *)data};
 
     for (size_t i = 0; i < meta->rank; i++) tensor.shape[i] = meta->dim[i];
+    return tensor;
+}
+
+int rnnp_same_dims(const rnnp_meta *a, const rnnp_meta *b)
+{
+    return a->rank == b->rank && memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0;
+}
+
+size_t rnnp_meta_elements(const rnnp_meta *meta)
+{
+    const rnnp_tensor tensor = rnnp_meta_tensor(meta, NULL);
+
     return rnnp_tensor_elements(&tensor);
 }
 

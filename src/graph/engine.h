@@ -2,9 +2,9 @@
  *
  * What the engine's files share and operators do not see.
  *
- *   memory.c     arena of small blocks
+ *   memory.c     arena of small blocks; memory of a model
  *   spans.c      placement of activations by lifetime
- *   constants.c  which constants are read, and letting go of those that are not
+ *   constants.c  which constants are read, and whether they may be
  *   inference.c  shapes and known values of all nodes, symbolic or concrete
  *   partial.c    values of which some elements are known
  *   layout.c     concrete shapes -> which nodes run, where every value lives
@@ -33,6 +33,11 @@ size_t rnnp_arena_release(const rnnp_context *context, const void *p, size_t byt
 /* The same for memory of rnnp_model_alloc. */
 void rnnp_model_give_back(rnnp_model *model, const void *p, size_t bytes);
 
+/* Makes room for `more` items beyond count. items is the address of the array's pointer, whatever its type (read and
+ * written as bytes), and changes only on success. The array is not in the model's blocks. */
+rnnp_status rnnp_model_grow(rnnp_model *model, void *items, size_t count, size_t more, size_t *capacity,
+                            size_t item_bytes);
+
 /* What its blocks were asked for from the allocator. */
 size_t rnnp_arena_bytes(const struct rnnp_block *arena);
 
@@ -50,6 +55,13 @@ size_t rnnp_spans_room(size_t n);
 size_t rnnp_spans_place(rnnp_span *spans, size_t n, size_t *room);
 
 /* ---- Inference ---- */
+
+/* A node in a plan. */
+typedef struct rnnp_plan_node {
+    rnnp_planned planned; /* own: in the plan's block, where there is a packed block, else NULL */
+    const void *packed;   /* in the plan's block or the model's file, or NULL */
+    int in_file;          /* packed is in the model's file */
+} rnnp_plan_node;
 
 /* A value some of whose elements are known: its elements, and 1 for each of them that is not known. An i64 value has
  * its elements in meta.known too, with a symbol for each that is not known. unsure is NULL where all or nothing is
@@ -86,23 +98,14 @@ typedef enum rnnp_known { RNNP_KNOWN_NOT, RNNP_KNOWN_TOO_LATE, RNNP_KNOWN_SYMBOL
 /* Whether the node just inferred can be evaluated without input data, at a sensible size and within what is left, from
  * which its cost is taken. */
 rnnp_known rnnp_inference_known(rnnp_inference *inf, const rnnp_node *node);
-/* Evaluates it; the elements go into `arena` and the outputs become known. packed and planned may be NULL. */
+/* Evaluates it; the elements go into `arena` and the outputs become known. plan may be NULL. */
 rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, const rnnp_selection *select,
-                                    rnnp_math math, const void *packed, const void *planned, struct rnnp_block **arena);
+                                    rnnp_math math, const rnnp_plan_node *plan, struct rnnp_block **arena);
 /* The same when some elements are not known, as far as the operator's results do not depend on them (partial.c). The
  * outputs are known, known in part, or not. */
 rnnp_status rnnp_inference_partial(rnnp_inference *inf, const rnnp_node *node);
 
-rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data);
-
 /* ---- Plan ---- */
-
-typedef struct rnnp_plan_node {
-    const void *packed;  /* in the plan's block or the model's file, or NULL */
-    const void *planned; /* in the plan's block, or NULL */
-    const char *variant;
-    int in_file; /* packed is in the model's file */
-} rnnp_plan_node;
 
 struct rnnp_plan {
     const rnnp_context *context;
@@ -137,11 +140,12 @@ typedef struct rnnp_layout {
     size_t batch, threads; /* batch: of streams */
     struct rnnp_block *arena;
     rnnp_inference inf;
-    uint8_t *evaluated; /* [n_nodes] */
-    uint8_t *called;    /* [n_nodes]: executed; neither evaluated, nor a view, nor dead */
-    size_t *order;      /* [n_calls]: called nodes as they are executed */
-    size_t *stack;      /* [n_calls]: how many from here on may run at once; 0 above the lowest of these */
-    size_t *workspace;  /* [n_calls]: offset of each one's scratch */
+    uint8_t *evaluated;    /* [n_nodes] */
+    uint8_t *called;       /* [n_nodes]: executed; neither evaluated, nor a view, nor dead */
+    size_t *order;         /* [n_calls]: called nodes as they are executed */
+    size_t *stack;         /* [n_calls]: how many from here on may run at once; 0 above the lowest of these */
+    size_t *workspace;     /* [n_calls]: offset of each one's scratch */
+    rnnp_planned *planned; /* [n_calls]: for these shapes */
     size_t n_calls;
     uint8_t *storage; /* [n_values], of the root */
     int32_t *root;    /* [n_values] */
@@ -178,9 +182,8 @@ typedef struct rnnp_call {
     const rnnp_node *node;
     rnnp_tensor *inputs, *outputs;
     rnnp_exec exec;
-    rnnp_prepare *prepare; /* of calls with state, else NULL */
-    size_t row_bytes;      /* of one channel in one of the state's arrays */
-    int starts_early;      /* its initial state does not depend on inputs */
+    size_t row_bytes; /* of calls with state: of one channel in one of the state's arrays; else 0 */
+    int starts_early; /* its initial state does not depend on inputs */
     int needed;
     size_t stack;             /* calls from here on that may run at once; 0 above the lowest of these */
     rnnp_stack_choice choice; /* of the lowest: how they do */

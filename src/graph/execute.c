@@ -79,7 +79,7 @@ static void choose_needed(rnnp_program *p)
         rnnp_call *call = &p->calls[c];
         const rnnp_node *node = call->node;
 
-        call->needed = call->prepare != NULL;
+        call->needed = call->exec.state != NULL;
         for (size_t i = 0; i < node->n_outputs; i++)
             call->needed |= node->outputs[i] != RNNP_NONE && p->live[p->root[node->outputs[i]]];
         for (size_t i = 0; call->needed && i < node->n_inputs; i++) {
@@ -88,12 +88,27 @@ static void choose_needed(rnnp_program *p)
     }
 }
 
+/* One channel's state becomes its rows of the initial inputs, or zeros. */
+static void begin_state(const rnnp_program *p, const rnnp_call *call, size_t row)
+{
+    const rnnp_operator *op = call->node->op;
+
+    for (size_t i = 0; i < op->state_arrays; i++) {
+        const rnnp_tensor *initial = &call->inputs[op->state_input + i];
+        char *to = (char *)call->exec.state + (i * p->batch + row) * call->row_bytes;
+
+        if (initial->dtype)
+            memcpy(to, (const char *)initial->data + row * call->row_bytes, call->row_bytes);
+        else
+            memset(to, 0, call->row_bytes);
+    }
+}
+
 /* Initial states from inputs, for channels that begin. */
 static void begin_states(const rnnp_program *p, const rnnp_call *call, const uint8_t *active)
 {
     for (size_t row = 0; row < p->batch; row++) {
-        if (p->fresh[row] && (!active || active[row]))
-            call->node->op->state_reset(call->prepare, call->inputs, p->batch, row, call->exec.state);
+        if (p->fresh[row] && (!active || active[row])) begin_state(p, call, row);
     }
 }
 
@@ -123,8 +138,8 @@ static rnnp_status run_calls(rnnp_program *p, const uint8_t *active)
 
         n = at_once(call);
         if (!call->needed) continue;
-        if (call->prepare && p->n_fresh && !call->starts_early) begin_states(p, call, active);
-        if (call->prepare) call->exec.lengths = active ? p->lengths : NULL;
+        if (call->exec.state && p->n_fresh && !call->starts_early) begin_states(p, call, active);
+        if (call->exec.state) call->exec.lengths = active ? p->lengths : NULL;
         const rnnp_status status =
             n > 1 ? run_stack(p, call, n) : call->run(&call->exec, call->node, call->inputs, call->outputs);
         if (status != RNNP_OK) return status;
@@ -209,7 +224,6 @@ void rnnp_program_reset(rnnp_program *p, size_t row)
     for (size_t c = 0; c < p->n_calls; c++) {
         const rnnp_call *call = &p->calls[c];
 
-        if (call->prepare && call->starts_early)
-            call->node->op->state_reset(call->prepare, call->inputs, p->batch, row, call->exec.state);
+        if (call->exec.state && call->starts_early) begin_state(p, call, row);
     }
 }

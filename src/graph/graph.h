@@ -110,9 +110,12 @@ const rnnp_attr *rnnp_parse_attr(rnnp_parse *p, const char *name, rnnp_attr_kind
 /* Whether an attribute as given by a caller is whole, and a copy of a list of such. */
 rnnp_status rnnp_attr_check(const struct rnnp_model *model, const rnnp_node *node, const rnnp_attr *attr);
 rnnp_attr *rnnp_attrs_copy(struct rnnp_model *model, const rnnp_attr *attrs, size_t n); /* NULL on failure (recorded) */
-/* Memory that lives as long as the model; NULL on failure (recorded). rnnp_model_calloc clears it. */
+/* Memory that lives as long as the model; NULL on failure (recorded). rnnp_model_calloc clears it, rnnp_model_copy and
+ * _string fill it. */
 void *rnnp_model_alloc(struct rnnp_model *model, size_t bytes);
 void *rnnp_model_calloc(struct rnnp_model *model, size_t count, size_t bytes);
+void *rnnp_model_copy(struct rnnp_model *model, const void *items, size_t count, size_t bytes);
+const char *rnnp_model_string(struct rnnp_model *model, const char *s);
 
 /* During inference. */
 typedef struct rnnp_infer {
@@ -140,7 +143,7 @@ typedef struct rnnp_exec {
     rnnp_team *team;        /* NULL: one thread */
     size_t threads;         /* at most this many of the team's; 0: all */
     const void *packed;     /* this node's packed weights: in the plan, in a file, or NULL */
-    const void *planned;    /* what op->plan wrote, where there is a packed block */
+    const void *planned;    /* own of this node's plan */
     void *state;            /* streams: this node's recurrent state; NULL in runs */
     const int32_t *lengths; /* streams: steps that each channel takes part in, as sequence_lens; NULL: all */
     void *workspace;        /* this node's scratch, op->workspace bytes */
@@ -164,6 +167,7 @@ typedef struct rnnp_tuning {
     size_t batch, steps;
     int64_t batch_symbol, steps_symbol; /* the model's dimensions that these are the sizes of; 0: none */
     int off;                            /* neither records nor the table */
+    int call;                           /* batch and steps are those of a call, also where the model fixes others */
 } rnnp_tuning;
 
 /* What a planned node knows about itself when memory is asked for. */
@@ -175,8 +179,33 @@ typedef struct rnnp_prepare {
     rnnp_math math;
     size_t threads;
     const rnnp_tuning *tuning; /* NULL: no choice is looked up */
-    const void *planned;       /* of runs: what op->plan wrote for the plan, whose packed block is used */
+    const void *planned;       /* for a run to be planned: own of the plan whose packed block is used, or NULL; for
+                                * workspace_bytes(): own of this node's plan */
 } rnnp_prepare;
+
+enum { RNNP_LAYOUT_CHARS = 512 };
+
+/* A node made ready: op->plan fills it in, and whoever packs, runs or looks at the node reads it. All 0 for sizes that
+ * are not known, and for operators without plan. */
+typedef struct rnnp_planned {
+    const char *variant; /* name of the kernel in use */
+    size_t pack_bytes;   /* of the packed block; 0: there is none */
+    size_t step_bytes;   /* packed weights that one time step reads */
+    size_t row_bytes;    /* of streams: of one channel in each of the state's arrays */
+    int tuned;           /* records are looked at for it */
+    /* Given to plan; NULL: not wanted. */
+    void *own; /* op->plan_bytes of the operator's own; they may be moved */
+    char
+        *layout; /* [RNNP_LAYOUT_CHARS]: a line that differs whenever blocks of the same node do, so that a block from a
+                   * file is taken by the kernels it was made for and by no others. Floats are all that a block may hold:
+                   * those of a damaged or hostile file must not lead anywhere. */
+    rnnp_record_found *found; /* what the records say */
+} rnnp_planned;
+
+/* Calls op->plan, if there is any. planned->own, layout and found are set before. */
+void rnnp_node_plan(const rnnp_prepare *p, rnnp_planned *planned);
+/* Whether all inputs that are packed and present are constants, and so a plan packs them. */
+int rnnp_node_packs(const rnnp_node *node, const rnnp_meta *inputs);
 
 /* Where time is: inputs' time axes in (axis, or RNNP_TIME_NONE for values without one), outputs' out.
  * Returns 0, or why a stream cannot step the operator. Shapes are the model's symbolic ones. An operator that picks the
@@ -192,14 +221,11 @@ enum {
     RNNP_TIME_ELSEWHERE = -6 /* time is not at the axis that it steps along */
 };
 
-/* Writes down what was found. */
-void rnnp_found_explain(const rnnp_record_found *found, rnnp_explanation *explanation);
-
 typedef struct rnnp_operator {
     const char *name;
     uint8_t min_inputs, max_inputs; /* 255: any number */
     uint8_t min_outputs, max_outputs;
-    int until_opset; /* last opset whose semantics are implemented; 0: 22 */
+    int since_opset; /* the one that brought it, which an ONNX file must have; 0: one before 8 */
     size_t param_bytes;
 
     rnnp_status (*parse)(rnnp_parse *p, void *params); /* may be NULL: no attributes */
@@ -230,42 +256,33 @@ typedef struct rnnp_operator {
     /* NULL: elementwise rule (all inputs agree after broadcast alignment). */
     int (*time)(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis);
 
-    /* Optional, for operators that pack constant weights, need scratch or carry state. */
-    size_t (*pack_bytes)(const rnnp_prepare *p);
-    /* Writes a part of the block; parts may be written by different threads, and together they write every byte. */
-    void (*pack)(const rnnp_prepare *p, void *packed, size_t part, size_t parts);
-    /* With pack: bit i is set when a node with a packed block has no other need of the elements of constant input i. */
+    /* Optional, for operators that pack constant weights, are tuned, or carry state: everything there is to decide about
+     * a node, once for a plan and once for each shape that is run. The only place that looks at records. */
+    void (*plan)(const rnnp_prepare *p, rnnp_planned *planned);
+    size_t plan_bytes; /* of planned->own */
+    /* Constant inputs that are packed, if all of them that are present are constants: bit i is set when a node with a
+     * packed block has no other need of the elements of input i. */
     unsigned packed_inputs;
-    /* With pack: writes a line that differs whenever blocks of the same node do, so that a block from a file is taken
-     * by the kernels it was made for and by no others. Floats are all that a block may hold: those of a damaged or
-     * hostile file must not lead anywhere. */
-    void (*layout)(const rnnp_prepare *p, char *text, size_t size);
-    /* Optional, with pack: what a node with a packed block knows about this host, in the plan's own memory. */
-    size_t plan_bytes;
-    void (*plan)(const rnnp_prepare *p, void *planned);
-    size_t (*workspace_bytes)(const rnnp_prepare *p, const rnnp_meta *outputs); /* inputs are concrete here */
-    /* streams; state_arrays arrays of equal size, each with one row per channel; exported by rnnp_stream_save */
-    size_t (*state_bytes)(const rnnp_prepare *p, size_t batch);
-    size_t state_arrays;
-    /* one channel's state <- its rows of the initial inputs (h0, c0) or zeros */
-    void (*state_reset)(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, size_t row, void *state);
+    /* Writes a part of the block; parts may be written by different threads, and together they write every byte. */
+    void (*pack)(const rnnp_node *node, const rnnp_meta *inputs, const void *own, void *packed, size_t part,
+                 size_t parts);
+    /* Optional: scratch of an execution; inputs are concrete. */
+    size_t (*workspace_bytes)(const rnnp_prepare *p, const rnnp_meta *outputs);
+    /* Streams: state_arrays arrays [channels][row_bytes], exported by rnnp_stream_save. A channel begins with its rows of
+     * the inputs from state_input on, or with zeros where these are absent. */
+    size_t state_arrays, state_input;
     /* Products: multiply-adds of one execution, SIZE_MAX for too many to count; inputs are concrete. */
     size_t (*multiply_adds)(const rnnp_prepare *p, const rnnp_meta *outputs);
-    const char *(*variant)(const rnnp_prepare *p); /* name of the kernel in use */
-    /* What is chosen for calls of this batch and steps, and why; 0 for a node for which nothing is. */
-    int (*explain)(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *explanation);
     /* The layer as a tuner sees it, called with tuning's batch and steps where the inputs do not say; 0 for a node that
      * is none, or while its sizes are not known. p->tuning is not NULL. */
     int (*shape)(const rnnp_prepare *p, rnnp_shape *shape);
-    size_t (*weight_bytes_per_step)(const rnnp_prepare *p);
     /* Optional, both or none: whether a node may run at once with the one below, some steps behind it; y is output 0 of
      * that, and x input 0 of this, the same memory. Other inputs depend on neither. */
     int (*stacks)(const rnnp_node *below, const rnnp_meta *y, const rnnp_node *node, const rnnp_meta *x);
     /* Runs n nodes that do, lowest first. Their scratch does not overlap. */
     rnnp_status (*run_stack)(const rnnp_stack_node *stack, size_t n, const rnnp_stack_choice *choice);
-    /* Operators with state: which axis of an input counts batch rows, -1 for none; and which of an output. */
-    int (*batch_axis)(const rnnp_node *node, size_t input);
-    int (*batch_axis_out)(const rnnp_node *node, size_t output);
+    /* Operators with state: which axis of an input (of an output) counts batch rows, -1 for none. */
+    int (*batch_axis)(const rnnp_node *node, int is_output, size_t port);
     size_t lengths_input; /* of steps that each row takes part in; 0: none */
     /* A warning that stays with the node, or NULL. producer is what wrote the file, "" if unknown. */
     const char *(*lint)(const rnnp_node *node, const char *producer);
@@ -320,8 +337,28 @@ struct rnnp_model {
     _Atomic uint64_t mark;                                   /* rnnp_model_mark(); 0: not asked for yet */
 };
 
+static inline rnnp_status rnnp_model_need_closed(const struct rnnp_model *model)
+{
+    return model->closed == RNNP_MODEL_CLOSED ? RNNP_OK
+                                              : rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+}
+
+/* What a node of a closed model is prepared with where no run and no records are in sight: for a packed file. */
+static inline rnnp_prepare rnnp_node_prepare(const struct rnnp_model *model, const rnnp_node *node,
+                                             const rnnp_selection *select)
+{
+    return (rnnp_prepare){.context = model->context,
+                          .node = node,
+                          .inputs = node->input_metas,
+                          .select = select,
+                          .math = RNNP_MATH_U35,
+                          .threads = 1};
+}
+
 /* Total elements of a shape; SIZE_MAX when a dimension is a symbol or the product overflows. */
 size_t rnnp_meta_elements(const rnnp_meta *meta);
+rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data);
+int rnnp_same_dims(const rnnp_meta *a, const rnnp_meta *b);
 size_t rnnp_meta_bytes(const rnnp_meta *meta);
 /* rnnp_model_add_constant with elements that stay where they are: `tensor` outlives the model, and until checksum has
  * been compared nothing may read it (rnnp_constant_need). */
@@ -337,9 +374,7 @@ rnnp_status rnnp_constant_checksum(const struct rnnp_model *model, int32_t value
 rnnp_status rnnp_model_mark(const struct rnnp_model *model, uint64_t *mark);
 /* Whether somebody reads the elements of this input otherwise than through the node's packed block. Before the model
  * is closed: whether it is sure to. */
-int rnnp_node_reads(const struct rnnp_model *model, const rnnp_node *node, size_t input);
-/* Copies a string into the model. */
-const char *rnnp_model_string(struct rnnp_model *model, const char *s);
+int rnnp_node_reads(const rnnp_node *node, size_t input);
 /* Remembers what wrote the file ("pytorch"), for warnings about known exporter faults. */
 rnnp_status rnnp_model_set_producer(struct rnnp_model *model, const char *name);
 

@@ -28,14 +28,6 @@ size_t rnnp_node_slots_out(const rnnp_node *node)
     return node->n_outputs > most ? node->n_outputs : most;
 }
 
-rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data)
-{
-    rnnp_tensor tensor = {.dtype = meta->dtype, .rank = meta->rank, .data = (void *)data};
-
-    for (size_t i = 0; i < meta->rank; i++) tensor.shape[i] = meta->dim[i];
-    return tensor;
-}
-
 rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, struct rnnp_block **arena)
 {
     const rnnp_context *context = model->context;
@@ -121,7 +113,7 @@ rnnp_known rnnp_inference_known(rnnp_inference *inf, const rnnp_node *node)
     size_t bytes_in = 0, bytes_out = 0;
     int symbolic = 0;
 
-    if (node->op->state_bytes) return RNNP_KNOWN_NOT;
+    if (node->op->state_arrays) return RNNP_KNOWN_NOT;
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] == RNNP_NONE) continue;
         if (node->op->shape_only) {
@@ -175,30 +167,39 @@ static void outputs_known(rnnp_inference *inf, const rnnp_node *node)
 
 /* As a plan does it: the operator may count on its constant inputs being packed. */
 rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, const rnnp_selection *select,
-                                    rnnp_math math, const void *packed, const void *planned, struct rnnp_block **arena)
+                                    rnnp_math math, const rnnp_plan_node *plan, struct rnnp_block **arena)
 {
     const rnnp_context *context = inf->model->context;
     const rnnp_operator *op = node->op;
-    const rnnp_prepare prepare = {context, node, inf->in, select, math, 1, NULL, NULL};
-    rnnp_exec exec = {.context = context, .select = select, .math = math, .packed = packed, .planned = planned};
-    size_t pack_bytes = 0, workspace_bytes = 0;
+    const void *packed = plan ? plan->packed : NULL;
+    rnnp_prepare prepare = {
+        .context = context, .node = node, .inputs = inf->in, .select = select, .math = math, .threads = 1};
+    rnnp_planned planned = {.own = packed ? plan->planned.own : NULL};
+    rnnp_exec exec = {.context = context, .select = select, .math = math, .packed = packed};
+    size_t workspace_bytes = 0;
     void *pack = NULL;
     rnnp_status status = make_tensors(inf, node, arena);
 
     for (size_t i = 0; status == RNNP_OK && i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE && (!packed || rnnp_node_reads(inf->model, node, i)))
+        if (node->inputs[i] != RNNP_NONE && (!packed || rnnp_node_reads(node, i)))
             status = rnnp_constant_need(inf->model, node->inputs[i]);
     }
     for (size_t i = 0; i < node->n_inputs; i++) { /* a plan knows constants only */
         if (node->inputs[i] != RNNP_NONE && !inf->model->values[node->inputs[i]].is_constant) inf->in[i].known = NULL;
     }
-    if (status == RNNP_OK && !packed && op->pack_bytes && (pack_bytes = op->pack_bytes(&prepare)) > 0) {
-        if ((pack = rnnp_alloc(context, pack_bytes)) != NULL)
-            op->pack(&prepare, pack, 0, 1);
+    if (status == RNNP_OK && !packed && op->plan) {
+        planned.own = rnnp_arena_alloc(context, inf->arena, op->plan_bytes);
+        if (!planned.own) return RNNP_ERR_MEMORY;
+        rnnp_node_plan(&prepare, &planned);
+    }
+    if (planned.pack_bytes) {
+        if ((pack = rnnp_alloc(context, planned.pack_bytes)) != NULL)
+            op->pack(node, inf->in, planned.own, pack, 0, 1);
         else
             status = RNNP_ERR_MEMORY;
         exec.packed = pack;
     }
+    exec.planned = prepare.planned = planned.own;
     if (status == RNNP_OK && op->workspace_bytes && (workspace_bytes = op->workspace_bytes(&prepare, inf->out)) > 0) {
         exec.workspace = rnnp_alloc(context, workspace_bytes);
         status = exec.workspace ? RNNP_OK : RNNP_ERR_MEMORY;
@@ -206,6 +207,6 @@ rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, 
     if (status == RNNP_OK) status = op->run(&exec, node, inf->in_tensor, inf->out_tensor);
     if (status == RNNP_OK) outputs_known(inf, node);
     rnnp_free(context, exec.workspace, workspace_bytes);
-    rnnp_free(context, pack, pack_bytes);
+    rnnp_free(context, pack, planned.pack_bytes);
     return status;
 }

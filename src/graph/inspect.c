@@ -10,8 +10,10 @@
 /* Whether there is an item `index` of n. */
 static rnnp_status check(const rnnp_model *model, const char *what, size_t index, size_t n)
 {
-    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
-    return index < n ? RNNP_OK : rnnp_fail(model->context, RNNP_ERR_ARG, "%s %zu of %zu", what, index, n);
+    const rnnp_status status = rnnp_model_need_closed(model);
+
+    if (status != RNNP_OK || index < n) return status;
+    return rnnp_fail(model->context, RNNP_ERR_ARG, "%s %zu of %zu", what, index, n);
 }
 
 static rnnp_port_info port_of(const rnnp_model *model, const char *name, const rnnp_meta *meta)
@@ -79,8 +81,8 @@ rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index, rnnp_nod
     const rnnp_status status = check(model, "node", index, model->n_nodes);
     if (status != RNNP_OK) return status;
     const rnnp_node *node = &model->nodes[index];
-    const rnnp_prepare prepare = {model->context, node, node->input_metas, &model->context->selection, RNNP_MATH_U35, 1,
-                                  NULL,           NULL};
+    const rnnp_prepare prepare = rnnp_node_prepare(model, node, &model->context->selection);
+    rnnp_planned planned = {0};
 
     rnnp_node_info full = {.name = node->name,
                            .op = node->op->name,
@@ -91,7 +93,8 @@ rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index, rnnp_nod
         if (node->inputs[i] != RNNP_NONE && model->values[node->inputs[i]].is_constant)
             full.parameters += rnnp_meta_elements(&model->values[node->inputs[i]].meta);
     }
-    if (node->op->weight_bytes_per_step) full.weight_bytes_per_step = node->op->weight_bytes_per_step(&prepare);
+    rnnp_node_plan(&prepare, &planned);
+    full.weight_bytes_per_step = planned.step_bytes;
     return RNNP_STRUCT_WRITE(model->context, rnnp_node_info, &full, info);
 }
 

@@ -27,7 +27,7 @@ static rnnp_status check_outputs(const rnnp_layout *layout, const rnnp_node *nod
 
 static rnnp_status check_batch(const rnnp_layout *layout, const rnnp_node *node)
 {
-    const int axis = node->op->batch_axis(node, 0);
+    const int axis = node->op->batch_axis(node, 0, 0);
 
     if (layout->inf.in[0].dim[axis] != (int64_t)layout->batch)
         return rnnp_node_fail(layout->plan->context, node, RNNP_ERR_SHAPE,
@@ -49,11 +49,11 @@ static rnnp_status infer_all(rnnp_layout *layout, const rnnp_meta *inputs)
 
         if ((status = rnnp_inference_node(inf, node)) != RNNP_OK || (status = check_outputs(layout, node)) != RNNP_OK)
             return status;
-        if (layout->is_stream && node->op->state_bytes && (status = check_batch(layout, node)) != RNNP_OK)
+        if (layout->is_stream && node->op->state_arrays && (status = check_batch(layout, node)) != RNNP_OK)
             return status;
         if (rnnp_inference_known(inf, node) != RNNP_KNOWN_FULLY) continue;
-        status = rnnp_inference_evaluate(inf, node, &plan->context->selection, plan->math, plan->nodes[n].packed,
-                                         plan->nodes[n].planned, &layout->arena);
+        status =
+            rnnp_inference_evaluate(inf, node, &plan->context->selection, plan->math, &plan->nodes[n], &layout->arena);
         if (status != RNNP_OK) return status;
         layout->evaluated[n] = 1;
     }
@@ -161,8 +161,7 @@ static int can_overwrite(const rnnp_layout *layout, const lifetimes *lt, const r
     const int32_t root = layout->root[in];
     const rnnp_meta *a = &layout->inf.meta[in], *b = &layout->inf.meta[out];
     return layout->storage[root] == RNNP_STORE_COMPUTED && lt->last[root] == call && !lt->is_output[root] &&
-           a->rank == b->rank && memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0 &&
-           rnnp_dtype_bytes(a->dtype) == rnnp_dtype_bytes(b->dtype);
+           rnnp_same_dims(a, b) && rnnp_dtype_bytes(a->dtype) == rnnp_dtype_bytes(b->dtype);
 }
 
 static void merge_in_place(rnnp_layout *layout, lifetimes *lt)
@@ -252,26 +251,41 @@ rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *nod
     }
     prepare.inputs = in;
     prepare.threads = layout->threads;
-    prepare.planned = layout->plan->nodes[node - layout->plan->model->nodes].planned;
+    prepare.planned = layout->plan->nodes[node - layout->plan->model->nodes].planned.own;
     return prepare;
 }
 
-/* One place for all that run in turn; those of a stack lie behind each other. */
-static void measure_workspace(rnnp_layout *layout)
+/* Plans a call's node for these shapes; inf.in and inf.out are its metas after that. */
+static rnnp_status plan_call(rnnp_layout *layout, const rnnp_node *node, rnnp_prepare *prepare, rnnp_planned *planned)
 {
-    const rnnp_model *model = layout->plan->model;
+    gather(layout, node);
+    *prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
+    if (!node->op->plan) return RNNP_OK;
+    planned->own = rnnp_arena_alloc(layout->plan->context, &layout->arena, node->op->plan_bytes);
+    if (!planned->own) return RNNP_ERR_MEMORY;
+    rnnp_node_plan(prepare, planned);
+    prepare->planned = planned->own;
+    return RNNP_OK;
+}
+
+/* Plans all calls and places their scratch: in one place for all that run in turn; that of a stack lies behind each
+ * other. */
+static rnnp_status plan_calls(rnnp_layout *layout)
+{
+    rnnp_prepare prepare;
 
     for (size_t p = 0, end = 0; p < layout->n_calls; p++) {
-        const rnnp_node *node = &model->nodes[layout->order[p]];
+        const rnnp_node *node = &layout->plan->model->nodes[layout->order[p]];
+        const rnnp_status status = plan_call(layout, node, &prepare, &layout->planned[p]);
 
+        if (status != RNNP_OK) return status;
         end = layout->stack[p] ? 0 : end;
         layout->workspace[p] = end;
         if (!node->op->workspace_bytes) continue;
-        gather(layout, node);
-        const rnnp_prepare prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
         end = rnnp_align64(rnnp_add_bytes(end, node->op->workspace_bytes(&prepare, layout->inf.out)));
         if (end > layout->workspace_bytes) layout->workspace_bytes = end;
     }
+    return RNNP_OK;
 }
 
 static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
@@ -297,8 +311,9 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
     choose_calls(layout);
     if ((status = rnnp_layout_order(layout)) != RNNP_OK) return status;
     layout->workspace = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->workspace);
-    if (!layout->workspace) return RNNP_ERR_MEMORY;
-    measure_workspace(layout);
+    layout->planned = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->planned);
+    if (!layout->workspace || !layout->planned) return RNNP_ERR_MEMORY;
+    if ((status = plan_calls(layout)) != RNNP_OK) return status;
     return place(layout);
 }
 

@@ -2,52 +2,17 @@
  *
  * Building a model: values, nodes, inputs, constants, outputs. A call that fails leaves the graph as it was.
  */
+#include "../file.h"
 #include "../packed/packed.h"
 #include "engine.h"
+#include "visit.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { OPSET_FIRST = 7, OPSET_LAST = 22, ATTRS_MAX = 64 };
 
-/* ---- Memory ---- */
-
-/* Whether that much more memory is within the limits of what is being loaded. */
-static int within_budget(const rnnp_model *model, size_t bytes)
-{
-    if (!model->budget || rnnp_budget_take(model->budget, bytes)) return 1;
-    rnnp_fail(model->context, RNNP_ERR_LIMIT, RNNP_BUDGET_BYTES, model->budget->max_bytes);
-    return 0;
-}
-
-void *rnnp_model_alloc(rnnp_model *model, size_t bytes)
-{
-    return within_budget(model, rnnp_align64(bytes)) ? rnnp_arena_alloc(model->context, &model->blocks, bytes) : NULL;
-}
-
-void *rnnp_model_calloc(rnnp_model *model, size_t count, size_t bytes)
-{
-    size_t total;
-
-    if (rnnp_mul_overflow(count, bytes, &total)) total = SIZE_MAX;
-    void *p = rnnp_model_alloc(model, total);
-    return p ? memset(p, 0, total) : NULL;
-}
-
-void rnnp_model_give_back(rnnp_model *model, const void *p, size_t bytes)
-{
-    if (rnnp_arena_release(model->context, p, bytes) && model->budget) model->budget->bytes -= rnnp_align64(bytes);
-}
-
-static void *copy_bytes(rnnp_model *model, const void *source, size_t bytes)
-{
-    void *p = rnnp_model_alloc(model, bytes);
-
-    if (p && bytes) memcpy(p, source, bytes);
-    return p;
-}
-
-const char *rnnp_model_string(rnnp_model *model, const char *s) { return copy_bytes(model, s, strlen(s) + 1); }
+/* ---- Names, and room for more ---- */
 
 /* "<base>_7", or "<base>:1" */
 static const char *numbered(rnnp_model *model, const char *base, char separator, size_t number)
@@ -59,40 +24,18 @@ static const char *numbered(rnnp_model *model, const char *base, char separator,
     return s;
 }
 
-/* Makes room for `more` items beyond count. items is the address of the array's pointer, whatever its type
- * (read and written as bytes), and changes only on success. */
-static rnnp_status grow(rnnp_model *model, void *items, size_t count, size_t more, size_t *capacity, size_t item_bytes)
-{
-    size_t need, wanted, bytes;
-    void *smaller, *larger;
-
-    if (rnnp_add_overflow(count, more, &need) || rnnp_mul_overflow(need, 2, &wanted) ||
-        rnnp_mul_overflow(wanted < 16 ? 16 : wanted, item_bytes, &bytes))
-        return rnnp_fail(model->context, RNNP_ERR_MEMORY, "the model has too many values or nodes");
-    if (need <= *capacity) return RNNP_OK;
-    larger = within_budget(model, bytes) ? rnnp_alloc(model->context, bytes) : NULL;
-    if (!larger) return RNNP_ERR_MEMORY;
-    memcpy(&smaller, items, sizeof smaller);
-    if (count) memcpy(larger, smaller, count * item_bytes);
-    rnnp_free(model->context, smaller, *capacity * item_bytes);
-    if (model->budget) model->budget->bytes -= *capacity * item_bytes;
-    memcpy(items, &larger, sizeof larger);
-    *capacity = bytes / item_bytes;
-    return RNNP_OK;
-}
-
 #define GROW(model, field, more) \
-    grow(model, &(model)->field, (model)->n_##field, more, &(model)->cap_##field, sizeof *(model)->field)
+    rnnp_model_grow(model, &(model)->field, (model)->n_##field, more, &(model)->cap_##field, sizeof *(model)->field)
 
 static rnnp_status grow_names(rnnp_model *model, rnnp_name_table *t, size_t more)
 {
     const size_t n = t->set.n;
     rnnp_status status;
 
-    if ((status = grow(model, &t->set.name, n, more, &t->cap_name, sizeof *t->set.name)) != RNNP_OK ||
-        (status = grow(model, &t->set.fork, n, more, &t->cap_fork, sizeof *t->set.fork)) != RNNP_OK)
+    if ((status = rnnp_model_grow(model, &t->set.name, n, more, &t->cap_name, sizeof *t->set.name)) != RNNP_OK ||
+        (status = rnnp_model_grow(model, &t->set.fork, n, more, &t->cap_fork, sizeof *t->set.fork)) != RNNP_OK)
         return status;
-    return grow(model, &t->number, n, more, &t->cap_number, sizeof *t->number);
+    return rnnp_model_grow(model, &t->number, n, more, &t->cap_number, sizeof *t->number);
 }
 
 /* Room must have been made. */
@@ -107,6 +50,17 @@ static void free_names(const rnnp_context *context, rnnp_name_table *t)
     rnnp_free(context, t->set.fork, t->cap_fork * sizeof *t->set.fork);
     rnnp_free(context, t->number, t->cap_number * sizeof *t->number);
 }
+
+rnnp_status rnnp_model_set_producer(rnnp_model *model, const char *name)
+{
+    const char *copy = rnnp_model_string(model, name ? name : "");
+
+    if (!copy) return RNNP_ERR_MEMORY;
+    model->producer = copy;
+    return RNNP_OK;
+}
+
+const rnnp_model_calls rnnp_model_calls_table = {rnnp_model_set_producer, rnnp_model_visit, rnnp_file_replace};
 
 rnnp_status rnnp_model_create(const rnnp_context *context, rnnp_model **model)
 {
@@ -139,15 +93,6 @@ void rnnp_model_destroy(rnnp_model *model)
     free_names(context, &model->output_names);
     free_names(context, &model->symbol_names);
     rnnp_free(context, model, sizeof *model);
-}
-
-rnnp_status rnnp_model_set_producer(rnnp_model *model, const char *name)
-{
-    const char *copy = rnnp_model_string(model, name ? name : "");
-
-    if (!copy) return RNNP_ERR_MEMORY;
-    model->producer = copy;
-    return RNNP_OK;
 }
 
 /* ---- Checks ---- */
@@ -297,7 +242,8 @@ static rnnp_status add_constant(rnnp_model *model, const char *name, const rnnp_
     info.meta = (rnnp_meta){.dtype = tensor->dtype, .rank = tensor->rank};
     memcpy(info.meta.dim, tensor->shape, tensor->rank * sizeof *tensor->shape);
     atomic_init(&info.sealed, (unsigned char)sealed);
-    info.meta.known = sealed && !must_be_copied(tensor->dtype) ? tensor->data : copy_bytes(model, tensor->data, bytes);
+    info.meta.known =
+        sealed && !must_be_copied(tensor->dtype) ? tensor->data : rnnp_model_copy(model, tensor->data, 1, bytes);
     if (!info.meta.known) return RNNP_ERR_MEMORY;
     if ((status = grow_values(model, 1)) != RNNP_OK) return status;
     *value = add_value(model, &info);
@@ -341,12 +287,11 @@ rnnp_status rnnp_model_add_output(rnnp_model *model, const char *name, rnnp_valu
 static rnnp_status check_node(const rnnp_model *model, const rnnp_node *node, const rnnp_attr *attrs, size_t n_attrs)
 {
     const rnnp_operator *op = node->op;
-    const int last = op->until_opset ? op->until_opset : OPSET_LAST;
     rnnp_status status;
 
-    if (node->opset < OPSET_FIRST || node->opset > last)
+    if (node->opset < OPSET_FIRST || node->opset > OPSET_LAST)
         return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED, "opset %d is outside %d to %d", node->opset,
-                              OPSET_FIRST, last);
+                              OPSET_FIRST, OPSET_LAST);
     if (node->n_inputs < op->min_inputs || (op->max_inputs != 255 && node->n_inputs > op->max_inputs))
         return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "%zu inputs where %d to %d are expected",
                               node->n_inputs, op->min_inputs, op->max_inputs);
@@ -432,8 +377,8 @@ rnnp_status rnnp_model_add_node(rnnp_model *model, const char *op, int opset, co
         return rnnp_fail(model->context, RNNP_ERR_LIMIT, RNNP_BUDGET_NODES, model->budget->max_nodes);
     node.serial = model->n_nodes;
     node.name = name && *name ? rnnp_model_string(model, name) : numbered(model, op, '_', model->n_nodes);
-    node.inputs = copy_bytes(model, inputs, n_inputs * sizeof *inputs);
-    node.outputs = copy_bytes(model, outputs, n_outputs * sizeof *outputs);
+    node.inputs = rnnp_model_copy(model, inputs, n_inputs, sizeof *inputs);
+    node.outputs = rnnp_model_copy(model, outputs, n_outputs, sizeof *outputs);
     if (!node.name || !node.inputs || !node.outputs) return RNNP_ERR_MEMORY;
 
     if ((status = check_node(model, &node, attrs, n_attrs)) != RNNP_OK ||

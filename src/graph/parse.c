@@ -56,57 +56,37 @@ rnnp_status rnnp_attr_check(const rnnp_model *model, const rnnp_node *node, cons
 
 /* ---- Copies ---- */
 
-/* count items at *list; they become a copy. */
-static int copy_list(rnnp_model *model, const void *list, size_t count, size_t bytes, void **copy)
-{
-    size_t total;
-
-    if (rnnp_mul_overflow(count, bytes, &total)) total = SIZE_MAX;
-    *copy = rnnp_model_alloc(model, total);
-    if (*copy && total) memcpy(*copy, list, total);
-    return *copy != NULL;
-}
-
 static int copy_strings(rnnp_model *model, rnnp_attr *attr)
 {
-    void *list;
+    const char **strings = rnnp_model_copy(model, attr->strings, attr->count, sizeof *strings);
 
-    if (!copy_list(model, attr->strings, attr->count, sizeof *attr->strings, &list)) return 0;
-    const char **strings = list;
-    for (size_t i = 0; i < attr->count; i++) {
+    attr->strings = strings;
+    for (size_t i = 0; strings && i < attr->count; i++) {
         if (!(strings[i] = rnnp_model_string(model, strings[i]))) return 0;
     }
-    attr->strings = strings;
-    return 1;
+    return strings != NULL;
 }
 
 static int copy_tensor(rnnp_model *model, rnnp_attr *attr)
 {
-    const size_t elements = rnnp_tensor_elements(attr->tensor);
-    void *copy;
+    rnnp_tensor *copy = rnnp_model_copy(model, attr->tensor, 1, sizeof *copy);
 
-    if (!copy_list(model, attr->tensor, 1, sizeof *attr->tensor, &copy)) return 0;
-    rnnp_tensor *tensor = copy;
-    attr->tensor = tensor;
-    return copy_list(model, tensor->data, elements, rnnp_dtype_bytes(tensor->dtype), &tensor->data);
+    if (!copy) return 0;
+    attr->tensor = copy;
+    copy->data = rnnp_model_copy(model, copy->data, rnnp_tensor_elements(copy), rnnp_dtype_bytes(copy->dtype));
+    return copy->data != NULL;
 }
 
 /* What the attribute points to; its kind has been checked. */
 static int copy_attr(rnnp_model *model, rnnp_attr *attr)
 {
-    void *list;
-
     if (!(attr->name = rnnp_model_string(model, attr->name))) return 0;
     switch (attr->kind) {
     case RNNP_ATTR_STRING: return (attr->s = rnnp_model_string(model, attr->s)) != NULL;
     case RNNP_ATTR_INTS:
-        if (!copy_list(model, attr->ints, attr->count, sizeof *attr->ints, &list)) return 0;
-        attr->ints = list;
-        return 1;
+        return (attr->ints = rnnp_model_copy(model, attr->ints, attr->count, sizeof *attr->ints)) != NULL;
     case RNNP_ATTR_FLOATS:
-        if (!copy_list(model, attr->floats, attr->count, sizeof *attr->floats, &list)) return 0;
-        attr->floats = list;
-        return 1;
+        return (attr->floats = rnnp_model_copy(model, attr->floats, attr->count, sizeof *attr->floats)) != NULL;
     case RNNP_ATTR_STRINGS: return copy_strings(model, attr);
     case RNNP_ATTR_TENSOR: return copy_tensor(model, attr);
     default: return 1;
@@ -115,11 +95,9 @@ static int copy_attr(rnnp_model *model, rnnp_attr *attr)
 
 rnnp_attr *rnnp_attrs_copy(rnnp_model *model, const rnnp_attr *attrs, size_t n)
 {
-    void *list;
+    rnnp_attr *copy = rnnp_model_copy(model, attrs, n, sizeof *copy);
 
-    if (!copy_list(model, attrs, n, sizeof *attrs, &list)) return NULL;
-    rnnp_attr *copy = list;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; copy && i < n; i++) {
         if (!copy_attr(model, &copy[i])) return NULL;
     }
     return copy;

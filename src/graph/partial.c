@@ -136,9 +136,7 @@ static void spread(const rnnp_inference *inf, const rnnp_node *node, size_t i, u
     const uint8_t *from = part_of(inf, node, i)->unsure;
     rnnp_walk walk;
 
-    rnnp_walk_init(&walk, &y, 1);
-    rnnp_walk_broadcast(&walk, &y, 0, &x);
-    rnnp_walk_begin(&walk, 0);
+    rnnp_walk_over(&walk, &y, (const rnnp_tensor *[]){&x}, 1, 0);
     for (; walk.rows; rnnp_walk_next(&walk)) unsure[walk.row] |= from[walk.offset[0]];
 }
 
@@ -175,16 +173,11 @@ static int determined(const rnnp_model *model, const char *op, int64_t a, int64_
 static void settle_symbols(rnnp_inference *inf, const rnnp_node *node, const void *const *data, void *result,
                            uint8_t *unsure)
 {
+    const rnnp_tensor u = rnnp_meta_tensor(&inf->in[0], NULL), v = rnnp_meta_tensor(&inf->in[1], NULL);
     const rnnp_tensor y = rnnp_meta_tensor(&inf->out[0], NULL);
     rnnp_walk walk;
 
-    rnnp_walk_init(&walk, &y, 2);
-    for (size_t k = 0; k < 2; k++) {
-        const rnnp_tensor x = rnnp_meta_tensor(&inf->in[k], NULL);
-
-        rnnp_walk_broadcast(&walk, &y, k, &x);
-    }
-    rnnp_walk_begin(&walk, 0);
+    rnnp_walk_over(&walk, &y, (const rnnp_tensor *[]){&u, &v}, 2, 0);
     for (; walk.rows; rnnp_walk_next(&walk)) {
         const int64_t a = ((const int64_t *)data[0])[walk.offset[0]], b = ((const int64_t *)data[1])[walk.offset[1]];
         int64_t known;
@@ -215,8 +208,7 @@ static rnnp_status computed_elements(rnnp_inference *inf, const rnnp_node *node)
         spread(inf, node, i, unsure);
         if (!(inf->in[i].known = with_ones(inf, &inf->in[i], part))) return RNNP_ERR_MEMORY;
     }
-    const rnnp_status status =
-        rnnp_inference_evaluate(inf, node, &context->selection, RNNP_MATH_U35, NULL, NULL, inf->arena);
+    const rnnp_status status = rnnp_inference_evaluate(inf, node, &context->selection, RNNP_MATH_U35, NULL, inf->arena);
     if (status != RNNP_OK) return status;
     void *result = inf->out_tensor[0].data;
     if (integers) settle_symbols(inf, node, given, result, unsure);

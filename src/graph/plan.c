@@ -22,20 +22,34 @@ rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node)
                           .tuning = plan->tuning.off ? NULL : &plan->tuning};
 }
 
+void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning)
+{
+    tuning->batch_symbol = tuning->steps_symbol = 0;
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        if (!node->op->batch_axis || node->input_metas[0].rank != 3) continue;
+        const int rows = node->op->batch_axis(node, 0, 0), time = 1 - rows;
+        const int64_t *x = node->input_metas[0].dim;
+        tuning->batch_symbol = rnnp_dim_is_symbol(x[rows]) ? x[rows] : 0;
+        tuning->steps_symbol = rnnp_dim_is_symbol(x[time]) ? x[time] : 0;
+        return;
+    }
+}
+
 /* The plan without its block: everything that planning a node asks for. */
 static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options *given, rnnp_plan *plan)
 {
     const size_t team = rnnp_team_threads(model->context->team);
     rnnp_plan_options o;
-
-    const rnnp_status status = RNNP_STRUCT_READ(model->context, rnnp_plan_options, given, &o);
+    rnnp_status status = RNNP_STRUCT_READ(model->context, rnnp_plan_options, given, &o);
 
     if (status != RNNP_OK) return status;
     if (o.math != RNNP_MATH_U35 && o.math != RNNP_MATH_U10 && o.math != RNNP_MATH_FAST)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "plan options: unknown math class %d", (int)o.math);
     if (o.effort != RNNP_EFFORT_NONE && o.effort != RNNP_EFFORT_CACHED)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "plan options: unknown effort %d", (int)o.effort);
-    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+    if ((status = rnnp_model_need_closed(model)) != RNNP_OK) return status;
     *plan = (rnnp_plan){.context = model->context,
                         .model = model,
                         .math = o.math,
@@ -49,91 +63,99 @@ static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options
     return plan->tuning.off ? RNNP_OK : rnnp_records_host(model->context, &plan->tuning.host);
 }
 
-/* ---- Memory: the head of the plan, then what each node needs, on cache lines ---- */
+/* ---- Drafts: nodes planned, with memory that is not yet the plan's ---- */
 
-typedef struct room {
-    size_t packed;                 /* bytes of the packed block, wherever it is */
-    size_t planned;                /* bytes of op->plan */
+typedef struct draft {
+    rnnp_planned planned;
     const rnnp_packed_block *file; /* the block of the model's file that fits, or NULL */
-} room;
+} draft;
 
 static size_t head_bytes(const rnnp_model *model)
 {
     return rnnp_align64(sizeof(rnnp_plan) + model->n_nodes * sizeof(rnnp_plan_node));
 }
 
-static room room_of(const rnnp_plan *plan, const rnnp_node *node)
+/* What a node needs in the plan: its own and the packed block, on cache lines. */
+static size_t node_bytes(const rnnp_node *node, const draft *d)
 {
+    if (!d->planned.pack_bytes) return 0;
+    return rnnp_add_bytes(rnnp_align64(node->op->plan_bytes), d->file ? 0 : rnnp_align64(d->planned.pack_bytes));
+}
+
+static rnnp_status draft_node(const rnnp_plan *plan, const rnnp_node *node, struct rnnp_block **arena, draft *d)
+{
+    const struct rnnp_packed *file = plan->model->packed;
     const rnnp_prepare prepare = rnnp_plan_prepare(plan, node);
-    room r = {.packed = node->op->pack_bytes ? node->op->pack_bytes(&prepare) : 0};
 
-    if (r.packed) {
-        r.planned = node->op->plan_bytes;
-        r.file = rnnp_packed_find(plan->model->packed, &prepare, r.packed);
-    }
-    return r;
-}
-
-static size_t own_bytes(const room *r)
-{
-    return rnnp_add_bytes(rnnp_align64(r->planned), r->file ? 0 : rnnp_align64(r->packed));
-}
-
-static rnnp_status measure(rnnp_plan *plan)
-{
-    plan->bytes = head_bytes(plan->model);
-    for (size_t n = 0; n < plan->model->n_nodes; n++) {
-        const room r = room_of(plan, &plan->model->nodes[n]);
-
-        if (r.packed > SIZE_MAX / 2 || rnnp_add_overflow(plan->bytes, own_bytes(&r), &plan->bytes))
-            return rnnp_node_fail(plan->context, &plan->model->nodes[n], RNNP_ERR_MEMORY,
-                                  "the packed weights do not fit in memory");
-    }
+    if (!node->op->plan) return RNNP_OK;
+    d->planned.own = rnnp_arena_alloc(plan->context, arena, node->op->plan_bytes);
+    d->planned.layout = file ? rnnp_arena_calloc(plan->context, arena, RNNP_LAYOUT_CHARS, 1) : NULL;
+    if (!d->planned.own || (file && !d->planned.layout)) return RNNP_ERR_MEMORY;
+    rnnp_node_plan(&prepare, &d->planned);
+    d->file = d->planned.pack_bytes ? rnnp_packed_find(file, node, &d->planned) : NULL;
     return RNNP_OK;
+}
+
+/* Plans all nodes, and sets the bytes of the plan. */
+static rnnp_status draft_all(rnnp_plan *plan, struct rnnp_block **arena, draft **drafts)
+{
+    const rnnp_model *model = plan->model;
+    draft *d = *drafts = rnnp_arena_calloc(plan->context, arena, model->n_nodes, sizeof *d);
+    rnnp_status status = d ? RNNP_OK : RNNP_ERR_MEMORY;
+
+    plan->bytes = head_bytes(model);
+    for (size_t n = 0; n < model->n_nodes && status == RNNP_OK; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        if ((status = draft_node(plan, node, arena, &d[n])) != RNNP_OK) break;
+        if (d[n].planned.pack_bytes > SIZE_MAX / 2 ||
+            rnnp_add_overflow(plan->bytes, node_bytes(node, &d[n]), &plan->bytes))
+            return rnnp_node_fail(plan->context, node, RNNP_ERR_MEMORY, "the packed weights do not fit in memory");
+    }
+    return status;
 }
 
 /* ---- Packing ---- */
 
 /* A model with a packed file packs something itself: worth a line. */
-static void log_packing(const rnnp_plan *plan, const rnnp_prepare *prepare)
+static void log_packing(const rnnp_plan *plan, const rnnp_node *node, const draft *d)
 {
     const rnnp_context *context = plan->context;
-    char text[RNNP_LAYOUT_CHARS + RNNP_ERROR_CHARS], layout[RNNP_LAYOUT_CHARS] = "";
+    char text[RNNP_LAYOUT_CHARS + RNNP_ERROR_CHARS];
 
     if (!plan->model->packed || !context->log) return;
-    prepare->node->op->layout(prepare, layout, sizeof layout);
-    snprintf(text, sizeof text, "%s %.64s: packed from the original weights, %s has no block \"%s\"",
-             prepare->node->op->name, prepare->node->name, rnnp_packed_name(plan->model->packed), layout);
+    snprintf(text, sizeof text, "%s %.64s: packed from the original weights, %s has no block \"%s\"", node->op->name,
+             node->name, rnnp_packed_name(plan->model->packed), d->planned.layout);
     context->log(context->log_user, RNNP_LOG_INFO, text);
 }
 
-/* Everything that an execution will read of the node's constants has been compared with its checksum after this. */
-static rnnp_status plan_node(rnnp_plan *plan, size_t n, char **next)
+/* From a draft into the plan. Everything that an execution will read of the node's constants has been compared with its
+ * checksum after this. */
+static rnnp_status place_node(rnnp_plan *plan, size_t n, const draft *d, char **next)
 {
     const rnnp_model *model = plan->model;
     const rnnp_node *node = &model->nodes[n];
-    const rnnp_prepare prepare = rnnp_plan_prepare(plan, node);
-    const room r = room_of(plan, node);
     rnnp_plan_node *p = &plan->nodes[n];
     rnnp_status status = RNNP_OK;
 
-    *p = (rnnp_plan_node){.variant = node->op->variant ? node->op->variant(&prepare) : NULL, .in_file = r.file != NULL};
-    if (r.planned) {
-        node->op->plan(&prepare, *next);
-        p->planned = *next;
-        *next += rnnp_align64(r.planned);
+    *p = (rnnp_plan_node){.planned = d->planned, .in_file = d->file != NULL};
+    p->planned.layout = NULL;
+    p->planned.own = NULL;
+    if (d->planned.pack_bytes) {
+        p->planned.own = memcpy(*next, d->planned.own, node->op->plan_bytes);
+        *next += rnnp_align64(node->op->plan_bytes);
     }
-    if (r.file) {
-        p->packed = r.file->data;
-        return rnnp_packed_need(model, &prepare, r.file);
+    if (d->file) {
+        p->packed = d->file->data;
+        return rnnp_packed_need(model, node, &p->planned, d->file);
     }
     for (size_t i = 0; status == RNNP_OK && i < node->n_inputs; i++) {
         if (node->inputs[i] != RNNP_NONE) status = rnnp_constant_need(model, node->inputs[i]);
     }
-    if (status != RNNP_OK || !r.packed) return status;
-    log_packing(plan, &prepare);
+    if (status != RNNP_OK || !d->planned.pack_bytes) return status;
+    log_packing(plan, node, d);
     p->packed = *next;
-    *next += rnnp_align64(r.packed);
+    *next += rnnp_align64(d->planned.pack_bytes);
     return RNNP_OK;
 }
 
@@ -144,10 +166,11 @@ static void pack_parts(void *arg, size_t phase, size_t i, size_t n)
 
     (void)phase;
     for (size_t k = 0; k < plan->model->n_nodes; k++) {
-        const rnnp_prepare prepare = rnnp_plan_prepare(plan, &plan->model->nodes[k]);
+        const rnnp_node *node = &plan->model->nodes[k];
+        const rnnp_plan_node *p = &plan->nodes[k];
 
-        if (plan->nodes[k].packed && !plan->nodes[k].in_file)
-            prepare.node->op->pack(&prepare, (void *)plan->nodes[k].packed, (i + k) % n, n);
+        if (p->packed && !p->in_file)
+            node->op->pack(node, node->input_metas, p->planned.own, (void *)p->packed, (i + k) % n, n);
     }
 }
 
@@ -166,32 +189,29 @@ static void pack_all(rnnp_plan *plan)
 
 rnnp_status rnnp_plan_bytes(const rnnp_model *model, const rnnp_plan_options *options, size_t *bytes)
 {
+    struct rnnp_block *arena = NULL;
+    draft *drafts;
     rnnp_plan plan;
     rnnp_status status;
 
     if (!model) return RNNP_ERR_ARG;
     if (!bytes) return rnnp_fail(model->context, RNNP_ERR_ARG, "bytes is NULL");
-    if ((status = read_options(model, options, &plan)) == RNNP_OK && (status = measure(&plan)) == RNNP_OK)
-        *bytes = plan.bytes;
+    if ((status = read_options(model, options, &plan)) != RNNP_OK) return status;
+    if ((status = draft_all(&plan, &arena, &drafts)) == RNNP_OK) *bytes = plan.bytes;
+    rnnp_arena_free(model->context, &arena);
     return status;
 }
 
-rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *options, rnnp_plan **plan)
+/* One block with all of it. */
+static rnnp_status make(const rnnp_plan *head, const draft *drafts, rnnp_plan **plan)
 {
-    rnnp_plan head;
-    rnnp_status status;
+    rnnp_plan *p = rnnp_alloc(head->context, head->bytes);
+    rnnp_status status = RNNP_OK;
 
-    if (!plan) return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "plan is NULL") : RNNP_ERR_ARG;
-    *plan = NULL;
-    if (!model) return RNNP_ERR_ARG;
-    if ((status = read_options(model, options, &head)) != RNNP_OK || (status = measure(&head)) != RNNP_OK)
-        return status;
-
-    rnnp_plan *p = rnnp_alloc(head.context, head.bytes);
     if (!p) return RNNP_ERR_MEMORY;
-    *p = head;
-    char *next = (char *)p + head_bytes(model);
-    for (size_t n = 0; n < model->n_nodes && status == RNNP_OK; n++) status = plan_node(p, n, &next);
+    *p = *head;
+    char *next = (char *)p + head_bytes(head->model);
+    for (size_t n = 0; n < head->model->n_nodes && status == RNNP_OK; n++) status = place_node(p, n, &drafts[n], &next);
     if (status != RNNP_OK) {
         rnnp_free(p->context, p, p->bytes);
         return status;
@@ -201,6 +221,22 @@ rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *o
     return RNNP_OK;
 }
 
+rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *options, rnnp_plan **plan)
+{
+    struct rnnp_block *arena = NULL;
+    draft *drafts;
+    rnnp_plan head;
+    rnnp_status status;
+
+    if (!plan) return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "plan is NULL") : RNNP_ERR_ARG;
+    *plan = NULL;
+    if (!model) return RNNP_ERR_ARG;
+    if ((status = read_options(model, options, &head)) != RNNP_OK) return status;
+    if ((status = draft_all(&head, &arena, &drafts)) == RNNP_OK) status = make(&head, drafts, plan);
+    rnnp_arena_free(model->context, &arena);
+    return status;
+}
+
 void rnnp_plan_destroy(rnnp_plan *plan)
 {
     if (plan) rnnp_free(plan->context, plan, plan->bytes);
@@ -208,7 +244,7 @@ void rnnp_plan_destroy(rnnp_plan *plan)
 
 const char *rnnp_plan_node_variant(const rnnp_plan *plan, size_t node)
 {
-    return plan && node < plan->model->n_nodes ? plan->nodes[node].variant : NULL;
+    return plan && node < plan->model->n_nodes ? plan->nodes[node].planned.variant : NULL;
 }
 
 rnnp_weights_place rnnp_plan_node_place(const rnnp_plan *plan, size_t node)

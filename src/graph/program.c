@@ -30,7 +30,7 @@ static void *carve(cursor *c, size_t count, size_t bytes)
 /* Numbers that size the arrays. */
 typedef struct counts {
     size_t planned; /* bytes */
-    size_t calls, in_slots, out_slots, stateful, stateful_slots, binds, patches, copies, state_bytes;
+    size_t calls, in_slots, out_slots, binds, patches, copies, state_bytes;
 } counts;
 
 static int is_bound(const rnnp_layout *layout, int32_t root)
@@ -38,44 +38,26 @@ static int is_bound(const rnnp_layout *layout, int32_t root)
     return layout->storage[root] == RNNP_STORE_INPUT || layout->direct[root] >= 0;
 }
 
-static int has_state(const rnnp_layout *layout, const rnnp_node *node)
+/* Bytes of the state of the call at this position. */
+static size_t state_bytes(const rnnp_layout *layout, const rnnp_node *node, size_t position)
 {
-    return layout->is_stream && node->op->state_bytes;
-}
-
-static size_t state_bytes(const rnnp_layout *layout, const rnnp_node *node)
-{
-    const rnnp_prepare prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
-
-    return node->op->state_bytes(&prepare, layout->batch);
-}
-
-/* Of a node's own copy of what the plan wrote: here the batch and the steps are known, and may ask for another
- * choice. */
-static size_t planned_bytes(const rnnp_plan *plan, size_t n)
-{
-    return plan->nodes[n].planned ? rnnp_align64(plan->model->nodes[n].op->plan_bytes) : 0;
+    if (!layout->is_stream) return 0;
+    return layout->planned[position].row_bytes * node->op->state_arrays * layout->batch;
 }
 
 static counts count(const rnnp_layout *layout)
 {
     const rnnp_model *model = layout->plan->model;
-    counts c = {0};
+    counts c = {.calls = layout->n_calls};
 
-    for (size_t n = 0; n < model->n_nodes; n++) {
-        const rnnp_node *node = &model->nodes[n];
+    for (size_t p = 0; p < layout->n_calls; p++) {
+        const rnnp_node *node = &model->nodes[layout->order[p]];
 
-        if (!layout->called[n]) continue;
-        c.calls++;
-        c.planned += planned_bytes(layout->plan, n);
+        c.planned += rnnp_align64(node->op->plan_bytes);
         c.in_slots += rnnp_node_slots_in(node);
         c.out_slots += rnnp_node_slots_out(node);
         c.patches += node->n_inputs + node->n_outputs;
-        if (has_state(layout, node)) {
-            c.stateful++;
-            c.stateful_slots += rnnp_node_slots_in(node);
-            c.state_bytes += state_bytes(layout, node);
-        }
+        c.state_bytes += state_bytes(layout, node, p);
     }
     for (size_t v = 0; v < model->n_values; v++)
         c.binds += layout->root[v] == (int32_t)v && is_bound(layout, (int32_t)v);
@@ -87,8 +69,6 @@ static counts count(const rnnp_layout *layout)
 /* The arrays that filling in walks along. */
 typedef struct room {
     rnnp_tensor *in, *out;
-    rnnp_prepare *prepare;
-    rnnp_meta *prepare_in;
     char *activations, *workspace, *known, *planned;
 } room;
 
@@ -109,8 +89,6 @@ static void carve_all(rnnp_program *p, room *r, const counts *c, const rnnp_layo
     p->data = carve(at, model->n_values, sizeof *p->data);
     p->root = carve(at, model->n_values, sizeof *p->root);
     p->live = carve(at, model->n_values, 1);
-    r->prepare = carve(at, c->stateful, sizeof *r->prepare);
-    r->prepare_in = carve(at, c->stateful_slots, sizeof *r->prepare_in);
     p->state = carve(at, c->state_bytes, 1);
     p->backup = carve(at, c->state_bytes, 1);
     if (layout->is_stream) {
@@ -232,15 +210,10 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
             .team = team,
             .threads = layout->threads,
             .packed = plan->nodes[n].packed,
-            .planned = planned_bytes(plan, n) ? r->planned : NULL,
+            .planned = layout->planned[c].own ? memcpy(r->planned, layout->planned[c].own, node->op->plan_bytes) : NULL,
             .workspace = r->workspace + layout->workspace[c],
         };
-        if (call->exec.planned) {
-            const rnnp_prepare prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
-
-            node->op->plan(&prepare, r->planned);
-            r->planned += planned_bytes(plan, n);
-        }
+        r->planned += rnnp_align64(node->op->plan_bytes);
         r->in += rnnp_node_slots_in(node);
         r->out += rnnp_node_slots_out(node);
         for (size_t i = 0; i < node->n_inputs; i++) {
@@ -249,14 +222,11 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
         for (size_t i = 0; i < node->n_outputs; i++) {
             if (node->outputs[i] != RNNP_NONE) fill_tensor(p, layout, &call->outputs[i], node->outputs[i]);
         }
-        if (has_state(layout, node)) {
-            *r->prepare = rnnp_layout_prepare(layout, node, r->prepare_in);
-            r->prepare_in += rnnp_node_slots_in(node);
-            call->prepare = r->prepare++;
+        if (layout->is_stream && node->op->state_arrays) {
             call->starts_early = starts_early(layout, node);
             call->exec.state = p->state + p->state_bytes;
-            call->row_bytes = node->op->state_bytes(call->prepare, 1) / node->op->state_arrays;
-            p->state_bytes += node->op->state_bytes(call->prepare, layout->batch);
+            call->row_bytes = layout->planned[c].row_bytes;
+            p->state_bytes += state_bytes(layout, node, c);
         }
     }
 }

@@ -46,7 +46,7 @@ static const rnnp_node *try_axis(rnnp_time *time, const rnnp_model *model, size_
 static int has_state(const rnnp_model *model)
 {
     for (size_t n = 0; n < model->n_nodes; n++) {
-        if (model->nodes[n].op->state_bytes) return 1;
+        if (model->nodes[n].op->state_arrays) return 1;
     }
     return 0;
 }
@@ -185,8 +185,8 @@ static void find_batch(const rnnp_model *model, const rnnp_time *time, uint8_t *
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
 
-        for (size_t i = 0; node->op->state_bytes && i < node->n_inputs; i++) {
-            const int axis = node->inputs[i] == RNNP_NONE ? -1 : node->op->batch_axis(node, i);
+        for (size_t i = 0; node->op->state_arrays && i < node->n_inputs; i++) {
+            const int axis = node->inputs[i] == RNNP_NONE ? -1 : node->op->batch_axis(node, 0, i);
             const int64_t dim = axis < 0 ? 0 : node->input_metas[i].dim[axis];
 
             if (rnnp_dim_is_symbol(dim) && (size_t)(RNNP_SYMBOL - dim) < model->n_symbols)
@@ -358,43 +358,4 @@ rnnp_status rnnp_stream_step(rnnp_stream *stream, const rnnp_tensor *inputs, siz
 void rnnp_stream_reset(rnnp_stream *stream)
 {
     for (size_t row = 0; stream && row < stream->program.batch; row++) rnnp_program_reset(&stream->program, row);
-}
-
-/* ---- State ---- */
-
-size_t rnnp_stream_state_bytes(const rnnp_stream *stream)
-{
-    return stream ? rnnp_state_bytes(&stream->program, stream->program.batch) : 0;
-}
-
-rnnp_status rnnp_stream_save(const rnnp_stream *stream, void *state, size_t bytes)
-{
-    rnnp_status status;
-
-    if (!stream) return RNNP_ERR_ARG;
-    const rnnp_program *p = &stream->program;
-    if ((status = rnnp_state_check(p, state, bytes, p->batch)) != RNNP_OK) return status;
-    for (size_t row = 0; p->n_fresh && row < p->batch; row++) {
-        if ((status = rnnp_state_begun(p, row)) != RNNP_OK) return status;
-    }
-    if (bytes) {
-        memcpy(state, p->state, p->state_bytes);
-        rnnp_state_sign(p, state, bytes);
-    }
-    return RNNP_OK;
-}
-
-rnnp_status rnnp_stream_load(rnnp_stream *stream, const void *state, size_t bytes)
-{
-    rnnp_status status;
-
-    if (!stream) return RNNP_ERR_ARG;
-    rnnp_program *p = &stream->program;
-    if ((status = rnnp_state_check(p, state, bytes, p->batch)) != RNNP_OK ||
-        (status = rnnp_state_accept(p, state, bytes)) != RNNP_OK)
-        return status;
-    if (bytes) memcpy(p->state, state, p->state_bytes);
-    memset(p->fresh, 0, p->batch);
-    p->n_fresh = 0;
-    return RNNP_OK;
 }

@@ -54,9 +54,9 @@ static int elementwise(const rnnp_node *node, const int *in)
 static int channels_through_state(rnnp_time *time, const rnnp_node *node)
 {
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (time->in[i] != node->op->batch_axis(node, i) && (i == 0 || time->in[i] != RNNP_TIME_NONE)) return 0;
+        if (time->in[i] != node->op->batch_axis(node, 0, i) && (i == 0 || time->in[i] != RNNP_TIME_NONE)) return 0;
     }
-    for (size_t i = 0; i < node->n_outputs; i++) time->out[i] = node->op->batch_axis_out(node, i);
+    for (size_t i = 0; i < node->n_outputs; i++) time->out[i] = node->op->batch_axis(node, 1, i);
     return 1;
 }
 
@@ -100,9 +100,9 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
 
         if (axis < 0) return refuse(time, RNNP_TIME_ELSEWHERE);
         for (size_t i = 0; i < node->n_outputs; i++) time->out[i] = axis;
-    } else if (time->of_channels && node->op->state_bytes) {
+    } else if (time->of_channels && node->op->state_arrays) {
         if (!channels_through_state(time, node)) return 0;
-    } else if ((any || node->op->state_bytes) &&
+    } else if ((any || node->op->state_arrays) &&
                (reason = node->op->time(node, node->input_metas, time->in, time->out)) < 0) {
         return refuse(time, reason);
     }

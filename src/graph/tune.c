@@ -14,21 +14,6 @@ enum { MOST_SIZE = 1 << 20 };
 
 _Static_assert((int)RNNP_SHAPE_LAYERS == (int)RNNP_STACK_NODES, "every stack can be tuned");
 
-void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning)
-{
-    tuning->batch_symbol = tuning->steps_symbol = 0;
-    for (size_t n = 0; n < model->n_nodes; n++) {
-        const rnnp_node *node = &model->nodes[n];
-
-        if (!node->op->batch_axis || node->input_metas[0].rank != 3) continue;
-        const int rows = node->op->batch_axis(node, 0), time = 1 - rows;
-        const int64_t *x = node->input_metas[0].dim;
-        tuning->batch_symbol = rnnp_dim_is_symbol(x[rows]) ? x[rows] : 0;
-        tuning->steps_symbol = rnnp_dim_is_symbol(x[time]) ? x[time] : 0;
-        return;
-    }
-}
-
 /* ---- Stacks ---- */
 
 /* The stack of these layers, lowest first; 0 when they are not alike. */
@@ -187,9 +172,9 @@ rnnp_status rnnp_model_shapes(const rnnp_model *model, const size_t *batches, si
     if (!count || (most && !shapes))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "%s is NULL", count ? "shapes" : "count");
     if ((status = check_sizes(model->context, "batches", batches, n_batches)) != RNNP_OK ||
-        (status = check_sizes(model->context, "steps", steps, n_steps)) != RNNP_OK)
+        (status = check_sizes(model->context, "steps", steps, n_steps)) != RNNP_OK ||
+        (status = rnnp_model_need_closed(model)) != RNNP_OK)
         return status;
-    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
     const size_t distance = most ? shapes->struct_size : 0; /* from one of the caller's entries to the next */
     listing l = {
         .model = model, .batches = batches, .steps = steps, .n_steps = n_steps, .n_pairs = n_batches * n_steps};
@@ -210,7 +195,7 @@ rnnp_status rnnp_model_shapes(const rnnp_model *model, const size_t *batches, si
 
 /* ---- Looking at a plan ---- */
 
-void rnnp_found_explain(const rnnp_record_found *found, rnnp_explanation *e)
+static void explain_found(const rnnp_record_found *found, rnnp_explanation *e)
 {
     e->match = found->match;
     e->source = found->source;
@@ -221,6 +206,30 @@ void rnnp_found_explain(const rnnp_record_found *found, rnnp_explanation *e)
     e->default_ns = found->record->default_ns;
     e->batch = found->record->key.batch;
     e->steps = found->record->key.steps;
+}
+
+/* As a plan without records would have it, and as a call of this batch and steps; 0 for a node that is not tuned. */
+static int explain_node(const rnnp_plan *plan, size_t index, size_t batch, size_t steps, rnnp_explanation *e)
+{
+    const rnnp_plan_node *node = &plan->nodes[index];
+    rnnp_prepare prepare = rnnp_plan_prepare(plan, &plan->model->nodes[index]);
+    rnnp_tuning tuning = plan->tuning;
+    rnnp_record_found found = {.match = RNNP_MATCH_NONE};
+    rnnp_planned usual = {0}, chosen = {.found = &found};
+
+    tuning.batch = batch;
+    tuning.steps = steps;
+    tuning.call = 1;
+    prepare.tuning = prepare.tuning ? &tuning : NULL;
+    prepare.planned = node->planned.own;
+    rnnp_node_plan(&prepare, &chosen);
+    prepare.tuning = NULL;
+    prepare.planned = NULL;
+    rnnp_node_plan(&prepare, &usual);
+    e->usual = usual.variant;
+    e->variant = chosen.variant;
+    explain_found(&found, e);
+    return chosen.tuned;
 }
 
 static void explain_stack(const rnnp_plan *plan, size_t index, size_t batch, size_t steps, rnnp_explanation *e)
@@ -248,13 +257,9 @@ rnnp_status rnnp_plan_explain(const rnnp_plan *plan, size_t index, size_t batch,
     if (!plan) return RNNP_ERR_ARG;
     if (index >= plan->model->n_nodes)
         return rnnp_fail(plan->context, RNNP_ERR_ARG, "node %zu of %zu", index, plan->model->n_nodes);
-    const rnnp_node *node = &plan->model->nodes[index];
-    rnnp_prepare prepare = rnnp_plan_prepare(plan, node);
-
-    prepare.planned = plan->nodes[index].planned;
     rnnp_explanation full = {.match = RNNP_MATCH_NONE};
-    if (!node->op->explain || !node->op->explain(&prepare, batch, steps, &full))
-        return rnnp_node_fail(plan->context, node, RNNP_ERR_ARG,
+    if (!explain_node(plan, index, batch, steps, &full))
+        return rnnp_node_fail(plan->context, &plan->model->nodes[index], RNNP_ERR_ARG,
                               "is neither a recurrent layer nor a product with constant weights");
     explain_stack(plan, index, batch, steps, &full);
     return RNNP_STRUCT_WRITE(plan->context, rnnp_explanation, &full, explanation);

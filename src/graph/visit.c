@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "visit.h"
 
-#include "../file.h"
 #include "engine.h"
 
 typedef struct walk {
@@ -93,12 +92,10 @@ rnnp_status rnnp_model_visit(const rnnp_model *model, const rnnp_visitor *visito
     walk w = {.model = model, .visitor = visitor};
     rnnp_status status;
 
-    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
-    if ((status = begin(&w, &arena)) == RNNP_OK && (status = walk_inputs(&w)) == RNNP_OK &&
-        (status = walk_constants(&w)) == RNNP_OK && (status = walk_nodes(&w)) == RNNP_OK)
+    if ((status = rnnp_model_need_closed(model)) == RNNP_OK && (status = begin(&w, &arena)) == RNNP_OK &&
+        (status = walk_inputs(&w)) == RNNP_OK && (status = walk_constants(&w)) == RNNP_OK &&
+        (status = walk_nodes(&w)) == RNNP_OK)
         status = walk_outputs(&w);
     rnnp_arena_free(model->context, &arena);
     return status;
 }
-
-const rnnp_model_calls rnnp_model_calls_table = {rnnp_model_set_producer, rnnp_model_visit, rnnp_file_replace};

@@ -23,15 +23,6 @@ static const struct {
     {"Squeeze", 13, "axes"},   {"Unsqueeze", 13, "axes"},
 };
 
-/* Operators that are younger than the lowest opset: the model API does not mind, a file must have them. */
-static const struct {
-    const char *op;
-    int opset;
-} births[] = {
-    {"ConstantOfShape", 9}, {"Expand", 8}, {"GreaterOrEqual", 12},  {"LessOrEqual", 12}, {"Mod", 10}, {"Range", 11},
-    {"Round", 11},          {"Sign", 9},   {"ThresholdedRelu", 10}, {"Where", 9},
-};
-
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
 static int has_attr(const rnnp_node *node, const char *name)
@@ -42,12 +33,10 @@ static int has_attr(const rnnp_node *node, const char *name)
     return i < node->n_attrs;
 }
 
+/* The model API does not mind operators that are younger than their opset; a file must have them. */
 static int needed_opset(const rnnp_node *node)
 {
-    size_t i = 0;
-
-    while (i < COUNT(births) && strcmp(births[i].op, node->op->name) != 0) i++;
-    return i < COUNT(births) && births[i].opset > node->opset ? births[i].opset : node->opset;
+    return node->op->since_opset > node->opset ? node->op->since_opset : node->opset;
 }
 
 /* The first opset after its own, up to `last`, in which the node would be another; 0 for none. */

@@ -1,41 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checksums, the choice of blocks, and what the public header tells about them.
+ * The choice of blocks, and whether they are what they should be.
  */
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "../fpmode.h"
-#include "../structs.h"
 #include "packed.h"
 
 #include <string.h>
 
-uint64_t rnnp_packed_checksum(const void *bytes, size_t size) { return XXH3_64bits(bytes, size); }
-
-const char *rnnp_packed_name(const struct rnnp_packed *packed) { return packed ? packed->name : ""; }
-
-/* ---- Blocks ---- */
-
-const rnnp_packed_block *rnnp_packed_find(const struct rnnp_packed *packed, const rnnp_prepare *prepare, size_t bytes)
+const rnnp_packed_block *rnnp_packed_find(const struct rnnp_packed *packed, const rnnp_node *node,
+                                          const rnnp_planned *planned)
 {
-    char layout[RNNP_LAYOUT_CHARS] = "";
     size_t first = 0, end = packed ? packed->n_blocks : 0;
 
     while (first < end) { /* the node's first block */
         const size_t middle = first + (end - first) / 2;
 
-        if (packed->blocks[middle].node < prepare->node->serial)
+        if (packed->blocks[middle].node < node->serial)
             first = middle + 1;
         else
             end = middle;
     }
-    if (!packed || first == packed->n_blocks || packed->blocks[first].node != prepare->node->serial) return NULL;
-    prepare->node->op->layout(prepare, layout, sizeof layout);
-    for (size_t i = first; i < packed->n_blocks && packed->blocks[i].node == prepare->node->serial; i++) {
+    if (!packed || first == packed->n_blocks || packed->blocks[first].node != node->serial) return NULL;
+    for (size_t i = first; i < packed->n_blocks && packed->blocks[i].node == node->serial; i++) {
         const rnnp_packed_block *block = &packed->blocks[i];
 
-        if (block->bytes == bytes && strcmp(block->layout, layout) == 0) return block;
+        if (block->bytes == planned->pack_bytes && strcmp(block->layout, planned->layout) == 0) return block;
     }
     return NULL;
 }
@@ -50,10 +39,10 @@ static rnnp_status check_block(const struct rnnp_packed *packed, const char *nod
     return RNNP_OK;
 }
 
-/* Packs the originals as `prepare` says, which is how the block is packed, too. */
-static rnnp_status compare_block(const rnnp_model *model, const rnnp_prepare *prepare, rnnp_packed_block *block)
+/* Packs the originals as planned, which is how the block is packed, too. */
+static rnnp_status compare_block(const rnnp_model *model, const rnnp_node *node, const rnnp_planned *planned,
+                                 rnnp_packed_block *block)
 {
-    const rnnp_node *node = prepare->node;
     rnnp_status status = RNNP_OK;
 
     if (atomic_load_explicit(&block->compared, memory_order_acquire)) return RNNP_OK;
@@ -64,7 +53,7 @@ static rnnp_status compare_block(const rnnp_model *model, const rnnp_prepare *pr
     void *packed = rnnp_calloc(model->context, block->bytes);
     if (!packed) return RNNP_ERR_MEMORY;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
-    node->op->pack(prepare, packed, 0, 1);
+    node->op->pack(node, node->input_metas, planned->own, packed, 0, 1);
     rnnp_fpmode_set(mode);
     if (memcmp(packed, block->data, block->bytes) != 0)
         status = rnnp_fail(model->context, RNNP_ERR_FORMAT,
@@ -76,62 +65,56 @@ static rnnp_status compare_block(const rnnp_model *model, const rnnp_prepare *pr
     return status;
 }
 
-rnnp_status rnnp_packed_need(const rnnp_model *model, const rnnp_prepare *prepare, const rnnp_packed_block *block)
+rnnp_status rnnp_packed_need(const rnnp_model *model, const rnnp_node *node, const rnnp_planned *planned,
+                             const rnnp_packed_block *block)
 {
     const struct rnnp_packed *packed = model->packed;
     rnnp_packed_block *own = &packed->blocks[block - packed->blocks];
-    const rnnp_status status = check_block(packed, prepare->node->name, own);
+    const rnnp_status status = check_block(packed, node->name, own);
 
-    return status == RNNP_OK && packed->compare ? compare_block(model, prepare, own) : status;
+    return status == RNNP_OK && packed->compare ? compare_block(model, node, planned, own) : status;
 }
 
-/* ---- Public ---- */
+/* ---- All blocks ---- */
 
-static rnnp_status check_closed(const rnnp_model *model)
+/* Whether this library makes the block: then the node is planned as it does. Any instruction set of this build may be
+ * the one it is for. */
+static int plan_of_block(const rnnp_model *model, const rnnp_node *node, const rnnp_packed_block *block,
+                         rnnp_planned *planned)
 {
-    return model->closed == RNNP_MODEL_CLOSED ? RNNP_OK
-                                              : rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
-}
-
-/* The node of a block: its index in the model; n_nodes when closing has removed it. */
-static size_t node_of(const rnnp_model *model, const rnnp_packed_block *block)
-{
-    size_t first = 0, end = model->n_nodes;
-
-    while (first < end) { /* serials grow along the nodes */
-        const size_t middle = first + (end - first) / 2;
-
-        if (model->nodes[middle].serial < block->node)
-            first = middle + 1;
-        else
-            end = middle;
-    }
-    return first < model->n_nodes && model->nodes[first].serial == block->node ? first : model->n_nodes;
-}
-
-/* The checksum of a block, and what it is made of. Any instruction set of this build may be the one it is for. */
-static rnnp_status verify_block(const rnnp_model *model, rnnp_packed_block *block)
-{
-    const size_t n = node_of(model, block);
-    const rnnp_node *node = n < model->n_nodes ? &model->nodes[n] : NULL;
-    char layout[RNNP_LAYOUT_CHARS];
-    const rnnp_status status = check_block(model->packed, node ? node->name : "", block);
-
-    if (status != RNNP_OK || !node) /* nobody has a use for a block of no node */
-        return status;
-    for (int isa = -1; node->op->pack_bytes && isa < RNNP_ISA_COUNT; isa++) {
+    for (int isa = -1; isa < RNNP_ISA_COUNT; isa++) {
         rnnp_selection select = model->context->selection;
 
         if (isa >= 0) rnnp_select_isa((rnnp_isa)isa, &select);
-        const rnnp_prepare prepare = rnnp_packed_prepare(model, node, &select);
-        if (node->op->pack_bytes(&prepare) != block->bytes) continue;
-        node->op->layout(&prepare, layout, sizeof layout);
-        if (strcmp(layout, block->layout) == 0) return compare_block(model, &prepare, block);
+        const rnnp_prepare prepare = rnnp_node_prepare(model, node, &select);
+        rnnp_node_plan(&prepare, planned);
+        if (planned->pack_bytes && planned->pack_bytes == block->bytes && strcmp(planned->layout, block->layout) == 0)
+            return 1;
     }
-    return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED,
-                     "%s: the packed weights of node %.40s have a layout that this library does not make, so they "
-                     "cannot be compared with the weights: %.60s",
-                     model->packed->name, node->name, block->layout);
+    return 0;
+}
+
+/* The checksum of a block, and what it is made of. */
+static rnnp_status verify_block(const rnnp_model *model, rnnp_packed_block *block)
+{
+    const size_t n = rnnp_packed_node(model, block);
+    const rnnp_node *node = n < model->n_nodes ? &model->nodes[n] : NULL;
+    char layout[RNNP_LAYOUT_CHARS] = "";
+    rnnp_status status = check_block(model->packed, node ? node->name : "", block);
+
+    if (status != RNNP_OK || !node) /* nobody has a use for a block of no node */
+        return status;
+    rnnp_planned planned = {.layout = layout, .own = rnnp_alloc(model->context, node->op->plan_bytes + 1)};
+    if (!planned.own) return RNNP_ERR_MEMORY;
+    if (plan_of_block(model, node, block, &planned))
+        status = compare_block(model, node, &planned, block);
+    else
+        status = rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED,
+                           "%s: the packed weights of node %.40s have a layout that this library does not make, so "
+                           "they cannot be compared with the weights: %.60s",
+                           model->packed->name, node->name, block->layout);
+    rnnp_free(model->context, planned.own, node->op->plan_bytes + 1);
+    return status;
 }
 
 rnnp_status rnnp_packed_verify(const rnnp_model *model)
@@ -139,7 +122,7 @@ rnnp_status rnnp_packed_verify(const rnnp_model *model)
     rnnp_status status;
 
     if (!model) return RNNP_ERR_ARG;
-    if ((status = check_closed(model)) != RNNP_OK) return status;
+    if ((status = rnnp_model_need_closed(model)) != RNNP_OK) return status;
     if (!model->packed) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not from a packed file");
     for (size_t v = 0; v < model->n_values && status == RNNP_OK; v++) {
         if (model->values[v].is_constant && model->values[v].uses > 0) status = rnnp_constant_need(model, (int32_t)v);
@@ -147,36 +130,4 @@ rnnp_status rnnp_packed_verify(const rnnp_model *model)
     for (size_t i = 0; i < model->packed->n_blocks && status == RNNP_OK; i++)
         status = verify_block(model, &model->packed->blocks[i]);
     return status;
-}
-
-rnnp_status rnnp_model_packed_info(const rnnp_model *model, rnnp_packed_info *info)
-{
-    rnnp_status status;
-
-    if (!model) return RNNP_ERR_ARG;
-    if ((status = check_closed(model)) != RNNP_OK) return status;
-    const struct rnnp_packed *p = model->packed;
-    rnnp_packed_info full = {.version = 0};
-
-    if (p)
-        full = (rnnp_packed_info){.version = RNNP_PACKED_VERSION,
-                                  .file_bytes = p->bytes,
-                                  .graph_bytes = p->graph_bytes,
-                                  .data_bytes = p->data_bytes,
-                                  .packed_bytes = p->packed_bytes,
-                                  .n_blocks = p->n_blocks};
-    return RNNP_STRUCT_WRITE(model->context, rnnp_packed_info, &full, info);
-}
-
-rnnp_status rnnp_model_packed_block_info(const rnnp_model *model, size_t index, rnnp_packed_block_info *info)
-{
-    rnnp_status status;
-
-    if (!model) return RNNP_ERR_ARG;
-    if ((status = check_closed(model)) != RNNP_OK) return status;
-    const size_t n = model->packed ? model->packed->n_blocks : 0;
-    if (index >= n) return rnnp_fail(model->context, RNNP_ERR_ARG, "packed block %zu of %zu", index, n);
-    const rnnp_packed_block *block = &model->packed->blocks[index];
-    const rnnp_packed_block_info full = {.node = node_of(model, block), .bytes = block->bytes, .layout = block->layout};
-    return RNNP_STRUCT_WRITE(model->context, rnnp_packed_block_info, &full, info);
 }

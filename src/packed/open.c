@@ -39,19 +39,6 @@ int rnnp_packed_is_file(const char *path)
     return got == PACKED_MAGIC_BYTES && memcmp(magic, PACKED_MAGIC, PACKED_MAGIC_BYTES) == 0;
 }
 
-void rnnp_packed_destroy(struct rnnp_packed *packed)
-{
-    if (!packed) return;
-    const rnnp_context *context = packed->context;
-
-    if (packed->is_map)
-        munmap((void *)packed->base, packed->bytes);
-    else if (packed->is_copy)
-        rnnp_free(context, (void *)packed->base, packed->bytes);
-    rnnp_arena_free(context, &packed->arena);
-    rnnp_free(context, packed, sizeof *packed);
-}
-
 /* The end of a long path says more than its beginning, and leaves room for the sentence. */
 static void set_name(struct rnnp_packed *p, const char *path)
 {

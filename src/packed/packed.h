@@ -6,15 +6,14 @@
  *   words.c     the graph's encoding: a stream of 8-byte words
  *   write.c     a closed model to bytes; save.c: those into a file
  *   read.c      a file's sections to a model; open.c: where its bytes come from
- *   check.c     checksums, blocks, and what the public header tells about them
+ *   check.c     the choice of blocks, and whether they are what they should be
+ *   info.c      checksums, what a file says of itself, and its end
  */
 #ifndef RNNP_PACKED_H
 #define RNNP_PACKED_H
 
 #include "../graph/graph.h"
 #include "rnnpack/packed.h"
-
-enum { RNNP_LAYOUT_CHARS = 512 };
 
 /* One node's weights in one layout. */
 typedef struct rnnp_packed_block {
@@ -51,16 +50,17 @@ static inline int rnnp_packed_holds(const struct rnnp_packed *packed, const void
 
 uint64_t rnnp_packed_checksum(const void *bytes, size_t size);
 const char *rnnp_packed_name(const struct rnnp_packed *packed);
+/* The node of a block: its index in the model; n_nodes when closing has removed it. */
+size_t rnnp_packed_node(const rnnp_model *model, const rnnp_packed_block *block);
 
-/* The block that fits a node and this host's kernels, or NULL; packed may be NULL. */
-const rnnp_packed_block *rnnp_packed_find(const struct rnnp_packed *packed, const rnnp_prepare *prepare, size_t bytes);
+/* The block that fits a node as it is planned, its layout included, or NULL; packed may be NULL. */
+const rnnp_packed_block *rnnp_packed_find(const struct rnnp_packed *packed, const rnnp_node *node,
+                                          const rnnp_planned *planned);
 
 /* RNNP_OK when the block, which rnnp_packed_find has found, may be read: its checksum is right, and it is what packing
  * the originals gives, if that was asked for. Safe from many threads. */
-rnnp_status rnnp_packed_need(const rnnp_model *model, const rnnp_prepare *prepare, const rnnp_packed_block *block);
-
-/* How a node is packed for a file. */
-rnnp_prepare rnnp_packed_prepare(const rnnp_model *model, const rnnp_node *node, const rnnp_selection *select);
+rnnp_status rnnp_packed_need(const rnnp_model *model, const rnnp_node *node, const rnnp_planned *planned,
+                             const rnnp_packed_block *block);
 
 /* Makes the model of an opened file, which it takes over, whatever happens. */
 rnnp_status rnnp_packed_read(const rnnp_context *context, struct rnnp_packed *packed, const rnnp_load_options *options,

@@ -309,7 +309,7 @@ static rnnp_status open_seals(const rnnp_model *model)
         const rnnp_node *node = &model->nodes[n];
 
         for (size_t i = 0; i < node->n_inputs && status == RNNP_OK; i++) {
-            if (node->inputs[i] != RNNP_NONE && rnnp_node_reads(model, node, i))
+            if (node->inputs[i] != RNNP_NONE && rnnp_node_reads(node, i))
                 status = rnnp_constant_need(model, node->inputs[i]);
         }
     }

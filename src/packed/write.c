@@ -167,35 +167,6 @@ rnnp_status rnnp_model_mark(const rnnp_model *model, uint64_t *mark)
 
 /* ---- Blocks ---- */
 
-rnnp_prepare rnnp_packed_prepare(const rnnp_model *model, const rnnp_node *node, const rnnp_selection *select)
-{
-    return (rnnp_prepare){model->context, node, node->input_metas, select, RNNP_MATH_U35, 1, NULL, NULL};
-}
-
-static rnnp_prepare prepare_for(const writer *w, const rnnp_node *node, size_t s)
-{
-    return rnnp_packed_prepare(w->model, node, &w->select[s]);
-}
-
-/* Bytes of a node's block for the selection s and its layout; 0 when it packs nothing or a former selection's block is
- * the same. */
-static size_t block_of(const writer *w, const rnnp_node *node, size_t s, char *layout)
-{
-    char former[RNNP_LAYOUT_CHARS];
-    const rnnp_prepare prepare = prepare_for(w, node, s);
-    const size_t bytes = node->op->pack_bytes ? node->op->pack_bytes(&prepare) : 0;
-
-    layout[0] = 0;
-    if (bytes) node->op->layout(&prepare, layout, RNNP_LAYOUT_CHARS);
-    for (size_t i = 0; bytes && i < s; i++) {
-        const rnnp_prepare other = prepare_for(w, node, i);
-
-        node->op->layout(&other, former, sizeof former);
-        if (strcmp(former, layout) == 0) return 0;
-    }
-    return bytes;
-}
-
 static rnnp_status grow_room(writer *w, size_t bytes)
 {
     const rnnp_context *context = w->model->context;
@@ -207,30 +178,68 @@ static rnnp_status grow_room(writer *w, size_t bytes)
     return w->room ? RNNP_OK : RNNP_ERR_MEMORY;
 }
 
-/* Calls `use` for every block, packed in w->room, in the order of the file. */
-static rnnp_status each_block(writer *w, rnnp_status (*use)(writer *w, size_t serial, const char *layout, size_t bytes))
+/* One node as it is planned for each selection; own of all of them in one piece. */
+typedef struct plans {
+    rnnp_planned planned[RNNP_ISA_COUNT];
+    char layout[RNNP_ISA_COUNT][RNNP_LAYOUT_CHARS];
+} plans;
+
+/* Plans the node for the selection s; 0 when it packs nothing, or what a former selection packs. */
+static int plan_for(const writer *w, const rnnp_node *node, size_t s, char *own, plans *p)
 {
-    char layout[RNNP_LAYOUT_CHARS];
+    const rnnp_prepare prepare = rnnp_node_prepare(w->model, node, &w->select[s]);
+    rnnp_planned *planned = &p->planned[s];
+    int is_new = 1;
+
+    *planned = (rnnp_planned){.own = own + s * rnnp_align64(node->op->plan_bytes), .layout = p->layout[s]};
+    p->layout[s][0] = '\0';
+    rnnp_node_plan(&prepare, planned);
+    for (size_t i = 0; i < s; i++) is_new &= strcmp(p->layout[i], p->layout[s]) != 0;
+    return planned->pack_bytes && is_new;
+}
+
+/* Packs the node's block into w->room. */
+static rnnp_status pack_block(writer *w, const rnnp_node *node, const rnnp_planned *planned)
+{
+    const size_t bytes = planned->pack_bytes;
+    rnnp_status status;
+
+    if (bytes > SIZE_MAX / 2)
+        return rnnp_node_fail(w->model->context, node, RNNP_ERR_MEMORY, "the packed weights do not fit in memory");
+    if ((status = grow_room(w, bytes)) != RNNP_OK) return status;
+    memset(w->room, 0, bytes);
+    const rnnp_fpmode mode = rnnp_fpmode_enter(0);
+    node->op->pack(node, node->input_metas, planned->own, w->room, 0, 1);
+    rnnp_fpmode_set(mode);
+    return RNNP_OK;
+}
+
+typedef rnnp_status use_block(writer *w, size_t serial, const char *layout, size_t bytes);
+
+static rnnp_status each_block_of(writer *w, size_t n, use_block *use)
+{
+    const rnnp_node *node = &w->model->nodes[n];
+    const size_t own_bytes = w->n_select * rnnp_align64(node->op->plan_bytes);
+    rnnp_status status = RNNP_OK;
+    plans p;
+
+    if (!node->op->pack) return RNNP_OK;
+    char *own = rnnp_alloc(w->model->context, own_bytes);
+    if (!own) return RNNP_ERR_MEMORY;
+    for (size_t s = 0; s < w->n_select && status == RNNP_OK; s++) {
+        if (plan_for(w, node, s, own, &p) && (status = pack_block(w, node, &p.planned[s])) == RNNP_OK)
+            status = use(w, n, p.layout[s], p.planned[s].pack_bytes);
+    }
+    rnnp_free(w->model->context, own, own_bytes);
+    return status;
+}
+
+/* Calls `use` for every block, packed in w->room, in the order of the file. */
+static rnnp_status each_block(writer *w, use_block *use)
+{
     rnnp_status status = RNNP_OK;
 
-    for (size_t n = 0; n < w->model->n_nodes; n++) {
-        for (size_t s = 0; s < w->n_select; s++) {
-            const rnnp_node *node = &w->model->nodes[n];
-            const rnnp_prepare prepare = prepare_for(w, node, s);
-            const size_t bytes = block_of(w, node, s, layout);
-
-            if (!bytes) continue;
-            if (bytes > SIZE_MAX / 2)
-                return rnnp_node_fail(w->model->context, node, RNNP_ERR_MEMORY,
-                                      "the packed weights do not fit in memory");
-            if ((status = grow_room(w, bytes)) != RNNP_OK) return status;
-            memset(w->room, 0, bytes);
-            const rnnp_fpmode mode = rnnp_fpmode_enter(0);
-            node->op->pack(&prepare, w->room, 0, 1);
-            rnnp_fpmode_set(mode);
-            if ((status = use(w, n, layout, bytes)) != RNNP_OK) return status;
-        }
-    }
+    for (size_t n = 0; n < w->model->n_nodes && status == RNNP_OK; n++) status = each_block_of(w, n, use);
     return status;
 }
 

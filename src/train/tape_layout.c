@@ -38,8 +38,7 @@ static rnnp_status infer_all(rnnp_tape_layout *l)
         if ((status = rnnp_inference_node(&l->inf, node)) != RNNP_OK || (status = check_outputs(l, node)) != RNNP_OK)
             return status;
         if (rnnp_inference_known(&l->inf, node) != RNNP_KNOWN_FULLY) continue;
-        status = rnnp_inference_evaluate(&l->inf, node, &t->context->selection, t->options.math, NULL, NULL,
-                                         &l->tape->arena);
+        status = rnnp_inference_evaluate(&l->inf, node, &t->context->selection, t->options.math, NULL, &l->tape->arena);
         if (status != RNNP_OK) return status;
         l->evaluated[n] = 1;
     }

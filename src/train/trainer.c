@@ -61,8 +61,9 @@ rnnp_status rnnp_trainer_create(const rnnp_model *model, const rnnp_train_option
     if (!trainer) return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "trainer is NULL") : RNNP_ERR_ARG;
     *trainer = NULL;
     if (!model) return RNNP_ERR_ARG;
-    if ((status = rnnp_train_options_check(model->context, options, &checked, &optimizer)) != RNNP_OK) return status;
-    if (model->closed != RNNP_MODEL_CLOSED) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is not closed");
+    if ((status = rnnp_train_options_check(model->context, options, &checked, &optimizer)) != RNNP_OK ||
+        (status = rnnp_model_need_closed(model)) != RNNP_OK)
+        return status;
     rnnp_trainer *t = rnnp_calloc(model->context, sizeof *t);
     if (!t) return RNNP_ERR_MEMORY;
     t->context = model->context;

@@ -18,7 +18,6 @@ KNOWN = [
     "src/cells",
     "src/cli",
     "src/cli/train",
-    "src/graph src/graph/ops src/packed",
     "src/train/ops",
 ]
 

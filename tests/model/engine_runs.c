@@ -256,7 +256,7 @@ static void test_memory(void **state)
     OK(rnnp_plan_bytes(n.model, NULL, &bytes));
     calls = atomic_load(&heap.calls);
     OK(rnnp_plan_create(n.model, NULL, &plan));
-    assert_int_equal(atomic_load(&heap.calls) - calls, 1);
+    assert_true(atomic_load(&heap.calls) - calls <= 2); /* scratch, which is gone, and the plan */
     assert_int_equal(atomic_load(&heap.live_blocks), blocks + 1);
     assert_int_equal(atomic_load(&heap.live_bytes), live + bytes);
     rnnp_plan_destroy(plan);

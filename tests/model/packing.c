@@ -123,10 +123,9 @@ static int same_bytes(const rnnp_plan *a, const rnnp_plan *b)
     int same = 1;
 
     for (size_t n = 0; n < a->model->n_nodes; n++) {
-        const rnnp_prepare prepare = rnnp_plan_prepare(a, &a->model->nodes[n]);
-        const size_t bytes = a->nodes[n].packed ? prepare.node->op->pack_bytes(&prepare) : 0;
+        const size_t bytes = a->nodes[n].planned.pack_bytes;
 
-        same &= !a->nodes[n].packed == !b->nodes[n].packed;
+        same &= !a->nodes[n].packed == !b->nodes[n].packed && !a->nodes[n].packed == !bytes;
         same = same && (!bytes || memcmp(a->nodes[n].packed, b->nodes[n].packed, bytes) == 0);
         packed += bytes;
     }

@@ -156,6 +156,44 @@ static void test_foreign(void **state)
     rnnp_context_destroy(context);
 }
 
+/* A block for a node that packs nothing, as its weights are inputs: of no bytes, and with the layout that it would have.
+ * Comparing it would pack weights that are not there into a block of no size. */
+static void test_no_block(void **state)
+{
+    enum { GATED = 4 * HIDDEN };
+    rnnp_context *context = capped_context(NULL, NULL, 1);
+    rnnp_model *model = make_model(context);
+    float *w = numbers(GATED * (INPUT + HIDDEN), 3, 0.3f);
+    const rnnp_tensor constants[] = {tensor3(w, 1, GATED, INPUT), tensor3(w + GATED * INPUT, 1, GATED, HIDDEN)};
+    rnnp_value in[3], y;
+
+    (void)state;
+    const rnnp_value x = in[0] = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
+    in[1] = input3(model, "w", 1, GATED, INPUT);
+    in[2] = input3(model, "r", 1, GATED, HIDDEN);
+    for (size_t k = 0; k < 2; k++) {
+        OK(rnnp_model_add_node(model, "LSTM", 14, NULL, in, 3, NULL, 0, (y = 0, &y), 1));
+        OK(rnnp_model_add_output(model, k ? "b" : "a", y));
+        for (size_t i = 0; !k && i < 2; i++) OK(rnnp_model_add_constant(model, NULL, &constants[i], &in[1 + i]));
+        in[0] = x;
+    }
+    OK(rnnp_model_close(model));
+    buffer b = write_model(model, NULL, 0);
+    rnnp_model_destroy(model);
+    assert_int_equal(blocks_of(&b), 1);
+    const listed block = block_at(&b, 0);
+    assert_int_equal(block.words[0], 1);
+    block.words[0] = block.words[2] = 0;
+    sign(&b, 0);
+    model = open_bytes(context, &b, 1);
+    assert_int_equal(rnnp_packed_verify(model), RNNP_ERR_UNSUPPORTED);
+    assert_says(context, "cannot be compared");
+    rnnp_model_destroy(model);
+    free(b.at);
+    free(w);
+    rnnp_context_destroy(context);
+}
+
 /* A packed file is loaded within limits, too. */
 static void test_limits(void **state)
 {
@@ -184,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_no_block),
         cmocka_unit_test(test_limits),
     };
 

@@ -324,7 +324,8 @@ static void test_table(void **state)
     /* every one without state has an example here, or a test below */
     for (size_t i = 0; rnnp_operator_name(i); i++) {
         const char *name = rnnp_operator_name(i);
-        int tested = strcmp(name, "Dropout") == 0 || !rnnp_gradient_find(name) || rnnp_operator_find(name)->state_bytes;
+        int tested =
+            strcmp(name, "Dropout") == 0 || !rnnp_gradient_find(name) || rnnp_operator_find(name)->state_arrays;
 
         for (size_t k = 0; k < EXAMPLES; k++) tested |= strcmp(examples[k].op, name) == 0;
         if (!tested) fail_msg("%s has a gradient but no example", name);

@@ -4,6 +4,8 @@
  */
 #include "ops.h"
 
+#include <stdio.h>
+
 rnnp_status rnnp_parse_ints(rnnp_parse *p, const char *name, rnnp_ints *ints)
 {
     const rnnp_attr *attr = rnnp_parse_attr(p, name, RNNP_ATTR_INTS);
@@ -11,8 +13,7 @@ rnnp_status rnnp_parse_ints(rnnp_parse *p, const char *name, rnnp_ints *ints)
     *ints = (rnnp_ints){0};
     if (!attr) return RNNP_OK;
     if (attr->count > RNNP_MAX_RANK)
-        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "%s has %zu entries, above %d", name,
-                              attr->count, RNNP_MAX_RANK);
+        return PARSE_FAIL(p, RNNP_ERR_UNSUPPORTED, "%s has %zu entries, above %d", name, attr->count, RNNP_MAX_RANK);
     ints->given = 1;
     ints->count = attr->count;
     for (size_t i = 0; i < attr->count; i++) ints->at[i] = attr->ints[i];
@@ -22,19 +23,6 @@ rnnp_status rnnp_parse_ints(rnnp_parse *p, const char *name, rnnp_ints *ints)
 int64_t rnnp_integer_at(const rnnp_tensor *tensor, size_t i)
 {
     return tensor->dtype == RNNP_DTYPE_I64 ? ((const int64_t *)tensor->data)[i] : ((const int32_t *)tensor->data)[i];
-}
-
-rnnp_tensor rnnp_known_tensor(const rnnp_meta *meta)
-{
-    rnnp_tensor tensor = {.dtype = meta->dtype, .rank = meta->rank, .data = (void *)meta->known};
-
-    rnnp_copy(tensor.shape, meta->dim, meta->rank * sizeof *meta->dim);
-    return tensor;
-}
-
-int rnnp_same_dims(const rnnp_meta *a, const rnnp_meta *b)
-{
-    return a->rank == b->rank && memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0;
 }
 
 rnnp_status rnnp_infer_ints(rnnp_infer *in, const rnnp_meta *inputs, size_t input, const char *what, rnnp_ints *ints,
@@ -60,6 +48,26 @@ rnnp_status rnnp_infer_ints(rnnp_infer *in, const rnnp_meta *inputs, size_t inpu
         return FAIL(in, RNNP_ERR_UNSUPPORTED, "%s has %zu entries, above %d", what, ints->count, RNNP_MAX_RANK);
     const rnnp_tensor tensor = rnnp_known_tensor(meta);
     rnnp_run_ints(&tensor, ints);
+    return RNNP_OK;
+}
+
+int rnnp_known_ints(const rnnp_node *node, const rnnp_meta *inputs, size_t input, rnnp_ints *ints)
+{
+    if (rnnp_absent(node, input)) return 1;
+    const rnnp_tensor tensor = rnnp_known_tensor(&inputs[input]);
+    if (!rnnp_tensor_known(&tensor)) return 0;
+    rnnp_run_ints(&tensor, ints);
+    return 1;
+}
+
+rnnp_status rnnp_infer_unknown_shape(rnnp_infer *in, const rnnp_meta *list, size_t least_rank, rnnp_meta *out)
+{
+    const int64_t entries = list->rank ? list->dim[0] : 1;
+
+    if (list->rank < least_rank || rnnp_dim_is_symbol(entries) || entries > RNNP_MAX_RANK)
+        return FAIL(in, RNNP_ERR_UNSUPPORTED, "the rank of the result is not known or above %d", RNNP_MAX_RANK);
+    out->rank = (size_t)entries;
+    for (size_t i = 0; i < out->rank; i++) out->dim[i] = rnnp_dim_unknown(in);
     return RNNP_OK;
 }
 
@@ -128,6 +136,20 @@ rnnp_status rnnp_infer_scalar(rnnp_infer *in, const rnnp_meta *inputs, size_t in
             return FAIL(in, RNNP_ERR_SHAPE, "%s is not one number", what);
     }
     return RNNP_OK;
+}
+
+rnnp_dims_text rnnp_print_dims(size_t rank, const int64_t *dims, char separator)
+{
+    rnnp_dims_text text = {""};
+
+    for (size_t i = 0, used = 0; i < rank && used < sizeof text.s; i++) {
+        const char before[] = {i ? separator : '\0', '\0'};
+
+        used += (size_t)(rnnp_dim_is_symbol(dims[i])
+                             ? snprintf(text.s + used, sizeof text.s - used, "%s?", before)
+                             : snprintf(text.s + used, sizeof text.s - used, "%s%lld", before, (long long)dims[i]));
+    }
+    return text;
 }
 
 rnnp_status rnnp_view_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)

@@ -80,12 +80,11 @@ static rnnp_status cast_parse(rnnp_parse *p, void *params)
 
     if (p->node->opset >= 19) rnnp_parse_int(p, "saturate", 1); /* of 8-bit floating-point types only */
     cast->to = to >= 0 && (uint64_t)to < n ? dtypes[to] : (rnnp_dtype)0;
-    if (!cast->to)
-        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "to data type %lld", (long long)to);
+    if (!cast->to) return PARSE_FAIL(p, RNNP_ERR_UNSUPPORTED, "to data type %lld", (long long)to);
     return RNNP_OK;
 }
 
-static rnnp_status cast_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(cast_infer)
 {
     const cast_params *cast = in->node->params;
 
@@ -94,28 +93,15 @@ static rnnp_status cast_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     return RNNP_OK;
 }
 
-static rnnp_status cast_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(cast_run)
 {
     const cast_params *cast = node->params;
 
-    (void)e;
     casts[inputs[0].dtype].of[cast->to](inputs[0].data, NULL, outputs[0].data, rnnp_tensor_elements(&inputs[0]), 1, 1);
     return RNNP_OK;
 }
 
-static int cast_view(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs)
-{
-    (void)node;
-    return inputs[0].dtype == outputs[0].dtype;
-}
+static RNNP_VIEWS(cast_view) { return inputs[0].dtype == outputs[0].dtype; }
 
-const rnnp_operator rnnp_operator_Cast = {.name = "Cast",
-                                          .min_inputs = 1,
-                                          .max_inputs = 1,
-                                          .min_outputs = 1,
-                                          .max_outputs = 1,
-                                          .param_bytes = sizeof(cast_params),
-                                          .parse = cast_parse,
-                                          .infer = cast_infer,
-                                          .run = cast_run,
-                                          .view = cast_view};
+RNNP_DEFINE(Cast, 1, 1, .param_bytes = sizeof(cast_params), .parse = cast_parse, .infer = cast_infer, .run = cast_run,
+            .view = cast_view);

@@ -7,14 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-static int time_refused(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
-{
-    (void)node;
-    (void)inputs;
-    (void)in_axis;
-    (void)out_axis;
-    return -1;
-}
+static RNNP_TIME(time_refused) { return -1; }
 
 /* Attributes live as long as the model, so their elements need no copy. */
 static void keep_tensor(const rnnp_tensor *tensor, rnnp_meta *kept)
@@ -44,39 +37,28 @@ static rnnp_status constant_parse(rnnp_parse *p, void *params)
         tensor = (rnnp_tensor){.dtype = RNNP_DTYPE_I64, .rank = 1, .shape = {(int64_t)number->count}};
         tensor.data = (void *)number->ints;
     } else {
-        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "there is no tensor or number");
+        return PARSE_FAIL(p, RNNP_ERR_UNSUPPORTED, "there is no tensor or number");
     }
     keep_tensor(&tensor, params);
     return RNNP_OK;
 }
 
-static rnnp_status constant_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(constant_infer)
 {
-    (void)inputs;
     rnnp_meta_like(&outputs[0], in->node->params);
     return RNNP_OK;
 }
 
-static rnnp_status constant_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                                rnnp_tensor *outputs)
+static RNNP_RUN(constant_run)
 {
     const rnnp_meta *value = node->params;
 
-    (void)e;
-    (void)inputs;
     memcpy(outputs[0].data, value->known, rnnp_meta_bytes(value));
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_Constant = {.name = "Constant",
-                                              .min_inputs = 0,
-                                              .max_inputs = 0,
-                                              .min_outputs = 1,
-                                              .max_outputs = 1,
-                                              .param_bytes = sizeof(rnnp_meta),
-                                              .parse = constant_parse,
-                                              .infer = constant_infer,
-                                              .run = constant_run};
+RNNP_DEFINE(Constant, 0, 0, .param_bytes = sizeof(rnnp_meta), .parse = constant_parse, .infer = constant_infer,
+            .run = constant_run);
 
 /* ---- ConstantOfShape ---- */
 
@@ -88,12 +70,11 @@ static rnnp_status fill_parse(rnnp_parse *p, void *params)
     rnnp_meta *kept = params;
 
     keep_tensor(value ? value->tensor : &fallback, kept);
-    if (rnnp_meta_elements(kept) != 1)
-        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_SHAPE, "the value is not one number");
+    if (rnnp_meta_elements(kept) != 1) return PARSE_FAIL(p, RNNP_ERR_SHAPE, "the value is not one number");
     return RNNP_OK;
 }
 
-static rnnp_status fill_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(fill_infer)
 {
     const rnnp_meta *value = in->node->params;
     rnnp_ints shape;
@@ -101,40 +82,27 @@ static rnnp_status fill_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     const rnnp_status status = rnnp_infer_ints(in, inputs, 0, "shape", &shape, &known);
 
     if (status != RNNP_OK) return status;
-    if (!known) {
-        if (inputs[0].rank != 1 || rnnp_dim_is_symbol(inputs[0].dim[0]) || inputs[0].dim[0] > RNNP_MAX_RANK)
-            return FAIL(in, RNNP_ERR_UNSUPPORTED, "the rank of the result is not known or above %d", RNNP_MAX_RANK);
-        shape.count = (size_t)inputs[0].dim[0];
-    }
     outputs[0] = (rnnp_meta){.dtype = value->dtype, .rank = shape.count};
+    if (!known) return rnnp_infer_unknown_shape(in, &inputs[0], 1, &outputs[0]);
     for (size_t i = 0; i < shape.count; i++) {
-        outputs[0].dim[i] = known ? shape.at[i] : rnnp_dim_unknown(in);
+        outputs[0].dim[i] = shape.at[i];
         if (outputs[0].dim[i] < 0 && !rnnp_dim_is_symbol(outputs[0].dim[i]))
             return FAIL(in, RNNP_ERR_SHAPE, "dimension %zu is %lld", i, (long long)outputs[0].dim[i]);
     }
     return RNNP_OK;
 }
 
-static rnnp_status fill_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(fill_run)
 {
     const rnnp_meta *value = node->params;
     static const ptrdiff_t still[RNNP_MAX_RANK];
 
-    (void)inputs;
     rnnp_copy_strided(e->select, &outputs[0], value->known, 0, still);
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_ConstantOfShape = {.name = "ConstantOfShape",
-                                                     .min_inputs = 1,
-                                                     .max_inputs = 1,
-                                                     .min_outputs = 1,
-                                                     .max_outputs = 1,
-                                                     .param_bytes = sizeof(rnnp_meta),
-                                                     .parse = fill_parse,
-                                                     .infer = fill_infer,
-                                                     .run = fill_run,
-                                                     .time = time_refused};
+RNNP_DEFINE(ConstantOfShape, 1, 1, .since_opset = 9, .param_bytes = sizeof(rnnp_meta), .parse = fill_parse,
+            .infer = fill_infer, .run = fill_run, .time = time_refused);
 
 /* ---- Range: start, start + delta, ... before limit ---- */
 
@@ -165,7 +133,7 @@ static int64_t range_count(const rnnp_meta *in)
     return n > INT64_MAX ? -1 : (int64_t)n;
 }
 
-static rnnp_status range_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(range_infer)
 {
     static const char *const names[] = {"start", "limit", "delta"};
     const unsigned types = RNNP_BIT(RNNP_DTYPE_F32) | RNNP_BIT(RNNP_DTYPE_I32) | RNNP_BIT(RNNP_DTYPE_I64);
@@ -193,13 +161,11 @@ static rnnp_status range_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     return RNNP_OK;
 }
 
-static rnnp_status range_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(range_run)
 {
     const rnnp_dtype dtype = outputs[0].dtype;
     const int64_t n = outputs[0].shape[0];
 
-    (void)e;
-    (void)node;
     for (int64_t i = 0; i < n && dtype == RNNP_DTYPE_F32; i++)
         ((float *)outputs[0].data)[i] = *(const float *)inputs[0].data + (float)i * *(const float *)inputs[2].data;
     for (int64_t i = 0; i < n && dtype != RNNP_DTYPE_F32; i++) {
@@ -214,11 +180,4 @@ static rnnp_status range_run(const rnnp_exec *e, const rnnp_node *node, const rn
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_Range = {.name = "Range",
-                                           .min_inputs = 3,
-                                           .max_inputs = 3,
-                                           .min_outputs = 1,
-                                           .max_outputs = 1,
-                                           .infer = range_infer,
-                                           .run = range_run,
-                                           .time = time_refused};
+RNNP_DEFINE(Range, 3, 3, .since_opset = 11, .infer = range_infer, .run = range_run, .time = time_refused);

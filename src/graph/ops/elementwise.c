@@ -20,54 +20,42 @@ static unsigned loop_types(const rnnp_loops *loops)
 
 static size_t elements(const rnnp_tensor *tensor) { return rnnp_tensor_elements(tensor); }
 
-/* ---- y = f(x) ---- */
-
-typedef struct unary_family {
+/* What differs between them. */
+typedef struct elementwise {
     rnnp_op kernel[3]; /* f32, by math class; RNNP_OP_COUNT: none */
     const rnnp_loops *loops;
+    rnnp_dtype result; /* 0: that of the inputs */
     struct {
         const char *name;
         float fallback;
     } attr[2]; /* alpha, beta */
-} unary_family;
+} elementwise;
 
-static rnnp_status unary_parse(rnnp_parse *p, void *params)
+static int has_kernel(const elementwise *family) { return family->kernel[0] != RNNP_OP_COUNT; }
+
+static rnnp_status broadcast_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out, unsigned types)
 {
-    const unary_family *family = p->node->op->family;
-    float *value = params;
+    rnnp_status status = rnnp_infer_type(in, inputs, 0, types);
 
-    for (size_t i = 0; i < 2; i++) {
-        if (family->attr[i].name) value[i] = rnnp_parse_float(p, family->attr[i].name, family->attr[i].fallback);
+    rnnp_meta_like(out, &inputs[0]);
+    for (size_t i = 1; status == RNNP_OK && i < in->node->n_inputs; i++) {
+        const rnnp_meta so_far = *out;
+
+        if (rnnp_absent(in->node, i)) return FAIL(in, RNNP_ERR_ARG, "input %zu is absent", i);
+        if ((status = rnnp_infer_same_type(in, inputs, 0, i)) == RNNP_OK)
+            status = rnnp_infer_broadcast(in, &so_far, &inputs[i], out);
     }
-    return RNNP_OK;
+    return status;
 }
 
-static int has_kernel(const unary_family *family) { return family->kernel[0] != RNNP_OP_COUNT; }
-
-static rnnp_status unary_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(elementwise_infer)
 {
-    const unary_family *family = in->node->op->family;
+    const elementwise *family = in->node->op->family;
+    const unsigned types = loop_types(family->loops) | (has_kernel(family) ? RNNP_BIT(RNNP_DTYPE_F32) : 0);
+    const rnnp_status status = broadcast_infer(in, inputs, &outputs[0], types);
 
-    rnnp_meta_like(&outputs[0], &inputs[0]);
-    return rnnp_infer_type(in, inputs, 0,
-                           loop_types(family->loops) | (has_kernel(family) ? RNNP_BIT(RNNP_DTYPE_F32) : 0));
-}
-
-static rnnp_status unary_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
-{
-    const unary_family *family = node->op->family;
-    const float *value = node->params;
-    const rnnp_tensor *x = &inputs[0];
-
-    if (x->dtype == RNNP_DTYPE_F32 && has_kernel(family)) {
-        const rnnp_unary_args args = {
-            .x = x->data, .y = outputs[0].data, .n = elements(x), .alpha = value[0], .beta = value[1]};
-
-        e->select->op[family->kernel[e->math]]->fn.relu_f32(&args); /* all unary kernels have one type */
-    } else {
-        family->loops->of[x->dtype](x->data, x->data, outputs[0].data, elements(x), 1, 1);
-    }
-    return RNNP_OK;
+    if (family->result) outputs[0].dtype = family->result;
+    return status;
 }
 
 #define ONE(op)                                  \
@@ -83,161 +71,130 @@ static rnnp_status unary_run(const rnnp_exec *e, const rnnp_node *node, const rn
     {                                               \
         RNNP_OP_COUNT, RNNP_OP_COUNT, RNNP_OP_COUNT \
     }
+/* ---- y = f(x) ---- */
 
-#define UNARY(op_name, math, ...)                                                    \
-    static const unary_family family_##op_name = {__VA_ARGS__};                      \
-    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,                 \
-                                                   .min_inputs = 1,                  \
-                                                   .max_inputs = 1,                  \
-                                                   .min_outputs = 1,                 \
-                                                   .max_outputs = 1,                 \
-                                                   .param_bytes = 2 * sizeof(float), \
-                                                   .parse = unary_parse,             \
-                                                   .infer = unary_infer,             \
-                                                   .run = unary_run,                 \
-                                                   .in_place = 1,                    \
-                                                   .uses_math = (math),              \
-                                                   .family = &family_##op_name};
+static rnnp_status unary_parse(rnnp_parse *p, void *params)
+{
+    const elementwise *family = p->node->op->family;
+    float *value = params;
 
-UNARY(Exp, 1, .kernel = BY_MATH(exp_f32))
-UNARY(Tanh, 1, .kernel = BY_MATH(tanh_f32))
-UNARY(Sigmoid, 1, .kernel = BY_MATH(sigmoid_f32))
-UNARY(Log, 0, .kernel = ONE(log_f32))
-UNARY(Sqrt, 0, .kernel = ONE(sqrt_f32))
-UNARY(Relu, 0, .kernel = ONE(relu_f32), .loops = &rnnp_loops_relu)
-UNARY(LeakyRelu, 0, .kernel = ONE(leaky_relu_f32), .attr = {{"alpha", 0.01f}})
-UNARY(ThresholdedRelu, 0, .kernel = ONE(thresholded_relu_f32), .attr = {{"alpha", 1.0f}})
-UNARY(Elu, 0, .kernel = ONE(elu_f32), .attr = {{"alpha", 1.0f}})
-UNARY(HardSigmoid, 0, .kernel = ONE(hard_sigmoid_f32), .attr = {{"alpha", 0.2f}, {"beta", 0.5f}})
-UNARY(Softplus, 0, .kernel = ONE(softplus_f32))
-UNARY(Softsign, 0, .kernel = ONE(softsign_f32))
-UNARY(Neg, 0, .kernel = ONE(neg_f32), .loops = &rnnp_loops_neg)
-UNARY(Abs, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_abs)
-UNARY(Sign, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_sign)
-UNARY(Floor, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_floor)
-UNARY(Ceil, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_ceil)
-UNARY(Round, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_round)
-UNARY(Reciprocal, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_reciprocal)
-UNARY(Not, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_not)
+    for (size_t i = 0; i < 2; i++) {
+        if (family->attr[i].name) value[i] = rnnp_parse_float(p, family->attr[i].name, family->attr[i].fallback);
+    }
+    return RNNP_OK;
+}
+
+static RNNP_RUN(unary_run)
+{
+    const elementwise *family = node->op->family;
+    const float *value = node->params;
+    const rnnp_tensor *x = &inputs[0];
+
+    if (x->dtype == RNNP_DTYPE_F32 && has_kernel(family)) {
+        const rnnp_unary_args args = {
+            .x = x->data, .y = outputs[0].data, .n = elements(x), .alpha = value[0], .beta = value[1]};
+
+        e->select->op[family->kernel[e->math]]->fn.relu_f32(&args); /* all unary kernels have one type */
+    } else {
+        family->loops->of[x->dtype](x->data, x->data, outputs[0].data, elements(x), 1, 1);
+    }
+    return RNNP_OK;
+}
+
+#define UNARY(op_name, since, math, ...)                                                                           \
+    static const elementwise family_##op_name = {__VA_ARGS__};                                                     \
+    RNNP_DEFINE(op_name, 1, 1, .param_bytes = 2 * sizeof(float), .parse = unary_parse, .infer = elementwise_infer, \
+                .run = unary_run, .in_place = 1, .uses_math = (math), .since_opset = (since),                      \
+                .family = &family_##op_name)
+
+UNARY(Exp, 0, 1, .kernel = BY_MATH(exp_f32));
+UNARY(Tanh, 0, 1, .kernel = BY_MATH(tanh_f32));
+UNARY(Sigmoid, 0, 1, .kernel = BY_MATH(sigmoid_f32));
+UNARY(Log, 0, 0, .kernel = ONE(log_f32));
+UNARY(Sqrt, 0, 0, .kernel = ONE(sqrt_f32));
+UNARY(Relu, 0, 0, .kernel = ONE(relu_f32), .loops = &rnnp_loops_relu);
+UNARY(LeakyRelu, 0, 0, .kernel = ONE(leaky_relu_f32), .attr = {{"alpha", 0.01f}});
+UNARY(ThresholdedRelu, 10, 0, .kernel = ONE(thresholded_relu_f32), .attr = {{"alpha", 1.0f}});
+UNARY(Elu, 0, 0, .kernel = ONE(elu_f32), .attr = {{"alpha", 1.0f}});
+UNARY(HardSigmoid, 0, 0, .kernel = ONE(hard_sigmoid_f32), .attr = {{"alpha", 0.2f}, {"beta", 0.5f}});
+UNARY(Softplus, 0, 0, .kernel = ONE(softplus_f32));
+UNARY(Softsign, 0, 0, .kernel = ONE(softsign_f32));
+UNARY(Neg, 0, 0, .kernel = ONE(neg_f32), .loops = &rnnp_loops_neg);
+UNARY(Abs, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_abs);
+UNARY(Sign, 9, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_sign);
+UNARY(Floor, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_floor);
+UNARY(Ceil, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_ceil);
+UNARY(Round, 11, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_round);
+UNARY(Reciprocal, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_reciprocal);
+UNARY(Not, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_not);
 
 /* ---- y = f(a, b), broadcast ---- */
 
-typedef struct binary_family {
-    rnnp_op kernel; /* f32; RNNP_OP_COUNT: none */
-    const rnnp_loops *loops;
-    rnnp_dtype result; /* 0: that of the inputs */
-} binary_family;
-
-static rnnp_status broadcast_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out, unsigned types)
+/* A kernel for f32, if there is one, else a loop. Returns 0, or -1 when a divisor is 0. */
+static int binary_rows(const rnnp_selection *select, rnnp_op kernel, const rnnp_loops *loops, const rnnp_tensor *a,
+                       const rnnp_tensor *b, const rnnp_tensor *y)
 {
-    rnnp_status status = rnnp_infer_type(in, inputs, 0, types);
+    const size_t bytes = rnnp_dtype_bytes(a->dtype), result_bytes = rnnp_dtype_bytes(y->dtype);
+    rnnp_walk walk;
 
-    *out = inputs[0];
-    for (size_t i = 1; status == RNNP_OK && i < in->node->n_inputs; i++) {
-        const rnnp_meta so_far = *out;
+    rnnp_walk_over(&walk, y, (const rnnp_tensor *[]){a, b}, 2, 1);
+    for (; walk.rows; rnnp_walk_next(&walk)) {
+        const void *pa = (const char *)a->data + (size_t)walk.offset[0] * bytes;
+        const void *pb = (const char *)b->data + (size_t)walk.offset[1] * bytes;
+        void *py = (char *)y->data + walk.row * result_bytes;
+        const size_t n = rnnp_walk_inner_dim(&walk);
+        const size_t a_step = (size_t)rnnp_walk_inner_step(&walk, 0), b_step = (size_t)rnnp_walk_inner_step(&walk, 1);
 
-        if ((status = rnnp_infer_same_type(in, inputs, 0, i)) == RNNP_OK)
-            status = rnnp_infer_broadcast(in, &so_far, &inputs[i], out);
+        if (a->dtype == RNNP_DTYPE_F32 && kernel != RNNP_OP_COUNT)
+            select->op[kernel]->fn.add_f32(&(rnnp_binary_args){
+                .a = pa, .a_step = a_step, .b = pb, .b_step = b_step, .y = py, .n = n}); /* all have one type */
+        else if (loops->of[a->dtype](pa, pb, py, n, a_step, b_step) != 0)
+            return -1;
     }
-    return status;
-}
-
-static rnnp_status binary_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
-{
-    const binary_family *family = in->node->op->family;
-    const unsigned types = loop_types(family->loops) | (family->kernel != RNNP_OP_COUNT ? RNNP_BIT(RNNP_DTYPE_F32) : 0);
-    const rnnp_status status = broadcast_infer(in, inputs, &outputs[0], types);
-
-    if (family->result) outputs[0].dtype = family->result;
-    return status;
+    return 0;
 }
 
 void rnnp_binary_f32(const rnnp_selection *select, rnnp_op kernel, const rnnp_tensor *a, const rnnp_tensor *b,
                      const rnnp_tensor *y)
 {
-    rnnp_walk walk;
-
-    rnnp_walk_init(&walk, y, 2);
-    rnnp_walk_broadcast(&walk, y, 0, a);
-    rnnp_walk_broadcast(&walk, y, 1, b);
-    rnnp_walk_begin(&walk, 1);
-    for (; walk.rows; rnnp_walk_next(&walk)) {
-        const rnnp_binary_args args = {.a = (const float *)a->data + walk.offset[0],
-                                       .a_step = (size_t)rnnp_walk_inner_step(&walk, 0),
-                                       .b = (const float *)b->data + walk.offset[1],
-                                       .b_step = (size_t)rnnp_walk_inner_step(&walk, 1),
-                                       .y = (float *)y->data + walk.row,
-                                       .n = rnnp_walk_inner_dim(&walk)};
-
-        select->op[kernel]->fn.add_f32(&args); /* all binary kernels have one type */
-    }
+    binary_rows(select, kernel, NULL, a, b, y);
 }
 
-/* One of kernel and loop is used: a kernel for f32, if there is one. */
 static rnnp_status binary_apply(const rnnp_exec *e, const rnnp_node *node, rnnp_op kernel, const rnnp_loops *loops,
                                 const rnnp_tensor *a, const rnnp_tensor *b, const rnnp_tensor *y)
 {
-    const size_t bytes = rnnp_dtype_bytes(a->dtype), result_bytes = rnnp_dtype_bytes(y->dtype);
-    rnnp_walk walk;
-
-    if (a->dtype == RNNP_DTYPE_F32 && kernel != RNNP_OP_COUNT) {
-        rnnp_binary_f32(e->select, kernel, a, b, y);
-        return RNNP_OK;
-    }
-    rnnp_walk_init(&walk, y, 2);
-    rnnp_walk_broadcast(&walk, y, 0, a);
-    rnnp_walk_broadcast(&walk, y, 1, b);
-    rnnp_walk_begin(&walk, 1);
-    for (; walk.rows; rnnp_walk_next(&walk)) {
-        const char *pa = (const char *)a->data + (size_t)walk.offset[0] * bytes;
-        const char *pb = (const char *)b->data + (size_t)walk.offset[1] * bytes;
-        char *py = (char *)y->data + walk.row * result_bytes;
-        const size_t n = rnnp_walk_inner_dim(&walk);
-        const size_t a_step = (size_t)rnnp_walk_inner_step(&walk, 0), b_step = (size_t)rnnp_walk_inner_step(&walk, 1);
-
-        if (loops->of[a->dtype](pa, pb, py, n, a_step, b_step) != 0) {
-            return rnnp_node_fail(e->context, node, RNNP_ERR_ARG, "division by zero");
-        }
-    }
-    return RNNP_OK;
+    if (binary_rows(e->select, kernel, loops, a, b, y) == 0) return RNNP_OK;
+    return rnnp_node_fail(e->context, node, RNNP_ERR_ARG, "division by zero");
 }
 
-static rnnp_status binary_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                              rnnp_tensor *outputs)
+static RNNP_RUN(binary_run)
 {
-    const binary_family *family = node->op->family;
+    const elementwise *family = node->op->family;
 
-    return binary_apply(e, node, family->kernel, family->loops, &inputs[0], &inputs[1], &outputs[0]);
+    return binary_apply(e, node, family->kernel[0], family->loops, &inputs[0], &inputs[1], &outputs[0]);
 }
 
-#define BINARY(op_name, may_overwrite, ...)                                     \
-    static const binary_family family_##op_name = {__VA_ARGS__};                \
-    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,            \
-                                                   .min_inputs = 2,             \
-                                                   .max_inputs = 2,             \
-                                                   .min_outputs = 1,            \
-                                                   .max_outputs = 1,            \
-                                                   .infer = binary_infer,       \
-                                                   .run = binary_run,           \
-                                                   .in_place = (may_overwrite), \
-                                                   .family = &family_##op_name};
+#define BINARY(op_name, since, may_overwrite, ...)                                                         \
+    static const elementwise family_##op_name = {__VA_ARGS__};                                             \
+    RNNP_DEFINE(op_name, 2, 2, .infer = elementwise_infer, .run = binary_run, .in_place = (may_overwrite), \
+                .since_opset = (since), .family = &family_##op_name)
 
-BINARY(Add, 1, RNNP_OP_add_f32, &rnnp_loops_add, 0)
-BINARY(Sub, 1, RNNP_OP_sub_f32, &rnnp_loops_sub, 0)
-BINARY(Mul, 1, RNNP_OP_mul_f32, &rnnp_loops_mul, 0)
-BINARY(Div, 1, RNNP_OP_div_f32, &rnnp_loops_div, 0)
-BINARY(And, 1, RNNP_OP_COUNT, &rnnp_loops_and, 0)
-BINARY(Or, 1, RNNP_OP_COUNT, &rnnp_loops_or, 0)
-BINARY(Xor, 1, RNNP_OP_COUNT, &rnnp_loops_xor, 0)
-BINARY(Equal, 0, RNNP_OP_COUNT, &rnnp_loops_equal, RNNP_DTYPE_BOOL)
-BINARY(Less, 0, RNNP_OP_COUNT, &rnnp_loops_less, RNNP_DTYPE_BOOL)
-BINARY(LessOrEqual, 0, RNNP_OP_COUNT, &rnnp_loops_less_equal, RNNP_DTYPE_BOOL)
-BINARY(Greater, 0, RNNP_OP_COUNT, &rnnp_loops_greater, RNNP_DTYPE_BOOL)
-BINARY(GreaterOrEqual, 0, RNNP_OP_COUNT, &rnnp_loops_greater_equal, RNNP_DTYPE_BOOL)
+BINARY(Add, 0, 1, .kernel = ONE(add_f32), .loops = &rnnp_loops_add);
+BINARY(Sub, 0, 1, .kernel = ONE(sub_f32), .loops = &rnnp_loops_sub);
+BINARY(Mul, 0, 1, .kernel = ONE(mul_f32), .loops = &rnnp_loops_mul);
+BINARY(Div, 0, 1, .kernel = ONE(div_f32), .loops = &rnnp_loops_div);
+BINARY(And, 0, 1, .kernel = NO_KERNEL, .loops = &rnnp_loops_and);
+BINARY(Or, 0, 1, .kernel = NO_KERNEL, .loops = &rnnp_loops_or);
+BINARY(Xor, 0, 1, .kernel = NO_KERNEL, .loops = &rnnp_loops_xor);
+BINARY(Equal, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_equal, .result = RNNP_DTYPE_BOOL);
+BINARY(Less, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_less, .result = RNNP_DTYPE_BOOL);
+BINARY(LessOrEqual, 12, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_less_equal, .result = RNNP_DTYPE_BOOL);
+BINARY(Greater, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_greater, .result = RNNP_DTYPE_BOOL);
+BINARY(GreaterOrEqual, 12, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_greater_equal, .result = RNNP_DTYPE_BOOL);
 
 /* ---- Pow: the exponent may have another type ---- */
 
-static rnnp_status pow_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(pow_infer)
 {
     const unsigned integers = RNNP_BIT(RNNP_DTYPE_I32) | RNNP_BIT(RNNP_DTYPE_I64);
     rnnp_status status;
@@ -261,14 +218,13 @@ void rnnp_pow_convert(const rnnp_tensor *exponent, float *converted)
                                                          : (float)((const int32_t *)exponent->data)[i];
 }
 
-static size_t pow_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
+static RNNP_SCRATCH(pow_workspace)
 {
-    (void)outputs;
     if (!rnnp_pow_converts(p->inputs[0].dtype, p->inputs[1].dtype)) return 0;
     return rnnp_meta_elements(&p->inputs[1]) * sizeof(float);
 }
 
-static rnnp_status pow_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(pow_run)
 {
     rnnp_tensor exponent = inputs[1];
 
@@ -280,15 +236,7 @@ static rnnp_status pow_run(const rnnp_exec *e, const rnnp_node *node, const rnnp
     return binary_apply(e, node, RNNP_OP_pow_f32, &rnnp_loops_pow, &inputs[0], &exponent, &outputs[0]);
 }
 
-const rnnp_operator rnnp_operator_Pow = {.name = "Pow",
-                                         .min_inputs = 2,
-                                         .max_inputs = 2,
-                                         .min_outputs = 1,
-                                         .max_outputs = 1,
-                                         .infer = pow_infer,
-                                         .run = pow_run,
-                                         .in_place = 1,
-                                         .workspace_bytes = pow_workspace};
+RNNP_DEFINE(Pow, 2, 2, .infer = pow_infer, .run = pow_run, .in_place = 1, .workspace_bytes = pow_workspace);
 
 /* ---- Mod: of integers with the divisor's sign, or C's remainder (fmod = 1) ---- */
 
@@ -303,33 +251,21 @@ static const rnnp_loops *mod_loops(const rnnp_node *node)
     return *(const int *)node->params ? &rnnp_loops_remainder : &rnnp_loops_modulo;
 }
 
-static rnnp_status mod_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
-{
-    return broadcast_infer(in, inputs, &outputs[0], loop_types(mod_loops(in->node)));
-}
+static RNNP_INFER(mod_infer) { return broadcast_infer(in, inputs, &outputs[0], loop_types(mod_loops(in->node))); }
 
-static rnnp_status mod_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(mod_run)
 {
     return binary_apply(e, node, RNNP_OP_COUNT, mod_loops(node), &inputs[0], &inputs[1], &outputs[0]);
 }
 
-const rnnp_operator rnnp_operator_Mod = {.name = "Mod",
-                                         .min_inputs = 2,
-                                         .max_inputs = 2,
-                                         .min_outputs = 1,
-                                         .max_outputs = 1,
-                                         .param_bytes = sizeof(int),
-                                         .parse = mod_parse,
-                                         .infer = mod_infer,
-                                         .run = mod_run,
-                                         .in_place = 1};
+RNNP_DEFINE(Mod, 2, 2, .since_opset = 10, .param_bytes = sizeof(int), .parse = mod_parse, .infer = mod_infer,
+            .run = mod_run, .in_place = 1);
 
 /* ---- Any number of inputs, folded from the left ---- */
 
-static rnnp_status variadic_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                                rnnp_tensor *outputs)
+static RNNP_RUN(variadic_run)
 {
-    const binary_family *family = node->op->family;
+    const elementwise *family = node->op->family;
     ptrdiff_t step[RNNP_MAX_RANK];
     rnnp_status status = RNNP_OK;
 
@@ -339,33 +275,18 @@ static rnnp_status variadic_run(const rnnp_exec *e, const rnnp_node *node, const
         return RNNP_OK;
     }
     for (size_t i = 1; status == RNNP_OK && i < node->n_inputs; i++)
-        status = binary_apply(e, node, family->kernel, family->loops, i == 1 ? &inputs[0] : &outputs[0], &inputs[i],
+        status = binary_apply(e, node, family->kernel[0], family->loops, i == 1 ? &inputs[0] : &outputs[0], &inputs[i],
                               &outputs[0]);
     return status;
 }
 
-static rnnp_status variadic_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
-{
-    for (size_t i = 0; i < in->node->n_inputs; i++) {
-        if (rnnp_absent(in->node, i)) return FAIL(in, RNNP_ERR_ARG, "input %zu is absent", i);
-    }
-    return binary_infer(in, inputs, outputs);
-}
+#define VARIADIC(op_name, ...)                                 \
+    static const elementwise family_##op_name = {__VA_ARGS__}; \
+    RNNP_DEFINE(op_name, 1, 255, .infer = elementwise_infer, .run = variadic_run, .family = &family_##op_name)
 
-#define VARIADIC(op_name, ...)                                              \
-    static const binary_family family_##op_name = {__VA_ARGS__};            \
-    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,        \
-                                                   .min_inputs = 1,         \
-                                                   .max_inputs = 255,       \
-                                                   .min_outputs = 1,        \
-                                                   .max_outputs = 1,        \
-                                                   .infer = variadic_infer, \
-                                                   .run = variadic_run,     \
-                                                   .family = &family_##op_name};
-
-VARIADIC(Min, RNNP_OP_COUNT, &rnnp_loops_min, 0)
-VARIADIC(Max, RNNP_OP_COUNT, &rnnp_loops_max, 0)
-VARIADIC(Sum, RNNP_OP_add_f32, &rnnp_loops_add, 0)
+VARIADIC(Min, .kernel = NO_KERNEL, .loops = &rnnp_loops_min);
+VARIADIC(Max, .kernel = NO_KERNEL, .loops = &rnnp_loops_max);
+VARIADIC(Sum, .kernel = ONE(add_f32), .loops = &rnnp_loops_add);
 
 /* ---- Clip: bounds are attributes before opset 11, optional inputs since ---- */
 
@@ -379,14 +300,13 @@ static rnnp_status clip_parse(rnnp_parse *p, void *params)
 
     *clip = (clip_params){-INFINITY, INFINITY};
     if (p->node->opset >= 11) return RNNP_OK;
-    if (p->node->n_inputs > 1)
-        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "bounds are attributes before opset 11");
+    if (p->node->n_inputs > 1) return PARSE_FAIL(p, RNNP_ERR_ARG, "bounds are attributes before opset 11");
     clip->low = rnnp_parse_float(p, "min", -FLT_MAX);
     clip->high = rnnp_parse_float(p, "max", FLT_MAX);
     return RNNP_OK;
 }
 
-static rnnp_status clip_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(clip_infer)
 {
     rnnp_status status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_DTYPE_F32) | loop_types(&rnnp_loops_min));
 
@@ -407,7 +327,7 @@ void rnnp_clip_bounds(const rnnp_node *node, const rnnp_tensor *inputs, float *l
     *high = inputs[2].data ? *(const float *)inputs[2].data : clip->high;
 }
 
-static rnnp_status clip_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(clip_run)
 {
     const rnnp_tensor *x = &inputs[0], *low = &inputs[1], *high = &inputs[2], *y = &outputs[0];
     const size_t n = elements(x);
@@ -428,9 +348,8 @@ static rnnp_status clip_run(const rnnp_exec *e, const rnnp_node *node, const rnn
 }
 
 /* Bounds have no time, so the elementwise rule would do, except that they may be of rank 1. */
-static int clip_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(clip_time)
 {
-    (void)inputs;
     for (size_t i = 1; i < node->n_inputs; i++) {
         if (in_axis[i] != RNNP_TIME_NONE) return -1;
     }
@@ -438,14 +357,5 @@ static int clip_time(const rnnp_node *node, const rnnp_meta *inputs, const int *
     return 0;
 }
 
-const rnnp_operator rnnp_operator_Clip = {.name = "Clip",
-                                          .min_inputs = 1,
-                                          .max_inputs = 3,
-                                          .min_outputs = 1,
-                                          .max_outputs = 1,
-                                          .param_bytes = sizeof(clip_params),
-                                          .parse = clip_parse,
-                                          .infer = clip_infer,
-                                          .run = clip_run,
-                                          .in_place = 1,
-                                          .time = clip_time};
+RNNP_DEFINE(Clip, 1, 3, .param_bytes = sizeof(clip_params), .parse = clip_parse, .infer = clip_infer, .run = clip_run,
+            .in_place = 1, .time = clip_time);

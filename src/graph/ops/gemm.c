@@ -14,11 +14,11 @@ static rnnp_status gemm_parse(rnnp_parse *p, void *params)
     gemm->trans_a = rnnp_parse_int(p, "transA", 0) != 0;
     gemm->trans_b = rnnp_parse_int(p, "transB", 0) != 0;
     if (p->node->opset < 11 && rnnp_absent(p->node, 2))
-        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "C is not optional before opset 11");
+        return PARSE_FAIL(p, RNNP_ERR_ARG, "C is not optional before opset 11");
     return RNNP_OK;
 }
 
-static rnnp_status gemm_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(gemm_infer)
 {
     const rnnp_gemm_params *gemm = in->node->params;
     const rnnp_meta *a = &inputs[0], *b = &inputs[1], *c = &inputs[2];
@@ -49,28 +49,27 @@ static rnnp_status gemm_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     return RNNP_OK;
 }
 
-static void gemm_dense(const rnnp_prepare *p, rnnp_dense *dense)
+static void gemm_dense(const rnnp_node *node, const rnnp_meta *inputs, rnnp_dense *dense)
 {
-    const rnnp_gemm_params *gemm = p->node->params;
-    const int64_t *b = p->inputs[1].dim;
+    const rnnp_gemm_params *gemm = node->params;
+    const int64_t *b = inputs[1].dim;
 
     dense->n = b[!gemm->trans_b];
     dense->k = b[gemm->trans_b];
     dense->n_step = gemm->trans_b ? dense->k : 1;
     dense->k_step = gemm->trans_b ? 1 : dense->n;
-    dense->row[0] = p->inputs[0].dim[gemm->trans_a];
+    dense->row[0] = inputs[0].dim[gemm->trans_a];
     dense->n_rows = 1;
 }
 
 static const rnnp_dense_family family = {gemm_dense};
 
 /* [packed B, unless the plan has it][A transposed] */
-static size_t gemm_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
+static RNNP_SCRATCH(gemm_workspace)
 {
     const rnnp_gemm_params *gemm = p->node->params;
     const size_t b = rnnp_align64(rnnp_dense_workspace(p));
 
-    (void)outputs;
     return gemm->trans_a ? rnnp_add_bytes(b, rnnp_meta_bytes(&p->inputs[0])) : b;
 }
 
@@ -88,9 +87,7 @@ static void gemm_start(const rnnp_gemm_params *gemm, const rnnp_tensor *c, const
         args->ldc0 = one_row ? 0 : args->n;
         return;
     }
-    rnnp_walk_init(&walk, y, 1);
-    rnnp_walk_broadcast(&walk, y, 0, c);
-    rnnp_walk_begin(&walk, 1);
+    rnnp_walk_over(&walk, y, &c, 1, 1);
     for (; walk.rows; rnnp_walk_next(&walk)) {
         for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++)
             ((float *)y->data)[walk.row + i] =
@@ -107,9 +104,7 @@ static void gemm_finish(const rnnp_gemm_params *gemm, const rnnp_tensor *c, cons
     rnnp_walk walk;
 
     if (gemm->alpha == 1.0f) return;
-    rnnp_walk_init(&walk, y, 1);
-    if (c->dtype) rnnp_walk_broadcast(&walk, y, 0, c);
-    rnnp_walk_begin(&walk, 1);
+    rnnp_walk_over(&walk, y, &c, c->dtype ? 1 : 0, 1);
     for (; walk.rows; rnnp_walk_next(&walk)) {
         for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
             const ptrdiff_t at = walk.offset[0] + (ptrdiff_t)i * rnnp_walk_inner_step(&walk, 0);
@@ -120,7 +115,7 @@ static void gemm_finish(const rnnp_gemm_params *gemm, const rnnp_tensor *c, cons
     }
 }
 
-static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(gemm_run)
 {
     const rnnp_gemm_params *gemm = node->params;
     const rnnp_tensor *a = &inputs[0], *b = &inputs[1], *c = &inputs[2], *y = &outputs[0];
@@ -160,7 +155,7 @@ static rnnp_status gemm_run(const rnnp_exec *e, const rnnp_node *node, const rnn
 }
 
 /* Time may run along the rows of A or the columns of B, not along what is summed. */
-static int gemm_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(gemm_time)
 {
     const rnnp_gemm_params *gemm = node->params;
     const int summed[2] = {!gemm->trans_a, gemm->trans_b};
@@ -173,15 +168,5 @@ static int gemm_time(const rnnp_node *node, const rnnp_meta *inputs, const int *
     return rnnp_absent(node, 2) ? 0 : rnnp_time_broadcast(in_axis[2], inputs[2].rank, 2, out_axis);
 }
 
-const rnnp_operator rnnp_operator_Gemm = {.name = "Gemm",
-                                          .min_inputs = 2,
-                                          .max_inputs = 3,
-                                          .min_outputs = 1,
-                                          .max_outputs = 1,
-                                          .param_bytes = sizeof(rnnp_gemm_params),
-                                          .parse = gemm_parse,
-                                          .infer = gemm_infer,
-                                          .run = gemm_run,
-                                          .time = gemm_time,
-                                          .workspace_bytes = gemm_workspace,
-                                          RNNP_DENSE_OPERATOR(family)};
+RNNP_DEFINE(Gemm, 2, 3, .param_bytes = sizeof(rnnp_gemm_params), .parse = gemm_parse, .infer = gemm_infer,
+            .run = gemm_run, .time = gemm_time, .workspace_bytes = gemm_workspace, RNNP_DENSE_OPERATOR(family));

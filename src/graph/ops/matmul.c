@@ -18,7 +18,7 @@ rnnp_tensor rnnp_matmul_operand(const rnnp_tensor *tensor, int is_right)
     return matrices;
 }
 
-static rnnp_status matmul_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(matmul_infer)
 {
     rnnp_meta batch[2], *out = &outputs[0];
     rnnp_tensor side[2];
@@ -52,12 +52,13 @@ static size_t right_sizes(const rnnp_tensor *right, size_t *n, size_t *k)
     return rnnp_shape_product(&b, 0, b.rank - 2);
 }
 
-static void matmul_dense(const rnnp_prepare *p, rnnp_dense *dense)
+static void matmul_dense(const rnnp_node *node, const rnnp_meta *inputs, rnnp_dense *dense)
 {
-    const rnnp_meta *a = &p->inputs[0];
-    const rnnp_tensor b = rnnp_known_tensor(&p->inputs[1]);
+    const rnnp_meta *a = &inputs[0];
+    const rnnp_tensor b = rnnp_known_tensor(&inputs[1]);
     size_t n, k;
 
+    (void)node;
     dense->matrices = right_sizes(&b, &n, &k);
     dense->n = (int64_t)n;
     dense->k = (int64_t)k;
@@ -68,14 +69,9 @@ static void matmul_dense(const rnnp_prepare *p, rnnp_dense *dense)
 
 static const rnnp_dense_family family = {matmul_dense};
 
-static size_t matmul_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
-{
-    (void)outputs;
-    return rnnp_dense_workspace(p);
-}
+static RNNP_SCRATCH(matmul_workspace) { return rnnp_dense_workspace(p); }
 
-static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                              rnnp_tensor *outputs)
+static RNNP_RUN(matmul_run)
 {
     const rnnp_tensor a = rnnp_matmul_operand(&inputs[0], 0), b = rnnp_matmul_operand(&inputs[1], 1);
     rnnp_tensor batch_a = a, batch_b = b, batch = {.rank = a.rank > b.rank ? a.rank - 2 : b.rank - 2};
@@ -86,7 +82,6 @@ static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const r
     ptrdiff_t in_workspace = -1;
     rnnp_walk walk;
 
-    (void)node;
     if (rnnp_tensor_elements(&outputs[0]) == 0) return RNNP_OK; /* however many matrices without elements there are */
     args.lda = args.k;
     args.ldc = args.n;
@@ -98,10 +93,7 @@ static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const r
         args.m *= rnnp_shape_product(&batch, 0, batch.rank);
         batch.rank = batch_a.rank = batch_b.rank = 0;
     }
-    rnnp_walk_init(&walk, &batch, 2);
-    rnnp_walk_broadcast(&walk, &batch, 0, &batch_a);
-    rnnp_walk_broadcast(&walk, &batch, 1, &batch_b);
-    rnnp_walk_begin(&walk, 1);
+    rnnp_walk_over(&walk, &batch, (const rnnp_tensor *[]){&batch_a, &batch_b}, 2, 1);
     for (; walk.rows; rnnp_walk_next(&walk)) {
         for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
             const ptrdiff_t at_a = walk.offset[0] + (ptrdiff_t)i * rnnp_walk_inner_step(&walk, 0);
@@ -122,14 +114,13 @@ static rnnp_status matmul_run(const rnnp_exec *e, const rnnp_node *node, const r
     return RNNP_OK;
 }
 
-static int matmul_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(matmul_time)
 {
     const int rank_a = inputs[0].rank == 1 ? 2 : (int)inputs[0].rank;
     const int rank_b = inputs[1].rank == 1 ? 2 : (int)inputs[1].rank;
     const int rank = rank_a > rank_b ? rank_a : rank_b; /* of the result, with the axes of vectors */
     const int a = in_axis[0], b = in_axis[1];
 
-    (void)node;
     out_axis[0] = RNNP_TIME_NONE;
     if (a != RNNP_TIME_NONE && (a == (int)inputs[0].rank - 1 || rnnp_time_agree(a + rank - rank_a, out_axis) != 0))
         return -1;
@@ -140,13 +131,5 @@ static int matmul_time(const rnnp_node *node, const rnnp_meta *inputs, const int
     return 0;
 }
 
-const rnnp_operator rnnp_operator_MatMul = {.name = "MatMul",
-                                            .min_inputs = 2,
-                                            .max_inputs = 2,
-                                            .min_outputs = 1,
-                                            .max_outputs = 1,
-                                            .infer = matmul_infer,
-                                            .run = matmul_run,
-                                            .time = matmul_time,
-                                            .workspace_bytes = matmul_workspace,
-                                            RNNP_DENSE_OPERATOR(family)};
+RNNP_DEFINE(MatMul, 2, 2, .infer = matmul_infer, .run = matmul_run, .time = matmul_time,
+            .workspace_bytes = matmul_workspace, RNNP_DENSE_OPERATOR(family));

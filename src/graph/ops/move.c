@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define ONE_OUTPUT .min_outputs = 1, .max_outputs = 1
-
 /* ---- Transpose ---- */
 
 static rnnp_status transpose_parse(rnnp_parse *p, void *params) { return rnnp_parse_ints(p, "perm", params); }
@@ -20,7 +18,7 @@ size_t rnnp_transpose_axis(const rnnp_node *node, size_t i, size_t rank)
     return axes->given ? (size_t)axes->at[i] : rank - 1 - i;
 }
 
-static rnnp_status transpose_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(transpose_infer)
 {
     const rnnp_ints *axes = in->node->params;
     const rnnp_meta *x = &inputs[0];
@@ -38,8 +36,7 @@ static rnnp_status transpose_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp
     return RNNP_OK;
 }
 
-static rnnp_status transpose_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                                 rnnp_tensor *outputs)
+static RNNP_RUN(transpose_run)
 {
     const size_t rank = inputs[0].rank;
     ptrdiff_t dense[RNNP_MAX_RANK], step[RNNP_MAX_RANK];
@@ -51,7 +48,7 @@ static rnnp_status transpose_run(const rnnp_exec *e, const rnnp_node *node, cons
 }
 
 /* Nothing moves when the axes longer than 1 keep their order. */
-static int transpose_view(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs)
+static RNNP_VIEWS(transpose_view)
 {
     size_t least = 0;
 
@@ -65,7 +62,7 @@ static int transpose_view(const rnnp_node *node, const rnnp_meta *inputs, const 
     return 1;
 }
 
-static int transpose_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(transpose_time)
 {
     out_axis[0] = RNNP_TIME_NONE;
     for (size_t i = 0; i < inputs[0].rank; i++) {
@@ -74,17 +71,8 @@ static int transpose_time(const rnnp_node *node, const rnnp_meta *inputs, const 
     return 0;
 }
 
-const rnnp_operator rnnp_operator_Transpose = {.name = "Transpose",
-                                               .min_inputs = 1,
-                                               .max_inputs = 1,
-                                               ONE_OUTPUT,
-                                               .param_bytes = sizeof(rnnp_ints),
-                                               .parse = transpose_parse,
-                                               .infer = transpose_infer,
-                                               .run = transpose_run,
-                                               .moves = RNNP_MOVES_FIRST,
-                                               .view = transpose_view,
-                                               .time = transpose_time};
+RNNP_DEFINE(Transpose, 1, 1, .param_bytes = sizeof(rnnp_ints), .parse = transpose_parse, .infer = transpose_infer,
+            .run = transpose_run, .moves = RNNP_MOVES_FIRST, .view = transpose_view, .time = transpose_time);
 
 /* ---- Gather: rows of an axis by index ---- */
 
@@ -100,14 +88,7 @@ static rnnp_status axis_parse(rnnp_parse *p, void *params)
     return RNNP_OK;
 }
 
-size_t rnnp_axis_of(const rnnp_node *node, size_t rank)
-{
-    const axis_params *axis = node->params;
-
-    return rnnp_axis(axis->axis, rank);
-}
-
-static rnnp_status gather_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(gather_infer)
 {
     const axis_params *params = in->node->params;
     const rnnp_meta *x = &inputs[0], *index = &inputs[1];
@@ -149,8 +130,7 @@ static void gather_rows(const rnnp_exec *e, const rnnp_tensor *x, const char *fr
     for (size_t i = 0; i < n; i++) rnnp_copy(to + i * row_bytes, from + (size_t)index[i] * row_bytes, row_bytes);
 }
 
-static rnnp_status gather_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                              rnnp_tensor *outputs)
+static RNNP_RUN(gather_run)
 {
     enum { CHUNK = 64 };
     const rnnp_tensor *x = &inputs[0], *index = &inputs[1];
@@ -178,7 +158,7 @@ static rnnp_status gather_run(const rnnp_exec *e, const rnnp_node *node, const r
 }
 
 /* Along time only the last step can be picked. */
-static int gather_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(gather_time)
 {
     const int axis = (int)rnnp_axis_of(node, inputs[0].rank), index_rank = (int)inputs[1].rank;
     int from_data = in_axis[0];
@@ -197,20 +177,12 @@ static int gather_time(const rnnp_node *node, const rnnp_meta *inputs, const int
     return rnnp_time_agree(in_axis[1] == RNNP_TIME_NONE ? in_axis[1] : axis + in_axis[1], out_axis);
 }
 
-const rnnp_operator rnnp_operator_Gather = {.name = "Gather",
-                                            .min_inputs = 2,
-                                            .max_inputs = 2,
-                                            ONE_OUTPUT,
-                                            .param_bytes = sizeof(axis_params),
-                                            .parse = axis_parse,
-                                            .infer = gather_infer,
-                                            .run = gather_run,
-                                            .moves = RNNP_MOVES_FIRST,
-                                            .time = gather_time};
+RNNP_DEFINE(Gather, 2, 2, .param_bytes = sizeof(axis_params), .parse = axis_parse, .infer = gather_infer,
+            .run = gather_run, .moves = RNNP_MOVES_FIRST, .time = gather_time);
 
 /* ---- Concat ---- */
 
-static rnnp_status concat_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(concat_infer)
 {
     const axis_params *params = in->node->params;
     rnnp_meta *out = &outputs[0];
@@ -237,15 +209,13 @@ static rnnp_status concat_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
     return RNNP_OK;
 }
 
-static rnnp_status concat_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                              rnnp_tensor *outputs)
+static RNNP_RUN(concat_run)
 {
     const rnnp_tensor *y = &outputs[0];
     const size_t axis = rnnp_axis_of(node, y->rank), outer = rnnp_shape_product(y, 0, axis);
     const size_t row = rnnp_shape_product(y, axis, y->rank) * rnnp_dtype_bytes(y->dtype);
     size_t at = 0;
 
-    (void)e;
     for (size_t i = 0; i < node->n_inputs; i++) {
         const size_t part = rnnp_shape_product(&inputs[i], axis, y->rank) * rnnp_dtype_bytes(y->dtype);
 
@@ -256,7 +226,7 @@ static rnnp_status concat_run(const rnnp_exec *e, const rnnp_node *node, const r
     return RNNP_OK;
 }
 
-static int concat_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(concat_time)
 {
     out_axis[0] = in_axis[0];
     for (size_t i = 1; i < node->n_inputs; i++) {
@@ -265,20 +235,12 @@ static int concat_time(const rnnp_node *node, const rnnp_meta *inputs, const int
     return in_axis[0] != RNNP_TIME_NONE && in_axis[0] == (int)rnnp_axis_of(node, inputs[0].rank) ? -1 : 0;
 }
 
-const rnnp_operator rnnp_operator_Concat = {.name = "Concat",
-                                            .min_inputs = 1,
-                                            .max_inputs = 255,
-                                            ONE_OUTPUT,
-                                            .param_bytes = sizeof(axis_params),
-                                            .parse = axis_parse,
-                                            .infer = concat_infer,
-                                            .run = concat_run,
-                                            .moves = RNNP_MOVES_ALL,
-                                            .time = concat_time};
+RNNP_DEFINE(Concat, 1, 255, .param_bytes = sizeof(axis_params), .parse = axis_parse, .infer = concat_infer,
+            .run = concat_run, .moves = RNNP_MOVES_ALL, .time = concat_time);
 
 /* ---- Where ---- */
 
-static rnnp_status where_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(where_infer)
 {
     rnnp_meta both;
     rnnp_status status;
@@ -291,17 +253,13 @@ static rnnp_status where_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     return rnnp_infer_broadcast(in, &inputs[0], &both, &outputs[0]);
 }
 
-static rnnp_status where_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(where_run)
 {
     const rnnp_tensor *y = &outputs[0];
     const size_t bytes = rnnp_dtype_bytes(y->dtype);
     rnnp_walk walk;
 
-    (void)e;
-    (void)node;
-    rnnp_walk_init(&walk, y, 3);
-    for (size_t k = 0; k < 3; k++) rnnp_walk_broadcast(&walk, y, k, &inputs[k]);
-    rnnp_walk_begin(&walk, 1);
+    rnnp_walk_over(&walk, y, (const rnnp_tensor *[]){&inputs[0], &inputs[1], &inputs[2]}, 3, 1);
     for (; walk.rows; rnnp_walk_next(&walk)) {
         const uint8_t *condition = (const uint8_t *)inputs[0].data + walk.offset[0];
         char *to = (char *)y->data + walk.row * bytes;
@@ -317,10 +275,4 @@ static rnnp_status where_run(const rnnp_exec *e, const rnnp_node *node, const rn
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_Where = {.name = "Where",
-                                           .min_inputs = 3,
-                                           .max_inputs = 3,
-                                           ONE_OUTPUT,
-                                           .infer = where_infer,
-                                           .run = where_run,
-                                           .moves = RNNP_MOVES_OTHERS};
+RNNP_DEFINE(Where, 3, 3, .since_opset = 9, .infer = where_infer, .run = where_run, .moves = RNNP_MOVES_OTHERS);

@@ -24,7 +24,35 @@
 
 #include <string.h>
 
+/* ---- The functions of an operator, and its row ----
+ *
+ * Heads with the names that arguments have in every operator. Few functions use them all. */
+#define RNNP_UNUSED __attribute__((unused))
+#define RNNP_INFER(name) \
+    rnnp_status name(RNNP_UNUSED rnnp_infer *in, RNNP_UNUSED const rnnp_meta *inputs, rnnp_meta *outputs)
+#define RNNP_RUN(name)                                                                  \
+    rnnp_status name(RNNP_UNUSED const rnnp_exec *e, RNNP_UNUSED const rnnp_node *node, \
+                     RNNP_UNUSED const rnnp_tensor *inputs, rnnp_tensor *outputs)
+#define RNNP_TIME(name)                                                                                              \
+    int name(RNNP_UNUSED const rnnp_node *node, RNNP_UNUSED const rnnp_meta *inputs, RNNP_UNUSED const int *in_axis, \
+             RNNP_UNUSED int *out_axis)
+#define RNNP_VIEWS(name)                                                             \
+    int name(RNNP_UNUSED const rnnp_node *node, RNNP_UNUSED const rnnp_meta *inputs, \
+             RNNP_UNUSED const rnnp_meta *outputs)
+#define RNNP_SCRATCH(name) size_t name(RNNP_UNUSED const rnnp_prepare *p, RNNP_UNUSED const rnnp_meta *outputs)
+
+/* Its row: how many inputs (255: any number) and outputs it has, and what else differs from 0. */
+#define RNNP_DEFINE_OUTPUTS(op, least_in, most_in, least_out, most_out, ...) \
+    const rnnp_operator rnnp_operator_##op = {.name = #op,                   \
+                                              .min_inputs = (least_in),      \
+                                              .max_inputs = (most_in),       \
+                                              .min_outputs = (least_out),    \
+                                              .max_outputs = (most_out),     \
+                                              __VA_ARGS__}
+#define RNNP_DEFINE(op, least_in, most_in, ...) RNNP_DEFINE_OUTPUTS(op, least_in, most_in, 1, 1, __VA_ARGS__)
+
 #define FAIL(in, status, ...) rnnp_node_fail((in)->context, (in)->node, status, __VA_ARGS__)
+#define PARSE_FAIL(p, status, ...) rnnp_node_fail((p)->model->context, (p)->node, status, __VA_ARGS__)
 
 /* Copies dtype and shape. */
 static inline void rnnp_meta_like(rnnp_meta *out, const rnnp_meta *in)
@@ -65,7 +93,12 @@ rnnp_status rnnp_parse_ints(rnnp_parse *p, const char *name, rnnp_ints *ints);
  * known sets *known to 0 (when known is NULL that is an error: the shape depends on data). */
 rnnp_status rnnp_infer_ints(rnnp_infer *in, const rnnp_meta *inputs, size_t input, const char *what, rnnp_ints *ints,
                             int *known);
-/* The same from a tensor that infer() has looked at. */
+/* The same after infer(): an absent input leaves *ints, which says what an attribute does. 0 when it is not known. */
+int rnnp_known_ints(const rnnp_node *node, const rnnp_meta *inputs, size_t input, rnnp_ints *ints);
+/* A shape that is not known: as many dimensions as the list has entries, all of them unknown. A list of rank 0 has one
+ * entry, where least_rank allows it. */
+rnnp_status rnnp_infer_unknown_shape(rnnp_infer *in, const rnnp_meta *list, size_t least_rank, rnnp_meta *out);
+/* From a tensor that infer() has looked at. */
 void rnnp_run_ints(const rnnp_tensor *tensor, rnnp_ints *ints);
 
 /* axis in [-rank, rank) to [0, rank). */
@@ -83,8 +116,7 @@ rnnp_status rnnp_infer_same_type(rnnp_infer *in, const rnnp_meta *inputs, size_t
 rnnp_status rnnp_infer_scalar(rnnp_infer *in, const rnnp_meta *inputs, size_t input, const char *what);
 
 /* What is known of a value, as a tensor; data is NULL when its elements are not. */
-rnnp_tensor rnnp_known_tensor(const rnnp_meta *meta);
-int rnnp_same_dims(const rnnp_meta *a, const rnnp_meta *b);
+static inline rnnp_tensor rnnp_known_tensor(const rnnp_meta *meta) { return rnnp_meta_tensor(meta, meta->known); }
 /* Element i of an i64 or i32 tensor. */
 int64_t rnnp_integer_at(const rnnp_tensor *tensor, size_t i);
 /* memcpy, also of nothing from or to nowhere. */
@@ -93,6 +125,12 @@ static inline void rnnp_copy(void *to, const void *from, size_t bytes)
     if (bytes) memcpy(to, from, bytes);
 }
 
+/* Dimensions in a sentence; "?" for a symbol. */
+typedef struct rnnp_dims_text {
+    char s[96];
+} rnnp_dims_text;
+rnnp_dims_text rnnp_print_dims(size_t rank, const int64_t *dims, char separator);
+
 /* Elements of dimensions [from, to). */
 size_t rnnp_shape_product(const rnnp_tensor *tensor, size_t from, size_t to);
 
@@ -100,7 +138,7 @@ size_t rnnp_shape_product(const rnnp_tensor *tensor, size_t from, size_t to);
 
 /* A copy, for folding; at execution a view shares its input's memory. */
 rnnp_status rnnp_view_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs);
-#define RNNP_VIEW .min_outputs = 1, .max_outputs = 1, .run = rnnp_view_run, .is_view = 1, .moves = RNNP_MOVES_FIRST
+#define RNNP_VIEW .run = rnnp_view_run, .is_view = 1, .moves = RNNP_MOVES_FIRST
 
 /* ---- Walks: several strided operands against one dense result, row by row ---- */
 
@@ -120,6 +158,9 @@ typedef struct rnnp_walk {
 void rnnp_walk_init(rnnp_walk *walk, const rnnp_tensor *result, size_t operands);
 /* step[operand] for an operand broadcast to the result. */
 void rnnp_walk_broadcast(rnnp_walk *walk, const rnnp_tensor *result, size_t operand, const rnnp_tensor *tensor);
+/* All of it for operands that are broadcast to the result. */
+void rnnp_walk_over(rnnp_walk *walk, const rnnp_tensor *result, const rnnp_tensor *const *operands, size_t n,
+                    size_t inner);
 /* Merges dimensions and leaves the last `inner` of them for the caller's loops (fewer if there are fewer). */
 void rnnp_walk_begin(rnnp_walk *walk, size_t inner);
 void rnnp_walk_next(rnnp_walk *walk);

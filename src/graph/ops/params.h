@@ -43,8 +43,11 @@ rnnp_blocks rnnp_softmax_blocks(const rnnp_node *node, const rnnp_tensor *x);
 /* ReduceX: the axes that are reduced, as a mask. */
 unsigned rnnp_reduced_axes(const rnnp_node *node, const rnnp_tensor *inputs);
 
-/* Gather, Concat. */
-size_t rnnp_axis_of(const rnnp_node *node, size_t rank);
+/* Operators with an attribute axis have it in front of their parameters. */
+static inline size_t rnnp_axis_of(const rnnp_node *node, size_t rank)
+{
+    return rnnp_axis(*(const int64_t *)node->params, rank);
+}
 
 /* Transpose: the input's axis that output axis i is. */
 size_t rnnp_transpose_axis(const rnnp_node *node, size_t i, size_t rank);
@@ -52,8 +55,7 @@ size_t rnnp_transpose_axis(const rnnp_node *node, size_t i, size_t rank);
 /* Slice: y[index] is x[base + sum of index * step]. There is an element. */
 void rnnp_slice_steps(const rnnp_node *node, const rnnp_tensor *inputs, ptrdiff_t *base, ptrdiff_t *step);
 
-/* Split: the axis, and the size of part i along it. */
-size_t rnnp_split_axis(const rnnp_node *node, size_t rank);
+/* Split: the size of part i along the axis. */
 size_t rnnp_split_size(const rnnp_node *node, const rnnp_tensor *inputs, size_t i);
 
 #endif

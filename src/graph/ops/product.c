@@ -8,12 +8,12 @@
 
 #include <stdio.h>
 
-static rnnp_dense dense_of(const rnnp_prepare *p)
+static rnnp_dense dense_of(const rnnp_node *node, const rnnp_meta *inputs)
 {
-    const rnnp_dense_family *family = p->node->op->family;
+    const rnnp_dense_family *family = node->op->family;
     rnnp_dense dense = {.matrices = 1};
 
-    family->dense(p, &dense);
+    family->dense(node, inputs, &dense);
     return dense;
 }
 
@@ -66,98 +66,73 @@ static rnnp_product choose(const rnnp_prepare *p, const rnnp_dense *dense, size_
     return product;
 }
 
-/* As planned, or to be planned. */
-static rnnp_product product_of(const rnnp_prepare *p, const rnnp_dense *dense)
-{
-    const size_t rows = p->tuning ? rows_of(dense, p->tuning, p->tuning->batch, p->tuning->steps) : 0;
-    rnnp_record_found found;
-
-    return choose(p, dense, rows, &found);
-}
-
 /* ---- For a right side of each run ---- */
 
 size_t rnnp_dense_workspace(const rnnp_prepare *p)
 {
     if (is_constant(p)) return 0;
-    const rnnp_dense dense = dense_of(p);
+    const rnnp_dense dense = dense_of(p->node, p->inputs);
     const size_t n = (size_t)dense.n, k = (size_t)dense.k;
     return rnnp_product_bytes(rnnp_product_kernel(p->select, RNNP_FORMAT_f32, n, k), n, k, 1);
 }
 
 rnnp_product rnnp_dense_product(const rnnp_exec *e, size_t n, size_t k)
 {
-    return e->packed && e->planned ? *(const rnnp_product *)e->planned
-                                   : (rnnp_product){rnnp_product_kernel(e->select, RNNP_FORMAT_f32, n, k), 0};
+    return e->planned ? *(const rnnp_product *)e->planned
+                      : (rnnp_product){rnnp_product_kernel(e->select, RNNP_FORMAT_f32, n, k), 0};
 }
 
 size_t rnnp_dense_multiply_adds(const rnnp_prepare *p, const rnnp_meta *outputs)
 {
     size_t n;
 
-    return rnnp_mul_overflow(rnnp_meta_elements(outputs), (size_t)dense_of(p).k, &n) ? SIZE_MAX : n;
+    return rnnp_mul_overflow(rnnp_meta_elements(outputs), (size_t)dense_of(p->node, p->inputs).k, &n) ? SIZE_MAX : n;
 }
 
 /* ---- For a constant one ---- */
 
-size_t rnnp_dense_pack_bytes(const rnnp_prepare *p)
+void rnnp_dense_plan(const rnnp_prepare *p, rnnp_planned *planned)
 {
-    if (!is_constant(p)) return 0;
-    const rnnp_dense dense = dense_of(p);
-    return rnnp_product_bytes(product_of(p, &dense).kernel, (size_t)dense.n, (size_t)dense.k, dense.matrices);
+    rnnp_record_found found;
+    rnnp_product product;
+
+    planned->variant = p->select->op[RNNP_OP_gemm]->name;
+    planned->tuned = is_constant(p);
+    if (!planned->tuned && (rnnp_meta_elements(&p->inputs[1]) == SIZE_MAX)) return; /* known when a run is made */
+    const rnnp_dense dense = dense_of(p->node, p->inputs);
+    const size_t n = (size_t)dense.n, k = (size_t)dense.k;
+    if (planned->tuned) {
+        const size_t rows = p->tuning ? rows_of(&dense, p->tuning, p->tuning->batch, p->tuning->steps) : 0;
+
+        product = choose(p, &dense, rows, planned->found ? planned->found : &found);
+        planned->variant = product.kernel->name;
+        planned->pack_bytes = rnnp_product_bytes(product.kernel, n, k, dense.matrices);
+        if (planned->layout)
+            rnnp_product_layout(product.kernel, n, k, dense.matrices, planned->layout, RNNP_LAYOUT_CHARS);
+    } else {
+        product = (rnnp_product){rnnp_product_kernel(p->select, RNNP_FORMAT_f32, n, k), 0};
+    }
+    if (planned->own) *(rnnp_product *)planned->own = product;
 }
 
-void rnnp_dense_pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts)
+void rnnp_dense_pack(const rnnp_node *node, const rnnp_meta *inputs, const void *own, void *packed, size_t part,
+                     size_t parts)
 {
-    const rnnp_dense dense = dense_of(p);
-    const rnnp_variant *kernel = product_of(p, &dense).kernel;
+    const rnnp_variant *kernel = ((const rnnp_product *)own)->kernel;
+    const rnnp_dense dense = dense_of(node, inputs);
     const size_t n = (size_t)dense.n, k = (size_t)dense.k, each = rnnp_product_bytes(kernel, n, k, 1);
-    const float *data = p->inputs[1].known;
+    const float *data = inputs[1].known;
 
     for (size_t i = 0; i < dense.matrices && n && k; i++)
         rnnp_product_pack(kernel, (char *)packed + i * each, data + i * n * k, n, k, (size_t)dense.n_step,
                           (size_t)dense.k_step, part, parts);
 }
 
-void rnnp_dense_layout(const rnnp_prepare *p, char *text, size_t size)
-{
-    const rnnp_dense dense = dense_of(p);
-
-    rnnp_product_layout(product_of(p, &dense).kernel, (size_t)dense.n, (size_t)dense.k, dense.matrices, text, size);
-}
-
-void rnnp_dense_plan(const rnnp_prepare *p, void *planned)
-{
-    const rnnp_dense dense = dense_of(p);
-
-    *(rnnp_product *)planned = product_of(p, &dense);
-}
-
-const char *rnnp_dense_variant(const rnnp_prepare *p)
-{
-    if (!is_constant(p)) return p->select->op[RNNP_OP_gemm]->name;
-    const rnnp_dense dense = dense_of(p);
-    return product_of(p, &dense).kernel->name;
-}
-
 int rnnp_dense_shape(const rnnp_prepare *p, rnnp_shape *shape)
 {
     if (!is_constant(p)) return 0;
-    const rnnp_dense dense = dense_of(p);
+    const rnnp_dense dense = dense_of(p->node, p->inputs);
     if (dense.matrices != 1) return 0;
     *shape = shape_of(&dense, rows_of(&dense, p->tuning, p->tuning->batch, p->tuning->steps));
-    return 1;
-}
-
-int rnnp_dense_explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *e)
-{
-    rnnp_record_found found;
-
-    if (!is_constant(p)) return 0;
-    const rnnp_dense dense = dense_of(p);
-    const size_t rows = p->tuning ? rows_of(&dense, p->tuning, batch, steps) : 0;
-    e->usual = rnnp_product_kernel(p->select, RNNP_FORMAT_f32, (size_t)dense.n, (size_t)dense.k)->name;
-    e->variant = choose(p, &dense, rows, &found).kernel->name;
-    rnnp_found_explain(&found, e);
     return 1;
 }

@@ -20,7 +20,7 @@ typedef struct rnnp_dense {
 
 /* An operator's row in the table of this family. */
 typedef struct rnnp_dense_family {
-    void (*dense)(const rnnp_prepare *p, rnnp_dense *dense);
+    void (*dense)(const rnnp_node *node, const rnnp_meta *inputs, rnnp_dense *dense);
 } rnnp_dense_family;
 
 /* Bytes of a right side that is packed by each run, one matrix at a time. */
@@ -30,19 +30,14 @@ size_t rnnp_dense_workspace(const rnnp_prepare *p);
 rnnp_product rnnp_dense_product(const rnnp_exec *e, size_t n, size_t k);
 
 size_t rnnp_dense_multiply_adds(const rnnp_prepare *p, const rnnp_meta *outputs);
-size_t rnnp_dense_pack_bytes(const rnnp_prepare *p);
-void rnnp_dense_pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts);
-void rnnp_dense_layout(const rnnp_prepare *p, char *text, size_t size);
-void rnnp_dense_plan(const rnnp_prepare *p, void *planned);
-const char *rnnp_dense_variant(const rnnp_prepare *p);
+void rnnp_dense_plan(const rnnp_prepare *p, rnnp_planned *planned);
+void rnnp_dense_pack(const rnnp_node *node, const rnnp_meta *inputs, const void *own, void *packed, size_t part,
+                     size_t parts);
 int rnnp_dense_shape(const rnnp_prepare *p, rnnp_shape *shape);
-int rnnp_dense_explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *explanation);
 
 /* The fields of a rnnp_operator. */
-#define RNNP_DENSE_OPERATOR(family_)                                                                     \
-    .pack_bytes = rnnp_dense_pack_bytes, .pack = rnnp_dense_pack, .packed_inputs = 1u << 1,              \
-    .layout = rnnp_dense_layout, .plan_bytes = sizeof(rnnp_product), .plan = rnnp_dense_plan,            \
-    .multiply_adds = rnnp_dense_multiply_adds, .variant = rnnp_dense_variant, .shape = rnnp_dense_shape, \
-    .explain = rnnp_dense_explain, .family = &(family_)
+#define RNNP_DENSE_OPERATOR(family_)                                                                                \
+    .plan = rnnp_dense_plan, .plan_bytes = sizeof(rnnp_product), .packed_inputs = 1u << 1, .pack = rnnp_dense_pack, \
+    .multiply_adds = rnnp_dense_multiply_adds, .shape = rnnp_dense_shape, .family = &(family_)
 
 #endif

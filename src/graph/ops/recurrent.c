@@ -5,6 +5,7 @@
 #include "../../../autotune/choice.h"
 #include "../../cells/wavefront.h"
 #include "../../cells/weights.h"
+#include "ops.h"
 #include "recurrent.h"
 
 #include <math.h>
@@ -24,8 +25,6 @@ enum {
     P = RNNP_IN_P
 };
 enum { Y = RNNP_OUT_Y, Y_H = RNNP_OUT_H, Y_C = RNNP_OUT_C };
-
-extern const rnnp_operator rnnp_operator_RNN, rnnp_operator_LSTM, rnnp_operator_GRU;
 
 typedef struct recurrent_params {
     rnnp_recurrent layer; /* what the attributes say; sizes, math class and kernels come later */
@@ -53,14 +52,13 @@ static rnnp_status parse_activations(rnnp_parse *p, recurrent_params *params)
     rnnp_act_defaults(params->layer.cell, params->layer.act[0]);
     rnnp_act_defaults(params->layer.cell, params->layer.act[1]);
     if (names && names->count != all && names->count != each)
-        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "%zu activations where %zu are expected",
-                              names->count, all);
+        return PARSE_FAIL(p, RNNP_ERR_ARG, "%zu activations where %zu are expected", names->count, all);
     for (size_t i = 0; names && i < all; i++) {
         const char *name = names->strings[i % names->count];
         rnnp_act_spec *act = &params->layer.act[i / each][i % each];
 
         if (rnnp_act_parse(name, NAN, NAN, act) != 0)
-            return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_UNSUPPORTED, "activation %s is not known", name);
+            return PARSE_FAIL(p, RNNP_ERR_UNSUPPORTED, "activation %s is not known", name);
         const int takes = rnnp_act_parameters(act->kind);
         const float alpha = next_number(alphas, &alphas_taken, takes > 0);
         const float beta = next_number(betas, &betas_taken, takes > 1);
@@ -80,12 +78,11 @@ static rnnp_status parse_direction(rnnp_parse *p, recurrent_params *params)
             return RNNP_OK;
         }
     }
-    return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "direction is %s", name);
+    return PARSE_FAIL(p, RNNP_ERR_ARG, "direction is %s", name);
 }
 
 static rnnp_status parse(rnnp_parse *p, recurrent_params *params, rnnp_cell cell)
 {
-    const rnnp_context *context = p->model->context;
     rnnp_status status;
 
     params->layer.cell = cell;
@@ -95,10 +92,8 @@ static rnnp_status parse(rnnp_parse *p, recurrent_params *params, rnnp_cell cell
     params->layer.reset_after = cell == RNNP_CELL_GRU && rnnp_parse_int(p, "linear_before_reset", 0);
     params->layer.input_forget = cell == RNNP_CELL_LSTM && rnnp_parse_int(p, "input_forget", 0);
     rnnp_parse_int(p, "output_sequence", 0); /* of opsets before 7: which outputs are wanted says as much */
-    if (params->hidden < 0)
-        return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "hidden_size is %lld", (long long)params->hidden);
-    if (!(params->layer.clip >= 0.0f))
-        return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "clip is %g", (double)params->layer.clip);
+    if (params->hidden < 0) return PARSE_FAIL(p, RNNP_ERR_ARG, "hidden_size is %lld", (long long)params->hidden);
+    if (!(params->layer.clip >= 0.0f)) return PARSE_FAIL(p, RNNP_ERR_ARG, "clip is %g", (double)params->layer.clip);
     if ((status = parse_direction(p, params)) != RNNP_OK) return status;
     return parse_activations(p, params);
 }
@@ -111,25 +106,6 @@ static rnnp_status parse_gru(rnnp_parse *p, void *params) { return parse(p, para
 
 /* ---- Shapes ---- */
 
-typedef struct shape_text {
-    char s[96];
-} shape_text;
-
-static shape_text print_shape(size_t rank, const int64_t *dim)
-{
-    shape_text text = {"["};
-    size_t used = 1;
-
-    for (size_t i = 0; i < rank && used < sizeof text.s; i++) {
-        if (rnnp_dim_is_symbol(dim[i]))
-            used += (size_t)snprintf(text.s + used, sizeof text.s - used, "%s?", i ? "," : "");
-        else
-            used += (size_t)snprintf(text.s + used, sizeof text.s - used, "%s%lld", i ? "," : "", (long long)dim[i]);
-    }
-    if (used < sizeof text.s) snprintf(text.s + used, sizeof text.s - used, "]");
-    return text;
-}
-
 /* An input, present or not, against what it should be; a symbol agrees with anything. */
 static rnnp_status expect(rnnp_infer *in, const rnnp_meta *meta, const char *name, rnnp_dtype dtype, size_t rank,
                           const int64_t *dim)
@@ -138,13 +114,13 @@ static rnnp_status expect(rnnp_infer *in, const rnnp_meta *meta, const char *nam
 
     if (!meta->dtype) return RNNP_OK;
     if (meta->dtype != dtype)
-        return rnnp_node_fail(in->context, in->node, RNNP_ERR_TYPE, "%s is %s, expected %s", name,
-                              rnnp_dtype_name(meta->dtype), rnnp_dtype_name(dtype));
+        return FAIL(in, RNNP_ERR_TYPE, "%s is %s, expected %s", name, rnnp_dtype_name(meta->dtype),
+                    rnnp_dtype_name(dtype));
     for (size_t i = 0; fits && i < rank; i++)
         fits = meta->dim[i] == dim[i] || rnnp_dim_is_symbol(meta->dim[i]) || rnnp_dim_is_symbol(dim[i]);
     if (!fits)
-        return rnnp_node_fail(in->context, in->node, RNNP_ERR_SHAPE, "%s has shape %s, expected %s", name,
-                              print_shape(meta->rank, meta->dim).s, print_shape(rank, dim).s);
+        return FAIL(in, RNNP_ERR_SHAPE, "%s has shape [%s], expected [%s]", name,
+                    rnnp_print_dims(meta->rank, meta->dim, ',').s, rnnp_print_dims(rank, dim, ',').s);
     return RNNP_OK;
 }
 
@@ -165,16 +141,16 @@ static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out
     const int lstm = params->layer.cell == RNNP_CELL_LSTM, first = params->batch_first;
 
     if (x->rank != 3 || r->rank != 3 || inputs[W].rank != 3)
-        return rnnp_node_fail(in->context, in->node, RNNP_ERR_SHAPE,
-                              "X, W and R have ranks %zu, %zu and %zu, expected 3", x->rank, inputs[W].rank, r->rank);
+        return FAIL(in, RNNP_ERR_SHAPE, "X, W and R have ranks %zu, %zu and %zu, expected 3", x->rank, inputs[W].rank,
+                    r->rank);
     const int64_t hidden = params->hidden ? params->hidden : r->dim[2];
     const int64_t steps = x->dim[first ? 1 : 0], batch = x->dim[first ? 0 : 1];
     if (hidden != r->dim[2] && !rnnp_dim_is_symbol(r->dim[2]))
-        return rnnp_node_fail(in->context, in->node, RNNP_ERR_SHAPE, "hidden_size=%lld but R has %lld columns",
-                              (long long)hidden, (long long)r->dim[2]);
+        return FAIL(in, RNNP_ERR_SHAPE, "hidden_size=%lld but R has %lld columns", (long long)hidden,
+                    (long long)r->dim[2]);
     if (hidden == 0 || x->dim[2] == 0)
-        return rnnp_node_fail(in->context, in->node, RNNP_ERR_SHAPE, "hidden_size is %lld and X has %lld features",
-                              (long long)hidden, (long long)x->dim[2]);
+        return FAIL(in, RNNP_ERR_SHAPE, "hidden_size is %lld and X has %lld features", (long long)hidden,
+                    (long long)x->dim[2]);
     const int64_t gated = rnnp_dim_mul(in, G, hidden);
     const int64_t state[3] = {first ? batch : D, first ? D : batch, hidden};
     const expectation all[] = {
@@ -218,24 +194,18 @@ static int time_axis(const rnnp_node *node, const rnnp_meta *inputs, const int *
     return 0;
 }
 
-static int batch_axis(const rnnp_node *node, size_t input)
+static int batch_axis(const rnnp_node *node, int is_output, size_t port)
 {
     const recurrent_params *params = node->params;
 
-    switch (input) {
+    if (is_output) return params->batch_first ? 0 : port == Y ? 2 : 1;
+    switch (port) {
     case X:
     case H0:
     case C0: return params->batch_first ? 0 : 1;
     case LENGTHS: return 0;
     default: return -1;
     }
-}
-
-static int batch_axis_out(const rnnp_node *node, size_t output)
-{
-    const recurrent_params *params = node->params;
-
-    return params->batch_first ? 0 : output == Y ? 2 : 1;
 }
 
 /* ---- The layer behind a node ---- */
@@ -258,17 +228,19 @@ static void call_shape(const rnnp_prepare *p, size_t *batch, size_t *steps)
     const recurrent_params *params = p->node->params;
     const int64_t *x = p->inputs[X].dim, time = x[params->batch_first ? 1 : 0], rows = x[params->batch_first ? 0 : 1];
 
-    *steps = rnnp_dim_is_symbol(time) ? p->tuning->steps : (size_t)time;
-    *batch = rnnp_dim_is_symbol(rows) ? p->tuning->batch : (size_t)rows;
+    *steps = p->tuning->call || rnnp_dim_is_symbol(time) ? p->tuning->steps : (size_t)time;
+    *batch = p->tuning->call || rnnp_dim_is_symbol(rows) ? p->tuning->batch : (size_t)rows;
 }
 
 /* Sets what a record says, and of runs keeps kernels that read the plan's packing. */
-static void choose(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_recurrent *layer, rnnp_record_found *found)
+static void choose(const rnnp_prepare *p, rnnp_recurrent *layer, rnnp_record_found *found)
 {
     const rnnp_recurrent *packed = p->planned;
+    size_t batch = 0, steps = 0;
 
     *found = (rnnp_record_found){.match = RNNP_MATCH_NONE};
-    if (p->tuning && batch > 0 && steps > 0)
+    if (p->tuning) call_shape(p, &batch, &steps);
+    if (batch > 0 && steps > 0)
         rnnp_choice_find(p->context, p->tuning->records, &p->tuning->host, packed, batch, steps, p->threads, layer,
                          found);
     else
@@ -280,95 +252,52 @@ static void choose(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_recur
     }
 }
 
-/* 0 while the sizes are not known. */
-static int prepare_layer(const rnnp_prepare *p, rnnp_recurrent *layer)
+static void plan(const rnnp_prepare *p, rnnp_planned *planned)
 {
     const int64_t input = p->inputs[W].dim[2], hidden = p->inputs[R].dim[2];
-
-    if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden)) return 0;
-    rnnp_recurrent_of_node(p->node, input, hidden, p->math, p->select, layer);
-    if (p->tuning || p->planned) {
-        rnnp_record_found found;
-        size_t batch = 0, steps = 0;
-
-        if (p->tuning) call_shape(p, &batch, &steps);
-        choose(p, batch, steps, layer, &found);
-    }
-    rnnp_recurrent_prepare(layer);
-    return 1;
-}
-
-static int is_present(const rnnp_node *node, size_t input)
-{
-    return input < node->n_inputs && node->inputs[input] != RNNP_NONE;
-}
-
-static int weights_known(const rnnp_prepare *p)
-{
-    static const size_t weights[] = {W, R, B, P};
-
-    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
-        if (is_present(p->node, weights[i]) && !p->inputs[weights[i]].known) return 0;
-    }
-    return 1;
-}
-
-static size_t pack_bytes(const rnnp_prepare *p)
-{
     rnnp_recurrent layer;
+    rnnp_record_found found;
 
-    return weights_known(p) && prepare_layer(p, &layer) ? rnnp_recurrent_pack_bytes(&layer) : 0;
+    if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden)) return;
+    rnnp_recurrent_of_node(p->node, input, hidden, p->math, p->select, &layer);
+    choose(p, &layer, planned->found ? planned->found : &found);
+    rnnp_recurrent_prepare(&layer);
+    planned->variant = rnnp_recurrent_variant(&layer);
+    planned->pack_bytes = rnnp_recurrent_pack_bytes(&layer);
+    planned->step_bytes = rnnp_recurrent_step_bytes(&layer);
+    planned->row_bytes = layer.hidden * sizeof(float);
+    planned->tuned = 1;
+    if (planned->layout) rnnp_recurrent_layout(&layer, planned->layout, RNNP_LAYOUT_CHARS);
+    if (planned->own) memcpy(planned->own, &layer, sizeof layer);
 }
 
-static void pack(const rnnp_prepare *p, void *packed, size_t part, size_t parts)
+static void pack(const rnnp_node *node, const rnnp_meta *inputs, const void *own, void *packed, size_t part,
+                 size_t parts)
 {
-    rnnp_recurrent layer;
     const rnnp_recurrent_source source = {
-        .w = p->inputs[W].known,
-        .r = p->inputs[R].known,
-        .b = is_present(p->node, B) ? p->inputs[B].known : NULL,
-        .p = is_present(p->node, P) ? p->inputs[P].known : NULL,
+        .w = inputs[W].known,
+        .r = inputs[R].known,
+        .b = !rnnp_absent(node, B) ? inputs[B].known : NULL,
+        .p = !rnnp_absent(node, P) ? inputs[P].known : NULL,
     };
 
-    if (prepare_layer(p, &layer)) rnnp_recurrent_pack(&layer, &source, packed, part, parts);
+    rnnp_recurrent_pack(own, &source, packed, part, parts);
 }
 
-static void layout(const rnnp_prepare *p, char *text, size_t size)
-{
-    rnnp_recurrent layer;
-
-    if (prepare_layer(p, &layer)) rnnp_recurrent_layout(&layer, text, size);
-}
-
-static void plan(const rnnp_prepare *p, void *planned) { prepare_layer(p, planned); }
-
-/* Weights that are not constants: the prepared layer and its block go in front of the layer's own workspace. */
-static size_t header_bytes(void) { return rnnp_align64(sizeof(rnnp_recurrent)); }
-
-static size_t packed_now_bytes(const rnnp_recurrent *layer)
-{
-    return rnnp_align64(rnnp_add_bytes(header_bytes(), rnnp_recurrent_pack_bytes(layer)));
-}
+/* Weights that are not constants are packed by each run, in front of the layer's own workspace. */
+static size_t packed_now_bytes(const rnnp_recurrent *layer) { return rnnp_align64(rnnp_recurrent_pack_bytes(layer)); }
 
 static size_t workspace_bytes(const rnnp_prepare *p, const rnnp_meta *outputs)
 {
-    const recurrent_params *params = p->node->params;
-    const int64_t *x = p->inputs[X].dim;
-    const size_t steps = (size_t)x[params->batch_first ? 1 : 0], batch = (size_t)x[params->batch_first ? 0 : 1];
-    rnnp_recurrent layer;
+    const rnnp_recurrent *layer = p->planned;
+    size_t steps, batch;
 
     (void)outputs;
-    if (batch == 0 || !prepare_layer(p, &layer)) return 0;
-    const size_t packed = weights_known(p) ? 0 : packed_now_bytes(&layer);
-    const size_t lengths = is_present(p->node, LENGTHS) ? rnnp_align64(batch * sizeof(int32_t)) : 0;
-    return rnnp_add_bytes(rnnp_add_bytes(packed, lengths), rnnp_recurrent_workspace(&layer, steps, batch, p->threads));
-}
-
-static const char *variant(const rnnp_prepare *p)
-{
-    rnnp_recurrent layer;
-
-    return prepare_layer(p, &layer) ? rnnp_recurrent_variant(&layer) : NULL;
+    rnnp_recurrent_sizes(p->node, p->inputs[X].dim, &steps, &batch);
+    if (batch == 0) return 0;
+    const size_t packed = rnnp_node_packs(p->node, p->inputs) ? 0 : packed_now_bytes(layer);
+    const size_t lengths = !rnnp_absent(p->node, LENGTHS) ? rnnp_align64(batch * sizeof(int32_t)) : 0;
+    return rnnp_add_bytes(rnnp_add_bytes(packed, lengths), rnnp_recurrent_workspace(layer, steps, batch, p->threads));
 }
 
 static int shape(const rnnp_prepare *p, rnnp_shape *out)
@@ -386,54 +315,6 @@ static int shape(const rnnp_prepare *p, rnnp_shape *out)
     return 1;
 }
 
-static int explain(const rnnp_prepare *p, size_t batch, size_t steps, rnnp_explanation *e)
-{
-    rnnp_recurrent layer, usual;
-    rnnp_record_found found;
-    rnnp_prepare plain = *p;
-
-    plain.tuning = NULL;
-    plain.planned = NULL;
-    if (!prepare_layer(&plain, &usual)) return 0;
-    layer = usual;
-    choose(p, batch, steps, &layer, &found);
-    rnnp_recurrent_prepare(&layer);
-    e->usual = rnnp_recurrent_variant(&usual);
-    e->variant = rnnp_recurrent_variant(&layer);
-    rnnp_found_explain(&found, e);
-    return 1;
-}
-
-static size_t weight_bytes_per_step(const rnnp_prepare *p)
-{
-    rnnp_recurrent layer;
-
-    return prepare_layer(p, &layer) ? rnnp_recurrent_step_bytes(&layer) : 0;
-}
-
-/* ---- State of a stream: h [batch][hidden], then c of an LSTM ---- */
-
-static size_t state_elements(const rnnp_prepare *p, size_t batch) { return batch * (size_t)p->inputs[R].dim[2]; }
-
-static size_t state_bytes(const rnnp_prepare *p, size_t batch)
-{
-    return state_elements(p, batch) * sizeof(float) * p->node->op->state_arrays;
-}
-
-static void state_reset(const rnnp_prepare *p, const rnnp_tensor *inputs, size_t batch, size_t row, void *state)
-{
-    const size_t width = state_elements(p, 1);
-
-    for (size_t i = 0; i < p->node->op->state_arrays; i++) {
-        float *to = (float *)state + (i * batch + row) * width;
-
-        if (is_present(p->node, H0 + i)) /* C0 follows H0 */
-            memcpy(to, (const float *)inputs[H0 + i].data + row * width, width * sizeof *to);
-        else
-            memset(to, 0, width * sizeof *to);
-    }
-}
-
 /* ---- Execution ---- */
 
 static rnnp_status check_lengths(const rnnp_context *context, const rnnp_node *node, const int32_t *lengths,
@@ -447,17 +328,14 @@ static rnnp_status check_lengths(const rnnp_context *context, const rnnp_node *n
     return RNNP_OK;
 }
 
-static const rnnp_recurrent *pack_now(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs)
+static const void *pack_now(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs)
 {
     const recurrent_params *params = node->params;
     const int lstm = params->layer.cell == RNNP_CELL_LSTM;
     const rnnp_recurrent_source source = {inputs[W].data, inputs[R].data, inputs[B].data, lstm ? inputs[P].data : NULL};
-    rnnp_recurrent *layer = e->workspace;
 
-    rnnp_recurrent_of_node(node, inputs[X].shape[2], inputs[R].shape[2], e->math, e->select, layer);
-    rnnp_recurrent_prepare(layer);
-    rnnp_recurrent_pack(layer, &source, (char *)e->workspace + header_bytes(), 0, 1);
-    return layer;
+    rnnp_recurrent_pack(e->planned, &source, e->workspace, 0, 1);
+    return e->workspace;
 }
 
 static void copy_state(const rnnp_tensor *output, const float *state, size_t elements)
@@ -516,14 +394,14 @@ static rnnp_status describe(const rnnp_exec *e, const rnnp_node *node, const rnn
 
     if (status != RNNP_OK || s->call.batch == 0) /* no rows: no steps, however many there are */
         return status;
-    const rnnp_recurrent *layer = e->packed ? e->planned : pack_now(e, node, inputs);
+    const rnnp_recurrent *layer = e->planned;
     const size_t batch = s->call.batch, H = layer->hidden;
     s->layer = layer;
-    s->call.packed = e->packed ? e->packed : (const char *)layer + header_bytes();
+    s->call.packed = e->packed ? e->packed : pack_now(e, node, inputs);
     s->call.team = e->team;
     s->call.threads = e->threads;
     s->call.workspace = e->packed ? e->workspace : (char *)e->workspace + packed_now_bytes(layer);
-    if (is_present(node, LENGTHS)) {
+    if (!rnnp_absent(node, LENGTHS)) {
         int32_t *lengths = s->call.workspace;
 
         s->call.workspace = (char *)s->call.workspace + rnnp_align64(batch * sizeof *lengths);
@@ -593,35 +471,13 @@ static const char *lint_gru(const rnnp_node *node, const char *producer)
     return "exported from PyTorch with linear_before_reset=0: PyTorch's GRU resets after the product; see docs";
 }
 
-#define RECURRENT(name_, most_in, most_out, ...)                                                         \
-    const rnnp_operator rnnp_operator_##name_ = {.name = #name_,                                         \
-                                                 .min_inputs = 3,                                        \
-                                                 .max_inputs = most_in,                                  \
-                                                 .max_outputs = most_out,                                \
-                                                 .param_bytes = sizeof(recurrent_params),                \
-                                                 .infer = infer,                                         \
-                                                 .run = run,                                             \
-                                                 .uses_math = 1,                                         \
-                                                 .time = time_axis,                                      \
-                                                 .pack_bytes = pack_bytes,                               \
-                                                 .pack = pack,                                           \
-                                                 .layout = layout,                                       \
-                                                 .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P, \
-                                                 .plan_bytes = sizeof(rnnp_recurrent),                   \
-                                                 .plan = plan,                                           \
-                                                 .workspace_bytes = workspace_bytes,                     \
-                                                 .state_bytes = state_bytes,                             \
-                                                 .state_reset = state_reset,                             \
-                                                 .variant = variant,                                     \
-                                                 .explain = explain,                                     \
-                                                 .shape = shape,                                         \
-                                                 .weight_bytes_per_step = weight_bytes_per_step,         \
-                                                 .batch_axis = batch_axis,                               \
-                                                 .stacks = stacks,                                       \
-                                                 .run_stack = run_stack,                                 \
-                                                 .batch_axis_out = batch_axis_out,                       \
-                                                 .lengths_input = LENGTHS,                               \
-                                                 __VA_ARGS__}
+#define RECURRENT(name, most_in, most_out, ...)                                                                       \
+    RNNP_DEFINE_OUTPUTS(name, 3, most_in, 0, most_out, .param_bytes = sizeof(recurrent_params), .infer = infer,       \
+                        .run = run, .uses_math = 1, .time = time_axis, .plan = plan,                                  \
+                        .plan_bytes = sizeof(rnnp_recurrent), .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P, \
+                        .pack = pack, .workspace_bytes = workspace_bytes, .shape = shape, .batch_axis = batch_axis,   \
+                        .stacks = stacks, .run_stack = run_stack, .lengths_input = LENGTHS, .state_input = H0,        \
+                        __VA_ARGS__)
 
 RECURRENT(RNN, 6, 2, .parse = parse_rnn, .state_arrays = 1);
 RECURRENT(LSTM, 8, 3, .parse = parse_lstm, .state_arrays = 2);

@@ -36,8 +36,7 @@ static rnnp_status reduce_parse(rnnp_parse *p, void *params)
         return RNNP_OK;
     }
     if (p->node->n_inputs > 1)
-        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "axes are an attribute before opset %d",
-                              family->input_opset);
+        return PARSE_FAIL(p, RNNP_ERR_ARG, "axes are an attribute before opset %d", family->input_opset);
     return rnnp_parse_ints(p, "axes", &reduce->axes);
 }
 
@@ -59,7 +58,7 @@ static void reduce_dims(rnnp_meta *out, const rnnp_meta *x, unsigned mask, int k
     }
 }
 
-static rnnp_status reduce_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(reduce_infer)
 {
     const reduce_family *family = in->node->op->family;
     const reduce_params *reduce = in->node->params;
@@ -145,8 +144,7 @@ unsigned rnnp_reduced_axes(const rnnp_node *node, const rnnp_tensor *inputs)
     return reduce_mask(reduce, &axes, inputs[0].rank);
 }
 
-static rnnp_status reduce_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                              rnnp_tensor *outputs)
+static RNNP_RUN(reduce_run)
 {
     const reduce_family *family = node->op->family;
     const rnnp_tensor *x = &inputs[0], *y = &outputs[0];
@@ -174,42 +172,28 @@ static rnnp_status reduce_run(const rnnp_exec *e, const rnnp_node *node, const r
     return RNNP_OK;
 }
 
-static int reduce_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(reduce_time)
 {
     const reduce_params *reduce = node->params;
     rnnp_ints axes = reduce->axes;
 
-    if (!rnnp_absent(node, 1)) {
-        const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
-
-        if (!rnnp_tensor_known(&tensor)) return RNNP_TIME_UNKNOWN;
-        rnnp_run_ints(&tensor, &axes);
-    }
+    if (!rnnp_known_ints(node, inputs, 1, &axes)) return RNNP_TIME_UNKNOWN;
     return rnnp_time_without(in_axis[0], reduce_mask(reduce, &axes, inputs[0].rank), reduce->keep, &out_axis[0]);
 }
 
-#define REDUCE(op_name, ...)                                                             \
-    static const reduce_family family_##op_name = {__VA_ARGS__};                         \
-    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,                     \
-                                                   .min_inputs = 1,                      \
-                                                   .max_inputs = 2,                      \
-                                                   .min_outputs = 1,                     \
-                                                   .max_outputs = 1,                     \
-                                                   .param_bytes = sizeof(reduce_params), \
-                                                   .parse = reduce_parse,                \
-                                                   .infer = reduce_infer,                \
-                                                   .run = reduce_run,                    \
-                                                   .time = reduce_time,                  \
-                                                   .family = &family_##op_name};
+#define REDUCE(op_name, ...)                                                                                       \
+    static const reduce_family family_##op_name = {__VA_ARGS__};                                                   \
+    RNNP_DEFINE(op_name, 1, 2, .param_bytes = sizeof(reduce_params), .parse = reduce_parse, .infer = reduce_infer, \
+                .run = reduce_run, .time = reduce_time, .family = &family_##op_name)
 
 #define FLOATS RNNP_BIT(RNNP_DTYPE_F32)
 #define NUMBERS (FLOATS | RNNP_BIT(RNNP_DTYPE_I32) | RNNP_BIT(RNNP_DTYPE_I64))
 
-REDUCE(ReduceSum, REDUCE_SUM, 13, RNNP_OP_reduce_sum_f32, RNNP_OP_add_f32, &rnnp_loops_add, NUMBERS)
-REDUCE(ReduceMean, REDUCE_MEAN, 18, RNNP_OP_reduce_mean_f32, RNNP_OP_add_f32, NULL, FLOATS)
+REDUCE(ReduceSum, REDUCE_SUM, 13, RNNP_OP_reduce_sum_f32, RNNP_OP_add_f32, &rnnp_loops_add, NUMBERS);
+REDUCE(ReduceMean, REDUCE_MEAN, 18, RNNP_OP_reduce_mean_f32, RNNP_OP_add_f32, NULL, FLOATS);
 REDUCE(ReduceMax, REDUCE_MAX, 18, RNNP_OP_reduce_max_f32, RNNP_OP_COUNT, &rnnp_loops_max,
-       NUMBERS | RNNP_BIT(RNNP_DTYPE_U8))
-REDUCE(ReduceMin, REDUCE_MIN, 18, RNNP_OP_COUNT, RNNP_OP_COUNT, &rnnp_loops_min, NUMBERS | RNNP_BIT(RNNP_DTYPE_U8))
+       NUMBERS | RNNP_BIT(RNNP_DTYPE_U8));
+REDUCE(ReduceMin, REDUCE_MIN, 18, RNNP_OP_COUNT, RNNP_OP_COUNT, &rnnp_loops_min, NUMBERS | RNNP_BIT(RNNP_DTYPE_U8));
 
 /* ---- ArgMax, ArgMin: the first index of the extreme element, or the last (select_last_index) ---- */
 
@@ -228,7 +212,7 @@ static rnnp_status arg_parse(rnnp_parse *p, void *params)
     return RNNP_OK;
 }
 
-static rnnp_status arg_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(arg_infer)
 {
     const arg_params *arg = in->node->params;
     rnnp_status status;
@@ -244,18 +228,17 @@ static rnnp_status arg_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta 
 }
 
 /* The two comparisons that decide: strictly better, and as good. A NaN is neither. */
-static rnnp_status arg_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(arg_run)
 {
     const rnnp_loops *better = node->op->family;
     const arg_params *arg = node->params;
     const rnnp_tensor *x = &inputs[0];
-    const size_t axis = rnnp_axis(arg->axis, x->rank), bytes = rnnp_dtype_bytes(x->dtype);
+    const size_t axis = rnnp_axis_of(node, x->rank), bytes = rnnp_dtype_bytes(x->dtype);
     const size_t outer = rnnp_shape_product(x, 0, axis), length = (size_t)x->shape[axis];
     const size_t inner = rnnp_shape_product(x, axis + 1, x->rank);
     const char *data = x->data;
     int64_t *y = outputs[0].data;
 
-    (void)e;
     for (size_t i = 0; i < outer * inner; i++) {
         const char *row = data + (i / inner * length * inner + i % inner) * bytes;
         size_t best = 0;
@@ -273,25 +256,16 @@ static rnnp_status arg_run(const rnnp_exec *e, const rnnp_node *node, const rnnp
     return RNNP_OK;
 }
 
-static int arg_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(arg_time)
 {
     const arg_params *arg = node->params;
 
-    return rnnp_time_without(in_axis[0], 1u << rnnp_axis(arg->axis, inputs[0].rank), arg->keep, &out_axis[0]);
+    return rnnp_time_without(in_axis[0], 1u << rnnp_axis_of(node, inputs[0].rank), arg->keep, &out_axis[0]);
 }
 
-#define ARG(op_name, better)                                                          \
-    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,                  \
-                                                   .min_inputs = 1,                   \
-                                                   .max_inputs = 1,                   \
-                                                   .min_outputs = 1,                  \
-                                                   .max_outputs = 1,                  \
-                                                   .param_bytes = sizeof(arg_params), \
-                                                   .parse = arg_parse,                \
-                                                   .infer = arg_infer,                \
-                                                   .run = arg_run,                    \
-                                                   .time = arg_time,                  \
-                                                   .family = &(better)};
+#define ARG(op_name, better)                                                                              \
+    RNNP_DEFINE(op_name, 1, 1, .param_bytes = sizeof(arg_params), .parse = arg_parse, .infer = arg_infer, \
+                .run = arg_run, .time = arg_time, .family = &(better))
 
-ARG(ArgMax, rnnp_loops_greater)
-ARG(ArgMin, rnnp_loops_less)
+ARG(ArgMax, rnnp_loops_greater);
+ARG(ArgMin, rnnp_loops_less);

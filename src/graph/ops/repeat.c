@@ -6,13 +6,13 @@
 
 /* ---- Expand ---- */
 
-static rnnp_status expand_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(expand_infer)
 {
     const rnnp_meta *x = &inputs[0];
     rnnp_meta target = {.dtype = x->dtype};
     rnnp_ints shape;
     int known;
-    const rnnp_status status = rnnp_infer_ints(in, inputs, 1, "shape", &shape, &known);
+    rnnp_status status = rnnp_infer_ints(in, inputs, 1, "shape", &shape, &known);
 
     if (status != RNNP_OK) return status;
     outputs[0].dtype = x->dtype;
@@ -25,58 +25,40 @@ static rnnp_status expand_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_me
         }
         return rnnp_infer_broadcast(in, x, &target, &outputs[0]);
     }
-    const int64_t entries = inputs[1].rank ? inputs[1].dim[0] : 1;
-    if (rnnp_dim_is_symbol(entries) || entries > RNNP_MAX_RANK)
-        return FAIL(in, RNNP_ERR_UNSUPPORTED, "the rank of the result is not known or above %d", RNNP_MAX_RANK);
-    outputs[0].rank = x->rank > (size_t)entries ? x->rank : (size_t)entries;
-    for (size_t i = 0; i < outputs[0].rank; i++) outputs[0].dim[i] = rnnp_dim_unknown(in);
+    if ((status = rnnp_infer_unknown_shape(in, &inputs[1], 0, &outputs[0])) != RNNP_OK) return status;
+    while (outputs[0].rank < x->rank) outputs[0].dim[outputs[0].rank++] = rnnp_dim_unknown(in);
     return RNNP_OK;
 }
 
-static rnnp_status expand_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                              rnnp_tensor *outputs)
+static RNNP_RUN(expand_run)
 {
     rnnp_walk walk;
 
-    (void)node;
     rnnp_walk_init(&walk, &outputs[0], 1);
     rnnp_walk_broadcast(&walk, &outputs[0], 0, &inputs[0]);
     rnnp_copy_strided(e->select, &outputs[0], inputs[0].data, 0, walk.step[0]);
     return RNNP_OK;
 }
 
-static int expand_view(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs)
-{
-    (void)node;
-    return rnnp_same_dims(&inputs[0], &outputs[0]);
-}
+static RNNP_VIEWS(expand_view) { return rnnp_same_dims(&inputs[0], &outputs[0]); }
 
-static int expand_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(expand_time)
 {
     const rnnp_meta *shape = &inputs[1];
     const int64_t entries = shape->rank ? shape->dim[0] : 1;
 
-    (void)node;
     out_axis[0] = RNNP_TIME_NONE;
     if (rnnp_dim_is_symbol(entries) || in_axis[1] != RNNP_TIME_NONE) return RNNP_TIME_UNKNOWN;
     const size_t rank = (int64_t)inputs[0].rank > entries ? inputs[0].rank : (size_t)entries;
     return rnnp_time_broadcast(in_axis[0], inputs[0].rank, rank, &out_axis[0]);
 }
 
-const rnnp_operator rnnp_operator_Expand = {.name = "Expand",
-                                            .min_inputs = 2,
-                                            .max_inputs = 2,
-                                            .min_outputs = 1,
-                                            .max_outputs = 1,
-                                            .infer = expand_infer,
-                                            .run = expand_run,
-                                            .moves = RNNP_MOVES_FIRST,
-                                            .view = expand_view,
-                                            .time = expand_time};
+RNNP_DEFINE(Expand, 2, 2, .since_opset = 8, .infer = expand_infer, .run = expand_run, .moves = RNNP_MOVES_FIRST,
+            .view = expand_view, .time = expand_time);
 
 /* ---- Tile ---- */
 
-static rnnp_status tile_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(tile_infer)
 {
     const size_t count = rnnp_meta_elements(&inputs[1]);
     rnnp_ints repeats;
@@ -95,7 +77,7 @@ static rnnp_status tile_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta
     return RNNP_OK;
 }
 
-static rnnp_status tile_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(tile_run)
 {
     const rnnp_tensor *x = &inputs[0], *y = &outputs[0];
     const size_t bytes = rnnp_dtype_bytes(x->dtype), last = x->rank - 1;
@@ -103,8 +85,6 @@ static rnnp_status tile_run(const rnnp_exec *e, const rnnp_node *node, const rnn
     ptrdiff_t step[RNNP_MAX_RANK];
     char *to = y->data;
 
-    (void)e;
-    (void)node;
     if (rnnp_tensor_elements(y) == 0) return RNNP_OK;
     if (x->rank == 0) {
         rnnp_copy(to, x->data, bytes);
@@ -126,22 +106,13 @@ static rnnp_status tile_run(const rnnp_exec *e, const rnnp_node *node, const rnn
 }
 
 /* Time is not repeated. */
-static int tile_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(tile_time)
 {
     const rnnp_tensor repeats = rnnp_known_tensor(&inputs[1]);
 
-    (void)node;
     out_axis[0] = in_axis[0];
     if (in_axis[0] == RNNP_TIME_NONE) return 0;
     return rnnp_tensor_known(&repeats) && rnnp_integer_at(&repeats, (size_t)in_axis[0]) == 1 ? 0 : -1;
 }
 
-const rnnp_operator rnnp_operator_Tile = {.name = "Tile",
-                                          .min_inputs = 2,
-                                          .max_inputs = 2,
-                                          .min_outputs = 1,
-                                          .max_outputs = 1,
-                                          .infer = tile_infer,
-                                          .run = tile_run,
-                                          .moves = RNNP_MOVES_FIRST,
-                                          .time = tile_time};
+RNNP_DEFINE(Tile, 2, 2, .infer = tile_infer, .run = tile_run, .moves = RNNP_MOVES_FIRST, .time = tile_time);

@@ -4,8 +4,6 @@
  */
 #include "ops.h"
 
-#include <stdio.h>
-
 /* ---- Products of dimensions that may be symbols ---- */
 
 static int has_zero(const int64_t *dims, size_t n)
@@ -132,65 +130,36 @@ static const char *reshape_dims(const rnnp_meta *x, const rnnp_ints *shape, int 
     }
 }
 
-static void print_dims(char *text, size_t size, const int64_t *dims, size_t n)
-{
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (size_t i = 0; i < n && used < size; i++) {
-        const char *separator = i ? " " : "";
-
-        used += (size_t)(rnnp_dim_is_symbol(dims[i])
-                             ? snprintf(text + used, size - used, "%s?", separator)
-                             : snprintf(text + used, size - used, "%s%lld", separator, (long long)dims[i]));
-    }
-}
-
-static rnnp_status reshape_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(reshape_infer)
 {
     const reshape_params *reshape = in->node->params;
-    char from[64], to[64];
     rnnp_ints shape;
     int known;
     rnnp_status status = rnnp_infer_ints(in, inputs, 1, "shape", &shape, &known);
 
     if (status != RNNP_OK) return status;
-    if (!known) {
-        if (inputs[1].rank != 1 || rnnp_dim_is_symbol(inputs[1].dim[0]) || inputs[1].dim[0] > RNNP_MAX_RANK)
-            return FAIL(in, RNNP_ERR_UNSUPPORTED, "the rank of the result is not known or above %d", RNNP_MAX_RANK);
-        outputs[0] = (rnnp_meta){.dtype = inputs[0].dtype, .rank = (size_t)inputs[1].dim[0]};
-        for (size_t i = 0; i < outputs[0].rank; i++) outputs[0].dim[i] = rnnp_dim_unknown(in);
-        return RNNP_OK;
-    }
+    outputs[0].dtype = inputs[0].dtype;
+    if (!known) return rnnp_infer_unknown_shape(in, &inputs[1], 1, &outputs[0]);
     const char *wrong = reshape_dims(&inputs[0], &shape, reshape->allow_zero, in->next_symbol, &outputs[0]);
     if (!wrong) return RNNP_OK;
-    print_dims(from, sizeof from, inputs[0].dim, inputs[0].rank);
-    print_dims(to, sizeof to, shape.at, shape.count);
-    return FAIL(in, RNNP_ERR_SHAPE, "[%s] to [%s]: %s", from, to, wrong);
+    return FAIL(in, RNNP_ERR_SHAPE, "[%s] to [%s]: %s", rnnp_print_dims(inputs[0].rank, inputs[0].dim, ' ').s,
+                rnnp_print_dims(shape.count, shape.at, ' ').s, wrong);
 }
 
-static int reshape_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(reshape_time)
 {
     const reshape_params *reshape = node->params;
     int64_t next_symbol = RNNP_SYMBOL + RNNP_SYMBOL / 4; /* far from those of the model */
     rnnp_meta out;
     rnnp_ints shape;
 
-    const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
-    if (in_axis[0] == RNNP_TIME_NONE || !rnnp_tensor_known(&tensor)) return RNNP_TIME_UNKNOWN;
-    rnnp_run_ints(&tensor, &shape);
+    if (in_axis[0] == RNNP_TIME_NONE || !rnnp_known_ints(node, inputs, 1, &shape)) return RNNP_TIME_UNKNOWN;
     if (reshape_dims(&inputs[0], &shape, reshape->allow_zero, &next_symbol, &out)) return RNNP_TIME_MERGED;
     return view_time(&inputs[0], in_axis[0], &out, &out_axis[0]);
 }
 
-const rnnp_operator rnnp_operator_Reshape = {.name = "Reshape",
-                                             .min_inputs = 2,
-                                             .max_inputs = 2,
-                                             .param_bytes = sizeof(reshape_params),
-                                             .parse = reshape_parse,
-                                             .infer = reshape_infer,
-                                             .time = reshape_time,
-                                             RNNP_VIEW};
+RNNP_DEFINE(Reshape, 2, 2, .param_bytes = sizeof(reshape_params), .parse = reshape_parse, .infer = reshape_infer,
+            .time = reshape_time, RNNP_VIEW);
 
 /* ---- Flatten: two axes, the first of those before `axis` ---- */
 
@@ -214,7 +183,7 @@ static void flatten_dims(rnnp_infer *in, const rnnp_meta *x, int64_t axis, rnnp_
     for (size_t i = 0; i < x->rank; i++) out->dim[i >= split] = rnnp_dim_mul(in, out->dim[i >= split], x->dim[i]);
 }
 
-static rnnp_status flatten_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(flatten_infer)
 {
     const flatten_params *flatten = in->node->params;
     const int64_t rank = (int64_t)inputs[0].rank;
@@ -226,7 +195,7 @@ static rnnp_status flatten_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
     return RNNP_OK;
 }
 
-static int flatten_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(flatten_time)
 {
     const flatten_params *flatten = node->params;
     int64_t next_symbol = RNNP_SYMBOL + RNNP_SYMBOL / 4;
@@ -237,11 +206,5 @@ static int flatten_time(const rnnp_node *node, const rnnp_meta *inputs, const in
     return view_time(&inputs[0], in_axis[0], &out, &out_axis[0]);
 }
 
-const rnnp_operator rnnp_operator_Flatten = {.name = "Flatten",
-                                             .min_inputs = 1,
-                                             .max_inputs = 1,
-                                             .param_bytes = sizeof(flatten_params),
-                                             .parse = flatten_parse,
-                                             .infer = flatten_infer,
-                                             .time = flatten_time,
-                                             RNNP_VIEW};
+RNNP_DEFINE(Flatten, 1, 1, .param_bytes = sizeof(flatten_params), .parse = flatten_parse, .infer = flatten_infer,
+            .time = flatten_time, RNNP_VIEW);

@@ -19,7 +19,7 @@ static rnnp_status softmax_parse(rnnp_parse *p, void *params)
     return RNNP_OK;
 }
 
-static rnnp_status softmax_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(softmax_infer)
 {
     const softmax_params *softmax = in->node->params;
     const size_t rank = inputs[0].rank;
@@ -35,15 +35,14 @@ static rnnp_status softmax_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
 
 rnnp_blocks rnnp_softmax_blocks(const rnnp_node *node, const rnnp_tensor *x)
 {
-    const softmax_params *softmax = node->params;
-    const size_t axis = rnnp_axis(softmax->axis, x->rank);
+    const size_t axis = rnnp_axis_of(node, x->rank);
     const size_t end = coerces(node) ? x->rank : axis + 1;
 
     return (rnnp_blocks){rnnp_shape_product(x, 0, axis), rnnp_shape_product(x, axis, end),
                          rnnp_shape_product(x, end, x->rank)};
 }
 
-static size_t softmax_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
+static RNNP_SCRATCH(softmax_workspace)
 {
     const rnnp_tensor y = rnnp_known_tensor(&outputs[0]);
     const rnnp_blocks b = rnnp_softmax_blocks(p->node, &y);
@@ -51,8 +50,7 @@ static size_t softmax_workspace(const rnnp_prepare *p, const rnnp_meta *outputs)
     return b.inner == 1 || rnnp_tensor_elements(&y) == 0 ? 0 : b.row * b.inner * sizeof(float);
 }
 
-static rnnp_status softmax_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                               rnnp_tensor *outputs)
+static RNNP_RUN(softmax_run)
 {
     const rnnp_op *kernels = node->op->family;
     const rnnp_variant *rows = e->select->op[kernels[e->math]];
@@ -83,33 +81,21 @@ static rnnp_status softmax_run(const rnnp_exec *e, const rnnp_node *node, const 
     return RNNP_OK;
 }
 
-static int softmax_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(softmax_time)
 {
-    const softmax_params *softmax = node->params;
-    const int axis = (int)rnnp_axis(softmax->axis, inputs[0].rank);
+    const int axis = (int)rnnp_axis_of(node, inputs[0].rank);
 
     out_axis[0] = in_axis[0];
     return in_axis[0] != RNNP_TIME_NONE && (coerces(node) ? in_axis[0] >= axis : in_axis[0] == axis) ? -1 : 0;
 }
 
-#define SOFTMAX(op_name, op)                                                              \
-    static const rnnp_op kernels_##op_name[] = {[RNNP_MATH_U35] = RNNP_OP_##op##_u35,     \
-                                                [RNNP_MATH_U10] = RNNP_OP_##op##_u10,     \
-                                                [RNNP_MATH_FAST] = RNNP_OP_##op##_fast};  \
-    const rnnp_operator rnnp_operator_##op_name = {.name = #op_name,                      \
-                                                   .min_inputs = 1,                       \
-                                                   .max_inputs = 1,                       \
-                                                   .min_outputs = 1,                      \
-                                                   .max_outputs = 1,                      \
-                                                   .param_bytes = sizeof(softmax_params), \
-                                                   .parse = softmax_parse,                \
-                                                   .infer = softmax_infer,                \
-                                                   .run = softmax_run,                    \
-                                                   .time = softmax_time,                  \
-                                                   .workspace_bytes = softmax_workspace,  \
-                                                   .in_place = 1,                         \
-                                                   .uses_math = 1,                        \
-                                                   .family = kernels_##op_name};
+#define SOFTMAX(op_name, op)                                                                                          \
+    static const rnnp_op kernels_##op_name[] = {[RNNP_MATH_U35] = RNNP_OP_##op##_u35,                                 \
+                                                [RNNP_MATH_U10] = RNNP_OP_##op##_u10,                                 \
+                                                [RNNP_MATH_FAST] = RNNP_OP_##op##_fast};                              \
+    RNNP_DEFINE(op_name, 1, 1, .param_bytes = sizeof(softmax_params), .parse = softmax_parse, .infer = softmax_infer, \
+                .run = softmax_run, .time = softmax_time, .workspace_bytes = softmax_workspace, .in_place = 1,        \
+                .uses_math = 1, .family = kernels_##op_name)
 
-SOFTMAX(Softmax, softmax_f32)
-SOFTMAX(LogSoftmax, log_softmax_f32)
+SOFTMAX(Softmax, softmax_f32);
+SOFTMAX(LogSoftmax, log_softmax_f32);

@@ -6,15 +6,13 @@
 
 /* ---- Identity ---- */
 
-static rnnp_status identity_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(identity_infer)
 {
-    (void)in;
     rnnp_meta_like(&outputs[0], &inputs[0]);
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_Identity = {
-    .name = "Identity", .min_inputs = 1, .max_inputs = 1, .infer = identity_infer, RNNP_VIEW};
+RNNP_DEFINE(Identity, 1, 1, .infer = identity_infer, RNNP_VIEW);
 
 /* ---- Dropout: the identity, and a mask of ones for whoever wants it ---- */
 
@@ -23,9 +21,7 @@ static rnnp_status dropout_parse(rnnp_parse *p, void *params)
     (void)params;
     if (p->node->opset < 12) {
         rnnp_parse_float(p, "ratio", 0.5f);
-        if (p->node->n_inputs > 1)
-            return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG,
-                                  "the ratio is an attribute before opset 12");
+        if (p->node->n_inputs > 1) return PARSE_FAIL(p, RNNP_ERR_ARG, "the ratio is an attribute before opset 12");
     } else {
         rnnp_parse_int(p, "seed", 0);
     }
@@ -39,7 +35,7 @@ static rnnp_status dropout_training(const rnnp_context *context, const rnnp_node
     return RNNP_OK;
 }
 
-static rnnp_status dropout_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(dropout_infer)
 {
     rnnp_status status;
 
@@ -54,8 +50,7 @@ static rnnp_status dropout_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
     return dropout_training(in->context, in->node, inputs[2].known);
 }
 
-static rnnp_status dropout_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
-                               rnnp_tensor *outputs)
+static RNNP_RUN(dropout_run)
 {
     const rnnp_tensor *mask = &outputs[1];
 
@@ -67,38 +62,23 @@ static rnnp_status dropout_run(const rnnp_exec *e, const rnnp_node *node, const 
 }
 
 /* A mode that only input data tells must be looked at by each run. */
-static int dropout_view(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs)
-{
-    (void)outputs;
-    return !rnnp_wanted(node, 1) && (rnnp_absent(node, 2) || inputs[2].known);
-}
+static RNNP_VIEWS(dropout_view) { return !rnnp_wanted(node, 1) && (rnnp_absent(node, 2) || inputs[2].known); }
 
-static int dropout_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(dropout_time)
 {
-    (void)node;
-    (void)inputs;
     out_axis[0] = out_axis[1] = in_axis[0];
     return 0;
 }
 
-const rnnp_operator rnnp_operator_Dropout = {.name = "Dropout",
-                                             .min_inputs = 1,
-                                             .max_inputs = 3,
-                                             .min_outputs = 1,
-                                             .max_outputs = 2,
-                                             .parse = dropout_parse,
-                                             .infer = dropout_infer,
-                                             .run = dropout_run,
-                                             .view = dropout_view,
-                                             .time = dropout_time};
+RNNP_DEFINE_OUTPUTS(Dropout, 1, 3, 1, 2, .parse = dropout_parse, .infer = dropout_infer, .run = dropout_run,
+                    .view = dropout_view, .time = dropout_time);
 
 /* ---- Squeeze, Unsqueeze: axes are an attribute before opset 13, an input since ---- */
 
 static rnnp_status axes_parse(rnnp_parse *p, void *params)
 {
     if (p->node->opset >= 13) return RNNP_OK;
-    if (p->node->n_inputs > 1)
-        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "axes are an attribute before opset 13");
+    if (p->node->n_inputs > 1) return PARSE_FAIL(p, RNNP_ERR_ARG, "axes are an attribute before opset 13");
     return rnnp_parse_ints(p, "axes", params);
 }
 
@@ -106,19 +86,6 @@ static rnnp_status axes_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_ints
 {
     *axes = *(const rnnp_ints *)in->node->params;
     return rnnp_absent(in->node, 1) ? RNNP_OK : rnnp_infer_ints(in, inputs, 1, "axes", axes, NULL);
-}
-
-/* The axes again, after infer(). */
-static int axes_known(const rnnp_node *node, const rnnp_meta *inputs, rnnp_ints *axes)
-{
-    *axes = *(const rnnp_ints *)node->params;
-    if (!rnnp_absent(node, 1)) {
-        const rnnp_tensor tensor = rnnp_known_tensor(&inputs[1]);
-
-        if (!rnnp_tensor_known(&tensor)) return 0;
-        rnnp_run_ints(&tensor, axes);
-    }
-    return 1;
 }
 
 static unsigned squeeze_mask(const rnnp_meta *x, const rnnp_ints *axes)
@@ -130,7 +97,7 @@ static unsigned squeeze_mask(const rnnp_meta *x, const rnnp_ints *axes)
     return mask;
 }
 
-static rnnp_status squeeze_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(squeeze_infer)
 {
     const rnnp_meta *x = &inputs[0];
     rnnp_meta *out = &outputs[0];
@@ -156,15 +123,15 @@ static rnnp_status squeeze_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
     return RNNP_OK;
 }
 
-static int squeeze_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(squeeze_time)
 {
-    rnnp_ints axes;
+    rnnp_ints axes = *(const rnnp_ints *)node->params;
 
-    if (!axes_known(node, inputs, &axes)) return RNNP_TIME_UNKNOWN;
+    if (!rnnp_known_ints(node, inputs, 1, &axes)) return RNNP_TIME_UNKNOWN;
     return rnnp_time_without(in_axis[0], squeeze_mask(&inputs[0], &axes), 0, &out_axis[0]);
 }
 
-static rnnp_status unsqueeze_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(unsqueeze_infer)
 {
     const rnnp_meta *x = &inputs[0];
     rnnp_meta *out = &outputs[0];
@@ -182,11 +149,11 @@ static rnnp_status unsqueeze_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp
     return RNNP_OK;
 }
 
-static int unsqueeze_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(unsqueeze_time)
 {
-    rnnp_ints axes;
+    rnnp_ints axes = *(const rnnp_ints *)node->params;
 
-    if (!axes_known(node, inputs, &axes)) return RNNP_TIME_UNKNOWN;
+    if (!rnnp_known_ints(node, inputs, 1, &axes)) return RNNP_TIME_UNKNOWN;
     out_axis[0] = in_axis[0];
     if (in_axis[0] == RNNP_TIME_NONE) return 0;
     const size_t rank = inputs[0].rank + axes.count;
@@ -199,12 +166,11 @@ static int unsqueeze_time(const rnnp_node *node, const rnnp_meta *inputs, const 
     return 0;
 }
 
-#define AXES_VIEW .min_inputs = 1, .max_inputs = 2, .param_bytes = sizeof(rnnp_ints), .parse = axes_parse, RNNP_VIEW
+#define AXES_VIEW(name, ...) \
+    RNNP_DEFINE(name, 1, 2, .param_bytes = sizeof(rnnp_ints), .parse = axes_parse, RNNP_VIEW, __VA_ARGS__)
 
-const rnnp_operator rnnp_operator_Squeeze = {
-    .name = "Squeeze", .infer = squeeze_infer, .time = squeeze_time, AXES_VIEW};
-const rnnp_operator rnnp_operator_Unsqueeze = {
-    .name = "Unsqueeze", .infer = unsqueeze_infer, .time = unsqueeze_time, AXES_VIEW};
+AXES_VIEW(Squeeze, .infer = squeeze_infer, .time = squeeze_time);
+AXES_VIEW(Unsqueeze, .infer = unsqueeze_infer, .time = unsqueeze_time);
 
 /* ---- Shape, Size ---- */
 
@@ -241,7 +207,7 @@ static size_t shape_range(const rnnp_node *node, size_t rank, size_t *start)
     return end > *start ? end - *start : 0;
 }
 
-static rnnp_status shape_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(shape_infer)
 {
     size_t start;
 
@@ -250,60 +216,34 @@ static rnnp_status shape_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     return RNNP_OK;
 }
 
-static rnnp_status shape_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(shape_run)
 {
     size_t start;
     const size_t n = shape_range(node, inputs[0].rank, &start);
 
-    (void)e;
     if (n) memcpy(outputs[0].data, inputs[0].shape + start, n * sizeof *inputs[0].shape);
     return RNNP_OK;
 }
 
-static int no_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(no_time)
 {
-    (void)node;
-    (void)inputs;
-    (void)in_axis;
     out_axis[0] = RNNP_TIME_NONE;
     return 0;
 }
 
-const rnnp_operator rnnp_operator_Shape = {.name = "Shape",
-                                           .min_inputs = 1,
-                                           .max_inputs = 1,
-                                           .min_outputs = 1,
-                                           .max_outputs = 1,
-                                           .param_bytes = sizeof(shape_params),
-                                           .parse = shape_parse,
-                                           .infer = shape_infer,
-                                           .run = shape_run,
-                                           .shape_only = 1,
-                                           .moves = RNNP_MOVES_ALL,
-                                           .time = no_time};
+RNNP_DEFINE(Shape, 1, 1, .param_bytes = sizeof(shape_params), .parse = shape_parse, .infer = shape_infer,
+            .run = shape_run, .shape_only = 1, .moves = RNNP_MOVES_ALL, .time = no_time);
 
-static rnnp_status size_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(size_infer)
 {
-    (void)in;
-    (void)inputs;
     outputs[0] = (rnnp_meta){.dtype = RNNP_DTYPE_I64};
     return RNNP_OK;
 }
 
-static rnnp_status size_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(size_run)
 {
-    (void)e;
-    (void)node;
     *(int64_t *)outputs[0].data = (int64_t)rnnp_tensor_elements(&inputs[0]);
     return RNNP_OK;
 }
 
-const rnnp_operator rnnp_operator_Size = {.name = "Size",
-                                          .min_inputs = 1,
-                                          .max_inputs = 1,
-                                          .min_outputs = 1,
-                                          .max_outputs = 1,
-                                          .infer = size_infer,
-                                          .run = size_run,
-                                          .shape_only = 1,
-                                          .time = no_time};
+RNNP_DEFINE(Size, 1, 1, .infer = size_infer, .run = size_run, .shape_only = 1, .time = no_time);

@@ -17,12 +17,10 @@ static rnnp_status slice_parse(rnnp_parse *p, void *params)
     rnnp_status status;
 
     if (p->node->opset >= 10) {
-        if (p->node->n_inputs < 3)
-            return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "starts and ends are missing");
+        if (p->node->n_inputs < 3) return PARSE_FAIL(p, RNNP_ERR_ARG, "starts and ends are missing");
         return RNNP_OK;
     }
-    if (p->node->n_inputs > 1)
-        return rnnp_node_fail(p->model->context, p->node, RNNP_ERR_ARG, "starts are an attribute before opset 10");
+    if (p->node->n_inputs > 1) return PARSE_FAIL(p, RNNP_ERR_ARG, "starts are an attribute before opset 10");
     if ((status = rnnp_parse_ints(p, "starts", &lists->starts)) != RNNP_OK ||
         (status = rnnp_parse_ints(p, "ends", &lists->ends)) != RNNP_OK)
         return status;
@@ -77,26 +75,24 @@ static void slice_axes(const slice_lists *lists, size_t rank, const int64_t *dim
     }
 }
 
-/* The lists of the inputs, from tensors whose data may be missing: then 0 is returned. */
-static int slice_lists_of(const rnnp_node *node, const rnnp_tensor *inputs, slice_lists *lists)
-{
-    rnnp_ints *const list[] = {&lists->starts, &lists->ends, &lists->axes, &lists->steps};
-
-    *lists = *(const slice_lists *)node->params;
-    for (size_t i = 1; i < node->n_inputs; i++) {
-        if (rnnp_absent(node, i)) continue;
-        if (!rnnp_tensor_known(&inputs[i])) return 0;
-        rnnp_run_ints(&inputs[i], list[i - 1]);
-    }
-    return 1;
-}
-
+/* The lists of the inputs after infer(); 0 when one of them is not known. */
 static int slice_lists_known(const rnnp_node *node, const rnnp_meta *inputs, slice_lists *lists)
 {
-    rnnp_tensor tensors[5] = {0};
+    *lists = *(const slice_lists *)node->params;
+    return rnnp_known_ints(node, inputs, 1, &lists->starts) && rnnp_known_ints(node, inputs, 2, &lists->ends) &&
+           rnnp_known_ints(node, inputs, 3, &lists->axes) && rnnp_known_ints(node, inputs, 4, &lists->steps);
+}
 
-    for (size_t i = 1; i < node->n_inputs; i++) tensors[i] = rnnp_known_tensor(&inputs[i]);
-    return slice_lists_of(node, tensors, lists);
+/* The same when the node runs. */
+static slice_lists slice_lists_of(const rnnp_node *node, const rnnp_tensor *inputs)
+{
+    slice_lists lists = *(const slice_lists *)node->params;
+    rnnp_ints *const list[] = {&lists.starts, &lists.ends, &lists.axes, &lists.steps};
+
+    for (size_t i = 1; i < node->n_inputs; i++) {
+        if (!rnnp_absent(node, i)) rnnp_run_ints(&inputs[i], list[i - 1]);
+    }
+    return lists;
 }
 
 static rnnp_status slice_check(rnnp_infer *in, const slice_lists *lists, size_t rank)
@@ -139,7 +135,7 @@ static rnnp_status slice_unknown(rnnp_infer *in, const rnnp_meta *inputs, rnnp_m
     return RNNP_OK;
 }
 
-static rnnp_status slice_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(slice_infer)
 {
     static const char *const names[] = {"starts", "ends", "axes", "steps"};
     const rnnp_meta *x = &inputs[0];
@@ -164,11 +160,10 @@ static rnnp_status slice_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
 void rnnp_slice_steps(const rnnp_node *node, const rnnp_tensor *inputs, ptrdiff_t *base, ptrdiff_t *step)
 {
     const rnnp_tensor *x = &inputs[0];
+    const slice_lists lists = slice_lists_of(node, inputs);
     slice_axis axes[RNNP_MAX_RANK];
-    slice_lists lists;
 
     *base = 0;
-    slice_lists_of(node, inputs, &lists);
     slice_axes(&lists, x->rank, x->shape, axes);
     rnnp_dense_steps(x, step);
     for (size_t i = 0; i < x->rank; i++) {
@@ -177,7 +172,7 @@ void rnnp_slice_steps(const rnnp_node *node, const rnnp_tensor *inputs, ptrdiff_
     }
 }
 
-static rnnp_status slice_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(slice_run)
 {
     ptrdiff_t step[RNNP_MAX_RANK], base;
 
@@ -187,7 +182,7 @@ static rnnp_status slice_run(const rnnp_exec *e, const rnnp_node *node, const rn
     return RNNP_OK;
 }
 
-static int slice_view(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs)
+static RNNP_VIEWS(slice_view)
 {
     slice_axis axes[RNNP_MAX_RANK];
     slice_lists lists;
@@ -201,7 +196,7 @@ static int slice_view(const rnnp_node *node, const rnnp_meta *inputs, const rnnp
 }
 
 /* All of time, or the last step. */
-static int slice_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(slice_time)
 {
     slice_axis axes[RNNP_MAX_RANK];
     slice_lists lists;
@@ -214,18 +209,8 @@ static int slice_time(const rnnp_node *node, const rnnp_meta *inputs, const int 
     return axes[in_axis[0]].kind == SLICE_SOME ? RNNP_TIME_PICKED : 0;
 }
 
-const rnnp_operator rnnp_operator_Slice = {.name = "Slice",
-                                           .min_inputs = 1,
-                                           .max_inputs = 5,
-                                           .min_outputs = 1,
-                                           .max_outputs = 1,
-                                           .param_bytes = sizeof(slice_lists),
-                                           .parse = slice_parse,
-                                           .infer = slice_infer,
-                                           .run = slice_run,
-                                           .moves = RNNP_MOVES_FIRST,
-                                           .view = slice_view,
-                                           .time = slice_time};
+RNNP_DEFINE(Slice, 1, 5, .param_bytes = sizeof(slice_lists), .parse = slice_parse, .infer = slice_infer,
+            .run = slice_run, .moves = RNNP_MOVES_FIRST, .view = slice_view, .time = slice_time);
 
 /* ---- Split: sizes from an attribute (before opset 13), an input, or equal parts ---- */
 
@@ -239,14 +224,12 @@ typedef struct split_params {
 static rnnp_status split_parse(rnnp_parse *p, void *params)
 {
     split_params *split = params;
-    const rnnp_context *context = p->model->context;
 
     split->axis = rnnp_parse_int(p, "axis", 0);
     if (p->node->opset < 13) {
         const rnnp_attr *sizes = rnnp_parse_attr(p, "split", RNNP_ATTR_INTS);
 
-        if (p->node->n_inputs > 1)
-            return rnnp_node_fail(context, p->node, RNNP_ERR_ARG, "split is an attribute before opset 13");
+        if (p->node->n_inputs > 1) return PARSE_FAIL(p, RNNP_ERR_ARG, "split is an attribute before opset 13");
         if (!sizes) return RNNP_OK;
         split->n_sizes = sizes->count;
         split->sizes = rnnp_model_alloc(p->model, sizes->count * sizeof *split->sizes);
@@ -257,9 +240,8 @@ static rnnp_status split_parse(rnnp_parse *p, void *params)
 
         split->rounds_up = n != -1;
         if (split->rounds_up && (n != (int64_t)p->node->n_outputs || !rnnp_absent(p->node, 1)))
-            return rnnp_node_fail(context, p->node, RNNP_ERR_ARG,
-                                  "num_outputs is %lld but there are %zu outputs, or sizes too", (long long)n,
-                                  p->node->n_outputs);
+            return PARSE_FAIL(p, RNNP_ERR_ARG, "num_outputs is %lld but there are %zu outputs, or sizes too",
+                              (long long)n, p->node->n_outputs);
     }
     return RNNP_OK;
 }
@@ -276,7 +258,7 @@ static int64_t split_size(const rnnp_node *node, const rnnp_tensor *sizes, int64
     return dim - before < part ? dim - before : part;
 }
 
-static rnnp_status split_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
+static RNNP_INFER(split_infer)
 {
     const split_params *split = in->node->params;
     const rnnp_node *node = in->node;
@@ -321,29 +303,21 @@ static rnnp_status split_infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_met
     return RNNP_OK;
 }
 
-size_t rnnp_split_axis(const rnnp_node *node, size_t rank)
-{
-    const split_params *split = node->params;
-
-    return rnnp_axis(split->axis, rank);
-}
-
 size_t rnnp_split_size(const rnnp_node *node, const rnnp_tensor *inputs, size_t i)
 {
-    const int64_t dim = inputs[0].shape[rnnp_split_axis(node, inputs[0].rank)];
+    const int64_t dim = inputs[0].shape[rnnp_axis_of(node, inputs[0].rank)];
 
     return (size_t)split_size(node, &inputs[1], dim, i);
 }
 
-static rnnp_status split_run(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs, rnnp_tensor *outputs)
+static RNNP_RUN(split_run)
 {
     const rnnp_tensor *x = &inputs[0];
-    const size_t axis = rnnp_split_axis(node, x->rank), outer = rnnp_shape_product(x, 0, axis);
+    const size_t axis = rnnp_axis_of(node, x->rank), outer = rnnp_shape_product(x, 0, axis);
     const size_t row = rnnp_shape_product(x, axis + 1, x->rank) * rnnp_dtype_bytes(x->dtype);
     const size_t whole = (size_t)x->shape[axis] * row;
     size_t at = 0;
 
-    (void)e;
     for (size_t i = 0; i < node->n_outputs && row > 0; i++) {
         const size_t part = rnnp_split_size(node, inputs, i) * row;
 
@@ -354,22 +328,11 @@ static rnnp_status split_run(const rnnp_exec *e, const rnnp_node *node, const rn
     return RNNP_OK;
 }
 
-static int split_time(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis)
+static RNNP_TIME(split_time)
 {
-    const split_params *split = node->params;
-
     for (size_t i = 0; i < node->n_outputs; i++) out_axis[i] = in_axis[0];
-    return in_axis[0] == (int)rnnp_axis(split->axis, inputs[0].rank) ? RNNP_TIME_PICKED : 0;
+    return in_axis[0] == (int)rnnp_axis_of(node, inputs[0].rank) ? RNNP_TIME_PICKED : 0;
 }
 
-const rnnp_operator rnnp_operator_Split = {.name = "Split",
-                                           .min_inputs = 1,
-                                           .max_inputs = 2,
-                                           .min_outputs = 1,
-                                           .max_outputs = 255,
-                                           .param_bytes = sizeof(split_params),
-                                           .parse = split_parse,
-                                           .infer = split_infer,
-                                           .run = split_run,
-                                           .moves = RNNP_MOVES_FIRST,
-                                           .time = split_time};
+RNNP_DEFINE_OUTPUTS(Split, 1, 2, 1, 255, .param_bytes = sizeof(split_params), .parse = split_parse,
+                    .infer = split_infer, .run = split_run, .moves = RNNP_MOVES_FIRST, .time = split_time);

@@ -80,6 +80,14 @@ void rnnp_walk_next(rnnp_walk *walk)
     }
 }
 
+void rnnp_walk_over(rnnp_walk *walk, const rnnp_tensor *result, const rnnp_tensor *const *operands, size_t n,
+                    size_t inner)
+{
+    rnnp_walk_init(walk, result, n);
+    for (size_t k = 0; k < n; k++) rnnp_walk_broadcast(walk, result, k, operands[k]);
+    rnnp_walk_begin(walk, inner);
+}
+
 /* ---- Copies ---- */
 
 #define COPY_ROW(T, y, x, n, step) \

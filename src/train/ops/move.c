@@ -66,7 +66,7 @@ typedef struct piece {
 static rnnp_status split_backward(const rnnp_gradient_call *call)
 {
     const rnnp_tensor *dx = &call->d_inputs[0];
-    const size_t axis = rnnp_split_axis(call->shape.node, dx->rank), inner = rnnp_shape_product(dx, axis + 1, dx->rank);
+    const size_t axis = rnnp_axis_of(call->shape.node, dx->rank), inner = rnnp_shape_product(dx, axis + 1, dx->rank);
     piece p = {.outer = rnnp_shape_product(dx, 0, axis), .row = rnnp_shape_product(dx, axis, dx->rank)};
 
     if (!dx->data) return RNNP_OK;

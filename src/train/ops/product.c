@@ -99,8 +99,10 @@ static size_t forward_packed_bytes(const rnnp_gradient_shape *shape)
 {
     rnnp_meta metas[3] = {0};
     const rnnp_prepare prepare = operator_prepare(shape, constant_right(shape), metas);
+    rnnp_planned planned = {0};
 
-    return shape->node->op->pack_bytes(&prepare);
+    rnnp_node_plan(&prepare, &planned);
+    return planned.pack_bytes;
 }
 
 /* [b, as the operator packs it][b^T, matrix by matrix] */
@@ -119,10 +121,13 @@ static void product_prepare(const rnnp_gradient_shape *shape, const rnnp_tensor 
     const product p = shape_product(shape);
     rnnp_meta metas[3] = {0};
     const rnnp_prepare prepare = operator_prepare(shape, inputs[1].data, metas);
+    rnnp_product own;
+    rnnp_planned planned = {.own = &own};
     float *transposed = (float *)(void *)((char *)prepared + forward_packed_bytes(shape));
 
     if (!rnnp_gradient_constant(shape->node, 1)) return;
-    shape->node->op->pack(&prepare, prepared, part, parts);
+    rnnp_node_plan(&prepare, &planned);
+    shape->node->op->pack(shape->node, metas, planned.own, prepared, part, parts);
     for (size_t i = 0; i < rnnp_tensor_elements(&p.b) && p.n && p.k; i++)
         pack_transposed(shape->select, &p, (const float *)inputs[1].data + i * p.n * p.k,
                         transposed + i * (packed_bytes(shape->select, p.k, p.n, 1) / sizeof(float)), part, parts);
