@@ -21,10 +21,10 @@ enum { MOST_THREADS = 4096, MOST_TASK = 1 << 20 };
 
 void rnnp_shape_key(const rnnp_shape *shape, size_t threads, rnnp_record_key *key)
 {
-    static const char *const cells[] = {"", "rnn", "lstm", "gru"};
     static const char *const directions[] = {"", "",
                                              "-bidirectional"}; /* a reverse layer is as fast as a forward one */
-    const char *reset = shape->cell == RNNP_CELL_GRU && shape->reset == RNNP_GRU_RESET_AFTER ? "-after" : "";
+    const rnnp_cell_traits *cell = rnnp_cell_of(shape->cell);
+    const char *reset = rnnp_cell_has_reset(shape->cell) && shape->reset == RNNP_GRU_RESET_AFTER ? "-after" : "";
     const size_t room = sizeof key->layer;
 
     *key = (rnnp_record_key){.input = shape->input,
@@ -36,9 +36,9 @@ void rnnp_shape_key(const rnnp_shape *shape, size_t threads, rnnp_record_key *ke
     if (shape->kind == RNNP_SHAPE_DENSE)
         snprintf(key->layer, room, "dense");
     else if (shape->kind == RNNP_SHAPE_STACK)
-        snprintf(key->layer, room, "%s%s-stack%zu", cells[shape->cell], reset, shape->n_layers);
+        snprintf(key->layer, room, "%s%s-stack%zu", cell->name, reset, shape->n_layers);
     else
-        snprintf(key->layer, room, "%s%s%s", cells[shape->cell], reset, directions[shape->direction]);
+        snprintf(key->layer, room, "%s%s%s", cell->name, reset, directions[shape->direction]);
 }
 
 void rnnp_choice_key(const rnnp_recurrent *layer, size_t batch, size_t steps, size_t threads, rnnp_record_key *key)

@@ -360,7 +360,8 @@ double rnnp_search_need(const rnnp_context *context, const rnnp_machine *machine
 
     for (size_t l = 0; l < subject->layers; l++) {
         const rnnp_recurrent *layer = &subject->layer[l];
-        const double units = hidden * (double)rnnp_cell_gates(layer->cell) * (double)rnnp_directions(layer->direction);
+        const double units =
+            hidden * (double)rnnp_cell_of(layer->cell)->gates * (double)rnnp_directions(layer->direction);
 
         weights = (l ? weights : 0) + units * ((double)layer->input + hidden);
     }

@@ -42,7 +42,7 @@ struct rnnp_stand {
 /* ---- Sizes of a layer, in floats ---- */
 
 static size_t directions(const rnnp_recurrent *l) { return rnnp_directions(l->direction); }
-static size_t gated(const rnnp_recurrent *l) { return directions(l) * rnnp_cell_gates(l->cell) * l->hidden; }
+static size_t gated(const rnnp_recurrent *l) { return directions(l) * rnnp_cell_of(l->cell)->gates * l->hidden; }
 static size_t weights_of(const rnnp_recurrent *l) { return gated(l) * (l->input + l->hidden + 2); }
 static size_t states_of(const rnnp_recurrent *l, size_t batch) { return directions(l) * batch * l->hidden; }
 
@@ -289,7 +289,6 @@ static void run_layers(rnnp_stand *s, const rnnp_prepared *p, size_t steps)
     for (size_t l = 0; l < u->layers; l++) {
         const rnnp_recurrent *layer = &p->layer[l];
         const size_t I = layer->input, H = layer->hidden, D = directions(layer), states = states_of(layer, B);
-        const int lstm = layer->cell == RNNP_CELL_LSTM;
         float *last = y + u->shape.steps * states;
 
         stack[l].layer = layer;
@@ -301,7 +300,7 @@ static void run_layers(rnnp_stand *s, const rnnp_prepared *p, size_t steps)
             .x_step = B * I,
             .x_row = I,
             .h0 = s->h,
-            .c0 = lstm ? s->h + states : NULL,
+            .c0 = layer->has_c ? s->h + states : NULL,
             .h0_dir = B * H,
             .h0_row = H,
             .y = y,
@@ -309,7 +308,7 @@ static void run_layers(rnnp_stand *s, const rnnp_prepared *p, size_t steps)
             .y_dir = B * H,
             .y_row = H,
             .h = last,
-            .c = lstm ? last + states : NULL,
+            .c = layer->has_c ? last + states : NULL,
             .h_dir = B * H,
             .h_row = H,
             .team = u->threads > 1 ? s->context->team : NULL,

@@ -31,8 +31,8 @@ static rnnp_status read_options(const rnnp_context *context, const rnnp_tune_opt
 
 static int is_layer(const rnnp_shape *s)
 {
-    return (s->cell == RNNP_CELL_RNN || s->cell == RNNP_CELL_LSTM || s->cell == RNNP_CELL_GRU) &&
-           (unsigned)s->direction <= RNNP_DIRECTION_BIDIRECTIONAL && (unsigned)s->reset <= RNNP_GRU_RESET_BEFORE;
+    return rnnp_cell_of(s->cell) && (unsigned)s->direction <= RNNP_DIRECTION_BIDIRECTIONAL &&
+           (unsigned)s->reset <= RNNP_GRU_RESET_BEFORE;
 }
 
 /* What each kind says beyond sizes. */

@@ -138,23 +138,22 @@ const Shape gates_shapes[] = {{"rows1_hidden256", 1, 256, 0}, {"rows16_hidden256
 Problem make_gates(const rnnp_variant &v, const Shape &s)
 {
     const size_t lanes = least_lanes(v.isa), panels = s.b / lanes, width = rnnp_op_gates(v.op) * s.b;
-    Floats z(s.a * width, 2.0F, 1), zx(s.a * s.b, 1.0F, 2), h(s.a * s.b, 1.0F, 3), c(s.a * s.b, 1.0F, 4);
-    Floats u(s.a * s.b, 0.5F, 5), y(s.a * s.b);
+    Floats z(s.a * width, 2.0F, 1), zx(s.a * s.b, 1.0F, 2), h(s.a * s.b, 1.0F, 3);
+    Floats state(s.a * s.b, 0.5F, 4), y(s.a * s.b);
     rnnp_gates_args args{};
     args.rows = s.a;
-    args.hidden = args.ldzx = args.ldh = args.ldc = args.ldu = args.ldy = s.b;
+    args.hidden = args.ldzx = args.ldh = args.ldy = s.b;
     args.lanes = args.zx_step = lanes;
     args.panel_end = panels;
     args.z = z;
     args.ldz = width;
     args.zx = zx;
     args.h = h;
-    args.c = c;
-    args.u = u;
+    args.state[0] = {state, s.b};
     args.y = y;
     const auto spec = std::make_shared<rnnp_gate_spec>(plain_gates());
     args.spec = spec.get();
-    auto memory = keep(std::move(z), std::move(zx), std::move(h), std::move(c), std::move(u), std::move(y));
+    auto memory = keep(std::move(z), std::move(zx), std::move(h), std::move(state), std::move(y));
     return {array_work(s.a * (width + s.b)), [=, fn = v.fn.lstm_gates_f32] { (void)memory, (void)spec, fn(&args); }};
 }
 
@@ -191,26 +190,24 @@ Problem make_step(const rnnp_variant &v, const Shape &s)
     const size_t gates = packing.gates, panels = rnnp_panels_count(&packing, s.b), units = panels * packing.lanes;
     const size_t packed = rnnp_panels_bytes(&packing, s.b, s.b) / sizeof(float);
     Floats z(s.a * gates * units, 1.0F, 1), wh(packed, 0.05F, 2), zh(units, 0.1F, 3), h(s.a * s.b, 1.0F, 4);
-    Floats hr(s.a * s.b, 1.0F, 5), c(s.a * s.b, 1.0F, 6), u(s.a * s.b, 0.5F, 7), y(s.a * s.b);
+    Floats state(s.a * s.b, 0.5F, 5), y(s.a * s.b);
     Floats scratch(rnnp_step_scratch(&v.traits, s.a, s.b));
     rnnp_step_args args{};
     args.rows = s.a;
-    args.hidden = args.ldh = args.ldhr = args.ldc = args.ldu = args.ldy = s.b;
+    args.hidden = args.ldchain = args.ldh = args.ldy = s.b;
     args.panel_end = panels;
     args.z = z;
     args.ldz = gates * units;
-    args.h = h;
-    args.hr = hr;
+    args.chain = args.h = h;
     args.wh = static_cast<const float *>(wh);
     args.zh = zh;
-    args.c = c;
-    args.u = u;
+    args.state[0] = {state, s.b};
     args.y = y;
     args.scratch = scratch;
     const auto spec = std::make_shared<rnnp_gate_spec>(plain_gates());
     args.spec = spec.get();
-    auto memory = keep(std::move(z), std::move(wh), std::move(zh), std::move(h), std::move(hr), std::move(c),
-                       std::move(u), std::move(y), std::move(scratch));
+    auto memory = keep(std::move(z), std::move(wh), std::move(zh), std::move(h), std::move(state), std::move(y),
+                       std::move(scratch));
     return {product(2.0 * static_cast<double>(s.a * gates * s.b * s.b), packed),
             [=, fn = v.fn.lstm_step] { (void)memory, (void)spec, fn(&args); }};
 }
@@ -222,24 +219,23 @@ Problem make_gates_back(const rnnp_variant &v, const Shape &s)
 {
     const size_t width = rnnp_op_gates(v.op) * s.b, n = s.a * s.b;
     Floats z(s.a * width, 2.0F, 1), zx(n, 1.0F, 2), h(n, 1.0F, 3), c(n, 1.0F, 4), c_prev(n, 1.0F, 5);
-    Floats dh(n, 1e-3F, 6), dh_prev(n, 1e-3F, 7), dc(n, 1e-3F, 8), du(n, 1e-3F, 9);
+    Floats dh(n, 1e-3F, 6), dh_prev(n, 1e-3F, 7), d_state(n, 1e-3F, 8);
     rnnp_gates_back_args args{};
     args.rows = s.a;
-    args.hidden = args.ldzx = args.ldh = args.ldc = args.lddh = args.lddh_prev = args.lddc = args.lddu = s.b;
+    args.hidden = args.ldzx = args.ldh = args.lddh = args.lddh_prev = s.b;
     args.z = z;
     args.ldz = width;
     args.zx = zx;
     args.h = h;
-    args.c = c;
-    args.c_prev = c_prev;
+    args.state[0] = {c, s.b};
+    args.state_prev[0] = {c_prev, s.b};
     args.dh = dh;
     args.dh_prev = dh_prev;
-    args.dc = dc;
-    args.du = du;
+    args.d_state[0] = {d_state, s.b};
     const auto spec = std::make_shared<rnnp_gate_spec>(plain_gates());
     args.spec = spec.get();
     auto memory = keep(std::move(z), std::move(zx), std::move(h), std::move(c), std::move(c_prev), std::move(dh),
-                       std::move(dh_prev), std::move(dc), std::move(du));
+                       std::move(dh_prev), std::move(d_state));
     return {array_work(2 * s.a * width + 4 * n),
             [=, fn = v.fn.lstm_gates_back_f32] { (void)memory, (void)spec, fn(&args); }};
 }

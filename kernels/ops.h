@@ -88,6 +88,16 @@ typedef struct rnnp_gate_spec {
     const float *peephole; /* LSTM: [3][hidden], i o f; NULL if none */
 } rnnp_gate_spec;
 
+/* [rows][hidden] with a stride. */
+typedef struct rnnp_state {
+    float *p;
+    size_t ld;
+} rnnp_state;
+
+/* What a cell has besides h, as its gates name it: LSTM: c in state[0], updated in place. GRU with reset before: u in
+ * state[0], which the first part writes and the second reads. */
+enum { RNNP_STATES = 2 };
+
 /* Gates of panels [panel_begin, panel_end) for rows batch rows.
  *   rnn_gates         h = f(z)
  *   lstm_gates        gates i o f c; c and h
@@ -101,12 +111,9 @@ typedef struct rnnp_gates_args {
     size_t ldz, z_panel;
     const float *zx; /* gru_gates: input part of n, zx[row * ldzx + (panel - z_panel) * zx_step + lane] */
     size_t ldzx, zx_step;
-    const float *h; /* previous h [rows][hidden]; GRU only */
+    const float *h; /* previous h [rows][hidden], of cells that blend it */
     size_t ldh;
-    float *c; /* LSTM: [rows][hidden], updated in place */
-    size_t ldc;
-    float *u; /* gru_reset: written, gru_update: read [rows][hidden] */
-    size_t ldu;
+    rnnp_state state[RNNP_STATES];
     float *y; /* [rows][hidden]; y == h is allowed */
     size_t ldy;
     const rnnp_gate_spec *spec;
@@ -137,18 +144,15 @@ typedef struct rnnp_step_args {
     size_t ldz;
     const float *x; /* [rows][input] or NULL */
     size_t ldx;
-    const void *wx; /* packed, of depth input; read when x != NULL */
-    const float *h; /* [rows][hidden] h_prev; gru_update: r h_prev is hr, h stays h_prev */
-    size_t ldh;
-    const float *hr; /* gru_update only */
-    size_t ldhr;
+    const void *wx;     /* packed, of depth input; read when x != NULL */
+    const float *chain; /* [rows][hidden] what the recurrent chain runs over: h, or r h (gru_update) */
+    size_t ldchain;
     const void *wh;  /* packed, of depth hidden */
     const float *zh; /* gru_step: start of the recurrent chain of n, [panel][lane] (bias Rbh) */
-    float *c;        /* as in rnnp_gates_args */
-    size_t ldc;
-    float *u;
-    size_t ldu;
-    float *y; /* must not overlap h */
+    const float *h;  /* as in rnnp_gates_args */
+    size_t ldh;
+    rnnp_state state[RNNP_STATES];
+    float *y; /* must not overlap chain */
     size_t ldy;
     int reverse;    /* walk the panels downwards: what the step before read last is still in cache */
     float *scratch; /* 64-byte aligned, rnnp_step_scratch() floats, private to the caller */
@@ -184,19 +188,15 @@ typedef struct rnnp_gates_back_args {
     size_t ldz;
     float *zx; /* [rows][panel][lane] */
     size_t ldzx;
-    const float *h; /* h_prev [rows][hidden]; GRU only */
+    const float *h; /* h_prev [rows][hidden], of cells that blend it */
     size_t ldh;
-    const float *c, *c_prev; /* [rows][hidden] */
-    size_t ldc;
-    const float *dh; /* [rows][hidden] */
+    rnnp_state state[RNNP_STATES], state_prev[RNNP_STATES]; /* c and c_prev; left as they are */
+    const float *dh;                                        /* [rows][hidden] */
     size_t lddh;
-    float *dh_prev; /* [rows][hidden], added to; GRU only; never dh */
+    float *dh_prev; /* [rows][hidden], added to, of cells that blend h; never dh */
     size_t lddh_prev;
-    float *dc; /* [rows][hidden] */
-    size_t lddc;
-    float *du; /* [rows][hidden] */
-    size_t lddu;
-    float *dp; /* [3][hidden], i o f */
+    rnnp_state d_state[RNNP_STATES]; /* dc, du */
+    float *dp;                       /* [3][hidden], i o f */
     const rnnp_gate_spec *spec;
 } rnnp_gates_back_args;
 
@@ -257,6 +257,15 @@ typedef enum rnnp_op {
 #include "ops.def"
 #undef RNNP_OP
 
+typedef enum rnnp_chain { RNNP_CHAIN_H, RNNP_CHAIN_RH } rnnp_chain;
+
+/* Of each part of a cell, where the compiler must know it; cells.h has the rest. */
+enum {
+#define RNNP_PART(cell, reset, part, gates, z_back, chain, own_start, ...) \
+    RNNP_GATES_##part = gates, RNNP_OWN_START_##part = own_start,
+#include "cells.def"
+};
+
 typedef union rnnp_fn {
 #define RNNP_OP(op, args, source) rnnp_##op##_fn *op;
 #include "ops.def"
@@ -267,16 +276,6 @@ typedef union rnnp_fn {
 #define RNNP_BLOCK_PANEL 0
 #define RNNP_BLOCK_L1 4096        /* 16 KiB: still in L1 when the gates read it */
 #define RNNP_BLOCK_ALL UINT16_MAX /* product of all panels first, then gates */
-
-/* The parts of cells that have a step: gates of a unit; whether the recurrent chain runs over hr in place of h; whether
- * the last gate's recurrent chain begins elsewhere, at zh. */
-#define RNNP_STEP_PARTS(X) X(rnn, 1, 0, 0) X(lstm, 4, 0, 0) X(gru, 3, 0, 1) X(gru_reset, 2, 0, 0) X(gru_update, 1, 1, 0)
-enum {
-#define X(part, gates, over_hr, own_start) \
-    RNNP_GATES_##part = gates, RNNP_OVER_HR_##part = over_hr, RNNP_OWN_START_##part = own_start,
-    RNNP_STEP_PARTS(X)
-#undef X
-};
 
 /* Where the weights of a step come from: the cache that holds them from one step to the next, or none. */
 typedef enum rnnp_home { RNNP_HOME_L2, RNNP_HOME_L3, RNNP_HOME_MEMORY, RNNP_HOME_COUNT } rnnp_home;
@@ -309,7 +308,7 @@ extern const rnnp_variant_list *const rnnp_tables[RNNP_ISA_COUNT];
 extern const char *const rnnp_op_names[RNNP_OP_COUNT];
 extern const char *const rnnp_isa_names[RNNP_ISA_COUNT];
 
-/* Gates per unit in a packed panel of a step op (or gates op): RNN 1, LSTM 4, GRU 3, reset 2, update 1. */
+/* kernels/cells.c: gates per unit in a panel of a step op, and in the z of a gates or gradient op; 1 for others. */
 size_t rnnp_op_gates(rnnp_op op);
 
 /* Panels that a step multiplies before their gates follow. One row takes at least four: enough chains for the

@@ -56,20 +56,3 @@ const char *const rnnp_isa_names[RNNP_ISA_COUNT] = {
 #include "isa.def"
 #undef RNNP_ISA
 };
-
-size_t rnnp_op_gates(rnnp_op op)
-{
-    switch (op) {
-    case RNNP_OP_lstm_step:
-    case RNNP_OP_lstm_gates_f32:
-    case RNNP_OP_lstm_gates_back_f32: return 4;
-    case RNNP_OP_gru_step:
-    case RNNP_OP_gru_gates_f32:
-    case RNNP_OP_gru_gates_back_f32: return 3;
-    case RNNP_OP_gru_reset_step:
-    case RNNP_OP_gru_reset_gates_f32:
-    case RNNP_OP_gru_reset_gates_back_f32:
-    case RNNP_OP_gru_update_gates_back_f32: return 2;
-    default: return 1;
-    }
-}

@@ -102,7 +102,7 @@ static size_t layer_directions(const rnnp_layer *layer) { return rnnp_directions
 
 static void describe(const rnnp_context *context, const rnnp_recurrent_options *o, rnnp_math math, rnnp_recurrent *r)
 {
-    size_t n = rnnp_cell_activations(o->cell);
+    size_t n = rnnp_cell_of(o->cell)->activations;
     *r = (rnnp_recurrent){.cell = o->cell,
                           .input = o->input,
                           .hidden = o->hidden,
@@ -158,7 +158,8 @@ rnnp_status rnnp_layer_create(const rnnp_context *context, const rnnp_recurrent_
     if (status != RNNP_OK) return status;
 
     size_t dirs = rnnp_directions(o.direction), H = o.hidden, I = o.input;
-    size_t rows = rnnp_cell_gates(o.cell) * H, each = rows * (I + H + 2) + 3 * H;
+    size_t rows = rnnp_cell_of(o.cell)->gates * H, P = rnnp_cell_of(o.cell)->peepholes * H;
+    size_t each = rows * (I + H + 2) + P;
     size_t bytes = layer_bytes(&recurrent);
     int peepholes = 0;
     for (size_t d = 0; d < dirs; d++) peepholes |= weights[d].peephole != NULL;
@@ -172,7 +173,7 @@ rnnp_status rnnp_layer_create(const rnnp_context *context, const rnnp_recurrent_
     float *w = onnx, *r = w + dirs * rows * I, *b = r + dirs * rows * H, *p = b + dirs * 2 * rows;
     for (size_t d = 0; d < dirs; d++) {
         rnnp_weights_to_onnx(&o, &weights[d], w + d * rows * I, r + d * rows * H, b + d * 2 * rows);
-        if (weights[d].peephole) memcpy(p + d * 3 * H, weights[d].peephole, 3 * H * sizeof(float));
+        if (weights[d].peephole) memcpy(p + d * P, weights[d].peephole, P * sizeof(float));
     }
     *layer = (rnnp_layer){context, recurrent, bytes, (float *)(void *)((char *)layer + HEADER_BYTES)};
     const rnnp_recurrent_source source = {w, r, b, peepholes ? p : NULL};
@@ -229,8 +230,7 @@ rnnp_status rnnp_layer_forward(const rnnp_layer *layer, const rnnp_layer_args *g
     const rnnp_layer_args *a = &copy;
     if (!a->workspace || (!a->x && a->steps > 0 && a->batch > 0))
         return rnnp_fail(context, RNNP_ERR_ARG, "x and workspace must be given");
-    if (r->cell != RNNP_CELL_LSTM && (a->c0 || a->c))
-        return rnnp_fail(context, RNNP_ERR_ARG, "only an LSTM has c0 and c");
+    if (!r->has_c && (a->c0 || a->c)) return rnnp_fail(context, RNNP_ERR_ARG, "only an LSTM has c0 and c");
     for (size_t b = 0; a->lengths && b < a->batch; b++)
         if (a->lengths[b] < 0 || (size_t)a->lengths[b] > a->steps)
             return rnnp_fail(context, RNNP_ERR_ARG, "lengths[%zu]=%d is outside 0..%zu", b, (int)a->lengths[b],

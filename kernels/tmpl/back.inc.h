@@ -147,7 +147,8 @@ AI void lstm_back(const rnnp_gates_back_args *a, const items *it, int how)
     const rnnp_gate_spec *s = a->spec;
     const float *peep = how == BY_SPEC ? s->peephole : NULL;
     const int coupled = how == BY_SPEC && s->input_forget;
-    vf c = items_load(it, a->c, a->ldc), c_prev = items_load(it, a->c_prev, a->ldc);
+    vf c = items_load(it, a->state[0].p, a->state[0].ld);
+    vf c_prev = items_load(it, a->state_prev[0].p, a->state_prev[0].ld);
     vf zi = items_gate(it, 0), zo = items_gate(it, 1), zf = items_gate(it, 2), pi, po, pf;
     if (peep) {
         pi = items_units(it, peep);
@@ -160,7 +161,7 @@ AI void lstm_back(const rnnp_gates_back_args *a, const items *it, int how)
     vf dh = items_load(it, a->dh, a->lddh);
     graded o = graded_gate(s, how, 0, zo), t = graded_output(s, how, c);
     vf dzo = vf_mul(vf_mul(dh, t.y), o.d);
-    vf dc = vf_fma(vf_mul(dh, o.y), t.d, items_load(it, a->dc, a->lddc));
+    vf dc = vf_fma(vf_mul(dh, o.y), t.d, items_load(it, a->d_state[0].p, a->d_state[0].ld));
     if (peep) dc = vf_fma(dzo, po, dc);
     graded i = graded_gate(s, how, 0, zi), g = graded_gate(s, how, 1, items_gate(it, 3)), f;
     vf di = vf_mul(dc, g.y), dzf;
@@ -180,8 +181,12 @@ AI void lstm_back(const rnnp_gates_back_args *a, const items *it, int how)
     items_store_z(a, it, 1, dzo);
     items_store_z(a, it, 2, dzf);
     items_store_z(a, it, 3, dzg);
-    items_store(it, a->dc, a->lddc, dc);
+    items_store(it, a->d_state[0].p, a->d_state[0].ld, dc);
 }
+enum {
+#define RNNP_CELL(cell, name, states, peepholes, ...) PEEPHOLES_##cell = peepholes,
+#include "../cells.def"
+};
 /* dp += dz c of the gates i, o, f, whose dz is in z by now. A coupled f has no part in anything. */
 static void peepholes_back(const rnnp_gates_back_args *a)
 {
@@ -191,7 +196,8 @@ static void peepholes_back(const rnnp_gates_back_args *a)
         nf pi = n_load_n(a->dp + u, n), po = n_load_n(a->dp + H + u, n), pf = n_load_n(a->dp + 2 * H + u, n);
         for (size_t r = 0; r < a->rows; r++) {
             const float *dz = a->z + r * a->ldz + (u - lane) * 4 + lane;
-            nf c = n_load_n(a->c + r * a->ldc + u, n), c_prev = n_load_n(a->c_prev + r * a->ldc + u, n);
+            nf c = n_load_n(a->state[0].p + r * a->state[0].ld + u, n);
+            nf c_prev = n_load_n(a->state_prev[0].p + r * a->state_prev[0].ld + u, n);
             pi = n_fma(n_load(dz), c_prev, pi);
             po = n_fma(n_load(dz + RNNP_TRAIN_LANES), c, po);
             pf = n_fma(n_load(dz + 2 * RNNP_TRAIN_LANES), c_prev, pf);
@@ -223,7 +229,7 @@ AI void gru_update_back(const rnnp_gates_back_args *a, const items *it, int how)
     vf u = graded_gate(s, how, 0, items_gate(it, 0)).y;
     graded n = graded_gate(s, how, 1, items_load(it, a->zx, a->ldzx));
     items_store(it, a->zx, a->ldzx, vf_mul(vf_mul(dh, vf_sub(vf_set(1.0f), u)), n.d));
-    items_store(it, a->du, a->lddu, vf_mul(dh, vf_sub(h, n.y)));
+    items_store(it, a->d_state[0].p, a->d_state[0].ld, vf_mul(dh, vf_sub(h, n.y)));
     items_add(it, a->dh_prev, a->lddh_prev, dh, u);
 }
 AI void gru_reset_back(const rnnp_gates_back_args *a, const items *it, int how)
@@ -231,18 +237,17 @@ AI void gru_reset_back(const rnnp_gates_back_args *a, const items *it, int how)
     const rnnp_gate_spec *s = a->spec;
     vf h = items_load(it, a->h, a->ldh), dh = items_load(it, a->dh, a->lddh);
     graded z = graded_gate(s, how, 0, items_gate(it, 0)), r = graded_gate(s, how, 0, items_gate(it, 1));
-    items_store_z(a, it, 0, vf_mul(items_load(it, a->du, a->lddu), z.d));
+    items_store_z(a, it, 0, vf_mul(items_load(it, a->d_state[0].p, a->d_state[0].ld), z.d));
     items_store_z(a, it, 1, vf_mul(vf_mul(dh, h), r.d));
     items_add(it, a->dh_prev, a->lddh_prev, dh, r.y);
 }
 
-#define BACK_OP(name, body, gates, FIRST)                                                                \
+#define BACK_OP(name, body, gates, u10)                                                                  \
     AI void body##_u35(const rnnp_gates_back_args *a, const items *it) { body(a, it, RNNP_MATH_U35); }   \
     AI void body##_fast(const rnnp_gates_back_args *a, const items *it) { body(a, it, RNNP_MATH_FAST); } \
     AI void body##_any(const rnnp_gates_back_args *a, const items *it) { body(a, it, BY_SPEC); }         \
     static void name(const rnnp_gates_back_args *a)                                                      \
     {                                                                                                    \
-        static const rnnp_gate_spec u10 = PLAIN_U10(FIRST);                                              \
         const rnnp_gates_args all = {.rows = a->rows,                                                    \
                                      .hidden = a->hidden,                                                \
                                      .lanes = RNNP_TRAIN_LANES,                                          \
@@ -258,39 +263,18 @@ AI void gru_reset_back(const rnnp_gates_back_args *a, const items *it, int how)
         else                                                                                             \
             FOR_ITEMS(&all, gates, body##_fast, a);                                                      \
     }
-BACK_OP(rnn_gates_back_units, rnn_back, 1, RNNP_ACT_TANH)
-BACK_OP(lstm_gates_back_units, lstm_back, 4, RNNP_ACT_SIGMOID)
-BACK_OP(gru_gates_back_units, gru_back, 3, RNNP_ACT_SIGMOID)
-BACK_OP(gru_reset_gates_back_units, gru_reset_back, 2, RNNP_ACT_SIGMOID)
-BACK_OP(gru_update_gates_back_units, gru_update_back, 2, RNNP_ACT_SIGMOID)
 
-static void rnn_gates_back(const rnnp_gates_back_args *a)
-{
-    rnn_gates_back_units(a);
-    clear_padding(a->z, a->ldz, a->rows, 1, a->hidden);
-}
-static void lstm_gates_back(const rnnp_gates_back_args *a)
-{
-    lstm_gates_back_units(a);
-    if (!a->spec->plain && a->spec->peephole) peepholes_back(a);
-    clear_padding(a->z, a->ldz, a->rows, 4, a->hidden);
-}
-static void gru_gates_back(const rnnp_gates_back_args *a)
-{
-    gru_gates_back_units(a);
-    clear_padding(a->z, a->ldz, a->rows, 3, a->hidden);
-    clear_padding(a->zx, a->ldzx, a->rows, 1, a->hidden);
-}
-static void gru_reset_gates_back(const rnnp_gates_back_args *a)
-{
-    gru_reset_gates_back_units(a);
-    clear_padding(a->z, a->ldz, a->rows, 2, a->hidden);
-}
-static void gru_update_gates_back(const rnnp_gates_back_args *a)
-{
-    gru_update_gates_back_units(a);
-    clear_padding(a->zx, a->ldzx, a->rows, 1, a->hidden);
-}
+/* Its z is what it overwrites: z, or zx where z is another part's. */
+#define RNNP_PART(cell, reset, part, gates, z_back, chain, own_start, ...)                                          \
+    BACK_OP(part##_gates_back_units, part##_back, z_back, plain_u10_##cell)                                         \
+    static void part##_gates_back(const rnnp_gates_back_args *a)                                                    \
+    {                                                                                                               \
+        part##_gates_back_units(a);                                                                                 \
+        if (PEEPHOLES_##cell > 0 && !a->spec->plain && a->spec->peephole) peepholes_back(a);                        \
+        if (RNNP_CHAIN_##chain != RNNP_CHAIN_RH) clear_padding(a->z, a->ldz, a->rows, gates, a->hidden);            \
+        if (RNNP_CHAIN_##chain == RNNP_CHAIN_RH || own_start) clear_padding(a->zx, a->ldzx, a->rows, 1, a->hidden); \
+    }
+#include "../cells.def"
 
 /* ---- Softmax ---- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Template: the elementwise part of the cells over the wide shim; contract in ops.h, formulas and their
- * errors in docs/explanation/numerics.md. The gates ops, which every step calls at its end.
+ * errors in docs/explanation/numerics.md. The gates ops, which every step calls at its end. A part of a cell (cells.def) is three
+ * bodies: <part>_gates_u35 and _fast are its plain formula, _any has all options.
  *
  * LSTM shares divisions: with sigmoid = N/D and tanh = N/D, the products i g and o tanh(c) take one division
  * each. GRU's blend (1-z) n + z h is exact at both ends: z = 1 holds the state bit for bit.
@@ -102,14 +103,13 @@ AI vf gate_clip(const rnnp_gate_spec *s, vf x)
 
 /* One switch per call, outside the loops: `name`_u35 and _fast are the plain formulas, _any the rest. Class u10, which
  * nobody calls for speed, is composed of its functions: it has no divisions to share. */
-#define PLAIN_U10(FIRST)                                                                                    \
-    {                                                                                                       \
-        .math = RNNP_MATH_U10, .act = { {.kind = FIRST}, {.kind = RNNP_ACT_TANH}, {.kind = RNNP_ACT_TANH} } \
-    }
-#define GATES_OP(name, gates, FIRST)                                           \
+#define RNNP_CELL(cell, name, states, peepholes, coupled, f, g, h, ...) \
+    static const rnnp_gate_spec plain_u10_##cell = {                    \
+        .math = RNNP_MATH_U10, .act = {{.kind = RNNP_ACT_##f}, {.kind = RNNP_ACT_##g}, {.kind = RNNP_ACT_##h}}};
+#include "../cells.def"
+#define GATES_OP(name, gates, u10)                                             \
     static __attribute__((unused)) void name(const rnnp_gates_args *a)         \
     {                                                                          \
-        static const rnnp_gate_spec u10 = PLAIN_U10(FIRST);                    \
         rnnp_gates_args any = *a;                                              \
         if (a->spec->plain && a->spec->math == RNNP_MATH_U10) any.spec = &u10; \
         if (!any.spec->plain)                                                  \
@@ -133,7 +133,6 @@ AI void rnn_gates_any(const rnnp_gates_args *a, const items *it)
         items_store(it, a->y, a->ldy, tanh_##cls(items_z(it, 0)));     \
     }
 FOR_CLASSES(RNN_PLAIN)
-GATES_OP(rnn_gates, 1, RNNP_ACT_TANH)
 
 /* ---- LSTM: gates i o f c ---- */
 
@@ -141,7 +140,7 @@ AI void lstm_gates_any(const rnnp_gates_args *a, const items *it)
 {
     const rnnp_gate_spec *s = a->spec;
     const float *peep = s->peephole;
-    vf c = items_load(it, a->c, a->ldc);
+    vf c = items_load(it, a->state[0].p, a->state[0].ld);
     vf zi = items_z(it, 0), zo = items_z(it, a->lanes), zf = items_z(it, 2 * a->lanes), zc = items_z(it, 3 * a->lanes);
     if (peep) {
         zi = vf_fma(items_units(it, peep), c, zi);
@@ -153,26 +152,25 @@ AI void lstm_gates_any(const rnnp_gates_args *a, const items *it)
     c = vf_fma(f, c, vf_mul(i, g));
     if (peep) zo = vf_fma(items_units(it, peep + a->hidden), c, zo);
     vf o = gate_act(&s->act[0], s->math, gate_clip(s, zo));
-    items_store(it, a->c, a->ldc, c);
+    items_store(it, a->state[0].p, a->state[0].ld, c);
     items_store(it, a->y, a->ldy, vf_mul(o, gate_act(&s->act[2], s->math, c)));
 }
 /* sigmoid(x) tanh(y) with one division. The numerator of sigmoid may carry a small scale: it comes last, so that a
  * tiny tanh keeps its digits. */
-#define LSTM_PLAIN(cls)                                                                            \
-    AI vf sigmoid_tanh_##cls(vf x, vf y)                                                           \
-    {                                                                                              \
-        quotient s = sigmoid_q_##cls(x), t = tanh_q_##cls(y);                                      \
-        return vf_mul(vf_div(t.n, vf_mul(s.d, t.d)), s.n);                                         \
-    }                                                                                              \
-    AI void lstm_gates_##cls(const rnnp_gates_args *a, const items *it)                            \
-    {                                                                                              \
-        vf ig = sigmoid_tanh_##cls(items_z(it, 0), items_z(it, 3 * a->lanes));                     \
-        vf c = vf_fma(sigmoid_##cls(items_z(it, 2 * a->lanes)), items_load(it, a->c, a->ldc), ig); \
-        items_store(it, a->c, a->ldc, c);                                                          \
-        items_store(it, a->y, a->ldy, sigmoid_tanh_##cls(items_z(it, a->lanes), c));               \
+#define LSTM_PLAIN(cls)                                                                                             \
+    AI vf sigmoid_tanh_##cls(vf x, vf y)                                                                            \
+    {                                                                                                               \
+        quotient s = sigmoid_q_##cls(x), t = tanh_q_##cls(y);                                                       \
+        return vf_mul(vf_div(t.n, vf_mul(s.d, t.d)), s.n);                                                          \
+    }                                                                                                               \
+    AI void lstm_gates_##cls(const rnnp_gates_args *a, const items *it)                                             \
+    {                                                                                                               \
+        vf ig = sigmoid_tanh_##cls(items_z(it, 0), items_z(it, 3 * a->lanes));                                      \
+        vf c = vf_fma(sigmoid_##cls(items_z(it, 2 * a->lanes)), items_load(it, a->state[0].p, a->state[0].ld), ig); \
+        items_store(it, a->state[0].p, a->state[0].ld, c);                                                          \
+        items_store(it, a->y, a->ldy, sigmoid_tanh_##cls(items_z(it, a->lanes), c));                                \
     }
 FOR_CLASSES(LSTM_PLAIN)
-GATES_OP(lstm_gates, 4, RNNP_ACT_SIGMOID)
 
 /* ---- GRU ---- */
 
@@ -195,21 +193,21 @@ AI vf items_zx(const rnnp_gates_args *a, const items *it) { EACH(vf, n_load(item
     }                                                                                                    \
     AI void gru_reset_gates_##cls(const rnnp_gates_args *a, const items *it)                             \
     {                                                                                                    \
-        items_store(it, a->u, a->ldu, SIG(items_z(it, 0)));                                              \
+        items_store(it, a->state[0].p, a->state[0].ld, SIG(items_z(it, 0)));                             \
         items_store(it, a->y, a->ldy, vf_mul(SIG(items_z(it, a->lanes)), items_load(it, a->h, a->ldh))); \
     }                                                                                                    \
     AI void gru_update_gates_##cls(const rnnp_gates_args *a, const items *it)                            \
     {                                                                                                    \
         vf n = TANH(items_z(it, 0)), h = items_load(it, a->h, a->ldh);                                   \
-        items_store(it, a->y, a->ldy, gru_blend(items_load(it, a->u, a->ldu), n, h));                    \
+        items_store(it, a->y, a->ldy, gru_blend(items_load(it, a->state[0].p, a->state[0].ld), n, h));   \
     }
 #define GRU_F(x) gate_act(&a->spec->act[0], a->spec->math, gate_clip(a->spec, x))
 #define GRU_G(x) gate_act(&a->spec->act[1], a->spec->math, gate_clip(a->spec, x))
 #define GRU_PLAIN(cls) GRU_BODIES(cls, sigmoid_##cls, tanh_##cls)
 GRU_BODIES(any, GRU_F, GRU_G)
 FOR_CLASSES(GRU_PLAIN)
-GATES_OP(gru_gates, 3, RNNP_ACT_SIGMOID)
-GATES_OP(gru_reset_gates, 2, RNNP_ACT_SIGMOID)
-GATES_OP(gru_update_gates, 1, RNNP_ACT_SIGMOID)
+
+#define RNNP_PART(cell, reset, part, gates, ...) GATES_OP(part##_gates, gates, plain_u10_##cell)
+#include "../cells.def"
 
 #endif

@@ -238,10 +238,7 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
                          .z_panel = begin,
                          .h = s->h,
                          .ldh = s->ldh,
-                         .c = s->c,
-                         .ldc = s->ldc,
-                         .u = s->u,
-                         .ldu = s->ldu,
+                         .state = {s->state[0], s->state[1]},
                          .y = s->y,
                          .ldy = s->ldy,
                          .spec = s->spec};
@@ -257,17 +254,16 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
  *   ahead  block once more, for weights beyond L2
  *   tall   block with tiles of fewer columns than a panel has, so that it is several products (slices): that leaves
  *          registers for more rows
- * `act` is the cell's gates op; all of them have one type. `how` is the block and two flags: with all of it in
+ * `act` is the cell's gates op; all of them have one type. `how` is the block and a flag: with all of it in
  * registers, a kernel is a few instructions.
  */
-enum { STEP_AHEAD = 1, STEP_OVER_HR = 2 }; /* over hr: the recurrent chain runs over hr (GRU, reset before) */
+enum { STEP_AHEAD = 1 };
 ONE_COPY void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_fn *act, size_t lanes, size_t slices,
                    size_t how)
 {
-    const size_t nc = t->nv * VL, nr = nc * slices, block = how >> 2;
+    const size_t nc = t->nv * VL, nr = nc * slices, block = how >> 1;
     const int ahead = how & STEP_AHEAD;
-    const float *h = how & STEP_OVER_HR ? s->hr : s->h;
-    const size_t ldh = how & STEP_OVER_HR ? s->ldhr : s->ldh, all = s->panel_end - s->panel_begin;
+    const size_t all = s->panel_end - s->panel_begin;
     const size_t group = rnnp_step_group(block, nr, s->rows, all);
     for (size_t i = 0; i < all; i += group) {
         const size_t panels = all - i < group ? all - i : group, ld = panels * nr;
@@ -291,8 +287,8 @@ ONE_COPY void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_
                 from.ld_last = 0;
                 from.panel_last = lanes;
             }
-            multiply(t, s->rows, some, s->hidden, h, ldh, wh + q * nc * s->hidden * t->bytes, &from, out + q * nc, ld,
-                     s->reverse, ahead);
+            multiply(t, s->rows, some, s->hidden, s->chain, s->ldchain, wh + q * nc * s->hidden * t->bytes, &from,
+                     out + q * nc, ld, s->reverse, ahead);
         }
         rnnp_gates_args g = step_gates(s, lanes, p, p + panels);
         g.z = out;
@@ -328,8 +324,7 @@ ONE_COPY void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_
         _Static_assert(UNITS % VL == 0 && (UNITS & (UNITS - 1)) == 0, "lanes are whole vectors, a power of two");     \
         _Static_assert(RNNP_LAST(weights, of_tiles) == (RNNP_OWN_START_##part ? UNITS : 0), "the last gate's start"); \
         step(s, &tiles_##weights##_##of_tiles, RNNP_NAME(part##_gates_f32), UNITS, slices_,                           \
-             RNNP_BLOCK_##block_ << 2 | (RNNP_OVER_HR_##part ? STEP_OVER_HR : 0) |                                    \
-                 (RNNP_HOME_##home == RNNP_HOME_MEMORY ? STEP_AHEAD : 0));                                            \
+             RNNP_BLOCK_##block_ << 1 | (RNNP_HOME_##home == RNNP_HOME_MEMORY ? STEP_AHEAD : 0));                     \
     }
 #include RNNP_VARIANTS_DEF
 #undef RNNP_TILES

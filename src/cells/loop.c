@@ -62,7 +62,7 @@ void rnnp_recurrent_plan_memory(const rnnp_recurrent *layer, size_t steps, size_
         w->z[i] = rnnp_take_floats(&w->floats, w->chunk * batch * layer->part[i].columns);
     w->scratch = rnnp_take_floats(&w->floats, w->scratch_floats * threads);
     w->h = rnnp_take_floats(&w->floats, 2 * state);
-    w->c = rnnp_take_floats(&w->floats, layer->cell == RNNP_CELL_LSTM ? state : 0);
+    w->c = rnnp_take_floats(&w->floats, layer->has_c ? state : 0);
     w->u = rnnp_take_floats(&w->floats, layer->parts > 1 ? state : 0);
     w->rh = rnnp_take_floats(&w->floats, layer->parts > 1 ? state : 0);
     w->x = rnnp_take_floats(&w->floats, (w->chunk ? w->chunk : 1) * batch * layer->input);
@@ -189,6 +189,14 @@ static float *state_c(const rnnp_loop *o, size_t *ld)
     return own ? o->base + o->w->c : c->c + o->d * c->h_dir;
 }
 
+/* c, or u that passes from part to part; nothing for cells that have neither. */
+static rnnp_state first_state(const rnnp_loop *o)
+{
+    rnnp_state rows = {o->base + o->w->u, o->layer->hidden};
+    if (o->layer->has_c) rows.p = state_c(o, &rows.ld);
+    return rows;
+}
+
 /* A thread's arguments for the steps of a part: what does not change with the step is written once. */
 static rnnp_step_args *step_args(const rnnp_loop *o, size_t k, size_t i)
 {
@@ -209,16 +217,17 @@ static void prepare_steps(const rnnp_loop *o)
             s->zh = rnnp_const_floats_at(o->block, p->bias_h);
             s->scratch = o->base + o->w->scratch + i * o->w->scratch_floats;
             s->spec = &o->spec;
-            s->u = o->base + o->w->u;
-            s->hr = o->base + o->w->rh;
-            s->ldu = s->ldhr = H;
             if (o->w->chunk) {
                 s->ldz = p->columns;
             } else {
                 s->z = rnnp_const_floats_at(o->block, p->bias);
                 s->wx = o->block + p->wx;
             }
-            if (o->layer->cell == RNNP_CELL_LSTM) s->c = state_c(o, &s->ldc);
+            if (p->of->chain == RNNP_CHAIN_RH) {
+                s->chain = o->base + o->w->rh;
+                s->ldchain = H;
+            }
+            s->state[0] = first_state(o);
         }
 }
 
@@ -240,9 +249,13 @@ void rnnp_loop_step(const rnnp_loop *o, const rnnp_chunk *chunk, size_t in_chunk
         s->x = input_rows(o, chunk, in_chunk, t, &s->ldx);
     }
     s->h = state_h(o, step, &s->ldh);
+    if (p->of->chain == RNNP_CHAIN_H) {
+        s->chain = s->h;
+        s->ldchain = s->ldh;
+    }
     float *y = state_h(o, step + 1, &s->ldy);
     s->y = y;
-    if (p->op == RNNP_OP_gru_reset_step) {
+    if (k + 1 < o->layer->parts) {
         s->y = o->base + o->w->rh;
         s->ldy = o->layer->hidden;
     }
@@ -270,7 +283,7 @@ static void begin_states(const rnnp_loop *o)
     float *h = state_h(o, 0, &ld);
     copy_rows(h, ld, c->h0 ? c->h0 + o->d * c->h0_dir : NULL, c->h0_row, NULL, o->order, c->batch, H);
     if (o->order) memcpy(h + c->batch * H, h, c->batch * H * sizeof(float));
-    if (o->layer->cell != RNNP_CELL_LSTM) return;
+    if (!o->layer->has_c) return;
     float *cell = state_c(o, &ld);
     copy_rows(cell, ld, c->c0 ? c->c0 + o->d * c->h0_dir : NULL, c->h0_row, NULL, o->order, c->batch, H);
 }
@@ -286,7 +299,7 @@ void rnnp_loop_end_direction(const rnnp_loop *o)
             memcpy(c->h + o->d * c->h_dir + (o->order ? o->order[r] : r) * c->h_row, h, H * sizeof(float));
         }
     }
-    if (c->c && o->layer->cell == RNNP_CELL_LSTM && o->order) {
+    if (c->c && o->layer->has_c && o->order) {
         const float *cell = state_c(o, &ld);
         copy_rows(c->c + o->d * c->h_dir, c->h_row, cell, ld, o->order, NULL, c->batch, H);
     }

@@ -28,15 +28,13 @@ static void prepare_spec(rnnp_recurrent *layer, size_t d)
 {
     const rnnp_act_spec *act = layer->act[d];
     rnnp_gate_spec *s = &layer->spec[d];
-    rnnp_act_spec defaults[3];
     memset(s, 0, sizeof *s);
     s->math = (int)layer->math;
     s->input_forget = layer->input_forget;
     s->clip = layer->clip;
     memcpy(s->act, act, sizeof s->act);
     s->plain = !layer->input_forget && !(layer->clip > 0);
-    rnnp_act_defaults(layer->cell, defaults);
-    for (size_t i = 0; i < rnnp_cell_activations(layer->cell); i++) s->plain &= act[i].kind == defaults[i].kind;
+    for (size_t i = 0; i < layer->traits->activations; i++) s->plain &= act[i].kind == layer->traits->act[i];
 }
 
 /* The kernel meant for weights of this size. */
@@ -49,23 +47,23 @@ static const rnnp_variant *by_home(const rnnp_recurrent *layer, rnnp_op op)
 
 rnnp_op rnnp_recurrent_op(const rnnp_recurrent *layer, size_t part)
 {
-    static const rnnp_op whole[] = {0, RNNP_OP_rnn_step, RNNP_OP_lstm_step, RNNP_OP_gru_step};
-    static const rnnp_op halves[] = {RNNP_OP_gru_reset_step, RNNP_OP_gru_update_step};
-    const int in_halves = layer->cell == RNNP_CELL_GRU && !layer->reset_after;
-    if (part >= (in_halves ? 2u : 1u)) return RNNP_OP_COUNT;
-    return in_halves ? halves[part] : whole[layer->cell];
+    const rnnp_part *p = rnnp_cell_part(layer->cell, layer->reset_after, part);
+    return p ? p->step : RNNP_OP_COUNT;
 }
 
 void rnnp_recurrent_prepare(rnnp_recurrent *layer)
 {
     layer->parts = layer->gates = layer->bytes = 0;
     memset(layer->part, 0, sizeof layer->part);
-    while (rnnp_recurrent_op(layer, layer->parts) != RNNP_OP_COUNT) layer->parts++;
-    for (size_t i = 0; i < layer->parts; i++) {
+    layer->traits = rnnp_cell_of(layer->cell);
+    layer->has_c = layer->traits->states > 1;
+    for (const rnnp_part *of; (of = rnnp_cell_part(layer->cell, layer->reset_after, layer->parts)); layer->parts++) {
+        const size_t i = layer->parts;
         rnnp_recurrent_part *p = &layer->part[i];
-        p->op = rnnp_recurrent_op(layer, i);
+        p->of = of;
+        p->op = of->step;
         p->step = layer->choice.step[i] ? layer->choice.step[i] : by_home(layer, p->op);
-        p->gates = rnnp_op_gates(p->op);
+        p->gates = of->gates;
         p->first_gate = layer->gates;
         const rnnp_panels *panels = &p->step->traits.panels;
         p->lanes = panels->lanes;
@@ -73,14 +71,12 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
         p->columns = p->panels * p->gates * p->lanes;
         p->project = find_project(p->step);
         p->bias = rnnp_take_bytes(&layer->bytes, p->columns * sizeof(float));
-        p->bias_h =
-            rnnp_take_bytes(&layer->bytes, p->op == RNNP_OP_gru_step ? p->panels * p->lanes * sizeof(float) : 0);
+        p->bias_h = rnnp_take_bytes(&layer->bytes, of->own_start ? p->panels * p->lanes * sizeof(float) : 0);
         p->wx = rnnp_take_bytes(&layer->bytes, rnnp_panels_bytes(panels, layer->hidden, layer->input));
         p->wh = rnnp_take_bytes(&layer->bytes, rnnp_panels_bytes(panels, layer->hidden, layer->hidden));
         layer->gates += p->gates;
     }
-    layer->peephole =
-        rnnp_take_bytes(&layer->bytes, layer->cell == RNNP_CELL_LSTM ? 3 * layer->hidden * sizeof(float) : 0);
+    layer->peephole = rnnp_take_bytes(&layer->bytes, layer->traits->peepholes * layer->hidden * sizeof(float));
     /* one float, with zero padding: does this direction have peepholes? */
     rnnp_take_bytes(&layer->bytes, sizeof(float));
     for (size_t d = 0; d < rnnp_directions(layer->direction); d++) prepare_spec(layer, d);
@@ -123,7 +119,7 @@ void rnnp_recurrent_pack_bias(const rnnp_recurrent *layer, const rnnp_recurrent_
     memset(bias, 0, p->wx - p->bias);
     for (size_t g = 0; b && g < p->gates; g++) {
         const float *bx = b + (p->first_gate + g) * H, *bh = bx + G * H;
-        const int apart = p->op == RNNP_OP_gru_step && g == 2; /* n: r scales the recurrent part alone */
+        const int apart = p->of->own_start && g + 1 == p->gates; /* GRU's n: r scales the recurrent part alone */
         for (size_t first = 0; first < H; first += p->lanes) {
             float *to = bias + first * p->gates + g * p->lanes;
             for (size_t u = first; u < H && u < first + p->lanes; u++) to[u - first] = apart ? bx[u] : bx[u] + bh[u];
@@ -136,7 +132,7 @@ static void pack_peephole(const rnnp_recurrent *layer, const float *peephole, ch
 {
     memset(block + layer->peephole, 0, layer->bytes - layer->peephole);
     if (!peephole) return;
-    memcpy(block + layer->peephole, peephole, 3 * layer->hidden * sizeof *peephole);
+    memcpy(block + layer->peephole, peephole, layer->traits->peepholes * layer->hidden * sizeof *peephole);
     *rnnp_floats_at(block, layer->bytes - 64) = 1;
 }
 
@@ -159,7 +155,7 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
             pad(block, p->wx + rnnp_panels_bytes(panels, H, I));
             pad(block, p->wh + rnnp_panels_bytes(panels, H, H));
         }
-        if (part == 0) pack_peephole(layer, source->p ? source->p + d * 3 * H : NULL, block);
+        if (part == 0) pack_peephole(layer, source->p ? source->p + d * layer->traits->peepholes * H : NULL, block);
     }
 }
 
@@ -183,7 +179,7 @@ void rnnp_recurrent_layout(const rnnp_recurrent *layer, char *text, size_t size)
 rnnp_gate_spec rnnp_recurrent_spec(const rnnp_recurrent *layer, size_t d, const char *block)
 {
     rnnp_gate_spec spec = layer->spec[d];
-    if (layer->cell == RNNP_CELL_LSTM && *rnnp_const_floats_at(block, layer->bytes - 64) != 0) {
+    if (layer->traits->peepholes && *rnnp_const_floats_at(block, layer->bytes - 64) != 0) {
         spec.peephole = rnnp_const_floats_at(block, layer->peephole);
         spec.plain = 0;
     }

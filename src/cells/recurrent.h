@@ -6,6 +6,7 @@
 #ifndef RNNP_RECURRENT_H
 #define RNNP_RECURRENT_H
 
+#include "../../kernels/cells.h"
 #include "../context.h"
 #include "rnnpack/model.h"
 
@@ -13,7 +14,8 @@ enum { RNNP_RECURRENT_PARTS = 2, RNNP_FAR_CHUNK_ROWS = 256 };
 
 /* A layer has one part, or two where a second product needs r h of all units (GRU, reset before). */
 typedef struct rnnp_recurrent_part {
-    rnnp_op op;
+    const rnnp_part *of;
+    rnnp_op op; /* of->step */
     const rnnp_variant *step;
     const rnnp_variant *project; /* packed product with the same panels, or NULL */
     size_t gates, first_gate, panels, lanes, columns;
@@ -51,6 +53,8 @@ typedef struct rnnp_recurrent {
     rnnp_recurrent_choice choice;
 
     /* by rnnp_recurrent_prepare() */
+    const rnnp_cell_traits *traits;
+    int has_c;
     size_t parts, gates, peephole, bytes; /* bytes: of one direction's packed block; peephole: its offset there */
     rnnp_recurrent_part part[RNNP_RECURRENT_PARTS];
     rnnp_gate_spec spec[2];

@@ -12,34 +12,26 @@ static const struct {
     int parameters;
     float alpha, beta;
 } acts[RNNP_ACT_COUNT] = {
-    [RNNP_ACT_TANH] = {"tanh", 0, 0, 0},
-    [RNNP_ACT_SIGMOID] = {"sigmoid", 0, 0, 0},
-    [RNNP_ACT_RELU] = {"relu", 0, 0, 0},
-    [RNNP_ACT_AFFINE] = {"affine", 2, 1.0f, 0.0f},
-    [RNNP_ACT_LEAKY_RELU] = {"leakyrelu", 1, 0.01f, 0},
-    [RNNP_ACT_THRESHOLDED_RELU] = {"thresholdedrelu", 1, 1.0f, 0},
-    [RNNP_ACT_SCALED_TANH] = {"scaledtanh", 2, 1.0f, 1.0f},
-    [RNNP_ACT_HARD_SIGMOID] = {"hardsigmoid", 2, 0.2f, 0.5f},
-    [RNNP_ACT_ELU] = {"elu", 1, 1.0f, 0},
-    [RNNP_ACT_SOFTSIGN] = {"softsign", 0, 0, 0},
-    [RNNP_ACT_SOFTPLUS] = {"softplus", 0, 0, 0},
+    [RNNP_ACT_TANH] = {"Tanh", 0, 0, 0},
+    [RNNP_ACT_SIGMOID] = {"Sigmoid", 0, 0, 0},
+    [RNNP_ACT_RELU] = {"Relu", 0, 0, 0},
+    [RNNP_ACT_AFFINE] = {"Affine", 2, 1.0f, 0.0f},
+    [RNNP_ACT_LEAKY_RELU] = {"LeakyRelu", 1, 0.01f, 0},
+    [RNNP_ACT_THRESHOLDED_RELU] = {"ThresholdedRelu", 1, 1.0f, 0},
+    [RNNP_ACT_SCALED_TANH] = {"ScaledTanh", 2, 1.0f, 1.0f},
+    [RNNP_ACT_HARD_SIGMOID] = {"HardSigmoid", 2, 0.2f, 0.5f},
+    [RNNP_ACT_ELU] = {"Elu", 1, 1.0f, 0},
+    [RNNP_ACT_SOFTSIGN] = {"Softsign", 0, 0, 0},
+    [RNNP_ACT_SOFTPLUS] = {"Softplus", 0, 0, 0},
 };
 
-size_t rnnp_cell_gates(rnnp_cell cell)
-{
-    return cell == RNNP_CELL_RNN ? 1 : cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 0;
-}
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
-size_t rnnp_cell_activations(rnnp_cell cell) { return cell == RNNP_CELL_LSTM ? 3 : cell == RNNP_CELL_GRU ? 2 : 1; }
-
-static int same_name(const char *given, const char *lower)
+static int same_name(const char *a, const char *b)
 {
     size_t i = 0;
-    for (; given[i] && lower[i]; i++) {
-        char c = given[i];
-        if ((c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c) != lower[i]) return 0;
-    }
-    return given[i] == lower[i];
+    while (a[i] && lower(a[i]) == lower(b[i])) i++;
+    return !a[i] && !b[i];
 }
 
 int rnnp_act_parse(const char *name, float alpha, float beta, rnnp_act_spec *act)
@@ -59,18 +51,18 @@ int rnnp_act_read(const rnnp_recurrent_options *o, size_t i, rnnp_act_spec *act)
     return rnnp_act_parse(o->activations[i], o->alpha ? o->alpha[i] : NAN, o->beta ? o->beta[i] : NAN, act);
 }
 
+const char *rnnp_act_name(rnnp_act kind) { return acts[kind].name; }
+
 int rnnp_act_parameters(rnnp_act kind) { return acts[kind].parameters; }
 
 void rnnp_act_defaults(rnnp_cell cell, rnnp_act_spec act[3])
 {
-    const rnnp_act_spec tanh_act = {RNNP_ACT_TANH, 0, 0}, sigmoid = {RNNP_ACT_SIGMOID, 0, 0};
-    act[0] = cell == RNNP_CELL_RNN ? tanh_act : sigmoid;
-    act[1] = act[2] = tanh_act;
+    for (size_t i = 0; i < 3; i++) act[i] = (rnnp_act_spec){rnnp_cell_of(cell)->act[i], 0, 0};
 }
 
 static rnnp_status check_options(const rnnp_context *context, const rnnp_recurrent_options *o)
 {
-    if (!rnnp_cell_gates(o->cell)) return rnnp_fail(context, RNNP_ERR_ARG, "unknown cell %d", (int)o->cell);
+    if (!rnnp_cell_of(o->cell)) return rnnp_fail(context, RNNP_ERR_ARG, "unknown cell %d", (int)o->cell);
     if ((unsigned)o->direction > RNNP_DIRECTION_BIDIRECTIONAL)
         return rnnp_fail(context, RNNP_ERR_ARG, "unknown direction %d", (int)o->direction);
     if ((unsigned)o->order > RNNP_ORDER_KERAS)
@@ -80,7 +72,7 @@ static rnnp_status check_options(const rnnp_context *context, const rnnp_recurre
     if (!rnnp_recurrent_fits(o->input, o->hidden, 0, 1))
         return rnnp_fail(context, RNNP_ERR_SHAPE, "input=%zu and hidden=%zu are too large", o->input, o->hidden);
     if (!(o->clip >= 0)) return rnnp_fail(context, RNNP_ERR_ARG, "clip=%g is negative", (double)o->clip);
-    for (size_t i = 0; i < rnnp_cell_activations(o->cell) * rnnp_directions(o->direction); i++) {
+    for (size_t i = 0; i < rnnp_cell_of(o->cell)->activations * rnnp_directions(o->direction); i++) {
         rnnp_act_spec act;
         if (o->activations[i] && rnnp_act_read(o, i, &act))
             return rnnp_fail(context, RNNP_ERR_UNSUPPORTED, "unknown activation \"%s\"", o->activations[i]);
@@ -108,51 +100,47 @@ rnnp_status rnnp_recurrent_read(const rnnp_context *context, const rnnp_recurren
         else if (w->bias_r && o->order == RNNP_ORDER_ONNX)
             status = rnnp_fail(context, RNNP_ERR_ARG,
                                "weights of direction %zu: bias_r is given, but in ONNX order bias holds both", d);
-        else if (w->peephole && o->cell != RNNP_CELL_LSTM)
+        else if (w->peephole && !rnnp_cell_of(o->cell)->peepholes)
             status = rnnp_fail(context, RNNP_ERR_ARG, "weights of direction %zu: only an LSTM has peepholes", d);
     }
     return status;
 }
 
-/* ONNX gate g of a cell is gate order[g] of the source. */
-static const uint8_t *gate_order(const rnnp_recurrent_options *o)
+/* The place in the source of a gate, in ONNX order. */
+static size_t place_of(const rnnp_recurrent_options *o, size_t gate)
 {
-    static const uint8_t same[] = {0, 1, 2, 3};
-    static const uint8_t lstm_pytorch[] = {0, 3, 1, 2}; /* i o f c from i f g o */
-    static const uint8_t lstm_keras[] = {0, 3, 1, 2};   /* from i f c o */
-    static const uint8_t gru_pytorch[] = {1, 0, 2};     /* z r h from r z n */
-    if (o->cell == RNNP_CELL_LSTM)
-        return o->order == RNNP_ORDER_PYTORCH ? lstm_pytorch : o->order == RNNP_ORDER_KERAS ? lstm_keras : same;
-    return o->cell == RNNP_CELL_GRU && o->order == RNNP_ORDER_PYTORCH ? gru_pytorch : same;
+    const rnnp_cell_traits *cell = rnnp_cell_of(o->cell);
+    const char *from = cell->order[o->order];
+    return (size_t)(strchr(from, cell->order[RNNP_ORDER_ONNX][gate]) - from);
 }
 
-static void to_rows(float *to, const float *from, size_t gates, size_t hidden, size_t depth, int transposed,
-                    const uint8_t *order)
+static void to_rows(const rnnp_recurrent_options *o, float *to, const float *from, size_t depth)
 {
+    const size_t H = o->hidden, gates = rnnp_cell_of(o->cell)->gates;
     for (size_t g = 0; g < gates; g++)
-        for (size_t u = 0; u < hidden; u++)
-            for (size_t k = 0; k < depth; k++) {
-                size_t row = order[g] * hidden + u;
-                to[(g * hidden + u) * depth + k] = from[transposed ? k * gates * hidden + row : row * depth + k];
-            }
+        for (size_t u = 0; u < H; u++) {
+            const size_t row = place_of(o, g) * H + u;
+            for (size_t k = 0; k < depth; k++)
+                to[(g * H + u) * depth + k] =
+                    from[o->order == RNNP_ORDER_KERAS ? k * gates * H + row : row * depth + k];
+        }
 }
 
-static void to_bias(float *to, const float *from, size_t gates, size_t hidden, const uint8_t *order)
+static void to_bias(const rnnp_recurrent_options *o, float *to, const float *from)
 {
-    for (size_t g = 0; g < gates; g++)
-        for (size_t u = 0; u < hidden; u++) to[g * hidden + u] = from ? from[order[g] * hidden + u] : 0.0f;
+    const size_t H = o->hidden;
+    for (size_t g = 0; g < rnnp_cell_of(o->cell)->gates; g++)
+        for (size_t u = 0; u < H; u++) to[g * H + u] = from ? from[place_of(o, g) * H + u] : 0.0f;
 }
 
 void rnnp_weights_to_onnx(const rnnp_recurrent_options *o, const rnnp_recurrent_weights *weights, float *w, float *r,
                           float *b)
 {
-    size_t gates = rnnp_cell_gates(o->cell), H = o->hidden;
-    const uint8_t *order = gate_order(o);
-    int transposed = o->order == RNNP_ORDER_KERAS;
+    const size_t rows = rnnp_cell_of(o->cell)->gates * o->hidden;
     const float *second = weights->bias_r;
-    if (o->order == RNNP_ORDER_ONNX && weights->bias) second = weights->bias + gates * H;
-    to_rows(w, weights->w, gates, H, o->input, transposed, order);
-    to_rows(r, weights->r, gates, H, H, transposed, order);
-    to_bias(b, weights->bias, gates, H, order);
-    to_bias(b + gates * H, second, gates, H, order);
+    if (o->order == RNNP_ORDER_ONNX && weights->bias) second = weights->bias + rows;
+    to_rows(o, w, weights->w, o->input);
+    to_rows(o, r, weights->r, o->hidden);
+    to_bias(o, b, weights->bias);
+    to_bias(o, b + rows, second);
 }

@@ -8,18 +8,15 @@
 
 #include "recurrent.h"
 
-/* Gates of a cell: RNN 1, LSTM 4, GRU 3; 0 for an unknown one. */
-size_t rnnp_cell_gates(rnnp_cell cell);
-
-/* Activations of one direction: RNN f; GRU f g; LSTM f g h. */
-size_t rnnp_cell_activations(rnnp_cell cell);
-
 /* Parses an activation's ONNX name (case does not matter) and sets ONNX's default alpha and beta; given values
  * that are not NaN replace them where the function takes them. Returns 0, or -1 for an unknown name. */
 int rnnp_act_parse(const char *name, float alpha, float beta, rnnp_act_spec *act);
 
 /* The same with the name and the parameters that options give to activation i. */
 int rnnp_act_read(const rnnp_recurrent_options *options, size_t i, rnnp_act_spec *act);
+
+/* ONNX's name of a function. */
+const char *rnnp_act_name(rnnp_act kind);
 
 /* Number of parameters a function takes: 0, 1 (alpha) or 2. */
 int rnnp_act_parameters(rnnp_act kind);

@@ -18,8 +18,9 @@ enum { ACTIVATIONS = 6 };
 static rnnp_status add_weights(rnnp_model *model, const rnnp_recurrent_options *o,
                                const rnnp_recurrent_weights *weights, rnnp_value *inputs)
 {
-    const size_t D = rnnp_directions(o->direction), H = o->hidden, rows = rnnp_cell_gates(o->cell) * H;
-    const size_t sizes[4] = {rows * o->input, rows * H, 2 * rows, 3 * H}; /* per direction: W, R, B, P */
+    const rnnp_cell_traits *cell = rnnp_cell_of(o->cell);
+    const size_t D = rnnp_directions(o->direction), H = o->hidden, rows = cell->gates * H;
+    const size_t sizes[4] = {rows * o->input, rows * H, 2 * rows, cell->peepholes * H}; /* per direction: W, R, B, P */
     const size_t bytes = D * (sizes[0] + sizes[1] + sizes[2] + sizes[3]) * sizeof(float);
     float *w = rnnp_calloc(model->context, bytes), *r, *b, *p;
     int biased = 0, peepholes = 0;
@@ -42,7 +43,7 @@ static rnnp_status add_weights(rnnp_model *model, const rnnp_recurrent_options *
         {RNNP_DTYPE_F32, 3, {dirs, gated, (int64_t)o->input}, .data = w},
         {RNNP_DTYPE_F32, 3, {dirs, gated, (int64_t)H}, .data = r},
         {RNNP_DTYPE_F32, 2, {dirs, 2 * gated}, .data = b},
-        {RNNP_DTYPE_F32, 2, {dirs, 3 * (int64_t)H}, .data = p},
+        {RNNP_DTYPE_F32, 2, {dirs, (int64_t)sizes[3]}, .data = p},
     };
     status = rnnp_build_weight(model, "W", &tensors[0], &inputs[W]);
     if (status == RNNP_OK) status = rnnp_build_weight(model, "R", &tensors[1], &inputs[R]);
@@ -64,7 +65,7 @@ typedef struct activation_lists {
 
 static void list_activations(const rnnp_recurrent_options *o, activation_lists *lists)
 {
-    const size_t each = rnnp_cell_activations(o->cell);
+    const size_t each = rnnp_cell_of(o->cell)->activations;
 
     *lists = (activation_lists){.count = each * rnnp_directions(o->direction)};
     for (size_t i = 0; i < lists->count; i++) {
@@ -72,7 +73,7 @@ static void list_activations(const rnnp_recurrent_options *o, activation_lists *
 
         lists->given |= o->activations[i] != NULL;
         lists->names[i] = o->activations[i];
-        if (!lists->names[i]) lists->names[i] = o->cell != RNNP_CELL_RNN && i % each == 0 ? "Sigmoid" : "Tanh";
+        if (!lists->names[i]) lists->names[i] = rnnp_act_name(rnnp_cell_of(o->cell)->act[i % each]);
         rnnp_act_parse(lists->names[i], o->alpha ? o->alpha[i] : NAN, o->beta ? o->beta[i] : NAN, &act);
         if (rnnp_act_parameters(act.kind) > 0) lists->alpha[lists->alphas++] = act.alpha;
         if (rnnp_act_parameters(act.kind) > 1) lists->beta[lists->betas++] = act.beta;
@@ -82,9 +83,8 @@ static void list_activations(const rnnp_recurrent_options *o, activation_lists *
 static rnnp_status add_node(rnnp_model *model, const rnnp_recurrent_options *o, const rnnp_value *inputs,
                             rnnp_value *outputs)
 {
-    static const char *const ops[] = {[RNNP_CELL_RNN] = "RNN", [RNNP_CELL_LSTM] = "LSTM", [RNNP_CELL_GRU] = "GRU"};
     static const char *const dirs[] = {"forward", "reverse", "bidirectional"};
-    const int lstm = o->cell == RNNP_CELL_LSTM;
+    const rnnp_cell_traits *cell = rnnp_cell_of(o->cell);
     rnnp_attr attrs[10];
     activation_lists lists;
     size_t n = 0;
@@ -93,8 +93,9 @@ static rnnp_status add_node(rnnp_model *model, const rnnp_recurrent_options *o, 
     attrs[n++] = (rnnp_attr){.name = "direction", .kind = RNNP_ATTR_STRING, .s = dirs[o->direction]};
     attrs[n++] = rnnp_attr_int("layout", o->batch_first != 0);
     if (o->clip > 0.0f) attrs[n++] = (rnnp_attr){.name = "clip", .kind = RNNP_ATTR_FLOAT, .f = o->clip};
-    if (o->cell == RNNP_CELL_GRU) attrs[n++] = rnnp_attr_int("linear_before_reset", o->reset == RNNP_GRU_RESET_AFTER);
-    if (lstm && o->input_forget) attrs[n++] = rnnp_attr_int("input_forget", 1);
+    if (rnnp_cell_has_reset(o->cell))
+        attrs[n++] = rnnp_attr_int("linear_before_reset", o->reset == RNNP_GRU_RESET_AFTER);
+    if (cell->coupled && o->input_forget) attrs[n++] = rnnp_attr_int("input_forget", 1);
     list_activations(o, &lists);
     if (lists.given) {
         attrs[n++] =
@@ -104,8 +105,11 @@ static rnnp_status add_node(rnnp_model *model, const rnnp_recurrent_options *o, 
         attrs[n++] = (rnnp_attr){
             .name = "activation_beta", .kind = RNNP_ATTR_FLOATS, .floats = lists.beta, .count = lists.betas};
     }
-    return rnnp_model_add_node(model, ops[o->cell], RNNP_LAYER_OPSET, NULL, inputs, lstm ? INPUTS : C0, attrs, n,
-                               outputs, lstm ? OUTPUTS : Y_C);
+    return rnnp_model_add_node(model, cell->op, RNNP_LAYER_OPSET, NULL, inputs,
+                               cell->peepholes    ? INPUTS
+                               : cell->states > 1 ? P
+                                                  : C0,
+                               attrs, n, outputs, 1 + cell->states);
 }
 
 /* ---- Shapes around the node ---- */
@@ -157,7 +161,7 @@ rnnp_status rnnp_model_add_recurrent(rnnp_model *model, const rnnp_recurrent_opt
     if (!model) return RNNP_ERR_ARG;
     if (!y) return rnnp_fail(model->context, RNNP_ERR_ARG, "y is NULL");
     if ((status = rnnp_recurrent_read(model->context, options, weights, &o)) != RNNP_OK) return status;
-    if (o.cell != RNNP_CELL_LSTM && (c || c0 != RNNP_NONE))
+    if (rnnp_cell_of(o.cell)->states < 2 && (c || c0 != RNNP_NONE))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "only an LSTM has a cell state");
     outputs[Y] = o.last_step ? RNNP_NONE : 0;
     outputs[Y_H] = h || o.last_step ? 0 : RNNP_NONE;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initialise.h"
 
+#include "../../kernels/cells.h"
+
 #include "../fpmode.h"
 #include "random.h"
 
@@ -95,16 +97,12 @@ static void orthogonal(float *values, size_t n, double *work)
 
 typedef enum part { PART_W, PART_R, PART_B, PART_ZERO, PART_GLOROT, PART_EMBEDDING, PART_KEEP } part;
 
-static int is_recurrent(const char *op)
-{
-    return strcmp(op, "RNN") == 0 || strcmp(op, "LSTM") == 0 || strcmp(op, "GRU") == 0;
-}
-
 static part part_of(const rnnp_weight *w)
 {
     const part recurrent[] = {PART_KEEP, PART_W, PART_R, PART_B}; /* x W R B, then lengths, states, peepholes */
 
-    if (is_recurrent(w->op)) return w->input < sizeof recurrent / sizeof *recurrent ? recurrent[w->input] : PART_ZERO;
+    if (rnnp_cell_of_op(w->op))
+        return w->input < sizeof recurrent / sizeof *recurrent ? recurrent[w->input] : PART_ZERO;
     if (strcmp(w->op, "Gemm") == 0) return w->input == 2 ? PART_ZERO : PART_GLOROT;
     if (strcmp(w->op, "MatMul") == 0) return PART_GLOROT;
     if (strcmp(w->op, "Gather") == 0) return PART_EMBEDDING;
@@ -120,27 +118,26 @@ static void write_r(const rnnp_weight *w, uint64_t seed, double *work)
     for (size_t i = 0; i < n; i += hidden * hidden) orthogonal(w->values + i, hidden, work);
 }
 
-/* [directions][2 gates hidden], of an LSTM i o f c, first Wb, then Rb. */
+static const rnnp_cell_traits *cell_of(const rnnp_weight *w) { return rnnp_cell_of(rnnp_cell_of_op(w->op)); }
+
+/* [directions][2 gates hidden], first Wb, then Rb. A forget gate begins at 1. */
 static void write_b(const rnnp_weight *w)
 {
-    const size_t row = (size_t)w->shape[1], hidden = row / 8;
+    const char *gates = cell_of(w)->order[RNNP_ORDER_ONNX], *forget = strchr(gates, 'f');
+    const size_t row = (size_t)w->shape[1], hidden = row / (2 * strlen(gates));
 
     fill(w, 0);
-    if (strcmp(w->op, "LSTM") == 0)
-        for (size_t d = 0; d < (size_t)w->shape[0]; d++)
-            for (size_t i = 0; i < hidden; i++) w->values[d * row + 2 * hidden + i] = 1;
+    if (!forget) return;
+    for (size_t d = 0; d < (size_t)w->shape[0]; d++)
+        for (size_t i = 0; i < hidden; i++) w->values[d * row + (size_t)(forget - gates) * hidden + i] = 1;
 }
 
 static void write_part(const rnnp_weight *w, uint64_t seed, double *work)
 {
     const size_t rank = w->rank;
-    size_t gates;
 
     switch (part_of(w)) {
-    case PART_W:
-        gates = strcmp(w->op, "LSTM") == 0 ? 4 : strcmp(w->op, "GRU") == 0 ? 3 : 1;
-        glorot(w, seed, (size_t)w->shape[2], (size_t)w->shape[1] / gates);
-        break;
+    case PART_W: glorot(w, seed, (size_t)w->shape[2], (size_t)w->shape[1] / cell_of(w)->gates); break;
     case PART_R: write_r(w, seed, work); break;
     case PART_B: write_b(w); break;
     case PART_ZERO: fill(w, 0); break;

@@ -3,6 +3,7 @@
  * Parameters: the f32 constants that lead to the loss, in the order of the model's values, each from a cache line on in
  * one block. Gradients and optimiser state are blocks of the same layout.
  */
+#include "../../kernels/cells.h"
 #include "../structs.h"
 #include "initialise.h"
 #include "real.h"
@@ -28,9 +29,8 @@ static int is_parameter(const rnnp_trainer *t, size_t v)
 static int is_weight(const rnnp_parameter_info *p)
 {
     enum { B = 3, P = 7 };
-    const int recurrent = strcmp(p->op, "LSTM") == 0 || strcmp(p->op, "GRU") == 0 || strcmp(p->op, "RNN") == 0;
 
-    return p->rank >= 2 && !(recurrent && (p->input == B || p->input == P));
+    return p->rank >= 2 && !(rnnp_cell_of_op(p->op) && (p->input == B || p->input == P));
 }
 
 static void describe(const rnnp_trainer *t, int32_t v, rnnp_train_parameter *p)

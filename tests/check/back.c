@@ -4,6 +4,7 @@
  * the formulas are the gradients of the forward operators, the tests of training show by differences.
  */
 #include "check.h"
+#include "kernels/cells.h"
 
 #include "rnnpack/rnnpack.h"
 
@@ -16,11 +17,11 @@
 enum { LANES = RNNP_TRAIN_LANES };
 
 /* Matrices of [rows][hidden]; zx has whole panels. */
-typedef enum matrix { ZX, H, C, C_PREV, DH, DH_PREV, DC, DU, MATRICES } matrix;
+typedef enum matrix { ZX, H, C, C_PREV, DH, DH_PREV, D_STATE, MATRICES } matrix;
 
 typedef struct gates_back {
-    rnnp_op op;
-    size_t gates, rows, hidden, z_cols, zx_cols, ldz, ldzx, ldc, ld[MATRICES];
+    const rnnp_part *part;
+    size_t gates, rows, hidden, z_cols, zx_cols, ldz, ld[MATRICES];
     rnnp_gate_spec spec;
     float *z, *m[MATRICES], *peephole, *dp;
 } gates_back;
@@ -38,13 +39,13 @@ static void spoil(float *p, size_t rows, size_t gates, size_t hidden)
 static void *gates_back_prepare(rnnp_op op, arena *a, rng *r)
 {
     gates_back *p = arena_take(a, sizeof *p);
-    *p = (gates_back){.op = op, .gates = rnnp_op_gates(op), .rows = rng_one_in(r, 3) ? 1 : rng_in(r, 1, 9)};
+    *p = (gates_back){
+        .part = rnnp_cell_part_of(op), .gates = rnnp_op_gates(op), .rows = rng_one_in(r, 3) ? 1 : rng_in(r, 1, 9)};
     p->hidden = rng_size(r, LANES, 5);
     p->zx_cols = (p->hidden + LANES - 1) / LANES * LANES;
     p->z_cols = p->gates * p->zx_cols;
     p->ldz = p->z_cols + rng_in(r, 0, 3);
     for (int i = 0; i < MATRICES; i++) p->ld[i] = (i == ZX ? p->zx_cols : p->hidden) + rng_in(r, 0, 3);
-    p->ld[C_PREV] = p->ld[C]; /* both are ldc */
 
     const inputs kind = rng_inputs(r);
     p->z = filled(a, r, p->rows * p->z_cols, kind, 2, 8);
@@ -53,14 +54,14 @@ static void *gates_back_prepare(rnnp_op op, arena *a, rng *r)
     spoil(p->m[ZX], p->rows, 1, p->hidden);
     p->dp = filled(a, r, 3 * p->hidden, kind, 1, 8);
 
+    const rnnp_cell_traits *traits = rnnp_cell_of(p->part->cell);
     p->spec.math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST);
     p->spec.plain = !rng_one_in(r, 2);
     if (!p->spec.plain) {
-        const int lstm = op == RNNP_OP_lstm_gates_back_f32;
         for (int i = 0; i < 3; i++) p->spec.act[i] = random_act(r);
         if (rng_one_in(r, 2)) p->spec.clip = rng_uniform(r, 0.1f, 4);
-        p->spec.input_forget = lstm && rng_one_in(r, 3);
-        if (lstm && rng_one_in(r, 2)) p->peephole = filled(a, r, 3 * p->hidden, kind, 1, 8);
+        p->spec.input_forget = traits->coupled && rng_one_in(r, 3);
+        if (traits->peepholes && rng_one_in(r, 2)) p->peephole = filled(a, r, 3 * p->hidden, kind, 1, 8);
     }
     return p;
 }
@@ -87,6 +88,10 @@ static void gates_back_go(const void *arg)
     run->variant->fn.lstm_gates_back_f32(&run->args);
 }
 
+/* The gradient by a state goes the other way. */
+static const usage d_state_use[] = {
+    [RNNP_STATE_UPDATED] = INOUT, [RNNP_STATE_WRITTEN] = INPUT, [RNNP_STATE_READ] = OUTPUT};
+
 static float *given(const gates_back *p, memory *m, matrix which, usage use)
 {
     const size_t cols = which == ZX ? p->zx_cols : p->hidden;
@@ -99,40 +104,46 @@ static void collect(result *out, arena *a, const char *name, const float *from, 
     for (size_t r = 0; r < rows; r++) memcpy(to->v + r * cols, from + r * ld, cols * sizeof(float));
 }
 
+/* The part's z is in z, or in zx where z is another part's. */
+static int overwrites_z(const gates_back *p) { return p->part->chain != RNNP_CHAIN_RH; }
+
+static int overwrites_zx(const gates_back *p) { return p->part->chain == RNNP_CHAIN_RH || p->part->own_start; }
+
+static int writes_d_state(const gates_back *p)
+{
+    return p->part->state == RNNP_STATE_UPDATED || p->part->state == RNNP_STATE_READ;
+}
+
 static const char *gates_back_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
                                    result *out)
 {
     const gates_back *p = problem;
     (void)whole;
-    const int lstm = p->op == RNNP_OP_lstm_gates_back_f32, after = p->op == RNNP_OP_gru_gates_back_f32;
-    const int update = p->op == RNNP_OP_gru_update_gates_back_f32, reset = p->op == RNNP_OP_gru_reset_gates_back_f32;
+    const rnnp_state_use use = p->part->state;
     rnnp_gate_spec spec = p->spec;
     if (p->peephole) spec.peephole = memory_floats(m, INPUT, p->peephole, 3 * p->hidden);
     gates_back_run run = {variant, {.rows = p->rows, .hidden = p->hidden, .spec = &spec}};
     rnnp_gates_back_args *g = &run.args;
-    g->ldz = p->ldz, g->ldzx = p->ld[ZX], g->ldh = p->ld[H], g->ldc = p->ld[C], g->lddh = p->ld[DH];
-    g->lddh_prev = p->ld[DH_PREV], g->lddc = p->ld[DC], g->lddu = p->ld[DU];
-    g->z = memory_matrix(m, update ? INPUT : INOUT, p->z, p->rows, p->z_cols, p->ldz);
+    g->ldz = p->ldz, g->ldzx = p->ld[ZX], g->ldh = p->ld[H], g->lddh = p->ld[DH], g->lddh_prev = p->ld[DH_PREV];
+    g->z = memory_matrix(m, overwrites_z(p) ? INOUT : INPUT, p->z, p->rows, p->z_cols, p->ldz);
     g->dh = given(p, m, DH, INPUT);
-    if (lstm) {
-        g->c = given(p, m, C, INPUT);
-        g->c_prev = given(p, m, C_PREV, INPUT);
-        g->dc = given(p, m, DC, INOUT);
-        if (p->peephole) g->dp = memory_floats(m, INOUT, p->dp, 3 * p->hidden);
+    if (use == RNNP_STATE_UPDATED) {
+        g->state[0] = (rnnp_state){given(p, m, C, INPUT), p->ld[C]};
+        g->state_prev[0] = (rnnp_state){given(p, m, C_PREV, INPUT), p->ld[C_PREV]};
     }
-    if (after || update || reset) {
+    if (p->peephole) g->dp = memory_floats(m, INOUT, p->dp, 3 * p->hidden);
+    if (use) g->d_state[0] = (rnnp_state){given(p, m, D_STATE, d_state_use[use]), p->ld[D_STATE]};
+    if (p->part->blends) {
         g->h = given(p, m, H, INPUT);
         g->dh_prev = given(p, m, DH_PREV, INOUT);
     }
-    if (after || update) g->zx = given(p, m, ZX, INOUT);
-    if (update || reset) g->du = given(p, m, DU, update ? OUTPUT : INPUT);
+    if (overwrites_zx(p)) g->zx = given(p, m, ZX, INOUT);
 
     const char *wrong = memory_call(m, gates_back_go, &run);
-    if (!update) collect(out, a, "dz", g->z, p->rows, p->z_cols, p->ldz);
+    if (overwrites_z(p)) collect(out, a, "dz", g->z, p->rows, p->z_cols, p->ldz);
     if (g->zx) collect(out, a, "dzx", g->zx, p->rows, p->zx_cols, g->ldzx);
     if (g->dh_prev) collect(out, a, "dh_prev", g->dh_prev, p->rows, p->hidden, g->lddh_prev);
-    if (update) collect(out, a, "du", g->du, p->rows, p->hidden, g->lddu);
-    if (g->dc) collect(out, a, "dc", g->dc, p->rows, p->hidden, g->lddc);
+    if (writes_d_state(p)) collect(out, a, "d_state", g->d_state[0].p, p->rows, p->hidden, p->ld[D_STATE]);
     if (g->dp) collect(out, a, "dp", g->dp, 3, p->hidden, p->hidden);
     return wrong;
 }
@@ -142,18 +153,18 @@ typedef struct graded {
     ball y, d;
 } graded;
 
-static graded graded_act(const gates_back *p, int which, int sigmoid, ball z)
+static graded graded_act(const gates_back *p, int which, ball z)
 {
-    const rnnp_act_spec plain = {sigmoid ? RNNP_ACT_SIGMOID : RNNP_ACT_TANH, 0, 0};
+    const rnnp_act_spec plain = {rnnp_cell_of(p->part->cell)->act[which], 0, 0};
     const rnnp_act_spec *act = p->spec.plain ? &plain : &p->spec.act[which];
     return (graded){ball_act(act, p->spec.math, z), ball_slope(act, p->spec.math, z)};
 }
 
-static graded gate(const gates_back *p, int which, int sigmoid, ball z)
+static graded gate(const gates_back *p, int which, ball z)
 {
     const double clip = (double)p->spec.clip;
-    if (!(clip > 0) || isnan(z.v) || isnan(z.e)) return graded_act(p, which, sigmoid, z);
-    graded g = graded_act(p, which, sigmoid, ball_clip(z, -clip, clip));
+    if (!(clip > 0) || isnan(z.v) || isnan(z.e)) return graded_act(p, which, z);
+    graded g = graded_act(p, which, ball_clip(z, -clip, clip));
     if (z.e > 0 && fabs(fabs(z.v) - clip) <= z.e)
         g.d = ball_unknown();
     else if (fabs(z.v) > clip)
@@ -163,22 +174,23 @@ static graded gate(const gates_back *p, int which, int sigmoid, ball z)
 
 /* Gradients by one unit of one row. */
 typedef struct unit_back {
-    ball dz[4], dzx, dh_prev, dc, du, dp[3];
+    ball dz[RNNP_CELL_GATES], dzx, dh_prev, d_state, dp[3];
 } unit_back;
 
 static void lstm_unit(const gates_back *p, size_t at, size_t unit, const ball *z, unit_back *to)
 {
     const ball c = ball_exact((double)p->m[C][at]), c_prev = ball_exact((double)p->m[C_PREV][at]);
     const ball dh = ball_exact((double)p->m[DH][at]);
-    ball peep[3] = {{0, 0}, {0, 0}, {0, 0}}, zi = z[0], zo = z[1], zf = z[2], dc = ball_exact((double)p->m[DC][at]);
+    ball peep[3] = {{0, 0}, {0, 0}, {0, 0}}, zi = z[0], zo = z[1], zf = z[2],
+         dc = ball_exact((double)p->m[D_STATE][at]);
     for (size_t i = 0; p->peephole && i < 3; i++) peep[i] = ball_exact((double)p->peephole[i * p->hidden + unit]);
     if (p->peephole) {
         zi = ball_fma(peep[0], c_prev, zi);
         zo = ball_fma(peep[1], c, zo);
         zf = ball_fma(peep[2], c_prev, zf);
     }
-    const graded i = gate(p, 0, 1, zi), o = gate(p, 0, 1, zo), g = gate(p, 1, 0, z[3]), t = graded_act(p, 2, 0, c);
-    graded f = gate(p, 0, 1, zf);
+    const graded i = gate(p, 0, zi), o = gate(p, 0, zo), g = gate(p, 1, z[3]), t = graded_act(p, 2, c);
+    graded f = gate(p, 0, zf);
     to->dz[1] = ball_mul(ball_mul(dh, t.y), o.d);
     dc = ball_fma(ball_mul(dh, o.y), t.d, dc);
     if (p->peephole) dc = ball_fma(to->dz[1], peep[1], dc);
@@ -191,66 +203,78 @@ static void lstm_unit(const gates_back *p, size_t at, size_t unit, const ball *z
     }
     to->dz[0] = ball_mul(di, i.d);
     to->dz[3] = ball_mul(ball_mul(dc, i.y), g.d);
-    to->dc = ball_mul(dc, f.y);
+    to->d_state = ball_mul(dc, f.y);
     if (!p->peephole) return;
-    to->dc = ball_fma(to->dz[0], peep[0], to->dc);
+    to->d_state = ball_fma(to->dz[0], peep[0], to->d_state);
     to->dp[0] = ball_fma(to->dz[0], c_prev, to->dp[0]);
     to->dp[1] = ball_fma(to->dz[1], c, to->dp[1]);
     if (p->spec.input_forget) return;
-    to->dc = ball_fma(to->dz[2], peep[2], to->dc);
+    to->d_state = ball_fma(to->dz[2], peep[2], to->d_state);
     to->dp[2] = ball_fma(to->dz[2], c_prev, to->dp[2]);
+}
+
+/* GRU: u and r are the gates of the first part, n the last gate. */
+static ball gru_new(const gates_back *p, size_t at, const ball *z, graded n, unit_back *to)
+{
+    const ball h = ball_exact((double)p->m[H][at]), dh = ball_exact((double)p->m[DH][at]);
+    const graded u = gate(p, 0, z[0]);
+    to->dh_prev = ball_fma(dh, u.y, to->dh_prev);
+    to->dzx = ball_mul(ball_mul(dh, ball_add(ball_exact(1), ball_neg(u.y))), n.d);
+    return ball_mul(dh, ball_add(h, ball_neg(n.y)));
 }
 
 static void gru_unit(const gates_back *p, size_t at, const ball *z, ball zx, unit_back *to)
 {
-    const ball h = ball_exact((double)p->m[H][at]), dh = ball_exact((double)p->m[DH][at]);
-    const int reset = p->op == RNNP_OP_gru_reset_gates_back_f32;
-    const graded u = gate(p, 0, 1, z[0]), r = gate(p, 0, 1, z[1]);
-    to->dh_prev = ball_fma(dh, reset ? r.y : u.y, ball_exact((double)p->m[DH_PREV][at]));
-    if (reset) {
-        to->dz[0] = ball_mul(ball_exact((double)p->m[DU][at]), u.d);
-        to->dz[1] = ball_mul(ball_mul(dh, h), r.d);
-        return;
-    }
-    const int after = p->op == RNNP_OP_gru_gates_back_f32;
-    const graded n = gate(p, 1, 0, after ? ball_fma(r.y, z[2], zx) : zx);
-    to->dzx = ball_mul(ball_mul(dh, ball_add(ball_exact(1), ball_neg(u.y))), n.d);
-    to->du = ball_mul(dh, ball_add(h, ball_neg(n.y)));
-    if (!after) return;
-    to->dz[0] = ball_mul(to->du, u.d);
+    const graded r = gate(p, 0, z[1]);
+    const ball du = gru_new(p, at, z, gate(p, 1, ball_fma(r.y, z[2], zx)), to);
+    to->dz[0] = ball_mul(du, gate(p, 0, z[0]).d);
     to->dz[1] = ball_mul(ball_mul(to->dzx, z[2]), r.d);
     to->dz[2] = ball_mul(to->dzx, r.y);
+}
+
+static void gru_reset_unit(const gates_back *p, size_t at, const ball *z, unit_back *to)
+{
+    const ball h = ball_exact((double)p->m[H][at]), dh = ball_exact((double)p->m[DH][at]);
+    const graded r = gate(p, 0, z[1]);
+    to->dh_prev = ball_fma(dh, r.y, to->dh_prev);
+    to->dz[0] = ball_mul(ball_exact((double)p->m[D_STATE][at]), gate(p, 0, z[0]).d);
+    to->dz[1] = ball_mul(ball_mul(dh, h), r.d);
+}
+
+static void unit_of(const gates_back *p, size_t at, size_t unit, const ball *z, ball zx, unit_back *to)
+{
+    switch ((int)p->part->back_op) {
+    case RNNP_OP_rnn_gates_back_f32: to->dz[0] = ball_mul(ball_exact((double)p->m[DH][at]), gate(p, 0, z[0]).d); return;
+    case RNNP_OP_lstm_gates_back_f32: lstm_unit(p, at, unit, z, to); return;
+    case RNNP_OP_gru_gates_back_f32: gru_unit(p, at, z, zx, to); return;
+    case RNNP_OP_gru_reset_gates_back_f32: gru_reset_unit(p, at, z, to); return;
+    case RNNP_OP_gru_update_gates_back_f32: to->d_state = gru_new(p, at, z, gate(p, 1, zx), to); return;
+    default: to->dz[0] = to->d_state = to->dzx = ball_exact(NAN); /* a part without an oracle fails */
+    }
 }
 
 static void gates_back_oracle(const void *problem, ball *expected)
 {
     const gates_back *p = problem;
     const size_t R = p->rows, n = R * p->hidden, cols = p->zx_cols;
-    const int update = p->op == RNNP_OP_gru_update_gates_back_f32, lstm = p->op == RNNP_OP_lstm_gates_back_f32;
-    const int zx = update || p->op == RNNP_OP_gru_gates_back_f32, gru = zx || p->op == RNNP_OP_gru_reset_gates_back_f32;
-    ball *dz = expected, *dzx = dz + (update ? 0 : R * p->z_cols), *dh_prev = dzx + (zx ? R * cols : 0);
-    ball *du = dh_prev + (gru ? n : 0), *dc = du + (update ? n : 0), *dp = dc + (lstm ? n : 0);
-    for (size_t i = 0; !update && i < R * p->z_cols; i++) dz[i] = (ball){0, BITS};
-    for (size_t i = 0; zx && i < R * cols; i++) dzx[i] = (ball){0, BITS};
+    const int has_dz = overwrites_z(p), has_dzx = overwrites_zx(p), blends = p->part->blends;
+    ball *dz = expected, *dzx = dz + (has_dz ? R * p->z_cols : 0), *dh_prev = dzx + (has_dzx ? R * cols : 0);
+    ball *d_state = dh_prev + (blends ? n : 0), *dp = d_state + (writes_d_state(p) ? n : 0);
+    for (size_t i = 0; has_dz && i < R * p->z_cols; i++) dz[i] = (ball){0, BITS};
+    for (size_t i = 0; has_dzx && i < R * cols; i++) dzx[i] = (ball){0, BITS};
     for (size_t i = 0; p->peephole && i < 3 * p->hidden; i++) dp[i] = ball_exact((double)p->dp[i]);
     for (size_t r = 0; r < R; r++)
         for (size_t u = 0; u < p->hidden; u++) {
             const size_t at = r * p->hidden + u, first = r * p->z_cols + u / LANES * p->gates * LANES + u % LANES;
-            ball z[4];
-            unit_back to = {.dc = {0, 0}};
+            ball z[RNNP_CELL_GATES];
+            unit_back to = {.dh_prev = ball_exact((double)p->m[DH_PREV][at])};
             for (size_t g = 0; g < p->gates; g++) z[g] = ball_exact((double)p->z[first + g * LANES]);
             for (size_t i = 0; p->peephole && i < 3; i++) to.dp[i] = dp[i * p->hidden + u];
-            if (lstm)
-                lstm_unit(p, at, u, z, &to);
-            else if (gru)
-                gru_unit(p, at, z, ball_exact((double)p->m[ZX][r * cols + u]), &to);
-            else
-                to.dz[0] = ball_mul(ball_exact((double)p->m[DH][at]), gate(p, 0, 0, z[0]).d);
-            for (size_t g = 0; !update && g < p->gates; g++) dz[first + g * LANES] = to.dz[g];
-            if (zx) dzx[r * cols + u] = to.dzx;
-            if (gru) dh_prev[at] = to.dh_prev;
-            if (update) du[at] = to.du;
-            if (lstm) dc[at] = to.dc;
+            unit_of(p, at, u, z, ball_exact((double)p->m[ZX][r * cols + u]), &to);
+            for (size_t g = 0; has_dz && g < p->gates; g++) dz[first + g * LANES] = to.dz[g];
+            if (has_dzx) dzx[r * cols + u] = to.dzx;
+            if (blends) dh_prev[at] = to.dh_prev;
+            if (writes_d_state(p)) d_state[at] = to.d_state;
             for (size_t i = 0; p->peephole && i < 3; i++) dp[i * p->hidden + u] = to.dp[i];
         }
 }

@@ -4,6 +4,7 @@
  * asked for cover the units [first, end); what lies outside them must keep its value.
  */
 #include "check.h"
+#include "kernels/cells.h"
 
 #include "rnnpack/rnnpack.h"
 
@@ -11,12 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum kind { RNN, LSTM, GRU, GRU_RESET, GRU_UPDATE } kind;
-
-enum { MOST_GATES = 4 };
-
 typedef struct cell {
-    kind kind;
+    const rnnp_part *part;
     int step; /* 0: gates op */
     size_t gates, rows, hidden, input, first, end;
     int panels_per_lanes; /* gates: log2 of the panel's width over the least one */
@@ -25,27 +22,15 @@ typedef struct cell {
     int one_z, one_zx;    /* ldz == 0, ldzx == 0 */
     int in_place;         /* gates: y == h */
     int has_x;
-    size_t ldx, ldh, ldhr, ldc, ldu, ldy, z_pad;
+    size_t ldx, ldh, ldrh, ld_state, ldy, z_pad;
     rnnp_gate_spec spec;
-    float *z, *zx, *zh; /* [rows or 1][gate][unit], [rows or 1][unit], [unit] */
-    float *wx, *wh;     /* [gate][unit][k] */
-    float *x, *h, *hr, *c, *u, *peephole;
+    float *z, *zx, *zh;                   /* [rows or 1][gate][unit], [rows or 1][unit], [unit] */
+    float *wx, *wh;                       /* [gate][unit][k] */
+    float *x, *h, *rh, *state, *peephole; /* rh: r h, which some chains run over */
 } cell;
 
-static kind kind_of(rnnp_op op)
-{
-    switch ((int)op) {
-    case RNNP_OP_lstm_gates_f32:
-    case RNNP_OP_lstm_step: return LSTM;
-    case RNNP_OP_gru_gates_f32:
-    case RNNP_OP_gru_step: return GRU;
-    case RNNP_OP_gru_reset_gates_f32:
-    case RNNP_OP_gru_reset_step: return GRU_RESET;
-    case RNNP_OP_gru_update_gates_f32:
-    case RNNP_OP_gru_update_step: return GRU_UPDATE;
-    default: return RNN;
-    }
-}
+/* Whether y is the cell's h. */
+static int is_last(const cell *p) { return p->part->state != RNNP_STATE_WRITTEN; }
 
 float *filled(arena *a, rng *r, size_t n, inputs kind_of_inputs, float scale, size_t every)
 {
@@ -58,7 +43,7 @@ static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
 {
     cell *p = arena_take(a, sizeof *p);
     const rnnp_variant *shape = step ? any_variant(op, r) : NULL;
-    *p = (cell){.kind = kind_of(op), .step = step, .gates = rnnp_op_gates(op)};
+    *p = (cell){.part = rnnp_cell_part_of(op), .step = step, .gates = rnnp_op_gates(op)};
     p->rows = step ? rng_in(r, 1, 2 * shape->traits.mr + 3U) : rng_in(r, 1, 9);
     if (rng_one_in(r, 3)) p->rows = 1;
     p->hidden = rng_size(r, step ? shape->traits.panels.lanes : 16, 5);
@@ -73,10 +58,9 @@ static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
     p->one_zx = rng_one_in(r, 3);
     p->ldx = p->input + rng_in(r, 0, 3);
     p->ldh = p->hidden + rng_in(r, 0, 3);
-    p->ldhr = p->hidden + rng_in(r, 0, 3);
-    p->ldc = p->hidden + rng_in(r, 0, 3);
-    p->ldu = p->hidden + rng_in(r, 0, 3);
-    p->in_place = !step && (p->kind == GRU || p->kind == GRU_UPDATE) && rng_one_in(r, 3);
+    p->ldrh = p->hidden + rng_in(r, 0, 3);
+    p->ld_state = p->hidden + rng_in(r, 0, 3);
+    p->in_place = !step && is_last(p) && p->part->blends && rng_one_in(r, 3);
     p->ldy = p->in_place ? p->ldh : p->hidden + rng_in(r, 0, 3);
     p->z_pad = rng_in(r, 0, 3);
 
@@ -87,24 +71,29 @@ static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
     p->zx = filled(a, r, (p->one_zx ? 1 : R) * H, k, 1, 6);
     p->zh = filled(a, r, H, k, 1, H);
     p->h = filled(a, r, state, k, 1, every);
-    p->hr = filled(a, r, state, k, 1, every);
-    p->c = filled(a, r, state, k, 2, 6);
-    p->u = filled(a, r, state, k, 1, 6);
+    p->rh = filled(a, r, state, k, 1, every);
+    p->state = filled(a, r, state, k, p->part->state == RNNP_STATE_UPDATED ? 2 : 1, 6);
     if (step) {
         p->x = filled(a, r, R * p->input, k, 1, 1 + R * p->input / 2);
         p->wx = filled(a, r, G * H * p->input, k, 1 / sqrtf((float)p->input), G * H * p->input);
         p->wh = filled(a, r, G * H * H, k, 1 / sqrtf((float)H), G * H * H);
     }
 
+    const rnnp_cell_traits *traits = rnnp_cell_of(p->part->cell);
     p->spec.math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST);
     p->spec.plain = !rng_one_in(r, 3);
     if (!p->spec.plain) {
         for (int i = 0; i < 3; i++) p->spec.act[i] = random_act(r);
         if (rng_one_in(r, 2)) p->spec.clip = rng_uniform(r, 0.1f, 4);
-        p->spec.input_forget = p->kind == LSTM && rng_one_in(r, 3);
-        if (p->kind == LSTM && rng_one_in(r, 2)) p->peephole = filled(a, r, 3 * H, k, 1, 3 * H);
+        p->spec.input_forget = traits->coupled && rng_one_in(r, 3);
+        if (traits->peepholes && rng_one_in(r, 2)) p->peephole = filled(a, r, traits->peepholes * H, k, 1, 3 * H);
     }
     return p;
+}
+
+static int writes_state(const cell *p)
+{
+    return p->part->state == RNNP_STATE_UPDATED || p->part->state == RNNP_STATE_WRITTEN;
 }
 
 static void *gates_prepare(rnnp_op op, arena *a, rng *r) { return cell_prepare(op, 0, a, r); }
@@ -197,18 +186,20 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
     const size_t panels = (H + lanes - 1) / lanes, z_panel = p->step ? 0 : begin * p->skip / 8;
     const size_t z_size = (panels - z_panel) * G * lanes, ldz = z_size + p->z_pad, z_rows = p->one_z ? 1 : R;
 
-    float *peephole = p->peephole ? memory_floats(m, INPUT, p->peephole, 3 * H) : NULL;
+    float *peephole =
+        p->peephole ? memory_floats(m, INPUT, p->peephole, rnnp_cell_of(p->part->cell)->peepholes * H) : NULL;
     rnnp_gate_spec spec = p->spec;
     spec.peephole = peephole;
 
     const float *z = panel_order(a, p->z, z_rows, G, H, lanes, z_panel, z_size);
     const float *pz = memory_matrix(m, INPUT, z, z_rows, z_size, p->one_z ? 0 : ldz);
-    const int has_h = p->step || p->kind >= GRU;
-    float *h = has_h ? memory_matrix(m, p->in_place ? INOUT : INPUT, p->h, R, H, p->ldh) : NULL;
-    float *c = p->kind == LSTM ? memory_matrix(m, INOUT, p->c, R, H, p->ldc) : NULL;
-    float *u = p->kind == GRU_RESET    ? memory_matrix(m, OUTPUT, NULL, R, H, p->ldu)
-               : p->kind == GRU_UPDATE ? memory_matrix(m, INPUT, p->u, R, H, p->ldu)
-                                       : NULL;
+    const int over_h = p->step && p->part->chain == RNNP_CHAIN_H;
+    static const usage uses[] = {
+        [RNNP_STATE_UPDATED] = INOUT, [RNNP_STATE_WRITTEN] = OUTPUT, [RNNP_STATE_READ] = INPUT};
+    const rnnp_state_use use = p->part->state;
+    float *h = over_h || p->part->blends ? memory_matrix(m, p->in_place ? INOUT : INPUT, p->h, R, H, p->ldh) : NULL;
+    float *state =
+        use ? memory_matrix(m, uses[use], use == RNNP_STATE_WRITTEN ? NULL : p->state, R, H, p->ld_state) : NULL;
     float *y = p->in_place ? h : memory_matrix(m, OUTPUT, NULL, R, H, p->ldy);
 
     cell_run run = {.variant = variant};
@@ -221,12 +212,11 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
                               .panel_end = end,
                               .z = pz,
                               .ldz = p->one_z ? 0 : ldz,
-                              .h = h,
+                              .chain = h,
+                              .ldchain = p->ldh,
+                              .h = p->part->blends ? h : NULL,
                               .ldh = p->ldh,
-                              .c = c,
-                              .ldc = p->ldc,
-                              .u = u,
-                              .ldu = p->ldu,
+                              .state = {{state, p->ld_state}},
                               .y = y,
                               .ldy = p->ldy,
                               .spec = &spec,
@@ -238,11 +228,12 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
             s->x = memory_matrix(m, INPUT, p->x, R, p->input, p->ldx);
             s->ldx = p->ldx;
         }
-        if (p->kind == GRU) {
+        if (p->part->own_start) {
             s->zh = memory_floats(m, INPUT, panel_order(a, p->zh, 1, 1, H, lanes, 0, panels * lanes), panels * lanes);
-        } else if (p->kind == GRU_UPDATE) {
-            s->hr = memory_matrix(m, INPUT, p->hr, R, H, p->ldhr);
-            s->ldhr = p->ldhr;
+        }
+        if (!over_h) {
+            s->chain = memory_matrix(m, INPUT, p->rh, R, H, p->ldrh);
+            s->ldchain = p->ldrh;
         }
         s->scratch = memory_scratch(m, rnnp_step_scratch(&variant->traits, R, H));
     } else {
@@ -257,16 +248,13 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
                                .z_panel = z_panel,
                                .h = h,
                                .ldh = p->ldh,
-                               .c = c,
-                               .ldc = p->ldc,
-                               .u = u,
-                               .ldu = p->ldu,
+                               .state = {{state, p->ld_state}},
                                .y = y,
                                .ldy = p->ldy,
                                .spec = &spec};
-        if (p->kind == GRU) {
-            /* in the place of the last of three gates, or in panels of its own */
-            const size_t gates = p->zx_inside ? 3 : 1, cols = (panels - z_panel) * gates * lanes;
+        if (p->part->own_start) {
+            /* in the place of the last gate, or in panels of its own */
+            const size_t gates = p->zx_inside ? G : 1, cols = (panels - z_panel) * gates * lanes;
             const size_t rows = p->one_zx ? 1 : R;
             float *plain = arena_floats(a, rows * gates * H);
             for (size_t r = 0; r < rows; r++)
@@ -281,17 +269,24 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
     const char *wrong = memory_call(m, p->step ? step_go : gates_go, &run);
     const size_t from = begin * lanes, to = end * lanes < H ? end * lanes : H;
     const char *outside = collect(p, &(written){"h", y, p->in_place ? p->h : NULL, p->ldy}, from, to, a, m, out);
-    if (c && !outside) outside = collect(p, &(written){"c", c, p->c, p->ldc}, from, to, a, m, out);
-    if (p->kind == GRU_RESET && !outside) outside = collect(p, &(written){"u", u, NULL, p->ldu}, from, to, a, m, out);
+    if (writes_state(p) && !outside)
+        outside = collect(p, &(written){"state", state, use == RNNP_STATE_UPDATED ? p->state : NULL, p->ld_state}, from,
+                          to, a, m, out);
     return wrong ? wrong : outside;
 }
 
 /* ---- Oracle ---- */
 
+static ball plain(const cell *p, int which, ball z)
+{
+    const rnnp_act_spec act = {rnnp_cell_of(p->part->cell)->act[which], 0, 0};
+    return ball_act(&act, p->spec.math, z);
+}
+
 static ball gate(const cell *p, int which, ball z)
 {
     const rnnp_gate_spec *s = &p->spec;
-    if (s->plain) return p->kind == RNN || which > 0 ? ball_tanh(s->math, z) : ball_sigmoid(s->math, z);
+    if (s->plain) return plain(p, which, z);
     if (s->clip > 0 && !isnan(z.e)) z = ball_clip(z, -(double)s->clip, (double)s->clip);
     return ball_act(&s->act[which], s->math, z);
 }
@@ -299,39 +294,39 @@ static ball gate(const cell *p, int which, ball z)
 /* What goes over the output of an LSTM is not clipped. */
 static ball output(const cell *p, ball c)
 {
-    return p->spec.plain ? ball_tanh(p->spec.math, c) : ball_act(&p->spec.act[2], p->spec.math, c);
+    return p->spec.plain ? plain(p, 2, c) : ball_act(&p->spec.act[2], p->spec.math, c);
 }
 
 /* (1 - z) n + z h */
 static ball blend(ball z, ball n, ball h) { return ball_fma(z, h, ball_fma(ball_neg(z), n, n)); }
 
-/* New h, and new c or u in *second, of one unit from its pre-activations; zn is the input part of a GRU's n. */
+/* y, and the new state in *second, of one unit from its pre-activations; zn is the input part of a GRU's n. */
 static ball cell_unit(const cell *p, size_t row, size_t unit, const ball *z, ball zn, ball *second)
 {
     const size_t at = row * p->hidden + unit;
-    const ball h = ball_exact((double)p->h[at]), c = ball_exact((double)p->c[at]), one = ball_exact(1);
-    switch (p->kind) {
-    case RNN: return gate(p, 0, z[0]);
-    case LSTM: {
+    const ball h = ball_exact((double)p->h[at]), state = ball_exact((double)p->state[at]), one = ball_exact(1);
+    switch ((int)p->part->step) {
+    case RNNP_OP_rnn_step: return gate(p, 0, z[0]);
+    case RNNP_OP_lstm_step: {
         ball peep[3] = {ball_exact(0), ball_exact(0), ball_exact(0)}, zi = z[0], zo = z[1], zf = z[2];
         for (size_t i = 0; p->peephole && i < 3; i++) peep[i] = ball_exact((double)p->peephole[i * p->hidden + unit]);
         if (p->peephole) {
-            zi = ball_fma(peep[0], c, zi);
-            zf = ball_fma(peep[2], c, zf);
+            zi = ball_fma(peep[0], state, zi);
+            zf = ball_fma(peep[2], state, zf);
         }
         const ball i = gate(p, 0, zi);
         const ball f = p->spec.input_forget ? ball_add(one, ball_neg(i)) : gate(p, 0, zf);
         const ball in = p->spec.plain ? ball_sigmoid_tanh(p->spec.math, zi, z[3]) : ball_mul(i, gate(p, 1, z[3]));
-        const ball next = ball_fma(f, c, in);
+        const ball next = ball_fma(f, state, in);
         if (p->peephole) zo = ball_fma(peep[1], next, zo);
         *second = next;
         return p->spec.plain ? ball_sigmoid_tanh(p->spec.math, zo, next) : ball_mul(gate(p, 0, zo), output(p, next));
     }
-    case GRU: return blend(gate(p, 0, z[0]), gate(p, 1, ball_fma(gate(p, 0, z[1]), z[2], zn)), h);
-    case GRU_RESET: *second = gate(p, 0, z[0]); return ball_mul(gate(p, 0, z[1]), h);
-    case GRU_UPDATE: break;
+    case RNNP_OP_gru_step: return blend(gate(p, 0, z[0]), gate(p, 1, ball_fma(gate(p, 0, z[1]), z[2], zn)), h);
+    case RNNP_OP_gru_reset_step: *second = gate(p, 0, z[0]); return ball_mul(gate(p, 0, z[1]), h);
+    case RNNP_OP_gru_update_step: return blend(state, gate(p, 1, z[0]), h);
+    default: return ball_exact(NAN); /* a part without an oracle fails */
     }
-    return blend(ball_exact((double)p->u[at]), gate(p, 1, z[0]), h);
 }
 
 static void cell_oracle(const void *problem, ball *expected)
@@ -340,22 +335,21 @@ static void cell_oracle(const void *problem, ball *expected)
     const size_t G = p->gates, H = p->hidden;
     for (size_t r = 0; r < p->rows; r++)
         for (size_t unit = 0; unit < H; unit++) {
-            ball z[MOST_GATES], zn = ball_exact((double)p->zx[(p->one_zx ? 0 : r * H) + unit]);
+            ball z[RNNP_CELL_GATES], zn = ball_exact((double)p->zx[(p->one_zx ? 0 : r * H) + unit]);
             for (size_t g = 0; g < G; g++) {
                 z[g] = ball_exact((double)p->z[(p->one_z ? 0 : r * G * H) + g * H + unit]);
                 if (!p->step) continue;
                 if (p->has_x)
                     z[g] = ball_chain(z[g], p->x + r * p->input, 1, p->wx + (g * H + unit) * p->input, 1, p->input);
-                if (p->kind == GRU && g == 2) {
+                if (p->part->own_start && g + 1 == G) {
                     zn = z[g];
                     z[g] = ball_exact((double)p->zh[unit]);
                 }
-                const float *h = p->kind == GRU_UPDATE ? p->hr : p->h;
+                const float *h = p->part->chain == RNNP_CHAIN_H ? p->h : p->rh;
                 z[g] = ball_chain(z[g], h + r * H, 1, p->wh + (g * H + unit) * H, 1, H);
             }
             ball *second = expected + (p->rows + r) * H + unit, unused;
-            const int has_second = p->kind == LSTM || p->kind == GRU_RESET;
-            expected[r * H + unit] = cell_unit(p, r, unit, z, zn, has_second ? second : &unused);
+            expected[r * H + unit] = cell_unit(p, r, unit, z, zn, writes_state(p) ? second : &unused);
         }
 }
 

@@ -63,7 +63,7 @@ static void test_parts(void **state)
     (void)state;
     for (size_t c = 0; c < 4; c++) {
         for (size_t s = 0; s < 4; s++) {
-            const size_t I = sizes[s][0], H = sizes[s][1], rows = 2 * rnnp_cell_gates(cells[c].cell) * H;
+            const size_t I = sizes[s][0], H = sizes[s][1], rows = 2 * rnnp_cell_of(cells[c].cell)->gates * H;
             const rnnp_recurrent made = describe(context, cells[c].cell, cells[c].reset_after, I, H);
             float *w = numbers(rows * I, 1, 1.0f), *r = numbers(rows * H, 2, 1.0f), *b = numbers(2 * rows, 3, 1.0f);
             float *p = numbers(6 * H, 4, 1.0f);

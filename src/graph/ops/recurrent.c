@@ -45,7 +45,7 @@ static rnnp_status parse_activations(rnnp_parse *p, recurrent_params *params)
     const rnnp_attr *names = rnnp_parse_attr(p, "activations", RNNP_ATTR_STRINGS);
     const rnnp_attr *alphas = rnnp_parse_attr(p, "activation_alpha", RNNP_ATTR_FLOATS);
     const rnnp_attr *betas = rnnp_parse_attr(p, "activation_beta", RNNP_ATTR_FLOATS);
-    const size_t each = rnnp_cell_activations(params->layer.cell);
+    const size_t each = rnnp_cell_of(params->layer.cell)->activations;
     const size_t all = each * rnnp_directions(params->layer.direction);
     size_t alphas_taken = 0, betas_taken = 0;
 
@@ -81,28 +81,24 @@ static rnnp_status parse_direction(rnnp_parse *p, recurrent_params *params)
     return PARSE_FAIL(p, RNNP_ERR_ARG, "direction is %s", name);
 }
 
-static rnnp_status parse(rnnp_parse *p, recurrent_params *params, rnnp_cell cell)
+static rnnp_status parse(rnnp_parse *p, void *node_params)
 {
+    const rnnp_cell cell = rnnp_cell_of_op(p->node->op->name);
+    recurrent_params *params = node_params;
     rnnp_status status;
 
     params->layer.cell = cell;
     params->hidden = rnnp_parse_int(p, "hidden_size", 0);
     params->layer.clip = rnnp_parse_float(p, "clip", 0.0f);
     params->batch_first = p->node->opset >= 14 && rnnp_parse_int(p, "layout", 0);
-    params->layer.reset_after = cell == RNNP_CELL_GRU && rnnp_parse_int(p, "linear_before_reset", 0);
-    params->layer.input_forget = cell == RNNP_CELL_LSTM && rnnp_parse_int(p, "input_forget", 0);
+    params->layer.reset_after = rnnp_cell_has_reset(cell) && rnnp_parse_int(p, "linear_before_reset", 0);
+    params->layer.input_forget = rnnp_cell_of(cell)->coupled && rnnp_parse_int(p, "input_forget", 0);
     rnnp_parse_int(p, "output_sequence", 0); /* of opsets before 7: which outputs are wanted says as much */
     if (params->hidden < 0) return PARSE_FAIL(p, RNNP_ERR_ARG, "hidden_size is %lld", (long long)params->hidden);
     if (!(params->layer.clip >= 0.0f)) return PARSE_FAIL(p, RNNP_ERR_ARG, "clip is %g", (double)params->layer.clip);
     if ((status = parse_direction(p, params)) != RNNP_OK) return status;
     return parse_activations(p, params);
 }
-
-static rnnp_status parse_rnn(rnnp_parse *p, void *params) { return parse(p, params, RNNP_CELL_RNN); }
-
-static rnnp_status parse_lstm(rnnp_parse *p, void *params) { return parse(p, params, RNNP_CELL_LSTM); }
-
-static rnnp_status parse_gru(rnnp_parse *p, void *params) { return parse(p, params, RNNP_CELL_GRU); }
 
 /* ---- Shapes ---- */
 
@@ -135,10 +131,10 @@ typedef struct expectation {
 static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
     const recurrent_params *params = in->node->params;
-    const int64_t D = (int64_t)rnnp_directions(params->layer.direction),
-                  G = (int64_t)rnnp_cell_gates(params->layer.cell);
+    const rnnp_cell_traits *cell = rnnp_cell_of(params->layer.cell);
+    const int64_t D = (int64_t)rnnp_directions(params->layer.direction), G = (int64_t)cell->gates;
     const rnnp_meta *x = &inputs[X], *r = &inputs[R];
-    const int lstm = params->layer.cell == RNNP_CELL_LSTM, first = params->batch_first;
+    const int first = params->batch_first;
 
     if (x->rank != 3 || r->rank != 3 || inputs[W].rank != 3)
         return FAIL(in, RNNP_ERR_SHAPE, "X, W and R have ranks %zu, %zu and %zu, expected 3", x->rank, inputs[W].rank,
@@ -161,9 +157,9 @@ static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out
         {LENGTHS, "sequence_lens", RNNP_DTYPE_I32, 1, {batch, 0, 0}},
         {H0, "initial_h", RNNP_DTYPE_F32, 3, {state[0], state[1], state[2]}},
         {C0, "initial_c", RNNP_DTYPE_F32, 3, {state[0], state[1], state[2]}},
-        {P, "P", RNNP_DTYPE_F32, 2, {D, rnnp_dim_mul(in, 3, hidden), 0}},
+        {P, "P", RNNP_DTYPE_F32, 2, {D, rnnp_dim_mul(in, (int64_t)cell->peepholes, hidden), 0}},
     };
-    for (size_t i = 0; i < (lstm ? 8 : 6); i++) {
+    for (size_t i = 0; i < in->node->op->max_inputs; i++) {
         const rnnp_status status =
             expect(in, &inputs[all[i].input], all[i].name, all[i].dtype, all[i].rank, all[i].dim);
 
@@ -172,7 +168,7 @@ static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out
     outputs[Y] = (rnnp_meta){.dtype = RNNP_DTYPE_F32, .rank = 4};
     memcpy(outputs[Y].dim, first ? (int64_t[]){batch, steps, D, hidden} : (int64_t[]){steps, D, batch, hidden},
            4 * sizeof(int64_t));
-    for (int o = Y_H; o <= (lstm ? Y_C : Y_H); o++) {
+    for (size_t o = Y_H; o <= cell->states; o++) {
         outputs[o] = (rnnp_meta){.dtype = RNNP_DTYPE_F32, .rank = 3};
         memcpy(outputs[o].dim, state, sizeof state);
     }
@@ -330,9 +326,9 @@ static rnnp_status check_lengths(const rnnp_context *context, const rnnp_node *n
 
 static const void *pack_now(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs)
 {
-    const recurrent_params *params = node->params;
-    const int lstm = params->layer.cell == RNNP_CELL_LSTM;
-    const rnnp_recurrent_source source = {inputs[W].data, inputs[R].data, inputs[B].data, lstm ? inputs[P].data : NULL};
+    const int peepholes = P < node->op->max_inputs;
+    const rnnp_recurrent_source source = {inputs[W].data, inputs[R].data, inputs[B].data,
+                                          peepholes ? inputs[P].data : NULL};
 
     rnnp_recurrent_pack(e->planned, &source, e->workspace, 0, 1);
     return e->workspace;
@@ -355,7 +351,7 @@ rnnp_status rnnp_recurrent_call_of(const rnnp_context *context, const rnnp_node 
                                    const rnnp_tensor *outputs, rnnp_recurrent_call *call)
 {
     const recurrent_params *params = node->params;
-    const int lstm = params->layer.cell == RNNP_CELL_LSTM, first = params->batch_first;
+    const int has_c = node->op->state_arrays > 1, first = params->batch_first;
     const int64_t *x = inputs[X].shape;
     const size_t D = rnnp_directions(params->layer.direction), H = (size_t)inputs[R].shape[2], I = (size_t)x[2];
     size_t steps, batch;
@@ -369,7 +365,7 @@ rnnp_status rnnp_recurrent_call_of(const rnnp_context *context, const rnnp_node 
         .x_row = first ? steps * I : I,
         .lengths = inputs[LENGTHS].data,
         .h0 = inputs[H0].data,
-        .c0 = lstm ? inputs[C0].data : NULL,
+        .c0 = has_c ? inputs[C0].data : NULL,
         .h0_dir = first ? H : batch * H,
         .h0_row = first ? D * H : H,
         .y = outputs[Y].data,
@@ -377,7 +373,7 @@ rnnp_status rnnp_recurrent_call_of(const rnnp_context *context, const rnnp_node 
         .y_dir = first ? H : batch * H,
         .y_row = first ? steps * D * H : H,
         .h = outputs[Y_H].data,
-        .c = lstm ? outputs[Y_C].data : NULL,
+        .c = has_c ? outputs[Y_C].data : NULL,
         .h_dir = first ? H : batch * H,
         .h_row = first ? D * H : H,
     };
@@ -388,8 +384,6 @@ rnnp_status rnnp_recurrent_call_of(const rnnp_context *context, const rnnp_node 
 static rnnp_status describe(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
                             const rnnp_tensor *outputs, rnnp_stacked *s)
 {
-    const recurrent_params *params = node->params;
-    const int lstm = params->layer.cell == RNNP_CELL_LSTM;
     const rnnp_status status = rnnp_recurrent_call_of(e->context, node, inputs, outputs, &s->call);
 
     if (status != RNNP_OK || s->call.batch == 0) /* no rows: no steps, however many there are */
@@ -414,7 +408,7 @@ static rnnp_status describe(const rnnp_exec *e, const rnnp_node *node, const rnn
     s->call.turn = e->turn;
     if (e->state) { /* one direction: the same order in both layouts */
         s->call.h0 = s->call.h = e->state;
-        s->call.c0 = s->call.c = lstm ? (float *)e->state + batch * H : NULL;
+        s->call.c0 = s->call.c = layer->has_c ? (float *)e->state + batch * H : NULL;
     }
     return RNNP_OK;
 }
@@ -428,7 +422,7 @@ static rnnp_status run(const rnnp_exec *e, const rnnp_node *node, const rnnp_ten
     rnnp_recurrent_forward(s.layer, &s.call);
     if (e->state) {
         copy_state(&outputs[Y_H], s.call.h, s.call.batch * s.layer->hidden);
-        if (s.layer->cell == RNNP_CELL_LSTM) copy_state(&outputs[Y_C], s.call.c, s.call.batch * s.layer->hidden);
+        if (s.layer->has_c) copy_state(&outputs[Y_C], s.call.c, s.call.batch * s.layer->hidden);
     }
     return RNNP_OK;
 }
@@ -463,22 +457,25 @@ static rnnp_status run_stack(const rnnp_stack_node *nodes, size_t n, const rnnp_
 }
 
 /* PyTorch's GRU resets after the product; its exporter has written models that say otherwise. */
-static const char *lint_gru(const rnnp_node *node, const char *producer)
+static const char *lint(const rnnp_node *node, const char *producer)
 {
     const recurrent_params *params = node->params;
 
-    if (params->layer.reset_after || strcasecmp(producer, "pytorch") != 0) return NULL;
+    if (!rnnp_cell_has_reset(params->layer.cell) || params->layer.reset_after || strcasecmp(producer, "pytorch") != 0)
+        return NULL;
     return "exported from PyTorch with linear_before_reset=0: PyTorch's GRU resets after the product; see docs";
 }
 
-#define RECURRENT(name, most_in, most_out, ...)                                                                       \
-    RNNP_DEFINE_OUTPUTS(name, 3, most_in, 0, most_out, .param_bytes = sizeof(recurrent_params), .infer = infer,       \
-                        .run = run, .uses_math = 1, .time = time_axis, .plan = plan,                                  \
+/* X W R B sequence_lens initial_h, then initial_c and P; Y and a final value of each state. */
+#define RNNP_CELL(cell, name_, states, peepholes, ...)                                                                \
+    RNNP_DEFINE_OUTPUTS(cell, 3,                                                                                      \
+                        (peepholes)    ? 8                                                                            \
+                        : (states) > 1 ? 7                                                                            \
+                                       : 6,                                                                           \
+                        0, 1 + (states), .param_bytes = sizeof(recurrent_params), .parse = parse, .lint = lint,       \
+                        .infer = infer, .run = run, .uses_math = 1, .time = time_axis, .plan = plan,                  \
                         .plan_bytes = sizeof(rnnp_recurrent), .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P, \
                         .pack = pack, .workspace_bytes = workspace_bytes, .shape = shape, .batch_axis = batch_axis,   \
                         .stacks = stacks, .run_stack = run_stack, .lengths_input = LENGTHS, .state_input = H0,        \
-                        __VA_ARGS__)
-
-RECURRENT(RNN, 6, 2, .parse = parse_rnn, .state_arrays = 1);
-RECURRENT(LSTM, 8, 3, .parse = parse_lstm, .state_arrays = 2);
-RECURRENT(GRU, 6, 2, .parse = parse_gru, .lint = lint_gru, .state_arrays = 1);
+                        .state_arrays = (states));
+#include "../../../kernels/cells.def"

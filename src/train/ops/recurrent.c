@@ -13,34 +13,19 @@
 /* Rows of so many floats would meet in a few sets of the first cache. */
 enum { SEGMENT_ROWS = 256, SEGMENT_STEPS = 16, SAME_SETS = 256 };
 
-extern const rnnp_gradient rnnp_gradient_RNN, rnnp_gradient_LSTM, rnnp_gradient_GRU;
-
-static int is_lstm(const rnnp_bptt *net) { return net->layer.cell == RNNP_CELL_LSTM; }
+#define RNNP_CELL(cell, ...) extern const rnnp_gradient rnnp_gradient_##cell;
+#include "../../../kernels/cells.def"
 
 static void plan_parts(rnnp_bptt *net)
 {
-    static const struct {
-        rnnp_op step, gates, back;
-    } ops[] = {
-        {RNNP_OP_rnn_step, RNNP_OP_rnn_gates_f32, RNNP_OP_rnn_gates_back_f32},
-        {RNNP_OP_lstm_step, RNNP_OP_lstm_gates_f32, RNNP_OP_lstm_gates_back_f32},
-        {RNNP_OP_gru_step, RNNP_OP_gru_gates_f32, RNNP_OP_gru_gates_back_f32},
-        {RNNP_OP_gru_reset_step, RNNP_OP_gru_reset_gates_f32, RNNP_OP_gru_reset_gates_back_f32},
-        {RNNP_OP_gru_update_step, RNNP_OP_gru_update_gates_f32, RNNP_OP_gru_update_gates_back_f32},
-    };
-
     net->parts = net->layer.parts;
     net->gates = net->layer.gates;
     net->panels = (net->layer.hidden + RNNP_TRAIN_LANES - 1) / RNNP_TRAIN_LANES;
     net->ldz[0] = net->ldz[1] = 0;
     for (size_t i = 0; i < net->parts; i++) {
         rnnp_bptt_part *part = &net->part[i];
-        size_t row = 0;
 
         part->of = net->layer.part[i];
-        while (ops[row].step != part->of.op) row++;
-        part->gates = ops[row].gates;
-        part->back = ops[row].back;
         part->of.lanes = RNNP_TRAIN_LANES;
         part->of.panels = net->panels;
         part->of.columns = net->panels * part->of.gates * RNNP_TRAIN_LANES;
@@ -48,7 +33,7 @@ static void plan_parts(rnnp_bptt *net)
         if (part->ldz % SAME_SETS == 0) part->ldz += RNNP_TRAIN_LANES;
         net->ldz[i] = part->ldz;
     }
-    if (net->layer.cell == RNNP_CELL_GRU) net->ldz[1] = net->panels * RNNP_TRAIN_LANES;
+    if (rnnp_bptt_has_zx(net)) net->ldz[1] = net->panels * RNNP_TRAIN_LANES;
 }
 
 static size_t take(size_t *total, size_t rows, size_t width) { return rnnp_take_floats(total, rows * width); }
@@ -61,7 +46,7 @@ static void plan_kept(rnnp_bptt *net)
 
     k->floats = 0;
     for (size_t i = 0; i < 2; i++) k->z[i] = take(&k->floats, rows, net->ldz[i]);
-    k->c = take(&k->floats, is_lstm(net) ? slots : 0, net->batch * H);
+    k->c = take(&k->floats, net->layer.has_c ? slots : 0, net->batch * H);
     k->y = take(&k->floats, net->has_y ? 0 : net->steps * net->batch, H);
 }
 
@@ -82,10 +67,10 @@ static void plan_work(rnnp_bptt *net)
     w->rhs = take(&w->floats, reset_rows, H);
     w->us = take(&w->floats, reset_rows, H);
     for (size_t i = 0; i < 2; i++) w->z[i] = take(&w->floats, net->recompute ? rows : 0, net->ldz[i]);
-    w->c = take(&w->floats, net->recompute && is_lstm(net) ? (net->segment + 1) * B : 0, H);
+    w->c = take(&w->floats, net->recompute && net->layer.has_c ? (net->segment + 1) * B : 0, H);
     w->x = take(&w->floats, rows, I);
     w->dx = take(&w->floats, rows, I);
-    w->dp = take(&w->floats, 3, H);
+    w->dp = take(&w->floats, net->layer.traits->peepholes, H);
     w->dzt = take(&w->floats, rows, net->gates * H);
     w->sums = take(&w->floats, net->gates, H);
     w->packed = take(&w->floats, 1, rnnp_panels_bytes(&net->gemm->traits.panels, widest, rows) / sizeof(float));
@@ -226,14 +211,15 @@ void rnnp_bptt_begin_direction(rnnp_bptt_run *run, size_t d)
     const rnnp_bptt *net = &run->net;
     const size_t H = net->layer.hidden;
     const int32_t *lengths = run->io.lengths;
-    const float *peephole = is_lstm(net) ? run->call->inputs[RNNP_IN_P].data : NULL;
+    const size_t peepholes = net->layer.traits->peepholes;
+    const float *peephole = peepholes ? run->call->inputs[RNNP_IN_P].data : NULL;
 
     run->d = d;
     run->prepared = (const char *)run->call->prepared + d * net->prepared_bytes;
     run->kept = (float *)run->call->kept + d * net->kept.floats;
     run->spec = net->layer.spec[d];
     if (peephole) {
-        run->spec.peephole = peephole + d * 3 * H;
+        run->spec.peephole = peephole + d * peepholes * H;
         run->spec.plain = 0;
     }
     run->y = net->has_y ? run->io.y + d * run->io.y_dir : run->kept + net->kept.y;
@@ -269,19 +255,17 @@ rnnp_bptt_segment rnnp_bptt_segment_at(const rnnp_bptt_run *run, size_t first)
 #define BIT(input) (1u << RNNP_IN_##input)
 #define WEIGHTS (BIT(X) | BIT(W) | BIT(R) | BIT(B) | BIT(H0))
 #define KEEPS (BIT(X) | BIT(LENGTHS) | BIT(H0))
-#define GRADIENT(name, with, keeps)                                                 \
-    const rnnp_gradient rnnp_gradient_##name = {.op = #name,                        \
-                                                .inputs = WEIGHTS | (with),         \
-                                                .keeps_inputs = KEEPS | (keeps),    \
-                                                .keeps_outputs = 1u << RNNP_OUT_Y,  \
-                                                .forward = rnnp_bptt_forward,       \
-                                                .backward = rnnp_bptt_backward,     \
-                                                .kept_bytes = kept_bytes,           \
-                                                .workspace_bytes = workspace_bytes, \
-                                                .prepared_bytes = prepared_bytes,   \
-                                                .prepare = prepare,                 \
-                                                .check = check}
-
-GRADIENT(RNN, 0, 0);
-GRADIENT(LSTM, BIT(C0) | BIT(P), BIT(P));
-GRADIENT(GRU, 0, 0);
+#define RNNP_CELL(cell, name, states, peepholes, ...)                                               \
+    const rnnp_gradient rnnp_gradient_##cell = {.op = #cell,                                        \
+                                                .inputs = WEIGHTS | ((states) > 1 ? BIT(C0) : 0) |  \
+                                                          ((peepholes) ? BIT(P) : 0),               \
+                                                .keeps_inputs = KEEPS | ((peepholes) ? BIT(P) : 0), \
+                                                .keeps_outputs = 1u << RNNP_OUT_Y,                  \
+                                                .forward = rnnp_bptt_forward,                       \
+                                                .backward = rnnp_bptt_backward,                     \
+                                                .kept_bytes = kept_bytes,                           \
+                                                .workspace_bytes = workspace_bytes,                 \
+                                                .prepared_bytes = prepared_bytes,                   \
+                                                .prepare = prepare,                                 \
+                                                .check = check};
+#include "../../../kernels/cells.def"

@@ -22,8 +22,7 @@
 
 /* A part of a layer as in cells/recurrent.h: GRU with reset before has two. */
 typedef struct rnnp_bptt_part {
-    rnnp_recurrent_part of; /* lanes: RNNP_TRAIN_LANES; bias, bias_h, wx, wh: in bytes, of the prepared block */
-    rnnp_op gates, back;
+    rnnp_recurrent_part of;   /* lanes: RNNP_TRAIN_LANES; bias, bias_h, wx, wh: in bytes, of the prepared block */
     const rnnp_variant *gemm; /* products that give pre-activations */
     rnnp_panels panels;       /* what they read, as gates of units */
     size_t wx_back, wh_back;  /* of the prepared block: [columns][input] and [columns][hidden] */
@@ -98,8 +97,8 @@ void rnnp_bptt_begin_direction(rnnp_bptt_run *run, size_t d);
 rnnp_bptt_segment rnnp_bptt_segment_at(const rnnp_bptt_run *run, size_t first);
 
 static inline size_t rnnp_bptt_segments(const rnnp_bptt *net) { return (net->steps + net->segment - 1) / net->segment; }
-/* Whether n's input part is apart from z (GRU, reset after). */
-static inline int rnnp_bptt_has_zx(const rnnp_bptt *net) { return net->part[0].of.op == RNNP_OP_gru_step; }
+/* Whether the last gate's input part is apart from z (GRU, reset after). */
+static inline int rnnp_bptt_has_zx(const rnnp_bptt *net) { return net->layer.part[0].of->own_start; }
 static inline size_t rnnp_bptt_active(const rnnp_bptt_run *run, size_t step)
 {
     return run->at[step + 1] - run->at[step];

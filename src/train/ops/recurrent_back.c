@@ -45,7 +45,7 @@ static void dz_to_dh(const rnnp_bptt_run *run, size_t part, const float *dz, siz
 
 static void gates_back(const rnnp_bptt_run *run, size_t part, const rnnp_gates_back_args *args)
 {
-    run->net.layer.select->op[run->net.part[part].back]->fn.lstm_gates_back_f32(args); /* all have one type */
+    run->net.layer.select->op[run->net.part[part].of.of->back_op]->fn.lstm_gates_back_f32(args); /* all have one type */
 }
 
 static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t step, const float *dy)
@@ -54,34 +54,30 @@ static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size
     const rnnp_bptt_work *w = &net->work;
     const size_t H = net->layer.hidden, state = net->batch * H, rows = rnnp_bptt_active(run, step);
     const size_t row = run->at[step] - run->at[s->first];
-    const int gru = net->layer.cell == RNNP_CELL_GRU, lstm = net->layer.cell == RNNP_CELL_LSTM;
-    float *dh = run->work + w->dh, *carried = gru ? run->work + w->dh_prev : NULL, *drh = run->work + w->drh;
-    const float *c = lstm ? s->c + (step - s->first + 1) * state : NULL;
+    const int blends = net->layer.part[0].of->blends, has_c = net->layer.has_c;
+    float *dh = run->work + w->dh, *carried = blends ? run->work + w->dh_prev : NULL, *drh = run->work + w->drh;
+    float *c = has_c ? s->c + (step - s->first + 1) * state : NULL;
     rnnp_gates_back_args a = {.rows = rows,
                               .hidden = H,
                               .z = s->z[0] + row * net->ldz[0],
                               .ldz = net->ldz[0],
-                              .zx = gru ? s->z[1] + row * net->ldz[1] : NULL,
+                              .zx = net->ldz[1] ? s->z[1] + row * net->ldz[1] : NULL,
                               .ldzx = net->ldz[1],
                               .h = run->work + w->hs + row * H,
                               .ldh = H,
-                              .c = c,
-                              .c_prev = lstm ? c - state : NULL,
-                              .ldc = H,
+                              .state = {{c, H}},
+                              .state_prev = {{has_c ? c - state : NULL, H}},
                               .dh = dh,
                               .lddh = H,
                               .dh_prev = carried,
                               .lddh_prev = H,
-                              .dc = run->work + w->dc,
-                              .lddc = H,
-                              .du = run->work + w->du,
-                              .lddu = H,
+                              .d_state = {{run->work + (has_c ? w->dc : w->du), H}},
                               .dp = run->work + w->dp,
                               .spec = &run->spec};
 
     if (rows == 0) return;
     if (dy) add_dy(run, step, rows, dy, dh);
-    if (gru) memset(carried, 0, rows * H * sizeof *carried);
+    if (blends) memset(carried, 0, rows * H * sizeof *carried);
     if (net->parts > 1) {
         gates_back(run, 1, &a);
         dz_to_dh(run, 1, a.zx, rows, NULL, drh);
@@ -185,10 +181,11 @@ static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, c
     for (size_t i = 0; i < net->parts; i++)
         turn(run, s->z[i], net->ldz[i], net->part[i].of.gates, s->rows, net->part[i].of.first_gate);
     if (g->dr) add_product(run, s, 0, first_gates, h, H, g->dr);
-    if (g->dr && net->parts > 1) add_product(run, s, first_gates, 1, run->work + w->rhs, H, g->dr);
+    if (g->dr && net->parts > 1)
+        add_product(run, s, first_gates, net->gates - first_gates, run->work + w->rhs, H, g->dr);
     add_sums(run, s, g->dbr);
     if (rnnp_bptt_has_zx(net)) { /* from here on n's input part */
-        turn(run, s->z[1], net->ldz[1], 1, s->rows, 2);
+        turn(run, s->z[1], net->ldz[1], 1, s->rows, net->gates - 1);
         rnnp_bptt_zx_to_n(net, s);
     }
     if (g->dw) add_product(run, s, 0, net->gates, x, net->layer.input, g->dw);
@@ -229,7 +226,7 @@ static void direction_back(const rnnp_bptt_run *run)
     const rnnp_bptt *net = &run->net;
     const rnnp_gradient_call *call = run->call;
     const size_t H = net->layer.hidden, GH = net->gates * H, d = run->d;
-    const int lstm = net->layer.cell == RNNP_CELL_LSTM;
+    const size_t peepholes = net->layer.traits->peepholes;
     float *dh = run->work + net->work.dh, *dc = run->work + net->work.dc, *dp = run->work + net->work.dp;
     gradients g = {
         .dy = call->d_outputs[RNNP_OUT_Y].data,
@@ -241,18 +238,17 @@ static void direction_back(const rnnp_bptt_run *run)
 
     g.dbr = g.dbw ? g.dbw + GH : NULL;
     begin_state(run, call->d_outputs[RNNP_OUT_H].data, dh);
-    if (lstm) begin_state(run, call->d_outputs[RNNP_OUT_C].data, dc);
-    memset(dp, 0, 3 * H * sizeof *dp);
+    if (net->layer.has_c) begin_state(run, call->d_outputs[RNNP_OUT_C].data, dc);
+    memset(dp, 0, peepholes * H * sizeof *dp);
     for (size_t i = rnnp_bptt_segments(net); i-- > 0;) {
         const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, i * net->segment);
 
         if (s.rows > 0) segment_back(run, &s, &g);
     }
     end_state(run, dh, call->d_inputs[RNNP_IN_H0].data);
-    if (!lstm) return;
-    end_state(run, dc, call->d_inputs[RNNP_IN_C0].data);
-    if (call->d_inputs[RNNP_IN_P].data)
-        memcpy((float *)call->d_inputs[RNNP_IN_P].data + d * 3 * H, dp, 3 * H * sizeof *dp);
+    if (net->layer.has_c) end_state(run, dc, call->d_inputs[RNNP_IN_C0].data);
+    if (peepholes && call->d_inputs[RNNP_IN_P].data)
+        memcpy((float *)call->d_inputs[RNNP_IN_P].data + d * peepholes * H, dp, peepholes * H * sizeof *dp);
 }
 
 /* Gradients that segments add to begin with zeros; dx also for steps past a row's length. */

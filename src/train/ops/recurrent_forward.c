@@ -69,11 +69,14 @@ static void copy_gate(size_t rows, size_t panels, float *to, size_t ld_to, size_
     }
 }
 
-enum { N_STEP = 3 * RNNP_TRAIN_LANES, N_AT = 2 * RNNP_TRAIN_LANES }; /* gate n among z r n */
+/* The last gate of the first part. */
+static size_t last_step(const rnnp_bptt *net) { return net->part[0].of.gates * RNNP_TRAIN_LANES; }
+static size_t last_at(const rnnp_bptt *net) { return last_step(net) - RNNP_TRAIN_LANES; }
 
 void rnnp_bptt_zx_to_n(const rnnp_bptt *net, const rnnp_bptt_segment *s)
 {
-    copy_gate(s->rows, net->panels, s->z[0] + N_AT, net->ldz[0], N_STEP, s->z[1], net->ldz[1], RNNP_TRAIN_LANES);
+    copy_gate(s->rows, net->panels, s->z[0] + last_at(net), net->ldz[0], last_step(net), s->z[1], net->ldz[1],
+              RNNP_TRAIN_LANES);
 }
 
 /* ---- Pre-activations ---- */
@@ -91,10 +94,10 @@ static void project(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const 
                           rnnp_const_floats_at(run->prepared, p->of.bias), 0, s->z[i], p->ldz);
     }
     if (!rnnp_bptt_has_zx(net)) return;
-    float *n = s->z[0] + N_AT;
-    copy_gate(s->rows, net->panels, s->z[1], net->ldz[1], RNNP_TRAIN_LANES, n, net->ldz[0], N_STEP);
-    copy_gate(s->rows, net->panels, n, net->ldz[0], N_STEP, rnnp_const_floats_at(run->prepared, net->part[0].of.bias_h),
-              0, RNNP_TRAIN_LANES);
+    float *n = s->z[0] + last_at(net);
+    copy_gate(s->rows, net->panels, s->z[1], net->ldz[1], RNNP_TRAIN_LANES, n, net->ldz[0], last_step(net));
+    copy_gate(s->rows, net->panels, n, net->ldz[0], last_step(net),
+              rnnp_const_floats_at(run->prepared, net->part[0].of.bias_h), 0, RNNP_TRAIN_LANES);
 }
 
 /* z of a part += h R^T, for rows of a segment from `row` on. */
@@ -110,7 +113,7 @@ static void recur(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t i
 
 typedef struct states {
     const float *h;
-    float *c, *u, *y;
+    float *state, *y; /* state: c or u */
 } states;
 
 static void gates(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t i, size_t row, size_t rows, states at)
@@ -128,15 +131,13 @@ static void gates(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t i
                                   .zx_step = RNNP_TRAIN_LANES,
                                   .h = at.h,
                                   .ldh = H,
-                                  .c = at.c,
-                                  .ldc = H,
-                                  .u = at.u,
-                                  .ldu = H,
+                                  .state = {{at.state, H}},
                                   .y = at.y,
                                   .ldy = H,
                                   .spec = &run->spec};
 
-    if (rows > 0) net->layer.select->op[net->part[i].gates]->fn.lstm_gates_f32(&args); /* all gates ops have one type */
+    if (rows > 0)
+        net->layer.select->op[net->part[i].of.of->gates_op]->fn.lstm_gates_f32(&args); /* all gates ops have one type */
 }
 
 /* ---- Once more, on the way back ---- */
@@ -147,7 +148,7 @@ void rnnp_bptt_reset_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
     const size_t H = run->net.layer.hidden;
     float *rhs = run->work + w->rhs;
 
-    gates(run, s, 0, 0, s->rows, (states){.h = run->work + w->hs, .u = run->work + w->us, .y = rhs});
+    gates(run, s, 0, 0, s->rows, (states){.h = run->work + w->hs, .state = run->work + w->us, .y = rhs});
     for (size_t step = s->first; run->mask && step < s->end; step++) {
         const size_t rows = rnnp_bptt_active(run, step);
 
@@ -167,14 +168,14 @@ void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const
         rnnp_bptt_reset_rows(run, s);
         recur(run, s, 1, 0, s->rows, run->work + net->work.rhs);
     }
-    if (net->layer.cell != RNNP_CELL_LSTM) return;
+    if (!net->layer.has_c) return;
     memcpy(s->c, run->kept + net->kept.c + s->first / net->segment * state, state * sizeof *s->c);
     for (size_t step = s->first; step < s->end; step++) {
         float *c = s->c + (step - s->first + 1) * state;
 
         memcpy(c, c - state, state * sizeof *c);
         gates(run, s, 0, run->at[step] - run->at[s->first], rnnp_bptt_active(run, step),
-              (states){.c = c, .y = run->work + net->work.rh});
+              (states){.state = c, .y = run->work + net->work.rh});
     }
 }
 
@@ -209,19 +210,19 @@ static void forward_segment(const rnnp_bptt_run *run, const rnnp_bptt_segment *s
 {
     const rnnp_bptt *net = &run->net;
     const size_t state = net->batch * net->layer.hidden;
-    const int lstm = net->layer.cell == RNNP_CELL_LSTM;
+    const int has_c = net->layer.has_c;
     float *h = run->work + net->work.h, *rh = run->work + net->work.rh;
 
     project(run, s, rnnp_bptt_x(run, s));
     for (size_t step = s->first; step < s->end; step++) {
         const size_t row = run->at[step] - run->at[s->first], rows = rnnp_bptt_active(run, step);
-        float *c = lstm ? s->c + (step - s->first + 1) * state : NULL;
+        float *c = has_c ? s->c + (step - s->first + 1) * state : NULL;
 
-        if (lstm) memcpy(c, c - state, state * sizeof *c);
+        if (has_c) memcpy(c, c - state, state * sizeof *c);
         for (size_t i = 0; i < net->parts; i++) {
             recur(run, s, i, row, rows, masked(run, i ? rh : h, rows));
             gates(run, s, i, row, rows,
-                  (states){.h = h, .c = c, .u = run->work + net->work.u, .y = i + 1 < net->parts ? rh : h});
+                  (states){.h = h, .state = has_c ? c : run->work + net->work.u, .y = i + 1 < net->parts ? rh : h});
         }
         scatter(run, step, h);
     }
@@ -241,25 +242,25 @@ static void forward_direction(const rnnp_bptt_run *run)
 {
     const rnnp_bptt *net = &run->net;
     const size_t state = net->batch * net->layer.hidden;
-    const int lstm = net->layer.cell == RNNP_CELL_LSTM;
+    const int has_c = net->layer.has_c;
     float *h = run->work + net->work.h, *c = rnnp_bptt_segment_at(run, 0).c;
 
     begin_state(run, run->io.h0, h);
-    if (lstm) begin_state(run, run->io.c0, c);
+    if (has_c) begin_state(run, run->io.c0, c);
     for (size_t first = 0; first < net->steps; first += net->segment) {
         const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, first);
 
-        if (lstm && net->recompute)
+        if (has_c && net->recompute)
             memcpy(run->kept + net->kept.c + first / net->segment * state, s.c, state * sizeof *c);
         forward_segment(run, &s);
-        c = lstm ? s.c + (s.end - first) * state : NULL;
-        if (lstm && net->recompute) { /* the next segment has the same memory */
+        c = has_c ? s.c + (s.end - first) * state : NULL;
+        if (has_c && net->recompute) { /* the next segment has the same memory */
             memcpy(s.c, c, state * sizeof *c);
             c = s.c;
         }
     }
     end_state(run, h, run->io.h);
-    if (lstm) end_state(run, c, run->io.c);
+    if (has_c) end_state(run, c, run->io.c);
 }
 
 rnnp_status rnnp_bptt_forward(const rnnp_gradient_call *call)

@@ -64,7 +64,7 @@ void rnnp_bptt_plan_pack(rnnp_bptt *net)
         part->gemm = find_gemm(usual, of->gates);
         part->panels = as_gates(part->gemm, of->gates);
         of->bias = rnnp_take_bytes(total, of->columns * sizeof(float));
-        of->bias_h = rnnp_take_bytes(total, of->op == RNNP_OP_gru_step ? of->panels * of->lanes * sizeof(float) : 0);
+        of->bias_h = rnnp_take_bytes(total, of->of->own_start ? of->panels * of->lanes * sizeof(float) : 0);
         of->wx = rnnp_take_bytes(total, rnnp_panels_bytes(&part->panels, H, I));
         of->wh = rnnp_take_bytes(total, rnnp_panels_bytes(&part->panels, H, H));
         part->wx_back = rnnp_take_bytes(total, rnnp_panels_bytes(back, I, of->columns));
