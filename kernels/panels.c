@@ -52,6 +52,7 @@ static float encode_f32(float w) { return w; }
 typedef void put_fn(void *to, size_t step, const float *from, size_t n);
 
 #define RNNP_FORMAT(name, public, type, k_group)                               \
+    _Static_assert(K_ROWS % (k_group) == 0, "a group is packed at once");      \
     static void put_##name(void *to, size_t step, const float *from, size_t n) \
     {                                                                          \
         type *t = to;                                                          \
@@ -106,8 +107,8 @@ static void pack_encoded(const rnnp_panels *p, char *to, const rnnp_unpacked *fr
                          size_t rows, size_t first)
 {
     float block[K_LINE * RNNP_MOST_LANES];
-    const size_t lanes = p->lanes, group = p->k_group, bytes = rnnp_format_bytes(p->format),
-                 whole = round_up(rows, group);
+    const size_t lanes = p->lanes, group = p->k_group, whole = round_up(rows, group);
+    const size_t bytes = rnnp_format_bytes(p->format);
     pack_block(block, lanes, w, count, lanes, rows, from->unit_stride, from->k_stride);
     memset(block + rows * lanes, 0, (whole - rows) * lanes * sizeof *block);
     for (size_t k = first; k < first + whole; k++)
@@ -128,12 +129,9 @@ void rnnp_panels_pack_rows(const rnnp_panels *p, const rnnp_unpacked *from, size
     const size_t slice_bytes = round_up(depth, p->k_group) * ld * bytes;
     for (size_t i = 0; i < panels * blocks; i++) {
         const size_t panel = first_panel + (by_rows ? i % panels : i / blocks);
-        const size_t k = (by_rows ? i / panels : i % blocks) * step,
-                     rows = from->depth - k < step ? from->depth - k : step;
-        const size_t unit = panel * lanes, left = from->units - unit,
-                     count = !from->w       ? 0
-                             : left < lanes ? left
-                                            : lanes;
+        const size_t k = (by_rows ? i / panels : i % blocks) * step, unit = panel * lanes;
+        const size_t rows = from->depth - k < step ? from->depth - k : step;
+        const size_t units = from->units - unit < lanes ? from->units - unit : lanes, count = from->w ? units : 0;
         for (size_t g = 0; g < p->gates; g++) {
             char *to = (char *)packed + (panel * p->slices + g / per_slice) * slice_bytes +
                        g % per_slice * lanes * p->k_group * bytes;

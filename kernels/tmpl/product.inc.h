@@ -45,8 +45,9 @@ AI start start_at(const float *c, size_t ld, size_t nv, size_t last)
 
 enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
 
-/* The same where one vector holds all that is left (few columns, often of a last layer): the panel's other vectors are
- * passed over. Eight rows are eight chains, enough for the FMA ports. */
+/* The last panel when n ends inside its first vector (few columns, often of a last layer): the others are passed over.
+ * Eight rows are eight chains, enough for the FMA ports. */
+/* clang-format off */
 #define STRIP_OF(W)                                                                                                  \
     ONE_COPY __attribute__((unused)) void strip_##W(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows)      \
     {                                                                                                                \
@@ -61,8 +62,8 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
             for (size_t i = 0; i < m; i++)                                                                           \
                 n_store(block + i * VL, g->c0 ? n_load_n(g->c0 + (r + i) * g->ldc0 + j, n) : n_set(0.0f));           \
             switch (m) {                                                                                             \
-                STRIP(W, 1)                                                                                          \
-                STRIP(W, 2) STRIP(W, 3) STRIP(W, 4) STRIP(W, 5) STRIP(W, 6) STRIP(W, 7) STRIP(W, 8) default : break; \
+                STRIP(W, 1) STRIP(W, 2) STRIP(W, 3) STRIP(W, 4) STRIP(W, 5) STRIP(W, 6) STRIP(W, 7) STRIP(W, 8)      \
+            default: break;                                                                                          \
             }                                                                                                        \
             for (size_t i = 0; i < m; i++) n_store_n(g->c + (r + i) * g->ldc + j, n_load(block + i * VL), n);        \
             r += m;                                                                                                  \
@@ -74,6 +75,7 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
             tile(RNNP_FORMAT_##W, M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w, nr * bytes, \
                  &from, block, VL);                                                                                 \
         break;
+/* clang-format on */
 #define RNNP_FORMAT(name, public, type, k_group) STRIP_OF(name)
 #include "../weights.def"
 #undef RNNP_FORMAT
@@ -183,7 +185,7 @@ AI size_t row_block(size_t m, size_t k)
 
 static const float zeros[RNNP_MOST_LANES];
 
-/* The last panel when n ends inside it: through a padded block, so that nothing beyond n is touched. */
+/* The last panel when n ends further on: through a padded block, so that nothing beyond n is touched. */
 ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t, size_t m0, size_t rows, int ahead)
 {
     const size_t nr = t->nv * VL, j = g->n / nr * nr, n = g->n - j;
