@@ -260,28 +260,28 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
  * registers, a kernel is a few instructions.
  */
 enum { STEP_AHEAD = 1 };
-ONE_COPY void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_fn *act, size_t lanes, size_t slices,
-                   size_t how)
+AI void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_fn *act, size_t lanes, size_t slices,
+             size_t how)
 {
     const size_t nc = t->nv * VL, nr = nc * slices, block = how >> 1;
     const int ahead = how & STEP_AHEAD;
     const size_t all = s->panel_end - s->panel_begin;
     const size_t group = rnnp_step_group(block, nr, s->rows, all);
+    const size_t h_slice = nc * t->bytes * s->hidden, x_slice = s->x ? nc * t->bytes * s->input : 0;
     for (size_t i = 0; i < all; i += group) {
         const size_t panels = all - i < group ? all - i : group, ld = panels * nr;
         const size_t p = s->reverse ? s->panel_end - i - panels : s->panel_begin + i;
         /* where the last gate's recurrent chain begins elsewhere (at zh: GRU, reset after), its input part is kept */
         float *out = s->scratch, *xout = t->last > 0 ? s->scratch + s->rows * ld : out;
         const float *z = s->z + p * nr, *zh = t->last > 0 ? s->zh + p * lanes : NULL;
-        const char *wh = (const char *)s->wh + p * nr * s->hidden * t->bytes;
-        const char *wx = s->x ? (const char *)s->wx + p * nr * s->input * t->bytes : NULL;
+        const char *wh = (const char *)s->wh + p * slices * h_slice, *wx = (const char *)s->wx + p * slices * x_slice;
         const size_t some = at_once(t, s->rows, panels * slices);
         for (size_t walked = 0; walked < panels * slices; walked += some) {
             const size_t q = s->reverse ? panels * slices - some - walked : walked;
             start from = start_at(z + q * nc, s->ldz, t->nv, t->last);
             if (s->x) {
-                multiply(t, s->rows, some, s->input, s->x, s->ldx, wx + q * nc * s->input * t->bytes, &from,
-                         xout + q * nc, ld, s->reverse, ahead);
+                multiply(t, s->rows, some, s->input, s->x, s->ldx, wx + q * x_slice, &from, xout + q * nc, ld,
+                         s->reverse, ahead);
                 from = start_at(xout + q * nc, ld, t->nv, t->last);
             }
             if (zh) {
@@ -289,8 +289,8 @@ ONE_COPY void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_
                 from.ld_last = 0;
                 from.panel_last = lanes;
             }
-            multiply(t, s->rows, some, s->hidden, s->chain, s->ldchain, wh + q * nc * s->hidden * t->bytes, &from,
-                     out + q * nc, ld, s->reverse, ahead);
+            multiply(t, s->rows, some, s->hidden, s->chain, s->ldchain, wh + q * h_slice, &from, out + q * nc, ld,
+                     s->reverse, ahead);
         }
         rnnp_gates_args g = step_gates(s, lanes, p, p + panels);
         g.z = out;
@@ -302,11 +302,20 @@ ONE_COPY void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_
     }
 }
 
+/* One loop for each tile size: with one for all, steps of 64 units and one row take some 3 % longer. */
+#define STEP_OF(tiles)                                                                                       \
+    ONE_COPY __attribute__((unused)) void step_##tiles(const rnnp_step_args *s, rnnp_lstm_gates_f32_fn *act, \
+                                                       size_t lanes, size_t slices, size_t how)              \
+    {                                                                                                        \
+        step(s, &tiles_##tiles, act, lanes, slices, how);                                                    \
+    }
+
 /* ---- The lines ---- */
 
 #define RNNP_TILES(weights, rows, columns, panels, last)                                           \
     _Static_assert((columns) % VL == 0 && (last) % VL == 0, "columns of tiles are whole vectors"); \
-    TILES(weights, weights##_##rows##x##columns, rows, (columns) / VL, panels, (last) / VL)
+    TILES(weights, weights##_##rows##x##columns, rows, (columns) / VL, panels, (last) / VL)        \
+    STEP_OF(weights##_##rows##x##columns)
 #define RNNP_GEMM(weights, variant, of_tiles, home, needs)                            \
     rnnp_gemm_fn RNNP_NAME(gemm_##weights##_##variant);                               \
     void RNNP_NAME(gemm_##weights##_##variant)(const rnnp_gemm_args *g)               \
@@ -325,8 +334,9 @@ ONE_COPY void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_
         _Static_assert(COLUMNS == UNITS * GATES && GATES % (slices_) == 0, "a slice is whole gates");                 \
         _Static_assert(UNITS % VL == 0 && (UNITS & (UNITS - 1)) == 0, "lanes are whole vectors, a power of two");     \
         _Static_assert(RNNP_LAST(weights, of_tiles) == (RNNP_OWN_START_##part ? UNITS : 0), "the last gate's start"); \
-        step(s, &tiles_##weights##_##of_tiles, RNNP_NAME(part##_gates_f32), UNITS, slices_,                           \
-             RNNP_BLOCK_##block_ << 1 | (RNNP_HOME_##home == RNNP_HOME_MEMORY ? STEP_AHEAD : 0));                     \
+        step_##weights##_##of_tiles(s, RNNP_NAME(part##_gates_f32), UNITS, slices_,                                   \
+                                    RNNP_BLOCK_##block_ << 1 |                                                        \
+                                        (RNNP_HOME_##home == RNNP_HOME_MEMORY ? STEP_AHEAD : 0));                     \
     }
 #include RNNP_VARIANTS_DEF
 #undef RNNP_TILES
