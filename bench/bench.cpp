@@ -26,14 +26,6 @@ Floats::Floats(size_t n, float scale, uint32_t seed)
 
 void Floats::Free::operator()(float *p) const { std::free(p); }
 
-void require(rnnp_status status, const rnnp_context *context, const char *what)
-{
-    if (status == RNNP_OK) return;
-    const char *const sentence = rnnp_last_error(context);
-    std::fprintf(stderr, "rnnpack-bench: %s: %s\n", what, *sentence ? sentence : rnnp_status_string(status));
-    std::exit(1);
-}
-
 Host::Host()
 {
     rnnp_cpu_read(&cpu_);
@@ -41,22 +33,17 @@ Host::Host()
     require(rnnp_context_host(context("", 1), &info_), context("", 1), "host");
 }
 
-Host::~Host()
-{
-    for (auto &entry : contexts_) rnnp_context_destroy(entry.second);
-}
-
 rnnp_context *Host::context(const std::string &isa, size_t threads)
 {
-    rnnp_context *&c = contexts_[{isa, threads}];
+    Owned<rnnp_context> &c = contexts_[{isa, threads}];
     if (!c) {
         rnnp_context_options options;
         rnnp_context_options_init(&options);
         options.threads = threads;
         options.max_isa = isa.empty() ? nullptr : isa.c_str();
-        require(rnnp_context_create(&options, &c), c, "context");
+        c = own<rnnp_context>(nullptr, "context", [&](auto made) { return rnnp_context_create(&options, made); });
     }
-    return c;
+    return c.get();
 }
 
 int Host::max_rank() const { return rnnp_isa_rank(info_.isa); }

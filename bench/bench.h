@@ -10,6 +10,7 @@
 #define RNNP_BENCH_H
 
 #include "limit.h"
+#include "own.h"
 
 #include <benchmark/benchmark.h>
 
@@ -24,7 +25,6 @@
 
 extern "C" {
 #include "dispatch/dispatch.h"
-#include "rnnpack/kernels.h"
 #include "rnnpack/limits.h"
 }
 
@@ -48,9 +48,6 @@ class Floats {
 class Host {
   public:
     Host();
-    ~Host();
-    Host(const Host &) = delete;
-    Host &operator=(const Host &) = delete;
 
     rnnp_context *context(const std::string &isa, size_t threads);
     const rnnp_host_info &info() const { return info_; }
@@ -60,7 +57,7 @@ class Host {
   private:
     rnnp_cpu cpu_{};
     rnnp_host_info info_{};
-    std::map<std::pair<std::string, size_t>, rnnp_context *> contexts_;
+    std::map<std::pair<std::string, size_t>, Owned<rnnp_context>> contexts_;
 };
 
 /* One burst of each limit. */
@@ -111,8 +108,12 @@ double measure_beside(benchmark::State &state, const Host &host, rnnp_context *c
     return theirs / ours;
 }
 
-/* Stops the program: a benchmark that cannot be set up would measure nothing. */
-void require(rnnp_status status, const rnnp_context *context, const char *what);
+/* A benchmark run(state), timed by the loop's clock; manual: by measure_beside(). */
+template <class Run> void add(const std::string &name, Run run, bool manual = false)
+{
+    auto *added = benchmark::RegisterBenchmark(name.c_str(), run)->Unit(benchmark::kMicrosecond);
+    manual ? added->UseManualTime() : added->UseRealTime();
+}
 
 void register_kernels(Host &host);
 void register_layers(Host &host);

@@ -8,7 +8,6 @@
 #include "bench.h"
 
 #include <cmath>
-#include <memory>
 
 namespace bench {
 
@@ -47,30 +46,15 @@ struct Weights {
     static float scale(size_t hidden) { return 1.0F / std::sqrt(static_cast<float>(hidden)); }
 };
 
-struct DestroyModel {
-    void operator()(rnnp_model *model) const { rnnp_model_destroy(model); }
-};
-using Model = std::unique_ptr<rnnp_model, DestroyModel>;
-
-/* A closed model of layers above each other, x [steps][batch][hidden] to y of the same shape. */
-inline Model make_model(rnnp_context *context, const Cell &c, size_t hidden, size_t layers = 1)
+/* Layers above each other, x [steps][batch][hidden] to y of the same shape. */
+inline Owned<rnnp_model> make_stack(rnnp_context *context, const Cell &c, size_t hidden, size_t layers = 1)
 {
     const Weights weights(c, hidden);
     const rnnp_recurrent_weights from = weights.from();
-    const rnnp_recurrent_options options = c.options(hidden);
-    const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, static_cast<int64_t>(hidden)};
-    const char *const symbols[] = {"steps", "batch", nullptr};
-    rnnp_model *m = nullptr;
-    rnnp_value x = 0;
-    require(rnnp_model_create(context, &m), context, "model");
-    Model model(m);
-    require(rnnp_model_add_input(m, "x", RNNP_DTYPE_F32, 3, shape, symbols, &x), context, "input");
-    for (size_t i = 0; i < layers; i++)
-        require(rnnp_model_add_recurrent(m, &options, &from, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, nullptr, nullptr),
-                context, "layer");
-    require(rnnp_model_add_output(m, "y", x), context, "output");
-    require(rnnp_model_close(m), context, "close");
-    return model;
+    return make_model(context, hidden, [&](rnnp_model *model, rnnp_value x) {
+        for (size_t i = 0; i < layers; i++) x = add_layer(context, model, c.options(hidden), &from, x);
+        return x;
+    });
 }
 
 } // namespace bench

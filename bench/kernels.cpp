@@ -320,18 +320,14 @@ void register_kernels(Host &host)
             for (size_t k = 0; k < c.n_shapes; k++) {
                 const Shape &shape = c.shapes[k];
                 const std::string name = std::string("kernel/") + v.name + "/" + shape.name;
-                benchmark::RegisterBenchmark(name.c_str(),
-                                             [&host, &v, &c, &shape](benchmark::State &state) {
-                                                 if (!rnnp_variant_usable(&v, host.cpu().features, host.max_rank())) {
-                                                     state.SkipWithError("skipped: not on this CPU");
-                                                     return;
-                                                 }
-                                                 const Problem p = c.make(v, shape);
-                                                 measure(state, host, host.context(rnnp_isa_names[v.isa], 1), p.work,
-                                                         p.call);
-                                             })
-                    ->UseRealTime()
-                    ->Unit(benchmark::kMicrosecond);
+                add(name, [&host, &v, &c, &shape](benchmark::State &state) {
+                    if (!rnnp_variant_usable(&v, host.cpu().features, host.max_rank())) {
+                        state.SkipWithError("skipped: not on this CPU");
+                        return;
+                    }
+                    const Problem p = c.make(v, shape);
+                    measure(state, host, host.context(rnnp_isa_names[v.isa], 1), p.work, p.call);
+                });
             }
         }
 }

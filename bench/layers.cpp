@@ -8,18 +8,15 @@
 namespace bench {
 namespace {
 
-struct DestroyLayer {
-    void operator()(rnnp_layer *layer) const { rnnp_layer_destroy(layer); }
-};
-using Layer = std::unique_ptr<rnnp_layer, DestroyLayer>;
+using Layer = Owned<rnnp_layer>;
 
 Layer create(rnnp_context *context, const Cell &c, size_t hidden, const Weights &weights)
 {
     const rnnp_recurrent_options options = c.options(hidden);
     const rnnp_recurrent_weights from = weights.from();
-    rnnp_layer *layer = nullptr;
-    require(rnnp_layer_create(context, &options, &from, RNNP_MATH_U35, &layer), context, "layer");
-    return Layer(layer);
+    return own<rnnp_layer>(context, "layer", [&](auto layer) {
+        return rnnp_layer_create(context, &options, &from, RNNP_MATH_U35, layer);
+    });
 }
 
 struct Sequence {
@@ -64,28 +61,9 @@ void run_pack(benchmark::State &state, Host &host, const Cell &c, size_t hidden)
 
 /* ---- Many channels: one stream of all, or a stream for each ---- */
 
-struct DestroyPlan {
-    void operator()(rnnp_plan *plan) const { rnnp_plan_destroy(plan); }
-};
-struct DestroyStream {
-    void operator()(rnnp_stream *stream) const { rnnp_stream_destroy(stream); }
-};
-
-struct Channels {
-    Model model;
-    std::unique_ptr<rnnp_plan, DestroyPlan> plan;
-
-    Channels(rnnp_context *context, const Cell &c, size_t hidden) : model(make_model(context, c, hidden))
-    {
-        rnnp_plan *p = nullptr;
-        require(rnnp_plan_create(model.get(), nullptr, &p), context, "plan");
-        plan.reset(p);
-    }
-};
-
 /* A stream with its input and output in place. */
 struct Stream {
-    std::unique_ptr<rnnp_stream, DestroyStream> stream;
+    Owned<rnnp_stream> stream;
     rnnp_tensor in{}, out{};
 
     Stream(rnnp_context *context, const rnnp_plan *plan, size_t batch, float *x, float *y)
@@ -93,10 +71,8 @@ struct Stream {
         rnnp_stream_options options;
         rnnp_stream_options_init(&options);
         options.batch = batch;
-        rnnp_stream *s = nullptr;
-        require(rnnp_stream_create(plan, &options, &s), context, "stream");
-        stream.reset(s);
-        require(rnnp_stream_input(s, 0, &in), context, "input");
+        stream = own<rnnp_stream>(context, "stream", [&](auto s) { return rnnp_stream_create(plan, &options, s); });
+        require(rnnp_stream_input(stream.get(), 0, &in), context, "input");
         in.data = x;
         out.data = y;
     }
@@ -106,11 +82,13 @@ struct Stream {
 void run_together(benchmark::State &state, Host &host, const Cell &c, size_t hidden, size_t n)
 {
     rnnp_context *context = host.context("", 1);
-    const Channels channels(context, c, hidden);
+    const Owned<rnnp_model> model = make_stack(context, c, hidden);
+    const auto plan =
+        own<rnnp_plan>(context, "plan", [&](auto p) { return rnnp_plan_create(model.get(), nullptr, p); });
     const Floats x(n * hidden, 1.0F, 4), y(n * hidden);
-    Stream all(context, channels.plan.get(), n, x, y);
+    Stream all(context, plan.get(), n, x, y);
     std::vector<Stream> each;
-    for (size_t i = 0; i < n; i++) each.emplace_back(context, channels.plan.get(), 1, x + i * hidden, y + i * hidden);
+    for (size_t i = 0; i < n; i++) each.emplace_back(context, plan.get(), 1, x + i * hidden, y + i * hidden);
     const auto check = [&](rnnp_status status) {
         if (status != RNNP_OK) state.SkipWithError(rnnp_last_error(context));
     };
@@ -166,12 +144,6 @@ void run_lengths(benchmark::State &state, Host &host, const Cell &c, const Seque
 void register_layers(Host &host)
 {
     const size_t widths[] = {64, 128, 256, 512, 1024}, batches[] = {1, 4, 16, 64};
-    const auto add = [](const std::string &name, auto run) {
-        benchmark::RegisterBenchmark(name.c_str(), run)->UseRealTime()->Unit(benchmark::kMicrosecond);
-    };
-    const auto beside = [](const std::string &name, auto run) {
-        benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->Unit(benchmark::kMicrosecond);
-    };
     std::vector<size_t> teams = {1};
     if (host.info().budget > 1) teams.push_back(2);
 
@@ -190,12 +162,14 @@ void register_layers(Host &host)
                         [&host, &c, s](benchmark::State &state) { run_sequence(state, host, c, s); });
                 }
             if (hidden > 512 || c.cell == RNNP_CELL_RNN) continue;
-            beside("stream/together/" + cell + "/n64",
-                   [&host, &c, hidden](benchmark::State &state) { run_together(state, host, c, hidden, 64); });
+            add(
+                "stream/together/" + cell + "/n64",
+                [&host, &c, hidden](benchmark::State &state) { run_together(state, host, c, hidden, 64); }, true);
             for (const size_t batch : {size_t{16}, size_t{64}}) {
                 const Sequence s = {hidden, batch, 50, 1};
-                beside("layer/lengths/" + cell + "/b" + std::to_string(batch) + "/t50",
-                       [&host, &c, s](benchmark::State &state) { run_lengths(state, host, c, s); });
+                add(
+                    "layer/lengths/" + cell + "/b" + std::to_string(batch) + "/t50",
+                    [&host, &c, s](benchmark::State &state) { run_lengths(state, host, c, s); }, true);
             }
         }
 }

@@ -5,6 +5,8 @@
  */
 #include "bench.h"
 
+#include <cstdio>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -29,7 +31,7 @@ static void describe(const bench::Host &host)
 }
 
 int main(int argc, char **argv)
-{
+try {
     std::string interleave = "--benchmark_enable_random_interleaving=true";
     std::vector<char *> args(argv, argv + argc);
     args.insert(args.begin() + 1, interleave.data()); /* first, so that an option given later counts */
@@ -47,4 +49,7 @@ int main(int argc, char **argv)
     benchmark::RunSpecifiedBenchmarks();
     benchmark::Shutdown();
     return 0;
+} catch (const std::exception &error) { /* a benchmark that cannot be set up would measure nothing */
+    std::fprintf(stderr, "rnnpack-bench: %s\n", error.what());
+    return 1;
 }

@@ -9,10 +9,6 @@
 #include <algorithm>
 #include <string>
 
-extern "C" {
-#include "rnnpack/train.h"
-}
-
 namespace bench {
 namespace {
 
@@ -23,40 +19,27 @@ struct Shape {
 /* Elements of x, and of y. */
 size_t count(const Shape &s) { return s.steps * s.batch * s.hidden; }
 
-struct DestroyTrainer {
-    void operator()(rnnp_trainer *trainer) const { rnnp_trainer_destroy(trainer); }
-};
-
 /* A trainer and its batch. */
 class Training {
   public:
     Training(rnnp_context *context, const Cell &c, const Shape &s, bool recompute)
-        : context_(context), model_(make_model(context, c, s.hidden, s.layers)), x_(count(s), 1.0F, 4),
+        : context_(context), model_(make_stack(context, c, s.hidden, s.layers)), x_(count(s), 1.0F, 4),
           target_(count(s), 0.0F), dx_(count(s))
     {
         rnnp_train_options options;
         rnnp_train_options_init(&options);
         options.loss = RNNP_LOSS_MSE;
         options.recompute = recompute;
-        rnnp_trainer *made = nullptr;
-        require(rnnp_trainer_create(model_.get(), &options, &made), context, "trainer");
-        trainer_.reset(made);
-
-        in_.dtype = RNNP_DTYPE_F32;
-        in_.rank = 3;
-        in_.shape[0] = static_cast<int64_t>(s.steps);
-        in_.shape[1] = static_cast<int64_t>(s.batch);
-        in_.shape[2] = static_cast<int64_t>(s.hidden);
-        wanted_ = d_in_ = in_;
-        in_.data = x_;
-        wanted_.data = target_;
-        d_in_.data = dx_;
-        rnnp_train_batch_init(&batch_);
+        trainer_ = own<rnnp_trainer>(context, "trainer",
+                                     [&](auto made) { return rnnp_trainer_create(model_.get(), &options, made); });
+        in_ = make_tensor(s.steps, s.batch, s.hidden, x_);
+        wanted_ = make_tensor(s.steps, s.batch, s.hidden, target_);
+        d_in_ = make_tensor(s.steps, s.batch, s.hidden, dx_);
         batch_.inputs = &in_;
         batch_.n_inputs = 1;
         batch_.target = &wanted_;
         batch_.d_inputs = &d_in_;
-        require(rnnp_trainer_bytes(made, &in_, 1, &bytes_), context, "bytes");
+        require(rnnp_trainer_bytes(trainer_.get(), &in_, 1, &bytes_), context, "bytes");
     }
     Training(const Training &) = delete;
     Training &operator=(const Training &) = delete;
@@ -71,8 +54,8 @@ class Training {
 
   private:
     rnnp_context *context_;
-    Model model_;
-    std::unique_ptr<rnnp_trainer, DestroyTrainer> trainer_;
+    Owned<rnnp_model> model_;
+    Owned<rnnp_trainer> trainer_;
     Floats x_, target_, dx_;
     rnnp_tensor in_{}, wanted_{}, d_in_{};
     rnnp_train_batch batch_{};
@@ -123,18 +106,13 @@ void register_training(Host &host)
                     for (size_t threads = 1; threads <= std::min<size_t>(2, host.info().budget); threads++) {
                         const Shape s = {hidden, batch, steps, threads, 1};
                         const std::string name = name_of("training/", c, s) + "/threads" + std::to_string(threads);
-                        benchmark::RegisterBenchmark(
-                            name.c_str(), [&host, &c, s](benchmark::State &state) { run_step(state, host, c, s); })
-                            ->UseRealTime()
-                            ->Unit(benchmark::kMicrosecond);
+                        add(name, [&host, &c, s](benchmark::State &state) { run_step(state, host, c, s); });
                     }
                     if (batch > 32) continue;
                     const Shape s = {hidden, batch, steps, 1, 3};
                     const std::string name = name_of("training/recompute/", c, s) + "/layers3";
-                    benchmark::RegisterBenchmark(
-                        name.c_str(), [&host, &c, s](benchmark::State &state) { run_recompute(state, host, c, s); })
-                        ->UseManualTime()
-                        ->Unit(benchmark::kMicrosecond);
+                    add(
+                        name, [&host, &c, s](benchmark::State &state) { run_recompute(state, host, c, s); }, true);
                 }
     }
 }

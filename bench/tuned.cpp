@@ -7,6 +7,8 @@
  * the other one says, too: the same choice is the same code. One line of JSON for each shape that was run, the last
  * line counts the others; what the tuner measured itself plays no part.
  */
+#include "own.h"
+
 #include <rnnpack/limits.h>
 #include <rnnpack/tune.h>
 
@@ -25,19 +27,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Destroy {
-    void operator()(rnnp_context *p) const { rnnp_context_destroy(p); }
-    void operator()(rnnp_model *p) const { rnnp_model_destroy(p); }
-    void operator()(rnnp_plan *p) const { rnnp_plan_destroy(p); }
-    void operator()(rnnp_run *p) const { rnnp_run_destroy(p); }
-    void operator()(rnnp_records *p) const { rnnp_records_destroy(p); }
-};
-template <class T> using Owned = std::unique_ptr<T, Destroy>;
+using bench::own;
+using bench::Owned;
 
-void check(const rnnp_context *context, rnnp_status status)
-{
-    if (status != RNNP_OK) throw std::runtime_error(rnnp_last_error(context));
-}
+void check(const rnnp_context *context, rnnp_status status) { bench::require(status, context, "rnnpack"); }
 
 std::vector<float> numbers(std::size_t n, float scale)
 {
@@ -54,11 +47,10 @@ std::vector<float> numbers(std::size_t n, float scale)
 rnnp_value add_layers(rnnp_context *context, rnnp_model *model, const rnnp_record_key &key, rnnp_value x)
 {
     const std::string layer = key.layer;
-    rnnp_value y = x;
     if (layer == "dense") {
         const auto w = numbers(key.input * key.hidden, 0.1F);
-        check(context, rnnp_model_add_dense(model, x, w.data(), key.input, key.hidden, 0, nullptr, nullptr, &y));
-        return y;
+        check(context, rnnp_model_add_dense(model, x, w.data(), key.input, key.hidden, 0, nullptr, nullptr, &x));
+        return x;
     }
     const rnnp_cell cell = layer[0] == 'l' ? RNNP_CELL_LSTM : layer[0] == 'r' ? RNNP_CELL_RNN : RNNP_CELL_GRU;
     const std::size_t gates = cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 1, h = key.hidden;
@@ -72,23 +64,9 @@ rnnp_value add_layers(rnnp_context *context, rnnp_model *model, const rnnp_recor
         if (layer.find("bidirectional") != std::string::npos) o.direction = RNNP_DIRECTION_BIDIRECTIONAL;
         const auto w = numbers(gates * h * i, 0.1F), r = numbers(gates * h * h, 0.1F), b = numbers(2 * gates * h, 0.1F);
         const rnnp_recurrent_weights one{w.data(), r.data(), b.data(), nullptr, nullptr}, both[2] = {one, one};
-        check(context,
-              rnnp_model_add_recurrent(model, &o, both, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, nullptr, nullptr));
+        x = bench::add_layer(context, model, o, both, x);
     }
-    return y;
-}
-
-Owned<rnnp_model> make_model(rnnp_context *context, const rnnp_record_key &key)
-{
-    rnnp_model *made;
-    check(context, rnnp_model_create(context, &made));
-    Owned<rnnp_model> model(made);
-    const std::int64_t shape[3] = {RNNP_DYNAMIC, RNNP_DYNAMIC, static_cast<std::int64_t>(key.input)};
-    rnnp_value x;
-    check(context, rnnp_model_add_input(made, "x", RNNP_DTYPE_F32, 3, shape, nullptr, &x));
-    check(context, rnnp_model_add_output(made, "y", add_layers(context, made, key, x)));
-    check(context, rnnp_model_close(made));
-    return model;
+    return x;
 }
 
 class Contender {
@@ -102,18 +80,10 @@ class Contender {
         o.records = records;
         o.batch = key.batch;
         o.steps = key.steps;
-        rnnp_plan *plan;
-        check(context, rnnp_plan_create(model, &o, &plan));
-        plan_.reset(plan);
-        input_.dtype = RNNP_DTYPE_F32;
-        input_.rank = 3;
-        const std::size_t sizes[3] = {key.steps, key.batch, key.input};
-        for (std::size_t d = 0; d < 3; d++) input_.shape[d] = static_cast<std::int64_t>(sizes[d]);
-        input_.data = x_.data();
-        rnnp_run *run;
-        check(context, rnnp_run_create(plan, &input_, 1, &run));
-        run_.reset(run);
-        check(context, rnnp_run_output(run, 0, &output_));
+        plan_ = own<rnnp_plan>(context, "plan", [&](auto p) { return rnnp_plan_create(model, &o, p); });
+        input_ = bench::make_tensor(key.steps, key.batch, key.input, x_.data());
+        run_ = own<rnnp_run>(context, "run", [&](auto r) { return rnnp_run_create(plan_.get(), &input_, 1, r); });
+        check(context, rnnp_run_output(run_.get(), 0, &output_));
         y_.resize(rnnp_tensor_elements(&output_));
         output_.data = y_.data();
     }
@@ -164,9 +134,7 @@ double median(std::vector<double> v)
 /* A record of the first kernels in the table, and products of 64 rows; one layer after the other. */
 Owned<rnnp_records> plain_records(rnnp_context *context, const rnnp_record_host &host, const rnnp_record_key &key)
 {
-    rnnp_records *made;
-    check(context, rnnp_records_create(context, &made));
-    Owned<rnnp_records> records(made);
+    auto records = own<rnnp_records>(context, "records", [=](auto r) { return rnnp_records_create(context, r); });
     const std::string layer = key.layer, cell = layer.substr(0, layer.find('-')), isa = host.isa;
     const bool halves = cell == "gru" && layer.find("after") == std::string::npos;
     const std::string step = (halves ? "gru_reset" : cell) + "_step_f32_block_" + isa;
@@ -179,7 +147,7 @@ Owned<rnnp_records> plain_records(rnnp_context *context, const rnnp_record_host 
     record.key = key;
     std::snprintf(record.choice, sizeof record.choice, "%s", words.c_str());
     record.ns = record.default_ns = record.samples = record.at = 1;
-    check(context, rnnp_records_add(made, &host, &record));
+    check(context, rnnp_records_add(records.get(), &host, &record));
     return records;
 }
 
@@ -201,7 +169,8 @@ void measure(rnnp_context *context, const rnnp_records *records, const rnnp_reco
              const rnnp_record &record, const rnnp_records *other, double budget)
 {
     enum { TUNED, USUAL, PLAIN, OTHER, WAYS };
-    const auto model = make_model(context, record.key);
+    const auto model = bench::make_model(
+        context, record.key.input, [&](rnnp_model *m, rnnp_value x) { return add_layers(context, m, record.key, x); });
     const auto plain = plain_records(context, host, record.key);
     const rnnp_records *sets[WAYS] = {records, nullptr, plain.get(), other ? other : records};
     std::vector<std::unique_ptr<Contender>> ways;
@@ -257,23 +226,17 @@ try {
         rnnp_context_options o;
         rnnp_context_options_init(&o);
         o.threads = threads;
-        rnnp_context *made;
-        if (rnnp_context_create(&o, &made) != RNNP_OK) throw std::runtime_error("no context");
-        const Owned<rnnp_context> context(made);
-        rnnp_records *read;
-        check(made, rnnp_records_open_file(made, argv[1], &read));
-        const Owned<rnnp_records> records(read);
-        Owned<rnnp_records> other;
-        if (argc > 4) {
-            rnnp_records *second;
-            check(made, rnnp_records_open_file(made, argv[4], &second));
-            other.reset(second);
-        }
+        const auto context = own<rnnp_context>(nullptr, "context", [&](auto c) { return rnnp_context_create(&o, c); });
+        const auto read = [&](const char *path) {
+            return own<rnnp_records>(context.get(), path,
+                                     [&](auto r) { return rnnp_records_open_file(context.get(), path, r); });
+        };
+        const auto records = read(argv[1]), other = argc > 4 ? read(argv[4]) : nullptr;
         rnnp_record_host here;
-        check(made, rnnp_records_host(made, &here));
+        check(context.get(), rnnp_records_host(context.get(), &here));
         const rnnp_record_host *host;
         const rnnp_record *record;
-        for (std::size_t i = 0, n = 0; rnnp_records_get(read, i, &host, &record) == RNNP_OK; i++) {
+        for (std::size_t i = 0, n = 0; rnnp_records_get(records.get(), i, &host, &record) == RNNP_OK; i++) {
             if (!rnnp_record_host_equal(host, &here) || record->key.threads != threads ||
                 n++ % (every ? every : 1) != 0)
                 continue;
@@ -281,7 +244,7 @@ try {
             if (others && std::string(others) == record->choice)
                 same++;
             else if (!other || others)
-                measure(made, read, here, *record, other.get(), budget);
+                measure(context.get(), records.get(), here, *record, other.get(), budget);
         }
     }
     std::printf("{\"same\": %zu}\n", same);

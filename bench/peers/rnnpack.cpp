@@ -3,27 +3,21 @@
  * rnnpack itself, through its public headers, and the limits that its cases are held against.
  */
 #include "bench/limit.h"
+#include "bench/own.h"
 #include "peer.h"
 #include "rnnpack_training.h"
 
-#include <rnnpack/kernels.h>
 #include <rnnpack/limits.h>
 #include <rnnpack/onnx.h>
 #include <rnnpack/packed.h>
 
 #include <algorithm>
 #include <array>
-#include <stdexcept>
 
 namespace {
 
-struct Destroy {
-    void operator()(rnnp_context *p) const { rnnp_context_destroy(p); }
-    void operator()(rnnp_layer *p) const { rnnp_layer_destroy(p); }
-    void operator()(rnnp_model *p) const { rnnp_model_destroy(p); }
-    void operator()(rnnp_plan *p) const { rnnp_plan_destroy(p); }
-    void operator()(rnnp_run *p) const { rnnp_run_destroy(p); }
-};
+using bench::own;
+using bench::Owned;
 
 class Rnnpack final : public peer::Peer {
   public:
@@ -32,11 +26,7 @@ class Rnnpack final : public peer::Peer {
         rnnp_context_options o;
         rnnp_context_options_init(&o);
         o.threads = options.threads;
-        rnnp_context *context;
-        const rnnp_status status = rnnp_context_create(&o, &context);
-        if (status != RNNP_OK)
-            throw std::runtime_error(std::string("rnnpack: no context: ") + rnnp_status_string(status));
-        context_.reset(context);
+        context_ = own<rnnp_context>(nullptr, "rnnpack", [&](auto c) { return rnnp_context_create(&o, c); });
     }
 
     std::string name() const override { return "rnnpack"; }
@@ -74,10 +64,7 @@ class Rnnpack final : public peer::Peer {
     std::shared_ptr<rnnp_model> load(const peer::Case &c);
     std::function<void()> first_run(const peer::Case &c, const float *x, float *y);
 
-    void check(rnnp_status status) const
-    {
-        if (status != RNNP_OK) throw std::runtime_error(std::string("rnnpack: ") + rnnp_last_error(context_.get()));
-    }
+    void check(rnnp_status status) const { bench::require(status, context_.get(), "rnnpack"); }
 
     /* The median of short bursts, as the times are medians: neither tells of a turn that another process took. */
     template <class Burst> double median(const Burst &burst) const
@@ -98,7 +85,7 @@ class Rnnpack final : public peer::Peer {
     static constexpr double burst_seconds = 1e-4;
     std::string dir_;
     bool write_;
-    std::unique_ptr<rnnp_context, Destroy> context_;
+    Owned<rnnp_context> context_;
 };
 
 std::function<void()> Rnnpack::layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
@@ -109,12 +96,11 @@ std::function<void()> Rnnpack::layer(const peer::Case &c, const peer::Weights &w
     o.order = RNNP_ORDER_ONNX;
     o.reset = c.cell == "gru_lbr" ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
     const rnnp_recurrent_weights w = {weights.w, weights.r, weights.bias, nullptr, nullptr};
-    rnnp_layer *created;
-    check(rnnp_layer_create(context_.get(), &o, &w, RNNP_MATH_U35, &created));
-    const std::shared_ptr<rnnp_layer> layer(created, Destroy());
+    const std::shared_ptr<rnnp_layer> layer = own<rnnp_layer>(
+        context_.get(), "layer", [&](auto l) { return rnnp_layer_create(context_.get(), &o, &w, RNNP_MATH_U35, l); });
 
     std::size_t bytes;
-    check(rnnp_layer_workspace_bytes(created, c.steps, c.batch, &bytes));
+    check(rnnp_layer_workspace_bytes(layer.get(), c.steps, c.batch, &bytes));
     const auto workspace = std::make_shared<peer::Array>(bytes / sizeof(float) + 1);
     rnnp_layer_args args;
     rnnp_layer_args_init(&args);
@@ -153,39 +139,24 @@ std::shared_ptr<rnnp_model> Rnnpack::load(const peer::Case &c)
 {
     const std::string onnx = dir_ + "/" + c.model + ".onnx", packed = dir_ + "/" + c.model + ".rnnp";
     const bool packs = c.cell == "start_packed";
-    std::shared_ptr<rnnp_model> model;
-    rnnp_model *loaded;
-    if (!packs || write_) {
-        check(rnnp_onnx_open_file(context_.get(), onnx.c_str(), NULL, &loaded));
-        model.reset(loaded, Destroy());
-    }
-    if (packs && write_) check(rnnp_packed_write_file(model.get(), nullptr, packed.c_str()));
-    if (packs) {
-        check(rnnp_packed_open_file(context_.get(), packed.c_str(), NULL, &loaded));
-        model.reset(loaded, Destroy());
-    }
-    return model;
+    const auto open = [this](auto read, const std::string &path) {
+        return own<rnnp_model>(context_.get(), path.c_str(),
+                               [&](auto m) { return read(context_.get(), path.c_str(), nullptr, m); });
+    };
+    if (!packs) return open(rnnp_onnx_open_file, onnx);
+    if (write_) check(rnnp_packed_write_file(open(rnnp_onnx_open_file, onnx).get(), nullptr, packed.c_str()));
+    return open(rnnp_packed_open_file, packed);
 }
 
 std::function<void()> Rnnpack::first_run(const peer::Case &c, const float *x, float *y)
 {
-    rnnp_tensor in{};
-    in.dtype = RNNP_DTYPE_F32;
-    in.rank = 3;
-    in.shape[0] = static_cast<std::int64_t>(c.steps);
-    in.shape[1] = static_cast<std::int64_t>(c.batch);
-    in.shape[2] = static_cast<std::int64_t>(c.hidden);
-    in.data = const_cast<float *>(x);
-    rnnp_tensor out = in;
-    out.data = y;
-
+    const rnnp_tensor in = bench::make_tensor(c.steps, c.batch, c.hidden, x);
+    rnnp_tensor out = bench::make_tensor(c.steps, c.batch, c.hidden, y);
     const std::shared_ptr<rnnp_model> model = load(c);
-    rnnp_plan *plan_made;
-    rnnp_run *run_made;
-    check(rnnp_plan_create(model.get(), nullptr, &plan_made));
-    const std::shared_ptr<rnnp_plan> plan(plan_made, Destroy());
-    check(rnnp_run_create(plan_made, &in, 1, &run_made));
-    const std::shared_ptr<rnnp_run> run(run_made, Destroy());
+    const std::shared_ptr<rnnp_plan> plan =
+        own<rnnp_plan>(context_.get(), "plan", [&](auto p) { return rnnp_plan_create(model.get(), nullptr, p); });
+    const std::shared_ptr<rnnp_run> run =
+        own<rnnp_run>(context_.get(), "run", [&](auto r) { return rnnp_run_create(plan.get(), &in, 1, r); });
     return [this, model, plan, run, in, out]() mutable { check(rnnp_run_execute(run.get(), &in, 1, &out, 1)); };
 }
 

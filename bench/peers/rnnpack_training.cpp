@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rnnpack_training.h"
 
-#include <rnnpack/train.h>
+#include "bench/own.h"
 
 #include <algorithm>
-#include <stdexcept>
 
 namespace {
-
-struct Destroy {
-    void operator()(rnnp_model *p) const { rnnp_model_destroy(p); }
-    void operator()(rnnp_trainer *p) const { rnnp_trainer_destroy(p); }
-};
 
 class Layer final : public peer::Training {
   public:
@@ -21,16 +15,9 @@ class Layer final : public peer::Training {
         build(c, weights);
         create();
         std::fill_n(zeros_.data(), zeros_.size(), 0.0F);
-        in_.dtype = RNNP_DTYPE_F32;
-        in_.rank = 3;
-        in_.shape[0] = static_cast<std::int64_t>(c.steps);
-        in_.shape[1] = static_cast<std::int64_t>(c.batch);
-        in_.shape[2] = static_cast<std::int64_t>(c.hidden);
-        target_ = d_in_ = in_;
-        in_.data = const_cast<float *>(x);
-        target_.data = zeros_.data();
-        d_in_.data = dx_.data();
-        rnnp_train_batch_init(&batch_);
+        in_ = bench::make_tensor(c.steps, c.batch, c.hidden, x);
+        target_ = bench::make_tensor(c.steps, c.batch, c.hidden, zeros_.data());
+        d_in_ = bench::make_tensor(c.steps, c.batch, c.hidden, dx_.data());
         batch_.inputs = &in_;
         batch_.n_inputs = 1;
         batch_.target = &target_;
@@ -59,26 +46,16 @@ class Layer final : public peer::Training {
     }
 
   private:
-    void check(rnnp_status status) const
-    {
-        if (status != RNNP_OK) throw std::runtime_error(std::string("rnnpack: ") + rnnp_last_error(context_));
-    }
+    void check(rnnp_status status) const { bench::require(status, context_, "rnnpack"); }
 
     void build(const peer::Case &c, const peer::Weights &weights)
     {
         rnnp_recurrent_options o;
         rnnp_recurrent_options_init(&o, c.cell == "lstm" ? RNNP_CELL_LSTM : RNNP_CELL_GRU, c.hidden, c.hidden);
         const rnnp_recurrent_weights w = {weights.w, weights.r, weights.bias, nullptr, nullptr};
-        const std::int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, static_cast<std::int64_t>(c.hidden)};
-        const char *const symbols[] = {"steps", "batch", nullptr};
-        rnnp_model *model;
-        rnnp_value x;
-        check(rnnp_model_create(context_, &model));
-        model_.reset(model);
-        check(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, symbols, &x));
-        check(rnnp_model_add_recurrent(model, &o, &w, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, nullptr, nullptr));
-        check(rnnp_model_add_output(model, "y", x));
-        check(rnnp_model_close(model));
+        model_ = bench::make_model(context_, c.hidden, [&](rnnp_model *model, rnnp_value x) {
+            return bench::add_layer(context_, model, o, &w, x);
+        });
     }
 
     void create()
@@ -94,15 +71,14 @@ class Layer final : public peer::Training {
         optimizer.beta2 = adam.beta2;
         optimizer.epsilon = adam.epsilon;
         o.optimizer = &optimizer;
-        rnnp_trainer *trainer;
-        check(rnnp_trainer_create(model_.get(), &o, &trainer));
-        trainer_.reset(trainer);
+        trainer_ = bench::own<rnnp_trainer>(
+            context_, "trainer", [&](auto trainer) { return rnnp_trainer_create(model_.get(), &o, trainer); });
     }
 
     rnnp_context *context_;
     peer::Array zeros_, dx_;
-    std::unique_ptr<rnnp_model, Destroy> model_;
-    std::unique_ptr<rnnp_trainer, Destroy> trainer_;
+    bench::Owned<rnnp_model> model_;
+    bench::Owned<rnnp_trainer> trainer_;
     rnnp_tensor in_{}, target_{}, d_in_{};
     rnnp_train_batch batch_{};
 };
