@@ -35,6 +35,7 @@ class Training {
         in_ = make_tensor(s.steps, s.batch, s.hidden, x_);
         wanted_ = make_tensor(s.steps, s.batch, s.hidden, target_);
         d_in_ = make_tensor(s.steps, s.batch, s.hidden, dx_);
+        rnnp_train_batch_init(&batch_);
         batch_.inputs = &in_;
         batch_.n_inputs = 1;
         batch_.target = &wanted_;

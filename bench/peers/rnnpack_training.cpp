@@ -18,6 +18,7 @@ class Layer final : public peer::Training {
         in_ = bench::make_tensor(c.steps, c.batch, c.hidden, x);
         target_ = bench::make_tensor(c.steps, c.batch, c.hidden, zeros_.data());
         d_in_ = bench::make_tensor(c.steps, c.batch, c.hidden, dx_.data());
+        rnnp_train_batch_init(&batch_);
         batch_.inputs = &in_;
         batch_.n_inputs = 1;
         batch_.target = &target_;
