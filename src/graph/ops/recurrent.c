@@ -467,15 +467,11 @@ static const char *lint(const rnnp_node *node, const char *producer)
 }
 
 /* X W R B sequence_lens initial_h, then initial_c and P; Y and a final value of each state. */
-#define RNNP_CELL(cell, name_, states, peepholes, ...)                                                                \
-    RNNP_DEFINE_OUTPUTS(cell, 3,                                                                                      \
-                        (peepholes)    ? 8                                                                            \
-                        : (states) > 1 ? 7                                                                            \
-                                       : 6,                                                                           \
-                        0, 1 + (states), .param_bytes = sizeof(recurrent_params), .parse = parse, .lint = lint,       \
-                        .infer = infer, .run = run, .uses_math = 1, .time = time_axis, .plan = plan,                  \
-                        .plan_bytes = sizeof(rnnp_recurrent), .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P, \
-                        .pack = pack, .workspace_bytes = workspace_bytes, .shape = shape, .batch_axis = batch_axis,   \
-                        .stacks = stacks, .run_stack = run_stack, .lengths_input = LENGTHS, .state_input = H0,        \
-                        .state_arrays = (states));
+#define RNNP_CELL(cell, name_, states, peepholes, ...)                                                              \
+    RNNP_DEFINE_OUTPUTS(                                                                                            \
+        cell, 3, (peepholes) ? 8 : 5 + (states), 0, 1 + (states), .param_bytes = sizeof(recurrent_params),          \
+        .parse = parse, .lint = lint, .infer = infer, .run = run, .uses_math = 1, .time = time_axis, .plan = plan,  \
+        .plan_bytes = sizeof(rnnp_recurrent), .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P, .pack = pack, \
+        .workspace_bytes = workspace_bytes, .shape = shape, .batch_axis = batch_axis, .stacks = stacks,             \
+        .run_stack = run_stack, .lengths_input = LENGTHS, .state_input = H0, .state_arrays = (states));
 #include "../../../kernels/cells.def"
