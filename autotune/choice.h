@@ -8,7 +8,7 @@
  *     second=NAME   kernel variant of the second half
  *     chunk=ROWS    rows of x in one input product, 1 to 256; chunk=none: each step multiplies x and h in one pass
  *     threads=N     threads that share a step
- *     walk=up       panels are walked upwards only, instead of up and down by turns
+ *     walk=up       panels are walked upwards only, instead of alternately up and down
  *   dense layers
  *     product=NAME  kernel variant of the product ("gemm_f32_4x24_avx2")
  *     threads=N     threads that share it

@@ -107,12 +107,12 @@ static int check_choice(const char *choice, char *reason)
 
     for (const char *text = choice; (more = next_pair(&text, &p)) != 0;) {
         if (more < 0) {
-            snprintf(reason, RNNP_RECORD_REASON, "choice \"%.80s\" is no list of name=value", choice);
+            snprintf(reason, RNNP_RECORD_REASON, "choice \"%.80s\" is not a list of name=value", choice);
             return 0;
         }
         for (const char *before = choice; next_pair(&before, &earlier) > 0 && earlier.name != p.name;) {
             if (same_name(&p, &earlier)) {
-                snprintf(reason, RNNP_RECORD_REASON, "choice \"%.80s\" says %.*s twice", choice, (int)p.name_length,
+                snprintf(reason, RNNP_RECORD_REASON, "choice \"%.80s\" has %.*s twice", choice, (int)p.name_length,
                          p.name);
                 return 0;
             }
@@ -317,12 +317,12 @@ int rnnp_fields_parse(const rnnp_field *fields, size_t n, const char *text, cons
         const size_t length = choice ? next_choice(&text, end, &word) : next_word(&text, end, &word);
 
         if (choice && length == SIZE_MAX) {
-            snprintf(reason, RNNP_RECORD_REASON, "the choice does not stand between two colons");
+            snprintf(reason, RNNP_RECORD_REASON, "the choice is not between two colons");
             return 0;
         }
         if (length < name_length ||
             (name_length && (memcmp(word, f->name, name_length - 1) != 0 || word[name_length - 1] != '='))) {
-            snprintf(reason, RNNP_RECORD_REASON, "\"%.*s\" stands where %s= should", (int)(length < 80 ? length : 80),
+            snprintf(reason, RNNP_RECORD_REASON, "\"%.*s\" is in the place of %s=", (int)(length < 80 ? length : 80),
                      word, f->name);
             return 0;
         }
@@ -346,12 +346,12 @@ static int check_text(const rnnp_field *f, const void *object, char *reason)
     const char *const end = memchr(text, '\0', f->most);
 
     if (!end) {
-        snprintf(reason, RNNP_RECORD_REASON, "a text has no end within %" PRIu64 " characters", f->most);
+        snprintf(reason, RNNP_RECORD_REASON, "a text does not end within %" PRIu64 " characters", f->most);
         return 0;
     }
     if (f->kind == RNNP_FIELD_CHOICE) return check_choice(text, reason);
     if (!is_word(text, (size_t)(end - text), f->kind == RNNP_FIELD_LIST)) {
-        snprintf(reason, RNNP_RECORD_REASON, "\"%.80s\" is no word of letters, digits and . _ + -", text);
+        snprintf(reason, RNNP_RECORD_REASON, "\"%.80s\" is not a word of letters, digits and . _ + -", text);
         return 0;
     }
     return 1;

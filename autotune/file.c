@@ -57,7 +57,7 @@ static rnnp_status read_open(const rnnp_context *context, int file, const char *
 
     if (fstat(file, &about) != 0) return io_error(context, "", path);
     if (!S_ISREG(about.st_mode))
-        return rnnp_fail(context, RNNP_ERR_IO, "%s is %s, no regular file", path,
+        return rnnp_fail(context, RNNP_ERR_IO, "%s is %s, not a regular file", path,
                          S_ISDIR(about.st_mode)    ? "a folder"
                          : S_ISFIFO(about.st_mode) ? "a pipe"
                                                    : "a device or socket");
@@ -114,7 +114,7 @@ rnnp_status rnnp_records_open_file(const rnnp_context *context, const char *path
 /* ---- Lock ---- */
 
 /* An open file that holds the lock, to be closed; -1 with the sentence in the context. flock knows no time limit, so it
- * is asked again and again, after 1 to 16 ms. */
+ * is tried again and again, after 1 to 16 ms. */
 static int take_lock(const rnnp_context *context, const char *path, unsigned wait_ms)
 {
     const double begin = rnnp_clock();

@@ -100,7 +100,7 @@ static void explain_host(const rnnp_records *set, const rnnp_record_host *host, 
     rnnp_fields_print(differs, 1, like, theirs);
     rnnp_fields_print(differs, 1, host, ours);
     snprintf(reason, RNNP_RECORD_REASON,
-             "no records of this host: the most alike of %zu has %.50s and not %.50s (%zu field%s)", set->n_hosts,
+             "no records of this host: the most similar host of %zu has %.50s, not %.50s (%zu field%s)", set->n_hosts,
              theirs, ours, fewest, fewest == 1 ? " differs" : "s differ");
 }
 
@@ -119,7 +119,7 @@ static void explain_search(const search *s, char reason[RNNP_RECORD_REASON])
                  s->key->precision, s->key->threads);
     }
     if (s->refused_distance >= 1)
-        snprintf(reason + used, RNNP_RECORD_REASON - used, "%s%s record says %s, which cannot be done here",
+        snprintf(reason + used, RNNP_RECORD_REASON - used, "%s%s record has %s, which is not possible here",
                  used ? "; " : "", s->refused_distance > 1 ? "a near" : "the exact", s->refused);
 }
 

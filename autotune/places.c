@@ -195,6 +195,7 @@ rnnp_status rnnp_records_own_file(const rnnp_context *context, const char *path,
         if (!place_path(context, place, "", path, file, &status)) continue;
         return status == RNNP_OK && create && place == PLACE_CACHE ? make_folders(context, file) : status;
     }
-    return rnnp_fail(context, RNNP_ERR_STATE,
-                     "no place for tuning records: name a file, or set RNNPACK_RECORDS, XDG_CACHE_HOME or HOME");
+    return rnnp_fail(
+        context, RNNP_ERR_STATE,
+        "there is no place for tuning records: name a file, or set RNNPACK_RECORDS, XDG_CACHE_HOME or HOME");
 }

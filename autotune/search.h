@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The search for the fastest choice for one shape: candidates (space.h), each compared bit by bit with the
- * default before it is timed, then timed by turns in rounds that drop the slower half.
+ * default before it is timed, then timed alternately in rounds that drop the slower half.
  */
 #ifndef RNNP_AUTOTUNE_SEARCH_H
 #define RNNP_AUTOTUNE_SEARCH_H

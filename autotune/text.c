@@ -100,20 +100,20 @@ static rnnp_status check_frame(source *s, size_t bytes)
     char line[CHECKSUM_LINE + 1];
 
     if (bytes == 0) /* when the text may be NULL */
-        return rnnp_fail(s->context, RNNP_ERR_FORMAT, "%s is empty: it is no tuning records file", s->name);
+        return rnnp_fail(s->context, RNNP_ERR_FORMAT, "%s is empty, so it is not a file of tuning records", s->name);
     const char *const end = s->text + bytes;
     if (bytes > RNNP_RECORDS_TEXT_BYTES)
         return rnnp_fail(s->context, RNNP_ERR_FORMAT, "%s has %zu bytes, more than tuning records may have (%d)",
                          s->name, bytes, RNNP_RECORDS_TEXT_BYTES);
     if (!begins(s->text, end, magic))
-        return rnnp_fail(s->context, RNNP_ERR_FORMAT, "%s does not begin with \"%s\": it is no tuning records file",
-                         s->name, magic);
+        return rnnp_fail(s->context, RNNP_ERR_FORMAT,
+                         "%s does not begin with \"%s\", so it is not a file of tuning records", s->name, magic);
 
     const char *const format = s->text + strlen(magic);
     size_t digits = 0;
     while (format + digits < end && format[digits] >= '0' && format[digits] <= '9') digits++;
     if (format + digits == end || format[digits] != '\n' || digits == 0 || *format == '0')
-        return damaged(s, "the number of the format cannot be read");
+        return damaged(s, "the format number cannot be read");
     if (digits != strlen(version) || memcmp(format, version, digits) != 0)
         return rnnp_fail(s->context, RNNP_ERR_UNSUPPORTED, "%s has format %.*s; this version reads format %s", s->name,
                          (int)(digits < 20 ? digits : 20), format, version);
@@ -163,7 +163,7 @@ static const char *parse_line(const struct line_kind *kind, const char *text, co
         !rnnp_fields_check(kind->fields, kind->n, object, reason))
         return reason;
     if (before && rnnp_fields_compare(kind->fields, ordered_by, before, object) >= 0)
-        return "it is out of order, or there twice";
+        return "it is out of order, or a duplicate";
     return NULL;
 }
 
@@ -186,7 +186,7 @@ static const char *take_record(rnnp_records *set, const char *text, const char *
 {
     rnnp_record *const record = &set->records[set->n_records];
 
-    if (set->n_hosts == 0) return "no host stands before it";
+    if (set->n_hosts == 0) return "there is no host before it";
     rnnp_host_block *const block = &set->hosts[set->n_hosts - 1];
     const int is_first = rnnp_host_begin(set, set->n_hosts - 1) == set->n_records;
     const char *const why =
@@ -228,7 +228,7 @@ static rnnp_status parse_lines(source *s, rnnp_records *set)
         }
         const int is_host = begins(line, end, host_line.word), is_record = begins(line, end, record_line.word);
         const char *const why = !is_host && !is_record       ? "it is neither a host nor a tune line"
-                                : end - line < SHORTEST_LINE ? "it is too short to be whole"
+                                : end - line < SHORTEST_LINE ? "it is too short to be complete"
                                 : is_host                    ? take_host(set, line, end, reason)
                                                              : take_record(set, line, end, reason);
         if (why) return damaged(s, why);

@@ -14,7 +14,7 @@ typedef struct rnnp_prepared rnnp_prepared; /* a choice made ready to run */
 rnnp_status rnnp_stand_create(const rnnp_context *context, const rnnp_subject *subject, rnnp_stand **stand);
 void rnnp_stand_destroy(rnnp_stand *stand);
 
-/* Makes a choice ready and packs the weights as it wants them, once for each layout. NULL when memory does not suffice.
+/* Makes a choice ready and packs the weights as it needs them, once for each layout. NULL when memory does not suffice.
  * It lives as long as the stand. */
 const rnnp_prepared *rnnp_stand_prepare(rnnp_stand *stand, const char *words);
 

@@ -38,6 +38,6 @@ int rnnp_records_trusted(int file, const char *path, char distrust[RNNP_RECORD_R
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
     if (fstat(file, &about) != 0 || (S_ISREG(about.st_mode) && !trusted(&about, "it", distrust))) return 0;
     if (stat(folder, &about) == 0) return trusted(&about, "its folder", distrust);
-    snprintf(distrust, RNNP_RECORD_REASON, "its folder cannot be looked at: %s", strerror(errno));
+    snprintf(distrust, RNNP_RECORD_REASON, "its folder cannot be examined: %s", strerror(errno));
     return 0;
 }

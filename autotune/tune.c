@@ -216,7 +216,7 @@ static rnnp_status tune_shape(tuning *t, const rnnp_shape *shape, double seconds
     if (status != RNNP_OK) return status;
     if (result.wrong)
         return rnnp_fail(t->context, RNNP_ERR_STATE,
-                         "%s, input %zu, hidden %zu, batch %zu: %zu choices gave other bits", record.key.layer,
+                         "%s, input %zu, hidden %zu, batch %zu: %zu choices gave different bits", record.key.layer,
                          shape->input, shape->hidden, shape->batch, result.wrong);
     *done = result.candidates == 1;
     if (*done) tell(t, NULL, &result);

@@ -83,7 +83,7 @@ void measure(benchmark::State &state, const Host &host, rnnp_context *context, c
     report(state, host, work, seconds, before, measure_limits(context, work, seconds));
 }
 
-/* Measures `call`, with `other` by turns in the same loop. Returns how many times longer that one takes. */
+/* Measures `call`, with `other` alternating in the same loop. Returns how many times longer that one takes. */
 template <class Call, class Other>
 double measure_beside(benchmark::State &state, const Host &host, rnnp_context *context, const Work &work, Call call,
                       Other other)

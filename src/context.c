@@ -46,8 +46,8 @@ const char *rnnp_isa_name(size_t index) { return index < RNNP_ISA_COUNT ? rnnp_i
 
 /* ---- Memory ---- */
 
-/* Large blocks begin on a huge page, and the system is asked to use such for the whole ones in them: weights are then
- * read with few TLB misses, and the first touch of a plan costs one fault where it would cost 512. */
+/* Large blocks begin on a huge page, and the system is asked to use huge pages for the whole ones in them: weights are
+ * then read with few TLB misses, and the first touch of a plan costs one fault where it would cost 512. */
 enum { HUGE_PAGE = 2 * 1024 * 1024, HUGE_FROM = 2 * HUGE_PAGE };
 
 static void *default_alloc(void *user, size_t bytes, size_t align)
@@ -208,7 +208,7 @@ static rnnp_status start_team(const rnnp_context_options *o, rnnp_context *c)
     const rnnp_status status = rnnp_team_create(&c->allocator, threads, budget, host, &c->team);
     if (status != RNNP_OK)
         return refuse(o, status, "cannot start a team of %zu threads: %s", threads,
-                      status == RNNP_ERR_IO ? "the system refuses another thread" : "out of memory");
+                      status == RNNP_ERR_IO ? "the system refuses to start another thread" : "out of memory");
     return RNNP_OK;
 }
 

@@ -102,7 +102,7 @@ static rnnp_status create_beside(const rnnp_context *context, const char *path, 
             if (errno != EEXIST) return io_fail(context, "cannot write ", path, errno);
         }
     }
-    return rnnp_fail(context, RNNP_ERR_IO, "cannot write %.150s: %d temporary files are in the way, to %.50s", path,
+    return rnnp_fail(context, RNNP_ERR_IO, "cannot write %.150s: %d temporary files are in the way, up to %.50s", path,
                      TEMPORARIES, strrchr(name, '/') ? strrchr(name, '/') + 1 : name);
 }
 

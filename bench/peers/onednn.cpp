@@ -74,7 +74,7 @@ class OneDnn final : public peer::Peer {
   private:
     struct Made {
         dnnl::primitive primitive;
-        Desc w, r; /* the formats it wants */
+        Desc w, r; /* the formats it needs */
     };
 
     std::function<void()> layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);

@@ -142,7 +142,7 @@ typedef struct rnnp_recurrent_call {
     rnnp_team *team; /* NULL: the calling thread alone */
     size_t threads;  /* at most this many of the team's; 0: all */
     void *workspace; /* 64-byte aligned, rnnp_recurrent_workspace() bytes */
-    size_t turn;     /* calls before this one: panels are walked up and down by turns, so that a
+    size_t turn;     /* calls before this one: panels are walked alternately up and down, so that a
                       * step begins with the weights that the one before left in cache */
 } rnnp_recurrent_call;
 

@@ -74,7 +74,7 @@ static rnnp_status check_apart(const rnnp_program *p)
 
     if (p->mixer)
         return rnnp_node_fail(p->plan->context, p->mixer, RNNP_ERR_UNSUPPORTED,
-                              "does not keep the channels of a stream apart, so all must step together");
+                              "mixes the channels of a stream, so all must step together");
     for (size_t k = 0; k < model->n_outputs; k++) {
         if (!p->rows[k].blocks)
             return rnnp_fail(p->plan->context, RNNP_ERR_UNSUPPORTED,
@@ -111,7 +111,8 @@ static size_t state_bytes(const rnnp_program *p, size_t rows)
 static rnnp_status check_row(const rnnp_program *p, size_t row)
 {
     if (row >= p->batch)
-        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "channel %zu of a stream that has %zu", row, p->batch);
+        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "channel %zu does not exist: the stream has %zu", row,
+                         p->batch);
     return RNNP_OK;
 }
 

@@ -11,8 +11,8 @@
 #include <string.h>
 
 /* Of a node whose value would be known if that were within the limits. */
-static const char over_budget[] = "computed by every run: at load it would take more than max_bytes or max_work of "
-                                  "rnnp_load_options allow";
+static const char over_budget[] =
+    "computed in every run: at load it would exceed max_bytes or max_work of rnnp_load_options";
 
 /* Outputs of a folded node become constants. */
 static void make_constants(rnnp_model *model, const rnnp_inference *inf, rnnp_node *node)
@@ -62,8 +62,8 @@ static rnnp_status explain(const rnnp_model *model, const rnnp_inference *inf, r
     if (!inf->left_out || status == RNNP_ERR_MEMORY) return status;
     snprintf(why, sizeof why, "%s", rnnp_last_error(model->context));
     return rnnp_node_fail(model->context, inf->left_out, RNNP_ERR_LIMIT,
-                          "not computed, as that would take more than max_bytes (%zu) or max_work (%llu) of "
-                          "rnnp_load_options; then %s",
+                          "not computed at load, because that would exceed max_bytes (%zu) or max_work (%llu) of "
+                          "rnnp_load_options; therefore %s",
                           model->budget->max_bytes, (unsigned long long)model->budget->max_work, why);
 }
 
@@ -206,7 +206,7 @@ rnnp_status rnnp_model_close(rnnp_model *model)
     struct rnnp_block *scratch = NULL;
 
     if (!model) return RNNP_ERR_ARG;
-    if (model->closed) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is closed already");
+    if (model->closed) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is already closed");
     if (model->n_outputs == 0) return rnnp_fail(model->context, RNNP_ERR_ARG, "the model has no outputs");
     const rnnp_status status = close_model(model, &scratch);
     rnnp_arena_free(model->context, &scratch);

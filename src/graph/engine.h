@@ -71,7 +71,7 @@ typedef struct rnnp_partial {
     const uint8_t *unsure;
 } rnnp_partial;
 
-/* The metas of a whole graph and scratch for the node at hand, all in *arena. */
+/* The metas of a whole graph and scratch for the current node, all in *arena. */
 typedef struct rnnp_inference {
     const rnnp_model *model;
     struct rnnp_block **arena;
@@ -265,7 +265,7 @@ typedef struct rnnp_time {
     int of_channels; /* 1: it is not about time but about the channels of a stream */
     int *axis;       /* [n_values], RNNP_TIME_NONE for values without time */
     uint8_t *final;  /* [n_values]: no time axis, but a function of all steps so far */
-    int *in, *out;   /* of the node at hand */
+    int *in, *out;   /* of the current node */
     const char *why; /* what is wrong with the node that cannot be stepped */
     int misplaced;   /* that is only that time was looked for at another axis */
 } rnnp_time;

@@ -88,7 +88,7 @@ typedef struct rnnp_value_info {
 /* ---- What operators are called with ----
  *
  * Arrays of inputs and outputs have at least max_inputs and max_outputs entries (n_inputs and n_outputs
- * when any number is allowed). An absent input has dtype 0 and data NULL; an output nobody wants has data
+ * when any number is allowed). An absent input has dtype 0 and data NULL; an output that is not wanted has data
  * NULL when run() is called, and what infer() says of it is ignored. */
 
 /* During parse: the attribute list with look-ups that remember what was consumed (an attribute nobody

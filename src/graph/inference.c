@@ -73,7 +73,7 @@ rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node)
     const size_t from = node->op->is_view ? rnnp_meta_elements(&inf->in[0]) : SIZE_MAX;
     const size_t to = node->op->is_view ? rnnp_meta_elements(&inf->out[0]) : SIZE_MAX;
     if (from != SIZE_MAX && to != SIZE_MAX && from != to) /* whatever infer() could not know */
-        return rnnp_node_fail(in.context, node, RNNP_ERR_SHAPE, "%zu elements cannot be seen as %zu", from, to);
+        return rnnp_node_fail(in.context, node, RNNP_ERR_SHAPE, "%zu elements cannot be viewed as %zu", from, to);
     for (size_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] != RNNP_NONE) {
             inf->out[i].known = NULL;

@@ -126,7 +126,8 @@ static rnnp_status check_lengths(const rnnp_model *model, struct rnnp_block **ar
 
         for (size_t i = 0; i < node->n_outputs; i++)
             is_counted |= node->outputs[i] != RNNP_NONE && counts[node->outputs[i]];
-        if (is_counted && !copies) return refuse(model, node, "makes the lengths of sequences, which must be an input");
+        if (is_counted && !copies)
+            return refuse(model, node, "computes the lengths of sequences, which must be an input");
         for (size_t i = 0; i < node->n_inputs; i++) {
             if (node->inputs[i] != RNNP_NONE && ((is_counted && i == 0) || reads_lengths(node, i)))
                 counts[node->inputs[i]] = 1;
@@ -139,8 +140,7 @@ static rnnp_status check_lengths(const rnnp_model *model, struct rnnp_block **ar
             const int32_t v = node->inputs[i];
 
             if (v == RNNP_NONE || !counts[v]) continue;
-            if (model->values[v].is_constant)
-                return refuse(model, node, "has lengths of whole sequences that are constants");
+            if (model->values[v].is_constant) return refuse(model, node, "has constant lengths of whole sequences");
             if (!reads_lengths(node, i) && !(i == 0 && node->outputs[0] != RNNP_NONE && counts[node->outputs[0]]))
                 return refuse(model, node, "computes with the lengths of whole sequences");
         }
@@ -234,7 +234,7 @@ static rnnp_status check_steps(const rnnp_layout *layout, const rnnp_layout *oth
 
         if (producer < 0 || layout->storage[v] == RNNP_STORE_NONE) continue;
         if (time->axis[v] != RNNP_TIME_NONE && a->dim[time->axis[v]] != (int64_t)steps)
-            return refuse(model, &model->nodes[producer], "has another number of time steps in its result");
+            return refuse(model, &model->nodes[producer], "changes the number of time steps");
         if (layout->storage[v] == RNNP_STORE_KNOWN && (!b->known || rnnp_meta_bytes(a) != rnnp_meta_bytes(b) ||
                                                        memcmp(a->known, b->known, rnnp_meta_bytes(a)) != 0))
             return rnnp_node_fail(model->context, &model->nodes[producer], RNNP_ERR_UNSUPPORTED,

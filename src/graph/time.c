@@ -64,11 +64,11 @@ static int refuse(rnnp_time *time, int reason)
 {
     static const char *const why[] = {
         [-RNNP_TIME_MIXED] = "needs several time steps at once",
-        [-RNNP_TIME_REVERSED] = "runs backwards in time, and so needs the whole sequence",
-        [-RNNP_TIME_PICKED] = "takes some of the time steps and not others",
+        [-RNNP_TIME_REVERSED] = "runs backwards in time, so it needs the whole sequence",
+        [-RNNP_TIME_PICKED] = "takes only some of the time steps",
         [-RNNP_TIME_MERGED] = "merges time with another dimension, or fixes the number of steps",
-        [-RNNP_TIME_UNKNOWN] = "depends on data where time is in its result",
-        [-RNNP_TIME_ELSEWHERE] = "does not have time at the axis that it steps along, in all of its inputs",
+        [-RNNP_TIME_UNKNOWN] = "puts time in a place that depends on data",
+        [-RNNP_TIME_ELSEWHERE] = "does not have time on the axis that it steps along in all of its inputs",
     };
 
     time->why = why[-reason];
@@ -91,7 +91,7 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
         final |= time->final[node->inputs[i]];
     }
     if (any && final) {
-        time->why = "joins what all steps so far have come to with every single step";
+        time->why = "combines the result of all steps so far with each single step";
         time->misplaced = 0;
         return 0;
     }

@@ -8,7 +8,7 @@ typedef struct walk {
     const rnnp_visitor *visitor;
     int32_t *number; /* [n_values]: the new number of a value */
     int32_t next;
-    rnnp_value *inputs, *outputs; /* of the node at hand */
+    rnnp_value *inputs, *outputs; /* of the current node */
 } walk;
 
 static rnnp_status walk_inputs(walk *w)

@@ -7,7 +7,7 @@
 
 #include "../graph/graph.h"
 
-/* A weight of the layer at hand: "<layer>.<role>" where rnnp_model_set_layer_name() named it, else a number. */
+/* A weight of the current layer: "<layer>.<role>" where rnnp_model_set_layer_name() named it, else a number. */
 rnnp_status rnnp_build_weight(rnnp_model *model, const char *role, const rnnp_tensor *tensor, rnnp_value *value);
 
 /* A node of the newest opset; inputs may be RNNP_NONE. */

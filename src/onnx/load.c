@@ -113,7 +113,7 @@ static rnnp_status add_outputs(loader *l, rnnp_model *model, const Onnx__GraphPr
     for (size_t i = 0; i < g->n_output; i++) {
         const char *name = g->output[i]->name ? g->output[i]->name : "";
         const name_entry *e = names_find(n, name);
-        if (!e) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "output \"%s\" is made by no node", name);
+        if (!e) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "no node computes output \"%s\"", name);
         rnnp_status status = rnnp_model_add_output(model, name, e->value);
         if (status != RNNP_OK) return status;
     }
@@ -213,7 +213,8 @@ static rnnp_status add_nodes(loader *l, rnnp_model *model, const Onnx__GraphProt
             if (!*input) continue;
             const name_entry *e = names_find(n, input);
             if (!e)
-                return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s reads \"%s\", which nothing makes", node_name(p),
+                return rnnp_fail(l->context, RNNP_ERR_FORMAT,
+                                 "node %s reads \"%s\", which is neither an input nor computed by a node", node_name(p),
                                  input);
             if (e->producer == SIZE_MAX || state[e->producer] == DONE) continue;
             if (state[e->producer] == OPEN)

@@ -90,7 +90,8 @@ static rnnp_status check_file(loader *l, const char *name, int fd, loader_file *
     struct stat about;
 
     if (fd < 0 && (errno == EXDEV || errno == ELOOP))
-        return rnnp_fail(l->context, RNNP_ERR_IO, "%.150s leads out of the model's folder, or round in links", name);
+        return rnnp_fail(l->context, RNNP_ERR_IO, "%.150s leads out of the model's folder, or its links form a loop",
+                         name);
     if (fd < 0 && errno != ENXIO) /* ENXIO: a socket */
         return rnnp_fail(l->context, RNNP_ERR_IO, "%.150s: %s", name, strerror(errno));
     if (fd >= 0 && fstat(fd, &about) != 0) {

@@ -157,7 +157,7 @@ static void need_graph(survey *s)
         if (type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
             need_type(s, g->input[i]->name ? g->input[i]->name : "", type->tensor_type->elem_type);
         else if (type && type->value_case != ONNX__TYPE_PROTO__VALUE__NOT_SET)
-            note(s, g->input[i]->name ? g->input[i]->name : "", "inputs that are no tensors%s%s", "", "");
+            note(s, g->input[i]->name ? g->input[i]->name : "", "inputs that are not tensors%s%s", "", "");
     }
 }
 

@@ -73,8 +73,7 @@ static rnnp_status emit(const saver *s, rnnp_write_fn write, void *user)
     onnx__model_proto__pack_to_buffer(&file, &to.base);
     flush(&to);
     if (to.stopped)
-        return rnnp_fail(context, RNNP_ERR_IO, "the ONNX file was not written beyond byte %zu of %zu", to.written,
-                         size);
+        return rnnp_fail(context, RNNP_ERR_IO, "writing the ONNX file stopped at byte %zu of %zu", to.written, size);
     return RNNP_OK;
 }
 

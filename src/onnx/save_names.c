@@ -85,9 +85,10 @@ static rnnp_status claim_ports(saver *s, names *n)
         if (value->name && strcmp(value->name, output->name) == 0)
             continue; /* an input that is an output, under one name */
         if (names_find(n, output->name))
-            return rnnp_fail(s->model->context, RNNP_ERR_UNSUPPORTED,
-                             "output %s has the name of an input that is another value, which an ONNX file cannot hold",
-                             output->name);
+            return rnnp_fail(
+                s->model->context, RNNP_ERR_UNSUPPORTED,
+                "output %s has the name of an input that is another value, which an ONNX file cannot express",
+                output->name);
         names_add(n, output->name);
         if (may_rename(value, output->name)) value->name = output->name;
     }

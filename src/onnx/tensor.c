@@ -196,8 +196,8 @@ rnnp_status loader_attribute(loader *l, const Onnx__AttributeProto *a, const cha
     rnnp_status status = RNNP_OK;
     *out = (rnnp_attr){.name = a->name ? a->name : ""};
     if (a->ref_attr_name && *a->ref_attr_name)
-        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: attribute %s refers to a function's", node,
-                         out->name);
+        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: attribute %s refers to an attribute of a function",
+                         node, out->name);
     switch (a->type) {
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT:
         out->kind = RNNP_ATTR_INT;

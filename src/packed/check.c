@@ -57,7 +57,7 @@ static rnnp_status compare_block(const rnnp_model *model, const rnnp_node *node,
     rnnp_fpmode_set(mode);
     if (memcmp(packed, block->data, block->bytes) != 0)
         status = rnnp_fail(model->context, RNNP_ERR_FORMAT,
-                           "%s: the packed weights of node %.40s are not its weights packed, by layout %.60s",
+                           "%s: the packed weights of node %.40s differ from its original weights, in layout %.60s",
                            model->packed->name, node->name, block->layout);
     else
         atomic_store_explicit(&block->compared, 1, memory_order_release);

@@ -16,7 +16,7 @@ typedef struct reader {
     rnnp_model *model;
     const packed_section *section; /* [PACKED_SECTIONS], in the file */
     word_reader words;
-    struct rnnp_block *scratch; /* of the record at hand */
+    struct rnnp_block *scratch; /* of the current record */
 } reader;
 
 #define REFUSE(packed, status, ...) rnnp_fail((packed)->context, status, __VA_ARGS__)
@@ -30,7 +30,7 @@ static rnnp_status check_kind(const struct rnnp_packed *p, const packed_header *
     if (p->bytes < sizeof *h)
         return REFUSE(p, RNNP_ERR_FORMAT, "%s is cut off: it has %zu bytes, less than a header", p->name, p->bytes);
     if (h->byte_order != packed_byte_order || memcmp(&h->float_format, &packed_float, sizeof packed_float) != 0)
-        return REFUSE(p, RNNP_ERR_FORMAT, "%s is from a CPU with another byte order or float format, or damaged",
+        return REFUSE(p, RNNP_ERR_FORMAT, "%s is from a CPU with another byte order or float format, or is damaged",
                       p->name);
     if (h->version != RNNP_PACKED_VERSION)
         return REFUSE(p, RNNP_ERR_UNSUPPORTED, "%s has version %u of the format, this library reads version %d",

@@ -15,7 +15,7 @@
 
 typedef struct writer {
     const rnnp_model *model;
-    uint64_t checksum; /* of the constant at hand, where only the model's mark is wanted */
+    uint64_t checksum; /* of the current constant, where only the model's mark is wanted */
     int marks;
     rnnp_selection select[RNNP_ISA_COUNT]; /* one per ISA to pack for */
     size_t n_select;
@@ -261,7 +261,7 @@ static rnnp_status list_block(writer *w, size_t serial, const char *layout, size
 static rnnp_status emit(writer *w, const void *bytes, size_t size)
 {
     if (size && w->write(w->user, bytes, size) != 0)
-        return rnnp_fail(w->model->context, RNNP_ERR_IO, "the packed file was not written beyond byte %llu",
+        return rnnp_fail(w->model->context, RNNP_ERR_IO, "writing the packed file stopped at byte %llu",
                          (unsigned long long)w->written);
     w->written += size;
     return RNNP_OK;

@@ -72,7 +72,7 @@ static rnnp_status want_gradient(const rnnp_pass *pass, size_t i)
                          rnnp_dtype_name(input->dtype));
     if (t->rows.axis[t->model->inputs[i]] == RNNP_TIME_NONE)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE,
-                         "input %s has no batch dimension: gradients by inputs are those of rows", name);
+                         "input %s has no batch dimension, which a gradient by an input needs", name);
     t->wanted[i] = 1;
     return RNNP_OK;
 }
@@ -114,7 +114,7 @@ static rnnp_status check_shape(const rnnp_trainer *t, const char *what, const rn
                    : rnnp_fail(t->context, RNNP_ERR_ARG, "the %s no data", what);
     say_shape(rank, shape, want_text, sizeof want_text);
     say_shape(got->rank <= RNNP_MAX_RANK ? got->rank : 0, got->shape, got_text, sizeof got_text);
-    return rnnp_fail(t->context, RNNP_ERR_SHAPE, "the %s shape %s, the loss of output %s wants %s", what, got_text,
+    return rnnp_fail(t->context, RNNP_ERR_SHAPE, "the %s shape %s, the loss of output %s requires %s", what, got_text,
                      t->model->outputs[t->options.output].name, want_text);
 }
 
@@ -126,7 +126,7 @@ static rnnp_status check_types(const rnnp_pass *pass, size_t items_rank)
     rnnp_status status;
 
     if (sparse ? target->dtype != RNNP_DTYPE_I32 && target->dtype != RNNP_DTYPE_I64 : target->dtype != RNNP_DTYPE_F32)
-        return rnnp_fail(t->context, RNNP_ERR_TYPE, "the target is %s, the loss wants %s",
+        return rnnp_fail(t->context, RNNP_ERR_TYPE, "the target is %s, the loss requires %s",
                          rnnp_dtype_name(target->dtype), sparse ? "i32 or i64 classes" : "f32");
     if (weights && weights->dtype != RNNP_DTYPE_F32)
         return rnnp_fail(t->context, RNNP_ERR_TYPE, "the weights are %s, not f32", rnnp_dtype_name(weights->dtype));

@@ -159,7 +159,7 @@ static rnnp_status fill(file *f, int fd)
 
 static rnnp_status foreign(const file *f)
 {
-    return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s is not a checkpoint of a training", f->name);
+    return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s is not a checkpoint", f->name);
 }
 
 /* Before there is memory for all of it. */
@@ -269,7 +269,7 @@ static rnnp_status check_numbers(const rnnp_trainer *t, const file *f, const hea
     if (!(c->rate >= 0) || !isfinite(c->rate))
         return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: the learning rate is %g", f->name, (double)c->rate);
     if (c->steps > MOST_STEPS)
-        return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: %llu steps are more than anybody makes", f->name,
+        return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: %llu steps are more than is possible", f->name,
                          (unsigned long long)c->steps);
     return RNNP_OK;
 }
@@ -290,7 +290,7 @@ static rnnp_status check_index(const rnnp_trainer *t, const file *f, const head 
     if (r.bad) return malformed(f);
     if (kind != (uint64_t)t->optimizer.kind || h->arrays != arrays_of(t, array))
         return rnnp_fail(t->context, RNNP_ERR_ARG,
-                         "%s is of another optimiser (%llu with %llu arrays; the trainer's is %d)", f->name,
+                         "%s belongs to another optimiser (%llu with %llu arrays; the trainer's is %d)", f->name,
                          (unsigned long long)kind, (unsigned long long)h->arrays - 1, (int)t->optimizer.kind);
     c->frozen = r;
     for (size_t i = 0; i < n && i < t->n_parameters && status == RNNP_OK; i++) status = check_parameter(t, f, i, &r);

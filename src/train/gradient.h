@@ -26,7 +26,7 @@ typedef struct rnnp_slice {
     int training; /* 0: evaluation, dropout is the identity */
 } rnnp_slice;
 
-/* Sizes are concrete. What memory a node needs is asked with it. */
+/* Sizes are concrete. It is also used to ask what memory a node needs. */
 typedef struct rnnp_gradient_shape {
     const rnnp_context *context;
     const rnnp_selection *select;
@@ -42,7 +42,7 @@ typedef struct rnnp_gradient_call {
     rnnp_gradient_shape shape;
     const rnnp_slice *slice;
     const rnnp_tensor *inputs; /* an absent one has dtype 0 */
-    rnnp_tensor *outputs;      /* data NULL: nobody wants it */
+    rnnp_tensor *outputs;      /* data NULL: it is not wanted */
     void *kept;                /* kept_bytes: from forward to backward */
     void *workspace;           /* workspace_bytes, of any content */
     const void *prepared;      /* prepared_bytes, read by all slices of a step; NULL where there is no prepare */

@@ -40,10 +40,11 @@ static rnnp_status find_rows(rnnp_trainer *t)
     if (status != RNNP_OK) return status;
     if (!found)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE,
-                         "no input has a dimension with the symbol %s, which is to be the batch", t->options.batch);
+                         "no input has a dimension with the symbol %s, which the options name as the batch",
+                         t->options.batch);
     const rnnp_node *mixer = rnnp_time_propagate(&t->rows, model);
     return mixer ? rnnp_node_fail(t->context, mixer, RNNP_ERR_SHAPE,
-                                  "does not keep the rows of the batch apart, so they cannot be trained on one by one")
+                                  "mixes the rows of the batch, so they cannot be trained on separately")
                  : RNNP_OK;
 }
 
@@ -71,7 +72,7 @@ static rnnp_status find_logits(rnnp_trainer *t)
     if ((kind == RNNP_LOSS_CROSS || kind == RNNP_LOSS_SPARSE) && strcmp(node->op->name, "Softmax") == 0) {
         if (!over_last_axis(node, output->meta.rank))
             return rnnp_node_fail(t->context, node, RNNP_ERR_UNSUPPORTED,
-                                  "is not over the last axis alone, as the loss wants it");
+                                  "is not over the last axis only, as the loss requires");
         t->loss_value = node->inputs[0];
     }
     return RNNP_OK;
@@ -95,11 +96,11 @@ static rnnp_status find_loss(rnnp_trainer *t)
         return rnnp_fail(t->context, RNNP_ERR_TYPE, "output %s is %s, the loss is of f32", output->name,
                          rnnp_dtype_name(meta->dtype));
     if (axis == RNNP_TIME_NONE || meta->dim[axis] != t->batch)
-        return rnnp_fail(t->context, RNNP_ERR_SHAPE, "output %s has no dimension that is sure to be the batch (%s)",
+        return rnnp_fail(t->context, RNNP_ERR_SHAPE, "output %s has no dimension that is certain to be the batch (%s)",
                          output->name, t->options.batch);
     if (items && (size_t)axis + 1 == meta->rank)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE,
-                         "output %s: the batch is its last dimension, where the loss has the %s", output->name,
+                         "output %s: the batch is its last dimension, where the loss expects the %s", output->name,
                          kind == RNNP_LOSS_MSE ? "elements of a row" : "classes");
     if (t->options.class_weights && kind != RNNP_LOSS_BINARY && !rnnp_dim_is_symbol(meta->dim[meta->rank - 1]) &&
         meta->dim[meta->rank - 1] != (int64_t)t->options.n_classes)

@@ -62,7 +62,7 @@ static rnnp_status list_parameters(rnnp_trainer *t)
     for (size_t v = 0; v < t->model->n_values; v++) n += (size_t)is_parameter(t, v);
     if (n == 0)
         return rnnp_fail(t->context, RNNP_ERR_UNSUPPORTED,
-                         "there is nothing to train: no f32 constant of the model leads to output %s",
+                         "there is nothing to train: output %s depends on no f32 constant of the model",
                          t->model->outputs[t->options.output].name);
     t->parameters = rnnp_arena_calloc(t->context, &t->arena, n, sizeof *t->parameters);
     if (!t->parameters) return RNNP_ERR_MEMORY;
@@ -200,8 +200,8 @@ rnnp_status rnnp_trainer_get_gradient(const rnnp_trainer *trainer, size_t index,
     if (!trainer->has_gradient || p->info.frozen)
         return rnnp_fail(trainer->context, RNNP_ERR_STATE, "parameter %s has no gradient: %s", p->info.name,
                          p->info.frozen ? "it is frozen"
-                                        : "there was no backward pass since the trainer was made or what is frozen was "
-                                          "changed, or the latest one failed");
+                                        : "there has been no backward pass since the trainer was made or parameters "
+                                          "were frozen or thawed, or the last one failed");
     memcpy(values, trainer->gradient + p->offset, p->elements * sizeof *values);
     return RNNP_OK;
 }

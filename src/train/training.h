@@ -128,7 +128,7 @@ struct rnnp_trainer {
     uint8_t *leads;        /* [n_values]: by way of gradients to the loss */
     int32_t *parameter_of; /* [n_values], -1 for other values */
     int64_t *symbols;      /* [n_symbols], scratch */
-    rnnp_meta *inputs;     /* [n_inputs], scratch: the batch at hand */
+    rnnp_meta *inputs;     /* [n_inputs], scratch: the current batch */
     uint8_t *wanted;       /* [n_inputs], scratch: gradients by inputs that it asks for */
 
     rnnp_train_parameter *parameters;

@@ -247,7 +247,7 @@ static void test_bad_files(void **state)
     assert_int_equal(unlink(path), 0);
 
     assert_int_equal(rnnp_records_open_file(context, "/dev/null", &seen), RNNP_ERR_IO);
-    assert_says(context, "no regular file");
+    assert_says(context, "not a regular file");
     assert_int_equal(rnnp_records_open_file(context, path, &seen), RNNP_ERR_IO);
     assert_says(context, "there is no such file");
     assert_int_equal(rnnp_records_update(set, in(folder, "none/records"), 0), RNNP_ERR_IO);

@@ -223,12 +223,12 @@ static void test_lines(void **state)
         {HEADER "host", "does not end with its checksum", RNNP_ERR_FORMAT},
         {HEADER "\n", "line 2: it is neither", RNNP_ERR_FORMAT},
         {HEADER "# a comment\n", "line 2: it is neither", RNNP_ERR_FORMAT},
-        {HEADER TUNE, "line 2: no host stands before it", RNNP_ERR_FORMAT},
+        {HEADER TUNE, "line 2: there is no host before it", RNNP_ERR_FORMAT},
         {HEADER HOST, "the host has no records", RNNP_ERR_FORMAT},
         {HEADER HOST "host Z 1 1 1 isa=a features=a l1d=1 l2=1 l3=1 budget=2 kernels=0000000000000000 version=1\n" TUNE,
          "line 3: the host before it has no records", RNNP_ERR_FORMAT},
-        {HEADER HOST TUNE HOST TUNE, "line 4: it is out of order, or there twice", RNNP_ERR_FORMAT},
-        {HEADER HOST TUNE TUNE, "line 4: it is out of order, or there twice", RNNP_ERR_FORMAT},
+        {HEADER HOST TUNE HOST TUNE, "line 4: it is out of order, or a duplicate", RNNP_ERR_FORMAT},
+        {HEADER HOST TUNE TUNE, "line 4: it is out of order, or a duplicate", RNNP_ERR_FORMAT},
         {HEADER HOST "tune lstm f32 input=128\n", "line 3: it is too short", RNNP_ERR_FORMAT},
         {HEADER HOST "host \ntune \n", "line 3: it is too short", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": chunk=64 variant=block\x07 : " TIMES, "line 3: it holds the byte 0x07", RNNP_ERR_FORMAT},
@@ -238,15 +238,15 @@ static void test_lines(void **state)
                            "ns=218000 default=230000 spread=0.0120 samples=12 at=1763712000\r\n",
          "byte 0x0d", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": variant=b chunk=64 : " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ":  chunk=64 : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": a=1  b=2 : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ":  chunk=64 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": a=1  b=2 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE " : a=1 : " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": a=1 :  " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": a=1 a=2 : " TIMES, "says a twice", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": chunk : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": =64 : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": chunk= : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": chunk=a/b : " TIMES, "is no list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": chunk : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": =64 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": chunk= : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": chunk=a/b : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": chunk=64 " TIMES, "between two colons", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE "chunk=64 : " TIMES, "between two colons", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": chunk=64 : ns=0 default=1 spread=0.0000 samples=1 at=0\n", "ns=0 is not from 1",
@@ -282,7 +282,7 @@ static void test_lines(void **state)
         {HEADER HOST "tune lstm f32 input=0 hidden=1 batch=1 steps=1 threads=1 : : " TIMES, "input=0", RNNP_ERR_FORMAT},
         {HEADER HOST "tune lstm f32 input=1 hidden=1 batch=1 steps=1 threads=4097 : : " TIMES, "threads=4097",
          RNNP_ERR_FORMAT},
-        {HEADER HOST "tune ls/tm f32 input=1 hidden=1 batch=1 steps=1 threads=1 : : " TIMES, "is no word",
+        {HEADER HOST "tune ls/tm f32 input=1 hidden=1 batch=1 steps=1 threads=1 : : " TIMES, "is not a word",
          RNNP_ERR_FORMAT},
         {HEADER HOST "tune lllllllllllllllllllllllllllllllllllllllllllllllll f32 input=1 hidden=1 batch=1 steps=1 "
                      "threads=1 : : " TIMES,
@@ -388,20 +388,20 @@ static void test_fields(void **state)
     REFUSED(r.key.batch = 0, "batch=0");
     REFUSED(r.key.hidden = UINT64_MAX, "hidden=");
     REFUSED(r.key.threads = 5000, "threads=5000");
-    REFUSED(r.key.layer[0] = '\0', "is no word");
-    REFUSED(r.key.layer[0] = ' ', "is no word");
+    REFUSED(r.key.layer[0] = '\0', "is not a word");
+    REFUSED(r.key.layer[0] = ' ', "is not a word");
     REFUSED(memset(r.key.layer, 'x', sizeof r.key.layer), "has no end within 48");
     REFUSED(memset(r.choice, 'x', sizeof r.choice), "has no end within 192");
     REFUSED(snprintf(r.choice, sizeof r.choice, "a=b a=c"), "says a twice");
-    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b "), "is no list");
-    REFUSED(snprintf(r.choice, sizeof r.choice, " a=b"), "is no list");
-    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b=c"), "is no list");
-    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b\nc=d"), "is no list");
-    REFUSED(snprintf(r.choice, sizeof r.choice, "x23456789012345678901234567890123456789012345678=1"), "is no list");
-    REFUSED(snprintf(h.vendor, sizeof h.vendor, "two words"), "is no word");
+    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b "), "is not a list");
+    REFUSED(snprintf(r.choice, sizeof r.choice, " a=b"), "is not a list");
+    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b=c"), "is not a list");
+    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b\nc=d"), "is not a list");
+    REFUSED(snprintf(r.choice, sizeof r.choice, "x23456789012345678901234567890123456789012345678=1"), "is not a list");
+    REFUSED(snprintf(h.vendor, sizeof h.vendor, "two words"), "is not a word");
     REFUSED(h.budget = 0, "budget=0");
     REFUSED(h.family = UINT64_MAX, "a number=");
-    REFUSED(h.features[0] = '\0', "is no word");
+    REFUSED(h.features[0] = '\0', "is not a word");
     assert_int_equal(rnnp_records_add(NULL, &host, &good), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_add(set, NULL, &good), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_add(set, &host, NULL), RNNP_ERR_ARG);

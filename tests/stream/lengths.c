@@ -219,8 +219,8 @@ static rnnp_model *make_refused(int which)
 static void test_refused(void **state)
 {
     static const char *const why[REFUSALS] = {
-        [CONSTANT] = "has lengths of whole sequences that are constants",
-        [COMPUTED] = "makes the lengths of sequences, which must be an input",
+        [CONSTANT] = "has constant lengths of whole sequences",
+        [COMPUTED] = "computes the lengths of sequences, which must be an input",
         [COMPUTED_WITH] = "computes with the lengths of whole sequences",
         [AN_OUTPUT] = "output n is the lengths of whole sequences",
     };

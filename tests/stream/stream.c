@@ -501,8 +501,8 @@ static void test_refused(void **state)
         [BIDIRECTIONAL] = {"runs backwards in time", "GRU", RNNP_ERR_UNSUPPORTED},
         [MEAN] = {"needs several time steps at once", "ReduceMean", RNNP_ERR_UNSUPPORTED},
         [SUM_LATER] = {"needs several time steps at once", "ReduceSum", RNNP_ERR_UNSUPPORTED},
-        [FINAL_MEETS_STEPS] = {"joins what all steps so far have come to", "Mul", RNNP_ERR_UNSUPPORTED},
-        [POSITIONS] = {"does not have time at the axis", "Add", RNNP_ERR_UNSUPPORTED},
+        [FINAL_MEETS_STEPS] = {"combines the result of all steps so far", "Mul", RNNP_ERR_UNSUPPORTED},
+        [POSITIONS] = {"does not have time on the axis", "Add", RNNP_ERR_UNSUPPORTED},
         [FIXED_SHAPE] = {"the numbers of elements differ", "Reshape", RNNP_ERR_SHAPE},
     };
 

@@ -157,7 +157,7 @@ static RNNP_INFER(range_infer)
     }
     outputs[0].dim[0] = known && !symbolic ? range_count(inputs) : rnnp_dim_unknown(in);
     if (outputs[0].dim[0] == -1)
-        return FAIL(in, RNNP_ERR_SHAPE, "start, limit and delta have no finite number of steps");
+        return FAIL(in, RNNP_ERR_SHAPE, "start, limit and delta give no finite number of steps");
     return RNNP_OK;
 }
 

@@ -120,7 +120,7 @@ static const char *reshape_dims(const rnnp_meta *x, const rnnp_ints *shape, int 
         return determined < 0 || (determined > 0 && quotient >= 0 && quotient != 1) ? "the numbers of elements differ"
                                                                                     : NULL;
     }
-    if (has_zero(rest, n_rest)) return "-1 is beside a 0";
+    if (has_zero(rest, n_rest)) return "-1 is combined with a 0";
     out->dim[unknown] = 0;
     if (has_zero(x->dim, x->rank)) return NULL;
     switch (divide_dims(x->dim, x->rank, rest, n_rest, &out->dim[unknown])) {

@@ -14,7 +14,7 @@ static RNNP_INFER(identity_infer)
 
 RNNP_DEFINE(Identity, 1, 1, .infer = identity_infer, RNNP_VIEW);
 
-/* ---- Dropout: the identity, and a mask of ones for whoever wants it ---- */
+/* ---- Dropout: the identity, and a mask of ones if it is used ---- */
 
 static rnnp_status dropout_parse(rnnp_parse *p, void *params)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The backward pass of a recurrent node. dh is the gradient by h of the step at hand for rows that take part in it. For
+ * The backward pass of a recurrent node. dh is the gradient by h of the current step for rows that take part in it. For
  * others it is that by the final state until their last step comes, and that by h0 once all their steps are done. dc
  * likewise.
  */
