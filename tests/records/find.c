@@ -132,15 +132,15 @@ static void test_unusable(void **state)
     assert_int_equal(f.match, RNNP_MATCH_NEAREST);
     assert_string_equal(f.record->choice, "v=b");
     assert_non_null(strstr(f.reason, "batch=10"));
-    assert_non_null(strstr(f.reason, "the exact record says later=1, which cannot be done here"));
+    assert_non_null(strstr(f.reason, "the exact record has later=1, which is not possible here"));
     f = find(set, no_defaults, &records[3].key, knows_a_and_b);
     assert_int_equal(f.match, RNNP_MATCH_NONE);
-    assert_string_equal(f.reason, "the exact record says v=c, which cannot be done here");
+    assert_string_equal(f.reason, "the exact record has v=c, which is not possible here");
     rnnp_record_key near = records[3].key;
     near.batch = 7;
     f = find(set, no_defaults, &near, knows_a_and_b);
     assert_int_equal(f.match, RNNP_MATCH_NONE);
-    assert_string_equal(f.reason, "a near record says v=c, which cannot be done here");
+    assert_string_equal(f.reason, "a near record has v=c, which is not possible here");
     f = find(set, no_defaults, &records[4].key, knows_a_and_b); /* the default can always be done */
     assert_int_equal(f.match, RNNP_MATCH_EXACT);
     rnnp_records_destroy(set);
@@ -165,8 +165,9 @@ static void test_other_hosts(void **state)
     OK(rnnp_records_add(set, &near, &record));
     f = find(set, no_defaults, &record.key, NULL);
     assert_int_equal(f.match, RNNP_MATCH_NONE);
-    assert_string_equal(f.reason, "no records of this host: the most alike of 2 has kernels=0000000000000001 and not "
-                                  "kernels=9f00c0ffee123456 (1 field differs)");
+    assert_string_equal(f.reason,
+                        "no records of this host: the most similar host of 2 has kernels=0000000000000001, not "
+                        "kernels=9f00c0ffee123456 (1 field differs)");
     rnnp_records_destroy(set);
     rnnp_context_destroy(context);
 }

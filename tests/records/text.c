@@ -212,9 +212,9 @@ static void test_lines(void **state)
     } cases[] = {
         {"rnnpack-records 2\nnew things\n", "format 2; this version reads format 1", RNNP_ERR_UNSUPPORTED},
         {"rnnpack-records 99999999999999999999999\n", "format 99999999999999999999; ", RNNP_ERR_UNSUPPORTED},
-        {"rnnpack-records 01\n", "line 1: the number of the format", RNNP_ERR_FORMAT},
-        {"rnnpack-records 1 \n", "line 1: the number of the format", RNNP_ERR_FORMAT},
-        {"rnnpack-records \n", "line 1: the number of the format", RNNP_ERR_FORMAT},
+        {"rnnpack-records 01\n", "line 1: the format number", RNNP_ERR_FORMAT},
+        {"rnnpack-records 1 \n", "line 1: the format number", RNNP_ERR_FORMAT},
+        {"rnnpack-records \n", "line 1: the format number", RNNP_ERR_FORMAT},
         {"rnnpack-records", "does not begin with", RNNP_ERR_FORMAT},
         {"hello\n", "does not begin with", RNNP_ERR_FORMAT},
         {"\x7f"
@@ -274,11 +274,11 @@ static void test_lines(void **state)
         {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=0 at=0\n", "samples=0", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1 at=253402300800\n", "at=253402300800",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 samples=1 spread=0.0000 at=0\n", "stands where spread= should",
-         RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 samples=1 spread=0.0000 at=0\n",
+         "is in the place of spread=", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1 at=0 more\n", "something follows",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1\n", "stands where at= should", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1\n", "is in the place of at=", RNNP_ERR_FORMAT},
         {HEADER HOST "tune lstm f32 input=0 hidden=1 batch=1 steps=1 threads=1 : : " TIMES, "input=0", RNNP_ERR_FORMAT},
         {HEADER HOST "tune lstm f32 input=1 hidden=1 batch=1 steps=1 threads=4097 : : " TIMES, "threads=4097",
          RNNP_ERR_FORMAT},
@@ -390,8 +390,8 @@ static void test_fields(void **state)
     REFUSED(r.key.threads = 5000, "threads=5000");
     REFUSED(r.key.layer[0] = '\0', "is not a word");
     REFUSED(r.key.layer[0] = ' ', "is not a word");
-    REFUSED(memset(r.key.layer, 'x', sizeof r.key.layer), "has no end within 48");
-    REFUSED(memset(r.choice, 'x', sizeof r.choice), "has no end within 192");
+    REFUSED(memset(r.key.layer, 'x', sizeof r.key.layer), "does not end within 48");
+    REFUSED(memset(r.choice, 'x', sizeof r.choice), "does not end within 192");
     REFUSED(snprintf(r.choice, sizeof r.choice, "a=b a=c"), "says a twice");
     REFUSED(snprintf(r.choice, sizeof r.choice, "a=b "), "is not a list");
     REFUSED(snprintf(r.choice, sizeof r.choice, " a=b"), "is not a list");

@@ -341,7 +341,7 @@ static void test_arguments(void **state)
     assert_int_equal(rnnp_stream_step_rows(stream, active, &in, 1, out, OUTPUTS), RNNP_ERR_SHAPE);
     assert_int_equal(rnnp_stream_reset_row(NULL, 0), RNNP_ERR_ARG);
     assert_int_equal(rnnp_stream_reset_row(stream, 2), RNNP_ERR_ARG);
-    assert_says(context, "channel 2 of a stream that has 2");
+    assert_says(context, "channel 2 does not exist: the stream has 2");
     assert_int_equal(rnnp_stream_row_state_bytes(NULL), 0);
     assert_int_equal(rnnp_stream_save_row(NULL, 0, saved[1], bytes), RNNP_ERR_ARG);
     assert_int_equal(rnnp_stream_save_row(stream, 2, saved[1], bytes), RNNP_ERR_ARG);

@@ -211,7 +211,7 @@ static void test_batches(void **state)
     f.d.inputs[0].shape[1] = f.d.inputs[1].shape[1] = 0;
     refused(&f, RNNP_ERR_SHAPE, "0 rows");
     f.d.target.shape[0] = 39;
-    refused(&f, RNNP_ERR_SHAPE, "target has shape [39], the loss of output y wants [40]");
+    refused(&f, RNNP_ERR_SHAPE, "target has shape [39], the loss of output y requires [40]");
     f.d.target.dtype = RNNP_DTYPE_F32;
     refused(&f, RNNP_ERR_TYPE, "target is f32");
     f.d.target.data = NULL;
