@@ -43,6 +43,8 @@ struct rnnp_context {
 rnnp_status rnnp_fail(const rnnp_context *context, rnnp_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+enum { RNNP_BLOCK_ALIGN = 64 }; /* of all memory that a context allocates */
+
 /* Allocation through the context; zero bytes give a valid block. rnnp_alloc aligns to 64 bytes. rnnp_calloc
  * zeroes. On failure NULL is returned and the error is recorded. */
 void *rnnp_alloc(const rnnp_context *context, size_t bytes);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Template: the elementwise part of the cells over the wide shim; contract in ops.h, formulas and their
- * errors in docs/explanation/numerics.md. The gates ops, which every step calls at its end. A part of a cell (cells.def) is three
- * bodies: <part>_gates_u35 and _fast are its plain formula, _any has all options.
+ * errors in docs/explanation/numerics.md. The gates ops, which every step calls at its end. A part of a cell
+ * (cells.def) is three bodies: <part>_gates_u35 and _fast are its plain formula, _any has all options.
  *
  * LSTM shares divisions: with sigmoid = N/D and tanh = N/D, the products i g and o tanh(c) take one division
  * each. GRU's blend (1-z) n + z h is exact at both ends: z = 1 holds the state bit for bit.

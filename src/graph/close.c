@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Closing a model: inference with symbolic dimensions, folding, removal of what nobody needs, warnings. Later, letting go
- * of constants whose elements nobody reads.
+ * Closing a model: inference with symbolic dimensions, folding, removal of what nobody needs, warnings. Later, letting
+ * go of constants whose elements nobody reads.
  */
 #include "../fpmode.h"
 #include "../packed/packed.h"

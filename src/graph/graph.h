@@ -197,8 +197,8 @@ typedef struct rnnp_planned {
     void *own; /* op->plan_bytes of the operator's own; they may be moved */
     char
         *layout; /* [RNNP_LAYOUT_CHARS]: a line that differs whenever blocks of the same node do, so that a block from a
-                   * file is taken by the kernels it was made for and by no others. Floats are all that a block may hold:
-                   * those of a damaged or hostile file must not lead anywhere. */
+                  * file is taken by the kernels it was made for and by no others. Floats are all that a block may hold:
+                  * those of a damaged or hostile file must not lead anywhere. */
     rnnp_record_found *found; /* what the records say */
 } rnnp_planned;
 
@@ -256,8 +256,8 @@ typedef struct rnnp_operator {
     /* NULL: elementwise rule (all inputs agree after broadcast alignment). */
     int (*time)(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis);
 
-    /* Optional, for operators that pack constant weights, are tuned, or carry state: everything there is to decide about
-     * a node, once for a plan and once for each shape that is run. The only place that looks at records. */
+    /* Optional, for operators that pack constant weights, are tuned, or carry state: everything there is to decide
+     * about a node, once for a plan and once for each shape that is run. The only place that looks at records. */
     void (*plan)(const rnnp_prepare *p, rnnp_planned *planned);
     size_t plan_bytes; /* of planned->own */
     /* Constant inputs that are packed, if all of them that are present are constants: bit i is set when a node with a
@@ -268,8 +268,8 @@ typedef struct rnnp_operator {
                  size_t parts);
     /* Optional: scratch of an execution; inputs are concrete. */
     size_t (*workspace_bytes)(const rnnp_prepare *p, const rnnp_meta *outputs);
-    /* Streams: state_arrays arrays [channels][row_bytes], exported by rnnp_stream_save. A channel begins with its rows of
-     * the inputs from state_input on, or with zeros where these are absent. */
+    /* Streams: state_arrays arrays [channels][row_bytes], exported by rnnp_stream_save. A channel begins with its rows
+     * of the inputs from state_input on, or with zeros where these are absent. */
     size_t state_arrays, state_input;
     /* Products: multiply-adds of one execution, SIZE_MAX for too many to count; inputs are concrete. */
     size_t (*multiply_adds)(const rnnp_prepare *p, const rnnp_meta *outputs);

@@ -253,7 +253,7 @@ static void all_names_taken(void **state)
         assert_int_equal(mkdir(in(name), 0700), 0);
     }
     assert_int_equal(replace("model", "x"), RNNP_ERR_IO);
-    assert_non_null(strstr(rnnp_last_error(context), "100 temporary files are in the way, to .model.99.tmp"));
+    assert_non_null(strstr(rnnp_last_error(context), "100 temporary files are in the way, up to .model.99.tmp"));
 }
 
 /* Many at once on one path: every one gets through, and the file is always whole. */

@@ -156,8 +156,8 @@ static void test_foreign(void **state)
     rnnp_context_destroy(context);
 }
 
-/* A block for a node that packs nothing, as its weights are inputs: of no bytes, and with the layout that it would have.
- * Comparing it would pack weights that are not there into a block of no size. */
+/* A block for a node that packs nothing, as its weights are inputs: of no bytes, and with the layout that it would
+ * have. Comparing it would pack weights that are not there into a block of no size. */
 static void test_no_block(void **state)
 {
     enum { GATED = 4 * HIDDEN };

@@ -242,7 +242,7 @@ static void test_lines(void **state)
         {HEADER HOST SHAPE ": a=1  b=2 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE " : a=1 : " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": a=1 :  " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": a=1 a=2 : " TIMES, "says a twice", RNNP_ERR_FORMAT},
+        {HEADER HOST SHAPE ": a=1 a=2 : " TIMES, "has a twice", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": chunk : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": =64 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
         {HEADER HOST SHAPE ": chunk= : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
@@ -392,7 +392,7 @@ static void test_fields(void **state)
     REFUSED(r.key.layer[0] = ' ', "is not a word");
     REFUSED(memset(r.key.layer, 'x', sizeof r.key.layer), "does not end within 48");
     REFUSED(memset(r.choice, 'x', sizeof r.choice), "does not end within 192");
-    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b a=c"), "says a twice");
+    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b a=c"), "has a twice");
     REFUSED(snprintf(r.choice, sizeof r.choice, "a=b "), "is not a list");
     REFUSED(snprintf(r.choice, sizeof r.choice, " a=b"), "is not a list");
     REFUSED(snprintf(r.choice, sizeof r.choice, "a=b=c"), "is not a list");

@@ -118,7 +118,8 @@ static void test_counts(void **state)
     free(y);
 }
 
-/* ---- Weights that are inputs of the model: packed by each run, for the kernel that its scratch was measured for ---- */
+/* ---- Weights that are inputs of the model: packed by each run, for the kernel that its scratch was measured for
+ * ---- */
 
 enum { WEIGHTS = 4 * HIDDEN * INPUT, RECURRENT = 4 * HIDDEN * HIDDEN, Y = STEPS * HIDDEN };
 
