@@ -1,6 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "args.h"
-
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Command lines, by the table of commands.
+ */
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -10,148 +11,186 @@
 
 #include "cli.h"
 
-void args_version(void) { printf("rnnpack %s\n", rnnp_version()); }
+enum { ENDED = -1 }; /* --help or --version was printed */
 
-static void help(const arg_command *c)
+/* ---- Help -------------------------------------------------------------------------------------- */
+
+static void help(const cli_command *c)
 {
-    const char *const operand = c->operand ? c->operand : "";
-    printf("usage: rnnpack %s%s%s [options]\n\n%s\n\noptions\n", c->name, *operand ? " " : "", operand, c->about);
-    for (size_t i = 0; i < c->n_options; i++) {
-        const arg_option *o = &c->options[i];
+    printf("usage: rnnpack %s%s%s [options]\n\n%s\n\noptions\n", c->name, c->operands ? " " : "",
+           c->operands ? c->operands : "", c->about);
+    for (const cli_option *o = c->options; o->name; o++) {
         char left[64];
+
         snprintf(left, sizeof left, "%s %s", o->name, o->value ? o->value : "");
-        printf("  %-26s %s\n", left, o->help);
+        printf("  %-26s %s", left, o->help);
+        if (o->usual) printf(" (default %s)", o->usual);
+        putchar('\n');
     }
-    printf("  %-26s %s\n  %-26s %s\n", "--help", "print this", "--version", "print the version");
 }
 
-__attribute__((format(printf, 2, 3))) static args_result wrong(const arg_command *c, const char *format, ...)
+/* The commands of a group, or of the program. */
+static void help_menu(const cli_command *group, FILE *file)
 {
-    va_list list;
-    va_start(list, format);
-    char text[1000];
-    vsnprintf(text, sizeof text, format, list);
-    fprintf(stderr, "rnnpack %s: %s; see rnnpack %s --help\n", c->name, cli_plain(text), c->name);
-    va_end(list);
-    return ARGS_WRONG;
+    const size_t skip = group ? strlen(group->name) + 1 : 0;
+
+    fprintf(file, "usage: %s COMMAND [options]\n\n%s%scommands\n", cli_running, group ? group->about : "",
+            group ? "\n\n" : "");
+    for (const cli_command *c = cli_commands; c->name; c++)
+        if (group ? strncmp(c->name, group->name, skip - 1) == 0 && c->name[skip - 1] == ' ' : !strchr(c->name, ' '))
+            fprintf(file, "  %-10s %s\n", c->name + skip, c->summary);
+    fprintf(file, "\n%s COMMAND --help shows the options of a command, rnnpack --version the version.\n%s", cli_running,
+            group ? "" : cli_ending);
 }
 
-static int parse_size(const char *text, size_t *into)
+static int ends_here(const char *argument, const cli_command *c)
 {
-    char *end;
-    errno = 0;
-    const unsigned long long v = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end || errno || v > PTRDIFF_MAX) return 0;
-    *into = (size_t)v;
+    const int helped = strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+
+    if (helped && c && c->options)
+        help(c);
+    else if (helped)
+        help_menu(c, stdout);
+    else if (strcmp(argument, "--version") == 0)
+        printf("rnnpack %s\n", rnnp_version());
+    else
+        return 0;
     return 1;
 }
 
-static int parse_number(const char *text, double *into)
+/* ---- Values ------------------------------------------------------------------------------------ */
+
+static int set_size(const cli_option *o, const char *text, size_t least, size_t *into)
+{
+    char *end;
+
+    errno = 0;
+    const unsigned long long v = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end || errno || v > PTRDIFF_MAX || v < least)
+        return cli_misuse("%s needs a whole number%s, not '%s'", o->name, least ? " from 1" : "", text);
+    *into = (size_t)v;
+    return CLI_OK;
+}
+
+static int set_number(const cli_option *o, const char *text, double *into)
 {
     char *end;
     const double v = strtod(text, &end);
-    if (end == text || *end || !strchr("0123456789.", text[0]) || !isfinite(v) || v > 1e6) return 0;
+
+    if (end == text || *end || !strchr("0123456789.", text[0]) || !isfinite(v) || v > 1e6)
+        return cli_misuse("%s needs a number from 0 to 1000000, not '%s'", o->name, text);
     *into = v;
-    return 1;
+    return CLI_OK;
 }
 
-static int parse_pair(char *text, arg_pairs *into)
+static int set_pair(const cli_option *o, char *text, cli_pairs *into)
 {
     char *const equals = strchr(text, '=');
-    if (!equals || equals == text || !equals[1]) return 0;
+
+    if (!equals || equals == text || !equals[1]) return cli_misuse("%s needs %s, not '%s'", o->name, o->value, text);
     *equals = '\0';
-    into->pairs[into->count++] = (arg_pair){text, equals + 1};
-    return 1;
+    into->at[into->n++] = (cli_pair){text, equals + 1};
+    return CLI_OK;
 }
 
-static args_result set(const arg_command *c, const arg_option *o, char *value)
+static int set(const cli_option *o, char *value, cli_call *call)
 {
+    void *const into = (char *)call + o->at;
+
     switch (o->kind) {
-    case ARG_FLAG: *(int *)o->into = 1; return ARGS_OK;
-    case ARG_TEXT: *(const char **)o->into = value; return ARGS_OK;
-    case ARG_SIZE:
-        return parse_size(value, o->into) ? ARGS_OK : wrong(c, "%s needs a whole number, not '%s'", o->name, value);
-    case ARG_NUMBER:
-        return parse_number(value, o->into) ? ARGS_OK
-                                            : wrong(c, "%s needs a number from 0 to 1000000, not '%s'", o->name, value);
-    case ARG_PAIRS:
-        return parse_pair(value, o->into) ? ARGS_OK : wrong(c, "%s needs %s, not '%s'", o->name, o->value, value);
+    case CLI_DONE:
+    case CLI_FLAG: *(int *)into = 1; break;
+    case CLI_TEXT:
+    case CLI_NEEDED: *(const char **)into = value; break;
+    case CLI_COUNT:
+    case CLI_SIZE: return set_size(o, value, o->kind == CLI_COUNT, into);
+    case CLI_NUMBER: return set_number(o, value, into);
+    case CLI_PAIRS: return set_pair(o, value, into);
     }
-    return ARGS_OK;
+    return CLI_OK;
 }
 
-static const arg_option *find(const arg_command *c, const char *name, size_t length)
+/* ---- Parsing ----------------------------------------------------------------------------------- */
+
+/* The option at argv[*i], and its value at once or in the next argument. */
+static int take_option(cli_call *call, int argc, char **argv, int *i)
 {
-    for (size_t i = 0; i < c->n_options; i++)
-        if (strlen(c->options[i].name) == length && memcmp(c->options[i].name, name, length) == 0)
-            return &c->options[i];
-    return NULL;
+    char *const arg = argv[*i], *const equals = strchr(arg, '=');
+    const size_t length = equals ? (size_t)(equals - arg) : strlen(arg);
+    const cli_option *const o = cli_find_option(call->command, arg, length);
+
+    if (!o) return cli_misuse("unknown option '%.*s'", (int)length, arg);
+    if (!o->value && equals) return cli_misuse("%s takes no value", o->name);
+    if (o->value && !equals && *i + 1 == argc) return cli_misuse("%s needs a value", o->name);
+    char *const value = !o->value ? NULL : equals ? equals + 1 : argv[++*i];
+    if (value && !*value) return cli_misuse("%s needs a value, and '' is none", o->name);
+    if (value && !equals && value[0] == '-' && cli_find_option(call->command, value, strcspn(value, "=")))
+        return cli_misuse("%s needs a value, and %s is an option", o->name, value);
+    call->given |= (uint64_t)1 << (o - call->command->options);
+    return set(o, value, call);
 }
 
-args_result args_parse(const arg_command *c, int argc, char **argv, const char **operand)
+static int parse(cli_call *call, int argc, char **argv)
 {
-    const int many = c->operand && strstr(c->operand, "...");
-    size_t found = 0;
+    const cli_command *const c = call->command;
+    const int many = c->operands && strstr(c->operands, "...");
+    size_t n = 0;
+
+    for (const cli_option *o = c->options; o->name; o++) {
+        if (o->usual)
+            TRY(set(o, (char *)o->usual, call));
+        else if (o->kind == CLI_SIZE || o->kind == CLI_COUNT)
+            *(size_t *)(void *)((char *)call + o->at) = SIZE_MAX;
+    }
     for (int i = 1; i < argc; i++) {
-        char *const arg = argv[i];
-        if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
-            help(c);
-            return ARGS_DONE;
-        }
-        if (strcmp(arg, "--version") == 0) {
-            args_version();
-            return ARGS_DONE;
-        }
-        if (arg[0] != '-') {
-            if (!c->operand || (found && !many)) return wrong(c, "unexpected argument '%s'", arg);
-            operand[found++] = arg;
+        if (ends_here(argv[i], c)) return ENDED;
+        if (argv[i][0] == '-') {
+            TRY(take_option(call, argc, argv, &i));
             continue;
         }
-        char *const equals = strchr(arg, '=');
-        const size_t length = equals ? (size_t)(equals - arg) : strlen(arg);
-        const arg_option *const o = find(c, arg, length);
-        if (!o) return wrong(c, "unknown option '%.*s'", (int)length, arg);
-        if (!o->value && equals) return wrong(c, "%s takes no value", o->name);
-        if (o->value && !equals && i + 1 == argc) return wrong(c, "%s needs a value", o->name);
-        char *const value = !o->value ? NULL : equals ? equals + 1 : argv[++i];
-        if (value && !*value) return wrong(c, "%s needs a value, and '' is none", o->name);
-        if (value && !equals && value[0] == '-' && find(c, value, strcspn(value, "=")))
-            return wrong(c, "%s needs a value, and %s is an option", o->name, value);
-        const args_result result = set(c, o, value);
-        if (result != ARGS_OK) return result;
+        if (!c->operands || (n && !many)) return cli_misuse("unexpected argument '%s'", argv[i]);
+        call->operands[n++] = argv[i];
     }
-    if (c->operand && c->operand[0] != '[' && !found) return wrong(c, "%s is missing", c->operand);
-    if (operand && (many || !found)) operand[found] = NULL;
-    return ARGS_OK;
+    if (c->operands && c->operands[0] != '[' && !n) return cli_misuse("%s is missing", c->operands);
+    for (const cli_option *o = c->options; o->name; o++)
+        if (o->kind == CLI_NEEDED && !cli_given(call, o->name))
+            return cli_misuse("%s %s is missing", o->name, o->value);
+    return CLI_OK;
 }
 
-static void help_menu(const arg_menu *m, FILE *file)
+/* The command whose name is the first words: "records show", else "records"; NULL when there is none. */
+static const cli_command *find_command(int argc, char **argv, int *words)
 {
-    fprintf(file, "usage: %s COMMAND [options]\n\n%scommands\n", m->name, m->about);
-    for (size_t i = 0; i < m->n_entries; i++) fprintf(file, "  %-10s %s\n", m->entries[i].name, m->entries[i].summary);
-    fprintf(file, "\n%s COMMAND --help tells the options of a command; rnnpack --version the version.\n%s", m->name,
-            m->ending);
+    const cli_command *found = NULL;
+    char name[64] = "";
+
+    for (int i = 1; i < argc && i <= 2; i++) {
+        const size_t used = strlen(name);
+
+        snprintf(name + used, sizeof name - used, "%s%s", i > 1 ? " " : "", argv[i]);
+        for (const cli_command *c = cli_commands; c->name; c++)
+            if (strcmp(c->name, name) == 0) found = c, *words = i;
+    }
+    return found;
 }
 
-int args_run(const arg_menu *m, int argc, char **argv)
+int cli_main(int argc, char **argv)
 {
-    enum { DONE = 0, USAGE = 2 };
+    int words = 0;
+    const cli_command *const c = find_command(argc, argv, &words);
 
-    if (argc < 2) {
-        help_menu(m, stderr);
-        return USAGE;
+    snprintf(cli_running, CLI_RUNNING, "rnnpack%s%s", c ? " " : "", c ? c->name : "");
+    argc -= words;
+    argv += words;
+    if (!c || !c->options) {
+        if (argc >= 2) return ends_here(argv[1], c) ? CLI_OK : cli_misuse("unknown command '%s'", argv[1]);
+        help_menu(c, stderr);
+        return CLI_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        help_menu(m, stdout);
-        return DONE;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        args_version();
-        return DONE;
-    }
-    for (size_t i = 0; i < m->n_entries; i++) {
-        if (strcmp(argv[1], m->entries[i].name) == 0) return m->entries[i].run(argc - 1, argv + 1);
-    }
-    fprintf(stderr, "%s: unknown command '%s'; see %s --help\n", m->name, cli_plain(argv[1]), m->name);
-    return USAGE;
+    const size_t room = (size_t)argc + 1;
+    FREED const char **operands = cli_alloc(room, sizeof *operands);
+    FREED cli_pair *pairs = cli_alloc(2 * room, sizeof *pairs);
+    cli_call call = {.command = c, .operands = operands, .inputs.at = pairs, .outputs.at = pairs + room};
+    const int code = parse(&call, argc, argv);
+    return code == CLI_OK ? c->run(&call) : code == ENDED ? CLI_OK : code;
 }

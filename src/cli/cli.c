@@ -2,39 +2,40 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "cli.h"
-#include "json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "rnnpack/onnx.h"
-#include "rnnpack/packed.h"
-
-/* ---- Text that others wrote -------------------------------------------------------------------- */
+/* ---- Text -------------------------------------------------------------------------------------- */
 
 /* Length of the character at s when a terminal may have it; 0 for a control character (C0, DEL, C1) or no UTF-8. */
 static size_t harmless(const unsigned char *s)
 {
-    const size_t length = json_utf8_length(s);
     const int control = s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
 
-    return control ? 0 : length;
+    return control ? 0 : json_utf8_length(s);
+}
+
+enum { TURNS = 16, ROOM = 1024 };
+
+static char *next_room(void)
+{
+    static char rooms[TURNS][ROOM];
+    static size_t turn;
+
+    return rooms[turn++ % TURNS];
 }
 
 const char *cli_plain(const char *text)
 {
-    enum { TURNS = 16, ROOM = 1024, ESCAPE = 4 };
-    static char rooms[TURNS][ROOM];
-    static size_t turn;
+    enum { ESCAPE = 4 };
     const unsigned char *s = (const unsigned char *)text;
 
     while (s && *s && harmless(s)) s += harmless(s);
     if (!s || !*s) return text;
-    char *const room = rooms[turn++ % TURNS], *to = room;
+    char *const room = next_room(), *to = room;
     for (s = (const unsigned char *)text; *s;) {
         const size_t length = harmless(s);
 
@@ -54,6 +55,32 @@ const char *cli_plain(const char *text)
     return room;
 }
 
+const char *cli_shape(size_t rank, const int64_t *shape, const char *const *symbols)
+{
+    char *const text = next_room();
+    size_t used = 0;
+
+    for (size_t d = 0; d < rank && used < ROOM; d++) {
+        const char *const lead = d ? ", " : "[", *const symbol = symbols && symbols[d] ? cli_plain(symbols[d]) : "?";
+
+        used += (size_t)(shape[d] < 0 ? snprintf(text + used, ROOM - used, "%s%s", lead, symbol)
+                                      : snprintf(text + used, ROOM - used, "%s%lld", lead, (long long)shape[d]));
+    }
+    if (used < ROOM) snprintf(text + used, ROOM - used, "%s]", rank ? "" : "[");
+    return text;
+}
+
+const char *cli_bytes(double bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
+    char *const text = next_room();
+    size_t u = 0;
+
+    for (; bytes >= 1024 && u + 1 < COUNT(units); u++) bytes /= 1024;
+    snprintf(text, ROOM, "%.*f %s", u && bytes < 100 ? 1 : 0, bytes, units[u]);
+    return text;
+}
+
 int cli_fail(const char *format, ...)
 {
     char text[1000];
@@ -66,184 +93,11 @@ int cli_fail(const char *format, ...)
     return CLI_FAILED;
 }
 
-int cli_fail_status(const rnnp_context *context, rnnp_status status)
+int cli_status(const rnnp_context *context, rnnp_status status)
 {
+    if (status == RNNP_OK) return CLI_OK;
     const char *const sentence = rnnp_last_error(context);
     return cli_fail("%s", *sentence ? sentence : rnnp_status_string(status));
-}
-
-/* ---- Context and plan -------------------------------------------------------------------------- */
-
-/* "generic, neon, ..." behind a beginning. */
-static void list_isas(char *text, size_t size, const char *beginning)
-{
-    size_t used = (size_t)snprintf(text, size, "%s", beginning);
-
-    for (size_t i = 0; rnnp_isa_name(i) && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", rnnp_isa_name(i));
-}
-
-const char *cli_isa_help(void)
-{
-    static char text[CLI_TEXT];
-
-    list_isas(text, sizeof text, "highest instruction set: ");
-    return text;
-}
-
-int cli_check_isa(const char *option, const char *name)
-{
-    char list[CLI_TEXT];
-
-    for (size_t i = 0; rnnp_isa_name(i); i++)
-        if (strcmp(rnnp_isa_name(i), name) == 0) return CLI_OK;
-    list_isas(list, sizeof list, "");
-    cli_fail("%s: unknown instruction set '%s'; there are %s", option, name, list);
-    return CLI_USAGE;
-}
-
-/* The latest line of a log. The context that it came from may go on writing to it. */
-static char last_log[CLI_TEXT];
-
-static void keep_log(void *user, rnnp_log_level level, const char *message)
-{
-    (void)user;
-    (void)level;
-    snprintf(last_log, sizeof last_log, "%s", message);
-}
-
-int cli_context(const cli_host *host, rnnp_context **context)
-{
-    rnnp_context_options options;
-
-    if (host->isa && cli_check_isa("--isa", host->isa) != CLI_OK) return CLI_USAGE;
-    rnnp_context_options_init(&options);
-    options.threads = host->threads ? host->threads : RNNP_ALL_CPUS;
-    options.max_isa = host->isa;
-    options.log = keep_log;
-    last_log[0] = '\0';
-    const rnnp_status status = rnnp_context_create(&options, context);
-    if (status == RNNP_OK) return CLI_OK;
-    cli_fail("%s", *last_log ? last_log : rnnp_status_string(status));
-    return status == RNNP_ERR_ARG ? CLI_USAGE : CLI_FAILED;
-}
-
-int cli_plan_options(const cli_host *host, rnnp_plan_options *options)
-{
-    static const struct {
-        const char *name;
-        rnnp_math math;
-    } classes[] = {
-        {"u35", RNNP_MATH_U35},
-        {"u10", RNNP_MATH_U10},
-        {"fast", RNNP_MATH_FAST},
-    };
-    rnnp_plan_options_init(options);
-    if (!host->math) return CLI_OK;
-    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
-        if (strcmp(host->math, classes[i].name) == 0) {
-            options->math = classes[i].math;
-            return CLI_OK;
-        }
-    }
-    cli_fail("--math is u35, u10 or fast, not '%s'", host->math);
-    return CLI_USAGE;
-}
-
-rnnp_status cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model)
-{
-    rnnp_load_options options;
-
-    rnnp_load_options_init(&options);
-    options.compare_packed = compare_packed;
-    return rnnp_packed_is_file(path) ? rnnp_packed_open_file(context, path, &options, model)
-                                     : rnnp_onnx_open_file(context, path, NULL, model);
-}
-
-void cli_records_passed(const char *path, void (*say)(void *user, const char *file, const char *reason), void *user)
-{
-    rnnp_records_place place = {.struct_size = sizeof place};
-
-    for (size_t i = 0; rnnp_records_place_info(path, i, &place) == RNNP_OK && !place.used; i++)
-        if (place.named || !place.missing) say(user, place.file, place.reason);
-}
-
-static void say_passed(void *user, const char *file, const char *reason)
-{
-    (void)user;
-    cli_fail("tuning records: %s is ignored: %s", file, reason);
-}
-
-/* Records that cannot be read are no reason not to run, unless they were asked for by name. */
-static rnnp_status open_records(cli_model *m, const cli_host *host)
-{
-    const rnnp_status status = rnnp_records_open_default(m->context, host->records, m->records_file, &m->records);
-
-    m->options.records = m->records;
-    m->options.batch = host->batch;
-    m->options.steps = host->steps;
-    if (!host->tells_records) cli_records_passed(host->records, say_passed, NULL);
-    if (status == RNNP_OK || host->records || status == RNNP_ERR_MEMORY) return status;
-    cli_fail_status(m->context, status);
-    fputs("rnnpack: going on without tuning records\n", stderr);
-    m->records_file[0] = '\0';
-    return RNNP_OK;
-}
-
-int cli_model_open(cli_model *m, const cli_host *host, const char *path)
-{
-    *m = (cli_model){0};
-    int code = cli_plan_options(host, &m->options);
-    if (code == CLI_OK) code = cli_context(host, &m->context);
-    if (code != CLI_OK) return code;
-    rnnp_status status = cli_load(m->context, path, host->compare_packed, &m->model);
-    if (status == RNNP_OK) status = open_records(m, host);
-    if (status == RNNP_OK) status = rnnp_plan_create(m->model, &m->options, &m->plan);
-    return status == RNNP_OK ? CLI_OK : cli_fail_status(m->context, status);
-}
-
-void cli_model_close(cli_model *m)
-{
-    rnnp_plan_destroy(m->plan);
-    rnnp_records_destroy(m->records);
-    rnnp_model_destroy(m->model);
-    rnnp_context_destroy(m->context);
-}
-
-const char *cli_shape_text(char *text, size_t size, size_t rank, const int64_t *shape, const char *const *symbols)
-{
-    size_t used = 0;
-    for (size_t d = 0; d < rank; d++) {
-        const char *const lead = d ? ", " : "[";
-        const char *const symbol = symbols && symbols[d] ? cli_plain(symbols[d]) : "?";
-        const int n = shape[d] < 0 ? snprintf(text + used, size - used, "%s%s", lead, symbol)
-                                   : snprintf(text + used, size - used, "%s%lld", lead, (long long)shape[d]);
-        used += (size_t)n;
-        if (used >= size) /* cut off, but terminated */
-            return text;
-    }
-    snprintf(text + used, size - used, "%s]", rank ? "" : "[");
-    return text;
-}
-
-const char *cli_bytes_text(char *text, size_t size, double bytes)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
-    size_t u = 0;
-    while (bytes >= 1024 && u + 1 < sizeof units / sizeof units[0]) {
-        bytes /= 1024;
-        u++;
-    }
-    snprintf(text, size, "%.*f %s", u && bytes < 100 ? 1 : 0, bytes, units[u]);
-    return text;
-}
-
-double cli_clock(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 void cli_progress(const char *what, double done, double all, const char *unit)
@@ -254,4 +108,86 @@ void cli_progress(const char *what, double done, double all, const char *unit)
 void cli_progress_end(void)
 {
     if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+}
+
+/* ---- Command lines ----------------------------------------------------------------------------- */
+
+char cli_running[CLI_RUNNING] = "rnnpack";
+
+int cli_misuse(const char *format, ...)
+{
+    char text[1000];
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    fprintf(stderr, "%s: %s; see %s --help\n", cli_running, cli_plain(text), cli_running);
+    return CLI_USAGE;
+}
+
+const cli_option *cli_find_option(const cli_command *c, const char *name, size_t length)
+{
+    for (const cli_option *o = c->options; o->name; o++)
+        if (strlen(o->name) == length && memcmp(o->name, name, length) == 0) return o;
+    return NULL;
+}
+
+int cli_given(const cli_call *call, const char *option)
+{
+    const cli_option *o = cli_find_option(call->command, option, strlen(option));
+
+    return (int)(call->given >> (o - call->command->options) & 1);
+}
+
+/* ---- Contexts and records ---------------------------------------------------------------------- */
+
+int cli_check_isa(const char *name)
+{
+    char list[256] = "";
+
+    for (size_t i = 0, used = 0; rnnp_isa_name(i) && used < sizeof list; i++) {
+        if (strcmp(rnnp_isa_name(i), name) == 0) return CLI_OK;
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", rnnp_isa_name(i));
+    }
+    return cli_misuse("--isa: unknown instruction set '%s'; there are %s", name, list);
+}
+
+/* The latest line of a log. The context that it came from may go on writing to it. */
+static char last_log[256];
+
+static void keep_log(void *user, rnnp_log_level level, const char *message)
+{
+    (void)user, (void)level;
+    snprintf(last_log, sizeof last_log, "%s", message);
+}
+
+int cli_context(size_t threads, const char *isa, rnnp_context **context)
+{
+    rnnp_context_options options;
+
+    if (isa) TRY(cli_check_isa(isa));
+    rnnp_context_options_init(&options);
+    options.threads = threads ? threads : RNNP_ALL_CPUS;
+    options.max_isa = isa;
+    options.log = keep_log;
+    last_log[0] = '\0';
+    const rnnp_status status = rnnp_context_create(&options, context);
+    if (status == RNNP_OK) return CLI_OK;
+    cli_fail("%s", *last_log ? last_log : rnnp_status_string(status));
+    return status == RNNP_ERR_ARG ? CLI_USAGE : CLI_FAILED;
+}
+
+void cli_records_passed(const char *path, void (*say)(void *user, const char *file, const char *reason), void *user)
+{
+    rnnp_records_place place = {.struct_size = sizeof place};
+
+    for (size_t i = 0; rnnp_records_place_info(path, i, &place) == RNNP_OK && !place.used; i++)
+        if (place.named || !place.missing) say(user, place.file, place.reason);
+}
+
+void cli_say_passed(void *user, const char *file, const char *reason)
+{
+    (void)user;
+    cli_fail("tuning records: %s is ignored: %s", file, reason);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rnnpack program: a table of commands (main.c), one file per command, public headers only.
+ * The rnnpack program, on public headers only. commands.c is the table of its commands: args.c parses command lines and
+ * prints help by it, and the manual pages are made from it. Each command is a function in a file of its own.
  *
- * Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed with a sentence that says
- * why, 2 called wrongly.
+ * Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed with a sentence that says why, 2 called
+ * wrongly.
  */
 #ifndef RNNP_CLI_H
 #define RNNP_CLI_H
@@ -11,123 +12,151 @@
 #include "rnnpack/records.h"
 #include "rnnpack/rnnpack.h"
 
-#include "args.h"
+#include "json.h"
+#include "system.h"
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
-/* The options that choose how to run, shared by the commands. */
-typedef struct cli_host {
-    size_t threads; /* 1 unless given; 0: the CPU budget */
-    const char *isa;
-    const char *math;
-    const char *records; /* file of tuning records; NULL: the search path */
-    size_t batch, steps; /* what will be run, 0 when it is not known yet */
-    int tells_records;   /* the command itself says which files of records are passed over */
-    int compare_packed;  /* see cli_load */
-} cli_host;
+/* Ends a function whose exit code is not CLI_OK. Use it with AUTO and FREED, so that nothing is left behind. */
+#define TRY(call)                            \
+    do {                                     \
+        const int tried_ = (call);           \
+        if (tried_ != CLI_OK) return tried_; \
+    } while (0)
 
-#define CLI_ISA_OPTION(into)                               \
-    {                                                      \
-        "--isa", "NAME", cli_isa_help(), ARG_TEXT, &(into) \
-    }
+/* ---- Command lines (args.c, commands.c) -------------------------------------------------------- */
 
-#define CLI_HOST_OPTIONS(host)                                                                                   \
-    {"--threads", "N", "size of the team; 0 takes the CPU budget (default 1)", ARG_SIZE, &(host).threads},       \
-        CLI_ISA_OPTION((host).isa),                                                                              \
-        {"--math", "CLASS", "accuracy of tanh, sigmoid, exp: u35 (default), u10, fast", ARG_TEXT, &(host).math}, \
-    {                                                                                                            \
-        "--records", "FILE", "tuning records (default: the first of $RNNPACK_RECORDS, cache, /var/cache, /etc)", \
-            ARG_TEXT, &(host).records                                                                            \
-    }
+typedef struct cli_pair {
+    char *name; /* cut out of argv */
+    const char *value;
+} cli_pair;
 
-#define CLI_JSON_OPTION(flag)                           \
-    {                                                   \
-        "--json", NULL, "print JSON", ARG_FLAG, &(flag) \
-    }
+typedef struct cli_pairs {
+    cli_pair *at;
+    size_t n;
+} cli_pairs;
 
-/* Text of a file or of the command line as a terminal may have it: control characters and what is no UTF-8 become \xNN.
- * Text that needs none of that is returned as it is; other text holds until fifteen further calls, and is cut off when
- * it is very long. NULL stays NULL. */
+/* What a command line says. Texts that it does not give are NULL, numbers without a default SIZE_MAX. */
+typedef struct cli_call {
+    const struct cli_command *command;
+    const char **operands; /* ends with NULL */
+    const char *output, *isa, *math, *records;
+    const char *budget, *batches, *lengths, *teams, *precision, *grid;
+    const char *config, *data, *labels, *test, *test_labels, *roc, *predictions, *checkpoint, *curve;
+    size_t threads, batch, steps, seed;
+    double seconds;
+    int json, kernels, limits, again, dry_run, this_host, resume, quiet;
+    cli_pairs inputs, outputs;
+    uint64_t given; /* a bit for each option of the command that was given: cli_given */
+} cli_call;
+
+typedef enum cli_kind {
+    CLI_FLAG,   /* into an int */
+    CLI_COUNT,  /* into a size_t, from 1 */
+    CLI_SIZE,   /* into a size_t, from 0 */
+    CLI_NUMBER, /* into a double, from 0 to 1000000 */
+    CLI_TEXT,   /* into a const char * */
+    CLI_NEEDED, /* a text that must be given */
+    CLI_PAIRS,  /* NAME=VALUE into a cli_pairs, any number of times */
+    CLI_DONE    /* --help and --version, which end the call */
+} cli_kind;
+
+typedef struct cli_option {
+    const char *name, *value; /* "--threads" and "N"; NULL for a flag */
+    const char *help;
+    cli_kind kind;
+    size_t at;         /* offset of its place in cli_call */
+    const char *usual; /* the default as text, or NULL */
+} cli_option;
+
+typedef struct cli_command {
+    const char *name;          /* "bench", "records show" */
+    const char *operands;      /* "MODEL", "[MODEL]" if it may be left out, "FILE..." for several, NULL for none */
+    const char *summary;       /* a line of the list of commands */
+    const char *about;         /* the help's text before the options */
+    const cli_option *options; /* ends with a name of NULL; NULL: the command is a group ("records") */
+    int (*run)(const cli_call *call);
+} cli_command;
+
+extern const cli_command cli_commands[]; /* ends with a name of NULL */
+
+/* The text behind the list of commands. */
+extern const char cli_ending[];
+
+/* Runs the command that a command line names. Returns an exit code. */
+int cli_main(int argc, char **argv);
+/* Whether the command line gives this option. */
+int cli_given(const cli_call *call, const char *option);
+/* NULL when the command has no option of this name. */
+const cli_option *cli_find_option(const cli_command *command, const char *name, size_t length);
+
+/* "rnnpack", or "rnnpack bench" */
+enum { CLI_RUNNING = 64 };
+extern char cli_running[CLI_RUNNING];
+/* Prints "rnnpack COMMAND: ...; see rnnpack COMMAND --help" on stderr and returns CLI_USAGE. */
+int cli_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+int cli_info(const cli_call *call);
+int cli_inspect(const cli_call *call);
+int cli_run(const cli_call *call);
+int cli_bench(const cli_call *call);
+int cli_limits(const cli_call *call); /* bench --limits */
+int cli_pack(const cli_call *call);
+int cli_convert(const cli_call *call);
+int cli_tune(const cli_call *call);
+int cli_explain(const cli_call *call);
+int cli_train(const cli_call *call); /* where RNNP_CLI_TRAIN is defined */
+int cli_eval(const cli_call *call);
+int cli_records_show(const cli_call *call);
+int cli_records_check(const cli_call *call);
+int cli_records_merge(const cli_call *call);
+int cli_records_export(const cli_call *call);
+int cli_records_prune(const cli_call *call);
+
+/* ---- Text -------------------------------------------------------------------------------------- */
+
+/* Texts that these return hold until fifteen further calls, and are cut off when they are very long. */
+
+/* Text of a file or of the command line as a terminal may have it: control characters and what is not UTF-8 become
+ * \xNN. Text that needs none of that is returned as it is. NULL stays NULL. */
 const char *cli_plain(const char *text);
+/* "[4, batch, 8]"; a dynamic dimension prints its symbol, plainly. */
+const char *cli_shape(size_t rank, const int64_t *shape, const char *const *symbols);
+/* "12 B", "3.5 KiB", ... */
+const char *cli_bytes(double bytes);
 
 /* Prints "rnnpack: ..." on stderr, plainly, and returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The same with the context's sentence for `status`. */
-int cli_fail_status(const rnnp_context *context, rnnp_status status);
-
-/* "highest instruction set: generic, ..." and CLI_OK for the name of one, else CLI_USAGE with the reason on stderr. */
-const char *cli_isa_help(void);
-int cli_check_isa(const char *option, const char *name);
-
-/* Calls say(user, file, reason) for each file of tuning records that the search passes over, but for those that nobody
- * named and that are not there. */
-void cli_records_passed(const char *path, void (*say)(void *user, const char *file, const char *reason), void *user);
-
-/* These return an exit code; CLI_OK is 0. */
-int cli_context(const cli_host *host, rnnp_context **context);
-int cli_plan_options(const cli_host *host, rnnp_plan_options *options);
-
-/* A model loaded and planned; close also what failed to open. */
-typedef struct cli_model {
-    rnnp_context *context;
-    rnnp_model *model;
-    rnnp_plan *plan;
-    rnnp_plan_options options;
-    rnnp_records *records;
-    char records_file[RNNP_RECORDS_PATH]; /* "": none */
-} cli_model;
-
-/* An ONNX file or a packed one, by how it begins. With compare_packed, plans refuse packed weights that are not those
- * of the originals (packed.h): for commands whose numbers count more than the time of packing. */
-rnnp_status cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model);
-int cli_model_open(cli_model *m, const cli_host *host, const char *path);
-void cli_model_close(cli_model *m);
-
-/* Arrays for rnnp_run: every input and output of a model. */
-typedef struct cli_tensors {
-    rnnp_tensor *inputs, *outputs;
-    size_t n_inputs, n_outputs;
-} cli_tensors;
-
-int cli_tensors_create(cli_tensors *t, const rnnp_model *model);
-void cli_tensors_destroy(cli_tensors *t); /* with the data that the tensors point to */
-
-/* Gives every input its shape: sizes of dynamic dimensions come from --batch and --steps. */
-int cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, size_t steps);
-/* Allocates and fills the inputs: the same pseudo-random numbers each time. */
-int cli_tensors_fill(cli_tensors *t, const rnnp_model *model);
-/* Gives every output the dtype and shape of the run, and memory. */
-int cli_tensors_outputs(cli_tensors *t, const cli_model *m, const rnnp_run *run);
-
-/* Memory for a tensor's elements, never NULL for none; NULL without memory. */
-void *cli_tensor_alloc(const rnnp_tensor *tensor);
-
-/* "[4, batch, 8]"; a dynamic dimension prints its symbol, plainly. Returns `text`. */
-const char *cli_shape_text(char *text, size_t size, size_t rank, const int64_t *shape, const char *const *symbols);
-/* "12 B", "3.5 KiB", ... Returns `text`. */
-const char *cli_bytes_text(char *text, size_t size, double bytes);
-enum { CLI_TEXT = 256 };
-
-/* Seconds of a clock that only goes forward. */
-double cli_clock(void);
+/* CLI_OK, or CLI_FAILED with the context's sentence for `status`. */
+int cli_status(const rnnp_context *context, rnnp_status status);
 
 /* Progress on stderr when it is a terminal; cli_progress_end clears the line. */
 void cli_progress(const char *what, double done, double all, const char *unit);
 void cli_progress_end(void);
 
-int cli_info(int argc, char **argv);
-int cli_inspect(int argc, char **argv);
-int cli_run(int argc, char **argv);
-int cli_bench(int argc, char **argv);
-int cli_pack(int argc, char **argv);
-int cli_convert(int argc, char **argv);
-int cli_records(int argc, char **argv);
-int cli_tune(int argc, char **argv);
-int cli_explain(int argc, char **argv);
-int cli_train(int argc, char **argv); /* where RNNP_CLI_TRAIN is defined */
-int cli_eval(int argc, char **argv);
+/* ---- Contexts and models ----------------------------------------------------------------------- */
 
-/* bench --limits: what this machine can do at most, measured for about `seconds`. */
-int cli_limits(const cli_host *host, double seconds, int as_json);
+/* AUTO(model) *m = NULL; is a model that is destroyed with its block, in reverse order of declaration. */
+#define CLI_END(type) \
+    static inline void cli_end_##type(rnnp_##type **object) { rnnp_##type##_destroy(*object); }
+#define AUTO(type) __attribute__((cleanup(cli_end_##type))) rnnp_##type
+CLI_END(context)
+CLI_END(records)
+
+/* CLI_OK when the name is that of an instruction set, else CLI_USAGE with the reason on stderr. */
+int cli_check_isa(const char *name);
+int cli_context(size_t threads, const char *isa, rnnp_context **context);
+
+/* Calls say(user, file, reason) for each file of tuning records that the search passes over, except for those that
+ * nobody named and that do not exist. */
+void cli_records_passed(const char *path, void (*say)(void *user, const char *file, const char *reason), void *user);
+void cli_say_passed(void *user, const char *file, const char *reason); /* on stderr */
+
+/* ---- Records (records.c) ----------------------------------------------------------------------- */
+
+/* A table of records, and the fields of one in JSON. */
+void cli_record_head(void);
+void cli_record_row(const rnnp_record *record);
+void cli_record_json(json *j, const rnnp_record *record);
 
 #endif

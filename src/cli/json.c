@@ -33,6 +33,7 @@ static void quoted(const char *text)
     putchar('"');
     for (const unsigned char *s = (const unsigned char *)text; *s;) {
         const size_t length = json_utf8_length(s);
+
         if (length == 0)
             fputs("\\ufffd", stdout);
         else if (*s == '"' || *s == '\\')
@@ -81,38 +82,22 @@ void json_close(json *j)
     j->comma = 1;
 }
 
-void json_string(json *j, const char *key, const char *value)
+void json_end(json *j)
 {
-    before(j, key);
-    if (value)
-        quoted(value);
-    else
-        fputs("null", stdout);
+    while (j->depth) json_close(j);
 }
 
-void json_integer(json *j, const char *key, int64_t value)
+void json_put_all(json *j, const json_value *v)
 {
-    before(j, key);
-    printf("%" PRId64, value);
-}
-
-void json_size(json *j, const char *key, size_t value)
-{
-    before(j, key);
-    printf("%zu", value);
-}
-
-void json_number(json *j, const char *key, double value)
-{
-    before(j, key);
-    if (isfinite(value))
-        printf("%.6g", value);
-    else
-        fputs("null", stdout);
-}
-
-void json_bool(json *j, const char *key, int value)
-{
-    before(j, key);
-    fputs(value ? "true" : "false", stdout);
+    for (; v->kind; v++) {
+        before(j, v->key);
+        if (v->kind == 't' && v->text)
+            quoted(v->text);
+        else if (v->kind == 'i')
+            printf("%" PRId64, v->integer);
+        else if (v->kind == 'r' && isfinite(v->real))
+            printf("%.6g", v->real);
+        else
+            fputs(v->kind != 'b' ? "null" : v->integer ? "true" : "false", stdout);
+    }
 }

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A small JSON writer on stdout. Keys are NULL inside arrays.
+ *
+ *     json j = {0};
+ *     json_object(&j, NULL);
+ *     json_put(&j, TEXT("model", path), INT("batch", batch));
+ *     json_close(&j);
  */
 #ifndef RNNP_CLI_JSON_H
 #define RNNP_CLI_JSON_H
@@ -14,17 +19,29 @@ typedef struct json {
     int comma; /* the current one has an element */
 } json;
 
+typedef struct json_value {
+    char kind; /* 't', 'i', 'r', 'b'; 0 ends a list */
+    const char *key, *text;
+    int64_t integer;
+    double real;
+} json_value;
+
+/* TEXT: NULL writes null; REAL: null unless finite. */
+#define TEXT(key, value) ((json_value){'t', key, value, 0, 0})
+#define INT(key, value) ((json_value){'i', key, NULL, (int64_t)(value), 0})
+#define REAL(key, value) ((json_value){'r', key, NULL, 0, value})
+#define BOOL(key, value) ((json_value){'b', key, NULL, (value) != 0, 0})
+#define json_put(j, ...) json_put_all(j, (const json_value[]){__VA_ARGS__, {0}})
+/* An object of these values alone. */
+#define json_flat(j, key, ...) (json_object(j, key), json_put(j, __VA_ARGS__), json_close(j))
+
 void json_object(json *j, const char *key);
 void json_array(json *j, const char *key);
 void json_close(json *j); /* the innermost; a newline after the outermost */
+void json_end(json *j);   /* all of them */
+void json_put_all(json *j, const json_value *values);
 
-void json_string(json *j, const char *key, const char *value); /* NULL writes null */
-void json_integer(json *j, const char *key, int64_t value);
-void json_size(json *j, const char *key, size_t value);
-void json_number(json *j, const char *key, double value); /* null unless finite */
-void json_bool(json *j, const char *key, int value);
-
-/* Bytes of the UTF-8 character at s, which ends with a zero; 0 when it is none. */
+/* The bytes of the UTF-8 character at s, which ends with a zero; 0 when it is none. */
 size_t json_utf8_length(const unsigned char *s);
 
 #endif

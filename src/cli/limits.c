@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rnnpack bench --limits: the best of many short bursts, for each ISA and for one thread and the whole CPU budget. What
- * a busy machine makes impossible (two threads that are no faster than one) is measured again, and marked if it stays.
+ * rnnpack bench --limits: the best of many short bursts, for each ISA, on one thread and on the whole CPU budget. A
+ * result that can only come from a busy machine (two threads no faster than one) is measured again, and marked if it
+ * stays.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
-#include "json.h"
 #include "rnnpack/limits.h"
 #include "total.h"
 
 enum { MOST_ISAS = 8, MOST_FOOTPRINTS = 24, MOST_TEAMS = 2, BURSTS = 9 };
 
-/* NAN-free: 0 says that this machine has no such thing. */
+/* 0 where this machine has no such thing. */
 typedef struct isa_limits {
     const char *isa;
     cli_total fma, dot;
@@ -62,7 +63,7 @@ static int best_total(limits *l, const total_burst *b, size_t threads, double le
     const int small = b->bytes <= l->host.l2_bytes, bursts = small ? BURSTS : b->bytes <= (size_t)64 << 20 ? 3 : 1;
     const cli_total_probe p = {burst, (void *)b, threads, least, bursts, small ? 3 : 0};
     const rnnp_status status = cli_total_best(&p, total);
-    return status == RNNP_OK || status == RNNP_ERR_UNSUPPORTED ? CLI_OK : cli_fail_status(b->context, status);
+    return status == RNNP_ERR_UNSUPPORTED ? CLI_OK : cli_status(b->context, status);
 }
 
 /* The least of some bursts, or the greatest for a rate; 0 where unsupported. */
@@ -74,7 +75,7 @@ static int best_time(limits *l, rnnp_context *context, probe *measure, int great
         double got = 0;
         const rnnp_status status = measure(context, l->burst, &got);
         if (status == RNNP_ERR_UNSUPPORTED) return CLI_OK;
-        if (status != RNNP_OK) return cli_fail_status(context, status);
+        TRY(cli_status(context, status));
         if (i == 0 || (greatest ? got > *best : got < *best)) *best = got;
     }
     return CLI_OK;
@@ -86,33 +87,32 @@ static int measure_isa(limits *l, rnnp_context *context, size_t threads, const i
 {
     const double faster = 1.05, as_fast = 0.9;
     total_burst b = {context, l->burst, rnnp_limit_fma, 0};
-    int code = best_total(l, &b, threads, one ? faster * one->fma.rate : 0, &r->fma);
+
+    TRY(best_total(l, &b, threads, one ? faster * one->fma.rate : 0, &r->fma));
     b.measure = rnnp_limit_dot;
-    if (code == CLI_OK) code = best_total(l, &b, threads, one ? faster * one->dot.rate : 0, &r->dot);
+    TRY(best_total(l, &b, threads, one ? faster * one->dot.rate : 0, &r->dot));
     b.measure = NULL;
-    for (size_t i = 0; code == CLI_OK && i < l->n_footprints; i++) {
+    for (size_t i = 0; i < l->n_footprints; i++) {
         b.bytes = l->footprints[i];
-        code = best_total(l, &b, threads, one ? as_fast * one->read[i].rate : 0, &r->read[i]);
+        TRY(best_total(l, &b, threads, one ? as_fast * one->read[i].rate : 0, &r->read[i]));
     }
-    return code;
+    return CLI_OK;
 }
 
 static int measure_team(limits *l, const char *const *isas, const team_limits *one, team_limits *r)
 {
-    int code = CLI_OK;
-    for (size_t i = 0; code == CLI_OK && i < r->n_isas; i++) {
-        rnnp_context *context = NULL;
+    for (size_t i = 0; i < r->n_isas; i++) {
+        AUTO(context) *context = NULL;
+
         r->isas[i].isa = isas[i];
-        code = cli_context(&(cli_host){.threads = r->threads, .isa = isas[i]}, &context);
-        if (code == CLI_OK) code = measure_isa(l, context, r->threads, one ? &one->isas[i] : NULL, &r->isas[i]);
-        if (code == CLI_OK && i == 0) {
-            code = best_time(l, context, rnnp_limit_barrier, 0, &r->barrier);
-            if (code == CLI_OK) code = best_time(l, context, rnnp_limit_timer, 0, &r->timer);
-            if (code == CLI_OK) code = best_time(l, context, rnnp_limit_clock, 1, &r->clock);
-        }
-        rnnp_context_destroy(context);
+        TRY(cli_context(r->threads, isas[i], &context));
+        TRY(measure_isa(l, context, r->threads, one ? &one->isas[i] : NULL, &r->isas[i]));
+        if (i > 0) continue;
+        TRY(best_time(l, context, rnnp_limit_barrier, 0, &r->barrier));
+        TRY(best_time(l, context, rnnp_limit_timer, 0, &r->timer));
+        TRY(best_time(l, context, rnnp_limit_clock, 1, &r->clock));
     }
-    return code;
+    return CLI_OK;
 }
 
 /* The ISAs that this process may use, the highest first. */
@@ -136,7 +136,7 @@ static void choose_footprints(limits *l)
     const size_t extra[] = {l->host.l1d_bytes / 4 * 3, l->host.l2_bytes / 4 * 3};
     for (size_t bytes = 8192; bytes <= end && l->n_footprints + 3 <= MOST_FOOTPRINTS; bytes *= 2) {
         l->footprints[l->n_footprints++] = bytes;
-        for (size_t i = 0; i < sizeof extra / sizeof extra[0]; i++)
+        for (size_t i = 0; i < COUNT(extra); i++)
             if (extra[i] > bytes && extra[i] < 2 * bytes) l->footprints[l->n_footprints++] = extra[i];
     }
 }
@@ -154,7 +154,6 @@ static int print_total(const cli_total *t)
 
 static void print_text(const limits *l)
 {
-    char bytes[CLI_TEXT];
     int doubtful = 0;
     printf("%-12s %s\n", "CPU", *l->host.brand ? l->host.brand : "unknown");
     for (size_t t = 0; t < l->n_teams; t++) {
@@ -167,7 +166,7 @@ static void print_text(const limits *l)
         for (size_t i = 0; i < team->n_isas; i++) doubtful |= print_total(&team->isas[i].dot);
         printf("\nread GB/s\n");
         for (size_t f = 0; f < l->n_footprints; f++) {
-            printf("  %-14s", cli_bytes_text(bytes, sizeof bytes, (double)l->footprints[f]));
+            printf("  %-14s", cli_bytes((double)l->footprints[f]));
             for (size_t i = 0; i < team->n_isas; i++) doubtful |= print_total(&team->isas[i].read[f]);
             printf("\n");
         }
@@ -175,77 +174,67 @@ static void print_text(const limits *l)
         printf("%-16s %10.1f ns\n%-16s %10.2f GHz\n", "timer", 1e9 * team->timer, "clock, about", 1e-9 * team->clock);
     }
     if (doubtful)
-        printf("\n? not to be relied on: the threads never ran at once, or got no more done than one thread. Other "
+        printf("\n? unreliable: the threads never ran at the same time, or were no faster than one thread. Other "
                "processes "
                "are busy, or the threads share a core.\n");
 }
 
-static void number_or_null(json *j, const char *key, double value)
+static double or_null(double value) { return value > 0 ? value : NAN; }
+
+static void json_isa(json *j, const limits *l, const isa_limits *isa)
 {
-    if (value > 0)
-        json_number(j, key, value);
-    else
-        json_string(j, key, NULL);
+    json_object(j, NULL);
+    json_put(j, TEXT("isa", isa->isa), REAL("fma_gflops", 1e-9 * isa->fma.rate),
+             BOOL("fma_doubtful", isa->fma.doubtful), REAL("vnni_gops", or_null(1e-9 * isa->dot.rate)),
+             BOOL("vnni_doubtful", isa->dot.doubtful));
+    json_array(j, "read");
+    for (size_t f = 0; f < l->n_footprints; f++) {
+        json_flat(j, NULL, INT("bytes", l->footprints[f]), REAL("gbps", 1e-9 * isa->read[f].rate),
+                  BOOL("doubtful", isa->read[f].doubtful));
+    }
+    json_close(j);
+    json_close(j);
 }
 
 static void print_json(const limits *l)
 {
     json j = {0};
+
     json_array(&j, NULL);
     for (size_t t = 0; t < l->n_teams; t++) {
         const team_limits *const team = &l->teams[t];
+
         json_object(&j, NULL);
-        json_size(&j, "threads", team->threads);
+        json_put(&j, INT("threads", team->threads));
         json_array(&j, "isas");
-        for (size_t i = 0; i < team->n_isas; i++) {
-            json_object(&j, NULL);
-            json_string(&j, "isa", team->isas[i].isa);
-            json_number(&j, "fma_gflops", 1e-9 * team->isas[i].fma.rate);
-            json_bool(&j, "fma_doubtful", team->isas[i].fma.doubtful);
-            number_or_null(&j, "vnni_gops", 1e-9 * team->isas[i].dot.rate);
-            json_bool(&j, "vnni_doubtful", team->isas[i].dot.doubtful);
-            json_array(&j, "read");
-            for (size_t f = 0; f < l->n_footprints; f++) {
-                json_object(&j, NULL);
-                json_size(&j, "bytes", l->footprints[f]);
-                json_number(&j, "gbps", 1e-9 * team->isas[i].read[f].rate);
-                json_bool(&j, "doubtful", team->isas[i].read[f].doubtful);
-                json_close(&j);
-            }
-            json_close(&j);
-            json_close(&j);
-        }
+        for (size_t i = 0; i < team->n_isas; i++) json_isa(&j, l, &team->isas[i]);
         json_close(&j);
-        number_or_null(&j, "barrier_ns", 1e9 * team->barrier);
-        json_number(&j, "timer_ns", 1e9 * team->timer);
-        json_number(&j, "clock_ghz", 1e-9 * team->clock);
+        json_put(&j, REAL("barrier_ns", or_null(1e9 * team->barrier)), REAL("timer_ns", 1e9 * team->timer),
+                 REAL("clock_ghz", 1e-9 * team->clock));
         json_close(&j);
     }
-    json_close(&j);
+    json_end(&j);
 }
 
-int cli_limits(const cli_host *host, double seconds, int as_json)
+int cli_limits(const cli_call *call)
 {
     limits l = {.host.struct_size = sizeof l.host};
-    rnnp_context *context = NULL;
-    int code = cli_context(host, &context);
-    if (code != CLI_OK) return code;
     const char *isas[MOST_ISAS];
+    AUTO(context) *context = NULL;
+
+    TRY(cli_context(call->threads, call->isa, &context));
     const size_t n_isas = usable_isas(context, isas);
     rnnp_context_host(context, &l.host);
-    rnnp_context_destroy(context);
-
     choose_footprints(&l);
-    const size_t teams[MOST_TEAMS] = {1, host->threads == 1 ? l.host.budget : l.host.threads};
+    const size_t teams[MOST_TEAMS] = {1, call->threads == 1 ? l.host.budget : l.host.threads};
     l.n_teams = teams[1] > 1 ? 2 : 1;
     l.all = l.n_teams * (n_isas * (2 + l.n_footprints) + 3);
-    /* a burst takes about twice its length */
-    l.burst = seconds / (double)l.all / BURSTS / 2;
-    for (size_t t = 0; code == CLI_OK && t < l.n_teams; t++) {
+    l.burst = call->seconds / (double)l.all / BURSTS / 2; /* a burst takes about twice its length */
+    for (size_t t = 0; t < l.n_teams; t++) {
         l.teams[t] = (team_limits){.threads = teams[t], .n_isas = n_isas};
-        code = measure_team(&l, isas, t > 0 ? &l.teams[0] : NULL, &l.teams[t]);
+        TRY(measure_team(&l, isas, t > 0 ? &l.teams[0] : NULL, &l.teams[t]));
     }
     cli_progress_end();
-    if (code == CLI_OK) (as_json ? print_json : print_text)(&l);
-    return code;
+    (call->json ? print_json : print_text)(&l);
+    return CLI_OK;
 }

@@ -8,27 +8,6 @@
 
 #include "cli.h"
 
-static const arg_entry commands[] = {
-    {"info", "what this CPU offers and which kernels are chosen", cli_info},
-    {"inspect", "a model's inputs, nodes, weights, memory and kernels", cli_inspect},
-    {"run", "run a model on .npy files", cli_run},
-    {"bench", "measure a model's run and step times", cli_bench},
-    {"pack", "write a model and its packed weights to a file that is mapped", cli_pack},
-    {"convert", "write a model as an ONNX file", cli_convert},
-    {"tune", "find the fastest kernels and schedules for models on this host", cli_tune},
-    {"explain", "which kernels a model gets here, and why", cli_explain},
-#ifdef RNNP_CLI_TRAIN
-    {"train", "train a model from a configuration and data", cli_train},
-    {"eval", "how good a trained model is on data", cli_eval},
-#endif
-    {"records", "show, check, merge, export and prune tuning records", cli_records},
-};
-
-static const arg_menu menu = {"rnnpack", "",
-                              "RNNPACK_MAX_ISA in the environment caps the instruction set like --isa.\n"
-                              "Exit codes: 0 done, 1 failed, 2 called wrongly.\n",
-                              commands, sizeof commands / sizeof commands[0]};
-
 /* A stream that the caller closed would be the number of the next file that is opened, and results would be written
  * into a model. What takes its place fails at every use. */
 static int keep_streams(void)
@@ -43,7 +22,7 @@ static int keep_streams(void)
 int main(int argc, char **argv)
 {
     if (!keep_streams()) return CLI_FAILED;
-    const int code = args_run(&menu, argc, argv);
+    const int code = cli_main(argc, argv);
     errno = 0;
     /* A full disk shows only now. */
     if (fflush(stdout) != 0 || ferror(stdout))

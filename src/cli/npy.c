@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "npy.h"
-#include "open.h"
+#include "system.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -173,31 +173,20 @@ int npy_parse(const void *bytes, size_t size, rnnp_tensor *array, size_t *offset
 
 /* ---- Files ------------------------------------------------------------------------------------- */
 
-/* Reads to the end, also of what has no known size; NULL with errno set. */
+/* Reads to the end, also what has no known size; NULL with errno set. */
 static unsigned char *read_all(FILE *file, size_t *size)
 {
     unsigned char *bytes = NULL;
-    size_t used = 0, room = 0;
+    size_t room = 0;
+
+    *size = 0;
     do {
-        if (used == room) {
-            const size_t more = room ? 2 * room : 1 << 16;
-            unsigned char *const grown = more > room ? realloc(bytes, more) : NULL;
-            if (!grown) {
-                free(bytes);
-                errno = ENOMEM;
-                return NULL;
-            }
-            bytes = grown;
-            room = more;
-        }
-        used += fread(bytes + used, 1, room - used, file);
-    } while (used == room);
-    if (ferror(file)) {
-        free(bytes);
-        return NULL;
-    }
-    *size = used;
-    return bytes;
+        cli_grow(&bytes, &room, *size + (1 << 16), 1);
+        *size += fread(bytes + *size, 1, room - *size, file);
+    } while (*size == room);
+    if (!ferror(file)) return bytes;
+    free(bytes);
+    return NULL;
 }
 
 int npy_read(const char *path, rnnp_tensor *array, char *message)
@@ -250,10 +239,8 @@ int npy_write(const char *path, const rnnp_tensor *array, char *message)
 
     FILE *const file = fopen(path, "wb");
     if (!file) return refuse(message, "%s: %s", path, strerror(errno));
-    const size_t elements = rnnp_tensor_elements(array);
-    errno = 0;
-    int ok = fwrite(header, 1, (size_t)padded, file) == (size_t)padded &&
-             fwrite(array->data, rnnp_dtype_bytes(array->dtype), elements, file) == elements;
-    ok = fclose(file) == 0 && ok;
-    return ok ? 1 : refuse(message, "%s: %s", path, strerror(errno ? errno : EIO));
+    fwrite(header, 1, (size_t)padded, file);
+    fwrite(array->data, rnnp_dtype_bytes(array->dtype), rnnp_tensor_elements(array), file);
+    const char *const why = cli_fclose(file);
+    return why ? refuse(message, "%s: %s", path, why) : 1;
 }

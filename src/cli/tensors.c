@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli.h"
+#include "model.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -7,16 +7,14 @@
 
 void *cli_tensor_alloc(const rnnp_tensor *tensor)
 {
-    const size_t elements = rnnp_tensor_elements(tensor), size = rnnp_dtype_bytes(tensor->dtype);
-    return elements == 0 ? calloc(1, 1) : calloc(elements, size);
+    return cli_alloc(rnnp_tensor_elements(tensor), rnnp_dtype_bytes(tensor->dtype));
 }
 
-int cli_tensors_create(cli_tensors *t, const rnnp_model *model)
+void cli_tensors_create(cli_tensors *t, const rnnp_model *model)
 {
     *t = (cli_tensors){.n_inputs = rnnp_model_input_count(model), .n_outputs = rnnp_model_output_count(model)};
-    t->inputs = calloc(t->n_inputs + 1, sizeof *t->inputs);
-    t->outputs = calloc(t->n_outputs + 1, sizeof *t->outputs);
-    return t->inputs && t->outputs ? CLI_OK : cli_fail("out of memory");
+    t->inputs = cli_alloc(t->n_inputs, sizeof *t->inputs);
+    t->outputs = cli_alloc(t->n_outputs, sizeof *t->outputs);
 }
 
 void cli_tensors_destroy(cli_tensors *t)
@@ -35,11 +33,12 @@ static int names_batch(const char *symbol)
     return strcmp(lower, "batch") == 0 || strcmp(lower, "n") == 0 || strcmp(lower, "b") == 0;
 }
 
-int cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, size_t steps)
+void cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, size_t steps)
 {
     for (size_t i = 0; i < t->n_inputs; i++) {
         rnnp_port_info port = {.struct_size = sizeof port};
-        if (rnnp_model_input_info(model, i, &port) != RNNP_OK) return cli_fail("the model has no input %zu", i);
+
+        rnnp_model_input_info(model, i, &port);
         t->inputs[i].dtype = port.dtype;
         t->inputs[i].rank = port.rank;
         for (size_t d = 0; d < port.rank; d++) {
@@ -47,7 +46,6 @@ int cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, siz
             t->inputs[i].shape[d] = port.shape[d] != RNNP_DYNAMIC ? port.shape[d] : (int64_t)size;
         }
     }
-    return CLI_OK;
 }
 
 /* Does a recurrent layer read this input, cast or not, as how many steps are valid? Then all shall be. */
@@ -95,31 +93,28 @@ static void fill(const rnnp_tensor *tensor, uint32_t *state, int32_t length)
     }
 }
 
-int cli_tensors_fill(cli_tensors *t, const rnnp_model *model)
+void cli_tensors_fill(cli_tensors *t, const rnnp_model *model)
 {
     uint32_t state = 1;
     int32_t steps = 0;
+
     for (size_t i = 0; i < t->n_inputs; i++) {
         rnnp_port_info port = {.struct_size = sizeof port};
-        if (rnnp_model_input_info(model, i, &port) != RNNP_OK || !(t->inputs[i].data = cli_tensor_alloc(&t->inputs[i])))
-            return cli_fail("no memory for input %zu", i);
-        if (i == 0) /* the sequence; of its first two dimensions one is the batch */
-            for (size_t d = 0; d < port.rank && d < 2; d++)
-                if (!names_batch(port.symbol[d]) && t->inputs[0].shape[d] <= INT32_MAX) {
-                    steps = (int32_t)t->inputs[0].shape[d];
-                    break;
-                }
+
+        rnnp_model_input_info(model, i, &port);
+        t->inputs[i].data = cli_tensor_alloc(&t->inputs[i]);
+        for (size_t d = 0; i == 0 && d < port.rank && d < 2 && !steps; d++) /* the sequence: batch and steps */
+            if (!names_batch(port.symbol[d]) && t->inputs[0].shape[d] <= INT32_MAX)
+                steps = (int32_t)t->inputs[0].shape[d];
         fill(&t->inputs[i], &state, is_lengths(model, port.name) ? steps : -1);
     }
-    return CLI_OK;
 }
 
 int cli_tensors_outputs(cli_tensors *t, const cli_model *m, const rnnp_run *run)
 {
     for (size_t i = 0; i < t->n_outputs; i++) {
-        const rnnp_status status = rnnp_run_output(run, i, &t->outputs[i]);
-        if (status != RNNP_OK) return cli_fail_status(m->context, status);
-        if (!(t->outputs[i].data = cli_tensor_alloc(&t->outputs[i]))) return cli_fail("no memory for output %zu", i);
+        TRY(cli_status(m->context, rnnp_run_output(run, i, &t->outputs[i])));
+        t->outputs[i].data = cli_tensor_alloc(&t->outputs[i]);
     }
     return CLI_OK;
 }

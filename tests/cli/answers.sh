@@ -21,19 +21,12 @@ ramps 60 9 9 3 >"$work/three.csv"
 ramps 41 3 14 2 >"$work/mixed.csv"
 tac "$work/mixed.csv" >"$work/turned.csv"
 
-# config TARGET LOSS LAYERS... [-- KEYS...]: writes $work/config.ini; keys are section.name=value.
+# config TARGET LOSS LAYERS... [-- KEYS...]
 config() {
-    local target=$1 loss=$2 layers=() section
+    local keys=("data.target=$1" "train.loss=$2" train.rate=0.02 train.clip_norm=1)
     shift 2
-    while (($#)) && [[ $1 != -- ]]; do layers+=("$1") && shift; done
-    (($# == 0)) || shift
-    for section in data model train; do
-        echo "[$section]"
-        [[ $section != data ]] || echo "target = $target"
-        [[ $section != model ]] || { echo "layers =" && printf '    %s\n' "${layers[@]}"; }
-        [[ $section != train ]] || printf 'loss = %s\nrate = 0.02\nclip_norm = 1\n' "$loss"
-        for key in "$@"; do [[ $key != "$section."* ]] || echo "${key#"$section."}"; done
-    done >"$work/config.ini"
+    [[ " $* " == *" -- "* ]] || set -- "$@" --
+    configure "$@" "${keys[@]}"
 }
 
 # ---- A model that is not told lengths takes no padding for data: company changes no bit ----
@@ -128,18 +121,14 @@ expect 0 eval "$work/model.onnx" --config "$work/config.ini" --quiet
 config label sparse "gru 4" "dense 2 softmax" -- data.train=equal.csv train.epochs=1
 expect 0 train "$work/config.ini" -o "$work/two.onnx"
 config label sparse "gru 4" "dense 5 softmax" -- data.train=equal.csv train.epochs=1
-expect 1 train "$work/config.ini" --quiet
-says "has 5 outputs a sequence, the data have 2 classes"
+refuses 1 "has 5 outputs per sequence, the data has 2 classes" train "$work/config.ini" --quiet
 config label sparse "gru 4" "dense 3 softmax" -- data.train=three.csv train.epochs=1
-expect 1 eval "$work/two.onnx" --config "$work/config.ini" --quiet
-says "two.onnx has 2 outputs a sequence, the data have 3 classes"
+refuses 1 "two.onnx has 2 outputs per sequence, the data has 3 classes" eval "$work/two.onnx" --config "$work/config.ini" --quiet
 config next mse "gru 4" "dense 1" -- data.train=equal.csv train.epochs=1
-expect 1 eval "$work/two.onnx" --config "$work/config.ini" --quiet
-says "[steps, batch, features] is expected"
+refuses 1 "[steps, batch, features] is expected" eval "$work/two.onnx" --config "$work/config.ini" --quiet
 expect 0 train "$work/config.ini" -o "$work/next.onnx"
 config label sparse "gru 4" "dense 2 softmax" -- data.train=equal.csv train.epochs=1
-expect 1 eval "$work/next.onnx" --config "$work/config.ini" --quiet
-says "[batch, classes] is expected"
+refuses 1 "[batch, classes] is expected" eval "$work/next.onnx" --config "$work/config.ini" --quiet
 
 # ---- A test set without labels is predicted, in the classes of the training set ----
 
@@ -148,8 +137,7 @@ npy "$work/labels.npy" '|u1' '(4,)' 3
 printf '\x01' >>"$work/labels.npy"
 npy "$work/test.npy" '<f4' '(3, 5)' 60
 config label sparse "gru 4" "dense 2 softmax" -- data.format=npy data.train=x.npy data.train_labels=labels.npy data.test=test.npy train.epochs=1
-expect 0 train "$work/config.ini" -o "$work/model.onnx" --predictions "$work/p.csv"
-prints "test: 3 sequences"
+gives "test: 3 sequences" train "$work/config.ini" -o "$work/model.onnx" --predictions "$work/p.csv"
 [[ $(sed -n 's/,[01],0\..*//p' "$work/p.csv" | tr '\n' ' ') == "1,,, 2,,, 3,,, " ]] || fail "predictions without labels"
 [[ $(head -n 1 "$work/p.csv") == "id,group,fold,label,predicted,p_0,p_1" ]] || fail "the table's head"
 
@@ -159,8 +147,7 @@ awk -F, 'BEGIN { print "name,person,a,\"outcome, final\"" }
     { for (t = 2; t <= NF; t++) print "\"s\"\"" NR "\",\"p," int((NR + 1) / 2) "\"," $t ",\"" $1 "\"\"\"" }' "$work/mixed.csv" >"$work/long.csv"
 config label sparse "gru 3" "dense 2 softmax" -- data.format=csv data.train=long.csv data.id=name data.group=person \
     "data.label=outcome, final" train.epochs=1 train.folds=5
-expect 0 train "$work/config.ini" --predictions "$work/p.csv" --quiet
-prints "all folds together: 41 sequences"
+gives "all folds together: 41 sequences" train "$work/config.ini" --predictions "$work/p.csv" --quiet
 [[ $(head -n 1 "$work/p.csv") == 'id,group,fold,label,predicted,"p_c0""","p_c1"""' ]] || fail "the table's head"
 awk -F, '{ print "\"s\"\"" NR "\",\"p," int((NR + 1) / 2) "\"," ",\"" $1 "\"\"\"" }' "$work/mixed.csv" >"$work/expected"
 tail -n +2 "$work/p.csv" | sed -E 's/^("s""[0-9]+","p,[0-9]+",)[1-5](,"c[01]"""),.*/\1\2/' | cmp - "$work/expected" || fail "ids, groups or labels"
@@ -169,8 +156,7 @@ tail -n +2 "$work/p.csv" | sed -E 's/^("s""[0-9]+","p,[0-9]+",)[1-5](,"c[01]""")
 
 # What is not asked about is NaN in the array, and no line of the table.
 config label sparse "gru 3" "dense 2 softmax" -- data.train=equal.csv train.epochs=1 train.validation=0.2
-expect 0 train "$work/config.ini" --predictions "$work/p.csv" --quiet
-prints "held out: 12 sequences"
+gives "held out: 12 sequences" train "$work/config.ini" --predictions "$work/p.csv" --quiet
 [[ $(wc -l <"$work/p.csv") == 13 ]] || fail "a line per sequence that was held out"
 expect 0 train "$work/config.ini" --predictions "$work/p.npy" --quiet
 grep -aq "'shape': (60, 2)" "$work/p.npy" || fail "a row per sequence of the data"

@@ -23,19 +23,10 @@ ramps 10 1 6 >"$work/one.csv"
 awk -F, '{ line = $1 "\t"; for (t = 2; t <= NF; t++) line = line ($t > 0 ? "high " : "low "); print line }' "$work/two.csv" >"$work/words.txt"
 sed 's/high/hot/g; s/low/cold/g' "$work/words.txt" >"$work/others.txt"
 
-# config LAYERS... -- KEYS...: writes $work/config.ini; keys are section.name=value. There are more epochs than anybody waits
-# for, unless the keys say otherwise.
+# config LAYERS... -- KEYS...: with more epochs than anybody waits for, unless the keys say otherwise.
 config() {
-    local layers=() section key
-    while [[ $1 != -- ]]; do layers+=("$1") && shift; done
-    shift
-    for section in data model train search; do
-        [[ $section == data || " $*" == *" $section."* || $section != search ]] || continue
-        echo "[$section]"
-        [[ $section != model ]] || { echo "layers =" && printf '    %s\n' "${layers[@]}"; }
-        [[ $section != train || $* == *train.epochs=* ]] || echo "epochs = 1000000000"
-        for key in "$@"; do [[ $key != "$section."* ]] || echo "${key#"$section."}"; done
-    done >"$work/config.ini"
+    [[ $* == *train.epochs=* ]] || set -- "$@" train.epochs=1000000000
+    configure "$@"
 }
 # refused SENTENCE ARGUMENT...: train says so at once and writes nothing.
 refused() {
@@ -71,53 +62,53 @@ refused "are one file" -o "$work/x.onnx" --curve "$work/x.onnx.words"
 # ---- Questions that have no answer ----
 
 config "gru 3" "dense 3" -- data.train=three.csv train.validation=0.2
-refused "--roc is of two classes; the data have 3" --roc "$work/roc.svg"
+refused "--roc requires two classes; the data has 3" --roc "$work/roc.svg"
 config "gru 3" "dense 3" -- data.train=three.csv train.folds=2
-refused "--roc is of two classes; the data have 3" --roc "$work/roc.svg"
+refused "--roc requires two classes; the data has 3" --roc "$work/roc.svg"
 config "gru 3" "dense 3" -- data.train=three.csv train.validation=0.2 train.score=auc
-refused "[train] score = auc is of two classes; the data have 3"
+refused "[train] score = auc requires two classes; the data has 3"
 config "gru 3" "dense 2" -- data.train=two.csv data.test=one.csv
-refused "--roc needs rows of both classes; the test set has one class alone" --roc "$work/roc.svg"
+refused "--roc requires rows of both classes; the test set has only one class" --roc "$work/roc.svg"
 config "gru 3" "dense 2" -- data.train=two.csv data.test=one.csv train.score=auc
-refused "[train] score = auc needs rows of both classes; the test set has one class alone"
+refused "[train] score = auc requires rows of both classes; the test set has only one class"
 config "gru 3" "dense 2" -- data.train=two.csv
-refused "--roc: there are neither folds, validation nor a test set to ask about" --roc "$work/roc.svg"
-refused "--predictions: there are neither folds, validation nor a test set to ask about" --predictions "$work/p.csv"
+refused "--roc: there are no folds, no validation part and no test set to evaluate" --roc "$work/roc.svg"
+refused "--predictions: there are no folds, no validation part and no test set to evaluate" --predictions "$work/p.csv"
 config "rnn 3" "dense 1" -- data.train=short.csv data.target=next data.horizon=2 train.loss=mse
-refused "sequence '6' has 2 steps; target next with horizon 2 needs more than 2 (too short: 1 of 6 sequences)"
+refused "sequence '6' has 2 steps; target = next with horizon 2 requires more than 2 (too short: 1 of 6 sequences)"
 config "rnn 3" "dense 1" -- data.train=two.csv data.test=short.csv data.target=next data.horizon=6 train.loss=mse
 refused "(too short: 40 of 40 sequences)"
 config "rnn 3" "dense 1" -- data.train=two.csv data.target=next train.loss=mse train.score=accuracy train.validation=0.2
-refused "accuracy and f1 are of labels"
+refused "accuracy and f1 require labels as targets"
 
 # ---- The last layer and the loss, in the configuration alone; the classes of the data ----
 
 config "gru 3" "dense 2" -- data.train=none.csv train.loss=binary
-refused "line 2 'dense 2': loss = binary wants one output"
+refused "line 2 'dense 2': loss = binary requires one output"
 config "gru 3" "dense 2 sigmoid" "dropout 0.1" -- data.train=none.csv train.loss=binary
-refused "line 2 'dense 2 sigmoid': loss = binary wants one output"
+refused "line 2 'dense 2 sigmoid': loss = binary requires one output"
 config "gru 3" "dense 1 softmax" -- data.train=none.csv train.loss=binary
 refused "softmax of one number is always 1"
 config "gru 3" "dense 1" -- data.train=none.csv
-refused "loss = sparse and cross want an output per class"
+refused "loss = sparse and cross require one output per class"
 config "gru 3" "dense 2 sigmoid" -- data.train=none.csv train.loss=cross
-refused "loss = sparse and cross want softmax or no activation"
+refused "loss = sparse and cross require softmax or no activation"
 config "gru 3" "dense 2" -- data.train=three.csv
-refused "[model] has 2 outputs a sequence, the data have 3 classes"
+refused "[model] has 2 outputs per sequence, the data has 3 classes"
 config "gru 3" "dense 4" -- data.train=three.csv train.loss=cross
-refused "[model] has 4 outputs a sequence, the data have 3 classes"
+refused "[model] has 4 outputs per sequence, the data has 3 classes"
 config "gru 3" -- data.train=two.csv
-refused "[model] has 3 outputs a sequence, the data have 2 classes"
+refused "[model] has 3 outputs per sequence, the data has 2 classes"
 config "gru 3" "dense 1" -- data.train=three.csv train.loss=binary
-refused "loss binary is for two classes"
+refused "loss = binary requires two classes"
 config "gru 3" "dense 2" -- data.train=two.csv data.target=next train.loss=mse
-refused "the target has as many numbers as x has features"
+refused "the output must have as many numbers as x has features"
 
 # ---- Searches: every trial is looked at before the first ----
 
 config "gru \$hidden" "dense \$units" -- data.train=two.csv train.validation=0.2 "search.hidden=3 | 4" "search.units=2 | 3"
-refused "[model] has 3 outputs a sequence, the data have 2 classes"
-says "that is in the trial  hidden = 3  units = 3"
+refused "[model] has 3 outputs per sequence, the data has 2 classes"
+says "this is the trial  hidden = 3  units = 3"
 sixteen="1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16"
 variables=() words=""
 for v in a b c d e f g h i j k l m n o p; do variables+=("search.x$v=$sixteen") && words+="\$x$v"; done
@@ -129,7 +120,7 @@ refused "[search] has 18446744073709551616 combinations, more than 100000"
 config "gru 4" "dense 2 softmax" -- data.train=two.csv data.test=more.csv train.validation=0.3 train.epochs=6 train.seed=1 train.seeds=4 train.rate=0.02
 expect 0 train "$work/config.ini" -o "$work/kept.onnx" --predictions "$work/kept.csv"
 cp "$work/out" "$work/seeds"
-kept=$(sed -n 's/^kept: seed \([0-9]*\), of the best score on what was held out for validation: .*/\1/p' "$work/seeds")
+kept=$(sed -n 's/^kept: seed \([0-9]*\), with the best score on the validation part: .*/\1/p' "$work/seeds")
 value=$(sed -n 's/^kept: .*: //p' "$work/seeds")
 [[ $value == "$(sed -n 's/.*held-out loss \([0-9.]*\).*/\1/p' "$work/seeds" | sort -g | head -n 1)" ]] || fail "the kept score is not the best"
 sed -i 's/seeds=4/seeds=1/' "$work/config.ini"
@@ -138,14 +129,12 @@ cmp "$work/kept.onnx" "$work/single.onnx" || fail "the model is not that of seed
 cmp "$work/kept.csv" "$work/single.csv" || fail "the predictions are not those of seed $kept"
 [[ $kept != 4 ]] || fail "the test needs data of which the last seed is not the best"
 config "gru 4" "dense 2" -- data.train=two.csv train.epochs=2 train.seeds=3
-expect 0 train "$work/config.ini" -o "$work/kept.onnx"
-prints ", of the best training loss: "
-refused "--checkpoint is of one training" --checkpoint "$work/state"
+gives ", with the best training loss: " train "$work/config.ini" -o "$work/kept.onnx"
+refused "--checkpoint requires a single training" --checkpoint "$work/state"
 
 # A seed that diverges is told, and does not end the others.
 config "rnn 4 relu" "dense 2" -- data.train=two.csv train.epochs=3 train.seeds=2 train.optimizer=sgd train.rate=1e6 train.validation=0.2
-expect 0 train "$work/config.ini" -o "$work/kept.onnx" --quiet
-prints "seed 0: diverged"
+gives "seed 0: diverged" train "$work/config.ini" -o "$work/kept.onnx" --quiet
 prints "kept: seed 1"
 
 # ---- A checkpoint goes on with its own data and configuration ----
@@ -155,19 +144,17 @@ expect 0 train "$work/config.ini" --checkpoint "$work/state"
 refused "--resume: $work/no-state: No such file or directory" --checkpoint "$work/no-state" --resume
 again() { # SENTENCE SED-COMMAND ARGUMENT...
     sed -i.before "$2" "$work/config.ini"
-    expect 1 train "$work/config.ini" --checkpoint "$work/state" --resume --quiet "${@:3}"
-    says "$work/state is of a training $1"
+    refuses 1 "$work/state belongs to a training $1" train "$work/config.ini" --checkpoint "$work/state" --resume --quiet "${@:3}"
     mv "$work/config.ini.before" "$work/config.ini"
 }
 again "on other data" 's/two.csv/more.csv/'
-again "with seed 0, this is seed 9" '' --seed 9
+again "with seed 0; this is seed 9" '' --seed 9
 again "with another [train] rate" 's/rate=0.01/rate=0.02/'
 again "with another [train] validation" 's/validation=0.2/validation=0.3/'
 again "with another [model] layers" 's/dense 2/dense 2 softmax/'
 again "with another [data] missing" 's/^train=two.csv/&\nmissing = mean/'
 sed -i 's/epochs=2/epochs=3/; s/^rate/patience = 9\nthreads = 1\n&/' "$work/config.ini"
-expect 0 train "$work/config.ini" --checkpoint "$work/state" --resume
-prints "going on after epoch 2"
+gives "continuing after epoch 2" train "$work/config.ini" --checkpoint "$work/state" --resume
 
 # ---- A trained model is not lost ----
 
@@ -222,7 +209,7 @@ limited() { # trains with files of at most 8 KiB: room for the words, none for t
     (ulimit -f 8 && TMPDIR=$work/tmp "$program" train "$work/config.ini" -o "$work/pair.onnx") >"$work/out" 2>"$work/err"
 }
 ! (trap '' XFSZ && limited) || fail "a model of more than 8 KiB was written"
-says "the trained model could be written nowhere"
+says "the trained model could not be written anywhere"
 same "$work/pair.onnx" "$work/first.onnx"
 same "$work/pair.onnx.words" "$work/first.words"
 [[ -z $(find "$work" -name 'pair.onnx.*' ! -name pair.onnx.words) ]] || fail "something was left beside the old pair"
@@ -232,8 +219,7 @@ same "$work/pair.onnx" "$work/first.onnx"
 same "$work/pair.onnx.words.old" "$work/first.words"
 [[ ! -e $work/pair.onnx.words ]] || fail "words of another model"
 sed -i 's/others.txt/words.txt/' "$work/config.ini"
-expect 1 eval "$work/pair.onnx" --config "$work/config.ini"
-says "pair.onnx.words"
+refuses 1 "pair.onnx.words" eval "$work/pair.onnx" --config "$work/config.ini"
 sed -i 's/words.txt/others.txt/' "$work/config.ini"
 expect 0 train "$work/config.ini" -o "$work/pair.onnx"
 [[ $(sort "$work/pair.onnx.words" | tr '\n' ' ') == "cold hot " && ! -e $work/pair.onnx.words.old ]] || fail "the new words"

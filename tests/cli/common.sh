@@ -42,6 +42,16 @@ says() {
     grep -qF -- "$1" "$work/err" || fail "stderr has no '$1'"
 }
 
+# gives TEXT ARGUMENT...: the program succeeds and prints TEXT. refuses CODE SENTENCE ARGUMENT...: it fails and says why.
+gives() {
+    expect 0 "${@:2}"
+    prints "$1"
+}
+refuses() {
+    expect "$1" "${@:3}"
+    says "$2"
+}
+
 # json KEY...: the value at this path of the last output; fails when the output is no JSON or has no such value.
 json() {
     cat >"$work/json.cmake" <<'END'
@@ -58,4 +68,16 @@ npy() {
     local header="{'descr': '$2', 'fortran_order': False, 'shape': $3, }"
     printf -v header '%-117s\n' "$header"
     { printf '\x93NUMPY\x01\x00\x76\x00%s' "$header" && head -c "$4" /dev/zero; } >"$1"
+}
+
+# configure LAYERS... -- KEYS...: writes $work/config.ini; keys are section.name=value.
+configure() {
+    local layers=() section key
+    while [[ $1 != -- ]]; do layers+=("$1") && shift; done
+    shift
+    for section in data model train search; do
+        echo "[$section]"
+        [[ $section != model ]] || { echo "layers =" && printf '    %s\n' "${layers[@]}"; }
+        for key in "$@"; do [[ $key != "$section."* ]] || echo "${key#"$section."}"; done
+    done >"$work/config.ini"
 }

@@ -87,7 +87,7 @@ static void lines_end_in_any_way(void **state)
     assert_int_equal(config_read(write_bytes("config.ini", "\xff\xfe[\0d\0", 6), NULL, &config), CLI_FAILED);
     assert_string_equal(said, "config.ini: the file is UTF-16 (it begins with its byte order mark); save it as UTF-8");
     assert_int_equal(config_read(write_bytes("config.ini", "[data]\nt\0r", 10), NULL, &config), CLI_FAILED);
-    assert_string_equal(said, "config.ini:2: a zero byte: this is no text file, or it is UTF-16; save it as UTF-8");
+    assert_string_equal(said, "config.ini:2: a zero byte: this is not a text file, or it is UTF-16; save it as UTF-8");
     config_free(&config);
 }
 
@@ -111,8 +111,8 @@ static void separators_are_characters(void **state)
         snprintf(text, sizeof text, CSV "separator = %s\n" MODEL, bad[i]);
         assert_int_equal(read_config(text, &config), CLI_FAILED);
         snprintf(text, sizeof text,
-                 "config.ini:5: separator is blank, tab, or one character that is no letter, digit, quote, point or "
-                 "sign, not '%s'",
+                 "config.ini:5: separator is blank, tab, or one character that is not a letter, digit, quote, point or "
+                 "sign; it is '%s'",
                  bad[i]);
         assert_string_equal(said, text);
     }
@@ -178,7 +178,7 @@ static void faults_have_lines(void **state)
         {"[data] x\n", "config.ini:1: a line that begins with [ is a [section]"},
         {"[data]\ntrain\n", "config.ini:2: neither [section] nor name = value: 'train'"},
         {"[data]\n= x\n", "config.ini:2: neither [section] nor name = value: '= x'"},
-        {"\n[dta]\n", "config.ini:2: there is no section [dta]; they are data, model, train and search"},
+        {"\n[dta]\n", "config.ini:2: there is no section [dta]; the sections are data, model, train and search"},
         {"[data]\ntrain = x\n\ntrain = y\n", "config.ini:4: train is given twice; the first is in line 2"},
         {"[train]\nepochs = 3\n  batch = 4\n",
          "config.ini:3: epochs in line 2 has one value, and this line is indented: 'batch = 4'"},
@@ -195,17 +195,18 @@ static void faults_have_lines(void **state)
         {"[search]\nx = 1 |  | 2\n", "config.ini:2: x has nothing between two |"},
         {"[search]\nx = 1\nx = 2\n", "config.ini:3: [search] x is given twice"},
         {"[search]\nx =\n", "config.ini: [search] x has no choices"},
-        {"[data]\ntrain = x\n" MODEL "[search]\nx = 1\n", "config.ini: [search] x is used nowhere"},
-        {"[data]\nlongest = $x\n[search]\nx = 1\n", "config.ini:2: [data] longest is the same in all trials: '$x'"},
+        {"[data]\ntrain = x\n" MODEL "[search]\nx = 1\n", "config.ini: [search] x is not used anywhere"},
+        {"[data]\nlongest = $x\n[search]\nx = 1\n",
+         "config.ini:2: [data] longest must be the same in all trials, not '$x'"},
         {MODEL, "config.ini: [data] train is missing"},
         {"[data]\ntrain = x\n", "config.ini: [model] layers is missing"},
         {"[data]\ntrain = x\nlabel = fisrt\n" MODEL,
-         "config.ini:3: label of format wide is first, last or none, not 'fisrt'"},
-        {"[data]\ntrain = x\nid = id\n" MODEL, "config.ini:3: [data] id means nothing in format wide"},
+         "config.ini:3: label must be first, last or none in format wide, not 'fisrt'"},
+        {"[data]\ntrain = x\nid = id\n" MODEL, "config.ini:3: [data] id has no meaning in format wide"},
         {"[data]\nseparator = tab\nformat = npy\ntrain = x\n" MODEL,
-         "config.ini:2: [data] separator means nothing in format npy"},
+         "config.ini:2: [data] separator has no meaning in format npy"},
         {"[data]\ntrain = x\ntrain_labels = y\n" MODEL,
-         "config.ini:3: [data] train_labels means nothing in format wide"},
+         "config.ini:3: [data] train_labels has no meaning in format wide"},
         {"[data]\ntrain = x\ndecimal = ,\n" MODEL, "config.ini:3: decimal and separator are both ','"},
         {"[data]\nformat = csv\ntrain = x\n" MODEL,
          "config.ini: [data] id, the column that tells sequences apart, is missing"},
@@ -214,11 +215,11 @@ static void faults_have_lines(void **state)
         {CSV "time = t\nlabel = t\n" MODEL, "config.ini:6: column 't' is both time and label"},
         {CSV "label = y\nfeatures = x, y\n" MODEL, "config.ini:6: column 'y' is both label and one of features"},
         {CSV "features = id\n" MODEL, "config.ini:5: column 'id' is both id and one of features"},
-        {CSV "mask = yes\n" MODEL, "config.ini:5: [data] mask and delta need missing = carry, mean or zero"},
+        {CSV "mask = yes\n" MODEL, "config.ini:5: [data] mask and delta require missing = carry, mean or zero"},
         {CSV "target = next\nhorizon = 4\nwindow = 4\n" MODEL "[train]\nloss = mse\n",
-         "config.ini:7: a window of 4 steps has no value 4 steps later"},
-        {CSV "target = next\n" MODEL, "config.ini: [train] loss is mse where the target is numbers"},
-        {"[data]\ntrain = x\n" MODEL "[train]\nfolds = 1\n", "config.ini:8: [train] folds is 0 or at least 2"},
+         "config.ini:7: in a window of 4 steps there is no value 4 steps later"},
+        {CSV "target = next\n" MODEL, "config.ini: [train] loss must be mse when the targets are numbers"},
+        {"[data]\ntrain = x\n" MODEL "[train]\nfolds = 1\n", "config.ini:8: [train] folds must be 0 or at least 2"},
     };
     static train_config config;
 

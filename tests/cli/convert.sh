@@ -7,8 +7,7 @@ npy "$work/x.npy" '<f4' '(20, 2, 1)' 160
 expect 0 run "$forecaster" --input "ecg=$work/x.npy" --output "forecast=$work/want.npy"
 
 # From an ONNX file, and from a packed one: the same file, which gives the same bits.
-expect 0 convert "$forecaster" -o "$work/direct.onnx"
-prints "$work/direct.onnx  1 inputs, "
+gives "$work/direct.onnx  1 inputs, " convert "$forecaster" -o "$work/direct.onnx"
 expect 0 pack "$forecaster" -o "$work/packed.rnnp"
 expect 0 convert "$work/packed.rnnp" -o "$work/unpacked.onnx"
 cmp "$work/direct.onnx" "$work/unpacked.onnx" || fail "the packed model became another file"
@@ -22,15 +21,12 @@ cmp "$work/direct.onnx" "$work/unpacked.onnx" || fail "a file written onto itsel
 [[ $(stat -c %a "$work/direct.onnx") == 600 ]] || fail "the mode of a replaced file changed"
 
 expect 2 convert
-expect 2 convert "$forecaster"
-says "-o FILE.onnx is missing"
+refuses 2 "-o FILE.onnx is missing" convert "$forecaster"
 expect 1 convert "$work/none.onnx" -o "$work/nothing.onnx"
 [[ ! -e $work/nothing.onnx ]] || fail "a file was made of nothing"
-expect 1 convert "$forecaster" -o "$work/none/nothing.onnx"
-says "No such file or directory"
+refuses 1 "No such file or directory" convert "$forecaster" -o "$work/none/nothing.onnx"
 for place in "$work" /dev/full; do
-    expect 1 convert "$forecaster" -o "$place"
-    says "$place is not a regular file"
+    refuses 1 "$place is not a regular file" convert "$forecaster" -o "$place"
 done
 [[ -c /dev/full ]] || fail "a device was replaced"
 left=("$work"/*.tmp)

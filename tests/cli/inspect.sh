@@ -3,8 +3,7 @@
 # shellcheck source=tests/cli/common.sh
 source "$(dirname "$0")/common.sh"
 
-expect 0 inspect "$forecaster"
-prints "ecg  f32 [steps, batch, 1]"
+gives "ecg  f32 [steps, batch, 1]" inspect "$forecaster"
 prints "forecast  f32 [steps, batch, 8]"
 prints "lstm_step_f32_"
 

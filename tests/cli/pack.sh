@@ -8,8 +8,7 @@ expect 0 run "$forecaster" --input "ecg=$work/x.npy" --output "forecast=$work/wa
 
 # The file is known by how it begins, not by its name.
 packed=$work/model.onnx
-expect 0 pack "$forecaster" -o "$packed" --isa "$isas"
-prints "$packed"
+gives "$packed" pack "$forecaster" -o "$packed" --isa "$isas"
 prints "original weights"
 for isa in ${isas//,/ }; do
     expect 0 run "$packed" --input "ecg=$work/x.npy" --output "forecast=$work/got.npy" --isa "$isa"
@@ -22,14 +21,12 @@ expect 0 bench "$packed" --seconds 0.01 --steps 10
 
 # One ISA only: another one packs for itself, and inspect says so.
 expect 0 pack "$forecaster" -o "$work/one.rnnp" --isa generic
-expect 0 inspect "$work/one.rnnp" --isa generic
-prints "packed"
+gives "packed" inspect "$work/one.rnnp" --isa generic
 prints "lstm_step lanes"
 ! grep -q "^note: .*is packed when" "$work/out" || fail "generic packs although the file has its layout"
 best=$("$program" info --json | sed -n 's/^  "isa": "\(.*\)",$/\1/p')
 if [[ $best != generic ]]; then
-    expect 0 inspect "$work/one.rnnp" --isa "$best"
-    prints "is packed when it is planned"
+    gives "is packed when it is planned" inspect "$work/one.rnnp" --isa "$best"
 fi
 expect 0 inspect "$forecaster" --json
 [[ $(json packed) == "" ]] || fail "an ONNX file is not packed"
@@ -39,16 +36,12 @@ expect 0 pack "$packed" -o "$work/one.rnnp" --isa "$best"
 expect 0 pack "$work/one.rnnp" -o "$work/one.rnnp"
 
 expect 2 pack
-expect 2 pack "$forecaster"
-says "-o FILE.rnnp is missing"
+refuses 2 "-o FILE.rnnp is missing" pack "$forecaster"
 expect 1 pack "$work/none.onnx" -o "$work/none.rnnp"
 [[ ! -e $work/none.rnnp ]] || fail "a file was made of nothing"
-expect 1 pack "$forecaster" -o "$work/none/none.rnnp"
-says "No such file or directory"
-expect 2 pack "$forecaster" -o "$work/x.rnnp" --isa generic,nonsense
-says "nonsense"
-expect 2 pack "$forecaster" -o "$work/x.rnnp" --isa generic,generic
-says "twice"
+refuses 1 "No such file or directory" pack "$forecaster" -o "$work/none/none.rnnp"
+refuses 2 "nonsense" pack "$forecaster" -o "$work/x.rnnp" --isa generic,nonsense
+refuses 2 "twice" pack "$forecaster" -o "$work/x.rnnp" --isa generic,generic
 
 # Another architecture is packed for truly, and beside this one.
 expect 0 pack "$forecaster" -o "$work/far.rnnp" --isa neon
@@ -60,10 +53,8 @@ cmp "$work/want.npy" "$work/got.npy" || fail "packed for two architectures: othe
 
 # Damage.
 head -c 5000 "$packed" >"$work/cut.rnnp"
-expect 1 run "$work/cut.rnnp" --input "ecg=$work/x.npy"
-says "its header says"
+refuses 1 "its header says" run "$work/cut.rnnp" --input "ecg=$work/x.npy"
 
 # Packed weights that are not those of the originals, with right checksums. Behind the file stand 16 bytes for its fuzz target.
 head -c -16 "$tree/tests/fuzz/regressions/packed/weights_are_not_the_originals" >"$work/other.rnnp"
-expect 1 run "$work/other.rnnp" --isa generic
-says "differ from its original weights"
+refuses 1 "differ from its original weights" run "$work/other.rnnp" --isa generic

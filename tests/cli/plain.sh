@@ -54,5 +54,4 @@ END
     expect 1 inspect "$input$output.onnx"
     clean
 done
-expect 0 inspect "$forecaster"
-prints "ecg"
+gives "ecg" inspect "$forecaster"

@@ -83,7 +83,8 @@ int read_as(const char *data_lines, const char *text, train_config *config, data
 
     *config = configured(data_lines);
     *said = '\0';
-    const int code = dataset_read(config, write_text("data", text), NULL, NULL, &words, 1, set);
+    const int code = dataset_read(
+        &(data_source){.config = config, .path = write_text("data", text), .words = &words, .grow = 1}, set);
     vocabulary_free(&words);
     return code;
 }

@@ -5,8 +5,7 @@ source "$(dirname "$0")/common.sh"
 
 x=$work/x.npy y=$work/y.npy
 npy "$x" '<f4' '(5, 2, 1)' 40
-expect 0 run "$forecaster" --input "ecg=$x" --output "forecast=$y"
-prints "forecast  f32 [5, 2, 8]"
+gives "forecast  f32 [5, 2, 8]" run "$forecaster" --input "ecg=$x" --output "forecast=$y"
 cp "$work/out" "$work/first"
 [[ $(stat -c %s "$y") == $((128 + 5 * 2 * 8 * 4)) ]] || fail "size of $y"
 grep -qaF "'shape': (5, 2, 8)" "$y" || fail "header of $y"
@@ -21,40 +20,25 @@ expect 0 run "$forecaster" --input "ecg=$x" --math fast
 expect 0 run "$forecaster" --input "ecg=$x"
 [[ $(cat "$work/out") == "$(sed 's/  [^ ]*$//' "$work/first")" ]] || fail "hash without --output differs"
 
-expect 1 run "$forecaster"
-says "--input ecg=FILE.npy"
-expect 2 run "$forecaster" --input "ecg"
-says "needs NAME=FILE.npy"
-expect 1 run "$forecaster" --input "ecg=$x" --input "nonsense=$x"
-says "no input 'nonsense'"
-expect 1 run "$forecaster" --input "ecg=$x" --output "nonsense=$y"
-says "no output 'nonsense'"
-expect 1 run "$forecaster" --input "ecg=$x" --input "ecg=$x"
-says "given twice"
-expect 1 run "$forecaster" --input "ecg=$work/none.npy"
-says "none.npy: No such file"
-expect 1 run "$forecaster" --input "ecg=$work"
-says "directory"
+refuses 1 "--input ecg=FILE.npy" run "$forecaster"
+refuses 2 "needs NAME=FILE.npy" run "$forecaster" --input "ecg"
+refuses 1 "no input 'nonsense'" run "$forecaster" --input "ecg=$x" --input "nonsense=$x"
+refuses 1 "no output 'nonsense'" run "$forecaster" --input "ecg=$x" --output "nonsense=$y"
+refuses 1 "given twice" run "$forecaster" --input "ecg=$x" --input "ecg=$x"
+refuses 1 "none.npy: No such file" run "$forecaster" --input "ecg=$work/none.npy"
+refuses 1 "directory" run "$forecaster" --input "ecg=$work"
 mkfifo "$work/fifo" # nobody writes to it
-expect 1 run "$forecaster" --input "ecg=$work/fifo"
-says "fifo: is not a regular file"
-expect 1 run "$forecaster" --input "ecg=/dev/zero"
-says "/dev/zero: is not a regular file"
-expect 1 run "$forecaster" --input "ecg=$x" --output "forecast=$work/none/y.npy"
-says "none/y.npy: No such file"
+refuses 1 "fifo: is not a regular file" run "$forecaster" --input "ecg=$work/fifo"
+refuses 1 "/dev/zero: is not a regular file" run "$forecaster" --input "ecg=/dev/zero"
+refuses 1 "none/y.npy: No such file" run "$forecaster" --input "ecg=$x" --output "forecast=$work/none/y.npy"
 
 npy "$work/f8.npy" '<f8' '(5, 2, 1)' 80
-expect 1 run "$forecaster" --input "ecg=$work/f8.npy"
-says "holds f64 but input 'ecg' is f32"
+refuses 1 "holds f64 but input 'ecg' is f32" run "$forecaster" --input "ecg=$work/f8.npy"
 npy "$work/f2.npy" '<f2' '(5, 2, 1)' 20
-expect 1 run "$forecaster" --input "ecg=$work/f2.npy"
-says "dtype '<f2'"
+refuses 1 "dtype '<f2'" run "$forecaster" --input "ecg=$work/f2.npy"
 npy "$work/short.npy" '<f4' '(5, 2, 1)' 39
-expect 1 run "$forecaster" --input "ecg=$work/short.npy"
-says "39 bytes of data"
+refuses 1 "39 bytes of data" run "$forecaster" --input "ecg=$work/short.npy"
 npy "$work/rank.npy" '<f4' '(10, 1)' 40
-expect 1 run "$forecaster" --input "ecg=$work/rank.npy"
-says ecg
+refuses 1 ecg run "$forecaster" --input "ecg=$work/rank.npy"
 npy "$work/wide.npy" '<f4' '(5, 2, 2)' 80
-expect 1 run "$forecaster" --input "ecg=$work/wide.npy"
-says ecg
+refuses 1 ecg run "$forecaster" --input "ecg=$work/wide.npy"

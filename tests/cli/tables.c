@@ -114,10 +114,11 @@ static void missing_values_have_many_spellings(void **state)
         snprintf(want, sizeof want, "data:2: column 4 (g): the group is missing: '%s'", nameless[i]);
         refused(CSV "group = g\n", text, want);
         snprintf(text, sizeof text, "u,1\n%s,2\n", nameless[i]);
-        snprintf(want, sizeof want, "data:2: column 1: '%s' is no label; it is missing ([data] label)", nameless[i]);
+        snprintf(want, sizeof want,
+                 "data:2: column 1: '%s' is not a label: it stands for a missing value ([data] label)", nameless[i]);
         refused("format = wide\n", text, want);
         snprintf(text, sizeof text, "u\ta\n%s\tb\n", nameless[i]);
-        snprintf(want, sizeof want, "data:2: '%s' is no label; it is missing", nameless[i]);
+        snprintf(want, sizeof want, "data:2: '%s' is not a label: it stands for a missing value", nameless[i]);
         refused("format = tokens\n", text, want);
     }
 }
@@ -191,11 +192,11 @@ static void faults_have_places(void **state)
         {TIMED, "id,t,x,y\n1,2024-01-03,2,u\n", "data:2: column 2 (t): '2024-01-03' is not a number"},
         {CSV, "id,x,y\n1,2,\"u\n1,3,u\n", "data:2: a quote that opens in this row is never closed"},
         {CSV, "id,x,y\n1,2,u\n1,3,\"u\"x\n",
-         "data:3: column 3: a quote inside a field, or text behind its closing quote"},
+         "data:3: column 3: a quote inside a field, or text after its closing quote"},
         {CSV, "id,x,y\n\"1\n2\n\",x2,u\n", "data:2: column 2 (x): 'x2' is not a number"},
-        {"format = wide\n", "u,1\nv\n", "data:2: a label, and no number behind it"},
-        {"format = tokens\n", "u a\n", "data:1: there is no tab behind the label"},
-        {"format = tokens\n", "u\ta\n\nv\t \n", "data:3: there is no word behind the label"},
+        {"format = wide\n", "u,1\nv\n", "data:2: a label without numbers after it"},
+        {"format = tokens\n", "u a\n", "data:1: no tab follows the label"},
+        {"format = tokens\n", "u\ta\n\nv\t \n", "data:3: no word follows the label"},
     };
 
     (void)state;
@@ -206,9 +207,13 @@ static void faults_have_places(void **state)
     const train_config config = configured(CSV);
     vocabulary words = {0};
     dataset set;
-    assert_int_equal(dataset_read(&config, write_bytes("data", zero, sizeof zero - 1), NULL, NULL, &words, 1, &set),
+    assert_int_equal(dataset_read(&(data_source){.config = &config,
+                                                 .path = write_bytes("data", zero, sizeof zero - 1),
+                                                 .words = &words,
+                                                 .grow = 1},
+                                  &set),
                      CLI_FAILED);
-    assert_string_equal(said, "data:2: a zero byte: this is no text file, or it is UTF-16; save it as UTF-8");
+    assert_string_equal(said, "data:2: a zero byte: this is not a text file, or it is UTF-16; save it as UTF-8");
 }
 
 int main(void)

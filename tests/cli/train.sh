@@ -22,21 +22,12 @@ awk -F, 'BEGIN { print "id,person,time,a,b,outcome" }
         print NR "," int((NR - 1) / 3) "," t * 1.5 "," $t "," ((NR + t) % 4 ? $(t + 1) * 2 : "") "," $1 }' "$work/train.csv" >"$work/long.csv"
 awk -F, '{ line = $1 "\t"; for (t = 2; t <= 3 + NR % 9; t++) line = line ($t > 0 ? "high " : "low "); print line }' "$work/train.csv" >"$work/words.txt"
 
-# config FORMAT FILE TARGET LOSS LAYERS... [-- KEYS...]: writes $work/config.ini; keys are section.name=value.
+# config FORMAT FILE TARGET LOSS LAYERS... [-- KEYS...]
 config() {
-    local format=$1 file=$2 target=$3 loss=$4 layers=() section
+    local keys=("data.format=$1" "data.train=$2" "data.target=$3" "train.loss=$4")
     shift 4
-    while (($#)) && [[ $1 != -- ]]; do layers+=("$1") && shift; done
-    (($# == 0)) || shift
-    {
-        printf '[data]\nformat = %s\ntrain = %s\ntarget = %s\n' "$format" "$file" "$target"
-        for section in data model train search; do
-            [[ $section == data ]] || printf '[%s]\n' "$section"
-            [[ $section != model ]] || { echo "layers =" && printf '    %s\n' "${layers[@]}"; }
-            [[ $section != train ]] || printf 'loss = %s\n' "$loss"
-            for key in "$@"; do [[ $key != "$section."* ]] || echo "${key#"$section."}"; done
-        done
-    } >"$work/config.ini"
+    [[ " $* " == *" -- "* ]] || set -- "$@" --
+    configure "$@" "${keys[@]}"
 }
 
 # accuracy: of the last output's last line that has one.
@@ -52,13 +43,12 @@ at_least() {
 config wide train.csv label sparse "lstm 16" "dropout 0.1" "dense 2 softmax" -- \
     data.test=test.csv data.standardise=yes train.epochs=12 train.batch=16 train.rate=0.01 train.validation=0.2 \
     train.patience=6 train.clip_norm=1 train.schedule=plateau train.balanced=yes train.score=auc
-expect 0 train "$work/config.ini" -o "$work/model.onnx" --curve "$work/curve.svg" --roc "$work/roc.svg" --predictions "$work/p.npy"
-prints "120 sequences of up to 12 steps, 1 feature, 2 classes; test set of 40"
+gives "120 sequences of up to 12 steps, 1 feature, 2 classes; test set of 40" train "$work/config.ini" -o "$work/model.onnx" --curve "$work/curve.svg" --roc "$work/roc.svg" --predictions "$work/p.npy"
 prints "epoch   1"
 prints "held-out loss"
 prints "ROC AUC"
 at_least "$(accuracy)" 0.9
-grep -q "<polyline" "$work/curve.svg" && grep -q "AUC" "$work/roc.svg" || fail "pictures"
+{ grep -q "<polyline" "$work/curve.svg" && grep -q "AUC" "$work/roc.svg"; } || fail "pictures"
 trained=$(grep "^test:" "$work/out" | sed 's/, loss [^,]*//')
 expect 0 eval "$work/model.onnx" --config "$work/config.ini" --predictions "$work/q.npy" --quiet
 [[ $(grep "^test:" "$work/out") == "$trained" ]] || fail "eval says otherwise than train: $trained"
@@ -77,55 +67,46 @@ expect 0 train "$work/config.ini" -o "$work/whole.onnx" --quiet
 sed -i 's/epochs=6/epochs=3/' "$work/config.ini"
 expect 0 train "$work/config.ini" --checkpoint "$work/state" --quiet
 sed -i 's/epochs=3/epochs=6/' "$work/config.ini"
-expect 0 train "$work/config.ini" --checkpoint "$work/state" --resume -o "$work/resumed.onnx"
-prints "going on after epoch 3"
+gives "continuing after epoch 3" train "$work/config.ini" --checkpoint "$work/state" --resume -o "$work/resumed.onnx"
 cmp "$work/whole.onnx" "$work/resumed.onnx" || fail "resumed: another model"
 head -c 200 "$work/state" >"$work/cut"
 expect 1 train "$work/config.ini" --checkpoint "$work/cut" --resume --quiet
 
 # A trained body under a new head.
 config wide train.csv label sparse "gru 8" "dropout 0.3" "dense 2 softmax" -- train.epochs=2 model.start=whole.onnx model.freeze=1.
-expect 0 train "$work/config.ini"
-prints "3 of 5 parameters taken over, 3 frozen"
+gives "3 of 5 parameters taken over, 3 frozen" train "$work/config.ini"
 
 # ---- The other formats and targets ----
 
 config csv long.csv label sparse "lstm 12 bidirectional" "dense 2 softmax" -- data.id=id data.time=time data.label=outcome \
     data.group=person data.missing=carry data.mask=yes data.delta=yes data.standardise=yes train.epochs=10 train.rate=0.02 \
     train.folds=3 train.score=accuracy
-expect 0 train "$work/config.ini"
-prints "all folds together: 120 sequences"
+gives "all folds together: 120 sequences" train "$work/config.ini"
 prints "3 folds: score"
 at_least "$(accuracy)" 0.8
 sed -i 's/^missing=carry/missing=refuse/; /^mask/d; /^delta/d' "$work/config.ini"
-expect 1 train "$work/config.ini" --quiet
-says "'b' is missing"
+refuses 1 "'b' is missing" train "$work/config.ini" --quiet
 
 config tokens words.txt label sparse "embedding 4" "gru 8" "dense 2 softmax" -- train.epochs=20 train.rate=0.03 train.validation=0.25 train.score=accuracy
-expect 0 train "$work/config.ini" -o "$work/words.onnx"
-prints "3 words"
+gives "3 words" train "$work/config.ini" -o "$work/words.onnx"
 at_least "$(accuracy)" 0.7
 [[ $(sort "$work/words.onnx.words" | tr '\n' ' ') == "high low " ]] || fail "vocabulary"
 expect 0 eval "$work/words.onnx" --config "$work/config.ini"
 
 config wide train.csv next mse "rnn 8 tanh" "dense 1" -- data.standardise=yes train.epochs=8 train.rate=0.02 train.validation=0.2
-expect 0 train "$work/config.ini"
-prints "persistence"
+gives "persistence" train "$work/config.ini"
 config wide train.csv input mse "lstm 8" "repeat" "lstm 8" "dense 1" -- data.standardise=yes train.epochs=3 data.test=test.csv
-expect 0 train "$work/config.ini"
-prints "test: 40 sequences, loss"
+gives "test: 40 sequences, loss" train "$work/config.ini"
 
 config wide train.csv label sparse "\$cell \$hidden" "dense 2 softmax" -- train.epochs=4 train.validation=0.25 \
     "search.cell=gru | rnn" "search.hidden=4 | 8" search.trials=3
-expect 0 train "$work/config.ini"
-prints "trial 3 of 3:"
+gives "trial 3 of 3:" train "$work/config.ini"
 prints "best:"
 
 # A trial that diverges is out; without any left there is nothing to train.
 config wide train.csv label sparse "rnn 4 relu" "dense 2 softmax" -- train.epochs=2 train.validation=0.25 \
     train.optimizer=sgd "train.rate=\$rate" "search.rate=1e6 | 0.01"
-expect 0 train "$work/config.ini"
-prints "trial 1 of 2: diverged  rate = 1e6"
+gives "trial 1 of 2: diverged  rate = 1e6" train "$work/config.ini"
 prints "best:  rate = 0.01"
 sed -i 's/| 0.01/| 9e5/' "$work/config.ini"
 ! "$program" train "$work/config.ini" >"$work/out" 2>"$work/err" || fail "a search of which nothing is left succeeded"
@@ -134,29 +115,25 @@ says "all trials diverged"
 # ---- What is wrong is said, with file and line ----
 
 expect 2 train
-expect 2 eval "$work/model.onnx"
-says "--config"
-expect 2 train "$work/config.ini" --resume
-says "--checkpoint"
-expect 1 train "$work/none.ini"
-says "No such file"
+refuses 2 "--config" eval "$work/model.onnx"
+refuses 2 "--checkpoint" train "$work/config.ini" --resume
+refuses 1 "No such file" train "$work/none.ini"
 broken() { # SENTENCE ARGUMENTS-OF-config...
     config "${@:2}"
-    expect 1 train "$work/config.ini" --quiet
-    says "$1"
+    refuses 1 "$1" train "$work/config.ini" --quiet
 }
 broken "[train] has no key 'epoch'" wide train.csv label sparse "gru 4" "dense 2" -- train.epoch=4
 says "config.ini:"
 broken "epochs is a whole number from 1" wide train.csv label sparse "gru 4" "dense 2" -- train.epochs=0
 broken "loss is one of sparse, mse, binary, cross, not 'hinge'" wide train.csv label hinge "gru 4" "dense 2"
 broken "no such layer" wide train.csv label sparse "conv 4" "dense 2"
-broken "a word is not understood" wide train.csv label sparse "gru 4 sideways" "dense 2"
-broken "the target has steps" wide train.csv next mse "gru 4 last" "dense 1"
+broken "unknown word" wide train.csv label sparse "gru 4 sideways" "dense 2"
+broken "the target has steps, but this output has none" wide train.csv next mse "gru 4 last" "dense 1"
 broken "No such file" wide none.csv label sparse "gru 4" "dense 2"
-broken "loss of labels is" wide train.csv label mse "gru 4" "dense 2"
-broken "names no variable" wide train.csv label sparse "gru \$size" "dense 2"
-broken "[data] longest is the same in all trials" wide train.csv label sparse "gru 4" "dense 2" -- "data.longest=\$n" "search.n=4 | 8"
-broken "freeze '9.' names no parameter of the model" wide train.csv label sparse "gru 4" "dense 2" -- "model.freeze=1., 9."
+broken "loss must be binary, cross or sparse" wide train.csv label mse "gru 4" "dense 2"
+broken "does not name a variable" wide train.csv label sparse "gru \$size" "dense 2"
+broken "[data] longest must be the same in all trials" wide train.csv label sparse "gru 4" "dense 2" -- "data.longest=\$n" "search.n=4 | 8"
+broken "freeze '9.' does not match any parameter of the model" wide train.csv label sparse "gru 4" "dense 2" -- "model.freeze=1., 9."
 broken "there is no column 'patient'" csv long.csv label sparse "gru 4" "dense 2" -- data.id=patient data.label=outcome
 sed '5s/,[^,]*/,x1/3' "$work/long.csv" >"$work/bad.csv"
 broken "bad.csv:5: column 4 (a): 'x1' is not a number" csv bad.csv label sparse "gru 4" "dense 2" -- data.id=id data.label=outcome data.missing=mean
@@ -165,8 +142,6 @@ broken "bad.csv:2: column 2: 'abc' is not a number" wide bad.csv label sparse "g
 head -n 1 "$work/train.csv" >"$work/one.csv"
 broken "folds" wide one.csv label sparse "gru 4" "dense 2" -- train.folds=5
 config wide train.csv next mse "rnn 4 relu" "dense 1" -- train.epochs=9 train.optimizer=sgd train.rate=1e6
-expect 1 train "$work/config.ini" --quiet
-says "stopped at epoch"
+refuses 1 "stopped at epoch" train "$work/config.ini" --quiet
 config wide train.csv label sparse "gru 4" "dense 2 softmax" -- train.epochs=1
-expect 1 train "$work/config.ini" -o "$work/none/model.onnx" --quiet || true
-says "none/model.onnx"
+refuses 1 "none/model.onnx" train "$work/config.ini" -o "$work/none/model.onnx" --quiet || true

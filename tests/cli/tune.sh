@@ -15,8 +15,7 @@ tune() {
     "$program" tune "$@" >"$work/out" 2>"$work/err" </dev/null || fail "rnnpack tune $*"
 }
 
-expect 0 explain "$forecaster"
-prints "no file"
+gives "no file" explain "$forecaster"
 prints "none: "
 
 tune "$forecaster" --budget 60s --steps 1,7 --records "$records"
@@ -26,8 +25,7 @@ expect 0 explain "$forecaster" --steps 7 --records "$records" --json
 [[ $(json layers 0 match) == exact && $(json layers 0 source) == records ]] || fail "exact"
 expect 0 explain "$forecaster" --steps 9 --records "$records" --json
 [[ $(json layers 0 match) == nearest ]] || fail "nearest"
-expect 0 explain "$forecaster" --steps 100 --records "$records"
-prints "none: "
+gives "none: " explain "$forecaster" --steps 100 --records "$records"
 
 # known shapes are kept, new ones are added, --again measures anew
 cp "$records" "$work/before"
@@ -51,7 +49,7 @@ expect 0 bench "$forecaster" --seconds 0.01 --records "$records"
 expect 1 bench "$forecaster" --seconds 0.01 --records "$work/missing"
 echo damaged >"$XDG_CACHE_HOME/rnnpack/records"
 "$program" bench "$forecaster" --seconds 0.01 >"$work/out" 2>"$work/err" || fail "a damaged cache stops bench"
-says "going on without tuning records"
+says "continuing without tuning records"
 expect 1 explain "$forecaster" --records "$XDG_CACHE_HOME/rnnpack/records"
 
 # an interrupted tune keeps what it has
@@ -67,11 +65,9 @@ expect 0 records check "$work/grid"
 rm -rf "$XDG_CACHE_HOME"
 mkdir -p "$XDG_CACHE_HOME/rnnpack"
 cp "$records" "$XDG_CACHE_HOME/rnnpack/records"
-expect 0 explain "$forecaster" --steps 7
-prints "records   $XDG_CACHE_HOME/rnnpack/records"
+gives "records   $XDG_CACHE_HOME/rnnpack/records" explain "$forecaster" --steps 7
 chmod 666 "$XDG_CACHE_HOME/rnnpack/records"
-expect 0 explain "$forecaster" --steps 7
-prints "$XDG_CACHE_HOME/rnnpack/records is ignored: everybody may write to it (mode 0666)"
+gives "$XDG_CACHE_HOME/rnnpack/records is ignored: everybody may write to it (mode 0666)" explain "$forecaster" --steps 7
 ! grep -q "exact, records" "$work/out" || fail "a file that everybody may write to is used"
 expect 0 explain "$forecaster" --steps 7 --json
 [[ $(json ignored 0 reason) == *"everybody may write"* ]] || fail "no reason in JSON"
@@ -80,29 +76,24 @@ says "is ignored: everybody may write to it"
 expect 0 explain "$forecaster" --steps 7 --records "$XDG_CACHE_HOME/rnnpack/records"
 prints "exact, records" # who names it vouches for it
 chmod 600 "$XDG_CACHE_HOME/rnnpack/records"
-RNNPACK_RECORDS=$work/missing expect 0 explain "$forecaster" --steps 7
-prints "$work/missing is ignored: there is no such file"
+RNNPACK_RECORDS=$work/missing gives "$work/missing is ignored: there is no such file" explain "$forecaster" --steps 7
 prints "records   $XDG_CACHE_HOME/rnnpack/records"
 if [[ $(id -u) == 0 ]]; then
     chown 65534 "$XDG_CACHE_HOME/rnnpack/records"
-    expect 0 explain "$forecaster" --steps 7
-    prints "is ignored: user 65534, who is neither this user nor root, owns it"
+    gives "is ignored: user 65534, who is neither this user nor root, owns it" explain "$forecaster" --steps 7
 else
     echo "not root: files of other users are not tested"
 fi
 
 # nothing done: nothing written, which would hide other places, and a failure
 rm -rf "$XDG_CACHE_HOME"
-expect 1 tune "$forecaster" --budget 0.000001 --steps 1
-says "nothing was written"
+refuses 1 "nothing was written" tune "$forecaster" --budget 0.000001 --steps 1
 [[ ! -e $XDG_CACHE_HOME/rnnpack/records ]] || fail "an empty file was written"
 
 # a file that cannot be written is known before anything is measured
 SECONDS=0
-expect 1 tune "$forecaster" --budget 60 --records "$work/none/records"
-says "No such file or directory"
-expect 1 tune "$forecaster" --budget 60 --records "$work"
-says "a folder"
+refuses 1 "No such file or directory" tune "$forecaster" --budget 60 --records "$work/none/records"
+refuses 1 "a folder" tune "$forecaster" --budget 60 --records "$work"
 echo damaged >"$work/damaged"
 expect 1 tune "$forecaster" --budget 60 --records "$work/damaged"
 ((SECONDS < 20)) || fail "it measured first"

@@ -11,40 +11,28 @@ expect 0 --version
 version=$(cat "$work/out")
 [[ $version =~ ^rnnpack\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "version is '$version'"
 expect 2
-expect 2 nonsense
-says "unknown command 'nonsense'"
+refuses 2 "unknown command 'nonsense'" nonsense
 
 for command in info inspect run bench pack convert; do
-    expect 0 "$command" --help
-    prints "usage: rnnpack $command"
+    gives "usage: rnnpack $command" "$command" --help
     prints "--version"
-    expect 0 "$command" --version
-    prints "$version"
-    expect 2 "$command" --nonsense=1
-    says "unknown option '--nonsense'"
+    gives "$version" "$command" --version
+    refuses 2 "unknown option '--nonsense'" "$command" --nonsense=1
     says "rnnpack $command --help"
-    expect 2 "$command" one two
-    says "unexpected argument"
+    refuses 2 "unexpected argument" "$command" one two
 done
 for command in inspect run bench; do
-    expect 2 "$command"
-    says "MODEL"
-    expect 1 "$command" "$work/none.onnx"
-    says none.onnx
-    expect 2 "$command" "$forecaster" --threads many
-    says "--threads needs a whole number, not 'many'"
+    refuses 2 "MODEL" "$command"
+    refuses 1 none.onnx "$command" "$work/none.onnx"
+    refuses 2 "--threads needs a whole number, not 'many'" "$command" "$forecaster" --threads many
     expect 2 "$command" "$forecaster" --threads 99999999999999999999
-    expect 2 "$command" "$forecaster" --isa
-    says "--isa needs a value"
-    expect 2 "$command" "$forecaster" --isa nonsense
-    says nonsense
-    expect 2 "$command" "$forecaster" --math nonsense
-    says "u35, u10 or fast"
+    refuses 2 "--isa needs a value" "$command" "$forecaster" --isa
+    refuses 2 nonsense "$command" "$forecaster" --isa nonsense
+    refuses 2 "u35, u10 or fast" "$command" "$forecaster" --math nonsense
     echo garbage >"$work/garbage.onnx"
     expect 1 "$command" "$work/garbage.onnx"
 done
-expect 2 info --json=1
-says "--json takes no value"
+refuses 2 "--json takes no value" info --json=1
 expect 2 bench "$forecaster" --seconds -1
 expect 2 bench "$forecaster" --seconds inf
 expect 2 bench "$forecaster" --steps 0

@@ -46,9 +46,12 @@ static void read_only(const char *config_path, const char *path, const char *lab
     dataset set, again;
 
     fuzz_check(config_read(config_path, NULL, &config) == CLI_OK);
-    if (dataset_read(&config, path, labels, NULL, &words, 1, &set) == CLI_OK) {
+    data_source from = {.config = &config, .path = path, .labels = labels, .words = &words, .grow = 1};
+    if (dataset_read(&from, &set) == CLI_OK) {
         /* A file is like itself, but for sequences too short for a forecast, which a training may leave out. */
-        const int code = dataset_read(&config, path, labels, &set, &words, 0, &again);
+        from.like = &set;
+        from.grow = 0;
+        const int code = dataset_read(&from, &again);
         fuzz_check(code == CLI_OK || number);
         if (code == CLI_OK) {
             fuzz_check(again.n == set.n && again.classes == set.classes && again.features == set.features);
@@ -63,15 +66,16 @@ static void read_only(const char *config_path, const char *path, const char *lab
 /* The program's own way: train, then eval, with files that it writes. */
 static void train(char *config_path)
 {
-    static char isa[] = "--isa", generic[] = "generic", quiet[] = "--quiet", o[] = "-o", config[] = "--config";
-    static char command[2][8] = {"train", "eval"}, predictions[] = "--predictions", model[4096], table[4096];
+    static char model[4096], predictions[4096];
 
     snprintf(model, sizeof model, "%s", fuzz_file("model.onnx", "", 0));
-    snprintf(table, sizeof table, "%s", fuzz_file("predictions.npy", "", 0));
-    char *train_line[] = {command[0], config_path, o, model, isa, generic, quiet, predictions, table, NULL};
-    char *eval_line[] = {command[1], model, config, config_path, isa, generic, predictions, table, NULL};
-    if (cli_train(sizeof train_line / sizeof train_line[0] - 1, train_line) == CLI_OK)
-        (void)cli_eval(sizeof eval_line / sizeof eval_line[0] - 1, eval_line);
+    snprintf(predictions, sizeof predictions, "%s", fuzz_file("predictions.npy", "", 0));
+    char *train_line[] = {"rnnpack", "train",   config_path,     "-o",        model, "--isa",
+                          "generic", "--quiet", "--predictions", predictions, NULL};
+    char *eval_line[] = {"rnnpack", "eval",    model,           "--config",  config_path,
+                         "--isa",   "generic", "--predictions", predictions, NULL};
+    if (cli_main((int)COUNT(train_line) - 1, train_line) == CLI_OK)
+        (void)cli_main((int)COUNT(eval_line) - 1, eval_line);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

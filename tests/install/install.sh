@@ -23,6 +23,13 @@ PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name rnnpack.pc)")
 libdir=$(dirname "$PKG_CONFIG_PATH")
 pc() { pkg-config --define-variable=prefix="$prefix" "$@"; }
 
+# A page of the manual for the program and for each command.
+pages=$(find "$prefix" -name 'rnnpack*.1' | wc -l)
+if [[ -e $prefix/bin/rnnpack ]] && (($("$prefix/bin/rnnpack" --help | grep -c '^  [a-z]') > pages)); then
+    echo "commands have no page of the manual"
+    exit 1
+fi
+
 # No path of the build may be left in what a distribution would ship.
 if grep -rlF "$build" "$prefix" --include='*.cmake' --include='*.pc' --include='*.h'; then
     echo "these installed files name the build folder"

@@ -14,35 +14,26 @@ here=$work/here other=$work/other stale=$work/stale
 # ---- help and wrong calls
 
 for command in show check merge export prune; do
-    expect 0 records --help
-    prints "  $command"
-    expect 0 records "$command" --help
-    prints "usage: rnnpack records $command"
-    expect 2 records "$command" --nonsense
-    says "rnnpack records $command --help"
+    gives "  $command" records --help
+    gives "usage: rnnpack records $command" records "$command" --help
+    refuses 2 "rnnpack records $command --help" records "$command" --nonsense
 done
 expect 0 records --version
 expect 2 records
-expect 2 records nonsense
-says "unknown command 'nonsense'"
-expect 2 records check
-says "FILE... is missing"
-expect 2 records merge -o "$work/new"
-says "FILE... is missing"
-expect 2 records show one two
-says "unexpected argument 'two'"
+refuses 2 "unknown command 'nonsense'" records nonsense
+refuses 2 "FILE... is missing" records check
+refuses 2 "FILE... is missing" records merge -o "$work/new"
+refuses 2 "unexpected argument 'two'" records show one two
 expect 2 records show --host
 expect 2 records export --json
 
 # ---- show
 
-expect 0 records show
-prints "no file of tuning records"
+gives "no file of tuning records" records show
 expect 0 records show --json
 json file >/dev/null
 [[ $(json hosts) == "[]" ]] || fail "hosts without a file"
-expect 0 records show "$here"
-prints "$here: 2 records of 1 host"
+gives "$here: 2 records of 1 host" records show "$here"
 prints ": this host"
 prints "chunk=64 variant=block_avx2"
 prints "2025-11-21"
@@ -54,34 +45,28 @@ expect 0 records show "$here" --json
 [[ $(json hosts 0 records 1 choice variant) == block_avx2 ]] || fail "choice"
 [[ $(json hosts 0 records 0 spread) == 0.012 ]] || fail "spread"
 [[ $(json hosts 0 this_host) == ON ]] || fail "this_host"
-RNNPACK_RECORDS=$here expect 0 records show
-prints "$here: 2 records"
+RNNPACK_RECORDS=$here gives "$here: 2 records" records show
 RNNPACK_RECORDS=$work/none "$program" records show >"$work/out" 2>"$work/err" || fail "a variable that names nothing"
 says "$work/none is ignored: there is no such file"
 prints "no file of tuning records"
-expect 1 records show "$work/none"
-says "there is no such file"
+refuses 1 "there is no such file" records show "$work/none"
 
 # ---- check
 
-expect 0 records check "$here" "$other" "$stale"
-prints "$here: 2 records of 1 host"
+gives "$here: 2 records of 1 host" records check "$here" "$other" "$stale"
 prints "$stale: 2 records of 2 hosts"
 sed 's/ns=200000/ns=100000/' "$here" >"$work/edited"
-expect 1 records check "$work/edited"
-says "damaged or edited by hand"
+refuses 1 "damaged or edited by hand" records check "$work/edited"
 "$program" records check "$work/edited" "$other" >"$work/out" 2>"$work/err" && fail "a damaged file among good ones"
 prints "$other: 1 record of 1 host"
 
 # The example of the documentation is a file.
 sed -n 's/^    //p' "$tree/autotune/README.md" >"$work/example"
-expect 0 records check "$work/example"
-prints "2 records of 1 host"
+gives "2 records of 1 host" records check "$work/example"
 
 # ---- merge and export
 
-expect 0 records merge "$here" "$other" "$stale" -o "$work/all"
-prints "$work/all: 5 records of 4 hosts"
+gives "$work/all: 5 records of 4 hosts" records merge "$here" "$other" "$stale" -o "$work/all"
 expect 0 records merge "$stale" "$here" "$other" "$here"
 cmp "$work/out" "$work/all" || fail "the order of the files matters"
 expect 0 records export "$work/all"
@@ -98,17 +83,12 @@ expect 1 records merge "$here" -o "$work/none/file"
 
 # ---- prune
 
-expect 0 records prune "$work/all"
-prints "dropped 2 of 5 records"
+gives "dropped 2 of 5 records" records prune "$work/all"
 cmp "$work/all" "$here" || fail "prune kept or dropped the wrong ones"
-expect 0 records prune "$work/all"
-prints "dropped 0 of 3 records"
-expect 1 records prune
-says "there is no such file"
+gives "dropped 0 of 3 records" records prune "$work/all"
+refuses 1 "there is no such file" records prune
 mkdir -p "$HOME/.cache/rnnpack"
 cp "$stale" "$HOME/.cache/rnnpack/records"
-expect 0 records prune
-prints "$HOME/.cache/rnnpack/records: dropped 2 of 2 records"
-HOME='' expect 1 records prune
-says "no place for tuning records"
+gives "$HOME/.cache/rnnpack/records: dropped 2 of 2 records" records prune
+HOME='' refuses 1 "no place for tuning records" records prune
 HOME='' expect 0 records show

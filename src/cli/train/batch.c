@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fit.h"
+#include "training.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { X, LENGTHS, TARGET, WEIGHTS };
 
-static void *room_for(batch *b, int which, size_t bytes)
+static void *room_for(batch *b, int which, size_t n, size_t size)
 {
-    if (bytes > b->room[which] || !b->memory[which]) {
-        free(b->memory[which]);
-        b->memory[which] = malloc(bytes + 1);
-        b->room[which] = b->memory[which] ? bytes : 0;
-    }
+    cli_grow(&b->memory[which], &b->room[which], n * size + 1, 1);
     return b->memory[which];
 }
 
@@ -35,44 +31,39 @@ static void fill_steps(const train_config *config, const dataset *set, const uin
             memcpy(x + (t * n + r) * F, set->x + (set->first[rows[r]] + ahead + t) * F, F * sizeof *x);
 }
 
-static int fill_x(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
+static void fill_x(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
 {
     const size_t width = set->tokens ? 1 : set->features;
-    void *x = room_for(b, X, b->steps * n * width * sizeof(float));
+    void *x = room_for(b, X, b->steps * n * width, sizeof(float));
 
-    if (!x) return cli_fail("no memory for a batch of %zu sequences of %zu steps", n, b->steps);
     b->inputs[0] = (rnnp_tensor){set->tokens ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32,
                                  set->tokens ? 2 : 3,
                                  {(int64_t)b->steps, (int64_t)n, (int64_t)width},
                                  .data = x};
     if (!set->tokens) {
         fill_steps(config, set, rows, n, b->steps, 0, x);
-        return CLI_OK;
+        return;
     }
     memset(x, 0, b->steps * n * sizeof(int32_t));
     for (size_t r = 0; r < n; r++)
         for (size_t t = 0; t < dataset_steps(set, rows[r]); t++)
             ((int32_t *)x)[t * n + r] = set->tokens[set->first[rows[r]] + t];
-    return CLI_OK;
 }
 
-static int fill_lengths(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
+static void fill_lengths(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
 {
-    int32_t *lengths = room_for(b, LENGTHS, n * sizeof *lengths);
+    int32_t *lengths = room_for(b, LENGTHS, n, sizeof *lengths);
 
-    if (!lengths) return cli_fail("out of memory");
     for (size_t r = 0; r < n; r++) lengths[r] = (int32_t)batch_steps(config, set, rows[r]);
     b->inputs[b->n_inputs++] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)n}, .data = lengths};
-    return CLI_OK;
 }
 
-static int fill_labels(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
+static void fill_labels(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
 {
     const int binary = config->options.loss == RNNP_LOSS_BINARY, cross = config->options.loss == RNNP_LOSS_CROSS;
     const size_t width = cross ? set->classes : 1;
-    void *target = room_for(b, TARGET, n * width * sizeof(float));
+    void *target = room_for(b, TARGET, n * width, sizeof(float));
 
-    if (!target) return cli_fail("out of memory");
     memset(target, 0, n * width * sizeof(float));
     for (size_t r = 0; r < n; r++) {
         const int32_t label = set->label[rows[r]];
@@ -88,17 +79,15 @@ static int fill_labels(batch *b, const train_config *config, const dataset *set,
                               binary || cross ? 2 : 1,
                               {(int64_t)n, (int64_t)width},
                               .data = target};
-    return CLI_OK;
 }
 
 /* The numbers to be forecast or rebuilt, and weights 0 past the end of a sequence. */
-static int fill_numbers(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
+static void fill_numbers(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
 {
     const size_t ahead = config->target == TARGET_NEXT ? config->horizon : 0;
-    float *target = room_for(b, TARGET, b->steps * n * set->features * sizeof *target);
-    float *weights = room_for(b, WEIGHTS, b->steps * n * sizeof *weights);
+    float *target = room_for(b, TARGET, b->steps * n * set->features, sizeof *target);
+    float *weights = room_for(b, WEIGHTS, b->steps * n, sizeof *weights);
 
-    if (!target || !weights) return cli_fail("out of memory");
     fill_steps(config, set, rows, n, b->steps, ahead, target);
     for (size_t t = 0; t < b->steps; t++)
         for (size_t r = 0; r < n; r++) weights[t * n + r] = t < batch_steps(config, set, rows[r]);
@@ -106,7 +95,6 @@ static int fill_numbers(batch *b, const train_config *config, const dataset *set
         (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)b->steps, (int64_t)n, (int64_t)set->features}, .data = target};
     b->weights = (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)b->steps, (int64_t)n}, .data = weights};
     b->has_weights = 1;
-    return CLI_OK;
 }
 
 int batch_fill(batch *b, const train_config *config, const network *net, const dataset *set, const uint32_t *rows,
@@ -120,18 +108,20 @@ int batch_fill(batch *b, const train_config *config, const network *net, const d
         const size_t steps = batch_steps(config, set, rows[r]);
 
         if (!steps && !net->lengths)
-            return cli_fail("sequence %zu has no steps, and the model no input lengths", (size_t)rows[r] + 1);
+            return cli_fail("sequence %zu has no steps, and the model has no input for lengths", (size_t)rows[r] + 1);
         b->steps = steps > b->steps ? steps : b->steps;
     }
-    int code = fill_x(b, config, set, rows, n);
-    if (code == CLI_OK && net->lengths) code = fill_lengths(b, config, set, rows, n);
-    if (code != CLI_OK || (config->target == TARGET_LABEL && !set->label)) return code;
-    return config->target == TARGET_LABEL ? fill_labels(b, config, set, rows, n)
-                                          : fill_numbers(b, config, set, rows, n);
+    fill_x(b, config, set, rows, n);
+    if (net->lengths) fill_lengths(b, config, set, rows, n);
+    if (config->target != TARGET_LABEL)
+        fill_numbers(b, config, set, rows, n);
+    else if (set->label)
+        fill_labels(b, config, set, rows, n);
+    return CLI_OK;
 }
 
 void batch_free(batch *b)
 {
-    for (size_t i = 0; i < sizeof b->memory / sizeof b->memory[0]; i++) free(b->memory[i]);
+    for (size_t i = 0; i < COUNT(b->memory); i++) free(b->memory[i]);
     *b = (batch){0};
 }

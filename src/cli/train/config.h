@@ -54,8 +54,8 @@ typedef struct train_config {
     /* [model] */
     layer_line layers[CONFIG_LAYERS];
     size_t n_layers;
-    char start[CONFIG_TEXT];  /* a model whose parameters of equal name and shape are taken */
-    char freeze[CONFIG_TEXT]; /* parameters whose names begin with one of these words */
+    char start[CONFIG_TEXT]; /* a model whose parameters of equal name and shape are taken */
+    text_list freeze;        /* parameters whose names begin with one of these texts */
 
     /* [train] */
     size_t epochs, batch, folds, patience, threads, seeds;
@@ -79,15 +79,74 @@ typedef struct train_config {
 /* Reads the file over what is in config, which is zeroed at first; variables stand for their choices `at` (all 0 when
  * at is NULL). Fails with "file:line: ...". Free it either way. */
 int config_read(const char *path, const size_t *at, train_config *config);
-/* What the values mean together; config_read calls it. */
-int config_check(const train_config *config);
 /* The line of a key, or 0. */
 size_t config_line(const train_config *config, const char *section, const char *name);
 /* Fails with "file:line: ..." where the key is, "file: ..." where it is not. */
-int config_blame(const train_config *config, const char *section, const char *name, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+#define config_blame(config, section, name, ...) \
+    text_fail((config)->path, config_line(config, section, name), __VA_ARGS__)
 void config_free(train_config *config);
 /* Joins a name from the file with its folder; absolute names stay. Returns `text`. */
 const char *config_path(const train_config *config, const char *name, char *text, size_t size);
+
+/* ---- config_check.c: what the values mean together ---- */
+
+int config_check(const train_config *config);
+
+/* ---- ini.c ---- */
+
+/* One line of a value, or (name is NULL) the beginning of a section. A ; that is the first thing behind the = stays:
+ * whether it is a comment or the value depends on the key. */
+typedef struct ini_value {
+    const char *path, *section, *name;
+    char *text; /* without blanks around it */
+    size_t line;
+    int more; /* goes on with the value of the line above */
+} ini_value;
+
+typedef int ini_fn(void *user, const ini_value *value);
+
+/* Calls fn for each until one does not return CLI_OK. CLI_FAILED after a sentence that names file and line. */
+int ini_read(const char *path, ini_fn *fn, void *user);
+
+/* Fails with "file:line: ...". */
+#define config_fault(at, ...) text_fail((at)->path, (at)->line, __VA_ARGS__)
+
+/* ---- config_keys.c ---- */
+
+typedef enum key_kind {
+    KEY_TEXT,
+    KEY_SIZE,
+    KEY_SEED,
+    KEY_NUMBER,
+    KEY_REAL,
+    KEY_FLAG,
+    KEY_WORD,
+    KEY_SEPARATOR,
+    KEY_DECIMAL,
+    KEY_LIST,
+    KEY_LAYERS
+} key_kind;
+
+/* Words of an enumeration, in the order of its values from `first` on. */
+typedef struct key_words {
+    int first;
+    const char *at[8];
+} key_words;
+
+typedef struct ini_key {
+    const char *section, *name;
+    key_kind kind;
+    size_t at, size;
+    const key_words *words;
+    double least, most; /* of numbers */
+} ini_key;
+
+/* The number of a key, CONFIG_KEYS when there is none of the name. */
+size_t config_find_key(const char *section, const char *name);
+const ini_key *config_key(size_t i); /* NULL past the last */
+/* Whether it may have another value in each trial of a search. */
+int config_key_varies(const ini_key *k);
+/* Puts the value into the configuration; lists grow. */
+int config_read_key(train_config *c, const ini_value *at, const ini_key *k, const char *value);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What single values of a configuration cannot tell: keys that contradict each other, or that play no part.
+ * What single values of a configuration cannot show: keys that contradict each other, or that have no effect.
  */
 #include <string.h>
 
 #include "../cli.h"
 #include "config.h"
 
-/* Keys that play no part in a format would be passed over. */
+/* Keys that have no effect in a format would be ignored in silence. */
 static int check_format(const train_config *c)
 {
     enum {
@@ -35,17 +35,18 @@ static int check_format(const train_config *c)
         {"least", TOKENS},
     };
     static const char *const formats[] = {"wide", "csv", "npy", "idx", "tokens"};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    for (size_t i = 0; i < COUNT(parts); i++)
         if (config_line(c, "data", parts[i].name) && !(parts[i].formats & 1 << c->format))
-            return config_blame(c, "data", parts[i].name, "[data] %s means nothing in format %s", parts[i].name,
+            return config_blame(c, "data", parts[i].name, "[data] %s has no meaning in format %s", parts[i].name,
                                 formats[c->format]);
     if (c->format == DATA_WIDE && *c->label && strcmp(c->label, "first") != 0 && strcmp(c->label, "last") != 0 &&
         strcmp(c->label, "none") != 0)
-        return config_blame(c, "data", "label", "label of format wide is first, last or none, not '%.80s'", c->label);
+        return config_blame(c, "data", "label", "label must be first, last or none in format wide, not '%.80s'",
+                            c->label);
     if (c->decimal == c->separator)
         return config_blame(c, "data", "decimal", "decimal and separator are both '%c'", c->decimal);
     if (c->format == DATA_TOKENS && c->target != TARGET_LABEL)
-        return config_blame(c, "data", "target", "[data] tokens have labels as targets");
+        return config_blame(c, "data", "target", "[data] format = tokens requires target = label");
     return CLI_OK;
 }
 
@@ -80,19 +81,22 @@ int config_check(const train_config *c)
         return config_blame(c, "data", "train_labels", "[data] train_labels is missing");
     if ((c->mask || c->delta) && c->missing == MISSING_REFUSE)
         return config_blame(c, "data", c->mask ? "mask" : "delta",
-                            "[data] mask and delta need missing = carry, mean or zero");
+                            "[data] mask and delta require missing = carry, mean or zero");
     if (c->target == TARGET_NEXT && c->window && c->window <= c->horizon)
-        return config_blame(c, "data", "window", "a window of %zu steps has no value %zu steps later", c->window,
-                            c->horizon);
+        return config_blame(c, "data", "window", "in a window of %zu steps there is no value %zu steps later",
+                            c->window, c->horizon);
     if (c->target == TARGET_NEXT && c->longest && c->longest <= c->horizon)
-        return config_blame(c, "data", "longest", "%zu steps have no value %zu steps later", c->longest, c->horizon);
-    if (c->folds == 1) return config_blame(c, "train", "folds", "[train] folds is 0 or at least 2");
+        return config_blame(c, "data", "longest", "in %zu steps there is no value %zu steps later", c->longest,
+                            c->horizon);
+    if (c->folds == 1) return config_blame(c, "train", "folds", "[train] folds must be 0 or at least 2");
     if (c->target != TARGET_LABEL && c->options.loss != RNNP_LOSS_MSE)
-        return config_blame(c, "train", "loss", "[train] loss is mse where the target is numbers");
+        return config_blame(c, "train", "loss", "[train] loss must be mse when the targets are numbers");
     if (c->target == TARGET_LABEL && c->options.loss == RNNP_LOSS_MSE)
-        return config_blame(c, "train", "loss", "[train] loss of labels is binary, cross or sparse");
+        return config_blame(c, "train", "loss",
+                            "[train] loss must be binary, cross or sparse when the targets are labels");
     for (size_t v = 0; v < c->n_variables; v++)
         if (!c->variables[v].used)
-            return config_blame(c, "search", c->variables[v].name, "[search] %s is used nowhere", c->variables[v].name);
+            return config_blame(c, "search", c->variables[v].name, "[search] %s is not used anywhere",
+                                c->variables[v].name);
     return CLI_OK;
 }

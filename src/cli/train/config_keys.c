@@ -4,18 +4,16 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "config_keys.h"
+#include "config.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../cli.h"
-#include "table.h"
 
 static const key_words formats = {DATA_WIDE, {"wide", "csv", "npy", "idx", "tokens"}};
 static const key_words targets = {TARGET_LABEL, {"label", "next", "input"}};
@@ -30,28 +28,28 @@ static const key_words maths = {RNNP_MATH_U35, {"u35", "u10", "fast"}};
 #define AT(field) offsetof(train_config, field), sizeof(((train_config *)0)->field)
 /* One line a kind. */
 /* clang-format off */
-#define TEXT(section, name, field) {section, name, KEY_TEXT, AT(field), NULL, 0, 0}
+#define NAME(section, name, field) {section, name, KEY_TEXT, AT(field), NULL, 0, 0}
 #define SIZE(section, name, field, least) {section, name, KEY_SIZE, AT(field), NULL, least, 1e9}
 #define NUMBER(section, name, field, least, most) {section, name, KEY_NUMBER, AT(field), NULL, least, most}
-#define REAL(section, name, field, least, most) {section, name, KEY_REAL, AT(field), NULL, least, most}
+#define DOUBLE(section, name, field, least, most) {section, name, KEY_REAL, AT(field), NULL, least, most}
 #define FLAG(section, name, field) {section, name, KEY_FLAG, AT(field), NULL, 0, 0}
 #define WORD(section, name, field, words) {section, name, KEY_WORD, AT(field), &words, 0, 0}
 /* clang-format on */
 
-static const key keys[] = {
+static const ini_key keys[] = {
     WORD("data", "format", format, formats),
-    TEXT("data", "train", train),
-    TEXT("data", "train_labels", train_labels),
-    TEXT("data", "test", test),
-    TEXT("data", "test_labels", test_labels),
-    TEXT("data", "id", id),
-    TEXT("data", "time", time),
-    TEXT("data", "label", label),
-    TEXT("data", "group", group),
+    NAME("data", "train", train),
+    NAME("data", "train_labels", train_labels),
+    NAME("data", "test", test),
+    NAME("data", "test_labels", test_labels),
+    NAME("data", "id", id),
+    NAME("data", "time", time),
+    NAME("data", "label", label),
+    NAME("data", "group", group),
     {"data", "features", KEY_LIST, AT(features), NULL, 0, 0},
     {"data", "missing_values", KEY_LIST, AT(missing_values), NULL, 0, 0},
-    {"data", "separator", KEY_CHAR, AT(separator), NULL, 0, 0},
-    {"data", "decimal", KEY_CHAR, AT(decimal), NULL, 0, 0},
+    {"data", "separator", KEY_SEPARATOR, AT(separator), NULL, 0, 0},
+    {"data", "decimal", KEY_DECIMAL, AT(decimal), NULL, 0, 0},
     WORD("data", "label_type", label_type, label_types),
     WORD("data", "target", target, targets),
     SIZE("data", "horizon", horizon, 1),
@@ -62,11 +60,11 @@ static const key keys[] = {
     FLAG("data", "mask", mask),
     FLAG("data", "delta", delta),
     FLAG("data", "standardise", standardise),
-    REAL("data", "scale", scale, -1e30, 1e30),
+    DOUBLE("data", "scale", scale, -1e30, 1e30),
     SIZE("data", "least", least, 1),
     {"model", "layers", KEY_LAYERS, 0, 0, NULL, 0, 0},
-    TEXT("model", "start", start),
-    TEXT("model", "freeze", freeze),
+    NAME("model", "start", start),
+    {"model", "freeze", KEY_LIST, AT(freeze), NULL, 0, 0},
     SIZE("train", "epochs", epochs, 1),
     SIZE("train", "batch", batch, 1),
     SIZE("train", "folds", folds, 0),
@@ -74,7 +72,7 @@ static const key keys[] = {
     SIZE("train", "threads", threads, 0),
     SIZE("train", "seeds", seeds, 1),
     {"train", "seed", KEY_SEED, AT(seed), NULL, 0, 0},
-    REAL("train", "validation", validation, 0, 0.9),
+    DOUBLE("train", "validation", validation, 0, 0.9),
     WORD("train", "score", score, scores),
     FLAG("train", "balanced", balanced),
     WORD("train", "loss", options.loss, losses),
@@ -103,19 +101,8 @@ static const key keys[] = {
     NUMBER("train", "warmup", schedule.warmup, 0, 1e6),
     SIZE("search", "trials", trials, 0),
 };
-enum { N_KEYS = sizeof keys / sizeof keys[0] };
+enum { N_KEYS = COUNT(keys) };
 _Static_assert((int)N_KEYS <= (int)CONFIG_KEYS, "the configuration has a line for each key");
-
-int config_fault(const ini_value *at, const char *format, ...)
-{
-    char text[512];
-    va_list list;
-
-    va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
-    va_end(list);
-    return cli_fail("%s:%zu: %s", at->path, at->line, text);
-}
 
 size_t config_find_key(const char *section, const char *name)
 {
@@ -125,34 +112,20 @@ size_t config_find_key(const char *section, const char *name)
     return i < N_KEYS ? i : CONFIG_KEYS;
 }
 
-const key *config_key(size_t i) { return &keys[i]; }
+const ini_key *config_key(size_t i) { return i < N_KEYS ? &keys[i] : NULL; }
 
 /* Data are read once, before the first trial; what is done to them for each trial may vary. */
-int config_key_varies(const key *k)
+int config_key_varies(const ini_key *k)
 {
     static const char *const of_each_trial[] = {"missing", "mask", "delta", "standardise"};
 
     if (strcmp(k->section, "data") != 0) return 1;
-    for (size_t i = 0; i < sizeof of_each_trial / sizeof of_each_trial[0]; i++)
+    for (size_t i = 0; i < COUNT(of_each_trial); i++)
         if (strcmp(k->name, of_each_trial[i]) == 0) return 1;
     return 0;
 }
 
-static int read_word(train_config *c, const ini_value *at, const key *k, const char *value)
-{
-    char all[256] = "";
-
-    for (size_t i = 0; i < sizeof k->words->at / sizeof k->words->at[0] && k->words->at[i]; i++) {
-        if (strcmp(value, k->words->at[i]) == 0) {
-            *(int *)((char *)c + k->at) = k->words->first + (int)i;
-            return CLI_OK;
-        }
-        strcat(strcat(all, i ? ", " : ""), k->words->at[i]);
-    }
-    return config_fault(at, "%s is one of %s, not '%.80s'", k->name, all, value);
-}
-
-static int read_number(const ini_value *at, const key *k, const char *value, double *x)
+static int read_number(const ini_value *at, const ini_key *k, const char *value, double *x)
 {
     if (text_number(value, '.', x) || *x < k->least || *x > k->most || (k->kind == KEY_SIZE && *x != floor(*x)))
         return config_fault(at, "%s is a %s from %g to %g, not '%.80s'", k->name,
@@ -160,43 +133,35 @@ static int read_number(const ini_value *at, const key *k, const char *value, dou
     return CLI_OK;
 }
 
-static int read_flag(train_config *c, const ini_value *at, const key *k, const char *value)
+/* One of the words of an enumeration. */
+static int read_word(const ini_value *at, const ini_key *k, const char *value, int *into)
 {
-    const int yes = strcmp(value, "yes") == 0;
+    char all[256] = "";
 
-    if (!yes && strcmp(value, "no") != 0) return config_fault(at, "%s is yes or no, not '%.80s'", k->name, value);
-    *(int *)((char *)c + k->at) = yes;
-    return CLI_OK;
+    for (size_t i = 0; i < COUNT(k->words->at) && k->words->at[i]; i++) {
+        *into = k->words->first + (int)i;
+        if (strcmp(value, k->words->at[i]) == 0) return CLI_OK;
+        strcat(strcat(all, i ? ", " : ""), k->words->at[i]);
+    }
+    return config_fault(at, "%s is one of %s, not '%.80s'", k->name, all, value);
 }
 
 /* A character that no number and no quoted field has in it. */
-static int read_char(train_config *c, const ini_value *at, const key *k, const char *value)
+static int read_separator(const ini_value *at, const ini_key *k, const char *value, char *into)
 {
-    const char one = strcmp(value, "blank") == 0 ? ' ' : strcmp(value, "tab") == 0 ? '\t' : value[0];
-
-    *((char *)c + k->at) = one;
-    if (k->at == offsetof(train_config, decimal))
-        return strcmp(value, ".") == 0 || strcmp(value, ",") == 0
-                   ? CLI_OK
-                   : config_fault(at, "decimal is . or , not '%.80s'", value);
-    if ((strlen(value) == 1 && !strchr("\"+-.", one) && !isalnum((unsigned char)one)) ||
-        (*value && (one == ' ' || one == '\t')))
+    *into = strcmp(value, "blank") == 0 ? ' ' : strcmp(value, "tab") == 0 ? '\t' : value[0];
+    if (*value &&
+        (*into == ' ' || *into == '\t' || (!value[1] && !strchr("\"+-.", *into) && !isalnum((unsigned char)*into))))
         return CLI_OK;
     return config_fault(
-        at, "%s is blank, tab, or one character that is no letter, digit, quote, point or sign, not '%.80s'", k->name,
-        value);
+        at, "%s is blank, tab, or one character that is not a letter, digit, quote, point or sign; it is '%.80s'",
+        k->name, value);
 }
 
-static int read_text(train_config *c, const ini_value *at, const key *k, const char *value)
+static int read_text(const ini_value *at, const ini_key *k, const char *value, char *into)
 {
-    char *into = (char *)c + k->at;
-    const size_t used = strlen(into);
-
-    if (used + (used > 0) + strlen(value) >= k->size)
-        return config_fault(at, "%s is longer than %zu characters", k->name, k->size - 1);
-    if (used) /* freeze, in several lines */
-        strcat(into, ",");
-    strcat(into, value);
+    if (strlen(value) >= k->size) return config_fault(at, "%s is longer than %zu characters", k->name, k->size - 1);
+    strcpy(into, value);
     return CLI_OK;
 }
 
@@ -209,22 +174,23 @@ static int read_layer(train_config *c, const ini_value *at, const char *value)
     return CLI_OK;
 }
 
-int config_read_key(train_config *c, const ini_value *at, const key *k, const char *value)
+int config_read_key(train_config *c, const ini_value *at, const ini_key *k, const char *value)
 {
     void *into = (char *)c + k->at;
     const char *wrong;
     char *end;
     double x;
-    int code;
 
     switch (k->kind) {
-    case KEY_TEXT: return read_text(c, at, k, value);
+    case KEY_TEXT: return read_text(at, k, value, into);
     case KEY_SIZE:
-        if ((code = read_number(at, k, value, &x)) == CLI_OK) *(size_t *)into = (size_t)x;
-        return code;
+        TRY(read_number(at, k, value, &x));
+        *(size_t *)into = (size_t)x;
+        return CLI_OK;
     case KEY_NUMBER:
-        if ((code = read_number(at, k, value, &x)) == CLI_OK) *(float *)into = (float)x;
-        return code;
+        TRY(read_number(at, k, value, &x));
+        *(float *)into = (float)x;
+        return CLI_OK;
     case KEY_REAL: return read_number(at, k, value, into);
     case KEY_SEED:
         errno = 0;
@@ -232,13 +198,42 @@ int config_read_key(train_config *c, const ini_value *at, const key *k, const ch
         return *value >= '0' && *value <= '9' && !*end && !errno
                    ? CLI_OK
                    : config_fault(at, "%s is a whole number, not '%.80s'", k->name, value);
-    case KEY_FLAG: return read_flag(c, at, k, value);
-    case KEY_WORD: return read_word(c, at, k, value);
-    case KEY_CHAR: return read_char(c, at, k, value);
+    case KEY_FLAG:
+        *(int *)into = strcmp(value, "yes") == 0;
+        return *(int *)into || strcmp(value, "no") == 0
+                   ? CLI_OK
+                   : config_fault(at, "%s is yes or no, not '%.80s'", k->name, value);
+    case KEY_WORD: return read_word(at, k, value, into);
+    case KEY_SEPARATOR: return read_separator(at, k, value, into);
+    case KEY_DECIMAL:
+        *(char *)into = value[0];
+        return strcmp(value, ".") == 0 || strcmp(value, ",") == 0
+                   ? CLI_OK
+                   : config_fault(at, "decimal is . or , not '%.80s'", value);
     case KEY_LIST:
         wrong = text_split(into, value);
         return wrong ? config_fault(at, "%s %s: '%.80s'", k->name, wrong, value) : CLI_OK;
     case KEY_LAYERS: return read_layer(c, at, value);
     }
     return CLI_FAILED;
+}
+
+size_t config_line(const train_config *config, const char *section, const char *name)
+{
+    const size_t i = config_find_key(section, name);
+
+    return i < CONFIG_KEYS ? config->line[i] : 0;
+}
+
+void config_free(train_config *config)
+{
+    text_free(&config->features);
+    text_free(&config->freeze);
+    text_free(&config->missing_values);
+}
+
+const char *config_path(const train_config *config, const char *name, char *text, size_t size)
+{
+    snprintf(text, size, "%s%s%s", name[0] == '/' ? "" : config->folder, name[0] == '/' ? "" : "/", name);
+    return text;
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "fit.h"
+#include "training.h"
 
 enum { WIDTH = 720, HEIGHT = 440, LEFT = 70, RIGHT = 20, TOP = 46, BOTTOM = 52 };
 
-/* Okabe and Ito's colours, which most colour-blind people tell apart. */
-static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"};
-enum { COLOURS = sizeof colours / sizeof colours[0] };
+/* Okabe and Ito's colours, which most colour-blind people tell apart, and the width of a curve. */
+static const char *const colours[] = {"'#0072B2' stroke-width='2'", "'#D55E00' stroke-width='2'",
+                                      "'#009E73' stroke-width='2'"};
+enum { COLOURS = COUNT(colours) };
 
 typedef struct axis {
     double least, most, step;
@@ -63,40 +62,23 @@ static void limits(const curve *curves, size_t n, axis *x, axis *y)
     *y = axis_of(isfinite(ly) ? ly : 0, isfinite(my) ? my : 1);
 }
 
-/* Names of files may hold what SVG reads as its own. */
-static void write_text(FILE *f, const char *text)
+static void line(FILE *f, double x1, double y1, double x2, double y2, const char *stroke)
 {
-    for (; *text; text++) {
-        if (*text == '&' || *text == '<')
-            fputs(*text == '&' ? "&amp;" : "&lt;", f);
-        else
-            fputc(*text, f);
-    }
+    fprintf(f, "<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke=%s/>\n", x1, y1, x2, y2, stroke);
 }
 
-static void draw_axes(FILE *f, const axis *x, const axis *y, const char *x_name, const char *y_name)
+static void draw_ticks(FILE *f, const axis *a, int vertical)
 {
-    for (int i = 0; i < x->ticks; i++) {
-        const double t = tick(x, i);
+    for (int i = 0; i < a->ticks; i++) {
+        const double t = tick(a, i), at = vertical ? place_y(a, t) : place_x(a, t);
 
-        fprintf(f,
-                "<line x1='%.1f' y1='%d' x2='%.1f' y2='%d' stroke='#ddd'/>"
-                "<text x='%.1f' y='%d' text-anchor='middle'>%.4g</text>\n",
-                place_x(x, t), TOP, place_x(x, t), HEIGHT - BOTTOM, place_x(x, t), HEIGHT - BOTTOM + 18,
-                fabs(t) < x->step / 1e6 ? 0 : t);
+        if (vertical)
+            line(f, LEFT, at, WIDTH - RIGHT, at, "'#ddd'");
+        else
+            line(f, at, TOP, at, HEIGHT - BOTTOM, "'#ddd'");
+        fprintf(f, "<text x='%.1f' y='%.1f' text-anchor='%s'>%.4g</text>\n", vertical ? LEFT - 8 : at,
+                vertical ? at + 4 : HEIGHT - BOTTOM + 18, vertical ? "end" : "middle", fabs(t) < a->step / 1e6 ? 0 : t);
     }
-    for (int i = 0; i < y->ticks; i++) {
-        const double t = tick(y, i);
-
-        fprintf(f,
-                "<line x1='%d' y1='%.1f' x2='%d' y2='%.1f' stroke='#ddd'/>"
-                "<text x='%d' y='%.1f' text-anchor='end'>%.4g</text>\n",
-                LEFT, place_y(y, t), WIDTH - RIGHT, place_y(y, t), LEFT - 8, place_y(y, t) + 4,
-                fabs(t) < y->step / 1e6 ? 0 : t);
-    }
-    fprintf(f, "<text x='%d' y='%d' text-anchor='middle'>%s</text>\n", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x_name);
-    fprintf(f, "<text transform='translate(16 %d) rotate(-90)' text-anchor='middle'>%s</text>\n",
-            (TOP + HEIGHT - BOTTOM) / 2, y_name);
 }
 
 enum { LEGEND_LEFT = WIDTH - 198, LEGEND_WIDTH = 184, LEGEND_LINE = 18 };
@@ -125,12 +107,10 @@ static void draw_legend(FILE *f, const curve *curves, size_t n, const axis *x, c
     fprintf(f, "<rect x='%d' y='%d' width='%d' height='%d' fill='white' fill-opacity='0.8'/>\n", LEGEND_LEFT, top,
             LEGEND_WIDTH, height);
     for (size_t c = 0; c < n; c++) {
-        const int line = top + 12 + LEGEND_LINE * (int)c;
+        const int at = top + 12 + LEGEND_LINE * (int)c;
 
-        fprintf(f,
-                "<line x1='%d' y1='%d' x2='%d' y2='%d' stroke='%s' stroke-width='2'/>"
-                "<text x='%d' y='%d'>%s</text>\n",
-                WIDTH - 190, line, WIDTH - 166, line, colours[c % COLOURS], WIDTH - 160, line + 4, curves[c].name);
+        line(f, WIDTH - 190, at, WIDTH - 166, at, colours[c % COLOURS]);
+        fprintf(f, "<text x='%d' y='%d'>%s</text>\n", WIDTH - 160, at + 4, curves[c].name);
     }
 }
 
@@ -144,11 +124,17 @@ static void draw(FILE *f, const char *title, const char *x_name, const char *y_n
             "font-size='12'>\n"
             "<rect width='100%%' height='100%%' fill='white'/>\n<text x='%d' y='22' font-size='15'>",
             WIDTH, HEIGHT, LEFT);
-    write_text(f, title);
+    for (; *title; title++) /* a name of a file may hold what SVG reads as its own */
+        *title == '&' ? fputs("&amp;", f) : *title == '<' ? fputs("&lt;", f) : fputc(*title, f);
     fputs("</text>\n", f);
-    draw_axes(f, &x, &y, x_name, y_name);
+    draw_ticks(f, &x, 0);
+    draw_ticks(f, &y, 1);
+    fprintf(f,
+            "<text x='%d' y='%d' text-anchor='middle'>%s</text>\n"
+            "<text transform='translate(16 %d) rotate(-90)' text-anchor='middle'>%s</text>\n",
+            (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x_name, (TOP + HEIGHT - BOTTOM) / 2, y_name);
     for (size_t c = 0; c < n; c++) {
-        fprintf(f, "<polyline fill='none' stroke='%s' stroke-width='2' points='", colours[c % COLOURS]);
+        fprintf(f, "<polyline fill='none' stroke=%s points='", colours[c % COLOURS]);
         for (size_t i = 0; i < curves[c].n; i++)
             if (shown(&curves[c], i))
                 fprintf(f, "%.1f,%.1f ", place_x(&x, curves[c].x[i]), place_y(&y, curves[c].y[i]));
@@ -163,8 +149,6 @@ int curve_write(const char *path, const char *title, const char *x_name, const c
 {
     FILE *f = fopen(path, "w");
 
-    if (!f) return cli_fail("%s: %s", path, strerror(errno));
-    draw(f, title, x_name, y_name, curves, n);
-    const int failed = ferror(f);
-    return (fclose(f) != 0 || failed) ? cli_fail("%s: %s", path, strerror(errno)) : CLI_OK;
+    if (f) draw(f, title, x_name, y_name, curves, n);
+    return text_finish(f, path);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sequences in memory, as files give them and as training wants them.
+ * Sequences in memory, as files give them and as training needs them.
  *
  *   read_*.c    npy, csv, wide, tokens and idx files into a dataset
  *   prepare.c   windows, missing values, scaling
@@ -9,7 +9,7 @@
 #ifndef RNNP_CLI_DATASET_H
 #define RNNP_CLI_DATASET_H
 
-#include "../cli.h"
+#include "../model.h"
 #include "config.h"
 
 /* n sequences; the steps of all lie behind each other. Either x or tokens is NULL. */
@@ -40,10 +40,17 @@ typedef struct vocabulary {
 /* Reads the file (npy, idx: and its labels) as config->format says. Fails with a sentence that names file, line and
  * column. `like` may be NULL; else its class names and columns must be those of the file, in its order (a test set).
  * words grows when grow is set: all words that occur `config->least` times or more. */
-int dataset_read(const train_config *config, const char *path, const char *labels, const dataset *like,
-                 vocabulary *words, int grow, dataset *set);
+typedef struct data_source {
+    const train_config *config;
+    const char *path, *labels; /* labels: NULL where they are in the data */
+    const dataset *like;
+    vocabulary *words;
+    int grow;
+} data_source;
+
+int dataset_read(const data_source *from, dataset *set);
 /* A copy in memory of its own. */
-int dataset_copy(const dataset *set, dataset *copy);
+void dataset_copy(const dataset *set, dataset *copy);
 void dataset_free(dataset *set);
 void vocabulary_free(vocabulary *words);
 /* One word a line, as dataset_read numbers them. */
@@ -63,10 +70,10 @@ size_t dataset_longest(const dataset *set);
 /* ---- prepare.c ---- */
 
 /* Cuts each sequence into windows of config->window steps, config->stride apart; shorter rests are dropped. */
-int dataset_cut(const train_config *config, dataset *set);
+void dataset_cut(const train_config *config, dataset *set);
 /* Mean and standard deviation [features] over the given sequences, missing values left out; 0 and 1 where there is
  * nothing, deviation 1 where nothing varies. */
-int dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *means, float *deviations);
+void dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *means, float *deviations);
 /* Fills NaN as config->missing says (carry: the value before, at the beginning the mean), and appends the channels that
  * were asked for: per feature 1 where it was there (mask), and the time since it was last there, since the
  * beginning where it never was (delta). No later step is looked at. MISSING_REFUSE: NaN is an error that names the
@@ -81,11 +88,44 @@ typedef struct row_list {
     size_t n;
 } row_list;
 
+static inline void rows_free(row_list *rows) { cli_free(&rows->at); }
+#define AUTO_ROWS __attribute__((cleanup(rows_free))) row_list
+
 /* Parts of all sequences, whole groups, labels in about the same shares in all; by seed. Part p of `parts` is *held,
- * the rest *kept. Both are freed with free(x.at). */
+ * the rest *kept. */
 int split_folds(const dataset *set, size_t parts, size_t p, uint64_t seed, row_list *kept, row_list *held);
 /* A part of `from` of about this share is held out, the same way. */
 int split_share(const dataset *set, const row_list *from, double share, uint64_t seed, row_list *kept, row_list *held);
-int split_all(const dataset *set, row_list *all);
+row_list split_all(const dataset *set);
+
+/* ---- build.c: what the readers share, a dataset that grows step by step ---- */
+
+typedef struct dataset_builder {
+    dataset *set;
+    const data_source *from;
+    text_list ids, labels, groups; /* one per sequence, or none at all */
+    size_t n_steps;
+    size_t room_first, room_steps, room_time;
+} dataset_builder;
+
+/* Memory at once, when the numbers are known. set->features comes first. */
+void build_reserve(dataset_builder *b, size_t sequences, size_t steps);
+/* A sequence begins; its id, label and group are texts, or NULL. */
+void build_sequence(dataset_builder *b, const char *id, const char *label, const char *group);
+/* A step of it: features numbers, or (set->features is 0) a token; time is looked at when timed. */
+void build_step(dataset_builder *b, const float *x, int32_t token, int timed, double time);
+/* Classes and groups become numbers, or it is given up; b is done with either way. */
+int build_finish(dataset_builder *b, int code);
+
+/* Reads a field of features, missing or a number, times scale. NULL, or what is wrong with it. */
+const char *build_feature(const train_config *config, const char *text, float *x);
+/* Whether the text says that there is no value: see docs/reference/training.md. Numbers know some more such texts than
+ * names do. */
+int build_missing(const train_config *config, const char *text);
+int build_nameless(const char *text);
+
+/* One reader per format; they begin with an empty set. */
+typedef int dataset_reader(const data_source *from, dataset *set);
+dataset_reader dataset_read_wide, dataset_read_csv, dataset_read_npy, dataset_read_idx, dataset_read_tokens;
 
 #endif

@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One training from a dataset and a configuration to a model and what it scores.
+ * What the commands train and eval are made of:
+ *
+ *   experiment.c  one training, from a dataset and a configuration to a model and what it scores
+ *   outputs.c     files that a training writes at its end, checked before it begins
+ *   task.c        the configuration, with what the command line says over it, and the data that it names
+ *   search.c      [search]: the configuration among several that scores best without the test set
  */
 #ifndef RNNP_CLI_EXPERIMENT_H
 #define RNNP_CLI_EXPERIMENT_H
 
-#include "fit.h"
+#include "training.h"
+
+/* ---- experiment.c ---- */
 
 enum { EXPERIMENT_FOLDS = 64 };
-
-typedef struct experiment {
-    rnnp_context *context;
-    const train_config *config;
-    const dataset *train, *test; /* as read, missing values still missing; test may be NULL */
-    size_t vocabulary;
-    int lengths; /* the model takes lengths */
-    const char *checkpoint;
-    uint64_t data; /* identity_of_data, with a checkpoint */
-    int resume, quiet;
-    int trial; /* of a search: to diverge is a result, and no error */
-} experiment;
 
 /* Trains on the sequences kept, stops early by those held, and asks about asked (of the test set when from_test is
  * set). What is fitted to data (means, deviations, class weights) is fitted to kept alone. model and past may be NULL.
@@ -43,5 +38,54 @@ int experiment_simple(const experiment *e, uint64_t seed, scores *found, history
  * was trained on is fitted to it again. */
 int experiment_model(const experiment *e, const rnnp_model *model, const char *name, int with_roc, forward_fn *forward,
                      void *user, scores *found);
+
+/* ---- outputs.c ---- */
+
+typedef struct output_file {
+    const char *option, *path; /* path NULL: not wanted */
+    int replaced;              /* written beside it and renamed: a device or a pipe will not do */
+} output_file;
+
+/* Whether each can be written, and none is another one or one of the inputs (entries may be NULL or ""). The test is to
+ * make a file in its folder, which is removed again. */
+int outputs_check(const output_file *outputs, size_t n, const char *const *inputs, size_t n_inputs);
+
+/* Writes the model, and its vocabulary (of size 0: none) to PATH.words, so that there is never one model with the words
+ * of another: the old words go before the model is replaced, the new ones come after it; in between there are none.
+ * When it cannot be written, it goes to a new folder beside the path, else in $TMPDIR, and the sentence says where. */
+int outputs_keep_model(rnnp_context *context, const rnnp_model *model, const vocabulary *words, const char *path);
+
+/* ---- task.c ---- */
+
+typedef struct task {
+    const cli_call *call;
+    const char *path; /* of the configuration */
+    train_config config;
+    dataset train, test_set;
+    vocabulary words;
+    experiment e;
+} task;
+
+/* The configuration, with the choices `at` of [search] (NULL: the first ones). */
+int task_configure(task *t, const size_t *at);
+/* Whether --roc, --predictions and up to six more files can be written (outputs_check); more_input, which may be NULL,
+ * is read besides the configuration and its data. */
+int task_check_outputs(const task *t, const output_file *more, size_t n_more, const char *more_input);
+/* Data and context. With `words` the vocabulary is this file's, else that of the training data. */
+int task_open(task *t, const char *words, int for_checkpoint);
+void task_close(task *t);
+#define AUTO_TASK __attribute__((cleanup(task_close))) task
+/* Files that were asked for, about what was found of the set. */
+int task_write(const task *t, const scores *s, const dataset *set);
+
+/* ---- search.c ---- */
+
+/* Checks every trial (experiment_check), then tries them, and leaves the configuration at the best one. Without
+ * variables it checks the one configuration and changes nothing. `final`: a model of all training data is wanted, too.
+ */
+int search(task *t, int final);
+
+/* The middle one, or the mean of the two in the middle; sorts the values. */
+double search_median(double *values, size_t n);
 
 #endif

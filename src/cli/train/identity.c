@@ -2,101 +2,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "identity.h"
+#include "training.h"
 
 #include <string.h>
 
 /* ---- The configuration ---- */
-
-/* What changes a bit of the weights so far. Not: epochs and patience, which say when to stop; threads and recompute,
- * which change no bit; columns and files, of which the data tell. */
-static const struct part {
-    const char *name;
-    size_t at, size; /* size 0: a text */
-} parts[] = {
-#define PART(name, field)                                                       \
-    {                                                                           \
-        name, offsetof(train_config, field), sizeof(((train_config *)0)->field) \
-    }
-#define TEXT(name, field)                      \
-    {                                          \
-        name, offsetof(train_config, field), 0 \
-    }
-    PART("[data] target", target),
-    PART("[data] horizon", horizon),
-    PART("[data] missing", missing),
-    PART("[data] mask", mask),
-    PART("[data] delta", delta),
-    PART("[data] standardise", standardise),
-    TEXT("[model] start", start),
-    TEXT("[model] freeze", freeze),
-    PART("[train] batch", batch),
-    PART("[train] validation", validation),
-    PART("[train] score", score),
-    PART("[train] balanced", balanced),
-    PART("[train] loss", options.loss),
-    PART("[train] optimizer", optimizer.kind),
-    PART("[train] momentum", optimizer.momentum),
-    PART("[train] nesterov", optimizer.nesterov),
-    PART("[train] rho", optimizer.rho),
-    PART("[train] beta1", optimizer.beta1),
-    PART("[train] beta2", optimizer.beta2),
-    PART("[train] epsilon", optimizer.epsilon),
-    PART("[train] decay", optimizer.decay),
-    PART("[train] label_smoothing", options.label_smoothing),
-    PART("[train] l1", options.l1),
-    PART("[train] l2", options.l2),
-    PART("[train] clip_value", options.clip_value),
-    PART("[train] clip_norm", options.clip_norm),
-    PART("[train] recurrent_dropout", options.recurrent_dropout),
-    PART("[train] math", options.math),
-    PART("[train] schedule", schedule.kind),
-    PART("[train] rate", schedule.rate),
-    PART("[train] factor", schedule.factor),
-    PART("[train] least_rate", schedule.least),
-    PART("[train] every", schedule.every),
-    PART("[train] rate_patience", schedule.patience),
-    PART("[train] warmup", schedule.warmup),
-#undef PART
-#undef TEXT
-};
-enum { PARTS = sizeof parts / sizeof parts[0] };
-_Static_assert((int)PARTS < (int)IDENTITY_PARTS, "one more is for the layers");
-
-static uint64_t hash_layers(const train_config *config)
-{
-    uint64_t hash = config->n_layers;
-
-    for (size_t i = 0; i < config->n_layers; i++)
-        hash = XXH3_64bits_withSeed(config->layers[i].text, strlen(config->layers[i].text), hash);
-    return hash;
-}
-
-void identity_make(const train_config *config, uint64_t data, uint64_t seed, identity *id)
-{
-    *id = (identity){.data = data, .seed = seed};
-    for (size_t i = 0; i < PARTS; i++) {
-        const char *at = (const char *)config + parts[i].at;
-
-        id->parts[i] = XXH3_64bits(at, parts[i].size ? parts[i].size : strlen(at));
-    }
-    id->parts[PARTS] = hash_layers(config);
-}
-
-int identity_check(const identity *was, const identity *is, const char *checkpoint)
-{
-    if (was->data != is->data) return cli_fail("%s is of a training on other data", checkpoint);
-    if (was->seed != is->seed)
-        return cli_fail("%s is of a training with seed %llu, this is seed %llu", checkpoint,
-                        (unsigned long long)was->seed, (unsigned long long)is->seed);
-    for (size_t i = 0; i < IDENTITY_PARTS; i++)
-        if (was->parts[i] != is->parts[i])
-            return cli_fail("%s is of a training with another %s", checkpoint,
-                            i < PARTS ? parts[i].name : "[model] layers");
-    return CLI_OK;
-}
-
-/* ---- Data ---- */
 
 static uint64_t add(uint64_t hash, const void *bytes, size_t size)
 {
@@ -108,6 +18,50 @@ static uint64_t add_texts(uint64_t hash, char *const *texts, size_t n)
     for (size_t i = 0; texts && i < n; i++) hash = add(hash, texts[i], strlen(texts[i]) + 1);
     return hash;
 }
+
+/* Whether the key changes a bit of the weights so far. Not: epochs and patience, which say when to stop; threads and
+ * recompute, which change no bit; seed, which has its own place; columns and files, which the data tell. */
+static int counts(const ini_key *k)
+{
+    static const char *const without[] = {"epochs", "patience", "folds", "threads", "seeds", "seed", "recompute"};
+
+    if (strcmp(k->section, "data") == 0)
+        return config_key_varies(k) || strcmp(k->name, "target") == 0 || strcmp(k->name, "horizon") == 0;
+    for (size_t i = 0; i < COUNT(without); i++)
+        if (strcmp(k->name, without[i]) == 0) return 0;
+    return strcmp(k->section, "search") != 0;
+}
+
+void identity_make(const train_config *config, uint64_t data, uint64_t seed, identity *id)
+{
+    *id = (identity){.data = data, .seed = seed};
+    for (size_t i = 0; config_key(i); i++) {
+        const ini_key *k = config_key(i);
+        const char *at = (const char *)config + k->at;
+
+        if (counts(k) && k->kind == KEY_LIST)
+            id->parts[i] = add_texts(0, config->freeze.at, config->freeze.n); /* the only list that counts */
+        else if (counts(k))
+            id->parts[i] = add(0, at, k->kind == KEY_TEXT ? strlen(at) : k->size);
+        for (size_t n = 0; k->kind == KEY_LAYERS && n < config->n_layers; n++)
+            id->parts[i] = add(id->parts[i] + n, config->layers[n].text, strlen(config->layers[n].text));
+    }
+}
+
+int identity_check(const identity *was, const identity *is, const char *checkpoint)
+{
+    if (was->data != is->data) return cli_fail("%s belongs to a training on other data", checkpoint);
+    if (was->seed != is->seed)
+        return cli_fail("%s belongs to a training with seed %llu; this is seed %llu", checkpoint,
+                        (unsigned long long)was->seed, (unsigned long long)is->seed);
+    for (size_t i = 0; config_key(i); i++)
+        if (was->parts[i] != is->parts[i])
+            return cli_fail("%s belongs to a training with another [%s] %s", checkpoint, config_key(i)->section,
+                            config_key(i)->name);
+    return CLI_OK;
+}
+
+/* ---- Data ---- */
 
 uint64_t identity_of_data(const dataset *set, const vocabulary *words)
 {

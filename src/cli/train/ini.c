@@ -1,11 +1,18 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "ini.h"
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * INI files line by line. libinih does not do: it cuts lines at 199 characters without a word, and its caller can tell
+ * neither a line that goes on from a key that is given twice, nor where either is.
+ *
+ *   [section]
+ *   name = value        ; a comment begins with a ; or # in front, or with a ; after a blank
+ *       more of it      an indented line continues the value above
+ */
+#include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "../cli.h"
-#include "text.h"
 
 /* Cuts off a comment that stands behind something. */
 static char *without_comment(char *text)
@@ -32,40 +39,39 @@ typedef struct ini_place {
     void *user;
 } ini_place;
 
-static int keep(char **copy, const char *text)
+static void keep(char **copy, const char *text)
 {
     free(*copy);
-    *copy = text ? text_copy(text) : NULL;
-    return !text || *copy ? CLI_OK : cli_fail("out of memory");
+    *copy = text ? cli_copy(text) : NULL;
 }
 
-static int take_line(ini_place *p, const char *path, char *line, size_t number)
+static int take_line(void *user, line_reader *lines)
 {
-    const int indented = *line == ' ' || *line == '\t';
-    char *text = text_trim(line);
-    ini_value v = {.path = path, .line = number};
+    ini_place *p = user;
+    const int indented = *lines->line == ' ' || *lines->line == '\t';
+    char *text = text_trim(lines->line);
+    ini_value v = {.path = lines->path, .line = lines->number};
 
     if (!*text || *text == ';' || *text == '#') return CLI_OK;
     if (*text == '[' && !(indented && p->name)) {
         const char *name = section_name(text);
 
-        if (!name) return cli_fail("%s:%zu: a line that begins with [ is a [section]", path, number);
-        if (keep(&p->section, name) != CLI_OK || keep(&p->name, NULL) != CLI_OK) return CLI_FAILED;
+        if (!name) return config_fault(&v, "a line that begins with [ is a [section]");
+        keep(&p->section, name);
+        keep(&p->name, NULL);
         v.section = p->section;
         return p->fn(p->user, &v);
     }
     v.more = indented && p->name;
     if (!v.more) {
-        const size_t n = strcspn(text, "=:");
-        char *value = text + n;
+        char *value = text + strcspn(text, "=:");
 
-        if (!*value || n == 0)
-            return cli_fail("%s:%zu: neither [section] nor name = value: '%.80s'", path, number, text);
+        if (!*value || value == text) return config_fault(&v, "neither [section] nor name = value: '%.80s'", text);
         *value++ = '\0';
-        if (keep(&p->name, text_trim(text)) != CLI_OK) return CLI_FAILED;
+        keep(&p->name, text_trim(text));
         text = text_trim(value);
     }
-    if (!p->section) return cli_fail("%s:%zu: '%.80s' stands before the first [section]", path, number, p->name);
+    if (!p->section) return config_fault(&v, "'%.80s' stands before the first [section]", p->name);
     v.section = p->section;
     v.name = p->name;
     v.text = without_comment(text);
@@ -75,13 +81,9 @@ static int take_line(ini_place *p, const char *path, char *line, size_t number)
 int ini_read(const char *path, ini_fn *fn, void *user)
 {
     ini_place p = {.fn = fn, .user = user};
-    line_reader lines;
-    int code = lines_open(&lines, path), got = LINES_END;
+    const int code = lines_each(path, take_line, &p);
 
-    while (code == CLI_OK && (got = lines_next(&lines)) == LINES_LINE)
-        code = take_line(&p, path, lines.line, lines.number);
-    lines_close(&lines);
     free(p.section);
     free(p.name);
-    return got == LINES_FAILED ? CLI_FAILED : code;
+    return code;
 }

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is made of answers: metrics, and a report of them.
+ * What is made of outputs: metrics, and a report of them.
  */
-#include "fit.h"
+#include "training.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Answers ---- */
+/* ---- Outputs ---- */
 
-int scores_create(scores *s, size_t classes, size_t n)
+void scores_create(scores *s, size_t classes, size_t n)
 {
     *s = (scores){.n = n, .classes = classes};
-    s->row = calloc(n + 1, sizeof *s->row);
-    s->fold = calloc(n + 1, sizeof *s->fold);
-    s->truth = calloc(n + 1, sizeof *s->truth);
-    s->error = calloc(n + 1, sizeof *s->error);
-    s->p = calloc(n * classes + 1, sizeof *s->p);
-    return s->row && s->fold && s->truth && s->error && s->p ? CLI_OK : cli_fail("out of memory");
+    s->row = cli_alloc(n + 1, sizeof *s->row);
+    s->fold = cli_alloc(n + 1, sizeof *s->fold);
+    s->truth = cli_alloc(n + 1, sizeof *s->truth);
+    s->error = cli_alloc(n + 1, sizeof *s->error);
+    s->p = cli_alloc(n * classes + 1, sizeof *s->p);
 }
 
 void scores_add(scores *all, const scores *part, size_t fold)
@@ -58,37 +57,28 @@ void scores_free(scores *s)
 
 /* ---- Metrics ---- */
 
-static int measure_ranking(scores *s, const float *score)
+static void measure_ranking(scores *s, const float *score)
 {
-    size_t *scratch = malloc((2 * s->n + 1) * sizeof *scratch);
+    FREED size_t *scratch = cli_alloc(2 * s->n + 1, sizeof *scratch);
 
     free(s->curve);
-    s->curve = malloc((s->n + 1) * sizeof *s->curve);
-    if (!scratch || !s->curve) {
-        free(scratch);
-        return cli_fail("out of memory");
-    }
+    s->curve = cli_alloc(s->n + 1, sizeof *s->curve);
     if (rnnp_metrics_ranking(s->n, score, s->truth, NULL, scratch, &s->auc, &s->average_precision, s->curve,
                              &s->n_points) != RNNP_OK)
         s->auc = s->average_precision = NAN, s->n_points = 0;
-    free(scratch);
-    return CLI_OK;
 }
 
 /* Of two classes the metrics look at class 1 alone: score[i], its probability. */
-static int measure_two_classes(scores *s)
+static void measure_two_classes(scores *s)
 {
+    FREED float *score = cli_alloc(s->n + 1, sizeof *score);
     rnnp_calibration_bin bins[10];
-    float *score = malloc((s->n + 1) * sizeof *score);
 
-    if (!score) return cli_fail("out of memory");
     for (size_t i = 0; i < s->n; i++) score[i] = s->p[2 * i + 1];
-    const int code = measure_ranking(s, score);
+    measure_ranking(s, score);
     if (rnnp_metrics_brier(s->n, 2, score, s->truth, NULL, &s->brier) != RNNP_OK) s->brier = NAN;
     if (rnnp_metrics_calibration(s->n, 10, score, s->truth, NULL, bins, &s->calibration) != RNNP_OK)
         s->calibration = NAN;
-    free(score);
-    return code;
 }
 
 int scores_measure(scores *s, const train_config *config)
@@ -97,17 +87,21 @@ int scores_measure(scores *s, const train_config *config)
     s->summary = (rnnp_summary_metrics){sizeof s->summary, NAN, NAN, NAN, NAN, NAN};
     for (size_t i = 0; i < s->n; i++)
         if (s->truth[i] < 0) return CLI_OK; /* no labels: predictions alone */
-    if (config->target != TARGET_LABEL) return s->classes == 2 ? measure_ranking(s, s->error) : CLI_OK;
+    if (config->target != TARGET_LABEL) {
+        if (s->classes == 2) measure_ranking(s, s->error);
+        return CLI_OK;
+    }
     free(s->confusion);
     free(s->per_class);
-    s->confusion = calloc(s->classes * s->classes + 1, sizeof *s->confusion);
-    s->per_class = calloc(s->classes + 1, sizeof *s->per_class);
-    if (!s->confusion || !s->per_class) return cli_fail("out of memory");
+    s->confusion = cli_alloc(s->classes * s->classes + 1, sizeof *s->confusion);
+    s->per_class = cli_alloc(s->classes + 1, sizeof *s->per_class);
     if (rnnp_metrics_confusion(s->n, s->classes, s->p, s->truth, NULL, s->confusion) != RNNP_OK ||
         rnnp_metrics_classes(s->classes, s->confusion, s->per_class, &s->summary) != RNNP_OK)
         return cli_fail("the model's output is not a number");
-    if (s->classes == 2) return measure_two_classes(s);
-    if (rnnp_metrics_brier(s->n, s->classes, s->p, s->truth, NULL, &s->brier) != RNNP_OK) s->brier = NAN;
+    if (s->classes == 2)
+        measure_two_classes(s);
+    else if (rnnp_metrics_brier(s->n, s->classes, s->p, s->truth, NULL, &s->brier) != RNNP_OK)
+        s->brier = NAN;
     return CLI_OK;
 }
 

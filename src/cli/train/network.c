@@ -4,22 +4,22 @@
 #include "network.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 8, OPSET = 22 };
+enum { WORDS = 8, OPSET = 22, MOST_UNITS = 1 << 20 };
 
 /* What the layers so far have come to. */
 typedef struct builder {
+    rnnp_context *context;
     rnnp_model *model;
     const train_config *config;
     const network *net;
     rnnp_value x, lengths, y;
     size_t width;  /* of y's last axis */
     int has_steps; /* y is [steps][batch][width], else [batch][width] */
-    float *zeros;  /* enough for any weight of the layer at hand */
+    float *zeros;  /* enough for any weight of the current layer */
     size_t line;
     char words[WORDS][64];
     size_t n_words;
@@ -31,9 +31,9 @@ static int wrong(const builder *b, const char *what)
 }
 
 /* The context's sentence, with the line that it is about. */
-static int check(const builder *b, rnnp_context *context, rnnp_status status)
+static int check(const builder *b, rnnp_status status)
 {
-    return status == RNNP_OK ? CLI_OK : wrong(b, rnnp_last_error(context));
+    return status == RNNP_OK ? CLI_OK : wrong(b, rnnp_last_error(b->context));
 }
 
 static int split_words(builder *b)
@@ -49,13 +49,13 @@ static int split_words(builder *b)
     return CLI_OK;
 }
 
-/* The number in word `at`, at least `least`. */
-static int number(const builder *b, size_t at, double least, double most, double *value)
+/* The number in the second word. */
+static int number(const builder *b, double least, double most, double *value)
 {
     char *end = NULL;
 
-    *value = at < b->n_words ? strtod(b->words[at], &end) : 0;
-    return end && end != b->words[at] && !*end && *value >= least && *value <= most
+    *value = b->n_words > 1 ? strtod(b->words[1], &end) : 0;
+    return end && end != b->words[1] && !*end && *value >= least && *value <= most
                ? CLI_OK
                : wrong(b, "a number is missing or out of range");
 }
@@ -83,180 +83,163 @@ static int is_kind(const char *line, const char *kind)
     return strncmp(line, kind, n) == 0 && (line[n] == '\0' || isspace((unsigned char)line[n]));
 }
 
-static int is_recurrent(const char *line)
-{
-    return is_kind(line, "lstm") || is_kind(line, "gru") || is_kind(line, "rnn");
-}
-
-/* Whether what follows wants every step. */
-static int wants_steps(const builder *b)
+/* Whether what follows needs every step. */
+static int needs_steps(const builder *b)
 {
     for (size_t i = b->line + 1; i < b->config->n_layers; i++) {
         const char *line = b->config->layers[i].text;
 
-        if (is_recurrent(line) || is_kind(line, "pool")) return 1;
+        if (is_kind(line, "lstm") || is_kind(line, "gru") || is_kind(line, "rnn") || is_kind(line, "pool")) return 1;
         if (is_kind(line, "repeat")) return 0;
     }
     return b->config->target != TARGET_LABEL;
 }
 
-static int recurrent_options(builder *b, rnnp_recurrent_options *o)
+/* Takes a word behind the number of units. Returns whether it is known. */
+static int recurrent_word(const char *word, rnnp_recurrent_options *o)
 {
-    static const struct {
-        const char *word, *onnx;
-    } functions[] = {{"relu", "Relu"}, {"sigmoid", "Sigmoid"}, {"tanh", "Tanh"}};
-    double hidden;
+    static const char *const functions[][2] = {{"relu", "Relu"}, {"sigmoid", "Sigmoid"}, {"tanh", "Tanh"}};
 
-    if (number(b, 1, 1, 1 << 20, &hidden) != CLI_OK) return CLI_FAILED;
-    rnnp_recurrent_options_init(o,
-                                b->words[0][0] == 'l'   ? RNNP_CELL_LSTM
-                                : b->words[0][0] == 'g' ? RNNP_CELL_GRU
-                                                        : RNNP_CELL_RNN,
-                                b->width, (size_t)hidden);
-    o->last_step = !wants_steps(b);
-    for (size_t i = 2; i < b->n_words; i++) {
-        const char *word = b->words[i];
-        int known = 0;
-
-        for (size_t k = 0; k < sizeof functions / sizeof functions[0] && o->cell == RNNP_CELL_RNN; k++) {
-            if (strcmp(word, functions[k].word) == 0) {
-                o->activations[0] = o->activations[1] = functions[k].onnx;
-                known = 1;
-            }
-        }
-        if (strcmp(word, "bidirectional") == 0 || strcmp(word, "reverse") == 0)
-            o->direction = word[0] == 'b' ? RNNP_DIRECTION_BIDIRECTIONAL : RNNP_DIRECTION_REVERSE, known = 1;
-        if (strcmp(word, "sequences") == 0 || strcmp(word, "last") == 0) o->last_step = word[0] == 'l', known = 1;
-        if (strcmp(word, "reset_before") == 0 && o->cell == RNNP_CELL_GRU) o->reset = RNNP_GRU_RESET_BEFORE, known = 1;
-        if (strcmp(word, "peepholes") == 0 && o->cell == RNNP_CELL_LSTM) known = 1;
-        if (strncmp(word, "clip=", 5) == 0 && (o->clip = strtof(word + 5, NULL)) > 0) known = 1;
-        if (!known) return wrong(b, "a word is not understood");
+    for (size_t k = 0; k < COUNT(functions) && o->cell == RNNP_CELL_RNN; k++) {
+        if (strcmp(word, functions[k][0]) != 0) continue;
+        o->activations[0] = o->activations[1] = functions[k][1];
+        return 1;
     }
-    return CLI_OK;
+    if (strcmp(word, "bidirectional") == 0)
+        o->direction = RNNP_DIRECTION_BIDIRECTIONAL;
+    else if (strcmp(word, "reverse") == 0)
+        o->direction = RNNP_DIRECTION_REVERSE;
+    else if (strcmp(word, "sequences") == 0 || strcmp(word, "last") == 0)
+        o->last_step = word[0] == 'l';
+    else if (strcmp(word, "reset_before") == 0 && o->cell == RNNP_CELL_GRU)
+        o->reset = RNNP_GRU_RESET_BEFORE;
+    else if (strncmp(word, "clip=", 5) == 0)
+        return (o->clip = strtof(word + 5, NULL)) > 0;
+    else
+        return strcmp(word, "peepholes") == 0 && o->cell == RNNP_CELL_LSTM;
+    return 1;
 }
 
-static int add_recurrent(builder *b, rnnp_context *context)
+static int add_recurrent(builder *b)
 {
+    const char kind = b->words[0][0];
     rnnp_recurrent_options o;
-    rnnp_recurrent_weights weights[2];
+    double hidden;
 
     if (!b->has_steps)
-        return wrong(b, "there are no steps here; a layer before gives only the last one (sequences, or repeat)");
-    if (recurrent_options(b, &o) != CLI_OK) return CLI_FAILED;
-    const double gates = o.cell == RNNP_CELL_LSTM ? 4 : o.cell == RNNP_CELL_GRU ? 3 : 1;
-    const double largest = (double)o.hidden * (double)(o.input > o.hidden ? o.input : o.hidden) + 2 * (double)o.hidden;
-    if (need_zeros(b, gates * largest) != CLI_OK) return CLI_FAILED;
-    for (int d = 0; d < 2; d++)
-        weights[d] = (rnnp_recurrent_weights){.w = b->zeros,
-                                              .r = b->zeros,
-                                              .bias = b->zeros,
-                                              .bias_r = b->zeros,
-                                              .peephole = has_word(b, "peepholes") ? b->zeros : NULL};
+        return wrong(b, "there are no steps here: the layer before gives only its last one (use sequences, or repeat)");
+    TRY(number(b, 1, MOST_UNITS, &hidden));
+    rnnp_recurrent_options_init(&o,
+                                kind == 'l'   ? RNNP_CELL_LSTM
+                                : kind == 'g' ? RNNP_CELL_GRU
+                                              : RNNP_CELL_RNN,
+                                b->width, (size_t)hidden);
+    o.last_step = !needs_steps(b);
     o.order = RNNP_ORDER_PYTORCH; /* two biases; zeros are the same in any order */
+    for (size_t i = 2; i < b->n_words; i++)
+        if (!recurrent_word(b->words[i], &o)) return wrong(b, "unknown word");
+    const double gates = kind == 'l'   ? 4
+                         : kind == 'g' ? 3
+                                       : 1,
+                 most = (double)(o.input > o.hidden ? o.input : o.hidden);
+    TRY(need_zeros(b, gates * ((double)o.hidden * most + 2 * (double)o.hidden)));
+    const float *z = b->zeros, *peephole = has_word(b, "peepholes") ? z : NULL;
+    const rnnp_recurrent_weights one = {.w = z, .r = z, .bias = z, .bias_r = z, .peephole = peephole},
+                                 weights[2] = {one, one};
     b->has_steps = !o.last_step;
     b->width = o.hidden * (o.direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1);
     return check(
-        b, context,
-        rnnp_model_add_recurrent(b->model, &o, weights, b->y, b->lengths, RNNP_NONE, RNNP_NONE, &b->y, NULL, NULL));
+        b, rnnp_model_add_recurrent(b->model, &o, weights, b->y, b->lengths, RNNP_NONE, RNNP_NONE, &b->y, NULL, NULL));
 }
 
-static int add_dense(builder *b, rnnp_context *context)
+static int add_dense(builder *b)
 {
     double units;
 
-    if (number(b, 1, 1, 1 << 20, &units) != CLI_OK) return CLI_FAILED;
-    if (b->n_words > 3) return wrong(b, "a word is not understood");
-    if (need_zeros(b, (double)b->width * units + units) != CLI_OK) return CLI_FAILED;
-    rnnp_status status =
-        rnnp_model_add_dense(b->model, b->y, b->zeros, b->width, (size_t)units, 0, b->zeros, NULL, &b->y);
-    if (status == RNNP_OK && b->n_words == 3) {
-        b->words[2][0] = (char)toupper((unsigned char)b->words[2][0]); /* sigmoid is ONNX's Sigmoid */
-        status = strcmp(b->words[2], "Softmax") == 0 ? rnnp_model_add_softmax(b->model, b->y, -1, &b->y)
-                                                     : rnnp_model_add_activation(b->model, b->words[2], b->y, &b->y);
-    }
+    TRY(number(b, 1, MOST_UNITS, &units));
+    if (b->n_words > 3) return wrong(b, "unknown word");
+    TRY(need_zeros(b, (double)b->width * units + units));
+    TRY(check(b, rnnp_model_add_dense(b->model, b->y, b->zeros, b->width, (size_t)units, 0, b->zeros, NULL, &b->y)));
     b->width = (size_t)units;
-    return check(b, context, status);
+    if (b->n_words < 3) return CLI_OK;
+    b->words[2][0] = (char)toupper((unsigned char)b->words[2][0]); /* sigmoid is ONNX's Sigmoid */
+    return check(b, strcmp(b->words[2], "Softmax") == 0
+                        ? rnnp_model_add_softmax(b->model, b->y, -1, &b->y)
+                        : rnnp_model_add_activation(b->model, b->words[2], b->y, &b->y));
 }
 
-static int add_embedding(builder *b, rnnp_context *context)
+static int add_embedding(builder *b)
 {
     double width;
 
     if (!b->net->vocabulary || b->line != 0) return wrong(b, "an embedding is the first layer, of tokens");
-    if (number(b, 1, 1, 1 << 20, &width) != CLI_OK || need_zeros(b, (double)b->net->vocabulary * width) != CLI_OK)
-        return CLI_FAILED;
+    TRY(number(b, 1, MOST_UNITS, &width));
+    TRY(need_zeros(b, (double)b->net->vocabulary * width));
     b->width = (size_t)width;
-    return check(b, context, rnnp_model_add_embedding(b->model, b->x, b->zeros, b->net->vocabulary, b->width, &b->y));
+    return check(b, rnnp_model_add_embedding(b->model, b->x, b->zeros, b->net->vocabulary, b->width, &b->y));
 }
 
-static int add_dropout(builder *b, rnnp_context *context)
+static int add_dropout(builder *b)
 {
     double rate;
 
-    if (number(b, 1, 0, 0.99, &rate) != CLI_OK) return CLI_FAILED;
-    return check(b, context, rnnp_model_add_dropout(b->model, b->y, (float)rate, &b->y));
+    TRY(number(b, 0, 0.99, &rate));
+    return check(b, rnnp_model_add_dropout(b->model, b->y, (float)rate, &b->y));
 }
 
-static int add_pool(builder *b, rnnp_context *context)
+static int add_pool(builder *b)
 {
-    static const struct {
-        const char *word;
-        rnnp_pool pool;
-    } pools[] = {{"mean", RNNP_POOL_MEAN}, {"max", RNNP_POOL_MAX}, {"sum", RNNP_POOL_SUM}, {"last", RNNP_POOL_LAST}};
+    static const char *const pools[] = {
+        [RNNP_POOL_MEAN] = "mean", [RNNP_POOL_MAX] = "max", [RNNP_POOL_SUM] = "sum", [RNNP_POOL_LAST] = "last"};
 
-    if (!b->has_steps || b->lengths != RNNP_NONE)
-        return wrong(b, b->has_steps ? "sequences of different lengths cannot be pooled: padded steps would count"
-                                     : "there are no steps here");
-    for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
-        if (b->n_words == 2 && strcmp(b->words[1], pools[i].word) == 0) {
-            b->has_steps = 0;
-            return check(b, context, rnnp_model_add_pool(b->model, b->y, pools[i].pool, 0, &b->y));
-        }
+    if (!b->has_steps) return wrong(b, "there are no steps here");
+    if (b->lengths != RNNP_NONE)
+        return wrong(b, "sequences of different lengths cannot be pooled: padded steps would count");
+    for (size_t i = 0; i < COUNT(pools); i++) {
+        if (b->n_words != 2 || !pools[i] || strcmp(b->words[1], pools[i]) != 0) continue;
+        b->has_steps = 0;
+        return check(b, rnnp_model_add_pool(b->model, b->y, (rnnp_pool)i, 0, &b->y));
     }
-    return wrong(b, "mean, max, sum or last");
+    return wrong(b, "a pool is mean, max, sum or last");
 }
 
-static rnnp_status constant_i64(builder *b, const int64_t *values, size_t n, rnnp_value *value)
+static int constant(builder *b, const char *name, rnnp_dtype dtype, const void *values, size_t n, rnnp_value *value)
 {
-    const rnnp_tensor tensor = {RNNP_DTYPE_I64, 1, {(int64_t)n}, .const_data = values};
+    const rnnp_tensor tensor = {dtype, 1, {(int64_t)n}, .const_data = values};
 
-    return rnnp_model_add_constant(b->model, NULL, &tensor, value);
+    return check(b, rnnp_model_add_constant(b->model, name, &tensor, value));
 }
 
-static rnnp_status node(builder *b, const char *op, const rnnp_value *inputs, size_t n, const rnnp_attr *attrs,
-                        size_t n_attrs, rnnp_value *y)
+static int node(builder *b, const char *op, rnnp_value first, rnnp_value second, int has_axis, rnnp_value *y)
 {
-    rnnp_value out = 0;
-    const rnnp_status status = rnnp_model_add_node(b->model, op, OPSET, NULL, inputs, n, attrs, n_attrs, &out, 1);
+    const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
+    const rnnp_value inputs[] = {first, second};
 
-    if (status == RNNP_OK) *y = out;
-    return status;
+    *y = 0; /* wanted */
+    return check(b, rnnp_model_add_node(b->model, op, OPSET, NULL, inputs, second == RNNP_NONE ? 1 : 2, &axis,
+                                        (size_t)has_axis, y, 1));
 }
 
 /* [batch][width] to [steps][batch][width]: Expand to [steps, 1, 1], where steps are those of x. */
-static int add_repeat(builder *b, rnnp_context *context)
+static int add_repeat(builder *b)
 {
     static const int64_t zero[] = {0}, ones[] = {1, 1};
-    const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
-    rnnp_value shape = RNNP_NONE, steps[2], parts[2], expand[2], first = RNNP_NONE;
-    rnnp_status status;
+    rnnp_value shape, first, steps, rest, sizes, row;
 
     if (b->has_steps) return wrong(b, "there are steps already");
-    if ((status = node(b, "Shape", &b->x, 1, NULL, 0, &shape)) == RNNP_OK &&
-        (status = constant_i64(b, zero, 1, &steps[1])) == RNNP_OK &&
-        (steps[0] = shape, status = node(b, "Gather", steps, 2, &axis, 1, &parts[0])) == RNNP_OK &&
-        (status = constant_i64(b, ones, 2, &parts[1])) == RNNP_OK &&
-        (status = node(b, "Concat", parts, 2, &axis, 1, &expand[1])) == RNNP_OK &&
-        (status = constant_i64(b, zero, 1, &first)) == RNNP_OK &&
-        (status = node(b, "Unsqueeze", (rnnp_value[]){b->y, first}, 2, NULL, 0, &expand[0])) == RNNP_OK)
-        status = node(b, "Expand", expand, 2, NULL, 0, &b->y);
     b->has_steps = 1;
-    return check(b, context, status);
+    TRY(constant(b, NULL, RNNP_DTYPE_I64, zero, 1, &first));
+    TRY(constant(b, NULL, RNNP_DTYPE_I64, ones, 2, &rest));
+    TRY(node(b, "Shape", b->x, RNNP_NONE, 0, &shape));
+    TRY(node(b, "Gather", shape, first, 1, &steps));
+    TRY(node(b, "Concat", steps, rest, 1, &sizes));
+    TRY(node(b, "Unsqueeze", b->y, first, 0, &row));
+    return node(b, "Expand", row, sizes, 0, &b->y);
 }
 
 static const struct {
     const char *kind;
-    int (*add)(builder *b, rnnp_context *context);
+    int (*add)(builder *b);
 } kinds[] = {
     {"embedding", add_embedding}, {"lstm", add_recurrent}, {"gru", add_recurrent}, {"rnn", add_recurrent},
     {"dropout", add_dropout},     {"dense", add_dense},    {"pool", add_pool},     {"repeat", add_repeat},
@@ -270,84 +253,78 @@ int network_is_scaling(const char *name)
 }
 
 /* y = (y - means) / deviations, or back. Named, so that they are not trained. */
-static rnnp_status scale(builder *b, int back)
+static int scale(builder *b, int back)
 {
-    const rnnp_tensor vectors[2] = {{RNNP_DTYPE_F32, 1, {(int64_t)b->net->features}, .const_data = b->net->means},
-                                    {RNNP_DTYPE_F32, 1, {(int64_t)b->net->features}, .const_data = b->net->deviations}};
-    rnnp_value constants[2];
-    rnnp_status status;
+    const network *net = b->net;
+    rnnp_value mean, deviation;
 
-    if (!b->net->means) return RNNP_OK;
-    if ((status = rnnp_model_add_constant(b->model, back ? "restore.mean" : "standardise.mean", &vectors[0],
-                                          &constants[0])) != RNNP_OK ||
-        (status = rnnp_model_add_constant(b->model, back ? "restore.deviation" : "standardise.deviation", &vectors[1],
-                                          &constants[1])) != RNNP_OK ||
-        (status = node(b, back ? "Mul" : "Sub", (rnnp_value[]){b->y, constants[back]}, 2, NULL, 0, &b->y)) != RNNP_OK)
-        return status;
-    return node(b, back ? "Add" : "Div", (rnnp_value[]){b->y, constants[!back]}, 2, NULL, 0, &b->y);
+    if (!net->means) return CLI_OK;
+    TRY(constant(b, back ? "restore.mean" : "standardise.mean", RNNP_DTYPE_F32, net->means, net->features, &mean));
+    TRY(constant(b, back ? "restore.deviation" : "standardise.deviation", RNNP_DTYPE_F32, net->deviations,
+                 net->features, &deviation));
+    TRY(node(b, back ? "Mul" : "Sub", b->y, back ? deviation : mean, 0, &b->y));
+    return node(b, back ? "Add" : "Div", b->y, back ? mean : deviation, 0, &b->y);
 }
 
-static rnnp_status add_inputs(builder *b)
+static int add_inputs(builder *b)
 {
     static const char *const symbols[] = {"steps", "batch", NULL};
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, (int64_t)b->net->features};
     const int tokens = b->net->vocabulary > 0;
-    rnnp_status status = rnnp_model_add_input(b->model, "x", tokens ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32, tokens ? 2 : 3,
-                                              shape, symbols, &b->x);
 
+    TRY(cli_status(b->context, rnnp_model_add_input(b->model, "x", tokens ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32,
+                                                    tokens ? 2 : 3, shape, symbols, &b->x)));
     b->y = b->x;
     b->width = b->net->features;
     b->has_steps = 1;
     b->lengths = RNNP_NONE;
-    if (status == RNNP_OK && b->net->lengths)
-        status = rnnp_model_add_input(b->model, "lengths", RNNP_DTYPE_I32, 1, shape, symbols + 1, &b->lengths);
-    return status == RNNP_OK ? scale(b, 0) : status;
+    if (b->net->lengths)
+        TRY(cli_status(b->context,
+                       rnnp_model_add_input(b->model, "lengths", RNNP_DTYPE_I32, 1, shape, symbols + 1, &b->lengths)));
+    return scale(b, 0);
 }
 
-static int add_layers(builder *b, rnnp_context *context)
+static int add_layer(builder *b)
 {
-    for (b->line = 0; b->line < b->config->n_layers; b->line++) {
-        char name[96];
-        size_t k = 0;
+    char name[96];
+    size_t k = 0;
 
-        if (split_words(b) != CLI_OK) return CLI_FAILED;
-        while (k < sizeof kinds / sizeof kinds[0] && strcmp(kinds[k].kind, b->words[0]) != 0) k++;
-        if (k == sizeof kinds / sizeof kinds[0])
-            return wrong(b, "no such layer; there are embedding, lstm, gru, rnn, dropout, dense, pool, repeat");
-        if (b->net->vocabulary && b->line == 0 && strcmp(b->words[0], "embedding") != 0)
-            return wrong(b, "tokens need an embedding first");
-        snprintf(name, sizeof name, "%zu.%s", b->line + 1, b->words[0]);
-        if (check(b, context, rnnp_model_set_layer_name(b->model, name)) != CLI_OK ||
-            kinds[k].add(b, context) != CLI_OK)
-            return CLI_FAILED;
-    }
-    b->line = b->config->n_layers - 1;
-    return b->has_steps == (b->config->target != TARGET_LABEL)
-               ? CLI_OK
-               : wrong(b, b->has_steps ? "a label is for the whole sequence: last, or pool"
-                                       : "the target has steps, this output none");
+    TRY(split_words(b));
+    while (k < COUNT(kinds) && strcmp(kinds[k].kind, b->words[0]) != 0) k++;
+    if (k == COUNT(kinds))
+        return wrong(b, "no such layer; the layers are embedding, lstm, gru, rnn, dropout, dense, pool, repeat");
+    if (b->net->vocabulary && b->line == 0 && strcmp(b->words[0], "embedding") != 0)
+        return wrong(b, "tokens require an embedding as the first layer");
+    snprintf(name, sizeof name, "%zu.%s", b->line + 1, b->words[0]);
+    TRY(check(b, rnnp_model_set_layer_name(b->model, name)));
+    return kinds[k].add(b);
+}
+
+static int build(builder *b)
+{
+    const int labels = b->config->target == TARGET_LABEL;
+
+    TRY(cli_status(b->context, rnnp_model_create(b->context, &b->model)));
+    TRY(add_inputs(b));
+    for (; b->line < b->config->n_layers; b->line++) TRY(add_layer(b));
+    b->line--;
+    if (b->has_steps == labels)
+        return wrong(b, labels ? "a label is for the whole sequence: use last, or pool"
+                               : "the target has steps, but this output has none");
+    if (!labels && b->width != b->net->features)
+        return wrong(b, "the output must have as many numbers as x has features");
+    if (!labels) TRY(scale(b, 1));
+    TRY(cli_status(b->context, rnnp_model_add_output(b->model, "y", b->y)));
+    return cli_status(b->context, rnnp_model_close(b->model));
 }
 
 int network_build(rnnp_context *context, const train_config *config, const network *net, rnnp_model **model)
 {
-    builder b = {.config = config, .net = net};
+    builder b = {.context = context, .config = config, .net = net};
+    const int code = build(&b);
 
-    *model = NULL;
-    rnnp_status status = rnnp_model_create(context, &b.model);
-    if (status == RNNP_OK) status = add_inputs(&b);
-    int code = status == RNNP_OK ? add_layers(&b, context) : cli_fail_status(context, status);
-    if (code == CLI_OK) {
-        if (config->target != TARGET_LABEL && b.width != net->features)
-            code = wrong(&b, "the target has as many numbers as x has features");
-        else if ((config->target != TARGET_LABEL && (status = scale(&b, 1)) != RNNP_OK) ||
-                 (status = rnnp_model_add_output(b.model, "y", b.y)) != RNNP_OK ||
-                 (status = rnnp_model_close(b.model)) != RNNP_OK)
-            code = cli_fail_status(context, status);
-    }
     free(b.zeros);
-    if (code == CLI_OK)
-        *model = b.model;
-    else
-        rnnp_model_destroy(b.model);
+    if (code != CLI_OK) rnnp_model_destroy(b.model);
+    *model = code == CLI_OK ? b.model : NULL;
     return code;
 }

@@ -10,7 +10,7 @@
  *     pool max                                over time: mean, max, sum, last
  *     repeat                                  one vector back to all steps, for decoders
  *
- * A recurrent layer gives all its steps when the next layer over time wants them, or when it is the last one and the
+ * A recurrent layer gives all its steps when the next layer over time needs them, or when it is the last one and the
  * target has steps.
  */
 #ifndef RNNP_CLI_NETWORK_H
@@ -37,7 +37,7 @@ int network_is_scaling(const char *name);
  * [steps][batch] [features]. Tells net about it. `name` is the model's in what is said when it does not. */
 int network_check(const rnnp_model *model, const char *name, const train_config *config, size_t classes, network *net);
 
-/* Whether the last layer gives what the loss wants, as far as the configuration tells; the number of classes is the
+/* Whether the last layer gives what the loss requires, insofar as the configuration tells; the number of classes is the
  * data's. */
 int network_check_layers(const train_config *config);
 

@@ -12,7 +12,7 @@
 
 /* ---- The last layer and the loss ---- */
 
-/* One number for yes and no, else one per class; and no function behind them but the loss's own. */
+/* One number for yes and no, else one per class; and no function after them but the loss's own. */
 static const char *misfit(rnnp_loss loss, double units, const char *function)
 {
     const int softmax = strcasecmp(function, "softmax") == 0, sigmoid = strcasecmp(function, "sigmoid") == 0;
@@ -20,12 +20,12 @@ static const char *misfit(rnnp_loss loss, double units, const char *function)
     switch (loss) {
     case RNNP_LOSS_BINARY:
         if (units > 1)
-            return "loss = binary wants one output, the logit or (sigmoid) the probability of the second class";
-        return softmax ? "loss = binary wants sigmoid or no activation: softmax of one number is always 1" : NULL;
+            return "loss = binary requires one output, the logit or (sigmoid) the probability of the second class";
+        return softmax ? "loss = binary requires sigmoid or no activation: softmax of one number is always 1" : NULL;
     case RNNP_LOSS_CROSS:
     case RNNP_LOSS_SPARSE:
-        if (units < 2) return "loss = sparse and cross want an output per class; loss = binary is of one";
-        return sigmoid ? "loss = sparse and cross want softmax or no activation" : NULL;
+        if (units < 2) return "loss = sparse and cross require one output per class; with loss = binary one is enough";
+        return sigmoid ? "loss = sparse and cross require softmax or no activation" : NULL;
     case RNNP_LOSS_MSE: break;
     }
     return NULL;
@@ -41,7 +41,7 @@ int network_check_layers(const train_config *config)
     if (config->target != TARGET_LABEL || line == 0) return CLI_OK;
     const char *text = config->layers[line - 1].text;
     if (sscanf(text, "%15s %lf %63s", kind, &units, function) < 2 || strcmp(kind, "dense") != 0)
-        return CLI_OK; /* what else there is to say, the building and the data say */
+        return CLI_OK; /* what else can be wrong is found when the model is built, and with the data */
     const char *fault = misfit(config->options.loss, units, function);
     return fault ? cli_fail("[model] layers, line %zu '%s': %s", line, text, fault) : CLI_OK;
 }
@@ -64,7 +64,6 @@ int network_check(const rnnp_model *model, const char *name, const train_config 
 {
     const int labels = config->target == TARGET_LABEL;
     const size_t rank = labels ? 2 : 3;
-    char text[CLI_TEXT];
     rnnp_port_info y = {.struct_size = sizeof y};
 
     if (rnnp_model_output_count(model) != 1)
@@ -72,15 +71,14 @@ int network_check(const rnnp_model *model, const char *name, const train_config 
     if (rnnp_model_output_info(model, 0, &y) != RNNP_OK || y.dtype != RNNP_DTYPE_F32 || y.rank != rank ||
         y.shape[rank - 1] == RNNP_DYNAMIC)
         return cli_fail("%s: output %s is %s %s; f32 %s is expected", name, y.name, rnnp_dtype_name(y.dtype),
-                        cli_shape_text(text, sizeof text, y.rank, y.shape, y.symbol),
-                        labels ? "[batch, classes]" : "[steps, batch, features]");
+                        cli_shape(y.rank, y.shape, y.symbol), labels ? "[batch, classes]" : "[steps, batch, features]");
     net->outputs = (size_t)y.shape[rank - 1];
     net->probabilities = labels && gives_probabilities(model);
     if (labels && net->outputs != classes && !(net->outputs == 1 && classes == 2))
-        return cli_fail("%s has %zu output%s a sequence, the data have %zu classes", name, net->outputs,
+        return cli_fail("%s has %zu output%s per sequence, the data has %zu classes", name, net->outputs,
                         net->outputs == 1 ? "" : "s", classes);
     if (!labels && net->outputs != net->features)
-        return cli_fail("%s has %zu output%s a step, the data have %zu features", name, net->outputs,
+        return cli_fail("%s has %zu output%s per step, the data has %zu features", name, net->outputs,
                         net->outputs == 1 ? "" : "s", net->features);
     return CLI_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _POSIX_C_SOURCE 200809L
 
-#include "outputs.h"
+#include "experiment.h"
 
 #include "rnnpack/onnx.h"
 
@@ -53,7 +53,7 @@ static int check_one(const output_file *o)
     char text[ROOM];
 
     if (!*name_of(o->path) || strlen(o->path) >= PATH_MAX)
-        return cli_fail("%s: '%s' is no name of a file", o->option, o->path);
+        return cli_fail("%s: '%s' is not the name of a file", o->option, o->path);
     const int there = stat(o->path, &about) == 0;
     if (there && S_ISDIR(about.st_mode)) return cli_fail("%s: %s is a folder", o->option, o->path);
     if (there && o->replaced && !S_ISREG(about.st_mode))
@@ -74,13 +74,13 @@ int outputs_check(const output_file *outputs, size_t n, const char *const *input
         const output_file *o = &outputs[i];
 
         if (!o->path) continue;
-        if (check_one(o) != CLI_OK) return CLI_FAILED;
+        TRY(check_one(o));
         for (size_t k = 0; k < i; k++)
             if (outputs[k].path && same_file(o->path, outputs[k].path))
                 return cli_fail("%s and %s are one file: %s", outputs[k].option, o->option, o->path);
         for (size_t k = 0; k < n_inputs; k++)
             if (inputs[k] && *inputs[k] && same_file(o->path, inputs[k]))
-                return cli_fail("%s: %s is read by this command, it is not overwritten", o->option, o->path);
+                return cli_fail("%s: %s is read by this command; it is not overwritten", o->option, o->path);
     }
     return CLI_OK;
 }
@@ -122,7 +122,7 @@ static int write_pair(rnnp_context *context, const rnnp_model *model, const voca
 
     snprintf(place, sizeof place, "%s.words", path);
     snprintf(old, sizeof old, "%s.words.old", path);
-    if (write_words(words, place, fresh) != CLI_OK) return CLI_FAILED;
+    TRY(write_words(words, place, fresh));
     const int aside = rename(place, old) == 0;
     if (!aside && errno != ENOENT) {
         say_errno(place);
@@ -133,7 +133,7 @@ static int write_pair(rnnp_context *context, const rnnp_model *model, const voca
     sync_path(folder, O_RDONLY | O_DIRECTORY);
     const rnnp_status status = rnnp_onnx_write_file(model, path);
     if (status != RNNP_OK) {
-        cli_fail_status(context, status);
+        cli_status(context, status);
         if (aside && rename(old, place) != 0) cli_fail("%s has the words of the model that is still there", old);
         unlink(fresh);
         return CLI_FAILED;
@@ -147,9 +147,8 @@ static int write_pair(rnnp_context *context, const rnnp_model *model, const voca
 
 static int write_model(rnnp_context *context, const rnnp_model *model, const vocabulary *words, const char *path)
 {
-    if (words->size) return write_pair(context, model, words, path);
-    const rnnp_status status = rnnp_onnx_write_file(model, path);
-    return status == RNNP_OK ? CLI_OK : cli_fail_status(context, status);
+    return words->size ? write_pair(context, model, words, path)
+                       : cli_status(context, rnnp_onnx_write_file(model, path));
 }
 
 /* Another place, in a new folder whose name is made of the template. */
@@ -158,14 +157,14 @@ static int write_elsewhere(rnnp_context *context, const rnnp_model *model, const
 {
     char place[2 * ROOM];
 
-    if (!mkdtemp(folder)) return CLI_FAILED;
+    if (!mkdtemp(folder)) return 0;
     snprintf(place, sizeof place, "%s/%s", folder, name);
     if (strlen(place) < PATH_MAX && write_model(context, model, words, place) == CLI_OK) {
         cli_fail("the trained model is in %s", place);
-        return CLI_OK;
+        return 1;
     }
     rmdir(folder);
-    return CLI_FAILED;
+    return 0;
 }
 
 int outputs_keep_model(rnnp_context *context, const rnnp_model *model, const vocabulary *words, const char *path)
@@ -175,8 +174,8 @@ int outputs_keep_model(rnnp_context *context, const rnnp_model *model, const voc
 
     if (write_model(context, model, words, path) == CLI_OK) return CLI_OK;
     snprintf(folder, sizeof folder, "%s.XXXXXX", path);
-    if (write_elsewhere(context, model, words, folder, name_of(path)) == CLI_OK) return CLI_FAILED;
+    if (write_elsewhere(context, model, words, folder, name_of(path))) return CLI_FAILED;
     snprintf(folder, sizeof folder, "%s/rnnpack-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (write_elsewhere(context, model, words, folder, name_of(path)) == CLI_OK) return CLI_FAILED;
-    return cli_fail("the trained model could be written nowhere, %s neither", folder);
+    if (write_elsewhere(context, model, words, folder, name_of(path))) return CLI_FAILED;
+    return cli_fail("the trained model could not be written anywhere, not even in %s", folder);
 }

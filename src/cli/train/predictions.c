@@ -2,14 +2,12 @@
  *
  * Predictions as files: a table for people and spreadsheets (.csv), or an array for programs (.npy).
  */
-#include "fit.h"
+#include "training.h"
 
 #include "../npy.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A field of RFC 4180: in quotes, and quotes twice, where it must be. NULL is an empty field. */
@@ -72,28 +70,22 @@ static int write_table(const scores *s, const dataset *set, int labels, const ch
 {
     FILE *f = fopen(path, "w");
 
-    if (!f) return cli_fail("%s: %s", path, strerror(errno));
-    errno = 0;
-    write_rows(f, s, set, labels);
-    const int failed = ferror(f);
-    return fclose(f) != 0 || failed ? cli_fail("%s: %s", path, strerror(errno ? errno : EIO)) : CLI_OK;
+    if (f) write_rows(f, s, set, labels);
+    return text_finish(f, path);
 }
 
-/* Row i of the array is sequence i of the data, whether it was asked about or not. */
+/* Row i of the array is sequence i of the data, whether it was evaluated or not. */
 static int write_array(const scores *s, const dataset *set, int labels, const char *path)
 {
     const size_t width = labels ? s->classes : 1;
     const float *from = labels ? s->p : s->error;
-    float *all = malloc((set->n * width + 1) * sizeof *all);
+    FREED float *all = cli_alloc(set->n * width + 1, sizeof *all);
     char message[NPY_MESSAGE];
 
-    if (!all) return cli_fail("out of memory");
     for (size_t i = 0; i < set->n * width; i++) all[i] = NAN;
     for (size_t i = 0; i < s->n; i++) memcpy(all + s->row[i] * width, from + i * width, width * sizeof *all);
     const rnnp_tensor array = {RNNP_DTYPE_F32, labels ? 2 : 1, {(int64_t)set->n, (int64_t)width}, .data = all};
-    const int written = npy_write(path, &array, message);
-    free(all);
-    return written ? CLI_OK : cli_fail("%s", message);
+    return npy_write(path, &array, message) ? CLI_OK : cli_fail("%s", message);
 }
 
 int scores_write(const scores *s, const train_config *config, const dataset *set, const char *path)

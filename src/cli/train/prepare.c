@@ -2,9 +2,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "build.h"
+#include "dataset.h"
 
 /* ---- Windows ---- */
 
@@ -18,34 +17,27 @@ typedef struct cutting {
     size_t seen;
 } cutting;
 
-static int begin_cut(cutting *c, const dataset *set, size_t i)
+static void begin_cut(cutting *c, size_t i)
 {
-    const size_t bytes = set->features + 1;
+    const dataset *set = c->set;
 
-    free(c->last);
-    free(c->when);
-    c->last = malloc(bytes * sizeof *c->last);
-    c->when = malloc(bytes * sizeof *c->when);
-    if (!c->last || !c->when) return cli_fail("out of memory");
     for (size_t k = 0; k < set->features; k++) {
         c->last[k] = NAN;
         c->when[k] = set->time && dataset_steps(set, i) ? set->time[set->first[i]] : 0;
     }
     c->seen = 0;
-    return CLI_OK;
 }
 
 /* What a window that begins at step `first` does not see: filling carries it on. */
-static int look_back(cutting *c, size_t i, size_t first)
+static void look_back(cutting *c, size_t i, size_t first)
 {
     const dataset *set = c->set;
     dataset *windows = c->b.set;
     const size_t F = set->features, w = windows->n;
 
-    if (!set->x) return CLI_OK;
-    if (!text_grow(&windows->before, &c->room_before, w + 1, F * sizeof *windows->before) ||
-        !text_grow(&windows->since, &c->room_since, w + 1, F * sizeof *windows->since))
-        return cli_fail("out of memory");
+    if (!set->x) return;
+    cli_grow(&windows->before, &c->room_before, w + 1, F * sizeof *windows->before);
+    cli_grow(&windows->since, &c->room_since, w + 1, F * sizeof *windows->since);
     for (; c->seen < first; c->seen++)
         for (size_t k = 0; k < F; k++) {
             const size_t s = set->first[i] + c->seen;
@@ -54,44 +46,34 @@ static int look_back(cutting *c, size_t i, size_t first)
             c->last[k] = set->x[s * F + k];
             c->when[k] = set->time ? set->time[s] : (double)c->seen;
         }
-    for (size_t k = 0; k < F; k++) {
+    for (size_t k = 0; k < F; k++) { /* without a clock a window's own steps count from 0 */
         windows->before[w * F + k] = c->last[k];
-        windows->since[w * F + k] =
-            set->time ? c->when[k] : c->when[k] - (double)first; /* its own steps count from 0 */
+        windows->since[w * F + k] = c->when[k] - (set->time ? 0 : (double)first);
     }
-    return CLI_OK;
 }
 
-static int add_window(cutting *c, size_t i, size_t first, size_t steps)
+static void add_window(cutting *c, size_t i, size_t first, size_t steps)
 {
     const dataset *from = c->set;
-    int code = text_grow(&c->of, &c->room_of, c->b.set->n + 1, sizeof *c->of) ? look_back(c, i, first)
-                                                                              : cli_fail("out of memory");
 
-    if (code != CLI_OK) return code;
+    cli_grow(&c->of, &c->room_of, c->b.set->n + 1, sizeof *c->of);
+    look_back(c, i, first);
     c->of[c->b.set->n] = i;
-    code = build_sequence(&c->b, dataset_id(from, i), NULL, NULL);
-    for (size_t t = 0; t < steps && code == CLI_OK; t++) {
-        const size_t s = from->first[i] + first + t;
-
-        code = build_step(&c->b, from->x ? from->x + s * from->features : NULL, from->tokens ? from->tokens[s] : 0,
-                          from->time != NULL, from->time ? from->time[s] : 0);
-    }
-    return code;
+    build_sequence(&c->b, dataset_id(from, i), NULL, NULL);
+    for (size_t s = from->first[i] + first; s < from->first[i] + first + steps; s++)
+        build_step(&c->b, from->x ? from->x + s * from->features : NULL, from->tokens ? from->tokens[s] : 0,
+                   from->time != NULL, from->time ? from->time[s] : 0);
 }
 
-/* Windows of a sequence stay together: its group is theirs, or they are one. Groups without a window are no more. */
-static int inherit_groups(const cutting *c, dataset *set)
+/* Windows of a sequence stay together: its group is theirs, or they are one. Groups without a window are dropped. */
+static void inherit_groups(const cutting *c, dataset *set)
 {
     dataset *windows = c->b.set;
     const size_t groups = set->group_names ? set->groups : set->n;
-    size_t *number = calloc(groups + 1, sizeof *number), used = 0;
+    FREED size_t *number = cli_alloc(groups + 1, sizeof *number);
+    size_t used = 0;
 
-    windows->group = malloc((windows->n + 1) * sizeof *windows->group);
-    if (!number || !windows->group) {
-        free(number);
-        return cli_fail("out of memory");
-    }
+    windows->group = cli_alloc(windows->n + 1, sizeof *windows->group);
     for (size_t w = 0; w < windows->n; w++) number[set->group ? set->group[c->of[w]] : c->of[w]] = 1;
     for (size_t g = 0; g < groups; g++) {
         if (set->group_names && number[g]) {
@@ -104,62 +86,55 @@ static int inherit_groups(const cutting *c, dataset *set)
         number[g] = used - 1;
     }
     for (size_t w = 0; w < windows->n; w++) windows->group[w] = number[set->group ? set->group[c->of[w]] : c->of[w]];
-    free(number);
-    windows->groups = groups; /* names of groups that are no more stand behind the others */
+    windows->groups = groups; /* names of dropped groups stand behind the others */
     windows->group_names = set->group_names;
     set->group_names = NULL;
-    return CLI_OK;
 }
 
 /* Takes over what windows inherit. */
-static int inherit(const cutting *c, dataset *set)
+static void inherit(const cutting *c, dataset *set)
 {
     dataset *windows = c->b.set;
 
-    windows->label = set->label ? malloc((windows->n + 1) * sizeof *windows->label) : NULL;
-    if (set->label && !windows->label) return cli_fail("out of memory");
+    if (set->label) windows->label = cli_alloc(windows->n + 1, sizeof *windows->label);
     for (size_t w = 0; set->label && w < windows->n; w++) windows->label[w] = set->label[c->of[w]];
     windows->classes = set->classes;
     windows->class_names = set->class_names;
     windows->columns = set->columns;
     set->class_names = NULL;
     set->columns = NULL;
-    return inherit_groups(c, set);
+    inherit_groups(c, set);
 }
 
-int dataset_cut(const train_config *config, dataset *set)
+void dataset_cut(const train_config *config, dataset *set)
 {
+    FREED float *last = cli_alloc(set->features + 1, sizeof *last);
+    FREED double *when = cli_alloc(set->features + 1, sizeof *when);
     dataset windows = {.features = set->features};
-    cutting c = {.set = set, .b = {.set = &windows, .config = config, .path = ""}};
-    int code = CLI_OK;
+    cutting c = {.set = set,
+                 .b = {.set = &windows, .from = &(data_source){.config = config, .path = ""}},
+                 .last = last,
+                 .when = when};
 
-    for (size_t i = 0; i < set->n && code == CLI_OK; i++) {
+    for (size_t i = 0; i < set->n; i++) {
         const size_t all = dataset_steps(set, i);
         const size_t from = config->longest && all > config->longest ? all - config->longest : 0;
         const size_t window = config->window ? config->window : all - from;
 
-        code = begin_cut(&c, set, i);
-        for (size_t first = from; first + window <= all && code == CLI_OK;
-             first += config->window ? config->stride : all + 1)
-            code = add_window(&c, i, first, window);
+        begin_cut(&c, i);
+        for (size_t first = from; first + window <= all; first += config->window ? config->stride : all + 1)
+            add_window(&c, i, first, window);
     }
-    code = build_finish(&c.b, NULL, code);
-    if (code == CLI_OK) code = inherit(&c, set);
+    build_finish(&c.b, CLI_OK);
+    inherit(&c, set);
     free(c.of);
-    free(c.last);
-    free(c.when);
-    if (code != CLI_OK) {
-        dataset_free(&windows);
-        return code;
-    }
     dataset_free(set);
     *set = windows;
-    return CLI_OK;
 }
 
 /* ---- Scaling ---- */
 
-int dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *means, float *deviations)
+void dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *means, float *deviations)
 {
     for (size_t f = 0; f < set->features; f++) {
         double sum = 0, squares = 0, count = 0;
@@ -178,7 +153,6 @@ int dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *mea
         means[f] = count > 0 ? (float)(sum / count) : 0.0f;
         deviations[f] = count > 0 && squares > 0 ? (float)sqrt(squares / count) : 1.0f;
     }
-    return CLI_OK;
 }
 
 /* ---- Missing values ---- */
@@ -234,25 +208,17 @@ static int refuse_missing(const dataset *set)
     return CLI_OK;
 }
 
-static int name_channels(dataset *set, size_t channels)
+static void name_channels(dataset *set, size_t channels)
 {
     static const char *const suffix[] = {"", " there", " since"};
-    char **names = calloc(channels + 1, sizeof *names), text[256];
+    char **names = cli_alloc(channels + 1, sizeof *names), text[256];
 
-    if (!names) return cli_fail("out of memory");
     for (size_t k = 0; k < channels; k++) {
-        if (k < set->features) {
-            names[k] = set->columns[k];
-            continue;
-        }
         snprintf(text, sizeof text, "%.200s%s", set->columns[k % set->features], suffix[k / set->features]);
-        names[k] = text_copy(text);
+        names[k] = k < set->features ? set->columns[k] : cli_copy(text);
     }
     free(set->columns);
     set->columns = names;
-    for (size_t k = 0; k < channels; k++)
-        if (!names[k]) return cli_fail("out of memory");
-    return CLI_OK;
 }
 
 int dataset_fill(const train_config *config, dataset *set, const float *means)
@@ -262,7 +228,7 @@ int dataset_fill(const train_config *config, dataset *set, const float *means)
     filling f = {.config = config, .set = set, .means = means, .channels = channels};
 
     if (config->missing == MISSING_REFUSE) return refuse_missing(set);
-    if (!(f.x = malloc((steps * channels + 1) * sizeof *f.x))) return cli_fail("out of memory");
+    f.x = cli_alloc(steps * channels + 1, sizeof *f.x);
     for (size_t i = 0; i < set->n; i++)
         for (size_t k = 0; k < set->features; k++) fill_feature(&f, i, k);
     free(set->x);
@@ -271,7 +237,7 @@ int dataset_fill(const train_config *config, dataset *set, const float *means)
     set->x = f.x;
     set->before = NULL;
     set->since = NULL;
-    const int code = set->columns && channels > set->features ? name_channels(set, channels) : CLI_OK;
+    if (set->columns && channels > set->features) name_channels(set, channels);
     set->features = channels;
-    return code;
+    return CLI_OK;
 }

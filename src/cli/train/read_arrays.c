@@ -14,8 +14,7 @@
 #include <zlib.h>
 
 #include "../npy.h"
-#include "../open.h"
-#include "build.h"
+#include "dataset.h"
 
 static double element(const rnnp_tensor *t, size_t i)
 {
@@ -40,65 +39,64 @@ static const char *label_text(const rnnp_tensor *t, size_t i, char text[32])
     return text;
 }
 
-/* One sequence: its label, and `steps` steps. */
+/* One sequence: its label, and its steps. */
 static int take_sequence(dataset_builder *b, const rnnp_tensor *x, const rnnp_tensor *labels, size_t i, float *step)
 {
     const size_t steps = (size_t)x->shape[1], width = b->set->features;
     char text[32];
-    int code;
 
     if (labels->data && !isfinite(element(labels, i)))
-        return cli_fail("%s: the label of sequence %zu is not finite", b->path, i + 1);
-    code = build_sequence(b, NULL, labels->data ? label_text(labels, i, text) : NULL, NULL);
-    for (size_t t = 0; t < steps && code == CLI_OK; t++) {
+        return cli_fail("%s: the label of sequence %zu is not finite", b->from->path, i + 1);
+    build_sequence(b, NULL, labels->data ? label_text(labels, i, text) : NULL, NULL);
+    for (size_t t = 0; t < steps; t++) {
         for (size_t f = 0; f < width; f++) {
-            step[f] = (float)(element(x, (i * steps + t) * width + f) * b->config->scale);
+            step[f] = (float)(element(x, (i * steps + t) * width + f) * b->from->config->scale);
             if (isinf(step[f]))
-                return cli_fail("%s: [%zu][%zu][%zu] is infinite, or too large for a 32-bit number", b->path, i, t, f);
+                return cli_fail("%s: [%zu][%zu][%zu] is infinite, or too large for a 32-bit number", b->from->path, i,
+                                t, f);
         }
-        code = build_step(b, step, 0, 0, 0);
+        build_step(b, step, 0, 0, 0);
     }
-    return code;
+    return CLI_OK;
 }
 
 /* Both arrays into the set. */
-static int take(dataset_builder *b, const rnnp_tensor *x, const rnnp_tensor *labels, const dataset *like)
+static int take(dataset_builder *b, const rnnp_tensor *x, const rnnp_tensor *labels)
 {
+    const dataset *like = b->from->like;
     const size_t n = (size_t)x->shape[0], width = x->rank > 2 ? (size_t)x->shape[2] : 1;
-    float *step = malloc((width + 1) * sizeof *step);
-    int code;
+    FREED float *step = cli_alloc(width, sizeof *step);
+    int code = CLI_OK;
 
     b->set->features = width;
-    code = step ? build_reserve(b, n, n * (size_t)x->shape[1]) : cli_fail("out of memory");
-    if (code == CLI_OK && like && like->features != width)
-        code = cli_fail("%s: %zu features, the training data has %zu", b->path, width, like->features);
+    build_reserve(b, n, n * (size_t)x->shape[1]);
+    if (like && like->features != width)
+        code = cli_fail("%s: %zu features, the training data has %zu", b->from->path, width, like->features);
     for (size_t i = 0; i < n && code == CLI_OK; i++) code = take_sequence(b, x, labels, i, step);
-    free(step);
-    return build_finish(b, like, code);
+    return build_finish(b, code);
 }
 
 static int check(const char *path, const char *labels_path, const rnnp_tensor *x, const rnnp_tensor *labels)
 {
     if (x->rank < 2 || x->rank > 3 || x->shape[1] == 0 || (x->rank == 3 && x->shape[2] == 0))
-        return cli_fail("%s: [n][steps] or [n][steps][features] is expected, this has rank %zu", path, x->rank);
+        return cli_fail("%s: [n][steps] or [n][steps][features] is expected; this array has rank %zu", path, x->rank);
     if (labels->data && (labels->rank != 1 || labels->shape[0] != x->shape[0]))
-        return cli_fail("%s: a label for each of %lld sequences is expected, this has %lld", labels_path,
+        return cli_fail("%s: a label for each of %lld sequences is expected; this array has %lld", labels_path,
                         (long long)x->shape[0], labels->rank ? (long long)labels->shape[0] : 0LL);
     return CLI_OK;
 }
 
 typedef int array_reader(const char *path, rnnp_tensor *array);
 
-static int read_arrays(const train_config *config, const char *path, const char *labels_path, const dataset *like,
-                       array_reader *read, dataset *set)
+static int read_arrays(const data_source *from, array_reader *read, dataset *set)
 {
     rnnp_tensor x = {0}, labels = {0};
-    dataset_builder b = {.set = set, .config = config, .path = path};
-    int code = read(path, &x);
+    dataset_builder b = {.set = set, .from = from};
+    int code = read(from->path, &x);
 
-    if (code == CLI_OK && labels_path) code = read(labels_path, &labels);
-    if (code == CLI_OK) code = check(path, labels_path, &x, &labels);
-    if (code == CLI_OK) code = take(&b, &x, &labels, like);
+    if (code == CLI_OK && from->labels) code = read(from->labels, &labels);
+    if (code == CLI_OK) code = check(from->path, from->labels, &x, &labels);
+    if (code == CLI_OK) code = take(&b, &x, &labels);
     free(x.data);
     free(labels.data);
     return code;
@@ -133,34 +131,24 @@ static int is_bomb(const rnnp_tensor *array, size_t bytes, size_t packed)
 /* Grows while it reads: a header may promise what the file has not. */
 static int read_bytes(gzFile file, const char *path, size_t bytes, void **data)
 {
-    enum { FIRST = 1 << 20 };
-    unsigned char *all = NULL;
+    enum { CHUNK = 1 << 20 };
+    FREED unsigned char *all = NULL;
     size_t used = 0, room = 0;
     int n = 1;
 
     while (n > 0 && used < bytes) {
-        if (used == room) {
-            room = room ? 2 * room : FIRST;
-            room = room < bytes ? room : bytes;
-            unsigned char *more = realloc(all, room);
+        const size_t part = bytes - used < CHUNK ? bytes - used : CHUNK;
 
-            if (!more) {
-                free(all);
-                return cli_fail("%s: no memory for %zu elements", path, bytes);
-            }
-            all = more;
-        }
-        n = gzread(file, all + used, (unsigned)(room - used < FIRST ? room - used : FIRST));
+        cli_grow(&all, &room, used + part, 1);
+        n = gzread(file, all + used, (unsigned)part);
         used += n > 0 ? (size_t)n : 0;
     }
-    if (used == bytes && n >= 0 && gzgetc(file) == -1 && gzeof(file)) {
-        *data = all;
-        return CLI_OK;
-    }
-    free(all);
-    return cli_fail(used < bytes ? "%s: its header promises %zu elements, it has %zu, or is damaged"
-                                 : "%s: its header promises %zu elements, it has more than %zu, or is damaged",
-                    path, bytes, used);
+    if (used < bytes || n < 0 || gzgetc(file) != -1 || !gzeof(file))
+        return cli_fail("%s: its header promises %zu elements; it has %s%zu, or is damaged", path, bytes,
+                        used < bytes ? "" : "more than ", used);
+    *data = all;
+    all = NULL;
+    return CLI_OK;
 }
 
 /* Two zero bytes, the type (8: bytes), the rank, then sizes with the highest byte first. */
@@ -202,16 +190,6 @@ static int read_idx(const char *path, rnnp_tensor *array)
     return code;
 }
 
-int dataset_read_npy(const train_config *config, const char *path, const char *labels, const dataset *like,
-                     vocabulary *words, int grow, dataset *set)
-{
-    (void)words, (void)grow;
-    return read_arrays(config, path, labels, like, read_npy, set);
-}
+int dataset_read_npy(const data_source *from, dataset *set) { return read_arrays(from, read_npy, set); }
 
-int dataset_read_idx(const train_config *config, const char *path, const char *labels, const dataset *like,
-                     vocabulary *words, int grow, dataset *set)
-{
-    (void)words, (void)grow;
-    return read_arrays(config, path, labels, like, read_idx, set);
-}
+int dataset_read_idx(const data_source *from, dataset *set) { return read_arrays(from, read_idx, set); }

@@ -8,19 +8,16 @@
 
 #include <math.h>
 #include <search.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "build.h"
-#include "table.h"
+#include "dataset.h"
 
 enum { ID, TIME, LABEL, GROUP, ROLES };
 static const char *const role_names[ROLES] = {"id", "time", "label", "group"};
 
 typedef struct sequence {
-    char *id, *label, *group;
+    const char *id;      /* in the builder's list, where its label and group are, too */
     size_t number, line; /* of its first row */
     size_t last_line, steps;
     double last_time;
@@ -30,7 +27,6 @@ typedef struct sequence {
 typedef struct reader {
     dataset_builder b;
     table t;
-    const dataset *like;
     text_list header;
     struct named *names; /* of the header, sorted */
     size_t role[ROLES];  /* its column, or SIZE_MAX */
@@ -44,16 +40,10 @@ typedef struct reader {
     size_t rows, room_x, room_time, room_owner;
 } reader;
 
-__attribute__((format(printf, 3, 4))) static int fault(const reader *r, size_t column, const char *format, ...)
-{
-    char text[512];
-    va_list list;
-
-    va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
-    va_end(list);
-    return cli_fail("%s:%zu: column %zu (%.80s): %s", r->b.path, r->t.line, column + 1, r->header.at[column], text);
-}
+/* What is wrong with the row, and with one of its fields. */
+#define row_fault(r, ...) text_fail((r)->b.from->path, (r)->t.line, __VA_ARGS__)
+#define fault(r, column, format, ...) \
+    row_fault(r, "column %zu (%.80s): " format, (column) + 1, (r)->header.at[column], __VA_ARGS__)
 
 /* ---- The header ---- */
 
@@ -87,25 +77,25 @@ static int find_column(const reader *r, const char *name, const char *key, size_
 {
     const named *found = search_header(r, name), *other;
 
-    if (!found) return cli_fail("%s:%zu: there is no column '%.80s' ([data] %s)", r->b.path, r->t.line, name, key);
+    if (!found) return row_fault(r, "there is no column '%.80s' ([data] %s)", name, key);
     *column = found->column;
     other = found > r->names && same_name(found, found - 1) == 0 ? found - 1 : found + 1;
     if (other < r->names + r->header.n && same_name(found, other) == 0)
-        return cli_fail("%s:%zu: columns %zu and %zu are both '%.80s' ([data] %s)", r->b.path, r->t.line,
-                        (found < other ? found : other)->column + 1, (found < other ? other : found)->column + 1, name,
-                        key);
+        return row_fault(r, "columns %zu and %zu are both '%.80s' ([data] %s)",
+                         (found < other ? found : other)->column + 1, (found < other ? other : found)->column + 1, name,
+                         key);
     return CLI_OK;
 }
 
 static int find_roles(reader *r)
 {
-    const train_config *c = r->b.config;
+    const train_config *c = r->b.from->config;
     const char *const names[ROLES] = {c->id, c->time, c->label, c->group};
 
     for (int k = 0; k < ROLES; k++) {
         r->role[k] = SIZE_MAX;
         /* Data to predict need neither labels nor groups. */
-        if (r->like && (k == LABEL || k == GROUP) && !search_header(r, names[k])) continue;
+        if (r->b.from->like && (k == LABEL || k == GROUP) && !search_header(r, names[k])) continue;
         if (*names[k] && find_column(r, names[k], role_names[k], &r->role[k]) != CLI_OK) return CLI_FAILED;
     }
     return CLI_OK;
@@ -114,64 +104,49 @@ static int find_roles(reader *r)
 enum { NOT_CHOSEN, CHOSEN, TAKEN }; /* as a feature; taken for a role */
 
 /* Features stand in the order of the file. */
-static int take_features(reader *r, const unsigned char *state)
-{
-    dataset *set = r->b.set;
-    size_t column;
-
-    for (size_t k = 0; k < r->header.n; k++) {
-        const char *name = r->header.at[k];
-
-        if (state[k] != CHOSEN) continue;
-        if (!*name)
-            return cli_fail("%s:%zu: column %zu has no name; [data] features says which columns are meant", r->b.path,
-                            r->t.line, k + 1);
-        if (find_column(r, name, "features: all others", &column) != CLI_OK) return CLI_FAILED;
-        if (!(set->columns[set->features] = text_copy(name))) return cli_fail("out of memory");
-        r->feature[set->features++] = k;
-    }
-    return set->features ? CLI_OK : cli_fail("%s:%zu: there is no column of features", r->b.path, r->t.line);
-}
-
 static int find_features(reader *r)
 {
-    const text_list *chosen = &r->b.config->features;
-    unsigned char *state = malloc(r->header.n + 1);
+    const text_list *chosen = &r->b.from->config->features;
+    const size_t n = r->header.n;
+    dataset *set = r->b.set;
+    FREED unsigned char *state = cli_alloc(n + 1, 1);
     size_t column;
-    int code = CLI_OK;
 
-    r->feature = malloc((r->header.n + 1) * sizeof *r->feature);
-    r->b.set->columns = calloc(r->header.n + 1, sizeof *r->b.set->columns);
-    if (!state || !r->feature || !r->b.set->columns)
-        code = cli_fail("out of memory");
-    else
-        memset(state, chosen->n ? NOT_CHOSEN : CHOSEN, r->header.n);
-    for (int k = 0; k < ROLES && code == CLI_OK; k++)
+    r->feature = cli_alloc(n + 1, sizeof *r->feature);
+    set->columns = cli_alloc(n + 1, sizeof *set->columns);
+    memset(state, chosen->n ? NOT_CHOSEN : CHOSEN, n);
+    for (int k = 0; k < ROLES; k++)
         if (r->role[k] != SIZE_MAX) state[r->role[k]] = TAKEN;
-    for (size_t f = 0; f < chosen->n && code == CLI_OK; f++) {
-        if ((code = find_column(r, chosen->at[f], "features", &column)) != CLI_OK) break;
+    for (size_t f = 0; f < chosen->n; f++) {
+        TRY(find_column(r, chosen->at[f], "features", &column));
         if (state[column] != NOT_CHOSEN)
-            code = config_blame(r->b.config, "data", "features", "features names '%.80s' twice", chosen->at[f]);
+            return config_blame(r->b.from->config, "data", "features", "features names '%.80s' twice", chosen->at[f]);
         state[column] = CHOSEN;
     }
-    if (code == CLI_OK) code = take_features(r, state);
-    free(state);
-    return code;
+    for (size_t k = 0; k < n; k++) {
+        if (state[k] != CHOSEN) continue;
+        if (!*r->header.at[k])
+            return row_fault(r, "column %zu has no name; [data] features says which columns are meant", k + 1);
+        TRY(find_column(r, r->header.at[k], "features: all others", &column));
+        set->columns[set->features] = cli_copy(r->header.at[k]);
+        r->feature[set->features++] = k;
+    }
+    return set->features ? CLI_OK : row_fault(r, "there is no column of features");
 }
 
 /* A test set has the columns of the training data. */
 static int check_columns(const reader *r)
 {
-    const dataset *like = r->like, *set = r->b.set;
+    const dataset *like = r->b.from->like, *set = r->b.set;
 
     for (size_t f = 0; like && (f < like->features || f < set->features); f++) {
         const char *want = f < like->features ? like->columns[f] : NULL,
                    *got = f < set->features ? set->columns[f] : NULL;
 
         if (!want || !got || strcmp(want, got) != 0)
-            return cli_fail("%s:%zu: feature %zu is %s%.80s%s, of the training data %s%.80s%s", r->b.path, r->t.line,
-                            f + 1, got ? "'" : "", got ? got : "missing", got ? "'" : "", want ? "'" : "",
-                            want ? want : "nothing", want ? "'" : "");
+            return row_fault(r, "feature %zu is %s%.80s%s, in the training data %s%.80s%s", f + 1, got ? "'" : "",
+                             got ? got : "missing", got ? "'" : "", want ? "'" : "", want ? want : "there is none",
+                             want ? "'" : "");
     }
     return CLI_OK;
 }
@@ -181,13 +156,13 @@ static int read_header(reader *r)
     const int got = table_next(&r->t);
 
     if (got != LINES_LINE)
-        return got == LINES_END ? cli_fail("%s: the file is empty; a header is expected", r->b.path) : CLI_FAILED;
-    for (size_t k = 0; k < r->t.n; k++)
-        if (!text_add(&r->header, table_field(&r->t, k))) return cli_fail("out of memory");
-    if (!(r->names = malloc((r->header.n + 1) * sizeof *r->names))) return cli_fail("out of memory");
-    for (size_t k = 0; k < r->header.n; k++) r->names[k] = (named){r->header.at[k], k};
-    qsort(r->names, r->header.n, sizeof *r->names, by_name);
-    if (find_roles(r) != CLI_OK || find_features(r) != CLI_OK) return CLI_FAILED;
+        return got == LINES_END ? cli_fail("%s: the file is empty; a header is expected", r->b.from->path) : CLI_FAILED;
+    r->names = cli_alloc(r->t.n + 1, sizeof *r->names);
+    for (size_t k = 0; k < r->t.n; k++) text_add(&r->header, table_field(&r->t, k));
+    for (size_t k = 0; k < r->t.n; k++) r->names[k] = (named){r->header.at[k], k};
+    qsort(r->names, r->t.n, sizeof *r->names, by_name);
+    TRY(find_roles(r));
+    TRY(find_features(r));
     return check_columns(r);
 }
 
@@ -195,46 +170,24 @@ static int read_header(reader *r)
 
 static int by_id(const void *a, const void *b) { return strcmp(((const sequence *)a)->id, ((const sequence *)b)->id); }
 
-static void sequence_free(sequence *s)
-{
-    free(s->id);
-    free(s->label);
-    free(s->group);
-    free(s);
-}
-
 /* The field of a role in this row, or NULL where nothing has that role. */
 static const char *role_text(const reader *r, int role)
 {
     return r->role[role] == SIZE_MAX ? NULL : table_field(&r->t, r->role[role]);
 }
 
-static char *copy_role(const reader *r, int role, int *failed)
-{
-    const char *text = role_text(r, role);
-    char *copy = text ? text_copy(text) : NULL;
-
-    *failed |= text && !copy;
-    return copy;
-}
-
 static int new_sequence(reader *r)
 {
-    int failed = 0;
-    sequence *s = calloc(1, sizeof *s);
+    text_list *const lists[ROLES] = {&r->b.ids, NULL, &r->b.labels, &r->b.groups};
 
-    if (!s || r->n >= INT32_MAX || !text_grow(&r->all, &r->room_all, r->n + 1, sizeof(sequence *))) {
-        free(s);
-        return cli_fail("%s:%zu: no memory for one sequence more", r->b.path, r->t.line);
-    }
-    r->all[r->n] = s;
-    s->number = r->n++;
-    s->line = r->t.line;
-    s->id = copy_role(r, ID, &failed);
-    s->label = copy_role(r, LABEL, &failed);
-    s->group = copy_role(r, GROUP, &failed);
-    r->last = s;
-    return !failed && tsearch(s, &r->by_id, by_id) ? CLI_OK : cli_fail("out of memory");
+    if (r->n >= INT32_MAX) return row_fault(r, "more sequences than %d", INT32_MAX - 1);
+    for (int k = 0; k < ROLES; k++)
+        if (k != TIME && role_text(r, k)) text_add(lists[k], role_text(r, k));
+    cli_grow(&r->all, &r->room_all, r->n + 1, sizeof *r->all);
+    r->last = r->all[r->n] = cli_alloc(1, sizeof *r->last);
+    *r->last = (sequence){.id = r->b.ids.at[r->n], .number = r->n, .line = r->t.line};
+    r->n++;
+    return tsearch(r->last, &r->by_id, by_id) ? CLI_OK : row_fault(r, "out of memory");
 }
 
 /* r->last becomes the sequence of this row; what it says of it is what other rows said. */
@@ -253,9 +206,10 @@ static int find_sequence(reader *r)
         r->last = *found;
     }
     for (int k = LABEL; k <= GROUP; k++) {
-        const char *first = k == LABEL ? r->last->label : r->last->group;
+        const text_list *list = k == LABEL ? &r->b.labels : &r->b.groups;
+        const char *first = texts[k] ? list->at[r->last->number] : NULL;
 
-        if (texts[k] && strcmp(texts[k], first) != 0)
+        if (first && strcmp(texts[k], first) != 0)
             return fault(r, r->role[k], "sequence '%.80s' has the %s '%.80s' here and '%.80s' in line %zu", key.id,
                          role_names[k], texts[k], first, r->last->line);
     }
@@ -269,8 +223,8 @@ static int take_time(reader *r)
     double time = 0;
 
     if (!text) return CLI_OK;
-    if (build_missing(r->b.config, text)) return fault(r, r->role[TIME], "the time is missing: '%s'", text);
-    const char *wrong = text_number(text, r->b.config->decimal, &time);
+    if (build_missing(r->b.from->config, text)) return fault(r, r->role[TIME], "the time is missing: '%s'", text);
+    const char *wrong = text_number(text, r->b.from->config->decimal, &time);
     if (wrong) return fault(r, r->role[TIME], "'%.80s' %s", text, wrong);
     if (s->steps && time < s->last_time)
         return fault(r, r->role[TIME], "time goes back in sequence '%.80s': %s is less than in line %zu", s->id, text,
@@ -283,24 +237,18 @@ static int take_time(reader *r)
 static int take_row(reader *r)
 {
     const size_t F = r->b.set->features;
-    const train_config *c = r->b.config;
 
-    if (r->t.n != r->header.n)
-        return cli_fail("%s:%zu: %zu columns, the header has %zu", r->b.path, r->t.line, r->t.n, r->header.n);
-    if (!text_grow(&r->x, &r->room_x, r->rows + 1, F * sizeof *r->x) ||
-        !text_grow(&r->time, &r->room_time, r->rows + 1, sizeof *r->time) ||
-        !text_grow(&r->owner, &r->room_owner, r->rows + 1, sizeof *r->owner))
-        return cli_fail("%s:%zu: no memory for the row", r->b.path, r->t.line);
-    if (find_sequence(r) != CLI_OK || take_time(r) != CLI_OK) return CLI_FAILED;
+    if (r->t.n != r->header.n) return row_fault(r, "%zu columns, the header has %zu", r->t.n, r->header.n);
+    cli_grow(&r->x, &r->room_x, r->rows + 1, F * sizeof *r->x);
+    cli_grow(&r->time, &r->room_time, r->rows + 1, sizeof *r->time);
+    cli_grow(&r->owner, &r->room_owner, r->rows + 1, sizeof *r->owner);
+    TRY(find_sequence(r));
+    TRY(take_time(r));
     for (size_t f = 0; f < F; f++) {
-        const char *text = table_field(&r->t, r->feature[f]), *wrong = NULL;
-        float *x = &r->x[r->rows * F + f];
+        const char *text = table_field(&r->t, r->feature[f]);
+        const char *wrong = build_feature(r->b.from->config, text, &r->x[r->rows * F + f]);
 
-        *x = NAN;
-        if (!build_missing(c, text)) wrong = text_float(text, c->decimal, x);
-        *x *= (float)c->scale;
-        if (wrong || isinf(*x))
-            return fault(r, r->feature[f], "'%.80s' %s", text, wrong ? wrong : "times scale is too large");
+        if (wrong) return fault(r, r->feature[f], "'%.80s' %s", text, wrong);
     }
     r->last->last_line = r->t.line;
     r->last->steps++;
@@ -311,32 +259,25 @@ static int take_row(reader *r)
 /* ---- Together ---- */
 
 /* Rows of a sequence stand together in the set, sequences in the order of their first rows. */
-static int gather(reader *r)
+static void gather(reader *r)
 {
     const size_t F = r->b.set->features;
     const int timed = r->role[TIME] != SIZE_MAX;
-    size_t *next = malloc((r->n + 1) * sizeof *next), *order = malloc((r->rows + 1) * sizeof *order), from = 0;
-    int code = next && order ? CLI_OK : cli_fail("out of memory");
+    FREED size_t *next = cli_alloc(r->n + 1, sizeof *next), *order = cli_alloc(r->rows + 1, sizeof *order);
 
-    for (size_t i = 0; i < r->n && code == CLI_OK; i++) {
-        next[i] = from;
-        from += r->all[i]->steps;
+    for (size_t i = 0; i < r->n; i++) next[i + 1] = next[i] + r->all[i]->steps;
+    for (size_t k = 0; k < r->rows; k++) order[next[r->owner[k]]++] = k;
+    for (size_t i = 0, k = 0; i < r->n; i++) {
+        build_sequence(&r->b, NULL, NULL, NULL);
+        for (size_t s = 0; s < r->all[i]->steps; s++, k++)
+            build_step(&r->b, r->x + order[k] * F, 0, timed, r->time[order[k]]);
     }
-    for (size_t k = 0; k < r->rows && code == CLI_OK; k++) order[next[r->owner[k]]++] = k;
-    for (size_t i = 0, k = 0; i < r->n && code == CLI_OK; i++) {
-        code = build_sequence(&r->b, r->all[i]->id, r->all[i]->label, r->all[i]->group);
-        for (size_t s = 0; s < r->all[i]->steps && code == CLI_OK; s++, k++)
-            code = build_step(&r->b, r->x + order[k] * F, 0, timed, r->time[order[k]]);
-    }
-    free(next);
-    free(order);
-    return code;
 }
 
 static void reader_free(reader *r)
 {
     while (r->by_id) tdelete(*(sequence **)r->by_id, &r->by_id, by_id);
-    for (size_t i = 0; i < r->n; i++) sequence_free(r->all[i]);
+    for (size_t i = 0; i < r->n; i++) free(r->all[i]);
     free(r->all);
     text_free(&r->header);
     free(r->names);
@@ -347,17 +288,15 @@ static void reader_free(reader *r)
     table_close(&r->t);
 }
 
-int dataset_read_csv(const train_config *config, const char *path, const char *labels, const dataset *like,
-                     vocabulary *words, int grow, dataset *set)
+int dataset_read_csv(const data_source *from, dataset *set)
 {
-    reader r = {.b = {.set = set, .config = config, .path = path}, .like = like};
-    int code = table_open(&r.t, path, config->separator), got = LINES_END;
+    reader r = {.b = {.set = set, .from = from}};
+    int code = table_open(&r.t, from->path, from->config->separator), got = LINES_END;
 
-    (void)labels, (void)words, (void)grow;
     if (code == CLI_OK) code = read_header(&r);
     while (code == CLI_OK && (got = table_next(&r.t)) == LINES_LINE) code = take_row(&r);
     if (got == LINES_FAILED) code = CLI_FAILED;
-    if (code == CLI_OK) code = gather(&r);
+    if (code == CLI_OK) gather(&r);
     reader_free(&r);
-    return build_finish(&r.b, like, code);
+    return build_finish(&r.b, code);
 }

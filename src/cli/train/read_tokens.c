@@ -5,12 +5,11 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "build.h"
+#include "dataset.h"
 
 typedef struct counted {
     char *word;
@@ -29,43 +28,33 @@ static int by_count(const void *a, const void *b)
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->word, y->word);
 }
 
-/* Calls fn for each line. */
-static int each_line(const char *path, int (*fn)(void *user, char *line, size_t number), void *user)
-{
-    line_reader lines;
-    int code = lines_open(&lines, path), got = LINES_END;
-
-    while (code == CLI_OK && (got = lines_next(&lines)) == LINES_LINE) code = fn(user, lines.line, lines.number);
-    lines_close(&lines);
-    return got == LINES_FAILED ? CLI_FAILED : code;
-}
-
-typedef int text_fn(void *user, const char *label, char *text);
+typedef void text_fn(void *user, const char *label, char *text);
 
 typedef struct texts {
-    const char *path;
     text_fn *fn;
     void *user;
 } texts;
 
-static int text_line(void *user, char *line, size_t number)
+static int text_line(void *user, line_reader *lines)
 {
     const texts *t = user;
-    char *tab = strchr(line, '\t');
+    char *tab = strchr(lines->line, '\t');
 
-    if (!line[strspn(line, " \t")]) return CLI_OK;
-    if (!tab) return cli_fail("%s:%zu: there is no tab behind the label", t->path, number);
+    if (!lines->line[strspn(lines->line, " \t")]) return CLI_OK;
+    if (!tab) return text_fail(lines->path, lines->number, "no tab follows the label");
     *tab = '\0';
-    const char *label = text_trim(line);
-    if (build_nameless(label)) return cli_fail("%s:%zu: '%s' is no label; it is missing", t->path, number, label);
-    if (!tab[1 + strspn(tab + 1, " \t")]) return cli_fail("%s:%zu: there is no word behind the label", t->path, number);
-    return t->fn(t->user, label, tab + 1);
+    const char *label = text_trim(lines->line);
+    if (build_nameless(label))
+        return text_fail(lines->path, lines->number, "'%s' is not a label: it stands for a missing value", label);
+    if (!tab[1 + strspn(tab + 1, " \t")]) return text_fail(lines->path, lines->number, "no word follows the label");
+    t->fn(t->user, label, tab + 1);
+    return CLI_OK;
 }
 
 /* Calls fn for each text. */
 static int each_text(const char *path, text_fn *fn, void *user)
 {
-    return each_line(path, text_line, &(texts){path, fn, user});
+    return lines_each(path, text_line, &(texts){fn, user});
 }
 
 /* ---- The vocabulary ---- */
@@ -75,18 +64,16 @@ typedef struct counting {
     size_t n, room;
 } counting;
 
-static int count_words(void *user, const char *label, char *text)
+static void count_words(void *user, const char *label, char *text)
 {
     counting *c = user;
     char *next, *word;
 
     (void)label;
     for (word = strtok_r(text, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
-        if (!text_grow(&c->all, &c->room, c->n + 1, sizeof *c->all) || !(c->all[c->n].word = text_copy(word)))
-            return cli_fail("out of memory");
-        c->all[c->n++].count = 1;
+        cli_grow(&c->all, &c->room, c->n + 1, sizeof *c->all);
+        c->all[c->n++] = (counted){cli_copy(word), 1};
     }
-    return CLI_OK;
 }
 
 /* Equal words become one entry with their count; the rest is freed. */
@@ -109,15 +96,12 @@ static void merge(counting *c)
 static int grow_vocabulary(const train_config *config, const char *path, vocabulary *words)
 {
     counting c = {0};
-    int code = each_text(path, count_words, &c);
+    const int code = each_text(path, count_words, &c);
 
     merge(&c);
     if (c.n) qsort(c.all, c.n, sizeof *c.all, by_count);
-    words->words = calloc(c.n + 2, sizeof *words->words);
-    if (words->words && (words->words[0] = text_copy("")))
-        words->size = 1;
-    else if (code == CLI_OK)
-        code = cli_fail("out of memory");
+    words->words = cli_alloc(c.n + 2, sizeof *words->words);
+    words->words[words->size++] = cli_copy("");
     for (size_t i = 0; i < c.n; i++) {
         if (code == CLI_OK && c.all[i].count >= config->least)
             words->words[words->size++] = c.all[i].word;
@@ -139,10 +123,8 @@ int vocabulary_write(const vocabulary *words, const char *path)
 {
     FILE *file = fopen(path, "w");
 
-    if (!file) return cli_fail("%s: %s", path, strerror(errno));
-    for (size_t i = 1; i < words->size; i++) fprintf(file, "%s\n", words->words[i]);
-    const int failed = ferror(file);
-    return fclose(file) != 0 || failed ? cli_fail("%s: %s", path, strerror(errno)) : CLI_OK;
+    for (size_t i = 1; file && i < words->size; i++) fprintf(file, "%s\n", words->words[i]);
+    return text_finish(file, path);
 }
 
 typedef struct growing {
@@ -150,16 +132,12 @@ typedef struct growing {
     size_t room;
 } growing;
 
-static int add_word(void *user, char *line, size_t number)
+static int add_word(void *user, line_reader *lines)
 {
     growing *g = user;
-    vocabulary *words = g->words;
 
-    (void)number;
-    if (!text_grow(&words->words, &g->room, words->size + 1, sizeof *words->words) ||
-        !(words->words[words->size] = text_copy(line)))
-        return cli_fail("out of memory");
-    words->size++;
+    cli_grow(&g->words->words, &g->room, g->words->size + 1, sizeof *g->words->words);
+    g->words->words[g->words->size++] = cli_copy(lines->line);
     return CLI_OK;
 }
 
@@ -169,8 +147,8 @@ int vocabulary_read(vocabulary *words, const char *path)
     char none[] = "";
 
     *words = (vocabulary){0};
-    int code = add_word(&g, none, 0);
-    if (code == CLI_OK) code = each_line(path, add_word, &g);
+    add_word(&g, &(line_reader){.line = none});
+    const int code = lines_each(path, add_word, &g);
     if (code != CLI_OK) vocabulary_free(words);
     return code;
 }
@@ -183,33 +161,28 @@ typedef struct reading {
     size_t n;
 } reading;
 
-static int take_text(void *user, const char *label, char *text)
+static void take_text(void *user, const char *label, char *text)
 {
     reading *r = user;
     char *next, *word;
-    int code = build_sequence(&r->b, NULL, label, NULL);
 
-    for (word = strtok_r(text, " \t", &next); word && code == CLI_OK; word = strtok_r(NULL, " \t", &next)) {
+    build_sequence(&r->b, NULL, label, NULL);
+    for (word = strtok_r(text, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
         const counted key = {word, 0}, *found = bsearch(&key, r->sorted, r->n, sizeof *r->sorted, by_word);
 
-        code = build_step(&r->b, NULL, found ? (int32_t)found->count : 0, 0, 0);
+        build_step(&r->b, NULL, found ? (int32_t)found->count : 0, 0, 0);
     }
-    return code;
 }
 
-int dataset_read_tokens(const train_config *config, const char *path, const char *labels, const dataset *like,
-                        vocabulary *words, int grow, dataset *set)
+int dataset_read_tokens(const data_source *from, dataset *set)
 {
-    reading r = {.b = {.set = set, .config = config, .path = path}};
-    int code = grow ? grow_vocabulary(config, path, words) : CLI_OK;
+    const vocabulary *words = from->words;
 
-    (void)labels;
-    if (code != CLI_OK) return code;
-    r.sorted = malloc((words->size + 1) * sizeof *r.sorted);
-    if (!r.sorted) return cli_fail("out of memory");
-    for (size_t i = 1; i < words->size; i++) r.sorted[r.n++] = (counted){words->words[i], i};
-    if (r.n) qsort(r.sorted, r.n, sizeof *r.sorted, by_word);
-    code = each_text(path, take_text, &r);
-    free(r.sorted);
-    return build_finish(&r.b, like, code);
+    if (from->grow) TRY(grow_vocabulary(from->config, from->path, from->words));
+    FREED counted *sorted = cli_alloc(words->size + 1, sizeof *sorted);
+    reading r = {.b = {.set = set, .from = from}, .sorted = sorted};
+
+    for (size_t i = 1; i < words->size; i++) sorted[r.n++] = (counted){words->words[i], i};
+    if (r.n) qsort(sorted, r.n, sizeof *sorted, by_word);
+    return build_finish(&r.b, each_text(from->path, take_text, &r));
 }

@@ -2,51 +2,44 @@
  *
  * One sequence a row: its label, then one number a step (UCR's format). [data] label is first (default), last or none.
  */
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "build.h"
-#include "table.h"
+#include "dataset.h"
 
-static int fault(const dataset_builder *b, const table *t, size_t column, const char *what)
+static int fault(const table *t, size_t column, const char *what)
 {
-    return cli_fail("%s:%zu: column %zu: '%.80s' %s", b->path, t->line, column + 1, table_field(t, column), what);
+    return text_fail(t->lines.path, t->line, "column %zu: '%.80s' %s", column + 1, table_field(t, column), what);
 }
 
 static int read_row(dataset_builder *b, const table *t)
 {
-    const train_config *c = b->config;
-    const int labelled = strcmp(c->label, "none") != 0, last = strcmp(c->label, "last") == 0;
+    const int labelled = strcmp(b->from->config->label, "none") != 0,
+              last = strcmp(b->from->config->label, "last") == 0;
     const size_t label = last ? t->n - 1 : 0, first = labelled && !last, end = labelled && last ? t->n - 1 : t->n;
 
     if (labelled && build_nameless(table_field(t, label)))
-        return fault(b, t, label, "is no label; it is missing ([data] label)");
-    if (first == end) return cli_fail("%s:%zu: a label, and no number behind it", b->path, t->line);
-    if (build_sequence(b, NULL, labelled ? table_field(t, label) : NULL, NULL) != CLI_OK) return CLI_FAILED;
+        return fault(t, label, "is not a label: it stands for a missing value ([data] label)");
+    if (first == end) return text_fail(b->from->path, t->line, "a label without numbers after it");
+    build_sequence(b, NULL, labelled ? table_field(t, label) : NULL, NULL);
     for (size_t k = first; k < end; k++) {
-        const char *text = table_field(t, k), *wrong = NULL;
-        float x = NAN;
+        float x;
+        const char *wrong = build_feature(b->from->config, table_field(t, k), &x);
 
-        if (!build_missing(c, text)) wrong = text_float(text, c->decimal, &x);
-        x *= (float)c->scale;
-        if (wrong || isinf(x)) return fault(b, t, k, wrong ? wrong : "times scale is too large");
-        if (build_step(b, &x, 0, 0, 0) != CLI_OK) return CLI_FAILED;
+        if (wrong) return fault(t, k, wrong);
+        build_step(b, &x, 0, 0, 0);
     }
     return CLI_OK;
 }
 
-int dataset_read_wide(const train_config *config, const char *path, const char *labels, const dataset *like,
-                      vocabulary *words, int grow, dataset *set)
+int dataset_read_wide(const data_source *from, dataset *set)
 {
-    dataset_builder b = {.set = set, .config = config, .path = path};
+    dataset_builder b = {.set = set, .from = from};
     table t;
-    int code = table_open(&t, path, config->separator), got = LINES_END;
+    int code = table_open(&t, from->path, from->config->separator), got = LINES_END;
 
-    (void)labels, (void)words, (void)grow;
     set->features = 1;
     while (code == CLI_OK && (got = table_next(&t)) == LINES_LINE) code = read_row(&b, &t);
     if (got == LINES_FAILED) code = CLI_FAILED;
     table_close(&t);
-    return build_finish(&b, like, code);
+    return build_finish(&b, code);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fit.h"
+#include "training.h"
 
 #include "rnnpack/kernels.h"
 
@@ -8,14 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Batches of questions depend on the data alone: neither [train] batch nor the order of questions changes a bit. */
+/* Batches depend on the data alone: neither [train] batch nor the order of sequences changes a bit. */
 enum { MOST_ROWS = 256, MOST_STEPS = 32768 };
 
 int scores_of_trainer(void *user, rnnp_context *context, const rnnp_train_batch *given, rnnp_train_result *result)
 {
-    const rnnp_status status = rnnp_trainer_evaluate(user, given, result);
-
-    return status == RNNP_OK ? CLI_OK : cli_fail_status(context, status);
+    return cli_status(context, rnnp_trainer_evaluate(user, given, result));
 }
 
 /* ---- Asking ---- */
@@ -41,7 +39,7 @@ static int not_finite(const asker *k, uint32_t row)
 {
     const char *id = dataset_id(k->a->set, row);
 
-    if (k->a->trial) return FIT_DIVERGED;
+    if (k->a->e->trial) return FIT_DIVERGED;
     if (id)
         cli_fail("the model's output for sequence '%s' is not a finite number", id);
     else
@@ -55,8 +53,8 @@ static rnnp_status to_probabilities(const asker *k, size_t n)
     const network *net = k->a->net;
 
     if (net->probabilities) return RNNP_OK;
-    return net->outputs == 1 ? rnnp_apply(k->a->context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, n, k->y, k->y)
-                             : rnnp_softmax(k->a->context, RNNP_MATH_U35, n, net->outputs, k->y, k->y);
+    return net->outputs == 1 ? rnnp_apply(k->a->e->context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, n, k->y, k->y)
+                             : rnnp_softmax(k->a->e->context, RNNP_MATH_U35, n, net->outputs, k->y, k->y);
 }
 
 static int take_labels(asker *k, const question *asked, size_t n)
@@ -64,7 +62,7 @@ static int take_labels(asker *k, const question *asked, size_t n)
     const size_t width = k->a->net->outputs, K = k->s->classes;
     const rnnp_status status = to_probabilities(k, n);
 
-    if (status != RNNP_OK) return cli_fail_status(k->a->context, status);
+    TRY(cli_status(k->a->e->context, status));
     for (size_t r = 0; r < n; r++) {
         float *p = k->s->p + asked[r].place * K;
         const float *y = k->y + r * width;
@@ -108,22 +106,16 @@ static int take_numbers(asker *k, const question *asked, size_t n)
     return CLI_OK;
 }
 
-/* The output that the task wants of this batch, with memory for exactly that. */
-static int expect(asker *k, size_t n, rnnp_tensor *y)
+/* The output that the task requires of this batch, with memory for it. */
+static void expect(asker *k, size_t n, rnnp_tensor *y)
 {
     const size_t width = k->a->net->outputs, steps = k->b.steps;
-    const int labels = k->a->config->target == TARGET_LABEL;
+    const int labels = k->a->e->config->target == TARGET_LABEL;
 
     *y = labels ? (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)n, (int64_t)width}, .data = NULL}
                 : (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)steps, (int64_t)n, (int64_t)width}, .data = NULL};
-    const size_t elements = rnnp_tensor_elements(y);
-    if (elements > k->room) {
-        free(k->y);
-        k->y = elements < SIZE_MAX / sizeof *k->y ? malloc(elements * sizeof *k->y) : NULL;
-        k->room = k->y ? elements : 0;
-    }
+    cli_grow(&k->y, &k->room, rnnp_tensor_elements(y), sizeof *k->y);
     y->data = k->y;
-    return k->y ? CLI_OK : cli_fail("no memory for the outputs of %zu sequences of %zu steps", n, steps);
 }
 
 static int ask_batch(asker *k, const question *asked, size_t n)
@@ -131,26 +123,25 @@ static int ask_batch(asker *k, const question *asked, size_t n)
     const asking *a = k->a;
     rnnp_train_result result = {.struct_size = sizeof result};
     rnnp_tensor y;
-    int code;
 
     for (size_t r = 0; r < n; r++) k->rows[r] = asked[r].row;
-    if (batch_fill(&k->b, a->config, a->net, a->set, k->rows, n) != CLI_OK || expect(k, n, &y) != CLI_OK)
-        return CLI_FAILED;
-    const int known = a->config->target != TARGET_LABEL || a->set->label;
+    TRY(batch_fill(&k->b, a->e->config, a->net, a->set, k->rows, n));
+    expect(k, n, &y);
+    const int known = a->e->config->target != TARGET_LABEL || a->set->label;
     const rnnp_train_batch given = {.struct_size = sizeof given,
                                     .inputs = k->b.inputs,
                                     .n_inputs = k->b.n_inputs,
                                     .target = known ? &k->b.target : NULL,
                                     .weights = k->b.has_weights ? &k->b.weights : NULL,
                                     .outputs = &y};
-    if ((code = a->forward(a->user, a->context, &given, &result)) != CLI_OK) return code;
+    TRY(a->forward(a->user, a->e->context, &given, &result));
     for (size_t r = 0; r < n; r++) {
         k->s->row[asked[r].place] = asked[r].row;
         k->s->truth[asked[r].place] = a->set->label ? a->set->label[asked[r].row] : -1;
     }
     k->s->loss += result.loss * result.weight;
     k->s->weight += result.weight;
-    return a->config->target == TARGET_LABEL ? take_labels(k, asked, n) : take_numbers(k, asked, n);
+    return a->e->config->target == TARGET_LABEL ? take_labels(k, asked, n) : take_numbers(k, asked, n);
 }
 
 static int by_steps(const void *a, const void *b)
@@ -170,7 +161,7 @@ static int ask_all(asker *k)
 
     most = most < 1 ? 1 : most > MOST_ROWS ? MOST_ROWS : most;
     for (size_t i = 0; i < a->which->n; i++)
-        k->order[i] = (question){a->which->at[i], i, batch_steps(a->config, a->set, a->which->at[i])};
+        k->order[i] = (question){a->which->at[i], i, batch_steps(a->e->config, a->set, a->which->at[i])};
     if (!a->net->lengths) qsort(k->order, a->which->n, sizeof *k->order, by_steps);
     for (size_t i = 0, n; i < a->which->n && code == CLI_OK; i += n) {
         for (n = 1; n < most && i + n < a->which->n; n++)
@@ -182,13 +173,13 @@ static int ask_all(asker *k)
 
 int scores_ask(scores *s, const asking *a)
 {
-    asker k = {.s = s, .a = a, .order = malloc((a->which->n + 1) * sizeof *k.order)};
-    int code = scores_create(s, a->set->classes, a->which->n);
+    FREED question *order = cli_alloc(a->which->n + 1, sizeof *order);
+    asker k = {.s = s, .a = a, .order = order};
 
-    if (code == CLI_OK) code = k.order ? ask_all(&k) : cli_fail("out of memory");
+    scores_create(s, a->set->classes, a->which->n);
+    const int code = ask_all(&k);
     if (s->weight > 0) s->loss /= s->weight;
     batch_free(&k.b);
     free(k.y);
-    free(k.order);
-    return code == CLI_OK ? scores_measure(s, a->config) : code;
+    return code == CLI_OK ? scores_measure(s, a->e->config) : code;
 }

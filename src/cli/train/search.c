@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "search.h"
+#include "experiment.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { MOST = 100000 };
 
@@ -22,7 +21,7 @@ double search_median(double *values, size_t n)
 /* What this configuration scores: the median over folds. */
 static int trial_value(task *t, double *value)
 {
-    scores found = {0};
+    AUTO_SCORES found = {0};
     int code;
 
     if (t->config.folds) {
@@ -38,7 +37,6 @@ static int trial_value(task *t, double *value)
         t->e.test = test;
         *value = code == CLI_OK ? scores_value(&found, &t->config) : NAN;
     }
-    scores_free(&found);
     return code;
 }
 
@@ -74,8 +72,7 @@ static int configure(task *t, size_t k)
     return task_configure(t, at);
 }
 
-/* The trials, as combinations: all of them, or so many drawn by lot. Ends what can be known of each before the first.
- */
+/* The trials, as combinations: all of them, or as many at random. Checks each before the first is run. */
 static int plan_trials(task *t, int final, uint32_t *trial, size_t n, size_t all)
 {
     int code = CLI_OK;
@@ -84,9 +81,9 @@ static int plan_trials(task *t, int final, uint32_t *trial, size_t n, size_t all
     for (size_t i = 0; i < n && code == CLI_OK; i++) {
         trial[i] = n < all ? trial[i] : (uint32_t)i;
         if ((code = configure(t, trial[i])) == CLI_OK)
-            code = experiment_check(&t->e, final, t->roc != NULL, t->predictions != NULL);
+            code = experiment_check(&t->e, final, t->call->roc != NULL, t->call->predictions != NULL);
         if (code != CLI_OK) {
-            fputs("rnnpack: that is in the trial", stderr);
+            fputs("rnnpack: this is the trial", stderr);
             print_choice(stderr, &t->config);
             fputc('\n', stderr);
         }
@@ -107,7 +104,7 @@ static void print_trial(const task *t, size_t i, size_t n, int diverged, double 
     fflush(stdout);
 }
 
-/* One that diverges is out. */
+/* A trial that diverges cannot be the best. */
 static int try_all(task *t, const uint32_t *trial, size_t n, size_t *best)
 {
     double least = INFINITY;
@@ -129,18 +126,17 @@ int search(task *t, int final)
     const double all = combinations(&t->config);
     size_t best = 0;
 
-    if (all < 2) return experiment_check(&t->e, final, t->roc != NULL, t->predictions != NULL);
+    if (all < 2) return experiment_check(&t->e, final, t->call->roc != NULL, t->call->predictions != NULL);
     if (all > MOST) return cli_fail("[search] has %.0f combinations, more than %d", all, MOST);
     if (!t->config.folds && !(t->config.validation > 0))
-        return cli_fail("[search] needs folds or validation to choose by");
+        return cli_fail("[search] requires folds or validation to choose by");
     const size_t n = t->config.trials && (double)t->config.trials < all ? t->config.trials : (size_t)all;
-    uint32_t *trial = malloc((size_t)all * sizeof *trial);
-    int code = trial ? plan_trials(t, final, trial, n, (size_t)all) : cli_fail("out of memory");
+    FREED uint32_t *trial = cli_alloc((size_t)all, sizeof *trial);
+    int code = plan_trials(t, final, trial, n, (size_t)all);
     t->e.quiet = t->e.trial = 1;
     if (code == CLI_OK) code = try_all(t, trial, n, &best);
-    t->e.quiet = t->quiet;
+    t->e.quiet = t->call->quiet;
     t->e.trial = 0;
-    free(trial);
     if (code == CLI_OK && (code = configure(t, best)) == CLI_OK) {
         printf("best:");
         print_choice(stdout, &t->config);

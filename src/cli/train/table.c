@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "table.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +10,8 @@ enum { OPTIONS = CSV_APPEND_NULL | CSV_STRICT | CSV_STRICT_FINI };
 
 static void add_field(table *t, const char *text, size_t length)
 {
-    if (!text_grow(&t->at, &t->room_at, t->n + 1, sizeof *t->at) ||
-        !text_grow(&t->text, &t->room_text, t->used + length + 1, 1)) {
-        t->failed = 1;
-        return;
-    }
+    cli_grow(&t->at, &t->room_at, t->n + 1, sizeof *t->at);
+    cli_grow(&t->text, &t->room_text, t->used + length + 1, 1);
     t->at[t->n++] = t->used;
     if (length) memcpy(t->text + t->used, text, length);
     t->text[t->used + length] = '\0';
@@ -43,7 +40,7 @@ static void split_blanks(table *t)
 int table_open(table *t, const char *path, char separator)
 {
     *t = (table){.separator = separator};
-    if (csv_init(&t->parser, OPTIONS) != 0) return cli_fail("out of memory");
+    csv_init(&t->parser, OPTIONS);
     csv_set_delim(&t->parser, (unsigned char)separator);
     return lines_open(&t->lines, path);
 }
@@ -57,23 +54,16 @@ void table_close(table *t)
 }
 
 /* The parser gets whole lines, so that it is known where a row begins. */
-static int take_line(table *t)
+static int parse_line(table *t)
 {
     const size_t length = strlen(t->lines.line);
 
     if (t->separator == ' ') {
         split_blanks(t);
-    } else if (csv_parse(&t->parser, t->lines.line, length, on_field, on_row, t) != length ||
-               csv_parse(&t->parser, "\n", 1, on_field, on_row, t) != 1) {
-        cli_fail("%s:%zu: column %zu: a quote inside a field, or text behind its closing quote", t->lines.path,
-                 t->lines.number, t->n + 1);
-        return LINES_FAILED;
+        return 1;
     }
-    if (t->failed) {
-        cli_fail("%s:%zu: no memory for the row", t->lines.path, t->lines.number);
-        return LINES_FAILED;
-    }
-    return LINES_LINE;
+    return csv_parse(&t->parser, t->lines.line, length, on_field, on_row, t) == length &&
+           csv_parse(&t->parser, "\n", 1, on_field, on_row, t) == 1;
 }
 
 int table_next(table *t)
@@ -84,16 +74,19 @@ int table_next(table *t)
     t->done = 0;
     while ((got = lines_next(&t->lines)) == LINES_LINE) {
         if (!t->begun) t->line = t->lines.number;
-        if ((got = take_line(t)) != LINES_LINE || t->done) {
+        if (!parse_line(t)) {
+            text_fail(t->lines.path, t->lines.number,
+                      "column %zu: a quote inside a field, or text after its closing quote", t->n + 1);
+            return LINES_FAILED;
+        }
+        if (t->done) {
             t->begun = 0;
             return got;
         }
         t->begun |= t->lines.line[strspn(t->lines.line, " \t")] != '\0'; /* a line end in quotes */
     }
-    if (got == LINES_END && t->separator != ' ' && csv_fini(&t->parser, on_field, on_row, t) != 0) {
-        cli_fail("%s:%zu: a quote that opens in this row is never closed", t->lines.path, t->line);
-        return LINES_FAILED;
-    }
+    if (got == LINES_END && t->separator != ' ' && csv_fini(&t->parser, on_field, on_row, t) != 0)
+        text_fail(t->lines.path, t->line, "a quote that opens in this row is never closed"), got = LINES_FAILED;
     return got;
 }
 
@@ -103,16 +96,16 @@ const char *text_split(text_list *list, const char *text)
     const char *wrong = NULL;
     table t = {.separator = ','};
 
-    if (csv_init(&t.parser, OPTIONS) != 0) return "is more than memory holds";
+    csv_init(&t.parser, OPTIONS);
     if (csv_parse(&t.parser, text, length, on_field, on_row, &t) != length ||
         csv_fini(&t.parser, on_field, on_row, &t) != 0)
         wrong = "has quotes that do not match";
-    for (size_t i = 0; i < t.n && !wrong && !t.failed; i++) {
-        if (!*table_field(&t, i) && i + 1 < t.n) /* a comma at the end is fine */
+    for (size_t i = 0; i < t.n && !wrong; i++) {
+        if (*table_field(&t, i))
+            text_add(list, table_field(&t, i));
+        else if (i + 1 < t.n) /* a comma at the end is fine */
             wrong = "has nothing between two commas";
-        else if (*table_field(&t, i))
-            t.failed = !text_add(list, table_field(&t, i));
     }
     table_close(&t);
-    return t.failed ? "is more than memory holds" : wrong;
+    return wrong;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _POSIX_C_SOURCE 200809L
 
-#include "task.h"
+#include "experiment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,36 +10,32 @@
 /* ---- Configuration ---- */
 
 /* The command line names files from where it is, the configuration from where that is. */
-static int replace_name(char *into, size_t size, const char *option, const char *from)
+static int name_file(const train_config *c, char into[CONFIG_TEXT], const char *option, const char *from)
 {
+    char joined[2 * CONFIG_TEXT];
+
+    if (!from && *into) from = config_path(c, into, joined, sizeof joined);
     if (!from) return CLI_OK;
-    const int n = snprintf(into, size, "%s", from);
-    return n > 0 && (size_t)n < size ? CLI_OK : cli_fail("%s: the name is empty or too long", option);
+    const int n = snprintf(into, CONFIG_TEXT, "%s", from);
+    return n > 0 && n < CONFIG_TEXT ? CLI_OK : cli_fail("%s: the name is empty or too long", option);
 }
 
 int task_configure(task *t, const size_t *at)
 {
+    const cli_call *const call = t->call;
     train_config *c = &t->config;
-    const int code = config_read(t->path, at, c);
 
-    if (code != CLI_OK) return code;
+    TRY(config_read(t->path, at, c));
     if (c->folds > EXPERIMENT_FOLDS) return cli_fail("[train] folds: at most %d", EXPERIMENT_FOLDS);
-    if (network_check_layers(c) != CLI_OK) return CLI_FAILED;
-    if (t->seed != SIZE_MAX) c->seed = t->seed;
-    if (replace_name(c->train, sizeof c->train, "--data", t->data) != CLI_OK ||
-        replace_name(c->train_labels, sizeof c->train_labels, "--labels", t->labels) != CLI_OK ||
-        replace_name(c->test, sizeof c->test, "--test", t->test) != CLI_OK)
-        return CLI_FAILED;
-    return replace_name(c->test_labels, sizeof c->test_labels, "--test-labels", t->test_labels);
+    TRY(network_check_layers(c));
+    if (call->seed != SIZE_MAX) c->seed = call->seed;
+    TRY(name_file(c, c->train, "--data", call->data));
+    TRY(name_file(c, c->train_labels, "--labels", call->labels));
+    TRY(name_file(c, c->test, "--test", call->test));
+    return name_file(c, c->test_labels, "--test-labels", call->test_labels);
 }
 
 /* ---- Data ---- */
-
-static const char *place(const task *t, const char *name, int from_configuration, char *text, size_t size)
-{
-    if (from_configuration && *name) return config_path(&t->config, name, text, size);
-    return name;
-}
 
 /* A forecast needs a step to start from and the one that it is of. */
 static int check_steps(const train_config *c, const dataset *set, const char *name)
@@ -53,7 +49,7 @@ static int check_steps(const train_config *c, const dataset *set, const char *na
     snprintf(number, sizeof number, "%zu", first + 1);
     const char *id = dataset_id(set, first) ? dataset_id(set, first) : number;
     return cli_fail(
-        "%s: sequence '%s' has %zu step%s; target next with horizon %zu needs more than %zu (too short: %zu "
+        "%s: sequence '%s' has %zu step%s; target = next with horizon %zu requires more than %zu (too short: %zu "
         "of %zu sequences)",
         name, id, dataset_steps(set, first), dataset_steps(set, first) == 1 ? "" : "s", c->horizon, c->horizon, few,
         set->n);
@@ -62,12 +58,11 @@ static int check_steps(const train_config *c, const dataset *set, const char *na
 static int read_set(task *t, const char *name, const char *labels, const dataset *like, int grow, dataset *set)
 {
     const train_config *c = &t->config;
-    const int code = dataset_read(c, name, *labels ? labels : NULL, like, &t->words, grow, set);
-
-    if (code != CLI_OK) return code;
     const int whole = like && c->target == TARGET_NEXT; /* a forecaster is tested as it is used: from end to end */
-    if ((c->window || c->longest) && !whole && dataset_cut(c, set) != CLI_OK) return CLI_FAILED;
-    return set->n ? check_steps(c, set, name) : cli_fail("%s has no sequence that can be used", name);
+
+    TRY(dataset_read(&(data_source){c, name, *labels ? labels : NULL, like, &t->words, grow}, set));
+    if ((c->window || c->longest) && !whole) dataset_cut(c, set);
+    return set->n ? check_steps(c, set, name) : cli_fail("%s has no usable sequence", name);
 }
 
 /* Whether sequences differ in length, so that the model must be told. */
@@ -91,52 +86,44 @@ static void describe(const task *t)
 }
 
 /* A test set without labels is predicted in the classes of the training set. */
-static int adopt_classes(const dataset *train, dataset *test)
+static void adopt_classes(const dataset *train, dataset *test)
 {
-    test->class_names = calloc(train->classes + 1, sizeof *test->class_names);
-    for (; test->class_names && test->classes < train->classes; test->classes++)
-        if (!(test->class_names[test->classes] = strdup(train->class_names[test->classes]))) break;
-    return test->class_names && test->classes == train->classes ? CLI_OK : cli_fail("out of memory");
+    test->class_names = cli_alloc(train->classes + 1, sizeof *test->class_names);
+    for (; test->classes < train->classes; test->classes++)
+        test->class_names[test->classes] = cli_copy(train->class_names[test->classes]);
 }
 
 static int read_data(task *t, int grow)
 {
-    char names[4][2 * CONFIG_TEXT];
     const train_config *c = &t->config;
-    const char *train = place(t, c->train, !t->data, names[0], sizeof names[0]);
-    const char *train_labels = place(t, c->train_labels, !t->labels, names[1], sizeof names[1]);
-    const char *test = place(t, c->test, !t->test, names[2], sizeof names[2]);
-    const char *test_labels = place(t, c->test_labels, !t->test_labels, names[3], sizeof names[3]);
+    const int labels = c->target == TARGET_LABEL;
 
-    if (read_set(t, train, train_labels, NULL, grow, &t->train) != CLI_OK) return CLI_FAILED;
+    TRY(read_set(t, c->train, c->train_labels, NULL, grow, &t->train));
     dataset like = t->train;
-    if (c->target != TARGET_LABEL)
-        like.classes = 0; /* labels are for judging alone: a test set may have some of its own */
-    if (*test && read_set(t, test, test_labels, &like, 0, &t->test_set) != CLI_OK) return CLI_FAILED;
-    if (c->target == TARGET_LABEL && !t->train.label) return cli_fail("%s has no labels", train);
-    if (c->target == TARGET_LABEL && *test && !t->test_set.classes && adopt_classes(&t->train, &t->test_set) != CLI_OK)
-        return CLI_FAILED;
-    if (c->target == TARGET_LABEL && c->options.loss == RNNP_LOSS_BINARY && t->train.classes != 2)
-        return cli_fail("loss binary is for two classes; %s has %zu", train, t->train.classes);
+    if (!labels) like.classes = 0; /* labels are for judging alone: a test set may have some of its own */
+    if (*c->test) TRY(read_set(t, c->test, c->test_labels, &like, 0, &t->test_set));
+    if (labels && !t->train.label) return cli_fail("%s has no labels", c->train);
+    if (labels && *c->test && !t->test_set.classes) adopt_classes(&t->train, &t->test_set);
+    if (labels && c->options.loss == RNNP_LOSS_BINARY && t->train.classes != 2)
+        return cli_fail("loss = binary requires two classes; %s has %zu", c->train, t->train.classes);
     return CLI_OK;
 }
 
 int task_open(task *t, const char *words, int for_checkpoint)
 {
-    int code = words ? vocabulary_read(&t->words, words) : CLI_OK;
+    const cli_call *const call = t->call;
 
-    if (code == CLI_OK) code = read_data(t, words == NULL);
-    if (code != CLI_OK) return code;
-    const cli_host host = {.threads = t->threads == SIZE_MAX ? t->config.threads : t->threads, .isa = t->isa};
-    if ((code = cli_context(&host, &t->e.context)) != CLI_OK) return code;
+    if (words) TRY(vocabulary_read(&t->words, words));
+    TRY(read_data(t, words == NULL));
+    TRY(cli_context(call->threads == SIZE_MAX ? t->config.threads : call->threads, call->isa, &t->e.context));
     t->e.config = &t->config;
     t->e.train = &t->train;
     t->e.test = t->test_set.n ? &t->test_set : NULL;
     t->e.vocabulary = t->train.tokens ? t->words.size : 0;
     t->e.lengths = lengths_vary(&t->train) || (t->test_set.n && lengths_vary(&t->test_set));
-    t->e.quiet = t->quiet;
+    t->e.quiet = t->call->quiet;
     t->e.data = for_checkpoint ? identity_of_data(&t->train, &t->words) : 0;
-    if (!t->quiet) describe(t);
+    if (!t->call->quiet) describe(t);
     return CLI_OK;
 }
 
@@ -153,44 +140,36 @@ void task_close(task *t)
 
 int task_check_outputs(const task *t, const output_file *more, size_t n_more, const char *more_input)
 {
-    char names[5][2 * CONFIG_TEXT];
+    char start[2 * CONFIG_TEXT] = "";
     const train_config *c = &t->config;
-    const char *inputs[7] = {t->path, more_input};
-    const char *const data[] = {c->train, c->train_labels, c->test, c->test_labels, c->start};
-    const int from_configuration[] = {!t->data, !t->labels, !t->test, !t->test_labels, 1};
-    output_file all[8] = {{"--roc", t->roc, 0}, {"--predictions", t->predictions, 0}};
+    const char *const inputs[] = {t->path, more_input, c->train, c->train_labels, c->test, c->test_labels, start};
+    output_file all[8] = {{"--roc", t->call->roc, 0}, {"--predictions", t->call->predictions, 0}};
 
-    for (size_t i = 0; i < 5; i++) inputs[2 + i] = place(t, data[i], from_configuration[i], names[i], sizeof names[i]);
+    if (*c->start) config_path(c, c->start, start, sizeof start);
     for (size_t i = 0; i < n_more; i++) all[2 + i] = more[i];
-    return outputs_check(all, 2 + n_more, inputs, 7);
+    return outputs_check(all, 2 + n_more, inputs, COUNT(inputs));
 }
 
 static int write_roc(const task *t, const scores *s)
 {
-    double *numbers = malloc((2 * s->n_points + 1) * sizeof *numbers);
     static const double diagonal[] = {0, 1};
+    FREED double *numbers = cli_alloc(2 * s->n_points, sizeof *numbers);
     char name[64];
 
-    if (!numbers) return cli_fail("out of memory");
-    if (!s->n_points) {
-        free(numbers);
-        return cli_fail("--roc: there is no ROC curve without two classes that both occur");
-    }
+    if (!s->n_points) return cli_fail("--roc: a ROC curve requires two classes that both occur");
     for (size_t i = 0; i < s->n_points; i++) {
         numbers[i] = s->curve[i].fpr;
         numbers[s->n_points + i] = s->curve[i].tpr;
     }
     snprintf(name, sizeof name, "AUC %.4f", s->auc);
     const curve curves[] = {{name, numbers, numbers + s->n_points, s->n_points}, {"chance", diagonal, diagonal, 2}};
-    const int code = curve_write(t->roc, t->path, "false positive rate", "true positive rate", curves, 2);
-    free(numbers);
-    return code;
+    return curve_write(t->call->roc, t->path, "false positive rate", "true positive rate", curves, 2);
 }
 
 int task_write(const task *t, const scores *s, const dataset *set)
 {
-    const int drawn = t->roc ? write_roc(t, s) : CLI_OK; /* one that fails does not keep back the other */
-    const int written = t->predictions ? scores_write(s, &t->config, set, t->predictions) : CLI_OK;
+    const int drawn = t->call->roc ? write_roc(t, s) : CLI_OK; /* one that fails does not keep back the other */
+    const int written = t->call->predictions ? scores_write(s, &t->config, set, t->call->predictions) : CLI_OK;
 
     return drawn == CLI_OK ? written : drawn;
 }

@@ -5,32 +5,29 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../cli.h"
-#include "../open.h"
 
-int text_grow(void *p, size_t *room, size_t n, size_t size)
+int text_fail(const char *path, size_t line, const char *format, ...)
 {
-    void *old, *more;
+    char text[512];
+    va_list list;
 
-    if (n <= *room) return 1;
-    memcpy(&old, p, sizeof old);
-    const size_t want = n + n / 2 + 64;
-    if (want > SIZE_MAX / size || !(more = realloc(old, want * size))) return 0;
-    memcpy(p, &more, sizeof more);
-    *room = want;
-    return 1;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    return line ? cli_fail("%s:%zu: %s", path, line, text) : cli_fail("%s: %s", path, text);
 }
 
-char *text_copy(const char *text)
+int text_finish(FILE *file, const char *path)
 {
-    const size_t bytes = strlen(text) + 1;
-    char *copy = malloc(bytes);
+    const char *why = file ? cli_fclose(file) : strerror(errno);
 
-    return copy ? memcpy(copy, text, bytes) : NULL;
+    return why ? cli_fail("%s: %s", path, why) : CLI_OK;
 }
 
 char *text_trim(char *text)
@@ -45,12 +42,10 @@ char *text_trim(char *text)
 
 /* ---- Lists ---- */
 
-int text_add(text_list *list, const char *text)
+void text_add(text_list *list, const char *text)
 {
-    if (!text_grow(&list->at, &list->room, list->n + 1, sizeof *list->at) || !(list->at[list->n] = text_copy(text)))
-        return 0;
-    list->n++;
-    return 1;
+    cli_grow(&list->at, &list->room, list->n + 1, sizeof *list->at);
+    list->at[list->n++] = cli_copy(text);
 }
 
 int text_listed(const text_list *list, const char *text)
@@ -71,33 +66,22 @@ void text_free(text_list *list)
 
 enum { DIGITS = 512 }; /* a double never needs as many */
 
-static const char *digits(const char *s, int *found)
-{
-    while (*s >= '0' && *s <= '9') s++, *found = 1;
-    return s;
-}
-
 /* Copies the number with a point to `plain`. What is wrong, or NULL. */
 static const char *take_number(const char *text, char decimal, char *plain)
 {
-    int found = 0, power = 0;
-
     text += strspn(text, " \t");
-    const char *s = digits(text + (*text == '-' || *text == '+'), &found);
-    const char *point = *s == decimal ? s : NULL;
-    if (point) s = digits(s + 1, &found);
-    if (found && (*s == 'e' || *s == 'E')) {
-        s = digits(s + 1 + (s[1] == '-' || s[1] == '+'), &power);
-        if (!power) return "is not a number";
-    }
-    if (!found || s[strspn(s, " \t")])
-        return found && decimal == '.' && *s == ',' ? "is not a number; [data] decimal = , reads decimal commas"
-                                                    : "is not a number";
-    if (s - text >= DIGITS) return "has too many digits";
-    memcpy(plain, text, (size_t)(s - text));
-    plain[s - text] = '\0';
-    if (point) plain[point - text] = '.';
-    return NULL;
+    /* strtod would read inf, nan and hexadecimal, too */
+    const size_t n = strspn(text, decimal == ',' ? "0123456789+-eE," : "0123456789+-eE.");
+    const char *rest = text + n;
+    char *end;
+
+    if (n && decimal == '.' && *rest == ',') return "is not a number; [data] decimal = , reads decimal commas";
+    if (!n || rest[strspn(rest, " \t")]) return "is not a number";
+    if (n >= DIGITS) return "has too many digits";
+    for (size_t i = 0; i < n; i++) plain[i] = text[i] == ',' ? '.' : text[i];
+    plain[n] = '\0';
+    strtod(plain, &end);
+    return *end ? "is not a number" : NULL;
 }
 
 const char *text_number(const char *text, char decimal, double *x)
@@ -140,9 +124,8 @@ int lines_open(line_reader *l, const char *path)
 {
     const char *why = NULL;
 
-    *l = (line_reader){.path = path, .file = cli_fopen(path, &why)};
-    if (!l->file) return cli_fail("%s: %s", path, why);
-    return (l->chunk = malloc(CHUNK)) ? CLI_OK : cli_fail("out of memory");
+    *l = (line_reader){.path = path, .file = cli_fopen(path, &why), .chunk = cli_alloc(CHUNK, 1)};
+    return l->file ? CLI_OK : cli_fail("%s: %s", path, why);
 }
 
 void lines_close(line_reader *l)
@@ -162,58 +145,57 @@ static int has_byte(line_reader *l)
     return l->end > 0;
 }
 
-/* Takes bytes to the end of the line, and what ends it. 0 without memory. */
-static int take_line(line_reader *l, size_t *length)
+/* Takes bytes to the end of the line, and what ends it. Returns how many the line has. */
+static size_t take_line(line_reader *l)
 {
-    *length = 0;
+    size_t length = 0;
+
     while (has_byte(l)) {
         const char *from = l->chunk + l->at, *to = from, *end = l->chunk + l->end;
 
         while (to < end && *to != '\n' && *to != '\r') to++;
         const size_t n = (size_t)(to - from);
-
-        if (!text_grow(&l->line, &l->room, *length + n + 1, 1)) return 0;
-        memcpy(l->line + *length, from, n);
-        *length += n;
+        cli_grow(&l->line, &l->room, length + n + 1, 1);
+        memcpy(l->line + length, from, n);
+        length += n;
         l->at += n;
         if (to == end) continue;
         l->at++;
         if (*to == '\r' && has_byte(l) && l->chunk[l->at] == '\n') l->at++;
         break;
     }
-    return text_grow(&l->line, &l->room, *length + 1, 1);
+    cli_grow(&l->line, &l->room, length + 1, 1);
+    return length;
 }
 
-/* The marks that files begin with. *length is the line's. */
-static int take_mark(const line_reader *l, size_t *length)
+static int lines_fail(const line_reader *l, size_t line, const char *why)
 {
-    if (*length >= 2 && (memcmp(l->line, "\xff\xfe", 2) == 0 || memcmp(l->line, "\xfe\xff", 2) == 0)) {
-        cli_fail("%s: the file is UTF-16 (it begins with its byte order mark); save it as UTF-8", l->path);
-        return LINES_FAILED;
-    }
-    if (*length >= 3 && memcmp(l->line, "\xef\xbb\xbf", 3) == 0) memmove(l->line, l->line + 3, *length -= 3);
-    return LINES_LINE;
+    text_fail(l->path, line, "%s", why);
+    return LINES_FAILED;
 }
 
 int lines_next(line_reader *l)
 {
-    size_t length;
-
     if (!has_byte(l) && !ferror(l->file)) return LINES_END;
     l->number++;
-    if (!take_line(l, &length)) {
-        cli_fail("%s:%zu: no memory for the line", l->path, l->number);
-        return LINES_FAILED;
-    }
-    if (ferror(l->file)) {
-        cli_fail("%s: %s", l->path, strerror(errno));
-        return LINES_FAILED;
-    }
-    if (l->number == 1 && take_mark(l, &length) != LINES_LINE) return LINES_FAILED;
-    if (memchr(l->line, '\0', length)) {
-        cli_fail("%s:%zu: a zero byte: this is no text file, or it is UTF-16; save it as UTF-8", l->path, l->number);
-        return LINES_FAILED;
-    }
+    size_t length = take_line(l);
+    if (ferror(l->file)) return lines_fail(l, 0, strerror(errno));
+    if (l->number == 1 && length >= 2 && (memcmp(l->line, "\xff\xfe", 2) == 0 || memcmp(l->line, "\xfe\xff", 2) == 0))
+        return lines_fail(l, 0, "the file is UTF-16 (it begins with its byte order mark); save it as UTF-8");
+    if (l->number == 1 && length >= 3 && memcmp(l->line, "\xef\xbb\xbf", 3) == 0)
+        memmove(l->line, l->line + 3, length -= 3);
+    if (memchr(l->line, '\0', length))
+        return lines_fail(l, l->number, "a zero byte: this is not a text file, or it is UTF-16; save it as UTF-8");
     l->line[length] = '\0';
     return LINES_LINE;
+}
+
+int lines_each(const char *path, int (*fn)(void *user, line_reader *lines), void *user)
+{
+    line_reader lines;
+    int code = lines_open(&lines, path), got = LINES_END;
+
+    while (code == CLI_OK && (got = lines_next(&lines)) == LINES_LINE) code = fn(user, &lines);
+    lines_close(&lines);
+    return got == LINES_FAILED ? CLI_FAILED : code;
 }

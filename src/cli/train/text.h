@@ -5,14 +5,17 @@
 #ifndef RNNP_CLI_TEXT_H
 #define RNNP_CLI_TEXT_H
 
+#include <csv.h>
 #include <stddef.h>
 #include <stdio.h>
 
-/* Memory for `n` entries of `size` bytes at *p, which may move. 0 without memory. */
-int text_grow(void *p, size_t *room, size_t n, size_t size);
-char *text_copy(const char *text); /* NULL without memory */
+/* Fails with "path:line: ...", or "path: ..." when the line is 0. */
+int text_fail(const char *path, size_t line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Cuts blanks and tabs off both ends, in place. */
 char *text_trim(char *text);
+
+/* Closes a file that was written; NULL is one that could not be opened, with errno. */
+int text_finish(FILE *file, const char *path);
 
 /* Texts that the list owns. */
 typedef struct text_list {
@@ -20,11 +23,11 @@ typedef struct text_list {
     size_t n, room;
 } text_list;
 
-int text_add(text_list *list, const char *text); /* a copy at the end; 0 without memory */
+void text_add(text_list *list, const char *text); /* a copy at the end */
 int text_listed(const text_list *list, const char *text);
 void text_free(text_list *list);
 
-/* A decimal number such as -1.5e-3, and nothing behind it but blanks: no hexadecimal, no inf, no nan. With decimal =
+/* A decimal number such as -1.5e-3, followed by nothing but blanks: no hexadecimal, no inf, no nan. With decimal =
  * ',' the comma is the point. Returns NULL, or what is wrong, such as "is not a number". */
 const char *text_number(const char *text, char decimal, double *x);
 /* The same, rounded to float once. */
@@ -53,5 +56,34 @@ int lines_open(line_reader *l, const char *path);
 /* LINES_LINE, LINES_END, or LINES_FAILED after a sentence on stderr: UTF-16 and files with zero bytes are no text. */
 int lines_next(line_reader *l);
 void lines_close(line_reader *l);
+/* Calls fn for each line until one does not return CLI_OK. */
+int lines_each(const char *path, int (*fn)(void *user, line_reader *lines), void *user);
+
+/* ---- Tables (table.c) ---- */
+
+/* Fields may stand in quotes, with separators, line ends and doubled quotes in them (RFC 4180). The separator ' ' is
+ * any number of blanks and tabs, and knows no quotes. Blanks around a field are no part of it; empty lines are passed
+ * over. */
+typedef struct table {
+    line_reader lines;
+    struct csv_parser parser;
+    char separator;
+    size_t line; /* where the row begins */
+    size_t n;    /* its fields */
+    char *text;  /* they stand here, one behind the other, each ended by a zero */
+    size_t *at;  /* [n] where each begins */
+    size_t used, room_text, room_at;
+    int begun, done;
+} table;
+
+/* The path must outlive the table. CLI_OK, or CLI_FAILED after a sentence; close it either way. */
+int table_open(table *t, const char *path, char separator);
+/* LINES_LINE: a row; LINES_END; LINES_FAILED after a sentence that names file and line. */
+int table_next(table *t);
+static inline const char *table_field(const table *t, size_t column) { return t->text + t->at[column]; }
+void table_close(table *t);
+
+/* Adds the parts of "a, b, "c, d"" to the list. NULL, or what is wrong. */
+const char *text_split(text_list *list, const char *text);
 
 #endif

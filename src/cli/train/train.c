@@ -11,12 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "search.h"
+#include "experiment.h"
 
 typedef struct job {
-    task t;
-    const char *output, *checkpoint, *curve;
-    int resume, failed; /* failed: not everything could be written */
+    task *t;
+    int failed; /* not everything could be written */
 } job;
 
 /* ---- Seeds ---- */
@@ -38,14 +37,14 @@ static void result_free(result *r)
     *r = (result){0};
 }
 
-static const dataset *judged(const job *j) { return j->t.e.test ? j->t.e.test : &j->t.train; }
+static const dataset *judged(const job *j) { return j->t->e.test ? j->t->e.test : &j->t->train; }
 
 /* One training; the result replaces *kept when its score, which no test set has a part in, is better. */
 static int with_seed(job *j, size_t i, result *kept, double *value)
 {
-    const train_config *c = &j->t.config;
+    const train_config *c = &j->t->config;
     result r = {.seed = c->seed + i, .past = {.score = INFINITY}};
-    const int code = experiment_simple(&j->t.e, r.seed, &r.found, &r.past, j->output ? &r.model : NULL);
+    const int code = experiment_simple(&j->t->e, r.seed, &r.found, &r.past, j->t->call->output ? &r.model : NULL);
 
     r.done = code == CLI_OK;
     *value = r.done ? scores_value(&r.found, c) : INFINITY;
@@ -53,7 +52,7 @@ static int with_seed(job *j, size_t i, result *kept, double *value)
         printf("seed %llu: ", (unsigned long long)r.seed);
     else if (c->seeds > 1 && (r.done || code == FIT_DIVERGED))
         printf("seed %llu: %s\n", (unsigned long long)r.seed, r.done ? "done" : "diverged");
-    if (r.done && r.found.n) scores_print(&r.found, judged(j), c, j->t.e.test ? "test" : "held out");
+    if (r.done && r.found.n) scores_print(&r.found, judged(j), c, j->t->e.test ? "test" : "held out");
     if (r.done && (!kept->done || r.past.score < kept->past.score)) {
         const result worse = *kept;
 
@@ -66,13 +65,14 @@ static int with_seed(job *j, size_t i, result *kept, double *value)
 
 static void print_seeds(const job *j, const result *kept, double *values)
 {
-    const train_config *c = &j->t.config;
+    const train_config *c = &j->t->config;
     const double middle = search_median(values, c->seeds), sign = c->score == SCORE_LOSS ? 1 : -1;
 
     if (kept->found.n && isfinite(middle)) printf("median of %zu seeds: %.5f\n", c->seeds, sign * middle);
-    if (!j->output && !j->curve && (c->folds || (!j->t.roc && !j->t.predictions))) return;
-    printf("kept: seed %llu, of the best %s", (unsigned long long)kept->seed,
-           c->validation > 0 ? "score on what was held out for validation" : "training loss");
+    if (!j->t->call->output && !j->t->call->curve && (c->folds || (!j->t->call->roc && !j->t->call->predictions)))
+        return;
+    printf("kept: seed %llu, with the best %s", (unsigned long long)kept->seed,
+           c->validation > 0 ? "score on the validation part" : "training loss");
     printf(": %.5f\n", c->validation > 0 ? sign * kept->past.score : kept->past.score);
 }
 
@@ -80,131 +80,110 @@ static void print_seeds(const job *j, const result *kept, double *values)
 
 static int write_curve(const job *j, const history *past)
 {
-    double *numbers = malloc((3 * past->n + 1) * sizeof *numbers);
-
-    if (!numbers) return cli_fail("out of memory");
+    FREED double *numbers = cli_alloc(3 * past->n, sizeof *numbers);
     double *epoch = numbers, *loss = numbers + past->n, *held = loss + past->n;
+
     for (size_t i = 0; i < past->n; i++) {
         epoch[i] = (double)(i + 1);
         loss[i] = past->at[i].loss;
         held[i] = past->at[i].held_loss;
     }
     const curve curves[] = {{"training", epoch, loss, past->n}, {"held out", epoch, held, past->n}};
-    const int code = curve_write(j->curve, j->t.path, "epoch", "loss", curves, j->t.config.validation > 0 ? 2 : 1);
-    free(numbers);
-    return code;
+    return curve_write(j->t->call->curve, j->t->path, "epoch", "loss", curves, j->t->config.validation > 0 ? 2 : 1);
 }
 
 /* The model first; what fails does not keep back the rest. */
 static void write_all(job *j, const result *kept)
 {
     if (kept->past.unsaved) j->failed = 1;
-    if (j->output && outputs_keep_model(j->t.e.context, kept->model, &j->t.words, j->output) != CLI_OK) j->failed = 1;
-    if (j->curve && write_curve(j, &kept->past) != CLI_OK) j->failed = 1;
-    if (!j->t.config.folds && task_write(&j->t, &kept->found, judged(j)) != CLI_OK) j->failed = 1;
+    if (j->t->call->output &&
+        outputs_keep_model(j->t->e.context, kept->model, &j->t->words, j->t->call->output) != CLI_OK)
+        j->failed = 1;
+    if (j->t->call->curve && write_curve(j, &kept->past) != CLI_OK) j->failed = 1;
+    if (!j->t->config.folds && task_write(j->t, &kept->found, judged(j)) != CLI_OK) j->failed = 1;
 }
 
 /* Whether the files that were asked for can be written, and are each its own. */
 static int check_outputs(const job *j)
 {
     char words[2 * CONFIG_TEXT];
-    const int has_words = j->output && j->t.config.format == DATA_TOKENS;
-    const int n = has_words ? snprintf(words, sizeof words, "%s.words", j->output) : 0;
-    const output_file more[] = {{"-o", j->output, 1},
+    const int has_words = j->t->call->output && j->t->config.format == DATA_TOKENS;
+    const int n = has_words ? snprintf(words, sizeof words, "%s.words", j->t->call->output) : 0;
+    const output_file more[] = {{"-o", j->t->call->output, 1},
                                 {"-o", has_words ? words : NULL, 1},
-                                {"--curve", j->curve, 0},
-                                {"--checkpoint", j->checkpoint, 1}};
+                                {"--curve", j->t->call->curve, 0},
+                                {"--checkpoint", j->t->call->checkpoint, 1}};
 
     if (n >= (int)sizeof words) return cli_fail("-o: the name is too long");
-    if (j->checkpoint && (j->t.config.folds || j->t.config.seeds > 1))
-        return cli_fail("--checkpoint is of one training: it needs [train] folds = 0 and seeds = 1");
-    if (j->resume && access(j->checkpoint, R_OK) != 0)
-        return cli_fail("--resume: %s: %s", j->checkpoint, strerror(errno));
-    return task_check_outputs(&j->t, more, 4, NULL);
+    if (j->t->call->checkpoint && (j->t->config.folds || j->t->config.seeds > 1))
+        return cli_fail("--checkpoint requires a single training: [train] folds = 0 and seeds = 1");
+    if (j->t->call->resume && access(j->t->call->checkpoint, R_OK) != 0)
+        return cli_fail("--resume: %s: %s", j->t->call->checkpoint, strerror(errno));
+    return task_check_outputs(j->t, more, 4, NULL);
 }
 
 /* ---- The command ---- */
 
 static int with_seeds(job *j)
 {
-    const size_t n = j->t.config.seeds;
-    double *values = calloc(n, sizeof *values);
-    result kept = {0};
+    const size_t n = j->t->config.seeds;
+    FREED double *values = cli_alloc(n, sizeof *values);
+    __attribute__((cleanup(result_free))) result kept = {0};
     size_t diverged = 0;
-    int code = values ? CLI_OK : cli_fail("out of memory");
 
-    j->t.e.trial = n > 1; /* one seed that diverges does not undo the others */
-    for (size_t i = 0; i < n && code == CLI_OK; i++) {
-        code = with_seed(j, i, &kept, &values[i]);
-        if (code == FIT_DIVERGED && n > 1) diverged++, code = CLI_OK;
+    j->t->e.trial = n > 1; /* one seed that diverges does not undo the others */
+    for (size_t i = 0; i < n; i++) {
+        const int code = with_seed(j, i, &kept, &values[i]);
+
+        diverged += code == FIT_DIVERGED;
+        if (code != FIT_DIVERGED || n == 1) TRY(code);
     }
-    if (code == CLI_OK && diverged == n) code = cli_fail("all %zu seeds diverged", n);
-    if (code == CLI_OK && n > 1) print_seeds(j, &kept, values);
-    if (code == CLI_OK) write_all(j, &kept);
-    result_free(&kept);
-    free(values);
-    return code;
+    if (diverged == n) return cli_fail("all %zu seeds diverged", n);
+    if (n > 1) print_seeds(j, &kept, values);
+    write_all(j, &kept);
+    return CLI_OK;
 }
 
 static int with_folds(job *j)
 {
+    const train_config *c = &j->t->config;
+    const size_t n = c->folds;
     double values[EXPERIMENT_FOLDS], sum = 0, squares = 0;
-    const size_t n = j->t.config.folds;
-    scores all = {0};
-    int code = experiment_folds(&j->t.e, j->t.config.seed, &all, values);
+    AUTO_SCORES all = {0};
 
-    if (code == CLI_OK) {
-        for (size_t p = 0; p < n; p++) sum += values[p];
-        for (size_t p = 0; p < n; p++) squares += (values[p] - sum / (double)n) * (values[p] - sum / (double)n);
-        printf("%zu folds: %s %.4f +- %.4f (mean and deviation)\n", n,
-               j->t.config.score == SCORE_LOSS ? "loss" : "score", fabs(sum) / (double)n,
-               sqrt(squares / (double)(n - 1)));
-        scores_print(&all, &j->t.train, &j->t.config, "all folds together");
-        j->failed |= task_write(&j->t, &all, &j->t.train) != CLI_OK;
-    }
-    scores_free(&all);
-    return code;
+    TRY(experiment_folds(&j->t->e, c->seed, &all, values));
+    for (size_t p = 0; p < n; p++) sum += values[p];
+    for (size_t p = 0; p < n; p++) squares += (values[p] - sum / (double)n) * (values[p] - sum / (double)n);
+    printf("%zu folds: %s %.4f +- %.4f (mean and deviation)\n", n, c->score == SCORE_LOSS ? "loss" : "score",
+           fabs(sum) / (double)n, sqrt(squares / (double)(n - 1)));
+    scores_print(&all, &j->t->train, c, "all folds together");
+    j->failed |= task_write(j->t, &all, &j->t->train) != CLI_OK;
+    return CLI_OK;
 }
 
 static int train(job *j)
 {
-    task *t = &j->t;
-    int code = task_configure(t, NULL);
+    task *t = j->t;
+    const cli_call *const call = t->call;
+    const int wanted = call->output || call->curve;
 
-    if (code == CLI_OK) code = check_outputs(j);
-    if (code == CLI_OK && (code = task_open(t, NULL, j->checkpoint != NULL)) == CLI_OK)
-        code = search(t, j->output || j->curve);
-    if (code != CLI_OK) return code;
-    t->e.checkpoint = j->checkpoint;
-    t->e.resume = j->resume;
-    if (t->config.folds) code = with_folds(j);
-    if (code == CLI_OK && (!t->config.folds || j->output || j->curve)) code = with_seeds(j);
-    return code == CLI_OK && j->failed ? CLI_FAILED : code;
+    TRY(task_configure(t, NULL));
+    TRY(check_outputs(j));
+    TRY(task_open(t, NULL, call->checkpoint != NULL));
+    TRY(search(t, wanted));
+    t->e.checkpoint = call->checkpoint;
+    t->e.resume = call->resume;
+    if (t->config.folds) TRY(with_folds(j));
+    if (!t->config.folds || wanted) TRY(with_seeds(j));
+    return j->failed ? CLI_FAILED : CLI_OK;
 }
 
-int cli_train(int argc, char **argv)
+int cli_train(const cli_call *call)
 {
-    job j = {.t = {.threads = SIZE_MAX, .seed = SIZE_MAX}};
-    const arg_option options[] = {
-        {"-o", "FILE.onnx", "where to write the model (and FILE.onnx.words for tokens)", ARG_TEXT, &j.output},
-        {"--checkpoint", "FILE", "keep the whole state there after each epoch", ARG_TEXT, &j.checkpoint},
-        {"--resume", NULL, "go on from the checkpoint, to the same bits as without the break", ARG_FLAG, &j.resume},
-        {"--curve", "FILE.svg", "picture of the losses over the epochs", ARG_TEXT, &j.curve},
-        TASK_OPTIONS(j.t),
-    };
-    const arg_command command = {
-        "train", "CONFIG.ini",
-        "Trains a model as the configuration says (docs/reference/training.md) and tells how good it\n"
-        "is on data that it has not seen. The same data, configuration and seed give the same\n"
-        "model, bit by bit, on every CPU and for any number of threads.",
-        options, sizeof options / sizeof options[0]};
-    const args_result parsed = args_parse(&command, argc, argv, &j.t.path);
-    if (parsed != ARGS_OK) return parsed == ARGS_DONE ? CLI_OK : CLI_USAGE;
-    if (j.resume && !j.checkpoint) {
-        cli_fail("train: --resume needs --checkpoint FILE; see rnnpack train --help");
-        return CLI_USAGE;
-    }
+    AUTO_TASK t = {.call = call, .path = call->operands[0]};
+    job j = {.t = &t};
+
+    if (call->resume && !call->checkpoint) return cli_misuse("--resume needs --checkpoint FILE");
     const int code = train(&j);
-    task_close(&j.t);
     return code == FIT_DIVERGED ? CLI_FAILED : code;
 }

@@ -1,18 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
+ *   identity.c  which data and configuration a checkpoint is of
  *   batch.c   sequences of a dataset as the tensors of one batch
- *   score.c   a trainer or a model asked about a dataset
- *   measure.c answers of several parts put together, metrics, the report
- *   predictions.c answers as files
+ *   score.c   a trainer or a model evaluated on a dataset
+ *   measure.c outputs of several parts put together, metrics, the report
+ *   predictions.c outputs as files
  *   fit.c     epochs, early stopping, checkpoints
- *   curve.c   pictures
+ *   curve.c   plots
  */
-#ifndef RNNP_CLI_FIT_H
-#define RNNP_CLI_FIT_H
+#ifndef RNNP_CLI_TRAINING_H
+#define RNNP_CLI_TRAINING_H
 
-#include "identity.h"
 #include "network.h"
 #include "rnnpack/metrics.h"
+
+CLI_END(trainer)
+
+/* What a training is of, for experiment.c and fit.c. */
+typedef struct experiment {
+    rnnp_context *context;
+    const train_config *config;
+    const dataset *train, *test; /* as read, missing values still missing; test may be NULL */
+    size_t vocabulary;
+    int lengths; /* the model takes lengths */
+    const char *checkpoint;
+    uint64_t data; /* identity_of_data, with a checkpoint */
+    int resume, quiet;
+    int trial; /* of a search: to diverge is a result, and no error */
+} experiment;
+
+/* ---- identity.c: what a training is made of, in numbers that a checkpoint keeps ---- */
+
+typedef struct identity {
+    uint64_t data, seed, parts[CONFIG_KEYS]; /* hashes; parts are of the configuration, key by key */
+} identity;
+
+/* Of a training set as it was read, and of its words (size 0: none). */
+uint64_t identity_of_data(const dataset *set, const vocabulary *words);
+void identity_make(const train_config *config, uint64_t data, uint64_t seed, identity *id);
+/* Fails with the first key in which a checkpoint's training (was) and this one (is) differ. */
+int identity_check(const identity *was, const identity *is, const char *checkpoint);
 
 /* ---- batch.c ---- */
 
@@ -61,21 +88,20 @@ typedef int forward_fn(void *user, rnnp_context *context, const rnnp_train_batch
 forward_fn scores_of_trainer;
 
 typedef struct asking {
-    rnnp_context *context;
-    const train_config *config;
+    const experiment *e;
     const network *net; /* of network_check */
     const dataset *set;
     const row_list *which;
     forward_fn *forward;
     void *user;
-    int trial; /* nothing is said when an output is not finite */
 } asking;
 
 /* Answers do not depend on [train] batch, nor on which sequences are asked about together. FIT_DIVERGED when an output
  * is not finite. */
 int scores_ask(scores *s, const asking *a);
-int scores_create(scores *s, size_t classes, size_t n);
+void scores_create(scores *s, size_t classes, size_t n);
 void scores_free(scores *s);
+#define AUTO_SCORES __attribute__((cleanup(scores_free))) scores
 /* Puts a part (one fold's) into scores that were created for the whole dataset. */
 void scores_add(scores *all, const scores *part, size_t fold);
 /* Metrics from p, error and truth. */
@@ -101,14 +127,11 @@ typedef struct history {
 } history;
 
 typedef struct fit_job {
-    rnnp_context *context;
-    const train_config *config;
+    const experiment *e;
     const network *net;
     const dataset *set;
     const row_list *kept, *held; /* held->n may be 0: no early stopping */
-    const char *checkpoint;      /* NULL: none */
     const identity *id;          /* with a checkpoint */
-    int resume, quiet, trial;    /* trial: nothing is said when it diverges */
     uint64_t seed;
 } fit_job;
 

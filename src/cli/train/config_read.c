@@ -3,12 +3,10 @@
 
 #include "config.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../cli.h"
-#include "config_keys.h"
 
 /* ---- Reading ---- */
 
@@ -41,7 +39,7 @@ static int substitute(reader *r, const char *value, char *text, size_t size)
         const size_t found = *value == '$' ? find_variable(r->config, value) : CONFIG_VARIABLES;
         const search_variable *v = found < CONFIG_VARIABLES ? &r->config->variables[found] : NULL;
 
-        if (*value == '$' && !v) return config_fault(r->at, "'%.80s' names no variable of [search]", value);
+        if (*value == '$' && !v) return config_fault(r->at, "'%.80s' does not name a variable of [search]", value);
         const char *piece = v ? v->choice[v->at] : value;
         const size_t length = v ? strlen(piece) : 1;
 
@@ -90,7 +88,7 @@ static int refuse_variables(const reader *r, const char *name, const char *value
 {
     for (const char *s = strchr(value, '$'); s; s = strchr(s + 1, '$'))
         if (find_variable(r->config, s) < CONFIG_VARIABLES)
-            return config_fault(r->at, "[data] %s is the same in all trials: '%.80s'", name, value);
+            return config_fault(r->at, "[data] %s must be the same in all trials, not '%.80s'", name, value);
     return CLI_OK;
 }
 
@@ -98,9 +96,9 @@ static int begin_section(const reader *r, const char *section)
 {
     static const char *const sections[] = {"data", "model", "train", "search"};
 
-    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+    for (size_t i = 0; i < COUNT(sections); i++)
         if (strcmp(section, sections[i]) == 0) return CLI_OK;
-    return config_fault(r->at, "there is no section [%.80s]; they are data, model, train and search", section);
+    return config_fault(r->at, "there is no section [%.80s]; the sections are data, model, train and search", section);
 }
 
 static int on_value(void *user, const ini_value *value)
@@ -111,18 +109,19 @@ static int on_value(void *user, const ini_value *value)
     r->at = value;
     if (!value->name) return begin_section(r, value->section);
     const size_t i = config_find_key(value->section, value->name);
-    if (*value->text == ';' && (i == CONFIG_KEYS || config_key(i)->kind != KEY_CHAR)) /* a comment */
+    if (*value->text == ';' && (i == CONFIG_KEYS || (config_key(i)->kind != KEY_SEPARATOR &&
+                                                     config_key(i)->kind != KEY_DECIMAL))) /* a comment */
         *value->text = '\0';
     if (i == CONFIG_KEYS && strcmp(value->section, "search") == 0)
         return r->variables ? read_variable(r, value->name, value->text) : CLI_OK;
     if (r->variables) return CLI_OK;
     if (i == CONFIG_KEYS) return config_fault(r->at, "[%s] has no key '%.80s'", value->section, value->name);
-    const key *k = config_key(i);
+    const ini_key *k = config_key(i);
     if (!value->more && r->config->line[i])
         return config_fault(r->at, "%s is given twice; the first is in line %zu", k->name, r->config->line[i]);
     if (!value->more)
         r->config->line[i] = value->line;
-    else if (k->kind != KEY_LIST && k->kind != KEY_LAYERS && strcmp(k->name, "freeze") != 0)
+    else if (k->kind != KEY_LIST && k->kind != KEY_LAYERS)
         return config_fault(r->at, "%s in line %zu has one value, and this line is indented: '%.80s'", k->name,
                             r->config->line[i], value->text);
     if (!config_key_varies(k))
@@ -168,35 +167,4 @@ int config_read(const char *path, const size_t *at, train_config *config)
     config->optimizer.rate = config->schedule.rate;
     config->schedule.epochs = config->epochs;
     return config_check(config);
-}
-
-size_t config_line(const train_config *config, const char *section, const char *name)
-{
-    const size_t i = config_find_key(section, name);
-
-    return i < CONFIG_KEYS ? config->line[i] : 0;
-}
-
-int config_blame(const train_config *config, const char *section, const char *name, const char *format, ...)
-{
-    const size_t line = config_line(config, section, name);
-    char text[512];
-    va_list list;
-
-    va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
-    va_end(list);
-    return line ? cli_fail("%s:%zu: %s", config->path, line, text) : cli_fail("%s: %s", config->path, text);
-}
-
-void config_free(train_config *config)
-{
-    text_free(&config->features);
-    text_free(&config->missing_values);
-}
-
-const char *config_path(const train_config *config, const char *name, char *text, size_t size)
-{
-    snprintf(text, size, "%s%s%s", name[0] == '/' ? "" : config->folder, name[0] == '/' ? "" : "/", name);
-    return text;
 }

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands and their options. Help, parsing, errors of usage and manual pages follow from this table.
+ */
+#include "cli.h"
+
+#ifdef RNNP_CLI_MANUAL /* the manual's generator needs the words alone */
+#define RUN(function) NULL
+#else
+#define RUN(function) function
+#endif
+
+/* ---- Options that several commands share ---- */
+
+#define AT(field) offsetof(cli_call, field)
+/* clang-format off */
+#define HELP \
+    {"--help", NULL, "print this", CLI_DONE, 0, NULL}, \
+    {"--version", NULL, "print the version", CLI_DONE, 0, NULL}, \
+    {NULL, NULL, NULL, CLI_DONE, 0, NULL}
+#define JSON {"--json", NULL, "print JSON", CLI_FLAG, AT(json), NULL}
+#define ISA {"--isa", "NAME", "highest instruction set to use; rnnpack info lists them", CLI_TEXT, AT(isa), NULL}
+#define THREADS(usual) \
+    {"--threads", "N", "number of threads; 0 uses all CPUs of this process's budget", CLI_SIZE, AT(threads), usual}
+#define HOST \
+    THREADS("1"), ISA, \
+    {"--math", "CLASS", "accuracy of tanh, sigmoid and exp: u35, u10 or fast", CLI_TEXT, AT(math), "u35"}, \
+    {"--records", "FILE", "tuning records (default: first of $RNNPACK_RECORDS, the user's cache, /var/cache, /etc)", \
+     CLI_TEXT, AT(records), NULL}
+#define SHAPE(steps_usual) \
+    {"--batch", "B", "batch size, and size of dynamic dimensions named batch, N or B", CLI_COUNT, AT(batch), "1"}, \
+    {"--steps", "T", "time steps, and size of all other dynamic dimensions", CLI_COUNT, AT(steps), steps_usual}
+#define TASK \
+    {"--data", "FILE", "training data, in place of [data] train", CLI_TEXT, AT(data), NULL}, \
+    {"--labels", "FILE", "labels of the training data, if in a file of their own", CLI_TEXT, AT(labels), NULL}, \
+    {"--test", "FILE", "test data, in place of [data] test", CLI_TEXT, AT(test), NULL}, \
+    {"--test-labels", "FILE", "labels of the test data", CLI_TEXT, AT(test_labels), NULL}, \
+    {"--roc", "FILE.svg", "write a plot of the ROC curve", CLI_TEXT, AT(roc), NULL}, \
+    {"--predictions", "FILE", "write probabilities (with number targets: errors) to FILE, .csv or .npy", CLI_TEXT, \
+     AT(predictions), NULL}, \
+    {"--seed", "N", "seed, in place of [train] seed", CLI_SIZE, AT(seed), NULL}, \
+    {"--threads", "N", "number of threads, in place of [train] threads; 0 uses all CPUs of the budget", CLI_SIZE, \
+     AT(threads), NULL}, \
+    ISA, \
+    {"--quiet", NULL, "print results only", CLI_FLAG, AT(quiet), NULL}
+#define OPTIONS(...) (const cli_option[]){__VA_ARGS__, HELP}
+/* clang-format on */
+
+const char cli_ending[] = "RNNPACK_MAX_ISA in the environment caps the instruction set, as --isa does.\n"
+                          "Exit status: 0 success, 1 failure, 2 wrong usage.\n";
+
+const cli_command cli_commands[] = {
+    {"info", NULL, "show the CPU, its caches and the kernels chosen for it",
+     "Shows the features and caches of this CPU and the kernels chosen for it.",
+     OPTIONS({"--kernels", NULL, "list all kernels and mark the chosen ones (--json always does)", CLI_FLAG,
+              AT(kernels), NULL},
+             THREADS("1"), ISA, JSON),
+     RUN(cli_info)},
+    {"inspect", "MODEL", "show a model's inputs, nodes, weights, memory and kernels",
+     "Shows the inputs, outputs, nodes, weights and memory of an ONNX or packed model, and\n"
+     "the kernels chosen for it on this CPU.",
+     OPTIONS(SHAPE("100"), HOST, JSON), RUN(cli_inspect)},
+    {"run", "MODEL", "run a model on .npy files",
+     "Runs a model once. Inputs are little-endian .npy files in C order, of the dtype of the\n"
+     "model's input. Prints the name, dtype and shape of each output, and a 64-bit FNV-1a\n"
+     "hash of its data: the same bits give the same hash on every CPU.",
+     OPTIONS({"--input", "NAME=FILE.npy", "file of an input; give one for each input", CLI_PAIRS, AT(inputs), NULL},
+             {"--output", "NAME=FILE.npy", "file to write an output to", CLI_PAIRS, AT(outputs), NULL}, HOST),
+     RUN(cli_run)},
+    {"bench", "[MODEL]", "measure the run and step times of a model",
+     "Measures how long a model takes for a run and for a step of a stream, on random inputs.\n"
+     "With --limits it measures the machine instead: FMA peak, read bandwidth, barrier, timer\n"
+     "and clock.",
+     OPTIONS(SHAPE("100"),
+             {"--seconds", "S", "time to measure the run, then the stream step; or all limits", CLI_NUMBER, AT(seconds),
+              "2"},
+             {"--limits", NULL, "measure what this machine can do at most, in place of a model", CLI_FLAG, AT(limits),
+              NULL},
+             HOST, JSON),
+     RUN(cli_bench)},
+    {"pack", "MODEL", "write a model with packed weights, to a file that is mapped when loaded",
+     "Writes a model together with its weights as the kernels read them. The file is mapped\n"
+     "when it is loaded: nothing is packed or copied, and processes share it. It works on\n"
+     "every CPU; one whose kernels need another packing packs the weights for itself.",
+     OPTIONS({"-o", "FILE.rnnp", "file to write; an existing file is replaced once the new one is complete", CLI_NEEDED,
+              AT(output), NULL},
+             {"--isa", "LIST",
+              "instruction sets to pack for, of any architecture, separated by commas (default: this CPU's)", CLI_TEXT,
+              AT(isa), NULL}),
+     RUN(cli_pack)},
+    {"convert", "MODEL", "write a model as an ONNX file",
+     "Writes an ONNX or packed model as one ONNX file: weights are stored in the file itself,\n"
+     "constants are folded, and nodes that nothing uses are removed. Both models compute the\n"
+     "same bits.",
+     OPTIONS({"-o", "FILE.onnx", "file to write; an existing file is replaced once the new one is complete", CLI_NEEDED,
+              AT(output), NULL}),
+     RUN(cli_convert)},
+    {"tune", "[MODEL...]", "find the fastest kernels and schedules for models on this host",
+     "Measures which kernels and schedules are the fastest for models on this host, and keeps\n"
+     "the results as tuning records. Outputs of models do not change by a bit. Ctrl-C stops\n"
+     "and keeps what was measured so far.",
+     OPTIONS(
+         {"--budget", "TIME", "time for everything, such as 30s or 2m (default 10s; with --grid 10m)", CLI_TEXT,
+          AT(budget), NULL},
+         {"--batch", "LIST", "batch sizes that will be run, such as 1,4,16 (default 1)", CLI_TEXT, AT(batches), NULL},
+         {"--steps", "LIST", "time steps of a call; 1 is a stream", CLI_TEXT, AT(lengths), "1,50"},
+         {"--threads", "LIST", "numbers of threads; 0 uses all CPUs of this process's budget", CLI_TEXT, AT(teams),
+          "1"},
+         {"--precision", "LIST", "f32; there is no other yet", CLI_TEXT, AT(precision), "f32"},
+         {"--records", "FILE", "file of the records (default: $RNNPACK_RECORDS, else the user's cache)", CLI_TEXT,
+          AT(records), NULL},
+         {"--grid", "standard", "tune hidden 32 to 1024, batch 1 to 64, steps 1 and 50, all cells, in place of models",
+          CLI_TEXT, AT(grid), NULL},
+         {"--again", NULL, "measure shapes again that already have a record of this host", CLI_FLAG, AT(again), NULL},
+         {"--dry-run", NULL, "measure and print, but write nothing", CLI_FLAG, AT(dry_run), NULL}, ISA, JSON),
+     RUN(cli_tune)},
+    {"explain", "MODEL", "show which kernels a model gets on this host, and why",
+     "Shows for each recurrent and dense layer of a model which tuning record applies, or why\n"
+     "none does, and what would be chosen without it.",
+     OPTIONS(SHAPE("1"), HOST, JSON), RUN(cli_explain)},
+#ifdef RNNP_CLI_TRAIN
+    {"train", "CONFIG.ini", "train a model from a configuration and data",
+     "Trains a model as the configuration describes it, and evaluates it on data that it has\n"
+     "not seen. The same data, configuration and seed give the same model, bit by bit, on\n"
+     "every CPU and for any number of threads.",
+     OPTIONS({"-o", "FILE.onnx", "file to write the model to (and, for tokens, FILE.onnx.words)", CLI_TEXT, AT(output),
+              NULL},
+             {"--checkpoint", "FILE", "save the complete state of the training to FILE after each epoch", CLI_TEXT,
+              AT(checkpoint), NULL},
+             {"--resume", NULL, "continue from the checkpoint; the result is the same, bit by bit", CLI_FLAG,
+              AT(resume), NULL},
+             {"--curve", "FILE.svg", "write a plot of the losses over the epochs", CLI_TEXT, AT(curve), NULL}, TASK),
+     RUN(cli_train)},
+    {"eval", "MODEL", "evaluate a trained model on data",
+     "Evaluates a trained model on [data] test, or on --test FILE. What training fitted to\n"
+     "its data besides the model (how missing values are filled) is fitted again.",
+     OPTIONS({"--config", "FILE.ini", "the configuration of the training; it says how data are read", CLI_NEEDED,
+              AT(config), NULL},
+             TASK),
+     RUN(cli_eval)},
+#endif
+    {"records", NULL, "show, check, merge, export and prune tuning records", "Works on files of tuning records.", NULL,
+     NULL},
+    {"records show", "[FILE]", "show the records of a file, host by host",
+     "Shows tuning records: how long each shape takes with the choice that was measured to be\n"
+     "the fastest, and how many times longer with the default. Without FILE it shows those\n"
+     "that the library would use: of $RNNPACK_RECORDS, the user's cache folder,\n"
+     "/var/cache/rnnpack/records or /etc/rnnpack/records.",
+     OPTIONS(JSON), RUN(cli_records_show)},
+    {"records check", "FILE...", "check that files are intact",
+     "Reads files, and prints for each what it holds or why it is refused.", (const cli_option[]){HELP},
+     RUN(cli_records_check)},
+    {"records merge", "FILE...", "join files",
+     "Joins files. Of two records of the same host and shape the later one stays; the order of\n"
+     "the files does not matter. Without -o the result is printed.",
+     OPTIONS(
+         {"-o", "FILE", "file to write the result to, joined with what the file holds", CLI_TEXT, AT(output), NULL}),
+     RUN(cli_records_merge)},
+    {"records export", "[FILE]", "print a file, or this host's part of it",
+     "Prints tuning records in the format of a file. Without FILE it prints those that the\n"
+     "library would use.",
+     OPTIONS({"--host", NULL, "print only the records of this host", CLI_FLAG, AT(this_host), NULL}),
+     RUN(cli_records_export)},
+    {"records prune", "[FILE]", "drop records that this version can no longer use",
+     "Drops the records of this CPU that were made by another version of rnnpack or with\n"
+     "other kernels; records of other CPUs stay. Without FILE it prunes the user's own file.",
+     (const cli_option[]){HELP}, RUN(cli_records_prune)},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rnnpack/onnx.h"
+
+static int set_math(const char *name, rnnp_plan_options *options)
+{
+    static const char *const names[] = {[RNNP_MATH_U35] = "u35", [RNNP_MATH_U10] = "u10", [RNNP_MATH_FAST] = "fast"};
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        if (!names[i] || strcmp(name, names[i]) != 0) continue;
+        options->math = (rnnp_math)i;
+        return CLI_OK;
+    }
+    return cli_misuse("--math is u35, u10 or fast, not '%s'", name);
+}
+
+int cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model)
+{
+    rnnp_load_options options;
+
+    rnnp_load_options_init(&options);
+    options.compare_packed = compare_packed;
+    return cli_status(context, rnnp_packed_is_file(path) ? rnnp_packed_open_file(context, path, &options, model)
+                                                         : rnnp_onnx_open_file(context, path, NULL, model));
+}
+
+/* Records that cannot be read do not stop a command, unless the call names them. */
+static int open_records(cli_model *m, const char *path, int flags)
+{
+    const rnnp_status status = rnnp_records_open_default(m->context, path, m->records_file, &m->records);
+
+    m->options.records = m->records;
+    if (!(flags & CLI_KEEP_QUIET)) cli_records_passed(path, cli_say_passed, NULL);
+    if (status == RNNP_OK || path || status == RNNP_ERR_MEMORY) return cli_status(m->context, status);
+    cli_status(m->context, status);
+    fputs("rnnpack: continuing without tuning records\n", stderr);
+    m->records_file[0] = '\0';
+    return CLI_OK;
+}
+
+int cli_model_open(cli_model *m, const cli_call *call, int flags)
+{
+    *m = (cli_model){.path = call->operands[0]};
+    rnnp_plan_options_init(&m->options);
+    if (call->math) TRY(set_math(call->math, &m->options));
+    TRY(cli_context(call->threads, call->isa, &m->context));
+    TRY(cli_load(m->context, m->path, (flags & CLI_COMPARE_PACKED) != 0, &m->model));
+    TRY(open_records(m, call->records, flags));
+    m->options.batch = call->batch;
+    m->options.steps = call->steps;
+    TRY(cli_status(m->context, rnnp_plan_create(m->model, &m->options, &m->plan)));
+    for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) {
+        rnnp_node_info node = {.struct_size = sizeof node};
+
+        if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK) m->weight_bytes += node.weight_bytes_per_step;
+    }
+    return CLI_OK;
+}
+
+void cli_model_close(cli_model *m)
+{
+    rnnp_plan_destroy(m->plan);
+    rnnp_records_destroy(m->records);
+    rnnp_model_destroy(m->model);
+    rnnp_context_destroy(m->context);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A model loaded and planned, and arrays for all of its inputs and outputs.
+ */
+#ifndef RNNP_CLI_MODEL_H
+#define RNNP_CLI_MODEL_H
+
+#include "cli.h"
+#include "rnnpack/model.h"
+#include "rnnpack/packed.h"
+
+CLI_END(model)
+CLI_END(plan)
+CLI_END(run)
+CLI_END(stream)
+
+typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port_info *port);
+
+/* An ONNX file or a packed one, by how it begins. With compare_packed, plans refuse packed weights that are not those
+ * of the originals (packed.h): for commands whose numbers count more than the time of packing. */
+int cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model);
+
+/* ---- model.c ---- */
+
+typedef struct cli_model {
+    const char *path;
+    rnnp_context *context;
+    rnnp_model *model;
+    rnnp_plan *plan;
+    rnnp_plan_options options;
+    rnnp_records *records;
+    char records_file[RNNP_RECORDS_PATH]; /* "": none */
+    size_t weight_bytes;                  /* packed weights that its layers read in each step */
+} cli_model;
+
+enum { CLI_COMPARE_PACKED = 1, CLI_KEEP_QUIET = 2 /* on the files of tuning records that are passed over */ };
+
+/* The model that the call names, with its options; close also what failed to open. */
+int cli_model_open(cli_model *m, const cli_call *call, int flags);
+void cli_model_close(cli_model *m);
+#define AUTO_MODEL __attribute__((cleanup(cli_model_close))) cli_model
+
+/* ---- tensors.c: arrays for rnnp_run ---- */
+
+typedef struct cli_tensors {
+    rnnp_tensor *inputs, *outputs;
+    size_t n_inputs, n_outputs;
+} cli_tensors;
+
+void cli_tensors_create(cli_tensors *t, const rnnp_model *model);
+void cli_tensors_destroy(cli_tensors *t); /* with the data that the tensors point to */
+#define AUTO_TENSORS __attribute__((cleanup(cli_tensors_destroy))) cli_tensors
+
+/* Gives every input its shape, with these sizes for dynamic dimensions. */
+void cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, size_t steps);
+/* Allocates and fills the inputs: the same pseudo-random numbers each time. */
+void cli_tensors_fill(cli_tensors *t, const rnnp_model *model);
+/* Gives every output the dtype and shape of the run, and memory. */
+int cli_tensors_outputs(cli_tensors *t, const cli_model *m, const rnnp_run *run);
+void *cli_tensor_alloc(const rnnp_tensor *tensor);
+
+#endif
