@@ -23,11 +23,28 @@ PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name rnnpack.pc)")
 libdir=$(dirname "$PKG_CONFIG_PATH")
 pc() { pkg-config --define-variable=prefix="$prefix" "$@"; }
 
-# A page of the manual for the program and for each command.
-pages=$(find "$prefix" -name 'rnnpack*.1' | wc -l)
-if [[ -e $prefix/bin/rnnpack ]] && (($("$prefix/bin/rnnpack" --help | grep -c '^  [a-z]') > pages)); then
-    echo "commands have no page of the manual"
+# Manual pages: one for the program and one for each command, with every option that --help lists.
+program=$(find "$prefix" -path '*/bin/rnnpack')
+if [[ -n $program && $(find "$prefix" -name rnnpack.1) != */share/man/man1/rnnpack.1 ]]; then
+    echo "there is no share/man/man1/rnnpack.1"
     exit 1
+elif [[ -n $program ]]; then
+    man=$(dirname "$(find "$prefix" -name rnnpack.1)")
+    "$program" --help | sed -n '/^commands/,/^$/s/^  \([a-z]*\) .*/\1/p' >"$work/commands"
+    sed -i 's/^records$/records show\nrecords merge/' "$work/commands" # a group
+    while read -r -a command; do
+        page=$man/rnnpack-$(IFS=- && echo "${command[*]}").1
+        "$program" "${command[@]}" --help | grep -oE '^  --?[a-z-]+' | tr -d ' ' >"$work/options"
+        while read -r option; do
+            grep -qF -e "${option//-/\\-}" "$page" || { echo "$page does not describe $option" && exit 1; }
+        done <"$work/options"
+        [[ -s $work/options ]] || { echo "${command[*]} has no options" && exit 1; }
+    done <"$work/commands"
+    if command -v groff >/dev/null && groff -man -ww -z "$man"/*.1 2>&1 | grep .; then
+        echo "these pages have faults"
+        exit 1
+    fi
+    echo "manual: $(wc -l <"$work/commands") commands: ok"
 fi
 
 # No path of the build may be left in what a distribution would ship.
