@@ -80,7 +80,7 @@ typedef struct cli_command {
 
 extern const cli_command cli_commands[]; /* ends with a name of NULL */
 
-/* The text behind the list of commands. */
+/* The text after the list of commands. */
 extern const char cli_ending[];
 
 /* Runs the command that a command line names. Returns an exit code. */

@@ -235,7 +235,7 @@ static void print_text(const job *j)
 
 /* ---- The command ------------------------------------------------------------------------------- */
 
-/* The set into a file that is not the one that was asked for. */
+/* Writes the set to another file than the one named. */
 static int keep_in(job *j, const char *format, const char *where)
 {
     const int length = snprintf(j->kept, sizeof j->kept, format, where, (long)getpid());

@@ -94,7 +94,7 @@ int config_check(const train_config *config);
 
 /* ---- ini.c ---- */
 
-/* One line of a value, or (name is NULL) the beginning of a section. A ; that is the first thing behind the = stays:
+/* One line of a value, or (name is NULL) the beginning of a section. A ; that is the first thing after the = stays:
  * whether it is a comment or the value depends on the key. */
 typedef struct ini_value {
     const char *path, *section, *name;

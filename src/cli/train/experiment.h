@@ -27,14 +27,14 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
  * read. `final`: a model of all training data is trained, too, with config->seeds seeds. */
 int experiment_check(const experiment *e, int final, int with_roc, int with_predictions);
 
-/* k-fold cross-validation by groups: each fold is asked about by a model that was trained on the others (of which
+/* k-fold cross-validation by groups: each fold is evaluated by a model that was trained on the others (of which
  * config->validation is held for early stopping). *all has every sequence once; values [folds] each fold's score. */
 int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *values);
 
-/* The training set but for config->validation; the test set is asked, or without one what was held. */
+/* Trains on the training set except for config->validation, and evaluates the test set, or else what was held. */
 int experiment_simple(const experiment *e, uint64_t seed, scores *found, history *past, rnnp_model **model);
 
-/* A finished model asked about the test set (without one about the training set). What was fitted to the data that it
+/* Evaluates a finished model on the test set (without one, on the training set). What was fitted to the data that it
  * was trained on is fitted to it again. */
 int experiment_model(const experiment *e, const rnnp_model *model, const char *name, int with_roc, forward_fn *forward,
                      void *user, scores *found);
@@ -75,7 +75,7 @@ int task_check_outputs(const task *t, const output_file *more, size_t n_more, co
 int task_open(task *t, const char *words, int for_checkpoint);
 void task_close(task *t);
 #define AUTO_TASK __attribute__((cleanup(task_close))) task
-/* Files that were asked for, about what was found of the set. */
+/* Writes --roc and --predictions. */
 int task_write(const task *t, const scores *s, const dataset *set);
 
 /* ---- search.c ---- */

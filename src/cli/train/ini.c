@@ -22,7 +22,7 @@ static char *without_comment(char *text)
     return text_trim(text);
 }
 
-/* [name], and nothing but a comment behind it. NULL when it is something else. */
+/* [name], followed by nothing but a comment. NULL when it is something else. */
 static char *section_name(char *line)
 {
     char *end = strchr(line, ']');

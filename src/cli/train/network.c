@@ -95,7 +95,7 @@ static int needs_steps(const builder *b)
     return b->config->target != TARGET_LABEL;
 }
 
-/* Takes a word behind the number of units. Returns whether it is known. */
+/* Takes a word after the number of units. Returns whether it is known. */
 static int recurrent_word(const char *word, rnnp_recurrent_options *o)
 {
     static const char *const functions[][2] = {{"relu", "Relu"}, {"sigmoid", "Sigmoid"}, {"tanh", "Tanh"}};

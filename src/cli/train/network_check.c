@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether a network answers what it is asked: its last layer and the loss, its output and the data.
+ * Whether a network fits its task: its last layer and the loss, its output and the data.
  */
 #define _POSIX_C_SOURCE 200809L
 

@@ -12,7 +12,7 @@ typedef struct cutting {
     dataset_builder b;   /* of the windows */
     size_t *of, room_of; /* sequence of each window */
     size_t room_before, room_since;
-    float *last;  /* [features] of the sequence at hand, before step `seen` */
+    float *last;  /* [features] of the current sequence, before step `seen` */
     double *when; /* in steps, or on the data's clock */
     size_t seen;
 } cutting;
@@ -86,7 +86,7 @@ static void inherit_groups(const cutting *c, dataset *set)
         number[g] = used - 1;
     }
     for (size_t w = 0; w < windows->n; w++) windows->group[w] = number[set->group ? set->group[c->of[w]] : c->of[w]];
-    windows->groups = groups; /* names of dropped groups stand behind the others */
+    windows->groups = groups; /* names of dropped groups come after the others */
     windows->group_names = set->group_names;
     set->group_names = NULL;
 }

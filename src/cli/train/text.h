@@ -70,7 +70,7 @@ typedef struct table {
     char separator;
     size_t line; /* where the row begins */
     size_t n;    /* its fields */
-    char *text;  /* they stand here, one behind the other, each ended by a zero */
+    char *text;  /* stored here one after another, each ended by a zero */
     size_t *at;  /* [n] where each begins */
     size_t used, room_text, room_at;
     int begun, done;

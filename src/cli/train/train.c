@@ -103,7 +103,7 @@ static void write_all(job *j, const result *kept)
     if (!j->t->config.folds && task_write(j->t, &kept->found, judged(j)) != CLI_OK) j->failed = 1;
 }
 
-/* Whether the files that were asked for can be written, and are each its own. */
+/* Whether the output files can be written, and no two are the same. */
 static int check_outputs(const job *j)
 {
     char words[2 * CONFIG_TEXT];

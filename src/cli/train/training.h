@@ -53,7 +53,7 @@ typedef struct batch {
 } batch;
 
 /* Sequences rows[0 .. n) padded to the longest of them, time first. Lengths are an input when the network has them; the
- * target is what config wants. */
+ * target is what config says. */
 /* Steps of x that sequence `row` has: a forecast keeps its last steps as the truth. */
 size_t batch_steps(const train_config *config, const dataset *set, uint32_t row);
 int batch_fill(batch *b, const train_config *config, const network *net, const dataset *set, const uint32_t *rows,
@@ -96,7 +96,7 @@ typedef struct asking {
     void *user;
 } asking;
 
-/* Answers do not depend on [train] batch, nor on which sequences are asked about together. FIT_DIVERGED when an output
+/* Outputs do not depend on [train] batch, nor on which sequences are evaluated together. FIT_DIVERGED when an output
  * is not finite. */
 int scores_ask(scores *s, const asking *a);
 void scores_create(scores *s, size_t classes, size_t n);
