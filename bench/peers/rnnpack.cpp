@@ -140,7 +140,7 @@ std::shared_ptr<rnnp_model> Rnnpack::load(const peer::Case &c)
     const std::string onnx = dir_ + "/" + c.model + ".onnx", packed = dir_ + "/" + c.model + ".rnnp";
     const bool packs = c.cell == "start_packed";
     const auto open = [this](auto read, const std::string &path) {
-        return own<rnnp_model>(context_.get(), path.c_str(),
+        return own<rnnp_model>(context_.get(), "rnnpack",
                                [&](auto m) { return read(context_.get(), path.c_str(), nullptr, m); });
     };
     if (!packs) return open(rnnp_onnx_open_file, onnx);
@@ -154,9 +154,9 @@ std::function<void()> Rnnpack::first_run(const peer::Case &c, const float *x, fl
     rnnp_tensor out = bench::make_tensor(c.steps, c.batch, c.hidden, y);
     const std::shared_ptr<rnnp_model> model = load(c);
     const std::shared_ptr<rnnp_plan> plan =
-        own<rnnp_plan>(context_.get(), "plan", [&](auto p) { return rnnp_plan_create(model.get(), nullptr, p); });
+        own<rnnp_plan>(context_.get(), "rnnpack", [&](auto p) { return rnnp_plan_create(model.get(), nullptr, p); });
     const std::shared_ptr<rnnp_run> run =
-        own<rnnp_run>(context_.get(), "run", [&](auto r) { return rnnp_run_create(plan.get(), &in, 1, r); });
+        own<rnnp_run>(context_.get(), "rnnpack", [&](auto r) { return rnnp_run_create(plan.get(), &in, 1, r); });
     return [this, model, plan, run, in, out]() mutable { check(rnnp_run_execute(run.get(), &in, 1, &out, 1)); };
 }
 
