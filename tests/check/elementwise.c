@@ -67,7 +67,7 @@ static const char *unary_call(const void *problem, const rnnp_variant *variant, 
     (void)whole;
     unary_run run = {variant, {.n = p->n, .alpha = p->alpha, .beta = p->beta}};
     run.args.x = memory_floats(m, p->in_place ? INOUT : INPUT, p->x, p->n);
-    run.args.y = p->in_place ? m->slots[0].p : memory_floats(m, OUTPUT, NULL, p->n);
+    run.args.y = p->in_place ? (float *)(void *)m->slots[0].p : memory_floats(m, OUTPUT, NULL, p->n);
     const char *wrong = memory_call(m, unary_go, &run);
     part *y = result_part(out, a, "y", 1, p->n);
     for (size_t i = 0; i < p->n; i++) y->v[i] = run.args.y[i];

@@ -44,7 +44,7 @@ int memory_open(memory *m)
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     memset(m, 0, sizeof *m);
     for (size_t i = 0; i < SLOTS; i++) {
-        char *base = mmap(NULL, SLOT_BYTES + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        unsigned char *base = mmap(NULL, SLOT_BYTES + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (base == MAP_FAILED || mprotect(base + page, SLOT_BYTES, PROT_READ | PROT_WRITE) != 0) return 0;
         m->slots[i].base = base + page;
     }
@@ -59,70 +59,95 @@ void memory_reset(memory *m, placement where, size_t offset)
     m->canary = 0xdeadbe00u | ((m->canary + 1) & 0xff);
 }
 
-static void paint(const memory *m, float *p, size_t n)
+/* Bytes by their place, so that an aligned float among them is the canary. */
+static unsigned char canary_byte(const memory *m, const unsigned char *p)
 {
-    for (size_t i = 0; i < n; i++) memcpy(p + i, &m->canary, sizeof *p);
+    unsigned char bytes[sizeof m->canary];
+    memcpy(bytes, &m->canary, sizeof bytes);
+    return bytes[(uintptr_t)p % sizeof bytes];
+}
+
+static void paint(const memory *m, unsigned char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) p[i] = canary_byte(m, p + i);
+}
+
+static int is_painted(const memory *m, const unsigned char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != canary_byte(m, p + i)) return 0;
+    return 1;
 }
 
 int memory_is_canary(const memory *m, float v) { return memcmp(&v, &m->canary, sizeof v) == 0; }
 
-static size_t slot_floats(const slot *s) { return s->rows == 0 || s->cols == 0 ? 0 : (s->rows - 1) * s->ld + s->cols; }
+static size_t slot_bytes(const slot *s)
+{
+    return s->rows == 0 || s->cols == 0 ? 0 : ((s->rows - 1) * s->ld + s->cols) * s->width;
+}
 
 /* Canaries before and after the buffer, as far as the slot goes. */
 static size_t window_before(const slot *s)
 {
-    const size_t room = (size_t)(s->p - (float *)(void *)s->base);
+    const size_t room = (size_t)(s->p - s->base);
     return room < WINDOW ? room : WINDOW;
 }
 
 static size_t window_after(const slot *s)
 {
-    const size_t room = SLOT_BYTES / sizeof(float) - (size_t)(s->p - (float *)(void *)s->base) - slot_floats(s);
+    const size_t room = SLOT_BYTES - (size_t)(s->p - s->base) - slot_bytes(s);
     return room < WINDOW ? room : WINDOW;
 }
 
-static slot *take(memory *m, usage use, size_t rows, size_t cols, size_t ld, size_t align)
+static slot *take(memory *m, usage use, size_t width, size_t rows, size_t cols, size_t ld, size_t align)
 {
     slot *s = &m->slots[m->used];
+    s->width = width;
     s->rows = rows;
     s->cols = cols;
     s->ld = ld;
     s->use = use;
-    const size_t room = SLOT_BYTES / sizeof(float), n = slot_floats(s);
-    if (m->used == SLOTS || room < n + 16) {
-        fprintf(stderr, "check: no room for %zu floats in buffer %zu\n", n, m->used);
+    const size_t n = slot_bytes(s);
+    if (m->used == SLOTS || SLOT_BYTES < n + 64) {
+        fprintf(stderr, "check: no room for %zu bytes in buffer %zu\n", n, m->used);
         exit(2);
     }
     m->used++;
-    const size_t at = m->place == AT_END ? (room - n) / align * align : align > 1 ? 0 : m->offset;
-    s->p = (float *)(void *)s->base + at;
+    s->p = s->base + (m->place == AT_END ? (SLOT_BYTES - n) / align * align : align > width ? 0 : m->offset * width);
     paint(m, s->p - window_before(s), window_before(s));
     paint(m, s->p, n);
     paint(m, s->p + n, window_after(s));
     return s;
 }
 
+void *memory_elements(memory *m, usage use, const void *from, size_t width, size_t rows, size_t cols, size_t ld)
+{
+    static const uint32_t nan32 = 0x7fc00bad;
+    static const uint16_t nan16 = 0x7fff; /* of f16 and of bf16 */
+    static const uint8_t nan8 = 0x7f;
+    const void *poison = width == sizeof nan32   ? (const void *)&nan32
+                         : width == sizeof nan16 ? (const void *)&nan16
+                                                 : &nan8;
+    slot *s = take(m, use, width, ld == 0 ? 1 : rows, cols, ld == 0 ? cols : ld, width);
+    for (size_t i = 0, n = slot_bytes(s); use == INPUT && i < n; i += width) memcpy(s->p + i, poison, width);
+    for (size_t r = 0; from && r < s->rows; r++)
+        memcpy(s->p + r * s->ld * width, (const char *)from + r * cols * width, cols * width);
+    return s->p;
+}
+
 float *memory_matrix(memory *m, usage use, const float *from, size_t rows, size_t cols, size_t ld)
 {
-    static const uint32_t poison = 0x7fc00bad;
-    slot *s = take(m, use, ld == 0 ? 1 : rows, cols, ld == 0 ? cols : ld, 1);
-    for (size_t i = 0, n = slot_floats(s); use == INPUT && i < n; i++) memcpy(s->p + i, &poison, sizeof poison);
-    for (size_t r = 0; from && r < s->rows; r++) memcpy(s->p + r * s->ld, from + r * cols, cols * sizeof(float));
-    return s->p;
+    return memory_elements(m, use, from, sizeof *from, rows, cols, ld);
 }
 
 float *memory_floats(memory *m, usage use, const float *from, size_t n) { return memory_matrix(m, use, from, 1, n, n); }
 
-float *memory_scratch(memory *m, size_t n) { return take(m, OUTPUT, 1, n, n, 16)->p; }
+float *memory_scratch(memory *m, size_t n) { return (float *)(void *)take(m, OUTPUT, sizeof(float), 1, n, n, 64)->p; }
 
 static uint64_t hash(const slot *s)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0, n = slot_floats(s); i < n; i++) {
-        uint32_t word;
-        memcpy(&word, s->p + i, sizeof word);
-        h = (h ^ word) * UINT64_C(0x100000001b3);
-    }
+    for (size_t i = 0, n = slot_bytes(s); i < n; i++) h = (h ^ s->p[i]) * UINT64_C(0x100000001b3);
     return h;
 }
 
@@ -130,15 +155,12 @@ static const char *inspect(const memory *m)
 {
     for (size_t i = 0; i < m->used; i++) {
         const slot *s = &m->slots[i];
-        const float *end = s->p + slot_floats(s);
         if (s->use == INPUT && hash(s) != s->hash) return "an input was changed";
-        for (size_t k = 1; k <= window_before(s); k++)
-            if (!memory_is_canary(m, s->p[-(ptrdiff_t)k])) return "something was written before a buffer";
-        for (size_t k = 0; k < window_after(s); k++)
-            if (!memory_is_canary(m, end[k])) return "something was written after a buffer";
+        if (!is_painted(m, s->p - window_before(s), window_before(s))) return "something was written before a buffer";
+        if (!is_painted(m, s->p + slot_bytes(s), window_after(s))) return "something was written after a buffer";
         for (size_t r = 0; s->use != INPUT && r + 1 < s->rows; r++)
-            for (size_t k = s->cols; k < s->ld; k++)
-                if (!memory_is_canary(m, s->p[r * s->ld + k])) return "something was written into row padding";
+            if (!is_painted(m, s->p + (r * s->ld + s->cols) * s->width, (s->ld - s->cols) * s->width))
+                return "something was written into row padding";
     }
     return NULL;
 }

@@ -23,14 +23,15 @@ void arena_reset(arena *a);
 void *arena_take(arena *a, size_t bytes);
 float *arena_floats(arena *a, size_t n);
 
-enum { SLOTS = 16, SLOT_BYTES = 1 << 21, WINDOW = 64 };
+enum { SLOTS = 16, SLOT_BYTES = 1 << 21, WINDOW = 256 };
 
 typedef enum placement { AT_END, AT_BEGIN } placement;
 typedef enum usage { INPUT, OUTPUT, INOUT } usage;
 
 typedef struct slot {
-    char *base; /* SLOT_BYTES between two guard pages */
-    float *p;
+    unsigned char *base; /* SLOT_BYTES between two guard pages */
+    unsigned char *p;
+    size_t width; /* bytes of an element: weights may be narrower than a float */
     size_t rows, cols, ld;
     usage use;
     uint64_t hash;
@@ -40,7 +41,7 @@ typedef struct memory {
     slot slots[SLOTS];
     size_t used;
     placement place;
-    size_t offset;   /* floats from the beginning, AT_BEGIN */
+    size_t offset;   /* elements from the beginning, AT_BEGIN */
     uint32_t canary; /* a number, never NaN; another one in each call, so what nobody writes differs */
 } memory;
 
@@ -48,8 +49,10 @@ int memory_open(memory *m);
 /* Forgets all buffers; the next ones are placed so. */
 void memory_reset(memory *m, placement where, size_t offset);
 
-/* rows x cols floats with row stride ld (0: one row), copied from dense `from`; NULL for an OUTPUT. The padding
- * is NaN for an INPUT. The buffer has no padding after its last row. */
+/* rows x cols elements of width bytes (1, 2, 4) with row stride ld (0: one row), copied from dense `from`; NULL for an
+ * OUTPUT. The padding of an INPUT is NaN in every floating-point format of that width. The buffer has no padding after
+ * its last row. */
+void *memory_elements(memory *m, usage use, const void *from, size_t width, size_t rows, size_t cols, size_t ld);
 float *memory_matrix(memory *m, usage use, const float *from, size_t rows, size_t cols, size_t ld);
 float *memory_floats(memory *m, usage use, const float *from, size_t n);
 /* 64-byte aligned, contents of no interest. */

@@ -6,10 +6,10 @@
 
 const void *packed_weights(memory *m, arena *a, const rnnp_panels *panels, const rnnp_unpacked *from)
 {
-    const size_t floats = rnnp_panels_bytes(panels, from->units, from->depth) / sizeof(float);
-    float *packed = arena_floats(a, floats);
+    const size_t bytes = rnnp_panels_bytes(panels, from->units, from->depth), width = rnnp_format_bytes(panels->format);
+    void *packed = arena_take(a, bytes);
     rnnp_panels_pack(panels, from, packed, 0, 1);
-    return memory_floats(m, INPUT, packed, floats);
+    return memory_elements(m, INPUT, packed, width, 1, bytes / width, bytes / width);
 }
 
 typedef struct pack {

@@ -4,17 +4,9 @@
  */
 #define _DEFAULT_SOURCE /* madvise */
 #include "src/context.h"
-#include "tests/harness.h"
+#include "tests/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-
-#include <cmocka.h>
 
 static const char cap_variable[] = "RNNPACK_MAX_ISA";
 
@@ -73,9 +65,8 @@ static rnnp_host_info host_of(const rnnp_context *context)
     return info;
 }
 
-static void defaults(void **state)
+TEST(defaults)
 {
-    (void)state;
     rnnp_context *context = create(NULL);
     const rnnp_host_info info = host_of(context);
 
@@ -89,9 +80,8 @@ static void defaults(void **state)
     assert_string_equal(rnnp_last_error(NULL), "");
 }
 
-static void bad_arguments(void **state)
+TEST(bad_arguments)
 {
-    (void)state;
     log_book book;
     rnnp_context_options options = options_with_log(&book);
     rnnp_context *context = (rnnp_context *)&book;
@@ -108,9 +98,8 @@ static void bad_arguments(void **state)
     refuse(&options, &book, RNNP_ERR_ARG, "free but no alloc");
 }
 
-static void older_and_newer_options(void **state)
+TEST(older_and_newer_options)
 {
-    (void)state;
     struct {
         rnnp_context_options known;
         char unknown[64];
@@ -134,12 +123,11 @@ static void older_and_newer_options(void **state)
 
 /* ---- ISA caps ---- */
 
-static void caps_lower(void **state)
+TEST(caps_lower)
 {
-    (void)state;
     log_book book;
     rnnp_context_options options = options_with_log(&book);
-    rnnp_context *best = create(&options);
+    OWNED(context) best = create(&options);
 
     options.max_isa = "generic";
     rnnp_context *capped = create(&options); /* both live in one process */
@@ -161,33 +149,28 @@ static void caps_lower(void **state)
     assert_string_equal(host_of(capped).isa, "generic");
     rnnp_context_destroy(capped);
     unsetenv(cap_variable);
-    rnnp_context_destroy(best);
 }
 
-static void caps_never_raise(void **state)
+TEST(caps_never_raise)
 {
-    (void)state;
-    rnnp_context *best = create(NULL);
+    OWNED(context) best = create(NULL);
     const char *isa = host_of(best).isa;
 
     /* The highest name of all: whatever the CPU lacks stays out of reach. */
     for (size_t i = 0; i < RNNP_ISA_COUNT; i++) {
         if (rnnp_isa_rank_of((rnnp_isa)i) < rnnp_isa_rank(isa)) continue;
         setenv(cap_variable, rnnp_isa_names[i], 1);
-        rnnp_context *context = create(NULL);
+        OWNED(context) context = create(NULL);
         assert_string_equal(host_of(context).isa, isa);
         assert_string_equal(host_of(context).isa_reason, "highest the CPU supports");
-        rnnp_context_destroy(context);
     }
     setenv(cap_variable, "", 1); /* as good as unset */
     rnnp_context_destroy(create(NULL));
     unsetenv(cap_variable);
-    rnnp_context_destroy(best);
 }
 
-static void unknown_isa_names_are_named(void **state)
+TEST(unknown_isa_names_are_named)
 {
-    (void)state;
     log_book book;
     rnnp_context_options options = options_with_log(&book);
 
@@ -201,16 +184,14 @@ static void unknown_isa_names_are_named(void **state)
 
 /* ---- Variants ---- */
 
-static void variants_are_listed(void **state)
+TEST(variants_are_listed)
 {
-    (void)state;
-    rnnp_context_options options;
+    OPTIONS(context, options);
     rnnp_variant_info info = {.struct_size = sizeof info};
     size_t count = 0, chosen = 0;
 
-    rnnp_context_options_init(&options);
     options.max_isa = "generic";
-    rnnp_context *context = create(&options);
+    OWNED(context) context = create(&options);
     while (rnnp_context_variant_info(context, count, &info) == RNNP_OK) {
         assert_non_null(info.name);
         assert_int_equal(strncmp(info.name, info.op, strlen(info.op)), 0); /* names begin with their op's */
@@ -225,20 +206,18 @@ static void variants_are_listed(void **state)
     assert_int_equal(rnnp_context_variant_info(context, SIZE_MAX, &info), RNNP_ERR_ARG);
     assert_int_equal(rnnp_context_variant_info(NULL, 0, &info), RNNP_ERR_ARG);
     assert_int_equal(rnnp_context_variant_info(context, 0, NULL), RNNP_ERR_ARG);
-    rnnp_context_destroy(context);
 }
 
 /* ---- Host report ---- */
 
-static void host_info_of_every_size(void **state)
+TEST(host_info_of_every_size)
 {
-    (void)state;
     struct {
         rnnp_host_info known;
         char unknown[32];
     } newer;
     rnnp_host_info info = {.struct_size = sizeof info};
-    rnnp_context *context = create(NULL);
+    OWNED(context) context = create(NULL);
 
     memset(&info, 0x5a, sizeof info);
     info.struct_size = offsetof(rnnp_host_info, family);
@@ -257,12 +236,10 @@ static void host_info_of_every_size(void **state)
     assert_int_equal(rnnp_context_host(context, &info), RNNP_ERR_ARG);
     assert_int_equal(rnnp_context_host(context, NULL), RNNP_ERR_ARG);
     assert_int_equal(rnnp_context_host(NULL, &newer.known), RNNP_ERR_ARG);
-    rnnp_context_destroy(context);
 }
 
-static void constants_have_names(void **state)
+TEST(constants_have_names)
 {
-    (void)state;
     for (int status = RNNP_ERR_STATE; status <= RNNP_OK; status++)
         assert_true(strcmp(rnnp_status_string((rnnp_status)status), "unknown status") != 0);
     assert_string_equal(rnnp_status_string((rnnp_status)-99), "unknown status");
@@ -276,10 +253,9 @@ static void constants_have_names(void **state)
 
 /* ---- Errors ---- */
 
-static void the_last_error_stays(void **state)
+TEST(the_last_error_stays)
 {
-    (void)state;
-    rnnp_context *context = create(NULL), *other = create(NULL);
+    OWNED(context) context = create(NULL), *other = create(NULL);
 
     assert_int_equal(rnnp_fail(context, RNNP_ERR_SHAPE, "hidden=%d but R has %d columns", 12, 16), RNNP_ERR_SHAPE);
     rnnp_fail(other, RNNP_ERR_ARG, "elsewhere");
@@ -297,22 +273,19 @@ static void the_last_error_stays(void **state)
     rnnp_fail(context, RNNP_ERR_ARG, "%*s", 4 * RNNP_ERROR_CHARS, "x");
     assert_int_equal(strlen(rnnp_last_error(context)), RNNP_ERROR_CHARS - 1);
     assert_string_equal(rnnp_last_error(other), "elsewhere");
-    rnnp_context_destroy(context);
-    rnnp_context_destroy(other);
 }
 
 /* ---- Memory and threads ---- */
 
-static void every_allocation_may_fail(void **state)
+TEST(every_allocation_may_fail)
 {
-    (void)state;
     log_book book;
     rnnp_context_options options = options_with_log(&book);
     rnnp_context *context = NULL;
 
     options.threads = 3;
     for (size_t n = 1; !context; n++) {
-        test_heap heap = {.fail_at = n};
+        WATCHED heap = {.fail_at = n};
 
         options.allocator = test_allocator(&heap);
         const rnnp_status status = rnnp_context_create(&options, &context);
@@ -325,18 +298,14 @@ static void every_allocation_may_fail(void **state)
             assert_null(context);
             assert_int_equal(book.messages, n);
         }
-        assert_int_equal(heap.live_blocks, 0);
-        assert_int_equal(heap.live_bytes, 0);
     }
 }
 
-static void blocks(void **state)
+TEST(blocks)
 {
-    (void)state;
     test_heap heap = {0};
-    rnnp_context_options options;
+    OPTIONS(context, options);
 
-    rnnp_context_options_init(&options);
     options.allocator = test_allocator(&heap);
     rnnp_context *context = create(&options);
     const size_t own = heap.live_bytes;
@@ -402,13 +371,12 @@ static int huge_pages_are_told(void)
 }
 
 /* Large blocks of the default allocator begin on a huge page, and are as large as was asked for. */
-static void large_blocks(void **state)
+TEST(large_blocks)
 {
     static const size_t bytes[] = {2 * HUGE, 2 * HUGE + 1, 3 * HUGE - 1, 3 * HUGE, 5 * HUGE + 12345, 33 * HUGE};
     const int told = huge_pages_are_told();
-    rnnp_context *context = create(NULL);
+    OWNED(context) context = create(NULL);
 
-    (void)state;
     for (size_t round = 0; round < 3; round++) { /* freed memory is used again */
         unsigned char *p[6];
 
@@ -429,7 +397,6 @@ static void large_blocks(void **state)
     assert_non_null(small);
     assert_int_equal((uintptr_t)small % 64, 0);
     rnnp_free(context, small, 2 * HUGE - 1);
-    rnnp_context_destroy(context);
 }
 
 static void run_serially(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
@@ -438,9 +405,8 @@ static void run_serially(void *user, size_t n, void (*task)(void *arg, size_t i)
     for (size_t i = 0; i < n; i++) task(arg, i);
 }
 
-static void team_sizes(void **state)
+TEST(team_sizes)
 {
-    (void)state;
     log_book book;
     rnnp_context_options options = options_with_log(&book);
 
@@ -467,24 +433,8 @@ static void team_sizes(void **state)
     refuse(&options, &book, RNNP_ERR_ARG, "threads=4097 is above 4096");
 }
 
-int main(void)
+int tests_begin(char **arguments)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),
-        cmocka_unit_test(bad_arguments),
-        cmocka_unit_test(older_and_newer_options),
-        cmocka_unit_test(caps_lower),
-        cmocka_unit_test(caps_never_raise),
-        cmocka_unit_test(unknown_isa_names_are_named),
-        cmocka_unit_test(variants_are_listed),
-        cmocka_unit_test(host_info_of_every_size),
-        cmocka_unit_test(constants_have_names),
-        cmocka_unit_test(the_last_error_stays),
-        cmocka_unit_test(every_allocation_may_fail),
-        cmocka_unit_test(blocks),
-        cmocka_unit_test(large_blocks),
-        cmocka_unit_test(team_sizes),
-    };
-    unsetenv(cap_variable);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    (void)arguments;
+    return unsetenv(cap_variable);
 }

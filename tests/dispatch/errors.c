@@ -4,16 +4,9 @@
  */
 #include "rnnpack/kernels.h"
 #include "src/context.h"
+#include "tests/test.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 static rnnp_context *create(void)
 {
@@ -63,12 +56,11 @@ static void *fail_often(void *arg)
     return NULL;
 }
 
-static void threads_do_not_mix(void **state)
+TEST(threads_do_not_mix)
 {
     rnnp_context *context[2] = {create(), create()};
     caller callers[THREADS];
 
-    (void)state;
     for (size_t i = 0; i < THREADS; i++) {
         callers[i] = (caller){.context = {context[0], context[1]}, .number = i};
         assert_int_equal(pthread_create(&callers[i].thread, NULL, fail_often, &callers[i]), 0);
@@ -94,24 +86,22 @@ typedef struct visit {
 static void *look_then_fail(void *arg)
 {
     visit *v = arg;
-    rnnp_context *other = NULL;
+    OWNED(context) other = NULL;
 
     v->stack = &other;
     if (v->fails_elsewhere && rnnp_context_create(NULL, &other) == RNNP_OK) rnnp_fail(other, RNNP_ERR_ARG, "elsewhere");
     snprintf(v->seen, sizeof v->seen, "%s", rnnp_last_error(v->context));
     rnnp_fail(v->context, RNNP_ERR_ARG, "a thread that will end");
-    rnnp_context_destroy(other);
     return NULL;
 }
 
-static void a_new_thread_hears_nothing_of_dead_ones(void **state)
+TEST(a_new_thread_hears_nothing_of_dead_ones)
 {
     enum { VISITS = 300 };
-    rnnp_context *context = create();
+    OWNED(context) context = create();
     const void *before = NULL;
     size_t same_place = 0;
 
-    (void)state;
     rnnp_fail(context, RNNP_ERR_ARG, "mine");
     for (int i = 0; i < VISITS; i++) {
         visit v = {.context = context, .fails_elsewhere = i % 2};
@@ -128,7 +118,6 @@ static void a_new_thread_hears_nothing_of_dead_ones(void **state)
     assert_string_equal(rnnp_last_error(context), ""); /* lost to threads that failed later; not replaced */
     rnnp_fail(context, RNNP_ERR_ARG, "mine again");
     assert_string_equal(rnnp_last_error(context), "mine again");
-    rnnp_context_destroy(context);
 }
 
 /* ---- A context where another one was ---- */
@@ -149,34 +138,20 @@ static void keep_block(void *user, void *p, size_t bytes)
     (void)bytes;
 }
 
-static void a_new_context_knows_nothing_of_a_dead_one(void **state)
+TEST(a_new_context_knows_nothing_of_a_dead_one)
 {
-    void *block = NULL, *first = NULL;
-    rnnp_context_options options;
+    FREED void *block = NULL;
+    void *first = NULL;
+    OPTIONS(context, options);
 
-    (void)state;
-    rnnp_context_options_init(&options);
     options.allocator = (rnnp_allocator){&block, give_block, keep_block};
     for (int i = 0; i < 2; i++) {
-        rnnp_context *context = NULL;
+        OWNED(context) context = NULL;
 
         assert_int_equal(rnnp_context_create(&options, &context), RNNP_OK);
         if (i == 0) first = context;
         assert_ptr_equal(context, first);
         assert_string_equal(rnnp_last_error(context), "");
         rnnp_fail(context, RNNP_ERR_ARG, "of context %d", i);
-        rnnp_context_destroy(context);
     }
-    free(block);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_do_not_mix),
-        cmocka_unit_test(a_new_thread_hears_nothing_of_dead_ones),
-        cmocka_unit_test(a_new_context_knows_nothing_of_a_dead_one),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,14 +4,9 @@
  * the value of XCR0.
  */
 #include "dispatch/dispatch.h"
+#include "tests/test.h"
 
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 typedef struct leaf {
     uint32_t leaf, subleaf, regs[4];
@@ -94,9 +89,8 @@ static void assert_chosen(const rnnp_cpu *cpu, rnnp_isa expected)
                         rnnp_isa_names[rnnp_tables[expected]->count ? expected : RNNP_ISA_generic]);
 }
 
-static void haswell(void **state)
+TEST(haswell)
 {
-    (void)state;
     READ(cpu, XCR0_YMM, INTEL(13), {1, 0, {0x000306c3, 0, C1_BASE | C1_AVX, 0}}, {7, 0, {0, B7_AVX2, 0, 0}},
          {4, 0, {CACHE_A(1, 1, 2), CACHE_B(64, 8), 63, 0}}, {4, 1, {CACHE_A(2, 1, 2), CACHE_B(64, 8), 63, 0}},
          {4, 2, {CACHE_A(3, 2, 2), CACHE_B(64, 8), 511, 0}}, {4, 3, {CACHE_A(3, 3, 16), CACHE_B(64, 16), 8191, 0}},
@@ -118,9 +112,8 @@ static void haswell(void **state)
     assert_chosen(&cpu, RNNP_ISA_avx2);
 }
 
-static void skylake_x_has_slow_zmm(void **state)
+TEST(skylake_x_has_slow_zmm)
 {
-    (void)state;
     READ(cpu, XCR0_ZMM, INTEL(22), {1, 0, {0x00050654, 0, C1_BASE | C1_AVX, 0}},
          {7, 0, {0, B7_AVX2 | B7_AVX512, 0, 0}});
 
@@ -130,9 +123,8 @@ static void skylake_x_has_slow_zmm(void **state)
     assert_chosen(&cpu, RNNP_ISA_avx512);
 }
 
-static void ice_lake_has_vnni(void **state)
+TEST(ice_lake_has_vnni)
 {
-    (void)state;
     READ(cpu, XCR0_ZMM, INTEL(27), {1, 0, {0x000606a6, 0, C1_BASE | C1_AVX, 0}},
          {7, 0, {0, B7_AVX2 | B7_AVX512, C7_VNNI, 0}});
 
@@ -140,9 +132,8 @@ static void ice_lake_has_vnni(void **state)
     assert_true(HAS_NONE(cpu, RNNP_CPU(AVX512BF16) | RNNP_CPU(AVXVNNI)));
 }
 
-static void sapphire_rapids_has_tiles_and_fast_zmm(void **state)
+TEST(sapphire_rapids_has_tiles_and_fast_zmm)
 {
-    (void)state;
     const leaf one = {1, 0, {0x000806f8, 0, C1_BASE | C1_AVX, 0}};
     const leaf seven = {7, 0, {1, B7_AVX2 | B7_AVX512, C7_VNNI, BIT(22) | BIT(23) | BIT(24) | BIT(25)}};
     const leaf seven_one = {7, 1, {BIT(4) | BIT(5), 0, 0, 0}};
@@ -158,9 +149,8 @@ static void sapphire_rapids_has_tiles_and_fast_zmm(void **state)
     assert_true(HAS_NONE(no_tiles, tiles));
 }
 
-static void zen3(void **state)
+TEST(zen3)
 {
-    (void)state;
     READ(cpu, XCR0_YMM, AMD(16), {1, 0, {0x00a00f11, 0, C1_BASE | C1_AVX, 0}}, {7, 0, {0, B7_AVX2, 0, 0}},
          {4, 0, {CACHE_A(1, 1, 1), CACHE_B(64, 1), 0, 0}}, /* must not be asked: TopologyExtensions says where */
          {0x80000000, 0, {0x80000023, 0, 0, 0}}, {0x80000001, 0, {0, 0, BIT(22), 0}},
@@ -182,9 +172,8 @@ static void zen3(void **state)
     assert_int_equal(cpu.l3_sharers, 16);
 }
 
-static void zen4_halves_zmm_and_zen5_does_not(void **state)
+TEST(zen4_halves_zmm_and_zen5_does_not)
 {
-    (void)state;
     const leaf seven = {7, 0, {0, B7_AVX2 | B7_AVX512, C7_VNNI, 0}};
 
     READ(zen4, XCR0_ZMM, AMD(16), {1, 0, {0x00a10f11, 0, C1_BASE | C1_AVX, 0}}, seven);
@@ -196,9 +185,8 @@ static void zen4_halves_zmm_and_zen5_does_not(void **state)
     assert_true(HAS_NONE(zen5, RNNP_CPU(SLOW_ZMM)));
 }
 
-static void hidden_osxsave_hides_all_of_avx(void **state)
+TEST(hidden_osxsave_hides_all_of_avx)
 {
-    (void)state;
     READ(cpu, XCR0_ZMM, INTEL(22), {1, 0, {0x00050654, 0, (C1_BASE | C1_AVX | BIT(31)) & ~BIT(27), 0}},
          {7, 0, {0, B7_AVX2 | B7_AVX512, 0, 0}});
 
@@ -207,9 +195,8 @@ static void hidden_osxsave_hides_all_of_avx(void **state)
     assert_chosen(&cpu, RNNP_ISA_generic);
 }
 
-static void hidden_avx_hides_what_builds_on_it(void **state)
+TEST(hidden_avx_hides_what_builds_on_it)
 {
-    (void)state;
     READ(cpu, XCR0_ZMM, INTEL(22), {1, 0, {0x00050654, 0, (C1_BASE | C1_AVX) & ~BIT(28), 0}},
          {7, 0, {0, B7_AVX2 | B7_AVX512, 0, 0}});
 
@@ -217,9 +204,8 @@ static void hidden_avx_hides_what_builds_on_it(void **state)
     assert_chosen(&cpu, RNNP_ISA_generic);
 }
 
-static void avx2_without_fma(void **state)
+TEST(avx2_without_fma)
 {
-    (void)state;
     READ(cpu, XCR0_YMM, {0, 0, {13, 0x746e6543, 0x736c7561, 0x48727561}}, /* CentaurHauls */
          {1, 0, {0x000006f0, 0, (C1_BASE | C1_AVX) & ~BIT(12), 0}}, {7, 0, {0, B7_AVX2, 0, 0}});
 
@@ -229,9 +215,8 @@ static void avx2_without_fma(void **state)
     assert_chosen(&cpu, RNNP_ISA_generic);
 }
 
-static void avx512_without_vl(void **state)
+TEST(avx512_without_vl)
 {
-    (void)state;
     READ(cpu, XCR0_ZMM, INTEL(13), {1, 0, {0x00050671, 0, C1_BASE | C1_AVX, 0}}, /* Knights Landing: F alone */
          {7, 0, {0, B7_AVX2 | BIT(16), 0, 0}});
 
@@ -241,9 +226,8 @@ static void avx512_without_vl(void **state)
 }
 
 /* Each of the four parts of AVX-512 that the kernels use may be missing, as under a hypervisor's mask. */
-static void avx512_is_used_whole_or_not_at_all(void **state)
+TEST(avx512_is_used_whole_or_not_at_all)
 {
-    (void)state;
     static const uint32_t parts[] = {BIT(16), BIT(17), BIT(30), BIT(31)}; /* f dq bw vl */
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -255,9 +239,8 @@ static void avx512_is_used_whole_or_not_at_all(void **state)
 
 /* AVX10 is announced by bits of its own (leaf 7.1 and leaf 24h). A CPU with its 512-bit form has the AVX-512 bits as
  * well; with the 256-bit form it has not, and its EVEX instructions stay unused. */
-static void avx10_counts_by_its_avx512_bits(void **state)
+TEST(avx10_counts_by_its_avx512_bits)
 {
-    (void)state;
     const leaf one = {1, 0, {0x000d0670, 0, C1_BASE | C1_AVX, 0}};
     const leaf seven_one = {7, 1, {BIT(4) | BIT(5), 0, 0, BIT(19)}};
 
@@ -275,9 +258,8 @@ static void avx10_counts_by_its_avx512_bits(void **state)
 
 /* Alder Lake: the facts are of the core that is asked. Both kinds have the same instructions, and a thread may move
  * from one to the other: caches differ, the choice of kernels does not. */
-static void hybrid_cores_choose_alike(void **state)
+TEST(hybrid_cores_choose_alike)
 {
-    (void)state;
     const leaf one = {1, 0, {0x00090672, 0, C1_BASE | C1_AVX, 0}};
     const leaf seven = {7, 0, {1, B7_AVX2, 0, BIT(15)}}; /* hybrid */
     const leaf seven_one = {7, 1, {BIT(4), 0, 0, 0}};
@@ -294,9 +276,8 @@ static void hybrid_cores_choose_alike(void **state)
     assert_chosen(&small, RNNP_ISA_avx2);
 }
 
-static void xcr0_limits_features(void **state)
+TEST(xcr0_limits_features)
 {
-    (void)state;
     const leaf one = {1, 0, {0x000606a6, 0, C1_BASE | C1_AVX, 0}};
     const leaf seven = {7, 0, {0, B7_AVX2 | B7_AVX512, C7_VNNI, 0}};
 
@@ -314,9 +295,8 @@ static void xcr0_limits_features(void **state)
     assert_chosen(&no_ymm, RNNP_ISA_generic);
 }
 
-static void leaf_limits_are_kept(void **state)
+TEST(leaf_limits_are_kept)
 {
-    (void)state;
     const leaf one = {1, 0, {0x000206a7, 0, C1_BASE | C1_AVX, 0}};
     const leaf junk = {7, 0, {0, 0xffffffff, 0xffffffff, 0xffffffff}};
 
@@ -341,9 +321,8 @@ static void leaf_limits_are_kept(void **state)
     assert_string_equal(basic.brand, "");
 }
 
-static void unknown_vendor(void **state)
+TEST(unknown_vendor)
 {
-    (void)state;
     READ(cpu, XCR0_ZMM, {0, 0, {7, 0x206e6f4e, 0x20202020, 0x65736f50}}, {1, 0, {0x00000f00, 0, C1_BASE | C1_AVX, 0}},
          {7, 0, {0, B7_AVX2 | B7_AVX512, 0, 0}});
 
@@ -354,9 +333,8 @@ static void unknown_vendor(void **state)
     assert_chosen(&cpu, RNNP_ISA_avx512);
 }
 
-static void arm_features_come_from_hwcap(void **state)
+TEST(arm_features_come_from_hwcap)
 {
-    (void)state;
     rnnp_cpu cpu;
 
     memset(&cpu, 0xa5, sizeof cpu);
@@ -370,9 +348,8 @@ static void arm_features_come_from_hwcap(void **state)
                                        RNNP_CPU(BF16));
 }
 
-static void this_machine_has_the_baseline(void **state)
+TEST(this_machine_has_the_baseline)
 {
-    (void)state;
     rnnp_cpu cpu;
 
     rnnp_cpu_read(&cpu);
@@ -384,37 +361,10 @@ static void this_machine_has_the_baseline(void **state)
 #endif
 }
 
-static void features_have_names(void **state)
+TEST(features_have_names)
 {
-    (void)state;
     assert_string_equal(rnnp_cpu_feature_text(RNNP_FEATURE_AVX2), "avx2");
     assert_string_equal(rnnp_cpu_feature_text(RNNP_FEATURE_SLOW_ZMM), "slow-zmm");
     for (size_t i = 0; i < RNNP_FEATURE_COUNT; i++) assert_non_null(rnnp_cpu_feature_text(i));
     assert_null(rnnp_cpu_feature_text(RNNP_FEATURE_COUNT));
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(haswell),
-        cmocka_unit_test(skylake_x_has_slow_zmm),
-        cmocka_unit_test(ice_lake_has_vnni),
-        cmocka_unit_test(sapphire_rapids_has_tiles_and_fast_zmm),
-        cmocka_unit_test(zen3),
-        cmocka_unit_test(zen4_halves_zmm_and_zen5_does_not),
-        cmocka_unit_test(hidden_osxsave_hides_all_of_avx),
-        cmocka_unit_test(hidden_avx_hides_what_builds_on_it),
-        cmocka_unit_test(avx2_without_fma),
-        cmocka_unit_test(avx512_without_vl),
-        cmocka_unit_test(avx512_is_used_whole_or_not_at_all),
-        cmocka_unit_test(avx10_counts_by_its_avx512_bits),
-        cmocka_unit_test(hybrid_cores_choose_alike),
-        cmocka_unit_test(xcr0_limits_features),
-        cmocka_unit_test(leaf_limits_are_kept),
-        cmocka_unit_test(unknown_vendor),
-        cmocka_unit_test(arm_features_come_from_hwcap),
-        cmocka_unit_test(this_machine_has_the_baseline),
-        cmocka_unit_test(features_have_names),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,16 +4,10 @@
  * and each of them gets its own sentences.
  */
 #include "rnnpack/rnnpack.h"
+#include "tests/test.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 enum { THREADS = 8, ROUNDS = 50 };
 
@@ -53,12 +47,11 @@ static void look_up(void *handle, const char *name, void *function)
     memcpy(function, &symbol, sizeof symbol);
 }
 
-static void opened_at_run_time(void **state)
+TEST(opened_at_run_time)
 {
     pthread_t thread[THREADS];
     size_t wrong[THREADS] = {0};
 
-    (void)state;
     pthread_barrier_init(&opened, NULL, THREADS + 1);
     pthread_barrier_init(&closed, NULL, THREADS + 1);
     for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&thread[i], NULL, fail_each_round, &wrong[i]), 0);
@@ -84,11 +77,8 @@ static void opened_at_run_time(void **state)
     pthread_barrier_destroy(&closed);
 }
 
-int main(int argc, char **argv)
+int tests_begin(char **arguments)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(opened_at_run_time)};
-
-    if (argc != 2) return 2;
-    library = argv[1];
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    library = *arguments;
+    return library ? 0 : 2;
 }

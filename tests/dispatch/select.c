@@ -3,14 +3,9 @@
  * Selection over a variant table of the test's own: rnnp_tables here takes the place of kernels/table.c.
  */
 #include "dispatch/dispatch.h"
+#include "tests/test.h"
 
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #define ROW(op_, isa_, name_, needs_)                                               \
     {                                                                               \
@@ -82,36 +77,32 @@ static void expect(uint64_t features, int max_rank, rnnp_isa isa, const char *ge
     assert_null(s.at[RNNP_FORMAT_f32][RNNP_HOME_L3][RNNP_OP_log_f32]);
 }
 
-static void features_decide(void **state)
+TEST(features_decide)
 {
-    (void)state;
     expect(0, INT_MAX, RNNP_ISA_generic, "gemm_generic", "relu_generic");
     expect(avx2_set, INT_MAX, RNNP_ISA_avx2, "gemm_avx2_first", "relu_avx2");
     expect(avx512_set, INT_MAX, RNNP_ISA_avx512, "gemm_avx512", "relu_avx2");
     expect(avx512_set | RNNP_CPU_AVX512VNNI, INT_MAX, RNNP_ISA_avx512, "gemm_avx512_vnni", "relu_avx2");
 }
 
-static void every_needed_feature_counts(void **state)
+TEST(every_needed_feature_counts)
 {
-    (void)state;
     expect(avx2_set & ~RNNP_CPU_FMA3, INT_MAX, RNNP_ISA_generic, "gemm_generic", "relu_generic");
     expect(avx512_set & ~RNNP_CPU_AVX512VL, INT_MAX, RNNP_ISA_avx2, "gemm_avx2_first", "relu_avx2");
     /* AVX-512 without AVX2 is no CPU anybody made: fall back to what certainly runs. */
     expect(avx512_set & ~RNNP_CPU_AVX2, INT_MAX, RNNP_ISA_generic, "gemm_generic", "relu_generic");
 }
 
-static void caps_only_lower(void **state)
+TEST(caps_only_lower)
 {
-    (void)state;
     expect(avx512_set, rnnp_isa_rank("avx2"), RNNP_ISA_avx2, "gemm_avx2_first", "relu_avx2");
     expect(avx512_set, rnnp_isa_rank("generic"), RNNP_ISA_generic, "gemm_generic", "relu_generic");
     expect(avx2_set, rnnp_isa_rank("avx512"), RNNP_ISA_avx2, "gemm_avx2_first", "relu_avx2");
     expect(0, rnnp_isa_rank("avx512"), RNNP_ISA_generic, "gemm_generic", "relu_generic");
 }
 
-static void usable_is_per_variant(void **state)
+TEST(usable_is_per_variant)
 {
-    (void)state;
     const rnnp_variant *vnni = &avx512_rows[0];
 
     assert_false(rnnp_variant_usable(vnni, avx512_set, INT_MAX));
@@ -126,9 +117,8 @@ static const char *name_for(const rnnp_selection *s, rnnp_op op, size_t weights)
     return rnnp_select_for(s, op, RNNP_FORMAT_f32, weights)->name;
 }
 
-static void weights_choose_by_their_home(void **state)
+TEST(weights_choose_by_their_home)
 {
-    (void)state;
     rnnp_selection s;
 
     rnnp_select(avx2_set, INT_MAX, &s);
@@ -151,9 +141,8 @@ static void weights_choose_by_their_home(void **state)
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_generic");
 }
 
-static void ranks_follow_isa_def(void **state)
+TEST(ranks_follow_isa_def)
 {
-    (void)state;
     assert_int_equal(rnnp_isa_rank("generic"), 0);
     assert_true(rnnp_isa_rank("avx2") > rnnp_isa_rank("generic"));
     assert_true(rnnp_isa_rank("avx512") > rnnp_isa_rank("avx2"));
@@ -164,9 +153,8 @@ static void ranks_follow_isa_def(void **state)
 }
 
 /* As a packer selects: any ISA, here or not, and nothing of the other architecture. */
-static void any_isa_can_be_packed_for(void **state)
+TEST(any_isa_can_be_packed_for)
 {
-    (void)state;
     static const struct {
         const char *name, *gemm, *relu;
     } expected[] = {
@@ -188,18 +176,4 @@ static void any_isa_can_be_packed_for(void **state)
         assert_string_equal(s.op[RNNP_OP_relu_f32]->name, expected[i].relu);
     }
     assert_int_equal(rnnp_isa_find("sse9"), -1);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(features_decide),
-        cmocka_unit_test(every_needed_feature_counts),
-        cmocka_unit_test(caps_only_lower),
-        cmocka_unit_test(usable_is_per_variant),
-        cmocka_unit_test(weights_choose_by_their_home),
-        cmocka_unit_test(ranks_follow_isa_def),
-        cmocka_unit_test(any_isa_can_be_packed_for),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,21 +4,16 @@
  */
 #include "src/fpmode.h"
 #include "src/threads/threads.h"
-#include "tests/harness.h"
+#include "tests/test.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+RNNP_TEST_DROPS(team)
 
 enum { MAX_THREADS = 8, PHASES = 200 };
 
@@ -80,29 +75,24 @@ static void run_jobs(rnnp_team *team, size_t calls)
     }
 }
 
-static void every_phase_in_order(void **state)
+TEST(every_phase_in_order)
 {
-    (void)state;
     for (size_t threads = 1; threads <= MAX_THREADS; threads++) {
-        test_heap heap = {0};
+        WATCHED heap = {0};
         rnnp_team *team = make_team(&heap, threads, threads, NULL);
 
         run_jobs(team, 12);
         rnnp_team_destroy(team);
-        assert_int_equal(heap.live_blocks, 0);
-        assert_int_equal(heap.live_bytes, 0);
     }
 }
 
-static void more_threads_than_cpus(void **state)
+TEST(more_threads_than_cpus)
 {
-    (void)state;
-    test_heap heap = {0};
+    WATCHED heap = {0};
     rnnp_team *team = make_team(&heap, MAX_THREADS, 1, NULL);
 
     run_jobs(team, 8);
     rnnp_team_destroy(team);
-    assert_int_equal(heap.live_blocks, 0);
 }
 
 static void sleep_ms(long ms)
@@ -119,9 +109,8 @@ static void late_phase(void *arg, size_t p, size_t i, size_t n)
     phase(arg, p, i, n);
 }
 
-static void late_threads_wake_the_others(void **state)
+TEST(late_threads_wake_the_others)
 {
-    (void)state;
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 3, 3, NULL);
     job j = {.n = 3};
@@ -150,9 +139,8 @@ static void nothing_to_do(void *arg, size_t i, size_t n)
 
 /* Awake for a moment after a call, then asleep; crowded after a long wait for a share, but for some milliseconds only.
  */
-static void awake_and_crowded(void **state)
+TEST(awake_and_crowded)
 {
-    (void)state;
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 2, 2, NULL), *crowd = make_team(&heap, 2, 1, NULL);
 
@@ -185,9 +173,8 @@ static void count_shares(void *arg, size_t p, size_t i, size_t n)
     atomic_fetch_add(n == 1 ? &c->alone : &c->shares, 1);
 }
 
-static void fewer_shares_than_threads(void **state)
+TEST(fewer_shares_than_threads)
 {
-    (void)state;
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 4, 4, NULL);
 
@@ -216,9 +203,8 @@ static void each_has_its_thread(void *arg, size_t p, size_t i, size_t n)
         ((pthread_t *)arg)[i] = 0;
 }
 
-static void measurements_need_every_thread(void **state)
+TEST(measurements_need_every_thread)
 {
-    (void)state;
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 3, 3, NULL);
 
@@ -235,9 +221,8 @@ static void measurements_need_every_thread(void **state)
 }
 
 /* A child has no workers. It does its work alone, and may destroy the team. */
-static void a_child_works_alone(void **state)
+TEST(a_child_works_alone)
 {
-    (void)state;
     if (getenv("QEMU_CPU")) skip(); /* user emulation does not empty pages in a child */
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 3, 3, NULL);
@@ -293,9 +278,8 @@ static void fault_phase(void *arg, size_t p, size_t i, size_t n)
         atomic_fetch_add(&f->caught, 1);
 }
 
-static void faults_reach_the_host(void **state)
+TEST(faults_reach_the_host)
 {
-    (void)state;
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 2, 2, NULL);
     const struct sigaction handler = {.sa_handler = on_fault};
@@ -314,9 +298,8 @@ static void faults_reach_the_host(void **state)
     rnnp_team_destroy(team);
 }
 
-static void no_team_and_no_phases(void **state)
+TEST(no_team_and_no_phases)
 {
-    (void)state;
     job j = {.n = 1};
 
     assert_int_equal(rnnp_team_threads(NULL), 1);
@@ -350,9 +333,8 @@ static void *caller(void *arg)
     return bad ? arg : NULL;
 }
 
-static void callers_compete(void **state)
+TEST(callers_compete)
 {
-    (void)state;
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 3, 2, NULL);
     pthread_t threads[CALLERS];
@@ -379,9 +361,8 @@ static void outer_phase(void *arg, size_t p, size_t i, size_t n)
     if (p == 0 && i == 0) rnnp_team_phases(call->team, 0, 3, phase, &call->inner);
 }
 
-static void nested_calls_run_alone(void **state)
+TEST(nested_calls_run_alone)
 {
-    (void)state;
     test_heap heap = {0};
     nested call = {make_team(&heap, 3, 3, NULL), {.n = 1}};
 
@@ -434,12 +415,11 @@ static int offer(rnnp_team *team, long slow_ms)
     return right && !atomic_load(&l.wrong) && rnnp_event_count(&l.done) == TASKS;
 }
 
-static void offered_work_is_done_once(void **state)
+TEST(offered_work_is_done_once)
 {
-    (void)state;
     assert_true(offer(NULL, 0));
     for (size_t threads = 1; threads <= MAX_THREADS; threads++) {
-        test_heap heap = {0};
+        WATCHED heap = {0};
         rnnp_team *team = make_team(&heap, threads, threads, NULL);
 
         for (size_t c = 0; c < 100; c++) {
@@ -448,13 +428,11 @@ static void offered_work_is_done_once(void **state)
                 run_jobs(team, 1 + c % 3);
         }
         rnnp_team_destroy(team);
-        assert_int_equal(heap.live_blocks, 0);
     }
 }
 
-static void waiting_for_an_event_may_sleep(void **state)
+TEST(waiting_for_an_event_may_sleep)
 {
-    (void)state;
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 3, 3, NULL);
 
@@ -463,9 +441,8 @@ static void waiting_for_an_event_may_sleep(void **state)
 }
 
 /* What the caller does alone does not wait for workers: they have not woken before it is over. */
-static void nobody_waits_for_those_who_sleep(void **state)
+TEST(nobody_waits_for_those_who_sleep)
 {
-    (void)state;
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, MAX_THREADS, 1, NULL);
     atomic_size_t calls = 0;
@@ -485,9 +462,8 @@ static void *offering_caller(void *arg)
     return bad ? arg : NULL;
 }
 
-static void offering_callers_compete(void **state)
+TEST(offering_callers_compete)
 {
-    (void)state;
     test_heap heap = {0};
     rnnp_team *team = make_team(&heap, 3, 2, NULL);
     pthread_t threads[CALLERS];
@@ -532,10 +508,9 @@ static void host_run(void *user, size_t n, void (*task)(void *arg, size_t i), vo
     for (size_t i = 0; i < n; i++) pthread_join(threads[i], NULL);
 }
 
-static void host_pool_runs_once_per_phase(void **state)
+TEST(host_pool_runs_once_per_phase)
 {
-    (void)state;
-    test_heap heap = {0};
+    WATCHED heap = {0};
     size_t runs = 0;
     const rnnp_parallel host = {&runs, 4, host_run};
     rnnp_team *team = make_team(&heap, 4, 1, &host);
@@ -545,7 +520,6 @@ static void host_pool_runs_once_per_phase(void **state)
     check_job(&j, 4, 7);
     assert_int_equal(runs, 7);
     rnnp_team_destroy(team);
-    assert_int_equal(heap.live_blocks, 0);
 }
 
 /* The tasks of an offer on one thread, one after the other, the last first. */
@@ -555,9 +529,8 @@ static void host_run_in_turn(void *user, size_t n, void (*task)(void *arg, size_
     while (n-- > 0) task(arg, n);
 }
 
-static void host_pool_gets_offers(void **state)
+TEST(host_pool_gets_offers)
 {
-    (void)state;
     test_heap heap = {0};
     size_t runs = 0;
     const rnnp_parallel hosts[] = {{&runs, 4, host_run}, {&runs, 4, host_run_in_turn}};
@@ -587,9 +560,8 @@ static void mode_phase(void *arg, size_t p, size_t i, size_t n)
     ((mode_job *)arg)->seen[i] = rnnp_fpmode_get();
 }
 
-static void workers_adopt_the_callers_mode(void **state)
+TEST(workers_adopt_the_callers_mode)
 {
-    (void)state;
     test_heap heap = {0};
     size_t runs = 0;
     const rnnp_parallel host = {&runs, 3, host_run};
@@ -610,9 +582,8 @@ static void workers_adopt_the_callers_mode(void **state)
 
 /* ---- Failures ---- */
 
-static void no_memory(void **state)
+TEST(no_memory)
 {
-    (void)state;
     test_heap heap = {.fail_at = 1};
     const rnnp_allocator allocator = test_allocator(&heap);
     rnnp_team *team = (rnnp_team *)&heap;
@@ -635,11 +606,10 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
     return ++create_calls == create_fails_at ? EAGAIN : __real_pthread_create(thread, attr, start, arg);
 }
 
-static void no_thread(void **state)
+TEST(no_thread)
 {
-    (void)state;
     for (size_t n = 1; n <= 3; n++) {
-        test_heap heap = {0};
+        WATCHED heap = {0};
         const rnnp_allocator allocator = test_allocator(&heap);
         rnnp_team *team = (rnnp_team *)&heap;
 
@@ -648,33 +618,5 @@ static void no_thread(void **state)
         assert_int_equal(rnnp_team_create(&allocator, 4, 4, NULL, &team), RNNP_ERR_IO);
         create_fails_at = 0;
         assert_null(team);
-        assert_int_equal(heap.live_blocks, 0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_phase_in_order),
-        cmocka_unit_test(more_threads_than_cpus),
-        cmocka_unit_test(late_threads_wake_the_others),
-        cmocka_unit_test(awake_and_crowded),
-        cmocka_unit_test(fewer_shares_than_threads),
-        cmocka_unit_test(measurements_need_every_thread),
-        cmocka_unit_test(a_child_works_alone),
-        cmocka_unit_test(faults_reach_the_host),
-        cmocka_unit_test(no_team_and_no_phases),
-        cmocka_unit_test(callers_compete),
-        cmocka_unit_test(nested_calls_run_alone),
-        cmocka_unit_test(offered_work_is_done_once),
-        cmocka_unit_test(waiting_for_an_event_may_sleep),
-        cmocka_unit_test(nobody_waits_for_those_who_sleep),
-        cmocka_unit_test(offering_callers_compete),
-        cmocka_unit_test(host_pool_runs_once_per_phase),
-        cmocka_unit_test(host_pool_gets_offers),
-        cmocka_unit_test(workers_adopt_the_callers_mode),
-        cmocka_unit_test(no_memory),
-        cmocka_unit_test(no_thread),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,18 +4,11 @@
  */
 #define _GNU_SOURCE
 #include "dispatch/dispatch.h"
+#include "tests/test.h"
 
 #include <ftw.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
 
 enum { PATH_CHARS = 512 };
 
@@ -52,16 +45,14 @@ static void put(const char *path, const char *text)
     fclose(file);
 }
 
-static void no_files_no_limit(void **state)
+TEST(no_files_no_limit)
 {
-    (void)state;
     clear();
     assert_int_equal(rnnp_cgroup_cpus(root), 0);
 }
 
-static void quota_v2(void **state)
+TEST(quota_v2)
 {
-    (void)state;
     clear();
     put("/proc/self/cgroup", "0::/app/worker\n");
     put("/sys/fs/cgroup/app/worker/cpu.max", "max 100000\n");
@@ -77,9 +68,8 @@ static void quota_v2(void **state)
     assert_int_equal(rnnp_cgroup_cpus(root), 1);
 }
 
-static void quota_v2_inside_a_container(void **state)
+TEST(quota_v2_inside_a_container)
 {
-    (void)state;
     clear();
     put("/proc/self/cgroup", "0::/\n");
     put("/sys/fs/cgroup/cpu.max", "400000 100000\n");
@@ -90,9 +80,8 @@ static void quota_v2_inside_a_container(void **state)
     assert_int_equal(rnnp_cgroup_cpus(root), 4);
 }
 
-static void quota_v1(void **state)
+TEST(quota_v1)
 {
-    (void)state;
     clear();
     put("/proc/self/cgroup", "5:cpuset:/\n4:cpu,cpuacct:/job\n1:name=systemd:/job\n0::/\n");
     put("/sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us", "-1\n");
@@ -105,9 +94,8 @@ static void quota_v1(void **state)
     assert_int_equal(rnnp_cgroup_cpus(root), 2);
 }
 
-static void damaged_files_mean_no_limit(void **state)
+TEST(damaged_files_mean_no_limit)
 {
-    (void)state;
     clear();
     put("/proc/self/cgroup", "nonsense\n0:\n::\n0::/\n");
     put("/sys/fs/cgroup/cpu.max", "100000\n");
@@ -130,9 +118,8 @@ static void put_cache(int index, const char *level, const char *type, const char
     }
 }
 
-static void sysfs(void **state)
+TEST(sysfs)
 {
-    (void)state;
     rnnp_cpu cpu = {.l1d_bytes = 1, .l3_bytes = 77};
     rnnp_topology topology = {0};
 
@@ -157,9 +144,8 @@ static void sysfs(void **state)
     assert_int_equal(cpu.l3_bytes, 77); /* sysfs has none: CPUID's word stands */
 }
 
-static void no_sysfs(void **state)
+TEST(no_sysfs)
 {
-    (void)state;
     rnnp_cpu cpu = {.l2_bytes = 5};
     rnnp_topology topology = {0};
 
@@ -170,9 +156,8 @@ static void no_sysfs(void **state)
     assert_int_equal(cpu.l2_bytes, 5);
 }
 
-static void budget_follows_affinity(void **state)
+TEST(budget_follows_affinity)
 {
-    (void)state;
     cpu_set_t before, one;
     rnnp_cpu cpu;
     rnnp_topology topology;
@@ -194,20 +179,10 @@ static void budget_follows_affinity(void **state)
     assert_int_equal(topology.budget, 1);
 }
 
-int main(void)
+int tests_begin(char **arguments)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_files_no_limit),
-        cmocka_unit_test(quota_v2),
-        cmocka_unit_test(quota_v2_inside_a_container),
-        cmocka_unit_test(quota_v1),
-        cmocka_unit_test(damaged_files_mean_no_limit),
-        cmocka_unit_test(sysfs),
-        cmocka_unit_test(no_sysfs),
-        cmocka_unit_test(budget_follows_affinity),
-    };
-    if (!mkdtemp(root)) return 1;
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    return failed;
+    (void)arguments;
+    return !mkdtemp(root);
 }
+
+void tests_end(void) { nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS); }

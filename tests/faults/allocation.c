@@ -50,7 +50,7 @@ static rnnp_status scenario(rnnp_context *context, const layer *lstm, const laye
 {
     const rnnp_tensor in = tensor3(data, STEPS, 2, INPUT), first = tensor3(data, 1, 2, INPUT);
     rnnp_tensor out[2] = {{.data = y}, {.data = NULL}}, last[2] = {{.data = y + STEPS * 2 * HIDDEN}, {.data = NULL}};
-    rnnp_stream_options options;
+    OPTIONS(stream, options);
     size_t bytes;
 
     TRY(build(context, lstm, gru, data, &o->model));
@@ -59,7 +59,6 @@ static rnnp_status scenario(rnnp_context *context, const layer *lstm, const laye
     TRY(rnnp_run_bytes(o->plan, &in, 1, &bytes));
     TRY(rnnp_run_create(o->plan, &in, 1, &o->run));
     TRY(rnnp_run_execute(o->run, &in, 1, out, 2));
-    rnnp_stream_options_init(&options);
     options.batch = 2;
     TRY(rnnp_stream_create(o->plan, &options, &o->stream));
     return rnnp_stream_step(o->stream, &first, 1, last, 2);
@@ -73,14 +72,14 @@ static void destroy(objects *o)
     rnnp_model_destroy(o->model);
 }
 
-static void test_every_allocation(void **state)
+TEST(test_every_allocation)
 {
-    layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
-    layer gru = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
-    float *data = numbers(HIDDEN * HIDDEN, 3, 1.0f), want[(STEPS + 1) * 2 * HIDDEN], got[(STEPS + 1) * 2 * HIDDEN];
+    DROPPED(free_layer) layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
+    DROPPED(free_layer) layer gru = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
+    FREED float *data = numbers(HIDDEN * HIDDEN, 3, 1.0f);
+    float want[(STEPS + 1) * 2 * HIDDEN], got[(STEPS + 1) * 2 * HIDDEN];
     size_t failures = 0;
 
-    (void)state;
     for (size_t n = 0;; n++) { /* 0: nothing fails */
         test_heap heap = {0};
         rnnp_context *context = make_context(&heap, 1);
@@ -109,28 +108,25 @@ static void test_every_allocation(void **state)
     assert_true(failures > 15);
     /* stepping gave row 0 of the run */
     assert_memory_equal(want, want + STEPS * 2 * HIDDEN, 2 * HIDDEN * sizeof(float));
-    free(data);
-    free_layer(&lstm);
-    free_layer(&gru);
 }
 
 /* A failed call can be made again: the same objects work once there is memory. */
-static void test_again(void **state)
+TEST(test_again)
 {
-    layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, 1);
-    float *data = numbers(STEPS * 2 * INPUT, 3, 1.0f), y[STEPS * 2 * 2 * HIDDEN];
+    DROPPED(free_layer) layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, 1);
+    FREED float *data = numbers(STEPS * 2 * INPUT, 3, 1.0f);
+    float y[STEPS * 2 * 2 * HIDDEN];
     const rnnp_tensor in = tensor3(data, STEPS, 2, INPUT);
     rnnp_tensor out = {.data = y};
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
-    rnnp_model *model = make_model(context);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
+    OWNED(model) model = make_model(context);
     const rnnp_value x = input3(model, "x", STEPS, 2, INPUT);
     rnnp_value value = RNNP_NONE;
-    rnnp_plan *plan;
-    rnnp_run *run;
+    OWNED(plan) plan = NULL;
+    OWNED(run) run = NULL;
     rnnp_status status;
 
-    (void)state;
 #define UNTIL_OK(call)                                \
     for (size_t n_ = 1;; n_++) {                      \
         heap.fail_at = atomic_load(&heap.calls) + n_; \
@@ -146,18 +142,4 @@ static void test_again(void **state)
     UNTIL_OK(rnnp_run_create(plan, &in, 1, &run));
     OK(rnnp_run_execute(run, &in, 1, &out, 1));
     assert_int_equal(rnnp_model_node_count(model), 3); /* the dead ones of failed attempts are gone */
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
-    free(data);
-    free_layer(&lstm);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation), cmocka_unit_test(test_again)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

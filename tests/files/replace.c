@@ -4,25 +4,16 @@
  */
 #define _DEFAULT_SOURCE /* flock */
 #include "src/file.h"
+#include "tests/test.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define OK(call) assert_int_equal((call), RNNP_OK)
 
 static char folder[64];
 static rnnp_context *context;
@@ -131,12 +122,11 @@ static rnnp_status replace(const char *name, const char *text)
     return rnnp_file_replace(context, in(name), fill, &f);
 }
 
-static void private_until_it_is_whole(void **state)
+TEST_BETWEEN(private_until_it_is_whole, begin, end)
 {
     const mode_t before = umask(022);
     filling f = {.text = "first"};
 
-    (void)state;
     OK(rnnp_file_replace(context, in("new"), fill, &f));
     assert_int_equal(f.files, 1);
     assert_int_equal(f.others, 0);
@@ -172,11 +162,10 @@ static void private_until_it_is_whole(void **state)
     umask(before);
 }
 
-static void links_are_followed(void **state)
+TEST_BETWEEN(links_are_followed, begin, end)
 {
     struct stat about;
 
-    (void)state;
     put("real", "old", 0600);
     assert_int_equal(symlink("real", in("link")), 0);
     OK(replace("link", "new"));
@@ -203,12 +192,11 @@ static rnnp_status tell_and_wait(void *user, rnnp_write_fn write_to, void *to)
 }
 
 /* Killed while it writes, again and again: as in a container, where every process has the same number. */
-static void leftovers_are_removed(void **state)
+TEST_BETWEEN(leftovers_are_removed, begin, end)
 {
     enum { KILLS = 120, PLANTED = 100 };
     char name[32];
 
-    (void)state;
     for (int i = 0; i < KILLS; i++) {
         int told[2];
         char byte;
@@ -242,12 +230,11 @@ static void leftovers_are_removed(void **state)
 }
 
 /* When they cannot be removed the sentence says so. */
-static void all_names_taken(void **state)
+TEST_BETWEEN(all_names_taken, begin, end)
 {
     enum { NAMES = 100 };
     char name[32];
 
-    (void)state;
     for (int i = 0; i < NAMES; i++) {
         snprintf(name, sizeof name, ".model.%d.tmp", i);
         assert_int_equal(mkdir(in(name), 0700), 0);
@@ -257,12 +244,11 @@ static void all_names_taken(void **state)
 }
 
 /* Many at once on one path: every one gets through, and the file is always whole. */
-static void writers_at_once(void **state)
+TEST_BETWEEN(writers_at_once, begin, end)
 {
     enum { WRITERS = 8, ROUNDS = 100 };
     pid_t child[WRITERS];
 
-    (void)state;
     OK(replace("model", "0000000000"));
     for (int w = 0; w < WRITERS; w++) {
         child[w] = fork();
@@ -293,16 +279,9 @@ static void writers_at_once(void **state)
     assert_files(1);
 }
 
-int main(void)
+int tests_begin(char **arguments)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(private_until_it_is_whole, begin, end),
-        cmocka_unit_test_setup_teardown(links_are_followed, begin, end),
-        cmocka_unit_test_setup_teardown(leftovers_are_removed, begin, end),
-        cmocka_unit_test_setup_teardown(all_names_taken, begin, end),
-        cmocka_unit_test_setup_teardown(writers_at_once, begin, end),
-    };
-
+    (void)arguments;
     umask(022);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return 0;
 }

@@ -4,18 +4,11 @@
  */
 #include "rnnpack/kernels.h"
 
-#include "../harness.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/test.h"
 
 enum { INPUT = 5, HIDDEN = 11, STEPS = 9, BATCH = 3, ROWS = 4 * HIDDEN };
 
-static rnnp_context *context;
+ONE_CONTEXT(1)
 static unsigned seed;
 
 static float uniform(void)
@@ -29,27 +22,13 @@ static void fill(float *p, size_t n)
     for (size_t i = 0; i < n; i++) p[i] = uniform();
 }
 
-static int open_context(void **state)
-{
-    (void)state;
-    return rnnp_context_create(NULL, &context);
-}
-
-static int close_context(void **state)
-{
-    (void)state;
-    rnnp_context_destroy(context);
-    return 0;
-}
-
-static void functions(void **state)
+TEST(functions)
 {
     static const struct {
         rnnp_function function;
         double (*oracle)(double);
     } cases[] = {
         {RNNP_FUNCTION_EXP, exp}, {RNNP_FUNCTION_TANH, tanh}, {RNNP_FUNCTION_LOG, log}, {RNNP_FUNCTION_SQRT, sqrt}};
-    (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
         for (int math = RNNP_MATH_U35; math <= RNNP_MATH_U10; math++)
             for (size_t n = 0; n < 70; n++) {
@@ -79,10 +58,9 @@ static void functions(void **state)
     assert_int_equal(rnnp_apply(context, RNNP_FUNCTION_EXP, RNNP_MATH_U35, 0, NULL, NULL), RNNP_OK);
 }
 
-static void softmax(void **state)
+TEST(softmax)
 {
     float x[2 * 37], y[2 * 37];
-    (void)state;
     fill(x, 2 * 37);
     assert_int_equal(rnnp_softmax(context, RNNP_MATH_U35, 2, 37, x, y), RNNP_OK);
     for (size_t r = 0; r < 2; r++) {
@@ -100,19 +78,18 @@ static void softmax(void **state)
     assert_int_equal(rnnp_softmax(context, (rnnp_math)-1, 2, 3, x, y), RNNP_ERR_ARG);
 }
 
-static void products(void **state)
+TEST(products)
 {
     enum { M = 7, N = 53, K = 19 };
     float a[M * K], b[K * N], bt[N * K], bias[N], c[M * N], again[M * N];
     size_t bytes;
-    (void)state;
     fill(a, M * K);
     fill(b, K * N);
     fill(bias, N);
     for (size_t k = 0; k < K; k++)
         for (size_t n = 0; n < N; n++) bt[n * K + k] = b[k * N + n];
     assert_int_equal(rnnp_gemm_pack_bytes(context, N, K, &bytes), RNNP_OK);
-    void *packed = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    FREED void *packed = aligned_alloc(64, (bytes + 63) / 64 * 64);
     assert_int_equal(rnnp_gemm_pack(context, N, K, b, N, 1, packed), RNNP_OK);
     assert_int_equal(rnnp_gemm(context, M, N, K, a, K, packed, bias, c, N), RNNP_OK);
     for (size_t m = 0; m < M; m++)
@@ -139,7 +116,6 @@ static void products(void **state)
     assert_int_equal(rnnp_gemm(context, M, N, K, a, K, packed, bias, c, N - 1), RNNP_ERR_ARG);
     assert_int_equal(rnnp_gemm(context, M, N, K, NULL, K, packed, bias, c, N), RNNP_ERR_ARG);
     assert_int_equal(rnnp_gemm(context, 0, N, K, a, K, packed, bias, c, N), RNNP_OK);
-    free(packed);
 }
 
 /* An LSTM in PyTorch's order, in double. */
@@ -162,7 +138,7 @@ static void lstm_oracle(const float *w, const float *r, const float *b, const fl
     }
 }
 
-static void layers(void **state)
+TEST(layers)
 {
     static float w[ROWS * INPUT], r[ROWS * HIDDEN], b[ROWS], bh[ROWS], x[STEPS * BATCH * INPUT];
     static float y[STEPS * BATCH * HIDDEN], again[STEPS * BATCH * HIDDEN], h[BATCH * HIDDEN], c[BATCH * HIDDEN];
@@ -171,7 +147,6 @@ static void layers(void **state)
     rnnp_layer_args args;
     rnnp_layer *layer;
     size_t bytes;
-    (void)state;
     fill(w, ROWS * INPUT);
     fill(r, ROWS * HIDDEN);
     fill(b, ROWS);
@@ -182,7 +157,7 @@ static void layers(void **state)
     const rnnp_recurrent_weights weights = {w, r, b, bh, NULL};
     assert_int_equal(rnnp_layer_create(context, &options, &weights, RNNP_MATH_U35, &layer), RNNP_OK);
     assert_int_equal(rnnp_layer_workspace_bytes(layer, STEPS, BATCH, &bytes), RNNP_OK);
-    void *workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    FREED void *workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);
     rnnp_layer_args_init(&args);
     args.steps = STEPS;
     args.batch = BATCH;
@@ -250,12 +225,11 @@ static void layers(void **state)
     const rnnp_recurrent_weights none = {NULL, r, b, bh, NULL};
     assert_int_equal(rnnp_layer_create(context, &options, &none, RNNP_MATH_U35, &layer), RNNP_ERR_ARG);
     rnnp_layer_destroy(NULL);
-    free(workspace);
 }
 
 /* A batch whose rows end at different times equals its rows run alone, also where so many rows end at once that the
  * kernels change their grouping. */
-static void lengths_of_a_batch(void **state)
+TEST(lengths_of_a_batch)
 {
     enum { MANY = 100, LONG = 85, UNITS = 16, T = 3 };
     static float w[3 * UNITS * INPUT], r[3 * UNITS * UNITS], b[6 * UNITS], x[T * MANY * INPUT];
@@ -265,7 +239,6 @@ static void lengths_of_a_batch(void **state)
     rnnp_layer *layer;
     int32_t lengths[MANY];
     size_t bytes;
-    (void)state;
     fill(w, 3 * UNITS * INPUT);
     fill(r, 3 * UNITS * UNITS);
     fill(b, 6 * UNITS);
@@ -309,19 +282,17 @@ static void lengths_of_a_batch(void **state)
 }
 
 /* Every allocation of a context and a layer fails once: nothing leaks, and the error says what. */
-static void allocation_failures(void **state)
+TEST(allocation_failures)
 {
     static float w[ROWS * INPUT], r[ROWS * HIDDEN];
     const rnnp_recurrent_weights weights = {w, r, NULL, NULL, NULL};
     rnnp_recurrent_options options;
-    (void)state;
     rnnp_recurrent_options_init(&options, RNNP_CELL_LSTM, INPUT, HIDDEN);
     for (size_t n = 1;; n++) {
         test_heap heap = {.fail_at = n};
-        rnnp_context_options co;
+        OPTIONS(context, co);
         rnnp_context *small;
         rnnp_layer *layer = NULL;
-        rnnp_context_options_init(&co);
         co.allocator = test_allocator(&heap);
         rnnp_status status = rnnp_context_create(&co, &small);
         if (status == RNNP_OK) {
@@ -334,14 +305,4 @@ static void allocation_failures(void **state)
         if (status == RNNP_OK) break;
         assert_int_equal(status, RNNP_ERR_MEMORY);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(functions),          cmocka_unit_test(softmax),
-        cmocka_unit_test(products),           cmocka_unit_test(layers),
-        cmocka_unit_test(lengths_of_a_batch), cmocka_unit_test(allocation_failures),
-    };
-    return cmocka_run_group_tests_name("kernels.public", tests, open_context, close_context);
 }

@@ -5,14 +5,7 @@
  */
 #include "rnnpack/limits.h"
 
-#include "../harness.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/test.h"
 
 typedef rnnp_status limit(const rnnp_context *context, double seconds, double *result);
 
@@ -36,23 +29,11 @@ static limit *const limits[] = {fma_rate,           dot_rate,         read_some,
 enum { N = sizeof limits / sizeof limits[0] };
 static const double burst = 1e-4;
 
-static rnnp_context *open_context(test_heap *heap, size_t threads)
+TEST(numbers)
 {
-    rnnp_context_options options;
-    rnnp_context *context = NULL;
-    rnnp_context_options_init(&options);
-    options.threads = threads;
-    options.allocator = test_allocator(heap);
-    assert_int_equal(rnnp_context_create(&options, &context), RNNP_OK);
-    return context;
-}
-
-static void numbers(void **state)
-{
-    (void)state;
     for (size_t threads = 1; threads <= 20; threads += threads < 3 ? 1 : 17) {
-        test_heap heap = {0};
-        rnnp_context *const context = open_context(&heap, threads);
+        WATCHED heap = {0};
+        rnnp_context *const context = make_context(&heap, threads);
         const size_t before = heap.live_blocks;
         for (size_t i = 0; i < N; i++) {
             double got = -1;
@@ -74,16 +55,14 @@ static void numbers(void **state)
         assert_true(together >= 1 && together <= threads);
         assert_int_equal(heap.live_blocks, before);
         rnnp_context_destroy(context);
-        assert_int_equal(heap.live_blocks, 0);
     }
 }
 
-static void errors(void **state)
+TEST(errors)
 {
-    (void)state;
     static const double lengths[] = {0, -1, 10.5, NAN, INFINITY};
-    test_heap heap = {0};
-    rnnp_context *const context = open_context(&heap, 2);
+    WATCHED heap = {0};
+    rnnp_context *const context = make_context(&heap, 2);
     for (size_t i = 0; i < N; i++) {
         double got = -1;
         assert_int_equal(limits[i](NULL, burst, &got), RNNP_ERR_ARG);
@@ -99,7 +78,6 @@ static void errors(void **state)
     assert_int_equal(rnnp_limit_read(context, burst, 4096, &got, NULL), RNNP_ERR_MEMORY);
     assert_true(got == -1);
     rnnp_context_destroy(context);
-    assert_int_equal(heap.live_blocks, 0);
 }
 
 /* From inside a call of the same team, where it is busy: the calling thread is measured alone. */
@@ -121,18 +99,15 @@ static void busy_run(void *user, size_t n, void (*task)(void *arg, size_t i), vo
     for (size_t i = 0; i < n; i++) task(arg, i);
 }
 
-static void busy(void **state)
+TEST(busy)
 {
-    (void)state;
-    rnnp_context *context = NULL;
-    rnnp_context_options options;
-    rnnp_context_options_init(&options);
+    OWNED(context) context = NULL;
+    OPTIONS(context, options);
     options.parallel = (rnnp_parallel){&context, 3, busy_run};
     assert_int_equal(rnnp_context_create(&options, &context), RNNP_OK);
     double got = -1;
     assert_int_equal(rnnp_limit_fma(context, burst, &got, NULL), RNNP_OK);
     assert_true(got > 0);
-    rnnp_context_destroy(context);
 }
 
 static void run_in_turn(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
@@ -143,16 +118,14 @@ static void run_in_turn(void *user, size_t n, void (*task)(void *arg, size_t i),
 
 /* Three tasks in turn on one thread have the rate of one thread, not of three. The best of twenty bursts each is
  * compared: another process may take the CPU for whole bursts. Twice as much leaves room for a changing clock. */
-static void in_turn(void **state)
+TEST(in_turn)
 {
-    (void)state;
-    rnnp_context *pool = NULL;
-    rnnp_context_options options;
-    rnnp_context_options_init(&options);
+    OWNED(context) pool = NULL;
+    OPTIONS(context, options);
     options.parallel = (rnnp_parallel){NULL, 3, run_in_turn};
     assert_int_equal(rnnp_context_create(&options, &pool), RNNP_OK);
     test_heap heap = {0};
-    rnnp_context *const alone = open_context(&heap, 1);
+    rnnp_context *const alone = make_context(&heap, 1);
     double best = 0, best_of_three = 0;
     for (int i = 0; i < 20; i++) {
         double one = 0, three = 0;
@@ -166,16 +139,4 @@ static void in_turn(void **state)
     }
     assert_true(best_of_three < 2 * best);
     rnnp_context_destroy(alone);
-    rnnp_context_destroy(pool);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),
-        cmocka_unit_test(errors),
-        cmocka_unit_test(busy),
-        cmocka_unit_test(in_turn),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

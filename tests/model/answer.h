@@ -31,7 +31,7 @@ typedef struct answer {
 
 static inline rnnp_status answer_run(rnnp_plan *plan, const rnnp_tensor *in, size_t n_in, answer *a)
 {
-    rnnp_run *r = NULL;
+    OWNED(run) r = NULL;
     rnnp_status status = rnnp_run_create(plan, in, n_in, &r);
 
     for (size_t i = 0; status == RNNP_OK && i < a->n; i++) {
@@ -40,7 +40,6 @@ static inline rnnp_status answer_run(rnnp_plan *plan, const rnnp_tensor *in, siz
         assert_non_null(a->out[i].data);
     }
     if (status == RNNP_OK) status = rnnp_run_execute(r, in, n_in, a->out, a->n);
-    rnnp_run_destroy(r);
     return status;
 }
 

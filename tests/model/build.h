@@ -6,21 +6,7 @@
 #ifndef RNNP_TESTS_BUILD_H
 #define RNNP_TESTS_BUILD_H
 
-#include "../harness.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
-
-#define OK(call) assert_int_equal((call), RNNP_OK)
-
-/* The latest error of a context mentions the words. */
-#define assert_says(context, words) assert_non_null(strstr(rnnp_last_error(context), words))
+#include "../test.h"
 
 /* ---- Numbers ---- */
 
@@ -44,31 +30,17 @@ static inline float *numbers(size_t n, uint32_t seed, float scale)
 
 /* ---- Objects ---- */
 
-static inline rnnp_context *make_context(test_heap *heap, size_t threads)
-{
-    rnnp_context_options options;
-    rnnp_context *context;
-
-    rnnp_context_options_init(&options);
-    options.threads = threads;
-    if (heap) options.allocator = test_allocator(heap);
-    OK(rnnp_context_create(&options, &context));
-    return context;
-}
-
 static inline rnnp_model *make_model(rnnp_context *context)
 {
-    rnnp_model *model;
 
-    OK(rnnp_model_create(context, &model));
+    NEW(model, model, context);
     return model;
 }
 
 static inline rnnp_plan *make_plan(const rnnp_model *model)
 {
-    rnnp_plan *plan;
 
-    OK(rnnp_plan_create(model, NULL, &plan));
+    NEW(plan, plan, model, NULL);
     return plan;
 }
 
@@ -114,6 +86,13 @@ static inline rnnp_value ints(rnnp_model *model, const int64_t *list, size_t n)
     return value;
 }
 
+/* The last output. */
+static inline void close_with(rnnp_model *model, const char *name, rnnp_value value)
+{
+    OK(rnnp_model_add_output(model, name, value));
+    OK(rnnp_model_close(model));
+}
+
 /* ---- Recurrent layers ---- */
 
 /* Weights in ONNX order, on the heap. */
@@ -146,6 +125,28 @@ static inline layer make_layer(rnnp_cell cell, size_t input, size_t hidden, rnnp
 }
 
 static inline void free_layer(layer *l) { free(l->memory); }
+
+/* All steps of its outputs, from lengths and states that are not given. */
+static inline rnnp_value add_layer(rnnp_model *model, const layer *l, rnnp_value x)
+{
+    rnnp_value y = 0;
+
+    OK(rnnp_model_add_recurrent(model, &l->options, l->weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    return y;
+}
+
+/* The n-th node with this operator. */
+static inline size_t find_node(const rnnp_model *model, const char *op, size_t n)
+{
+    rnnp_node_info info = {.struct_size = sizeof info};
+
+    for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
+        OK(rnnp_model_node_info(model, i, &info));
+        if (strcmp(info.op, op) == 0 && n-- == 0) return i;
+    }
+    fail_msg("no %s", op);
+    return 0;
+}
 
 static inline double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
 
@@ -244,13 +245,11 @@ static inline void assert_close(const float *a, const float *b, size_t n, float 
 
 static inline rnnp_stream *make_stream(const rnnp_plan *plan, size_t batch, size_t steps)
 {
-    rnnp_stream_options options;
-    rnnp_stream *stream;
+    OPTIONS(stream, options);
 
-    rnnp_stream_options_init(&options);
     options.batch = batch;
     options.steps = steps;
-    OK(rnnp_stream_create(plan, &options, &stream));
+    NEW(stream, stream, plan, &options);
     return stream;
 }
 

@@ -5,7 +5,7 @@
  */
 #include "build.h"
 
-static rnnp_context *context;
+ONE_CONTEXT(2)
 
 static const int64_t MANY = INT64_C(100000000000);
 
@@ -13,12 +13,10 @@ static const int64_t MANY = INT64_C(100000000000);
 static void run_empty(rnnp_model *model, rnnp_value y, const rnnp_tensor *in)
 {
     rnnp_tensor out;
-    rnnp_run *run;
 
-    OK(rnnp_model_add_output(model, "y", y));
-    OK(rnnp_model_close(model));
+    close_with(model, "y", y);
     rnnp_plan *plan = make_plan(model);
-    OK(rnnp_run_create(plan, in, 1, &run));
+    NEW(run, run, plan, in, 1);
     OK(rnnp_run_output(run, 0, &out));
     assert_int_equal(rnnp_tensor_elements(&out), 0);
     out.data = &out;
@@ -29,38 +27,34 @@ static void run_empty(rnnp_model *model, rnnp_value y, const rnnp_tensor *in)
 }
 
 /* 10^11 steps would take hours. Two layers, so that a stack with threads does it too. */
-static void test_no_rows(void **state)
+TEST(test_no_rows)
 {
     static const rnnp_cell cells[] = {RNNP_CELL_RNN, RNNP_CELL_LSTM, RNNP_CELL_GRU};
     float nothing[1];
 
-    (void)state;
     for (size_t c = 0; c < 3; c++) {
         for (int direction = 0; direction < 3; direction++) {
-            layer l = make_layer(cells[c], 4, 4, (rnnp_direction)direction, 1);
+            DROPPED(free_layer) layer l = make_layer(cells[c], 4, 4, (rnnp_direction)direction, 1);
             rnnp_model *model = make_model(context);
             const rnnp_tensor x = tensor3(nothing, MANY, 0, 4);
             rnnp_value y = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, 4);
 
-            for (int i = 0; i < (direction < 2 ? 2 : 1); i++)
-                OK(rnnp_model_add_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
-                                            NULL));
+            for (int i = 0; i < (direction < 2 ? 2 : 1); i++) y = add_layer(model, &l, y);
             run_empty(model, y, &x);
-            free_layer(&l);
         }
     }
 }
 
-static void test_products(void **state)
+TEST(test_products)
 {
     static const int64_t dynamic[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, RNNP_DYNAMIC};
-    float nothing[1], weights[15] = {0}, *many = numbers(5000000, 1, 1.0f);
+    FREED float *many = numbers(5000000, 1, 1.0f);
+    float nothing[1], weights[15] = {0};
     const rnnp_tensor none = {RNNP_DTYPE_F32, 2, {5, 0}, .data = nothing},
                       b = {RNNP_DTYPE_F32, 3, {1, 0, 5}, .data = nothing};
     const rnnp_attr turned = {.name = "transA", .kind = RNNP_ATTR_INT, .i = 1};
     rnnp_value x, c;
 
-    (void)state;
     rnnp_model *model = make_model(context);
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, dynamic, NULL, &x));
     OK(rnnp_model_add_constant(model, NULL, &b, &c));
@@ -80,21 +74,19 @@ static void test_products(void **state)
     OK(rnnp_model_add_constant(model, NULL, &(rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 5}, .data = weights}, &c));
     run_empty(model, node(model, "Gemm", (rnnp_value[]){x, c}, 2, &turned, 1),
               &(rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 0}, .data = nothing});
-    free(many);
 }
 
 /* Where time goes is asked for every axis, also of shapes with a 0. */
-static void test_streams(void **state)
+TEST(test_streams)
 {
     static const char *const ops[] = {"Flatten", "Reshape"};
 
-    (void)state;
     for (size_t i = 0; i < 2; i++) {
         for (int rank = 2; rank < 4; rank++) {
             for (unsigned zeros = 0; zeros < 8; zeros++) {
                 const int64_t shape[] = {zeros & 1 ? 0 : RNNP_DYNAMIC, zeros & 2 ? 0 : 2, zeros & 4 ? 0 : 3};
                 const int64_t to[] = {0, -1};
-                rnnp_model *model = make_model(context);
+                OWNED(model) model = make_model(context);
                 rnnp_stream *stream = NULL;
                 rnnp_value x, y;
 
@@ -102,55 +94,37 @@ static void test_streams(void **state)
                 y = i == 0 ? node1(model, ops[i], x) : node2(model, ops[i], x, ints(model, to, 2));
                 OK(rnnp_model_add_output(model, "y", y));
                 if (rnnp_model_close(model) == RNNP_OK) {
-                    rnnp_plan *plan = make_plan(model);
+                    OWNED(plan) plan = make_plan(model);
 
                     rnnp_stream_create(plan, NULL, &stream); /* or a reason */
                     rnnp_stream_destroy(stream);
-                    rnnp_plan_destroy(plan);
                 }
-                rnnp_model_destroy(model);
             }
         }
     }
 }
 
 /* A shape that only the run brings, and that says too few elements or too many. */
-static void test_shapes_at_run(void **state)
+TEST(test_shapes_at_run)
 {
     static const int64_t dynamic[] = {RNNP_DYNAMIC}, none[] = {0};
     const int64_t sizes[] = {0, 1, 5};
     float five[5] = {1, 2, 3, 4, 5}, result = 0;
-    rnnp_model *model = make_model(context);
+    OWNED(model) model = make_model(context);
     rnnp_value x, s;
 
-    (void)state;
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 1, dynamic, NULL, &x));
     OK(rnnp_model_add_input(model, "s", RNNP_DTYPE_I64, 1, none, NULL, &s));
-    OK(rnnp_model_add_output(model, "y", node2(model, "Reshape", x, s)));
-    OK(rnnp_model_close(model));
-    rnnp_plan *plan = make_plan(model);
+    close_with(model, "y", node2(model, "Reshape", x, s));
+    OWNED(plan) plan = make_plan(model);
     for (size_t i = 0; i < 3; i++) {
         const rnnp_tensor in[] = {{RNNP_DTYPE_F32, 1, {sizes[i]}, .data = five},
                                   {RNNP_DTYPE_I64, 1, {0}, .data = NULL}};
         rnnp_tensor out = {.data = &result};
-        rnnp_run *run = NULL;
+        OWNED(run) run = NULL;
 
         assert_int_equal(rnnp_run_create(plan, in, 2, &run), sizes[i] == 1 ? RNNP_OK : RNNP_ERR_SHAPE);
         if (run) OK(rnnp_run_execute(run, in, 2, &out, 1));
-        rnnp_run_destroy(run);
     }
     assert_true(result == 1.0f);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_rows), cmocka_unit_test(test_products),
-                                       cmocka_unit_test(test_streams), cmocka_unit_test(test_shapes_at_run)};
-
-    context = make_context(NULL, 2);
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rnnp_context_destroy(context);
-    return failed;
 }

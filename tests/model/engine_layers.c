@@ -29,7 +29,6 @@ static void compare(rnnp_context *context, layer *l, const example *e)
     rnnp_value len = RNNP_NONE, vh0 = RNNP_NONE, vc0 = RNNP_NONE, vy, vh, vc;
     rnnp_tensor inputs[4], outputs[3] = {{.data = got_y}, {.data = got_h}, {.data = got_c}};
     size_t n = 1;
-    rnnp_run *run;
 
     l->options.batch_first = first;
     l->options.last_step = !e->every_step;
@@ -53,7 +52,7 @@ static void compare(rnnp_context *context, layer *l, const example *e)
     if (lstm) OK(rnnp_model_add_output(model, "c", vc));
     OK(rnnp_model_close(model));
     rnnp_plan *plan = make_plan(model);
-    OK(rnnp_run_create(plan, inputs, n, &run));
+    NEW(run, run, plan, inputs, n);
     OK(rnnp_run_execute(run, inputs, n, outputs, lstm ? 3 : 2));
 
     oracle(l, STEPS, BATCH, x, e->lengths ? lengths : NULL, e->states ? h0 : NULL, e->states ? c0 : NULL, y, h, c);
@@ -78,24 +77,21 @@ static void compare(rnnp_context *context, layer *l, const example *e)
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) free(all[i]);
 }
 
-static void test_recurrent(void **state)
+TEST(test_recurrent)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (size_t cell = 0; cell < CELLS; cell++) {
         for (int direction = RNNP_DIRECTION_FORWARD; direction <= RNNP_DIRECTION_BIDIRECTIONAL; direction++) {
             for (int bits = 0; bits < 32; bits++) {
                 const example e = {bits & 1, bits >> 1 & 1, bits >> 2 & 1, bits >> 3 & 1};
-                layer l = make_layer(cells[cell], INPUT, HIDDEN, (rnnp_direction)direction, 3);
+                DROPPED(free_layer) layer l = make_layer(cells[cell], INPUT, HIDDEN, (rnnp_direction)direction, 3);
 
                 l.options.reset = bits >> 4 ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
                 compare(context, &l, &e);
-                free_layer(&l);
             }
         }
     }
-    rnnp_context_destroy(context);
 }
 
 /* ---- Orders of weights ---- */
@@ -116,31 +112,26 @@ static void reorder(const float *onnx, float *other, size_t gates, size_t depth,
 
 static void run_layer(rnnp_context *context, const layer *l, const float *x, float *y)
 {
-    rnnp_model *model = make_model(context);
+    OWNED(model) model = make_model(context);
     const rnnp_tensor in = tensor3(x, STEPS, BATCH, INPUT);
     rnnp_tensor out = {.data = y};
     rnnp_value value;
-    rnnp_run *run;
 
     OK(rnnp_model_add_recurrent(model, &l->options, l->weights, input3(model, "x", STEPS, BATCH, INPUT), RNNP_NONE,
                                 RNNP_NONE, RNNP_NONE, &value, NULL, NULL));
-    OK(rnnp_model_add_output(model, "y", value));
-    OK(rnnp_model_close(model));
-    rnnp_plan *plan = make_plan(model);
-    OK(rnnp_run_create(plan, &in, 1, &run));
+    close_with(model, "y", value);
+    OWNED(plan) plan = make_plan(model);
+    OWNED_NEW(run, run, plan, &in, 1);
     OK(rnnp_run_execute(run, &in, 1, &out, 1));
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
 }
 
-static void test_weight_orders(void **state)
+TEST(test_weight_orders)
 {
     static const size_t same[] = {0, 1, 2, 3}, lstm[] = {0, 3, 1, 2}, gru_pytorch[] = {1, 0, 2};
-    rnnp_context *context = make_context(NULL, 1);
-    float *x = numbers(STEPS * BATCH * INPUT, 7, 1.0f), y[STEPS * BATCH * HIDDEN], other[STEPS * BATCH * HIDDEN];
+    OWNED(context) context = make_context(NULL, 1);
+    FREED float *x = numbers(STEPS * BATCH * INPUT, 7, 1.0f);
+    float y[STEPS * BATCH * HIDDEN], other[STEPS * BATCH * HIDDEN];
 
-    (void)state;
     for (size_t i = 0; i < 2 * CELLS; i++) {
         layer l = make_layer(cells[i / 2], INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 3), o = l;
         const int keras = i % 2;
@@ -166,20 +157,18 @@ static void test_weight_orders(void **state)
         free(b_r);
         free_layer(&l);
     }
-    free(x);
-    rnnp_context_destroy(context);
 }
 
 /* Naming the default activations changes nothing; others do. */
-static void test_activations(void **state)
+TEST(test_activations)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 3);
-    float *x = numbers(STEPS * BATCH * INPUT, 7, 1.0f), y[STEPS * BATCH * HIDDEN], other[STEPS * BATCH * HIDDEN];
-    float *peepholes = numbers(3 * HIDDEN, 4, 0.5f);
+    OWNED(context) context = make_context(NULL, 1);
+    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 3);
+    FREED float *x = numbers(STEPS * BATCH * INPUT, 7, 1.0f);
+    float y[STEPS * BATCH * HIDDEN], other[STEPS * BATCH * HIDDEN];
+    FREED float *peepholes = numbers(3 * HIDDEN, 4, 0.5f);
     const float alpha[6] = {0.2f, NAN, NAN}, beta[6] = {0.5f, NAN, NAN}; /* the defaults, spelled out */
 
-    (void)state;
     run_layer(context, &l, x, y);
     l.options.activations[0] = "sigmoid";
     l.options.activations[2] = "TANH";
@@ -203,23 +192,18 @@ static void test_activations(void **state)
     l.weights[0].peephole = peepholes;
     run_layer(context, &l, x, other);
     assert_int_not_equal(memcmp(y, other, sizeof y), 0);
-    free(peepholes);
-    free(x);
-    free_layer(&l);
-    rnnp_context_destroy(context);
 }
 
 /* ---- The layers around ---- */
 
-static void test_dense(void **state)
+TEST(test_dense)
 {
     enum { ROWS = 6, UNITS = 5 };
-    rnnp_context *context = make_context(NULL, 1);
-    float *x = numbers(ROWS * INPUT, 1, 1.0f), *w = numbers(INPUT * UNITS, 2, 1.0f), *b = numbers(UNITS, 3, 1.0f);
+    OWNED(context) context = make_context(NULL, 1);
+    FREED float *x = numbers(ROWS * INPUT, 1, 1.0f), *w = numbers(INPUT * UNITS, 2, 1.0f), *b = numbers(UNITS, 3, 1.0f);
     float turned[INPUT * UNITS], y[2][ROWS * UNITS], want[ROWS * UNITS];
     const rnnp_tensor in = tensor3(x, 2, 3, INPUT);
 
-    (void)state;
     for (size_t k = 0; k < INPUT; k++) {
         for (size_t u = 0; u < UNITS; u++) turned[u * INPUT + k] = w[k * UNITS + u];
     }
@@ -232,33 +216,24 @@ static void test_dense(void **state)
         }
     }
     for (int transposed = 0; transposed < 2; transposed++) {
-        rnnp_model *model = make_model(context);
+        OWNED(model) model = make_model(context);
         rnnp_tensor out = {.data = y[transposed]};
         rnnp_value value;
-        rnnp_run *run;
 
         OK(rnnp_model_add_dense(model, input3(model, "x", 2, RNNP_DYNAMIC, INPUT), transposed ? turned : w, INPUT,
                                 UNITS, transposed, b, "Relu", &value));
-        OK(rnnp_model_add_output(model, "y", value));
-        OK(rnnp_model_close(model));
-        rnnp_plan *plan = make_plan(model);
-        OK(rnnp_run_create(plan, &in, 1, &run));
+        close_with(model, "y", value);
+        OWNED(plan) plan = make_plan(model);
+        OWNED_NEW(run, run, plan, &in, 1);
         OK(rnnp_run_execute(run, &in, 1, &out, 1));
         assert_int_equal(out.shape[2], UNITS);
         assert_close(y[transposed], want, ROWS * UNITS, 1e-6f);
-        rnnp_run_destroy(run);
-        rnnp_plan_destroy(plan);
-        rnnp_model_destroy(model);
     }
     assert_memory_equal(y[0], y[1], sizeof y[0]);
-    free(x);
-    free(w);
-    free(b);
-    rnnp_context_destroy(context);
 }
 
 /* Embedding, pooling over an axis, dropout, softmax: indices 2 0 | 1 1 into a table of 3 rows of 2. */
-static void test_embedding_and_pools(void **state)
+TEST(test_embedding_and_pools)
 {
     static const float table[] = {1, 2, 3, 4, 5, 7};
     static const struct {
@@ -269,17 +244,15 @@ static void test_embedding_and_pools(void **state)
                  {RNNP_POOL_MAX, {5, 7, 3, 4}},
                  {RNNP_POOL_LAST, {1, 2, 3, 4}}};
     static const int64_t shape[] = {2, RNNP_DYNAMIC};
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
         int64_t indices[] = {2, 0, 1, 1};
         const rnnp_tensor in = {RNNP_DTYPE_I64, 2, {2, 2}, .data = indices};
         float y[4], p[4];
         rnnp_tensor out[] = {{.data = y}, {.data = p}};
-        rnnp_model *model = make_model(context);
+        OWNED(model) model = make_model(context);
         rnnp_value value;
-        rnnp_run *run;
 
         OK(rnnp_model_add_input(model, "words", RNNP_DTYPE_I64, 2, shape, NULL, &value));
         OK(rnnp_model_add_embedding(model, value, table, 3, 2, &value));
@@ -287,30 +260,14 @@ static void test_embedding_and_pools(void **state)
         OK(rnnp_model_add_pool(model, value, pools[i].pool, 1, &value));
         OK(rnnp_model_add_output(model, "y", value));
         OK(rnnp_model_add_softmax(model, value, -1, &value));
-        OK(rnnp_model_add_output(model, "p", value));
-        OK(rnnp_model_close(model));
-        rnnp_plan *plan = make_plan(model);
-        OK(rnnp_run_create(plan, &in, 1, &run));
+        close_with(model, "p", value);
+        OWNED(plan) plan = make_plan(model);
+        OWNED_NEW(run, run, plan, &in, 1);
         OK(rnnp_run_execute(run, &in, 1, out, 2));
         assert_int_equal(out[0].rank, 2);
         assert_close(y, pools[i].want, 4, 0.0f);
         assert_close(&p[2], (float[]){p[2], 1.0f - p[2]}, 2, 1e-6f);
         indices[1] = 3;
-        assert_int_equal(rnnp_run_execute(run, &in, 1, out, 2), RNNP_ERR_ARG);
-        assert_says(context, "Gather");
-        rnnp_run_destroy(run);
-        rnnp_plan_destroy(plan);
-        rnnp_model_destroy(model);
+        REFUSED(context, rnnp_run_execute(run, &in, 1, out, 2), RNNP_ERR_ARG, "Gather");
     }
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recurrent),           cmocka_unit_test(test_weight_orders),
-        cmocka_unit_test(test_activations),         cmocka_unit_test(test_dense),
-        cmocka_unit_test(test_embedding_and_pools),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,8 +21,8 @@ static net make_net(rnnp_context *context, size_t input, size_t hidden, const rn
 {
     static const char *const names[] = {"steps", "batch", NULL};
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, (int64_t)input};
-    layer l = make_layer(RNNP_CELL_LSTM, input, hidden, RNNP_DIRECTION_FORWARD, 5);
-    float *w = numbers(hidden * 3, 6, 1.0f), *b = numbers(3, 7, 1.0f);
+    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, input, hidden, RNNP_DIRECTION_FORWARD, 5);
+    FREED float *w = numbers(hidden * 3, 6, 1.0f), *b = numbers(3, 7, 1.0f);
     net n = {make_model(context), NULL};
     rnnp_value value, h;
 
@@ -35,9 +35,6 @@ static net make_net(rnnp_context *context, size_t input, size_t hidden, const rn
     OK(rnnp_model_add_output(n.model, "h", h));
     OK(rnnp_model_close(n.model));
     OK(rnnp_plan_create(n.model, options, &n.plan));
-    free(w);
-    free(b);
-    free_layer(&l);
     return n;
 }
 
@@ -49,26 +46,25 @@ static void free_net(net *n)
 
 static rnnp_run *make_run(const rnnp_plan *plan, const rnnp_tensor *inputs, size_t n)
 {
-    rnnp_run *run;
 
-    OK(rnnp_run_create(plan, inputs, n, &run));
+    NEW(run, run, plan, inputs, n);
     return run;
 }
 
 /* ---- Shapes and repeats ---- */
 
 /* Any batch composition and any number of repeats give the same bits. */
-static void test_dynamic_shapes(void **state)
+TEST(test_dynamic_shapes)
 {
     enum { STEPS = 7, BATCH = 5 };
-    rnnp_context *context = make_context(NULL, 1);
-    net n = make_net(context, INPUT, HIDDEN, NULL);
-    float *x = numbers(STEPS * BATCH * INPUT, 1, 1.0f), p[STEPS * BATCH * 3], h[BATCH * HIDDEN];
+    OWNED(context) context = make_context(NULL, 1);
+    DROPPED(free_net) net n = make_net(context, INPUT, HIDDEN, NULL);
+    FREED float *x = numbers(STEPS * BATCH * INPUT, 1, 1.0f);
+    float p[STEPS * BATCH * 3], h[BATCH * HIDDEN];
     const rnnp_tensor in = tensor3(x, STEPS, BATCH, INPUT);
     rnnp_tensor out[] = {{.data = p}, {.data = h}};
-    rnnp_run *whole = make_run(n.plan, &in, 1);
+    OWNED(run) whole = make_run(n.plan, &in, 1);
 
-    (void)state;
     OK(rnnp_run_execute(whole, &in, 1, out, 2));
     assert_int_equal(out[0].shape[0], STEPS);
     assert_int_equal(out[0].shape[1], BATCH);
@@ -88,19 +84,15 @@ static void test_dynamic_shapes(void **state)
         }
         rnnp_run_destroy(run);
     }
-    rnnp_run_destroy(whole);
-    free_net(&n);
-    free(x);
-    rnnp_context_destroy(context);
 }
 
 /* Shape arithmetic as exporters write it: zeros of [1, batch, hidden] as the initial state, and a Reshape to
  * [steps, batch, -1], both from Shape(x). */
-static void test_shape_arithmetic(void **state)
+TEST(test_shape_arithmetic)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
-    rnnp_model *model = make_model(context);
+    OWNED(context) context = make_context(NULL, 1);
+    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
+    OWNED(model) model = make_model(context);
     const int64_t one[] = {1}, two[] = {0, 1}, hidden[] = {HIDDEN}, rest[] = {-1};
     const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
     const rnnp_value x = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT), shape = node1(model, "Shape", x);
@@ -109,40 +101,33 @@ static void test_shape_arithmetic(void **state)
     const rnnp_value size =
         node(model, "Concat", (rnnp_value[]){ints(model, one, 1), batch, ints(model, hidden, 1)}, 3, &axis, 1);
     const rnnp_value flat = node(model, "Concat", (rnnp_value[]){both, ints(model, rest, 1)}, 2, &axis, 1);
-    float *in = numbers(3 * 2 * INPUT, 1, 1.0f), y[3 * 2 * HIDDEN], want[3 * 2 * HIDDEN], h[2 * HIDDEN], c[2 * HIDDEN];
+    FREED float *in = numbers(3 * 2 * INPUT, 1, 1.0f);
+    float y[3 * 2 * HIDDEN], want[3 * 2 * HIDDEN], h[2 * HIDDEN], c[2 * HIDDEN];
     const rnnp_tensor input = tensor3(in, 3, 2, INPUT);
     rnnp_tensor out = {.data = y};
     rnnp_value value;
     rnnp_port_info port = {.struct_size = sizeof port};
 
-    (void)state;
     OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, node1(model, "ConstantOfShape", size),
                                 RNNP_NONE, &value, NULL, NULL));
-    OK(rnnp_model_add_output(model, "y", node2(model, "Reshape", value, flat)));
-    OK(rnnp_model_close(model));
+    close_with(model, "y", node2(model, "Reshape", value, flat));
     OK(rnnp_model_output_info(model, 0, &port));
     assert_int_equal(port.rank, 3);
     assert_int_equal(port.shape[0], RNNP_DYNAMIC);
     assert_int_equal(port.shape[2], HIDDEN);
-    rnnp_plan *plan = make_plan(model);
-    rnnp_run *run = make_run(plan, &input, 1);
+    OWNED(plan) plan = make_plan(model);
+    OWNED(run) run = make_run(plan, &input, 1);
     OK(rnnp_run_execute(run, &input, 1, &out, 1));
     oracle(&l, 3, 2, in, NULL, NULL, NULL, want, h, c);
     assert_close(y, want, 3 * 2 * HIDDEN, 2e-6f);
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    free(in);
-    free_layer(&l);
-    rnnp_context_destroy(context);
 }
 
 /* ---- Closing ---- */
 
-static void test_folding_and_dead_nodes(void **state)
+TEST(test_folding_and_dead_nodes)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_model(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_model(context);
     const float three[] = {1, 2, 3};
     const rnnp_tensor tensor = {RNNP_DTYPE_F32, 1, {3}, .const_data = three};
     const rnnp_value x = input3(model, "x", 2, 2, 3);
@@ -152,15 +137,13 @@ static void test_folding_and_dead_nodes(void **state)
     const rnnp_tensor input = tensor3(in, 2, 2, 3);
     rnnp_tensor out[] = {{.data = y}, {.data = e}};
 
-    (void)state;
     OK(rnnp_model_add_constant(model, "three", &tensor, &a));
     folded = node2(model, "Mul", a, a);
     math = node1(model, "Exp", a); /* depends on the math class: left to the plan */
     dead = node1(model, "Relu", x);
     node1(model, "Relu", dead);
     OK(rnnp_model_add_output(model, "y", node2(model, "Add", x, folded)));
-    OK(rnnp_model_add_output(model, "e", math));
-    OK(rnnp_model_close(model));
+    close_with(model, "e", math);
     assert_int_equal(rnnp_model_node_count(model), 2);
     assert_int_equal(rnnp_model_constant_elements(model), 6);
     OK(rnnp_model_node_info(model, 1, &info));
@@ -168,15 +151,11 @@ static void test_folding_and_dead_nodes(void **state)
     assert_int_equal(info.parameters, 3);
     assert_int_equal(info.n_inputs, 2);
     assert_null(info.note);
-    rnnp_plan *plan = make_plan(model);
-    rnnp_run *run = make_run(plan, &input, 1);
+    OWNED(plan) plan = make_plan(model);
+    OWNED(run) run = make_run(plan, &input, 1);
     OK(rnnp_run_execute(run, &input, 1, out, 2));
     assert_close(y, (float[]){1, 4, 9, 1, 4, 9, 1, 4, 9, 1, 4, 9}, 12, 0.0f);
     assert_close(e, (float[]){expf(1), expf(2), expf(3)}, 3, 1e-5f);
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
 }
 
 typedef struct heard {
@@ -193,7 +172,7 @@ static void listen(void *user, rnnp_log_level level, const char *message)
 }
 
 /* A GRU from PyTorch that resets before the product draws a warning; others do not. */
-static void test_lint(void **state)
+TEST(test_lint)
 {
     static const struct {
         rnnp_gru_reset reset;
@@ -204,65 +183,56 @@ static void test_lint(void **state)
                  {RNNP_GRU_RESET_BEFORE, "tf2onnx", 0},
                  {RNNP_GRU_RESET_BEFORE, NULL, 0}};
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
+        DROPPED(free_layer) layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
         heard h = {0};
-        rnnp_context_options options;
-        rnnp_context *context;
+        OPTIONS(context, options);
         rnnp_node_info info = {.struct_size = sizeof info};
         rnnp_value y;
 
-        rnnp_context_options_init(&options);
         options.log = listen;
         options.log_user = &h;
-        OK(rnnp_context_create(&options, &context));
-        rnnp_model *model = make_model(context);
+        OWNED_NEW(context, context, &options);
+        OWNED(model) model = make_model(context);
         l.options.reset = cases[i].reset;
         OK(rnnp_model_set_producer(model, cases[i].producer));
         OK(rnnp_model_add_recurrent(model, &l.options, l.weights, input3(model, "x", 1, 1, INPUT), RNNP_NONE, RNNP_NONE,
                                     RNNP_NONE, &y, NULL, NULL));
-        OK(rnnp_model_add_output(model, "y", y));
-        OK(rnnp_model_close(model));
+        close_with(model, "y", y);
         OK(rnnp_model_node_info(model, 0, &info));
         assert_int_equal(h.warnings, cases[i].warnings);
         assert_int_equal(info.note != NULL, cases[i].warnings);
         if (info.note) assert_non_null(strstr(h.text, "linear_before_reset=0"));
         assert_true(info.weight_bytes_per_step >= 3 * HIDDEN * HIDDEN * sizeof(float));
-        rnnp_model_destroy(model);
-        rnnp_context_destroy(context);
-        free_layer(&l);
     }
 }
 
 /* ---- Memory ---- */
 
 /* Plans and runs are one block of exactly the bytes promised; executing allocates nothing. */
-static void test_memory(void **state)
+TEST(test_memory)
 {
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
-    net n = make_net(context, INPUT, HIDDEN, NULL);
-    float *x = numbers(9 * 2 * INPUT, 1, 1.0f), p[9 * 2 * 3];
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
+    DROPPED(free_net) net n = make_net(context, INPUT, HIDDEN, NULL);
+    FREED float *x = numbers(9 * 2 * INPUT, 1, 1.0f);
+    float p[9 * 2 * 3];
     const rnnp_tensor in = tensor3(x, 9, 2, INPUT);
     rnnp_tensor out[] = {{.data = p}, {.data = NULL}};
     size_t bytes, blocks, live, calls;
-    rnnp_plan *plan;
-    rnnp_run *run;
 
-    (void)state;
     blocks = atomic_load(&heap.live_blocks);
     live = atomic_load(&heap.live_bytes);
     OK(rnnp_plan_bytes(n.model, NULL, &bytes));
     calls = atomic_load(&heap.calls);
-    OK(rnnp_plan_create(n.model, NULL, &plan));
+    NEW(plan, plan, n.model, NULL);
     assert_true(atomic_load(&heap.calls) - calls <= 2); /* scratch, which is gone, and the plan */
     assert_int_equal(atomic_load(&heap.live_blocks), blocks + 1);
     assert_int_equal(atomic_load(&heap.live_bytes), live + bytes);
     rnnp_plan_destroy(plan);
     OK(rnnp_run_bytes(n.plan, &in, 1, &bytes));
     assert_int_equal(atomic_load(&heap.live_bytes), live);
-    OK(rnnp_run_create(n.plan, &in, 1, &run));
+    OWNED_NEW(run, run, n.plan, &in, 1);
     assert_int_equal(atomic_load(&heap.live_blocks), blocks + 1);
     assert_int_equal(atomic_load(&heap.live_bytes), live + bytes);
     calls = atomic_load(&heap.calls);
@@ -271,12 +241,6 @@ static void test_memory(void **state)
     out[0].data = NULL;
     OK(rnnp_run_execute(run, &in, 1, out, 2));
     assert_int_equal(atomic_load(&heap.calls), calls);
-    rnnp_run_destroy(run);
-    free_net(&n);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
-    assert_int_equal(atomic_load(&heap.live_bytes), 0);
-    free(x);
 }
 
 /* Best fit by the letter, in time that grows with the square: the lowest of the smallest gaps between the spans that
@@ -313,14 +277,14 @@ static size_t place_plainly(rnnp_span *spans, size_t n)
 }
 
 /* Spans that meet in time never overlap in memory, and memory is used again: as best fit does it. */
-static void test_spans(void **state)
+TEST(test_spans)
 {
     enum { N = 200, ROUNDS = 20 };
     rnnp_span spans[N], plain[N];
-    size_t sum = 0, total = 0, *room = malloc(rnnp_spans_room(N) * sizeof *room);
+    FREED size_t *room = malloc(rnnp_spans_room(N) * sizeof *room);
+    size_t sum = 0, total = 0;
     float r[3 * N];
 
-    (void)state;
     assert_non_null(room);
     for (unsigned round = 0; round < ROUNDS; round++) {
         fill(r, 3 * N, 3 + round, 1.0f);
@@ -350,38 +314,32 @@ static void test_spans(void **state)
     }
     spans[0] = (rnnp_span){.bytes = SIZE_MAX};
     assert_true(rnnp_spans_place(spans, 1, room) == SIZE_MAX);
-    free(room);
 }
 
 /* A long chain of elementwise nodes needs no more memory than a short one. */
-static void test_reuse(void **state)
+TEST(test_reuse)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     size_t bytes[2];
 
-    (void)state;
     for (size_t i = 0; i < 2; i++) {
-        rnnp_model *model = make_model(context);
+        OWNED(model) model = make_model(context);
         rnnp_value x = input3(model, "x", 16, 64, 64), y = x;
         const rnnp_tensor in = tensor3(NULL, 16, 64, 64);
 
         for (size_t k = 0; k < 4 + 16 * i; k++) y = node2(model, "Add", node1(model, "Neg", y), x);
-        OK(rnnp_model_add_output(model, "y", y));
-        OK(rnnp_model_close(model));
-        rnnp_plan *plan = make_plan(model);
+        close_with(model, "y", y);
+        OWNED(plan) plan = make_plan(model);
         OK(rnnp_run_bytes(plan, &in, 1, &bytes[i]));
-        rnnp_plan_destroy(plan);
-        rnnp_model_destroy(model);
     }
     assert_true(bytes[0] < 2 * 16 * 64 * 64 * sizeof(float));
     assert_true(bytes[1] - bytes[0] < 64 * 1024);
-    rnnp_context_destroy(context);
 }
 
 /* ---- Outputs ---- */
 
 /* One value under several names, views of it, an input and a constant as outputs; any of them unwanted. */
-static void test_outputs(void **state)
+TEST(test_outputs)
 {
     enum { OUTPUTS = 6 };
     static const float want[OUTPUTS][6] = {{1, 0, 3, 0, 5, 6},
@@ -390,8 +348,8 @@ static void test_outputs(void **state)
                                            {1, -2, 3, -4, 5, 6},
                                            {-1, -0.0f, -3, -0.0f, -5, -6},
                                            {7, 8}};
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_model(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_model(context);
     const float in[] = {1, -2, 3, -4, 5, 6}, seven[] = {7, 8};
     const rnnp_tensor input = tensor3(in, 1, 2, 3), constant = {RNNP_DTYPE_F32, 1, {2}, .const_data = seven};
     const int64_t flat[] = {-1};
@@ -399,17 +357,15 @@ static void test_outputs(void **state)
     float y[OUTPUTS][6];
     rnnp_value c;
 
-    (void)state;
     OK(rnnp_model_add_constant(model, "c", &constant, &c));
     OK(rnnp_model_add_output(model, "relu", r));
     OK(rnnp_model_add_output(model, "again", r));
     OK(rnnp_model_add_output(model, "flat", node2(model, "Reshape", r, ints(model, flat, 1))));
     OK(rnnp_model_add_output(model, "x", x));
     OK(rnnp_model_add_output(model, "neg", node1(model, "Neg", r)));
-    OK(rnnp_model_add_output(model, "c", c));
-    OK(rnnp_model_close(model));
-    rnnp_plan *plan = make_plan(model);
-    rnnp_run *run = make_run(plan, &input, 1);
+    close_with(model, "c", c);
+    OWNED(plan) plan = make_plan(model);
+    OWNED(run) run = make_run(plan, &input, 1);
     for (unsigned wanted = 0; wanted < 1u << OUTPUTS; wanted++) {
         rnnp_tensor out[OUTPUTS];
 
@@ -422,10 +378,6 @@ static void test_outputs(void **state)
         assert_int_equal(out[2].rank, 1);
         assert_int_equal(out[2].shape[0], 6);
     }
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
 }
 
 /* Random graphs of elementwise nodes, sums over a broadcast axis and views, against plain arrays: whatever shares
@@ -446,7 +398,7 @@ static void random_graph(rnnp_context *context, uint32_t seed)
     enum { NODES = 40, N = 24, OUTPUTS = 6 };
     static const char *const ops[] = {"Neg", "Relu", "Add", "Sub", "Reshape", "ReduceSum"};
     static const int64_t flat[] = {N}, full[] = {2, 3, 4}, last[] = {-1};
-    rnnp_model *model = make_model(context);
+    OWNED(model) model = make_model(context);
     rnnp_value values[NODES + 1] = {input3(model, "x", 2, 3, 4)};
     plain plains[NODES + 1];
     size_t outputs[OUTPUTS];
@@ -491,9 +443,9 @@ static void random_graph(rnnp_context *context, uint32_t seed)
         OK(rnnp_model_add_output(model, name, values[outputs[k]]));
     }
     OK(rnnp_model_close(model));
-    rnnp_plan *plan = make_plan(model);
+    OWNED(plan) plan = make_plan(model);
     const rnnp_tensor in = tensor3(plains[0].x, 2, 3, 4);
-    rnnp_run *run = make_run(plan, &in, 1);
+    OWNED(run) run = make_run(plan, &in, 1);
     for (int repeat = 0; repeat < 8; repeat++) {
         const uint32_t wanted = repeat ? draw(&seed, 1u << OUTPUTS) : ~0u;
         rnnp_tensor out[OUTPUTS];
@@ -508,47 +460,37 @@ static void random_graph(rnnp_context *context, uint32_t seed)
             if (wanted >> k & 1) assert_close(y[k], plains[outputs[k]].x, N, 1e-3f * scale);
         }
     }
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
 }
 
-static void test_random_graphs(void **state)
+TEST(test_random_graphs)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (uint32_t seed = 0; seed < 300; seed++) random_graph(context, seed * 7919u);
-    rnnp_context_destroy(context);
 }
 
 /* ---- Threads and modes ---- */
 
-static void test_threads(void **state)
+TEST(test_threads)
 {
     enum { STEPS = 3, BATCH = 16, WIDE = 96 };
-    float *x = numbers(STEPS * BATCH * WIDE, 1, 1.0f), *p[4];
+    FREED float *x = numbers(STEPS * BATCH * WIDE, 1, 1.0f);
+    float *p[4];
 
-    (void)state;
     for (size_t i = 0; i < 4; i++) {
-        rnnp_context *context = make_context(NULL, i == 0 ? 1 : 3);
-        rnnp_plan_options options;
+        OWNED(context) context = make_context(NULL, i == 0 ? 1 : 3);
+        OPTIONS(plan, options);
         rnnp_tensor in = tensor3(x, STEPS, BATCH, WIDE), out[2] = {{0}};
 
-        rnnp_plan_options_init(&options);
         options.threads = i; /* 0: all; 1, 2, 3: at most so many */
-        net n = make_net(context, WIDE, WIDE, &options);
-        rnnp_run *run = make_run(n.plan, &in, 1);
+        DROPPED(free_net) net n = make_net(context, WIDE, WIDE, &options);
+        OWNED(run) run = make_run(n.plan, &in, 1);
         p[i] = numbers(STEPS * BATCH * 3, 1, 9.0f);
         out[0].data = p[i];
         OK(rnnp_run_execute(run, &in, 1, out, 2));
         assert_memory_equal(p[i], p[0], STEPS * BATCH * 3 * sizeof(float));
-        rnnp_run_destroy(run);
-        free_net(&n);
-        rnnp_context_destroy(context);
     }
     for (size_t i = 0; i < 4; i++) free(p[i]);
-    free(x);
 }
 
 /* Runs of one plan on several threads, whose context has a team of its own: some find the team busy. */
@@ -578,15 +520,14 @@ static void *run_often(void *arg)
     return r;
 }
 
-static void test_concurrent_runs(void **state)
+TEST(test_concurrent_runs)
 {
     enum { RUNNERS = 3 };
-    rnnp_context *context = make_context(NULL, 2);
-    net n = make_net(context, 96, 96, NULL);
-    float *x = numbers(4 * 16 * 96, 1, 1.0f);
+    OWNED(context) context = make_context(NULL, 2);
+    DROPPED(free_net) net n = make_net(context, 96, 96, NULL);
+    FREED float *x = numbers(4 * 16 * 96, 1, 1.0f);
     runner runners[RUNNERS];
 
-    (void)state;
     for (size_t i = 0; i < RUNNERS; i++) {
         runners[i].plan = n.plan;
         runners[i].x = x;
@@ -599,50 +540,39 @@ static void test_concurrent_runs(void **state)
         assert_non_null(done);
         assert_memory_equal(runners[i].p, runners[0].p, sizeof runners[i].p);
     }
-    free_net(&n);
-    free(x);
-    rnnp_context_destroy(context);
 }
 
 /* Denormals survive, whatever the caller's mode is, unless the plan flushes them; the mode comes back. */
-static void test_fpmode(void **state)
+TEST(test_fpmode)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_model(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_model(context);
     const float in[] = {1e-40f}, one[] = {1.0f};
     const rnnp_tensor input = tensor3(in, 1, 1, 1), tensor = {RNNP_DTYPE_F32, 0, {0}, .const_data = one};
     const rnnp_fpmode caller = rnnp_fpmode_get();
     rnnp_value c;
 
-    (void)state;
     OK(rnnp_model_add_constant(model, NULL, &tensor, &c));
-    OK(rnnp_model_add_output(model, "y", node2(model, "Mul", input3(model, "x", 1, 1, 1), c)));
-    OK(rnnp_model_close(model));
+    close_with(model, "y", node2(model, "Mul", input3(model, "x", 1, 1, 1), c));
     for (int flush = 0; flush < 2; flush++) {
-        rnnp_plan_options options;
-        rnnp_plan *plan;
+        OPTIONS(plan, options);
         float y[1] = {9.0f};
         rnnp_tensor out = {.data = y};
 
-        rnnp_plan_options_init(&options);
         options.flush_denormals = flush;
-        OK(rnnp_plan_create(model, &options, &plan));
-        rnnp_run *run = make_run(plan, &input, 1);
+        OWNED_NEW(plan, plan, model, &options);
+        OWNED(run) run = make_run(plan, &input, 1);
         rnnp_fpmode_set(flush ? RNNP_FPMODE_KEEP : RNNP_FPMODE_FLUSH);
         OK(rnnp_run_execute(run, &input, 1, &out, 1));
         const rnnp_fpmode after = rnnp_fpmode_get();
         rnnp_fpmode_set(caller);
         assert_true((after & ~(rnnp_fpmode)0x3f) == (flush ? RNNP_FPMODE_KEEP : RNNP_FPMODE_FLUSH));
         assert_int_equal(memcmp(y, in, sizeof y) == 0, !flush);
-        rnnp_run_destroy(run);
-        rnnp_plan_destroy(plan);
     }
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
 }
 
 /* Closing folds, planning adds biases, making a run evaluates: with the contract's mode, which the caller's is not. */
-static void test_fpmode_of_preparation(void **state)
+TEST(test_fpmode_of_preparation)
 {
 #if defined(__x86_64__)
     enum { FOLDED, EVALUATED, PACKED, OUTPUTS };
@@ -653,15 +583,14 @@ static void test_fpmode_of_preparation(void **state)
     const rnnp_fpmode caller = rnnp_fpmode_get();
     float y[3][OUTPUTS];
 
-    (void)state;
     for (size_t m = 0; m < 3; m++) {
         rnnp_tensor constant[2], out[OUTPUTS] = {{.data = &y[m][0]}, {.data = &y[m][1]}, {.data = &y[m][2]}};
-        rnnp_model *model = make_model(context);
+        OWNED(model) model = make_model(context);
         rnnp_value value, c[2];
-        rnnp_plan *plan;
-        rnnp_run *run;
-        layer l = make_layer(RNNP_CELL_RNN, 1, 1, RNNP_DIRECTION_FORWARD, 1);
-        rnnp_stream *stream;
+        OWNED(plan) plan = NULL;
+        OWNED(run) run = NULL;
+        DROPPED(free_layer) layer l = make_layer(RNNP_CELL_RNN, 1, 1, RNNP_DIRECTION_FORWARD, 1);
+        OWNED(stream) stream = NULL;
         const float bias[] = {tiny[0], tiny[1]};
 
         l.weights[0].bias = bias;
@@ -687,61 +616,28 @@ static void test_fpmode_of_preparation(void **state)
         assert_memory_equal(y[m], y[0], sizeof y[m]);
         OK(rnnp_stream_step(stream, &in, 1, out, OUTPUTS));
         assert_memory_equal(y[m], y[0], sizeof y[m]);
-        rnnp_stream_destroy(stream);
-        rnnp_run_destroy(run);
-        rnnp_plan_destroy(plan);
-        rnnp_model_destroy(model);
-        free_layer(&l);
     }
     assert_true(y[0][FOLDED] == tiny[0] + tiny[1] && y[0][EVALUATED] == tiny[0] && y[0][PACKED] == y[0][FOLDED]);
     rnnp_context_destroy(context);
 #else
-    (void)state;
 #endif
 }
 
 /* A reduction over no axes copies; of nothing, from nowhere. */
-static void test_empty_reduction(void **state)
+TEST(test_empty_reduction)
 {
     const rnnp_attr noop = {.name = "noop_with_empty_axes", .kind = RNNP_ATTR_INT, .i = 1};
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_model(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_model(context);
     const rnnp_value x = input3(model, "x", RNNP_DYNAMIC, 2, 3);
     const rnnp_tensor in = tensor3(NULL, 0, 2, 3);
     float y[1] = {5.0f};
     rnnp_tensor out = {.data = y};
 
-    (void)state;
-    OK(rnnp_model_add_output(model, "y", node(model, "ReduceSum", &x, 1, &noop, 1)));
-    OK(rnnp_model_close(model));
-    rnnp_plan *plan = make_plan(model);
-    rnnp_run *run = make_run(plan, &in, 1);
+    close_with(model, "y", node(model, "ReduceSum", &x, 1, &noop, 1));
+    OWNED(plan) plan = make_plan(model);
+    OWNED(run) run = make_run(plan, &in, 1);
     OK(rnnp_run_execute(run, &in, 1, &out, 1));
     assert_int_equal(rnnp_tensor_elements(&out), 0);
     assert_true(y[0] == 5.0f);
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dynamic_shapes),
-        cmocka_unit_test(test_shape_arithmetic),
-        cmocka_unit_test(test_folding_and_dead_nodes),
-        cmocka_unit_test(test_lint),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_spans),
-        cmocka_unit_test(test_reuse),
-        cmocka_unit_test(test_outputs),
-        cmocka_unit_test(test_random_graphs),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_concurrent_runs),
-        cmocka_unit_test(test_fpmode),
-        cmocka_unit_test(test_fpmode_of_preparation),
-        cmocka_unit_test(test_empty_reduction),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,9 @@
 #include "build.h"
 
 #include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { FOLDER_PATH = 256 };
@@ -53,6 +56,27 @@ static inline void remove_folder(const folder *f)
 {
     count_files(f, 1);
     assert_int_equal(rmdir(f->path), 0);
+}
+
+/* write_file(model, path) in a process of its own, whose files may have `limit` bytes: it tells that the disk is full. */
+static inline void assert_tells_full_disk(rnnp_status (*write_file)(const rnnp_model *, const char *),
+                                          const rnnp_context *context, const rnnp_model *model, const char *path,
+                                          size_t limit)
+{
+    const pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit most = {limit, limit};
+
+        signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &most) != 0) _exit(2);
+        const rnnp_status said = write_file(model, path);
+        _exit(said == RNNP_ERR_IO && strstr(rnnp_last_error(context), "File too large") ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 #endif

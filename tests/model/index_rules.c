@@ -200,9 +200,9 @@ static void print_case(const test_case *c, int mode)
 /* Runs it; whether the results are right is told in *right. */
 static rnnp_status answer(test_case *c, rnnp_context *context, int mode, int *right)
 {
-    rnnp_model *model = NULL;
-    rnnp_plan *plan = NULL;
-    rnnp_run *run = NULL;
+    OWNED(model) model = NULL;
+    OWNED(plan) plan = NULL;
+    OWNED(run) run = NULL;
     rnnp_tensor in[6], out[4] = {0};
     size_t n = 0;
     rnnp_status status = build(c, context, mode, &model);
@@ -221,9 +221,6 @@ static rnnp_status answer(test_case *c, rnnp_context *context, int mode, int *ri
     for (size_t i = 0; *right && i < c->n_out; i++) *right = same(&out[i], &c->want[i]);
     for (size_t i = 0; i < n; i++) free(in[i].data);
     for (size_t i = 0; i < c->n_out; i++) free(out[i].data);
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
     return status;
 }
 
@@ -249,8 +246,8 @@ typedef void generator(test_case *c);
 
 static void try_cases(generator *next, uint32_t from)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    test_case *c = malloc(sizeof *c);
+    OWNED(context) context = make_context(NULL, 1);
+    FREED test_case *c = malloc(sizeof *c);
     size_t errors = 0;
 
     assert_non_null(c);
@@ -263,8 +260,6 @@ static void try_cases(generator *next, uint32_t from)
         check(c, context);
     }
     assert_true(errors < CASES / 2);
-    free(c);
-    rnnp_context_destroy(context);
 }
 
 /* ---- What several operators need ---- */
@@ -740,36 +735,19 @@ static void concat_case(test_case *c)
     }
 }
 
-#define TEST(name)                        \
-    static void test_##name(void **state) \
-    {                                     \
-        (void)state;                      \
-        try_cases(name##_case, 12345);    \
-    }
+#define RULES(name) \
+    TEST(test_##name) { try_cases(name##_case, 12345); }
 
-TEST(slice)
-TEST(gather)
-TEST(squeeze)
-TEST(unsqueeze)
-TEST(split)
-TEST(range)
-TEST(expand)
-TEST(tile)
-TEST(fill)
-TEST(reshape)
-TEST(flatten)
-TEST(transpose)
-TEST(concat)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slice),     cmocka_unit_test(test_gather),  cmocka_unit_test(test_squeeze),
-        cmocka_unit_test(test_unsqueeze), cmocka_unit_test(test_split),   cmocka_unit_test(test_range),
-        cmocka_unit_test(test_expand),    cmocka_unit_test(test_tile),    cmocka_unit_test(test_fill),
-        cmocka_unit_test(test_reshape),   cmocka_unit_test(test_flatten), cmocka_unit_test(test_transpose),
-        cmocka_unit_test(test_concat),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+RULES(slice)
+RULES(gather)
+RULES(squeeze)
+RULES(unsqueeze)
+RULES(split)
+RULES(range)
+RULES(expand)
+RULES(tile)
+RULES(fill)
+RULES(reshape)
+RULES(flatten)
+RULES(transpose)
+RULES(concat)

@@ -51,32 +51,27 @@ static void check_parts(const rnnp_recurrent *made, const rnnp_recurrent_source 
     free(block[1]);
 }
 
-static void test_parts(void **state)
+TEST(test_parts)
 {
     static const struct {
         rnnp_cell cell;
         int reset_after;
     } cells[] = {{RNNP_CELL_RNN, 0}, {RNNP_CELL_LSTM, 0}, {RNNP_CELL_GRU, 0}, {RNNP_CELL_GRU, 1}};
     static const size_t sizes[][2] = {{1, 1}, {3, 5}, {17, 33}, {INPUT, HIDDEN}};
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (size_t c = 0; c < 4; c++) {
         for (size_t s = 0; s < 4; s++) {
             const size_t I = sizes[s][0], H = sizes[s][1], rows = 2 * rnnp_cell_of(cells[c].cell)->gates * H;
             const rnnp_recurrent made = describe(context, cells[c].cell, cells[c].reset_after, I, H);
-            float *w = numbers(rows * I, 1, 1.0f), *r = numbers(rows * H, 2, 1.0f), *b = numbers(2 * rows, 3, 1.0f);
-            float *p = numbers(6 * H, 4, 1.0f);
+            FREED float *w = numbers(rows * I, 1, 1.0f), *r = numbers(rows * H, 2, 1.0f),
+                        *b = numbers(2 * rows, 3, 1.0f);
+            FREED float *p = numbers(6 * H, 4, 1.0f);
 
             check_parts(&made, &(rnnp_recurrent_source){w, r, b, cells[c].cell == RNNP_CELL_LSTM ? p : NULL});
             check_parts(&made, &(rnnp_recurrent_source){w, r, NULL, NULL});
-            free(w);
-            free(r);
-            free(b);
-            free(p);
         }
     }
-    rnnp_context_destroy(context);
 }
 
 /* ---- Plans ---- */
@@ -87,7 +82,7 @@ static rnnp_model *make_large(rnnp_context *context)
     layer l[] = {make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, 1),
                  make_layer(RNNP_CELL_GRU, 2 * HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 2),
                  make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 3)};
-    float *w = numbers(HIDDEN * HIDDEN, 4, 1.0f);
+    FREED float *w = numbers(HIDDEN * HIDDEN, 4, 1.0f);
     rnnp_model *model = make_model(context);
     rnnp_value x = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
 
@@ -99,20 +94,16 @@ static rnnp_model *make_large(rnnp_context *context)
     }
     OK(rnnp_model_add_dense(model, x, w, HIDDEN, HIDDEN, 0, w, "Relu", &x));
     OK(rnnp_model_add_dense(model, x, w, HIDDEN, 3, 1, w, NULL, &x));
-    OK(rnnp_model_add_output(model, "y", x));
-    OK(rnnp_model_close(model));
-    free(w);
+    close_with(model, "y", x);
     return model;
 }
 
 static rnnp_plan *make_plan_of(const rnnp_model *model, size_t threads)
 {
-    rnnp_plan_options options;
-    rnnp_plan *plan;
+    OPTIONS(plan, options);
 
-    rnnp_plan_options_init(&options);
     options.threads = threads;
-    OK(rnnp_plan_create(model, &options, &plan));
+    NEW(plan, plan, model, &options);
     return plan;
 }
 
@@ -139,16 +130,14 @@ static void run_backwards(void *user, size_t n, void (*task)(void *arg, size_t i
     while (n-- > 0) task(arg, n);
 }
 
-static void test_same_bytes(void **state)
+TEST(test_same_bytes)
 {
     static const size_t threads[] = {1, 2, 3, 7};
-    rnnp_context_options options;
+    OPTIONS(context, options);
     rnnp_context *context[3];
     rnnp_model *model[3];
     size_t calls = 0;
 
-    (void)state;
-    rnnp_context_options_init(&options);
     OK(rnnp_context_create(&options, &context[0]));
     options.threads = 7;
     OK(rnnp_context_create(&options, &context[1]));
@@ -158,11 +147,10 @@ static void test_same_bytes(void **state)
     rnnp_plan *alone = make_plan(model[0]);
     for (size_t i = 1; i < 3; i++) {
         for (size_t t = 0; t < 4; t++) {
-            rnnp_plan *plan = make_plan_of(model[i], threads[t]);
+            OWNED(plan) plan = make_plan_of(model[i], threads[t]);
 
             assert_true(same_bytes(alone, plan));
             assert_int_equal(calls, i == 2 ? t : 0); /* one thread needs no pool */
-            rnnp_plan_destroy(plan);
         }
     }
     rnnp_plan_destroy(alone);
@@ -189,22 +177,20 @@ static void *make_plans(void *arg)
 
     m->same = 1;
     for (int i = 0; i < PLANS; i++) {
-        rnnp_plan *plan = NULL;
+        OWNED(plan) plan = NULL;
 
         m->same &= rnnp_plan_create(m->model, NULL, &plan) == RNNP_OK && same_bytes(m->want, plan);
-        rnnp_plan_destroy(plan);
     }
     return NULL;
 }
 
-static void test_at_once(void **state)
+TEST(test_at_once)
 {
-    rnnp_context *context = make_context(NULL, 3);
-    rnnp_model *model = make_large(context);
-    rnnp_plan *want = make_plan_of(model, 1);
+    OWNED(context) context = make_context(NULL, 3);
+    OWNED(model) model = make_large(context);
+    OWNED(plan) want = make_plan_of(model, 1);
     maker makers[MAKERS];
 
-    (void)state;
     for (size_t i = 0; i < MAKERS; i++) {
         makers[i] = (maker){.model = model, .want = want};
         assert_int_equal(pthread_create(&makers[i].thread, NULL, make_plans, &makers[i]), 0);
@@ -213,15 +199,4 @@ static void test_at_once(void **state)
         pthread_join(makers[i].thread, NULL);
         assert_true(makers[i].same);
     }
-    rnnp_plan_destroy(want);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parts), cmocka_unit_test(test_same_bytes),
-                                       cmocka_unit_test(test_at_once)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

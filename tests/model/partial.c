@@ -195,11 +195,11 @@ static void run_graph(rnnp_context *context)
     const rnnp_attr to_i64 = {.name = "to", .kind = RNNP_ATTR_INT, .i = 7};
     int64_t dim[RANK], shape[RANK], picked[1], expected = 0;
     int is_fixed[RANK];
-    rnnp_model *model = make_model(context);
-    float data[81], *weights = numbers(ROWS * COLUMNS, 3, 1.0f), result[ROWS * COLUMNS];
+    OWNED(model) model = make_model(context);
+    FREED float *weights = numbers(ROWS * COLUMNS, 3, 1.0f);
+    float data[81], result[ROWS * COLUMNS];
     const rnnp_tensor w = {RNNP_DTYPE_F32, 2, {ROWS, COLUMNS}, .data = weights};
     rnnp_value x, matrix;
-    rnnp_run *run;
 
     for (size_t i = 0; i < RANK; i++) {
         dim[i] = 1 + below(3);
@@ -215,48 +215,40 @@ static void run_graph(rnnp_context *context)
     end = node2(model, "Gather", end, ints(model, picked, 1));
     const rnnp_value zero = ints(model, (int64_t[]){0}, 1);
     const rnnp_value y = node(model, "Slice", (rnnp_value[]){matrix, zero, end, zero}, 4, NULL, 0);
-    OK(rnnp_model_add_output(model, "y", y));
-    OK(rnnp_model_close(model));
+    close_with(model, "y", y);
     if (v.known[k]) assert_int_equal(rnnp_model_node_count(model), 0);
 
-    rnnp_plan *plan = make_plan(model);
+    OWNED(plan) plan = make_plan(model);
     const rnnp_tensor in = {RNNP_DTYPE_F32, RANK, {dim[0], dim[1], dim[2], dim[3]}, .data = data};
     rnnp_tensor out = {.data = result};
-    OK(rnnp_run_create(plan, &in, 1, &run));
+    OWNED_NEW(run, run, plan, &in, 1);
     OK(rnnp_run_execute(run, &in, 1, &out, 1));
     expected = v.at[k] < 0 ? v.at[k] + ROWS : v.at[k];
     expected = expected < 0 ? 0 : expected > ROWS ? ROWS : expected;
     assert_int_equal(out.shape[0], expected);
     assert_memory_equal(result, weights, (size_t)expected * COLUMNS * sizeof *weights);
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    free(weights);
 }
 
-static void test_graphs(void **state)
+TEST(test_graphs)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (uint32_t i = 0; i < GRAPHS; i++) {
         seed = i * 7919 + 1;
         run_graph(context);
     }
-    rnnp_context_destroy(context);
 }
 
 /* The symbol survives what leaves its number alone, so that equal dimensions are known to be equal. */
-static void test_symbols_survive(void **state)
+TEST(test_symbols_survive)
 {
     static const char *const names[] = {"batch", NULL};
     const int64_t shape[] = {RNNP_DYNAMIC, 5};
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_model(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_model(context);
     rnnp_port_info port = {.struct_size = sizeof port};
     rnnp_value x, v;
 
-    (void)state;
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, shape, names, &x));
     v = node1(model, "Shape", x);
     v = node2(model, "Mul", v, ints(model, (int64_t[]){1, 2}, 2));
@@ -266,19 +258,9 @@ static void test_symbols_survive(void **state)
         model, "Where",
         (rnnp_value[]){node2(model, "Equal", v, ints(model, (int64_t[]){-1}, 1)), ints(model, (int64_t[]){1, 1}, 2), v},
         3, NULL, 0);
-    OK(rnnp_model_add_output(model, "y", node1(model, "ConstantOfShape", v)));
-    OK(rnnp_model_close(model));
+    close_with(model, "y", node1(model, "ConstantOfShape", v));
     OK(rnnp_model_output_info(model, 0, &port));
     assert_int_equal(port.shape[0], RNNP_DYNAMIC);
     assert_string_equal(port.symbol[0], "batch");
     assert_int_equal(port.shape[1], 1);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_graphs), cmocka_unit_test(test_symbols_survive)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static void add_recurrent(rnnp_model *model, recurrent *r, uint32_t seed)
 {
     const size_t gates = strcmp(r->op, "LSTM") == 0 ? 4 : strcmp(r->op, "GRU") == 0 ? 3 : 1;
     const int64_t dirs = strcmp(r->direction, "bidirectional") == 0 ? 2 : 1, rows = (int64_t)gates * WIDTH;
-    float *w = numbers((size_t)(2 * rows) * WIDTH, seed, 0.3f);
+    FREED float *w = numbers((size_t)(2 * rows) * WIDTH, seed, 0.3f);
     const rnnp_tensor tensor = tensor3(w, dirs, rows, WIDTH);
     const rnnp_attr attrs[] = {{.name = "hidden_size", .kind = RNNP_ATTR_INT, .i = WIDTH},
                                {.name = "layout", .kind = RNNP_ATTR_INT, .i = r->batch_first},
@@ -36,7 +36,6 @@ static void add_recurrent(rnnp_model *model, recurrent *r, uint32_t seed)
     OK(rnnp_model_add_node(model, r->op, 17, NULL, inputs, 6, attrs, 3, outputs, 2));
     r->y = outputs[0];
     r->h = outputs[1];
-    free(w);
 }
 
 static recurrent recurrent_on(rnnp_model *model, const char *op, rnnp_value x)
@@ -230,13 +229,12 @@ static void run_graph(const rnnp_plan *plan, size_t g, unsigned skipped, float *
 {
     static const int32_t lengths[BATCH] = {STEPS, STEPS - 7};
     const int64_t steps = graphs[g].batch_first ? BATCH : STEPS;
-    float *x = numbers(STEPS * BATCH * WIDTH, 3, 1.0f);
+    FREED float *x = numbers(STEPS * BATCH * WIDTH, 3, 1.0f);
     const rnnp_tensor in[] = {tensor3(x, steps, graphs[g].batch_first ? STEPS : BATCH, WIDTH),
                               {RNNP_DTYPE_I32, 1, {BATCH}, .const_data = lengths}};
     rnnp_tensor out[MOST_OUTPUTS] = {{0}};
-    rnnp_run *run;
 
-    OK(rnnp_run_create(plan, in, 2, &run));
+    OWNED_NEW(run, run, plan, in, 2);
     const rnnp_program *program = (const rnnp_program *)run;
     stacks[0] = stacks[1] = 0;
     for (size_t c = 0, n = 0; c < program->n_calls; c++) {
@@ -248,21 +246,18 @@ static void run_graph(const rnnp_plan *plan, size_t g, unsigned skipped, float *
     for (size_t k = 0; k < rnnp_model_output_count(plan->model); k++)
         out[k].data = skipped >> k & 1 ? NULL : y + k * STEPS * BATCH * 2 * WIDTH;
     OK(rnnp_run_execute(run, in, 2, out, rnnp_model_output_count(plan->model)));
-    rnnp_run_destroy(run);
-    free(x);
 }
 
 /* Both schedules against one thread, with all outputs and without each. */
-static void test_graphs(void **state)
+TEST(test_graphs)
 {
     enum { FLOATS = MOST_OUTPUTS * STEPS * BATCH * 2 * WIDTH };
     static float want[FLOATS], got[FLOATS];
-    rnnp_context *one = make_context(NULL, 1), *three = make_context(NULL, 3);
+    OWNED(context) one = make_context(NULL, 1), *three = make_context(NULL, 3);
 
-    (void)state;
     for (size_t g = 0; g < sizeof graphs / sizeof graphs[0]; g++) {
-        rnnp_model *model_one = make_graph(one, g), *model_three = make_graph(three, g);
-        rnnp_plan *plan_one = make_plan(model_one), *plan_three = make_plan(model_three);
+        OWNED(model) model_one = make_graph(one, g), *model_three = make_graph(three, g);
+        OWNED(plan) plan_one = make_plan(model_one), *plan_three = make_plan(model_three);
         size_t stacks[2];
 
         for (unsigned skipped = 0; skipped + 1 < 1u << rnnp_model_output_count(model_one); skipped++) {
@@ -278,52 +273,37 @@ static void test_graphs(void **state)
                              skipped);
             }
         }
-        rnnp_plan_destroy(plan_one);
-        rnnp_plan_destroy(plan_three);
-        rnnp_model_destroy(model_one);
-        rnnp_model_destroy(model_three);
     }
-    rnnp_context_destroy(one);
-    rnnp_context_destroy(three);
 }
 
 /* A stream of the same plan has no stacks. */
-static void test_stream(void **state)
+TEST(test_stream)
 {
-    rnnp_context *context = make_context(NULL, 3);
-    rnnp_model *model = make_graph(context, 0);
-    rnnp_plan *plan = make_plan(model);
-    rnnp_stream_options options;
-    rnnp_stream *stream;
+    OWNED(context) context = make_context(NULL, 3);
+    OWNED(model) model = make_graph(context, 0);
+    OWNED(plan) plan = make_plan(model);
+    OPTIONS(stream, options);
 
-    (void)state;
-    rnnp_stream_options_init(&options);
     options.batch = BATCH;
     options.steps = STEPS;
-    OK(rnnp_stream_create(plan, &options, &stream));
+    OWNED_NEW(stream, stream, plan, &options);
     const rnnp_program *program = (const rnnp_program *)stream;
     for (size_t c = 0; c < program->n_calls; c++) assert_int_equal(program->calls[c].stack, 1);
-    rnnp_stream_destroy(stream);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
 }
 
 /* A stack takes the memory it says; every allocation may fail. */
-static void test_memory(void **state)
+TEST(test_memory)
 {
     const rnnp_tensor in[] = {tensor3(NULL, STEPS, BATCH, WIDTH), {RNNP_DTYPE_I32, 1, {BATCH}, .data = NULL}};
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 2);
-    rnnp_model *model = make_graph(context, 3);
-    rnnp_plan *plan = make_plan(model);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 2);
+    OWNED(model) model = make_graph(context, 3);
+    OWNED(plan) plan = make_plan(model);
     const size_t before = atomic_load(&heap.live_bytes);
-    rnnp_run *run = NULL;
     size_t bytes;
 
-    (void)state;
     OK(rnnp_run_bytes(plan, in, 2, &bytes));
-    OK(rnnp_run_create(plan, in, 2, &run));
+    NEW(run, run, plan, in, 2);
     assert_int_equal(atomic_load(&heap.live_bytes) - before, bytes);
     rnnp_run_destroy(run);
     for (size_t n = 1;; n++) {
@@ -335,52 +315,29 @@ static void test_memory(void **state)
         assert_int_equal(atomic_load(&heap.live_bytes), before);
     }
     rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    assert_int_equal(heap.live_blocks, 0);
 }
 
 /* Lengths of an upper layer that do not fit: the node is named, and the next execution is as ever. */
-static void test_bad_lengths(void **state)
+TEST(test_bad_lengths)
 {
     enum { G = 2 };
-    float *x = numbers(STEPS * BATCH * WIDTH, 3, 1.0f), y[STEPS * BATCH * WIDTH], want[STEPS * BATCH * WIDTH];
+    FREED float *x = numbers(STEPS * BATCH * WIDTH, 3, 1.0f);
+    float y[STEPS * BATCH * WIDTH], want[STEPS * BATCH * WIDTH];
     int32_t lengths[BATCH] = {3, STEPS};
     const rnnp_tensor in[] = {tensor3(x, BATCH, STEPS, WIDTH), {RNNP_DTYPE_I32, 1, {BATCH}, .data = lengths}};
     rnnp_tensor out = {.data = want};
-    rnnp_context *context = make_context(NULL, 2);
-    rnnp_model *model = make_graph(context, G);
-    rnnp_plan *plan = make_plan(model);
-    rnnp_run *run;
+    OWNED(context) context = make_context(NULL, 2);
+    OWNED(model) model = make_graph(context, G);
+    OWNED(plan) plan = make_plan(model);
 
-    (void)state;
     plan->schedule = RNNP_SCHEDULE_WAVEFRONT;
-    OK(rnnp_run_create(plan, in, 2, &run));
+    OWNED_NEW(run, run, plan, in, 2);
     OK(rnnp_run_execute(run, in, 2, &out, 1));
     lengths[1] = STEPS + 1;
     out.data = y;
-    assert_int_equal(rnnp_run_execute(run, in, 2, &out, 1), RNNP_ERR_ARG);
-    assert_says(context, "GRU");
+    REFUSED(context, rnnp_run_execute(run, in, 2, &out, 1), RNNP_ERR_ARG, "GRU");
     assert_says(context, "sequence_lens[1] is 21, there are 20 steps");
     lengths[1] = STEPS;
     OK(rnnp_run_execute(run, in, 2, &out, 1));
     assert_memory_equal(y, want, sizeof y);
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    free(x);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_graphs),
-        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_bad_lengths),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

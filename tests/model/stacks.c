@@ -6,7 +6,6 @@
 #include "build.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <time.h>
 
 #include "src/cells/wavefront.h"
@@ -66,12 +65,10 @@ static void run_pool(void *user, size_t n, void (*task)(void *arg, size_t i), vo
 
 static rnnp_context *pooled_context(size_t threads, pool *p)
 {
-    rnnp_context_options options;
-    rnnp_context *context;
+    OPTIONS(context, options);
 
-    rnnp_context_options_init(&options);
     options.parallel = (rnnp_parallel){p, threads, run_pool};
-    OK(rnnp_context_create(&options, &context));
+    NEW(context, context, &options);
     return context;
 }
 
@@ -125,11 +122,10 @@ static rnnp_model *make_stack(rnnp_context *context, const stack *s)
         w.options.reset = s->layer[l].reset;
         w.options.batch_first = s->batch_first;
         if (s->with_states) {
-            float *start = numbers(s->batch * hidden, (uint32_t)l + 40, 0.5f);
+            FREED float *start = numbers(s->batch * hidden, (uint32_t)l + 40, 0.5f);
             const rnnp_tensor tensor = tensor3(start, 1, (int64_t)s->batch, (int64_t)hidden);
 
             OK(rnnp_model_add_constant(model, NULL, &tensor, &state));
-            free(start);
         }
         OK(rnnp_model_add_recurrent(model, &w.options, w.weights, x, lengths, state, lstm ? state : RNNP_NONE, &x, &h,
                                     lstm ? &c : NULL));
@@ -172,10 +168,9 @@ static void assert_equal(const result *a, const result *b)
 static result execute(rnnp_plan *plan, rnnp_stack_schedule schedule, const rnnp_tensor *in, size_t n_in)
 {
     result r = {0};
-    rnnp_run *run;
 
     plan->schedule = (int)schedule;
-    OK(rnnp_run_create(plan, in, n_in, &run));
+    OWNED_NEW(run, run, plan, in, n_in);
     const rnnp_program *program = (const rnnp_program *)run;
     for (size_t c = 0; c < program->n_calls; c++)
         r.stacked = program->calls[c].stack > r.stacked ? program->calls[c].stack : r.stacked;
@@ -188,7 +183,6 @@ static result execute(rnnp_plan *plan, rnnp_stack_schedule schedule, const rnnp_
         memset(r.out[r.n++].data, 0x55, bytes);
     }
     for (int repeat = 0; repeat < 2; repeat++) OK(rnnp_run_execute(run, in, n_in, r.out, r.n));
-    rnnp_run_destroy(run);
     return r;
 }
 
@@ -196,19 +190,16 @@ static result run_stack(rnnp_context *context, const stack *s, rnnp_stack_schedu
 {
     const size_t n = s->steps * s->batch * INPUT;
     const int64_t steps = (int64_t)s->steps, batch = (int64_t)s->batch;
-    float *x = numbers(n, 3, 1.0f);
+    FREED float *x = numbers(n, 3, 1.0f);
     int32_t lengths[MOST_ROWS];
     const rnnp_tensor in[] = {tensor3(x, s->batch_first ? batch : steps, s->batch_first ? steps : batch, INPUT),
                               {RNNP_DTYPE_I32, 1, {batch}, .data = lengths}};
-    rnnp_model *model = make_stack(context, s);
-    rnnp_plan *plan = make_plan(model);
+    OWNED(model) model = make_stack(context, s);
+    OWNED(plan) plan = make_plan(model);
 
     assert_true(s->batch <= MOST_ROWS);
     for (size_t b = 0; b < s->batch; b++) lengths[b] = (int32_t)((b * 23 + s->steps - 1) % (s->steps + 1));
     const result r = execute(plan, schedule, in, s->with_lengths ? 2 : 1);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    free(x);
     return r;
 }
 
@@ -216,11 +207,10 @@ static result run_stack(rnnp_context *context, const stack *s, rnnp_stack_schedu
 static void check_stack(rnnp_context *context, const stack *s, const result *want)
 {
     for (int schedule = RNNP_SCHEDULE_FASTEST; schedule <= RNNP_SCHEDULE_WAVEFRONT; schedule++) {
-        result got = run_stack(context, s, (rnnp_stack_schedule)schedule);
+        DROPPED(free_result) result got = run_stack(context, s, (rnnp_stack_schedule)schedule);
 
         assert_true(got.stacked >= (s->layers < 6 ? s->layers : 2));
         assert_equal(&got, want);
-        free_result(&got);
     }
 }
 
@@ -252,20 +242,18 @@ static void free_places(places *p)
 
 static void check_everywhere(const places *p, const stack *s)
 {
-    result want = run_stack(p->one, s, RNNP_SCHEDULE_FASTEST);
+    DROPPED(free_result) result want = run_stack(p->one, s, RNNP_SCHEDULE_FASTEST);
 
     assert_true(want.stacked <= 1);
     for (size_t i = 0; i < p->n; i += quick ? 4 : 1) /* own 2 threads, 3 of a pool, 7 tasks in turn */
         check_stack(p->context[i], s, &want);
-    free_result(&want);
 }
 
-static void test_bits(void **state)
+TEST(test_bits)
 {
     static const size_t steps[] = {1, 2, 3, 5, 6, 7, 13, 50}; /* a chunk has six rows at least */
     places p;
 
-    (void)state;
     make_places(&p);
     for (size_t layers = 2; layers <= 5; layers++) {
         for (size_t t = quick ? layers % 4 : 0; t < sizeof steps / sizeof steps[0]; t += quick ? 5 : 1) {
@@ -280,12 +268,11 @@ static void test_bits(void **state)
     free_places(&p);
 }
 
-static void test_lengths(void **state)
+TEST(test_lengths)
 {
     static const size_t steps[] = {1, 6, 13, 50};
     places p;
 
-    (void)state;
     make_places(&p);
     for (size_t t = 0; t < sizeof steps / sizeof steps[0]; t += quick ? 2 : 1) {
         for (rnnp_direction direction = RNNP_DIRECTION_FORWARD; direction <= RNNP_DIRECTION_REVERSE; direction++) {
@@ -301,11 +288,10 @@ static void test_lengths(void **state)
 }
 
 /* Rows enough that x and h are multiplied in one pass, and layers enough for more than one stack. */
-static void test_wide_and_deep(void **state)
+TEST(test_wide_and_deep)
 {
     places p;
 
-    (void)state;
     make_places(&p);
     stack wide = mixture(3, 0, 9, MOST_ROWS), deep = mixture(MOST_LAYERS, 1, 20, 1);
     for (size_t l = 0; l < deep.layers; l++) deep.layer[l].hidden = 24;
@@ -319,21 +305,19 @@ static void test_wide_and_deep(void **state)
 static void count_loops(size_t hidden, size_t loops[3])
 {
     pool p = {0};
-    rnnp_context *context = pooled_context(2, &p);
+    OWNED(context) context = pooled_context(2, &p);
     stack s = mixture(3, 0, 50, 1);
 
     for (size_t l = 0; l < 3; l++) {
         s.layer[l].cell = RNNP_CELL_LSTM;
         s.layer[l].hidden = hidden;
     }
-    rnnp_model *model = make_stack(context, &s);
-    rnnp_plan_options options;
-    rnnp_plan *plan;
+    OWNED(model) model = make_stack(context, &s);
+    OPTIONS(plan, options);
 
-    rnnp_plan_options_init(&options);
     options.effort = RNNP_EFFORT_NONE; /* the rules are asked here, not the shipped table of some host */
-    OK(rnnp_plan_create(model, &options, &plan));
-    float *x = numbers(s.steps * INPUT, 3, 1.0f);
+    OWNED_NEW(plan, plan, model, &options);
+    FREED float *x = numbers(s.steps * INPUT, 3, 1.0f);
     const rnnp_tensor in = tensor3(x, (int64_t)s.steps, 1, INPUT);
     for (int schedule = RNNP_SCHEDULE_FASTEST; schedule <= RNNP_SCHEDULE_WAVEFRONT; schedule++) {
         p.loops = 0;
@@ -341,19 +325,14 @@ static void count_loops(size_t hidden, size_t loops[3])
         free_result(&r);
         loops[schedule] = p.loops;
     }
-    free(x);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
 }
 
 /* A wavefront is one loop whatever the layers are. Steps that are large enough are shared, one loop for each; smaller
  * ones make a wavefront, and the smallest stack is not worth it. */
-static void test_choice(void **state)
+TEST(test_choice)
 {
     size_t loops[3];
 
-    (void)state;
     count_loops(16, loops);
     assert_int_equal(loops[RNNP_SCHEDULE_WAVEFRONT], 2);
     assert_int_equal(loops[RNNP_SCHEDULE_LAYERS], 0);
@@ -369,55 +348,40 @@ static void test_choice(void **state)
 }
 
 /* More threads than CPUs, several times. */
-static void test_crowd(void **state)
+TEST(test_crowd)
 {
-    rnnp_context *one = make_context(NULL, 1), *crowd = make_context(NULL, MOST_THREADS);
+    OWNED(context) one = make_context(NULL, 1), *crowd = make_context(NULL, MOST_THREADS);
     stack s = mixture(5, 0, 60, 2);
-    result want = run_stack(one, &s, RNNP_SCHEDULE_FASTEST);
+    DROPPED(free_result) result want = run_stack(one, &s, RNNP_SCHEDULE_FASTEST);
 
-    (void)state;
     for (int repeat = 0; repeat < (quick ? 2 : 20); repeat++) {
-        result got = run_stack(crowd, &s, RNNP_SCHEDULE_WAVEFRONT);
+        DROPPED(free_result) result got = run_stack(crowd, &s, RNNP_SCHEDULE_WAVEFRONT);
         assert_equal(&got, &want);
-        free_result(&got);
     }
-    free_result(&want);
-    rnnp_context_destroy(crowd);
-    rnnp_context_destroy(one);
 }
 
 /* More threads than layers, of which the caller comes last; then the team backs off. Nothing is left undone. */
-static void test_late_caller(void **state)
+TEST(test_late_caller)
 {
     pool p = {0};
-    rnnp_context *one = make_context(NULL, 1), *many = pooled_context(4, &p);
+    OWNED(context) one = make_context(NULL, 1), *many = pooled_context(4, &p);
     const rnnp_parallel host = {&p, 4, run_pool};
     stack s = mixture(2, 0, quick ? 1000 : 20000, 1);
-    result want = run_stack(one, &s, RNNP_SCHEDULE_FASTEST);
+    DROPPED(free_result) result want = run_stack(one, &s, RNNP_SCHEDULE_FASTEST);
 
-    (void)state;
     rnnp_team_destroy(many->team); /* instead of it one that has a CPU for each thread */
     OK(rnnp_team_create(&many->allocator, 4, 4, &host, &many->team));
     p.late = many->team;
     for (int repeat = 0; repeat < 3; repeat++) {
         p.loops = 0;
-        result got = run_stack(many, &s, RNNP_SCHEDULE_WAVEFRONT);
+        DROPPED(free_result) result got = run_stack(many, &s, RNNP_SCHEDULE_WAVEFRONT);
         assert_int_equal(p.loops, 2);
         assert_equal(&got, &want);
-        free_result(&got);
     }
-    free_result(&want);
-    rnnp_context_destroy(many);
-    rnnp_context_destroy(one);
 }
 
-int main(int argc, char **argv)
+int tests_begin(char **arguments)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),   cmocka_unit_test(test_lengths), cmocka_unit_test(test_wide_and_deep),
-        cmocka_unit_test(test_choice), cmocka_unit_test(test_crowd),   cmocka_unit_test(test_late_caller),
-    };
-
-    quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    quick = *arguments && strcmp(*arguments, "--quick") == 0;
+    return 0;
 }

@@ -200,12 +200,12 @@ static verdict run_model(rnnp_context *context, const rnnp_model *model, const o
     rnnp_tensor inputs[CASE_MAX_PORTS], outputs[CASE_MAX_PORTS] = {0};
     const size_t n_inputs = rnnp_model_input_count(model), n_outputs = rnnp_model_output_count(model);
     rnnp_plan_options options;
+    rnnp_plan_options_init(&options);
     rnnp_plan *plan = NULL;
     rnnp_run *run = NULL;
     int repeatable = 0;
 
     if (!gather_inputs(model, c, inputs, &v)) return v;
-    rnnp_plan_options_init(&options);
     options.math = class->math;
     rnnp_status status = rnnp_plan_create(model, &options, &plan);
     if (status == RNNP_OK) status = rnnp_run_create(plan, inputs, n_inputs, &run);

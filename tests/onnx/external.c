@@ -33,12 +33,12 @@ static void write_file(const char *name, const void *bytes, size_t size)
 }
 
 /* model/ with weights, a folder inside and links to all kinds of places; a secret beside it. */
-static int set_up(void **state)
+int tests_begin(char **arguments)
 {
     static const float weights[4] = {1.0f, 2.0f, 3.0f, 4.0f};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    (void)state;
+    (void)arguments;
     snprintf(top, sizeof top, "%s/rnnpack-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     assert_non_null(mkdtemp(top));
     assert_int_equal(mkdir(path_of("model"), 0777), 0);
@@ -69,11 +69,7 @@ static int remove_entry(const char *path, const struct stat *about, int kind, st
     return remove(path);
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    return nftw(top, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
+void tests_end(void) { nftw(top, remove_entry, 8, FTW_DEPTH | FTW_PHYS); }
 
 /* y = x + w, w being at a location. */
 static buffer make_external(const char *location, int64_t elements)
@@ -119,14 +115,13 @@ static const struct {
     {"/etc/passwd", "not below", 0},
 };
 
-static void test_places(void **state)
+TEST(test_places)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         buffer file = make_external(places[i].location, 4);
-        rnnp_model *model;
+        OWNED(model) model = NULL;
 
         write_file("model/model.onnx", file.at, file.size);
         free(file.at);
@@ -139,17 +134,14 @@ static void test_places(void **state)
         } else if (status != RNNP_OK) {
             fail_msg("%s: %s", places[i].location, rnnp_last_error(context));
         }
-        rnnp_model_destroy(model);
     }
-    rnnp_context_destroy(context);
 }
 
 /* The other way of walking: nothing outside is reached either. */
-static void test_by_parts(void **state)
+TEST(test_by_parts)
 {
     const int folder = open(path_of("model"), O_RDONLY | O_DIRECTORY);
 
-    (void)state;
     assert_true(folder >= 0);
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         struct stat about;
@@ -167,21 +159,20 @@ static void test_by_parts(void **state)
 }
 
 /* The same file named by many tensors allows for its memory once; a file of holes allows for none. */
-static void test_sizes(void **state)
+TEST(test_sizes)
 {
     enum { MIB = 1 << 20, TENSORS = 400 };
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
     rnnp_model *model;
 
-    (void)state;
     write_file("model/holes", "", 0);
     assert_int_equal(truncate(path_of("model/holes"), (off_t)1 << 40), 0);
     buffer file = make_external("holes", (int64_t)1 << 38);
     write_file("model/model.onnx", file.at, file.size);
     free(file.at);
-    assert_int_equal(rnnp_onnx_open_file(context, path_of("model/model.onnx"), NULL, &model), RNNP_ERR_LIMIT);
-    assert_says(context, "max_bytes");
+    REFUSED(context, rnnp_onnx_open_file(context, path_of("model/model.onnx"), NULL, &model), RNNP_ERR_LIMIT,
+            "max_bytes");
 
     char *mib = calloc(1, MIB);
     assert_non_null(mib);
@@ -191,7 +182,7 @@ static void test_sizes(void **state)
     buffer graph = {0};
     for (size_t i = 0; i < TENSORS; i++) {
         const int64_t elements = MIB / 4;
-        buffer tensor = {0}, entry = {0};
+        DROPPED(free_buffer) buffer tensor = {0}, entry = {0};
         char name[32];
 
         snprintf(name, sizeof name, "w%zu", i);
@@ -201,8 +192,6 @@ static void test_sizes(void **state)
         wire_message(&tensor, 13, &entry);
         wire_int(&tensor, 14, 1);
         wire_message(&graph, 5, &tensor);
-        free(tensor.at);
-        free(entry.at);
     }
     wire_node(&graph, "Relu", "x", "y", -1);
     wire_port(&graph, 11, "x", "N");
@@ -210,40 +199,24 @@ static void test_sizes(void **state)
     file = wire_model(&graph);
     write_file("model/model.onnx", file.at, file.size);
     free(file.at);
-    assert_int_equal(rnnp_onnx_open_file(context, path_of("model/model.onnx"), NULL, &model), RNNP_ERR_LIMIT);
-    assert_says(context, "max_bytes");
+    REFUSED(context, rnnp_onnx_open_file(context, path_of("model/model.onnx"), NULL, &model), RNNP_ERR_LIMIT,
+            "max_bytes");
     assert_true(atomic_load(&heap.peak_bytes) < (size_t)160 * MIB);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
 }
 
-static void test_models(void **state)
+TEST(test_models)
 {
     static const char *const names[] = {"model/fifo", "model/zero", "model", "model/socket"};
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_model *model;
 
-    (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        assert_int_equal(rnnp_onnx_open_file(context, path_of(names[i]), NULL, &model), RNNP_ERR_IO);
-        assert_says(context, "not a regular file");
+        REFUSED(context, rnnp_onnx_open_file(context, path_of(names[i]), NULL, &model), RNNP_ERR_IO,
+                "not a regular file");
         assert_int_equal(rnnp_packed_open_file(context, path_of(names[i]), NULL, &model), RNNP_ERR_IO);
     }
     /* 2 GiB are more than the format can have; nobody reads them. */
     write_file("model/large", "", 0);
     assert_int_equal(truncate(path_of("model/large"), (off_t)1 << 31), 0);
     assert_int_equal(rnnp_onnx_open_file(context, path_of("model/large"), NULL, &model), RNNP_ERR_FORMAT);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_by_parts),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_models),
-    };
-
-    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -480,9 +480,9 @@ int main(int argc, char **argv)
     test_heap heap = {0};
     totals sum = {0};
     rnnp_context_options options;
+    rnnp_context_options_init(&options);
     rnnp_context *context = NULL;
 
-    rnnp_context_options_init(&options);
     options.allocator = (rnnp_allocator){&heap, limited_alloc, test_heap_free};
     if (argc != 2 || rnnp_context_create(&options, &context) != RNNP_OK) {
         printf("usage: hostile <folder of cases>\n");

@@ -21,9 +21,8 @@ static char *name_of(const char *base, size_t i)
 
 static rnnp_load_options no_limits(void)
 {
-    rnnp_load_options o;
+    OPTIONS(load, o);
 
-    rnnp_load_options_init(&o);
     assert_int_equal(o.struct_size, sizeof o);
     return o;
 }
@@ -44,17 +43,13 @@ static void run_two(const rnnp_model *model, const float x[2], float y[2])
 {
     const rnnp_tensor in = {RNNP_DTYPE_F32, 1, {2}, .const_data = x};
     rnnp_tensor out = {.data = y};
-    rnnp_plan *plan;
-    rnnp_run *run;
 
-    OK(rnnp_plan_create(model, NULL, &plan));
-    OK(rnnp_run_create(plan, &in, 1, &run));
+    OWNED_NEW(plan, plan, model, NULL);
+    OWNED_NEW(run, run, plan, &in, 1);
     OK(rnnp_run_output(run, 0, &out));
     assert_int_equal(rnnp_tensor_elements(&out), 2);
     out.data = y;
     OK(rnnp_run_execute(run, &in, 1, &out, 1));
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
 }
 
 static size_t notes(const rnnp_model *model, const char *words)
@@ -72,16 +67,15 @@ static size_t notes(const rnnp_model *model, const char *words)
 
 /* ---- Nodes that are computed at load ---- */
 
-static void test_dead_nodes(void **state)
+TEST(test_dead_nodes)
 {
     enum { NODES = 300 };
     const int64_t shape = 4 * MIB;
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
     buffer graph = {0};
-    rnnp_model *model;
+    OWNED(model) model = NULL;
 
-    (void)state;
     wire_ints(&graph, "shape", &shape, 1);
     for (size_t i = 0; i < NODES; i++) wire_node(&graph, "ConstantOfShape", "shape", name_of("dead", i), -1);
     wire_node(&graph, "Relu", "x", "y", -1);
@@ -91,9 +85,6 @@ static void test_dead_nodes(void **state)
     OK(load_bytes(context, &file, NULL, &model));
     assert_int_equal(rnnp_model_node_count(model), 1);
     assert_true(atomic_load(&heap.peak_bytes) < 2 * MIB);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
 }
 
 /* y = x + max(c0) + max(c1) + ..., each c a constant of 1 MiB. */
@@ -117,25 +108,21 @@ static buffer make_live(size_t nodes, size_t elements)
     return wire_model(&graph);
 }
 
-static void test_live_nodes(void **state)
+TEST(test_live_nodes)
 {
     enum { NODES = 512 };
     static const float x[2] = {1.5f, -2.0f};
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
     buffer file = make_live(NODES, MIB / sizeof(float));
-    rnnp_model *model;
+    OWNED(model) model = NULL;
     float y[2];
 
-    (void)state;
     OK(load_bytes(context, &file, NULL, &model));
     assert_true(notes(model, "max_bytes") > NODES / 2);
     run_two(model, x, y);
     assert_memory_equal(y, x, sizeof x); /* plus zeros */
     assert_true(atomic_load(&heap.peak_bytes) < (size_t)200 * MIB);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
 }
 
 /* y = x + the largest element of a^4, a being [SIZE][SIZE] of 1/SIZE. */
@@ -157,17 +144,16 @@ static buffer make_products(void)
     return wire_model(&graph);
 }
 
-static void test_work(void **state)
+TEST(test_work)
 {
     static const float x[2] = {1.5f, -2.0f};
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_load_options o = no_limits();
 
-    (void)state;
     /* a * a: 64^3 multiply-adds, and 3 * 64^2 elements of 4 each. */
     for (size_t products = 0; products <= 2; products++) {
         buffer file = make_products();
-        rnnp_model *model;
+        OWNED(model) model = NULL;
         float y[2];
 
         o.max_work = products * (64 * 64 * 64 + 4 * 3 * 64 * 64) + 1;
@@ -176,20 +162,17 @@ static void test_work(void **state)
         assert_int_equal(notes(model, "max_work"), 1);
         run_two(model, x, y);
         assert_true(y[0] == x[0] + 1.0f / 64 && y[1] == x[1] + 1.0f / 64);
-        rnnp_model_destroy(model);
     }
-    rnnp_context_destroy(context);
 }
 
 /* Axes that a product has to be computed for. */
-static void test_needed(void **state)
+TEST(test_needed)
 {
     const int64_t square[2] = {32, 32}, i64 = 7;
     static float one[32 * 32];
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_load_options o = no_limits();
 
-    (void)state;
     one[0] = 1.0f;
     for (size_t round = 0; round < 2; round++) {
         buffer graph = {0}, node = {0}, file;
@@ -221,18 +204,16 @@ static void test_needed(void **state)
         }
         free(node.at);
     }
-    rnnp_context_destroy(context);
 }
 
 /* ---- Limits that are met ---- */
 
-static void test_nodes(void **state)
+TEST(test_nodes)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_load_options o = no_limits();
     rnnp_model *model;
 
-    (void)state;
     o.max_nodes = 3;
     buffer file = make_products();
     assert_int_equal(load_bytes(context, &file, &o, &model), RNNP_ERR_LIMIT);
@@ -253,20 +234,18 @@ static void test_nodes(void **state)
     file = make_products();
     assert_int_equal(load_bytes(context, &file, &o, &model), RNNP_ERR_ARG);
     assert_says(context, "struct_size");
-    rnnp_context_destroy(context);
 }
 
 /* With every limit below what loading takes, it is refused with the sentence, and nothing is left. */
-static void test_bytes(void **state)
+TEST(test_bytes)
 {
     test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
+    OWNED(context) context = make_context(&heap, 1);
     const size_t live = atomic_load(&heap.live_bytes);
     rnnp_load_options o = no_limits();
     rnnp_status status = RNNP_ERR_LIMIT;
-    rnnp_model *model;
+    OWNED(model) model = NULL;
 
-    (void)state;
     for (o.max_bytes = 1; status != RNNP_OK; o.max_bytes += 5000) {
         char number[32];
         buffer file = make_products();
@@ -282,18 +261,15 @@ static void test_bytes(void **state)
         assert_true(o.max_bytes < MIB);
     }
     assert_true(o.max_bytes > 50000);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
 }
 
 /* A million empty messages of one field of the graph, two bytes each. */
-static void test_empty_messages(void **state)
+TEST(test_empty_messages)
 {
     static const unsigned fields[] = {1, 5, 11, 12, 13, 15};
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
 
-    (void)state;
     for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++) {
         for (size_t million = 0; million <= 1; million++) {
             buffer graph = {0};
@@ -306,24 +282,20 @@ static void test_empty_messages(void **state)
         }
         assert_true(atomic_load(&heap.peak_bytes) < (size_t)256 * MIB);
     }
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
 }
 
 /* A file whose graph comes in pieces, which a parser would have to join one by one. */
-static void test_pieces(void **state)
+TEST(test_pieces)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     buffer graph = {0}, file = make_products();
     rnnp_model *model;
 
-    (void)state;
     wire_node(&graph, "Relu", "x", "z", -1);
     wire_message(&file, 7, &graph);
     free(graph.at);
     assert_int_equal(load_bytes(context, &file, NULL, &model), RNNP_ERR_FORMAT);
     assert_says(context, "do not parse");
-    rnnp_context_destroy(context);
 }
 
 /* ---- Time ---- */
@@ -398,17 +370,16 @@ static double seconds(void)
 /* Of loading, planning and laying out the memory of a run; the least of some tries. */
 static double load_time(rnnp_context *context, kind what, size_t n, size_t tries)
 {
-    buffer file = make_many(what, n);
+    DROPPED(free_buffer) buffer file = make_many(what, n);
     double least = 1e9;
 
     for (size_t i = 0; i < tries; i++) {
         const double start = seconds();
         rnnp_model *model;
-        rnnp_plan *plan;
 
         if (rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model) != RNNP_OK)
             fail_msg("%s", rnnp_last_error(context));
-        OK(rnnp_plan_create(model, NULL, &plan));
+        NEW(plan, plan, model, NULL);
         const size_t inputs = rnnp_model_input_count(model);
         rnnp_tensor *in = calloc(inputs, sizeof *in);
         size_t bytes;
@@ -428,19 +399,17 @@ static double load_time(rnnp_context *context, kind what, size_t n, size_t tries
         const double took = seconds() - start;
         least = took < least ? took : least;
     }
-    free(file.at);
     return least;
 }
 
 /* Eight times as many take eight times as long, or somewhat longer when a cache no longer holds them; a square would
  * take 64 times. What else the machine does can only make it longer: so that counts which is right once. */
-static void test_time(void **state)
+TEST(test_time)
 {
     enum { ATTEMPTS = 5 };
     static const size_t few[KINDS] = {5000, 1500, 3000, 10000, 1000, 5000, 10000, 10000};
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (kind what = 0; what < KINDS; what++) {
         int linear = 0;
 
@@ -453,16 +422,4 @@ static void test_time(void **state)
         }
         assert_true(linear);
     }
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dead_nodes),     cmocka_unit_test(test_live_nodes), cmocka_unit_test(test_work),
-        cmocka_unit_test(test_needed),         cmocka_unit_test(test_nodes),      cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_empty_messages), cmocka_unit_test(test_pieces),     cmocka_unit_test(test_time),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,47 +15,41 @@
 
 /* ---- Models and bytes ---- */
 
-static void test_refused(void **state)
+TEST(test_refused)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_model *model = make_classifier(context), *open = make_model(context);
     buffer whole = save(context, model), b = {0};
 
-    (void)state;
     assert_int_equal(rnnp_onnx_write(NULL, take_bytes, &b), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_onnx_write(model, NULL, &b), RNNP_ERR_ARG);
-    assert_says(context, "write is NULL");
-    assert_int_equal(rnnp_onnx_write(open, take_bytes, &b), RNNP_ERR_STATE);
-    assert_says(context, "not closed");
+    REFUSED(context, rnnp_onnx_write(model, NULL, &b), RNNP_ERR_ARG, "write is NULL");
+    REFUSED(context, rnnp_onnx_write(open, take_bytes, &b), RNNP_ERR_STATE, "not closed");
     for (size_t n = 1; n < whole.size; n += 101) {
         b = (buffer){.fail_after = n};
-        assert_int_equal(rnnp_onnx_write(model, take_bytes, &b), RNNP_ERR_IO);
-        assert_says(context, "stopped at byte");
+        REFUSED(context, rnnp_onnx_write(model, take_bytes, &b), RNNP_ERR_IO, "stopped at byte");
         assert_memory_equal(b.at ? b.at : whole.at, whole.at, b.size);
         free(b.at);
     }
     rnnp_plan *plan = make_plan(model);
     OK(rnnp_model_release_weights(model, NULL));
     b = (buffer){0};
-    assert_int_equal(rnnp_onnx_write(model, take_bytes, &b), RNNP_ERR_STATE);
-    assert_says(context, "rnnp_model_release_weights() has freed them");
+    REFUSED(context, rnnp_onnx_write(model, take_bytes, &b), RNNP_ERR_STATE,
+            "rnnp_model_release_weights() has freed them");
     assert_int_equal(b.size, 0);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(open);
     rnnp_model_destroy(model);
     free(whole.at);
-    rnnp_context_destroy(context);
 }
 
-static void test_no_memory(void **state)
+TEST(test_no_memory)
 {
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
-    rnnp_model *model = make_classifier(context);
-    buffer whole = save(context, model);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
+    OWNED(model) model = make_classifier(context);
+    DROPPED(free_buffer) buffer whole = save(context, model);
     const size_t live = atomic_load(&heap.live_blocks), before = atomic_load(&heap.calls);
 
-    (void)state;
     buffer b = save(context, model);
     const size_t calls = atomic_load(&heap.calls) - before;
     assert_same_bytes(&whole, &b);
@@ -69,61 +63,46 @@ static void test_no_memory(void **state)
         assert_int_equal(atomic_load(&heap.live_blocks), live);
     }
     heap.fail_at = 0;
-    free(whole.at);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
 }
 
 /* ---- Files ---- */
 
-static void test_places(void **state)
+TEST(test_places)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_classifier(context), *open = make_model(context);
-    const folder f = make_folder();
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_classifier(context), *open = make_model(context);
+    DROPPED(remove_folder) const folder f = make_folder();
     char name[300], path[2 * FOLDER_PATH];
     struct stat about;
 
-    (void)state;
     assert_int_equal(rnnp_onnx_write_file(NULL, "x"), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_onnx_write_file(model, NULL), RNNP_ERR_ARG);
-    assert_says(context, "path is NULL");
-    assert_int_equal(rnnp_onnx_write_file(model, ""), RNNP_ERR_ARG);
-    assert_says(context, "path is empty");
-    assert_int_equal(rnnp_onnx_write_file(model, in_folder(&f, "none/model.onnx")), RNNP_ERR_IO);
-    assert_says(context, "No such file or directory");
+    REFUSED(context, rnnp_onnx_write_file(model, NULL), RNNP_ERR_ARG, "path is NULL");
+    REFUSED(context, rnnp_onnx_write_file(model, ""), RNNP_ERR_ARG, "path is empty");
+    REFUSED(context, rnnp_onnx_write_file(model, in_folder(&f, "none/model.onnx")), RNNP_ERR_IO,
+            "No such file or directory");
     assert_int_equal(rnnp_onnx_write_file(model, "/proc/model.onnx"), RNNP_ERR_IO); /* a read-only folder */
     memset(name, 'n', sizeof name);
     name[sizeof name - 1] = 0;
-    assert_int_equal(rnnp_onnx_write_file(model, name), RNNP_ERR_IO);
-    assert_says(context, "too long");
-    assert_int_equal(rnnp_onnx_write_file(model, f.path), RNNP_ERR_IO);
-    assert_says(context, "not a regular file");
-    assert_int_equal(rnnp_onnx_write_file(model, "/dev/full"), RNNP_ERR_IO);
-    assert_says(context, "/dev/full is not a regular file");
+    REFUSED(context, rnnp_onnx_write_file(model, name), RNNP_ERR_IO, "too long");
+    REFUSED(context, rnnp_onnx_write_file(model, f.path), RNNP_ERR_IO, "not a regular file");
+    REFUSED(context, rnnp_onnx_write_file(model, "/dev/full"), RNNP_ERR_IO, "/dev/full is not a regular file");
     assert_int_equal(stat("/dev/full", &about), 0);
     assert_true(S_ISCHR(about.st_mode));
     strcpy(path, in_folder(&f, "model.onnx"));
     assert_int_equal(rnnp_onnx_write_file(open, path), RNNP_ERR_STATE);
     assert_int_equal(count_files(&f, 0), 0);
-    rnnp_model_destroy(open);
-    rnnp_model_destroy(model);
-    remove_folder(&f);
-    rnnp_context_destroy(context);
 }
 
 /* A file is the bytes of rnnp_onnx_write; what is replaced keeps its mode. */
-static void test_file(void **state)
+TEST(test_file)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_recurrent(context, 1), *other = make_classifier(context), *loaded;
-    buffer want = save(context, other), got = {0};
-    const folder f = make_folder();
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_recurrent(context, 1), *other = make_classifier(context), *loaded = NULL;
+    DROPPED(free_buffer) buffer want = save(context, other), got = {0};
+    DROPPED(remove_folder) const folder f = make_folder();
     char path[2 * FOLDER_PATH], part[4096];
     struct stat about;
 
-    (void)state;
     strcpy(path, in_folder(&f, "model.onnx"));
     OK(rnnp_onnx_write_file(model, path));
     assert_int_equal(chmod(path, 0640), 0);
@@ -136,77 +115,39 @@ static void test_file(void **state)
     fclose(file);
     assert_same_bytes(&want, &got);
     OK(rnnp_onnx_open_file(context, path, NULL, &loaded));
-    outputs a = plan_and_run(other), b = plan_and_run(loaded);
+    DROPPED(free_outputs) outputs a = plan_and_run(other), b = plan_and_run(loaded);
     assert_true(same_outputs(&a, &b));
     assert_int_equal(count_files(&f, 0), 1);
-    free_outputs(&a);
-    free_outputs(&b);
-    free(want.at);
-    free(got.at);
-    rnnp_model_destroy(loaded);
-    rnnp_model_destroy(other);
-    rnnp_model_destroy(model);
-    remove_folder(&f);
-    rnnp_context_destroy(context);
 }
 
-/* In a process of its own, whose files may have `limit` bytes: exits with 0 when the full disk was told. */
-static int save_with_limit(const rnnp_model *model, const rnnp_context *context, const char *path, size_t limit)
+TEST(test_full_disk)
 {
-    const pid_t child = fork();
-    int status;
-
-    assert_true(child >= 0);
-    if (child == 0) {
-        const struct rlimit most = {limit, limit};
-
-        signal(SIGXFSZ, SIG_IGN);
-        if (setrlimit(RLIMIT_FSIZE, &most) != 0) _exit(2);
-        const rnnp_status said = rnnp_onnx_write_file(model, path);
-        _exit(said == RNNP_ERR_IO && strstr(rnnp_last_error(context), "File too large") ? 0 : 1);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
-}
-
-static void test_full_disk(void **state)
-{
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_classifier(context), *old = make_recurrent(context, 2), *loaded;
-    const folder f = make_folder();
-    buffer whole = save(context, model), want = save(context, old);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_classifier(context), *old = make_recurrent(context, 2), *loaded = NULL;
+    DROPPED(remove_folder) const folder f = make_folder();
+    DROPPED(free_buffer) buffer whole = save(context, model), want = save(context, old);
     char path[2 * FOLDER_PATH];
 
-    (void)state;
     strcpy(path, in_folder(&f, "model.onnx"));
     OK(rnnp_onnx_write_file(old, path));
     for (size_t limit = 0; limit < whole.size; limit = limit ? 3 * limit : 1) {
-        assert_int_equal(save_with_limit(model, context, path, limit), 0);
+        assert_tells_full_disk(rnnp_onnx_write_file, context, model, path, limit);
         assert_int_equal(count_files(&f, 0), 1); /* no temporary file */
     }
     OK(rnnp_onnx_open_file(context, path, NULL, &loaded));
-    buffer got = save(context, loaded);
+    DROPPED(free_buffer) buffer got = save(context, loaded);
     assert_same_bytes(&want, &got);
-    free(got.at);
-    free(want.at);
-    free(whole.at);
-    rnnp_model_destroy(loaded);
-    rnnp_model_destroy(old);
-    rnnp_model_destroy(model);
-    remove_folder(&f);
-    rnnp_context_destroy(context);
 }
 
 /* A component of another version than the core reads and writes nothing. */
-static void test_versions(void **state)
+TEST(test_versions)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_model *model = make_classifier(context), *other;
     buffer whole = save(context, model), b = {0};
     const rnnp_context_calls *same = context->calls;
     rnnp_context_calls later = *same;
 
-    (void)state;
     later.version = "7.0.1";
     context->calls = &later;
     assert_int_equal(rnnp_onnx_open_memory(context, whole.at, whole.size, NULL, &other), RNNP_ERR_STATE);
@@ -221,15 +162,4 @@ static void test_versions(void **state)
     rnnp_model_destroy(load(context, &whole));
     rnnp_model_destroy(model);
     free(whole.at);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_versions), cmocka_unit_test(test_refused), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_places),   cmocka_unit_test(test_file),    cmocka_unit_test(test_full_disk),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

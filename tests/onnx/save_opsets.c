@@ -32,12 +32,11 @@ static rnnp_value number(rnnp_model *model, int64_t i)
 
 static rnnp_value weights(rnnp_model *model, int64_t a, int64_t b, int64_t c)
 {
-    float *w = numbers((size_t)(a * b * c), 3, 0.5f);
+    FREED float *w = numbers((size_t)(a * b * c), 3, 0.5f);
     const rnnp_tensor t = tensor3(w, a, b, c);
     rnnp_value value;
 
     OK(rnnp_model_add_constant(model, NULL, &t, &value));
-    free(w);
     return value;
 }
 
@@ -125,10 +124,9 @@ static answer run_on_specials(const rnnp_model *model)
 {
     answer a = {.n = rnnp_model_output_count(model)};
     const rnnp_tensor x = {RNNP_DTYPE_F32, 2, {ROWS, COLUMNS}, .const_data = specials};
-    rnnp_plan *plan = make_plan(model);
+    OWNED(plan) plan = make_plan(model);
 
     a.status = answer_run(plan, &x, rnnp_model_input_count(model), &a);
-    rnnp_plan_destroy(plan);
     return a;
 }
 
@@ -146,7 +144,7 @@ static void round_trip(rnnp_context *context, const char *op, int opset, int lat
         free(file.at);
         return;
     }
-    rnnp_model *loaded = load(context, &file);
+    OWNED(model) loaded = load(context, &file);
     answer a = run_on_specials(model), b = run_on_specials(loaded);
 
     assert_int_equal(a.status, b.status);
@@ -161,17 +159,15 @@ static void round_trip(rnnp_context *context, const char *op, int opset, int lat
     free_answer(&a);
     free_answer(&b);
     free(file.at);
-    rnnp_model_destroy(loaded);
 }
 
-static void test_every_opset(void **state)
+TEST(test_every_opset)
 {
     static const int laters[] = {FIRST, 10, 11, 12, 13, 14, 18, LAST};
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     size_t refused = 0, saved = 0;
     const char *op;
 
-    (void)state;
     for (size_t k = 0; (op = rnnp_operator_name(k)) != NULL; k++) {
         size_t fits = 0;
 
@@ -199,12 +195,4 @@ static void test_every_opset(void **state)
     }
     print_message("%zu models, of which %zu cannot be saved with one opset\n", saved, refused);
     assert_true(refused > 0 && refused < saved / 2);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_opset)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,19 +50,18 @@ enum { WIRE_F32 = 1, WIRE_I64 = 7 };
 
 static inline void wire_attr_int(buffer *node, const char *name, int64_t value)
 {
-    buffer attr = {0};
+    DROPPED(free_buffer) buffer attr = {0};
 
     wire_text(&attr, 1, name);
     wire_int(&attr, 3, value);
     wire_int(&attr, 20, 2);
     wire_message(node, 5, &attr);
-    free(attr.at);
 }
 
 /* Inputs and outputs by name, separated by blanks; keepdims: -1 for no such attribute. */
 static inline void wire_node(buffer *graph, const char *op, const char *from, const char *to, int keepdims)
 {
-    buffer node = {0};
+    DROPPED(free_buffer) buffer node = {0};
 
     for (unsigned field = 1; field <= 2; field++) {
         const char *names = field == 1 ? from : to;
@@ -77,7 +76,6 @@ static inline void wire_node(buffer *graph, const char *op, const char *from, co
     wire_text(&node, 4, op);
     if (keepdims >= 0) wire_attr_int(&node, "keepdims", keepdims);
     wire_message(graph, 1, &node);
-    free(node.at);
 }
 
 static inline void wire_tensor(buffer *tensor, const char *name, int type, const int64_t *shape, size_t rank)
@@ -90,12 +88,11 @@ static inline void wire_tensor(buffer *tensor, const char *name, int type, const
 static inline void wire_constant(buffer *graph, const char *name, int type, const int64_t *shape, size_t rank,
                                  const void *data, size_t bytes)
 {
-    buffer tensor = {0};
+    DROPPED(free_buffer) buffer tensor = {0};
 
     wire_tensor(&tensor, name, type, shape, rank);
     wire_bytes(&tensor, 9, data, bytes);
     wire_message(graph, 5, &tensor);
-    free(tensor.at);
 }
 
 static inline void wire_ints(buffer *graph, const char *name, const int64_t *values, size_t n)
@@ -106,7 +103,7 @@ static inline void wire_ints(buffer *graph, const char *name, const int64_t *val
 /* An f32 input (field 11) or output (12); dimensions by name, separated by blanks. */
 static inline void wire_port(buffer *graph, unsigned field, const char *name, const char *dims)
 {
-    buffer dim = {0}, shape = {0}, tensor = {0}, type = {0}, info = {0};
+    DROPPED(free_buffer) buffer dim = {0}, shape = {0}, tensor = {0}, type = {0}, info = {0};
 
     while (*dims) {
         const size_t length = strcspn(dims, " ");
@@ -121,11 +118,6 @@ static inline void wire_port(buffer *graph, unsigned field, const char *name, co
     wire_text(&info, 1, name);
     wire_message(&info, 2, &type);
     wire_message(graph, field, &info);
-    free(dim.at);
-    free(shape.at);
-    free(tensor.at);
-    free(type.at);
-    free(info.at);
 }
 
 /* The file of a graph, which is freed. */

@@ -13,35 +13,28 @@
 /* Returns 1 for a model that ran, 0 for one that did not load or does not run on these inputs. */
 static int check(rnnp_context *context, const char *path)
 {
-    rnnp_model *model, *packed;
+    OWNED(model) model = NULL, *packed = NULL;
 
     if (rnnp_onnx_open_file(context, path, NULL, &model) != RNNP_OK) return 0;
-    const buffer file = write_for_all(model);
+    DROPPED(free_buffer) const buffer file = write_for_all(model);
     OK(rnnp_packed_open_memory(context, file.at, file.size, NULL, &packed));
     assert_int_equal(rnnp_model_node_count(model), rnnp_model_node_count(packed));
-    answer a = ask(context, model), b = ask(context, packed);
+    DROPPED(free_answer) answer a = ask(context, model), b = ask(context, packed);
     assert_same_answers(&a, &b);
-    const buffer again = write_for_all(packed);
+    DROPPED(free_buffer) const buffer again = write_for_all(packed);
     assert_int_equal(file.size, again.size);
     assert_memory_equal(file.at, again.at, file.size);
     const int ran = a.status == RNNP_OK;
-    free(file.at);
-    free(again.at);
-    free_answer(&a);
-    free_answer(&b);
-    rnnp_model_destroy(packed);
-    rnnp_model_destroy(model);
     return ran;
 }
 
 static char **folders;
 
-static void test_cases(void **state)
+TEST(test_cases)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     size_t seen = 0, ran = 0;
 
-    (void)state;
     for (char **folder = folders; *folder; folder++) {
         char pattern[600];
         glob_t found;
@@ -56,14 +49,10 @@ static void test_cases(void **state)
     }
     printf("%zu models, %zu ran packed as they do unpacked\n", seen, ran);
     assert_true(ran >= 100);
-    rnnp_context_destroy(context);
 }
 
-int main(int argc, char **argv)
+int tests_begin(char **arguments)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
-
-    if (argc < 2) return 2;
-    folders = argv + 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    folders = arguments;
+    return *arguments ? 0 : 2;
 }

@@ -27,8 +27,7 @@ static rnnp_model *make_reader(rnnp_context *context)
     OK(rnnp_model_add_output(model, "slice", slice));
     OK(rnnp_model_add_output(model, "part", parts[1]));
     OK(rnnp_model_add_output(model, "sum", node2(model, "ReduceSum", x, ints(model, (int64_t[]){1}, 1))));
-    OK(rnnp_model_add_output(model, "row", node2(model, "Gather", x, ints(model, (int64_t[]){7, -1}, 2))));
-    OK(rnnp_model_close(model));
+    close_with(model, "row", node2(model, "Gather", x, ints(model, (int64_t[]){7, -1}, 2)));
     return model;
 }
 
@@ -43,23 +42,22 @@ static void run_into(rnnp_run *run, const rnnp_tensor *in, float *to)
     OK(rnnp_run_execute(run, in, 1, out, 4));
 }
 
-static void test_integers_are_copied(void **state)
+TEST(test_integers_are_copied)
 {
     rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_reader(context);
-    float *x = numbers(N * 4, 3, 1.0f), *before = calloc(4 * N * 4, sizeof *x), *after = calloc(4 * N * 4, sizeof *x);
+    FREED float *x = numbers(N * 4, 3, 1.0f), *before = calloc(4 * N * 4, sizeof *x),
+                *after = calloc(4 * N * 4, sizeof *x);
     const rnnp_tensor in = {RNNP_DTYPE_F32, 2, {N, 4}, .data = x};
     char path[] = "changed_XXXXXX";
     const int fd = mkstemp(path);
-    rnnp_run *run;
 
-    (void)state;
     assert_true(fd >= 0);
     OK(rnnp_packed_write_file(model, NULL, path));
     rnnp_model_destroy(model);
     OK(rnnp_packed_open_file(context, path, NULL, &model));
     rnnp_plan *plan = make_plan(model);
-    OK(rnnp_run_create(plan, &in, 1, &run));
+    NEW(run, run, plan, &in, 1);
     run_into(run, &in, before);
 
     FILE *file = fopen(path, "r+b");
@@ -82,14 +80,4 @@ static void test_integers_are_copied(void **state)
     rnnp_context_destroy(context);
     remove(path);
     close(fd);
-    free(x);
-    free(before);
-    free(after);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_integers_are_copied)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,10 +45,9 @@ static void sign(const buffer *b, size_t index)
 
 static rnnp_model *open_bytes(rnnp_context *context, const buffer *b, int compare)
 {
-    rnnp_load_options o;
+    OPTIONS(load, o);
     rnnp_model *model;
 
-    rnnp_load_options_init(&o);
     o.compare_packed = compare;
     OK(rnnp_packed_open_memory(context, b->at, b->size, &o, &model));
     return model;
@@ -57,43 +56,38 @@ static rnnp_model *open_bytes(rnnp_context *context, const buffer *b, int compar
 /* What a plan under this cap does with a file: refused when it compares, otherwise outputs that may be other ones. */
 static void try_cap(const char *isa, const buffer *b, const outputs *want, size_t *refused, size_t *wrong)
 {
-    rnnp_context *context = capped_context(NULL, isa, 1);
+    OWNED(context) context = capped_context(NULL, isa, 1);
 
     for (int compare = 0; compare <= 1; compare++) {
-        rnnp_model *model = open_bytes(context, b, compare);
-        rnnp_plan *plan = NULL;
+        OWNED(model) model = open_bytes(context, b, compare);
+        OWNED(plan) plan = NULL;
         const rnnp_status status = rnnp_plan_create(model, NULL, &plan);
 
         if (status == RNNP_OK) {
-            outputs got = run_model(model, plan);
+            DROPPED(free_outputs) outputs got = run_model(model, plan);
             const int same = same_outputs(&got, want);
 
             assert_true(same || !compare);
             *wrong += !same;
-            free_outputs(&got);
         } else {
             assert_true(compare);
             assert_int_equal(status, RNNP_ERR_FORMAT);
             assert_says(context, "differ from its original weights");
             (*refused)++;
         }
-        rnnp_plan_destroy(plan);
-        rnnp_model_destroy(model);
     }
-    rnnp_context_destroy(context);
 }
 
-static void test_compare(void **state)
+TEST(test_compare)
 {
-    test_heap heap = {0};
-    rnnp_context *context = capped_context(&heap, NULL, 1);
+    WATCHED heap = {0};
+    OWNED(context) context = capped_context(&heap, NULL, 1);
     size_t wrong = 0;
 
-    (void)state;
     for (size_t m = 0; m < 4; m++) {
         rnnp_model *model = make_any(context, m);
-        buffer b = write_for_all(model);
-        outputs want = plan_and_run(model);
+        DROPPED(free_buffer) buffer b = write_for_all(model);
+        DROPPED(free_outputs) outputs want = plan_and_run(model);
         size_t refused = 0, odd = 0;
 
         rnnp_model_destroy(model);
@@ -109,65 +103,53 @@ static void test_compare(void **state)
             block_at(&b, i).weights[0] = good + 1.0f;
             sign(&b, i);
             model = open_bytes(context, &b, 0);
-            assert_int_equal(rnnp_packed_verify(model), RNNP_ERR_FORMAT);
-            assert_says(context, "differ from its original weights");
+            REFUSED(context, rnnp_packed_verify(model), RNNP_ERR_FORMAT, "differ from its original weights");
             rnnp_model_destroy(model);
             for (size_t c = 0; c < build_isas(); c++) try_cap(build_isa(c), &b, &want, &refused, &wrong);
             block_at(&b, i).weights[0] = good;
             sign(&b, i);
         }
         assert_true(refused > 0);
-        free_outputs(&want);
-        free(b.at);
     }
     assert_true(wrong > 0); /* without the comparison these are believed */
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
 }
 
 /* Layouts that nobody makes, and lists out of order. */
-static void test_foreign(void **state)
+TEST(test_foreign)
 {
-    rnnp_context *context = capped_context(NULL, NULL, 1);
+    OWNED(context) context = capped_context(NULL, NULL, 1);
     rnnp_model *model = make_classifier(context);
-    buffer b = write_for_all(model);
-    outputs want = plan_and_run(model);
+    DROPPED(free_buffer) buffer b = write_for_all(model);
+    DROPPED(free_outputs) outputs want = plan_and_run(model);
 
-    (void)state;
     rnnp_model_destroy(model);
     listed block = block_at(&b, 0);
     block.layout[0] ^= 1;
     sign(&b, 0);
     model = open_bytes(context, &b, 1);
-    assert_int_equal(rnnp_packed_verify(model), RNNP_ERR_UNSUPPORTED);
-    assert_says(context, "cannot be compared");
-    outputs got = plan_and_run(model); /* packs for itself */
+    REFUSED(context, rnnp_packed_verify(model), RNNP_ERR_UNSUPPORTED, "cannot be compared");
+    DROPPED(free_outputs) outputs got = plan_and_run(model); /* packs for itself */
     assert_true(same_outputs(&got, &want));
     rnnp_model_destroy(model);
     block.layout[0] ^= 1;
 
     block.words[0] = UINT64_MAX;
     sign(&b, 0);
-    assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, NULL, &model), RNNP_ERR_FORMAT);
-    assert_says(context, "list of packed blocks");
-    free_outputs(&got);
-    free_outputs(&want);
-    free(b.at);
-    rnnp_context_destroy(context);
+    REFUSED(context, rnnp_packed_open_memory(context, b.at, b.size, NULL, &model), RNNP_ERR_FORMAT,
+            "list of packed blocks");
 }
 
 /* A block for a node that packs nothing, as its weights are inputs: of no bytes, and with the layout that it would
  * have. Comparing it would pack weights that are not there into a block of no size. */
-static void test_no_block(void **state)
+TEST(test_no_block)
 {
     enum { GATED = 4 * HIDDEN };
-    rnnp_context *context = capped_context(NULL, NULL, 1);
+    OWNED(context) context = capped_context(NULL, NULL, 1);
     rnnp_model *model = make_model(context);
-    float *w = numbers(GATED * (INPUT + HIDDEN), 3, 0.3f);
+    FREED float *w = numbers(GATED * (INPUT + HIDDEN), 3, 0.3f);
     const rnnp_tensor constants[] = {tensor3(w, 1, GATED, INPUT), tensor3(w + GATED * INPUT, 1, GATED, HIDDEN)};
     rnnp_value in[3], y;
 
-    (void)state;
     const rnnp_value x = in[0] = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
     in[1] = input3(model, "w", 1, GATED, INPUT);
     in[2] = input3(model, "r", 1, GATED, HIDDEN);
@@ -178,7 +160,7 @@ static void test_no_block(void **state)
         in[0] = x;
     }
     OK(rnnp_model_close(model));
-    buffer b = write_model(model, NULL, 0);
+    DROPPED(free_buffer) buffer b = write_model(model, NULL, 0);
     rnnp_model_destroy(model);
     assert_int_equal(blocks_of(&b), 1);
     const listed block = block_at(&b, 0);
@@ -186,45 +168,23 @@ static void test_no_block(void **state)
     block.words[0] = block.words[2] = 0;
     sign(&b, 0);
     model = open_bytes(context, &b, 1);
-    assert_int_equal(rnnp_packed_verify(model), RNNP_ERR_UNSUPPORTED);
-    assert_says(context, "cannot be compared");
+    REFUSED(context, rnnp_packed_verify(model), RNNP_ERR_UNSUPPORTED, "cannot be compared");
     rnnp_model_destroy(model);
-    free(b.at);
-    free(w);
-    rnnp_context_destroy(context);
 }
 
 /* A packed file is loaded within limits, too. */
-static void test_limits(void **state)
+TEST(test_limits)
 {
-    rnnp_context *context = capped_context(NULL, NULL, 1);
+    OWNED(context) context = capped_context(NULL, NULL, 1);
     rnnp_model *model = make_classifier(context);
-    buffer b = write_for_all(model);
-    rnnp_load_options o;
+    DROPPED(free_buffer) buffer b = write_for_all(model);
+    OPTIONS(load, o);
 
-    (void)state;
     rnnp_model_destroy(model);
-    rnnp_load_options_init(&o);
     o.max_nodes = 3;
-    assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, &o, &model), RNNP_ERR_LIMIT);
-    assert_says(context, "more than 3 nodes");
+    REFUSED(context, rnnp_packed_open_memory(context, b.at, b.size, &o, &model), RNNP_ERR_LIMIT, "more than 3 nodes");
     o = (rnnp_load_options){.struct_size = sizeof o, .max_bytes = 1000};
-    assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, &o, &model), RNNP_ERR_LIMIT);
-    assert_says(context, "max_bytes");
+    REFUSED(context, rnnp_packed_open_memory(context, b.at, b.size, &o, &model), RNNP_ERR_LIMIT, "max_bytes");
     o.struct_size = 0;
     assert_int_equal(rnnp_packed_open_memory(context, b.at, b.size, &o, &model), RNNP_ERR_ARG);
-    free(b.at);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_foreign),
-        cmocka_unit_test(test_no_block),
-        cmocka_unit_test(test_limits),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,23 +26,22 @@ static void put_file(const char *path, const void *at, size_t size)
 
 /* ---- Writing ---- */
 
-static void test_write(void **state)
+TEST(test_write)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_model *model = make_classifier(context), *opened;
-    const folder f = make_folder();
+    DROPPED(remove_folder) const folder f = make_folder();
     char path[2 * FOLDER_PATH];
     struct stat about;
     const mode_t mask = umask(022);
 
-    (void)state;
     strcpy(path, in_folder(&f, "model.rnnp"));
     OK(rnnp_packed_write_file(model, NULL, path));
     umask(mask);
     assert_int_equal(stat(path, &about), 0);
     assert_int_equal(about.st_mode & 0777, 0644);
     assert_int_equal(count_files(&f, 0), 1);
-    buffer want = write_model(model, NULL, 0);
+    DROPPED(free_buffer) buffer want = write_model(model, NULL, 0);
     assert_int_equal(about.st_size, want.size);
     assert_true(rnnp_packed_is_file(path));
     OK(rnnp_packed_open_file(context, path, NULL, &opened));
@@ -63,30 +62,24 @@ static void test_write(void **state)
     rnnp_model_destroy(opened);
     rnnp_model_destroy(other);
     rnnp_model_destroy(model);
-    free(want.at);
-    remove_folder(&f);
-    rnnp_context_destroy(context);
 }
 
-static void test_cannot_write(void **state)
+TEST(test_cannot_write)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_classifier(context), *open = make_model(context);
-    const folder f = make_folder();
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_classifier(context), *open = make_model(context);
+    DROPPED(remove_folder) const folder f = make_folder();
     char path[2 * FOLDER_PATH], name[300];
 
-    (void)state;
     assert_int_equal(rnnp_packed_write_file(NULL, NULL, "x"), RNNP_ERR_ARG);
     assert_int_equal(rnnp_packed_write_file(model, NULL, NULL), RNNP_ERR_ARG);
     assert_int_equal(rnnp_packed_write_file(model, NULL, ""), RNNP_ERR_ARG);
     strcpy(path, in_folder(&f, "none/model.rnnp"));
-    assert_int_equal(rnnp_packed_write_file(model, NULL, path), RNNP_ERR_IO);
-    assert_says(context, "No such file or directory");
+    REFUSED(context, rnnp_packed_write_file(model, NULL, path), RNNP_ERR_IO, "No such file or directory");
     assert_int_equal(rnnp_packed_write_file(model, NULL, "/proc/model.rnnp"), RNNP_ERR_IO); /* a read-only folder */
     memset(name, 'n', sizeof name);
     name[sizeof name - 1] = 0;
-    assert_int_equal(rnnp_packed_write_file(model, NULL, name), RNNP_ERR_IO);
-    assert_says(context, "too long");
+    REFUSED(context, rnnp_packed_write_file(model, NULL, name), RNNP_ERR_IO, "too long");
 
     strcpy(path, in_folder(&f, "folder"));
     assert_int_equal(mkdir(path, 0700), 0);
@@ -94,44 +87,25 @@ static void test_cannot_write(void **state)
     assert_int_equal(count_files(&f, 0), 1);
     assert_int_equal(rnnp_packed_write_file(open, NULL, in_folder(&f, "open")), RNNP_ERR_STATE);
     assert_int_equal(count_files(&f, 0), 1);
-    rnnp_model_destroy(open);
-    rnnp_model_destroy(model);
-    remove_folder(&f);
-    rnnp_context_destroy(context);
 }
 
-/* In a process of its own, whose files may have `limit` bytes: exits with 0 when the full disk was told. */
-static int write_with_limit(const rnnp_model *model, const rnnp_context *context, const char *path, size_t limit)
+static rnnp_status write_packed(const rnnp_model *model, const char *path)
 {
-    const pid_t child = fork();
-    int status;
-
-    assert_true(child >= 0);
-    if (child == 0) {
-        const struct rlimit most = {limit, limit};
-
-        signal(SIGXFSZ, SIG_IGN);
-        if (setrlimit(RLIMIT_FSIZE, &most) != 0) _exit(2);
-        const rnnp_status said = rnnp_packed_write_file(model, NULL, path);
-        _exit(said == RNNP_ERR_IO && strstr(rnnp_last_error(context), "File too large") ? 0 : 1);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
+    return rnnp_packed_write_file(model, NULL, path);
 }
 
-static void test_full_disk(void **state)
+TEST(test_full_disk)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_classifier(context);
-    const folder f = make_folder();
-    buffer whole = write_model(model, NULL, 0);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_classifier(context);
+    DROPPED(remove_folder) const folder f = make_folder();
+    DROPPED(free_buffer) buffer whole = write_model(model, NULL, 0);
     char path[2 * FOLDER_PATH], old[4] = "";
 
-    (void)state;
     strcpy(path, in_folder(&f, "model.rnnp"));
     put_file(path, "old", 3);
     for (size_t limit = 0; limit < whole.size; limit = limit ? 3 * limit : 1) {
-        assert_int_equal(write_with_limit(model, context, path, limit), 0);
+        assert_tells_full_disk(write_packed, context, model, path, limit);
         assert_int_equal(count_files(&f, 0), 1); /* no temporary file */
     }
     FILE *file = fopen(path, "rb");
@@ -139,10 +113,6 @@ static void test_full_disk(void **state)
     assert_int_equal(fread(old, 1, 4, file), 3);
     assert_string_equal(old, "old");
     fclose(file);
-    rnnp_model_destroy(model);
-    free(whole.at);
-    remove_folder(&f);
-    rnnp_context_destroy(context);
 }
 
 /* ---- Reading ---- */
@@ -159,14 +129,13 @@ static void refused(rnnp_context *context, const char *path, rnnp_status want, c
     assert_false(rnnp_packed_is_file(path));
 }
 
-static void test_no_file(void **state)
+TEST(test_no_file)
 {
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
-    const folder f = make_folder();
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
+    DROPPED(remove_folder) const folder f = make_folder();
     rnnp_model *model;
 
-    (void)state;
     assert_int_equal(rnnp_packed_open_file(context, NULL, NULL, &model), RNNP_ERR_ARG);
     assert_int_equal(rnnp_packed_open_file(NULL, "x", NULL, &model), RNNP_ERR_ARG);
     assert_int_equal(rnnp_packed_open_file(context, "x", NULL, NULL), RNNP_ERR_ARG);
@@ -186,16 +155,13 @@ static void test_no_file(void **state)
     alarm(20); /* opening must not wait for a writer */
     refused(context, in_folder(&f, "pipe"), RNNP_ERR_IO, "not a regular file");
     alarm(0);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
-    remove_folder(&f);
 }
 
 /* ---- Sharing ---- */
 
 static int process(const char *path, const outputs *want)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_model *model;
     int same = 1;
 
@@ -206,21 +172,19 @@ static int process(const char *path, const outputs *want)
         free_outputs(&got);
         rnnp_model_destroy(model);
     }
-    rnnp_context_destroy(context);
     return same ? 0 : 1;
 }
 
 /* Processes read a file while another one writes it anew all the time. */
-static void test_processes(void **state)
+TEST(test_processes)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_classifier(context);
-    const folder f = make_folder();
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_classifier(context);
+    DROPPED(remove_folder) const folder f = make_folder();
     pid_t child[PROCESSES];
-    outputs want = plan_and_run(model);
+    DROPPED(free_outputs) outputs want = plan_and_run(model);
     char path[2 * FOLDER_PATH];
 
-    (void)state;
     strcpy(path, in_folder(&f, "model.rnnp"));
     OK(rnnp_packed_write_file(model, NULL, path));
     for (size_t i = 0; i < PROCESSES; i++) {
@@ -235,10 +199,6 @@ static void test_processes(void **state)
         assert_int_equal(waitpid(child[i], &status, 0), child[i]);
         assert_int_equal(status, 0);
     }
-    free_outputs(&want);
-    rnnp_model_destroy(model);
-    remove_folder(&f);
-    rnnp_context_destroy(context);
 }
 
 typedef struct job {
@@ -255,22 +215,21 @@ static void *plan_in_thread(void *arg)
 }
 
 /* Threads plan and run one model at once: checksums are compared by whoever comes first. */
-static void test_threads(void **state)
+TEST(test_threads)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_classifier(context), *opened;
-    const folder f = make_folder();
-    outputs want = plan_and_run(model);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_classifier(context);
+    rnnp_model *opened;
+    DROPPED(remove_folder) const folder f = make_folder();
+    DROPPED(free_outputs) outputs want = plan_and_run(model);
     char path[2 * FOLDER_PATH];
 
-    (void)state;
     strcpy(path, in_folder(&f, "model.rnnp"));
     for (size_t set = 0; set < 2; set++) { /* blocks from the file, or packed from its originals */
-        rnnp_packed_options options;
+        OPTIONS(packed, options);
         pthread_t thread[THREADS];
         job jobs[THREADS];
 
-        rnnp_packed_options_init(&options);
         options.isas = (const char *const[]){"generic"};
         options.n_isas = set;
         OK(rnnp_packed_write_file(model, &options, path));
@@ -286,18 +245,4 @@ static void test_threads(void **state)
         }
         rnnp_model_destroy(opened);
     }
-    free_outputs(&want);
-    rnnp_model_destroy(model);
-    remove_folder(&f);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write),   cmocka_unit_test(test_cannot_write), cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_no_file), cmocka_unit_test(test_processes),    cmocka_unit_test(test_threads),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,16 +34,14 @@ static void *small_alloc(void *user, size_t size, size_t align)
 
 static void begin(fixture *f, size_t index)
 {
-    rnnp_context_options options;
+    OPTIONS(context, options);
 
     *f = (fixture){0};
-    rnnp_context_options_init(&options);
     options.allocator = (rnnp_allocator){&f->heap, small_alloc, test_heap_free};
     OK(rnnp_context_create(&options, &f->context));
-    rnnp_model *model = make_any(f->context, index);
+    OWNED(model) model = make_any(f->context, index);
     f->good = write_for_all(model);
     f->want = plan_and_run(model);
-    rnnp_model_destroy(model);
 }
 
 static void end(fixture *f)
@@ -62,7 +60,7 @@ static void run_whatever(const rnnp_model *model, const rnnp_plan *plan)
     static double results[MAX_OUT][ELEMENTS];
     const size_t n_in = rnnp_model_input_count(model), n_out = rnnp_model_output_count(model);
     rnnp_tensor in[PORTS], out[PORTS] = {{0}};
-    rnnp_run *run = NULL;
+    OWNED(run) run = NULL;
     int small = n_in <= PORTS && n_out <= MAX_OUT;
 
     for (size_t i = 0; small && i < n_in; i++) {
@@ -80,7 +78,6 @@ static void run_whatever(const rnnp_model *model, const rnnp_plan *plan)
         out[i].data = results[i];
     }
     if (small) (void)rnnp_run_execute(run, in, n_in, out, n_out);
-    rnnp_run_destroy(run);
 }
 
 /* Opens and uses; whatever the bytes are, either it is refused with a sentence or the results are right. Returns the
@@ -99,10 +96,9 @@ static rnnp_status use(fixture *f, const unsigned char *at, size_t size, int ver
     if (status == RNNP_OK) status = rnnp_plan_create(model, NULL, &plan);
     if (status == RNNP_OK && how == ANY_RESULTS) run_whatever(model, plan);
     if (status == RNNP_OK && how == SAME_RESULTS) {
-        outputs got = run_model(model, plan);
+        DROPPED(free_outputs) outputs got = run_model(model, plan);
 
         assert_true(same_outputs(&f->want, &got));
-        free_outputs(&got);
     }
     if (status != RNNP_OK) assert_true(strlen(rnnp_last_error(f->context)) > 10);
     rnnp_plan_destroy(plan);
@@ -117,11 +113,10 @@ static const packed_header *header_of(const unsigned char *at) { return (const p
 
 /* Every byte of header, graph and list, and many of the rest. What rnnp_packed_verify does not refuse is padding, which
  * is zero in a good file, and does not matter. */
-static void test_every_byte(void **state)
+TEST(test_every_byte)
 {
     static const unsigned char flips[] = {0x01, 0x80, 0xff};
     fixture f;
-    (void)state;
     for (size_t index = 0; index < 3; index++) {
         size_t tried = 0, harmless = 0;
 
@@ -150,11 +145,10 @@ static void test_every_byte(void **state)
     }
 }
 
-static void test_every_length(void **state)
+TEST(test_every_length)
 {
     fixture f;
 
-    (void)state;
     begin(&f, 1);
     for (size_t size = 0; size < f.good.size; size += size < 1024 ? 1 : 13) {
         unsigned char *cut = copy_of(f.good.at, size);
@@ -295,7 +289,7 @@ static void no_weights(packed_header *h, size_t size)
     h->section[3].bytes = 0;
 }
 
-static void test_header(void **state)
+TEST(test_header)
 {
     static const struct {
         change *change;
@@ -327,7 +321,6 @@ static void test_header(void **state)
     };
     fixture f;
 
-    (void)state;
     begin(&f, 2);
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         unsigned char *bad = copy_of(f.good.at, f.good.size);
@@ -345,7 +338,7 @@ static void test_header(void **state)
 }
 
 /* Every word of the graph and of the list takes every one of some values, signed. */
-static void test_every_word(void **state)
+TEST(test_every_word)
 {
     static const uint64_t values[] = {0,
                                       1,
@@ -365,7 +358,6 @@ static void test_every_word(void **state)
     fixture f;
     size_t accepted = 0, refused = 0;
 
-    (void)state;
     for (size_t index = 0; index < 3; index += 2) {
         begin(&f, index);
         for (size_t s = PACKED_GRAPH; s <= PACKED_BLOCKS; s++) {
@@ -394,13 +386,12 @@ static void test_every_word(void **state)
 /* ---- Laziness ---- */
 
 /* Damaged originals that nobody reads do no harm, and are refused when something is packed from them. */
-static void test_lazy(void **state)
+TEST(test_lazy)
 {
     fixture f;
     rnnp_model *model;
     rnnp_plan *plan;
 
-    (void)state;
     begin(&f, 2); /* an LSTM: all its constants are packed */
     unsigned char *bad = copy_of(f.good.at, f.good.size);
     bad[header_of(bad)->section[PACKED_DATA].offset + 5] ^= 1;
@@ -454,21 +445,20 @@ static rnnp_status scenario(rnnp_context *context, const buffer *file, rnnp_mode
 }
 
 /* Every allocation fails once. */
-static void test_memory(void **state)
+TEST(test_memory)
 {
-    rnnp_context *plain = make_context(NULL, 1);
-    rnnp_model *model = make_classifier(plain);
-    buffer file = write_model(model, (const char *const[]){"generic"}, 1);
+    OWNED(context) plain = make_context(NULL, 1);
+    OWNED(model) model = make_classifier(plain);
+    DROPPED(free_buffer) buffer file = write_model(model, (const char *const[]){"generic"}, 1);
     rnnp_status status = RNNP_ERR_MEMORY;
     size_t n = 0;
 
-    (void)state;
     for (; status != RNNP_OK; n++) {
-        test_heap heap = {0};
-        rnnp_context *context = make_context(&heap, 1);
-        rnnp_model *opened = NULL;
-        rnnp_plan *plan = NULL;
-        buffer again = {0};
+        WATCHED heap = {0};
+        OWNED(context) context = make_context(&heap, 1);
+        OWNED(model) opened = NULL;
+        OWNED(plan) plan = NULL;
+        DROPPED(free_buffer) buffer again = {0};
 
         heap.fail_at = atomic_load(&heap.calls) + n + 1;
         status = scenario(context, &file, &opened, &plan, &again);
@@ -476,25 +466,6 @@ static void test_memory(void **state)
             assert_int_equal(status, RNNP_ERR_MEMORY);
             assert_says(context, "cannot allocate");
         }
-        free(again.at);
-        rnnp_plan_destroy(plan);
-        rnnp_model_destroy(opened);
-        rnnp_context_destroy(context);
-        assert_int_equal(atomic_load(&heap.live_blocks), 0);
-        assert_int_equal(atomic_load(&heap.live_bytes), 0);
     }
     assert_true(n > 20);
-    free(file.at);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(plain);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_byte), cmocka_unit_test(test_every_length), cmocka_unit_test(test_header),
-        cmocka_unit_test(test_every_word), cmocka_unit_test(test_lazy),         cmocka_unit_test(test_memory),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

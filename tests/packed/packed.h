@@ -20,6 +20,8 @@ typedef struct buffer {
     size_t fail_after; /* 0: never */
 } buffer;
 
+__attribute__((unused)) static inline void free_buffer(const buffer *b) { free(b->at); }
+
 static inline int take_bytes(void *user, const void *p, size_t size)
 {
     buffer *b = user;
@@ -42,10 +44,9 @@ static inline int take_bytes(void *user, const void *p, size_t size)
 
 static inline buffer write_model(const rnnp_model *model, const char *const *isas, size_t n)
 {
-    rnnp_packed_options options;
+    OPTIONS(packed, options);
     buffer b = {0};
 
-    rnnp_packed_options_init(&options);
     options.isas = isas;
     options.n_isas = n;
     OK(rnnp_packed_write(model, &options, take_bytes, &b));
@@ -60,19 +61,6 @@ static inline buffer write_for_all(const rnnp_model *model)
 
     for (size_t i = 0; i < n; i++) isas[i] = build_isa(i);
     return write_model(model, isas, n);
-}
-
-static inline rnnp_context *capped_context(test_heap *heap, const char *isa, size_t threads)
-{
-    rnnp_context_options options;
-    rnnp_context *context;
-
-    rnnp_context_options_init(&options);
-    options.max_isa = isa;
-    options.threads = threads;
-    if (heap) options.allocator = test_allocator(heap);
-    OK(rnnp_context_create(&options, &context));
-    return context;
 }
 
 /* ---- Models ---- */
@@ -94,8 +82,9 @@ static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
 
     if (index >= 4 * 3 * 2) return NULL;
     const size_t cell = index % 4, extras = index / 12;
+    DROPPED(free_layer)
     layer l = make_layer(cells[cell].cell, INPUT, HIDDEN, (rnnp_direction)(index / 4 % 3), (uint32_t)index + 1);
-    float *peepholes = numbers(3 * HIDDEN, 99, 0.3f);
+    FREED float *peepholes = numbers(3 * HIDDEN, 99, 0.3f);
     rnnp_model *model = make_model(context);
 
     l.options.reset = cells[cell].reset;
@@ -114,8 +103,6 @@ static inline rnnp_model *make_recurrent(rnnp_context *context, size_t index)
     OK(rnnp_model_add_output(model, "h", h));
     if (l.options.cell == RNNP_CELL_LSTM) OK(rnnp_model_add_output(model, "c", c));
     OK(rnnp_model_close(model));
-    free(peepholes);
-    free_layer(&l);
     return model;
 }
 
@@ -125,9 +112,9 @@ static inline rnnp_model *make_classifier(rnnp_context *context)
 {
     enum { WORDS = 11, WIDTH = 8 };
     static const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC}, perm[] = {1, 0, 2};
-    float *table = numbers(WORDS * WIDTH, 5, 1.0f), *w = numbers(2 * HIDDEN * HIDDEN, 6, 0.3f);
-    layer first = make_layer(RNNP_CELL_LSTM, WIDTH, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, 7);
-    layer second = make_layer(RNNP_CELL_LSTM, 2 * HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 8);
+    FREED float *table = numbers(WORDS * WIDTH, 5, 1.0f), *w = numbers(2 * HIDDEN * HIDDEN, 6, 0.3f);
+    DROPPED(free_layer) layer first = make_layer(RNNP_CELL_LSTM, WIDTH, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, 7);
+    DROPPED(free_layer) layer second = make_layer(RNNP_CELL_LSTM, 2 * HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 8);
     const rnnp_tensor square = {RNNP_DTYPE_F32, 2, {HIDDEN, HIDDEN}, .data = w},
                       one = {RNNP_DTYPE_F32, 0, {0}, .data = w};
     const rnnp_attr value = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &one};
@@ -138,10 +125,8 @@ static inline rnnp_model *make_classifier(rnnp_context *context)
 
     OK(rnnp_model_add_input(model, "words", RNNP_DTYPE_I64, 2, shape, NULL, &words));
     OK(rnnp_model_add_embedding(model, words, table, WORDS, WIDTH, &x));
-    OK(rnnp_model_add_recurrent(model, &first.options, first.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL,
-                                NULL));
-    OK(rnnp_model_add_recurrent(model, &second.options, second.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL,
-                                NULL));
+    x = add_layer(model, &first, x);
+    x = add_layer(model, &second, x);
     OK(rnnp_model_add_constant(model, "square", &square, &matrix));
     x = node2(model, "MatMul", x, matrix);
     x = node(model, "LeakyRelu", &x, 1, &alpha, 1);
@@ -156,10 +141,6 @@ static inline rnnp_model *make_classifier(rnnp_context *context)
     OK(rnnp_model_add_output(model, "scale", constant));
     OK(rnnp_model_add_output(model, "weights", matrix));
     OK(rnnp_model_close(model));
-    free(table);
-    free(w);
-    free_layer(&first);
-    free_layer(&second);
     return model;
 }
 
@@ -181,8 +162,7 @@ static inline outputs run_model(const rnnp_model *model, rnnp_plan *plan)
     static const int32_t lengths[] = {STEPS, 0, 2, STEPS, 1};
     outputs o = {.n = rnnp_model_output_count(model)};
     rnnp_tensor in[2];
-    rnnp_run *run;
-    float *x = numbers(STEPS * BATCH * INPUT, 77, 1.0f);
+    FREED float *x = numbers(STEPS * BATCH * INPUT, 77, 1.0f);
     int64_t words[STEPS * BATCH];
 
     for (size_t i = 0; i < STEPS * BATCH; i++) words[i] = (int64_t)(i * 7 % 11);
@@ -200,15 +180,13 @@ static inline outputs run_model(const rnnp_model *model, rnnp_plan *plan)
             in[i].shape[d] = port.shape[d] != RNNP_DYNAMIC ? port.shape[d] : is_batch ? BATCH : STEPS;
         }
     }
-    OK(rnnp_run_create(plan, in, rnnp_model_input_count(model), &run));
+    OWNED_NEW(run, run, plan, in, rnnp_model_input_count(model));
     for (size_t i = 0; i < o.n; i++) {
         OK(rnnp_run_output(run, i, &o.out[i]));
         o.out[i].data = calloc(rnnp_tensor_elements(&o.out[i]) + 1, 8);
         assert_non_null(o.out[i].data);
     }
     OK(rnnp_run_execute(run, in, rnnp_model_input_count(model), o.out, o.n));
-    rnnp_run_destroy(run);
-    free(x);
     return o;
 }
 
@@ -234,11 +212,63 @@ static inline int same_outputs(const outputs *a, const outputs *b)
 /* Plans and runs. */
 static inline outputs plan_and_run(const rnnp_model *model)
 {
-    rnnp_plan *plan = make_plan(model);
+    OWNED(plan) plan = make_plan(model);
     const outputs o = run_model(model, plan);
 
-    rnnp_plan_destroy(plan);
     return o;
+}
+
+/* ---- What can be asked about a model ---- */
+
+static inline void assert_same_port(const rnnp_port_info *a, const rnnp_port_info *b)
+{
+    assert_string_equal(a->name, b->name);
+    assert_int_equal(a->dtype, b->dtype);
+    assert_int_equal(a->rank, b->rank);
+    for (size_t d = 0; d < a->rank; d++) {
+        assert_int_equal(a->shape[d], b->shape[d]);
+        assert_string_equal(a->symbol[d] ? a->symbol[d] : "", b->symbol[d] ? b->symbol[d] : "");
+    }
+}
+
+/* `whole`: also what a form that names its values anew does not keep. */
+static inline void assert_same_graph(int whole, const rnnp_model *a, const rnnp_model *b)
+{
+    rnnp_node_info na = {.struct_size = sizeof na}, nb = {.struct_size = sizeof nb};
+    rnnp_port_info pa = {.struct_size = sizeof pa}, pb = {.struct_size = sizeof pb};
+
+    assert_int_equal(rnnp_model_input_count(a), rnnp_model_input_count(b));
+    assert_int_equal(rnnp_model_output_count(a), rnnp_model_output_count(b));
+    assert_int_equal(rnnp_model_node_count(a), rnnp_model_node_count(b));
+    for (size_t i = 0; rnnp_model_input_info(a, i, &pa) == RNNP_OK; i++) {
+        OK(rnnp_model_input_info(b, i, &pb));
+        assert_same_port(&pa, &pb);
+    }
+    for (size_t i = 0; rnnp_model_output_info(a, i, &pa) == RNNP_OK; i++) {
+        OK(rnnp_model_output_info(b, i, &pb));
+        assert_same_port(&pa, &pb);
+    }
+    if (whole) assert_int_equal(rnnp_model_constant_elements(a), rnnp_model_constant_elements(b));
+    for (size_t n = 0; n < rnnp_model_node_count(a); n++) {
+        OK(rnnp_model_node_info(a, n, &na));
+        OK(rnnp_model_node_info(b, n, &nb));
+        assert_string_equal(na.name, nb.name);
+        assert_string_equal(na.op, nb.op);
+        if (!whole) continue;
+        assert_int_equal(na.parameters, nb.parameters);
+        assert_int_equal(na.n_inputs, nb.n_inputs);
+        assert_int_equal(na.n_outputs, nb.n_outputs);
+        for (size_t i = 0; i < na.n_inputs; i++) {
+            OK(rnnp_model_node_input_info(a, n, i, &pa));
+            OK(rnnp_model_node_input_info(b, n, i, &pb));
+            assert_same_port(&pa, &pb);
+        }
+        for (size_t i = 0; i < na.n_outputs; i++) {
+            OK(rnnp_model_node_output_info(a, n, i, &pa));
+            OK(rnnp_model_node_output_info(b, n, i, &pb));
+            assert_same_port(&pa, &pb);
+        }
+    }
 }
 
 #endif

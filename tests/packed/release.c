@@ -11,39 +11,34 @@ enum { WIDE = 64, FLOATS_W = 4 * WIDE * WIDE };
 static rnnp_model *make_wide(rnnp_context *context, int twice)
 {
     static const int64_t shape[] = {RNNP_DYNAMIC, 2, WIDE};
-    layer l = make_layer(RNNP_CELL_LSTM, WIDE, WIDE, RNNP_DIRECTION_FORWARD, 1);
-    float *w = numbers(WIDE * WIDE, 2, 0.1f);
+    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, WIDE, WIDE, RNNP_DIRECTION_FORWARD, 1);
+    FREED float *w = numbers(WIDE * WIDE, 2, 0.1f);
     const rnnp_tensor square = {RNNP_DTYPE_F32, 2, {WIDE, WIDE}, .data = w};
     rnnp_model *model = make_model(context);
     rnnp_value x, matrix;
 
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &x));
-    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &x, NULL, NULL));
+    x = add_layer(model, &l, x);
     OK(rnnp_model_add_constant(model, "square", &square, &matrix));
     x = node2(model, "MatMul", x, matrix);
     OK(rnnp_model_add_output(model, "y", x));
     if (twice) OK(rnnp_model_add_output(model, "matrix", matrix));
     OK(rnnp_model_close(model));
-    free(w);
-    free_layer(&l);
     return model;
 }
 
 static outputs run_wide(rnnp_plan *plan, size_t n_outputs)
 {
-    float *x = numbers(STEPS * 2 * WIDE, 3, 1.0f);
+    FREED float *x = numbers(STEPS * 2 * WIDE, 3, 1.0f);
     const rnnp_tensor in = tensor3(x, STEPS, 2, WIDE);
     outputs o = {.n = n_outputs};
-    rnnp_run *run;
 
-    OK(rnnp_run_create(plan, &in, 1, &run));
+    OWNED_NEW(run, run, plan, &in, 1);
     for (size_t i = 0; i < o.n; i++) {
         OK(rnnp_run_output(run, i, &o.out[i]));
         o.out[i].data = calloc(rnnp_tensor_elements(&o.out[i]), sizeof(float));
     }
     OK(rnnp_run_execute(run, &in, 1, o.out, o.n));
-    rnnp_run_destroy(run);
-    free(x);
     return o;
 }
 
@@ -51,11 +46,12 @@ static void release(int twice)
 {
     const size_t recurrent = 2 * FLOATS_W * sizeof(float), dense = WIDE * WIDE * sizeof(float);
     const size_t expected = recurrent + (twice ? 0 : dense), heads = 4 * 64;
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
-    rnnp_model *model = make_wide(context, twice);
-    rnnp_plan *plan = make_plan(model), *other;
-    outputs before = run_wide(plan, 1 + (size_t)twice);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
+    OWNED(model) model = make_wide(context, twice);
+    OWNED(plan) plan = make_plan(model);
+    rnnp_plan *other;
+    DROPPED(free_outputs) outputs before = run_wide(plan, 1 + (size_t)twice);
     const size_t parameters = rnnp_model_constant_elements(model), live = atomic_load(&heap.live_bytes);
     size_t freed = 0, plan_bytes, again = 1;
     rnnp_node_info node = {.struct_size = sizeof node};
@@ -69,7 +65,7 @@ static void release(int twice)
     OK(rnnp_model_release_weights(model, NULL));
 
     /* The plan goes on, and so do runs made from it now. */
-    outputs after = run_wide(plan, 1 + (size_t)twice);
+    DROPPED(free_outputs) outputs after = run_wide(plan, 1 + (size_t)twice);
     assert_true(same_outputs(&before, &after));
     assert_int_equal(rnnp_model_constant_elements(model), parameters);
     OK(rnnp_model_node_info(model, 0, &node));
@@ -81,68 +77,52 @@ static void release(int twice)
     buffer file = {0};
     assert_int_equal(rnnp_packed_write(model, NULL, take_bytes, &file), RNNP_ERR_STATE);
     assert_int_equal(file.size, 0);
-    free_outputs(&before);
-    free_outputs(&after);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_bytes), 0);
 }
 
-static void test_release(void **state)
+TEST(test_release)
 {
-    (void)state;
     release(0);
     release(1);
 }
 
 /* Nothing to free in a mapped model; it can be planned again. */
-static void test_packed_model(void **state)
+TEST(test_packed_model)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_wide(context, 0), *opened;
-    buffer file = write_model(model, NULL, 0);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_wide(context, 0), *opened = NULL;
+    DROPPED(free_buffer) buffer file = write_model(model, NULL, 0);
     size_t freed = 1;
 
-    (void)state;
     OK(rnnp_packed_open_memory(context, file.at, file.size, NULL, &opened));
     OK(rnnp_model_release_weights(opened, &freed));
     assert_int_equal(freed, 0);
     rnnp_plan_destroy(make_plan(opened));
-    rnnp_model_destroy(opened);
-    rnnp_model_destroy(model);
-    free(file.at);
-    rnnp_context_destroy(context);
 }
 
-static void test_errors(void **state)
+TEST(test_errors)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_model(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_model(context);
 
-    (void)state;
     assert_int_equal(rnnp_model_release_weights(NULL, NULL), RNNP_ERR_ARG);
     assert_int_equal(rnnp_model_release_weights(model, NULL), RNNP_ERR_STATE);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
 }
 
 /* Weights that are made of other constants when the model is closed are in memory once: neither the tensors that they
  * are made of nor what is made on the way stays. */
-static void test_close(void **state)
+TEST(test_close)
 {
     enum { SIDE = 128 };
     const size_t each = SIDE * SIDE * sizeof(float);
     const int64_t shape[] = {2, SIDE};
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
-    rnnp_model *model = make_model(context);
-    float *w = numbers(SIDE * SIDE, 1, 1.0f);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
+    OWNED(model) model = make_model(context);
+    FREED float *w = numbers(SIDE * SIDE, 1, 1.0f);
     const rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {SIDE, SIDE}, .data = w};
     const rnnp_attr value = {.name = "value", .kind = RNNP_ATTR_TENSOR, .tensor = &tensor};
     rnnp_value x, a, b;
 
-    (void)state;
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, shape, NULL, &x));
     OK(rnnp_model_add_constant(model, "a", &tensor, &a));
     b = node(model, "Constant", NULL, 0, &value, 1);
@@ -154,16 +134,4 @@ static void test_close(void **state)
     OK(rnnp_model_close(model));
     const size_t after = atomic_load(&heap.live_bytes);
     assert_true(after >= before - 2 * each && after <= before - each);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_bytes), 0);
-    free(w);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_release), cmocka_unit_test(test_packed_model),
-                                       cmocka_unit_test(test_errors), cmocka_unit_test(test_close)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

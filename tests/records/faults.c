@@ -38,21 +38,20 @@ static rnnp_status scenario(rnnp_context *context, const char *path, const text 
     return rnnp_records_edit(context, path, 1000, keep_all, NULL);
 }
 
-static void test_every_allocation(void **state)
+TEST(test_every_allocation)
 {
-    rnnp_context *plain = make_context(NULL);
+    rnnp_context *plain = make_context(NULL, 1);
     uint64_t seed = 3;
     rnnp_records *old = random_set(plain, &seed, 10), *full;
     text before = text_of(old);
     char folder[64];
     size_t failures = 0;
 
-    (void)state;
     make_folder(folder);
     const char *const path = in(folder, "records");
     for (size_t n = 1;; n++) {
         test_heap heap = {0};
-        rnnp_context *context = make_context(&heap);
+        rnnp_context *context = make_context(&heap, 1);
         const size_t blocks = atomic_load(&heap.live_blocks);
         objects o = {0};
 
@@ -91,36 +90,22 @@ static void test_every_allocation(void **state)
 }
 
 /* A set that could not grow is as it was. */
-static void test_set_stays(void **state)
+TEST(test_set_stays)
 {
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
     uint64_t seed = 5;
-    rnnp_records *set = random_set(context, &seed, 10), *other = random_set(context, &seed, 10);
-    text before = text_of(set);
+    OWNED(records) set = random_set(context, &seed, 10), *other = random_set(context, &seed, 10);
+    DROPPED(free_text) text before = text_of(set);
     rnnp_status status;
 
-    (void)state;
     for (size_t n = 1;; n++) {
         heap.fail_at = atomic_load(&heap.calls) + n;
         status = rnnp_records_merge(set, other);
         heap.fail_at = 0;
         if (status == RNNP_OK) break;
         assert_int_equal(status, RNNP_ERR_MEMORY);
-        text after = text_of(set);
+        DROPPED(free_text) text after = text_of(set);
         assert_string_equal(before.data, after.data);
-        free(after.data);
     }
-    free(before.data);
-    rnnp_records_destroy(set);
-    rnnp_records_destroy(other);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation), cmocka_unit_test(test_set_stays)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,16 +30,15 @@ static rnnp_record_found find(const rnnp_records *set, const rnnp_default *table
     return found;
 }
 
-static void test_exact(void **state)
+TEST(test_exact)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_record records[4] = {make_record(64, 1, "v=a"), make_record(64, 2, "v=b"), make_record(64, 1, "v=c"),
                               make_record(64, 1, "v=d")};
 
-    (void)state;
     snprintf(records[2].key.layer, sizeof records[2].key.layer, "gru");
     records[3].key.threads = 2;
-    rnnp_records *set = set_of(context, records, 4);
+    OWNED(records) set = set_of(context, records, 4);
     for (size_t i = 0; i < 4; i++) {
         const rnnp_record_found f = find(set, no_defaults, &records[i].key, NULL);
 
@@ -48,13 +47,11 @@ static void test_exact(void **state)
         assert_string_equal(f.source, "records");
         assert_string_equal(f.reason, "");
     }
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
-static void test_nearest(void **state)
+TEST(test_nearest)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     static const struct {
         uint64_t wanted[4], there[2][4]; /* input, hidden, batch, steps */
         int nearest;                     /* of there; -1: none */
@@ -71,7 +68,6 @@ static void test_nearest(void **state)
         {{1000000000000, 1, 1, 1}, {{500000000000, 1, 1, 1}, {499999999999, 1, 1, 1}}, 0},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         rnnp_record r[3]; /* the last is the key that is wanted */
 
@@ -84,7 +80,7 @@ static void test_nearest(void **state)
             r[k].key.batch = shape[2];
             r[k].key.steps = shape[3];
         }
-        rnnp_records *set = set_of(context, r, 2);
+        OWNED(records) set = set_of(context, r, 2);
         const rnnp_record_found f = find(set, no_defaults, &r[2].key, NULL);
 
         if (cases[i].nearest < 0) {
@@ -95,12 +91,11 @@ static void test_nearest(void **state)
             assert_string_equal(f.record->choice, r[cases[i].nearest].choice);
             assert_non_null(strstr(f.reason, "nearest: input="));
         }
-        rnnp_records_destroy(set);
     }
 
     /* another layer, precision or number of threads is never near */
     const rnnp_record there = make_record(64, 8, "v=x");
-    rnnp_records *set = set_of(context, &there, 1);
+    OWNED(records) set = set_of(context, &there, 1);
     for (int k = 0; k < 3; k++) {
         rnnp_record_key key = there.key;
 
@@ -109,8 +104,6 @@ static void test_nearest(void **state)
         if (k == 2) key.threads = 2;
         assert_int_equal(find(set, no_defaults, &key, NULL).match, RNNP_MATCH_NONE);
     }
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* Knows variants a and b, and nothing else. */
@@ -120,14 +113,13 @@ static int knows_a_and_b(void *user, const char *name, const char *value)
     return strcmp(name, "v") == 0 && (strcmp(value, "a") == 0 || strcmp(value, "b") == 0);
 }
 
-static void test_unusable(void **state)
+TEST(test_unusable)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     const rnnp_record records[] = {make_record(64, 8, "later=1 v=a"), make_record(64, 9, "v=c"),
                                    make_record(64, 10, "v=b"), make_record(512, 8, "v=c"), make_record(4096, 8, "")};
-    rnnp_records *set = set_of(context, records, 5);
+    OWNED(records) set = set_of(context, records, 5);
 
-    (void)state;
     rnnp_record_found f = find(set, no_defaults, &records[0].key, knows_a_and_b);
     assert_int_equal(f.match, RNNP_MATCH_NEAREST);
     assert_string_equal(f.record->choice, "v=b");
@@ -143,18 +135,15 @@ static void test_unusable(void **state)
     assert_string_equal(f.reason, "a near record has v=c, which is not possible here");
     f = find(set, no_defaults, &records[4].key, knows_a_and_b); /* the default can always be done */
     assert_int_equal(f.match, RNNP_MATCH_EXACT);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
-static void test_other_hosts(void **state)
+TEST(test_other_hosts)
 {
-    rnnp_context *context = make_context(NULL);
-    rnnp_records *set = make_set(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = make_set(context);
     const rnnp_record record = make_record(64, 8, "v=a");
     rnnp_record_host near = make_host(1), far = make_host(7);
 
-    (void)state;
     rnnp_record_found f = find(set, no_defaults, &record.key, NULL);
     assert_string_equal(f.reason, "there are no records");
     f = find(NULL, no_defaults, &record.key, NULL);
@@ -168,8 +157,6 @@ static void test_other_hosts(void **state)
     assert_string_equal(f.reason,
                         "no records of this host: the most similar host of 2 has kernels=0000000000000001, not "
                         "kernels=9f00c0ffee123456 (1 field differs)");
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 #define ROW(where, hidden_, choice_)                                                     \
@@ -177,9 +164,9 @@ static void test_other_hosts(void **state)
         where, { .key = {"lstm", "f32", hidden_, hidden_, 8, 50, 1}, .choice = choice_ } \
     }
 
-static void test_defaults(void **state)
+TEST(test_defaults)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     const rnnp_default table[] = {
         ROW("generic", 512, "v=generic512"),
         ROW("generic", 64, "v=generic64"),
@@ -194,7 +181,7 @@ static void test_defaults(void **state)
         {NULL, {.ns = 0}},
     };
     const rnnp_record own = make_record(64, 8, "v=own");
-    rnnp_records *set = set_of(context, &own, 1);
+    OWNED(records) set = set_of(context, &own, 1);
     static const struct {
         uint64_t hidden;
         const char *choice, *source;
@@ -207,7 +194,6 @@ static void test_defaults(void **state)
         {4096, "v=twice", "avx2", RNNP_MATCH_NEAREST},  {200000, NULL, NULL, RNNP_MATCH_NONE},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const rnnp_record wanted = make_record(cases[i].hidden, 8, "");
         const rnnp_record_found f = find(NULL, table, &wanted.key, NULL);
@@ -222,16 +208,13 @@ static void test_defaults(void **state)
     /* records of the host come first; a row that cannot be used is passed over */
     assert_string_equal(find(set, table, &own.key, NULL).source, "records");
     assert_int_equal(find(set, table, &own.key, knows_a_and_b).match, RNNP_MATCH_NONE);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* Every shipped line is one that a record may have. */
-static void test_shipped(void **state)
+TEST(test_shipped)
 {
     char reason[RNNP_RECORD_REASON];
 
-    (void)state;
     for (const rnnp_default *row = rnnp_defaults; row->where; row++) {
         rnnp_record r = row->record;
 
@@ -242,16 +225,15 @@ static void test_shipped(void **state)
     }
 }
 
-static void test_arguments(void **state)
+TEST(test_arguments)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     const rnnp_record record = make_record(64, 8, "v=a");
-    rnnp_records *set = set_of(context, &record, 1);
+    OWNED(records) set = set_of(context, &record, 1);
     const rnnp_record_host host = make_host(1);
     rnnp_record_key key = record.key;
     rnnp_record_found found = {.struct_size = sizeof found};
 
-    (void)state;
     assert_int_equal(rnnp_records_find(set, NULL, &key, NULL, NULL, &found), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_find(set, &host, NULL, NULL, NULL, &found), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_find(set, &host, &key, NULL, NULL, NULL), RNNP_ERR_ARG);
@@ -261,15 +243,12 @@ static void test_arguments(void **state)
     assert_says(context, "batch=0");
     OK(rnnp_records_find(set, &host, &record.key, NULL, NULL, &found));
     assert_int_equal(found.match, RNNP_MATCH_EXACT);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
-static void test_words(void **state)
+TEST(test_words)
 {
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
-    (void)state;
     assert_int_equal(rnnp_record_word("chunk=64 variant=block_avx2", 0, name, value), RNNP_OK);
     assert_string_equal(name, "chunk");
     assert_string_equal(value, "64");
@@ -282,14 +261,13 @@ static void test_words(void **state)
 
 /* ---- Hosts ---- */
 
-static void test_host(void **state)
+TEST(test_host)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_record_host host, other;
     rnnp_host_info info = {.struct_size = sizeof info};
     char reason[RNNP_RECORD_REASON];
 
-    (void)state;
     OK(rnnp_records_host(context, &host));
     OK(rnnp_context_host(context, &info));
     assert_int_equal(rnnp_fields_check(rnnp_host_fields, RNNP_HOST_FIELDS, &host, reason), 1);
@@ -301,25 +279,20 @@ static void test_host(void **state)
     assert_int_equal(rnnp_records_host(context, NULL), RNNP_ERR_ARG);
 
     /* a cap is another host: what is fastest below it need not be so without it */
-    rnnp_context *capped;
-    rnnp_context_options options;
-    rnnp_context_options_init(&options);
+    OPTIONS(context, options);
     options.max_isa = "generic";
-    OK(rnnp_context_create(&options, &capped));
+    OWNED_NEW(context, capped, &options);
     OK(rnnp_records_host(capped, &other));
     assert_int_equal(rnnp_record_host_equal(&host, &other), strcmp(info.isa, "generic") == 0);
-    rnnp_context_destroy(capped);
-    rnnp_context_destroy(context);
 }
 
 /* Names make words, and all of them fit. */
-static void test_host_names(void **state)
+TEST(test_host_names)
 {
     rnnp_cpu cpu = {.vendor = "Vortex86 SoC", .features = RNNP_CPU(FMA3) | RNNP_CPU(AVX) | RNNP_CPU(AVX2)};
     rnnp_record_host host;
     char reason[RNNP_RECORD_REASON];
 
-    (void)state;
     rnnp_record_host_of(&cpu, 3, "avx2", 5, &host);
     assert_string_equal(host.vendor, "Vortex86_SoC");
     assert_string_equal(host.features, "avx,avx2,fma3");
@@ -336,7 +309,7 @@ static void test_host_names(void **state)
         assert_non_null(strstr(host.features, rnnp_cpu_feature_text(bit)));
 }
 
-static void test_microarchitecture(void **state)
+TEST(test_microarchitecture)
 {
     static const struct {
         const char *vendor;
@@ -352,7 +325,6 @@ static void test_microarchitecture(void **state)
         {"AuthenticAMD", 6, 0x55, NULL},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         rnnp_record_host host = make_host(cases[i].model);
 
@@ -367,7 +339,7 @@ static void test_microarchitecture(void **state)
 }
 
 /* The hash knows names and ops, and no order. */
-static void test_kernel_set(void **state)
+TEST(test_kernel_set)
 {
     const rnnp_variant rows[] = {{.name = "a_x", .op = RNNP_OP_exp_f32_u35}, {.name = "b_x", .op = RNNP_OP_log_f32}};
     const rnnp_variant turned[] = {rows[1], rows[0]};
@@ -379,21 +351,8 @@ static void test_kernel_set(void **state)
     const rnnp_variant_list *const others[][1] = {{&named}, {&of_op}, {&first}};
     const uint64_t hash = rnnp_kernel_set_hash(one, 1);
 
-    (void)state;
     assert_true(rnnp_kernel_set_hash((const rnnp_variant_list *const[]){&turned_both}, 1) == hash);
     assert_true(rnnp_kernel_set_hash(split, 2) == hash);
     for (size_t i = 0; i < 3; i++) assert_false(rnnp_kernel_set_hash(others[i], 1) == hash);
     assert_false(rnnp_kernel_set_hash(rnnp_tables, RNNP_ISA_COUNT) == rnnp_kernel_set_hash(NULL, 0));
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact),       cmocka_unit_test(test_nearest),    cmocka_unit_test(test_unusable),
-        cmocka_unit_test(test_other_hosts), cmocka_unit_test(test_defaults),   cmocka_unit_test(test_shipped),
-        cmocka_unit_test(test_arguments),   cmocka_unit_test(test_words),      cmocka_unit_test(test_host),
-        cmocka_unit_test(test_host_names),  cmocka_unit_test(test_kernel_set), cmocka_unit_test(test_microarchitecture),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

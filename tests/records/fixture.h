@@ -6,39 +6,17 @@
 #define RNNP_TESTS_RECORDS_FIXTURE_H
 
 #include "autotune/set.h"
-#include "tests/harness.h"
+#include "tests/test.h"
 
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define OK(call) assert_int_equal((call), RNNP_OK)
-#define assert_says(context, words) assert_non_null(strstr(rnnp_last_error(context), words))
-
-static inline rnnp_context *make_context(test_heap *heap)
-{
-    rnnp_context_options options;
-    rnnp_context *context;
-
-    rnnp_context_options_init(&options);
-    if (heap) options.allocator = test_allocator(heap);
-    OK(rnnp_context_create(&options, &context));
-    return context;
-}
-
 static inline rnnp_records *make_set(const rnnp_context *context)
 {
-    rnnp_records *set;
 
-    OK(rnnp_records_create(context, &set));
+    NEW(records, set, context);
     return set;
 }
 
@@ -122,6 +100,8 @@ typedef struct text {
     size_t bytes;
 } text;
 
+__attribute__((unused)) static inline void free_text(const text *t) { free(t->data); }
+
 static inline int text_append(void *user, const void *data, size_t bytes)
 {
     text *const t = user;
@@ -154,11 +134,9 @@ static inline text sign(const char *lines, size_t bytes)
 
 static inline void assert_same_sets(const rnnp_records *a, const rnnp_records *b)
 {
-    text t = text_of(a), u = text_of(b);
+    DROPPED(free_text) text t = text_of(a), u = text_of(b);
 
     assert_string_equal(t.data, u.data);
-    free(t.data);
-    free(u.data);
 }
 
 /* ---- Files ---- */

@@ -20,13 +20,12 @@ static rnnp_records *join(const rnnp_context *context, const rnnp_records *a, co
     return made;
 }
 
-static void test_properties(void **state)
+TEST(test_properties)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     uint64_t seed = 7;
     size_t overlaps = 0;
 
-    (void)state;
     for (int round = 0; round < 1000; round++) {
         rnnp_records *a = random_set(context, &seed, 12), *b = random_set(context, &seed, 12);
         rnnp_records *c = random_set(context, &seed, 12), *none = make_set(context);
@@ -45,18 +44,16 @@ static void test_properties(void **state)
         for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) rnnp_records_destroy(all[i]);
     }
     assert_true(overlaps > 500);
-    rnnp_context_destroy(context);
 }
 
 /* Adding one by one, in any order, is the same as merging. */
-static void test_add(void **state)
+TEST(test_add)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     uint64_t seed = 21;
 
-    (void)state;
     for (int round = 0; round < 200; round++) {
-        rnnp_records *a = random_set(context, &seed, 20), *backwards = make_set(context);
+        OWNED(records) a = random_set(context, &seed, 20), *backwards = make_set(context);
         const rnnp_record_host *host;
         const rnnp_record *record;
 
@@ -65,20 +62,16 @@ static void test_add(void **state)
             OK(rnnp_records_add(backwards, host, record));
         }
         assert_same_sets(a, backwards);
-        rnnp_records_destroy(a);
-        rnnp_records_destroy(backwards);
     }
-    rnnp_context_destroy(context);
 }
 
 /* Later date, more samples, shorter time, first in the order of the text. */
-static void test_rule(void **state)
+TEST(test_rule)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     const rnnp_record_host host = make_host(1);
     const rnnp_record base = make_record(8, 1, "a=b");
 
-    (void)state;
 #define WINS(change, winner_is_changed)                                                                              \
     do {                                                                                                             \
         rnnp_records *set = make_set(context);                                                                       \
@@ -101,19 +94,17 @@ static void test_rule(void **state)
     WINS((r.ns++, r.default_ns = 1), 0);
     WINS(r.choice[0] = '\0', 1);
     WINS(r.choice[0] = 'z', 0);
-    rnnp_context_destroy(context);
 }
 
 /* A clock that steps back does not make new measurements older than old ones. */
-static void test_date(void **state)
+TEST(test_date)
 {
-    rnnp_context *context = make_context(NULL);
-    rnnp_records *set = make_set(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = make_set(context);
     const rnnp_record_host host = make_host(1), other = make_host(2);
     rnnp_record old = make_record(8, 1, "a=old"), fresh = make_record(8, 1, "a=new");
     const rnnp_record *kept;
 
-    (void)state;
     old.at = 2000;
     OK(rnnp_records_add(set, &host, &old));
     assert_int_equal(rnnp_records_date(set, &host, &fresh.key, 5000), 5000);
@@ -129,19 +120,16 @@ static void test_date(void **state)
     OK(rnnp_records_add(set, &host, &fresh));
     assert_int_equal(rnnp_records_get(set, 0, NULL, &kept), RNNP_OK);
     assert_string_equal(kept->choice, "a=new");
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* Walking by index sees each record once, with its own host. */
-static void test_walk(void **state)
+TEST(test_walk)
 {
-    rnnp_context *context = make_context(NULL);
-    rnnp_records *set = make_set(context), *again = make_set(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = make_set(context), *again = make_set(context);
     const rnnp_record_host *host;
     const rnnp_record *record;
 
-    (void)state;
     for (uint64_t model = 0; model < 5; model++) {
         for (uint64_t batch = 0; batch <= model; batch++) {
             const rnnp_record_host h = make_host(model);
@@ -159,9 +147,6 @@ static void test_walk(void **state)
     assert_int_equal(rnnp_records_get(set, 15, &host, &record), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_get(NULL, 0, &host, &record), RNNP_ERR_ARG);
     assert_same_sets(set, again);
-    rnnp_records_destroy(again);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 static int odd_batches_not_of_model_2(void *user, const rnnp_record_host *host, const rnnp_record *record)
@@ -170,13 +155,12 @@ static int odd_batches_not_of_model_2(void *user, const rnnp_record_host *host, 
     return record->key.batch % 2 == 1 && host->model != 2;
 }
 
-static void test_keep(void **state)
+TEST(test_keep)
 {
-    rnnp_context *context = make_context(NULL);
-    rnnp_records *set = make_set(context), *want = make_set(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = make_set(context), *want = make_set(context);
     size_t calls = 0;
 
-    (void)state;
     for (uint64_t model = 1; model <= 3; model++) {
         for (uint64_t batch = 1; batch <= 3; batch++) {
             const rnnp_record_host h = make_host(model);
@@ -196,17 +180,4 @@ static void test_keep(void **state)
     assert_same_sets(set, want);
     assert_int_equal(rnnp_records_merge(NULL, set), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_merge(set, NULL), RNNP_ERR_ARG);
-    rnnp_records_destroy(set);
-    rnnp_records_destroy(want);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_properties), cmocka_unit_test(test_add),  cmocka_unit_test(test_rule),
-        cmocka_unit_test(test_date),       cmocka_unit_test(test_walk), cmocka_unit_test(test_keep),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

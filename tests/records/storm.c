@@ -17,27 +17,24 @@ static int add_one(const rnnp_context *context, const char *path, size_t process
 {
     const rnnp_record_host host = make_host(process % 5);
     const rnnp_record record = make_record(1 + process, 1 + turn, "variant=block_avx2");
-    rnnp_records *set, *seen;
+    OWNED(records) set = NULL, *seen = NULL;
 
     if (rnnp_records_create(context, &set) != RNNP_OK || rnnp_records_add(set, &host, &record) != RNNP_OK ||
         rnnp_records_update(set, path, PATIENCE_MS) != RNNP_OK ||
         rnnp_records_open_file(context, path, &seen) != RNNP_OK)
         return 0;
     const int grew = rnnp_records_count(seen) >= rnnp_records_count(set); /* others go on writing */
-    rnnp_records_destroy(seen);
-    rnnp_records_destroy(set);
     return grew;
 }
 
-static void test_many_processes(void **state)
+TEST(test_many_processes)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     char folder[64];
     pid_t children[PROCESSES];
     rnnp_records *set;
     size_t failed = 0;
 
-    (void)state;
     make_folder(folder);
     const char *const path = in(folder, "records");
     for (size_t i = 0; i < PROCESSES; i++) {
@@ -64,7 +61,6 @@ static void test_many_processes(void **state)
     assert_int_equal(rnnp_records_count(set), PROCESSES * UPDATES);
     rnnp_records_destroy(set);
     remove_folder(folder);
-    rnnp_context_destroy(context);
 }
 
 /* Writes newer and newer records until it is killed. */
@@ -83,16 +79,15 @@ static void write_for_ever(const rnnp_context *context, const char *path, uint64
     }
 }
 
-static void test_kill(void **state)
+TEST(test_kill)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_records *before, *after;
     char folder[64];
     uint64_t seed = 11;
     size_t torn = 0, grown = 0;
     struct stat about;
 
-    (void)state;
     make_folder(folder);
     const char *const path = in(folder, "records"), *const temporary = in(folder, ".records.0.tmp");
     const rnnp_record_host host = make_host(2);
@@ -131,12 +126,4 @@ static void test_kill(void **state)
     assert_int_not_equal(stat(temporary, &about), 0);
     rnnp_records_destroy(before);
     remove_folder(folder);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_many_processes), cmocka_unit_test(test_kill)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,14 +6,13 @@
 #include "fixture.h"
 
 #include <locale.h>
-#include <math.h>
 
 #define HOST                                                                                             \
     "host AuthenticAMD 25 1 1 isa=avx2 features=avx,avx2,fma3 l1d=32768 l2=524288 l3=33554432 budget=2 " \
     "kernels=9f00c0ffee123456 version=0.1.0\n"
-#define SHAPE "tune lstm f32 input=128 hidden=128 batch=1 steps=50 threads=1 "
+#define SIZES "tune lstm f32 input=128 hidden=128 batch=1 steps=50 threads=1 "
 #define TIMES "ns=218000 default=230000 spread=0.0120 samples=12 at=1763712000\n"
-#define TUNE SHAPE ": chunk=64 variant=block_avx2 : " TIMES
+#define TUNE SIZES ": chunk=64 variant=block_avx2 : " TIMES
 #define HEADER "rnnpack-records 1\n"
 
 static void assert_refused(const rnnp_context *context, const char *data, size_t bytes, rnnp_status status,
@@ -41,15 +40,14 @@ static rnnp_records *example(const rnnp_context *context)
 
 /* ---- What is accepted ---- */
 
-static void test_bytes(void **state)
+TEST(test_bytes)
 {
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap);
-    rnnp_records *set = make_set(context), *parsed;
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
+    OWNED(records) set = make_set(context), *parsed = NULL;
     const rnnp_record_host host = make_host(1);
     const rnnp_record record = make_record(128, 1, "variant=block_avx2 chunk=64");
 
-    (void)state;
     text empty = text_of(set), want = sign(HEADER, strlen(HEADER));
     assert_string_equal(empty.data, want.data);
     free(empty.data);
@@ -75,74 +73,55 @@ static void test_bytes(void **state)
 
     free(got.data);
     free(want.data);
-    rnnp_records_destroy(parsed);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
 }
 
-static void test_round_trip(void **state)
+TEST(test_round_trip)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     uint64_t seed = 1;
 
-    (void)state;
     for (int round = 0; round < 200; round++) {
-        rnnp_records *set = random_set(context, &seed, 30), *parsed;
-        text t = text_of(set);
+        OWNED(records) set = random_set(context, &seed, 30), *parsed = NULL;
+        DROPPED(free_text) text t = text_of(set);
 
         OK(rnnp_records_open_memory(context, "file", t.data, t.bytes, &parsed));
         assert_int_equal(rnnp_records_count(parsed), rnnp_records_count(set));
         assert_same_sets(parsed, set);
-        free(t.data);
-        rnnp_records_destroy(parsed);
-        rnnp_records_destroy(set);
     }
-    rnnp_context_destroy(context);
 }
 
 /* The order is by numbers and not by their digits, and does not depend on how the set was made. */
-static void test_order(void **state)
+TEST(test_order)
 {
-    rnnp_context *context = make_context(NULL);
-    rnnp_records *set = example(context);
-    text t = text_of(set);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = example(context);
+    DROPPED(free_text) text t = text_of(set);
     const char *last = t.data;
     static const char *const order[] = {"\nhost AuthenticAMD 25 1 ",  "hidden=64 batch=2 ",
                                         "hidden=64 batch=16 ",        "hidden=128 ",
                                         "\nhost AuthenticAMD 25 33 ", "hidden=64 batch=2 "};
 
-    (void)state;
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         last = strstr(last, order[i]);
         assert_non_null(last);
     }
     assert_non_null(strstr(t.data, "threads=1 : : ns="));
-    free(t.data);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* A decimal comma in the program's locale changes nothing. */
-static void test_locale(void **state)
+TEST(test_locale)
 {
-    rnnp_context *context = make_context(NULL);
-    rnnp_records *set = example(context), *parsed;
-    text before = text_of(set);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = example(context), *parsed = NULL;
+    DROPPED(free_text) text before = text_of(set);
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8"};
 
-    (void)state;
     for (size_t i = 0; i < 3 && !setlocale(LC_NUMERIC, names[i]); i++) {
     }
-    text after = text_of(set);
+    DROPPED(free_text) text after = text_of(set);
     assert_string_equal(before.data, after.data);
     OK(rnnp_records_open_memory(context, "file", before.data, before.bytes, &parsed));
     setlocale(LC_NUMERIC, "C");
-    free(before.data);
-    free(after.data);
-    rnnp_records_destroy(parsed);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 static int stop(void *user, const void *data, size_t bytes)
@@ -152,13 +131,12 @@ static int stop(void *user, const void *data, size_t bytes)
     return --*(int *)user == 0;
 }
 
-static void test_stopped_print(void **state)
+TEST(test_stopped_print)
 {
-    rnnp_context *context = make_context(NULL);
-    rnnp_records *set = example(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = example(context);
     int calls;
 
-    (void)state;
     for (int n = 1; n < 8; n++) {
         calls = n;
         assert_int_equal(rnnp_records_write(set, stop, &calls), RNNP_ERR_IO);
@@ -166,19 +144,16 @@ static void test_stopped_print(void **state)
     }
     assert_int_equal(rnnp_records_write(NULL, stop, &calls), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_write(set, NULL, NULL), RNNP_ERR_ARG);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* ---- What is refused ---- */
 
-static void test_damage(void **state)
+TEST(test_damage)
 {
-    rnnp_context *context = make_context(NULL);
-    rnnp_records *set = example(context), *parsed;
-    text t = text_of(set);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = example(context), *parsed = NULL;
+    DROPPED(free_text) text t = text_of(set);
 
-    (void)state;
     for (size_t i = 0; i < t.bytes; i++) {
         for (int bit = 0; bit < 8; bit++) {
             t.data[i] = (char)(t.data[i] ^ 1 << bit);
@@ -188,24 +163,19 @@ static void test_damage(void **state)
             assert_null(parsed);
             t.data[i] = (char)(t.data[i] ^ 1 << bit);
         }
-        char *cut = malloc(i ? i : 1); /* exactly: reading on would show */
+        FREED char *cut = malloc(i ? i : 1); /* exactly: reading on would show */
         assert_non_null(cut);
         memcpy(cut, t.data, i);
         assert_refused(context, cut, i, RNNP_ERR_FORMAT, i ? "file" : "file is empty");
-        free(cut);
     }
     assert_refused(context, t.data, t.bytes + 1, RNNP_ERR_FORMAT, "cut off");
     OK(rnnp_records_open_memory(context, "file", t.data, t.bytes, &parsed));
-    rnnp_records_destroy(parsed);
-    free(t.data);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* With a right checksum, so that the lines themselves are looked at. */
-static void test_lines(void **state)
+TEST(test_lines)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     static const struct {
         const char *lines, *says;
         rnnp_status status;
@@ -231,54 +201,54 @@ static void test_lines(void **state)
         {HEADER HOST TUNE TUNE, "line 4: it is out of order, or a duplicate", RNNP_ERR_FORMAT},
         {HEADER HOST "tune lstm f32 input=128\n", "line 3: it is too short", RNNP_ERR_FORMAT},
         {HEADER HOST "host \ntune \n", "line 3: it is too short", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": chunk=64 variant=block\x07 : " TIMES, "line 3: it holds the byte 0x07", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": v=\xc3\xa4 : " TIMES, "line 3: it holds the byte 0xc3", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": v=1\t : " TIMES, "line 3: it holds the byte 0x09", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": v=1 : "
+        {HEADER HOST SIZES ": chunk=64 variant=block\x07 : " TIMES, "line 3: it holds the byte 0x07", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": v=\xc3\xa4 : " TIMES, "line 3: it holds the byte 0xc3", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": v=1\t : " TIMES, "line 3: it holds the byte 0x09", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": v=1 : "
                            "ns=218000 default=230000 spread=0.0120 samples=12 at=1763712000\r\n",
          "byte 0x0d", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": variant=b chunk=64 : " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ":  chunk=64 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": a=1  b=2 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE " : a=1 : " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": a=1 :  " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": a=1 a=2 : " TIMES, "has a twice", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": chunk : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": =64 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": chunk= : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": chunk=a/b : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": chunk=64 " TIMES, "between two colons", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE "chunk=64 : " TIMES, "between two colons", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": chunk=64 : ns=0 default=1 spread=0.0000 samples=1 at=0\n", "ns=0 is not from 1",
+        {HEADER HOST SIZES ": variant=b chunk=64 : " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ":  chunk=64 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": a=1  b=2 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES " : a=1 : " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": a=1 :  " TIMES, "line 3: it is not in the standard form", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": a=1 a=2 : " TIMES, "has a twice", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": chunk : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": =64 : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": chunk= : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": chunk=a/b : " TIMES, "is not a list of name=value", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": chunk=64 " TIMES, "between two colons", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES "chunk=64 : " TIMES, "between two colons", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": chunk=64 : ns=0 default=1 spread=0.0000 samples=1 at=0\n", "ns=0 is not from 1",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=-1 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=-1\" cannot be read",
+        {HEADER HOST SIZES ": : ns=-1 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=-1\" cannot be read",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=nan default=1 spread=0.0000 samples=1 at=0\n", "\"ns=nan\" cannot", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1.5 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=1.5\" cannot", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1e3 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=1e3\" cannot", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=07 default=1 spread=0.0000 samples=1 at=0\n", "not in the standard",
+        {HEADER HOST SIZES ": : ns=nan default=1 spread=0.0000 samples=1 at=0\n", "\"ns=nan\" cannot", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": : ns=1.5 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=1.5\" cannot", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": : ns=1e3 default=1 spread=0.0000 samples=1 at=0\n", "\"ns=1e3\" cannot", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": : ns=07 default=1 spread=0.0000 samples=1 at=0\n", "not in the standard",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=18446744073709551616 default=1 spread=0.0000 samples=1 at=0\n", "cannot be read",
+        {HEADER HOST SIZES ": : ns=18446744073709551616 default=1 spread=0.0000 samples=1 at=0\n", "cannot be read",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=18446744073709551615 default=1 spread=0.0000 samples=1 at=0\n", "is not from 1 to",
+        {HEADER HOST SIZES ": : ns=18446744073709551615 default=1 spread=0.0000 samples=1 at=0\n", "is not from 1 to",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=0 spread=0.0000 samples=1 at=0\n", "default=0", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=nan samples=1 at=0\n", "spread=nan", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=-0.1000 samples=1 at=0\n", "spread=-0.1000", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=.1000 samples=1 at=0\n", "spread=.1000", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.1 samples=1 at=0\n", "spread=0.1", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=100.0001 samples=1 at=0\n", "is not from 0 to 100",
+        {HEADER HOST SIZES ": : ns=1 default=0 spread=0.0000 samples=1 at=0\n", "default=0", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": : ns=1 default=1 spread=nan samples=1 at=0\n", "spread=nan", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": : ns=1 default=1 spread=-0.1000 samples=1 at=0\n", "spread=-0.1000", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": : ns=1 default=1 spread=.1000 samples=1 at=0\n", "spread=.1000", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": : ns=1 default=1 spread=0.1 samples=1 at=0\n", "spread=0.1", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": : ns=1 default=1 spread=100.0001 samples=1 at=0\n", "is not from 0 to 100",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=99999999999999999999.0001 samples=1 at=0\n", "cannot be read",
+        {HEADER HOST SIZES ": : ns=1 default=1 spread=99999999999999999999.0001 samples=1 at=0\n", "cannot be read",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=0 at=0\n", "samples=0", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1 at=253402300800\n", "at=253402300800",
+        {HEADER HOST SIZES ": : ns=1 default=1 spread=0.0000 samples=0 at=0\n", "samples=0", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": : ns=1 default=1 spread=0.0000 samples=1 at=253402300800\n", "at=253402300800",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 samples=1 spread=0.0000 at=0\n",
+        {HEADER HOST SIZES ": : ns=1 default=1 samples=1 spread=0.0000 at=0\n",
          "is in the place of spread=", RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1 at=0 more\n", "something follows",
+        {HEADER HOST SIZES ": : ns=1 default=1 spread=0.0000 samples=1 at=0 more\n", "something follows",
          RNNP_ERR_FORMAT},
-        {HEADER HOST SHAPE ": : ns=1 default=1 spread=0.0000 samples=1\n", "is in the place of at=", RNNP_ERR_FORMAT},
+        {HEADER HOST SIZES ": : ns=1 default=1 spread=0.0000 samples=1\n", "is in the place of at=", RNNP_ERR_FORMAT},
         {HEADER HOST "tune lstm f32 input=0 hidden=1 batch=1 steps=1 threads=1 : : " TIMES, "input=0", RNNP_ERR_FORMAT},
         {HEADER HOST "tune lstm f32 input=1 hidden=1 batch=1 steps=1 threads=4097 : : " TIMES, "threads=4097",
          RNNP_ERR_FORMAT},
@@ -299,49 +269,40 @@ static void test_lines(void **state)
          "\"x\" cannot be read", RNNP_ERR_FORMAT},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        text t = sign(cases[i].lines, strlen(cases[i].lines));
+        DROPPED(free_text) text t = sign(cases[i].lines, strlen(cases[i].lines));
 
         assert_refused(context, t.data, t.bytes, cases[i].status, cases[i].says);
-        free(t.data);
     }
     /* a zero byte, which no C string can show */
     char zero[] = HEADER HOST TUNE;
     zero[strlen(HEADER HOST) + 6] = '\0';
-    text t = sign(zero, sizeof zero - 1);
+    DROPPED(free_text) text t = sign(zero, sizeof zero - 1);
     assert_refused(context, t.data, t.bytes, RNNP_ERR_FORMAT, "line 3: it holds the byte 0x00");
-    free(t.data);
-    rnnp_context_destroy(context);
 }
 
 /* More lines than memory should follow: a short line asks for none. */
-static void test_many_short_lines(void **state)
+TEST(test_many_short_lines)
 {
     enum { LINES = 100000 };
     test_heap heap = {0};
-    rnnp_context *context = make_context(&heap);
+    OWNED(context) context = make_context(&heap, 1);
     const size_t before = atomic_load(&heap.peak_bytes);
-    char *lines = malloc(strlen(HEADER) + 6 * LINES);
+    FREED char *lines = malloc(strlen(HEADER) + 6 * LINES);
 
-    (void)state;
     assert_non_null(lines);
     memcpy(lines, HEADER, strlen(HEADER));
     for (size_t i = 0; i < LINES; i++) memcpy(lines + strlen(HEADER) + 6 * i, "host \n", 6);
-    text t = sign(lines, strlen(HEADER) + 6 * LINES);
+    DROPPED(free_text) text t = sign(lines, strlen(HEADER) + 6 * LINES);
     assert_refused(context, t.data, t.bytes, RNNP_ERR_FORMAT, "line 2: it is too short");
     assert_true(atomic_load(&heap.peak_bytes) - before < t.bytes);
-    free(t.data);
-    free(lines);
-    rnnp_context_destroy(context);
 }
 
-static void test_arguments(void **state)
+TEST(test_arguments)
 {
-    rnnp_context *context = make_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_records *set;
 
-    (void)state;
     assert_int_equal(rnnp_records_create(NULL, &set), RNNP_ERR_ARG);
     assert_null(set);
     assert_int_equal(rnnp_records_create(context, NULL), RNNP_ERR_ARG);
@@ -352,22 +313,20 @@ static void test_arguments(void **state)
     assert_refused(context, NULL, 0, RNNP_ERR_FORMAT, "file is empty");
     rnnp_records_destroy(NULL);
     assert_int_equal(rnnp_records_count(NULL), 0);
-    rnnp_context_destroy(context);
 }
 
 /* Numbers that no measurement gives are refused where records are made, too. */
-static void test_fields(void **state)
+TEST(test_fields)
 {
-    rnnp_context *context = make_context(NULL);
-    rnnp_records *set = example(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = example(context);
     text before = text_of(set);
     const rnnp_record_host host = make_host(1);
     const rnnp_record good = make_record(9, 1, "a=b");
     rnnp_record r;
     rnnp_record_host h;
 
-    (void)state;
-#define REFUSED(change, words)                                         \
+#define NOT_ADDED(change, words)                                       \
     do {                                                               \
         r = good;                                                      \
         h = host;                                                      \
@@ -375,33 +334,34 @@ static void test_fields(void **state)
         assert_int_equal(rnnp_records_add(set, &h, &r), RNNP_ERR_ARG); \
         assert_says(context, words);                                   \
     } while (0)
-    REFUSED(r.spread = (double)NAN, "spread=");
-    REFUSED(r.spread = (double)INFINITY, "spread=inf");
-    REFUSED(r.spread = -0.1, "spread=-0.1");
-    REFUSED(r.spread = 100.1, "spread=100.1");
-    REFUSED(r.ns = 0, "ns=0");
-    REFUSED(r.ns = (uint64_t)-5, "ns=18446744073709551611");
-    REFUSED(r.default_ns = 0, "default=0");
-    REFUSED(r.samples = 0, "samples=0");
-    REFUSED(r.samples = 2000000000, "samples=2000000000");
-    REFUSED(r.at = UINT64_MAX, "at=");
-    REFUSED(r.key.batch = 0, "batch=0");
-    REFUSED(r.key.hidden = UINT64_MAX, "hidden=");
-    REFUSED(r.key.threads = 5000, "threads=5000");
-    REFUSED(r.key.layer[0] = '\0', "is not a word");
-    REFUSED(r.key.layer[0] = ' ', "is not a word");
-    REFUSED(memset(r.key.layer, 'x', sizeof r.key.layer), "does not end within 48");
-    REFUSED(memset(r.choice, 'x', sizeof r.choice), "does not end within 192");
-    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b a=c"), "has a twice");
-    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b "), "is not a list");
-    REFUSED(snprintf(r.choice, sizeof r.choice, " a=b"), "is not a list");
-    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b=c"), "is not a list");
-    REFUSED(snprintf(r.choice, sizeof r.choice, "a=b\nc=d"), "is not a list");
-    REFUSED(snprintf(r.choice, sizeof r.choice, "x23456789012345678901234567890123456789012345678=1"), "is not a list");
-    REFUSED(snprintf(h.vendor, sizeof h.vendor, "two words"), "is not a word");
-    REFUSED(h.budget = 0, "budget=0");
-    REFUSED(h.family = UINT64_MAX, "a number=");
-    REFUSED(h.features[0] = '\0', "is not a word");
+    NOT_ADDED(r.spread = (double)NAN, "spread=");
+    NOT_ADDED(r.spread = (double)INFINITY, "spread=inf");
+    NOT_ADDED(r.spread = -0.1, "spread=-0.1");
+    NOT_ADDED(r.spread = 100.1, "spread=100.1");
+    NOT_ADDED(r.ns = 0, "ns=0");
+    NOT_ADDED(r.ns = (uint64_t)-5, "ns=18446744073709551611");
+    NOT_ADDED(r.default_ns = 0, "default=0");
+    NOT_ADDED(r.samples = 0, "samples=0");
+    NOT_ADDED(r.samples = 2000000000, "samples=2000000000");
+    NOT_ADDED(r.at = UINT64_MAX, "at=");
+    NOT_ADDED(r.key.batch = 0, "batch=0");
+    NOT_ADDED(r.key.hidden = UINT64_MAX, "hidden=");
+    NOT_ADDED(r.key.threads = 5000, "threads=5000");
+    NOT_ADDED(r.key.layer[0] = '\0', "is not a word");
+    NOT_ADDED(r.key.layer[0] = ' ', "is not a word");
+    NOT_ADDED(memset(r.key.layer, 'x', sizeof r.key.layer), "does not end within 48");
+    NOT_ADDED(memset(r.choice, 'x', sizeof r.choice), "does not end within 192");
+    NOT_ADDED(snprintf(r.choice, sizeof r.choice, "a=b a=c"), "has a twice");
+    NOT_ADDED(snprintf(r.choice, sizeof r.choice, "a=b "), "is not a list");
+    NOT_ADDED(snprintf(r.choice, sizeof r.choice, " a=b"), "is not a list");
+    NOT_ADDED(snprintf(r.choice, sizeof r.choice, "a=b=c"), "is not a list");
+    NOT_ADDED(snprintf(r.choice, sizeof r.choice, "a=b\nc=d"), "is not a list");
+    NOT_ADDED(snprintf(r.choice, sizeof r.choice, "x23456789012345678901234567890123456789012345678=1"),
+              "is not a list");
+    NOT_ADDED(snprintf(h.vendor, sizeof h.vendor, "two words"), "is not a word");
+    NOT_ADDED(h.budget = 0, "budget=0");
+    NOT_ADDED(h.family = UINT64_MAX, "a number=");
+    NOT_ADDED(h.features[0] = '\0', "is not a word");
     assert_int_equal(rnnp_records_add(NULL, &host, &good), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_add(set, NULL, &good), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_add(set, &host, NULL), RNNP_ERR_ARG);
@@ -418,7 +378,7 @@ static void test_fields(void **state)
     free(before.data);
     free(after.data);
     before = text_of(set);
-    rnnp_records *parsed;
+    OWNED(records) parsed = NULL;
     OK(rnnp_records_open_memory(context, "file", before.data, before.bytes, &parsed));
     assert_same_sets(set, parsed);
     const rnnp_record *last;
@@ -426,22 +386,19 @@ static void test_fields(void **state)
     assert_int_equal(last->key.hidden, 11);
     assert_true(last->spread < 1e-9);
     free(before.data);
-    rnnp_records_destroy(parsed);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* Texts changed at random, half of them signed again: what is accepted prints the same bytes. */
-static void test_fuzz(void **state)
+TEST(test_fuzz)
 {
-    rnnp_context *context = make_context(NULL);
-    rnnp_records *set = example(context), *parsed;
-    text t = text_of(set);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = example(context);
+    rnnp_records *parsed;
+    DROPPED(free_text) text t = text_of(set);
     const size_t lines = t.bytes - strlen("checksum 0123456789abcdef\n");
     uint64_t seed = 99;
     size_t accepted = 0;
 
-    (void)state;
     for (int round = 0; round < 10000; round++) {
         char copy[4096];
         size_t bytes = lines;
@@ -458,7 +415,7 @@ static void test_fuzz(void **state)
             default: memmove(copy + at + 1, copy + at, bytes - at), bytes++; break;
             }
         }
-        text changed = below(&seed, 2) ? sign(copy, bytes) : (text){NULL, 0};
+        DROPPED(free_text) text changed = below(&seed, 2) ? sign(copy, bytes) : (text){NULL, 0};
         if (!changed.data) text_append(&changed, copy, bytes);
         const rnnp_status status = rnnp_records_open_memory(context, "file", changed.data, changed.bytes, &parsed);
         if (status == RNNP_OK) {
@@ -473,24 +430,6 @@ static void test_fuzz(void **state)
             assert_null(parsed);
         }
         rnnp_records_destroy(parsed);
-        free(changed.data);
     }
     assert_true(accepted > 100);
-    free(t.data);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),         cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_order),         cmocka_unit_test(test_locale),
-        cmocka_unit_test(test_stopped_print), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_lines),         cmocka_unit_test(test_many_short_lines),
-        cmocka_unit_test(test_arguments),     cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_fuzz),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 
 enum { STEPS = 8, BATCH = 4, INPUT = 3, HIDDEN = 6, CLASSES = 2 };
 
-static rnnp_context *context;
+ONE_CONTEXT(1)
 
 static rnnp_value lengths_input(rnnp_model *model)
 {
@@ -33,9 +33,9 @@ static rnnp_value steps_input(rnnp_model *model)
 /* Two layers with lengths; a number per step, and classes of the last valid step. */
 static rnnp_model *make_tagger(void)
 {
-    layer one = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
-    layer two = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
-    float *w = numbers(HIDDEN * CLASSES, 3, 0.5f);
+    DROPPED(free_layer) layer one = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
+    DROPPED(free_layer) layer two = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
+    FREED float *w = numbers(HIDDEN * CLASSES, 3, 0.5f);
     rnnp_model *model = make_model(context);
     const rnnp_value x = steps_input(model), lengths = lengths_input(model);
     rnnp_value y, h;
@@ -44,11 +44,7 @@ static rnnp_model *make_tagger(void)
     OK(rnnp_model_add_recurrent(model, &two.options, two.weights, y, lengths, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
     OK(rnnp_model_add_output(model, "y", y));
     OK(rnnp_model_add_dense(model, h, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &h));
-    OK(rnnp_model_add_output(model, "p", h));
-    OK(rnnp_model_close(model));
-    free_layer(&one);
-    free_layer(&two);
-    free(w);
+    close_with(model, "p", h);
     return model;
 }
 
@@ -60,11 +56,9 @@ static void run_whole(const rnnp_plan *plan, const float *x, const int32_t *leng
 {
     const rnnp_tensor in[] = {tensor3(x, STEPS, BATCH, INPUT), {RNNP_DTYPE_I32, 1, {BATCH}, .const_data = lengths}};
     rnnp_tensor out[] = {{.data = r->y}, {.data = r->p}};
-    rnnp_run *run;
 
-    OK(rnnp_run_create(plan, in, 2, &run));
+    OWNED_NEW(run, run, plan, in, 2);
     OK(rnnp_run_execute(run, in, 2, out, 2));
-    rnnp_run_destroy(run);
 }
 
 /* What is left of a channel's sequence, of this call's steps. */
@@ -79,7 +73,7 @@ static int32_t left(int32_t length, size_t t, size_t steps)
 static void step_through(const rnnp_plan *plan, size_t steps, int waits, const float *x, const int32_t *lengths,
                          results *r)
 {
-    rnnp_stream *stream = make_stream(plan, BATCH, steps);
+    OWNED(stream) stream = make_stream(plan, BATCH, steps);
 
     memset(r, 0, sizeof *r);
     for (size_t t = 0; t < STEPS; t += steps) {
@@ -96,14 +90,13 @@ static void step_through(const rnnp_plan *plan, size_t steps, int waits, const f
         }
         OK(waits ? rnnp_stream_step_rows(stream, active, in, 2, out, 2) : rnnp_stream_step(stream, in, 2, out, 2));
     }
-    rnnp_stream_destroy(stream);
 }
 
 static void compare(const rnnp_model *model)
 {
     static const int32_t lengths[][BATCH] = {{8, 8, 8, 8}, {5, 0, 8, 3}, {1, 7, 2, 6}};
-    float *x = numbers(STEPS * BATCH * INPUT, 5, 1.0f);
-    rnnp_plan *plan = make_plan(model);
+    FREED float *x = numbers(STEPS * BATCH * INPUT, 5, 1.0f);
+    OWNED(plan) plan = make_plan(model);
     results whole, stepped;
 
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
@@ -115,69 +108,53 @@ static void compare(const rnnp_model *model)
             }
         }
     }
-    rnnp_plan_destroy(plan);
-    free(x);
 }
 
-static void test_same_bits(void **state)
+TEST(test_same_bits)
 {
-    rnnp_model *model = make_tagger();
+    OWNED(model) model = make_tagger();
 
-    (void)state;
     compare(model);
-    rnnp_model_destroy(model);
 }
 
 /* What a trainer makes of it streams as well. */
-static void test_trained(void **state)
+TEST(test_trained)
 {
     enum { ROWS = 9 };
-    rnnp_model *model = make_tagger(), *trained;
-    rnnp_train_options options;
-    rnnp_trainer *trainer;
+    OWNED(model) model = make_tagger(), *trained = NULL;
+    OPTIONS(train, options);
     rnnp_train_result result = {.struct_size = sizeof result};
-    float *x = numbers(STEPS * ROWS * INPUT, 8, 1.0f);
+    FREED float *x = numbers(STEPS * ROWS * INPUT, 8, 1.0f);
     int32_t lengths[ROWS], classes[ROWS];
     const rnnp_tensor in[] = {tensor3(x, STEPS, ROWS, INPUT), {RNNP_DTYPE_I32, 1, {ROWS}, .data = lengths}};
     const rnnp_tensor target = {RNNP_DTYPE_I32, 2, {1, ROWS}, .data = classes};
     const rnnp_train_batch batch = {.struct_size = sizeof batch, .inputs = in, .n_inputs = 2, .target = &target};
 
-    (void)state;
     for (int32_t r = 0; r < ROWS; r++) {
         lengths[r] = 1 + r % STEPS;
         classes[r] = r % CLASSES;
     }
-    rnnp_train_options_init(&options);
     options.output = 1;
     options.loss = RNNP_LOSS_SPARSE;
-    OK(rnnp_trainer_create(model, &options, &trainer));
+    OWNED_NEW(trainer, trainer, model, &options);
     for (int i = 0; i < 5; i++) OK(rnnp_trainer_step(trainer, &batch, &result));
     OK(rnnp_trainer_model(trainer, &trained));
     compare(trained);
-    rnnp_model_destroy(trained);
-    rnnp_trainer_destroy(trainer);
-    rnnp_model_destroy(model);
-    free(x);
 }
 
-static void test_out_of_range(void **state)
+TEST(test_out_of_range)
 {
-    rnnp_model *model = make_tagger();
-    rnnp_plan *plan = make_plan(model);
-    rnnp_stream *stream = make_stream(plan, BATCH, 2);
+    OWNED(model) model = make_tagger();
+    OWNED(plan) plan = make_plan(model);
+    OWNED(stream) stream = make_stream(plan, BATCH, 2);
     float x[2 * BATCH * INPUT] = {0}, y[2 * BATCH * HIDDEN], p[BATCH * CLASSES];
     int32_t lengths[BATCH] = {2, 3, 1, 0};
     const rnnp_tensor in[] = {tensor3(x, 2, BATCH, INPUT), {RNNP_DTYPE_I32, 1, {BATCH}, .data = lengths}};
     rnnp_tensor out[] = {{.data = y}, {.data = p}};
 
-    (void)state;
-    assert_int_equal(rnnp_stream_step(stream, in, 2, out, 2), RNNP_ERR_ARG);
-    assert_says(context, "sequence_lens[1] is 3, there are 2 steps");
+    REFUSED(context, rnnp_stream_step(stream, in, 2, out, 2), RNNP_ERR_ARG, "sequence_lens[1] is 3, there are 2 steps");
     lengths[1] = -1;
     assert_int_equal(rnnp_stream_step(stream, in, 2, out, 2), RNNP_ERR_ARG);
-    rnnp_stream_destroy(stream);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
 }
 
 /* ---- Lengths that are more than an input of recurrent layers ---- */
@@ -186,7 +163,7 @@ enum { CONSTANT, COMPUTED, COMPUTED_WITH, AN_OUTPUT, REFUSALS };
 
 static rnnp_model *make_refused(int which)
 {
-    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
+    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     const rnnp_attr to_float = {.name = "to", .kind = RNNP_ATTR_INT, .i = 1};
     const int32_t fixed[BATCH] = {1, 2, 3, 4}, one = 1;
     const rnnp_tensor constant = {RNNP_DTYPE_I32, 1, {BATCH}, .const_data = fixed},
@@ -212,11 +189,10 @@ static rnnp_model *make_refused(int which)
     OK(rnnp_model_add_output(model, "h", h));
     if (which == AN_OUTPUT) OK(rnnp_model_add_output(model, "n", lengths));
     OK(rnnp_model_close(model));
-    free_layer(&l);
     return model;
 }
 
-static void test_refused(void **state)
+TEST(test_refused)
 {
     static const char *const why[REFUSALS] = {
         [CONSTANT] = "has constant lengths of whole sequences",
@@ -225,29 +201,13 @@ static void test_refused(void **state)
         [AN_OUTPUT] = "output n is the lengths of whole sequences",
     };
 
-    (void)state;
     for (int i = 0; i < REFUSALS; i++) {
-        rnnp_model *model = make_refused(i);
-        rnnp_plan *plan = make_plan(model);
-        rnnp_stream_options options;
+        OWNED(model) model = make_refused(i);
+        OWNED(plan) plan = make_plan(model);
+        OPTIONS(stream, options);
         rnnp_stream *stream;
 
-        rnnp_stream_options_init(&options);
         options.batch = BATCH;
-        assert_int_equal(rnnp_stream_create(plan, &options, &stream), RNNP_ERR_UNSUPPORTED);
-        assert_says(context, why[i]);
-        rnnp_plan_destroy(plan);
-        rnnp_model_destroy(model);
+        REFUSED(context, rnnp_stream_create(plan, &options, &stream), RNNP_ERR_UNSUPPORTED, why[i]);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits), cmocka_unit_test(test_trained),
-                                       cmocka_unit_test(test_out_of_range), cmocka_unit_test(test_refused)};
-
-    context = make_context(NULL, 1);
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rnnp_context_destroy(context);
-    return failed;
 }

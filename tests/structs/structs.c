@@ -33,7 +33,7 @@ static int make_all(void **state)
 {
     static const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, IN};
     static const char *const names[] = {"steps", "batch", NULL};
-    layer l = make_layer(RNNP_CELL_LSTM, IN, OUT, RNNP_DIRECTION_FORWARD, 1);
+    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, IN, OUT, RNNP_DIRECTION_FORWARD, 1);
     rnnp_node_info node = {.struct_size = sizeof node};
     rnnp_train_options options;
     rnnp_value v;
@@ -43,7 +43,7 @@ static int make_all(void **state)
     context = make_context(NULL, 1);
     model = make_model(context);
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, names, &v));
-    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, v, RNNP_NONE, RNNP_NONE, RNNP_NONE, &v, NULL, NULL));
+    v = add_layer(model, &l, v);
     OK(rnnp_model_add_output(model, "y", v));
     OK(rnnp_model_close(model));
     for (lstm = 0; rnnp_model_node_info(model, lstm, &node) == RNNP_OK && strcmp(node.op, "LSTM") != 0;) lstm++;
@@ -61,7 +61,6 @@ static int make_all(void **state)
     fill(x, STEPS * BATCH * IN, 3, 1.0f);
     input = tensor3(x, STEPS, BATCH, IN);
     target = tensor3(y, STEPS, BATCH, OUT);
-    free_layer(&l);
     return 0;
 }
 
@@ -84,10 +83,9 @@ static int free_all(void **state)
 
 static rnnp_status read_context_options(void *s)
 {
-    rnnp_context *made;
+    OWNED(context) made = NULL;
     const rnnp_status status = rnnp_context_create(s, &made);
 
-    rnnp_context_destroy(made);
     return status;
 }
 
@@ -106,10 +104,9 @@ static rnnp_status read_layer_args(void *s) { return rnnp_layer_forward(layer_of
 
 static rnnp_status read_load_options(void *s)
 {
-    rnnp_model *loaded;
+    OWNED(model) loaded = NULL;
     const rnnp_status status = rnnp_packed_open_memory(context, file.at, file.size, s, &loaded);
 
-    rnnp_model_destroy(loaded);
     return status;
 }
 
@@ -157,10 +154,9 @@ static void fill_train_options(void *s) { ((rnnp_train_options *)s)->loss = RNNP
 
 static rnnp_status read_train_options(void *s)
 {
-    rnnp_trainer *made;
+    OWNED(trainer) made = NULL;
     const rnnp_status status = rnnp_trainer_create(model, s, &made);
 
-    rnnp_trainer_destroy(made);
     return status;
 }
 
@@ -375,7 +371,7 @@ static void test_arrays(void **state)
         rnnp_shape known;
         uint64_t unknown[3];
     } shapes[3];
-    rnnp_tune_options options;
+    OPTIONS(tune, options);
     rnnp_shape plain;
     size_t count, seen = 0;
 
@@ -396,7 +392,6 @@ static void test_arrays(void **state)
         assert_int_equal(shapes[i].known.weights, RNNP_WEIGHTS_F32);
         assert_int_equal(shapes[i].unknown[0] | shapes[i].unknown[2], 0);
     }
-    rnnp_tune_options_init(&options);
     options.progress = look;
     options.progress_user = &seen;
     OK(rnnp_tune(context, &shapes[0].known, 3, &options, set));

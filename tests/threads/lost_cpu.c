@@ -14,13 +14,9 @@
 #include "rnnpack/kernels.h"
 #include "src/clock.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,7 +34,7 @@ typedef struct subject {
 static subject make_subject(size_t hidden, size_t batch)
 {
     subject s = {.hidden = hidden, .batch = batch};
-    layer weights = make_layer(RNNP_CELL_LSTM, hidden, hidden, RNNP_DIRECTION_FORWARD, 3);
+    DROPPED(free_layer) layer weights = make_layer(RNNP_CELL_LSTM, hidden, hidden, RNNP_DIRECTION_FORWARD, 3);
     size_t bytes = 0;
 
     s.x = numbers(STEPS * batch * hidden, 5, 1.0f);
@@ -51,7 +47,6 @@ static subject make_subject(size_t hidden, size_t batch)
     }
     s.workspace = aligned_alloc(64, (bytes + 63) / 64 * 64); /* two threads need more than one */
     assert_non_null(s.workspace);
-    free_layer(&weights);
     return s;
 }
 
@@ -189,13 +184,12 @@ static void expect(const char *what, const subject *s, double ratio, double most
     if (report) assert_true(ratio <= most);
 }
 
-static void test_pauses(void **state)
+TEST(test_pauses)
 {
     static const long pauses[] = {0, 1000, 20000, 100000};
 
-    (void)state;
     for (size_t k = 0; k < shapes_tested(); k++) {
-        subject s = make_subject(shapes[k].hidden, shapes[k].batch);
+        DROPPED(free_subject) subject s = make_subject(shapes[k].hidden, shapes[k].batch);
 
         for (size_t p = 0; p < sizeof pauses / sizeof *pauses; p++) {
             const double seconds = report ? 1.0 : 0.05;
@@ -206,15 +200,13 @@ static void test_pauses(void **state)
             snprintf(what, sizeof what, "pauses of %ld ms, median", pauses[p] / 1000);
             expect(what, &s, two.median / one.median, one.median > 2e-3 ? 1 / 1.6 : 1.1);
         }
-        free_subject(&s);
     }
 }
 
-static void test_competitor(void **state)
+TEST(test_competitor)
 {
-    (void)state;
     for (size_t k = 0; k < shapes_tested(); k++) {
-        subject s = make_subject(shapes[k].hidden, shapes[k].batch);
+        DROPPED(free_subject) subject s = make_subject(shapes[k].hidden, shapes[k].batch);
 
         for (size_t c = 0; c < 2; c++) {
             const pid_t competitor = start_competitor(cpus[c]);
@@ -226,15 +218,13 @@ static void test_competitor(void **state)
             expect("with a competitor, mean", &s, two.mean / one.mean, 1.15);
             expect("with a competitor, median", &s, two.median / one.median, 1.15);
         }
-        free_subject(&s);
     }
 }
 
 /* After a competitor's end: calls until one is about as fast as two threads are. */
-static void test_return(void **state)
+TEST(test_return)
 {
-    (void)state;
-    subject s = make_subject(128, 16);
+    DROPPED(free_subject) subject s = make_subject(128, 16);
     const double two = measure(&s, 1, 0.2, 0).median, one = measure(&s, 0, 0.2, 0).median;
     double worst = 0;
 
@@ -253,7 +243,6 @@ static void test_return(void **state)
     printf("two threads again %.1f ms after a competitor's end, at the latest of 10 (at most 10 expected)\n",
            worst * 1e3);
     if (report) assert_true(worst <= 10e-3);
-    free_subject(&s);
 }
 
 /* ---- A worker that stops ---- */
@@ -290,7 +279,7 @@ static void *let_go_on(void *arg)
 }
 
 /* While the worker is stopped the calls go on: at most one waits for it, if it was at a share just then. */
-static void test_stopped_worker(void **state)
+TEST(test_stopped_worker)
 {
     const struct sigaction handler = {.sa_handler = stop_here};
     struct sigaction before;
@@ -298,7 +287,6 @@ static void test_stopped_worker(void **state)
     const int worker = find_worker();
     size_t calls = 0;
 
-    (void)state;
     if (!worker) {
         free_subject(&s);
         skip();
@@ -328,25 +316,16 @@ static void test_stopped_worker(void **state)
 /* With kernels without a fused multiply-add, or emulated, a call takes so long that a lost slice does not show. */
 static int is_fast(void)
 {
-    subject s = make_subject(64, 4);
+    DROPPED(free_subject) subject s = make_subject(64, 4);
     double best = call(&s, 0);
 
     for (size_t i = 0; i < 3 && best > 2e-3; i++) best = fmin(best, call(&s, 0));
-    free_subject(&s);
     return best <= 2e-3;
 }
 
-int main(int argc, char **argv)
+int tests_begin(char **arguments)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stopped_worker),
-        cmocka_unit_test(test_pauses),
-        cmocka_unit_test(test_competitor),
-        cmocka_unit_test(test_return),
-    };
-
-    (void)argv;
-    report = argc > 1;
+    report = *arguments != NULL;
     if (!find_cpus()) {
         printf("skipped: needs two CPUs\n");
         return 77;
@@ -355,5 +334,5 @@ int main(int argc, char **argv)
         printf("skipped: calls are too slow here for a lost CPU to show\n");
         return 77;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return 0;
 }

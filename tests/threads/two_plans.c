@@ -11,9 +11,6 @@
 #include "src/graph/engine.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 enum { STEPS = 24, BATCH = 3, INPUT = 48, HIDDEN = 72, CLASSES = 300, CALLERS = 2 };
@@ -21,32 +18,29 @@ enum { P_FLOATS = STEPS * BATCH * CLASSES, H_FLOATS = BATCH * HIDDEN };
 
 static const int schedules[] = {RNNP_SCHEDULE_WAVEFRONT, RNNP_SCHEDULE_LAYERS};
 
-static rnnp_value add_layer(rnnp_model *model, rnnp_cell cell, size_t input, rnnp_direction direction, rnnp_value x,
-                            rnnp_value *h)
+static rnnp_value add_any(rnnp_model *model, rnnp_cell cell, size_t input, rnnp_direction direction, rnnp_value x,
+                          rnnp_value *h)
 {
-    layer l = make_layer(cell, input, HIDDEN, direction, (uint32_t)cell);
+    DROPPED(free_layer) layer l = make_layer(cell, input, HIDDEN, direction, (uint32_t)cell);
     rnnp_value y;
 
     OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, h, NULL));
-    free_layer(&l);
     return y;
 }
 
 static rnnp_model *make_net(rnnp_context *context)
 {
-    float *w = numbers(2 * HIDDEN * CLASSES, 6, 0.2f);
+    FREED float *w = numbers(2 * HIDDEN * CLASSES, 6, 0.2f);
     rnnp_model *model = make_model(context);
     rnnp_value y = input3(model, "x", STEPS, BATCH, INPUT), h;
 
-    y = add_layer(model, RNNP_CELL_LSTM, INPUT, RNNP_DIRECTION_FORWARD, y, NULL);
-    y = add_layer(model, RNNP_CELL_GRU, HIDDEN, RNNP_DIRECTION_FORWARD, y, NULL);
-    y = add_layer(model, RNNP_CELL_RNN, HIDDEN, RNNP_DIRECTION_FORWARD, y, &h);
-    y = add_layer(model, RNNP_CELL_GRU, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, y, NULL);
+    y = add_any(model, RNNP_CELL_LSTM, INPUT, RNNP_DIRECTION_FORWARD, y, NULL);
+    y = add_any(model, RNNP_CELL_GRU, HIDDEN, RNNP_DIRECTION_FORWARD, y, NULL);
+    y = add_any(model, RNNP_CELL_RNN, HIDDEN, RNNP_DIRECTION_FORWARD, y, &h);
+    y = add_any(model, RNNP_CELL_GRU, HIDDEN, RNNP_DIRECTION_BIDIRECTIONAL, y, NULL);
     OK(rnnp_model_add_dense(model, y, w, 2 * HIDDEN, CLASSES, 0, NULL, NULL, &y));
     OK(rnnp_model_add_output(model, "p", y));
-    OK(rnnp_model_add_output(model, "h", h));
-    OK(rnnp_model_close(model));
-    free(w);
+    close_with(model, "h", h);
     return model;
 }
 
@@ -101,7 +95,7 @@ static void *call(void *arg)
     caller *c = arg;
     const rnnp_plan *plans[] = {c->own->plan[0], c->shared->plan[0], c->own->plan[1], c->shared->plan[1]};
     const rnnp_tensor in = tensor3(NULL, STEPS, BATCH, INPUT);
-    float *p = malloc(P_FLOATS * sizeof *p), *h = malloc(H_FLOATS * sizeof *h);
+    FREED float *p = malloc(P_FLOATS * sizeof *p), *h = malloc(H_FLOATS * sizeof *h);
     rnnp_run *runs[4] = {NULL};
 
     for (size_t i = 0; i < 4; i++) c->failures += rnnp_run_create(plans[i], &in, 1, &runs[i]) != RNNP_OK;
@@ -109,27 +103,24 @@ static void *call(void *arg)
         for (size_t i = 0; i < 4; i++) execute(c, runs[i], p, h);
     }
     for (size_t i = 0; i < 4; i++) rnnp_run_destroy(runs[i]);
-    free(p);
-    free(h);
     return NULL;
 }
 
 static double seconds = 2;
 
-static void test_two_plans(void **state)
+TEST(test_two_plans)
 {
     const struct timespec length = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
-    float *x = numbers(STEPS * BATCH * INPUT, 1, 1.0f), *p = malloc(P_FLOATS * sizeof *p), h[H_FLOATS];
+    FREED float *x = numbers(STEPS * BATCH * INPUT, 1, 1.0f), *p = malloc(P_FLOATS * sizeof *p);
+    float h[H_FLOATS];
     const rnnp_tensor in = tensor3(x, STEPS, BATCH, INPUT);
     rnnp_tensor out[] = {{.data = p}, {.data = h}};
     net one = make(1), shared = make(3), own[CALLERS];
     caller callers[CALLERS];
     atomic_int stop = 0;
-    rnnp_run *run;
 
-    (void)state;
     assert_non_null(p);
-    OK(rnnp_run_create(one.plan[0], &in, 1, &run));
+    NEW(run, run, one.plan[0], &in, 1);
     OK(rnnp_run_execute(run, &in, 1, out, 2));
     rnnp_run_destroy(run);
     for (size_t i = 0; i < CALLERS; i++) {
@@ -149,14 +140,10 @@ static void test_two_plans(void **state)
     }
     free_net(&shared);
     free_net(&one);
-    free(x);
-    free(p);
 }
 
-int main(int argc, char **argv)
+int tests_begin(char **arguments)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_plans)};
-
-    if (argc > 1) seconds = atof(argv[1]);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (*arguments) seconds = atof(*arguments);
+    return 0;
 }

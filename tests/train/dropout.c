@@ -40,8 +40,9 @@ static uint32_t row_place(size_t row) { return (uint32_t)(5000 - 7 * row); }
 /* A mask by its definition, and everything that follows from it. */
 static void check_dropout(const setup *s)
 {
-    rnnp_context *context = capped_context(NULL);
-    float *x = numbers(N, 3, 1), rate;
+    OWNED(context) context = make_context(NULL, 1);
+    FREED float *x = numbers(N, 3, 1);
+    float rate;
     const size_t dim[3] = {STEPS, ROWS, WIDTH};
     one_node one;
     size_t kept = 0;
@@ -71,11 +72,9 @@ static void check_dropout(const setup *s)
     }
     assert_true(fabs((double)kept - (double)q * N) <= 5 * sqrt((double)(p * q) * N));
     node_close(&one);
-    free(x);
-    rnnp_context_destroy(context);
 }
 
-static void test_masks(void **state)
+TEST(test_masks)
 {
     static const setup setups[] = {
         {.opset = 17, .rate = 0.3f, .axis = 0, .outputs = 1}, {.opset = 17, .rate = 0.3f, .axis = 1, .outputs = 2},
@@ -84,7 +83,6 @@ static void test_masks(void **state)
         {.opset = 11, .rate = 0.2f, .axis = 1, .outputs = 2}, {.opset = 9, .rate = 0.2f, .axis = 1, .outputs = 2},
         {.opset = 11, .absent = 1, .axis = 1, .outputs = 1}};
 
-    (void)state;
     for (size_t i = 0; i < sizeof setups / sizeof setups[0]; i++) check_dropout(&setups[i]);
 
     /* The number of the first element: not below the rate, so kept. */
@@ -96,8 +94,9 @@ static void test_masks(void **state)
 
 static void forward(const char *isa, const setup *s, const rnnp_slice *slice, const float *x, float *y)
 {
-    rnnp_context *context = capped_context(isa);
-    float rate, *copy = numbers(N, 1, 1);
+    OWNED(context) context = capped_context(NULL, isa, 1);
+    FREED float *copy = numbers(N, 1, 1);
+    float rate;
     one_node one;
 
     memcpy(copy, x, N * sizeof *x);
@@ -112,19 +111,16 @@ static void forward(const char *isa, const setup *s, const rnnp_slice *slice, co
     OK(node_forward(&one));
     memcpy(y, one.out[0].data, N * sizeof *y);
     node_close(&one);
-    free(copy);
-    rnnp_context_destroy(context);
 }
 
 /* A row is what it is in any slice, at any place in it; another step or seed is another mask. */
-static void test_slices(void **state)
+TEST(test_slices)
 {
     static const uint32_t mixed[ROWS] = {3, 0, 4, 2, 1};
-    float *x = numbers(N, 1, 0), *y = numbers(N, 1, 1), *other = numbers(N, 1, 1);
+    FREED float *x = numbers(N, 1, 0), *y = numbers(N, 1, 1), *other = numbers(N, 1, 1);
     rnnp_slice slice = {.seed = 7, .step = 3, .rows = mixed, .n_rows = ROWS, .training = 1};
     size_t equal = 0;
 
-    (void)state;
     for (size_t i = 0; i < N; i++) x[i] = 1;
     forward(NULL, &usual, NULL, x, y);
     forward(NULL, &usual, &slice, x, other);
@@ -141,33 +137,26 @@ static void test_slices(void **state)
         for (size_t i = 0; i < N; i++) equal += (y[i] == 0) == (other[i] == 0);
         assert_true(equal < N * 65 / 100); /* 0.3^2 + 0.7^2 = 0.58 */
     }
-    free(x);
-    free(y);
-    free(other);
 }
 
-static void test_same_bits(void **state)
+TEST(test_same_bits)
 {
-    float *x = numbers(N, 1, 3), *y = numbers(N, 1, 1), *other = numbers(N, 1, 1);
+    FREED float *x = numbers(N, 1, 3), *y = numbers(N, 1, 1), *other = numbers(N, 1, 1);
 
-    (void)state;
     forward("generic", &usual, NULL, x, y);
     for (size_t i = 1; i < build_isas(); i++) {
         forward(build_isa(i), &usual, NULL, x, other);
         assert_memory_equal(other, y, N * sizeof *y);
     }
-    free(x);
-    free(y);
-    free(other);
 }
 
-static void test_evaluation(void **state)
+TEST(test_evaluation)
 {
-    rnnp_context *context = capped_context(NULL);
-    float *x = numbers(N, 3, 1), rate;
+    OWNED(context) context = make_context(NULL, 1);
+    FREED float *x = numbers(N, 3, 1);
+    float rate;
     one_node one;
 
-    (void)state;
     open_dropout(&one, context, &usual, x, &rate);
     one.slice.training = 0;
     one.call.batch_axis = RNNP_NO_AXIS;
@@ -181,12 +170,10 @@ static void test_evaluation(void **state)
     assert_int_equal(node_forward(&one), RNNP_ERR_SHAPE);
     assert_says(context, "Dropout node: the batch axis is not known");
     node_close(&one);
-    free(x);
-    rnnp_context_destroy(context);
 }
 
 /* A mask of f32, as it was before opset 10, is an output like any other: a loss may read it and nothing else. */
-static void test_loss_of_mask(void **state)
+TEST(test_loss_of_mask)
 {
     static const char *const names[] = {"batch", NULL};
     static const int64_t shape[] = {RNNP_DYNAMIC, 3};
@@ -194,36 +181,20 @@ static void test_loss_of_mask(void **state)
     const rnnp_tensor w = {RNNP_DTYPE_F32, 2, {1, 3}, .data = weights}, in = {RNNP_DTYPE_F32, 2, {2, 3}, .data = data};
     const rnnp_tensor target = {RNNP_DTYPE_F32, 2, {2, 3}, .data = wanted};
     const rnnp_train_batch batch = {.struct_size = sizeof batch, .inputs = &in, .n_inputs = 1, .target = &target};
-    rnnp_context *context = capped_context(NULL);
-    rnnp_model *model = make_model(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_model(context);
     rnnp_value x, k, sum, out[2] = {0, 0};
-    rnnp_train_options options;
+    OPTIONS(train, options);
     rnnp_train_result result = {.struct_size = sizeof result};
-    rnnp_trainer *trainer;
 
-    (void)state;
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, shape, names, &x));
     OK(rnnp_model_add_constant(model, "w", &w, &k));
     sum = node2(model, "Add", x, k);
     OK(rnnp_model_add_node(model, "Dropout", 8, "drop", &sum, 1, NULL, 0, out, 2));
-    OK(rnnp_model_add_output(model, "mask", out[1]));
-    OK(rnnp_model_close(model));
-    rnnp_train_options_init(&options);
+    close_with(model, "mask", out[1]);
     options.loss = RNNP_LOSS_MSE;
-    OK(rnnp_trainer_create(model, &options, &trainer));
+    OWNED_NEW(trainer, trainer, model, &options);
     OK(rnnp_trainer_step(trainer, &batch, &result));
     OK(rnnp_trainer_get_gradient(trainer, 0, gradient));
     for (size_t i = 0; i < 3; i++) assert_true(gradient[i] == 0.0f); /* whatever x is, the mask is what it is */
-    rnnp_trainer_destroy(trainer);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_masks), cmocka_unit_test(test_slices),
-                                       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_evaluation),
-                                       cmocka_unit_test(test_loss_of_mask)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

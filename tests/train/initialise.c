@@ -10,7 +10,7 @@
 
 enum { INPUT = 17, HIDDEN = 33, DIRECTIONS = 2, MOST = 200000 };
 
-static rnnp_context *context;
+ONE_CONTEXT(1)
 static float values[MOST];
 
 static rnnp_weight weight(const char *op, size_t input, size_t rank, const int64_t *shape)
@@ -46,11 +46,10 @@ static void check_uniform(const char *op, size_t input, size_t rank, const int64
     assert_true(values[n] == 123);
 }
 
-static void test_uniform(void **state)
+TEST(test_uniform)
 {
     const int64_t table[] = {1000, 8}, gemm[] = {50, 70}, stack[] = {3, 20, 30}, row[] = {3000};
 
-    (void)state;
     for (int gates = 1; gates <= 4; gates += gates == 1 ? 2 : 1) {
         const int64_t shape[] = {DIRECTIONS, gates * HIDDEN, INPUT};
 
@@ -78,11 +77,10 @@ static double from_orthogonal(const float *r, size_t n)
     return most;
 }
 
-static void test_orthogonal(void **state)
+TEST(test_orthogonal)
 {
     const size_t sizes[] = {1, 2, 7, 8, HIDDEN, 128};
 
-    (void)state;
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         const size_t h = sizes[s];
         const int64_t shape[] = {DIRECTIONS, (int64_t)(4 * h), (int64_t)h};
@@ -99,13 +97,12 @@ static void test_orthogonal(void **state)
 
 /* Uniform among all orthogonal matrices: no element has a preferred sign (it would where those of the decomposition
  * were not fixed), and their squares have the mean 1/n. */
-static void test_no_preference(void **state)
+TEST(test_no_preference)
 {
     enum { N = 3, MATRICES = 6000 };
     const int64_t shape[] = {MATRICES, N, N};
     const rnnp_weight w = weight("RNN", 2, 3, shape);
 
-    (void)state;
     OK(rnnp_initialise(context, &w, 1, 5));
     for (size_t e = 0; e < N * N; e++) {
         double sum = 0, squares = 0;
@@ -127,12 +124,11 @@ static void all_are(const rnnp_weight *w, float value)
     for (size_t i = 0, n = count(w); i < n; i++) assert_true(w->values[i] == value);
 }
 
-static void test_constant(void **state)
+TEST(test_constant)
 {
     const int64_t b[] = {DIRECTIONS, 8 * HIDDEN}, gru[] = {1, 6 * HIDDEN}, p[] = {DIRECTIONS, 3 * HIDDEN}, row[] = {9};
     rnnp_weight w = weight("LSTM", 3, 2, b);
 
-    (void)state;
     OK(rnnp_initialise(context, &w, 1, 3));
     for (size_t d = 0; d < DIRECTIONS; d++)
         for (size_t i = 0; i < 8 * HIDDEN; i++) /* i o f c of Wb, then of Rb */
@@ -154,7 +150,7 @@ static void test_constant(void **state)
     assert_true(values[1] == 123);
 }
 
-static void test_name_and_seed(void **state)
+TEST(test_name_and_seed)
 {
     enum { N = 4 * 8 * 8 };
     const int64_t shape[] = {1, 4 * 8, 8};
@@ -165,7 +161,6 @@ static void test_name_and_seed(void **state)
                                {"b", "LSTM", 2, 3, shape, x[3]}};
     rnnp_weight w = {"b", "LSTM", 2, 3, shape, alone};
 
-    (void)state;
     OK(rnnp_initialise(context, all, 4, 9));
     OK(rnnp_initialise(context, &w, 1, 9));
     assert_memory_equal(alone, x[3], sizeof alone);
@@ -177,7 +172,7 @@ static void test_name_and_seed(void **state)
 }
 
 /* The same on every host, whatever the caller's floating-point mode: a hash of the bits. */
-static void test_bits(void **state)
+TEST(test_bits)
 {
     const int mode = fegetround();
     const int64_t r[] = {2, 3 * HIDDEN, HIDDEN}, w[] = {2, 3 * HIDDEN, INPUT};
@@ -185,7 +180,6 @@ static void test_bits(void **state)
     const int64_t *const shapes[] = {r, w};
     uint64_t hash = 0;
 
-    (void)state;
     assert_int_equal(fesetround(FE_UPWARD), 0);
     for (size_t i = 0; i < 2; i++) {
         const rnnp_weight one = weight("GRU", inputs[i], 3, shapes[i]);
@@ -203,20 +197,17 @@ static void test_bits(void **state)
     assert_int_equal(hash, UINT64_C(0x439d44b4a950991c));
 }
 
-static void test_memory(void **state)
+TEST(test_memory)
 {
     const int64_t shape[] = {1, 2, 2}, huge[] = {1, INT64_C(1) << 40, INT64_C(1) << 40};
     float w[4] = {1, 2, 3, 4}, r[4] = {5, 6, 7, 8};
     const rnnp_weight weights[] = {{"w", "RNN", 1, 3, shape, w}, {"r", "RNN", 2, 3, shape, r}};
     rnnp_weight large = {"r", "RNN", 2, 3, huge, NULL};
     test_heap heap = {0};
-    rnnp_context_options options;
-    rnnp_context *failing;
+    OPTIONS(context, options);
 
-    (void)state;
-    rnnp_context_options_init(&options);
     options.allocator = test_allocator(&heap);
-    OK(rnnp_context_create(&options, &failing));
+    OWNED_NEW(context, failing, &options);
     const size_t live = heap.live_bytes;
     heap.fail_at = heap.calls + 1;
     assert_int_equal(rnnp_initialise(failing, weights, 2, 1), RNNP_ERR_MEMORY);
@@ -224,20 +215,4 @@ static void test_memory(void **state)
     assert_int_equal(rnnp_initialise(failing, &large, 1, 1), RNNP_ERR_MEMORY);
     OK(rnnp_initialise(failing, weights, 2, 1));
     assert_int_equal(heap.live_bytes, live);
-    rnnp_context_destroy(failing);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_uniform),  cmocka_unit_test(test_orthogonal),    cmocka_unit_test(test_no_preference),
-        cmocka_unit_test(test_constant), cmocka_unit_test(test_name_and_seed), cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_memory),
-    };
-    int failed;
-
-    if (rnnp_context_create(NULL, &context) != RNNP_OK) return 1;
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rnnp_context_destroy(context);
-    return failed;
 }

@@ -127,16 +127,6 @@ static double *row_of(const numbers_of *a, size_t i, double *y)
 
 /* ---- Tests ---- */
 
-static rnnp_context *context_of(const char *cap)
-{
-    rnnp_context_options options;
-    rnnp_context *context;
-
-    rnnp_context_options_init(&options);
-    options.max_isa = cap;
-    return rnnp_context_create(&options, &context) == RNNP_OK ? context : NULL;
-}
-
 static void check_case(const loss_case *c, const rnnp_selection *select)
 {
     static numbers_of a;
@@ -177,27 +167,24 @@ static void check_case(const loss_case *c, const rnnp_selection *select)
     }
 }
 
-static void test_formulas(void **state)
+TEST(test_formulas)
 {
-    (void)state;
     for (size_t b = 0; b < build_isas(); b++) {
-        rnnp_context *context = context_of(build_isa(b));
+        OWNED(context) context = capped_context(NULL, build_isa(b), 1);
 
         for (size_t i = 0; context && i < sizeof cases / sizeof *cases; i++) check_case(&cases[i], &context->selection);
-        rnnp_context_destroy(context);
     }
 }
 
-static void test_same_bits(void **state)
+TEST(test_same_bits)
 {
-    rnnp_context *generic = context_of(build_isa(0));
+    OWNED(context) generic = capped_context(NULL, build_isa(0), 1);
     static numbers_of a;
     static float first[MOST], dy[MOST];
 
-    (void)state;
     assert_non_null(generic);
     for (size_t b = 1; b < build_isas(); b++) {
-        rnnp_context *context = context_of(build_isa(b));
+        OWNED(context) context = capped_context(NULL, build_isa(b), 1);
 
         for (size_t i = 0; context && i < sizeof cases / sizeof *cases; i++) {
             double sums[2][2] = {{0}};
@@ -210,17 +197,15 @@ static void test_same_bits(void **state)
             rnnp_loss_back(&a.spec, &a.items, &context->selection, 0.1f, dy);
             if (cases[i].n) assert_memory_equal(first, dy, cases[i].n * cases[i].k * sizeof *dy);
         }
-        rnnp_context_destroy(context);
     }
-    rnnp_context_destroy(generic);
 }
 
 static void near(double value, double expected) { assert_true(fabs(value - expected) <= 1e-6 * fabs(expected)); }
 
 /* Where a loss by way of p would be 0, infinite or all rounding. */
-static void test_extremes(void **state)
+TEST(test_extremes)
 {
-    rnnp_context *context = context_of(NULL);
+    OWNED(context) context = capped_context(NULL, NULL, 1);
     const rnnp_selection *select = &context->selection;
     const float sure[] = {20, 0, -1}, far[] = {1e4f, -1e4f, 0}, infinite[] = {0, -INFINITY, 1};
     const int32_t zero[] = {0}, one[] = {1};
@@ -229,7 +214,6 @@ static void test_extremes(void **state)
     float dy[3];
     double l, w;
 
-    (void)state;
 #define LOSS(spec, y, t, type) \
     (l = w = 0, rnnp_loss_add(&spec, &(rnnp_loss_items){1, y, t, type, NULL}, select, &l, &w), l)
     near(LOSS(sparse, sure, zero, RNNP_DTYPE_I32), log1p(exp(-20) + exp(-21)));
@@ -244,19 +228,17 @@ static void test_extremes(void **state)
     assert_true(LOSS(binary, y1e4, t1, RNNP_DTYPE_F32) == 1e4);
     rnnp_loss_back(&sparse, &(rnnp_loss_items){1, far, one, RNNP_DTYPE_I32, NULL}, select, 1, dy);
     assert_true(dy[0] == 1 && dy[1] == -1 && dy[2] == 0);
-    rnnp_context_destroy(context);
 }
 
 /* What is masked may hold anything. */
-static void test_masks(void **state)
+TEST(test_masks)
 {
-    rnnp_context *context = context_of(NULL);
+    OWNED(context) context = capped_context(NULL, NULL, 1);
     const rnnp_selection *select = &context->selection;
     const float weight[] = {1, 0, 2}, y[] = {1, 2, NAN, INFINITY, 3, 5};
     const int64_t class[] = {0, INT64_MIN, 1};
     const float t[] = {0.25f, 0.75f, NAN, 7, 1, 0};
 
-    (void)state;
     for (int kind = RNNP_LOSS_SPARSE; kind <= RNNP_LOSS_CROSS; kind++) {
         const size_t k = kind == RNNP_LOSS_BINARY ? 1 : 2;
         const int has_classes = kind != RNNP_LOSS_MSE;
@@ -280,10 +262,9 @@ static void test_masks(void **state)
         for (size_t j = 0; j < k; j++) assert_true(dy[k + j] == 0);
         assert_true(dy[0] != 0 && dy[2 * k] != 0);
     }
-    rnnp_context_destroy(context);
 }
 
-static void test_bad_targets(void **state)
+TEST(test_bad_targets)
 {
     const float bad_weight[][2] = {{1, -1}, {1, NAN}, {1, INFINITY}};
     const struct {
@@ -304,7 +285,6 @@ static void test_bad_targets(void **state)
     const void *classes[] = {class, negative, large};
     char text[128];
 
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const rnnp_loss_spec spec = {bad[i].kind, 0, NULL, bad[i].k};
         const rnnp_loss_items items = {2, bad[i].t, bad[i].t, RNNP_DTYPE_F32, NULL};
@@ -325,14 +305,4 @@ static void test_bad_targets(void **state)
         rnnp_loss_describe(&spec, &weighted, 1, text, sizeof text);
         assert_non_null(strstr(text, "is not a finite number >= 0"));
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formulas), cmocka_unit_test(test_same_bits),   cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_masks),    cmocka_unit_test(test_bad_targets),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

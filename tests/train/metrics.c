@@ -36,12 +36,11 @@ static double w_of(const float *weight, size_t i) { return weight ? (double)weig
 
 static void near(double value, double expected) { assert_true(fabs(value - expected) <= 1e-12); }
 
-static void test_confusion(void **state)
+TEST(test_confusion)
 {
     const rows r = make(1);
     double counts[CLASSES * CLASSES] = {0}, expected[CLASSES * CLASSES] = {0};
 
-    (void)state;
     OK(rnnp_metrics_confusion(N, CLASSES, r.p, r.class, NULL, counts));
     OK(rnnp_metrics_confusion(N, CLASSES, r.p, r.class, r.weight, counts)); /* added */
     for (size_t i = 0; i < N; i++) {
@@ -55,24 +54,23 @@ static void test_confusion(void **state)
     OK(rnnp_metrics_confusion(0, CLASSES, NULL, NULL, NULL, counts));
 }
 
-static void test_confusion_errors(void **state)
+TEST(test_confusion_errors)
 {
     const rows r = make(2);
     rows bad;
     double counts[CLASSES * CLASSES] = {7};
 
-    (void)state;
-#define REFUSED(change)                                                                                           \
+#define REFUSED_AFTER(change)                                                                                     \
     do {                                                                                                          \
         bad = r;                                                                                                  \
         change;                                                                                                   \
         assert_int_equal(rnnp_metrics_confusion(N, CLASSES, bad.p, bad.class, bad.weight, counts), RNNP_ERR_ARG); \
     } while (0)
-    REFUSED(bad.class[N - 1] = CLASSES);
-    REFUSED(bad.class[N - 1] = -1);
-    REFUSED(bad.p[N * CLASSES - 1] = NAN);
-    REFUSED(bad.weight[N - 1] = -1);
-    REFUSED(bad.weight[N - 1] = INFINITY);
+    REFUSED_AFTER(bad.class[N - 1] = CLASSES);
+    REFUSED_AFTER(bad.class[N - 1] = -1);
+    REFUSED_AFTER(bad.p[N * CLASSES - 1] = NAN);
+    REFUSED_AFTER(bad.weight[N - 1] = -1);
+    REFUSED_AFTER(bad.weight[N - 1] = INFINITY);
     assert_int_equal(rnnp_metrics_confusion(N, CLASSES, NULL, r.class, NULL, counts), RNNP_ERR_ARG);
     assert_int_equal(rnnp_metrics_confusion(N, CLASSES, r.p, NULL, NULL, counts), RNNP_ERR_ARG);
     assert_int_equal(rnnp_metrics_confusion(N, 0, r.p, r.class, NULL, counts), RNNP_ERR_ARG);
@@ -80,7 +78,7 @@ static void test_confusion_errors(void **state)
     for (size_t i = 0; i < CLASSES * CLASSES; i++) assert_true(counts[i] == (i ? 0 : 7));
 }
 
-static void test_classes(void **state)
+TEST(test_classes)
 {
     /* Worked by hand: rows are truth. The third class has no support, the fourth is never called. */
     const double counts[] = {4, 1, 1, 0, 2, 6, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0}, nothing[4] = {0}, agreed[] = {0, 0, 0, 5};
@@ -89,7 +87,6 @@ static void test_classes(void **state)
     rnnp_class_metrics c[4];
     rnnp_summary_metrics s = {.struct_size = sizeof s};
 
-    (void)state;
     OK(rnnp_metrics_classes(4, counts, c, &s));
     near(c[0].precision, 4.0 / 7);
     near(c[0].recall, 4.0 / 6);
@@ -170,9 +167,8 @@ static void check_ranking(const rows *r, const float *weight, size_t n)
     assert_true(again[0] == auc && again[1] == ap && alone == 0);
 }
 
-static void test_ranking(void **state)
+TEST(test_ranking)
 {
-    (void)state;
     for (uint32_t seed = 1; seed < 40; seed++) {
         rows r = make(seed * 91);
         const size_t n = seed < 20 ? N : 2 + seed;
@@ -185,14 +181,13 @@ static void test_ranking(void **state)
     }
 }
 
-static void test_ranking_known(void **state)
+TEST(test_ranking_known)
 {
     const float score[] = {3, 2, 1, 0}, flat[] = {1, 1, 1, 1}, ends[] = {INFINITY, 1, 0, -INFINITY};
     const int32_t best[] = {1, 1, 0, 0}, worst[] = {0, 0, 1, 1};
     size_t scratch[8];
     double auc, ap;
 
-    (void)state;
     OK(rnnp_metrics_ranking(4, score, best, NULL, scratch, &auc, &ap, NULL, NULL));
     assert_true(auc == 1 && ap == 1);
     OK(rnnp_metrics_ranking(4, score, worst, NULL, scratch, &auc, &ap, NULL, NULL));
@@ -204,7 +199,7 @@ static void test_ranking_known(void **state)
     assert_true(auc == 1 && ap == 1);
 }
 
-static void test_ranking_errors(void **state)
+TEST(test_ranking_errors)
 {
     const rows r = make(5);
     rows bad;
@@ -212,7 +207,6 @@ static void test_ranking_errors(void **state)
     double auc = 9, ap = 9;
     rnnp_curve_point curve[N + 1];
 
-    (void)state;
 #define RANK(r, n) rnnp_metrics_ranking(n, (r).score, (r).truth, (r).weight, scratch, &auc, &ap, curve, &points)
 #define UNRANKED(change) (bad = r, change, assert_int_equal(RANK(bad, N), RNNP_ERR_ARG))
     UNRANKED(bad.score[3] = NAN);
@@ -236,13 +230,12 @@ static void test_ranking_errors(void **state)
 
 /* ---- Probabilities ---- */
 
-static void test_brier(void **state)
+TEST(test_brier)
 {
     const rows r = make(8);
     const float *weights[] = {NULL, r.weight};
     double brier;
 
-    (void)state;
     for (size_t k = 0; k < 2; k++) {
         double two = 0, four = 0, all = 0;
 
@@ -259,7 +252,7 @@ static void test_brier(void **state)
     }
 }
 
-static void test_calibration(void **state)
+TEST(test_calibration)
 {
     const rows r = make(9);
     const float edge[] = {0, 0.5f, 1, 1};
@@ -267,7 +260,6 @@ static void test_calibration(void **state)
     rnnp_calibration_bin bins[BINS];
     double ece, expected = 0, all = 0;
 
-    (void)state;
     OK(rnnp_metrics_calibration(N, BINS, r.score, r.truth, r.weight, bins, &ece));
     for (size_t b = 0; b < BINS; b++) {
         double w = 0, p = 0, ones = 0;
@@ -293,7 +285,7 @@ static void test_calibration(void **state)
     near(ece, 3.0 / 4 * (2.5 / 3 - 2.0 / 3));
 }
 
-static void test_probability_errors(void **state)
+TEST(test_probability_errors)
 {
     const rows r = make(10);
     const float wrong[] = {-0.01f, 1.01f, NAN};
@@ -301,7 +293,6 @@ static void test_probability_errors(void **state)
     double x = 9;
     rows bad;
 
-    (void)state;
 #define NEITHER(r, n)                                                                                \
     (assert_int_equal(rnnp_metrics_brier(n, 2, (r).score, (r).truth, (r).weight, &x), RNNP_ERR_ARG), \
      assert_int_equal(rnnp_metrics_calibration(n, BINS, (r).score, (r).truth, (r).weight, bins, &x), RNNP_ERR_ARG))
@@ -331,21 +322,4 @@ static void test_probability_errors(void **state)
     assert_int_equal(rnnp_metrics_calibration(N, BINS, r.score, r.truth, NULL, NULL, &x), RNNP_ERR_ARG);
     assert_int_equal(rnnp_metrics_calibration(N, BINS, r.score, r.truth, NULL, bins, NULL), RNNP_ERR_ARG);
     assert_true(x == 9 && bins[0].weight == 9);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_confusion),
-        cmocka_unit_test(test_confusion_errors),
-        cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_ranking),
-        cmocka_unit_test(test_ranking_known),
-        cmocka_unit_test(test_ranking_errors),
-        cmocka_unit_test(test_brier),
-        cmocka_unit_test(test_calibration),
-        cmocka_unit_test(test_probability_errors),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,17 +30,6 @@ typedef struct one_node {
     rnnp_gradient_call call;
 } one_node;
 
-static inline rnnp_context *capped_context(const char *isa)
-{
-    rnnp_context_options options;
-    rnnp_context *context;
-
-    rnnp_context_options_init(&options);
-    options.max_isa = isa;
-    OK(rnnp_context_create(&options, &context));
-    return context;
-}
-
 static inline void *filled(size_t bytes, int byte)
 {
     void *p = malloc(bytes ? bytes : 1);

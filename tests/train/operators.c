@@ -129,11 +129,10 @@ static void check_formula(one_node *one, const example *e)
     for (size_t i = 0; i < n_inputs; i++) free(t.x[i]);
 }
 
-static void test_gradients(void **state)
+TEST(test_gradients)
 {
-    rnnp_context *context = capped_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (const example *e = examples; e < examples + EXAMPLES; e++) {
         const int is_formula = e->one || e->two || e->all;
         one_node one;
@@ -148,7 +147,6 @@ static void test_gradients(void **state)
         checked.exact += !is_formula;
         close_example(&one);
     }
-    rnnp_context_destroy(context);
 }
 
 /* ---- The same bits ---- */
@@ -165,13 +163,12 @@ static int same(const one_node *a, const one_node *b)
 }
 
 /* On every instruction set, and whether weights are prepared or not. */
-static void test_same_bits(void **state)
+TEST(test_same_bits)
 {
-    rnnp_context *first = capped_context(build_isa(0));
+    OWNED(context) first = capped_context(NULL, build_isa(0), 1);
 
-    (void)state;
     for (size_t c = 0; c < build_isas(); c++) {
-        rnnp_context *context = capped_context(build_isa(c));
+        OWNED(context) context = capped_context(NULL, build_isa(c), 1);
 
         for (const example *e = examples; e < examples + EXAMPLES; e++) {
             for (int as_input = 0; as_input < 2; as_input++) {
@@ -188,23 +185,18 @@ static void test_same_bits(void **state)
                 close_example(&other);
             }
         }
-        rnnp_context_destroy(context);
     }
-    rnnp_context_destroy(first);
 }
 
 /* Bits of forward are those of a run. */
-static void test_forward(void **state)
+TEST(test_forward)
 {
-    rnnp_context *context = capped_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (const example *e = examples; e < examples + EXAMPLES; e++) {
         rnnp_tensor inputs[NODE_PORTS], outputs[NODE_PORTS];
         size_t n = 0;
         one_node one;
-        rnnp_plan *plan;
-        rnnp_run *run;
 
         open_example(&one, context, e, 0, 0);
         pass(&one, e, 0);
@@ -213,8 +205,8 @@ static void test_forward(void **state)
                 if (one.call.shape.node->inputs[k] == one.model->inputs[i]) inputs[n++] = one.in[k];
             }
         }
-        OK(rnnp_plan_create(one.model, NULL, &plan));
-        OK(rnnp_run_create(plan, inputs, n, &run));
+        NEW(plan, plan, one.model, NULL);
+        NEW(run, run, plan, inputs, n);
         for (size_t k = 0; k < one.model->n_outputs; k++) {
             OK(rnnp_run_output(run, k, &outputs[k]));
             outputs[k].data = filled(tensor_bytes(&outputs[k]), 0);
@@ -229,15 +221,13 @@ static void test_forward(void **state)
         rnnp_plan_destroy(plan);
         close_example(&one);
     }
-    rnnp_context_destroy(context);
 }
 
 /* Nothing is written where nothing is wanted. */
-static void test_unwanted(void **state)
+TEST(test_unwanted)
 {
-    rnnp_context *context = capped_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (const example *e = examples; e < examples + EXAMPLES; e++) {
         for (size_t unwanted = 0; unwanted < NODE_PORTS && e->in[unwanted].kind; unwanted++) {
             one_node one, all;
@@ -254,7 +244,6 @@ static void test_unwanted(void **state)
             close_example(&all);
         }
     }
-    rnnp_context_destroy(context);
 }
 
 /* ---- Kinks and ties ---- */
@@ -277,11 +266,10 @@ static const struct {
     {{OP("Pow", 17, VALUES('f', 1, (2), 0, -2), VALUES('f', 1, (2), 1, 2))}, {{1, -4}}},
 };
 
-static void test_kinks(void **state)
+TEST(test_kinks)
 {
-    rnnp_context *context = capped_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (size_t c = 0; c < sizeof kinks / sizeof kinks[0]; c++) {
         const example *e = &kinks[c].e;
         one_node one;
@@ -296,16 +284,14 @@ static void test_kinks(void **state)
         }
         close_example(&one);
     }
-    rnnp_context_destroy(context);
 }
 
 /* ---- The table, and what has no gradient ---- */
 
-static void test_table(void **state)
+TEST(test_table)
 {
     size_t found = 0;
 
-    (void)state;
     assert_null(rnnp_gradient_find("ArgMax"));
     assert_null(rnnp_gradient_find(""));
     for (size_t i = 0; rnnp_operator_name(i); i++) {
@@ -334,7 +320,7 @@ static void test_table(void **state)
     assert_null(rnnp_gradient_find("Cast"));
 }
 
-static void test_refused(void **state)
+TEST(test_refused)
 {
     static const struct {
         example e;
@@ -350,9 +336,8 @@ static void test_refused(void **state)
         {{OP("Dropout", 17, X3, NUMBER(-0.5))}, "Dropout node: the rate is -0.5"},
         {{OP("Dropout", 17, X3, VALUES('k', 0, (0), 0))}, "Dropout node: the rate is i64"},
     };
-    rnnp_context *context = capped_context(NULL);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         one_node one;
 
@@ -361,20 +346,11 @@ static void test_refused(void **state)
         assert_says(context, refused[i].says);
         close_example(&one);
     }
-    rnnp_context_destroy(context);
 }
 
-int main(void)
+void tests_end(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gradients), cmocka_unit_test(test_same_bits),
-                                       cmocka_unit_test(test_forward),   cmocka_unit_test(test_unwanted),
-                                       cmocka_unit_test(test_kinks),     cmocka_unit_test(test_table),
-                                       cmocka_unit_test(test_refused)};
-
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-
     printf("operators' gradients: %zu cases, %zu of them exact, %zu tensors by differences, largest relative error "
            "%.1e\n",
            checked.cases, checked.exact, checked.tensors, checked.largest);
-    return failed;
 }

@@ -9,7 +9,7 @@
 static const rnnp_random example = {.seed = 0x123456789ABCDEFu, .step = 5, .use = RNNP_RANDOM_WEIGHTS, .which = 77};
 
 /* Facts: the known answers for philox4x32 with 10 rounds in the Random123 distribution. */
-static void test_philox(void **state)
+TEST(test_philox)
 {
     static const uint32_t known[][10] = {{0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
                                          {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff,
@@ -18,7 +18,6 @@ static void test_philox(void **state)
                                           0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}};
     uint32_t out[4];
 
-    (void)state;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         rnnp_philox(known[i], known[i] + 4, out);
         assert_memory_equal(out, known[i] + 6, sizeof out);
@@ -26,13 +25,12 @@ static void test_philox(void **state)
 }
 
 /* Any piece is what the whole has there. */
-static void test_addresses(void **state)
+TEST(test_addresses)
 {
     enum { N = 1100 };
     uint32_t bits[N], piece[N];
     float normal[N], uniform[N], part[N];
 
-    (void)state;
     rnnp_random_bits(&example, 0, N, bits);
     rnnp_random_normal(&example, 0, N, normal);
     rnnp_random_uniform(&example, 0, N, uniform);
@@ -52,7 +50,7 @@ static void test_addresses(void **state)
 }
 
 /* Seed, step, use and which each give other numbers; the counter's and the key's words are known. */
-static void test_streams(void **state)
+TEST(test_streams)
 {
     const rnnp_random others[] = {
         {.seed = 0x123456789ABCDEEu, .step = 5, .use = RNNP_RANDOM_WEIGHTS, .which = 77},
@@ -64,7 +62,6 @@ static void test_streams(void **state)
     const uint32_t counter[4] = {3, 77 << 8 | RNNP_RANDOM_WEIGHTS, 5, 0}, key[2] = {0x89ABCDEFu, 0x01234567u};
     uint32_t bits[16], other[16], block[4];
 
-    (void)state;
     rnnp_random_bits(&example, 0, 16, bits);
     rnnp_philox(counter, key, block);
     assert_memory_equal(block, bits + 12, sizeof block);
@@ -78,13 +75,12 @@ static void test_streams(void **state)
 }
 
 /* Means of powers within five standard errors; every sixteenth of the range gets its share. */
-static void test_uniform(void **state)
+TEST(test_uniform)
 {
     enum { N = 1 << 18 };
-    float *x = numbers(N, 1, 1);
+    FREED float *x = numbers(N, 1, 1);
     double sum[3] = {0}, share[16] = {0}, chi = 0;
 
-    (void)state;
     rnnp_random_uniform(&example, 12345, N, x);
     for (size_t i = 0; i < N; i++) {
         assert_true(x[i] >= 0 && x[i] < 1 && x[i] * 16777216.0f == floorf(x[i] * 16777216.0f));
@@ -97,19 +93,17 @@ static void test_uniform(void **state)
     assert_true(fabs(sum[2]) < 5 * sqrt(1.0 / 144 / N));
     for (size_t i = 0; i < 16; i++) chi += (share[i] - N / 16.0) * (share[i] - N / 16.0) / (N / 16.0);
     assert_true(chi < 45); /* 15 degrees of freedom: p = 1e-4 */
-    free(x);
 }
 
 /* Against Box and Muller with the C library, and four moments. */
-static void test_normal(void **state)
+TEST(test_normal)
 {
     enum { N = 1 << 18 };
-    float *x = numbers(N, 1, 1);
-    uint32_t *bits = malloc(N * sizeof *bits);
+    FREED float *x = numbers(N, 1, 1);
+    FREED uint32_t *bits = malloc(N * sizeof *bits);
     double sum[4] = {0};
     const double pi = 3.14159265358979323846;
 
-    (void)state;
     assert_non_null(bits);
     rnnp_random_bits(&example, 0, N, bits);
     rnnp_random_normal(&example, 0, N, x);
@@ -127,12 +121,10 @@ static void test_normal(void **state)
     assert_true(fabs(sum[1] - 1) < 5 * sqrt(2.0 / N));
     assert_true(fabs(sum[2]) < 5 * sqrt(15.0 / N));
     assert_true(fabs(sum[3] - 3) < 5 * sqrt(96.0 / N));
-    free(bits);
-    free(x);
 }
 
 /* All are permutations, and of four things all 24 come up equally often. */
-static void test_order(void **state)
+TEST(test_order)
 {
     static uint32_t order[1000];
     static uint8_t seen[1000];
@@ -140,7 +132,6 @@ static void test_order(void **state)
     rnnp_random random = {.seed = 1, .use = RNNP_RANDOM_ORDER};
     size_t kinds = 0;
 
-    (void)state;
     for (size_t n = 0; n <= 1000; n += n < 10 ? 1 : 110) {
         rnnp_random_order(&random, n, order);
         memset(seen, 0, sizeof seen);
@@ -159,13 +150,4 @@ static void test_order(void **state)
     }
     assert_int_equal(kinds, 24);
     assert_true(chi < 60); /* 23 degrees of freedom: p = 4e-5 */
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_philox),  cmocka_unit_test(test_addresses),
-                                       cmocka_unit_test(test_streams), cmocka_unit_test(test_uniform),
-                                       cmocka_unit_test(test_normal),  cmocka_unit_test(test_order)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,23 +12,20 @@ static rnnp_model *stack(rnnp_context *context, size_t layers, size_t hidden)
 {
     static const char *const names[] = {"steps", "batch", NULL};
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, LEADS};
-    float *w = numbers((hidden + 1) * CLASSES, 2, 0.1f);
+    FREED float *w = numbers((hidden + 1) * CLASSES, 2, 0.1f);
     rnnp_model *model = make_model(context);
     rnnp_value y;
 
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, names, &y));
     for (size_t i = 0; i < layers; i++) {
+        DROPPED(free_layer)
         layer lstm = make_layer(RNNP_CELL_LSTM, i ? hidden : LEADS, hidden, RNNP_DIRECTION_FORWARD, 3);
 
         lstm.options.last_step = i + 1 == layers;
-        OK(rnnp_model_add_recurrent(model, &lstm.options, lstm.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
-                                    NULL));
-        free_layer(&lstm);
+        y = add_layer(model, &lstm, y);
     }
     OK(rnnp_model_add_dense(model, y, w, hidden, CLASSES, 0, w + hidden * CLASSES, "Softmax", &y));
-    OK(rnnp_model_add_output(model, "y", y));
-    OK(rnnp_model_close(model));
-    free(w);
+    close_with(model, "y", y);
     return model;
 }
 
@@ -40,20 +37,18 @@ static size_t bytes_of(const rnnp_model *model, int64_t steps, int recompute)
     size_t bytes;
 
     options.recompute = recompute;
-    rnnp_trainer *trainer = make_trainer(model, &options);
+    OWNED(trainer) trainer = make_trainer(model, &options);
     OK(rnnp_trainer_bytes(trainer, &x, 1, &bytes));
-    rnnp_trainer_destroy(trainer);
     return bytes;
 }
 
-static void test_saves(void **state)
+TEST(test_saves)
 {
-    rnnp_context *context = context_of(1, NULL);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (size_t hidden = 128; hidden <= 256; hidden *= 2) {
         for (size_t layers = 1; layers <= 2; layers++) {
-            rnnp_model *model = stack(context, layers, hidden);
+            OWNED(model) model = stack(context, layers, hidden);
             size_t all[2], activations[2];
 
             for (int again = 0; again < 2; again++) {
@@ -66,15 +61,6 @@ static void test_saves(void **state)
                    (double)activations[0] / (double)activations[1], all[0], all[1], (double)all[0] / (double)all[1]);
             assert_true(activations[0] >= 3 * activations[1]);
             assert_true(all[0] > all[1]);
-            rnnp_model_destroy(model);
         }
     }
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_saves)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

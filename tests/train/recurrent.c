@@ -75,19 +75,15 @@ static void say(const spec *s, int good)
 
 /* ---- Forward ---- */
 
-static void test_forward_has_the_bits_of_inference(void **state)
+TEST(test_forward_has_the_bits_of_inference)
 {
-    (void)state;
     for (size_t i = 0; i < COUNT(specs); i++) {
-        example e = make_example(&specs[i]);
+        DROPPED(free_example) example e = make_example(&specs[i]);
+        DROPPED(free_result)
         result inferred = infer(&e, NULL), kept = train(&e, NULL, &(training){0}),
                again = train(&e, NULL, &(training){.recompute = 1});
 
         say(&specs[i], same_outputs(&e, &inferred, &kept) && same_outputs(&e, &inferred, &again));
-        free_result(&inferred);
-        free_result(&kept);
-        free_result(&again);
-        free_example(&e);
     }
 }
 
@@ -121,9 +117,10 @@ static void check_gradients(const spec *s)
 {
     /* bound: of a tensor's largest error over its largest element, for every case; rounding in f32 makes up to 1e-6 */
     const double step = 1e-5, bound = 2e-6;
-    example e = make_example(s);
-    result r = train(&e, NULL, &(training){0});
-    double *in[CASE_INPUTS] = {0}, *mask = s->dropout > 0.0f ? masks(&e) : NULL;
+    DROPPED(free_example) example e = make_example(s);
+    DROPPED(free_result) result r = train(&e, NULL, &(training){0});
+    FREED double *mask = s->dropout > 0.0f ? masks(&e) : NULL;
+    double *in[CASE_INPUTS] = {0};
 
     for (size_t i = 0; i < CASE_INPUTS; i++) {
         if (!e.n_in[i]) continue;
@@ -155,20 +152,15 @@ static void check_gradients(const spec *s)
     }
     checked.cases++;
     for (size_t i = 0; i < CASE_INPUTS; i++) free(in[i]);
-    free(mask);
-    free_result(&r);
-    free_example(&e);
 }
 
-static void test_gradients_are_those_of_the_formulas(void **state)
+TEST(test_gradients_are_those_of_the_formulas)
 {
-    (void)state;
     for (size_t i = 0; i < COUNT(specs); i++) check_gradients(&specs[i]);
 }
 
-static void test_recurrent_dropout(void **state)
+TEST(test_recurrent_dropout)
 {
-    (void)state;
     for (size_t i = 0; i < COUNT(dropped); i++) {
         example e = make_example(&dropped[i]);
         result inferred = infer(&e, NULL), with = train(&e, NULL, &(training){0}),
@@ -184,55 +176,45 @@ static void test_recurrent_dropout(void **state)
 }
 
 /* A row has its mask wherever it is: row 1 of a slice of three, and alone. */
-static void test_masks_do_not_depend_on_slices(void **state)
+TEST(test_masks_do_not_depend_on_slices)
 {
     const spec three = {"", LSTM, SIZES(4, 3, 2, 20), .layout = 1, .dropout = 0.5f};
     spec one = three;
     const uint32_t places[] = {8, 5, 2};
-    (void)state;
 
     one.batch = 1;
-    example all = make_example(&three), alone = make_example(&one);
+    DROPPED(free_example) example all = make_example(&three), alone = make_example(&one);
     memcpy(alone.in[RNNP_IN_X], all.in[RNNP_IN_X] + alone.n_in[RNNP_IN_X], alone.n_in[RNNP_IN_X] * sizeof(float));
     memcpy(alone.in[RNNP_IN_H0], all.in[RNNP_IN_H0] + 20, 20 * sizeof(float));
     memcpy(alone.in[RNNP_IN_C0], all.in[RNNP_IN_C0] + 20, 20 * sizeof(float));
+    DROPPED(free_result)
     result a = train(&all, NULL, &(training){.rows = places}), b = train(&alone, NULL, &(training){.rows = places + 1}),
            c = train(&alone, NULL, &(training){.rows = places});
     const size_t n = alone.n_out[RNNP_OUT_Y];
     assert_memory_equal(a.out[RNNP_OUT_Y] + n, b.out[RNNP_OUT_Y], n * sizeof(float));
     assert_memory_not_equal(b.out[RNNP_OUT_Y], c.out[RNNP_OUT_Y], n * sizeof(float));
-    free_result(&a);
-    free_result(&b);
-    free_result(&c);
-    free_example(&all);
-    free_example(&alone);
 }
 
 /* ---- The same bits ---- */
 
 static void compare(const spec *s, const char *isa_a, const training *a, const char *isa_b, const training *b)
 {
-    example e = make_example(s);
-    result first = train(&e, isa_a, a), second = train(&e, isa_b, b);
+    DROPPED(free_example) example e = make_example(s);
+    DROPPED(free_result) result first = train(&e, isa_a, a), second = train(&e, isa_b, b);
 
     say(s, same_outputs(&e, &first, &second) && same_gradients(&e, &first, &second));
-    free_result(&first);
-    free_result(&second);
-    free_example(&e);
 }
 
-static void test_recompute_has_the_same_bits(void **state)
+TEST(test_recompute_has_the_same_bits)
 {
-    (void)state;
     for (size_t i = 0; i < COUNT(specs); i++)
         compare(&specs[i], NULL, &(training){0}, NULL, &(training){.recompute = 1});
     for (size_t i = 0; i < COUNT(dropped); i++)
         compare(&dropped[i], NULL, &(training){0}, NULL, &(training){.recompute = 1});
 }
 
-static void test_isas_have_the_same_bits(void **state)
+TEST(test_isas_have_the_same_bits)
 {
-    (void)state;
     for (size_t i = 0; i < COUNT(specs); i++) {
         compare(&specs[i], "generic", &(training){0}, NULL, &(training){0});
         compare(&specs[i], "generic", &(training){.recompute = 1}, NULL, &(training){0});
@@ -241,24 +223,21 @@ static void test_isas_have_the_same_bits(void **state)
 }
 
 /* Kernels whose panels are not 16 columns wide, as AVX-512's are. */
-static void test_panels_of_products_do_not_matter(void **state)
+TEST(test_panels_of_products_do_not_matter)
 {
-    (void)state;
     for (size_t i = 0; i < COUNT(specs); i++) {
         compare(&specs[i], NULL, &(training){0}, NULL, &(training){.nr = 32});
         compare(&specs[i], NULL, &(training){0}, NULL, &(training){.nr = 24, .recompute = 1});
     }
 }
 
-static void test_parts_of_prepare_make_the_whole(void **state)
+TEST(test_parts_of_prepare_make_the_whole)
 {
-    (void)state;
     for (size_t i = 0; i < COUNT(specs); i++) compare(&specs[i], NULL, &(training){0}, NULL, &(training){.parts = 3});
 }
 
-static void test_wanted_gradients_do_not_depend_on_others(void **state)
+TEST(test_wanted_gradients_do_not_depend_on_others)
 {
-    (void)state;
     for (size_t i = 0; i < COUNT(specs); i++) {
         for (unsigned input = 0; input < CASE_INPUTS; input++)
             compare(&specs[i], NULL, &(training){0}, NULL, &(training){.unwanted = ~(1u << input)});
@@ -266,54 +245,46 @@ static void test_wanted_gradients_do_not_depend_on_others(void **state)
 }
 
 /* An output that the loss does not depend on is the same as one whose gradient is 0. */
-static void test_unused_outputs(void **state)
+TEST(test_unused_outputs)
 {
-    (void)state;
     for (size_t i = 0; i < COUNT(specs); i++) {
-        example e = make_example(&specs[i]);
+        DROPPED(free_example) example e = make_example(&specs[i]);
 
         for (unsigned o = 0; o < CASE_OUTPUTS; o++) {
             if (!e.n_out[o]) continue;
-            result unused = train(&e, NULL, &(training){.unused = 1u << o});
+            DROPPED(free_result) result unused = train(&e, NULL, &(training){.unused = 1u << o});
             memset(e.d_out[o], 0, e.n_out[o] * sizeof(float));
-            result zeros = train(&e, NULL, &(training){0});
+            DROPPED(free_result) result zeros = train(&e, NULL, &(training){0});
             say(&specs[i], same_gradients(&e, &unused, &zeros));
             fill(e.d_out[o], e.n_out[o], 31 + o, 1.0f);
-            free_result(&unused);
-            free_result(&zeros);
         }
-        free_example(&e);
     }
 }
 
 /* ---- Memory and errors ---- */
 
-static void test_recompute_keeps_less(void **state)
+TEST(test_recompute_keeps_less)
 {
     static const spec wide[] = {
         {"lstm", LSTM, SIZES(64, 16, 32, 64)},
         {"gru", GRU, SIZES(64, 16, 32, 64), .reset_after = 1},
     };
-    (void)state;
 
     for (size_t i = 0; i < COUNT(wide); i++) {
-        example e = make_example(&wide[i]);
+        DROPPED(free_example) example e = make_example(&wide[i]);
+        DROPPED(free_result)
         result kept = train(&e, NULL, &(training){0}), again = train(&e, NULL, &(training){.recompute = 1});
         const size_t io = (e.n_out[RNNP_OUT_Y] + e.n_in[RNNP_IN_X]) * sizeof(float);
 
         assert_true(kept.kept_bytes + io >= 3 * (again.kept_bytes + io));
-        free_result(&kept);
-        free_result(&again);
-        free_example(&e);
     }
 }
 
-static void test_errors(void **state)
+TEST(test_errors)
 {
     const spec wrong = {"", LSTM, SIZES(3, 2, 2, 4), LENGTHS(3, 4), .only_y = 1}, plain = {"", GRU, SIZES(3, 2, 2, 4)};
-    example e = make_example(&wrong), good = make_example(&plain);
+    DROPPED(free_example) example e = make_example(&wrong), good = make_example(&plain);
     char text[256];
-    (void)state;
 
     assert_int_equal(try_forward(&e, text), RNNP_ERR_ARG);
     assert_non_null(strstr(text, "cell"));
@@ -321,30 +292,10 @@ static void test_errors(void **state)
     OK(try_check(&good, 0, text));
     assert_int_equal(try_check(&good, 1, text), RNNP_ERR_UNSUPPORTED);
     assert_non_null(strstr(text, "GRU cell: W is computed"));
-    free_example(&e);
-    free_example(&good);
 }
 
-int main(void)
+void tests_end(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward_has_the_bits_of_inference),
-        cmocka_unit_test(test_gradients_are_those_of_the_formulas),
-        cmocka_unit_test(test_recurrent_dropout),
-        cmocka_unit_test(test_masks_do_not_depend_on_slices),
-        cmocka_unit_test(test_recompute_has_the_same_bits),
-        cmocka_unit_test(test_isas_have_the_same_bits),
-        cmocka_unit_test(test_panels_of_products_do_not_matter),
-        cmocka_unit_test(test_parts_of_prepare_make_the_whole),
-        cmocka_unit_test(test_wanted_gradients_do_not_depend_on_others),
-        cmocka_unit_test(test_unused_outputs),
-        cmocka_unit_test(test_recompute_keeps_less),
-        cmocka_unit_test(test_errors),
-    };
-
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-
     printf("recurrent gradients: %zu cases, %zu tensors, largest relative error %.1e\n", checked.cases, checked.tensors,
            checked.largest);
-    return failed;
 }

@@ -134,11 +134,10 @@ static graph make_graph(const example *e, const char *isa, int computed_weights)
     const char *names[6];
     float alpha[6], beta[6];
     size_t alphas = 0, betas = 0;
-    rnnp_context_options options;
+    OPTIONS(context, options);
     graph g = {0};
     rnnp_value in[CASE_INPUTS], out[CASE_OUTPUTS];
 
-    rnnp_context_options_init(&options);
     options.max_isa = isa;
     OK(rnnp_context_create(&options, &g.context));
     g.model = make_model(g.context);
@@ -205,7 +204,6 @@ result infer(const example *e, const char *isa)
     rnnp_tensor in[CASE_INPUTS], out[CASE_OUTPUTS];
     size_t inputs = 0, outputs = 0;
     result r = {0};
-    rnnp_run *run;
 
     for (size_t i = 0; i < CASE_INPUTS; i++) {
         if (is_input(e, i) && !is_weight(i)) in[inputs++] = g.in[i];
@@ -215,7 +213,7 @@ result infer(const example *e, const char *isa)
         out[outputs] = g.out[i];
         out[outputs++].data = r.out[i] = garbage(e->n_out[i] * sizeof(float));
     }
-    OK(rnnp_run_create(plan, in, inputs, &run));
+    NEW(run, run, plan, in, inputs);
     OK(rnnp_run_execute(run, in, inputs, out, outputs));
     rnnp_run_destroy(run);
     rnnp_plan_destroy(plan);

@@ -4,23 +4,17 @@
  */
 #include "src/train/real.h"
 #include "rnnpack/train.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
+#include "tests/test.h"
 
 static void near(double value, double expected)
 {
     assert_true(fabs(value - expected) <= 6e-8 * fabs(expected)); /* half a unit in a float's last place */
 }
 
-static void test_formulas(void **state)
+TEST(test_formulas)
 {
     rnnp_schedule s;
 
-    (void)state;
     for (double e = 0; e < 130; e += 0.173) {
         rnnp_schedule_init(&s, RNNP_SCHEDULE_CONSTANT, 0.01f);
         near((double)rnnp_schedule_rate(&s, e), (double)0.01f);
@@ -42,11 +36,10 @@ static void test_formulas(void **state)
     assert_true(rnnp_schedule_rate(&s, 100) == 0);
 }
 
-static void test_least(void **state)
+TEST(test_least)
 {
     rnnp_schedule s;
 
-    (void)state;
     rnnp_schedule_init(&s, RNNP_SCHEDULE_STEP, 1);
     s.least = 0.02f;
     assert_true(rnnp_schedule_rate(&s, 10) == 0.1f);
@@ -54,11 +47,10 @@ static void test_least(void **state)
     assert_true(rnnp_schedule_rate(&s, 1e300) == 0.02f);
 }
 
-static void test_warmup(void **state)
+TEST(test_warmup)
 {
     rnnp_schedule s;
 
-    (void)state;
     rnnp_schedule_init(&s, RNNP_SCHEDULE_STEP, 0.5f);
     s.warmup = 2.5f;
     assert_true(rnnp_schedule_rate(&s, 0) == 0);
@@ -69,13 +61,12 @@ static void test_warmup(void **state)
     near((double)rnnp_schedule_rate(&s, 12.5), 0.05);
 }
 
-static void test_plateau(void **state)
+TEST(test_plateau)
 {
     const double scores[] = {5, 4, 4, 4.5, 3, 3, NAN, 3, 3, 3, 2};
     const size_t drops[] = {0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3};
     rnnp_schedule s;
 
-    (void)state;
     rnnp_schedule_init(&s, RNNP_SCHEDULE_PLATEAU, 1);
     s.patience = 2;
     s.factor = 0.25f;
@@ -89,11 +80,10 @@ static void test_plateau(void **state)
     assert_true(s.best == 2);
 }
 
-static void test_senseless(void **state)
+TEST(test_senseless)
 {
     rnnp_schedule good, s;
 
-    (void)state;
     rnnp_schedule_init(&good, RNNP_SCHEDULE_STEP, 1);
     assert_true(isnan(rnnp_schedule_rate(NULL, 0)));
     assert_true(isnan(rnnp_schedule_rate(&(rnnp_schedule){0}, 0)));
@@ -120,11 +110,10 @@ static void test_senseless(void **state)
 
 static void close_to(double value, double expected) { assert_true(fabs(value - expected) <= 8e-16 * fabs(expected)); }
 
-static void test_functions(void **state)
+TEST(test_functions)
 {
     const double pi = acos(-1);
 
-    (void)state;
     for (double x = 0x1p-1022; x < 0x1p1000; x *= 1.0371) {
         close_to(rnnp_real_log(x), log(x));
         assert_true(rnnp_real_log(1 + 1 / x) >= 0);
@@ -137,14 +126,4 @@ static void test_functions(void **state)
     close_to(rnnp_real_cos_pi(101.25), -sqrt(0.5));
     assert_true(rnnp_real_power(3, 20) == 3486784401 && rnnp_real_power(0.5, 0) == 1);
     assert_true(fabs(rnnp_real_power(0.999, 1000) - pow(0.999, 1000)) <= 1e-13);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formulas), cmocka_unit_test(test_least),     cmocka_unit_test(test_warmup),
-        cmocka_unit_test(test_plateau),  cmocka_unit_test(test_senseless), cmocka_unit_test(test_functions),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@ typedef struct setup {
 
 static setup set_up(size_t threads, const char *isa, const rnnp_train_options *options)
 {
-    setup s = {.context = context_of(threads, isa)};
+    setup s = {.context = capped_context(NULL, isa, threads)};
 
     s.model = classifier(s.context, 0.2f);
     s.trainer = make_trainer(s.model, options);
@@ -34,14 +34,13 @@ static double train(rnnp_trainer *trainer, data *d, size_t steps)
     return r.loss;
 }
 
-static void test_learns(void **state)
+TEST(test_learns)
 {
     static const rnnp_optimizer_kind kinds[] = {RNNP_OPTIMIZER_SGD, RNNP_OPTIMIZER_RMSPROP, RNNP_OPTIMIZER_ADAM,
                                                 RNNP_OPTIMIZER_ADAMW};
     static const float rates[] = {0.2f, 0.01f, 0.02f, 0.02f};
     data d;
 
-    (void)state;
     make_data(&d, 70, 5);
     for (size_t k = 0; k < 4; k++) {
         rnnp_train_options options = default_options();
@@ -51,7 +50,7 @@ static void test_learns(void **state)
         optimizer.rate = rates[k];
         optimizer.momentum = kinds[k] == RNNP_OPTIMIZER_SGD ? 0.9f : 0.0f;
         optimizer.decay = kinds[k] == RNNP_OPTIMIZER_ADAMW ? 0.01f : 0.0f;
-        setup s = set_up(1, NULL, &options);
+        DROPPED(tear_down) setup s = set_up(1, NULL, &options);
         OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &before));
         train(s.trainer, &d, 120);
         OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &after));
@@ -59,19 +58,17 @@ static void test_learns(void **state)
         assert_true(before.loss > 1.0);
         assert_true(after.loss < 0.35 * before.loss);
         assert_true(after.weight == 70.0);
-        tear_down(&s);
     }
 }
 
 /* Everything that a step can do, after fifty of them: threads and ISAs leave no trace. */
-static void test_same_bits(void **state)
+TEST(test_same_bits)
 {
     rnnp_train_options options = default_options();
     rnnp_train_result want = {.struct_size = sizeof want};
-    setup first = {0};
+    DROPPED(tear_down) setup first = {0};
     data d;
 
-    (void)state;
     make_data(&d, MOST_ROWS, 6); /* six slices and one of 4 rows */
     d.batch.weights = &d.weight;
     options.l1 = 1e-4f;
@@ -99,20 +96,18 @@ static void test_same_bits(void **state)
         assert_same(s.trainer, first.trainer, 1);
         tear_down(&s);
     }
-    tear_down(&first);
 }
 
 /* The tree of numerics.md over gradients of one slice each, for any number of slices. */
-static void test_tree(void **state)
+TEST(test_tree)
 {
     rnnp_train_options options = default_options();
-    setup s = set_up(1, NULL, &options);
+    DROPPED(tear_down) setup s = set_up(1, NULL, &options);
     enum { SLICES = 6 };
     float *part[SLICES + 1];
     size_t n = 0;
     data whole, one;
 
-    (void)state;
     for (size_t slices = 1; slices <= SLICES + 1; slices++) {
         const size_t rows = slices <= SLICES ? slices * 16 : 91; /* the last time a slice of 11 rows */
 
@@ -155,11 +150,10 @@ static void test_tree(void **state)
         rnnp_trainer_destroy(trainer);
         rnnp_model_destroy(model);
     }
-    tear_down(&s);
 }
 
 /* Gradients by parameters and inputs against differences of the loss, with everything on that changes it. */
-static void test_gradient(void **state)
+TEST(test_gradient)
 {
     rnnp_train_options options = default_options();
     static float dx[STEPS * MOST_ROWS * INPUT], dh[MOST_ROWS * HIDDEN], y[MOST_ROWS * CLASSES], h[MOST_ROWS * HIDDEN];
@@ -170,13 +164,12 @@ static void test_gradient(void **state)
     size_t checked = 0;
     data d;
 
-    (void)state;
     make_data(&d, 35, 8);
     d.batch.weights = &d.weight;
     d.batch.d_inputs = d_inputs;
     d.batch.outputs = outputs;
     options.l2 = 0.05f;
-    setup s = {.context = context_of(2, NULL)};
+    DROPPED(tear_down) setup s = {.context = make_context(NULL, 2)};
     s.model = classifier(s.context, 0.0f);
     s.trainer = make_trainer(s.model, &options);
     OK(rnnp_trainer_backward(s.trainer, &d.batch, &r));
@@ -187,7 +180,7 @@ static void test_gradient(void **state)
     double square = 0;
     for (size_t i = 0; i < rnnp_trainer_parameter_count(s.trainer); i++) {
         const size_t n = elements_of(s.trainer, i);
-        float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
+        FREED float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
 
         OK(rnnp_trainer_get_parameter(s.trainer, i, p));
         OK(rnnp_trainer_get_gradient(s.trainer, i, g));
@@ -205,8 +198,6 @@ static void test_gradient(void **state)
             assert_true(fabs((up.loss - down.loss) / (2 * (double)step) - (double)g[k]) < 2e-4);
         }
         OK(rnnp_trainer_set_parameter(s.trainer, i, p));
-        free(p);
-        free(g);
     }
     assert_true(checked > 50);
     assert_true(fabs(sqrt(square) - r.norm) < 1e-9 * r.norm);
@@ -230,28 +221,25 @@ static void test_gradient(void **state)
         d.h0[k] = was;
         assert_true(fabs((up.loss - down.loss) / (2 * (double)step) - (double)dh[k]) < 1e-4);
     }
-    tear_down(&s);
 }
 
 /* An evaluation has the bits of a run of the exported model; training outputs have dropout. */
-static void test_export(void **state)
+TEST(test_export)
 {
     rnnp_train_options options = default_options();
     static float y[MOST_ROWS * CLASSES], h[MOST_ROWS * HIDDEN], run_y[MOST_ROWS * CLASSES], run_h[MOST_ROWS * HIDDEN];
     rnnp_tensor outputs[2] = {{.data = y}, {.data = h}}, run_outputs[2] = {{.data = run_y}, {.data = run_h}};
     rnnp_node_info info = {.struct_size = sizeof info};
-    rnnp_model *model;
-    rnnp_run *run;
+    OWNED(model) model = NULL;
     int dropout = 0;
     data d;
 
-    (void)state;
     make_data(&d, 37, 8);
-    setup s = set_up(2, NULL, &options);
+    DROPPED(tear_down) setup s = set_up(2, NULL, &options);
     train(s.trainer, &d, 20);
     OK(rnnp_trainer_model(s.trainer, &model));
-    rnnp_plan *plan = make_plan(model);
-    OK(rnnp_run_create(plan, d.inputs, 2, &run));
+    OWNED(plan) plan = make_plan(model);
+    NEW(run, run, plan, d.inputs, 2);
     OK(rnnp_run_execute(run, d.inputs, 2, run_outputs, 2));
     d.batch.outputs = outputs;
     OK(rnnp_trainer_backward(s.trainer, &d.batch, NULL));
@@ -280,19 +268,15 @@ static void test_export(void **state)
     rnnp_trainer_destroy(again);
     tear_down(&other);
     rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    tear_down(&s);
 }
 
-static void test_order_counts(void **state)
+TEST(test_order_counts)
 {
     rnnp_train_options options = default_options();
-    setup a = set_up(1, NULL, &options), b = set_up(2, NULL, &options);
+    DROPPED(tear_down) setup a = set_up(1, NULL, &options), b = set_up(2, NULL, &options);
     size_t n, m;
     data d, turned;
 
-    (void)state;
     make_data(&d, 33, 8);
     make_data(&turned, 33, 8);
     for (size_t t = 0; t < STEPS; t++) { /* rows 0 and 32 change places */
@@ -305,23 +289,18 @@ static void test_order_counts(void **state)
     turned.classes[32] = d.classes[0];
     OK(rnnp_trainer_step(a.trainer, &d.batch, NULL));
     OK(rnnp_trainer_step(b.trainer, &turned.batch, NULL));
-    float *x = all_of(a.trainer, 0, &n), *y = all_of(b.trainer, 0, &m);
+    FREED float *x = all_of(a.trainer, 0, &n), *y = all_of(b.trainer, 0, &m);
     assert_true(memcmp(x, y, n * sizeof *x) != 0);
-    free(x);
-    free(y);
-    tear_down(&a);
-    tear_down(&b);
 }
 
-static void test_frozen(void **state)
+TEST(test_frozen)
 {
     rnnp_train_options options = default_options();
     float before[4 * HIDDEN * INPUT], after[4 * HIDDEN * INPUT];
     data d;
 
-    (void)state;
     make_data(&d, 20, 8);
-    setup s = set_up(1, NULL, &options);
+    DROPPED(tear_down) setup s = set_up(1, NULL, &options);
     const size_t w = index_of(s.trainer, "LSTM", 1);
     OK(rnnp_trainer_freeze(s.trainer, w, 1));
     OK(rnnp_trainer_get_parameter(s.trainer, w, before));
@@ -341,21 +320,19 @@ static void test_frozen(void **state)
     assert_true(r.norm > 0.0);
     OK(rnnp_trainer_get_parameter(s.trainer, w, after));
     assert_true(memcmp(before, after, sizeof before) != 0);
-    tear_down(&s);
 }
 
 /* Many shapes, more than there are tapes, in turns with what came before. */
-static void test_shapes(void **state)
+TEST(test_shapes)
 {
     rnnp_train_options options = default_options();
-    setup a = set_up(2, NULL, &options);
+    DROPPED(tear_down) setup a = set_up(2, NULL, &options);
     data d;
 
-    (void)state;
     for (size_t turn = 0; turn < 2; turn++) {
         for (size_t rows = 1; rows < 42; rows += 3) {
             make_data(&d, rows, (uint32_t)rows);
-            setup fresh = set_up(1, NULL, &options);
+            DROPPED(tear_down) setup fresh = set_up(1, NULL, &options);
             rnnp_train_result r = {.struct_size = sizeof r}, want = {.struct_size = sizeof want};
 
             OK(rnnp_trainer_evaluate(a.trainer, &d.batch, &r));
@@ -365,38 +342,32 @@ static void test_shapes(void **state)
             OK(rnnp_trainer_backward(fresh.trainer, &d.batch, &want));
             assert_memory_equal(&r, &want, sizeof r);
             assert_same(a.trainer, fresh.trainer, 1);
-            tear_down(&fresh);
         }
     }
-    tear_down(&a);
 }
 
 /* Recomputation changes memory, not bits. */
-static void test_recompute(void **state)
+TEST(test_recompute)
 {
     rnnp_train_options options = default_options();
-    setup a = set_up(1, NULL, &options);
+    DROPPED(tear_down) setup a = set_up(1, NULL, &options);
     data d;
 
-    (void)state;
     options.recompute = 1;
-    setup b = set_up(1, NULL, &options);
+    DROPPED(tear_down) setup b = set_up(1, NULL, &options);
     make_data(&d, 20, 8);
     train(a.trainer, &d, 5);
     train(b.trainer, &d, 5);
     assert_same(a.trainer, b.trainer, 0);
-    tear_down(&a);
-    tear_down(&b);
 }
 
-static void test_initialize(void **state)
+TEST(test_initialize)
 {
     rnnp_train_options options = default_options();
-    setup a = set_up(1, NULL, &options), b = set_up(1, NULL, &options);
+    DROPPED(tear_down) setup a = set_up(1, NULL, &options), b = set_up(1, NULL, &options);
     float before[CLASSES], after[CLASSES];
     data d;
 
-    (void)state;
     make_data(&d, 20, 8);
     const size_t bias = index_of(a.trainer, "Add", 1);
     OK(rnnp_trainer_get_parameter(a.trainer, bias, before));
@@ -412,18 +383,4 @@ static void test_initialize(void **state)
     train(a.trainer, &d, 3); /* the optimiser has forgotten what was before */
     train(b.trainer, &d, 3);
     assert_same(a.trainer, b.trainer, 0);
-    tear_down(&a);
-    tear_down(&b);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns),     cmocka_unit_test(test_same_bits), cmocka_unit_test(test_tree),
-        cmocka_unit_test(test_gradient),   cmocka_unit_test(test_export),    cmocka_unit_test(test_order_counts),
-        cmocka_unit_test(test_frozen),     cmocka_unit_test(test_shapes),    cmocka_unit_test(test_recompute),
-        cmocka_unit_test(test_initialize),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

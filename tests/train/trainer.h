@@ -11,26 +11,14 @@
 
 enum { STEPS = 5, INPUT = 3, HIDDEN = 7, CLASSES = 4, MOST_ROWS = 100 };
 
-static inline rnnp_context *context_of(size_t threads, const char *isa)
-{
-    rnnp_context_options options;
-    rnnp_context *context;
-
-    rnnp_context_options_init(&options);
-    options.threads = threads;
-    options.max_isa = isa;
-    OK(rnnp_context_create(&options, &context));
-    return context;
-}
-
 /* x [steps][batch][INPUT], h0 [1][batch][HIDDEN] -> LSTM -> Dropout -> dense, Softmax -> y [batch][CLASSES]; hidden
  * states as a second output. */
 static inline rnnp_status build_classifier(rnnp_context *context, float dropout, rnnp_model **model)
 {
     static const char *const x_names[] = {"steps", "batch", NULL}, *const h_names[] = {NULL, "batch", NULL};
     static const int64_t x_shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT}, h_shape[] = {1, RNNP_DYNAMIC, HIDDEN};
-    layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
-    float *w = numbers((HIDDEN + 1) * CLASSES, 2, 0.5f);
+    DROPPED(free_layer) layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
+    FREED float *w = numbers((HIDDEN + 1) * CLASSES, 2, 0.5f);
     rnnp_value x, h0, y, h, out;
     rnnp_status s;
 
@@ -46,8 +34,6 @@ static inline rnnp_status build_classifier(rnnp_context *context, float dropout,
         (s = rnnp_model_add_output(*model, "y", out)) == RNNP_OK &&
         (s = rnnp_model_add_output(*model, "h", h)) == RNNP_OK)
         s = rnnp_model_close(*model);
-    free(w);
-    free_layer(&lstm);
     return s;
 }
 
@@ -101,9 +87,8 @@ static rnnp_optimizer optimizer; /* of default_options() */
 
 static inline rnnp_train_options default_options(void)
 {
-    rnnp_train_options options;
+    OPTIONS(train, options);
 
-    rnnp_train_options_init(&options);
     rnnp_optimizer_init(&optimizer, RNNP_OPTIMIZER_ADAM);
     optimizer.rate = 0.02f;
     options.optimizer = &optimizer;
@@ -142,12 +127,10 @@ static inline float *all_of(const rnnp_trainer *trainer, int gradients, size_t *
 static inline void assert_same(const rnnp_trainer *a, const rnnp_trainer *b, int gradients)
 {
     size_t n, m;
-    float *x = all_of(a, gradients, &n), *y = all_of(b, gradients, &m);
+    FREED float *x = all_of(a, gradients, &n), *y = all_of(b, gradients, &m);
 
     assert_int_equal(n, m);
     assert_memory_equal(x, y, n * sizeof *x);
-    free(x);
-    free(y);
 }
 
 static inline size_t index_of(const rnnp_trainer *trainer, const char *op, size_t input)

@@ -6,8 +6,6 @@
 
 #include "src/packed/packed.h"
 
-#include <math.h>
-
 #include <unistd.h>
 
 enum { MOST_BYTES = 1 << 16 };
@@ -37,7 +35,7 @@ static void begin(fixture *f, rnnp_optimizer_kind kind)
 
     optimizer.kind = kind;
     optimizer.momentum = kind == RNNP_OPTIMIZER_SGD ? 0.5f : 0.0f;
-    f->context = context_of(1, NULL);
+    f->context = make_context(NULL, 1);
     f->model = classifier(f->context, 0.2f);
     f->trainer = make_trainer(f->model, &options);
     make_data(&f->d, 20, 3);
@@ -66,7 +64,7 @@ static void read_back(fixture *f)
     assert_true(f->size > 64 && f->size < sizeof f->bytes);
 }
 
-static void test_resume(void **state)
+TEST(test_resume)
 {
     static const rnnp_optimizer_kind kinds[] = {RNNP_OPTIMIZER_SGD, RNNP_OPTIMIZER_RMSPROP, RNNP_OPTIMIZER_ADAM,
                                                 RNNP_OPTIMIZER_ADAMW};
@@ -74,7 +72,6 @@ static void test_resume(void **state)
     char note[16] = "";
     size_t room = sizeof note;
 
-    (void)state;
     for (size_t k = 0; k < 4; k++) {
         begin(&f, kinds[k]);
         rnnp_train_options options = default_options();
@@ -117,12 +114,11 @@ static void refused(fixture *f, const rnnp_trainer *same, rnnp_status status)
     assert_same(f->trainer, same, 0);
 }
 
-static void test_damaged(void **state)
+TEST(test_damaged)
 {
     static fixture f;
     rnnp_train_options options = default_options();
 
-    (void)state;
     begin(&f, RNNP_OPTIMIZER_ADAM);
     OK(rnnp_trainer_save_file(f.trainer, f.path, "abc", 3));
     read_back(&f);
@@ -176,13 +172,12 @@ static void write_signed(fixture *f)
 }
 
 /* A file with numbers that no training gives is refused, and changes nothing. */
-static void test_impossible(void **state)
+TEST(test_impossible)
 {
     static fixture f;
     rnnp_train_options options = default_options();
     enum { RATE_WORD = HEAD_WORDS + 1, STEPS_WORD };
 
-    (void)state;
     begin(&f, RNNP_OPTIMIZER_ADAM);
     OK(rnnp_trainer_save_file(f.trainer, f.path, NULL, 0));
     read_back(&f);
@@ -234,7 +229,7 @@ static void test_impossible(void **state)
     end(&f);
 }
 
-static void test_foreign(void **state)
+TEST(test_foreign)
 {
     static fixture f, sgd;
     const int64_t shape[] = {RNNP_DYNAMIC, INPUT};
@@ -243,14 +238,12 @@ static void test_foreign(void **state)
     rnnp_train_options options;
     rnnp_value x, y;
 
-    (void)state;
     begin(&f, RNNP_OPTIMIZER_ADAM);
     begin(&sgd, RNNP_OPTIMIZER_SGD);
     rnnp_model *dense = make_model(f.context);
     OK(rnnp_model_add_input(dense, "x", RNNP_DTYPE_F32, 2, shape, names, &x));
     OK(rnnp_model_add_dense(dense, x, w, INPUT, CLASSES, 0, NULL, NULL, &y));
-    OK(rnnp_model_add_output(dense, "y", y));
-    OK(rnnp_model_close(dense));
+    close_with(dense, "y", y);
     options = default_options();
     rnnp_trainer *other = make_trainer(dense, &options);
 
@@ -268,14 +261,13 @@ static void test_foreign(void **state)
     end(&sgd);
 }
 
-static void test_errors(void **state)
+TEST(test_errors)
 {
     static fixture f;
     rnnp_train_options options = default_options();
     char note[2];
     size_t room = sizeof note;
 
-    (void)state;
     begin(&f, RNNP_OPTIMIZER_ADAM);
     rnnp_trainer *same = make_trainer(f.model, &options);
     assert_int_equal(rnnp_trainer_save_file(NULL, f.path, NULL, 0), RNNP_ERR_ARG);
@@ -301,14 +293,4 @@ static void test_errors(void **state)
     assert_same(f.trainer, same, 0);
     rnnp_trainer_destroy(same);
     end(&f);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resume),  cmocka_unit_test(test_damaged), cmocka_unit_test(test_impossible),
-        cmocka_unit_test(test_foreign), cmocka_unit_test(test_errors),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

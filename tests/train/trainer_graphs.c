@@ -48,22 +48,20 @@ static rnnp_value rows_input(form *f, size_t steps, size_t width)
 
 static rnnp_value constant(form *f, const char *name, size_t rows, size_t columns, uint32_t seed)
 {
-    float *w = numbers(rows * columns, seed, 0.5f);
+    FREED float *w = numbers(rows * columns, seed, 0.5f);
     const rnnp_tensor tensor = {RNNP_DTYPE_F32, 2, {(int64_t)rows, (int64_t)columns}, .data = w};
     rnnp_value value;
 
     OK(rnnp_model_add_constant(f->model, name, &tensor, &value));
-    free(w);
     return value;
 }
 
 static rnnp_value dense(form *f, rnnp_value x, size_t in, size_t out, const char *activation)
 {
-    float *w = numbers((in + 1) * out, 7, 0.6f);
+    FREED float *w = numbers((in + 1) * out, 7, 0.6f);
     rnnp_value y;
 
     OK(rnnp_model_add_dense(f->model, x, w, in, out, 0, w + in * out, activation, &y));
-    free(w);
     return y;
 }
 
@@ -183,7 +181,7 @@ enum { FORMS = sizeof forms / sizeof forms[0] };
 static rnnp_trainer *begin(form *f, const form_row *row, size_t threads)
 {
     memset(f, 0, sizeof *f);
-    f->context = context_of(threads, NULL);
+    f->context = make_context(NULL, threads);
     f->model = make_model(f->context);
     rnnp_train_options_init(&f->options);
     rnnp_optimizer_init(&optimizer, RNNP_OPTIMIZER_ADAM);
@@ -226,12 +224,11 @@ static double loss_at(rnnp_trainer *trainer, const rnnp_train_batch *batch, size
     return r.loss;
 }
 
-static void test_gradients(void **state)
+TEST(test_gradients)
 {
     static form f;
     const float step = 0.004f;
 
-    (void)state;
     for (size_t i = 0; i < FORMS; i++) {
         rnnp_trainer *trainer = begin(&f, &forms[i], 1);
         const rnnp_train_batch batch = batch_of(&f);
@@ -240,7 +237,7 @@ static void test_gradients(void **state)
         OK(rnnp_trainer_backward(trainer, &batch, NULL));
         for (size_t j = 0; j < forms[i].parameters; j++) {
             const size_t n = elements_of(trainer, j);
-            float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
+            FREED float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
 
             OK(rnnp_trainer_get_parameter(trainer, j, p));
             OK(rnnp_trainer_get_gradient(trainer, j, g));
@@ -253,14 +250,12 @@ static void test_gradients(void **state)
                     fail_msg("%s: parameter %zu, element %zu: %g, the loss says %g", forms[i].name, j, k, (double)g[k],
                              want);
             }
-            free(p);
-            free(g);
         }
         end(&f, trainer);
     }
 }
 
-static void test_bits(void **state)
+TEST(test_bits)
 {
     static form f, g;
     static float y[MOST], run_y[MOST];
@@ -268,7 +263,6 @@ static void test_bits(void **state)
     rnnp_model *model;
     rnnp_run *run;
 
-    (void)state;
     for (size_t i = 0; i < FORMS; i++) {
         rnnp_trainer *trainer = begin(&f, &forms[i], 1), *other = begin(&g, &forms[i], 3);
         rnnp_train_batch batch = batch_of(&f), same = batch_of(&g);
@@ -299,13 +293,12 @@ static void test_bits(void **state)
 }
 
 /* Gradients by inputs: where the loss depends on them, and refusals where there are none. */
-static void test_d_inputs(void **state)
+TEST(test_d_inputs)
 {
     static form f;
     static float dx[MOST];
     rnnp_tensor wanted[3] = {{.data = dx}, {.data = NULL}, {.data = NULL}};
 
-    (void)state;
     rnnp_trainer *trainer = begin(&f, &forms[2], 1); /* the words have none */
     rnnp_train_batch batch = batch_of(&f);
     batch.d_inputs = wanted;
@@ -336,11 +329,10 @@ static void test_d_inputs(void **state)
 }
 
 /* An index out of range in the second slice: the node says so, and nothing has changed. */
-static void test_failing_node(void **state)
+TEST(test_failing_node)
 {
     static form f, g;
 
-    (void)state;
     for (size_t threads = 1; threads <= 2; threads++) {
         rnnp_trainer *trainer = begin(&f, &forms[2], threads), *same = begin(&g, &forms[2], 1);
         const rnnp_train_batch batch = batch_of(&f), good = batch_of(&g);
@@ -374,7 +366,7 @@ static void *train(void *arg)
 }
 
 /* Two trainers on two threads share a context, its team and a model. */
-static void test_two_at_once(void **state)
+TEST(test_two_at_once)
 {
     static form f, g;
     rnnp_trainer *a = begin(&f, &forms[2], 3), *alone = begin(&g, &forms[2], 1);
@@ -382,7 +374,6 @@ static void test_two_at_once(void **state)
     job jobs[3] = {{.trainer = a}, {.trainer = b}, {.trainer = alone}};
     pthread_t threads[2];
 
-    (void)state;
     for (size_t i = 0; i < 3; i++) jobs[i].batch = batch_of(i < 2 ? &f : &g);
     for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_create(&threads[i], NULL, train, &jobs[i]), 0);
     for (size_t i = 0; i < 2; i++) pthread_join(threads[i], NULL);
@@ -393,14 +384,4 @@ static void test_two_at_once(void **state)
     rnnp_trainer_destroy(b);
     end(&f, a);
     end(&g, alone);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients),    cmocka_unit_test(test_bits),        cmocka_unit_test(test_d_inputs),
-        cmocka_unit_test(test_failing_node), cmocka_unit_test(test_two_at_once),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,19 +8,18 @@
 
 static rnnp_context *counted(test_heap *heap, size_t threads) { return make_context(heap, threads); }
 
-static void test_bytes(void **state)
+TEST(test_bytes)
 {
     static const size_t rows[] = {1, 16, 17, 40, 96, 100};
     rnnp_train_options options = default_options();
     data d;
 
-    (void)state;
     for (size_t threads = 1; threads <= 3; threads++) {
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-            test_heap heap = {0};
-            rnnp_context *context = counted(&heap, threads);
-            rnnp_model *model = classifier(context, 0.2f);
-            rnnp_trainer *trainer = make_trainer(model, &options);
+            WATCHED heap = {0};
+            OWNED(context) context = counted(&heap, threads);
+            OWNED(model) model = classifier(context, 0.2f);
+            OWNED(trainer) trainer = make_trainer(model, &options);
             const size_t before = atomic_load(&heap.live_bytes);
             size_t bytes;
 
@@ -36,11 +35,6 @@ static void test_bytes(void **state)
             assert_int_equal(atomic_load(&heap.calls), calls);
             OK(rnnp_trainer_bytes(trainer, d.inputs, 2, &bytes)); /* still on top of a new one */
             assert_int_equal(atomic_load(&heap.live_bytes), before + bytes);
-            rnnp_trainer_destroy(trainer);
-            rnnp_model_destroy(model);
-            rnnp_context_destroy(context);
-            assert_int_equal(atomic_load(&heap.live_blocks), 0);
-            assert_int_equal(atomic_load(&heap.live_bytes), 0);
         }
     }
 }
@@ -76,14 +70,13 @@ static rnnp_status scenario(rnnp_context *context, data *d, const char *path, fl
     return failures ? RNNP_ERR_MEMORY : RNNP_OK;
 }
 
-static void test_every_allocation(void **state)
+TEST(test_every_allocation)
 {
     float *want = NULL, *got;
     size_t n = 0, m, failed = 0;
     char path[] = "train-memory-XXXXXX";
     data d;
 
-    (void)state;
     const int fd = mkstemp(path);
     assert_true(fd >= 0);
     make_data(&d, 20, 3);
@@ -116,17 +109,16 @@ static void test_every_allocation(void **state)
 }
 
 /* A failing step leaves the trainer as it was, whichever of its allocations fails. */
-static void test_failed_step(void **state)
+TEST(test_failed_step)
 {
     rnnp_train_options options = default_options();
-    test_heap heap = {0};
-    rnnp_context *context = counted(&heap, 2);
-    rnnp_model *model = classifier(context, 0.2f);
-    rnnp_trainer *trainer = make_trainer(model, &options), *other = make_trainer(model, &options);
+    WATCHED heap = {0};
+    OWNED(context) context = counted(&heap, 2);
+    OWNED(model) model = classifier(context, 0.2f);
+    OWNED(trainer) trainer = make_trainer(model, &options), *other = make_trainer(model, &options);
     data d;
     size_t failures = 0;
 
-    (void)state;
     for (size_t rows = 10; rows <= MOST_ROWS; rows += 45) { /* new shapes, larger ones */
         make_data(&d, rows, 3);
         OK(rnnp_trainer_step(other, &d.batch, NULL));
@@ -142,20 +134,4 @@ static void test_failed_step(void **state)
         assert_same(trainer, other, 0);
     }
     assert_true(failures >= 6); /* three new shapes; what was made before a failure stays */
-    rnnp_trainer_destroy(trainer);
-    rnnp_trainer_destroy(other);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_every_allocation),
-        cmocka_unit_test(test_failed_step),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -159,7 +158,7 @@ static int run_guarded(const subject *s, int ending)
     return status;
 }
 
-static void nothing_is_called(void **state)
+TEST(nothing_is_called)
 {
     static const struct {
         rnnp_cell cell;
@@ -170,30 +169,27 @@ static void nothing_is_called(void **state)
         {RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER},
         {RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE},
     };
-    (void)state;
     rnnp_context *const context = make_context(NULL, 1);
     float *const x = numbers(STEPS * INPUT, 3, 1), *const w = numbers(4 * HIDDEN * HIDDEN, 4, 0.1f);
     float y[STEPS * HIDDEN];
     for (size_t c = 0; c < sizeof cells / sizeof cells[0]; c++) {
         subject s = {.context = context, .x = x, .y = y};
-        rnnp_plan *plan;
-        rnnp_model *model;
-        rnnp_layer *made;
+        OWNED(model) model = NULL;
         rnnp_recurrent_options o;
         size_t bytes;
         const rnnp_tensor in = tensor3(x, STEPS, 1, INPUT);
         const rnnp_recurrent_weights weights = {.w = w, .r = w};
 
+        OWNED(plan) plan = NULL;
         two_layers(context, cells[c].cell, cells[c].reset, &plan, &model);
-        rnnp_stream_options two;
-        rnnp_stream_options_init(&two);
+        OPTIONS(stream, two);
         two.batch = 2;
         OK(rnnp_stream_create(plan, NULL, &s.stream));
         OK(rnnp_stream_create(plan, &two, &s.pair));
         OK(rnnp_run_create(plan, &in, 1, &s.run));
         rnnp_recurrent_options_init(&o, cells[c].cell, INPUT, HIDDEN);
         o.reset = cells[c].reset;
-        OK(rnnp_layer_create(context, &o, &weights, RNNP_MATH_U35, &made));
+        NEW(layer, made, context, &o, &weights, RNNP_MATH_U35);
         s.layer = made;
         OK(rnnp_layer_workspace_bytes(made, STEPS, 1, &bytes));
         rnnp_layer_args_init(&s.args);
@@ -223,16 +219,8 @@ static void nothing_is_called(void **state)
         rnnp_run_destroy(s.run);
         rnnp_stream_destroy(s.stream);
         rnnp_stream_destroy(s.pair);
-        rnnp_plan_destroy(plan);
-        rnnp_model_destroy(model);
     }
     free(x);
     free(w);
     rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_is_called)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

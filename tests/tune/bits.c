@@ -48,7 +48,7 @@ static subject make_subject(size_t spec, size_t threads, const char *cap)
 {
     const rnnp_cell cell = specs[spec].cell;
     const rnnp_direction direction = specs[spec].direction;
-    subject s = {.context = capped_context(threads, cap), .streams = direction == RNNP_DIRECTION_FORWARD};
+    subject s = {.context = capped_context(NULL, cap, threads), .streams = direction == RNNP_DIRECTION_FORWARD};
     const int after = specs[spec].reset == RNNP_GRU_RESET_AFTER;
     rnnp_value y, h, c;
 
@@ -56,12 +56,12 @@ static subject make_subject(size_t spec, size_t threads, const char *cap)
     s.model = make_model(s.context);
     y = input3(s.model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
     for (size_t i = 0; i < specs[spec].layers; i++) {
+        DROPPED(free_layer)
         layer l = make_layer(cell, i ? HIDDEN : INPUT, HIDDEN, direction, (uint32_t)(10 * spec + i));
 
         l.options.reset = specs[spec].reset;
         OK(rnnp_model_add_recurrent(s.model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h,
                                     cell == RNNP_CELL_LSTM ? &c : NULL));
-        free_layer(&l);
     }
     OK(rnnp_model_add_output(s.model, "y", y));
     OK(rnnp_model_add_output(s.model, "h", h));
@@ -98,30 +98,26 @@ static void run(const subject *s, const rnnp_plan *plan, const float *x, float g
     const rnnp_tensor in = tensor3(x, STEPS, BATCH, INPUT);
     const size_t n = rnnp_model_output_count(s->model);
     rnnp_tensor out[OUTPUTS];
-    rnnp_run *r;
 
-    OK(rnnp_run_create(plan, &in, 1, &r));
+    OWNED_NEW(run, r, plan, &in, 1);
     for (size_t i = 0; i < n; i++) OK(rnnp_run_output(r, i, &out[i]));
     for (size_t k = 0; k < 2; k++) {
         memset(got[k], 0xff, sizeof got[k]);
         place_outputs(out, n, got[k]);
         OK(rnnp_run_execute(r, &in, 1, out, n));
     }
-    rnnp_run_destroy(r);
 }
 
 /* y of all calls, then the states after the last: as a run writes them. */
 static void stream(const subject *s, const rnnp_plan *plan, const float *x, size_t each, float got[FLOATS])
 {
     const size_t n = rnnp_model_output_count(s->model), row = BATCH * HIDDEN;
-    rnnp_stream_options options;
-    rnnp_stream *st;
+    OPTIONS(stream, options);
 
     memset(got, 0xff, FLOATS * sizeof *got);
-    rnnp_stream_options_init(&options);
     options.batch = BATCH;
     options.steps = each;
-    OK(rnnp_stream_create(plan, &options, &st));
+    NEW(stream, st, plan, &options);
     for (size_t t = 0; t + each <= STEPS; t += each) {
         const rnnp_tensor in = tensor3(x + t * BATCH * INPUT, (int64_t)each, BATCH, INPUT);
         rnnp_tensor out[OUTPUTS] = {
@@ -170,9 +166,8 @@ static void check_case(const subject *s, size_t threads, const float *x, const f
     static const shape called[] = {{BATCH, STEPS}, {BATCH, 1}, {BATCH, 4}};
     static float got[2][FLOATS];
     const shape plans = expected[n % 5];
-    rnnp_records *set = make_set(s->context);
-    rnnp_plan_options options;
-    rnnp_plan *plan;
+    OWNED(records) set = make_set(s->context);
+    OPTIONS(plan, options);
 
     if (plans.batch) put_random(set, s, plans, threads, 0, seed);
     for (size_t i = 0; i < 3; i++) { /* for a third of the cases another shape near it alone, or words of no use */
@@ -180,11 +175,10 @@ static void check_case(const subject *s, size_t threads, const float *x, const f
 
         put_random(set, s, (shape){called[i].batch + (size_t)near, called[i].steps}, i ? 1 : threads, spoiled, seed);
     }
-    rnnp_plan_options_init(&options);
     options.records = set;
     options.batch = plans.batch;
     options.steps = plans.steps;
-    OK(rnnp_plan_create(s->model, &options, &plan));
+    OWNED_NEW(plan, plan, s->model, &options);
     run(s, plan, x, got);
     assert_bits(got[0], want, floats, "run", set);
     assert_bits(got[1], want, floats, "second run", set);
@@ -194,57 +188,47 @@ static void check_case(const subject *s, size_t threads, const float *x, const f
         stream(s, plan, x, 4, got[0]); /* 12 of the 13 steps */
         assert_bits(got[0], want, (STEPS - 1) * BATCH * HIDDEN, "stream by four", set);
     }
-    rnnp_plan_destroy(plan);
-    rnnp_records_destroy(set);
 }
 
 static void test_spec(void **state)
 {
     static float want[2][FLOATS];
     const size_t spec = *(const size_t *)*state;
-    float *x = numbers(STEPS * BATCH * INPUT, 3, 1.0f);
+    FREED float *x = numbers(STEPS * BATCH * INPUT, 3, 1.0f);
     uint64_t seed = 77 + spec;
     size_t floats = 0;
 
     for (size_t p = 0; p < PLACES; p++) {
-        subject s = make_subject(spec, places[p].threads, places[p].cap);
+        DROPPED(destroy_subject) subject s = make_subject(spec, places[p].threads, places[p].cap);
 
         if (p == 0) {
             const size_t D = rnnp_directions(specs[spec].direction);
             const size_t states = specs[spec].cell == RNNP_CELL_LSTM ? 2 : 1;
-            rnnp_plan_options none;
-            rnnp_plan *plan;
+            OPTIONS(plan, none);
 
-            rnnp_plan_options_init(&none);
             none.effort = RNNP_EFFORT_NONE;
-            OK(rnnp_plan_create(s.model, &none, &plan));
+            OWNED_NEW(plan, plan, s.model, &none);
             run(&s, plan, x, want);
             floats = (STEPS + states) * BATCH * D * HIDDEN;
             assert_memory_equal(want[0], want[1], floats * sizeof(float));
-            rnnp_plan_destroy(plan);
         }
         for (size_t n = 0; n < CASES; n++) check_case(&s, places[p].threads, x, want[0], floats, n, &seed);
-        destroy_subject(&s);
     }
-    free(x);
 }
 
 /* The comparison would notice: a weight that differs in its last bits gives other bits. */
 static void test_notices(void **state)
 {
     static float got[2][FLOATS], want[2][FLOATS];
-    subject s = make_subject(1, 1, NULL);
-    rnnp_plan *plan = make_plan(s.model);
-    float *x = numbers(STEPS * BATCH * INPUT, 3, 1.0f);
+    DROPPED(destroy_subject) subject s = make_subject(1, 1, NULL);
+    OWNED(plan) plan = make_plan(s.model);
+    FREED float *x = numbers(STEPS * BATCH * INPUT, 3, 1.0f);
 
     (void)state;
     run(&s, plan, x, want);
     x[0] = nextafterf(x[0], 2.0f) + 0x1p-20f;
     run(&s, plan, x, got);
     assert_memory_not_equal(got[0], want[0], sizeof got[0]);
-    free(x);
-    rnnp_plan_destroy(plan);
-    destroy_subject(&s);
 }
 
 int main(void)

@@ -45,11 +45,10 @@ static void assert_prints(const char *words, const char *canonical)
     assert_string_equal(printed, canonical);
 }
 
-static void test_words(void **state)
+TEST(test_words)
 {
     rnnp_recurrent_choice c;
 
-    (void)state;
     assert_prints("", "");
     assert_prints("chunk=1", "chunk=1");
     assert_prints("chunk=256", "chunk=256");
@@ -79,14 +78,13 @@ static void test_words(void **state)
 }
 
 /* The words of any valid choice are usable, in alphabetical order, accepted by records, and read as the same choice. */
-static void test_round_trip(void **state)
+TEST(test_round_trip)
 {
-    rnnp_context *context = capped_context(1, NULL);
+    OWNED(context) context = make_context(NULL, 1);
     const rnnp_record_host host = host_of(context);
-    rnnp_records *set = make_set(context);
+    OWNED(records) set = make_set(context);
     uint64_t seed = 2026;
 
-    (void)state;
     for (size_t i = 0; i < 1000; i++) {
         const rnnp_recurrent one = layer_at(context, i % LAYERS);
         const rnnp_recurrent_choice choice = random_choice(context, &one, &seed);
@@ -109,13 +107,11 @@ static void test_round_trip(void **state)
         put_for(set, &host, &one, 1 + i, 1, 1, words);
     }
     assert_int_equal(rnnp_records_count(set), 1000);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* ---- What can be done ---- */
 
-static void test_numbers(void **state)
+TEST(test_numbers)
 {
     static const struct {
         const char *name, *value;
@@ -171,22 +167,20 @@ static void test_numbers(void **state)
         {"second", "lstm_step_f32_block_generic", 0},
         {"second", "gru_update_step_f32_block_generic", 0},
     };
-    rnnp_context *context = capped_context(1, NULL);
+    OWNED(context) context = make_context(NULL, 1);
     const rnnp_recurrent lstm = layer_at(context, 1);
     rnnp_choice_scope scope = {context, &lstm, NULL};
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if ((rnnp_choice_usable(&scope, cases[i].name, cases[i].value) != 0) != cases[i].usable)
             fail_msg("%s=%s: expected %d", cases[i].name, cases[i].value, cases[i].usable);
     }
-    rnnp_context_destroy(context);
 }
 
 /* A variant is usable exactly where the context says so and the op is that of the layer's part. */
 static void assert_variants(const char *cap)
 {
-    rnnp_context *context = capped_context(1, cap);
+    OWNED(context) context = capped_context(NULL, cap, 1);
     rnnp_variant_info info = {.struct_size = sizeof info};
     size_t usable = 0, refused = 0;
 
@@ -208,24 +202,21 @@ static void assert_variants(const char *cap)
     }
     assert_true(usable > 0);
     if (cap) assert_true(refused > 0); /* of other ISAs */
-    rnnp_context_destroy(context);
 }
 
-static void test_variants(void **state)
+TEST(test_variants)
 {
-    (void)state;
     assert_variants(NULL);
     assert_variants("generic");
 }
 
 /* ISAs by name, where the table has them. */
-static void test_isas(void **state)
+TEST(test_isas)
 {
-    rnnp_context *generic = capped_context(1, "generic"), *best = capped_context(1, NULL);
+    OWNED(context) generic = capped_context(NULL, "generic", 1), *best = make_context(NULL, 1);
     const rnnp_recurrent lstm = layer_at(best, 1);
     rnnp_choice_scope capped = {generic, &lstm, NULL}, open = {best, &lstm, NULL};
 
-    (void)state;
     for (rnnp_isa isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         const int there = rnnp_tables[isa]->rows && rnnp_isa_rank_of(isa) <= rnnp_isa_rank_of(best->selection.isa);
         char name[64];
@@ -234,17 +225,14 @@ static void test_isas(void **state)
         assert_int_equal(rnnp_choice_usable(&capped, "step", name) != 0, isa == RNNP_ISA_generic);
         assert_int_equal(rnnp_choice_usable(&open, "step", name) != 0, there);
     }
-    rnnp_context_destroy(generic);
-    rnnp_context_destroy(best);
 }
 
 /* With a packed layer: exactly the variants that pack the same way. */
-static void test_packed(void **state)
+TEST(test_packed)
 {
-    rnnp_context *context = capped_context(1, NULL);
+    OWNED(context) context = make_context(NULL, 1);
     size_t same = 0, other = 0;
 
-    (void)state;
     for (size_t i = 0; i < LAYERS; i++) {
         const rnnp_recurrent one = layer_at(context, i);
         rnnp_recurrent packed = one;
@@ -273,17 +261,15 @@ static void test_packed(void **state)
     }
     assert_true(same > 2 * LAYERS);
     if (context->selection.isa != RNNP_ISA_generic) assert_true(other > 0);
-    rnnp_context_destroy(context);
 }
 
 /* ---- Keys ---- */
 
-static void test_keys(void **state)
+TEST(test_keys)
 {
-    rnnp_context *context = capped_context(1, NULL);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_record_key key;
 
-    (void)state;
     for (size_t i = 0; i < LAYERS; i++) {
         const rnnp_recurrent one = layer_at(context, i);
 
@@ -301,56 +287,25 @@ static void test_keys(void **state)
         assert_int_equal(key.steps, 1);
         assert_int_equal(key.threads, 1);
     }
-    rnnp_context_destroy(context);
 }
 
 /* Of dense layers and stacks. */
-static void test_other_keys(void **state)
+TEST(test_other_keys)
 {
     static const struct {
         const char *key;
         rnnp_shape shape;
     } cases[] = {
-        {"dense",
-         {.struct_size = sizeof(rnnp_shape),
-          .kind = RNNP_SHAPE_DENSE,
-          .input = 3,
-          .hidden = 40,
-          .batch = 16,
-          .steps = 1}},
-        {"lstm-stack3",
-         {.struct_size = sizeof(rnnp_shape),
-          .kind = RNNP_SHAPE_STACK,
-          .cell = RNNP_CELL_LSTM,
-          .n_layers = 3,
-          .input = 3,
-          .hidden = 40,
-          .batch = 16,
-          .steps = 9}},
-        {"rnn-stack8",
-         {.struct_size = sizeof(rnnp_shape),
-          .kind = RNNP_SHAPE_STACK,
-          .cell = RNNP_CELL_RNN,
-          .n_layers = 8,
-          .direction = RNNP_DIRECTION_REVERSE,
-          .input = 3,
-          .hidden = 40,
-          .batch = 16,
-          .steps = 9}},
-        {"gru-after-stack2",
-         {.struct_size = sizeof(rnnp_shape),
-          .kind = RNNP_SHAPE_STACK,
-          .cell = RNNP_CELL_GRU,
-          .reset = RNNP_GRU_RESET_AFTER,
-          .n_layers = 2,
-          .input = 3,
-          .hidden = 40,
-          .batch = 16,
-          .steps = 9}},
+        {"dense", SHAPE(.kind = RNNP_SHAPE_DENSE, .input = 3, .hidden = 40, .batch = 16, .steps = 1)},
+        {"lstm-stack3", SHAPE(.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .n_layers = 3, .input = 3, .hidden = 40,
+                              .batch = 16, .steps = 9)},
+        {"rnn-stack8", SHAPE(.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_RNN, .n_layers = 8,
+                             .direction = RNNP_DIRECTION_REVERSE, .input = 3, .hidden = 40, .batch = 16, .steps = 9)},
+        {"gru-after-stack2", SHAPE(.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER,
+                                   .n_layers = 2, .input = 3, .hidden = 40, .batch = 16, .steps = 9)},
     };
     rnnp_record_key key;
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         memset(&key, 0x5a, sizeof key);
         rnnp_shape_key(&cases[i].shape, 4, &key);
@@ -363,19 +318,18 @@ static void test_other_keys(void **state)
 
 /* ---- Words of dense layers and stacks ---- */
 
-static void test_product_words(void **state)
+TEST(test_product_words)
 {
     static const char *const bad[][2] = {
         {"product", ""},     {"product", "gemm"}, {"product", "lstm_step_f32_block_generic"}, {"threads", "0"},
         {"threads", "4097"}, {"threads", ""},     {"step", "gemm_f32_4x16_generic"},          {"chunk", "16"},
         {"Product", "x"},
     };
-    rnnp_context *context = capped_context(1, NULL);
+    OWNED(context) context = make_context(NULL, 1);
     rnnp_product_scope scope = {.context = context};
     rnnp_product product;
     char words[RNNP_RECORD_CHOICE];
 
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (rnnp_product_usable(&scope, bad[i][0], bad[i][1])) fail_msg("%s=%s", bad[i][0], bad[i][1]);
     }
@@ -405,10 +359,9 @@ static void test_product_words(void **state)
     assert_null(product.kernel);
     rnnp_product_print(&product, words);
     assert_string_equal(words, "");
-    rnnp_context_destroy(context);
 }
 
-static void test_stack_words(void **state)
+TEST(test_stack_words)
 {
     static const char *const good[] = {"", "schedule=layers", "schedule=wavefront", "schedule=wavefront task=7",
                                        "task=1048576"};
@@ -419,7 +372,6 @@ static void test_stack_words(void **state)
     char words[RNNP_RECORD_CHOICE];
     rnnp_stack_choice choice;
 
-    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         rnnp_stack_read(good[i], &choice);
         rnnp_stack_print(&choice, words);
@@ -433,15 +385,14 @@ static void test_stack_words(void **state)
 
 /* ---- Looking one up ---- */
 
-static void test_find(void **state)
+TEST(test_find)
 {
-    rnnp_context *context = capped_context(1, NULL);
+    OWNED(context) context = make_context(NULL, 1);
     const rnnp_record_host host = host_of(context);
-    rnnp_records *set = make_set(context);
+    OWNED(records) set = make_set(context);
     rnnp_recurrent lstm = layer_at(context, 1);
     rnnp_record_found found = {.struct_size = sizeof found};
 
-    (void)state;
     put_for(set, &host, &lstm, 2, 10, 1, "chunk=16 step=lstm_step_f32_panel_generic");
     rnnp_choice_find(context, set, &host, NULL, 2, 10, 1, &lstm, &found);
     assert_int_equal(found.match, RNNP_MATCH_EXACT);
@@ -466,8 +417,6 @@ static void test_find(void **state)
 
     rnnp_choice_find(context, NULL, &host, NULL, 2, 10, 1, &lstm, &found);
     assert_int_equal(found.match, RNNP_MATCH_NONE);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* ---- The shipped table ---- */
@@ -482,44 +431,20 @@ static const rnnp_record_host zen3 = {.vendor = "AuthenticAMD",
                                       .version = "0.1.0"};
 
 /* What it says on the machines that it was measured on, and nothing elsewhere. */
-static void test_shipped(void **state)
+TEST(test_shipped)
 {
     static const struct {
         rnnp_shape shape;
         const char *choice;
     } cases[] = {
-        {{.struct_size = sizeof(rnnp_shape),
-          .cell = RNNP_CELL_LSTM,
-          .input = 96,
-          .hidden = 96,
-          .batch = 1,
-          .steps = 50},
-         "threads=2"},
-        {{.struct_size = sizeof(rnnp_shape),
-          .cell = RNNP_CELL_LSTM,
-          .input = 100,
-          .hidden = 100,
-          .batch = 1,
-          .steps = 50},
-         "threads=2"},
-        {{.struct_size = sizeof(rnnp_shape),
-          .cell = RNNP_CELL_LSTM,
-          .input = 128,
-          .hidden = 128,
-          .batch = 1,
-          .steps = 50},
+        {SHAPE(.cell = RNNP_CELL_LSTM, .input = 96, .hidden = 96, .batch = 1, .steps = 50), "threads=2"},
+        {SHAPE(.cell = RNNP_CELL_LSTM, .input = 100, .hidden = 100, .batch = 1, .steps = 50), "threads=2"},
+        {SHAPE(.cell = RNNP_CELL_LSTM, .input = 128, .hidden = 128, .batch = 1, .steps = 50),
          ""}, /* measured: the default */
-        {{.struct_size = sizeof(rnnp_shape),
-          .cell = RNNP_CELL_RNN,
-          .input = 200,
-          .hidden = 200,
-          .batch = 1,
-          .steps = 50},
-         "threads=2"},
+        {SHAPE(.cell = RNNP_CELL_RNN, .input = 200, .hidden = 200, .batch = 1, .steps = 50), "threads=2"},
     };
     rnnp_record_host other = zen3;
 
-    (void)state;
     other.family = 0x18;
     snprintf(other.isa, sizeof other.isa, "generic");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -537,12 +462,11 @@ static void test_shipped(void **state)
 }
 
 /* Every kernel that it names is in the table of variants, where that has its ISA. */
-static void test_shipped_words(void **state)
+TEST(test_shipped_words)
 {
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
     size_t kernels = 0;
 
-    (void)state;
     for (const rnnp_default *row = rnnp_defaults; row->where; row++) {
         rnnp_recurrent_choice choice;
 
@@ -558,17 +482,4 @@ static void test_shipped_words(void **state)
         }
     }
     assert_true(kernels > 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),         cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_variants),      cmocka_unit_test(test_isas),          cmocka_unit_test(test_packed),
-        cmocka_unit_test(test_other_keys),    cmocka_unit_test(test_product_words), cmocka_unit_test(test_stack_words),
-        cmocka_unit_test(test_keys),          cmocka_unit_test(test_find),          cmocka_unit_test(test_shipped),
-        cmocka_unit_test(test_shipped_words),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

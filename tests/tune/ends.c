@@ -7,32 +7,28 @@
 #include <time.h>
 
 /* Stopped before anything but the default was run: that is no measurement. */
-static void test_stop_at_once(void **state)
+TEST(test_stop_at_once)
 {
-    rnnp_context *context = capped_context(1, NULL);
-    rnnp_records *set = make_set(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(records) set = make_set(context);
     rnnp_tune_options o = options_for(30);
     diary d = {.shapes = small, .n = SMALL, .stop_at = 1};
 
-    (void)state;
     o.progress = keep_diary;
     o.progress_user = &d;
     OK(rnnp_tune(context, small, SMALL, &o, set));
     assert_int_equal(d.calls, 1);
     assert_int_equal(d.done, 0);
     assert_int_equal(rnnp_records_count(set), 0);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* Stopped at any later call: what is done is in the set, the callback is not called again for another shape. */
-static void test_stop_later(void **state)
+TEST(test_stop_later)
 {
-    rnnp_context *context = capped_context(1, NULL);
+    OWNED(context) context = make_context(NULL, 1);
 
-    (void)state;
     for (size_t at = 2; at < 200 / FEWER; at *= 4) {
-        rnnp_records *set = make_set(context);
+        OWNED(records) set = make_set(context);
         rnnp_tune_options o = options_for(30);
         diary d = {.shapes = small, .n = SMALL, .stop_at = at};
 
@@ -42,20 +38,17 @@ static void test_stop_later(void **state)
         assert_true(d.calls <= at + 1); /* one more may tell of the record */
         assert_int_equal(rnnp_records_count(set), d.done);
         for (size_t i = 0; i < d.done; i++) assert_sane(context, set, &small[i], 1);
-        rnnp_records_destroy(set);
     }
-    rnnp_context_destroy(context);
 }
 
 /* With next to no time there may be no record, or some; all is well with them. */
-static void test_tiny_budget(void **state)
+TEST(test_tiny_budget)
 {
     static const double seconds[] = {1e-9, 0.04};
-    rnnp_context *context = capped_context(2, NULL);
+    OWNED(context) context = make_context(NULL, 2);
 
-    (void)state;
     for (size_t k = 0; k < sizeof seconds / sizeof seconds[0]; k++) {
-        rnnp_records *set = make_set(context);
+        OWNED(records) set = make_set(context);
         rnnp_tune_options o = options_for(seconds[k]);
         diary d = {.shapes = small, .n = SMALL};
 
@@ -64,35 +57,23 @@ static void test_tiny_budget(void **state)
         OK(rnnp_tune(context, small, SMALL, &o, set));
         assert_int_equal(rnnp_records_count(set), d.done);
         for (size_t i = 0; i < d.done; i++) assert_sane(context, set, &small[i], 2);
-        rnnp_records_destroy(set);
     }
-    rnnp_context_destroy(context);
 }
 
 /* By the time that this thread worked, so that other work on the machine does not count: the budget, a tenth of it, and
  * a call of some milliseconds. */
-static void test_budget(void **state)
+TEST(test_budget)
 {
-    static const rnnp_shape shapes[] = {{.struct_size = sizeof(rnnp_shape),
-                                         .cell = RNNP_CELL_LSTM,
-                                         .input = 64,
-                                         .hidden = 64,
-                                         .batch = 4,
-                                         .steps = 200},
-                                        {.struct_size = sizeof(rnnp_shape),
-                                         .cell = RNNP_CELL_GRU,
-                                         .reset = RNNP_GRU_RESET_AFTER,
-                                         .input = 64,
-                                         .hidden = 64,
-                                         .batch = 4,
-                                         .steps = 200}};
+    static const rnnp_shape shapes[] = {
+        SHAPE(.cell = RNNP_CELL_LSTM, .input = 64, .hidden = 64, .batch = 4, .steps = 200),
+        SHAPE(.cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .input = 64, .hidden = 64, .batch = 4,
+              .steps = 200)};
     const double seconds = 0.3, call = 0.02;
-    rnnp_context *context = capped_context(1, NULL);
+    rnnp_context *context = make_context(NULL, 1);
     rnnp_records *set = make_set(context);
     const rnnp_tune_options o = options_for(seconds);
     struct timespec start, end;
 
-    (void)state;
 #ifdef __SANITIZE_THREAD__
     rnnp_records_destroy(set);
     rnnp_context_destroy(context);
@@ -106,16 +87,4 @@ static void test_budget(void **state)
         fail_msg("%g s of %g s", took, seconds);
     rnnp_records_destroy(set);
     rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop_at_once),
-        cmocka_unit_test(test_stop_later),
-        cmocka_unit_test(test_tiny_budget),
-        cmocka_unit_test(test_budget),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

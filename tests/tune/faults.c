@@ -7,13 +7,8 @@
 
 enum { INPUT = 5, HIDDEN = 12, MOST = 400 };
 
-static const rnnp_shape shape = {.struct_size = sizeof(rnnp_shape),
-                                 .cell = RNNP_CELL_GRU,
-                                 .reset = RNNP_GRU_RESET_BEFORE,
-                                 .input = INPUT,
-                                 .hidden = HIDDEN,
-                                 .batch = 1,
-                                 .steps = 4};
+static const rnnp_shape shape = SHAPE(.cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .input = INPUT,
+                                      .hidden = HIDDEN, .batch = 1, .steps = 4);
 
 /* A record of another shape that must survive. */
 static rnnp_records *set_with_one(const rnnp_context *context)
@@ -34,21 +29,19 @@ static int stop_soon(void *user, const rnnp_tune_progress *progress)
 }
 
 /* A candidate for which memory does not suffice is left out; anything else that fails is told. */
-static void test_tune(void **state)
+TEST(test_tune)
 {
     size_t failures = 0, n = 1;
 
-    (void)state;
     for (int reached = 1; reached; n += FEWER) {
-        test_heap heap = {0};
-        rnnp_context *context = make_context(&heap, 1);
-        rnnp_records *set = set_with_one(context);
+        WATCHED heap = {0};
+        OWNED(context) context = make_context(&heap, 1);
+        OWNED(records) set = set_with_one(context);
         const size_t before = atomic_load(&heap.calls), blocks = atomic_load(&heap.live_blocks);
         size_t calls = 0;
-        rnnp_tune_options o;
+        OPTIONS(tune, o);
 
         assert_true(n < MOST);
-        rnnp_tune_options_init(&o);
         o.seconds = 60; /* the search is stopped, also on a busy machine, before its time is */
         o.progress = stop_soon;
         o.progress_user = &calls;
@@ -63,10 +56,6 @@ static void test_tune(void **state)
             failures++;
         }
         if (rnnp_records_count(set) == 1) assert_int_equal(atomic_load(&heap.live_blocks), blocks);
-        rnnp_records_destroy(set);
-        rnnp_context_destroy(context);
-        assert_int_equal(atomic_load(&heap.live_blocks), 0);
-        assert_int_equal(atomic_load(&heap.live_bytes), 0);
     }
     assert_true(failures >= 8 / FEWER);    /* the machine's memory, the search, the stand, the default's weights */
     assert_true(n > FEWER * failures + 2); /* and candidates */
@@ -74,42 +63,38 @@ static void test_tune(void **state)
 
 static rnnp_model *gru_model(rnnp_context *context)
 {
-    layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
+    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
     rnnp_model *model = make_model(context);
     rnnp_value y = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
 
     l.options.reset = shape.reset;
-    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    OK(rnnp_model_add_output(model, "y", y));
-    OK(rnnp_model_close(model));
-    free_layer(&l);
+    y = add_layer(model, &l, y);
+    close_with(model, "y", y);
     return model;
 }
 
 /* Making a plan with a record, and a run of it; then making a plan that measures, for which the shape is known. */
-static void test_plan(void **state)
+TEST(test_plan)
 {
     float x[4 * INPUT] = {0}, y[4 * HIDDEN];
     const rnnp_tensor in = tensor3(x, 4, 1, INPUT);
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
     const rnnp_record_host host = host_of(context);
     const rnnp_recurrent l = bare_layer(context, RNNP_CELL_GRU, 0, RNNP_DIRECTION_FORWARD, INPUT, HIDDEN);
-    rnnp_records *set = make_set(context);
-    rnnp_model *model = gru_model(context);
+    OWNED(records) set = make_set(context);
+    OWNED(model) model = gru_model(context);
     const size_t blocks = atomic_load(&heap.live_blocks) + 1; /* and the set's room for a record */
     rnnp_tensor out = {.data = y};
-    rnnp_plan_options options;
+    OPTIONS(plan, options);
     rnnp_plan *plan;
     rnnp_run *run;
 
-    (void)state;
     fill(x, 4 * INPUT, 1, 1.0f);
     put_for(set, &host, &l, 1, 4, 1,
             "chunk=1 second=gru_update_step_f32_split_generic step=gru_reset_step_f32_panel_generic");
     const size_t live = atomic_load(&heap.live_blocks);
     assert_true(live >= blocks);
-    rnnp_plan_options_init(&options);
     options.records = set;
     options.batch = 1;
     options.steps = 4;
@@ -134,16 +119,4 @@ static void test_plan(void **state)
         rnnp_plan_destroy(plan);
         assert_int_equal(atomic_load(&heap.live_blocks), live);
     }
-    rnnp_records_destroy(set);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
-    assert_int_equal(atomic_load(&heap.live_bytes), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tune), cmocka_unit_test(test_plan)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

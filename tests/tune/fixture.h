@@ -11,23 +11,10 @@
 #include "src/cells/weights.h"
 #include "tests/model/build.h"
 
-static inline rnnp_context *capped_context(size_t threads, const char *cap)
-{
-    rnnp_context_options options;
-    rnnp_context *context;
-
-    rnnp_context_options_init(&options);
-    options.threads = threads;
-    options.max_isa = cap;
-    OK(rnnp_context_create(&options, &context));
-    return context;
-}
-
 static inline rnnp_records *make_set(const rnnp_context *context)
 {
-    rnnp_records *set;
 
-    OK(rnnp_records_create(context, &set));
+    NEW(records, set, context);
     return set;
 }
 

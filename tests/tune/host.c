@@ -10,7 +10,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,15 +66,14 @@ static int move_once(void *user, const rnnp_tune_progress *p)
     return 0;
 }
 
-static void test_affinity(void **state)
+TEST(test_affinity)
 {
-    rnnp_context *context = capped_context(1, NULL);
+    rnnp_context *context = make_context(NULL, 1);
     const rnnp_record_host before = host_of(context);
     rnnp_tune_options o = options_for(6);
     rnnp_records *set = make_set(context);
     mover m = {.shape = 2};
 
-    (void)state;
     if (before.budget < 2) {
         print_message("skipped: the process may use one CPU only\n");
         rnnp_records_destroy(set);
@@ -134,16 +132,15 @@ static void *shake(void *user)
     return NULL;
 }
 
-static void test_shaken(void **state)
+TEST(test_shaken)
 {
-    rnnp_context *context = capped_context(2, NULL);
+    OWNED(context) context = make_context(NULL, 2);
     const rnnp_record_host before = host_of(context);
     rnnp_tune_options o = options_for(1);
-    rnnp_records *set = make_set(context);
+    OWNED(records) set = make_set(context);
     shaker s = {.tuner = gettid()};
     pthread_t thread;
 
-    (void)state;
     atomic_init(&s.stop, 0);
     assert_int_equal(sched_getaffinity(0, sizeof s.all, &s.all), 0);
     assert_int_equal(pthread_create(&thread, NULL, shake, &s), 0);
@@ -152,8 +149,6 @@ static void test_shaken(void **state)
     pthread_join(thread, NULL);
     assert_int_equal(sched_setaffinity(0, sizeof s.all, &s.all), 0);
     assert_budgets(set, before.budget, 1);
-    rnnp_records_destroy(set);
-    rnnp_context_destroy(context);
 }
 
 /* ---- A quota of half a core, in a cgroup of the test's own ---- */
@@ -241,15 +236,14 @@ static int limit_once(void *user, const rnnp_tune_progress *p)
     return l->limited < 0;
 }
 
-static void test_quota(void **state)
+TEST(test_quota)
 {
-    rnnp_context *context = capped_context(2, NULL);
+    rnnp_context *context = make_context(NULL, 2);
     const rnnp_record_host before = host_of(context);
     rnnp_records *set = make_set(context);
     rnnp_tune_options o = options_for(6);
     limiter l = {.limited = 0};
 
-    (void)state;
     o.threads = 1;
     o.progress = limit_once;
     o.progress_user = &l;
@@ -287,11 +281,10 @@ static void put_file(const char *root, const char *path, const char *text)
     close(file);
 }
 
-static void test_quota_seam(void **state)
+TEST(test_quota_seam)
 {
     char root[] = "/tmp/rnnpack-test-XXXXXX", command[64];
 
-    (void)state;
     assert_non_null(mkdtemp(root));
     put_file(root, "/proc/self/cgroup", "0::/job\n");
     put_file(root, "/sys/fs/cgroup/job/cpu.max", "max 100000\n");
@@ -304,15 +297,9 @@ static void test_quota_seam(void **state)
     assert_int_equal(system(command), 0);
 }
 
-int main(void)
+int tests_begin(char **arguments)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_affinity),
-        cmocka_unit_test(test_shaken),
-        cmocka_unit_test(test_quota),
-        cmocka_unit_test(test_quota_seam),
-    };
-
+    (void)arguments;
     make_shapes();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return 0;
 }

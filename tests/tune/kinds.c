@@ -30,7 +30,7 @@ static rnnp_value gemm(rnnp_model *model, rnnp_value x, int transposed)
 
 static subject make_subject(size_t threads, const char *cap, int transposed)
 {
-    subject s = {.context = capped_context(threads, cap)};
+    subject s = {.context = capped_context(NULL, cap, threads)};
     float *w = numbers(HIDDEN * UNITS, 8, 0.2f);
     rnnp_value y, h, dense;
 
@@ -38,10 +38,10 @@ static subject make_subject(size_t threads, const char *cap, int transposed)
     s.model = make_model(s.context);
     y = input3(s.model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
     for (size_t i = 0; i < LAYERS; i++) {
+        DROPPED(free_layer)
         layer l = make_layer(RNNP_CELL_LSTM, i ? HIDDEN : INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, (uint32_t)i);
 
         OK(rnnp_model_add_recurrent(s.model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
-        free_layer(&l);
     }
     OK(rnnp_model_add_dense(s.model, y, w, HIDDEN, UNITS, 0, NULL, NULL, &dense));
     free(w);
@@ -59,24 +59,13 @@ static void destroy_subject(subject *s)
 
 static rnnp_shape dense_shape(size_t rows)
 {
-    return (rnnp_shape){.struct_size = sizeof(rnnp_shape),
-                        .kind = RNNP_SHAPE_DENSE,
-                        .input = HIDDEN,
-                        .hidden = UNITS,
-                        .batch = rows,
-                        .steps = 1};
+    return (rnnp_shape)SHAPE(.kind = RNNP_SHAPE_DENSE, .input = HIDDEN, .hidden = UNITS, .batch = rows, .steps = 1);
 }
 
 static rnnp_shape stack_shape(size_t batch, size_t steps)
 {
-    return (rnnp_shape){.struct_size = sizeof(rnnp_shape),
-                        .kind = RNNP_SHAPE_STACK,
-                        .cell = RNNP_CELL_LSTM,
-                        .n_layers = LAYERS,
-                        .input = INPUT,
-                        .hidden = HIDDEN,
-                        .batch = batch,
-                        .steps = steps};
+    return (rnnp_shape)SHAPE(.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .n_layers = LAYERS, .input = INPUT,
+                             .hidden = HIDDEN, .batch = batch, .steps = steps);
 }
 
 static void put_shape(rnnp_records *set, const rnnp_record_host *host, const rnnp_shape *shape, size_t threads,
@@ -88,30 +77,15 @@ static void put_shape(rnnp_records *set, const rnnp_record_host *host, const rnn
     put(set, host, &key, words);
 }
 
-/* The n-th node with this operator. */
-static size_t find_node(const rnnp_model *model, const char *op, size_t n)
-{
-    rnnp_node_info info = {.struct_size = sizeof info};
-
-    for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
-        OK(rnnp_model_node_info(model, i, &info));
-        if (strcmp(info.op, op) == 0 && n-- == 0) return i;
-    }
-    fail_msg("no %s", op);
-    return 0;
-}
-
 static rnnp_plan *plan_with(const subject *s, const rnnp_records *set, size_t batch, size_t steps)
 {
-    rnnp_plan_options options;
-    rnnp_plan *plan;
+    OPTIONS(plan, options);
 
-    rnnp_plan_options_init(&options);
     options.records = set;
     options.effort = set ? RNNP_EFFORT_CACHED : RNNP_EFFORT_NONE;
     options.batch = batch;
     options.steps = steps;
-    OK(rnnp_plan_create(s->model, &options, &plan));
+    NEW(plan, plan, s->model, &options);
     return plan;
 }
 
@@ -126,15 +100,14 @@ static size_t count_kind(const rnnp_shape *shapes, size_t n, rnnp_shape_kind kin
     return found;
 }
 
-static void test_shapes(void **state)
+TEST(test_shapes)
 {
     static const size_t batches[] = {1, 4}, steps[] = {1, 50};
     rnnp_shape shapes[64] = {{.struct_size = sizeof *shapes}};
     size_t count;
 
-    (void)state;
     for (size_t threads = 1; threads <= 2; threads++) {
-        subject s = make_subject(threads, NULL, 0);
+        DROPPED(destroy_subject) subject s = make_subject(threads, NULL, 0);
         const size_t stacks = threads > 1 ? 2 : 0;
 
         OK(rnnp_model_shapes(s.model, batches, 2, steps, 2, shapes, 64, &count));
@@ -153,49 +126,43 @@ static void test_shapes(void **state)
             if (shapes[i].kind == RNNP_SHAPE_STACK)
                 assert_true(shapes[i].input == INPUT && shapes[i].hidden == HIDDEN && shapes[i].n_layers == LAYERS);
         }
-        destroy_subject(&s);
     }
 }
 
 /* Dimensions that the model fixes are what they are; layers that are not alike, and one alone, are no stack. */
-static void test_fixed(void **state)
+TEST(test_fixed)
 {
     static const size_t batches[] = {1, 16}, steps[] = {50, 7};
-    rnnp_context *context = capped_context(2, NULL);
-    rnnp_model *model = make_model(context);
+    OWNED(context) context = make_context(NULL, 2);
+    OWNED(model) model = make_model(context);
     rnnp_value y = input3(model, "x", 9, RNNP_DYNAMIC, INPUT);
     rnnp_shape shapes[16] = {{.struct_size = sizeof *shapes}};
     size_t count;
 
-    (void)state;
     for (size_t i = 0; i < 2; i++) {
+        DROPPED(free_layer)
         layer l = make_layer(RNNP_CELL_LSTM, i ? HIDDEN : INPUT, HIDDEN + i, RNNP_DIRECTION_FORWARD, (uint32_t)i);
 
-        OK(rnnp_model_add_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-        free_layer(&l);
+        y = add_layer(model, &l, y);
     }
-    OK(rnnp_model_add_output(model, "y", y));
-    OK(rnnp_model_close(model));
+    close_with(model, "y", y);
     OK(rnnp_model_shapes(model, batches, 2, steps, 2, shapes, 16, &count));
     assert_int_equal(count, 2 * 2);
     for (size_t i = 0; i < count; i++) assert_true(shapes[i].kind == RNNP_SHAPE_LAYER && shapes[i].steps == 9);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
 }
 
 /* ---- Plans ---- */
 
-static void test_explain(void **state)
+TEST(test_explain)
 {
-    subject s = make_subject(2, NULL, 0);
-    rnnp_records *set = make_set(s.context);
+    DROPPED(destroy_subject) subject s = make_subject(2, NULL, 0);
+    OWNED(records) set = make_set(s.context);
     const rnnp_shape stack = stack_shape(2, 10), all = dense_shape(20);
     const size_t lstm = find_node(s.model, "LSTM", 0), matmul = find_node(s.model, "MatMul", 0);
     const size_t last = find_node(s.model, "Gemm", 0);
     const rnnp_variant *v = NULL;
     char words[RNNP_RECORD_CHOICE];
 
-    (void)state;
     for (size_t i = 0; usable_variant(s.context, RNNP_OP_gemm, i); i++) v = usable_variant(s.context, RNNP_OP_gemm, i);
     snprintf(words, sizeof words, "product=%s threads=1", v->name);
     put_shape(set, &s.host, &stack, 2, "schedule=wavefront task=3");
@@ -237,8 +204,6 @@ static void test_explain(void **state)
     assert_string_equal(e.variant, e.usual);
     assert_string_not_equal(e.reason, "");
     rnnp_plan_destroy(plan);
-    rnnp_records_destroy(set);
-    destroy_subject(&s);
 }
 
 /* ---- Bits ---- */
@@ -250,16 +215,14 @@ static void run(const subject *s, const rnnp_plan *plan, const float *x, size_t 
 {
     const rnnp_tensor in = tensor3(x, (int64_t)steps, (int64_t)batch, INPUT);
     rnnp_tensor out[2];
-    rnnp_run *r;
 
     memset(got, 0xff, FLOATS * sizeof *got);
-    OK(rnnp_run_create(plan, &in, 1, &r));
+    OWNED_NEW(run, r, plan, &in, 1);
     OK(rnnp_run_output(r, 0, &out[0]));
     OK(rnnp_run_output(r, 1, &out[1]));
     out[0].data = got;
     out[1].data = got + rnnp_tensor_elements(&out[0]);
     OK(rnnp_run_execute(r, &in, 1, out, rnnp_model_output_count(s->model)));
-    rnnp_run_destroy(r);
 }
 
 static void random_words(const subject *s, rnnp_shape_kind kind, uint64_t *seed, char words[RNNP_RECORD_CHOICE])
@@ -285,17 +248,16 @@ static void put_random(rnnp_records *set, const subject *s, const rnnp_shape *sh
     put_shape(set, &s->host, shape, threads, below(seed, 9) ? words : "later=x");
 }
 
-static void test_bits(void **state)
+TEST(test_bits)
 {
     static const char *const caps[] = {NULL, "generic"};
     static float want[2][FLOATS], got[FLOATS];
-    float *x = numbers(STEPS * BATCH * INPUT, 3, 1.0f);
+    FREED float *x = numbers(STEPS * BATCH * INPUT, 3, 1.0f);
     uint64_t seed = 5;
 
-    (void)state;
     for (size_t place = 0; place < 12; place++) {
         const size_t threads = 1 + place % 3;
-        subject s = make_subject(threads, caps[place / 3 % 2], place >= 6);
+        DROPPED(destroy_subject) subject s = make_subject(threads, caps[place / 3 % 2], place >= 6);
 
         if (place % 6 == 0) { /* all steps and rows; the first few steps of one row */
             rnnp_plan *plain = plan_with(&s, NULL, 0, 0);
@@ -307,31 +269,15 @@ static void test_bits(void **state)
         for (size_t n = 0; n < CASES; n++) {
             const rnnp_shape shapes[] = {dense_shape(STEPS * BATCH), dense_shape(BATCH), dense_shape(5), dense_shape(1),
                                          stack_shape(BATCH, STEPS),  stack_shape(1, 5)};
-            rnnp_records *set = make_set(s.context);
+            OWNED(records) set = make_set(s.context);
 
             for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
                 put_random(set, &s, &shapes[i], threads, &seed);
-            rnnp_plan *plan = plan_with(&s, set, n % 3 ? BATCH : 0, n % 3 == 1 ? STEPS : n % 3);
+            OWNED(plan) plan = plan_with(&s, set, n % 3 ? BATCH : 0, n % 3 == 1 ? STEPS : n % 3);
             run(&s, plan, x, STEPS, BATCH, got);
             assert_memory_equal(got, want[0], sizeof got);
             run(&s, plan, x, 5, 1, got);
             assert_memory_equal(got, want[1], 6 * UNITS * sizeof *got);
-            rnnp_plan_destroy(plan);
-            rnnp_records_destroy(set);
         }
-        destroy_subject(&s);
     }
-    free(x);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_fixed),
-        cmocka_unit_test(test_explain),
-        cmocka_unit_test(test_bits),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,41 +6,29 @@
 
 static rnnp_model *lstm_model(rnnp_context *context)
 {
-    layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
+    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 5);
     rnnp_model *model = make_model(context);
     rnnp_value y = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
 
-    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    OK(rnnp_model_add_output(model, "y", y));
-    OK(rnnp_model_close(model));
-    free_layer(&l);
+    y = add_layer(model, &l, y);
+    close_with(model, "y", y);
     return model;
 }
 
-static void test_measured(void **state)
+TEST(test_measured)
 {
-    static const rnnp_shape expected = {.struct_size = sizeof(rnnp_shape),
-                                        .cell = RNNP_CELL_LSTM,
-                                        .input = INPUT,
-                                        .hidden = HIDDEN,
-                                        .batch = 2,
-                                        .steps = 6};
-    static const rnnp_shape one = {.struct_size = sizeof(rnnp_shape),
-                                   .cell = RNNP_CELL_LSTM,
-                                   .input = INPUT,
-                                   .hidden = HIDDEN,
-                                   .batch = 1,
-                                   .steps = 1};
-    rnnp_context *context = capped_context(1, NULL);
-    rnnp_model *model = lstm_model(context);
-    rnnp_records *set = make_set(context);
+    static const rnnp_shape expected =
+        SHAPE(.cell = RNNP_CELL_LSTM, .input = INPUT, .hidden = HIDDEN, .batch = 2, .steps = 6);
+    static const rnnp_shape one =
+        SHAPE(.cell = RNNP_CELL_LSTM, .input = INPUT, .hidden = HIDDEN, .batch = 1, .steps = 1);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = lstm_model(context);
+    OWNED(records) set = make_set(context);
     rnnp_tune_options tune = options_for(0.2 * FEWER * FEWER);
-    rnnp_plan_options options;
+    OPTIONS(plan, options);
     rnnp_explanation e = {.struct_size = sizeof e};
     rnnp_plan *plan;
 
-    (void)state;
-    rnnp_plan_options_init(&options);
     options.batch = 2;
     options.steps = 6;
     options.effort = RNNP_EFFORT_NONE; /* to measure is more effort */
@@ -73,67 +61,48 @@ static void test_measured(void **state)
     }
     assert_int_equal(rnnp_records_count(set), 2);
     assert_sane(context, set, &one, 1);
-    rnnp_records_destroy(set);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
 }
 
-static void test_measured_errors(void **state)
+TEST(test_measured_errors)
 {
-    rnnp_context *context = capped_context(1, NULL);
-    rnnp_model *model = lstm_model(context), *open = make_model(context);
-    rnnp_records *set = make_set(context);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = lstm_model(context), *open = make_model(context);
+    OWNED(records) set = make_set(context);
     rnnp_tune_options tune = options_for(0.01);
     rnnp_plan_options options;
     rnnp_plan *plan;
 
-    (void)state;
-#define REFUSED(status, ...)                                                     \
+#define NO_PLAN(status, ...)                                                     \
     do {                                                                         \
         plan = (rnnp_plan *)(void *)context;                                     \
         assert_int_equal(rnnp_plan_create_measured(__VA_ARGS__, &plan), status); \
         assert_null(plan);                                                       \
     } while (0)
     rnnp_plan_options_init(&options);
-    assert_int_equal(rnnp_plan_create_measured(model, &options, &tune, set, NULL), RNNP_ERR_ARG);
-    assert_says(context, "plan is NULL");
+    REFUSED(context, rnnp_plan_create_measured(model, &options, &tune, set, NULL), RNNP_ERR_ARG, "plan is NULL");
     assert_int_equal(rnnp_plan_create_measured(NULL, &options, &tune, set, NULL), RNNP_ERR_ARG);
-    REFUSED(RNNP_ERR_ARG, NULL, &options, &tune, set);
-    REFUSED(RNNP_ERR_ARG, model, &options, &tune, NULL);
+    NO_PLAN(RNNP_ERR_ARG, NULL, &options, &tune, set);
+    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, NULL);
     assert_says(context, "records is NULL");
-    REFUSED(RNNP_ERR_STATE, open, &options, &tune, set);
+    NO_PLAN(RNNP_ERR_STATE, open, &options, &tune, set);
     assert_says(context, "not closed");
     options.struct_size = 1;
-    REFUSED(RNNP_ERR_ARG, model, &options, &tune, set);
+    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, set);
     assert_says(context, "rnnp_plan_options: struct_size is 1");
     rnnp_plan_options_init(&options);
     tune.struct_size = 1;
-    REFUSED(RNNP_ERR_ARG, model, &options, &tune, set);
+    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, set);
     assert_says(context, "rnnp_tune_options: struct_size is 1");
     tune = options_for(-1);
-    REFUSED(RNNP_ERR_ARG, model, &options, &tune, set);
+    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, set);
     assert_says(context, "seconds");
     tune = options_for(0.01);
     options.batch = (1 << 20) + 1;
-    REFUSED(RNNP_ERR_ARG, model, &options, &tune, set);
+    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, set);
     assert_says(context, "1048577");
     rnnp_plan_options_init(&options);
     options.math = (rnnp_math)9;
-    REFUSED(RNNP_ERR_ARG, model, &options, &tune, set);
+    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, set);
     assert_says(context, "math");
-#undef REFUSED
-    rnnp_records_destroy(set);
-    rnnp_model_destroy(open);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_measured),
-        cmocka_unit_test(test_measured_errors),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+#undef NO_PLAN
 }

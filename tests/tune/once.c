@@ -72,7 +72,7 @@ static rnnp_model *make_subject(rnnp_context *context)
 
 static void test_counts(void **state)
 {
-    rnnp_context *context = capped_context(1, NULL);
+    rnnp_context *context = make_context(NULL, 1);
     rnnp_model *model = make_subject(context);
     float *x = numbers(STEPS * BATCH * INPUT, 4, 1.0f), *y = numbers(STEPS * BATCH * HIDDEN, 5, 1.0f);
     rnnp_tensor in = tensor3(x, STEPS, BATCH, INPUT), out = {.data = y};
@@ -141,7 +141,7 @@ static void run_with(const rnnp_model *model, const rnnp_records *set, const rnn
 
 static void test_weights_of_a_run(void **state)
 {
-    rnnp_context *context = capped_context(1, NULL);
+    rnnp_context *context = make_context(NULL, 1);
     const rnnp_record_host host = host_of(context);
     const rnnp_recurrent bare = bare_layer(context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, INPUT, HIDDEN);
     rnnp_model *model = make_model(context);

@@ -14,27 +14,25 @@ typedef struct subject {
     rnnp_recurrent lstm; /* the first */
 } subject;
 
-static rnnp_value add_layer(rnnp_model *model, rnnp_value x, rnnp_cell cell, rnnp_direction direction, size_t input)
+static rnnp_value add_cell(rnnp_model *model, rnnp_value x, rnnp_cell cell, rnnp_direction direction, size_t input)
 {
-    layer l = make_layer(cell, input, HIDDEN, direction, 5);
+    DROPPED(free_layer) layer l = make_layer(cell, input, HIDDEN, direction, 5);
     rnnp_value y;
 
-    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    free_layer(&l);
+    y = add_layer(model, &l, x);
     return y;
 }
 
 static subject make_subject(size_t threads)
 {
-    subject s = {.context = capped_context(threads, NULL)};
+    subject s = {.context = make_context(NULL, threads)};
 
     s.host = host_of(s.context);
     s.lstm = bare_layer(s.context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, INPUT, HIDDEN);
     s.model = make_model(s.context);
     rnnp_value y = input3(s.model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
-    for (size_t i = 0; i < 3; i++)
-        y = add_layer(s.model, y, RNNP_CELL_LSTM, RNNP_DIRECTION_FORWARD, i ? HIDDEN : INPUT);
-    y = add_layer(s.model, y, RNNP_CELL_GRU, RNNP_DIRECTION_BIDIRECTIONAL, HIDDEN);
+    for (size_t i = 0; i < 3; i++) y = add_cell(s.model, y, RNNP_CELL_LSTM, RNNP_DIRECTION_FORWARD, i ? HIDDEN : INPUT);
+    y = add_cell(s.model, y, RNNP_CELL_GRU, RNNP_DIRECTION_BIDIRECTIONAL, HIDDEN);
     OK(rnnp_model_add_softmax(s.model, y, -1, &y));
     OK(rnnp_model_add_output(s.model, "y", y));
     OK(rnnp_model_close(s.model));
@@ -47,31 +45,16 @@ static void destroy_subject(subject *s)
     rnnp_context_destroy(s->context);
 }
 
-/* The n-th node with this operator. */
-static size_t node_of(const rnnp_model *model, const char *op, size_t n)
-{
-    rnnp_node_info info = {.struct_size = sizeof info};
-
-    for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
-        OK(rnnp_model_node_info(model, i, &info));
-        if (strcmp(info.op, op) == 0 && n-- == 0) return i;
-    }
-    fail_msg("no %s", op);
-    return 0;
-}
-
 static rnnp_plan *plan_with(const subject *s, const rnnp_records *set, size_t batch, size_t steps, rnnp_effort effort)
 {
-    rnnp_plan_options options;
-    rnnp_plan *plan;
+    OPTIONS(plan, options);
 
-    rnnp_plan_options_init(&options);
     assert_int_equal(options.effort, RNNP_EFFORT_CACHED);
     options.records = set;
     options.batch = batch;
     options.steps = steps;
     options.effort = effort;
-    OK(rnnp_plan_create(s->model, &options, &plan));
+    NEW(plan, plan, s->model, &options);
     return plan;
 }
 
@@ -87,14 +70,13 @@ static rnnp_explanation explain(const rnnp_plan *plan, size_t index, size_t batc
 
 /* ---- Shapes of a model ---- */
 
-static void test_shapes(void **state)
+TEST(test_shapes)
 {
     static const size_t batches[] = {1, 16}, steps[] = {50, 1, 7};
-    subject s = make_subject(1);
+    DROPPED(destroy_subject) subject s = make_subject(1);
     rnnp_shape shapes[32] = {{.struct_size = sizeof *shapes}};
     size_t count = 99;
 
-    (void)state;
     OK(rnnp_model_shapes(s.model, batches, 2, steps, 3, NULL, 0, &count));
     assert_int_equal(count, 3 * 6); /* of the two equal layers one */
     memset(shapes, 0x5a, sizeof shapes);
@@ -125,18 +107,16 @@ static void test_shapes(void **state)
     assert_int_equal(count, 0);
     OK(rnnp_model_shapes(s.model, batches, 2, NULL, 0, shapes, 32, &count));
     assert_int_equal(count, 0);
-    destroy_subject(&s);
 }
 
-static void test_shapes_errors(void **state)
+TEST(test_shapes_errors)
 {
     static const size_t one[] = {1}, none[] = {1, 0}, most[] = {1 << 20}, beyond[] = {(1 << 20) + 1};
-    subject s = make_subject(1);
-    rnnp_model *open = make_model(s.context);
+    DROPPED(destroy_subject) subject s = make_subject(1);
+    OWNED(model) open = make_model(s.context);
     rnnp_shape shape = {.struct_size = sizeof shape};
     size_t count = 99;
 
-    (void)state;
     assert_int_equal(rnnp_model_shapes(NULL, one, 1, one, 1, NULL, 0, &count), RNNP_ERR_ARG);
     assert_int_equal(rnnp_model_shapes(s.model, one, 1, one, 1, NULL, 0, NULL), RNNP_ERR_ARG);
     assert_says(s.context, "count is NULL");
@@ -155,22 +135,19 @@ static void test_shapes_errors(void **state)
     assert_says(s.context, "not closed");
     OK(rnnp_model_shapes(s.model, most, 1, most, 1, NULL, 0, &count));
     assert_int_equal(count, 3);
-    rnnp_model_destroy(open);
-    destroy_subject(&s);
 }
 
 /* ---- What a plan makes of records ---- */
 
-static void test_explain(void **state)
+TEST(test_explain)
 {
-    subject s = make_subject(1);
-    rnnp_records *set = make_set(s.context);
-    const size_t first = node_of(s.model, "LSTM", 0), second = node_of(s.model, "LSTM", 1);
+    DROPPED(destroy_subject) subject s = make_subject(1);
+    OWNED(records) set = make_set(s.context);
+    const size_t first = find_node(s.model, "LSTM", 0), second = find_node(s.model, "LSTM", 1);
     const rnnp_variant *const usual = s.context->selection.op[RNNP_OP_lstm_step];
     const char *const isa = rnnp_isa_names[usual->isa];
     char words[RNNP_RECORD_CHOICE], panel[RNNP_RECORD_WORD];
 
-    (void)state;
     snprintf(panel, sizeof panel, "lstm_step_f32_panel_%s", isa);
     snprintf(words, sizeof words, "chunk=32 step=%s", panel);
 
@@ -223,21 +200,18 @@ static void test_explain(void **state)
     assert_non_null(strstr(e.reason, "nearest"));
     assert_non_null(strstr(e.reason, "later=x"));
     rnnp_plan_destroy(plan);
-    rnnp_records_destroy(set);
-    destroy_subject(&s);
 }
 
 /* A run of another shape than the plan's takes no kernel that reads other panels. A GRU's panels differ between the
  * instruction sets on every CPU. */
-static void test_packing_decides(void **state)
+TEST(test_packing_decides)
 {
-    subject s = make_subject(1);
-    rnnp_records *set = make_set(s.context);
-    const size_t gru = node_of(s.model, "GRU", 0);
+    DROPPED(destroy_subject) subject s = make_subject(1);
+    OWNED(records) set = make_set(s.context);
+    const size_t gru = find_node(s.model, "GRU", 0);
     const rnnp_recurrent bare = bare_layer(s.context, RNNP_CELL_GRU, 1, RNNP_DIRECTION_BIDIRECTIONAL, HIDDEN, HIDDEN);
     const int capped = s.context->selection.isa == RNNP_ISA_generic;
 
-    (void)state;
     if (!capped) {
         put_for(set, &s.host, &bare, 2, 10, 1, "step=gru_step_f32_split_generic");
         rnnp_plan *plan = plan_with(&s, set, 0, 0, RNNP_EFFORT_CACHED);
@@ -255,19 +229,16 @@ static void test_packing_decides(void **state)
         assert_string_not_equal(e.usual, e.variant);
         rnnp_plan_destroy(plan);
     }
-    rnnp_records_destroy(set);
-    destroy_subject(&s);
 }
 
-static void test_explain_errors(void **state)
+TEST(test_explain_errors)
 {
-    subject s = make_subject(1);
-    rnnp_plan *plan = make_plan(s.model);
-    const size_t nodes = rnnp_model_node_count(s.model), lstm = node_of(s.model, "LSTM", 0);
-    const size_t softmax = node_of(s.model, "Softmax", 0);
+    DROPPED(destroy_subject) subject s = make_subject(1);
+    OWNED(plan) plan = make_plan(s.model);
+    const size_t nodes = rnnp_model_node_count(s.model), lstm = find_node(s.model, "LSTM", 0);
+    const size_t softmax = find_node(s.model, "Softmax", 0);
     rnnp_explanation e = {.struct_size = sizeof e};
 
-    (void)state;
     assert_int_equal(rnnp_plan_explain(NULL, lstm, 1, 1, &e), RNNP_ERR_ARG);
     assert_int_equal(rnnp_plan_explain(plan, lstm, 1, 1, NULL), RNNP_ERR_ARG);
     assert_says(s.context, "explanation is NULL");
@@ -278,20 +249,17 @@ static void test_explain_errors(void **state)
     assert_says(s.context, "neither a recurrent layer");
     assert_says(s.context, "Softmax");
     OK(rnnp_plan_explain(plan, lstm, 1, 1, &e));
-    rnnp_plan_destroy(plan);
-    destroy_subject(&s);
 }
 
-static void test_effort(void **state)
+TEST(test_effort)
 {
-    subject s = make_subject(1);
-    rnnp_records *set = make_set(s.context);
-    const size_t first = node_of(s.model, "LSTM", 0);
-    rnnp_plan_options options;
+    DROPPED(destroy_subject) subject s = make_subject(1);
+    OWNED(records) set = make_set(s.context);
+    const size_t first = find_node(s.model, "LSTM", 0);
+    OPTIONS(plan, options);
     rnnp_plan *plan;
     size_t bytes;
 
-    (void)state;
     put_for(set, &s.host, &s.lstm, 2, 10, 1, "chunk=32 step=lstm_step_f32_split_generic");
     plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_NONE);
     rnnp_explanation e = explain(plan, first, 2, 10);
@@ -301,36 +269,31 @@ static void test_effort(void **state)
     assert_string_not_equal(e.reason, "");
     rnnp_plan_destroy(plan);
 
-    rnnp_plan_options_init(&options);
     options.effort = (rnnp_effort)7;
     assert_int_equal(rnnp_plan_create(s.model, &options, &plan), RNNP_ERR_ARG);
     assert_null(plan);
     assert_says(s.context, "unknown effort 7");
     assert_int_equal(rnnp_plan_bytes(s.model, &options, &bytes), RNNP_ERR_ARG);
-    rnnp_records_destroy(set);
-    destroy_subject(&s);
 }
 
 /* Plans whose records ask for other panels than usual say their bytes exactly too. */
-static void test_bytes(void **state)
+TEST(test_bytes)
 {
-    test_heap heap = {0};
-    rnnp_context *context = make_context(&heap, 1);
+    WATCHED heap = {0};
+    OWNED(context) context = make_context(&heap, 1);
     const rnnp_record_host host = host_of(context);
-    rnnp_records *set = make_set(context);
-    rnnp_model *model = make_model(context);
+    OWNED(records) set = make_set(context);
+    OWNED(model) model = make_model(context);
     const rnnp_recurrent lstm = bare_layer(context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, INPUT, HIDDEN);
     const rnnp_variant *v;
-    rnnp_plan_options options;
+    OPTIONS(plan, options);
     rnnp_plan *plan;
     size_t bytes;
 
-    (void)state;
     OK(rnnp_model_add_output(model, "y",
-                             add_layer(model, input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT), RNNP_CELL_LSTM,
-                                       RNNP_DIRECTION_FORWARD, INPUT)));
+                             add_cell(model, input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT), RNNP_CELL_LSTM,
+                                      RNNP_DIRECTION_FORWARD, INPUT)));
     OK(rnnp_model_close(model));
-    rnnp_plan_options_init(&options);
     options.records = set;
     options.batch = options.steps = 1;
     for (size_t i = 0; (v = usable_variant(context, RNNP_OP_lstm_step, i)) != NULL; i++) {
@@ -342,22 +305,7 @@ static void test_bytes(void **state)
         const size_t before = atomic_load(&heap.live_bytes);
         OK(rnnp_plan_create(model, &options, &plan));
         assert_int_equal(atomic_load(&heap.live_bytes) - before, bytes);
-        assert_string_equal(rnnp_plan_node_variant(plan, node_of(model, "LSTM", 0)), v->name);
+        assert_string_equal(rnnp_plan_node_variant(plan, find_node(model, "LSTM", 0)), v->name);
         rnnp_plan_destroy(plan);
     }
-    rnnp_records_destroy(set);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    assert_int_equal(atomic_load(&heap.live_blocks), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),          cmocka_unit_test(test_shapes_errors),  cmocka_unit_test(test_explain),
-        cmocka_unit_test(test_packing_decides), cmocka_unit_test(test_explain_errors), cmocka_unit_test(test_effort),
-        cmocka_unit_test(test_bytes),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,36 +11,19 @@
 enum { INPUT = 5, HIDDEN = 12, DATE = 1763712000 };
 
 static const rnnp_shape small[] = {
-    {.struct_size = sizeof(rnnp_shape),
-     .cell = RNNP_CELL_LSTM,
-     .input = INPUT,
-     .hidden = HIDDEN,
-     .batch = 1,
-     .steps = 4},
-    {.struct_size = sizeof(rnnp_shape),
-     .cell = RNNP_CELL_GRU,
-     .reset = RNNP_GRU_RESET_BEFORE,
-     .direction = RNNP_DIRECTION_BIDIRECTIONAL,
-     .input = INPUT,
-     .hidden = HIDDEN,
-     .batch = 2,
-     .steps = 4},
-    {.struct_size = sizeof(rnnp_shape),
-     .cell = RNNP_CELL_RNN,
-     .direction = RNNP_DIRECTION_REVERSE,
-     .input = INPUT,
-     .hidden = HIDDEN,
-     .batch = 1,
-     .steps = 1},
+    SHAPE(.cell = RNNP_CELL_LSTM, .input = INPUT, .hidden = HIDDEN, .batch = 1, .steps = 4),
+    SHAPE(.cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .direction = RNNP_DIRECTION_BIDIRECTIONAL,
+          .input = INPUT, .hidden = HIDDEN, .batch = 2, .steps = 4),
+    SHAPE(.cell = RNNP_CELL_RNN, .direction = RNNP_DIRECTION_REVERSE, .input = INPUT, .hidden = HIDDEN, .batch = 1,
+          .steps = 1),
 };
 
 enum { SMALL = sizeof small / sizeof small[0] };
 
 static inline rnnp_tune_options options_for(double seconds)
 {
-    rnnp_tune_options o;
+    OPTIONS(tune, o);
 
-    rnnp_tune_options_init(&o);
     o.seconds = seconds;
     o.now = DATE;
     return o;
