@@ -8,7 +8,7 @@
 enum { INPUT = 5, HIDDEN = 8, STEPS = 12, CLASSES = 3 };
 enum { MARK = 2 }; /* floats behind a state: they name the model */
 
-static rnnp_context *context;
+ONE_CONTEXT(1)
 
 static rnnp_value input_dynamic(rnnp_model *model, const char *name, int64_t features)
 {
@@ -66,14 +66,13 @@ static void run_stack(const rnnp_plan *plan, const float *x, size_t steps, size_
     OK(rnnp_run_execute(run, &in, 1, out, 2));
 }
 
-static void test_same_bits(void **state)
+TEST(test_same_bits)
 {
     enum { MOST = 3 };
     FREED float *x = numbers(STEPS * MOST * INPUT, 5, 1.0f);
     OWNED(model) model = make_stack(context, 0);
     OWNED(plan) plan = make_plan(model);
 
-    (void)state;
     for (size_t batch = 1; batch <= MOST; batch++) {
         for (size_t steps = 1; steps <= 4; steps *= 2) {
             float p[STEPS * MOST * CLASSES], h[MOST * HIDDEN], q[4 * MOST * CLASSES], g[MOST * HIDDEN];
@@ -90,7 +89,7 @@ static void test_same_bits(void **state)
 }
 
 /* batch_first: the same numbers with the first two axes swapped. */
-static void test_batch_first(void **state)
+TEST(test_batch_first)
 {
     enum { BATCH = 2 };
     FREED float *x = numbers(STEPS * BATCH * INPUT, 5, 1.0f);
@@ -100,7 +99,6 @@ static void test_batch_first(void **state)
     rnnp_stream *stream = make_stream(plan[1], BATCH, 3);
     rnnp_tensor shape;
 
-    (void)state;
     OK(rnnp_stream_input(stream, 0, &shape));
     assert_int_equal(shape.shape[0], BATCH);
     assert_int_equal(shape.shape[1], 3);
@@ -125,7 +123,7 @@ static void test_batch_first(void **state)
 }
 
 /* Two channels of one plan, stepped by turns; saved, restored and reset in between. */
-static void test_state(void **state)
+TEST(test_state)
 {
     FREED float *x = numbers(2 * STEPS * INPUT, 5, 1.0f);
     float p[2][STEPS * CLASSES], h[HIDDEN], q[CLASSES];
@@ -135,7 +133,6 @@ static void test_state(void **state)
     const size_t bytes = rnnp_stream_state_bytes(stream[0]);
     float saved[64], initial[64];
 
-    (void)state;
     assert_int_equal(bytes, (5 * HIDDEN + MARK) * sizeof(float)); /* h and c, h, h, h */
     OK(rnnp_stream_save(stream[0], initial, bytes));
     for (size_t i = 0; i < 5 * HIDDEN; i++) assert_true(initial[i] == 0.0f);
@@ -167,7 +164,7 @@ static void test_state(void **state)
     rnnp_stream_destroy(NULL);
 }
 
-static void test_no_allocation(void **state)
+TEST(test_no_allocation)
 {
     WATCHED heap = {0};
     OWNED(context) counted = make_context(&heap, 1);
@@ -178,7 +175,6 @@ static void test_no_allocation(void **state)
     const size_t calls = atomic_load(&heap.calls);
     float x[2 * INPUT] = {1}, p[2 * CLASSES], h[2 * HIDDEN];
 
-    (void)state;
     assert_int_equal(atomic_load(&heap.live_blocks), blocks + 1);
     for (int t = 0; t < 5; t++) step(stream, x, t & 1 ? p : NULL, t & 2 ? h : NULL);
     rnnp_stream_reset(stream);
@@ -208,7 +204,7 @@ static rnnp_model *one_layer(rnnp_context *where, uint32_t seed)
 
 /* A state goes to streams of its own model alone: the same layers and weights, whoever made them, and their packed
  * file. */
-static void test_other_model(void **state)
+TEST(test_other_model)
 {
     enum { SAME, ELSEWHERE, PACKED, RELEASED, OTHER, MODELS, ROOM = 1 << 20 };
     OWNED(context) other = make_context(NULL, 1);
@@ -219,7 +215,6 @@ static void test_other_model(void **state)
     float x[INPUT] = {1, 2, 3}, y[WIDE], saved[2 * WIDE + MARK], row[2 * WIDE + MARK], kept[2 * WIDE + MARK];
     size_t freed;
 
-    (void)state;
     assert_non_null(file);
     OK(rnnp_packed_write(models[SAME], NULL, take, &end));
     OK(rnnp_packed_open_memory(context, file, (size_t)(end - file), NULL, &models[PACKED]));
@@ -260,7 +255,7 @@ static void test_other_model(void **state)
 /* ---- Initial states ---- */
 
 /* From inputs: taken at the first step after a reset, ignored later. */
-static void test_initial_state_input(void **state)
+TEST(test_initial_state_input)
 {
     DROPPED(free_layer) layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     FREED float *x = numbers(STEPS * INPUT, 5, 1.0f), *h0 = numbers(HIDDEN, 6, 1.0f), *other = numbers(HIDDEN, 7, 1.0f);
@@ -269,7 +264,6 @@ static void test_initial_state_input(void **state)
     const rnnp_value in = input_dynamic(model, "x", INPUT), start = input3(model, "h0", 1, RNNP_DYNAMIC, HIDDEN);
     rnnp_value value;
 
-    (void)state;
     OK(rnnp_model_add_recurrent(model, &l.options, l.weights, in, RNNP_NONE, node1(model, "Identity", start), RNNP_NONE,
                                 &value, NULL, NULL));
     close_with(model, "y", value);
@@ -292,7 +286,7 @@ static void test_initial_state_input(void **state)
 }
 
 /* From a constant: there before the first step. */
-static void test_initial_state_constant(void **state)
+TEST(test_initial_state_constant)
 {
     DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     FREED float *x = numbers(INPUT, 5, 1.0f), *h0 = numbers(HIDDEN, 6, 1.0f), *c0 = numbers(HIDDEN, 7, 1.0f);
@@ -301,7 +295,6 @@ static void test_initial_state_constant(void **state)
     OWNED(model) model = make_model(context);
     rnnp_value vh, vc, value;
 
-    (void)state;
     OK(rnnp_model_add_constant(model, NULL, &start[0], &vh));
     OK(rnnp_model_add_constant(model, NULL, &start[1], &vc));
     OK(rnnp_model_add_recurrent(model, &l.options, l.weights, input3(model, "x", RNNP_DYNAMIC, 1, INPUT), RNNP_NONE, vh,
@@ -324,7 +317,7 @@ static void test_initial_state_constant(void **state)
 }
 
 /* Zeros whose shape comes from Shape(x), as exporters write them. */
-static void test_initial_state_from_shape(void **state)
+TEST(test_initial_state_from_shape)
 {
     const int64_t one[] = {1}, hidden[] = {HIDDEN};
     const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
@@ -339,7 +332,6 @@ static void test_initial_state_from_shape(void **state)
         node(model, "Concat", (rnnp_value[]){ints(model, one, 1), batch, ints(model, hidden, 1)}, 3, &axis, 1);
     rnnp_value value;
 
-    (void)state;
     OK(rnnp_model_add_recurrent(model, &l.options, l.weights, in, RNNP_NONE, node1(model, "ConstantOfShape", shape),
                                 RNNP_NONE, &value, NULL, NULL));
     close_with(model, "y", value);
@@ -358,7 +350,7 @@ static void test_initial_state_from_shape(void **state)
 /* ---- Errors ---- */
 
 /* A step that fails half way leaves the state as it was, also on the first step. */
-static void test_failed_step(void **state)
+TEST(test_failed_step)
 {
     DROPPED(free_layer) layer first = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     DROPPED(free_layer) layer second = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 3);
@@ -371,7 +363,6 @@ static void test_failed_step(void **state)
     OWNED(model) model = make_model(context);
     rnnp_value in, words, a;
 
-    (void)state;
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape3, names, &in));
     OK(rnnp_model_add_input(model, "words", RNNP_DTYPE_I64, 2, shape, names, &words));
     a = recurrent(model, &first, in, NULL); /* runs before the index is looked at */
@@ -442,7 +433,7 @@ static rnnp_model *make_refused(int which)
     return model;
 }
 
-static void test_refused(void **state)
+TEST(test_refused)
 {
     static const struct {
         const char *why, *words;
@@ -457,7 +448,6 @@ static void test_refused(void **state)
         [FIXED_SHAPE] = {"the numbers of elements differ", "Reshape", RNNP_ERR_SHAPE},
     };
 
-    (void)state;
     for (int i = 0; i < REFUSALS; i++) {
         OWNED(model) model = make_refused(i);
         OWNED(plan) plan = make_plan(model);
@@ -474,7 +464,7 @@ static void test_refused(void **state)
 
 /* The newest step is the last one so far: pooling by the last step can be stepped. A fixed number of steps in the
  * file does not matter where nothing depends on it. */
-static void test_last_step(void **state)
+TEST(test_last_step)
 {
     DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     FREED float *x = numbers(STEPS * INPUT, 5, 1.0f);
@@ -482,7 +472,6 @@ static void test_last_step(void **state)
     OWNED(model) model = make_model(context);
     rnnp_value value;
 
-    (void)state;
     value = recurrent(model, &l, input3(model, "x", 140, 1, INPUT), NULL);
     OK(rnnp_model_add_pool(model, value, RNNP_POOL_LAST, 0, &value));
     close_with(model, "y", value);
@@ -499,7 +488,7 @@ static void test_last_step(void **state)
     }
 }
 
-static void test_options(void **state)
+TEST(test_options)
 {
     OWNED(model) stack = make_stack(context, 0), *plain = make_model(context), *free_dim = make_model(context);
     OPTIONS(stream, options);
@@ -507,7 +496,6 @@ static void test_options(void **state)
     rnnp_tensor tensor;
     float data[64] = {0};
 
-    (void)state;
     rnnp_plan *plan = make_plan(stack);
     assert_int_equal(rnnp_stream_create(NULL, NULL, &stream), RNNP_ERR_ARG);
     REFUSED(context, rnnp_stream_create(plan, NULL, NULL), RNNP_ERR_ARG, "stream is NULL");
@@ -569,40 +557,15 @@ static void test_options(void **state)
     rnnp_plan_destroy(plan);
 }
 
-static void test_fixed_batch(void **state)
+TEST(test_fixed_batch)
 {
     DROPPED(free_layer) layer l = make_layer(RNNP_CELL_RNN, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     OWNED(model) model = make_model(context);
 
-    (void)state;
     close_with(model, "y", recurrent(model, &l, input3(model, "x", RNNP_DYNAMIC, 2, INPUT), NULL));
     OWNED(plan) plan = make_plan(model);
     OWNED(stream) stream = NULL;
     REFUSED(context, rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_SHAPE,
             "the stream has batch 1, the model has 2");
     stream = make_stream(plan, 2, 1);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_batch_first),
-        cmocka_unit_test(test_state),
-        cmocka_unit_test(test_other_model),
-        cmocka_unit_test(test_no_allocation),
-        cmocka_unit_test(test_initial_state_input),
-        cmocka_unit_test(test_initial_state_constant),
-        cmocka_unit_test(test_initial_state_from_shape),
-        cmocka_unit_test(test_failed_step),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_last_step),
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_fixed_batch),
-    };
-
-    context = make_context(NULL, 1);
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rnnp_context_destroy(context);
-    return failed;
 }
