@@ -55,52 +55,44 @@ static rnnp_model *make_subject(rnnp_context *context)
     static const rnnp_cell cells[] = {RNNP_CELL_LSTM, RNNP_CELL_GRU};
     rnnp_model *model = make_model(context);
     rnnp_value y = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
-    float *w = numbers(HIDDEN * HIDDEN, 3, 1.0f);
+    FREED float *w = numbers(HIDDEN * HIDDEN, 3, 1.0f);
 
     for (size_t i = 0; i < 2; i++) {
+        DROPPED(free_layer)
         layer l = make_layer(cells[i], i ? HIDDEN : INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, (uint32_t)(7 + i));
 
         OK(rnnp_model_add_recurrent(model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-        free_layer(&l);
     }
     OK(rnnp_model_add_dense(model, y, w, HIDDEN, HIDDEN, 0, w, "Relu", &y));
-    OK(rnnp_model_add_output(model, "y", y));
-    OK(rnnp_model_close(model));
-    free(w);
+    close_with(model, "y", y);
     return model;
 }
 
-static void test_counts(void **state)
+TEST(test_counts)
 {
-    rnnp_context *context = make_context(NULL, 1);
-    rnnp_model *model = make_subject(context);
-    float *x = numbers(STEPS * BATCH * INPUT, 4, 1.0f), *y = numbers(STEPS * BATCH * HIDDEN, 5, 1.0f);
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_subject(context);
+    FREED float *x = numbers(STEPS * BATCH * INPUT, 4, 1.0f), *y = numbers(STEPS * BATCH * HIDDEN, 5, 1.0f);
     rnnp_tensor in = tensor3(x, STEPS, BATCH, INPUT), out = {.data = y};
-    rnnp_stream_options stream_options;
-    rnnp_plan_options options;
-    rnnp_stream *stream;
-    rnnp_plan *plan;
-    rnnp_run *run;
+    OPTIONS(stream, stream_options);
+    OPTIONS(plan, options);
     size_t bytes;
 
-    (void)state;
-    rnnp_plan_options_init(&options);
     options.batch = BATCH;
     options.steps = STEPS;
     searched();
     OK(rnnp_plan_bytes(model, &options, &bytes));
     assert_int_equal(searched(), LAYERS);
-    OK(rnnp_plan_create(model, &options, &plan));
+    NEW(plan, plan, model, &options);
     assert_int_equal(searched(), LAYERS);
     OK(rnnp_run_bytes(plan, &in, 1, &bytes));
     assert_int_equal(searched(), LAYERS);
-    OK(rnnp_run_create(plan, &in, 1, &run));
+    NEW(run, run, plan, &in, 1);
     assert_int_equal(searched(), LAYERS);
     OK(rnnp_run_execute(run, &in, 1, &out, 1));
     assert_int_equal(searched(), 0);
     rnnp_run_destroy(run);
-    rnnp_stream_options_init(&stream_options);
-    OK(rnnp_stream_create(plan, &stream_options, &stream));
+    NEW(stream, stream, plan, &stream_options);
     assert_int_equal(searched(), 2 * LAYERS); /* of the stream's steps, and of one more, to see what depends on them */
     in = tensor3(x, 1, 1, INPUT);
     out = (rnnp_tensor){.data = y};
@@ -112,10 +104,6 @@ static void test_counts(void **state)
     OK(rnnp_plan_create(model, &options, &plan));
     assert_int_equal(searched(), 0);
     rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    free(x);
-    free(y);
 }
 
 /* ---- Weights that are inputs of the model: packed by each run, for the kernel that its scratch was measured for
@@ -126,37 +114,31 @@ enum { WEIGHTS = 4 * HIDDEN * INPUT, RECURRENT = 4 * HIDDEN * HIDDEN, Y = STEPS 
 static void run_with(const rnnp_model *model, const rnnp_records *set, const rnnp_tensor in[3], float *y)
 {
     rnnp_tensor out = {.data = y};
-    rnnp_plan_options options;
-    rnnp_plan *plan;
-    rnnp_run *run;
+    OPTIONS(plan, options);
 
-    rnnp_plan_options_init(&options);
     options.records = set;
-    OK(rnnp_plan_create(model, &options, &plan));
-    OK(rnnp_run_create(plan, in, 3, &run));
+    OWNED_NEW(plan, plan, model, &options);
+    OWNED_NEW(run, run, plan, in, 3);
     for (size_t i = 0; i < 2; i++) OK(rnnp_run_execute(run, in, 3, &out, 1));
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
 }
 
-static void test_weights_of_a_run(void **state)
+TEST(test_weights_of_a_run)
 {
-    rnnp_context *context = make_context(NULL, 1);
+    OWNED(context) context = make_context(NULL, 1);
     const rnnp_record_host host = host_of(context);
     const rnnp_recurrent bare = bare_layer(context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, INPUT, HIDDEN);
-    rnnp_model *model = make_model(context);
-    rnnp_records *set = make_set(context);
-    float *data = numbers(STEPS * INPUT + WEIGHTS + RECURRENT, 6, 0.3f), want[Y], got[Y];
+    OWNED(model) model = make_model(context);
+    OWNED(records) set = make_set(context);
+    FREED float *data = numbers(STEPS * INPUT + WEIGHTS + RECURRENT, 6, 0.3f);
+    float want[Y], got[Y];
     const rnnp_tensor in[3] = {tensor3(data, STEPS, 1, INPUT), tensor3(data + STEPS * INPUT, 1, 4 * HIDDEN, INPUT),
                                tensor3(data + STEPS * INPUT + WEIGHTS, 1, 4 * HIDDEN, HIDDEN)};
     const rnnp_value values[3] = {input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT),
                                   input3(model, "w", 1, 4 * HIDDEN, INPUT), input3(model, "r", 1, 4 * HIDDEN, HIDDEN)};
     rnnp_value y = 0;
 
-    (void)state;
     OK(rnnp_model_add_node(model, "LSTM", 14, "lstm", values, 3, NULL, 0, &y, 1));
-    OK(rnnp_model_add_output(model, "y", y));
-    OK(rnnp_model_close(model));
+    close_with(model, "y", y);
     run_with(model, set, in, want);
     for (size_t i = 0;; i++) { /* panels of other widths, whichever they are */
         const rnnp_variant *v = usable_variant(context, RNNP_OP_lstm_step, i);
@@ -169,15 +151,4 @@ static void test_weights_of_a_run(void **state)
         run_with(model, set, in, got);
         assert_memory_equal(got, want, sizeof want);
     }
-    rnnp_records_destroy(set);
-    rnnp_model_destroy(model);
-    rnnp_context_destroy(context);
-    free(data);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts), cmocka_unit_test(test_weights_of_a_run)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }
