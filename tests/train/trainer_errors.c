@@ -55,7 +55,8 @@ TEST(test_models)
     OK(create(&g, dense(&g, g.x, 4, 3), &options));
 
     g = begin(context, NULL);
-    REFUSED(context, create(&g, dense(&g, g.x, 4, 3), &options), RNNP_ERR_SHAPE, "no input has a dimension with the symbol batch");
+    REFUSED(context, create(&g, dense(&g, g.x, 4, 3), &options), RNNP_ERR_SHAPE,
+            "no input has a dimension with the symbol batch");
     g = begin(context, "rows");
     REFUSED(context, create(&g, dense(&g, g.x, 4, 3), &options), RNNP_ERR_SHAPE, "symbol batch");
     other.batch = "rows";
@@ -72,7 +73,8 @@ TEST(test_models)
     REFUSED(context, create(&g, node1(g.model, "Tanh", g.x), &options), RNNP_ERR_UNSUPPORTED, "nothing to train");
 
     g = begin(context, "batch"); /* no gradient */
-    REFUSED(context, create(&g, node1(g.model, "Floor", dense(&g, g.x, 4, 3)), &options), RNNP_ERR_UNSUPPORTED, "Floor");
+    REFUSED(context, create(&g, node1(g.model, "Floor", dense(&g, g.x, 4, 3)), &options), RNNP_ERR_UNSUPPORTED,
+            "Floor");
     g = begin(context, "batch"); /* but below the parameters it does no harm */
     OK(create(&g, dense(&g, node1(g.model, "Floor", g.x), 4, 3), &options));
 
