@@ -58,7 +58,7 @@ static inline void remove_folder(const folder *f)
     assert_int_equal(rmdir(f->path), 0);
 }
 
-/* write_file(model, path) in a process of its own, whose files may have `limit` bytes: it tells that the disk is full. */
+/* write_file(model, path) in a process of its own, whose files may have `limit` bytes, says that the disk is full. */
 static inline void assert_tells_full_disk(rnnp_status (*write_file)(const rnnp_model *, const char *),
                                           const rnnp_context *context, const rnnp_model *model, const char *path,
                                           size_t limit)
