@@ -4,7 +4,7 @@
  * others it is that by the final state until their last step comes, and that by h0 once all their steps are done. dc
  * likewise.
  */
-#include "recurrent.h"
+#include "bptt.h"
 
 #include "../../cells/weights.h"
 

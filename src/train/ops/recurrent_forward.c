@@ -2,7 +2,7 @@
  *
  * The forward pass of a recurrent node in training. The chains are those of inference, so the bits are, too.
  */
-#include "recurrent.h"
+#include "bptt.h"
 
 #include "../../cells/weights.h"
 

@@ -7,7 +7,7 @@
  * All are right sides of plain products. In the first two the columns, in the others k are in
  * panel order (kernels/panels.h) with panels of RNNP_TRAIN_LANES units, and zeros for units beyond hidden.
  */
-#include "recurrent.h"
+#include "bptt.h"
 
 #include "../../cells/weights.h"
 

@@ -2,7 +2,8 @@
  *
  * Backpropagation through time for RNN, LSTM and GRU; what its files share.
  *
- *   recurrent.c          sizes, sections of memory, registration
+ *   recurrent.c          rows of the table of gradients
+ *   recurrent_run.c      sizes, sections of memory, a direction at work
  *   recurrent_pack.c     weights as the products of both passes want them
  *   recurrent_forward.c  the forward pass, and its parts that are computed again on the way back
  *   recurrent_back.c     the backward pass
@@ -14,8 +15,8 @@
  * Chains. Forward's are those of inference: bias, x, h. Those of the weights' gradients go through segments from last
  * to first, and upwards through the rows of a segment. None depends on the host, or on whether z was kept.
  */
-#ifndef RNNP_TRAIN_RECURRENT_H
-#define RNNP_TRAIN_RECURRENT_H
+#ifndef RNNP_TRAIN_BPTT_H
+#define RNNP_TRAIN_BPTT_H
 
 #include "../../graph/ops/recurrent.h"
 #include "../gradient.h"
@@ -89,7 +90,10 @@ typedef struct rnnp_bptt_segment {
     float *c;    /* LSTM: [steps of it + 1][batch][hidden] */
 } rnnp_bptt_segment;
 
-/* ---- recurrent.c ---- */
+/* ---- recurrent_run.c ---- */
+
+/* Rows of a segment, and its least steps. */
+enum { RNNP_BPTT_ROWS = 256, RNNP_BPTT_STEPS = 16 };
 
 void rnnp_bptt_plan(const rnnp_gradient_shape *shape, rnnp_bptt *net);
 rnnp_status rnnp_bptt_begin(const rnnp_gradient_call *call, rnnp_bptt_run *run);
