@@ -4,6 +4,7 @@
  */
 #include "rnnpack/kernels.h"
 
+#include "cells/recurrent.h"
 #include "cells/weights.h"
 #include "context.h"
 #include "fpmode.h"

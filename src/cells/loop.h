@@ -6,7 +6,7 @@
 #ifndef RNNP_LOOP_H
 #define RNNP_LOOP_H
 
-#include "recurrent.h"
+#include "layer.h"
 
 typedef struct rnnp_loop {
     const rnnp_recurrent *layer;

@@ -5,7 +5,9 @@
  *     per direction, per part:  bias | start of n's recurrent chain (GRU, reset after) | wx | wh
  *     then:                     peepholes (LSTM) | 1 if there are any
  */
-#include "weights.h"
+#include "packed.h"
+
+#include "memory.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,16 +83,6 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
     rnnp_take_bytes(&layer->bytes, sizeof(float));
     for (size_t d = 0; d < rnnp_directions(layer->direction); d++) prepare_spec(layer, d);
     rnnp_recurrent_plan_memory(layer, 1, 1, 1, &layer->one);
-}
-
-/* A bound in double, for two directions at once: no section has more than 4 gates of padded units per row, a step's
- * scratch is at most twice that or 2 * 2^16 floats, and a chunk has at most batch or RNNP_FAR_CHUNK_ROWS rows. */
-int rnnp_recurrent_fits(size_t input, size_t hidden, size_t batch, size_t threads)
-{
-    double units = (double)hidden + 64, depth = (double)input + units, rows = (double)batch + RNNP_FAR_CHUNK_ROWS;
-    double packed = 2 * 4 * units * depth, each = rows * (16 * units + depth),
-           scratch = (double)threads * (8 * rows * units + 131072);
-    return sizeof(float) * (packed + 2 * (each + scratch)) < 0x1p60;
 }
 
 size_t rnnp_recurrent_pack_bytes(const rnnp_recurrent *layer)

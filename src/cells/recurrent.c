@@ -6,8 +6,9 @@
  * panels, and every phase ends in a barrier:
  *     per direction, per chunk:  [gather rows]  [input product]  then per step: one phase per part
  */
+#include "recurrent.h"
+
 #include "loop.h"
-#include "weights.h"
 
 #include <stdatomic.h>
 

@@ -2,6 +2,7 @@
 #include "weights.h"
 
 #include "../structs.h"
+#include "memory.h"
 
 #include <math.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef RNNP_WEIGHTS_H
 #define RNNP_WEIGHTS_H
 
-#include "recurrent.h"
+#include "layer.h"
 
 /* Parses an activation's ONNX name (case does not matter) and sets ONNX's default alpha and beta; given values
  * that are not NaN replace them where the function takes them. Returns 0, or -1 for an unknown name. */
@@ -23,11 +23,6 @@ int rnnp_act_parameters(rnnp_act kind);
 
 /* The activations of a cell when none are named. */
 void rnnp_act_defaults(rnnp_cell cell, rnnp_act_spec act[3]);
-
-static inline size_t rnnp_directions(rnnp_direction direction)
-{
-    return direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1;
-}
 
 /* Copies the caller's options and checks cell, sizes, direction, order, activations and clip. */
 rnnp_status rnnp_recurrent_options_read(const rnnp_context *context, const rnnp_recurrent_options *given,
