@@ -230,12 +230,12 @@ TEST(test_export)
     static float y[MOST_ROWS * CLASSES], h[MOST_ROWS * HIDDEN], run_y[MOST_ROWS * CLASSES], run_h[MOST_ROWS * HIDDEN];
     rnnp_tensor outputs[2] = {{.data = y}, {.data = h}}, run_outputs[2] = {{.data = run_y}, {.data = run_h}};
     rnnp_node_info info = {.struct_size = sizeof info};
-    OWNED(model) model = NULL;
     int dropout = 0;
     data d;
 
     make_data(&d, 37, 8);
     DROPPED(tear_down) setup s = set_up(2, NULL, &options);
+    OWNED(model) model = NULL;
     train(s.trainer, &d, 20);
     OK(rnnp_trainer_model(s.trainer, &model));
     OWNED(plan) plan = make_plan(model);
