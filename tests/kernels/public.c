@@ -4,6 +4,7 @@
  */
 #include "rnnpack/kernels.h"
 
+#include "tests/oracle.h"
 #include "tests/test.h"
 
 enum { INPUT = 5, HIDDEN = 11, STEPS = 9, BATCH = 3, ROWS = 4 * HIDDEN };
@@ -118,23 +119,30 @@ TEST(products)
     assert_int_equal(rnnp_gemm(context, 0, N, K, a, K, packed, bias, c, N), RNNP_OK);
 }
 
-/* An LSTM in PyTorch's order, in double. */
-static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static void doubles(double *to, const float *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++) to[i] = (double)from[i];
+}
 
+/* An LSTM whose weights are in PyTorch's order, in double. */
 static void lstm_oracle(const float *w, const float *r, const float *b, const float *bh, const float *x, double *y)
 {
-    double h[HIDDEN] = {0}, c[HIDDEN] = {0}, z[ROWS];
+    static const size_t from[] = {0, 3, 1, 2}; /* i o f c among i f g o */
+    double wd[ROWS * INPUT], rd[ROWS * HIDDEN], bd[ROWS], bhd[ROWS], h[HIDDEN] = {0}, c[HIDDEN] = {0};
+    oracle_cell k = oracle_make(RNNP_CELL_LSTM, INPUT, HIDDEN);
+    for (size_t g = 0; g < 4; g++) {
+        const size_t to = g * HIDDEN, at = from[g] * HIDDEN;
+        doubles(wd + to * INPUT, w + at * INPUT, HIDDEN * INPUT);
+        doubles(rd + to * HIDDEN, r + at * HIDDEN, HIDDEN * HIDDEN);
+        doubles(bd + to, b + at, HIDDEN);
+        doubles(bhd + to, bh + at, HIDDEN);
+    }
+    k.w = wd, k.r = rd, k.bw = bd, k.br = bhd;
     for (size_t t = 0; t < STEPS; t++) {
-        for (size_t i = 0; i < ROWS; i++) {
-            z[i] = (double)b[i] + (double)bh[i];
-            for (size_t k = 0; k < INPUT; k++) z[i] += (double)w[i * INPUT + k] * (double)x[t * BATCH * INPUT + k];
-            for (size_t k = 0; k < HIDDEN; k++) z[i] += (double)r[i * HIDDEN + k] * h[k];
-        }
-        for (size_t u = 0; u < HIDDEN; u++) {
-            c[u] = sigmoid(z[HIDDEN + u]) * c[u] + sigmoid(z[u]) * tanh(z[2 * HIDDEN + u]);
-            h[u] = sigmoid(z[3 * HIDDEN + u]) * tanh(c[u]);
-            y[t * HIDDEN + u] = h[u];
-        }
+        double in[INPUT];
+        doubles(in, x + t * BATCH * INPUT, INPUT);
+        oracle_step(&k, in, NULL, h, c);
+        memcpy(y + t * HIDDEN, h, sizeof h);
     }
 }
 

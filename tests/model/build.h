@@ -6,6 +6,7 @@
 #ifndef RNNP_TESTS_BUILD_H
 #define RNNP_TESTS_BUILD_H
 
+#include "../oracle.h"
 #include "../test.h"
 
 /* ---- Numbers ---- */
@@ -102,7 +103,7 @@ typedef struct layer {
     float *memory;
 } layer;
 
-static inline size_t gates_of(rnnp_cell cell) { return cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 1; }
+static inline size_t gates_of(rnnp_cell cell) { return oracle_make(cell, 1, 1).gates; }
 
 static inline size_t directions_of(const layer *l)
 {
@@ -148,56 +149,13 @@ static inline size_t find_node(const rnnp_model *model, const char *op, size_t n
     return 0;
 }
 
-static inline double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
-
-/* Chain of gate g, unit u: the input part in *x, the recurrent part in *h. */
-static inline void chains(const layer *l, const rnnp_recurrent_weights *w, size_t g, size_t u, const float *in,
-                          const double *state, double *x, double *h)
+static inline double *doubles(const float *from, size_t n)
 {
-    const size_t H = l->options.hidden, I = l->options.input, row = g * H + u, G = gates_of(l->options.cell);
+    double *to = malloc((n ? n : 1) * sizeof *to);
 
-    *x = w->bias[row];
-    *h = w->bias[G * H + row];
-    for (size_t k = 0; k < I; k++) *x += (double)w->w[row * I + k] * in[k];
-    for (size_t k = 0; k < H; k++) *h += (double)w->r[row * H + k] * state[k];
-}
-
-/* One step of one row. */
-static inline void oracle_step(const layer *l, const rnnp_recurrent_weights *w, const float *in, double *h, double *c)
-{
-    const size_t H = l->options.hidden;
-    double next[64], reset[64], gate[4][2];
-
-    assert_true(H <= 64);
-    for (size_t u = 0; u < H && l->options.cell == RNNP_CELL_GRU; u++) {
-        chains(l, w, 1, u, in, h, &gate[1][0], &gate[1][1]);
-        reset[u] = sigmoid(gate[1][0] + gate[1][1]) * h[u];
-    }
-    for (size_t u = 0; u < H; u++) {
-        for (size_t g = 0; g < gates_of(l->options.cell); g++) chains(l, w, g, u, in, h, &gate[g][0], &gate[g][1]);
-        switch (l->options.cell) {
-        case RNNP_CELL_RNN: next[u] = tanh(gate[0][0] + gate[0][1]); break;
-        case RNNP_CELL_LSTM:
-            c[u] = sigmoid(gate[2][0] + gate[2][1]) * c[u] +
-                   sigmoid(gate[0][0] + gate[0][1]) * tanh(gate[3][0] + gate[3][1]);
-            next[u] = sigmoid(gate[1][0] + gate[1][1]) * tanh(c[u]);
-            break;
-        case RNNP_CELL_GRU: {
-            const double z = sigmoid(gate[0][0] + gate[0][1]), r = sigmoid(gate[1][0] + gate[1][1]);
-            double unused, n;
-
-            if (l->options.reset == RNNP_GRU_RESET_AFTER) {
-                n = tanh(gate[2][0] + r * gate[2][1]);
-            } else {
-                chains(l, w, 2, u, in, reset, &unused, &n);
-                n = tanh(unused + n);
-            }
-            next[u] = (1.0 - z) * n + z * h[u];
-            break;
-        }
-        }
-    }
-    memcpy(h, next, H * sizeof *h);
+    assert_non_null(to);
+    for (size_t i = 0; i < n; i++) to[i] = (double)from[i];
+    return to;
 }
 
 /* x [steps][batch][input], lengths or NULL, h0 and c0 [dirs][batch][hidden] or NULL; y [steps][batch][dirs*hidden],
@@ -209,11 +167,19 @@ static inline void oracle(const layer *l, size_t steps, size_t batch, const floa
 
     for (size_t i = 0; i < steps * batch * D * H; i++) y[i] = 0.0f;
     for (size_t d = 0; d < D; d++) {
+        const rnnp_recurrent_weights *from = &l->weights[d];
+        oracle_cell k = oracle_make(l->options.cell, I, H);
+        const size_t rows = k.gates * H;
+        double *w = doubles(from->w, rows * I), *r = doubles(from->r, rows * H), *bias = doubles(from->bias, 2 * rows);
+        double *in = doubles(x, steps * batch * I);
         const int reverse = l->options.direction == RNNP_DIRECTION_REVERSE || d == 1;
 
+        assert_true(H <= ORACLE_UNITS);
+        k.reset_after = l->options.reset == RNNP_GRU_RESET_AFTER;
+        k.w = w, k.r = r, k.bw = bias, k.br = bias + rows;
         for (size_t b = 0; b < batch; b++) {
             const size_t length = lengths ? (size_t)lengths[b] : steps, at = (d * batch + b) * H;
-            double state[64], cell[64];
+            double state[ORACLE_UNITS], cell[ORACLE_UNITS];
 
             for (size_t u = 0; u < H; u++) {
                 state[u] = h0 ? h0[at + u] : 0.0;
@@ -222,7 +188,7 @@ static inline void oracle(const layer *l, size_t steps, size_t batch, const floa
             for (size_t s = 0; s < length; s++) {
                 const size_t t = reverse ? length - 1 - s : s;
 
-                oracle_step(l, &l->weights[d], x + (t * batch + b) * I, state, cell);
+                oracle_step(&k, in + (t * batch + b) * I, NULL, state, cell);
                 for (size_t u = 0; u < H; u++) y[((t * batch + b) * D + d) * H + u] = (float)state[u];
             }
             for (size_t u = 0; u < H; u++) {
@@ -230,6 +196,7 @@ static inline void oracle(const layer *l, size_t steps, size_t batch, const floa
                 c[at + u] = (float)cell[u];
             }
         }
+        free(w), free(r), free(bias), free(in);
     }
 }
 
