@@ -205,6 +205,25 @@ static void compare(const spec *s, const char *isa_a, const training *a, const c
     say(s, same_outputs(&e, &first, &second) && same_gradients(&e, &first, &second));
 }
 
+/* Rows of pre-activations that would meet in a few sets of the first cache are longer than their columns. */
+TEST(test_padded_rows)
+{
+    const spec wide[] = {
+        {"gru, reset before, padded rows", GRU, SIZES(3, 3, 2, 256)},
+        {"gru, reset after, padded rows", GRU, SIZES(3, 3, 2, 256), .reset_after = 1},
+        {"rnn, padded rows", RNN, SIZES(3, 3, 2, 256)},
+    };
+
+    for (size_t i = 0; i < COUNT(wide); i++) {
+        DROPPED(free_example) example e = make_example(&wide[i]);
+        DROPPED(free_result) result inferred = infer(&e, NULL), kept = train(&e, NULL, &(training){0});
+        DROPPED(free_result) result again = train(&e, NULL, &(training){.recompute = 1});
+
+        say(&wide[i], same_outputs(&e, &inferred, &kept) && same_outputs(&e, &inferred, &again));
+        say(&wide[i], same_gradients(&e, &kept, &again));
+    }
+}
+
 TEST(test_recompute_has_the_same_bits)
 {
     for (size_t i = 0; i < COUNT(specs); i++)
