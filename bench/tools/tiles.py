@@ -38,7 +38,7 @@ ISAS = {
     if isa != isas.BASELINE
 }
 GATES = {name: int(gates) for name, gates in
-         re.findall(r"X\((\w+), (\d), \d, \d\)", (ROOT / "kernels/ops.h").read_text())}
+         re.findall(r"^RNNP_PART\(\w+, *\w+, *(\w+), *(\d+)", (ROOT / "kernels/cells.def").read_text(), re.M)}
 LAYER = 256  # hidden and input of the layer whose steps are counted
 
 # What product.c says before it includes anything, pragmas among it, holds here too.

@@ -93,14 +93,14 @@ static inline int keep_diary(void *user, const rnnp_tune_progress *p)
 
 static inline int is_usable(const rnnp_context *context, const rnnp_shape *s, const char *name, const char *value)
 {
-    const rnnp_recurrent l =
-        bare_layer(context, s->cell, s->reset == RNNP_GRU_RESET_AFTER, s->direction, s->input, s->hidden);
-    rnnp_choice_scope one = {context, &l, NULL};
     rnnp_product_scope product = {.context = context};
 
-    return s->kind == RNNP_SHAPE_STACK   ? rnnp_stack_usable(NULL, name, value)
-           : s->kind == RNNP_SHAPE_DENSE ? rnnp_product_usable(&product, name, value)
-                                         : rnnp_choice_usable(&one, name, value);
+    if (s->kind == RNNP_SHAPE_STACK) return rnnp_stack_usable(NULL, name, value);
+    if (s->kind == RNNP_SHAPE_DENSE) return rnnp_product_usable(&product, name, value); /* of no cell */
+    const rnnp_recurrent layer =
+        bare_layer(context, s->cell, s->reset == RNNP_GRU_RESET_AFTER, s->direction, s->input, s->hidden);
+    rnnp_choice_scope scope = {context, &layer, NULL};
+    return rnnp_choice_usable(&scope, name, value);
 }
 
 static inline void assert_sane(const rnnp_context *context, const rnnp_records *set, const rnnp_shape *s,
