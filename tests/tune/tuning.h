@@ -97,9 +97,9 @@ static inline int is_usable(const rnnp_context *context, const rnnp_shape *s, co
 
     if (s->kind == RNNP_SHAPE_STACK) return rnnp_stack_usable(NULL, name, value);
     if (s->kind == RNNP_SHAPE_DENSE) return rnnp_product_usable(&product, name, value); /* of no cell */
-    const rnnp_recurrent layer =
+    const rnnp_recurrent l =
         bare_layer(context, s->cell, s->reset == RNNP_GRU_RESET_AFTER, s->direction, s->input, s->hidden);
-    rnnp_choice_scope scope = {context, &layer, NULL};
+    rnnp_choice_scope scope = {context, &l, NULL};
     return rnnp_choice_usable(&scope, name, value);
 }
 
