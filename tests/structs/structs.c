@@ -299,10 +299,13 @@ static const entry entries[] = {
 /* A program's struct in memory of which nothing beyond `size` is the library's to touch. */
 static unsigned char *given(const entry *e, size_t size, unsigned char *block)
 {
+    /* a size that is too small or absurd leaves the library struct_size alone */
+    const size_t end = size < sizeof size || size > MOST ? sizeof size : size;
+
     memset(block, 0, MOST);
     memcpy(block, &e->bytes, sizeof e->bytes);
     if (e->fill) e->fill(block);
-    memset(block + (size < sizeof size ? sizeof size : size), 0xa5, MOST - (size < sizeof size ? sizeof size : size));
+    memset(block + end, 0xa5, MOST - end);
     memcpy(block, &size, sizeof size);
     return block;
 }
