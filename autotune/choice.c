@@ -105,7 +105,7 @@ static void add_word(char words[RNNP_RECORD_CHOICE], const char *format, ...)
 
 static size_t part_of(const char *name)
 {
-    return strcmp(name, "step") == 0 ? 0 : strcmp(name, "second") == 0 ? 1 : RNNP_RECURRENT_PARTS;
+    return strcmp(name, "step") == 0 ? 0 : strcmp(name, "second") == 0 ? 1 : RNNP_CELL_PARTS;
 }
 
 static int usable_step(const rnnp_choice_scope *scope, size_t part, const char *value)
@@ -121,7 +121,7 @@ int rnnp_choice_usable(void *scope, const char *name, const char *value)
 {
     const size_t part = part_of(name);
 
-    if (part < RNNP_RECURRENT_PARTS) return usable_step(scope, part, value);
+    if (part < RNNP_CELL_PARTS) return usable_step(scope, part, value);
     if (strcmp(name, "chunk") == 0) return strcmp(value, "none") == 0 || read_number(value, RNNP_FAR_CHUNK_ROWS);
     if (strcmp(name, "threads") == 0) return read_number(value, MOST_THREADS) != 0;
     return strcmp(name, "walk") == 0 && strcmp(value, "up") == 0;
@@ -135,7 +135,7 @@ void rnnp_choice_read(const char *words, rnnp_recurrent_choice *choice)
     for (size_t i = 0; rnnp_record_word(words, i, name, value) == RNNP_OK; i++) {
         const size_t part = part_of(name);
 
-        if (part < RNNP_RECURRENT_PARTS)
+        if (part < RNNP_CELL_PARTS)
             choice->step[part] = find_variant(value);
         else if (strcmp(name, "chunk") == 0)
             choice->chunk = strcmp(value, "none") == 0 ? RNNP_CHUNK_NONE : read_number(value, RNNP_FAR_CHUNK_ROWS);

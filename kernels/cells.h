@@ -28,7 +28,7 @@ typedef struct rnnp_cell_traits {
     size_t gates, activations, states, peepholes;
     int coupled;
     rnnp_act act[RNNP_CELL_ACTS];
-    const char *order[3]; /* by rnnp_weights_order */
+    const char *order[3]; /* by rnnp_order */
 } rnnp_cell_traits;
 
 /* NULL for an unknown cell. */

@@ -9,12 +9,11 @@
 #include "../context.h"
 #include "rnnpack/model.h"
 
-enum { RNNP_RECURRENT_PARTS = 2, RNNP_FAR_CHUNK_ROWS = 256 };
+enum { RNNP_FAR_CHUNK_ROWS = 256 };
 
 /* A layer has one part, or two where a second product needs r h of all units (GRU, reset before). */
 typedef struct rnnp_recurrent_part {
     const rnnp_part *of;
-    rnnp_op op; /* of->step */
     const rnnp_variant *step;
     const rnnp_variant *project; /* packed product with the same panels, or NULL */
     size_t gates, first_gate, panels, lanes, columns;
@@ -24,14 +23,14 @@ typedef struct rnnp_recurrent_part {
 /* Where the sections of one direction's workspace begin, in floats. */
 typedef struct rnnp_recurrent_memory {
     size_t chunk; /* steps whose input part is one product; 0: none */
-    size_t z[RNNP_RECURRENT_PARTS], scratch, scratch_floats;
+    size_t z[RNNP_CELL_PARTS], scratch, scratch_floats;
     size_t h, c, u, rh, x, order, args, floats;
 } rnnp_recurrent_memory;
 
 /* What a tuner may decide: speed changes, bits do not. Fields that are 0 leave it to the library. */
 enum { RNNP_CHUNK_NONE = 1 << 30 };
 typedef struct rnnp_recurrent_choice {
-    const rnnp_variant *step[RNNP_RECURRENT_PARTS]; /* kernels of the parts; NULL: by where the weights live */
+    const rnnp_variant *step[RNNP_CELL_PARTS]; /* kernels of the parts; NULL: by where the weights live */
     size_t chunk;   /* rows of x in one product, at most RNNP_FAR_CHUNK_ROWS; RNNP_CHUNK_NONE: every step multiplies
                      * x and h in one pass */
     size_t threads; /* that share a step, of those the call may use */
@@ -55,7 +54,7 @@ typedef struct rnnp_recurrent {
     const rnnp_cell_traits *traits;
     int has_c;
     size_t parts, gates, peephole, bytes; /* bytes: of one direction's packed block; peephole: its offset there */
-    rnnp_recurrent_part part[RNNP_RECURRENT_PARTS];
+    rnnp_recurrent_part part[RNNP_CELL_PARTS];
     rnnp_gate_spec spec[2];
     rnnp_recurrent_memory one; /* for one step of one row on one thread, the usual call of a stream */
 } rnnp_recurrent;

@@ -63,8 +63,7 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
         const size_t i = layer->parts;
         rnnp_recurrent_part *p = &layer->part[i];
         p->of = of;
-        p->op = of->step;
-        p->step = layer->choice.step[i] ? layer->choice.step[i] : by_home(layer, p->op);
+        p->step = layer->choice.step[i] ? layer->choice.step[i] : by_home(layer, of->step);
         p->gates = of->gates;
         p->first_gate = layer->gates;
         const rnnp_panels *panels = &p->step->traits.panels;
@@ -162,8 +161,8 @@ void rnnp_recurrent_layout(const rnnp_recurrent *layer, char *text, size_t size)
         char panels[RNNP_PANELS_TEXT];
 
         rnnp_panels_text(&p->step->traits.panels, panels);
-        used += (size_t)snprintf(text + used, size - used, " %s %s at %zu %zu %zu %zu", rnnp_op_names[p->op], panels,
-                                 p->bias, p->bias_h, p->wx, p->wh);
+        used += (size_t)snprintf(text + used, size - used, " %s %s at %zu %zu %zu %zu", rnnp_op_names[p->of->step],
+                                 panels, p->bias, p->bias_h, p->wx, p->wh);
     }
     if (used < size) snprintf(text + used, size - used, " peepholes at %zu", layer->peephole);
 }

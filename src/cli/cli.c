@@ -18,7 +18,7 @@ static size_t harmless(const unsigned char *s)
     return control ? 0 : json_utf8_length(s);
 }
 
-enum { TURNS = 16, ROOM = 1024 };
+enum { TURNS = 16, ROOM = 1024, SENTENCE = 1000 };
 
 static char *next_room(void)
 {
@@ -81,15 +81,21 @@ const char *cli_bytes(double bytes)
     return text;
 }
 
+/* The sentence made safe to print. */
+static const char *sentence_of(char text[SENTENCE], const char *format, va_list list)
+{
+    vsnprintf(text, SENTENCE, format, list);
+    return cli_plain(text);
+}
+
 int cli_fail(const char *format, ...)
 {
-    char text[1000];
+    char text[SENTENCE];
     va_list list;
 
     va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
+    fprintf(stderr, "rnnpack: %s\n", sentence_of(text, format, list));
     va_end(list);
-    fprintf(stderr, "rnnpack: %s\n", cli_plain(text));
     return CLI_FAILED;
 }
 
@@ -116,13 +122,12 @@ char cli_running[CLI_RUNNING] = "rnnpack";
 
 int cli_misuse(const char *format, ...)
 {
-    char text[1000];
+    char text[SENTENCE];
     va_list list;
 
     va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
+    fprintf(stderr, "%s: %s; see %s --help\n", cli_running, sentence_of(text, format, list), cli_running);
     va_end(list);
-    fprintf(stderr, "%s: %s; see %s --help\n", cli_running, cli_plain(text), cli_running);
     return CLI_USAGE;
 }
 

@@ -3,8 +3,8 @@
  * Packing by several threads: the bytes of a plan do not depend on who packed what.
  */
 #include "../model/build.h"
+#include "tests/bare_layer.h"
 #include "src/cells/recurrent.h"
-#include "src/cells/weights.h"
 #include "src/graph/engine.h"
 
 #include <pthread.h>
@@ -12,23 +12,6 @@
 enum { HIDDEN = 150, INPUT = 70 }; /* neither fills its last panel on any ISA */
 
 /* ---- A layer's block in parts ---- */
-
-static rnnp_recurrent describe(const rnnp_context *context, rnnp_cell cell, int reset_after, size_t input,
-                               size_t hidden)
-{
-    rnnp_recurrent made = {.cell = cell,
-                           .input = input,
-                           .hidden = hidden,
-                           .direction = RNNP_DIRECTION_BIDIRECTIONAL,
-                           .reset_after = reset_after,
-                           .math = RNNP_MATH_U35,
-                           .select = &context->selection};
-
-    rnnp_act_defaults(cell, made.act[0]);
-    rnnp_act_defaults(cell, made.act[1]);
-    rnnp_recurrent_prepare(&made);
-    return made;
-}
 
 static void check_parts(const rnnp_recurrent *made, const rnnp_recurrent_source *source)
 {
@@ -63,7 +46,9 @@ TEST(test_parts)
     for (size_t c = 0; c < 4; c++) {
         for (size_t s = 0; s < 4; s++) {
             const size_t I = sizes[s][0], H = sizes[s][1], rows = 2 * rnnp_cell_of(cells[c].cell)->gates * H;
-            const rnnp_recurrent made = describe(context, cells[c].cell, cells[c].reset_after, I, H);
+            rnnp_recurrent made =
+                bare_layer(context, cells[c].cell, cells[c].reset_after, RNNP_DIRECTION_BIDIRECTIONAL, I, H);
+            rnnp_recurrent_prepare(&made);
             FREED float *w = numbers(rows * I, 1, 1.0f), *r = numbers(rows * H, 2, 1.0f),
                         *b = numbers(2 * rows, 3, 1.0f);
             FREED float *p = numbers(6 * H, 4, 1.0f);

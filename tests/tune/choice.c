@@ -189,7 +189,7 @@ static void assert_variants(const char *cap)
         rnnp_choice_scope scope = {context, &one, NULL};
 
         for (size_t v = 0; rnnp_context_variant_info(context, v, &info) == RNNP_OK; v++) {
-            for (size_t part = 0; part < RNNP_RECURRENT_PARTS; part++) {
+            for (size_t part = 0; part < RNNP_CELL_PARTS; part++) {
                 const rnnp_op op = rnnp_recurrent_op(&one, part);
                 const int fits = op != RNNP_OP_COUNT && strcmp(info.op, rnnp_op_names[op]) == 0;
 

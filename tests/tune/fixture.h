@@ -8,7 +8,7 @@
 
 #include "autotune/choice.h"
 #include "rnnpack/tune.h"
-#include "src/cells/weights.h"
+#include "tests/bare_layer.h"
 #include "tests/model/build.h"
 
 static inline rnnp_records *make_set(const rnnp_context *context)
@@ -24,23 +24,6 @@ static inline rnnp_record_host host_of(const rnnp_context *context)
 
     OK(rnnp_records_host(context, &host));
     return host;
-}
-
-/* A layer, neither chosen for nor prepared. */
-static inline rnnp_recurrent bare_layer(const rnnp_context *context, rnnp_cell cell, int reset_after,
-                                        rnnp_direction direction, size_t input, size_t hidden)
-{
-    rnnp_recurrent l = {.cell = cell,
-                        .reset_after = reset_after,
-                        .direction = direction,
-                        .input = input,
-                        .hidden = hidden,
-                        .math = RNNP_MATH_U35,
-                        .select = &context->selection};
-
-    rnnp_act_defaults(cell, l.act[0]);
-    rnnp_act_defaults(cell, l.act[1]);
-    return l;
 }
 
 /* The thread sanitizer makes everything some ten times slower: random cases are cut to so many of it. */
@@ -96,7 +79,7 @@ static inline rnnp_recurrent_choice random_choice(const rnnp_context *context, c
     const int all = below(state, 2) == 0;
     rnnp_recurrent_choice c = {.chunk = 0};
 
-    for (size_t part = 0; part < RNNP_RECURRENT_PARTS; part++) {
+    for (size_t part = 0; part < RNNP_CELL_PARTS; part++) {
         const rnnp_op op = rnnp_recurrent_op(l, part);
 
         if (op != RNNP_OP_COUNT && (all || below(state, 4))) c.step[part] = random_variant(context, op, state);
