@@ -38,14 +38,19 @@ rnnp_struct_fit rnnp_struct_fits(const char *type, const void *given, size_t byt
     return RNNP_STRUCT_FITS;
 }
 
+/* No sentence without a context. */
+static rnnp_status refuse(const rnnp_context *context, const char *reason)
+{
+    return context ? context->calls->fail(context, RNNP_ERR_ARG, "%s", reason) : RNNP_ERR_ARG;
+}
+
 rnnp_status rnnp_struct_read(const rnnp_context *context, const char *type, const void *given, void *own, size_t bytes)
 {
     char reason[RNNP_STRUCT_REASON];
 
     memset(own, 0, bytes);
     if (given) {
-        if (rnnp_struct_fits(type, given, bytes, reason) != RNNP_STRUCT_FITS)
-            return context ? context->calls->fail(context, RNNP_ERR_ARG, "%s", reason) : RNNP_ERR_ARG;
+        if (rnnp_struct_fits(type, given, bytes, reason) != RNNP_STRUCT_FITS) return refuse(context, reason);
         memcpy(own, given, size_of(given) < bytes ? size_of(given) : bytes);
     }
     memcpy(own, &bytes, sizeof bytes); /* struct_size, as all fields are there now */
@@ -56,9 +61,11 @@ rnnp_status rnnp_struct_check(const rnnp_context *context, const char *type, con
 {
     char reason[RNNP_STRUCT_REASON];
 
-    if (!given) return context ? context->calls->fail(context, RNNP_ERR_ARG, "%s is NULL", type) : RNNP_ERR_ARG;
-    if (has_size(type, given, reason)) return RNNP_OK;
-    return context ? context->calls->fail(context, RNNP_ERR_ARG, "%s", reason) : RNNP_ERR_ARG;
+    if (!given)
+        snprintf(reason, RNNP_STRUCT_REASON, "%s is NULL", type);
+    else if (has_size(type, given, reason))
+        return RNNP_OK;
+    return refuse(context, reason);
 }
 
 rnnp_status rnnp_struct_write(const rnnp_context *context, const char *type, const void *own, void *given, size_t bytes)
