@@ -84,7 +84,7 @@ TEST(test_kill)
     OWNED(context) context = make_context(NULL, 1);
     rnnp_records *before, *after;
     char folder[64];
-    uint64_t seed = 11;
+    uint64_t seed = 11, longest = 3000000; /* ns that a child may live */
     size_t torn = 0, grown = 0;
     struct stat about;
 
@@ -101,7 +101,7 @@ TEST(test_kill)
 
         assert_true(child >= 0);
         if (child == 0) write_for_ever(context, path, seed + n);
-        nanosleep(&(struct timespec){0, (long)below(&seed, 3000000)}, NULL);
+        nanosleep(&(struct timespec){0, (long)below(&seed, longest)}, NULL);
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFSIGNALED(status)); /* and did not give up by itself */
@@ -115,6 +115,8 @@ TEST(test_kill)
         free(now.data);
         free(joined.data);
         grown += rnnp_records_count(after) > 1;
+        /* A busy disk takes longer for one update: then children live longer. */
+        if (grown == 0 && n % 16 == 15 && longest < 400000000) longest *= 2;
         rnnp_records_destroy(before);
         before = after;
     }
