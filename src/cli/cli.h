@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rnnpack program, on public headers only. commands.c is the table of its commands: args.c parses command lines and
- * prints help by it, and the manual pages are made from it. Each command is a function in a file of its own.
+ * The rnnpack program, on public headers and the table of cells (kernels/cells.def) alone. commands.c is the table of
+ * its commands: args.c parses command lines and prints help by it, and the manual pages are made from it. Each command
+ * is a function in a file of its own.
  *
  * Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed with a sentence that says why, 2 called
  * wrongly.

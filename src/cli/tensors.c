@@ -48,6 +48,17 @@ void cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, si
     }
 }
 
+static int is_recurrent(const char *op)
+{
+    static const char *const ops[] = {
+#define RNNP_CELL(cell, ...) #cell,
+#include "../../kernels/cells.def"
+    };
+    for (size_t i = 0; i < COUNT(ops); i++)
+        if (strcmp(op, ops[i]) == 0) return 1;
+    return 0;
+}
+
 /* Does a recurrent layer read this input, cast or not, as how many steps are valid? Then all shall be. */
 static int is_lengths(const rnnp_model *model, const char *name)
 {
@@ -57,7 +68,7 @@ static int is_lengths(const rnnp_model *model, const char *name)
         rnnp_port_info port = {.struct_size = sizeof port};
         if (rnnp_model_node_info(model, i, &node) != RNNP_OK) continue;
         const int cast = strcmp(node.op, "Cast") == 0;
-        const int recurrent = !strcmp(node.op, "LSTM") || !strcmp(node.op, "GRU") || !strcmp(node.op, "RNN");
+        const int recurrent = is_recurrent(node.op);
         if (!cast && !recurrent) continue;
         if (rnnp_model_node_input_info(model, i, cast ? 0 : ONNX_SEQUENCE_LENS, &port) != RNNP_OK ||
             strcmp(port.name, name) != 0)

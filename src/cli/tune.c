@@ -111,10 +111,10 @@ typedef struct shapes {
 static void grid_shapes(const job *j, shapes *s)
 {
     static const size_t widths[] = {32, 64, 96, 128, 200, 256, 384, 512, 1024};
-    static const struct {
-        rnnp_cell cell;
-        rnnp_gru_reset reset;
-    } cells[] = {{RNNP_CELL_LSTM, 0}, {RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER}, {RNNP_CELL_RNN, 0}};
+    static const rnnp_cell cells[] = {
+#define RNNP_CELL(cell, ...) RNNP_CELL_##cell,
+#include "../../kernels/cells.def"
+    };
     const size_t part = COUNT(widths) * COUNT(cells), all = part * j->batches.n * j->times.n;
 
     cli_grow(&s->at, &s->room, all, sizeof *s->at);
@@ -122,8 +122,7 @@ static void grid_shapes(const job *j, shapes *s)
         const size_t c = s->n % COUNT(cells), w = s->n / COUNT(cells) % COUNT(widths);
 
         s->at[s->n] = (rnnp_shape){.struct_size = sizeof *s->at,
-                                   .cell = cells[c].cell,
-                                   .reset = cells[c].reset,
+                                   .cell = cells[COUNT(cells) - 1 - c], /* a plain RNN last */
                                    .input = widths[w],
                                    .hidden = widths[w],
                                    .batch = j->batches.at[s->n / part % j->batches.n],

@@ -12,7 +12,7 @@ include/   include/
 autotune/  autotune/ src/context.h src/structs.h src/clock.h src/file.h src/threads/ src/cells/ dispatch/ kernels/ include/
 kernels/   kernels/ include/
 dispatch/  dispatch/ kernels/ include/
-src/cli/   src/cli/ include/
+src/cli/   src/cli/ include/ kernels/cells.def
 src/       src/ autotune/choice.h dispatch/ kernels/ include/
 examples/  examples/ include/
 '

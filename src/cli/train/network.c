@@ -83,24 +83,49 @@ static int is_kind(const char *line, const char *kind)
     return strncmp(line, kind, n) == 0 && (line[n] == '\0' || isspace((unsigned char)line[n]));
 }
 
+/* What words a layer of a cell may have, and how many weights it has. */
+typedef struct cell_kind {
+    const char *name;
+    rnnp_cell cell;
+    size_t gates;
+    int peepholes;
+    const char *second; /* function; "NONE" of a cell with one */
+} cell_kind;
+
+static const cell_kind cells[] = {
+#define RNNP_CELL(cell, name, states, peepholes, coupled, f, g, h, onnx, ...) \
+    {#name, RNNP_CELL_##cell, sizeof onnx - 1, peepholes, #g},
+#include "../../../kernels/cells.def"
+};
+
+static int has_reset(rnnp_cell cell)
+{
+    return 0
+#define RNNP_PART(of, reset, ...) || (cell == RNNP_CELL_##of && strcmp(#reset, "ANY") != 0)
+#include "../../../kernels/cells.def"
+        ;
+}
+
 /* Whether what follows needs every step. */
 static int needs_steps(const builder *b)
 {
     for (size_t i = b->line + 1; i < b->config->n_layers; i++) {
         const char *line = b->config->layers[i].text;
 
-        if (is_kind(line, "lstm") || is_kind(line, "gru") || is_kind(line, "rnn") || is_kind(line, "pool")) return 1;
+        for (size_t k = 0; k < COUNT(cells); k++)
+            if (is_kind(line, cells[k].name)) return 1;
+        if (is_kind(line, "pool")) return 1;
         if (is_kind(line, "repeat")) return 0;
     }
     return b->config->target != TARGET_LABEL;
 }
 
 /* Takes a word after the number of units. Returns whether it is known. */
-static int recurrent_word(const char *word, rnnp_recurrent_options *o)
+static int recurrent_word(const char *word, const cell_kind *kind, rnnp_recurrent_options *o)
 {
     static const char *const functions[][2] = {{"relu", "Relu"}, {"sigmoid", "Sigmoid"}, {"tanh", "Tanh"}};
 
-    for (size_t k = 0; k < COUNT(functions) && o->cell == RNNP_CELL_RNN; k++) {
+    for (size_t k = 0; k < COUNT(functions) && strcmp(kind->second, "NONE") == 0; k++) {
         if (strcmp(word, functions[k][0]) != 0) continue;
         o->activations[0] = o->activations[1] = functions[k][1];
         return 1;
@@ -111,38 +136,32 @@ static int recurrent_word(const char *word, rnnp_recurrent_options *o)
         o->direction = RNNP_DIRECTION_REVERSE;
     else if (strcmp(word, "sequences") == 0 || strcmp(word, "last") == 0)
         o->last_step = word[0] == 'l';
-    else if (strcmp(word, "reset_before") == 0 && o->cell == RNNP_CELL_GRU)
+    else if (strcmp(word, "reset_before") == 0 && has_reset(o->cell))
         o->reset = RNNP_GRU_RESET_BEFORE;
     else if (strncmp(word, "clip=", 5) == 0)
         return (o->clip = strtof(word + 5, NULL)) > 0;
     else
-        return strcmp(word, "peepholes") == 0 && o->cell == RNNP_CELL_LSTM;
+        return strcmp(word, "peepholes") == 0 && kind->peepholes;
     return 1;
 }
 
 static int add_recurrent(builder *b)
 {
-    const char kind = b->words[0][0];
+    const cell_kind *kind = cells;
     rnnp_recurrent_options o;
     double hidden;
 
     if (!b->has_steps)
         return wrong(b, "there are no steps here: the layer before gives only its last one (use sequences, or repeat)");
     TRY(number(b, 1, MOST_UNITS, &hidden));
-    rnnp_recurrent_options_init(&o,
-                                kind == 'l'   ? RNNP_CELL_LSTM
-                                : kind == 'g' ? RNNP_CELL_GRU
-                                              : RNNP_CELL_RNN,
-                                b->width, (size_t)hidden);
+    while (strcmp(kind->name, b->words[0]) != 0) kind++;
+    rnnp_recurrent_options_init(&o, kind->cell, b->width, (size_t)hidden);
     o.last_step = !needs_steps(b);
     o.order = RNNP_ORDER_PYTORCH; /* two biases; zeros are the same in any order */
     for (size_t i = 2; i < b->n_words; i++)
-        if (!recurrent_word(b->words[i], &o)) return wrong(b, "unknown word");
-    const double gates = kind == 'l'   ? 4
-                         : kind == 'g' ? 3
-                                       : 1,
-                 most = (double)(o.input > o.hidden ? o.input : o.hidden);
-    TRY(need_zeros(b, gates * ((double)o.hidden * most + 2 * (double)o.hidden)));
+        if (!recurrent_word(b->words[i], kind, &o)) return wrong(b, "unknown word");
+    const double most = (double)(o.input > o.hidden ? o.input : o.hidden);
+    TRY(need_zeros(b, (double)kind->gates * ((double)o.hidden * most + 2 * (double)o.hidden)));
     const float *z = b->zeros, *peephole = has_word(b, "peepholes") ? z : NULL;
     const rnnp_recurrent_weights one = {.w = z, .r = z, .bias = z, .bias_r = z, .peephole = peephole},
                                  weights[2] = {one, one};
@@ -241,8 +260,10 @@ static const struct {
     const char *kind;
     int (*add)(builder *b);
 } kinds[] = {
-    {"embedding", add_embedding}, {"lstm", add_recurrent}, {"gru", add_recurrent}, {"rnn", add_recurrent},
-    {"dropout", add_dropout},     {"dense", add_dense},    {"pool", add_pool},     {"repeat", add_repeat},
+    {"embedding", add_embedding}, {"dropout", add_dropout}, {"dense", add_dense},
+    {"pool", add_pool},           {"repeat", add_repeat},
+#define RNNP_CELL(cell, name, ...) {#name, add_recurrent},
+#include "../../../kernels/cells.def"
 };
 
 /* ---- The model ---- */
@@ -291,8 +312,12 @@ static int add_layer(builder *b)
 
     TRY(split_words(b));
     while (k < COUNT(kinds) && strcmp(kinds[k].kind, b->words[0]) != 0) k++;
-    if (k == COUNT(kinds))
-        return wrong(b, "no such layer; the layers are embedding, lstm, gru, rnn, dropout, dense, pool, repeat");
+    if (k == COUNT(kinds)) {
+        char known[256] = "no such layer; the layers are ";
+
+        for (k = 0; k < COUNT(kinds); k++) strcat(strcat(known, k ? ", " : ""), kinds[k].kind);
+        return wrong(b, known);
+    }
     if (b->net->vocabulary && b->line == 0 && strcmp(b->words[0], "embedding") != 0)
         return wrong(b, "tokens require an embedding as the first layer");
     snprintf(name, sizeof name, "%zu.%s", b->line + 1, b->words[0]);
