@@ -78,6 +78,8 @@ typedef struct rnnp_gradient {
     rnnp_status (*check)(const rnnp_gradient_shape *shape);
 } rnnp_gradient;
 
+#define RNNP_GRADIENT_ROW(name, ...) const rnnp_gradient rnnp_gradient_##name = {.op = #name, __VA_ARGS__}
+
 /* Input or output i of a mask; bit 31 stands for all from 31 on. */
 static inline int rnnp_gradient_bit(unsigned mask, size_t i) { return (int)(mask >> (i < 31 ? i : 31) & 1); }
 

@@ -8,39 +8,19 @@
 
 /* ---- Rows of a tensor ---- */
 
-/* A tensor as [blocks][rows][bytes]. */
-static void row_blocks(const rnnp_meta *meta, size_t axis, size_t *blocks, size_t *bytes)
+/* Rows [first, first + n) of a tensor with `rows` of them, n as meta says, to a tensor of n rows, or back. */
+static void copy_rows(void *part, void *whole, const rnnp_meta *meta, size_t axis, size_t rows, size_t first, int back)
 {
-    *blocks = 1;
-    *bytes = rnnp_dtype_bytes(meta->dtype);
-    for (size_t d = 0; d < meta->rank; d++) {
-        if (d < axis)
-            *blocks *= (size_t)meta->dim[d];
-        else if (d > axis)
-            *bytes *= (size_t)meta->dim[d];
+    const size_t n = (size_t)meta->dim[axis];
+    size_t blocks = 1, bytes = rnnp_dtype_bytes(meta->dtype); /* [blocks][rows][bytes] */
+
+    for (size_t d = 0; d < axis; d++) blocks *= (size_t)meta->dim[d];
+    for (size_t d = axis + 1; d < meta->rank; d++) bytes *= (size_t)meta->dim[d];
+    for (size_t i = 0; i < blocks && bytes; i++) {
+        char *ours = (char *)part + i * n * bytes, *theirs = (char *)whole + (i * rows + first) * bytes;
+
+        memcpy(back ? theirs : ours, back ? ours : theirs, n * bytes);
     }
-}
-
-/* Rows [first, first + n) of a tensor with `rows` of them, n as meta says, to a tensor of n rows. */
-static void gather(void *part, const void *whole, const rnnp_meta *meta, size_t axis, size_t rows, size_t first)
-{
-    const size_t n = (size_t)meta->dim[axis];
-    size_t blocks, bytes;
-
-    row_blocks(meta, axis, &blocks, &bytes);
-    for (size_t i = 0; i < blocks && bytes; i++)
-        memcpy((char *)part + i * n * bytes, (const char *)whole + (i * rows + first) * bytes, n * bytes);
-}
-
-/* And back. */
-static void scatter(const void *part, void *whole, const rnnp_meta *meta, size_t axis, size_t rows, size_t first)
-{
-    const size_t n = (size_t)meta->dim[axis];
-    size_t blocks, bytes;
-
-    row_blocks(meta, axis, &blocks, &bytes);
-    for (size_t i = 0; i < blocks && bytes; i++)
-        memcpy((char *)whole + (i * rows + first) * bytes, (const char *)part + i * n * bytes, n * bytes);
 }
 
 /* ---- Where things are ---- */
@@ -131,8 +111,8 @@ static void gather_inputs(const rnnp_tape_run *run)
         const int32_t v = model->inputs[i];
 
         if (tape->storage[v] == RNNP_TAPE_MEMORY)
-            gather(run->memory + tape->offset[v], run->pass->batch->inputs[i].data, &tape->meta[v],
-                   (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first);
+            copy_rows(run->memory + tape->offset[v], run->pass->batch->inputs[i].data, &tape->meta[v],
+                      (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first, 0);
     }
 }
 
@@ -189,7 +169,7 @@ static void scatter_outputs(const rnnp_tape_run *run)
         void *data = run->pass->batch->outputs[k].data;
 
         if (data && t->rows.axis[v] != RNNP_TIME_NONE)
-            scatter(value_of(run, v), data, meta, (size_t)t->rows.axis[v], run->pass->rows, run->first);
+            copy_rows(value_of(run, v), data, meta, (size_t)t->rows.axis[v], run->pass->rows, run->first, 1);
         else if (data && run->first == 0 && rnnp_meta_bytes(meta)) /* the same for all rows */
             memcpy(data, value_of(run, v), rnnp_meta_bytes(meta));
     }
@@ -206,7 +186,7 @@ static const void *gather_like(const rnnp_tape_run *run, const rnnp_tensor *tens
 
     memcpy(meta.dim, tensor->shape, tensor->rank * sizeof *tensor->shape);
     meta.dim[axis] = (int64_t)run->tape->rows;
-    gather(run->memory + offset, tensor->data, &meta, axis, run->pass->rows, run->first);
+    copy_rows(run->memory + offset, tensor->data, &meta, axis, run->pass->rows, run->first, 0);
     return run->memory + offset;
 }
 
@@ -291,8 +271,8 @@ static void scatter_d_inputs(const rnnp_tape_run *run)
         const int32_t v = model->inputs[i];
 
         if (tape->wanted[i] && tape->needed[v])
-            scatter(gradient_of(run, v), run->pass->batch->d_inputs[i].data, &tape->meta[v],
-                    (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first);
+            copy_rows(gradient_of(run, v), run->pass->batch->d_inputs[i].data, &tape->meta[v],
+                      (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first, 1);
     }
 }
 

@@ -47,6 +47,16 @@ static inline rnnp_prepare rnnp_shape_prepare(const rnnp_gradient_shape *shape, 
  * 16-lane tree of reduce_sum_f32; rows (or elements) are added in ascending order from 0. */
 void rnnp_sum_broadcast(const rnnp_selection *select, const rnnp_tensor *dy, const rnnp_tensor *dx);
 
+/* y [cols][rows] = x [rows][cols] turned */
+static inline void rnnp_turn(const rnnp_gradient_call *call, const float *x, float *y, size_t rows, size_t cols)
+{
+    const rnnp_move_args args = {.x = x, .y = y, .rows = rows, .cols = cols, .ldx = cols, .ldy = rows};
+
+    call->shape.select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&args);
+}
+
+static inline void rnnp_clear(const rnnp_tensor *x) { memset(x->data, 0, rnnp_tensor_elements(x) * sizeof(float)); }
+
 /* x[i] *= by, unless by is 1. */
 void rnnp_scale(const rnnp_selection *select, float *x, size_t n, float by);
 

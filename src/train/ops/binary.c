@@ -53,9 +53,9 @@ static rnnp_status sub_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Add = {.op = "Add", .inputs = 3, .backward = sum_backward};
-const rnnp_gradient rnnp_gradient_Sub = {.op = "Sub", .inputs = 3, .backward = sub_backward};
-const rnnp_gradient rnnp_gradient_Sum = {.op = "Sum", .inputs = ~0u, .backward = sum_backward};
+RNNP_GRADIENT_ROW(Add, .inputs = 3, .backward = sum_backward);
+RNNP_GRADIENT_ROW(Sub, .inputs = 3, .backward = sub_backward);
+RNNP_GRADIENT_ROW(Sum, .inputs = ~0u, .backward = sum_backward);
 
 /* ---- Mul: dy b, dy a ---- */
 
@@ -71,8 +71,7 @@ static rnnp_status mul_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Mul = {
-    .op = "Mul", .inputs = 3, .keeps_inputs = 3, .backward = mul_backward, .workspace_bytes = whole_bytes};
+RNNP_GRADIENT_ROW(Mul, .inputs = 3, .keeps_inputs = 3, .backward = mul_backward, .workspace_bytes = whole_bytes);
 
 /* ---- Div: dy / b, -(dy / b) y ---- */
 
@@ -92,12 +91,8 @@ static rnnp_status div_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Div = {.op = "Div",
-                                         .inputs = 3,
-                                         .keeps_inputs = 2,
-                                         .keeps_outputs = 1,
-                                         .backward = div_backward,
-                                         .workspace_bytes = whole_bytes};
+RNNP_GRADIENT_ROW(Div, .inputs = 3, .keeps_inputs = 2, .keeps_outputs = 1, .backward = div_backward,
+                  .workspace_bytes = whole_bytes);
 
 /* ---- Pow: dy (e x^(e - 1)), 0 for e = 0; the exponent is a constant ---- */
 
@@ -140,12 +135,8 @@ static rnnp_status pow_backward(const rnnp_gradient_call *call)
 
 static rnnp_status pow_check(const rnnp_gradient_shape *shape) { return rnnp_check_constant(shape, 1, "the exponent"); }
 
-const rnnp_gradient rnnp_gradient_Pow = {.op = "Pow",
-                                         .inputs = 1,
-                                         .keeps_inputs = 3,
-                                         .backward = pow_backward,
-                                         .workspace_bytes = pow_bytes,
-                                         .check = pow_check};
+RNNP_GRADIENT_ROW(Pow, .inputs = 1, .keeps_inputs = 3, .backward = pow_backward, .workspace_bytes = pow_bytes,
+                  .check = pow_check);
 
 /* ---- Max, Min, Where: dy goes to the operand that was taken; of equals, the first ---- */
 
@@ -202,8 +193,8 @@ static rnnp_status two_check(const rnnp_gradient_shape *shape)
 
 #define CHOICE(op_name, kind, bits, ...)                                                                      \
     static rnnp_status back_##op_name(const rnnp_gradient_call *call) { return choose_backward(call, kind); } \
-    const rnnp_gradient rnnp_gradient_##op_name = {                                                           \
-        .op = #op_name, .inputs = (bits), .backward = back_##op_name, .workspace_bytes = whole_bytes, __VA_ARGS__};
+    RNNP_GRADIENT_ROW(op_name, .inputs = (bits), .backward = back_##op_name, .workspace_bytes = whole_bytes,  \
+                      __VA_ARGS__);
 
 CHOICE(Max, LARGER, 3, .keeps_inputs = 3, .check = two_check)
 CHOICE(Min, SMALLER, 3, .keeps_inputs = 3, .check = two_check)

@@ -99,6 +99,12 @@ void rnnp_bptt_plan(const rnnp_gradient_shape *shape, rnnp_bptt *net);
 rnnp_status rnnp_bptt_begin(const rnnp_gradient_call *call, rnnp_bptt_run *run);
 void rnnp_bptt_begin_direction(rnnp_bptt_run *run, size_t d);
 rnnp_bptt_segment rnnp_bptt_segment_at(const rnnp_bptt_run *run, size_t first);
+/* A state, or a gradient by one, between the caller's memory and [batch][hidden] in our order of rows. It lies as h0
+ * does or, with `final`, as h. theirs NULL: zeros are taken, and nothing is given. */
+void rnnp_bptt_take_state(const rnnp_bptt_run *run, const float *theirs, int final, float *ours);
+void rnnp_bptt_give_state(const rnnp_bptt_run *run, const float *ours, int final, float *theirs);
+/* The rows of a segment between x or dx, as the caller has it, and ours, one behind the other. */
+void rnnp_bptt_copy_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *theirs, float *ours, int give);
 
 static inline size_t rnnp_bptt_segments(const rnnp_bptt *net) { return (net->steps + net->segment - 1) / net->segment; }
 /* Whether the last gate's input part is apart from z (GRU, reset after). */

@@ -97,9 +97,5 @@ static rnnp_status dropout_check(const rnnp_gradient_shape *shape)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Dropout = {.op = "Dropout",
-                                             .inputs = 1,
-                                             .keeps_inputs = 2,
-                                             .forward = dropout_forward,
-                                             .backward = dropout_backward,
-                                             .check = dropout_check};
+RNNP_GRADIENT_ROW(Dropout, .inputs = 1, .keeps_inputs = 2, .forward = dropout_forward, .backward = dropout_backward,
+                  .check = dropout_check);

@@ -4,8 +4,6 @@
  */
 #include "back.h"
 
-static void clear(const rnnp_tensor *x) { memset(x->data, 0, rnnp_tensor_elements(x) * sizeof(float)); }
-
 static void add(const rnnp_gradient_call *call, float *to, const float *from, size_t n)
 {
     const rnnp_binary_args args = {to, from, to, n, 1, 1};
@@ -26,7 +24,7 @@ static rnnp_status transpose_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Transpose = {.op = "Transpose", .inputs = 1, .backward = transpose_backward};
+RNNP_GRADIENT_ROW(Transpose, .inputs = 1, .backward = transpose_backward);
 
 /* ---- Slice: zeros, but for the elements that were taken (each once) ---- */
 
@@ -37,7 +35,7 @@ static rnnp_status slice_backward(const rnnp_gradient_call *call)
     rnnp_walk walk;
 
     if (!dx->data) return RNNP_OK;
-    clear(dx);
+    rnnp_clear(dx);
     if (rnnp_tensor_elements(dy) == 0) return RNNP_OK;
     rnnp_slice_steps(call->shape.node, call->inputs, &base, step);
     rnnp_walk_init(&walk, dy, 1);
@@ -53,8 +51,7 @@ static rnnp_status slice_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Slice = {
-    .op = "Slice", .inputs = 1, .keeps_inputs = 0x1E, .backward = slice_backward};
+RNNP_GRADIENT_ROW(Slice, .inputs = 1, .keeps_inputs = 0x1E, .backward = slice_backward);
 
 /* ---- Split, Concat ---- */
 
@@ -102,8 +99,8 @@ static rnnp_status concat_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Split = {.op = "Split", .inputs = 1, .keeps_inputs = 2, .backward = split_backward};
-const rnnp_gradient rnnp_gradient_Concat = {.op = "Concat", .inputs = ~0u, .backward = concat_backward};
+RNNP_GRADIENT_ROW(Split, .inputs = 1, .keeps_inputs = 2, .backward = split_backward);
+RNNP_GRADIENT_ROW(Concat, .inputs = ~0u, .backward = concat_backward);
 
 /* ---- Gather: rows added in the order of the indices ---- */
 
@@ -117,7 +114,7 @@ static rnnp_status gather_backward(const rnnp_gradient_call *call)
     float *to = dx->data;
 
     if (!to) return RNNP_OK;
-    clear(dx);
+    rnnp_clear(dx);
     for (size_t o = 0; o < outer; o++, to += length * cols) {
         for (size_t i = 0; i < n; i++, from += cols) {
             const int64_t at = rnnp_integer_at(index, i);
@@ -128,8 +125,7 @@ static rnnp_status gather_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Gather = {
-    .op = "Gather", .inputs = 1, .keeps_inputs = 2, .backward = gather_backward};
+RNNP_GRADIENT_ROW(Gather, .inputs = 1, .keeps_inputs = 2, .backward = gather_backward);
 
 /* ---- Expand, Tile ---- */
 
@@ -149,7 +145,7 @@ static rnnp_status tile_backward(const rnnp_gradient_call *call)
     ptrdiff_t step[RNNP_MAX_RANK];
 
     if (!dx->data) return RNNP_OK;
-    clear(dx);
+    rnnp_clear(dx);
     if (rnnp_tensor_elements(dy) == 0) return RNNP_OK;
     const size_t copies = dx->rank ? (size_t)dy->shape[last] / row : 1;
     rnnp_dense_steps(dx, step);
@@ -166,5 +162,5 @@ static rnnp_status tile_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_Expand = {.op = "Expand", .inputs = 1, .backward = expand_backward};
-const rnnp_gradient rnnp_gradient_Tile = {.op = "Tile", .inputs = 1, .backward = tile_backward};
+RNNP_GRADIENT_ROW(Expand, .inputs = 1, .backward = expand_backward);
+RNNP_GRADIENT_ROW(Tile, .inputs = 1, .backward = tile_backward);

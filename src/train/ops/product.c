@@ -173,13 +173,6 @@ static float *beyond(const rnnp_gradient_call *call, size_t bytes)
     return (float *)(void *)((char *)call->workspace + rnnp_align64(bytes));
 }
 
-static void transpose(const rnnp_gradient_call *call, const float *x, float *y, size_t rows, size_t cols)
-{
-    const rnnp_move_args args = {.x = x, .y = y, .rows = rows, .cols = cols, .ldx = cols, .ldy = rows};
-
-    rnnp_call_select(call)->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&args);
-}
-
 /* c [m][n], continued or new. */
 static void multiply(const rnnp_gradient_call *call, size_t m, size_t n, size_t k, const float *a, const float *packed,
                      float *c, int goes_on)
@@ -213,7 +206,7 @@ static void back_left(const rnnp_gradient_call *call, const product *p, const fl
     }
     multiply(call, p->m, p->k, p->n, dy, packed, p->trans_a ? turned : da, goes_on);
     if (p->trans_a) /* Gemm: one matrix */
-        transpose(call, turned, da, p->m, p->k);
+        rnnp_turn(call, turned, da, p->m, p->k);
 }
 
 /* db of one matrix in its own layout: a^T dy, or (a^T dy)^T = dy^T a, whose elements are the same chains. */
@@ -226,15 +219,13 @@ static void back_right(const rnnp_gradient_call *call, const product *p, const f
 
     if (p->trans_b) {
         pack(select, packed, a, p->k, p->m, p->trans_a, 0, 1);
-        transpose(call, dy, turned, p->m, p->n);
+        rnnp_turn(call, dy, turned, p->m, p->n);
     } else {
         pack(select, packed, dy, p->n, p->m, 0, 0, 1);
-        if (!p->trans_a) transpose(call, a, turned, p->m, p->k);
+        if (!p->trans_a) rnnp_turn(call, a, turned, p->m, p->k);
     }
     multiply(call, rows, columns, p->m, p->trans_a && !p->trans_b ? a : turned, packed, db, goes_on);
 }
-
-static void clear(const rnnp_tensor *x) { memset(x->data, 0, rnnp_tensor_elements(x) * sizeof(float)); }
 
 static rnnp_status product_backward(const rnnp_gradient_call *call)
 {
@@ -249,8 +240,8 @@ static rnnp_status product_backward(const rnnp_gradient_call *call)
 
     if (rnnp_gradient_constant(call->shape.node, 1))
         transposed = (const float *)(const void *)((const char *)call->prepared + forward_packed_bytes(&call->shape));
-    if (da->data && shared_a) clear(da);
-    if (db->data && shared_b) clear(db);
+    if (da->data && shared_a) rnnp_clear(da);
+    if (db->data && shared_b) rnnp_clear(db);
     rnnp_walk_init(&walk, &p.y, 2);
     rnnp_walk_broadcast(&walk, &p.y, 0, &p.a);
     rnnp_walk_broadcast(&walk, &p.y, 1, &p.b);
@@ -279,15 +270,10 @@ static rnnp_status gemm_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-#define PRODUCT(op_name, bits, back)                                                         \
-    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name,                           \
-                                                   .inputs = (bits),                         \
-                                                   .keeps_inputs = 3,                        \
-                                                   .forward = product_forward,               \
-                                                   .backward = back,                         \
-                                                   .workspace_bytes = product_workspace,     \
-                                                   .prepared_bytes = product_prepared_bytes, \
-                                                   .prepare = product_prepare};
+#define PRODUCT(op_name, bits, back)                                                                              \
+    RNNP_GRADIENT_ROW(op_name, .inputs = (bits), .keeps_inputs = 3, .forward = product_forward, .backward = back, \
+                      .workspace_bytes = product_workspace, .prepared_bytes = product_prepared_bytes,             \
+                      .prepare = product_prepare);
 
 PRODUCT(Gemm, 7, gemm_backward)
 PRODUCT(MatMul, 3, product_backward)

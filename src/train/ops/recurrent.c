@@ -73,17 +73,10 @@ static rnnp_status check(const rnnp_gradient_shape *shape)
 #define BIT(input) (1u << RNNP_IN_##input)
 #define WEIGHTS (BIT(X) | BIT(W) | BIT(R) | BIT(B) | BIT(H0))
 #define KEEPS (BIT(X) | BIT(LENGTHS) | BIT(H0))
-#define RNNP_CELL(cell, name, states, peepholes, ...)                                               \
-    const rnnp_gradient rnnp_gradient_##cell = {.op = #cell,                                        \
-                                                .inputs = WEIGHTS | ((states) > 1 ? BIT(C0) : 0) |  \
-                                                          ((peepholes) ? BIT(P) : 0),               \
-                                                .keeps_inputs = KEEPS | ((peepholes) ? BIT(P) : 0), \
-                                                .keeps_outputs = 1u << RNNP_OUT_Y,                  \
-                                                .forward = rnnp_bptt_forward,                       \
-                                                .backward = rnnp_bptt_backward,                     \
-                                                .kept_bytes = kept_bytes,                           \
-                                                .workspace_bytes = workspace_bytes,                 \
-                                                .prepared_bytes = prepared_bytes,                   \
-                                                .prepare = prepare,                                 \
-                                                .check = check};
+#define RNNP_CELL(cell, name, states, peepholes, ...)                                                           \
+    RNNP_GRADIENT_ROW(cell, .inputs = WEIGHTS | ((states) > 1 ? BIT(C0) : 0) | ((peepholes) ? BIT(P) : 0),      \
+                      .keeps_inputs = KEEPS | ((peepholes) ? BIT(P) : 0), .keeps_outputs = 1u << RNNP_OUT_Y,    \
+                      .forward = rnnp_bptt_forward, .backward = rnnp_bptt_backward, .kept_bytes = kept_bytes,   \
+                      .workspace_bytes = workspace_bytes, .prepared_bytes = prepared_bytes, .prepare = prepare, \
+                      .check = check);
 #include "../../../kernels/cells.def"

@@ -135,20 +135,6 @@ static void add_sums(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float
     rnnp_bptt_each(run, RNNP_OP_add_f32, db, db, sums, n);
 }
 
-/* Rows of a segment between dx, as the caller has it, and our own. */
-static void copy_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *dx, float *rows, int out)
-{
-    const rnnp_recurrent_call *io = &run->io;
-    const size_t I = run->net.layer.input;
-
-    for (size_t step = s->first; step < s->end; step++)
-        for (size_t r = 0; r < rnnp_bptt_active(run, step); r++, rows += I) {
-            float *theirs = dx + rnnp_bptt_time(run, step) * io->x_step + run->order[r] * io->x_row;
-
-            memcpy(out ? theirs : rows, out ? rows : theirs, I * sizeof *rows);
-        }
-}
-
 /* dx += dz W; a second direction adds to the first. */
 static void add_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *dx)
 {
@@ -157,11 +143,11 @@ static void add_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *
     const int in_place = rnnp_bptt_x_in_place(run);
     float *rows = in_place ? dx + s->first * run->io.x_step : run->work + net->work.dx;
 
-    if (run->d > 0) copy_dx(run, s, dx, rows, 0);
+    if (run->d > 0) rnnp_bptt_copy_rows(run, s, dx, rows, 0);
     for (size_t i = 0; i < net->parts; i++)
         rnnp_bptt_product(net->gemm, s->rows, I, net->part[i].of.columns, s->z[i], net->ldz[i],
                           run->prepared + net->part[i].wx_back, run->d + i > 0 ? rows : NULL, I, rows, I);
-    if (!in_place) copy_dx(run, s, dx, rows, 1);
+    if (!in_place) rnnp_bptt_copy_rows(run, s, dx, rows, 1);
 }
 
 static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const gradients *g)
@@ -195,27 +181,6 @@ static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, c
 
 /* ---- The whole ---- */
 
-/* A gradient by a state between the caller's memory and [batch][hidden] in our order of rows. */
-static void begin_state(const rnnp_bptt_run *run, const float *from, float *to)
-{
-    const size_t H = run->net.layer.hidden;
-
-    for (size_t r = 0; r < run->net.batch; r++) {
-        if (from)
-            memcpy(to + r * H, from + run->d * run->io.h_dir + run->order[r] * run->io.h_row, H * sizeof *to);
-        else
-            memset(to + r * H, 0, H * sizeof *to);
-    }
-}
-
-static void end_state(const rnnp_bptt_run *run, const float *from, float *to)
-{
-    const size_t H = run->net.layer.hidden;
-
-    for (size_t r = 0; to && r < run->net.batch; r++)
-        memcpy(to + run->d * run->io.h0_dir + run->order[r] * run->io.h0_row, from + r * H, H * sizeof *to);
-}
-
 static float *of_direction(float *gradient, size_t d, size_t elements)
 {
     return gradient ? gradient + d * elements : NULL;
@@ -237,16 +202,16 @@ static void direction_back(const rnnp_bptt_run *run)
     };
 
     g.dbr = g.dbw ? g.dbw + GH : NULL;
-    begin_state(run, call->d_outputs[RNNP_OUT_H].data, dh);
-    if (net->layer.has_c) begin_state(run, call->d_outputs[RNNP_OUT_C].data, dc);
+    rnnp_bptt_take_state(run, call->d_outputs[RNNP_OUT_H].data, 1, dh);
+    if (net->layer.has_c) rnnp_bptt_take_state(run, call->d_outputs[RNNP_OUT_C].data, 1, dc);
     memset(dp, 0, peepholes * H * sizeof *dp);
     for (size_t i = rnnp_bptt_segments(net); i-- > 0;) {
         const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, i * net->segment);
 
         if (s.rows > 0) segment_back(run, &s, &g);
     }
-    end_state(run, dh, call->d_inputs[RNNP_IN_H0].data);
-    if (net->layer.has_c) end_state(run, dc, call->d_inputs[RNNP_IN_C0].data);
+    rnnp_bptt_give_state(run, dh, 0, call->d_inputs[RNNP_IN_H0].data);
+    if (net->layer.has_c) rnnp_bptt_give_state(run, dc, 0, call->d_inputs[RNNP_IN_C0].data);
     if (peepholes && call->d_inputs[RNNP_IN_P].data)
         memcpy((float *)call->d_inputs[RNNP_IN_P].data + d * peepholes * H, dp, peepholes * H * sizeof *dp);
 }

@@ -12,32 +12,11 @@
 
 const float *rnnp_bptt_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
 {
-    const rnnp_recurrent_call *io = &run->io;
-    const size_t I = run->net.layer.input;
-    float *const x = run->work + run->net.work.x, *to = x;
+    float *const x = run->work + run->net.work.x;
 
-    if (rnnp_bptt_x_in_place(run)) return io->x + s->first * io->x_step;
-    for (size_t step = s->first; step < s->end; step++) {
-        const float *from = io->x + rnnp_bptt_time(run, step) * io->x_step;
-
-        for (size_t r = 0; r < rnnp_bptt_active(run, step); r++, to += I)
-            memcpy(to, from + run->order[r] * io->x_row, I * sizeof *to);
-    }
+    if (rnnp_bptt_x_in_place(run)) return run->io.x + s->first * run->io.x_step;
+    rnnp_bptt_copy_rows(run, s, (float *)run->io.x, x, 0);
     return x;
-}
-
-/* State `from` of the caller, or zeros, to [batch][hidden] in our order of rows. */
-static void begin_state(const rnnp_bptt_run *run, const float *from, float *to)
-{
-    const rnnp_recurrent_call *io = &run->io;
-    const size_t H = run->net.layer.hidden;
-
-    for (size_t r = 0; r < run->net.batch; r++) {
-        if (from)
-            memcpy(to + r * H, from + run->d * io->h0_dir + run->order[r] * io->h0_row, H * sizeof *to);
-        else
-            memset(to + r * H, 0, H * sizeof *to);
-    }
 }
 
 void rnnp_bptt_gather_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
@@ -46,7 +25,7 @@ void rnnp_bptt_gather_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
     const size_t H = net->layer.hidden;
     float *h0 = run->work + net->work.h, *to = run->work + net->work.hs, *masked = run->work + net->work.hs_masked;
 
-    begin_state(run, run->io.h0, h0);
+    rnnp_bptt_take_state(run, run->io.h0, 0, h0);
     for (size_t step = s->first; step < s->end; step++) {
         const size_t rows = rnnp_bptt_active(run, step), before = step ? rnnp_bptt_active(run, step - 1) : 0;
         const float *y = step ? run->y + rnnp_bptt_time(run, step - 1) * run->y_step : NULL;
@@ -228,16 +207,6 @@ static void forward_segment(const rnnp_bptt_run *run, const rnnp_bptt_segment *s
     }
 }
 
-/* The final state to the caller. */
-static void end_state(const rnnp_bptt_run *run, const float *from, float *to)
-{
-    const rnnp_recurrent_call *io = &run->io;
-    const size_t H = run->net.layer.hidden;
-
-    for (size_t r = 0; to && r < run->net.batch; r++)
-        memcpy(to + run->d * io->h_dir + run->order[r] * io->h_row, from + r * H, H * sizeof *to);
-}
-
 static void forward_direction(const rnnp_bptt_run *run)
 {
     const rnnp_bptt *net = &run->net;
@@ -245,8 +214,8 @@ static void forward_direction(const rnnp_bptt_run *run)
     const int has_c = net->layer.has_c;
     float *h = run->work + net->work.h, *c = rnnp_bptt_segment_at(run, 0).c;
 
-    begin_state(run, run->io.h0, h);
-    if (has_c) begin_state(run, run->io.c0, c);
+    rnnp_bptt_take_state(run, run->io.h0, 0, h);
+    if (has_c) rnnp_bptt_take_state(run, run->io.c0, 0, c);
     for (size_t first = 0; first < net->steps; first += net->segment) {
         const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, first);
 
@@ -259,8 +228,8 @@ static void forward_direction(const rnnp_bptt_run *run)
             c = s.c;
         }
     }
-    end_state(run, h, run->io.h);
-    if (has_c) end_state(run, c, run->io.c);
+    rnnp_bptt_give_state(run, h, 1, run->io.h);
+    if (has_c) rnnp_bptt_give_state(run, c, 1, run->io.c);
 }
 
 rnnp_status rnnp_bptt_forward(const rnnp_gradient_call *call)

@@ -185,3 +185,45 @@ rnnp_bptt_segment rnnp_bptt_segment_at(const rnnp_bptt_run *run, size_t first)
     s.c = kept ? run->kept + net->kept.c + first * state : run->work + net->work.c;
     return s;
 }
+
+/* ---- The caller's memory ---- */
+
+static size_t state_at(const rnnp_bptt_run *run, int final, size_t r)
+{
+    const rnnp_recurrent_call *io = &run->io;
+
+    return final ? run->d * io->h_dir + run->order[r] * io->h_row : run->d * io->h0_dir + run->order[r] * io->h0_row;
+}
+
+void rnnp_bptt_take_state(const rnnp_bptt_run *run, const float *theirs, int final, float *ours)
+{
+    const size_t H = run->net.layer.hidden;
+
+    for (size_t r = 0; r < run->net.batch; r++) {
+        if (theirs)
+            memcpy(ours + r * H, theirs + state_at(run, final, r), H * sizeof *ours);
+        else
+            memset(ours + r * H, 0, H * sizeof *ours);
+    }
+}
+
+void rnnp_bptt_give_state(const rnnp_bptt_run *run, const float *ours, int final, float *theirs)
+{
+    const size_t H = run->net.layer.hidden;
+
+    for (size_t r = 0; theirs && r < run->net.batch; r++)
+        memcpy(theirs + state_at(run, final, r), ours + r * H, H * sizeof *ours);
+}
+
+void rnnp_bptt_copy_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *theirs, float *ours, int give)
+{
+    const rnnp_recurrent_call *io = &run->io;
+    const size_t I = run->net.layer.input;
+
+    for (size_t step = s->first; step < s->end; step++)
+        for (size_t r = 0; r < rnnp_bptt_active(run, step); r++, ours += I) {
+            float *row = theirs + rnnp_bptt_time(run, step) * io->x_step + run->order[r] * io->x_row;
+
+            memcpy(give ? row : ours, give ? ours : row, I * sizeof *ours);
+        }
+}

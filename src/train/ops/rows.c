@@ -15,13 +15,6 @@ static size_t softmax_bytes(const rnnp_gradient_shape *shape)
     return b.inner == 1 || rnnp_tensor_elements(&y) == 0 ? 0 : 2 * b.row * b.inner * sizeof(float);
 }
 
-static void turn(const rnnp_gradient_call *call, const float *x, float *y, size_t rows, size_t cols)
-{
-    const rnnp_move_args args = {.x = x, .y = y, .rows = rows, .cols = cols, .ldx = cols, .ldy = rows};
-
-    rnnp_call_select(call)->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&args);
-}
-
 static rnnp_status softmax_backward(const rnnp_gradient_call *call, rnnp_op op)
 {
     const rnnp_variant *rows = rnnp_call_select(call)->op[op];
@@ -48,21 +41,18 @@ static rnnp_status softmax_backward(const rnnp_gradient_call *call, rnnp_op op)
                                          .lddy = b.row,
                                          .lddx = b.row};
 
-        turn(call, y, turned_y, b.row, b.inner);
-        turn(call, dy, turned_dy, b.row, b.inner);
+        rnnp_turn(call, y, turned_y, b.row, b.inner);
+        rnnp_turn(call, dy, turned_dy, b.row, b.inner);
         rows->fn.softmax_back_f32(&args);
-        turn(call, turned_dy, dx, b.inner, b.row);
+        rnnp_turn(call, turned_dy, dx, b.inner, b.row);
     }
     return RNNP_OK;
 }
 
 #define SOFTMAX(op_name, kernel)                                                                                 \
     static rnnp_status back_##op_name(const rnnp_gradient_call *call) { return softmax_backward(call, kernel); } \
-    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name,                                               \
-                                                   .inputs = 1,                                                  \
-                                                   .keeps_outputs = 1,                                           \
-                                                   .backward = back_##op_name,                                   \
-                                                   .workspace_bytes = softmax_bytes};
+    RNNP_GRADIENT_ROW(op_name, .inputs = 1, .keeps_outputs = 1, .backward = back_##op_name,                      \
+                      .workspace_bytes = softmax_bytes);
 
 SOFTMAX(Softmax, RNNP_OP_softmax_back_f32)
 SOFTMAX(LogSoftmax, RNNP_OP_log_softmax_back_f32)
@@ -143,18 +133,10 @@ static rnnp_status extreme_backward(const rnnp_gradient_call *call)
     return RNNP_OK;
 }
 
-const rnnp_gradient rnnp_gradient_ReduceSum = {
-    .op = "ReduceSum", .inputs = 1, .keeps_inputs = 2, .backward = sum_backward};
-const rnnp_gradient rnnp_gradient_ReduceMean = {
-    .op = "ReduceMean", .inputs = 1, .keeps_inputs = 2, .backward = mean_backward, .workspace_bytes = mean_bytes};
+RNNP_GRADIENT_ROW(ReduceSum, .inputs = 1, .keeps_inputs = 2, .backward = sum_backward);
+RNNP_GRADIENT_ROW(ReduceMean, .inputs = 1, .keeps_inputs = 2, .backward = mean_backward, .workspace_bytes = mean_bytes);
 
-#define EXTREME(op_name)                                                         \
-    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name,               \
-                                                   .inputs = 1,                  \
-                                                   .keeps_inputs = 3,            \
-                                                   .keeps_outputs = 1,           \
-                                                   .backward = extreme_backward, \
-                                                   .workspace_bytes = extreme_bytes};
-
-EXTREME(ReduceMax)
-EXTREME(ReduceMin)
+RNNP_GRADIENT_ROW(ReduceMax, .inputs = 1, .keeps_inputs = 3, .keeps_outputs = 1, .backward = extreme_backward,
+                  .workspace_bytes = extreme_bytes);
+RNNP_GRADIENT_ROW(ReduceMin, .inputs = 1, .keeps_inputs = 3, .keeps_outputs = 1, .backward = extreme_backward,
+                  .workspace_bytes = extreme_bytes);

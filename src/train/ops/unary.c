@@ -24,8 +24,7 @@ static rnnp_status act_backward(const rnnp_gradient_call *call, rnnp_act kind)
 
 #define ACTIVATION(op_name, kind)                                                                          \
     static rnnp_status back_##op_name(const rnnp_gradient_call *call) { return act_backward(call, kind); } \
-    const rnnp_gradient rnnp_gradient_##op_name = {                                                        \
-        .op = #op_name, .inputs = 1, .keeps_inputs = 1, .backward = back_##op_name};
+    RNNP_GRADIENT_ROW(op_name, .inputs = 1, .keeps_inputs = 1, .backward = back_##op_name);
 
 ACTIVATION(Tanh, RNNP_ACT_TANH)
 ACTIVATION(Sigmoid, RNNP_ACT_SIGMOID)
@@ -51,11 +50,8 @@ ACTIVATION(Softplus, RNNP_ACT_SOFTPLUS)
         for (size_t i = 0; i < n; i++) dx[i] = __VA_ARGS__;                                               \
         return RNNP_OK;                                                                                   \
     }                                                                                                     \
-    const rnnp_gradient rnnp_gradient_##op_name = {.op = #op_name,                                        \
-                                                   .inputs = 1,                                           \
-                                                   .keeps_inputs = (keeps_x),                             \
-                                                   .keeps_outputs = (keeps_y),                            \
-                                                   .backward = back_##op_name};
+    RNNP_GRADIENT_ROW(op_name, .inputs = 1, .keeps_inputs = (keeps_x), .keeps_outputs = (keeps_y),        \
+                      .backward = back_##op_name);
 
 POINTWISE(Neg, 0, 0, -dy[i])
 POINTWISE(Abs, 1, 0, x[i] > 0.0f ? dy[i] : x[i] < 0.0f ? -dy[i] : 0.0f) /* 0 at 0 */
@@ -84,5 +80,4 @@ static rnnp_status clip_check(const rnnp_gradient_shape *shape)
     return status == RNNP_OK ? rnnp_check_constant(shape, 2, "max") : status;
 }
 
-const rnnp_gradient rnnp_gradient_Clip = {
-    .op = "Clip", .inputs = 1, .keeps_inputs = 7, .backward = clip_backward, .check = clip_check};
+RNNP_GRADIENT_ROW(Clip, .inputs = 1, .keeps_inputs = 7, .backward = clip_backward, .check = clip_check);
