@@ -2,29 +2,9 @@
 #include "bench.h"
 
 #include <algorithm>
-#include <climits>
-#include <cstdio>
-#include <cstdlib>
 #include <iterator>
 
 namespace bench {
-
-Floats::Floats(size_t n, float scale, uint32_t seed)
-{
-    const size_t bytes = (std::max<size_t>(n, 1) * sizeof(float) + 63) / 64 * 64;
-    p_.reset(static_cast<float *>(std::aligned_alloc(64, bytes)));
-    if (!p_) {
-        std::fprintf(stderr, "rnnpack-bench: no memory for %zu floats\n", n);
-        std::exit(1);
-    }
-    uint32_t s = seed * 2654435761U + 1; /* Numerical Recipes' congruential generator */
-    for (size_t i = 0; i < bytes / sizeof(float); i++) {
-        s = s * 1664525U + 1013904223U;
-        p_.get()[i] = scale * (static_cast<float>(s >> 8) / 8388608.0F - 1.0F);
-    }
-}
-
-void Floats::Free::operator()(float *p) const { std::free(p); }
 
 Host::Host()
 {

@@ -9,6 +9,7 @@
 #ifndef RNNP_BENCH_H
 #define RNNP_BENCH_H
 
+#include "floats.h"
 #include "limit.h"
 #include "own.h"
 
@@ -29,20 +30,6 @@ extern "C" {
 }
 
 namespace bench {
-
-/* 64-byte aligned floats from a fixed pseudo-random sequence in (-scale, scale). */
-class Floats {
-  public:
-    explicit Floats(size_t n, float scale = 1.0F, uint32_t seed = 1);
-    float *data() const { return p_.get(); }
-    operator float *() const { return p_.get(); }
-
-  private:
-    struct Free {
-        void operator()(float *p) const;
-    };
-    std::unique_ptr<float, Free> p_;
-};
 
 /* Contexts by ISA cap and team size, made when first asked for and kept. */
 class Host {

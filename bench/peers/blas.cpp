@@ -65,9 +65,4 @@ class Blas final : public peer::Peer {
 
 } // namespace
 
-int main(int argc, char **argv)
-{
-    return peer::serve(argc, argv, [](const peer::Options &options) -> std::unique_ptr<peer::Peer> {
-        return std::make_unique<Blas>(options);
-    });
-}
+int main(int argc, char **argv) { return peer::serve<Blas>(argc, argv); }

@@ -11,18 +11,9 @@
 
 namespace peer {
 
-Array::Array(std::size_t count) : data_(nullptr), size_(count)
+Array load(const std::string &path, std::size_t count)
 {
-    const std::size_t line = 64;
-    if (count > SIZE_MAX / sizeof(float) - line) throw std::bad_alloc();
-    const std::size_t bytes = (count * sizeof(float) + line - 1) / line * line;
-    data_.reset(static_cast<float *>(std::aligned_alloc(line, std::max(bytes, line))));
-    if (!data_) throw std::bad_alloc();
-}
-
-Array Array::load(const std::string &path, std::size_t count)
-{
-    Array array(count);
+    Array array = Array::unset(count);
     const auto bytes = static_cast<std::streamsize>(count * sizeof(float));
     std::ifstream file(path, std::ios::binary);
     if (!file.read(reinterpret_cast<char *>(array.data()), bytes))
@@ -32,10 +23,22 @@ Array Array::load(const std::string &path, std::size_t count)
 
 /* ---- Cases ------------------------------------------------------------------------------------- */
 
+/* What a cell's three sizes are. */
+using Size = std::size_t Case::*;
 static const struct {
-    const char *name;
+    const char *cell;
+    Kind kind;
     std::size_t gates;
-} cells[] = {{"rnn", 1}, {"gru", 3}, {"gru_lbr", 3}, {"lstm", 4}};
+    Size sizes[3];
+} forms[] = {{"rnn", Kind::layer, 1, {&Case::hidden, &Case::batch, &Case::steps}},
+             {"gru", Kind::layer, 3, {&Case::hidden, &Case::batch, &Case::steps}},
+             {"gru_lbr", Kind::layer, 3, {&Case::hidden, &Case::batch, &Case::steps}},
+             {"lstm", Kind::layer, 4, {&Case::hidden, &Case::batch, &Case::steps}},
+             {"train_gru_lbr", Kind::training, 3, {&Case::hidden, &Case::batch, &Case::steps}},
+             {"train_lstm", Kind::training, 4, {&Case::hidden, &Case::batch, &Case::steps}},
+             {"gemm", Kind::product, 0, {&Case::rows, &Case::columns, &Case::depth}},
+             {"start_onnx", Kind::start, 4, {&Case::hidden, &Case::layers, &Case::steps}},
+             {"start_packed", Kind::start, 4, {&Case::hidden, &Case::layers, &Case::steps}}};
 
 /* The accuracy is measured up to +-range: nothing happens beyond, and no result is near the denormals. */
 static const struct Function {
@@ -53,75 +56,42 @@ static const Function *find_function(const std::string &name)
     return found == std::end(functions) ? nullptr : found;
 }
 
-using Sizes = std::size_t[3];
-
-/* Each returns whether it knows the cell, and fills in what the sizes mean. */
-static bool as_layer(Case &c, const Sizes &sizes)
+static bool as_form(Case &c, const std::size_t (&sizes)[3])
 {
-    const auto same = [&c](const auto &known) { return known.name == c.cell; };
-    const auto known = std::find_if(std::begin(cells), std::end(cells), same);
-    if (known == std::end(cells)) return false;
-    c.kind = Kind::layer;
-    c.gates = known->gates;
-    c.hidden = c.depth = c.columns = sizes[0];
-    c.batch = sizes[1];
-    c.steps = sizes[2];
+    const auto form =
+        std::find_if(std::begin(forms), std::end(forms), [&c](const auto &f) { return f.cell == c.cell; });
+    if (form == std::end(forms)) return false;
+    c.kind = form->kind;
+    c.gates = form->gates;
+    for (std::size_t i = 0; i < 3; i++) c.*form->sizes[i] = sizes[i];
+    if (c.kind == Kind::training) c.cell = c.cell.substr(std::strlen("train_"));
+    if (c.kind == Kind::product) {
+        c.model = "gemm_n" + std::to_string(c.columns) + "_k" + std::to_string(c.depth);
+        return true;
+    }
+    c.depth = c.columns = c.hidden;
     c.rows = c.batch * c.steps;
-    c.model = c.cell + "_h" + std::to_string(c.hidden);
+    c.model = c.kind == Kind::start ? "start_h" + std::to_string(c.hidden) + "_l" + std::to_string(c.layers)
+                                    : c.cell + "_h" + std::to_string(c.hidden);
     return true;
 }
 
-static bool as_training(Case &c, const Sizes &sizes)
-{
-    const std::string prefix = "train_";
-    Case layer = c;
-    if (c.cell.compare(0, prefix.size(), prefix) != 0) return false;
-    layer.cell = c.cell.substr(prefix.size());
-    if ((layer.cell != "lstm" && layer.cell != "gru_lbr") || !as_layer(layer, sizes)) return false;
-    c = layer;
-    c.kind = Kind::training;
-    return true;
-}
-
-static bool as_product(Case &c, const Sizes &sizes)
-{
-    if (c.cell != "gemm") return false;
-    c.kind = Kind::product;
-    c.rows = sizes[0];
-    c.columns = sizes[1];
-    c.depth = sizes[2];
-    c.model = "gemm_n" + std::to_string(c.columns) + "_k" + std::to_string(c.depth);
-    return true;
-}
-
-static bool as_function(Case &c, const Sizes &sizes)
+/* The math class stands behind the function's name. */
+static bool as_function(Case &c, std::size_t elements)
 {
     const std::size_t bar = std::min(c.cell.find('_'), c.cell.size());
-    c.function = c.cell.substr(0, bar);
+    c.function = c.model = c.cell.substr(0, bar);
     c.math = c.cell.substr(std::min(bar + 1, c.cell.size()));
     if (!find_function(c.function) || (c.math != "u35" && c.math != "fast")) return false;
     c.kind = Kind::function;
-    c.depth = c.columns = sizes[0];
-    c.model = c.function;
-    return true;
-}
-
-static bool as_start(Case &c, const Sizes &sizes)
-{
-    if (c.cell != "start_onnx" && c.cell != "start_packed") return false;
-    c.kind = Kind::start;
-    c.gates = 4;
-    c.hidden = c.depth = c.columns = sizes[0];
-    c.layers = sizes[1];
-    c.rows = c.steps = sizes[2];
-    c.model = "start_h" + std::to_string(c.hidden) + "_l" + std::to_string(c.layers);
+    c.depth = c.columns = elements;
     return true;
 }
 
 Case parse_case(const std::string &line)
 {
     Case c;
-    Sizes sizes;
+    std::size_t sizes[3];
     std::istringstream in(line);
     const std::size_t most = 1 << 16; /* keeps every product of sizes far from overflow */
     if (!(in >> c.id >> c.cell >> sizes[0] >> sizes[1] >> sizes[2]) || !(in >> std::ws).eof())
@@ -129,8 +99,7 @@ Case parse_case(const std::string &line)
     for (const std::size_t size : sizes)
         if (size < 1 || size > most)
             throw std::runtime_error("case " + c.id + ": a size of " + std::to_string(size) + " is out of range");
-    if (!as_layer(c, sizes) && !as_training(c, sizes) && !as_product(c, sizes) && !as_function(c, sizes) &&
-        !as_start(c, sizes))
+    if (!as_form(c, sizes) && !as_function(c, sizes[0]))
         throw std::runtime_error("case " + c.id + ": unknown cell " + c.cell);
     return c;
 }
@@ -144,7 +113,7 @@ Weights Model::get(const std::string &dir, const Case &c)
     const std::size_t rows = layer ? c.gates * c.hidden : c.columns, matrix = rows * c.depth;
     if (name_ != c.model) {
         name_.clear();
-        data_ = Array::load(dir + "/" + c.model + ".f32", layer ? 2 * (matrix + rows) : matrix);
+        data_ = load(dir + "/" + c.model + ".f32", layer ? 2 * (matrix + rows) : matrix);
         name_ = c.model;
     }
     if (!layer) return {data_.data(), nullptr, nullptr};
@@ -153,7 +122,7 @@ Weights Model::get(const std::string &dir, const Case &c)
 
 Array load_x(const std::string &dir, const Case &c)
 {
-    Array x = Array::load(dir + "/x.f32", c.rows * c.depth);
+    Array x = load(dir + "/x.f32", c.rows * c.depth);
     if (c.kind == Kind::function) std::for_each(x.data(), x.data() + x.size(), [](float &value) { value *= 4; });
     return x;
 }
@@ -175,7 +144,7 @@ Array function_points(const Case &c)
     const std::size_t count = 1 << 20;
     const std::uint32_t first = bits_of(0x1p-16F), last = bits_of(find_function(c.function)->range);
     const std::uint64_t span = last - first;
-    Array x(count);
+    Array x = Array::unset(count);
     for (std::size_t i = 0; i < count; i++) {
         const auto bits = static_cast<std::uint32_t>(first + span * i / (count - 1)) | (i % 2 ? 0x80000000U : 0U);
         std::memcpy(x.data() + i, &bits, sizeof bits);

@@ -14,6 +14,9 @@ namespace peer {
 /* Throws a sentence for a line that is no case. */
 Case parse_case(const std::string &line);
 
+/* A file of floats. */
+Array load(const std::string &path, std::size_t count);
+
 /* The weights of one model; those of the last one are kept, as cases come model by model. */
 class Model {
   public:

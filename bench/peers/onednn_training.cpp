@@ -5,25 +5,17 @@
  *
  * Compiled with OpenMP where there is one, which is what oneDNN's team is made of.
  */
-#include "onednn_training.h"
+#include "onednn.h"
 
-#include <algorithm>
 #include <cmath>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+namespace onednn {
 namespace {
 
-using dnnl::memory;
-using Desc = memory::desc;
-using Tag = memory::format_tag;
 using Arguments = std::unordered_map<int, memory>;
-constexpr auto f32 = memory::data_type::f32;
-
-memory::dim dim(std::size_t n) { return static_cast<memory::dim>(n); }
-
-float *floats(const memory &m) { return static_cast<float *>(m.get_data_handle()); }
 
 std::size_t count(const memory &m) { return m.get_desc().get_size() / sizeof(float); }
 
@@ -83,92 +75,74 @@ double mean_square(const float *y, float *dy, std::size_t n)
     return sum / static_cast<double>(n);
 }
 
-struct Shape {
-    const char *name;
-    std::size_t gates, bias_rows;
-    std::size_t order[4]; /* where each of oneDNN's gates stands in ONNX's */
-};
-constexpr Shape shapes[] = {{"gru_lbr", 3, 4, {0, 1, 2}}, {"lstm", 4, 4, {0, 2, 3, 1}}};
-
 class Layer final : public peer::Training {
   public:
-    Layer(const dnnl::engine &engine, const dnnl::stream &stream, const peer::Case &c, const peer::Weights &weights,
-          const float *x)
-        : engine_(engine), stream_(stream), shape_(c.cell == "lstm" ? shapes[1] : shapes[0]), hidden_(c.hidden)
+    Layer(Engine &engine, const peer::Case &c, const peer::Weights &weights, const float *x)
+        : engine_(engine), cell_(cell_of(c)), hidden_(c.hidden)
     {
         const Desc sequence({dim(c.steps), dim(c.batch), dim(c.hidden)}, f32, Tag::tnc);
-        y_ = memory(sequence, engine_);
-        dy_ = memory(sequence, engine_);
+        y_ = make(sequence);
+        dy_ = make(sequence);
         load(weights);
         const Desc state({1, 1, dim(c.batch), dim(c.hidden)}, f32, Tag::ldnc);
         if (c.cell == "lstm")
-            make<dnnl::lstm_forward, dnnl::lstm_backward>(sequence, x, state, state);
+            make_passes<dnnl::lstm_forward, dnnl::lstm_backward>(sequence, x, state, state);
         else
-            make<dnnl::lbr_gru_forward, dnnl::lbr_gru_backward>(sequence, x, state);
+            make_passes<dnnl::lbr_gru_forward, dnnl::lbr_gru_backward>(sequence, x, state);
         const peer::Adam adam;
-        const std::size_t merged = shape_.bias_rows > shape_.gates ? shape_.gates - 1 : shape_.gates;
+        const std::size_t merged = cell_.bias_rows > cell_.gates ? cell_.gates - 1 : cell_.gates;
         optimizers_.emplace_back(w_, dw_, adam.rate);
         optimizers_.emplace_back(r_, dr_, adam.rate);
         optimizers_.emplace_back(part(bias_, 0, merged), part(dbias_, 0, merged), 2 * adam.rate);
-        if (merged < shape_.bias_rows)
-            optimizers_.emplace_back(part(bias_, merged, shape_.bias_rows), part(dbias_, merged, shape_.bias_rows),
+        if (merged < cell_.bias_rows)
+            optimizers_.emplace_back(part(bias_, merged, cell_.bias_rows), part(dbias_, merged, cell_.bias_rows),
                                      adam.rate);
     }
 
     double step() override
     {
-        for (const auto &[from, to] : before_) reorder(from, to);
-        forward_.execute(stream_, forward_arguments_);
-        stream_.wait();
+        for (const auto &[from, to] : before_) engine_.reorder(from, to);
+        forward_.execute(engine_.stream, forward_arguments_);
+        engine_.stream.wait();
         const double loss = mean_square(floats(y_), floats(dy_), count(y_));
         for (const memory &sum : sums_) /* a backward pass adds to them */
             std::fill_n(floats(sum), count(sum), 0.0F);
-        backward_.execute(stream_, backward_arguments_);
-        for (const auto &[from, to] : after_) reorder(from, to);
-        stream_.wait();
+        backward_.execute(engine_.stream, backward_arguments_);
+        for (const auto &[from, to] : after_) engine_.reorder(from, to);
+        engine_.stream.wait();
         for (Optimizer &optimizer : optimizers_) optimizer.step();
         return loss;
     }
 
     void gradient(float *r) override
     {
-        const std::size_t h = hidden_, gates = shape_.gates;
-        const float *from = floats(dr_); /* [input][gate][unit] */
-        for (std::size_t g = 0; g < gates; g++)
-            for (std::size_t u = 0; u < h; u++)
-                for (std::size_t i = 0; i < h; i++)
-                    r[(shape_.order[g] * h + u) * h + i] = from[(i * gates + g) * h + u];
+        const std::size_t gate = hidden_ * hidden_;
+        const Desc by_gates({1, 1, dim(hidden_), dim(cell_.gates), dim(hidden_)}, f32, Tag::ldgoi);
+        const memory sorted = engine_.reordered(dr_, by_gates);
+        for (std::size_t g = 0; g < cell_.gates; g++)
+            std::copy_n(floats(sorted) + g * gate, gate, r + cell_.order[g] * gate);
     }
 
   private:
-    void reorder(memory from, memory to) { dnnl::reorder(from, to).execute(stream_, from, to); }
+    memory make(const Desc &desc) const { return memory(desc, engine_.engine); }
 
     /* Rows of an array of bias rows. */
     memory part(const memory &rows, std::size_t begin, std::size_t end) const
     {
-        return memory(Desc({dim((end - begin) * hidden_)}, f32, Tag::a), engine_, floats(rows) + begin * hidden_);
+        return memory(Desc({dim((end - begin) * hidden_)}, f32, Tag::a), engine_.engine,
+                      floats(rows) + begin * hidden_);
     }
 
     void load(const peer::Weights &weights)
     {
-        const std::size_t h = hidden_, gates = shape_.gates;
-        const Desc matrix({1, 1, dim(h), dim(gates), dim(h)}, f32, Tag::ldigo);
-        const Desc bias({1, 1, dim(shape_.bias_rows), dim(h)}, f32, Tag::ldgo);
-        for (memory *m : {&w_, &r_, &dw_, &dr_}) *m = memory(matrix, engine_);
-        bias_ = memory(bias, engine_);
-        dbias_ = memory(bias, engine_);
-        const float *const recurrent = weights.bias + gates * h;
-        for (std::size_t g = 0; g < gates; g++)
-            for (std::size_t u = 0; u < h; u++) {
-                const std::size_t row = shape_.order[g] * h + u;
-                for (std::size_t i = 0; i < h; i++) {
-                    floats(w_)[(i * gates + g) * h + u] = weights.w[row * h + i];
-                    floats(r_)[(i * gates + g) * h + u] = weights.r[row * h + i];
-                }
-                const bool apart = shape_.bias_rows > gates && g + 1 == gates;
-                floats(bias_)[g * h + u] = weights.bias[row] + (apart ? 0 : recurrent[row]);
-                if (apart) floats(bias_)[(g + 1) * h + u] = recurrent[row];
-            }
+        const Desc matrix({1, 1, dim(hidden_), dim(cell_.gates), dim(hidden_)}, f32, Tag::ldigo);
+        const Desc rows({1, 1, dim(cell_.bias_rows), dim(hidden_)}, f32, Tag::ldgo);
+        w_ = engine_.gates(cell_, hidden_, weights.w, matrix);
+        r_ = engine_.gates(cell_, hidden_, weights.r, matrix);
+        bias_ = engine_.bias(cell_, hidden_, weights.bias, rows);
+        dw_ = make(matrix);
+        dr_ = make(matrix);
+        dbias_ = make(rows);
     }
 
     /* The memory that a primitive reads: ours, or one of its format that a reorder fills first. */
@@ -177,21 +151,21 @@ class Layer final : public peer::Training {
         if (ours.get_desc() == format) return ours;
         for (const auto &[from, to] : before_)
             if (from == ours && to.get_desc() == format) return to;
-        before_.emplace_back(ours, memory(format, engine_));
+        before_.emplace_back(ours, make(format));
         return before_.back().second;
     }
 
     /* The memory of sums that a primitive writes: ours, or one of its format that is reordered afterwards. */
     memory writable(const memory &ours, const Desc &format)
     {
-        sums_.push_back(ours.get_desc() == format ? ours : memory(format, engine_));
+        sums_.push_back(ours.get_desc() == format ? ours : make(format));
         if (ours.get_desc() != format) after_.emplace_back(sums_.back(), ours);
         return sums_.back();
     }
 
     memory zeros(const Desc &desc)
     {
-        const memory m(desc, engine_);
+        const memory m = make(desc);
         std::fill_n(floats(m), count(m), 0.0F);
         return m;
     }
@@ -199,28 +173,28 @@ class Layer final : public peer::Training {
     /* states: a description for h and, of an LSTM, one for c. Zeros are given for all of them, before the first step
      * and backwards after the last: with no description the gradients of an LSTM (version 2.6) are wrong. */
     template <class Forward, class Backward, class... States>
-    void make(const Desc &sequence, const float *x, const States &...states)
+    void make_passes(const Desc &sequence, const float *x, const States &...states)
     {
         const auto direction = dnnl::rnn_direction::unidirectional_left2right;
-        const Desc any({1, 1, dim(hidden_), dim(shape_.gates), dim(hidden_)}, f32, Tag::any);
+        const Desc any({1, 1, dim(hidden_), dim(cell_.gates), dim(hidden_)}, f32, Tag::any);
         const Desc bias = bias_.get_desc();
         const typename Forward::primitive_desc forward(typename Forward::desc(dnnl::prop_kind::forward_training,
                                                                               direction, sequence, states..., any, any,
                                                                               bias, sequence, states...),
-                                                       engine_);
+                                                       engine_.engine);
         const typename Backward::primitive_desc backward(
             typename Backward::desc(dnnl::prop_kind::backward, direction, sequence, states..., any, any, bias, sequence,
                                     states..., sequence, states..., any, any, bias, sequence, states...),
-            engine_, forward);
+            engine_.engine, forward);
         forward_ = Forward(forward);
         backward_ = Backward(backward);
         forward_arguments_ = {
-            {DNNL_ARG_SRC_LAYER, memory(sequence, engine_, const_cast<float *>(x))},
+            {DNNL_ARG_SRC_LAYER, engine_.view(sequence, x)},
             {DNNL_ARG_WEIGHTS_LAYER, readable(w_, forward.weights_layer_desc())},
             {DNNL_ARG_WEIGHTS_ITER, readable(r_, forward.weights_iter_desc())},
             {DNNL_ARG_BIAS, bias_},
             {DNNL_ARG_DST_LAYER, y_},
-            {DNNL_ARG_WORKSPACE, memory(forward.workspace_desc(), engine_)},
+            {DNNL_ARG_WORKSPACE, make(forward.workspace_desc())},
         };
         const Desc given[] = {states...};
         const int state_keys[][2] = {{DNNL_ARG_SRC_ITER, DNNL_ARG_DST_ITER},
@@ -235,7 +209,7 @@ class Layer final : public peer::Training {
             {DNNL_ARG_WEIGHTS_LAYER, readable(w_, backward.weights_layer_desc())},
             {DNNL_ARG_WEIGHTS_ITER, readable(r_, backward.weights_iter_desc())},
             {DNNL_ARG_DIFF_DST_LAYER, dy_},
-            {DNNL_ARG_DIFF_SRC_LAYER, memory(sequence, engine_)},
+            {DNNL_ARG_DIFF_SRC_LAYER, make(sequence)},
             {DNNL_ARG_DIFF_WEIGHTS_LAYER, writable(dw_, backward.diff_weights_layer_desc())},
             {DNNL_ARG_DIFF_WEIGHTS_ITER, writable(dr_, backward.diff_weights_iter_desc())},
             {DNNL_ARG_DIFF_BIAS, writable(dbias_, bias)},
@@ -243,9 +217,8 @@ class Layer final : public peer::Training {
         for (const auto &[key, value] : more) backward_arguments_[key] = value;
     }
 
-    dnnl::engine engine_;
-    dnnl::stream stream_;
-    const Shape &shape_;
+    Engine &engine_;
+    const Cell &cell_;
     std::size_t hidden_;
     memory w_, r_, bias_, dw_, dr_, dbias_, y_, dy_;
     dnnl::primitive forward_, backward_;
@@ -257,8 +230,10 @@ class Layer final : public peer::Training {
 
 } // namespace
 
-std::shared_ptr<peer::Training> onednn_training(const dnnl::engine &engine, const dnnl::stream &stream,
-                                                const peer::Case &c, const peer::Weights &weights, const float *x)
+std::shared_ptr<peer::Training> training(Engine &engine, const peer::Case &c, const peer::Weights &weights,
+                                         const float *x)
 {
-    return std::make_shared<Layer>(engine, stream, c, weights, x);
+    return std::make_shared<Layer>(engine, c, weights, x);
 }
+
+} // namespace onednn

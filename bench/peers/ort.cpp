@@ -163,9 +163,4 @@ class Ort final : public peer::Peer {
 
 } // namespace
 
-int main(int argc, char **argv)
-{
-    return peer::serve(argc, argv, [](const peer::Options &options) -> std::unique_ptr<peer::Peer> {
-        return std::make_unique<Ort>(options);
-    });
-}
+int main(int argc, char **argv) { return peer::serve<Ort>(argc, argv); }

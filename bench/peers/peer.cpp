@@ -143,7 +143,7 @@ static void store(const std::string &path, const Array &array)
 
 static Array unwritten(std::size_t count)
 {
-    Array y(count);
+    Array y = Array::unset(count);
     std::fill_n(y.data(), count, std::numeric_limits<float>::quiet_NaN());
     return y;
 }
@@ -210,7 +210,7 @@ class Server {
 
     Accuracy check(const Case &c, const Array &x, const Array &y, const std::string &y_path)
     {
-        if (c.kind != Kind::function) return compare(c, y, Array::load(y_path, y.size()).data());
+        if (c.kind != Kind::function) return compare(c, y, load(y_path, y.size()).data());
         compare(c, y, exact(c, x).data());
         const auto known = accuracy_.find(c.cell);
         return known != accuracy_.end() ? known->second : accuracy_.emplace(c.cell, over_points(c)).first->second;

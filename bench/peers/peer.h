@@ -22,30 +22,14 @@
 #ifndef RNNP_BENCH_PEER_H
 #define RNNP_BENCH_PEER_H
 
-#include <cstddef>
-#include <cstdlib>
+#include "../floats.h"
+
 #include <functional>
-#include <memory>
 #include <string>
 
 namespace peer {
 
-/* Floats at an address that suits any vector. */
-class Array {
-  public:
-    explicit Array(std::size_t count = 0);
-    static Array load(const std::string &path, std::size_t count);
-
-    float *data() const { return data_.get(); }
-    std::size_t size() const { return size_; }
-
-  private:
-    struct Free {
-        void operator()(float *p) const { std::free(p); }
-    };
-    std::unique_ptr<float[], Free> data_;
-    std::size_t size_;
-};
+using Array = bench::Floats;
 
 enum class Kind { layer, product, function, start, training };
 
@@ -98,6 +82,12 @@ using Maker = std::unique_ptr<Peer> (*)(const Options &options);
 
 /* The whole of main(). */
 int serve(int argc, char **argv, Maker make);
+
+template <class P> int serve(int argc, char **argv)
+{
+    return serve(argc, argv,
+                 [](const Options &options) -> std::unique_ptr<Peer> { return std::make_unique<P>(options); });
+}
 
 } // namespace peer
 

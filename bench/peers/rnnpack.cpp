@@ -5,7 +5,7 @@
 #include "bench/limit.h"
 #include "bench/own.h"
 #include "peer.h"
-#include "rnnpack_training.h"
+#include "training.h"
 
 #include <rnnpack/limits.h>
 #include <rnnpack/onnx.h>
@@ -18,6 +18,83 @@ namespace {
 
 using bench::own;
 using bench::Owned;
+
+/* A model of one recurrent layer and its trainer. */
+class Training final : public peer::Training {
+  public:
+    Training(rnnp_context *context, const peer::Case &c, const peer::Weights &weights, const float *x)
+        : context_(context), zeros_(c.rows * c.columns, 0.0F), dx_(c.rows * c.depth)
+    {
+        build(c, weights);
+        create();
+        in_ = bench::make_tensor(c.steps, c.batch, c.hidden, x);
+        target_ = bench::make_tensor(c.steps, c.batch, c.hidden, zeros_.data());
+        d_in_ = bench::make_tensor(c.steps, c.batch, c.hidden, dx_.data());
+        rnnp_train_batch_init(&batch_);
+        batch_.inputs = &in_;
+        batch_.n_inputs = 1;
+        batch_.target = &target_;
+        batch_.d_inputs = &d_in_;
+    }
+    Training(const Training &) = delete;
+    Training &operator=(const Training &) = delete;
+
+    double step() override
+    {
+        rnnp_train_result result;
+        rnnp_train_result_init(&result);
+        check(rnnp_trainer_step(trainer_.get(), &batch_, &result));
+        return result.loss;
+    }
+
+    void gradient(float *r) override
+    {
+        const std::size_t recurrent = 2; /* the input of a recurrent node that R is */
+        for (std::size_t i = 0; i < rnnp_trainer_parameter_count(trainer_.get()); i++) {
+            rnnp_parameter_info parameter;
+            rnnp_parameter_info_init(&parameter);
+            check(rnnp_trainer_parameter_info(trainer_.get(), i, &parameter));
+            if (parameter.input == recurrent) check(rnnp_trainer_get_gradient(trainer_.get(), i, r));
+        }
+    }
+
+  private:
+    void check(rnnp_status status) const { bench::require(status, context_, "rnnpack"); }
+
+    void build(const peer::Case &c, const peer::Weights &weights)
+    {
+        rnnp_recurrent_options o;
+        rnnp_recurrent_options_init(&o, c.cell == "lstm" ? RNNP_CELL_LSTM : RNNP_CELL_GRU, c.hidden, c.hidden);
+        const rnnp_recurrent_weights w = {weights.w, weights.r, weights.bias, nullptr, nullptr};
+        model_ = bench::make_model(context_, c.hidden, [&](rnnp_model *model, rnnp_value x) {
+            return bench::add_layer(context_, model, o, &w, x);
+        });
+    }
+
+    void create()
+    {
+        const peer::Adam adam;
+        rnnp_train_options o;
+        rnnp_train_options_init(&o);
+        o.loss = RNNP_LOSS_MSE;
+        rnnp_optimizer optimizer;
+        rnnp_optimizer_init(&optimizer, RNNP_OPTIMIZER_ADAM);
+        optimizer.rate = adam.rate;
+        optimizer.beta1 = adam.beta1;
+        optimizer.beta2 = adam.beta2;
+        optimizer.epsilon = adam.epsilon;
+        o.optimizer = &optimizer;
+        trainer_ = own<rnnp_trainer>(context_, "trainer",
+                                     [&](auto trainer) { return rnnp_trainer_create(model_.get(), &o, trainer); });
+    }
+
+    rnnp_context *context_;
+    peer::Array zeros_, dx_;
+    Owned<rnnp_model> model_;
+    Owned<rnnp_trainer> trainer_;
+    rnnp_tensor in_{}, target_{}, d_in_{};
+    rnnp_train_batch batch_{};
+};
 
 class Rnnpack final : public peer::Peer {
   public:
@@ -48,7 +125,7 @@ class Rnnpack final : public peer::Peer {
         case peer::Kind::layer: return layer(c, weights, x, y);
         case peer::Kind::product: return product(c, weights, x, y);
         case peer::Kind::function: return function(c, x, y);
-        case peer::Kind::training: return steps_of(rnnpack_training(context_.get(), c, weights, x), c, y);
+        case peer::Kind::training: return steps_of(std::make_shared<Training>(context_.get(), c, weights, x), c, y);
         case peer::Kind::start: break;
         }
         return first_run(c, x, y);
@@ -184,9 +261,4 @@ double Rnnpack::limit_us(const peer::Case &c)
 
 } // namespace
 
-int main(int argc, char **argv)
-{
-    return peer::serve(argc, argv, [](const peer::Options &options) -> std::unique_ptr<peer::Peer> {
-        return std::make_unique<Rnnpack>(options);
-    });
-}
+int main(int argc, char **argv) { return peer::serve<Rnnpack>(argc, argv); }

@@ -7,6 +7,8 @@
 
 #include "peer.h"
 
+#include <algorithm>
+
 namespace peer {
 
 struct Adam {
@@ -23,7 +25,16 @@ class Training {
 };
 
 /* Takes the two steps that y is made of; the result takes one more with each call. */
-std::function<void()> steps_of(const std::shared_ptr<Training> &training, const Case &c, float *y);
+inline std::function<void()> steps_of(const std::shared_ptr<Training> &training, const Case &c, float *y)
+{
+    const auto n = static_cast<double>(c.rows * c.columns);
+    const auto times_n = [n](double value) { return static_cast<float>(n * value); };
+    y[0] = times_n(training->step());
+    training->gradient(y + 2);
+    std::transform(y + 2, y + c.results(), y + 2, times_n);
+    y[1] = times_n(training->step());
+    return [training] { training->step(); };
+}
 
 } // namespace peer
 

@@ -98,9 +98,4 @@ class VectorMath final : public peer::Peer {
 
 } // namespace
 
-int main(int argc, char **argv)
-{
-    return peer::serve(argc, argv, [](const peer::Options &options) -> std::unique_ptr<peer::Peer> {
-        return std::make_unique<VectorMath>(options);
-    });
-}
+int main(int argc, char **argv) { return peer::serve<VectorMath>(argc, argv); }

@@ -71,6 +71,8 @@ class Product {
 
 class Xsmm final : public peer::Peer {
   public:
+    explicit Xsmm(const peer::Options &) {}
+
     std::string name() const override { return "libxsmm"; }
     std::string version() const override { return LIBXSMM_VERSION; }
     std::string settings() const override
@@ -87,8 +89,4 @@ class Xsmm final : public peer::Peer {
 
 } // namespace
 
-int main(int argc, char **argv)
-{
-    return peer::serve(argc, argv,
-                       [](const peer::Options &) -> std::unique_ptr<peer::Peer> { return std::make_unique<Xsmm>(); });
-}
+int main(int argc, char **argv) { return peer::serve<Xsmm>(argc, argv); }

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What inference and training with oneDNN share.
+ */
+#ifndef RNNP_BENCH_PEER_ONEDNN_H
+#define RNNP_BENCH_PEER_ONEDNN_H
+
+#include "training.h"
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+namespace onednn {
+
+using dnnl::memory;
+using Desc = memory::desc;
+using Tag = memory::format_tag;
+constexpr auto f32 = memory::data_type::f32;
+
+inline memory::dim dim(std::size_t n) { return static_cast<memory::dim>(n); }
+inline float *floats(const memory &m) { return static_cast<float *>(m.get_data_handle()); }
+
+/* The gates as oneDNN orders them (LSTM: input, forget, candidate, output) and its rows of bias. Reset after has a
+ * fourth row: the recurrent bias of the candidate, which stands inside the reset gate's product. */
+struct Cell {
+    const char *name;
+    std::size_t gates, bias_rows;
+    peer::Order order;
+};
+const Cell &cell_of(const peer::Case &c);
+
+struct Engine {
+    dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+    dnnl::stream stream{engine};
+
+    /* oneDNN does not write to what it reads, but has no type that says so. */
+    memory view(const Desc &desc, const float *data) { return memory(desc, engine, const_cast<float *>(data)); }
+    void reorder(memory from, memory to) { dnnl::reorder(from, to).execute(stream, from, to); }
+    memory reordered(const memory &from, const Desc &to);
+    /* From ONNX's gates of a matrix and its two biases. */
+    memory gates(const Cell &cell, std::size_t hidden, const float *matrix, const Desc &to);
+    memory bias(const Cell &cell, std::size_t hidden, const float *onnx, const Desc &to);
+};
+
+/* oneDNN has the passes of a layer; loss and Adam around them are ours, as its users write theirs. */
+std::shared_ptr<peer::Training> training(Engine &engine, const peer::Case &c, const peer::Weights &weights,
+                                         const float *x);
+
+} // namespace onednn
+
+#endif
