@@ -310,7 +310,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     ):
         add(f"--{name}", type=listed(size), metavar="N,N", help=of)
     add("--budget", type=seconds, default=0.03, metavar="S", help="seconds per case, peer and round (default 0.03)")
-    add("--limits", type=Path, metavar="FILE", help="of this machine, from `rnnpack bench --limits --json` (default: measured)")
+    add(
+        "--limits",
+        type=Path,
+        metavar="FILE",
+        help="of this machine, from `rnnpack bench --limits --json` (default: measured)",
+    )
     add("--isa", choices=tuple(ISA_CAPS), help="cap every peer that can be; the table marks the others")
     add("--no-torch", dest="torch", action="store_false", help="leave PyTorch out")
     add("--ort", default="libonnxruntime.so.1", metavar="LIB", help="ONNX Runtime's shared library")

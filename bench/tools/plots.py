@@ -214,11 +214,7 @@ def _plot_points(axes: Axes, points: list[Point], aside: float = 0) -> list[str]
 
 
 def roofline(
-    prefix: str,
-    label: str,
-    points: list[Point],
-    roofs: list[tuple[str, float]],
-    peaks: list[tuple[str, float]],
+    prefix: str, label: str, points: list[Point], roofs: list[tuple[str, float]], peaks: list[tuple[str, float]]
 ) -> str:
     """roofs: (level, GB/s); peaks: (ISA, GFLOP/s). Points: flop per byte against GFLOP/s."""
     width, height, left, bottom = 860, 460, 58, 44
@@ -231,10 +227,7 @@ def roofline(
     axes.set(xscale="log", yscale="log", xlim=(x_low, x_high), ylim=(y_low, y_high))
     axes.set(xlabel="arithmetic intensity, flop per byte", ylabel="GFLOP/s")
     angle = math.degrees(
-        math.atan2(
-            (height - bottom - 8) / math.log10(y_high / y_low),
-            (width - left - 14) / math.log10(x_high / x_low),
-        )
+        math.atan2((height - bottom - 8) / math.log10(y_high / y_low), (width - left - 14) / math.log10(x_high / x_low))
     )
     for level, roof in roofs:
         axes.plot([x_low, top / roof], [x_low * roof, top], color=MUTED, linewidth=1.2)
@@ -251,10 +244,7 @@ def roofline(
         )
     for isa, peak in peaks:
         axes.plot(
-            [min([peak / roof for _, roof in roofs], default=x_low), x_high],
-            [peak, peak],
-            color=INK,
-            linewidth=1.2,
+            [min([peak / roof for _, roof in roofs], default=x_low), x_high], [peak, peak], color=INK, linewidth=1.2
         )
         axes.annotate(
             f"{isa} FMA {number(peak)} GFLOP/s",
@@ -270,31 +260,16 @@ def roofline(
     return _svg(figure, prefix, label, _plot_points(axes, points, aside=6))
 
 
-def dots(
-    prefix: str,
-    label: str,
-    rows: list[str],
-    points: list[Point],
-    reference: float,
-    least: float | None,
-    x_label: str,
-) -> str:
-    """One line per row, its points on it (y: the row's index from the top), a vertical line at reference. The axis
-    begins at least, or near the least value."""
+def dots(prefix: str, label: str, rows: list[str], points: list[Point]) -> str:
+    """Percent of the limit: one line per row, its points on it (y: the row's index from the top), a vertical line at 100."""
     left = 12 + 6 * max(len(row) for row in rows)
     figure, axes = _figure(left + 340, 52 + 17 * len(rows), left, 38, top=6, right=16)
-    values = [reference] + [point.x for point in points]
-    low, high = min(values) if least is None else least, max(values)
-    space = 0.04 * (high - low) or 0.1
-    axes.set(
-        xlim=(low - space if least is None else low, high + space),
-        ylim=(len(rows) - 0.4, -0.6),
-        xlabel=x_label,
-    )
+    high = 1.04 * max([100] + [point.x for point in points])
+    axes.set(xlim=(0, high), ylim=(len(rows) - 0.4, -0.6), xlabel="percent of limit")
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.spines["left"].set_visible(False)
-    axes.axvline(reference, color=INK, linewidth=1.2)
+    axes.axvline(100, color=INK, linewidth=1.2)
     return _svg(figure, prefix, label, _plot_points(axes, points))
 
 

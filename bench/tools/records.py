@@ -166,17 +166,13 @@ def changes_of(us: list[float]) -> list[Change]:
     return found
 
 
-def label_of(entry: dict) -> str:
-    return entry["name"] + (" (tuned)" if entry.get("tuned") else "")
-
-
 def series_of(machine: Machine) -> list[Series]:
     """Those first whose latest change made them slower, then those that became faster, the largest step leading; the
     rest by name."""
     samples: dict[str, list[tuple[dict, dict]]] = {}
     for run in machine.runs:
         for entry in run["benchmarks"]:
-            samples.setdefault(label_of(entry), []).append((run, entry))
+            samples.setdefault(entry["name"], []).append((run, entry))
     series = []
     for name, pairs in samples.items():
         rates = [entry.get("calibration") or 0 for _, entry in pairs]

@@ -92,10 +92,7 @@ def header(machine: Machine) -> str:
     caches = [(level, size(machine.cache(key))) for level, key in (("L1d", "l1d"), ("L2", "l2"), ("L3", "l3"))]
     return facts_table(
         [
-            (
-                "CPU",
-                f"{facts.get('cpu', 'unknown')}, {facts.get('cores', '?')} cores, ISA {facts.get('isa', '?')}",
-            ),
+            ("CPU", f"{facts.get('cpu', 'unknown')}, {facts.get('cores', '?')} cores, ISA {facts.get('isa', '?')}"),
             ("caches", ", ".join(f"{level} {bytes_}" for level, bytes_ in caches if bytes_)),
             ("kernel", facts.get("kernel")),
             ("fingerprint", machine.key),
@@ -115,7 +112,7 @@ def kernels_of(run: dict) -> list[tuple[dict, str, str]]:
     """The kernels of a run with their op and ISA."""
     found = []
     for entry in run["benchmarks"]:
-        if entry["name"].startswith("kernel/") and not entry.get("tuned"):
+        if entry["name"].startswith("kernel/"):
             match = KERNEL.fullmatch(entry["name"])
             found.append((entry, match["op"] if match else entry["name"].split("/")[1], match["isa"] if match else "?"))
     return found
@@ -199,15 +196,7 @@ def elementwise(machine: Machine, prefix: str) -> str:
         Point(reached(e), ops.index(op), kernel_title(e), isas.index(isa), isas.index(isa)) for e, op, isa in bounded
     ]
     missing = len(kernels) - len(bounded)
-    figure = plots.dots(
-        f"{prefix}-elementwise",
-        "elementwise kernels",
-        [shorten(op, 34) for op in ops],
-        points,
-        100,
-        0,
-        "percent of limit",
-    )
+    figure = plots.dots(f"{prefix}-elementwise", "elementwise kernels", [shorten(op, 34) for op in ops], points)
     return (
         "<h3>Elementwise kernels</h3><p>Reading the bytes in and out at full bandwidth would be 100 percent. The best "
         "op comes first. Functions that compute much cannot come near."
@@ -395,38 +384,6 @@ def history(machine: Machine, prefix: str) -> str:
     )
 
 
-def tuned(machine: Machine, prefix: str) -> str:
-    entries = {(entry["name"], bool(entry.get("tuned"))): entry["us"] for entry in machine.runs[-1]["benchmarks"]}
-    pairs = {
-        name: us / entries[name, True]
-        for (name, is_tuned), us in entries.items()
-        if not is_tuned and (name, True) in entries
-    }
-    title = "<h3>Tuned against default</h3>"
-    if not pairs:
-        return title + "<p>The newest run has no tuned variants beside the default ones.</p>"
-    names = sorted(pairs, key=lambda name: (-pairs[name], name))
-    points = [
-        Point(
-            pairs[name],
-            row,
-            f"{name}: {pairs[name]:.2f} times as fast as default",
-            0 if pairs[name] >= 1 else 1,
-        )
-        for row, name in enumerate(names)
-    ]
-    figure = plots.dots(
-        f"{prefix}-tuned",
-        "tuned against default",
-        [shorten(one, 44) for one in names],
-        points,
-        1,
-        None,
-        "default time / tuned time",
-    )
-    return title + f'<p>Right of the line tuning gained.</p><div class="scroll">{figure}</div>'
-
-
 def section(machine: Machine, index: int) -> str:
     prefix = f"m{index}"
     name = machine.facts.get("cpu") or "unknown machine"
@@ -444,7 +401,7 @@ def section(machine: Machine, index: int) -> str:
     else:
         parts.append("<h3>Peers</h3><p>The history has no comparison with other libraries on this machine.</p>")
     if machine.runs:
-        parts += [history(machine, prefix), tuned(machine, prefix)]
+        parts.append(history(machine, prefix))
     return "\n".join(parts)
 
 

@@ -100,7 +100,6 @@ def summary(name: str, samples: list[Sample]) -> dict:
         "flop": samples[0].flop,
         "bytes": samples[0].bytes,
         "limit_doubtful": sum(s.doubtful for s in samples) * 2 > len(samples),
-        "tuned": False,
     }
 
 

@@ -22,7 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--filter", default=DEFAULT_FILTER, help="benchmarks, a regular expression")
     parser.add_argument("--repetitions", type=int, default=9, help="in random order (default 9)")
     parser.add_argument("--min-time", type=float, default=0.003, help="seconds of each repetition (default 0.003)")
-    parser.add_argument("-o", "--output", type=Path, default=Path("build/bench/run.json"), help="Google Benchmark's JSON")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("build/bench/run.json"), help="Google Benchmark's JSON"
+    )
     parser.add_argument("--history", type=Path, default=Path("build/bench/history.jsonl"))
     parser.add_argument("--no-history", action="store_true", help="append nothing")
     options = parser.parse_args(arguments)

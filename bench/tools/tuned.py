@@ -42,7 +42,9 @@ def summary(rows: list[dict], other: bool) -> list[str]:
     if other:
         near = [row for row in rows if 1 / ALLOWED <= row["other"] / row["tuned"] <= ALLOWED]
         behind = [row for row in rows if row["tuned"] > row["other"] * ALLOWED]
-        lines.append(f"within 3 % of the other records: {len(near)} of {len(rows)} shapes; slower by more: {len(behind)}")
+        lines.append(
+            f"within 3 % of the other records: {len(near)} of {len(rows)} shapes; slower by more: {len(behind)}"
+        )
     for row in sorted(slower, key=lambda row: -row["tuned"])[:8]:
         lines.append(
             f"  {row['tuned']:.3f} {row['layer']} hidden {row['hidden']} batch {row['batch']} steps {row['steps']} "
@@ -57,7 +59,9 @@ def main() -> int:
     parser.add_argument("records", type=Path)
     parser.add_argument("--seconds", type=float, default=0.3, help="per shape (default 0.3)")
     parser.add_argument("--every", type=int, default=1, help="only each N-th shape")
-    parser.add_argument("--other", type=Path, help="records to compare with, such as those of a second or longer tuning")
+    parser.add_argument(
+        "--other", type=Path, help="records to compare with, such as those of a second or longer tuning"
+    )
     parser.add_argument("-o", "--output", type=Path, help="all lines, JSON")
     args = parser.parse_args()
     command = [args.program, args.records, str(args.seconds), str(args.every)] + ([args.other] if args.other else [])

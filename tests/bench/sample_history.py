@@ -93,7 +93,6 @@ def entry(name: str, us: float, limit_us: float, bound: int, flop: float, size: 
         "bound": bound,
         "flop": flop,
         "bytes": size,
-        "tuned": False,
     }
 
 
@@ -166,12 +165,6 @@ def run_of(spec: dict, number: int, chance: random.Random) -> dict:
         }
         benchmarks.append(measured)
     return {"kind": "run", **commit(number, spec), "benchmarks": benchmarks}
-
-
-def add_tuned(run: dict) -> None:
-    chance = random.Random("tuned")
-    layers = [entry for entry in run["benchmarks"] if entry["name"].startswith("layer/")]
-    run["benchmarks"] += [{**entry, "us": entry["us"] * chance.uniform(0.88, 1.01), "tuned": True} for entry in layers]
 
 
 def rounds(us: float, chance: random.Random) -> list[float]:
@@ -253,7 +246,6 @@ def sample_history() -> list[dict]:
     chance = random.Random(2025)
     history = [run_of(MACHINES[0], number, chance) for number in range(9)]
     history += [run_of(MACHINES[1], number, chance) for number in range(6, 9)]
-    add_tuned(history[8])
     history[-1]["dirty"] = True
     return history + [peers_of(spec, 8) for spec in MACHINES]
 
