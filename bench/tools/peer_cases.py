@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import chain, product, starmap
 from typing import ClassVar
 
 CELLS = {"lstm": 4, "gru": 3, "gru_lbr": 3, "rnn": 1}  # and their gates
@@ -45,9 +45,11 @@ def count(n: int, noun: str) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """Times are shown in `unit`, of which a microsecond is `scale`."""
+    """Times are shown in `unit`, of which a microsecond is `scale`. `label` and `own` make its name and its record."""
 
     group: ClassVar[str]
+    label: ClassVar[str]
+    own: ClassVar[dict]
     unit: ClassVar[str] = "us"
     scale: ClassVar[float] = 1.0
     least_rounds: ClassVar[int] = 1
@@ -66,11 +68,16 @@ class Case:
         """What a peer can do or not."""
         return self.group
 
+    @property
+    def name(self) -> str:
+        return self.label.format(self=self)
+
     def line(self) -> str:
         return "\t".join((self.name, self.word, *map(str, self.sizes))) + "\n"
 
     def record(self, threads: int) -> dict:
-        return self.shape | {"threads": threads, "flop": self.flop, "weight_bytes": 4.0 * self.weights}
+        shape = self.own | asdict(self) | ({"input": self.hidden} if hasattr(self, "hidden") else {})
+        return shape | {"threads": threads, "flop": self.flop, "weight_bytes": 4.0 * self.weights}
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class Layer(Case):
     batch: int
     steps: int
     group = "layers"
+    label = "{self.word}_h{self.hidden}_b{self.batch}_t{self.steps}"
+    own = {"kind": "rnn", "layers": 1, "directions": 1}
     threaded = True
 
     @property
@@ -93,14 +102,6 @@ class Layer(Case):
         return self.hidden, self.batch, self.steps
 
     @property
-    def name(self) -> str:
-        return f"{self.word}_h{self.hidden}_b{self.batch}_t{self.steps}"
-
-    @property
-    def family(self) -> str:
-        return f"{self.word}, batch {self.batch}, {count(self.steps, 'step')}"
-
-    @property
     def weights(self) -> int:
         return CELLS[self.cell] * self.hidden * 2 * self.hidden
 
@@ -108,17 +109,13 @@ class Layer(Case):
     def flop(self) -> float:
         return 2.0 * self.weights * self.batch * self.steps
 
-    @property
-    def shape(self) -> dict:
-        shape = {"kind": "rnn", "cell": self.cell, "hidden": self.hidden, "input": self.hidden}
-        return shape | {"batch": self.batch, "steps": self.steps, "layers": 1, "directions": 1}
-
 
 @dataclass(frozen=True)
 class Training(Layer):
     """A step of training that layer: forward, backward, Adam."""
 
     group = "training"
+    own = Layer.own | {"kind": "training"}
     most_flop = 3 * MOST_FLOP
 
     @property
@@ -129,10 +126,6 @@ class Training(Layer):
     def flop(self) -> float:
         return 3 * super().flop
 
-    @property
-    def shape(self) -> dict:
-        return super().shape | {"kind": "training"}
-
 
 @dataclass(frozen=True)
 class Product(Case):
@@ -141,20 +134,13 @@ class Product(Case):
     m: int
     n: int
     k: int
-    group = "gemm"
-    cell = "gemm"
+    group = cell = "gemm"
+    label = "gemm_m{self.m}_n{self.n}_k{self.k}"
+    own = {"kind": "gemm"}
 
     @property
     def sizes(self) -> tuple[int, int, int]:
         return self.m, self.n, self.k
-
-    @property
-    def name(self) -> str:
-        return f"gemm_m{self.m}_n{self.n}_k{self.k}"
-
-    @property
-    def family(self) -> str:
-        return "gemm, squares" if self.m == self.n == self.k else f"gemm, m {self.m}"
 
     @property
     def weights(self) -> int:
@@ -163,10 +149,6 @@ class Product(Case):
     @property
     def flop(self) -> float:
         return 2.0 * self.m * self.weights
-
-    @property
-    def shape(self) -> dict:
-        return {"kind": "gemm", "m": self.m, "n": self.n, "k": self.k}
 
 
 @dataclass(frozen=True)
@@ -177,6 +159,8 @@ class Activation(Case):
     math: str
     n: int
     group = "activations"
+    label = "{self.cell}_n{self.n}"
+    own = {"kind": "activation"}
     unit = "ns/element"
 
     @property
@@ -191,18 +175,6 @@ class Activation(Case):
     def sizes(self) -> tuple[int, int, int]:
         return self.n, 1, 1
 
-    @property
-    def name(self) -> str:
-        return f"{self.cell}_n{self.n}"
-
-    @property
-    def family(self) -> str:
-        return f"{self.function}, class {self.math}"
-
-    @property
-    def shape(self) -> dict:
-        return {"kind": "activation", "function": self.function, "math": self.math, "n": self.n}
-
 
 @dataclass(frozen=True)
 class Start(Case):
@@ -213,6 +185,8 @@ class Start(Case):
     layers: int = 3
     steps: int = 50
     group = "start"
+    label = "{self.cell}_lstm{self.layers}_h{self.hidden}_t{self.steps}"
+    own = {"kind": "start", "cell": "lstm", "batch": 1, "directions": 1}
     unit = "ms"
     scale = 1e-3
     least_rounds = 9
@@ -226,14 +200,6 @@ class Start(Case):
         return self.hidden, self.layers, self.steps
 
     @property
-    def name(self) -> str:
-        return f"{self.cell}_lstm{self.layers}_h{self.hidden}_t{self.steps}"
-
-    @property
-    def family(self) -> str:
-        return f"start from {self.form}"
-
-    @property
     def weights(self) -> int:
         return self.layers * CELLS["lstm"] * self.hidden * 2 * self.hidden
 
@@ -241,48 +207,22 @@ class Start(Case):
     def flop(self) -> float:
         return 2.0 * self.weights * self.steps
 
-    @property
-    def shape(self) -> dict:
-        shape = {"kind": "start", "cell": "lstm", "form": self.form, "hidden": self.hidden, "input": self.hidden}
-        return shape | {"batch": 1, "steps": self.steps, "layers": self.layers, "directions": 1}
 
-
-def layers(grid: dict) -> Iterator[Case]:
-    for cell in grid["cells"]:
-        for hidden in grid["hidden"]:
-            for steps in grid["steps"]:
-                for batch in grid["batch"]:
-                    yield Layer(cell, hidden, batch, steps)
-
-
-def trainings(grid: dict) -> Iterator[Case]:
-    for cell in (cell for cell in TRAINED if cell in grid["cells"]):
-        for hidden in grid["train_hidden"]:
-            for steps in grid["train_steps"]:
-                for batch in grid["train_batch"]:
-                    yield Training(cell, hidden, batch, steps)
-
-
-def products(grid: dict) -> Iterator[Case]:
-    for width in grid["widths"]:
-        for rows in grid["rows"]:
-            yield Product(rows, 4 * width, width)
-    for size in grid["squares"]:
-        yield Product(size, size, size)
-
-
-def activations(grid: dict) -> Iterator[Case]:
-    for function in FUNCTIONS:
-        for math in MATHS:
-            for elements in grid["elements"]:
-                yield Activation(function, math, elements)
-
-
-def starts(_: dict) -> Iterator[Case]:
-    yield from map(Start, FORMS)
-
-
-GROUPS = {"layers": layers, "training": trainings, "gemm": products, "activations": activations, "start": starts}
+GROUPS = {
+    "layers": lambda grid: starmap(Layer, product(grid["cells"], grid["hidden"], grid["batch"], grid["steps"])),
+    "training": lambda grid: (
+        Training(cell, *sizes)
+        for cell in TRAINED
+        if cell in grid["cells"]
+        for sizes in product(grid["train_hidden"], grid["train_batch"], grid["train_steps"])
+    ),
+    "gemm": lambda grid: chain(
+        (Product(rows, 4 * width, width) for width, rows in product(grid["widths"], grid["rows"])),
+        (Product(size, size, size) for size in grid["squares"]),
+    ),
+    "activations": lambda grid: starmap(Activation, product(FUNCTIONS, MATHS, grid["elements"])),
+    "start": lambda _: map(Start, FORMS),
+}
 
 
 def cases_of(groups: tuple[str, ...], grid: dict, threads: int) -> list[Case]:

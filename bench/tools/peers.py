@@ -22,11 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import machine
+import records
 import results
 from peer_cases import CELLS, FULL, GROUPS, MOST_FLOP, QUICK, Case, cases_of, count
 from peer_programs import FOLDER, ISA_CAPS, PYTHON, Contender, PeerFailed, Program, blas_name, contenders
-
-OURS = "rnnpack"
+from records import OURS
 
 # ---- Measuring ------------------------------------------------------------------------------------
 
@@ -174,24 +174,12 @@ class Runner:
 # ---- Table ----------------------------------------------------------------------------------------
 
 
-def best_peer(result: Result) -> tuple[str, float] | None:
-    """The fastest peer, and its time over ours: the median over the ratios of each round."""
-    others = {name: times for name, times in result.us.items() if name != OURS}
-    if not others:
-        return None
-    name = min(others, key=lambda other: statistics.median(others[other]))
-    return name, statistics.median(a / b for a, b in zip(others[name], result.us[OURS], strict=True))
-
-
-def best_peer_at_best(result: Result) -> float | None:
-    """The fastest peer's shortest time over ours. Cores that are shared with other tenants slow every median down, in rounds
-    of one and not of the other; the shortest of many times is free of it."""
-    others = [min(times) for name, times in result.us_min.items() if name != OURS]
-    return min(others) / min(result.us_min[OURS]) if others else None
-
-
-def family(result: Result) -> str:
-    return f"{result.case.family}, {count(result.threads, 'thread')}"
+def at_best(result: Result) -> tuple[float | None, float]:
+    """The fastest peer's shortest time over ours, and the limit's. Cores that are shared with other tenants slow every
+    median down, in rounds of one and not of the other; the shortest of many times is free of it."""
+    least = {name: min(times) for name, times in result.us_min.items()}
+    ours = least.pop(OURS)
+    return min(least.values()) / ours if least else None, min(result.limit_us) / ours
 
 
 def aligned(rows: list[list[str]]) -> Iterator[str]:
@@ -201,15 +189,13 @@ def aligned(rows: list[list[str]]) -> Iterator[str]:
         yield "  ".join((row[0].ljust(widths[0]), *cells)).rstrip()
 
 
-def time_of(result: Result, name: str) -> str:
+def time_of(result: Result, found: records.Case, name: str) -> str:
     """With the largest error where it was measured: speeds compare at known accuracy."""
-    if name not in result.us:
+    if name not in found.us:
         return "-"
-    value = statistics.median(result.us[name]) * result.case.scale
+    value = found.us[name] * result.case.scale
     text = f"{value:.1f}" if result.case.unit == "us" else f"{value:.3g}"
-    if name not in result.max_ulp:
-        return text
-    return f"{text}, {results.accuracy(result.max_ulp[name], result.max_error[name])}"
+    return ", ".join([text, *filter(None, [found.accuracy.get(name)])])
 
 
 def group_table(measured: list[Result], uncapped: set[str]) -> Iterator[str]:
@@ -219,18 +205,15 @@ def group_table(measured: list[Result], uncapped: set[str]) -> Iterator[str]:
     rows = [["case", "threads", *heads, "best / ours", "of limit", "spread", "at best: best / ours", "of limit"]]
     ratios: dict[str, list[tuple[float, float]]] = {}
     for result in measured:
-        ours = result.us[OURS]
-        share = statistics.median(limit / us for limit, us in zip(result.limit_us, ours, strict=True))
-        ratio = at_best = "-"
-        best, least = best_peer(result), best_peer_at_best(result)
-        if best and least:
-            ratios.setdefault(family(result), []).append((best[1], least))
-            ratio, at_best = f"{best[1]:.2f}", f"{least:.2f}"
-        share_at_best = min(result.limit_us) / min(result.us_min[OURS])
-        times = (time_of(result, name) for name in names)
-        spread = f"{max(ours) / min(ours):.2f}"
-        name, threads = result.case.name, str(result.threads)
-        rows.append([name, threads, *times, ratio, f"{share:.0%}", spread, at_best, f"{share_at_best:.0%}"])
+        found = records.case_of(result.record())
+        least, share_at_best = at_best(result)
+        ratio = found.ratios.get(found.best)
+        if ratio and least:
+            ratios.setdefault(f"{found.family}, {found.column}, {found.group}", []).append((ratio, least))
+        cells = [f"{ratio:.2f}" if ratio else "-", f"{found.percent:.0f}%", f"{found.spread:.2f}"]
+        cells += [f"{least:.2f}" if least else "-", f"{share_at_best:.0%}"]
+        times = (time_of(result, found, name) for name in names)
+        rows.append([result.case.name, str(result.threads), *times, *cells])
     yield from aligned(rows)
     if ratios:
         yield ""
