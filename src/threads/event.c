@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A sleeper announces itself before it looks at the count a last time, and whoever counts on looks for sleepers after
- * that. All four operations are sequentially consistent, so either the sleeper sees the new count or it is seen.
+ * A sleeper announces itself before it checks the count one last time, and a thread that increments the count checks
+ * for sleepers afterwards. All four operations are sequentially consistent, so either the sleeper sees the new count or
+ * the other thread sees the sleeper.
  */
 #define _GNU_SOURCE
 #include "event.h"

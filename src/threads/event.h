@@ -14,7 +14,7 @@
 #include <pthread.h>
 #endif
 
-/* What the events of one team share: nothing on Linux. */
+/* What the events of a team share; nothing on Linux. */
 typedef struct rnnp_event_lock {
 #if RNNP_USE_FUTEX
     char unused;
@@ -27,7 +27,7 @@ typedef struct rnnp_event_lock {
 void rnnp_event_lock_init(rnnp_event_lock *lock);
 void rnnp_event_lock_destroy(rnnp_event_lock *lock);
 
-/* Tells the CPU that this thread spins. */
+/* Tells the CPU that this thread is spinning. */
 static inline void rnnp_pause(void)
 {
 #if defined(__x86_64__)
@@ -39,10 +39,10 @@ static inline void rnnp_pause(void)
 
 static inline int rnnp_event_has_sleepers(const rnnp_event *event) { return atomic_load(&event->sleepers) != 0; }
 
-/* Counts on; wakes all sleepers. Needs the system only when there are some. */
+/* Increments the count and wakes all sleepers. Makes a system call only if there are any. */
 void rnnp_event_signal(rnnp_event_lock *lock, rnnp_event *event);
 
-/* Sleeps while the count is `seen`; or, with a limit in nanoseconds (0: none), not much longer than that. */
+/* Sleeps while the count is `seen`, but not much longer than `limit` nanoseconds (0: no limit). */
 void rnnp_event_sleep(rnnp_event_lock *lock, rnnp_event *event, unsigned seen, long limit);
 
 #endif

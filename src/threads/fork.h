@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tells a child made by fork() from its parent, without a handler of our own in the process: a page that the kernel
- * empties in the child. Where there is no such page, the process's number tells, at the cost of a system call.
+ * Distinguishes a child created by fork() from its parent without installing a handler: the kernel clears a marked page
+ * in the child. Where such pages are not available, the process ID decides, at the cost of a system call.
  */
 #ifndef RNNP_FORK_H
 #define RNNP_FORK_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 typedef struct rnnp_fork_guard {
-    const volatile char *page; /* not 0 in the process that made it; NULL: by the process's number */
+    const volatile char *page; /* not 0 in the process that created it; NULL: the process ID decides */
     size_t bytes;
     long process;
 } rnnp_fork_guard;

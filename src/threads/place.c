@@ -27,7 +27,7 @@ static void leave_state(rnnp_place *place, int expected, int next)
             atomic_store(&place->state, expected);
         }
 #endif
-        state = expected; /* and for the moment in which somebody narrows its CPUs, it waits */
+        state = expected; /* while another thread is narrowing its CPUs, it waits */
     }
 }
 
@@ -40,7 +40,7 @@ void rnnp_place_restore(rnnp_place *place)
     if (atomic_load_explicit(&place->state, memory_order_relaxed) != AWAKE) leave_state(place, AWAKE, AWAKE);
 }
 
-/* Narrows the CPUs of a worker in this state to this one, or to all others. */
+/* Narrows the CPUs of a worker in the given state to this CPU, or to all others. */
 static void narrow(rnnp_place *place, pthread_t worker, int state, int to_here)
 {
 #if defined(CPU_SETSIZE)

@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rounds. A team counts its rounds (a phase, or an invitation to offered work) from its first call on, in 64 bits, so
- * that a round's number is never used again. Each share has a line of memory with a number: 2 r when it is done up to
- * round r and nobody has begun round r, 2 r + 1 when somebody has. A thread claims it by changing 2 r to 2 r + 1, which
- * succeeds once and only while round r is open: a worker that has slept through a whole call, or read its description
- * and lost its CPU for a second, can claim nothing. A thread goes on to round r when all shares are done up to r. That
- * is the barrier; threads meet nowhere else:
+ * Rounds. A round is one phase, or one invitation to offered work. A team counts its rounds from its first call, in 64
+ * bits, so no round number is ever reused. Each share has its own cache line with a number: 2 r if all rounds before r
+ * are done and nobody has started round r, 2 r + 1 if somebody has. A thread claims the share by changing the number
+ * from 2 r to 2 r + 1. This succeeds only once, and only while round r is open: a worker that slept through a whole
+ * call, or that read its description and then lost its CPU for a second, cannot claim anything. A thread moves on to
+ * round r once all shares have finished the rounds before r. That is the barrier, and the only place where threads
+ * meet:
  *
- *     round r   share 0   2 r + 1     the caller is at it
- *               share 1   2 r         its worker is late: whoever ends another share takes this one, too
+ *     round r   share 0   2 r + 1     the caller is working on it
+ *               share 1   2 r         its worker is late: the next thread to finish a share takes this one, too
  *
- * So nobody waits for a thread, only for a share that a thread has begun, and the caller's call ends when all its
- * rounds are done, whatever its workers do meanwhile.
+ * So no thread waits for another thread, only for a share that a thread has started, and the call ends when all its
+ * rounds are done, whatever its workers are doing.
  *
- * Whoever ends its own share claims it for the next round with the same store (2 r + 3). So a round in lockstep costs
- * each thread one store to its own line and one read of each other's.
+ * A thread that finishes its own share claims it for the next round with the same store (2 r + 3). A round in lockstep
+ * therefore costs each thread one store to its own line and one read of every other line.
  */
 #include "round.h"
 
 enum { SHORT_SPINS = 64, SPINS_PER_LOOK = 16 }; /* pauses before the first, and between looks at the clock */
-enum { SLEEP = 100 * 1000 };                    /* nanoseconds at once */
+enum { SLEEP = 100 * 1000 };                    /* nanoseconds at a time */
 
 /* ---- The open call ---- */
 
 void rnnp_publish(rnnp_team *team, const rnnp_team_call *c)
 {
     rnnp_open_call *open = &team->open;
-    const memory_order release = memory_order_release; /* the odd version is seen before what follows it */
+    const memory_order release = memory_order_release; /* the odd version is seen before the later stores */
 
     atomic_fetch_add_explicit(&open->version, 1, memory_order_acq_rel);
     atomic_store_explicit(&open->phase, c->phase, release);
@@ -37,7 +38,7 @@ void rnnp_publish(rnnp_team *team, const rnnp_team_call *c)
     atomic_store_explicit(&open->end, c->end, release);
     atomic_store_explicit(&open->each, c->each, release);
     atomic_store_explicit(&open->mode, c->mode, release);
-    for (size_t i = 0; i < c->shares; i++) { /* those that calls with fewer shares have left behind */
+    for (size_t i = 0; i < c->shares; i++) { /* including those that calls with fewer shares left behind */
         atomic_store_explicit(&team->members[i].share, 2 * c->first, release);
     }
     atomic_fetch_add_explicit(&open->version, 1, memory_order_acq_rel);
@@ -46,7 +47,7 @@ void rnnp_publish(rnnp_team *team, const rnnp_team_call *c)
 int rnnp_read_call(rnnp_team *team, rnnp_team_call *c)
 {
     const rnnp_open_call *open = &team->open;
-    const memory_order acquire = memory_order_acquire; /* read before the version is read again */
+    const memory_order acquire = memory_order_acquire; /* completed before the version is read again */
     const unsigned version = atomic_load_explicit(&open->version, acquire);
 
     c->phase = atomic_load_explicit(&open->phase, acquire);
@@ -62,11 +63,10 @@ int rnnp_read_call(rnnp_team *team, rnnp_team_call *c)
 
 /* ---- Backing off ---- */
 
-/* Backing off. A thread that waits for a share much longer than shares take has lost time to somebody else's use of a
- * CPU. From then on the caller works alone for BACK_OFF times the time that was lost, in all losses since MEMORY
- * without one, but at most MOST. Workers sleep meanwhile; then they are invited again, in the midst of a call, too. So
- * a loss costs little beyond itself, and while another process keeps a CPU busy, a loss of some 0.2 ms comes every MOST
- * at the most often. */
+/* A thread that waits much longer for a share than shares take has lost time because another process uses a CPU. From
+ * then on the caller works alone, for BACK_OFF times the time lost but at most MOST. Losses add up until there has been
+ * none for MEMORY. Workers sleep meanwhile, and are then invited again, even in the middle of a call. So a loss costs
+ * little beyond itself: while another process keeps a CPU busy, a loss of about 0.2 ms occurs at most once per MOST. */
 enum { BACK_OFF = 4, MOST = 8 * 1000 * 1000, MEMORY = 50 * 1000 * 1000 }; /* nanoseconds */
 
 static rnnp_count get(const atomic_ullong *count) { return atomic_load_explicit(count, memory_order_relaxed); }
@@ -138,8 +138,8 @@ int rnnp_claim(rnnp_part *part, size_t i, rnnp_count r)
     return 1;
 }
 
-/* No fence between the store and the look at sleepers: this thread goes on while its store is on its way. A sleeper
- * that is missed so looks again by itself (SLEEP). */
+/* There is no fence between the store and the check for sleepers, so that this thread need not wait for its store to
+ * become visible. A sleeper missed this way wakes by itself and looks again (SLEEP). */
 void rnnp_finish(rnnp_part *part, size_t i, rnnp_count r, int holds_next)
 {
     rnnp_team *team = part->team;
@@ -155,7 +155,7 @@ void rnnp_release(rnnp_part *part, rnnp_count r)
     part->holds = 0;
 }
 
-/* Share i of round r, if it can be had. */
+/* Runs share i of round r if it is available. */
 static int take(rnnp_part *part, size_t i, rnnp_count r)
 {
     const rnnp_team_call *c = part->call;
@@ -166,8 +166,8 @@ static int take(rnnp_part *part, size_t i, rnnp_count r)
     return 1;
 }
 
-/* Takes share i of round r, or waits for whoever has. A worker that leaves gives its share back, so there may be a
- * second try. */
+/* Runs share i of round r, or waits for the thread that has claimed it. A worker that leaves gives its share back, so a
+ * second attempt may be needed. */
 static void end_share(rnnp_part *part, size_t i, rnnp_count r)
 {
     while (rnnp_round_of(part->team, i) == r) {
@@ -179,13 +179,13 @@ void rnnp_take_shares(rnnp_part *part, rnnp_count r)
 {
     const size_t shares = part->call->shares;
 
-    take(part, part->index, r); /* first, so that each thread finds its weights in its caches */
+    take(part, part->index, r); /* first, so that each thread finds its weights in its own caches */
     for (size_t k = 1; k < shares; k++) {
         const size_t i = part->index + k < shares ? part->index + k : part->index + k - shares;
 
         end_share(part, i, r);
     }
-    end_share(part, part->index, r); /* somebody else may be at it */
+    end_share(part, part->index, r); /* another thread may be running it */
 }
 
 void rnnp_take_all(rnnp_part *part, rnnp_count r)
@@ -209,7 +209,7 @@ static void rest(void)
     for (int i = 0; i < SPINS_PER_LOOK; i++) rnnp_pause();
 }
 
-/* Each waits for its own thread; others take what nobody is at. */
+/* With `each`, a share belongs to its own thread; otherwise the wait also ends when the share is free to be taken. */
 static int is_over(const rnnp_part *part, size_t i, rnnp_count r)
 {
     return part->call->each ? rnnp_round_of(part->team, i) > r : !rnnp_is_claimed(part->team, i, r);
@@ -224,8 +224,8 @@ static int is_over_soon(const rnnp_part *part, size_t i, rnnp_count r)
     return 0;
 }
 
-/* How long a wait may take: when a worker joins, others may be in the midst of their shares, and at the caller's first
- * round workers may be late. Later on a share is at most half a round. */
+/* How long a wait may reasonably take. When a worker joins, others may be in the middle of their shares, and in the
+ * caller's first round workers may be late. Later, a share takes at most half a round. */
 static rnnp_count time_due(const rnnp_part *part, rnnp_count rounds, rnnp_count now)
 {
     const rnnp_count patience = part->team->patience;
@@ -233,7 +233,7 @@ static rnnp_count time_due(const rnnp_part *part, rnnp_count rounds, rnnp_count 
     return rounds == 0 ? patience : (rounds == 1 ? 2 : 1) * patience + (now - part->since) / rounds / 4 * 3;
 }
 
-/* Share i's thread seems to have lost its CPU. It gets that of the caller, who goes to sleep. */
+/* The thread that runs share i seems to have lost its CPU. It gets the caller's, which is about to sleep. */
 static void lend_cpu(rnnp_team *team, size_t i)
 {
     rnnp_member *by = &team->members[atomic_load(&team->members[i].by)];

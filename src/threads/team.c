@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library's own team, or a view of the host's pool: its threads, and the calls that they work on.
+ * The library's own team, or a view of the host's pool: its threads and the calls they work on.
  */
 #define _GNU_SOURCE
 #include "round.h"
@@ -38,7 +38,7 @@ static void work_on_offer(rnnp_part *part)
     }
 }
 
-/* Waits for a new call: awake for a while, then asleep. */
+/* Waits for a new call: first awake, then asleep. */
 static void wait_for_call(rnnp_team *team, rnnp_member *self, unsigned seen)
 {
     if (!rnnp_team_is_leaving(team) && rnnp_spin(&team->call, seen, team->idle)) return;
@@ -68,8 +68,8 @@ static void *serve(void *arg)
     }
 }
 
-/* Workers never run handlers of the host's signals, but for signals that an instruction of their own raises: while
- * those are blocked, they end the process without a word to the host's handler. Returns how many were started. */
+/* Workers never run the host's signal handlers, except for signals raised by their own instructions: if those were
+ * blocked, they would kill the process without calling the host's handler. Returns how many workers were started. */
 static size_t start_workers(rnnp_team *team)
 {
     static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
@@ -99,7 +99,7 @@ static void free_team(rnnp_team *team)
 {
     const rnnp_allocator allocator = team->allocator;
 
-    if (team->host.run || !rnnp_is_forked(&team->guard)) /* in a child, the parent's workers still wait for it */
+    if (team->host.run || !rnnp_is_forked(&team->guard)) /* in a child, the parent's workers seem to wait on it */
         rnnp_event_lock_destroy(&team->lock);
     rnnp_fork_guard_destroy(&team->guard);
     allocator.free(allocator.user, team, team->bytes);
@@ -119,7 +119,7 @@ rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, si
     rnnp_team *t = allocator->alloc(allocator->user, bytes, _Alignof(rnnp_team));
     if (!t) return RNNP_ERR_MEMORY;
     const int has_cpus = threads <= budget;
-    /* Zeros are what atomic_init would set, too. */
+    /* Zeros are what atomic_init would store. */
     *t = (rnnp_team){.allocator = *allocator, .threads = threads, .bytes = bytes, .backs_off = has_cpus && !host};
     t->patience = has_cpus ? RNNP_PATIENCE : RNNP_IMPATIENCE;
     t->idle = has_cpus ? RNNP_IDLE : RNNP_IMPATIENCE;
@@ -145,7 +145,7 @@ rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, si
     return RNNP_OK;
 }
 
-/* Whether the team has workers here. */
+/* Whether the team has workers in this process. */
 static int has_workers(const rnnp_team *team) { return !team->host.run && !rnnp_is_forked(&team->guard); }
 
 void rnnp_team_destroy(rnnp_team *team)
@@ -234,7 +234,7 @@ static void run_phases(rnnp_part *part)
     }
 }
 
-/* The offer ends when the caller's part does: what nobody has come for is taken back, what others are at is awaited. */
+/* The offer ends with the caller's part: shares that nobody has claimed are withdrawn; claimed ones are waited for. */
 static void run_offer(rnnp_part *part)
 {
     rnnp_team *team = part->team;
@@ -262,7 +262,7 @@ void rnnp_team_renew(rnnp_team *team)
     invite(team);
 }
 
-/* 0 when there is no team, or it works for somebody else. */
+/* 0 if there is no team, or it is working for another caller. */
 static int run_on_team(rnnp_team *team, rnnp_team_call *c, size_t rounds)
 {
     int invites = 1;
@@ -273,7 +273,7 @@ static int run_on_team(rnnp_team *team, rnnp_team_call *c, size_t rounds)
     if (team->host.run) {
         run_on_host(team, c, rounds);
     } else if (rnnp_is_forked(&team->guard)) {
-        return 0; /* and stay busy: there is nobody to call */
+        return 0; /* and stays busy: there are no workers to call */
     } else {
         c->first = team->rounds;
         c->end = team->rounds + rounds;
@@ -286,7 +286,7 @@ static int run_on_team(rnnp_team *team, rnnp_team_call *c, size_t rounds)
         else
             run_phases(&part);
         team->rounds = atomic_load(&team->open.end);
-        rnnp_works_alone(team, &invites); /* a loss counts from when it was, not from the next call on */
+        rnnp_works_alone(team, &invites); /* a loss counts from the time it occurred, not from the next call */
     }
     atomic_store_explicit(&team->busy, 0, memory_order_release);
     return 1;

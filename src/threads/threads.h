@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A team of threads that work together inside one call. Workers stay awake for some 50 microseconds after a call, about
- * as long as waking them takes, then sleep (at once where there are more threads than CPUs).
+ * A team of threads that work together inside one call. After a call, workers stay awake for about 50 microseconds,
+ * roughly the time it takes to wake them, and then sleep. With more threads than CPUs they sleep at once.
  *
- * A worker can be late: it slept when the call began, or another process has its CPU. So shares of work are not given
- * out, they are taken: each thread takes its own share first, then those that nobody has begun. The caller alone can do
- * a whole call, and only a share that a worker has begun can hold it up. Where that happens, the team backs off
- * (rnnp_team_is_crowded) for a time that is bounded by the time that was lost.
+ * A worker can be late: it was asleep when the call began, or another process has its CPU. So nobody hands out shares
+ * of the work; threads take them. Each thread takes its own share first, then any share that nobody has started. The
+ * caller can finish a whole call alone, and only a share that a worker has started can hold it up. If that happens, the
+ * team backs off (rnnp_team_is_crowded) for a time proportional to the time lost.
  */
 #ifndef RNNP_THREADS_H
 #define RNNP_THREADS_H
@@ -17,37 +17,37 @@
 
 typedef struct rnnp_team rnnp_team;
 
-/* The library's own team of `threads` (the caller counts as one), or, when host is not NULL, a view of the
- * host's pool. With more threads than `budget` CPUs, waiting threads give the CPU away early. RNNP_ERR_MEMORY;
- * RNNP_ERR_IO if a thread could not be started.
+/* The library's own team of `threads`, including the caller, or a view of the host's pool if host is not NULL. With
+ * more threads than `budget` CPUs, waiting threads give up the CPU early. RNNP_ERR_MEMORY; RNNP_ERR_IO if a thread
+ * cannot be started.
  *
- * Workers block all signals but those that an instruction of their own raises (SIGSEGV and its like): a host's handler
- * for a broken mapping works in them, too. A child made by fork() has none of its parent's workers: there the team is
- * its caller alone, and may be destroyed. */
+ * Workers block all signals except those raised by their own instructions (SIGSEGV and the like), so a host's handler
+ * for a broken mapping also works in them. A child created by fork() has none of its parent's workers: there the team
+ * consists of the caller alone, and can be destroyed. */
 rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, size_t budget, const rnnp_parallel *host,
                              rnnp_team **team);
 void rnnp_team_destroy(rnnp_team *team);
 size_t rnnp_team_threads(const rnnp_team *team); /* 1 for NULL */
 
-/* For guesses about time, as both may change at any moment. Awake: a call now would find no worker asleep. Crowded: the
- * team backs off because a worker lost its CPU, or there are more threads than CPUs. 0 for NULL and for a host's pool,
- * of which nothing is known. */
+/* Hints for estimating times; both may change at any moment. Awake: a call made now would find no worker asleep.
+ * Crowded: the team is backing off because a worker lost its CPU, or there are more threads than CPUs. 0 for NULL and
+ * for a host's pool, about which nothing is known. */
 int rnnp_team_is_awake(const rnnp_team *team);
 int rnnp_team_is_crowded(const rnnp_team *team);
 
-/* Whether calls come in a row: the one before ended (rnnp_team_note_end) a moment ago, so that workers who are woken
- * now will be awake for the next. 0 for NULL and a host's pool. */
+/* Whether calls follow each other closely: the previous one ended (rnnp_team_note_end) a moment ago, so workers woken
+ * now will still be awake for the next one. 0 for NULL and a host's pool. */
 int rnnp_team_is_in_demand(const rnnp_team *team);
 void rnnp_team_note_end(rnnp_team *team);
 
-/* Wakes the workers for a call that will come within some 50 microseconds, so that they wake while the caller prepares
- * it. Does nothing when they are awake, when the team backs off, and for NULL and a host's pool. */
+/* Wakes the workers for a call that will come within about 50 microseconds, so that they wake up while the caller
+ * prepares it. Does nothing if they are awake, if the team is backing off, and for NULL and a host's pool. */
 void rnnp_team_wake(rnnp_team *team);
 
 /* Part i of n of `total` things: [*from, *to). */
 static inline void rnnp_share(size_t total, size_t i, size_t n, size_t *from, size_t *to)
 {
-    if (n == 1) { /* no division in the steps of one thread */
+    if (n == 1) { /* avoids a division in single-threaded steps */
         *from = 0;
         *to = total;
         return;
@@ -59,46 +59,45 @@ static inline void rnnp_share(size_t total, size_t i, size_t n, size_t *from, si
 }
 
 /*
- * Runs phase(arg, p, i, n) for p = 0, 1, ..., phases - 1 and all i in [0, n): every call of phase p returns
- * before any of phase p + 1 begins. Any thread may run any i. n is at most `shares` (0: the team's size) and the team's
- * size; it may be 1 in some phases and more in others: 1 when the team is NULL, busy with another caller's work, or
- * backs off. With a host's pool each phase is one parallel loop. All phases run under the caller's floating-point mode.
- * No allocation, no lock beyond one atomic try; system calls only to wake sleepers and to sleep.
+ * Runs phase(arg, p, i, n) for p = 0, 1, ..., phases - 1 and all i in [0, n). Every call of phase p returns before any
+ * call of phase p + 1 begins. Any thread may run any i. n is at most `shares` (0: the team's size) and at most the
+ * team's size, and may differ from phase to phase: it is 1 if the team is NULL, busy with another caller's work, or
+ * backing off. With a host's pool, each phase is one parallel loop. All phases run in the caller's floating-point mode.
+ * No allocation and no lock other than one atomic attempt; system calls only to wake sleepers and to sleep.
  */
 void rnnp_team_phases(rnnp_team *team, size_t shares, size_t phases,
                       void (*phase)(void *arg, size_t p, size_t i, size_t n), void *arg);
 
-/* The same for measurements of the threads themselves: every i by a thread of its own, whoever has to be waited for. n
- * is the team's size, or 1 when the team is NULL or busy. */
+/* The same for measuring the threads themselves: each i runs on its own thread, however long that thread takes to come.
+ * n is the team's size, or 1 if the team is NULL or busy. */
 void rnnp_team_each(rnnp_team *team, size_t phases, void (*phase)(void *arg, size_t p, size_t i, size_t n), void *arg);
 
 /*
- * Offers work: runs work(arg, i, n) for i = 0 on the calling thread and for the other i in [0, n) on those workers that
- * come before it returns there; workers that wake too late are not waited for. So the work is whatever its threads take
- * from a shared list, and the first one alone would do it all. n, modes, allocation and locks are as above; with a
- * host's pool it is one parallel loop, whose tasks may run one after the other.
+ * Offers work: runs work(arg, 0, n) on the calling thread, and work(arg, i, n) for the other i in [0, n) on workers
+ * that arrive before the caller's own work() returns. It does not wait for workers that wake too late. So work() must
+ * take its tasks from a shared list, and i = 0 must be able to do all of them. n, modes, allocation and locks are as
+ * above; with a host's pool this is one parallel loop, whose tasks may run one after another.
  *
- * Work of many tasks lets the team back off in its midst: whoever waited too long says so (rnnp_team_lost), workers
- * return when rnnp_team_is_leaving(), and the caller (i = 0, n > 1) calls rnnp_team_renew() between its tasks,
- * which invites them again in time: then work() runs anew for those that come.
+ * If the work consists of many tasks, the team can back off partway through: a thread that waited too long reports it
+ * (rnnp_team_lost), workers return once rnnp_team_is_leaving(), and the caller (i = 0, n > 1) calls rnnp_team_renew()
+ * between its tasks, which invites the workers back in due time. work() then runs again for those that come.
  */
 void rnnp_team_offer(rnnp_team *team, void (*work)(void *arg, size_t i, size_t n), void *arg);
 void rnnp_team_lost(rnnp_team *team, double seconds);
 int rnnp_team_is_leaving(const rnnp_team *team);
 void rnnp_team_renew(rnnp_team *team);
 
-/* A number that threads of a call wait for: until it differs from what they have seen. */
+/* A counter that threads of a call wait for, until it differs from the value they have seen. */
 typedef struct rnnp_event {
     atomic_uint count, sleepers;
 } rnnp_event;
 
 void rnnp_event_init(rnnp_event *event);
 unsigned rnnp_event_count(const rnnp_event *event);
-/* Counts on and wakes who sleeps; what happened before is seen by whoever sees the new count. */
+/* Increments the counter and wakes sleepers. A thread that sees the new count also sees everything done before. */
 void rnnp_event_advance(rnnp_team *team, rnnp_event *event);
-/* Returns when the count is not `seen`: spins for some 100 microseconds, then sleeps. Returns how many seconds it
- * waited, 0 for a few microseconds. To be used in work that the same team was offered, and only while a thread that is
- * at work will advance the event. */
+/* Returns once the count is not `seen`: spins for about 100 microseconds, then sleeps. Returns the seconds it waited, 0
+ * for a few microseconds. Only for work offered to the same team, while a thread at work will advance the event. */
 double rnnp_event_wait(rnnp_team *team, rnnp_event *event, unsigned seen);
 
 #endif
