@@ -50,13 +50,10 @@ void cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, si
 
 static int is_recurrent(const char *op)
 {
-    static const char *const ops[] = {
-#define RNNP_CELL(cell, ...) #cell,
+    return 0
+#define RNNP_CELL(cell, ...) || strcmp(op, #cell) == 0
 #include "../../kernels/cells.def"
-    };
-    for (size_t i = 0; i < COUNT(ops); i++)
-        if (strcmp(op, ops[i]) == 0) return 1;
-    return 0;
+        ;
 }
 
 /* Does a recurrent layer read this input, cast or not, as how many steps are valid? Then all shall be. */

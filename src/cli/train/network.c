@@ -83,20 +83,19 @@ static int is_kind(const char *line, const char *kind)
     return strncmp(line, kind, n) == 0 && (line[n] == '\0' || isspace((unsigned char)line[n]));
 }
 
-/* What words a layer of a cell may have, and how many weights it has. */
-typedef struct cell_kind {
+/* What a line of layers may begin with. */
+typedef struct layer_kind {
     const char *name;
+    int (*add)(struct builder *b);
+    int over_time; /* it needs every step of what comes before */
+    /* of a cell */
     rnnp_cell cell;
     size_t gates;
     int peepholes;
     const char *second; /* function; "NONE" of a cell with one */
-} cell_kind;
+} layer_kind;
 
-static const cell_kind cells[] = {
-#define RNNP_CELL(cell, name, states, peepholes, coupled, f, g, h, onnx, ...) \
-    {#name, RNNP_CELL_##cell, sizeof onnx - 1, peepholes, #g},
-#include "../../../kernels/cells.def"
-};
+static const layer_kind *find_kind(const char *line);
 
 static int has_reset(rnnp_cell cell)
 {
@@ -110,18 +109,16 @@ static int has_reset(rnnp_cell cell)
 static int needs_steps(const builder *b)
 {
     for (size_t i = b->line + 1; i < b->config->n_layers; i++) {
-        const char *line = b->config->layers[i].text;
+        const layer_kind *kind = find_kind(b->config->layers[i].text);
 
-        for (size_t k = 0; k < COUNT(cells); k++)
-            if (is_kind(line, cells[k].name)) return 1;
-        if (is_kind(line, "pool")) return 1;
-        if (is_kind(line, "repeat")) return 0;
+        if (kind && kind->over_time) return 1;
+        if (kind && strcmp(kind->name, "repeat") == 0) return 0;
     }
     return b->config->target != TARGET_LABEL;
 }
 
 /* Takes a word after the number of units. Returns whether it is known. */
-static int recurrent_word(const char *word, const cell_kind *kind, rnnp_recurrent_options *o)
+static int recurrent_word(const char *word, const layer_kind *kind, rnnp_recurrent_options *o)
 {
     static const char *const functions[][2] = {{"relu", "Relu"}, {"sigmoid", "Sigmoid"}, {"tanh", "Tanh"}};
 
@@ -147,14 +144,13 @@ static int recurrent_word(const char *word, const cell_kind *kind, rnnp_recurren
 
 static int add_recurrent(builder *b)
 {
-    const cell_kind *kind = cells;
+    const layer_kind *kind = find_kind(b->words[0]);
     rnnp_recurrent_options o;
     double hidden;
 
     if (!b->has_steps)
         return wrong(b, "there are no steps here: the layer before gives only its last one (use sequences, or repeat)");
     TRY(number(b, 1, MOST_UNITS, &hidden));
-    while (strcmp(kind->name, b->words[0]) != 0) kind++;
     rnnp_recurrent_options_init(&o, kind->cell, b->width, (size_t)hidden);
     o.last_step = !needs_steps(b);
     o.order = RNNP_ORDER_PYTORCH; /* two biases; zeros are the same in any order */
@@ -256,15 +252,22 @@ static int add_repeat(builder *b)
     return node(b, "Expand", row, sizes, 0, &b->y);
 }
 
-static const struct {
-    const char *kind;
-    int (*add)(builder *b);
-} kinds[] = {
-    {"embedding", add_embedding}, {"dropout", add_dropout}, {"dense", add_dense},
-    {"pool", add_pool},           {"repeat", add_repeat},
-#define RNNP_CELL(cell, name, ...) {#name, add_recurrent},
+static const layer_kind kinds[] = {
+    {"embedding", add_embedding, 0, 0, 0, 0, NULL}, {"dropout", add_dropout, 0, 0, 0, 0, NULL},
+    {"dense", add_dense, 0, 0, 0, 0, NULL},         {"pool", add_pool, 1, 0, 0, 0, NULL},
+    {"repeat", add_repeat, 0, 0, 0, 0, NULL},
+#define RNNP_CELL(cell, name, states, peepholes, coupled, f, g, h, onnx, ...) \
+    {#name, add_recurrent, 1, RNNP_CELL_##cell, sizeof onnx - 1, peepholes, #g},
 #include "../../../kernels/cells.def"
 };
+
+static const layer_kind *find_kind(const char *line)
+{
+    size_t k = 0;
+
+    while (k < COUNT(kinds) && !is_kind(line, kinds[k].name)) k++;
+    return k < COUNT(kinds) ? &kinds[k] : NULL;
+}
 
 /* ---- The model ---- */
 
@@ -308,21 +311,20 @@ static int add_inputs(builder *b)
 static int add_layer(builder *b)
 {
     char name[96];
-    size_t k = 0;
 
     TRY(split_words(b));
-    while (k < COUNT(kinds) && strcmp(kinds[k].kind, b->words[0]) != 0) k++;
-    if (k == COUNT(kinds)) {
+    const layer_kind *kind = find_kind(b->words[0]);
+    if (!kind) {
         char known[256] = "no such layer; the layers are ";
 
-        for (k = 0; k < COUNT(kinds); k++) strcat(strcat(known, k ? ", " : ""), kinds[k].kind);
+        for (size_t k = 0; k < COUNT(kinds); k++) strcat(strcat(known, k ? ", " : ""), kinds[k].name);
         return wrong(b, known);
     }
     if (b->net->vocabulary && b->line == 0 && strcmp(b->words[0], "embedding") != 0)
         return wrong(b, "tokens require an embedding as the first layer");
     snprintf(name, sizeof name, "%zu.%s", b->line + 1, b->words[0]);
     TRY(check(b, rnnp_model_set_layer_name(b->model, name)));
-    return kinds[k].add(b);
+    return kind->add(b);
 }
 
 static int build(builder *b)
