@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "model.h"
-#include "rnnpack/limits.h"
 #include "total.h"
 
 typedef struct timing {
@@ -219,20 +218,6 @@ static void print_json(const results *r)
     json_end(&j);
 }
 
-enum { BURST_US = 1000 };
-
-static rnnp_status burst_fma(void *user, double *rate, size_t *together)
-{
-    const cli_model *const m = user;
-    return rnnp_limit_fma(m->context, 1e-6 * BURST_US, rate, together);
-}
-
-static rnnp_status burst_read(void *user, double *rate, size_t *together)
-{
-    const cli_model *const m = user;
-    return rnnp_limit_read(m->context, 1e-6 * BURST_US, m->weight_bytes, rate, together);
-}
-
 /* Right after the run, so that a slow phase of the machine shows in both. The run's own rate is one that was reached: a
  * peak more than a few percent below it is measured again. Reading may be slower than the run, which keeps weights in
  * cache from one step to the next, but not by much. */
@@ -240,11 +225,12 @@ static int bench_limits(results *r)
 {
     const double faster_than_peak = 1.05, faster_than_read = 4;
     rnnp_context *const context = r->m->context;
-    cli_total_probe probe = {burst_fma, (void *)r->m, r->host.threads, flops_per_s(r) / faster_than_peak, 9, 3};
+    cli_burst burst = {context, 1e-3, rnnp_limit_fma, r->m->weight_bytes};
+    cli_total_probe probe = {cli_burst_run, &burst, r->host.threads, flops_per_s(r) / faster_than_peak, 9, 3};
 
     if (r->m->weight_bytes == 0) return CLI_OK;
     TRY(cli_status(context, cli_total_best(&probe, &r->fma)));
-    probe.burst = burst_read;
+    burst.measure = NULL;
     probe.least = weights_per_s(r) / faster_than_read;
     return cli_status(context, cli_total_best(&probe, &r->read));
 }

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "cli.h"
-#include "rnnpack/limits.h"
 #include "total.h"
 
 enum { MOST_ISAS = 8, MOST_FOOTPRINTS = 24, MOST_TEAMS = 2, BURSTS = 9 };
@@ -40,28 +39,13 @@ typedef rnnp_status probe(const rnnp_context *context, double seconds, double *r
 
 static void show(limits *l) { cli_progress("limits", (double)++l->done, (double)l->all, "probes"); }
 
-/* One burst of a probe: of reading where it is NULL. */
-typedef struct total_burst {
-    rnnp_context *context;
-    double seconds;
-    rnnp_status (*measure)(const rnnp_context *context, double seconds, double *rate, size_t *together);
-    size_t bytes;
-} total_burst;
-
-static rnnp_status burst(void *user, double *rate, size_t *together)
-{
-    const total_burst *const b = user;
-    return b->measure ? b->measure(b->context, b->seconds, rate, together)
-                      : rnnp_limit_read(b->context, b->seconds, b->bytes, rate, together);
-}
-
 /* The greatest of some bursts; 0 where unsupported. */
-static int best_total(limits *l, const total_burst *b, size_t threads, double least, cli_total *total)
+static int best_total(limits *l, const cli_burst *b, size_t threads, double least, cli_total *total)
 {
     show(l);
     /* much memory takes far longer to fill than to read */
     const int small = b->bytes <= l->host.l2_bytes, bursts = small ? BURSTS : b->bytes <= (size_t)64 << 20 ? 3 : 1;
-    const cli_total_probe p = {burst, (void *)b, threads, least, bursts, small ? 3 : 0};
+    const cli_total_probe p = {cli_burst_run, (void *)b, threads, least, bursts, small ? 3 : 0};
     const rnnp_status status = cli_total_best(&p, total);
     return status == RNNP_ERR_UNSUPPORTED ? CLI_OK : cli_status(b->context, status);
 }
@@ -86,7 +70,7 @@ static int best_time(limits *l, rnnp_context *context, probe *measure, int great
 static int measure_isa(limits *l, rnnp_context *context, size_t threads, const isa_limits *one, isa_limits *r)
 {
     const double faster = 1.05, as_fast = 0.9;
-    total_burst b = {context, l->burst, rnnp_limit_fma, 0};
+    cli_burst b = {context, l->burst, rnnp_limit_fma, 0};
 
     TRY(best_total(l, &b, threads, one ? faster * one->fma.rate : 0, &r->fma));
     b.measure = rnnp_limit_dot;

@@ -98,7 +98,7 @@ int split_folds(const dataset *set, size_t parts, size_t p, uint64_t seed, row_l
 int split_share(const dataset *set, const row_list *from, double share, uint64_t seed, row_list *kept, row_list *held);
 row_list split_all(const dataset *set);
 
-/* ---- build.c: what the readers share, a dataset that grows step by step ---- */
+/* ---- dataset.c: what the readers share, a dataset that grows step by step ---- */
 
 typedef struct dataset_builder {
     dataset *set;
