@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The recurrent cells that layers and training are measured with: input as wide as hidden, one direction.
+ * The recurrent cells that layers and training are measured with: one direction unless told otherwise.
  */
 #ifndef RNNP_BENCH_CELL_H
 #define RNNP_BENCH_CELL_H
 
-#include "bench.h"
+#include "floats.h"
+#include "own.h"
 
 #include <cmath>
 
@@ -17,10 +18,10 @@ struct Cell {
     size_t gates;
     rnnp_gru_reset reset;
 
-    rnnp_recurrent_options options(size_t hidden) const
+    rnnp_recurrent_options options(size_t input, size_t hidden) const
     {
         rnnp_recurrent_options o;
-        rnnp_recurrent_options_init(&o, cell, hidden, hidden);
+        rnnp_recurrent_options_init(&o, cell, input, hidden);
         o.reset = reset;
         return o;
     }
@@ -37,8 +38,8 @@ inline constexpr Cell cells[] = {
 struct Weights {
     Floats w, r, bias;
 
-    Weights(const Cell &c, size_t hidden)
-        : w(c.gates * hidden * hidden, scale(hidden), 1), r(c.gates * hidden * hidden, scale(hidden), 2),
+    Weights(const Cell &c, size_t input, size_t hidden)
+        : w(c.gates * hidden * input, scale(hidden), 1), r(c.gates * hidden * hidden, scale(hidden), 2),
           bias(2 * c.gates * hidden, scale(hidden), 3)
     {
     }
@@ -49,10 +50,10 @@ struct Weights {
 /* Layers above each other, x [steps][batch][hidden] to y of the same shape. */
 inline Owned<rnnp_model> make_stack(rnnp_context *context, const Cell &c, size_t hidden, size_t layers = 1)
 {
-    const Weights weights(c, hidden);
+    const Weights weights(c, hidden, hidden);
     const rnnp_recurrent_weights from = weights.from();
     return make_model(context, hidden, [&](rnnp_model *model, rnnp_value x) {
-        for (size_t i = 0; i < layers; i++) x = add_layer(context, model, c.options(hidden), &from, x);
+        for (size_t i = 0; i < layers; i++) x = add_layer(context, model, c.options(hidden, hidden), &from, x);
         return x;
     });
 }

@@ -3,6 +3,7 @@
  * Whole layers through the public API: sequences over a grid, also of uneven lengths, the streaming step, also of many
  * channels, and packing.
  */
+#include "bench.h"
 #include "cell.h"
 
 namespace bench {
@@ -12,7 +13,7 @@ using Layer = Owned<rnnp_layer>;
 
 Layer create(rnnp_context *context, const Cell &c, size_t hidden, const Weights &weights)
 {
-    const rnnp_recurrent_options options = c.options(hidden);
+    const rnnp_recurrent_options options = c.options(hidden, hidden);
     const rnnp_recurrent_weights from = weights.from();
     return own<rnnp_layer>(context, "layer", [&](auto layer) {
         return rnnp_layer_create(context, &options, &from, RNNP_MATH_U35, layer);
@@ -26,7 +27,7 @@ struct Sequence {
 void run_sequence(benchmark::State &state, Host &host, const Cell &c, const Sequence &s)
 {
     rnnp_context *context = host.context("", s.threads);
-    const Weights weights(c, s.hidden);
+    const Weights weights(c, s.hidden, s.hidden);
     const Layer layer = create(context, c, s.hidden, weights);
     const size_t rows = s.batch * s.hidden;
     const Floats x(s.steps * rows, 1.0F, 4), y(s.steps * rows), h(rows, 0.1F), cell_state(rows, 0.1F);
@@ -54,7 +55,7 @@ void run_sequence(benchmark::State &state, Host &host, const Cell &c, const Sequ
 void run_pack(benchmark::State &state, Host &host, const Cell &c, size_t hidden)
 {
     rnnp_context *context = host.context("", 1);
-    const Weights weights(c, hidden);
+    const Weights weights(c, hidden, hidden);
     const Work work = array_work(2 * c.gates * hidden * hidden);
     measure(state, host, context, work, [&] { create(context, c, hidden, weights); });
 }
@@ -104,7 +105,7 @@ void run_together(benchmark::State &state, Host &host, const Cell &c, size_t hid
 void run_lengths(benchmark::State &state, Host &host, const Cell &c, const Sequence &s)
 {
     rnnp_context *context = host.context("", s.threads);
-    const Weights weights(c, s.hidden);
+    const Weights weights(c, s.hidden, s.hidden);
     const Layer layer = create(context, c, s.hidden, weights);
     const size_t rows = s.batch * s.hidden;
     const Floats x(s.steps * rows, 1.0F, 4), y(s.steps * rows), uniform(s.batch, 1.0F, 5);

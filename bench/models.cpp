@@ -3,6 +3,7 @@
  * What a process pays before its first answer: reading an ONNX file and planning, which packs, or mapping a packed file
  * and planning, which does not; and the first run.
  */
+#include "bench.h"
 #include "cell.h"
 
 #include <algorithm>

@@ -4,6 +4,7 @@
  * wanted, too, as a layer above another has to give them. One layer, and, as recomputing gives back memory between
  * layers, a stack that keeps against one that recomputes.
  */
+#include "bench.h"
 #include "cell.h"
 
 #include <algorithm>

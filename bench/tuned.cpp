@@ -7,7 +7,7 @@
  * the other one says, too: the same choice is the same code. One line of JSON for each shape that was run, the last
  * line counts the others; what the tuner measured itself plays no part.
  */
-#include "own.h"
+#include "cell.h"
 
 #include <rnnpack/limits.h>
 #include <rnnpack/tune.h>
@@ -32,38 +32,27 @@ using bench::Owned;
 
 void check(const rnnp_context *context, rnnp_status status) { bench::require(status, context, "rnnpack"); }
 
-std::vector<float> numbers(std::size_t n, float scale)
-{
-    std::vector<float> v(n);
-    unsigned seed = 1;
-    for (float &x : v) {
-        seed = seed * 1664525u + 1013904223u;
-        x = (static_cast<float>(seed >> 8) / 8388608.0F - 1) * scale;
-    }
-    return v;
-}
-
 /* y of the layers that a record's key names: one, a stack, or a product. */
 rnnp_value add_layers(rnnp_context *context, rnnp_model *model, const rnnp_record_key &key, rnnp_value x)
 {
     const std::string layer = key.layer;
     if (layer == "dense") {
-        const auto w = numbers(key.input * key.hidden, 0.1F);
-        check(context, rnnp_model_add_dense(model, x, w.data(), key.input, key.hidden, 0, nullptr, nullptr, &x));
+        const bench::Floats w(key.input * key.hidden, 0.1F);
+        check(context, rnnp_model_add_dense(model, x, w, key.input, key.hidden, 0, nullptr, nullptr, &x));
         return x;
     }
-    const rnnp_cell cell = layer[0] == 'l' ? RNNP_CELL_LSTM : layer[0] == 'r' ? RNNP_CELL_RNN : RNNP_CELL_GRU;
-    const std::size_t gates = cell == RNNP_CELL_LSTM ? 4 : cell == RNNP_CELL_GRU ? 3 : 1, h = key.hidden;
-    const std::size_t stack = layer.find("-stack");
+    const bool after = layer.find("after") != std::string::npos;
+    const std::string cell = layer.substr(0, layer.find('-')) + (after ? "_lbr" : "");
+    const auto known = std::find_if(std::begin(bench::cells), std::end(bench::cells),
+                                    [&](const bench::Cell &c) { return c.name == cell; });
+    if (known == std::end(bench::cells)) throw std::runtime_error(layer + ": no such layer");
+    const std::size_t stack = layer.find("-stack"), h = key.hidden;
     const std::size_t layers = stack == std::string::npos ? 1 : std::stoul(layer.substr(stack + 6));
     for (std::size_t l = 0, i = key.input; l < layers; l++, i = h) {
-        rnnp_recurrent_options o;
-        rnnp_recurrent_options_init(&o, cell, i, h);
-        o.order = RNNP_ORDER_ONNX;
-        o.reset = layer.find("after") != std::string::npos ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
+        rnnp_recurrent_options o = known->options(i, h);
         if (layer.find("bidirectional") != std::string::npos) o.direction = RNNP_DIRECTION_BIDIRECTIONAL;
-        const auto w = numbers(gates * h * i, 0.1F), r = numbers(gates * h * h, 0.1F), b = numbers(2 * gates * h, 0.1F);
-        const rnnp_recurrent_weights one{w.data(), r.data(), b.data(), nullptr, nullptr}, both[2] = {one, one};
+        const bench::Weights weights(*known, i, h);
+        const rnnp_recurrent_weights both[2] = {weights.from(), weights.from()};
         x = bench::add_layer(context, model, o, both, x);
     }
     return x;
@@ -72,7 +61,7 @@ rnnp_value add_layers(rnnp_context *context, rnnp_model *model, const rnnp_recor
 class Contender {
   public:
     Contender(rnnp_context *context, const rnnp_model *model, const rnnp_record_key &key, const rnnp_records *records)
-        : context_(context), x_(numbers(key.steps * key.batch * key.input, 1))
+        : context_(context), x_(key.steps * key.batch * key.input)
     {
         rnnp_plan_options o;
         rnnp_plan_options_init(&o);
@@ -81,7 +70,7 @@ class Contender {
         o.batch = key.batch;
         o.steps = key.steps;
         plan_ = own<rnnp_plan>(context, "plan", [&](auto p) { return rnnp_plan_create(model, &o, p); });
-        input_ = bench::make_tensor(key.steps, key.batch, key.input, x_.data());
+        input_ = bench::make_tensor(key.steps, key.batch, key.input, x_);
         run_ = own<rnnp_run>(context, "run", [&](auto r) { return rnnp_run_create(plan_.get(), &input_, 1, r); });
         check(context, rnnp_run_output(run_.get(), 0, &output_));
         y_.resize(rnnp_tensor_elements(&output_));
@@ -100,7 +89,8 @@ class Contender {
 
   private:
     rnnp_context *context_;
-    std::vector<float> x_, y_;
+    bench::Floats x_;
+    std::vector<float> y_;
     Owned<rnnp_plan> plan_;
     Owned<rnnp_run> run_;
     rnnp_tensor input_{}, output_{};
