@@ -27,7 +27,7 @@ import numpy as np
 
 import isas
 import stats
-from results import BadResult, Launch, Sample, bare_name, read_launch
+from results import BadResult, Launch, Sample, aligned, bare_name, read_launch
 
 ROOT = Path(__file__).resolve().parents[2]
 CMAKE_OPTIONS = ["-DRNNP_BUILD_TESTS=OFF", "-DRNNP_BUILD_EXAMPLES=OFF", "-DRNNP_BUILD_BENCH=ON"]
@@ -379,15 +379,12 @@ def context_notes(base: Launch, head: Launch) -> list[str]:
 
 
 def table(rows: list[Row]) -> str:
-    lines = [("", "ratio", "90 % interval", "p", "base us", "head us", "measure", "benchmark")]
+    lines = [["", "ratio", "90 % interval", "p", "base us", "head us", "measure", "benchmark"]]
     for row in rows:
         interval = f"{row.low:.3f} .. {row.high:.3f}" if row.low and row.high else "none"
         numbers = (f"{row.ratio:.3f}", interval, f"{row.adjusted_p:.2g}", f"{row.base_us:.4g}", f"{row.head_us:.4g}")
-        lines.append((row.verdict, *numbers, row.measure, row.name))
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    left = (0, 6, 7)
-    aligned = ([c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(l, widths))] for l in lines)
-    return "\n".join("  ".join(line).rstrip() for line in aligned)
+        lines.append([row.verdict, *numbers, row.measure, row.name])
+    return "\n".join(aligned(lines, left=(0, 6, 7)))
 
 
 def print_comparison(result: Comparison, settings: Settings, show_all: bool) -> None:

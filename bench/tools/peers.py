@@ -27,6 +27,7 @@ import results
 from peer_cases import CELLS, FULL, GROUPS, MOST_FLOP, QUICK, Case, cases_of, count
 from peer_programs import FOLDER, ISA_CAPS, PYTHON, Contender, PeerFailed, Program, blas_name, contenders
 from records import OURS
+from results import aligned
 
 # ---- Measuring ------------------------------------------------------------------------------------
 
@@ -180,13 +181,6 @@ def at_best(result: Result) -> tuple[float | None, float]:
     least = {name: min(times) for name, times in result.us_min.items()}
     ours = least.pop(OURS)
     return min(least.values()) / ours if least else None, min(result.limit_us) / ours
-
-
-def aligned(rows: list[list[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))
-        yield "  ".join((row[0].ljust(widths[0]), *cells)).rstrip()
 
 
 def time_of(result: Result, found: records.Case, name: str) -> str:

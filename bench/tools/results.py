@@ -7,6 +7,7 @@ import json
 import os
 import re
 import statistics
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class Sample:
     us: float
     calibration: float
     limit_us: float
-    bound: int
+    bound: float
     flop: float
     bytes: float
     doubtful: bool = False  # the limit: more than the FMA peak was reached
@@ -71,17 +72,8 @@ def read_launch(path: str | os.PathLike) -> Launch:
             raise BadResult(f"{path}: {name}: no time in it") from error
         if not 0 < us < float("inf"):
             raise BadResult(f"{path}: {name}: time {us} us is impossible")
-        samples.setdefault(name, []).append(
-            Sample(
-                us,
-                float(entry.get("calibration", 0)),
-                float(entry.get("limit_us", 0)),
-                int(entry.get("bound", 0)),
-                float(entry.get("flop", 0)),
-                float(entry.get("bytes", 0)),
-                bool(entry.get("limit_doubtful", 0)),
-            )
-        )
+        numbers = (float(entry.get(key, 0)) for key in ("calibration", "limit_us", "bound", "flop", "bytes"))
+        samples.setdefault(name, []).append(Sample(us, *numbers, bool(entry.get("limit_doubtful", 0))))
     if not samples:
         raise BadResult(f"{path}: no benchmark in it")
     return Launch(document.get("context", {}), samples)
@@ -96,11 +88,19 @@ def summary(name: str, samples: list[Sample]) -> dict:
         "spread": max(times) / min(times),
         "calibration": statistics.median(s.calibration for s in samples),
         "limit_us": statistics.median(s.limit_us for s in samples),
-        "bound": samples[0].bound,
+        "bound": int(samples[0].bound),
         "flop": samples[0].flop,
         "bytes": samples[0].bytes,
         "limit_doubtful": sum(s.doubtful for s in samples) * 2 > len(samples),
     }
+
+
+def aligned(rows: list[list[str]], left: tuple[int, ...] = (0,)) -> Iterator[str]:
+    """The lines of a table; columns of numbers end at one place, those of `left` begin there."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (text.ljust(w) if i in left else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths)))
+        yield "  ".join(cells).rstrip()
 
 
 def accuracy(ulp: float, error: float) -> str:
