@@ -2,6 +2,7 @@
  *
  * A caller's batch, checked before anything is computed.
  */
+#include "../graph/ops/ops.h"
 #include "real.h"
 #include "training.h"
 
@@ -26,15 +27,6 @@ rnnp_status rnnp_pass_shapes(rnnp_pass *pass, const rnnp_tensor *inputs, size_t 
     return RNNP_OK;
 }
 
-/* Elements behind an axis. */
-static size_t inner_elements(const rnnp_tensor *tensor, size_t axis)
-{
-    size_t n = 1;
-
-    for (size_t d = axis + 1; d < tensor->rank; d++) n *= (size_t)tensor->shape[d];
-    return n;
-}
-
 /* "row 3, element 7 of it" */
 static void say_place(const rnnp_tensor *tensor, int axis, size_t at, char *text, size_t size)
 {
@@ -42,7 +34,7 @@ static void say_place(const rnnp_tensor *tensor, int axis, size_t at, char *text
         snprintf(text, size, "element %zu", at);
         return;
     }
-    const size_t inner = inner_elements(tensor, (size_t)axis), rows = (size_t)tensor->shape[axis];
+    const size_t inner = rnnp_shape_product(tensor, (size_t)axis + 1, tensor->rank), rows = (size_t)tensor->shape[axis];
     snprintf(text, size, "row %zu, element %zu of it", at / inner % rows, at / inner / rows * inner + at % inner);
 }
 
@@ -94,28 +86,16 @@ rnnp_status rnnp_pass_inputs(const rnnp_pass *pass)
 
 /* ---- Target and weights ---- */
 
-static void say_shape(size_t rank, const int64_t *shape, char *text, size_t size)
-{
-    size_t at = 0;
-
-    text[0] = 0;
-    for (size_t d = 0; d < rank && at < size; d++)
-        at += (size_t)snprintf(text + at, size - at, "[%lld]", (long long)shape[d]);
-}
-
 static rnnp_status check_shape(const rnnp_trainer *t, const char *what, const rnnp_tensor *got, size_t rank,
                                const int64_t *shape)
 {
-    char want_text[96], got_text[96];
-
     if (got->rank == rank && memcmp(got->shape, shape, rank * sizeof *shape) == 0)
         return got->data || rnnp_tensor_elements(got) == 0
                    ? RNNP_OK
                    : rnnp_fail(t->context, RNNP_ERR_ARG, "the %s no data", what);
-    say_shape(rank, shape, want_text, sizeof want_text);
-    say_shape(got->rank <= RNNP_MAX_RANK ? got->rank : 0, got->shape, got_text, sizeof got_text);
-    return rnnp_fail(t->context, RNNP_ERR_SHAPE, "the %s shape %s, the loss of output %s requires %s", what, got_text,
-                     t->model->outputs[t->options.output].name, want_text);
+    return rnnp_fail(t->context, RNNP_ERR_SHAPE, "the %s shape [%s], the loss of output %s requires [%s]", what,
+                     rnnp_print_dims(got->rank <= RNNP_MAX_RANK ? got->rank : 0, got->shape, ',').s,
+                     t->model->outputs[t->options.output].name, rnnp_print_dims(rank, shape, ',').s);
 }
 
 static rnnp_status check_types(const rnnp_pass *pass, size_t items_rank)

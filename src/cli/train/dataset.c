@@ -245,21 +245,6 @@ int build_finish(dataset_builder *b, int code)
 
 /* ---- Whole sets ---- */
 
-int dataset_read(const data_source *from, dataset *set)
-{
-    static dataset_reader *const readers[] = {
-        [DATA_WIDE] = dataset_read_wide, [DATA_CSV] = dataset_read_csv,       [DATA_NPY] = dataset_read_npy,
-        [DATA_IDX] = dataset_read_idx,   [DATA_TOKENS] = dataset_read_tokens,
-    };
-    const data_format format = from->config->format;
-
-    *set = (dataset){0};
-    if (from->labels && format != DATA_NPY && format != DATA_IDX)
-        return cli_fail("%s: labels of this format stand in the data file; a file of labels is for npy and idx",
-                        from->labels);
-    return readers[format](from, set);
-}
-
 static void free_texts(char **texts, size_t n)
 {
     for (size_t i = 0; texts && i < n; i++) free(texts[i]);
