@@ -21,7 +21,6 @@ static void help(const cli_command *c)
            c->operands ? c->operands : "", c->about);
     for (const cli_option *o = c->options; o->name; o++) {
         char left[64];
-
         snprintf(left, sizeof left, "%s %s", o->name, o->value ? o->value : "");
         printf("  %-26s %s", left, o->help);
         if (o->usual) printf(" (default %s)", o->usual);
@@ -33,7 +32,6 @@ static void help(const cli_command *c)
 static void help_menu(const cli_command *group, FILE *file)
 {
     const size_t skip = group ? strlen(group->name) + 1 : 0;
-
     fprintf(file, "usage: %s COMMAND [options]\n\n%s%scommands\n", cli_running, group ? group->about : "",
             group ? "\n\n" : "");
     for (const cli_command *c = cli_commands; c->name; c++)
@@ -46,7 +44,6 @@ static void help_menu(const cli_command *group, FILE *file)
 static int ends_here(const char *argument, const cli_command *c)
 {
     const int helped = strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
-
     if (helped && c && c->options)
         help(c);
     else if (helped)
@@ -63,7 +60,6 @@ static int ends_here(const char *argument, const cli_command *c)
 static int set_size(const cli_option *o, const char *text, size_t least, size_t *into)
 {
     char *end;
-
     errno = 0;
     const unsigned long long v = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end || errno || v > PTRDIFF_MAX || v < least)
@@ -76,7 +72,6 @@ static int set_number(const cli_option *o, const char *text, double *into)
 {
     char *end;
     const double v = strtod(text, &end);
-
     if (end == text || *end || !strchr("0123456789.", text[0]) || !isfinite(v) || v > 1e6)
         return cli_misuse("%s needs a number from 0 to 1000000, not '%s'", o->name, text);
     *into = v;
@@ -86,7 +81,6 @@ static int set_number(const cli_option *o, const char *text, double *into)
 static int set_pair(const cli_option *o, char *text, cli_pairs *into)
 {
     char *const equals = strchr(text, '=');
-
     if (!equals || equals == text || !equals[1]) return cli_misuse("%s needs %s, not '%s'", o->name, o->value, text);
     *equals = '\0';
     into->at[into->n++] = (cli_pair){text, equals + 1};
@@ -96,7 +90,6 @@ static int set_pair(const cli_option *o, char *text, cli_pairs *into)
 static int set(const cli_option *o, char *value, cli_call *call)
 {
     void *const into = (char *)call + o->at;
-
     switch (o->kind) {
     case CLI_DONE:
     case CLI_FLAG: *(int *)into = 1; break;
@@ -118,7 +111,6 @@ static int take_option(cli_call *call, int argc, char **argv, int *i)
     char *const arg = argv[*i], *const equals = strchr(arg, '=');
     const size_t length = equals ? (size_t)(equals - arg) : strlen(arg);
     const cli_option *const o = cli_find_option(call->command, arg, length);
-
     if (!o) return cli_misuse("unknown option '%.*s'", (int)length, arg);
     if (!o->value && equals) return cli_misuse("%s takes no value", o->name);
     if (o->value && !equals && *i + 1 == argc) return cli_misuse("%s needs a value", o->name);
@@ -135,7 +127,6 @@ static int parse(cli_call *call, int argc, char **argv)
     const cli_command *const c = call->command;
     const int many = c->operands && strstr(c->operands, "...");
     size_t n = 0;
-
     for (const cli_option *o = c->options; o->name; o++) {
         if (o->usual)
             TRY(set(o, (char *)o->usual, call));
@@ -163,10 +154,8 @@ static const cli_command *find_command(int argc, char **argv, int *words)
 {
     const cli_command *found = NULL;
     char name[64] = "";
-
     for (int i = 1; i < argc && i <= 2; i++) {
         const size_t used = strlen(name);
-
         snprintf(name + used, sizeof name - used, "%s%s", i > 1 ? " " : "", argv[i]);
         for (const cli_command *c = cli_commands; c->name; c++)
             if (strcmp(c->name, name) == 0) found = c, *words = i;
@@ -178,7 +167,6 @@ int cli_main(int argc, char **argv)
 {
     int words = 0;
     const cli_command *const c = find_command(argc, argv, &words);
-
     snprintf(cli_running, CLI_RUNNING, "rnnpack%s%s", c ? " " : "", c ? c->name : "");
     argc -= words;
     argv += words;

@@ -60,11 +60,9 @@ static int measure(rnnp_context *context, const subject *s, double budget, timin
     double shown = 0;
     loops l = {.n = 0};
     size_t n = 0;
-
     for (int warm = 1; warm >= 0; warm--) {
         const double begin = cli_clock(), limit = warm ? 0.1 * budget : budget;
         double start = begin;
-
         n = 0;
         while (status == RNNP_OK && n < MOST && (start - begin < limit || (!warm && n < LEAST))) {
             status = s->call(s->object, s->tensors);
@@ -99,7 +97,6 @@ static int bench_run(const cli_call *call, const cli_model *m, timing *result)
 {
     AUTO_TENSORS t = {0};
     AUTO(run) *run = NULL;
-
     cli_tensors_create(&t, m->model);
     cli_tensors_shape(&t, m->model, call->batch, call->steps);
     TRY(cli_status(m->context, rnnp_run_create(m->plan, t.inputs, t.n_inputs, &run)));
@@ -114,7 +111,6 @@ static int bench_stream(const cli_call *call, const cli_model *m, timing *result
     rnnp_stream_options options;
     AUTO_TENSORS t = {0};
     AUTO(stream) *stream = NULL;
-
     rnnp_stream_options_init(&options);
     options.batch = call->batch;
     const rnnp_status status = rnnp_stream_create(m->plan, &options, &stream);
@@ -202,7 +198,6 @@ static void print_text(const results *r)
 static void print_json(const results *r)
 {
     json j = {0};
-
     json_object(&j, NULL);
     json_put(&j, TEXT("model", r->m->path), TEXT("cpu", r->host.brand), TEXT("isa", r->host.isa),
              INT("threads", r->host.threads), INT("batch", r->call->batch), INT("steps", r->call->steps));
@@ -227,7 +222,6 @@ static int bench_limits(results *r)
     rnnp_context *const context = r->m->context;
     cli_burst burst = {context, 1e-3, rnnp_limit_fma, r->m->weight_bytes};
     cli_total_probe probe = {cli_burst_run, &burst, r->host.threads, flops_per_s(r) / faster_than_peak, 9, 3};
-
     if (r->m->weight_bytes == 0) return CLI_OK;
     TRY(cli_status(context, cli_total_best(&probe, &r->fma)));
     burst.measure = NULL;
@@ -239,7 +233,6 @@ int cli_bench(const cli_call *call)
 {
     AUTO_MODEL m = {0};
     results r = {.call = call, .m = &m, .host.struct_size = sizeof r.host};
-
     if (!call->operands[0] == !call->limits) return cli_misuse("give either a MODEL or --limits");
     if (call->limits) return cli_limits(call);
     TRY(cli_model_open(&m, call, 0));

@@ -14,7 +14,6 @@
 static size_t harmless(const unsigned char *s)
 {
     const int control = s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
-
     return control ? 0 : json_utf8_length(s);
 }
 
@@ -24,7 +23,6 @@ static char *next_room(void)
 {
     static char rooms[TURNS][ROOM];
     static size_t turn;
-
     return rooms[turn++ % TURNS];
 }
 
@@ -32,13 +30,11 @@ const char *cli_plain(const char *text)
 {
     enum { ESCAPE = 4 };
     const unsigned char *s = (const unsigned char *)text;
-
     while (s && *s && harmless(s)) s += harmless(s);
     if (!s || !*s) return text;
     char *const room = next_room(), *to = room;
     for (s = (const unsigned char *)text; *s;) {
         const size_t length = harmless(s);
-
         if ((size_t)(to - room) + ESCAPE + sizeof "..." > ROOM) {
             memcpy(to, "...", 3);
             to += 3;
@@ -59,10 +55,8 @@ const char *cli_shape(size_t rank, const int64_t *shape, const char *const *symb
 {
     char *const text = next_room();
     size_t used = 0;
-
     for (size_t d = 0; d < rank && used < ROOM; d++) {
         const char *const lead = d ? ", " : "[", *const symbol = symbols && symbols[d] ? cli_plain(symbols[d]) : "?";
-
         used += (size_t)(shape[d] < 0 ? snprintf(text + used, ROOM - used, "%s%s", lead, symbol)
                                       : snprintf(text + used, ROOM - used, "%s%lld", lead, (long long)shape[d]));
     }
@@ -75,7 +69,6 @@ const char *cli_bytes(double bytes)
     static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
     char *const text = next_room();
     size_t u = 0;
-
     for (; bytes >= 1024 && u + 1 < COUNT(units); u++) bytes /= 1024;
     snprintf(text, ROOM, "%.*f %s", u && bytes < 100 ? 1 : 0, bytes, units[u]);
     return text;
@@ -92,7 +85,6 @@ int cli_fail(const char *format, ...)
 {
     char text[SENTENCE];
     va_list list;
-
     va_start(list, format);
     fprintf(stderr, "rnnpack: %s\n", sentence_of(text, format, list));
     va_end(list);
@@ -124,7 +116,6 @@ int cli_misuse(const char *format, ...)
 {
     char text[SENTENCE];
     va_list list;
-
     va_start(list, format);
     fprintf(stderr, "%s: %s; see %s --help\n", cli_running, sentence_of(text, format, list), cli_running);
     va_end(list);
@@ -141,7 +132,6 @@ const cli_option *cli_find_option(const cli_command *c, const char *name, size_t
 int cli_given(const cli_call *call, const char *option)
 {
     const cli_option *o = cli_find_option(call->command, option, strlen(option));
-
     return (int)(call->given >> (o - call->command->options) & 1);
 }
 
@@ -150,7 +140,6 @@ int cli_given(const cli_call *call, const char *option)
 int cli_check_isa(const char *name)
 {
     char list[256] = "";
-
     for (size_t i = 0, used = 0; rnnp_isa_name(i) && used < sizeof list; i++) {
         if (strcmp(rnnp_isa_name(i), name) == 0) return CLI_OK;
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", rnnp_isa_name(i));
@@ -170,7 +159,6 @@ static void keep_log(void *user, rnnp_log_level level, const char *message)
 int cli_context(size_t threads, const char *isa, rnnp_context **context)
 {
     rnnp_context_options options;
-
     if (isa) TRY(cli_check_isa(isa));
     rnnp_context_options_init(&options);
     options.threads = threads ? threads : RNNP_ALL_CPUS;
@@ -186,7 +174,6 @@ int cli_context(size_t threads, const char *isa, rnnp_context **context)
 void cli_records_passed(const char *path, void (*say)(void *user, const char *file, const char *reason), void *user)
 {
     rnnp_records_place place = {.struct_size = sizeof place};
-
     for (size_t i = 0; rnnp_records_place_info(path, i, &place) == RNNP_OK && !place.used; i++)
         if (place.named || !place.missing) say(user, place.file, place.reason);
 }

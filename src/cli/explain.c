@@ -64,7 +64,6 @@ static int explain(const cli_call *call, const cli_model *m)
 {
     json j = {0};
     size_t layers = 0;
-
     if (call->json) {
         json_object(&j, NULL);
         json_put(&j, TEXT("model", m->path), TEXT("records", m->records_file));
@@ -79,7 +78,6 @@ static int explain(const cli_call *call, const cli_model *m)
     for (size_t n = 0; n < rnnp_model_node_count(m->model); n++) {
         rnnp_node_info node = {.struct_size = sizeof node};
         rnnp_explanation e = {.struct_size = sizeof e};
-
         rnnp_model_node_info(m->model, n, &node);
         const rnnp_status status = rnnp_plan_explain(m->plan, n, call->batch, call->steps, &e);
         if (status == RNNP_ERR_ARG) continue; /* a node that is not tuned */
@@ -102,7 +100,6 @@ static int explain(const cli_call *call, const cli_model *m)
 int cli_explain(const cli_call *call)
 {
     AUTO_MODEL m = {0};
-
     TRY(cli_model_open(&m, call, CLI_KEEP_QUIET));
     return explain(call, &m);
 }

@@ -8,11 +8,9 @@
 static void print_kernels(const rnnp_context *context)
 {
     rnnp_variant_info v = {.struct_size = sizeof v}, other = v;
-
     printf("kernels, * chosen\n");
     for (size_t i = 0; rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++) {
         size_t first = 0;
-
         while (rnnp_context_variant_info(context, first, &other) == RNNP_OK && strcmp(other.op, v.op) != 0) first++;
         if (first == i) printf("%s\n", v.op);
         for (size_t k = i; first == i && rnnp_context_variant_info(context, k, &other) == RNNP_OK; k++)
@@ -26,11 +24,9 @@ static void print_kernels(const rnnp_context *context)
 static void print_summary(const rnnp_context *context)
 {
     rnnp_variant_info v = {.struct_size = sizeof v};
-
     printf("kernels  ");
     for (size_t isa = 0, listed = 0; rnnp_isa_name(isa); isa++) {
         size_t all = 0, chosen = 0;
-
         for (size_t i = 0; rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++) {
             all += strcmp(v.isa, rnnp_isa_name(isa)) == 0;
             chosen += v.chosen && strcmp(v.isa, rnnp_isa_name(isa)) == 0;
@@ -63,7 +59,6 @@ static void print_json(const rnnp_context *context, const rnnp_host_info *h)
 {
     rnnp_variant_info v = {.struct_size = sizeof v};
     json j = {0};
-
     json_object(&j, NULL);
     json_put(&j, TEXT("version", rnnp_version()));
     json_object(&j, "cpu");
@@ -91,7 +86,6 @@ int cli_info(const cli_call *call)
 {
     rnnp_host_info info = {.struct_size = sizeof info};
     AUTO(context) *context = NULL;
-
     TRY(cli_context(call->threads, call->isa, &context));
     TRY(cli_status(context, rnnp_context_host(context, &info)));
     if (call->json)

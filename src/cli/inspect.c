@@ -13,7 +13,6 @@ typedef struct sizes {
 static int measure(const cli_call *call, const cli_model *m, sizes *s)
 {
     AUTO_TENSORS t = {0};
-
     TRY(cli_status(m->context, rnnp_plan_bytes(m->model, &m->options, &s->plan_bytes)));
     s->packed.struct_size = sizeof s->packed;
     TRY(cli_status(m->context, rnnp_model_packed_info(m->model, &s->packed)));
@@ -30,7 +29,6 @@ static int measure(const cli_call *call, const cli_model *m, sizes *s)
 static void text_ports(const char *title, const rnnp_model *model, size_t n, port_fn *get)
 {
     rnnp_port_info p = {.struct_size = sizeof p};
-
     for (size_t i = 0; i < n; i++)
         if (get(model, i, &p) == RNNP_OK)
             printf("%-11s %s  %s %s\n", i ? "" : title, cli_plain(p.name), rnnp_dtype_name(p.dtype),
@@ -41,7 +39,6 @@ static void text_node(const cli_model *m, size_t index)
 {
     rnnp_node_info node = {.struct_size = sizeof node};
     rnnp_port_info y = {.struct_size = sizeof y};
-
     if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK) return;
     const int has_output = rnnp_model_node_output_info(m->model, index, 0, &y) == RNNP_OK;
     const char *const variant = rnnp_plan_node_variant(m->plan, index);
@@ -55,7 +52,6 @@ static void text_blocks(const cli_model *m, const rnnp_packed_info *p)
     if (p->n_blocks) printf("\n%4s  %10s  %s\n", "node", "packed", "layout");
     for (size_t i = 0; i < p->n_blocks; i++) {
         rnnp_packed_block_info block = {.struct_size = sizeof block};
-
         if (rnnp_model_packed_block_info(m->model, i, &block) == RNNP_OK)
             printf("%4zu  %10s  %s\n", block.node, cli_bytes((double)block.bytes), cli_plain(block.layout));
     }
@@ -68,7 +64,6 @@ static void print_text(const cli_call *call, const cli_model *m, const sizes *s)
 {
     const rnnp_packed_info *const p = &s->packed;
     rnnp_node_info node = {.struct_size = sizeof node};
-
     printf("%-11s %s\n", "model", cli_plain(m->path));
     text_ports("inputs", m->model, rnnp_model_input_count(m->model), rnnp_model_input_info);
     text_ports("outputs", m->model, rnnp_model_output_count(m->model), rnnp_model_output_info);
@@ -107,7 +102,6 @@ static void json_port(json *j, const rnnp_port_info *p)
 static void json_ports(json *j, const char *key, const rnnp_model *model, size_t n, port_fn *get)
 {
     rnnp_port_info p = {.struct_size = sizeof p};
-
     json_array(j, key);
     for (size_t i = 0; i < n; i++)
         if (get(model, i, &p) == RNNP_OK) json_port(j, &p);
@@ -119,7 +113,6 @@ typedef rnnp_status node_port_fn(const rnnp_model *model, size_t node, size_t in
 static void json_node_ports(json *j, const char *key, const rnnp_model *model, size_t node, size_t n, node_port_fn *get)
 {
     rnnp_port_info p = {.struct_size = sizeof p};
-
     json_array(j, key);
     for (size_t i = 0; i < n; i++) {
         if (get(model, node, i, &p) == RNNP_OK && *p.name)
@@ -134,7 +127,6 @@ static void json_node(json *j, const cli_model *m, size_t index)
 {
     static const char *const places[] = {NULL, "plan", "file"};
     rnnp_node_info node = {.struct_size = sizeof node};
-
     if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK) return;
     json_object(j, NULL);
     json_put(j, TEXT("name", node.name), TEXT("op", node.op));
@@ -154,7 +146,6 @@ static void json_packed(json *j, const cli_model *m, const rnnp_packed_info *p)
     json_array(j, "blocks");
     for (size_t i = 0; i < p->n_blocks; i++) {
         rnnp_packed_block_info block = {.struct_size = sizeof block};
-
         if (rnnp_model_packed_block_info(m->model, i, &block) != RNNP_OK) continue;
         json_flat(j, NULL, INT("node", block.node), INT("bytes", block.bytes), TEXT("layout", block.layout));
     }
@@ -165,7 +156,6 @@ static void json_packed(json *j, const cli_model *m, const rnnp_packed_info *p)
 static void print_json(const cli_call *call, const cli_model *m, const sizes *s)
 {
     json j = {0};
-
     json_object(&j, NULL);
     json_put(&j, TEXT("model", m->path));
     json_ports(&j, "inputs", m->model, rnnp_model_input_count(m->model), rnnp_model_input_info);
@@ -191,7 +181,6 @@ int cli_inspect(const cli_call *call)
     cli_call planned = *call;
     AUTO_MODEL m = {0};
     sizes s = {0};
-
     planned.batch = planned.steps = 0; /* the sizes are those of a run; a plan expects any */
     TRY(cli_model_open(&m, &planned, 0));
     TRY(measure(call, &m, &s));

@@ -33,7 +33,6 @@ static void quoted(const char *text)
     putchar('"');
     for (const unsigned char *s = (const unsigned char *)text; *s;) {
         const size_t length = json_utf8_length(s);
-
         if (length == 0)
             fputs("\\ufffd", stdout);
         else if (*s == '"' || *s == '\\')

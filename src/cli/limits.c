@@ -71,7 +71,6 @@ static int measure_isa(limits *l, rnnp_context *context, size_t threads, const i
 {
     const double faster = 1.05, as_fast = 0.9;
     cli_burst b = {context, l->burst, rnnp_limit_fma, 0};
-
     TRY(best_total(l, &b, threads, one ? faster * one->fma.rate : 0, &r->fma));
     b.measure = rnnp_limit_dot;
     TRY(best_total(l, &b, threads, one ? faster * one->dot.rate : 0, &r->dot));
@@ -87,7 +86,6 @@ static int measure_team(limits *l, const char *const *isas, const team_limits *o
 {
     for (size_t i = 0; i < r->n_isas; i++) {
         AUTO(context) *context = NULL;
-
         r->isas[i].isa = isas[i];
         TRY(cli_context(r->threads, isas[i], &context));
         TRY(measure_isa(l, context, r->threads, one ? &one->isas[i] : NULL, &r->isas[i]));
@@ -183,11 +181,9 @@ static void json_isa(json *j, const limits *l, const isa_limits *isa)
 static void print_json(const limits *l)
 {
     json j = {0};
-
     json_array(&j, NULL);
     for (size_t t = 0; t < l->n_teams; t++) {
         const team_limits *const team = &l->teams[t];
-
         json_object(&j, NULL);
         json_put(&j, INT("threads", team->threads));
         json_array(&j, "isas");
@@ -205,7 +201,6 @@ int cli_limits(const cli_call *call)
     limits l = {.host.struct_size = sizeof l.host};
     const char *isas[MOST_ISAS];
     AUTO(context) *context = NULL;
-
     TRY(cli_context(call->threads, call->isa, &context));
     const size_t n_isas = usable_isas(context, isas);
     rnnp_context_host(context, &l.host);

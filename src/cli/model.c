@@ -9,7 +9,6 @@
 static int set_math(const char *name, rnnp_plan_options *options)
 {
     static const char *const names[] = {[RNNP_MATH_U35] = "u35", [RNNP_MATH_U10] = "u10", [RNNP_MATH_FAST] = "fast"};
-
     for (size_t i = 0; i < COUNT(names); i++) {
         if (!names[i] || strcmp(name, names[i]) != 0) continue;
         options->math = (rnnp_math)i;
@@ -21,7 +20,6 @@ static int set_math(const char *name, rnnp_plan_options *options)
 int cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model)
 {
     rnnp_load_options options;
-
     rnnp_load_options_init(&options);
     options.compare_packed = compare_packed;
     return cli_status(context, rnnp_packed_is_file(path) ? rnnp_packed_open_file(context, path, &options, model)
@@ -32,7 +30,6 @@ int cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_m
 static int open_records(cli_model *m, const char *path, int flags)
 {
     const rnnp_status status = rnnp_records_open_default(m->context, path, m->records_file, &m->records);
-
     m->options.records = m->records;
     if (!(flags & CLI_KEEP_QUIET)) cli_records_passed(path, cli_say_passed, NULL);
     if (status == RNNP_OK || path || status == RNNP_ERR_MEMORY) return cli_status(m->context, status);
@@ -55,7 +52,6 @@ int cli_model_open(cli_model *m, const cli_call *call, int flags)
     TRY(cli_status(m->context, rnnp_plan_create(m->model, &m->options, &m->plan)));
     for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) {
         rnnp_node_info node = {.struct_size = sizeof node};
-
         if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK) m->weight_bytes += node.weight_bytes_per_step;
     }
     return CLI_OK;

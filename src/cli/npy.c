@@ -178,7 +178,6 @@ static unsigned char *read_all(FILE *file, size_t *size)
 {
     unsigned char *bytes = NULL;
     size_t room = 0;
-
     *size = 0;
     do {
         cli_grow(&bytes, &room, *size + (1 << 16), 1);

@@ -15,7 +15,6 @@ static int split_isas(char *list, const char **isas, size_t *n)
 {
     for (char *next = list; next; (*n)++) {
         char *const comma = strchr(next, ',');
-
         if (*n == ISAS) return cli_misuse("--isa: more than %d instruction sets", ISAS);
         if (comma) *comma = '\0';
         isas[*n] = next;
@@ -32,7 +31,6 @@ static int describe(rnnp_context *context, const char *path)
 {
     rnnp_packed_info info = {.struct_size = sizeof info};
     AUTO(model) *model = NULL;
-
     TRY(cli_status(context, rnnp_packed_open_file(context, path, NULL, &model)));
     TRY(cli_status(context, rnnp_packed_verify(model)));
     TRY(cli_status(context, rnnp_model_packed_info(model, &info)));
@@ -49,7 +47,6 @@ int cli_pack(const cli_call *call)
     rnnp_packed_options options;
     AUTO(context) *context = NULL;
     AUTO(model) *model = NULL;
-
     rnnp_packed_options_init(&options);
     if (list) {
         TRY(split_isas(list, isas, &options.n_isas));
@@ -59,7 +56,6 @@ int cli_pack(const cli_call *call)
     TRY(cli_load(context, call->operands[0], 0, &model));
     if (rnnp_packed_is_file(call->operands[0])) { /* are its packed weights its own? blocks of other versions pass */
         const rnnp_status status = rnnp_packed_verify(model);
-
         if (status != RNNP_ERR_UNSUPPORTED) TRY(cli_status(context, status));
     }
     TRY(cli_status(context, rnnp_packed_write_file(model, &options, call->output)));
@@ -70,7 +66,6 @@ int cli_convert(const cli_call *call)
 {
     AUTO(context) *context = NULL;
     AUTO(model) *model = NULL, *written = NULL;
-
     TRY(cli_context(1, NULL, &context));
     TRY(cli_load(context, call->operands[0], 0, &model));
     TRY(cli_status(context, rnnp_onnx_write_file(model, call->output)));

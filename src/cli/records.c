@@ -40,7 +40,6 @@ static void print_count(const char *file, const rnnp_records *set)
     const rnnp_record_host *host, *before = NULL;
     size_t hosts = 0;
     const size_t n = rnnp_records_count(set);
-
     for (size_t i = 0; rnnp_records_get(set, i, &host, NULL) == RNNP_OK; i++) {
         hosts += host != before;
         before = host;
@@ -61,7 +60,6 @@ static void print_set(const rnnp_records *set) { rnnp_records_write(set, write_s
 static int open_set(job *j)
 {
     const char *const path = j->call->operands[0];
-
     TRY(begin(j));
     cli_records_passed(path, cli_say_passed, NULL);
     return cli_status(j->context, rnnp_records_open_default(j->context, path, j->file, &j->set));
@@ -75,7 +73,6 @@ static const char *date_text(char text[DATE], uint64_t at)
 {
     const time_t t = (time_t)at;
     struct tm utc;
-
     if (!gmtime_r(&t, &utc) || strftime(text, DATE, "%Y-%m-%d", &utc) == 0)
         snprintf(text, DATE, "%llu", (unsigned long long)at);
     return text;
@@ -100,7 +97,6 @@ void cli_record_row(const rnnp_record *r)
 {
     const rnnp_record_key *const k = &r->key;
     char date[DATE];
-
     printf("  %-16s %-5s %7llu %7llu %6llu %6llu %7llu %11.2f %7.2fx %7.2f%% %8llu  %-10s  %s\n", k->layer,
            k->precision, (unsigned long long)k->input, (unsigned long long)k->hidden, (unsigned long long)k->batch,
            (unsigned long long)k->steps, (unsigned long long)k->threads, 1e-3 * (double)r->ns,
@@ -112,7 +108,6 @@ static void show_text(const job *j)
 {
     const rnnp_record_host *host, *before = NULL;
     const rnnp_record *record;
-
     if (*j->file)
         print_count(j->file, j->set);
     else
@@ -127,7 +122,6 @@ static void show_text(const job *j)
 static void json_host(json *j, const rnnp_record_host *h, int is_here)
 {
     char kernels[17];
-
     snprintf(kernels, sizeof kernels, "%016llx", (unsigned long long)h->kernels);
     json_put(j, TEXT("vendor", h->vendor), INT("family", h->family), INT("model", h->model),
              INT("stepping", h->stepping), TEXT("isa", h->isa), TEXT("features", h->features),
@@ -140,7 +134,6 @@ void cli_record_json(json *j, const rnnp_record *r)
 {
     const rnnp_record_key *const k = &r->key;
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
-
     json_put(j, TEXT("layer", k->layer), TEXT("precision", k->precision), INT("input", k->input),
              INT("hidden", k->hidden), INT("batch", k->batch), INT("steps", k->steps), INT("threads", k->threads));
     json_object(j, "choice");
@@ -155,7 +148,6 @@ static void show_json(const job *j)
     const rnnp_record_host *host, *before = NULL;
     const rnnp_record *record;
     json out = {0};
-
     json_object(&out, NULL);
     json_put(&out, TEXT("file", *j->file ? j->file : NULL));
     json_array(&out, "hosts");
@@ -177,7 +169,6 @@ static void show_json(const job *j)
 int cli_records_show(const cli_call *call)
 {
     AUTO_JOB j = {.call = call};
-
     TRY(open_set(&j));
     (call->json ? show_json : show_text)(&j);
     return CLI_OK;
@@ -189,11 +180,9 @@ int cli_records_check(const cli_call *call)
 {
     AUTO_JOB j = {.call = call};
     int code = CLI_OK;
-
     TRY(begin(&j));
     for (const char **file = call->operands; *file; file++) {
         AUTO(records) *set = NULL;
-
         if (cli_status(j.context, rnnp_records_open_file(j.context, *file, &set)) == CLI_OK)
             print_count(*file, set);
         else
@@ -205,12 +194,10 @@ int cli_records_check(const cli_call *call)
 int cli_records_merge(const cli_call *call)
 {
     AUTO_JOB j = {.call = call};
-
     TRY(begin(&j));
     TRY(cli_status(j.context, rnnp_records_create(j.context, &j.set)));
     for (const char **file = call->operands; *file; file++) {
         AUTO(records) *one = NULL;
-
         TRY(cli_status(j.context, rnnp_records_open_file(j.context, *file, &one)));
         TRY(cli_status(j.context, rnnp_records_merge(j.set, one)));
     }
@@ -232,7 +219,6 @@ static int is_here(void *user, const rnnp_record_host *host, const rnnp_record *
 int cli_records_export(const cli_call *call)
 {
     AUTO_JOB j = {.call = call};
-
     TRY(open_set(&j));
     if (call->this_host) rnnp_records_keep(j.set, is_here, &j.here);
     print_set(j.set);
@@ -245,7 +231,6 @@ static int is_current(void *user, const rnnp_record_host *host, const rnnp_recor
     const rnnp_record_host *const here = user;
     const int same_cpu = strcmp(host->vendor, here->vendor) == 0 && host->family == here->family &&
                          host->model == here->model && host->stepping == here->stepping;
-
     (void)record;
     return !same_cpu || (host->kernels == here->kernels && strcmp(host->version, here->version) == 0);
 }
@@ -258,7 +243,6 @@ typedef struct pruning {
 static rnnp_status prune_set(void *user, rnnp_records *set)
 {
     pruning *const p = user;
-
     p->before = rnnp_records_count(set);
     p->dropped = rnnp_records_keep(set, is_current, p->here);
     return RNNP_OK;
@@ -268,7 +252,6 @@ int cli_records_prune(const cli_call *call)
 {
     AUTO_JOB j = {.call = call};
     pruning p = {&j.here, 0, 0};
-
     TRY(begin(&j));
     TRY(cli_status(j.context, rnnp_records_own_file(j.context, call->operands[0], 0, j.file)));
     TRY(cli_status(j.context, rnnp_records_open_file(j.context, j.file, &j.set))); /* a missing file is an error here */

@@ -36,7 +36,6 @@ static int read_inputs(cli_tensors *t, const rnnp_model *model, const cli_pairs 
     char message[NPY_MESSAGE];
     for (size_t i = 0; i < t->n_inputs; i++) {
         rnnp_port_info port = {.struct_size = sizeof port};
-
         rnnp_model_input_info(model, i, &port);
         const char *const path = file_for(files, port.name);
         if (!path) return cli_fail("input '%s' is missing: give --input %s=FILE.npy", port.name, port.name);
@@ -61,10 +60,8 @@ static uint64_t hash(const rnnp_tensor *tensor)
 static int write_outputs(const cli_tensors *t, const rnnp_model *model, const cli_pairs *files)
 {
     char message[NPY_MESSAGE];
-
     for (size_t i = 0; i < t->n_outputs; i++) {
         rnnp_port_info port = {.struct_size = sizeof port};
-
         rnnp_model_output_info(model, i, &port);
         const rnnp_tensor *const out = &t->outputs[i];
         const char *const path = file_for(files, port.name);
@@ -78,7 +75,6 @@ static int write_outputs(const cli_tensors *t, const rnnp_model *model, const cl
 static int execute(const cli_model *m, cli_tensors *t)
 {
     AUTO(run) *run = NULL;
-
     TRY(cli_status(m->context, rnnp_run_create(m->plan, t->inputs, t->n_inputs, &run)));
     TRY(cli_tensors_outputs(t, m, run));
     return cli_status(m->context, rnnp_run_execute(run, t->inputs, t->n_inputs, t->outputs, t->n_outputs));
@@ -88,7 +84,6 @@ int cli_run(const cli_call *call)
 {
     AUTO_MODEL m = {0};
     AUTO_TENSORS t = {0};
-
     TRY(cli_model_open(&m, call, CLI_COMPARE_PACKED));
     cli_tensors_create(&t, m.model);
     TRY(check_names(&call->inputs, "input", m.model, t.n_inputs, rnnp_model_input_info));

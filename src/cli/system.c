@@ -27,7 +27,6 @@ void *cli_alloc(size_t n, size_t size) { return checked(calloc(n ? n : 1, size ?
 void cli_grow(void *p, size_t *room, size_t n, size_t size)
 {
     void *at;
-
     if (n <= *room) return;
     memcpy(&at, p, sizeof at);
     *room = n + n / 2 + 64;
@@ -40,7 +39,6 @@ char *cli_copy(const char *text) { return checked(strdup(text), strlen(text), 1)
 void cli_free(void *p)
 {
     void *at;
-
     memcpy(&at, p, sizeof at);
     free(at);
 }
@@ -51,7 +49,6 @@ int cli_open(const char *path, const char **why)
 {
     struct stat about;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
     if (fd < 0) {
         *why = errno == ENXIO ? "is not a regular file" : strerror(errno); /* ENXIO: a socket */
         return -1;
@@ -70,7 +67,6 @@ FILE *cli_fopen(const char *path, const char **why)
 {
     const int fd = cli_open(path, why);
     FILE *const file = fd < 0 ? NULL : fdopen(fd, "rb");
-
     if (fd >= 0 && !file) {
         *why = strerror(errno);
         close(fd);
@@ -89,7 +85,6 @@ const char *cli_fclose(FILE *file)
 double cli_clock(void)
 {
     struct timespec now;
-
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }

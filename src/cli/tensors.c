@@ -37,7 +37,6 @@ void cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, si
 {
     for (size_t i = 0; i < t->n_inputs; i++) {
         rnnp_port_info port = {.struct_size = sizeof port};
-
         rnnp_model_input_info(model, i, &port);
         t->inputs[i].dtype = port.dtype;
         t->inputs[i].rank = port.rank;
@@ -105,10 +104,8 @@ void cli_tensors_fill(cli_tensors *t, const rnnp_model *model)
 {
     uint32_t state = 1;
     int32_t steps = 0;
-
     for (size_t i = 0; i < t->n_inputs; i++) {
         rnnp_port_info port = {.struct_size = sizeof port};
-
         rnnp_model_input_info(model, i, &port);
         t->inputs[i].data = cli_tensor_alloc(&t->inputs[i]);
         for (size_t d = 0; i == 0 && d < port.rank && d < 2 && !steps; d++) /* the sequence: batch and steps */

@@ -56,10 +56,8 @@ static void on_interrupt(int number)
 static int read_numbers(const char *option, const char *text, numbers *list)
 {
     const char *p = text;
-
     for (list->n = 0; list->n < MOST_NUMBERS; p++) {
         char *end;
-
         errno = 0;
         const unsigned long value = strtoul(p, &end, 10);
         if (*p < '0' || *p > '9' || errno || value > MOST_NUMBER) break;
@@ -75,7 +73,6 @@ static int read_numbers(const char *option, const char *text, numbers *list)
 static int read_budget(const char *text, double *seconds)
 {
     char *end;
-
     *seconds = strtod(text, &end);
     if (*end == 'm') {
         *seconds *= 60;
@@ -90,7 +87,6 @@ static int read_budget(const char *text, double *seconds)
 static int read_options(job *j)
 {
     const cli_call *const c = j->call;
-
     TRY(read_budget(c->budget ? c->budget : c->grid ? "10m" : "10s", &j->seconds));
     TRY(read_numbers("--batch", c->batches ? c->batches : c->grid ? "1,2,4,8,16,64" : "1", &j->batches));
     TRY(read_numbers("--steps", c->lengths, &j->times));
@@ -120,7 +116,6 @@ static void grid_shapes(const job *j, shapes *s)
     cli_grow(&s->at, &s->room, all, sizeof *s->at);
     for (; s->n < all; s->n++) {
         const size_t c = s->n % COUNT(cells), w = s->n / COUNT(cells) % COUNT(widths);
-
         s->at[s->n] = (rnnp_shape){.struct_size = sizeof *s->at,
                                    .cell = cells[COUNT(cells) - 1 - c], /* a plain RNN last */
                                    .input = widths[w],
@@ -134,7 +129,6 @@ static int model_shapes(const job *j, rnnp_context *context, const char *path, s
 {
     AUTO(model) *model = NULL;
     size_t count = 0;
-
     TRY(cli_load(context, path, 0, &model));
     TRY(cli_status(context,
                    rnnp_model_shapes(model, j->batches.at, j->batches.n, j->times.at, j->times.n, NULL, 0, &count)));
@@ -153,7 +147,6 @@ static void draw(const job *j, const rnnp_tune_progress *p)
     enum { WIDTH = 24 };
     const double part = (double)p->shape / (double)p->n_shapes;
     const int full = (int)(part * WIDTH);
-
     fprintf(stderr, "\r\033[K[%.*s%*s] shape %zu of %zu, hidden %zu batch %zu steps %zu, best %+.1f %%, %.0f s left",
             full, "########################", WIDTH - full, "", p->shape + 1, p->n_shapes, p->what->hidden,
             p->what->batch, p->what->steps, -100 * p->gain, j->seconds - (cli_clock() - j->start));
@@ -165,7 +158,6 @@ static double gain(const rnnp_record *r) { return 1 - (double)r->ns / (double)r-
 static void save_now_and_then(job *j)
 {
     const double interval = 5;
-
     if (j->call->dry_run || cli_clock() - j->saved < interval) return;
     rnnp_records_update(j->set, j->file, WAIT_MS);
     j->saved = cli_clock();
@@ -174,7 +166,6 @@ static void save_now_and_then(job *j)
 static int on_progress(void *user, const rnnp_tune_progress *p)
 {
     job *j = user;
-
     if (p->record) {
         cli_grow(&j->rows, &j->room, j->n_rows + 1, sizeof *j->rows);
         j->rows[j->n_rows++] = (row){*p->record, p->measured};
@@ -195,7 +186,6 @@ static int on_progress(void *user, const rnnp_tune_progress *p)
 static void print_json(const job *j)
 {
     json out = {0};
-
     json_object(&out, NULL);
     json_put(&out, TEXT("records", j->call->dry_run || j->n_rows == 0 ? NULL : j->file),
              BOOL("interrupted", interrupted));
@@ -212,7 +202,6 @@ static void print_json(const job *j)
 static void print_text(const job *j)
 {
     size_t known = 0;
-
     cli_record_head();
     for (size_t i = 0; i < j->n_rows; i++) {
         cli_record_row(&j->rows[i].record);
@@ -238,7 +227,6 @@ static void print_text(const job *j)
 static int keep_in(job *j, const char *format, const char *where)
 {
     const int length = snprintf(j->kept, sizeof j->kept, format, where, (long)getpid());
-
     if (length > 0 && (size_t)length < sizeof j->kept && rnnp_records_update(j->set, j->kept, WAIT_MS) == RNNP_OK)
         return 1;
     j->kept[0] = '\0';
@@ -250,7 +238,6 @@ static int keep_in(job *j, const char *format, const char *where)
 static int save(job *j, rnnp_context *context)
 {
     const char *const folder = getenv("TMPDIR");
-
     if (j->call->dry_run || rnnp_records_count(j->set) == 0) return CLI_OK;
     const rnnp_status status = rnnp_records_update(j->set, j->file, WAIT_MS);
     if (status == RNNP_OK) return CLI_OK;
@@ -265,7 +252,6 @@ static int save(job *j, rnnp_context *context)
 static rnnp_status open_file(job *j, rnnp_context *context)
 {
     rnnp_status status = rnnp_records_own_file(context, j->call->records, !j->call->dry_run, j->file);
-
     if (status == RNNP_OK && !j->call->dry_run) status = rnnp_records_check(context, j->file, WAIT_MS);
     if (status == RNNP_OK)
         status = access(j->file, F_OK) == 0 ? rnnp_records_open_file(context, j->file, &j->set)
@@ -282,7 +268,6 @@ static int tune_with(job *j, size_t team)
     rnnp_tune_options options;
     shapes s = {0};
     int code = CLI_OK;
-
     j->set = NULL;
     TRY(cli_context(j->teams.at[team], j->call->isa, &context));
     if (j->call->grid) grid_shapes(j, &s);
@@ -312,7 +297,6 @@ int cli_tune(const cli_call *call)
     FREED row *rows = NULL;
     job j = {.call = call};
     int code = CLI_OK;
-
     TRY(read_options(&j));
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);

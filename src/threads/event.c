@@ -72,7 +72,6 @@ void rnnp_event_sleep(rnnp_event_lock *lock, rnnp_event *event, unsigned seen, l
     pthread_mutex_lock(&lock->mutex);
     if (limit && atomic_load(&event->count) == seen) {
         struct timespec until;
-
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_nsec += limit;
         until.tv_sec += until.tv_nsec / 1000000000;

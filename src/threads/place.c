@@ -16,12 +16,10 @@ void rnnp_place_init(rnnp_place *place) { atomic_init(&place->state, AWAKE); }
 static void leave_state(rnnp_place *place, int expected, int next)
 {
     int state = expected;
-
     while (!atomic_compare_exchange_weak(&place->state, &state, next)) {
 #if defined(CPU_SETSIZE)
         if (state == NARROWED) {
             cpu_set_t cpus;
-
             memcpy(&cpus, place->cpus, sizeof cpus);
             pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
             atomic_store(&place->state, expected);

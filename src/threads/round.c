@@ -28,7 +28,6 @@ void rnnp_publish(rnnp_team *team, const rnnp_team_call *c)
 {
     rnnp_open_call *open = &team->open;
     const memory_order release = memory_order_release; /* the odd version is seen before the later stores */
-
     atomic_fetch_add_explicit(&open->version, 1, memory_order_acq_rel);
     atomic_store_explicit(&open->phase, c->phase, release);
     atomic_store_explicit(&open->work, c->work, release);
@@ -49,7 +48,6 @@ int rnnp_read_call(rnnp_team *team, rnnp_team_call *c)
     const rnnp_open_call *open = &team->open;
     const memory_order acquire = memory_order_acquire; /* completed before the version is read again */
     const unsigned version = atomic_load_explicit(&open->version, acquire);
-
     c->phase = atomic_load_explicit(&open->phase, acquire);
     c->work = atomic_load_explicit(&open->work, acquire);
     c->arg = atomic_load_explicit(&open->arg, acquire);
@@ -126,7 +124,6 @@ int rnnp_claim(rnnp_part *part, size_t i, rnnp_count r)
 {
     rnnp_member *m = &part->team->members[i];
     rnnp_count open = 2 * r;
-
     if (part->holds && i == part->index) {
         part->holds = 0;
         return 1;
@@ -143,7 +140,6 @@ int rnnp_claim(rnnp_part *part, size_t i, rnnp_count r)
 void rnnp_finish(rnnp_part *part, size_t i, rnnp_count r, int holds_next)
 {
     rnnp_team *team = part->team;
-
     if (i == part->index) part->holds = holds_next;
     atomic_store_explicit(&team->members[i].share, 2 * r + (holds_next ? 3 : 2), memory_order_release);
     if (rnnp_event_has_sleepers(&team->round)) rnnp_event_signal(&team->lock, &team->round);
@@ -159,7 +155,6 @@ void rnnp_release(rnnp_part *part, rnnp_count r)
 static int take(rnnp_part *part, size_t i, rnnp_count r)
 {
     const rnnp_team_call *c = part->call;
-
     if (!rnnp_claim(part, i, r)) return 0;
     c->phase(c->arg, (size_t)(r - c->first), i, c->shares);
     rnnp_finish(part, i, r, i == part->index && r + 1 < c->end);
@@ -178,11 +173,9 @@ static void end_share(rnnp_part *part, size_t i, rnnp_count r)
 void rnnp_take_shares(rnnp_part *part, rnnp_count r)
 {
     const size_t shares = part->call->shares;
-
     take(part, part->index, r); /* first, so that each thread finds its weights in its own caches */
     for (size_t k = 1; k < shares; k++) {
         const size_t i = part->index + k < shares ? part->index + k : part->index + k - shares;
-
         end_share(part, i, r);
     }
     end_share(part, part->index, r); /* another thread may be running it */
@@ -192,7 +185,6 @@ void rnnp_take_all(rnnp_part *part, rnnp_count r)
 {
     const rnnp_team_call *c = part->call;
     size_t mine = 0;
-
     while (mine < c->shares && rnnp_claim(part, mine, r)) mine++;
     if (mine == c->shares) c->phase(c->arg, (size_t)(r - c->first), 0, 1);
     for (size_t i = 0; i < mine; i++) {
@@ -229,7 +221,6 @@ static int is_over_soon(const rnnp_part *part, size_t i, rnnp_count r)
 static rnnp_count time_due(const rnnp_part *part, rnnp_count rounds, rnnp_count now)
 {
     const rnnp_count patience = part->team->patience;
-
     return rounds == 0 ? patience : (rounds == 1 ? 2 : 1) * patience + (now - part->since) / rounds / 4 * 3;
 }
 
@@ -237,7 +228,6 @@ static rnnp_count time_due(const rnnp_part *part, rnnp_count rounds, rnnp_count 
 static void lend_cpu(rnnp_team *team, size_t i)
 {
     rnnp_member *by = &team->members[atomic_load(&team->members[i].by)];
-
     if (by->index != 0) rnnp_place_here(&by->place, by->thread);
 }
 
@@ -245,7 +235,6 @@ static void wait_long(rnnp_part *part, size_t i, rnnp_count r)
 {
     rnnp_team *team = part->team;
     const rnnp_count start = rnnp_clock_ns(), rounds = r + 1 - part->joined, due = time_due(part, rounds, start);
-
     while (rnnp_clock_ns() - start < due) {
         if (is_over(part, i, r)) return;
         rest();
@@ -269,7 +258,6 @@ void rnnp_wait_for_share(rnnp_part *part, size_t i, rnnp_count r)
 int rnnp_spin(const rnnp_event *event, unsigned seen, rnnp_count patience)
 {
     const rnnp_count start = rnnp_clock_ns();
-
     while (rnnp_event_count(event) == seen) {
         if (rnnp_clock_ns() - start >= patience) return 0;
         rest();

@@ -13,7 +13,6 @@ static void work_on_phases(rnnp_part *part)
 {
     const rnnp_team_call *c = part->call;
     rnnp_count r = rnnp_round_of(part->team, 0);
-
     for (size_t i = 1; i < c->shares; i++) {
         const rnnp_count other = rnnp_round_of(part->team, i);
         r = other < r ? other : r;
@@ -30,7 +29,6 @@ static void work_on_offer(rnnp_part *part)
 {
     const rnnp_team_call *c = part->call;
     const rnnp_count r = rnnp_round_of(part->team, part->index);
-
     if (r < c->end && rnnp_claim(part, part->index, r)) {
         c->work(c->arg, part->index, c->shares);
         rnnp_finish(part, part->index, r, 0);
@@ -51,10 +49,8 @@ static void *serve(void *arg)
 {
     rnnp_member *self = arg;
     rnnp_team *team = self->team;
-
     for (unsigned seen = 0;;) {
         rnnp_team_call c;
-
         wait_for_call(team, self, seen);
         seen = rnnp_event_count(&team->call);
         if (atomic_load(&team->ending)) return NULL;
@@ -75,13 +71,11 @@ static size_t start_workers(rnnp_team *team)
     static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
     sigset_t blocked, before;
     size_t started = 0;
-
     sigfillset(&blocked);
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&blocked, own[i]);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     for (; started < team->threads - 1; started++) {
         rnnp_member *m = &team->members[started + 1];
-
         if (pthread_create(&m->thread, NULL, serve, m) != 0) break;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -98,7 +92,6 @@ static void stop_workers(rnnp_team *team, size_t started)
 static void free_team(rnnp_team *team)
 {
     const rnnp_allocator allocator = team->allocator;
-
     if (team->host.run || !rnnp_is_forked(&team->guard)) /* in a child, the parent's workers seem to wait on it */
         rnnp_event_lock_destroy(&team->lock);
     rnnp_fork_guard_destroy(&team->guard);
@@ -110,7 +103,6 @@ rnnp_status rnnp_team_create(const rnnp_allocator *allocator, size_t threads, si
 {
     const size_t members = host ? 0 : threads;
     size_t bytes;
-
     *team = NULL;
     if (__builtin_mul_overflow(members, sizeof(rnnp_member), &bytes) ||
         __builtin_add_overflow(bytes, sizeof(rnnp_team), &bytes))
@@ -196,7 +188,6 @@ static void run_host_task(void *arg, size_t i)
     const host_task *task = arg;
     const rnnp_team_call *call = task->call;
     const rnnp_fpmode before = rnnp_fpmode_get();
-
     rnnp_fpmode_set(call->mode);
     if (call->work)
         call->work(call->arg, i, task->shares);
@@ -209,7 +200,6 @@ static void run_on_host(const rnnp_team *team, const rnnp_team_call *call, size_
 {
     for (size_t p = 0; p < rounds; p++) {
         host_task task = {call, p, call->shares};
-
         team->host.run(team->host.user, call->shares, run_host_task, &task);
     }
 }
@@ -217,10 +207,8 @@ static void run_on_host(const rnnp_team *team, const rnnp_team_call *call, size_
 static void run_phases(rnnp_part *part)
 {
     const rnnp_team_call *c = part->call;
-
     for (rnnp_count r = c->first; r < c->end; r++) {
         int invites = 0;
-
         if (!c->each && rnnp_works_alone(part->team, &invites)) {
             rnnp_take_all(part, r);
             continue;
@@ -239,7 +227,6 @@ static void run_offer(rnnp_part *part)
 {
     rnnp_team *team = part->team;
     const rnnp_team_call *c = part->call;
-
     c->work(c->arg, 0, c->shares);
     team->rounds = atomic_load(&team->open.end);
     for (size_t i = 1; i < c->shares; i++) {
@@ -255,7 +242,6 @@ static void run_offer(rnnp_part *part)
 void rnnp_team_renew(rnnp_team *team)
 {
     int invites = 0;
-
     rnnp_works_alone(team, &invites);
     if (!invites) return;
     atomic_fetch_add(&team->open.end, 1);
@@ -266,7 +252,6 @@ void rnnp_team_renew(rnnp_team *team)
 static int run_on_team(rnnp_team *team, rnnp_team_call *c, size_t rounds)
 {
     int invites = 1;
-
     if (!team || atomic_exchange_explicit(&team->busy, 1, memory_order_acquire)) return 0;
     c->shares = c->shares && c->shares < team->threads ? c->shares : team->threads;
     c->mode = rnnp_fpmode_get();

@@ -16,7 +16,6 @@ rnnp_status rnnp_pass_shapes(rnnp_pass *pass, const rnnp_tensor *inputs, size_t 
 {
     const rnnp_trainer *t = pass->trainer;
     const rnnp_status status = rnnp_inputs_check(t->model, inputs, n_inputs, t->inputs, t->symbols);
-
     if (status != RNNP_OK) return status;
     const int64_t rows = t->symbols[RNNP_SYMBOL - t->batch];
     if (rows < 1 || rows > UINT32_MAX)
@@ -43,7 +42,6 @@ static rnnp_status check_elements(const rnnp_trainer *t, const char *name, const
     const size_t n = rnnp_tensor_elements(tensor);
     const float *x = tensor->data;
     char place[96];
-
     if (n && !tensor->data) return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s has no data", name);
     const size_t at = tensor->dtype == RNNP_DTYPE_F32 ? rnnp_first_not_finite(x, n) : n;
     if (at == n) return RNNP_OK;
@@ -56,7 +54,6 @@ static rnnp_status want_gradient(const rnnp_pass *pass, size_t i)
     const rnnp_trainer *t = pass->trainer;
     const rnnp_tensor *input = &pass->batch->inputs[i];
     const char *name = t->model->values[t->model->inputs[i]].name;
-
     if (!pass->batch->d_inputs || !pass->batch->d_inputs[i].data) return RNNP_OK;
     if (!pass->backward) return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s: an evaluation has no gradients", name);
     if (input->dtype != RNNP_DTYPE_F32)
@@ -73,11 +70,9 @@ rnnp_status rnnp_pass_inputs(const rnnp_pass *pass)
 {
     const rnnp_trainer *t = pass->trainer;
     rnnp_status status = RNNP_OK;
-
     memset(t->wanted, 0, t->model->n_inputs);
     for (size_t i = 0; i < t->model->n_inputs && status == RNNP_OK; i++) {
         const int32_t v = t->model->inputs[i];
-
         status = check_elements(t, t->model->values[v].name, &pass->batch->inputs[i], t->rows.axis[v]);
         if (status == RNNP_OK) status = want_gradient(pass, i);
     }
@@ -104,7 +99,6 @@ static rnnp_status check_types(const rnnp_pass *pass, size_t items_rank)
     const rnnp_tensor *target = pass->batch->target, *weights = pass->batch->weights;
     const int sparse = t->options.loss == RNNP_LOSS_SPARSE;
     rnnp_status status;
-
     if (sparse ? target->dtype != RNNP_DTYPE_I32 && target->dtype != RNNP_DTYPE_I64 : target->dtype != RNNP_DTYPE_F32)
         return rnnp_fail(t->context, RNNP_ERR_TYPE, "the target is %s, the loss requires %s",
                          rnnp_dtype_name(target->dtype), sparse ? "i32 or i64 classes" : "f32");
@@ -128,7 +122,6 @@ static rnnp_status check_items(rnnp_pass *pass, size_t items_rank)
     const size_t bad = rnnp_loss_check(&pass->loss, &items);
     rnnp_tensor shape = rnnp_meta_tensor(&pass->output, NULL);
     char words[128], place[96];
-
     shape.rank = items_rank;
     if (bad < items.n) {
         rnnp_loss_describe(&pass->loss, &items, bad, words, sizeof words);
@@ -148,7 +141,6 @@ static rnnp_status check_items(rnnp_pass *pass, size_t items_rank)
 static void set_type(rnnp_tensor *tensor, const rnnp_meta *meta, int axis, size_t rows)
 {
     void *data = tensor->data;
-
     *tensor = rnnp_meta_tensor(meta, data);
     if (axis != RNNP_TIME_NONE) tensor->shape[axis] = (int64_t)rows;
 }
@@ -158,16 +150,13 @@ static void set_results(const rnnp_pass *pass)
     const rnnp_trainer *t = pass->trainer;
     const rnnp_model *model = t->model;
     const rnnp_tape *tape = pass->tape[0];
-
     for (size_t k = 0; pass->batch->outputs && k < model->n_outputs; k++) {
         const int32_t v = model->outputs[k].value;
-
         set_type(&pass->batch->outputs[k], &tape->meta[v], t->rows.axis[v], pass->rows);
     }
     for (size_t i = 0; pass->batch->d_inputs && i < model->n_inputs; i++) {
         const int32_t v = model->inputs[i];
         rnnp_tensor *d = &pass->batch->d_inputs[i];
-
         set_type(d, &tape->meta[v], t->rows.axis[v], pass->rows);
         if (d->data && !tape->needed[v]) /* the loss does not depend on it */
             memset(d->data, 0, rnnp_tensor_elements(d) * sizeof(float));
@@ -180,7 +169,6 @@ rnnp_status rnnp_pass_target(rnnp_pass *pass)
     const int32_t v = t->model->outputs[t->options.output].value;
     const rnnp_loss kind = t->options.loss;
     rnnp_status status;
-
     pass->output = pass->tape[0]->meta[v];
     pass->output.dim[t->rows.axis[v]] = (int64_t)pass->rows;
     const size_t rank = pass->output.rank;
@@ -194,7 +182,6 @@ rnnp_status rnnp_pass_target(rnnp_pass *pass)
                          t->model->outputs[t->options.output].name, pass->loss.k, t->options.n_classes);
     if (pass->batch->target) {
         const size_t items_rank = rows_of_many ? rank - 1 : rank;
-
         if ((status = check_types(pass, items_rank)) != RNNP_OK || (status = check_items(pass, items_rank)) != RNNP_OK)
             return status;
     } else if (pass->backward) {

@@ -40,7 +40,6 @@ _Static_assert(sizeof(head) == 64, "a head is one line");
 static size_t arrays_of(const rnnp_trainer *t, float *array[ARRAYS])
 {
     size_t n = 0;
-
     array[n++] = t->values;
     if (t->m) array[n++] = t->m;
     if (t->v) array[n++] = t->v;
@@ -50,7 +49,6 @@ static size_t arrays_of(const rnnp_trainer *t, float *array[ARRAYS])
 static uint32_t bits_of(float x)
 {
     uint32_t bits;
-
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
@@ -58,7 +56,6 @@ static uint32_t bits_of(float x)
 static uint64_t head_checksum(const head *h)
 {
     head unsigned_head = *h;
-
     unsigned_head.checksum = 0;
     return rnnp_packed_checksum(&unsigned_head, sizeof unsigned_head);
 }
@@ -76,7 +73,6 @@ static void put_index(content *c, const void *note, size_t bytes)
 {
     const rnnp_trainer *t = c->trainer;
     words *w = &c->index;
-
     words_put(w, (uint64_t)t->optimizer.kind);
     words_put(w, bits_of(t->optimizer.rate));
     words_put(w, t->steps);
@@ -84,7 +80,6 @@ static void put_index(content *c, const void *note, size_t bytes)
     words_put(w, t->n_parameters);
     for (size_t i = 0; i < t->n_parameters; i++) {
         const rnnp_parameter_info *p = &t->parameters[i].info;
-
         words_put_string(w, p->name);
         words_put(w, p->rank);
         for (size_t d = 0; d < p->rank; d++) words_put(w, (uint64_t)p->shape[d]);
@@ -97,7 +92,6 @@ static rnnp_status write_content(void *user, rnnp_write_fn write, void *to)
 {
     const content *c = user;
     int stopped = write(to, &c->head, sizeof c->head) || write(to, c->index.at, c->head.index_bytes);
-
     for (size_t a = 0; a < c->head.arrays && !stopped; a++) stopped = write(to, c->array[a], c->head.array_bytes);
     return stopped ? RNNP_ERR_IO : RNNP_OK;
 }
@@ -131,7 +125,6 @@ rnnp_status rnnp_trainer_save_file(const rnnp_trainer *trainer, const char *path
 static const char *name_of(const char *path)
 {
     const size_t length = strlen(path), most = 120;
-
     return length > most ? path + length - most : path;
 }
 
@@ -145,10 +138,8 @@ typedef struct file {
 static rnnp_status fill(file *f, int fd)
 {
     size_t used = 0;
-
     while (used < f->size) {
         const ssize_t n = read(fd, f->bytes + used, f->size - used);
-
         if (n < 0 && errno != EINTR) return rnnp_fail(f->context, RNNP_ERR_IO, "%s: %s", f->name, strerror(errno));
         if (n == 0)
             return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s ends after %zu of its %zu bytes", f->name, used, f->size);
@@ -166,7 +157,6 @@ static rnnp_status foreign(const file *f)
 static int has_magic(int fd)
 {
     char begin[sizeof magic];
-
     return pread(fd, begin, sizeof begin, 0) == (ssize_t)sizeof begin && memcmp(begin, magic, sizeof magic) == 0;
 }
 
@@ -176,7 +166,6 @@ static rnnp_status read_file(file *f, const char *path)
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat about;
     rnnp_status status;
-
     if (fd < 0) return rnnp_fail(f->context, RNNP_ERR_IO, "%s: %s", f->name, strerror(errno));
     if (fstat(fd, &about) != 0)
         status = rnnp_fail(f->context, RNNP_ERR_IO, "%s: %s", f->name, strerror(errno));
@@ -237,10 +226,8 @@ static rnnp_status check_parameter(const rnnp_trainer *t, const file *f, size_t 
     const char *name = words_get_string(r);
     const size_t rank = words_get_count(r, 1);
     int same = !r->bad && strcmp(name, p->name) == 0 && rank == p->rank;
-
     for (size_t d = 0; d < rank; d++) {
         const uint64_t dim = words_get(r);
-
         same = same && dim == (uint64_t)p->shape[d];
     }
     words_get(r);
@@ -259,7 +246,6 @@ static rnnp_status check_numbers(const rnnp_trainer *t, const file *f, const hea
     const size_t n = (size_t)h->array_bytes / sizeof(float);
     const float *values = (const float *)(const void *)c->arrays, *m = values + n, *v = values + (h->arrays - 1) * n;
     const size_t bad = rnnp_first_not_finite(values, n);
-
     if (bad < n) return rnnp_fail(f->context, RNNP_ERR_FORMAT, "%s: a parameter is %g", f->name, (double)values[bad]);
     for (size_t i = 0; i < (h->arrays - 1) * n; i++) {
         if (isnan(m[i]) || (t->v && m + i >= v && m[i] < 0))
@@ -282,7 +268,6 @@ static rnnp_status check_index(const rnnp_trainer *t, const file *f, const head 
     const uint32_t rate = (uint32_t)words_get(&r);
     rnnp_status status = RNNP_OK;
     float *array[ARRAYS];
-
     memcpy(&c->rate, &rate, sizeof rate);
     c->steps = words_get(&r);
     c->note = words_get_bytes(&r, &c->note_bytes);
@@ -314,7 +299,6 @@ static rnnp_status take(rnnp_trainer *t, const head *h, checkpoint *c)
     float *array[ARRAYS];
     const size_t n = arrays_of(t, array);
     rnnp_status status = RNNP_OK;
-
     for (size_t i = 0; i < t->n_parameters && status == RNNP_OK; i++) {
         words_get_string(&c->frozen);
         for (size_t d = words_get_count(&c->frozen, 1); d > 0; d--) words_get(&c->frozen);
@@ -331,7 +315,6 @@ static rnnp_status load(rnnp_trainer *t, const file *f, void *note, size_t *note
 {
     checkpoint c;
     head h = {.bytes = 0};
-
     memcpy(&h, f->bytes, f->size < sizeof h ? f->size : sizeof h);
     rnnp_status status = check_head(f, &h);
     if (status == RNNP_OK) status = check_index(t, f, &h, &c);

@@ -13,7 +13,6 @@ typedef struct builder {
 static rnnp_status add_input(void *user, const rnnp_port_info *port)
 {
     rnnp_value value;
-
     return rnnp_model_add_input(((builder *)user)->model, port->name, port->dtype, port->rank, port->shape,
                                 port->symbol, &value);
 }
@@ -24,7 +23,6 @@ static rnnp_status add_constant(void *user, const char *name, const rnnp_tensor 
     const rnnp_trainer *t = b->trainer;
     rnnp_tensor now = *tensor;
     rnnp_value value;
-
     for (size_t i = 0; i < t->n_parameters; i++) {
         if (t->model->values[t->parameters[i].value].meta.known == tensor->data)
             now.data = t->values + t->parameters[i].offset;
@@ -37,7 +35,6 @@ static rnnp_status add_node(void *user, const rnnp_node *node, const rnnp_value 
     const builder *b = user;
     struct rnnp_block *scratch = NULL;
     rnnp_value *wanted = rnnp_arena_alloc(b->trainer->context, &scratch, node->n_outputs * sizeof *wanted);
-
     if (!wanted) return RNNP_ERR_MEMORY;
     for (size_t i = 0; i < node->n_outputs; i++) wanted[i] = outputs[i] == RNNP_NONE ? RNNP_NONE : 0;
     const rnnp_status status = rnnp_model_add_node(b->model, node->op->name, node->opset, node->name, inputs,
@@ -56,7 +53,6 @@ rnnp_status rnnp_trainer_model(const rnnp_trainer *trainer, rnnp_model **model)
     builder b = {.trainer = trainer};
     const rnnp_visitor visitor = {&b, add_input, add_constant, add_node, add_output, NULL};
     rnnp_status status;
-
     if (!model) return trainer ? rnnp_fail(trainer->context, RNNP_ERR_ARG, "model is NULL") : RNNP_ERR_ARG;
     *model = NULL;
     if (!trainer) return RNNP_ERR_ARG;

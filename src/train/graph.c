@@ -14,7 +14,6 @@
 static rnnp_status input_rows(rnnp_trainer *t, int32_t input, size_t *found)
 {
     const rnnp_value_info *value = &t->model->values[input];
-
     for (size_t d = 0; d < value->meta.rank; d++) {
         if (value->meta.dim[d] != t->batch) continue;
         if (t->rows.axis[input] != RNNP_TIME_NONE)
@@ -31,7 +30,6 @@ static rnnp_status find_rows(rnnp_trainer *t)
     const rnnp_model *model = t->model;
     size_t s = 0, found = 0;
     rnnp_status status = rnnp_time_begin(&t->rows, model, &t->arena);
-
     while (s < model->n_symbols && !(model->symbols[s] && strcmp(model->symbols[s], t->options.batch) == 0)) s++;
     t->batch = RNNP_SYMBOL - (int64_t)s;
     t->rows.of_channels = 1;
@@ -54,7 +52,6 @@ static rnnp_status find_rows(rnnp_trainer *t)
 static int over_last_axis(const rnnp_node *node, size_t rank)
 {
     rnnp_tensor probe = {.dtype = RNNP_DTYPE_F32, .rank = rank};
-
     for (size_t d = 0; d < rank; d++) probe.shape[d] = 2;
     const rnnp_blocks blocks = rnnp_softmax_blocks(node, &probe);
     return blocks.row == 2 && blocks.inner == 1;
@@ -66,7 +63,6 @@ static rnnp_status find_logits(rnnp_trainer *t)
     const rnnp_value_info *output = &t->model->values[t->loss_value];
     const rnnp_node *node = output->producer < 0 ? NULL : &t->model->nodes[output->producer];
     const rnnp_loss kind = t->options.loss;
-
     if (!node) return RNNP_OK;
     if (kind == RNNP_LOSS_BINARY && strcmp(node->op->name, "Sigmoid") == 0) t->loss_value = node->inputs[0];
     if ((kind == RNNP_LOSS_CROSS || kind == RNNP_LOSS_SPARSE) && strcmp(node->op->name, "Softmax") == 0) {
@@ -82,7 +78,6 @@ static rnnp_status find_loss(rnnp_trainer *t)
 {
     const rnnp_model *model = t->model;
     const rnnp_loss kind = t->options.loss;
-
     if (t->options.output >= model->n_outputs)
         return rnnp_fail(t->context, RNNP_ERR_ARG, "train options: output %zu of a model with %zu", t->options.output,
                          model->n_outputs);
@@ -138,18 +133,15 @@ static int any_output(const rnnp_node *node, const uint8_t *marked)
 static void mark_leading(rnnp_trainer *t, rnnp_meta *inputs, rnnp_meta *outputs)
 {
     const rnnp_model *model = t->model;
-
     t->leads[t->loss_value] = 1;
     for (size_t n = model->n_nodes; n-- > 0;) {
         const rnnp_node *node = &model->nodes[n];
         const rnnp_gradient *row = rnnp_gradient_find(node->op->name);
-
         if (!any_output(node, t->leads)) continue;
         symbolic_metas(t, node, inputs, outputs);
         const int view = rnnp_gradient_is_view(node, row, inputs, outputs);
         for (size_t i = 0; i < node->n_inputs; i++) {
             const int32_t v = node->inputs[i];
-
             if (v != RNNP_NONE && model->values[v].meta.dtype == RNNP_DTYPE_F32 && rnnp_gradient_flows(row, view, i))
                 t->leads[v] = 1;
         }
@@ -160,13 +152,11 @@ static void mark_leading(rnnp_trainer *t, rnnp_meta *inputs, rnnp_meta *outputs)
 static rnnp_status check_nodes(const rnnp_trainer *t, uint8_t *moves, rnnp_meta *inputs, rnnp_meta *outputs)
 {
     const rnnp_model *model = t->model;
-
     for (size_t v = 0; v < model->n_values; v++) moves[v] = t->parameter_of[v] >= 0;
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
         const rnnp_gradient *row = rnnp_gradient_find(node->op->name);
         int moved = 0;
-
         symbolic_metas(t, node, inputs, outputs);
         const int view = rnnp_gradient_is_view(node, row, inputs, outputs);
         for (size_t i = 0; i < node->n_inputs; i++)
@@ -192,7 +182,6 @@ static rnnp_status walk(rnnp_trainer *t, struct rnnp_block **scratch)
     const rnnp_context *context = t->context;
     size_t in = 0, out = 0;
     rnnp_status status;
-
     for (size_t n = 0; n < model->n_nodes; n++) {
         in = rnnp_node_slots_in(&model->nodes[n]) > in ? rnnp_node_slots_in(&model->nodes[n]) : in;
         out = rnnp_node_slots_out(&model->nodes[n]) > out ? rnnp_node_slots_out(&model->nodes[n]) : out;
@@ -211,7 +200,6 @@ rnnp_status rnnp_train_graph(rnnp_trainer *t)
     const rnnp_model *model = t->model;
     struct rnnp_block *scratch = NULL;
     rnnp_status status;
-
     t->leads = rnnp_arena_calloc(t->context, &t->arena, model->n_values, 1);
     t->parameter_of = rnnp_arena_calloc(t->context, &t->arena, model->n_values, sizeof *t->parameter_of);
     t->symbols = rnnp_arena_calloc(t->context, &t->arena, model->n_symbols, sizeof *t->symbols);

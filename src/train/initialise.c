@@ -15,7 +15,6 @@
 static rnnp_random stream_of(const char *name, uint64_t seed)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
     for (; *name; name++) hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
     return (rnnp_random){.seed = seed, .step = hash, .use = RNNP_RANDOM_WEIGHTS};
 }
@@ -23,7 +22,6 @@ static rnnp_random stream_of(const char *name, uint64_t seed)
 static size_t product(const int64_t *shape, size_t rank)
 {
     size_t n = 1;
-
     for (size_t i = 0; i < rank; i++) n *= (size_t)shape[i];
     return n;
 }
@@ -37,7 +35,6 @@ static void uniform(const rnnp_weight *w, uint64_t seed, float bound)
 {
     const rnnp_random random = stream_of(w->name, seed);
     const size_t n = product(w->shape, w->rank);
-
     rnnp_random_uniform(&random, 0, n, w->values);
     for (size_t i = 0; i < n; i++) w->values[i] = bound * (2 * w->values[i] - 1);
 }
@@ -54,7 +51,6 @@ static double dot(const double *a, const double *b, size_t n)
 {
     double s[8] = {0};
     size_t i = 0;
-
     for (; i + 8 <= n; i += 8)
         for (size_t l = 0; l < 8; l++) s[l] += a[i + l] * b[i + l];
     for (; i < n; i++) s[i % 8] += a[i] * b[i];
@@ -65,7 +61,6 @@ static double dot(const double *a, const double *b, size_t n)
 static void reflect(const double *v, double *x, size_t n)
 {
     const double d = 2 * dot(v, x, n);
-
     for (size_t i = 0; i < n; i++) x[i] -= d * v[i];
 }
 
@@ -75,12 +70,10 @@ static void reflect(const double *v, double *x, size_t n)
 static void orthogonal(float *values, size_t n, double *work)
 {
     double *a = work, *q = work + n * n;
-
     for (size_t i = 0; i < n * n; i++) a[i] = (double)values[i];
     for (size_t i = 0; i < n; i++) {
         double *v = a + i * n + i;
         const double x0 = v[0], norm = sqrt(dot(v, v, n - i));
-
         memset(q + i * n, 0, n * sizeof *q);
         q[i * n + i] = x0 > 0 ? -1 : 1; /* the sign of L's diagonal after the reflection */
         v[0] += x0 > 0 ? norm : -norm;
@@ -100,7 +93,6 @@ typedef enum part { PART_W, PART_R, PART_B, PART_ZERO, PART_GLOROT, PART_EMBEDDI
 static part part_of(const rnnp_weight *w)
 {
     const part recurrent[] = {PART_KEEP, PART_W, PART_R, PART_B}; /* x W R B, then lengths, states, peepholes */
-
     if (rnnp_cell_of_op(w->op))
         return w->input < sizeof recurrent / sizeof *recurrent ? recurrent[w->input] : PART_ZERO;
     if (strcmp(w->op, "Gemm") == 0) return w->input == 2 ? PART_ZERO : PART_GLOROT;
@@ -113,7 +105,6 @@ static void write_r(const rnnp_weight *w, uint64_t seed, double *work)
 {
     const rnnp_random random = stream_of(w->name, seed);
     const size_t hidden = (size_t)w->shape[2], n = product(w->shape, 3);
-
     rnnp_random_normal(&random, 0, n, w->values);
     for (size_t i = 0; i < n; i += hidden * hidden) orthogonal(w->values + i, hidden, work);
 }
@@ -125,7 +116,6 @@ static void write_b(const rnnp_weight *w)
 {
     const char *gates = cell_of(w)->order[RNNP_ORDER_ONNX], *forget = strchr(gates, 'f');
     const size_t row = (size_t)w->shape[1], hidden = row / (2 * strlen(gates));
-
     fill(w, 0);
     if (!forget) return;
     for (size_t d = 0; d < (size_t)w->shape[0]; d++)
@@ -135,7 +125,6 @@ static void write_b(const rnnp_weight *w)
 static void write_part(const rnnp_weight *w, uint64_t seed, double *work)
 {
     const size_t rank = w->rank;
-
     switch (part_of(w)) {
     case PART_W: glorot(w, seed, (size_t)w->shape[2], (size_t)w->shape[1] / cell_of(w)->gates); break;
     case PART_R: write_r(w, seed, work); break;
@@ -153,7 +142,6 @@ rnnp_status rnnp_initialise(const rnnp_context *context, const rnnp_weight *weig
 {
     size_t hidden = 0, bytes;
     double *work;
-
     for (size_t i = 0; i < n; i++)
         if (part_of(&weights[i]) == PART_R && (size_t)weights[i].shape[2] > hidden)
             hidden = (size_t)weights[i].shape[2];

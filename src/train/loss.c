@@ -27,7 +27,6 @@ static double weight_of(const rnnp_loss_spec *spec, const rnnp_loss_items *items
     const double w = items->weight ? (double)items->weight[i] : 1;
     const float *c = spec->class_weights, *t;
     double mean = 0;
-
     if (w == 0 || !c) return w;
     if (spec->kind == RNNP_LOSS_SPARSE) return w * (double)c[class_of(items, i)];
     t = target_of(spec, items, i);
@@ -40,7 +39,6 @@ void rnnp_loss_describe(const rnnp_loss_spec *spec, const rnnp_loss_items *items
 {
     const float w = items->weight ? items->weight[item] : 1;
     double sum = 0;
-
     text[0] = 0;
     if (!(w >= 0 && isfinite(w))) {
         snprintf(text, size, "weight %g is not a finite number >= 0", (double)w);
@@ -48,7 +46,6 @@ void rnnp_loss_describe(const rnnp_loss_spec *spec, const rnnp_loss_items *items
         snprintf(text, size, "class %lld is not in [0, %zu)", (long long)class_of(items, item), spec->k);
     } else {
         const float *t = target_of(spec, items, item);
-
         for (size_t j = 0; j < spec->k; sum += (double)t[j++]) {
             if (spec->kind == RNNP_LOSS_MSE ? isfinite(t[j]) : t[j] >= 0 && t[j] <= 1) continue;
             snprintf(text, size, "target %g at %zu is not %s", (double)t[j], j,
@@ -65,7 +62,6 @@ static int target_is_good(const rnnp_loss_spec *spec, const rnnp_loss_items *ite
     const float *t;
     double sum = 0;
     int bad = 0;
-
     if (spec->kind == RNNP_LOSS_SPARSE) {
         class = class_of(items, i);
         return class >= 0 && (uint64_t) class < spec->k;
@@ -80,7 +76,6 @@ size_t rnnp_loss_check(const rnnp_loss_spec *spec, const rnnp_loss_items *items)
 {
     for (size_t i = 0; i < items->n; i++) {
         const float w = items->weight ? items->weight[i] : 1;
-
         if (!(w >= 0 && isfinite(w)) || (w > 0 && !target_is_good(spec, items, i))) return i;
     }
     return items->n;
@@ -99,7 +94,6 @@ static double squares(const rnnp_loss_spec *spec, const rnnp_loss_items *items, 
     const float *y = items->y + i * spec->k, *t = target_of(spec, items, i);
     double sum[8] = {0};
     size_t j = 0;
-
     for (; j + 8 <= spec->k; j += 8)
         for (size_t l = 0; l < 8; l++)
             sum[l] += ((double)y[j + l] - (double)t[j + l]) * ((double)y[j + l] - (double)t[j + l]);
@@ -112,10 +106,8 @@ static double log_sum(const rnnp_selection *select, const float *y, size_t k, fl
 {
     double sum[4] = {0};
     float e[CHUNK];
-
     for (size_t from = 0; from < k; from += CHUNK) {
         const size_t n = k - from < CHUNK ? k - from : CHUNK;
-
         for (size_t j = 0; j < n; j++) e[j] = y[from + j] - max;
         select->op[RNNP_OP_exp_f32_u35]->fn.exp_f32_u35(&(rnnp_unary_args){.x = e, .y = e, .n = n});
         for (size_t j = 0; j < n; j++) sum[j % 4] += (double)e[j];
@@ -131,7 +123,6 @@ static double cross(const rnnp_loss_spec *spec, const rnnp_loss_items *items, co
     const float *y = items->y + i * k;
     double l = 0, total = 0; /* sum of t_j (max - y_j), sum of t_j */
     float max;
-
     select->op[RNNP_OP_reduce_max_f32]->fn.reduce_max_f32(
         &(rnnp_row_args){.x = y, .y = &max, .rows = 1, .cols = k, .ldx = k, .ldy = 1});
     if (spec->kind == RNNP_LOSS_SPARSE) {
@@ -139,7 +130,6 @@ static double cross(const rnnp_loss_spec *spec, const rnnp_loss_items *items, co
         total = kept;
     } else {
         const float *t = target_of(spec, items, i);
-
         for (size_t j = 0; j < k; j++)
             if (t[j] > 0) {
                 l += kept * (double)t[j] * ((double)max - (double)y[j]);
@@ -159,16 +149,13 @@ static void add_binary(const rnnp_loss_spec *spec, const rnnp_loss_items *items,
 {
     const double s = (double)spec->smoothing;
     float log1p[CHUNK];
-
     for (size_t from = 0; from < items->n; from += CHUNK) {
         const size_t n = items->n - from < CHUNK ? items->n - from : CHUNK;
-
         for (size_t j = 0; j < n; j++) log1p[j] = -fabsf(items->y[from + j]);
         select->op[RNNP_OP_softplus_f32]->fn.softplus_f32(&(rnnp_unary_args){.x = log1p, .y = log1p, .n = n});
         for (size_t j = 0; j < n; j++) {
             const double w = weight_of(spec, items, from + j), y = (double)items->y[from + j];
             double t;
-
             if (w == 0) continue;
             t = (1 - s) * (double)target_of(spec, items, from + j)[0] + s / 2;
             *sum += w * ((double)log1p[j] + (y < 0 ? t * -y : (1 - t) * y));
@@ -186,7 +173,6 @@ void rnnp_loss_add(const rnnp_loss_spec *spec, const rnnp_loss_items *items, con
     }
     for (size_t i = 0; i < items->n; i++) {
         const double w = weight_of(spec, items, i);
-
         if (w == 0) continue;
         *sum += w * (spec->kind == RNNP_LOSS_MSE ? squares(spec, items, i) : cross(spec, items, select, i));
         *weight += w;
@@ -203,11 +189,9 @@ static void back_item(const rnnp_loss_spec *spec, const rnnp_loss_items *items, 
     const float *y = items->y + i * k, *t;
     const float rest = (float)(s / (spec->kind == RNNP_LOSS_BINARY ? 2 : (double)k));
     double total = 0;
-
     if (spec->kind == RNNP_LOSS_SPARSE) {
         const size_t class = (size_t)class_of(items, i);
         const float p = dy[class];
-
         for (size_t j = 0; j < k; j++) dy[j] = g * (dy[j] - rest);
         dy[class] = g * (p - (float)(kept + s / (double)k));
         return;
@@ -226,7 +210,6 @@ void rnnp_loss_back(const rnnp_loss_spec *spec, const rnnp_loss_items *items, co
                     float *dy)
 {
     const size_t n = items->n, k = spec->k;
-
     if (spec->kind == RNNP_LOSS_BINARY)
         select->op[RNNP_OP_sigmoid_f32_u35]->fn.sigmoid_f32_u35(&(rnnp_unary_args){.x = items->y, .y = dy, .n = n});
     else if (spec->kind != RNNP_LOSS_MSE)
@@ -234,7 +217,6 @@ void rnnp_loss_back(const rnnp_loss_spec *spec, const rnnp_loss_items *items, co
             &(rnnp_row_args){.x = items->y, .y = dy, .rows = n, .cols = k, .ldx = k, .ldy = k});
     for (size_t i = 0; i < n; i++, dy += k) {
         const double w = (double)scale * weight_of(spec, items, i);
-
         if (w == 0)
             for (size_t j = 0; j < k; j++) dy[j] = 0;
         else

@@ -29,7 +29,6 @@ static rnnp_status check_ranges(const rnnp_context *context, const rnnp_train_op
         {"epsilon", p->epsilon, INFINITY},
         {"decay", p->decay, INFINITY},
     };
-
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (!(ranges[i].value >= 0 && ranges[i].value < ranges[i].most))
             return rnnp_fail(context, RNNP_ERR_ARG, "train options: %s=%g is not %s", ranges[i].name,
@@ -47,7 +46,6 @@ static rnnp_status check_ranges(const rnnp_context *context, const rnnp_train_op
 static rnnp_status check_classes(const rnnp_context *context, const rnnp_train_options *o)
 {
     float most = 0;
-
     if (o->loss == RNNP_LOSS_MSE && o->label_smoothing != 0)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: label_smoothing=%g, but MSE has no labels",
                          (double)o->label_smoothing);
@@ -59,7 +57,6 @@ static rnnp_status check_classes(const rnnp_context *context, const rnnp_train_o
                          o->loss == RNNP_LOSS_BINARY ? ", but BINARY has 2" : "");
     for (size_t i = 0; i < o->n_classes; i++) {
         const float w = o->class_weights[i];
-
         if (!(w >= 0 && isfinite(w)))
             return rnnp_fail(context, RNNP_ERR_ARG, "train options: class_weights[%zu]=%g is not a finite number >= 0",
                              i, (double)w);
@@ -72,7 +69,6 @@ rnnp_status rnnp_train_options_check(const rnnp_context *context, const rnnp_tra
                                      rnnp_train_options *o, rnnp_optimizer *optimizer)
 {
     rnnp_status status = RNNP_STRUCT_READ(context, rnnp_train_options, given, o);
-
     if (status != RNNP_OK) return status;
     rnnp_optimizer_init(optimizer, RNNP_OPTIMIZER_ADAM);
     if (o->optimizer && (status = RNNP_STRUCT_READ(context, rnnp_optimizer, o->optimizer, optimizer)) != RNNP_OK)

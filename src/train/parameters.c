@@ -19,7 +19,6 @@ enum { LINE_FLOATS = 16 };
 static int is_parameter(const rnnp_trainer *t, size_t v)
 {
     const rnnp_value_info *value = &t->model->values[v];
-
     /* A number alone is no weight but part of a formula: the epsilon of a normalisation, a factor. */
     return t->leads[v] && value->is_constant && value->uses > 0 && value->meta.rank > 0 &&
            rnnp_meta_elements(&value->meta) > 0;
@@ -29,21 +28,18 @@ static int is_parameter(const rnnp_trainer *t, size_t v)
 static int is_weight(const rnnp_parameter_info *p)
 {
     enum { B = 3, P = 7 };
-
     return p->rank >= 2 && !(rnnp_cell_of_op(p->op) && (p->input == B || p->input == P));
 }
 
 static void describe(const rnnp_trainer *t, int32_t v, rnnp_train_parameter *p)
 {
     const rnnp_value_info *value = &t->model->values[v];
-
     p->value = v;
     p->elements = rnnp_meta_elements(&value->meta);
     p->info = (rnnp_parameter_info){.name = value->name, .rank = value->meta.rank};
     memcpy(p->info.shape, value->meta.dim, value->meta.rank * sizeof *value->meta.dim);
     for (size_t n = 0; n < t->model->n_nodes && !p->info.node; n++) {
         const rnnp_node *node = &t->model->nodes[n];
-
         for (size_t i = 0; i < node->n_inputs && !p->info.node; i++) {
             if (node->inputs[i] == v) {
                 p->info.node = node->name;
@@ -58,7 +54,6 @@ static void describe(const rnnp_trainer *t, int32_t v, rnnp_train_parameter *p)
 static rnnp_status list_parameters(rnnp_trainer *t)
 {
     size_t n = 0;
-
     for (size_t v = 0; v < t->model->n_values; v++) n += (size_t)is_parameter(t, v);
     if (n == 0)
         return rnnp_fail(t->context, RNNP_ERR_UNSUPPORTED,
@@ -82,13 +77,10 @@ static rnnp_status list_parameters(rnnp_trainer *t)
 static void list_blocks(rnnp_trainer *t)
 {
     size_t b = 0;
-
     for (size_t i = 0; i < t->n_parameters; i++) {
         const rnnp_train_parameter *p = &t->parameters[i];
-
         for (size_t at = 0; at < p->elements; at += RNNP_UPDATE_ELEMENTS) {
             const size_t left = p->elements - at, most = RNNP_UPDATE_ELEMENTS;
-
             t->blocks[b++] = (rnnp_update_block){i, p->offset + at, left < most ? left : most};
         }
     }
@@ -99,7 +91,6 @@ static rnnp_status copy_elements(rnnp_trainer *t)
     for (size_t i = 0; i < t->n_parameters; i++) {
         const rnnp_train_parameter *p = &t->parameters[i];
         const rnnp_status status = rnnp_constant_need(t->model, p->value);
-
         if (status != RNNP_OK) return status;
         memcpy(t->values + p->offset, t->model->values[p->value].meta.known, p->elements * sizeof(float));
         const size_t bad = rnnp_first_not_finite(t->values + p->offset, p->elements);
@@ -122,7 +113,6 @@ rnnp_status rnnp_train_parameters(rnnp_trainer *t)
     const int m = has_first_moment(o), v = o->kind != RNNP_OPTIMIZER_SGD;
     struct rnnp_block **arena = &t->arena;
     const rnnp_status status = list_parameters(t);
-
     if (status != RNNP_OK) return status;
     t->blocks = rnnp_arena_calloc(t->context, arena, t->n_blocks, sizeof *t->blocks);
     t->block_norm = rnnp_arena_calloc(t->context, arena, t->n_blocks, sizeof *t->block_norm);
@@ -164,7 +154,6 @@ rnnp_status rnnp_trainer_parameter_info(const rnnp_trainer *trainer, size_t inde
 {
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, parameter, &p);
-
     return status == RNNP_OK ? RNNP_STRUCT_WRITE(trainer->context, rnnp_parameter_info, &p->info, parameter) : status;
 }
 
@@ -172,7 +161,6 @@ rnnp_status rnnp_trainer_get_parameter(const rnnp_trainer *trainer, size_t index
 {
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, values, &p);
-
     if (status == RNNP_OK) memcpy(values, trainer->values + p->offset, p->elements * sizeof *values);
     return status;
 }
@@ -181,7 +169,6 @@ rnnp_status rnnp_trainer_set_parameter(rnnp_trainer *trainer, size_t index, cons
 {
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, values, &p);
-
     if (status != RNNP_OK) return status;
     const size_t bad = rnnp_first_not_finite(values, p->elements);
     if (bad < p->elements)
@@ -195,7 +182,6 @@ rnnp_status rnnp_trainer_get_gradient(const rnnp_trainer *trainer, size_t index,
 {
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, values, &p);
-
     if (status != RNNP_OK) return status;
     if (!trainer->has_gradient || p->info.frozen)
         return rnnp_fail(trainer->context, RNNP_ERR_STATE, "parameter %s has no gradient: %s", p->info.name,
@@ -210,7 +196,6 @@ rnnp_status rnnp_trainer_freeze(rnnp_trainer *trainer, size_t index, int frozen)
 {
     const rnnp_train_parameter *p = NULL;
     const rnnp_status status = find(trainer, index, &frozen, &p);
-
     if (status != RNNP_OK || p->info.frozen == (frozen != 0)) return status;
     trainer->parameters[index].info.frozen = frozen != 0;
     trainer->has_gradient = 0;
@@ -227,13 +212,11 @@ rnnp_status rnnp_trainer_initialize(rnnp_trainer *trainer, uint64_t seed)
 {
     struct rnnp_block *scratch = NULL;
     size_t n = 0;
-
     if (!trainer) return RNNP_ERR_ARG;
     rnnp_weight *weights = rnnp_arena_calloc(trainer->context, &scratch, trainer->n_parameters, sizeof *weights);
     if (!weights) return RNNP_ERR_MEMORY;
     for (size_t i = 0; i < trainer->n_parameters; i++) {
         const rnnp_train_parameter *p = &trainer->parameters[i];
-
         if (!p->info.frozen)
             weights[n++] = (rnnp_weight){p->info.name, p->info.op,    p->info.input,
                                          p->info.rank, p->info.shape, trainer->values + p->offset};
@@ -249,7 +232,6 @@ static int32_t same_constant(const rnnp_model *from, const rnnp_parameter_info *
 {
     for (size_t v = 0; v < from->n_values; v++) {
         const rnnp_value_info *value = &from->values[v];
-
         if (value->is_constant && value->uses > 0 && value->meta.dtype == RNNP_DTYPE_F32 &&
             value->meta.rank == p->rank && memcmp(value->meta.dim, p->shape, p->rank * sizeof *p->shape) == 0 &&
             strcmp(value->name, p->name) == 0)
@@ -261,7 +243,6 @@ static int32_t same_constant(const rnnp_model *from, const rnnp_parameter_info *
 rnnp_status rnnp_trainer_adopt(rnnp_trainer *trainer, const rnnp_model *from, size_t *copied)
 {
     size_t n = 0;
-
     if (!trainer) return RNNP_ERR_ARG;
     if (!from) return rnnp_fail(trainer->context, RNNP_ERR_ARG, "the model to adopt from is NULL");
     if (from->closed != RNNP_MODEL_CLOSED)
@@ -270,7 +251,6 @@ rnnp_status rnnp_trainer_adopt(rnnp_trainer *trainer, const rnnp_model *from, si
         for (size_t i = 0; i < trainer->n_parameters; i++) {
             const rnnp_train_parameter *p = &trainer->parameters[i];
             const int32_t v = same_constant(from, &p->info);
-
             if (v < 0) continue;
             const rnnp_status status = rnnp_constant_need(from, v);
             if (status != RNNP_OK) return status;

@@ -15,13 +15,10 @@ static inline size_t rnnp_first_not_finite(const float *x, size_t n)
 {
     enum { BLOCK = 256 };
     size_t from = 0;
-
     for (; n - from >= BLOCK; from += BLOCK) {
         uint32_t found = 0;
-
         for (size_t i = from; i < from + BLOCK; i++) {
             uint32_t bits;
-
             memcpy(&bits, x + i, sizeof bits);
             found |= (bits & 0x7f800000u) == 0x7f800000u;
         }
@@ -29,7 +26,6 @@ static inline size_t rnnp_first_not_finite(const float *x, size_t n)
     }
     for (; from < n; from++) {
         uint32_t bits;
-
         memcpy(&bits, x + from, sizeof bits);
         if ((bits & 0x7f800000u) == 0x7f800000u) return from;
     }
@@ -47,7 +43,6 @@ static inline double rnnp_real_log(double x)
 {
     uint64_t bits;
     double m, p = 1.0 / 21;
-
     memcpy(&bits, &x, sizeof bits);
     const int64_t e = (int64_t)(bits - UINT64_C(0x3fe6a09e667f3bcd)) >> 52;
     bits -= (uint64_t)e << 52;
@@ -64,7 +59,6 @@ static inline double rnnp_real_exp(double x)
     const double r = (x - (double)n * RNNP_LN2_HI) - (double)n * RNNP_LN2_LO;
     const uint64_t bits = (uint64_t)(n + 1023) << 52;
     double scale, p = 1;
-
     for (int k = 14; k > 0; k--) p = p * r / k + 1;
     memcpy(&scale, &bits, sizeof scale);
     return p * scale;
@@ -79,7 +73,6 @@ static inline double rnnp_real_cos_pi(double x)
     const double r = a - (double)n, d = r < 0 ? -r : r;
     const double z = RNNP_PI * (d <= 0.25 ? d : 0.5 - d), y = z * z;
     double p = 1;
-
     if (d <= 0.25)
         for (int k = 16; k > 0; k -= 2) p = 1 - p * y / (k * (k - 1));
     else {
@@ -93,7 +86,6 @@ static inline double rnnp_real_cos_pi(double x)
 static inline double rnnp_real_power(double x, uint64_t n)
 {
     double p = 1;
-
     for (; n; n >>= 1, x *= x)
         if (n & 1) p *= x;
     return p;

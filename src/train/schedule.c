@@ -10,7 +10,6 @@ static double power(double x, double t)
 {
     const uint64_t whole = t < 0x1p53 ? (uint64_t)t : UINT64_C(1) << 53;
     const double rest = t < 0x1p53 ? t - (double)whole : 0;
-
     return rnnp_real_power(x, whole) * (rest > 0 ? rnnp_real_exp(rest * rnnp_real_log(x)) : 1);
 }
 
@@ -26,7 +25,6 @@ float rnnp_schedule_rate(const rnnp_schedule *schedule, double epoch)
     rnnp_schedule own;
     const rnnp_schedule *s = &own;
     double rate, t;
-
     if (!schedule || RNNP_STRUCT_READ(NULL, rnnp_schedule, schedule, &own) != RNNP_OK || !makes_sense(s, epoch))
         return NAN;
     rate = (double)s->rate;
@@ -49,7 +47,6 @@ float rnnp_schedule_rate(const rnnp_schedule *schedule, double epoch)
 void rnnp_schedule_score(rnnp_schedule *schedule, double score)
 {
     rnnp_schedule s;
-
     if (!schedule || RNNP_STRUCT_READ(NULL, rnnp_schedule, schedule, &s) != RNNP_OK) return;
     if (score < (s.scored ? s.best : INFINITY)) {
         s.best = score;

@@ -17,7 +17,6 @@
 size_t rnnp_pass_rows(const rnnp_pass *pass, size_t slice)
 {
     const size_t left = pass->rows - slice * RNNP_SLICE_ROWS;
-
     return left < RNNP_SLICE_ROWS ? left : RNNP_SLICE_ROWS;
 }
 
@@ -41,7 +40,6 @@ static size_t stack_depth(size_t from, size_t to)
 {
     rnnp_tree_node node[RNNP_TREE_NODES];
     size_t n = 0, most = 1;
-
     for (size_t s = from; s < to; s++) {
         node[n++] = (rnnp_tree_node){0, s, 0};
         most = n > most ? n : most;
@@ -56,7 +54,6 @@ static size_t stack_depth(size_t from, size_t to)
 static size_t measure_buffers(rnnp_pass *pass)
 {
     size_t n = 0, from, to;
-
     for (size_t i = 0; i < pass->threads; i++) {
         rnnp_share(pass->slices, i, pass->threads, &from, &to);
         const size_t depth = stack_depth(from, to), alone = i == 0 ? stack_depth(0, pass->slices) : 0;
@@ -70,13 +67,11 @@ static size_t measure_buffers(rnnp_pass *pass)
 size_t rnnp_pass_measure(rnnp_pass *pass)
 {
     size_t extra, slices, prepared = 0;
-
     pass->buffers = measure_buffers(pass);
     pass->buffer_bytes = pass->trainer->floats * sizeof(float);
     pass->slice_bytes = 0;
     for (size_t i = 0; i < 2 && pass->tape[i]; i++) {
         const rnnp_tape *tape = pass->tape[i];
-
         prepared = tape->prepared_bytes > prepared ? tape->prepared_bytes : prepared;
         pass->slice_bytes = tape->bytes > pass->slice_bytes ? tape->bytes : pass->slice_bytes;
     }
@@ -99,7 +94,6 @@ static void add_gradients(const rnnp_trainer *t, float *sum, const float *x)
 {
     for (size_t i = 0; i < t->n_parameters; i++) {
         const rnnp_train_parameter *p = &t->parameters[i];
-
         if (!p->info.frozen) rnnp_train_add(t, sum + p->offset, x + p->offset, p->elements);
     }
 }
@@ -109,7 +103,6 @@ static rnnp_status run_slice(const rnnp_pass *pass, const rnnp_worker *worker, c
     const rnnp_trainer *t = pass->trainer;
     uint32_t rows[RNNP_SLICE_ROWS];
     rnnp_tape_run run = {.pass = pass, .memory = memory, .first = slice * RNNP_SLICE_ROWS};
-
     run.tape = pass->tape[pass->tape[1] && slice + 1 == pass->slices];
     run.gradient = buffer(pass, worker->first_buffer + worker->n_nodes);
     for (size_t r = 0; r < run.tape->rows; r++) rows[r] = (uint32_t)(run.first + r);
@@ -126,7 +119,6 @@ static void run_share(const rnnp_pass *pass, rnnp_worker *worker, char *memory, 
     for (size_t s = from; s < to; s++) {
         rnnp_tree_node *node = worker->node;
         double loss;
-
         worker->status = run_slice(pass, worker, memory, s, &loss);
         if (worker->status != RNNP_OK) { /* sentences are a thread's own: the caller says it again */
             snprintf(worker->sentence, sizeof worker->sentence, "%s", rnnp_last_error(pass->trainer->context));
@@ -135,7 +127,6 @@ static void run_share(const rnnp_pass *pass, rnnp_worker *worker, char *memory, 
         node[worker->n_nodes++] = (rnnp_tree_node){0, s, loss};
         for (; can_join(node, worker->n_nodes); worker->n_nodes--) {
             const size_t top = worker->first_buffer + worker->n_nodes - 1;
-
             join(node, worker->n_nodes);
             if (pass->backward) add_gradients(pass->trainer, buffer(pass, top - 1), buffer(pass, top));
         }
@@ -147,10 +138,8 @@ static void slices_phase(void *arg, size_t phase, size_t i, size_t n)
     rnnp_pass *pass = arg;
     char *memory = pass->slice + i * pass->slice_bytes;
     size_t from, to;
-
     if (phase == 0) {
         const rnnp_tape *tape = pass->tape[0];
-
         rnnp_tape_prepare(pass->trainer, tape, pass->prepared, (rnnp_tensor *)(void *)(memory + tape->slots), i, n);
         return;
     }
@@ -182,12 +171,10 @@ static void add_phase(void *arg, size_t phase, size_t i, size_t n)
     const left_over *l = arg;
     const rnnp_trainer *t = l->pass->trainer;
     size_t from, to;
-
     (void)phase;
     rnnp_share(t->n_blocks, i, n, &from, &to);
     for (size_t b = from; b < to; b++) {
         const rnnp_update_block *block = &t->blocks[b];
-
         for (size_t a = 0; a < l->n_adds && !t->parameters[block->parameter].info.frozen; a++)
             rnnp_train_add(t, buffer(l->pass, l->sum[a]) + block->offset, buffer(l->pass, l->add[a]) + block->offset,
                            block->n);
@@ -212,10 +199,8 @@ static void join_top(left_over *l)
 static double join_stacks(const rnnp_pass *pass)
 {
     left_over l = {.pass = pass};
-
     for (size_t i = 0; i < pass->threads; i++) {
         const rnnp_worker *worker = &pass->trainer->workers[i];
-
         for (size_t k = 0; k < worker->n_nodes; k++) {
             l.node[l.n_nodes] = worker->node[k];
             l.at[l.n_nodes++] = worker->first_buffer + k;
@@ -232,7 +217,6 @@ static double join_stacks(const rnnp_pass *pass)
 rnnp_status rnnp_pass_run(rnnp_pass *pass, double *sum)
 {
     rnnp_trainer *t = pass->trainer;
-
     pass->extra = t->work;
     pass->prepared = pass->extra + (pass->buffers - 1) * pass->buffer_bytes;
     pass->slice = pass->prepared + pass->prepared_bytes;

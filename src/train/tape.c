@@ -13,12 +13,10 @@ static void copy_rows(void *part, void *whole, const rnnp_meta *meta, size_t axi
 {
     const size_t n = (size_t)meta->dim[axis];
     size_t blocks = 1, bytes = rnnp_dtype_bytes(meta->dtype); /* [blocks][rows][bytes] */
-
     for (size_t d = 0; d < axis; d++) blocks *= (size_t)meta->dim[d];
     for (size_t d = axis + 1; d < meta->rank; d++) bytes *= (size_t)meta->dim[d];
     for (size_t i = 0; i < blocks && bytes; i++) {
         char *ours = (char *)part + i * n * bytes, *theirs = (char *)whole + (i * rows + first) * bytes;
-
         memcpy(back ? theirs : ours, back ? ours : theirs, n * bytes);
     }
 }
@@ -32,7 +30,6 @@ static void *value_data(const rnnp_trainer *t, const rnnp_tape *tape, const rnnp
                         int32_t v)
 {
     const int32_t root = tape->root[v];
-
     switch ((rnnp_tape_storage)tape->storage[root]) {
     case RNNP_TAPE_PARAMETER: return t->values + t->parameters[t->parameter_of[root]].offset;
     case RNNP_TAPE_KNOWN: return (void *)tape->meta[root].known;
@@ -56,7 +53,6 @@ static void *gradient_of(const rnnp_tape_run *run, int32_t v)
     const rnnp_trainer *t = run->pass->trainer;
     const rnnp_tape *tape = run->tape;
     const int32_t root = tape->root[v];
-
     if (tape->storage[root] == RNNP_TAPE_PARAMETER) return run->gradient + t->parameters[t->parameter_of[root]].offset;
     return run->memory + tape->d_offset[root];
 }
@@ -69,7 +65,6 @@ typedef struct call_tensors {
 static call_tensors tensors_of(const rnnp_tape *tape, char *memory)
 {
     rnnp_tensor *at = (rnnp_tensor *)(void *)(memory + tape->slots);
-
     return (call_tensors){at, at + tape->slots_in, at + tape->slots_in + tape->slots_out,
                           at + 2 * tape->slots_in + tape->slots_out};
 }
@@ -91,7 +86,6 @@ void rnnp_tape_prepare(const rnnp_trainer *t, const rnnp_tape *tape, char *prepa
     for (size_t c = 0; c < tape->n_calls; c++) {
         const rnnp_tape_call *call = &tape->calls[c];
         const rnnp_node *node = call->shape.node;
-
         if (!call->prepared_bytes) continue;
         set_types(call, inputs, NULL);
         for (size_t i = 0; i < node->n_inputs; i++)
@@ -106,10 +100,8 @@ static void gather_inputs(const rnnp_tape_run *run)
 {
     const rnnp_model *model = model_of(run);
     const rnnp_tape *tape = run->tape;
-
     for (size_t i = 0; i < model->n_inputs; i++) {
         const int32_t v = model->inputs[i];
-
         if (tape->storage[v] == RNNP_TAPE_MEMORY)
             copy_rows(run->memory + tape->offset[v], run->pass->batch->inputs[i].data, &tape->meta[v],
                       (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first, 0);
@@ -137,7 +129,6 @@ static rnnp_status run_forward(const rnnp_tape_run *run, const rnnp_tape_call *c
 {
     const rnnp_node *node = call->shape.node;
     call_tensors at = tensors_of(run->tape, run->memory);
-
     set_types(call, at.in, at.out);
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] != RNNP_NONE) at.in[i].data = value_of(run, node->inputs[i]);
@@ -162,12 +153,10 @@ static void scatter_outputs(const rnnp_tape_run *run)
 {
     const rnnp_model *model = model_of(run);
     const rnnp_trainer *t = run->pass->trainer;
-
     for (size_t k = 0; run->pass->batch->outputs && k < model->n_outputs; k++) {
         const int32_t v = model->outputs[k].value;
         const rnnp_meta *meta = &run->tape->meta[v];
         void *data = run->pass->batch->outputs[k].data;
-
         if (data && t->rows.axis[v] != RNNP_TIME_NONE)
             copy_rows(value_of(run, v), data, meta, (size_t)t->rows.axis[v], run->pass->rows, run->first, 1);
         else if (data && run->first == 0 && rnnp_meta_bytes(meta)) /* the same for all rows */
@@ -183,7 +172,6 @@ static const void *gather_like(const rnnp_tape_run *run, const rnnp_tensor *tens
     const rnnp_trainer *t = run->pass->trainer;
     const size_t axis = (size_t)t->rows.axis[t->model->outputs[t->options.output].value];
     rnnp_meta meta = {.dtype = tensor->dtype, .rank = tensor->rank};
-
     memcpy(meta.dim, tensor->shape, tensor->rank * sizeof *tensor->shape);
     meta.dim[axis] = (int64_t)run->tape->rows;
     copy_rows(run->memory + offset, tensor->data, &meta, axis, run->pass->rows, run->first, 0);
@@ -204,7 +192,6 @@ static void run_loss(const rnnp_tape_run *run, double *loss)
         .weight = weights ? gather_like(run, weights, run->tape->weights) : NULL,
     };
     double weight = 0;
-
     rnnp_loss_add(&pass->loss, &items, &t->context->selection, loss, &weight);
     if (pass->backward && run->tape->needed[t->loss_value])
         rnnp_loss_back(&pass->loss, &items, &t->context->selection, (float)(1.0 / pass->weight),
@@ -218,12 +205,10 @@ static rnnp_status run_backward(const rnnp_tape_run *run, const rnnp_tape_call *
     const rnnp_tape *tape = run->tape;
     const rnnp_node *node = call->shape.node;
     const call_tensors at = tensors_of(tape, run->memory);
-
     set_types(call, at.in, at.out);
     set_types(call, at.d_in, at.d_out);
     for (size_t i = 0; i < node->n_inputs; i++) {
         const int32_t v = node->inputs[i];
-
         if (v == RNNP_NONE) continue;
         if (tape->storage[tape->root[v]] != RNNP_TAPE_MEMORY || rnnp_gradient_bit(call->row->keeps_inputs, i))
             at.in[i].data = value_of(run, v);
@@ -234,7 +219,6 @@ static rnnp_status run_backward(const rnnp_tape_run *run, const rnnp_tape_call *
     }
     for (size_t i = 0; i < node->n_outputs; i++) {
         const int32_t v = node->outputs[i];
-
         if (v == RNNP_NONE) continue;
         if (rnnp_gradient_bit(call->row->keeps_outputs, i)) at.out[i].data = value_of(run, v);
         if (tape->needed[v]) at.d_out[i].data = gradient_of(run, v);
@@ -253,10 +237,8 @@ static rnnp_status run_backward(const rnnp_tape_run *run, const rnnp_tape_call *
 static void clear_unreached(const rnnp_tape_run *run)
 {
     const rnnp_trainer *t = run->pass->trainer;
-
     for (size_t i = 0; i < t->n_parameters; i++) {
         const rnnp_train_parameter *p = &t->parameters[i];
-
         if (!p->info.frozen && !run->tape->needed[p->value])
             memset(run->gradient + p->offset, 0, p->elements * sizeof(float));
     }
@@ -266,10 +248,8 @@ static void scatter_d_inputs(const rnnp_tape_run *run)
 {
     const rnnp_model *model = model_of(run);
     const rnnp_tape *tape = run->tape;
-
     for (size_t i = 0; i < model->n_inputs; i++) {
         const int32_t v = model->inputs[i];
-
         if (tape->wanted[i] && tape->needed[v])
             copy_rows(gradient_of(run, v), run->pass->batch->d_inputs[i].data, &tape->meta[v],
                       (size_t)run->pass->trainer->rows.axis[v], run->pass->rows, run->first, 1);
@@ -281,7 +261,6 @@ rnnp_status rnnp_tape_run_slice(const rnnp_tape_run *run, double *loss)
     const rnnp_tape *tape = run->tape;
     const rnnp_train_batch *batch = run->pass->batch;
     rnnp_status status = RNNP_OK;
-
     gather_inputs(run);
     for (size_t c = 0; c < tape->n_calls && status == RNNP_OK; c++) {
         if (batch->outputs || tape->calls[c].for_loss) status = run_forward(run, &tape->calls[c]);
@@ -301,6 +280,5 @@ rnnp_status rnnp_tape_run_slice(const rnnp_tape_run *run, double *loss)
 void rnnp_tape_destroy(const rnnp_context *context, rnnp_tape *tape)
 {
     struct rnnp_block *arena = tape ? tape->arena : NULL;
-
     rnnp_arena_free(context, &arena); /* the tape is in it */
 }

@@ -12,7 +12,6 @@ static rnnp_status check_outputs(const rnnp_tape_layout *l, const rnnp_node *nod
 {
     for (size_t i = 0; i < node->n_outputs; i++) {
         const rnnp_meta *meta = node->outputs[i] == RNNP_NONE ? NULL : &l->inf.meta[node->outputs[i]];
-
         for (size_t d = 0; meta && d < meta->rank; d++) {
             if (rnnp_dim_is_symbol(meta->dim[d]))
                 return rnnp_node_fail(l->trainer->context, node, RNNP_ERR_UNSUPPORTED,
@@ -29,12 +28,10 @@ static rnnp_status infer_all(rnnp_tape_layout *l)
     const rnnp_trainer *t = l->trainer;
     const rnnp_model *model = l->model;
     rnnp_status status;
-
     for (size_t i = 0; i < t->n_parameters; i++) l->inf.meta[t->parameters[i].value].known = NULL;
     for (size_t i = 0; i < model->n_inputs; i++) l->inf.meta[model->inputs[i]] = l->tape->inputs[i];
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
-
         if ((status = rnnp_inference_node(&l->inf, node)) != RNNP_OK || (status = check_outputs(l, node)) != RNNP_OK)
             return status;
         if (rnnp_inference_known(&l->inf, node) != RNNP_KNOWN_FULLY) continue;
@@ -66,7 +63,6 @@ static void follow(rnnp_tape_layout *l, uint8_t *nodes)
     for (size_t n = l->model->n_nodes; n-- > 0;) {
         const rnnp_node *node = &l->model->nodes[n];
         int needed = 0;
-
         for (size_t i = 0; i < node->n_outputs; i++)
             needed |= node->outputs[i] != RNNP_NONE && l->live[node->outputs[i]];
         if (!needed || l->evaluated[n]) continue;
@@ -82,7 +78,6 @@ static void choose_calls(rnnp_tape_layout *l)
 {
     const rnnp_model *model = l->model;
     rnnp_tape *tape = l->tape;
-
     l->live[l->trainer->loss_value] = 1;
     follow(l, l->for_loss);
     for (size_t k = 0; k < model->n_outputs; k++) l->live[model->outputs[k].value] = 1;
@@ -91,7 +86,6 @@ static void choose_calls(rnnp_tape_layout *l)
     for (size_t v = 0; v < model->n_values; v++) {
         const int32_t producer = model->values[v].producer;
         const int32_t parameter = l->trainer->parameter_of[v];
-
         tape->root[v] = (int32_t)v;
         if (producer >= 0 && l->called[producer]) /* whether somebody reads it or not */
             tape->storage[v] = RNNP_TAPE_MEMORY;
@@ -115,14 +109,12 @@ static rnnp_status choose_gradients(rnnp_tape_layout *l)
     const rnnp_trainer *t = l->trainer;
     const rnnp_model *model = l->model;
     rnnp_tape *tape = l->tape;
-
     for (size_t i = 0; i < t->n_parameters; i++) l->moves[t->parameters[i].value] = !t->parameters[i].info.frozen;
     for (size_t i = 0; i < model->n_inputs; i++) l->moves[model->inputs[i]] = tape->wanted[i];
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
         const rnnp_gradient *row = rnnp_gradient_find(node->op->name);
         int moved = 0, leads = 0;
-
         for (size_t i = 0; i < node->n_inputs && !l->evaluated[n]; i++)
             moved |= rnnp_tape_flows(l, node, row, !l->called[n], i);
         for (size_t i = 0; moved && i < node->n_outputs; i++) {
@@ -145,7 +137,6 @@ static rnnp_status choose_gradients(rnnp_tape_layout *l)
 static size_t add_space(rnnp_tape *tape, size_t bytes)
 {
     const size_t at = tape->prepared_bytes;
-
     tape->prepared_bytes = rnnp_align64(rnnp_add_bytes(at, bytes));
     return at;
 }
@@ -154,7 +145,6 @@ static size_t rows_axis(const rnnp_tape_layout *l, const rnnp_node *node)
 {
     const int32_t ports[] = {node->n_outputs ? node->outputs[0] : RNNP_NONE,
                              node->n_inputs ? node->inputs[0] : RNNP_NONE};
-
     for (size_t i = 0; i < 2; i++) {
         if (ports[i] != RNNP_NONE && l->trainer->rows.axis[ports[i]] != RNNP_TIME_NONE)
             return (size_t)l->trainer->rows.axis[ports[i]];
@@ -171,7 +161,6 @@ static rnnp_status make_call(rnnp_tape_layout *l, size_t n, rnnp_tape_call *call
     const size_t in = rnnp_node_slots_in(node), out = rnnp_node_slots_out(node);
     rnnp_meta *inputs = rnnp_arena_alloc(context, &tape->arena, in * sizeof *inputs);
     rnnp_meta *outputs = rnnp_arena_alloc(context, &tape->arena, out * sizeof *outputs);
-
     call->inputs = rnnp_arena_calloc(context, &tape->arena, node->n_inputs, sizeof *call->inputs);
     if (!inputs || !outputs || !call->inputs) return RNNP_ERR_MEMORY;
     gather(l, node);
@@ -196,7 +185,6 @@ static rnnp_status make_calls(rnnp_tape_layout *l)
 {
     rnnp_tape *tape = l->tape;
     rnnp_status status = RNNP_OK;
-
     tape->calls = rnnp_arena_calloc(l->trainer->context, &tape->arena, tape->n_calls, sizeof *tape->calls);
     if (!tape->calls) return RNNP_ERR_MEMORY;
     for (size_t n = 0, c = 0; n < l->model->n_nodes && status == RNNP_OK; n++) {
@@ -214,7 +202,6 @@ static rnnp_status begin(rnnp_tape_layout *l, struct rnnp_block **scratch)
     rnnp_tape *tape = l->tape;
     struct rnnp_block **arena = &tape->arena;
     const rnnp_status status = rnnp_inference_begin(&l->inf, model, scratch);
-
     l->evaluated = rnnp_arena_calloc(context, scratch, model->n_nodes, 1);
     l->called = rnnp_arena_calloc(context, scratch, model->n_nodes, 1);
     l->for_loss = rnnp_arena_calloc(context, scratch, model->n_nodes, 1);
@@ -239,7 +226,6 @@ static rnnp_status begin(rnnp_tape_layout *l, struct rnnp_block **scratch)
 static rnnp_status make(rnnp_tape_layout *l, struct rnnp_block **scratch)
 {
     rnnp_status status;
-
     if ((status = begin(l, scratch)) != RNNP_OK || (status = infer_all(l)) != RNNP_OK) return status;
     memcpy(l->tape->meta, l->inf.meta, l->model->n_values * sizeof *l->inf.meta);
     choose_calls(l);
@@ -255,7 +241,6 @@ rnnp_status rnnp_tape_create(const rnnp_trainer *trainer, const rnnp_meta *input
     rnnp_tape *p = rnnp_arena_calloc(trainer->context, &arena, 1, sizeof *p);
     rnnp_tape_layout l = {.trainer = trainer, .model = trainer->model, .tape = p};
     rnnp_status status = RNNP_ERR_MEMORY;
-
     *tape = NULL;
     if (!p) return status;
     p->arena = arena;

@@ -21,12 +21,10 @@ static void find_lifetimes(rnnp_tape_layout *l)
     const rnnp_model *model = l->model;
     const rnnp_tape *tape = l->tape;
     const size_t loss = tape->n_calls;
-
     for (size_t v = 0; v < model->n_values; v++) l->d_last[v] = 2 * loss + 1; /* inputs: until all is done */
     for (size_t c = 0; c < tape->n_calls; c++) {
         const rnnp_tape_call *call = &tape->calls[c];
         const rnnp_node *node = call->shape.node;
-
         for (size_t i = 0; i < node->n_inputs; i++)
             keep_until(l, node->inputs[i],
                        call->backward && rnnp_gradient_bit(call->row->keeps_inputs, i) ? 2 * loss - c : c);
@@ -59,7 +57,6 @@ static int span_gradient(rnnp_tape_layout *l, int32_t v, size_t step)
 {
     const int32_t root = l->tape->root[v];
     const int first = !l->written[root];
-
     if (first && l->tape->storage[root] != RNNP_TAPE_PARAMETER)
         span(l, rnnp_meta_bytes(&l->inf.meta[root]), step, l->d_last[root], &l->tape->d_offset[root]);
     l->written[root] = 1;
@@ -75,7 +72,6 @@ static size_t own_space(const rnnp_tape_layout *l, const rnnp_tape_call *call)
                             .select = call->shape.select,
                             .math = call->shape.math,
                             .threads = 1};
-
     if (!op->workspace_bytes) return 0;
     memcpy(l->inf.in, call->shape.inputs, rnnp_node_slots_in(call->shape.node) * sizeof *l->inf.in);
     for (size_t i = 0; i < 32 && i < rnnp_node_slots_in(call->shape.node); i++) {
@@ -90,7 +86,6 @@ static void span_forward(rnnp_tape_layout *l, rnnp_tape_call *call, size_t c)
     const rnnp_node *node = call->shape.node;
     size_t space = row && row->workspace_bytes ? row->workspace_bytes(&call->shape) : 0;
     const size_t own = !row || !row->forward ? own_space(l, call) : 0;
-
     for (size_t i = 0; i < node->n_outputs; i++) span_value(l, node->outputs[i], c);
     if (row && row->kept_bytes)
         span(l, row->kept_bytes(&call->shape), c, call->backward ? 2 * l->tape->n_calls - c : c, &call->kept);
@@ -100,7 +95,6 @@ static void span_forward(rnnp_tape_layout *l, rnnp_tape_call *call, size_t c)
 static void span_backward(rnnp_tape_layout *l, rnnp_tape_call *call, size_t step)
 {
     const rnnp_node *node = call->shape.node;
-
     int reached = 0;
 
     for (size_t i = 0; i < node->n_outputs; i++)
@@ -109,7 +103,6 @@ static void span_backward(rnnp_tape_layout *l, rnnp_tape_call *call, size_t step
     if (!call->backward) return;
     for (size_t i = 0; i < node->n_inputs; i++) {
         rnnp_tape_input *in = &call->inputs[i];
-
         if (!rnnp_tape_flows(l, node, call->row, 0, i)) continue;
         in->flow = span_gradient(l, node->inputs[i], step) ? RNNP_FLOW_WRITE : RNNP_FLOW_ADD;
         if (in->flow == RNNP_FLOW_ADD) span(l, rnnp_meta_bytes(&call->shape.inputs[i]), step, step, &in->scratch);
@@ -125,7 +118,6 @@ static void list_spans(rnnp_tape_layout *l)
     rnnp_tape *tape = l->tape;
     const rnnp_meta *loss = &l->inf.meta[l->trainer->loss_value];
     const size_t n = tape->n_calls, items = rnnp_add_bytes(rnnp_meta_bytes(loss), rnnp_meta_bytes(loss));
-
     for (size_t i = 0; i < model->n_inputs; i++) span_value(l, model->inputs[i], 0);
     for (size_t c = 0; c < n; c++) span_forward(l, &tape->calls[c], c);
     span(l, items, n, n, &tape->target); /* up to 8 bytes per item of a target, 4 per one of the output's */
@@ -140,7 +132,6 @@ static rnnp_status place(rnnp_tape_layout *l)
     rnnp_tape *tape = l->tape;
     const rnnp_context *context = l->trainer->context;
     const size_t slots = 2 * (tape->slots_in + tape->slots_out);
-
     list_spans(l);
     const size_t bytes = rnnp_spans_place(l->spans, l->n_spans, l->room);
     for (size_t s = 0; s < l->n_spans; s++) *l->place[s] = l->spans[s].offset;
@@ -156,7 +147,6 @@ static rnnp_status make_room(rnnp_tape_layout *l, struct rnnp_block **scratch)
 {
     const rnnp_context *context = l->trainer->context;
     size_t n = 2 * l->model->n_values + 2;
-
     for (size_t c = 0; c < l->tape->n_calls; c++) n += 3 + l->tape->calls[c].shape.node->n_inputs;
     l->spans = rnnp_arena_calloc(context, scratch, n, sizeof *l->spans);
     l->place = rnnp_arena_calloc(context, scratch, n, sizeof *l->place);
@@ -167,7 +157,6 @@ static rnnp_status make_room(rnnp_tape_layout *l, struct rnnp_block **scratch)
 rnnp_status rnnp_tape_place(rnnp_tape_layout *l, struct rnnp_block **scratch)
 {
     const rnnp_status status = make_room(l, scratch);
-
     if (status != RNNP_OK) return status;
     find_lifetimes(l);
     return place(l);

@@ -17,12 +17,10 @@ static rnnp_status copy_options(rnnp_trainer *t)
     rnnp_train_options *o = &t->options;
     const size_t length = strlen(o->batch) + 1;
     char *batch = rnnp_arena_alloc(t->context, &t->arena, length);
-
     if (!batch) return RNNP_ERR_MEMORY;
     o->batch = memcpy(batch, o->batch, length);
     if (o->class_weights) {
         float *weights = rnnp_arena_alloc(t->context, &t->arena, o->n_classes * sizeof *weights);
-
         if (!weights) return RNNP_ERR_MEMORY;
         o->class_weights = memcpy(weights, o->class_weights, o->n_classes * sizeof *weights);
     }
@@ -33,7 +31,6 @@ static rnnp_status copy_options(rnnp_trainer *t)
 static rnnp_status need_constants(const rnnp_model *model)
 {
     rnnp_status status = RNNP_OK;
-
     for (size_t v = 0; v < model->n_values && status == RNNP_OK; v++) {
         if (model->values[v].is_constant && model->values[v].uses > 0) status = rnnp_constant_need(model, (int32_t)v);
     }
@@ -44,7 +41,6 @@ static rnnp_status make(rnnp_trainer *t)
 {
     const size_t team = rnnp_team_threads(t->context->team);
     rnnp_status status;
-
     t->threads = t->options.threads && t->options.threads < team ? t->options.threads : team;
     t->workers = rnnp_arena_calloc(t->context, &t->arena, t->threads, sizeof *t->workers);
     if (!t->workers) return RNNP_ERR_MEMORY;
@@ -57,7 +53,6 @@ rnnp_status rnnp_trainer_create(const rnnp_model *model, const rnnp_train_option
     rnnp_train_options checked;
     rnnp_optimizer optimizer;
     rnnp_status status;
-
     if (!trainer) return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "trainer is NULL") : RNNP_ERR_ARG;
     *trainer = NULL;
     if (!model) return RNNP_ERR_ARG;
@@ -95,7 +90,6 @@ static int is_for(const rnnp_trainer *t, const rnnp_tape *tape, size_t rows)
 {
     const size_t n = t->model->n_inputs;
     int same = tape->rows == rows && memcmp(tape->wanted, t->wanted, n) == 0;
-
     for (size_t i = 0; same && i < n; i++)
         same = memcmp(tape->inputs[i].dim, t->inputs[i].dim, t->inputs[i].rank * sizeof *t->inputs[i].dim) == 0;
     return same;
@@ -106,7 +100,6 @@ static void set_rows(rnnp_trainer *t, size_t rows)
 {
     for (size_t i = 0; i < t->model->n_inputs; i++) {
         const int axis = t->rows.axis[t->model->inputs[i]];
-
         if (axis != RNNP_TIME_NONE) t->inputs[i].dim[axis] = (int64_t)rows;
     }
 }
@@ -115,14 +108,12 @@ static void set_rows(rnnp_trainer *t, size_t rows)
 static rnnp_status find_tape(rnnp_trainer *t, size_t rows, rnnp_tape **tape)
 {
     size_t i = 0;
-
     set_rows(t, rows);
     while (i + 1 < RNNP_TAPES && t->tapes[i] && !is_for(t, t->tapes[i], rows)) i++;
     rnnp_tape *found = t->tapes[i];
     if (!found || !is_for(t, found, rows)) {
         rnnp_tape *made;
         const rnnp_status status = rnnp_tape_create(t, t->inputs, t->wanted, rows, &made);
-
         if (status != RNNP_OK) return status;
         rnnp_tape_destroy(t->context, found);
         found = made;
@@ -136,7 +127,6 @@ static rnnp_status find_tapes(rnnp_pass *pass)
 {
     const size_t last = rnnp_pass_rows(pass, pass->slices - 1);
     rnnp_status status = find_tape(pass->trainer, rnnp_pass_rows(pass, 0), &pass->tape[0]);
-
     if (status == RNNP_OK && last != pass->tape[0]->rows) status = find_tape(pass->trainer, last, &pass->tape[1]);
     return status;
 }
@@ -147,7 +137,6 @@ static rnnp_status make_room(rnnp_pass *pass)
 {
     rnnp_trainer *t = pass->trainer;
     const size_t bytes = rnnp_pass_measure(pass);
-
     if (bytes <= t->work_bytes) return RNNP_OK;
     if (bytes == SIZE_MAX) return rnnp_fail(t->context, RNNP_ERR_MEMORY, "the slices of a batch do not fit in memory");
     char *work = rnnp_alloc(t->context, bytes);
@@ -171,7 +160,6 @@ static rnnp_status compute(rnnp_pass *pass, int update, rnnp_train_result *resul
     rnnp_train_result r = {.weight = pass->batch->target ? pass->weight : 0};
     double sum, penalty;
     rnnp_status status;
-
     if (pass->backward) t->has_gradient = 0;
     if ((status = rnnp_pass_run(pass, &sum)) != RNNP_OK) return status;
     if (pass->batch->target) {
@@ -193,7 +181,6 @@ static rnnp_status run_batch(rnnp_trainer *t, const rnnp_train_batch *batch, int
     rnnp_train_result r = {.struct_size = sizeof r};
     rnnp_pass pass = {.trainer = t, .batch = &own, .training = training, .backward = training};
     rnnp_status status;
-
     if (!t) return RNNP_ERR_ARG;
     if (!batch) return rnnp_fail(t->context, RNNP_ERR_ARG, "batch is NULL");
     if ((status = RNNP_STRUCT_READ(t->context, rnnp_train_batch, batch, &own)) != RNNP_OK) return status;
@@ -228,7 +215,6 @@ static rnnp_status measure(rnnp_pass *pass, const rnnp_tensor *inputs, size_t n_
 {
     rnnp_trainer *t = pass->trainer;
     rnnp_status status = rnnp_pass_shapes(pass, inputs, n_inputs);
-
     if (status != RNNP_OK) return status;
     memset(t->wanted, 0, t->model->n_inputs);
     const size_t first = rnnp_pass_rows(pass, 0), last = rnnp_pass_rows(pass, pass->slices - 1);
@@ -246,7 +232,6 @@ static rnnp_status measure(rnnp_pass *pass, const rnnp_tensor *inputs, size_t n_
 rnnp_status rnnp_trainer_bytes(const rnnp_trainer *trainer, const rnnp_tensor *inputs, size_t n_inputs, size_t *bytes)
 {
     rnnp_pass pass = {.trainer = (rnnp_trainer *)trainer}; /* scratch arrays alone are written */
-
     if (!trainer) return RNNP_ERR_ARG;
     if (!bytes) return rnnp_fail(trainer->context, RNNP_ERR_ARG, "bytes is NULL");
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);

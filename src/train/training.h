@@ -199,7 +199,6 @@ static inline rnnp_gradient_shape rnnp_train_shape(const rnnp_trainer *t, const 
 static inline void rnnp_train_add(const rnnp_trainer *t, float *sum, const float *x, size_t n)
 {
     const rnnp_binary_args args = {.a = sum, .b = x, .y = sum, .n = n, .a_step = 1, .b_step = 1};
-
     t->context->selection.op[RNNP_OP_add_f32]->fn.add_f32(&args);
 }
 
@@ -227,7 +226,6 @@ static inline int rnnp_tape_flows(const rnnp_tape_layout *l, const rnnp_node *no
                                   size_t i)
 {
     const int32_t v = node->inputs[i];
-
     return v != RNNP_NONE && l->trainer->leads[v] && l->moves[v] && rnnp_gradient_flows(row, view, i);
 }
 

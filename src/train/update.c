@@ -24,7 +24,6 @@ static double add_lanes(double *lane)
 static double sum_squares(const float *x, size_t n)
 {
     double lane[LANES] = {0};
-
     for (size_t i = 0; i < n; i++) lane[i % LANES] += (double)x[i] * (double)x[i];
     return add_lanes(lane);
 }
@@ -32,7 +31,6 @@ static double sum_squares(const float *x, size_t n)
 static double sum_sizes(const float *x, size_t n)
 {
     double lane[LANES] = {0};
-
     for (size_t i = 0; i < n; i++) lane[i % LANES] += fabs((double)x[i]);
     return add_lanes(lane);
 }
@@ -57,7 +55,6 @@ static rnnp_update_args block_args(const update_call *call, const rnnp_update_bl
 {
     const rnnp_trainer *t = call->trainer;
     rnnp_update_args args = call->args;
-
     args.p = t->values + block->offset;
     args.g = t->gradient + block->offset;
     args.m = t->m ? t->m + block->offset : NULL;
@@ -73,14 +70,12 @@ static void norm_phase(void *arg, size_t phase, size_t i, size_t n)
     const rnnp_selection *select = &t->context->selection;
     const int penalties = call->args.l1 > 0 || call->args.l2 > 0;
     size_t from, to;
-
     (void)phase;
     rnnp_share(t->n_blocks, i, n, &from, &to);
     for (size_t b = from; b < to; b++) {
         const rnnp_train_parameter *p = &t->parameters[t->blocks[b].parameter];
         const rnnp_update_args args = block_args(call, &t->blocks[b]);
         const int penalised = penalties && p->penalised && !p->info.frozen;
-
         t->block_norm[b] = t->block_penalty[b] = 0;
         if (penalised && call->args.l1 > 0) t->block_penalty[b] += (double)args.l1 * sum_sizes(args.p, args.n);
         if (penalised && call->args.l2 > 0) t->block_penalty[b] += (double)args.l2 / 2 * sum_squares(args.p, args.n);
@@ -94,7 +89,6 @@ static rnnp_team *team_of(const rnnp_trainer *t) { return t->threads > 1 ? t->co
 void rnnp_train_norm(rnnp_trainer *t, int backward, double *norm, double *penalty)
 {
     update_call call = {.trainer = t, .args = {.l1 = t->options.l1, .l2 = t->options.l2}, .backward = backward};
-
     *norm = *penalty = 0;
     if (!backward && t->options.l1 <= 0 && t->options.l2 <= 0) return;
     rnnp_team_phases(team_of(t), t->threads, 1, norm_phase, &call);
@@ -110,12 +104,10 @@ static void update_phase(void *arg, size_t phase, size_t i, size_t n)
     const rnnp_trainer *t = call->trainer;
     const rnnp_selection *select = &t->context->selection;
     size_t from, to;
-
     (void)phase;
     rnnp_share(t->n_blocks, i, n, &from, &to);
     for (size_t b = from; b < to; b++) {
         const rnnp_update_args args = block_args(call, &t->blocks[b]);
-
         if (t->parameters[t->blocks[b].parameter].info.frozen) continue;
         switch (t->optimizer.kind) {
         case RNNP_OPTIMIZER_SGD: select->op[RNNP_OP_sgd_f32]->fn.sgd_f32(&args); break;
@@ -146,7 +138,6 @@ void rnnp_train_update(rnnp_trainer *t, double norm)
                             .rate1 = (float)((double)o->rate / (1 - rnnp_real_power((double)o->beta1, step))),
                             .root2 = (float)(1 / sqrt(1 - rnnp_real_power((double)o->beta2, step))),
                         }};
-
     rnnp_team_phases(team_of(t), t->threads, 1, update_phase, &call);
     t->steps = step;
 }

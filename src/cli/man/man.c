@@ -26,7 +26,6 @@ static void put(FILE *f, const char *text)
 static FILE *begin(char **arguments, const cli_command *c, const char *summary)
 {
     char name[64], path[4096];
-
     snprintf(name, sizeof name, "rnnpack%s%s", c ? "-" : "", c ? c->name : "");
     for (char *s = name; *s; s++)
         if (*s == ' ') *s = '-';
@@ -45,7 +44,6 @@ static FILE *begin(char **arguments, const cli_command *c, const char *summary)
 static int write_command(char **arguments, const cli_command *c)
 {
     FILE *f = begin(arguments, c, c->summary);
-
     if (!f) return 0;
     put(f, c->about);
     fputs("\n.SH OPTIONS\n", f);
@@ -63,7 +61,6 @@ static int write_command(char **arguments, const cli_command *c)
 static int write_main(char **arguments)
 {
     FILE *f = begin(arguments, NULL, "recurrent networks on CPUs");
-
     if (!f) return 0;
     put(f, "Runs, measures, tunes and trains recurrent neural networks on CPUs. Each command has a page of its own,\n"
            "such as rnnpack-bench(1), and prints its options with --help.\n");
@@ -83,7 +80,6 @@ static int write_main(char **arguments)
 int main(int argc, char **argv)
 {
     int good = argc == 3 && write_main(argv);
-
     for (const cli_command *c = cli_commands; good && c->name; c++)
         if (c->options) good = write_command(argv, c);
     if (!good) perror("rnnpack-man VERSION FOLDER");

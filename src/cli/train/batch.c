@@ -15,7 +15,6 @@ static void *room_for(batch *b, int which, size_t n, size_t size)
 size_t batch_steps(const train_config *config, const dataset *set, uint32_t row)
 {
     const size_t steps = dataset_steps(set, row), ahead = config->target == TARGET_NEXT ? config->horizon : 0;
-
     return steps > ahead ? steps - ahead : 0;
 }
 
@@ -24,7 +23,6 @@ static void fill_steps(const train_config *config, const dataset *set, const uin
                        size_t ahead, float *x)
 {
     const size_t F = set->features;
-
     memset(x, 0, steps * n * F * sizeof *x);
     for (size_t r = 0; r < n; r++)
         for (size_t t = 0; t < batch_steps(config, set, rows[r]); t++)
@@ -35,7 +33,6 @@ static void fill_x(batch *b, const train_config *config, const dataset *set, con
 {
     const size_t width = set->tokens ? 1 : set->features;
     void *x = room_for(b, X, b->steps * n * width, sizeof(float));
-
     b->inputs[0] = (rnnp_tensor){set->tokens ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32,
                                  set->tokens ? 2 : 3,
                                  {(int64_t)b->steps, (int64_t)n, (int64_t)width},
@@ -53,7 +50,6 @@ static void fill_x(batch *b, const train_config *config, const dataset *set, con
 static void fill_lengths(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
 {
     int32_t *lengths = room_for(b, LENGTHS, n, sizeof *lengths);
-
     for (size_t r = 0; r < n; r++) lengths[r] = (int32_t)batch_steps(config, set, rows[r]);
     b->inputs[b->n_inputs++] = (rnnp_tensor){RNNP_DTYPE_I32, 1, {(int64_t)n}, .data = lengths};
 }
@@ -63,11 +59,9 @@ static void fill_labels(batch *b, const train_config *config, const dataset *set
     const int binary = config->options.loss == RNNP_LOSS_BINARY, cross = config->options.loss == RNNP_LOSS_CROSS;
     const size_t width = cross ? set->classes : 1;
     void *target = room_for(b, TARGET, n * width, sizeof(float));
-
     memset(target, 0, n * width * sizeof(float));
     for (size_t r = 0; r < n; r++) {
         const int32_t label = set->label[rows[r]];
-
         if (cross)
             ((float *)target)[r * width + (size_t)label] = 1.0f;
         else if (binary)
@@ -87,7 +81,6 @@ static void fill_numbers(batch *b, const train_config *config, const dataset *se
     const size_t ahead = config->target == TARGET_NEXT ? config->horizon : 0;
     float *target = room_for(b, TARGET, b->steps * n * set->features, sizeof *target);
     float *weights = room_for(b, WEIGHTS, b->steps * n, sizeof *weights);
-
     fill_steps(config, set, rows, n, b->steps, ahead, target);
     for (size_t t = 0; t < b->steps; t++)
         for (size_t r = 0; r < n; r++) weights[t * n + r] = t < batch_steps(config, set, rows[r]);
@@ -106,7 +99,6 @@ int batch_fill(batch *b, const train_config *config, const network *net, const d
     b->has_weights = 0;
     for (size_t r = 0; r < n; r++) {
         const size_t steps = batch_steps(config, set, rows[r]);
-
         if (!steps && !net->lengths)
             return cli_fail("sequence %zu has no steps, and the model has no input for lengths", (size_t)rows[r] + 1);
         b->steps = steps > b->steps ? steps : b->steps;

@@ -55,7 +55,6 @@ static int check_columns(const train_config *c)
 {
     const char *const names[] = {"id", "time", "label", "group"};
     const char *const columns[] = {c->id, c->time, c->label, c->group};
-
     if (c->format != DATA_CSV) return CLI_OK;
     if (!*c->id) return config_blame(c, "data", "id", "[data] id, the column that tells sequences apart, is missing");
     for (int a = 0; a < 4; a++)

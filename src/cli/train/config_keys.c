@@ -107,7 +107,6 @@ _Static_assert((int)N_KEYS <= (int)CONFIG_KEYS, "the configuration has a line fo
 size_t config_find_key(const char *section, const char *name)
 {
     size_t i = 0;
-
     while (i < N_KEYS && (strcmp(section, keys[i].section) != 0 || strcmp(name, keys[i].name) != 0)) i++;
     return i < N_KEYS ? i : CONFIG_KEYS;
 }
@@ -118,7 +117,6 @@ const ini_key *config_key(size_t i) { return i < N_KEYS ? &keys[i] : NULL; }
 int config_key_varies(const ini_key *k)
 {
     static const char *const of_each_trial[] = {"missing", "mask", "delta", "standardise"};
-
     if (strcmp(k->section, "data") != 0) return 1;
     for (size_t i = 0; i < COUNT(of_each_trial); i++)
         if (strcmp(k->name, of_each_trial[i]) == 0) return 1;
@@ -137,7 +135,6 @@ static int read_number(const ini_value *at, const ini_key *k, const char *value,
 static int read_word(const ini_value *at, const ini_key *k, const char *value, int *into)
 {
     char all[256] = "";
-
     for (size_t i = 0; i < COUNT(k->words->at) && k->words->at[i]; i++) {
         *into = k->words->first + (int)i;
         if (strcmp(value, k->words->at[i]) == 0) return CLI_OK;
@@ -180,7 +177,6 @@ int config_read_key(train_config *c, const ini_value *at, const ini_key *k, cons
     const char *wrong;
     char *end;
     double x;
-
     switch (k->kind) {
     case KEY_TEXT: return read_text(at, k, value, into);
     case KEY_SIZE:
@@ -221,7 +217,6 @@ int config_read_key(train_config *c, const ini_value *at, const ini_key *k, cons
 size_t config_line(const train_config *config, const char *section, const char *name)
 {
     const size_t i = config_find_key(section, name);
-
     return i < CONFIG_KEYS ? config->line[i] : 0;
 }
 

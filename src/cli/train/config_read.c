@@ -21,10 +21,8 @@ typedef struct reader {
 static size_t find_variable(const train_config *c, const char *text)
 {
     size_t found = CONFIG_VARIABLES, longest = 0;
-
     for (size_t i = 0; i < c->n_variables; i++) {
         const size_t n = strlen(c->variables[i].name);
-
         if (n > longest && strncmp(text + 1, c->variables[i].name, n) == 0) found = i, longest = n;
     }
     return found;
@@ -34,11 +32,9 @@ static size_t find_variable(const train_config *c, const char *text)
 static int substitute(reader *r, const char *value, char *text, size_t size)
 {
     size_t used = 0;
-
     while (*value) {
         const size_t found = *value == '$' ? find_variable(r->config, value) : CONFIG_VARIABLES;
         const search_variable *v = found < CONFIG_VARIABLES ? &r->config->variables[found] : NULL;
-
         if (*value == '$' && !v) return config_fault(r->at, "'%.80s' does not name a variable of [search]", value);
         const char *piece = v ? v->choice[v->at] : value;
         const size_t length = v ? strlen(piece) : 1;
@@ -58,7 +54,6 @@ static int read_variable(reader *r, const char *name, char *value)
 {
     train_config *c = r->config;
     search_variable *v = r->at->more ? &c->variables[c->n_variables - 1] : &c->variables[c->n_variables];
-
     if (!r->at->more) {
         for (size_t i = 0; i < c->n_variables; i++)
             if (strcmp(c->variables[i].name, name) == 0) return config_fault(r->at, "[search] %s is given twice", name);
@@ -70,7 +65,6 @@ static int read_variable(reader *r, const char *name, char *value)
     }
     for (char *next = value; next && *next;) {
         char *word = next, *bar = strchr(next, '|');
-
         next = bar ? bar + 1 : NULL;
         if (bar) *bar = '\0';
         word = text_trim(word);
@@ -95,7 +89,6 @@ static int refuse_variables(const reader *r, const char *name, const char *value
 static int begin_section(const reader *r, const char *section)
 {
     static const char *const sections[] = {"data", "model", "train", "search"};
-
     for (size_t i = 0; i < COUNT(sections); i++)
         if (strcmp(section, sections[i]) == 0) return CLI_OK;
     return config_fault(r->at, "there is no section [%.80s]; the sections are data, model, train and search", section);
@@ -105,7 +98,6 @@ static int on_value(void *user, const ini_value *value)
 {
     reader *r = user;
     char text[CONFIG_TEXT];
-
     r->at = value;
     if (!value->name) return begin_section(r, value->section);
     const size_t i = config_find_key(value->section, value->name);
@@ -135,7 +127,6 @@ static int defaults(train_config *c, const char *path)
 {
     const char *slash = strrchr(path, '/');
     const size_t n = slash ? (size_t)(slash - path) : 1;
-
     config_free(c);
     *c = (train_config){.path = path,
                         .separator = ',',
@@ -158,7 +149,6 @@ static int defaults(train_config *c, const char *path)
 int config_read(const char *path, const size_t *at, train_config *config)
 {
     reader r = {.config = config, .choices = at, .variables = 1};
-
     if (defaults(config, path) != CLI_OK || ini_read(path, on_value, &r) != CLI_OK) return CLI_FAILED;
     for (size_t v = 0; v < config->n_variables; v++)
         if (!config->variables[v].n) return cli_fail("%s: [search] %s has no choices", path, config->variables[v].name);

@@ -22,7 +22,6 @@ static axis axis_of(double least, double most)
 {
     axis a = {least, most, 1, 0};
     const double size = fmax(fabs(least), fabs(most));
-
     if (!(most > least)) a.most = least + (least != 0 ? fabs(least) : 1);
     if (a.most - a.least < 1e-3 * size || a.most - a.least < 1e-30) {
         a.least -= fmax(5e-4 * size, 1e-30);
@@ -49,7 +48,6 @@ static int shown(const curve *c, size_t i) { return fabs(c->x[i]) < 1e300 && fab
 static void limits(const curve *curves, size_t n, axis *x, axis *y)
 {
     double lx = INFINITY, mx = -INFINITY, ly = INFINITY, my = -INFINITY;
-
     for (size_t c = 0; c < n; c++)
         for (size_t i = 0; i < curves[c].n; i++) {
             if (!shown(&curves[c], i)) continue;
@@ -71,7 +69,6 @@ static void draw_ticks(FILE *f, const axis *a, int vertical)
 {
     for (int i = 0; i < a->ticks; i++) {
         const double t = tick(a, i), at = vertical ? place_y(a, t) : place_x(a, t);
-
         if (vertical)
             line(f, LEFT, at, WIDTH - RIGHT, at, "'#ddd'");
         else
@@ -87,11 +84,9 @@ enum { LEGEND_LEFT = WIDTH - 198, LEGEND_WIDTH = 184, LEGEND_LINE = 18 };
 static size_t hidden(const curve *curves, size_t n, const axis *x, const axis *y, double top, double bottom)
 {
     size_t found = 0;
-
     for (size_t c = 0; c < n; c++)
         for (size_t i = 0; i < curves[c].n; i++) {
             const double at = place_y(y, curves[c].y[i]);
-
             found += place_x(x, curves[c].x[i]) > LEGEND_LEFT && at > top && at < bottom;
         }
     return found;
@@ -103,12 +98,10 @@ static void draw_legend(FILE *f, const curve *curves, size_t n, const axis *x, c
     const int height = LEGEND_LINE * (int)n + 6, high = TOP + 2, low = HEIGHT - BOTTOM - 2 - height;
     const int is_low = hidden(curves, n, x, y, high, high + height) > hidden(curves, n, x, y, low, low + height);
     const int top = is_low ? low : high;
-
     fprintf(f, "<rect x='%d' y='%d' width='%d' height='%d' fill='white' fill-opacity='0.8'/>\n", LEGEND_LEFT, top,
             LEGEND_WIDTH, height);
     for (size_t c = 0; c < n; c++) {
         const int at = top + 12 + LEGEND_LINE * (int)c;
-
         line(f, WIDTH - 190, at, WIDTH - 166, at, colours[c % COLOURS]);
         fprintf(f, "<text x='%d' y='%d'>%s</text>\n", WIDTH - 160, at + 4, curves[c].name);
     }
@@ -117,7 +110,6 @@ static void draw_legend(FILE *f, const curve *curves, size_t n, const axis *x, c
 static void draw(FILE *f, const char *title, const char *x_name, const char *y_name, const curve *curves, size_t n)
 {
     axis x, y;
-
     limits(curves, n, &x, &y);
     fprintf(f,
             "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' "
@@ -148,7 +140,6 @@ int curve_write(const char *path, const char *title, const char *x_name, const c
                 size_t n)
 {
     FILE *f = fopen(path, "w");
-
     if (f) draw(f, title, x_name, y_name, curves, n);
     return text_finish(f, path);
 }

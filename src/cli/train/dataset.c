@@ -12,7 +12,6 @@
 void build_reserve(dataset_builder *b, size_t sequences, size_t steps)
 {
     dataset *set = b->set;
-
     set->first = cli_alloc(b->room_first = sequences + 2, sizeof *set->first);
     set->x = cli_alloc(b->room_steps = steps, set->features * sizeof *set->x);
 }
@@ -20,7 +19,6 @@ void build_reserve(dataset_builder *b, size_t sequences, size_t steps)
 void build_sequence(dataset_builder *b, const char *id, const char *label, const char *group)
 {
     dataset *set = b->set;
-
     cli_grow(&set->first, &b->room_first, set->n + 2, sizeof *set->first);
     if (id) text_add(&b->ids, id);
     if (label) text_add(&b->labels, label);
@@ -33,7 +31,6 @@ void build_step(dataset_builder *b, const float *x, int32_t token, int timed, do
 {
     dataset *set = b->set;
     const size_t width = set->features;
-
     if (width) {
         cli_grow(&set->x, &b->room_steps, b->n_steps + 1, width * sizeof *set->x);
         memcpy(set->x + b->n_steps * width, x, width * sizeof *x);
@@ -61,21 +58,18 @@ int build_nameless(const char *text)
 {
     static const char *const spellings[] = {"",    "NA",  "N/A",  "na",   "n/a",  "NaN",
                                             "nan", "NAN", "null", "NULL", "None", "?"};
-
     return (*text < '0' || *text > '9') && one_of(text, spellings, COUNT(spellings));
 }
 
 int build_missing(const train_config *config, const char *text)
 {
     static const char *const more[] = {".", "-"};
-
     return build_nameless(text) || one_of(text, more, COUNT(more)) || text_listed(&config->missing_values, text);
 }
 
 const char *build_feature(const train_config *config, const char *text, float *x)
 {
     const char *wrong = NULL;
-
     *x = NAN;
     if (!build_missing(config, text)) wrong = text_float(text, config->decimal, x);
     *x *= (float)config->scale;
@@ -90,7 +84,6 @@ static int by_value(const void *a, const void *b)
     const char *x = *(char *const *)a, *y = *(char *const *)b;
     double u = 0, v = 0;
     const int number_x = !text_number(x, '.', &u), number_y = !text_number(y, '.', &v);
-
     if (number_x && number_y && u != v) return u < v ? -1 : 1;
     return number_x != number_y ? number_y - number_x : strcmp(x, y);
 }
@@ -99,7 +92,6 @@ static int by_value(const void *a, const void *b)
 static char **distinct(const text_list *texts, size_t *n)
 {
     char **all = cli_alloc(texts->n + 1, sizeof *all);
-
     *n = 0;
     if (texts->n) memcpy(all, texts->at, texts->n * sizeof *all);
     qsort(all, texts->n, sizeof *all, by_value);
@@ -118,7 +110,6 @@ static size_t find_text(char *const *sorted, size_t n, const char *text)
 static char **copy_texts(char *const *from, size_t n)
 {
     char **to = from ? cli_alloc(n + 1, sizeof *to) : NULL;
-
     for (size_t i = 0; from && i < n; i++) to[i] = cli_copy(from[i]);
     return to;
 }
@@ -129,7 +120,6 @@ static int shorten(dataset_builder *b, char **label)
     char text[32];
     double x;
     const char *wrong = text_number(*label, b->from->config->decimal, &x);
-
     if (wrong || fabs(x) > 9007199254740992.0)
         return cli_fail("%s: label '%.80s' %s, but [data] label_type = number", b->from->path, *label,
                         wrong ? wrong : "has more digits than a double holds");
@@ -143,7 +133,6 @@ static int shorten(dataset_builder *b, char **label)
 static int is_plain(const char *text, double *x)
 {
     const char *s = text + (*text == '-' || *text == '+');
-
     return !text_number(text, '.', x) && !(s[0] == '0' && s[1] >= '0' && s[1] <= '9');
 }
 
@@ -152,7 +141,6 @@ static int refuse_twins(const char *path, const char *what, char *const *names, 
 {
     const char *last = NULL;
     double before = 0, x;
-
     for (size_t k = 0; k < n; k++) {
         if (!is_plain(names[k], &x)) continue;
         if (last && x == before && (strpbrk(last, ".eE+") || strpbrk(names[k], ".eE+")))
@@ -172,7 +160,6 @@ static int check_ids(const dataset_builder *b)
     int written = 0;
     double x;
     size_t n;
-
     for (size_t i = 0; i < b->ids.n && !written; i++)
         written = strpbrk(b->ids.at[i], ".eE+") && is_plain(b->ids.at[i], &x);
     if (!written) return CLI_OK;
@@ -183,7 +170,6 @@ static int check_ids(const dataset_builder *b)
 static int unknown_class(const dataset_builder *b, size_t i)
 {
     const char *id = b->ids.n ? b->ids.at[i] : NULL;
-
     return cli_fail("%s: sequence %zu%s%.80s%s has class '%.80s', which the training data does not have", b->from->path,
                     i + 1, id ? " ('" : "", id ? id : "", id ? "')" : "", b->labels.at[i]);
 }
@@ -192,7 +178,6 @@ static int number_classes(dataset_builder *b)
 {
     const dataset *like = b->from->like && b->from->like->classes ? b->from->like : NULL;
     dataset *set = b->set;
-
     for (size_t i = 0; i < set->n && b->from->config->label_type == LABELS_NUMBER; i++)
         TRY(shorten(b, &b->labels.at[i]));
     FREED char **own = distinct(&b->labels, &set->classes);
@@ -206,7 +191,6 @@ static int number_classes(dataset_builder *b)
     set->label = cli_alloc(set->n + 1, sizeof *set->label);
     for (size_t i = 0; i < set->n; i++) {
         const size_t k = find_text(names, set->classes, b->labels.at[i]);
-
         if (k == SIZE_MAX) return unknown_class(b, i);
         set->label[i] = (int32_t)k;
     }
@@ -217,7 +201,6 @@ static int number_groups(dataset_builder *b)
 {
     dataset *set = b->set;
     FREED char **names = distinct(&b->groups, &set->groups);
-
     TRY(refuse_twins(b->from->path, "groups", names, set->groups, write_alike));
     set->group_names = copy_texts(names, set->groups);
     set->group = cli_alloc(set->n + 1, sizeof *set->group);
@@ -228,7 +211,6 @@ static int number_groups(dataset_builder *b)
 int build_finish(dataset_builder *b, int code)
 {
     dataset *set = b->set;
-
     if (code == CLI_OK) code = check_ids(b);
     if (code == CLI_OK && b->labels.n) code = number_classes(b);
     if (code == CLI_OK && b->groups.n) code = number_groups(b);
@@ -271,14 +253,12 @@ void dataset_free(dataset *set)
 static void *copied(const void *from, size_t n, size_t size)
 {
     void *to = from ? cli_alloc(n + 1, size) : NULL;
-
     return to ? memcpy(to, from, n * size) : NULL;
 }
 
 void dataset_copy(const dataset *set, dataset *copy)
 {
     const size_t steps = set->n ? set->first[set->n] : 0, F = set->features;
-
     *copy = *set;
     copy->first = copied(set->first, set->n + 1, sizeof *set->first);
     copy->x = copied(set->x, steps * F, sizeof *set->x);
@@ -297,7 +277,6 @@ void dataset_copy(const dataset *set, dataset *copy)
 size_t dataset_longest(const dataset *set)
 {
     size_t longest = 0;
-
     for (size_t i = 0; i < set->n; i++) longest = dataset_steps(set, i) > longest ? dataset_steps(set, i) : longest;
     return longest;
 }

@@ -13,7 +13,6 @@ static int run_batch(void *user, rnnp_context *context, const rnnp_train_batch *
     const rnnp_tensor *want = given->outputs;
     AUTO(run) *run = NULL;
     rnnp_tensor y = {0};
-
     *result = (rnnp_train_result){.struct_size = sizeof *result}; /* a model knows of no loss */
     TRY(cli_status(context, rnnp_run_create(user, given->inputs, given->n_inputs, &run)));
     TRY(cli_status(context, rnnp_run_output(run, 0, &y)));
@@ -31,7 +30,6 @@ int cli_eval(const cli_call *call)
     AUTO(model) *model = NULL;
     AUTO(plan) *plan = NULL;
     AUTO_SCORES found = {0};
-
     snprintf(words, sizeof words, "%s.words", path);
     TRY(task_configure(&t, NULL));
     TRY(task_check_outputs(&t, NULL, 0, path));

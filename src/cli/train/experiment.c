@@ -24,7 +24,6 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
 {
     const train_config *config = e->config;
     const size_t channels = e->train->features * (size_t)(1 + config->mask + config->delta);
-
     dataset_copy(e->train, &p->train);
     if (e->test) dataset_copy(e->test, &p->test);
     p->net = (network){
@@ -52,7 +51,6 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     FREED epoch_line *own_lines = NULL;
     history own = {0};
     identity id;
-
     *found = (scores){0};
     TRY(prepare(e, kept, &p));
     TRY(network_build(e->context, e->config, &p.net, &built));
@@ -76,7 +74,6 @@ static int share(const experiment *e, const row_list *from, uint64_t seed, row_l
 static int split_fold(const experiment *e, size_t p, uint64_t seed, row_list *out, row_list *kept, row_list *held)
 {
     AUTO_ROWS rest = {0};
-
     TRY(split_folds(e->train, e->config->folds, p, seed, &rest, out));
     return share(e, &rest, seed + p, kept, held);
 }
@@ -84,12 +81,10 @@ static int split_fold(const experiment *e, size_t p, uint64_t seed, row_list *ou
 int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *values)
 {
     const size_t folds = e->config->folds;
-
     scores_create(all, e->train->classes, e->train->n);
     for (size_t p = 0; p < folds; p++) {
         AUTO_ROWS out = {0}, kept = {0}, held = {0};
         AUTO_SCORES part = {0};
-
         TRY(split_fold(e, p, seed, &out, &kept, &held));
         TRY(experiment_once(e, &kept, &held, &out, 0, seed + p, &part, NULL, NULL));
         if (!e->quiet)
@@ -104,7 +99,6 @@ int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *va
 static int split_once(const experiment *e, uint64_t seed, row_list *kept, row_list *held, row_list *test)
 {
     AUTO_ROWS all = split_all(e->train);
-
     *test = e->test ? split_all(e->test) : (row_list){0};
     return share(e, &all, seed, kept, held);
 }
@@ -112,7 +106,6 @@ static int split_once(const experiment *e, uint64_t seed, row_list *kept, row_li
 int experiment_simple(const experiment *e, uint64_t seed, scores *found, history *past, rnnp_model **model)
 {
     AUTO_ROWS kept = {0}, held = {0}, test = {0};
-
     TRY(split_once(e, seed, &kept, &held, &test));
     return experiment_once(e, &kept, &held, e->test ? &test : &held, e->test != NULL, seed, found, past, model);
 }
@@ -123,7 +116,6 @@ int experiment_simple(const experiment *e, uint64_t seed, scores *found, history
 static int check_ranked(const dataset *set, const row_list *rows, const char *what, const char *where)
 {
     int seen[2] = {0, 0};
-
     if (!set->label || set->classes != 2)
         return cli_fail("%s requires two classes; the data has %zu", what, set->label ? set->classes : 0);
     for (size_t i = 0; i < rows->n; i++) seen[set->label[rows->at[i]]] = 1;
@@ -142,7 +134,6 @@ static int check_split(const experiment *e, const row_list *kept, const row_list
     experiment brief = *e;
     AUTO(model) *model = NULL;
     scores found;
-
     if (e->config->score == SCORE_AUC && held->n)
         TRY(check_ranked(e->train, held, "[train] score = auc", "a part that is held out"));
     if (e->config->score == SCORE_AUC && rows->n && judged->label)
@@ -161,7 +152,6 @@ static int check_folds(const experiment *e)
     for (size_t p = 0; p < e->config->folds; p++) {
         AUTO_ROWS out = {0}, kept = {0}, held = {0};
         char where[64];
-
         snprintf(where, sizeof where, "fold %zu of %zu", p + 1, e->config->folds);
         TRY(split_fold(e, p, e->config->seed, &out, &kept, &held));
         TRY(check_split(e, &kept, &held, e->train, &out, where, p == 0));
@@ -175,7 +165,6 @@ static int check_seed(const experiment *e, uint64_t seed, int with_roc, int with
     const dataset *judged = e->test ? e->test : e->train;
     const row_list *rows = e->test ? &test : &held;
     const char *where = e->test ? "the test set" : "what is held out";
-
     TRY(split_once(e, seed, &kept, &held, &test));
     if ((with_roc || with_predictions) && !rows->n)
         return cli_fail("%s: there are no folds, no validation part and no test set to evaluate",
@@ -188,7 +177,6 @@ int experiment_check(const experiment *e, int final, int with_roc, int with_pred
 {
     const train_config *c = e->config;
     AUTO_ROWS all = split_all(e->train);
-
     if (c->target != TARGET_LABEL && (c->score == SCORE_ACCURACY || c->score == SCORE_F1))
         return cli_fail("[train] score: accuracy and f1 require labels as targets");
     if (c->folds && with_roc) TRY(check_ranked(e->train, &all, "--roc", "the training set"));
@@ -204,7 +192,6 @@ int experiment_model(const experiment *e, const rnnp_model *model, const char *n
     AUTO_ROWS kept = {0}, held = {0}, test = {0}, all = split_all(e->train);
     const row_list *rows = e->test ? &test : &all;
     AUTO_PREPARED p = {0};
-
     *found = (scores){0};
     TRY(split_once(e, e->config->seed, &kept, &held, &test));
     TRY(prepare(e, &kept, &p));

@@ -37,7 +37,6 @@ static float *best_of(const fitting *f) { return (float *)(void *)(f->memory + s
 static size_t elements(const rnnp_parameter_info *p)
 {
     size_t n = 1;
-
     for (size_t d = 0; d < p->rank; d++) n *= (size_t)p->shape[d];
     return n;
 }
@@ -47,7 +46,6 @@ static int copy_all(const fitting *f, int back)
 {
     float *values = best_of(f);
     rnnp_parameter_info p = {.struct_size = sizeof p};
-
     for (size_t i = 0; i < rnnp_trainer_parameter_count(f->trainer); i++) {
         TRY(cli_status(f->job->e->context, rnnp_trainer_parameter_info(f->trainer, i, &p)));
         TRY(cli_status(f->job->e->context, back ? rnnp_trainer_set_parameter(f->trainer, i, values)
@@ -63,7 +61,6 @@ static int begins(const char *name, const char *text) { return strncmp(name, tex
 static int is_frozen(const text_list *freeze, const char *name)
 {
     size_t i = 0;
-
     while (i < freeze->n && !begins(name, freeze->at[i])) i++;
     return i < freeze->n;
 }
@@ -72,7 +69,6 @@ static int prepare_parameters(fitting *f)
 {
     rnnp_context *const context = f->job->e->context;
     rnnp_parameter_info p = {.struct_size = sizeof p};
-
     for (size_t i = 0; i < rnnp_trainer_parameter_count(f->trainer); i++) {
         TRY(cli_status(context, rnnp_trainer_parameter_info(f->trainer, i, &p)));
         f->parameters += elements(&p);
@@ -86,10 +82,8 @@ static int check_freeze(const fitting *f)
 {
     const train_config *config = f->job->e->config;
     rnnp_parameter_info p = {.struct_size = sizeof p};
-
     for (size_t k = 0; k < config->freeze.n; k++) {
         int found = 0;
-
         for (size_t i = 0; i < rnnp_trainer_parameter_count(f->trainer) && !found; i++)
             found = rnnp_trainer_parameter_info(f->trainer, i, &p) == RNNP_OK && begins(p.name, config->freeze.at[k]);
         if (!found)
@@ -109,7 +103,6 @@ static int start_from(fitting *f)
     AUTO(model) *body = NULL;
     rnnp_parameter_info p = {.struct_size = sizeof p};
     size_t copied = 0, frozen = 0;
-
     if (!*config->start && !config->freeze.n) return CLI_OK;
     TRY(check_freeze(f));
     if (*config->start) {
@@ -132,7 +125,6 @@ static void balance(fitting *f, rnnp_train_options *options)
 {
     const fit_job *job = f->job;
     const size_t K = job->set->classes;
-
     if (!job->e->config->balanced || !K) return;
     f->class_weights = cli_alloc(K, sizeof *f->class_weights);
     for (size_t i = 0; i < job->kept->n; i++) f->class_weights[job->set->label[job->kept->at[i]]] += 1.0f;
@@ -149,7 +141,6 @@ static void save(const fitting *f)
 {
     note *n = (note *)(void *)f->memory;
     const size_t bytes = sizeof *n + f->parameters * sizeof(float);
-
     if (!f->job->e->checkpoint) return;
     *n = (note){sizeof *n, f->epoch, f->best_epoch, f->best, f->schedule, *f->job->id};
     const rnnp_status status = rnnp_trainer_save_file(f->trainer, f->job->e->checkpoint, f->memory, bytes);
@@ -165,7 +156,6 @@ static int resume(fitting *f)
     const note *n = (const note *)(void *)f->memory;
     const size_t want = sizeof *n + f->parameters * sizeof(float);
     size_t bytes = want;
-
     TRY(cli_status(f->job->e->context, rnnp_trainer_load_file(f->trainer, f->job->e->checkpoint, f->memory, &bytes)));
     if (bytes != want || n->size != sizeof *n)
         return cli_fail("%s was written by another version of rnnpack train", f->job->e->checkpoint);
@@ -187,13 +177,11 @@ static int run_epoch(fitting *f, epoch_line *line)
     const fit_job *job = f->job;
     const size_t B = job->e->config->batch, batches = (job->kept->n + B - 1) / B;
     double weight = 0;
-
     rnnp_train_order(job->seed, f->epoch, job->kept->n, f->order);
     for (size_t i = 0; i < job->kept->n; i++) f->order[i] = job->kept->at[f->order[i]];
     for (size_t k = 0; k < batches; k++) {
         const size_t n = k + 1 < batches ? B : job->kept->n - k * B;
         rnnp_train_result result = {.struct_size = sizeof result};
-
         TRY(batch_fill(&f->b, job->e->config, job->net, job->set, f->order + k * B, n));
         line->rate = (double)rnnp_schedule_rate(&f->schedule, (double)f->epoch + (double)k / (double)batches);
         rnnp_status status = rnnp_trainer_set_rate(f->trainer, (float)line->rate);
@@ -228,7 +216,6 @@ static int look_at_held(fitting *f, epoch_line *line, int *stop)
     const fit_job *job = f->job;
     const asking a = {job->e, job->net, job->set, job->held, scores_of_trainer, f->trainer};
     AUTO_SCORES s = {0};
-
     TRY(scores_ask(&s, &a));
     line->held_loss = s.loss;
     line->held_score = scores_value(&s, job->e->config);
@@ -247,7 +234,6 @@ static void print_epoch(const fitting *f, const epoch_line *line, double took)
     static const char *const names[] = {
         [SCORE_LOSS] = "loss", [SCORE_ACCURACY] = "accuracy", [SCORE_AUC] = "AUC", [SCORE_F1] = "F1"};
     const train_score score = f->job->e->config->score;
-
     if (f->job->e->quiet) return;
     cli_progress_end();
     printf("epoch %3zu  loss %.5f", f->epoch, line->loss);
@@ -263,11 +249,9 @@ static int run_epochs(fitting *f)
     const size_t held = f->job->held->n;
     history *past = f->past;
     int stop = 0;
-
     while (f->epoch < config->epochs && !stop) {
         epoch_line line = {0};
         const double begin = cli_clock();
-
         TRY(run_epoch(f, &line));
         f->epoch++;
         if (held)
@@ -288,7 +272,6 @@ static int run(fitting *f, const rnnp_model *model)
 {
     const fit_job *job = f->job;
     rnnp_train_options options = job->e->config->options;
-
     if (job->kept->n == 0) return cli_fail("there is nothing to train on: the training part is empty");
     options.seed = job->seed;
     options.threads = job->e->config->threads;
@@ -307,7 +290,6 @@ int fit(const fit_job *job, const rnnp_model *model, history *past, rnnp_trainer
 {
     fitting f = {.job = job, .past = past, .schedule = job->e->config->schedule, .best = INFINITY};
     const int code = run(&f, model);
-
     batch_free(&f.b);
     free(f.order);
     free(f.memory);

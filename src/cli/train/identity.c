@@ -24,7 +24,6 @@ static uint64_t add_texts(uint64_t hash, char *const *texts, size_t n)
 static int counts(const ini_key *k)
 {
     static const char *const without[] = {"epochs", "patience", "folds", "threads", "seeds", "seed", "recompute"};
-
     if (strcmp(k->section, "data") == 0)
         return config_key_varies(k) || strcmp(k->name, "target") == 0 || strcmp(k->name, "horizon") == 0;
     for (size_t i = 0; i < COUNT(without); i++)
@@ -38,7 +37,6 @@ void identity_make(const train_config *config, uint64_t data, uint64_t seed, ide
     for (size_t i = 0; config_key(i); i++) {
         const ini_key *k = config_key(i);
         const char *at = (const char *)config + k->at;
-
         if (counts(k) && k->kind == KEY_LIST)
             id->parts[i] = add_texts(0, config->freeze.at, config->freeze.n); /* the only list that counts */
         else if (counts(k))
@@ -68,7 +66,6 @@ uint64_t identity_of_data(const dataset *set, const vocabulary *words)
     const size_t sizes[] = {set->n, set->features, set->classes, words->size};
     const size_t steps = set->n ? set->first[set->n] : 0;
     uint64_t hash = add(0, sizes, sizeof sizes);
-
     hash = add(hash, set->first, (set->n + 1) * sizeof *set->first);
     hash = add(hash, set->x, steps * set->features * sizeof *set->x);
     hash = add(hash, set->tokens, steps * sizeof *set->tokens);

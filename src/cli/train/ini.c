@@ -26,7 +26,6 @@ static char *without_comment(char *text)
 static char *section_name(char *line)
 {
     char *end = strchr(line, ']');
-
     if (!end) return NULL;
     *end++ = '\0';
     end += strspn(end, " \t");
@@ -51,11 +50,9 @@ static int take_line(void *user, line_reader *lines)
     const int indented = *lines->line == ' ' || *lines->line == '\t';
     char *text = text_trim(lines->line);
     ini_value v = {.path = lines->path, .line = lines->number};
-
     if (!*text || *text == ';' || *text == '#') return CLI_OK;
     if (*text == '[' && !(indented && p->name)) {
         const char *name = section_name(text);
-
         if (!name) return config_fault(&v, "a line that begins with [ is a [section]");
         keep(&p->section, name);
         keep(&p->name, NULL);
@@ -65,7 +62,6 @@ static int take_line(void *user, line_reader *lines)
     v.more = indented && p->name;
     if (!v.more) {
         char *value = text + strcspn(text, "=:");
-
         if (!*value || value == text) return config_fault(&v, "neither [section] nor name = value: '%.80s'", text);
         *value++ = '\0';
         keep(&p->name, text_trim(text));
@@ -82,7 +78,6 @@ int ini_read(const char *path, ini_fn *fn, void *user)
 {
     ini_place p = {.fn = fn, .user = user};
     const int code = lines_each(path, take_line, &p);
-
     free(p.section);
     free(p.name);
     return code;

@@ -25,10 +25,8 @@ void scores_add(scores *all, const scores *part, size_t fold)
 {
     const size_t K = all->classes;
     const double weight = all->weight + part->weight;
-
     for (size_t i = 0; i < part->n; i++) {
         const size_t at = part->row[i];
-
         all->row[at] = part->row[i];
         all->fold[at] = (uint32_t)fold;
         all->truth[at] = part->truth[i];
@@ -60,7 +58,6 @@ void scores_free(scores *s)
 static void measure_ranking(scores *s, const float *score)
 {
     FREED size_t *scratch = cli_alloc(2 * s->n + 1, sizeof *scratch);
-
     free(s->curve);
     s->curve = cli_alloc(s->n + 1, sizeof *s->curve);
     if (rnnp_metrics_ranking(s->n, score, s->truth, NULL, scratch, &s->auc, &s->average_precision, s->curve,
@@ -73,7 +70,6 @@ static void measure_two_classes(scores *s)
 {
     FREED float *score = cli_alloc(s->n + 1, sizeof *score);
     rnnp_calibration_bin bins[10];
-
     for (size_t i = 0; i < s->n; i++) score[i] = s->p[2 * i + 1];
     measure_ranking(s, score);
     if (rnnp_metrics_brier(s->n, 2, score, s->truth, NULL, &s->brier) != RNNP_OK) s->brier = NAN;
@@ -123,7 +119,6 @@ static void print_classes(const scores *s, const dataset *set)
     printf("  %-16s %9s %9s %9s %9s   confusion\n", "class", "precision", "recall", "F1", "n");
     for (size_t k = 0; k < s->classes; k++) {
         const rnnp_class_metrics *m = &s->per_class[k];
-
         printf("  %-16s %9.4f %9.4f %9.4f %9.0f  ", set->class_names[k], m->precision, m->recall, m->f1, m->support);
         for (size_t j = 0; j < s->classes; j++) printf(" %5.0f", s->confusion[k * s->classes + j]);
         putchar('\n');

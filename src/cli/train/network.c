@@ -39,7 +39,6 @@ static int check(const builder *b, rnnp_status status)
 static int split_words(builder *b)
 {
     char copy[CONFIG_TEXT], *next, *word;
-
     strcpy(copy, b->config->layers[b->line].text);
     b->n_words = 0;
     for (word = strtok_r(copy, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
@@ -53,7 +52,6 @@ static int split_words(builder *b)
 static int number(const builder *b, double least, double most, double *value)
 {
     char *end = NULL;
-
     *value = b->n_words > 1 ? strtod(b->words[1], &end) : 0;
     return end && end != b->words[1] && !*end && *value >= least && *value <= most
                ? CLI_OK
@@ -79,7 +77,6 @@ static int need_zeros(builder *b, double elements)
 static int is_kind(const char *line, const char *kind)
 {
     const size_t n = strlen(kind);
-
     return strncmp(line, kind, n) == 0 && (line[n] == '\0' || isspace((unsigned char)line[n]));
 }
 
@@ -110,7 +107,6 @@ static int needs_steps(const builder *b)
 {
     for (size_t i = b->line + 1; i < b->config->n_layers; i++) {
         const layer_kind *kind = find_kind(b->config->layers[i].text);
-
         if (kind && kind->over_time) return 1;
         if (kind && strcmp(kind->name, "repeat") == 0) return 0;
     }
@@ -121,7 +117,6 @@ static int needs_steps(const builder *b)
 static int recurrent_word(const char *word, const layer_kind *kind, rnnp_recurrent_options *o)
 {
     static const char *const functions[][2] = {{"relu", "Relu"}, {"sigmoid", "Sigmoid"}, {"tanh", "Tanh"}};
-
     for (size_t k = 0; k < COUNT(functions) && strcmp(kind->second, "NONE") == 0; k++) {
         if (strcmp(word, functions[k][0]) != 0) continue;
         o->activations[0] = o->activations[1] = functions[k][1];
@@ -147,7 +142,6 @@ static int add_recurrent(builder *b)
     const layer_kind *kind = find_kind(b->words[0]);
     rnnp_recurrent_options o;
     double hidden;
-
     if (!b->has_steps)
         return wrong(b, "there are no steps here: the layer before gives only its last one (use sequences, or repeat)");
     TRY(number(b, 1, MOST_UNITS, &hidden));
@@ -170,7 +164,6 @@ static int add_recurrent(builder *b)
 static int add_dense(builder *b)
 {
     double units;
-
     TRY(number(b, 1, MOST_UNITS, &units));
     if (b->n_words > 3) return wrong(b, "unknown word");
     TRY(need_zeros(b, (double)b->width * units + units));
@@ -186,7 +179,6 @@ static int add_dense(builder *b)
 static int add_embedding(builder *b)
 {
     double width;
-
     if (!b->net->vocabulary || b->line != 0) return wrong(b, "an embedding is the first layer, of tokens");
     TRY(number(b, 1, MOST_UNITS, &width));
     TRY(need_zeros(b, (double)b->net->vocabulary * width));
@@ -197,7 +189,6 @@ static int add_embedding(builder *b)
 static int add_dropout(builder *b)
 {
     double rate;
-
     TRY(number(b, 0, 0.99, &rate));
     return check(b, rnnp_model_add_dropout(b->model, b->y, (float)rate, &b->y));
 }
@@ -206,7 +197,6 @@ static int add_pool(builder *b)
 {
     static const char *const pools[] = {
         [RNNP_POOL_MEAN] = "mean", [RNNP_POOL_MAX] = "max", [RNNP_POOL_SUM] = "sum", [RNNP_POOL_LAST] = "last"};
-
     if (!b->has_steps) return wrong(b, "there are no steps here");
     if (b->lengths != RNNP_NONE)
         return wrong(b, "sequences of different lengths cannot be pooled: padded steps would count");
@@ -221,7 +211,6 @@ static int add_pool(builder *b)
 static int constant(builder *b, const char *name, rnnp_dtype dtype, const void *values, size_t n, rnnp_value *value)
 {
     const rnnp_tensor tensor = {dtype, 1, {(int64_t)n}, .const_data = values};
-
     return check(b, rnnp_model_add_constant(b->model, name, &tensor, value));
 }
 
@@ -229,7 +218,6 @@ static int node(builder *b, const char *op, rnnp_value first, rnnp_value second,
 {
     const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 0};
     const rnnp_value inputs[] = {first, second};
-
     *y = 0; /* wanted */
     return check(b, rnnp_model_add_node(b->model, op, OPSET, NULL, inputs, second == RNNP_NONE ? 1 : 2, &axis,
                                         (size_t)has_axis, y, 1));
@@ -240,7 +228,6 @@ static int add_repeat(builder *b)
 {
     static const int64_t zero[] = {0}, ones[] = {1, 1};
     rnnp_value shape, first, steps, rest, sizes, row;
-
     if (b->has_steps) return wrong(b, "there are steps already");
     b->has_steps = 1;
     TRY(constant(b, NULL, RNNP_DTYPE_I64, zero, 1, &first));
@@ -264,7 +251,6 @@ static const layer_kind kinds[] = {
 static const layer_kind *find_kind(const char *line)
 {
     size_t k = 0;
-
     while (k < COUNT(kinds) && !is_kind(line, kinds[k].name)) k++;
     return k < COUNT(kinds) ? &kinds[k] : NULL;
 }
@@ -281,7 +267,6 @@ static int scale(builder *b, int back)
 {
     const network *net = b->net;
     rnnp_value mean, deviation;
-
     if (!net->means) return CLI_OK;
     TRY(constant(b, back ? "restore.mean" : "standardise.mean", RNNP_DTYPE_F32, net->means, net->features, &mean));
     TRY(constant(b, back ? "restore.deviation" : "standardise.deviation", RNNP_DTYPE_F32, net->deviations,
@@ -295,7 +280,6 @@ static int add_inputs(builder *b)
     static const char *const symbols[] = {"steps", "batch", NULL};
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, (int64_t)b->net->features};
     const int tokens = b->net->vocabulary > 0;
-
     TRY(cli_status(b->context, rnnp_model_add_input(b->model, "x", tokens ? RNNP_DTYPE_I32 : RNNP_DTYPE_F32,
                                                     tokens ? 2 : 3, shape, symbols, &b->x)));
     b->y = b->x;
@@ -311,12 +295,10 @@ static int add_inputs(builder *b)
 static int add_layer(builder *b)
 {
     char name[96];
-
     TRY(split_words(b));
     const layer_kind *kind = find_kind(b->words[0]);
     if (!kind) {
         char known[256] = "no such layer; the layers are ";
-
         for (size_t k = 0; k < COUNT(kinds); k++) strcat(strcat(known, k ? ", " : ""), kinds[k].name);
         return wrong(b, known);
     }
@@ -330,7 +312,6 @@ static int add_layer(builder *b)
 static int build(builder *b)
 {
     const int labels = b->config->target == TARGET_LABEL;
-
     TRY(cli_status(b->context, rnnp_model_create(b->context, &b->model)));
     TRY(add_inputs(b));
     for (; b->line < b->config->n_layers; b->line++) TRY(add_layer(b));
@@ -349,7 +330,6 @@ int network_build(rnnp_context *context, const train_config *config, const netwo
 {
     builder b = {.context = context, .config = config, .net = net};
     const int code = build(&b);
-
     free(b.zeros);
     if (code != CLI_OK) rnnp_model_destroy(b.model);
     *model = code == CLI_OK ? b.model : NULL;

@@ -16,7 +16,6 @@
 static const char *misfit(rnnp_loss loss, double units, const char *function)
 {
     const int softmax = strcasecmp(function, "softmax") == 0, sigmoid = strcasecmp(function, "sigmoid") == 0;
-
     switch (loss) {
     case RNNP_LOSS_BINARY:
         if (units > 1)
@@ -36,7 +35,6 @@ int network_check_layers(const train_config *config)
     size_t line = config->n_layers;
     char kind[16], function[64] = "";
     double units;
-
     while (line > 0 && strncmp(config->layers[line - 1].text, "dropout", 7) == 0) line--;
     if (config->target != TARGET_LABEL || line == 0) return CLI_OK;
     const char *text = config->layers[line - 1].text;
@@ -52,7 +50,6 @@ int network_check_layers(const train_config *config)
 static int gives_probabilities(const rnnp_model *model)
 {
     rnnp_node_info info = {.struct_size = sizeof info};
-
     for (size_t i = rnnp_model_node_count(model); i-- > 0;) {
         if (rnnp_model_node_info(model, i, &info) != RNNP_OK) return 0;
         if (strcmp(info.op, "Identity") != 0) return strcmp(info.op, "Softmax") == 0 || strcmp(info.op, "Sigmoid") == 0;
@@ -65,7 +62,6 @@ int network_check(const rnnp_model *model, const char *name, const train_config 
     const int labels = config->target == TARGET_LABEL;
     const size_t rank = labels ? 2 : 3;
     rnnp_port_info y = {.struct_size = sizeof y};
-
     if (rnnp_model_output_count(model) != 1)
         return cli_fail("%s has %zu outputs; one is expected", name, rnnp_model_output_count(model));
     if (rnnp_model_output_info(model, 0, &y) != RNNP_OK || y.dtype != RNNP_DTYPE_F32 || y.rank != rank ||

@@ -22,7 +22,6 @@ enum { ROOM = PATH_MAX + 64, MORE_ROOM = ROOM + 64 };
 static const char *folder_of(const char *path, char text[ROOM])
 {
     const char *slash = strrchr(path, '/');
-
     snprintf(text, ROOM, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
     return text;
 }
@@ -30,7 +29,6 @@ static const char *folder_of(const char *path, char text[ROOM])
 static const char *name_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-
     return slash ? slash + 1 : path;
 }
 
@@ -40,7 +38,6 @@ static int same_file(const char *a, const char *b)
     struct stat x, y;
     char text[ROOM];
     const int there_a = stat(a, &x) == 0, there_b = stat(b, &y) == 0;
-
     if (there_a || there_b)
         return there_a && there_b && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
     return stat(folder_of(a, text), &x) == 0 && stat(folder_of(b, text), &y) == 0 && x.st_dev == y.st_dev &&
@@ -51,7 +48,6 @@ static int check_one(const output_file *o)
 {
     struct stat about;
     char text[ROOM];
-
     if (!*name_of(o->path) || strlen(o->path) >= PATH_MAX)
         return cli_fail("%s: '%s' is not the name of a file", o->option, o->path);
     const int there = stat(o->path, &about) == 0;
@@ -72,7 +68,6 @@ int outputs_check(const output_file *outputs, size_t n, const char *const *input
 {
     for (size_t i = 0; i < n; i++) {
         const output_file *o = &outputs[i];
-
         if (!o->path) continue;
         TRY(check_one(o));
         for (size_t k = 0; k < i; k++)
@@ -92,7 +87,6 @@ static int say_errno(const char *path) { return cli_fail("%s: %s", path, strerro
 static int sync_path(const char *path, int flags)
 {
     const int fd = open(path, flags | O_CLOEXEC), synced = fd >= 0 && fsync(fd) == 0;
-
     if (fd >= 0) close(fd);
     return synced;
 }
@@ -102,7 +96,6 @@ static int write_words(const vocabulary *words, const char *path, char text[MORE
 {
     struct stat old;
     const int kept = stat(path, &old) == 0;
-
     snprintf(text, MORE_ROOM, "%s.%ld.tmp", path, (long)getpid());
     unlink(text); /* of a dead process with this number */
     const int fd = open(text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kept ? 0600 : 0666);
@@ -119,7 +112,6 @@ static int write_words(const vocabulary *words, const char *path, char text[MORE
 static int write_pair(rnnp_context *context, const rnnp_model *model, const vocabulary *words, const char *path)
 {
     char place[ROOM], fresh[MORE_ROOM], old[ROOM], folder[ROOM];
-
     snprintf(place, sizeof place, "%s.words", path);
     snprintf(old, sizeof old, "%s.words.old", path);
     TRY(write_words(words, place, fresh));
@@ -156,7 +148,6 @@ static int write_elsewhere(rnnp_context *context, const rnnp_model *model, const
                            const char *name)
 {
     char place[2 * ROOM];
-
     if (!mkdtemp(folder)) return 0;
     snprintf(place, sizeof place, "%s/%s", folder, name);
     if (strlen(place) < PATH_MAX && write_model(context, model, words, place) == CLI_OK) {
@@ -171,7 +162,6 @@ int outputs_keep_model(rnnp_context *context, const rnnp_model *model, const voc
 {
     const char *tmp = getenv("TMPDIR");
     char folder[ROOM];
-
     if (write_model(context, model, words, path) == CLI_OK) return CLI_OK;
     snprintf(folder, sizeof folder, "%s.XXXXXX", path);
     if (write_elsewhere(context, model, words, folder, name_of(path))) return CLI_FAILED;

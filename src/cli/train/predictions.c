@@ -39,7 +39,6 @@ static void put_id(FILE *f, const dataset *set, size_t row)
 static size_t predicted(const float *p, size_t classes)
 {
     size_t best = 0;
-
     for (size_t k = 1; k < classes; k++) best = p[k] > p[best] ? k : best;
     return best;
 }
@@ -51,7 +50,6 @@ static void write_rows(FILE *f, const scores *s, const dataset *set, int labels)
     fputc('\n', f);
     for (size_t i = 0; i < s->n; i++) {
         const float *p = s->p + i * s->classes;
-
         put_id(f, set, s->row[i]);
         put_text(f, ",", "", dataset_group(set, s->row[i]));
         fputc(',', f);
@@ -69,7 +67,6 @@ static void write_rows(FILE *f, const scores *s, const dataset *set, int labels)
 static int write_table(const scores *s, const dataset *set, int labels, const char *path)
 {
     FILE *f = fopen(path, "w");
-
     if (f) write_rows(f, s, set, labels);
     return text_finish(f, path);
 }
@@ -81,7 +78,6 @@ static int write_array(const scores *s, const dataset *set, int labels, const ch
     const float *from = labels ? s->p : s->error;
     FREED float *all = cli_alloc(set->n * width + 1, sizeof *all);
     char message[NPY_MESSAGE];
-
     for (size_t i = 0; i < set->n * width; i++) all[i] = NAN;
     for (size_t i = 0; i < s->n; i++) memcpy(all + s->row[i] * width, from + i * width, width * sizeof *all);
     const rnnp_tensor array = {RNNP_DTYPE_F32, labels ? 2 : 1, {(int64_t)set->n, (int64_t)width}, .data = all};
@@ -92,7 +88,6 @@ int scores_write(const scores *s, const train_config *config, const dataset *set
 {
     const size_t length = strlen(path);
     const int labels = config->target == TARGET_LABEL;
-
     return length > 4 && strcmp(path + length - 4, ".csv") == 0 ? write_table(s, set, labels, path)
                                                                 : write_array(s, set, labels, path);
 }

@@ -20,7 +20,6 @@ typedef struct cutting {
 static void begin_cut(cutting *c, size_t i)
 {
     const dataset *set = c->set;
-
     for (size_t k = 0; k < set->features; k++) {
         c->last[k] = NAN;
         c->when[k] = set->time && dataset_steps(set, i) ? set->time[set->first[i]] : 0;
@@ -34,14 +33,12 @@ static void look_back(cutting *c, size_t i, size_t first)
     const dataset *set = c->set;
     dataset *windows = c->b.set;
     const size_t F = set->features, w = windows->n;
-
     if (!set->x) return;
     cli_grow(&windows->before, &c->room_before, w + 1, F * sizeof *windows->before);
     cli_grow(&windows->since, &c->room_since, w + 1, F * sizeof *windows->since);
     for (; c->seen < first; c->seen++)
         for (size_t k = 0; k < F; k++) {
             const size_t s = set->first[i] + c->seen;
-
             if (isnan(set->x[s * F + k])) continue;
             c->last[k] = set->x[s * F + k];
             c->when[k] = set->time ? set->time[s] : (double)c->seen;
@@ -55,7 +52,6 @@ static void look_back(cutting *c, size_t i, size_t first)
 static void add_window(cutting *c, size_t i, size_t first, size_t steps)
 {
     const dataset *from = c->set;
-
     cli_grow(&c->of, &c->room_of, c->b.set->n + 1, sizeof *c->of);
     look_back(c, i, first);
     c->of[c->b.set->n] = i;
@@ -72,13 +68,11 @@ static void inherit_groups(const cutting *c, dataset *set)
     const size_t groups = set->group_names ? set->groups : set->n;
     FREED size_t *number = cli_alloc(groups + 1, sizeof *number);
     size_t used = 0;
-
     windows->group = cli_alloc(windows->n + 1, sizeof *windows->group);
     for (size_t w = 0; w < windows->n; w++) number[set->group ? set->group[c->of[w]] : c->of[w]] = 1;
     for (size_t g = 0; g < groups; g++) {
         if (set->group_names && number[g]) {
             char *name = set->group_names[g];
-
             set->group_names[g] = set->group_names[used];
             set->group_names[used] = name;
         }
@@ -95,7 +89,6 @@ static void inherit_groups(const cutting *c, dataset *set)
 static void inherit(const cutting *c, dataset *set)
 {
     dataset *windows = c->b.set;
-
     if (set->label) windows->label = cli_alloc(windows->n + 1, sizeof *windows->label);
     for (size_t w = 0; set->label && w < windows->n; w++) windows->label[w] = set->label[c->of[w]];
     windows->classes = set->classes;
@@ -115,12 +108,10 @@ void dataset_cut(const train_config *config, dataset *set)
                  .b = {.set = &windows, .from = &(data_source){.config = config, .path = ""}},
                  .last = last,
                  .when = when};
-
     for (size_t i = 0; i < set->n; i++) {
         const size_t all = dataset_steps(set, i);
         const size_t from = config->longest && all > config->longest ? all - config->longest : 0;
         const size_t window = config->window ? config->window : all - from;
-
         begin_cut(&c, i);
         for (size_t first = from; first + window <= all; first += config->window ? config->stride : all + 1)
             add_window(&c, i, first, window);
@@ -138,12 +129,10 @@ void dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *me
 {
     for (size_t f = 0; f < set->features; f++) {
         double sum = 0, squares = 0, count = 0;
-
         for (int pass = 0; pass < 2; pass++) /* the mean first: no cancellation */
             for (size_t i = 0; i < n; i++)
                 for (size_t s = set->first[rows[i]]; s < set->first[rows[i] + 1]; s++) {
                     const double x = (double)set->x[s * set->features + f];
-
                     if (isnan(x)) continue;
                     if (pass == 0)
                         sum += x, count++;
@@ -172,7 +161,6 @@ static void fill_feature(const filling *f, size_t i, size_t k)
     const size_t F = set->features, from = set->first[i];
     float last = f->means[k];
     double since = set->time && from < set->first[i + 1] ? set->time[from] : 0;
-
     if (set->before) { /* a window goes on where its sequence was */
         since = set->since[i * F + k];
         if (f->config->missing == MISSING_CARRY && !isnan(set->before[i * F + k])) last = set->before[i * F + k];
@@ -181,7 +169,6 @@ static void fill_feature(const filling *f, size_t i, size_t k)
         const float x = set->x[s * F + k];
         const double now = set->time ? set->time[s] : (double)(s - from);
         float *to = f->x + s * f->channels;
-
         if (f->config->mask) to[F + k] = isnan(x) ? 0.0f : 1.0f;
         if (f->config->delta) to[F * (size_t)(1 + f->config->mask) + k] = (float)(now - since);
         if (!isnan(x)) {
@@ -198,7 +185,6 @@ static int refuse_missing(const dataset *set)
         for (size_t s = set->first[i]; s < set->first[i + 1]; s++)
             for (size_t k = 0; k < set->features; k++) {
                 const char *id = dataset_id(set, i), *column = set->columns ? set->columns[k] : NULL;
-
                 if (isnan(set->x[s * set->features + k]))
                     return cli_fail(
                         "sequence %zu%s%.80s%s, step %zu: %s%.80s%s is missing; [data] missing says what to do", i + 1,
@@ -212,7 +198,6 @@ static void name_channels(dataset *set, size_t channels)
 {
     static const char *const suffix[] = {"", " there", " since"};
     char **names = cli_alloc(channels + 1, sizeof *names), text[256];
-
     for (size_t k = 0; k < channels; k++) {
         snprintf(text, sizeof text, "%.200s%s", set->columns[k % set->features], suffix[k / set->features]);
         names[k] = k < set->features ? set->columns[k] : cli_copy(text);
@@ -226,7 +211,6 @@ int dataset_fill(const train_config *config, dataset *set, const float *means)
     const size_t channels = set->features * (size_t)(1 + config->mask + config->delta),
                  steps = set->n ? set->first[set->n] : 0;
     filling f = {.config = config, .set = set, .means = means, .channels = channels};
-
     if (config->missing == MISSING_REFUSE) return refuse_missing(set);
     f.x = cli_alloc(steps * channels + 1, sizeof *f.x);
     for (size_t i = 0; i < set->n; i++)

@@ -8,7 +8,6 @@ int dataset_read(const data_source *from, dataset *set)
         [DATA_IDX] = dataset_read_idx,   [DATA_TOKENS] = dataset_read_tokens,
     };
     const data_format format = from->config->format;
-
     *set = (dataset){0};
     if (from->labels && format != DATA_NPY && format != DATA_IDX)
         return cli_fail("%s: labels of this format stand in the data file; a file of labels is for npy and idx",

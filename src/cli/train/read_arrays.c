@@ -44,7 +44,6 @@ static int take_sequence(dataset_builder *b, const rnnp_tensor *x, const rnnp_te
 {
     const size_t steps = (size_t)x->shape[1], width = b->set->features;
     char text[32];
-
     if (labels->data && !isfinite(element(labels, i)))
         return cli_fail("%s: the label of sequence %zu is not finite", b->from->path, i + 1);
     build_sequence(b, NULL, labels->data ? label_text(labels, i, text) : NULL, NULL);
@@ -67,7 +66,6 @@ static int take(dataset_builder *b, const rnnp_tensor *x, const rnnp_tensor *lab
     const size_t n = (size_t)x->shape[0], width = x->rank > 2 ? (size_t)x->shape[2] : 1;
     FREED float *step = cli_alloc(width, sizeof *step);
     int code = CLI_OK;
-
     b->set->features = width;
     build_reserve(b, n, n * (size_t)x->shape[1]);
     if (like && like->features != width)
@@ -93,7 +91,6 @@ static int read_arrays(const data_source *from, array_reader *read, dataset *set
     rnnp_tensor x = {0}, labels = {0};
     dataset_builder b = {.set = set, .from = from};
     int code = read(from->path, &x);
-
     if (code == CLI_OK && from->labels) code = read(from->labels, &labels);
     if (code == CLI_OK) code = check(from->path, from->labels, &x, &labels);
     if (code == CLI_OK) code = take(&b, &x, &labels);
@@ -105,7 +102,6 @@ static int read_arrays(const data_source *from, array_reader *read, dataset *set
 static int read_npy(const char *path, rnnp_tensor *array)
 {
     char message[NPY_MESSAGE];
-
     return npy_read(path, array, message) ? CLI_OK : cli_fail("%s", message);
 }
 
@@ -113,7 +109,6 @@ static int read_npy(const char *path, rnnp_tensor *array)
 static int file_size(int fd, size_t *bytes)
 {
     struct stat about;
-
     if (fstat(fd, &about) != 0) return 0;
     *bytes = (size_t)about.st_size;
     return 1;
@@ -124,7 +119,6 @@ static int is_bomb(const rnnp_tensor *array, size_t bytes, size_t packed)
 {
     enum { FREE = 16 << 20, TIMES = 64, PER_ELEMENT = sizeof(float), PER_SEQUENCE = 32 };
     const size_t sequences = array->rank > 1 ? (size_t)array->shape[0] : 0;
-
     return (double)bytes * PER_ELEMENT + (double)sequences * PER_SEQUENCE > FREE + TIMES * (double)packed;
 }
 
@@ -135,10 +129,8 @@ static int read_bytes(gzFile file, const char *path, size_t bytes, void **data)
     FREED unsigned char *all = NULL;
     size_t used = 0, room = 0;
     int n = 1;
-
     while (n > 0 && used < bytes) {
         const size_t part = bytes - used < CHUNK ? bytes - used : CHUNK;
-
         cli_grow(&all, &room, used + part, 1);
         n = gzread(file, all + used, (unsigned)part);
         used += n > 0 ? (size_t)n : 0;
@@ -155,14 +147,12 @@ static int read_bytes(gzFile file, const char *path, size_t bytes, void **data)
 static int read_open_idx(gzFile file, const char *path, size_t packed, rnnp_tensor *array)
 {
     unsigned char head[4 + 4 * RNNP_MAX_RANK];
-
     if (gzread(file, head, 4) != 4 || head[0] || head[1] || head[2] != 8 || head[3] < 1 || head[3] > 3 ||
         gzread(file, head + 4, 4u * head[3]) != 4 * head[3])
         return cli_fail("%s: not an idx file of bytes", path);
     *array = (rnnp_tensor){.dtype = RNNP_DTYPE_U8, .rank = head[3]};
     for (size_t d = 0; d < array->rank; d++) {
         const unsigned char *p = head + 4 + 4 * d;
-
         array->shape[d] = ((int64_t)p[0] << 24) | (p[1] << 16) | (p[2] << 8) | p[3];
     }
     const size_t bytes = rnnp_tensor_elements(array);
@@ -180,7 +170,6 @@ static int read_idx(const char *path, rnnp_tensor *array)
     size_t packed = 0;
     const int fd = cli_open(path, &why);
     gzFile file = fd >= 0 && file_size(fd, &packed) ? gzdopen(fd, "rb") : NULL;
-
     if (!file) {
         if (fd >= 0) close(fd);
         return cli_fail("%s: %s", path, why ? why : "cannot be read");

@@ -56,7 +56,6 @@ static int by_name(const void *a, const void *b)
 {
     const named *x = a, *y = b;
     const int order = strcmp(x->name, y->name);
-
     return order ? order : (x->column > y->column) - (x->column < y->column);
 }
 
@@ -68,7 +67,6 @@ static int same_name(const void *a, const void *b)
 static const named *search_header(const reader *r, const char *name)
 {
     const named wanted = {name, 0};
-
     return bsearch(&wanted, r->names, r->header.n, sizeof wanted, same_name);
 }
 
@@ -76,7 +74,6 @@ static const named *search_header(const reader *r, const char *name)
 static int find_column(const reader *r, const char *name, const char *key, size_t *column)
 {
     const named *found = search_header(r, name), *other;
-
     if (!found) return row_fault(r, "there is no column '%.80s' ([data] %s)", name, key);
     *column = found->column;
     other = found > r->names && same_name(found, found - 1) == 0 ? found - 1 : found + 1;
@@ -91,7 +88,6 @@ static int find_roles(reader *r)
 {
     const train_config *c = r->b.from->config;
     const char *const names[ROLES] = {c->id, c->time, c->label, c->group};
-
     for (int k = 0; k < ROLES; k++) {
         r->role[k] = SIZE_MAX;
         /* Data to predict need neither labels nor groups. */
@@ -111,7 +107,6 @@ static int find_features(reader *r)
     dataset *set = r->b.set;
     FREED unsigned char *state = cli_alloc(n + 1, 1);
     size_t column;
-
     r->feature = cli_alloc(n + 1, sizeof *r->feature);
     set->columns = cli_alloc(n + 1, sizeof *set->columns);
     memset(state, chosen->n ? NOT_CHOSEN : CHOSEN, n);
@@ -138,11 +133,9 @@ static int find_features(reader *r)
 static int check_columns(const reader *r)
 {
     const dataset *like = r->b.from->like, *set = r->b.set;
-
     for (size_t f = 0; like && (f < like->features || f < set->features); f++) {
         const char *want = f < like->features ? like->columns[f] : NULL,
                    *got = f < set->features ? set->columns[f] : NULL;
-
         if (!want || !got || strcmp(want, got) != 0)
             return row_fault(r, "feature %zu is %s%.80s%s, in the training data %s%.80s%s", f + 1, got ? "'" : "",
                              got ? got : "missing", got ? "'" : "", want ? "'" : "", want ? want : "there is none",
@@ -154,7 +147,6 @@ static int check_columns(const reader *r)
 static int read_header(reader *r)
 {
     const int got = table_next(&r->t);
-
     if (got != LINES_LINE)
         return got == LINES_END ? cli_fail("%s: the file is empty; a header is expected", r->b.from->path) : CLI_FAILED;
     r->names = cli_alloc(r->t.n + 1, sizeof *r->names);
@@ -179,7 +171,6 @@ static const char *role_text(const reader *r, int role)
 static int new_sequence(reader *r)
 {
     text_list *const lists[ROLES] = {&r->b.ids, NULL, &r->b.labels, &r->b.groups};
-
     if (r->n >= INT32_MAX) return row_fault(r, "more sequences than %d", INT32_MAX - 1);
     for (int k = 0; k < ROLES; k++)
         if (k != TIME && role_text(r, k)) text_add(lists[k], role_text(r, k));
@@ -195,7 +186,6 @@ static int find_sequence(reader *r)
 {
     const sequence key = {.id = r->t.text + r->t.at[r->role[ID]]};
     const char *const texts[ROLES] = {[LABEL] = role_text(r, LABEL), [GROUP] = role_text(r, GROUP)};
-
     for (int k = 0; k < ROLES; k++)
         if (k != TIME && role_text(r, k) && build_nameless(role_text(r, k)))
             return fault(r, r->role[k], "the %s is missing: '%s'", role_names[k], role_text(r, k));
@@ -208,7 +198,6 @@ static int find_sequence(reader *r)
     for (int k = LABEL; k <= GROUP; k++) {
         const text_list *list = k == LABEL ? &r->b.labels : &r->b.groups;
         const char *first = texts[k] ? list->at[r->last->number] : NULL;
-
         if (first && strcmp(texts[k], first) != 0)
             return fault(r, r->role[k], "sequence '%.80s' has the %s '%.80s' here and '%.80s' in line %zu", key.id,
                          role_names[k], texts[k], first, r->last->line);
@@ -221,7 +210,6 @@ static int take_time(reader *r)
     const char *text = role_text(r, TIME);
     sequence *s = r->last;
     double time = 0;
-
     if (!text) return CLI_OK;
     if (build_missing(r->b.from->config, text)) return fault(r, r->role[TIME], "the time is missing: '%s'", text);
     const char *wrong = text_number(text, r->b.from->config->decimal, &time);
@@ -237,7 +225,6 @@ static int take_time(reader *r)
 static int take_row(reader *r)
 {
     const size_t F = r->b.set->features;
-
     if (r->t.n != r->header.n) return row_fault(r, "%zu columns, the header has %zu", r->t.n, r->header.n);
     cli_grow(&r->x, &r->room_x, r->rows + 1, F * sizeof *r->x);
     cli_grow(&r->time, &r->room_time, r->rows + 1, sizeof *r->time);
@@ -247,7 +234,6 @@ static int take_row(reader *r)
     for (size_t f = 0; f < F; f++) {
         const char *text = table_field(&r->t, r->feature[f]);
         const char *wrong = build_feature(r->b.from->config, text, &r->x[r->rows * F + f]);
-
         if (wrong) return fault(r, r->feature[f], "'%.80s' %s", text, wrong);
     }
     r->last->last_line = r->t.line;
@@ -264,7 +250,6 @@ static void gather(reader *r)
     const size_t F = r->b.set->features;
     const int timed = r->role[TIME] != SIZE_MAX;
     FREED size_t *next = cli_alloc(r->n + 1, sizeof *next), *order = cli_alloc(r->rows + 1, sizeof *order);
-
     for (size_t i = 0; i < r->n; i++) next[i + 1] = next[i] + r->all[i]->steps;
     for (size_t k = 0; k < r->rows; k++) order[next[r->owner[k]]++] = k;
     for (size_t i = 0, k = 0; i < r->n; i++) {
@@ -292,7 +277,6 @@ int dataset_read_csv(const data_source *from, dataset *set)
 {
     reader r = {.b = {.set = set, .from = from}};
     int code = table_open(&r.t, from->path, from->config->separator), got = LINES_END;
-
     if (code == CLI_OK) code = read_header(&r);
     while (code == CLI_OK && (got = table_next(&r.t)) == LINES_LINE) code = take_row(&r);
     if (got == LINES_FAILED) code = CLI_FAILED;

@@ -24,7 +24,6 @@ static int by_word(const void *a, const void *b)
 static int by_count(const void *a, const void *b)
 {
     const counted *x = a, *y = b;
-
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->word, y->word);
 }
 
@@ -39,7 +38,6 @@ static int text_line(void *user, line_reader *lines)
 {
     const texts *t = user;
     char *tab = strchr(lines->line, '\t');
-
     if (!lines->line[strspn(lines->line, " \t")]) return CLI_OK;
     if (!tab) return text_fail(lines->path, lines->number, "no tab follows the label");
     *tab = '\0';
@@ -68,7 +66,6 @@ static void count_words(void *user, const char *label, char *text)
 {
     counting *c = user;
     char *next, *word;
-
     (void)label;
     for (word = strtok_r(text, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
         cli_grow(&c->all, &c->room, c->n + 1, sizeof *c->all);
@@ -80,7 +77,6 @@ static void count_words(void *user, const char *label, char *text)
 static void merge(counting *c)
 {
     size_t n = 0;
-
     if (c->n) qsort(c->all, c->n, sizeof *c->all, by_word);
     for (size_t i = 0; i < c->n; i++) {
         if (n && strcmp(c->all[n - 1].word, c->all[i].word) == 0) {
@@ -97,7 +93,6 @@ static int grow_vocabulary(const train_config *config, const char *path, vocabul
 {
     counting c = {0};
     const int code = each_text(path, count_words, &c);
-
     merge(&c);
     if (c.n) qsort(c.all, c.n, sizeof *c.all, by_count);
     words->words = cli_alloc(c.n + 2, sizeof *words->words);
@@ -122,7 +117,6 @@ void vocabulary_free(vocabulary *words)
 int vocabulary_write(const vocabulary *words, const char *path)
 {
     FILE *file = fopen(path, "w");
-
     for (size_t i = 1; file && i < words->size; i++) fprintf(file, "%s\n", words->words[i]);
     return text_finish(file, path);
 }
@@ -135,7 +129,6 @@ typedef struct growing {
 static int add_word(void *user, line_reader *lines)
 {
     growing *g = user;
-
     cli_grow(&g->words->words, &g->room, g->words->size + 1, sizeof *g->words->words);
     g->words->words[g->words->size++] = cli_copy(lines->line);
     return CLI_OK;
@@ -145,7 +138,6 @@ int vocabulary_read(vocabulary *words, const char *path)
 {
     growing g = {words, 0};
     char none[] = "";
-
     *words = (vocabulary){0};
     add_word(&g, &(line_reader){.line = none});
     const int code = lines_each(path, add_word, &g);
@@ -165,11 +157,9 @@ static void take_text(void *user, const char *label, char *text)
 {
     reading *r = user;
     char *next, *word;
-
     build_sequence(&r->b, NULL, label, NULL);
     for (word = strtok_r(text, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
         const counted key = {word, 0}, *found = bsearch(&key, r->sorted, r->n, sizeof *r->sorted, by_word);
-
         build_step(&r->b, NULL, found ? (int32_t)found->count : 0, 0, 0);
     }
 }
@@ -177,7 +167,6 @@ static void take_text(void *user, const char *label, char *text)
 int dataset_read_tokens(const data_source *from, dataset *set)
 {
     const vocabulary *words = from->words;
-
     if (from->grow) TRY(grow_vocabulary(from->config, from->path, from->words));
     FREED counted *sorted = cli_alloc(words->size + 1, sizeof *sorted);
     reading r = {.b = {.set = set, .from = from}, .sorted = sorted};

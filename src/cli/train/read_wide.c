@@ -16,7 +16,6 @@ static int read_row(dataset_builder *b, const table *t)
     const int labelled = strcmp(b->from->config->label, "none") != 0,
               last = strcmp(b->from->config->label, "last") == 0;
     const size_t label = last ? t->n - 1 : 0, first = labelled && !last, end = labelled && last ? t->n - 1 : t->n;
-
     if (labelled && build_nameless(table_field(t, label)))
         return fault(t, label, "is not a label: it stands for a missing value ([data] label)");
     if (first == end) return text_fail(b->from->path, t->line, "a label without numbers after it");
@@ -24,7 +23,6 @@ static int read_row(dataset_builder *b, const table *t)
     for (size_t k = first; k < end; k++) {
         float x;
         const char *wrong = build_feature(b->from->config, table_field(t, k), &x);
-
         if (wrong) return fault(t, k, wrong);
         build_step(b, &x, 0, 0, 0);
     }
@@ -36,7 +34,6 @@ int dataset_read_wide(const data_source *from, dataset *set)
     dataset_builder b = {.set = set, .from = from};
     table t;
     int code = table_open(&t, from->path, from->config->separator), got = LINES_END;
-
     set->features = 1;
     while (code == CLI_OK && (got = table_next(&t)) == LINES_LINE) code = read_row(&b, &t);
     if (got == LINES_FAILED) code = CLI_FAILED;

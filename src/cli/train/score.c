@@ -38,7 +38,6 @@ typedef struct asker {
 static int not_finite(const asker *k, uint32_t row)
 {
     const char *id = dataset_id(k->a->set, row);
-
     if (k->a->e->trial) return FIT_DIVERGED;
     if (id)
         cli_fail("the model's output for sequence '%s' is not a finite number", id);
@@ -51,7 +50,6 @@ static int not_finite(const asker *k, uint32_t row)
 static rnnp_status to_probabilities(const asker *k, size_t n)
 {
     const network *net = k->a->net;
-
     if (net->probabilities) return RNNP_OK;
     return net->outputs == 1 ? rnnp_apply(k->a->e->context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, n, k->y, k->y)
                              : rnnp_softmax(k->a->e->context, RNNP_MATH_U35, n, net->outputs, k->y, k->y);
@@ -61,12 +59,10 @@ static int take_labels(asker *k, const question *asked, size_t n)
 {
     const size_t width = k->a->net->outputs, K = k->s->classes;
     const rnnp_status status = to_probabilities(k, n);
-
     TRY(cli_status(k->a->e->context, status));
     for (size_t r = 0; r < n; r++) {
         float *p = k->s->p + asked[r].place * K;
         const float *y = k->y + r * width;
-
         if (width == 1)
             p[0] = 1.0f - y[0], p[1] = y[0];
         else
@@ -83,16 +79,13 @@ static int take_numbers(asker *k, const question *asked, size_t n)
     const dataset *set = k->a->set;
     const float *want = k->b.target.data;
     const size_t F = set->features;
-
     for (size_t r = 0; r < n; r++) {
         const float *x = set->x + set->first[asked[r].row] * F;
         double squares = 0, changes = 0;
-
         for (size_t t = 0; t < asked[r].steps; t++)
             for (size_t f = 0; f < F; f++) {
                 const double truth = (double)want[(t * n + r) * F + f];
                 const double d = (double)k->y[(t * n + r) * F + f] - truth, change = (double)x[t * F + f] - truth;
-
                 squares += d * d;
                 changes += change * change;
             }
@@ -111,7 +104,6 @@ static void expect(asker *k, size_t n, rnnp_tensor *y)
 {
     const size_t width = k->a->net->outputs, steps = k->b.steps;
     const int labels = k->a->e->config->target == TARGET_LABEL;
-
     *y = labels ? (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)n, (int64_t)width}, .data = NULL}
                 : (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)steps, (int64_t)n, (int64_t)width}, .data = NULL};
     cli_grow(&k->y, &k->room, rnnp_tensor_elements(y), sizeof *k->y);
@@ -123,7 +115,6 @@ static int ask_batch(asker *k, const question *asked, size_t n)
     const asking *a = k->a;
     rnnp_train_result result = {.struct_size = sizeof result};
     rnnp_tensor y;
-
     for (size_t r = 0; r < n; r++) k->rows[r] = asked[r].row;
     TRY(batch_fill(&k->b, a->e->config, a->net, a->set, k->rows, n));
     expect(k, n, &y);
@@ -147,7 +138,6 @@ static int ask_batch(asker *k, const question *asked, size_t n)
 static int by_steps(const void *a, const void *b)
 {
     const question *x = a, *y = b;
-
     return x->steps != y->steps ? (x->steps < y->steps ? -1 : 1) : (x->place > y->place) - (x->place < y->place);
 }
 
@@ -158,7 +148,6 @@ static int ask_all(asker *k)
     const size_t longest = dataset_longest(a->set);
     size_t most = longest ? MOST_STEPS / longest : MOST_ROWS;
     int code = CLI_OK;
-
     most = most < 1 ? 1 : most > MOST_ROWS ? MOST_ROWS : most;
     for (size_t i = 0; i < a->which->n; i++)
         k->order[i] = (question){a->which->at[i], i, batch_steps(a->e->config, a->set, a->which->at[i])};
@@ -175,7 +164,6 @@ int scores_ask(scores *s, const asking *a)
 {
     FREED question *order = cli_alloc(a->which->n + 1, sizeof *order);
     asker k = {.s = s, .a = a, .order = order};
-
     scores_create(s, a->set->classes, a->which->n);
     const int code = ask_all(&k);
     if (s->weight > 0) s->loss /= s->weight;

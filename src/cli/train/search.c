@@ -11,7 +11,6 @@ double search_median(double *values, size_t n)
     for (size_t i = 1; i < n; i++)
         for (size_t k = i; k > 0 && values[k] < values[k - 1]; k--) {
             const double swap = values[k];
-
             values[k] = values[k - 1];
             values[k - 1] = swap;
         }
@@ -23,15 +22,12 @@ static int trial_value(task *t, double *value)
 {
     AUTO_SCORES found = {0};
     int code;
-
     if (t->config.folds) {
         double values[EXPERIMENT_FOLDS];
-
         code = experiment_folds(&t->e, t->config.seed, &found, values);
         *value = code == CLI_OK ? search_median(values, t->config.folds) : NAN;
     } else {
         const dataset *test = t->e.test;
-
         t->e.test = NULL; /* what is chosen must not have seen the test set */
         code = experiment_simple(&t->e, t->config.seed, &found, NULL, NULL);
         t->e.test = test;
@@ -59,7 +55,6 @@ static void combination(const train_config *c, size_t k, size_t *at)
 static double combinations(const train_config *c)
 {
     double all = 1;
-
     for (size_t v = 0; v < c->n_variables; v++) all *= (double)c->variables[v].n;
     return all;
 }
@@ -67,7 +62,6 @@ static double combinations(const train_config *c)
 static int configure(task *t, size_t k)
 {
     size_t at[CONFIG_VARIABLES];
-
     combination(&t->config, k, at);
     return task_configure(t, at);
 }
@@ -76,7 +70,6 @@ static int configure(task *t, size_t k)
 static int plan_trials(task *t, int final, uint32_t *trial, size_t n, size_t all)
 {
     int code = CLI_OK;
-
     rnnp_train_order(t->config.seed, 0, all, trial);
     for (size_t i = 0; i < n && code == CLI_OK; i++) {
         trial[i] = n < all ? trial[i] : (uint32_t)i;
@@ -94,7 +87,6 @@ static int plan_trials(task *t, int final, uint32_t *trial, size_t n, size_t all
 static void print_trial(const task *t, size_t i, size_t n, int diverged, double value)
 {
     const int loss = t->config.score == SCORE_LOSS;
-
     if (diverged)
         printf("trial %zu of %zu: diverged", i + 1, n);
     else
@@ -108,11 +100,9 @@ static void print_trial(const task *t, size_t i, size_t n, int diverged, double 
 static int try_all(task *t, const uint32_t *trial, size_t n, size_t *best)
 {
     double least = INFINITY;
-
     for (size_t i = 0; i < n; i++) {
         double value = NAN;
         int code = configure(t, trial[i]);
-
         if (code == CLI_OK) code = trial_value(t, &value);
         if (code != CLI_OK && code != FIT_DIVERGED) return code;
         print_trial(t, i, n, code == FIT_DIVERGED, value);
@@ -125,7 +115,6 @@ int search(task *t, int final)
 {
     const double all = combinations(&t->config);
     size_t best = 0;
-
     if (all < 2) return experiment_check(&t->e, final, t->call->roc != NULL, t->call->predictions != NULL);
     if (all > MOST) return cli_fail("[search] has %.0f combinations, more than %d", all, MOST);
     if (!t->config.folds && !(t->config.validation > 0))

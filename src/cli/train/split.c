@@ -15,7 +15,6 @@ static size_t group_of(const dataset *set, uint32_t row) { return set->group ? s
 static void line_up(const dataset *set, const row_list *from, uint64_t seed, size_t *turn)
 {
     size_t groups = 0, placed = 0;
-
     for (size_t i = 0; i < from->n; i++)
         if (group_of(set, from->at[i]) >= groups) groups = group_of(set, from->at[i]) + 1;
     FREED int32_t *label = cli_alloc(groups + 1, sizeof *label);
@@ -40,13 +39,11 @@ static void split(const dataset *set, const row_list *from, size_t parts, size_t
                   row_list *kept, row_list *held)
 {
     FREED size_t *turn = cli_alloc(from->n + 1, sizeof *turn);
-
     kept->at = cli_alloc(from->n + 1, sizeof *kept->at);
     held->at = cli_alloc(from->n + 1, sizeof *held->at);
     line_up(set, from, seed, turn);
     for (size_t i = 0; i < from->n; i++) {
         row_list *to = is_held(turn[i], parts, p, share) ? held : kept;
-
         to->at[to->n++] = from->at[i];
     }
 }
@@ -54,7 +51,6 @@ static void split(const dataset *set, const row_list *from, size_t parts, size_t
 row_list split_all(const dataset *set)
 {
     const row_list all = {cli_alloc(set->n + 1, sizeof *all.at), set->n};
-
     for (size_t i = 0; i < set->n; i++) all.at[i] = (uint32_t)i;
     return all;
 }
@@ -62,7 +58,6 @@ row_list split_all(const dataset *set)
 static int by_number(const void *a, const void *b)
 {
     const size_t x = *(const size_t *)a, y = *(const size_t *)b;
-
     return (x > y) - (x < y);
 }
 
@@ -71,7 +66,6 @@ static size_t count_groups(const dataset *set, const row_list *rows)
 {
     FREED size_t *all = cli_alloc(rows->n + 1, sizeof *all);
     size_t n = 0;
-
     for (size_t i = 0; i < rows->n; i++) all[i] = group_of(set, rows->at[i]);
     qsort(all, rows->n, sizeof *all, by_number);
     for (size_t i = 0; i < rows->n; i++) n += i == 0 || all[i] != all[i - 1];
@@ -85,7 +79,6 @@ int split_folds(const dataset *set, size_t parts, size_t p, uint64_t seed, row_l
 {
     AUTO_ROWS all = split_all(set);
     const size_t groups = count_groups(set, &all);
-
     *kept = *held = (row_list){0};
     if (groups < parts) /* before the first fold, not when one turns out to be empty */
         return cli_fail("%zu folds need as many %ss; the training data has %zu", parts, unit(set), groups);

@@ -30,7 +30,6 @@ static void split_blanks(table *t)
 {
     for (const char *s = t->lines.line + strspn(t->lines.line, " \t"); *s; s += strspn(s, " \t")) {
         const size_t n = strcspn(s, " \t");
-
         add_field(t, s, n);
         s += n;
     }
@@ -57,7 +56,6 @@ void table_close(table *t)
 static int parse_line(table *t)
 {
     const size_t length = strlen(t->lines.line);
-
     if (t->separator == ' ') {
         split_blanks(t);
         return 1;
@@ -69,7 +67,6 @@ static int parse_line(table *t)
 int table_next(table *t)
 {
     int got;
-
     t->n = t->used = 0;
     t->done = 0;
     while ((got = lines_next(&t->lines)) == LINES_LINE) {
@@ -95,7 +92,6 @@ const char *text_split(text_list *list, const char *text)
     const size_t length = strlen(text);
     const char *wrong = NULL;
     table t = {.separator = ','};
-
     csv_init(&t.parser, OPTIONS);
     if (csv_parse(&t.parser, text, length, on_field, on_row, &t) != length ||
         csv_fini(&t.parser, on_field, on_row, &t) != 0)

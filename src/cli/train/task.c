@@ -13,7 +13,6 @@
 static int name_file(const train_config *c, char into[CONFIG_TEXT], const char *option, const char *from)
 {
     char joined[2 * CONFIG_TEXT];
-
     if (!from && *into) from = config_path(c, into, joined, sizeof joined);
     if (!from) return CLI_OK;
     const int n = snprintf(into, CONFIG_TEXT, "%s", from);
@@ -24,7 +23,6 @@ int task_configure(task *t, const size_t *at)
 {
     const cli_call *const call = t->call;
     train_config *c = &t->config;
-
     TRY(config_read(t->path, at, c));
     if (c->folds > EXPERIMENT_FOLDS) return cli_fail("[train] folds: at most %d", EXPERIMENT_FOLDS);
     TRY(network_check_layers(c));
@@ -41,7 +39,6 @@ int task_configure(task *t, const size_t *at)
 static int check_steps(const train_config *c, const dataset *set, const char *name)
 {
     size_t first = set->n, few = 0;
-
     for (size_t i = set->n; i-- > 0 && c->target == TARGET_NEXT;)
         if (dataset_steps(set, i) <= c->horizon) first = i, few++;
     if (!few) return CLI_OK;
@@ -59,7 +56,6 @@ static int read_set(task *t, const char *name, const char *labels, const dataset
 {
     const train_config *c = &t->config;
     const int whole = like && c->target == TARGET_NEXT; /* a forecaster is tested as it is used: from end to end */
-
     TRY(dataset_read(&(data_source){c, name, *labels ? labels : NULL, like, &t->words, grow}, set));
     if ((c->window || c->longest) && !whole) dataset_cut(c, set);
     return set->n ? check_steps(c, set, name) : cli_fail("%s has no usable sequence", name);
@@ -97,7 +93,6 @@ static int read_data(task *t, int grow)
 {
     const train_config *c = &t->config;
     const int labels = c->target == TARGET_LABEL;
-
     TRY(read_set(t, c->train, c->train_labels, NULL, grow, &t->train));
     dataset like = t->train;
     if (!labels) like.classes = 0; /* labels are for judging alone: a test set may have some of its own */
@@ -112,7 +107,6 @@ static int read_data(task *t, int grow)
 int task_open(task *t, const char *words, int for_checkpoint)
 {
     const cli_call *const call = t->call;
-
     if (words) TRY(vocabulary_read(&t->words, words));
     TRY(read_data(t, words == NULL));
     TRY(cli_context(call->threads == SIZE_MAX ? t->config.threads : call->threads, call->isa, &t->e.context));
@@ -144,7 +138,6 @@ int task_check_outputs(const task *t, const output_file *more, size_t n_more, co
     const train_config *c = &t->config;
     const char *const inputs[] = {t->path, more_input, c->train, c->train_labels, c->test, c->test_labels, start};
     output_file all[8] = {{"--roc", t->call->roc, 0}, {"--predictions", t->call->predictions, 0}};
-
     if (*c->start) config_path(c, c->start, start, sizeof start);
     for (size_t i = 0; i < n_more; i++) all[2 + i] = more[i];
     return outputs_check(all, 2 + n_more, inputs, COUNT(inputs));
@@ -155,7 +148,6 @@ static int write_roc(const task *t, const scores *s)
     static const double diagonal[] = {0, 1};
     FREED double *numbers = cli_alloc(2 * s->n_points, sizeof *numbers);
     char name[64];
-
     if (!s->n_points) return cli_fail("--roc: a ROC curve requires two classes that both occur");
     for (size_t i = 0; i < s->n_points; i++) {
         numbers[i] = s->curve[i].fpr;
@@ -170,6 +162,5 @@ int task_write(const task *t, const scores *s, const dataset *set)
 {
     const int drawn = t->call->roc ? write_roc(t, s) : CLI_OK; /* one that fails does not keep back the other */
     const int written = t->call->predictions ? scores_write(s, &t->config, set, t->call->predictions) : CLI_OK;
-
     return drawn == CLI_OK ? written : drawn;
 }

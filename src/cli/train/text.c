@@ -16,7 +16,6 @@ int text_fail(const char *path, size_t line, const char *format, ...)
 {
     char text[512];
     va_list list;
-
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
@@ -26,7 +25,6 @@ int text_fail(const char *path, size_t line, const char *format, ...)
 int text_finish(FILE *file, const char *path)
 {
     const char *why = file ? cli_fclose(file) : strerror(errno);
-
     return why ? cli_fail("%s: %s", path, why) : CLI_OK;
 }
 
@@ -88,7 +86,6 @@ const char *text_number(const char *text, char decimal, double *x)
 {
     char plain[DIGITS];
     const char *wrong = take_number(text, decimal, plain);
-
     if (wrong) return wrong;
     *x = strtod(plain, NULL);
     return isfinite(*x) ? NULL : "is too large for a number";
@@ -98,7 +95,6 @@ const char *text_float(const char *text, char decimal, float *x)
 {
     char plain[DIGITS];
     const char *wrong = take_number(text, decimal, plain);
-
     if (wrong) return wrong;
     *x = strtof(plain, NULL);
     return isfinite(*x) ? NULL : "is too large for a 32-bit number";
@@ -123,7 +119,6 @@ enum { CHUNK = 1 << 16 };
 int lines_open(line_reader *l, const char *path)
 {
     const char *why = NULL;
-
     *l = (line_reader){.path = path, .file = cli_fopen(path, &why), .chunk = cli_alloc(CHUNK, 1)};
     return l->file ? CLI_OK : cli_fail("%s: %s", path, why);
 }
@@ -149,10 +144,8 @@ static int has_byte(line_reader *l)
 static size_t take_line(line_reader *l)
 {
     size_t length = 0;
-
     while (has_byte(l)) {
         const char *from = l->chunk + l->at, *to = from, *end = l->chunk + l->end;
-
         while (to < end && *to != '\n' && *to != '\r') to++;
         const size_t n = (size_t)(to - from);
         cli_grow(&l->line, &l->room, length + n + 1, 1);
@@ -194,7 +187,6 @@ int lines_each(const char *path, int (*fn)(void *user, line_reader *lines), void
 {
     line_reader lines;
     int code = lines_open(&lines, path), got = LINES_END;
-
     while (code == CLI_OK && (got = lines_next(&lines)) == LINES_LINE) code = fn(user, &lines);
     lines_close(&lines);
     return got == LINES_FAILED ? CLI_FAILED : code;

@@ -45,7 +45,6 @@ static int with_seed(job *j, size_t i, result *kept, double *value)
     const train_config *c = &j->t->config;
     result r = {.seed = c->seed + i, .past = {.score = INFINITY}};
     const int code = experiment_simple(&j->t->e, r.seed, &r.found, &r.past, j->t->call->output ? &r.model : NULL);
-
     r.done = code == CLI_OK;
     *value = r.done ? scores_value(&r.found, c) : INFINITY;
     if (c->seeds > 1 && r.done && r.found.n)
@@ -55,7 +54,6 @@ static int with_seed(job *j, size_t i, result *kept, double *value)
     if (r.done && r.found.n) scores_print(&r.found, judged(j), c, j->t->e.test ? "test" : "held out");
     if (r.done && (!kept->done || r.past.score < kept->past.score)) {
         const result worse = *kept;
-
         *kept = r;
         r = worse;
     }
@@ -67,7 +65,6 @@ static void print_seeds(const job *j, const result *kept, double *values)
 {
     const train_config *c = &j->t->config;
     const double middle = search_median(values, c->seeds), sign = c->score == SCORE_LOSS ? 1 : -1;
-
     if (kept->found.n && isfinite(middle)) printf("median of %zu seeds: %.5f\n", c->seeds, sign * middle);
     if (!j->t->call->output && !j->t->call->curve && (c->folds || (!j->t->call->roc && !j->t->call->predictions)))
         return;
@@ -82,7 +79,6 @@ static int write_curve(const job *j, const history *past)
 {
     FREED double *numbers = cli_alloc(3 * past->n, sizeof *numbers);
     double *epoch = numbers, *loss = numbers + past->n, *held = loss + past->n;
-
     for (size_t i = 0; i < past->n; i++) {
         epoch[i] = (double)(i + 1);
         loss[i] = past->at[i].loss;
@@ -113,7 +109,6 @@ static int check_outputs(const job *j)
                                 {"-o", has_words ? words : NULL, 1},
                                 {"--curve", j->t->call->curve, 0},
                                 {"--checkpoint", j->t->call->checkpoint, 1}};
-
     if (n >= (int)sizeof words) return cli_fail("-o: the name is too long");
     if (j->t->call->checkpoint && (j->t->config.folds || j->t->config.seeds > 1))
         return cli_fail("--checkpoint requires a single training: [train] folds = 0 and seeds = 1");
@@ -130,11 +125,9 @@ static int with_seeds(job *j)
     FREED double *values = cli_alloc(n, sizeof *values);
     __attribute__((cleanup(result_free))) result kept = {0};
     size_t diverged = 0;
-
     j->t->e.trial = n > 1; /* one seed that diverges does not undo the others */
     for (size_t i = 0; i < n; i++) {
         const int code = with_seed(j, i, &kept, &values[i]);
-
         diverged += code == FIT_DIVERGED;
         if (code != FIT_DIVERGED || n == 1) TRY(code);
     }
@@ -150,7 +143,6 @@ static int with_folds(job *j)
     const size_t n = c->folds;
     double values[EXPERIMENT_FOLDS], sum = 0, squares = 0;
     AUTO_SCORES all = {0};
-
     TRY(experiment_folds(&j->t->e, c->seed, &all, values));
     for (size_t p = 0; p < n; p++) sum += values[p];
     for (size_t p = 0; p < n; p++) squares += (values[p] - sum / (double)n) * (values[p] - sum / (double)n);
@@ -166,7 +158,6 @@ static int train(job *j)
     task *t = j->t;
     const cli_call *const call = t->call;
     const int wanted = call->output || call->curve;
-
     TRY(task_configure(t, NULL));
     TRY(check_outputs(j));
     TRY(task_open(t, NULL, call->checkpoint != NULL));
@@ -182,7 +173,6 @@ int cli_train(const cli_call *call)
 {
     AUTO_TASK t = {.call = call, .path = call->operands[0]};
     job j = {.t = &t};
-
     if (call->resume && !call->checkpoint) return cli_misuse("--resume needs --checkpoint FILE");
     const int code = train(&j);
     return code == FIT_DIVERGED ? CLI_FAILED : code;

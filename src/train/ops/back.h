@@ -51,7 +51,6 @@ void rnnp_sum_broadcast(const rnnp_selection *select, const rnnp_tensor *dy, con
 static inline void rnnp_turn(const rnnp_gradient_call *call, const float *x, float *y, size_t rows, size_t cols)
 {
     const rnnp_move_args args = {.x = x, .y = y, .rows = rows, .cols = cols, .ldx = cols, .ldy = rows};
-
     call->shape.select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&args);
 }
 

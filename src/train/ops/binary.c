@@ -9,7 +9,6 @@
 static rnnp_tensor whole_gradient(const rnnp_gradient_call *call, size_t input)
 {
     rnnp_tensor whole = call->d_outputs[0];
-
     whole.data = rnnp_same_shape(&whole, &call->d_inputs[input]) ? call->d_inputs[input].data : call->workspace;
     return whole;
 }
@@ -32,7 +31,6 @@ static size_t whole_bytes(const rnnp_gradient_shape *shape)
 static void negate(const rnnp_gradient_call *call, const rnnp_tensor *x)
 {
     const rnnp_unary_args args = {.x = x->data, .y = x->data, .n = rnnp_tensor_elements(x)};
-
     rnnp_call_select(call)->op[RNNP_OP_neg_f32]->fn.neg_f32(&args);
 }
 
@@ -78,7 +76,6 @@ RNNP_GRADIENT_ROW(Mul, .inputs = 3, .keeps_inputs = 3, .backward = mul_backward,
 static rnnp_status div_backward(const rnnp_gradient_call *call)
 {
     const rnnp_selection *select = rnnp_call_select(call);
-
     for (size_t i = 0; i < 2; i++) {
         if (!call->d_inputs[i].data) continue;
         const rnnp_tensor whole = whole_gradient(call, i);
@@ -102,7 +99,6 @@ static size_t pow_room(const rnnp_gradient_shape *shape) { return rnnp_align64(r
 static size_t pow_bytes(const rnnp_gradient_shape *shape)
 {
     const size_t n = rnnp_meta_elements(&shape->inputs[1]);
-
     return n > SIZE_MAX / (2 * sizeof(float)) ? SIZE_MAX : rnnp_add_bytes(pow_room(shape), 2 * n * sizeof(float));
 }
 
@@ -112,7 +108,6 @@ static rnnp_status pow_backward(const rnnp_gradient_call *call)
     const size_t n = rnnp_tensor_elements(&call->inputs[1]);
     float *exponents = (float *)(void *)((char *)call->workspace + pow_room(&call->shape)), *less = exponents + n;
     rnnp_tensor exponent = call->inputs[1], lessened = exponent;
-
     if (!call->d_inputs[0].data) return RNNP_OK;
     const rnnp_tensor whole = whole_gradient(call, 0);
     if (rnnp_pow_converts(RNNP_DTYPE_F32, exponent.dtype))
@@ -148,7 +143,6 @@ static void masked(const rnnp_gradient_call *call, choice kind, int of_first, co
     const float *dy = call->d_outputs[0].data;
     float *to = whole->data;
     rnnp_walk walk;
-
     rnnp_walk_init(&walk, whole, 2);
     for (size_t k = 0; k < 2; k++) rnnp_walk_broadcast(&walk, whole, k, &call->inputs[kind == CONDITION ? 0 : k]);
     rnnp_walk_begin(&walk, 1);
@@ -157,7 +151,6 @@ static void masked(const rnnp_gradient_call *call, choice kind, int of_first, co
             const ptrdiff_t a = walk.offset[0] + (ptrdiff_t)i * rnnp_walk_inner_step(&walk, 0);
             const ptrdiff_t b = walk.offset[1] + (ptrdiff_t)i * rnnp_walk_inner_step(&walk, 1);
             int first;
-
             if (kind == CONDITION)
                 first = ((const uint8_t *)call->inputs[0].data)[a] != 0;
             else if (kind == LARGER)
@@ -172,7 +165,6 @@ static void masked(const rnnp_gradient_call *call, choice kind, int of_first, co
 static rnnp_status choose_backward(const rnnp_gradient_call *call, choice kind)
 {
     const size_t first = kind == CONDITION ? 1 : 0;
-
     if (call->shape.node->n_inputs == 1) return sum_backward(call);
     for (size_t i = first; i < first + 2; i++) {
         if (!call->d_inputs[i].data) continue;

@@ -121,7 +121,6 @@ static inline size_t rnnp_bptt_time(const rnnp_bptt_run *run, size_t step)
 static inline int rnnp_bptt_x_in_place(const rnnp_bptt_run *run)
 {
     const size_t width = run->net.layer.input;
-
     return !run->io.lengths && run->d == 0 && run->net.layer.direction != RNNP_DIRECTION_REVERSE &&
            run->io.x_row == width && run->io.x_step == run->net.batch * width;
 }
@@ -132,7 +131,6 @@ static inline void rnnp_bptt_product(const rnnp_variant *gemm, size_t m, size_t 
 {
     const rnnp_gemm_args args = {
         .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .c0 = c0, .ldc0 = ldc0, .c = c, .ldc = ldc};
-
     if (m > 0) gemm->fn.gemm(&args);
 }
 
@@ -141,7 +139,6 @@ static inline void rnnp_bptt_each(const rnnp_bptt_run *run, rnnp_op op, float *y
                                   size_t n)
 {
     const rnnp_binary_args args = {.a = a, .b = b, .y = y, .n = n, .a_step = 1, .b_step = 1};
-
     run->net.layer.select->op[op]->fn.add_f32(&args);
 }
 

@@ -32,16 +32,13 @@ static void drop(const rnnp_gradient_call *call, const float *x, float *y, const
     const size_t axis = call->batch_axis, outer = rnnp_shape_product(shape, 0, axis), rows = (size_t)shape->shape[axis];
     const size_t inner = rnnp_shape_product(shape, axis + 1, shape->rank);
     float number[CHUNK];
-
     for (size_t block = 0, at = 0; block < outer * rows; block++) {
         const uint64_t first = (uint64_t)slice->rows[block % rows] * (outer * inner) + block / rows * inner;
-
         for (size_t done = 0, n; done < inner; done += n) {
             n = inner - done < CHUNK ? inner - done : CHUNK;
             rnnp_random_uniform(&random, first + done, n, number);
             for (size_t i = 0; i < n; i++, at++) {
                 const int keep = number[i] >= rate;
-
                 if (y) y[at] = keep ? x[at] * scale : 0.0f;
                 if (mask && mask->dtype == RNNP_DTYPE_F32)
                     ((float *)mask->data)[at] = keep ? 1.0f : 0.0f;
@@ -55,7 +52,6 @@ static void drop(const rnnp_gradient_call *call, const float *x, float *y, const
 static rnnp_status dropout_forward(const rnnp_gradient_call *call)
 {
     const rnnp_exec exec = rnnp_call_exec(call);
-
     if (!call->slice->training) return call->shape.node->op->run(&exec, call->shape.node, call->inputs, call->outputs);
     if (call->batch_axis == RNNP_NO_AXIS)
         return rnnp_node_fail(call->shape.context, call->shape.node, RNNP_ERR_SHAPE, "the batch axis is not known");
@@ -68,7 +64,6 @@ static rnnp_status dropout_backward(const rnnp_gradient_call *call)
     const rnnp_tensor *dx = &call->d_inputs[0];
     const float *dy = call->d_outputs[0].data;
     const size_t bytes = rnnp_tensor_elements(dx) * sizeof(float);
-
     if (!dx->data) return RNNP_OK;
     if (!dy && bytes) /* only the mask leads to the loss, and it does not depend on x */
         memset(dx->data, 0, bytes);
@@ -83,7 +78,6 @@ static rnnp_status dropout_check(const rnnp_gradient_shape *shape)
 {
     const rnnp_node *node = shape->node;
     rnnp_status status = rnnp_check_constant(shape, 1, "the rate");
-
     if (status != RNNP_OK) return status;
     if (!rnnp_absent(node, 1) && shape->inputs[1].dtype != RNNP_DTYPE_F32)
         return rnnp_node_fail(shape->context, node, RNNP_ERR_UNSUPPORTED, "the rate is %s, not f32",

@@ -7,7 +7,6 @@
 static void add(const rnnp_gradient_call *call, float *to, const float *from, size_t n)
 {
     const rnnp_binary_args args = {to, from, to, n, 1, 1};
-
     rnnp_call_select(call)->op[RNNP_OP_add_f32]->fn.add_f32(&args);
 }
 
@@ -17,7 +16,6 @@ static rnnp_status transpose_backward(const rnnp_gradient_call *call)
 {
     const rnnp_tensor *dx = &call->d_inputs[0], *dy = &call->d_outputs[0];
     ptrdiff_t dense[RNNP_MAX_RANK], step[RNNP_MAX_RANK];
-
     rnnp_dense_steps(dy, dense);
     for (size_t i = 0; i < dy->rank; i++) step[rnnp_transpose_axis(call->shape.node, i, dy->rank)] = dense[i];
     if (dx->data) rnnp_copy_strided(rnnp_call_select(call), dx, dy->data, 0, step);
@@ -33,7 +31,6 @@ static rnnp_status slice_backward(const rnnp_gradient_call *call)
     const rnnp_tensor *dx = &call->d_inputs[0], *dy = &call->d_outputs[0];
     ptrdiff_t step[RNNP_MAX_RANK], base;
     rnnp_walk walk;
-
     if (!dx->data) return RNNP_OK;
     rnnp_clear(dx);
     if (rnnp_tensor_elements(dy) == 0) return RNNP_OK;
@@ -44,7 +41,6 @@ static rnnp_status slice_backward(const rnnp_gradient_call *call)
     for (; walk.rows; rnnp_walk_next(&walk)) {
         const float *from = (const float *)dy->data + walk.row;
         float *to = (float *)dx->data + base + walk.offset[0];
-
         for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++)
             to[(ptrdiff_t)i * rnnp_walk_inner_step(&walk, 0)] = from[i];
     }
@@ -65,15 +61,12 @@ static rnnp_status split_backward(const rnnp_gradient_call *call)
     const rnnp_tensor *dx = &call->d_inputs[0];
     const size_t axis = rnnp_axis_of(call->shape.node, dx->rank), inner = rnnp_shape_product(dx, axis + 1, dx->rank);
     piece p = {.outer = rnnp_shape_product(dx, 0, axis), .row = rnnp_shape_product(dx, axis, dx->rank)};
-
     if (!dx->data) return RNNP_OK;
     for (size_t i = 0; i < call->shape.node->n_outputs; i++, p.at += p.part) {
         const float *from = call->d_outputs[i].data;
-
         p.part = rnnp_split_size(call->shape.node, call->inputs, i) * inner;
         for (size_t o = 0; o < p.outer && p.part; o++) {
             float *to = (float *)dx->data + o * p.row + p.at;
-
             if (from)
                 rnnp_copy(to, from + o * p.part, p.part * sizeof(float));
             else
@@ -88,10 +81,8 @@ static rnnp_status concat_backward(const rnnp_gradient_call *call)
     const rnnp_tensor *dy = &call->d_outputs[0];
     const size_t axis = rnnp_axis_of(call->shape.node, dy->rank);
     piece p = {.outer = rnnp_shape_product(dy, 0, axis), .row = rnnp_shape_product(dy, axis, dy->rank)};
-
     for (size_t i = 0; i < call->shape.node->n_inputs; i++, p.at += p.part) {
         float *to = call->d_inputs[i].data;
-
         p.part = rnnp_shape_product(&call->inputs[i], axis, dy->rank);
         for (size_t o = 0; to && o < p.outer; o++)
             rnnp_copy(to + o * p.part, (const float *)dy->data + o * p.row + p.at, p.part * sizeof(float));
@@ -112,13 +103,11 @@ static rnnp_status gather_backward(const rnnp_gradient_call *call)
     const size_t n = rnnp_tensor_elements(index);
     const float *from = call->d_outputs[0].data;
     float *to = dx->data;
-
     if (!to) return RNNP_OK;
     rnnp_clear(dx);
     for (size_t o = 0; o < outer; o++, to += length * cols) {
         for (size_t i = 0; i < n; i++, from += cols) {
             const int64_t at = rnnp_integer_at(index, i);
-
             add(call, to + (size_t)(at < 0 ? at + (int64_t)length : at) * cols, from, cols);
         }
     }
@@ -143,7 +132,6 @@ static rnnp_status tile_backward(const rnnp_gradient_call *call)
     const float *from = dy->data;
     size_t index[RNNP_MAX_RANK] = {0};
     ptrdiff_t step[RNNP_MAX_RANK];
-
     if (!dx->data) return RNNP_OK;
     rnnp_clear(dx);
     if (rnnp_tensor_elements(dy) == 0) return RNNP_OK;
@@ -151,7 +139,6 @@ static rnnp_status tile_backward(const rnnp_gradient_call *call)
     rnnp_dense_steps(dx, step);
     for (size_t rows = rnnp_shape_product(dy, 0, last); rows > 0; rows--) {
         size_t to = 0;
-
         for (size_t i = 0; i < last; i++) to += index[i] % (size_t)dx->shape[i] * (size_t)step[i];
         for (size_t i = 0; i < copies; i++, from += row) add(call, (float *)dx->data + to, from, row);
         for (size_t i = last; i-- > 0;) {

@@ -19,7 +19,6 @@ typedef struct product {
 static product matmul_product(const rnnp_tensor *a, const rnnp_tensor *b)
 {
     product p = {.alpha = 1.0f, .a = rnnp_matmul_operand(a, 0), .b = rnnp_matmul_operand(b, 1)};
-
     p.a.rank -= 2;
     p.b.rank -= 2;
     p.m = (size_t)p.a.shape[p.a.rank];
@@ -45,7 +44,6 @@ static product gemm_product(const rnnp_gemm_params *gemm, const rnnp_tensor *a, 
 static product product_of(const rnnp_node *node, const rnnp_tensor *a, const rnnp_tensor *b, const rnnp_tensor *y)
 {
     product p = node->op->param_bytes ? gemm_product(rnnp_gemm_of(node), a, b) : matmul_product(a, b);
-
     /* y's own axes of matrices come last, where a vector has none. */
     p.y = (rnnp_tensor){.dtype = RNNP_DTYPE_F32, .rank = p.a.rank > p.b.rank ? p.a.rank : p.b.rank};
     rnnp_copy(p.y.shape, y->shape, p.y.rank * sizeof *y->shape);
@@ -56,7 +54,6 @@ static product shape_product(const rnnp_gradient_shape *shape)
 {
     const rnnp_tensor a = rnnp_known_tensor(&shape->inputs[0]), b = rnnp_known_tensor(&shape->inputs[1]);
     const rnnp_tensor y = rnnp_known_tensor(&shape->outputs[0]);
-
     return product_of(shape->node, &a, &b, &y);
 }
 
@@ -100,7 +97,6 @@ static size_t forward_packed_bytes(const rnnp_gradient_shape *shape)
     rnnp_meta metas[3] = {0};
     const rnnp_prepare prepare = operator_prepare(shape, constant_right(shape), metas);
     rnnp_planned planned = {0};
-
     rnnp_node_plan(&prepare, &planned);
     return planned.pack_bytes;
 }
@@ -110,7 +106,6 @@ static size_t product_prepared_bytes(const rnnp_gradient_shape *shape)
 {
     const product p = shape_product(shape);
     const size_t matrices = rnnp_tensor_elements(&p.b);
-
     if (!rnnp_gradient_constant(shape->node, 1)) return 0;
     return rnnp_add_bytes(forward_packed_bytes(shape), packed_bytes(shape->select, p.k, p.n, matrices));
 }
@@ -124,7 +119,6 @@ static void product_prepare(const rnnp_gradient_shape *shape, const rnnp_tensor 
     rnnp_product own;
     rnnp_planned planned = {.own = &own};
     float *transposed = (float *)(void *)((char *)prepared + forward_packed_bytes(shape));
-
     if (!rnnp_gradient_constant(shape->node, 1)) return;
     rnnp_node_plan(&prepare, &planned);
     shape->node->op->pack(shape->node, metas, planned.own, prepared, part, parts);
@@ -138,7 +132,6 @@ static void product_prepare(const rnnp_gradient_shape *shape, const rnnp_tensor 
 static rnnp_status product_forward(const rnnp_gradient_call *call)
 {
     rnnp_exec exec = rnnp_call_exec(call);
-
     exec.packed = rnnp_gradient_constant(call->shape.node, 1) ? call->prepared : NULL;
     return call->shape.node->op->run(&exec, call->shape.node, call->inputs, call->outputs);
 }
@@ -154,7 +147,6 @@ static size_t backward_bytes(const rnnp_gradient_shape *shape)
     const size_t columns = p.trans_b ? p.k : p.n, rows = p.trans_b ? p.n : p.k;
     const size_t right =
         rnnp_add_bytes(rnnp_align64(packed_bytes(shape->select, columns, p.m, 1)), rows * p.m * sizeof(float));
-
     return left > right ? left : right;
 }
 
@@ -164,7 +156,6 @@ static size_t product_workspace(const rnnp_gradient_shape *shape)
     const rnnp_prepare prepare = operator_prepare(shape, constant_right(shape), metas);
     const size_t forward = shape->node->op->workspace_bytes(&prepare, shape->outputs);
     const size_t backward = backward_bytes(shape);
-
     return forward > backward ? forward : backward;
 }
 
@@ -189,7 +180,6 @@ static void multiply(const rnnp_gradient_call *call, size_t m, size_t n, size_t 
                                  .c = c,
                                  .ldc = n,
                                  .math = (int)call->shape.math};
-
     rnnp_product_forward(&how, &args, NULL, 1);
 }
 
@@ -199,7 +189,6 @@ static void back_left(const rnnp_gradient_call *call, const product *p, const fl
 {
     const rnnp_selection *select = rnnp_call_select(call);
     float *turned = beyond(call, packed_bytes(select, p->k, p->n, 1));
-
     if (!packed) {
         pack_transposed(select, p, b, call->workspace, 0, 1);
         packed = call->workspace;
@@ -216,7 +205,6 @@ static void back_right(const rnnp_gradient_call *call, const product *p, const f
     const rnnp_selection *select = rnnp_call_select(call);
     const size_t columns = p->trans_b ? p->k : p->n, rows = p->trans_b ? p->n : p->k;
     float *packed = call->workspace, *turned = beyond(call, packed_bytes(select, columns, p->m, 1));
-
     if (p->trans_b) {
         pack(select, packed, a, p->k, p->m, p->trans_a, 0, 1);
         rnnp_turn(call, dy, turned, p->m, p->n);
@@ -237,7 +225,6 @@ static rnnp_status product_backward(const rnnp_gradient_call *call)
     const float *a = call->inputs[0].data, *b = call->inputs[1].data, *dy = call->d_outputs[0].data;
     const float *transposed = NULL;
     rnnp_walk walk;
-
     if (rnnp_gradient_constant(call->shape.node, 1))
         transposed = (const float *)(const void *)((const char *)call->prepared + forward_packed_bytes(&call->shape));
     if (da->data && shared_a) rnnp_clear(da);
@@ -247,7 +234,6 @@ static rnnp_status product_backward(const rnnp_gradient_call *call)
     rnnp_walk_broadcast(&walk, &p.y, 1, &p.b);
     for (rnnp_walk_begin(&walk, 0); walk.rows; rnnp_walk_next(&walk), dy += p.m * p.n) {
         const size_t at_a = (size_t)walk.offset[0], at_b = (size_t)walk.offset[1];
-
         if (da->data)
             back_left(call, &p, b + at_b * p.n * p.k, transposed ? transposed + at_b * floats : NULL, dy,
                       (float *)da->data + at_a * p.m * p.k, shared_a);
@@ -262,7 +248,6 @@ static rnnp_status product_backward(const rnnp_gradient_call *call)
 static rnnp_status gemm_backward(const rnnp_gradient_call *call)
 {
     const rnnp_tensor *dc = &call->d_inputs[2];
-
     product_backward(call);
     if (rnnp_absent(call->shape.node, 2) || !dc->data) return RNNP_OK;
     rnnp_sum_broadcast(rnnp_call_select(call), &call->d_outputs[0], dc);

@@ -15,14 +15,12 @@ static int fits(const rnnp_gradient_shape *shape)
     const int64_t *x = shape->inputs[RNNP_IN_X].dim, hidden = shape->inputs[RNNP_IN_R].dim[2];
     const double rows = (double)x[0] * (double)x[1] + RNNP_BPTT_ROWS + (double)(x[0] + x[1]) * RNNP_BPTT_STEPS;
     const double wide = (double)hidden + (double)x[2] + 128;
-
     return 64 * 8 * sizeof(float) * wide * (rows + wide) < 0x1p60;
 }
 
 static size_t bytes_of(const rnnp_gradient_shape *shape, size_t (*bytes)(const rnnp_bptt *net))
 {
     rnnp_bptt net;
-
     if (!fits(shape)) return SIZE_MAX;
     rnnp_bptt_plan(shape, &net);
     return bytes(&net);
@@ -45,7 +43,6 @@ static void prepare(const rnnp_gradient_shape *shape, const rnnp_tensor *inputs,
     const rnnp_recurrent_source source = {
         .w = inputs[RNNP_IN_W].data, .r = inputs[RNNP_IN_R].data, .b = inputs[RNNP_IN_B].data};
     rnnp_bptt net;
-
     rnnp_bptt_plan(shape, &net);
     rnnp_bptt_pack(&net, &source, prepared, part, parts);
 }
@@ -56,10 +53,8 @@ static rnnp_status check(const rnnp_gradient_shape *shape)
         size_t input;
         const char *name;
     } weights[] = {{RNNP_IN_W, "W"}, {RNNP_IN_R, "R"}, {RNNP_IN_B, "B"}};
-
     for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
         const size_t input = weights[i].input;
-
         if (input < shape->node->n_inputs && shape->node->inputs[input] != RNNP_NONE &&
             !rnnp_gradient_constant(shape->node, input))
             return rnnp_node_fail(shape->context, shape->node, RNNP_ERR_UNSUPPORTED,

@@ -13,7 +13,6 @@
 const float *rnnp_bptt_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
 {
     float *const x = run->work + run->net.work.x;
-
     if (rnnp_bptt_x_in_place(run)) return run->io.x + s->first * run->io.x_step;
     rnnp_bptt_copy_rows(run, s, (float *)run->io.x, x, 0);
     return x;
@@ -24,12 +23,10 @@ void rnnp_bptt_gather_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
     const rnnp_bptt *net = &run->net;
     const size_t H = net->layer.hidden;
     float *h0 = run->work + net->work.h, *to = run->work + net->work.hs, *masked = run->work + net->work.hs_masked;
-
     rnnp_bptt_take_state(run, run->io.h0, 0, h0);
     for (size_t step = s->first; step < s->end; step++) {
         const size_t rows = rnnp_bptt_active(run, step), before = step ? rnnp_bptt_active(run, step - 1) : 0;
         const float *y = step ? run->y + rnnp_bptt_time(run, step - 1) * run->y_step : NULL;
-
         for (size_t r = 0; r < rows; r++)
             memcpy(to + r * H, r < before ? y + run->order[r] * run->y_row : h0 + r * H, H * sizeof *to);
         if (run->mask && rows > 0) rnnp_bptt_each(run, RNNP_OP_mul_f32, masked, to, run->mask, rows * H);
@@ -65,10 +62,8 @@ static void project(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const 
 {
     const rnnp_bptt *net = &run->net;
     const size_t I = net->layer.input;
-
     for (size_t i = 0; i < net->parts; i++) {
         const rnnp_bptt_part *p = &net->part[i];
-
         rnnp_bptt_product(p->gemm, s->rows, p->of.columns, I, x, I, run->prepared + p->of.wx,
                           rnnp_const_floats_at(run->prepared, p->of.bias), 0, s->z[i], p->ldz);
     }
@@ -86,7 +81,6 @@ static void recur(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t i
     const rnnp_bptt_part *p = &run->net.part[i];
     const size_t H = run->net.layer.hidden;
     float *z = s->z[i] + row * p->ldz;
-
     rnnp_bptt_product(p->gemm, rows, p->of.columns, H, h, H, run->prepared + p->of.wh, z, p->ldz, z, p->ldz);
 }
 
@@ -114,7 +108,6 @@ static void gates(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t i
                                   .y = at.y,
                                   .ldy = H,
                                   .spec = &run->spec};
-
     if (rows > 0)
         net->layer.select->op[net->part[i].of.of->gates_op]->fn.lstm_gates_f32(&args); /* all gates ops have one type */
 }
@@ -126,11 +119,9 @@ void rnnp_bptt_reset_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
     const rnnp_bptt_work *w = &run->net.work;
     const size_t H = run->net.layer.hidden;
     float *rhs = run->work + w->rhs;
-
     gates(run, s, 0, 0, s->rows, (states){.h = run->work + w->hs, .state = run->work + w->us, .y = rhs});
     for (size_t step = s->first; run->mask && step < s->end; step++) {
         const size_t rows = rnnp_bptt_active(run, step);
-
         if (rows > 0) rnnp_bptt_each(run, RNNP_OP_mul_f32, rhs, rhs, run->mask, rows * H);
         rhs += rows * H;
     }
@@ -140,7 +131,6 @@ void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const
 {
     const rnnp_bptt *net = &run->net;
     const size_t state = net->batch * net->layer.hidden;
-
     project(run, s, x);
     recur(run, s, 0, 0, s->rows, run->work + (run->mask ? net->work.hs_masked : net->work.hs));
     if (net->parts > 1) {
@@ -151,7 +141,6 @@ void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const
     memcpy(s->c, run->kept + net->kept.c + s->first / net->segment * state, state * sizeof *s->c);
     for (size_t step = s->first; step < s->end; step++) {
         float *c = s->c + (step - s->first + 1) * state;
-
         memcpy(c, c - state, state * sizeof *c);
         gates(run, s, 0, run->at[step] - run->at[s->first], rnnp_bptt_active(run, step),
               (states){.state = c, .y = run->work + net->work.rh});
@@ -163,7 +152,6 @@ void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const
 static const float *masked(const rnnp_bptt_run *run, const float *h, size_t rows)
 {
     float *to = run->work + run->net.work.masked;
-
     if (!run->mask || rows == 0) return h;
     rnnp_bptt_each(run, RNNP_OP_mul_f32, to, h, run->mask, rows * run->net.layer.hidden);
     return to;
@@ -174,10 +162,8 @@ static void scatter(const rnnp_bptt_run *run, size_t step, const float *h)
 {
     const size_t H = run->net.layer.hidden, rows = rnnp_bptt_active(run, step);
     float *y = run->y + rnnp_bptt_time(run, step) * run->y_step;
-
     for (size_t r = 0; r < run->net.batch; r++) {
         float *to = y + run->order[r] * run->y_row;
-
         if (r < rows)
             memcpy(to, h + r * H, H * sizeof *to);
         else
@@ -191,12 +177,10 @@ static void forward_segment(const rnnp_bptt_run *run, const rnnp_bptt_segment *s
     const size_t state = net->batch * net->layer.hidden;
     const int has_c = net->layer.has_c;
     float *h = run->work + net->work.h, *rh = run->work + net->work.rh;
-
     project(run, s, rnnp_bptt_x(run, s));
     for (size_t step = s->first; step < s->end; step++) {
         const size_t row = run->at[step] - run->at[s->first], rows = rnnp_bptt_active(run, step);
         float *c = has_c ? s->c + (step - s->first + 1) * state : NULL;
-
         if (has_c) memcpy(c, c - state, state * sizeof *c);
         for (size_t i = 0; i < net->parts; i++) {
             recur(run, s, i, row, rows, masked(run, i ? rh : h, rows));
@@ -213,12 +197,10 @@ static void forward_direction(const rnnp_bptt_run *run)
     const size_t state = net->batch * net->layer.hidden;
     const int has_c = net->layer.has_c;
     float *h = run->work + net->work.h, *c = rnnp_bptt_segment_at(run, 0).c;
-
     rnnp_bptt_take_state(run, run->io.h0, 0, h);
     if (has_c) rnnp_bptt_take_state(run, run->io.c0, 0, c);
     for (size_t first = 0; first < net->steps; first += net->segment) {
         const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, first);
-
         if (has_c && net->recompute)
             memcpy(run->kept + net->kept.c + first / net->segment * state, s.c, state * sizeof *c);
         forward_segment(run, &s);
@@ -236,7 +218,6 @@ rnnp_status rnnp_bptt_forward(const rnnp_gradient_call *call)
 {
     rnnp_bptt_run run;
     const rnnp_status status = rnnp_bptt_begin(call, &run);
-
     if (status != RNNP_OK) return status;
     for (size_t d = 0; d < rnnp_directions(run.net.layer.direction); d++) {
         rnnp_bptt_begin_direction(&run, d);

@@ -19,7 +19,6 @@ static void plan_parts(rnnp_bptt *net)
     net->ldz[0] = net->ldz[1] = 0;
     for (size_t i = 0; i < net->parts; i++) {
         rnnp_bptt_part *part = &net->part[i];
-
         part->of = net->layer.part[i];
         part->of.lanes = RNNP_TRAIN_LANES;
         part->of.panels = net->panels;
@@ -38,7 +37,6 @@ static void plan_kept(rnnp_bptt *net)
     const size_t H = net->layer.hidden, rows = net->recompute ? 0 : net->steps * net->batch;
     const size_t slots = net->recompute ? rnnp_bptt_segments(net) : net->steps + 1;
     rnnp_bptt_kept *k = &net->kept;
-
     k->floats = 0;
     for (size_t i = 0; i < 2; i++) k->z[i] = take(&k->floats, rows, net->ldz[i]);
     k->c = take(&k->floats, net->layer.has_c ? slots : 0, net->batch * H);
@@ -52,7 +50,6 @@ static void plan_work(rnnp_bptt *net)
     rnnp_bptt_work *w = &net->work;
     size_t *const states[] = {&w->mask, &w->h, &w->masked, &w->u, &w->rh, &w->dh, &w->dh_prev, &w->dc, &w->du, &w->drh};
     const size_t reset_rows = net->parts > 1 ? rows : 0;
-
     w->floats = 0;
     w->order = take(&w->floats, B, sizeof(uint32_t) / sizeof(float));
     w->at = take(&w->floats, net->steps + 1, sizeof(size_t) / sizeof(float));
@@ -75,7 +72,6 @@ void rnnp_bptt_plan(const rnnp_gradient_shape *shape, rnnp_bptt *net)
 {
     const rnnp_node *node = shape->node;
     const int64_t *x = shape->inputs[RNNP_IN_X].dim, hidden = shape->inputs[RNNP_IN_R].dim[2];
-
     rnnp_recurrent_of_node(node, x[2], hidden, shape->math, shape->select, &net->layer);
     rnnp_recurrent_prepare(&net->layer);
     rnnp_recurrent_sizes(node, x, &net->steps, &net->batch);
@@ -97,7 +93,6 @@ static void find_rows(rnnp_bptt_run *run)
 {
     const rnnp_bptt *net = &run->net;
     const int32_t *lengths = run->io.lengths;
-
     for (size_t r = 0; r < net->batch; r++) run->order[r] = (uint32_t)r;
     if (lengths) rnnp_rows_by_length(run->order, lengths, net->batch);
 }
@@ -107,7 +102,6 @@ rnnp_status rnnp_bptt_begin(const rnnp_gradient_call *call, rnnp_bptt_run *run)
     const rnnp_gradient_shape *shape = &call->shape;
     const rnnp_status status =
         rnnp_recurrent_call_of(shape->context, shape->node, call->inputs, call->outputs, &run->io);
-
     if (status != RNNP_OK) return status;
     rnnp_bptt_plan(shape, &run->net);
     run->call = call;
@@ -131,11 +125,9 @@ static const float *make_mask(const rnnp_bptt_run *run)
                                 .use = RNNP_RANDOM_DROPOUT,
                                 .which = (uint32_t)run->call->shape.node->serial};
     float *mask = run->work + net->work.mask;
-
     if (!(net->dropout > 0.0f) || !slice->training) return NULL;
     for (size_t r = 0; r < net->batch; r++) {
         float *row = mask + r * H;
-
         rnnp_random_uniform(&random, ((uint64_t)slice->rows[run->order[r]] * D + run->d) * H, H, row);
         for (size_t u = 0; u < H; u++) row[u] = row[u] < net->dropout ? 0.0f : keep;
     }
@@ -149,7 +141,6 @@ void rnnp_bptt_begin_direction(rnnp_bptt_run *run, size_t d)
     const int32_t *lengths = run->io.lengths;
     const size_t peepholes = net->layer.traits->peepholes;
     const float *peephole = peepholes ? run->call->inputs[RNNP_IN_P].data : NULL;
-
     run->d = d;
     run->prepared = (const char *)run->call->prepared + d * net->prepared_bytes;
     run->kept = (float *)run->call->kept + d * net->kept.floats;
@@ -165,7 +156,6 @@ void rnnp_bptt_begin_direction(rnnp_bptt_run *run, size_t d)
     for (size_t s = 0; s < net->steps; s++) {
         const size_t t = rnnp_bptt_time(run, s);
         size_t rows = net->batch;
-
         while (lengths && rows > 0 && (size_t)lengths[run->order[rows - 1]] <= t) rows--;
         run->at[s + 1] = run->at[s] + rows;
     }
@@ -178,7 +168,6 @@ rnnp_bptt_segment rnnp_bptt_segment_at(const rnnp_bptt_run *run, size_t first)
     const size_t state = net->batch * net->layer.hidden, left = net->steps - first;
     const int kept = !net->recompute;
     rnnp_bptt_segment s = {.first = first, .end = first + (left < net->segment ? left : net->segment)};
-
     s.rows = run->at[s.end] - run->at[first];
     for (size_t i = 0; i < 2; i++)
         s.z[i] = kept ? run->kept + net->kept.z[i] + run->at[first] * net->ldz[i] : run->work + net->work.z[i];
@@ -191,14 +180,12 @@ rnnp_bptt_segment rnnp_bptt_segment_at(const rnnp_bptt_run *run, size_t first)
 static size_t state_at(const rnnp_bptt_run *run, int final, size_t r)
 {
     const rnnp_recurrent_call *io = &run->io;
-
     return final ? run->d * io->h_dir + run->order[r] * io->h_row : run->d * io->h0_dir + run->order[r] * io->h0_row;
 }
 
 void rnnp_bptt_take_state(const rnnp_bptt_run *run, const float *theirs, int final, float *ours)
 {
     const size_t H = run->net.layer.hidden;
-
     for (size_t r = 0; r < run->net.batch; r++) {
         if (theirs)
             memcpy(ours + r * H, theirs + state_at(run, final, r), H * sizeof *ours);
@@ -210,7 +197,6 @@ void rnnp_bptt_take_state(const rnnp_bptt_run *run, const float *theirs, int fin
 void rnnp_bptt_give_state(const rnnp_bptt_run *run, const float *ours, int final, float *theirs)
 {
     const size_t H = run->net.layer.hidden;
-
     for (size_t r = 0; theirs && r < run->net.batch; r++)
         memcpy(theirs + state_at(run, final, r), ours + r * H, H * sizeof *ours);
 }
@@ -219,11 +205,9 @@ void rnnp_bptt_copy_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, f
 {
     const rnnp_recurrent_call *io = &run->io;
     const size_t I = run->net.layer.input;
-
     for (size_t step = s->first; step < s->end; step++)
         for (size_t r = 0; r < rnnp_bptt_active(run, step); r++, ours += I) {
             float *row = theirs + rnnp_bptt_time(run, step) * io->x_step + run->order[r] * io->x_row;
-
             memcpy(give ? row : ours, give ? ours : row, I * sizeof *ours);
         }
 }

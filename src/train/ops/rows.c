@@ -11,7 +11,6 @@ static size_t softmax_bytes(const rnnp_gradient_shape *shape)
 {
     const rnnp_tensor y = rnnp_known_tensor(&shape->outputs[0]);
     const rnnp_blocks b = rnnp_softmax_blocks(shape->node, &y);
-
     return b.inner == 1 || rnnp_tensor_elements(&y) == 0 ? 0 : 2 * b.row * b.inner * sizeof(float);
 }
 
@@ -22,12 +21,10 @@ static rnnp_status softmax_backward(const rnnp_gradient_call *call, rnnp_op op)
     const size_t size = b.row * b.inner;
     const float *y = call->outputs[0].data, *dy = call->d_outputs[0].data;
     float *dx = call->d_inputs[0].data, *turned_y = call->workspace, *turned_dy = turned_y + size;
-
     if (!dx || rnnp_tensor_elements(&call->outputs[0]) == 0) return RNNP_OK;
     if (b.inner == 1) {
         const rnnp_row_back_args args = {
             .y = y, .dy = dy, .dx = dx, .rows = b.outer, .cols = b.row, .ldy = b.row, .lddy = b.row, .lddx = b.row};
-
         rows->fn.softmax_back_f32(&args); /* both have one type */
         return RNNP_OK;
     }
@@ -40,7 +37,6 @@ static rnnp_status softmax_backward(const rnnp_gradient_call *call, rnnp_op op)
                                          .ldy = b.row,
                                          .lddy = b.row,
                                          .lddx = b.row};
-
         rnnp_turn(call, y, turned_y, b.row, b.inner);
         rnnp_turn(call, dy, turned_dy, b.row, b.inner);
         rows->fn.softmax_back_f32(&args);
@@ -64,7 +60,6 @@ static rnnp_tensor with_axes(const rnnp_gradient_call *call, const rnnp_tensor *
 {
     const unsigned mask = rnnp_reduced_axes(call->shape.node, call->inputs);
     rnnp_tensor whole = call->inputs[0];
-
     whole.data = result->data;
     for (size_t i = 0; i < whole.rank; i++) whole.shape[i] = mask >> i & 1 ? 1 : whole.shape[i];
     return whole;
@@ -73,7 +68,6 @@ static rnnp_tensor with_axes(const rnnp_gradient_call *call, const rnnp_tensor *
 static void repeat(const rnnp_gradient_call *call, const rnnp_tensor *dy)
 {
     rnnp_walk walk;
-
     rnnp_walk_init(&walk, &call->d_inputs[0], 1);
     rnnp_walk_broadcast(&walk, &call->d_inputs[0], 0, dy);
     rnnp_copy_strided(rnnp_call_select(call), &call->d_inputs[0], dy->data, 0, walk.step[0]);
@@ -82,7 +76,6 @@ static void repeat(const rnnp_gradient_call *call, const rnnp_tensor *dy)
 static rnnp_status sum_backward(const rnnp_gradient_call *call)
 {
     const rnnp_tensor dy = with_axes(call, &call->d_outputs[0]);
-
     if (call->d_inputs[0].data) repeat(call, &dy);
     return RNNP_OK;
 }
@@ -96,7 +89,6 @@ static rnnp_status mean_backward(const rnnp_gradient_call *call)
     const size_t n = rnnp_tensor_elements(&dy);
     const float count = n ? (float)(rnnp_tensor_elements(&call->inputs[0]) / n) : 0.0f;
     const rnnp_binary_args divide = {.a = dy.data, .b = &count, .y = call->workspace, .n = n, .a_step = 1};
-
     if (!call->d_inputs[0].data) return RNNP_OK;
     rnnp_call_select(call)->op[RNNP_OP_div_f32]->fn.div_f32(&divide);
     dy.data = call->workspace;
@@ -114,7 +106,6 @@ static rnnp_status extreme_backward(const rnnp_gradient_call *call)
     float *dx = call->d_inputs[0].data;
     uint8_t *taken = call->workspace;
     rnnp_walk walk;
-
     if (!dx) return RNNP_OK;
     memset(taken, 0, rnnp_tensor_elements(&y));
     rnnp_walk_init(&walk, &call->inputs[0], 1);
@@ -125,7 +116,6 @@ static rnnp_status extreme_backward(const rnnp_gradient_call *call)
             const size_t at = walk.row + i;
             const ptrdiff_t of = walk.offset[0] + (ptrdiff_t)i * rnnp_walk_inner_step(&walk, 0);
             const int takes = !taken[of] && x[at] == extreme[of];
-
             taken[of] |= (uint8_t)takes;
             dx[at] = takes ? dy[of] : 0.0f;
         }

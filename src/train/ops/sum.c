@@ -4,7 +4,6 @@
 void rnnp_sum_broadcast(const rnnp_selection *select, const rnnp_tensor *dy, const rnnp_tensor *dx)
 {
     rnnp_walk walk;
-
     if (rnnp_tensor_elements(dx) == rnnp_tensor_elements(dy)) {
         rnnp_copy(dx->data, dy->data, rnnp_tensor_elements(dy) * sizeof(float));
         return;
@@ -17,14 +16,11 @@ void rnnp_sum_broadcast(const rnnp_selection *select, const rnnp_tensor *dy, con
         const float *from = (const float *)dy->data + walk.row;
         float *to = (float *)dx->data + walk.offset[0], sum;
         const size_t n = rnnp_walk_inner_dim(&walk);
-
         if (rnnp_walk_inner_step(&walk, 0) == 1) {
             const rnnp_binary_args args = {to, from, to, n, 1, 1};
-
             select->op[RNNP_OP_add_f32]->fn.add_f32(&args);
         } else {
             const rnnp_row_args args = {.x = from, .y = &sum, .rows = 1, .cols = n, .ldx = n, .ldy = 1};
-
             select->op[RNNP_OP_reduce_sum_f32]->fn.reduce_sum_f32(&args);
             *to += sum;
         }
@@ -34,7 +30,6 @@ void rnnp_sum_broadcast(const rnnp_selection *select, const rnnp_tensor *dy, con
 void rnnp_scale(const rnnp_selection *select, float *x, size_t n, float by)
 {
     const rnnp_binary_args args = {.a = x, .b = &by, .y = x, .n = n, .a_step = 1};
-
     if (by != 1.0f) select->op[RNNP_OP_mul_f32]->fn.mul_f32(&args);
 }
 

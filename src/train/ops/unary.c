@@ -17,7 +17,6 @@ static rnnp_status act_backward(const rnnp_gradient_call *call, rnnp_act kind)
                                      .n = elements(call),
                                      .act = {.kind = kind, .alpha = params[0], .beta = params[1]},
                                      .math = (int)call->shape.math};
-
     if (args.dx) rnnp_call_select(call)->op[RNNP_OP_act_back_f32]->fn.act_back_f32(&args);
     return RNNP_OK;
 }
@@ -67,7 +66,6 @@ static rnnp_status clip_backward(const rnnp_gradient_call *call)
     const float *x = call->inputs[0].data, *dy = call->d_outputs[0].data;
     float *dx = call->d_inputs[0].data, low, high;
     const size_t n = dx ? elements(call) : 0;
-
     rnnp_clip_bounds(call->shape.node, call->inputs, &low, &high);
     for (size_t i = 0; i < n; i++) dx[i] = x[i] >= low && x[i] <= high ? dy[i] : 0.0f;
     return RNNP_OK;
@@ -76,7 +74,6 @@ static rnnp_status clip_backward(const rnnp_gradient_call *call)
 static rnnp_status clip_check(const rnnp_gradient_shape *shape)
 {
     const rnnp_status status = rnnp_check_constant(shape, 1, "min");
-
     return status == RNNP_OK ? rnnp_check_constant(shape, 2, "max") : status;
 }
 
