@@ -202,25 +202,19 @@ static rnnp_status answer(test_case *c, rnnp_context *context, int mode, int *ri
 {
     OWNED(model) model = NULL;
     OWNED(plan) plan = NULL;
-    OWNED(run) run = NULL;
-    rnnp_tensor in[6], out[4] = {0};
+    rnnp_tensor in[6];
     size_t n = 0;
-    rnnp_status status = build(c, context, mode, &model);
+    DROPPED(free_outputs) produced got = {.status = build(c, context, mode, &model)};
 
     for (size_t i = 0; i < c->n_in && mode != FOLDED; i++) {
         if (!c->absent[i] && (i < c->n_data || mode == LISTS_AT_RUN)) in[n++] = to_tensor(&c->in[i]);
     }
-    if (status == RNNP_OK) status = rnnp_plan_create(model, NULL, &plan);
-    if (status == RNNP_OK) status = rnnp_run_create(plan, in, n, &run);
-    for (size_t i = 0; status == RNNP_OK && i < c->n_out; i++) {
-        OK(rnnp_run_output(run, i, &out[i]));
-        out[i].data = calloc(rnnp_tensor_elements(&out[i]) + 1, 8);
-    }
-    if (status == RNNP_OK) status = rnnp_run_execute(run, in, n, out, c->n_out);
-    *right = status == RNNP_OK && !c->is_error;
-    for (size_t i = 0; *right && i < c->n_out; i++) *right = same(&out[i], &c->want[i]);
+    if (got.status == RNNP_OK) got.status = rnnp_plan_create(model, NULL, &plan);
+    if (got.status == RNNP_OK) got = run_plan(plan, in, n);
+    *right = got.status == RNNP_OK && !c->is_error && got.n == c->n_out;
+    for (size_t i = 0; *right && i < c->n_out; i++) *right = same(&got.out[i], &c->want[i]);
     for (size_t i = 0; i < n; i++) free(in[i].data);
-    for (size_t i = 0; i < c->n_out; i++) free(out[i].data);
+    const rnnp_status status = got.status;
     return status;
 }
 

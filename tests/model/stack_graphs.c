@@ -8,7 +8,7 @@
 #include "src/cells/wavefront.h"
 #include "src/graph/engine.h"
 
-enum { STEPS = 20, BATCH = 2, WIDTH = 24, MOST_OUTPUTS = 8 };
+enum { STEPS = 20, BATCH = 2, WIDTH = 24, OUTPUTS = 8 };
 
 /* ---- Nodes ---- */
 
@@ -232,7 +232,7 @@ static void run_graph(const rnnp_plan *plan, size_t g, unsigned skipped, float *
     FREED float *x = numbers(STEPS * BATCH * WIDTH, 3, 1.0f);
     const rnnp_tensor in[] = {tensor3(x, steps, graphs[g].batch_first ? STEPS : BATCH, WIDTH),
                               {RNNP_DTYPE_I32, 1, {BATCH}, .const_data = lengths}};
-    rnnp_tensor out[MOST_OUTPUTS] = {{0}};
+    rnnp_tensor out[OUTPUTS] = {{0}};
 
     OWNED_NEW(run, run, plan, in, 2);
     const rnnp_program *program = (const rnnp_program *)run;
@@ -251,7 +251,7 @@ static void run_graph(const rnnp_plan *plan, size_t g, unsigned skipped, float *
 /* Both schedules against one thread, with all outputs and without each. */
 TEST(test_graphs)
 {
-    enum { FLOATS = MOST_OUTPUTS * STEPS * BATCH * 2 * WIDTH };
+    enum { FLOATS = OUTPUTS * STEPS * BATCH * 2 * WIDTH };
     static float want[FLOATS], got[FLOATS];
     OWNED(context) one = make_context(NULL, 1), *three = make_context(NULL, 3);
 

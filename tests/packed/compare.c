@@ -54,7 +54,7 @@ static rnnp_model *open_bytes(rnnp_context *context, const buffer *b, int compar
 }
 
 /* What a plan under this cap does with a file: refused when it compares, otherwise outputs that may be other ones. */
-static void try_cap(const char *isa, const buffer *b, const outputs *want, size_t *refused, size_t *wrong)
+static void try_cap(const char *isa, const buffer *b, const produced *want, size_t *refused, size_t *wrong)
 {
     OWNED(context) context = capped_context(NULL, isa, 1);
 
@@ -64,8 +64,8 @@ static void try_cap(const char *isa, const buffer *b, const outputs *want, size_
         const rnnp_status status = rnnp_plan_create(model, NULL, &plan);
 
         if (status == RNNP_OK) {
-            DROPPED(free_outputs) outputs got = run_model(model, plan);
-            const int same = same_outputs(&got, want);
+            DROPPED(free_outputs) produced got = run_model(model, plan);
+            const int same = equal_outputs(&got, want);
 
             assert_true(same || !compare);
             *wrong += !same;
@@ -87,7 +87,7 @@ TEST(test_compare)
     for (size_t m = 0; m < 4; m++) {
         rnnp_model *model = make_any(context, m);
         DROPPED(free_buffer) buffer b = write_for_all(model);
-        DROPPED(free_outputs) outputs want = plan_and_run(model);
+        DROPPED(free_outputs) produced want = plan_and_run(model);
         size_t refused = 0, odd = 0;
 
         rnnp_model_destroy(model);
@@ -120,7 +120,7 @@ TEST(test_foreign)
     OWNED(context) context = capped_context(NULL, NULL, 1);
     rnnp_model *model = make_classifier(context);
     DROPPED(free_buffer) buffer b = write_for_all(model);
-    DROPPED(free_outputs) outputs want = plan_and_run(model);
+    DROPPED(free_outputs) produced want = plan_and_run(model);
 
     rnnp_model_destroy(model);
     listed block = block_at(&b, 0);
@@ -128,8 +128,8 @@ TEST(test_foreign)
     sign(&b, 0);
     model = open_bytes(context, &b, 1);
     REFUSED(context, rnnp_packed_verify(model), RNNP_ERR_UNSUPPORTED, "cannot be compared");
-    DROPPED(free_outputs) outputs got = plan_and_run(model); /* packs for itself */
-    assert_true(same_outputs(&got, &want));
+    DROPPED(free_outputs) produced got = plan_and_run(model); /* packs for itself */
+    assert_true(equal_outputs(&got, &want));
     rnnp_model_destroy(model);
     block.layout[0] ^= 1;
 

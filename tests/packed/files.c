@@ -51,8 +51,8 @@ TEST(test_write)
     rnnp_model *other = make_recurrent(context, 3);
     OK(rnnp_packed_write_file(other, NULL, path));
     OK(rnnp_packed_verify(opened));
-    outputs a = plan_and_run(model), b = plan_and_run(opened);
-    assert_true(same_outputs(&a, &b));
+    produced a = plan_and_run(model), b = plan_and_run(opened);
+    assert_true(equal_outputs(&a, &b));
     free_outputs(&a);
     free_outputs(&b);
     rnnp_model_destroy(opened);
@@ -159,7 +159,7 @@ TEST(test_no_file)
 
 /* ---- Sharing ---- */
 
-static int process(const char *path, const outputs *want)
+static int process(const char *path, const produced *want)
 {
     OWNED(context) context = make_context(NULL, 1);
     rnnp_model *model;
@@ -167,8 +167,8 @@ static int process(const char *path, const outputs *want)
 
     for (size_t i = 0; i < 20; i++) {
         if (rnnp_packed_open_file(context, path, NULL, &model) != RNNP_OK) return 2;
-        outputs got = plan_and_run(model);
-        same &= same_outputs(want, &got);
+        produced got = plan_and_run(model);
+        same &= equal_outputs(want, &got);
         free_outputs(&got);
         rnnp_model_destroy(model);
     }
@@ -182,7 +182,7 @@ TEST(test_processes)
     OWNED(model) model = make_classifier(context);
     DROPPED(remove_folder) const folder f = make_folder();
     pid_t child[PROCESSES];
-    DROPPED(free_outputs) outputs want = plan_and_run(model);
+    DROPPED(free_outputs) produced want = plan_and_run(model);
     char path[2 * FOLDER_PATH];
 
     strcpy(path, in_folder(&f, "model.rnnp"));
@@ -203,7 +203,7 @@ TEST(test_processes)
 
 typedef struct job {
     const rnnp_model *model;
-    outputs got;
+    produced got;
 } job;
 
 static void *plan_in_thread(void *arg)
@@ -221,7 +221,7 @@ TEST(test_threads)
     OWNED(model) model = make_classifier(context);
     rnnp_model *opened;
     DROPPED(remove_folder) const folder f = make_folder();
-    DROPPED(free_outputs) outputs want = plan_and_run(model);
+    DROPPED(free_outputs) produced want = plan_and_run(model);
     char path[2 * FOLDER_PATH];
 
     strcpy(path, in_folder(&f, "model.rnnp"));
@@ -240,7 +240,7 @@ TEST(test_threads)
         }
         for (size_t i = 0; i < THREADS; i++) {
             assert_int_equal(pthread_join(thread[i], NULL), 0);
-            assert_true(same_outputs(&want, &jobs[i].got));
+            assert_true(equal_outputs(&want, &jobs[i].got));
             free_outputs(&jobs[i].got);
         }
         rnnp_model_destroy(opened);

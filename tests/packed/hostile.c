@@ -23,7 +23,7 @@ typedef struct fixture {
     test_heap heap;
     rnnp_context *context;
     buffer good;
-    outputs want;
+    produced want;
 } fixture;
 
 /* Huge shapes fail instead of taking memory. */
@@ -96,9 +96,9 @@ static rnnp_status use(fixture *f, const unsigned char *at, size_t size, int ver
     if (status == RNNP_OK) status = rnnp_plan_create(model, NULL, &plan);
     if (status == RNNP_OK && how == ANY_RESULTS) run_whatever(model, plan);
     if (status == RNNP_OK && how == SAME_RESULTS) {
-        DROPPED(free_outputs) outputs got = run_model(model, plan);
+        DROPPED(free_outputs) produced got = run_model(model, plan);
 
-        assert_true(same_outputs(&f->want, &got));
+        assert_true(equal_outputs(&f->want, &got));
     }
     if (status != RNNP_OK) assert_true(strlen(rnnp_last_error(f->context)) > 10);
     rnnp_plan_destroy(plan);
