@@ -122,6 +122,32 @@ TEST(test_shape_arithmetic)
     assert_close(y, want, 3 * 2 * HIDDEN, 2e-6f);
 }
 
+/* The symbol survives what leaves its number alone, so that equal dimensions are known to be equal. */
+TEST(test_symbols_survive)
+{
+    static const char *const names[] = {"batch", NULL};
+    const int64_t shape[] = {RNNP_DYNAMIC, 5};
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_model(context);
+    rnnp_port_info port = {.struct_size = sizeof port};
+    rnnp_value x, v;
+
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, shape, names, &x));
+    v = node1(model, "Shape", x);
+    v = node2(model, "Mul", v, ints(model, (int64_t[]){1, 2}, 2));
+    v = node2(model, "Add", ints(model, (int64_t[]){0, 1}, 2), v);
+    v = node2(model, "Div", v, ints(model, (int64_t[]){1, 11}, 2));
+    v = node(
+        model, "Where",
+        (rnnp_value[]){node2(model, "Equal", v, ints(model, (int64_t[]){-1}, 1)), ints(model, (int64_t[]){1, 1}, 2), v},
+        3, NULL, 0);
+    close_with(model, "y", node1(model, "ConstantOfShape", v));
+    OK(rnnp_model_output_info(model, 0, &port));
+    assert_int_equal(port.shape[0], RNNP_DYNAMIC);
+    assert_string_equal(port.symbol[0], "batch");
+    assert_int_equal(port.shape[1], 1);
+}
+
 /* ---- Closing ---- */
 
 TEST(test_folding_and_dead_nodes)
