@@ -4,8 +4,6 @@
  */
 #include "build.h"
 
-#include <pthread.h>
-
 #include "src/fpmode.h"
 #include "src/graph/engine.h"
 
@@ -517,55 +515,6 @@ TEST(test_threads)
         assert_memory_equal(p[i], p[0], STEPS * BATCH * 3 * sizeof(float));
     }
     for (size_t i = 0; i < 4; i++) free(p[i]);
-}
-
-/* Runs of one plan on several threads, whose context has a team of its own: some find the team busy. */
-typedef struct runner {
-    pthread_t thread;
-    const rnnp_plan *plan;
-    const float *x;
-    float p[4 * 16 * 3];
-} runner;
-
-static void *run_often(void *arg)
-{
-    runner *r = arg;
-    const rnnp_tensor in = tensor3(r->x, 4, 16, 96);
-    rnnp_run *run = NULL;
-
-    for (int i = 0; i < 20; i++) {
-        rnnp_tensor out[2] = {{.data = r->p}, {.data = NULL}};
-
-        if (!run && rnnp_run_create(r->plan, &in, 1, &run) != RNNP_OK) return NULL;
-        if (rnnp_run_execute(run, &in, 1, out, 2) != RNNP_OK) r->p[0] = NAN;
-        if (i % 5 == 4) {
-            rnnp_run_destroy(run);
-            run = NULL;
-        }
-    }
-    return r;
-}
-
-TEST(test_concurrent_runs)
-{
-    enum { RUNNERS = 3 };
-    OWNED(context) context = make_context(NULL, 2);
-    DROPPED(free_net) net n = make_net(context, 96, 96, NULL);
-    FREED float *x = numbers(4 * 16 * 96, 1, 1.0f);
-    runner runners[RUNNERS];
-
-    for (size_t i = 0; i < RUNNERS; i++) {
-        runners[i].plan = n.plan;
-        runners[i].x = x;
-        assert_int_equal(pthread_create(&runners[i].thread, NULL, run_often, &runners[i]), 0);
-    }
-    for (size_t i = 0; i < RUNNERS; i++) {
-        void *done;
-
-        pthread_join(runners[i].thread, &done);
-        assert_non_null(done);
-        assert_memory_equal(runners[i].p, runners[0].p, sizeof runners[i].p);
-    }
 }
 
 /* Denormals survive, whatever the caller's mode is, unless the plan flushes them; the mode comes back. */

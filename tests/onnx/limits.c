@@ -223,17 +223,6 @@ TEST(test_nodes)
     file = make_products();
     OK(load_bytes(context, &file, &o, &model));
     rnnp_model_destroy(model);
-
-    /* An older caller's structure ends before the limit of nodes. */
-    o.max_nodes = 3;
-    o.struct_size = offsetof(rnnp_load_options, max_nodes);
-    file = make_products();
-    OK(load_bytes(context, &file, &o, &model));
-    rnnp_model_destroy(model);
-    o.struct_size = 1;
-    file = make_products();
-    assert_int_equal(load_bytes(context, &file, &o, &model), RNNP_ERR_ARG);
-    assert_says(context, "struct_size");
 }
 
 /* With every limit below what loading takes, it is refused with the sentence, and nothing is left. */

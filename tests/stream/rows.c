@@ -430,27 +430,3 @@ TEST(test_failed_step)
     assert_true(memcmp(before, y, HIDDEN * sizeof *y) != 0);
     assert_true(memcmp(before + 2 * HIDDEN, y + 2 * HIDDEN, HIDDEN * sizeof *y) != 0);
 }
-
-TEST(test_no_allocation)
-{
-    WATCHED heap = {0};
-    OWNED(context) counted = make_context(&heap, 1);
-    OWNED(model) model = make_kind(counted, &kinds[4]);
-    OWNED(plan) plan = make_plan(model);
-    OWNED(stream) stream = make_stream(plan, 3, 1);
-    const size_t calls = atomic_load(&heap.calls), bytes = rnnp_stream_row_state_bytes(stream);
-    float x[3 * INPUT] = {1}, p[3 * CLASSES], saved[64];
-    const uint8_t active[] = {1, 0, 1};
-    rnnp_tensor in, out[OUTPUTS] = {{.data = p}, {.data = NULL}};
-
-    assert_true(bytes <= sizeof saved);
-    OK(rnnp_stream_input(stream, 0, &in));
-    in.data = x;
-    for (int t = 0; t < 5; t++) {
-        OK(rnnp_stream_step_rows(stream, active, &in, 1, out, OUTPUTS));
-        OK(rnnp_stream_save_row(stream, 0, saved, bytes));
-        OK(rnnp_stream_load_row(stream, 1, saved, bytes));
-        OK(rnnp_stream_reset_row(stream, 2));
-    }
-    assert_int_equal(atomic_load(&heap.calls), calls);
-}

@@ -164,24 +164,6 @@ TEST(test_state)
     rnnp_stream_destroy(NULL);
 }
 
-TEST(test_no_allocation)
-{
-    WATCHED heap = {0};
-    OWNED(context) counted = make_context(&heap, 1);
-    OWNED(model) model = make_stack(counted, 0);
-    OWNED(plan) plan = make_plan(model);
-    const size_t blocks = atomic_load(&heap.live_blocks);
-    OWNED(stream) stream = make_stream(plan, 2, 1);
-    const size_t calls = atomic_load(&heap.calls);
-    float x[2 * INPUT] = {1}, p[2 * CLASSES], h[2 * HIDDEN];
-
-    assert_int_equal(atomic_load(&heap.live_blocks), blocks + 1);
-    for (int t = 0; t < 5; t++) step(stream, x, t & 1 ? p : NULL, t & 2 ? h : NULL);
-    rnnp_stream_reset(stream);
-    step(stream, x, p, h);
-    assert_int_equal(atomic_load(&heap.calls), calls);
-}
-
 static int take(void *user, const void *bytes, size_t size)
 {
     char **end = user;

@@ -98,9 +98,14 @@ static void *call(void *arg)
     FREED float *p = malloc(P_FLOATS * sizeof *p), *h = malloc(H_FLOATS * sizeof *h);
     rnnp_run *runs[4] = {NULL};
 
-    for (size_t i = 0; i < 4; i++) c->failures += rnnp_run_create(plans[i], &in, 1, &runs[i]) != RNNP_OK;
-    while (p && h && !c->failures && !atomic_load(c->stop)) {
-        for (size_t i = 0; i < 4; i++) execute(c, runs[i], p, h);
+    for (size_t round = 0; p && h && !c->failures && !atomic_load(c->stop); round++) {
+        for (size_t i = 0; i < 4; i++) {
+            if (round % 5 == 0) {
+                rnnp_run_destroy(runs[i]);
+                c->failures += rnnp_run_create(plans[i], &in, 1, &runs[i]) != RNNP_OK;
+            }
+            if (runs[i]) execute(c, runs[i], p, h);
+        }
     }
     for (size_t i = 0; i < 4; i++) rnnp_run_destroy(runs[i]);
     return NULL;
