@@ -5,7 +5,6 @@
  */
 #include "build.h"
 
-#include <pthread.h>
 #include <time.h>
 
 #include "src/cells/wavefront.h"
@@ -49,18 +48,14 @@ static void *run_pool_task(void *arg)
 
 static void run_pool(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
 {
-    pthread_t threads[MOST_THREADS];
     pool_task tasks[MOST_THREADS];
     pool *p = user;
 
     p->loops++;
     atomic_store(&p->come, 0);
     for (size_t i = 0; p->in_turn && i < n; i++) task(arg, n - 1 - i);
-    for (size_t i = 0; !p->in_turn && i < n; i++) {
-        tasks[i] = (pool_task){task, arg, i, n, p};
-        assert_int_equal(pthread_create(&threads[i], NULL, run_pool_task, &tasks[i]), 0);
-    }
-    for (size_t i = 0; !p->in_turn && i < n; i++) pthread_join(threads[i], NULL);
+    for (size_t i = 0; !p->in_turn && i < n; i++) tasks[i] = (pool_task){task, arg, i, n, p};
+    if (!p->in_turn) on_threads(n, run_pool_task, tasks, sizeof *tasks);
 }
 
 static rnnp_context *pooled_context(size_t threads, pool *p)

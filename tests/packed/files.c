@@ -5,8 +5,6 @@
 #include "../model/folder.h"
 #include "packed.h"
 
-#include <pthread.h>
-
 enum { PROCESSES = 4, THREADS = 4 };
 
 /* ---- Writing ---- */
@@ -176,19 +174,15 @@ TEST(test_threads)
     strcpy(path, in_folder(&f, "model.rnnp"));
     for (size_t set = 0; set < 2; set++) { /* blocks from the file, or packed from its originals */
         OPTIONS(packed, options);
-        pthread_t thread[THREADS];
         job jobs[THREADS];
 
         options.isas = (const char *const[]){"generic"};
         options.n_isas = set;
         OK(rnnp_packed_write_file(model, &options, path));
         OK(rnnp_packed_open_file(context, path, NULL, &opened));
+        for (size_t i = 0; i < THREADS; i++) jobs[i] = (job){.model = opened};
+        on_threads(THREADS, plan_in_thread, jobs, sizeof *jobs);
         for (size_t i = 0; i < THREADS; i++) {
-            jobs[i] = (job){.model = opened};
-            assert_int_equal(pthread_create(&thread[i], NULL, plan_in_thread, &jobs[i]), 0);
-        }
-        for (size_t i = 0; i < THREADS; i++) {
-            assert_int_equal(pthread_join(thread[i], NULL), 0);
             assert_true(equal_outputs(&want, &jobs[i].got));
             free_outputs(&jobs[i].got);
         }
