@@ -3,7 +3,7 @@
  * Models written as text, one statement after the other, separated by semicolons:
  *
  *   x: f32[steps, ?, 5]            an input; ? is a dynamic dimension without a name
- *   w = f32[3,4]~6*0.5             a constant: numbers(seed 6, scale 0.5), or {1, 2.5}
+ *   w = f32[3,4]~6*0.5             a constant: numbers(seed 6, scale 0.5), or {1, 2.5}; i64{1} is a scalar, {1} a list
  *   y, z = Split(x, {1,3}, axis=1) a node: values, calls, lists of i64 and, by name, attributes: integers, floats with a
  *                                  point, words and lists of integers; _ is no value
  *   y = Relu@7'name'(x)            of another opset than 17, and with a name
@@ -96,7 +96,8 @@ static inline size_t graph_shape(graph *g, int64_t shape[RNNP_MAX_RANK], char sy
     return rank;
 }
 
-static inline rnnp_value graph_constant(graph *g, rnnp_dtype dtype, const char *name)
+/* Behind its type; a list has as many elements as there are. */
+static inline rnnp_value graph_constant(graph *g, rnnp_dtype dtype, int is_list, const char *name)
 {
     rnnp_tensor t = {.dtype = dtype};
     char none[RNNP_MAX_RANK][GRAPH_WORD];
@@ -104,15 +105,14 @@ static inline rnnp_value graph_constant(graph *g, rnnp_dtype dtype, const char *
     rnnp_value value;
     size_t n = 1;
 
-    t.rank = graph_shape(g, t.shape, none);
-    if (dtype == RNNP_DTYPE_I64 && graph_next(g) == '{' && t.rank == 0) t.rank = 1, t.shape[0] = RNNP_DYNAMIC;
+    t.rank = is_list ? 1 : graph_shape(g, t.shape, none);
     if (graph_accept(g, '~')) {
         const uint32_t seed = (uint32_t)graph_number(g);
 
         t.data = numbers(rnnp_tensor_elements(&t), seed, graph_accept(g, '*') ? (float)graph_number(g) : 1.0f);
     } else {
         n = graph_numbers(g, list);
-        if (t.rank == 1 && t.shape[0] == RNNP_DYNAMIC) t.shape[0] = (int64_t)n;
+        if (is_list) t.shape[0] = (int64_t)n;
         assert_int_equal(n, rnnp_tensor_elements(&t));
         t.data = calloc(n + 1, 8);
         for (size_t i = 0; i < n; i++) {
@@ -134,8 +134,8 @@ static inline rnnp_value graph_value(graph *g, const char *name)
     char word[GRAPH_WORD];
     rnnp_value value = 0;
 
-    if (graph_next(g) == '{') return graph_constant(g, RNNP_DTYPE_I64, name);
-    if (graph_dtype(graph_word(g, word))) return graph_constant(g, graph_dtype(word), name);
+    if (graph_next(g) == '{') return graph_constant(g, RNNP_DTYPE_I64, 1, name);
+    if (graph_dtype(graph_word(g, word))) return graph_constant(g, graph_dtype(word), 0, name);
     if (strcmp(word, "_") == 0) return RNNP_NONE;
     if (*g->at && strchr("([@'", *g->at)) {
         graph_call(g, word, &value, 1);
