@@ -3,6 +3,7 @@
  * Packed files whose blocks are not the weights they claim to be, with all checksums right: what compares them, and
  * what happens where nobody asked for that.
  */
+#include "../model/graph.h"
 #include "packed.h"
 
 #include "src/packed/format.h"
@@ -143,23 +144,10 @@ TEST(test_foreign)
  * have. Comparing it would pack weights that are not there into a block of no size. */
 TEST(test_no_block)
 {
-    enum { GATED = 4 * HIDDEN };
     OWNED(context) context = capped_context(NULL, NULL, 1);
-    rnnp_model *model = make_model(context);
-    FREED float *w = numbers(GATED * (INPUT + HIDDEN), 3, 0.3f);
-    const rnnp_tensor constants[] = {tensor3(w, 1, GATED, INPUT), tensor3(w + GATED * INPUT, 1, GATED, HIDDEN)};
-    rnnp_value in[3], y;
-
-    const rnnp_value x = in[0] = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
-    in[1] = input3(model, "w", 1, GATED, INPUT);
-    in[2] = input3(model, "r", 1, GATED, HIDDEN);
-    for (size_t k = 0; k < 2; k++) {
-        OK(rnnp_model_add_node(model, "LSTM", 14, NULL, in, 3, NULL, 0, (y = 0, &y), 1));
-        OK(rnnp_model_add_output(model, k ? "b" : "a", y));
-        for (size_t i = 0; !k && i < 2; i++) OK(rnnp_model_add_constant(model, NULL, &constants[i], &in[1 + i]));
-        in[0] = x;
-    }
-    OK(rnnp_model_close(model));
+    rnnp_model *model =
+        make_graph(context, "x: f32[?,?,7]; w: f32[1,76,7]; r: f32[1,76,19];"
+                            "-> a = LSTM@14(x, w, r), b = LSTM@14(x, f32[1,76,7]~3*0.3, f32[1,76,19]~4*0.3)");
     DROPPED(free_buffer) buffer b = write_model(model, NULL, 0);
     rnnp_model_destroy(model);
     assert_int_equal(blocks_of(&b), 1);

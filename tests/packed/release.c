@@ -3,6 +3,7 @@
  * rnnp_model_release_weights: the memory goes down by what is packed, plans go on, and what needs the elements says
  * so. Closing lets go of constants that nobody reads.
  */
+#include "../model/graph.h"
 #include "packed.h"
 
 enum { WIDE = 64, FLOATS_W = 4 * WIDE * WIDE };
@@ -10,21 +11,8 @@ enum { WIDE = 64, FLOATS_W = 4 * WIDE * WIDE };
 /* An LSTM with large weights and a dense layer; `twice`: the dense matrix is an output, too. */
 static rnnp_model *make_wide(rnnp_context *context, int twice)
 {
-    static const int64_t shape[] = {RNNP_DYNAMIC, 2, WIDE};
-    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, WIDE, WIDE, RNNP_DIRECTION_FORWARD, 1);
-    FREED float *w = numbers(WIDE * WIDE, 2, 0.1f);
-    const rnnp_tensor square = {RNNP_DTYPE_F32, 2, {WIDE, WIDE}, .data = w};
-    rnnp_model *model = make_model(context);
-    rnnp_value x, matrix;
-
-    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &x));
-    x = add_layer(model, &l, x);
-    OK(rnnp_model_add_constant(model, "square", &square, &matrix));
-    x = node2(model, "MatMul", x, matrix);
-    OK(rnnp_model_add_output(model, "y", x));
-    if (twice) OK(rnnp_model_add_output(model, "matrix", matrix));
-    OK(rnnp_model_close(model));
-    return model;
+    return make_graph(context, "x: f32[?,2,64]; square = f32[64,64]~2*0.1; -> y = MatMul(lstm[64,64](x), square)%s",
+                      twice ? ", matrix = square" : "");
 }
 
 static produced run_wide(const rnnp_plan *plan)
