@@ -58,27 +58,16 @@ static void *gates_back_prepare(rnnp_op op, arena *a, rng *r)
     spoil(p->m[ZX], p->rows, 1, p->hidden);
     p->dp = filled(a, r, 3 * p->hidden, kind, 1, 8);
 
-    const rnnp_cell_traits *traits = rnnp_cell_of(p->part->cell);
-    p->spec.math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST);
-    p->spec.plain = !rng_one_in(r, 2);
-    if (!p->spec.plain) {
-        for (int i = 0; i < 3; i++) p->spec.act[i] = random_act(r);
-        if (rng_one_in(r, 2)) p->spec.clip = rng_uniform(r, 0.1f, 4);
-        p->spec.input_forget = traits->coupled && rng_one_in(r, 3);
-        if (traits->peepholes && rng_one_in(r, 2)) p->peephole = filled(a, r, 3 * p->hidden, kind, 1, 8);
-    }
+    p->spec = random_gates(r, a, p->part, 2, p->hidden, kind, &p->peephole);
     return p;
 }
 
 static void gates_back_describe(const void *problem, char text[DESCRIPTION])
 {
     const gates_back *p = problem;
-    char spec[64] = "plain";
-    if (!p->spec.plain)
-        snprintf(spec, sizeof spec, "acts%d.%d.%d%s%s%s", (int)p->spec.act[0].kind, (int)p->spec.act[1].kind,
-                 (int)p->spec.act[2].kind, p->spec.clip > 0 ? "-clip" : "", p->spec.input_forget ? "-coupled" : "",
-                 p->peephole ? "-peep" : "");
-    snprintf(text, DESCRIPTION, "rows%zu-h%zu-%s-math%d", p->rows, p->hidden, spec, p->spec.math);
+    char spec[DESCRIPTION];
+    gates_text(&p->spec, p->peephole, spec);
+    snprintf(text, DESCRIPTION, "rows%zu-h%zu-%.90s", p->rows, p->hidden, spec);
 }
 
 /* The gradient by a state goes the other way. */

@@ -39,6 +39,30 @@ float *filled(arena *a, rng *r, size_t n, inputs kind_of_inputs, float scale, si
     return p;
 }
 
+rnnp_gate_spec random_gates(rng *r, arena *a, const struct rnnp_part *of, size_t others, size_t hidden, inputs kind,
+                            float **peephole)
+{
+    const rnnp_cell_traits *traits = rnnp_cell_of(of->cell);
+    rnnp_gate_spec spec = {.math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST), .plain = !rng_one_in(r, others)};
+    if (spec.plain) return spec;
+    for (int i = 0; i < 3; i++) spec.act[i] = random_act(r);
+    if (rng_one_in(r, 2)) spec.clip = rng_uniform(r, 0.1f, 4);
+    spec.input_forget = traits->coupled && rng_one_in(r, 3);
+    if (traits->peepholes && rng_one_in(r, 2))
+        *peephole = filled(a, r, traits->peepholes * hidden, kind, 1, traits->peepholes * hidden);
+    return spec;
+}
+
+void gates_text(const rnnp_gate_spec *spec, const float *peephole, char text[DESCRIPTION])
+{
+    char acts[32] = "plain";
+    if (!spec->plain)
+        snprintf(acts, sizeof acts, "acts%d.%d.%d", (int)spec->act[0].kind, (int)spec->act[1].kind,
+                 (int)spec->act[2].kind);
+    snprintf(text, DESCRIPTION, "%s%s%s%s-math%d", acts, spec->clip > 0 ? "-clip" : "",
+             spec->input_forget ? "-coupled" : "", peephole ? "-peep" : "", spec->math);
+}
+
 static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
 {
     cell *p = arena_take(a, sizeof *p);
@@ -79,15 +103,7 @@ static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
         p->wh = filled(a, r, G * H * H, k, 1 / sqrtf((float)H), G * H * H);
     }
 
-    const rnnp_cell_traits *traits = rnnp_cell_of(p->part->cell);
-    p->spec.math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST);
-    p->spec.plain = !rng_one_in(r, 3);
-    if (!p->spec.plain) {
-        for (int i = 0; i < 3; i++) p->spec.act[i] = random_act(r);
-        if (rng_one_in(r, 2)) p->spec.clip = rng_uniform(r, 0.1f, 4);
-        p->spec.input_forget = traits->coupled && rng_one_in(r, 3);
-        if (traits->peepholes && rng_one_in(r, 2)) p->peephole = filled(a, r, traits->peepholes * H, k, 1, 3 * H);
-    }
+    p->spec = random_gates(r, a, p->part, 3, H, k, &p->peephole);
     return p;
 }
 
@@ -103,14 +119,11 @@ static void *step_prepare(rnnp_op op, arena *a, rng *r) { return cell_prepare(op
 static void cell_describe(const void *problem, char text[DESCRIPTION])
 {
     const cell *p = problem;
-    char from[32] = "", window[48] = "", spec[64] = "plain";
+    char from[32] = "", window[48] = "", spec[DESCRIPTION];
+    gates_text(&p->spec, p->peephole, spec);
     if (p->step) snprintf(from, sizeof from, "-%s%zu%s", p->has_x ? "x" : "nox", p->input, p->one_z ? "-bias" : "");
     if (p->first > 0 || p->end < p->hidden) snprintf(window, sizeof window, "-units%zu..%zu", p->first, p->end);
-    if (!p->spec.plain)
-        snprintf(spec, sizeof spec, "acts%d.%d.%d%s%s%s", (int)p->spec.act[0].kind, (int)p->spec.act[1].kind,
-                 (int)p->spec.act[2].kind, p->spec.clip > 0 ? "-clip" : "", p->spec.input_forget ? "-coupled" : "",
-                 p->peephole ? "-peep" : "");
-    snprintf(text, DESCRIPTION, "rows%zu-h%zu%s%s-%s-math%d", p->rows, p->hidden, from, window, spec, p->spec.math);
+    snprintf(text, DESCRIPTION, "rows%zu-h%zu%s%s-%.60s", p->rows, p->hidden, from, window, spec);
 }
 
 /* ---- Calls ---- */

@@ -62,6 +62,14 @@ const rnnp_variant *any_variant(rnnp_op op, rng *r);
 /* The least lanes of a step's panel in an ISA: what its gates ops must be given multiples of. */
 size_t least_lanes(rnnp_isa isa);
 
+struct rnnp_part; /* kernels/cells.h */
+
+/* A cell's function, plain in all but one of `others` cases; peephole: NULL, or drawn for so many units. */
+rnnp_gate_spec random_gates(rng *r, arena *a, const struct rnnp_part *of, size_t others, size_t hidden, inputs kind,
+                            float **peephole);
+/* "plain-math0", "acts1.2.1-clip-peep-math1" */
+void gates_text(const rnnp_gate_spec *spec, const float *peephole, char text[DESCRIPTION]);
+
 /* An activation with parameters for which its value is monotone, and its bound is known. */
 rnnp_act_spec random_act(rng *r);
 
