@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -99,6 +100,20 @@ RNNP_TEST_DROPS(records)
 #define OPTIONS(what, name)     \
     rnnp_##what##_options name; \
     rnnp_##what##_options_init(&name)
+
+/* ---- Threads ---- */
+
+/* call(arg) on n threads at once, each with its own element of args, which have `size` bytes each. */
+static inline void on_threads(size_t n, void *(*call)(void *arg), void *args, size_t size)
+{
+    enum { MOST = 16 };
+    pthread_t threads[MOST];
+
+    assert_true(n <= MOST);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, call, (char *)args + i * size), 0);
+    for (size_t i = 0; i < n; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
 
 /* ---- Shapes ---- */
 

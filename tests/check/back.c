@@ -39,9 +39,10 @@ static void spoil(float *p, size_t rows, size_t gates, size_t hidden)
 static void *gates_back_prepare(rnnp_op op, arena *a, rng *r)
 {
     gates_back *p = arena_take(a, sizeof *p);
-    *p = (gates_back){
-        .part = rnnp_cell_part_of(op), .gates = rnnp_op_gates(op), .rows = rng_one_in(r, 3) ? 1 : rng_in(r, 1, 9)};
-    p->hidden = rng_size(r, LANES, 5);
+    *p = (gates_back){.part = rnnp_cell_part_of(op),
+                      .gates = rnnp_op_gates(op),
+                      .rows = rng_or(r, 0, rng_one_in(r, 3) ? 1 : rng_in(r, 1, 9))};
+    p->hidden = rng_or(r, 1, rng_size(r, LANES, 5));
     p->zx_cols = (p->hidden + LANES - 1) / LANES * LANES;
     p->z_cols = p->gates * p->zx_cols;
     p->ldz = p->z_cols + rng_in(r, 0, 3);
@@ -50,42 +51,23 @@ static void *gates_back_prepare(rnnp_op op, arena *a, rng *r)
     const inputs kind = rng_inputs(r);
     p->z = filled(a, r, p->rows * p->z_cols, kind, 2, 8);
     spoil(p->z, p->rows, p->gates, p->hidden);
-    for (int i = 0; i < MATRICES; i++) p->m[i] = filled(a, r, p->rows * (i == ZX ? p->zx_cols : p->hidden), kind, 1, 8);
+    for (int i = 0; i < MATRICES; i++) { /* gradients so small that the results of many calls stay numbers */
+        const float scale = r->sizes && i >= DH ? 1e-3f : 1;
+        p->m[i] = filled(a, r, p->rows * (i == ZX ? p->zx_cols : p->hidden), kind, scale, 8);
+    }
     spoil(p->m[ZX], p->rows, 1, p->hidden);
     p->dp = filled(a, r, 3 * p->hidden, kind, 1, 8);
 
-    const rnnp_cell_traits *traits = rnnp_cell_of(p->part->cell);
-    p->spec.math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST);
-    p->spec.plain = !rng_one_in(r, 2);
-    if (!p->spec.plain) {
-        for (int i = 0; i < 3; i++) p->spec.act[i] = random_act(r);
-        if (rng_one_in(r, 2)) p->spec.clip = rng_uniform(r, 0.1f, 4);
-        p->spec.input_forget = traits->coupled && rng_one_in(r, 3);
-        if (traits->peepholes && rng_one_in(r, 2)) p->peephole = filled(a, r, 3 * p->hidden, kind, 1, 8);
-    }
+    p->spec = random_gates(r, a, p->part, 2, p->hidden, kind, &p->peephole);
     return p;
 }
 
 static void gates_back_describe(const void *problem, char text[DESCRIPTION])
 {
     const gates_back *p = problem;
-    char spec[64] = "plain";
-    if (!p->spec.plain)
-        snprintf(spec, sizeof spec, "acts%d.%d.%d%s%s%s", (int)p->spec.act[0].kind, (int)p->spec.act[1].kind,
-                 (int)p->spec.act[2].kind, p->spec.clip > 0 ? "-clip" : "", p->spec.input_forget ? "-coupled" : "",
-                 p->peephole ? "-peep" : "");
-    snprintf(text, DESCRIPTION, "rows%zu-h%zu-%s-math%d", p->rows, p->hidden, spec, p->spec.math);
-}
-
-typedef struct gates_back_run {
-    const rnnp_variant *variant;
-    rnnp_gates_back_args args;
-} gates_back_run;
-
-static void gates_back_go(const void *arg)
-{
-    const gates_back_run *run = arg;
-    run->variant->fn.lstm_gates_back_f32(&run->args);
+    char spec[DESCRIPTION];
+    gates_text(&p->spec, p->peephole, spec);
+    snprintf(text, DESCRIPTION, "rows%zu-h%zu-%.90s", p->rows, p->hidden, spec);
 }
 
 /* The gradient by a state goes the other way. */
@@ -98,12 +80,6 @@ static float *given(const gates_back *p, memory *m, matrix which, usage use)
     return memory_matrix(m, use, use == OUTPUT ? NULL : p->m[which], p->rows, cols, p->ld[which]);
 }
 
-static void collect(result *out, arena *a, const char *name, const float *from, size_t rows, size_t cols, size_t ld)
-{
-    part *to = result_part(out, a, name, rows, cols);
-    for (size_t r = 0; r < rows; r++) memcpy(to->v + r * cols, from + r * ld, cols * sizeof(float));
-}
-
 /* The part's z is in z, or in zx where z is another part's. */
 static int overwrites_z(const gates_back *p) { return p->part->chain != RNNP_CHAIN_RH; }
 
@@ -114,16 +90,16 @@ static int writes_d_state(const gates_back *p)
     return p->part->state == RNNP_STATE_UPDATED || p->part->state == RNNP_STATE_READ;
 }
 
-static const char *gates_back_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
-                                   result *out)
+static const void *gates_back_place(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m)
 {
     const gates_back *p = problem;
-    (void)whole;
+    (void)variant, (void)whole;
     const rnnp_state_use use = p->part->state;
-    rnnp_gate_spec spec = p->spec;
-    if (p->peephole) spec.peephole = memory_floats(m, INPUT, p->peephole, 3 * p->hidden);
-    gates_back_run run = {variant, {.rows = p->rows, .hidden = p->hidden, .spec = &spec}};
-    rnnp_gates_back_args *g = &run.args;
+    rnnp_gate_spec *spec = arena_take(a, sizeof *spec);
+    rnnp_gates_back_args *g = arena_take(a, sizeof *g);
+    *spec = p->spec;
+    if (p->peephole) spec->peephole = memory_floats(m, INPUT, p->peephole, 3 * p->hidden);
+    *g = (rnnp_gates_back_args){.rows = p->rows, .hidden = p->hidden, .spec = spec};
     g->ldz = p->ldz, g->ldzx = p->ld[ZX], g->ldh = p->ld[H], g->lddh = p->ld[DH], g->lddh_prev = p->ld[DH_PREV];
     g->z = memory_matrix(m, overwrites_z(p) ? INOUT : INPUT, p->z, p->rows, p->z_cols, p->ldz);
     g->dh = given(p, m, DH, INPUT);
@@ -131,21 +107,14 @@ static const char *gates_back_call(const void *problem, const rnnp_variant *vari
         g->state[0] = (rnnp_state){given(p, m, C, INPUT), p->ld[C]};
         g->state_prev[0] = (rnnp_state){given(p, m, C_PREV, INPUT), p->ld[C_PREV]};
     }
-    if (p->peephole) g->dp = memory_floats(m, INOUT, p->dp, 3 * p->hidden);
-    if (use) g->d_state[0] = (rnnp_state){given(p, m, D_STATE, d_state_use[use]), p->ld[D_STATE]};
+    if (overwrites_zx(p)) g->zx = given(p, m, ZX, INOUT);
     if (p->part->blends) {
         g->h = given(p, m, H, INPUT);
         g->dh_prev = given(p, m, DH_PREV, INOUT);
     }
-    if (overwrites_zx(p)) g->zx = given(p, m, ZX, INOUT);
-
-    const char *wrong = memory_call(m, gates_back_go, &run);
-    if (overwrites_z(p)) collect(out, a, "dz", g->z, p->rows, p->z_cols, p->ldz);
-    if (g->zx) collect(out, a, "dzx", g->zx, p->rows, p->zx_cols, g->ldzx);
-    if (g->dh_prev) collect(out, a, "dh_prev", g->dh_prev, p->rows, p->hidden, g->lddh_prev);
-    if (writes_d_state(p)) collect(out, a, "d_state", g->d_state[0].p, p->rows, p->hidden, p->ld[D_STATE]);
-    if (g->dp) collect(out, a, "dp", g->dp, 3, p->hidden, p->hidden);
-    return wrong;
+    if (use) g->d_state[0] = (rnnp_state){given(p, m, D_STATE, d_state_use[use]), p->ld[D_STATE]};
+    if (p->peephole) g->dp = memory_floats(m, INOUT, p->dp, 3 * p->hidden);
+    return g;
 }
 
 /* A gate's value y and derivative d. */
@@ -279,7 +248,7 @@ static void gates_back_oracle(const void *problem, ball *expected)
         }
 }
 
-const check_class check_gates_back = {gates_back_prepare, gates_back_describe, gates_back_call, gates_back_oracle};
+const check_class check_gates_back = {gates_back_prepare, gates_back_describe, gates_back_place, gates_back_oracle};
 
 /* ---- Activations ---- */
 
@@ -294,7 +263,7 @@ static void *act_back_prepare(rnnp_op op, arena *a, rng *r)
 {
     act_back *p = arena_take(a, sizeof *p);
     (void)op;
-    *p = (act_back){.n = rng_one_in(r, 16) ? 0 : rng_in(r, 1, 260),
+    *p = (act_back){.n = rng_or(r, 0, rng_one_in(r, 16) ? 0 : rng_in(r, 1, 260)),
                     .in_place = rng_one_in(r, 3),
                     .math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST),
                     .act = random_act(r)};
@@ -314,28 +283,16 @@ static void act_back_describe(const void *problem, char text[DESCRIPTION])
     snprintf(text, DESCRIPTION, "n%zu-act%d-math%d%s", p->n, (int)p->act.kind, p->math, p->in_place ? "-in-place" : "");
 }
 
-typedef struct act_back_run {
-    const rnnp_variant *variant;
-    rnnp_act_back_args args;
-} act_back_run;
-
-static void act_back_go(const void *arg)
-{
-    const act_back_run *run = arg;
-    run->variant->fn.act_back_f32(&run->args);
-}
-
-static const char *act_back_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
-                                 result *out)
+static const void *act_back_place(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m)
 {
     const act_back *p = problem;
-    (void)whole;
+    (void)variant, (void)whole;
+    rnnp_act_back_args *args = arena_take(a, sizeof *args);
+    const float *x = memory_floats(m, INPUT, p->x, p->n);
     float *dy = memory_floats(m, p->in_place ? INOUT : INPUT, p->dy, p->n);
-    act_back_run run = {variant, {memory_floats(m, INPUT, p->x, p->n), dy, dy, p->n, p->act, p->math}};
-    if (!p->in_place) run.args.dx = memory_floats(m, OUTPUT, NULL, p->n);
-    const char *wrong = memory_call(m, act_back_go, &run);
-    collect(out, a, "dx", run.args.dx, 1, p->n, p->n);
-    return wrong;
+    float *dx = p->in_place ? dy : memory_floats(m, OUTPUT, NULL, p->n);
+    *args = (rnnp_act_back_args){x, dy, dx, p->n, p->act, p->math};
+    return args;
 }
 
 static void act_back_oracle(const void *problem, ball *expected)
@@ -345,7 +302,7 @@ static void act_back_oracle(const void *problem, ball *expected)
         expected[i] = ball_mul(ball_exact((double)p->dy[i]), ball_slope(&p->act, p->math, ball_exact((double)p->x[i])));
 }
 
-const check_class check_act_back = {act_back_prepare, act_back_describe, act_back_call, act_back_oracle};
+const check_class check_act_back = {act_back_prepare, act_back_describe, act_back_place, act_back_oracle};
 
 /* ---- Softmax and log-softmax ---- */
 
@@ -361,7 +318,10 @@ enum { MOST_COLS = 16 * 12 + 80 };
 static void *row_back_prepare(rnnp_op op, arena *a, rng *r)
 {
     row_back *p = arena_take(a, sizeof *p);
-    *p = (row_back){.op = op, .rows = rng_in(r, 1, 5), .cols = rng_size(r, 16, 12), .in_place = rng_one_in(r, 3)};
+    *p = (row_back){.op = op,
+                    .rows = rng_or(r, 0, rng_in(r, 1, 5)),
+                    .cols = rng_or(r, 1, rng_size(r, 16, 12)),
+                    .in_place = rng_one_in(r, 3)};
     p->ldy = p->cols + rng_in(r, 0, 5);
     p->lddy = p->cols + rng_in(r, 0, 5);
     p->lddx = p->in_place ? p->lddy : p->cols + rng_in(r, 0, 5);
@@ -376,29 +336,16 @@ static void row_back_describe(const void *problem, char text[DESCRIPTION])
     snprintf(text, DESCRIPTION, "rows%zu-cols%zu%s", p->rows, p->cols, p->in_place ? "-in-place" : "");
 }
 
-typedef struct row_back_run {
-    const rnnp_variant *variant;
-    rnnp_row_back_args args;
-} row_back_run;
-
-static void row_back_go(const void *arg)
-{
-    const row_back_run *run = arg;
-    run->variant->fn.softmax_back_f32(&run->args);
-}
-
-static const char *row_back_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
-                                 result *out)
+static const void *row_back_place(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m)
 {
     const row_back *p = problem;
-    (void)whole;
-    float *dy = memory_matrix(m, p->in_place ? INOUT : INPUT, p->dy, p->rows, p->cols, p->lddy);
+    (void)variant, (void)whole;
+    rnnp_row_back_args *args = arena_take(a, sizeof *args);
     const float *y = memory_matrix(m, INPUT, p->y, p->rows, p->cols, p->ldy);
-    row_back_run run = {variant, {y, dy, dy, p->rows, p->cols, p->ldy, p->lddy, p->lddx}};
-    if (!p->in_place) run.args.dx = memory_matrix(m, OUTPUT, NULL, p->rows, p->cols, p->lddx);
-    const char *wrong = memory_call(m, row_back_go, &run);
-    collect(out, a, "dx", run.args.dx, p->rows, p->cols, p->lddx);
-    return wrong;
+    float *dy = memory_matrix(m, p->in_place ? INOUT : INPUT, p->dy, p->rows, p->cols, p->lddy);
+    float *dx = p->in_place ? dy : memory_matrix(m, OUTPUT, NULL, p->rows, p->cols, p->lddx);
+    *args = (rnnp_row_back_args){y, dy, dx, p->rows, p->cols, p->ldy, p->lddy, p->lddx};
+    return args;
 }
 
 static void row_back_oracle(const void *problem, ball *expected)
@@ -421,4 +368,4 @@ static void row_back_oracle(const void *problem, ball *expected)
     }
 }
 
-const check_class check_row_back = {row_back_prepare, row_back_describe, row_back_call, row_back_oracle};
+const check_class check_row_back = {row_back_prepare, row_back_describe, row_back_place, row_back_oracle};

@@ -21,7 +21,7 @@ typedef struct cell {
     size_t skip;          /* gates: z begins this many eighths of the way to the first panel */
     int one_z, one_zx;    /* ldz == 0, ldzx == 0 */
     int in_place;         /* gates: y == h */
-    int has_x;
+    int has_x, backwards; /* steps */
     size_t ldx, ldh, ldrh, ld_state, ldy, z_pad;
     rnnp_gate_spec spec;
     float *z, *zx, *zh;                   /* [rows or 1][gate][unit], [rows or 1][unit], [unit] */
@@ -39,16 +39,40 @@ float *filled(arena *a, rng *r, size_t n, inputs kind_of_inputs, float scale, si
     return p;
 }
 
+rnnp_gate_spec random_gates(rng *r, arena *a, const struct rnnp_part *of, size_t others, size_t hidden, inputs kind,
+                            float **peephole)
+{
+    const rnnp_cell_traits *traits = rnnp_cell_of(of->cell);
+    rnnp_gate_spec spec = {.math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST), .plain = !rng_one_in(r, others)};
+    if (spec.plain) return spec;
+    for (int i = 0; i < 3; i++) spec.act[i] = random_act(r);
+    if (rng_one_in(r, 2)) spec.clip = rng_uniform(r, 0.1f, 4);
+    spec.input_forget = traits->coupled && rng_one_in(r, 3);
+    if (traits->peepholes && rng_one_in(r, 2))
+        *peephole = filled(a, r, traits->peepholes * hidden, kind, 1, traits->peepholes * hidden);
+    return spec;
+}
+
+void gates_text(const rnnp_gate_spec *spec, const float *peephole, char text[DESCRIPTION])
+{
+    char acts[32] = "plain";
+    if (!spec->plain)
+        snprintf(acts, sizeof acts, "acts%d.%d.%d", (int)spec->act[0].kind, (int)spec->act[1].kind,
+                 (int)spec->act[2].kind);
+    snprintf(text, DESCRIPTION, "%s%s%s%s-math%d", acts, spec->clip > 0 ? "-clip" : "",
+             spec->input_forget ? "-coupled" : "", peephole ? "-peep" : "", spec->math);
+}
+
 static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
 {
     cell *p = arena_take(a, sizeof *p);
     const rnnp_variant *shape = step ? any_variant(op, r) : NULL;
     *p = (cell){.part = rnnp_cell_part_of(op), .step = step, .gates = rnnp_op_gates(op)};
-    p->rows = step ? rng_in(r, 1, 2 * shape->traits.mr + 3U) : rng_in(r, 1, 9);
-    if (rng_one_in(r, 3)) p->rows = 1;
-    p->hidden = rng_size(r, step ? shape->traits.panels.lanes : 16, 5);
+    p->rows = rng_or(r, 0, rng_one_in(r, 3) ? 1 : step ? rng_in(r, 1, 2 * shape->traits.mr + 3U) : rng_in(r, 1, 9));
+    p->hidden = rng_or(r, 1, rng_size(r, step ? shape->traits.panels.lanes : 16, 5));
     p->input = step ? rng_size(r, 16, 4) : 0;
-    p->has_x = step && !rng_one_in(r, 3);
+    p->has_x = step && rng_in(r, 0, 2) > 0;
+    p->backwards = rng_one_in(r, 2);
     p->first = rng_one_in(r, 2) ? 0 : rng_in(r, 0, p->hidden - 1);
     p->end = rng_one_in(r, 2) ? p->hidden : rng_in(r, p->first + 1, p->hidden);
     p->panels_per_lanes = (int)rng_in(r, 0, 2);
@@ -79,15 +103,7 @@ static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
         p->wh = filled(a, r, G * H * H, k, 1 / sqrtf((float)H), G * H * H);
     }
 
-    const rnnp_cell_traits *traits = rnnp_cell_of(p->part->cell);
-    p->spec.math = (int)rng_in(r, RNNP_MATH_U35, RNNP_MATH_FAST);
-    p->spec.plain = !rng_one_in(r, 3);
-    if (!p->spec.plain) {
-        for (int i = 0; i < 3; i++) p->spec.act[i] = random_act(r);
-        if (rng_one_in(r, 2)) p->spec.clip = rng_uniform(r, 0.1f, 4);
-        p->spec.input_forget = traits->coupled && rng_one_in(r, 3);
-        if (traits->peepholes && rng_one_in(r, 2)) p->peephole = filled(a, r, traits->peepholes * H, k, 1, 3 * H);
-    }
+    p->spec = random_gates(r, a, p->part, 3, H, k, &p->peephole);
     return p;
 }
 
@@ -103,35 +119,14 @@ static void *step_prepare(rnnp_op op, arena *a, rng *r) { return cell_prepare(op
 static void cell_describe(const void *problem, char text[DESCRIPTION])
 {
     const cell *p = problem;
-    char from[32] = "", window[48] = "", spec[64] = "plain";
+    char from[32] = "", window[48] = "", spec[DESCRIPTION];
+    gates_text(&p->spec, p->peephole, spec);
     if (p->step) snprintf(from, sizeof from, "-%s%zu%s", p->has_x ? "x" : "nox", p->input, p->one_z ? "-bias" : "");
     if (p->first > 0 || p->end < p->hidden) snprintf(window, sizeof window, "-units%zu..%zu", p->first, p->end);
-    if (!p->spec.plain)
-        snprintf(spec, sizeof spec, "acts%d.%d.%d%s%s%s", (int)p->spec.act[0].kind, (int)p->spec.act[1].kind,
-                 (int)p->spec.act[2].kind, p->spec.clip > 0 ? "-clip" : "", p->spec.input_forget ? "-coupled" : "",
-                 p->peephole ? "-peep" : "");
-    snprintf(text, DESCRIPTION, "rows%zu-h%zu%s%s-%s-math%d", p->rows, p->hidden, from, window, spec, p->spec.math);
+    snprintf(text, DESCRIPTION, "rows%zu-h%zu%s%s-%.60s", p->rows, p->hidden, from, window, spec);
 }
 
 /* ---- Calls ---- */
-
-typedef struct cell_run {
-    const rnnp_variant *variant;
-    rnnp_gates_args gates;
-    rnnp_step_args step;
-} cell_run;
-
-static void gates_go(const void *arg)
-{
-    const cell_run *run = arg;
-    run->variant->fn.rnn_gates_f32(&run->gates);
-}
-
-static void step_go(const void *arg)
-{
-    const cell_run *run = arg;
-    run->variant->fn.rnn_step(&run->step);
-}
 
 /* [rows][gate][unit] into [rows][panel][gate][lane], panels from `panel` on, row stride ld; units beyond hidden are
  * NaN. */
@@ -151,66 +146,71 @@ static float *panel_order(arena *a, const float *from, size_t rows, size_t gates
     return to;
 }
 
-/* One matrix of the state that a call writes in units [from, to). */
-typedef struct written {
-    const char *name;
-    const float *p, *before;
-    size_t ld;
-} written;
-
-static const char *collect(const cell *p, const written *w, size_t from, size_t to, arena *a, const memory *m,
-                           result *out)
+static void place_step(const cell *p, const rnnp_variant *variant, int whole, arena *a, memory *m, rnnp_step_args *s)
 {
-    const char *wrong = NULL;
-    part *y = result_part(out, a, w->name, p->rows, p->hidden);
-    y->from = from;
-    y->to = to;
-    for (size_t r = 0; r < p->rows; r++)
-        for (size_t i = 0; i < p->hidden; i++) {
-            const float v = w->p[r * w->ld + i];
-            y->v[r * p->hidden + i] = v;
-            const int outside = i < from || i >= to;
-            if (outside && !(w->before ? !memcmp(&v, w->before + r * p->hidden + i, sizeof v) : memory_is_canary(m, v)))
-                wrong = "a unit outside the asked panels was written";
-        }
-    return wrong;
+    const rnnp_panels *panels = &variant->traits.panels;
+    const size_t H = p->hidden, lanes = panels->lanes, units = rnnp_panels_count(panels, H) * lanes;
+    s->input = p->input;
+    s->reverse = p->backwards && !whole;
+    s->wh = packed_weights(m, a, panels, &(rnnp_unpacked){p->wh, H, H, H * H, H, 1});
+    if (p->has_x) {
+        s->wx = packed_weights(m, a, panels, &(rnnp_unpacked){p->wx, H, p->input, H * p->input, p->input, 1});
+        s->x = memory_matrix(m, INPUT, p->x, p->rows, p->input, p->ldx);
+        s->ldx = p->ldx;
+    }
+    if (p->part->own_start) s->zh = memory_floats(m, INPUT, panel_order(a, p->zh, 1, 1, H, lanes, 0, units), units);
+    if (p->part->chain != RNNP_CHAIN_H) {
+        s->chain = memory_matrix(m, INPUT, p->rh, p->rows, H, p->ldrh);
+        s->ldchain = p->ldrh;
+    }
+    s->scratch = memory_scratch(m, rnnp_step_scratch(&variant->traits, p->rows, H));
 }
 
-static const char *cell_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
-                             result *out)
+/* zx in the place of the last gate, or in panels of its own. */
+static void place_zx(const cell *p, arena *a, memory *m, size_t panels, rnnp_gates_args *g)
 {
+    const size_t gates = p->zx_inside ? p->gates : 1, cols = panels * gates * g->lanes, rows = p->one_zx ? 1 : p->rows;
+    float *plain = arena_floats(a, rows * gates * p->hidden);
+    for (size_t r = 0; r < rows; r++)
+        memcpy(plain + (r * gates + gates - 1) * p->hidden, p->zx + r * p->hidden, p->hidden * sizeof(float));
+    const float *zx = panel_order(a, plain, rows, gates, p->hidden, g->lanes, g->z_panel, cols);
+    g->ldzx = p->one_zx ? 0 : cols + p->z_pad;
+    g->zx = memory_matrix(m, INPUT, zx, rows, cols, g->ldzx) + (gates - 1) * g->lanes;
+    g->zx_step = gates * g->lanes;
+}
+
+static const void *cell_place(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m)
+{
+    static const usage uses[] = {
+        [RNNP_STATE_UPDATED] = INOUT, [RNNP_STATE_WRITTEN] = OUTPUT, [RNNP_STATE_READ] = INPUT};
     const cell *p = problem;
     const size_t G = p->gates, H = p->hidden, R = p->rows;
     const size_t lanes = p->step ? variant->traits.panels.lanes : least_lanes(variant->isa) << p->panels_per_lanes;
     const size_t begin = whole ? 0 : p->first / lanes, end = ((whole ? H : p->end) + lanes - 1) / lanes;
     const size_t panels = (H + lanes - 1) / lanes, z_panel = p->step ? 0 : begin * p->skip / 8;
     const size_t z_size = (panels - z_panel) * G * lanes, ldz = z_size + p->z_pad, z_rows = p->one_z ? 1 : R;
-
-    float *peephole =
-        p->peephole ? memory_floats(m, INPUT, p->peephole, rnnp_cell_of(p->part->cell)->peepholes * H) : NULL;
-    rnnp_gate_spec spec = p->spec;
-    spec.peephole = peephole;
+    const size_t from = begin * lanes, to = end * lanes < H ? end * lanes : H;
+    const rnnp_state_use use = p->part->state;
+    rnnp_gate_spec *spec = arena_take(a, sizeof *spec);
+    *spec = p->spec;
+    if (p->peephole) spec->peephole = memory_floats(m, INPUT, p->peephole, rnnp_cell_of(p->part->cell)->peepholes * H);
 
     const float *z = panel_order(a, p->z, z_rows, G, H, lanes, z_panel, z_size);
-    const float *pz = memory_matrix(m, INPUT, z, z_rows, z_size, p->one_z ? 0 : ldz);
-    const int over_h = p->step && p->part->chain == RNNP_CHAIN_H;
-    static const usage uses[] = {
-        [RNNP_STATE_UPDATED] = INOUT, [RNNP_STATE_WRITTEN] = OUTPUT, [RNNP_STATE_READ] = INPUT};
-    const rnnp_state_use use = p->part->state;
-    float *h = over_h || p->part->blends ? memory_matrix(m, p->in_place ? INOUT : INPUT, p->h, R, H, p->ldh) : NULL;
-    float *state =
-        use ? memory_matrix(m, uses[use], use == RNNP_STATE_WRITTEN ? NULL : p->state, R, H, p->ld_state) : NULL;
-    float *y = p->in_place ? h : memory_matrix(m, OUTPUT, NULL, R, H, p->ldy);
-
-    cell_run run = {.variant = variant};
+    z = memory_matrix(m, INPUT, z, z_rows, z_size, p->one_z ? 0 : ldz);
+    float *h = NULL, *y, *state = NULL;
+    if (p->part->blends || (p->step && p->part->chain == RNNP_CHAIN_H))
+        h = memory_matrix(m, p->in_place ? INOUT : INPUT, p->h, R, H, p->ldh);
+    y = p->in_place ? h : memory_matrix(m, OUTPUT, NULL, R, H, p->ldy);
+    memory_window(m, from, to);
+    if (use) state = memory_matrix(m, uses[use], use == RNNP_STATE_WRITTEN ? NULL : p->state, R, H, p->ld_state);
+    if (use) memory_window(m, from, to);
     if (p->step) {
-        rnnp_step_args *s = &run.step;
-        *s = (rnnp_step_args){.rows = R,
-                              .hidden = H,
-                              .input = p->input,
+        rnnp_step_args *s = arena_take(a, sizeof *s);
+        *s = (rnnp_step_args){R,
+                              H,
                               .panel_begin = begin,
                               .panel_end = end,
-                              .z = pz,
+                              .z = z,
                               .ldz = p->one_z ? 0 : ldz,
                               .chain = h,
                               .ldchain = p->ldh,
@@ -219,60 +219,27 @@ static const char *cell_call(const void *problem, const rnnp_variant *variant, i
                               .state = {{state, p->ld_state}},
                               .y = y,
                               .ldy = p->ldy,
-                              .spec = &spec,
-                              .reverse = (int)((R ^ H ^ p->input ^ (size_t)variant->isa) & 1)};
-        const rnnp_panels *panels_of = &variant->traits.panels;
-        s->wh = packed_weights(m, a, panels_of, &(rnnp_unpacked){p->wh, H, H, H * H, H, 1});
-        if (p->has_x) {
-            s->wx = packed_weights(m, a, panels_of, &(rnnp_unpacked){p->wx, H, p->input, H * p->input, p->input, 1});
-            s->x = memory_matrix(m, INPUT, p->x, R, p->input, p->ldx);
-            s->ldx = p->ldx;
-        }
-        if (p->part->own_start) {
-            s->zh = memory_floats(m, INPUT, panel_order(a, p->zh, 1, 1, H, lanes, 0, panels * lanes), panels * lanes);
-        }
-        if (!over_h) {
-            s->chain = memory_matrix(m, INPUT, p->rh, R, H, p->ldrh);
-            s->ldchain = p->ldrh;
-        }
-        s->scratch = memory_scratch(m, rnnp_step_scratch(&variant->traits, R, H));
-    } else {
-        rnnp_gates_args *g = &run.gates;
-        *g = (rnnp_gates_args){.rows = R,
-                               .hidden = H,
-                               .lanes = lanes,
-                               .panel_begin = begin,
-                               .panel_end = end,
-                               .z = pz,
-                               .ldz = ldz,
-                               .z_panel = z_panel,
-                               .h = h,
-                               .ldh = p->ldh,
-                               .state = {{state, p->ld_state}},
-                               .y = y,
-                               .ldy = p->ldy,
-                               .spec = &spec};
-        if (p->part->own_start) {
-            /* in the place of the last gate, or in panels of its own */
-            const size_t gates = p->zx_inside ? G : 1, cols = (panels - z_panel) * gates * lanes;
-            const size_t rows = p->one_zx ? 1 : R;
-            float *plain = arena_floats(a, rows * gates * H);
-            for (size_t r = 0; r < rows; r++)
-                memcpy(plain + (r * gates + gates - 1) * H, p->zx + r * H, H * sizeof(float));
-            const float *zx = panel_order(a, plain, rows, gates, H, lanes, z_panel, cols);
-            g->ldzx = p->one_zx ? 0 : cols + p->z_pad;
-            g->zx = memory_matrix(m, INPUT, zx, rows, cols, g->ldzx) + (gates - 1) * lanes;
-            g->zx_step = gates * lanes;
-        }
+                              .spec = spec};
+        place_step(p, variant, whole, a, m, s);
+        return s;
     }
-
-    const char *wrong = memory_call(m, p->step ? step_go : gates_go, &run);
-    const size_t from = begin * lanes, to = end * lanes < H ? end * lanes : H;
-    const char *outside = collect(p, &(written){"h", y, p->in_place ? p->h : NULL, p->ldy}, from, to, a, m, out);
-    if (writes_state(p) && !outside)
-        outside = collect(p, &(written){"state", state, use == RNNP_STATE_UPDATED ? p->state : NULL, p->ld_state}, from,
-                          to, a, m, out);
-    return wrong ? wrong : outside;
+    rnnp_gates_args *g = arena_take(a, sizeof *g);
+    *g = (rnnp_gates_args){R,
+                           H,
+                           lanes,
+                           begin,
+                           end,
+                           .z = z,
+                           .ldz = ldz,
+                           .z_panel = z_panel,
+                           .h = h,
+                           .ldh = p->ldh,
+                           .state = {{state, p->ld_state}},
+                           .y = y,
+                           .ldy = p->ldy,
+                           .spec = spec};
+    if (p->part->own_start) place_zx(p, a, m, panels - z_panel, g);
+    return g;
 }
 
 /* ---- Oracle ---- */
@@ -353,5 +320,5 @@ static void cell_oracle(const void *problem, ball *expected)
         }
 }
 
-const check_class check_gates = {gates_prepare, cell_describe, cell_call, cell_oracle};
-const check_class check_step = {step_prepare, cell_describe, cell_call, cell_oracle};
+const check_class check_gates = {gates_prepare, cell_describe, cell_place, cell_oracle};
+const check_class check_step = {step_prepare, cell_describe, cell_place, cell_oracle};

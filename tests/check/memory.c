@@ -14,10 +14,10 @@
 #include <xmmintrin.h>
 #endif
 
-int arena_open(arena *a, size_t size)
+int arena_open(arena *a)
 {
-    a->base = malloc(size);
-    a->size = size;
+    a->base = malloc(ARENA_BYTES);
+    a->size = ARENA_BYTES;
     a->used = 0;
     return a->base != NULL;
 }
@@ -79,8 +79,6 @@ static int is_painted(const memory *m, const unsigned char *p, size_t n)
     return 1;
 }
 
-int memory_is_canary(const memory *m, float v) { return memcmp(&v, &m->canary, sizeof v) == 0; }
-
 static size_t slot_bytes(const slot *s)
 {
     return s->rows == 0 || s->cols == 0 ? 0 : ((s->rows - 1) * s->ld + s->cols) * s->width;
@@ -104,16 +102,22 @@ static slot *take(memory *m, usage use, size_t width, size_t rows, size_t cols, 
     slot *s = &m->slots[m->used];
     s->width = width;
     s->rows = rows;
-    s->cols = cols;
+    s->cols = s->to = cols;
     s->ld = ld;
+    s->from = 0;
+    s->before = NULL;
     s->use = use;
     const size_t n = slot_bytes(s);
-    if (m->used == SLOTS || SLOT_BYTES < n + 64) {
+    const size_t apart = m->used * 192;
+    if (m->used == SLOTS || SLOT_BYTES < n + SLOTS * 192) {
         fprintf(stderr, "check: no room for %zu bytes in buffer %zu\n", n, m->used);
         exit(2);
     }
     m->used++;
-    s->p = s->base + (m->place == AT_END ? (SLOT_BYTES - n) / align * align : align > width ? 0 : m->offset * width);
+    s->p = s->base + (m->place == AT_END  ? (SLOT_BYTES - n) / align * align
+                      : m->place == APART ? apart
+                      : align > width     ? 0
+                                          : m->offset * width);
     paint(m, s->p - window_before(s), window_before(s));
     paint(m, s->p, n);
     paint(m, s->p + n, window_after(s));
@@ -137,18 +141,34 @@ void *memory_elements(memory *m, usage use, const void *from, size_t width, size
 
 float *memory_matrix(memory *m, usage use, const float *from, size_t rows, size_t cols, size_t ld)
 {
-    return memory_elements(m, use, from, sizeof *from, rows, cols, ld);
+    float *p = memory_elements(m, use, from, sizeof *from, rows, cols, ld);
+    m->slots[m->used - 1].before = from;
+    return p;
 }
 
 float *memory_floats(memory *m, usage use, const float *from, size_t n) { return memory_matrix(m, use, from, 1, n, n); }
 
-float *memory_scratch(memory *m, size_t n) { return (float *)(void *)take(m, OUTPUT, sizeof(float), 1, n, n, 64)->p; }
+float *memory_scratch(memory *m, size_t n) { return (float *)(void *)take(m, SCRATCH, sizeof(float), 1, n, n, 64)->p; }
+
+void memory_window(memory *m, size_t from, size_t to)
+{
+    m->slots[m->used - 1].from = from;
+    m->slots[m->used - 1].to = to;
+}
 
 static uint64_t hash(const slot *s)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0, n = slot_bytes(s); i < n; i++) h = (h ^ s->p[i]) * UINT64_C(0x100000001b3);
     return h;
+}
+
+/* Columns [from, to) of a row are as they were. */
+static int is_kept(const memory *m, const slot *s, size_t row, size_t from, size_t to)
+{
+    const unsigned char *at = s->p + (row * s->ld + from) * s->width;
+    const size_t n = (to - from) * s->width;
+    return s->before ? memcmp(at, s->before + row * s->cols + from, n) == 0 : is_painted(m, at, n);
 }
 
 static const char *inspect(const memory *m)
@@ -161,6 +181,9 @@ static const char *inspect(const memory *m)
         for (size_t r = 0; s->use != INPUT && r + 1 < s->rows; r++)
             if (!is_painted(m, s->p + (r * s->ld + s->cols) * s->width, (s->ld - s->cols) * s->width))
                 return "something was written into row padding";
+        for (size_t r = 0; (s->use == OUTPUT || s->use == INOUT) && r < s->rows; r++)
+            if (!is_kept(m, s, r, 0, s->from) || !is_kept(m, s, r, s->to, s->cols))
+                return "a unit outside the asked panels was written";
     }
     return NULL;
 }

@@ -2,7 +2,7 @@
  *
  * Memory that notices: each buffer of a call ends, or begins, at a page that may not be touched; row padding and
  * surroundings hold canaries; inputs are hashed. Kernels run inside memory_call, which also catches signals and
- * looks at the floating-point mode.
+ * looks at the floating-point mode. What a call has written is read from its buffers.
  */
 #ifndef CHECK_MEMORY_H
 #define CHECK_MEMORY_H
@@ -16,7 +16,9 @@ typedef struct arena {
     size_t size, used;
 } arena;
 
-int arena_open(arena *a, size_t size);
+enum { ARENA_BYTES = 1 << 26 };
+
+int arena_open(arena *a);
 void arena_close(arena *a);
 void arena_reset(arena *a);
 /* Ends the program when full: cases are of bounded size. */
@@ -25,14 +27,17 @@ float *arena_floats(arena *a, size_t n);
 
 enum { SLOTS = 16, SLOT_BYTES = 1 << 21, WINDOW = 256 };
 
-typedef enum placement { AT_END, AT_BEGIN } placement;
-typedef enum usage { INPUT, OUTPUT, INOUT } usage;
+/* APART: 64-byte aligned, each buffer at another distance from its page. */
+typedef enum placement { AT_END, AT_BEGIN, APART } placement;
+typedef enum usage { INPUT, OUTPUT, INOUT, SCRATCH } usage;
 
 typedef struct slot {
     unsigned char *base; /* SLOT_BYTES between two guard pages */
     unsigned char *p;
     size_t width; /* bytes of an element: weights may be narrower than a float */
     size_t rows, cols, ld;
+    size_t from, to;     /* an OUTPUT or INOUT: the columns that the call may write */
+    const float *before; /* an INOUT, dense */
     usage use;
     uint64_t hash;
 } slot;
@@ -57,7 +62,8 @@ float *memory_matrix(memory *m, usage use, const float *from, size_t rows, size_
 float *memory_floats(memory *m, usage use, const float *from, size_t n);
 /* 64-byte aligned, contents of no interest. */
 float *memory_scratch(memory *m, size_t n);
-int memory_is_canary(const memory *m, float v);
+/* The call may write columns [from, to) alone of the buffer that was taken last. */
+void memory_window(memory *m, size_t from, size_t to);
 
 /* call(arg) under watch: NULL, or what it did. */
 const char *memory_call(memory *m, void (*call)(const void *arg), const void *arg);

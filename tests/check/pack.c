@@ -57,7 +57,7 @@ static const char *pack_holds(const pack *p)
 const char *check_pack(arena *a, memory *m)
 {
     static const size_t huge[][2] = {{SIZE_MAX, 1}, {1, SIZE_MAX}, {(size_t)1 << 40, (size_t)1 << 40}};
-    rng r = {1};
+    rng r = {.state = 1};
     for (size_t i = 0; i < 400; i++) {
         pack p = {.panels = {.gates = (uint16_t)rng_in(&r, 1, 4),
                              .lanes = (uint16_t)(4 << rng_in(&r, 0, 4)),

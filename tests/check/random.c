@@ -12,9 +12,19 @@ uint64_t rng_next(rng *r) /* splitmix64 */
     return z ^ (z >> 31);
 }
 
-size_t rng_in(rng *r, size_t low, size_t high) { return low + (size_t)(rng_next(r) % (high - low + 1)); }
+size_t rng_in(rng *r, size_t low, size_t high)
+{
+    return r->sizes ? low : low + (size_t)(rng_next(r) % (high - low + 1));
+}
 
-int rng_one_in(rng *r, size_t n) { return rng_in(r, 1, n) == 1; }
+int rng_one_in(rng *r, size_t n) { return !r->sizes && rng_in(r, 1, n) == 1; }
+
+size_t rng_or(const rng *r, size_t index, size_t drawn) { return r->sizes ? r->sizes[index] : drawn; }
+
+float rng_option(rng *r, float usual, float most)
+{
+    return r->sizes ? usual : rng_one_in(r, 3) ? 0 : rng_uniform(r, 0, most);
+}
 
 float rng_uniform(rng *r, float low, float high)
 {

@@ -34,10 +34,10 @@ static int row_math(rnnp_op op)
 static void *row_prepare(rnnp_op op, arena *a, rng *r)
 {
     row *p = arena_take(a, sizeof *p);
-    *p = (row){.op = op, .rows = rng_in(r, 1, 5), .cols = rng_size(r, 16, 12)};
+    *p = (row){.op = op, .rows = rng_or(r, 0, rng_in(r, 1, 5)), .cols = rng_or(r, 1, rng_size(r, 16, 12))};
     p->in_place = !reduces(op) && rng_one_in(r, 3);
-    p->ldx = p->cols + (rng_one_in(r, 2) ? 0 : rng_in(r, 1, 9));
-    p->ldy = p->in_place ? p->ldx : (reduces(op) ? 1 : p->cols) + (rng_one_in(r, 2) ? 0 : rng_in(r, 1, 9));
+    p->ldx = p->cols + (rng_one_in(r, 2) ? rng_in(r, 1, 9) : 0);
+    p->ldy = p->in_place ? p->ldx : (reduces(op) ? 1 : p->cols) + (rng_one_in(r, 2) ? rng_in(r, 1, 9) : 0);
     p->x = arena_floats(a, p->rows * p->cols);
     const inputs kind = rng_inputs(r);
     fill(r, p->x, p->rows * p->cols, kind, 1, 2 * p->cols);
@@ -51,31 +51,15 @@ static void row_describe(const void *problem, char text[DESCRIPTION])
              p->in_place ? "-in-place" : "");
 }
 
-typedef struct row_run {
-    const rnnp_variant *variant;
-    rnnp_row_args args;
-} row_run;
-
-static void row_go(const void *arg)
-{
-    const row_run *run = arg;
-    run->variant->fn.softmax_f32_u35(&run->args);
-}
-
-static const char *row_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
-                            result *out)
+static const void *row_place(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m)
 {
     const row *p = problem;
-    (void)whole;
-    const size_t width = reduces(p->op) ? 1 : p->cols;
+    (void)variant, (void)whole;
+    rnnp_row_args *args = arena_take(a, sizeof *args);
     float *x = memory_matrix(m, p->in_place ? INOUT : INPUT, p->x, p->rows, p->cols, p->ldx);
-    row_run run = {variant, {x, x, p->rows, p->cols, p->ldx, p->ldy}};
-    if (!p->in_place) run.args.y = memory_matrix(m, OUTPUT, NULL, p->rows, width, p->ldy);
-    const char *wrong = memory_call(m, row_go, &run);
-    part *y = result_part(out, a, "y", p->rows, width);
-    for (size_t r = 0; r < p->rows; r++)
-        for (size_t c = 0; c < width; c++) y->v[r * width + c] = run.args.y[r * p->ldy + c];
-    return wrong;
+    *args = (rnnp_row_args){x, x, p->rows, p->cols, p->ldx, p->ldy};
+    if (!p->in_place) args->y = memory_matrix(m, OUTPUT, NULL, p->rows, reduces(p->op) ? 1 : p->cols, p->ldy);
+    return args;
 }
 
 /* NaN if any is, and +0 before -0. */
@@ -121,7 +105,7 @@ static void row_oracle(const void *problem, ball *expected)
     }
 }
 
-const check_class check_row = {row_prepare, row_describe, row_call, row_oracle};
+const check_class check_row = {row_prepare, row_describe, row_place, row_oracle};
 
 /* ---- Transpose and gather: bits move, nothing else ---- */
 
@@ -134,15 +118,15 @@ typedef struct move {
 static void *move_prepare(rnnp_op op, arena *a, rng *r)
 {
     move *p = arena_take(a, sizeof *p);
-    *p = (move){.rows = rng_size(r, 16, 3), .cols = rng_size(r, 16, 3)};
+    *p = (move){.rows = rng_or(r, 0, rng_size(r, 16, 3)), .cols = rng_or(r, 1, rng_size(r, 16, 3))};
     const size_t wide = op == RNNP_OP_transpose_f32 ? p->rows : p->cols;
     p->ldx = p->cols + rng_in(r, 0, 5);
     p->ldy = wide + rng_in(r, 0, 5);
     p->x = arena_floats(a, p->rows * p->cols);
     fill(r, p->x, p->rows * p->cols, rng_inputs(r), 1, 4);
-    p->n = op == RNNP_OP_transpose_f32 ? p->cols : rng_in(r, 0, 40);
+    p->n = op == RNNP_OP_transpose_f32 ? p->cols : rng_or(r, 2, rng_in(r, 0, 40));
     p->index = arena_take(a, p->n * sizeof *p->index);
-    for (size_t i = 0; i < p->n; i++) p->index[i] = (int64_t)rng_in(r, 0, p->rows - 1);
+    for (size_t i = 0; i < p->n; i++) p->index[i] = (int64_t)(rng_next(r) % p->rows);
     return p;
 }
 
@@ -152,40 +136,26 @@ static void move_describe(const void *problem, char text[DESCRIPTION])
     snprintf(text, DESCRIPTION, "rows%zu-cols%zu-n%zu-ldx%zu-ldy%zu", p->rows, p->cols, p->n, p->ldx, p->ldy);
 }
 
-typedef struct move_run {
-    const rnnp_variant *variant;
-    rnnp_move_args transpose;
-    rnnp_gather_args gather;
-} move_run;
-
-static void transpose_go(const void *arg)
-{
-    const move_run *run = arg;
-    run->variant->fn.transpose_f32(&run->transpose);
-}
-
-static void gather_go(const void *arg)
-{
-    const move_run *run = arg;
-    run->variant->fn.gather_f32(&run->gather);
-}
-
-static const char *move_call(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m,
-                             result *out)
+static const void *transpose_place(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m)
 {
     const move *p = problem;
-    const int is_transpose = variant->op == RNNP_OP_transpose_f32;
-    const size_t width = is_transpose ? p->rows : p->cols;
-    (void)whole;
+    (void)variant, (void)whole;
+    rnnp_move_args *args = arena_take(a, sizeof *args);
     const float *x = memory_matrix(m, INPUT, p->x, p->rows, p->cols, p->ldx);
-    float *y = memory_matrix(m, OUTPUT, NULL, p->n, width, p->ldy);
-    const move_run run = {
-        variant, {x, y, p->rows, p->cols, p->ldx, p->ldy}, {x, p->index, y, p->n, p->cols, p->ldx, p->ldy}};
-    const char *wrong = memory_call(m, is_transpose ? transpose_go : gather_go, &run);
-    part *to = result_part(out, a, "y", p->n, width);
-    for (size_t i = 0; i < p->n; i++)
-        for (size_t c = 0; c < width; c++) to->v[i * width + c] = y[i * p->ldy + c];
-    return wrong;
+    *args =
+        (rnnp_move_args){x, memory_matrix(m, OUTPUT, NULL, p->n, p->rows, p->ldy), p->rows, p->cols, p->ldx, p->ldy};
+    return args;
+}
+
+static const void *gather_place(const void *problem, const rnnp_variant *variant, int whole, arena *a, memory *m)
+{
+    const move *p = problem;
+    (void)variant, (void)whole;
+    rnnp_gather_args *args = arena_take(a, sizeof *args);
+    const float *x = memory_matrix(m, INPUT, p->x, p->rows, p->cols, p->ldx);
+    float *y = memory_matrix(m, OUTPUT, NULL, p->n, p->cols, p->ldy);
+    *args = (rnnp_gather_args){x, p->index, y, p->n, p->cols, p->ldx, p->ldy};
+    return args;
 }
 
 static void transpose_oracle(const void *problem, ball *expected)
@@ -203,5 +173,5 @@ static void gather_oracle(const void *problem, ball *expected)
             expected[i * p->cols + c] = (ball){(double)p->x[(size_t)p->index[i] * p->cols + c], BITS};
 }
 
-const check_class check_move = {move_prepare, move_describe, move_call, transpose_oracle};
-const check_class check_gather = {move_prepare, move_describe, move_call, gather_oracle};
+const check_class check_move = {move_prepare, move_describe, transpose_place, transpose_oracle};
+const check_class check_gather = {move_prepare, move_describe, gather_place, gather_oracle};

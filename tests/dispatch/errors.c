@@ -6,8 +6,6 @@
 #include "src/context.h"
 #include "tests/test.h"
 
-#include <pthread.h>
-
 static rnnp_context *create(void)
 {
     rnnp_context *context = NULL;
@@ -21,7 +19,6 @@ static rnnp_context *create(void)
 enum { THREADS = 4, CALLS = 50000 };
 
 typedef struct caller {
-    pthread_t thread;
     rnnp_context *context[2];
     size_t number, wrong;
 } caller;
@@ -61,14 +58,9 @@ TEST(threads_do_not_mix)
     rnnp_context *context[2] = {create(), create()};
     caller callers[THREADS];
 
-    for (size_t i = 0; i < THREADS; i++) {
-        callers[i] = (caller){.context = {context[0], context[1]}, .number = i};
-        assert_int_equal(pthread_create(&callers[i].thread, NULL, fail_often, &callers[i]), 0);
-    }
-    for (size_t i = 0; i < THREADS; i++) {
-        pthread_join(callers[i].thread, NULL);
-        assert_int_equal(callers[i].wrong, 0);
-    }
+    for (size_t i = 0; i < THREADS; i++) callers[i] = (caller){.context = {context[0], context[1]}, .number = i};
+    on_threads(THREADS, fail_often, callers, sizeof *callers);
+    for (size_t i = 0; i < THREADS; i++) assert_int_equal(callers[i].wrong, 0);
     assert_string_equal(rnnp_last_error(context[0]), ""); /* this thread did not fail */
     rnnp_context_destroy(context[0]);
     rnnp_context_destroy(context[1]);
@@ -105,10 +97,8 @@ TEST(a_new_thread_hears_nothing_of_dead_ones)
     rnnp_fail(context, RNNP_ERR_ARG, "mine");
     for (int i = 0; i < VISITS; i++) {
         visit v = {.context = context, .fails_elsewhere = i % 2};
-        pthread_t thread;
 
-        assert_int_equal(pthread_create(&thread, NULL, look_then_fail, &v), 0);
-        pthread_join(thread, NULL);
+        on_threads(1, look_then_fail, &v, sizeof v);
         assert_string_equal(v.seen, "");
         same_place += v.stack == before;
         before = v.stack;

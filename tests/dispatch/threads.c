@@ -7,7 +7,6 @@
 #include "tests/test.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -79,20 +78,18 @@ TEST(every_phase_in_order)
 {
     for (size_t threads = 1; threads <= MAX_THREADS; threads++) {
         WATCHED heap = {0};
-        rnnp_team *team = make_team(&heap, threads, threads, NULL);
+        OWNED(team) team = make_team(&heap, threads, threads, NULL);
 
         run_jobs(team, 12);
-        rnnp_team_destroy(team);
     }
 }
 
 TEST(more_threads_than_cpus)
 {
     WATCHED heap = {0};
-    rnnp_team *team = make_team(&heap, MAX_THREADS, 1, NULL);
+    OWNED(team) team = make_team(&heap, MAX_THREADS, 1, NULL);
 
     run_jobs(team, 8);
-    rnnp_team_destroy(team);
 }
 
 static void sleep_ms(long ms)
@@ -112,14 +109,13 @@ static void late_phase(void *arg, size_t p, size_t i, size_t n)
 TEST(late_threads_wake_the_others)
 {
     test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, 3, 3, NULL);
+    OWNED(team) team = make_team(&heap, 3, 3, NULL);
     job j = {.n = 3};
 
     rnnp_team_phases(team, 0, 6, late_phase, &j);
     check_job(&j, 3, 6);
     sleep_ms(30); /* the workers are asleep for certain */
     run_jobs(team, 2);
-    rnnp_team_destroy(team);
 }
 
 /* One that a worker takes, however late it comes, keeps the caller waiting. */
@@ -142,7 +138,7 @@ static void nothing_to_do(void *arg, size_t i, size_t n)
 TEST(awake_and_crowded)
 {
     test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, 2, 2, NULL), *crowd = make_team(&heap, 2, 1, NULL);
+    OWNED(team) team = make_team(&heap, 2, 2, NULL), *crowd = make_team(&heap, 2, 1, NULL);
 
     assert_false(rnnp_team_is_awake(NULL));
     assert_false(rnnp_team_is_crowded(NULL));
@@ -156,8 +152,6 @@ TEST(awake_and_crowded)
     sleep_ms(10);
     assert_false(rnnp_team_is_crowded(team));
     run_jobs(team, 4);
-    rnnp_team_destroy(team);
-    rnnp_team_destroy(crowd);
 }
 
 typedef struct counter {
@@ -176,7 +170,7 @@ static void count_shares(void *arg, size_t p, size_t i, size_t n)
 TEST(fewer_shares_than_threads)
 {
     test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, 4, 4, NULL);
+    OWNED(team) team = make_team(&heap, 4, 4, NULL);
 
     for (size_t shares = 1; shares <= 6; shares++) {
         for (size_t call = 0; call < 20; call++) {
@@ -190,7 +184,6 @@ TEST(fewer_shares_than_threads)
                 assert_int_equal(atomic_load(&c.alone) * n + atomic_load(&c.shares), 5 * n);
         }
     }
-    rnnp_team_destroy(team);
 }
 
 /* Each index on a thread of its own, and no two at a time on one. */
@@ -206,7 +199,7 @@ static void each_has_its_thread(void *arg, size_t p, size_t i, size_t n)
 TEST(measurements_need_every_thread)
 {
     test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, 3, 3, NULL);
+    OWNED(team) team = make_team(&heap, 3, 3, NULL);
 
     for (size_t c = 0; c < 50; c++) {
         pthread_t seen[3] = {0};
@@ -217,7 +210,6 @@ TEST(measurements_need_every_thread)
             assert_false(pthread_equal(seen[i], seen[(i + 1) % 3]));
         }
     }
-    rnnp_team_destroy(team);
 }
 
 /* A child has no workers. It does its work alone, and may destroy the team. */
@@ -225,7 +217,7 @@ TEST(a_child_works_alone)
 {
     if (getenv("QEMU_CPU")) skip(); /* user emulation does not empty pages in a child */
     test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, 3, 3, NULL);
+    OWNED(team) team = make_team(&heap, 3, 3, NULL);
     int status;
 
     run_jobs(team, 2);
@@ -239,13 +231,11 @@ TEST(a_child_works_alone)
         rnnp_team_wake(team);
         rnnp_team_phases(team, 0, 6, phase, &j);
         rnnp_team_offer(team, nothing_to_do, &offers);
-        rnnp_team_destroy(team);
         _exit(j.wrong || j.runs[5] != 1 || atomic_load(&offers) != 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     run_jobs(team, 2);
-    rnnp_team_destroy(team);
 }
 
 /* A fault in a worker reaches the host's handler, as one in the caller does. Other signals never come to a worker. */
@@ -281,7 +271,7 @@ static void fault_phase(void *arg, size_t p, size_t i, size_t n)
 TEST(faults_reach_the_host)
 {
     test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, 2, 2, NULL);
+    OWNED(team) team = make_team(&heap, 2, 2, NULL);
     const struct sigaction handler = {.sa_handler = on_fault};
     struct sigaction before;
     faults f = {0};
@@ -295,7 +285,6 @@ TEST(faults_reach_the_host)
     assert_false(sigismember(&f.blocked, SIGILL));
     assert_true(sigismember(&f.blocked, SIGINT));
     assert_true(sigismember(&f.blocked, SIGALRM));
-    rnnp_team_destroy(team);
 }
 
 TEST(no_team_and_no_phases)
@@ -309,43 +298,51 @@ TEST(no_team_and_no_phases)
     rnnp_team_destroy(NULL);
 
     test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, 2, 2, NULL);
+    OWNED(team) team = make_team(&heap, 2, 2, NULL);
     rnnp_team_phases(team, 0, 0, phase, NULL);
     run_jobs(team, 1);
-    rnnp_team_destroy(team);
 }
 
 /* ---- Callers that compete: one gets the team, the others run alone ---- */
 
 enum { CALLERS = 3, CALLS = 60 };
 
-static void *caller(void *arg)
+typedef struct caller {
+    rnnp_team *team;
+    int offers; /* work, instead of phases */
+    size_t bad;
+} caller;
+
+static int offer(rnnp_team *team, long slow_ms);
+
+static void *call_often(void *arg)
 {
-    rnnp_team *team = arg;
-    size_t bad = 0;
+    caller *c = arg;
 
-    for (size_t c = 0; c < CALLS; c++) {
-        job j = {.n = rnnp_team_threads(team)};
+    for (size_t i = 0; i < CALLS; i++) {
+        job j = {.n = rnnp_team_threads(c->team)};
 
-        rnnp_team_phases(team, 0, 5, phase, &j);
-        bad += j.wrong || j.runs[4] != 1;
+        if (c->offers) {
+            c->bad += !offer(c->team, 0);
+            continue;
+        }
+        rnnp_team_phases(c->team, 0, 5, phase, &j);
+        c->bad += j.wrong || j.runs[4] != 1;
     }
-    return bad ? arg : NULL;
+    return NULL;
 }
 
 TEST(callers_compete)
 {
-    test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, 3, 2, NULL);
-    pthread_t threads[CALLERS];
+    for (int offering = 0; offering < 2; offering++) { /* none of them, then all but one */
+        test_heap heap = {0};
+        OWNED(team) team = make_team(&heap, 3, 2, NULL);
+        caller callers[CALLERS];
 
-    for (size_t i = 0; i < CALLERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, caller, team), 0);
-    for (size_t i = 0; i < CALLERS; i++) {
-        void *bad;
-        pthread_join(threads[i], &bad);
-        assert_null(bad);
+        for (int i = 0; i < CALLERS; i++) callers[i] = (caller){.team = team, .offers = offering && i > 0};
+        on_threads(CALLERS, call_often, callers, sizeof *callers);
+        for (size_t i = 0; i < CALLERS; i++) assert_int_equal(callers[i].bad, 0);
     }
-    rnnp_team_destroy(team);
 }
 
 typedef struct nested {
@@ -420,62 +417,34 @@ TEST(offered_work_is_done_once)
     assert_true(offer(NULL, 0));
     for (size_t threads = 1; threads <= MAX_THREADS; threads++) {
         WATCHED heap = {0};
-        rnnp_team *team = make_team(&heap, threads, threads, NULL);
+        OWNED(team) team = make_team(&heap, threads, threads, NULL);
 
         for (size_t c = 0; c < 100; c++) {
             assert_true(offer(team, 0));
             if (c % 4 == 0) /* workers that missed an offer must not miss a phase */
                 run_jobs(team, 1 + c % 3);
         }
-        rnnp_team_destroy(team);
     }
 }
 
 TEST(waiting_for_an_event_may_sleep)
 {
     test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, 3, 3, NULL);
+    OWNED(team) team = make_team(&heap, 3, 3, NULL);
 
     assert_true(offer(team, 5));
-    rnnp_team_destroy(team);
 }
 
 /* What the caller does alone does not wait for workers: they have not woken before it is over. */
 TEST(nobody_waits_for_those_who_sleep)
 {
     test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, MAX_THREADS, 1, NULL);
+    OWNED(team) team = make_team(&heap, MAX_THREADS, 1, NULL);
     atomic_size_t calls = 0;
 
     for (size_t c = 0; c < 2000; c++) rnnp_team_offer(team, nothing_to_do, &calls);
     assert_int_equal(atomic_load(&calls), 2000);
     run_jobs(team, 3);
-    rnnp_team_destroy(team);
-}
-
-static void *offering_caller(void *arg)
-{
-    rnnp_team *team = arg;
-    size_t bad = 0;
-
-    for (size_t c = 0; c < CALLS; c++) bad += !offer(team, 0);
-    return bad ? arg : NULL;
-}
-
-TEST(offering_callers_compete)
-{
-    test_heap heap = {0};
-    rnnp_team *team = make_team(&heap, 3, 2, NULL);
-    pthread_t threads[CALLERS];
-
-    for (size_t i = 0; i < CALLERS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, i ? offering_caller : caller, team), 0);
-    for (size_t i = 0; i < CALLERS; i++) {
-        void *bad;
-        pthread_join(threads[i], &bad);
-        assert_null(bad);
-    }
-    rnnp_team_destroy(team);
 }
 
 /* ---- A host's pool ---- */
@@ -497,15 +466,11 @@ static void *host_thread(void *arg)
 /* One new thread per task; counts its calls. */
 static void host_run(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)
 {
-    pthread_t threads[MAX_THREADS];
     host_call calls[MAX_THREADS];
 
     ++*(size_t *)user;
-    for (size_t i = 0; i < n; i++) {
-        calls[i] = (host_call){task, arg, i};
-        assert_int_equal(pthread_create(&threads[i], NULL, host_thread, &calls[i]), 0);
-    }
-    for (size_t i = 0; i < n; i++) pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < n; i++) calls[i] = (host_call){task, arg, i};
+    on_threads(n, host_thread, calls, sizeof *calls);
 }
 
 TEST(host_pool_runs_once_per_phase)
@@ -513,13 +478,12 @@ TEST(host_pool_runs_once_per_phase)
     WATCHED heap = {0};
     size_t runs = 0;
     const rnnp_parallel host = {&runs, 4, host_run};
-    rnnp_team *team = make_team(&heap, 4, 1, &host);
+    OWNED(team) team = make_team(&heap, 4, 1, &host);
     job j = {.n = 4};
 
     rnnp_team_phases(team, 0, 7, phase, &j);
     check_job(&j, 4, 7);
     assert_int_equal(runs, 7);
-    rnnp_team_destroy(team);
 }
 
 /* The tasks of an offer on one thread, one after the other, the last first. */
@@ -536,14 +500,13 @@ TEST(host_pool_gets_offers)
     const rnnp_parallel hosts[] = {{&runs, 4, host_run}, {&runs, 4, host_run_in_turn}};
 
     for (size_t h = 0; h < 2; h++) {
-        rnnp_team *team = make_team(&heap, 4, 4, &hosts[h]);
+        OWNED(team) team = make_team(&heap, 4, 4, &hosts[h]);
 
         assert_true(offer(team, 0));
         assert_int_equal(runs, h + 1);
         rnnp_team_lost(team, 1); /* a host's pool does not back off */
         assert_false(rnnp_team_is_leaving(team));
         assert_false(rnnp_team_is_crowded(team));
-        rnnp_team_destroy(team);
     }
 }
 

@@ -94,6 +94,61 @@ static inline void close_with(rnnp_model *model, const char *name, rnnp_value va
     OK(rnnp_model_close(model));
 }
 
+/* ---- Runs ---- */
+
+enum { MOST_OUTPUTS = 64 };
+
+/* What a run gave, in memory of its own; status: the first that is not RNNP_OK. */
+typedef struct produced {
+    rnnp_status status;
+    size_t n;
+    rnnp_tensor out[MOST_OUTPUTS];
+} produced;
+
+static inline void free_outputs(produced *o)
+{
+    for (size_t i = 0; i < o->n; i++) free(o->out[i].data);
+}
+
+/* An execution; more than `most` elements in an output are refused. */
+static inline produced execute_run(rnnp_run *run, const rnnp_tensor *in, size_t n_in, size_t most)
+{
+    produced o = {RNNP_OK, 0, {{0}}};
+
+    while (o.n < MOST_OUTPUTS && rnnp_run_output(run, o.n, &o.out[o.n]) == RNNP_OK) {
+        const size_t n = rnnp_tensor_elements(&o.out[o.n]);
+
+        if (n > most) o.status = RNNP_ERR_LIMIT;
+        o.out[o.n].data = calloc(n > most ? 1 : n * rnnp_dtype_bytes(o.out[o.n].dtype) + 1, 1);
+        assert_non_null(o.out[o.n++].data);
+    }
+    if (o.status == RNNP_OK) o.status = rnnp_run_execute(run, in, n_in, o.out, o.n);
+    return o;
+}
+
+static inline produced run_plan(const rnnp_plan *plan, const rnnp_tensor *in, size_t n_in)
+{
+    OWNED(run) run = NULL;
+    const rnnp_status status = rnnp_run_create(plan, in, n_in, &run);
+    const produced o = status == RNNP_OK ? execute_run(run, in, n_in, SIZE_MAX) : (produced){.status = status};
+
+    return o;
+}
+
+static inline int equal_outputs(const produced *a, const produced *b)
+{
+    int same = a->status == b->status && a->n == b->n;
+
+    for (size_t i = 0; same && i < a->n; i++) {
+        const rnnp_tensor *x = &a->out[i], *y = &b->out[i];
+
+        same = x->dtype == y->dtype && x->rank == y->rank &&
+               memcmp(x->shape, y->shape, x->rank * sizeof(int64_t)) == 0 &&
+               memcmp(x->data, y->data, rnnp_tensor_elements(x) * rnnp_dtype_bytes(x->dtype)) == 0;
+    }
+    return same;
+}
+
 /* ---- Recurrent layers ---- */
 
 /* Weights in ONNX order, on the heap. */

@@ -2,7 +2,7 @@
  *
  * Errors of every public function of model.h: the status, the words, and an object that stays usable.
  */
-#include "build.h"
+#include "graph.h"
 
 ONE_CONTEXT(1)
 
@@ -157,33 +157,17 @@ TEST(test_recurrent_layer)
           RNNP_ERR_ARG);
     FAILS(rnnp_model_add_recurrent(model, &l.options, l.weights, 99, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL),
           RNNP_ERR_ARG);
-    bad = l;
-    bad.options.hidden = 0;
-    FAILS(LAYER(bad, &y, NULL), RNNP_ERR_ARG);
-    bad = l;
-    bad.options.cell = (rnnp_cell)8;
-    FAILS(LAYER(bad, &y, NULL), RNNP_ERR_ARG);
-    bad = l;
-    bad.options.direction = (rnnp_direction)8;
-    FAILS(LAYER(bad, &y, NULL), RNNP_ERR_ARG);
-    bad = l;
-    bad.options.struct_size = 0;
-    FAILS(LAYER(bad, &y, NULL), RNNP_ERR_ARG);
-    bad = l;
-    bad.options.activations[1] = "Gelu";
+#define BAD(change) bad = l, change, FAILS(LAYER(bad, &y, NULL), RNNP_ERR_ARG)
+    BAD(bad.options.hidden = 0);
+    BAD(bad.options.cell = (rnnp_cell)8);
+    BAD(bad.options.direction = (rnnp_direction)8);
+    BAD(bad.options.struct_size = 0);
+    bad = l, bad.options.activations[1] = "Gelu";
     REFUSED(context, LAYER(bad, &y, NULL), RNNP_ERR_UNSUPPORTED, "Gelu");
-    bad = l;
-    bad.options.clip = -1.0f;
-    FAILS(LAYER(bad, &y, NULL), RNNP_ERR_ARG);
-    bad = l;
-    bad.weights[0].r = NULL;
-    FAILS(LAYER(bad, &y, NULL), RNNP_ERR_ARG);
-    bad = l;
-    bad.weights[0].bias_r = l.weights[0].bias;
-    FAILS(LAYER(bad, &y, NULL), RNNP_ERR_ARG);
-    bad = l;
-    bad.weights[0].peephole = l.weights[0].bias;
-    FAILS(LAYER(bad, &y, NULL), RNNP_ERR_ARG);
+    BAD(bad.options.clip = -1.0f);
+    BAD(bad.weights[0].r = NULL);
+    BAD(bad.weights[0].bias_r = l.weights[0].bias);
+    BAD(bad.weights[0].peephole = l.weights[0].bias);
     l.options.input = 3; /* fits the weights' memory, not x */
     OK(LAYER(l, &y, NULL));
     OK(rnnp_model_add_output(model, "y", y));
@@ -356,18 +340,12 @@ TEST(test_plans)
 
 TEST(test_runs)
 {
-    static const char *const steps[] = {"steps", NULL, NULL};
-    const int64_t shape[] = {RNNP_DYNAMIC, 2, 3};
-    OWNED(model) model = make_model(context);
+    OWNED(model) model = make_graph(context, "a: f32[steps,2,3]; b: f32[steps,2,3]; -> y = Add(a, b)");
     float data[64] = {0};
     rnnp_tensor in[2] = {tensor3(data, 4, 2, 3), tensor3(data, 4, 2, 3)}, out = {.data = data};
-    rnnp_value a, b;
     rnnp_run *run;
     size_t bytes;
 
-    OK(rnnp_model_add_input(model, "a", RNNP_DTYPE_F32, 3, shape, steps, &a));
-    OK(rnnp_model_add_input(model, "b", RNNP_DTYPE_F32, 3, shape, steps, &b));
-    close_with(model, "y", node2(model, "Add", a, b));
     OWNED(plan) plan = make_plan(model);
     FAILS(rnnp_run_create(NULL, in, 2, &run), RNNP_ERR_ARG);
     FAILS(rnnp_run_create(plan, in, 2, NULL), RNNP_ERR_ARG);
@@ -452,26 +430,16 @@ TEST(test_huge_batch)
 {
     enum { H = 4 };
     static const int64_t batches[] = {(INT64_C(1) << 61) + 1, INT64_C(1) << 62};
-    static const int64_t dynamic[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, 1};
+    static const char *const texts[] = {"w: f32[1,4,1]; r: f32[1,4,4]; x: f32[?,?,1]; -> y = RNN(x, w, r)",
+                                        "x: f32[?,?,1]; -> y = RNN(x, f32[1,4,1]~1, f32[1,4,4]~1)"};
     const float weights[H * H] = {0};
     const rnnp_tensor w = tensor3(weights, 1, H, 1), r = tensor3(weights, 1, H, H);
 
     for (int constant = 0; constant < 2; constant++) {
-        OWNED(model) model = make_model(context);
-        rnnp_value inputs[3];
-
-        OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, dynamic, NULL, &inputs[0]));
-        if (constant) {
-            OK(rnnp_model_add_constant(model, NULL, &w, &inputs[1]));
-            OK(rnnp_model_add_constant(model, NULL, &r, &inputs[2]));
-        } else {
-            inputs[1] = input3(model, "w", 1, H, 1);
-            inputs[2] = input3(model, "r", 1, H, H);
-        }
-        close_with(model, "y", node(model, "RNN", inputs, 3, NULL, 0));
+        OWNED(model) model = make_graph(context, "%s", texts[constant]);
         OWNED(plan) plan = make_plan(model);
         for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
-            const rnnp_tensor in[] = {tensor3(weights, 0, batches[i], 1), w, r};
+            const rnnp_tensor x = tensor3(weights, 0, batches[i], 1), all[] = {w, r, x}, *in = constant ? &x : all;
             const size_t n = constant ? 1 : 3;
             rnnp_run *run;
             size_t bytes = 77;
@@ -489,38 +457,21 @@ TEST(test_huge_batch)
 /* What only the data tells: a length beyond the sequence, a shape that is an input. */
 TEST(test_data)
 {
-    static const int64_t one[] = {2};
-    layer l = make_layer(RNNP_CELL_RNN, 3, 4, RNNP_DIRECTION_FORWARD, 1);
-    rnnp_model *model = make_model(context);
+    OWNED(model) model = make_graph(context, "x: f32[5,2,3]; len: i32[2]; -> y = rnn[3,4](x, len)");
+    OWNED(model) shaped = make_graph(context, "x: f32[5,2,3]; shape: i64[2]; -> y = Reshape(x, shape)");
     float x[5 * 2 * 3] = {0}, y[5 * 2 * 4];
     int32_t lengths[2] = {5, 6};
     const rnnp_tensor in[] = {tensor3(x, 5, 2, 3), {RNNP_DTYPE_I32, 1, {2}, .data = lengths}};
+    const rnnp_tensor no_shape[] = {in[0], {RNNP_DTYPE_I64, 1, {2}, .data = NULL}};
     rnnp_tensor out = {.data = y};
-    rnnp_value len, value;
+    OWNED(plan) plan = make_plan(model), *shaped_plan = make_plan(shaped);
+    rnnp_run *none;
 
-    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, (int64_t[]){5, 2, 3}, NULL, &value));
-    OK(rnnp_model_add_input(model, "len", RNNP_DTYPE_I32, 1, one, NULL, &len));
-    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, value, len, RNNP_NONE, RNNP_NONE, &value, NULL, NULL));
-    close_with(model, "y", value);
-    rnnp_plan *plan = make_plan(model);
-    NEW(run, run, plan, in, 2);
+    OWNED_NEW(run, run, plan, in, 2);
     REFUSED(context, rnnp_run_execute(run, in, 2, &out, 1), RNNP_ERR_ARG, "sequence_lens[1] is 6, there are 5 steps");
     lengths[1] = -1;
     FAILS(rnnp_run_execute(run, in, 2, &out, 1), RNNP_ERR_ARG);
     lengths[1] = 0;
     OK(rnnp_run_execute(run, in, 2, &out, 1));
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
-    free_layer(&l);
-
-    model = make_model(context);
-    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, (int64_t[]){5, 2, 3}, NULL, &value));
-    OK(rnnp_model_add_input(model, "shape", RNNP_DTYPE_I64, 1, (int64_t[]){2}, NULL, &len));
-    close_with(model, "y", node2(model, "Reshape", value, len));
-    plan = make_plan(model);
-    const rnnp_tensor shaped[] = {in[0], {RNNP_DTYPE_I64, 1, {2}, .data = NULL}};
-    REFUSED(context, rnnp_run_create(plan, shaped, 2, &run), RNNP_ERR_UNSUPPORTED, "Reshape");
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(model);
+    REFUSED(context, rnnp_run_create(shaped_plan, no_shape, 2, &none), RNNP_ERR_UNSUPPORTED, "Reshape");
 }

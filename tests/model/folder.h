@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A temporary folder of a test that writes files.
+ * A temporary folder of a test that writes files, and what holds of every function that writes one.
  */
 #ifndef RNNP_TESTS_FOLDER_H
 #define RNNP_TESTS_FOLDER_H
@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,25 +59,80 @@ static inline void remove_folder(const folder *f)
     assert_int_equal(rmdir(f->path), 0);
 }
 
-/* write_file(model, path) in a process of its own, whose files may have `limit` bytes, says that the disk is full. */
-static inline void assert_tells_full_disk(rnnp_status (*write_file)(const rnnp_model *, const char *),
-                                          const rnnp_context *context, const rnnp_model *model, const char *path,
-                                          size_t limit)
+static inline void put_file(const char *path, const void *at, size_t size)
 {
-    const pid_t child = fork();
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(at, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+typedef rnnp_status write_file_fn(const rnnp_model *model, const char *path);
+
+/* Places that are none, and an open model: the reason is given, and nothing is left. */
+static inline void assert_places_refused(write_file_fn *write_file, const rnnp_context *context,
+                                         const rnnp_model *model, const rnnp_model *open)
+{
+    DROPPED(remove_folder) const folder f = make_folder();
+    char name[300], path[2 * FOLDER_PATH];
+    struct stat about;
+
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = 0;
+    strcpy(path, in_folder(&f, "none/model"));
+    const struct {
+        const char *path;
+        rnnp_status status;
+        const char *words;
+    } places[] = {{NULL, RNNP_ERR_ARG, "path is NULL"},
+                  {"", RNNP_ERR_ARG, "path is empty"},
+                  {path, RNNP_ERR_IO, "No such file or directory"},
+                  {"/proc/model", RNNP_ERR_IO, "/proc/model"}, /* a read-only folder */
+                  {name, RNNP_ERR_IO, "too long"},
+                  {f.path, RNNP_ERR_IO, "not a regular file"},
+                  {"/dev/full", RNNP_ERR_IO, "/dev/full is not a regular file"}};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        REFUSED(context, write_file(model, places[i].path), places[i].status, places[i].words);
+    assert_int_equal(write_file(NULL, "x"), RNNP_ERR_ARG);
+    assert_int_equal(write_file(open, in_folder(&f, "open")), RNNP_ERR_STATE);
+    assert_int_equal(stat("/dev/full", &about), 0);
+    assert_true(S_ISCHR(about.st_mode));
+    assert_int_equal(count_files(&f, 0), 0);
+}
+
+/* In processes of their own, whose files may have up to `bytes` bytes: a full disk is told, the old file stays, and
+ * there is no other. */
+static inline void assert_full_disk_told(write_file_fn *write_file, const rnnp_context *context,
+                                         const rnnp_model *model, size_t bytes)
+{
+    DROPPED(remove_folder) const folder f = make_folder();
+    char path[2 * FOLDER_PATH], old[4] = "";
     int status;
 
-    assert_true(child >= 0);
-    if (child == 0) {
-        const struct rlimit most = {limit, limit};
+    strcpy(path, in_folder(&f, "model"));
+    put_file(path, "old", 3);
+    for (size_t limit = 0; limit < bytes; limit = limit ? 3 * limit : 1) {
+        const pid_t child = fork();
 
-        signal(SIGXFSZ, SIG_IGN);
-        if (setrlimit(RLIMIT_FSIZE, &most) != 0) _exit(2);
-        const rnnp_status said = write_file(model, path);
-        _exit(said == RNNP_ERR_IO && strstr(rnnp_last_error(context), "File too large") ? 0 : 1);
+        assert_true(child >= 0);
+        if (child == 0) {
+            const struct rlimit most = {limit, limit};
+
+            signal(SIGXFSZ, SIG_IGN);
+            if (setrlimit(RLIMIT_FSIZE, &most) != 0) _exit(2);
+            const rnnp_status said = write_file(model, path);
+            _exit(said == RNNP_ERR_IO && strstr(rnnp_last_error(context), "File too large") ? 0 : 1);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        assert_int_equal(count_files(&f, 0), 1);
     }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(old, 1, 4, file), 3);
+    assert_string_equal(old, "old");
+    fclose(file);
 }
 
 #endif

@@ -7,8 +7,6 @@
 #include "src/cells/recurrent.h"
 #include "src/graph/engine.h"
 
-#include <pthread.h>
-
 enum { HIDDEN = 150, INPUT = 70 }; /* neither fills its last panel on any ISA */
 
 /* ---- A layer's block in parts ---- */
@@ -152,7 +150,6 @@ enum { MAKERS = 4, PLANS = 5 };
 typedef struct maker {
     const rnnp_model *model;
     const rnnp_plan *want;
-    pthread_t thread;
     int same;
 } maker;
 
@@ -176,12 +173,7 @@ TEST(test_at_once)
     OWNED(plan) want = make_plan_of(model, 1);
     maker makers[MAKERS];
 
-    for (size_t i = 0; i < MAKERS; i++) {
-        makers[i] = (maker){.model = model, .want = want};
-        assert_int_equal(pthread_create(&makers[i].thread, NULL, make_plans, &makers[i]), 0);
-    }
-    for (size_t i = 0; i < MAKERS; i++) {
-        pthread_join(makers[i].thread, NULL);
-        assert_true(makers[i].same);
-    }
+    for (size_t i = 0; i < MAKERS; i++) makers[i] = (maker){.model = model, .want = want};
+    on_threads(MAKERS, make_plans, makers, sizeof *makers);
+    for (size_t i = 0; i < MAKERS; i++) assert_true(makers[i].same);
 }

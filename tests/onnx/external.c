@@ -87,7 +87,7 @@ static buffer make_external(const char *location, int64_t elements)
     wire_port(&graph, 12, "y", "N");
     free(tensor.at);
     free(entry.at);
-    return wire_model(&graph);
+    return wire_model(&graph, 17);
 }
 
 static const struct {
@@ -196,7 +196,7 @@ TEST(test_sizes)
     wire_node(&graph, "Relu", "x", "y", -1);
     wire_port(&graph, 11, "x", "N");
     wire_port(&graph, 12, "y", "N");
-    file = wire_model(&graph);
+    file = wire_model(&graph, 17);
     write_file("model/model.onnx", file.at, file.size);
     free(file.at);
     REFUSED(context, rnnp_onnx_open_file(context, path_of("model/model.onnx"), NULL, &model), RNNP_ERR_LIMIT,

@@ -8,11 +8,6 @@
 
 #include "src/context.h"
 
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-
 /* ---- Models and bytes ---- */
 
 TEST(test_refused)
@@ -67,30 +62,14 @@ TEST(test_no_memory)
 
 /* ---- Files ---- */
 
-TEST(test_places)
+TEST(test_cannot_write)
 {
     OWNED(context) context = make_context(NULL, 1);
     OWNED(model) model = make_classifier(context), *open = make_model(context);
-    DROPPED(remove_folder) const folder f = make_folder();
-    char name[300], path[2 * FOLDER_PATH];
-    struct stat about;
+    DROPPED(free_buffer) buffer whole = save(context, model);
 
-    assert_int_equal(rnnp_onnx_write_file(NULL, "x"), RNNP_ERR_ARG);
-    REFUSED(context, rnnp_onnx_write_file(model, NULL), RNNP_ERR_ARG, "path is NULL");
-    REFUSED(context, rnnp_onnx_write_file(model, ""), RNNP_ERR_ARG, "path is empty");
-    REFUSED(context, rnnp_onnx_write_file(model, in_folder(&f, "none/model.onnx")), RNNP_ERR_IO,
-            "No such file or directory");
-    assert_int_equal(rnnp_onnx_write_file(model, "/proc/model.onnx"), RNNP_ERR_IO); /* a read-only folder */
-    memset(name, 'n', sizeof name);
-    name[sizeof name - 1] = 0;
-    REFUSED(context, rnnp_onnx_write_file(model, name), RNNP_ERR_IO, "too long");
-    REFUSED(context, rnnp_onnx_write_file(model, f.path), RNNP_ERR_IO, "not a regular file");
-    REFUSED(context, rnnp_onnx_write_file(model, "/dev/full"), RNNP_ERR_IO, "/dev/full is not a regular file");
-    assert_int_equal(stat("/dev/full", &about), 0);
-    assert_true(S_ISCHR(about.st_mode));
-    strcpy(path, in_folder(&f, "model.onnx"));
-    assert_int_equal(rnnp_onnx_write_file(open, path), RNNP_ERR_STATE);
-    assert_int_equal(count_files(&f, 0), 0);
+    assert_places_refused(rnnp_onnx_write_file, context, model, open);
+    assert_full_disk_told(rnnp_onnx_write_file, context, model, whole.size);
 }
 
 /* A file is the bytes of rnnp_onnx_write; what is replaced keeps its mode. */
@@ -115,28 +94,9 @@ TEST(test_file)
     fclose(file);
     assert_same_bytes(&want, &got);
     OK(rnnp_onnx_open_file(context, path, NULL, &loaded));
-    DROPPED(free_outputs) outputs a = plan_and_run(other), b = plan_and_run(loaded);
-    assert_true(same_outputs(&a, &b));
+    DROPPED(free_outputs) produced a = plan_and_run(other), b = plan_and_run(loaded);
+    assert_true(equal_outputs(&a, &b));
     assert_int_equal(count_files(&f, 0), 1);
-}
-
-TEST(test_full_disk)
-{
-    OWNED(context) context = make_context(NULL, 1);
-    OWNED(model) model = make_classifier(context), *old = make_recurrent(context, 2), *loaded = NULL;
-    DROPPED(remove_folder) const folder f = make_folder();
-    DROPPED(free_buffer) buffer whole = save(context, model), want = save(context, old);
-    char path[2 * FOLDER_PATH];
-
-    strcpy(path, in_folder(&f, "model.onnx"));
-    OK(rnnp_onnx_write_file(old, path));
-    for (size_t limit = 0; limit < whole.size; limit = limit ? 3 * limit : 1) {
-        assert_tells_full_disk(rnnp_onnx_write_file, context, model, path, limit);
-        assert_int_equal(count_files(&f, 0), 1); /* no temporary file */
-    }
-    OK(rnnp_onnx_open_file(context, path, NULL, &loaded));
-    DROPPED(free_buffer) buffer got = save(context, loaded);
-    assert_same_bytes(&want, &got);
 }
 
 /* A component of another version than the core reads and writes nothing. */

@@ -121,15 +121,15 @@ static inline void wire_port(buffer *graph, unsigned field, const char *name, co
 }
 
 /* The file of a graph, which is freed. */
-static inline buffer wire_model(buffer *graph)
+static inline buffer wire_model(buffer *graph, int64_t version)
 {
-    buffer model = {0}, opset = {0};
+    DROPPED(free_buffer) buffer opset = {0};
+    buffer model = {0};
 
     wire_int(&model, 1, 8);
     wire_message(&model, 7, graph);
-    wire_int(&opset, 2, 17);
+    wire_int(&opset, 2, version);
     wire_message(&model, 8, &opset);
-    free(opset.at);
     free(graph->at);
     return model;
 }

@@ -3,6 +3,7 @@
  * A packed file that is overwritten in place while it is mapped. Its numbers may come out; but what decides about
  * shapes and places was copied when it was opened, so that no run reads or writes anywhere else.
  */
+#include "../model/graph.h"
 #include "packed.h"
 
 #include <unistd.h>
@@ -12,23 +13,9 @@ enum { N = 50 };
 /* Everything that reads integers when it runs. */
 static rnnp_model *make_reader(rnnp_context *context)
 {
-    static const int64_t dynamic[] = {RNNP_DYNAMIC, 4};
-    const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 1};
-    rnnp_model *model = make_model(context);
-    rnnp_value x, parts[2] = {0, 0};
-
-    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, dynamic, NULL, &x));
-    const rnnp_value slice = node(model, "Slice",
-                                  (rnnp_value[]){x, ints(model, (int64_t[]){0}, 1), ints(model, (int64_t[]){40}, 1),
-                                                 ints(model, (int64_t[]){0}, 1)},
-                                  4, NULL, 0);
-    OK(rnnp_model_add_node(model, "Split", 17, "split", (rnnp_value[]){x, ints(model, (int64_t[]){1, 3}, 2)}, 2, &axis,
-                           1, parts, 2));
-    OK(rnnp_model_add_output(model, "slice", slice));
-    OK(rnnp_model_add_output(model, "part", parts[1]));
-    OK(rnnp_model_add_output(model, "sum", node2(model, "ReduceSum", x, ints(model, (int64_t[]){1}, 1))));
-    close_with(model, "row", node2(model, "Gather", x, ints(model, (int64_t[]){7, -1}, 2)));
-    return model;
+    return make_graph(context, "x: f32[?,4]; left, right = Split(x, {1,3}, axis=1);"
+                               "-> slice = Slice(x, {0}, {40}, {0}), part = right, sum = ReduceSum(x, {1}),"
+                               "row = Gather(x, {7,-1})");
 }
 
 static void run_into(rnnp_run *run, const rnnp_tensor *in, float *to)

@@ -3,6 +3,7 @@
  * Packed files whose blocks are not the weights they claim to be, with all checksums right: what compares them, and
  * what happens where nobody asked for that.
  */
+#include "../model/graph.h"
 #include "packed.h"
 
 #include "src/packed/format.h"
@@ -54,7 +55,7 @@ static rnnp_model *open_bytes(rnnp_context *context, const buffer *b, int compar
 }
 
 /* What a plan under this cap does with a file: refused when it compares, otherwise outputs that may be other ones. */
-static void try_cap(const char *isa, const buffer *b, const outputs *want, size_t *refused, size_t *wrong)
+static void try_cap(const char *isa, const buffer *b, const produced *want, size_t *refused, size_t *wrong)
 {
     OWNED(context) context = capped_context(NULL, isa, 1);
 
@@ -64,8 +65,8 @@ static void try_cap(const char *isa, const buffer *b, const outputs *want, size_
         const rnnp_status status = rnnp_plan_create(model, NULL, &plan);
 
         if (status == RNNP_OK) {
-            DROPPED(free_outputs) outputs got = run_model(model, plan);
-            const int same = same_outputs(&got, want);
+            DROPPED(free_outputs) produced got = run_model(model, plan);
+            const int same = equal_outputs(&got, want);
 
             assert_true(same || !compare);
             *wrong += !same;
@@ -87,7 +88,7 @@ TEST(test_compare)
     for (size_t m = 0; m < 4; m++) {
         rnnp_model *model = make_any(context, m);
         DROPPED(free_buffer) buffer b = write_for_all(model);
-        DROPPED(free_outputs) outputs want = plan_and_run(model);
+        DROPPED(free_outputs) produced want = plan_and_run(model);
         size_t refused = 0, odd = 0;
 
         rnnp_model_destroy(model);
@@ -120,7 +121,7 @@ TEST(test_foreign)
     OWNED(context) context = capped_context(NULL, NULL, 1);
     rnnp_model *model = make_classifier(context);
     DROPPED(free_buffer) buffer b = write_for_all(model);
-    DROPPED(free_outputs) outputs want = plan_and_run(model);
+    DROPPED(free_outputs) produced want = plan_and_run(model);
 
     rnnp_model_destroy(model);
     listed block = block_at(&b, 0);
@@ -128,8 +129,8 @@ TEST(test_foreign)
     sign(&b, 0);
     model = open_bytes(context, &b, 1);
     REFUSED(context, rnnp_packed_verify(model), RNNP_ERR_UNSUPPORTED, "cannot be compared");
-    DROPPED(free_outputs) outputs got = plan_and_run(model); /* packs for itself */
-    assert_true(same_outputs(&got, &want));
+    DROPPED(free_outputs) produced got = plan_and_run(model); /* packs for itself */
+    assert_true(equal_outputs(&got, &want));
     rnnp_model_destroy(model);
     block.layout[0] ^= 1;
 
@@ -143,23 +144,10 @@ TEST(test_foreign)
  * have. Comparing it would pack weights that are not there into a block of no size. */
 TEST(test_no_block)
 {
-    enum { GATED = 4 * HIDDEN };
     OWNED(context) context = capped_context(NULL, NULL, 1);
-    rnnp_model *model = make_model(context);
-    FREED float *w = numbers(GATED * (INPUT + HIDDEN), 3, 0.3f);
-    const rnnp_tensor constants[] = {tensor3(w, 1, GATED, INPUT), tensor3(w + GATED * INPUT, 1, GATED, HIDDEN)};
-    rnnp_value in[3], y;
-
-    const rnnp_value x = in[0] = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
-    in[1] = input3(model, "w", 1, GATED, INPUT);
-    in[2] = input3(model, "r", 1, GATED, HIDDEN);
-    for (size_t k = 0; k < 2; k++) {
-        OK(rnnp_model_add_node(model, "LSTM", 14, NULL, in, 3, NULL, 0, (y = 0, &y), 1));
-        OK(rnnp_model_add_output(model, k ? "b" : "a", y));
-        for (size_t i = 0; !k && i < 2; i++) OK(rnnp_model_add_constant(model, NULL, &constants[i], &in[1 + i]));
-        in[0] = x;
-    }
-    OK(rnnp_model_close(model));
+    rnnp_model *model =
+        make_graph(context, "x: f32[?,?,7]; w: f32[1,76,7]; r: f32[1,76,19];"
+                            "-> a = LSTM@14(x, w, r), b = LSTM@14(x, f32[1,76,7]~3*0.3, f32[1,76,19]~4*0.3)");
     DROPPED(free_buffer) buffer b = write_model(model, NULL, 0);
     rnnp_model_destroy(model);
     assert_int_equal(blocks_of(&b), 1);

@@ -5,24 +5,7 @@
 #include "../model/folder.h"
 #include "packed.h"
 
-#include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 enum { PROCESSES = 4, THREADS = 4 };
-
-static void put_file(const char *path, const void *at, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(at, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
 
 /* ---- Writing ---- */
 
@@ -51,8 +34,8 @@ TEST(test_write)
     rnnp_model *other = make_recurrent(context, 3);
     OK(rnnp_packed_write_file(other, NULL, path));
     OK(rnnp_packed_verify(opened));
-    outputs a = plan_and_run(model), b = plan_and_run(opened);
-    assert_true(same_outputs(&a, &b));
+    produced a = plan_and_run(model), b = plan_and_run(opened);
+    assert_true(equal_outputs(&a, &b));
     free_outputs(&a);
     free_outputs(&b);
     rnnp_model_destroy(opened);
@@ -64,55 +47,19 @@ TEST(test_write)
     rnnp_model_destroy(model);
 }
 
-TEST(test_cannot_write)
-{
-    OWNED(context) context = make_context(NULL, 1);
-    OWNED(model) model = make_classifier(context), *open = make_model(context);
-    DROPPED(remove_folder) const folder f = make_folder();
-    char path[2 * FOLDER_PATH], name[300];
-
-    assert_int_equal(rnnp_packed_write_file(NULL, NULL, "x"), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_packed_write_file(model, NULL, NULL), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_packed_write_file(model, NULL, ""), RNNP_ERR_ARG);
-    strcpy(path, in_folder(&f, "none/model.rnnp"));
-    REFUSED(context, rnnp_packed_write_file(model, NULL, path), RNNP_ERR_IO, "No such file or directory");
-    assert_int_equal(rnnp_packed_write_file(model, NULL, "/proc/model.rnnp"), RNNP_ERR_IO); /* a read-only folder */
-    memset(name, 'n', sizeof name);
-    name[sizeof name - 1] = 0;
-    REFUSED(context, rnnp_packed_write_file(model, NULL, name), RNNP_ERR_IO, "too long");
-
-    strcpy(path, in_folder(&f, "folder"));
-    assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(rnnp_packed_write_file(model, NULL, path), RNNP_ERR_IO);
-    assert_int_equal(count_files(&f, 0), 1);
-    assert_int_equal(rnnp_packed_write_file(open, NULL, in_folder(&f, "open")), RNNP_ERR_STATE);
-    assert_int_equal(count_files(&f, 0), 1);
-}
-
 static rnnp_status write_packed(const rnnp_model *model, const char *path)
 {
     return rnnp_packed_write_file(model, NULL, path);
 }
 
-TEST(test_full_disk)
+TEST(test_cannot_write)
 {
     OWNED(context) context = make_context(NULL, 1);
-    OWNED(model) model = make_classifier(context);
-    DROPPED(remove_folder) const folder f = make_folder();
+    OWNED(model) model = make_classifier(context), *open = make_model(context);
     DROPPED(free_buffer) buffer whole = write_model(model, NULL, 0);
-    char path[2 * FOLDER_PATH], old[4] = "";
 
-    strcpy(path, in_folder(&f, "model.rnnp"));
-    put_file(path, "old", 3);
-    for (size_t limit = 0; limit < whole.size; limit = limit ? 3 * limit : 1) {
-        assert_tells_full_disk(write_packed, context, model, path, limit);
-        assert_int_equal(count_files(&f, 0), 1); /* no temporary file */
-    }
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fread(old, 1, 4, file), 3);
-    assert_string_equal(old, "old");
-    fclose(file);
+    assert_places_refused(write_packed, context, model, open);
+    assert_full_disk_told(write_packed, context, model, whole.size);
 }
 
 /* ---- Reading ---- */
@@ -159,7 +106,7 @@ TEST(test_no_file)
 
 /* ---- Sharing ---- */
 
-static int process(const char *path, const outputs *want)
+static int process(const char *path, const produced *want)
 {
     OWNED(context) context = make_context(NULL, 1);
     rnnp_model *model;
@@ -167,8 +114,8 @@ static int process(const char *path, const outputs *want)
 
     for (size_t i = 0; i < 20; i++) {
         if (rnnp_packed_open_file(context, path, NULL, &model) != RNNP_OK) return 2;
-        outputs got = plan_and_run(model);
-        same &= same_outputs(want, &got);
+        produced got = plan_and_run(model);
+        same &= equal_outputs(want, &got);
         free_outputs(&got);
         rnnp_model_destroy(model);
     }
@@ -182,7 +129,7 @@ TEST(test_processes)
     OWNED(model) model = make_classifier(context);
     DROPPED(remove_folder) const folder f = make_folder();
     pid_t child[PROCESSES];
-    DROPPED(free_outputs) outputs want = plan_and_run(model);
+    DROPPED(free_outputs) produced want = plan_and_run(model);
     char path[2 * FOLDER_PATH];
 
     strcpy(path, in_folder(&f, "model.rnnp"));
@@ -203,7 +150,7 @@ TEST(test_processes)
 
 typedef struct job {
     const rnnp_model *model;
-    outputs got;
+    produced got;
 } job;
 
 static void *plan_in_thread(void *arg)
@@ -221,26 +168,22 @@ TEST(test_threads)
     OWNED(model) model = make_classifier(context);
     rnnp_model *opened;
     DROPPED(remove_folder) const folder f = make_folder();
-    DROPPED(free_outputs) outputs want = plan_and_run(model);
+    DROPPED(free_outputs) produced want = plan_and_run(model);
     char path[2 * FOLDER_PATH];
 
     strcpy(path, in_folder(&f, "model.rnnp"));
     for (size_t set = 0; set < 2; set++) { /* blocks from the file, or packed from its originals */
         OPTIONS(packed, options);
-        pthread_t thread[THREADS];
         job jobs[THREADS];
 
         options.isas = (const char *const[]){"generic"};
         options.n_isas = set;
         OK(rnnp_packed_write_file(model, &options, path));
         OK(rnnp_packed_open_file(context, path, NULL, &opened));
+        for (size_t i = 0; i < THREADS; i++) jobs[i] = (job){.model = opened};
+        on_threads(THREADS, plan_in_thread, jobs, sizeof *jobs);
         for (size_t i = 0; i < THREADS; i++) {
-            jobs[i] = (job){.model = opened};
-            assert_int_equal(pthread_create(&thread[i], NULL, plan_in_thread, &jobs[i]), 0);
-        }
-        for (size_t i = 0; i < THREADS; i++) {
-            assert_int_equal(pthread_join(thread[i], NULL), 0);
-            assert_true(same_outputs(&want, &jobs[i].got));
+            assert_true(equal_outputs(&want, &jobs[i].got));
             free_outputs(&jobs[i].got);
         }
         rnnp_model_destroy(opened);

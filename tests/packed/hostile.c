@@ -4,6 +4,7 @@
  * checksums and wrong contents meets the checks of the functions that build models. Nothing crashes, reads outside the
  * file (under a sanitizer) or leaks.
  */
+#include "../model/answer.h"
 #include "packed.h"
 
 #include "src/packed/format.h"
@@ -23,7 +24,7 @@ typedef struct fixture {
     test_heap heap;
     rnnp_context *context;
     buffer good;
-    outputs want;
+    produced want;
 } fixture;
 
 /* Huge shapes fail instead of taking memory. */
@@ -52,34 +53,6 @@ static void end(fixture *f)
     assert_int_equal(atomic_load(&f->heap.live_blocks), 0);
 }
 
-/* Runs on zeros, if the shapes are not too large; the model may be any that loads. */
-static void run_whatever(const rnnp_model *model, const rnnp_plan *plan)
-{
-    enum { PORTS = 8, ELEMENTS = 1 << 16 };
-    static const double zeros[ELEMENTS];
-    static double results[MAX_OUT][ELEMENTS];
-    const size_t n_in = rnnp_model_input_count(model), n_out = rnnp_model_output_count(model);
-    rnnp_tensor in[PORTS], out[PORTS] = {{0}};
-    OWNED(run) run = NULL;
-    int small = n_in <= PORTS && n_out <= MAX_OUT;
-
-    for (size_t i = 0; small && i < n_in; i++) {
-        rnnp_port_info port = {.struct_size = sizeof port};
-
-        OK(rnnp_model_input_info(model, i, &port));
-        in[i] = (rnnp_tensor){.dtype = port.dtype, .rank = port.rank, .data = (void *)zeros};
-        for (size_t d = 0; d < port.rank; d++) in[i].shape[d] = port.shape[d] == RNNP_DYNAMIC ? 2 : port.shape[d];
-        small = rnnp_tensor_elements(&in[i]) <= ELEMENTS;
-    }
-    if (!small || rnnp_run_create(plan, in, n_in, &run) != RNNP_OK) return;
-    for (size_t i = 0; i < n_out; i++) {
-        OK(rnnp_run_output(run, i, &out[i]));
-        small &= rnnp_tensor_elements(&out[i]) <= ELEMENTS;
-        out[i].data = results[i];
-    }
-    if (small) (void)rnnp_run_execute(run, in, n_in, out, n_out);
-}
-
 /* Opens and uses; whatever the bytes are, either it is refused with a sentence or the results are right. Returns the
  * first status that is not RNNP_OK. verify: everything is compared with its checksums. */
 typedef enum judge { PLAN_ONLY, SAME_RESULTS, ANY_RESULTS } judge;
@@ -94,11 +67,14 @@ static rnnp_status use(fixture *f, const unsigned char *at, size_t size, int ver
     assert_int_equal(model != NULL, status == RNNP_OK);
     if (status == RNNP_OK && verify) status = rnnp_packed_verify(model);
     if (status == RNNP_OK) status = rnnp_plan_create(model, NULL, &plan);
-    if (status == RNNP_OK && how == ANY_RESULTS) run_whatever(model, plan);
+    if (status == RNNP_OK && how == ANY_RESULTS) {
+        DROPPED(free_answer) answer any = ask(f->context, model);
+        (void)any;
+    }
     if (status == RNNP_OK && how == SAME_RESULTS) {
-        DROPPED(free_outputs) outputs got = run_model(model, plan);
+        DROPPED(free_outputs) produced got = run_model(model, plan);
 
-        assert_true(same_outputs(&f->want, &got));
+        assert_true(equal_outputs(&f->want, &got));
     }
     if (status != RNNP_OK) assert_true(strlen(rnnp_last_error(f->context)) > 10);
     rnnp_plan_destroy(plan);
@@ -181,157 +157,64 @@ static void sign(unsigned char *at, size_t size)
     h->checksum = rnnp_packed_checksum(h, sizeof *h);
 }
 
-typedef void change(packed_header *h, size_t size);
+/* A field of the header becomes value, or the field `from` plus value. */
+enum { VALUE = SIZE_MAX, FILE_BYTES = SIZE_MAX - 1 };
 
-static void magic(packed_header *h, size_t size)
-{
-    (void)size;
-    h->magic[1] = 'Q';
-}
-static void newer(packed_header *h, size_t size)
-{
-    (void)size;
-    h->version = RNNP_PACKED_VERSION + 1;
-}
-static void older(packed_header *h, size_t size)
-{
-    (void)size;
-    h->version = RNNP_PACKED_VERSION - 1;
-}
-static void big_endian(packed_header *h, size_t size)
-{
-    (void)size;
-    h->byte_order = 0x04030201;
-}
-static void other_floats(packed_header *h, size_t size)
-{
-    (void)size;
-    h->float_format = 1.0f;
-}
-static void three_sections(packed_header *h, size_t size)
-{
-    (void)size;
-    h->sections = 3;
-}
-static void total(packed_header *h, size_t size) { h->bytes = size + 1; }
-static void kinds(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[2].kind = 3;
-}
-static void huge_bytes(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[3].bytes = UINT64_MAX;
-}
-static void huge_offset(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[3].offset = UINT64_MAX - 63;
-}
-static void past_end(packed_header *h, size_t size) { h->section[3].bytes = size - h->section[3].offset + 1; }
-static void unaligned(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[2].offset += 8;
-}
-static void into_header(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[0].offset = 128;
-}
-static void overlap(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[2].offset = h->section[1].offset;
-}
-static void swapped(packed_header *h, size_t size)
-{
-    const packed_section s = h->section[2];
-
-    (void)size;
-    h->section[2] = h->section[3];
-    h->section[3] = s;
-}
-static void odd_graph(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[0].bytes -= 4;
-}
-static void short_graph(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[0].bytes -= 8;
-}
-static void no_graph(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[0].bytes = 0;
-}
-static void short_list(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[1].bytes -= 8;
-}
-static void no_list(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[1].bytes = 0;
-}
-static void no_data(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[2].bytes = 0;
-}
-static void no_weights(packed_header *h, size_t size)
-{
-    (void)size;
-    h->section[3].bytes = 0;
-}
+#define FIELD(field_) offsetof(packed_header, field_), sizeof(((packed_header *)NULL)->field_)
+#define SECTION(i, field_) FIELD(section[i].field_)
 
 TEST(test_header)
 {
     static const struct {
-        change *change;
+        size_t field, bytes, from;
+        uint64_t value;
         rnnp_status status;
         const char *says;
     } lies[] = {
-        {magic, RNNP_ERR_FORMAT, "not a packed model"},
-        {newer, RNNP_ERR_UNSUPPORTED, "version 3 of the format, this library reads version 2"},
-        {older, RNNP_ERR_UNSUPPORTED, "version 1 of the format, this library reads version 2"},
-        {big_endian, RNNP_ERR_FORMAT, "byte order"},
-        {other_floats, RNNP_ERR_FORMAT, "float format"},
-        {three_sections, RNNP_ERR_FORMAT, "3 sections"},
-        {total, RNNP_ERR_FORMAT, "its header says"},
-        {kinds, RNNP_ERR_FORMAT, "section 2 (kind 3"},
-        {huge_bytes, RNNP_ERR_FORMAT, "section 3"},
-        {huge_offset, RNNP_ERR_FORMAT, "section 3"},
-        {past_end, RNNP_ERR_FORMAT, "section 3"},
-        {unaligned, RNNP_ERR_FORMAT, "section 2"},
-        {into_header, RNNP_ERR_FORMAT, "section 0"},
-        {overlap, RNNP_ERR_FORMAT, "section 2"},
-        {swapped, RNNP_ERR_FORMAT, "section 2"},
-        {odd_graph, RNNP_ERR_FORMAT, "the checksum of its graph"},
-        {short_graph, RNNP_ERR_FORMAT, "the graph is malformed"},
-        {no_graph, RNNP_ERR_FORMAT, "the graph is malformed"},
-        {short_list, RNNP_ERR_FORMAT, "list of packed blocks is malformed"},
-        {no_list, RNNP_ERR_FORMAT, "list of packed blocks is malformed"},
-        {no_data, RNNP_ERR_FORMAT, "does not fit into the data"},
-        {no_weights, RNNP_ERR_FORMAT, "list of packed blocks is malformed"},
+        {FIELD(magic[1]), VALUE, 'Q', RNNP_ERR_FORMAT, "not a packed model"},
+        {FIELD(version), VALUE, RNNP_PACKED_VERSION + 1, RNNP_ERR_UNSUPPORTED,
+         "version 3 of the format, this library reads version 2"},
+        {FIELD(version), VALUE, RNNP_PACKED_VERSION - 1, RNNP_ERR_UNSUPPORTED,
+         "version 1 of the format, this library reads version 2"},
+        {FIELD(byte_order), VALUE, 0x04030201, RNNP_ERR_FORMAT, "byte order"},
+        {FIELD(float_format), VALUE, 0x3f800000 /* 1 */, RNNP_ERR_FORMAT, "float format"},
+        {FIELD(sections), VALUE, 3, RNNP_ERR_FORMAT, "3 sections"},
+        {FIELD(bytes), FILE_BYTES, 1, RNNP_ERR_FORMAT, "its header says"},
+        {SECTION(2, kind), VALUE, 3, RNNP_ERR_FORMAT, "section 2 (kind 3"},
+        {SECTION(3, bytes), VALUE, UINT64_MAX, RNNP_ERR_FORMAT, "section 3"},
+        {SECTION(3, offset), VALUE, UINT64_MAX - 63, RNNP_ERR_FORMAT, "section 3"},
+        {SECTION(3, bytes), offsetof(packed_header, section[3].bytes), 1, RNNP_ERR_FORMAT, "section 3"},
+        {SECTION(2, offset), offsetof(packed_header, section[2].offset), 8, RNNP_ERR_FORMAT, "section 2"},
+        {SECTION(0, offset), VALUE, 128, RNNP_ERR_FORMAT, "section 0"},
+        {SECTION(2, offset), offsetof(packed_header, section[1].offset), 0, RNNP_ERR_FORMAT, "section 2"},
+        {SECTION(0, bytes), offsetof(packed_header, section[0].bytes), (uint64_t)-4, RNNP_ERR_FORMAT,
+         "the checksum of its graph"},
+        {SECTION(0, bytes), offsetof(packed_header, section[0].bytes), (uint64_t)-8, RNNP_ERR_FORMAT,
+         "the graph is malformed"},
+        {SECTION(0, bytes), VALUE, 0, RNNP_ERR_FORMAT, "the graph is malformed"},
+        {SECTION(1, bytes), offsetof(packed_header, section[1].bytes), (uint64_t)-8, RNNP_ERR_FORMAT,
+         "list of packed blocks is malformed"},
+        {SECTION(1, bytes), VALUE, 0, RNNP_ERR_FORMAT, "list of packed blocks is malformed"},
+        {SECTION(2, bytes), VALUE, 0, RNNP_ERR_FORMAT, "does not fit into the data"},
+        {SECTION(3, bytes), VALUE, 0, RNNP_ERR_FORMAT, "list of packed blocks is malformed"},
     };
     fixture f;
 
     begin(&f, 2);
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         unsigned char *bad = copy_of(f.good.at, f.good.size);
+        uint64_t value = 0;
 
-        lies[i].change((packed_header *)(void *)bad, f.good.size);
+        if (lies[i].from == FILE_BYTES)
+            value = f.good.size;
+        else if (lies[i].from != VALUE)
+            memcpy(&value, bad + lies[i].from, lies[i].bytes);
+        value += lies[i].value;
+        memcpy(bad + lies[i].field, &value, lies[i].bytes);
         sign(bad, f.good.size);
         const rnnp_status status = use(&f, bad, f.good.size, 0, PLAN_ONLY);
         if (status != lies[i].status || !strstr(rnnp_last_error(f.context), lies[i].says))
-            printf("lie %zu: status %d, %s\n", i, status, rnnp_last_error(f.context));
-        assert_int_equal(status, lies[i].status);
-        assert_says(f.context, lies[i].says);
+            fail_msg("lie %zu: status %d, %s", i, status, rnnp_last_error(f.context));
         free(bad);
     }
     end(&f);

@@ -151,16 +151,10 @@ static inline rnnp_model *make_any(rnnp_context *context, size_t index)
 
 /* ---- Running ---- */
 
-typedef struct outputs {
-    size_t n;
-    rnnp_tensor out[MAX_OUT];
-} outputs;
-
 /* Dynamic dimensions: steps, then batch; lengths and words are small numbers. */
-static inline outputs run_model(const rnnp_model *model, rnnp_plan *plan)
+static inline produced run_model(const rnnp_model *model, const rnnp_plan *plan)
 {
     static const int32_t lengths[] = {STEPS, 0, 2, STEPS, 1};
-    outputs o = {.n = rnnp_model_output_count(model)};
     rnnp_tensor in[2];
     FREED float *x = numbers(STEPS * BATCH * INPUT, 77, 1.0f);
     int64_t words[STEPS * BATCH];
@@ -180,40 +174,16 @@ static inline outputs run_model(const rnnp_model *model, rnnp_plan *plan)
             in[i].shape[d] = port.shape[d] != RNNP_DYNAMIC ? port.shape[d] : is_batch ? BATCH : STEPS;
         }
     }
-    OWNED_NEW(run, run, plan, in, rnnp_model_input_count(model));
-    for (size_t i = 0; i < o.n; i++) {
-        OK(rnnp_run_output(run, i, &o.out[i]));
-        o.out[i].data = calloc(rnnp_tensor_elements(&o.out[i]) + 1, 8);
-        assert_non_null(o.out[i].data);
-    }
-    OK(rnnp_run_execute(run, in, rnnp_model_input_count(model), o.out, o.n));
+    const produced o = run_plan(plan, in, rnnp_model_input_count(model));
+    OK(o.status);
     return o;
 }
 
-static inline void free_outputs(outputs *o)
-{
-    for (size_t i = 0; i < o->n; i++) free(o->out[i].data);
-}
-
-static inline int same_outputs(const outputs *a, const outputs *b)
-{
-    int same = a->n == b->n;
-
-    for (size_t i = 0; same && i < a->n; i++) {
-        const size_t size = rnnp_tensor_elements(&a->out[i]) * rnnp_dtype_bytes(a->out[i].dtype);
-
-        same = a->out[i].dtype == b->out[i].dtype && a->out[i].rank == b->out[i].rank &&
-               memcmp(a->out[i].shape, b->out[i].shape, a->out[i].rank * sizeof(int64_t)) == 0 &&
-               memcmp(a->out[i].data, b->out[i].data, size) == 0;
-    }
-    return same;
-}
-
 /* Plans and runs. */
-static inline outputs plan_and_run(const rnnp_model *model)
+static inline produced plan_and_run(const rnnp_model *model)
 {
     OWNED(plan) plan = make_plan(model);
-    const outputs o = run_model(model, plan);
+    const produced o = run_model(model, plan);
 
     return o;
 }

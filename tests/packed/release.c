@@ -3,6 +3,7 @@
  * rnnp_model_release_weights: the memory goes down by what is packed, plans go on, and what needs the elements says
  * so. Closing lets go of constants that nobody reads.
  */
+#include "../model/graph.h"
 #include "packed.h"
 
 enum { WIDE = 64, FLOATS_W = 4 * WIDE * WIDE };
@@ -10,35 +11,16 @@ enum { WIDE = 64, FLOATS_W = 4 * WIDE * WIDE };
 /* An LSTM with large weights and a dense layer; `twice`: the dense matrix is an output, too. */
 static rnnp_model *make_wide(rnnp_context *context, int twice)
 {
-    static const int64_t shape[] = {RNNP_DYNAMIC, 2, WIDE};
-    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, WIDE, WIDE, RNNP_DIRECTION_FORWARD, 1);
-    FREED float *w = numbers(WIDE * WIDE, 2, 0.1f);
-    const rnnp_tensor square = {RNNP_DTYPE_F32, 2, {WIDE, WIDE}, .data = w};
-    rnnp_model *model = make_model(context);
-    rnnp_value x, matrix;
-
-    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &x));
-    x = add_layer(model, &l, x);
-    OK(rnnp_model_add_constant(model, "square", &square, &matrix));
-    x = node2(model, "MatMul", x, matrix);
-    OK(rnnp_model_add_output(model, "y", x));
-    if (twice) OK(rnnp_model_add_output(model, "matrix", matrix));
-    OK(rnnp_model_close(model));
-    return model;
+    return make_graph(context, "x: f32[?,2,64]; square = f32[64,64]~2*0.1; -> y = MatMul(lstm[64,64](x), square)%s",
+                      twice ? ", matrix = square" : "");
 }
 
-static outputs run_wide(rnnp_plan *plan, size_t n_outputs)
+static produced run_wide(const rnnp_plan *plan)
 {
     FREED float *x = numbers(STEPS * 2 * WIDE, 3, 1.0f);
-    const rnnp_tensor in = tensor3(x, STEPS, 2, WIDE);
-    outputs o = {.n = n_outputs};
+    const produced o = run_plan(plan, &(rnnp_tensor){RNNP_DTYPE_F32, 3, {STEPS, 2, WIDE}, .data = x}, 1);
 
-    OWNED_NEW(run, run, plan, &in, 1);
-    for (size_t i = 0; i < o.n; i++) {
-        OK(rnnp_run_output(run, i, &o.out[i]));
-        o.out[i].data = calloc(rnnp_tensor_elements(&o.out[i]), sizeof(float));
-    }
-    OK(rnnp_run_execute(run, &in, 1, o.out, o.n));
+    OK(o.status);
     return o;
 }
 
@@ -51,7 +33,7 @@ static void release(int twice)
     OWNED(model) model = make_wide(context, twice);
     OWNED(plan) plan = make_plan(model);
     rnnp_plan *other;
-    DROPPED(free_outputs) outputs before = run_wide(plan, 1 + (size_t)twice);
+    DROPPED(free_outputs) produced before = run_wide(plan);
     const size_t parameters = rnnp_model_constant_elements(model), live = atomic_load(&heap.live_bytes);
     size_t freed = 0, plan_bytes, again = 1;
     rnnp_node_info node = {.struct_size = sizeof node};
@@ -65,8 +47,8 @@ static void release(int twice)
     OK(rnnp_model_release_weights(model, NULL));
 
     /* The plan goes on, and so do runs made from it now. */
-    DROPPED(free_outputs) outputs after = run_wide(plan, 1 + (size_t)twice);
-    assert_true(same_outputs(&before, &after));
+    DROPPED(free_outputs) produced after = run_wide(plan);
+    assert_true(equal_outputs(&before, &after));
     assert_int_equal(rnnp_model_constant_elements(model), parameters);
     OK(rnnp_model_node_info(model, 0, &node));
     OK(rnnp_plan_bytes(model, NULL, &plan_bytes));

@@ -38,7 +38,7 @@ static size_t blocks_of(rnnp_context *context, const buffer *file)
 
 /* Opens a file that is packed for one ISA, or for all (NULL), under a cap. Returns how many layouts it lacks there. */
 static size_t check_opened(const rnnp_model *model, const buffer *file, const char *isa, const char *cap,
-                           size_t threads, const outputs *want)
+                           size_t threads, const produced *want)
 {
     WATCHED heap = {0};
     OWNED(context) context = capped_context(&heap, cap, threads);
@@ -68,8 +68,8 @@ static size_t check_opened(const rnnp_model *model, const buffer *file, const ch
     } else {
         assert_int_equal(in_plan, lacking);
     }
-    DROPPED(free_outputs) outputs got = run_model(opened, plan);
-    assert_true(same_outputs(want, &got));
+    DROPPED(free_outputs) produced got = run_model(opened, plan);
+    assert_true(equal_outputs(want, &got));
     return lacking;
 }
 
@@ -80,7 +80,7 @@ TEST(test_same_bits)
     size_t models = 0, lacking = 0;
 
     for (size_t m = 0; (model = make_any(context, m)) != NULL; m++, models++) {
-        outputs want = plan_and_run(model);
+        produced want = plan_and_run(model);
 
         for (size_t i = 0; i <= build_isas(); i++) {
             const char *isa = build_isa(i); /* NULL after the last */
@@ -348,8 +348,8 @@ TEST(test_arguments)
     memcpy(odd + 1, b.at, b.size);
     OK(rnnp_packed_open_memory(context, odd + 1, b.size, NULL, &none));
     free(odd);
-    outputs want = plan_and_run(model), got = plan_and_run(none);
-    assert_true(same_outputs(&want, &got));
+    produced want = plan_and_run(model), got = plan_and_run(none);
+    assert_true(equal_outputs(&want, &got));
     free_outputs(&want);
     free_outputs(&got);
     rnnp_model_destroy(none);

@@ -3,49 +3,19 @@
  * Models with lengths in a stream: each step's lengths say how many of its time steps a channel takes, and what comes
  * out is what a run over padded sequences gives. Lengths that mean anything else are refused with the reason.
  */
-#include "../model/build.h"
+#include "../model/graph.h"
 #include "rnnpack/train.h"
 
 enum { STEPS = 8, BATCH = 4, INPUT = 3, HIDDEN = 6, CLASSES = 2 };
 
 ONE_CONTEXT(1)
 
-static rnnp_value lengths_input(rnnp_model *model)
-{
-    static const char *const names[] = {"batch"};
-    const int64_t shape[] = {RNNP_DYNAMIC};
-    rnnp_value value;
-
-    OK(rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, shape, names, &value));
-    return value;
-}
-
-static rnnp_value steps_input(rnnp_model *model)
-{
-    static const char *const names[] = {"steps", "batch", NULL};
-    const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
-    rnnp_value value;
-
-    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, names, &value));
-    return value;
-}
-
 /* Two layers with lengths; a number per step, and classes of the last valid step. */
 static rnnp_model *make_tagger(void)
 {
-    DROPPED(free_layer) layer one = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
-    DROPPED(free_layer) layer two = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
-    FREED float *w = numbers(HIDDEN * CLASSES, 3, 0.5f);
-    rnnp_model *model = make_model(context);
-    const rnnp_value x = steps_input(model), lengths = lengths_input(model);
-    rnnp_value y, h;
-
-    OK(rnnp_model_add_recurrent(model, &one.options, one.weights, x, lengths, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    OK(rnnp_model_add_recurrent(model, &two.options, two.weights, y, lengths, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
-    OK(rnnp_model_add_output(model, "y", y));
-    OK(rnnp_model_add_dense(model, h, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &h));
-    close_with(model, "p", h);
-    return model;
+    return make_graph(context, "x: f32[steps, batch, 3]; lengths: i32[batch]; a = lstm[3,6]#1(x, lengths);"
+                               "y, h = gru[6,6]#2(a, lengths); p = Softmax(MatMul(h, f32[6,2]~3*0.5), axis=-1);"
+                               "-> y, p");
 }
 
 typedef struct results {
@@ -159,55 +129,24 @@ TEST(test_out_of_range)
 
 /* ---- Lengths that are more than an input of recurrent layers ---- */
 
-enum { CONSTANT, COMPUTED, COMPUTED_WITH, AN_OUTPUT, REFUSALS };
-
-static rnnp_model *make_refused(int which)
-{
-    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_GRU, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
-    const rnnp_attr to_float = {.name = "to", .kind = RNNP_ATTR_INT, .i = 1};
-    const int32_t fixed[BATCH] = {1, 2, 3, 4}, one = 1;
-    const rnnp_tensor constant = {RNNP_DTYPE_I32, 1, {BATCH}, .const_data = fixed},
-                      unit = {RNNP_DTYPE_I32, 0, {0}, .const_data = &one};
-    rnnp_model *model = make_model(context);
-    const rnnp_value x = which == CONSTANT ? input3(model, "x", RNNP_DYNAMIC, BATCH, INPUT) : steps_input(model);
-    rnnp_value lengths, given, h, a;
-
-    if (which == CONSTANT)
-        OK(rnnp_model_add_constant(model, NULL, &constant, &given));
-    else
-        given = lengths_input(model);
-    lengths = node1(model, "Identity", given);
-    if (which == COMPUTED) {
-        OK(rnnp_model_add_constant(model, NULL, &unit, &a));
-        lengths = node2(model, "Max", lengths, a);
-    }
-    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, lengths, RNNP_NONE, RNNP_NONE, &a, &h, NULL));
-    if (which == COMPUTED_WITH) {
-        a = node2(model, "Unsqueeze", node(model, "Cast", &lengths, 1, &to_float, 1), ints(model, (int64_t[]){1}, 1));
-        h = node2(model, "Div", h, a);
-    }
-    OK(rnnp_model_add_output(model, "h", h));
-    if (which == AN_OUTPUT) OK(rnnp_model_add_output(model, "n", lengths));
-    OK(rnnp_model_close(model));
-    return model;
-}
-
 TEST(test_refused)
 {
-    static const char *const why[REFUSALS] = {
-        [CONSTANT] = "has constant lengths of whole sequences",
-        [COMPUTED] = "computes the lengths of sequences, which must be an input",
-        [COMPUTED_WITH] = "computes with the lengths of whole sequences",
-        [AN_OUTPUT] = "output n is the lengths of whole sequences",
+    static const char x[] = "x: f32[steps, batch, 3]; lengths: i32[batch]; n = Identity(lengths);";
+    static const char *const cases[][3] = {
+        {"x: f32[?,4,3];", "a, h = gru[3,6]#2(x, i32[4]{1, 2, 3, 4}); -> h", "has constant lengths of whole sequences"},
+        {x, "a, h = gru[3,6]#2(x, Max(n, i32{1})); -> h", "computes the lengths of sequences, which must be an input"},
+        {x, "a, h = gru[3,6]#2(x, n); -> y = Div(h, Unsqueeze(Cast(n, to=1), {1}))",
+         "computes with the lengths of whole sequences"},
+        {x, "a, h = gru[3,6]#2(x, n); -> h, n", "output n is the lengths of whole sequences"},
     };
 
-    for (int i = 0; i < REFUSALS; i++) {
-        OWNED(model) model = make_refused(i);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        OWNED(model) model = make_graph(context, "%s%s", cases[i][0], cases[i][1]);
         OWNED(plan) plan = make_plan(model);
         OPTIONS(stream, options);
         rnnp_stream *stream;
 
         options.batch = BATCH;
-        REFUSED(context, rnnp_stream_create(plan, &options, &stream), RNNP_ERR_UNSUPPORTED, why[i]);
+        REFUSED(context, rnnp_stream_create(plan, &options, &stream), RNNP_ERR_UNSUPPORTED, cases[i][2]);
     }
 }

@@ -2,7 +2,7 @@
  *
  * The channels of a stream one by one: each has the bits of a stream of its own, whatever the others do.
  */
-#include "../model/build.h"
+#include "../model/graph.h"
 
 enum { INPUT = 5, CLASSES = 3, OUTPUTS = 2 };
 enum { MARK = 2, MARK_BYTES = MARK * sizeof(float) }; /* behind a state: names the model */
@@ -243,17 +243,11 @@ TEST(test_nobody)
 TEST(test_initial_states)
 {
     enum { BATCH = 3, HIDDEN = 9, STEPS = 12 };
-    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
     FREED float *x = numbers(STEPS * BATCH * INPUT, 5, 1.0f), *h0 = numbers(STEPS * BATCH * HIDDEN, 6, 1.0f);
     const float zeros[HIDDEN] = {0};
-    OWNED(model) model = make_model(context);
-    const rnnp_value in = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
-    const rnnp_value start = input3(model, "h0", 1, RNNP_DYNAMIC, HIDDEN);
+    OWNED(model) model = make_graph(context, "x: f32[?,?,5]; h0: f32[1,?,9]; -> y = lstm[5,9]#2(x, _, h0)");
     float y[BATCH * HIDDEN], z[BATCH][HIDDEN], saved[2 * HIDDEN + MARK], same[2 * HIDDEN + MARK];
-    rnnp_value value;
 
-    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, in, RNNP_NONE, start, RNNP_NONE, &value, NULL, NULL));
-    close_with(model, "y", value);
     OWNED(plan) plan = make_plan(model);
     rnnp_stream *together = make_stream(plan, BATCH, 1), *alone[BATCH];
     for (size_t b = 0; b < BATCH; b++) alone[b] = make_stream(plan, 1, 1);
@@ -337,49 +331,33 @@ TEST(test_arguments)
 }
 
 /* Models that mix channels, or have an output without them: together they can step, one by one they cannot. */
-enum { SOFTMAX_OVER_CHANNELS, FIRST_CHANNEL, MEAN_OF_CHANNELS, NO_CHANNELS, FIXED_BATCH, MIXERS };
-
-static rnnp_model *make_mixer(int which)
-{
-    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_GRU, INPUT, 8, RNNP_DIRECTION_FORWARD, 2);
-    const int64_t shape[] = {4}, last = -1;
-    const rnnp_attr axis = {.name = "axis", .kind = RNNP_ATTR_INT, .i = 1};
-    rnnp_model *model = make_model(context);
-    rnnp_value y, other, x = input3(model, "x", RNNP_DYNAMIC, which == FIXED_BATCH ? 2 : RNNP_DYNAMIC, INPUT);
-
-    OK(rnnp_model_add_recurrent(model, &l.options, l.weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    switch (which) {
-    case SOFTMAX_OVER_CHANNELS: OK(rnnp_model_add_softmax(model, y, 1, &y)); break;
-    case FIRST_CHANNEL: y = node(model, "Gather", (rnnp_value[]){y, ints(model, &last, 1)}, 2, &axis, 1); break;
-    case MEAN_OF_CHANNELS: OK(rnnp_model_add_pool(model, y, RNNP_POOL_MEAN, 1, &y)); break;
-    case NO_CHANNELS:
-        OK(rnnp_model_add_input(model, "settings", RNNP_DTYPE_F32, 1, shape, NULL, &other));
-        OK(rnnp_model_add_output(model, "copy", node1(model, "Relu", other)));
-        break;
-    default: break;
-    }
-    close_with(model, "y", y);
-    return model;
-}
-
 TEST(test_mixers)
 {
-    static const char *const words[MIXERS] = {"Softmax", "Gather", "ReduceMean", "output copy", NULL};
+    static const struct {
+        const char *text, *words;
+    } mixers[] = {
+        {"x: f32[?,?,5]; -> y = Softmax(gru[5,8]#2(x), axis=1)", "Softmax"},
+        {"x: f32[?,?,5]; -> y = Gather(gru[5,8]#2(x), {-1}, axis=1)", "Gather"},
+        {"x: f32[?,?,5]; -> y = ReduceMean(gru[5,8]#2(x), axes={1}, keepdims=0)", "ReduceMean"},
+        {"x: f32[?,?,5]; settings: f32[4]; -> copy = Relu(settings), y = gru[5,8]#2(x)", "output copy"},
+        {"x: f32[?,2,5]; -> y = gru[5,8]#2(x)", NULL},
+    };
 
-    for (int i = 0; i < MIXERS; i++) {
-        OWNED(model) model = make_mixer(i);
+    for (size_t i = 0; i < sizeof mixers / sizeof mixers[0]; i++) {
+        OWNED(model) model = make_graph(context, "%s", mixers[i].text);
         OWNED(plan) plan = make_plan(model);
         OWNED(stream) stream = make_stream(plan, 2, 1);
         float x[2 * INPUT] = {1, 2, 3}, settings[4] = {1, 2, 3, 4}, y[2][16], saved[2][8 + MARK];
         const uint8_t active[] = {0, 1}, all[] = {1, 1};
-        const size_t n = i == NO_CHANNELS ? 2 : 1;
+        const size_t n = rnnp_model_input_count(model);
         const rnnp_tensor in[] = {tensor3(x, 1, 2, INPUT), {RNNP_DTYPE_F32, 1, {4}, .data = settings}};
         rnnp_tensor out[] = {{.data = y[0]}, {.data = y[1]}};
 
         OK(rnnp_stream_step_rows(stream, all, in, n, out, n));
         OK(rnnp_stream_save_row(stream, 1, saved[0], sizeof saved[0]));
-        if (words[i]) {
-            REFUSED(context, rnnp_stream_step_rows(stream, active, in, n, out, n), RNNP_ERR_UNSUPPORTED, words[i]);
+        if (mixers[i].words) {
+            REFUSED(context, rnnp_stream_step_rows(stream, active, in, n, out, n), RNNP_ERR_UNSUPPORTED,
+                    mixers[i].words);
             OK(rnnp_stream_save_row(stream, 1, saved[1], sizeof saved[1]));
             assert_memory_equal(saved[0], saved[1], sizeof saved[0]);
         } else {
@@ -392,26 +370,13 @@ TEST(test_mixers)
 TEST(test_failed_step)
 {
     enum { HIDDEN = 8, BATCH = 3 };
-    DROPPED(free_layer) layer first = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 2);
-    DROPPED(free_layer) layer second = make_layer(RNNP_CELL_GRU, HIDDEN, HIDDEN, RNNP_DIRECTION_FORWARD, 3);
-    const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC}, shape3[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
-    static const char *const names[] = {"steps", "batch", NULL};
-    FREED float *table = numbers(4 * HIDDEN, 1, 1.0f), *x = numbers(BATCH * INPUT, 2, 1.0f);
+    FREED float *x = numbers(BATCH * INPUT, 2, 1.0f);
     float y[BATCH * HIDDEN] = {0}, before[BATCH * HIDDEN], saved[2][BATCH * 3 * HIDDEN + MARK];
     int64_t word[BATCH] = {1, 2, 3};
     const uint8_t active[BATCH] = {1, 0, 1};
-    OWNED(model) model = make_model(context);
-    rnnp_value in, words, a;
-
-    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape3, names, &in));
-    OK(rnnp_model_add_input(model, "words", RNNP_DTYPE_I64, 2, shape, names, &words));
-    OK(rnnp_model_add_recurrent(model, &first.options, first.weights, in, RNNP_NONE, RNNP_NONE, RNNP_NONE, &a, NULL,
-                                NULL));
-    OK(rnnp_model_add_embedding(model, words, table, 4, HIDDEN, &words));
-    a = node2(model, "Add", a, words);
-    OK(rnnp_model_add_recurrent(model, &second.options, second.weights, a, RNNP_NONE, RNNP_NONE, RNNP_NONE, &a, NULL,
-                                NULL));
-    close_with(model, "y", a);
+    OWNED(model)
+    model = make_graph(context, "x: f32[steps, batch, 5]; words: i64[steps, batch]; a = lstm[5,8]#2(x);"
+                                "-> y = gru[8,8]#3(Add(a, Gather(f32[4,8]~1, words)))");
     OWNED(plan) plan = make_plan(model);
     OWNED(stream) stream = make_stream(plan, BATCH, 1);
     const rnnp_tensor inputs[] = {tensor3(x, 1, BATCH, INPUT), {RNNP_DTYPE_I64, 2, {1, BATCH}, .data = word}};
@@ -429,28 +394,4 @@ TEST(test_failed_step)
     assert_memory_equal(before + HIDDEN, y + HIDDEN, HIDDEN * sizeof *y);
     assert_true(memcmp(before, y, HIDDEN * sizeof *y) != 0);
     assert_true(memcmp(before + 2 * HIDDEN, y + 2 * HIDDEN, HIDDEN * sizeof *y) != 0);
-}
-
-TEST(test_no_allocation)
-{
-    WATCHED heap = {0};
-    OWNED(context) counted = make_context(&heap, 1);
-    OWNED(model) model = make_kind(counted, &kinds[4]);
-    OWNED(plan) plan = make_plan(model);
-    OWNED(stream) stream = make_stream(plan, 3, 1);
-    const size_t calls = atomic_load(&heap.calls), bytes = rnnp_stream_row_state_bytes(stream);
-    float x[3 * INPUT] = {1}, p[3 * CLASSES], saved[64];
-    const uint8_t active[] = {1, 0, 1};
-    rnnp_tensor in, out[OUTPUTS] = {{.data = p}, {.data = NULL}};
-
-    assert_true(bytes <= sizeof saved);
-    OK(rnnp_stream_input(stream, 0, &in));
-    in.data = x;
-    for (int t = 0; t < 5; t++) {
-        OK(rnnp_stream_step_rows(stream, active, &in, 1, out, OUTPUTS));
-        OK(rnnp_stream_save_row(stream, 0, saved, bytes));
-        OK(rnnp_stream_load_row(stream, 1, saved, bytes));
-        OK(rnnp_stream_reset_row(stream, 2));
-    }
-    assert_int_equal(atomic_load(&heap.calls), calls);
 }

@@ -2,7 +2,7 @@
  *
  * The memory of layers, plans, runs and streams is what was said before they were made, to the byte.
  */
-#include "../model/build.h"
+#include "../model/graph.h"
 
 #include "rnnpack/kernels.h"
 
@@ -46,17 +46,10 @@ TEST(test_layers)
 /* Two layers and a product behind them. */
 static rnnp_model *two_layers(rnnp_context *context, rnnp_cell cell, size_t units)
 {
-    DROPPED(free_layer) layer one = make_layer(cell, IN, units, RNNP_DIRECTION_FORWARD, 1);
-    DROPPED(free_layer) layer two = make_layer(cell, units, units, RNNP_DIRECTION_FORWARD, 2);
-    FREED float *w = numbers(units * 3, 3, 0.5f);
-    rnnp_model *model = make_model(context);
-    rnnp_value v = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, IN);
+    static const char *const names[] = {[RNNP_CELL_RNN] = "rnn", [RNNP_CELL_LSTM] = "lstm", [RNNP_CELL_GRU] = "gru"};
 
-    v = add_layer(model, &one, v);
-    v = add_layer(model, &two, v);
-    OK(rnnp_model_add_dense(model, v, w, units, 3, 0, NULL, "Softmax", &v));
-    close_with(model, "y", v);
-    return model;
+    return make_graph(context, "x: f32[?,?,5]; -> y = Softmax(MatMul(%s[%zu,%zu]#2(%s[5,%zu]#1(x)), f32[%zu,3]~3))",
+                      names[cell], units, units, names[cell], units, units);
 }
 
 static void check_stream(const rnnp_plan *plan, test_heap *heap, size_t batch, size_t steps)
@@ -109,13 +102,9 @@ TEST(test_models)
 TEST(test_refused)
 {
     OWNED(context) context = make_context(NULL, 1);
-    DROPPED(free_layer) layer l = make_layer(RNNP_CELL_GRU, IN, 4, RNNP_DIRECTION_BIDIRECTIONAL, 1);
-    OWNED(model) model = make_model(context);
-    rnnp_value v = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, IN);
+    OWNED(model) model = make_graph(context, "x: f32[?,?,5]; -> y = gru[5,4](x, both)");
     size_t bytes = 77;
 
-    v = add_layer(model, &l, v);
-    close_with(model, "y", v);
     OWNED(plan) plan = make_plan(model);
     REFUSED(context, rnnp_stream_bytes(plan, NULL, &bytes), RNNP_ERR_UNSUPPORTED, "GRU");
     REFUSED(context, rnnp_stream_bytes(plan, NULL, NULL), RNNP_ERR_ARG, "bytes is NULL");

@@ -4,6 +4,7 @@
  * with nothing new in it, and newer with a field that this library does not know. all.sh sees to it that none is
  * missing.
  */
+#include "../model/graph.h"
 #include "../packed/packed.h"
 
 #include "rnnpack/kernels.h"
@@ -29,23 +30,16 @@ static size_t lstm; /* the node */
 
 static rnnp_tensor input, target;
 
-static int make_all(void **state)
+int tests_begin(char **arguments)
 {
-    static const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, IN};
-    static const char *const names[] = {"steps", "batch", NULL};
     DROPPED(free_layer) layer l = make_layer(RNNP_CELL_LSTM, IN, OUT, RNNP_DIRECTION_FORWARD, 1);
     rnnp_node_info node = {.struct_size = sizeof node};
     rnnp_train_options options;
-    rnnp_value v;
     size_t bytes;
 
-    (void)state;
+    (void)arguments;
     context = make_context(NULL, 1);
-    model = make_model(context);
-    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, names, &v));
-    v = add_layer(model, &l, v);
-    OK(rnnp_model_add_output(model, "y", v));
-    OK(rnnp_model_close(model));
+    model = make_graph(context, "x: f32[steps, batch, 7]; -> y = lstm[7,19](x)");
     for (lstm = 0; rnnp_model_node_info(model, lstm, &node) == RNNP_OK && strcmp(node.op, "LSTM") != 0;) lstm++;
     plan = make_plan(model);
     file = write_model(model, NULL, 0);
@@ -64,9 +58,8 @@ static int make_all(void **state)
     return 0;
 }
 
-static int free_all(void **state)
+void tests_end(void)
 {
-    (void)state;
     free(workspace);
     rnnp_records_destroy(set);
     rnnp_layer_destroy(layer_of_kernels);
@@ -76,7 +69,6 @@ static int free_all(void **state)
     free(file.at);
     rnnp_model_destroy(model);
     rnnp_context_destroy(context);
-    return 0;
 }
 
 /* ---- Structs that are read ---- */
@@ -332,11 +324,10 @@ static void check_size(const entry *e, size_t size, rnnp_status expected, const 
     assert_says(context, words);
 }
 
-static void test_sizes(void **state)
+TEST(test_sizes)
 {
     static unsigned char block[MOST];
 
-    (void)state;
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
         const entry *e = &entries[i];
         const size_t newer = e->bytes + BEYOND;
@@ -367,7 +358,7 @@ static void test_sizes(void **state)
 }
 
 /* Arrays of structs of another size, and what an _init makes of any memory. */
-static void test_arrays(void **state)
+TEST(test_arrays)
 {
     static const size_t batches[] = {1, 2, 3}, one[] = {1};
     struct {
@@ -378,7 +369,6 @@ static void test_arrays(void **state)
     rnnp_shape plain;
     size_t count, seen = 0;
 
-    (void)state;
     memset(&plain, 0x5a, sizeof plain);
     rnnp_shape_init(&plain);
     assert_int_equal(plain.struct_size, sizeof plain);
@@ -406,14 +396,4 @@ static void test_arrays(void **state)
     shapes[2].known.struct_size = sizeof(rnnp_shape);
     assert_int_equal(rnnp_tune(context, &shapes[0].known, 3, &options, set), RNNP_ERR_ARG);
     assert_says(context, "shape 2: struct_size is");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_arrays),
-    };
-
-    return cmocka_run_group_tests(tests, make_all, free_all);
 }

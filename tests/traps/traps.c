@@ -4,7 +4,7 @@
  * are repeated in a child process whose every system call but write and exit kills it (seccomp), while allocation and
  * locking functions are traps (--wrap).
  */
-#include "../model/build.h"
+#include "../model/graph.h"
 
 #include "rnnpack/kernels.h"
 
@@ -54,28 +54,12 @@ void __wrap_free(void *p)
 
 /* ---- What is stepped ---- */
 
-static void two_layers(rnnp_context *context, rnnp_cell cell, rnnp_gru_reset reset, rnnp_plan **plan,
-                       rnnp_model **model)
+static rnnp_model *two_layers(rnnp_context *context, const char *cell, const char *before)
 {
-    const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT};
-    rnnp_recurrent_options o;
-    rnnp_value y;
-    float *const w = numbers(4 * HIDDEN * HIDDEN, 1, 0.1f), *const bias = numbers(8 * HIDDEN, 2, 0.1f);
-    const rnnp_recurrent_weights weights = {.w = w, .r = w, .bias = bias};
-
-    *model = make_model(context);
-    OK(rnnp_model_add_input(*model, "x", RNNP_DTYPE_F32, 3, shape, NULL, &y));
-    rnnp_recurrent_options_init(&o, cell, INPUT, HIDDEN);
-    o.reset = reset;
-    OK(rnnp_model_add_recurrent(*model, &o, &weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    o.input = HIDDEN;
-    OK(rnnp_model_add_recurrent(*model, &o, &weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    OK(rnnp_model_add_dense(*model, y, w, HIDDEN, CLASSES, 0, NULL, "Softmax", &y));
-    OK(rnnp_model_add_output(*model, "y", y));
-    OK(rnnp_model_close(*model));
-    *plan = make_plan(*model);
-    free(w);
-    free(bias);
+    return make_graph(context,
+                      "x: f32[?,?,6]; a = %s[6,70]#1(x%s); b = %s[70,70]#2(a%s);"
+                      "-> y = Softmax(MatMul(b, f32[70,5]~3*0.1), axis=-1)",
+                      cell, before, cell, before);
 }
 
 typedef struct subject {
@@ -163,25 +147,25 @@ TEST(nothing_is_called)
     static const struct {
         rnnp_cell cell;
         rnnp_gru_reset reset;
+        const char *layer, *before;
     } cells[] = {
-        {RNNP_CELL_RNN, RNNP_GRU_RESET_AFTER},
-        {RNNP_CELL_LSTM, RNNP_GRU_RESET_AFTER},
-        {RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER},
-        {RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE},
+        {RNNP_CELL_RNN, RNNP_GRU_RESET_AFTER, "rnn", ""},
+        {RNNP_CELL_LSTM, RNNP_GRU_RESET_AFTER, "lstm", ""},
+        {RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER, "gru", ""},
+        {RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, "gru", ", before"},
     };
     rnnp_context *const context = make_context(NULL, 1);
     float *const x = numbers(STEPS * INPUT, 3, 1), *const w = numbers(4 * HIDDEN * HIDDEN, 4, 0.1f);
     float y[STEPS * HIDDEN];
     for (size_t c = 0; c < sizeof cells / sizeof cells[0]; c++) {
         subject s = {.context = context, .x = x, .y = y};
-        OWNED(model) model = NULL;
         rnnp_recurrent_options o;
         size_t bytes;
         const rnnp_tensor in = tensor3(x, STEPS, 1, INPUT);
         const rnnp_recurrent_weights weights = {.w = w, .r = w};
 
-        OWNED(plan) plan = NULL;
-        two_layers(context, cells[c].cell, cells[c].reset, &plan, &model);
+        OWNED(model) model = two_layers(context, cells[c].layer, cells[c].before);
+        OWNED(plan) plan = make_plan(model);
         OPTIONS(stream, two);
         two.batch = 2;
         OK(rnnp_stream_create(plan, NULL, &s.stream));
