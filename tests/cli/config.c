@@ -15,13 +15,12 @@ static int read_config(const char *text, train_config *config)
 
 /* ---- Lines ---- */
 
-static void lists_have_any_length(void **state)
+TEST(lists_have_any_length)
 {
     static const char *const breaks[] = {", ", ",\n  ", "\n\t", ",   ; a comment\n  "};
     static train_config config;
     static char text[1 << 18];
 
-    (void)state;
     for (size_t b = 0; b < sizeof breaks / sizeof breaks[0]; b++)
         for (size_t n = 1; n <= 3000; n = n * 7 + 1) {
             size_t used = (size_t)sprintf(text, CSV "features = ");
@@ -42,12 +41,11 @@ static void lists_have_any_length(void **state)
 }
 
 /* A value of n characters is that value, wherever its blanks are. */
-static void values_have_any_length(void **state)
+TEST(values_have_any_length)
 {
     static train_config config;
     char text[8192], name[4200];
 
-    (void)state;
     for (size_t n = 150; n < CONFIG_TEXT; n += n < 260 ? 1 : n == 4095 ? 1 : n + 613 > 4095 ? 4095 - n : 613) {
         memset(name, 'x', n);
         name[n - 3] = ' ';
@@ -64,13 +62,12 @@ static void values_have_any_length(void **state)
     config_free(&config);
 }
 
-static void lines_end_in_any_way(void **state)
+TEST(lines_end_in_any_way)
 {
     static const char *const ends[] = {"\n", "\r\n", "\r"}, *const marks[] = {"", "\xef\xbb\xbf"};
     static train_config config;
     char text[512];
 
-    (void)state;
     for (size_t e = 0; e < 3; e++)
         for (size_t m = 0; m < 2; m++) {
             snprintf(text, sizeof text, "%s[data]%strain = a file%s[model]%slayers =%s  lstm 2%s  dense 2", marks[m],
@@ -91,7 +88,7 @@ static void lines_end_in_any_way(void **state)
     config_free(&config);
 }
 
-static void separators_are_characters(void **state)
+TEST(separators_are_characters)
 {
     static const struct {
         const char *value;
@@ -101,7 +98,6 @@ static void separators_are_characters(void **state)
     static train_config config;
     char text[512];
 
-    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         snprintf(text, sizeof text, CSV "separator = %s\n" MODEL, good[i].value);
         assert_int_equal(read_config(text, &config), CLI_OK);
@@ -119,11 +115,10 @@ static void separators_are_characters(void **state)
     config_free(&config);
 }
 
-static void comments_are_no_values(void **state)
+TEST(comments_are_no_values)
 {
     static train_config config;
 
-    (void)state;
     assert_int_equal(read_config("# one\n; two\n[data] ; three\ntrain = a;b ; four\ntest = ; none\n"
                                  "[model]\nlayers = ; all of them\n  lstm 2 ; one\n  ; between\n\n  dense 2\n",
                                  &config),
@@ -135,11 +130,10 @@ static void comments_are_no_values(void **state)
     config_free(&config);
 }
 
-static void lists_know_quotes(void **state)
+TEST(lists_know_quotes)
 {
     static train_config config;
 
-    (void)state;
     assert_int_equal(
         read_config(CSV "features = \"a, b\", \"say \"\"x\"\"\", c$d\nmissing_values = -999, unknown\n" MODEL, &config),
         CLI_OK);
@@ -151,12 +145,11 @@ static void lists_know_quotes(void **state)
     config_free(&config);
 }
 
-static void choices_may_have_blanks(void **state)
+TEST(choices_may_have_blanks)
 {
     static train_config config;
     const size_t at[] = {1};
 
-    (void)state;
     assert_int_equal(config_read(write_text("config.ini", "[data]\ntrain = x\n[model]\nlayers =\n  $cell\n  dense 2\n"
                                                           "[search]\ncell = gru 4 |\n  lstm 8 | rnn 2 tanh\n"),
                                  at, &config),
@@ -168,7 +161,7 @@ static void choices_may_have_blanks(void **state)
 
 /* ---- Faults ---- */
 
-static void faults_have_lines(void **state)
+TEST(faults_have_lines)
 {
     static const struct {
         const char *text, *sentence;
@@ -223,7 +216,6 @@ static void faults_have_lines(void **state)
     };
     static train_config config;
 
-    (void)state;
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         assert_int_equal(read_config(faults[i].text, &config), CLI_FAILED);
         assert_string_equal(said, faults[i].sentence);
@@ -233,15 +225,4 @@ static void faults_have_lines(void **state)
     assert_string_equal(said, "none.ini: No such file or directory");
     assert_int_equal(config_read(in_folder(""), NULL, &config), CLI_FAILED);
     assert_non_null(strstr(said, "Is a directory"));
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_have_any_length),   cmocka_unit_test(values_have_any_length),
-        cmocka_unit_test(lines_end_in_any_way),    cmocka_unit_test(separators_are_characters),
-        cmocka_unit_test(comments_are_no_values),  cmocka_unit_test(lists_know_quotes),
-        cmocka_unit_test(choices_may_have_blanks), cmocka_unit_test(faults_have_lines),
-    };
-    return cmocka_run_group_tests(tests, readers_setup, readers_teardown);
 }

@@ -10,9 +10,8 @@
 /* ---- Sequences ---- */
 
 /* Three sequences, shuffled in every way that keeps each one's own order. */
-static void rows_of_an_id_belong_together(void **state)
+TEST(rows_of_an_id_belong_together)
 {
-    (void)state;
     for (unsigned seed = 0; seed < 200; seed++) {
         size_t at[3] = {0, 0, 0}, left = 12, first_of[3] = {0}, n = 0;
         char text[1024] = "id,t,x,y,g\n";
@@ -51,12 +50,11 @@ static void rows_of_an_id_belong_together(void **state)
 }
 
 /* A column of whole numbers with gaps, as some programs write it, makes two patients of one. */
-static void names_are_written_in_one_way(void **state)
+TEST(names_are_written_in_one_way)
 {
     train_config config;
     dataset set;
 
-    (void)state;
     refused(CSV, "id,x,y\n7,1,u\n8,1,u\n7.0,1,u\n",
             "data: ids '7' and '7.0' are texts of the same number; write it in one way");
     refused(CSV "group = g\n", "id,x,y,g\na,1,u,12\nb,1,u,3\nc,1,u,12.0\n",
@@ -67,12 +65,11 @@ static void names_are_written_in_one_way(void **state)
     free_all(&config, &set);
 }
 
-static void formats_without_names_have_none(void **state)
+TEST(formats_without_names_have_none)
 {
     train_config config;
     dataset set, copy;
 
-    (void)state;
     assert_int_equal(read_as("format = wide\n", "u,1\n", &config, &set), CLI_OK);
     assert_null(dataset_id(&set, 0));
     assert_null(dataset_group(&set, 0));
@@ -85,12 +82,11 @@ static void formats_without_names_have_none(void **state)
     free_all(&config, &copy);
 }
 
-static void times_are_double(void **state)
+TEST(times_are_double)
 {
     train_config config;
     dataset set;
 
-    (void)state;
     assert_int_equal(read_as(TIMED, "id,t,x,y\n1,1732848000,1,u\n1,1732848030.25,1,u\n", &config, &set), CLI_OK);
     assert_true(set.time[1] - set.time[0] == 30.25);
     free_all(&config, &set);
@@ -100,7 +96,7 @@ static void times_are_double(void **state)
 
 /* ---- Labels ---- */
 
-static void labels_are_texts(void **state)
+TEST(labels_are_texts)
 {
     static const char *const sets[] = {
         "007 7 70",
@@ -114,7 +110,6 @@ static void labels_are_texts(void **state)
     };
     static const char *const ids[] = {"1", "2", "3"};
 
-    (void)state;
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
         for (int format = 0; format < 3; format++) {
             char copy[128], text[512] = "", names[128] = "", *next, *label;
@@ -147,9 +142,8 @@ static void labels_are_texts(void **state)
         "data: labels '+10' and '1e1' are texts of the same number; [data] label_type = number makes them one class");
 }
 
-static void labels_may_be_numbers(void **state)
+TEST(labels_may_be_numbers)
 {
-    (void)state;
     reads("label_type = number\n", "1.0,2\n1,3\n0.10,4\n-1.0000000e+00,5\n1e0,6\n007,7\n-0,8\n",
           "2 | 3 | 4 | 5 | 6 | 7 | 8", "1 1 0.1 -1 1 7 0");
     reads("label_type = number\n", "1648900100,2\n1648900101,3\n", "2 | 3", "1648900100 1648900101");
@@ -160,20 +154,19 @@ static void labels_may_be_numbers(void **state)
 }
 
 /* Numbers by size, then words by letter; groups called nan are words. */
-static void classes_are_in_order(void **state)
+TEST(classes_are_in_order)
 {
     train_config config;
     dataset set;
     char all[128] = "";
 
-    (void)state;
     assert_int_equal(read_as("format = wide\n", "nan1,1\n10,1\n9,1\n-2.5,1\nb,1\ninf,1\na,1\n", &config, &set), CLI_OK);
     for (size_t k = 0; k < set.classes; k++) strcat(strcat(all, set.class_names[k]), " ");
     assert_string_equal(all, "-2.5 9 10 a b inf nan1 ");
     free_all(&config, &set);
 }
 
-static void a_test_set_is_like_the_training_data(void **state)
+TEST(a_test_set_is_like_the_training_data)
 {
     static const struct {
         const char *text, *sentence;
@@ -189,7 +182,6 @@ static void a_test_set_is_like_the_training_data(void **state)
     vocabulary words = {0};
     dataset train, test;
 
-    (void)state;
     assert_int_equal(read_as(CSV, "id,x,z,y\n1,2,3,u\n2,2,3,v\n", &config, &train), CLI_OK);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
         *said = '\0';
@@ -204,19 +196,4 @@ static void a_test_set_is_like_the_training_data(void **state)
         if (code == CLI_OK) dataset_free(&test);
     }
     free_all(&config, &train);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_of_an_id_belong_together),
-        cmocka_unit_test(names_are_written_in_one_way),
-        cmocka_unit_test(formats_without_names_have_none),
-        cmocka_unit_test(times_are_double),
-        cmocka_unit_test(labels_are_texts),
-        cmocka_unit_test(labels_may_be_numbers),
-        cmocka_unit_test(classes_are_in_order),
-        cmocka_unit_test(a_test_set_is_like_the_training_data),
-    };
-    return cmocka_run_group_tests(tests, readers_setup, readers_teardown);
 }

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _XOPEN_SOURCE 700
-
 #include "readers.h"
 
-#include <ftw.h>
-#include <math.h>
-#include <unistd.h>
-
 char said[4096];
-static char folder[] = "/tmp/rnnpack-readers-XXXXXX";
+static char folder[64];
 
 int cli_fail(const char *format, ...)
 {
@@ -19,46 +13,26 @@ int cli_fail(const char *format, ...)
     vsnprintf(said, sizeof said, format, list);
     va_end(list);
     while ((place = strstr(said, folder))) /* with the slash behind it */
-        memmove(place, place + sizeof folder, strlen(place + sizeof folder) + 1);
+        memmove(place, place + strlen(folder) + 1, strlen(place + strlen(folder)));
     return CLI_FAILED;
 }
 
-int readers_setup(void **state)
+int tests_begin(char **arguments)
 {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
+    (void)arguments;
+    make_folder(folder);
+    return 0;
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    (void)about, (void)kind, (void)where;
-    return remove(path);
-}
+void tests_end(void) { remove_folder(folder); }
 
-int readers_teardown(void **state)
-{
-    (void)state;
-    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-const char *in_folder(const char *name)
-{
-    static char paths[4][256];
-    static size_t n;
-    char *path = paths[n++ % 4];
-
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
+const char *in_folder(const char *name) { return in(folder, name); }
 
 const char *write_bytes(const char *name, const void *bytes, size_t size)
 {
     const char *path = in_folder(name);
-    FILE *file = fopen(path, "wb");
 
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
+    write_file(path, bytes, size);
     return path;
 }
 

@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests of what train and eval read: files in a folder of their own, configurations, and the sentence that a fault
- * says (cli_fail is the test's own).
+ * For tests of what train and eval read: files in a folder of the program's own, configurations, and the sentence that a
+ * fault says (cli_fail is the test's own).
  */
 #ifndef RNNP_TESTS_READERS_H
 #define RNNP_TESTS_READERS_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/scratch.h"
 
-#include <cmocka.h>
-
+#undef FREED /* cli.h has one of its own, which does the same */
 #include "src/cli/cli.h"
 #include "src/cli/train/dataset.h"
 
 /* The last sentence of cli_fail without the folder's name, "" when there was none since the last read_*. */
 extern char said[4096];
 
-/* cmocka's group setup and teardown: the folder. */
-int readers_setup(void **state);
-int readers_teardown(void **state);
-
-/* The path of a file in the folder; it lasts until the fourth call after this. */
+/* The path of a file in the folder. */
 const char *in_folder(const char *name);
 const char *write_bytes(const char *name, const void *bytes, size_t size);
 const char *write_text(const char *name, const char *text);

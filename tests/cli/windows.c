@@ -2,7 +2,6 @@
  *
  * What is done to data once they are read: windows, missing values, held-out parts, and pictures of what came of it.
  */
-#include <math.h>
 
 #include "readers.h"
 #include "src/cli/train/training.h"
@@ -28,12 +27,11 @@ static void fill_whole(const train_config *config, const float *x, const double 
 }
 
 /* Windows of a filled sequence are the filled windows of the sequence: what is cut off is not forgotten. */
-static void a_window_carries_on(void **state)
+TEST(a_window_carries_on)
 {
     static const char *const how[] = {"carry", "mean", "zero"};
     enum { N = 40 };
 
-    (void)state;
     for (unsigned seed = 0; seed < 60; seed++)
         for (size_t m = 0; m < 3; m++) {
             const size_t window = seed % 3 ? 1 + seed % 7 : 0, stride = 1 + seed % 4,
@@ -81,7 +79,7 @@ static void a_window_carries_on(void **state)
 }
 
 /* Sequences that no window fits in are gone, and their groups. */
-static void windows_keep_their_groups(void **state)
+TEST(windows_keep_their_groups)
 {
     static const char text[] =
         "id,x,y,g\na,1,u,g2\nb,1,v,g0\nb,2,v,g0\nb,3,v,g0\nc,1,u,g1\nc,2,u,g1\nd,4,u,g0\nd,5,u,g0\n";
@@ -90,7 +88,6 @@ static void windows_keep_their_groups(void **state)
     train_config config;
     dataset set, copy;
 
-    (void)state;
     assert_int_equal(read_as("format = csv\nid = id\nlabel = y\ngroup = g\nwindow = 2\n", text, &config, &set), CLI_OK);
     dataset_cut(&config, &set);
     dataset_copy(&set, &copy);
@@ -105,13 +102,12 @@ static void windows_keep_their_groups(void **state)
     config_free(&config);
 }
 
-static void what_is_missing_is_named(void **state)
+TEST(what_is_missing_is_named)
 {
     static const float mean = 0;
     train_config config;
     dataset set;
 
-    (void)state;
     assert_int_equal(read_as("format = csv\nid = id\nlabel = y\n", "id,x,y\np7,1,u\np7,NA,u\n", &config, &set), CLI_OK);
     assert_int_equal(dataset_fill(&config, &set, &mean), CLI_FAILED);
     assert_string_equal(said, "sequence 1 ('p7'), step 2: 'x' is missing; [data] missing says what to do");
@@ -137,7 +133,7 @@ static void sequences(size_t n, size_t of_group, dataset *set)
     config_free(&config);
 }
 
-static void a_share_of_nobody_is_refused(void **state)
+TEST(a_share_of_nobody_is_refused)
 {
     static const struct {
         size_t n, of_group;
@@ -153,7 +149,6 @@ static void a_share_of_nobody_is_refused(void **state)
         {40, 20, 0.5, 20, ""},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         row_list all, kept, held;
         dataset set;
@@ -176,9 +171,8 @@ static void a_share_of_nobody_is_refused(void **state)
 }
 
 /* Folds that would be empty are refused with the first one. */
-static void folds_need_as_many_groups(void **state)
+TEST(folds_need_as_many_groups)
 {
-    (void)state;
     for (size_t n = 2; n < 12; n++) {
         dataset set;
 
@@ -207,7 +201,7 @@ static void folds_need_as_many_groups(void **state)
 
 /* ---- Pictures ---- */
 
-static void curves_end(void **state)
+TEST(curves_end)
 {
     static const double x[] = {1, 2, 3};
     static const double ys[][3] = {
@@ -224,7 +218,6 @@ static void curves_end(void **state)
         {0.5, 0.25, 0.125},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof ys / sizeof ys[0]; i++) {
         const curve lines[] = {{"loss", x, ys[i], 3}};
         const char *path = in_folder("curve.svg");
@@ -243,14 +236,4 @@ static void curves_end(void **state)
         assert_in_range(ticks, 4, 30);
         assert_non_null(strstr(text, "</svg>"));
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_window_carries_on),       cmocka_unit_test(windows_keep_their_groups),
-        cmocka_unit_test(what_is_missing_is_named),  cmocka_unit_test(a_share_of_nobody_is_refused),
-        cmocka_unit_test(folds_need_as_many_groups), cmocka_unit_test(curves_end),
-    };
-    return cmocka_run_group_tests(tests, readers_setup, readers_teardown);
 }
