@@ -51,32 +51,39 @@ train_config configured(const char *data_lines)
     return config;
 }
 
-int read_as(const char *data_lines, const char *text, train_config *config, dataset *set)
+static int read_as(const char *data_lines, const char *text, reading *r)
 {
     vocabulary words = {0};
 
-    *config = configured(data_lines);
+    r->config = configured(data_lines);
     *said = '\0';
     const int code = dataset_read(
-        &(data_source){.config = config, .path = write_text("data", text), .words = &words, .grow = 1}, set);
+        &(data_source){.config = &r->config, .path = write_text("data", text), .words = &words, .grow = 1}, &r->set);
     vocabulary_free(&words);
     return code;
 }
 
-void refused(const char *data_lines, const char *text, const char *sentence)
+reading read_good(const char *data_lines, const char *text)
 {
-    train_config config;
-    dataset set;
+    reading r;
 
-    assert_int_equal(read_as(data_lines, text, &config, &set), CLI_FAILED);
-    assert_string_equal(said, sentence);
-    config_free(&config);
+    if (read_as(data_lines, text, &r) != CLI_OK) fail_msg("%s", said);
+    return r;
 }
 
-void free_all(train_config *config, dataset *set)
+void free_reading(reading *r)
 {
-    dataset_free(set);
-    config_free(config);
+    dataset_free(&r->set);
+    config_free(&r->config);
+}
+
+void refused(const char *data_lines, const char *text, const char *sentence)
+{
+    reading r;
+
+    assert_int_equal(read_as(data_lines, text, &r), CLI_FAILED);
+    assert_string_equal(said, sentence);
+    config_free(&r.config);
 }
 
 static void add_value(char *text, size_t size, const char *before, float x)
@@ -92,10 +99,9 @@ static void add_value(char *text, size_t size, const char *before, float x)
 void reads(const char *data_lines, const char *text, const char *values, const char *classes)
 {
     char got[1024] = "", names[1024] = "";
-    train_config config;
-    dataset set;
+    READING(r, data_lines, text);
+    const dataset set = r.set;
 
-    if (read_as(data_lines, text, &config, &set) != CLI_OK) fail_msg("%s", said);
     for (size_t i = 0; i < set.n; i++) {
         strcat(got, i ? " | " : "");
         for (size_t s = set.first[i]; s < set.first[i + 1]; s++)
@@ -107,5 +113,4 @@ void reads(const char *data_lines, const char *text, const char *values, const c
     }
     assert_string_equal(got, values);
     assert_string_equal(names, classes);
-    free_all(&config, &set);
 }

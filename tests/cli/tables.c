@@ -26,13 +26,10 @@ TEST(every_ending_and_mark)
                 snprintf(text, sizeof text, "%sup,1,2%sdown,3%s", marks[m], n, end);
                 reads("format = wide\n", text, "1 2 | 3", "up down");
                 snprintf(text, sizeof text, "%sup\ta b%s%sdown\tb%s", marks[m], n, n, end);
-                train_config config;
-                dataset set;
-                assert_int_equal(read_as("format = tokens\n", text, &config, &set), CLI_OK);
-                assert_int_equal(set.n, 2);
-                assert_string_equal(set.class_names[set.label[0]], "up");
-                assert_int_equal(set.tokens[1], set.tokens[2]);
-                free_all(&config, &set);
+                READING(r, "format = tokens\n", text);
+                assert_int_equal(r.set.n, 2);
+                assert_string_equal(r.set.class_names[r.set.label[0]], "up");
+                assert_int_equal(r.set.tokens[1], r.set.tokens[2]);
             }
 }
 
@@ -55,15 +52,13 @@ TEST(lines_of_any_length)
                 strcpy(text + used, ends[e]);
                 used += strlen(ends[e]);
             }
-            train_config config;
-            dataset set;
-            assert_int_equal(read_as("format = wide\n", text, &config, &set), CLI_OK);
+            READING(r, "format = wide\n", text);
+            const dataset set = r.set;
             assert_int_equal(set.n, 3);
             for (size_t row = 0; row < 3; row++) {
                 assert_int_equal(dataset_steps(&set, row), n);
                 for (size_t k = 0; k < n; k++) assert_true(set.x[set.first[row] + k] == (float)((k + row) % 10));
             }
-            free_all(&config, &set);
         }
 }
 

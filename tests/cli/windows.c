@@ -40,8 +40,6 @@ TEST(a_window_carries_on)
             char lines[512], text[4096] = "id,t,x,y\n";
             float x[N], filled[N], there[N], since[N], mean = 0.25f;
             double time[N];
-            train_config config;
-            dataset set;
 
             for (unsigned t = 0, draw = seed + 1; t < N; t++) {
                 draw = draw * 1103515245 + 12345;
@@ -54,27 +52,26 @@ TEST(a_window_carries_on)
                      "format = csv\nid = id\nlabel = y\nfeatures = x\n%swindow = %zu\nstride = %zu\n"
                      "longest = %zu\nmissing = %s\nmask = yes\ndelta = yes\n",
                      timed ? "time = t\n" : "", window, stride, longest, how[m]);
-            assert_int_equal(read_as(lines, text, &config, &set), CLI_OK);
-            fill_whole(&config, x, time, N, mean, filled, there, since);
-            dataset_cut(&config, &set);
-            assert_int_equal(dataset_fill(&config, &set, &mean), CLI_OK);
-            assert_int_equal(set.features, 3);
+            READING(r, lines, text);
+            dataset *const set = &r.set;
+            fill_whole(&r.config, x, time, N, mean, filled, there, since);
+            dataset_cut(&r.config, set);
+            assert_int_equal(dataset_fill(&r.config, set, &mean), CLI_OK);
+            assert_int_equal(set->features, 3);
             const size_t from = longest ? N - longest : 0, steps = window ? window : N - from;
-            assert_int_equal(set.n, window ? (N - from - window) / stride + 1 : 1);
-            for (size_t w = 0; w < set.n; w++) {
-                assert_int_equal(dataset_steps(&set, w), steps);
-                assert_string_equal(dataset_id(&set, w), "1");
+            assert_int_equal(set->n, window ? (N - from - window) / stride + 1 : 1);
+            for (size_t w = 0; w < set->n; w++) {
+                assert_int_equal(dataset_steps(set, w), steps);
+                assert_string_equal(dataset_id(set, w), "1");
                 for (size_t s = 0; s < steps; s++) {
                     const size_t t = from + w * stride + s;
-                    const float *got = set.x + (set.first[w] + s) * 3;
+                    const float *got = set->x + (set->first[w] + s) * 3;
 
                     assert_true(got[0] == filled[t]);
                     assert_true(got[1] == there[t]);
                     assert_true(got[2] == since[t]);
                 }
             }
-            dataset_free(&set);
-            config_free(&config);
         }
 }
 
@@ -85,52 +82,42 @@ TEST(windows_keep_their_groups)
         "id,x,y,g\na,1,u,g2\nb,1,v,g0\nb,2,v,g0\nb,3,v,g0\nc,1,u,g1\nc,2,u,g1\nd,4,u,g0\nd,5,u,g0\n";
     static const char *const ids[] = {"b", "b", "c", "d"}, *const groups[] = {"g0", "g0", "g1", "g0"};
     static const char classes[] = "vvuu";
-    train_config config;
-    dataset set, copy;
+    READING(r, "format = csv\nid = id\nlabel = y\ngroup = g\nwindow = 2\n", text);
+    dataset copy;
 
-    assert_int_equal(read_as("format = csv\nid = id\nlabel = y\ngroup = g\nwindow = 2\n", text, &config, &set), CLI_OK);
-    dataset_cut(&config, &set);
-    dataset_copy(&set, &copy);
-    dataset_free(&set);
+    dataset_cut(&r.config, &r.set);
+    dataset_copy(&r.set, &copy);
+    dataset_free(&r.set);
+    r.set = copy;
     assert_int_equal(copy.n, 4);
     for (size_t w = 0; w < 4; w++) {
         assert_string_equal(dataset_id(&copy, w), ids[w]);
         assert_string_equal(dataset_group(&copy, w), groups[w]);
         assert_int_equal(copy.class_names[copy.label[w]][0], classes[w]);
     }
-    dataset_free(&copy);
-    config_free(&config);
 }
 
 TEST(what_is_missing_is_named)
 {
     static const float mean = 0;
-    train_config config;
-    dataset set;
-
-    assert_int_equal(read_as("format = csv\nid = id\nlabel = y\n", "id,x,y\np7,1,u\np7,NA,u\n", &config, &set), CLI_OK);
-    assert_int_equal(dataset_fill(&config, &set, &mean), CLI_FAILED);
+    READING(r, "format = csv\nid = id\nlabel = y\n", "id,x,y\np7,1,u\np7,NA,u\n");
+    assert_int_equal(dataset_fill(&r.config, &r.set, &mean), CLI_FAILED);
     assert_string_equal(said, "sequence 1 ('p7'), step 2: 'x' is missing; [data] missing says what to do");
-    dataset_free(&set);
-    config_free(&config);
 }
 
 /* ---- Held-out parts ---- */
 
 /* n sequences of one step, `of_group` of them in a group (0: no groups). */
-static void sequences(size_t n, size_t of_group, dataset *set)
+static reading sequences(size_t n, size_t of_group)
 {
     char text[8192] = "id,x,y,g\n";
-    train_config config;
 
     for (size_t i = 0; i < n; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text), "%zu,1,%c,%zu\n", i, i % 2 ? 'u' : 'v',
                  of_group ? i / of_group : 0);
-    assert_int_equal(read_as(of_group ? "format = csv\nid = id\nlabel = y\ngroup = g\nfeatures = x\n"
-                                      : "format = csv\nid = id\nlabel = y\nfeatures = x\n",
-                             text, &config, set),
-                     CLI_OK);
-    config_free(&config);
+    return read_good(of_group ? "format = csv\nid = id\nlabel = y\ngroup = g\nfeatures = x\n"
+                              : "format = csv\nid = id\nlabel = y\nfeatures = x\n",
+                     text);
 }
 
 TEST(a_share_of_nobody_is_refused)
@@ -150,13 +137,11 @@ TEST(a_share_of_nobody_is_refused)
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        row_list all, kept, held;
-        dataset set;
+        DROPPED(free_reading) reading r = sequences(cases[i].n, cases[i].of_group);
+        row_list all = split_all(&r.set), kept, held;
 
-        sequences(cases[i].n, cases[i].of_group, &set);
         *said = '\0';
-        all = split_all(&set);
-        assert_int_equal(split_share(&set, &all, cases[i].share, 1, &kept, &held),
+        assert_int_equal(split_share(&r.set, &all, cases[i].share, 1, &kept, &held),
                          *cases[i].sentence ? CLI_FAILED : CLI_OK);
         assert_string_equal(said, cases[i].sentence);
         if (!*said) {
@@ -166,7 +151,6 @@ TEST(a_share_of_nobody_is_refused)
         free(all.at);
         free(kept.at);
         free(held.at);
-        dataset_free(&set);
     }
 }
 
@@ -174,16 +158,15 @@ TEST(a_share_of_nobody_is_refused)
 TEST(folds_need_as_many_groups)
 {
     for (size_t n = 2; n < 12; n++) {
-        dataset set;
+        DROPPED(free_reading) reading r = sequences(3 * n, 3);
 
-        sequences(3 * n, 3, &set);
         for (size_t parts = 2; parts < 12; parts++)
             for (size_t p = 0; p < parts; p++) {
                 row_list kept, held;
                 char want[128];
 
                 *said = '\0';
-                const int code = split_folds(&set, parts, p, 1, &kept, &held);
+                const int code = split_folds(&r.set, parts, p, 1, &kept, &held);
                 if (n < parts) {
                     snprintf(want, sizeof want, "%zu folds need as many groups; the training data has %zu", parts, n);
                     assert_int_equal(code, CLI_FAILED);
@@ -195,7 +178,6 @@ TEST(folds_need_as_many_groups)
                 free(kept.at);
                 free(held.at);
             }
-        dataset_free(&set);
     }
 }
 
