@@ -87,6 +87,18 @@ RNNP_TEST_DROPS(records)
         assert_says(context, words);          \
     } while (0)
 
+/* Makes the call again and again until it succeeds; first its first allocation fails, then its second, and so on. What
+ * follows is done after each failure, which is RNNP_ERR_MEMORY. */
+#define UNTIL_OK(heap, call, ...)                         \
+    for (size_t n_ = 1;; n_++) {                          \
+        (heap).fail_at = atomic_load(&(heap).calls) + n_; \
+        const rnnp_status s_ = (call);                    \
+        (heap).fail_at = 0;                               \
+        if (s_ == RNNP_OK) break;                         \
+        assert_int_equal(s_, RNNP_ERR_MEMORY);            \
+        __VA_ARGS__;                                      \
+    }
+
 /* ---- Objects made, options with their defaults ---- */
 
 /* NEW(run, r, plan, &in, 1) declares r, an rnnp_run, and creates it of the other arguments. */
