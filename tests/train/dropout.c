@@ -27,7 +27,7 @@ static void open_dropout(one_node *one, rnnp_context *context, const setup *s, f
 
     *rate = s->rate;
     node_open(one, context, "Dropout", s->opset, tensors, sources, s->opset < 12 || s->absent ? 1 : 2, &ratio,
-              (size_t)attribute, s->outputs);
+              (size_t)attribute, s->outputs, 0);
     node_memory(one);
     OK(one->gradient->check(&one->call.shape));
     one->slice.training = 1;
@@ -55,7 +55,7 @@ static void check_dropout(const setup *s)
 
     const float *y = one.out[0].data, *dx = one.d_in[0].data;
     const float p = s->absent ? 0.5f : s->rate, q = 1.0f - p, scale = 1.0f / q;
-    const rnnp_random random = {.seed = 7, .step = 3, .use = RNNP_RANDOM_DROPOUT};
+    const rnnp_random random = {.seed = NODE_SEED, .step = NODE_STEP, .use = RNNP_RANDOM_DROPOUT};
     for (size_t i = 0; i < N; i++) {
         const size_t at[3] = {i / (ROWS * WIDTH), i / WIDTH % ROWS, i % WIDTH};
         size_t place = 0;
@@ -86,7 +86,7 @@ TEST(test_masks)
     for (size_t i = 0; i < sizeof setups / sizeof setups[0]; i++) check_dropout(&setups[i]);
 
     /* The number of the first element: not below the rate, so kept. */
-    const rnnp_random random = {.seed = 7, .step = 3, .use = RNNP_RANDOM_DROPOUT};
+    const rnnp_random random = {.seed = NODE_SEED, .step = NODE_STEP, .use = RNNP_RANDOM_DROPOUT};
     setup edge = usual;
     rnnp_random_uniform(&random, (uint64_t)row_place(0) * (N / ROWS), 1, &edge.rate);
     check_dropout(&edge);
