@@ -39,12 +39,12 @@ static inline const char *in(const char *folder, const char *name)
     return p;
 }
 
-static inline void write_file(const char *path, const void *data, size_t bytes)
+static inline void write_file(const char *path, const void *content, size_t bytes)
 {
     FILE *const f = fopen(path, "wb");
 
     assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, bytes, f), bytes);
+    assert_int_equal(fwrite(content, 1, bytes, f), bytes);
     assert_int_equal(fclose(f), 0);
 }
 

@@ -87,6 +87,13 @@ RNNP_TEST_DROPS(records)
         assert_says(context, words);          \
     } while (0)
 
+/* In functions that return a status. */
+#define TRY(call)                      \
+    do {                               \
+        const rnnp_status s_ = (call); \
+        if (s_ != RNNP_OK) return s_;  \
+    } while (0)
+
 /* Makes the call again and again until it succeeds; first its first allocation fails, then its second, and so on. What
  * follows is done after each failure, which is RNNP_ERR_MEMORY. */
 #define UNTIL_OK(heap, call, ...)                         \

@@ -5,12 +5,6 @@
  */
 #include "fixture.h"
 
-#define TRY(call)                      \
-    do {                               \
-        const rnnp_status s_ = (call); \
-        if (s_ != RNNP_OK) return s_;  \
-    } while (0)
-
 typedef struct objects {
     rnnp_records *read, *made, *parsed;
 } objects;
