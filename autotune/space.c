@@ -140,16 +140,13 @@ static double dense_ns(const rnnp_context *context, const rnnp_machine *m, const
 static double cost_of(const rnnp_context *context, const rnnp_machine *m, const rnnp_subject *u, const char *words)
 {
     rnnp_recurrent layer = u->layer[0];
-    rnnp_stack_choice stack;
-    rnnp_product product;
+    rnnp_choice choice;
 
-    switch (u->layers) {
-    case 0: rnnp_product_read(words, &product); return dense_ns(context, m, u, &product);
-    case 1:
-        rnnp_choice_read(words, &layer.choice);
-        return layer_ns(m, layer, u->shape.batch, u->shape.steps, u->threads);
-    default: rnnp_stack_read(words, &stack); return stack_ns(m, u, &stack);
-    }
+    rnnp_choice_read(u->shape.kind, words, &choice);
+    if (u->layers == 0) return dense_ns(context, m, u, &choice.product);
+    if (u->layers > 1) return stack_ns(m, u, &choice.stack);
+    layer.choice = choice.layer;
+    return layer_ns(m, layer, u->shape.batch, u->shape.steps, u->threads);
 }
 
 double rnnp_cost_ns(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject)
@@ -161,22 +158,13 @@ double rnnp_cost_ns(const rnnp_context *context, const rnnp_machine *machine, co
 
 typedef struct list {
     rnnp_candidate *at;
+    rnnp_shape_kind kind;
     size_t n;
 } list;
 
-static void add(list *l, const rnnp_recurrent_choice *choice)
+static void add(list *l, const rnnp_choice *choice)
 {
-    if (l->n < RNNP_CANDIDATES_MOST) rnnp_choice_print(choice, l->at[l->n++].words);
-}
-
-static void add_product(list *l, const rnnp_product *product)
-{
-    if (l->n < RNNP_CANDIDATES_MOST) rnnp_product_print(product, l->at[l->n++].words);
-}
-
-static void add_stack(list *l, const rnnp_stack_choice *choice)
-{
-    if (l->n < RNNP_CANDIDATES_MOST) rnnp_stack_print(choice, l->at[l->n++].words);
+    if (l->n < RNNP_CANDIDATES_MOST) rnnp_choice_print(l->kind, choice, l->at[l->n++].words);
 }
 
 /* 1, 2, 4, ... and all; 0 behind the last. */
@@ -204,7 +192,7 @@ static const rnnp_variant *twin(const rnnp_variant *of, rnnp_op op)
 }
 
 /* Chunks and threads for given kernels. */
-static void add_schedules(list *l, rnnp_recurrent_choice choice, const rnnp_shape *s, size_t threads)
+static void add_schedules(list *l, rnnp_choice choice, const rnnp_shape *s, size_t threads)
 {
     static const size_t chunks[] = {0, RNNP_CHUNK_NONE, 16, 32, 64, 128, RNNP_FAR_CHUNK_ROWS};
 
@@ -214,11 +202,11 @@ static void add_schedules(list *l, rnnp_recurrent_choice choice, const rnnp_shap
         if (chunks[c] != 0 &&
             (s->steps == 1 || (!none && (chunks[c] < s->batch || chunks[c] / 2 >= s->batch * s->steps))))
             continue;
-        choice.chunk = chunks[c];
-        choice.threads = 0;
+        choice.layer.chunk = chunks[c];
+        choice.layer.threads = 0;
         add(l, &choice);
         for (size_t t = 1; threads > 1 && t; t = next_threads(t, threads)) {
-            choice.threads = t;
+            choice.layer.threads = t;
             add(l, &choice);
         }
     }
@@ -227,31 +215,32 @@ static void add_schedules(list *l, rnnp_recurrent_choice choice, const rnnp_shap
 static void list_layer(list *l, const rnnp_context *context, const rnnp_subject *u)
 {
     const rnnp_op first = rnnp_recurrent_op(&u->layer[0], 0), second = rnnp_recurrent_op(&u->layer[0], 1);
-    const rnnp_recurrent_choice one_way = {.one_way = 1};
+    const rnnp_choice one_way = {.layer = {.one_way = 1}};
     rnnp_recurrent usual = u->layer[0];
 
     rnnp_recurrent_prepare(&usual);
-    add_schedules(l, (rnnp_recurrent_choice){.chunk = 0}, &u->shape, u->threads);
+    add_schedules(l, (rnnp_choice){.layer = {.chunk = 0}}, &u->shape, u->threads);
     add(l, &one_way);
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
 
             if (v->op != first || v == usual.part[0].step || !is_tried(context, v, usual.format)) continue;
-            const rnnp_recurrent_choice choice = {.step = {v, second == RNNP_OP_COUNT ? NULL : twin(v, second)}};
-            if (second == RNNP_OP_COUNT || choice.step[1]) add_schedules(l, choice, &u->shape, u->threads);
+            const rnnp_choice choice = {.layer = {.step = {v, second == RNNP_OP_COUNT ? NULL : twin(v, second)}}};
+            if (second == RNNP_OP_COUNT || choice.layer.step[1]) add_schedules(l, choice, &u->shape, u->threads);
         }
     }
 }
 
 /* Threads for a given kernel; all of them is the default. */
-static void add_threads(list *l, rnnp_product product, size_t threads)
+static void add_threads(list *l, const rnnp_variant *kernel, size_t threads)
 {
-    add_product(l, &product);
-    for (size_t t = 1; t && t < threads; t = next_threads(t, threads)) {
-        product.threads = t;
-        add_product(l, &product);
-    }
+    size_t t = 0;
+
+    do {
+        add(l, &(rnnp_choice){.product = {kernel, t}});
+        t = t ? 2 * t : 1;
+    } while (t < threads);
 }
 
 static void list_dense(list *l, const rnnp_context *context, const rnnp_subject *u)
@@ -259,34 +248,30 @@ static void list_dense(list *l, const rnnp_context *context, const rnnp_subject 
     const rnnp_variant *usual =
         rnnp_product_kernel(&context->selection, (rnnp_format)u->shape.weights, u->shape.hidden, u->shape.input);
 
-    add_threads(l, (rnnp_product){.threads = 0}, u->threads);
+    add_threads(l, NULL, u->threads);
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
 
             if (v->op == RNNP_OP_gemm && v != usual && is_tried(context, v, (rnnp_format)u->shape.weights))
-                add_threads(l, (rnnp_product){.kernel = v}, u->threads);
+                add_threads(l, v, u->threads);
         }
     }
 }
 
 static void list_stack(list *l, const rnnp_subject *u)
 {
-    rnnp_stack_choice choice = {.task = 0};
-
-    add_stack(l, &choice);
+    add(l, &(rnnp_choice){.stack = {.task = 0}});
     if (u->threads == 1 || u->shape.steps == 1) return;
-    choice.schedule = RNNP_SCHEDULE_LAYERS;
-    add_stack(l, &choice);
-    choice.schedule = RNNP_SCHEDULE_WAVEFRONT;
-    for (choice.task = 0; choice.task <= u->shape.steps / 2; choice.task = choice.task ? 2 * choice.task : 1)
-        add_stack(l, &choice);
+    add(l, &(rnnp_choice){.stack = {.schedule = RNNP_SCHEDULE_LAYERS}});
+    for (size_t task = 0; task <= u->shape.steps / 2; task = task ? 2 * task : 1)
+        add(l, &(rnnp_choice){.stack = {RNNP_SCHEDULE_WAVEFRONT, task}});
 }
 
 size_t rnnp_candidates(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
                        rnnp_candidate candidates[RNNP_CANDIDATES_MOST])
 {
-    list l = {candidates, 0};
+    list l = {candidates, subject->shape.kind, 0};
 
     if (subject->layers == 0)
         list_dense(&l, context, subject);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests of what train and eval read: files in a folder of the program's own, configurations, and the sentence that a
- * fault says (cli_fail is the test's own).
+ * For tests of what train and eval read: files in a folder of the program's own, configurations, and the sentence that
+ * a fault says (cli_fail is the test's own).
  */
 #ifndef RNNP_TESTS_READERS_H
 #define RNNP_TESTS_READERS_H
 
 #include "tests/scratch.h"
 
-#undef FREED /* cli.h has one of its own, which does the same */
+#undef FREED /* cli.h has those of its own */
+#undef TRY
 #include "src/cli/cli.h"
 #include "src/cli/train/dataset.h"
 

@@ -78,6 +78,9 @@ TEST(test_set_stays)
     OWNED(records) set = random_set(context, &seed, 10), *other = random_set(context, &seed, 10);
     DROPPED(free_text) text before = text_of(set);
 
-    UNTIL_OK(heap, rnnp_records_merge(set, other), DROPPED(free_text) text after = text_of(set);
-             assert_string_equal(before.data, after.data))
+    UNTIL_OK(heap, rnnp_records_merge(set, other)) {
+        DROPPED(free_text) text after = text_of(set);
+
+        assert_string_equal(before.data, after.data);
+    }
 }

@@ -113,7 +113,7 @@ TEST(test_failed_step)
     for (size_t rows = 10; rows <= MOST_ROWS; rows += 45) { /* new shapes, larger ones */
         make_data(&d, rows, 3);
         OK(rnnp_trainer_step(other, &d.batch, NULL));
-        UNTIL_OK(heap, rnnp_trainer_step(trainer, &d.batch, NULL), failures++)
+        UNTIL_OK(heap, rnnp_trainer_step(trainer, &d.batch, NULL)) failures++;
         assert_same(trainer, other, 0);
     }
     assert_true(failures >= 6); /* three new shapes; what was made before a failure stays */

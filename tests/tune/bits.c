@@ -151,10 +151,10 @@ static void put_random(rnnp_records *set, const subject *s, shape at, size_t thr
     static const char *const bad[] = {"chunk=257", "later=x", "step=nothing", "threads=0", "walk=down"};
 
     for (size_t i = 0; i < 2; i++) {
-        const rnnp_recurrent_choice choice = random_choice(s->context, &s->layer[i], seed);
+        const rnnp_choice choice = random_choice(s->context, &s->layer[i], seed);
         char words[RNNP_RECORD_CHOICE];
 
-        rnnp_choice_print(&choice, words);
+        rnnp_choice_print(RNNP_SHAPE_LAYER, &choice, words);
         put_for(set, &s->host, &s->layer[i], at.batch, at.steps, threads, spoiled ? bad[below(seed, 5)] : words);
     }
 }

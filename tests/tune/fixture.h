@@ -73,21 +73,22 @@ static inline const rnnp_variant *random_variant(const rnnp_context *context, rn
 }
 
 /* Any valid choice; about every other one has all words. The variants of the two halves need not go together. */
-static inline rnnp_recurrent_choice random_choice(const rnnp_context *context, const rnnp_recurrent *l, uint64_t *state)
+static inline rnnp_choice random_choice(const rnnp_context *context, const rnnp_recurrent *l, uint64_t *state)
 {
     const size_t chunks[] = {1, RNNP_CHUNK_NONE, RNNP_FAR_CHUNK_ROWS, 1 + below(state, RNNP_FAR_CHUNK_ROWS)};
     const int all = below(state, 2) == 0;
-    rnnp_recurrent_choice c = {.chunk = 0};
+    rnnp_choice choice = {.layer = {.chunk = 0}};
+    rnnp_recurrent_choice *c = &choice.layer;
 
     for (size_t part = 0; part < RNNP_CELL_PARTS; part++) {
         const rnnp_op op = rnnp_recurrent_op(l, part);
 
-        if (op != RNNP_OP_COUNT && (all || below(state, 4))) c.step[part] = random_variant(context, op, state);
+        if (op != RNNP_OP_COUNT && (all || below(state, 4))) c->step[part] = random_variant(context, op, state);
     }
-    if (all || below(state, 2)) c.chunk = chunks[below(state, sizeof chunks / sizeof chunks[0])];
-    if (all || below(state, 2)) c.threads = 1 + below(state, 8);
-    c.one_way = all || below(state, 2);
-    return c;
+    if (all || below(state, 2)) c->chunk = chunks[below(state, sizeof chunks / sizeof chunks[0])];
+    if (all || below(state, 2)) c->threads = 1 + below(state, 8);
+    c->one_way = all || below(state, 2);
+    return choice;
 }
 
 /* ---- Records ---- */

@@ -227,17 +227,15 @@ static void run(const subject *s, const rnnp_plan *plan, const float *x, size_t 
 
 static void random_words(const subject *s, rnnp_shape_kind kind, uint64_t *seed, char words[RNNP_RECORD_CHOICE])
 {
-    if (kind == RNNP_SHAPE_DENSE) {
-        const rnnp_product product = {below(seed, 4) ? random_variant(s->context, RNNP_OP_gemm, seed) : NULL,
-                                      below(seed, 5)};
+    rnnp_choice choice = {.layer = {.chunk = 0}};
 
-        rnnp_product_print(&product, words);
-    } else {
-        const rnnp_stack_choice choice = {(rnnp_stack_schedule)below(seed, 3),
-                                          below(seed, 2) ? 1 + below(seed, 20) : 0};
-
-        rnnp_stack_print(&choice, words);
-    }
+    if (kind == RNNP_SHAPE_DENSE)
+        choice.product =
+            (rnnp_product){below(seed, 4) ? random_variant(s->context, RNNP_OP_gemm, seed) : NULL, below(seed, 5)};
+    else
+        choice.stack =
+            (rnnp_stack_choice){(rnnp_stack_schedule)below(seed, 3), below(seed, 2) ? 1 + below(seed, 20) : 0};
+    rnnp_choice_print(kind, &choice, words);
 }
 
 static void put_random(rnnp_records *set, const subject *s, const rnnp_shape *shape, size_t threads, uint64_t *seed)
