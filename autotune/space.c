@@ -14,35 +14,40 @@
 
 /* ---- The machine ---- */
 
+/* The best of some bursts, of one thread (the team may have been busy): FMAs, or reading so many bytes. */
+static rnnp_status best_rate(const rnnp_context *context, int bursts, size_t bytes, double *per_ns)
+{
+    const double seconds = 5e-4, ns = 1e-9;
+    rnnp_status status = RNNP_OK;
+    size_t together;
+    double rate;
+
+    *per_ns = 0;
+    for (int i = 0; i < bursts && status == RNNP_OK; i++) {
+        status = bytes ? rnnp_limit_read(context, seconds, bytes, &rate, &together)
+                       : rnnp_limit_fma(context, seconds, &rate, &together);
+        if (status == RNNP_OK && rate / (double)together * ns > *per_ns) *per_ns = rate / (double)together * ns;
+    }
+    return status;
+}
+
 rnnp_status rnnp_machine_measure(const rnnp_context *context, rnnp_machine *machine)
 {
     enum { BURSTS = 3 };
-    const double seconds = 5e-4, ns = 1e-9;
     const rnnp_cpu *cpu = &context->cpu;
     const size_t l2 = cpu->l2_bytes ? cpu->l2_bytes : 256 << 10, l3 = cpu->l3_bytes > 4 * l2 ? cpu->l3_bytes : 4 * l2;
     const size_t threads = rnnp_team_threads(context->team), bytes[RNNP_HOME_COUNT] = {l2 / 2, l3 / 4, 2 * l3};
-    double best = 0, rate; /* of a thread: the team may have been busy */
-    size_t together;
-    rnnp_status status = RNNP_OK;
+    double seconds;
+    rnnp_status status = best_rate(context, BURSTS, 0, &machine->flops_per_ns);
 
-    for (int i = 0; i < BURSTS && status == RNNP_OK; i++) {
-        if ((status = rnnp_limit_fma(context, seconds, &rate, &together)) == RNNP_OK && rate / (double)together > best)
-            best = rate / (double)together;
-    }
-    machine->flops_per_ns = best * ns;
     for (int home = 0; home < RNNP_HOME_COUNT && status == RNNP_OK; home++) {
-        best = 0;
         const int bursts = home == RNNP_HOME_MEMORY ? 1 : BURSTS; /* filling much memory takes longer than reading it */
 
-        for (int i = 0; i < bursts && status == RNNP_OK; i++) {
-            if ((status = rnnp_limit_read(context, seconds, bytes[home] * threads, &rate, &together)) == RNNP_OK &&
-                rate / (double)together > best)
-                best = rate / (double)together;
-        }
-        machine->bytes_per_ns[home] = best * ns;
+        status = best_rate(context, bursts, bytes[home] * threads, &machine->bytes_per_ns[home]);
     }
     machine->barrier_ns = 0;
-    if (status == RNNP_OK && rnnp_limit_barrier(context, seconds, &rate) == RNNP_OK) machine->barrier_ns = rate / ns;
+    if (status == RNNP_OK && rnnp_limit_barrier(context, 5e-4, &seconds) == RNNP_OK)
+        machine->barrier_ns = seconds * 1e9;
     return status;
 }
 
