@@ -269,26 +269,6 @@ TEST(test_unused_outputs)
     }
 }
 
-/* ---- Memory and errors ---- */
-
-TEST(test_recompute_keeps_less)
-{
-    static const spec wide[] = {
-        {"lstm", LSTM, SIZES(64, 16, 32, 64)},
-        {"gru", GRU, SIZES(64, 16, 32, 64), .reset_after = 1},
-    };
-
-    for (size_t i = 0; i < COUNT(wide); i++) {
-        DROPPED(free_example) example e = make_example(&wide[i]);
-        TRAINED(kept, &e, NULL, .recompute = 0);
-        TRAINED(again, &e, NULL, .recompute = 1);
-        const size_t io = (e.n_out[RNNP_OUT_Y] + e.n_in[RNNP_IN_X]) * sizeof(float);
-
-        assert_true(kept.gradient->kept_bytes(&kept.call.shape) + io >=
-                    3 * (again.gradient->kept_bytes(&again.call.shape) + io));
-    }
-}
-
 TEST(test_errors)
 {
     const spec wrong = {"", LSTM, SIZES(3, 2, 2, 4), LENGTHS(3, 4), .only_y = 1}, plain = {"", GRU, SIZES(3, 2, 2, 4)};

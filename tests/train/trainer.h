@@ -5,7 +5,6 @@
 #ifndef RNNP_TESTS_TRAINER_H
 #define RNNP_TESTS_TRAINER_H
 
-#include "../isas.h"
 #include "../model/build.h"
 #include "rnnpack/train.h"
 

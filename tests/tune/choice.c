@@ -205,23 +205,6 @@ TEST(test_variants)
     assert_variants("generic");
 }
 
-/* ISAs by name, where the table has them. */
-TEST(test_isas)
-{
-    OWNED(context) generic = capped_context(NULL, "generic", 1), *best = make_context(NULL, 1);
-    const rnnp_recurrent lstm = layer_at(best, 1);
-    rnnp_choice_scope capped = rnnp_layer_scope(generic, &lstm, NULL), open = rnnp_layer_scope(best, &lstm, NULL);
-
-    for (rnnp_isa isa = 0; isa < RNNP_ISA_COUNT; isa++) {
-        const int there = rnnp_tables[isa]->rows && rnnp_isa_rank_of(isa) <= rnnp_isa_rank_of(best->selection.isa);
-        char name[64];
-
-        snprintf(name, sizeof name, "lstm_step_f32_block_%s", rnnp_isa_names[isa]);
-        assert_int_equal(rnnp_choice_usable(&capped, "step", name) != 0, isa == RNNP_ISA_generic);
-        assert_int_equal(rnnp_choice_usable(&open, "step", name) != 0, there);
-    }
-}
-
 /* With a packed layer: exactly the variants that pack the same way. */
 TEST(test_packed)
 {
