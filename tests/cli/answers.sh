@@ -6,20 +6,9 @@
 # shellcheck source=tests/cli/common.sh
 source "$(dirname "$0")/common.sh"
 
-# ramps N SHORTEST LONGEST CLASSES: a line per sequence, label first, of lengths that go round.
-ramps() {
-    awk -v n="$1" -v least="$2" -v most="$3" -v classes="$4" 'BEGIN {
-        for (i = 0; i < n; i++) {
-            k = i * 7 % classes; line = "c" k
-            for (t = 0; t < least + i * 5 % (most - least + 1); t++)
-                line = line sprintf(",%.4f", (k - 1) * (t % 5) * 0.3 + 0.8 * sin(i * 7.3 + t * t * 1.7))
-            print line
-        }
-    }'
-}
-ramps 60 9 9 2 >"$work/equal.csv"
-ramps 60 9 9 3 >"$work/three.csv"
-ramps 41 3 14 2 >"$work/mixed.csv"
+ramps 60 2 9 >"$work/equal.csv"
+ramps 60 3 9 >"$work/three.csv"
+ramps 41 2 3 14 >"$work/mixed.csv"
 tac "$work/mixed.csv" >"$work/turned.csv"
 
 # config TARGET LOSS LAYERS... [-- KEYS...]

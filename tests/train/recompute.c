@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What recomputation saves: activations of LSTM and GRU layers take at most a third of the memory. Activations are what grows
- * with the number of steps; packed weights, gradients and the workspace of a segment of steps are needed either way.
+ * What recomputation saves: activations of LSTM and GRU layers take at most a third of the memory. Activations are
+ * what grows with the number of steps; packed weights, gradients and the workspace of a segment of steps are needed
+ * either way.
  */
 #include "trainer.h"
 
