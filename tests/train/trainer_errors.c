@@ -119,10 +119,11 @@ TEST(test_released)
 
     close_with(g.model, "y", dense(&g, g.x, 4, 4096));
     OWNED(model) model = g.model;
-    OWNED(plan) plan = make_plan(g.model);
-    OK(rnnp_model_release_weights(g.model, &bytes));
+    OWNED(plan) plan = make_plan(model);
+    assert_non_null(plan);
+    OK(rnnp_model_release_weights(model, &bytes));
     assert_true(bytes > 0);
-    REFUSED(context, rnnp_trainer_create(g.model, NULL, &trainer), RNNP_ERR_STATE, "rnnp_model_release_weights");
+    REFUSED(context, rnnp_trainer_create(model, NULL, &trainer), RNNP_ERR_STATE, "rnnp_model_release_weights");
 }
 
 /* ---- Batches ---- */

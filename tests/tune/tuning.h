@@ -91,6 +91,14 @@ static inline int keep_diary(void *user, const rnnp_tune_progress *p)
     return d->stop_at && d->calls >= d->stop_at;
 }
 
+/* rnnp_tune of the diary's shapes, which is kept by its end. */
+static inline void tune_diary(const rnnp_context *context, diary *d, rnnp_tune_options o, rnnp_records *set)
+{
+    o.progress = keep_diary;
+    o.progress_user = d;
+    OK(rnnp_tune(context, d->shapes, d->n, &o, set));
+}
+
 /* What a context can do with the words of a shape's record. */
 static inline rnnp_choice_scope scope_of(const rnnp_context *context, const rnnp_shape *s)
 {
