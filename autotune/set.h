@@ -80,7 +80,7 @@ const rnnp_record *rnnp_records_exact(const rnnp_records *set, const rnnp_record
 void rnnp_record_host_of(const rnnp_cpu *cpu, size_t budget, const char *isa, uint64_t kernels, rnnp_record_host *host);
 /* Of all rows of n lists; their order does not matter. */
 uint64_t rnnp_kernel_set_hash(const rnnp_variant_list *const *lists, size_t n);
-/* "zen3", or NULL for one that uarch.def does not know. */
+/* "zen3", or NULL for one that the shipped table does not name. */
 const char *rnnp_microarchitecture(const rnnp_record_host *host);
 
 /* ---- The shipped table ---- */
