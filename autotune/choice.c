@@ -4,7 +4,6 @@
 #include "../src/context.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,14 +67,6 @@ static const rnnp_variant *find_variant(const char *name)
     return NULL;
 }
 
-/* The variant of that name when it is of this op and can run here. */
-static const rnnp_variant *find_usable(const rnnp_context *context, rnnp_op op, const char *name)
-{
-    const rnnp_variant *v = find_variant(name);
-
-    return v && v->op == op && rnnp_variant_usable(v, context->cpu.features, context->max_rank) ? v : NULL;
-}
-
 /* A number from 1 to most, 0 for anything else. */
 static size_t read_number(const char *text, size_t most)
 {
@@ -86,192 +77,195 @@ static size_t read_number(const char *text, size_t most)
     return text[0] >= '1' && text[0] <= '9' && *end == '\0' && errno == 0 && value <= most ? (size_t)value : 0;
 }
 
-/* Words one behind the other, a space between them. */
-static void add_word(char words[RNNP_RECORD_CHOICE], const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* ---- Words ---- */
 
-static void add_word(char words[RNNP_RECORD_CHOICE], const char *format, ...)
+typedef struct word {
+    const char *name;
+    rnnp_shape_kind of;
+    enum { KERNEL, NUMBER, NAME } kind;
+    size_t offset;            /* in rnnp_choice: of a const rnnp_variant *, a size_t, or an int */
+    size_t most;              /* of a number; the part of a kernel */
+    const char *const *names; /* of the ints from 1 on; of the number RNNP_CHUNK_NONE */
+} word;
+
+static const char *const none[] = {"none"}, *const ways[] = {"up", NULL},
+                         *const schedules[] = {"layers", "wavefront", NULL}; /* as rnnp_stack_schedule counts */
+
+#define WORD(name, of, kind, member, most, names)                               \
+    {                                                                           \
+        name, RNNP_SHAPE_##of, kind, offsetof(rnnp_choice, member), most, names \
+    }
+static const word words_of[] = {
+    /* in alphabetical order */
+    WORD("chunk", LAYER, NUMBER, layer.chunk, RNNP_FAR_CHUNK_ROWS, none),
+    WORD("product", DENSE, KERNEL, product.kernel, 0, NULL),
+    WORD("schedule", STACK, NAME, stack.schedule, 0, schedules),
+    WORD("second", LAYER, KERNEL, layer.step[1], 1, NULL),
+    WORD("step", LAYER, KERNEL, layer.step[0], 0, NULL),
+    WORD("task", STACK, NUMBER, stack.task, MOST_TASK, NULL),
+    WORD("threads", DENSE, NUMBER, product.threads, MOST_THREADS, NULL),
+    WORD("threads", LAYER, NUMBER, layer.threads, MOST_THREADS, NULL),
+    WORD("walk", LAYER, NAME, layer.one_way, 0, ways),
+};
+enum { WORDS = sizeof words_of / sizeof words_of[0] };
+_Static_assert(sizeof(rnnp_stack_schedule) == sizeof(int), "a schedule is read and written as an int");
+
+static const word *find_word(rnnp_shape_kind kind, const char *name)
 {
-    const size_t used = strlen(words), at = used + (used > 0);
-    va_list args;
-
-    if (at >= RNNP_RECORD_CHOICE) return;
-    if (used) words[used] = ' ';
-    va_start(args, format);
-    vsnprintf(words + at, RNNP_RECORD_CHOICE - at, format, args);
-    va_end(args);
+    for (const word *w = words_of; w < words_of + WORDS; w++) {
+        if (w->of == kind && strcmp(w->name, name) == 0) return w;
+    }
+    return NULL;
 }
 
-/* ---- Recurrent layers ---- */
-
-static size_t part_of(const char *name)
+/* Returns 0 for what is no value of the word. */
+static int read_value(const word *w, const char *value, rnnp_choice *choice)
 {
-    return strcmp(name, "step") == 0 ? 0 : strcmp(name, "second") == 0 ? 1 : RNNP_CELL_PARTS;
+    void *at = (char *)choice + w->offset;
+
+    if (w->kind == KERNEL) return (*(const rnnp_variant **)at = find_variant(value)) != NULL;
+    if (w->kind == NUMBER) {
+        const int is_none = w->names && strcmp(value, *w->names) == 0;
+
+        return (*(size_t *)at = is_none ? RNNP_CHUNK_NONE : read_number(value, w->most)) != 0;
+    }
+    for (int i = 0; w->names[i]; i++) {
+        if (strcmp(value, w->names[i]) == 0) return *(int *)at = i + 1;
+    }
+    return 0;
 }
 
-static int usable_step(const rnnp_choice_scope *scope, size_t part, const char *value)
+/* "name=value", or "" for a word that is not said. */
+static void print_word(const word *w, const rnnp_choice *choice, char text[2 * RNNP_RECORD_WORD])
 {
-    const rnnp_op op = rnnp_recurrent_op(scope->layer, part);
-    const rnnp_variant *v = find_usable(scope->context, op, value);
+    const void *at = (const char *)choice + w->offset;
+    const rnnp_variant *kernel = w->kind == KERNEL ? *(const rnnp_variant *const *)at : NULL;
+    const size_t number = w->kind == NUMBER ? *(const size_t *)at : 0;
+    const int index = w->kind == NAME ? *(const int *)at : w->names && number == RNNP_CHUNK_NONE;
 
-    if (!v || v->traits.panels.format != scope->layer->format) return 0;
-    return !scope->packed || rnnp_panels_same(&v->traits.panels, &scope->packed->part[part].step->traits.panels);
+    text[0] = '\0';
+    if (kernel || index)
+        snprintf(text, 2 * RNNP_RECORD_WORD, "%s=%s", w->name, kernel ? kernel->name : w->names[index - 1]);
+    else if (number)
+        snprintf(text, 2 * RNNP_RECORD_WORD, "%s=%zu", w->name, number);
 }
 
-int rnnp_choice_usable(void *scope, const char *name, const char *value)
-{
-    const size_t part = part_of(name);
-
-    if (part < RNNP_CELL_PARTS) return usable_step(scope, part, value);
-    if (strcmp(name, "chunk") == 0) return strcmp(value, "none") == 0 || read_number(value, RNNP_FAR_CHUNK_ROWS);
-    if (strcmp(name, "threads") == 0) return read_number(value, MOST_THREADS) != 0;
-    return strcmp(name, "walk") == 0 && strcmp(value, "up") == 0;
-}
-
-void rnnp_choice_read(const char *words, rnnp_recurrent_choice *choice)
+void rnnp_choice_read(rnnp_shape_kind kind, const char *words, rnnp_choice *choice)
 {
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
-    *choice = (rnnp_recurrent_choice){.chunk = 0};
+    *choice = (rnnp_choice){.layer = {.chunk = 0}};
     for (size_t i = 0; rnnp_record_word(words, i, name, value) == RNNP_OK; i++) {
-        const size_t part = part_of(name);
+        const word *w = find_word(kind, name);
 
-        if (part < RNNP_CELL_PARTS)
-            choice->step[part] = find_variant(value);
-        else if (strcmp(name, "chunk") == 0)
-            choice->chunk = strcmp(value, "none") == 0 ? RNNP_CHUNK_NONE : read_number(value, RNNP_FAR_CHUNK_ROWS);
-        else if (strcmp(name, "threads") == 0)
-            choice->threads = read_number(value, MOST_THREADS);
-        else if (strcmp(name, "walk") == 0)
-            choice->one_way = 1;
+        if (w) read_value(w, value, choice);
     }
 }
 
-void rnnp_choice_print(const rnnp_recurrent_choice *choice, char words[RNNP_RECORD_CHOICE])
+void rnnp_choice_print(rnnp_shape_kind kind, const rnnp_choice *choice, char words[RNNP_RECORD_CHOICE])
 {
+    char text[2 * RNNP_RECORD_WORD];
+    size_t used = 0;
+
     words[0] = '\0';
-    if (choice->chunk == RNNP_CHUNK_NONE)
-        add_word(words, "chunk=none");
-    else if (choice->chunk)
-        add_word(words, "chunk=%zu", choice->chunk);
-    if (choice->step[1]) add_word(words, "second=%s", choice->step[1]->name);
-    if (choice->step[0]) add_word(words, "step=%s", choice->step[0]->name);
-    if (choice->threads) add_word(words, "threads=%zu", choice->threads);
-    if (choice->one_way) add_word(words, "walk=up");
+    for (const word *w = words_of; w < words_of + WORDS && used < RNNP_RECORD_CHOICE; w++) {
+        if (w->of == kind) print_word(w, choice, text);
+        if (w->of == kind && *text)
+            used += (size_t)snprintf(words + used, RNNP_RECORD_CHOICE - used, "%s%s", used ? " " : "", text);
+    }
+}
+
+void rnnp_stack_print(const rnnp_stack_choice *choice, char words[RNNP_RECORD_CHOICE])
+{
+    const rnnp_choice all = {.stack = *choice};
+
+    rnnp_choice_print(RNNP_SHAPE_STACK, &all, words);
+}
+
+/* ---- What can be done ---- */
+
+int rnnp_choice_usable(void *user, const char *name, const char *value)
+{
+    const rnnp_choice_scope *scope = user;
+    const word *w = find_word(scope->kind, name);
+    rnnp_choice choice = {.layer = {.chunk = 0}};
+
+    if (!w || !read_value(w, value, &choice)) return 0;
+    if (w->kind != KERNEL) return 1;
+    const rnnp_variant *v = *(const rnnp_variant **)(void *)((char *)&choice + w->offset);
+    const rnnp_panels *packed = scope->packed[w->most];
+    return v->op == scope->op[w->most] && v->traits.panels.format == scope->format &&
+           rnnp_variant_usable(v, scope->context->cpu.features, scope->context->max_rank) &&
+           (!packed || rnnp_panels_same(&v->traits.panels, packed));
+}
+
+rnnp_choice_scope rnnp_layer_scope(const rnnp_context *context, const rnnp_recurrent *layer,
+                                   const rnnp_recurrent *packed)
+{
+    rnnp_choice_scope scope = {.context = context, .kind = RNNP_SHAPE_LAYER, .format = layer->format};
+
+    for (size_t part = 0; part < RNNP_CELL_PARTS; part++) {
+        scope.op[part] = rnnp_recurrent_op(layer, part);
+        if (packed && part < packed->parts) scope.packed[part] = &packed->part[part].step->traits.panels;
+    }
+    return scope;
+}
+
+rnnp_choice_scope rnnp_product_scope(const rnnp_context *context, rnnp_format format, const rnnp_variant *packed)
+{
+    return (rnnp_choice_scope){.context = context,
+                               .kind = RNNP_SHAPE_DENSE,
+                               .op = {RNNP_OP_gemm, RNNP_OP_COUNT},
+                               .format = format,
+                               .packed = {packed ? &packed->traits.panels : NULL}};
+}
+
+/* ---- Looking one up ---- */
+
+/* *choice is what the record says; 0 when there is none, and it is cleared. */
+static int find(rnnp_choice_scope scope, const rnnp_records *records, const rnnp_record_host *host,
+                const rnnp_record_key *key, rnnp_choice *choice, rnnp_record_found *found)
+{
+    rnnp_record_found_init(found);
+    const int there =
+        rnnp_records_find(records, host, key, rnnp_choice_usable, &scope, found) == RNNP_OK && found->record;
+    rnnp_choice_read(scope.kind, there ? found->record->choice : "", choice);
+    return there;
 }
 
 void rnnp_choice_find(const rnnp_context *context, const rnnp_records *records, const rnnp_record_host *host,
                       const rnnp_recurrent *packed, size_t batch, size_t steps, size_t threads, rnnp_recurrent *layer,
                       rnnp_record_found *found)
 {
-    rnnp_choice_scope scope = {context, layer, packed};
     rnnp_record_key key;
+    rnnp_choice choice;
 
     rnnp_choice_key(layer, batch, steps, threads, &key);
-    layer->choice = (rnnp_recurrent_choice){.chunk = 0};
-    rnnp_record_found_init(found);
-    if (rnnp_records_find(records, host, &key, rnnp_choice_usable, &scope, found) == RNNP_OK && found->record)
-        rnnp_choice_read(found->record->choice, &layer->choice);
-}
-
-/* ---- Dense layers ---- */
-
-int rnnp_product_usable(void *user, const char *name, const char *value)
-{
-    const rnnp_product_scope *scope = user;
-
-    if (strcmp(name, "product") == 0) {
-        const rnnp_variant *v = find_usable(scope->context, RNNP_OP_gemm, value);
-
-        if (!v || v->traits.panels.format != scope->format) return 0;
-        return !scope->packed || rnnp_panels_same(&v->traits.panels, &scope->packed->traits.panels);
-    }
-    return strcmp(name, "threads") == 0 && read_number(value, MOST_THREADS);
-}
-
-void rnnp_product_read(const char *words, rnnp_product *product)
-{
-    char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
-
-    *product = (rnnp_product){.threads = 0};
-    for (size_t i = 0; rnnp_record_word(words, i, name, value) == RNNP_OK; i++) {
-        if (strcmp(name, "product") == 0)
-            product->kernel = find_variant(value);
-        else if (strcmp(name, "threads") == 0)
-            product->threads = read_number(value, MOST_THREADS);
-    }
-}
-
-void rnnp_product_print(const rnnp_product *product, char words[RNNP_RECORD_CHOICE])
-{
-    words[0] = '\0';
-    if (product->kernel) add_word(words, "product=%s", product->kernel->name);
-    if (product->threads) add_word(words, "threads=%zu", product->threads);
+    find(rnnp_layer_scope(context, layer, packed), records, host, &key, &choice, found);
+    layer->choice = choice.layer;
 }
 
 void rnnp_choice_find_product(const rnnp_context *context, const rnnp_records *records, const rnnp_record_host *host,
                               const rnnp_variant *packed, const rnnp_shape *shape, size_t threads,
                               rnnp_product *product, rnnp_record_found *found)
 {
-    rnnp_product_scope scope = {context, packed, (rnnp_format)shape->weights};
+    const rnnp_choice_scope scope = rnnp_product_scope(context, (rnnp_format)shape->weights, packed);
     rnnp_record_key key;
-    rnnp_product chosen;
+    rnnp_choice choice;
 
     rnnp_shape_key(shape, threads, &key);
-    rnnp_record_found_init(found);
-    if (rnnp_records_find(records, host, &key, rnnp_product_usable, &scope, found) != RNNP_OK || !found->record) return;
-    rnnp_product_read(found->record->choice, &chosen);
-    product->kernel = chosen.kernel ? chosen.kernel : product->kernel;
-    product->threads = chosen.threads;
-}
-
-/* ---- Stacks ---- */
-
-static const char *const schedules[] = {[RNNP_SCHEDULE_LAYERS] = "layers", [RNNP_SCHEDULE_WAVEFRONT] = "wavefront"};
-
-/* RNNP_SCHEDULE_FASTEST for a name that is none. */
-static rnnp_stack_schedule find_schedule(const char *name)
-{
-    for (int i = RNNP_SCHEDULE_LAYERS; i <= RNNP_SCHEDULE_WAVEFRONT; i++) {
-        if (strcmp(schedules[i], name) == 0) return (rnnp_stack_schedule)i;
-    }
-    return RNNP_SCHEDULE_FASTEST;
-}
-
-int rnnp_stack_usable(void *unused, const char *name, const char *value)
-{
-    (void)unused;
-    if (strcmp(name, "schedule") == 0) return find_schedule(value) != RNNP_SCHEDULE_FASTEST;
-    return strcmp(name, "task") == 0 && read_number(value, MOST_TASK);
-}
-
-void rnnp_stack_read(const char *words, rnnp_stack_choice *choice)
-{
-    char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
-
-    *choice = (rnnp_stack_choice){.task = 0};
-    for (size_t i = 0; rnnp_record_word(words, i, name, value) == RNNP_OK; i++) {
-        if (strcmp(name, "schedule") == 0)
-            choice->schedule = find_schedule(value);
-        else if (strcmp(name, "task") == 0)
-            choice->task = read_number(value, MOST_TASK);
-    }
-}
-
-void rnnp_stack_print(const rnnp_stack_choice *choice, char words[RNNP_RECORD_CHOICE])
-{
-    words[0] = '\0';
-    if (choice->schedule != RNNP_SCHEDULE_FASTEST) add_word(words, "schedule=%s", schedules[choice->schedule]);
-    if (choice->task) add_word(words, "task=%zu", choice->task);
+    if (!find(scope, records, host, &key, &choice, found)) return;
+    product->kernel = choice.product.kernel ? choice.product.kernel : product->kernel;
+    product->threads = choice.product.threads;
 }
 
 void rnnp_choice_find_stack(const rnnp_records *records, const rnnp_record_host *host, const rnnp_shape *shape,
-                            size_t threads, rnnp_stack_choice *choice, rnnp_record_found *found)
+                            size_t threads, rnnp_stack_choice *stack, rnnp_record_found *found)
 {
     rnnp_record_key key;
+    rnnp_choice choice;
 
     rnnp_shape_key(shape, threads, &key);
-    *choice = (rnnp_stack_choice){.task = 0};
-    rnnp_record_found_init(found);
-    if (rnnp_records_find(records, host, &key, rnnp_stack_usable, NULL, found) == RNNP_OK && found->record)
-        rnnp_stack_read(found->record->choice, choice);
+    find((rnnp_choice_scope){.kind = RNNP_SHAPE_STACK}, records, host, &key, &choice, found);
+    *stack = choice.stack;
 }

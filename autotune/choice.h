@@ -31,35 +31,33 @@ void rnnp_shape_key(const rnnp_shape *shape, size_t threads, rnnp_record_key *ke
 /* The same of a layer (its cell, sizes and direction are set). */
 void rnnp_choice_key(const rnnp_recurrent *layer, size_t batch, size_t steps, size_t threads, rnnp_record_key *key);
 
-/* ---- Whether this context can do what a word says: each a rnnp_record_usable_fn ---- */
+/* What the words of a record say; of a kind of shape, one of the three. A field that is 0 is not said. */
+typedef struct rnnp_choice {
+    rnnp_recurrent_choice layer;
+    rnnp_product product;
+    rnnp_stack_choice stack;
+} rnnp_choice;
 
+/* Words that are all usable into *choice, which is cleared first. */
+void rnnp_choice_read(rnnp_shape_kind kind, const char *words, rnnp_choice *choice);
+/* Canonical words, in alphabetical order. */
+void rnnp_choice_print(rnnp_shape_kind kind, const rnnp_choice *choice, char words[RNNP_RECORD_CHOICE]);
+void rnnp_stack_print(const rnnp_stack_choice *choice, char words[RNNP_RECORD_CHOICE]);
+
+/* Whether a context can do what a word says: a rnnp_record_usable_fn. For stacks the kind is enough. */
 typedef struct rnnp_choice_scope {
     const rnnp_context *context;
-    const rnnp_recurrent *layer;
-    const rnnp_recurrent *packed; /* not NULL: only kernels that read the panels of this prepared layer */
+    rnnp_shape_kind kind;
+    rnnp_op op[RNNP_CELL_PARTS];                /* of the kernels */
+    rnnp_format format;                         /* of the weights */
+    const rnnp_panels *packed[RNNP_CELL_PARTS]; /* not NULL: only kernels that read such panels */
 } rnnp_choice_scope;
 int rnnp_choice_usable(void *scope, const char *name, const char *value);
 
-typedef struct rnnp_product_scope {
-    const rnnp_context *context;
-    const rnnp_variant *packed; /* not NULL: only kernels that read its panels */
-    rnnp_format format;         /* of the weights */
-} rnnp_product_scope;
-int rnnp_product_usable(void *scope, const char *name, const char *value);
-
-int rnnp_stack_usable(void *unused, const char *name, const char *value);
-
-/* ---- Words that are all usable into *choice, which is cleared first ---- */
-
-void rnnp_choice_read(const char *words, rnnp_recurrent_choice *choice);
-void rnnp_product_read(const char *words, rnnp_product *product); /* kernel NULL: none is named */
-void rnnp_stack_read(const char *words, rnnp_stack_choice *choice);
-
-/* ---- Canonical words, in alphabetical order ---- */
-
-void rnnp_choice_print(const rnnp_recurrent_choice *choice, char words[RNNP_RECORD_CHOICE]);
-void rnnp_product_print(const rnnp_product *product, char words[RNNP_RECORD_CHOICE]);
-void rnnp_stack_print(const rnnp_stack_choice *choice, char words[RNNP_RECORD_CHOICE]);
+/* Of a layer, of a product; what is packed may be NULL: a prepared layer, a kernel. */
+rnnp_choice_scope rnnp_layer_scope(const rnnp_context *context, const rnnp_recurrent *layer,
+                                   const rnnp_recurrent *packed);
+rnnp_choice_scope rnnp_product_scope(const rnnp_context *context, rnnp_format format, const rnnp_variant *packed);
 
 /* ---- Looking for a record; found says what was found, as rnnp_records_find does ---- */
 

@@ -26,15 +26,9 @@ static rnnp_status io_error(const rnnp_context *context, const char *doing, cons
 /* ---- Reading ---- */
 
 typedef struct content {
-    char *text;
+    char *text; /* not NULL: free it */
     size_t bytes;
 } content;
-
-static void release(const rnnp_context *context, content *c)
-{
-    rnnp_free(context, c->text, c->bytes);
-    *c = (content){NULL, 0};
-}
 
 static rnnp_status fill(const rnnp_context *context, int file, const char *path, content *c)
 {
@@ -69,45 +63,31 @@ static rnnp_status read_open(const rnnp_context *context, int file, const char *
     return c->text ? fill(context, file, path, c) : RNNP_ERR_MEMORY;
 }
 
-/* Release the content in any case. A missing file is RNNP_ERR_IO without a sentence, and so is one that is not trusted,
- * where `distrust` is given: it tells why, and is "" for any other file. */
-static rnnp_status read_content(const rnnp_context *context, const char *path, int *missing, char *distrust, content *c)
+/* Into *set, which is NULL after an error, and its text into *c, to be freed in any case. A file that is missing is
+ * RNNP_ERR_IO without a sentence. */
+static rnnp_status read_set(const rnnp_context *context, const char *path, int *missing, content *c, rnnp_records **set)
 {
-    rnnp_status status = RNNP_ERR_IO;
-
     *c = (content){NULL, 0};
-    *missing = 0;
-    if (distrust) distrust[0] = '\0';
+    *set = NULL;
     /* A pipe without a writer would block otherwise. */
     const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file < 0) {
-        *missing = errno == ENOENT || errno == ENOTDIR;
-        return *missing ? RNNP_ERR_IO : io_error(context, "", path);
-    }
-    if (!distrust || rnnp_records_trusted(file, path, distrust)) status = read_open(context, file, path, c);
+    *missing = file < 0 && (errno == ENOENT || errno == ENOTDIR);
+    if (file < 0) return *missing ? RNNP_ERR_IO : io_error(context, "", path);
+    rnnp_status status = read_open(context, file, path, c);
     close(file);
-    return status;
-}
-
-rnnp_status rnnp_records_read_if(const rnnp_context *context, const char *path, int *missing, char *distrust,
-                                 rnnp_records **set)
-{
-    content c;
-
-    *set = NULL;
-    rnnp_status status = read_content(context, path, missing, distrust, &c);
-    if (status == RNNP_OK) status = rnnp_records_open_memory(context, path, c.text, c.bytes, set);
-    release(context, &c);
+    if (status == RNNP_OK) status = rnnp_records_open_memory(context, path, c->text, c->bytes, set);
     return status;
 }
 
 rnnp_status rnnp_records_open_file(const rnnp_context *context, const char *path, rnnp_records **set)
 {
+    content c;
     int missing;
 
     if (set) *set = NULL;
     if (!context || !path || !set) return RNNP_ERR_ARG;
-    const rnnp_status status = rnnp_records_read_if(context, path, &missing, NULL, set);
+    const rnnp_status status = read_set(context, path, &missing, &c, set);
+    rnnp_free(context, c.text, c.bytes);
     return missing ? rnnp_fail(context, status, "%s: there is no such file", path) : status;
 }
 
@@ -143,71 +123,40 @@ static int take_lock(const rnnp_context *context, const char *path, unsigned wai
     }
 }
 
-/* ---- Writing ---- */
-
-static int count_bytes(void *user, const void *text, size_t bytes)
-{
-    (void)text;
-    *(size_t *)user += bytes;
-    return 0;
-}
-
-static int append(void *user, const void *text, size_t bytes)
-{
-    char **const end = user;
-
-    memcpy(*end, text, bytes);
-    *end += bytes;
-    return 0;
-}
-
-static rnnp_status print_content(const rnnp_records *set, const char *path, content *c)
-{
-    *c = (content){NULL, 0};
-    rnnp_records_write(set, count_bytes, &c->bytes);
-    if (c->bytes > RNNP_RECORDS_TEXT_BYTES)
-        return rnnp_fail(set->context, RNNP_ERR_IO, "%s would have %zu bytes, more than tuning records may have (%d)",
-                         path, c->bytes, RNNP_RECORDS_TEXT_BYTES);
-    c->text = rnnp_alloc(set->context, c->bytes);
-    if (!c->text) return RNNP_ERR_MEMORY;
-    char *end = c->text;
-    return rnnp_records_write(set, append, &end);
-}
-
-static rnnp_status write_content(void *user, rnnp_write_fn write, void *to)
-{
-    const content *c = user;
-
-    return write(to, c->text, c->bytes) == 0 ? RNNP_OK : RNNP_ERR_IO;
-}
+/* ---- Changing ---- */
 
 /* What a file of records may grant: others who could write to it would have it ignored (rnnp_records_open_default). */
 enum { NEW_FILE = 0644 };
 
-/* ---- Changing ---- */
+/* A text that is written, beside another. */
+typedef struct comparison {
+    const content *with;
+    size_t bytes;
+    int differs;
+} comparison;
 
-/* With the lock held. *result is what the file then holds. */
-static rnnp_status edit_locked(const rnnp_context *context, const char *path, rnnp_records_edit_fn edit, void *user,
-                               rnnp_records **result)
+static int compare(void *user, const void *text, size_t bytes)
 {
-    content before, after = {NULL, 0};
-    int missing;
+    comparison *c = user;
 
-    rnnp_status status = read_content(context, path, &missing, NULL, &before);
-    if (status == RNNP_OK)
-        status = rnnp_records_open_memory(context, path, before.text, before.bytes, result);
-    else if (missing)
-        status = rnnp_records_create(context, result);
-    if (status == RNNP_OK) status = edit(user, *result);
-    if (status == RNNP_OK) status = print_content(*result, path, &after);
-    if (status == RNNP_OK) {
-        const int changed = missing ? rnnp_records_count(*result) > 0
-                                    : before.bytes != after.bytes || memcmp(before.text, after.text, after.bytes) != 0;
-        if (changed) status = rnnp_file_write(context, path, NEW_FILE, write_content, &after);
-    }
-    release(context, &before);
-    release(context, &after);
-    return status;
+    c->differs |= c->bytes + bytes > c->with->bytes || memcmp(c->with->text + c->bytes, text, bytes) != 0;
+    c->bytes += bytes;
+    return 0;
+}
+
+static rnnp_status write_set(void *set, rnnp_write_fn write, void *to) { return rnnp_records_write(set, write, to); }
+
+/* Unless the file has this content already; no file is made to hold nothing. */
+static rnnp_status write_changed(const rnnp_records *set, const char *path, const content *before, int missing)
+{
+    comparison c = {.with = before};
+
+    rnnp_records_write(set, compare, &c);
+    if (c.bytes > RNNP_RECORDS_TEXT_BYTES)
+        return rnnp_fail(set->context, RNNP_ERR_IO, "%s would have %zu bytes, more than tuning records may have (%d)",
+                         path, c.bytes, RNNP_RECORDS_TEXT_BYTES);
+    if (missing ? set->n_records == 0 : !c.differs && c.bytes == before->bytes) return RNNP_OK;
+    return rnnp_file_write(set->context, path, NEW_FILE, write_set, (void *)(uintptr_t)set);
 }
 
 typedef rnnp_status work_fn(const rnnp_context *context, const char *path, void *user);
@@ -235,26 +184,20 @@ static rnnp_status with_lock(const rnnp_context *context, const char *path, unsi
 typedef struct editing {
     rnnp_records_edit_fn edit;
     void *user;
-    rnnp_records **result;
+    rnnp_records *result; /* what the file then holds */
 } editing;
 
 static rnnp_status edit_work(const rnnp_context *context, const char *path, void *user)
 {
-    const editing *e = user;
+    editing *e = user;
+    content before;
+    int missing;
 
-    return edit_locked(context, path, e->edit, e->user, e->result);
-}
-
-static rnnp_status edit_file(const rnnp_context *context, const char *path, unsigned wait_ms, rnnp_records_edit_fn edit,
-                             void *user, rnnp_records **result)
-{
-    *result = NULL;
-    const rnnp_status status = with_lock(context, path, wait_ms, edit_work, &(editing){edit, user, result});
-
-    if (status != RNNP_OK) {
-        rnnp_records_destroy(*result);
-        *result = NULL;
-    }
+    rnnp_status status = read_set(context, path, &missing, &before, &e->result);
+    if (missing) status = rnnp_records_create(context, &e->result);
+    if (status == RNNP_OK) status = e->edit(e->user, e->result);
+    if (status == RNNP_OK) status = write_changed(e->result, path, &before, missing);
+    rnnp_free(context, before.text, before.bytes);
     return status;
 }
 
@@ -262,10 +205,12 @@ static rnnp_status edit_file(const rnnp_context *context, const char *path, unsi
 static rnnp_status check_work(const rnnp_context *context, const char *path, void *user)
 {
     rnnp_records *set;
+    content c;
     int missing;
-    const rnnp_status status = rnnp_records_read_if(context, path, &missing, NULL, &set);
+    const rnnp_status status = read_set(context, path, &missing, &c, &set);
 
     (void)user;
+    rnnp_free(context, c.text, c.bytes);
     rnnp_records_destroy(set);
     return status == RNNP_OK || missing ? rnnp_file_check(context, path) : status;
 }
@@ -279,11 +224,11 @@ rnnp_status rnnp_records_check(const rnnp_context *context, const char *path, un
 rnnp_status rnnp_records_edit(const rnnp_context *context, const char *path, unsigned wait_ms,
                               rnnp_records_edit_fn edit, void *user)
 {
-    rnnp_records *result;
+    editing e = {edit, user, NULL};
 
     if (!context || !path || !edit) return RNNP_ERR_ARG;
-    const rnnp_status status = edit_file(context, path, wait_ms, edit, user, &result);
-    rnnp_records_destroy(result);
+    const rnnp_status status = with_lock(context, path, wait_ms, edit_work, &e);
+    rnnp_records_destroy(e.result);
     return status;
 }
 
@@ -291,11 +236,11 @@ static rnnp_status join_into(void *user, rnnp_records *set) { return rnnp_record
 
 rnnp_status rnnp_records_update(rnnp_records *set, const char *path, unsigned wait_ms)
 {
-    rnnp_records *result;
+    editing e = {join_into, set, NULL};
 
     if (!set || !path) return RNNP_ERR_ARG;
-    const rnnp_status status = edit_file(set->context, path, wait_ms, join_into, set, &result);
-    if (status == RNNP_OK) rnnp_records_swap(set, result);
-    rnnp_records_destroy(result);
+    const rnnp_status status = with_lock(set->context, path, wait_ms, edit_work, &e);
+    if (status == RNNP_OK) rnnp_records_swap(set, e.result);
+    rnnp_records_destroy(e.result);
     return status;
 }

@@ -88,21 +88,18 @@ rnnp_status rnnp_records_host(const rnnp_context *context, rnnp_record_host *hos
 
 /* ---- The shipped table and its microarchitectures ---- */
 
+/* Those that defaults.def names; the first line for another brings its row. */
+static const struct {
+    const char *name, *vendor;
+    uint64_t family, first, last; /* models */
+} microarchitectures[] = {{"zen3", "AuthenticAMD", 0x19, 0x00, 0x0f}, {"zen3", "AuthenticAMD", 0x19, 0x20, 0x5f}};
+
 const char *rnnp_microarchitecture(const rnnp_record_host *host)
 {
-    static const struct {
-        const char *name, *vendor;
-        uint64_t family, first, last;
-    } table[] = {
-#define RNNP_UARCH(name, vendor, family, first_model, last_model) {name, vendor, family, first_model, last_model},
-#include "uarch.def"
-#undef RNNP_UARCH
-    };
-
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        if (strcmp(table[i].vendor, host->vendor) == 0 && table[i].family == host->family &&
-            table[i].first <= host->model && host->model <= table[i].last)
-            return table[i].name;
+    for (size_t i = 0; i < sizeof microarchitectures / sizeof microarchitectures[0]; i++) {
+        if (strcmp(microarchitectures[i].vendor, host->vendor) == 0 && microarchitectures[i].family == host->family &&
+            microarchitectures[i].first <= host->model && host->model <= microarchitectures[i].last)
+            return microarchitectures[i].name;
     }
     return NULL;
 }

@@ -163,18 +163,23 @@ rnnp_status rnnp_records_add(rnnp_records *set, const rnnp_record_host *host, co
     return rnnp_records_merge(set, &single);
 }
 
-uint64_t rnnp_records_date(const rnnp_records *set, const rnnp_record_host *host, const rnnp_record_key *key,
-                           uint64_t now)
+const rnnp_record *rnnp_records_exact(const rnnp_records *set, const rnnp_record_host *host, const rnnp_record_key *key)
 {
     size_t i, end;
 
-    if (!set || !host || !key) return now;
     for (rnnp_records_of_host(set, host, &i, &end); i < end; i++) {
-        const rnnp_record *const r = &set->records[i];
-
-        if (rnnp_fields_compare(rnnp_record_fields, RNNP_KEY_FIELDS, r, key) == 0 && r->at >= now) return r->at + 1;
+        if (rnnp_fields_compare(rnnp_record_fields, RNNP_KEY_FIELDS, &set->records[i], key) == 0)
+            return &set->records[i];
     }
-    return now;
+    return NULL;
+}
+
+uint64_t rnnp_records_date(const rnnp_records *set, const rnnp_record_host *host, const rnnp_record_key *key,
+                           uint64_t now)
+{
+    const rnnp_record *r = set && host && key ? rnnp_records_exact(set, host, key) : NULL;
+
+    return r && r->at >= now ? r->at + 1 : now;
 }
 
 size_t rnnp_records_keep(rnnp_records *set, rnnp_records_keep_fn keep, void *user)

@@ -62,6 +62,7 @@ typedef struct search {
     size_t threads;
     candidate *all; /* [count]; the default is the first */
     size_t count, alive;
+    int stopped;
     double loop_ns;      /* of the empty loop, the shortest seen */
     double start, scale; /* scale: steps asked for over steps run */
     double until;        /* seconds from the start that this part of the search may take */
@@ -70,16 +71,15 @@ typedef struct search {
 
 static double elapsed(const search *s) { return rnnp_clock() - s->start; }
 
-static int is_over(search *s, size_t done, size_t of)
+static int is_over(search *s)
 {
     double best = 1;
 
     for (size_t i = 1; i < s->alive; i++) {
         if (s->all[i].n && s->all[i].score < best) best = s->all[i].score;
     }
-    if (!s->result->stopped && s->options->stop && s->options->stop(s->options->user, done, of, 1 - best))
-        s->result->stopped = 1;
-    return s->result->stopped || elapsed(s) >= s->until;
+    if (!s->stopped) s->stopped = s->options->stop(s->options->user, 1 - best);
+    return s->stopped || elapsed(s) >= s->until;
 }
 
 /* ---- Order ---- */
@@ -167,14 +167,14 @@ static size_t affordable(const search *s, double sample)
 static rnnp_status verify_candidates(search *s)
 {
     const double seconds = s->options->seconds;
-    size_t most = s->options->most ? s->options->most : s->count;
+    size_t most = s->count;
 
     for (size_t i = 0; i < s->count && s->alive < most; i++) {
         const int late = elapsed(s) > seconds / 4 && s->alive >= LEAST_CANDIDATES;
         candidate c = s->all[i];
         double ns;
 
-        if (i > 0 && (late || is_over(s, 0, s->count))) break;
+        if (i > 0 && (late || is_over(s))) break;
         c.prepared = rnnp_stand_prepare(s->stand, c.choice);
         if (!c.prepared && i == 0) return RNNP_ERR_MEMORY;
         if (!c.prepared) continue;
@@ -189,7 +189,7 @@ static rnnp_status verify_candidates(search *s)
         if (i > 0) continue;
         const double sample = sample_seconds(ns, s->threads), proof = seconds - LEAST_PROOF * sample;
         s->until = proof < SEARCH_SHARE * seconds ? proof : SEARCH_SHARE * seconds;
-        most = affordable(s, sample) < most ? affordable(s, sample) : most;
+        most = affordable(s, sample);
     }
     return RNNP_OK;
 }
@@ -241,7 +241,7 @@ static void run_rounds(search *s)
         }
         count(&s->all[0], reference, 1);
         for (size_t i = 1; i < s->alive; i++) {
-            if (is_over(s, round, MOST_ROUNDS)) return;
+            if (is_over(s)) return;
             const double ns = sample(s, &s->all[i], of_default, &of_this);
             if (of_this == of_default || s->spare <= 0) count(&s->all[i], ns, ns / reference);
         }

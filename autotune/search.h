@@ -11,9 +11,8 @@
 enum { RNNP_SEARCH_LEAST_ROUNDS = 5 }; /* fewer say nothing */
 
 typedef struct rnnp_search_options {
-    double seconds; /* of this search */
-    size_t most;    /* candidates to try, 0: as many as the time allows */
-    int (*stop)(void *user, size_t done, size_t all, double gain); /* may be NULL; 1: end with what there is */
+    double seconds;                       /* of this search */
+    int (*stop)(void *user, double gain); /* 1: end with what there is */
     void *user;
 } rnnp_search_options;
 
@@ -24,7 +23,6 @@ typedef struct rnnp_search_result {
     size_t samples;                  /* rounds in which the choice was timed */
     size_t candidates, tried;        /* nothing is tried when there is one candidate */
     size_t wrong;                    /* candidates whose bits differ from the default's: 0, or a bug */
-    int stopped;                     /* by stop() */
 } rnnp_search_result;
 
 /*

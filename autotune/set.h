@@ -71,13 +71,16 @@ rnnp_status rnnp_records_create_room(const rnnp_context *context, size_t hosts, 
 void rnnp_records_swap(rnnp_records *a, rnnp_records *b);
 /* Records of a host: [*first, *end), empty if it has none. */
 void rnnp_records_of_host(const rnnp_records *set, const rnnp_record_host *host, size_t *first, size_t *end);
+/* The record of a host with exactly this key, or NULL. */
+const rnnp_record *rnnp_records_exact(const rnnp_records *set, const rnnp_record_host *host,
+                                      const rnnp_record_key *key);
 
 /* ---- Hosts ---- */
 
 void rnnp_record_host_of(const rnnp_cpu *cpu, size_t budget, const char *isa, uint64_t kernels, rnnp_record_host *host);
 /* Of all rows of n lists; their order does not matter. */
 uint64_t rnnp_kernel_set_hash(const rnnp_variant_list *const *lists, size_t n);
-/* "zen3", or NULL for one that uarch.def does not know. */
+/* "zen3", or NULL for one that the shipped table does not name. */
 const char *rnnp_microarchitecture(const rnnp_record_host *host);
 
 /* ---- The shipped table ---- */
@@ -100,12 +103,5 @@ rnnp_status rnnp_records_find_in(const rnnp_records *set, const rnnp_default *ta
 rnnp_status rnnp_records_open_under(const rnnp_context *context, const char *root, const char *path, char *file,
                                     rnnp_records **set);
 int rnnp_records_place_under(const char *root, const char *path, size_t index, rnnp_records_place *place);
-/* rnnp_records_open_file; a file that does not exist sets *missing and is RNNP_ERR_IO without a sentence. With
- * `distrust` (room for RNNP_RECORD_REASON) a file that others may have written is not read: RNNP_ERR_IO without a
- * sentence, and the reason. */
-rnnp_status rnnp_records_read_if(const rnnp_context *context, const char *path, int *missing, char *distrust,
-                                 rnnp_records **set);
-/* Whether none but this user and root can have written an open file, or put it there. */
-int rnnp_records_trusted(int file, const char *path, char distrust[RNNP_RECORD_REASON]);
 
 #endif

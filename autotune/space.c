@@ -14,35 +14,40 @@
 
 /* ---- The machine ---- */
 
+/* The best of some bursts, of one thread (the team may have been busy): FMAs, or reading so many bytes. */
+static rnnp_status best_rate(const rnnp_context *context, int bursts, size_t bytes, double *per_ns)
+{
+    const double seconds = 5e-4, ns = 1e-9;
+    rnnp_status status = RNNP_OK;
+    size_t together;
+    double rate;
+
+    *per_ns = 0;
+    for (int i = 0; i < bursts && status == RNNP_OK; i++) {
+        status = bytes ? rnnp_limit_read(context, seconds, bytes, &rate, &together)
+                       : rnnp_limit_fma(context, seconds, &rate, &together);
+        if (status == RNNP_OK && rate / (double)together * ns > *per_ns) *per_ns = rate / (double)together * ns;
+    }
+    return status;
+}
+
 rnnp_status rnnp_machine_measure(const rnnp_context *context, rnnp_machine *machine)
 {
     enum { BURSTS = 3 };
-    const double seconds = 5e-4, ns = 1e-9;
     const rnnp_cpu *cpu = &context->cpu;
     const size_t l2 = cpu->l2_bytes ? cpu->l2_bytes : 256 << 10, l3 = cpu->l3_bytes > 4 * l2 ? cpu->l3_bytes : 4 * l2;
     const size_t threads = rnnp_team_threads(context->team), bytes[RNNP_HOME_COUNT] = {l2 / 2, l3 / 4, 2 * l3};
-    double best = 0, rate; /* of a thread: the team may have been busy */
-    size_t together;
-    rnnp_status status = RNNP_OK;
+    double seconds;
+    rnnp_status status = best_rate(context, BURSTS, 0, &machine->flops_per_ns);
 
-    for (int i = 0; i < BURSTS && status == RNNP_OK; i++) {
-        if ((status = rnnp_limit_fma(context, seconds, &rate, &together)) == RNNP_OK && rate / (double)together > best)
-            best = rate / (double)together;
-    }
-    machine->flops_per_ns = best * ns;
     for (int home = 0; home < RNNP_HOME_COUNT && status == RNNP_OK; home++) {
-        best = 0;
         const int bursts = home == RNNP_HOME_MEMORY ? 1 : BURSTS; /* filling much memory takes longer than reading it */
 
-        for (int i = 0; i < bursts && status == RNNP_OK; i++) {
-            if ((status = rnnp_limit_read(context, seconds, bytes[home] * threads, &rate, &together)) == RNNP_OK &&
-                rate / (double)together > best)
-                best = rate / (double)together;
-        }
-        machine->bytes_per_ns[home] = best * ns;
+        status = best_rate(context, bursts, bytes[home] * threads, &machine->bytes_per_ns[home]);
     }
     machine->barrier_ns = 0;
-    if (status == RNNP_OK && rnnp_limit_barrier(context, seconds, &rate) == RNNP_OK) machine->barrier_ns = rate / ns;
+    if (status == RNNP_OK && rnnp_limit_barrier(context, 5e-4, &seconds) == RNNP_OK)
+        machine->barrier_ns = seconds * 1e9;
     return status;
 }
 
@@ -140,16 +145,13 @@ static double dense_ns(const rnnp_context *context, const rnnp_machine *m, const
 static double cost_of(const rnnp_context *context, const rnnp_machine *m, const rnnp_subject *u, const char *words)
 {
     rnnp_recurrent layer = u->layer[0];
-    rnnp_stack_choice stack;
-    rnnp_product product;
+    rnnp_choice choice;
 
-    switch (u->layers) {
-    case 0: rnnp_product_read(words, &product); return dense_ns(context, m, u, &product);
-    case 1:
-        rnnp_choice_read(words, &layer.choice);
-        return layer_ns(m, layer, u->shape.batch, u->shape.steps, u->threads);
-    default: rnnp_stack_read(words, &stack); return stack_ns(m, u, &stack);
-    }
+    rnnp_choice_read(u->shape.kind, words, &choice);
+    if (u->layers == 0) return dense_ns(context, m, u, &choice.product);
+    if (u->layers > 1) return stack_ns(m, u, &choice.stack);
+    layer.choice = choice.layer;
+    return layer_ns(m, layer, u->shape.batch, u->shape.steps, u->threads);
 }
 
 double rnnp_cost_ns(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject)
@@ -161,22 +163,13 @@ double rnnp_cost_ns(const rnnp_context *context, const rnnp_machine *machine, co
 
 typedef struct list {
     rnnp_candidate *at;
+    rnnp_shape_kind kind;
     size_t n;
 } list;
 
-static void add(list *l, const rnnp_recurrent_choice *choice)
+static void add(list *l, const rnnp_choice *choice)
 {
-    if (l->n < RNNP_CANDIDATES_MOST) rnnp_choice_print(choice, l->at[l->n++].words);
-}
-
-static void add_product(list *l, const rnnp_product *product)
-{
-    if (l->n < RNNP_CANDIDATES_MOST) rnnp_product_print(product, l->at[l->n++].words);
-}
-
-static void add_stack(list *l, const rnnp_stack_choice *choice)
-{
-    if (l->n < RNNP_CANDIDATES_MOST) rnnp_stack_print(choice, l->at[l->n++].words);
+    if (l->n < RNNP_CANDIDATES_MOST) rnnp_choice_print(l->kind, choice, l->at[l->n++].words);
 }
 
 /* 1, 2, 4, ... and all; 0 behind the last. */
@@ -204,7 +197,7 @@ static const rnnp_variant *twin(const rnnp_variant *of, rnnp_op op)
 }
 
 /* Chunks and threads for given kernels. */
-static void add_schedules(list *l, rnnp_recurrent_choice choice, const rnnp_shape *s, size_t threads)
+static void add_schedules(list *l, rnnp_choice choice, const rnnp_shape *s, size_t threads)
 {
     static const size_t chunks[] = {0, RNNP_CHUNK_NONE, 16, 32, 64, 128, RNNP_FAR_CHUNK_ROWS};
 
@@ -214,11 +207,11 @@ static void add_schedules(list *l, rnnp_recurrent_choice choice, const rnnp_shap
         if (chunks[c] != 0 &&
             (s->steps == 1 || (!none && (chunks[c] < s->batch || chunks[c] / 2 >= s->batch * s->steps))))
             continue;
-        choice.chunk = chunks[c];
-        choice.threads = 0;
+        choice.layer.chunk = chunks[c];
+        choice.layer.threads = 0;
         add(l, &choice);
         for (size_t t = 1; threads > 1 && t; t = next_threads(t, threads)) {
-            choice.threads = t;
+            choice.layer.threads = t;
             add(l, &choice);
         }
     }
@@ -227,31 +220,32 @@ static void add_schedules(list *l, rnnp_recurrent_choice choice, const rnnp_shap
 static void list_layer(list *l, const rnnp_context *context, const rnnp_subject *u)
 {
     const rnnp_op first = rnnp_recurrent_op(&u->layer[0], 0), second = rnnp_recurrent_op(&u->layer[0], 1);
-    const rnnp_recurrent_choice one_way = {.one_way = 1};
+    const rnnp_choice one_way = {.layer = {.one_way = 1}};
     rnnp_recurrent usual = u->layer[0];
 
     rnnp_recurrent_prepare(&usual);
-    add_schedules(l, (rnnp_recurrent_choice){.chunk = 0}, &u->shape, u->threads);
+    add_schedules(l, (rnnp_choice){.layer = {.chunk = 0}}, &u->shape, u->threads);
     add(l, &one_way);
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
 
             if (v->op != first || v == usual.part[0].step || !is_tried(context, v, usual.format)) continue;
-            const rnnp_recurrent_choice choice = {.step = {v, second == RNNP_OP_COUNT ? NULL : twin(v, second)}};
-            if (second == RNNP_OP_COUNT || choice.step[1]) add_schedules(l, choice, &u->shape, u->threads);
+            const rnnp_choice choice = {.layer = {.step = {v, second == RNNP_OP_COUNT ? NULL : twin(v, second)}}};
+            if (second == RNNP_OP_COUNT || choice.layer.step[1]) add_schedules(l, choice, &u->shape, u->threads);
         }
     }
 }
 
 /* Threads for a given kernel; all of them is the default. */
-static void add_threads(list *l, rnnp_product product, size_t threads)
+static void add_threads(list *l, const rnnp_variant *kernel, size_t threads)
 {
-    add_product(l, &product);
-    for (size_t t = 1; t && t < threads; t = next_threads(t, threads)) {
-        product.threads = t;
-        add_product(l, &product);
-    }
+    size_t t = 0;
+
+    do {
+        add(l, &(rnnp_choice){.product = {kernel, t}});
+        t = t ? 2 * t : 1;
+    } while (t < threads);
 }
 
 static void list_dense(list *l, const rnnp_context *context, const rnnp_subject *u)
@@ -259,34 +253,30 @@ static void list_dense(list *l, const rnnp_context *context, const rnnp_subject 
     const rnnp_variant *usual =
         rnnp_product_kernel(&context->selection, (rnnp_format)u->shape.weights, u->shape.hidden, u->shape.input);
 
-    add_threads(l, (rnnp_product){.threads = 0}, u->threads);
+    add_threads(l, NULL, u->threads);
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
 
             if (v->op == RNNP_OP_gemm && v != usual && is_tried(context, v, (rnnp_format)u->shape.weights))
-                add_threads(l, (rnnp_product){.kernel = v}, u->threads);
+                add_threads(l, v, u->threads);
         }
     }
 }
 
 static void list_stack(list *l, const rnnp_subject *u)
 {
-    rnnp_stack_choice choice = {.task = 0};
-
-    add_stack(l, &choice);
+    add(l, &(rnnp_choice){.stack = {.task = 0}});
     if (u->threads == 1 || u->shape.steps == 1) return;
-    choice.schedule = RNNP_SCHEDULE_LAYERS;
-    add_stack(l, &choice);
-    choice.schedule = RNNP_SCHEDULE_WAVEFRONT;
-    for (choice.task = 0; choice.task <= u->shape.steps / 2; choice.task = choice.task ? 2 * choice.task : 1)
-        add_stack(l, &choice);
+    add(l, &(rnnp_choice){.stack = {.schedule = RNNP_SCHEDULE_LAYERS}});
+    for (size_t task = 0; task <= u->shape.steps / 2; task = task ? 2 * task : 1)
+        add(l, &(rnnp_choice){.stack = {RNNP_SCHEDULE_WAVEFRONT, task}});
 }
 
 size_t rnnp_candidates(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
                        rnnp_candidate candidates[RNNP_CANDIDATES_MOST])
 {
-    list l = {candidates, 0};
+    list l = {candidates, subject->shape.kind, 0};
 
     if (subject->layers == 0)
         list_dense(&l, context, subject);

@@ -40,11 +40,12 @@ static int put(printer *p, const char *text, size_t bytes)
 
 static int put_line(printer *p, const struct line_kind *kind, const void *object)
 {
-    char line[RNNP_RECORD_LINE];
-    const size_t length = rnnp_fields_print(kind->fields, kind->n, object, line);
+    char line[16 + RNNP_RECORD_LINE];
+    const size_t word = (size_t)snprintf(line, 16, "%s", kind->word);
+    const size_t length = word + rnnp_fields_print(kind->fields, kind->n, object, line + word);
 
     line[length] = '\n'; /* lines are shorter than their room */
-    return put(p, kind->word, strlen(kind->word)) && put(p, line, length + 1);
+    return put(p, line, length + 1);
 }
 
 static void checksum_line(char line[CHECKSUM_LINE + 1], uint64_t hash)

@@ -21,8 +21,7 @@ struct rnnp_prepared {
     size_t bytes; /* of this block */
     const float *packed[RNNP_STACK_LAYERS];
     size_t workspace[RNNP_STACK_LAYERS]; /* of each layer in the stand's, bytes */
-    rnnp_product product;
-    rnnp_stack_choice stack;
+    rnnp_choice choice;
     rnnp_recurrent layer[]; /* [layers] */
 };
 
@@ -212,17 +211,16 @@ static int make_room(rnnp_stand *s, size_t bytes)
     return 1;
 }
 
-static int prepare_layers(rnnp_stand *s, rnnp_prepared *p, const char *words)
+static int prepare_layers(rnnp_stand *s, rnnp_prepared *p)
 {
     const rnnp_subject *u = &s->subject;
     size_t room = 0;
 
-    rnnp_stack_read(u->layers > 1 ? words : "", &p->stack);
     for (size_t l = 0; l < u->layers; l++) {
         rnnp_recurrent *layer = &p->layer[l];
 
         *layer = u->layer[l];
-        if (u->layers == 1) rnnp_choice_read(words, &layer->choice);
+        if (u->layers == 1) layer->choice = p->choice.layer;
         rnnp_recurrent_prepare(layer);
         p->packed[l] = pack_layer(s, l, layer);
         p->workspace[l] = room;
@@ -232,13 +230,15 @@ static int prepare_layers(rnnp_stand *s, rnnp_prepared *p, const char *words)
     return make_room(s, room);
 }
 
-static int prepare_dense(rnnp_stand *s, rnnp_prepared *p, const char *words)
+static int prepare_dense(rnnp_stand *s, rnnp_prepared *p)
 {
-    rnnp_product_read(words, &p->product);
-    if (!p->product.kernel)
-        p->product.kernel = rnnp_product_kernel(&s->context->selection, (rnnp_format)s->subject.shape.weights,
-                                                s->subject.shape.hidden, s->subject.shape.input);
-    p->packed[0] = pack_dense(s, p->product.kernel);
+    const rnnp_shape *shape = &s->subject.shape;
+    rnnp_product *product = &p->choice.product;
+
+    if (!product->kernel)
+        product->kernel =
+            rnnp_product_kernel(&s->context->selection, (rnnp_format)shape->weights, shape->hidden, shape->input);
+    p->packed[0] = pack_dense(s, product->kernel);
     return p->packed[0] != NULL;
 }
 
@@ -249,7 +249,8 @@ const rnnp_prepared *rnnp_stand_prepare(rnnp_stand *s, const char *words)
 
     if (!p) return NULL;
     p->bytes = bytes;
-    if (s->subject.layers ? !prepare_layers(s, p, words) : !prepare_dense(s, p, words)) {
+    rnnp_choice_read(s->subject.shape.kind, words, &p->choice);
+    if (s->subject.layers ? !prepare_layers(s, p) : !prepare_dense(s, p)) {
         rnnp_free(s->context, p, bytes);
         return NULL;
     }
@@ -274,7 +275,8 @@ static void run_dense(const rnnp_stand *s, const rnnp_prepared *p)
                                  .c = s->y,
                                  .ldc = n};
 
-    rnnp_product_forward(&p->product, &args, s->subject.threads > 1 ? s->context->team : NULL, s->subject.threads);
+    rnnp_product_forward(&p->choice.product, &args, s->subject.threads > 1 ? s->context->team : NULL,
+                         s->subject.threads);
 }
 
 /* The way kernels.h calls a layer: time first, dense, initial and final states. */
@@ -322,7 +324,7 @@ static void run_layers(rnnp_stand *s, const rnnp_prepared *p, size_t steps)
     if (u->layers == 1)
         rnnp_recurrent_forward(stack[0].layer, &stack[0].call);
     else
-        rnnp_stack_forward(stack, u->layers, &p->stack);
+        rnnp_stack_forward(stack, u->layers, &p->choice.stack);
 }
 
 static void run(rnnp_stand *s, const rnnp_prepared *p, size_t steps)

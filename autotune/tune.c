@@ -10,6 +10,7 @@
 #include "../src/context.h"
 #include "../src/structs.h"
 #include "search.h"
+#include "set.h"
 
 #include <string.h>
 
@@ -130,12 +131,10 @@ static int report(tuning *t)
     return t->stopped;
 }
 
-static int on_search(void *user, size_t done, size_t all, double gain)
+static int on_search(void *user, double gain)
 {
     tuning *t = user;
 
-    (void)done;
-    (void)all;
     t->progress.gain = gain;
     return report(t);
 }
@@ -145,27 +144,23 @@ static int on_search(void *user, size_t done, size_t all, double gain)
 /* The record of this host for exactly this shape, or NULL: then it is to be measured. */
 static const rnnp_record *known(const tuning *t, const rnnp_record_host *host, const rnnp_shape *shape)
 {
-    rnnp_record_found found;
     rnnp_record_key key;
 
-    if (t->options->again) return NULL;
     rnnp_shape_key(shape, t->options->threads, &key);
-    rnnp_record_found_init(&found);
-    rnnp_records_find(t->records, host, &key, NULL, NULL, &found);
-    return found.match == RNNP_MATCH_EXACT && strcmp(found.source, "records") == 0 ? found.record : NULL;
+    return t->options->again ? NULL : rnnp_records_exact(t->records, host, &key);
 }
 
 /* Tells of a shape that is done, or for which there is nothing to do. */
 static void tell(tuning *t, const rnnp_record *record, const rnnp_search_result *measured)
 {
+    const rnnp_tune_progress before = t->progress;
+
     t->progress.record = record;
     t->progress.measured = measured && record;
     t->progress.n_candidates = measured ? measured->candidates : 0;
     t->progress.n_tried = measured ? measured->tried : 0;
     report(t);
-    t->progress.record = NULL;
-    t->progress.measured = 0;
-    t->progress.n_candidates = t->progress.n_tried = 0;
+    t->progress = before;
 }
 
 /* Layers of a stack are what the records make of them. */

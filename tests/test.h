@@ -88,6 +88,25 @@ RNNP_TEST_DROPS(records)
         assert_says(context, words);          \
     } while (0)
 
+/* In functions that return a status. */
+#define TRY(call)                      \
+    do {                               \
+        const rnnp_status s_ = (call); \
+        if (s_ != RNNP_OK) return s_;  \
+    } while (0)
+
+/* UNTIL_OK(heap, call) statement; makes the call until it succeeds: its first allocation fails, then its second, and so
+ * on. The statement is done after each failure, which is RNNP_ERR_MEMORY. */
+#define UNTIL_OK(heap, call) \
+    for (size_t n_ = 1; (heap).fail_at = atomic_load(&(heap).calls) + n_, test_is_short(&(heap), call); n_++)
+
+__attribute__((unused)) static int test_is_short(test_heap *heap, rnnp_status status)
+{
+    heap->fail_at = 0;
+    if (status != RNNP_OK) assert_int_equal(status, RNNP_ERR_MEMORY);
+    return status != RNNP_OK;
+}
+
 /* ---- Objects made, options with their defaults ---- */
 
 /* NEW(run, r, plan, &in, 1) declares r, an rnnp_run, and creates it of the other arguments. */

@@ -43,18 +43,14 @@ def entries(names: list[str], factors: dict[str, float], repetitions: int, launc
         own = 10.0 * factors.get(name, 1.0) * math.exp(noise * student(source)) * phase
         for index in range(repetitions):
             outlier = source.expovariate(5) if source.random() < 0.03 else 0.0
+            name_and_repeats = f"{name}/repeats:{repetitions}"
             out.append(
-                {
-                    "name": f"{name}/repeats:{repetitions}",
-                    "run_name": f"{name}/repeats:{repetitions}",
-                    "run_type": "iteration",
-                    "repetitions": repetitions,
-                    "repetition_index": index,
-                    "real_time": own * (1 + noise * abs(source.gauss(0, 1)) + outlier),
-                    "time_unit": "us",
-                    "calibration": 100.0 / phase * (1 + noise / 2 * source.gauss(0, 1)),
-                }
-            )
+                dict(
+                    name=name_and_repeats, run_name=name_and_repeats, run_type="iteration", repetitions=repetitions,
+                    repetition_index=index, real_time=own * (1 + noise * abs(source.gauss(0, 1)) + outlier),
+                    time_unit="us", calibration=100.0 / phase * (1 + noise / 2 * source.gauss(0, 1)),
+                )
+            )  # fmt: skip
     return out
 
 

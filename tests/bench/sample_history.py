@@ -18,15 +18,7 @@ CELLS = {"lstm": 4, "gru": 3, "gru_lbr": 3, "rnn": 1}
 HIDDEN = (64, 128, 256, 512, 1024)
 UNARY = {"exp": 5, "tanh": 9, "sigmoid": 8, "scaled_tanh": 10}  # times slower than moving the bytes
 MATH = {"u35": 1.0, "u10": 2.4, "fast": 0.6}
-PLAIN = {
-    "relu_f32": 1.1,
-    "neg_f32": 1.1,
-    "clip_f32": 1.2,
-    "add_f32": 1.2,
-    "mul_f32": 1.2,
-    "div_f32": 2.2,
-    "sqrt_f32": 2.5,
-}
+PLAIN = dict(relu_f32=1.1, neg_f32=1.1, clip_f32=1.2, add_f32=1.2, mul_f32=1.2, div_f32=2.2, sqrt_f32=2.5)
 
 MACHINES = (
     {"cpu": "AMD EPYC 7R13", "isas": {"generic": 3.1, "avx2": 103.8},
@@ -38,14 +30,7 @@ MACHINES = (
 
 def machine_of(spec: dict) -> dict:
     l1, l2, l3 = spec["caches"]
-    facts = {
-        "cpu": spec["cpu"],
-        "isa": list(spec["isas"])[-1],
-        "cores": 2,
-        "l1d_bytes": l1,
-        "l2_bytes": l2,
-        "l3_bytes": l3,
-    }
+    facts = dict(cpu=spec["cpu"], isa=list(spec["isas"])[-1], cores=2, l1d_bytes=l1, l2_bytes=l2, l3_bytes=l3)
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return {**facts, "kernel": "6.1.0-18-amd64", "fingerprint": digest[:8]}
 
@@ -58,42 +43,27 @@ def read_rate(spec: dict, footprint: float) -> float:
 
 
 def limits_of(spec: dict) -> list[dict]:
-    footprints = [2**power for power in range(13, 29)]
+    def reads(threads: int) -> list[dict]:
+        def rate(size: int) -> float:
+            return read_rate(spec, size / threads) * threads * (0.97 + 0.03 * math.sin(size))
+
+        return [{"bytes": size, "gbps": rate(size)} for size in (2**power for power in range(13, 29))]
+
+    def isas(threads: int) -> list[dict]:
+        return [
+            {"isa": isa, "fma_gflops": fma * threads, "read": reads(threads),
+             "vnni_gops": 4 * fma * threads if isa == "avx512" else None}
+            for isa, fma in spec["isas"].items()
+        ]  # fmt: skip
+
     return [
-        {
-            "threads": threads,
-            "isas": [
-                {
-                    "isa": isa,
-                    "fma_gflops": fma * threads,
-                    "vnni_gops": 4 * fma * threads if isa == "avx512" else None,
-                    "read": [
-                        {
-                            "bytes": b,
-                            "gbps": read_rate(spec, b / threads) * threads * (0.97 + 0.03 * math.sin(b)),
-                        }
-                        for b in footprints
-                    ],
-                }
-                for isa, fma in spec["isas"].items()
-            ],
-            "barrier_ns": 210.0 if threads > 1 else None,
-            "timer_ns": 22.0,
-            "clock_ghz": 3.4,
-        }
-        for threads in (1, 2)
+        dict(threads=n, isas=isas(n), barrier_ns=210.0 if n > 1 else None, timer_ns=22.0, clock_ghz=3.4)
+        for n in (1, 2)
     ]
 
 
 def entry(name: str, us: float, limit_us: float, bound: int, flop: float, size: float) -> dict:
-    return {
-        "name": name,
-        "us": us,
-        "limit_us": limit_us,
-        "bound": bound,
-        "flop": flop,
-        "bytes": size,
-    }
+    return dict(name=name, us=us, limit_us=limit_us, bound=bound, flop=flop, bytes=size)
 
 
 def product(spec: dict, name: str, isa: str, flop: float, size: float, share: float) -> dict:
@@ -157,13 +127,8 @@ def run_of(spec: dict, number: int, chance: random.Random) -> dict:
         factor = phase * math.exp(chance.gauss(0, 0.008))
         if clean["name"] == SLOWED and number >= SLOWED_AT:
             factor *= 1.09
-        measured = {
-            **clean,
-            "us": clean["us"] * factor,
-            "spread": 1 + abs(chance.gauss(0, 0.03)),
-            "calibration": fma / phase,
-        }
-        benchmarks.append(measured)
+        measured = dict(us=clean["us"] * factor, spread=1 + abs(chance.gauss(0, 0.03)), calibration=fma / phase)
+        benchmarks.append(clean | measured)
     return {"kind": "run", **commit(number, spec), "benchmarks": benchmarks}
 
 
@@ -183,10 +148,7 @@ def cases_of(spec: dict) -> list[dict]:
                     weights = 2.0 * gates * hidden * hidden
                     flop = 2 * weights * batch * steps
                     limit = max(flop / fma / 1e3, steps * 4 * weights / read_rate(spec, 4 * weights) / 1e3) / threads
-                    us = {
-                        "rnnpack": rounds(limit / 0.8 + 0.4, chance),
-                        "onednn": rounds(limit / 0.66 + 6, chance),
-                    }
+                    us = {"rnnpack": rounds(limit / 0.8 + 0.4, chance), "onednn": rounds(limit / 0.66 + 6, chance)}
                     us["onnxruntime"] = rounds(limit / 0.6 + 12, chance)
                     if cell != "gru":
                         us["torch"] = rounds(limit / 0.5 + 60, chance)
@@ -224,14 +186,8 @@ def cases_of(spec: dict) -> list[dict]:
 
 
 def peers_of(spec: dict, number: int) -> dict:
-    versions = {
-        "rnnpack": "0.1.0",
-        "onednn": "2.6.0",
-        "onnxruntime": "1.30.0",
-        "torch": "1.13.1",
-        "openblas": "0.3.21",
-        "sleef": "3.5.1",
-    }
+    versions = {"rnnpack": "0.1.0", "onednn": "2.6.0", "onnxruntime": "1.30.0", "torch": "1.13.1",
+                "openblas": "0.3.21", "sleef": "3.5.1"}  # fmt: skip
     return {
         "kind": "peers",
         **commit(number, spec),

@@ -62,10 +62,12 @@ class Peers(unittest.TestCase):
             command, input=cases, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
 
-    def prepare(self) -> None:
-        command = [sys.executable, str(PREPARE), "--dir", str(self.folder), "weights"]
-        subprocess.run(command, input=CASE, text=True, check=True)
-        self.assertEqual(self.program("rnnpack", "--write").returncode, 0)
+    def prepare(self, case: str = CASE, *more: str, write: bool = True) -> None:
+        for what in ("weights", *more):
+            command = [sys.executable, str(PREPARE), "--dir", str(self.folder), what]
+            subprocess.run(command, input=case, text=True, check=True)
+        if write:
+            self.assertEqual(self.program("rnnpack", "--write", cases=case).returncode, 0)
 
     def test_everyone_agrees(self) -> None:
         library = ort_library()
@@ -166,10 +168,7 @@ class Peers(unittest.TestCase):
     def test_a_start_is_a_process(self) -> None:
         """Whose y is checked, and in which all that a peer needs is loaded anew."""
         case = "s\tstart_onnx\t16\t2\t5\n"
-        for what in ("weights", "models"):
-            command = [sys.executable, str(PREPARE), "--dir", str(self.folder), what]
-            subprocess.run(command, input=case, text=True, check=True)
-        self.assertEqual(self.program("rnnpack", "--write", cases=case).returncode, 0)
+        self.prepare(case, "models")
         run = self.program("rnnpack", "--budget", "0.0005", cases=case)
         self.assertGreater(json.loads(run.stdout.splitlines()[1])["us_median"], 100)
         once = subprocess.run(
@@ -184,9 +183,7 @@ class Peers(unittest.TestCase):
     def test_a_training_step_is_checked(self) -> None:
         """Loss, loss after an update, and gradient: of whatever is wrong the place is told."""
         case = "t\ttrain_lstm\t16\t5\t4\n"
-        command = [sys.executable, str(PREPARE), "--dir", str(self.folder), "weights"]
-        subprocess.run(command, input=case, text=True, check=True)
-        self.assertEqual(self.program("rnnpack", "--write", cases=case).returncode, 0)
+        self.prepare(case)
         path = self.folder / "t.y.f32"
         right = path.read_bytes()
         y = struct.unpack(f"<{2 + 4 * 16 * 16}f", right)
@@ -201,10 +198,7 @@ class Peers(unittest.TestCase):
 
     def test_a_function_is_held_against_double_precision(self) -> None:
         """Ours in class fast is as far off as it may be, and no file says what is right."""
-        subprocess.run(
-            [sys.executable, str(PREPARE), "--dir", str(self.folder), "weights"],
-            input="f\ttanh_fast\t64\t1\t1\n", text=True, check=True,
-        )  # fmt: skip
+        self.prepare("f\ttanh_fast\t64\t1\t1\n", write=False)
         cases = "".join(f"{name}\t{name}\t64\t1\t1\n" for name in ("tanh_fast", "tanh_u35"))
         run = self.program("rnnpack", "--budget", "0.0005", cases=cases)
         _, fast, exact = map(json.loads, run.stdout.splitlines())

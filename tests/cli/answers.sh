@@ -1,24 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What train and eval answer: who is who, what the metrics are, and that padding and company change nothing.
+# What train and eval answer: who is who, and that padding and company change nothing. (What the metrics are is told by
+# tests/train/sklearn_metrics.py.)
 # shellcheck source=tests/cli/common.sh
 source "$(dirname "$0")/common.sh"
 
-# ramps N SHORTEST LONGEST CLASSES: a line per sequence, label first, of lengths that go round.
-ramps() {
-    awk -v n="$1" -v least="$2" -v most="$3" -v classes="$4" 'BEGIN {
-        for (i = 0; i < n; i++) {
-            k = i * 7 % classes; line = "c" k
-            for (t = 0; t < least + i * 5 % (most - least + 1); t++)
-                line = line sprintf(",%.4f", (k - 1) * (t % 5) * 0.3 + 0.8 * sin(i * 7.3 + t * t * 1.7))
-            print line
-        }
-    }'
-}
-ramps 60 9 9 2 >"$work/equal.csv"
-ramps 60 9 9 3 >"$work/three.csv"
-ramps 41 3 14 2 >"$work/mixed.csv"
+ramps 60 2 9 >"$work/equal.csv"
+ramps 60 3 9 >"$work/three.csv"
+ramps 41 2 3 14 >"$work/mixed.csv"
 tac "$work/mixed.csv" >"$work/turned.csv"
 
 # config TARGET LOSS LAYERS... [-- KEYS...]
@@ -75,46 +65,6 @@ for i in 2 9; do
     [[ $(tail -n 1 "$work/one.p.csv" | cut -d, -f2-) == "$(sed -n "$((i + 1))p" "$work/all.csv" | cut -d, -f2-)" ]] ||
         fail "with lengths sequence $i alone has another answer"
 done
-
-# ---- Metrics are those of the predictions that are written ----
-
-# number NAME: what the last line of results says of it.
-number() {
-    sed -n "s/.*$1 \([0-9.e-]*\).*/\1/p" "$work/out" | tail -n 1
-}
-# agrees NAME PRINTED COMPUTED
-agrees() {
-    awk -v a="$2" -v b="$3" 'BEGIN { d = a - b; exit !(a != "" && b != "" && d <= 0.00006 && d >= -0.00006) }' ||
-        fail "$1: printed $2, of the predictions $3"
-}
-# check_metrics: Brier and accuracy of $work/p.csv.
-check_metrics() {
-    awk -F, -v OFS=' ' 'NR == 1 { for (k = 6; k <= NF; k++) name[k] = substr($k, 3); classes = NF - 5; next }
-        { n++; right += $4 == $5
-          for (k = 6; k <= NF; k++) if (classes > 2 || k == 7) brier += ($k - ($4 == name[k])) ^ 2 }
-        END { print right / n, brier / n }' "$work/p.csv" >"$work/computed"
-    read -r accuracy brier <"$work/computed"
-    agrees accuracy "$(number accuracy)" "$accuracy"
-    agrees Brier "$(number Brier)" "$brier"
-}
-for layers in "dense 2 softmax" "dense 2"; do
-    config label sparse "gru 4" "$layers" -- data.train=equal.csv data.test=mixed.csv train.epochs=3
-    expect 0 train "$work/config.ini" -o "$work/model.onnx" --predictions "$work/p.csv" --quiet
-    check_metrics
-    expect 0 eval "$work/model.onnx" --config "$work/config.ini" --predictions "$work/p.csv" --quiet
-    check_metrics
-done
-config label sparse "gru 4" "dense 3 softmax" -- data.train=three.csv train.folds=3 train.epochs=3
-expect 0 train "$work/config.ini" --predictions "$work/p.csv" --quiet
-check_metrics
-
-# A forecaster's errors are printed by both, and are those that are written (all sequences have 9 steps).
-config next mse "gru 4" "dense 1" -- data.train=equal.csv data.test=equal.csv train.epochs=2
-expect 0 train "$work/config.ini" -o "$work/model.onnx" --predictions "$work/p.csv" --quiet
-mean=$(number "mean squared error")
-agrees "mean squared error" "$mean" "$(awk -F, 'NR > 1 { sum += $5 } END { print sum / (NR - 1) }' "$work/p.csv")"
-expect 0 eval "$work/model.onnx" --config "$work/config.ini" --quiet
-[[ $(number "mean squared error") == "$mean" ]] || fail "eval's mean squared error is not train's"
 
 # ---- Models that do not answer the question ----
 

@@ -2,7 +2,6 @@
  *
  * Arrays as data: labels of every type, and files that promise more than they have.
  */
-#include <math.h>
 #include <sys/resource.h>
 #include <zlib.h>
 
@@ -44,7 +43,7 @@ static const char *write_npy(const char *name, rnnp_tensor array)
     return path;
 }
 
-static void labels_of_every_type(void **state)
+TEST(labels_of_every_type)
 {
     static float x[3] = {1, 2, 3};
     static float f32[3] = {0.1f, -1, 16777216};
@@ -65,7 +64,6 @@ static void labels_of_every_type(void **state)
     };
     dataset set;
 
-    (void)state;
     write_npy("data", (rnnp_tensor){RNNP_DTYPE_F32, 2, {3, 1}, .data = x});
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         write_npy("labels", (rnnp_tensor){labels[i].dtype, 1, {3}, .data = labels[i].data});
@@ -81,12 +79,11 @@ static void labels_of_every_type(void **state)
     refused_arrays(NPY, "labels: a label for each of 3 sequences is expected; this array has 2");
 }
 
-static void values_that_are_no_floats(void **state)
+TEST(values_that_are_no_floats)
 {
     static double x[4] = {1, NAN, INFINITY, 0};
     dataset set;
 
-    (void)state;
     write_npy("data", (rnnp_tensor){RNNP_DTYPE_F64, 2, {2, 2}, .data = x});
     refused_arrays("format = npy\ntarget = input\n", "data: [1][0][0] is infinite, or too large for a 32-bit number");
     x[2] = 1e39;
@@ -122,12 +119,11 @@ static void write_idx(const char *name, int rank, const uint32_t *sizes, size_t 
     free(data);
 }
 
-static void idx_files(void **state)
+TEST(idx_files)
 {
     static const uint32_t sizes[] = {20, 3, 2};
     dataset set;
 
-    (void)state;
     for (int packed = 0; packed < 2; packed++) {
         write_idx("data", 3, sizes, 120, packed ? "wb9" : "wbT");
         write_idx("labels", 1, sizes, 20, packed ? "wb9" : "wbT");
@@ -147,14 +143,13 @@ static void idx_files(void **state)
 }
 
 /* A header of a few bytes asks for gigabytes, and so does a file that unpacks to a thousand times its size. */
-static void bombs(void **state)
+TEST(bombs)
 {
     static const uint32_t most[] = {0x7fffffff, 1, 1}, beyond[] = {0xffffffff, 0xffffffff, 0xffffffff},
                           ones[] = {50000000, 1, 1}, wide[] = {1, 100000000, 1}, none[] = {0, 28, 28};
     struct rusage before, after;
     dataset set;
 
-    (void)state;
     getrusage(RUSAGE_SELF, &before);
     write_idx("data", 3, most, 8, "wbT");
     refused_arrays("format = idx\ntarget = input\n",
@@ -180,15 +175,4 @@ static void bombs(void **state)
     assert_int_equal(read_arrays(IDX, &set), CLI_OK);
     assert_int_equal(set.n, 1000000);
     dataset_free(&set);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(labels_of_every_type),
-        cmocka_unit_test(values_that_are_no_floats),
-        cmocka_unit_test(idx_files),
-        cmocka_unit_test(bombs),
-    };
-    return cmocka_run_group_tests(tests, readers_setup, readers_teardown);
 }

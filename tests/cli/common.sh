@@ -70,6 +70,19 @@ npy() {
     { printf '\x93NUMPY\x01\x00\x76\x00%s' "$header" && head -c "$4" /dev/zero; } >"$1"
 }
 
+# ramps N CLASSES LEAST [MOST]: a line per sequence, its label (c0, c1, ...) first: a slope of its class with a wobble, of
+# LEAST to MOST steps in turn.
+ramps() {
+    awk -v n="$1" -v classes="$2" -v least="$3" -v most="${4:-$3}" 'BEGIN {
+        for (i = 0; i < n; i++) {
+            k = i % classes; line = "c" k
+            for (t = 0; t < least + i * 5 % (most - least + 1); t++)
+                line = line sprintf(",%.4f", (2 * k - classes + 1) * (t - 5.5) * 0.2 + 0.6 * sin(i * 7.3 + t * t * 1.7))
+            print line
+        }
+    }'
+}
+
 # configure LAYERS... -- KEYS...: writes $work/config.ini; keys are section.name=value.
 configure() {
     local layers=() section key

@@ -4,24 +4,32 @@
  */
 #include "readers.h"
 
-static int read_config(const char *text, train_config *config)
+static train_config config;
+
+static void accepts(const char *text)
 {
     *said = '\0';
-    return config_read(write_text("config.ini", text), NULL, config);
+    if (config_read(write_text("config.ini", text), NULL, &config) != CLI_OK) fail_msg("%s", said);
 }
+
+static void refuses_file(const char *path, const char *sentence)
+{
+    assert_int_equal(config_read(path, NULL, &config), CLI_FAILED);
+    assert_string_equal(said, sentence);
+}
+
+static void refuses(const char *text, const char *sentence) { refuses_file(write_text("config.ini", text), sentence); }
 
 #define MODEL "[model]\nlayers =\n  lstm 2\n  dense 2\n"
 #define CSV "[data]\ntrain = data\nformat = csv\nid = id\n"
 
 /* ---- Lines ---- */
 
-static void lists_have_any_length(void **state)
+TEST(lists_have_any_length)
 {
     static const char *const breaks[] = {", ", ",\n  ", "\n\t", ",   ; a comment\n  "};
-    static train_config config;
     static char text[1 << 18];
 
-    (void)state;
     for (size_t b = 0; b < sizeof breaks / sizeof breaks[0]; b++)
         for (size_t n = 1; n <= 3000; n = n * 7 + 1) {
             size_t used = (size_t)sprintf(text, CSV "features = ");
@@ -29,7 +37,7 @@ static void lists_have_any_length(void **state)
             for (size_t f = 0; f < n; f++)
                 used += (size_t)sprintf(text + used, "%ssignal number %04zu", f ? breaks[b] : "", f);
             strcpy(text + used, "\n" MODEL);
-            assert_int_equal(read_config(text, &config), CLI_OK);
+            accepts(text);
             assert_int_equal(config.features.n, n);
             for (size_t f = 0; f < n; f++) {
                 char name[64];
@@ -38,137 +46,109 @@ static void lists_have_any_length(void **state)
                 assert_string_equal(config.features.at[f], name);
             }
         }
-    config_free(&config);
 }
 
 /* A value of n characters is that value, wherever its blanks are. */
-static void values_have_any_length(void **state)
+TEST(values_have_any_length)
 {
-    static train_config config;
     char text[8192], name[4200];
 
-    (void)state;
     for (size_t n = 150; n < CONFIG_TEXT; n += n < 260 ? 1 : n == 4095 ? 1 : n + 613 > 4095 ? 4095 - n : 613) {
         memset(name, 'x', n);
         name[n - 3] = ' ';
         name[n] = '\0';
         snprintf(text, sizeof text, "[data]\ntrain = %s\n" MODEL, name);
-        assert_int_equal(read_config(text, &config), CLI_OK);
+        accepts(text);
         assert_string_equal(config.train, name);
     }
     memset(name, 'x', CONFIG_TEXT);
     name[CONFIG_TEXT] = '\0';
     snprintf(text, sizeof text, "[data]\ntrain = %s\n" MODEL, name);
-    assert_int_equal(read_config(text, &config), CLI_FAILED);
-    assert_string_equal(said, "config.ini:2: train is longer than 4095 characters");
-    config_free(&config);
+    refuses(text, "config.ini:2: train is longer than 4095 characters");
 }
 
-static void lines_end_in_any_way(void **state)
+TEST(lines_end_in_any_way)
 {
     static const char *const ends[] = {"\n", "\r\n", "\r"}, *const marks[] = {"", "\xef\xbb\xbf"};
-    static train_config config;
     char text[512];
 
-    (void)state;
     for (size_t e = 0; e < 3; e++)
         for (size_t m = 0; m < 2; m++) {
             snprintf(text, sizeof text, "%s[data]%strain = a file%s[model]%slayers =%s  lstm 2%s  dense 2", marks[m],
                      ends[e], ends[e], ends[e], ends[e], ends[e]);
-            assert_int_equal(read_config(text, &config), CLI_OK);
+            accepts(text);
             assert_string_equal(config.train, "a file");
             assert_int_equal(config.n_layers, 2);
             assert_string_equal(config.layers[0].text, "lstm 2");
             snprintf(text, sizeof text, "%s[data]%s%strain = x%smiss = y%s", marks[m], ends[e], ends[e], ends[e],
                      ends[e]);
-            assert_int_equal(read_config(text, &config), CLI_FAILED);
-            assert_string_equal(said, "config.ini:4: [data] has no key 'miss'");
+            refuses(text, "config.ini:4: [data] has no key 'miss'");
         }
-    assert_int_equal(config_read(write_bytes("config.ini", "\xff\xfe[\0d\0", 6), NULL, &config), CLI_FAILED);
-    assert_string_equal(said, "config.ini: the file is UTF-16 (it begins with its byte order mark); save it as UTF-8");
-    assert_int_equal(config_read(write_bytes("config.ini", "[data]\nt\0r", 10), NULL, &config), CLI_FAILED);
-    assert_string_equal(said, "config.ini:2: a zero byte: this is not a text file, or it is UTF-16; save it as UTF-8");
-    config_free(&config);
+    refuses_file(write_bytes("config.ini", "\xff\xfe[\0d\0", 6),
+                 "config.ini: the file is UTF-16 (it begins with its byte order mark); save it as UTF-8");
+    refuses_file(write_bytes("config.ini", "[data]\nt\0r", 10),
+                 "config.ini:2: a zero byte: this is not a text file, or it is UTF-16; save it as UTF-8");
 }
 
-static void separators_are_characters(void **state)
+TEST(separators_are_characters)
 {
     static const struct {
         const char *value;
         char separator;
     } good[] = {{";", ';'}, {"; ; as in Europe", ';'}, {", ; a comma", ','}, {"blank", ' '}, {"tab", '\t'}, {"|", '|'}};
     static const char *const bad[] = {"", ";;", "x", "7", ".", "-", "\"", "space"};
-    static train_config config;
-    char text[512];
+    char text[512], sentence[256];
 
-    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         snprintf(text, sizeof text, CSV "separator = %s\n" MODEL, good[i].value);
-        assert_int_equal(read_config(text, &config), CLI_OK);
+        accepts(text);
         assert_int_equal(config.separator, good[i].separator);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         snprintf(text, sizeof text, CSV "separator = %s\n" MODEL, bad[i]);
-        assert_int_equal(read_config(text, &config), CLI_FAILED);
-        snprintf(text, sizeof text,
+        snprintf(sentence, sizeof sentence,
                  "config.ini:5: separator is blank, tab, or one character that is not a letter, digit, quote, point or "
                  "sign; it is '%s'",
                  bad[i]);
-        assert_string_equal(said, text);
+        refuses(text, sentence);
     }
-    config_free(&config);
 }
 
-static void comments_are_no_values(void **state)
+TEST(comments_are_no_values)
 {
-    static train_config config;
-
-    (void)state;
-    assert_int_equal(read_config("# one\n; two\n[data] ; three\ntrain = a;b ; four\ntest = ; none\n"
-                                 "[model]\nlayers = ; all of them\n  lstm 2 ; one\n  ; between\n\n  dense 2\n",
-                                 &config),
-                     CLI_OK);
+    accepts("# one\n; two\n[data] ; three\ntrain = a;b ; four\ntest = ; none\n"
+            "[model]\nlayers = ; all of them\n  lstm 2 ; one\n  ; between\n\n  dense 2\n");
     assert_string_equal(config.train, "a;b");
     assert_string_equal(config.test, "");
     assert_int_equal(config.n_layers, 2);
     assert_string_equal(config.layers[0].text, "lstm 2");
-    config_free(&config);
 }
 
-static void lists_know_quotes(void **state)
+TEST(lists_know_quotes)
 {
-    static train_config config;
-
-    (void)state;
-    assert_int_equal(
-        read_config(CSV "features = \"a, b\", \"say \"\"x\"\"\", c$d\nmissing_values = -999, unknown\n" MODEL, &config),
-        CLI_OK);
+    accepts(CSV "features = \"a, b\", \"say \"\"x\"\"\", c$d\nmissing_values = -999, unknown\n" MODEL);
     assert_int_equal(config.features.n, 3);
     assert_string_equal(config.features.at[0], "a, b");
     assert_string_equal(config.features.at[1], "say \"x\"");
     assert_string_equal(config.features.at[2], "c$d");
     assert_int_equal(config.missing_values.n, 2);
-    config_free(&config);
 }
 
-static void choices_may_have_blanks(void **state)
+TEST(choices_may_have_blanks)
 {
-    static train_config config;
     const size_t at[] = {1};
 
-    (void)state;
     assert_int_equal(config_read(write_text("config.ini", "[data]\ntrain = x\n[model]\nlayers =\n  $cell\n  dense 2\n"
                                                           "[search]\ncell = gru 4 |\n  lstm 8 | rnn 2 tanh\n"),
                                  at, &config),
                      CLI_OK);
     assert_int_equal(config.variables[0].n, 3);
     assert_string_equal(config.layers[0].text, "lstm 8");
-    config_free(&config);
 }
 
 /* ---- Faults ---- */
 
-static void faults_have_lines(void **state)
+TEST(faults_have_lines)
 {
     static const struct {
         const char *text, *sentence;
@@ -221,27 +201,9 @@ static void faults_have_lines(void **state)
         {CSV "target = next\n" MODEL, "config.ini: [train] loss must be mse when the targets are numbers"},
         {"[data]\ntrain = x\n" MODEL "[train]\nfolds = 1\n", "config.ini:8: [train] folds must be 0 or at least 2"},
     };
-    static train_config config;
 
-    (void)state;
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-        assert_int_equal(read_config(faults[i].text, &config), CLI_FAILED);
-        assert_string_equal(said, faults[i].sentence);
-    }
-    config_free(&config);
-    assert_int_equal(config_read(in_folder("none.ini"), NULL, &config), CLI_FAILED);
-    assert_string_equal(said, "none.ini: No such file or directory");
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) refuses(faults[i].text, faults[i].sentence);
+    refuses_file(in_folder("none.ini"), "none.ini: No such file or directory");
     assert_int_equal(config_read(in_folder(""), NULL, &config), CLI_FAILED);
     assert_non_null(strstr(said, "Is a directory"));
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_have_any_length),   cmocka_unit_test(values_have_any_length),
-        cmocka_unit_test(lines_end_in_any_way),    cmocka_unit_test(separators_are_characters),
-        cmocka_unit_test(comments_are_no_values),  cmocka_unit_test(lists_know_quotes),
-        cmocka_unit_test(choices_may_have_blanks), cmocka_unit_test(faults_have_lines),
-    };
-    return cmocka_run_group_tests(tests, readers_setup, readers_teardown);
 }

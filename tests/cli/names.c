@@ -10,14 +10,11 @@
 /* ---- Sequences ---- */
 
 /* Three sequences, shuffled in every way that keeps each one's own order. */
-static void rows_of_an_id_belong_together(void **state)
+TEST(rows_of_an_id_belong_together)
 {
-    (void)state;
     for (unsigned seed = 0; seed < 200; seed++) {
         size_t at[3] = {0, 0, 0}, left = 12, first_of[3] = {0}, n = 0;
         char text[1024] = "id,t,x,y,g\n";
-        train_config config;
-        dataset set;
 
         for (unsigned draw = seed * 7919 + 1; left; draw = draw * 1103515245 + 12345) {
             const size_t k = draw >> 16 & 3;
@@ -29,7 +26,8 @@ static void rows_of_an_id_belong_together(void **state)
             at[k]++;
             left--;
         }
-        assert_int_equal(read_as(TIMED "group = g\n", text, &config, &set), CLI_OK);
+        READING(r, TIMED "group = g\n", text);
+        const dataset set = r.set;
         assert_int_equal(set.n, 3);
         for (size_t i = 0; i < 3; i++) {
             const size_t k = first_of[i];
@@ -46,61 +44,45 @@ static void rows_of_an_id_belong_together(void **state)
                 assert_true(set.time[set.first[i] + s] == (double)s);
             }
         }
-        free_all(&config, &set);
     }
 }
 
 /* A column of whole numbers with gaps, as some programs write it, makes two patients of one. */
-static void names_are_written_in_one_way(void **state)
+TEST(names_are_written_in_one_way)
 {
-    train_config config;
-    dataset set;
-
-    (void)state;
     refused(CSV, "id,x,y\n7,1,u\n8,1,u\n7.0,1,u\n",
             "data: ids '7' and '7.0' are texts of the same number; write it in one way");
     refused(CSV "group = g\n", "id,x,y,g\na,1,u,12\nb,1,u,3\nc,1,u,12.0\n",
             "data: groups '12' and '12.0' are texts of the same number; write it in one way");
-    assert_int_equal(read_as(CSV "group = g\n", "id,x,y,g\n7.0,1,u,01\n07,1,u,1\n7.5,1,u,1a\n", &config, &set), CLI_OK);
-    assert_int_equal(set.n, 3);
-    assert_int_equal(set.groups, 3);
-    free_all(&config, &set);
+    READING(r, CSV "group = g\n", "id,x,y,g\n7.0,1,u,01\n07,1,u,1\n7.5,1,u,1a\n");
+    assert_int_equal(r.set.n, 3);
+    assert_int_equal(r.set.groups, 3);
 }
 
-static void formats_without_names_have_none(void **state)
+TEST(formats_without_names_have_none)
 {
-    train_config config;
-    dataset set, copy;
-
-    (void)state;
-    assert_int_equal(read_as("format = wide\n", "u,1\n", &config, &set), CLI_OK);
-    assert_null(dataset_id(&set, 0));
-    assert_null(dataset_group(&set, 0));
-    free_all(&config, &set);
-    assert_int_equal(read_as(CSV "group = g\n", "id,x,y,g\na,1,u,7\nb,1,u,nan1\n", &config, &set), CLI_OK);
-    dataset_copy(&set, &copy);
-    dataset_free(&set);
-    assert_string_equal(dataset_id(&copy, 1), "b");
-    assert_string_equal(dataset_group(&copy, 1), "nan1");
-    free_all(&config, &copy);
+    READING(wide, "format = wide\n", "u,1\n");
+    assert_null(dataset_id(&wide.set, 0));
+    assert_null(dataset_group(&wide.set, 0));
+    READING(csv, CSV "group = g\n", "id,x,y,g\na,1,u,7\nb,1,u,nan1\n");
+    dataset original = csv.set;
+    dataset_copy(&original, &csv.set);
+    dataset_free(&original);
+    assert_string_equal(dataset_id(&csv.set, 1), "b");
+    assert_string_equal(dataset_group(&csv.set, 1), "nan1");
 }
 
-static void times_are_double(void **state)
+TEST(times_are_double)
 {
-    train_config config;
-    dataset set;
-
-    (void)state;
-    assert_int_equal(read_as(TIMED, "id,t,x,y\n1,1732848000,1,u\n1,1732848030.25,1,u\n", &config, &set), CLI_OK);
-    assert_true(set.time[1] - set.time[0] == 30.25);
-    free_all(&config, &set);
+    READING(r, TIMED, "id,t,x,y\n1,1732848000,1,u\n1,1732848030.25,1,u\n");
+    assert_true(r.set.time[1] - r.set.time[0] == 30.25);
     refused(TIMED, "id,t,x,y\n1,1732848030,1,u\n1,1732848000,1,u\n",
             "data:3: column 2 (t): time goes back in sequence '1': 1732848000 is less than in line 2");
 }
 
 /* ---- Labels ---- */
 
-static void labels_are_texts(void **state)
+TEST(labels_are_texts)
 {
     static const char *const sets[] = {
         "007 7 70",
@@ -112,15 +94,12 @@ static void labels_are_texts(void **state)
         "-1.0000000e+00 1.0000000e+00",
         "up UP Up",
     };
-    static const char *const ids[] = {"1", "2", "3"};
+    static const char *const ids[] = {"1", "2", "3"}, *const formats[] = {CSV, "format = wide\n", "format = tokens\n"};
 
-    (void)state;
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
         for (int format = 0; format < 3; format++) {
             char copy[128], text[512] = "", names[128] = "", *next, *label;
             size_t n = 0;
-            train_config config;
-            dataset set;
 
             strcpy(copy, sets[i]);
             strcat(text, format == 0 ? "id,x,y\n" : "");
@@ -130,15 +109,10 @@ static void labels_are_texts(void **state)
                          : format == 0 ? ",1,"
                                        : "\tw",
                          format == 0 ? label : ids[n]);
-            if (read_as(format == 0   ? CSV
-                        : format == 1 ? "format = wide\n"
-                                      : "format = tokens\n",
-                        text, &config, &set) != CLI_OK)
-                fail_msg("%s", said);
-            assert_int_equal(set.classes, n);
-            for (size_t k = 0; k < n; k++) strcat(strcat(names, k ? " " : ""), set.class_names[set.label[k]]);
+            READING(r, formats[format], text);
+            assert_int_equal(r.set.classes, n);
+            for (size_t k = 0; k < n; k++) strcat(strcat(names, k ? " " : ""), r.set.class_names[r.set.label[k]]);
             assert_string_equal(names, sets[i]);
-            free_all(&config, &set);
         }
     refused("format = wide\n", "1,2\n1.0,3\n",
             "data: labels '1' and '1.0' are texts of the same number; [data] label_type = number makes them one class");
@@ -147,9 +121,8 @@ static void labels_are_texts(void **state)
         "data: labels '+10' and '1e1' are texts of the same number; [data] label_type = number makes them one class");
 }
 
-static void labels_may_be_numbers(void **state)
+TEST(labels_may_be_numbers)
 {
-    (void)state;
     reads("label_type = number\n", "1.0,2\n1,3\n0.10,4\n-1.0000000e+00,5\n1e0,6\n007,7\n-0,8\n",
           "2 | 3 | 4 | 5 | 6 | 7 | 8", "1 1 0.1 -1 1 7 0");
     reads("label_type = number\n", "1648900100,2\n1648900101,3\n", "2 | 3", "1648900100 1648900101");
@@ -160,20 +133,16 @@ static void labels_may_be_numbers(void **state)
 }
 
 /* Numbers by size, then words by letter; groups called nan are words. */
-static void classes_are_in_order(void **state)
+TEST(classes_are_in_order)
 {
-    train_config config;
-    dataset set;
+    READING(r, "format = wide\n", "nan1,1\n10,1\n9,1\n-2.5,1\nb,1\ninf,1\na,1\n");
     char all[128] = "";
 
-    (void)state;
-    assert_int_equal(read_as("format = wide\n", "nan1,1\n10,1\n9,1\n-2.5,1\nb,1\ninf,1\na,1\n", &config, &set), CLI_OK);
-    for (size_t k = 0; k < set.classes; k++) strcat(strcat(all, set.class_names[k]), " ");
+    for (size_t k = 0; k < r.set.classes; k++) strcat(strcat(all, r.set.class_names[k]), " ");
     assert_string_equal(all, "-2.5 9 10 a b inf nan1 ");
-    free_all(&config, &set);
 }
 
-static void a_test_set_is_like_the_training_data(void **state)
+TEST(a_test_set_is_like_the_training_data)
 {
     static const struct {
         const char *text, *sentence;
@@ -185,38 +154,21 @@ static void a_test_set_is_like_the_training_data(void **state)
         {"id,x,y\n1,2,v\n", "test:1: feature 2 is missing, in the training data 'z'"},
         {"id,x,z,a,y\n1,2,3,4,v\n", "test:1: feature 3 is 'a', in the training data there is none"},
     };
-    train_config config;
+    READING(train, CSV, "id,x,z,y\n1,2,3,u\n2,2,3,v\n");
     vocabulary words = {0};
-    dataset train, test;
+    dataset test;
 
-    (void)state;
-    assert_int_equal(read_as(CSV, "id,x,z,y\n1,2,3,u\n2,2,3,v\n", &config, &train), CLI_OK);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
         *said = '\0';
-        const int code = dataset_read(
-            &(data_source){
-                .config = &config, .path = write_text("test", tests[i].text), .like = &train, .words = &words},
-            &test);
+        const int code = dataset_read(&(data_source){.config = &train.config,
+                                                     .path = write_text("test", tests[i].text),
+                                                     .like = &train.set,
+                                                     .words = &words},
+                                      &test);
 
         assert_string_equal(said, tests[i].sentence);
         assert_int_equal(code, *tests[i].sentence ? CLI_FAILED : CLI_OK);
         if (code == CLI_OK) assert_int_equal(test.classes, 2);
         if (code == CLI_OK) dataset_free(&test);
     }
-    free_all(&config, &train);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_of_an_id_belong_together),
-        cmocka_unit_test(names_are_written_in_one_way),
-        cmocka_unit_test(formats_without_names_have_none),
-        cmocka_unit_test(times_are_double),
-        cmocka_unit_test(labels_are_texts),
-        cmocka_unit_test(labels_may_be_numbers),
-        cmocka_unit_test(classes_are_in_order),
-        cmocka_unit_test(a_test_set_is_like_the_training_data),
-    };
-    return cmocka_run_group_tests(tests, readers_setup, readers_teardown);
 }

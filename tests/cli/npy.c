@@ -2,14 +2,7 @@
  *
  * The .npy reader on good, damaged and hostile files.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "tests/scratch.h"
 
 #include "src/cli/npy.h"
 
@@ -38,9 +31,8 @@ static int parse(int version, const char *header, size_t data, rnnp_tensor *arra
     return ok;
 }
 
-static void reads_what_numpy_writes(void **state)
+TEST(reads_what_numpy_writes)
 {
-    (void)state;
     static const struct {
         const char *header;
         size_t data;
@@ -67,9 +59,8 @@ static void reads_what_numpy_writes(void **state)
     }
 }
 
-static void refuses_with_a_reason(void **state)
+TEST(refuses_with_a_reason)
 {
-    (void)state;
     static const struct {
         const char *header;
         size_t data;
@@ -114,9 +105,8 @@ static void refuses_with_a_reason(void **state)
     }
 }
 
-static void refuses_every_truncation_and_survives_every_byte(void **state)
+TEST(refuses_every_truncation_and_survives_every_byte)
 {
-    (void)state;
     size_t size, offset;
     char message[NPY_MESSAGE];
     rnnp_tensor a;
@@ -140,9 +130,8 @@ static void refuses_every_truncation_and_survives_every_byte(void **state)
     free(whole);
 }
 
-static void refuses_foreign_files(void **state)
+TEST(refuses_foreign_files)
 {
-    (void)state;
     size_t size, offset;
     char message[NPY_MESSAGE];
     rnnp_tensor a;
@@ -159,13 +148,11 @@ static void refuses_foreign_files(void **state)
     free(b);
 }
 
-static void writes_what_it_reads(void **state)
+TEST(writes_what_it_reads)
 {
-    (void)state;
-    char path[] = "/tmp/rnnpack-npy-XXXXXX", message[NPY_MESSAGE];
-    const int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    close(fd);
+    char message[NPY_MESSAGE];
+    FOLDER(folder);
+    const char *const path = in(folder, "array.npy");
     static const struct {
         rnnp_dtype dtype;
         size_t rank;
@@ -179,31 +166,18 @@ static void writes_what_it_reads(void **state)
         unsigned char data[256];
         for (size_t k = 0; k < sizeof data; k++)
             data[k] = (unsigned char)(cases[i].dtype == RNNP_DTYPE_BOOL ? k % 2 : k);
-        rnnp_tensor out = {.dtype = cases[i].dtype, .rank = cases[i].rank, .data = data}, in;
+        rnnp_tensor out = {.dtype = cases[i].dtype, .rank = cases[i].rank, .data = data}, got;
         memcpy(out.shape, cases[i].shape, sizeof out.shape);
         assert_true(npy_write(path, &out, message));
-        assert_true(npy_read(path, &in, message));
-        assert_int_equal(in.dtype, out.dtype);
-        assert_int_equal(in.rank, out.rank);
-        for (size_t d = 0; d < in.rank; d++) assert_int_equal(in.shape[d], out.shape[d]);
-        assert_memory_equal(in.data, data, rnnp_tensor_elements(&in) * rnnp_dtype_bytes(in.dtype));
-        free(in.data);
+        assert_true(npy_read(path, &got, message));
+        assert_int_equal(got.dtype, out.dtype);
+        assert_int_equal(got.rank, out.rank);
+        for (size_t d = 0; d < got.rank; d++) assert_int_equal(got.shape[d], out.shape[d]);
+        assert_memory_equal(got.data, data, rnnp_tensor_elements(&got) * rnnp_dtype_bytes(got.dtype));
+        free(got.data);
     }
-    unlink(path);
-    rnnp_tensor in;
-    assert_false(npy_read(path, &in, message));
+    rnnp_tensor none;
+    assert_false(npy_read(in(folder, "none.npy"), &none, message));
     assert_non_null(strstr(message, "No such file"));
-    assert_null(in.data);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_what_numpy_writes),
-        cmocka_unit_test(refuses_with_a_reason),
-        cmocka_unit_test(refuses_every_truncation_and_survives_every_byte),
-        cmocka_unit_test(refuses_foreign_files),
-        cmocka_unit_test(writes_what_it_reads),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    assert_null(none.data);
 }

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _XOPEN_SOURCE 700
-
 #include "readers.h"
 
-#include <ftw.h>
-#include <math.h>
-#include <unistd.h>
-
 char said[4096];
-static char folder[] = "/tmp/rnnpack-readers-XXXXXX";
+static char folder[64];
 
 int cli_fail(const char *format, ...)
 {
@@ -19,46 +13,26 @@ int cli_fail(const char *format, ...)
     vsnprintf(said, sizeof said, format, list);
     va_end(list);
     while ((place = strstr(said, folder))) /* with the slash behind it */
-        memmove(place, place + sizeof folder, strlen(place + sizeof folder) + 1);
+        memmove(place, place + strlen(folder) + 1, strlen(place + strlen(folder)));
     return CLI_FAILED;
 }
 
-int readers_setup(void **state)
+int tests_begin(char **arguments)
 {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
+    (void)arguments;
+    make_folder(folder);
+    return 0;
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    (void)about, (void)kind, (void)where;
-    return remove(path);
-}
+void tests_end(void) { remove_folder(folder); }
 
-int readers_teardown(void **state)
-{
-    (void)state;
-    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-const char *in_folder(const char *name)
-{
-    static char paths[4][256];
-    static size_t n;
-    char *path = paths[n++ % 4];
-
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
+const char *in_folder(const char *name) { return in(folder, name); }
 
 const char *write_bytes(const char *name, const void *bytes, size_t size)
 {
     const char *path = in_folder(name);
-    FILE *file = fopen(path, "wb");
 
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
+    write_file(path, bytes, size);
     return path;
 }
 
@@ -77,32 +51,39 @@ train_config configured(const char *data_lines)
     return config;
 }
 
-int read_as(const char *data_lines, const char *text, train_config *config, dataset *set)
+static int read_as(const char *data_lines, const char *text, reading *r)
 {
     vocabulary words = {0};
 
-    *config = configured(data_lines);
+    r->config = configured(data_lines);
     *said = '\0';
     const int code = dataset_read(
-        &(data_source){.config = config, .path = write_text("data", text), .words = &words, .grow = 1}, set);
+        &(data_source){.config = &r->config, .path = write_text("data", text), .words = &words, .grow = 1}, &r->set);
     vocabulary_free(&words);
     return code;
 }
 
-void refused(const char *data_lines, const char *text, const char *sentence)
+reading read_good(const char *data_lines, const char *text)
 {
-    train_config config;
-    dataset set;
+    reading r;
 
-    assert_int_equal(read_as(data_lines, text, &config, &set), CLI_FAILED);
-    assert_string_equal(said, sentence);
-    config_free(&config);
+    if (read_as(data_lines, text, &r) != CLI_OK) fail_msg("%s", said);
+    return r;
 }
 
-void free_all(train_config *config, dataset *set)
+void free_reading(reading *r)
 {
-    dataset_free(set);
-    config_free(config);
+    dataset_free(&r->set);
+    config_free(&r->config);
+}
+
+void refused(const char *data_lines, const char *text, const char *sentence)
+{
+    reading r;
+
+    assert_int_equal(read_as(data_lines, text, &r), CLI_FAILED);
+    assert_string_equal(said, sentence);
+    config_free(&r.config);
 }
 
 static void add_value(char *text, size_t size, const char *before, float x)
@@ -118,10 +99,9 @@ static void add_value(char *text, size_t size, const char *before, float x)
 void reads(const char *data_lines, const char *text, const char *values, const char *classes)
 {
     char got[1024] = "", names[1024] = "";
-    train_config config;
-    dataset set;
+    READING(r, data_lines, text);
+    const dataset set = r.set;
 
-    if (read_as(data_lines, text, &config, &set) != CLI_OK) fail_msg("%s", said);
     for (size_t i = 0; i < set.n; i++) {
         strcat(got, i ? " | " : "");
         for (size_t s = set.first[i]; s < set.first[i + 1]; s++)
@@ -133,5 +113,4 @@ void reads(const char *data_lines, const char *text, const char *values, const c
     }
     assert_string_equal(got, values);
     assert_string_equal(names, classes);
-    free_all(&config, &set);
 }

@@ -2,7 +2,6 @@
  *
  * Data files of every format: what each spelling means, and each fault with its line and column.
  */
-#include <math.h>
 
 #include "readers.h"
 
@@ -12,12 +11,11 @@
 /* ---- Lines and fields ---- */
 
 /* One table, written in all ways that spreadsheets have. */
-static void every_ending_and_mark(void **state)
+TEST(every_ending_and_mark)
 {
     static const char *const ends[] = {"\n", "\r\n", "\r"}, *const marks[] = {"", "\xef\xbb\xbf"};
     char text[512];
 
-    (void)state;
     for (size_t e = 0; e < 3; e++)
         for (size_t m = 0; m < 2; m++)
             for (int last = 0; last < 2; last++) {
@@ -28,23 +26,19 @@ static void every_ending_and_mark(void **state)
                 snprintf(text, sizeof text, "%sup,1,2%sdown,3%s", marks[m], n, end);
                 reads("format = wide\n", text, "1 2 | 3", "up down");
                 snprintf(text, sizeof text, "%sup\ta b%s%sdown\tb%s", marks[m], n, n, end);
-                train_config config;
-                dataset set;
-                assert_int_equal(read_as("format = tokens\n", text, &config, &set), CLI_OK);
-                assert_int_equal(set.n, 2);
-                assert_string_equal(set.class_names[set.label[0]], "up");
-                assert_int_equal(set.tokens[1], set.tokens[2]);
-                free_all(&config, &set);
+                READING(r, "format = tokens\n", text);
+                assert_int_equal(r.set.n, 2);
+                assert_string_equal(r.set.class_names[r.set.label[0]], "up");
+                assert_int_equal(r.set.tokens[1], r.set.tokens[2]);
             }
 }
 
 /* Lines of any length, with ends at any place in what is read at once. */
-static void lines_of_any_length(void **state)
+TEST(lines_of_any_length)
 {
     static const char *const ends[] = {"\n", "\r\n", "\r"};
     static char text[400000];
 
-    (void)state;
     for (size_t e = 0; e < 3; e++)
         for (size_t n = 32763; n <= 32770; n++) {
             size_t used = 0;
@@ -58,21 +52,18 @@ static void lines_of_any_length(void **state)
                 strcpy(text + used, ends[e]);
                 used += strlen(ends[e]);
             }
-            train_config config;
-            dataset set;
-            assert_int_equal(read_as("format = wide\n", text, &config, &set), CLI_OK);
+            READING(r, "format = wide\n", text);
+            const dataset set = r.set;
             assert_int_equal(set.n, 3);
             for (size_t row = 0; row < 3; row++) {
                 assert_int_equal(dataset_steps(&set, row), n);
                 for (size_t k = 0; k < n; k++) assert_true(set.x[set.first[row] + k] == (float)((k + row) % 10));
             }
-            free_all(&config, &set);
         }
 }
 
-static void fields_are_told_apart(void **state)
+TEST(fields_are_told_apart)
 {
-    (void)state;
     reads(CSV, "id,x,y\n\"a, b\",1,\"up,\"\"x\"\"\"\n", "1", "up,\"x\"");
     reads(CSV, "id,x,y\n\"a\nb\",1,u\n\"a\nb\",2,u\n", "1 2", "u");
     reads(CSV, "id,\"x\n1\",y\na,1,u\n", "1", "u");
@@ -86,7 +77,7 @@ static void fields_are_told_apart(void **state)
     reads("format = wide\nlabel = none\n", "1,,3\n", "1 ? 3", "");
 }
 
-static void missing_values_have_many_spellings(void **state)
+TEST(missing_values_have_many_spellings)
 {
     static const char *const missing[] = {"",    "NA",   "N/A",  "na",   "n/a", "NaN", "nan",
                                           "NAN", "null", "NULL", "None", "?",   ".",   "-"};
@@ -94,7 +85,6 @@ static void missing_values_have_many_spellings(void **state)
                                            "nan", "NAN", "null", "NULL", "None", "?"};
     char text[256], want[256];
 
-    (void)state;
     for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
         snprintf(text, sizeof text, "id,x,y\n1,%s,u\n1,2,u\n1,\"%s\",u\n", missing[i], missing[i]);
         reads(CSV, text, "? 2 ?", "u");
@@ -123,7 +113,7 @@ static void missing_values_have_many_spellings(void **state)
     }
 }
 
-static void only_decimal_numbers_are_numbers(void **state)
+TEST(only_decimal_numbers_are_numbers)
 {
     static const char *const bad[] = {"0x10", "inf", "-inf", "infinity", "nan(1)", "1.5kg", "1 2", "1e",
                                       "e5",   "--1", "+",    "1.2.3",    "x",      "1_0",   "0b1", "1;5"};
@@ -142,7 +132,6 @@ static void only_decimal_numbers_are_numbers(void **state)
                 {"16777217", "1.67772e+07"}};
     char text[1024], want[1024];
 
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         snprintf(text, sizeof text, "id,x,y\n1,2,u\n1,%s,u\n", bad[i]);
         snprintf(want, sizeof want, "data:3: column 2 (x): '%s' is not a number", bad[i]);
@@ -167,7 +156,7 @@ static void only_decimal_numbers_are_numbers(void **state)
     refused("format = wide\n", digits, want);
 }
 
-static void faults_have_places(void **state)
+TEST(faults_have_places)
 {
     static const struct {
         const char *lines, *text, *sentence;
@@ -199,7 +188,6 @@ static void faults_have_places(void **state)
         {"format = tokens\n", "u\ta\n\nv\t \n", "data:3: no word follows the label"},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
         refused(faults[i].lines, faults[i].text, faults[i].sentence);
     refused(CSV, "\xfe\xff\0i", "data: the file is UTF-16 (it begins with its byte order mark); save it as UTF-8");
@@ -214,17 +202,4 @@ static void faults_have_places(void **state)
                                   &set),
                      CLI_FAILED);
     assert_string_equal(said, "data:2: a zero byte: this is not a text file, or it is UTF-16; save it as UTF-8");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_ending_and_mark),
-        cmocka_unit_test(lines_of_any_length),
-        cmocka_unit_test(fields_are_told_apart),
-        cmocka_unit_test(missing_values_have_many_spellings),
-        cmocka_unit_test(only_decimal_numbers_are_numbers),
-        cmocka_unit_test(faults_have_places),
-    };
-    return cmocka_run_group_tests(tests, readers_setup, readers_teardown);
 }

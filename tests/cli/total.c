@@ -2,11 +2,7 @@
  *
  * Which limits of a team are believed, by bursts whose results are made up.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "tests/test.h"
 
 #include "src/cli/total.h"
 
@@ -34,18 +30,16 @@ static cli_total best(script *s, size_t threads, double least)
     return total;
 }
 
-static void what_is_plausible_is_measured_once(void **state)
+TEST(what_is_plausible_is_measured_once)
 {
-    (void)state;
     script s = {.rate = 234, .together = 2};
     const cli_total t = best(&s, 2, 1.05 * 119);
     assert_true(t.rate == 234 && !t.doubtful);
     assert_int_equal(s.calls, 9);
 }
 
-static void what_is_impossible_is_measured_again(void **state)
+TEST(what_is_impossible_is_measured_again)
 {
-    (void)state;
     script s = {.bad = 20, .bad_rate = 119, .bad_together = 2, .rate = 234, .together = 2};
     cli_total t = best(&s, 2, 1.05 * 119);
     assert_true(t.rate == 234 && !t.doubtful);
@@ -54,9 +48,8 @@ static void what_is_impossible_is_measured_again(void **state)
     assert_true(t.rate == 234 && !t.doubtful);
 }
 
-static void what_stays_impossible_is_doubtful(void **state)
+TEST(what_stays_impossible_is_doubtful)
 {
-    (void)state;
     script s = {.rate = 119, .together = 2};
     cli_total t = best(&s, 2, 1.05 * 119);
     assert_true(t.rate == 119 && t.doubtful);
@@ -67,22 +60,10 @@ static void what_stays_impossible_is_doubtful(void **state)
     assert_true(t.rate == 234 && t.doubtful);
 }
 
-static void failures_are_passed_on(void **state)
+TEST(failures_are_passed_on)
 {
-    (void)state;
     script s = {.rate = 1, .together = 1, .fails_at = 5};
     cli_total t = {-1, -1};
     assert_int_equal(cli_total_best(&(cli_total_probe){play, &s, 1, 0, 9, 3}, &t), RNNP_ERR_MEMORY);
     assert_true(t.rate == -1 && t.doubtful == -1);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_plausible_is_measured_once),
-        cmocka_unit_test(what_is_impossible_is_measured_again),
-        cmocka_unit_test(what_stays_impossible_is_doubtful),
-        cmocka_unit_test(failures_are_passed_on),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

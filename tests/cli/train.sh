@@ -3,20 +3,10 @@
 # shellcheck source=tests/cli/common.sh
 source "$(dirname "$0")/common.sh"
 
-# ---- Data: rising or falling ramps with a deterministic wobble, in every format ----
+# ---- Data, in every format ----
 
-# ramps N: label, then 12 steps.
-ramps() {
-    awk -v n="$1" 'BEGIN {
-        for (i = 0; i < n; i++) {
-            up = i % 2; line = up ? "up" : "down"
-            for (t = 0; t < 12; t++) line = line sprintf(",%.4f", (up ? 1 : -1) * (t - 5.5) * 0.2 + 0.6 * sin(i * 7.3 + t * t * 1.7))
-            print line
-        }
-    }'
-}
-ramps 120 >"$work/train.csv"
-ramps 40 >"$work/test.csv"
+ramps 120 2 12 >"$work/train.csv"
+ramps 40 2 12 >"$work/test.csv"
 awk -F, 'BEGIN { print "id,person,time,a,b,outcome" }
     { n = 6 + NR % 7; for (t = 2; t <= n; t++)
         print NR "," int((NR - 1) / 3) "," t * 1.5 "," $t "," ((NR + t) % 4 ? $(t + 1) * 2 : "") "," $1 }' "$work/train.csv" >"$work/long.csv"
@@ -137,7 +127,7 @@ broken "freeze '9.' does not match any parameter of the model" wide train.csv la
 broken "there is no column 'patient'" csv long.csv label sparse "gru 4" "dense 2" -- data.id=patient data.label=outcome
 sed '5s/,[^,]*/,x1/3' "$work/long.csv" >"$work/bad.csv"
 broken "bad.csv:5: column 4 (a): 'x1' is not a number" csv bad.csv label sparse "gru 4" "dense 2" -- data.id=id data.label=outcome data.missing=mean
-sed 's/^up,[^,]*/up,abc/' "$work/train.csv" >"$work/bad.csv"
+sed 's/^c1,[^,]*/c1,abc/' "$work/train.csv" >"$work/bad.csv"
 broken "bad.csv:2: column 2: 'abc' is not a number" wide bad.csv label sparse "gru 4" "dense 2"
 head -n 1 "$work/train.csv" >"$work/one.csv"
 broken "folds" wide one.csv label sparse "gru 4" "dense 2" -- train.folds=5

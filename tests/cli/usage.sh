@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Help, version and wrong calls of all commands.
+# Help, version and wrong calls of all commands; options.sh has bad values of every option.
 # shellcheck source=tests/cli/common.sh
 source "$(dirname "$0")/common.sh"
 
@@ -24,15 +24,10 @@ done
 for command in inspect run bench; do
     refuses 2 "MODEL" "$command"
     refuses 1 none.onnx "$command" "$work/none.onnx"
-    refuses 2 "--threads needs a whole number, not 'many'" "$command" "$forecaster" --threads many
-    expect 2 "$command" "$forecaster" --threads 99999999999999999999
-    refuses 2 "--isa needs a value" "$command" "$forecaster" --isa
     refuses 2 nonsense "$command" "$forecaster" --isa nonsense
     refuses 2 "u35, u10 or fast" "$command" "$forecaster" --math nonsense
     echo garbage >"$work/garbage.onnx"
     expect 1 "$command" "$work/garbage.onnx"
 done
-refuses 2 "--json takes no value" info --json=1
-expect 2 bench "$forecaster" --seconds -1
 expect 2 bench "$forecaster" --seconds inf
 expect 2 bench "$forecaster" --steps 0

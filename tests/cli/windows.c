@@ -2,7 +2,6 @@
  *
  * What is done to data once they are read: windows, missing values, held-out parts, and pictures of what came of it.
  */
-#include <math.h>
 
 #include "readers.h"
 #include "src/cli/train/training.h"
@@ -28,12 +27,11 @@ static void fill_whole(const train_config *config, const float *x, const double 
 }
 
 /* Windows of a filled sequence are the filled windows of the sequence: what is cut off is not forgotten. */
-static void a_window_carries_on(void **state)
+TEST(a_window_carries_on)
 {
     static const char *const how[] = {"carry", "mean", "zero"};
     enum { N = 40 };
 
-    (void)state;
     for (unsigned seed = 0; seed < 60; seed++)
         for (size_t m = 0; m < 3; m++) {
             const size_t window = seed % 3 ? 1 + seed % 7 : 0, stride = 1 + seed % 4,
@@ -42,8 +40,6 @@ static void a_window_carries_on(void **state)
             char lines[512], text[4096] = "id,t,x,y\n";
             float x[N], filled[N], there[N], since[N], mean = 0.25f;
             double time[N];
-            train_config config;
-            dataset set;
 
             for (unsigned t = 0, draw = seed + 1; t < N; t++) {
                 draw = draw * 1103515245 + 12345;
@@ -56,88 +52,75 @@ static void a_window_carries_on(void **state)
                      "format = csv\nid = id\nlabel = y\nfeatures = x\n%swindow = %zu\nstride = %zu\n"
                      "longest = %zu\nmissing = %s\nmask = yes\ndelta = yes\n",
                      timed ? "time = t\n" : "", window, stride, longest, how[m]);
-            assert_int_equal(read_as(lines, text, &config, &set), CLI_OK);
-            fill_whole(&config, x, time, N, mean, filled, there, since);
-            dataset_cut(&config, &set);
-            assert_int_equal(dataset_fill(&config, &set, &mean), CLI_OK);
-            assert_int_equal(set.features, 3);
+            READING(r, lines, text);
+            dataset *const set = &r.set;
+            fill_whole(&r.config, x, time, N, mean, filled, there, since);
+            dataset_cut(&r.config, set);
+            assert_int_equal(dataset_fill(&r.config, set, &mean), CLI_OK);
+            assert_int_equal(set->features, 3);
             const size_t from = longest ? N - longest : 0, steps = window ? window : N - from;
-            assert_int_equal(set.n, window ? (N - from - window) / stride + 1 : 1);
-            for (size_t w = 0; w < set.n; w++) {
-                assert_int_equal(dataset_steps(&set, w), steps);
-                assert_string_equal(dataset_id(&set, w), "1");
+            assert_int_equal(set->n, window ? (N - from - window) / stride + 1 : 1);
+            for (size_t w = 0; w < set->n; w++) {
+                assert_int_equal(dataset_steps(set, w), steps);
+                assert_string_equal(dataset_id(set, w), "1");
                 for (size_t s = 0; s < steps; s++) {
                     const size_t t = from + w * stride + s;
-                    const float *got = set.x + (set.first[w] + s) * 3;
+                    const float *got = set->x + (set->first[w] + s) * 3;
 
                     assert_true(got[0] == filled[t]);
                     assert_true(got[1] == there[t]);
                     assert_true(got[2] == since[t]);
                 }
             }
-            dataset_free(&set);
-            config_free(&config);
         }
 }
 
 /* Sequences that no window fits in are gone, and their groups. */
-static void windows_keep_their_groups(void **state)
+TEST(windows_keep_their_groups)
 {
     static const char text[] =
         "id,x,y,g\na,1,u,g2\nb,1,v,g0\nb,2,v,g0\nb,3,v,g0\nc,1,u,g1\nc,2,u,g1\nd,4,u,g0\nd,5,u,g0\n";
     static const char *const ids[] = {"b", "b", "c", "d"}, *const groups[] = {"g0", "g0", "g1", "g0"};
     static const char classes[] = "vvuu";
-    train_config config;
-    dataset set, copy;
+    READING(r, "format = csv\nid = id\nlabel = y\ngroup = g\nwindow = 2\n", text);
+    dataset copy;
 
-    (void)state;
-    assert_int_equal(read_as("format = csv\nid = id\nlabel = y\ngroup = g\nwindow = 2\n", text, &config, &set), CLI_OK);
-    dataset_cut(&config, &set);
-    dataset_copy(&set, &copy);
-    dataset_free(&set);
+    dataset_cut(&r.config, &r.set);
+    dataset_copy(&r.set, &copy);
+    dataset_free(&r.set);
+    r.set = copy;
     assert_int_equal(copy.n, 4);
     for (size_t w = 0; w < 4; w++) {
         assert_string_equal(dataset_id(&copy, w), ids[w]);
         assert_string_equal(dataset_group(&copy, w), groups[w]);
         assert_int_equal(copy.class_names[copy.label[w]][0], classes[w]);
     }
-    dataset_free(&copy);
-    config_free(&config);
 }
 
-static void what_is_missing_is_named(void **state)
+TEST(what_is_missing_is_named)
 {
     static const float mean = 0;
-    train_config config;
-    dataset set;
-
-    (void)state;
-    assert_int_equal(read_as("format = csv\nid = id\nlabel = y\n", "id,x,y\np7,1,u\np7,NA,u\n", &config, &set), CLI_OK);
-    assert_int_equal(dataset_fill(&config, &set, &mean), CLI_FAILED);
+    READING(r, "format = csv\nid = id\nlabel = y\n", "id,x,y\np7,1,u\np7,NA,u\n");
+    assert_int_equal(dataset_fill(&r.config, &r.set, &mean), CLI_FAILED);
     assert_string_equal(said, "sequence 1 ('p7'), step 2: 'x' is missing; [data] missing says what to do");
-    dataset_free(&set);
-    config_free(&config);
 }
 
 /* ---- Held-out parts ---- */
 
 /* n sequences of one step, `of_group` of them in a group (0: no groups). */
-static void sequences(size_t n, size_t of_group, dataset *set)
+static reading sequences(size_t n, size_t of_group)
 {
     char text[8192] = "id,x,y,g\n";
-    train_config config;
 
     for (size_t i = 0; i < n; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text), "%zu,1,%c,%zu\n", i, i % 2 ? 'u' : 'v',
                  of_group ? i / of_group : 0);
-    assert_int_equal(read_as(of_group ? "format = csv\nid = id\nlabel = y\ngroup = g\nfeatures = x\n"
-                                      : "format = csv\nid = id\nlabel = y\nfeatures = x\n",
-                             text, &config, set),
-                     CLI_OK);
-    config_free(&config);
+    return read_good(of_group ? "format = csv\nid = id\nlabel = y\ngroup = g\nfeatures = x\n"
+                              : "format = csv\nid = id\nlabel = y\nfeatures = x\n",
+                     text);
 }
 
-static void a_share_of_nobody_is_refused(void **state)
+TEST(a_share_of_nobody_is_refused)
 {
     static const struct {
         size_t n, of_group;
@@ -153,15 +136,12 @@ static void a_share_of_nobody_is_refused(void **state)
         {40, 20, 0.5, 20, ""},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        row_list all, kept, held;
-        dataset set;
+        DROPPED(free_reading) reading r = sequences(cases[i].n, cases[i].of_group);
+        row_list all = split_all(&r.set), kept, held;
 
-        sequences(cases[i].n, cases[i].of_group, &set);
         *said = '\0';
-        all = split_all(&set);
-        assert_int_equal(split_share(&set, &all, cases[i].share, 1, &kept, &held),
+        assert_int_equal(split_share(&r.set, &all, cases[i].share, 1, &kept, &held),
                          *cases[i].sentence ? CLI_FAILED : CLI_OK);
         assert_string_equal(said, cases[i].sentence);
         if (!*said) {
@@ -171,25 +151,22 @@ static void a_share_of_nobody_is_refused(void **state)
         free(all.at);
         free(kept.at);
         free(held.at);
-        dataset_free(&set);
     }
 }
 
 /* Folds that would be empty are refused with the first one. */
-static void folds_need_as_many_groups(void **state)
+TEST(folds_need_as_many_groups)
 {
-    (void)state;
     for (size_t n = 2; n < 12; n++) {
-        dataset set;
+        DROPPED(free_reading) reading r = sequences(3 * n, 3);
 
-        sequences(3 * n, 3, &set);
         for (size_t parts = 2; parts < 12; parts++)
             for (size_t p = 0; p < parts; p++) {
                 row_list kept, held;
                 char want[128];
 
                 *said = '\0';
-                const int code = split_folds(&set, parts, p, 1, &kept, &held);
+                const int code = split_folds(&r.set, parts, p, 1, &kept, &held);
                 if (n < parts) {
                     snprintf(want, sizeof want, "%zu folds need as many groups; the training data has %zu", parts, n);
                     assert_int_equal(code, CLI_FAILED);
@@ -201,13 +178,12 @@ static void folds_need_as_many_groups(void **state)
                 free(kept.at);
                 free(held.at);
             }
-        dataset_free(&set);
     }
 }
 
 /* ---- Pictures ---- */
 
-static void curves_end(void **state)
+TEST(curves_end)
 {
     static const double x[] = {1, 2, 3};
     static const double ys[][3] = {
@@ -224,7 +200,6 @@ static void curves_end(void **state)
         {0.5, 0.25, 0.125},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof ys / sizeof ys[0]; i++) {
         const curve lines[] = {{"loss", x, ys[i], 3}};
         const char *path = in_folder("curve.svg");
@@ -243,14 +218,4 @@ static void curves_end(void **state)
         assert_in_range(ticks, 4, 30);
         assert_non_null(strstr(text, "</svg>"));
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_window_carries_on),       cmocka_unit_test(windows_keep_their_groups),
-        cmocka_unit_test(what_is_missing_is_named),  cmocka_unit_test(a_share_of_nobody_is_refused),
-        cmocka_unit_test(folds_need_as_many_groups), cmocka_unit_test(curves_end),
-    };
-    return cmocka_run_group_tests(tests, readers_setup, readers_teardown);
 }

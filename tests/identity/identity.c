@@ -45,12 +45,18 @@ static void canonicalise(rnnp_tensor *t)
     }
 }
 
-static rnnp_tensor tensor3(size_t a, size_t b, size_t c)
+/* Room for outputs like these of a batch, zeros. */
+static result like(const result *ref, size_t batch)
 {
-    rnnp_tensor t = {RNNP_DTYPE_F32, 3, {(int64_t)a, (int64_t)b, (int64_t)c}, .data = NULL};
+    result r = {.n = ref->n, .steps = STEPS, .batch = batch};
 
-    t.data = must_alloc(a * b * c * sizeof(float));
-    return t;
+    for (size_t i = 0; i < r.n; i++) {
+        r.out[i] = ref->out[i];
+        r.out[i].shape[1] = (int64_t)batch;
+        r.out[i].data = calloc(rnnp_tensor_elements(&r.out[i]), sizeof(float));
+        must(NULL, r.out[i].data ? RNNP_OK : RNNP_ERR_MEMORY, "calloc");
+    }
+    return r;
 }
 
 /* 1 if the first `outer` entries of a and b agree, of which a row is row_a of a's and row_b of b's batch. */
@@ -137,12 +143,12 @@ static result run(const cell_of_matrix *m, const rnnp_plan *plan, const float *x
     result r = {.steps = steps, .batch = batch};
     rnnp_run *execution;
 
-    must(m->p->context, rnnp_run_create(plan, in, n_in, &execution), "rnnp_run_create");
+    MUST(m->p->context, rnnp_run_create(plan, in, n_in, &execution));
     while (r.n < MAX_OUTPUTS && rnnp_run_output(execution, r.n, &r.out[r.n]) == RNNP_OK) {
         r.out[r.n].data = must_alloc(rnnp_tensor_elements(&r.out[r.n]) * sizeof(float));
         r.n++;
     }
-    must(m->p->context, rnnp_run_execute(execution, in, n_in, r.out, r.n), "rnnp_run_execute");
+    MUST(m->p->context, rnnp_run_execute(execution, in, n_in, r.out, r.n));
     rnnp_run_destroy(execution);
     for (size_t i = 0; i < r.n; i++) canonicalise(&r.out[i]);
     return r;
@@ -197,7 +203,7 @@ static void check_stream(tally *total, const cell_of_matrix *m, const rnnp_plan 
 {
     const result *ref = m->whole;
     const size_t width = (size_t)ref->out[0].shape[2], n_x = steps * batch * m->s->input;
-    result r = {.n = ref->n, .steps = STEPS, .batch = batch};
+    result r = like(ref, batch);
     rnnp_tensor in, out[MAX_OUTPUTS];
     rnnp_stream_options options;
     rnnp_stream *stream;
@@ -206,17 +212,14 @@ static void check_stream(tally *total, const cell_of_matrix *m, const rnnp_plan 
     rnnp_stream_options_init(&options);
     options.steps = steps;
     options.batch = batch;
-    must(m->p->context, rnnp_stream_create(plan, &options, &stream), "rnnp_stream_create");
-    r.out[0] = tensor3(STEPS, batch, width);
-    for (size_t i = 1; i < r.n; i++)
-        r.out[i] = tensor3((size_t)ref->out[i].shape[0], batch, (size_t)ref->out[i].shape[2]);
+    MUST(m->p->context, rnnp_stream_create(plan, &options, &stream));
     float *x = gather(m, NULL, batch, STEPS);
-    must(m->p->context, rnnp_stream_input(stream, 0, &in), "rnnp_stream_input");
+    MUST(m->p->context, rnnp_stream_input(stream, 0, &in));
     for (size_t t = 0; t < STEPS; t += steps) {
         in.data = x + t / steps * n_x;
         for (size_t i = 0; i < r.n; i++) out[i] = r.out[i];
         out[0].data = (float *)r.out[0].data + t * batch * width;
-        must(m->p->context, rnnp_stream_step(stream, &in, 1, out, r.n), "rnnp_stream_step");
+        MUST(m->p->context, rnnp_stream_step(stream, &in, 1, out, r.n));
     }
     rnnp_stream_destroy(stream);
     free(x);
@@ -230,16 +233,12 @@ static void check_layer(tally *total, const cell_of_matrix *m, const rnnp_layer 
 {
     const result *ref = m->whole;
     const size_t batch = m->s->batch, width = (size_t)ref->out[0].shape[2];
-    result r = {.n = ref->n, .steps = STEPS, .batch = batch};
+    result r = like(ref, batch); /* h and c begin as zeros */
     rnnp_layer_args args;
     size_t bytes;
     void *workspace = NULL;
 
-    for (size_t i = 0; i < r.n; i++) {
-        r.out[i] = tensor3((size_t)ref->out[i].shape[0], batch, (size_t)ref->out[i].shape[2]);
-        memset(r.out[i].data, 0, rnnp_tensor_elements(&r.out[i]) * sizeof(float)); /* h and c begin as zeros */
-    }
-    must(m->p->context, rnnp_layer_workspace_bytes(layer, steps, batch, &bytes), "rnnp_layer_workspace_bytes");
+    MUST(m->p->context, rnnp_layer_workspace_bytes(layer, steps, batch, &bytes));
     must(NULL, posix_memalign(&workspace, 64, bytes + 1) ? RNNP_ERR_MEMORY : RNNP_OK, "posix_memalign");
     rnnp_layer_args_init(&args);
     args.steps = steps;
@@ -250,7 +249,7 @@ static void check_layer(tally *total, const cell_of_matrix *m, const rnnp_layer 
         args.y = (float *)r.out[0].data + t * batch * width;
         args.h0 = args.h = r.out[1].data;
         if (r.n == 3) args.c0 = args.c = r.out[2].data;
-        must(m->p->context, rnnp_layer_forward(layer, &args), "rnnp_layer_forward");
+        MUST(m->p->context, rnnp_layer_forward(layer, &args));
     }
     free(workspace);
     for (size_t i = 0; i < r.n; i++) canonicalise(&r.out[i]);
@@ -264,7 +263,7 @@ static rnnp_plan *make_plan(const cell_of_matrix *m, const rnnp_model *model)
 
     rnnp_plan_options_init(&options);
     options.math = m->math;
-    must(m->p->context, rnnp_plan_create(model, &options, &plan), "rnnp_plan_create");
+    MUST(m->p->context, rnnp_plan_create(model, &options, &plan));
     return plan;
 }
 

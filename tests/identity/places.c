@@ -49,7 +49,7 @@ place make_place(const char *isa, size_t threads, int own)
     o.max_isa = isa;
     o.threads = threads;
     if (!own) o.parallel = (rnnp_parallel){NULL, threads, host_run};
-    must(NULL, rnnp_context_create(&o, &p.context), "rnnp_context_create");
+    MUST(NULL, rnnp_context_create(&o, &p.context));
     snprintf(p.name, sizeof p.name, "%s, %zu %s", isa, threads, own ? "own threads" : "host threads");
     return p;
 }
@@ -61,7 +61,7 @@ static size_t usable_isas(const char **names, size_t room)
     rnnp_variant_info v = {.struct_size = sizeof v};
     size_t n = 0;
 
-    must(NULL, rnnp_context_create(NULL, &context), "rnnp_context_create");
+    MUST(NULL, rnnp_context_create(NULL, &context));
     for (size_t i = 0; rnnp_context_variant_info(context, i, &v) == RNNP_OK; i++) {
         size_t k = 0;
 

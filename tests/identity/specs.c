@@ -147,12 +147,11 @@ static void add_stack(rnnp_context *context, rnnp_model *model, const spec *s, r
     rnnp_recurrent_options_init(&o, RNNP_CELL_GRU, 2 * s->hidden, HIDDEN);
     o.direction = RNNP_DIRECTION_BIDIRECTIONAL;
     const weights w = make_weights(&o, 0, 77);
-    must(context, rnnp_model_add_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL),
-         "layer 2");
+    MUST(context, rnnp_model_add_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL));
     free(w.block);
     fill(dense, sizeof dense / sizeof dense[0], 0.5f, 78);
     fill(bias, CLASSES, 1.0f, 79);
-    must(context, rnnp_model_add_dense(model, *y, dense, 2 * HIDDEN, CLASSES, 1, bias, "Softmax", y), "dense");
+    MUST(context, rnnp_model_add_dense(model, *y, dense, 2 * HIDDEN, CLASSES, 1, bias, "Softmax", y));
 }
 
 /* Two more layers, smaller and larger than the first. */
@@ -168,8 +167,7 @@ static void add_layers(rnnp_context *context, rnnp_model *model, const spec *s, 
         rnnp_recurrent_options_init(&o, cells[l], input, hidden[l]);
         o.direction = s->direction;
         const weights w = make_weights(&o, 0, 55 + (uint32_t)l);
-        must(context, rnnp_model_add_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL),
-             "upper layer");
+        MUST(context, rnnp_model_add_recurrent(model, &o, w.direction, *y, lengths, RNNP_NONE, RNNP_NONE, y, h, NULL));
         free(w.block);
     }
 }
@@ -184,21 +182,19 @@ rnnp_model *make_model(rnnp_context *context, const spec *s, int with_lengths)
     rnnp_value x, lengths = RNNP_NONE, y, h, c;
     rnnp_model *model;
 
-    must(context, rnnp_model_create(context, &model), "rnnp_model_create");
-    must(context, rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, x_shape, symbols, &x), "input x");
+    MUST(context, rnnp_model_create(context, &model));
+    MUST(context, rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, x_shape, symbols, &x));
     if (with_lengths)
-        must(context, rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, any, &symbols[1], &lengths),
-             "input lengths");
-    must(context,
-         rnnp_model_add_recurrent(model, &o, w.direction, x, lengths, RNNP_NONE, RNNP_NONE, &y, &h, has_c ? &c : NULL),
-         "layer 1");
+        MUST(context, rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, any, &symbols[1], &lengths));
+    MUST(context,
+         rnnp_model_add_recurrent(model, &o, w.direction, x, lengths, RNNP_NONE, RNNP_NONE, &y, &h, has_c ? &c : NULL));
     free(w.block);
     if (s->shape == STACK) add_stack(context, model, s, lengths, &y, &h);
     if (s->shape == LAYERS) add_layers(context, model, s, lengths, &y, &h);
-    must(context, rnnp_model_add_output(model, "y", y), "output y");
-    must(context, rnnp_model_add_output(model, "h", h), "output h");
-    if (has_c) must(context, rnnp_model_add_output(model, "c", c), "output c");
-    must(context, rnnp_model_close(model), "rnnp_model_close");
+    MUST(context, rnnp_model_add_output(model, "y", y));
+    MUST(context, rnnp_model_add_output(model, "h", h));
+    if (has_c) MUST(context, rnnp_model_add_output(model, "c", c));
+    MUST(context, rnnp_model_close(model));
     return model;
 }
 
@@ -208,7 +204,7 @@ rnnp_layer *make_layer(rnnp_context *context, const spec *s, rnnp_math math)
     const weights w = make_weights(&o, s->peephole, 5);
     rnnp_layer *layer;
 
-    must(context, rnnp_layer_create(context, &o, w.direction, math, &layer), "rnnp_layer_create");
+    MUST(context, rnnp_layer_create(context, &o, w.direction, math, &layer));
     free(w.block);
     return layer;
 }

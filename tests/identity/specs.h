@@ -48,6 +48,7 @@ rnnp_layer *make_layer(rnnp_context *context, const spec *s, rnnp_math math);
 
 /* Ends the program when a call failed. */
 void must(rnnp_context *context, rnnp_status status, const char *what);
+#define MUST(context, call) must(context, call, #call)
 void *must_alloc(size_t bytes);
 
 #endif

@@ -5,12 +5,6 @@
  */
 #include "fixture.h"
 
-#define TRY(call)                      \
-    do {                               \
-        const rnnp_status s_ = (call); \
-        if (s_ != RNNP_OK) return s_;  \
-    } while (0)
-
 typedef struct objects {
     rnnp_records *read, *made, *parsed;
 } objects;
@@ -40,53 +34,39 @@ static rnnp_status scenario(rnnp_context *context, const char *path, const text 
 
 TEST(test_every_allocation)
 {
-    rnnp_context *plain = make_context(NULL, 1);
+    OWNED(context) plain = make_context(NULL, 1);
     uint64_t seed = 3;
-    rnnp_records *old = random_set(plain, &seed, 10), *full;
-    text before = text_of(old);
-    char folder[64];
+    OWNED(records) old = random_set(plain, &seed, 10);
+    DROPPED(free_text) text before = text_of(old);
     size_t failures = 0;
 
-    make_folder(folder);
+    FOLDER(folder);
     const char *const path = in(folder, "records");
-    for (size_t n = 1;; n++) {
-        test_heap heap = {0};
-        rnnp_context *context = make_context(&heap, 1);
-        const size_t blocks = atomic_load(&heap.live_blocks);
+    for (rnnp_status status = RNNP_ERR_MEMORY; status != RNNP_OK; failures++) {
+        WATCHED heap = {0};
+        OWNED(context) context = make_context(&heap, 1);
         objects o = {0};
 
         write_file(path, before.data, before.bytes);
-        heap.fail_at = atomic_load(&heap.calls) + n;
-        const rnnp_status status = scenario(context, path, &before, &o);
+        heap.fail_at = atomic_load(&heap.calls) + failures + 1;
+        status = scenario(context, path, &before, &o);
         heap.fail_at = 0;
         if (status != RNNP_OK) {
             assert_int_equal(status, RNNP_ERR_MEMORY);
             assert_says(context, "cannot allocate");
-            failures++;
         }
         /* the file is whole, and holds at least what it held */
+        OWNED(records) full = NULL;
         OK(rnnp_records_open_file(plain, path, &full));
         assert_true(rnnp_records_count(full) >= rnnp_records_count(old));
         OK(rnnp_records_merge(full, old));
-        text after = text_of(full), in_file = read_file(path);
+        DROPPED(free_text) text after = text_of(full), in_file = read_file(path);
         assert_string_equal(after.data, in_file.data);
-        free(after.data);
-        free(in_file.data);
-        rnnp_records_destroy(full);
-
         rnnp_records_destroy(o.read);
         rnnp_records_destroy(o.made);
         rnnp_records_destroy(o.parsed);
-        assert_int_equal(atomic_load(&heap.live_blocks), blocks);
-        rnnp_context_destroy(context);
-        assert_int_equal(atomic_load(&heap.live_bytes), 0);
-        if (status == RNNP_OK) break;
     }
-    assert_true(failures > 25);
-    free(before.data);
-    rnnp_records_destroy(old);
-    rnnp_context_destroy(plain);
-    remove_folder(folder);
+    assert_true(failures > 26);
 }
 
 /* A set that could not grow is as it was. */
@@ -97,15 +77,10 @@ TEST(test_set_stays)
     uint64_t seed = 5;
     OWNED(records) set = random_set(context, &seed, 10), *other = random_set(context, &seed, 10);
     DROPPED(free_text) text before = text_of(set);
-    rnnp_status status;
 
-    for (size_t n = 1;; n++) {
-        heap.fail_at = atomic_load(&heap.calls) + n;
-        status = rnnp_records_merge(set, other);
-        heap.fail_at = 0;
-        if (status == RNNP_OK) break;
-        assert_int_equal(status, RNNP_ERR_MEMORY);
+    UNTIL_OK(heap, rnnp_records_merge(set, other)) {
         DROPPED(free_text) text after = text_of(set);
+
         assert_string_equal(before.data, after.data);
     }
 }

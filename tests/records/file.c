@@ -71,16 +71,15 @@ static int as_nobody(int (*run)(const char *), const char *argument)
 TEST(test_update)
 {
     OWNED(context) context = make_context(NULL, 1);
-    char folder[64];
     struct stat before, after;
-    rnnp_records *set, *seen;
-
-    make_folder(folder);
+    rnnp_records *none;
+    OWNED(records) seen = NULL, *empty = make_set(context); /* no file is made to hold nothing: it would hide others */
+    FOLDER(folder);
     const char *const path = in(folder, "records");
     update(context, path, 1, 8, "v=a");
     update(context, path, 2, 8, "later-word=x v=b"); /* another host, and a word that only a later version knows */
     assert_int_equal(chmod(path, 0640), 0);
-    set = one_record(context, 1, 16, "v=c");
+    OWNED(records) set = one_record(context, 1, 16, "v=c");
     OK(rnnp_records_update(set, path, 1000));
     assert_int_equal(rnnp_records_count(set), 3); /* the set holds what the file held */
     OK(rnnp_records_open_file(context, path, &seen));
@@ -92,35 +91,29 @@ TEST(test_update)
     OK(rnnp_records_update(set, path, 1000)); /* nothing new: nothing is written */
     assert_int_equal(stat(path, &after), 0);
     assert_int_equal(before.st_ino, after.st_ino);
-    rnnp_records_destroy(seen);
-    rnnp_records_destroy(set);
 
-    set = make_set(context); /* no file is made to hold nothing: it would hide those of other places */
-    OK(rnnp_records_update(set, in(folder, "nothing"), 1000));
+    OK(rnnp_records_update(empty, in(folder, "nothing"), 1000));
     assert_absent(in(folder, "nothing"));
     OK(rnnp_records_check(context, in(folder, "nothing"), 1000));
     OK(rnnp_records_check(context, path, 1000));
     assert_int_equal(files_in(folder), 1);
-    rnnp_records_destroy(set);
 
     assert_int_equal(rnnp_records_check(NULL, path, 0), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_check(context, NULL, 0), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_update(NULL, path, 0), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_records_open_file(NULL, path, &seen), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_records_open_file(context, NULL, &seen), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_open_file(NULL, path, &none), RNNP_ERR_ARG);
+    assert_int_equal(rnnp_records_open_file(context, NULL, &none), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_open_file(context, path, NULL), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_edit(context, path, 0, NULL, NULL), RNNP_ERR_ARG);
-    remove_folder(folder);
 }
 
 TEST(test_links)
 {
     OWNED(context) context = make_context(NULL, 1);
-    char folder[64];
     struct stat about;
-    rnnp_records *set;
-
-    make_folder(folder);
+    rnnp_records *none;
+    OWNED(records) set = NULL;
+    FOLDER(folder);
     update(context, in(folder, "real"), 1, 8, "v=a");
     assert_int_equal(symlink("real", in(folder, "link")), 0);
     update(context, in(folder, "link"), 1, 9, "v=a");
@@ -135,17 +128,14 @@ TEST(test_links)
     REFUSED(context, rnnp_records_update(set, in(folder, "loop"), 0), RNNP_ERR_IO, "loop");
     assert_int_equal(lstat(in(folder, "loop"), &about), 0);
     assert_true(S_ISLNK(about.st_mode));
-    rnnp_records_destroy(set);
-    assert_int_equal(rnnp_records_open_file(context, in(folder, "loop"), &set), RNNP_ERR_IO);
+    assert_int_equal(rnnp_records_open_file(context, in(folder, "loop"), &none), RNNP_ERR_IO);
 
     /* what lies at the names of temporary files is no way to other files */
     write_file(in(folder, "victim"), "precious", 8);
     assert_int_equal(symlink("victim", in(folder, ".real.0.tmp")), 0);
     update(context, in(folder, "real"), 1, 10, "v=a");
-    text victim = read_file(in(folder, "victim"));
+    DROPPED(free_text) text victim = read_file(in(folder, "victim"));
     assert_string_equal(victim.data, "precious");
-    free(victim.data);
-    remove_folder(folder);
 }
 
 static rnnp_status drop_all_then_fail(void *user, rnnp_records *set)
@@ -159,18 +149,13 @@ static rnnp_status drop_all_then_fail(void *user, rnnp_records *set)
 TEST(test_edit)
 {
     OWNED(context) context = make_context(NULL, 1);
-    char folder[64];
-
-    make_folder(folder);
+    FOLDER(folder);
     const char *const path = in(folder, "records");
     update(context, path, 1, 8, "v=a");
-    text before = read_file(path);
+    DROPPED(free_text) text before = read_file(path);
     assert_int_equal(rnnp_records_edit(context, path, 0, drop_all_then_fail, context), RNNP_ERR_STATE);
-    text after = read_file(path);
+    DROPPED(free_text) text after = read_file(path);
     assert_string_equal(before.data, after.data);
-    free(before.data);
-    free(after.data);
-    remove_folder(folder);
 }
 
 /* ---- Bad files ---- */
@@ -180,9 +165,9 @@ TEST(test_bad_files)
     enum { HUGE_BYTES = RNNP_RECORDS_TEXT_BYTES + 1 };
     test_heap heap = {0};
     OWNED(context) context = make_context(&heap, 1);
-    rnnp_records *set = one_record(context, 1, 8, "v=a"), *seen = set;
-    text good = text_of(set);
-    char folder[64];
+    OWNED(records) set = one_record(context, 1, 8, "v=a");
+    rnnp_records *seen = set;
+    DROPPED(free_text) text good = text_of(set);
     const struct {
         const char *data, *says;
         size_t bytes;
@@ -196,23 +181,18 @@ TEST(test_bad_files)
         {"rnnpack-records 2\n", "has format 2", 18, RNNP_ERR_UNSUPPORTED},
         {"rnnpack-records 1\nchecksum 0000000000000000\n", "damaged or edited by hand", 44, RNNP_ERR_FORMAT},
     };
-
-    make_folder(folder);
+    FOLDER(folder);
     const char *const path = in(folder, "records");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_file(path, cases[i].data, cases[i].bytes);
-        assert_int_equal(rnnp_records_open_file(context, path, &seen), cases[i].status);
+        REFUSED(context, rnnp_records_open_file(context, path, &seen), cases[i].status, cases[i].says);
         assert_null(seen);
-        assert_says(context, cases[i].says);
         assert_says(context, path);
-        assert_int_equal(rnnp_records_update(set, path, 0), cases[i].status);
-        assert_says(context, cases[i].says);
-        assert_int_equal(rnnp_records_check(context, path, 0), cases[i].status);
-        assert_says(context, cases[i].says);
-        text left = read_file(path); /* not overwritten: someone may still want it */
+        REFUSED(context, rnnp_records_update(set, path, 0), cases[i].status, cases[i].says);
+        REFUSED(context, rnnp_records_check(context, path, 0), cases[i].status, cases[i].says);
+        DROPPED(free_text) text left = read_file(path); /* not overwritten: someone may still want it */
         assert_int_equal(left.bytes, cases[i].bytes);
         assert_memory_equal(left.data, cases[i].data, left.bytes);
-        free(left.data);
         assert_int_equal(unlink(path), 0);
     }
 
@@ -238,9 +218,6 @@ TEST(test_bad_files)
     REFUSED(context, rnnp_records_update(set, in(folder, "none/records"), 0), RNNP_ERR_IO, "cannot lock");
     assert_absent(in(folder, "none"));
     assert_int_equal(rnnp_records_count(set), 1);
-    free(good.data);
-    rnnp_records_destroy(set);
-    remove_folder(folder);
 }
 
 static int read_is_refused(const char *path)
@@ -265,9 +242,7 @@ static int update_is_refused_and_reading_works(const char *path)
 TEST(test_permissions)
 {
     OWNED(context) context = make_context(NULL, 1);
-    char folder[64];
-
-    make_folder(folder);
+    FOLDER(folder);
     assert_int_equal(mkdir(in(folder, "shut"), 0755), 0);
     const char *const path = in(folder, "shut/records");
     update(context, path, 1, 8, "v=a");
@@ -277,7 +252,6 @@ TEST(test_permissions)
     assert_int_equal(chmod(path, 0000), 0);
     assert_int_equal(as_nobody(read_is_refused, path), 1);
     assert_int_equal(chmod(in(folder, "shut"), 0755), 0);
-    remove_folder(folder);
 }
 
 /* ---- Full disk, locks ---- */
@@ -297,30 +271,24 @@ static int update_on_a_full_disk(const char *path)
 TEST(test_full_disk)
 {
     OWNED(context) context = make_context(NULL, 1);
-    char folder[64];
-
-    make_folder(folder);
+    FOLDER(folder);
     assert_int_equal(chmod(folder, 0777), 0);
     const char *const path = in(folder, "records");
     update(context, path, 1, 8, "v=a");
-    text before = read_file(path);
+    DROPPED(free_text) text before = read_file(path);
     assert_int_equal(as_nobody(update_on_a_full_disk, path), 1);
-    text after = read_file(path);
+    DROPPED(free_text) text after = read_file(path);
     assert_string_equal(before.data, after.data);
     assert_int_equal(files_in(folder), 1);
-    free(before.data);
-    free(after.data);
-    remove_folder(folder);
 }
 
 TEST(test_lock)
 {
     OWNED(context) context = make_context(NULL, 1);
-    rnnp_records *set = one_record(context, 1, 8, "v=a"), *seen;
-    char folder[64], byte;
+    OWNED(records) set = one_record(context, 1, 8, "v=a"), *seen = NULL;
+    char byte;
     int ready[2], hold[2];
-
-    make_folder(folder);
+    FOLDER(folder);
     const char *const path = in(folder, "records"), *const lock = in(folder, ".records.lock");
     update(context, path, 1, 9, "v=a");
     assert_int_equal(pipe(ready), 0);
@@ -338,7 +306,6 @@ TEST(test_lock)
     REFUSED(context, rnnp_records_update(set, path, 30), RNNP_ERR_IO, "another process has held the lock for 30 ms");
     OK(rnnp_records_open_file(context, path, &seen)); /* readers need no lock */
     assert_int_equal(rnnp_records_count(seen), 1);
-    rnnp_records_destroy(seen);
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
     OK(rnnp_records_update(set, path, 1000)); /* a lock does not outlive its process */
@@ -347,8 +314,6 @@ TEST(test_lock)
     close(ready[1]);
     close(hold[0]);
     close(hold[1]);
-    rnnp_records_destroy(set);
-    remove_folder(folder);
 }
 
 /* ---- Places ---- */
@@ -378,10 +343,9 @@ TEST(test_places)
     OWNED(context) context = make_context(NULL, 1);
     static const char *const folders[] = {"home", "home/.cache", "home/.cache/rnnpack", "xdg", "xdg/rnnpack",
                                           "var",  "var/cache",   "var/cache/rnnpack",   "etc", "etc/rnnpack"};
-    char root[64], home[128], cache[128], named[128], file[RNNP_RECORDS_PATH];
+    char home[128], cache[128], named[128], file[RNNP_RECORDS_PATH];
     rnnp_records *set;
-
-    make_folder(root);
+    FOLDER(root);
     snprintf(home, sizeof home, "%s/home", root);
     snprintf(cache, sizeof cache, "%s/xdg", root);
     snprintf(named, sizeof named, "%s/named", root);
@@ -417,9 +381,8 @@ TEST(test_places)
     assert_says(context, named);
     assert_int_equal(rnnp_records_open_default(NULL, NULL, NULL, &set), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_open_default(context, NULL, NULL, NULL), RNNP_ERR_ARG);
-    OK(rnnp_records_open_default(context, in(root, "given"), NULL, &set));
-    rnnp_records_destroy(set);
-    remove_folder(root);
+    OWNED(records) given = NULL;
+    OK(rnnp_records_open_default(context, in(root, "given"), NULL, &given));
 }
 
 /* ---- Trust ---- */
@@ -468,9 +431,8 @@ TEST(test_trust)
     OWNED(context) context = make_context(NULL, 1);
     static const char *const folders[] = {"var",  "var/cache",   "var/cache/rnnpack",
                                           "home", "home/.cache", "home/.cache/rnnpack"};
-    char root[64], home[128], places[2][256];
-
-    make_folder(root);
+    char home[128], places[2][256];
+    FOLDER(root);
     snprintf(home, sizeof home, "%s/home", root);
     set_places(NULL, NULL, home);
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
@@ -510,7 +472,6 @@ TEST(test_trust)
         set_places(NULL, NULL, home);
         assert_int_equal(unlink(file), 0);
     }
-    remove_folder(root);
 }
 
 /* A new file grants others no writing, whatever the umask. */
@@ -518,10 +479,8 @@ TEST(test_new_mode)
 {
     OWNED(context) context = make_context(NULL, 1);
     const mode_t before = umask(002);
-    char folder[64];
     struct stat about;
-
-    make_folder(folder);
+    FOLDER(folder);
     update(context, in(folder, "records"), 1, 8, "");
     assert_int_equal(stat(in(folder, "records"), &about), 0);
     assert_int_equal(about.st_mode & 0777, 0644);
@@ -530,18 +489,19 @@ TEST(test_new_mode)
     assert_int_equal(stat(in(folder, "private"), &about), 0);
     assert_int_equal(about.st_mode & 0777, 0600);
     umask(before);
-    remove_folder(folder);
 }
 
 TEST(test_own_file)
 {
     OWNED(context) context = make_context(NULL, 1);
-    char root[64], home[128], want[256], file[RNNP_RECORDS_PATH], *const longest = malloc(2 * RNNP_RECORDS_PATH);
-    rnnp_records *set;
+    char home[128], want[256], file[RNNP_RECORDS_PATH];
+    FREED char *longest = malloc(2 * RNNP_RECORDS_PATH);
+    OWNED(records) set = make_set(context);
+    rnnp_records *none;
     struct stat about;
 
     assert_non_null(longest);
-    make_folder(root);
+    FOLDER(root);
     snprintf(home, sizeof home, "%s/a/home", root);
     set_places(NULL, NULL, NULL);
     REFUSED(context, rnnp_records_own_file(context, NULL, 1, file), RNNP_ERR_STATE, "RNNPACK_RECORDS");
@@ -568,13 +528,9 @@ TEST(test_own_file)
     memset(longest, 'x', 2 * RNNP_RECORDS_PATH);
     longest[2 * RNNP_RECORDS_PATH - 1] = '\0';
     REFUSED(context, rnnp_records_own_file(context, longest, 0, file), RNNP_ERR_ARG, "8191 characters");
-    assert_int_equal(rnnp_records_open_default(context, longest, NULL, &set), RNNP_ERR_ARG);
-    assert_null(set);
-    set = make_set(context);
+    assert_int_equal(rnnp_records_open_default(context, longest, NULL, &none), RNNP_ERR_ARG);
+    assert_null(none);
     assert_int_equal(rnnp_records_update(set, longest, 0), RNNP_ERR_ARG);
-    rnnp_records_destroy(set);
     assert_int_equal(rnnp_records_own_file(NULL, NULL, 0, file), RNNP_ERR_ARG);
     assert_int_equal(rnnp_records_own_file(context, NULL, 0, NULL), RNNP_ERR_ARG);
-    free(longest);
-    remove_folder(root);
 }

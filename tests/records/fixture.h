@@ -6,12 +6,8 @@
 #define RNNP_TESTS_RECORDS_FIXTURE_H
 
 #include "autotune/set.h"
-#include "tests/test.h"
-
-#include <unistd.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "src/packed/packed.h"
+#include "tests/scratch.h"
 
 static inline rnnp_records *make_set(const rnnp_context *context)
 {
@@ -54,15 +50,13 @@ static inline rnnp_record make_record(uint64_t hidden, uint64_t batch, const cha
 }
 
 /* xorshift64: *state is never 0. */
-static inline uint64_t next_random(uint64_t *state)
+static inline uint64_t below(uint64_t *state, uint64_t n)
 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
-    return *state;
+    return *state % n;
 }
-
-static inline uint64_t below(uint64_t *state, uint64_t n) { return next_random(state) % n; }
 
 /* From few values, so that sets overlap in keys and agree or disagree in any field. */
 static inline rnnp_record random_record(uint64_t *state)
@@ -128,7 +122,8 @@ static inline text sign(const char *lines, size_t bytes)
     text t = {NULL, 0};
 
     text_append(&t, lines, bytes);
-    text_append(&t, last, (size_t)snprintf(last, sizeof last, "checksum %016" PRIx64 "\n", XXH3_64bits(lines, bytes)));
+    text_append(&t, last,
+                (size_t)snprintf(last, sizeof last, "checksum %016" PRIx64 "\n", rnnp_packed_checksum(lines, bytes)));
     return t;
 }
 
@@ -140,40 +135,6 @@ static inline void assert_same_sets(const rnnp_records *a, const rnnp_records *b
 }
 
 /* ---- Files ---- */
-
-static inline void make_folder(char folder[64])
-{
-    snprintf(folder, 64, "/tmp/rnnpack-records-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-}
-
-/* folder/name; the result is overwritten by the call after the next three. */
-static inline const char *in(const char *folder, const char *name)
-{
-    static char path[4][256];
-    static size_t turn;
-    char *const p = path[turn++ % 4];
-
-    snprintf(p, sizeof path[0], "%s/%s", folder, name);
-    return p;
-}
-
-static inline void remove_folder(const char *folder)
-{
-    char command[128];
-
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    assert_int_equal(system(command), 0);
-}
-
-static inline void write_file(const char *path, const char *data, size_t bytes)
-{
-    FILE *const f = fopen(path, "wb");
-
-    assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, bytes, f), bytes);
-    assert_int_equal(fclose(f), 0);
-}
 
 static inline text read_file(const char *path)
 {

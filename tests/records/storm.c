@@ -30,12 +30,10 @@ static int add_one(const rnnp_context *context, const char *path, size_t process
 TEST(test_many_processes)
 {
     OWNED(context) context = make_context(NULL, 1);
-    char folder[64];
     pid_t children[PROCESSES];
-    rnnp_records *set;
+    OWNED(records) set = NULL;
     size_t failed = 0;
-
-    make_folder(folder);
+    FOLDER(folder);
     const char *const path = in(folder, "records");
     for (size_t i = 0; i < PROCESSES; i++) {
         children[i] = fork();
@@ -59,8 +57,6 @@ TEST(test_many_processes)
     assert_int_equal(failed, 0);
     OK(rnnp_records_open_file(context, path, &set));
     assert_int_equal(rnnp_records_count(set), PROCESSES * UPDATES);
-    rnnp_records_destroy(set);
-    remove_folder(folder);
 }
 
 /* Writes newer and newer records until it is killed. */
@@ -83,12 +79,10 @@ TEST(test_kill)
 {
     OWNED(context) context = make_context(NULL, 1);
     rnnp_records *before, *after;
-    char folder[64];
     uint64_t seed = 11, longest = 3000000; /* ns that a child may live */
     size_t torn = 0, grown = 0;
     struct stat about;
-
-    make_folder(folder);
+    FOLDER(folder);
     const char *const path = in(folder, "records"), *const temporary = in(folder, ".records.0.tmp");
     const rnnp_record_host host = make_host(2);
     const rnnp_record first = make_record(2, 1, ""), record = make_record(1, 1, "");
@@ -108,12 +102,10 @@ TEST(test_kill)
         torn += stat(temporary, &about) == 0;
 
         OK(rnnp_records_open_file(context, path, &after));
-        text now = text_of(after);
+        DROPPED(free_text) text now = text_of(after);
         OK(rnnp_records_merge(before, after)); /* nothing of before is missing or older */
-        text joined = text_of(before);
+        DROPPED(free_text) text joined = text_of(before);
         assert_string_equal(joined.data, now.data);
-        free(now.data);
-        free(joined.data);
         grown += rnnp_records_count(after) > 1;
         /* A busy disk takes longer for one update: then children live longer. */
         if (grown == 0 && n % 16 == 15 && longest < 400000000) longest *= 2;
@@ -127,5 +119,4 @@ TEST(test_kill)
     OK(rnnp_records_update(before, path, 0)); /* no stale lock, and the unfinished file is gone */
     assert_int_not_equal(stat(temporary, &about), 0);
     rnnp_records_destroy(before);
-    remove_folder(folder);
 }

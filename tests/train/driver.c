@@ -156,9 +156,9 @@ static void save(rnnp_context *context, const rnnp_trainer *trainer, const char 
 {
     rnnp_model *model;
 
-    must(context, rnnp_trainer_model(trainer, &model), "rnnp_trainer_model");
+    MUST(context, rnnp_trainer_model(trainer, &model));
     must(NULL, snprintf(path, PATH, "%s/%s.%s.onnx", folder, name, what) < PATH ? RNNP_OK : RNNP_ERR_ARG, folder);
-    must(context, rnnp_onnx_write_file(model, path), "rnnp_onnx_write_file");
+    MUST(context, rnnp_onnx_write_file(model, path));
     rnnp_model_destroy(model);
 }
 
@@ -172,12 +172,12 @@ static int loaded_agrees(rnnp_context *context, const char *path, const system_b
     rnnp_run *run;
     rnnp_tensor out;
 
-    must(context, rnnp_onnx_open_file(context, path, NULL, &model), "rnnp_onnx_load_file");
-    must(context, rnnp_plan_create(model, NULL, &plan), "rnnp_plan_create");
-    must(context, rnnp_run_create(plan, m->inputs, m->batch.n_inputs, &run), "rnnp_run_create");
-    must(context, rnnp_run_output(run, 0, &out), "rnnp_run_output");
+    MUST(context, rnnp_onnx_open_file(context, path, NULL, &model));
+    MUST(context, rnnp_plan_create(model, NULL, &plan));
+    MUST(context, rnnp_run_create(plan, m->inputs, m->batch.n_inputs, &run));
+    MUST(context, rnnp_run_output(run, 0, &out));
     out.data = must_alloc(tensor_bytes(&out));
-    must(context, rnnp_run_execute(run, m->inputs, m->batch.n_inputs, &out, 1), "rnnp_run_execute");
+    MUST(context, rnnp_run_execute(run, m->inputs, m->batch.n_inputs, &out, 1));
     const int equal = tensor_bytes(&out) == tensor_bytes(y) && memcmp(out.data, y->data, tensor_bytes(y)) == 0;
     free(out.data);
     rnnp_run_destroy(run);
@@ -198,8 +198,8 @@ static int train(rnnp_context *context, const train_case *c, const char *folder)
     rnnp_train_result r = {.struct_size = sizeof r};
     char path[PATH];
 
-    must(context, rnnp_trainer_create(model, &options, &trainer), "rnnp_trainer_create");
-    must(context, rnnp_trainer_initialize(trainer, 1), "rnnp_trainer_initialize");
+    MUST(context, rnnp_trainer_create(model, &options, &trainer));
+    MUST(context, rnnp_trainer_initialize(trainer, 1));
     save(context, trainer, folder, c->name, "first", path);
     FILE *json = open_file(folder, c->name, "json", path);
     write_options(json, c, &options);
@@ -215,7 +215,7 @@ static int train(rnnp_context *context, const train_case *c, const char *folder)
     fprintf(json, "],\n");
     save(context, trainer, folder, c->name, "last", path);
     batches[0].batch.outputs = &y;
-    must(context, rnnp_trainer_evaluate(trainer, &batches[0].batch, &r), "rnnp_trainer_evaluate");
+    MUST(context, rnnp_trainer_evaluate(trainer, &batches[0].batch, &r));
     write_tensor(json, folder, c->name, "0.y", &y);
     fprintf(json, "  \"evaluated\": %.17g }\n", r.loss);
     must(NULL, fclose(json) == 0 ? RNNP_OK : RNNP_ERR_IO, "fclose");
@@ -238,7 +238,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: driver FOLDER\n");
         return 2;
     }
-    must(NULL, rnnp_context_create(NULL, &context), "rnnp_context_create");
+    MUST(NULL, rnnp_context_create(NULL, &context));
     for (size_t i = 0; i < n; i++) differences += !train(context, &cases[i], argv[1]);
     rnnp_context_destroy(context);
     printf("%zu trained models saved and loaded, %zu differences\n", n, differences);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dropout: the rate, the scale, where numbers come from, backward's mask, slices, instruction sets, evaluation.
+ * Dropout: the rate, the scale, where numbers come from, backward's mask, slices, evaluation.
  */
 #include "node.h"
 #include "rnnpack/train.h"
@@ -27,7 +27,7 @@ static void open_dropout(one_node *one, rnnp_context *context, const setup *s, f
 
     *rate = s->rate;
     node_open(one, context, "Dropout", s->opset, tensors, sources, s->opset < 12 || s->absent ? 1 : 2, &ratio,
-              (size_t)attribute, s->outputs);
+              (size_t)attribute, s->outputs, 0);
     node_memory(one);
     OK(one->gradient->check(&one->call.shape));
     one->slice.training = 1;
@@ -55,7 +55,7 @@ static void check_dropout(const setup *s)
 
     const float *y = one.out[0].data, *dx = one.d_in[0].data;
     const float p = s->absent ? 0.5f : s->rate, q = 1.0f - p, scale = 1.0f / q;
-    const rnnp_random random = {.seed = 7, .step = 3, .use = RNNP_RANDOM_DROPOUT};
+    const rnnp_random random = {.seed = NODE_SEED, .step = NODE_STEP, .use = RNNP_RANDOM_DROPOUT};
     for (size_t i = 0; i < N; i++) {
         const size_t at[3] = {i / (ROWS * WIDTH), i / WIDTH % ROWS, i % WIDTH};
         size_t place = 0;
@@ -86,15 +86,15 @@ TEST(test_masks)
     for (size_t i = 0; i < sizeof setups / sizeof setups[0]; i++) check_dropout(&setups[i]);
 
     /* The number of the first element: not below the rate, so kept. */
-    const rnnp_random random = {.seed = 7, .step = 3, .use = RNNP_RANDOM_DROPOUT};
+    const rnnp_random random = {.seed = NODE_SEED, .step = NODE_STEP, .use = RNNP_RANDOM_DROPOUT};
     setup edge = usual;
     rnnp_random_uniform(&random, (uint64_t)row_place(0) * (N / ROWS), 1, &edge.rate);
     check_dropout(&edge);
 }
 
-static void forward(const char *isa, const setup *s, const rnnp_slice *slice, const float *x, float *y)
+static void forward(const setup *s, const rnnp_slice *slice, const float *x, float *y)
 {
-    OWNED(context) context = capped_context(NULL, isa, 1);
+    OWNED(context) context = make_context(NULL, 1);
     FREED float *copy = numbers(N, 1, 1);
     float rate;
     one_node one;
@@ -122,8 +122,8 @@ TEST(test_slices)
     size_t equal = 0;
 
     for (size_t i = 0; i < N; i++) x[i] = 1;
-    forward(NULL, &usual, NULL, x, y);
-    forward(NULL, &usual, &slice, x, other);
+    forward(&usual, NULL, x, y);
+    forward(&usual, &slice, x, other);
     for (size_t t = 0; t < STEPS; t++) {
         for (size_t r = 0; r < ROWS; r++)
             assert_memory_equal(other + (t * ROWS + r) * WIDTH, y + (t * ROWS + mixed[r]) * WIDTH, WIDTH * sizeof *y);
@@ -132,21 +132,10 @@ TEST(test_slices)
         slice.rows = NULL;
         slice.step = by ? 3 : 4;
         slice.seed = by ? 8 : 7;
-        forward(NULL, &usual, &slice, x, other);
+        forward(&usual, &slice, x, other);
         equal = 0;
         for (size_t i = 0; i < N; i++) equal += (y[i] == 0) == (other[i] == 0);
         assert_true(equal < N * 65 / 100); /* 0.3^2 + 0.7^2 = 0.58 */
-    }
-}
-
-TEST(test_same_bits)
-{
-    FREED float *x = numbers(N, 1, 3), *y = numbers(N, 1, 1), *other = numbers(N, 1, 1);
-
-    forward("generic", &usual, NULL, x, y);
-    for (size_t i = 1; i < build_isas(); i++) {
-        forward(build_isa(i), &usual, NULL, x, other);
-        assert_memory_equal(other, y, N * sizeof *y);
     }
 }
 

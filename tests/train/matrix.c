@@ -77,8 +77,8 @@ static outcome train(const setting *s, rnnp_context *context, int recompute)
 
     options.recompute = recompute;
     options.optimizer = &s->optimizer;
-    must(context, rnnp_trainer_create(model, &options, &trainer), "rnnp_trainer_create");
-    must(context, rnnp_trainer_initialize(trainer, 5), "rnnp_trainer_initialize");
+    MUST(context, rnnp_trainer_create(model, &options, &trainer));
+    MUST(context, rnnp_trainer_initialize(trainer, 5));
     for (size_t i = 0; i < BATCHES; i++)
         make_batch(&batches[i], s->system, &s->form, rows_of[i], (uint32_t)(11 * i + 1));
     for (size_t i = 0; i < TRAIN_STEPS; i++) {

@@ -10,7 +10,7 @@
 #include "../model/build.h"
 #include "src/train/gradient.h"
 
-enum { NODE_PORTS = 6, NODE_ROWS = 512 };
+enum { NODE_PORTS = 8, NODE_ROWS = 512, NODE_SEED = 7, NODE_STEP = 3 };
 
 /* What becomes of an input. */
 typedef enum source { ABSENT, INPUT, CONSTANT } source;
@@ -21,6 +21,7 @@ typedef struct one_node {
     const rnnp_gradient *gradient;
     struct rnnp_block *arena;
     rnnp_inference inference;
+    rnnp_selection select; /* the context's, to be changed before node_memory */
     rnnp_meta in_meta[NODE_PORTS], out_meta[NODE_PORTS];
     rnnp_tensor in[NODE_PORTS], out[NODE_PORTS], d_in[NODE_PORTS], d_out[NODE_PORTS];
     rnnp_slice slice;
@@ -30,11 +31,12 @@ typedef struct one_node {
     rnnp_gradient_call call;
 } one_node;
 
+/* Exactly so many bytes; 0xFF makes NaN of floats, so what is read before it is written shows. */
 static inline void *filled(size_t bytes, int byte)
 {
-    void *p = malloc(bytes ? bytes : 1);
+    void *p = NULL;
 
-    assert_non_null(p);
+    assert_int_equal(posix_memalign(&p, 64, bytes ? bytes : 1), 0);
     memset(p, byte, bytes);
     return p;
 }
@@ -44,16 +46,20 @@ static inline size_t tensor_bytes(const rnnp_tensor *tensor)
     return rnnp_tensor_elements(tensor) * rnnp_dtype_bytes(tensor->dtype);
 }
 
-/* The model and the metas; tensors [n] hold data of their own (not copied for inputs). */
+/* The model and the metas; tensors [n] hold data of their own (not copied for inputs). Bit i of `absent`: there is no
+ * output i. */
 static inline void node_open(one_node *one, rnnp_context *context, const char *op, int opset,
                              const rnnp_tensor *tensors, const source *sources, size_t n, const rnnp_attr *attrs,
-                             size_t n_attrs, size_t n_outputs)
+                             size_t n_attrs, size_t n_outputs, unsigned absent)
 {
-    rnnp_value in[NODE_PORTS], out[NODE_PORTS] = {0};
+    rnnp_value in[NODE_PORTS], out[NODE_PORTS];
     rnnp_gradient_shape *shape = &one->call.shape;
     char name[24];
 
-    *one = (one_node){.context = context, .model = make_model(context), .gradient = rnnp_gradient_find(op)};
+    *one = (one_node){.context = context,
+                      .model = make_model(context),
+                      .select = context->selection,
+                      .gradient = rnnp_gradient_find(op)};
     assert_non_null(one->gradient);
     for (size_t i = 0; i < n; i++) {
         snprintf(name, sizeof name, "i%zu", i);
@@ -64,10 +70,12 @@ static inline void node_open(one_node *one, rnnp_context *context, const char *o
         else if (sources[i] == CONSTANT)
             OK(rnnp_model_add_constant(one->model, name, &tensors[i], &in[i]));
     }
+    for (size_t i = 0; i < n_outputs; i++) out[i] = absent >> i & 1 ? RNNP_NONE : 0;
     if (rnnp_model_add_node(one->model, op, opset, "node", in, n, attrs, n_attrs, out, n_outputs) != RNNP_OK)
         fail_msg("%s", rnnp_last_error(context));
     for (size_t i = 0; i < n_outputs; i++) {
         snprintf(name, sizeof name, "o%zu", i);
+        if (out[i] == RNNP_NONE) continue;
         OK(rnnp_model_add_output(one->model, name, out[i]));
     }
     if (rnnp_model_close(one->model) != RNNP_OK) fail_msg("%s", rnnp_last_error(context));
@@ -88,7 +96,7 @@ static inline void node_open(one_node *one, rnnp_context *context, const char *o
     }
     memcpy(one->out_meta, one->inference.out, n_outputs * sizeof *one->out_meta);
     *shape = (rnnp_gradient_shape){.context = context,
-                                   .select = &context->selection,
+                                   .select = &one->select,
                                    .math = RNNP_MATH_U35,
                                    .node = the,
                                    .inputs = one->in_meta,
@@ -117,6 +125,7 @@ static inline void node_memory(one_node *one)
         workspace = own > workspace ? own : workspace;
     }
     for (size_t i = 0; i < the->n_outputs; i++) {
+        if (the->outputs[i] == RNNP_NONE) continue;
         one->out[i] = rnnp_meta_tensor(&one->out_meta[i], NULL);
         one->out[i].data = filled(tensor_bytes(&one->out[i]), 0xFF);
         one->d_out[i] = one->out[i];
@@ -129,7 +138,7 @@ static inline void node_memory(one_node *one)
             one->d_in[i].data = filled(tensor_bytes(&one->in[i]), 0xFF);
     }
     for (size_t i = 0; i < NODE_ROWS; i++) one->rows[i] = (uint32_t)i;
-    one->slice = (rnnp_slice){.seed = 7, .step = 3, .rows = one->rows};
+    one->slice = (rnnp_slice){.seed = NODE_SEED, .step = NODE_STEP, .rows = one->rows};
     one->memory[0] = filled(kept, 0xFF);
     one->memory[1] = filled(workspace, 0xFF);
     one->workspace = workspace;
@@ -167,6 +176,71 @@ static inline rnnp_status node_forward(one_node *one)
 
     if (one->gradient->forward) return one->gradient->forward(&one->call);
     return one->call.shape.node->op->run(&exec, one->call.shape.node, one->in, one->out);
+}
+
+/* With nothing in memory but what backward says it reads. */
+static inline void node_backward(one_node *one)
+{
+    const one_node whole = *one;
+    const rnnp_gradient *g = one->gradient;
+
+    for (size_t i = 0; i < NODE_PORTS; i++) {
+        one->in[i].data = rnnp_gradient_bit(g->keeps_inputs, i) ? one->in[i].data : NULL;
+        one->out[i].data = rnnp_gradient_bit(g->keeps_outputs, i) ? one->out[i].data : NULL;
+    }
+    memset(one->memory[1], 0xFF, one->workspace);
+    OK(g->backward(&one->call));
+    memcpy(one->in, whole.in, sizeof one->in);
+    memcpy(one->out, whole.out, sizeof one->out);
+}
+
+/* An output whose gradient is missing, an input whose gradient nobody wants. */
+static inline void node_lose(rnnp_tensor *d)
+{
+    free(d->data);
+    d->data = NULL;
+}
+
+/* 1 when outputs have the same bits, and so have the gradients that both have. */
+static inline int node_same(const one_node *a, const one_node *b)
+{
+    int equal = 1;
+
+    for (size_t k = 0; k < NODE_PORTS; k++) {
+        if (a->out[k].data && b->out[k].data)
+            equal &= memcmp(a->out[k].data, b->out[k].data, tensor_bytes(&a->out[k])) == 0;
+        if (a->d_in[k].data && b->d_in[k].data)
+            equal &= memcmp(a->d_in[k].data, b->d_in[k].data, tensor_bytes(&a->d_in[k])) == 0;
+    }
+    return equal;
+}
+
+/* 1 when a run of the model gives the bits of forward. */
+static inline int node_is_run(const one_node *one)
+{
+    const rnnp_node *the = one->call.shape.node;
+    rnnp_tensor inputs[NODE_PORTS], outputs[NODE_PORTS];
+    size_t n = 0, m = 0;
+    int equal = 1;
+
+    for (size_t i = 0; i < one->model->n_inputs; i++) {
+        for (size_t k = 0; k < the->n_inputs; k++) {
+            if (the->inputs[k] == one->model->inputs[i]) inputs[n++] = one->in[k];
+        }
+    }
+    OWNED_NEW(plan, plan, one->model, NULL);
+    OWNED_NEW(run, run, plan, inputs, n);
+    for (; m < one->model->n_outputs; m++) {
+        OK(rnnp_run_output(run, m, &outputs[m]));
+        outputs[m].data = filled(tensor_bytes(&outputs[m]), 0xFF);
+    }
+    OK(rnnp_run_execute(run, inputs, n, outputs, m));
+    for (size_t k = 0, i = 0; k < the->n_outputs; k++) {
+        if (the->outputs[k] == RNNP_NONE) continue;
+        equal &= memcmp(outputs[i].data, one->out[k].data, tensor_bytes(&outputs[i])) == 0;
+        free(outputs[i++].data);
+    }
+    return equal;
 }
 
 static inline void node_close(one_node *one)

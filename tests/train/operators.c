@@ -151,17 +151,6 @@ TEST(test_gradients)
 
 /* ---- The same bits ---- */
 
-static int same(const one_node *a, const one_node *b)
-{
-    int equal = 1;
-
-    for (size_t k = 0; k < a->call.shape.node->n_outputs; k++)
-        equal &= memcmp(a->out[k].data, b->out[k].data, tensor_bytes(&a->out[k])) == 0;
-    for (size_t i = 0; i < a->call.shape.node->n_inputs; i++)
-        equal &= !a->d_in[i].data || memcmp(a->d_in[i].data, b->d_in[i].data, tensor_bytes(&a->d_in[i])) == 0;
-    return equal;
-}
-
 /* On every instruction set, and whether weights are prepared or not. */
 TEST(test_same_bits)
 {
@@ -178,7 +167,7 @@ TEST(test_same_bits)
                 open_example(&other, context, e, 0, as_input);
                 pass(&one, e, 0);
                 pass(&other, e, 0);
-                if (!same(&one, &other))
+                if (!node_same(&one, &other))
                     fail_msg("%s (example %d) has other bits with cap %s, %s", e->op, (int)(e - examples), build_isa(c),
                              as_input ? "as input" : "as parameter");
                 close_example(&one);
@@ -188,37 +177,16 @@ TEST(test_same_bits)
     }
 }
 
-/* Bits of forward are those of a run. */
 TEST(test_forward)
 {
     OWNED(context) context = make_context(NULL, 1);
 
     for (const example *e = examples; e < examples + EXAMPLES; e++) {
-        rnnp_tensor inputs[NODE_PORTS], outputs[NODE_PORTS];
-        size_t n = 0;
         one_node one;
 
         open_example(&one, context, e, 0, 0);
         pass(&one, e, 0);
-        for (size_t i = 0; i < one.model->n_inputs; i++) {
-            for (size_t k = 0; k < one.call.shape.node->n_inputs; k++) {
-                if (one.call.shape.node->inputs[k] == one.model->inputs[i]) inputs[n++] = one.in[k];
-            }
-        }
-        NEW(plan, plan, one.model, NULL);
-        NEW(run, run, plan, inputs, n);
-        for (size_t k = 0; k < one.model->n_outputs; k++) {
-            OK(rnnp_run_output(run, k, &outputs[k]));
-            outputs[k].data = filled(tensor_bytes(&outputs[k]), 0);
-        }
-        OK(rnnp_run_execute(run, inputs, n, outputs, one.model->n_outputs));
-        for (size_t k = 0; k < one.model->n_outputs; k++) {
-            if (memcmp(outputs[k].data, one.out[k].data, tensor_bytes(&outputs[k])) != 0)
-                fail_msg("%s (example %d): output %zu is not that of a run", e->op, (int)(e - examples), k);
-            free(outputs[k].data);
-        }
-        rnnp_run_destroy(run);
-        rnnp_plan_destroy(plan);
+        if (!node_is_run(&one)) fail_msg("%s (example %d): not the outputs of a run", e->op, (int)(e - examples));
         close_example(&one);
     }
 }
@@ -234,11 +202,10 @@ TEST(test_unwanted)
 
             open_example(&one, context, e, 0, 0);
             open_example(&all, context, e, 0, 0);
-            free(one.d_in[unwanted].data);
-            one.d_in[unwanted].data = NULL;
+            node_lose(&one.d_in[unwanted]);
             pass(&one, e, 0);
             pass(&all, e, 0);
-            assert_true(same(&one, &all));
+            assert_true(node_same(&one, &all));
             assert_null(one.d_in[unwanted].data);
             close_example(&one);
             close_example(&all);
@@ -277,7 +244,7 @@ TEST(test_kinks)
         open_example(&one, context, e, 0, 0);
         OK(node_forward(&one));
         for (size_t i = 0; i < rnnp_tensor_elements(&one.d_out[0]); i++) ((float *)one.d_out[0].data)[i] = 1;
-        backward(&one);
+        node_backward(&one);
         for (size_t i = 0; i < 2; i++) {
             for (size_t k = 0; one.d_in[i].data && k < rnnp_tensor_elements(&one.d_in[i]); k++)
                 assert_true(((float *)one.d_in[i].data)[k] == kinks[c].d[i][k]);

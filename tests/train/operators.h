@@ -288,7 +288,7 @@ static void open_example(one_node *one, rnnp_context *context, const example *e,
     int inputs = 0;
     for (size_t i = 0; i < n; i++) inputs += sources[i] == INPUT;
     if (!inputs) sources[0] = INPUT;
-    node_open(one, context, e->op, e->opset, tensor, sources, n, e->attrs, n_attrs, e->outputs ? e->outputs : 1);
+    node_open(one, context, e->op, e->opset, tensor, sources, n, e->attrs, n_attrs, e->outputs ? e->outputs : 1, 0);
     node_memory(one);
 }
 
@@ -296,22 +296,6 @@ static void close_example(one_node *one)
 {
     for (size_t i = 0; i < one->call.shape.node->n_inputs; i++) free(one->in[i].data);
     node_close(one);
-}
-
-/* With nothing in memory but what backward says it reads. */
-static void backward(one_node *one)
-{
-    const one_node whole = *one;
-    const rnnp_gradient *g = one->gradient;
-
-    for (size_t i = 0; i < NODE_PORTS; i++) {
-        one->in[i].data = rnnp_gradient_bit(g->keeps_inputs, i) ? one->in[i].data : NULL;
-        one->out[i].data = rnnp_gradient_bit(g->keeps_outputs, i) ? one->out[i].data : NULL;
-    }
-    memset(one->memory[1], 0xFF, one->workspace);
-    OK(g->backward(&one->call));
-    memcpy(one->in, whole.in, sizeof one->in);
-    memcpy(one->out, whole.out, sizeof one->out);
 }
 
 /* Gradients of the results, then of the operands. */
@@ -327,12 +311,9 @@ static void pass(one_node *one, const example *e, int whole)
             ((float *)one->d_out[k].data)[i] = e->no_dy >> k & 1 ? 0
                                                : whole           ? (float)(draw(&seed) % 5) - 2
                                                                  : (float)(draw(&seed) % 1000) / 500 - 1;
-        if (e->no_dy >> k & 1) {
-            free(one->d_out[k].data);
-            one->d_out[k].data = NULL;
-        }
+        if (e->no_dy >> k & 1) node_lose(&one->d_out[k]);
     }
-    backward(one);
+    node_backward(one);
 }
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What recomputation saves: activations of LSTM layers take at most a third of the memory. Activations are what grows
- * with the number of steps; packed weights, gradients and the workspace of a segment of steps are needed either way.
+ * What recomputation saves: activations of LSTM and GRU layers take at most a third of the memory. Activations are
+ * what grows with the number of steps; packed weights, gradients and the workspace of a segment of steps are needed
+ * either way.
  */
 #include "trainer.h"
 
 enum { LONG = 100, ROWS = 16, LEADS = 12 };
 
-/* x [steps][batch][LEADS] -> `layers` LSTMs of `hidden` units -> the last step -> dense, Softmax. */
-static rnnp_model *stack(rnnp_context *context, size_t layers, size_t hidden)
+/* x [steps][batch][LEADS] -> `layers` layers of `hidden` units -> the last step -> dense, Softmax. */
+static rnnp_model *stack(rnnp_context *context, rnnp_cell cell, size_t layers, size_t hidden)
 {
     static const char *const names[] = {"steps", "batch", NULL};
     const int64_t shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, LEADS};
@@ -19,10 +20,10 @@ static rnnp_model *stack(rnnp_context *context, size_t layers, size_t hidden)
     OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, names, &y));
     for (size_t i = 0; i < layers; i++) {
         DROPPED(free_layer)
-        layer lstm = make_layer(RNNP_CELL_LSTM, i ? hidden : LEADS, hidden, RNNP_DIRECTION_FORWARD, 3);
+        layer l = make_layer(cell, i ? hidden : LEADS, hidden, RNNP_DIRECTION_FORWARD, 3);
 
-        lstm.options.last_step = i + 1 == layers;
-        y = add_layer(model, &lstm, y);
+        l.options.last_step = i + 1 == layers;
+        y = add_layer(model, &l, y);
     }
     OK(rnnp_model_add_dense(model, y, w, hidden, CLASSES, 0, w + hidden * CLASSES, "Softmax", &y));
     close_with(model, "y", y);
@@ -47,17 +48,18 @@ TEST(test_saves)
     OWNED(context) context = make_context(NULL, 1);
 
     for (size_t hidden = 128; hidden <= 256; hidden *= 2) {
-        for (size_t layers = 1; layers <= 2; layers++) {
-            OWNED(model) model = stack(context, layers, hidden);
+        for (size_t i = 0; i < 4; i++) {
+            const size_t layers = 1 + i % 2;
+            OWNED(model) model = stack(context, i < 2 ? RNNP_CELL_LSTM : RNNP_CELL_GRU, layers, hidden);
             size_t all[2], activations[2];
 
             for (int again = 0; again < 2; again++) {
                 all[again] = bytes_of(model, LONG, again);
                 activations[again] = bytes_of(model, 2 * LONG, again) - all[again];
             }
-            printf("LSTM, %zu of %zu units, %d rows: activations of %d steps %zu bytes, recomputed %zu, ratio %.2f; "
+            printf("%s, %zu of %zu units, %d rows: activations of %d steps %zu bytes, recomputed %zu, ratio %.2f; "
                    "with workspace and packed weights %zu, %zu, ratio %.2f\n",
-                   layers, hidden, ROWS, LONG, activations[0], activations[1],
+                   i < 2 ? "LSTM" : "GRU", layers, hidden, ROWS, LONG, activations[0], activations[1],
                    (double)activations[0] / (double)activations[1], all[0], all[1], (double)all[0] / (double)all[1]);
             assert_true(activations[0] >= 3 * activations[1]);
             assert_true(all[0] > all[1]);

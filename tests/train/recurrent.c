@@ -6,7 +6,6 @@
 #include "recurrent_case.h"
 
 #include "../../src/train/random.h"
-#include "../model/build.h"
 
 #define RNN .cell = RNNP_CELL_RNN
 #define LSTM .cell = RNNP_CELL_LSTM
@@ -79,11 +78,10 @@ TEST(test_forward_has_the_bits_of_inference)
 {
     for (size_t i = 0; i < COUNT(specs); i++) {
         DROPPED(free_example) example e = make_example(&specs[i]);
-        DROPPED(free_result)
-        result inferred = infer(&e, NULL), kept = train(&e, NULL, &(training){0}),
-               again = train(&e, NULL, &(training){.recompute = 1});
+        TRAINED(kept, &e, NULL, .recompute = 0);
+        TRAINED(again, &e, NULL, .recompute = 1);
 
-        say(&specs[i], same_outputs(&e, &inferred, &kept) && same_outputs(&e, &inferred, &again));
+        say(&specs[i], node_is_run(&kept) && node_same(&kept, &again));
     }
 }
 
@@ -93,7 +91,7 @@ TEST(test_forward_has_the_bits_of_inference)
 static double *masks(const example *e)
 {
     const spec *s = &e->s;
-    const rnnp_random random = {.seed = CASE_SEED, .step = CASE_STEP, .use = RNNP_RANDOM_DROPOUT};
+    const rnnp_random random = {.seed = NODE_SEED, .step = NODE_STEP, .use = RNNP_RANDOM_DROPOUT};
     double *mask = malloc(e->dirs * s->batch * s->hidden * sizeof *mask);
     float u;
 
@@ -118,7 +116,7 @@ static void check_gradients(const spec *s)
     /* bound: of a tensor's largest error over its largest element, for every case; rounding in f32 makes up to 1e-6 */
     const double step = 1e-5, bound = 2e-6;
     DROPPED(free_example) example e = make_example(s);
-    DROPPED(free_result) result r = train(&e, NULL, &(training){0});
+    TRAINED(one, &e, NULL, .recompute = 0);
     FREED double *mask = s->dropout > 0.0f ? masks(&e) : NULL;
     double *in[CASE_INPUTS] = {0};
 
@@ -139,7 +137,7 @@ static void check_gradients(const spec *s)
             in[i][k] = at - step;
             const double below = reference_loss(&e, in, mask), d = (above - below) / (2 * step);
             in[i][k] = at;
-            const double error = fabs(d - r.d_in[i][k]);
+            const double error = fabs(d - gradient_of(&one, i)[k]);
             largest = fmax(largest, fabs(d));
             worst = error <= worst ? worst : error; /* NaN stays */
         }
@@ -162,15 +160,11 @@ TEST(test_gradients_are_those_of_the_formulas)
 TEST(test_recurrent_dropout)
 {
     for (size_t i = 0; i < COUNT(dropped); i++) {
-        example e = make_example(&dropped[i]);
-        result inferred = infer(&e, NULL), with = train(&e, NULL, &(training){0}),
-               without = train(&e, NULL, &(training){.evaluation = 1});
+        DROPPED(free_example) example e = make_example(&dropped[i]);
+        TRAINED(with, &e, NULL, .recompute = 0);
+        TRAINED(without, &e, NULL, .evaluation = 1);
 
-        say(&dropped[i], !same_outputs(&e, &inferred, &with) && same_outputs(&e, &inferred, &without));
-        free_result(&inferred);
-        free_result(&with);
-        free_result(&without);
-        free_example(&e);
+        say(&dropped[i], !node_is_run(&with) && node_is_run(&without));
         check_gradients(&dropped[i]);
     }
 }
@@ -187,22 +181,26 @@ TEST(test_masks_do_not_depend_on_slices)
     memcpy(alone.in[RNNP_IN_X], all.in[RNNP_IN_X] + alone.n_in[RNNP_IN_X], alone.n_in[RNNP_IN_X] * sizeof(float));
     memcpy(alone.in[RNNP_IN_H0], all.in[RNNP_IN_H0] + 20, 20 * sizeof(float));
     memcpy(alone.in[RNNP_IN_C0], all.in[RNNP_IN_C0] + 20, 20 * sizeof(float));
-    DROPPED(free_result)
-    result a = train(&all, NULL, &(training){.rows = places}), b = train(&alone, NULL, &(training){.rows = places + 1}),
-           c = train(&alone, NULL, &(training){.rows = places});
+    TRAINED(a, &all, NULL, .rows = places);
+    TRAINED(b, &alone, NULL, .rows = places + 1);
+    TRAINED(c, &alone, NULL, .rows = places);
     const size_t n = alone.n_out[RNNP_OUT_Y];
-    assert_memory_equal(a.out[RNNP_OUT_Y] + n, b.out[RNNP_OUT_Y], n * sizeof(float));
-    assert_memory_not_equal(b.out[RNNP_OUT_Y], c.out[RNNP_OUT_Y], n * sizeof(float));
+    const float *y = a.out[RNNP_OUT_Y].data;
+    assert_memory_equal(y + n, b.out[RNNP_OUT_Y].data, n * sizeof *y);
+    assert_memory_not_equal(b.out[RNNP_OUT_Y].data, c.out[RNNP_OUT_Y].data, n * sizeof *y);
 }
 
 /* ---- The same bits ---- */
 
-static void compare(const spec *s, const char *isa_a, const training *a, const char *isa_b, const training *b)
+/* With a cap, or trained otherwise. */
+static void compare(const spec *s, const char *isa, const training *t)
 {
     DROPPED(free_example) example e = make_example(s);
-    DROPPED(free_result) result first = train(&e, isa_a, a), second = train(&e, isa_b, b);
+    TRAINED(usual, &e, NULL, .recompute = 0);
+    DROPPED(close_case) one_node other;
 
-    say(s, same_outputs(&e, &first, &second) && same_gradients(&e, &first, &second));
+    train(&other, &e, isa, t);
+    say(s, node_same(&usual, &other));
 }
 
 /* Rows of pre-activations that would meet in a few sets of the first cache are longer than their columns. */
@@ -216,50 +214,41 @@ TEST(test_padded_rows)
 
     for (size_t i = 0; i < COUNT(wide); i++) {
         DROPPED(free_example) example e = make_example(&wide[i]);
-        DROPPED(free_result) result inferred = infer(&e, NULL), kept = train(&e, NULL, &(training){0});
-        DROPPED(free_result) result again = train(&e, NULL, &(training){.recompute = 1});
+        TRAINED(kept, &e, NULL, .recompute = 0);
+        TRAINED(again, &e, NULL, .recompute = 1);
 
-        say(&wide[i], same_outputs(&e, &inferred, &kept) && same_outputs(&e, &inferred, &again));
-        say(&wide[i], same_gradients(&e, &kept, &again));
+        say(&wide[i], node_is_run(&kept) && node_same(&kept, &again));
     }
 }
 
 TEST(test_recompute_has_the_same_bits)
 {
-    for (size_t i = 0; i < COUNT(specs); i++)
-        compare(&specs[i], NULL, &(training){0}, NULL, &(training){.recompute = 1});
-    for (size_t i = 0; i < COUNT(dropped); i++)
-        compare(&dropped[i], NULL, &(training){0}, NULL, &(training){.recompute = 1});
+    for (size_t i = 0; i < COUNT(dropped); i++) compare(&dropped[i], NULL, &(training){.recompute = 1});
 }
 
 TEST(test_isas_have_the_same_bits)
 {
     for (size_t i = 0; i < COUNT(specs); i++) {
-        compare(&specs[i], "generic", &(training){0}, NULL, &(training){0});
-        compare(&specs[i], "generic", &(training){.recompute = 1}, NULL, &(training){0});
+        compare(&specs[i], "generic", &(training){0});
+        compare(&specs[i], "generic", &(training){.recompute = 1});
     }
-    for (size_t i = 0; i < COUNT(dropped); i++) compare(&dropped[i], "generic", &(training){0}, NULL, &(training){0});
+    for (size_t i = 0; i < COUNT(dropped); i++) compare(&dropped[i], "generic", &(training){0});
 }
 
 /* Kernels whose panels are not 16 columns wide, as AVX-512's are. */
 TEST(test_panels_of_products_do_not_matter)
 {
     for (size_t i = 0; i < COUNT(specs); i++) {
-        compare(&specs[i], NULL, &(training){0}, NULL, &(training){.nr = 32});
-        compare(&specs[i], NULL, &(training){0}, NULL, &(training){.nr = 24, .recompute = 1});
+        compare(&specs[i], NULL, &(training){.nr = 32});
+        compare(&specs[i], NULL, &(training){.nr = 24, .recompute = 1});
     }
-}
-
-TEST(test_parts_of_prepare_make_the_whole)
-{
-    for (size_t i = 0; i < COUNT(specs); i++) compare(&specs[i], NULL, &(training){0}, NULL, &(training){.parts = 3});
 }
 
 TEST(test_wanted_gradients_do_not_depend_on_others)
 {
     for (size_t i = 0; i < COUNT(specs); i++) {
         for (unsigned input = 0; input < CASE_INPUTS; input++)
-            compare(&specs[i], NULL, &(training){0}, NULL, &(training){.unwanted = ~(1u << input)});
+            compare(&specs[i], NULL, &(training){.unwanted = ~(1u << input)});
     }
 }
 
@@ -271,31 +260,12 @@ TEST(test_unused_outputs)
 
         for (unsigned o = 0; o < CASE_OUTPUTS; o++) {
             if (!e.n_out[o]) continue;
-            DROPPED(free_result) result unused = train(&e, NULL, &(training){.unused = 1u << o});
+            TRAINED(unused, &e, NULL, .unused = 1u << o);
             memset(e.d_out[o], 0, e.n_out[o] * sizeof(float));
-            DROPPED(free_result) result zeros = train(&e, NULL, &(training){0});
-            say(&specs[i], same_gradients(&e, &unused, &zeros));
+            TRAINED(zeros, &e, NULL, .unused = 0);
+            say(&specs[i], node_same(&unused, &zeros));
             fill(e.d_out[o], e.n_out[o], 31 + o, 1.0f);
         }
-    }
-}
-
-/* ---- Memory and errors ---- */
-
-TEST(test_recompute_keeps_less)
-{
-    static const spec wide[] = {
-        {"lstm", LSTM, SIZES(64, 16, 32, 64)},
-        {"gru", GRU, SIZES(64, 16, 32, 64), .reset_after = 1},
-    };
-
-    for (size_t i = 0; i < COUNT(wide); i++) {
-        DROPPED(free_example) example e = make_example(&wide[i]);
-        DROPPED(free_result)
-        result kept = train(&e, NULL, &(training){0}), again = train(&e, NULL, &(training){.recompute = 1});
-        const size_t io = (e.n_out[RNNP_OUT_Y] + e.n_in[RNNP_IN_X]) * sizeof(float);
-
-        assert_true(kept.kept_bytes + io >= 3 * (again.kept_bytes + io));
     }
 }
 
@@ -303,14 +273,15 @@ TEST(test_errors)
 {
     const spec wrong = {"", LSTM, SIZES(3, 2, 2, 4), LENGTHS(3, 4), .only_y = 1}, plain = {"", GRU, SIZES(3, 2, 2, 4)};
     DROPPED(free_example) example e = make_example(&wrong), good = make_example(&plain);
-    char text[256];
+    DROPPED(close_case) one_node long_row, constant, computed;
 
-    assert_int_equal(try_forward(&e, text), RNNP_ERR_ARG);
-    assert_non_null(strstr(text, "cell"));
-    assert_non_null(strstr(text, "sequence_lens[1] is 4"));
-    OK(try_check(&good, 0, text));
-    assert_int_equal(try_check(&good, 1, text), RNNP_ERR_UNSUPPORTED);
-    assert_non_null(strstr(text, "GRU cell: W is computed"));
+    open_case(&long_row, &e, NULL, &(training){0});
+    REFUSED(long_row.context, node_forward(&long_row), RNNP_ERR_ARG, "sequence_lens[1] is 4");
+    open_case(&constant, &good, NULL, &(training){0});
+    OK(constant.gradient->check(&constant.call.shape));
+    open_case(&computed, &good, NULL, &(training){.computed_weights = 1});
+    REFUSED(computed.context, computed.gradient->check(&computed.call.shape), RNNP_ERR_UNSUPPORTED,
+            "GRU node: W is computed");
 }
 
 void tests_end(void)

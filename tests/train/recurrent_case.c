@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "recurrent_case.h"
 
-#include "../model/build.h"
+#include "../oracle.h"
 
 /* ---- Numbers ---- */
 
@@ -48,47 +48,7 @@ void free_example(example *e)
     for (size_t i = 0; i < CASE_OUTPUTS; i++) free(e->d_out[i]);
 }
 
-void free_result(result *r)
-{
-    for (size_t i = 0; i < CASE_INPUTS; i++) free(r->d_in[i]);
-    for (size_t i = 0; i < CASE_OUTPUTS; i++) free(r->out[i]);
-}
-
-/* Memory of exactly so many bytes, full of NaN: what is read before it is written shows. */
-static void *garbage(size_t bytes)
-{
-    void *p = NULL;
-
-    assert_int_equal(posix_memalign(&p, 64, bytes ? bytes : 1), 0);
-    memset(p, 0xff, bytes);
-    return p;
-}
-
-static int same(float *const *a, float *const *b, const size_t *n, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (a[i] && b[i] && memcmp(a[i], b[i], n[i] * sizeof **a) != 0) return 0;
-    }
-    return 1;
-}
-
-int same_outputs(const example *e, const result *a, const result *b)
-{
-    return same(a->out, b->out, e->n_out, CASE_OUTPUTS);
-}
-
-int same_gradients(const example *e, const result *a, const result *b)
-{
-    return same(a->d_in, b->d_in, e->n_in, CASE_INPUTS);
-}
-
-/* ---- The model of one node ---- */
-
-typedef struct graph {
-    rnnp_context *context;
-    rnnp_model *model;
-    rnnp_tensor in[CASE_INPUTS], out[CASE_OUTPUTS];
-} graph;
+/* ---- The node ---- */
 
 static rnnp_tensor shape_of_input(const example *e, size_t i)
 {
@@ -110,128 +70,6 @@ static rnnp_tensor shape_of_input(const example *e, size_t i)
 static int is_input(const example *e, size_t i) { return i == RNNP_IN_LENGTHS ? e->s.with_lengths : e->n_in[i] > 0; }
 static int is_weight(size_t i) { return (i >= RNNP_IN_W && i <= RNNP_IN_B) || i == RNNP_IN_P; }
 
-static rnnp_value add_input(graph *g, size_t i, int as_constant)
-{
-    static const char *const names[] = {"x", "w", "r", "b", "lengths", "h0", "c0", "p"};
-    const rnnp_tensor *t = &g->in[i];
-    rnnp_value value;
-
-    if (as_constant)
-        OK(rnnp_model_add_constant(g->model, names[i], t, &value));
-    else
-        OK(rnnp_model_add_input(g->model, names[i], t->dtype, t->rank, t->shape, NULL, &value));
-    return value;
-}
-
-static graph make_graph(const example *e, const char *isa, int computed_weights)
-{
-    static const char *const ops[] = {"", "RNN", "LSTM", "GRU"};
-    static const char *const output_names[] = {"y", "h", "c"};
-    static const char *const directions[] = {"forward", "reverse", "bidirectional"};
-    const spec *s = &e->s;
-    const size_t each = s->cell == RNNP_CELL_RNN ? 1 : s->cell == RNNP_CELL_GRU ? 2 : 3;
-    const size_t outputs = s->cell == RNNP_CELL_LSTM ? 3 : 2, inputs = s->cell == RNNP_CELL_LSTM ? 8 : 6;
-    const char *names[6];
-    float alpha[6], beta[6];
-    size_t alphas = 0, betas = 0;
-    OPTIONS(context, options);
-    graph g = {0};
-    rnnp_value in[CASE_INPUTS], out[CASE_OUTPUTS];
-
-    options.max_isa = isa;
-    OK(rnnp_context_create(&options, &g.context));
-    g.model = make_model(g.context);
-    for (size_t i = 0; i < CASE_INPUTS; i++) {
-        in[i] = RNNP_NONE;
-        if (!is_input(e, i)) continue;
-        g.in[i] = shape_of_input(e, i);
-        in[i] = add_input(&g, i, is_weight(i) && !computed_weights);
-    }
-    for (size_t i = 0; i < each * e->dirs; i++) {
-        const rnnp_act_spec *act = &s->act[i % each];
-
-        names[i] = s->act_name[i % each];
-        if (act->kind == RNNP_ACT_LEAKY_RELU || act->kind == RNNP_ACT_ELU || act->kind == RNNP_ACT_HARD_SIGMOID ||
-            act->kind == RNNP_ACT_SCALED_TANH || act->kind == RNNP_ACT_AFFINE)
-            alpha[alphas++] = act->alpha;
-        if (act->kind == RNNP_ACT_HARD_SIGMOID || act->kind == RNNP_ACT_SCALED_TANH || act->kind == RNNP_ACT_AFFINE)
-            beta[betas++] = act->beta;
-    }
-    rnnp_attr attrs[8] = {
-        {.name = "hidden_size", .kind = RNNP_ATTR_INT, .i = (int64_t)s->hidden},
-        {.name = "direction", .kind = RNNP_ATTR_STRING, .s = directions[s->direction]},
-        {.name = "layout", .kind = RNNP_ATTR_INT, .i = s->layout},
-    };
-    size_t n = 3;
-    if (s->clip > 0.0f) attrs[n++] = (rnnp_attr){.name = "clip", .kind = RNNP_ATTR_FLOAT, .f = s->clip};
-    if (s->cell == RNNP_CELL_GRU)
-        attrs[n++] = (rnnp_attr){.name = "linear_before_reset", .kind = RNNP_ATTR_INT, .i = s->reset_after};
-    if (s->cell == RNNP_CELL_LSTM)
-        attrs[n++] = (rnnp_attr){.name = "input_forget", .kind = RNNP_ATTR_INT, .i = s->input_forget};
-    if (s->act_name[0])
-        attrs[n++] =
-            (rnnp_attr){.name = "activations", .kind = RNNP_ATTR_STRINGS, .count = each * e->dirs, .strings = names};
-    if (alphas)
-        attrs[n++] =
-            (rnnp_attr){.name = "activation_alpha", .kind = RNNP_ATTR_FLOATS, .count = alphas, .floats = alpha};
-    if (betas)
-        attrs[n++] = (rnnp_attr){.name = "activation_beta", .kind = RNNP_ATTR_FLOATS, .count = betas, .floats = beta};
-    assert_true(n <= sizeof attrs / sizeof attrs[0]);
-    for (size_t i = 0; i < outputs; i++) out[i] = e->n_out[i] ? 0 : RNNP_NONE;
-    OK(rnnp_model_add_node(g.model, ops[s->cell], 17, "cell", in, inputs, attrs, n, out, outputs));
-    for (size_t i = 0; i < outputs; i++) {
-        if (e->n_out[i]) OK(rnnp_model_add_output(g.model, output_names[i], out[i]));
-    }
-    OK(rnnp_model_close(g.model));
-    for (size_t i = 0; i < outputs; i++) {
-        if (e->n_out[i]) g.out[i] = rnnp_meta_tensor(&g.model->values[out[i]].meta, NULL);
-    }
-    return g;
-}
-
-static void free_graph(graph *g)
-{
-    rnnp_model_destroy(g->model);
-    rnnp_context_destroy(g->context);
-}
-
-/* ---- Inference ---- */
-
-result infer(const example *e, const char *isa)
-{
-    graph g = make_graph(e, isa, 0);
-    rnnp_plan *plan = make_plan(g.model);
-    rnnp_tensor in[CASE_INPUTS], out[CASE_OUTPUTS];
-    size_t inputs = 0, outputs = 0;
-    result r = {0};
-
-    for (size_t i = 0; i < CASE_INPUTS; i++) {
-        if (is_input(e, i) && !is_weight(i)) in[inputs++] = g.in[i];
-    }
-    for (size_t i = 0; i < CASE_OUTPUTS; i++) {
-        if (!e->n_out[i]) continue;
-        out[outputs] = g.out[i];
-        out[outputs++].data = r.out[i] = garbage(e->n_out[i] * sizeof(float));
-    }
-    NEW(run, run, plan, in, inputs);
-    OK(rnnp_run_execute(run, in, inputs, out, outputs));
-    rnnp_run_destroy(run);
-    rnnp_plan_destroy(plan);
-    free_graph(&g);
-    return r;
-}
-
-/* ---- Training ---- */
-
-typedef struct work {
-    rnnp_meta in[CASE_INPUTS], out[CASE_OUTPUTS];
-    uint32_t rows[MOST_ROWS];
-    rnnp_slice slice;
-    rnnp_selection select;
-    rnnp_gradient_call call;
-    const rnnp_gradient *gradient;
-} work;
-
 /* Products with panels of nr columns instead of the usual ones. */
 static void use_panels(rnnp_selection *select, size_t nr)
 {
@@ -245,119 +83,148 @@ static void use_panels(rnnp_selection *select, size_t nr)
     }
 }
 
-static void begin_work(const example *e, const graph *g, const training *t, work *w)
+/* How many numbers an activation takes: alpha, then beta. */
+static size_t parameters_of(rnnp_act act)
 {
-    const rnnp_node *node = &g->model->nodes[0];
-
-    memset(w, 0, sizeof *w);
-    w->gradient = rnnp_gradient_find(node->op->name);
-    assert_non_null(w->gradient);
-    for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE) w->in[i] = g->model->values[node->inputs[i]].meta;
-        w->in[i].known = NULL;
-    }
-    for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE) w->out[i] = g->model->values[node->outputs[i]].meta;
-    }
-    for (size_t r = 0; r < e->s.batch; r++) w->rows[r] = t->rows ? t->rows[r] : (uint32_t)r;
-    w->slice = (rnnp_slice){
-        .seed = CASE_SEED, .step = CASE_STEP, .rows = w->rows, .n_rows = e->s.batch, .training = !t->evaluation};
-    w->select = g->context->selection;
-    use_panels(&w->select, t->nr);
-    w->call.shape = (rnnp_gradient_shape){.context = g->context,
-                                          .select = &w->select,
-                                          .math = RNNP_MATH_U35,
-                                          .node = node,
-                                          .inputs = w->in,
-                                          .outputs = w->out,
-                                          .recompute = t->recompute,
-                                          .recurrent_dropout = e->s.dropout};
-    w->call.slice = &w->slice;
-    w->call.inputs = g->in;
-    w->call.batch_axis = RNNP_NO_AXIS;
-    const size_t parts = t->parts ? t->parts : 1;
-    void *prepared = garbage(w->gradient->prepared_bytes(&w->call.shape));
-    for (size_t i = 0; i < parts; i++) w->gradient->prepare(&w->call.shape, g->in, prepared, i, parts);
-    w->call.prepared = prepared;
-    w->call.kept = garbage(w->gradient->kept_bytes(&w->call.shape));
-    w->call.workspace = garbage(w->gradient->workspace_bytes(&w->call.shape));
+    if (act == RNNP_ACT_HARD_SIGMOID || act == RNNP_ACT_SCALED_TANH || act == RNNP_ACT_AFFINE) return 2;
+    return act == RNNP_ACT_LEAKY_RELU || act == RNNP_ACT_ELU;
 }
 
-static void end_work(work *w)
+static void open_node(one_node *one, const example *e, const char *isa, int computed_weights)
 {
-    free((void *)w->call.prepared);
-    free(w->call.kept);
-    free(w->call.workspace);
-}
+    static const char *const ops[] = {"", "RNN", "LSTM", "GRU"};
+    static const char *const directions[] = {"forward", "reverse", "bidirectional"};
+    const spec *s = &e->s;
+    const size_t each = s->cell == RNNP_CELL_RNN ? 1 : s->cell == RNNP_CELL_GRU ? 2 : 3;
+    const size_t outputs = s->cell == RNNP_CELL_LSTM ? 3 : 2, inputs = s->cell == RNNP_CELL_LSTM ? 8 : 6;
+    const char *names[6];
+    float alpha[6], beta[6];
+    size_t alphas = 0, betas = 0, n = 3;
+    unsigned absent = 0;
+    rnnp_tensor tensors[CASE_INPUTS] = {0};
+    source sources[CASE_INPUTS];
 
-result train(const example *e, const char *isa, const training *t)
-{
-    graph g = make_graph(e, isa, 0);
-    rnnp_tensor d_out[CASE_OUTPUTS] = {0}, d_in[CASE_INPUTS] = {0};
-    result r = {0};
-    work w;
-
-    begin_work(e, &g, t, &w);
-    OK(w.gradient->check(&w.call.shape));
-    for (size_t i = 0; i < CASE_OUTPUTS; i++) {
-        if (!e->n_out[i]) continue;
-        g.out[i].data = r.out[i] = garbage(e->n_out[i] * sizeof(float));
-        d_out[i] = g.out[i];
-        d_out[i].data = t->unused >> i & 1 ? NULL : e->d_out[i];
-    }
-    w.call.outputs = g.out;
-    OK(w.gradient->forward(&w.call));
-    /* what is neither kept nor asked for again is lost in between */
-    free(w.call.workspace);
-    w.call.workspace = garbage(w.gradient->workspace_bytes(&w.call.shape));
     for (size_t i = 0; i < CASE_INPUTS; i++) {
-        if (!e->n_in[i]) continue;
-        d_in[i] = g.in[i];
-        d_in[i].data = NULL;
-        assert_true(rnnp_gradient_bit(w.gradient->inputs, i));
-        if (!(t->unwanted >> i & 1)) d_in[i].data = r.d_in[i] = garbage(e->n_in[i] * sizeof(float));
-        if (!rnnp_gradient_bit(w.gradient->keeps_inputs, i)) g.in[i].data = NULL;
+        if (is_input(e, i)) tensors[i] = shape_of_input(e, i);
+        sources[i] = !is_input(e, i) ? ABSENT : is_weight(i) && !computed_weights ? CONSTANT : INPUT;
     }
+    for (size_t i = 0; i < outputs; i++) absent |= (unsigned)(e->n_out[i] == 0) << i;
+    for (size_t i = 0; i < each * e->dirs; i++) {
+        const rnnp_act_spec *act = &s->act[i % each];
+
+        names[i] = s->act_name[i % each];
+        if (parameters_of(act->kind) > 0) alpha[alphas++] = act->alpha;
+        if (parameters_of(act->kind) > 1) beta[betas++] = act->beta;
+    }
+    rnnp_attr attrs[8] = {
+        {.name = "hidden_size", .kind = RNNP_ATTR_INT, .i = (int64_t)s->hidden},
+        {.name = "direction", .kind = RNNP_ATTR_STRING, .s = directions[s->direction]},
+        {.name = "layout", .kind = RNNP_ATTR_INT, .i = s->layout},
+    };
+    if (s->clip > 0.0f) attrs[n++] = (rnnp_attr){.name = "clip", .kind = RNNP_ATTR_FLOAT, .f = s->clip};
+    if (s->cell == RNNP_CELL_GRU)
+        attrs[n++] = (rnnp_attr){.name = "linear_before_reset", .kind = RNNP_ATTR_INT, .i = s->reset_after};
+    if (s->cell == RNNP_CELL_LSTM)
+        attrs[n++] = (rnnp_attr){.name = "input_forget", .kind = RNNP_ATTR_INT, .i = s->input_forget};
+    if (s->act_name[0])
+        attrs[n++] =
+            (rnnp_attr){.name = "activations", .kind = RNNP_ATTR_STRINGS, .count = each * e->dirs, .strings = names};
+    if (alphas)
+        attrs[n++] =
+            (rnnp_attr){.name = "activation_alpha", .kind = RNNP_ATTR_FLOATS, .count = alphas, .floats = alpha};
+    if (betas)
+        attrs[n++] = (rnnp_attr){.name = "activation_beta", .kind = RNNP_ATTR_FLOATS, .count = betas, .floats = beta};
+    node_open(one, capped_context(NULL, isa, 0), ops[s->cell], 17, tensors, sources, inputs, attrs, n, outputs, absent);
+}
+
+void open_case(one_node *one, const example *e, const char *isa, const training *t)
+{
+    open_node(one, e, isa, t->computed_weights);
+    use_panels(&one->select, t->nr);
+    one->call.shape.recompute = t->recompute;
+    one->call.shape.recurrent_dropout = e->s.dropout;
+    if (t->computed_weights) return;
+    node_memory(one);
+    one->slice.n_rows = e->s.batch;
+    one->slice.training = !t->evaluation;
+    if (t->rows) memcpy(one->rows, t->rows, e->s.batch * sizeof *t->rows);
+    node_prepare(one);
+}
+
+void close_case(one_node *one)
+{
+    rnnp_context *context = one->context;
+
+    node_close(one);
+    rnnp_context_destroy(context);
+}
+
+void train(one_node *one, const example *e, const char *isa, const training *t)
+{
+    open_case(one, e, isa, t);
+    OK(one->gradient->check(&one->call.shape));
     for (size_t i = 0; i < CASE_OUTPUTS; i++) {
-        if (!rnnp_gradient_bit(w.gradient->keeps_outputs, i)) g.out[i].data = NULL;
+        if (e->n_out[i]) memcpy(one->d_out[i].data, e->d_out[i], e->n_out[i] * sizeof **e->d_out);
+        if (t->unused >> i & 1) node_lose(&one->d_out[i]);
     }
-    w.call.d_outputs = d_out;
-    w.call.d_inputs = d_in;
-    OK(w.gradient->backward(&w.call));
-    r.kept_bytes = w.gradient->kept_bytes(&w.call.shape);
-    end_work(&w);
-    free_graph(&g);
-    return r;
+    for (size_t i = 0; i < CASE_INPUTS; i++) {
+        assert_int_equal(one->d_in[i].data != NULL, e->n_in[i] > 0);
+        if (t->unwanted >> i & 1) node_lose(&one->d_in[i]);
+    }
+    OK(node_forward(one));
+    node_backward(one);
 }
 
-rnnp_status try_forward(const example *e, char *text)
-{
-    const training plain = {0};
-    graph g = make_graph(e, NULL, 0);
-    float *y = garbage(e->n_out[RNNP_OUT_Y] * sizeof *y);
-    work w;
+/* ---- The loss in double, row by row ---- */
 
-    begin_work(e, &g, &plain, &w);
-    g.out[RNNP_OUT_Y].data = y;
-    w.call.outputs = g.out;
-    const rnnp_status status = w.gradient->forward(&w.call);
-    snprintf(text, 256, "%s", rnnp_last_error(g.context));
-    free(y);
-    end_work(&w);
-    free_graph(&g);
-    return status;
+static const double *of_direction(const double *all, size_t d, size_t elements)
+{
+    return all ? all + d * elements : NULL;
 }
 
-rnnp_status try_check(const example *e, int computed_weights, char *text)
+double reference_loss(const example *e, double *const in[CASE_INPUTS], const double *mask)
 {
-    const training plain = {0};
-    graph g = make_graph(e, NULL, computed_weights);
-    work w;
+    const spec *s = &e->s;
+    const size_t H = s->hidden, I = s->input, B = s->batch, T = s->steps, D = e->dirs, GH = e->gates * H;
+    double loss = 0.0;
 
-    begin_work(e, &g, &plain, &w);
-    const rnnp_status status = w.gradient->check(&w.call.shape);
-    snprintf(text, 256, "%s", rnnp_last_error(g.context));
-    end_work(&w);
-    free_graph(&g);
-    return status;
+    for (size_t d = 0; d < D; d++) {
+        const int reverse = s->direction == RNNP_DIRECTION_REVERSE || d == 1;
+        oracle_cell k = oracle_make(s->cell, I, H);
+
+        k.reset_after = s->reset_after;
+        k.input_forget = s->input_forget;
+        k.clip = (double)s->clip;
+        k.w = in[RNNP_IN_W] + d * GH * I;
+        k.r = in[RNNP_IN_R] + d * GH * H;
+        k.bw = of_direction(in[RNNP_IN_B], d, 2 * GH);
+        k.br = k.bw ? k.bw + GH : NULL;
+        k.p = of_direction(in[RNNP_IN_P], d, 3 * H);
+        for (size_t i = 0; i < 3; i++) {
+            if (s->act[i].kind) k.act[i] = s->act[i];
+        }
+        for (size_t b = 0; b < B; b++) {
+            const size_t length = s->with_lengths ? (size_t)s->lengths[b] : T;
+            const size_t at = s->layout ? (b * D + d) * H : (d * B + b) * H;
+            double h[ORACLE_UNITS] = {0}, c[ORACLE_UNITS] = {0};
+
+            for (size_t u = 0; u < H; u++) {
+                h[u] = in[RNNP_IN_H0] ? in[RNNP_IN_H0][at + u] : 0.0;
+                c[u] = in[RNNP_IN_C0] ? in[RNNP_IN_C0][at + u] : 0.0;
+            }
+            for (size_t i = 0; i < length; i++) {
+                const size_t t = reverse ? length - 1 - i : i;
+                const double *x = in[RNNP_IN_X] + (s->layout ? b * T + t : t * B + b) * I;
+                const size_t y = s->layout ? ((b * T + t) * D + d) * H : ((t * D + d) * B + b) * H;
+
+                oracle_step(&k, x, mask ? mask + (d * B + b) * H : NULL, h, c);
+                for (size_t u = 0; u < H && e->d_out[RNNP_OUT_Y]; u++) loss += e->d_out[RNNP_OUT_Y][y + u] * h[u];
+            }
+            for (size_t u = 0; u < H; u++) {
+                loss += e->d_out[RNNP_OUT_H] ? e->d_out[RNNP_OUT_H][at + u] * h[u] : 0.0;
+                loss += e->d_out[RNNP_OUT_C] ? e->d_out[RNNP_OUT_C][at + u] * c[u] : 0.0;
+            }
+        }
+    }
+    return loss;
 }

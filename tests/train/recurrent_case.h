@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A recurrent node with numbers for everything, run by inference and by training; and the same in double precision.
+ * A recurrent node with numbers for everything, trained as node.h does it; and the same in double precision.
  */
 #ifndef RNNP_TESTS_RECURRENT_CASE_H
 #define RNNP_TESTS_RECURRENT_CASE_H
 
 #include "../../src/graph/ops/recurrent.h"
-#include "../../src/train/gradient.h"
+#include "node.h"
 
 enum { MOST_ROWS = 32 };
 
@@ -25,7 +25,7 @@ typedef struct spec {
     float dropout;
 } spec;
 
-/* Inputs of the node, or gradients by them, or outputs; in double. Index: RNNP_IN_X, ... */
+/* Inputs and outputs of the node, by RNNP_IN_X, RNNP_OUT_Y, ... */
 enum { CASE_INPUTS = 8, CASE_OUTPUTS = 3 };
 
 typedef struct example {
@@ -39,35 +39,27 @@ typedef struct example {
 example make_example(const spec *s);
 void free_example(example *e);
 
-/* What a node gives. */
-typedef struct result {
-    float *out[CASE_OUTPUTS], *d_in[CASE_INPUTS];
-    size_t kept_bytes;
-} result;
-
-void free_result(result *r);
-/* 1 when outputs and gradients have the same bits. */
-int same_outputs(const example *e, const result *a, const result *b);
-int same_gradients(const example *e, const result *a, const result *b);
-
 typedef struct training {
     int recompute;
     int evaluation;       /* slice->training = 0 */
+    int computed_weights; /* W, R and B are inputs of the model: there is no memory, as it can only be checked */
     const uint32_t *rows; /* places in the batch; NULL: 0, 1, 2, ... */
     unsigned unwanted;    /* bit i: nobody wants the gradient by input i */
     unsigned unused;      /* bit i: nothing depends on output i */
-    size_t parts;         /* of prepare; 0: 1 */
     size_t nr;            /* products have panels of so many columns, where a kernel has; 0: the usual */
 } training;
 
-result infer(const example *e, const char *isa);
-result train(const example *e, const char *isa, const training *t);
-/* Status of forward alone, and of check; the sentence is copied to text[256]. */
-rnnp_status try_forward(const example *e, char *text);
-rnnp_status try_check(const example *e, int computed_weights, char *text);
+/* The node with its memory, prepared, in a context of its own with this cap. */
+void open_case(one_node *one, const example *e, const char *isa, const training *t);
+void close_case(one_node *one);
+/* The same, forwards and backwards. */
+void train(one_node *one, const example *e, const char *isa, const training *t);
+/* TRAINED(one, e, isa, .recompute = 1) declares it until the end of the scope. */
+#define TRAINED(one, e, isa, ...)     \
+    DROPPED(close_case) one_node one; \
+    train(&one, e, isa, &(training){__VA_ARGS__})
 
-/* The seed and step of the slice in train(). */
-enum { CASE_SEED = 77, CASE_STEP = 5 };
+static inline const float *gradient_of(const one_node *one, size_t input) { return one->d_in[input].data; }
 
 /* sum of d_out * outputs in double, for these inputs; mask [dirs][batch][hidden] or NULL. */
 double reference_loss(const example *e, double *const in[CASE_INPUTS], const double *mask);

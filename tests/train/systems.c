@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "systems.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { INPUT = 6, VOCABULARY = 50, WIDTH = 16 };
+enum { INPUT = 6, VOCABULARY = 50, WIDTH = 16, MOST_WEIGHTS = 1 << 16 };
+
+static const float zeros[MOST_WEIGHTS];
 
 typedef struct system_builder {
     rnnp_context *context;
@@ -22,7 +25,7 @@ static rnnp_value turn(system_builder *b, rnnp_value y)
     static const int64_t order[] = {1, 0, 2};
     const rnnp_attr perm = {.name = "perm", .kind = RNNP_ATTR_INTS, .count = 3, .ints = order};
 
-    must(b->context, rnnp_model_add_node(b->model, "Transpose", 22, NULL, &y, 1, &perm, 1, &y, 1), "Transpose");
+    MUST(b->context, rnnp_model_add_node(b->model, "Transpose", 22, NULL, &y, 1, &perm, 1, &y, 1));
     return y;
 }
 
@@ -32,16 +35,14 @@ static rnnp_value recurrent(system_builder *b, const char *name, rnnp_recurrent_
 {
     const size_t gates = o.cell == RNNP_CELL_LSTM ? 4 : o.cell == RNNP_CELL_GRU ? 3 : 1;
     const size_t hidden = units / b->form->shrink, dirs = o.direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1;
-    float *zeros = must_alloc(gates * hidden * (*input + hidden + 2) * sizeof *zeros);
     const rnnp_recurrent_weights one = {.w = zeros, .r = zeros, .bias = zeros}, weights[2] = {one, one};
 
-    memset(zeros, 0, gates * hidden * (*input + hidden + 2) * sizeof *zeros);
+    assert(gates * hidden * (*input > hidden ? *input : hidden) <= MOST_WEIGHTS);
     o.input = *input;
     o.hidden = hidden;
-    must(b->context, rnnp_model_set_layer_name(b->model, name), "rnnp_model_set_layer_name");
-    must(b->context,
-         rnnp_model_add_recurrent(b->model, &o, weights, y, b->lengths, RNNP_NONE, RNNP_NONE, &y, NULL, NULL), name);
-    free(zeros);
+    MUST(b->context, rnnp_model_set_layer_name(b->model, name));
+    MUST(b->context,
+         rnnp_model_add_recurrent(b->model, &o, weights, y, b->lengths, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
     *input = dirs * hidden;
     return y;
 }
@@ -62,14 +63,9 @@ static rnnp_value lstm(system_builder *b, const char *name, rnnp_value y, size_t
 
 static rnnp_value head(system_builder *b, rnnp_value y, size_t input, size_t units, const char *activation)
 {
-    float *zeros = must_alloc((input + 1) * units * sizeof *zeros);
-
-    memset(zeros, 0, (input + 1) * units * sizeof *zeros);
-    must(b->context, rnnp_model_add_dropout(b->model, y, b->form->dropout, &y), "rnnp_model_add_dropout");
-    must(b->context, rnnp_model_set_layer_name(b->model, "head"), "rnnp_model_set_layer_name");
-    must(b->context, rnnp_model_add_dense(b->model, y, zeros, input, units, 0, zeros, activation, &y),
-         "rnnp_model_add_dense");
-    free(zeros);
+    MUST(b->context, rnnp_model_add_dropout(b->model, y, b->form->dropout, &y));
+    MUST(b->context, rnnp_model_set_layer_name(b->model, "head"));
+    MUST(b->context, rnnp_model_add_dense(b->model, y, zeros, input, units, 0, zeros, activation, &y));
     return y;
 }
 
@@ -88,14 +84,12 @@ static rnnp_value elman(const train_system *s, system_builder *b)
 static rnnp_value text(const train_system *s, system_builder *b)
 {
     rnnp_recurrent_options sequences = options_of(RNNP_CELL_LSTM, 1), last = options_of(RNNP_CELL_LSTM, 0);
-    static const float zeros[VOCABULARY * WIDTH];
     size_t width = WIDTH;
     rnnp_value y;
 
     sequences.direction = last.direction = RNNP_DIRECTION_BIDIRECTIONAL;
-    must(b->context, rnnp_model_set_layer_name(b->model, "words"), "rnnp_model_set_layer_name");
-    must(b->context, rnnp_model_add_embedding(b->model, b->x, zeros, VOCABULARY, WIDTH, &y),
-         "rnnp_model_add_embedding");
+    MUST(b->context, rnnp_model_set_layer_name(b->model, "words"));
+    MUST(b->context, rnnp_model_add_embedding(b->model, b->x, zeros, VOCABULARY, WIDTH, &y));
     y = recurrent(b, "first", sequences, turn(b, y), &width, 32);
     y = recurrent(b, "second", last, y, &width, 32);
     return head(b, y, width, s->classes, "Softmax");
@@ -138,11 +132,11 @@ static rnnp_value autoencoder(const train_system *s, system_builder *b)
     rnnp_value in[2], y = lstm(b, "first", turn(b, b->x), &width, 48, 0);
 
     in[0] = y;
-    must(b->context, rnnp_model_add_constant(b->model, NULL, &axes, &in[1]), "rnnp_model_add_constant");
-    must(b->context, rnnp_model_add_node(b->model, "Unsqueeze", 22, NULL, in, 2, NULL, 0, &y, 1), "Unsqueeze");
+    MUST(b->context, rnnp_model_add_constant(b->model, NULL, &axes, &in[1]));
+    MUST(b->context, rnnp_model_add_node(b->model, "Unsqueeze", 22, NULL, in, 2, NULL, 0, &y, 1));
     in[0] = y;
-    must(b->context, rnnp_model_add_constant(b->model, NULL, &sizes, &in[1]), "rnnp_model_add_constant");
-    must(b->context, rnnp_model_add_node(b->model, "Expand", 22, NULL, in, 2, NULL, 0, &y, 1), "Expand");
+    MUST(b->context, rnnp_model_add_constant(b->model, NULL, &sizes, &in[1]));
+    MUST(b->context, rnnp_model_add_node(b->model, "Expand", 22, NULL, in, 2, NULL, 0, &y, 1));
     y = lstm(b, "second", y, &width, 48, 1);
     return head(b, turn(b, y), width, s->classes, NULL);
 }
@@ -171,14 +165,13 @@ rnnp_model *make_system(rnnp_context *context, const train_system *system, const
     const int words = system->build == text;
     system_builder b = {.context = context, .form = form, .lengths = RNNP_NONE};
 
-    must(context, rnnp_model_create(context, &b.model), "rnnp_model_create");
-    must(context,
-         rnnp_model_add_input(b.model, "x", words ? RNNP_DTYPE_I64 : RNNP_DTYPE_F32, words ? 2 : 3, shape, names, &b.x),
-         "x");
+    MUST(context, rnnp_model_create(context, &b.model));
+    MUST(context, rnnp_model_add_input(b.model, "x", words ? RNNP_DTYPE_I64 : RNNP_DTYPE_F32, words ? 2 : 3, shape,
+                                       names, &b.x));
     if (form->shortest < SYSTEM_STEPS)
-        must(context, rnnp_model_add_input(b.model, "lengths", RNNP_DTYPE_I32, 1, shape, names, &b.lengths), "lengths");
-    must(context, rnnp_model_add_output(b.model, "y", system->build(system, &b)), "rnnp_model_add_output");
-    must(context, rnnp_model_close(b.model), "rnnp_model_close");
+        MUST(context, rnnp_model_add_input(b.model, "lengths", RNNP_DTYPE_I32, 1, shape, names, &b.lengths));
+    MUST(context, rnnp_model_add_output(b.model, "y", system->build(system, &b)));
+    MUST(context, rnnp_model_close(b.model));
     return b.model;
 }
 
@@ -284,7 +277,7 @@ float *all_parameters(const rnnp_trainer *trainer, size_t *n)
     for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {
         size_t elements = 1;
 
-        must(NULL, rnnp_trainer_parameter_info(trainer, i, &p), "rnnp_trainer_parameter_info");
+        MUST(NULL, rnnp_trainer_parameter_info(trainer, i, &p));
         for (size_t d = 0; d < p.rank; d++) elements *= (size_t)p.shape[d];
         all = realloc(all, (*n + elements) * sizeof *all);
         must(NULL, all ? RNNP_OK : RNNP_ERR_MEMORY, "realloc");

@@ -5,7 +5,6 @@
 #ifndef RNNP_TESTS_TRAINER_H
 #define RNNP_TESTS_TRAINER_H
 
-#include "../isas.h"
 #include "../model/build.h"
 #include "rnnpack/train.h"
 
@@ -19,22 +18,18 @@ static inline rnnp_status build_classifier(rnnp_context *context, float dropout,
     static const int64_t x_shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT}, h_shape[] = {1, RNNP_DYNAMIC, HIDDEN};
     DROPPED(free_layer) layer lstm = make_layer(RNNP_CELL_LSTM, INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, 1);
     FREED float *w = numbers((HIDDEN + 1) * CLASSES, 2, 0.5f);
-    rnnp_value x, h0, y, h, out;
-    rnnp_status s;
+    rnnp_value x, h0, y, h;
 
     lstm.options.last_step = 1;
-    if ((s = rnnp_model_create(context, model)) == RNNP_OK &&
-        (s = rnnp_model_add_input(*model, "x", RNNP_DTYPE_F32, 3, x_shape, x_names, &x)) == RNNP_OK &&
-        (s = rnnp_model_add_input(*model, "h0", RNNP_DTYPE_F32, 3, h_shape, h_names, &h0)) == RNNP_OK &&
-        (s = rnnp_model_add_recurrent(*model, &lstm.options, lstm.weights, x, RNNP_NONE, h0, RNNP_NONE, &y, &h,
-                                      NULL)) == RNNP_OK &&
-        (s = rnnp_model_add_dropout(*model, y, dropout, &y)) == RNNP_OK &&
-        (s = rnnp_model_add_dense(*model, y, w, HIDDEN, CLASSES, 0, w + HIDDEN * CLASSES, "Softmax", &out)) ==
-            RNNP_OK &&
-        (s = rnnp_model_add_output(*model, "y", out)) == RNNP_OK &&
-        (s = rnnp_model_add_output(*model, "h", h)) == RNNP_OK)
-        s = rnnp_model_close(*model);
-    return s;
+    TRY(rnnp_model_create(context, model));
+    TRY(rnnp_model_add_input(*model, "x", RNNP_DTYPE_F32, 3, x_shape, x_names, &x));
+    TRY(rnnp_model_add_input(*model, "h0", RNNP_DTYPE_F32, 3, h_shape, h_names, &h0));
+    TRY(rnnp_model_add_recurrent(*model, &lstm.options, lstm.weights, x, RNNP_NONE, h0, RNNP_NONE, &y, &h, NULL));
+    TRY(rnnp_model_add_dropout(*model, y, dropout, &y));
+    TRY(rnnp_model_add_dense(*model, y, w, HIDDEN, CLASSES, 0, w + HIDDEN * CLASSES, "Softmax", &y));
+    TRY(rnnp_model_add_output(*model, "y", y));
+    TRY(rnnp_model_add_output(*model, "h", h));
+    return rnnp_model_close(*model);
 }
 
 static inline rnnp_model *classifier(rnnp_context *context, float dropout)
@@ -76,10 +71,7 @@ static inline void make_data(data *d, size_t rows, uint32_t seed)
 
 static inline rnnp_trainer *make_trainer(const rnnp_model *model, const rnnp_train_options *options)
 {
-    rnnp_trainer *trainer = NULL;
-    const rnnp_status status = rnnp_trainer_create(model, options, &trainer);
-
-    assert_int_equal(status, RNNP_OK);
+    NEW(trainer, trainer, model, options);
     return trainer;
 }
 
@@ -93,6 +85,29 @@ static inline rnnp_train_options default_options(void)
     optimizer.rate = 0.02f;
     options.optimizer = &optimizer;
     return options;
+}
+
+/* The classifier, with a dropout layer of this rate, and a trainer of it. */
+typedef struct setup {
+    rnnp_context *context;
+    rnnp_model *model;
+    rnnp_trainer *trainer;
+} setup;
+
+static inline setup set_up(size_t threads, const char *isa, float dropout, const rnnp_train_options *options)
+{
+    setup s = {.context = capped_context(NULL, isa, threads)};
+
+    s.model = classifier(s.context, dropout);
+    s.trainer = make_trainer(s.model, options);
+    return s;
+}
+
+static inline void tear_down(setup *s)
+{
+    rnnp_trainer_destroy(s->trainer);
+    rnnp_model_destroy(s->model);
+    rnnp_context_destroy(s->context);
 }
 
 static inline size_t elements_of(const rnnp_trainer *trainer, size_t index)
@@ -131,6 +146,26 @@ static inline void assert_same(const rnnp_trainer *a, const rnnp_trainer *b, int
 
     assert_int_equal(n, m);
     assert_memory_equal(x, y, n * sizeof *x);
+}
+
+/* The slope of the loss by *at, which is one of an input's numbers, or one of `values` of a parameter. */
+static inline double slope(rnnp_trainer *trainer, const rnnp_train_batch *batch, float *at, float step,
+                           size_t parameter, const float *values)
+{
+    const float was = *at;
+    double loss[3] = {0};
+
+    for (int side = -1; side <= 1; side += 2) {
+        rnnp_train_result r = {.struct_size = sizeof r};
+
+        *at = was + (float)side * step;
+        if (values) OK(rnnp_trainer_set_parameter(trainer, parameter, values));
+        OK(rnnp_trainer_evaluate(trainer, batch, &r));
+        loss[side + 1] = r.loss;
+    }
+    *at = was;
+    if (values) OK(rnnp_trainer_set_parameter(trainer, parameter, values));
+    return (loss[2] - loss[0]) / (2 * (double)step);
 }
 
 static inline size_t index_of(const rnnp_trainer *trainer, const char *op, size_t input)

@@ -35,8 +35,7 @@ static rnnp_status create(graph *g, rnnp_value y, const rnnp_train_options *opti
 {
     rnnp_trainer *trainer = (rnnp_trainer *)g;
 
-    OK(rnnp_model_add_output(g->model, "y", y));
-    OK(rnnp_model_close(g->model));
+    close_with(g->model, "y", y);
     const rnnp_status status = rnnp_trainer_create(g->model, options, &trainer);
     if (status != RNNP_OK) assert_null(trainer);
     rnnp_trainer_destroy(trainer);
@@ -118,44 +117,38 @@ TEST(test_released)
     rnnp_trainer *trainer;
     size_t bytes;
 
-    OK(rnnp_model_add_output(g.model, "y", dense(&g, g.x, 4, 4096)));
-    OK(rnnp_model_close(g.model));
-    rnnp_plan *plan = make_plan(g.model);
-    OK(rnnp_model_release_weights(g.model, &bytes));
+    close_with(g.model, "y", dense(&g, g.x, 4, 4096));
+    OWNED(model) model = g.model;
+    OWNED(plan) plan = make_plan(model);
+    assert_non_null(plan);
+    OK(rnnp_model_release_weights(model, &bytes));
     assert_true(bytes > 0);
-    REFUSED(context, rnnp_trainer_create(g.model, NULL, &trainer), RNNP_ERR_STATE, "rnnp_model_release_weights");
-    rnnp_plan_destroy(plan);
-    rnnp_model_destroy(g.model);
+    REFUSED(context, rnnp_trainer_create(model, NULL, &trainer), RNNP_ERR_STATE, "rnnp_model_release_weights");
 }
 
 /* ---- Batches ---- */
 
 typedef struct fixture {
-    rnnp_context *context;
-    rnnp_model *model;
-    rnnp_trainer *trainer, *untouched;
+    setup s;
+    rnnp_trainer *untouched;
     data d;
 } fixture;
 
 static void begin_batches(fixture *f)
 {
-    rnnp_train_options options = default_options();
+    const rnnp_train_options options = default_options();
 
-    f->context = make_context(NULL, 2);
-    f->model = classifier(f->context, 0.1f);
-    f->trainer = make_trainer(f->model, &options);
-    f->untouched = make_trainer(f->model, &options);
+    f->s = set_up(2, NULL, 0.1f, &options);
+    f->untouched = make_trainer(f->s.model, &options);
     make_data(&f->d, 40, 3);
-    OK(rnnp_trainer_step(f->trainer, &f->d.batch, NULL));
+    OK(rnnp_trainer_step(f->s.trainer, &f->d.batch, NULL));
     OK(rnnp_trainer_step(f->untouched, &f->d.batch, NULL));
 }
 
 static void end_batches(fixture *f)
 {
-    rnnp_trainer_destroy(f->trainer);
     rnnp_trainer_destroy(f->untouched);
-    rnnp_model_destroy(f->model);
-    rnnp_context_destroy(f->context);
+    tear_down(&f->s);
 }
 
 /* Refused by all three, nothing changed. */
@@ -163,108 +156,88 @@ static void refused(fixture *f, rnnp_status status, const char *words)
 {
     rnnp_train_result r = {sizeof r, 7, 7, 7};
 
-    REFUSED(f->context, rnnp_trainer_step(f->trainer, &f->d.batch, &r), status, words);
-    REFUSED(f->context, rnnp_trainer_backward(f->trainer, &f->d.batch, &r), status, words);
-    REFUSED(f->context, rnnp_trainer_evaluate(f->trainer, &f->d.batch, &r), status, words);
+    REFUSED(f->s.context, rnnp_trainer_step(f->s.trainer, &f->d.batch, &r), status, words);
+    REFUSED(f->s.context, rnnp_trainer_backward(f->s.trainer, &f->d.batch, &r), status, words);
+    REFUSED(f->s.context, rnnp_trainer_evaluate(f->s.trainer, &f->d.batch, &r), status, words);
     assert_true(r.loss == 7 && r.weight == 7 && r.norm == 7);
-    assert_int_equal(rnnp_trainer_step_count(f->trainer), 1);
-    assert_same(f->trainer, f->untouched, 0);
+    assert_int_equal(rnnp_trainer_step_count(f->s.trainer), 1);
+    assert_same(f->s.trainer, f->untouched, 0);
     make_data(&f->d, 40, 3);
 }
 
 TEST(test_batches)
 {
-    static fixture f;
+    DROPPED(end_batches) fixture f;
     static float dx[STEPS * 40 * INPUT];
     rnnp_tensor d_inputs[2] = {{.data = dx}, {.data = NULL}};
     rnnp_train_result r = {.struct_size = sizeof r};
 
     begin_batches(&f);
-    f.d.x[(3 * 40 + 39) * INPUT + 1] = NAN; /* step 3, row 39, feature 1 */
-    refused(&f, RNNP_ERR_ARG, "input x: row 39, element 10 of it is nan");
-    f.d.h0[8] = INFINITY;
-    refused(&f, RNNP_ERR_ARG, "input h0: row 1, element 1 of it is inf");
-    f.d.classes[17] = CLASSES;
-    refused(&f, RNNP_ERR_ARG, "row 17");
-    f.d.classes[0] = -1;
-    refused(&f, RNNP_ERR_ARG, "row 0");
-    f.d.batch.n_inputs = 1;
-    refused(&f, RNNP_ERR_ARG, "1 inputs");
-    f.d.inputs[1].shape[1] = 39;
-    refused(&f, RNNP_ERR_SHAPE, "batch");
-    f.d.inputs[0].dtype = RNNP_DTYPE_I32;
-    refused(&f, RNNP_ERR_TYPE, "input x is i32");
-    f.d.inputs[0].data = NULL;
-    refused(&f, RNNP_ERR_ARG, "input x has no data");
-    f.d.inputs[0].shape[1] = f.d.inputs[1].shape[1] = 0;
-    refused(&f, RNNP_ERR_SHAPE, "0 rows");
-    f.d.target.shape[0] = 39;
-    refused(&f, RNNP_ERR_SHAPE, "target has shape [39], the loss of output y requires [40]");
-    f.d.target.dtype = RNNP_DTYPE_F32;
-    refused(&f, RNNP_ERR_TYPE, "target is f32");
-    f.d.target.data = NULL;
-    refused(&f, RNNP_ERR_ARG, "target has no data");
-    f.d.batch.weights = &f.d.weight;
-    f.d.weight.rank = 2;
-    refused(&f, RNNP_ERR_SHAPE, "weights have shape");
-    f.d.batch.weights = &f.d.weight;
-    f.d.weight.dtype = RNNP_DTYPE_I32;
-    refused(&f, RNNP_ERR_TYPE, "weights are i32");
-    f.d.batch.weights = &f.d.weight;
-    memset(f.d.weights, 0, sizeof f.d.weights);
-    refused(&f, RNNP_ERR_ARG, "sum up to 0");
-    f.d.batch.weights = &f.d.weight;
-    f.d.weights[3] = -1;
-    refused(&f, RNNP_ERR_ARG, "row 3");
+#define BAD(change, status, words) (change, refused(&f, status, words))
+    BAD(f.d.x[(3 * 40 + 39) * INPUT + 1] = NAN, RNNP_ERR_ARG, "input x: row 39, element 10 of it is nan"); /* step 3 */
+    BAD(f.d.h0[8] = INFINITY, RNNP_ERR_ARG, "input h0: row 1, element 1 of it is inf");
+    BAD(f.d.classes[17] = CLASSES, RNNP_ERR_ARG, "row 17");
+    BAD(f.d.classes[0] = -1, RNNP_ERR_ARG, "row 0");
+    BAD(f.d.batch.n_inputs = 1, RNNP_ERR_ARG, "1 inputs");
+    BAD(f.d.inputs[1].shape[1] = 39, RNNP_ERR_SHAPE, "batch");
+    BAD(f.d.inputs[0].dtype = RNNP_DTYPE_I32, RNNP_ERR_TYPE, "input x is i32");
+    BAD(f.d.inputs[0].data = NULL, RNNP_ERR_ARG, "input x has no data");
+    BAD(f.d.inputs[0].shape[1] = f.d.inputs[1].shape[1] = 0, RNNP_ERR_SHAPE, "0 rows");
+    BAD(f.d.target.shape[0] = 39, RNNP_ERR_SHAPE, "target has shape [39], the loss of output y requires [40]");
+    BAD(f.d.target.dtype = RNNP_DTYPE_F32, RNNP_ERR_TYPE, "target is f32");
+    BAD(f.d.target.data = NULL, RNNP_ERR_ARG, "target has no data");
+#define BAD_WEIGHT(change, status, words) (f.d.batch.weights = &f.d.weight, BAD(change, status, words))
+    BAD_WEIGHT(f.d.weight.rank = 2, RNNP_ERR_SHAPE, "weights have shape");
+    BAD_WEIGHT(f.d.weight.dtype = RNNP_DTYPE_I32, RNNP_ERR_TYPE, "weights are i32");
+    BAD_WEIGHT(memset(f.d.weights, 0, sizeof f.d.weights), RNNP_ERR_ARG, "sum up to 0");
+    BAD_WEIGHT(f.d.weights[3] = -1, RNNP_ERR_ARG, "row 3");
 
     f.d.batch.target = NULL;
-    REFUSED(f.context, rnnp_trainer_step(f.trainer, &f.d.batch, &r), RNNP_ERR_ARG, "no target");
-    OK(rnnp_trainer_evaluate(f.trainer, &f.d.batch, &r));
+    REFUSED(f.s.context, rnnp_trainer_step(f.s.trainer, &f.d.batch, &r), RNNP_ERR_ARG, "no target");
+    OK(rnnp_trainer_evaluate(f.s.trainer, &f.d.batch, &r));
     f.d.batch.weights = &f.d.weight;
-    REFUSED(f.context, rnnp_trainer_evaluate(f.trainer, &f.d.batch, &r), RNNP_ERR_ARG, "weights but no target");
+    REFUSED(f.s.context, rnnp_trainer_evaluate(f.s.trainer, &f.d.batch, &r), RNNP_ERR_ARG, "weights but no target");
     make_data(&f.d, 40, 3);
     f.d.batch.d_inputs = d_inputs;
-    REFUSED(f.context, rnnp_trainer_evaluate(f.trainer, &f.d.batch, &r), RNNP_ERR_ARG, "no gradients");
+    REFUSED(f.s.context, rnnp_trainer_evaluate(f.s.trainer, &f.d.batch, &r), RNNP_ERR_ARG, "no gradients");
     f.d.batch.d_inputs = NULL;
-    REFUSED(f.context, rnnp_trainer_step(f.trainer, NULL, &r), RNNP_ERR_ARG, "batch is NULL");
+    REFUSED(f.s.context, rnnp_trainer_step(f.s.trainer, NULL, &r), RNNP_ERR_ARG, "batch is NULL");
     assert_int_equal(rnnp_trainer_step(NULL, &f.d.batch, &r), RNNP_ERR_ARG);
     assert_int_equal(rnnp_trainer_backward(NULL, &f.d.batch, &r), RNNP_ERR_ARG);
     assert_int_equal(rnnp_trainer_evaluate(NULL, &f.d.batch, &r), RNNP_ERR_ARG);
 
-    OK(rnnp_trainer_step(f.trainer, &f.d.batch, NULL));
+    OK(rnnp_trainer_step(f.s.trainer, &f.d.batch, NULL));
     OK(rnnp_trainer_step(f.untouched, &f.d.batch, NULL));
-    assert_same(f.trainer, f.untouched, 0);
-    end_batches(&f);
+    assert_same(f.s.trainer, f.untouched, 0);
 }
 
 /* What grows beyond all bounds is said, and lost is nothing. */
 TEST(test_diverged)
 {
-    static fixture f;
+    DROPPED(end_batches) fixture f;
     float w[HIDDEN * CLASSES], bias[CLASSES] = {3.4e38f, 3.4e38f};
     rnnp_train_result r = {.struct_size = sizeof r};
 
     begin_batches(&f);
-    const size_t dense_w = index_of(f.trainer, "MatMul", 1);
+    const size_t dense_w = index_of(f.s.trainer, "MatMul", 1);
     for (size_t i = 0; i < HIDDEN * CLASSES; i++) w[i] = i % CLASSES == 0 ? 3e38f : i % CLASSES == 1 ? -3e38f : 0.0f;
     for (size_t i = 0; i < 2; i++) { /* whatever the sign of a row's features is, one of its logits is infinite */
-        rnnp_trainer *trainer = i ? f.untouched : f.trainer;
+        rnnp_trainer *trainer = i ? f.untouched : f.s.trainer;
 
         OK(rnnp_trainer_set_parameter(trainer, dense_w, w));
         OK(rnnp_trainer_set_parameter(trainer, index_of(trainer, "Add", 1), bias));
     }
-    REFUSED(f.context, rnnp_trainer_step(f.trainer, &f.d.batch, &r), RNNP_ERR_STATE, "diverged");
-    assert_int_equal(rnnp_trainer_step_count(f.trainer), 1);
-    assert_same(f.trainer, f.untouched, 0);
-    assert_int_equal(rnnp_trainer_get_gradient(f.trainer, dense_w, w), RNNP_ERR_STATE);
-    end_batches(&f);
+    REFUSED(f.s.context, rnnp_trainer_step(f.s.trainer, &f.d.batch, &r), RNNP_ERR_STATE, "diverged");
+    assert_int_equal(rnnp_trainer_step_count(f.s.trainer), 1);
+    assert_same(f.s.trainer, f.untouched, 0);
+    assert_int_equal(rnnp_trainer_get_gradient(f.s.trainer, dense_w, w), RNNP_ERR_STATE);
 }
 
 /* What fails on a worker is said by the thread that called, whatever the number of threads: of the first bad row. */
 TEST(test_on_workers)
 {
     enum { ROWS = 80, WORDS = 5 };
-    const int64_t shape[] = {RNNP_DYNAMIC}, table_shape[] = {WORDS, 4};
+    const int64_t shape[] = {RNNP_DYNAMIC};
     const char *const names[] = {"batch"};
     FREED float *table = numbers(WORDS * 4, 5, 0.5f);
     int64_t words[ROWS] = {0};
@@ -273,31 +246,25 @@ TEST(test_on_workers)
     words[35] = 100;
     words[ROWS - 1] = 200;
     for (size_t threads = 1; threads <= 5; threads++) {
-        graph g = {make_context(NULL, threads), NULL, 0};
+        OWNED(context) context = make_context(NULL, threads);
+        OWNED(model) model = make_model(context);
+        graph g = {context, model, 0};
         const rnnp_train_options options = default_options();
-        rnnp_value table_value, out;
+        rnnp_value y;
         rnnp_train_result r = {.struct_size = sizeof r};
 
-        OK(rnnp_model_create(g.context, &g.model));
-        OK(rnnp_model_add_input(g.model, "words", RNNP_DTYPE_I64, 1, shape, names, &g.x));
-        OK(rnnp_model_add_constant(g.model, "table",
-                                   &(rnnp_tensor){RNNP_DTYPE_F32, 2, {table_shape[0], table_shape[1]}, .data = table},
-                                   &table_value));
-        out = dense(&g, node2(g.model, "Gather", table_value, g.x), 4, 3);
-        OK(rnnp_model_add_output(g.model, "y", out));
-        OK(rnnp_model_close(g.model));
-        rnnp_trainer *trainer = make_trainer(g.model, &options);
+        OK(rnnp_model_add_input(model, "words", RNNP_DTYPE_I64, 1, shape, names, &g.x));
+        OK(rnnp_model_add_embedding(model, g.x, table, WORDS, 4, &y));
+        close_with(model, "y", dense(&g, y, 4, 3));
+        OWNED(trainer) trainer = make_trainer(model, &options);
         const rnnp_tensor in = {RNNP_DTYPE_I64, 1, {ROWS}, .data = words},
                           target = {RNNP_DTYPE_I32, 1, {ROWS}, .data = classes};
         const rnnp_train_batch batch = {.struct_size = sizeof batch, .inputs = &in, .n_inputs = 1, .target = &target};
         for (int i = 0; i < 20; i++) {
-            REFUSED(g.context, rnnp_trainer_get_parameter(trainer, 0, NULL), RNNP_ERR_ARG, "NULL");
-            REFUSED(g.context, rnnp_trainer_step(trainer, &batch, &r), RNNP_ERR_ARG, "index 100");
-            REFUSED(g.context, rnnp_trainer_evaluate(trainer, &batch, &r), RNNP_ERR_ARG, "index 100");
+            REFUSED(context, rnnp_trainer_get_parameter(trainer, 0, NULL), RNNP_ERR_ARG, "NULL");
+            REFUSED(context, rnnp_trainer_step(trainer, &batch, &r), RNNP_ERR_ARG, "index 100");
+            REFUSED(context, rnnp_trainer_evaluate(trainer, &batch, &r), RNNP_ERR_ARG, "index 100");
         }
-        rnnp_trainer_destroy(trainer);
-        rnnp_model_destroy(g.model);
-        rnnp_context_destroy(g.context);
     }
 }
 
@@ -305,7 +272,7 @@ TEST(test_on_workers)
 
 TEST(test_parameters)
 {
-    static fixture f;
+    DROPPED(end_batches) fixture f;
     float w[4 * HIDDEN * HIDDEN], was[4 * HIDDEN * HIDDEN];
     rnnp_train_options options = default_options();
     rnnp_parameter_info p = {.struct_size = sizeof p};
@@ -313,9 +280,9 @@ TEST(test_parameters)
     size_t copied, bytes;
 
     begin_batches(&f);
-    const size_t n = rnnp_trainer_parameter_count(f.trainer), r = index_of(f.trainer, "LSTM", 2);
+    const size_t n = rnnp_trainer_parameter_count(f.s.trainer), r = index_of(f.s.trainer, "LSTM", 2);
     assert_int_equal(n, 5);
-    OK(rnnp_trainer_parameter_info(f.trainer, r, &p));
+    OK(rnnp_trainer_parameter_info(f.s.trainer, r, &p));
     assert_int_equal(p.rank, 3);
     assert_int_equal(p.shape[1], 4 * HIDDEN);
     assert_int_equal(p.shape[2], HIDDEN);
@@ -323,26 +290,26 @@ TEST(test_parameters)
     assert_non_null(p.name);
     assert_non_null(p.node);
 
-    OK(rnnp_trainer_get_parameter(f.trainer, r, was));
+    OK(rnnp_trainer_get_parameter(f.s.trainer, r, was));
     memcpy(w, was, sizeof w);
     w[5] = NAN;
-    REFUSED(f.context, rnnp_trainer_set_parameter(f.trainer, r, w), RNNP_ERR_ARG, "element 5 is nan");
-    OK(rnnp_trainer_get_parameter(f.trainer, r, w));
+    REFUSED(f.s.context, rnnp_trainer_set_parameter(f.s.trainer, r, w), RNNP_ERR_ARG, "element 5 is nan");
+    OK(rnnp_trainer_get_parameter(f.s.trainer, r, w));
     assert_memory_equal(w, was, sizeof w);
     w[5] = 0.25f;
-    OK(rnnp_trainer_set_parameter(f.trainer, r, w));
-    OK(rnnp_trainer_get_parameter(f.trainer, r, was));
+    OK(rnnp_trainer_set_parameter(f.s.trainer, r, w));
+    OK(rnnp_trainer_get_parameter(f.s.trainer, r, was));
     assert_memory_equal(w, was, sizeof w);
 
-    REFUSED(f.context, rnnp_trainer_get_parameter(f.trainer, n, w), RNNP_ERR_ARG, "parameter 5 of 5");
-    REFUSED(f.context, rnnp_trainer_set_parameter(f.trainer, n, w), RNNP_ERR_ARG, "parameter 5 of 5");
-    REFUSED(f.context, rnnp_trainer_get_gradient(f.trainer, n, w), RNNP_ERR_ARG, "parameter 5 of 5");
-    REFUSED(f.context, rnnp_trainer_freeze(f.trainer, n, 1), RNNP_ERR_ARG, "parameter 5 of 5");
-    REFUSED(f.context, rnnp_trainer_parameter_info(f.trainer, n, &p), RNNP_ERR_ARG, "parameter 5 of 5");
-    REFUSED(f.context, rnnp_trainer_get_parameter(f.trainer, r, NULL), RNNP_ERR_ARG, "NULL");
-    REFUSED(f.context, rnnp_trainer_set_parameter(f.trainer, r, NULL), RNNP_ERR_ARG, "NULL");
-    REFUSED(f.context, rnnp_trainer_get_gradient(f.trainer, r, NULL), RNNP_ERR_ARG, "NULL");
-    REFUSED(f.context, rnnp_trainer_parameter_info(f.trainer, r, NULL), RNNP_ERR_ARG, "NULL");
+    REFUSED(f.s.context, rnnp_trainer_get_parameter(f.s.trainer, n, w), RNNP_ERR_ARG, "parameter 5 of 5");
+    REFUSED(f.s.context, rnnp_trainer_set_parameter(f.s.trainer, n, w), RNNP_ERR_ARG, "parameter 5 of 5");
+    REFUSED(f.s.context, rnnp_trainer_get_gradient(f.s.trainer, n, w), RNNP_ERR_ARG, "parameter 5 of 5");
+    REFUSED(f.s.context, rnnp_trainer_freeze(f.s.trainer, n, 1), RNNP_ERR_ARG, "parameter 5 of 5");
+    REFUSED(f.s.context, rnnp_trainer_parameter_info(f.s.trainer, n, &p), RNNP_ERR_ARG, "parameter 5 of 5");
+    REFUSED(f.s.context, rnnp_trainer_get_parameter(f.s.trainer, r, NULL), RNNP_ERR_ARG, "NULL");
+    REFUSED(f.s.context, rnnp_trainer_set_parameter(f.s.trainer, r, NULL), RNNP_ERR_ARG, "NULL");
+    REFUSED(f.s.context, rnnp_trainer_get_gradient(f.s.trainer, r, NULL), RNNP_ERR_ARG, "NULL");
+    REFUSED(f.s.context, rnnp_trainer_parameter_info(f.s.trainer, r, NULL), RNNP_ERR_ARG, "NULL");
     assert_int_equal(rnnp_trainer_get_parameter(NULL, 0, w), RNNP_ERR_ARG);
     assert_int_equal(rnnp_trainer_set_parameter(NULL, 0, w), RNNP_ERR_ARG);
     assert_int_equal(rnnp_trainer_get_gradient(NULL, 0, w), RNNP_ERR_ARG);
@@ -352,29 +319,40 @@ TEST(test_parameters)
     assert_int_equal(rnnp_trainer_set_rate(NULL, 1), RNNP_ERR_ARG);
     assert_int_equal(rnnp_trainer_parameter_count(NULL), 0);
     assert_int_equal(rnnp_trainer_step_count(NULL), 0);
-    REFUSED(f.context, rnnp_trainer_set_rate(f.trainer, NAN), RNNP_ERR_ARG, "nan");
-    REFUSED(f.context, rnnp_trainer_set_rate(f.trainer, -1.0f), RNNP_ERR_ARG, "-1");
-    REFUSED(f.context, rnnp_trainer_set_rate(f.trainer, INFINITY), RNNP_ERR_ARG, "inf");
+    REFUSED(f.s.context, rnnp_trainer_set_rate(f.s.trainer, NAN), RNNP_ERR_ARG, "nan");
+    REFUSED(f.s.context, rnnp_trainer_set_rate(f.s.trainer, -1.0f), RNNP_ERR_ARG, "-1");
+    REFUSED(f.s.context, rnnp_trainer_set_rate(f.s.trainer, INFINITY), RNNP_ERR_ARG, "inf");
 
-    rnnp_trainer *fresh = make_trainer(f.model, &options);
-    REFUSED(f.context, rnnp_trainer_get_gradient(fresh, r, w), RNNP_ERR_STATE, "no gradient");
+    rnnp_trainer *fresh = make_trainer(f.s.model, &options);
+    REFUSED(f.s.context, rnnp_trainer_get_gradient(fresh, r, w), RNNP_ERR_STATE, "no gradient");
     rnnp_trainer_destroy(fresh);
 
-    assert_int_equal(rnnp_trainer_adopt(NULL, f.model, NULL), RNNP_ERR_ARG);
-    REFUSED(f.context, rnnp_trainer_adopt(f.trainer, NULL, &copied), RNNP_ERR_ARG, "NULL");
-    model = make_model(f.context);
-    REFUSED(f.context, rnnp_trainer_adopt(f.trainer, model, &copied), RNNP_ERR_STATE, "not closed");
+    assert_int_equal(rnnp_trainer_adopt(NULL, f.s.model, NULL), RNNP_ERR_ARG);
+    REFUSED(f.s.context, rnnp_trainer_adopt(f.s.trainer, NULL, &copied), RNNP_ERR_ARG, "NULL");
+    model = make_model(f.s.context);
+    REFUSED(f.s.context, rnnp_trainer_adopt(f.s.trainer, model, &copied), RNNP_ERR_STATE, "not closed");
     rnnp_model_destroy(model);
-    OK(rnnp_trainer_adopt(f.trainer, f.model, NULL));
+    OK(rnnp_trainer_adopt(f.s.trainer, f.s.model, NULL));
 
     assert_int_equal(rnnp_trainer_model(NULL, &model), RNNP_ERR_ARG);
     assert_null(model);
-    REFUSED(f.context, rnnp_trainer_model(f.trainer, NULL), RNNP_ERR_ARG, "NULL");
+    REFUSED(f.s.context, rnnp_trainer_model(f.s.trainer, NULL), RNNP_ERR_ARG, "NULL");
     assert_int_equal(rnnp_trainer_bytes(NULL, f.d.inputs, 2, &bytes), RNNP_ERR_ARG);
-    REFUSED(f.context, rnnp_trainer_bytes(f.trainer, f.d.inputs, 2, NULL), RNNP_ERR_ARG, "NULL");
-    REFUSED(f.context, rnnp_trainer_bytes(f.trainer, f.d.inputs, 1, &bytes), RNNP_ERR_ARG, "1 inputs");
+    REFUSED(f.s.context, rnnp_trainer_bytes(f.s.trainer, f.d.inputs, 2, NULL), RNNP_ERR_ARG, "NULL");
+    REFUSED(f.s.context, rnnp_trainer_bytes(f.s.trainer, f.d.inputs, 1, &bytes), RNNP_ERR_ARG, "1 inputs");
     rnnp_trainer_destroy(NULL);
-    end_batches(&f);
+}
+
+/* x w, perhaps with an activation. */
+static rnnp_model *product(rnnp_context *context, const float w[12], int activated)
+{
+    const graph g = begin(context, "batch");
+    rnnp_value value, y;
+
+    OK(rnnp_model_add_constant(g.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, .const_data = w}, &value));
+    y = node2(g.model, "MatMul", g.x, value);
+    close_with(g.model, "y", activated ? node1(g.model, "Tanh", y) : y);
+    return g.model;
 }
 
 /* Adopting takes equal names of equal shapes, all or nothing. */
@@ -382,33 +360,18 @@ TEST(test_adopt)
 {
     OWNED(context) context = make_context(NULL, 1);
     rnnp_train_options options = default_options();
-    graph g = begin(context, "batch"), other = begin(context, "batch"), bad = begin(context, "batch");
     float w[12] = {1, 2, 3}, v[12] = {4, 5, 6}, broken[12] = {7, NAN}, got[12];
-    rnnp_value value;
+    OWNED(model) g = product(context, w, 0), *other = product(context, v, 1), *bad = product(context, broken, 0);
     size_t copied = 9;
+    rnnp_trainer *none;
 
-    OK(rnnp_model_add_constant(g.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, .data = w}, &value));
-    OK(rnnp_model_add_output(g.model, "y", node2(g.model, "MatMul", g.x, value)));
-    OK(rnnp_model_close(g.model));
-    OK(rnnp_model_add_constant(other.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, .data = v}, &value));
-    OK(rnnp_model_add_output(other.model, "y",
-                             node1(other.model, "Tanh", node2(other.model, "MatMul", other.x, value))));
-    OK(rnnp_model_close(other.model));
-    OK(rnnp_model_add_constant(bad.model, "w", &(rnnp_tensor){RNNP_DTYPE_F32, 2, {4, 3}, .data = broken}, &value));
-    OK(rnnp_model_add_output(bad.model, "y", node2(bad.model, "MatMul", bad.x, value)));
-    OK(rnnp_model_close(bad.model));
-
-    rnnp_trainer *trainer = make_trainer(g.model, &options);
-    OK(rnnp_trainer_adopt(trainer, other.model, &copied));
+    OWNED(trainer) trainer = make_trainer(g, &options);
+    OK(rnnp_trainer_adopt(trainer, other, &copied));
     assert_int_equal(copied, 1);
     OK(rnnp_trainer_get_parameter(trainer, 0, got));
     assert_memory_equal(got, v, sizeof v);
-    REFUSED(context, rnnp_trainer_adopt(trainer, bad.model, &copied), RNNP_ERR_ARG, "element 1 of w is nan");
+    REFUSED(context, rnnp_trainer_adopt(trainer, bad, &copied), RNNP_ERR_ARG, "element 1 of w is nan");
     OK(rnnp_trainer_get_parameter(trainer, 0, got));
     assert_memory_equal(got, v, sizeof v);
-    rnnp_trainer_destroy(trainer);
-    REFUSED(context, rnnp_trainer_create(bad.model, &options, &trainer), RNNP_ERR_ARG, "parameter w: element 1 is nan");
-    rnnp_model_destroy(g.model);
-    rnnp_model_destroy(other.model);
-    rnnp_model_destroy(bad.model);
+    REFUSED(context, rnnp_trainer_create(bad, &options, &none), RNNP_ERR_ARG, "parameter w: element 1 is nan");
 }

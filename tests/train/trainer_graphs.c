@@ -13,6 +13,7 @@ enum { ROWS = 21, MOST = 4096 };
 typedef struct form {
     rnnp_context *context;
     rnnp_model *model;
+    rnnp_trainer *trainer;
     rnnp_train_options options;
     rnnp_tensor inputs[3], target;
     size_t n_inputs;
@@ -105,9 +106,9 @@ static rnnp_value tagger(form *f)
     enum { WORDS = 9, WIDTH = 4, CELLS = 5, TAGS = 3, TIME = 4 };
     const rnnp_tensor ids = {RNNP_DTYPE_I64, 2, {ROWS, TIME}, .data = f->index},
                       lengths = {RNNP_DTYPE_I32, 1, {ROWS}, .data = f->lengths};
-    layer one = make_layer(RNNP_CELL_LSTM, WIDTH, CELLS, RNNP_DIRECTION_BIDIRECTIONAL, 2);
-    layer two = make_layer(RNNP_CELL_GRU, 2 * CELLS, CELLS, RNNP_DIRECTION_BIDIRECTIONAL, 3);
-    float *table = numbers(WORDS * WIDTH, 6, 1.0f);
+    DROPPED(free_layer) layer one = make_layer(RNNP_CELL_LSTM, WIDTH, CELLS, RNNP_DIRECTION_BIDIRECTIONAL, 2);
+    DROPPED(free_layer) layer two = make_layer(RNNP_CELL_GRU, 2 * CELLS, CELLS, RNNP_DIRECTION_BIDIRECTIONAL, 3);
+    FREED float *table = numbers(WORDS * WIDTH, 6, 1.0f);
     rnnp_value y;
 
     for (size_t i = 0; i < ROWS * TIME; i++) {
@@ -121,9 +122,6 @@ static rnnp_value tagger(form *f)
     one.options.batch_first = two.options.batch_first = 1;
     OK(rnnp_model_add_recurrent(f->model, &one.options, one.weights, y, n, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
     OK(rnnp_model_add_recurrent(f->model, &two.options, two.weights, y, n, RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
-    free(table);
-    free_layer(&one);
-    free_layer(&two);
     f->target = (rnnp_tensor){RNNP_DTYPE_I32, 2, {ROWS, TIME}, .data = f->classes};
     return dense(f, y, 2 * CELLS, TAGS, "Softmax");
 }
@@ -132,7 +130,7 @@ static rnnp_value tagger(form *f)
 static rnnp_value labels(form *f)
 {
     const rnnp_tensor shared = {RNNP_DTYPE_F32, 1, {4}, .data = f->shared};
-    layer rnn = make_layer(RNNP_CELL_RNN, 3, 4, RNNP_DIRECTION_FORWARD, 2);
+    DROPPED(free_layer) layer rnn = make_layer(RNNP_CELL_RNN, 3, 4, RNNP_DIRECTION_FORWARD, 2);
     rnnp_value y = rows_input(f, 5, 3);
 
     fill(f->shared, 4, 9, 1.0f);
@@ -141,7 +139,6 @@ static rnnp_value labels(form *f)
     OK(rnnp_model_add_recurrent(f->model, &rnn.options, rnn.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
                                 NULL));
     OK(rnnp_model_add_pool(f->model, y, RNNP_POOL_MEAN, 1, &y));
-    free_layer(&rnn);
     f->options.loss = RNNP_LOSS_BINARY;
     target_f32(f, 2, ROWS, 2, 0);
     for (size_t i = 0; i < ROWS * 2; i++) f->y[i] = f->y[i] > 0 ? 1.0f : 0.0f;
@@ -178,7 +175,7 @@ static const form_row forms[] = {
 
 enum { FORMS = sizeof forms / sizeof forms[0] };
 
-static rnnp_trainer *begin(form *f, const form_row *row, size_t threads)
+static void begin(form *f, const form_row *row, size_t threads)
 {
     memset(f, 0, sizeof *f);
     f->context = make_context(NULL, threads);
@@ -187,17 +184,14 @@ static rnnp_trainer *begin(form *f, const form_row *row, size_t threads)
     rnnp_optimizer_init(&optimizer, RNNP_OPTIMIZER_ADAM);
     optimizer.rate = 0.01f;
     f->options.optimizer = &optimizer;
-    OK(rnnp_model_add_output(f->model, "y", row->build(f)));
-    OK(rnnp_model_close(f->model));
-    rnnp_trainer *trainer;
-    if (rnnp_trainer_create(f->model, &f->options, &trainer) != RNNP_OK)
+    close_with(f->model, "y", row->build(f));
+    if (rnnp_trainer_create(f->model, &f->options, &f->trainer) != RNNP_OK)
         fail_msg("%s: %s", row->name, rnnp_last_error(f->context));
-    return trainer;
 }
 
-static void end(form *f, rnnp_trainer *trainer)
+static void end(form *f)
 {
-    rnnp_trainer_destroy(trainer);
+    rnnp_trainer_destroy(f->trainer);
     rnnp_model_destroy(f->model);
     rnnp_context_destroy(f->context);
 }
@@ -208,29 +202,20 @@ static rnnp_train_batch batch_of(form *f)
         .struct_size = sizeof(rnnp_train_batch), .inputs = f->inputs, .n_inputs = f->n_inputs, .target = &f->target};
 }
 
+/* Declares a form, begun, to the end of the scope. */
+#define BEGUN(f, row, threads) \
+    DROPPED(end) form f;       \
+    begin(&f, row, threads)
+
 /* ---- Tests ---- */
-
-static double loss_at(rnnp_trainer *trainer, const rnnp_train_batch *batch, size_t parameter, float *p, size_t k,
-                      float value)
-{
-    const float was = p[k];
-    rnnp_train_result r = {.struct_size = sizeof r};
-
-    p[k] = value;
-    OK(rnnp_trainer_set_parameter(trainer, parameter, p));
-    OK(rnnp_trainer_evaluate(trainer, batch, &r));
-    p[k] = was;
-    OK(rnnp_trainer_set_parameter(trainer, parameter, p));
-    return r.loss;
-}
 
 TEST(test_gradients)
 {
-    static form f;
     const float step = 0.004f;
 
     for (size_t i = 0; i < FORMS; i++) {
-        rnnp_trainer *trainer = begin(&f, &forms[i], 1);
+        BEGUN(f, &forms[i], 1);
+        rnnp_trainer *const trainer = f.trainer;
         const rnnp_train_batch batch = batch_of(&f);
 
         assert_int_equal(rnnp_trainer_parameter_count(trainer), forms[i].parameters);
@@ -242,29 +227,25 @@ TEST(test_gradients)
             OK(rnnp_trainer_get_parameter(trainer, j, p));
             OK(rnnp_trainer_get_gradient(trainer, j, g));
             for (size_t k = 0; k < n; k += 1 + n / 12) {
-                const double up = loss_at(trainer, &batch, j, p, k, p[k] + step);
-                const double down = loss_at(trainer, &batch, j, p, k, p[k] - step);
-                const double want = (up - down) / (2 * (double)step);
+                const double want = slope(trainer, &batch, &p[k], step, j, p);
 
                 if (!(fabs(want - (double)g[k]) < 3e-4))
                     fail_msg("%s: parameter %zu, element %zu: %g, the loss says %g", forms[i].name, j, k, (double)g[k],
                              want);
             }
         }
-        end(&f, trainer);
     }
 }
 
 TEST(test_bits)
 {
-    static form f, g;
     static float y[MOST], run_y[MOST];
     rnnp_tensor out = {.data = y}, run_out = {.data = run_y};
-    rnnp_model *model;
-    rnnp_run *run;
 
     for (size_t i = 0; i < FORMS; i++) {
-        rnnp_trainer *trainer = begin(&f, &forms[i], 1), *other = begin(&g, &forms[i], 3);
+        BEGUN(f, &forms[i], 1);
+        BEGUN(g, &forms[i], 3);
+        rnnp_trainer *const trainer = f.trainer, *const other = g.trainer;
         rnnp_train_batch batch = batch_of(&f), same = batch_of(&g);
         rnnp_train_result first = {.struct_size = sizeof first}, last = {.struct_size = sizeof last};
 
@@ -276,78 +257,61 @@ TEST(test_bits)
         OK(rnnp_trainer_evaluate(trainer, &batch, &last));
         assert_true(last.loss < first.loss);
         assert_same(trainer, other, 0);
+        OWNED(model) model = NULL;
         OK(rnnp_trainer_model(trainer, &model));
-        rnnp_plan *plan = make_plan(model);
-        OK(rnnp_run_create(plan, f.inputs, f.n_inputs, &run));
+        OWNED(plan) plan = make_plan(model);
+        OWNED_NEW(run, run, plan, f.inputs, f.n_inputs);
         OK(rnnp_run_execute(run, f.inputs, f.n_inputs, &run_out, 1));
         batch.outputs = &out;
         OK(rnnp_trainer_evaluate(trainer, &batch, NULL));
         assert_int_equal(rnnp_tensor_elements(&out), rnnp_tensor_elements(&run_out));
         assert_memory_equal(y, run_y, rnnp_tensor_elements(&out) * sizeof *y);
-        rnnp_run_destroy(run);
-        rnnp_plan_destroy(plan);
-        rnnp_model_destroy(model);
-        end(&f, trainer);
-        end(&g, other);
     }
 }
 
 /* Gradients by inputs: where the loss depends on them, and refusals where there are none. */
 TEST(test_d_inputs)
 {
-    static form f;
-    static float dx[MOST];
+    static float dx[MOST], again[MOST];
     rnnp_tensor wanted[3] = {{.data = dx}, {.data = NULL}, {.data = NULL}};
-
-    rnnp_trainer *trainer = begin(&f, &forms[2], 1); /* the words have none */
-    rnnp_train_batch batch = batch_of(&f);
-    batch.d_inputs = wanted;
-    assert_int_equal(rnnp_trainer_backward(trainer, &batch, NULL), RNNP_ERR_TYPE);
-    assert_says(f.context, "ids is i64");
-    end(&f, trainer);
-
-    trainer = begin(&f, &forms[3], 1); /* what all rows share is no row's */
-    batch = batch_of(&f);
-    wanted[0].data = NULL;
-    wanted[1].data = dx;
-    batch.d_inputs = wanted;
-    assert_int_equal(rnnp_trainer_backward(trainer, &batch, NULL), RNNP_ERR_SHAPE);
-    assert_says(f.context, "shared has no batch");
-    wanted[0].data = dx;
-    wanted[1].data = NULL;
-    OK(rnnp_trainer_backward(trainer, &batch, NULL));
     size_t nonzero = 0;
+
+    BEGUN(words, &forms[2], 1); /* which have none */
+    rnnp_train_batch batch = batch_of(&words);
+    batch.d_inputs = wanted;
+    REFUSED(words.context, rnnp_trainer_backward(words.trainer, &batch, NULL), RNNP_ERR_TYPE, "ids is i64");
+
+    BEGUN(f, &forms[3], 1); /* what all rows share is no row's */
+    batch = batch_of(&f);
+    batch.d_inputs = (rnnp_tensor[3]){{.data = NULL}, {.data = dx}, {.data = NULL}};
+    REFUSED(f.context, rnnp_trainer_backward(f.trainer, &batch, NULL), RNNP_ERR_SHAPE, "shared has no batch");
+    batch.d_inputs = wanted;
+    OK(rnnp_trainer_backward(f.trainer, &batch, NULL));
     for (size_t i = 0; i < ROWS * 5 * 3; i++) nonzero += dx[i] != 0.0f;
     assert_int_equal(nonzero, ROWS * 5 * 3);
     /* all frozen, gradients by inputs stay the same */
-    static float again[MOST];
-    for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) OK(rnnp_trainer_freeze(trainer, i, 1));
+    for (size_t i = 0; i < rnnp_trainer_parameter_count(f.trainer); i++) OK(rnnp_trainer_freeze(f.trainer, i, 1));
     wanted[0].data = again;
-    OK(rnnp_trainer_backward(trainer, &batch, NULL));
+    OK(rnnp_trainer_backward(f.trainer, &batch, NULL));
     assert_memory_equal(dx, again, ROWS * 5 * 3 * sizeof *dx);
-    end(&f, trainer);
 }
 
 /* An index out of range in the second slice: the node says so, and nothing has changed. */
 TEST(test_failing_node)
 {
-    static form f, g;
-
     for (size_t threads = 1; threads <= 2; threads++) {
-        rnnp_trainer *trainer = begin(&f, &forms[2], threads), *same = begin(&g, &forms[2], 1);
-        const rnnp_train_batch batch = batch_of(&f), good = batch_of(&g);
+        BEGUN(f, &forms[2], threads);
+        BEGUN(same, &forms[2], 1);
+        const rnnp_train_batch batch = batch_of(&f), good = batch_of(&same);
         const int64_t was = f.index[ROWS * 4 - 1];
 
         f.index[ROWS * 4 - 1] = 99;
-        assert_int_equal(rnnp_trainer_step(trainer, &batch, NULL), RNNP_ERR_ARG);
-        assert_says(f.context, "99");
-        assert_int_equal(rnnp_trainer_step_count(trainer), 0);
+        REFUSED(f.context, rnnp_trainer_step(f.trainer, &batch, NULL), RNNP_ERR_ARG, "99");
+        assert_int_equal(rnnp_trainer_step_count(f.trainer), 0);
         f.index[ROWS * 4 - 1] = was;
-        OK(rnnp_trainer_step(trainer, &batch, NULL));
-        OK(rnnp_trainer_step(same, &good, NULL));
-        assert_same(trainer, same, 0);
-        end(&f, trainer);
-        end(&g, same);
+        OK(rnnp_trainer_step(f.trainer, &batch, NULL));
+        OK(rnnp_trainer_step(same.trainer, &good, NULL));
+        assert_same(f.trainer, same.trainer, 0);
     }
 }
 
@@ -368,20 +332,17 @@ static void *train(void *arg)
 /* Two trainers on two threads share a context, its team and a model. */
 TEST(test_two_at_once)
 {
-    static form f, g;
-    rnnp_trainer *a = begin(&f, &forms[2], 3), *alone = begin(&g, &forms[2], 1);
-    rnnp_trainer *b = make_trainer(f.model, &f.options);
-    job jobs[3] = {{.trainer = a}, {.trainer = b}, {.trainer = alone}};
+    BEGUN(f, &forms[2], 3);
+    BEGUN(alone, &forms[2], 1);
+    OWNED(trainer) b = make_trainer(f.model, &f.options);
+    job jobs[3] = {{.trainer = f.trainer}, {.trainer = b}, {.trainer = alone.trainer}};
     pthread_t threads[2];
 
-    for (size_t i = 0; i < 3; i++) jobs[i].batch = batch_of(i < 2 ? &f : &g);
+    for (size_t i = 0; i < 3; i++) jobs[i].batch = batch_of(i < 2 ? &f : &alone);
     for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_create(&threads[i], NULL, train, &jobs[i]), 0);
     for (size_t i = 0; i < 2; i++) pthread_join(threads[i], NULL);
     train(&jobs[2]);
-    for (size_t i = 0; i < 3; i++) assert_int_equal(jobs[i].status, RNNP_OK);
-    assert_same(a, alone, 0);
-    assert_same(b, alone, 0);
-    rnnp_trainer_destroy(b);
-    end(&f, a);
-    end(&g, alone);
+    for (size_t i = 0; i < 3; i++) OK(jobs[i].status);
+    assert_same(f.trainer, alone.trainer, 0);
+    assert_same(b, alone.trainer, 0);
 }

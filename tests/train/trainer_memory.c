@@ -4,9 +4,7 @@
  */
 #include "trainer.h"
 
-#include <unistd.h>
-
-static rnnp_context *counted(test_heap *heap, size_t threads) { return make_context(heap, threads); }
+#include "tests/scratch.h"
 
 TEST(test_bytes)
 {
@@ -17,7 +15,7 @@ TEST(test_bytes)
     for (size_t threads = 1; threads <= 3; threads++) {
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
             WATCHED heap = {0};
-            OWNED(context) context = counted(&heap, threads);
+            OWNED(context) context = make_context(&heap, threads);
             OWNED(model) model = classifier(context, 0.2f);
             OWNED(trainer) trainer = make_trainer(model, &options);
             const size_t before = atomic_load(&heap.live_bytes);
@@ -72,40 +70,33 @@ static rnnp_status scenario(rnnp_context *context, data *d, const char *path, fl
 
 TEST(test_every_allocation)
 {
-    float *want = NULL, *got;
+    FREED float *want = NULL;
     size_t n = 0, m, failed = 0;
-    char path[] = "train-memory-XXXXXX";
     data d;
 
-    const int fd = mkstemp(path);
-    assert_true(fd >= 0);
+    FOLDER(folder);
     make_data(&d, 20, 3);
-    for (size_t at = 0;; at++) { /* 0: nothing fails */
-        test_heap heap = {0};
-        rnnp_context *context = counted(&heap, 1);
+    for (size_t at = 0, calls = 0; at <= calls; at++) { /* 0: nothing fails */
+        WATCHED heap = {0};
+        OWNED(context) context = make_context(&heap, 1);
         const size_t before = atomic_load(&heap.calls);
+        float *got;
 
         heap.fail_at = at ? before + at : 0;
-        const rnnp_status status = scenario(context, &d, path, &got, &m);
-        assert_int_equal(status, at && atomic_load(&heap.calls) - before >= at ? RNNP_ERR_MEMORY : RNNP_OK);
+        const rnnp_status status = scenario(context, &d, in(folder, "checkpoint"), &got, &m);
+        calls = atomic_load(&heap.calls) - before;
+        assert_int_equal(status, at && calls >= at ? RNNP_ERR_MEMORY : RNNP_OK);
         failed += status != RNNP_OK;
-        rnnp_context_destroy(context);
-        assert_int_equal(atomic_load(&heap.live_blocks), 0);
-        assert_int_equal(atomic_load(&heap.live_bytes), 0);
-        if (!want) {
+        if (at) {
+            assert_int_equal(n, m);
+            assert_memory_equal(want, got, n * sizeof *want);
+            free(got);
+        } else {
             want = got;
             n = m;
-            continue;
         }
-        assert_int_equal(n, m);
-        assert_memory_equal(want, got, n * sizeof *want);
-        free(got);
-        if (status == RNNP_OK) break;
     }
     assert_true(failed > 30);
-    free(want);
-    close(fd);
-    unlink(path);
 }
 
 /* A failing step leaves the trainer as it was, whichever of its allocations fails. */
@@ -113,7 +104,7 @@ TEST(test_failed_step)
 {
     rnnp_train_options options = default_options();
     WATCHED heap = {0};
-    OWNED(context) context = counted(&heap, 2);
+    OWNED(context) context = make_context(&heap, 2);
     OWNED(model) model = classifier(context, 0.2f);
     OWNED(trainer) trainer = make_trainer(model, &options), *other = make_trainer(model, &options);
     data d;
@@ -122,15 +113,7 @@ TEST(test_failed_step)
     for (size_t rows = 10; rows <= MOST_ROWS; rows += 45) { /* new shapes, larger ones */
         make_data(&d, rows, 3);
         OK(rnnp_trainer_step(other, &d.batch, NULL));
-        for (size_t n = 1;; n++) {
-            heap.fail_at = atomic_load(&heap.calls) + n;
-            const rnnp_status status = rnnp_trainer_step(trainer, &d.batch, NULL);
-
-            if (status == RNNP_OK) break;
-            assert_int_equal(status, RNNP_ERR_MEMORY);
-            failures++;
-        }
-        heap.fail_at = 0;
+        UNTIL_OK(heap, rnnp_trainer_step(trainer, &d.batch, NULL)) failures++;
         assert_same(trainer, other, 0);
     }
     assert_true(failures >= 6); /* three new shapes; what was made before a failure stays */

@@ -5,7 +5,7 @@
  */
 #include "fixture.h"
 
-enum { BATCH = 3, STEPS = 13, INPUT = 7, HIDDEN = 21, CASES = 35 / FEWER, OUTPUTS = 3 };
+enum { BATCH = 3, STEPS = 13, INPUT = DENSE_INPUT, HIDDEN = DENSE_HIDDEN, CASES = 35 / FEWER, OUTPUTS = 3 };
 enum { FLOATS = STEPS * BATCH * 2 * HIDDEN + 4 * BATCH * HIDDEN };
 
 static const struct {
@@ -14,16 +14,19 @@ static const struct {
     rnnp_gru_reset reset;
     rnnp_direction direction;
     size_t layers;
+    int dense; /* dense_subject: 1 as they are, 2 transposed */
 } specs[] = {
-    {"rnn", RNNP_CELL_RNN, 0, RNNP_DIRECTION_FORWARD, 1},
-    {"lstm", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, 1},
-    {"gru", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_DIRECTION_FORWARD, 1},
-    {"gru_after", RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER, RNNP_DIRECTION_FORWARD, 1},
-    {"lstm_reverse", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_REVERSE, 1},
-    {"lstm_bidirectional", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_BIDIRECTIONAL, 1},
-    {"gru_bidirectional", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_DIRECTION_BIDIRECTIONAL, 1},
-    {"lstm_stack", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, 3},
-    {"gru_stack", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_DIRECTION_FORWARD, 2},
+    {"rnn", RNNP_CELL_RNN, 0, RNNP_DIRECTION_FORWARD, 1, 0},
+    {"lstm", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, 1, 0},
+    {"gru", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_DIRECTION_FORWARD, 1, 0},
+    {"gru_after", RNNP_CELL_GRU, RNNP_GRU_RESET_AFTER, RNNP_DIRECTION_FORWARD, 1, 0},
+    {"lstm_reverse", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_REVERSE, 1, 0},
+    {"lstm_bidirectional", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_BIDIRECTIONAL, 1, 0},
+    {"gru_bidirectional", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_DIRECTION_BIDIRECTIONAL, 1, 0},
+    {"lstm_stack", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, 3, 0},
+    {"gru_stack", RNNP_CELL_GRU, RNNP_GRU_RESET_BEFORE, RNNP_DIRECTION_FORWARD, 2, 0},
+    {"dense", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, DENSE_LAYERS, 1},
+    {"dense_transposed", RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, DENSE_LAYERS, 2},
 };
 
 enum { SPECS = sizeof specs / sizeof specs[0] };
@@ -35,29 +38,17 @@ static const struct {
 
 enum { PLACES = sizeof places / sizeof places[0] };
 
-/* A model in one context, and its layers as records name them: the first, and those on top of it. */
-typedef struct subject {
-    rnnp_context *context;
-    rnnp_model *model;
-    rnnp_record_host host;
-    rnnp_recurrent layer[2];
-    int streams;
-} subject;
-
 static subject make_subject(size_t spec, size_t threads, const char *cap)
 {
     const rnnp_cell cell = specs[spec].cell;
-    const rnnp_direction direction = specs[spec].direction;
-    subject s = {.context = capped_context(NULL, cap, threads), .streams = direction == RNNP_DIRECTION_FORWARD};
-    const int after = specs[spec].reset == RNNP_GRU_RESET_AFTER;
     rnnp_value y, h, c;
 
-    s.host = host_of(s.context);
-    s.model = make_model(s.context);
+    if (specs[spec].dense) return dense_subject(threads, cap, specs[spec].dense == 2);
+    const subject s = begin_subject(threads, cap);
     y = input3(s.model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
     for (size_t i = 0; i < specs[spec].layers; i++) {
-        DROPPED(free_layer)
-        layer l = make_layer(cell, i ? HIDDEN : INPUT, HIDDEN, direction, (uint32_t)(10 * spec + i));
+        const uint32_t seed = (uint32_t)(10 * spec + i);
+        DROPPED(free_layer) layer l = make_layer(cell, i ? HIDDEN : INPUT, HIDDEN, specs[spec].direction, seed);
 
         l.options.reset = specs[spec].reset;
         OK(rnnp_model_add_recurrent(s.model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h,
@@ -67,15 +58,7 @@ static subject make_subject(size_t spec, size_t threads, const char *cap)
     OK(rnnp_model_add_output(s.model, "h", h));
     if (cell == RNNP_CELL_LSTM) OK(rnnp_model_add_output(s.model, "c", c));
     OK(rnnp_model_close(s.model));
-    for (size_t i = 0; i < 2; i++)
-        s.layer[i] = bare_layer(s.context, cell, after, direction, i ? HIDDEN : INPUT, HIDDEN);
     return s;
-}
-
-static void destroy_subject(subject *s)
-{
-    rnnp_model_destroy(s->model);
-    rnnp_context_destroy(s->context);
 }
 
 /* ---- Executions: all outputs one behind the other ---- */
@@ -92,20 +75,22 @@ static size_t place_outputs(rnnp_tensor out[OUTPUTS], size_t n, float *to)
     return used;
 }
 
-/* Twice: panels are walked the other way. */
-static void run(const subject *s, const rnnp_plan *plan, const float *x, float got[2][FLOATS])
+/* Twice: panels are walked the other way. Returns how many numbers. */
+static size_t run(const subject *s, const rnnp_plan *plan, const float *x, float got[2][FLOATS])
 {
     const rnnp_tensor in = tensor3(x, STEPS, BATCH, INPUT);
     const size_t n = rnnp_model_output_count(s->model);
     rnnp_tensor out[OUTPUTS];
+    size_t floats = 0;
 
     OWNED_NEW(run, r, plan, &in, 1);
     for (size_t i = 0; i < n; i++) OK(rnnp_run_output(r, i, &out[i]));
     for (size_t k = 0; k < 2; k++) {
         memset(got[k], 0xff, sizeof got[k]);
-        place_outputs(out, n, got[k]);
+        floats = place_outputs(out, n, got[k]);
         OK(rnnp_run_execute(r, &in, 1, out, n));
     }
+    return floats;
 }
 
 /* y of all calls, then the states after the last: as a run writes them. */
@@ -146,43 +131,60 @@ typedef struct shape {
     size_t batch, steps;
 } shape;
 
-static void put_random(rnnp_records *set, const subject *s, shape at, size_t threads, int spoiled, uint64_t *seed)
+/* Of the first layer, those on top of it, the stack of all, and the products. */
+static void put_random(rnnp_records *set, const subject *s, size_t spec, shape at, size_t threads, int spoiled,
+                       uint64_t *seed)
 {
     static const char *const bad[] = {"chunk=257", "later=x", "step=nothing", "threads=0", "walk=down"};
+    const int after = specs[spec].reset == RNNP_GRU_RESET_AFTER;
+    const rnnp_shape products[] = {dense_shape(at.batch * at.steps), dense_shape(at.batch)};
+    const rnnp_shape stack = stack_shape(specs[spec].cell, specs[spec].reset, specs[spec].layers, at.batch, at.steps);
+    char words[RNNP_RECORD_CHOICE];
 
     for (size_t i = 0; i < 2; i++) {
-        const rnnp_recurrent_choice choice = random_choice(s->context, &s->layer[i], seed);
-        char words[RNNP_RECORD_CHOICE];
+        const rnnp_recurrent one =
+            bare_layer(s->context, specs[spec].cell, after, specs[spec].direction, i ? HIDDEN : INPUT, HIDDEN);
+        const rnnp_choice choice = random_choice(s->context, &one, seed);
 
-        rnnp_choice_print(&choice, words);
-        put_for(set, &s->host, &s->layer[i], at.batch, at.steps, threads, spoiled ? bad[below(seed, 5)] : words);
+        rnnp_choice_print(RNNP_SHAPE_LAYER, &choice, words);
+        put_for(set, &s->host, &one, at.batch, at.steps, threads, spoiled ? bad[below(seed, 5)] : words);
+    }
+    if (specs[spec].layers > 1) {
+        const rnnp_stack_choice choice = {(rnnp_stack_schedule)below(seed, 3),
+                                          below(seed, 2) ? 1 + below(seed, 20) : 0};
+
+        rnnp_stack_print(&choice, words);
+        put_shape(set, &s->host, &stack, threads, spoiled ? bad[below(seed, 5)] : words);
+    }
+    for (size_t i = 0; specs[spec].dense && i < 2; i++) {
+        const rnnp_variant *kernel = below(seed, 4) ? random_variant(s->context, RNNP_OP_gemm, seed) : NULL;
+
+        rnnp_choice_print(RNNP_SHAPE_DENSE, &(rnnp_choice){.product = {kernel, below(seed, 5)}}, words);
+        put_shape(set, &s->host, &products[i], threads, spoiled ? bad[below(seed, 5)] : words);
     }
 }
 
-static void check_case(const subject *s, size_t threads, const float *x, const float *want, size_t floats, size_t n,
-                       uint64_t *seed)
+static void check_case(const subject *s, size_t spec, size_t threads, const float *x, const float *want, size_t floats,
+                       size_t n, uint64_t *seed)
 {
     static const shape expected[] = {{0, 0}, {BATCH, STEPS}, {1, 1}, {BATCH, 1}, {64, 100}};
     static const shape called[] = {{BATCH, STEPS}, {BATCH, 1}, {BATCH, 4}};
     static float got[2][FLOATS];
     const shape plans = expected[n % 5];
     OWNED(records) set = make_set(s->context);
-    OPTIONS(plan, options);
 
-    if (plans.batch) put_random(set, s, plans, threads, 0, seed);
+    if (plans.batch) put_random(set, s, spec, plans, threads, 0, seed);
     for (size_t i = 0; i < 3; i++) { /* for a third of the cases another shape near it alone, or words of no use */
         const int near = n % 3 == 1, spoiled = n % 7 == 3;
 
-        put_random(set, s, (shape){called[i].batch + (size_t)near, called[i].steps}, i ? 1 : threads, spoiled, seed);
+        put_random(set, s, spec, (shape){called[i].batch + (size_t)near, called[i].steps}, i ? 1 : threads, spoiled,
+                   seed);
     }
-    options.records = set;
-    options.batch = plans.batch;
-    options.steps = plans.steps;
-    OWNED_NEW(plan, plan, s->model, &options);
+    OWNED(plan) plan = plan_with(s, set, plans.batch, plans.steps);
     run(s, plan, x, got);
     assert_bits(got[0], want, floats, "run", set);
     assert_bits(got[1], want, floats, "second run", set);
-    if (s->streams) {
+    if (specs[spec].direction == RNNP_DIRECTION_FORWARD && !specs[spec].dense) {
         stream(s, plan, x, 1, got[0]);
         assert_bits(got[0], want, floats, "stream", set);
         stream(s, plan, x, 4, got[0]); /* 12 of the 13 steps */
@@ -202,17 +204,12 @@ static void test_spec(void **state)
         DROPPED(destroy_subject) subject s = make_subject(spec, places[p].threads, places[p].cap);
 
         if (p == 0) {
-            const size_t D = rnnp_directions(specs[spec].direction);
-            const size_t states = specs[spec].cell == RNNP_CELL_LSTM ? 2 : 1;
-            OPTIONS(plan, none);
+            OWNED(plan) plan = plan_with(&s, NULL, 0, 0);
 
-            none.effort = RNNP_EFFORT_NONE;
-            OWNED_NEW(plan, plan, s.model, &none);
-            run(&s, plan, x, want);
-            floats = (STEPS + states) * BATCH * D * HIDDEN;
+            floats = run(&s, plan, x, want);
             assert_memory_equal(want[0], want[1], floats * sizeof(float));
         }
-        for (size_t n = 0; n < CASES; n++) check_case(&s, places[p].threads, x, want[0], floats, n, &seed);
+        for (size_t n = 0; n < CASES; n++) check_case(&s, spec, places[p].threads, x, want[0], floats, n, &seed);
     }
 }
 

@@ -34,47 +34,53 @@ static rnnp_recurrent layer_at(const rnnp_context *context, size_t i)
 
 /* ---- Words ---- */
 
-static void assert_prints(const char *words, const char *canonical)
-{
-    char printed[RNNP_RECORD_CHOICE];
-    rnnp_recurrent_choice choice;
-
-    memset(&choice, 0x5a, sizeof choice); /* reading clears it first */
-    rnnp_choice_read(words, &choice);
-    rnnp_choice_print(&choice, printed);
-    assert_string_equal(printed, canonical);
-}
-
 TEST(test_words)
 {
-    rnnp_recurrent_choice c;
+    static const struct {
+        rnnp_shape_kind kind;
+        const char *words, *canonical; /* NULL: the same */
+    } cases[] = {
+        {RNNP_SHAPE_LAYER, "", NULL},
+        {RNNP_SHAPE_LAYER, "chunk=1", NULL},
+        {RNNP_SHAPE_LAYER, "chunk=256", NULL},
+        {RNNP_SHAPE_LAYER, "chunk=none", NULL},
+        {RNNP_SHAPE_LAYER, "threads=1", NULL},
+        {RNNP_SHAPE_LAYER, "threads=4096", NULL},
+        {RNNP_SHAPE_LAYER, "walk=up", NULL},
+        {RNNP_SHAPE_LAYER, "step=lstm_step_f32_panel_generic", NULL},
+        {RNNP_SHAPE_LAYER, "second=gru_update_step_f32_split_generic", NULL},
+        {RNNP_SHAPE_LAYER,
+         "walk=up threads=3 step=gru_reset_step_f32_block_generic second=gru_update_step_f32_panel_generic chunk=64",
+         "chunk=64 second=gru_update_step_f32_panel_generic step=gru_reset_step_f32_block_generic threads=3 walk=up"},
+        {RNNP_SHAPE_DENSE, "", NULL},
+        {RNNP_SHAPE_DENSE, "threads=3 product=gemm_f32_4x16_generic", "product=gemm_f32_4x16_generic threads=3"},
+        {RNNP_SHAPE_STACK, "", NULL},
+        {RNNP_SHAPE_STACK, "schedule=layers", NULL},
+        {RNNP_SHAPE_STACK, "schedule=wavefront", NULL},
+        {RNNP_SHAPE_STACK, "schedule=wavefront task=7", NULL},
+        {RNNP_SHAPE_STACK, "task=1048576", NULL},
+    };
+    char printed[RNNP_RECORD_CHOICE];
+    rnnp_choice c;
 
-    assert_prints("", "");
-    assert_prints("chunk=1", "chunk=1");
-    assert_prints("chunk=256", "chunk=256");
-    assert_prints("chunk=none", "chunk=none");
-    assert_prints("threads=1", "threads=1");
-    assert_prints("threads=4096", "threads=4096");
-    assert_prints("walk=up", "walk=up");
-    assert_prints("step=lstm_step_f32_panel_generic", "step=lstm_step_f32_panel_generic");
-    assert_prints("second=gru_update_step_f32_split_generic", "second=gru_update_step_f32_split_generic");
-    assert_prints("walk=up threads=3 step=gru_reset_step_f32_block_generic second=gru_update_step_f32_panel_generic "
-                  "chunk=64",
-                  "chunk=64 second=gru_update_step_f32_panel_generic step=gru_reset_step_f32_block_generic threads=3 "
-                  "walk=up");
-
-    rnnp_choice_read("chunk=none step=rnn_step_f32_split_generic threads=5 walk=up", &c);
-    assert_int_equal(c.chunk, RNNP_CHUNK_NONE);
-    assert_string_equal(c.step[0]->name, "rnn_step_f32_split_generic");
-    assert_null(c.step[1]);
-    assert_int_equal(c.threads, 5);
-    assert_int_equal(c.one_way, 1);
-    rnnp_choice_read("second=gru_update_step_f32_block_generic", &c);
-    assert_null(c.step[0]);
-    assert_string_equal(c.step[1]->name, "gru_update_step_f32_block_generic");
-    assert_int_equal(c.chunk, 0);
-    assert_int_equal(c.threads, 0);
-    assert_int_equal(c.one_way, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        memset(&c, 0x5a, sizeof c); /* reading clears it first */
+        rnnp_choice_read(cases[i].kind, cases[i].words, &c);
+        rnnp_choice_print(cases[i].kind, &c, printed);
+        assert_string_equal(printed, cases[i].canonical ? cases[i].canonical : cases[i].words);
+    }
+    rnnp_choice_read(RNNP_SHAPE_LAYER, "chunk=none step=rnn_step_f32_split_generic threads=5 walk=up", &c);
+    assert_int_equal(c.layer.chunk, RNNP_CHUNK_NONE);
+    assert_string_equal(c.layer.step[0]->name, "rnn_step_f32_split_generic");
+    assert_null(c.layer.step[1]);
+    assert_int_equal(c.layer.threads, 5);
+    assert_int_equal(c.layer.one_way, 1);
+    rnnp_choice_read(RNNP_SHAPE_DENSE, "product=gemm_f32_4x16_generic threads=3", &c);
+    assert_string_equal(c.product.kernel->name, "gemm_f32_4x16_generic");
+    assert_int_equal(c.product.threads, 3);
+    rnnp_choice_read(RNNP_SHAPE_STACK, "schedule=wavefront task=7", &c);
+    assert_int_equal(c.stack.schedule, RNNP_SCHEDULE_WAVEFRONT);
+    assert_int_equal(c.stack.task, 7);
 }
 
 /* The words of any valid choice are usable, in alphabetical order, accepted by records, and read as the same choice. */
@@ -87,23 +93,23 @@ TEST(test_round_trip)
 
     for (size_t i = 0; i < 1000; i++) {
         const rnnp_recurrent one = layer_at(context, i % LAYERS);
-        const rnnp_recurrent_choice choice = random_choice(context, &one, &seed);
-        const rnnp_choice_scope scope = {context, &one, NULL};
+        const rnnp_choice choice = random_choice(context, &one, &seed);
+        rnnp_choice_scope scope = rnnp_layer_scope(context, &one, NULL);
         char words[RNNP_RECORD_CHOICE], name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD], last[RNNP_RECORD_WORD] = "";
-        rnnp_recurrent_choice read;
+        rnnp_choice read;
 
-        rnnp_choice_print(&choice, words);
+        rnnp_choice_print(RNNP_SHAPE_LAYER, &choice, words);
         for (size_t w = 0; rnnp_record_word(words, w, name, value) == RNNP_OK; w++) {
             assert_true(strcmp(last, name) < 0);
-            assert_true(rnnp_choice_usable((void *)&scope, name, value));
+            assert_true(rnnp_choice_usable(&scope, name, value));
             memcpy(last, name, sizeof last);
         }
-        rnnp_choice_read(words, &read);
-        assert_ptr_equal(read.step[0], choice.step[0]);
-        assert_ptr_equal(read.step[1], choice.step[1]);
-        assert_int_equal(read.chunk, choice.chunk);
-        assert_int_equal(read.threads, choice.threads);
-        assert_int_equal(read.one_way, choice.one_way);
+        rnnp_choice_read(RNNP_SHAPE_LAYER, words, &read);
+        assert_ptr_equal(read.layer.step[0], choice.layer.step[0]);
+        assert_ptr_equal(read.layer.step[1], choice.layer.step[1]);
+        assert_int_equal(read.layer.chunk, choice.layer.chunk);
+        assert_int_equal(read.layer.threads, choice.layer.threads);
+        assert_int_equal(read.layer.one_way, choice.layer.one_way);
         put_for(set, &host, &one, 1 + i, 1, 1, words);
     }
     assert_int_equal(rnnp_records_count(set), 1000);
@@ -111,69 +117,58 @@ TEST(test_round_trip)
 
 /* ---- What can be done ---- */
 
-TEST(test_numbers)
+TEST(test_values)
 {
     static const struct {
-        const char *name, *value;
+        rnnp_shape_kind kind;
         int usable;
+        const char *name, *values; /* separated by commas */
     } cases[] = {
-        {"chunk", "1", 1},
-        {"chunk", "64", 1},
-        {"chunk", "256", 1},
-        {"chunk", "none", 1},
-        {"chunk", "0", 0},
-        {"chunk", "257", 0},
-        {"chunk", "-1", 0},
-        {"chunk", "1e3", 0},
-        {"chunk", "", 0},
-        {"chunk", " 1", 0},
-        {"chunk", "1 ", 0},
-        {"chunk", "+1", 0},
-        {"chunk", "01", 0},
-        {"chunk", "0x10", 0},
-        {"chunk", "1.0", 0},
-        {"chunk", "None", 0},
-        {"chunk", "all", 0},
-        {"chunk", "18446744073709551617", 0},
-        {"chunk", "99999999999999999999999", 0},
-        {"threads", "1", 1},
-        {"threads", "8", 1},
-        {"threads", "4096", 1},
-        {"threads", "4097", 0},
-        {"threads", "0", 0},
-        {"threads", "none", 0},
-        {"threads", "-2", 0},
-        {"threads", "", 0},
-        {"threads", " 1", 0},
-        {"threads", "1e3", 0},
-        {"threads", "18446744073709551617", 0},
-        {"walk", "up", 1},
-        {"walk", "down", 0},
-        {"walk", "", 0},
-        {"walk", "UP", 0},
-        {"walk", "upwards", 0},
-        {"Chunk", "1", 0},
-        {"chunks", "1", 0},
-        {"", "1", 0},
-        {"later", "x", 0},
-        {"variant", "block_avx2", 0},
-        {"step", "", 0},
-        {"step", "none", 0},
-        {"step", "lstm_step", 0},
-        {"step", "lstm_step_f32_block_generic ", 0},
-        {"step", "LSTM_STEP_F32_BLOCK_GENERIC", 0},
-        {"step", "lstm_step_f32_block_generic", 1},
-        {"step", "gru_step_f32_block_generic", 0},
-        {"second", "lstm_step_f32_block_generic", 0},
-        {"second", "gru_update_step_f32_block_generic", 0},
+        {RNNP_SHAPE_LAYER, 1, "chunk", "1,64,256,none"},
+        {RNNP_SHAPE_LAYER, 0, "chunk",
+         ",0,257,-1,1e3, 1,1 ,+1,01,0x10,1.0,None,all,18446744073709551617,9999999999999999999999"},
+        {RNNP_SHAPE_LAYER, 1, "threads", "1,8,4096"},
+        {RNNP_SHAPE_LAYER, 0, "threads", ",4097,0,none,-2, 1,1e3,18446744073709551617"},
+        {RNNP_SHAPE_LAYER, 1, "walk", "up"},
+        {RNNP_SHAPE_LAYER, 0, "walk", ",down,UP,upwards"},
+        {RNNP_SHAPE_LAYER, 0, "Chunk", "1"},
+        {RNNP_SHAPE_LAYER, 0, "chunks", "1"},
+        {RNNP_SHAPE_LAYER, 0, "", "1"},
+        {RNNP_SHAPE_LAYER, 0, "later", "x"},
+        {RNNP_SHAPE_LAYER, 0, "variant", "block_avx2"},
+        {RNNP_SHAPE_LAYER, 1, "step", "lstm_step_f32_block_generic"},
+        {RNNP_SHAPE_LAYER, 0, "step",
+         ",none,lstm_step,lstm_step_f32_block_generic ,LSTM_STEP_F32_BLOCK_GENERIC,gru_step_f32_block_generic"},
+        {RNNP_SHAPE_LAYER, 0, "second", "lstm_step_f32_block_generic,gru_update_step_f32_block_generic"},
+        {RNNP_SHAPE_LAYER, 0, "product", "gemm_f32_4x16_generic"},
+        {RNNP_SHAPE_LAYER, 0, "task", "1"},
+        {RNNP_SHAPE_DENSE, 1, "threads", "1,4096"},
+        {RNNP_SHAPE_DENSE, 0, "threads", ",0,4097"},
+        {RNNP_SHAPE_DENSE, 0, "product", ",gemm,lstm_step_f32_block_generic"},
+        {RNNP_SHAPE_DENSE, 0, "step", "gemm_f32_4x16_generic"},
+        {RNNP_SHAPE_DENSE, 0, "chunk", "16"},
+        {RNNP_SHAPE_DENSE, 0, "Product", "x"},
+        {RNNP_SHAPE_STACK, 1, "schedule", "layers,wavefront"},
+        {RNNP_SHAPE_STACK, 0, "schedule", ",fastest,Layers,wave"},
+        {RNNP_SHAPE_STACK, 1, "task", "1,1048576"},
+        {RNNP_SHAPE_STACK, 0, "task", "0,1048577,x"},
+        {RNNP_SHAPE_STACK, 0, "threads", "2"},
+        {RNNP_SHAPE_STACK, 0, "chunk", "16"},
     };
     OWNED(context) context = make_context(NULL, 1);
     const rnnp_recurrent lstm = layer_at(context, 1);
-    rnnp_choice_scope scope = {context, &lstm, NULL};
+    rnnp_choice_scope scopes[] = {[RNNP_SHAPE_LAYER] = rnnp_layer_scope(context, &lstm, NULL),
+                                  [RNNP_SHAPE_DENSE] = rnnp_product_scope(context, RNNP_FORMAT_f32, NULL),
+                                  [RNNP_SHAPE_STACK] = {.kind = RNNP_SHAPE_STACK}};
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if ((rnnp_choice_usable(&scope, cases[i].name, cases[i].value) != 0) != cases[i].usable)
-            fail_msg("%s=%s: expected %d", cases[i].name, cases[i].value, cases[i].usable);
+        for (const char *at = cases[i].values; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+            char value[64];
+
+            snprintf(value, sizeof value, "%.*s", (int)strcspn(at, ","), at);
+            if (rnnp_choice_usable(&scopes[cases[i].kind], cases[i].name, value) != cases[i].usable)
+                fail_msg("%s=%s: expected %d", cases[i].name, value, cases[i].usable);
+        }
     }
 }
 
@@ -186,7 +181,7 @@ static void assert_variants(const char *cap)
 
     for (size_t i = 0; i < LAYERS; i++) {
         const rnnp_recurrent one = layer_at(context, i);
-        rnnp_choice_scope scope = {context, &one, NULL};
+        rnnp_choice_scope scope = rnnp_layer_scope(context, &one, NULL);
 
         for (size_t v = 0; rnnp_context_variant_info(context, v, &info) == RNNP_OK; v++) {
             for (size_t part = 0; part < RNNP_CELL_PARTS; part++) {
@@ -210,23 +205,6 @@ TEST(test_variants)
     assert_variants("generic");
 }
 
-/* ISAs by name, where the table has them. */
-TEST(test_isas)
-{
-    OWNED(context) generic = capped_context(NULL, "generic", 1), *best = make_context(NULL, 1);
-    const rnnp_recurrent lstm = layer_at(best, 1);
-    rnnp_choice_scope capped = {generic, &lstm, NULL}, open = {best, &lstm, NULL};
-
-    for (rnnp_isa isa = 0; isa < RNNP_ISA_COUNT; isa++) {
-        const int there = rnnp_tables[isa]->rows && rnnp_isa_rank_of(isa) <= rnnp_isa_rank_of(best->selection.isa);
-        char name[64];
-
-        snprintf(name, sizeof name, "lstm_step_f32_block_%s", rnnp_isa_names[isa]);
-        assert_int_equal(rnnp_choice_usable(&capped, "step", name) != 0, isa == RNNP_ISA_generic);
-        assert_int_equal(rnnp_choice_usable(&open, "step", name) != 0, there);
-    }
-}
-
 /* With a packed layer: exactly the variants that pack the same way. */
 TEST(test_packed)
 {
@@ -236,10 +214,10 @@ TEST(test_packed)
     for (size_t i = 0; i < LAYERS; i++) {
         const rnnp_recurrent one = layer_at(context, i);
         rnnp_recurrent packed = one;
-        rnnp_choice_scope scope = {context, &one, &packed};
         char had[512], has[512];
 
         rnnp_recurrent_prepare(&packed);
+        rnnp_choice_scope scope = rnnp_layer_scope(context, &one, &packed);
         rnnp_recurrent_layout(&packed, had, sizeof had);
         for (size_t part = 0; part < packed.parts; part++) {
             const rnnp_variant *v;
@@ -316,71 +294,28 @@ TEST(test_other_keys)
     }
 }
 
-/* ---- Words of dense layers and stacks ---- */
-
-TEST(test_product_words)
+/* Products by name, and with other panels already packed. */
+TEST(test_products)
 {
-    static const char *const bad[][2] = {
-        {"product", ""},     {"product", "gemm"}, {"product", "lstm_step_f32_block_generic"}, {"threads", "0"},
-        {"threads", "4097"}, {"threads", ""},     {"step", "gemm_f32_4x16_generic"},          {"chunk", "16"},
-        {"Product", "x"},
-    };
     OWNED(context) context = make_context(NULL, 1);
-    rnnp_product_scope scope = {.context = context};
-    rnnp_product product;
-    char words[RNNP_RECORD_CHOICE];
+    rnnp_choice_scope scope = rnnp_product_scope(context, RNNP_FORMAT_f32, NULL);
 
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (rnnp_product_usable(&scope, bad[i][0], bad[i][1])) fail_msg("%s=%s", bad[i][0], bad[i][1]);
-    }
-    assert_true(rnnp_product_usable(&scope, "threads", "4096"));
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
             const int fits = v->op == RNNP_OP_gemm && rnnp_variant_usable(v, context->cpu.features, context->max_rank);
 
-            assert_int_equal(rnnp_product_usable(&scope, "product", v->name) != 0, fits);
-            for (size_t k = 0; fits && k < rnnp_tables[isa]->count; k++) { /* with other panels already packed */
+            assert_int_equal(rnnp_choice_usable(&scope, "product", v->name), fits);
+            for (size_t k = 0; fits && k < rnnp_tables[isa]->count; k++) {
                 const rnnp_variant *packed = &rnnp_tables[isa]->rows[k];
-                rnnp_product_scope narrow = {.context = context, .packed = packed};
+                rnnp_choice_scope narrow = rnnp_product_scope(context, RNNP_FORMAT_f32, packed);
 
                 if (packed->op == RNNP_OP_gemm)
-                    assert_int_equal(rnnp_product_usable(&narrow, "product", v->name) != 0,
+                    assert_int_equal(rnnp_choice_usable(&narrow, "product", v->name),
                                      packed->traits.panels.lanes == v->traits.panels.lanes);
             }
         }
     }
-    rnnp_product_read("product=gemm_f32_4x16_generic threads=3", &product);
-    assert_string_equal(product.kernel->name, "gemm_f32_4x16_generic");
-    assert_int_equal(product.threads, 3);
-    rnnp_product_print(&product, words);
-    assert_string_equal(words, "product=gemm_f32_4x16_generic threads=3");
-    rnnp_product_read("", &product);
-    assert_null(product.kernel);
-    rnnp_product_print(&product, words);
-    assert_string_equal(words, "");
-}
-
-TEST(test_stack_words)
-{
-    static const char *const good[] = {"", "schedule=layers", "schedule=wavefront", "schedule=wavefront task=7",
-                                       "task=1048576"};
-    static const char *const bad[][2] = {
-        {"schedule", ""},    {"schedule", "fastest"}, {"schedule", "Layers"}, {"schedule", "wave"}, {"task", "0"},
-        {"task", "1048577"}, {"task", "x"},           {"threads", "2"},       {"chunk", "16"},
-    };
-    char words[RNNP_RECORD_CHOICE];
-    rnnp_stack_choice choice;
-
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        rnnp_stack_read(good[i], &choice);
-        rnnp_stack_print(&choice, words);
-        assert_string_equal(words, good[i]);
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (rnnp_stack_usable(NULL, bad[i][0], bad[i][1])) fail_msg("%s=%s", bad[i][0], bad[i][1]);
-    }
-    assert_true(rnnp_stack_usable(NULL, "schedule", "wavefront") && rnnp_stack_usable(NULL, "task", "1048576"));
 }
 
 /* ---- Looking one up ---- */
@@ -468,9 +403,9 @@ TEST(test_shipped_words)
     size_t kernels = 0;
 
     for (const rnnp_default *row = rnnp_defaults; row->where; row++) {
-        rnnp_recurrent_choice choice;
+        rnnp_choice choice;
 
-        rnnp_choice_read(row->record.choice, &choice);
+        rnnp_choice_read(RNNP_SHAPE_LAYER, row->record.choice, &choice);
         for (size_t i = 0; rnnp_record_word(row->record.choice, i, name, value) == RNNP_OK; i++) {
             if (strcmp(name, "step") != 0) continue;
             kernels++;
@@ -478,7 +413,7 @@ TEST(test_shipped_words)
             size_t rows = 0;
             for (size_t k = 0; k < RNNP_ISA_COUNT; k++)
                 rows = strcmp(rnnp_isa_names[k], isa) == 0 ? rnnp_tables[k]->count : rows;
-            if (rows) assert_non_null(choice.step[0]);
+            if (rows) assert_non_null(choice.layer.step[0]);
         }
     }
     assert_true(kernels > 0);

@@ -1,93 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dense layers and stacks, seen from a model: how they are listed, what a plan makes of their records, and that any
- * valid record gives the same bits.
+ * Dense layers and stacks, seen from a model: how they are listed, and what a plan makes of their records.
  */
 #include "fixture.h"
 
-enum { INPUT = 7, HIDDEN = 21, UNITS = 37, LAYERS = 3, STEPS = 13, BATCH = 3, CASES = 40 / FEWER };
-
-/* x -> 3 LSTMs -> MatMul (all steps); h of the last -> Gemm, with the weights as they are or transposed */
-typedef struct subject {
-    rnnp_context *context;
-    rnnp_model *model;
-    rnnp_record_host host;
-} subject;
-
-static rnnp_value gemm(rnnp_model *model, rnnp_value x, int transposed)
-{
-    const rnnp_attr attrs[] = {{.name = "transB", .kind = RNNP_ATTR_INT, .i = transposed}};
-    float *w = numbers(HIDDEN * UNITS, 9, 0.2f);
-    const int64_t rows = transposed ? UNITS : HIDDEN, columns = transposed ? HIDDEN : UNITS, all[] = {-1, HIDDEN};
-    const rnnp_tensor tensor = {.dtype = RNNP_DTYPE_F32, .rank = 2, .shape = {rows, columns}, .data = w};
-    rnnp_value inputs[2] = {node2(model, "Reshape", x, ints(model, all, 2)), RNNP_NONE}, y;
-
-    OK(rnnp_model_add_constant(model, "gemm", &tensor, &inputs[1]));
-    free(w);
-    y = node(model, "Gemm", inputs, 2, attrs, 1);
-    return y;
-}
-
-static subject make_subject(size_t threads, const char *cap, int transposed)
-{
-    subject s = {.context = capped_context(NULL, cap, threads)};
-    float *w = numbers(HIDDEN * UNITS, 8, 0.2f);
-    rnnp_value y, h, dense;
-
-    s.host = host_of(s.context);
-    s.model = make_model(s.context);
-    y = input3(s.model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
-    for (size_t i = 0; i < LAYERS; i++) {
-        DROPPED(free_layer)
-        layer l = make_layer(RNNP_CELL_LSTM, i ? HIDDEN : INPUT, HIDDEN, RNNP_DIRECTION_FORWARD, (uint32_t)i);
-
-        OK(rnnp_model_add_recurrent(s.model, &l.options, l.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, &h, NULL));
-    }
-    OK(rnnp_model_add_dense(s.model, y, w, HIDDEN, UNITS, 0, NULL, NULL, &dense));
-    free(w);
-    OK(rnnp_model_add_output(s.model, "dense", dense));
-    OK(rnnp_model_add_output(s.model, "gemm", gemm(s.model, h, transposed)));
-    OK(rnnp_model_close(s.model));
-    return s;
-}
-
-static void destroy_subject(subject *s)
-{
-    rnnp_model_destroy(s->model);
-    rnnp_context_destroy(s->context);
-}
-
-static rnnp_shape dense_shape(size_t rows)
-{
-    return (rnnp_shape)SHAPE(.kind = RNNP_SHAPE_DENSE, .input = HIDDEN, .hidden = UNITS, .batch = rows, .steps = 1);
-}
-
-static rnnp_shape stack_shape(size_t batch, size_t steps)
-{
-    return (rnnp_shape)SHAPE(.kind = RNNP_SHAPE_STACK, .cell = RNNP_CELL_LSTM, .n_layers = LAYERS, .input = INPUT,
-                             .hidden = HIDDEN, .batch = batch, .steps = steps);
-}
-
-static void put_shape(rnnp_records *set, const rnnp_record_host *host, const rnnp_shape *shape, size_t threads,
-                      const char *words)
-{
-    rnnp_record_key key;
-
-    rnnp_shape_key(shape, threads, &key);
-    put(set, host, &key, words);
-}
-
-static rnnp_plan *plan_with(const subject *s, const rnnp_records *set, size_t batch, size_t steps)
-{
-    OPTIONS(plan, options);
-
-    options.records = set;
-    options.effort = set ? RNNP_EFFORT_CACHED : RNNP_EFFORT_NONE;
-    options.batch = batch;
-    options.steps = steps;
-    NEW(plan, plan, s->model, &options);
-    return plan;
-}
+enum { INPUT = DENSE_INPUT, HIDDEN = DENSE_HIDDEN, UNITS = DENSE_UNITS, LAYERS = DENSE_LAYERS };
 
 /* ---- Shapes ---- */
 
@@ -107,7 +24,7 @@ TEST(test_shapes)
     size_t count;
 
     for (size_t threads = 1; threads <= 2; threads++) {
-        DROPPED(destroy_subject) subject s = make_subject(threads, NULL, 0);
+        DROPPED(destroy_subject) subject s = dense_subject(threads, NULL, 0);
         const size_t stacks = threads > 1 ? 2 : 0;
 
         OK(rnnp_model_shapes(s.model, batches, 2, steps, 2, shapes, 64, &count));
@@ -155,9 +72,9 @@ TEST(test_fixed)
 
 TEST(test_explain)
 {
-    DROPPED(destroy_subject) subject s = make_subject(2, NULL, 0);
+    DROPPED(destroy_subject) subject s = dense_subject(2, NULL, 0);
     OWNED(records) set = make_set(s.context);
-    const rnnp_shape stack = stack_shape(2, 10), all = dense_shape(20);
+    const rnnp_shape stack = stack_shape(RNNP_CELL_LSTM, 0, LAYERS, 2, 10), all = dense_shape(20);
     const size_t lstm = find_node(s.model, "LSTM", 0), matmul = find_node(s.model, "MatMul", 0);
     const size_t last = find_node(s.model, "Gemm", 0);
     const rnnp_variant *v = NULL;
@@ -204,80 +121,4 @@ TEST(test_explain)
     assert_string_equal(e.variant, e.usual);
     assert_string_not_equal(e.reason, "");
     rnnp_plan_destroy(plan);
-}
-
-/* ---- Bits ---- */
-
-enum { FLOATS = STEPS * BATCH * UNITS + BATCH * UNITS };
-
-/* Both outputs of a run, one behind the other. */
-static void run(const subject *s, const rnnp_plan *plan, const float *x, size_t steps, size_t batch, float *got)
-{
-    const rnnp_tensor in = tensor3(x, (int64_t)steps, (int64_t)batch, INPUT);
-    rnnp_tensor out[2];
-
-    memset(got, 0xff, FLOATS * sizeof *got);
-    OWNED_NEW(run, r, plan, &in, 1);
-    OK(rnnp_run_output(r, 0, &out[0]));
-    OK(rnnp_run_output(r, 1, &out[1]));
-    out[0].data = got;
-    out[1].data = got + rnnp_tensor_elements(&out[0]);
-    OK(rnnp_run_execute(r, &in, 1, out, rnnp_model_output_count(s->model)));
-}
-
-static void random_words(const subject *s, rnnp_shape_kind kind, uint64_t *seed, char words[RNNP_RECORD_CHOICE])
-{
-    if (kind == RNNP_SHAPE_DENSE) {
-        const rnnp_product product = {below(seed, 4) ? random_variant(s->context, RNNP_OP_gemm, seed) : NULL,
-                                      below(seed, 5)};
-
-        rnnp_product_print(&product, words);
-    } else {
-        const rnnp_stack_choice choice = {(rnnp_stack_schedule)below(seed, 3),
-                                          below(seed, 2) ? 1 + below(seed, 20) : 0};
-
-        rnnp_stack_print(&choice, words);
-    }
-}
-
-static void put_random(rnnp_records *set, const subject *s, const rnnp_shape *shape, size_t threads, uint64_t *seed)
-{
-    char words[RNNP_RECORD_CHOICE];
-
-    random_words(s, shape->kind, seed, words);
-    put_shape(set, &s->host, shape, threads, below(seed, 9) ? words : "later=x");
-}
-
-TEST(test_bits)
-{
-    static const char *const caps[] = {NULL, "generic"};
-    static float want[2][FLOATS], got[FLOATS];
-    FREED float *x = numbers(STEPS * BATCH * INPUT, 3, 1.0f);
-    uint64_t seed = 5;
-
-    for (size_t place = 0; place < 12; place++) {
-        const size_t threads = 1 + place % 3;
-        DROPPED(destroy_subject) subject s = make_subject(threads, caps[place / 3 % 2], place >= 6);
-
-        if (place % 6 == 0) { /* all steps and rows; the first few steps of one row */
-            rnnp_plan *plain = plan_with(&s, NULL, 0, 0);
-
-            run(&s, plain, x, STEPS, BATCH, want[0]);
-            run(&s, plain, x, 5, 1, want[1]);
-            rnnp_plan_destroy(plain);
-        }
-        for (size_t n = 0; n < CASES; n++) {
-            const rnnp_shape shapes[] = {dense_shape(STEPS * BATCH), dense_shape(BATCH), dense_shape(5), dense_shape(1),
-                                         stack_shape(BATCH, STEPS),  stack_shape(1, 5)};
-            OWNED(records) set = make_set(s.context);
-
-            for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-                put_random(set, &s, &shapes[i], threads, &seed);
-            OWNED(plan) plan = plan_with(&s, set, n % 3 ? BATCH : 0, n % 3 == 1 ? STEPS : n % 3);
-            run(&s, plan, x, STEPS, BATCH, got);
-            assert_memory_equal(got, want[0], sizeof got);
-            run(&s, plan, x, 5, 1, got);
-            assert_memory_equal(got, want[1], 6 * UNITS * sizeof *got);
-        }
-    }
 }

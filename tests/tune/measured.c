@@ -72,37 +72,29 @@ TEST(test_measured_errors)
     rnnp_plan_options options;
     rnnp_plan *plan;
 
-#define NO_PLAN(status, ...)                                                     \
-    do {                                                                         \
-        plan = (rnnp_plan *)(void *)context;                                     \
-        assert_int_equal(rnnp_plan_create_measured(__VA_ARGS__, &plan), status); \
-        assert_null(plan);                                                       \
+#define NO_PLAN(status, words, ...)                                                     \
+    do {                                                                                \
+        plan = (rnnp_plan *)(void *)context;                                            \
+        REFUSED(context, rnnp_plan_create_measured(__VA_ARGS__, &plan), status, words); \
+        assert_null(plan);                                                              \
     } while (0)
     rnnp_plan_options_init(&options);
     REFUSED(context, rnnp_plan_create_measured(model, &options, &tune, set, NULL), RNNP_ERR_ARG, "plan is NULL");
     assert_int_equal(rnnp_plan_create_measured(NULL, &options, &tune, set, NULL), RNNP_ERR_ARG);
-    NO_PLAN(RNNP_ERR_ARG, NULL, &options, &tune, set);
-    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, NULL);
-    assert_says(context, "records is NULL");
-    NO_PLAN(RNNP_ERR_STATE, open, &options, &tune, set);
-    assert_says(context, "not closed");
+    NO_PLAN(RNNP_ERR_ARG, "", NULL, &options, &tune, set);
+    NO_PLAN(RNNP_ERR_ARG, "records is NULL", model, &options, &tune, NULL);
+    NO_PLAN(RNNP_ERR_STATE, "not closed", open, &options, &tune, set);
     options.struct_size = 1;
-    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, set);
-    assert_says(context, "rnnp_plan_options: struct_size is 1");
+    NO_PLAN(RNNP_ERR_ARG, "rnnp_plan_options: struct_size is 1", model, &options, &tune, set);
     rnnp_plan_options_init(&options);
     tune.struct_size = 1;
-    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, set);
-    assert_says(context, "rnnp_tune_options: struct_size is 1");
+    NO_PLAN(RNNP_ERR_ARG, "rnnp_tune_options: struct_size is 1", model, &options, &tune, set);
     tune = options_for(-1);
-    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, set);
-    assert_says(context, "seconds");
+    NO_PLAN(RNNP_ERR_ARG, "seconds", model, &options, &tune, set);
     tune = options_for(0.01);
     options.batch = (1 << 20) + 1;
-    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, set);
-    assert_says(context, "1048577");
+    NO_PLAN(RNNP_ERR_ARG, "1048577", model, &options, &tune, set);
     rnnp_plan_options_init(&options);
     options.math = (rnnp_math)9;
-    NO_PLAN(RNNP_ERR_ARG, model, &options, &tune, set);
-    assert_says(context, "math");
-#undef NO_PLAN
+    NO_PLAN(RNNP_ERR_ARG, "math", model, &options, &tune, set);
 }

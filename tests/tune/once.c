@@ -7,38 +7,20 @@
 
 enum { INPUT = 7, HIDDEN = 21, BATCH = 3, STEPS = 13, LAYERS = 3 };
 
-/* ---- Counting: the linker puts these in the place of the search ---- */
+/* ---- Counting: the linker puts this in the place of the search ---- */
 
 static size_t searches;
 
-void __wrap_rnnp_choice_find(const rnnp_context *context, const rnnp_records *records, const rnnp_record_host *host,
-                             const rnnp_recurrent *packed, size_t batch, size_t steps, size_t threads,
-                             rnnp_recurrent *l, rnnp_record_found *found);
-void __real_rnnp_choice_find(const rnnp_context *context, const rnnp_records *records, const rnnp_record_host *host,
-                             const rnnp_recurrent *packed, size_t batch, size_t steps, size_t threads,
-                             rnnp_recurrent *l, rnnp_record_found *found);
+typedef rnnp_status find_fn(const rnnp_records *records, const rnnp_record_host *host, const rnnp_record_key *key,
+                            rnnp_record_usable_fn usable, void *user, rnnp_record_found *found);
+find_fn __wrap_rnnp_records_find, __real_rnnp_records_find;
 
-void __wrap_rnnp_choice_find(const rnnp_context *context, const rnnp_records *records, const rnnp_record_host *host,
-                             const rnnp_recurrent *packed, size_t batch, size_t steps, size_t threads,
-                             rnnp_recurrent *l, rnnp_record_found *found)
+rnnp_status __wrap_rnnp_records_find(const rnnp_records *records, const rnnp_record_host *host,
+                                     const rnnp_record_key *key, rnnp_record_usable_fn usable, void *user,
+                                     rnnp_record_found *found)
 {
     searches++;
-    __real_rnnp_choice_find(context, records, host, packed, batch, steps, threads, l, found);
-}
-
-void __wrap_rnnp_choice_find_product(const rnnp_context *context, const rnnp_records *records,
-                                     const rnnp_record_host *host, const rnnp_variant *packed, const rnnp_shape *shape,
-                                     size_t threads, rnnp_product *product, rnnp_record_found *found);
-void __real_rnnp_choice_find_product(const rnnp_context *context, const rnnp_records *records,
-                                     const rnnp_record_host *host, const rnnp_variant *packed, const rnnp_shape *shape,
-                                     size_t threads, rnnp_product *product, rnnp_record_found *found);
-
-void __wrap_rnnp_choice_find_product(const rnnp_context *context, const rnnp_records *records,
-                                     const rnnp_record_host *host, const rnnp_variant *packed, const rnnp_shape *shape,
-                                     size_t threads, rnnp_product *product, rnnp_record_found *found)
-{
-    searches++;
-    __real_rnnp_choice_find_product(context, records, host, packed, shape, threads, product, found);
+    return __real_rnnp_records_find(records, host, key, usable, user, found);
 }
 
 static size_t searched(void)

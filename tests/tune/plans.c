@@ -6,56 +6,30 @@
 
 enum { INPUT = 7, HIDDEN = 21 };
 
-/* x -> LSTM -> LSTM -> LSTM (the last two alike) -> bidirectional GRU -> Softmax */
-typedef struct subject {
-    rnnp_context *context;
-    rnnp_model *model;
-    rnnp_record_host host;
-    rnnp_recurrent lstm; /* the first */
-} subject;
-
 static rnnp_value add_cell(rnnp_model *model, rnnp_value x, rnnp_cell cell, rnnp_direction direction, size_t input)
 {
     DROPPED(free_layer) layer l = make_layer(cell, input, HIDDEN, direction, 5);
-    rnnp_value y;
 
-    y = add_layer(model, &l, x);
-    return y;
+    return add_layer(model, &l, x);
 }
 
-static subject make_subject(size_t threads)
+/* x -> LSTM -> LSTM -> LSTM (the last two alike) -> bidirectional GRU -> Softmax */
+static subject make_subject(void)
 {
-    subject s = {.context = make_context(NULL, threads)};
-
-    s.host = host_of(s.context);
-    s.lstm = bare_layer(s.context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, INPUT, HIDDEN);
-    s.model = make_model(s.context);
+    const subject s = begin_subject(1, NULL);
     rnnp_value y = input3(s.model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, INPUT);
+
     for (size_t i = 0; i < 3; i++) y = add_cell(s.model, y, RNNP_CELL_LSTM, RNNP_DIRECTION_FORWARD, i ? HIDDEN : INPUT);
     y = add_cell(s.model, y, RNNP_CELL_GRU, RNNP_DIRECTION_BIDIRECTIONAL, HIDDEN);
     OK(rnnp_model_add_softmax(s.model, y, -1, &y));
-    OK(rnnp_model_add_output(s.model, "y", y));
-    OK(rnnp_model_close(s.model));
+    close_with(s.model, "y", y);
     return s;
 }
 
-static void destroy_subject(subject *s)
+/* The first of its layers. */
+static rnnp_recurrent lstm_of(const subject *s)
 {
-    rnnp_model_destroy(s->model);
-    rnnp_context_destroy(s->context);
-}
-
-static rnnp_plan *plan_with(const subject *s, const rnnp_records *set, size_t batch, size_t steps, rnnp_effort effort)
-{
-    OPTIONS(plan, options);
-
-    assert_int_equal(options.effort, RNNP_EFFORT_CACHED);
-    options.records = set;
-    options.batch = batch;
-    options.steps = steps;
-    options.effort = effort;
-    NEW(plan, plan, s->model, &options);
-    return plan;
+    return bare_layer(s->context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, INPUT, HIDDEN);
 }
 
 static rnnp_explanation explain(const rnnp_plan *plan, size_t index, size_t batch, size_t steps)
@@ -73,7 +47,7 @@ static rnnp_explanation explain(const rnnp_plan *plan, size_t index, size_t batc
 TEST(test_shapes)
 {
     static const size_t batches[] = {1, 16}, steps[] = {50, 1, 7};
-    DROPPED(destroy_subject) subject s = make_subject(1);
+    DROPPED(destroy_subject) subject s = make_subject();
     rnnp_shape shapes[32] = {{.struct_size = sizeof *shapes}};
     size_t count = 99;
 
@@ -112,27 +86,21 @@ TEST(test_shapes)
 TEST(test_shapes_errors)
 {
     static const size_t one[] = {1}, none[] = {1, 0}, most[] = {1 << 20}, beyond[] = {(1 << 20) + 1};
-    DROPPED(destroy_subject) subject s = make_subject(1);
+    DROPPED(destroy_subject) subject s = make_subject();
     OWNED(model) open = make_model(s.context);
     rnnp_shape shape = {.struct_size = sizeof shape};
     size_t count = 99;
 
     assert_int_equal(rnnp_model_shapes(NULL, one, 1, one, 1, NULL, 0, &count), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_model_shapes(s.model, one, 1, one, 1, NULL, 0, NULL), RNNP_ERR_ARG);
-    assert_says(s.context, "count is NULL");
-    assert_int_equal(rnnp_model_shapes(s.model, one, 1, one, 1, NULL, 1, &count), RNNP_ERR_ARG);
-    assert_says(s.context, "shapes is NULL");
-    assert_int_equal(rnnp_model_shapes(s.model, NULL, 1, one, 1, &shape, 1, &count), RNNP_ERR_ARG);
-    assert_says(s.context, "batches is NULL");
-    assert_int_equal(rnnp_model_shapes(s.model, one, 1, NULL, 1, &shape, 1, &count), RNNP_ERR_ARG);
-    assert_says(s.context, "steps is NULL");
-    assert_int_equal(rnnp_model_shapes(s.model, none, 2, one, 1, &shape, 1, &count), RNNP_ERR_ARG);
-    assert_says(s.context, "batches[1] is 0");
-    assert_int_equal(rnnp_model_shapes(s.model, one, 1, beyond, 1, &shape, 1, &count), RNNP_ERR_ARG);
-    assert_says(s.context, "steps[0] is 1048577");
+    REFUSED(s.context, rnnp_model_shapes(s.model, one, 1, one, 1, NULL, 0, NULL), RNNP_ERR_ARG, "count is NULL");
+    REFUSED(s.context, rnnp_model_shapes(s.model, one, 1, one, 1, NULL, 1, &count), RNNP_ERR_ARG, "shapes is NULL");
+    REFUSED(s.context, rnnp_model_shapes(s.model, NULL, 1, one, 1, &shape, 1, &count), RNNP_ERR_ARG, "batches is NULL");
+    REFUSED(s.context, rnnp_model_shapes(s.model, one, 1, NULL, 1, &shape, 1, &count), RNNP_ERR_ARG, "steps is NULL");
+    REFUSED(s.context, rnnp_model_shapes(s.model, none, 2, one, 1, &shape, 1, &count), RNNP_ERR_ARG, "batches[1] is 0");
+    REFUSED(s.context, rnnp_model_shapes(s.model, one, 1, beyond, 1, &shape, 1, &count), RNNP_ERR_ARG,
+            "steps[0] is 1048577");
     assert_int_equal(count, 99);
-    assert_int_equal(rnnp_model_shapes(open, one, 1, one, 1, NULL, 0, &count), RNNP_ERR_STATE);
-    assert_says(s.context, "not closed");
+    REFUSED(s.context, rnnp_model_shapes(open, one, 1, one, 1, NULL, 0, &count), RNNP_ERR_STATE, "not closed");
     OK(rnnp_model_shapes(s.model, most, 1, most, 1, NULL, 0, &count));
     assert_int_equal(count, 3);
 }
@@ -141,7 +109,8 @@ TEST(test_shapes_errors)
 
 TEST(test_explain)
 {
-    DROPPED(destroy_subject) subject s = make_subject(1);
+    DROPPED(destroy_subject) subject s = make_subject();
+    const rnnp_recurrent lstm = lstm_of(&s);
     OWNED(records) set = make_set(s.context);
     const size_t first = find_node(s.model, "LSTM", 0), second = find_node(s.model, "LSTM", 1);
     const rnnp_variant *const usual = s.context->selection.op[RNNP_OP_lstm_step];
@@ -151,7 +120,7 @@ TEST(test_explain)
     snprintf(panel, sizeof panel, "lstm_step_f32_panel_%s", isa);
     snprintf(words, sizeof words, "chunk=32 step=%s", panel);
 
-    rnnp_plan *plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED); /* none */
+    rnnp_plan *plan = plan_with(&s, set, 2, 10); /* none */
     rnnp_explanation e = explain(plan, first, 2, 10);
     assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_string_equal(e.choice, "");
@@ -161,8 +130,8 @@ TEST(test_explain)
     assert_true(e.ns == 0 && e.default_ns == 0 && e.batch == 0 && e.steps == 0);
     rnnp_plan_destroy(plan);
 
-    put_for(set, &s.host, &s.lstm, 2, 10, 1, words);
-    plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED);
+    put_for(set, &s.host, &lstm, 2, 10, 1, words);
+    plan = plan_with(&s, set, 2, 10);
     e = explain(plan, first, 2, 10); /* exact */
     assert_int_equal(e.match, RNNP_MATCH_EXACT);
     assert_string_equal(e.choice, words);
@@ -186,14 +155,14 @@ TEST(test_explain)
     assert_string_equal(e.variant, e.usual);
     rnnp_plan_destroy(plan);
 
-    put_for(set, &s.host, &s.lstm, 2, 10, 1, "chunk=32 later=x"); /* refused */
-    plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED);
+    put_for(set, &s.host, &lstm, 2, 10, 1, "chunk=32 later=x"); /* refused */
+    plan = plan_with(&s, set, 2, 10);
     e = explain(plan, first, 2, 10);
     assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_string_equal(e.choice, "");
     assert_string_equal(e.variant, e.usual);
     assert_non_null(strstr(e.reason, "later=x"));
-    put_for(set, &s.host, &s.lstm, 2, 11, 1, "chunk=16"); /* refused, and one near */
+    put_for(set, &s.host, &lstm, 2, 11, 1, "chunk=16"); /* refused, and one near */
     e = explain(plan, first, 2, 10);
     assert_int_equal(e.match, RNNP_MATCH_NEAREST);
     assert_string_equal(e.choice, "chunk=16");
@@ -206,7 +175,7 @@ TEST(test_explain)
  * instruction sets on every CPU. */
 TEST(test_packing_decides)
 {
-    DROPPED(destroy_subject) subject s = make_subject(1);
+    DROPPED(destroy_subject) subject s = make_subject();
     OWNED(records) set = make_set(s.context);
     const size_t gru = find_node(s.model, "GRU", 0);
     const rnnp_recurrent bare = bare_layer(s.context, RNNP_CELL_GRU, 1, RNNP_DIRECTION_BIDIRECTIONAL, HIDDEN, HIDDEN);
@@ -214,14 +183,14 @@ TEST(test_packing_decides)
 
     if (!capped) {
         put_for(set, &s.host, &bare, 2, 10, 1, "step=gru_step_f32_split_generic");
-        rnnp_plan *plan = plan_with(&s, set, 0, 0, RNNP_EFFORT_CACHED);
+        rnnp_plan *plan = plan_with(&s, set, 0, 0);
         rnnp_explanation e = explain(plan, gru, 2, 10);
 
         assert_int_equal(e.match, RNNP_MATCH_NONE);
         assert_string_equal(e.variant, e.usual);
         assert_non_null(strstr(e.reason, "gru_step_f32_split_generic"));
         rnnp_plan_destroy(plan);
-        plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_CACHED);
+        plan = plan_with(&s, set, 2, 10);
         assert_string_equal(rnnp_plan_node_variant(plan, gru), "gru_step_f32_split_generic");
         assert_int_equal(explain(plan, gru, 2, 10).match, RNNP_MATCH_EXACT);
         e = explain(plan, gru, 64, 10);
@@ -233,35 +202,33 @@ TEST(test_packing_decides)
 
 TEST(test_explain_errors)
 {
-    DROPPED(destroy_subject) subject s = make_subject(1);
+    DROPPED(destroy_subject) subject s = make_subject();
     OWNED(plan) plan = make_plan(s.model);
     const size_t nodes = rnnp_model_node_count(s.model), lstm = find_node(s.model, "LSTM", 0);
     const size_t softmax = find_node(s.model, "Softmax", 0);
     rnnp_explanation e = {.struct_size = sizeof e};
 
     assert_int_equal(rnnp_plan_explain(NULL, lstm, 1, 1, &e), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_plan_explain(plan, lstm, 1, 1, NULL), RNNP_ERR_ARG);
-    assert_says(s.context, "explanation is NULL");
-    assert_int_equal(rnnp_plan_explain(plan, nodes, 1, 1, &e), RNNP_ERR_ARG);
-    assert_says(s.context, "of");
+    REFUSED(s.context, rnnp_plan_explain(plan, lstm, 1, 1, NULL), RNNP_ERR_ARG, "explanation is NULL");
+    REFUSED(s.context, rnnp_plan_explain(plan, nodes, 1, 1, &e), RNNP_ERR_ARG, "of");
     assert_int_equal(rnnp_plan_explain(plan, SIZE_MAX, 1, 1, &e), RNNP_ERR_ARG);
-    assert_int_equal(rnnp_plan_explain(plan, softmax, 1, 1, &e), RNNP_ERR_ARG);
-    assert_says(s.context, "neither a recurrent layer");
+    REFUSED(s.context, rnnp_plan_explain(plan, softmax, 1, 1, &e), RNNP_ERR_ARG, "neither a recurrent layer");
     assert_says(s.context, "Softmax");
     OK(rnnp_plan_explain(plan, lstm, 1, 1, &e));
 }
 
 TEST(test_effort)
 {
-    DROPPED(destroy_subject) subject s = make_subject(1);
+    DROPPED(destroy_subject) subject s = make_subject();
+    const rnnp_recurrent lstm = lstm_of(&s);
     OWNED(records) set = make_set(s.context);
     const size_t first = find_node(s.model, "LSTM", 0);
     OPTIONS(plan, options);
     rnnp_plan *plan;
     size_t bytes;
 
-    put_for(set, &s.host, &s.lstm, 2, 10, 1, "chunk=32 step=lstm_step_f32_split_generic");
-    plan = plan_with(&s, set, 2, 10, RNNP_EFFORT_NONE);
+    put_for(set, &s.host, &lstm, 2, 10, 1, "chunk=32 step=lstm_step_f32_split_generic");
+    plan = plan_with(&s, NULL, 2, 10);
     rnnp_explanation e = explain(plan, first, 2, 10);
     assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_string_equal(e.choice, "");

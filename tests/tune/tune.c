@@ -12,14 +12,12 @@ TEST(test_one_thread)
     rnnp_tune_options o = options_for(0.4 * FEWER * FEWER);
     diary d = empty;
 
-    o.progress = keep_diary;
-    o.progress_user = &d;
     for (; d.done < SMALL; o.seconds *= 2) { /* more when the machine is so busy that the time runs out */
         assert_true(o.seconds < 100);
         rnnp_records_destroy(set);
         set = make_set(context);
         d = empty;
-        OK(rnnp_tune(context, small, SMALL, &o, set));
+        tune_diary(context, &d, o, set);
         assert_int_equal(rnnp_records_count(set), d.done);
     }
     assert_int_equal(d.measured, SMALL);
@@ -28,7 +26,7 @@ TEST(test_one_thread)
 
     const rnnp_record before = *record_of(context, set, &small[0], 1); /* known: told of, not measured */
     d = empty;
-    OK(rnnp_tune(context, small, SMALL, &o, set));
+    tune_diary(context, &d, o, set);
     assert_int_equal(d.done, SMALL);
     assert_int_equal(d.measured, 0);
     assert_int_equal(d.calls, SMALL);
@@ -39,7 +37,7 @@ TEST(test_one_thread)
     for (o.seconds = 0.2, d.measured = 0; !d.measured; o.seconds *= 2) {
         assert_true(o.seconds < 100);
         d = (diary){.shapes = small, .n = 1};
-        OK(rnnp_tune(context, small, 1, &o, set));
+        tune_diary(context, &d, o, set);
     }
     assert_int_equal(rnnp_records_count(set), SMALL);
     assert_true(record_of(context, set, &small[0], 1)->at > before.at);
@@ -66,11 +64,9 @@ TEST(test_kinds)
                      expected = threads > 1 ? 3 : dense;
         diary d = {.shapes = kinds, .n = KINDS};
 
-        o.progress = keep_diary;
         for (; d.done < expected && o.seconds < (threads > 1 ? 4 : 100); o.seconds *= 2) {
             d = (diary){.shapes = kinds, .n = KINDS};
-            o.progress_user = &d;
-            OK(rnnp_tune(context, kinds, KINDS, &o, set));
+            tune_diary(context, &d, o, set);
             assert_int_equal(rnnp_records_count(set), d.done);
             if (threads == 1)                             /* a crowded team finds nothing to choose */
                 assert_true(d.plain <= KINDS - expected); /* fewer when the time ran out before */
@@ -94,12 +90,10 @@ TEST(test_small_budget)
         shapes[i] = small[0];
         shapes[i].steps = 1 + i;
     }
-    o.progress = keep_diary;
     for (; d.done == 0; o.seconds *= 2) {
         assert_true(o.seconds < 100);
         d = (diary){.shapes = shapes, .n = MANY};
-        o.progress_user = &d;
-        OK(rnnp_tune(context, shapes, MANY, &o, set));
+        tune_diary(context, &d, o, set);
     }
     assert_int_equal(rnnp_records_count(set), d.done);
 }
@@ -112,9 +106,7 @@ TEST(test_two_threads)
     rnnp_tune_options o = options_for(0.2);
     diary d = {.shapes = &small[2], .n = 1};
 
-    o.progress = keep_diary;
-    o.progress_user = &d;
-    OK(rnnp_tune(context, &small[2], 1, &o, set));
+    tune_diary(context, &d, o, set);
     assert_int_equal(rnnp_records_count(set), d.done);
     if (d.done) assert_sane(context, set, &small[2], 2);
 }
@@ -137,9 +129,7 @@ TEST(test_threads)
 
         put(set, &host, &key, "chunk=2");
         o.threads = cases[i].asked;
-        o.progress = keep_diary;
-        o.progress_user = &d;
-        OK(rnnp_tune(context, small, 1, &o, set));
+        tune_diary(context, &d, o, set);
         assert_int_equal(d.done, 1);
         assert_int_equal(d.measured, 0);
     }
@@ -156,9 +146,7 @@ TEST(test_mixed)
     diary d = {.shapes = small, .n = 2};
 
     put(set, &host, &key, "chunk=2");
-    o.progress = keep_diary;
-    o.progress_user = &d;
-    OK(rnnp_tune(context, small, 2, &o, set));
+    tune_diary(context, &d, o, set);
     assert_int_equal(rnnp_records_count(set), 1 + d.measured);
     assert_string_equal(record_of(context, set, &small[1], 1)->choice, "chunk=2");
 }

@@ -91,27 +91,34 @@ static inline int keep_diary(void *user, const rnnp_tune_progress *p)
     return d->stop_at && d->calls >= d->stop_at;
 }
 
-static inline int is_usable(const rnnp_context *context, const rnnp_shape *s, const char *name, const char *value)
+/* rnnp_tune of the diary's shapes, which is kept by its end. */
+static inline void tune_diary(const rnnp_context *context, diary *d, rnnp_tune_options o, rnnp_records *set)
 {
-    rnnp_product_scope product = {.context = context};
+    o.progress = keep_diary;
+    o.progress_user = d;
+    OK(rnnp_tune(context, d->shapes, d->n, &o, set));
+}
 
-    if (s->kind == RNNP_SHAPE_STACK) return rnnp_stack_usable(NULL, name, value);
-    if (s->kind == RNNP_SHAPE_DENSE) return rnnp_product_usable(&product, name, value); /* of no cell */
+/* What a context can do with the words of a shape's record. */
+static inline rnnp_choice_scope scope_of(const rnnp_context *context, const rnnp_shape *s)
+{
+    if (s->kind == RNNP_SHAPE_STACK) return (rnnp_choice_scope){.kind = s->kind};
+    if (s->kind == RNNP_SHAPE_DENSE) return rnnp_product_scope(context, RNNP_FORMAT_f32, NULL); /* of no cell */
     const rnnp_recurrent l =
         bare_layer(context, s->cell, s->reset == RNNP_GRU_RESET_AFTER, s->direction, s->input, s->hidden);
-    rnnp_choice_scope scope = {context, &l, NULL};
-    return rnnp_choice_usable(&scope, name, value);
+    return rnnp_layer_scope(context, &l, NULL);
 }
 
 static inline void assert_sane(const rnnp_context *context, const rnnp_records *set, const rnnp_shape *s,
                                size_t threads)
 {
     const rnnp_record *r = record_of(context, set, s, threads);
+    rnnp_choice_scope scope = scope_of(context, s);
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
 
     assert_non_null(r);
     for (size_t i = 0; rnnp_record_word(r->choice, i, name, value) == RNNP_OK; i++)
-        assert_true(is_usable(context, s, name, value));
+        assert_true(rnnp_choice_usable(&scope, name, value));
     assert_true(r->ns >= 1 && r->ns < 1000000000 && r->default_ns >= r->ns);
     assert_true(*r->choice ? r->ns < r->default_ns : r->ns == r->default_ns);
     assert_true(r->spread >= 0 && r->spread <= 100);
