@@ -191,7 +191,7 @@ Problem make_step(const rnnp_variant &v, const Shape &s)
     const size_t packed = rnnp_panels_bytes(&packing, s.b, s.b) / sizeof(float);
     Floats z(s.a * gates * units, 1.0F, 1), wh(packed, 0.05F, 2), zh(units, 0.1F, 3), h(s.a * s.b, 1.0F, 4);
     Floats state(s.a * s.b, 0.5F, 5), y(s.a * s.b);
-    Floats scratch(rnnp_step_scratch(&v.traits, s.a, s.b));
+    Floats scratch(rnnp_step_scratch(&v.traits, s.a, s.b, s.b));
     rnnp_step_args args{};
     args.rows = s.a;
     args.hidden = args.ldchain = args.ldh = args.ldy = s.b;

@@ -69,8 +69,8 @@ rnnp_status rnnp_gemm_pack(const rnnp_context *context, size_t n, size_t k, cons
 {
     if (!context) return RNNP_ERR_ARG;
     if ((n > 0 && k > 0 && !b) || !packed) return rnnp_fail(context, RNNP_ERR_ARG, "NULL matrix");
-    rnnp_panels_pack(&gemm_variant(context)->traits.panels, &(rnnp_unpacked){b, n, k, 0, n_stride, k_stride}, packed, 0,
-                     1);
+    const rnnp_unpacked from = rnnp_unpacked_f32(b, n, k, 0, n_stride, k_stride);
+    rnnp_panels_pack(&gemm_variant(context)->traits.panels, &from, packed, 0, 1);
     return RNNP_OK;
 }
 

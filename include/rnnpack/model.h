@@ -37,7 +37,7 @@ typedef enum rnnp_dtype {
 enum { RNNP_MAX_RANK = 8 };
 
 /* Format of packed weights. */
-typedef enum rnnp_weights { RNNP_WEIGHTS_F32 = 0 } rnnp_weights;
+typedef enum rnnp_weights { RNNP_WEIGHTS_F32 = 0, RNNP_WEIGHTS_F16, RNNP_WEIGHTS_BF16, RNNP_WEIGHTS_S8 } rnnp_weights;
 
 /* A dimension of a model's input or output that each run determines. */
 #define RNNP_DYNAMIC ((int64_t)-1)

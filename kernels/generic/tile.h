@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Tiles of a matrix product on packed weights, scalar form; the definition for the other ISAs. The format W of the
- * weights, M, NV, P, LAST and AHEAD are compile-time constants of the caller; ldw and w_step count bytes.
+ * weights, M, NV, P, LAST and AHEAD are compile-time constants of the caller; ldw (from group
+ * to group of k) and w_step count bytes.
  *
  *   tile  c[m][0 .. NV*VL) = chain over k < depth of a[m][k] * weights at w + k * ldw, for m < M, beginning at from;
  *         AHEAD weights further on they are fetched, if it is not 0
@@ -16,17 +17,21 @@
 #include "simd.h"
 #include "../tmpl/start.inc.h"
 
+#undef UNROLL /* 16 columns are not registers here */
+#define UNROLL
+
 enum { TILE_ROWS = 4, TILE_VECTORS = 16, FEW_ROWS = 3, FEW_PANELS = 4, FETCH = 0 };
 
 AI void tile_of_panel(const int W, const int M, const int p, const int NV, const int LAST, size_t depth, const float *a,
                       size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)
 {
+    const size_t group = (size_t)w_group(W);
     for (int m = 0; m < M; m++) {
         float acc[TILE_VECTORS];
         const float *x = a + (size_t)m * lda;
         for (int v = 0; v < NV; v++) acc[v] = start_load(from, NV, LAST, m, p, v);
         for (size_t k = 0; k < depth; k++)
-            for (int v = 0; v < NV; v++) acc[v] = n_fma(x[k], w_load(W, w + k * ldw + (size_t)v * w_bytes(W)), acc[v]);
+            for (int v = 0; v < NV; v++) acc[v] = n_fma(x[k], w_load(W, w + k / group * ldw + (size_t)v * w_bytes(W), (int)(k % group)), acc[v]);
         for (int v = 0; v < NV; v++) c[(size_t)m * ldc + (size_t)(p * NV + v)] = acc[v];
     }
 }

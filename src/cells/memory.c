@@ -34,7 +34,7 @@ void rnnp_recurrent_plan_memory(const rnnp_recurrent *layer, size_t steps, size_
         const rnnp_recurrent_part *p = &layer->part[i];
         hoist &= p->project != NULL;
         columns += p->columns;
-        size_t scratch = rnnp_align16(rnnp_step_scratch(&p->step->traits, batch, H));
+        size_t scratch = rnnp_align16(rnnp_step_scratch(&p->step->traits, batch, H, layer->input));
         if (scratch > w->scratch_floats) w->scratch_floats = scratch;
     }
     const size_t z_bytes = CHUNK_ROWS * columns * sizeof(float);

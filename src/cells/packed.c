@@ -137,8 +137,8 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
             const rnnp_recurrent_part *p = &layer->part[i];
             const size_t rows = (d * G + p->first_gate) * H;
             const rnnp_panels *panels = &p->step->traits.panels;
-            const rnnp_unpacked w = {source->w + rows * I, H, I, H * I, I, 1},
-                                r = {source->r + rows * H, H, H, H * H, H, 1};
+            const rnnp_unpacked w = rnnp_unpacked_f32(source->w + rows * I, H, I, H * I, I, 1),
+                                r = rnnp_unpacked_f32(source->r + rows * H, H, H, H * H, H, 1);
             rnnp_panels_pack(panels, &w, block + p->wx, part, parts);
             rnnp_panels_pack(panels, &r, block + p->wh, part, parts);
             if (part > 0) continue;

@@ -21,7 +21,7 @@ size_t rnnp_product_bytes(const rnnp_variant *kernel, size_t n, size_t k, size_t
 void rnnp_product_pack(const rnnp_variant *kernel, void *packed, const float *b, size_t n, size_t k, size_t n_step,
                        size_t k_step, size_t part, size_t parts)
 {
-    const rnnp_unpacked from = {b, n, k, 0, n_step, k_step};
+    const rnnp_unpacked from = rnnp_unpacked_f32(b, n, k, 0, n_step, k_step);
 
     rnnp_panels_pack(&kernel->traits.panels, &from, packed, part, parts);
 }

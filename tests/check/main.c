@@ -53,10 +53,10 @@ static size_t rows_of(rnnp_op op, rnnp_format format, const rnnp_variant *rows[M
     return count;
 }
 
-const rnnp_variant *any_variant(rnnp_op op, rng *r)
+const rnnp_variant *any_variant(kernel_kind of, rng *r)
 {
     const rnnp_variant *rows[MOST_VARIANTS];
-    const size_t count = rows_of(op, RNNP_FORMAT_f32, rows);
+    const size_t count = rows_of(of.op, of.format, rows);
     return count ? rows[rng_in(r, 0, count - 1)] : NULL;
 }
 
@@ -91,7 +91,7 @@ static int scratch_is_enough(const rnnp_variant *v)
         for (size_t rows = 1, need = 0; rows <= 300; rows++) {
             const size_t used = 2 * rows * nr * rnnp_step_group(v->traits.block, nr, rows, panels);
             need = used > need ? used : need;
-            if (rnnp_step_scratch(&v->traits, rows, hidden) < need) return 0;
+            if (rnnp_step_scratch(&v->traits, rows, hidden, 0) < need) return 0;
         }
     }
     return 1;
@@ -246,13 +246,13 @@ static const char *run(bench *b, const check_class *class, const void *problem, 
 }
 
 /* One problem: the generic row whole, against the oracle; then each subject at both ends of its pages. */
-static void check_case(bench *b, rnnp_op op, uint64_t seed, subject *subjects, size_t count)
+static void check_case(bench *b, kernel_kind of, uint64_t seed, subject *subjects, size_t count)
 {
-    const check_class *class = classes[op];
+    const check_class *class = classes[of.op];
     char text[256];
     rng r = {seed};
     arena_reset(&b->arena);
-    const void *problem = class->prepare(op, &b->arena, &r);
+    const void *problem = class->prepare(of, &b->arena, &r);
     const size_t offset = rng_in(&r, 0, 15);
     result reference, got;
     const char *wrong = run(b, class, problem, subjects[0].variant, 1, AT_END, 0, &reference);
@@ -322,7 +322,7 @@ static void check_op(bench *b, rnnp_op op, rnnp_format format, tally *total)
 
     for (size_t i = 0; i < o->cases; i++) {
         rng seed = {hash_text(o->seed + i * UINT64_C(0x9e3779b97f4a7c15), rnnp_op_names[op])};
-        check_case(b, op, o->only_case ? o->only_case : rng_next(&seed), subjects, count);
+        check_case(b, (kernel_kind){op, format}, o->only_case ? o->only_case : rng_next(&seed), subjects, count);
     }
     for (size_t i = 0; i < count; i++) {
         const subject *s = &subjects[i];

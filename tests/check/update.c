@@ -24,8 +24,9 @@ static int has_v(const update *p) { return p->op == RNNP_OP_adam_f32 || p->op ==
 /* Zero in one of three: options that are off. */
 static float option(rng *r, float most) { return rng_one_in(r, 3) ? 0 : rng_uniform(r, 0, most); }
 
-static void *update_prepare(rnnp_op op, arena *a, rng *r)
+static void *update_prepare(kernel_kind of, arena *a, rng *r)
 {
+    const rnnp_op op = of.op;
     update *p = arena_take(a, sizeof *p);
     *p = (update){.op = op};
     rnnp_update_args *u = &p->args;
