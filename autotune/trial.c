@@ -181,8 +181,10 @@ static const float *pack_layer(rnnp_stand *s, size_t l, const rnnp_recurrent *la
     int is_new;
 
     for (size_t below = 0; below < l; below++) w += weights_of(&s->subject.layer[below]);
-    const rnnp_recurrent_source source = {
-        .w = w, .r = w + gated(layer) * layer->input, .b = w + gated(layer) * (layer->input + layer->hidden)};
+    const rnnp_recurrent_source source = {.w = w,
+                                          .r = w + gated(layer) * layer->input,
+                                          .b = w + gated(layer) * (layer->input + layer->hidden),
+                                          .is_f32 = 1};
     rnnp_recurrent_layout(layer, layout, sizeof layout);
     float *packed = find_block(s, l, layout, rnnp_recurrent_pack_bytes(layer), &is_new);
     if (is_new) rnnp_recurrent_pack(layer, &source, packed, 0, 1);
@@ -239,7 +241,9 @@ static int prepare_dense(rnnp_stand *s, rnnp_prepared *p, const char *words)
         p->product.kernel = rnnp_product_kernel(&s->context->selection, (rnnp_format)s->subject.shape.weights,
                                                 s->subject.shape.hidden, s->subject.shape.input);
     p->packed[0] = pack_dense(s, p->product.kernel);
-    return p->packed[0] != NULL;
+    const size_t scratch =
+        rnnp_product_scratch(p->product.kernel, s->subject.shape.batch, s->subject.shape.input, s->subject.threads);
+    return p->packed[0] != NULL && scratch < SIZE_MAX / sizeof(float) && make_room(s, scratch * sizeof(float));
 }
 
 const rnnp_prepared *rnnp_stand_prepare(rnnp_stand *s, const char *words)
@@ -272,7 +276,8 @@ static void run_dense(const rnnp_stand *s, const rnnp_prepared *p)
                                  .b = p->packed[0],
                                  .c0 = s->w + n * k,
                                  .c = s->y,
-                                 .ldc = n};
+                                 .ldc = n,
+                                 .scratch = (float *)(void *)s->workspace};
 
     rnnp_product_forward(&p->product, &args, s->subject.threads > 1 ? s->context->team : NULL, s->subject.threads);
 }

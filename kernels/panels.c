@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "panels.h"
 
-#include <math.h>
+#include "halves.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -50,47 +51,24 @@ void rnnp_panels_text(const rnnp_panels *p, char text[RNNP_PANELS_TEXT])
 
 /* ---- Formats ---- */
 
-static uint32_t bits_of(float w)
-{
-    uint32_t u;
-    memcpy(&u, &w, sizeof u);
-    return u;
-}
-
 static float encode_f32(float w) { return w; }
-
-/* To the nearest, ties to even, as IEEE 754 converts; denormals count in units of 2^-24. */
-static uint16_t encode_f16(float w)
-{
-    const uint32_t u = bits_of(w), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
-    if (a > 0x7f800000) return (uint16_t)(sign | 0x7e00);
-    if (a >= 0x477ff000) return (uint16_t)(sign | 0x7c00); /* from 65520 on */
-    if (a < 0x38800000) return (uint16_t)(sign | (bits_of(fabsf(w) + 0.5f) - bits_of(0.5f))); /* 0.5 has units of 2^-24 */
-    return (uint16_t)(sign | (((a + 0xfff + (a >> 13 & 1)) >> 13) - (112 << 10)));
-}
-
-static uint16_t encode_bf16(float w)
-{
-    const uint32_t u = bits_of(w);
-    if (isnan(w)) return (uint16_t)(u >> 16 | 0x40);
-    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-
+static uint16_t encode_f16(float w) { return rnnp_f32_to_f16(w); }
+static uint16_t encode_bf16(float w) { return rnnp_f32_to_bf16(w); }
 /* A whole number already. */
 static uint8_t encode_s8(float w) { return (uint8_t)(int8_t)w; }
 
 /* to[i * step] = from[i * from_step] in the format; from is f32, or encoded already. */
 typedef void put_fn(void *to, size_t step, const void *from, size_t from_step, int encoded, size_t n);
 
-#define RNNP_FORMAT(name, public, type, k_group, header)                                                      \
-    _Static_assert(K_ROWS % (k_group) == 0, "a group is packed at once");                                     \
-    static void put_##name(void *to, size_t step, const void *from, size_t from_step, int encoded, size_t n)  \
-    {                                                                                                         \
-        const type *own = from;                                                                               \
-        const float *wide = from;                                                                             \
-        type *t = to;                                                                                         \
-        for (size_t i = 0; i < n; i++)                                                                        \
-            t[i * step] = encoded ? own[i * from_step] : encode_##name(wide[i * from_step]);                  \
+#define RNNP_FORMAT(name, public, type, k_group, header)                                                     \
+    _Static_assert(K_ROWS % (k_group) == 0, "a group is packed at once");                                    \
+    static void put_##name(void *to, size_t step, const void *from, size_t from_step, int encoded, size_t n) \
+    {                                                                                                        \
+        const type *own = from;                                                                              \
+        const float *wide = from;                                                                            \
+        type *t = to;                                                                                        \
+        for (size_t i = 0; i < n; i++)                                                                       \
+            t[i * step] = encoded ? own[i * from_step] : encode_##name(wide[i * from_step]);                 \
     }
 #include "weights.def"
 #undef RNNP_FORMAT
@@ -158,7 +136,7 @@ static void pack_encoded(const rnnp_panels *p, char *to, const rnnp_unpacked *fr
 static void pack_header(const rnnp_panels *p, char *to, const float *scale, size_t count)
 {
     float *header = (float *)(void *)to;
-    for (size_t lane = 0; lane < p->lanes; lane++) header[lane] = lane < count ? scale[lane] : 0.0f;
+    for (size_t lane = 0; lane < p->lanes; lane++) header[lane] = lane >= count ? 0.0f : scale ? scale[lane] : 1.0f;
 }
 
 /* Reads whole lines: where k runs along memory, a line of every unit of a panel at a time; where units do, a few rows
@@ -184,11 +162,12 @@ void rnnp_panels_pack_rows(const rnnp_panels *p, const rnnp_unpacked *from, size
             char *to = slice + header * ld + g % per_slice * lanes * p->k_group * bytes;
             const size_t element = g * from->gate_stride + unit * from->unit_stride + k * from->k_stride;
             if (header && k_first + k == 0)
-                pack_header(p, slice + g % per_slice * lanes * header, count ? from->scale + g * from->units + unit : NULL,
-                            count);
+                pack_header(p, slice + g % per_slice * lanes * header,
+                            count && from->scale ? from->scale + g * from->units + unit : NULL, count);
             if (plain)
-                pack_block((float *)(void *)to + (k_first + k) * ld, ld, count ? (const float *)from->w + element : NULL,
-                           count, lanes, rows, from->unit_stride, from->k_stride);
+                pack_block((float *)(void *)to + (k_first + k) * ld, ld,
+                           count ? (const float *)from->w + element : NULL, count, lanes, rows, from->unit_stride,
+                           from->k_stride);
             else
                 pack_encoded(p, to, from, element, count, rows, k_first + k);
         }

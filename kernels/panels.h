@@ -46,10 +46,10 @@ enum {
     RNNP_FORMAT_BYTES_##name = sizeof(type), RNNP_FORMAT_K_GROUP_##name = k_group, RNNP_FORMAT_HEADER_##name = header,
 #include "weights.def"
 #undef RNNP_FORMAT
-#define RNNP_PRODUCT(name, format, left, offset)                                                                 \
-    RNNP_PRODUCT_FORMAT_##name = RNNP_FORMAT_##format, RNNP_PRODUCT_BYTES_##name = RNNP_FORMAT_BYTES_##format,   \
-    RNNP_PRODUCT_K_GROUP_##name = RNNP_FORMAT_K_GROUP_##format,                                                  \
-    RNNP_PRODUCT_HEADER_##name = RNNP_FORMAT_HEADER_##format, RNNP_PRODUCT_LEFT_##name = RNNP_LEFT_##left,       \
+#define RNNP_PRODUCT(name, format, left, offset)                                                               \
+    RNNP_PRODUCT_FORMAT_##name = RNNP_FORMAT_##format, RNNP_PRODUCT_BYTES_##name = RNNP_FORMAT_BYTES_##format, \
+    RNNP_PRODUCT_K_GROUP_##name = RNNP_FORMAT_K_GROUP_##format,                                                \
+    RNNP_PRODUCT_HEADER_##name = RNNP_FORMAT_HEADER_##format, RNNP_PRODUCT_LEFT_##name = RNNP_LEFT_##left,     \
     RNNP_PRODUCT_OFFSET_##name = offset,
 #include "products.def"
 #undef RNNP_PRODUCT
@@ -90,7 +90,7 @@ typedef struct rnnp_unpacked {
     const void *w; /* f32, or what the panels' format holds: for s8 int8_t from -127 to 127 */
     size_t units, depth, gate_stride, unit_stride, k_stride;
     int encoded;        /* 1: w is in the panels' format; 0: f32 */
-    const float *scale; /* of formats with a header: scale[gate * units + unit] */
+    const float *scale; /* of formats with a header: scale[gate * units + unit]; NULL: 1 */
 } rnnp_unpacked;
 
 static inline rnnp_unpacked rnnp_unpacked_f32(const float *w, size_t units, size_t depth, size_t gate_stride,

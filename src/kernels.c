@@ -177,7 +177,7 @@ rnnp_status rnnp_layer_create(const rnnp_context *context, const rnnp_recurrent_
         if (weights[d].peephole) memcpy(p + d * P, weights[d].peephole, P * sizeof(float));
     }
     *layer = (rnnp_layer){context, recurrent, bytes, (float *)(void *)((char *)layer + HEADER_BYTES)};
-    const rnnp_recurrent_source source = {w, r, b, peepholes ? p : NULL};
+    const rnnp_recurrent_source source = {.w = w, .r = r, .b = b, .p = peepholes ? p : NULL};
     const rnnp_fpmode mode = rnnp_fpmode_enter(0); /* the sum of the biases */
     rnnp_recurrent_pack(&layer->recurrent, &source, layer->packed, 0, 1);
     rnnp_fpmode_set(mode);

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "../compiler.h"
+#include "../halves.h"
 
 #define RNNP_SUFFIX generic
 #define VL 1 /* floats in a native vector */
@@ -34,25 +35,8 @@ AI nf n_load(const float *p) { return *p; }
 AI void n_store(float *p, nf a) { *p = a; }
 /* VL packed weights of this format (weights.def), of k = j of a group */
 AI nf w_load_f32(const void *p, int j) { return ((const float *)p)[j]; }
-AI nf w_load_bf16(const void *p, int j)
-{
-    const uint32_t u = (uint32_t)((const uint16_t *)p)[j] << 16;
-    nf r;
-    memcpy(&r, &u, 4);
-    return r;
-}
-AI nf w_load_f16(const void *p, int j)
-{
-    const uint32_t h = ((const uint16_t *)p)[j], exponent = h >> 10 & 31, fraction = h & 1023;
-    const uint32_t normal = ((exponent == 31 ? 255 : exponent + 112) << 23) | fraction << 13;
-    const float denormal = (float)fraction * 0x1p-24f;
-    uint32_t u;
-    nf r;
-    memcpy(&u, &denormal, 4);
-    u = (exponent ? normal : u) | (h & 0x8000) << 16;
-    memcpy(&r, &u, 4);
-    return r;
-}
+AI nf w_load_f16(const void *p, int j) { return rnnp_f16_to_f32(((const uint16_t *)p)[j]); }
+AI nf w_load_bf16(const void *p, int j) { return rnnp_bf16_to_f32(((const uint16_t *)p)[j]); }
 AI void n_transpose(nf v[VL]) { (void)v; }                         /* lane j of v[i] becomes lane i of v[j] */
 AI nf n_load_n(const float *p, size_t n) { return n ? *p : 0.0f; } /* first n lanes, the rest 0 */
 AI void n_store_n(float *p, nf a, size_t n)

@@ -59,8 +59,8 @@ typedef struct tiles {
     few_fn *few;     /* any number of panels for few rows, P of them at once for one row and two for more; panel p's
                       * results at c + p * NV * VL. Downwards when reverse is set */
     strip_fn *strip; /* what is left of n in a panel, where that is one vector */
-    quantise_fn *quantise; /* NULL: rows are read as they are */
-    size_t most_few;       /* rows that `few` takes */
+    quantise_fn *quantise;       /* NULL: rows are read as they are */
+    size_t most_few;             /* rows that `few` takes */
     size_t group, bytes, header; /* of the product: w_group, w_size, and bytes of one column's header */
 } tiles;
 
@@ -110,11 +110,11 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
                      header, ldw, &from, block, VL);                                                                \
         break;
 /* clang-format on */
-#define QUANTISE_OF(W)                                                                                          \
-    ONE_COPY __attribute__((unused)) void quantise_##W(size_t rows, size_t depth, const float *x, size_t ldx,   \
-                                                       float *to, size_t ld_to)                                 \
-    {                                                                                                           \
-        for (size_t r = 0; r < rows; r++) quantise_row(RNNP_PRODUCT_##W, x + r * ldx, depth, to + r * ld_to);   \
+#define QUANTISE_OF(W)                                                                                        \
+    ONE_COPY __attribute__((unused)) void quantise_##W(size_t rows, size_t depth, const float *x, size_t ldx, \
+                                                       float *to, size_t ld_to)                               \
+    {                                                                                                         \
+        for (size_t r = 0; r < rows; r++) quantise_row(RNNP_PRODUCT_##W, x + r * ldx, depth, to + r * ld_to); \
     }
 /* What all tiles of a product share. */
 #define RNNP_PRODUCT(name, format, left, offset) QUANTISE_OF(name) STRIP_OF(name)
@@ -122,8 +122,9 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
 #undef RNNP_PRODUCT
 
 /* Blocks of 16 KiB, of whole groups of k; sums of whole numbers are not stored between blocks. */
-#define DEPTH(W, NV) \
-    (w_is_quantised(W) ? SIZE_MAX : (size_t)16384 / w_size(W) / ((size_t)(NV)*VL) / (size_t)w_group(W) * (size_t)w_group(W))
+#define DEPTH(W, NV)              \
+    (w_is_quantised(W) ? SIZE_MAX \
+                       : (size_t)16384 / w_size(W) / ((size_t)(NV)*VL) / (size_t)w_group(W) * (size_t)w_group(W))
 
 #define TILES(W, name, MR, NV, P, LAST)                                                                               \
     _Static_assert((NV) <= TILE_VECTORS && (MR) <= TILE_ROWS && (P) <= FEW_PANELS && (LAST) <= (NV),                  \
@@ -141,12 +142,12 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
                 const size_t m = rows / count + (t < rows % count);                                                   \
                 const float *ar = a + r * lda + k;                                                                    \
                 const start from = {c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0};           \
-                if (FETCH > 0 && !w_is_quantised(RNNP_PRODUCT_##W) && ahead && t == 0) {                                                                   \
+                if (FETCH > 0 && !w_is_quantised(RNNP_PRODUCT_##W) && ahead && t == 0) {                              \
                     EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, FETCH, block, ar, lda, w,                               \
                            w_header(RNNP_PRODUCT_##W, NV), NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc)    \
                 } else {                                                                                              \
-                    EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, 0, block, ar, lda, w,                                   \
-                           w_header(RNNP_PRODUCT_##W, NV), NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc)    \
+                    EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, 0, block, ar, lda, w, w_header(RNNP_PRODUCT_##W, NV),   \
+                           NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc)                                    \
                 }                                                                                                     \
                 r += m;                                                                                               \
             }                                                                                                         \
@@ -162,11 +163,13 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
                              float *c, size_t ldc, int reverse)                                                       \
     {                                                                                                                 \
         switch (rows) {                                                                                               \
-        case 1: FEW_WALK(RNNP_PRODUCT_##W, 1, P, NV, LAST) break;                                                \
+        case 1: FEW_WALK(RNNP_PRODUCT_##W, 1, P, NV, LAST) break;                                                     \
         case 2:                                                                                                       \
-            if (IS_FEW(2, NV, MOST_FEW(RNNP_PRODUCT_LEFT_##W))) FEW_WALK(RNNP_PRODUCT_##W, 2, P < 2 ? P : 2, NV, LAST) break;                     \
+            if (IS_FEW(2, NV, MOST_FEW(RNNP_PRODUCT_LEFT_##W)))                                                       \
+                FEW_WALK(RNNP_PRODUCT_##W, 2, P < 2 ? P : 2, NV, LAST) break;                                         \
         case 3:                                                                                                       \
-            if (IS_FEW(3, NV, MOST_FEW(RNNP_PRODUCT_LEFT_##W))) FEW_WALK(RNNP_PRODUCT_##W, 3, P < 2 ? P : 2, NV, LAST) break;                     \
+            if (IS_FEW(3, NV, MOST_FEW(RNNP_PRODUCT_LEFT_##W)))                                                       \
+                FEW_WALK(RNNP_PRODUCT_##W, 3, P < 2 ? P : 2, NV, LAST) break;                                         \
         default: break;                                                                                               \
         }                                                                                                             \
     }                                                                                                                 \
@@ -175,7 +178,7 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
                                        panel_##name,                                                                  \
                                        few_##name,                                                                    \
                                        strip_##W,                                                                     \
-                                       (int)RNNP_PRODUCT_LEFT_##W == (int)RNNP_LEFT_FLOATS ? NULL : quantise_##W,               \
+                                       (int)RNNP_PRODUCT_LEFT_##W == (int)RNNP_LEFT_FLOATS ? NULL : quantise_##W,     \
                                        MOST_FEW(RNNP_PRODUCT_LEFT_##W),                                               \
                                        RNNP_PRODUCT_K_GROUP_##W,                                                      \
                                        RNNP_PRODUCT_BYTES_##W,                                                        \
@@ -361,8 +364,8 @@ AI void step(const rnnp_step_args *s, const tiles *t, const rnnp_left left, rnnp
             const size_t q = s->reverse ? panels * slices - some - walked : walked;
             start from = start_at(z + q * nc, s->ldz, t->nv, t->last);
             if (x) {
-                multiply(t, s->rows, some, s->input, x, ldx, wx + q * x_slice, &from, xout + q * nc, ld,
-                         s->reverse, ahead);
+                multiply(t, s->rows, some, s->input, x, ldx, wx + q * x_slice, &from, xout + q * nc, ld, s->reverse,
+                         ahead);
                 from = start_at(xout + q * nc, ld, t->nv, t->last);
             }
             if (zh) {
@@ -370,8 +373,8 @@ AI void step(const rnnp_step_args *s, const tiles *t, const rnnp_left left, rnnp
                 from.ld_last = 0;
                 from.panel_last = lanes;
             }
-            multiply(t, s->rows, some, s->hidden, chain, ldchain, wh + q * h_slice, &from, out + q * nc, ld,
-                     s->reverse, ahead);
+            multiply(t, s->rows, some, s->hidden, chain, ldchain, wh + q * h_slice, &from, out + q * nc, ld, s->reverse,
+                     ahead);
         }
         rnnp_gates_args g = step_gates(s, lanes, p, p + panels);
         g.z = out;
@@ -397,12 +400,12 @@ AI void step(const rnnp_step_args *s, const tiles *t, const rnnp_left left, rnnp
     _Static_assert((columns) % VL == 0 && (last) % VL == 0, "columns of tiles are whole vectors"); \
     TILES(product, product##_##rows##x##columns, rows, (columns) / VL, panels, (last) / VL)        \
     STEP_OF(product, product##_##rows##x##columns)
-#define RNNP_GEMM(product, variant, of_tiles, home, needs)                            \
-    rnnp_gemm_fn RNNP_NAME(gemm_##product##_##variant);                               \
-    void RNNP_NAME(gemm_##product##_##variant)(const rnnp_gemm_args *g)               \
-    {                                                                                 \
-        gemm(g, &tiles_##product##_##of_tiles, (rnnp_left)RNNP_PRODUCT_LEFT_##product,  \
-             RNNP_HOME_##home == RNNP_HOME_MEMORY); \
+#define RNNP_GEMM(product, variant, of_tiles, home, needs)                             \
+    rnnp_gemm_fn RNNP_NAME(gemm_##product##_##variant);                                \
+    void RNNP_NAME(gemm_##product##_##variant)(const rnnp_gemm_args *g)                \
+    {                                                                                  \
+        gemm(g, &tiles_##product##_##of_tiles, (rnnp_left)RNNP_PRODUCT_LEFT_##product, \
+             RNNP_HOME_##home == RNNP_HOME_MEMORY);                                    \
     }
 #define RNNP_STEP(part, product, variant, of_tiles, slices_, block_, home, needs)                                     \
     rnnp_##part##_step_fn RNNP_NAME(part##_step_##product##_##variant);                                               \

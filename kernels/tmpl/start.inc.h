@@ -31,13 +31,13 @@ AI nf w_load(const int W, const void *p, const int j)
 static const struct {
     uint8_t size, group, header, left, offset;
 } w_traits[] = {
-#define RNNP_PRODUCT(name, format, left, offset)                                                                 \
+#define RNNP_PRODUCT(name, format, left, offset) \
     {RNNP_PRODUCT_BYTES_##name, RNNP_PRODUCT_K_GROUP_##name, RNNP_PRODUCT_HEADER_##name, RNNP_LEFT_##left, offset},
 #include "../products.def"
 #undef RNNP_PRODUCT
 };
-AI size_t w_size(const int W) { return w_traits[W].size; }             /* bytes of one weight */
-AI int w_group(const int W) { return w_traits[W].group; }              /* k that lie side by side */
+AI size_t w_size(const int W) { return w_traits[W].size; }                     /* bytes of one weight */
+AI int w_group(const int W) { return w_traits[W].group; }                      /* k that lie side by side */
 AI size_t w_bytes(const int W) { return VL * w_size(W) * (size_t)w_group(W); } /* of VL columns of a group */
 AI int w_is_quantised(const int W) { return w_traits[W].left != RNNP_LEFT_FLOATS; }
 AI int w_has_signs(const int W) { return w_traits[W].left == RNNP_LEFT_SIGNS; }

@@ -81,8 +81,8 @@ AI void tile(const int W, const int M, const int NV, const int LAST, const int A
         for (; k + (size_t)G <= depth; k += (size_t)G, w += ldw)
             UNROLLED(j, G) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)j, w, j);
     } else { /* the same in the compiler's hands: to it a sum is one register, not one for each k */
-        UNROLL_4 for (; k + (size_t)G <= depth; k += (size_t)G, w += ldw)
-            UNROLLED(j, G) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)j, w, j);
+        UNROLL_4 for (; k + (size_t)G <= depth; k += (size_t)G, w += ldw) UNROLLED(j, G)
+            tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)j, w, j);
     }
     UNROLLED(j, G - 1) {
         if (k + (size_t)j < depth) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)j, w, j);
@@ -121,8 +121,8 @@ AI void few(const int W, const int M, const int P, const int NV, const int LAST,
             UNROLLED(v, NV) acc[m][p][v] = start_load(from, NV, LAST, m, p, v);
     }
     const int G = w_group(W);
-    UNROLL_4 for (; k + (size_t)G <= depth; k += (size_t)G)
-        UNROLLED(j, G) few_step(W, M, P, NV, acc, x, b, k + (size_t)j, j);
+    UNROLL_4 for (; k + (size_t)G <= depth; k += (size_t)G) UNROLLED(j, G)
+        few_step(W, M, P, NV, acc, x, b, k + (size_t)j, j);
     UNROLLED(j, G - 1) {
         if (k + (size_t)j < depth) few_step(W, M, P, NV, acc, x, b, k + (size_t)j, j);
     }

@@ -26,6 +26,13 @@ void rnnp_product_pack(const rnnp_variant *kernel, void *packed, const float *b,
     rnnp_panels_pack(&kernel->traits.panels, &from, packed, part, parts);
 }
 
+size_t rnnp_product_scratch(const rnnp_variant *kernel, size_t m, size_t k, size_t threads)
+{
+    size_t floats;
+
+    return rnnp_mul_overflow(rnnp_gemm_scratch(&kernel->traits, m, k), threads, &floats) ? SIZE_MAX : floats;
+}
+
 void rnnp_product_layout(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices, char *text, size_t size)
 {
     char panels[RNNP_PANELS_TEXT];
@@ -48,6 +55,7 @@ static void product_phase(void *arg, size_t phase, size_t i, size_t n)
     size_t from, to;
 
     (void)phase;
+    if (part.scratch) part.scratch += i * rnnp_gemm_scratch(&call->kernel->traits, part.m, part.k);
     if (part.m >= 4 * n || part.m >= panels) {
         rnnp_share(part.m, i, n, &from, &to);
         part.a += from * part.lda;

@@ -114,7 +114,7 @@ void rnnp_bptt_pack(const rnnp_bptt *net, const rnnp_recurrent_source *source, c
         for (size_t i = 0; i < net->parts; i++) {
             const rnnp_bptt_part *p = &net->part[i];
             const size_t row = (d * G + p->of.first_gate) * H;
-            const float *w = source->w + row * I, *r = source->r + row * H;
+            const float *w = (const float *)source->w + row * I, *r = (const float *)source->r + row * H;
 
             pack_forward(net, p, w, I, block + p->of.wx, part, parts);
             pack_forward(net, p, r, H, block + p->of.wh, part, parts);
