@@ -26,6 +26,7 @@ typedef struct spec {
     const char *activations[3]; /* NULL: standard */
     float clip;
     int peephole, input_forget;
+    rnnp_weights weights; /* of all layers; kernels.h has f32 alone */
     int in_quick; /* part of the short run that sanitizers do */
 } spec;
 
