@@ -14,11 +14,15 @@
 
 #include "quantise.inc.h"
 
+#ifndef DOTS /* a folder may want one copy of it */
+#define DOTS AI
+#endif
+
 /* M rows of P panels of NV vectors, w_step apart; `header` bytes of scales come before a panel's weights, and a group of k
  * is `ld_group` bytes long. */
-AI void dots(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,
-             size_t lda, const char *w, size_t w_step, size_t header, size_t ld_group, const start *from, float *c,
-             size_t ldc)
+DOTS void dots(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,
+               size_t lda, const char *w, size_t w_step, size_t header, size_t ld_group, const start *from, float *c,
+               size_t ldc)
 {
     ni acc[TILE_ROWS][FEW_PANELS][TILE_VECTORS];
     const int8_t *q[TILE_ROWS];

@@ -142,7 +142,7 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
                 const size_t m = rows / count + (t < rows % count);                                                   \
                 const float *ar = a + r * lda + k;                                                                    \
                 const start from = {c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0};           \
-                if (FETCH > 0 && !w_is_quantised(RNNP_PRODUCT_##W) && ahead && t == 0) {                              \
+                if (FETCH > 0 && RNNP_PRODUCT_##W == RNNP_PRODUCT_f32 && ahead && t == 0) {                           \
                     EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, FETCH, block, ar, lda, w,                               \
                            w_header(RNNP_PRODUCT_##W, NV), NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc)    \
                 } else {                                                                                              \

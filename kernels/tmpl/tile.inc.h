@@ -121,8 +121,12 @@ AI void few(const int W, const int M, const int P, const int NV, const int LAST,
             UNROLLED(v, NV) acc[m][p][v] = start_load(from, NV, LAST, m, p, v);
     }
     const int G = w_group(W);
-    UNROLL_4 for (; k + (size_t)G <= depth; k += (size_t)G) UNROLLED(j, G)
-        few_step(W, M, P, NV, acc, x, b, k + (size_t)j, j);
+    if (G == 1) {
+        UNROLL_4 for (; k < depth; k++) few_step(W, M, P, NV, acc, x, b, k, 0);
+    }
+    for (; k + (size_t)G <= depth; k += (size_t)G) {
+        UNROLLED(j, G) few_step(W, M, P, NV, acc, x, b, k + (size_t)j, j);
+    }
     UNROLLED(j, G - 1) {
         if (k + (size_t)j < depth) few_step(W, M, P, NV, acc, x, b, k + (size_t)j, j);
     }
