@@ -96,7 +96,8 @@ typedef struct rnnp_unpacked {
 static inline rnnp_unpacked rnnp_unpacked_f32(const float *w, size_t units, size_t depth, size_t gate_stride,
                                               size_t unit_stride, size_t k_stride)
 {
-    return (rnnp_unpacked){w, units, depth, gate_stride, unit_stride, k_stride, 0, NULL};
+    const rnnp_unpacked from = {w, units, depth, gate_stride, unit_stride, k_stride, 0, NULL};
+    return from;
 }
 
 /* Columns of one k of a panel, and of one of its slices. */

@@ -46,8 +46,6 @@ typedef void few_fn(size_t rows, size_t panels, size_t depth, const float *a, si
                     const float *c0, size_t ldc0, const float *last, size_t ld_last, size_t panel_last, float *c,
                     size_t ldc, int reverse);
 
-typedef void strip_fn(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows);
-
 /* Rows to rows of quantise.inc.h. */
 typedef void quantise_fn(size_t rows, size_t depth, const float *x, size_t ldx, float *to, size_t ld_to);
 
@@ -58,9 +56,9 @@ typedef struct tiles {
                       * own prefetcher does not foresee */
     few_fn *few;     /* any number of panels for few rows, P of them at once for one row and two for more; panel p's
                       * results at c + p * NV * VL. Downwards when reverse is set */
-    strip_fn *strip; /* what is left of n in a panel, where that is one vector */
-    quantise_fn *quantise;       /* NULL: rows are read as they are */
-    size_t most_few;             /* rows that `few` takes */
+    quantise_fn *quantise; /* NULL: rows are read as they are */
+    size_t most_few;       /* rows that `few` takes */
+    rnnp_format format;
     size_t group, bytes, header; /* of the product: w_group, w_size, and bytes of one column's header */
 } tiles;
 
@@ -79,45 +77,40 @@ AI start start_at(const float *c, size_t ld, size_t nv, size_t last)
 enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
 
 /* The last panel when n ends inside its first vector (few columns, often of a last layer): the others are passed over.
- * Eight rows are eight chains, enough for the FMA ports. */
-/* clang-format off */
-#define STRIP_OF(W)                                                                                                  \
-    ONE_COPY __attribute__((unused)) void strip_##W(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows)      \
-    {                                                                                                                \
-        const size_t header = nr * w_traits[RNNP_PRODUCT_##W].header;                                                \
-        const size_t ldw = nr / VL * w_bytes(RNNP_PRODUCT_##W);                                                      \
-        const size_t j = g->n / nr * nr, n = g->n - j, count = (rows + STRIP_ROWS - 1) / STRIP_ROWS;                 \
-        const char *w = (const char *)g->b + g->n / nr * (nr / VL) * w_panel(RNNP_PRODUCT_##W, 1, g->k);             \
-        size_t r = m0;                                                                                               \
-        for (size_t t = 0; t < count; t++) {                                                                         \
-            float block[STRIP_ROWS * VL];                                                                            \
-            const start from = start_at(block, VL, 1, 0);                                                            \
-            const size_t m = rows / count + (t < rows % count);                                                      \
-            for (size_t i = 0; i < m; i++)                                                                           \
-                n_store(block + i * VL, g->c0 ? n_load_n(g->c0 + (r + i) * g->ldc0 + j, n) : n_set(0.0f));           \
-            switch (m) {                                                                                             \
-                STRIP(W, 1) STRIP(W, 2) STRIP(W, 3) STRIP(W, 4) STRIP(W, 5) STRIP(W, 6) STRIP(W, 7) STRIP(W, 8)      \
-            default: break;                                                                                          \
-            }                                                                                                        \
-            for (size_t i = 0; i < m; i++) n_store_n(g->c + (r + i) * g->ldc + j, n_load(block + i * VL), n);        \
-            r += m;                                                                                                  \
-        }                                                                                                            \
-    }
-#define STRIP(W, M)                                                                                                 \
-    case M:                                                                                                         \
-        if (M <= STRIP_ROWS)                                                                                        \
-            any_tile(RNNP_PRODUCT_##W, M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w,        \
-                     header, ldw, &from, block, VL);                                                                \
+ * Eight rows are eight chains, enough for the FMA ports. For f32 alone: other formats take the edge's way. */
+#define STRIP(M)                                                                                         \
+    case M:                                                                                              \
+        if (M <= STRIP_ROWS)                                                                             \
+            tile(RNNP_PRODUCT_f32, M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w, \
+                 nr * sizeof(float), &from, block, VL);                                                  \
         break;
-/* clang-format on */
+ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr)
+{
+    const size_t j = g->n / nr * nr, n = g->n - j, count = (g->m + STRIP_ROWS - 1) / STRIP_ROWS;
+    const char *w = (const char *)g->b + j * g->k * sizeof(float);
+    size_t r = 0;
+    for (size_t t = 0; t < count; t++) {
+        float block[STRIP_ROWS * VL];
+        const start from = start_at(block, VL, 1, 0);
+        const size_t m = g->m / count + (t < g->m % count);
+        for (size_t i = 0; i < m; i++)
+            n_store(block + i * VL, g->c0 ? n_load_n(g->c0 + (r + i) * g->ldc0 + j, n) : n_set(0.0f));
+        switch (m) {
+            STRIP(1) STRIP(2) STRIP(3) STRIP(4) STRIP(5) STRIP(6) STRIP(7) STRIP(8) default : break;
+        }
+        for (size_t i = 0; i < m; i++) n_store_n(g->c + (r + i) * g->ldc + j, n_load(block + i * VL), n);
+        r += m;
+    }
+}
+
+/* What all tiles of a product share. */
 #define QUANTISE_OF(W)                                                                                        \
     ONE_COPY __attribute__((unused)) void quantise_##W(size_t rows, size_t depth, const float *x, size_t ldx, \
                                                        float *to, size_t ld_to)                               \
     {                                                                                                         \
         for (size_t r = 0; r < rows; r++) quantise_row(RNNP_PRODUCT_##W, x + r * ldx, depth, to + r * ld_to); \
     }
-/* What all tiles of a product share. */
-#define RNNP_PRODUCT(name, format, left, offset) QUANTISE_OF(name) STRIP_OF(name)
+#define RNNP_PRODUCT(name, format, left, offset) QUANTISE_OF(name)
 #include "../products.def"
 #undef RNNP_PRODUCT
 
@@ -177,9 +170,9 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
                                        LAST,                                                                          \
                                        panel_##name,                                                                  \
                                        few_##name,                                                                    \
-                                       strip_##W,                                                                     \
                                        (int)RNNP_PRODUCT_LEFT_##W == (int)RNNP_LEFT_FLOATS ? NULL : quantise_##W,     \
                                        MOST_FEW(RNNP_PRODUCT_LEFT_##W),                                               \
+                                       (rnnp_format)RNNP_PRODUCT_FORMAT_##W,                                          \
                                        RNNP_PRODUCT_K_GROUP_##W,                                                      \
                                        RNNP_PRODUCT_BYTES_##W,                                                        \
                                        RNNP_PRODUCT_HEADER_##W};
@@ -239,19 +232,19 @@ AI size_t row_block(size_t m, size_t k)
 static const float zeros[RNNP_MOST_LANES];
 
 /* The last panel when n ends further on: through a padded block, so that nothing beyond n is touched. */
-ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t, size_t m0, size_t rows, int ahead)
+ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t, int ahead)
 {
     const size_t nr = t->nv * VL, j = g->n / nr * nr, n = g->n - j;
-    for (size_t r = 0; r < rows; r += EDGE_ROWS) {
+    const char *w = (const char *)g->b + g->n / nr * panel_bytes(t, g->k);
+    for (size_t r = 0; r < g->m; r += EDGE_ROWS) {
         float block[EDGE_ROWS * RNNP_MOST_LANES];
-        const size_t count = rows - r < EDGE_ROWS ? rows - r : EDGE_ROWS;
+        const size_t count = g->m - r < EDGE_ROWS ? g->m - r : EDGE_ROWS;
         const start from = start_at(block, nr, t->nv, t->last);
         memset(block, 0, count * nr * sizeof(float));
         for (size_t i = 0; g->c0 && i < count; i++)
-            memcpy(block + i * nr, g->c0 + (m0 + r + i) * g->ldc0 + j, n * sizeof(float));
-        multiply(t, count, 1, g->k, g->a + (m0 + r) * g->lda, g->lda,
-                 (const char *)g->b + g->n / nr * panel_bytes(t, g->k), &from, block, nr, 0, ahead);
-        for (size_t i = 0; i < count; i++) memcpy(g->c + (m0 + r + i) * g->ldc + j, block + i * nr, n * sizeof(float));
+            memcpy(block + i * nr, g->c0 + (r + i) * g->ldc0 + j, n * sizeof(float));
+        multiply(t, count, 1, g->k, g->a + r * g->lda, g->lda, w, &from, block, nr, 0, ahead);
+        for (size_t i = 0; i < count; i++) memcpy(g->c + (r + i) * g->ldc + j, block + i * nr, n * sizeof(float));
     }
 }
 
@@ -271,10 +264,10 @@ ONE_COPY void gemm_rows(const rnnp_gemm_args *g, const tiles *t, int ahead)
         multiply(t, rows, panels, g->k, g->a, g->lda, (const char *)g->b + p * panel_bytes(t, g->k), &from,
                  g->c + p * nr, g->ldc, 0, ahead);
     }
-    if (g->n % nr > VL)
-        edge(g, t, 0, rows, ahead);
+    if (g->n % nr > VL || (g->n % nr && t->format != RNNP_FORMAT_f32))
+        edge(g, t, ahead);
     else if (g->n % nr)
-        t->strip(g, nr, 0, rows);
+        strip(g, nr);
     if (g->act.kind != RNNP_ACT_NONE) RNNP_NAME(activate)(g, g->c, rows);
 }
 
