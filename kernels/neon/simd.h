@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "../compiler.h"
+#include "../panels.h"
 
 #define RNNP_SUFFIX neon
 #define VL 4
@@ -100,10 +101,7 @@ AI ni i_sra23(ni a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32
 AI nf i_to_f(ni a) { return vcvtq_f32_s32(vreinterpretq_s32_u32(a)); }
 AI ni i_sra31(ni a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 31)); }
 AI ni i_xor(ni a, ni b) { return veorq_u32(a, b); }
-AI ni i_max(ni a, ni b)
-{
-    return vreinterpretq_u32_s32(vmaxq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b)));
-}
+AI ni i_max(ni a, ni b) { return vreinterpretq_u32_s32(vmaxq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b))); }
 AI uint32_t i_most(ni a) { return (uint32_t)vmaxvq_s32(vreinterpretq_s32_u32(a)); }
 AI uint32_t i_total(ni a) { return vaddvq_u32(a); }
 AI ni i_load(const void *p) { return vreinterpretq_u32_u8(vld1q_u8(p)); }
@@ -129,7 +127,7 @@ AI ni dot(const int W, ni acc, ni w, nq q)
 {
     const int8x16_t b = vreinterpretq_s8_u32(w);
     if (W == RNNP_PRODUCT_s8_sdot) {
-        __asm__(".arch_extension dotprod\n\tsdot %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(b), "w"(q));
+        __asm__(".arch armv8.2-a+dotprod\n\tsdot %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(b), "w"(q));
         return acc;
     }
     const int16x8_t pairs = vpaddq_s16(vmull_s8(vget_low_s8(b), vget_low_s8(q)), vmull_high_s8(b, q));

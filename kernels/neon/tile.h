@@ -16,15 +16,16 @@
 enum { TILE_ROWS = 8, TILE_VECTORS = 6, FEW_ROWS = 3, FEW_PANELS = 4, REGISTERS = 32, FETCH = 4096 };
 
 /* A line of the block after this one for each line of the next k1 k. */
-#define FETCH_AHEAD(k1) \
-    if (AHEAD > 0)      \
-        UNROLLED_BY(line, (k1)*NV * VL * (int)w_size(W), 64) __builtin_prefetch(w + (size_t)AHEAD * w_size(W) + line, 0, 2);
+#define FETCH_AHEAD(k1)                                      \
+    if (AHEAD > 0)                                           \
+        UNROLLED_BY(line, (k1)*NV * VL * (int)w_size(W), 64) \
+            __builtin_prefetch(w + (size_t)AHEAD * w_size(W) + line, 0, 2);
 
 /* k + LANE of four, with the rows' scalars in lane LANE of s. */
-#define TILE_LANE(LANE)                                                       \
-    UNROLLED(v, NV) {                                                         \
-        const nf b = w_load(W, w + LANE / w_group(W) * ldw + (size_t)v * w_bytes(W), LANE % w_group(W)); \
-        UNROLLED(m, M) acc[m][v] = vfmaq_laneq_f32(acc[m][v], b, s[m], LANE); \
+#define TILE_LANE(LANE)                                                                                            \
+    UNROLLED(v, NV) {                                                                                              \
+        const nf b = w_load(W, w + (size_t)(LANE / w_group(W)) * ldw + (size_t)v * w_bytes(W), LANE % w_group(W)); \
+        UNROLLED(m, M) acc[m][v] = vfmaq_laneq_f32(acc[m][v], b, s[m], LANE);                                      \
     }
 
 AI void tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
@@ -60,12 +61,12 @@ AI void tile(const int W, const int M, const int NV, const int LAST, const int A
         UNROLLED(v, NV) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
 }
 
-#define FEW_LANE(LANE, AT)                                                                               \
-    UNROLLED(p, P)                                                                                   \
-        UNROLLED(v, NV) {                                                                            \
-            const size_t group = (k + LANE) / (size_t)w_group(W);                                    \
+#define FEW_LANE(LANE, AT)                                                                            \
+    UNROLLED(p, P)                                                                                    \
+        UNROLLED(v, NV) {                                                                             \
+            const size_t group = (k + LANE) / (size_t)w_group(W);                                     \
             const nf weights = w_load(W, b[p] + (group * (size_t)NV + (size_t)v) * w_bytes(W), (AT)); \
-            UNROLLED(m, M) acc[m][p][v] = vfmaq_laneq_f32(acc[m][p][v], weights, s[m], LANE);        \
+            UNROLLED(m, M) acc[m][p][v] = vfmaq_laneq_f32(acc[m][p][v], weights, s[m], LANE);         \
         }
 
 AI void few(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,
