@@ -13,7 +13,7 @@ enum { MOST_THREADS = 4096, MOST_TASK = 1 << 20 };
 /* ---- Keys ---- */
 
 /* Formats have one number in the public API and in the kernels. */
-#define RNNP_FORMAT(name, public, type, k_group) \
+#define RNNP_FORMAT(name, public, type, k_group, header) \
     _Static_assert((int)RNNP_WEIGHTS_##public == (int)RNNP_FORMAT_##name, "formats are in the same order");
 #include "../kernels/weights.def"
 #undef RNNP_FORMAT

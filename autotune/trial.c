@@ -239,7 +239,8 @@ static int prepare_dense(rnnp_stand *s, rnnp_prepared *p)
         product->kernel =
             rnnp_product_kernel(&s->context->selection, (rnnp_format)shape->weights, shape->hidden, shape->input);
     p->packed[0] = pack_dense(s, product->kernel);
-    return p->packed[0] != NULL;
+    const size_t scratch = rnnp_product_scratch(product->kernel, shape->batch, shape->input, s->subject.threads);
+    return p->packed[0] != NULL && scratch < SIZE_MAX / sizeof(float) && make_room(s, scratch * sizeof(float));
 }
 
 const rnnp_prepared *rnnp_stand_prepare(rnnp_stand *s, const char *words)
@@ -273,7 +274,8 @@ static void run_dense(const rnnp_stand *s, const rnnp_prepared *p)
                                  .b = p->packed[0],
                                  .c0 = s->w + n * k,
                                  .c = s->y,
-                                 .ldc = n};
+                                 .ldc = n,
+                                 .scratch = (float *)(void *)s->workspace};
 
     rnnp_product_forward(&p->choice.product, &args, s->subject.threads > 1 ? s->context->team : NULL,
                          s->subject.threads);

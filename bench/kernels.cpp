@@ -102,7 +102,7 @@ struct Problem {
         arena_reset(&plain);
         memory_reset(&buffers, APART, 0);
         rng random{1, shape.sizes};
-        const void *problem = check_classes[v.op]->prepare(v.op, &plain, &random);
+        const void *problem = check_classes[v.op]->prepare({v.op, v.traits.panels.format}, &plain, &random);
         const void *args = check_classes[v.op]->place(problem, &v, 1, &plain, &buffers);
         switch (v.op) {
 #define RNNP_OP(op, args_, source)                                                            \

@@ -121,7 +121,12 @@ typedef struct rnnp_gates_args {
 
 /* c[m][n] = act(chain), where each element is one chain of FMAs over ascending k that starts from
  * c0[m][n] (one row when ldc0 == 0, zero when c0 == NULL). b is packed in the variant's panels. c0 == c
- * is allowed. */
+ * is allowed.
+ *
+ * Weights in 8 bits: rows of a are quantised first, q = a * (127 / most) rounded once to a whole number, ties to even,
+ * where most is the largest absolute value of the row. In place of the chain comes
+ * fma((float)(sum over k of q w), scale[n] * (most / 127), c0[m][n]). The sum is exact for k <= 65536. A row with most <
+ * 2^-100 counts as zeros, one that is not finite gives NaN. */
 typedef struct rnnp_gemm_args {
     size_t m, n, k;
     const float *a;
@@ -133,6 +138,7 @@ typedef struct rnnp_gemm_args {
     size_t ldc;
     rnnp_act_spec act;
     int math;
+    float *scratch; /* rnnp_gemm_scratch() floats, private to the caller; NULL if that is 0 */
 } rnnp_gemm_args;
 
 /* One time step of a cell for hidden-unit panels [panel_begin, panel_end) and rows batch rows: the chains
@@ -285,6 +291,7 @@ typedef struct rnnp_traits {
     uint16_t mr;        /* rows of the largest tile */
     uint16_t block;     /* step: RNNP_BLOCK_... */
     uint16_t home;      /* rnnp_home that it is meant for; 0, L2, is any */
+    rnnp_left left;     /* how it reads x and h, or a */
     rnnp_panels panels; /* gemm: one gate, whose lanes are the columns of a panel */
 } rnnp_traits;
 
@@ -320,18 +327,38 @@ static inline size_t rnnp_step_group(size_t block, size_t nr, size_t rows, size_
     return group < panels ? group : panels;
 }
 
+/* Floats of a quantised row: its scale, what its sums start from, and the planes of q, whole lines of 64. */
+static inline size_t rnnp_quantised_floats(rnnp_left left, size_t depth)
+{
+    const size_t planes = left == RNNP_LEFT_FLOATS ? 0 : left == RNNP_LEFT_SIGNS ? 2 : 1;
+    return planes ? 16 + planes * ((depth + 63) / 64 * 16) : 0;
+}
+
+/* Rows of a that a product quantises together, and floats of scratch for them. */
+static inline size_t rnnp_quantised_rows(size_t m, size_t quantised_floats)
+{
+    const size_t most = 32768 / quantised_floats, rows = most < 24 ? 24 : most;
+    return m < rows ? m : rows;
+}
+static inline size_t rnnp_gemm_scratch(const rnnp_traits *traits, size_t m, size_t k)
+{
+    const size_t row = rnnp_quantised_floats(traits->left, k);
+    return row ? row * rnnp_quantised_rows(m, row) : 0;
+}
+
 /* Floats of scratch that step calls with up to this many rows may use: pre-activations of the largest group that any
  * number of rows takes. Fewer rows make larger groups, so the last rows of a batch with lengths may need more than all
  * of it. A group is all panels, or as many as fit the block, or four panels of one row, or one panel of all. Doubled
- * for the input part of GRU's n. */
-static inline size_t rnnp_step_scratch(const rnnp_traits *traits, size_t rows, size_t hidden)
+ * for the input part of GRU's n. Where h and x are quantised their rows are in front of that. */
+static inline size_t rnnp_step_scratch(const rnnp_traits *traits, size_t rows, size_t hidden, size_t input)
 {
     const size_t nr = rnnp_panels_columns(&traits->panels);
     const size_t all = rows * nr * rnnp_panels_count(&traits->panels, hidden);
+    const size_t quantised = rnnp_quantised_floats(traits->left, hidden) + rnnp_quantised_floats(traits->left, input);
     size_t group = (rows > 4 ? rows : 4) * nr;
 
     if (group < traits->block) group = traits->block;
-    return 2 * (traits->block == RNNP_BLOCK_ALL || all < group ? all : group);
+    return 2 * (traits->block == RNNP_BLOCK_ALL || all < group ? all : group) + rows * quantised;
 }
 
 #endif

@@ -13,7 +13,9 @@
  *     panel 0, slices 2: k=0: i0..i7 o0..o7 | k=1: ... | k=0: f0..f7 g0..g7 | k=1: ...
  *
  * A plain matrix is one gate whose units are the columns. Units past the last one, up to the panel's end, have zero
- * weights, and so has k past the depth, up to a whole k_group. Pre-activations ("z") of one batch row have the same
+ * weights, and so has k past the depth, up to a whole k_group. With k_group weights of neighbouring k lie side by side:
+ * [k / k_group][gate][lane][k % k_group]. In formats with a header each slice begins with a scale for each of its
+ * columns, [gate][lane]. Pre-activations ("z") of one batch row have the same
  * column order without k: [panel][gate][lane].
  */
 #ifndef RNNP_KERNELS_PANELS_H
@@ -23,27 +25,52 @@
 #include <stdint.h>
 
 typedef enum rnnp_format {
-#define RNNP_FORMAT(name, public, type, k_group) RNNP_FORMAT_##name,
+#define RNNP_FORMAT(name, public, type, k_group, header) RNNP_FORMAT_##name,
 #include "weights.def"
 #undef RNNP_FORMAT
     RNNP_FORMAT_COUNT
 } rnnp_format;
 
-/* The columns of weights.def where the compiler must know them. */
+typedef enum rnnp_product_kind {
+#define RNNP_PRODUCT(name, format, left, offset) RNNP_PRODUCT_##name,
+#include "products.def"
+#undef RNNP_PRODUCT
+    RNNP_PRODUCT_COUNT
+} rnnp_product_kind;
+
+typedef enum rnnp_left { RNNP_LEFT_FLOATS, RNNP_LEFT_BYTES, RNNP_LEFT_SIGNS } rnnp_left;
+
+/* The columns of weights.def and products.def where the compiler must know them. */
 enum {
-#define RNNP_FORMAT(name, public, type, k_group) \
-    RNNP_FORMAT_BYTES_##name = sizeof(type), RNNP_FORMAT_K_GROUP_##name = k_group,
+#define RNNP_FORMAT(name, public, type, k_group, header) \
+    RNNP_FORMAT_BYTES_##name = sizeof(type), RNNP_FORMAT_K_GROUP_##name = k_group, RNNP_FORMAT_HEADER_##name = header,
 #include "weights.def"
 #undef RNNP_FORMAT
+#define RNNP_PRODUCT(name, format, left, offset)                                                               \
+    RNNP_PRODUCT_FORMAT_##name = RNNP_FORMAT_##format, RNNP_PRODUCT_BYTES_##name = RNNP_FORMAT_BYTES_##format, \
+    RNNP_PRODUCT_K_GROUP_##name = RNNP_FORMAT_K_GROUP_##format,                                                \
+    RNNP_PRODUCT_HEADER_##name = RNNP_FORMAT_HEADER_##format, RNNP_PRODUCT_LEFT_##name = RNNP_LEFT_##left,     \
+    RNNP_PRODUCT_OFFSET_##name = offset,
+#include "products.def"
+#undef RNNP_PRODUCT
 };
 
 extern const char *const rnnp_format_names[RNNP_FORMAT_COUNT];
 
-/* Bytes of one weight. */
+/* Bytes of one weight, and of a column's header. */
 static inline size_t rnnp_format_bytes(rnnp_format format)
 {
     static const uint8_t bytes[] = {
-#define RNNP_FORMAT(name, public, type, k_group) sizeof(type),
+#define RNNP_FORMAT(name, public, type, k_group, header) sizeof(type),
+#include "weights.def"
+#undef RNNP_FORMAT
+    };
+    return bytes[format];
+}
+static inline size_t rnnp_format_header(rnnp_format format)
+{
+    static const uint8_t bytes[] = {
+#define RNNP_FORMAT(name, public, type, k_group, header) header,
 #include "weights.def"
 #undef RNNP_FORMAT
     };
@@ -55,13 +82,23 @@ enum { RNNP_MOST_LANES = 64 };
 typedef struct rnnp_panels {
     uint16_t gates, lanes, slices, k_group;
     rnnp_format format;
+    uint16_t offset; /* added to each weight */
 } rnnp_panels;
 
 /* What is packed: w[gate * gate_stride + unit * unit_stride + k * k_stride]; all 0 where w is NULL. */
 typedef struct rnnp_unpacked {
-    const float *w;
+    const void *w; /* f32, or what the panels' format holds: for s8 int8_t from -127 to 127 */
     size_t units, depth, gate_stride, unit_stride, k_stride;
+    int encoded;        /* 1: w is in the panels' format; 0: f32 */
+    const float *scale; /* of formats with a header: scale[gate * units + unit]; NULL: 1 */
 } rnnp_unpacked;
+
+static inline rnnp_unpacked rnnp_unpacked_f32(const float *w, size_t units, size_t depth, size_t gate_stride,
+                                              size_t unit_stride, size_t k_stride)
+{
+    const rnnp_unpacked from = {w, units, depth, gate_stride, unit_stride, k_stride, 0, NULL};
+    return from;
+}
 
 /* Columns of one k of a panel, and of one of its slices. */
 static inline size_t rnnp_panels_columns(const rnnp_panels *p) { return (size_t)p->gates * p->lanes; }
@@ -74,7 +111,7 @@ static inline size_t rnnp_panels_count(const rnnp_panels *p, size_t units) { ret
 static inline size_t rnnp_panels_at(const rnnp_panels *p, size_t panel, size_t depth)
 {
     const size_t k = (depth + p->k_group - 1) / p->k_group * p->k_group;
-    return panel * rnnp_panels_columns(p) * k * rnnp_format_bytes(p->format);
+    return panel * rnnp_panels_columns(p) * (k * rnnp_format_bytes(p->format) + rnnp_format_header(p->format));
 }
 
 /* Bytes of packed weights; SIZE_MAX on overflow, which no allocator can serve. */

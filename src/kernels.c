@@ -69,8 +69,8 @@ rnnp_status rnnp_gemm_pack(const rnnp_context *context, size_t n, size_t k, cons
 {
     if (!context) return RNNP_ERR_ARG;
     if ((n > 0 && k > 0 && !b) || !packed) return rnnp_fail(context, RNNP_ERR_ARG, "NULL matrix");
-    rnnp_panels_pack(&gemm_variant(context)->traits.panels, &(rnnp_unpacked){b, n, k, 0, n_stride, k_stride}, packed, 0,
-                     1);
+    const rnnp_unpacked from = rnnp_unpacked_f32(b, n, k, 0, n_stride, k_stride);
+    rnnp_panels_pack(&gemm_variant(context)->traits.panels, &from, packed, 0, 1);
     return RNNP_OK;
 }
 
@@ -177,7 +177,7 @@ rnnp_status rnnp_layer_create(const rnnp_context *context, const rnnp_recurrent_
         if (weights[d].peephole) memcpy(p + d * P, weights[d].peephole, P * sizeof(float));
     }
     *layer = (rnnp_layer){context, recurrent, bytes, (float *)(void *)((char *)layer + HEADER_BYTES)};
-    const rnnp_recurrent_source source = {w, r, b, peepholes ? p : NULL};
+    const rnnp_recurrent_source source = {.w = w, .r = r, .b = b, .p = peepholes ? p : NULL};
     const rnnp_fpmode mode = rnnp_fpmode_enter(0); /* the sum of the biases */
     rnnp_recurrent_pack(&layer->recurrent, &source, layer->packed, 0, 1);
     rnnp_fpmode_set(mode);

@@ -31,13 +31,23 @@ typedef enum rnnp_dtype {
     RNNP_DTYPE_I64 = 3,
     RNNP_DTYPE_BOOL = 4, /* one byte, 0 or 1 */
     RNNP_DTYPE_U8 = 5,
-    RNNP_DTYPE_F64 = 6 /* constants and Cast only */
+    RNNP_DTYPE_F64 = 6, /* constants and Cast only, and so the next ones, which are weights of layers besides */
+    RNNP_DTYPE_F16 = 7,
+    RNNP_DTYPE_BF16 = 8,
+    RNNP_DTYPE_I8 = 9
 } rnnp_dtype;
 
 enum { RNNP_MAX_RANK = 8 };
 
-/* Format of packed weights. */
-typedef enum rnnp_weights { RNNP_WEIGHTS_F32 = 0 } rnnp_weights;
+/* Format of a layer's weights. It belongs to the model: its bits are the same everywhere, in each format. f16 and bf16
+ * are widened, which is exact, and everything else is computed as with f32. With s8 the layer's input and its hidden
+ * state are quantised too, row by row and step by step (docs/explanation/numerics.md). */
+typedef enum rnnp_weights {
+    RNNP_WEIGHTS_F32 = 0,
+    RNNP_WEIGHTS_F16,
+    RNNP_WEIGHTS_BF16,
+    RNNP_WEIGHTS_S8 /* whole numbers from -127 to 127 times a scale for each output channel */
+} rnnp_weights;
 
 /* A dimension of a model's input or output that each run determines. */
 #define RNNP_DYNAMIC ((int64_t)-1)
@@ -285,6 +295,55 @@ RNNP_API rnnp_status rnnp_model_add_activation(rnnp_model *model, const char *op
 
 /* Adds softmax over one axis; a negative axis counts from the end. */
 RNNP_API rnnp_status rnnp_model_add_softmax(rnnp_model *model, rnnp_value x, int axis, rnnp_value *y);
+
+/* ---- Other formats of weights ------------------------------------------------------------------ */
+
+/* What to do with layers of certain names. pattern is that of fnmatch(3), for the node's name or that of its (first)
+ * weights. Frozen. */
+typedef struct rnnp_quantize_rule {
+    const char *pattern;
+    rnnp_weights weights; /* F32: they stay as they are */
+} rnnp_quantize_rule;
+
+/* What became of a layer with weights. Errors are of the weights: those of the outputs depend on data. */
+typedef struct rnnp_quantized_layer {
+    size_t struct_size;
+    const char *name, *op;
+    rnnp_weights weights; /* now */
+    size_t parameters;    /* weights in the format, without biases */
+    size_t bytes_before, bytes_after;
+    double rms_error; /* root mean square of the changes, over that of the weights */
+    double max_error; /* largest change, over the largest weight */
+} rnnp_quantized_layer;
+RNNP_STRUCT_INIT(rnnp_quantized_layer)
+
+typedef struct rnnp_quantize_options {
+    size_t struct_size;
+    rnnp_weights weights;            /* of layers for which there is no rule */
+    const rnnp_quantize_rule *rules; /* [n_rules]; the first that fits counts */
+    size_t n_rules;
+    int saturate; /* 1: weights beyond 65504 become 65504 in f16; 0: they are refused */
+    void (*layer)(void *user, const rnnp_quantized_layer *layer); /* told of each layer with weights; may be NULL */
+    void *user;
+} rnnp_quantize_options;
+RNNP_STRUCT_INIT(rnnp_quantize_options)
+
+/*
+ * rnnp_model_quantize() makes a copy of a closed model with weights in other formats: those of RNN, LSTM and GRU, and the
+ * constant right sides of Gemm and MatMul. Biases, initial states and embeddings stay f32. In s8 a weight is
+ * q = w / scale, rounded to the nearest with ties to even, with scale = max |w| / 127 of its output channel (1 for a
+ * channel of zeros); in f16 and bf16 it is w, rounded likewise.
+ *
+ * Returns  RNNP_OK; RNNP_ERR_STATE if the model is not closed or its weights were released; RNNP_ERR_ARG for an unknown
+ *          format, for a rule that fits no layer with weights, for a layer that has another format already, for weights
+ *          that are not finite or too large for f16 (with the layer's name); RNNP_ERR_FORMAT if the model's packed file
+ *          is damaged; RNNP_ERR_MEMORY.
+ * Errors   leave *quantized NULL, and the model as it was.
+ * Memory   the copy, which has no part in the model, and the weights of one layer in addition.
+ * Threads  any number of threads may quantise a model at the same time.
+ */
+RNNP_API rnnp_status rnnp_model_quantize(const rnnp_model *model, const rnnp_quantize_options *options,
+                                         rnnp_model **quantized);
 
 /* ---- Looking at a closed model ----------------------------------------------------------------- */
 

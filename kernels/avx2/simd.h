@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "../compiler.h"
+#include "../panels.h"
 
 #define RNNP_SUFFIX avx2
 #define VL 8
@@ -31,7 +32,17 @@ typedef __m256 nm; /* all ones or all zeros in a lane; only the sign bit is read
 AI nf n_set(float a) { return _mm256_set1_ps(a); }
 AI nf n_load(const float *p) { return _mm256_loadu_ps(p); }
 AI void n_store(float *p, nf a) { _mm256_storeu_ps(p, a); }
-AI nf w_load_f32(const void *p) { return n_load(p); }
+AI nf w_load_f32(const void *p, const int j) { return n_load((const float *)p + j * VL); }
+AI nf w_load_f16(const void *p, const int j)
+{
+    (void)j;
+    return _mm256_cvtph_ps(_mm_loadu_si128(p));
+}
+AI nf w_load_bf16(const void *p, const int j)
+{
+    const __m256i pair = _mm256_loadu_si256(p);
+    return _mm256_castsi256_ps(j ? _mm256_and_si256(pair, _mm256_set1_epi32((int)0xffff0000u)) : _mm256_slli_epi32(pair, 16));
+}
 AI __m256i n_first(size_t n)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -82,6 +93,59 @@ AI ni i_sub(ni a, ni b) { return _mm256_sub_epi32(a, b); }
 AI ni i_shl23(ni a) { return _mm256_slli_epi32(a, 23); }
 AI ni i_sra23(ni a) { return _mm256_srai_epi32(a, 23); }
 AI nf i_to_f(ni a) { return _mm256_cvtepi32_ps(a); }
+AI ni i_sra31(ni a) { return _mm256_srai_epi32(a, 31); }
+AI ni i_xor(ni a, ni b) { return _mm256_xor_si256(a, b); }
+AI ni i_max(ni a, ni b) { return _mm256_max_epi32(a, b); }
+AI uint32_t i_most(ni a)
+{
+    __m128i m = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1)));
+}
+AI uint32_t i_total(ni a)
+{
+    __m128i m = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    m = _mm_add_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_add_epi32(m, _mm_shuffle_epi32(m, 0xb1)));
+}
+AI ni i_load(const void *p) { return _mm256_loadu_si256(p); }
+AI void i_store_bytes(int8_t *p, ni a)
+{
+    const __m256i low = _mm256_shuffle_epi8(a, _mm256_set1_epi32(0x0c080400));
+    _mm_storel_epi64((__m128i *)(void *)p,
+                     _mm_unpacklo_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
+}
+AI ni i_in_register(ni a)
+{
+    __asm__("" : "+x"(a));
+    return a;
+}
+
+typedef struct nq {
+    ni q, absolute;
+} nq;
+AI ni i_broadcast(const int8_t *p)
+{
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+AI nq q_set(const int W, const int8_t *q, size_t plane)
+{
+    const ni four = i_broadcast(q);
+    return (nq){four, W == RNNP_PRODUCT_s8_xor ? i_broadcast(q + plane) : four};
+}
+/* SIGNS: |q| times w ^ s. A pair is at most 2 * 127 * 128 = 32512, so vpmaddubsw never saturates. vpsignb in place of the
+ * xor would need no start, but takes a port of the multiplications. */
+AI ni dot(const int W, ni acc, ni w, nq q)
+{
+    if (W == RNNP_PRODUCT_s8_vnni) {
+        __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc) : "x"(w), "x"(q.q));
+        return acc;
+    }
+    const ni pairs = _mm256_maddubs_epi16(q.absolute, _mm256_xor_si256(w, q.q));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
 
 typedef __m256d nh;
 #define h_add _mm256_add_pd

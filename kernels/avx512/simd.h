@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "../compiler.h"
+#include "../panels.h"
 
 #define RNNP_SUFFIX avx512
 #define VL 16
@@ -28,7 +29,17 @@ typedef __mmask16 nm;
 AI nf n_set(float a) { return _mm512_set1_ps(a); }
 AI nf n_load(const float *p) { return _mm512_loadu_ps(p); }
 AI void n_store(float *p, nf a) { _mm512_storeu_ps(p, a); }
-AI nf w_load_f32(const void *p) { return n_load(p); }
+AI nf w_load_f32(const void *p, const int j) { return n_load((const float *)p + j * VL); }
+AI nf w_load_f16(const void *p, const int j)
+{
+    (void)j;
+    return _mm512_cvtph_ps(_mm256_loadu_si256(p));
+}
+AI nf w_load_bf16(const void *p, const int j)
+{
+    const __m512i pair = _mm512_loadu_si512(p);
+    return _mm512_castsi512_ps(j ? _mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000u)) : _mm512_slli_epi32(pair, 16));
+}
 AI __mmask16 n_first(size_t n) { return (__mmask16)((1u << n) - 1u); } /* n <= 16 */
 AI nf n_load_n(const float *p, size_t n) { return _mm512_maskz_loadu_ps(n_first(n), p); }
 AI void n_store_n(float *p, nf a, size_t n) { _mm512_mask_storeu_ps(p, n_first(n), a); }
@@ -76,6 +87,43 @@ AI ni i_sub(ni a, ni b) { return _mm512_sub_epi32(a, b); }
 AI ni i_shl23(ni a) { return _mm512_slli_epi32(a, 23); }
 AI ni i_sra23(ni a) { return _mm512_srai_epi32(a, 23); }
 AI nf i_to_f(ni a) { return _mm512_cvtepi32_ps(a); }
+AI ni i_sra31(ni a) { return _mm512_srai_epi32(a, 31); }
+AI ni i_xor(ni a, ni b) { return _mm512_xor_si512(a, b); }
+AI ni i_max(ni a, ni b) { return _mm512_max_epi32(a, b); }
+AI uint32_t i_most(ni a) { return (uint32_t)_mm512_reduce_max_epi32(a); }
+AI uint32_t i_total(ni a) { return (uint32_t)_mm512_reduce_add_epi32(a); }
+AI ni i_load(const void *p) { return _mm512_loadu_si512(p); }
+AI void i_store_bytes(int8_t *p, ni a) { _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(a)); }
+AI ni i_in_register(ni a)
+{
+    __asm__("" : "+v"(a));
+    return a;
+}
+
+typedef struct nq {
+    ni q, absolute;
+} nq;
+AI ni i_broadcast(const int8_t *p)
+{
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+AI nq q_set(const int W, const int8_t *q, size_t plane)
+{
+    const ni four = i_broadcast(q);
+    return (nq){four, W == RNNP_PRODUCT_s8_xor ? i_broadcast(q + plane) : four};
+}
+/* As an intrinsic gcc 12 copies the sum around it, which halves the speed of a tile. */
+AI ni dot(const int W, ni acc, ni w, nq q)
+{
+    if (W == RNNP_PRODUCT_s8_vnni) {
+        __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(w), "v"(q.q));
+        return acc;
+    }
+    const ni pairs = _mm512_maddubs_epi16(q.absolute, _mm512_xor_si512(w, q.q));
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
 
 typedef __m512d nh;
 #define h_add _mm512_add_pd

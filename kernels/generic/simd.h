@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "../compiler.h"
+#include "../halves.h"
 
 #define RNNP_SUFFIX generic
 #define VL 1 /* floats in a native vector */
@@ -32,7 +33,10 @@ typedef double nd;
 AI nf n_set(float a) { return a; }
 AI nf n_load(const float *p) { return *p; }
 AI void n_store(float *p, nf a) { *p = a; }
-AI nf w_load_f32(const void *p) { return n_load(p); }              /* VL packed weights of this format (weights.def) */
+/* VL packed weights of this format (weights.def), of k = j of a group */
+AI nf w_load_f32(const void *p, int j) { return ((const float *)p)[j]; }
+AI nf w_load_f16(const void *p, int j) { return rnnp_f16_to_f32(((const uint16_t *)p)[j]); }
+AI nf w_load_bf16(const void *p, int j) { return rnnp_bf16_to_f32(((const uint16_t *)p)[j]); }
 AI void n_transpose(nf v[VL]) { (void)v; }                         /* lane j of v[i] becomes lane i of v[j] */
 AI nf n_load_n(const float *p, size_t n) { return n ? *p : 0.0f; } /* first n lanes, the rest 0 */
 AI void n_store_n(float *p, nf a, size_t n)
@@ -96,6 +100,34 @@ AI ni i_sub(ni a, ni b) { return a - b; }
 AI ni i_shl23(ni a) { return a << 23; }
 AI ni i_sra23(ni a) { return (a >> 23) | (a >> 31 ? 0xfffffe00u : 0); } /* arithmetic shift */
 AI nf i_to_f(ni a) { return (float)(int32_t)a; }
+AI ni i_sra31(ni a) { return a >> 31 ? 0xffffffffu : 0; }
+AI ni i_xor(ni a, ni b) { return a ^ b; }
+AI ni i_max(ni a, ni b) { return (int32_t)a > (int32_t)b ? a : b; } /* with signs */
+AI uint32_t i_most(ni a) { return a; }                              /* of all lanes */
+AI uint32_t i_total(ni a) { return a; }
+AI ni i_load(const void *p)
+{
+    ni r;
+    memcpy(&r, p, 4);
+    return r;
+}
+AI void i_store_bytes(int8_t *p, ni a) { *p = (int8_t)a; } /* the low byte of each lane */
+AI ni i_in_register(ni a) { return a; }
+
+/* Products of whole numbers (tmpl/dot.inc.h): four bytes of a row, and acc + sum of w[i] q[i]. */
+typedef ni nq;
+AI nq q_set(const int W, const int8_t *q, size_t plane)
+{
+    (void)W;
+    (void)plane;
+    return i_load(q);
+}
+AI ni dot(const int W, ni acc, ni w, nq q)
+{
+    (void)W;
+    for (int i = 0; i < 32; i += 8) acc += (uint32_t)((int32_t)(int8_t)(w >> i) * (int32_t)(int8_t)(q >> i));
+    return acc;
+}
 
 AI nd d_set(double a) { return a; }
 AI nd d_add(nd a, nd b) { return a + b; }

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "../compiler.h"
+#include "../panels.h"
 
 #define RNNP_SUFFIX neon
 #define VL 4
@@ -28,7 +29,17 @@ typedef uint32x4_t nm; /* all ones or all zeros in a lane */
 AI nf n_set(float a) { return vdupq_n_f32(a); }
 AI nf n_load(const float *p) { return vld1q_f32(p); }
 AI void n_store(float *p, nf a) { vst1q_f32(p, a); }
-AI nf w_load_f32(const void *p) { return n_load(p); }
+AI nf w_load_f32(const void *p, const int j) { return n_load((const float *)p + j * VL); }
+AI nf w_load_f16(const void *p, const int j)
+{
+    (void)j;
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+AI nf w_load_bf16(const void *p, const int j)
+{
+    const uint32x4_t pair = vld1q_u32(p);
+    return vreinterpretq_f32_u32(j ? vandq_u32(pair, vdupq_n_u32(0xffff0000u)) : vshlq_n_u32(pair, 16));
+}
 /* There are no masks: a lane is touched by an instruction of its own, or not at all. */
 AI nf n_load_n(const float *p, size_t n)
 {
@@ -88,6 +99,40 @@ AI ni i_sub(ni a, ni b) { return vsubq_u32(a, b); }
 AI ni i_shl23(ni a) { return vshlq_n_u32(a, 23); }
 AI ni i_sra23(ni a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 23)); }
 AI nf i_to_f(ni a) { return vcvtq_f32_s32(vreinterpretq_s32_u32(a)); }
+AI ni i_sra31(ni a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 31)); }
+AI ni i_xor(ni a, ni b) { return veorq_u32(a, b); }
+AI ni i_max(ni a, ni b) { return vreinterpretq_u32_s32(vmaxq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b))); }
+AI uint32_t i_most(ni a) { return (uint32_t)vmaxvq_s32(vreinterpretq_s32_u32(a)); }
+AI uint32_t i_total(ni a) { return vaddvq_u32(a); }
+AI ni i_load(const void *p) { return vreinterpretq_u32_u8(vld1q_u8(p)); }
+AI void i_store_bytes(int8_t *p, ni a)
+{
+    const uint16x4_t half = vmovn_u32(a);
+    const uint32_t four = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(half, half))), 0);
+    memcpy(p, &four, sizeof four);
+}
+AI ni i_in_register(ni a) { return a; }
+
+typedef int8x16_t nq;
+AI nq q_set(const int W, const int8_t *q, size_t plane)
+{
+    uint32_t four;
+    (void)W;
+    (void)plane;
+    memcpy(&four, q, sizeof four);
+    return vreinterpretq_s8_u32(vdupq_n_u32(four));
+}
+/* Without sdot the products of pairs, at most 2 * 127 * 127 = 32258, are added in 16 bits. */
+AI ni dot(const int W, ni acc, ni w, nq q)
+{
+    const int8x16_t b = vreinterpretq_s8_u32(w);
+    if (W == RNNP_PRODUCT_s8_sdot) {
+        __asm__(".arch armv8.2-a+dotprod\n\tsdot %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(b), "w"(q));
+        return acc;
+    }
+    const int16x8_t pairs = vpaddq_s16(vmull_s8(vget_low_s8(b), vget_low_s8(q)), vmull_high_s8(b, q));
+    return vreinterpretq_u32_s32(vpadalq_s16(vreinterpretq_s32_u32(acc), pairs));
+}
 
 typedef float64x2_t nh;
 #define h_add vaddq_f64

@@ -16,15 +16,16 @@
 enum { TILE_ROWS = 8, TILE_VECTORS = 6, FEW_ROWS = 3, FEW_PANELS = 4, REGISTERS = 32, FETCH = 4096 };
 
 /* A line of the block after this one for each line of the next k1 k. */
-#define FETCH_AHEAD(k1) \
-    if (AHEAD > 0)      \
-        UNROLLED_BY(line, (k1)*NV * (int)w_bytes(W), 64) __builtin_prefetch(w + (size_t)AHEAD * w_size(W) + line, 0, 2);
+#define FETCH_AHEAD(k1)                                      \
+    if (AHEAD > 0)                                           \
+        UNROLLED_BY(line, (k1)*NV * VL * (int)w_size(W), 64) \
+            __builtin_prefetch(w + (size_t)AHEAD * w_size(W) + line, 0, 2);
 
 /* k + LANE of four, with the rows' scalars in lane LANE of s. */
-#define TILE_LANE(LANE)                                                       \
-    UNROLLED(v, NV) {                                                         \
-        const nf b = w_load(W, w + LANE * ldw + (size_t)v * w_bytes(W));      \
-        UNROLLED(m, M) acc[m][v] = vfmaq_laneq_f32(acc[m][v], b, s[m], LANE); \
+#define TILE_LANE(LANE)                                                                                            \
+    UNROLLED(v, NV) {                                                                                              \
+        const nf b = w_load(W, w + (size_t)(LANE / w_group(W)) * ldw + (size_t)v * w_bytes(W), LANE % w_group(W)); \
+        UNROLLED(m, M) acc[m][v] = vfmaq_laneq_f32(acc[m][v], b, s[m], LANE);                                      \
     }
 
 AI void tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
@@ -38,29 +39,34 @@ AI void tile(const int W, const int M, const int NV, const int LAST, const int A
         UNROLLED(v, NV) acc[m][v] = start_load(from, NV, LAST, m, 0, v);
     }
     if (M * NV + M + 2 <= REGISTERS)
-        for (; k + 4 <= depth; k += 4, w += 4 * ldw) {
+        for (; k + 4 <= depth; k += 4, w += (size_t)(4 / w_group(W)) * ldw) {
             FETCH_AHEAD(4)
             UNROLLED(m, M) s[m] = n_load(x[m] + k);
             TILE_LANE(0) TILE_LANE(1) TILE_LANE(2) TILE_LANE(3)
         }
-    for (; k < depth; k++, w += ldw) {
-        nf b[TILE_VECTORS];
-        FETCH_AHEAD(1)
-        UNROLLED(v, NV) b[v] = w_load(W, w + (size_t)v * w_bytes(W));
-        UNROLLED(m, M) {
-            const float scalar = x[m][k];
-            UNROLLED(v, NV) acc[m][v] = vfmaq_n_f32(acc[m][v], b[v], scalar);
+    for (; k < depth; w += ldw) {
+        FETCH_AHEAD(w_group(W))
+        UNROLLED(j, w_group(W)) { /* of a group of k */
+            nf b[TILE_VECTORS];
+            if (j > 0 && k == depth) break;
+            UNROLLED(v, NV) b[v] = w_load(W, w + (size_t)v * w_bytes(W), j);
+            UNROLLED(m, M) {
+                const float scalar = x[m][k];
+                UNROLLED(v, NV) acc[m][v] = vfmaq_n_f32(acc[m][v], b[v], scalar);
+            }
+            k++;
         }
     }
     UNROLLED(m, M)
         UNROLLED(v, NV) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
 }
 
-#define FEW_LANE(LANE)                                                                               \
-    UNROLLED(p, P)                                                                                   \
-        UNROLLED(v, NV) {                                                                            \
-            const nf weights = w_load(W, b[p] + ((k + LANE) * (size_t)NV + (size_t)v) * w_bytes(W)); \
-            UNROLLED(m, M) acc[m][p][v] = vfmaq_laneq_f32(acc[m][p][v], weights, s[m], LANE);        \
+#define FEW_LANE(LANE, AT)                                                                            \
+    UNROLLED(p, P)                                                                                    \
+        UNROLLED(v, NV) {                                                                             \
+            const size_t group = (k + LANE) / (size_t)w_group(W);                                     \
+            const nf weights = w_load(W, b[p] + (group * (size_t)NV + (size_t)v) * w_bytes(W), (AT)); \
+            UNROLLED(m, M) acc[m][p][v] = vfmaq_laneq_f32(acc[m][p][v], weights, s[m], LANE);         \
         }
 
 AI void few(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,
@@ -78,11 +84,15 @@ AI void few(const int W, const int M, const int P, const int NV, const int LAST,
     }
     for (; k + 4 <= depth; k += 4) {
         UNROLLED(m, M) s[m] = n_load(x[m] + k);
-        FEW_LANE(0) FEW_LANE(1) FEW_LANE(2) FEW_LANE(3)
+        FEW_LANE(0, 0) FEW_LANE(1, 1 % w_group(W)) FEW_LANE(2, 2 % w_group(W)) FEW_LANE(3, 3 % w_group(W))
     }
-    for (; k < depth; k++) {
-        UNROLLED(m, M) s[m] = n_set(x[m][k]);
-        FEW_LANE(0)
+    while (k < depth) {
+        UNROLLED(j, w_group(W)) {
+            if (j > 0 && k == depth) break;
+            UNROLLED(m, M) s[m] = n_set(x[m][k]);
+            FEW_LANE(0, j)
+            k++;
+        }
     }
     UNROLLED(m, M)
         UNROLLED(p, P)

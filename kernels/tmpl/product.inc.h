@@ -12,9 +12,31 @@
  * 16 rows by 6 are 6 + 5 + 5, never 6 + 6 + 4.
  */
 #include "variants.inc.h"
+#include "dot.inc.h"
 
-/* Rows so few that the chains of one panel cannot keep the FMA ports busy. */
-#define IS_FEW(rows, NV) ((rows) == 1 || ((rows) <= FEW_ROWS && (rows) * (NV) < 8))
+/* Rows so few that the chains of one panel cannot keep the FMA ports busy. The two planes of SIGNS take too many registers
+ * for more than one. */
+#define MOST_FEW(left) ((int)(left) == RNNP_LEFT_SIGNS ? 1 : (int)FEW_ROWS)
+#define IS_FEW(rows, NV, most) ((rows) == 1 || ((rows) <= (most) && (rows) * (NV) < 8))
+
+/* Tiles of either kind: see <isa>/tile.h and dot.inc.h. w is where the panel begins. */
+AI void any_tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
+                 size_t lda, const char *w, size_t header, size_t ldw, const start *from, float *c, size_t ldc)
+{
+    if (w_is_quantised(W))
+        dots(W, M, 1, NV, LAST, depth, a, lda, w, 0, header, ldw, from, c, ldc);
+    else
+        tile(W, M, NV, LAST, AHEAD, depth, a, lda, w, ldw, from, c, ldc);
+}
+AI void any_few(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,
+                size_t lda, const char *w, const start *from, float *c, size_t ldc)
+{
+    const size_t step = w_panel(W, NV, depth);
+    if (w_is_quantised(W))
+        dots(W, M, P, NV, LAST, depth, a, lda, w, step, w_header(W, NV), (size_t)NV * w_bytes(W), from, c, ldc);
+    else
+        few(W, M, P, NV, LAST, depth, a, lda, w, step, from, c, ldc);
+}
 
 /* Members of `start` one by one: a structure that was just written goes through memory, and costs more than a small
  * tile. */
@@ -24,7 +46,8 @@ typedef void few_fn(size_t rows, size_t panels, size_t depth, const float *a, si
                     const float *c0, size_t ldc0, const float *last, size_t ld_last, size_t panel_last, float *c,
                     size_t ldc, int reverse);
 
-typedef void strip_fn(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows);
+/* Rows to rows of quantise.inc.h. */
+typedef void quantise_fn(size_t rows, size_t depth, const float *x, size_t ldx, float *to, size_t ld_to);
 
 typedef struct tiles {
     size_t nv, last; /* vectors of a panel's rows; those at the end that may begin elsewhere */
@@ -33,9 +56,17 @@ typedef struct tiles {
                       * own prefetcher does not foresee */
     few_fn *few;     /* any number of panels for few rows, P of them at once for one row and two for more; panel p's
                       * results at c + p * NV * VL. Downwards when reverse is set */
-    strip_fn *strip; /* what is left of n in a panel, where that is one vector */
-    size_t bytes;    /* of one weight */
+    quantise_fn *quantise; /* NULL: rows are read as they are */
+    size_t most_few;       /* rows that `few` takes */
+    rnnp_format format;
+    size_t group, bytes, header; /* of the product: w_group, w_size, and bytes of one column's header */
 } tiles;
+
+/* Bytes of a panel with its header. */
+AI size_t panel_bytes(const tiles *t, size_t depth)
+{
+    return t->nv * VL * ((depth + t->group - 1) / t->group * t->group * t->bytes + t->header);
+}
 
 /* All vectors begin in c. */
 AI start start_at(const float *c, size_t ld, size_t nv, size_t last)
@@ -46,46 +77,51 @@ AI start start_at(const float *c, size_t ld, size_t nv, size_t last)
 enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
 
 /* The last panel when n ends inside its first vector (few columns, often of a last layer): the others are passed over.
- * Eight rows are eight chains, enough for the FMA ports. */
-/* clang-format off */
-#define STRIP_OF(W)                                                                                                  \
-    ONE_COPY __attribute__((unused)) void strip_##W(const rnnp_gemm_args *g, size_t nr, size_t m0, size_t rows)      \
-    {                                                                                                                \
-        const size_t bytes = w_size(RNNP_FORMAT_##W);                                                                \
-        const size_t j = g->n / nr * nr, n = g->n - j, count = (rows + STRIP_ROWS - 1) / STRIP_ROWS;                 \
-        const char *w = (const char *)g->b + j * g->k * bytes;                                                       \
-        size_t r = m0;                                                                                               \
-        for (size_t t = 0; t < count; t++) {                                                                         \
-            float block[STRIP_ROWS * VL];                                                                            \
-            const start from = start_at(block, VL, 1, 0);                                                            \
-            const size_t m = rows / count + (t < rows % count);                                                      \
-            for (size_t i = 0; i < m; i++)                                                                           \
-                n_store(block + i * VL, g->c0 ? n_load_n(g->c0 + (r + i) * g->ldc0 + j, n) : n_set(0.0f));           \
-            switch (m) {                                                                                             \
-                STRIP(W, 1) STRIP(W, 2) STRIP(W, 3) STRIP(W, 4) STRIP(W, 5) STRIP(W, 6) STRIP(W, 7) STRIP(W, 8)      \
-            default: break;                                                                                          \
-            }                                                                                                        \
-            for (size_t i = 0; i < m; i++) n_store_n(g->c + (r + i) * g->ldc + j, n_load(block + i * VL), n);        \
-            r += m;                                                                                                  \
-        }                                                                                                            \
-    }
-#define STRIP(W, M)                                                                                                 \
-    case M:                                                                                                         \
-        if (M <= STRIP_ROWS)                                                                                        \
-            tile(RNNP_FORMAT_##W, M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w, nr * bytes, \
-                 &from, block, VL);                                                                                 \
+ * Eight rows are eight chains, enough for the FMA ports. For f32 alone: other formats take the edge's way. */
+#define STRIP(M)                                                                                         \
+    case M:                                                                                              \
+        if (M <= STRIP_ROWS)                                                                             \
+            tile(RNNP_PRODUCT_f32, M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w, \
+                 nr * sizeof(float), &from, block, VL);                                                  \
         break;
-/* clang-format on */
-#define RNNP_FORMAT(name, public, type, k_group) STRIP_OF(name)
-#include "../weights.def"
-#undef RNNP_FORMAT
+ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr)
+{
+    const size_t j = g->n / nr * nr, n = g->n - j, count = (g->m + STRIP_ROWS - 1) / STRIP_ROWS;
+    const char *w = (const char *)g->b + j * g->k * sizeof(float);
+    size_t r = 0;
+    for (size_t t = 0; t < count; t++) {
+        float block[STRIP_ROWS * VL];
+        const start from = start_at(block, VL, 1, 0);
+        const size_t m = g->m / count + (t < g->m % count);
+        for (size_t i = 0; i < m; i++)
+            n_store(block + i * VL, g->c0 ? n_load_n(g->c0 + (r + i) * g->ldc0 + j, n) : n_set(0.0f));
+        switch (m) {
+            STRIP(1) STRIP(2) STRIP(3) STRIP(4) STRIP(5) STRIP(6) STRIP(7) STRIP(8) default : break;
+        }
+        for (size_t i = 0; i < m; i++) n_store_n(g->c + (r + i) * g->ldc + j, n_load(block + i * VL), n);
+        r += m;
+    }
+}
 
-#define DEPTH(NV) ((size_t)(NV)*VL >= 64 ? (size_t)64 : (size_t)4096 / ((size_t)(NV)*VL))
+/* What all tiles of a product share. */
+#define QUANTISE_OF(W)                                                                                        \
+    ONE_COPY __attribute__((unused)) void quantise_##W(size_t rows, size_t depth, const float *x, size_t ldx, \
+                                                       float *to, size_t ld_to)                               \
+    {                                                                                                         \
+        for (size_t r = 0; r < rows; r++) quantise_row(RNNP_PRODUCT_##W, x + r * ldx, depth, to + r * ld_to); \
+    }
+#define RNNP_PRODUCT(name, format, left, offset) QUANTISE_OF(name)
+#include "../products.def"
+#undef RNNP_PRODUCT
 
-#define TILES(weights, name, MR, NV, P, LAST)                                                                         \
+/* Blocks of 16 KiB, of whole groups of k; sums of whole numbers are not stored between blocks. */
+#define DEPTH(W, NV)              \
+    (w_is_quantised(W) ? SIZE_MAX \
+                       : (size_t)16384 / w_size(W) / ((size_t)(NV)*VL) / (size_t)w_group(W) * (size_t)w_group(W))
+
+#define TILES(W, name, MR, NV, P, LAST)                                                                               \
     _Static_assert((NV) <= TILE_VECTORS && (MR) <= TILE_ROWS && (P) <= FEW_PANELS && (LAST) <= (NV),                  \
                    "tile.h has room");                                                                                \
-    _Static_assert(RNNP_FORMAT_K_GROUP_##weights == 1, "a tile takes one k after the other");                         \
     _Static_assert((NV)*VL <= RNNP_MOST_LANES, "the edge has room");                                                  \
     ONE_COPY void panel_##name(size_t rows, size_t depth, const float *a, size_t lda, const char *w, const float *c0, \
                                size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, int ahead)       \
@@ -93,23 +129,23 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
         const size_t count = (rows + MR - 1) / MR;                                                                    \
         size_t k = 0;                                                                                                 \
         do {                                                                                                          \
-            const size_t block = depth - k < DEPTH(NV) ? depth - k : DEPTH(NV);                                       \
+            const size_t most = DEPTH(RNNP_PRODUCT_##W, NV), block = depth - k < most ? depth - k : most;             \
             size_t r = 0;                                                                                             \
             for (size_t t = 0; t < count; t++) {                                                                      \
                 const size_t m = rows / count + (t < rows % count);                                                   \
                 const float *ar = a + r * lda + k;                                                                    \
                 const start from = {c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0};           \
-                if (FETCH > 0 && ahead && t == 0) {                                                                   \
-                    EACH_M(RNNP_FORMAT_##weights, MR, m, NV, LAST, FETCH, block, ar, lda, w,                          \
-                           NV *w_bytes(RNNP_FORMAT_##weights), &from, c + r * ldc, ldc)                               \
+                if (FETCH > 0 && RNNP_PRODUCT_##W == RNNP_PRODUCT_f32 && ahead && t == 0) {                           \
+                    EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, FETCH, block, ar, lda, w,                               \
+                           w_header(RNNP_PRODUCT_##W, NV), NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc)    \
                 } else {                                                                                              \
-                    EACH_M(RNNP_FORMAT_##weights, MR, m, NV, LAST, 0, block, ar, lda, w,                              \
-                           NV *w_bytes(RNNP_FORMAT_##weights), &from, c + r * ldc, ldc)                               \
+                    EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, 0, block, ar, lda, w, w_header(RNNP_PRODUCT_##W, NV),   \
+                           NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc)                                    \
                 }                                                                                                     \
                 r += m;                                                                                               \
             }                                                                                                         \
             k += block;                                                                                               \
-            w += block * (NV * w_bytes(RNNP_FORMAT_##weights));                                                       \
+            w += block / (size_t)w_group(RNNP_PRODUCT_##W) * (NV * w_bytes(RNNP_PRODUCT_##W));                        \
             c0 = c;                                                                                                   \
             last = c + (NV - LAST) * VL;                                                                              \
             ldc0 = ld_last = ldc;                                                                                     \
@@ -120,23 +156,34 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
                              float *c, size_t ldc, int reverse)                                                       \
     {                                                                                                                 \
         switch (rows) {                                                                                               \
-        case 1: FEW_WALK(RNNP_FORMAT_##weights, 1, P, NV, LAST) break;                                                \
+        case 1: FEW_WALK(RNNP_PRODUCT_##W, 1, P, NV, LAST) break;                                                     \
         case 2:                                                                                                       \
-            if (IS_FEW(2, NV)) FEW_WALK(RNNP_FORMAT_##weights, 2, P < 2 ? P : 2, NV, LAST) break;                     \
+            if (IS_FEW(2, NV, MOST_FEW(RNNP_PRODUCT_LEFT_##W)))                                                       \
+                FEW_WALK(RNNP_PRODUCT_##W, 2, P < 2 ? P : 2, NV, LAST) break;                                         \
         case 3:                                                                                                       \
-            if (IS_FEW(3, NV)) FEW_WALK(RNNP_FORMAT_##weights, 3, P < 2 ? P : 2, NV, LAST) break;                     \
+            if (IS_FEW(3, NV, MOST_FEW(RNNP_PRODUCT_LEFT_##W)))                                                       \
+                FEW_WALK(RNNP_PRODUCT_##W, 3, P < 2 ? P : 2, NV, LAST) break;                                         \
         default: break;                                                                                               \
         }                                                                                                             \
     }                                                                                                                 \
-    static const tiles tiles_##name = {                                                                               \
-        NV, LAST, panel_##name, few_##name, strip_##weights, RNNP_FORMAT_BYTES_##weights};
+    static const tiles tiles_##name = {NV,                                                                            \
+                                       LAST,                                                                          \
+                                       panel_##name,                                                                  \
+                                       few_##name,                                                                    \
+                                       (int)RNNP_PRODUCT_LEFT_##W == (int)RNNP_LEFT_FLOATS ? NULL : quantise_##W,     \
+                                       MOST_FEW(RNNP_PRODUCT_LEFT_##W),                                               \
+                                       (rnnp_format)RNNP_PRODUCT_FORMAT_##W,                                          \
+                                       RNNP_PRODUCT_K_GROUP_##W,                                                      \
+                                       RNNP_PRODUCT_BYTES_##W,                                                        \
+                                       RNNP_PRODUCT_HEADER_##W};
 /* Rows of a tile: all that are not few, and what MR + 1 rows are split into. */
-#define IS_TILE(MR, M, NV) ((M) <= (MR) && (!IS_FEW(M, NV) || 2 * (M) >= (MR)))
+#define IS_TILE(W, MR, M, NV) ((M) <= (MR) && (!IS_FEW(M, NV, MOST_FEW(w_traits[W].left)) || 2 * (M) >= (MR)))
 /* clang-format off */
 #define ONE_M(W, MR, M, NV, ...) \
-    case M: if (IS_TILE(MR, M, NV)) tile(W, IS_TILE(MR, M, NV) ? M : 1, NV, __VA_ARGS__); break;
+    case M: if (IS_TILE(W, MR, M, NV)) any_tile(W, IS_TILE(W, MR, M, NV) ? M : 1, NV, __VA_ARGS__); break;
 #define EACH_M(W, MR, m, NV, ...) \
     switch (m) { \
+        ONE_M(W, MR, 1, NV, __VA_ARGS__) \
         ONE_M(W, MR, 2, NV, __VA_ARGS__)  ONE_M(W, MR, 3, NV, __VA_ARGS__)  ONE_M(W, MR, 4, NV, __VA_ARGS__) \
         ONE_M(W, MR, 5, NV, __VA_ARGS__)  ONE_M(W, MR, 6, NV, __VA_ARGS__)  ONE_M(W, MR, 7, NV, __VA_ARGS__) \
         ONE_M(W, MR, 8, NV, __VA_ARGS__)  ONE_M(W, MR, 9, NV, __VA_ARGS__)  ONE_M(W, MR, 10, NV, __VA_ARGS__) \
@@ -146,26 +193,25 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
 /* clang-format on */
 #define FEW_WALK(W, M, P, NV, LAST)                                                                         \
     {                                                                                                       \
-        const size_t step = depth * (NV * w_bytes(W)), full = panels / (P), calls = full + panels % (P);    \
+        const size_t step = w_panel(W, NV, depth), full = panels / (P), calls = full + panels % (P);        \
         for (size_t i = 0; i < calls; i++) {                                                                \
             const size_t k = reverse ? calls - 1 - i : i, p = k < full ? k * (P) : full * (P) + (k - full); \
-            const char *wp = w + p * step;                                                                  \
             const start from = {c0 + p * (NV * VL), ldc0, LAST > 0 ? last + p * panel_last : NULL, ld_last, \
                                 panel_last};                                                                \
             if (k < full)                                                                                   \
-                few(W, M, P, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);             \
+                any_few(W, M, P, NV, LAST, depth, a, lda, w + p * step, &from, c + p * (NV * VL), ldc);     \
             else                                                                                            \
-                few(W, M, 1, NV, LAST, depth, a, lda, wp, step, &from, c + p * (NV * VL), ldc);             \
+                any_few(W, M, 1, NV, LAST, depth, a, lda, w + p * step, &from, c + p * (NV * VL), ldc);     \
         }                                                                                                   \
     }
 
 /* Panels that one call of `multiply` takes. */
-AI size_t at_once(const tiles *t, size_t rows, size_t panels) { return IS_FEW(rows, t->nv) ? panels : 1; }
+AI size_t at_once(const tiles *t, size_t rows, size_t panels) { return IS_FEW(rows, t->nv, t->most_few) ? panels : 1; }
 
 AI void multiply(const tiles *t, size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const char *w,
                  const start *from, float *c, size_t ldc, int reverse, int ahead)
 {
-    if (IS_FEW(rows, t->nv))
+    if (IS_FEW(rows, t->nv, t->most_few))
         t->few(rows, panels, depth, a, lda, w, from->c, from->ld, from->last, from->ld_last, from->panel_last, c, ldc,
                reverse);
     else
@@ -186,45 +232,61 @@ AI size_t row_block(size_t m, size_t k)
 static const float zeros[RNNP_MOST_LANES];
 
 /* The last panel when n ends further on: through a padded block, so that nothing beyond n is touched. */
-ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t, size_t m0, size_t rows, int ahead)
+ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t, int ahead)
 {
     const size_t nr = t->nv * VL, j = g->n / nr * nr, n = g->n - j;
-    for (size_t r = 0; r < rows; r += EDGE_ROWS) {
+    const char *w = (const char *)g->b + g->n / nr * panel_bytes(t, g->k);
+    for (size_t r = 0; r < g->m; r += EDGE_ROWS) {
         float block[EDGE_ROWS * RNNP_MOST_LANES];
-        const size_t count = rows - r < EDGE_ROWS ? rows - r : EDGE_ROWS;
+        const size_t count = g->m - r < EDGE_ROWS ? g->m - r : EDGE_ROWS;
         const start from = start_at(block, nr, t->nv, t->last);
         memset(block, 0, count * nr * sizeof(float));
         for (size_t i = 0; g->c0 && i < count; i++)
-            memcpy(block + i * nr, g->c0 + (m0 + r + i) * g->ldc0 + j, n * sizeof(float));
-        multiply(t, count, 1, g->k, g->a + (m0 + r) * g->lda, g->lda, (const char *)g->b + j * g->k * t->bytes, &from,
-                 block, nr, 0, ahead);
-        for (size_t i = 0; i < count; i++) memcpy(g->c + (m0 + r + i) * g->ldc + j, block + i * nr, n * sizeof(float));
+            memcpy(block + i * nr, g->c0 + (r + i) * g->ldc0 + j, n * sizeof(float));
+        multiply(t, count, 1, g->k, g->a + r * g->lda, g->lda, w, &from, block, nr, 0, ahead);
+        for (size_t i = 0; i < count; i++) memcpy(g->c + (r + i) * g->ldc + j, block + i * nr, n * sizeof(float));
     }
 }
 
-ONE_COPY void gemm(const rnnp_gemm_args *g, const tiles *t, int ahead)
+/* The next rows of a product, read as the tiles read them. */
+ONE_COPY void gemm_rows(const rnnp_gemm_args *g, const tiles *t, int ahead)
 {
-    const size_t nr = t->nv * VL, full = g->n / nr, block = row_block(g->m, g->k);
+    const size_t nr = t->nv * VL, full = g->n / nr, rows = g->m, panels = at_once(t, rows, full);
+    const float *c0 = g->c0;
+    size_t ldc0 = g->ldc0;
+    if (!c0 && IS_FEW(rows, t->nv, t->most_few)) { /* rows of c are their own start */
+        for (size_t r = 0; r < rows; r++) memset(g->c + r * g->ldc, 0, full * nr * sizeof(float));
+        c0 = g->c;
+        ldc0 = g->ldc;
+    }
+    for (size_t p = 0; p < full; p += panels) {
+        const start from = c0 ? start_at(c0 + p * nr, ldc0, t->nv, t->last) : start_at(zeros, 0, t->nv, t->last);
+        multiply(t, rows, panels, g->k, g->a, g->lda, (const char *)g->b + p * panel_bytes(t, g->k), &from,
+                 g->c + p * nr, g->ldc, 0, ahead);
+    }
+    if (g->n % nr > VL || (g->n % nr && t->format != RNNP_FORMAT_f32))
+        edge(g, t, ahead);
+    else if (g->n % nr)
+        strip(g, nr);
+    if (g->act.kind != RNNP_ACT_NONE) RNNP_NAME(activate)(g, g->c, rows);
+}
+
+ONE_COPY void gemm(const rnnp_gemm_args *g, const tiles *t, rnnp_left left, int ahead)
+{
+    const size_t quantised = rnnp_quantised_floats(left, g->k);
+    const size_t block = t->quantise ? rnnp_quantised_rows(g->m, quantised) : row_block(g->m, g->k);
     for (size_t m0 = 0; m0 < g->m; m0 += block) {
-        const size_t rows = g->m - m0 < block ? g->m - m0 : block, panels = at_once(t, rows, full);
-        const float *a = g->a + m0 * g->lda, *c0 = g->c0 ? g->c0 + m0 * g->ldc0 : NULL;
-        float *c = g->c + m0 * g->ldc;
-        size_t ldc0 = g->ldc0;
-        if (!c0 && IS_FEW(rows, t->nv)) { /* rows of c are their own start */
-            for (size_t r = 0; r < rows; r++) memset(c + r * g->ldc, 0, full * nr * sizeof(float));
-            c0 = c;
-            ldc0 = g->ldc;
+        rnnp_gemm_args rows = *g;
+        rows.m = g->m - m0 < block ? g->m - m0 : block;
+        rows.a = g->a + m0 * g->lda;
+        rows.c0 = g->c0 ? g->c0 + m0 * g->ldc0 : NULL;
+        rows.c = g->c + m0 * g->ldc;
+        if (t->quantise) {
+            t->quantise(rows.m, g->k, rows.a, g->lda, g->scratch, quantised);
+            rows.a = g->scratch;
+            rows.lda = quantised;
         }
-        for (size_t p = 0; p < full; p += panels) {
-            const start from = c0 ? start_at(c0 + p * nr, ldc0, t->nv, t->last) : start_at(zeros, 0, t->nv, t->last);
-            multiply(t, rows, panels, g->k, a, g->lda, (const char *)g->b + p * nr * g->k * t->bytes, &from, c + p * nr,
-                     g->ldc, 0, ahead);
-        }
-        if (g->n % nr > VL)
-            edge(g, t, m0, rows, ahead);
-        else if (g->n % nr)
-            t->strip(g, nr, m0, rows);
-        if (g->act.kind != RNNP_ACT_NONE) RNNP_NAME(activate)(g, c, rows);
+        gemm_rows(&rows, t, ahead);
     }
 }
 
@@ -260,28 +322,43 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
  * registers, a kernel is a few instructions.
  */
 enum { STEP_AHEAD = 1 };
-AI void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_fn *act, size_t lanes, size_t slices,
-             size_t how)
+AI void step(const rnnp_step_args *s, const tiles *t, const rnnp_left left, rnnp_lstm_gates_f32_fn *act, size_t lanes,
+             size_t slices, size_t how)
 {
     const size_t nc = t->nv * VL, nr = nc * slices, block = how >> 1;
     const int ahead = how & STEP_AHEAD;
     const size_t all = s->panel_end - s->panel_begin;
     const size_t group = rnnp_step_group(block, nr, s->rows, all);
-    const size_t h_slice = nc * t->bytes * s->hidden, x_slice = s->x ? nc * t->bytes * s->input : 0;
+    const size_t h_slice = panel_bytes(t, s->hidden), x_slice = s->x ? panel_bytes(t, s->input) : 0;
+    const float *x = s->x, *chain = s->chain;
+    float *scratch = s->scratch;
+    size_t ldx = s->ldx, ldchain = s->ldchain;
+    if (t->quantise) { /* once for all panels */
+        ldchain = rnnp_quantised_floats(left, s->hidden);
+        t->quantise(s->rows, s->hidden, chain, s->ldchain, scratch, ldchain);
+        chain = scratch;
+        scratch += s->rows * ldchain;
+    }
+    if (t->quantise && x) {
+        ldx = rnnp_quantised_floats(left, s->input);
+        t->quantise(s->rows, s->input, x, s->ldx, scratch, ldx);
+        x = scratch;
+        scratch += s->rows * ldx;
+    }
     for (size_t i = 0; i < all; i += group) {
         const size_t panels = all - i < group ? all - i : group, ld = panels * nr;
         const size_t p = s->reverse ? s->panel_end - i - panels : s->panel_begin + i;
         /* where the last gate's recurrent chain begins elsewhere (at zh: GRU, reset after), its input part is kept */
-        float *out = s->scratch, *xout = t->last > 0 ? s->scratch + s->rows * ld : out;
+        float *out = scratch, *xout = t->last > 0 ? scratch + s->rows * ld : out;
         const float *z = s->z + p * nr, *zh = t->last > 0 ? s->zh + p * lanes : NULL;
         const char *wh = (const char *)s->wh + p * slices * h_slice, *wx = (const char *)s->wx + p * slices * x_slice;
         const size_t some = at_once(t, s->rows, panels * slices);
         for (size_t walked = 0; walked < panels * slices; walked += some) {
             const size_t q = s->reverse ? panels * slices - some - walked : walked;
             start from = start_at(z + q * nc, s->ldz, t->nv, t->last);
-            if (s->x) {
-                multiply(t, s->rows, some, s->input, s->x, s->ldx, wx + q * x_slice, &from, xout + q * nc, ld,
-                         s->reverse, ahead);
+            if (x) {
+                multiply(t, s->rows, some, s->input, x, ldx, wx + q * x_slice, &from, xout + q * nc, ld, s->reverse,
+                         ahead);
                 from = start_at(xout + q * nc, ld, t->nv, t->last);
             }
             if (zh) {
@@ -289,8 +366,8 @@ AI void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_fn *ac
                 from.ld_last = 0;
                 from.panel_last = lanes;
             }
-            multiply(t, s->rows, some, s->hidden, s->chain, s->ldchain, wh + q * h_slice, &from, out + q * nc, ld,
-                     s->reverse, ahead);
+            multiply(t, s->rows, some, s->hidden, chain, ldchain, wh + q * h_slice, &from, out + q * nc, ld, s->reverse,
+                     ahead);
         }
         rnnp_gates_args g = step_gates(s, lanes, p, p + panels);
         g.z = out;
@@ -303,38 +380,39 @@ AI void step(const rnnp_step_args *s, const tiles *t, rnnp_lstm_gates_f32_fn *ac
 }
 
 /* One loop for each tile size: with one for all, steps of 64 units and one row take some 3 % longer. */
-#define STEP_OF(tiles)                                                                                       \
+#define STEP_OF(W, tiles)                                                                                    \
     ONE_COPY __attribute__((unused)) void step_##tiles(const rnnp_step_args *s, rnnp_lstm_gates_f32_fn *act, \
                                                        size_t lanes, size_t slices, size_t how)              \
     {                                                                                                        \
-        step(s, &tiles_##tiles, act, lanes, slices, how);                                                    \
+        step(s, &tiles_##tiles, (rnnp_left)RNNP_PRODUCT_LEFT_##W, act, lanes, slices, how);                  \
     }
 
 /* ---- The lines ---- */
 
-#define RNNP_TILES(weights, rows, columns, panels, last)                                           \
+#define RNNP_TILES(product, rows, columns, panels, last)                                           \
     _Static_assert((columns) % VL == 0 && (last) % VL == 0, "columns of tiles are whole vectors"); \
-    TILES(weights, weights##_##rows##x##columns, rows, (columns) / VL, panels, (last) / VL)        \
-    STEP_OF(weights##_##rows##x##columns)
-#define RNNP_GEMM(weights, variant, of_tiles, home, needs)                            \
-    rnnp_gemm_fn RNNP_NAME(gemm_##weights##_##variant);                               \
-    void RNNP_NAME(gemm_##weights##_##variant)(const rnnp_gemm_args *g)               \
-    {                                                                                 \
-        gemm(g, &tiles_##weights##_##of_tiles, RNNP_HOME_##home == RNNP_HOME_MEMORY); \
+    TILES(product, product##_##rows##x##columns, rows, (columns) / VL, panels, (last) / VL)        \
+    STEP_OF(product, product##_##rows##x##columns)
+#define RNNP_GEMM(product, variant, of_tiles, home, needs)                             \
+    rnnp_gemm_fn RNNP_NAME(gemm_##product##_##variant);                                \
+    void RNNP_NAME(gemm_##product##_##variant)(const rnnp_gemm_args *g)                \
+    {                                                                                  \
+        gemm(g, &tiles_##product##_##of_tiles, (rnnp_left)RNNP_PRODUCT_LEFT_##product, \
+             RNNP_HOME_##home == RNNP_HOME_MEMORY);                                    \
     }
-#define RNNP_STEP(part, weights, variant, of_tiles, slices_, block_, home, needs)                                     \
-    rnnp_##part##_step_fn RNNP_NAME(part##_step_##weights##_##variant);                                               \
-    void RNNP_NAME(part##_step_##weights##_##variant)(const rnnp_step_args *s)                                        \
+#define RNNP_STEP(part, product, variant, of_tiles, slices_, block_, home, needs)                                     \
+    rnnp_##part##_step_fn RNNP_NAME(part##_step_##product##_##variant);                                               \
+    void RNNP_NAME(part##_step_##product##_##variant)(const rnnp_step_args *s)                                        \
     {                                                                                                                 \
         enum {                                                                                                        \
             GATES = RNNP_GATES_##part,                                                                                \
-            COLUMNS = (slices_)*RNNP_COLUMNS(weights, of_tiles),                                                      \
-            UNITS = RNNP_LANES(part, weights, of_tiles, slices_)                                                      \
+            COLUMNS = (slices_)*RNNP_COLUMNS(product, of_tiles),                                                      \
+            UNITS = RNNP_LANES(part, product, of_tiles, slices_)                                                      \
         };                                                                                                            \
         _Static_assert(COLUMNS == UNITS * GATES && GATES % (slices_) == 0, "a slice is whole gates");                 \
         _Static_assert(UNITS % VL == 0 && (UNITS & (UNITS - 1)) == 0, "lanes are whole vectors, a power of two");     \
-        _Static_assert(RNNP_LAST(weights, of_tiles) == (RNNP_OWN_START_##part ? UNITS : 0), "the last gate's start"); \
-        step_##weights##_##of_tiles(s, RNNP_NAME(part##_gates_f32), UNITS, slices_,                                   \
+        _Static_assert(RNNP_LAST(product, of_tiles) == (RNNP_OWN_START_##part ? UNITS : 0), "the last gate's start"); \
+        step_##product##_##of_tiles(s, RNNP_NAME(part##_gates_f32), UNITS, slices_,                                   \
                                     RNNP_BLOCK_##block_ << 1 |                                                        \
                                         (RNNP_HOME_##home == RNNP_HOME_MEMORY ? STEP_AHEAD : 0));                     \
     }

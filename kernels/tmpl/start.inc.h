@@ -2,7 +2,8 @@
  *
  * Template: what the tiles of all ISAs have in common.
  *
- * w_load: a vector of weights in a format that is a constant of the caller.
+ * w_load: a vector of weights for a product W (products.def), which is a constant of the caller: VL columns, k = j of the
+ * group of k at p.
  *
  * start: where the chains of a product begin. The last vectors of a panel's rows may begin elsewhere (GRU: at the
  * bias of n); a plain product's begin where they stand, so that both are one tile.
@@ -12,20 +13,41 @@
 
 #include "../panels.h"
 
-AI nf w_load(const int W, const char *p)
+#define W_LOAD_FLOATS(name, format) \
+    case RNNP_PRODUCT_##name:       \
+        return w_load_##format(p, j);
+#define W_LOAD_BYTES(name, format)
+#define W_LOAD_SIGNS(name, format)
+AI nf w_load(const int W, const void *p, const int j)
 {
     switch (W) {
-#define RNNP_FORMAT(name, public, type, k_group) \
-    case RNNP_FORMAT_##name:                     \
-        return w_load_##name(p);
-#include "../weights.def"
-#undef RNNP_FORMAT
+#define RNNP_PRODUCT(name, format, left, offset) W_LOAD_##left(name, format)
+#include "../products.def"
+#undef RNNP_PRODUCT
     default: return n_set(0.0f);
     }
 }
-/* Bytes of one weight, and of VL. */
-AI size_t w_size(const int W) { return rnnp_format_bytes((rnnp_format)W); }
-AI size_t w_bytes(const int W) { return VL * w_size(W); }
+
+static const struct {
+    uint8_t size, group, header, left, offset;
+} w_traits[] = {
+#define RNNP_PRODUCT(name, format, left, offset) \
+    {RNNP_PRODUCT_BYTES_##name, RNNP_PRODUCT_K_GROUP_##name, RNNP_PRODUCT_HEADER_##name, RNNP_LEFT_##left, offset},
+#include "../products.def"
+#undef RNNP_PRODUCT
+};
+AI size_t w_size(const int W) { return w_traits[W].size; }                     /* bytes of one weight */
+AI int w_group(const int W) { return w_traits[W].group; }                      /* k that lie side by side */
+AI size_t w_bytes(const int W) { return VL * w_size(W) * (size_t)w_group(W); } /* of VL columns of a group */
+AI int w_is_quantised(const int W) { return w_traits[W].left != RNNP_LEFT_FLOATS; }
+AI int w_has_signs(const int W) { return w_traits[W].left == RNNP_LEFT_SIGNS; }
+AI size_t w_header(const int W, const int NV) { return (size_t)NV * VL * w_traits[W].header; }
+/* Bytes of NV vectors of columns with their header. */
+AI size_t w_panel(const int W, const int NV, size_t depth)
+{
+    const size_t group = (size_t)w_group(W), groups = (depth + group - 1) / group;
+    return (size_t)NV * groups * w_bytes(W) + w_header(W, NV);
+}
 
 typedef struct start {
     const float *c; /* [row][panel][NV * VL], or 0 for one row that is all rows' */

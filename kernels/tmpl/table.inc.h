@@ -24,15 +24,20 @@
      RNNP_FN(op_, name_).traits = {__VA_ARGS__}},
 
 static const rnnp_variant rows[] = {
-#define RNNP_TILES(weights, rows, columns, panels, last)
-#define RNNP_GEMM(weights, variant, tiles, home_, needs)                                                          \
-    RNNP_ROW(gemm, gemm_##weights##_##variant, needs, .mr = RNNP_ROWS(weights, tiles), .home = RNNP_HOME_##home_, \
-             .panels = {1, RNNP_COLUMNS(weights, tiles), 1, RNNP_FORMAT_K_GROUP_##weights, RNNP_FORMAT_##weights})
-#define RNNP_STEP(part, weights, variant, tiles, slices_, block_, home_, needs)                      \
-    RNNP_ROW(part##_step, part##_step_##weights##_##variant, needs, .mr = RNNP_ROWS(weights, tiles), \
-             .block = RNNP_BLOCK_##block_, .home = RNNP_HOME_##home_,                                \
-             .panels = {RNNP_GATES_##part, RNNP_LANES(part, weights, tiles, slices_), slices_,       \
-                        RNNP_FORMAT_K_GROUP_##weights, RNNP_FORMAT_##weights})
+#define RNNP_PANELS(product, gates, lanes, slices)                                                        \
+    {                                                                                                     \
+        gates, lanes, slices, RNNP_PRODUCT_K_GROUP_##product, (rnnp_format)RNNP_PRODUCT_FORMAT_##product, \
+            RNNP_PRODUCT_OFFSET_##product                                                                 \
+    }
+#define RNNP_TILES(product, rows, columns, panels, last)
+#define RNNP_GEMM(product, variant, tiles, home_, needs)                                                          \
+    RNNP_ROW(gemm, gemm_##product##_##variant, needs, .mr = RNNP_ROWS(product, tiles), .home = RNNP_HOME_##home_, \
+             .left = (rnnp_left)RNNP_PRODUCT_LEFT_##product,                                                      \
+             .panels = RNNP_PANELS(product, 1, RNNP_COLUMNS(product, tiles), 1))
+#define RNNP_STEP(part, product, variant, tiles, slices_, block_, home_, needs)                                       \
+    RNNP_ROW(part##_step, part##_step_##product##_##variant, needs, .mr = RNNP_ROWS(product, tiles),                  \
+             .block = RNNP_BLOCK_##block_, .home = RNNP_HOME_##home_, .left = (rnnp_left)RNNP_PRODUCT_LEFT_##product, \
+             .panels = RNNP_PANELS(product, RNNP_GATES_##part, RNNP_LANES(part, product, tiles, slices_), slices_))
 #include RNNP_VARIANTS_DEF
 #undef RNNP_TILES
 #undef RNNP_GEMM

@@ -39,23 +39,23 @@ AI void next_k(void)
     if (TILE_DEPTH > 1) __asm__ volatile("" ::: "memory");
 }
 
-/* One k: x[m][k] times NV vectors of weights. */
+/* One k, the j-th of its group: x[m][k] times NV vectors of weights. */
 AI void tile_step(const int W, const int M, const int NV, const int AHEAD, nf acc[TILE_ROWS][TILE_VECTORS],
-                  const float *const *x, size_t k, const char *w)
+                  const float *const *x, size_t k, const char *w, const int j)
 {
     nf many[TILE_LARGER];
     next_k();
-    if (AHEAD > 0) { /* a line of the block after this one, for each line of weights */
+    if (AHEAD > 0 && j == 0) { /* a line of the block after this one, for each line of weights */
         UNROLLED_BY(line, NV * (int)w_bytes(W), 64) __builtin_prefetch(w + (size_t)AHEAD * w_size(W) + line, 0, 2);
     }
     if (M < NV) { /* broadcasts stay, weights pass */
         UNROLLED(m, M) many[m] = in_register(n_set(x[m][k]));
         UNROLLED(v, NV) {
-            nf b = in_register(w_load(W, w + (size_t)v * w_bytes(W)));
+            nf b = in_register(w_load(W, w + (size_t)v * w_bytes(W), j));
             UNROLLED(m, M) acc[m][v] = n_fma(many[m], b, acc[m][v]);
         }
     } else { /* weights stay, broadcasts pass */
-        UNROLLED(v, NV) many[v] = in_register(w_load(W, w + (size_t)v * w_bytes(W)));
+        UNROLLED(v, NV) many[v] = in_register(w_load(W, w + (size_t)v * w_bytes(W), j));
         UNROLLED(m, M) {
             nf s = n_set(x[m][k]);
             UNROLLED(v, NV) acc[m][v] = n_fma(s, many[v], acc[m][v]);
@@ -73,28 +73,35 @@ AI void tile(const int W, const int M, const int NV, const int LAST, const int A
         x[m] = a + (size_t)m * lda;
         UNROLLED(v, NV) acc[m][v] = start_load(from, NV, LAST, m, 0, v);
     }
+    const int G = w_group(W), DEEP = G > TILE_DEPTH ? G : (int)TILE_DEPTH;
     if (M * NV + (M < NV ? M : NV) + 1 < REGISTERS) {
-        for (; k + TILE_DEPTH <= depth; k += TILE_DEPTH, w += TILE_DEPTH * ldw) {
-            UNROLLED(i, TILE_DEPTH) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)i, w + (size_t)i * ldw);
+        for (; k + (size_t)DEEP <= depth; k += (size_t)DEEP, w += (size_t)(DEEP / G) * ldw) {
+            UNROLLED(i, DEEP) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)i, w + (size_t)(i / G) * ldw, i % G);
         }
-        for (; k < depth; k++, w += ldw) tile_step(W, M, NV, AHEAD, acc, x, k, w);
+        for (; k + (size_t)G <= depth; k += (size_t)G, w += ldw)
+            UNROLLED(j, G) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)j, w, j);
     } else { /* the same in the compiler's hands: to it a sum is one register, not one for each k */
-        UNROLL_4 for (; k < depth; k++, w += ldw) tile_step(W, M, NV, AHEAD, acc, x, k, w);
+        UNROLL_4 for (; k + (size_t)G <= depth; k += (size_t)G, w += ldw) UNROLLED(j, G)
+            tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)j, w, j);
+    }
+    UNROLLED(j, G - 1) {
+        if (k + (size_t)j < depth) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)j, w, j);
     }
     UNROLLED(m, M)
         UNROLLED(v, NV) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);
 }
 
-/* One k of P panels. */
+/* One k of P panels, the j-th of its group. */
 AI void few_step(const int W, const int M, const int P, const int NV, nf acc[FEW_ROWS][FEW_PANELS][TILE_VECTORS],
-                 const float *const *x, const char *const *b, size_t k)
+                 const float *const *x, const char *const *b, size_t k, const int j)
 {
+    const size_t group = (k - (size_t)j) / (size_t)w_group(W);
     nf s[FEW_ROWS];
     next_k();
     UNROLLED(m, M) s[m] = n_set(x[m][k]);
     UNROLLED(p, P)
         UNROLLED(v, NV) {
-            nf weights = w_load(W, b[p] + (k * (size_t)NV + (size_t)v) * w_bytes(W));
+            nf weights = w_load(W, b[p] + (group * (size_t)NV + (size_t)v) * w_bytes(W), j);
             if (M > 1) weights = in_register(weights);
             UNROLLED(m, M) acc[m][p][v] = n_fma(s[m], weights, acc[m][p][v]);
         }
@@ -113,7 +120,16 @@ AI void few(const int W, const int M, const int P, const int NV, const int LAST,
         UNROLLED(p, P)
             UNROLLED(v, NV) acc[m][p][v] = start_load(from, NV, LAST, m, p, v);
     }
-    UNROLL_4 for (; k < depth; k++) few_step(W, M, P, NV, acc, x, b, k);
+    const int G = w_group(W);
+    if (G == 1) {
+        UNROLL_4 for (; k < depth; k++) few_step(W, M, P, NV, acc, x, b, k, 0);
+    }
+    for (; k + (size_t)G <= depth; k += (size_t)G) {
+        UNROLLED(j, G) few_step(W, M, P, NV, acc, x, b, k + (size_t)j, j);
+    }
+    UNROLLED(j, G - 1) {
+        if (k + (size_t)j < depth) few_step(W, M, P, NV, acc, x, b, k + (size_t)j, j);
+    }
     UNROLLED(m, M)
         UNROLLED(p, P)
             UNROLLED(v, NV) n_store(c + (size_t)m * ldc + (p * NV + v) * VL, acc[m][p][v]);

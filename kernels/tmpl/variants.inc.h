@@ -3,17 +3,17 @@
  * Template: the columns of a folder's variants.def. product.inc.h makes code of its lines, table.inc.h rows of the
  * variant table; what both derive from a line stands here.
  *
- *   RNNP_TILES(weights, rows, columns, panels, last)
+ *   RNNP_TILES(product, rows, columns, panels, last)
  *       Product tiles of up to `rows` rows by `columns` columns; one row takes `panels` panels at once; the last `last`
  *       columns of a panel may begin elsewhere (the last gate of a cell whose recurrent chain has its own start).
- *   RNNP_GEMM(weights, variant, tiles, home, needs)
- *       gemm_<weights>_<variant>_<isa>
- *   RNNP_STEP(part, weights, variant, tiles, slices, block, home, needs)
- *       <part>_step_<weights>_<variant>_<isa>, whose panels of weights are `slices` products each
+ *   RNNP_GEMM(product, variant, tiles, home, needs)
+ *       gemm_<product>_<variant>_<isa>
+ *   RNNP_STEP(part, product, variant, tiles, slices, block, home, needs)
+ *       <part>_step_<product>_<variant>_<isa>, whose panels of weights are `slices` products each
  *
- *   weights  format of the weights
+ *   product  line of products.def, and so the format of the weights
  *   variant  stable: tuning records keep the kernel's name
- *   tiles    <rows>x<columns> of one of the RNNP_TILES lines of the same format
+ *   tiles    <rows>x<columns> of one of the RNNP_TILES lines of the same product
  *   block    RNNP_BLOCK_..., pre-activations after which the gates follow
  *   home     RNNP_HOME_..., where the weights are meant to come from. From memory, weights are fetched ahead
  *   needs    CPU features beyond the ISA's
@@ -30,15 +30,15 @@
 #define RNNP_VARIANTS_DEF RNNP_TEXT(../RNNP_SUFFIX/variants.def) /* a path has no spaces */
 /* clang-format on */
 
-#define RNNP_ROWS(weights, tiles) RNNP_TILE_ROWS_##weights##_##tiles
-#define RNNP_COLUMNS(weights, tiles) RNNP_TILE_COLUMNS_##weights##_##tiles
-#define RNNP_LAST(weights, tiles) RNNP_TILE_LAST_##weights##_##tiles
+#define RNNP_ROWS(product, tiles) RNNP_TILE_ROWS_##product##_##tiles
+#define RNNP_COLUMNS(product, tiles) RNNP_TILE_COLUMNS_##product##_##tiles
+#define RNNP_LAST(product, tiles) RNNP_TILE_LAST_##product##_##tiles
 enum {
-#define RNNP_TILES(weights, rows, columns, panels, last)                                                              \
-    RNNP_TILE_ROWS_##weights##_##rows##x##columns = rows, RNNP_TILE_COLUMNS_##weights##_##rows##x##columns = columns, \
-    RNNP_TILE_LAST_##weights##_##rows##x##columns = last,
-#define RNNP_GEMM(weights, variant, tiles, home, needs)
-#define RNNP_STEP(part, weights, variant, tiles, slices, block, home, needs)
+#define RNNP_TILES(product, rows, columns, panels, last)                                                              \
+    RNNP_TILE_ROWS_##product##_##rows##x##columns = rows, RNNP_TILE_COLUMNS_##product##_##rows##x##columns = columns, \
+    RNNP_TILE_LAST_##product##_##rows##x##columns = last,
+#define RNNP_GEMM(product, variant, tiles, home, needs)
+#define RNNP_STEP(part, product, variant, tiles, slices, block, home, needs)
 #include RNNP_VARIANTS_DEF
 #undef RNNP_TILES
 #undef RNNP_GEMM
@@ -46,6 +46,6 @@ enum {
 };
 
 /* Hidden units of a step's panel: its slices have the columns of all gates. */
-#define RNNP_LANES(part, weights, tiles, slices) ((slices)*RNNP_COLUMNS(weights, tiles) / RNNP_GATES_##part)
+#define RNNP_LANES(part, product, tiles, slices) ((slices)*RNNP_COLUMNS(product, tiles) / RNNP_GATES_##part)
 
 #endif

@@ -24,6 +24,7 @@ typedef struct rnnp_recurrent_part {
 typedef struct rnnp_recurrent_memory {
     size_t chunk; /* steps whose input part is one product; 0: none */
     size_t z[RNNP_CELL_PARTS], scratch, scratch_floats;
+    size_t project, project_floats; /* scratch of a chunk's product: with a wavefront, others do steps meanwhile */
     size_t h, c, u, rh, x, order, args, floats;
 } rnnp_recurrent_memory;
 
@@ -89,12 +90,14 @@ static inline size_t rnnp_directions(rnnp_direction direction)
     return direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1;
 }
 
-/* Weights as ONNX lays them out; bias and peephole may be NULL. */
+/* Weights as ONNX lays them out, w and r in the layer's format; bias and peephole may be NULL. */
 typedef struct rnnp_recurrent_source {
-    const float *w; /* [dirs][G*hidden][input] */
-    const float *r; /* [dirs][G*hidden][hidden] */
-    const float *b; /* [dirs][2*G*hidden] */
-    const float *p; /* [dirs][3*hidden], i o f */
+    const void *w;                  /* [dirs][G*hidden][input] */
+    const void *r;                  /* [dirs][G*hidden][hidden] */
+    const float *b;                 /* [dirs][2*G*hidden] */
+    const float *p;                 /* [dirs][3*hidden], i o f */
+    const float *w_scale, *r_scale; /* [dirs][G*hidden], of formats with a scale; NULL: 1 */
+    int is_f32;                     /* 1: w and r are f32 whatever the format, and rounded to it */
 } rnnp_recurrent_source;
 
 /* One execution. Strides are in elements. Any output may be NULL. Rows with length 0 keep their initial

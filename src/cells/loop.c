@@ -91,7 +91,8 @@ void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, si
                             .k = input,
                             .b = o->block + p->wx + rnnp_panels_at(&p->step->traits.panels, begin, input),
                             .c0 = rnnp_const_floats_at(o->block, p->bias) + begin * nr,
-                            .ldc = p->columns};
+                            .ldc = p->columns,
+                            .scratch = o->base + o->w->project + i * o->w->project_floats};
         for (size_t s = 0; s < count && g.n > 0; s += even ? count : 1) {
             size_t t = even && !o->order ? t_min : time_of(o, first + s);
             size_t slot = o->order ? s : t - t_min;

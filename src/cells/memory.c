@@ -2,12 +2,13 @@
 #include "memory.h"
 
 /* A bound in double, for two directions at once: no section has more than 4 gates of padded units per row, a step's
- * scratch is at most twice that or 2 * 2^16 floats, and a chunk has at most batch or RNNP_FAR_CHUNK_ROWS rows. */
+ * scratch is at most twice that or 2 * 2^16 floats and the quantised rows of h and x, and a chunk has at most batch or
+ * RNNP_FAR_CHUNK_ROWS rows. */
 int rnnp_recurrent_fits(size_t input, size_t hidden, size_t batch, size_t threads)
 {
     double units = (double)hidden + 64, depth = (double)input + units, rows = (double)batch + RNNP_FAR_CHUNK_ROWS;
     double packed = 2 * 4 * units * depth, each = rows * (16 * units + depth),
-           scratch = (double)threads * (8 * rows * units + 131072);
+           scratch = (double)threads * (rows * (8 * units + 2 * (depth + 128)) + 131072);
     return sizeof(float) * (packed + 2 * (each + scratch)) < 0x1p60;
 }
 
@@ -28,13 +29,13 @@ void rnnp_recurrent_plan_memory(const rnnp_recurrent *layer, size_t steps, size_
                                 rnnp_recurrent_memory *w)
 {
     size_t columns = 0, H = layer->hidden, state = batch * H;
-    w->chunk = w->scratch_floats = w->floats = 0;
+    w->chunk = w->scratch_floats = w->project_floats = w->floats = 0;
     int hoist = steps > 1 && batch > 0;
     for (size_t i = 0; i < layer->parts; i++) {
         const rnnp_recurrent_part *p = &layer->part[i];
         hoist &= p->project != NULL;
         columns += p->columns;
-        size_t scratch = rnnp_align16(rnnp_step_scratch(&p->step->traits, batch, H));
+        size_t scratch = rnnp_align16(rnnp_step_scratch(&p->step->traits, batch, H, layer->input));
         if (scratch > w->scratch_floats) w->scratch_floats = scratch;
     }
     const size_t z_bytes = CHUNK_ROWS * columns * sizeof(float);
@@ -47,7 +48,12 @@ void rnnp_recurrent_plan_memory(const rnnp_recurrent *layer, size_t steps, size_
     if (w->chunk > steps) w->chunk = steps;
     for (size_t i = 0; i < layer->parts; i++)
         w->z[i] = rnnp_take_floats(&w->floats, w->chunk * batch * layer->part[i].columns);
+    for (size_t i = 0; w->chunk && i < layer->parts; i++) {
+        const size_t floats = rnnp_gemm_scratch(&layer->part[i].project->traits, w->chunk * batch, layer->input);
+        if (floats > w->project_floats) w->project_floats = floats;
+    }
     w->scratch = rnnp_take_floats(&w->floats, w->scratch_floats * threads);
+    w->project = rnnp_take_floats(&w->floats, w->project_floats * threads);
     w->h = rnnp_take_floats(&w->floats, 2 * state);
     w->c = rnnp_take_floats(&w->floats, layer->has_c ? state : 0);
     w->u = rnnp_take_floats(&w->floats, layer->parts > 1 ? state : 0);

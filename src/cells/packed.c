@@ -20,7 +20,7 @@ static const rnnp_variant *find_project(const rnnp_variant *step)
     const uint16_t home = step->traits.home == RNNP_HOME_MEMORY ? RNNP_HOME_MEMORY : RNNP_HOME_L2;
     for (size_t i = 0; i < list->count; i++)
         if (list->rows[i].op == RNNP_OP_gemm && rnnp_panels_same(&list->rows[i].traits.panels, &panels) &&
-            !list->rows[i].needs && list->rows[i].traits.home == home)
+            !(list->rows[i].needs & ~step->needs) && list->rows[i].traits.home == home)
             return &list->rows[i];
     return NULL;
 }
@@ -127,6 +127,19 @@ static void pack_peephole(const rnnp_recurrent *layer, const float *peephole, ch
     *rnnp_floats_at(block, layer->bytes - 64) = 1;
 }
 
+/* Gates of a part, which begin at row `first` of w, a matrix [rows][depth]. */
+static rnnp_unpacked part_of(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, const void *w,
+                             const float *scale, size_t first, size_t depth)
+{
+    const size_t H = layer->hidden, bytes = source->is_f32 ? sizeof(float) : rnnp_format_bytes(layer->format);
+    rnnp_unpacked from = rnnp_unpacked_f32(NULL, H, depth, H * depth, depth, 1);
+
+    from.w = (const char *)w + first * depth * bytes;
+    from.encoded = !source->is_f32;
+    from.scale = scale ? scale + first : NULL;
+    return from;
+}
+
 void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, void *packed, size_t part,
                          size_t parts)
 {
@@ -137,8 +150,8 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
             const rnnp_recurrent_part *p = &layer->part[i];
             const size_t rows = (d * G + p->first_gate) * H;
             const rnnp_panels *panels = &p->step->traits.panels;
-            const rnnp_unpacked w = {source->w + rows * I, H, I, H * I, I, 1},
-                                r = {source->r + rows * H, H, H, H * H, H, 1};
+            const rnnp_unpacked w = part_of(layer, source, source->w, source->w_scale, rows, I);
+            const rnnp_unpacked r = part_of(layer, source, source->r, source->r_scale, rows, H);
             rnnp_panels_pack(panels, &w, block + p->wx, part, parts);
             rnnp_panels_pack(panels, &r, block + p->wh, part, parts);
             if (part > 0) continue;

@@ -21,9 +21,16 @@ size_t rnnp_product_bytes(const rnnp_variant *kernel, size_t n, size_t k, size_t
 void rnnp_product_pack(const rnnp_variant *kernel, void *packed, const float *b, size_t n, size_t k, size_t n_step,
                        size_t k_step, size_t part, size_t parts)
 {
-    const rnnp_unpacked from = {b, n, k, 0, n_step, k_step};
+    const rnnp_unpacked from = rnnp_unpacked_f32(b, n, k, 0, n_step, k_step);
 
     rnnp_panels_pack(&kernel->traits.panels, &from, packed, part, parts);
+}
+
+size_t rnnp_product_scratch(const rnnp_variant *kernel, size_t m, size_t k, size_t threads)
+{
+    size_t floats;
+
+    return rnnp_mul_overflow(rnnp_gemm_scratch(&kernel->traits, m, k), threads, &floats) ? SIZE_MAX : floats;
 }
 
 void rnnp_product_layout(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices, char *text, size_t size)
@@ -48,6 +55,7 @@ static void product_phase(void *arg, size_t phase, size_t i, size_t n)
     size_t from, to;
 
     (void)phase;
+    if (part.scratch) part.scratch += i * rnnp_gemm_scratch(&call->kernel->traits, part.m, part.k);
     if (part.m >= 4 * n || part.m >= panels) {
         rnnp_share(part.m, i, n, &from, &to);
         part.a += from * part.lda;

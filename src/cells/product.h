@@ -20,14 +20,17 @@ const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, rnnp_forma
 /* Bytes of packed [k][n] matrices; SIZE_MAX on overflow, which no allocator can serve. */
 size_t rnnp_product_bytes(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices);
 
-/* Packs b[i * k_step + j * n_step], i < k, j < n. Threads may each write one of `parts` parts. */
+/* Packs b[i * k_step + j * n_step], i < k, j < n, f32. Threads may each write one of `parts` parts. */
 void rnnp_product_pack(const rnnp_variant *kernel, void *packed, const float *b, size_t n, size_t k, size_t n_step,
                        size_t k_step, size_t part, size_t parts);
+
+/* Floats of args.scratch for m rows, on up to `threads` threads. */
+size_t rnnp_product_scratch(const rnnp_variant *kernel, size_t m, size_t k, size_t threads);
 
 /* A line that tells what the bytes of packed matrices depend on besides the matrices. */
 void rnnp_product_layout(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices, char *text, size_t size);
 
-/* Runs it on at most `threads` of the team (0: all; team NULL: the caller alone), when that is worth it. */
+/* Runs it, with rnnp_product_scratch() floats of args.scratch, on at most `threads` of the team (0: all; team NULL: the caller alone), when that is worth it. */
 void rnnp_product_forward(const rnnp_product *product, const rnnp_gemm_args *args, rnnp_team *team, size_t threads);
 
 #endif

@@ -42,15 +42,18 @@ size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_
 
 /* ---- Estimates ---- */
 
+/* Products of whole numbers count as a third: they take about so much less time. */
 static double step_flops(const rnnp_recurrent *layer, size_t batch)
 {
-    return 2.0 * (double)(layer->gates * layer->hidden) * (double)(layer->hidden + layer->input) * (double)batch;
+    const double products = layer->part[0].step->traits.left == RNNP_LEFT_FLOATS ? 2.0 : 2.0 / 3;
+    return products * (double)(layer->gates * layer->hidden) * (double)(layer->hidden + layer->input) * (double)batch;
 }
 
 double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch)
 {
-    const double flops = step_flops(layer, batch),
-                 bytes = step_flops(layer, 1) / 2 * (double)rnnp_format_bytes(layer->format);
+    const double flops = step_flops(layer, batch), bytes = (double)(layer->gates * layer->hidden) *
+                                                           (double)(layer->hidden + layer->input) *
+                                                           (double)rnnp_format_bytes(layer->format);
     const double work = flops / FLOPS_PER_NS;
     const double read = bytes / (bytes > (double)NEAR_BYTES ? FAR_BYTES_PER_NS : NEAR_BYTES_PER_NS);
     return (work > read ? work : read) * (double)directions(layer);

@@ -95,8 +95,9 @@ static const struct {
     size_t bytes;
     const char *name;
 } dtypes[] = {
-    [RNNP_DTYPE_F32] = {4, "f32"},   [RNNP_DTYPE_I32] = {4, "i32"}, [RNNP_DTYPE_I64] = {8, "i64"},
-    [RNNP_DTYPE_BOOL] = {1, "bool"}, [RNNP_DTYPE_U8] = {1, "u8"},   [RNNP_DTYPE_F64] = {8, "f64"},
+    [RNNP_DTYPE_F32] = {4, "f32"},   [RNNP_DTYPE_I32] = {4, "i32"},   [RNNP_DTYPE_I64] = {8, "i64"},
+    [RNNP_DTYPE_BOOL] = {1, "bool"}, [RNNP_DTYPE_U8] = {1, "u8"},     [RNNP_DTYPE_F64] = {8, "f64"},
+    [RNNP_DTYPE_F16] = {2, "f16"},   [RNNP_DTYPE_BF16] = {2, "bf16"}, [RNNP_DTYPE_I8] = {1, "i8"},
 };
 
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };

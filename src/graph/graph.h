@@ -221,6 +221,11 @@ enum {
     RNNP_TIME_ELSEWHERE = -6 /* time is not at the axis that it steps along */
 };
 
+/* Weights as output channels of `depth` elements: element k of channel c is at [c * stride + k * k_stride]. */
+typedef struct rnnp_channels {
+    size_t count, depth, stride, k_stride;
+} rnnp_channels;
+
 typedef struct rnnp_operator {
     const char *name;
     uint8_t min_inputs, max_inputs; /* 255: any number */
@@ -263,6 +268,13 @@ typedef struct rnnp_operator {
     /* Constant inputs that are packed, if all of them that are present are constants: bit i is set when a node with a
      * packed block has no other need of the elements of input i. */
     unsigned packed_inputs;
+    /* Constant weights of which other formats than f32 are known, and the input with their scales: a weight is q scale of
+     * its output channel. 0 for none. */
+    struct {
+        uint8_t input, scale;
+    } weights[2];
+    /* Where they are in weights[i]: channels, depth, and the strides of both. inputs' sizes are known. */
+    void (*channels)(const rnnp_node *node, const rnnp_meta *inputs, size_t i, rnnp_channels *channels);
     /* Writes a part of the block; parts may be written by different threads, and together they write every byte. */
     void (*pack)(const rnnp_node *node, const rnnp_meta *inputs, const void *own, void *packed, size_t part,
                  size_t parts);

@@ -220,8 +220,18 @@ static rnnp_status check_constant(const rnnp_model *model, const char *name, con
 }
 
 /* Elements that decide about shapes and places: of sealed ones a copy is compared with their checksum and kept, as the
- * file may be changed while it is mapped. Floats lead nowhere and stay where they are. */
-static int must_be_copied(rnnp_dtype dtype) { return dtype != RNNP_DTYPE_F32 && dtype != RNNP_DTYPE_F64; }
+ * file may be changed while it is mapped. Floats and weights lead nowhere and stay where they are. */
+static int must_be_copied(rnnp_dtype dtype)
+{
+    switch ((int)dtype) {
+    case RNNP_DTYPE_F32:
+    case RNNP_DTYPE_F64:
+    case RNNP_DTYPE_F16:
+    case RNNP_DTYPE_BF16:
+    case RNNP_DTYPE_I8: return 0;
+    default: return 1;
+    }
+}
 
 /* Takes the elements where they are when they are sealed floats, else a copy of them. */
 static rnnp_status add_constant(rnnp_model *model, const char *name, const rnnp_tensor *tensor, int sealed,

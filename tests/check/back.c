@@ -36,8 +36,9 @@ static void spoil(float *p, size_t rows, size_t gates, size_t hidden)
                 p[r * cols * gates + (u / LANES * gates + g) * LANES + u % LANES] = NAN;
 }
 
-static void *gates_back_prepare(rnnp_op op, arena *a, rng *r)
+static void *gates_back_prepare(kernel_kind of, arena *a, rng *r)
 {
+    const rnnp_op op = of.op;
     gates_back *p = arena_take(a, sizeof *p);
     *p = (gates_back){.part = rnnp_cell_part_of(op),
                       .gates = rnnp_op_gates(op),
@@ -259,8 +260,9 @@ typedef struct act_back {
     float *x, *dy;
 } act_back;
 
-static void *act_back_prepare(rnnp_op op, arena *a, rng *r)
+static void *act_back_prepare(kernel_kind of, arena *a, rng *r)
 {
+    const rnnp_op op = of.op;
     act_back *p = arena_take(a, sizeof *p);
     (void)op;
     *p = (act_back){.n = rng_or(r, 0, rng_one_in(r, 16) ? 0 : rng_in(r, 1, 260)),
@@ -315,8 +317,9 @@ typedef struct row_back {
 
 enum { MOST_COLS = 16 * 12 + 80 };
 
-static void *row_back_prepare(rnnp_op op, arena *a, rng *r)
+static void *row_back_prepare(kernel_kind of, arena *a, rng *r)
 {
+    const rnnp_op op = of.op;
     row_back *p = arena_take(a, sizeof *p);
     *p = (row_back){.op = op,
                     .rows = rng_or(r, 0, rng_in(r, 1, 5)),

@@ -24,8 +24,8 @@ typedef struct cell {
     int has_x, backwards; /* steps */
     size_t ldx, ldh, ldrh, ld_state, ldy, z_pad;
     rnnp_gate_spec spec;
-    float *z, *zx, *zh;                   /* [rows or 1][gate][unit], [rows or 1][unit], [unit] */
-    float *wx, *wh;                       /* [gate][unit][k] */
+    float *z, *zx, *zh; /* [rows or 1][gate][unit], [rows or 1][unit], [unit] */
+    weights wx, wh;
     float *x, *h, *rh, *state, *peephole; /* rh: r h, which some chains run over */
 } cell;
 
@@ -63,11 +63,11 @@ void gates_text(const rnnp_gate_spec *spec, const float *peephole, char text[DES
              spec->input_forget ? "-coupled" : "", peephole ? "-peep" : "", spec->math);
 }
 
-static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
+static cell *cell_prepare(kernel_kind of, int step, arena *a, rng *r)
 {
     cell *p = arena_take(a, sizeof *p);
-    const rnnp_variant *shape = step ? any_variant(op, r) : NULL;
-    *p = (cell){.part = rnnp_cell_part_of(op), .step = step, .gates = rnnp_op_gates(op)};
+    const rnnp_variant *shape = step ? any_variant(of, r) : NULL;
+    *p = (cell){.part = rnnp_cell_part_of(of.op), .step = step, .gates = rnnp_op_gates(of.op)};
     p->rows = rng_or(r, 0, rng_one_in(r, 3) ? 1 : step ? rng_in(r, 1, 2 * shape->traits.mr + 3U) : rng_in(r, 1, 9));
     p->hidden = rng_or(r, 1, rng_size(r, step ? shape->traits.panels.lanes : 16, 5));
     p->input = step ? rng_size(r, 16, 4) : 0;
@@ -99,8 +99,10 @@ static cell *cell_prepare(rnnp_op op, int step, arena *a, rng *r)
     p->state = filled(a, r, state, k, p->part->state == RNNP_STATE_UPDATED ? 2 : 1, 6);
     if (step) {
         p->x = filled(a, r, R * p->input, k, 1, 1 + R * p->input / 2);
-        p->wx = filled(a, r, G * H * p->input, k, 1 / sqrtf((float)p->input), G * H * p->input);
-        p->wh = filled(a, r, G * H * H, k, 1 / sqrtf((float)H), G * H * H);
+        float *wx = filled(a, r, G * H * p->input, k, 1 / sqrtf((float)p->input), G * H * p->input);
+        float *wh = filled(a, r, G * H * H, k, 1 / sqrtf((float)H), G * H * H);
+        p->wx = make_weights(of.format, a, r, wx, G, H, p->input, 0);
+        p->wh = make_weights(of.format, a, r, wh, G, H, H, 0);
     }
 
     p->spec = random_gates(r, a, p->part, 3, H, k, &p->peephole);
@@ -112,9 +114,9 @@ static int writes_state(const cell *p)
     return p->part->state == RNNP_STATE_UPDATED || p->part->state == RNNP_STATE_WRITTEN;
 }
 
-static void *gates_prepare(rnnp_op op, arena *a, rng *r) { return cell_prepare(op, 0, a, r); }
+static void *gates_prepare(kernel_kind of, arena *a, rng *r) { return cell_prepare(of, 0, a, r); }
 
-static void *step_prepare(rnnp_op op, arena *a, rng *r) { return cell_prepare(op, 1, a, r); }
+static void *step_prepare(kernel_kind of, arena *a, rng *r) { return cell_prepare(of, 1, a, r); }
 
 static void cell_describe(const void *problem, char text[DESCRIPTION])
 {
@@ -152,9 +154,9 @@ static void place_step(const cell *p, const rnnp_variant *variant, int whole, ar
     const size_t H = p->hidden, lanes = panels->lanes, units = rnnp_panels_count(panels, H) * lanes;
     s->input = p->input;
     s->reverse = p->backwards && !whole;
-    s->wh = packed_weights(m, a, panels, &(rnnp_unpacked){p->wh, H, H, H * H, H, 1});
+    s->wh = packed_weights(m, a, panels, &p->wh);
     if (p->has_x) {
-        s->wx = packed_weights(m, a, panels, &(rnnp_unpacked){p->wx, H, p->input, H * p->input, p->input, 1});
+        s->wx = packed_weights(m, a, panels, &p->wx);
         s->x = memory_matrix(m, INPUT, p->x, p->rows, p->input, p->ldx);
         s->ldx = p->ldx;
     }
@@ -163,7 +165,7 @@ static void place_step(const cell *p, const rnnp_variant *variant, int whole, ar
         s->chain = memory_matrix(m, INPUT, p->rh, p->rows, H, p->ldrh);
         s->ldchain = p->ldrh;
     }
-    s->scratch = memory_scratch(m, rnnp_step_scratch(&variant->traits, p->rows, H));
+    s->scratch = memory_scratch(m, rnnp_step_scratch(&variant->traits, p->rows, H, p->has_x ? p->input : 0));
 }
 
 /* zx in the place of the last gate, or in panels of its own. */
@@ -306,14 +308,13 @@ static void cell_oracle(const void *problem, ball *expected)
             for (size_t g = 0; g < G; g++) {
                 z[g] = ball_exact((double)p->z[(p->one_z ? 0 : r * G * H) + g * H + unit]);
                 if (!p->step) continue;
-                if (p->has_x)
-                    z[g] = ball_chain(z[g], p->x + r * p->input, 1, p->wx + (g * H + unit) * p->input, 1, p->input);
+                if (p->has_x) z[g] = ball_product(z[g], p->x + r * p->input, &p->wx, g, unit);
                 if (p->part->own_start && g + 1 == G) {
                     zn = z[g];
                     z[g] = ball_exact((double)p->zh[unit]);
                 }
                 const float *h = p->part->chain == RNNP_CHAIN_H ? p->h : p->rh;
-                z[g] = ball_chain(z[g], h + r * H, 1, p->wh + (g * H + unit) * H, 1, H);
+                z[g] = ball_product(z[g], h + r * H, &p->wh, g, unit);
             }
             ball *second = expected + (p->rows + r) * H + unit, unused;
             expected[r * H + unit] = cell_unit(p, r, unit, z, zn, writes_state(p) ? second : &unused);

@@ -21,9 +21,15 @@
 
 enum { DESCRIPTION = 128 };
 
+/* What a problem is for: an op and, where it has weights, their format. */
+typedef struct kernel_kind {
+    rnnp_op op;
+    rnnp_format format;
+} kernel_kind;
+
 typedef struct check_class {
     /* A problem in the arena, the same for the same random state; plain and of given sizes if that has them. */
-    void *(*prepare)(rnnp_op op, arena *a, rng *r);
+    void *(*prepare)(kernel_kind of, arena *a, rng *r);
     /* "n17": for the case's name. */
     void (*describe)(const void *problem, char text[DESCRIPTION]);
     /* Places the problem in memory and returns the variant's arguments, in the arena. `whole`: all panels, otherwise
@@ -39,8 +45,21 @@ extern const check_class check_unary, check_binary, check_row, check_move, check
 /* The class of each op. */
 extern const check_class *const check_classes[RNNP_OP_COUNT];
 
-/* Packed weights as the variant under test reads them. */
-const void *packed_weights(memory *m, arena *a, const rnnp_panels *panels, const rnnp_unpacked *from);
+/* Weights [gate][unit][k] of a problem, as f32 that the format holds: rounded to it, or whole numbers with a scale for
+ * each unit of each gate. */
+typedef struct weights {
+    rnnp_format format;
+    size_t gates, units, depth, gate_stride, unit_stride, k_stride;
+    const float *w, *scale;
+} weights;
+weights make_weights(rnnp_format format, arena *a, rng *r, float *w, size_t gates, size_t units, size_t depth,
+                     int k_first);
+
+/* The same packed, as the variant under test reads them. */
+const void *packed_weights(memory *m, arena *a, const rnnp_panels *panels, const weights *from);
+
+/* What a product adds to start: its chain over a row of a, or a sum of whole numbers. */
+ball ball_product(ball start, const float *row, const weights *w, size_t gate, size_t unit);
 
 /* What is wrong with packing, or NULL. */
 const char *check_pack(arena *a, memory *m);
@@ -58,7 +77,7 @@ size_t check_table(void);
 size_t complain(const char *name, const char *what);
 
 /* One of them: the problems are shaped after their tiles. NULL if the op has none. */
-const rnnp_variant *any_variant(rnnp_op op, rng *r);
+const rnnp_variant *any_variant(kernel_kind of, rng *r);
 /* The least lanes of a step's panel in an ISA: what its gates ops must be given multiples of. */
 size_t least_lanes(rnnp_isa isa);
 

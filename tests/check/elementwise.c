@@ -27,8 +27,9 @@ typedef struct unary {
     float *x;
 } unary;
 
-static void *unary_prepare(rnnp_op op, arena *a, rng *r)
+static void *unary_prepare(kernel_kind of, arena *a, rng *r)
 {
+    const rnnp_op op = of.op;
     unary *p = arena_take(a, sizeof *p);
     *p = (unary){.op = op,
                  .n = vector_size(r),
@@ -112,8 +113,9 @@ typedef struct binary {
 
 static size_t operand_size(size_t n, size_t step) { return step ? n : 1; }
 
-static void *binary_prepare(rnnp_op op, arena *a, rng *r)
+static void *binary_prepare(kernel_kind of, arena *a, rng *r)
 {
+    const rnnp_op op = of.op;
     binary *p = arena_take(a, sizeof *p);
     *p = (binary){.op = op, .n = vector_size(r), .a_step = !rng_one_in(r, 4), .b_step = !rng_one_in(r, 4)};
     if (rng_one_in(r, 4)) p->in_place = p->a_step ? 1 : p->b_step ? 2 : 0;

@@ -145,13 +145,13 @@ static const char *run(bench *b, const check_class *class, const void *problem, 
 }
 
 /* One problem: the generic row whole, against the oracle; then each subject at both ends of its pages. */
-static void check_case(bench *b, rnnp_op op, uint64_t seed, subject *subjects, size_t count)
+static void check_case(bench *b, kernel_kind of, uint64_t seed, subject *subjects, size_t count)
 {
-    const check_class *class = check_classes[op];
+    const check_class *class = check_classes[of.op];
     char text[256];
     rng r = {.state = seed};
     arena_reset(&b->arena);
-    const void *problem = class->prepare(op, &b->arena, &r);
+    const void *problem = class->prepare(of, &b->arena, &r);
     const size_t offset = rng_in(&r, 0, 15);
     result reference, got;
     const char *wrong = run(b, class, problem, subjects[0].variant, 1, AT_END, 0, &reference);
@@ -221,7 +221,7 @@ static void check_op(bench *b, rnnp_op op, rnnp_format format, tally *total)
 
     for (size_t i = 0; i < o->cases; i++) {
         rng seed = {.state = hash_text(o->seed + i * UINT64_C(0x9e3779b97f4a7c15), rnnp_op_names[op])};
-        check_case(b, op, o->only_case ? o->only_case : rng_next(&seed), subjects, count);
+        check_case(b, (kernel_kind){op, format}, o->only_case ? o->only_case : rng_next(&seed), subjects, count);
     }
     for (size_t i = 0; i < count; i++) {
         const subject *s = &subjects[i];

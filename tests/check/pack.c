@@ -4,14 +4,6 @@
  */
 #include "check.h"
 
-const void *packed_weights(memory *m, arena *a, const rnnp_panels *panels, const rnnp_unpacked *from)
-{
-    const size_t bytes = rnnp_panels_bytes(panels, from->units, from->depth), width = rnnp_format_bytes(panels->format);
-    void *packed = arena_take(a, bytes);
-    rnnp_panels_pack(panels, from, packed, 0, 1);
-    return memory_elements(m, INPUT, packed, width, 1, bytes / width, bytes / width);
-}
-
 typedef struct pack {
     rnnp_panels panels;
     rnnp_unpacked from;
@@ -29,7 +21,7 @@ static void pack_go(const void *arg)
     }
     above.depth = p->k;
     below.depth -= p->k;
-    below.w += p->k * p->from.k_stride;
+    below.w = (const float *)p->from.w + p->k * p->from.k_stride;
     rnnp_panels_pack_rows(&p->panels, &below, p->k, p->from.depth, p->packed, 0, 1);
     rnnp_panels_pack_rows(&p->panels, &above, 0, p->from.depth, p->packed, 0, 1);
 }
@@ -46,7 +38,7 @@ static const char *pack_holds(const pack *p)
                 const size_t slice = i / (groups * gates), k = i / gates % groups * group + j % group;
                 const size_t g = slice * gates + i % gates, unit = first + j / group;
                 const size_t w = g * from->gate_stride + unit * from->unit_stride + k * from->k_stride;
-                if (*at != (unit < from->units && k < from->depth ? from->w[w] : 0))
+                if (*at != (unit < from->units && k < from->depth ? ((const float *)from->w)[w] : 0))
                     return "an element is not where it belongs";
             }
     return (size_t)(at - p->packed) * sizeof *at == rnnp_panels_bytes(&p->panels, from->units, from->depth)
@@ -84,7 +76,7 @@ const char *check_pack(arena *a, memory *m)
         if (!wrong) wrong = pack_holds(&p);
         if (wrong) return wrong;
     }
-    const rnnp_panels panels = {4, 16, 1, 4, RNNP_FORMAT_f32};
+    const rnnp_panels panels = {4, 16, 1, 4, RNNP_FORMAT_f32, 0};
     for (size_t i = 0; i < sizeof huge / sizeof huge[0]; i++)
         if (rnnp_panels_bytes(&panels, huge[i][0], huge[i][1]) != SIZE_MAX) return "bytes overflow";
     return NULL;

@@ -31,8 +31,9 @@ static int row_math(rnnp_op op)
                                                                                   : RNNP_MATH_U35;
 }
 
-static void *row_prepare(rnnp_op op, arena *a, rng *r)
+static void *row_prepare(kernel_kind of, arena *a, rng *r)
 {
+    const rnnp_op op = of.op;
     row *p = arena_take(a, sizeof *p);
     *p = (row){.op = op, .rows = rng_or(r, 0, rng_in(r, 1, 5)), .cols = rng_or(r, 1, rng_size(r, 16, 12))};
     p->in_place = !reduces(op) && rng_one_in(r, 3);
@@ -115,8 +116,9 @@ typedef struct move {
     int64_t *index; /* gather only */
 } move;
 
-static void *move_prepare(rnnp_op op, arena *a, rng *r)
+static void *move_prepare(kernel_kind of, arena *a, rng *r)
 {
+    const rnnp_op op = of.op;
     move *p = arena_take(a, sizeof *p);
     *p = (move){.rows = rng_or(r, 0, rng_size(r, 16, 3)), .cols = rng_or(r, 1, rng_size(r, 16, 3))};
     const size_t wide = op == RNNP_OP_transpose_f32 ? p->rows : p->cols;

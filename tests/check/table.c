@@ -36,10 +36,10 @@ size_t rows_of(rnnp_op op, rnnp_format format, const rnnp_variant *rows[MOST_VAR
     return count;
 }
 
-const rnnp_variant *any_variant(rnnp_op op, rng *r)
+const rnnp_variant *any_variant(kernel_kind of, rng *r)
 {
     const rnnp_variant *rows[MOST_VARIANTS];
-    const size_t count = rows_of(op, RNNP_FORMAT_f32, rows);
+    const size_t count = rows_of(of.op, of.format, rows);
     return count ? rows[rng_in(r, 0, count - 1)] : NULL;
 }
 
@@ -68,7 +68,7 @@ static int scratch_is_enough(const rnnp_variant *v)
         for (size_t rows = 1, need = 0; rows <= 300; rows++) {
             const size_t used = 2 * rows * nr * rnnp_step_group(v->traits.block, nr, rows, panels);
             need = used > need ? used : need;
-            if (rnnp_step_scratch(&v->traits, rows, hidden) < need) return 0;
+            if (rnnp_step_scratch(&v->traits, rows, hidden, 0) < need) return 0;
         }
     }
     return 1;

@@ -20,8 +20,9 @@ static int has_m(const update *p)
 
 static int has_v(const update *p) { return p->op == RNNP_OP_adam_f32 || p->op == RNNP_OP_rmsprop_f32; }
 
-static void *update_prepare(rnnp_op op, arena *a, rng *r)
+static void *update_prepare(kernel_kind of, arena *a, rng *r)
 {
+    const rnnp_op op = of.op;
     update *p = arena_take(a, sizeof *p);
     *p = (update){.op = op};
     rnnp_update_args *u = &p->args;

@@ -82,6 +82,16 @@ static corpus_entry graphs(size_t i)
                           .pool = (rnnp_pool)((i + cell) % 4)};
 }
 
+/* Every cell in every kind of graph with weights in every other format. */
+static corpus_entry in_formats(size_t i)
+{
+    corpus_entry e = i % CORPUS_SHAPES ? graphs(i / CORPUS_SHAPES / 3 * 9 + (i % CORPUS_SHAPES - 1) * 3 + i % 3)
+                                       : shapes_of_calls(i / CORPUS_SHAPES / 3 * 18 + i % 18);
+
+    e.weights = (rnnp_weights)(1 + i / CORPUS_SHAPES % 3);
+    return e;
+}
+
 int corpus_at(size_t index, corpus_entry *entry)
 {
     static const struct {
@@ -91,6 +101,7 @@ int corpus_at(size_t index, corpus_entry *entry)
         {one_layer, COUNT(cells) * COUNT(hiddens) * COUNT(directions) * COUNT(classes)},
         {shapes_of_calls, COUNT(cells) * COUNT(batches) * COUNT(step_counts) * 2},
         {graphs, COUNT(cells) * (CORPUS_SHAPES - 1) * COUNT(classes)},
+        {in_formats, COUNT(cells) * CORPUS_SHAPES * 3},
     };
 
     for (size_t p = 0; p < COUNT(parts); index -= parts[p++].count) {
@@ -104,9 +115,12 @@ int corpus_at(size_t index, corpus_entry *entry)
 
 void corpus_name(const corpus_entry *e, char name[CORPUS_NAME])
 {
-    snprintf(name, CORPUS_NAME, "%s%s%s%s %s h%zu b%zu t%zu %s%s", shapes[e->shape],
+    static const char *const formats[] = {"", " f16", " bf16", " s8"};
+
+    snprintf(name, CORPUS_NAME, "%s%s%s%s %s h%zu b%zu t%zu %s%s%s", shapes[e->shape],
              e->shape == TEXT ? pools[e->pool] : "", e->shape == TEXT ? " " : "", cells[e->cell].name,
-             directions[e->direction], e->hidden, e->batch, e->steps, classes[e->math], e->lengths ? " lengths" : "");
+             directions[e->direction], e->hidden, e->batch, e->steps, classes[e->math], e->lengths ? " lengths" : "",
+             formats[e->weights]);
 }
 
 /* ---- Numbers ---- */
@@ -258,8 +272,15 @@ rnnp_model *corpus_model(rnnp_context *context, const corpus_entry *entry)
 {
     rnnp_model *model;
 
+    rnnp_model *quantized = NULL;
+    rnnp_quantize_options options;
+
     if (rnnp_model_create(context, &model) != RNNP_OK) return NULL;
-    if (build(model, entry) == RNNP_OK) return model;
+    const int is_built = build(model, entry) == RNNP_OK;
+    if (is_built && entry->weights == RNNP_WEIGHTS_F32) return model;
+    rnnp_quantize_options_init(&options);
+    options.weights = entry->weights;
+    if (is_built && rnnp_model_quantize(model, &options, &quantized) != RNNP_OK) quantized = NULL;
     rnnp_model_destroy(model);
-    return NULL;
+    return quantized;
 }

@@ -27,11 +27,12 @@ typedef struct corpus_entry {
     rnnp_math math;
     int lengths;
     rnnp_pool pool; /* TEXT */
+    rnnp_weights weights;
 } corpus_entry;
 
 /* Fills in entry `index` and returns 1, or returns 0 past the last. */
 int corpus_at(size_t index, corpus_entry *entry);
-/* "lstm-peephole reverse h33 b3 t50 u10 lengths" */
+/* "lstm-peephole reverse h33 b3 t50 u10 lengths", with " s8" at the end for other weights than f32 */
 void corpus_name(const corpus_entry *entry, char name[CORPUS_NAME]);
 
 /* A closed model; NULL after an error, which the context remembers. */

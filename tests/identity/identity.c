@@ -285,7 +285,7 @@ static void visit(tally *total, cell_of_matrix *m, result *whole, result *ragged
         check_stream(total, m, plan, 1, m->s->batch);
         check_stream(total, m, plan, 5, m->s->batch);
     }
-    if (!whole && m->s->shape == ONE_LAYER) {
+    if (!whole && m->s->shape == ONE_LAYER && m->s->weights == RNNP_WEIGHTS_F32) {
         rnnp_layer *layer = make_layer(m->p->context, m->s, m->math);
 
         check_layer(total, m, layer, STEPS);

@@ -10,6 +10,32 @@
  * call takes a second thread when a step has some 2e5 flops (FLOPS_PER_THREAD), seven when it has 6e5, and the whole
  * call 1e7 (WORTH_WAKING_NS); a step has 2 * gates * hidden * (hidden + input) * batch, and most of these have
  * enough. */
+#define IN_FORMAT(text, format)                                                                                 \
+    {text " rnn", .cell = RNNP_CELL_RNN, .hidden = 50, .input = 5, .batch = 7, .weights = format},              \
+        {text " lstm", .cell = RNNP_CELL_LSTM, .hidden = 7, .input = 9, .batch = 4, .weights = format},         \
+        {text " lstm", .cell = RNNP_CELL_LSTM, .hidden = 128, .input = 40, .batch = 16, .weights = format},     \
+        {text " lstm", .cell = RNNP_CELL_LSTM, .hidden = 200, .input = 33, .batch = 2, .weights = format},      \
+        {text " lstm peephole", .cell = RNNP_CELL_LSTM, .hidden = 64,     .input = 20, .batch = 5,              \
+         .peephole = 1,         .clip = 0.9f,           .weights = format},                                     \
+        {text " gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER,                               \
+         .hidden = 64,      .input = 21,           .batch = 20,                                                 \
+         .in_quick = 1,     .weights = format},                                                                 \
+        {text " gru after", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER, .hidden = 200, .input = 1,    \
+         .batch = 1,        .weights = format},                                                                 \
+        {text " gru before", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .hidden = 200, .input = 33, \
+         .batch = 3,         .weights = format},                                                                \
+        {text " lstm bidirectional stack",                                                                      \
+         .cell = RNNP_CELL_LSTM,                                                                                \
+         .direction = RNNP_DIRECTION_BIDIRECTIONAL,                                                             \
+         .shape = STACK,                                                                                        \
+         .hidden = 64,                                                                                          \
+         .input = 11,                                                                                           \
+         .batch = 9,                                                                                            \
+         .weights = format},                                                                                    \
+    {                                                                                                           \
+        text " rnn gru lstm", .cell = RNNP_CELL_RNN, .shape = LAYERS, .hidden = 96, .input = 12, .batch = 17,   \
+                              .in_quick = 1, .weights = format                                                  \
+    }
 const spec specs[] = {
     {"rnn", .cell = RNNP_CELL_RNN, .hidden = 1, .input = 3, .batch = 4},
     {"rnn", .cell = RNNP_CELL_RNN, .hidden = 7, .input = 5, .batch = 3, .in_quick = 1},
@@ -49,6 +75,9 @@ const spec specs[] = {
     {"rnn gru lstm", .cell = RNNP_CELL_RNN, .shape = LAYERS, .hidden = 64, .input = 12, .batch = 17, .in_quick = 1},
     {"gru gru lstm reverse", .cell = RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_BEFORE, .direction = RNNP_DIRECTION_REVERSE,
      .shape = LAYERS, .hidden = 128, .input = 30, .batch = 1},
+    IN_FORMAT("f16", RNNP_WEIGHTS_F16),
+    IN_FORMAT("bf16", RNNP_WEIGHTS_BF16),
+    IN_FORMAT("s8", RNNP_WEIGHTS_S8),
 };
 const size_t spec_count = sizeof specs / sizeof specs[0];
 
@@ -172,6 +201,19 @@ static void add_layers(rnnp_context *context, rnnp_model *model, const spec *s, 
     }
 }
 
+/* Takes the model. */
+static rnnp_model *quantize(rnnp_context *context, rnnp_model *model, rnnp_weights format)
+{
+    rnnp_quantize_options options;
+    rnnp_model *quantized;
+
+    rnnp_quantize_options_init(&options);
+    options.weights = format;
+    MUST(context, rnnp_model_quantize(model, &options, &quantized));
+    rnnp_model_destroy(model);
+    return quantized;
+}
+
 rnnp_model *make_model(rnnp_context *context, const spec *s, int with_lengths)
 {
     const int64_t x_shape[] = {RNNP_DYNAMIC, RNNP_DYNAMIC, (int64_t)s->input}, any[] = {RNNP_DYNAMIC};
@@ -195,7 +237,7 @@ rnnp_model *make_model(rnnp_context *context, const spec *s, int with_lengths)
     MUST(context, rnnp_model_add_output(model, "h", h));
     if (has_c) MUST(context, rnnp_model_add_output(model, "c", c));
     MUST(context, rnnp_model_close(model));
-    return model;
+    return s->weights == RNNP_WEIGHTS_F32 ? model : quantize(context, model, s->weights);
 }
 
 rnnp_layer *make_layer(rnnp_context *context, const spec *s, rnnp_math math)

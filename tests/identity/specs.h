@@ -26,7 +26,8 @@ typedef struct spec {
     const char *activations[3]; /* NULL: standard */
     float clip;
     int peephole, input_forget;
-    int in_quick; /* part of the short run that sanitizers do */
+    rnnp_weights weights; /* of all layers; kernels.h has f32 alone */
+    int in_quick;         /* part of the short run that sanitizers do */
 } spec;
 
 extern const spec specs[];

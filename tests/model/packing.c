@@ -51,8 +51,9 @@ TEST(test_parts)
                         *b = numbers(2 * rows, 3, 1.0f);
             FREED float *p = numbers(6 * H, 4, 1.0f);
 
-            check_parts(&made, &(rnnp_recurrent_source){w, r, b, cells[c].cell == RNNP_CELL_LSTM ? p : NULL});
-            check_parts(&made, &(rnnp_recurrent_source){w, r, NULL, NULL});
+            check_parts(&made, &(rnnp_recurrent_source){
+                                   .w = w, .r = r, .b = b, .p = cells[c].cell == RNNP_CELL_LSTM ? p : NULL});
+            check_parts(&made, &(rnnp_recurrent_source){.w = w, .r = r});
         }
     }
 }

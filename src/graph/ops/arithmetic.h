@@ -10,7 +10,7 @@
 /* y[i] = f(a[i*a_step], b[i*b_step]). Returns 0, or -1 when a divisor is 0. */
 typedef int rnnp_loop_fn(const void *a, const void *b, void *y, size_t n, size_t a_step, size_t b_step);
 
-enum { RNNP_DTYPES = RNNP_DTYPE_F64 + 1 };
+enum { RNNP_DTYPES = RNNP_DTYPE_I8 + 1 };
 
 /* The loop of an operation for each input dtype, NULL where there is none. */
 typedef struct rnnp_loops {

@@ -26,14 +26,13 @@ static RNNP_INFER(gemm_infer)
     rnnp_meta broadcast;
     int64_t k;
 
-    for (size_t i = 0; i < 3; i++) {
-        if (!rnnp_absent(in->node, i) && (status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_DTYPE_F32))) != RNNP_OK)
-            return status;
-    }
+    if (!rnnp_absent(in->node, 2) && (status = rnnp_infer_type(in, inputs, 2, RNNP_BIT(RNNP_DTYPE_F32))) != RNNP_OK)
+        return status;
     if (a->rank != 2 || b->rank != 2)
         return FAIL(in, RNNP_ERR_SHAPE, "A has rank %zu and B %zu, both must be 2", a->rank, b->rank);
     if ((status = rnnp_infer_same(in, "inner dimension", a->dim[!gemm->trans_a], b->dim[gemm->trans_b], &k)) != RNNP_OK)
         return status;
+    if ((status = rnnp_dense_check(in, inputs)) != RNNP_OK) return status;
     outputs[0] = (rnnp_meta){.dtype = RNNP_DTYPE_F32, .rank = 2};
     outputs[0].dim[0] = a->dim[gemm->trans_a];
     outputs[0].dim[1] = b->dim[!gemm->trans_b];
@@ -62,13 +61,14 @@ static void gemm_dense(const rnnp_node *node, const rnnp_meta *inputs, rnnp_dens
     dense->n_rows = 1;
 }
 
-static const rnnp_dense_family family = {gemm_dense};
+enum { GEMM_SCALE = 3 };
+static const rnnp_dense_family family = {gemm_dense, GEMM_SCALE};
 
-/* [packed B, unless the plan has it][A transposed] */
+/* [packed B, unless the plan has it, or scratch][A transposed] */
 static RNNP_SCRATCH(gemm_workspace)
 {
     const rnnp_gemm_params *gemm = p->node->params;
-    const size_t b = rnnp_align64(rnnp_dense_workspace(p));
+    const size_t b = rnnp_align64(rnnp_dense_workspace(p, (size_t)p->inputs[0].dim[gemm->trans_a]));
 
     return gemm->trans_a ? rnnp_add_bytes(b, rnnp_meta_bytes(&p->inputs[0])) : b;
 }
@@ -136,6 +136,9 @@ static RNNP_RUN(gemm_run)
                           gemm->trans_b ? 1 : args.n, 0, 1);
         args.b = packed;
         workspace += rnnp_align64(rnnp_product_bytes(product.kernel, args.n, args.k, 1));
+    } else {
+        args.scratch = (float *)(void *)workspace;
+        workspace += rnnp_align64(rnnp_product_scratch(product.kernel, args.m, args.k, e->threads) * sizeof(float));
     }
     if (gemm->trans_a) {
         const rnnp_move_args move = {.x = a->data,
@@ -168,5 +171,6 @@ static RNNP_TIME(gemm_time)
     return rnnp_absent(node, 2) ? 0 : rnnp_time_broadcast(in_axis[2], inputs[2].rank, 2, out_axis);
 }
 
-RNNP_DEFINE(Gemm, 2, 3, .param_bytes = sizeof(rnnp_gemm_params), .parse = gemm_parse, .infer = gemm_infer,
-            .run = gemm_run, .time = gemm_time, .workspace_bytes = gemm_workspace, RNNP_DENSE_OPERATOR(family));
+RNNP_DEFINE(Gemm, 2, 4, .param_bytes = sizeof(rnnp_gemm_params), .parse = gemm_parse, .infer = gemm_infer,
+            .run = gemm_run, .time = gemm_time, .workspace_bytes = gemm_workspace,
+            RNNP_DENSE_OPERATOR(family, GEMM_SCALE));

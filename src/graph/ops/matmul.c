@@ -26,7 +26,6 @@ static RNNP_INFER(matmul_infer)
     int64_t k;
 
     for (size_t i = 0; i < 2; i++) {
-        if ((status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_DTYPE_F32))) != RNNP_OK) return status;
         if (inputs[i].rank == 0) return FAIL(in, RNNP_ERR_SHAPE, "input %zu is a scalar", i);
         const rnnp_tensor shape = rnnp_known_tensor(&inputs[i]);
         side[i] = rnnp_matmul_operand(&shape, i == 1);
@@ -35,6 +34,7 @@ static RNNP_INFER(matmul_infer)
     }
     const int64_t *a = side[0].shape + batch[0].rank, *b = side[1].shape + batch[1].rank;
     if ((status = rnnp_infer_same(in, "inner dimension", a[1], b[0], &k)) != RNNP_OK) return status;
+    if ((status = rnnp_dense_check(in, inputs)) != RNNP_OK) return status;
     *out = (rnnp_meta){.dtype = RNNP_DTYPE_F32};
     if ((status = rnnp_infer_broadcast(in, &batch[0], &batch[1], out)) != RNNP_OK) return status;
     if (inputs[0].rank > 1) out->dim[out->rank++] = a[0];
@@ -67,9 +67,16 @@ static void matmul_dense(const rnnp_node *node, const rnnp_meta *inputs, rnnp_de
     for (size_t i = 0; i + 1 < a->rank; i++) dense->row[dense->n_rows++] = a->dim[i];
 }
 
-static const rnnp_dense_family family = {matmul_dense};
+enum { MATMUL_SCALE = 2 };
+static const rnnp_dense_family family = {matmul_dense, MATMUL_SCALE};
 
-static RNNP_SCRATCH(matmul_workspace) { return rnnp_dense_workspace(p); }
+static RNNP_SCRATCH(matmul_workspace)
+{
+    const size_t elements = rnnp_meta_elements(outputs);
+    const int64_t n = p->inputs[1].rank == 1 ? 1 : p->inputs[1].dim[p->inputs[1].rank - 1];
+
+    return rnnp_dense_workspace(p, n > 0 ? elements / (size_t)n : 0);
+}
 
 static RNNP_RUN(matmul_run)
 {
@@ -106,6 +113,7 @@ static RNNP_RUN(matmul_run)
                 in_workspace = at_b;
             }
             args.b = e->packed ? (const char *)e->packed + (size_t)at_b * packed_bytes : e->workspace;
+            args.scratch = e->packed ? e->workspace : NULL;
             args.a = (const float *)a.data + (size_t)at_a * args.m * args.k;
             args.c = (float *)outputs[0].data + (walk.row + i) * args.m * args.n;
             rnnp_product_forward(&product, &args, e->team, e->threads);
@@ -131,5 +139,5 @@ static RNNP_TIME(matmul_time)
     return 0;
 }
 
-RNNP_DEFINE(MatMul, 2, 2, .infer = matmul_infer, .run = matmul_run, .time = matmul_time,
-            .workspace_bytes = matmul_workspace, RNNP_DENSE_OPERATOR(family));
+RNNP_DEFINE(MatMul, 2, 3, .infer = matmul_infer, .run = matmul_run, .time = matmul_time,
+            .workspace_bytes = matmul_workspace, RNNP_DENSE_OPERATOR(family, MATMUL_SCALE));

@@ -10,6 +10,7 @@
  *   shape.c        Shape, Squeeze, ... ; reshape.c: Reshape, Flatten
  *   move.c         Transpose, Gather, Concat, Where; slice.c: Slice, Split; repeat.c: Expand, Tile
  *   cast.c         Cast
+ *   format.c       this header's functions on formats of weights
  *   constant.c     Constant, ConstantOfShape, Range
  *   recurrent.c    RNN, LSTM, GRU
  *
@@ -112,6 +113,11 @@ unsigned rnnp_axes_mask(const rnnp_ints *axes, size_t rank);
 #define RNNP_BIT(dtype) (1u << (dtype))
 rnnp_status rnnp_infer_type(rnnp_infer *in, const rnnp_meta *inputs, size_t input, unsigned allowed);
 rnnp_status rnnp_infer_same_type(rnnp_infer *in, const rnnp_meta *inputs, size_t a, size_t b);
+/* The format of weights of a dtype; 0 if there is none. */
+int rnnp_format_of(rnnp_dtype dtype, rnnp_format *format);
+/* Whether input `weights` has a dtype of weights; any but f32 must be a constant, and i8 has positive scales. */
+rnnp_status rnnp_weights_check(rnnp_infer *in, const rnnp_meta *inputs, size_t weights, const char *name, size_t scale,
+                               const char *scale_name);
 /* An input of rank 0, or of one element. */
 rnnp_status rnnp_infer_scalar(rnnp_infer *in, const rnnp_meta *inputs, size_t input, const char *what);
 

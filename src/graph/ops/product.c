@@ -17,6 +17,32 @@ static rnnp_dense dense_of(const rnnp_node *node, const rnnp_meta *inputs)
     return dense;
 }
 
+static rnnp_format format_of(const rnnp_meta *inputs)
+{
+    rnnp_format format;
+
+    rnnp_format_of(inputs[1].dtype, &format);
+    return format;
+}
+
+rnnp_status rnnp_dense_check(rnnp_infer *in, const rnnp_meta *inputs)
+{
+    const rnnp_dense_family *family = in->node->op->family;
+    const rnnp_meta *b = &inputs[1], *scale = &inputs[family->scale];
+    rnnp_status status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_DTYPE_F32));
+
+    if (status == RNNP_OK) status = rnnp_weights_check(in, inputs, 1, "B", family->scale, "B_scale");
+    if (status != RNNP_OK || b->dtype == RNNP_DTYPE_F32) return status;
+    if (b->rank != 2)
+        return FAIL(in, RNNP_ERR_UNSUPPORTED, "B is %s and has rank %zu, expected 2", rnnp_dtype_name(b->dtype),
+                    b->rank);
+    const int64_t n = dense_of(in->node, inputs).n;
+    if (scale->dtype && (scale->rank != 1 || scale->dim[0] != n))
+        return FAIL(in, RNNP_ERR_SHAPE, "B_scale has shape [%s], expected [%lld]",
+                    rnnp_print_dims(scale->rank, scale->dim, ',').s, (long long)n);
+    return RNNP_OK;
+}
+
 static int is_constant(const rnnp_prepare *p) { return p->inputs[1].known != NULL; }
 
 /* Rows of the left side. Dimensions that the model fixes count as they are, the batch and the steps as given; if there
@@ -40,18 +66,23 @@ static size_t rows_of(const rnnp_dense *dense, const rnnp_tuning *tuning, size_t
     return rnnp_mul_overflow(fixed, given, &rows) ? 0 : rows;
 }
 
-static rnnp_shape shape_of(const rnnp_dense *dense, size_t rows)
+static rnnp_shape shape_of(const rnnp_prepare *p, const rnnp_dense *dense, size_t rows)
 {
-    return (rnnp_shape){
-        .kind = RNNP_SHAPE_DENSE, .input = (size_t)dense->k, .hidden = (size_t)dense->n, .batch = rows, .steps = 1};
+    return (rnnp_shape){.kind = RNNP_SHAPE_DENSE,
+                        .input = (size_t)dense->k,
+                        .hidden = (size_t)dense->n,
+                        .batch = rows,
+                        .steps = 1,
+                        .weights = (rnnp_weights)format_of(p->inputs)};
 }
 
 /* What a record says for so many rows, else the rules; of runs a kernel that reads the plan's panels. */
 static rnnp_product choose(const rnnp_prepare *p, const rnnp_dense *dense, size_t rows, rnnp_record_found *found)
 {
     const rnnp_product *planned = p->planned;
-    const rnnp_shape shape = shape_of(dense, rows);
-    const rnnp_variant *usual = rnnp_product_kernel(p->select, RNNP_FORMAT_f32, (size_t)dense->n, (size_t)dense->k);
+    const rnnp_shape shape = shape_of(p, dense, rows);
+    const rnnp_variant *usual =
+        rnnp_product_kernel(p->select, format_of(p->inputs), (size_t)dense->n, (size_t)dense->k);
     rnnp_product product = {planned ? planned->kernel : usual, 0};
 
     *found = (rnnp_record_found){.match = RNNP_MATCH_NONE};
@@ -66,14 +97,20 @@ static rnnp_product choose(const rnnp_prepare *p, const rnnp_dense *dense, size_
     return product;
 }
 
-/* ---- For a right side of each run ---- */
+/* ---- For a right side of each run, which is f32 ---- */
 
-size_t rnnp_dense_workspace(const rnnp_prepare *p)
+size_t rnnp_dense_workspace(const rnnp_prepare *p, size_t rows)
 {
-    if (is_constant(p)) return 0;
     const rnnp_dense dense = dense_of(p->node, p->inputs);
     const size_t n = (size_t)dense.n, k = (size_t)dense.k;
-    return rnnp_product_bytes(rnnp_product_kernel(p->select, RNNP_FORMAT_f32, n, k), n, k, 1);
+    const rnnp_product *planned = p->planned;
+    size_t bytes;
+
+    if (!is_constant(p)) return rnnp_product_bytes(rnnp_product_kernel(p->select, RNNP_FORMAT_f32, n, k), n, k, 1);
+    if (!planned) return 0;
+    return rnnp_mul_overflow(rnnp_product_scratch(planned->kernel, rows, k, p->threads), sizeof(float), &bytes)
+               ? SIZE_MAX
+               : bytes;
 }
 
 rnnp_product rnnp_dense_product(const rnnp_exec *e, size_t n, size_t k)
@@ -121,11 +158,16 @@ void rnnp_dense_pack(const rnnp_node *node, const rnnp_meta *inputs, const void 
     const rnnp_variant *kernel = ((const rnnp_product *)own)->kernel;
     const rnnp_dense dense = dense_of(node, inputs);
     const size_t n = (size_t)dense.n, k = (size_t)dense.k, each = rnnp_product_bytes(kernel, n, k, 1);
-    const float *data = inputs[1].known;
+    const rnnp_format format = kernel->traits.panels.format;
+    const char *data = inputs[1].known;
+    rnnp_unpacked from = rnnp_unpacked_f32(NULL, n, k, 0, (size_t)dense.n_step, (size_t)dense.k_step);
 
-    for (size_t i = 0; i < dense.matrices && n && k; i++)
-        rnnp_product_pack(kernel, (char *)packed + i * each, data + i * n * k, n, k, (size_t)dense.n_step,
-                          (size_t)dense.k_step, part, parts);
+    from.encoded = 1;
+    if (format == RNNP_FORMAT_s8) from.scale = inputs[((const rnnp_dense_family *)node->op->family)->scale].known;
+    for (size_t i = 0; i < dense.matrices && n && k; i++) {
+        from.w = data + i * n * k * rnnp_format_bytes(format);
+        rnnp_panels_pack(&kernel->traits.panels, &from, (char *)packed + i * each, part, parts);
+    }
 }
 
 int rnnp_dense_shape(const rnnp_prepare *p, rnnp_shape *shape)
@@ -133,6 +175,14 @@ int rnnp_dense_shape(const rnnp_prepare *p, rnnp_shape *shape)
     if (!is_constant(p)) return 0;
     const rnnp_dense dense = dense_of(p->node, p->inputs);
     if (dense.matrices != 1) return 0;
-    *shape = shape_of(&dense, rows_of(&dense, p->tuning, p->tuning->batch, p->tuning->steps));
+    *shape = shape_of(p, &dense, rows_of(&dense, p->tuning, p->tuning->batch, p->tuning->steps));
     return 1;
+}
+
+void rnnp_dense_channels(const rnnp_node *node, const rnnp_meta *inputs, size_t i, rnnp_channels *channels)
+{
+    const rnnp_dense dense = dense_of(node, inputs);
+
+    (void)i;
+    *channels = (rnnp_channels){(size_t)dense.n, (size_t)dense.k, (size_t)dense.n_step, (size_t)dense.k_step};
 }

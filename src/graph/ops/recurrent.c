@@ -22,7 +22,10 @@ enum {
     LENGTHS = RNNP_IN_LENGTHS,
     H0 = RNNP_IN_H0,
     C0 = RNNP_IN_C0,
-    P = RNNP_IN_P
+    P = RNNP_IN_P,
+    W_SCALE = RNNP_IN_W_SCALE,
+    R_SCALE = RNNP_IN_R_SCALE,
+    INPUTS
 };
 enum { Y = RNNP_OUT_Y, Y_H = RNNP_OUT_H, Y_C = RNNP_OUT_C };
 
@@ -128,6 +131,17 @@ typedef struct expectation {
     int64_t dim[3];
 } expectation;
 
+static rnnp_status check_weights(rnnp_infer *in, const rnnp_meta *inputs)
+{
+    rnnp_status status = rnnp_weights_check(in, inputs, W, "W", W_SCALE, "W_scale");
+
+    if (status == RNNP_OK) status = rnnp_weights_check(in, inputs, R, "R", R_SCALE, "R_scale");
+    if (status == RNNP_OK && inputs[W].dtype != inputs[R].dtype)
+        status = FAIL(in, RNNP_ERR_TYPE, "W is %s and R is %s: the weights of a layer have one type",
+                      rnnp_dtype_name(inputs[W].dtype), rnnp_dtype_name(inputs[R].dtype));
+    return status;
+}
+
 static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *outputs)
 {
     const recurrent_params *params = in->node->params;
@@ -151,20 +165,22 @@ static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out
     const int64_t state[3] = {first ? batch : D, first ? D : batch, hidden};
     const expectation all[] = {
         {X, "X", RNNP_DTYPE_F32, 3, {x->dim[0], x->dim[1], x->dim[2]}},
-        {W, "W", RNNP_DTYPE_F32, 3, {D, gated, x->dim[2]}},
-        {R, "R", RNNP_DTYPE_F32, 3, {D, gated, hidden}},
+        {W, "W", inputs[W].dtype, 3, {D, gated, x->dim[2]}},
+        {R, "R", inputs[W].dtype, 3, {D, gated, hidden}},
         {B, "B", RNNP_DTYPE_F32, 2, {D, rnnp_dim_mul(in, 2, gated), 0}},
         {LENGTHS, "sequence_lens", RNNP_DTYPE_I32, 1, {batch, 0, 0}},
         {H0, "initial_h", RNNP_DTYPE_F32, 3, {state[0], state[1], state[2]}},
         {C0, "initial_c", RNNP_DTYPE_F32, 3, {state[0], state[1], state[2]}},
         {P, "P", RNNP_DTYPE_F32, 2, {D, rnnp_dim_mul(in, (int64_t)cell->peepholes, hidden), 0}},
+        {W_SCALE, "W_scale", RNNP_DTYPE_F32, 2, {D, gated, 0}},
+        {R_SCALE, "R_scale", RNNP_DTYPE_F32, 2, {D, gated, 0}},
     };
-    for (size_t i = 0; i < in->node->op->max_inputs; i++) {
-        const rnnp_status status =
-            expect(in, &inputs[all[i].input], all[i].name, all[i].dtype, all[i].rank, all[i].dim);
-
-        if (status != RNNP_OK) return status;
-    }
+    rnnp_status status = check_weights(in, inputs);
+    for (size_t i = 0; status == RNNP_OK && i < INPUTS; i++)
+        status = expect(in, &inputs[all[i].input], all[i].name, all[i].dtype, all[i].rank, all[i].dim);
+    if (status != RNNP_OK) return status;
+    if ((inputs[C0].dtype && cell->states < 2) || (inputs[P].dtype && !cell->peepholes))
+        return FAIL(in, RNNP_ERR_ARG, "there are too many inputs");
     outputs[Y] = (rnnp_meta){.dtype = RNNP_DTYPE_F32, .rank = 4};
     memcpy(outputs[Y].dim, first ? (int64_t[]){batch, steps, D, hidden} : (int64_t[]){steps, D, batch, hidden},
            4 * sizeof(int64_t));
@@ -256,6 +272,7 @@ static void plan(const rnnp_prepare *p, rnnp_planned *planned)
 
     if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden)) return;
     rnnp_recurrent_of_node(p->node, input, hidden, p->math, p->select, &layer);
+    rnnp_format_of(p->inputs[W].dtype, &layer.format);
     choose(p, &layer, planned->found ? planned->found : &found);
     rnnp_recurrent_prepare(&layer);
     planned->variant = rnnp_recurrent_variant(&layer);
@@ -275,6 +292,8 @@ static void pack(const rnnp_node *node, const rnnp_meta *inputs, const void *own
         .r = inputs[R].known,
         .b = !rnnp_absent(node, B) ? inputs[B].known : NULL,
         .p = !rnnp_absent(node, P) ? inputs[P].known : NULL,
+        .w_scale = !rnnp_absent(node, W_SCALE) ? inputs[W_SCALE].known : NULL,
+        .r_scale = !rnnp_absent(node, R_SCALE) ? inputs[R_SCALE].known : NULL,
     };
 
     rnnp_recurrent_pack(own, &source, packed, part, parts);
@@ -301,12 +320,16 @@ static int shape(const rnnp_prepare *p, rnnp_shape *out)
     const rnnp_recurrent *layer = &((const recurrent_params *)p->node->params)->layer;
     const int64_t input = p->inputs[W].dim[2], hidden = p->inputs[R].dim[2];
 
+    rnnp_format format;
+
     if (rnnp_dim_is_symbol(input) || rnnp_dim_is_symbol(hidden)) return 0;
+    rnnp_format_of(p->inputs[W].dtype, &format);
     *out = (rnnp_shape){.cell = layer->cell,
                         .reset = layer->reset_after ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE,
                         .direction = layer->direction,
                         .input = (size_t)input,
-                        .hidden = (size_t)hidden};
+                        .hidden = (size_t)hidden,
+                        .weights = (rnnp_weights)format};
     call_shape(p, &out->batch, &out->steps);
     return 1;
 }
@@ -326,10 +349,10 @@ static rnnp_status check_lengths(const rnnp_context *context, const rnnp_node *n
 
 static const void *pack_now(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs)
 {
-    const int peepholes = P < node->op->max_inputs;
-    const rnnp_recurrent_source source = {inputs[W].data, inputs[R].data, inputs[B].data,
-                                          peepholes ? inputs[P].data : NULL};
+    const rnnp_recurrent_source source = {
+        .w = inputs[W].data, .r = inputs[R].data, .b = inputs[B].data, .p = inputs[P].data};
 
+    (void)node;
     rnnp_recurrent_pack(e->planned, &source, e->workspace, 0, 1);
     return e->workspace;
 }
@@ -456,6 +479,14 @@ static rnnp_status run_stack(const rnnp_stack_node *nodes, size_t n, const rnnp_
     return RNNP_OK;
 }
 
+static void channels(const rnnp_node *node, const rnnp_meta *inputs, size_t i, rnnp_channels *c)
+{
+    const rnnp_meta *w = &inputs[node->op->weights[i].input];
+    const size_t depth = (size_t)w->dim[2];
+
+    *c = (rnnp_channels){(size_t)(w->dim[0] * w->dim[1]), depth, depth, 1};
+}
+
 /* PyTorch's GRU resets after the product; its exporter has written models that say otherwise. */
 static const char *lint(const rnnp_node *node, const char *producer)
 {
@@ -466,12 +497,14 @@ static const char *lint(const rnnp_node *node, const char *producer)
     return "exported from PyTorch with linear_before_reset=0: PyTorch's GRU resets after the product; see docs";
 }
 
-/* X W R B sequence_lens initial_h, then initial_c and P; Y and a final value of each state. */
-#define RNNP_CELL(cell, name_, states, peepholes, ...)                                                              \
-    RNNP_DEFINE_OUTPUTS(                                                                                            \
-        cell, 3, (peepholes) ? 8 : 5 + (states), 0, 1 + (states), .param_bytes = sizeof(recurrent_params),          \
-        .parse = parse, .lint = lint, .infer = infer, .run = run, .uses_math = 1, .time = time_axis, .plan = plan,  \
-        .plan_bytes = sizeof(rnnp_recurrent), .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P, .pack = pack, \
-        .workspace_bytes = workspace_bytes, .shape = shape, .batch_axis = batch_axis, .stacks = stacks,             \
-        .run_stack = run_stack, .lengths_input = LENGTHS, .state_input = H0, .state_arrays = (states));
+/* X W R B sequence_lens initial_h initial_c P, and scales; Y and a final value of each state. */
+#define RNNP_CELL(cell, name_, states, peepholes, ...)                                                             \
+    RNNP_DEFINE_OUTPUTS(cell, 3, INPUTS, 0, 1 + (states), .param_bytes = sizeof(recurrent_params), .parse = parse, \
+                        .lint = lint, .infer = infer, .run = run, .uses_math = 1, .time = time_axis, .plan = plan, \
+                        .plan_bytes = sizeof(rnnp_recurrent),                                                      \
+                        .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P | 1u << W_SCALE | 1u << R_SCALE,    \
+                        .pack = pack, .weights = {{W, W_SCALE}, {R, R_SCALE}}, .channels = channels,               \
+                        .workspace_bytes = workspace_bytes, .shape = shape, .batch_axis = batch_axis,              \
+                        .stacks = stacks, .run_stack = run_stack, .lengths_input = LENGTHS, .state_input = H0,     \
+                        .state_arrays = (states));
 #include "../../../kernels/cells.def"

@@ -10,6 +10,8 @@
 
 /* Inputs and outputs in the order of ONNX; RNN and GRU end with H0 and Y_H. */
 enum { RNNP_IN_X, RNNP_IN_W, RNNP_IN_R, RNNP_IN_B, RNNP_IN_LENGTHS, RNNP_IN_H0, RNNP_IN_C0, RNNP_IN_P };
+/* Beyond ONNX, for weights in 8 bits: a scale for each row of W and R, f32 [dirs][G*hidden]. */
+enum { RNNP_IN_W_SCALE = RNNP_IN_P + 1, RNNP_IN_R_SCALE };
 enum { RNNP_OUT_Y, RNNP_OUT_H, RNNP_OUT_C };
 
 /* The layer, not prepared, of a node with these sizes. */

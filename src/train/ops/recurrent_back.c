@@ -116,7 +116,8 @@ static void add_product(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, si
     const size_t H = net->layer.hidden;
     float *packed = run->work + net->work.packed, *to = dw + first * H * width;
 
-    rnnp_panels_pack(&net->gemm->traits.panels, &(rnnp_unpacked){x, width, s->rows, 0, 1, width}, packed, 0, 1);
+    const rnnp_unpacked from = rnnp_unpacked_f32(x, width, s->rows, 0, 1, width);
+    rnnp_panels_pack(&net->gemm->traits.panels, &from, packed, 0, 1);
     rnnp_bptt_product(net->gemm, gates * H, width, s->rows, run->work + net->work.dzt + first * H * s->rows, s->rows,
                       packed, to, width, to, width);
 }

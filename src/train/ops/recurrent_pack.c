@@ -78,7 +78,8 @@ static void pack_forward(const rnnp_bptt *net, const rnnp_bptt_part *part, const
 {
     const size_t H = net->layer.hidden;
 
-    rnnp_panels_pack(&part->panels, &(rnnp_unpacked){w, H, depth, H * depth, depth, 1}, packed, i, n);
+    const rnnp_unpacked from = rnnp_unpacked_f32(w, H, depth, H * depth, depth, 1);
+    rnnp_panels_pack(&part->panels, &from, packed, i, n);
 }
 
 /* The same w for products over its rows, which are taken in panel order, with zeros for units beyond hidden. */
@@ -93,8 +94,8 @@ static void pack_back(const rnnp_bptt *net, const rnnp_bptt_part *part, const fl
         const size_t left = H - unit, rows = left < RNNP_TRAIN_LANES ? left : RNNP_TRAIN_LANES;
 
         for (size_t g = 0; g < part->of.gates; g++, k += RNNP_TRAIN_LANES) {
-            const rnnp_unpacked from = {w + (g * H + unit) * width, width, rows, 0, 1, width};
-            const rnnp_unpacked none = {NULL, width, RNNP_TRAIN_LANES - rows, 0, 1, width};
+            const rnnp_unpacked from = rnnp_unpacked_f32(w + (g * H + unit) * width, width, rows, 0, 1, width);
+            const rnnp_unpacked none = rnnp_unpacked_f32(NULL, width, RNNP_TRAIN_LANES - rows, 0, 1, width);
 
             rnnp_panels_pack_rows(panels, &from, k, columns, packed, i, n);
             rnnp_panels_pack_rows(panels, &none, k + rows, columns, packed, i, n);
@@ -113,7 +114,7 @@ void rnnp_bptt_pack(const rnnp_bptt *net, const rnnp_recurrent_source *source, c
         for (size_t i = 0; i < net->parts; i++) {
             const rnnp_bptt_part *p = &net->part[i];
             const size_t row = (d * G + p->of.first_gate) * H;
-            const float *w = source->w + row * I, *r = source->r + row * H;
+            const float *w = (const float *)source->w + row * I, *r = (const float *)source->r + row * H;
 
             pack_forward(net, p, w, I, block + p->of.wx, part, parts);
             pack_forward(net, p, r, H, block + p->of.wh, part, parts);
