@@ -3,7 +3,7 @@
  * From a parsed file to a model: constants, inputs, nodes in an order in which every input exists, outputs.
  */
 #include "../graph/graph.h"
-#include "names.h"
+#include "load_weights.h"
 
 #include <string.h>
 
@@ -157,27 +157,39 @@ static const char *node_name(const Onnx__NodeProto *p)
     return "";
 }
 
-static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto *p, int opset, names *n)
+/* The node as the file has it. */
+static rnnp_status read_node(loader *l, const Onnx__NodeProto *p, const names *n, loader_node *to)
 {
-    const char *name = node_name(p);
-    if (!p->op_type) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", name);
-    if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx"))
-        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: operator %s of domain %s is not supported", name,
-                         p->op_type, p->domain);
-    rnnp_value *inputs = loader_alloc(l, p->n_input * sizeof *inputs),
-               *outputs = loader_alloc(l, p->n_output * sizeof *outputs);
-    rnnp_attr *attrs = loader_alloc(l, p->n_attribute * sizeof *attrs);
-    if (!inputs || !outputs || !attrs) return RNNP_ERR_MEMORY;
-    for (size_t i = 0; i < p->n_input; i++) inputs[i] = *p->input[i] ? names_find(n, p->input[i])->value : RNNP_NONE;
-    for (size_t i = 0; i < p->n_output; i++) outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
+    /* 8-bit weights may make more inputs of it */
+    to->inputs = loader_alloc(l, (p->n_input + LOADER_MORE_INPUTS) * sizeof *to->inputs);
+    to->outputs = loader_alloc(l, p->n_output * sizeof *to->outputs);
+    to->attrs = loader_alloc(l, p->n_attribute * sizeof *to->attrs);
+    if (!to->inputs || !to->outputs || !to->attrs) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < p->n_input; i++)
+        to->inputs[i] = *p->input[i] ? names_find(n, p->input[i])->value : RNNP_NONE;
+    for (size_t i = 0; i < p->n_output; i++) to->outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
     for (size_t i = 0; i < p->n_attribute; i++) {
-        rnnp_status status = loader_attribute(l, p->attribute[i], name, &attrs[i]);
+        const rnnp_status status = loader_attribute(l, p->attribute[i], to->name, &to->attrs[i]);
         if (status != RNNP_OK) return status;
     }
-    rnnp_status status = rnnp_model_add_node(model, p->op_type, opset, name, inputs, p->n_input, attrs, p->n_attribute,
-                                             outputs, p->n_output);
+    to->n_inputs = p->n_input;
+    to->n_attrs = p->n_attribute;
+    return RNNP_OK;
+}
+
+static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto *p, int opset, names *n)
+{
+    loader_node node = {.op = p->op_type, .name = node_name(p), .opset = opset, .bias = RNNP_NONE};
+    if (!p->op_type) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", node.name);
+    rnnp_status status = loader_domain(l, p, node.name);
+    if (status == RNNP_OK) status = read_node(l, p, n, &node);
+    if (status == RNNP_OK) status = loader_weights_node(l, model, p, n, &node);
+    if (status == RNNP_OK)
+        status = rnnp_model_add_node(model, node.op, opset, node.name, node.inputs, node.n_inputs, node.attrs,
+                                     node.n_attrs, node.outputs, p->n_output);
+    if (status == RNNP_OK) status = loader_weights_after(l, model, p, n, &node);
     for (size_t i = 0; i < p->n_output && status == RNNP_OK; i++)
-        if (*p->output[i]) names_find(n, p->output[i])->value = outputs[i];
+        if (*p->output[i]) names_find(n, p->output[i])->value = node.outputs[i];
     return status;
 }
 
@@ -194,6 +206,7 @@ static rnnp_status add_nodes(loader *l, rnnp_model *model, const Onnx__GraphProt
         for (size_t k = 0; k < g->node[i]->n_output; k++)
             if (*g->node[i]->output[k] && (status = define(l, n, g->node[i]->output[k], RNNP_NONE, i)) != RNNP_OK)
                 return status;
+    if ((status = loader_read_marks(l, n)) != RNNP_OK) return status;
     for (size_t root = 0; root < g->n_node; root++) {
         size_t depth = 0;
         if (state[root] == DONE) continue;

@@ -48,9 +48,10 @@ static const struct {
     int32_t onnx;
     rnnp_dtype dtype;
 } dtypes[] = {
-    {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, RNNP_DTYPE_F32}, {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, RNNP_DTYPE_I32},
-    {ONNX__TENSOR_PROTO__DATA_TYPE__INT64, RNNP_DTYPE_I64}, {ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, RNNP_DTYPE_BOOL},
-    {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, RNNP_DTYPE_U8},  {ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE, RNNP_DTYPE_F64},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, RNNP_DTYPE_F32},  {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, RNNP_DTYPE_I32},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__INT64, RNNP_DTYPE_I64},  {ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, RNNP_DTYPE_BOOL},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__INT8, RNNP_DTYPE_I8},    {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, RNNP_DTYPE_U8},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE, RNNP_DTYPE_F64},
 };
 
 static rnnp_dtype dtype_of(int32_t onnx)
@@ -72,12 +73,13 @@ static const char *onnx_type_name(int32_t onnx)
 /* Element i of the typed fields, which hold small types in 32-bit integers. */
 static void copy_element(const Onnx__TensorProto *proto, rnnp_dtype dtype, size_t i, void *data)
 {
-    switch (dtype) {
+    switch ((int)dtype) {
     case RNNP_DTYPE_F32: ((float *)data)[i] = proto->float_data[i]; break;
     case RNNP_DTYPE_F64: ((double *)data)[i] = proto->double_data[i]; break;
     case RNNP_DTYPE_I64: ((int64_t *)data)[i] = proto->int64_data[i]; break;
     case RNNP_DTYPE_I32: ((int32_t *)data)[i] = proto->int32_data[i]; break;
     case RNNP_DTYPE_BOOL:
+    case RNNP_DTYPE_I8:
     case RNNP_DTYPE_U8: ((uint8_t *)data)[i] = (uint8_t)proto->int32_data[i]; break;
     }
 }
