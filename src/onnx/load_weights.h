@@ -22,6 +22,22 @@ typedef struct loader_node {
     const char *note; /* what became of its weights, or NULL */
 } loader_node;
 
+/* ---- Files that compute in f16 or bf16 (load_half.c): l->widens ---- */
+
+int loader_is_half(rnnp_dtype dtype);
+int loader_has_half_input(const loader *l);
+/* Whether anything in the file is of these types. */
+int loader_has_halves(const loader *l);
+/* If l->widens: puts a Cast to f32 behind a value of these types that is a constant or will be one. */
+rnnp_status loader_widen(loader *l, rnnp_model *model, const char *name, rnnp_value *value);
+/* If l->widens: a Cast to such a type is one to f32. */
+void loader_widen_cast(const loader *l, loader_node *node);
+/* If l->widens: whether the node makes a constant of such a type. */
+int loader_makes_half(const loader *l, const loader_node *node);
+void loader_log_widened(const loader *l);
+
+/* ---- Weights in 8 bits (load_weights.c) ---- */
+
 /* Whether it is one of another domain that is read. */
 int loader_microsoft_op(const char *domain, const char *op);
 /* RNNP_ERR_UNSUPPORTED for a node of another domain that is not. */
