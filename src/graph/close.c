@@ -67,15 +67,18 @@ static rnnp_status explain(const rnnp_model *model, const rnnp_inference *inf, r
                           model->budget->max_bytes, (unsigned long long)model->budget->max_work, why);
 }
 
-static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf)
+static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf, int32_t *narrow)
 {
     const rnnp_selection *select = &model->context->selection;
 
+    for (size_t v = 0; v < model->n_values; v++) narrow[v] = RNNP_NONE;
     for (size_t n = 0; n < model->n_nodes; n++) {
         rnnp_node *node = &model->nodes[n];
-        rnnp_status status = rnnp_inference_node(inf, node);
 
+        rnnp_narrow_take(narrow, inf, node);
+        rnnp_status status = rnnp_inference_node(inf, node);
         if (status != RNNP_OK) return explain(model, inf, status);
+        rnnp_narrow_follow(narrow, inf, node);
         node->input_metas = rnnp_model_calloc(model, node->n_inputs, sizeof *node->input_metas);
         if (!node->input_metas) return RNNP_ERR_MEMORY;
         for (size_t i = 0; i < node->n_inputs; i++) {
@@ -186,8 +189,10 @@ static rnnp_status close_model(rnnp_model *model, struct rnnp_block **scratch)
     inf.bytes_left = model->budget ? (model->budget->max_bytes - model->budget->bytes) / 2 : SIZE_MAX;
     inf.work_left = model->budget ? model->budget->max_work : UINT64_MAX;
     for (size_t i = 0; i < model->n_inputs; i++) inf.meta[model->inputs[i]] = model->values[model->inputs[i]].meta;
+    int32_t *narrow = rnnp_arena_alloc(model->context, scratch, model->n_values * sizeof *narrow);
+    if (!narrow) return RNNP_ERR_MEMORY;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
-    status = infer_and_fold(model, &inf);
+    status = infer_and_fold(model, &inf, narrow);
     rnnp_fpmode_set(mode);
     if (status != RNNP_OK) return status;
     for (size_t v = 0; v < model->n_values; v++) {

@@ -7,6 +7,7 @@
  *   constants.c  which constants are read, and whether they may be
  *   inference.c  shapes and known values of all nodes, symbolic or concrete
  *   partial.c    values of which some elements are known
+ *   narrow.c     weights behind a Cast to f32
  *   layout.c     concrete shapes -> which nodes run, where every value lives
  *   stacks.c     in which order they run, and which of them at once
  *   program.c    a layout placed in one block, ready to execute
@@ -104,6 +105,11 @@ rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, 
 /* The same when some elements are not known, as far as the operator's results do not depend on them (partial.c). The
  * outputs are known, known in part, or not. */
 rnnp_status rnnp_inference_partial(rnnp_inference *inf, const rnnp_node *node);
+
+/* narrow [n_values]: the f16 or bf16 constant that a value was cast from, or RNNP_NONE. Called for each node in turn:
+ * before it is inferred, so that it takes such constants in place of f32 weights, and afterwards. */
+void rnnp_narrow_take(const int32_t *narrow, const rnnp_inference *inf, rnnp_node *node);
+void rnnp_narrow_follow(int32_t *narrow, const rnnp_inference *inf, const rnnp_node *node);
 
 /* ---- Plan ---- */
 

@@ -3,7 +3,7 @@
  * From a parsed file to a model: constants, inputs, nodes in an order in which every input exists, outputs.
  */
 #include "../graph/graph.h"
-#include "names.h"
+#include "load_weights.h"
 
 #include <string.h>
 
@@ -36,6 +36,7 @@ static rnnp_status add_initializers(loader *l, rnnp_model *model, const Onnx__Gr
         rnnp_status status = loader_tensor(l, proto, name, &t, &own);
         if (status == RNNP_OK) status = rnnp_model_add_constant(model, name, &t, &value);
         loader_free(l, own); /* the model has a copy */
+        if (status == RNNP_OK) status = loader_widen(l, model, name, &value);
         if (status == RNNP_OK) status = define(l, n, name, value, SIZE_MAX);
         if (status != RNNP_OK) return status;
     }
@@ -60,6 +61,7 @@ static int read_type(loader *l, const Onnx__TypeProto *type, const char *name, r
                             loader_dtype_name(type->tensor_type->elem_type));
         return -1;
     }
+    if (l->widens && loader_is_half(t->dtype)) t->dtype = RNNP_DTYPE_F32;
     if (!shape) return 0;
     if (shape->n_dim > RNNP_MAX_RANK) {
         *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\": rank %zu is above %d", name, shape->n_dim,
@@ -157,27 +159,41 @@ static const char *node_name(const Onnx__NodeProto *p)
     return "";
 }
 
-static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto *p, int opset, names *n)
+/* The node as the file has it. */
+static rnnp_status read_node(loader *l, const Onnx__NodeProto *p, const names *n, loader_node *to)
 {
-    const char *name = node_name(p);
-    if (!p->op_type) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", name);
-    if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx"))
-        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: operator %s of domain %s is not supported", name,
-                         p->op_type, p->domain);
-    rnnp_value *inputs = loader_alloc(l, p->n_input * sizeof *inputs),
-               *outputs = loader_alloc(l, p->n_output * sizeof *outputs);
-    rnnp_attr *attrs = loader_alloc(l, p->n_attribute * sizeof *attrs);
-    if (!inputs || !outputs || !attrs) return RNNP_ERR_MEMORY;
-    for (size_t i = 0; i < p->n_input; i++) inputs[i] = *p->input[i] ? names_find(n, p->input[i])->value : RNNP_NONE;
-    for (size_t i = 0; i < p->n_output; i++) outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
+    /* 8-bit weights may make more inputs of it */
+    to->inputs = loader_alloc(l, (p->n_input + LOADER_MORE_INPUTS) * sizeof *to->inputs);
+    to->outputs = loader_alloc(l, p->n_output * sizeof *to->outputs);
+    to->attrs = loader_alloc(l, p->n_attribute * sizeof *to->attrs);
+    if (!to->inputs || !to->outputs || !to->attrs) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < p->n_input; i++)
+        to->inputs[i] = *p->input[i] ? names_find(n, p->input[i])->value : RNNP_NONE;
+    for (size_t i = 0; i < p->n_output; i++) to->outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
     for (size_t i = 0; i < p->n_attribute; i++) {
-        rnnp_status status = loader_attribute(l, p->attribute[i], name, &attrs[i]);
+        const rnnp_status status = loader_attribute(l, p->attribute[i], to->name, &to->attrs[i]);
         if (status != RNNP_OK) return status;
     }
-    rnnp_status status = rnnp_model_add_node(model, p->op_type, opset, name, inputs, p->n_input, attrs, p->n_attribute,
-                                             outputs, p->n_output);
+    to->n_inputs = p->n_input;
+    to->n_attrs = p->n_attribute;
+    return RNNP_OK;
+}
+
+static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto *p, int opset, names *n)
+{
+    loader_node node = {.op = p->op_type, .name = node_name(p), .opset = opset, .bias = RNNP_NONE};
+    if (!p->op_type) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", node.name);
+    rnnp_status status = loader_domain(l, p, node.name);
+    if (status == RNNP_OK) status = read_node(l, p, n, &node);
+    if (status == RNNP_OK) status = loader_weights_node(l, model, p, n, &node);
+    if (status == RNNP_OK) loader_widen_cast(l, &node);
+    if (status == RNNP_OK)
+        status = rnnp_model_add_node(model, node.op, opset, node.name, node.inputs, node.n_inputs, node.attrs,
+                                     node.n_attrs, node.outputs, p->n_output);
+    if (status == RNNP_OK) status = loader_weights_after(l, model, p, n, &node);
+    if (status == RNNP_OK && loader_makes_half(l, &node)) status = loader_widen(l, model, node.name, &node.outputs[0]);
     for (size_t i = 0; i < p->n_output && status == RNNP_OK; i++)
-        if (*p->output[i]) names_find(n, p->output[i])->value = outputs[i];
+        if (*p->output[i]) names_find(n, p->output[i])->value = node.outputs[i];
     return status;
 }
 
@@ -194,6 +210,7 @@ static rnnp_status add_nodes(loader *l, rnnp_model *model, const Onnx__GraphProt
         for (size_t k = 0; k < g->node[i]->n_output; k++)
             if (*g->node[i]->output[k] && (status = define(l, n, g->node[i]->output[k], RNNP_NONE, i)) != RNNP_OK)
                 return status;
+    if ((status = loader_read_marks(l, n)) != RNNP_OK) return status;
     for (size_t root = 0; root < g->n_node; root++) {
         size_t depth = 0;
         if (state[root] == DONE) continue;
@@ -268,18 +285,33 @@ static rnnp_status build(loader *l, rnnp_model *model)
     return status == RNNP_OK ? check_outputs(l, model, g) : status;
 }
 
+static rnnp_status build_new(loader *l, rnnp_model **model)
+{
+    rnnp_status status = rnnp_model_create(l->context, model);
+    if (status != RNNP_OK) return status;
+    (*model)->budget = l->budget;
+    status = loader_explain(l, build(l, *model));
+    (*model)->budget = NULL;
+    return status;
+}
+
 /* From bytes to *out, where they are `own` (NULL: the caller's), which are freed as soon as they are parsed. */
 static rnnp_status load(loader *l, const void *bytes, size_t size, void *own, rnnp_model **out)
 {
     rnnp_model *model = NULL;
     rnnp_status status = loader_parse(l, bytes, size);
     loader_free(l, own);
-    if (status == RNNP_OK) status = rnnp_model_create(l->context, &model);
     if (status == RNNP_OK) {
-        model->budget = l->budget;
-        status = loader_explain(l, build(l, model));
-        model->budget = NULL;
+        l->widens = loader_has_half_input(l);
+        status = build_new(l, &model);
     }
+    /* f16 where no operator has it: the file computes in f16. A file that only casts to it is read as it is. */
+    if (status == RNNP_ERR_TYPE && !l->widens && loader_has_halves(l)) {
+        l->widens = 1;
+        rnnp_model_destroy(model);
+        status = build_new(l, &model);
+    }
+    if (status == RNNP_OK && l->widens) loader_log_widened(l);
     if (status == RNNP_OK)
         *out = model;
     else

@@ -34,7 +34,15 @@ typedef struct loader {
     ProtobufCAllocator allocator; /* hands the parsed message's memory to the context's allocator */
     int out_of_memory;            /* it had none left: the parser does not say why it gave up */
     struct block *blocks;         /* everything from loader_alloc */
+    int widens;                   /* f16 and bf16 are read as f32, whatever is no constant */
 } loader;
+
+#define LOADER_MICROSOFT "com.microsoft"
+
+/* The metadata entry with which a written file says what the standard cannot: a list of results of nodes, each as its
+ * length in bytes, ":", the name, ",". A marked DequantizeLinear gives 8-bit weights to a layer that multiplies in 8
+ * bits; a marked DynamicQuantizeMatMul was a Gemm. */
+#define LOADER_MARKS "rnnpack.weights"
 
 /* ---- Files (open.c) ---- */
 

@@ -13,6 +13,9 @@ typedef struct name_entry {
     size_t producer;  /* loading: node that will make it, SIZE_MAX if none */
     int is_input;
     size_t duplicates; /* saving: the last number that was put behind it */
+    int marked;        /* loading: LOADER_MARKS lists it */
+    int is_weights;    /* it is weights of 8 bits, dequantised: those, and their scales */
+    rnnp_value weights, scale;
 } name_entry;
 
 typedef struct names {

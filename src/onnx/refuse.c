@@ -2,7 +2,7 @@
  *
  * All that a file needs and rnnpack does not have, in one sentence, with what to do about it where that is known.
  */
-#include "loader.h"
+#include "load_weights.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +106,7 @@ static void need_node(survey *s, const Onnx__NodeProto *p, int opset)
     const int foreign = p->domain && *p->domain && strcmp(p->domain, "ai.onnx") != 0;
 
     if (!p->op_type) return;
+    if (foreign && loader_microsoft_op(p->domain, p->op_type)) return;
     if (foreign)
         note(s, name_of(p), "operator %s of %s", p->op_type, p->domain);
     else if (!has_operator(p->op_type))
@@ -178,12 +179,7 @@ static const char *advice(const survey *s)
          "export packed sequences with enforce_sorted=True, and loops over time as one nn.LSTM or GRU"},
         {"operator If", "export for one case: fix what the branch tests (sizes, flags), or trace instead of scripting"},
         {"operator BatchNormalization", "fold it into the layer before it (eval mode, do_constant_folding=True)"},
-        {"operator DequantizeLinear", "export the model before it is quantised"},
-        {"operator QuantizeLinear", "export the model before it is quantised"},
         {"operator DynamicQuantize", "export the model before it is quantised"},
-        {"type float16", "keep weights and inputs in float32: model.float() before the export"},
-        {"type bfloat16", "keep weights and inputs in float32: model.float() before the export"},
-        {"type int8", "export the model before it is quantised"},
     };
 
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {

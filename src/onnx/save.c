@@ -49,22 +49,34 @@ static void append(ProtobufCBuffer *base, size_t size, const uint8_t *bytes)
 
 /* ---- The file ---- */
 
-static rnnp_status emit(const saver *s, rnnp_write_fn write, void *user)
+static rnnp_status emit(saver *s, rnnp_write_fn write, void *user)
 {
     const rnnp_context *context = s->model->context;
     Onnx__ModelProto file = ONNX__MODEL_PROTO__INIT;
-    Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets[] = {&opset};
+    Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, microsoft = ONNX__OPERATOR_SET_ID_PROTO__INIT;
+    Onnx__OperatorSetIdProto *opsets[] = {&opset, &microsoft};
+    Onnx__StringStringEntryProto marks = ONNX__STRING_STRING_ENTRY_PROTO__INIT, *metadata[] = {&marks};
+    const char *value;
     sink to = {.base = {append}, .write = write, .user = user};
 
     file.has_ir_version = 1;
     file.ir_version = IR_VERSION;
     /* Who made the model, not the file: notes about a producer's known faults depend on it. */
     file.producer_name = (char *)(uintptr_t)(*s->model->producer ? s->model->producer : "rnnpack");
-    file.n_opset_import = 1;
+    file.n_opset_import = s->microsoft ? 2 : 1;
     file.opset_import = opsets;
     opset.domain = (char *)(uintptr_t) "";
     opset.has_version = 1;
     opset.version = s->opset;
+    microsoft.domain = (char *)(uintptr_t)LOADER_MICROSOFT;
+    microsoft.has_version = 1;
+    microsoft.version = 1;
+    marks.key = (char *)(uintptr_t)LOADER_MARKS;
+    const rnnp_status status = saver_weights_marks(s, &value);
+    if (status != RNNP_OK) return status;
+    marks.value = (char *)(uintptr_t)value;
+    file.n_metadata_props = value ? 1 : 0;
+    file.metadata_props = metadata;
     file.graph = s->graph;
     const size_t size = onnx__model_proto__get_packed_size(&file);
     if (size > INT32_MAX)

@@ -39,16 +39,24 @@ static rnnp_status make_tensor(saver *s, const char *name, const rnnp_tensor *te
     return RNNP_OK;
 }
 
+rnnp_status saver_initializer(saver *s, const char *name, const rnnp_tensor *tensor)
+{
+    const rnnp_status status = make_tensor(s, name, tensor, &s->graph->initializer[s->graph->n_initializer]);
+
+    s->graph->n_initializer += status == RNNP_OK;
+    return status;
+}
+
+/* Other forms come with the nodes that read them, so that their order in the file does not depend on the model's. */
 static rnnp_status add_constant(void *user, const char *name, const rnnp_tensor *tensor)
 {
     saver *s = user;
-    const rnnp_status status =
-        make_tensor(s, s->values[s->n_values].name, tensor, &s->graph->initializer[s->graph->n_initializer]);
+    saved_value *value = &s->values[s->n_values++];
 
     (void)name;
-    s->n_values++;
-    s->graph->n_initializer += status == RNNP_OK;
-    return status;
+    if (!value->wanted[FORM_PLAIN] && (value->wanted[FORM_ACROSS] || value->wanted[FORM_FLAT])) return RNNP_OK;
+    value->made[FORM_PLAIN] = value->name;
+    return saver_initializer(s, value->name, tensor);
 }
 
 /* ---- Inputs and outputs ---- */
@@ -160,9 +168,8 @@ static rnnp_status make_attr(saver *s, const rnnp_attr *attr, Onnx__AttributePro
 
 /* ---- Nodes ---- */
 
-/* A node without inputs, outputs and attributes, which there is room for. */
-static rnnp_status make_node(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
-                             Onnx__NodeProto **to)
+rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
+                       Onnx__NodeProto **to)
 {
     Onnx__NodeProto *node = loader_alloc(&s->memory, sizeof *node);
 
@@ -178,15 +185,27 @@ static rnnp_status make_node(saver *s, const char *op, const char *name, size_t 
     return node->input && node->output && node->attribute ? RNNP_OK : RNNP_ERR_MEMORY;
 }
 
+rnnp_status saver_int_attr(saver *s, Onnx__NodeProto *node, const char *name, int64_t value)
+{
+    const rnnp_attr attr = {.name = name, .kind = RNNP_ATTR_INT, .i = value};
+    Onnx__AttributeProto *to = loader_alloc(&s->memory, sizeof *to);
+
+    if (!to) return RNNP_ERR_MEMORY;
+    node->attribute[node->n_attribute++] = to;
+    return make_attr(s, &attr, to);
+}
+
 static char *name_of(const saver *s, rnnp_value value) { return text(value == RNNP_NONE ? "" : s->values[value].name); }
 
 static rnnp_status add_node(void *user, const rnnp_node *from, const rnnp_value *inputs, const rnnp_value *outputs)
 {
     saver *s = user;
     Onnx__NodeProto *node;
-    rnnp_status status =
-        make_node(s, from->op->name, from->name, from->n_inputs, from->n_outputs, from->n_attrs, &node);
+    rnnp_status status = saver_weights_before(s, from, inputs);
 
+    if (status == RNNP_OK)
+        status = saver_node(s, from->op->name, from->name, from->n_inputs + SPECIAL_ROOM, from->n_outputs,
+                            from->n_attrs, &node);
     if (status != RNNP_OK) return status;
     Onnx__AttributeProto *attrs = loader_alloc(&s->memory, from->n_attrs * sizeof *attrs);
     if (!attrs) return RNNP_ERR_MEMORY;
@@ -196,13 +215,13 @@ static rnnp_status add_node(void *user, const rnnp_node *from, const rnnp_value 
         status = make_attr(s, &from->attrs[i], &attrs[i]);
         node->attribute[node->n_attribute++] = &attrs[i];
     }
-    return status;
+    return status == RNNP_OK ? saver_weights_apply(s, from, inputs, node) : status;
 }
 
 static rnnp_status add_identity(saver *s, rnnp_value value, const char *name)
 {
     Onnx__NodeProto *node;
-    const rnnp_status status = make_node(s, "Identity", name, 1, 1, 0, &node);
+    const rnnp_status status = saver_node(s, "Identity", name, 1, 1, 0, &node);
 
     if (status != RNNP_OK) return status;
     node->input[node->n_input++] = name_of(s, value);
@@ -226,6 +245,7 @@ rnnp_status saver_make_graph(saver *s)
 {
     const rnnp_visitor visitor = {s, add_input, add_constant, add_node, add_output, NULL};
     const rnnp_model *model = s->model;
+    const size_t extra = SPECIAL_ROOM * s->n_special;
     Onnx__GraphProto *graph = loader_alloc(&s->memory, sizeof *graph);
 
     if (!graph) return RNNP_ERR_MEMORY;
@@ -233,8 +253,8 @@ rnnp_status saver_make_graph(saver *s)
     graph->name = text("model");
     graph->input = loader_alloc(&s->memory, model->n_inputs * sizeof *graph->input);
     graph->output = loader_alloc(&s->memory, model->n_outputs * sizeof *graph->output);
-    graph->initializer = loader_alloc(&s->memory, model->n_values * sizeof *graph->initializer);
-    graph->node = loader_alloc(&s->memory, (model->n_nodes + model->n_outputs) * sizeof *graph->node);
+    graph->initializer = loader_alloc(&s->memory, (model->n_values + extra) * sizeof *graph->initializer);
+    graph->node = loader_alloc(&s->memory, (model->n_nodes + model->n_outputs + extra) * sizeof *graph->node);
     if (!graph->input || !graph->output || !graph->initializer || !graph->node) return RNNP_ERR_MEMORY;
     s->graph = graph;
     s->n_values = 0; /* counts along */

@@ -21,8 +21,11 @@ static rnnp_status add_input(void *user, const rnnp_port_info *port) { return ad
 
 static rnnp_status add_constant(void *user, const char *name, const rnnp_tensor *tensor)
 {
-    (void)tensor;
-    return add(user, SAVED_CONSTANT, name);
+    saver *s = user;
+
+    add(s, SAVED_CONSTANT, name);
+    s->values[s->n_values - 1].tensor = *tensor;
+    return RNNP_OK;
 }
 
 static rnnp_status add_results(void *user, const rnnp_node *node, const rnnp_value *inputs, const rnnp_value *outputs)
@@ -35,6 +38,7 @@ static rnnp_status add_results(void *user, const rnnp_node *node, const rnnp_val
     for (size_t i = 0; i < node->n_outputs; i++) {
         if (outputs[i] != RNNP_NONE) add(s, SAVED_RESULT, s->model->values[node->outputs[i]].name);
     }
+    saver_weights_note(s, node, inputs);
     return RNNP_OK;
 }
 
@@ -48,9 +52,9 @@ static rnnp_status add_output(void *user, const char *name, rnnp_value value)
 
 /* ---- What it is called ---- */
 
-/* The wish, or the wish with the first number behind it that makes it new. */
-static const char *claim_unique(saver *s, names *n, const char *wish)
+const char *saver_claim(saver *s, const char *wish)
 {
+    names *n = &s->taken;
     name_entry *first = names_find(n, wish);
     const size_t size = strlen(wish) + 24;
     char *numbered;
@@ -74,8 +78,10 @@ static int may_rename(const saved_value *value, const char *name)
                             strcmp(value->wish, name) == 0);
 }
 
-static rnnp_status claim_ports(saver *s, names *n)
+static rnnp_status claim_ports(saver *s)
 {
+    names *n = &s->taken;
+
     for (size_t v = 0; v < s->n_values && s->values[v].kind == SAVED_INPUT; v++)
         names_add(n, s->values[v].name = s->values[v].wish);
     for (size_t i = 0; i < s->n_outputs; i++) {
@@ -98,20 +104,20 @@ static rnnp_status claim_ports(saver *s, names *n)
 rnnp_status saver_name_values(saver *s)
 {
     const rnnp_visitor visitor = {s, add_input, add_constant, add_results, add_output, NULL};
-    names n;
     rnnp_status status;
 
     s->values = loader_alloc(&s->memory, s->model->n_values * sizeof *s->values);
     s->outputs = loader_alloc(&s->memory, s->model->n_outputs * sizeof *s->outputs);
     if (!s->values || !s->outputs) return RNNP_ERR_MEMORY;
     if ((status = s->model->calls->visit(s->model, &visitor)) != RNNP_OK ||
-        (status = names_create(&s->memory, s->n_values + s->n_outputs, &n)) != RNNP_OK ||
-        (status = claim_ports(s, &n)) != RNNP_OK)
+        (status = names_create(&s->memory, s->n_values + s->n_outputs + SPECIAL_ROOM * s->n_special, &s->taken)) !=
+            RNNP_OK ||
+        (status = claim_ports(s)) != RNNP_OK)
         return status;
     for (size_t v = 0; v < s->n_values; v++) {
         saved_value *value = &s->values[v];
 
-        if (!value->name && !(value->name = claim_unique(s, &n, value->wish))) return RNNP_ERR_MEMORY;
+        if (!value->name && !(value->name = saver_claim(s, value->wish))) return RNNP_ERR_MEMORY;
     }
     return RNNP_OK;
 }

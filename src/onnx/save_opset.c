@@ -36,7 +36,9 @@ static int has_attr(const rnnp_node *node, const char *name)
 /* The model API does not mind operators that are younger than their opset; a file must have them. */
 static int needed_opset(const rnnp_node *node)
 {
-    return node->op->since_opset > node->opset ? node->op->since_opset : node->opset;
+    const int own = node->op->since_opset > node->opset ? node->op->since_opset : node->opset;
+
+    return own > saver_weights_opset(node) ? own : saver_weights_opset(node);
 }
 
 /* The first opset after its own, up to `last`, in which the node would be another; 0 for none. */

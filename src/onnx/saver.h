@@ -2,21 +2,30 @@
  *
  * From a closed model to a file, in two walks over it (src/graph/visit.h): one finds names for all values
  * (save_names.c), then the nodes' opsets are joined (save_opset.c), and the other walk makes the file's messages
- * (save_graph.c), which refer to the model's strings and weights where they are. save.c writes them out.
+ * (save_graph.c), which refer to the model's strings and weights where they are. save.c writes them out. Weights that the
+ * standard's layers do not know are save_weights.c.
  */
 #ifndef RNNP_ONNX_SAVER_H
 #define RNNP_ONNX_SAVER_H
 
 #include "../graph/visit.h"
-#include "loader.h"
+#include "names.h"
 
 typedef enum saved_kind { SAVED_INPUT, SAVED_CONSTANT, SAVED_RESULT } saved_kind;
 
+/* How a constant stands in the file: as it is, with the last two axes exchanged, or with all axes but the last as one
+ * (scales: with all as one). */
+typedef enum saved_form { FORM_PLAIN, FORM_ACROSS, FORM_FLAT, FORMS } saved_form;
+
 typedef struct saved_value {
     saved_kind kind;
-    const char *wish; /* what the model calls it; need not be unique */
-    const char *name; /* in the file */
-    size_t readers;   /* inputs of nodes; outputs of the model do not count */
+    const char *wish;        /* what the model calls it; need not be unique */
+    const char *name;        /* in the file */
+    size_t readers;          /* inputs of nodes; outputs of the model do not count */
+    rnnp_tensor tensor;      /* of constants */
+    uint8_t wanted[FORMS];   /* constants that are weights or scales: in which forms */
+    const char *made[FORMS]; /* and what initializers are called that are there already */
+    const char *widened;     /* the f32 result of the nodes that widen it, once they are there */
 } saved_value;
 
 typedef struct saved_output {
@@ -31,12 +40,42 @@ typedef struct saver {
     saved_output *outputs;
     size_t n_values, n_outputs;
     int opset;
+    int microsoft;       /* com.microsoft is imported */
+    names taken;         /* that are taken */
+    size_t n_special;    /* nodes with weights that are not f32 */
+    const char **marked; /* results that LOADER_MARKS lists */
+    size_t n_marked;
     Onnx__GraphProto *graph;
 } saver;
+
+/* What one node with such weights may add: names, nodes, initializers. */
+enum { SPECIAL_ROOM = 12 };
 
 rnnp_status saver_name_values(saver *s);
 rnnp_status saver_join_opsets(saver *s);
 /* Makes s->graph of them. */
 rnnp_status saver_make_graph(saver *s);
+
+/* A name that is not taken: the wish, or the wish and a number; NULL without memory. */
+const char *saver_claim(saver *s, const char *wish);
+/* An initializer; `tensor` stays until the file is written. */
+rnnp_status saver_initializer(saver *s, const char *name, const rnnp_tensor *tensor);
+/* A node without inputs, outputs and attributes, which there is room for. */
+rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
+                       Onnx__NodeProto **to);
+rnnp_status saver_int_attr(saver *s, Onnx__NodeProto *node, const char *name, int64_t value);
+
+/* ---- Weights in other formats than f32 (save_weights.c) ---- */
+
+/* Notes in which forms the node reads constants: during the first walk. */
+void saver_weights_note(saver *s, const rnnp_node *node, const rnnp_value *inputs);
+/* The opset that they need; 0 for any. */
+int saver_weights_opset(const rnnp_node *node);
+/* During the second walk: adds what comes before the node, and then makes of the standard's node the one that has the
+ * weights. The node has room for SPECIAL_ROOM more inputs. */
+rnnp_status saver_weights_before(saver *s, const rnnp_node *node, const rnnp_value *inputs);
+rnnp_status saver_weights_apply(saver *s, const rnnp_node *from, const rnnp_value *inputs, Onnx__NodeProto *node);
+/* The value of LOADER_MARKS, NULL if nothing is marked. */
+rnnp_status saver_weights_marks(saver *s, const char **marks);
 
 #endif

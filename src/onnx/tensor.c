@@ -12,20 +12,20 @@ static const struct {
     {"undefined", 0},
     {"float", RNNP_DTYPE_F32},
     {"uint8", RNNP_DTYPE_U8},
-    {"int8", 0},
+    {"int8", RNNP_DTYPE_I8},
     {"uint16", 0},
     {"int16", 0},
     {"int32", RNNP_DTYPE_I32},
     {"int64", RNNP_DTYPE_I64},
     {"string", 0},
     {"bool", RNNP_DTYPE_BOOL},
-    {"float16", 0},
+    {"float16", RNNP_DTYPE_F16},
     {"double", RNNP_DTYPE_F64},
     {"uint32", 0},
     {"uint64", 0},
     {"complex64", 0},
     {"complex128", 0},
-    {"bfloat16", 0},
+    {"bfloat16", RNNP_DTYPE_BF16},
 };
 enum { TYPES = sizeof types / sizeof *types };
 
@@ -163,12 +163,16 @@ rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char 
     } else if (t->dtype == RNNP_DTYPE_I32) {
         *own = proto->int32_data;
         have = proto->n_int32_data;
-    } else { /* one byte each, stored as int32 */
+    } else { /* the low one or two bytes of int32 */
         have = proto->n_int32_data;
-        uint8_t *to = have == n ? loader_alloc(l, n) : NULL;
-        if (have == n && !to) return RNNP_ERR_MEMORY;
-        for (size_t i = 0; have == n && i < n; i++) to[i] = (uint8_t)proto->int32_data[i];
-        *own = to;
+        *own = have == n ? loader_alloc(l, bytes) : NULL;
+        if (have == n && !*own) return RNNP_ERR_MEMORY;
+        for (size_t i = 0; have == n && i < n; i++) {
+            if (width == 1)
+                ((uint8_t *)*own)[i] = (uint8_t)proto->int32_data[i];
+            else
+                ((uint16_t *)*own)[i] = (uint16_t)proto->int32_data[i];
+        }
     }
     if (have != n)
         return rnnp_fail(l->context, RNNP_ERR_FORMAT, "tensor %s: its data does not fill its shape of %zu elements",

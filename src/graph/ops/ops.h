@@ -9,7 +9,7 @@
  *   rows.c         Softmax, LogSoftmax; reduce.c: ReduceX, ArgX
  *   shape.c        Shape, Squeeze, ... ; reshape.c: Reshape, Flatten
  *   move.c         Transpose, Gather, Concat, Where; slice.c: Slice, Split; repeat.c: Expand, Tile
- *   cast.c         Cast
+ *   cast.c         Cast; linear.c: QuantizeLinear, DequantizeLinear
  *   format.c       this header's functions on formats of weights
  *   constant.c     Constant, ConstantOfShape, Range
  *   recurrent.c    RNN, LSTM, GRU

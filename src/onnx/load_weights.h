@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Nodes whose weights the standard's operators do not know, on their way into the model (load_weights.c); the way back is
+ * save_weights.c.
+ */
+#ifndef RNNP_ONNX_LOAD_WEIGHTS_H
+#define RNNP_ONNX_LOAD_WEIGHTS_H
+
+#include "../graph/graph.h"
+#include "names.h"
+
+enum { LOADER_MORE_INPUTS = 12 };
+
+/* A node as rnnp_model_add_node() will get it. */
+typedef struct loader_node {
+    const char *op, *name;
+    int opset;
+    rnnp_value *inputs, *outputs; /* inputs: with room for LOADER_MORE_INPUTS more than the file has */
+    size_t n_inputs, n_attrs;
+    rnnp_attr *attrs;
+    rnnp_value bias;  /* added to output 0 */
+    const char *note; /* what became of its weights, or NULL */
+} loader_node;
+
+/* ---- Files that compute in f16 or bf16 (load_half.c): l->widens ---- */
+
+int loader_is_half(rnnp_dtype dtype);
+int loader_has_half_input(const loader *l);
+/* Whether anything in the file is of these types. */
+int loader_has_halves(const loader *l);
+/* If l->widens: puts a Cast to f32 behind a value of these types that is a constant or will be one. */
+rnnp_status loader_widen(loader *l, rnnp_model *model, const char *name, rnnp_value *value);
+/* If l->widens: a Cast to such a type is one to f32. */
+void loader_widen_cast(const loader *l, loader_node *node);
+/* If l->widens: whether the node makes a constant of such a type. */
+int loader_makes_half(const loader *l, const loader_node *node);
+void loader_log_widened(const loader *l);
+
+/* ---- Weights in 8 bits (load_weights.c) ---- */
+
+/* Whether it is one of another domain that is read. */
+int loader_microsoft_op(const char *domain, const char *op);
+/* RNNP_ERR_UNSUPPORTED for a node of another domain that is not. */
+rnnp_status loader_domain(loader *l, const Onnx__NodeProto *p, const char *name);
+/* LOADER_MARKS into the entries of their names. */
+rnnp_status loader_read_marks(loader *l, names *n);
+/* Makes of the node the one of ours that computes it. Constants may be added. */
+rnnp_status loader_weights_node(loader *l, rnnp_model *model, const Onnx__NodeProto *p, const names *n,
+                                loader_node *node);
+/* What follows when it is added. */
+rnnp_status loader_weights_after(loader *l, rnnp_model *model, const Onnx__NodeProto *p, const names *n,
+                                 loader_node *node);
+
+#endif

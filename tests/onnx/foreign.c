@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Files of other programs with 8-bit layers of com.microsoft and with all values in f16: what becomes of their weights,
+ * and what is refused.
+ */
+#include "wire.h"
+
+ONE_CONTEXT(1)
+
+enum { IN = 3, UNITS = 2, ROWS = 4 * UNITS, I8 = 3, U8 = 2, I32 = 6, F16 = 10 };
+
+/* ---- Files ---- */
+
+static void microsoft_node(buffer *graph, const char *op, const char *const *inputs, size_t n, const char *to)
+{
+    DROPPED(free_buffer) buffer node = {0};
+
+    for (size_t i = 0; i < n; i++) wire_text(&node, 1, inputs[i]);
+    wire_text(&node, 2, to);
+    wire_text(&node, 3, "layer");
+    wire_text(&node, 4, op);
+    wire_text(&node, 7, "com.microsoft");
+    wire_message(graph, 1, &node);
+}
+
+static void typed_port(buffer *graph, unsigned field, const char *name, int type, const char *dims)
+{
+    DROPPED(free_buffer) buffer dim = {0}, shape = {0}, tensor = {0}, kind = {0}, info = {0};
+
+    for (; *dims; dims++) {
+        if (*dims >= '0' && *dims <= '9')
+            wire_int(&dim, 1, *dims - '0');
+        else
+            wire_bytes(&dim, 2, dims, 1);
+        wire_message(&shape, 1, &dim);
+    }
+    wire_int(&tensor, 1, type);
+    wire_message(&tensor, 2, &shape);
+    wire_message(&kind, 1, &tensor);
+    wire_text(&info, 1, name);
+    wire_message(&info, 2, &kind);
+    wire_message(graph, field, &info);
+}
+
+/* How a layer's weights are quantised. */
+typedef struct scheme {
+    int type, zero_type, scale_type;
+    size_t scales, zeros; /* 1 or ROWS; zeros 0: none */
+    float scale;
+    int zero, first; /* first: the first weight */
+    int rank;
+} scheme;
+
+static const scheme usual = {I8, I8, WIRE_F32, ROWS, ROWS, 0.01f, 0, 5, 3};
+
+static int weight_at(const scheme *s, size_t i)
+{
+    return i == 0 ? s->first : (int)(i * 31 % 101) - (s->type == I8 ? 50 : -70);
+}
+
+/* W [1][IN][ROWS] and R [1][UNITS][ROWS]. */
+static void add_weights(buffer *graph, const scheme *s, const char *name, const char *scale, const char *zero,
+                        int64_t depth)
+{
+    const int64_t shape[3] = {1, depth, ROWS}, few[2] = {1, s->scales == 1 ? 1 : ROWS};
+    uint8_t q[IN * ROWS], zeros[ROWS];
+    float scales[ROWS];
+
+    for (size_t i = 0; i < (size_t)depth * ROWS; i++) q[i] = (uint8_t)weight_at(s, i);
+    for (size_t i = 0; i < ROWS; i++) {
+        scales[i] = s->scale * (float)(i + 1);
+        zeros[i] = (uint8_t)s->zero;
+    }
+    wire_constant(graph, name, s->type, shape + 3 - s->rank, (size_t)s->rank, q, (size_t)depth * ROWS);
+    wire_constant(graph, scale, s->scale_type, s->scales == 1 ? few + 1 : few, s->scales == 1 ? 1 : 2, scales,
+                  s->scales * sizeof(float));
+    if (s->zeros) wire_constant(graph, zero, s->zero_type, few, s->zeros == 1 ? 1 : 2, zeros, s->zeros);
+}
+
+static buffer lstm_file(const scheme *s)
+{
+    const char *const inputs[] = {
+        "x", "W", "R", "", "", "", "", "", "Ws", s->zeros ? "Wz" : "", "Rs", s->zeros ? "Rz" : ""};
+    buffer graph = {0};
+
+    add_weights(&graph, s, "W", "Ws", "Wz", IN);
+    add_weights(&graph, s, "R", "Rs", "Rz", UNITS);
+    microsoft_node(&graph, "DynamicQuantizeLSTM", inputs, 12, "y");
+    typed_port(&graph, 11, "x", WIRE_F32, "TN3");
+    typed_port(&graph, 12, "y", WIRE_F32, "T1N2");
+    return wire_model(&graph);
+}
+
+/* ---- DynamicQuantizeLSTM ---- */
+
+/* y of a standard LSTM with the same weights in f32. */
+static void run_f32(const scheme *s, const rnnp_tensor *x, float *y)
+{
+    OWNED(model) model = make_model(context);
+    float w[2][ROWS * IN];
+    rnnp_value in[3], out[1] = {0};
+
+    in[0] = input3(model, "x", RNNP_DYNAMIC, RNNP_DYNAMIC, IN);
+    for (int m = 0; m < 2; m++) {
+        const size_t depth = m ? UNITS : IN;
+        const rnnp_tensor t = {RNNP_DTYPE_F32, 3, {1, ROWS, (int64_t)depth}, .data = w[m]};
+
+        for (size_t r = 0; r < ROWS; r++)
+            for (size_t k = 0; k < depth; k++)
+                w[m][r * depth + k] =
+                    (float)(weight_at(s, k * ROWS + r) - s->zero) * s->scale * (float)(s->scales == 1 ? 1 : r + 1);
+        OK(rnnp_model_add_constant(model, NULL, &t, &in[1 + m]));
+    }
+    OK(rnnp_model_add_node(model, "LSTM", 17, NULL, in, 3, NULL, 0, out, 1));
+    close_with(model, "y", out[0]);
+    rnnp_tensor to = {.data = y};
+    OWNED(plan) plan = make_plan(model);
+    OWNED_NEW(run, run, plan, x, 1);
+    OK(rnnp_run_execute(run, x, 1, &to, 1));
+}
+
+TEST(test_lstm)
+{
+    const struct {
+        scheme scheme;
+        int note;
+    } cases[] = {{usual, 0},
+                 {{I8, 0, WIRE_F32, 1, 0, 0.01f, 0, 5, 3}, 0},
+                 {{I8, I8, WIRE_F32, 1, 1, 0.01f, 3, 5, 3}, 0},
+                 {{U8, U8, WIRE_F32, ROWS, ROWS, 0.01f, 128, 128, 3}, 0},
+                 {{I8, I8, WIRE_F32, ROWS, ROWS, 0.01f, 0, -128, 3}, 1},
+                 {{U8, U8, WIRE_F32, 1, 1, 0.01f, 7, 255, 3}, 1}};
+    FREED float *numbers_of_x = numbers(5 * 2 * IN, 4, 1);
+    const rnnp_tensor x = tensor3(numbers_of_x, 5, 2, IN);
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        float y[5 * 2 * UNITS], exact[5 * 2 * UNITS];
+        rnnp_port_info port = {.struct_size = sizeof port};
+        rnnp_node_info info = {.struct_size = sizeof info};
+        DROPPED(free_buffer) const buffer file = lstm_file(&cases[i].scheme);
+        rnnp_model *model = NULL;
+
+        const rnnp_status status = rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model);
+        if (status != RNNP_OK) print_error("%s\n", rnnp_last_error(context));
+        OK(status);
+        OK(rnnp_model_node_info(model, 0, &info));
+        assert_string_equal(info.op, "LSTM");
+        assert_true((info.note != NULL) == cases[i].note);
+        OK(rnnp_model_node_input_info(model, 0, 1, &port));
+        assert_int_equal(port.dtype, RNNP_DTYPE_I8);
+        rnnp_tensor to = {.data = y};
+        rnnp_plan *plan = make_plan(model);
+        NEW(run, run, plan, &x, 1);
+        OK(rnnp_run_execute(run, &x, 1, &to, 1));
+        run_f32(&cases[i].scheme, &x, exact);
+        for (size_t k = 0; k < sizeof y / sizeof *y; k++) assert_true(fabs((double)y[k] - (double)exact[k]) < 0.02);
+        rnnp_run_destroy(run);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+    }
+}
+
+TEST(test_lstm_refused)
+{
+    static const struct {
+        scheme scheme;
+        rnnp_status status;
+        const char *words;
+    } cases[] = {
+        {{I8, I8, WIRE_F32, ROWS, ROWS, 0, 0, 5, 3}, RNNP_ERR_ARG, "DynamicQuantizeLSTM layer: scale 0 of W is 0"},
+        {{I8, I8, WIRE_F32, ROWS, ROWS, -1, 0, 5, 3}, RNNP_ERR_ARG, "scale 0 of W is -1"},
+        {{I8, I8, WIRE_F32, ROWS, ROWS, INFINITY, 0, 5, 3}, RNNP_ERR_ARG, "scale 0 of W is inf"},
+        {{I8, U8, WIRE_F32, ROWS, ROWS, 1, 0, 5, 3}, RNNP_ERR_TYPE, "the zero point of W is u8 and W is i8"},
+        {{I8, I8, WIRE_F32, ROWS, 1, 1, 0, 5, 3}, RNNP_ERR_SHAPE, "8 scales and 1 zero points"},
+        {{I8, I8, I32, ROWS, ROWS, 1, 0, 5, 3}, RNNP_ERR_TYPE, "the scale of W is i32, expected f32"},
+        {{I8, I8, WIRE_F32, ROWS, ROWS, 1, 0, 5, 2}, RNNP_ERR_UNSUPPORTED, "W has rank 2, expected 3"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        DROPPED(free_buffer) const buffer file = lstm_file(&cases[i].scheme);
+        rnnp_model *model = NULL;
+
+        REFUSED(context, rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model), cases[i].status,
+                cases[i].words);
+        assert_null(model);
+    }
+}
+
+/* ---- DynamicQuantizeMatMul ---- */
+
+TEST(test_product)
+{
+    static const int8_t b[3 * 2] = {127, -127, 1, 2, -3, 4};
+    static const float scales[2] = {0.5f, 0.25f}, bias[2] = {10, 20}, x[3] = {127, 1, -127};
+    static const char *const inputs[] = {"x", "B", "s", "", "bias"};
+    static const int64_t shape[] = {3, 2};
+
+    for (int with_bias = 0; with_bias < 2; with_bias++) {
+        buffer graph = {0};
+        float y[2];
+        rnnp_model *model = NULL;
+        const rnnp_tensor in = {RNNP_DTYPE_F32, 2, {1, 3}, .const_data = x};
+        rnnp_tensor out = {.data = y};
+
+        wire_constant(&graph, "B", I8, shape, 2, b, sizeof b);
+        wire_constant(&graph, "s", WIRE_F32, shape + 1, 1, scales, sizeof scales);
+        wire_constant(&graph, "bias", WIRE_F32, shape + 1, 1, bias, sizeof bias);
+        microsoft_node(&graph, "DynamicQuantizeMatMul", inputs, with_bias ? 5 : 3, "y");
+        typed_port(&graph, 11, "x", WIRE_F32, "N3");
+        typed_port(&graph, 12, "y", WIRE_F32, "N2");
+        DROPPED(free_buffer) const buffer file = wire_model(&graph);
+        OK(rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model));
+        rnnp_plan *plan = make_plan(model);
+        NEW(run, run, plan, &in, 1);
+        OK(rnnp_run_execute(run, &in, 1, &out, 1));
+        assert_true(y[0] == 0.5f * (127 * 127 + 1 + 3 * 127) + (with_bias ? 10 : 0));
+        assert_true(y[1] == 0.25f * (-127 * 127 + 2 - 4 * 127) + (with_bias ? 20 : 0));
+        rnnp_run_destroy(run);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+    }
+}
+
+/* ---- f16 ---- */
+
+/* y = x B + c, all of it f16, or with f32 inputs and outputs and Casts. */
+TEST(test_all_in_f16)
+{
+    static const uint16_t b[6] = {0x3c00, 0x4000, 0x3800, 0xbc00, 0, 0x3c00}, c[2] = {0x3c00, 0xc000};
+    static const float x[3] = {1, 2, 3};
+    static const int64_t shape[] = {3, 2};
+
+    for (int casts = 0; casts < 2; casts++) {
+        buffer graph = {0};
+        float y[2];
+        rnnp_model *model = NULL;
+        rnnp_port_info port = {.struct_size = sizeof port};
+        const rnnp_tensor in = {RNNP_DTYPE_F32, 2, {1, 3}, .const_data = x};
+        rnnp_tensor out = {.data = y};
+
+        wire_constant(&graph, "B", F16, shape, 2, b, sizeof b);
+        wire_constant(&graph, "c", F16, shape + 1, 1, c, sizeof c);
+        for (int i = 0; casts && i < 2; i++) {
+            DROPPED(free_buffer) buffer node = {0};
+
+            wire_text(&node, 1, i ? "sum" : "x");
+            wire_text(&node, 2, i ? "y" : "half");
+            wire_text(&node, 4, "Cast");
+            wire_attr_int(&node, "to", i ? WIRE_F32 : F16);
+            wire_message(&graph, 1, &node);
+        }
+        wire_node(&graph, "MatMul", casts ? "half B" : "x B", "product", -1);
+        wire_node(&graph, "Add", "product c", casts ? "sum" : "y", -1);
+        typed_port(&graph, 11, "x", casts ? WIRE_F32 : F16, "N3");
+        typed_port(&graph, 12, "y", casts ? WIRE_F32 : F16, "N2");
+        DROPPED(free_buffer) const buffer file = wire_model(&graph);
+        const rnnp_status status = rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model);
+        if (status != RNNP_OK) print_error("%s\n", rnnp_last_error(context));
+        OK(status);
+        OK(rnnp_model_input_info(model, 0, &port));
+        assert_int_equal(port.dtype, RNNP_DTYPE_F32);
+        OK(rnnp_model_output_info(model, 0, &port));
+        assert_int_equal(port.dtype, RNNP_DTYPE_F32);
+        OK(rnnp_model_node_input_info(model, find_node(model, "MatMul", 0), 1, &port));
+        assert_int_equal(port.dtype, RNNP_DTYPE_F16);
+        rnnp_plan *plan = make_plan(model);
+        NEW(run, run, plan, &in, 1);
+        OK(rnnp_run_execute(run, &in, 1, &out, 1));
+        assert_true(y[0] == 1 + 2 * 0.5f + 0 + 1 && y[1] == 2 - 2 + 3 - 2);
+        rnnp_run_destroy(run);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+    }
+}
