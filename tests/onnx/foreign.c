@@ -88,7 +88,7 @@ static buffer lstm_file(const scheme *s)
     microsoft_node(&graph, "DynamicQuantizeLSTM", inputs, 12, "y");
     typed_port(&graph, 11, "x", WIRE_F32, "TN3");
     typed_port(&graph, 12, "y", WIRE_F32, "T1N2");
-    return wire_model(&graph);
+    return wire_model(&graph, 17);
 }
 
 /* ---- DynamicQuantizeLSTM ---- */
@@ -208,7 +208,7 @@ TEST(test_product)
         microsoft_node(&graph, "DynamicQuantizeMatMul", inputs, with_bias ? 5 : 3, "y");
         typed_port(&graph, 11, "x", WIRE_F32, "N3");
         typed_port(&graph, 12, "y", WIRE_F32, "N2");
-        DROPPED(free_buffer) const buffer file = wire_model(&graph);
+        DROPPED(free_buffer) const buffer file = wire_model(&graph, 17);
         OK(rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model));
         rnnp_plan *plan = make_plan(model);
         NEW(run, run, plan, &in, 1);
@@ -253,7 +253,7 @@ TEST(test_all_in_f16)
         wire_node(&graph, "Add", "product c", casts ? "sum" : "y", -1);
         typed_port(&graph, 11, "x", casts ? WIRE_F32 : F16, "N3");
         typed_port(&graph, 12, "y", casts ? WIRE_F32 : F16, "N2");
-        DROPPED(free_buffer) const buffer file = wire_model(&graph);
+        DROPPED(free_buffer) const buffer file = wire_model(&graph, 17);
         const rnnp_status status = rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model);
         if (status != RNNP_OK) print_error("%s\n", rnnp_last_error(context));
         OK(status);
