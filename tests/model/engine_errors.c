@@ -15,6 +15,12 @@ TEST(test_tensors)
     assert_int_equal(rnnp_dtype_bytes((rnnp_dtype)-1), 0);
     assert_string_equal(rnnp_dtype_name(RNNP_DTYPE_BOOL), "bool");
     assert_non_null(rnnp_dtype_name((rnnp_dtype)0));
+    assert_string_equal(rnnp_weights_name(RNNP_WEIGHTS_F32), "f32");
+    assert_string_equal(rnnp_weights_name(RNNP_WEIGHTS_F16), "f16");
+    assert_string_equal(rnnp_weights_name(RNNP_WEIGHTS_BF16), "bf16");
+    assert_string_equal(rnnp_weights_name(RNNP_WEIGHTS_S8), "s8");
+    assert_string_equal(rnnp_weights_name((rnnp_weights)4), "unknown");
+    assert_string_equal(rnnp_weights_name((rnnp_weights)-1), "unknown");
     assert_int_equal(rnnp_tensor_elements(&tensor), 0);
     tensor.shape[0] = 4;
     assert_true(rnnp_tensor_elements(&tensor) == SIZE_MAX);
