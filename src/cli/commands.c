@@ -95,6 +95,25 @@ const cli_command cli_commands[] = {
      OPTIONS({"-o", "FILE.onnx", "file to write; an existing file is replaced once the new one is complete", CLI_NEEDED,
               AT(output), NULL}),
      RUN(cli_convert)},
+    {"quantize", "MODEL", "write a model with weights in 8 or 16 bits, and say what that costs",
+     "Makes weights of RNN, LSTM, GRU, Gemm and MatMul smaller: s8 has 8 bits and a scale for\n"
+     "each output channel, f16 and bf16 have 16 bits. Shows sizes, speed on this host, and how\n"
+     "far outputs move, on your data or on random inputs. Without -o nothing is written.",
+     OPTIONS(
+         {"--weights", "FORMAT", "s8, f16 or bf16", CLI_NEEDED, AT(weights), NULL},
+         {"-o", "FILE.onnx", "file to write; an existing file is replaced once the new one is complete", CLI_TEXT,
+          AT(output), NULL},
+         {"--keep", "PATTERN", "leave layers as they are whose name, or that of their weights, fits (*, ?, [])",
+          CLI_TEXTS, AT(keep), NULL},
+         {"--saturate", NULL, "f16: weights beyond 65504 become 65504, in place of an error", CLI_FLAG, AT(saturate),
+          NULL},
+         {"--data", "FILE.npy", "an input; give one for each, in the model's order (default: random numbers)",
+          CLI_TEXTS, AT(arrays), NULL},
+         {"--labels", "FILE.npy", "class of each row of the data: shows accuracy and AUC", CLI_TEXT, AT(labels), NULL},
+         {"--limit", "rms=X", "keep layers wider until every output's rms error is at most X", CLI_TEXT, AT(limit),
+          NULL},
+         {"--seconds", "S", "time to measure speed", CLI_NUMBER, AT(seconds), "2"}, SHAPE("100"), HOST, JSON),
+     RUN(cli_quantize)},
     {"tune", "[MODEL...]", "find the fastest kernels and schedules for models on this host",
      "Measures which kernels and schedules are the fastest for models on this host, and keeps\n"
      "the results as tuning records. Outputs of models do not change by a bit. Ctrl-C stops\n"

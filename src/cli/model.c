@@ -42,6 +42,34 @@ static int open_records(cli_model *m, const char *path, int flags)
     return CLI_OK;
 }
 
+/* Recurrent weights of a node, read in each step. */
+static size_t step_weights(const rnnp_model *model, size_t node)
+{
+    enum { ONNX_R = 2 };
+    rnnp_port_info r = {.struct_size = sizeof r};
+    size_t n = 1;
+
+    if (rnnp_model_node_input_info(model, node, ONNX_R, &r) != RNNP_OK) return 0;
+    for (size_t d = 0; d < r.rank; d++) n *= (size_t)r.shape[d];
+    return n;
+}
+
+int cli_model_plan(cli_model *m)
+{
+    m->weight_bytes = m->step_weights = 0;
+    m->all_s8 = 1;
+    TRY(cli_status(m->context, rnnp_plan_create(m->model, &m->options, &m->plan)));
+    for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) {
+        rnnp_node_info node = {.struct_size = sizeof node};
+
+        if (rnnp_model_node_info(m->model, i, &node) != RNNP_OK || !node.weight_bytes_per_step) continue;
+        m->weight_bytes += node.weight_bytes_per_step;
+        m->step_weights += step_weights(m->model, i);
+        m->all_s8 &= node.weights == RNNP_WEIGHTS_S8;
+    }
+    return CLI_OK;
+}
+
 int cli_model_open(cli_model *m, const cli_call *call, int flags)
 {
     *m = (cli_model){.path = call->operands[0]};
@@ -52,13 +80,7 @@ int cli_model_open(cli_model *m, const cli_call *call, int flags)
     TRY(open_records(m, call->records, flags));
     m->options.batch = call->batch;
     m->options.steps = call->steps;
-    TRY(cli_status(m->context, rnnp_plan_create(m->model, &m->options, &m->plan)));
-    for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) {
-        rnnp_node_info node = {.struct_size = sizeof node};
-
-        if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK) m->weight_bytes += node.weight_bytes_per_step;
-    }
-    return CLI_OK;
+    return cli_model_plan(m);
 }
 
 void cli_model_close(cli_model *m)

@@ -89,6 +89,9 @@ static void fill(const rnnp_tensor *tensor, uint32_t *state, int32_t length)
         case RNNP_DTYPE_I64: ((int64_t *)tensor->data)[i] = length >= 0 ? length : (int64_t)(r >> 31); break;
         case RNNP_DTYPE_BOOL:
         case RNNP_DTYPE_U8: ((uint8_t *)tensor->data)[i] = (uint8_t)(r >> 31); break;
+        case RNNP_DTYPE_F16:
+        case RNNP_DTYPE_BF16:
+        case RNNP_DTYPE_I8: break; /* of constants alone */
         }
     }
 }

@@ -25,6 +25,9 @@ static double element(const rnnp_tensor *t, size_t i)
     case RNNP_DTYPE_I64: return (double)((const int64_t *)t->data)[i];
     case RNNP_DTYPE_U8:
     case RNNP_DTYPE_BOOL: return (double)((const uint8_t *)t->data)[i];
+    case RNNP_DTYPE_F16:
+    case RNNP_DTYPE_BF16:
+    case RNNP_DTYPE_I8: break; /* npy_read knows none of these */
     }
     return 0;
 }
