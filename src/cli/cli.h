@@ -41,7 +41,7 @@ typedef struct cli_call {
     const struct cli_command *command;
     const char **operands; /* ends with NULL */
     const char *output, *isa, *math, *records;
-    const char *budget, *batches, *lengths, *teams, *precision, *grid;
+    const char *budget, *batches, *lengths, *teams, *grid;
     const char *weights, *limit;
     const char *config, *data, *labels, *test, *test_labels, *roc, *predictions, *checkpoint, *curve;
     size_t threads, batch, steps, seed;

@@ -18,6 +18,17 @@ static int set_math(const char *name, rnnp_plan_options *options)
     return cli_misuse("--math is u35, u10 or fast, not '%s'", name);
 }
 
+int cli_weights(const char *name, size_t length, rnnp_weights *weights)
+{
+    for (int w = RNNP_WEIGHTS_F32; w <= RNNP_WEIGHTS_S8; w++) {
+        const char *const known = rnnp_weights_name((rnnp_weights)w);
+
+        *weights = (rnnp_weights)w;
+        if (strlen(known) == length && memcmp(known, name, length) == 0) return 1;
+    }
+    return 0;
+}
+
 int cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model)
 {
     rnnp_load_options options;

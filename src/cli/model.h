@@ -20,6 +20,9 @@ typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port_inf
  * of the originals (packed.h): for commands whose numbers count more than the time of packing. */
 int cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model);
 
+/* The format of this name (not ended by a zero); 0: there is none. */
+int cli_weights(const char *name, size_t length, rnnp_weights *weights);
+
 /* ---- model.c ---- */
 
 typedef struct cli_model {

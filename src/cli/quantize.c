@@ -34,14 +34,9 @@ typedef struct job {
 static int read_options(job *j)
 {
     const cli_call *const c = j->call;
-    int known = 0;
 
-    for (int w = RNNP_WEIGHTS_F16; w <= RNNP_WEIGHTS_S8; w++) {
-        if (strcmp(c->weights, rnnp_weights_name((rnnp_weights)w)) != 0) continue;
-        j->weights = (rnnp_weights)w;
-        known = 1;
-    }
-    if (!known) return cli_misuse("--weights is s8, f16 or bf16, not '%s'", c->weights);
+    if (!cli_weights(c->weights, strlen(c->weights), &j->weights) || j->weights == RNNP_WEIGHTS_F32)
+        return cli_misuse("--weights is s8, f16 or bf16, not '%s'", c->weights);
     j->limit = NAN;
     if (c->limit) {
         char *end = NULL;
