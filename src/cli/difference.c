@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "difference.h"
 #include "npy.h"
-#include "quantize.h"
 #include "rnnpack/metrics.h"
 
 /* ---- Inputs and outputs ---- */

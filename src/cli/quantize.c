@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quantize.h"
+#include "quantize_report.h"
 #include "rnnpack/onnx.h"
 
 /* A layer whose format may be chosen, and the pattern that fits its name alone. */

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "quantize.h"
+#include "quantize_report.h"
 
 static int is_moved(const rnnp_quantized_layer *layer) { return layer->bytes_before != layer->bytes_after; }
 

@@ -4,8 +4,8 @@
  */
 #include "../test.h"
 #undef FREED /* the program has its own */
+#include "../../src/cli/difference.h"
 #include "../../src/cli/npy.h"
-#include "../../src/cli/quantize.h"
 
 #include <unistd.h>
 

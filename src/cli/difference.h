@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rnnpack quantize: a model before and after, and what lies between their outputs.
+ * What lies between the outputs of a model before and after a change.
  */
-#ifndef RNNP_CLI_QUANTIZE_H
-#define RNNP_CLI_QUANTIZE_H
+#ifndef RNNP_CLI_DIFFERENCE_H
+#define RNNP_CLI_DIFFERENCE_H
 
-#include "timing.h"
-
-/* ---- difference.c ---- */
+#include "model.h"
 
 /* Between an output before and after. */
 typedef struct difference {
@@ -34,34 +32,5 @@ void difference_measure(const rnnp_tensor *before, const rnnp_tensor *after, dif
 /* Reads labels, and finds the first output that scores as many rows. */
 int labels_read(const char *path, const cli_tensors *outputs, rnnp_tensor *labels, size_t *output);
 int labels_measure(const rnnp_tensor *labels, const rnnp_tensor *scores, quality *q);
-
-/* ---- quantize.c, quantize_report.c ---- */
-
-/* The model with some choice of formats. */
-typedef struct attempt {
-    cli_model m; /* its context and records are those of the original */
-    cli_tensors t;
-    rnnp_quantized_layer *layers;
-    size_t n_layers, room;
-    double worst; /* largest rms of an output */
-} attempt;
-
-typedef struct report {
-    const cli_call *call;
-    const cli_model *before;
-    const attempt *after;
-    const difference *outputs;
-    size_t n_outputs;
-    size_t labelled; /* output of the labels */
-    quality quality[2];
-    cli_timing run[2], step[2];
-    char *no_run, *no_stream;
-    rnnp_weights weights;
-    double limit; /* NAN: none */
-    size_t bytes[2];
-} report;
-
-void report_text(const report *r);
-void report_json(const report *r);
 
 #endif
