@@ -258,7 +258,7 @@ static int look(void *user, const rnnp_tune_progress *progress)
     return 1;
 }
 
-static void look_at_layer(void *user, const rnnp_quantized_layer *layer) { *(size_t *)user = layer->struct_size; }
+static void look_at_layer(void *user, const rnnp_quantized_layer *seen) { *(size_t *)user = seen->struct_size; }
 
 /* ---- All of them ---- */
 
