@@ -46,7 +46,7 @@ TEST(test_building)
     FAILS(rnnp_model_add_input(NULL, "x", RNNP_DTYPE_F32, 3, shape, NULL, &x), RNNP_ERR_ARG);
     FAILS(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, NULL), RNNP_ERR_ARG);
     FAILS(rnnp_model_add_input(model, "", RNNP_DTYPE_F32, 3, shape, NULL, &x), RNNP_ERR_ARG);
-    FAILS(rnnp_model_add_input(model, "x", (rnnp_dtype)9, 3, shape, NULL, &x), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_input(model, "x", (rnnp_dtype)99, 3, shape, NULL, &x), RNNP_ERR_ARG);
     FAILS(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 9, shape, NULL, &x), RNNP_ERR_UNSUPPORTED);
     REFUSED(context, rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, negative, NULL, &x), RNNP_ERR_ARG,
             "dimension 1 is -2");
