@@ -118,3 +118,36 @@ done
 cmp "$forecaster" "$work/model.onnx" || fail "the model was changed"
 refuses 1 "none.onnx" quantize "$work/none.onnx" --weights s8
 refuses 1 "no layer with constant weights" quantize "$tree/tests/data/onnx/graph/decisions.onnx" --weights s8
+
+# ---- The file, and what the other commands make of it ----
+npy "$work/x.npy" '<f4' '(20, 2, 1)' 160
+expect 0 run "$forecaster" --input "ecg=$work/x.npy" --output "forecast=$work/f32.npy"
+for format in s8 f16 bf16; do
+    small=$work/$format.onnx
+    expect 0 quantize "$forecaster" --weights "$format" "${quick[@]}" --keep '/head/*' -o "$small" --json
+    [[ $(json written) == "$small" ]] || fail "written: $(json written)"
+    (($(stat -c %s "$small") < $(stat -c %s "$forecaster"))) || fail "$format makes a larger file"
+    gives "  $format  " inspect "$small"
+    expect 0 inspect "$small" --json
+    [[ $(grep -c "\"weights\": \"$format\"" "$work/out") == 2 ]] || fail "inspect shows other layers in $format"
+    [[ $(grep -c '"weights": "f32"' "$work/out") == 1 ]] || fail "inspect shows other layers in f32"
+    expect 0 run "$small" --input "ecg=$work/x.npy" --output "forecast=$work/$format.npy"
+    ! cmp -s "$work/f32.npy" "$work/$format.npy" || fail "$format: the outputs of f32"
+    gives "stream step  median" bench "$small" --seconds 0.01 --steps 20
+    gives "_${format}_" explain "$small"
+    "$program" tune "$small" --steps 1 --budget 20 --dry-run --json >"$work/out" 2>"$work/err" </dev/null || fail "tune"
+    [[ $(json layers 0 precision) == "$format" ]] || fail "tuned in $(json layers 0 precision)"
+    expect 0 pack "$small" -o "$work/$format.rnnp"
+    expect 0 convert "$small" -o "$work/again.onnx"
+    for other in "$work/$format.rnnp" "$work/again.onnx"; do
+        expect 0 run "$other" --input "ecg=$work/x.npy" --output "forecast=$work/other.npy"
+        cmp "$work/$format.npy" "$work/other.npy" || fail "$other has other bits"
+        refuses 1 "already, not f32" quantize "$other" --weights s8
+    done
+    # What is left can still be quantised, as long as the rest stays as it is.
+    expect 0 quantize "$small" --weights bf16 "${quick[@]}" --keep '/lstm/*' --json
+    [[ $(json layers 0 weights) == "$format" && $(json layers 2 weights) == bf16 ]] || fail "the rest of $format"
+done
+gives "int8 dot peak" bench "$work/s8.onnx" --seconds 0.01
+gives "FMA peak" bench "$work/bf16.onnx" --seconds 0.01
+refuses 1 "No such file or directory" quantize "$forecaster" --weights s8 "${quick[@]}" -o "$work/none/none.onnx"
