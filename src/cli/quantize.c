@@ -100,8 +100,12 @@ static int attempt_run(const job *j, attempt *a)
     TRY(cli_model_plan(&a->m));
     cli_tensors_create(&a->t, a->m.model);
     TRY(difference_run(&a->m, &j->t, &a->t));
-    for (size_t i = 0; i < a->t.n_outputs; i++)
-        a->worst = fmax(a->worst, difference_rms(&j->t.outputs[i], &a->t.outputs[i]));
+    for (size_t i = 0; i < a->t.n_outputs; i++) {
+        const double rms = difference_rms(&j->t.outputs[i], &a->t.outputs[i]);
+
+        a->worst = fmax(a->worst, rms);
+        if (rms > j->limit) a->excess += (rms - j->limit) * (rms - j->limit);
+    }
     return CLI_OK;
 }
 
@@ -154,10 +158,11 @@ static int widen(job *j, choice *c, attempt *a)
     return attempt_run(j, a);
 }
 
-/* Widens the layer whose widening leaves the smallest error. */
+/* Widens the layer whose widening brings outputs closest to the limit, all of them together: with several outputs, no
+ * single layer may change the worst one. */
 static int widen_best(job *j)
 {
-    AUTO_ATTEMPT best = {.worst = INFINITY};
+    AUTO_ATTEMPT best = {.worst = 0};
     rnnp_weights to = RNNP_WEIGHTS_F32;
     choice *which = NULL;
 
@@ -169,7 +174,7 @@ static int widen_best(job *j)
         cli_progress("layer", (double)i, (double)j->n_choices, "layers tried");
         if (was == RNNP_WEIGHTS_F32) continue;
         TRY(widen(j, c, &a));
-        if (!which || a.worst < best.worst) {
+        if (!which || a.excess < best.excess) {
             const attempt swapped = best;
 
             best = a;

@@ -14,7 +14,8 @@ typedef struct attempt {
     cli_tensors t;
     rnnp_quantized_layer *layers;
     size_t n_layers, room;
-    double worst; /* largest rms of an output */
+    double worst;  /* largest rms of an output */
+    double excess; /* squares of what outputs have beyond the limit */
 } attempt;
 
 typedef struct report {
