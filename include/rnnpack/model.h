@@ -80,6 +80,9 @@ RNNP_API size_t rnnp_dtype_bytes(rnnp_dtype dtype);
 /* Returns "f32", "i32", ...; "unknown" for any other value. */
 RNNP_API const char *rnnp_dtype_name(rnnp_dtype dtype);
 
+/* Returns "f32", "f16", "bf16" or "s8"; "unknown" for any other value. */
+RNNP_API const char *rnnp_weights_name(rnnp_weights weights);
+
 /* Returns the product of the dimensions, 1 for rank 0; SIZE_MAX if it does not fit or a dimension is negative. */
 RNNP_API size_t rnnp_tensor_elements(const rnnp_tensor *tensor);
 
@@ -364,6 +367,7 @@ typedef struct rnnp_node_info {
     size_t parameters;            /* elements of the constants that it reads */
     size_t weight_bytes_per_step; /* recurrent layers: packed weights that are read in each step; otherwise 0 */
     const char *note;             /* warning about this node, or NULL */
+    rnnp_weights weights;         /* format of a layer's constant weights; F32 also for nodes without */
 } rnnp_node_info;
 RNNP_STRUCT_INIT(rnnp_node_info)
 /* The nodes in the order of execution. Returns as rnnp_model_input_info(). */

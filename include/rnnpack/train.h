@@ -109,10 +109,10 @@ typedef struct rnnp_trainer rnnp_trainer;
  * rnnp_trainer_create() copies the model's parameters and finds a gradient for every node between them and the loss.
  * options may be NULL.
  *
- * Returns  RNNP_OK; RNNP_ERR_UNSUPPORTED for a node or an option without a gradient, by name; RNNP_ERR_SHAPE if the
- *          batch dimension cannot be determined or rows depend on each other; RNNP_ERR_ARG, also for a parameter
- *          with NaN or infinity; RNNP_ERR_STATE if the model is not closed or its weights were released;
- *          RNNP_ERR_MEMORY.
+ * Returns  RNNP_OK; RNNP_ERR_UNSUPPORTED for a node or an option without a gradient and for a layer whose weights are
+ *          not f32 (rnnp_model_quantize), by name; RNNP_ERR_SHAPE if the batch dimension cannot be determined or rows
+ *          depend on each other; RNNP_ERR_ARG, also for a parameter with NaN or infinity; RNNP_ERR_STATE if the model
+ *          is not closed or its weights were released; RNNP_ERR_MEMORY.
  * Errors   leave *trainer NULL.
  * Memory   the parameters, their gradients, the optimiser's state (two values per parameter for ADAM and ADAMW, one for
  *          RMSPROP and momentum), and, from the first batch of a shape on, what rnnp_trainer_bytes() returns. The
@@ -227,7 +227,8 @@ RNNP_API rnnp_status rnnp_trainer_freeze(rnnp_trainer *trainer, size_t index, in
 RNNP_API rnnp_status rnnp_trainer_initialize(rnnp_trainer *trainer, uint64_t seed);
 
 /* Copies the parameters that have the same name and shape in a model, to reuse the body of a trained model. *copied
- * receives how many; copied may be NULL. RNNP_ERR_ARG; RNNP_ERR_STATE; RNNP_ERR_FORMAT. */
+ * receives how many; copied may be NULL. RNNP_ERR_UNSUPPORTED if one of them is not f32 there (rnnp_model_quantize);
+ * RNNP_ERR_ARG; RNNP_ERR_STATE; RNNP_ERR_FORMAT. */
 RNNP_API rnnp_status rnnp_trainer_adopt(rnnp_trainer *trainer, const rnnp_model *from, size_t *copied);
 
 /* Makes a new closed model with the present values of the parameters; the caller destroys it. RNNP_ERR_ARG;

@@ -99,6 +99,7 @@ static int set(const cli_option *o, char *value, cli_call *call)
     case CLI_SIZE: return set_size(o, value, o->kind == CLI_COUNT, into);
     case CLI_NUMBER: return set_number(o, value, into);
     case CLI_PAIRS: return set_pair(o, value, into);
+    case CLI_TEXTS: ((cli_pairs *)into)->at[((cli_pairs *)into)->n++].value = value; break;
     }
     return CLI_OK;
 }
@@ -177,8 +178,13 @@ int cli_main(int argc, char **argv)
     }
     const size_t room = (size_t)argc + 1;
     FREED const char **operands = cli_alloc(room, sizeof *operands);
-    FREED cli_pair *pairs = cli_alloc(2 * room, sizeof *pairs);
-    cli_call call = {.command = c, .operands = operands, .inputs.at = pairs, .outputs.at = pairs + room};
+    FREED cli_pair *pairs = cli_alloc(4 * room, sizeof *pairs);
+    cli_call call = {.command = c,
+                     .operands = operands,
+                     .inputs.at = pairs,
+                     .outputs.at = pairs + room,
+                     .arrays.at = pairs + 2 * room,
+                     .keep.at = pairs + 3 * room};
     const int code = parse(&call, argc, argv);
     return code == CLI_OK ? c->run(&call) : code == ENDED ? CLI_OK : code;
 }

@@ -42,12 +42,13 @@ typedef struct cli_call {
     const struct cli_command *command;
     const char **operands; /* ends with NULL */
     const char *output, *isa, *math, *records;
-    const char *budget, *batches, *lengths, *teams, *precision, *grid;
+    const char *budget, *batches, *lengths, *teams, *grid;
+    const char *weights, *limit;
     const char *config, *data, *labels, *test, *test_labels, *roc, *predictions, *checkpoint, *curve;
     size_t threads, batch, steps, seed;
     double seconds;
-    int json, kernels, limits, again, dry_run, this_host, resume, quiet;
-    cli_pairs inputs, outputs;
+    int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate;
+    cli_pairs inputs, outputs, arrays, keep;
     uint64_t given; /* a bit for each option of the command that was given: cli_given */
 } cli_call;
 
@@ -59,6 +60,7 @@ typedef enum cli_kind {
     CLI_TEXT,   /* into a const char * */
     CLI_NEEDED, /* a text that must be given */
     CLI_PAIRS,  /* NAME=VALUE into a cli_pairs, any number of times */
+    CLI_TEXTS,  /* values alone into a cli_pairs, any number of times */
     CLI_DONE    /* --help and --version, which end the call */
 } cli_kind;
 
@@ -104,6 +106,7 @@ int cli_bench(const cli_call *call);
 int cli_limits(const cli_call *call); /* bench --limits */
 int cli_pack(const cli_call *call);
 int cli_convert(const cli_call *call);
+int cli_quantize(const cli_call *call);
 int cli_tune(const cli_call *call);
 int cli_explain(const cli_call *call);
 int cli_train(const cli_call *call); /* where RNNP_CLI_TRAIN is defined */

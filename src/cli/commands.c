@@ -95,6 +95,25 @@ const cli_command cli_commands[] = {
      OPTIONS({"-o", "FILE.onnx", "file to write; an existing file is replaced once the new one is complete", CLI_NEEDED,
               AT(output), NULL}),
      RUN(cli_convert)},
+    {"quantize", "MODEL", "write a model with weights in 8 or 16 bits, and say what that costs",
+     "Makes weights of RNN, LSTM, GRU, Gemm and MatMul smaller: s8 has 8 bits and a scale for\n"
+     "each output channel, f16 and bf16 have 16 bits. Shows sizes, speed on this host, and how\n"
+     "far outputs move, on your data or on random inputs. Without -o nothing is written.",
+     OPTIONS(
+         {"--weights", "FORMAT", "s8, f16 or bf16", CLI_NEEDED, AT(weights), NULL},
+         {"-o", "FILE.onnx", "file to write; an existing file is replaced once the new one is complete", CLI_TEXT,
+          AT(output), NULL},
+         {"--keep", "PATTERN", "leave layers as they are whose name, or that of their weights, fits (*, ?, [])",
+          CLI_TEXTS, AT(keep), NULL},
+         {"--saturate", NULL, "f16: weights beyond 65504 become 65504, in place of an error", CLI_FLAG, AT(saturate),
+          NULL},
+         {"--data", "FILE.npy", "an input; give one for each, in the model's order (default: random numbers)",
+          CLI_TEXTS, AT(arrays), NULL},
+         {"--labels", "FILE.npy", "class of each row of the data: shows accuracy and AUC", CLI_TEXT, AT(labels), NULL},
+         {"--limit", "rms=X", "keep layers wider until every output's rms error is at most X", CLI_TEXT, AT(limit),
+          NULL},
+         {"--seconds", "S", "time to measure speed", CLI_NUMBER, AT(seconds), "2"}, SHAPE("100"), HOST, JSON),
+     RUN(cli_quantize)},
     {"tune", "[MODEL...]", "find the fastest kernels and schedules for models on this host",
      "Measures which kernels and schedules are the fastest for models on this host, and keeps\n"
      "the results as tuning records. Outputs of models do not change by a bit. Ctrl-C stops\n"
@@ -106,7 +125,8 @@ const cli_command cli_commands[] = {
          {"--steps", "LIST", "time steps of a call; 1 is a stream", CLI_TEXT, AT(lengths), "1,50"},
          {"--threads", "LIST", "numbers of threads; 0 uses all CPUs of this process's budget", CLI_TEXT, AT(teams),
           "1"},
-         {"--precision", "LIST", "f32; there is no other yet", CLI_TEXT, AT(precision), "f32"},
+         {"--weights", "LIST", "with --grid: formats of weights, of f32, f16, bf16 and s8; a model has its own",
+          CLI_TEXT, AT(weights), NULL},
          {"--records", "FILE", "file of the records (default: $RNNPACK_RECORDS, else the user's cache)", CLI_TEXT,
           AT(records), NULL},
          {"--grid", "standard", "tune hidden 32 to 1024, batch 1 to 64, steps 1 and 50, all cells, in place of models",

@@ -35,6 +35,12 @@ static void text_ports(const char *title, const rnnp_model *model, size_t n, por
                    cli_shape(p.rank, p.shape, p.symbol));
 }
 
+/* Of the weights that a kernel reads; "-" for a node that has no kernel of its own. */
+static const char *format_of(const rnnp_node_info *node, const char *variant)
+{
+    return variant ? rnnp_weights_name(node->weights) : "-";
+}
+
 static void text_node(const cli_model *m, size_t index)
 {
     rnnp_node_info node = {.struct_size = sizeof node};
@@ -42,8 +48,8 @@ static void text_node(const cli_model *m, size_t index)
     if (rnnp_model_node_info(m->model, index, &node) != RNNP_OK) return;
     const int has_output = rnnp_model_node_output_info(m->model, index, 0, &y) == RNNP_OK;
     const char *const variant = rnnp_plan_node_variant(m->plan, index);
-    printf("%4zu  %-20s %-24s %10zu  %10s  %s\n", index, cli_plain(node.op),
-           has_output ? cli_shape(y.rank, y.shape, y.symbol) : "", node.parameters,
+    printf("%4zu  %-20s %-24s %10zu  %-7s  %10s  %s\n", index, cli_plain(node.op),
+           has_output ? cli_shape(y.rank, y.shape, y.symbol) : "", node.parameters, format_of(&node, variant),
            node.weight_bytes_per_step ? cli_bytes((double)node.weight_bytes_per_step) : "-", variant ? variant : "-");
 }
 
@@ -78,7 +84,8 @@ static void print_text(const cli_call *call, const cli_model *m, const sizes *s)
         printf("%-11s version %zu, %s: original weights %s, packed %s in %zu blocks\n", "packed", p->version,
                cli_bytes((double)p->file_bytes), cli_bytes((double)p->data_bytes), cli_bytes((double)p->packed_bytes),
                p->n_blocks);
-    printf("\n%4s  %-20s %-24s %10s  %10s  %s\n", "node", "operator", "output", "parameters", "bytes/step", "kernel");
+    printf("\n%4s  %-20s %-24s %10s  %-7s  %10s  %s\n", "node", "operator", "output", "parameters", "weights",
+           "bytes/step", "kernel");
     for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) text_node(m, i);
     for (size_t i = 0; i < rnnp_model_node_count(m->model); i++)
         if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK && node.note)
@@ -132,8 +139,9 @@ static void json_node(json *j, const cli_model *m, size_t index)
     json_put(j, TEXT("name", node.name), TEXT("op", node.op));
     json_node_ports(j, "inputs", m->model, index, node.n_inputs, rnnp_model_node_input_info);
     json_node_ports(j, "outputs", m->model, index, node.n_outputs, rnnp_model_node_output_info);
-    json_put(j, INT("parameters", node.parameters), INT("weight_bytes_per_step", node.weight_bytes_per_step),
-             TEXT("variant", rnnp_plan_node_variant(m->plan, index)),
+    const char *const variant = rnnp_plan_node_variant(m->plan, index);
+    json_put(j, INT("parameters", node.parameters), TEXT("weights", variant ? rnnp_weights_name(node.weights) : NULL),
+             INT("weight_bytes_per_step", node.weight_bytes_per_step), TEXT("variant", variant),
              TEXT("packed_weights", places[rnnp_plan_node_place(m->plan, index)]), TEXT("note", node.note));
     json_close(j);
 }

@@ -17,6 +17,17 @@ static int set_math(const char *name, rnnp_plan_options *options)
     return cli_misuse("--math is u35, u10 or fast, not '%s'", name);
 }
 
+int cli_weights(const char *name, size_t length, rnnp_weights *weights)
+{
+    for (int w = RNNP_WEIGHTS_F32; w <= RNNP_WEIGHTS_S8; w++) {
+        const char *const known = rnnp_weights_name((rnnp_weights)w);
+
+        *weights = (rnnp_weights)w;
+        if (strlen(known) == length && memcmp(known, name, length) == 0) return 1;
+    }
+    return 0;
+}
+
 int cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model)
 {
     rnnp_load_options options;
@@ -39,6 +50,34 @@ static int open_records(cli_model *m, const char *path, int flags)
     return CLI_OK;
 }
 
+/* Recurrent weights of a node, read in each step. */
+static size_t step_weights(const rnnp_model *model, size_t node)
+{
+    enum { ONNX_R = 2 };
+    rnnp_port_info r = {.struct_size = sizeof r};
+    size_t n = 1;
+
+    if (rnnp_model_node_input_info(model, node, ONNX_R, &r) != RNNP_OK) return 0;
+    for (size_t d = 0; d < r.rank; d++) n *= (size_t)r.shape[d];
+    return n;
+}
+
+int cli_model_plan(cli_model *m)
+{
+    m->weight_bytes = m->step_weights = 0;
+    m->all_s8 = 1;
+    TRY(cli_status(m->context, rnnp_plan_create(m->model, &m->options, &m->plan)));
+    for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) {
+        rnnp_node_info node = {.struct_size = sizeof node};
+
+        if (rnnp_model_node_info(m->model, i, &node) != RNNP_OK || !node.weight_bytes_per_step) continue;
+        m->weight_bytes += node.weight_bytes_per_step;
+        m->step_weights += step_weights(m->model, i);
+        m->all_s8 &= node.weights == RNNP_WEIGHTS_S8;
+    }
+    return CLI_OK;
+}
+
 int cli_model_open(cli_model *m, const cli_call *call, int flags)
 {
     *m = (cli_model){.path = call->operands[0]};
@@ -49,12 +88,7 @@ int cli_model_open(cli_model *m, const cli_call *call, int flags)
     TRY(open_records(m, call->records, flags));
     m->options.batch = call->batch;
     m->options.steps = call->steps;
-    TRY(cli_status(m->context, rnnp_plan_create(m->model, &m->options, &m->plan)));
-    for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) {
-        rnnp_node_info node = {.struct_size = sizeof node};
-        if (rnnp_model_node_info(m->model, i, &node) == RNNP_OK) m->weight_bytes += node.weight_bytes_per_step;
-    }
-    return CLI_OK;
+    return cli_model_plan(m);
 }
 
 void cli_model_close(cli_model *m)

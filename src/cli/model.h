@@ -20,6 +20,9 @@ typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port_inf
  * of the originals (packed.h): for commands whose numbers count more than the time of packing. */
 int cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model);
 
+/* The format of this name (not ended by a zero); 0: there is none. */
+int cli_weights(const char *name, size_t length, rnnp_weights *weights);
+
 /* ---- model.c ---- */
 
 typedef struct cli_model {
@@ -31,7 +34,12 @@ typedef struct cli_model {
     rnnp_records *records;
     char records_file[RNNP_RECORDS_PATH]; /* "": none */
     size_t weight_bytes;                  /* packed weights that its layers read in each step */
+    size_t step_weights;                  /* and how many weights these are, without padding */
+    int all_s8;                           /* all of them are s8 */
 } cli_model;
+
+/* m's model, records and options planned for its context, and the facts that the plan decides. */
+int cli_model_plan(cli_model *m);
 
 enum { CLI_COMPARE_PACKED = 1, CLI_KEEP_QUIET = 2 /* on the files of tuning records that are passed over */ };
 

@@ -82,6 +82,13 @@ const char *cli_fclose(FILE *file)
     return fclose(file) != 0 || failed ? strerror(reason ? reason : errno ? errno : EIO) : NULL;
 }
 
+int cli_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 double cli_clock(void)
 {
     struct timespec now;

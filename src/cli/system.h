@@ -28,6 +28,9 @@ FILE *cli_fopen(const char *path, const char **why);
 /* Closes a file that was written. NULL, or why not all of it was. */
 const char *cli_fclose(FILE *file);
 
+/* Whether both paths lead to one file that exists. */
+int cli_same_file(const char *a, const char *b);
+
 /* Seconds of a clock that only goes forward. */
 double cli_clock(void);
 

@@ -30,7 +30,7 @@ typedef struct row {
 
 typedef struct job {
     const cli_call *call;
-    numbers batches, times, teams;
+    numbers batches, times, teams, formats;
     double seconds;
     char file[RNNP_RECORDS_PATH];
     char kept[RNNP_RECORDS_PATH]; /* where results are that could not be written to the file; "" for none */
@@ -84,6 +84,22 @@ static int read_budget(const char *text, double *seconds)
     return cli_misuse("--budget needs seconds (10 or 10s) or minutes (2m), not '%s'", text);
 }
 
+/* "f32,s8" */
+static int read_formats(const char *text, numbers *list)
+{
+    rnnp_weights weights;
+
+    for (const char *p = text;; p++) {
+        const size_t length = strcspn(p, ",");
+
+        if (list->n == MOST_NUMBERS || !cli_weights(p, length, &weights))
+            return cli_misuse("--weights needs f32, f16, bf16 or s8, separated by commas, not '%s'", text);
+        list->at[list->n++] = (size_t)weights;
+        p += length;
+        if (!*p) return CLI_OK;
+    }
+}
+
 static int read_options(job *j)
 {
     const cli_call *const c = j->call;
@@ -91,9 +107,10 @@ static int read_options(job *j)
     TRY(read_numbers("--batch", c->batches ? c->batches : c->grid ? "1,2,4,8,16,64" : "1", &j->batches));
     TRY(read_numbers("--steps", c->lengths, &j->times));
     TRY(read_numbers("--threads", c->teams, &j->teams));
-    if (strcmp(c->precision, "f32") != 0) return cli_misuse("--precision is f32, not '%s'", c->precision);
+    TRY(read_formats(c->weights ? c->weights : "f32", &j->formats));
     if (c->grid && strcmp(c->grid, "standard") != 0) return cli_misuse("--grid is standard, not '%s'", c->grid);
     if (!c->operands[0] == !c->grid) return cli_misuse("give either models or --grid");
+    if (c->weights && !c->grid) return cli_misuse("--weights needs --grid: a model's weights have their formats");
     return CLI_OK;
 }
 
@@ -111,7 +128,8 @@ static void grid_shapes(const job *j, shapes *s)
 #define RNNP_CELL(cell, ...) RNNP_CELL_##cell,
 #include "../../kernels/cells.def"
     };
-    const size_t part = COUNT(widths) * COUNT(cells), all = part * j->batches.n * j->times.n;
+    const size_t part = COUNT(widths) * COUNT(cells), sizes = part * j->batches.n * j->times.n,
+                 all = sizes * j->formats.n;
 
     cli_grow(&s->at, &s->room, all, sizeof *s->at);
     for (; s->n < all; s->n++) {
@@ -120,8 +138,9 @@ static void grid_shapes(const job *j, shapes *s)
                                    .cell = cells[COUNT(cells) - 1 - c], /* a plain RNN last */
                                    .input = widths[w],
                                    .hidden = widths[w],
+                                   .weights = (rnnp_weights)j->formats.at[s->n / sizes],
                                    .batch = j->batches.at[s->n / part % j->batches.n],
-                                   .steps = j->times.at[s->n / (part * j->batches.n)]};
+                                   .steps = j->times.at[s->n / (part * j->batches.n) % j->times.n]};
     }
 }
 

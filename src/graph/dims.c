@@ -106,6 +106,11 @@ size_t rnnp_dtype_bytes(rnnp_dtype dtype) { return (size_t)dtype < DTYPES ? dtyp
 
 const char *rnnp_dtype_name(rnnp_dtype dtype) { return rnnp_dtype_bytes(dtype) ? dtypes[dtype].name : "unknown"; }
 
+const char *rnnp_weights_name(rnnp_weights weights)
+{
+    return (unsigned)weights < RNNP_FORMAT_COUNT ? rnnp_format_names[weights] : "unknown";
+}
+
 size_t rnnp_tensor_elements(const rnnp_tensor *tensor)
 {
     size_t elements = 1;

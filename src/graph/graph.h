@@ -135,6 +135,9 @@ rnnp_status rnnp_infer_same(rnnp_infer *in, const char *what, int64_t a, int64_t
 rnnp_status rnnp_node_fail(const rnnp_context *context, const rnnp_node *node, rnnp_status status, const char *format,
                            ...) __attribute__((format(printf, 4, 5)));
 
+/* The format of a layer's constant weights; F32 for a node without any. */
+rnnp_weights rnnp_node_weights(const rnnp_model *model, const rnnp_node *node);
+
 /* During execution. */
 typedef struct rnnp_exec {
     const rnnp_context *context;

@@ -4,6 +4,7 @@
  */
 #include "../structs.h"
 #include "engine.h"
+#include "ops/ops.h"
 
 #include <string.h>
 
@@ -75,6 +76,17 @@ size_t rnnp_model_node_count(const rnnp_model *model)
     return model && model->closed == RNNP_MODEL_CLOSED ? model->n_nodes : 0;
 }
 
+/* All weights of a layer have one format. */
+rnnp_weights rnnp_node_weights(const rnnp_model *model, const rnnp_node *node)
+{
+    const size_t i = node->op->weights[0].input;
+    const rnnp_value_info *v =
+        i && i < node->n_inputs && node->inputs[i] != RNNP_NONE ? &model->values[node->inputs[i]] : NULL;
+    rnnp_format format;
+
+    return v && v->is_constant && rnnp_format_of(v->meta.dtype, &format) ? (rnnp_weights)format : RNNP_WEIGHTS_F32;
+}
+
 rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index, rnnp_node_info *info)
 {
     if (!model) return RNNP_ERR_ARG;
@@ -88,7 +100,8 @@ rnnp_status rnnp_model_node_info(const rnnp_model *model, size_t index, rnnp_nod
                            .op = node->op->name,
                            .n_inputs = node->n_inputs,
                            .n_outputs = node->n_outputs,
-                           .note = node->note};
+                           .note = node->note,
+                           .weights = rnnp_node_weights(model, node)};
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] != RNNP_NONE && model->values[node->inputs[i]].is_constant)
             full.parameters += rnnp_meta_elements(&model->values[node->inputs[i]].meta);

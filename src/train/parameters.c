@@ -4,6 +4,7 @@
  * one block. Gradients and optimiser state are blocks of the same layout.
  */
 #include "../../kernels/cells.h"
+#include "../graph/ops/ops.h"
 #include "../structs.h"
 #include "initialise.h"
 #include "real.h"
@@ -230,9 +231,11 @@ rnnp_status rnnp_trainer_initialize(rnnp_trainer *trainer, uint64_t seed)
 /* The constant of that name and shape, or -1. */
 static int32_t same_constant(const rnnp_model *from, const rnnp_parameter_info *p)
 {
+    rnnp_format format;
+
     for (size_t v = 0; v < from->n_values; v++) {
         const rnnp_value_info *value = &from->values[v];
-        if (value->is_constant && value->uses > 0 && value->meta.dtype == RNNP_DTYPE_F32 &&
+        if (value->is_constant && value->uses > 0 && rnnp_format_of(value->meta.dtype, &format) &&
             value->meta.rank == p->rank && memcmp(value->meta.dim, p->shape, p->rank * sizeof *p->shape) == 0 &&
             strcmp(value->name, p->name) == 0)
             return (int32_t)v;
@@ -252,6 +255,9 @@ rnnp_status rnnp_trainer_adopt(rnnp_trainer *trainer, const rnnp_model *from, si
             const rnnp_train_parameter *p = &trainer->parameters[i];
             const int32_t v = same_constant(from, &p->info);
             if (v < 0) continue;
+            if (from->values[v].meta.dtype != RNNP_DTYPE_F32)
+                return rnnp_fail(trainer->context, RNNP_ERR_UNSUPPORTED, "the model to adopt from: %s is %s, not f32",
+                                 p->info.name, rnnp_dtype_name(from->values[v].meta.dtype));
             const rnnp_status status = rnnp_constant_need(from, v);
             if (status != RNNP_OK) return status;
             const float *values = from->values[v].meta.known;

@@ -37,6 +37,20 @@ static rnnp_status need_constants(const rnnp_model *model)
     return status;
 }
 
+/* A step changes weights by less than the other formats can tell apart. */
+static rnnp_status need_f32(const rnnp_model *model)
+{
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        const rnnp_weights weights = rnnp_node_weights(model, &model->nodes[i]);
+
+        if (weights != RNNP_WEIGHTS_F32)
+            return rnnp_node_fail(model->context, &model->nodes[i], RNNP_ERR_UNSUPPORTED,
+                                  "its weights are %s; only models with weights in f32 can be trained",
+                                  rnnp_weights_name(weights));
+    }
+    return RNNP_OK;
+}
+
 static rnnp_status make(rnnp_trainer *t)
 {
     const size_t team = rnnp_team_threads(t->context->team);
@@ -57,7 +71,7 @@ rnnp_status rnnp_trainer_create(const rnnp_model *model, const rnnp_train_option
     *trainer = NULL;
     if (!model) return RNNP_ERR_ARG;
     if ((status = rnnp_train_options_check(model->context, options, &checked, &optimizer)) != RNNP_OK ||
-        (status = rnnp_model_need_closed(model)) != RNNP_OK)
+        (status = rnnp_model_need_closed(model)) != RNNP_OK || (status = need_f32(model)) != RNNP_OK)
         return status;
     rnnp_trainer *t = rnnp_calloc(model->context, sizeof *t);
     if (!t) return RNNP_ERR_MEMORY;

@@ -17,6 +17,7 @@ cp good.rnnp old.rnnp
 declare -A right=(
     [info]="" [inspect]="$forecaster" [run]="$forecaster --input ecg=x.npy" [pack]="$forecaster -o out.rnnp"
     [bench]="$forecaster --seconds 0.01 --steps 4" [convert]="$forecaster -o out.onnx" [explain]="$forecaster"
+    [quantize]="$forecaster --weights s8 --seconds 0.01 --steps 4"
     [tune]="$forecaster --steps 1 --budget 20 --dry-run" ["records show"]="" ["records check"]="example"
     ["records merge"]="example" ["records export"]="" ["records prune"]=""
 )
@@ -48,7 +49,7 @@ for command in "${!right[@]}"; do
         options=$((options + 1))
         case $value in
             [a-z]*) # a flag: the word is its description
-                if [[ $value != standard ]]; then
+                if [[ $value != standard && $value != *=* ]]; then
                     bad 2 "$name takes no value" "${call[@]}" "$name=1"
                     continue
                 fi
@@ -64,7 +65,7 @@ for command in "${!right[@]}"; do
                     bad 2 "$name needs" "${call[@]}" "$name=$wrong"
                 done
                 ;;
-            NAME | CLASS | LIST | TIME | standard) # words of a list, or lists of numbers
+            NAME | CLASS | FORMAT | LIST | TIME | standard) # words of a list, or lists of numbers
                 for wrong in -1 text "$huge" 1,,2 ','; do
                     bad "1 2" "${word:-${wrong%%,*}}" "${call[@]}" "$name=$wrong"
                 done
@@ -74,7 +75,7 @@ for command in "${!right[@]}"; do
                     bad 2 "$name needs" "${call[@]}" "$name=$wrong"
                 done
                 ;;
-            FILE*) # any text is a name: of a file that is missing, or that is made here
+            FILE* | PATTERN) # any text is a name: of a file that is missing, or that is made here
                 for wrong in -1 text "$huge" none/none; do
                     bad "0 1 2" "" "${call[@]}" "$name=$wrong"
                 done
@@ -88,7 +89,7 @@ done
 echo "$options options"
 
 # Standard output that is full, or closed: then its number must not become that of a file that is written.
-for command in info inspect run bench convert explain pack; do
+for command in info inspect run bench convert explain quantize pack; do
     read -ra call <<<"$command ${right[$command]}"
     for place in full closed; do
         got=0

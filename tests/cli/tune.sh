@@ -117,7 +117,7 @@ tune "$forecaster" --budget 30 --steps 3 --records "$work/r/one"
 expect 0 records merge "$work"/r/* -o "$work/joined"
 [[ $(ls -A "$work/r") == $'one\ntwo' ]] || fail "tune left more than records"
 
-for wrong in "--budget 0" "--budget soon" "--batch 1,,2" "--batch 0" "--steps x" "--precision bf16" "--grid all" "--threads -1"; do
+for wrong in "--budget 0" "--budget soon" "--batch 1,,2" "--batch 0" "--steps x" "--weights s4" "--weights s8," "--grid all" "--threads -1"; do
     got=0
     # shellcheck disable=SC2086 # an option and its value
     "$program" tune "$forecaster" $wrong >"$work/out" 2>"$work/err" </dev/null || got=$?
@@ -125,6 +125,17 @@ for wrong in "--budget 0" "--budget soon" "--batch 1,,2" "--batch 0" "--steps x"
 done
 expect 2 tune
 expect 2 tune "$forecaster" --grid standard
+refuses 2 "--weights needs --grid" tune "$forecaster" --weights s8
+refuses 2 "not 's8,s4'" tune --grid standard --weights s8,s4
+
+# The formats of a grid: each has all of its shapes, the first ones in the first format.
+"$program" tune --grid standard --weights s8,bf16 --batch 1 --steps 1 --budget 1m --dry-run --json >"$work/out" \
+    2>"$work/err" </dev/null &
+pid=$!
+while ! grep -q "^1 of 54:" "$work/err"; do kill -0 "$pid" && sleep 0.1; done
+kill -INT "$pid"
+wait "$pid"
+[[ $(json layers 0 precision) == s8 ]] || fail "the first shape is $(json layers 0 precision)"
 expect 1 tune "$work/missing.onnx"
 expect 2 explain
 expect 2 explain "$forecaster" --batch 0

@@ -6,14 +6,14 @@
 source "$(dirname "$0")/common.sh"
 
 expect 0 --help
-for command in info inspect run bench pack convert; do prints "  $command"; done
+for command in info inspect run bench pack convert quantize; do prints "  $command"; done
 expect 0 --version
 version=$(cat "$work/out")
 [[ $version =~ ^rnnpack\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "version is '$version'"
 expect 2
 refuses 2 "unknown command 'nonsense'" nonsense
 
-for command in info inspect run bench pack convert; do
+for command in info inspect run bench pack convert quantize; do
     gives "usage: rnnpack $command" "$command" --help
     prints "--version"
     gives "$version" "$command" --version

@@ -15,6 +15,12 @@ TEST(test_tensors)
     assert_int_equal(rnnp_dtype_bytes((rnnp_dtype)-1), 0);
     assert_string_equal(rnnp_dtype_name(RNNP_DTYPE_BOOL), "bool");
     assert_non_null(rnnp_dtype_name((rnnp_dtype)0));
+    assert_string_equal(rnnp_weights_name(RNNP_WEIGHTS_F32), "f32");
+    assert_string_equal(rnnp_weights_name(RNNP_WEIGHTS_F16), "f16");
+    assert_string_equal(rnnp_weights_name(RNNP_WEIGHTS_BF16), "bf16");
+    assert_string_equal(rnnp_weights_name(RNNP_WEIGHTS_S8), "s8");
+    assert_string_equal(rnnp_weights_name((rnnp_weights)4), "unknown");
+    assert_string_equal(rnnp_weights_name((rnnp_weights)-1), "unknown");
     assert_int_equal(rnnp_tensor_elements(&tensor), 0);
     tensor.shape[0] = 4;
     assert_true(rnnp_tensor_elements(&tensor) == SIZE_MAX);
@@ -40,7 +46,7 @@ TEST(test_building)
     FAILS(rnnp_model_add_input(NULL, "x", RNNP_DTYPE_F32, 3, shape, NULL, &x), RNNP_ERR_ARG);
     FAILS(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, NULL, NULL), RNNP_ERR_ARG);
     FAILS(rnnp_model_add_input(model, "", RNNP_DTYPE_F32, 3, shape, NULL, &x), RNNP_ERR_ARG);
-    FAILS(rnnp_model_add_input(model, "x", (rnnp_dtype)9, 3, shape, NULL, &x), RNNP_ERR_ARG);
+    FAILS(rnnp_model_add_input(model, "x", (rnnp_dtype)99, 3, shape, NULL, &x), RNNP_ERR_ARG);
     FAILS(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 9, shape, NULL, &x), RNNP_ERR_UNSUPPORTED);
     REFUSED(context, rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, negative, NULL, &x), RNNP_ERR_ARG,
             "dimension 1 is -2");

@@ -193,6 +193,14 @@ static void fill_schedule(void *s) { rnnp_schedule_init(s, RNNP_SCHEDULE_COSINE,
 
 static rnnp_status read_schedule(void *s) { return isnan(rnnp_schedule_rate(s, 1)) ? RNNP_ERR_ARG : RNNP_OK; }
 
+static rnnp_status read_quantize_options(void *s)
+{
+    OWNED(model) quantized = NULL;
+    const rnnp_status status = rnnp_model_quantize(model, s, &quantized);
+
+    return status;
+}
+
 /* ---- Structs that are written ---- */
 
 static rnnp_status write_host(void *s) { return rnnp_context_host(context, s); }
@@ -242,6 +250,8 @@ static int look(void *user, const rnnp_tune_progress *progress)
     return 1;
 }
 
+static void look_at_layer(void *user, const rnnp_quantized_layer *seen) { *(size_t *)user = seen->struct_size; }
+
 /* ---- All of them ---- */
 
 typedef struct entry {
@@ -272,11 +282,12 @@ static const entry entries[] = {
     READ(rnnp_train_batch, d_inputs, read_batch, .fill = fill_batch),
     READ(rnnp_tune_options, progress_user, read_tune_options, .fill = NULL),
     READ(rnnp_shape, n_layers, read_shape, .fill = fill_shape),
+    READ(rnnp_quantize_options, user, read_quantize_options, .fill = NULL),
     READ(rnnp_schedule, drops, read_schedule, .fill = fill_schedule, .is_silent = 1),
     WRITTEN(rnnp_host_info, threads, write_host, .is_silent = 0),
     WRITTEN(rnnp_variant_info, chosen, write_variant, .is_silent = 0),
     WRITTEN(rnnp_port_info, symbol, write_input, .is_silent = 0),
-    WRITTEN(rnnp_node_info, note, write_node, .is_silent = 0),
+    WRITTEN(rnnp_node_info, weights, write_node, .is_silent = 0),
     WRITTEN(rnnp_packed_info, n_blocks, write_packed, .is_silent = 0),
     WRITTEN(rnnp_packed_block_info, layout, write_block, .is_silent = 0),
     WRITTEN(rnnp_parameter_info, frozen, write_parameter, .is_silent = 0),
@@ -389,6 +400,12 @@ TEST(test_arrays)
     options.progress_user = &seen;
     OK(rnnp_tune(context, &shapes[0].known, 3, &options, set));
     assert_int_equal(seen, sizeof(rnnp_tune_progress));
+    OPTIONS(quantize, quantize);
+    OWNED(model) quantized = NULL;
+    quantize.layer = look_at_layer;
+    quantize.user = &seen;
+    OK(rnnp_model_quantize(model, &quantize, &quantized));
+    assert_int_equal(seen, sizeof(rnnp_quantized_layer));
     shapes[2].unknown[1] = 1;
     assert_int_equal(rnnp_tune(context, &shapes[0].known, 3, &options, set), RNNP_ERR_ARG);
     assert_says(context, "a newer version");

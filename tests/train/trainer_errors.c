@@ -268,6 +268,57 @@ TEST(test_on_workers)
     }
 }
 
+/* Whatever the format and the layer, and wherever it is: also below all that would be trained. */
+TEST(test_formats)
+{
+    OWNED(context) context = make_context(NULL, 1);
+    const rnnp_train_options options = default_options();
+    OPTIONS(quantize, quantize);
+    const char *const names[] = {"f16", "bf16", "s8"};
+    const int64_t shape[] = {5, RNNP_DYNAMIC, 4};
+    const char *const symbols[] = {NULL, "batch", NULL};
+    FREED float *w = numbers(3 * 3 * (4 + 3 + 2), 3, 0.5f);
+    const rnnp_recurrent_weights weights = {.w = w, .r = w + 36, .bias = w + 63};
+    rnnp_recurrent_options gru;
+    rnnp_value x, h, y;
+
+    OWNED(model) model = make_model(context);
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 3, shape, symbols, &x));
+    rnnp_recurrent_options_init(&gru, RNNP_CELL_GRU, 4, 3);
+    gru.last_step = 1;
+    OK(rnnp_model_set_layer_name(model, "first"));
+    OK(rnnp_model_add_recurrent(model, &gru, &weights, x, RNNP_NONE, RNNP_NONE, RNNP_NONE, &h, NULL, NULL));
+    OK(rnnp_model_set_layer_name(model, "second"));
+    OK(rnnp_model_add_dense(model, h, w, 3, 2, 0, NULL, NULL, &y));
+    close_with(model, "y", y);
+    for (size_t format = 0; format < 3; format++) {
+        for (size_t i = 0; i < 2; i++) {
+            const rnnp_quantize_rule rule = {i ? "first*" : "second*", RNNP_WEIGHTS_F32};
+            rnnp_node_info node = {.struct_size = sizeof node};
+            rnnp_trainer *trainer = (rnnp_trainer *)model;
+            char sentence[256];
+
+            quantize.weights = (rnnp_weights)(RNNP_WEIGHTS_F16 + format);
+            quantize.rules = &rule;
+            quantize.n_rules = 1;
+            OWNED(model) quantized = NULL;
+            OK(rnnp_model_quantize(model, &quantize, &quantized));
+            OK(rnnp_model_node_info(quantized, find_node(quantized, i ? "MatMul" : "GRU", 0), &node));
+            assert_int_equal(node.weights, quantize.weights);
+            snprintf(sentence, sizeof sentence, "%s %s: its weights are %s", node.op, node.name, names[format]);
+            REFUSED(context, rnnp_trainer_create(quantized, &options, &trainer), RNNP_ERR_UNSUPPORTED, sentence);
+            assert_null(trainer);
+            OK(rnnp_trainer_create(model, &options, &trainer));
+            snprintf(sentence, sizeof sentence, "%s is %s, not f32", i ? "second.kernel" : "first.W",
+                     format == 2 ? "i8" : names[format]);
+            REFUSED(context, rnnp_trainer_adopt(trainer, quantized, NULL), RNNP_ERR_UNSUPPORTED, sentence);
+            rnnp_trainer_destroy(trainer);
+            OK(rnnp_model_node_info(quantized, find_node(quantized, i ? "GRU" : "MatMul", 0), &node));
+            assert_int_equal(node.weights, RNNP_WEIGHTS_F32);
+        }
+    }
+}
+
 /* ---- Parameters ---- */
 
 TEST(test_parameters)
