@@ -117,6 +117,7 @@ static inline rnnp_value graph_constant(graph *g, rnnp_dtype dtype, int is_list,
         t.data = calloc(n + 1, 8);
         for (size_t i = 0; i < n; i++) {
             if (dtype == RNNP_DTYPE_F32) ((float *)t.data)[i] = (float)list[i];
+            if (dtype == RNNP_DTYPE_F64) ((double *)t.data)[i] = list[i];
             if (dtype == RNNP_DTYPE_I32) ((int32_t *)t.data)[i] = (int32_t)list[i];
             if (dtype == RNNP_DTYPE_I64) ((int64_t *)t.data)[i] = (int64_t)list[i];
         }
