@@ -19,7 +19,7 @@
 #include "memory.h"
 #include "random.h"
 
-enum { DESCRIPTION = 128 };
+enum { DESCRIPTION = 256 };
 
 typedef struct check_class {
     /* A problem in the arena, the same for the same random state; plain and of given sizes if that has them. */
