@@ -19,7 +19,7 @@
 #include "memory.h"
 #include "random.h"
 
-enum { DESCRIPTION = 128 };
+enum { DESCRIPTION = 256 };
 
 /* What a problem is for: an op and, where it has weights, their format. */
 typedef struct kernel_kind {

@@ -183,8 +183,8 @@ static const struct {
     {"no AVX512DQ", MASKED(BIT(17))},
     {"no AVX512BW", MASKED(BIT(30))},
     {"no AVX512VL", MASKED(BIT(31))},
-    /* AVX10 is announced by bits of its own (leaf 7.1 and leaf 24h). A CPU with its 512-bit form has the AVX-512 bits as
-     * well; with the 256-bit form it has not, and its EVEX instructions stay unused. */
+    /* AVX10 is announced by bits of its own (leaf 7.1 and leaf 24h). A CPU with its 512-bit form has the AVX-512 bits
+     * as well; with the 256-bit form it has not, and its EVEX instructions stay unused. */
     {"AVX10, 512 bits", XCR0_ZMM, AVX2_SET | AVX512_SET, 0, RNNP_ISA_avx512,
      LEAVES(INTEL(0x24), ONE(0x000d0670), SEVEN(1, WIDE, C7_VNNI, 0), SEVEN_ONE(BIT(4) | BIT(5), BIT(19)),
             {0x24, 0, {0, 2 | BIT(16) | BIT(17) | BIT(18), 0, 0}})},

@@ -148,6 +148,7 @@ TEST(layers)
     OK(rnnp_layer_create(context, &l.options, &weights, RNNP_MATH_U35, &made));
     rnnp_layer_args args = args_of(made, STEPS, BATCH, x, y);
     FREED void *workspace = args.workspace;
+    (void)workspace;
     OK(rnnp_layer_forward(made, &args));
     assert_close(y, want, STEPS * BATCH * HIDDEN, 2e-6f);
     /* step by step, the state kept in place */
@@ -214,6 +215,7 @@ TEST(lengths_of_a_batch)
         OK(rnnp_layer_create(context, &l.options, l.weights, RNNP_MATH_U35, &made));
         rnnp_layer_args args = args_of(made, T, MANY, x, y);
         FREED void *workspace = args.workspace;
+        (void)workspace;
         args.h = h;
         args.lengths = lengths;
         OK(rnnp_layer_forward(made, &args));

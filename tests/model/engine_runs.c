@@ -147,6 +147,21 @@ TEST(test_folding_and_dead_nodes)
     assert_close(e, (float[]){expf(1), expf(2), expf(3)}, 3, 1e-5f);
 }
 
+/* Constants as files rarely have them: a number in an attribute, and f64. */
+TEST(test_rare_constants)
+{
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model)
+    model = make_graph(context, "x: f32[2]; three = Cast(Constant(value_int=3), to=1);"
+                                "-> y = Add(Mul(x, three), Cast(f64[2]{0.5, -2}, to=1))");
+    OWNED(plan) plan = make_plan(model);
+    DROPPED(free_outputs)
+    produced o = run_plan(plan, &(rnnp_tensor){RNNP_DTYPE_F32, 1, {2}, .const_data = (const float[]){1, 2}}, 1);
+
+    OK(o.status);
+    assert_close(o.out[0].data, (float[]){3.5f, 4.0f}, 2, 0.0f);
+}
+
 typedef struct heard {
     int warnings;
     char text[256];

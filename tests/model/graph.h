@@ -4,11 +4,11 @@
  *
  *   x: f32[steps, ?, 5]            an input; ? is a dynamic dimension without a name
  *   w = f32[3,4]~6*0.5             a constant: numbers(seed 6, scale 0.5), or {1, 2.5}; i64{1} is a scalar, {1} a list
- *   y, z = Split(x, {1,3}, axis=1) a node: values, calls, lists of i64 and, by name, attributes: integers, floats with a
- *                                  point, words and lists of integers; _ is no value
+ *   y, z = Split(x, {1,3}, axis=1) a node: values, calls, lists of i64 and, by name, attributes: integers, floats with
+ *                                  a point, words and lists of integers; _ is no value
  *   y = Relu@7'name'(x)            of another opset than 17, and with a name
- *   y, h, c = lstm[5,8]#3(x, n, h) a layer: widths, seed of make_layer(); x, lengths, h0, c0; then any of reverse, both,
- *                                  before, first (batch first); rnn and gru alike
+ *   y, h, c = lstm[5,8]#3(x, n, h) a layer: widths, seed of make_layer(); x, lengths, h0, c0; then any of reverse,
+ *                                  both, before, first (batch first); rnn and gru alike
  *   -> y, other = z                outputs, by the name of the value or another one
  */
 #ifndef RNNP_TESTS_GRAPH_H
@@ -117,6 +117,7 @@ static inline rnnp_value graph_constant(graph *g, rnnp_dtype dtype, int is_list,
         t.data = calloc(n + 1, 8);
         for (size_t i = 0; i < n; i++) {
             if (dtype == RNNP_DTYPE_F32) ((float *)t.data)[i] = (float)list[i];
+            if (dtype == RNNP_DTYPE_F64) ((double *)t.data)[i] = list[i];
             if (dtype == RNNP_DTYPE_I32) ((int32_t *)t.data)[i] = (int32_t)list[i];
             if (dtype == RNNP_DTYPE_I64) ((int64_t *)t.data)[i] = (int64_t)list[i];
         }

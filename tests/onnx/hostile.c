@@ -83,7 +83,7 @@ static void damage(const onnx_case *c, const unsigned char *bytes, size_t size)
         const uint32_t kind = next_random(&seed);
 
         memcpy(changed, bytes, size);
-        changed[at] = kind % 2 ? (unsigned char)(changed[at] ^ 1u << kind / 2 % 8) : edges[kind / 2 % sizeof edges];
+        changed[at] = (unsigned char)(kind % 2 ? changed[at] ^ 1u << kind / 2 % 8 : edges[kind / 2 % sizeof edges]);
         try_bytes(c, "with a changed byte", changed, size);
     }
 }

@@ -96,3 +96,20 @@ TEST(test_many)
     }
     NOT_READ(&graph, 17, "operator Strange0 (n0)", " more; ", "enforce_sorted=True");
 }
+
+/* An input that is a sequence: with a node that is unknown, too, and as the only fault. */
+TEST(test_no_tensor)
+{
+    for (int unknown = 0; unknown < 2; unknown++) {
+        DROPPED(free_buffer) buffer nothing = {0}, type = {0}, info = {0};
+        buffer graph = {0};
+
+        add(&graph, 0, unknown ? "Erf" : "Relu", "x", NULL, 0, NULL);
+        wire_message(&type, 4, &nothing);
+        wire_text(&info, 1, "x");
+        wire_message(&info, 2, &type);
+        wire_message(&graph, 11, &info);
+        wire_port(&graph, 12, "n0", "N");
+        NOT_READ(&graph, 17, unknown ? "inputs that are not tensors (x)" : "not");
+    }
+}

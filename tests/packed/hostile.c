@@ -158,7 +158,8 @@ static void sign(unsigned char *at, size_t size)
 }
 
 /* A field of the header becomes value, or the field `from` plus value. */
-enum { VALUE = SIZE_MAX, FILE_BYTES = SIZE_MAX - 1 };
+#define VALUE SIZE_MAX
+#define FILE_BYTES (SIZE_MAX - 1)
 
 #define FIELD(field_) offsetof(packed_header, field_), sizeof(((packed_header *)NULL)->field_)
 #define SECTION(i, field_) FIELD(section[i].field_)
