@@ -4,6 +4,7 @@
  */
 #include "../test.h"
 #undef FREED /* the program has its own */
+#undef TRY
 #include "../../src/cli/difference.h"
 #include "../../src/cli/npy.h"
 
