@@ -332,8 +332,8 @@ typedef struct rnnp_quantize_options {
 RNNP_STRUCT_INIT(rnnp_quantize_options)
 
 /*
- * rnnp_model_quantize() makes a copy of a closed model with weights in other formats: those of RNN, LSTM and GRU, and the
- * constant right sides of Gemm and MatMul. Biases, initial states and embeddings stay f32. In s8 a weight is
+ * rnnp_model_quantize() makes a copy of a closed model with weights in other formats: those of RNN, LSTM and GRU, and
+ * the constant right sides of Gemm and MatMul. Biases, initial states and embeddings stay f32. In s8 a weight is
  * q = w / scale, rounded to the nearest with ties to even, with scale = max |w| / 127 of its output channel (1 for a
  * channel of zeros); in f16 and bf16 it is w, rounded likewise.
  *

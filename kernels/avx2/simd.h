@@ -41,7 +41,8 @@ AI nf w_load_f16(const void *p, const int j)
 AI nf w_load_bf16(const void *p, const int j)
 {
     const __m256i pair = _mm256_loadu_si256(p);
-    return _mm256_castsi256_ps(j ? _mm256_and_si256(pair, _mm256_set1_epi32((int)0xffff0000u)) : _mm256_slli_epi32(pair, 16));
+    return _mm256_castsi256_ps(j ? _mm256_and_si256(pair, _mm256_set1_epi32((int)0xffff0000u))
+                                 : _mm256_slli_epi32(pair, 16));
 }
 AI __m256i n_first(size_t n)
 {

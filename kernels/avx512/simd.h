@@ -38,7 +38,8 @@ AI nf w_load_f16(const void *p, const int j)
 AI nf w_load_bf16(const void *p, const int j)
 {
     const __m512i pair = _mm512_loadu_si512(p);
-    return _mm512_castsi512_ps(j ? _mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000u)) : _mm512_slli_epi32(pair, 16));
+    return _mm512_castsi512_ps(j ? _mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000u))
+                                 : _mm512_slli_epi32(pair, 16));
 }
 AI __mmask16 n_first(size_t n) { return (__mmask16)((1u << n) - 1u); } /* n <= 16 */
 AI nf n_load_n(const float *p, size_t n) { return _mm512_maskz_loadu_ps(n_first(n), p); }
