@@ -29,5 +29,7 @@ rnnp_status names_create(loader *l, size_t count, names *n);
 name_entry *names_find(const names *n, const char *name);
 /* A new entry, all zeros, for a name that has none. The string stays where it is. */
 name_entry *names_add(names *n, const char *name);
+/* A new entry for the name, or for the name with the first number behind it that is new; NULL without memory. */
+const char *names_claim(loader *l, names *n, const char *name);
 
 #endif
