@@ -39,8 +39,8 @@ RNNP_API rnnp_status rnnp_onnx_open_memory(const rnnp_context *context, const vo
 
 /*
  * rnnp_onnx_write() gives the bytes of a closed model's ONNX file to `write`, from first to last. When the file is
- * opened again, all outputs have the same bits, in every format of weights, unless the model has an input in f16 or bf16.
- * The same model gives the same bytes on every machine.
+ * opened again, all outputs have the same bits, in every format of weights, unless the model has an input in f16 or
+ * bf16. The same model gives the same bytes on every machine.
  *
  * The file holds the model as it was closed: constants are folded, and nodes that nothing needs are gone. Nodes keep
  * their names and attributes, and constants their names; a number is appended to a name that is taken. Inputs, outputs
