@@ -22,6 +22,8 @@ extern "C" {
  *          RNNP_ERR_SHAPE or RNNP_ERR_TYPE with the node's name; RNNP_ERR_LIMIT with the limit's name and value;
  *          RNNP_ERR_ARG; RNNP_ERR_MEMORY; RNNP_ERR_STATE if librnnpack and librnnpack-onnx are of different versions.
  * Errors   leave *model NULL.
+ * Types    inputs and outputs of a file that computes in f16 or bf16 are f32, and so is what it computes; the log says
+ *          so. Weights stay as they are.
  * Memory   from the context's allocator; the parsed file is freed before the return.
  * Threads  any number of threads may call it at the same time with one context.
  */
@@ -37,7 +39,8 @@ RNNP_API rnnp_status rnnp_onnx_open_memory(const rnnp_context *context, const vo
 
 /*
  * rnnp_onnx_write() gives the bytes of a closed model's ONNX file to `write`, from first to last. When the file is
- * opened again, all outputs have the same bits. The same model gives the same bytes on every machine.
+ * opened again, all outputs have the same bits, in every format of weights, unless the model has an input in f16 or
+ * bf16. The same model gives the same bytes on every machine.
  *
  * The file holds the model as it was closed: constants are folded, and nodes that nothing needs are gone. Nodes keep
  * their names and attributes, and constants their names; a number is appended to a name that is taken. Inputs, outputs
@@ -54,7 +57,8 @@ RNNP_API rnnp_status rnnp_onnx_open_memory(const rnnp_context *context, const vo
  *          RNNP_ERR_FORMAT if the model's packed file is damaged; RNNP_ERR_IO if write returned other than 0;
  *          RNNP_ERR_ARG; RNNP_ERR_MEMORY.
  * Errors   other than RNNP_ERR_IO come before the first byte is written.
- * Memory   temporary, from the context's allocator: the graph. Weights are written from where they are.
+ * Memory   temporary, from the context's allocator: the graph, and weights of i8 that the file has transposed. Others
+ *          are written from where they are.
  * Threads  runs on the calling thread; any number of threads may write one model at the same time.
  */
 RNNP_API rnnp_status rnnp_onnx_write(const rnnp_model *model, rnnp_write_fn write, void *user);

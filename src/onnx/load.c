@@ -116,6 +116,9 @@ static rnnp_status add_outputs(loader *l, rnnp_model *model, const Onnx__GraphPr
         const char *name = g->output[i]->name ? g->output[i]->name : "";
         const name_entry *e = names_find(n, name);
         if (!e) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "no node computes output \"%s\"", name);
+        if (e->part != PART_NONE)
+            return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED,
+                             "output \"%s\" is 8-bit activations or a part of a product", name);
         rnnp_status status = rnnp_model_add_output(model, name, e->value);
         if (status != RNNP_OK) return status;
     }
@@ -185,6 +188,9 @@ static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto 
     if (!p->op_type) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", node.name);
     rnnp_status status = loader_domain(l, p, node.name);
     if (status == RNNP_OK) status = read_node(l, p, n, &node);
+    int left_out = 0;
+    if (status == RNNP_OK) status = loader_dynamic_node(l, p, n, &node, &left_out);
+    if (left_out) return status;
     if (status == RNNP_OK) status = loader_weights_node(l, model, p, n, &node);
     if (status == RNNP_OK) loader_widen_cast(l, &node);
     if (status == RNNP_OK)

@@ -106,7 +106,7 @@ static void need_node(survey *s, const Onnx__NodeProto *p, int opset)
     const int foreign = p->domain && *p->domain && strcmp(p->domain, "ai.onnx") != 0;
 
     if (!p->op_type) return;
-    if (foreign && loader_microsoft_op(p->domain, p->op_type)) return;
+    if (foreign ? loader_microsoft_op(p->domain, p->op_type) : loader_dynamic_op(p->op_type)) return;
     if (foreign)
         note(s, name_of(p), "operator %s of %s", p->op_type, p->domain);
     else if (!has_operator(p->op_type))

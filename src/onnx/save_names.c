@@ -6,7 +6,6 @@
 #include "names.h"
 #include "saver.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- What there is ---- */
@@ -51,25 +50,6 @@ static rnnp_status add_output(void *user, const char *name, rnnp_value value)
 }
 
 /* ---- What it is called ---- */
-
-const char *saver_claim(saver *s, const char *wish)
-{
-    names *n = &s->taken;
-    name_entry *first = names_find(n, wish);
-    const size_t size = strlen(wish) + 24;
-    char *numbered;
-
-    if (!first) {
-        names_add(n, wish);
-        return wish;
-    }
-    if (!(numbered = loader_alloc(&s->memory, size))) return NULL;
-    if (!first->duplicates) first->duplicates = 1;
-    do snprintf(numbered, size, "%s_%zu", wish, ++first->duplicates);
-    while (names_find(n, numbered));
-    names_add(n, numbered);
-    return numbered;
-}
 
 /* A value may bear an output's name when nothing else is known by its own. */
 static int may_rename(const saved_value *value, const char *name)
@@ -117,7 +97,7 @@ rnnp_status saver_name_values(saver *s)
     for (size_t v = 0; v < s->n_values; v++) {
         saved_value *value = &s->values[v];
 
-        if (!value->name && !(value->name = saver_claim(s, value->wish))) return RNNP_ERR_MEMORY;
+        if (!value->name && !(value->name = names_claim(&s->memory, &s->taken, value->wish))) return RNNP_ERR_MEMORY;
     }
     return RNNP_OK;
 }

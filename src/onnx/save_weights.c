@@ -97,7 +97,7 @@ static const char *derived(saver *s, const char *name, const char *ending)
 
     if (!wish) return NULL;
     snprintf(wish, size, "%s%s", name, ending);
-    return saver_claim(s, wish);
+    return names_claim(&s->memory, &s->taken, wish);
 }
 
 /* The last two axes exchanged. */

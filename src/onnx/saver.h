@@ -2,7 +2,7 @@
  *
  * From a closed model to a file, in two walks over it (src/graph/visit.h): one finds names for all values
  * (save_names.c), then the nodes' opsets are joined (save_opset.c), and the other walk makes the file's messages
- * (save_graph.c), which refer to the model's strings and weights where they are. save.c writes them out. Weights that the
+ * (save_graph.c, save_messages.c), which refer to the model's strings and weights where they are. save.c writes them out. Weights that the
  * standard's layers do not know are save_weights.c.
  */
 #ifndef RNNP_ONNX_SAVER_H
@@ -56,13 +56,15 @@ rnnp_status saver_join_opsets(saver *s);
 /* Makes s->graph of them. */
 rnnp_status saver_make_graph(saver *s);
 
-/* A name that is not taken: the wish, or the wish and a number; NULL without memory. */
-const char *saver_claim(saver *s, const char *wish);
+/* ---- Messages (save_messages.c) ---- */
+
 /* An initializer; `tensor` stays until the file is written. */
 rnnp_status saver_initializer(saver *s, const char *name, const rnnp_tensor *tensor);
 /* A node without inputs, outputs and attributes, which there is room for. */
 rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
                        Onnx__NodeProto **to);
+rnnp_status saver_attr(saver *s, const rnnp_attr *attr, Onnx__AttributeProto *to);
+/* One more of the node, which has room for it. */
 rnnp_status saver_int_attr(saver *s, Onnx__NodeProto *node, const char *name, int64_t value);
 
 /* ---- Weights in other formats than f32 (save_weights.c) ---- */

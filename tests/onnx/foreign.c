@@ -221,6 +221,74 @@ TEST(test_product)
     }
 }
 
+/* The same in the standard's nodes; `part`: an output that the model cannot have, NULL for y. */
+static buffer spelled_out(const char *part, int merged)
+{
+    static const int8_t b[3 * 2] = {127, -127, 1, 2, -3, 4}, zeros[2] = {0, 0};
+    static const float scales[2] = {0.5f, 0.25f}, bias[2] = {10, 20};
+    static const char *const inputs[] = {"q", "B", "as", "s", "az", "bz", "bias"};
+    static const int64_t shape[] = {3, 2};
+    DROPPED(free_buffer) buffer cast = {0};
+    buffer graph = {0};
+
+    wire_constant(&graph, "B", I8, shape, 2, b, sizeof b);
+    wire_constant(&graph, "bz", I8, shape + 1, 1, zeros, sizeof zeros);
+    wire_constant(&graph, "s", WIRE_F32, shape + 1, 1, scales, sizeof scales);
+    wire_constant(&graph, "bias", WIRE_F32, shape + 1, 1, bias, sizeof bias);
+    wire_node(&graph, "DynamicQuantizeLinear", "x", "q as az", -1);
+    if (merged) {
+        microsoft_node(&graph, "MatMulIntegerToFloat", inputs, 7, "y");
+    } else {
+        wire_node(&graph, "MatMulInteger", "q B az bz", "sums", -1);
+        wire_text(&cast, 1, "sums");
+        wire_text(&cast, 2, "floats");
+        wire_text(&cast, 4, "Cast");
+        wire_attr_int(&cast, "to", WIRE_F32);
+        wire_message(&graph, 1, &cast);
+        wire_node(&graph, "Mul", "s as", "scales", -1);
+        wire_node(&graph, "Mul", "floats scales", "product", -1);
+        wire_node(&graph, "Add", "product bias", "y", -1);
+    }
+    wire_node(&graph, "Neg", part && strcmp(part, "sums") == 0 ? "sums" : "x", "other", -1);
+    typed_port(&graph, 11, "x", WIRE_F32, "N3");
+    typed_port(&graph, 12, part ? part : "y", WIRE_F32, "N2");
+    return wire_model(&graph);
+}
+
+TEST(test_product_in_many_nodes)
+{
+    static const float x[3] = {127, 1, -127};
+    static const char *const parts[] = {"q", "as", "sums", "scales", "floats"};
+
+    for (int merged = 0; merged < 2; merged++) {
+        DROPPED(free_buffer) const buffer file = spelled_out(NULL, merged);
+        const rnnp_tensor in = {RNNP_DTYPE_F32, 2, {1, 3}, .const_data = x};
+        float y[2];
+        rnnp_tensor out = {.data = y};
+        rnnp_model *model = NULL;
+
+        const rnnp_status status = rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model);
+        if (status != RNNP_OK) print_error("%s\n", rnnp_last_error(context));
+        OK(status);
+        assert_int_equal(rnnp_model_node_count(model), 2);
+        rnnp_plan *plan = make_plan(model);
+        NEW(run, run, plan, &in, 1);
+        OK(rnnp_run_execute(run, &in, 1, &out, 1));
+        assert_true(y[0] == 0.5f * (127 * 127 + 1 + 3 * 127) + 10);
+        assert_true(y[1] == 0.25f * (-127 * 127 + 2 - 4 * 127) + 20);
+        rnnp_run_destroy(run);
+        rnnp_plan_destroy(plan);
+        rnnp_model_destroy(model);
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        DROPPED(free_buffer) const buffer file = spelled_out(parts[i], 0);
+        rnnp_model *model = NULL;
+
+        REFUSED(context, rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model), RNNP_ERR_UNSUPPORTED,
+                i == 2 ? "reads results of DynamicQuantizeLinear" : "a part of a product");
+    }
+}
+
 /* ---- f16 ---- */
 
 /* y = x B + c, all of it f16, or with f32 inputs and outputs and Casts. */

@@ -150,6 +150,29 @@ TEST(test_linear_refused)
             RNNP_ERR_UNSUPPORTED, "output_dtype 5");
 }
 
+/* A sum of 8-bit products that could overflow. */
+TEST(test_too_deep)
+{
+    enum { MOST = 1 << 16 };
+    FREED int8_t *q = calloc(MOST + 1, 1);
+    const float scale = 1;
+
+    for (int64_t depth = MOST; depth <= MOST + 1; depth++) {
+        const int64_t shape[] = {1, depth};
+        OWNED(model) model = make_model(context);
+        rnnp_value in[3], y = 0;
+
+        OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 2, shape, NULL, &in[0]));
+        in[1] = constant(model, "b", RNNP_DTYPE_I8, 2, depth, 1, q);
+        in[2] = constant(model, "s", RNNP_DTYPE_F32, 1, 1, 0, &scale);
+        OK(rnnp_model_add_node(model, "MatMul", 17, "deep", in, 3, NULL, 0, &y, 1));
+        OK(rnnp_model_add_output(model, "y", y));
+        const rnnp_status status = rnnp_model_close(model);
+        assert_int_equal(status, depth > MOST ? RNNP_ERR_UNSUPPORTED : RNNP_OK);
+        if (status != RNNP_OK) assert_says(context, "MatMul deep: B is i8 and 65537 elements deep");
+    }
+}
+
 /* ---- f16 and bf16 behind Cast ---- */
 
 /* A MatMul and an LSTM, whose weights are widened by the model (cast) or were before. */

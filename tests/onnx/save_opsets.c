@@ -12,7 +12,7 @@ enum { FIRST = 7, LAST = 22, ROWS = 2, COLUMNS = 3, MOST_OUT = 2 };
 static const float specials[ROWS * COLUMNS] = {INFINITY, -INFINITY, NAN, 1.5f, -0.0f, FLT_MAX};
 
 /* Ways to call an operator; those that do not fit are refused when the node is added or the model is closed. */
-enum { FLOATS, BOOLS, INTEGERS, INDEX, SHAPE, SHAPE_INPUT, BOUNDS, CHOICE, WEIGHTS, RANGE, NOTHING, WAYS };
+enum { FLOATS, BOOLS, INTEGERS, INDEX, SHAPE, SHAPE_INPUT, BOUNDS, CHOICE, WEIGHTS, RANGE, SCALED, NOTHING, WAYS };
 
 typedef struct built {
     rnnp_model *model;
@@ -22,6 +22,15 @@ typedef struct built {
 static rnnp_value number(rnnp_model *model, int64_t i)
 {
     const rnnp_tensor t = {.dtype = RNNP_DTYPE_I64, .data = &i};
+    rnnp_value value;
+
+    OK(rnnp_model_add_constant(model, NULL, &t, &value));
+    return value;
+}
+
+static rnnp_value scalar(rnnp_model *model, float x)
+{
+    const rnnp_tensor t = {.dtype = RNNP_DTYPE_F32, .data = &x};
     rnnp_value value;
 
     OK(rnnp_model_add_constant(model, NULL, &t, &value));
@@ -67,6 +76,10 @@ static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, 
         in[1] = weights(model, 1, gates * 4, COLUMNS);
         in[2] = weights(model, 1, gates * 4, 4);
         return 3;
+    case SCALED:
+        in[1] = scalar(model, 0.25f);
+        if (strcmp(op, "DequantizeLinear") == 0) in[0] = node2(model, "QuantizeLinear", x, in[1]);
+        return 2;
     case RANGE:
         in[0] = number(model, 0);
         in[1] = node2(model, "Gather", node1(model, "Shape", x), number(model, 0));

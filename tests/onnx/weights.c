@@ -176,6 +176,38 @@ TEST(test_without_marks)
     assert_true(most > 0 && most < 0.02);
 }
 
+/* Bytes of files with 8-bit layers, changed one by one: an error or a model, and nothing is lost. */
+TEST(test_damaged)
+{
+    static const unsigned char changes[] = {0x01, 0x02, 0x08, 0x80, 0xff};
+
+    for (size_t index = 0; index < 5; index++) {
+        WATCHED heap = {0};
+        OWNED(context) own = make_context(&heap, 1);
+        OWNED(model) f32 = make_any(own, index);
+        OWNED(model) model = quantized_to(f32, RNNP_WEIGHTS_S8);
+        DROPPED(free_buffer) const buffer file = save(own, model);
+        const size_t live = atomic_load(&heap.live_blocks);
+        size_t opened = 0, refused = 0;
+
+        for (size_t i = 0; i < file.size; i += i + 1200 < file.size && i > 200 ? 13 : 1) {
+            const unsigned char kept = file.at[i];
+            rnnp_model *back = NULL;
+
+            file.at[i] ^= changes[i % sizeof changes];
+            if (rnnp_onnx_open_memory(own, file.at, file.size, NULL, &back) == RNNP_OK)
+                opened++;
+            else
+                refused++;
+            assert_true(back || atomic_load(&heap.live_blocks) == live);
+            rnnp_model_destroy(back);
+            assert_int_equal(atomic_load(&heap.live_blocks), live);
+            file.at[i] = kept;
+        }
+        assert_true(opened > 0 && refused > 0);
+    }
+}
+
 TEST(test_no_memory)
 {
     for (size_t index = 0; index < 4; index++) {

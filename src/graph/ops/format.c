@@ -41,3 +41,11 @@ rnnp_status rnnp_weights_check(rnnp_infer *in, const rnnp_meta *inputs, size_t w
     }
     return RNNP_OK;
 }
+
+rnnp_status rnnp_depth_check(rnnp_infer *in, const rnnp_meta *weights, const char *name, int64_t depth)
+{
+    enum { MOST = 1 << 16 }; /* sums of products of two 8-bit numbers stay below 2^31 (kernels/tmpl/dot.inc.h) */
+
+    if (weights->dtype != RNNP_DTYPE_I8 || depth <= MOST) return RNNP_OK;
+    return FAIL(in, RNNP_ERR_UNSUPPORTED, "%s is i8 and %lld elements deep, %d at most", name, (long long)depth, MOST);
+}

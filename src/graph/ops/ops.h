@@ -118,6 +118,8 @@ int rnnp_format_of(rnnp_dtype dtype, rnnp_format *format);
 /* Whether input `weights` has a dtype of weights; any but f32 must be a constant, and i8 has positive scales. */
 rnnp_status rnnp_weights_check(rnnp_infer *in, const rnnp_meta *inputs, size_t weights, const char *name, size_t scale,
                                const char *scale_name);
+/* Whether the kernels' sums of that many products hold: weights of i8 have a limit. */
+rnnp_status rnnp_depth_check(rnnp_infer *in, const rnnp_meta *weights, const char *name, int64_t depth);
 /* An input of rank 0, or of one element. */
 rnnp_status rnnp_infer_scalar(rnnp_infer *in, const rnnp_meta *inputs, size_t input, const char *what);
 

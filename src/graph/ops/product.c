@@ -36,7 +36,9 @@ rnnp_status rnnp_dense_check(rnnp_infer *in, const rnnp_meta *inputs)
     if (b->rank != 2)
         return FAIL(in, RNNP_ERR_UNSUPPORTED, "B is %s and has rank %zu, expected 2", rnnp_dtype_name(b->dtype),
                     b->rank);
-    const int64_t n = dense_of(in->node, inputs).n;
+    const rnnp_dense dense = dense_of(in->node, inputs);
+    const int64_t n = dense.n;
+    if ((status = rnnp_depth_check(in, b, "B", dense.k)) != RNNP_OK) return status;
     if (scale->dtype && (scale->rank != 1 || scale->dim[0] != n))
         return FAIL(in, RNNP_ERR_SHAPE, "B_scale has shape [%s], expected [%lld]",
                     rnnp_print_dims(scale->rank, scale->dim, ',').s, (long long)n);

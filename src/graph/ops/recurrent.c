@@ -136,6 +136,8 @@ static rnnp_status check_weights(rnnp_infer *in, const rnnp_meta *inputs)
     rnnp_status status = rnnp_weights_check(in, inputs, W, "W", W_SCALE, "W_scale");
 
     if (status == RNNP_OK) status = rnnp_weights_check(in, inputs, R, "R", R_SCALE, "R_scale");
+    if (status == RNNP_OK) status = rnnp_depth_check(in, &inputs[W], "W", inputs[W].dim[2]);
+    if (status == RNNP_OK) status = rnnp_depth_check(in, &inputs[R], "R", inputs[R].dim[2]);
     if (status == RNNP_OK && inputs[W].dtype != inputs[R].dtype)
         status = FAIL(in, RNNP_ERR_TYPE, "W is %s and R is %s: the weights of a layer have one type",
                       rnnp_dtype_name(inputs[W].dtype), rnnp_dtype_name(inputs[R].dtype));
