@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Floats of 16 bits: f16 (IEEE 754 binary16) and bf16 (the upper half of a float). Widening is exact; narrowing rounds to
- * the nearest, ties to even, and keeps a NaN a NaN.
+ * Floats of 16 bits: f16 (IEEE 754 binary16) and bf16 (the upper half of a float). Widening is exact; narrowing rounds
+ * to the nearest, ties to even, and keeps a NaN a NaN.
  */
 #ifndef RNNP_KERNELS_HALVES_H
 #define RNNP_KERNELS_HALVES_H

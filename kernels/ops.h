@@ -123,10 +123,10 @@ typedef struct rnnp_gates_args {
  * c0[m][n] (one row when ldc0 == 0, zero when c0 == NULL). b is packed in the variant's panels. c0 == c
  * is allowed.
  *
- * Weights in 8 bits: rows of a are quantised first, q = a * (127 / most) rounded once to a whole number, ties to even,
- * where most is the largest absolute value of the row. In place of the chain comes
- * fma((float)(sum over k of q w), scale[n] * (most / 127), c0[m][n]). The sum is exact for k <= 65536. A row with most <
- * 2^-100 counts as zeros, one that is not finite gives NaN. */
+ * Weights in 8 bits: rows of a are quantised first, q = a * (127 / most) rounded once to a whole number, ties to
+ * even, where most is the largest absolute value of the row. In place of the chain comes fma((float)(sum over k of q
+ * w), scale[n] * (most / 127), c0[m][n]). The sum is exact for k <= 65536. A row with most < 2^-100 counts as zeros,
+ * one that is not finite gives NaN. */
 typedef struct rnnp_gemm_args {
     size_t m, n, k;
     const float *a;

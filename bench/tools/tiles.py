@@ -59,9 +59,9 @@ def variants_of(isa):
 
 
 def tile_lines(isa):
-    """The tiles of the folder's variants.def: {name: (rows, vectors of columns, panels at once for one row)}."""
+    """The f32 tiles of the folder's variants.def: {name: (rows, vectors of columns, panels at once for one row)}."""
     lanes = int(re.search(r"^#define VL (\d+)", (ROOT / "kernels" / isa / "simd.h").read_text(), re.M)[1])
-    found = re.findall(r"^RNNP_TILES\(\w+, (\d+), (\d+), (\d+), \d+\)", variants_of(isa), re.M)
+    found = re.findall(r"^RNNP_TILES\(f32, (\d+), (\d+), (\d+), \d+\)", variants_of(isa), re.M)
     return {f"{rows}x{columns}": (int(rows), int(columns) // lanes, int(panels)) for rows, columns, panels in found}
 
 
@@ -109,7 +109,7 @@ def loop_of(isa, call):
 
 
 def tile_call(m, nv):
-    return f"tile(RNNP_FORMAT_f32, {m}, {nv}, 0, 0, depth, a, lda, w, {nv} * w_bytes(RNNP_FORMAT_f32), from, c, ldc)"
+    return f"tile(RNNP_PRODUCT_f32, {m}, {nv}, 0, 0, depth, a, lda, w, {nv} * w_bytes(RNNP_PRODUCT_f32), from, c, ldc)"
 
 
 def measure(isa, m, nv, mca):
@@ -127,9 +127,9 @@ def steps_of(isa):
     """For one row and for the rows of a tile of every step: instructions and FMAs of the inner loop for one k, and all
     instructions of a step of the layer for one row."""
     rows, tiles = [], tile_lines(isa)
-    for op, name in re.findall(r"^RNNP_STEP\((\w+), \w+, block, (\w+), 1, ", variants_of(isa), re.M):
+    for op, name in re.findall(r"^RNNP_STEP\((\w+), f32, block, (\w+), 1, ", variants_of(isa), re.M):
         tall, nv, panels = tiles[name]
-        one = f"few(RNNP_FORMAT_f32, 1, {panels}, {nv}, 0, depth, a, lda, w, w_step, from, c, ldc)"
+        one = f"few(RNNP_PRODUCT_f32, 1, {panels}, {nv}, 0, depth, a, lda, w, w_step, from, c, ldc)"
         for m, at_once, call in ((1, panels, one), (tall, 1, tile_call(tall, nv))):
             body, fmas = loop_of(isa, call)
             instructions = len(body) / (fmas / (m * at_once * nv))
@@ -156,6 +156,7 @@ def spills_of(isa):
         return sum(bool(re.search(pattern, line)) for line in body)
 
     products = [body for body in loops(text) if number(fma, body) >= 8 and number(of_element, body)
+                and not number(r"v?cvtdq2ps|scvtf", body) # the end of a sum of whole numbers
                 and number(r"^\s+(?:j(?!mp)\w+|b\.\w+|cbn?z)\s", body) == 1]
     return len(products), sum(6 * number(stores, body) > number(fma, body) for body in products)
 

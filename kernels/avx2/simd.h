@@ -136,8 +136,8 @@ AI nq q_set(const int W, const int8_t *q, size_t plane)
     const ni four = i_broadcast(q);
     return (nq){four, W == RNNP_PRODUCT_s8_xor ? i_broadcast(q + plane) : four};
 }
-/* SIGNS: |q| times w ^ s. A pair is at most 2 * 127 * 128 = 32512, so vpmaddubsw never saturates. vpsignb in place of the
- * xor would need no start, but takes a port of the multiplications. */
+/* SIGNS: |q| times w ^ s. A pair is at most 2 * 127 * 128 = 32512, so vpmaddubsw never saturates. vpsignb in place
+ * of the xor would need no start, but takes a port of the multiplications. */
 AI ni dot(const int W, ni acc, ni w, nq q)
 {
     if (W == RNNP_PRODUCT_s8_vnni) {

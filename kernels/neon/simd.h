@@ -126,10 +126,13 @@ AI nq q_set(const int W, const int8_t *q, size_t plane)
 AI ni dot(const int W, ni acc, ni w, nq q)
 {
     const int8x16_t b = vreinterpretq_s8_u32(w);
+    (void)W;
+#ifndef __clang__ /* whose assembler takes sdot in files for CPUs that have it only: the same sums without it */
     if (W == RNNP_PRODUCT_s8_sdot) {
         __asm__(".arch armv8.2-a+dotprod\n\tsdot %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(b), "w"(q));
         return acc;
     }
+#endif
     const int16x8_t pairs = vpaddq_s16(vmull_s8(vget_low_s8(b), vget_low_s8(q)), vmull_high_s8(b, q));
     return vreinterpretq_u32_s32(vpadalq_s16(vreinterpretq_s32_u32(acc), pairs));
 }

@@ -18,8 +18,8 @@
 #define DOTS AI
 #endif
 
-/* M rows of P panels of NV vectors, w_step apart; `header` bytes of scales come before a panel's weights, and a group of k
- * is `ld_group` bytes long. */
+/* M rows of P panels of NV vectors, w_step apart; `header` bytes of scales come before a panel's weights, and a
+ * group of k is `ld_group` bytes long. */
 DOTS void dots(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,
                size_t lda, const char *w, size_t w_step, size_t header, size_t ld_group, const start *from, float *c,
                size_t ldc)

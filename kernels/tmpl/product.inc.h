@@ -14,9 +14,10 @@
 #include "variants.inc.h"
 #include "dot.inc.h"
 
-/* Rows so few that the chains of one panel cannot keep the FMA ports busy. The two planes of SIGNS take too many registers
- * for more than one. */
-#define MOST_FEW(left) ((int)(left) == RNNP_LEFT_SIGNS ? 1 : (int)FEW_ROWS)
+/* Rows so few that the chains of one panel cannot keep the FMA ports busy. The two planes of SIGNS take too many
+ * registers for more than one, and so does the mask of bf16 where there are 16. */
+#define MOST_FEW(product, left) \
+    ((int)(left) == RNNP_LEFT_SIGNS || (VL == 8 && (int)(product) == (int)RNNP_PRODUCT_bf16) ? 1 : (int)FEW_ROWS)
 #define IS_FEW(rows, NV, most) ((rows) == 1 || ((rows) <= (most) && (rows) * (NV) < 8))
 
 /* Tiles of either kind: see <isa>/tile.h and dot.inc.h. w is where the panel begins. */
@@ -158,10 +159,10 @@ ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr)
         switch (rows) {                                                                                               \
         case 1: FEW_WALK(RNNP_PRODUCT_##W, 1, P, NV, LAST) break;                                                     \
         case 2:                                                                                                       \
-            if (IS_FEW(2, NV, MOST_FEW(RNNP_PRODUCT_LEFT_##W)))                                                       \
+            if (IS_FEW(2, NV, MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W)))                                     \
                 FEW_WALK(RNNP_PRODUCT_##W, 2, P < 2 ? P : 2, NV, LAST) break;                                         \
         case 3:                                                                                                       \
-            if (IS_FEW(3, NV, MOST_FEW(RNNP_PRODUCT_LEFT_##W)))                                                       \
+            if (IS_FEW(3, NV, MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W)))                                     \
                 FEW_WALK(RNNP_PRODUCT_##W, 3, P < 2 ? P : 2, NV, LAST) break;                                         \
         default: break;                                                                                               \
         }                                                                                                             \
@@ -171,13 +172,13 @@ ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr)
                                        panel_##name,                                                                  \
                                        few_##name,                                                                    \
                                        (int)RNNP_PRODUCT_LEFT_##W == (int)RNNP_LEFT_FLOATS ? NULL : quantise_##W,     \
-                                       MOST_FEW(RNNP_PRODUCT_LEFT_##W),                                               \
+                                       MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W),                             \
                                        (rnnp_format)RNNP_PRODUCT_FORMAT_##W,                                          \
                                        RNNP_PRODUCT_K_GROUP_##W,                                                      \
                                        RNNP_PRODUCT_BYTES_##W,                                                        \
                                        RNNP_PRODUCT_HEADER_##W};
 /* Rows of a tile: all that are not few, and what MR + 1 rows are split into. */
-#define IS_TILE(W, MR, M, NV) ((M) <= (MR) && (!IS_FEW(M, NV, MOST_FEW(w_traits[W].left)) || 2 * (M) >= (MR)))
+#define IS_TILE(W, MR, M, NV) ((M) <= (MR) && (!IS_FEW(M, NV, MOST_FEW(W, w_traits[W].left)) || 2 * (M) >= (MR)))
 /* clang-format off */
 #define ONE_M(W, MR, M, NV, ...) \
     case M: if (IS_TILE(W, MR, M, NV)) any_tile(W, IS_TILE(W, MR, M, NV) ? M : 1, NV, __VA_ARGS__); break;

@@ -4,10 +4,10 @@
  *
  *     [scale][start][14 unused] [n whole numbers q, zeros up to a multiple of 64] [SIGNS: a second plane]
  *
- * with scale = most / 127, most the largest |x|, and q = x (127 / most) rounded once, ties to even. |x| (127 / most) is at
- * most 127 (1 + 2^-24), so q never exceeds 127. Rows with most < 2^-100, for which 127 / most could be infinite, count as
- * zeros; a row with an infinity or a NaN has scale NaN. start is what the row's sums begin with: it takes off what an
- * offset of the weights or the inverted weights of SIGNS add.
+ * with scale = most / 127, most the largest |x|, and q = x (127 / most) rounded once, ties to even. |x| (127 / most) is
+ * at most 127 (1 + 2^-24), so q never exceeds 127. Rows with most < 2^-100, for which 127 / most could be infinite,
+ * count as zeros; a row with an infinity or a NaN has scale NaN. start is what the row's sums begin with: it takes off
+ * what an offset of the weights or the inverted weights of SIGNS add.
  *
  * Rounding: x k + 1.5 * 2^23 in one fma leaves the whole number, in two's complement, in the low bits of the float.
  */

@@ -2,8 +2,8 @@
  *
  * Template: what the tiles of all ISAs have in common.
  *
- * w_load: a vector of weights for a product W (products.def), which is a constant of the caller: VL columns, k = j of the
- * group of k at p.
+ * w_load: a vector of weights for a product W (products.def), which is a constant of the caller: VL columns, k = j of
+ * the group of k at p.
  *
  * start: where the chains of a product begin. The last vectors of a panel's rows may begin elsewhere (GRU: at the
  * bias of n); a plain product's begin where they stand, so that both are one tile.

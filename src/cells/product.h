@@ -30,7 +30,8 @@ size_t rnnp_product_scratch(const rnnp_variant *kernel, size_t m, size_t k, size
 /* A line that tells what the bytes of packed matrices depend on besides the matrices. */
 void rnnp_product_layout(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices, char *text, size_t size);
 
-/* Runs it, with rnnp_product_scratch() floats of args.scratch, on at most `threads` of the team (0: all; team NULL: the caller alone), when that is worth it. */
+/* Runs it, with rnnp_product_scratch() floats of args.scratch, on at most `threads` of the team (0: all; team NULL:
+ * the caller alone), when that is worth it. */
 void rnnp_product_forward(const rnnp_product *product, const rnnp_gemm_args *args, rnnp_team *team, size_t threads);
 
 #endif

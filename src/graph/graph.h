@@ -271,8 +271,8 @@ typedef struct rnnp_operator {
     /* Constant inputs that are packed, if all of them that are present are constants: bit i is set when a node with a
      * packed block has no other need of the elements of input i. */
     unsigned packed_inputs;
-    /* Constant weights of which other formats than f32 are known, and the input with their scales: a weight is q scale of
-     * its output channel. 0 for none. */
+    /* Constant weights of which other formats than f32 are known, and the input with their scales: a weight is q
+     * scale of its output channel. 0 for none. */
     struct {
         uint8_t input, scale;
     } weights[2];

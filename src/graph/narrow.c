@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Weights that a file holds in f16 or bf16 and casts to f32, because its layers know nothing else. Here they do: a layer
- * takes the constant itself. Widening is exact, so that changes no bit.
+ * Weights that a file holds in f16 or bf16 and casts to f32, because its layers know nothing else. Here they do: a
+ * layer takes the constant itself. Widening is exact, so that changes no bit.
  */
 #include "engine.h"
 

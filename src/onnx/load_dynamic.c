@@ -3,7 +3,7 @@
  * Products that a quantiser has spelled out in nodes of the standard. They are not added to the model: only the last of
  * them is, as DynamicQuantizeMatMul. The others leave what they stand for in the entries of their results.
  *
- *   DynamicQuantizeLinear(a) -> q, a_scale, a_zero      MatMulInteger(q, b, a_zero, b_zero) -> sums      Cast(sums) to f32
+ *   DynamicQuantizeLinear(a) -> q, a_scale, a_zero      MatMulInteger(q, b, a_zero, b_zero) -> sums   Cast(sums) to f32
  *   Mul(a_scale, b_scale) -> scales                     Mul(sums, scales) -> result
  *   MatMulIntegerToFloat(q, b, a_scale, b_scale, a_zero, b_zero, bias) -> result, of com.microsoft
  */

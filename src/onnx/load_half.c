@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Files that compute in f16 or bf16: they are read as if every value were f32, inputs and outputs included. Constants are
- * widened by a Cast, from behind which layers take their weights as they are.
+ * Files that compute in f16 or bf16: they are read as if every value were f32, inputs and outputs included. Constants
+ * are widened by a Cast, from behind which layers take their weights as they are.
  */
 #include "load_weights.h"
 

@@ -3,8 +3,8 @@
  * Layers with 8-bit weights: DynamicQuantizeLSTM and DynamicQuantizeMatMul of com.microsoft, and DequantizeLinear where
  * the file says that it stands for such weights (LOADER_MARKS).
  *
- * rnnpack's weights are whole numbers from -127 to 127 times a scale for each output channel. Others (a zero point, -128,
- * u8) become such without a change where q - zero point is in that range, and are rounded again where it is not.
+ * rnnpack's weights are whole numbers from -127 to 127 times a scale for each output channel. Others (a zero point,
+ * -128, u8) become such without a change where q - zero point is in that range, and are rounded again where it is not.
  */
 #include "load_weights.h"
 

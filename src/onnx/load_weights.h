@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Nodes whose weights the standard's operators do not know, on their way into the model (load_weights.c); the way back is
- * save_weights.c.
+ * Nodes whose weights the standard's operators do not know, on their way into the model (load_weights.c); the way back
+ * is save_weights.c.
  */
 #ifndef RNNP_ONNX_LOAD_WEIGHTS_H
 #define RNNP_ONNX_LOAD_WEIGHTS_H

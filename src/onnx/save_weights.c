@@ -5,8 +5,8 @@
  *   f16, bf16          Cast to f32 in front of the standard's node
  *   i8, LSTM           DynamicQuantizeLSTM of com.microsoft, weights transposed
  *   i8, MatMul, Gemm   DynamicQuantizeMatMul of com.microsoft; Gemm is marked, and A B + C with a row C only
- *   i8, all others     DequantizeLinear in front of the standard's node, marked; recurrent weights have a scale for each
- *                      row of each direction, which takes a flat form and Reshape
+ *   i8, all others     DequantizeLinear in front of the standard's node, marked; recurrent weights have a scale for
+ *                      each row of each direction, which takes a flat form and Reshape
  */
 #include "../graph/ops/params.h"
 #include "saver.h"

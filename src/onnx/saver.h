@@ -2,8 +2,8 @@
  *
  * From a closed model to a file, in two walks over it (src/graph/visit.h): one finds names for all values
  * (save_names.c), then the nodes' opsets are joined (save_opset.c), and the other walk makes the file's messages
- * (save_graph.c, save_messages.c), which refer to the model's strings and weights where they are. save.c writes them out. Weights that the
- * standard's layers do not know are save_weights.c.
+ * (save_graph.c, save_messages.c), which refer to the model's strings and weights where they are. save.c writes them
+ * out. Weights that the standard's layers do not know are save_weights.c.
  */
 #ifndef RNNP_ONNX_SAVER_H
 #define RNNP_ONNX_SAVER_H

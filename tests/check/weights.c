@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Weights in every format. They are rounded here, by the definitions of the formats, so that encoding and decoding of the
- * library are under test too.
+ * Weights in every format. They are rounded here, by the definitions of the formats, so that encoding and decoding of
+ * the library are under test too.
  */
 #include "check.h"
 
 #include <math.h>
 #include <string.h>
 
-/* To the nearest multiple of the last place of a format with `fraction` bits and least exponent `least`, ties to even. */
+/* To the nearest multiple of the last place of a format with `fraction` bits and least exponent `least`, ties to
+ * even. */
 static float to_precision(float w, int fraction, int least, double largest)
 {
     int exponent;

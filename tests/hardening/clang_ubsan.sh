@@ -16,8 +16,6 @@ if ! { "$cmake" -S "$source" --preset clang-ubsan -B "$build" && "$cmake" --buil
     exit 1
 fi
 # Left out: what builds or reads other builds, what loads the library into a program without clang's runtime, and what takes
-# minutes without a sanitizer, or with it on kernels without vectors.
-slow=""
-[[ ${RNNPACK_MAX_ISA:-} != generic ]] || slow="|model\.stacks"
+# minutes without a sanitizer.
 "$ctest" --test-dir "$build" --output-on-failure -j "$(nproc)" -LE long -E \
-    "^(cross|install|corpus\.compilers|corpus\.emulated|identity|bench|train\.(matrix|pytorch|exported|sklearn)|sweep|hardening|tune|example$slow)"
+    '^(cross|install|corpus\.compilers|corpus\.emulated|identity|bench|train\.(matrix|pytorch|exported|sklearn)|sweep|hardening|tune|example)'

@@ -252,7 +252,7 @@ static buffer spelled_out(const char *part, int merged)
     wire_node(&graph, "Neg", part && strcmp(part, "sums") == 0 ? "sums" : "x", "other", -1);
     typed_port(&graph, 11, "x", WIRE_F32, "N3");
     typed_port(&graph, 12, part ? part : "y", WIRE_F32, "N2");
-    return wire_model(&graph);
+    return wire_model(&graph, 17);
 }
 
 TEST(test_product_in_many_nodes)

@@ -89,8 +89,8 @@ TEST(test_every_model_in_every_format)
     assert_int_equal(n, 25);
 }
 
-/* A Gemm whose C is a matrix or that transposes, and one that DynamicQuantizeMatMul expresses; the same B in both, and in
- * a MatMul. */
+/* A Gemm whose C is a matrix or that transposes, and one that DynamicQuantizeMatMul expresses; the same B in both,
+ * and in a MatMul. */
 TEST(test_products)
 {
     static const int64_t shape[] = {RNNP_DYNAMIC, 19};

@@ -396,8 +396,9 @@ TEST(test_arrays)
         assert_int_equal(shapes[i].known.weights, RNNP_WEIGHTS_F32);
         assert_int_equal(shapes[i].unknown[0] | shapes[i].unknown[2], 0);
     }
-    options.progress = look;
+    options.progress = look; /* which ends it */
     options.progress_user = &seen;
+    options.seconds = 600;
     OK(rnnp_tune(context, &shapes[0].known, 3, &options, set));
     assert_int_equal(seen, sizeof(rnnp_tune_progress));
     OPTIONS(quantize, quantize);

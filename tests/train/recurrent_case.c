@@ -76,7 +76,8 @@ static void use_panels(rnnp_selection *select, size_t nr)
     const rnnp_variant_list *list = rnnp_tables[select->isa];
 
     for (size_t i = 0; nr && i < list->count; i++) {
-        if (list->rows[i].op != RNNP_OP_gemm || list->rows[i].traits.panels.lanes != nr) continue;
+        const rnnp_panels *panels = &list->rows[i].traits.panels;
+        if (list->rows[i].op != RNNP_OP_gemm || panels->format != RNNP_FORMAT_f32 || panels->lanes != nr) continue;
         select->op[RNNP_OP_gemm] = &list->rows[i];
         for (size_t home = 0; home < RNNP_HOME_COUNT; home++)
             select->at[RNNP_FORMAT_f32][home][RNNP_OP_gemm] = &list->rows[i];

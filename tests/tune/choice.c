@@ -172,7 +172,7 @@ TEST(test_values)
     }
 }
 
-/* A variant is usable exactly where the context says so and the op is that of the layer's part. */
+/* A variant is usable exactly where the context says so, the op is that of the layer's part, and the format its own. */
 static void assert_variants(const char *cap)
 {
     OWNED(context) context = capped_context(NULL, cap, 1);
@@ -186,7 +186,8 @@ static void assert_variants(const char *cap)
         for (size_t v = 0; rnnp_context_variant_info(context, v, &info) == RNNP_OK; v++) {
             for (size_t part = 0; part < RNNP_CELL_PARTS; part++) {
                 const rnnp_op op = rnnp_recurrent_op(&one, part);
-                const int fits = op != RNNP_OP_COUNT && strcmp(info.op, rnnp_op_names[op]) == 0;
+                const int fits =
+                    op != RNNP_OP_COUNT && strcmp(info.op, rnnp_op_names[op]) == 0 && strstr(info.name, "_f32_");
 
                 if ((rnnp_choice_usable(&scope, part ? "second" : "step", info.name) != 0) != (fits && info.usable))
                     fail_msg("%s, %s: fits %d, usable %d", layers[i].key, info.name, fits, info.usable);
@@ -303,7 +304,8 @@ TEST(test_products)
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
-            const int fits = v->op == RNNP_OP_gemm && rnnp_variant_usable(v, context->cpu.features, context->max_rank);
+            const int fits = v->op == RNNP_OP_gemm && v->traits.panels.format == RNNP_FORMAT_f32 &&
+                             rnnp_variant_usable(v, context->cpu.features, context->max_rank);
 
             assert_int_equal(rnnp_choice_usable(&scope, "product", v->name), fits);
             for (size_t k = 0; fits && k < rnnp_tables[isa]->count; k++) {

@@ -50,14 +50,15 @@ static inline size_t below(uint64_t *state, size_t n)
     return (size_t)(*state % n);
 }
 
-/* The index-th variant of an op that this context may use, over all ISAs; NULL past the last. */
+/* The index-th variant of an op that this context may use, for f32, over all ISAs; NULL past the last. */
 static inline const rnnp_variant *usable_variant(const rnnp_context *context, rnnp_op op, size_t index)
 {
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
         for (size_t i = 0; i < rnnp_tables[isa]->count; i++) {
             const rnnp_variant *v = &rnnp_tables[isa]->rows[i];
 
-            if (v->op == op && rnnp_variant_usable(v, context->cpu.features, context->max_rank) && index-- == 0)
+            if (v->op == op && v->traits.panels.format == RNNP_FORMAT_f32 &&
+                rnnp_variant_usable(v, context->cpu.features, context->max_rank) && index-- == 0)
                 return v;
         }
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * QuantizeLinear and DequantizeLinear, opsets 10 to 22: one scale and zero point for a tensor, or one for each index of
- * an axis. In f32, as ONNX defines them: (x - zero point) scale, and x / scale rounded to the nearest, ties to even, plus
- * zero point, saturated. A NaN becomes the zero point.
+ * an axis. In f32, as ONNX defines them: (x - zero point) scale, and x / scale rounded to the nearest, ties to even,
+ * plus zero point, saturated. A NaN becomes the zero point.
  */
 #include "ops.h"
 

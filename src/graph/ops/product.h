@@ -27,8 +27,8 @@ typedef struct rnnp_dense_family {
 /* Whether B may be the right side. */
 rnnp_status rnnp_dense_check(rnnp_infer *in, const rnnp_meta *inputs);
 
-/* Bytes of workspace: a right side that is packed by each run, one matrix at a time, or else scratch of the product with
- * its packed one. */
+/* Bytes of workspace: a right side that is packed by each run, one matrix at a time, or else scratch of the product
+ * with its packed one. */
 size_t rnnp_dense_workspace(const rnnp_prepare *p, size_t rows);
 
 /* How a run does it: as the plan says, else by the rules. */
