@@ -207,7 +207,7 @@ static void check_stream(tally *total, const cell_of_matrix *m, const rnnp_plan 
     rnnp_tensor in, out[MAX_OUTPUTS];
     rnnp_stream_options options;
     rnnp_stream *stream;
-    char how[48];
+    char how[80];
 
     rnnp_stream_options_init(&options);
     options.steps = steps;
