@@ -135,11 +135,13 @@ static void sign(uint8_t *data, const item *items, size_t n)
     memcpy(data, &h, sizeof h);
 }
 
-/* Sections lie where the header says, inside of the file. */
+/* Sections lie where the header says, inside of the file and behind the header. */
 static int is_whole(const packed_header *h, size_t size)
 {
     for (size_t k = 0; k < PACKED_SECTIONS; k++) {
-        if (h->section[k].offset > size || h->section[k].bytes > size - h->section[k].offset) return 0;
+        if (h->section[k].offset < sizeof *h || h->section[k].offset > size ||
+            h->section[k].bytes > size - h->section[k].offset)
+            return 0;
     }
     return h->bytes == size && h->section[PACKED_GRAPH].bytes >= 8;
 }

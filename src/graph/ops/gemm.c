@@ -137,8 +137,12 @@ static RNNP_RUN(gemm_run)
         args.b = packed;
         workspace += rnnp_align64(rnnp_product_bytes(product.kernel, args.n, args.k, 1));
     } else {
-        args.scratch = (float *)(void *)workspace;
-        workspace += rnnp_align64(rnnp_product_scratch(product.kernel, args.m, args.k, e->threads) * sizeof(float));
+        const size_t scratch = rnnp_product_scratch(product.kernel, args.m, args.k, e->threads) * sizeof(float);
+
+        if (scratch) { /* otherwise there may be no workspace */
+            args.scratch = (float *)(void *)workspace;
+            workspace += rnnp_align64(scratch);
+        }
     }
     if (gemm->trans_a) {
         const rnnp_move_args move = {.x = a->data,
