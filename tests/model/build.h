@@ -38,6 +38,16 @@ static inline rnnp_model *make_model(rnnp_context *context)
     return model;
 }
 
+static inline rnnp_model *quantized_to(const rnnp_model *model, rnnp_weights weights)
+{
+    OPTIONS(quantize, options);
+    rnnp_model *quantized;
+
+    options.weights = weights;
+    OK(rnnp_model_quantize(model, &options, &quantized));
+    return quantized;
+}
+
 static inline rnnp_plan *make_plan(const rnnp_model *model)
 {
 

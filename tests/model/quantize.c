@@ -46,16 +46,6 @@ static float *run_of(const rnnp_model *model, const float *x, size_t *bytes)
     return out.data;
 }
 
-static rnnp_model *quantized_to(const rnnp_model *model, rnnp_weights weights)
-{
-    OPTIONS(quantize, options);
-    rnnp_model *quantized;
-
-    options.weights = weights;
-    OK(rnnp_model_quantize(model, &options, &quantized));
-    return quantized;
-}
-
 /* Bounds of the outputs' root mean square error; and bytes of a plan, which has biases besides. */
 TEST(test_errors_and_memory)
 {

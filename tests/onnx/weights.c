@@ -9,16 +9,6 @@
 
 ONE_CONTEXT(1)
 
-static rnnp_model *quantized_to(const rnnp_model *model, rnnp_weights weights)
-{
-    OPTIONS(quantize, options);
-    rnnp_model *quantized;
-
-    options.weights = weights;
-    OK(rnnp_model_quantize(model, &options, &quantized));
-    return quantized;
-}
-
 /* How many nodes of the file have the operator. */
 static size_t count_nodes(const buffer *file, const char *op)
 {
