@@ -122,20 +122,8 @@ AI ni i_in_register(ni a)
     return a;
 }
 
-typedef struct nq {
-    ni q, absolute;
-} nq;
-AI ni i_broadcast(const int8_t *p)
-{
-    int32_t four;
-    memcpy(&four, p, sizeof four);
-    return _mm256_set1_epi32(four);
-}
-AI nq q_set(const int W, const int8_t *q, size_t plane)
-{
-    const ni four = i_broadcast(q);
-    return (nq){four, W == RNNP_PRODUCT_s8_xor ? i_broadcast(q + plane) : four};
-}
+#include "../tmpl/signs.inc.h"
+
 /* SIGNS: |q| times w ^ s. A pair is at most 2 * 127 * 128 = 32512, so vpmaddubsw never saturates. vpsignb in place
  * of the xor would need no start, but takes a port of the multiplications. */
 AI ni dot(const int W, ni acc, ni w, nq q)

@@ -101,20 +101,8 @@ AI ni i_in_register(ni a)
     return a;
 }
 
-typedef struct nq {
-    ni q, absolute;
-} nq;
-AI ni i_broadcast(const int8_t *p)
-{
-    int32_t four;
-    memcpy(&four, p, sizeof four);
-    return _mm512_set1_epi32(four);
-}
-AI nq q_set(const int W, const int8_t *q, size_t plane)
-{
-    const ni four = i_broadcast(q);
-    return (nq){four, W == RNNP_PRODUCT_s8_xor ? i_broadcast(q + plane) : four};
-}
+#include "../tmpl/signs.inc.h"
+
 /* As an intrinsic gcc 12 copies the sum around it, which halves the speed of a tile. */
 AI ni dot(const int W, ni acc, ni w, nq q)
 {
