@@ -327,11 +327,14 @@ static inline size_t rnnp_step_group(size_t block, size_t nr, size_t rows, size_
     return group < panels ? group : panels;
 }
 
-/* Floats of a quantised row: its scale, what its sums start from, and the planes of q, whole lines of 64. */
+/* A quantised row: RNNP_QUANTISED_HEADER floats, of which the first is its scale and the second what its sums start
+ * from, then one or two planes of q in whole lines of 64 bytes (tmpl/quantise.inc.h). */
+enum { RNNP_QUANTISED_HEADER = 16 };
+static inline size_t rnnp_quantised_plane(size_t depth) { return (depth + 63) / 64 * 64; } /* bytes of one */
 static inline size_t rnnp_quantised_floats(rnnp_left left, size_t depth)
 {
     const size_t planes = left == RNNP_LEFT_FLOATS ? 0 : left == RNNP_LEFT_SIGNS ? 2 : 1;
-    return planes ? 16 + planes * ((depth + 63) / 64 * 16) : 0;
+    return planes ? RNNP_QUANTISED_HEADER + planes * (rnnp_quantised_plane(depth) / sizeof(float)) : 0;
 }
 
 /* Rows of a that a product quantises together, and floats of scratch for them. */

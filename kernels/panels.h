@@ -107,11 +107,17 @@ static inline size_t rnnp_panels_slice(const rnnp_panels *p) { return rnnp_panel
 /* Panels of so many units. */
 static inline size_t rnnp_panels_count(const rnnp_panels *p, size_t units) { return (units + p->lanes - 1) / p->lanes; }
 
+/* Bytes of packed columns: whole groups of k, and a header each. */
+static inline size_t rnnp_columns_bytes(size_t columns, size_t depth, size_t k_group, size_t weight, size_t header)
+{
+    return columns * ((depth + k_group - 1) / k_group * k_group * weight + header);
+}
+
 /* Where a panel begins, in bytes from the first one. */
 static inline size_t rnnp_panels_at(const rnnp_panels *p, size_t panel, size_t depth)
 {
-    const size_t k = (depth + p->k_group - 1) / p->k_group * p->k_group;
-    return panel * rnnp_panels_columns(p) * (k * rnnp_format_bytes(p->format) + rnnp_format_header(p->format));
+    return rnnp_columns_bytes(panel * rnnp_panels_columns(p), depth, p->k_group, rnnp_format_bytes(p->format),
+                              rnnp_format_header(p->format));
 }
 
 /* Bytes of packed weights; SIZE_MAX on overflow, which no allocator can serve. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Tiles of a matrix product on packed weights, scalar form; the definition for the other ISAs. The format W of the
- * weights, M, NV, P, LAST and AHEAD are compile-time constants of the caller; ldw (from group
- * to group of k) and w_step count bytes.
+ * weights, M, NV, P, LAST and AHEAD are compile-time constants of the caller; ldw (from group to group of k) and w_step
+ * count bytes.
  *
  *   tile  c[m][0 .. NV*VL) = chain over k < depth of a[m][k] * weights at w + k * ldw, for m < M, beginning at from;
  *         AHEAD weights further on they are fetched, if it is not 0

@@ -27,13 +27,13 @@ DOTS void dots(const int W, const int M, const int P, const int NV, const int LA
     ni acc[TILE_ROWS][FEW_PANELS][TILE_VECTORS];
     const int8_t *q[TILE_ROWS];
     const char *b[FEW_PANELS];
-    const size_t plane = (depth + QUANTISED_LINE - 1) / QUANTISED_LINE * QUANTISED_LINE, groups = (depth + 3) / 4;
+    const size_t plane = rnnp_quantised_plane(depth), groups = (depth + 3) / 4;
     UNROLLED(p, P) b[p] = w + (size_t)p * w_step + header;
     UNROLLED(m, M) {
         const float *row = a + (size_t)m * lda;
         uint32_t first;
         memcpy(&first, row + 1, sizeof first);
-        q[m] = (const int8_t *)(const void *)(row + QUANTISED_HEADER);
+        q[m] = (const int8_t *)(const void *)(row + RNNP_QUANTISED_HEADER);
         UNROLLED(p, P)
             UNROLLED(v, NV) acc[m][p][v] = i_set(first);
     }

@@ -66,7 +66,7 @@ typedef struct tiles {
 /* Bytes of a panel with its header. */
 AI size_t panel_bytes(const tiles *t, size_t depth)
 {
-    return t->nv * VL * ((depth + t->group - 1) / t->group * t->group * t->bytes + t->header);
+    return rnnp_columns_bytes(t->nv * VL, depth, t->group, t->bytes, t->header);
 }
 
 /* All vectors begin in c. */

@@ -2,7 +2,7 @@
  *
  * Template: rows of floats in 8 bits, for products that need them so (products.def). A row of n floats becomes
  *
- *     [scale][start][14 unused] [n whole numbers q, zeros up to a multiple of 64] [SIGNS: a second plane]
+ *     [scale][start][unused] [n whole numbers q, then zeros: rnnp_quantised_plane()] [SIGNS: a second plane]
  *
  * with scale = most / 127, most the largest |x|, and q = x (127 / most) rounded once, ties to even. |x| (127 / most) is
  * at most 127 (1 + 2^-24), so q never exceeds 127. Rows with most < 2^-100, for which 127 / most could be infinite,
@@ -15,14 +15,6 @@
 #define RNNP_QUANTISE_INC_H
 
 #include "start.inc.h"
-
-enum { QUANTISED_HEADER = 16, QUANTISED_LINE = 64 };
-
-AI int8_t *quantised_plane(float *row, size_t n, int plane)
-{
-    const size_t bytes = (n + QUANTISED_LINE - 1) / QUANTISED_LINE * QUANTISED_LINE;
-    return (int8_t *)(void *)(row + QUANTISED_HEADER) + (size_t)plane * bytes;
-}
 
 /* Bits of the largest |x|: as whole numbers they have the order of the values, and NaN comes last. */
 AI uint32_t most_bits(const float *x, size_t n)
@@ -40,8 +32,8 @@ AI void quantise_row(const int W, const float *x, size_t n, float *row)
 {
     static const uint32_t magic_bits = 0x4b400000; /* 1.5 * 2^23 */
     const uint32_t bits = most_bits(x, n);
-    int8_t *q = quantised_plane(row, n, 0), *a = quantised_plane(row, n, 1);
-    const size_t end = (size_t)(quantised_plane(row, n, 1) - q);
+    const size_t end = rnnp_quantised_plane(n);
+    int8_t *q = (int8_t *)(void *)(row + RNNP_QUANTISED_HEADER), *a = q + end;
     float most, scale, inverse;
     memcpy(&most, &bits, sizeof most);
     scale = most / 127.0f;

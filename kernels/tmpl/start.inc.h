@@ -45,8 +45,7 @@ AI size_t w_header(const int W, const int NV) { return (size_t)NV * VL * w_trait
 /* Bytes of NV vectors of columns with their header. */
 AI size_t w_panel(const int W, const int NV, size_t depth)
 {
-    const size_t group = (size_t)w_group(W), groups = (depth + group - 1) / group;
-    return (size_t)NV * groups * w_bytes(W) + w_header(W, NV);
+    return rnnp_columns_bytes((size_t)NV * VL, depth, (size_t)w_group(W), w_size(W), w_traits[W].header);
 }
 
 typedef struct start {

@@ -19,6 +19,7 @@
 #include "budget.h"
 #include "rnnpack/tune.h"
 
+#include <math.h>
 #include <stdatomic.h>
 
 /* ---- Bytes: what does not fit is SIZE_MAX and stays so ---- */
@@ -228,6 +229,15 @@ enum {
 typedef struct rnnp_channels {
     size_t count, depth, stride, k_stride;
 } rnnp_channels;
+
+/* Index of the first scale that is not a finite number above 0; n if there is none. */
+static inline size_t rnnp_bad_scale(const float *scale, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && scale[i] > 0 && scale[i] < INFINITY) i++;
+    return i;
+}
 
 typedef struct rnnp_operator {
     const char *name;

@@ -6,6 +6,7 @@
 #include "../../kernels/halves.h"
 #include "../structs.h"
 #include "engine.h"
+#include "ops/ops.h"
 #include "visit.h"
 
 #include <fnmatch.h>
@@ -13,11 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const rnnp_dtype dtypes[] = {[RNNP_WEIGHTS_F32] = RNNP_DTYPE_F32,
-                                    [RNNP_WEIGHTS_F16] = RNNP_DTYPE_F16,
-                                    [RNNP_WEIGHTS_BF16] = RNNP_DTYPE_BF16,
-                                    [RNNP_WEIGHTS_S8] = RNNP_DTYPE_I8};
-enum { FORMATS = sizeof dtypes / sizeof dtypes[0], MOST_INPUTS = 16, NAME_CHARS = 256 };
+enum { MOST_INPUTS = 16, NAME_CHARS = 256 };
 
 /* A value of the new model; a constant is added when it is first used. */
 typedef struct value {
@@ -105,7 +102,7 @@ static rnnp_status round_weights(copy *c, const rnnp_node *node, size_t i, const
     if (status != RNNP_OK) return status;
     node->op->channels(node, node->input_metas, i, &channels);
     r->weights = *from;
-    r->weights.dtype = dtypes[format];
+    r->weights.dtype = rnnp_format_dtypes[format];
     r->weights.data = rnnp_arena_alloc(c->context, &c->arena, n * rnnp_dtype_bytes(r->weights.dtype));
     if (!r->weights.data) return RNNP_ERR_MEMORY;
     if (format != RNNP_WEIGHTS_S8) {
@@ -183,9 +180,10 @@ static rnnp_weights format_for(copy *c, const rnnp_node *node, const char *weigh
 
 static rnnp_weights format_now(rnnp_dtype dtype)
 {
-    for (size_t i = 0; i < FORMATS; i++)
-        if (dtypes[i] == dtype) return (rnnp_weights)i;
-    return RNNP_WEIGHTS_F32;
+    rnnp_format format;
+
+    rnnp_format_of(dtype, &format);
+    return (rnnp_weights)format;
 }
 
 /* Adds weights i of a node, and their scale, in the format. */
@@ -278,12 +276,12 @@ static rnnp_status copy_output(void *user, const char *name, rnnp_value old)
 
 static rnnp_status check_options(const rnnp_context *context, const rnnp_quantize_options *o)
 {
-    if ((unsigned)o->weights >= FORMATS)
+    if ((unsigned)o->weights >= RNNP_FORMAT_COUNT)
         return rnnp_fail(context, RNNP_ERR_ARG, "unknown format of weights %d", (int)o->weights);
     if (o->n_rules && !o->rules) return rnnp_fail(context, RNNP_ERR_ARG, "rules is NULL");
     for (size_t i = 0; i < o->n_rules; i++) {
         if (!o->rules[i].pattern) return rnnp_fail(context, RNNP_ERR_ARG, "rule %zu has no pattern", i);
-        if ((unsigned)o->rules[i].weights >= FORMATS)
+        if ((unsigned)o->rules[i].weights >= RNNP_FORMAT_COUNT)
             return rnnp_fail(context, RNNP_ERR_ARG, "rule %zu: unknown format of weights %d", i,
                              (int)o->rules[i].weights);
     }

@@ -142,13 +142,11 @@ static rnnp_status find_foreign(loader *l, const rnnp_model *model, const loader
     if (f->zero && elements_of(f->zero) != n)
         return FAIL(l, node, RNNP_ERR_SHAPE, "%s has %zu scales and %zu zero points", what, n, elements_of(f->zero));
     f->scales = n == f->dirs ? 1 : f->channels;
-    for (size_t i = 0; i < n; i++) {
-        const float s = ((const float *)f->scale->meta.known)[i];
-        if (!(s > 0 && s < INFINITY))
-            return FAIL(l, node, RNNP_ERR_ARG, "scale %zu of %s is %g, expected a finite number above 0", i, what,
-                        (double)s);
-    }
-    return RNNP_OK;
+    const float *at = f->scale->meta.known;
+    const size_t bad = rnnp_bad_scale(at, n);
+    if (bad == n) return RNNP_OK;
+    return FAIL(l, node, RNNP_ERR_ARG, "scale %zu of %s is %g, expected a finite number above 0", bad, what,
+                (double)at[bad]);
 }
 
 /* ---- To weights of ours ---- */

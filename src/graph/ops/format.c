@@ -4,17 +4,19 @@
  */
 #include "ops.h"
 
-#include <math.h>
+const rnnp_dtype rnnp_format_dtypes[RNNP_FORMAT_COUNT] = {[RNNP_FORMAT_f32] = RNNP_DTYPE_F32,
+                                                          [RNNP_FORMAT_f16] = RNNP_DTYPE_F16,
+                                                          [RNNP_FORMAT_bf16] = RNNP_DTYPE_BF16,
+                                                          [RNNP_FORMAT_s8] = RNNP_DTYPE_I8};
 
 int rnnp_format_of(rnnp_dtype dtype, rnnp_format *format)
 {
-    switch ((int)dtype) {
-    case RNNP_DTYPE_F32: *format = RNNP_FORMAT_f32; return 1;
-    case RNNP_DTYPE_F16: *format = RNNP_FORMAT_f16; return 1;
-    case RNNP_DTYPE_BF16: *format = RNNP_FORMAT_bf16; return 1;
-    case RNNP_DTYPE_I8: *format = RNNP_FORMAT_s8; return 1;
-    default: *format = RNNP_FORMAT_f32; return 0;
+    for (int f = 0; f < RNNP_FORMAT_COUNT; f++) {
+        *format = (rnnp_format)f;
+        if (rnnp_format_dtypes[f] == dtype) return 1;
     }
+    *format = RNNP_FORMAT_f32;
+    return 0;
 }
 
 rnnp_status rnnp_weights_check(rnnp_infer *in, const rnnp_meta *inputs, size_t weights, const char *name, size_t scale,
@@ -34,12 +36,9 @@ rnnp_status rnnp_weights_check(rnnp_infer *in, const rnnp_meta *inputs, size_t w
     if (!s->dtype) return RNNP_OK;
     if (s->dtype != RNNP_DTYPE_F32 || !at)
         return FAIL(in, RNNP_ERR_TYPE, "%s is %s, expected a constant of f32", scale_name, rnnp_dtype_name(s->dtype));
-    for (size_t i = 0; i < rnnp_meta_elements(s); i++) {
-        if (!(at[i] > 0 && at[i] < INFINITY))
-            return FAIL(in, RNNP_ERR_ARG, "%s[%zu] is %g, expected a finite number above 0", scale_name, i,
-                        (double)at[i]);
-    }
-    return RNNP_OK;
+    const size_t bad = rnnp_bad_scale(at, rnnp_meta_elements(s));
+    if (bad == rnnp_meta_elements(s)) return RNNP_OK;
+    return FAIL(in, RNNP_ERR_ARG, "%s[%zu] is %g, expected a finite number above 0", scale_name, bad, (double)at[bad]);
 }
 
 rnnp_status rnnp_depth_check(rnnp_infer *in, const rnnp_meta *weights, const char *name, int64_t depth)

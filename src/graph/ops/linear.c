@@ -36,12 +36,11 @@ static rnnp_status linear_parse(rnnp_parse *p, void *params)
 
 static rnnp_status check_scales(const rnnp_context *context, const rnnp_node *node, const float *scale, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!(scale[i] > 0 && scale[i] < INFINITY))
-            return rnnp_node_fail(context, node, RNNP_ERR_ARG, "scale %zu is %g, expected a finite number above 0", i,
-                                  (double)scale[i]);
-    }
-    return RNNP_OK;
+    const size_t bad = rnnp_bad_scale(scale, n);
+
+    if (bad == n) return RNNP_OK;
+    return rnnp_node_fail(context, node, RNNP_ERR_ARG, "scale %zu is %g, expected a finite number above 0", bad,
+                          (double)scale[bad]);
 }
 
 static rnnp_status check_zeros(const rnnp_context *context, const rnnp_node *node, const rnnp_tensor *zero)

@@ -113,7 +113,8 @@ unsigned rnnp_axes_mask(const rnnp_ints *axes, size_t rank);
 #define RNNP_BIT(dtype) (1u << (dtype))
 rnnp_status rnnp_infer_type(rnnp_infer *in, const rnnp_meta *inputs, size_t input, unsigned allowed);
 rnnp_status rnnp_infer_same_type(rnnp_infer *in, const rnnp_meta *inputs, size_t a, size_t b);
-/* The format of weights of a dtype; 0 if there is none. */
+/* The dtype that constants of a format have, and the format of weights of a dtype; 0 if there is none. */
+extern const rnnp_dtype rnnp_format_dtypes[RNNP_FORMAT_COUNT];
 int rnnp_format_of(rnnp_dtype dtype, rnnp_format *format);
 /* Whether input `weights` has a dtype of weights; any but f32 must be a constant, and i8 has positive scales. */
 rnnp_status rnnp_weights_check(rnnp_infer *in, const rnnp_meta *inputs, size_t weights, const char *name, size_t scale,
