@@ -80,6 +80,8 @@ def text_of(document: str) -> str:
 
 
 class Folder(unittest.TestCase):
+    page: str | None = None
+
     def setUp(self) -> None:
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
@@ -91,6 +93,13 @@ class Folder(unittest.TestCase):
         with redirect_stdout(io.StringIO()):
             self.assertEqual(report.main(["--history", str(source), "-o", str(output)]), 0)
         return output.read_text(encoding="utf-8")
+
+    def whole(self) -> str:
+        """The page of the sample history, rendered once for all tests."""
+        if Folder.page is None:
+            Folder.page = self.render(sample_history.sample_history())
+        (self.folder / "report.html").write_text(Folder.page, encoding="utf-8")
+        return Folder.page
 
     def refused(self, lines: str) -> str:
         """What is said of a bad history; an older page stays."""
@@ -110,7 +119,7 @@ class Page(Folder):
         cls.history = sample_history.sample_history()
 
     def test_whole(self) -> None:
-        document = self.render(self.history)
+        document = self.whole()
         parsed = parse(document)
         self.assertEqual(parsed.open, [])
         self.assertEqual(len(parsed.ids), len(set(parsed.ids)))
@@ -225,7 +234,7 @@ class Browser(Folder):
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
 
     def test_shown(self) -> None:
-        document = self.render(sample_history.sample_history())
+        document = self.whole()
         opened = document.replace("<details>", "<details open>")
         script = "document.title = [document.documentElement.scrollWidth, innerWidth]"
         wide = opened.replace("</body>", f"<script>{script}</script></body>")

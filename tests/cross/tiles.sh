@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# tiles.sh PYTHON TILES ISA...: gcc and clang keep the sums of a product in registers (in memory it takes four times as long). The
-# steps on NEON take at most twice the instructions of AVX2 (whose vectors are twice as wide; 3.1 times for one row); the
-# NEON tiles reach 0.9 of the FMA peak of the cores that llvm-mca models, and the check fails for a share that nothing
-# reaches.
+# tiles.sh sample|long PYTHON TILES ISA...: gcc and clang keep the sums of a product in registers (in memory it takes
+# four times as long); the sample asks gcc alone. The steps on NEON take at most twice the instructions of AVX2 (whose
+# vectors are twice as wide; 3.1 times for one row); the NEON tiles reach 0.9 of the FMA peak of the cores that llvm-mca
+# models, and the check fails for a share that nothing reaches.
 set -euo pipefail
 
-python=$1 tiles=$2
-shift 2
+part=$1 python=$2 tiles=$3
+shift 3
 clang=$(command -v clang-14 clang | head -n 1) || true
 for isa in "$@"; do
     "$python" "$tiles" --isa "$isa" --spills
-    [[ -z $clang ]] || "$python" "$tiles" --isa "$isa" --spills --clang "$clang"
+    [[ $part == sample || -z $clang ]] || "$python" "$tiles" --isa "$isa" --spills --clang "$clang"
 done
 if ! command -v aarch64-linux-gnu-gcc >/dev/null; then
     echo "skipped: aarch64-linux-gnu-gcc is not installed"
