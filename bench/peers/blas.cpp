@@ -42,7 +42,7 @@ class Blas final : public peer::Peer {
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
     {
-        if (c.kind != peer::Kind::product) throw std::runtime_error("case " + c.id + ": a BLAS has no " + c.cell);
+        if (c.kind != peer::Kind::product) throw peer::Lacks("a BLAS has no " + c.cell);
         const int m = static_cast<int>(c.rows), n = static_cast<int>(c.columns), k = static_cast<int>(c.depth);
         return [sgemm = sgemm_, w = weights.w, m, n, k, x, y] {
             sgemm(row_major, as_it_is, transposed, m, n, k, 1, x, k, w, k, 0, y, n);

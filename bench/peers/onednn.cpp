@@ -6,8 +6,10 @@
 #include "onednn.h"
 
 #include <algorithm>
-#include <stdexcept>
+#include <cmath>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace onednn {
 
@@ -18,26 +20,29 @@ const Cell &cell_of(const peer::Case &c)
 {
     const auto same = [&c](const Cell &cell) { return cell.name == c.cell; };
     const auto known = std::find_if(std::begin(cells), std::end(cells), same);
-    if (known == std::end(cells)) throw std::runtime_error("case " + c.id + ": oneDNN has no " + c.cell);
+    if (known == std::end(cells)) throw peer::Lacks("oneDNN has no " + c.cell);
     return *known;
 }
 
-memory Engine::reordered(const memory &from, const Desc &to)
+memory Engine::reordered(memory from, const Desc &to, const dnnl::primitive_attr &attr)
 {
     memory result(to, engine);
-    reorder(from, result);
+    dnnl::reorder(dnnl::reorder::primitive_desc(from, result, attr)).execute(stream, from, result);
     stream.wait();
     return result;
 }
 
-memory Engine::gates(const Cell &cell, std::size_t hidden, const float *matrix, const Desc &to)
+memory Engine::gates(const Cell &cell, std::size_t hidden, const float *matrix, const Desc &to,
+                     const dnnl::primitive_attr &attr)
 {
     const std::size_t gate = hidden * hidden;
     const peer::Array sorted = peer::Array::unset(cell.gates * gate);
     for (std::size_t g = 0; g < cell.gates; g++)
         std::copy_n(matrix + cell.order[g] * gate, gate, sorted.data() + g * gate);
-    const Desc from({1, 1, dim(hidden), dim(cell.gates), dim(hidden)}, f32, Tag::ldgoi);
-    return reordered(view(from, sorted.data()), to);
+    const memory::dims dims{1, 1, dim(hidden), dim(cell.gates), dim(hidden)};
+    const memory by_gates = view(Desc(dims, f32, Tag::ldgoi), sorted.data());
+    /* weights are rounded from this order alone */
+    return reordered(to.data_type() == f32 ? by_gates : reordered(by_gates, Desc(dims, f32, Tag::ldigo)), to, attr);
 }
 
 /* One bias: the sum of ONNX's two, but for the candidate of reset after. */
@@ -57,6 +62,35 @@ memory Engine::bias(const Cell &cell, std::size_t hidden, const float *onnx, con
         std::copy_n(recurrent + candidate, hidden, rows + candidate + hidden);
     }
     return result;
+}
+
+/* What a layer computes with; the state of an LSTM's cell is f32 in all of them. */
+constexpr struct Format {
+    const char *name;
+    Type x, state, weights, y;
+} formats[] = {{"f32", f32, f32, f32, f32},
+               {"bf16", Type::bf16, Type::bf16, Type::bf16, Type::bf16},
+               {"s8", Type::u8, f32, Type::s8, f32}};
+
+/* How s8 rounds: x and the states, which are within -1 and 1, by one scale, and weights by that of their channel, which
+ * W and R share. */
+dnnl::primitive_attr rounding(const Cell &cell, const peer::Case &c, const peer::Weights &weights)
+{
+    const float most_q = 127, shift = 128;
+    const int gates_and_units = 8 + 16;
+    dnnl::primitive_attr attr;
+    std::vector<float> scales;
+    if (c.format != "s8") return attr;
+    for (std::size_t row = 0; row < cell.gates * c.hidden; row++) {
+        float most = 0;
+        const std::size_t at = (cell.order[row / c.hidden] * c.hidden + row % c.hidden) * c.hidden;
+        for (std::size_t k = at; k < at + c.hidden; k++)
+            most = std::max({most, std::fabs(weights.w[k]), std::fabs(weights.r[k])});
+        scales.push_back(most_q / most);
+    }
+    attr.set_rnn_data_qparams(most_q, shift);
+    attr.set_rnn_weights_qparams(gates_and_units, scales);
+    return attr;
 }
 
 class OneDnn final : public peer::Peer {
@@ -84,7 +118,8 @@ class OneDnn final : public peer::Peer {
             if (known.isa == dnnl::get_effective_cpu_isa()) name = known.name;
         return "isa " + name +
                ", weights in the primitive's own format beforehand; a step of training has their "
-               "reorders, and a loss and an Adam that the benchmark adds";
+               "reorders, and a loss and an Adam that the benchmark adds; s8: x becomes u8 by a fixed scale in each "
+               "call";
     }
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
@@ -96,7 +131,7 @@ class OneDnn final : public peer::Peer {
         case peer::Kind::training: return steps_of(training(engine_, c, weights, x), c, y);
         case peer::Kind::start: break;
         }
-        throw std::runtime_error("case " + c.id + ": oneDNN reads no models");
+        throw peer::Lacks("oneDNN reads no models");
     }
 
   private:
@@ -104,53 +139,81 @@ class OneDnn final : public peer::Peer {
         dnnl::primitive primitive;
         Desc w, r; /* the formats it needs */
     };
+    using Arguments = std::unordered_map<int, memory>;
+    using Steps = std::vector<std::pair<dnnl::primitive, Arguments>>;
 
     std::function<void()> layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> function(const peer::Case &c, const float *x, float *y);
-    template <class Layer, class... Arguments> Made make(const Arguments &...arguments);
+    template <class Layer, class... Descs>
+    Made make(const peer::Case &c, const dnnl::primitive_attr &attr, const Descs &...descs);
 
-    std::function<void()> call(const dnnl::primitive &primitive, const std::unordered_map<int, memory> &arguments)
+    std::function<void()> call(const Steps &steps)
     {
-        return [this, primitive, arguments] {
-            primitive.execute(engine_.stream, arguments);
+        return [this, steps] {
+            for (const auto &[primitive, arguments] : steps) primitive.execute(engine_.stream, arguments);
             engine_.stream.wait();
         };
+    }
+    static void add_reorder(Steps &steps, const memory &from, const memory &to, const dnnl::primitive_attr &attr)
+    {
+        steps.emplace_back(dnnl::reorder(dnnl::reorder::primitive_desc(from, to, attr)),
+                           Arguments{{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+    }
+    /* Its data as the layer takes them, by a step where that is needed. */
+    memory converted(Steps &steps, const memory &from, const Desc &to, const dnnl::primitive_attr &attr)
+    {
+        if (from.get_desc() == to) return from;
+        const memory result(to, engine_.engine);
+        add_reorder(steps, from, result, attr);
+        return result;
     }
 
     Engine engine_;
 };
 
-template <class Layer, class... Arguments> OneDnn::Made OneDnn::make(const Arguments &...arguments)
-{
-    const typename Layer::desc description(dnnl::prop_kind::forward_inference, arguments...);
-    const typename Layer::primitive_desc chosen(description, engine_.engine);
+template <class Layer, class... Descs>
+OneDnn::Made OneDnn::make(const peer::Case &c, const dnnl::primitive_attr &attr, const Descs &...descs)
+try {
+    const typename Layer::desc description(dnnl::prop_kind::forward_inference, descs...);
+    const typename Layer::primitive_desc chosen(description, attr, engine_.engine);
     return {Layer(chosen), chosen.weights_layer_desc(), chosen.weights_iter_desc()};
+} catch (const dnnl::error &error) {
+    if (error.status != dnnl_unimplemented) throw;
+    throw peer::Lacks("oneDNN has no " + c.cell + " in " + c.format + " on this CPU");
 }
 
 std::function<void()> OneDnn::layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
 {
     const Cell &cell = cell_of(c);
-    const Desc seq({dim(c.steps), dim(c.batch), dim(c.hidden)}, f32, Tag::tnc), none;
-    const Desc state({1, 1, dim(c.batch), dim(c.hidden)}, f32, Tag::ldnc);
-    const Desc w({1, 1, dim(c.hidden), dim(cell.gates), dim(c.hidden)}, f32, Tag::any);
+    const auto same = [&c](const Format &format) { return format.name == c.format; };
+    const Format &format = *std::find_if(std::begin(formats), std::end(formats), same);
+    const auto sequence = [&c](Type type) { return Desc({dim(c.steps), dim(c.batch), dim(c.hidden)}, type, Tag::tnc); };
+    const auto state = [&c](Type type) { return Desc({1, 1, dim(c.batch), dim(c.hidden)}, type, Tag::ldnc); };
+    const Desc in = sequence(format.x), out = sequence(format.y), h = state(format.state), none;
+    const Desc w({1, 1, dim(c.hidden), dim(cell.gates), dim(c.hidden)}, format.weights, Tag::any);
     const Desc b({1, 1, dim(cell.bias_rows), dim(c.hidden)}, f32, Tag::ldgo);
     const auto tanh = dnnl::algorithm::eltwise_tanh;
     const auto dir = dnnl::rnn_direction::unidirectional_left2right;
-    const Made made = c.cell == "lstm"  ? make<dnnl::lstm_forward>(dir, seq, state, state, w, w, b, seq, none, none)
-                      : c.cell == "gru" ? make<dnnl::gru_forward>(dir, seq, state, w, w, b, seq, none)
-                      : c.cell == "gru_lbr"
-                          ? make<dnnl::lbr_gru_forward>(dir, seq, state, w, w, b, seq, none)
-                          : make<dnnl::vanilla_rnn_forward>(tanh, dir, seq, state, w, w, b, seq, none);
-    std::unordered_map<int, memory> arguments{
-        {DNNL_ARG_SRC_LAYER, engine_.view(seq, x)},
-        {DNNL_ARG_SRC_ITER, engine_.view(state, x)},
-        {DNNL_ARG_WEIGHTS_LAYER, engine_.gates(cell, c.hidden, weights.w, made.w)},
-        {DNNL_ARG_WEIGHTS_ITER, engine_.gates(cell, c.hidden, weights.r, made.r)},
-        {DNNL_ARG_BIAS, engine_.bias(cell, c.hidden, weights.bias, b)},
-        {DNNL_ARG_DST_LAYER, engine_.view(seq, y)}};
-    if (c.cell == "lstm") arguments.emplace(DNNL_ARG_SRC_ITER_C, engine_.view(state, x));
-    return call(made.primitive, arguments);
+    const dnnl::primitive_attr attr = rounding(cell, c, weights);
+    const Made made =
+        c.cell == "lstm"      ? make<dnnl::lstm_forward>(c, attr, dir, in, h, state(f32), w, w, b, out, none, none)
+        : c.cell == "gru"     ? make<dnnl::gru_forward>(c, attr, dir, in, h, w, w, b, out, none)
+        : c.cell == "gru_lbr" ? make<dnnl::lbr_gru_forward>(c, attr, dir, in, h, w, w, b, out, none)
+                              : make<dnnl::vanilla_rnn_forward>(c, attr, tanh, dir, in, h, w, w, b, out, none);
+    Steps steps;
+    const memory result = engine_.view(sequence(f32), y);
+    const memory made_result = format.y == f32 ? result : memory(out, engine_.engine);
+    Arguments arguments{{DNNL_ARG_SRC_LAYER, converted(steps, engine_.view(sequence(f32), x), in, attr)},
+                        {DNNL_ARG_SRC_ITER, converted(steps, engine_.view(state(f32), x), h, attr)},
+                        {DNNL_ARG_WEIGHTS_LAYER, engine_.gates(cell, c.hidden, weights.w, made.w, attr)},
+                        {DNNL_ARG_WEIGHTS_ITER, engine_.gates(cell, c.hidden, weights.r, made.r, attr)},
+                        {DNNL_ARG_BIAS, engine_.bias(cell, c.hidden, weights.bias, b)},
+                        {DNNL_ARG_DST_LAYER, made_result}};
+    if (c.cell == "lstm") arguments.emplace(DNNL_ARG_SRC_ITER_C, engine_.view(state(f32), x));
+    steps.emplace_back(made.primitive, arguments);
+    if (format.y != f32) add_reorder(steps, made_result, result, {});
+    return call(steps);
 }
 
 std::function<void()> OneDnn::product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
@@ -158,11 +221,10 @@ std::function<void()> OneDnn::product(const peer::Case &c, const peer::Weights &
     const memory::dim m = dim(c.rows), n = dim(c.columns), k = dim(c.depth);
     const Desc a({m, k}, f32, Tag::ab), b({k, n}, f32, Tag::any), result({m, n}, f32, Tag::ab);
     const dnnl::matmul::primitive_desc d({a, b, result}, engine_.engine);
+    const memory packed = engine_.reordered(engine_.view(Desc({k, n}, f32, Tag::ba), weights.w), d.weights_desc());
     return call(
-        dnnl::matmul(d),
-        {{DNNL_ARG_SRC, engine_.view(a, x)},
-         {DNNL_ARG_WEIGHTS, engine_.reordered(engine_.view(Desc({k, n}, f32, Tag::ba), weights.w), d.weights_desc())},
-         {DNNL_ARG_DST, engine_.view(result, y)}});
+        {{dnnl::matmul(d),
+          {{DNNL_ARG_SRC, engine_.view(a, x)}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DST, engine_.view(result, y)}}}});
 }
 
 std::function<void()> OneDnn::function(const peer::Case &c, const float *x, float *y)
@@ -173,7 +235,7 @@ std::function<void()> OneDnn::function(const peer::Case &c, const float *x, floa
     const Desc array({dim(c.depth)}, f32, Tag::a);
     const dnnl::eltwise_forward::desc description(dnnl::prop_kind::forward_inference, kind, array, 0);
     const dnnl::eltwise_forward eltwise(dnnl::eltwise_forward::primitive_desc(description, engine_.engine));
-    return call(eltwise, {{DNNL_ARG_SRC, engine_.view(array, x)}, {DNNL_ARG_DST, engine_.view(array, y)}});
+    return call({{eltwise, {{DNNL_ARG_SRC, engine_.view(array, x)}, {DNNL_ARG_DST, engine_.view(array, y)}}}});
 }
 
 } // namespace onednn

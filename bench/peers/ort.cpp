@@ -92,8 +92,9 @@ class Ort final : public peer::Peer {
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &, const float *x, float *y) override
     {
-        if (c.kind == peer::Kind::training)
-            throw std::runtime_error("case " + c.id + ": ONNX Runtime's library does not train");
+        if (c.kind == peer::Kind::training) throw peer::Lacks("ONNX Runtime's library does not train");
+        if (c.format != "f32" && (c.cell != "lstm" || c.format != "s8"))
+            throw peer::Lacks("ONNX Runtime has no " + c.cell + " in " + c.format);
         if (!session_ || loaded_ != c.model) {
             session_.reset();
             Session *session;

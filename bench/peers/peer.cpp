@@ -247,6 +247,8 @@ try {
         const std::string id = line.substr(0, line.find('\t'));
         try {
             say(server.answer(line));
+        } catch (const Lacks &reason) {
+            say("{\"case\": " + quoted(id) + ", \"lacks\": " + quoted(reason.what()) + "}");
         } catch (const std::exception &error) {
             say("{\"case\": " + quoted(id) + ", \"error\": " + quoted(error.what()) + "}");
             status = 1;

@@ -9,10 +9,14 @@
  *     kind      cell                    sizes
  *     layer     lstm gru gru_lbr rnn    hidden, batch, steps; input and hidden sizes are equal; the initial states are
  *                                       x's first step, as a stream's step begins with a state too
+ *               lstm_s8 gru_bf16 ...    the same with weights in s8 or bf16, made of those in f32 before the clock
+ *                                       starts; x, y and the states are f32, and y must be near that of weights in f32
  *     product   gemm                    m, n, k: x [m][k] times the transpose of w [n][k]
  *     function  tanh_u35 exp_fast ...   elements, 1, 1; our math class stands in the name, peers have one function
  *     start     start_onnx ...          hidden, layers, steps: an LSTM, batch 1, from its file, in a new process
  *     training  train_lstm train_gru_lbr    hidden, batch, steps, of a layer that begins with zeros
+ *
+ * A program that does not have what a case asks for on this CPU answers {"case": ..., "lacks": "why"}.
  *
  * A function is held against double precision; its answer has "max_ulp" besides. A call of the kind training is one
  * step: forward, backward by weights, biases and x, and Adam (rate 0.001, the other settings PyTorch's), the loss being
@@ -25,6 +29,7 @@
 #include "../floats.h"
 
 #include <functional>
+#include <stdexcept>
 #include <string>
 
 namespace peer {
@@ -34,8 +39,9 @@ using Array = bench::Floats;
 enum class Kind { layer, product, function, start, training };
 
 struct Case {
-    std::string id, cell, model; /* cell: without train_; model: its file's name without an end, by which cases share
-                                  * weights */
+    std::string id, cell, model; /* cell: without train_ and format; model: its file's name without an end, by which
+                                  * cases share weights */
+    std::string format = "f32";  /* of a layer's weights */
     Kind kind = Kind::layer;
     std::size_t rows = 1, depth = 1, columns = 1; /* x [rows][depth], y [rows][columns] but of training */
     std::size_t hidden = 0, gates = 0, layers = 1, batch = 1, steps = 1;
@@ -43,6 +49,11 @@ struct Case {
 
     bool has_cell() const { return kind == Kind::layer || kind == Kind::training; }
     std::size_t results() const { return kind == Kind::training ? 2 + gates * hidden * hidden : rows * columns; }
+};
+
+/* What prepare() throws for a case that the library, or this CPU, does not have. */
+struct Lacks : std::runtime_error {
+    using std::runtime_error::runtime_error;
 };
 
 /* In ONNX's layout and order of gates: w, r [gates * hidden][hidden], bias [2 * gates * hidden]. A product has w
@@ -71,7 +82,7 @@ class Peer {
     virtual std::string settings() const = 0;
 
     /* Readies a case outside the clock (for a start: inside); the result computes y from x. Weights, x and y live as
-     * long as it does. Throws for a kind that the library does not have. */
+     * long as it does. Throws Lacks for a kind or a format that the library does not have. */
     virtual std::function<void()> prepare(const Case &c, const Weights &weights, const float *x, float *y) = 0;
 
     /* What the machine would allow just now, in microseconds; 0: not known here. */

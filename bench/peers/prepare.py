@@ -6,7 +6,7 @@
                 W [n][k]
                 x.f32, of which each case takes the beginning
     models      one node each, for ONNX Runtime: <cell>_h<hidden>.onnx, whose weights lie in the .f32 file;
-                gemm_n<n>_k<k>.onnx, a MatMul with a constant; tanh.onnx and so on
+                lstm_s8_h<hidden>.onnx, a DynamicQuantizeLSTM of the same weights; gemm_n<n>_k<k>.onnx, a MatMul with a constant; tanh.onnx and so on
                 start_h<hidden>_l<layers>.onnx: a stack of LSTMs with all weights in the file
 
 The outputs <case>.y.f32 come from `bench-peer-rnnpack --write`. All .f32 files are raw little-endian floats.
@@ -24,6 +24,7 @@ import numpy as np
 
 GATES = {"rnn": 1, "gru": 3, "gru_lbr": 3, "lstm": 4}
 OPERATOR = {"rnn": "RNN", "gru": "GRU", "gru_lbr": "GRU", "lstm": "LSTM"}
+FORMATS = ("s8", "bf16")  # of weights: lstm_s8
 FUNCTION = {"tanh": "Tanh", "sigmoid": "Sigmoid", "exp": "Exp"}
 
 
@@ -40,6 +41,12 @@ class Model(NamedTuple):
         return forms.get(self.cell, "{cell}_h{a}").format(**self._asdict())
 
     @property
+    def base(self) -> str:
+        """The cell without the format of its weights."""
+        base, _, end = self.cell.rpartition("_")
+        return base if end in FORMATS else self.cell
+
+    @property
     def seed(self) -> int:
         return 1 + zlib.crc32(self.name.encode())
 
@@ -47,7 +54,7 @@ class Model(NamedTuple):
         """Of the weights, in the order in which they lie in the file."""
         if self.cell == "gemm":
             return {"w": (self.a, self.b)}
-        return layer_shapes(GATES[self.cell] * self.a, self.a) if self.cell in GATES else {}
+        return layer_shapes(GATES[self.base] * self.a, self.a) if self.base in GATES else {}
 
 
 def layer_shapes(rows: int, hidden: int) -> dict[str, tuple[int, ...]]:
@@ -99,6 +106,24 @@ def layer_graph(_: Path, model: Model) -> tuple:
     return [node], initializers, ["T", "B", model.a], ["T", 1, "B", model.a]
 
 
+def quantised_graph(directory: Path, model: Model) -> tuple:
+    """ONNX Runtime wants the weights transposed. A scale belongs to an output channel, as ours do."""
+    from onnx import helper, numpy_helper
+
+    shapes = model.shapes()
+    data = np.fromfile(directory / f"{model.name}.f32", "<f4")
+    parts = np.split(data, np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1])
+    values = dict(zip(shapes, (part.reshape(shape) for part, shape in zip(parts, shapes.values())), strict=True))
+    for name in ("w", "r"):
+        scale = np.abs(values[name]).max(axis=2) / np.float32(127)
+        q = np.rint(values[name] / scale[..., None]).astype(np.int8)
+        values |= {name: np.ascontiguousarray(q.transpose(0, 2, 1)), f"{name}_scale": scale, f"{name}_zero": 0 * q[..., 0]}
+    inputs = ["x", "w", "r", "bias", "", "h0", "h0", "", "w_scale", "w_zero", "r_scale", "r_zero"]
+    node = helper.make_node("DynamicQuantizeLSTM", inputs, ["y"], domain="com.microsoft", hidden_size=model.a)
+    initializers = [numpy_helper.from_array(value, name) for name, value in values.items()]
+    return [node], initializers, ["T", "B", model.a], ["T", 1, "B", model.a]
+
+
 def product_graph(directory: Path, model: Model) -> tuple:
     from onnx import helper, numpy_helper
 
@@ -130,7 +155,7 @@ def stack_graph(_: Path, model: Model) -> tuple:
     return nodes, initializers, ["T", 1, model.a], ["T", 1, model.a]
 
 
-GRAPH = {"gemm": product_graph, "start": stack_graph} | dict.fromkeys(FUNCTION, function_graph)
+GRAPH = {"lstm_s8": quantised_graph, "gemm": product_graph, "start": stack_graph} | dict.fromkeys(FUNCTION, function_graph)
 
 
 def write_models(directory: Path, models: list[Model]) -> None:
@@ -138,8 +163,10 @@ def write_models(directory: Path, models: list[Model]) -> None:
     from onnx import TensorProto, helper
 
     for model in models:
+        if model.cell != model.base and model.cell not in GRAPH:
+            continue  # neither ONNX nor its runtime has them
         nodes, initializers, x_shape, y_shape = GRAPH.get(model.cell, layer_graph)(directory, model)
-        inputs = {"x": x_shape} | ({"h0": [1, "B", model.a]} if model.cell in OPERATOR else {})
+        inputs = {"x": x_shape} | ({"h0": [1, "B", model.a]} if model.base in OPERATOR else {})
         graph = helper.make_graph(
             nodes,
             model.name,
@@ -147,7 +174,8 @@ def write_models(directory: Path, models: list[Model]) -> None:
             [helper.make_tensor_value_info("y", TensorProto.FLOAT, y_shape)],
             initializers,
         )
-        proto = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 14)])
+        opsets = [helper.make_opsetid("", 14), helper.make_opsetid("com.microsoft", 1)]
+        proto = helper.make_model(graph, ir_version=8, opset_imports=opsets)
         onnx.save(proto, str(directory / f"{model.name}.onnx"))
 
 

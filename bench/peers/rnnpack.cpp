@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace {
 
@@ -96,6 +97,16 @@ class Training final : public peer::Training {
     rnnp_train_batch batch_{};
 };
 
+rnnp_recurrent_options layer_options(const peer::Case &c)
+{
+    rnnp_recurrent_options o;
+    const rnnp_cell cell = c.cell == "lstm" ? RNNP_CELL_LSTM : c.cell == "rnn" ? RNNP_CELL_RNN : RNNP_CELL_GRU;
+    rnnp_recurrent_options_init(&o, cell, c.hidden, c.hidden);
+    o.order = RNNP_ORDER_ONNX;
+    o.reset = c.cell == "gru_lbr" ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
+    return o;
+}
+
 class Rnnpack final : public peer::Peer {
   public:
     explicit Rnnpack(const peer::Options &options) : dir_(options.dir), write_(options.write)
@@ -122,13 +133,15 @@ class Rnnpack final : public peer::Peer {
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
     {
         switch (c.kind) {
-        case peer::Kind::layer: return layer(c, weights, x, y);
+        case peer::Kind::layer:
+            return c.format == "f32" || write_ ? layer(c, weights, x, y) : quantised(c, weights, x, y);
         case peer::Kind::product: return product(c, weights, x, y);
         case peer::Kind::function: return function(c, x, y);
         case peer::Kind::training: return steps_of(std::make_shared<Training>(context_.get(), c, weights, x), c, y);
         case peer::Kind::start: break;
         }
-        return first_run(c, x, y);
+        return run_of(load(c), {bench::make_tensor(c.steps, c.batch, c.hidden, x)},
+                      bench::make_tensor(c.steps, c.batch, c.hidden, y));
     }
 
     /* Of a start: that of its run alone. */
@@ -138,8 +151,10 @@ class Rnnpack final : public peer::Peer {
     std::function<void()> layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> function(const peer::Case &c, const float *x, float *y);
+    std::function<void()> quantised(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::shared_ptr<rnnp_model> load(const peer::Case &c);
-    std::function<void()> first_run(const peer::Case &c, const float *x, float *y);
+    std::function<void()> run_of(const std::shared_ptr<rnnp_model> &model, const std::vector<rnnp_tensor> &inputs,
+                                 const rnnp_tensor &y);
 
     void check(rnnp_status status) const { bench::require(status, context_.get(), "rnnpack"); }
 
@@ -167,11 +182,7 @@ class Rnnpack final : public peer::Peer {
 
 std::function<void()> Rnnpack::layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
 {
-    rnnp_recurrent_options o;
-    const rnnp_cell cell = c.cell == "lstm" ? RNNP_CELL_LSTM : c.cell == "rnn" ? RNNP_CELL_RNN : RNNP_CELL_GRU;
-    rnnp_recurrent_options_init(&o, cell, c.hidden, c.hidden);
-    o.order = RNNP_ORDER_ONNX;
-    o.reset = c.cell == "gru_lbr" ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
+    const rnnp_recurrent_options o = layer_options(c);
     const rnnp_recurrent_weights w = {weights.w, weights.r, weights.bias, nullptr, nullptr};
     const std::shared_ptr<rnnp_layer> layer = own<rnnp_layer>(
         context_.get(), "layer", [&](auto l) { return rnnp_layer_create(context_.get(), &o, &w, RNNP_MATH_U35, l); });
@@ -184,7 +195,7 @@ std::function<void()> Rnnpack::layer(const peer::Case &c, const peer::Weights &w
     args.steps = c.steps;
     args.batch = c.batch;
     args.x = args.h0 = x;
-    args.c0 = cell == RNNP_CELL_LSTM ? x : nullptr;
+    args.c0 = o.cell == RNNP_CELL_LSTM ? x : nullptr;
     args.y = y;
     args.workspace = workspace->data();
     return [this, layer, workspace, args] { check(rnnp_layer_forward(layer.get(), &args)); };
@@ -211,6 +222,28 @@ std::function<void()> Rnnpack::function(const peer::Case &c, const float *x, flo
     return [this, f, math, x, y, n = c.depth] { check(rnnp_apply(context_.get(), f, math, n, x, y)); };
 }
 
+/* A model of one layer, as other formats are given to models alone. */
+std::function<void()> Rnnpack::quantised(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
+{
+    const rnnp_recurrent_options o = layer_options(c);
+    const rnnp_recurrent_weights w = {weights.w, weights.r, weights.bias, nullptr, nullptr};
+    const auto f32 = bench::make_model(context_.get(), c.hidden, [&](rnnp_model *model, rnnp_value value) {
+        const int64_t shape[] = {1, RNNP_DYNAMIC, static_cast<int64_t>(c.hidden)};
+        rnnp_value state = 0;
+        check(rnnp_model_add_input(model, "h0", RNNP_DTYPE_F32, 3, shape, nullptr, &state));
+        check(rnnp_model_add_recurrent(model, &o, &w, value, RNNP_NONE, state,
+                                       o.cell == RNNP_CELL_LSTM ? state : RNNP_NONE, &value, nullptr, nullptr));
+        return value;
+    });
+    rnnp_quantize_options to;
+    rnnp_quantize_options_init(&to);
+    to.weights = c.format == "s8" ? RNNP_WEIGHTS_S8 : RNNP_WEIGHTS_BF16;
+    return run_of(own<rnnp_model>(context_.get(), "rnnpack",
+                                  [&](auto model) { return rnnp_model_quantize(f32.get(), &to, model); }),
+                  {bench::make_tensor(c.steps, c.batch, c.hidden, x), bench::make_tensor(1, c.batch, c.hidden, x)},
+                  bench::make_tensor(c.steps, c.batch, c.hidden, y));
+}
+
 /* The packed file is written where the outputs are: once, before anything is timed. */
 std::shared_ptr<rnnp_model> Rnnpack::load(const peer::Case &c)
 {
@@ -225,16 +258,17 @@ std::shared_ptr<rnnp_model> Rnnpack::load(const peer::Case &c)
     return open(rnnp_packed_open_file, packed);
 }
 
-std::function<void()> Rnnpack::first_run(const peer::Case &c, const float *x, float *y)
+std::function<void()> Rnnpack::run_of(const std::shared_ptr<rnnp_model> &model, const std::vector<rnnp_tensor> &inputs,
+                                      const rnnp_tensor &y)
 {
-    const rnnp_tensor in = bench::make_tensor(c.steps, c.batch, c.hidden, x);
-    rnnp_tensor out = bench::make_tensor(c.steps, c.batch, c.hidden, y);
-    const std::shared_ptr<rnnp_model> model = load(c);
     const std::shared_ptr<rnnp_plan> plan =
         own<rnnp_plan>(context_.get(), "rnnpack", [&](auto p) { return rnnp_plan_create(model.get(), nullptr, p); });
-    const std::shared_ptr<rnnp_run> run =
-        own<rnnp_run>(context_.get(), "rnnpack", [&](auto r) { return rnnp_run_create(plan.get(), &in, 1, r); });
-    return [this, model, plan, run, in, out]() mutable { check(rnnp_run_execute(run.get(), &in, 1, &out, 1)); };
+    const std::shared_ptr<rnnp_run> run = own<rnnp_run>(context_.get(), "rnnpack", [&](auto r) {
+        return rnnp_run_create(plan.get(), inputs.data(), inputs.size(), r);
+    });
+    return [this, model, plan, run, inputs, out = y]() mutable {
+        check(rnnp_run_execute(run.get(), inputs.data(), inputs.size(), &out, 1));
+    };
 }
 
 /* The work of one layer; the other kinds have one. */
@@ -252,9 +286,15 @@ bench::Work work_of(const peer::Case &c)
 
 double Rnnpack::limit_us(const peer::Case &c)
 {
-    const bench::Work work = work_of(c);
-    const double fma =
-        median([&](double *rate) { return rnnp_limit_fma(context_.get(), burst_seconds, rate, nullptr); });
+    bench::Work work = work_of(c);
+    const std::size_t narrower = c.format == "s8" ? 4 : c.format == "f32" ? 1 : 2;
+    work.bytes /= static_cast<double>(narrower);
+    work.footprint /= narrower;
+    const double fma = median([&](double *rate) {
+        const rnnp_status status = c.format == "s8" ? rnnp_limit_dot(context_.get(), burst_seconds, rate, nullptr)
+                                                    : RNNP_ERR_UNSUPPORTED; /* as without VNNI */
+        return status == RNNP_OK ? status : rnnp_limit_fma(context_.get(), burst_seconds, rate, nullptr);
+    });
     const double read = work.footprint > 0 ? read_rate(work.footprint) : 0;
     return static_cast<double>(c.layers) * bench::bound(work, fma, read).seconds * 1e6;
 }

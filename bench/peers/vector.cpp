@@ -83,8 +83,8 @@ class VectorMath final : public peer::Peer {
     {
         const std::size_t n = c.depth;
         if (c.kind != peer::Kind::function || n % set_->lanes != 0)
-            throw std::runtime_error("case " + c.id + ": " + name() + " has functions alone, over multiples of " +
-                                     std::to_string(set_->lanes) + " elements");
+            throw peer::Lacks(name() + " has functions alone, over multiples of " + std::to_string(set_->lanes) +
+                              " elements");
         const bool tanh = c.function == "tanh";
         void *const symbol = dlsym(library_, tanh ? set_->tanh : set_->exp);
         const Formula formula = c.function == "sigmoid" ? sigmoid_of_exp : plain;

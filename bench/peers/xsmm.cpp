@@ -82,7 +82,7 @@ class Xsmm final : public peer::Peer {
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
     {
-        if (c.kind != peer::Kind::product) throw std::runtime_error("case " + c.id + ": libxsmm has no " + c.cell);
+        if (c.kind != peer::Kind::product) throw peer::Lacks("libxsmm has no " + c.cell);
         return Product(c, weights.w, x, y);
     }
 };

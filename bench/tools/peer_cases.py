@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain, product, starmap
 from typing import ClassVar
 
 CELLS = {"lstm": 4, "gru": 3, "gru_lbr": 3, "rnn": 1}  # and their gates
+FORMATS = {"lstm_s8": 8, "gru_s8": 8, "lstm_bf16": 16, "gru_bf16": 16}  # and the bits of a weight
 FUNCTIONS = ("tanh", "sigmoid", "exp")
 MATHS = ("u35", "fast")
 FORMS = ("onnx", "packed")
@@ -15,7 +17,7 @@ TRAINED = ("lstm", "gru_lbr")
 MOST_FLOP = 20e9  # per call, of training thrice as much; longer cases are left out
 
 FULL = {
-    "cells": tuple(CELLS),
+    "cells": (*CELLS, *FORMATS),
     "hidden": (64, 128, 256, 512, 1024),
     "batch": (1, 4, 16, 64),
     "steps": (1, 50),
@@ -56,7 +58,8 @@ class Case:
     threaded: ClassVar[bool] = False  # else measured on one thread alone
     flop: ClassVar[float] = 0.0
     most_flop: ClassVar[float] = MOST_FLOP
-    weights: ClassVar[int] = 0  # floats
+    weights: ClassVar[int] = 0
+    bits: ClassVar[int] = 32  # of a weight
 
     @property
     def word(self) -> str:
@@ -77,7 +80,7 @@ class Case:
 
     def record(self, threads: int) -> dict:
         shape = self.own | asdict(self) | ({"input": self.hidden} if hasattr(self, "hidden") else {})
-        return shape | {"threads": threads, "flop": self.flop, "weight_bytes": 4.0 * self.weights}
+        return shape | {"threads": threads, "flop": self.flop, "weight_bytes": self.bits / 8 * self.weights}
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,23 @@ class Layer(Case):
 
     @property
     def weights(self) -> int:
-        return CELLS[self.cell] * self.hidden * 2 * self.hidden
+        gates = CELLS.get(self.cell) or CELLS[self.cell.split("_")[0]]
+        return gates * self.hidden * 2 * self.hidden
 
     @property
     def flop(self) -> float:
         return 2.0 * self.weights * self.batch * self.steps
+
+
+@dataclass(frozen=True)
+class Quantised(Layer):
+    """That layer with weights in another format."""
+
+    group = "formats"
+
+    @property
+    def bits(self) -> int:
+        return FORMATS[self.cell]
 
 
 @dataclass(frozen=True)
@@ -208,8 +223,15 @@ class Start(Case):
         return 2.0 * self.weights * self.steps
 
 
+
+def layers(kind: type[Layer], known: dict[str, int], grid: dict) -> Iterator[Layer]:
+    cells = [cell for cell in grid["cells"] if cell in known]
+    return starmap(kind, product(cells, grid["hidden"], grid["batch"], grid["steps"]))
+
+
 GROUPS = {
-    "layers": lambda grid: starmap(Layer, product(grid["cells"], grid["hidden"], grid["batch"], grid["steps"])),
+    "layers": lambda grid: layers(Layer, CELLS, grid),
+    "formats": lambda grid: layers(Quantised, FORMATS, grid),
     "training": lambda grid: (
         Training(cell, *sizes)
         for cell in TRAINED

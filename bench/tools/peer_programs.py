@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from peer_cases import CELLS, TRAINED, Case
+from peer_cases import CELLS, FORMATS, TRAINED, Case
 
 FOLDER = Path(__file__).resolve().parent.parent / "peers"
 PYTHON = "/usr/bin/python3"  # the one that Debian's modules belong to
@@ -150,10 +150,10 @@ def contenders(options: argparse.Namespace) -> list[Contender]:
     def program(name: str, *more: str) -> tuple[str, ...]:
         return (str(options.build / "bench" / "peers" / f"bench-peer-{name}"), *data, *more)
 
-    cells = frozenset(CELLS)
+    cells, formats = frozenset(CELLS), frozenset(FORMATS)
     gemm, activations = frozenset(("gemm",)), frozenset(("activations",))
     training = frozenset(f"train_{cell}" for cell in TRAINED)
-    most = cells | gemm | activations
+    most = cells | formats | gemm | activations
     starts = most | {"start"}
     ort_hint = "npm install onnxruntime-node, then --ort with its libonnxruntime.so.1"
     blas_hint = "apt-get install libopenblas0-pthread libblis4-pthread, or --blas with another library"

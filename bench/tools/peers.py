@@ -24,7 +24,7 @@ from pathlib import Path
 import machine
 import records
 import results
-from peer_cases import CELLS, FULL, GROUPS, MOST_FLOP, QUICK, Case, cases_of, count
+from peer_cases import CELLS, FORMATS, FULL, GROUPS, MOST_FLOP, QUICK, Case, cases_of, count
 from peer_programs import FOLDER, ISA_CAPS, PYTHON, Contender, PeerFailed, Program, blas_name, contenders
 from records import OURS
 from results import aligned
@@ -52,7 +52,8 @@ class Result:
             self.max_ulp[name] = answer["max_ulp"]
         if name == OURS:
             self.limit_us.append(answer["limit_us"])
-        if name != OURS or "max_ulp" in answer:  # the other outputs are held against ours
+        # the other outputs are held against ours, which are those of weights in f32
+        if name != OURS or self.case.group == "formats" or "max_ulp" in answer:
             self.max_error[name] = max(answer["max_error"], self.max_error.get(name, 0.0))
 
     def fail(self, name: str) -> None:
@@ -75,6 +76,7 @@ class Runner:
         self.options = options
         self.peers: dict[str, dict] = {}
         self.left_out: dict[str, str] = {}
+        self.lacking: list[str] = []
         self.troubles: list[str] = []
         self.uncapped: set[str] = set()
 
@@ -165,7 +167,10 @@ class Runner:
         except PeerFailed as error:
             del team[contender]
             answer = {"error": f"case {result.case.name}: {error}"}
-        if "error" in answer:
+        if "lacks" in answer:
+            self.lacking.append(answer["lacks"])
+            result.fail(contender.name)
+        elif "error" in answer:
             self.trouble(f"{contender.name}: {answer['error']}")
             result.fail(contender.name)
         else:
@@ -268,15 +273,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="a sample of each group, 1 thread, 3 rounds: about 2 minutes")
     add("--only", type=listed(one_of(GROUPS, "group")), metavar="G,G", help=f"of {', '.join(GROUPS)} (default all)")
-    where = "default 1, and 2 where there are 2 CPUs: layers and training alone"
+    where = "default 1, and 2 where there are 2 CPUs: layers, formats and training alone"
     add("--threads", type=listed(size), metavar="N,N", help=where)
     add("--rounds", type=size, metavar="N", help="default 5; a start has at least 9")
-    cells = ", ".join(CELLS)
-    add("--cells", type=listed(one_of(CELLS, "cell")), metavar="C,C", help=f"of layers: {cells} (gru_lbr: reset after)")
+    cells = f"of layers: {', '.join(CELLS)} (gru_lbr: reset after); of formats: {', '.join(FORMATS)}"
+    add("--cells", type=listed(one_of((*CELLS, *FORMATS), "cell")), metavar="C,C", help=cells)
     for name, of in (
-        ("hidden", "layers"),
-        ("batch", "layers"),
-        ("steps", "layers"),
+        ("hidden", "layers, formats"),
+        ("batch", "layers, formats"),
+        ("steps", "layers, formats"),
         ("train-hidden", "training"),
         ("train-batch", "training"),
         ("train-steps", "training"),
@@ -324,7 +329,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not every:
         raise PeerFailed(
             f"no case left: not measured are {MOST_FLOP:.0e} flop a call (training: three times that) and, on 2 "
-            "threads, all but layers and training"
+            "threads, all but layers, formats and training"
         )
     rnnpack = options.build / "rnnpack"
     limits = json.loads(options.limits.read_text()) if options.limits else machine.limits(rnnpack)
@@ -355,6 +360,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{name} {facts['version']}: {facts['settings']}")
     for name, reason in runner.left_out.items():
         print(f"{name} is left out: {reason}")
+    for text in dict.fromkeys(runner.lacking):
+        print(text)
     print(f"{count(len(measured), 'case')}, in {' and '.join(written)}")
     for text in runner.troubles:
         print(text, file=sys.stderr)

@@ -27,6 +27,7 @@ OWN_KEYS = {
     "start": RNN_KEYS | {"form"},
     "training": RNN_KEYS,
 }
+BITS = {"lstm_s8": 8, "gru_s8": 8, "lstm_bf16": 16, "gru_bf16": 16}
 COMMON_KEYS = {"threads", "flop", "weight_bytes", "us", "us_min", "limit_us", "max_error", "max_ulp"}
 LEAST_STARTS = 9
 CASE = "lstm_h64_b2_t20\tlstm\t64\t2\t20\n"
@@ -78,17 +79,19 @@ class Peers(unittest.TestCase):
         self.assertLessEqual({"kind", "date", "machine", "limits", "rounds", "settings", "peers", "cases"}, set(record))
         kinds = [case["kind"] for case in record["cases"]]
         self.assertEqual((record["kind"], record["rounds"]), ("peers", 1))
-        self.assertEqual(kinds, 4 * ["rnn"] + 2 * ["training"] + 2 * ["gemm"] + 6 * ["activation"] + 2 * ["start"])
+        self.assertEqual(kinds, 8 * ["rnn"] + 2 * ["training"] + 2 * ["gemm"] + 6 * ["activation"] + 2 * ["start"])
         for case in record["cases"]:
             rounds = LEAST_STARTS if case["kind"] == "start" else 1
             self.assertEqual(set(case), OWN_KEYS[case["kind"]] | COMMON_KEYS)
             self.assertEqual(len(case["limit_us"]), rounds)
             self.assertEqual(set(case["us"]), {"rnnpack", *case["max_error"]})
+            self.assertEqual("rnnpack" in case["max_error"], case.get("cell") in BITS or case["kind"] == "activation")
             self.assertEqual(set(case["max_ulp"]), set(case["us"]) if case["kind"] == "activation" else set())
             self.assertLessEqual(set(case["us"]), set(record["peers"]))
             self.assertTrue(all(len(times) == rounds and min(times) > 0 for times in case["us"].values()))
             self.assertTrue(all(0 < min(case["us_min"][name]) <= min(times) for name, times in case["us"].items()))
-            self.assertTrue(all(0 <= error <= 1e-4 for error in case["max_error"].values()))
+            most = {8: 3e-2, 16: 1e-2}.get(BITS.get(case.get("cell")), 1e-4)
+            self.assertTrue(all(0 <= error <= most for error in case["max_error"].values()))
             if case.get("math") == "u35":
                 self.assertLessEqual(case["max_ulp"]["rnnpack"], 3.5)
                 self.assertLess(case["max_error"]["rnnpack"], 1e-6)
@@ -96,12 +99,22 @@ class Peers(unittest.TestCase):
         self.assertEqual(gemm, [(14, 256, 64, 2.0 * 14 * 256 * 64), (48, 48, 48, 2.0 * 48**3)])
         lstm = next(case for case in record["cases"] if case.get("cell") == "lstm")
         self.assertEqual((lstm["flop"], lstm["weight_bytes"]), (2.0 * 4 * 64 * 128 * 20 * 2, 4.0 * 4 * 64 * 128))
+        formats = [case for case in record["cases"] if case.get("cell") in BITS]
+        self.assertEqual([case["cell"] for case in formats], list(BITS))
+        for case in formats:
+            gates = 4 if case["cell"].startswith("lstm") else 3
+            self.assertEqual(case["weight_bytes"], BITS[case["cell"]] / 8 * gates * 64 * 128)
+            self.assertGreater(case["max_error"]["rnnpack"], 1e-4)  # the weights were rounded
+            self.assertNotIn("torch", case["us"])
+            self.assertEqual("onnxruntime" in case["us"], library is not None and case["cell"] == "lstm_s8")
+        self.assertEqual("ONNX Runtime has no gru in bf16" in run.stdout, library is not None)
         training = [case for case in record["cases"] if case["kind"] == "training"]
         self.assertEqual([(case["cell"], case["flop"]) for case in training],
                          [("lstm", 6.0 * 7 * 20 * 4 * 48 * 96), ("gru_lbr", 6.0 * 7 * 20 * 3 * 48 * 96)])  # fmt: skip
         self.assertTrue(all("onnxruntime" not in case["us"] for case in training))
         if library:
-            self.assertTrue(all("onnxruntime" in case["us"] for case in record["cases"] if case not in training))
+            others = [case for case in record["cases"] if case not in training and case not in formats]
+            self.assertTrue(all("onnxruntime" in case["us"] for case in others))
         for words in ("lstm_h64_b2_t20", "gemm_m14_n256_k64", "tanh_fast_n256", "start_onnx_lstm3_h256_t50", " ULP",
                       "train_lstm_h48_b20_t7"):  # fmt: skip
             self.assertIn(words, run.stdout)
@@ -121,7 +134,7 @@ class Peers(unittest.TestCase):
     def test_bad_options(self) -> None:
         for arguments, words in (
             (("--cells", "lstm,gnu"), "'gnu'"),
-            (("--only", "layers,walks"), "unknown group 'walks'; there are layers, training, gemm"),
+            (("--only", "layers,walks"), "unknown group 'walks'; there are layers, formats, training"),
             (("--hidden", "0"), "'0'"),
             (("--threads", "60000"), "60000"),
             (("--hidden", "60000", "--only", "layers"), "no case left"),
@@ -142,12 +155,48 @@ class Peers(unittest.TestCase):
         self.assertNotIn("us_median", answer)
         self.assertIn("lstm_h64_b2_t20: y[100]", answer["error"])
 
+    def test_other_formats_are_near_f32(self) -> None:
+        """y is that of f32, which every program's own rounding must stay close to."""
+        for name, cells in (("rnnpack", BITS), ("onednn", BITS)):
+            if not (BUILD / "bench" / "peers" / f"bench-peer-{name}").exists():
+                continue
+            for cell in cells:
+                case = f"q\t{cell}\t32\t3\t5\n"
+                self.prepare(case)
+                path = self.folder / "q.y.f32"
+                right = path.read_bytes()
+                answer = json.loads(self.program(name, "--budget", "0.0005", cases=case).stdout.splitlines()[1])
+                if "lacks" in answer:  # this CPU
+                    self.assertEqual((name, set(answer)), ("onednn", {"case", "lacks"}))
+                    continue
+                self.assertTrue(1e-5 < answer["max_error"] < 3e-2, answer)
+                y = struct.unpack_from("<f", right, 400)[0]
+                path.write_bytes(right[:400] + struct.pack("<f", y + 0.08) + right[404:])
+                answer = json.loads(self.program(name, "--budget", "0.0005", cases=case).stdout.splitlines()[1])
+                self.assertIn("q: y[100] is", answer["error"])
+
+    def test_what_a_peer_lacks_is_no_fault(self) -> None:
+        """A oneDNN without any of these cells loses them, and the run is as good as before."""
+        fake = self.fake_build("rnnpack")
+        hello = '{"peer": "onednn", "version": "0", "settings": "none"}'
+        lacks = '{"case": "lstm_s8_h64_b1_t20", "lacks": "oneDNN has no lstm in s8 on this CPU"}'
+        self.write_fake(fake, "onednn", f"echo '{hello}'\nwhile read -r line; do echo '{lacks}'; done\n")
+        arguments = ("--only", "formats", "--cells", "lstm_s8", "--batch", "1", "--no-torch", "--ort", "/nowhere/x.so")
+        run = self.peers("--build", str(fake), *arguments)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("oneDNN has no lstm in s8 on this CPU", run.stdout)
+        record = json.loads((self.folder / "peers.json").read_text(encoding="utf-8"))
+        self.assertEqual([set(case["us"]) for case in record["cases"]], [{"rnnpack"}])
+
     def test_files_and_cases_that_are_no_good(self) -> None:
         self.prepare()
         for cases, words in (
             ("a\tlstm\t64\t2\n", "not a case"),
             ("a\tlstm\t64\t2\t0\n", "size of 0"),
             ("a\tgnu\t64\t2\t20\n", "unknown cell gnu"),
+            ("a\tlstm_s4\t64\t2\t20\n", "unknown cell lstm_s4"),
+            ("a\ttrain_lstm_s8\t64\t2\t20\n", "unknown cell train_lstm_s8"),
+            ("a\tlstm_s8\t64\t2\t20\n", "lstm_s8_h64.f32"),
             ("a\tgru\t64\t2\t20\n", "gru_h64.f32"),
             ("a\tlstm\t64\t2\t20\n", "a.y.f32"),
             ("a\tgemm\t2\t256\t64\n", "gemm_n256_k64.f32"),
