@@ -56,8 +56,8 @@ static const Function *find_function(const std::string &name)
     return found == std::end(functions) ? nullptr : found;
 }
 
-/* How far y may be from that of weights in f32, relative to 1 + |y|: some three times what the libraries are off on these
- * weights. A gate or a scale in the wrong place is off by more. */
+/* How far y may be from that of weights in f32, relative to 1 + |y|: some three times what the libraries are off on
+ * these weights. A gate or a scale in the wrong place is off by more. */
 static const struct Format {
     const char *name;
     double tolerance;

@@ -35,7 +35,7 @@ struct Accuracy {
     double error = 0, ulp = 0;
 };
 
-/* Throws at the first element whose error is above the tolerance, NaN included: 1e-4, more where weights are rounded. */
+/* Throws at the first element whose error is above the tolerance of the weights' format, NaN included. */
 template <class Wanted> Accuracy compare(const Case &c, const Array &y, const Wanted *wanted);
 extern template Accuracy compare(const Case &, const Array &, const float *);
 extern template Accuracy compare(const Case &, const Array &, const double *);

@@ -192,6 +192,7 @@ static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto 
     if (status == RNNP_OK) status = loader_dynamic_node(l, p, n, &node, &left_out);
     if (left_out) return status;
     if (status == RNNP_OK) status = loader_weights_node(l, model, p, n, &node);
+    if (status == RNNP_OK) status = loader_blocks_node(l, model, &node);
     if (status == RNNP_OK) loader_widen_cast(l, &node);
     if (status == RNNP_OK)
         status = rnnp_model_add_node(model, node.op, opset, node.name, node.inputs, node.n_inputs, node.attrs,

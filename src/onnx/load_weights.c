@@ -27,8 +27,8 @@ static int is(const char *a, const char *b) { return a && strcmp(a, b) == 0; }
 
 int loader_microsoft_op(const char *domain, const char *op)
 {
-    return is(domain, LOADER_MICROSOFT) &&
-           (is(op, "DynamicQuantizeLSTM") || is(op, "DynamicQuantizeMatMul") || is(op, "MatMulIntegerToFloat"));
+    return is(domain, LOADER_MICROSOFT) && (is(op, "DynamicQuantizeLSTM") || is(op, "DynamicQuantizeMatMul") ||
+                                            is(op, "MatMulIntegerToFloat") || is(op, "MatMulNBits"));
 }
 
 rnnp_status loader_domain(loader *l, const Onnx__NodeProto *p, const char *name)

@@ -47,6 +47,8 @@ rnnp_status loader_read_marks(loader *l, names *n);
 /* Makes of the node the one of ours that computes it. Constants may be added. */
 rnnp_status loader_weights_node(loader *l, rnnp_model *model, const Onnx__NodeProto *p, const names *n,
                                 loader_node *node);
+/* The same of a MatMulNBits (load_blocks.c). */
+rnnp_status loader_blocks_node(loader *l, rnnp_model *model, loader_node *node);
 /* Operators that are known as parts of a product only. */
 int loader_dynamic_op(const char *op);
 /* Of a product in several nodes: the last becomes DynamicQuantizeMatMul, the others are left out. RNNP_ERR_UNSUPPORTED

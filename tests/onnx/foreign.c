@@ -11,9 +11,11 @@ enum { IN = 3, UNITS = 2, ROWS = 4 * UNITS, I8 = 3, U8 = 2, I32 = 6, F16 = 10 };
 
 /* ---- Files ---- */
 
-static void microsoft_node(buffer *graph, const char *op, const char *const *inputs, size_t n, const char *to)
+/* attributes: whole numbers that the caller has added, freed here; NULL: none. */
+static void microsoft_node_with(buffer *graph, const char *op, const char *const *inputs, size_t n, const char *to,
+                                const buffer *attributes)
 {
-    DROPPED(free_buffer) buffer node = {0};
+    DROPPED(free_buffer) buffer node = attributes ? *attributes : (buffer){0};
 
     for (size_t i = 0; i < n; i++) wire_text(&node, 1, inputs[i]);
     wire_text(&node, 2, to);
@@ -21,6 +23,11 @@ static void microsoft_node(buffer *graph, const char *op, const char *const *inp
     wire_text(&node, 4, op);
     wire_text(&node, 7, "com.microsoft");
     wire_message(graph, 1, &node);
+}
+
+static void microsoft_node(buffer *graph, const char *op, const char *const *inputs, size_t n, const char *to)
+{
+    microsoft_node_with(graph, op, inputs, n, to, NULL);
 }
 
 static void typed_port(buffer *graph, unsigned field, const char *name, int type, const char *dims)
@@ -286,6 +293,132 @@ TEST(test_product_in_many_nodes)
 
         REFUSED(context, rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model), RNNP_ERR_UNSUPPORTED,
                 i == 2 ? "reads results of DynamicQuantizeLinear" : "a part of a product");
+    }
+}
+
+/* ---- MatMulNBits ---- */
+
+enum { DEPTH = 40, COLUMNS = 3, BLOCK = 16, BLOCKS = 3 };
+
+/* What a file has; 0: the right thing, and for zeros: none. */
+typedef struct nbits {
+    int bits, zeros; /* zeros: U8 or WIRE_F32 */
+    int64_t depth, columns, block, scales, bytes;
+    int b_type, scale_type, group, computed;
+} nbits;
+
+static int q_of(int bits, size_t column, size_t k) { return (int)((column * 77 + k * 13) % (1U << bits)); }
+
+static float block_zero(const nbits *f, size_t column, size_t block)
+{
+    if (f->zeros == WIRE_F32) return 1.5f * (float)column - (float)block;
+    return f->zeros ? (float)(3 * column + block + 1) : f->bits == 4 ? 8.0f : 128.0f;
+}
+
+static float block_scale(size_t column, size_t block) { return ldexpf(column == 1 ? -3.0f : 1.0f, -(int)block); }
+
+static buffer nbits_file(const nbits *f)
+{
+    const char *const inputs[] = {"x", f->computed ? "x" : "B", "s", f->zeros ? "z" : "", f->group ? "s" : "", "bias"};
+    const size_t block_bytes = BLOCK * (size_t)f->bits / 8, zero_bytes = (BLOCKS * (size_t)f->bits + 7) / 8;
+    const int64_t bytes = f->bytes ? f->bytes : (int64_t)(COLUMNS * BLOCKS * block_bytes);
+    const int64_t scale_count = f->scales ? f->scales : COLUMNS * BLOCKS;
+    uint8_t b[COLUMNS * BLOCKS * BLOCK] = {0}, zeros[COLUMNS * BLOCKS] = {0};
+    float scales[COLUMNS * BLOCKS], zero_floats[COLUMNS * BLOCKS], bias[COLUMNS] = {10, 20, 30};
+    const int64_t in_floats = COLUMNS * BLOCKS, in_bytes = (int64_t)(COLUMNS * zero_bytes), columns = COLUMNS;
+    buffer graph = {0}, attributes = {0};
+
+    for (size_t c = 0; c < COLUMNS; c++) {
+        for (size_t k = 0; k < BLOCKS * BLOCK; k++) {
+            const size_t at = k * (size_t)f->bits / 8, shift = k * (size_t)f->bits % 8;
+            b[c * BLOCKS * block_bytes + at] |= (uint8_t)(q_of(f->bits, c, k) << shift);
+        }
+        for (size_t i = 0; i < BLOCKS; i++) {
+            const size_t at = i * (size_t)f->bits / 8, shift = i * (size_t)f->bits % 8;
+            scales[c * BLOCKS + i] = block_scale(c, i);
+            zero_floats[c * BLOCKS + i] = block_zero(f, c, i);
+            if (f->zeros == U8) zeros[c * zero_bytes + at] |= (uint8_t)((int)block_zero(f, c, i) << shift);
+        }
+    }
+    wire_constant(&graph, "B", f->b_type ? f->b_type : U8, &bytes, 1, b, (size_t)bytes);
+    wire_constant(&graph, "s", f->scale_type ? f->scale_type : WIRE_F32, &scale_count, 1, scales,
+                  (size_t)scale_count * 4);
+    if (f->zeros == U8) wire_constant(&graph, "z", U8, &in_bytes, 1, zeros, (size_t)in_bytes);
+    if (f->zeros == WIRE_F32) wire_constant(&graph, "z", WIRE_F32, &in_floats, 1, zero_floats, sizeof zero_floats);
+    wire_constant(&graph, "bias", WIRE_F32, &columns, 1, bias, sizeof bias);
+    wire_attr_int(&attributes, "K", f->depth ? f->depth : DEPTH);
+    wire_attr_int(&attributes, "N", f->columns ? f->columns : COLUMNS);
+    wire_attr_int(&attributes, "block_size", f->block ? f->block : BLOCK);
+    if (f->bits != 4) wire_attr_int(&attributes, "bits", f->bits);
+    wire_attr_int(&attributes, "accuracy_level", 4);
+    microsoft_node_with(&graph, "MatMulNBits", inputs, 6, "y", &attributes);
+    typed_port(&graph, 11, "x", WIRE_F32, "MK");
+    typed_port(&graph, 12, "y", WIRE_F32, "M3");
+    return wire_model(&graph, 17);
+}
+
+/* Times the identity matrix: the weights, to the bit. */
+TEST(test_blocks)
+{
+    float eye[DEPTH * DEPTH] = {0}, y[DEPTH * COLUMNS];
+    const rnnp_tensor x = {RNNP_DTYPE_F32, 2, {DEPTH, DEPTH}, .data = eye};
+
+    for (size_t k = 0; k < DEPTH; k++) eye[k * DEPTH + k] = 1;
+    for (int bits = 4; bits <= 8; bits += 4) {
+        for (int zeros = 0; zeros < 3; zeros++) {
+            const nbits f = {.bits = bits, .zeros = (int[]){0, U8, WIRE_F32}[zeros]};
+            DROPPED(free_buffer) const buffer file = nbits_file(&f);
+            rnnp_tensor to = {.data = y};
+            rnnp_model *model = NULL;
+
+            const rnnp_status status = rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model);
+            if (status != RNNP_OK) print_error("%s\n", rnnp_last_error(context));
+            OK(status);
+            rnnp_plan *plan = make_plan(model);
+            NEW(run, run, plan, &x, 1);
+            OK(rnnp_run_execute(run, &x, 1, &to, 1));
+            for (size_t k = 0; k < DEPTH; k++)
+                for (size_t c = 0; c < COLUMNS; c++) {
+                    const float q = (float)q_of(bits, c, k) - block_zero(&f, c, k / BLOCK);
+                    assert_true(y[k * COLUMNS + c] == q * block_scale(c, k / BLOCK) + 10 * (float)(c + 1));
+                }
+            rnnp_run_destroy(run);
+            rnnp_plan_destroy(plan);
+            rnnp_model_destroy(model);
+        }
+    }
+}
+
+TEST(test_blocks_refused)
+{
+    static const struct {
+        nbits file;
+        rnnp_status status;
+        const char *words;
+    } cases[] = {
+        {{.bits = 2}, RNNP_ERR_UNSUPPORTED, "MatMulNBits layer: bits is 2, expected 4 or 8"},
+        {{.bits = 4, .depth = -1}, RNNP_ERR_ARG, "K is -1, expected 1 to 2147483647"},
+        {{.bits = 4, .columns = (int64_t)1 << 31}, RNNP_ERR_ARG, "N is 2147483648"},
+        {{.bits = 4, .block = 24}, RNNP_ERR_ARG, "block_size is 24, expected a power of two from 16 on"},
+        {{.bits = 4, .block = 8}, RNNP_ERR_ARG, "block_size is 8"},
+        {{.bits = 4, .depth = INT32_MAX, .columns = INT32_MAX, .block = 1 << 30},
+         RNNP_ERR_SHAPE,
+         "input B has 72 elements"},
+        {{.bits = 8, .bytes = 143}, RNNP_ERR_SHAPE, "input B has 143 elements, expected 144: 48 in each of 3 columns"},
+        {{.bits = 4, .scales = 3}, RNNP_ERR_SHAPE, "input scales has 3 elements, expected 9"},
+        {{.bits = 4, .b_type = I8}, RNNP_ERR_TYPE, "input B is i8, expected u8"},
+        {{.bits = 4, .scale_type = I32}, RNNP_ERR_TYPE, "input scales is i32, expected f32"},
+        {{.bits = 4, .group = 1}, RNNP_ERR_UNSUPPORTED, "input g_idx is not supported"},
+        {{.bits = 4, .computed = 1}, RNNP_ERR_UNSUPPORTED, "input B is not an initializer"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        DROPPED(free_buffer) const buffer file = nbits_file(&cases[i].file);
+        rnnp_model *model = NULL;
+
+        REFUSED(context, rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model), cases[i].status,
+                cases[i].words);
+        assert_null(model);
     }
 }
 
