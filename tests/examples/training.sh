@@ -110,6 +110,12 @@ for config in "$examples"/*/config.ini; do
     [[ -s $work/$name/model.onnx ]] || fail "$name: no model"
 done
 
+# ---- Other formats of weights ----
+
+row=$(cd "$work" && "$examples/formats.sh" "$program" text)
+[[ $row =~ ^'| text | accuracy |'(' '0\.[0-9]{4}' |'){4}' '[+-]0\.[0-9]{4}' | '[+-]0\.[0-9]{4}' |'$ ]] ||
+    fail "formats.sh printed: $row"
+
 # ---- Real data ----
 
 if [[ -z $data || ! -s $data/ECG200_TRAIN.txt || ! -s $data/ecg5000_train.npy ]]; then
