@@ -76,7 +76,8 @@ static bool as_form(Case &c, const std::size_t (&sizes)[3])
     const std::string cell = format == end ? word.substr(0, word.size() - end.size() - 1) : word;
     const auto form =
         std::find_if(std::begin(forms), std::end(forms), [&cell](const auto &f) { return f.cell == cell; });
-    if (form == std::end(forms) || (cell != word && form->kind != Kind::layer)) return false;
+    if (form == std::end(forms) || (cell != word && form->kind != Kind::layer && form->kind != Kind::product))
+        return false;
     c.cell = cell;
     c.format = format;
     c.kind = form->kind;
@@ -84,7 +85,7 @@ static bool as_form(Case &c, const std::size_t (&sizes)[3])
     for (std::size_t i = 0; i < 3; i++) c.*form->sizes[i] = sizes[i];
     if (c.kind == Kind::training) c.cell = c.cell.substr(std::strlen("train_"));
     if (c.kind == Kind::product) {
-        c.model = "gemm_n" + std::to_string(c.columns) + "_k" + std::to_string(c.depth);
+        c.model = word + "_n" + std::to_string(c.columns) + "_k" + std::to_string(c.depth);
         return true;
     }
     c.depth = c.columns = c.hidden;

@@ -126,7 +126,8 @@ class OneDnn final : public peer::Peer {
     {
         switch (c.kind) {
         case peer::Kind::layer: return layer(c, weights, x, y);
-        case peer::Kind::product: return product(c, weights, x, y);
+        case peer::Kind::product:
+            return c.format == "f32" ? product(c, weights, x, y) : quantised_product(c, weights, x, y);
         case peer::Kind::function: return function(c, x, y);
         case peer::Kind::training: return steps_of(training(engine_, c, weights, x), c, y);
         case peer::Kind::start: break;
@@ -144,6 +145,8 @@ class OneDnn final : public peer::Peer {
 
     std::function<void()> layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
+    std::function<void()> quantised_product(const peer::Case &c, const peer::Weights &weights, const float *x,
+                                            float *y);
     std::function<void()> function(const peer::Case &c, const float *x, float *y);
     template <class Layer, class... Descs>
     Made make(const peer::Case &c, const dnnl::primitive_attr &attr, const Descs &...descs);
@@ -225,6 +228,39 @@ std::function<void()> OneDnn::product(const peer::Case &c, const peer::Weights &
     return call(
         {{dnnl::matmul(d),
           {{DNNL_ARG_SRC, engine_.view(a, x)}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DST, engine_.view(result, y)}}}});
+}
+
+/* x, which is within -1 and 1, becomes u8 by one scale, and a column of weights s8 by its own. */
+std::function<void()> OneDnn::quantised_product(const peer::Case &c, const peer::Weights &weights, const float *x,
+                                                float *y)
+{
+    const float most_q = 127;
+    const int zero = 128, by_column = 2;
+    if (c.format != "s8") throw peer::Lacks("no product in " + c.format + " is asked of oneDNN here");
+    const memory::dim m = dim(c.rows), n = dim(c.columns), k = dim(c.depth);
+    const Desc from({m, k}, f32, Tag::ab), to({m, n}, f32, Tag::ab), a({m, k}, Type::u8, Tag::ab);
+    std::vector<float> up, down;
+    for (std::size_t column = 0; column < c.columns; column++) {
+        float most = 0;
+        for (std::size_t i = 0; i < c.depth; i++) most = std::max(most, std::fabs(weights.w[column * c.depth + i]));
+        up.push_back(most_q / most);
+        down.push_back(most / most_q / most_q);
+    }
+    dnnl::primitive_attr round_x, round_w, attr;
+    round_x.set_output_scales(0, {most_q});
+    round_x.set_zero_points(DNNL_ARG_DST, 0, {zero});
+    round_w.set_output_scales(by_column, up);
+    attr.set_output_scales(by_column, down);
+    attr.set_zero_points(DNNL_ARG_SRC, 0, {zero});
+    const dnnl::matmul::primitive_desc d({a, Desc({k, n}, Type::s8, Tag::any), to}, attr, engine_.engine);
+    const Desc plain({k, n}, Type::s8, Tag::ab); /* it does not round and pack at once */
+    const memory q = engine_.reordered(engine_.view(Desc({k, n}, f32, Tag::ba), weights.w), plain, round_w);
+    Steps steps;
+    const memory q_of_x = converted(steps, engine_.view(from, x), a, round_x);
+    steps.emplace_back(dnnl::matmul(d), Arguments{{DNNL_ARG_SRC, q_of_x},
+                                                  {DNNL_ARG_WEIGHTS, engine_.reordered(q, d.weights_desc())},
+                                                  {DNNL_ARG_DST, engine_.view(to, y)}});
+    return call(steps);
 }
 
 std::function<void()> OneDnn::function(const peer::Case &c, const float *x, float *y)

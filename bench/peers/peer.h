@@ -11,7 +11,7 @@
  *                                       x's first step, as a stream's step begins with a state too
  *               lstm_s8 gru_bf16 ...    the same with weights in s8 or bf16, made of those in f32 before the clock
  *                                       starts; x, y and the states are f32, and y must be near that of weights in f32
- *     product   gemm                    m, n, k: x [m][k] times the transpose of w [n][k]
+ *     product   gemm gemm_s8            m, n, k: x [m][k] times the transpose of w [n][k]
  *     function  tanh_u35 exp_fast ...   elements, 1, 1; our math class stands in the name, peers have one function
  *     start     start_onnx ...          hidden, layers, steps: an LSTM, batch 1, from its file, in a new process
  *     training  train_lstm train_gru_lbr    hidden, batch, steps, of a layer that begins with zeros
@@ -41,7 +41,7 @@ enum class Kind { layer, product, function, start, training };
 struct Case {
     std::string id, cell, model; /* cell: without train_ and format; model: its file's name without an end, by which
                                   * cases share weights */
-    std::string format = "f32";  /* of a layer's weights */
+    std::string format = "f32";  /* of weights */
     Kind kind = Kind::layer;
     std::size_t rows = 1, depth = 1, columns = 1; /* x [rows][depth], y [rows][columns] but of training */
     std::size_t hidden = 0, gates = 0, layers = 1, batch = 1, steps = 1;

@@ -6,7 +6,8 @@
                 W [n][k]
                 x.f32, of which each case takes the beginning
     models      one node each, for ONNX Runtime: <cell>_h<hidden>.onnx, whose weights lie in the .f32 file;
-                lstm_s8_h<hidden>.onnx, a DynamicQuantizeLSTM of the same weights; gemm_n<n>_k<k>.onnx, a MatMul with a constant; tanh.onnx and so on
+                lstm_s8_h<hidden>.onnx, a DynamicQuantizeLSTM of the same weights, and gemm_s8_n<n>_k<k>.onnx, a
+                DynamicQuantizeMatMul; gemm_n<n>_k<k>.onnx, a MatMul with a constant; tanh.onnx and so on
                 start_h<hidden>_l<layers>.onnx: a stack of LSTMs with all weights in the file
 
 The outputs <case>.y.f32 come from `bench-peer-rnnpack --write`. All .f32 files are raw little-endian floats.
@@ -37,7 +38,8 @@ class Model(NamedTuple):
 
     @property
     def name(self) -> str:
-        forms = {"gemm": "gemm_n{a}_k{b}", "start": "start_h{a}_l{b}"} | dict.fromkeys(FUNCTION, "{cell}")
+        products = dict.fromkeys(("gemm", "gemm_s8"), "{cell}_n{a}_k{b}")
+        forms = products | {"start": "start_h{a}_l{b}"} | dict.fromkeys(FUNCTION, "{cell}")
         return forms.get(self.cell, "{cell}_h{a}").format(**self._asdict())
 
     @property
@@ -52,7 +54,7 @@ class Model(NamedTuple):
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of the weights, in the order in which they lie in the file."""
-        if self.cell == "gemm":
+        if self.base == "gemm":
             return {"w": (self.a, self.b)}
         return layer_shapes(GATES[self.base] * self.a, self.a) if self.base in GATES else {}
 
@@ -64,7 +66,7 @@ def layer_shapes(rows: int, hidden: int) -> dict[str, tuple[int, ...]]:
 def model_of(cell: str, a: int, b: int, c: int) -> tuple[Model, int]:
     """And the length of the case's x."""
     kind = cell.split("_")[0]
-    if cell == "gemm":
+    if kind == "gemm":
         return Model(cell, b, c), a * c
     if kind == "start":
         return Model(kind, a, b), a * c
@@ -106,8 +108,14 @@ def layer_graph(_: Path, model: Model) -> tuple:
     return [node], initializers, ["T", "B", model.a], ["T", 1, "B", model.a]
 
 
+def rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """In s8, and scales: one for each output channel, as ours have. ONNX Runtime wants the weights transposed."""
+    scale = np.abs(values).max(axis=-1) / np.float32(127)
+    q = np.rint(values / scale[..., None]).astype(np.int8)
+    return np.ascontiguousarray(np.swapaxes(q, -1, -2)), scale
+
+
 def quantised_graph(directory: Path, model: Model) -> tuple:
-    """ONNX Runtime wants the weights transposed. A scale belongs to an output channel, as ours do."""
     from onnx import helper, numpy_helper
 
     shapes = model.shapes()
@@ -115,9 +123,8 @@ def quantised_graph(directory: Path, model: Model) -> tuple:
     parts = np.split(data, np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1])
     values = dict(zip(shapes, (part.reshape(shape) for part, shape in zip(parts, shapes.values())), strict=True))
     for name in ("w", "r"):
-        scale = np.abs(values[name]).max(axis=2) / np.float32(127)
-        q = np.rint(values[name] / scale[..., None]).astype(np.int8)
-        values |= {name: np.ascontiguousarray(q.transpose(0, 2, 1)), f"{name}_scale": scale, f"{name}_zero": 0 * q[..., 0]}
+        q, scale = rounded(values[name])
+        values |= {name: q, f"{name}_scale": scale, f"{name}_zero": np.zeros(scale.shape, np.int8)}
     inputs = ["x", "w", "r", "bias", "", "h0", "h0", "", "w_scale", "w_zero", "r_scale", "r_zero"]
     node = helper.make_node("DynamicQuantizeLSTM", inputs, ["y"], domain="com.microsoft", hidden_size=model.a)
     initializers = [numpy_helper.from_array(value, name) for name, value in values.items()]
@@ -130,6 +137,15 @@ def product_graph(directory: Path, model: Model) -> tuple:
     w = np.fromfile(directory / f"{model.name}.f32", "<f4").reshape(model.a, model.b)
     constant = numpy_helper.from_array(np.ascontiguousarray(w.T), "w")
     return [helper.make_node("MatMul", ["x", "w"], ["y"])], [constant], ["M", model.b], ["M", model.a]
+
+
+def quantised_product_graph(directory: Path, model: Model) -> tuple:
+    from onnx import helper, numpy_helper
+
+    w = np.fromfile(directory / f"{model.name}.f32", "<f4").reshape(model.a, model.b)
+    initializers = [numpy_helper.from_array(value, name) for value, name in zip(rounded(w), ("w", "scale"))]
+    node = helper.make_node("DynamicQuantizeMatMul", ["x", "w", "scale"], ["y"], domain="com.microsoft")
+    return [node], initializers, ["M", model.b], ["M", model.a]
 
 
 def function_graph(_: Path, model: Model) -> tuple:
@@ -155,7 +171,12 @@ def stack_graph(_: Path, model: Model) -> tuple:
     return nodes, initializers, ["T", 1, model.a], ["T", 1, model.a]
 
 
-GRAPH = {"lstm_s8": quantised_graph, "gemm": product_graph, "start": stack_graph} | dict.fromkeys(FUNCTION, function_graph)
+GRAPH = {
+    "lstm_s8": quantised_graph,
+    "gemm": product_graph,
+    "gemm_s8": quantised_product_graph,
+    "start": stack_graph,
+} | dict.fromkeys(FUNCTION, function_graph)
 
 
 def write_models(directory: Path, models: list[Model]) -> None:

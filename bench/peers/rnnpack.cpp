@@ -134,8 +134,9 @@ class Rnnpack final : public peer::Peer {
     {
         switch (c.kind) {
         case peer::Kind::layer:
-            return c.format == "f32" || write_ ? layer(c, weights, x, y) : quantised(c, weights, x, y);
-        case peer::Kind::product: return product(c, weights, x, y);
+        case peer::Kind::product:
+            if (c.format != "f32" && !write_) return quantised(c, weights, x, y);
+            return c.kind == peer::Kind::layer ? layer(c, weights, x, y) : product(c, weights, x, y);
         case peer::Kind::function: return function(c, x, y);
         case peer::Kind::training: return steps_of(std::make_shared<Training>(context_.get(), c, weights, x), c, y);
         case peer::Kind::start: break;
@@ -222,12 +223,18 @@ std::function<void()> Rnnpack::function(const peer::Case &c, const float *x, flo
     return [this, f, math, x, y, n = c.depth] { check(rnnp_apply(context_.get(), f, math, n, x, y)); };
 }
 
-/* A model of one layer, as other formats are given to models alone. */
+/* A model of one layer or product, as other formats are given to models alone. */
 std::function<void()> Rnnpack::quantised(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
 {
+    const bool is_product = c.kind == peer::Kind::product;
+    const std::size_t steps = is_product ? 1 : c.steps, batch = is_product ? c.rows : c.batch;
     const rnnp_recurrent_options o = layer_options(c);
     const rnnp_recurrent_weights w = {weights.w, weights.r, weights.bias, nullptr, nullptr};
-    const auto f32 = bench::make_model(context_.get(), c.hidden, [&](rnnp_model *model, rnnp_value value) {
+    const auto f32 = bench::make_model(context_.get(), c.depth, [&](rnnp_model *model, rnnp_value value) {
+        if (is_product) {
+            check(rnnp_model_add_dense(model, value, weights.w, c.depth, c.columns, 1, nullptr, nullptr, &value));
+            return value;
+        }
         const int64_t shape[] = {1, RNNP_DYNAMIC, static_cast<int64_t>(c.hidden)};
         rnnp_value state = 0;
         check(rnnp_model_add_input(model, "h0", RNNP_DTYPE_F32, 3, shape, nullptr, &state));
@@ -238,10 +245,11 @@ std::function<void()> Rnnpack::quantised(const peer::Case &c, const peer::Weight
     rnnp_quantize_options to;
     rnnp_quantize_options_init(&to);
     to.weights = c.format == "s8" ? RNNP_WEIGHTS_S8 : RNNP_WEIGHTS_BF16;
+    std::vector<rnnp_tensor> inputs = {bench::make_tensor(steps, batch, c.depth, x)};
+    if (!is_product) inputs.push_back(bench::make_tensor(1, batch, c.depth, x));
     return run_of(own<rnnp_model>(context_.get(), "rnnpack",
                                   [&](auto model) { return rnnp_model_quantize(f32.get(), &to, model); }),
-                  {bench::make_tensor(c.steps, c.batch, c.hidden, x), bench::make_tensor(1, c.batch, c.hidden, x)},
-                  bench::make_tensor(c.steps, c.batch, c.hidden, y));
+                  inputs, bench::make_tensor(steps, batch, c.columns, y));
 }
 
 /* The packed file is written where the outputs are: once, before anything is timed. */

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain, product, starmap
 from typing import ClassVar
 
 CELLS = {"lstm": 4, "gru": 3, "gru_lbr": 3, "rnn": 1}  # and their gates
-FORMATS = {"lstm_s8": 8, "gru_s8": 8, "lstm_bf16": 16, "gru_bf16": 16}  # and the bits of a weight
+FORMATS = {"lstm_s8": 8, "gru_s8": 8, "lstm_bf16": 16, "gru_bf16": 16, "gemm_s8": 8}  # and the bits of a weight
 FUNCTIONS = ("tanh", "sigmoid", "exp")
 MATHS = ("u35", "fast")
 FORMS = ("onnx", "packed")
@@ -167,6 +167,17 @@ class Product(Case):
 
 
 @dataclass(frozen=True)
+class QuantisedProduct(Product):
+    """x is quantised in the call."""
+
+    group = "formats"
+    cell = task = "gemm_s8"
+    label = "gemm_s8_m{self.m}_n{self.n}_k{self.k}"
+    own = Product.own | {"cell": cell}
+    bits = FORMATS[cell]
+
+
+@dataclass(frozen=True)
 class Activation(Case):
     """A function over n elements. The class is ours; a peer has one function, whose accuracy is told."""
 
@@ -223,15 +234,20 @@ class Start(Case):
         return 2.0 * self.weights * self.steps
 
 
-
-def layers(kind: type[Layer], known: dict[str, int], grid: dict) -> Iterator[Layer]:
+def layers(kind: type[Layer], known: Collection[str], grid: dict) -> Iterator[Layer]:
     cells = [cell for cell in grid["cells"] if cell in known]
     return starmap(kind, product(cells, grid["hidden"], grid["batch"], grid["steps"]))
 
 
+def formats(grid: dict) -> Iterator[Case]:
+    widths = grid["widths"] if QuantisedProduct.cell in grid["cells"] else ()
+    products = (QuantisedProduct(rows, 4 * width, width) for width, rows in product(widths, grid["rows"]))
+    return chain(layers(Quantised, FORMATS.keys() - {QuantisedProduct.cell}, grid), products)
+
+
 GROUPS = {
     "layers": lambda grid: layers(Layer, CELLS, grid),
-    "formats": lambda grid: layers(Quantised, FORMATS, grid),
+    "formats": formats,
     "training": lambda grid: (
         Training(cell, *sizes)
         for cell in TRAINED

@@ -285,8 +285,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         ("train-hidden", "training"),
         ("train-batch", "training"),
         ("train-steps", "training"),
-        ("widths", "gemm: H of n = 4 H, k = H"),
-        ("rows", "gemm: m beside the widths"),
+        ("widths", "gemm, formats: H of n = 4 H, k = H"),
+        ("rows", "gemm, formats: m beside the widths"),
         ("squares", "gemm: m = n = k"),
         ("elements", "activations"),
     ):

@@ -195,7 +195,7 @@ def case_of(case: dict) -> Case:
     )
     if case.get("kind") == "gemm":
         m, n, k = (int(case.get(key) or 0) for key in "mnk")
-        family, axis, size = "gemm", "k", k
+        family, axis, size = str(case.get("cell") or "gemm"), "k", k
         column = "squares" if m == n == k else f"m {m}, n {n // k}k" if n % k == 0 else f"m {m}, n {n}"
     elif case.get("kind") == "activation":
         family, axis, size = str(case.get("function")), "elements", int(case.get("n") or 0)
