@@ -72,11 +72,21 @@ constexpr struct Format {
                {"bf16", Type::bf16, Type::bf16, Type::bf16, Type::bf16},
                {"s8", Type::u8, f32, Type::s8, f32}};
 
+/* The largest q of x, and that of weights: sums of two products by u8 saturate in 16 bits where there is no VNNI, so
+ * weights get seven bits there. */
+constexpr float most_x = 127;
+float most_weight()
+{
+    const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+    const auto vnni = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_vnni);
+    return (isa & vnni) == vnni ? 127 : 63;
+}
+
 /* How s8 rounds: x and the states, which are within -1 and 1, by one scale, and weights by that of their channel, which
  * W and R share. */
 dnnl::primitive_attr rounding(const Cell &cell, const peer::Case &c, const peer::Weights &weights)
 {
-    const float most_q = 127, shift = 128;
+    const float shift = 128;
     const int gates_and_units = 8 + 16;
     dnnl::primitive_attr attr;
     std::vector<float> scales;
@@ -86,9 +96,9 @@ dnnl::primitive_attr rounding(const Cell &cell, const peer::Case &c, const peer:
         const std::size_t at = (cell.order[row / c.hidden] * c.hidden + row % c.hidden) * c.hidden;
         for (std::size_t k = at; k < at + c.hidden; k++)
             most = std::max({most, std::fabs(weights.w[k]), std::fabs(weights.r[k])});
-        scales.push_back(most_q / most);
+        scales.push_back(most_weight() / most);
     }
-    attr.set_rnn_data_qparams(most_q, shift);
+    attr.set_rnn_data_qparams(most_x, shift);
     attr.set_rnn_weights_qparams(gates_and_units, scales);
     return attr;
 }
@@ -234,7 +244,6 @@ std::function<void()> OneDnn::product(const peer::Case &c, const peer::Weights &
 std::function<void()> OneDnn::quantised_product(const peer::Case &c, const peer::Weights &weights, const float *x,
                                                 float *y)
 {
-    const float most_q = 127;
     const int zero = 128, by_column = 2;
     if (c.format != "s8") throw peer::Lacks("no product in " + c.format + " is asked of oneDNN here");
     const memory::dim m = dim(c.rows), n = dim(c.columns), k = dim(c.depth);
@@ -243,11 +252,11 @@ std::function<void()> OneDnn::quantised_product(const peer::Case &c, const peer:
     for (std::size_t column = 0; column < c.columns; column++) {
         float most = 0;
         for (std::size_t i = 0; i < c.depth; i++) most = std::max(most, std::fabs(weights.w[column * c.depth + i]));
-        up.push_back(most_q / most);
-        down.push_back(most / most_q / most_q);
+        up.push_back(most_weight() / most);
+        down.push_back(most / most_weight() / most_x);
     }
     dnnl::primitive_attr round_x, round_w, attr;
-    round_x.set_output_scales(0, {most_q});
+    round_x.set_output_scales(0, {most_x});
     round_x.set_zero_points(DNNL_ARG_DST, 0, {zero});
     round_w.set_output_scales(by_column, up);
     attr.set_output_scales(by_column, down);

@@ -16,6 +16,7 @@ The outputs <case>.y.f32 come from `bench-peer-rnnpack --write`. All .f32 files 
 from __future__ import annotations
 
 import argparse
+import platform
 import sys
 import zlib
 from pathlib import Path
@@ -109,8 +110,10 @@ def layer_graph(_: Path, model: Model) -> tuple:
 
 
 def rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """In s8, and scales: one for each output channel, as ours have. ONNX Runtime wants the weights transposed."""
-    scale = np.abs(values).max(axis=-1) / np.float32(127)
+    """In s8, and scales: one for each output channel, as ours have. ONNX Runtime wants the weights transposed, and seven
+    bits on an x86 without VNNI, where sums of two products saturate in 16 bits."""
+    saturates = platform.machine() == "x86_64" and "vnni" not in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    scale = np.abs(values).max(axis=-1) / np.float32(63 if saturates else 127)
     q = np.rint(values / scale[..., None]).astype(np.int8)
     return np.ascontiguousarray(np.swapaxes(q, -1, -2)), scale
 
