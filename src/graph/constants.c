@@ -9,6 +9,7 @@ int rnnp_node_packs(const rnnp_node *node, const rnnp_meta *inputs)
 {
     const unsigned mask = node->op->packed_inputs;
 
+    if (node->op->packs && !node->op->packs(node, inputs)) return 0;
     for (size_t i = 0; i < node->n_inputs && i < 32; i++) {
         if (mask >> i & 1 && node->inputs[i] != RNNP_NONE && !inputs[i].known) return 0;
     }

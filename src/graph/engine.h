@@ -78,9 +78,11 @@ typedef struct rnnp_inference {
     struct rnnp_block **arena;
     rnnp_meta *meta;       /* [n_values] */
     rnnp_partial *partial; /* [n_values] */
+    uint8_t *guessed;      /* [n_values]: the rank holds while no symbol is 1, so nothing is made of the shape */
     rnnp_meta *in, *out;   /* of the latest node */
     rnnp_tensor *in_tensor, *out_tensor;
     int64_t next_symbol;
+    int part;                  /* the shapes are those of some steps of a stream, or of some rows of a batch */
     size_t bytes_left;         /* for the values of nodes that are evaluated */
     uint64_t work_left;        /* for evaluating them, as rnnp_load_options counts it */
     const rnnp_node *left_out; /* the first node for which one of them was too little */

@@ -123,6 +123,8 @@ typedef struct rnnp_infer {
     const rnnp_context *context;
     const rnnp_node *node;
     int64_t *next_symbol; /* counts down; take with rnnp_dim_unknown */
+    int part;             /* of more steps or rows than these: the rank may not depend on how many there are */
+    int guessed;          /* set by infer(): the rank would be another if some symbol were 1 */
 } rnnp_infer;
 
 int64_t rnnp_dim_unknown(rnnp_infer *in);
@@ -239,6 +241,13 @@ static inline size_t rnnp_bad_scale(const float *scale, size_t n)
     return i;
 }
 
+/* Inputs as a mask: bit i is input i, and the last bit all from there on. */
+#define RNNP_MOVES_NOTHING 0u
+#define RNNP_MOVES_FIRST 1u
+#define RNNP_MOVES_THIRD 4u
+#define RNNP_MOVES_ALL (~0u)
+#define RNNP_MOVES_OTHERS (~RNNP_MOVES_FIRST)
+
 typedef struct rnnp_operator {
     const char *name;
     uint8_t min_inputs, max_inputs; /* 255: any number */
@@ -260,9 +269,11 @@ typedef struct rnnp_operator {
     /* run() reads only the shapes of its inputs (Shape, Size): it is evaluated as soon as they are known. */
     int shape_only;
 
-    /* run() copies elements of input 0 (or of all inputs, or of all but input 0) unchanged and does not look at them or
-     * at their type, so symbols pass through it. */
-    enum { RNNP_MOVES_NOTHING, RNNP_MOVES_FIRST, RNNP_MOVES_ALL, RNNP_MOVES_OTHERS } moves;
+    /* Inputs whose elements run() copies unchanged without looking at them or at their type, so that symbols pass
+     * through: RNNP_MOVES_FIRST, ... */
+    unsigned moves;
+    /* Optional: whether this node does so. */
+    int (*moves_when)(const rnnp_node *node);
 
     /* run() depends on the math class, which only a plan knows: never folded into the model. */
     int uses_math;
@@ -281,6 +292,8 @@ typedef struct rnnp_operator {
     /* Constant inputs that are packed, if all of them that are present are constants: bit i is set when a node with a
      * packed block has no other need of the elements of input i. */
     unsigned packed_inputs;
+    /* Optional: whether this node packs them, with all of them constant. */
+    int (*packs)(const rnnp_node *node, const rnnp_meta *inputs);
     /* Constant weights of which other formats than f32 are known, and the input with their scales: a weight is q
      * scale of its output channel. 0 for none. */
     struct {

@@ -43,11 +43,12 @@ rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, s
     inf->next_symbol = RNNP_SYMBOL - (int64_t)model->n_symbols;
     inf->meta = rnnp_arena_calloc(context, arena, model->n_values, sizeof *inf->meta);
     inf->partial = rnnp_arena_calloc(context, arena, model->n_values, sizeof *inf->partial);
+    inf->guessed = rnnp_arena_calloc(context, arena, model->n_values, 1);
     inf->in = rnnp_arena_calloc(context, arena, in, sizeof *inf->in);
     inf->out = rnnp_arena_calloc(context, arena, out, sizeof *inf->out);
     inf->in_tensor = rnnp_arena_calloc(context, arena, in, sizeof *inf->in_tensor);
     inf->out_tensor = rnnp_arena_calloc(context, arena, out, sizeof *inf->out_tensor);
-    if (!inf->meta || !inf->partial || !inf->in || !inf->out || !inf->in_tensor || !inf->out_tensor)
+    if (!inf->meta || !inf->partial || !inf->guessed || !inf->in || !inf->out || !inf->in_tensor || !inf->out_tensor)
         return RNNP_ERR_MEMORY;
     inf->bytes_left = RUN_BYTES;
     for (size_t v = 0; v < model->n_values; v++) {
@@ -61,12 +62,14 @@ rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, s
 
 rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node)
 {
-    rnnp_infer in = {inf->model->context, node, &inf->next_symbol};
+    rnnp_infer in = {inf->model->context, node, &inf->next_symbol, inf->part, 0};
 
     memset(inf->in, 0, rnnp_node_slots_in(node) * sizeof *inf->in);
     memset(inf->out, 0, rnnp_node_slots_out(node) * sizeof *inf->out);
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE) inf->in[i] = inf->meta[node->inputs[i]];
+        if (node->inputs[i] == RNNP_NONE) continue;
+        inf->in[i] = inf->meta[node->inputs[i]];
+        in.guessed |= inf->guessed[node->inputs[i]];
     }
     const rnnp_status status = node->op->infer(&in, inf->in, inf->out);
     if (status != RNNP_OK) return status;
@@ -78,6 +81,7 @@ rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node)
         if (node->outputs[i] != RNNP_NONE) {
             inf->out[i].known = NULL;
             inf->meta[node->outputs[i]] = inf->out[i];
+            inf->guessed[node->outputs[i]] = (uint8_t)in.guessed;
         }
     }
     return RNNP_OK;
@@ -117,6 +121,7 @@ rnnp_known rnnp_inference_known(rnnp_inference *inf, const rnnp_node *node)
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] == RNNP_NONE) continue;
         if (node->op->shape_only) {
+            if (inf->guessed[node->inputs[i]]) return RNNP_KNOWN_NOT;
             symbolic |= has_symbol(&inf->in[i]);
         } else {
             const int part = inf->partial[node->inputs[i]].unsure != NULL;

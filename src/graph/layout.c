@@ -295,6 +295,8 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
     struct rnnp_block **arena = &layout->arena;
     rnnp_status status = rnnp_inference_begin(&layout->inf, model, arena);
 
+    layout->inf.part = layout->is_stream;
+
     layout->evaluated = rnnp_arena_calloc(context, arena, model->n_nodes, 1);
     layout->called = rnnp_arena_calloc(context, arena, model->n_nodes, 1);
     layout->storage = rnnp_arena_calloc(context, arena, model->n_values, 1);

@@ -18,15 +18,12 @@ static const rnnp_partial *part_of(const rnnp_inference *inf, const rnnp_node *n
     return rnnp_absent(node, input) ? &none : &inf->partial[node->inputs[input]];
 }
 
-static int moves(const rnnp_node *node, size_t input)
+static unsigned moved(const rnnp_node *node)
 {
-    switch (node->op->moves) {
-    case RNNP_MOVES_FIRST: return input == 0;
-    case RNNP_MOVES_ALL: return 1;
-    case RNNP_MOVES_OTHERS: return input > 0;
-    default: return 0;
-    }
+    return node->op->moves_when && !node->op->moves_when(node) ? RNNP_MOVES_NOTHING : node->op->moves;
 }
+
+static int moves(const rnnp_node *node, size_t input) { return moved(node) >> (input < 31 ? input : 31) & 1; }
 
 /* Whether everything that is not known is only moved. */
 static int only_moves(const rnnp_inference *inf, const rnnp_node *node)
@@ -34,7 +31,7 @@ static int only_moves(const rnnp_inference *inf, const rnnp_node *node)
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (part_of(inf, node, i)->unsure && !moves(node, i)) return 0;
     }
-    return node->op->moves != RNNP_MOVES_NOTHING;
+    return moved(node) != RNNP_MOVES_NOTHING;
 }
 
 /* Output i: its elements, and which of them are not known. */

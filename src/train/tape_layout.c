@@ -202,6 +202,7 @@ static rnnp_status begin(rnnp_tape_layout *l, struct rnnp_block **scratch)
     rnnp_tape *tape = l->tape;
     struct rnnp_block **arena = &tape->arena;
     const rnnp_status status = rnnp_inference_begin(&l->inf, model, scratch);
+    l->inf.part = 1;
     l->evaluated = rnnp_arena_calloc(context, scratch, model->n_nodes, 1);
     l->called = rnnp_arena_calloc(context, scratch, model->n_nodes, 1);
     l->for_loss = rnnp_arena_calloc(context, scratch, model->n_nodes, 1);

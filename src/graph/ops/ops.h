@@ -5,10 +5,12 @@
  *   axes.c         this header's functions on attributes, axes, known integers and time
  *   walk.c         strided copies and broadcasting
  *   elementwise.c  unary and binary families; arithmetic.c has their integer loops
- *   product.c      packed products; gemm.c: Gemm; matmul.c: MatMul
+ *   product.c      packed products; gemm.c: Gemm; matmul.c: MatMul; einsum.c: Einsum, equation.c: its equations
  *   rows.c         Softmax, LogSoftmax; reduce.c: ReduceX, ArgX
  *   shape.c        Shape, Squeeze, ... ; reshape.c: Reshape, Flatten
- *   move.c         Transpose, Gather, Concat, Where; slice.c: Slice, Split; repeat.c: Expand, Tile
+ *   move.c         Transpose, Gather, Concat, Where; slice.c: Slice, Split; repeat.c: Expand, Tile; pad.c: Pad
+ *   index.c        GatherElements, GatherND, Scatter, ScatterElements, ScatterND, OneHot
+ *   order.c        TopK, CumSum, ReverseSequence, Trilu
  *   cast.c         Cast; linear.c: QuantizeLinear, DequantizeLinear
  *   format.c       this header's functions on formats of weights
  *   constant.c     Constant, ConstantOfShape, Range
@@ -178,6 +180,9 @@ static inline ptrdiff_t rnnp_walk_inner_step(const rnnp_walk *walk, size_t opera
 {
     return walk->rank ? walk->step[operand][walk->rank - 1] : 0;
 }
+
+/* n elements of so many bytes become `value`. */
+void rnnp_fill(void *y, const void *value, size_t bytes, size_t n);
 
 /* y = the elements x[base + sum of index * step] in the order of y. */
 void rnnp_copy_strided(const rnnp_selection *select, const rnnp_tensor *y, const void *x, ptrdiff_t base,

@@ -97,6 +97,17 @@ static unsigned squeeze_mask(const rnnp_meta *x, const rnnp_ints *axes)
     return mask;
 }
 
+/* Without axes. While a model is closed a symbol counts as a size above 1, which is what its producer saw. In a run the
+ * size decides, as the standard says; in a stream and in training the symbol does, because there a call is a part of
+ * something longer. */
+static unsigned ones_mask(rnnp_infer *in, const rnnp_meta *x)
+{
+    const rnnp_meta *closed = in->part ? &in->node->input_metas[0] : x;
+
+    for (size_t i = 0; i < x->rank; i++) in->guessed |= rnnp_dim_is_symbol(x->dim[i]);
+    return squeeze_mask(closed->rank == x->rank ? closed : x, &(rnnp_ints){0});
+}
+
 static RNNP_INFER(squeeze_infer)
 {
     const rnnp_meta *x = &inputs[0];
@@ -109,15 +120,11 @@ static RNNP_INFER(squeeze_infer)
         (status = rnnp_infer_axes(in, &axes, x->rank, &mask)) != RNNP_OK)
         return status;
     *out = (rnnp_meta){.dtype = x->dtype};
-    mask = squeeze_mask(x, &axes);
+    if (!axes.given) mask = ones_mask(in, x);
     for (size_t i = 0; i < x->rank; i++) {
-        const int symbol = rnnp_dim_is_symbol(x->dim[i]);
-
-        if (!axes.given && symbol)
-            return FAIL(in, RNNP_ERR_UNSUPPORTED, "without axes, and dimension %zu is dynamic", i);
         if (!(mask >> i & 1))
             out->dim[out->rank++] = x->dim[i];
-        else if (!symbol && x->dim[i] != 1)
+        else if (!rnnp_dim_is_symbol(x->dim[i]) && x->dim[i] != 1)
             return FAIL(in, RNNP_ERR_SHAPE, "axis %zu has %lld elements", i, (long long)x->dim[i]);
     }
     return RNNP_OK;
@@ -129,6 +136,20 @@ static RNNP_TIME(squeeze_time)
 
     if (!rnnp_known_ints(node, inputs, 1, &axes)) return RNNP_TIME_UNKNOWN;
     return rnnp_time_without(in_axis[0], squeeze_mask(&inputs[0], &axes), 0, &out_axis[0]);
+}
+
+static const char *squeeze_lint(const rnnp_node *node, const char *producer)
+{
+    const rnnp_meta *x = &node->input_metas[0];
+
+    (void)producer;
+    if (((const rnnp_ints *)node->params)->given || !rnnp_absent(node, 1)) return NULL;
+    for (size_t i = 0; i < x->rank; i++) {
+        if (rnnp_dim_is_symbol(x->dim[i]))
+            return "without axes: a run in which a dynamic dimension is 1 loses it, and so has results of lower rank; "
+                   "give the axes";
+    }
+    return NULL;
 }
 
 static RNNP_INFER(unsqueeze_infer)
@@ -169,7 +190,7 @@ static RNNP_TIME(unsqueeze_time)
 #define AXES_VIEW(name, ...) \
     RNNP_DEFINE(name, 1, 2, .param_bytes = sizeof(rnnp_ints), .parse = axes_parse, RNNP_VIEW, __VA_ARGS__)
 
-AXES_VIEW(Squeeze, .infer = squeeze_infer, .time = squeeze_time);
+AXES_VIEW(Squeeze, .infer = squeeze_infer, .time = squeeze_time, .lint = squeeze_lint);
 AXES_VIEW(Unsqueeze, .infer = unsqueeze_infer, .time = unsqueeze_time);
 
 /* ---- Shape, Size ---- */

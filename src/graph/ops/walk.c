@@ -101,8 +101,19 @@ static void copy_row(size_t bytes, void *y, const void *x, size_t n, ptrdiff_t s
         COPY_ROW(uint32_t, y, x, n, step);
     else if (bytes == 8)
         COPY_ROW(uint64_t, y, x, n, step);
+    else if (bytes == 2)
+        COPY_ROW(uint16_t, y, x, n, step);
     else
         COPY_ROW(uint8_t, y, x, n, step);
+}
+
+void rnnp_fill(void *y, const void *value, size_t bytes, size_t n)
+{
+    if (n) memcpy(y, value, bytes);
+    for (size_t done = 1, part; done < n; done += part) {
+        part = done < n - done ? done : n - done;
+        memcpy((char *)y + done * bytes, y, part * bytes);
+    }
 }
 
 void rnnp_copy_strided(const rnnp_selection *select, const rnnp_tensor *y, const void *x, ptrdiff_t base,
