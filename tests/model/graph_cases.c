@@ -4,7 +4,7 @@
  *
  *   case right|refused|either <nodes, or -1>
  *   constant|input <name> <dtype> <rank> <dimension, ?dimension for a dynamic one>... <element>...
- *   node <op> <opset> <n> <input, or _>... <n> <output>... <n> <name> (int <i> | list <n> <i>...)...
+ *   node <op> <opset> <n> <input, or _>... <n> <output>... <n> <name> (int <i> | list <n> <i>... | text <word>)...
  *   output <name> <dtype> <rank> <dimension>... <element>...
  *   end
  */
@@ -107,6 +107,7 @@ static void add_value(graph_case *c, int is_input)
 static void add_node(graph_case *c)
 {
     char op[WORD], name[PORTS][WORD], text[WORD], attr_name[ATTRIBUTES][WORD];
+    char attr_text[ATTRIBUTES][WORD];
     rnnp_value in[PORTS], out[PORTS] = {0};
     rnnp_attr attr[ATTRIBUTES];
     int64_t list[ATTRIBUTES][ELEMENTS];
@@ -123,7 +124,12 @@ static void add_node(graph_case *c)
     assert_true(n_attrs <= ATTRIBUTES);
     for (size_t i = 0; i < n_attrs; i++) {
         attr[i] = (rnnp_attr){.name = word(attr_name[i]), .kind = RNNP_ATTR_INT, .ints = list[i]};
-        if (strcmp(word(text), "list") == 0) attr[i].kind = RNNP_ATTR_INTS;
+        if (strcmp(word(text), "text") == 0) {
+            attr[i].kind = RNNP_ATTR_STRING;
+            attr[i].s = word(attr_text[i]);
+            continue;
+        }
+        if (strcmp(text, "list") == 0) attr[i].kind = RNNP_ATTR_INTS;
         attr[i].i = number();
         if (attr[i].kind == RNNP_ATTR_INTS) attr[i].count = (size_t)attr[i].i;
         assert_true(attr[i].count <= ELEMENTS);

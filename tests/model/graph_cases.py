@@ -57,7 +57,10 @@ class Case:
         names = [self.name() for _ in range(outputs)]
         words = [op, opset, len(inputs), *[name or "_" for name in inputs], outputs, *names, len(attributes)]
         for key, value in attributes.items():
-            words += [key, "list", len(value), *value] if isinstance(value, list) else [key, "int", value]
+            if isinstance(value, list):
+                words += [key, "list", len(value), *value]
+            else:
+                words += [key, "text" if isinstance(value, str) else "int", value]
         self.lines.append(" ".join(["node", *map(str, words)]))
         return names
 

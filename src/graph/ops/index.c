@@ -231,10 +231,10 @@ static RNNP_TIME(scatter_elements_time)
     return in_axis[0] == (int)rnnp_axis_of(node, inputs[0].rank) ? RNNP_TIME_PICKED : 0;
 }
 
-#define SCATTER_ELEMENTS(op, since)                                                                                \
-    RNNP_DEFINE(op, 3, 3, .since_opset = (since), .param_bytes = sizeof(scatter_params),                           \
-                .parse = scatter_elements_parse, .infer = scatter_elements_infer, .run = scatter_elements_run,     \
-                .moves = RNNP_MOVES_FIRST | RNNP_MOVES_THIRD, .moves_when = scatter_elements_moves,                \
+#define SCATTER_ELEMENTS(op, since)                                                                            \
+    RNNP_DEFINE(op, 3, 3, .since_opset = (since), .param_bytes = sizeof(scatter_params),                       \
+                .parse = scatter_elements_parse, .infer = scatter_elements_infer, .run = scatter_elements_run, \
+                .moves = RNNP_MOVES_FIRST | RNNP_MOVES_THIRD, .moves_when = scatter_elements_moves,            \
                 .time = scatter_elements_time)
 
 SCATTER_ELEMENTS(Scatter, 9);
@@ -251,8 +251,7 @@ static rnnp_status tuple_infer(rnnp_infer *in, const rnnp_meta *inputs, size_t b
     if (status != RNNP_OK) return status;
     if (index->rank == 0) return FAIL(in, RNNP_ERR_SHAPE, "the indices are a scalar");
     const int64_t last = index->dim[index->rank - 1];
-    if (rnnp_dim_is_symbol(last))
-        return FAIL(in, RNNP_ERR_UNSUPPORTED, "the last dimension of the indices is dynamic");
+    if (rnnp_dim_is_symbol(last)) return FAIL(in, RNNP_ERR_UNSUPPORTED, "the last dimension of the indices is dynamic");
     if (last < 1 || last > (int64_t)(x->rank - batch))
         return FAIL(in, RNNP_ERR_SHAPE, "tuples of %lld indices into %zu axes", (long long)last, x->rank - batch);
     *n = (size_t)last;
@@ -308,7 +307,7 @@ static rnnp_status gather_nd_parse(rnnp_parse *p, void *params)
     return RNNP_OK;
 }
 
-static size_t batch_dims(const rnnp_node *node) { return (size_t)*(const int64_t *)node->params; }
+static size_t batch_dims(const rnnp_node *node) { return (size_t) * (const int64_t *)node->params; }
 
 static RNNP_INFER(gather_nd_infer)
 {
@@ -323,8 +322,8 @@ static RNNP_INFER(gather_nd_infer)
                     x->rank, index->rank);
     if ((status = tuple_infer(in, inputs, batch, &n)) != RNNP_OK) return status;
     if (index->rank - 1 + x->rank - batch - n > RNNP_MAX_RANK)
-        return FAIL(in, RNNP_ERR_UNSUPPORTED, "the result has rank %zu, above %d", index->rank - 1 + x->rank - batch - n,
-                    RNNP_MAX_RANK);
+        return FAIL(in, RNNP_ERR_UNSUPPORTED, "the result has rank %zu, above %d",
+                    index->rank - 1 + x->rank - batch - n, RNNP_MAX_RANK);
     *out = (rnnp_meta){.dtype = x->dtype};
     for (size_t i = 0; i + 1 < index->rank; i++) out->dim[out->rank++] = index->dim[i];
     for (size_t i = 0; i < batch; i++) {
@@ -374,10 +373,7 @@ RNNP_DEFINE(GatherND, 2, 2, .since_opset = 11, .param_bytes = sizeof(int64_t), .
 
 static rnnp_status scatter_nd_parse(rnnp_parse *p, void *params) { return reduction_parse(p, params); }
 
-static const reduction *scatter_nd_reduction(const rnnp_node *node)
-{
-    return *(const reduction *const *)node->params;
-}
+static const reduction *scatter_nd_reduction(const rnnp_node *node) { return *(const reduction *const *)node->params; }
 
 static int scatter_nd_moves(const rnnp_node *node) { return !scatter_nd_reduction(node)->loops; }
 

@@ -330,7 +330,8 @@ static RNNP_INFER(trilu_infer)
     const rnnp_status status = rnnp_infer_ints(in, inputs, 1, "k", &k, &known);
 
     rnnp_meta_like(&outputs[0], &inputs[0]);
-    if (inputs[0].rank < 2) return FAIL(in, RNNP_ERR_SHAPE, "the input has rank %zu, expected 2 or more", inputs[0].rank);
+    if (inputs[0].rank < 2)
+        return FAIL(in, RNNP_ERR_SHAPE, "the input has rank %zu, expected 2 or more", inputs[0].rank);
     return status != RNNP_OK || rnnp_absent(in->node, 1) ? status : rnnp_infer_scalar(in, inputs, 1, "k");
 }
 

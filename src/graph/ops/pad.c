@@ -246,8 +246,8 @@ static RNNP_RUN(pad_run)
         axis[i] = pad_axis_of(x->shape[i], sides.before[i], sides.after[i]);
         if (sides.before[i] || sides.after[i]) last = i;
     }
-    const pad_line line = {pad->mode, axis[last], (size_t)y->shape[last],
-                           bytes,     bytes * rnnp_shape_product(y, last + 1, rank), value};
+    const pad_line line = {
+        pad->mode, axis[last], (size_t)y->shape[last], bytes, bytes * rnnp_shape_product(y, last + 1, rank), value};
     char *to = y->data;
     for (size_t rows = rnnp_shape_product(y, 0, last); rows > 0; rows--, to += line.n * line.row) {
         const char *from = x->data;
