@@ -171,8 +171,6 @@ static const char *advice(const survey *s)
     } known[] = {
         {"opset", "export with an opset from 7 to 22 (torch.onnx.export: opset_version=17)"},
         {"model-local", "export without functions (torch.onnx.export: dynamo=True and optimize(); onnx.inliner)"},
-        {"operator GatherElements", "the last valid step is the layer's final state h_n: use it in place of gather"},
-        {"operator TopK", "sort rows by length yourself: pack_padded_sequence(enforce_sorted=True), or give lengths"},
         {"operator Loop",
          "export packed sequences with enforce_sorted=True, and loops over time as one nn.LSTM or GRU"},
         {"operator Scan",

@@ -17,10 +17,12 @@ static const struct {
 } changes[] = {
     {"Clip", 11, NULL},                                  /* bounds, and none were the largest finite numbers */
     {"Dropout", 12, "ratio"},  {"LogSoftmax", 13, NULL}, /* rows of several axes became one axis */
-    {"ReduceMax", 18, "axes"}, {"ReduceMean", 18, "axes"}, {"ReduceMin", 18, "axes"},
-    {"ReduceSum", 13, "axes"}, {"Slice", 10, NULL},                             /* starts, ends, axes */
-    {"Softmax", 13, NULL},     {"Split", 13, "split"},     {"Split", 18, NULL}, /* equal parts must be counted */
-    {"Squeeze", 13, "axes"},   {"Unsqueeze", 13, "axes"},
+    {"OneHot", 11, NULL},                                /* negative indices count from the end */
+    {"Pad", 11, "pads"},       {"ReduceMax", 18, "axes"}, {"ReduceMean", 18, "axes"},
+    {"ReduceMin", 18, "axes"}, {"ReduceSum", 13, "axes"}, {"Scatter", 11, NULL}, /* gone */
+    {"Slice", 10, NULL},                                                         /* starts, ends, axes */
+    {"Softmax", 13, NULL},     {"Split", 13, "split"},    {"Split", 18, NULL},   /* equal parts must be counted */
+    {"Squeeze", 13, "axes"},   {"TopK", 10, "k"},         {"Unsqueeze", 13, "axes"},
 };
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))

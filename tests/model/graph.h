@@ -5,7 +5,7 @@
  *   x: f32[steps, ?, 5]            an input; ? is a dynamic dimension without a name
  *   w = f32[3,4]~6*0.5             a constant: numbers(seed 6, scale 0.5), or {1, 2.5}; i64{1} is a scalar, {1} a list
  *   y, z = Split(x, {1,3}, axis=1) a node: values, calls, lists of i64 and, by name, attributes: integers, floats with
- *                                  a point, words and lists of integers; _ is no value
+ *                                  a point, words, 'texts' and lists of integers; _ is no value
  *   y = Relu@7'name'(x)            of another opset than 17, and with a name
  *   y, h, c = lstm[5,8]#3(x, n, h) a layer: widths, seed of make_layer(); x, lengths, h0, c0; then any of reverse,
  *                                  both, before, first (batch first); rnn and gru alike
@@ -169,6 +169,14 @@ static inline void graph_attr(graph *g, graph_args *a, const char *name)
         attr->count = graph_numbers(g, list);
         attr->ints = a->ints[a->n_attrs];
         for (size_t i = 0; i < attr->count; i++) a->ints[a->n_attrs][i] = (int64_t)list[i];
+    } else if (graph_accept(g, '\'')) {
+        const size_t n = strcspn(g->at, "'");
+
+        assert_true(n < GRAPH_WORD && g->at[n]);
+        attr->kind = RNNP_ATTR_STRING;
+        attr->s = memcpy(a->text[a->n_attrs], g->at, n);
+        a->text[a->n_attrs][n] = 0;
+        g->at += n + 1;
     } else if (isalpha((unsigned char)*g->at)) {
         attr->kind = RNNP_ATTR_STRING;
         attr->s = graph_word(g, a->text[a->n_attrs]);

@@ -260,7 +260,8 @@ static rnnp_model *make_mixed(rnnp_context *context, const char *op, int opset, 
 
 TEST(test_opsets)
 {
-    static const char axes[] = "axes={1}";
+    static const char axes[] = "axes={1}", pads[] = "pads={0,0,1,0,0,1}";
+    static const char hot[] = "i64{3}, f32[2]{0,1}", put[] = "i64[1,1,1]{0}, f32[1,1,1]{2}";
     static const struct {
         const char *op;
         int opset;
@@ -273,6 +274,8 @@ TEST(test_opsets)
         {"Clip", 7, "", 10},        {"ReduceMean", 13, axes, 17}, {"ReduceMax", 13, axes, 17},
         {"ReduceMin", 7, axes, 17}, {"ReduceSum", 11, axes, 12},  {"Unsqueeze", 11, axes, 12},
         {"ReduceMean", 13, "", 22}, {"Split", 7, "", 17},         {"Split", 13, "", 17},
+        {"TopK", 7, "k=2", 9},      {"Pad", 7, pads, 10},         {"OneHot", 9, hot, 10},
+        {"Scatter", 9, put, 10},
     };
     OWNED(context) context = make_context(NULL, 1);
 

@@ -13,7 +13,7 @@
  *   order.c        TopK, CumSum, ReverseSequence, Trilu
  *   cast.c         Cast; linear.c: QuantizeLinear, DequantizeLinear
  *   format.c       this header's functions on formats of weights
- *   constant.c     Constant, ConstantOfShape, Range
+ *   constant.c     Constant, ConstantOfShape, Range; random.c: Multinomial
  *   recurrent.c    RNN, LSTM, GRU
  *
  * params.h: what their attributes say, for gradients.
