@@ -141,13 +141,29 @@ static const struct {
     {"noop_with_empty_axes", RNNP_ATTR_INT},
     {"epsilon", RNNP_ATTR_FLOAT},
     {"ratio", RNNP_ATTR_FLOAT},
+    {"equation", RNNP_ATTR_STRING},
+    {"mode", RNNP_ATTR_STRING},
+    {"reduction", RNNP_ATTR_STRING},
+    {"pads", RNNP_ATTR_INTS},
+    {"batch_dims", RNNP_ATTR_INT},
+    {"batch_axis", RNNP_ATTR_INT},
+    {"time_axis", RNNP_ATTR_INT},
+    {"exclusive", RNNP_ATTR_INT},
+    {"reverse", RNNP_ATTR_INT},
+    {"largest", RNNP_ATTR_INT},
+    {"upper", RNNP_ATTR_INT},
+    {"k", RNNP_ATTR_INT},
     {"unheard_of", RNNP_ATTR_INT},
 };
 
 static void make_attribute(builder *g, rnnp_attr *a, attribute_room *room)
 {
-    static const char *const words[] = {"forward", "reverse",         "bidirectional", "Tanh", "Sigmoid",    "Relu",
-                                        "Affine",  "ThresholdedRelu", "HardSigmoid",   "Elu",  "ScaledTanh", "nothing"};
+    static const char *const words[] = {
+        "forward",     "reverse",   "bidirectional",  "Tanh",    "Sigmoid", "Relu",    "Affine",      "ThresholdedRelu",
+        "HardSigmoid", "Elu",       "ScaledTanh",     "nothing", "reflect", "edge",    "wrap",        "add",
+        "max",         "ij,jk->ik", "...i,i...->...", "aab->ba", "ab,cb",   "a,b->ab", "ijk,kl,lj->", "...",
+        "abc->cb",     "ij,kij->k", "bgi,gih->bgh"};
+    enum { WORDS = sizeof words / sizeof *words };
     const size_t i = fuzz_below(&g->b, sizeof attributes / sizeof attributes[0]);
     const uint8_t x = fuzz_u8(&g->b);
 
@@ -155,11 +171,11 @@ static void make_attribute(builder *g, rnnp_attr *a, attribute_room *room)
     a->count = x % (INTS + 1);
     a->i = fuzz_number(&g->b);
     a->f = (float)fuzz_number(&g->b) * 0.375f;
-    a->s = words[fuzz_below(&g->b, 12)];
+    a->s = words[fuzz_below(&g->b, WORDS)];
     for (size_t k = 0; k < INTS; k++) {
         room->ints[k] = k < a->count ? fuzz_number(&g->b) : 0;
         room->floats[k] = (float)room->ints[k] * 0.375f;
-        room->strings[k] = words[(uint64_t)room->ints[k] % 12];
+        room->strings[k] = words[(uint64_t)room->ints[k] % WORDS];
     }
     room->tensor = (rnnp_tensor){
         .dtype = x & 1 ? RNNP_DTYPE_F32 : RNNP_DTYPE_I64, .rank = 1, .shape = {x & 3}, .data = room->ints};

@@ -299,6 +299,43 @@ def lengths_from_mask(folder):
     case.save()
 
 
+def shifted(folder):
+    """A shift by one step (Pad), a grouped dense layer (Einsum), the step that each length ends with (GatherElements),
+    the best classes (TopK) and a mask of them (ScatterElements)."""
+    case = Case(folder, "shifted_grouped_last", 18)
+    x, lens, groups = case.uniform(3, 5, 6), i64(2, 5, 1), case.uniform(2, 3, 4)
+    name, lens_name = case.input("x", x, ["batch", "steps", 6]), case.input("lens", lens, ["batch"])
+    c = case.constant
+    pads = case.node("Concat", [c("first", i64(1)), case.node("Neg", ["first"])], axis=0)
+    earlier = case.node("Pad", [name, pads, "", c("time", i64(1))])
+    case.node("CumSum", [earlier, c("along", np.array(1, np.int64))], ["sums"], exclusive=1)
+    names, arrays = cell_weights(case, "GRU", 6, 6)
+    case.node("GRU", [case.node("Transpose", [earlier], perm=[1, 0, 2]), *names], ["y", ""], hidden_size=6)
+    y = case.node("Reshape", [case.node("Transpose", [squeeze(case, "y", 1)], perm=[1, 0, 2]),
+                              c("split", i64(0, 0, 2, 3))])
+    y = case.node("Einsum", [y, c("groups", groups)], equation="btgi, gih -> btgh")
+    y = case.node("Reshape", [y, c("joined", i64(0, 0, 8))])
+    index = case.node("Reshape", [case.node("Sub", [lens_name, c("one", i64(1))]), c("column", i64(-1, 1, 1))])
+    last = case.node("GatherElements", [y, case.node("Expand", [index, c("row", i64(1, 1, 8))])], axis=1)
+    last = case.node("Identity", [squeeze(case, last, 1)], ["last"])[0]
+    case.node("TopK", [last, c("k", i64(3))], ["best", "class"])
+    zeros = case.node("ConstantOfShape", [case.node("Shape", [last])])
+    case.node("ScatterElements", [zeros, "class", "best"], ["mask"], axis=1, reduction="add")
+    earlier = np.concatenate([np.zeros((3, 1, 6)), double(x)[0][:, :-1]], 1)
+    y, _, _ = oracle.recurrent("GRU", earlier.transpose(1, 0, 2), *arrays)
+    y = np.einsum("tbgi,gih->btgh", y[:, 0].reshape(5, 3, 2, 3), double(groups)[0]).reshape(3, 5, 8)
+    last = y[np.arange(3), lens - 1]
+    best = np.argsort(-last, 1)[:, :3]
+    mask = np.zeros((3, 8))
+    np.put_along_axis(mask, best, np.take_along_axis(last, best, 1), 1)
+    case.output("sums", np.cumsum(earlier, 1) - earlier, ["batch", "steps", 6])
+    case.output("last", last, ["batch", 8])
+    case.output("best", np.take_along_axis(last, best, 1), ["batch", 3])
+    case.output("class", best, ["batch", 3])
+    case.output("mask", mask, ["batch", 8])
+    case.save()
+
+
 def write_all(folder):
     for opset in (11, 14, 22):
         classifier(folder, opset)
@@ -311,6 +348,7 @@ def write_all(folder):
     inner_softmax(folder)
     attention(folder)
     moves(folder)
+    shifted(folder)
     old_forms(folder)
     functions(folder)
     decisions(folder)
