@@ -51,7 +51,7 @@ TEST(test_errors)
         {"GatherElements(x, few)", RNNP_ERR_SHAPE, "the data has rank 2 and the indices 1"},
         {"GatherElements(x, i, axis=2)", RNNP_ERR_SHAPE, "axis 2 of a tensor of rank 2"},
         {"GatherElements(x, u)", RNNP_ERR_TYPE, "input 1 of type f32"},
-        {"GatherElements(x, i64[3,1]~1, axis=1)", RNNP_ERR_SHAPE, "3 indices along axis 0 of 2 elements"},
+        {"GatherElements(x, i64[3,1]{0,0,0}, axis=1)", RNNP_ERR_SHAPE, "3 indices along axis 0 of 2 elements"},
         {"GatherElements(x, i64[2,1]{0,5}, axis=1)", RNNP_OK, NULL},
         {"GatherElements(f32[2,1]~1, i64[2,1]{0,5}, axis=1)", RNNP_ERR_ARG, "index 5, but axis 1 has 1 elements"},
         {"ScatterElements(x, i, u, axis=1, reduction=mean)", RNNP_ERR_UNSUPPORTED, "reduction mean"},
