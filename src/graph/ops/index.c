@@ -11,7 +11,13 @@
 
 #define INTEGERS (RNNP_BIT(RNNP_DTYPE_I64) | RNNP_BIT(RNNP_DTYPE_I32))
 
-static int64_t from_start(int64_t at, int64_t length) { return at < 0 ? at + length : at; }
+/* As rnnp_integer_at(), in line. */
+static inline int64_t entry(const rnnp_tensor *index, size_t i)
+{
+    return index->dtype == RNNP_DTYPE_I64 ? ((const int64_t *)index->data)[i] : ((const int32_t *)index->data)[i];
+}
+
+static inline int64_t from_start(int64_t at, int64_t length) { return at < 0 ? at + length : at; }
 
 static rnnp_status bad_index(const rnnp_exec *e, const rnnp_node *node, int64_t at, size_t axis, int64_t length)
 {
@@ -87,7 +93,7 @@ static RNNP_RUN(gather_elements_run)
         char *to = (char *)outputs[0].data + walk.row * bytes;
 
         for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
-            const int64_t given = rnnp_integer_at(index, walk.row + i), at = from_start(given, x->shape[axis]);
+            const int64_t given = entry(index, walk.row + i), at = from_start(given, x->shape[axis]);
 
             if (at < 0 || at >= x->shape[axis]) return bad_index(e, node, given, axis, x->shape[axis]);
             const ptrdiff_t from =
@@ -212,7 +218,7 @@ static RNNP_RUN(scatter_elements_run)
         const char *update = (const char *)inputs[2].data + walk.row * bytes;
 
         for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
-            const int64_t given = rnnp_integer_at(index, walk.row + i), at = from_start(given, y->shape[axis]);
+            const int64_t given = entry(index, walk.row + i), at = from_start(given, y->shape[axis]);
 
             if (at < 0 || at >= y->shape[axis]) return bad_index(e, node, given, axis, y->shape[axis]);
             const ptrdiff_t to =
@@ -282,18 +288,34 @@ static tuples tuples_of(const rnnp_tensor *x, const rnnp_tensor *index, size_t b
 }
 
 /* The slice of tuple i within its batch. */
-static rnnp_status tuple_slice(const rnnp_exec *e, const rnnp_node *node, const tuples *t, size_t i, size_t *slice)
+static inline rnnp_status tuple_slice(const rnnp_exec *e, const rnnp_node *node, const tuples *t, size_t i,
+                                      size_t *slice)
 {
     ptrdiff_t offset = 0;
 
     for (size_t k = 0; k < t->n; k++) {
-        const int64_t given = rnnp_integer_at(t->index, i * t->n + k), at = from_start(given, t->dim[k]);
+        const int64_t given = entry(t->index, i * t->n + k), at = from_start(given, t->dim[k]);
 
         if (at < 0 || at >= t->dim[k]) return bad_index(e, node, given, t->batch + k, t->dim[k]);
         offset += (ptrdiff_t)at * t->step[k];
     }
     *slice = (size_t)offset;
     return RNNP_OK;
+}
+
+/* The slice of tuple i, and how many tuples from there on, before `end`, are for neighbours: exporters write one index
+ * for each element of a whole block. */
+static rnnp_status tuple_run(const rnnp_exec *e, const rnnp_node *node, const tuples *t, size_t i, size_t end,
+                             size_t *first, size_t *run)
+{
+    rnnp_status status = tuple_slice(e, node, t, i, first);
+    size_t next = *first;
+
+    for (*run = 1; status == RNNP_OK && i + *run < end; ++*run) {
+        status = tuple_slice(e, node, t, i + *run, &next);
+        if (next != *first + *run) break;
+    }
+    return status;
 }
 
 /* ---- GatherND ---- */
@@ -339,15 +361,15 @@ static RNNP_RUN(gather_nd_run)
     const rnnp_tensor *x = &inputs[0];
     const size_t batch = batch_dims(node), batches = rnnp_shape_product(x, 0, batch);
     const tuples t = tuples_of(x, &inputs[1], batch);
-    const size_t bytes = t.slice * rnnp_dtype_bytes(x->dtype);
-    size_t slice = 0;
+    const size_t bytes = t.slice * rnnp_dtype_bytes(x->dtype), per_batch = batches ? t.count / batches : 0;
 
-    for (size_t i = 0; i < t.count; i++) {
-        const rnnp_status status = tuple_slice(e, node, &t, i, &slice);
+    for (size_t i = 0, run = 0; i < t.count; i += run) {
+        size_t first = 0;
+        const rnnp_status status = tuple_run(e, node, &t, i, i - i % per_batch + per_batch, &first, &run);
 
         if (status != RNNP_OK) return status;
-        slice += i / (t.count / batches) * t.per_batch;
-        rnnp_copy((char *)outputs[0].data + i * bytes, (const char *)x->data + slice * bytes, bytes);
+        first += i / per_batch * t.per_batch;
+        rnnp_copy((char *)outputs[0].data + i * bytes, (const char *)x->data + first * bytes, run * bytes);
     }
     return RNNP_OK;
 }
@@ -396,15 +418,15 @@ static RNNP_RUN(scatter_nd_run)
     const rnnp_tensor *y = &outputs[0];
     const tuples t = tuples_of(y, &inputs[1], 0);
     const size_t bytes = t.slice * rnnp_dtype_bytes(y->dtype);
-    size_t slice = 0;
 
     copy_data(&inputs[0], y);
-    for (size_t i = 0; i < t.count; i++) {
-        const rnnp_status status = tuple_slice(e, node, &t, i, &slice);
+    for (size_t i = 0, run = 0; i < t.count; i += run) {
+        size_t first = 0;
+        const rnnp_status status = tuple_run(e, node, &t, i, t.count, &first, &run);
 
         if (status != RNNP_OK) return status;
-        combine(e, scatter_nd_reduction(node), y->dtype, (char *)y->data + slice * bytes,
-                (const char *)inputs[2].data + i * bytes, t.slice);
+        combine(e, scatter_nd_reduction(node), y->dtype, (char *)y->data + first * bytes,
+                (const char *)inputs[2].data + i * bytes, run * t.slice);
     }
     return RNNP_OK;
 }

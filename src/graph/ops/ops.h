@@ -5,7 +5,7 @@
  *   axes.c         this header's functions on attributes, axes, known integers and time
  *   walk.c         strided copies and broadcasting
  *   elementwise.c  unary and binary families; arithmetic.c has their integer loops
- *   product.c      packed products; gemm.c: Gemm; matmul.c: MatMul; einsum.c: Einsum, equation.c: its equations
+ *   product.c      packed products; gemm.c: Gemm; matmul.c: MatMul; einsum.c: Einsum (equation.c, contract.c)
  *   rows.c         Softmax, LogSoftmax; reduce.c: ReduceX, ArgX
  *   shape.c        Shape, Squeeze, ... ; reshape.c: Reshape, Flatten
  *   move.c         Transpose, Gather, Concat, Where; slice.c: Slice, Split; repeat.c: Expand, Tile; pad.c: Pad
