@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Operators that pad, pick, put and order elements, and Einsum: errors, dynamic dimensions, time, and bits. Their values
- * are compared in order_rules.py.
+ * Operators that pad, pick, put and order elements, and Einsum: errors, dynamic dimensions, time, and bits. Their
+ * values are compared in order_rules.py.
  */
 #include "graph.h"
 #include "rnnpack/packed.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The labels of two operands make a batch of packed products: in both operands and in the result (batch), in one of them
- * and the result (rows, columns), in both and not in the result (depth).
+ * The labels of two operands make a batch of packed products: in both operands and in the result (batch), in one of
+ * them and the result (rows, columns), in both and not in the result (depth).
  */
 #include "contract.h"
 

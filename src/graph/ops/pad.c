@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pad: elements put around a tensor; a negative pad takes elements away. Pads are an attribute before opset 11, an input
- * since.
+ * Pad: elements put around a tensor; a negative pad takes elements away. Pads are an attribute before opset 11, an
+ * input since.
  */
 #include "ops.h"
 
