@@ -12,7 +12,24 @@ enum { FIRST = 7, LAST = 22, ROWS = 2, COLUMNS = 3, MOST_OUT = 2 };
 static const float specials[ROWS * COLUMNS] = {INFINITY, -INFINITY, NAN, 1.5f, -0.0f, FLT_MAX};
 
 /* Ways to call an operator; those that do not fit are refused when the node is added or the model is closed. */
-enum { FLOATS, BOOLS, INTEGERS, INDEX, SHAPE, SHAPE_INPUT, BOUNDS, CHOICE, WEIGHTS, RANGE, SCALED, NOTHING, WAYS };
+enum {
+    FLOATS,
+    BOOLS,
+    INTEGERS,
+    INDEX,
+    SHAPE,
+    SHAPE_INPUT,
+    BOUNDS,
+    CHOICE,
+    WEIGHTS,
+    RANGE,
+    SCALED,
+    PADS,
+    UPDATES,
+    DEPTH,
+    NOTHING,
+    WAYS
+};
 
 typedef struct built {
     rnnp_model *model;
@@ -62,6 +79,16 @@ static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, 
     case INDEX: in[1] = ints(model, (int64_t[]){1}, 1); return 2;
     case SHAPE: in[1] = ints(model, (int64_t[]){2, 3}, 2); return 2;
     case SHAPE_INPUT: in[0] = node1(model, "Shape", x); return 1;
+    case PADS: in[1] = ints(model, (int64_t[]){0, 1, 0, 1}, 4); return 2;
+    case UPDATES: /* of the first row */
+        in[1] = node2(model, "Unsqueeze", ints(model, (int64_t[]){0, 0, 0}, strcmp(op, "ScatterND") ? COLUMNS : 1),
+                      ints(model, (int64_t[]){0}, 1));
+        in[2] = node2(model, "Squeeze", weights(model, 1, 1, COLUMNS), ints(model, (int64_t[]){0}, 1));
+        return strncmp(op, "Gather", 6) == 0 ? 2 : 3;
+    case DEPTH:
+        in[1] = number(model, 4);
+        in[2] = ints(model, (int64_t[]){0, 1}, 2);
+        return 3;
     case BOUNDS:
         in[1] = ints(model, (int64_t[]){0, 1}, 2);
         in[2] = ints(model, (int64_t[]){2, 3}, 2);
@@ -92,7 +119,7 @@ static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, 
 }
 
 /* Attributes to try, none first. */
-static const int64_t one_axis[] = {1}, halves[] = {1, 2}, from[] = {0}, until[] = {2};
+static const int64_t one_axis[] = {1}, halves[] = {1, 2}, from[] = {0}, until[] = {2}, around[] = {0, 1, 0, 1};
 static const rnnp_attr lists[][2] = {
     {{.name = NULL}},
     {{.name = "axes", .kind = RNNP_ATTR_INTS, .ints = one_axis, .count = 1}},
@@ -107,6 +134,10 @@ static const rnnp_attr lists[][2] = {
      {.name = "axis", .kind = RNNP_ATTR_INT, .i = 1}},
     {{.name = "ratio", .kind = RNNP_ATTR_FLOAT, .f = 0.25f}},
     {{.name = "value_float", .kind = RNNP_ATTR_FLOAT, .f = 2.5f}},
+    {{.name = "pads", .kind = RNNP_ATTR_INTS, .ints = around, .count = 4}},
+    {{.name = "k", .kind = RNNP_ATTR_INT, .i = 1}},
+    {{.name = "equation", .kind = RNNP_ATTR_STRING, .s = "ij"}},
+    {{.name = "batch_axis", .kind = RNNP_ATTR_INT, .i = 0}, {.name = "time_axis", .kind = RNNP_ATTR_INT, .i = 1}},
 };
 
 enum { LISTS = sizeof lists / sizeof *lists };
