@@ -5,6 +5,7 @@
  */
 #include "graph.h"
 #include "rnnpack/packed.h"
+#include "rnnpack/train.h"
 
 ONE_CONTEXT(1)
 
@@ -291,8 +292,7 @@ TEST(test_streams)
         "-> y = GatherElements(a, ArgMax(a, axis=2), axis=2)",
         "-> y = GatherND(a, Concat(Unsqueeze(ArgMax(a, axis=2), {3}), axis=3), batch_dims=2)",
         "-> y = ScatterElements(a, ArgMax(a, axis=2), ReduceMax(a, axes={2}), axis=2, reduction=add)",
-        "b = Transpose(ScatterND(Transpose(a, perm={2,0,1}), i64[1,1]{3}, Transpose(ReduceMax(a, axes={2}), "
-        "perm={2,0,1})), perm={1,2,0}); -> y = Neg(b)",
+        "-> y = Transpose(ScatterND(Transpose(a), i64[1,1]{3}, Transpose(ReduceMax(a, axes={2}))))",
         "-> y = Einsum(Reshape(a, {0,0,2,4}), f32[2,4,3]~5, equation='tbgi,gih->tbgh')",
         "-> y = Einsum(a, a, equation='tbi,tbj->tbij')",
         "-> y = Einsum(f32[8,3]~5, a, equation='io,...i->...o')",
@@ -347,6 +347,30 @@ TEST(test_streams_refused)
 
         REFUSED(context, rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_UNSUPPORTED, cases[i].words);
     }
+}
+
+/* A trainer takes 16 rows and then one. */
+TEST(test_trainer_of_one_row)
+{
+    static const char *const axes[] = {"", ", {1}"};
+    float x[17 * 5], target[17], w[2][5];
+    const rnnp_tensor in = {RNNP_DTYPE_F32, 2, {17, 5}, .data = x}, want = {RNNP_DTYPE_F32, 1, {17}, .data = target};
+    const rnnp_train_batch batch = {.struct_size = sizeof batch, .inputs = &in, .n_inputs = 1, .target = &want};
+    rnnp_train_options options;
+
+    fill(x, 17 * 5, 1, 1.0f);
+    fill(target, 17, 2, 1.0f);
+    rnnp_train_options_init(&options);
+    options.loss = RNNP_LOSS_MSE;
+    for (size_t i = 0; i < 2; i++) {
+        OWNED(model)
+        model = make_graph(context, "x: f32[batch,5]; -> y = Squeeze(MatMul(x, f32[5,1]~3)%s)", axes[i]);
+        OWNED_NEW(trainer, trainer, model, &options);
+
+        OK(rnnp_trainer_step(trainer, &batch, NULL));
+        OK(rnnp_trainer_get_parameter(trainer, 0, w[i]));
+    }
+    assert_memory_equal(w[0], w[1], sizeof w[0]);
 }
 
 /* ---- Einsum: the chain, on every path ---- */
