@@ -227,6 +227,70 @@ OUT_OF_LINE vf elu_f32(vf x, vf alpha)
     return vf_sel(vf_lt(x, vf_set(0.0f)), vd_to_f(m), x);
 }
 
+/* c[0] x^(n-1) + ... + c[n-1] */
+AI vd poly_double(const double *c, int n, vd x)
+{
+    vd p = vd_set(c[0]);
+    UNROLL for (int i = 1; i < n; i++) p = vd_add(vd_mul(p, x), vd_set(c[i]));
+    return p;
+}
+/* erf(x) / x in u = x^2 / (X^2/2) - 1 for |x| <= X = 3.9375, beyond which erf is 1 in float; Chebyshev interpolation,
+ * relative error 2^-36.9. Around the middle of [0, X^2] the terms of the sum do not cancel. */
+static const double erf_terms[] = {0x1.176262f6e511dp-17,  -0x1.9916fce832f34p-16, 0x1.a2b8bf095f25cp-16,
+                                   -0x1.e4e968f7c2d91p-15, 0x1.ce8e5f93293e8p-13,  -0x1.0e4c706d2bd6bp-11,
+                                   0x1.0d665fd8748efp-10,  -0x1.131a65802e889p-9,  0x1.0e6be267ed7f5p-8,
+                                   -0x1.ed2e73ee480a8p-8,  0x1.a53b5181d784fp-7,   -0x1.522d9934a490ap-6,
+                                   0x1.fd5c067858000p-6,   -0x1.68164d394b1c0p-5,  0x1.dfe8c9e9a2d9cp-5,
+                                   -0x1.2fe7df8fcf82ap-4,  0x1.72e44007f5e3ap-4,   -0x1.bde9f88c12ad4p-4,
+                                   0x1.1184b5715f039p-3,   -0x1.6f4220056ef7cp-3,  0x1.6fc14a09a4d21p-2};
+OUT_OF_LINE vf erf_f32(vf x)
+{
+    vd a = vd_from_f(vf_min(vf_set(3.9375f), vf_max(vf_set(-3.9375f), x)));
+    vd u = vd_sub(vd_mul(vd_mul(a, a), vd_set(0x1.0831051872093p-3)), vd_set(1.0));
+    return vd_to_f(vd_mul(a, poly_double(erf_terms, 21, u)));
+}
+/* e^(a^2/2) (a + 3.5) erfc(a / sqrt 2) / 2 in s = (a - 3.5) / (a + 3.5) for a in [0, 15], relative error 2^-37.2. */
+static const double tail_terms[] = {0x1.ce8fce688f75ap-19,  0x1.2379ffb536d00p-17, -0x1.27a89f233d588p-16,
+                                    -0x1.3331a375ef468p-14, 0x1.186c93abe7fc7p-14, 0x1.f2d4efc4a3a8dp-12,
+                                    -0x1.d2aaf4d69737bp-12, -0x1.a1fa1024e45b5p-9, 0x1.a86d22865cc89p-8,
+                                    0x1.1d35a99446659p-6,   -0x1.db58383b833bbp-4, 0x1.42fec3747a7cbp-2,
+                                    -0x1.2191517f7ed4fp-1,  0x1.7d241a9530349p-1};
+/* x Phi(x) = max(x, 0) - |x| Phi(-|x|): the tail is small wherever something is taken off. At 15 it is 0 in float. */
+OUT_OF_LINE vf gelu_f32(vf x)
+{
+    vd a = vd_from_f(vf_min(vf_set(15.0f), vf_abs(x))), from = vd_add(a, vd_set(3.5));
+    vd e = exp_double(vd_mul(vd_mul(a, a), vd_set(-0.5)));
+    vd q = poly_double(tail_terms, 14, vd_div(vd_sub(a, vd_set(3.5)), from));
+    return vd_to_f(vd_sub(vd_from_f(vf_max(vf_set(0.0f), x)), vd_mul(a, vd_div(vd_mul(e, q), from))));
+}
+/* x (1 + tanh u) / 2 = x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x^3). */
+OUT_OF_LINE vf gelu_tanh_f32(vf x)
+{
+    vf low = vf_max(vf_set(-11.0f), x); /* the result is 0 there */
+    vd a = vd_from_f(vf_min(vf_set(11.0f), low));
+    vd u = vd_mul(a, vd_add(vd_mul(vd_mul(a, a), vd_set(-0x1.2444f2a4d8b4bp-4)), vd_set(-0x1.9884533d43651p+0)));
+    return vd_to_f(vd_div(vd_from_f(low), vd_add(exp_double(u), vd_set(1.0))));
+}
+/* x tanh(softplus(x)) = x m / (m + 2), m = (1 + e^x)^2 - 1 = e^x (e^x + 2) */
+OUT_OF_LINE vf mish_f32(vf x)
+{
+    vf low = vf_max(vf_set(-110.0f), x);
+    vd e = exp_double(vd_from_f(vf_min(vf_set(40.0f), low))), m = vd_mul(e, vd_add(e, vd_set(2.0)));
+    return vd_to_f(vd_mul(vd_from_f(low), vd_div(m, vd_add(m, vd_set(2.0)))));
+}
+OUT_OF_LINE vf selu_f32(vf x, vf alpha, vf gamma)
+{
+    vd m = vd_mul(vd_mul(vd_from_f(gamma), vd_from_f(alpha)), expm1_double(vd_from_f(clamp_exp(x))));
+    return vf_sel(vf_lt(x, vf_set(0.0f)), vd_to_f(m), vf_mul(gamma, x));
+}
+/* The quotient is clamped by what it is made of; e^-700 is no denormal. */
+OUT_OF_LINE vf celu_f32(vf x, vf alpha)
+{
+    vf most = vf_mul(vf_set(700.0f), vf_abs(alpha)), least = vf_mul(vf_set(-700.0f), vf_abs(alpha));
+    vd a = vd_from_f(alpha), q = vd_div(vd_from_f(vf_min(most, vf_max(least, x))), a);
+    return vf_sel(vf_lt(x, vf_set(0.0f)), vd_to_f(vd_mul(a, expm1_double(q))), x);
+}
+
 /* ---- Exact or once-rounded functions ---- */
 
 AI vf relu_f32(vf x) { return vf_max(vf_set(0.0f), x); }
@@ -239,6 +303,7 @@ AI vf thresholded_relu_f32(vf x, vf alpha)
 AI vf affine_f32(vf x, vf alpha, vf beta) { return vf_fma(alpha, x, beta); }
 AI vf clip_f32(vf x, vf low, vf high) { return vf_min(high, vf_max(low, x)); }
 AI vf hard_sigmoid_f32(vf x, vf alpha, vf beta) { return clip_f32(vf_fma(alpha, x, beta), vf_set(0.0f), vf_set(1.0f)); }
+AI vf hard_swish_f32(vf x) { return vf_mul(x, hard_sigmoid_f32(x, vf_set(1.0f / 6), vf_set(0.5f))); }
 /* x / (1 + |x|); +-1 at +-inf, where the quotient would be NaN. */
 AI vf softsign_f32(vf x)
 {

@@ -60,9 +60,33 @@ static const void *unary_place(const void *problem, const rnnp_variant *variant,
     return args;
 }
 
+/* Computed in double and rounded once. */
+static ball once(double v)
+{
+    const int exponent = v == 0 || !isfinite(v) ? -149 : ilogb(v) - 23;
+    const double ulp = ldexp(1, exponent < -149 ? -149 : exponent > 104 ? 104 : exponent);
+    return (ball){v, isfinite(v) ? 0.51 * ulp : 0};
+}
+
+static double elu(double x, double alpha, double gamma) { return x < 0 ? gamma * alpha * expm1(x) : gamma * x; }
+
+static double gelu(double x) { return isinf(x) ? fmax(x, 0) : x * erfc(-x * sqrt(0.5)) / 2; }
+
+static double gelu_tanh(double x)
+{
+    return isinf(x) ? fmax(x, 0) : x / (1 + exp(-2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+}
+
+static double mish(double x)
+{
+    const double e = exp(fmin(x, 300));
+    return isinf(x) ? fmax(x, 0) : x * (e * (e + 2) / (e * (e + 2) + 2));
+}
+
 static ball unary_truth(const unary *p, double x)
 {
     const ball v = ball_exact(x);
+    const double alpha = (double)p->alpha, beta = (double)p->beta;
     rnnp_act_spec act = {RNNP_ACT_NONE, p->alpha, p->beta};
     switch ((int)p->op) {
     case RNNP_OP_exp_f32_u35: return ball_exp(RNNP_MATH_U35, v);
@@ -77,7 +101,15 @@ static ball unary_truth(const unary *p, double x)
     case RNNP_OP_log_f32: return ball_log(v);
     case RNNP_OP_sqrt_f32: return (ball){sqrt(x), BITS}; /* double to float is one rounding in effect: 53 > 2*24+1 */
     case RNNP_OP_neg_f32: return (ball){-x, BITS};
-    case RNNP_OP_clip_f32: return ball_clip(v, (double)p->alpha, (double)p->beta);
+    case RNNP_OP_clip_f32: return ball_clip(v, alpha, beta);
+    case RNNP_OP_selu_f32: return once(elu(x, alpha, beta));
+    case RNNP_OP_celu_f32: return once(x < 0 ? alpha * expm1(x / alpha) : x);
+    case RNNP_OP_mish_f32: return once(mish(x));
+    case RNNP_OP_erf_f32: return once(erf(x));
+    case RNNP_OP_gelu_f32: return once(gelu(x));
+    case RNNP_OP_gelu_tanh_f32: return once(gelu_tanh(x));
+    case RNNP_OP_hard_swish_f32:
+        return ball_mul(v, ball_clip(ball_fma(v, ball_exact((double)(1.0f / 6)), ball_exact(0.5)), 0, 1));
     case RNNP_OP_softplus_f32: act.kind = RNNP_ACT_SOFTPLUS; break;
     case RNNP_OP_elu_f32: act.kind = RNNP_ACT_ELU; break;
     case RNNP_OP_relu_f32: act.kind = RNNP_ACT_RELU; break;
@@ -161,12 +193,8 @@ static void binary_oracle(const void *problem, ball *expected)
         case RNNP_OP_sub_f32: expected[i] = (ball){a - b, BITS}; break;
         case RNNP_OP_mul_f32: expected[i] = (ball){a * b, BITS}; break;
         case RNNP_OP_div_f32: expected[i] = (ball){a / b, BITS}; break;
-        default: {
-            const double v = pow(a, b);
-            const int exponent = v == 0 || !isfinite(v) ? -149 : ilogb(v) - 23;
-            expected[i] = (ball){v, 0.51 * ldexp(1, exponent < -149 ? -149 : exponent > 104 ? 104 : exponent)};
-            if (!isfinite(v)) expected[i].e = 0;
-        }
+        case RNNP_OP_prelu_f32: expected[i] = (ball){a < 0 ? a * b : a, BITS}; break;
+        default: expected[i] = once(pow(a, b)); break;
         }
     }
 }
