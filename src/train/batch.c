@@ -3,7 +3,7 @@
  * A caller's batch, checked before anything is computed.
  */
 #include "../graph/ops/ops.h"
-#include "real.h"
+#include "../real.h"
 #include "training.h"
 
 #include <math.h>

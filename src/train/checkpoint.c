@@ -10,7 +10,7 @@
 #include "../file.h"
 #include "../packed/packed.h"
 #include "../packed/words.h"
-#include "real.h"
+#include "../real.h"
 #include "training.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loss.h"
 
-#include "real.h"
+#include "../real.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "../graph/ops/ops.h"
 #include "../structs.h"
 #include "initialise.h"
-#include "real.h"
+#include "../real.h"
 #include "training.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
  * Philox4x32-10 and what is made of its bits.
  */
 #include "random.h"
-#include "real.h"
+#include "../real.h"
 #include "rnnpack/train.h"
 
 #include <math.h>

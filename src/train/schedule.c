@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../structs.h"
-#include "real.h"
+#include "../real.h"
 #include "rnnpack/train.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
  * one parameter. A sum over all of them: in each block 16 lanes, where lane i adds elements i, i + 16, ... in double;
  * lanes by halves (8, 4, 2, 1); blocks, those of frozen parameters as 0, in the tree of slices.c.
  */
-#include "real.h"
+#include "../real.h"
 #include "training.h"
 
 #include <math.h>

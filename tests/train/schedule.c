@@ -2,7 +2,7 @@
  *
  * Learning rates against their formulas, and the functions of doubles they stand on against the C library's.
  */
-#include "src/train/real.h"
+#include "src/real.h"
 #include "rnnpack/train.h"
 #include "tests/test.h"
 

@@ -114,6 +114,7 @@ LOOP(floor_f32, float, float, floorf(u))
 LOOP(ceil_f32, float, float, ceilf(u))
 LOOP(round_f32, float, float, rintf(u))
 LOOP(reciprocal_f32, float, float, 1.0f / u)
+LOOP(isnan_f32, float, uint8_t, u != u)
 
 LOOP(and_bool, uint8_t, uint8_t, u &&v)
 LOOP(or_bool, uint8_t, uint8_t, u || v)
@@ -149,3 +150,4 @@ const rnnp_loops rnnp_loops_floor = {{[RNNP_DTYPE_F32] = floor_f32}};
 const rnnp_loops rnnp_loops_ceil = {{[RNNP_DTYPE_F32] = ceil_f32}};
 const rnnp_loops rnnp_loops_round = {{[RNNP_DTYPE_F32] = round_f32}};
 const rnnp_loops rnnp_loops_reciprocal = {{[RNNP_DTYPE_F32] = reciprocal_f32}};
+const rnnp_loops rnnp_loops_isnan = {{[RNNP_DTYPE_F32] = isnan_f32}};

@@ -24,6 +24,9 @@ extern const rnnp_loops rnnp_loops_equal, rnnp_loops_less, rnnp_loops_less_equal
 
 /* Of one operand: b is ignored. */
 extern const rnnp_loops rnnp_loops_neg, rnnp_loops_abs, rnnp_loops_relu, rnnp_loops_not, rnnp_loops_sign,
-    rnnp_loops_floor, rnnp_loops_ceil, rnnp_loops_round, rnnp_loops_reciprocal;
+    rnnp_loops_floor, rnnp_loops_ceil, rnnp_loops_round, rnnp_loops_reciprocal, rnnp_loops_isnan;
+/* functions.c */
+extern const rnnp_loops rnnp_loops_sin, rnnp_loops_cos, rnnp_loops_tan, rnnp_loops_asin, rnnp_loops_acos,
+    rnnp_loops_atan, rnnp_loops_sinh, rnnp_loops_cosh;
 
 #endif

@@ -129,6 +129,22 @@ rnnp_status rnnp_infer_same_type(rnnp_infer *in, const rnnp_meta *inputs, size_t
     return RNNP_OK;
 }
 
+rnnp_status rnnp_infer_broadcast_to_first(rnnp_infer *in, const rnnp_meta *inputs, size_t input)
+{
+    const rnnp_meta *x = &inputs[0], *other = &inputs[input];
+    const rnnp_status status = rnnp_infer_same_type(in, inputs, 0, input);
+    int fits = other->rank <= x->rank;
+
+    for (size_t i = 0; fits && i < other->rank; i++) {
+        const int64_t dim = other->dim[i], to = x->dim[x->rank - other->rank + i];
+
+        fits = dim == to || dim == 1 || rnnp_dim_is_symbol(dim) || rnnp_dim_is_symbol(to);
+    }
+    if (status != RNNP_OK || fits) return status;
+    return FAIL(in, RNNP_ERR_SHAPE, "input %zu of %s is not broadcast to input 0 of %s", input,
+                rnnp_print_dims(other->rank, other->dim, 'x').s, rnnp_print_dims(x->rank, x->dim, 'x').s);
+}
+
 rnnp_status rnnp_infer_scalar(rnnp_infer *in, const rnnp_meta *inputs, size_t input, const char *what)
 {
     for (size_t i = 0; i < inputs[input].rank; i++) {

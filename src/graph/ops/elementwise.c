@@ -84,17 +84,20 @@ static rnnp_status unary_parse(rnnp_parse *p, void *params)
     return RNNP_OK;
 }
 
+static void unary_kernel(const rnnp_exec *e, rnnp_op kernel, const rnnp_tensor *x, float *y, const float *value)
+{
+    const rnnp_unary_args args = {.x = x->data, .y = y, .n = elements(x), .alpha = value[0], .beta = value[1]};
+
+    e->select->op[kernel]->fn.relu_f32(&args); /* all unary kernels have one type */
+}
+
 static RNNP_RUN(unary_run)
 {
     const elementwise *family = node->op->family;
-    const float *value = node->params;
     const rnnp_tensor *x = &inputs[0];
 
     if (x->dtype == RNNP_DTYPE_F32 && has_kernel(family)) {
-        const rnnp_unary_args args = {
-            .x = x->data, .y = outputs[0].data, .n = elements(x), .alpha = value[0], .beta = value[1]};
-
-        e->select->op[family->kernel[e->math]]->fn.relu_f32(&args); /* all unary kernels have one type */
+        unary_kernel(e, family->kernel[e->math], x, outputs[0].data, node->params);
     } else {
         family->loops->of[x->dtype](x->data, x->data, outputs[0].data, elements(x), 1, 1);
     }
@@ -117,6 +120,11 @@ UNARY(LeakyRelu, 0, 0, .kernel = ONE(leaky_relu_f32), .attr = {{"alpha", 0.01f}}
 UNARY(ThresholdedRelu, 10, 0, .kernel = ONE(thresholded_relu_f32), .attr = {{"alpha", 1.0f}});
 UNARY(Elu, 0, 0, .kernel = ONE(elu_f32), .attr = {{"alpha", 1.0f}});
 UNARY(HardSigmoid, 0, 0, .kernel = ONE(hard_sigmoid_f32), .attr = {{"alpha", 0.2f}, {"beta", 0.5f}});
+UNARY(Selu, 0, 0, .kernel = ONE(selu_f32), .attr = {{"alpha", 0x1.ac5e36p0f}, {"gamma", 0x1.0cfabep0f}});
+UNARY(Celu, 12, 0, .kernel = ONE(celu_f32), .attr = {{"alpha", 1.0f}});
+UNARY(Mish, 18, 0, .kernel = ONE(mish_f32));
+UNARY(HardSwish, 14, 0, .kernel = ONE(hard_swish_f32));
+UNARY(Erf, 9, 0, .kernel = ONE(erf_f32));
 UNARY(Softplus, 0, 0, .kernel = ONE(softplus_f32));
 UNARY(Softsign, 0, 0, .kernel = ONE(softsign_f32));
 UNARY(Neg, 0, 0, .kernel = ONE(neg_f32), .loops = &rnnp_loops_neg);
@@ -127,6 +135,69 @@ UNARY(Ceil, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_ceil);
 UNARY(Round, 11, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_round);
 UNARY(Reciprocal, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_reciprocal);
 UNARY(Not, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_not);
+UNARY(Sin, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_sin);
+UNARY(Cos, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_cos);
+UNARY(Tan, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_tan);
+UNARY(Asin, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_asin);
+UNARY(Acos, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_acos);
+UNARY(Atan, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_atan);
+UNARY(Sinh, 9, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_sinh);
+UNARY(Cosh, 9, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_cosh);
+
+/* ---- Gelu: by the normal distribution, or its approximation by tanh ---- */
+
+static rnnp_status gelu_parse(rnnp_parse *p, void *params)
+{
+    const char *name = rnnp_parse_string(p, "approximate", "none");
+    rnnp_op *kernel = params;
+
+    *kernel = strcmp(name, "tanh") == 0 ? RNNP_OP_gelu_tanh_f32 : RNNP_OP_gelu_f32;
+    if (*kernel == RNNP_OP_gelu_f32 && strcmp(name, "none") != 0)
+        return PARSE_FAIL(p, RNNP_ERR_ARG, "approximate is %s, neither none nor tanh", name);
+    return RNNP_OK;
+}
+
+static RNNP_RUN(gelu_run)
+{
+    unary_kernel(e, *(const rnnp_op *)node->params, &inputs[0], outputs[0].data, (const float[2]){0});
+    return RNNP_OK;
+}
+
+static const elementwise family_Gelu = {.kernel = ONE(gelu_f32)};
+RNNP_DEFINE(Gelu, 1, 1, .since_opset = 20, .param_bytes = sizeof(rnnp_op), .parse = gelu_parse,
+            .infer = elementwise_infer, .run = gelu_run, .in_place = 1, .family = &family_Gelu);
+
+/* ---- IsNaN, IsInf: bool ---- */
+
+static const elementwise family_is = {.kernel = NO_KERNEL, .loops = &rnnp_loops_isnan, .result = RNNP_DTYPE_BOOL};
+RNNP_DEFINE(IsNaN, 1, 1, .since_opset = 9, .infer = elementwise_infer, .run = unary_run, .family = &family_is);
+
+typedef struct isinf_params {
+    int positive, negative; /* whether infinities of that sign count */
+} isinf_params;
+
+static rnnp_status isinf_parse(rnnp_parse *p, void *params)
+{
+    isinf_params *which = params;
+
+    which->positive = rnnp_parse_int(p, "detect_positive", 1) != 0;
+    which->negative = rnnp_parse_int(p, "detect_negative", 1) != 0;
+    return RNNP_OK;
+}
+
+static RNNP_RUN(isinf_run)
+{
+    const isinf_params *which = node->params;
+    const float *x = inputs[0].data;
+    uint8_t *y = outputs[0].data;
+
+    for (size_t i = 0; i < elements(&inputs[0]); i++)
+        y[i] = (which->positive && x[i] == INFINITY) || (which->negative && x[i] == -INFINITY);
+    return RNNP_OK;
+}
+
+RNNP_DEFINE(IsInf, 1, 1, .since_opset = 10, .param_bytes = sizeof(isinf_params), .parse = isinf_parse,
+            .infer = elementwise_infer, .run = isinf_run, .family = &family_is);
 
 /* ---- y = f(a, b), broadcast ---- */
 
@@ -191,6 +262,19 @@ BINARY(Less, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_less, .result = RNN
 BINARY(LessOrEqual, 12, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_less_equal, .result = RNNP_DTYPE_BOOL);
 BINARY(Greater, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_greater, .result = RNNP_DTYPE_BOOL);
 BINARY(GreaterOrEqual, 12, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_greater_equal, .result = RNNP_DTYPE_BOOL);
+
+/* ---- PRelu: the slope is broadcast to x, which keeps its shape ---- */
+
+static RNNP_INFER(prelu_infer)
+{
+    const rnnp_status status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_DTYPE_F32));
+
+    rnnp_meta_like(&outputs[0], &inputs[0]);
+    return status == RNNP_OK ? rnnp_infer_broadcast_to_first(in, inputs, 1) : status;
+}
+
+static const elementwise family_PRelu = {.kernel = ONE(prelu_f32)};
+RNNP_DEFINE(PRelu, 2, 2, .infer = prelu_infer, .run = binary_run, .in_place = 1, .family = &family_PRelu);
 
 /* ---- Pow: the exponent may have another type ---- */
 
@@ -333,10 +417,10 @@ static RNNP_RUN(clip_run)
     const size_t n = elements(x);
 
     if (x->dtype == RNNP_DTYPE_F32) {
-        rnnp_unary_args args = {.x = x->data, .y = y->data, .n = n};
+        float bounds[2];
 
-        rnnp_clip_bounds(node, inputs, &args.alpha, &args.beta);
-        e->select->op[RNNP_OP_clip_f32]->fn.clip_f32(&args);
+        rnnp_clip_bounds(node, inputs, &bounds[0], &bounds[1]);
+        unary_kernel(e, RNNP_OP_clip_f32, x, y->data, bounds);
         return RNNP_OK;
     }
     if (low->data)

@@ -123,6 +123,8 @@ rnnp_status rnnp_weights_check(rnnp_infer *in, const rnnp_meta *inputs, size_t w
                                const char *scale_name);
 /* Whether the kernels' sums of that many products hold: weights of i8 have a limit. */
 rnnp_status rnnp_depth_check(rnnp_infer *in, const rnnp_meta *weights, const char *name, int64_t depth);
+/* Whether an input has input 0's type and is broadcast to its shape, which stays as it is. */
+rnnp_status rnnp_infer_broadcast_to_first(rnnp_infer *in, const rnnp_meta *inputs, size_t input);
 /* An input of rank 0, or of one element. */
 rnnp_status rnnp_infer_scalar(rnnp_infer *in, const rnnp_meta *inputs, size_t input, const char *what);
 
