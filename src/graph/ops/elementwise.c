@@ -120,7 +120,7 @@ UNARY(LeakyRelu, 0, 0, .kernel = ONE(leaky_relu_f32), .attr = {{"alpha", 0.01f}}
 UNARY(ThresholdedRelu, 10, 0, .kernel = ONE(thresholded_relu_f32), .attr = {{"alpha", 1.0f}});
 UNARY(Elu, 0, 0, .kernel = ONE(elu_f32), .attr = {{"alpha", 1.0f}});
 UNARY(HardSigmoid, 0, 0, .kernel = ONE(hard_sigmoid_f32), .attr = {{"alpha", 0.2f}, {"beta", 0.5f}});
-UNARY(Selu, 0, 0, .kernel = ONE(selu_f32), .attr = {{"alpha", 0x1.ac5e36p0f}, {"gamma", 0x1.0cfabep0f}});
+UNARY(Selu, 0, 0, .kernel = ONE(selu_f32), .attr = {{"alpha", 1.67326319f}, {"gamma", 1.05070102f}});
 UNARY(Celu, 12, 0, .kernel = ONE(celu_f32), .attr = {{"alpha", 1.0f}});
 UNARY(Mish, 18, 0, .kernel = ONE(mish_f32));
 UNARY(HardSwish, 14, 0, .kernel = ONE(hard_swish_f32));
