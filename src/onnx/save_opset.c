@@ -15,14 +15,31 @@ static const struct {
     int opset;
     const char *attr;
 } changes[] = {
-    {"Clip", 11, NULL},                                  /* bounds, and none were the largest finite numbers */
-    {"Dropout", 12, "ratio"},  {"LogSoftmax", 13, NULL}, /* rows of several axes became one axis */
-    {"OneHot", 11, NULL},                                /* negative indices count from the end */
-    {"Pad", 11, "pads"},       {"ReduceMax", 18, "axes"}, {"ReduceMean", 18, "axes"},
-    {"ReduceMin", 18, "axes"}, {"ReduceSum", 13, "axes"}, {"Scatter", 11, NULL}, /* gone */
-    {"Slice", 10, NULL},                                                         /* starts, ends, axes */
-    {"Softmax", 13, NULL},     {"Split", 13, "split"},    {"Split", 18, NULL},   /* equal parts must be counted */
-    {"Squeeze", 13, "axes"},   {"TopK", 10, "k"},         {"Unsqueeze", 13, "axes"},
+    {"BatchNormalization", 9, "spatial"},
+    {"Clip", 11, NULL}, /* bounds, and none were the largest finite numbers */
+    {"Dropout", 12, "ratio"},
+    {"GroupNormalization", 21, NULL}, /* scales of groups became scales of channels */
+    {"LogSoftmax", 13, NULL},         /* rows of several axes became one axis */
+    {"OneHot", 11, NULL},             /* negative indices count from the end */
+    {"Pad", 11, "pads"},
+    {"ReduceL1", 18, "axes"},
+    {"ReduceL2", 18, "axes"},
+    {"ReduceLogSum", 18, "axes"},
+    {"ReduceLogSumExp", 18, "axes"},
+    {"ReduceMax", 18, "axes"},
+    {"ReduceMean", 18, "axes"},
+    {"ReduceMin", 18, "axes"},
+    {"ReduceProd", 18, "axes"},
+    {"ReduceSum", 13, "axes"},
+    {"ReduceSumSquare", 18, "axes"},
+    {"Scatter", 11, NULL}, /* gone */
+    {"Slice", 10, NULL},   /* starts, ends, axes */
+    {"Softmax", 13, NULL},
+    {"Split", 13, "split"},
+    {"Split", 18, NULL}, /* equal parts must be counted */
+    {"Squeeze", 13, "axes"},
+    {"TopK", 10, "k"},
+    {"Unsqueeze", 13, "axes"},
 };
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reductions. The order of a sum depends on which axes are reduced and on nothing else: over the last axes it is
- * the row kernels' 16-lane tree, over any others each element adds its addends in ascending order from 0.
+ * the row kernels' 16-lane tree, over any others each element adds its addends in ascending order from 0. Norms and
+ * logarithms are sums of other elements: these are computed into scratch memory first.
  */
 #include "arithmetic.h"
 #include "params.h"
@@ -9,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-typedef enum reduction { REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN } reduction;
+typedef enum reduction { REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD } reduction;
 
 typedef struct reduce_family {
     reduction kind;
@@ -18,6 +19,8 @@ typedef struct reduce_family {
     rnnp_op pair;    /* f32 kernel of two operands; RNNP_OP_COUNT: loops */
     const rnnp_loops *loops;
     unsigned types;
+    enum { BEFORE_NOTHING, BEFORE_ABS, BEFORE_SQUARE, BEFORE_EXP } before; /* what is reduced in place of x */
+    rnnp_op after;                                                         /* f32 kernel; 0: none */
 } reduce_family;
 
 typedef struct reduce_params {
@@ -77,18 +80,14 @@ static RNNP_INFER(reduce_infer)
 
 static void fill_identity(reduction kind, rnnp_dtype dtype, void *y, size_t n)
 {
-    const int64_t sign = kind == REDUCE_MAX ? -1 : 1;
+    const int least = kind == REDUCE_MAX, most = kind == REDUCE_MIN, one = kind == REDUCE_PROD;
 
-    if (kind == REDUCE_SUM || kind == REDUCE_MEAN) {
-        memset(y, 0, n * rnnp_dtype_bytes(dtype));
-        return;
-    }
     for (size_t i = 0; i < n; i++) {
         switch (dtype) {
-        case RNNP_DTYPE_F32: ((float *)y)[i] = sign < 0 ? -INFINITY : INFINITY; break;
-        case RNNP_DTYPE_I32: ((int32_t *)y)[i] = sign < 0 ? INT32_MIN : INT32_MAX; break;
-        case RNNP_DTYPE_I64: ((int64_t *)y)[i] = sign < 0 ? INT64_MIN : INT64_MAX; break;
-        default: ((uint8_t *)y)[i] = sign < 0 ? 0 : UINT8_MAX; break;
+        case RNNP_DTYPE_F32: ((float *)y)[i] = least ? -INFINITY : most ? INFINITY : (float)one; break;
+        case RNNP_DTYPE_I32: ((int32_t *)y)[i] = least ? INT32_MIN : most ? INT32_MAX : one; break;
+        case RNNP_DTYPE_I64: ((int64_t *)y)[i] = least ? INT64_MIN : most ? INT64_MAX : one; break;
+        default: ((uint8_t *)y)[i] = most ? UINT8_MAX : (uint8_t)one; break;
         }
     }
 }
@@ -144,11 +143,10 @@ unsigned rnnp_reduced_axes(const rnnp_node *node, const rnnp_tensor *inputs)
     return reduce_mask(reduce, &axes, inputs[0].rank);
 }
 
-static RNNP_RUN(reduce_run)
+static void reduce(const rnnp_exec *e, const reduce_family *family, const rnnp_tensor *x, const rnnp_tensor *y,
+                   unsigned mask)
 {
-    const reduce_family *family = node->op->family;
-    const rnnp_tensor *x = &inputs[0], *y = &outputs[0];
-    const unsigned all = (1u << x->rank) - 1, mask = rnnp_reduced_axes(node, inputs);
+    const unsigned all = (1u << x->rank) - 1;
     size_t first = 0, count = 1;
     for (size_t i = 0; i < x->rank; i++) {
         count *= mask >> i & 1 ? (size_t)x->shape[i] : 1;
@@ -169,6 +167,83 @@ static RNNP_RUN(reduce_run)
         for (size_t i = 0; family->kind == REDUCE_MEAN && i < rnnp_tensor_elements(y); i++)
             ((float *)y->data)[i] /= (float)count;
     }
+}
+
+static const reduce_family maxima = {
+    .kind = REDUCE_MAX, .rows = RNNP_OP_reduce_max_f32, .pair = RNNP_OP_COUNT, .loops = &rnnp_loops_max};
+
+static void unary(const rnnp_exec *e, rnnp_op kernel, float *x, size_t n)
+{
+    e->select->op[kernel]->fn.relu_f32(
+        &(rnnp_unary_args){.x = x, .y = x, .n = n}); /* all unary kernels have one type */
+}
+
+/* y, which has the elements of reduced axes, as an operand that is broadcast to x. */
+static rnnp_tensor kept(const rnnp_tensor *x, void *y, unsigned mask)
+{
+    rnnp_tensor tensor = *x;
+
+    for (size_t i = 0; i < x->rank; i++) tensor.shape[i] = mask >> i & 1 ? 1 : x->shape[i];
+    tensor.data = y;
+    return tensor;
+}
+
+/* log(sum of exp(x - m)) + m, m the maximum, or 0 where that is not finite: sums neither overflow nor vanish. */
+static void log_sum_exp(const rnnp_exec *e, const reduce_family *family, const rnnp_tensor *x, const rnnp_tensor *y,
+                        unsigned mask, float *scratch)
+{
+    static const rnnp_op exps[] = {[RNNP_MATH_U35] = RNNP_OP_exp_f32_u35,
+                                   [RNNP_MATH_U10] = RNNP_OP_exp_f32_u10,
+                                   [RNNP_MATH_FAST] = RNNP_OP_exp_f32_fast};
+    const size_t n = rnnp_tensor_elements(x), results = rnnp_tensor_elements(y);
+    const rnnp_tensor most = kept(x, scratch + n, mask);
+    rnnp_tensor powers = *x;
+
+    powers.data = scratch;
+    reduce(e, &maxima, x, &(rnnp_tensor){x->dtype, 1, {(int64_t)results}, .data = most.data}, mask);
+    for (size_t i = 0; i < results; i++) ((float *)most.data)[i] = isfinite(scratch[n + i]) ? scratch[n + i] : 0;
+    rnnp_binary_f32(e->select, RNNP_OP_sub_f32, x, &most, &powers);
+    unary(e, exps[e->math], scratch, n);
+    reduce(e, family, &powers, y, mask);
+    unary(e, RNNP_OP_log_f32, y->data, results);
+    e->select->op[RNNP_OP_add_f32]->fn.add_f32(
+        &(rnnp_binary_args){.a = y->data, .b = most.data, .y = y->data, .n = results, .a_step = 1, .b_step = 1});
+}
+
+/* scratch as reduce_scratch() says. */
+static void reduce_whole(const rnnp_exec *e, const reduce_family *family, const rnnp_tensor *x, const rnnp_tensor *y,
+                         unsigned mask, void *scratch)
+{
+    const size_t n = rnnp_tensor_elements(x);
+    rnnp_tensor from = *x;
+
+    if (family->before == BEFORE_EXP) {
+        log_sum_exp(e, family, x, y, mask, scratch);
+        return;
+    }
+    if (family->before != BEFORE_NOTHING) from.data = scratch;
+    if (family->before == BEFORE_ABS)
+        rnnp_loops_abs.of[x->dtype](x->data, x->data, scratch, n, 1, 1);
+    else if (family->before == BEFORE_SQUARE && x->dtype == RNNP_DTYPE_F32)
+        rnnp_binary_f32(e->select, RNNP_OP_mul_f32, x, x, &from);
+    else if (family->before == BEFORE_SQUARE)
+        rnnp_loops_mul.of[x->dtype](x->data, x->data, scratch, n, 1, 1);
+    reduce(e, family, &from, y, mask);
+    if (family->after) unary(e, family->after, y->data, rnnp_tensor_elements(y));
+}
+
+/* Bytes: what is reduced, and with it the maxima of LogSumExp. */
+static size_t reduce_scratch(const reduce_family *family, const rnnp_meta *x, const rnnp_meta *y)
+{
+    if (family->before == BEFORE_NOTHING) return 0;
+    return rnnp_add_bytes(rnnp_meta_bytes(x), family->before == BEFORE_EXP ? rnnp_meta_bytes(y) : 0);
+}
+
+static RNNP_SCRATCH(reduce_workspace) { return reduce_scratch(p->node->op->family, &p->inputs[0], &outputs[0]); }
+
+static RNNP_RUN(reduce_run)
+{
+    reduce_whole(e, node->op->family, &inputs[0], &outputs[0], rnnp_reduced_axes(node, inputs), e->workspace);
     return RNNP_OK;
 }
 
@@ -181,19 +256,87 @@ static RNNP_TIME(reduce_time)
     return rnnp_time_without(in_axis[0], reduce_mask(reduce, &axes, inputs[0].rank), reduce->keep, &out_axis[0]);
 }
 
-#define REDUCE(op_name, ...)                                                                                       \
-    static const reduce_family family_##op_name = {__VA_ARGS__};                                                   \
+#define REDUCE(op_name, math, opset, numbers, ...)                                                                 \
+    static const reduce_family family_##op_name = {.input_opset = (opset), .types = (numbers), __VA_ARGS__};       \
     RNNP_DEFINE(op_name, 1, 2, .param_bytes = sizeof(reduce_params), .parse = reduce_parse, .infer = reduce_infer, \
-                .run = reduce_run, .time = reduce_time, .family = &family_##op_name)
+                .run = reduce_run, .time = reduce_time, .workspace_bytes = reduce_workspace, .uses_math = (math),  \
+                .family = &family_##op_name)
 
 #define FLOATS RNNP_BIT(RNNP_DTYPE_F32)
 #define NUMBERS (FLOATS | RNNP_BIT(RNNP_DTYPE_I32) | RNNP_BIT(RNNP_DTYPE_I64))
+#define BYTES (NUMBERS | RNNP_BIT(RNNP_DTYPE_U8))
+#define SUM .kind = REDUCE_SUM, .rows = RNNP_OP_reduce_sum_f32, .pair = RNNP_OP_add_f32, .loops = &rnnp_loops_add
 
-REDUCE(ReduceSum, REDUCE_SUM, 13, RNNP_OP_reduce_sum_f32, RNNP_OP_add_f32, &rnnp_loops_add, NUMBERS);
-REDUCE(ReduceMean, REDUCE_MEAN, 18, RNNP_OP_reduce_mean_f32, RNNP_OP_add_f32, NULL, FLOATS);
-REDUCE(ReduceMax, REDUCE_MAX, 18, RNNP_OP_reduce_max_f32, RNNP_OP_COUNT, &rnnp_loops_max,
-       NUMBERS | RNNP_BIT(RNNP_DTYPE_U8));
-REDUCE(ReduceMin, REDUCE_MIN, 18, RNNP_OP_COUNT, RNNP_OP_COUNT, &rnnp_loops_min, NUMBERS | RNNP_BIT(RNNP_DTYPE_U8));
+REDUCE(ReduceSum, 0, 13, NUMBERS, SUM);
+REDUCE(ReduceL1, 0, 18, NUMBERS, SUM, .before = BEFORE_ABS);
+REDUCE(ReduceL2, 0, 18, FLOATS, SUM, .before = BEFORE_SQUARE, .after = RNNP_OP_sqrt_f32);
+REDUCE(ReduceSumSquare, 0, 18, NUMBERS, SUM, .before = BEFORE_SQUARE);
+REDUCE(ReduceLogSum, 0, 18, FLOATS, SUM, .after = RNNP_OP_log_f32);
+REDUCE(ReduceLogSumExp, 1, 18, FLOATS, SUM, .before = BEFORE_EXP);
+REDUCE(ReduceMean, 0, 18, FLOATS, .kind = REDUCE_MEAN, .rows = RNNP_OP_reduce_mean_f32, .pair = RNNP_OP_add_f32);
+REDUCE(ReduceProd, 0, 18, NUMBERS, .kind = REDUCE_PROD, .rows = RNNP_OP_COUNT, .pair = RNNP_OP_mul_f32,
+       .loops = &rnnp_loops_mul);
+REDUCE(ReduceMax, 0, 18, BYTES, .kind = REDUCE_MAX, .rows = RNNP_OP_reduce_max_f32, .pair = RNNP_OP_COUNT,
+       .loops = &rnnp_loops_max);
+REDUCE(ReduceMin, 0, 18, BYTES, .kind = REDUCE_MIN, .rows = RNNP_OP_COUNT, .pair = RNNP_OP_COUNT,
+       .loops = &rnnp_loops_min);
+
+/* ---- LpNormalization: x / |x| along an axis; a norm of 0 divides nothing ---- */
+
+typedef struct lp_params {
+    int64_t axis, p;
+} lp_params;
+
+static rnnp_status lp_parse(rnnp_parse *p, void *params)
+{
+    lp_params *lp = params;
+
+    lp->axis = rnnp_parse_int(p, "axis", -1);
+    lp->p = rnnp_parse_int(p, "p", 2);
+    if (lp->p != 1 && lp->p != 2) return PARSE_FAIL(p, RNNP_ERR_ARG, "p is %lld, neither 1 nor 2", (long long)lp->p);
+    return RNNP_OK;
+}
+
+static RNNP_INFER(lp_infer)
+{
+    const lp_params *lp = in->node->params;
+    const rnnp_status status = rnnp_infer_type(in, inputs, 0, FLOATS);
+    size_t axis;
+
+    rnnp_meta_like(&outputs[0], &inputs[0]);
+    return status == RNNP_OK ? rnnp_infer_axis(in, lp->axis, inputs[0].rank, &axis) : status;
+}
+
+/* What is summed, then the norms. */
+static RNNP_SCRATCH(lp_workspace)
+{
+    rnnp_meta norms = outputs[0];
+
+    norms.dim[rnnp_axis_of(p->node, norms.rank)] = 1;
+    return rnnp_add_bytes(rnnp_meta_bytes(&outputs[0]), rnnp_meta_bytes(&norms));
+}
+
+static RNNP_RUN(lp_run)
+{
+    const lp_params *lp = node->params;
+    const rnnp_tensor *x = &inputs[0];
+    const unsigned mask = 1u << rnnp_axis_of(node, x->rank);
+    float *norm = (float *)e->workspace + rnnp_tensor_elements(x);
+    const rnnp_tensor norms = kept(x, norm, mask);
+
+    reduce_whole(e, lp->p == 1 ? &family_ReduceL1 : &family_ReduceL2, x, &norms, mask, e->workspace);
+    for (size_t i = 0; i < rnnp_tensor_elements(&norms); i++) norm[i] = norm[i] == 0 ? 1 : norm[i];
+    rnnp_binary_f32(e->select, RNNP_OP_div_f32, x, &norms, &outputs[0]);
+    return RNNP_OK;
+}
+
+static RNNP_TIME(lp_time)
+{
+    return rnnp_time_without(in_axis[0], 1u << rnnp_axis_of(node, inputs[0].rank), 1, &out_axis[0]);
+}
+
+RNNP_DEFINE(LpNormalization, 1, 1, .param_bytes = sizeof(lp_params), .parse = lp_parse, .infer = lp_infer,
+            .run = lp_run, .time = lp_time, .workspace_bytes = lp_workspace, .in_place = 1);
 
 /* ---- ArgMax, ArgMin: the first index of the extreme element, or the last (select_last_index) ---- */
 
@@ -218,7 +361,7 @@ static RNNP_INFER(arg_infer)
     rnnp_status status;
     size_t axis = 0;
 
-    if ((status = rnnp_infer_type(in, inputs, 0, NUMBERS | RNNP_BIT(RNNP_DTYPE_U8))) != RNNP_OK ||
+    if ((status = rnnp_infer_type(in, inputs, 0, BYTES)) != RNNP_OK ||
         (status = rnnp_infer_axis(in, arg->axis, inputs[0].rank, &axis)) != RNNP_OK)
         return status;
     if (inputs[0].dim[axis] == 0) return FAIL(in, RNNP_ERR_SHAPE, "axis %zu has no elements", axis);
