@@ -135,6 +135,7 @@ UNARY(Ceil, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_ceil);
 UNARY(Round, 11, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_round);
 UNARY(Reciprocal, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_reciprocal);
 UNARY(Not, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_not);
+UNARY(IsNaN, 9, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_isnan, .result = RNNP_DTYPE_BOOL);
 UNARY(Sin, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_sin);
 UNARY(Cos, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_cos);
 UNARY(Tan, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_tan);
@@ -167,10 +168,7 @@ static const elementwise family_Gelu = {.kernel = ONE(gelu_f32)};
 RNNP_DEFINE(Gelu, 1, 1, .since_opset = 20, .param_bytes = sizeof(rnnp_op), .parse = gelu_parse,
             .infer = elementwise_infer, .run = gelu_run, .in_place = 1, .family = &family_Gelu);
 
-/* ---- IsNaN, IsInf: bool ---- */
-
-static const elementwise family_is = {.kernel = NO_KERNEL, .loops = &rnnp_loops_isnan, .result = RNNP_DTYPE_BOOL};
-RNNP_DEFINE(IsNaN, 1, 1, .since_opset = 9, .infer = elementwise_infer, .run = unary_run, .family = &family_is);
+/* ---- IsInf ---- */
 
 typedef struct isinf_params {
     int positive, negative; /* whether infinities of that sign count */
@@ -197,7 +195,7 @@ static RNNP_RUN(isinf_run)
 }
 
 RNNP_DEFINE(IsInf, 1, 1, .since_opset = 10, .param_bytes = sizeof(isinf_params), .parse = isinf_parse,
-            .infer = elementwise_infer, .run = isinf_run, .family = &family_is);
+            .infer = elementwise_infer, .run = isinf_run, .family = &family_IsNaN);
 
 /* ---- y = f(a, b), broadcast ---- */
 
