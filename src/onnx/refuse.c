@@ -176,7 +176,7 @@ static const char *advice(const survey *s)
         {"operator Scan",
          "export packed sequences with enforce_sorted=True, and loops over time as one nn.LSTM or GRU"},
         {"operator If", "export for one case: fix what the branch tests (sizes, flags), or trace instead of scripting"},
-        {"operator BatchNormalization", "fold it into the layer before it (eval mode, do_constant_folding=True)"},
+        {"BatchNormalization: training_mode", "export the model in eval mode (model.eval())"},
         {"operator DynamicQuantize", "export the model before it is quantised"},
     };
 

@@ -27,6 +27,6 @@ extern const rnnp_loops rnnp_loops_neg, rnnp_loops_abs, rnnp_loops_relu, rnnp_lo
     rnnp_loops_floor, rnnp_loops_ceil, rnnp_loops_round, rnnp_loops_reciprocal, rnnp_loops_isnan;
 /* functions.c */
 extern const rnnp_loops rnnp_loops_sin, rnnp_loops_cos, rnnp_loops_tan, rnnp_loops_asin, rnnp_loops_acos,
-    rnnp_loops_atan, rnnp_loops_sinh, rnnp_loops_cosh;
+    rnnp_loops_atan, rnnp_loops_sinh, rnnp_loops_cosh, rnnp_loops_asinh, rnnp_loops_acosh, rnnp_loops_atanh;
 
 #endif

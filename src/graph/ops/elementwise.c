@@ -144,6 +144,9 @@ UNARY(Acos, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_acos);
 UNARY(Atan, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_atan);
 UNARY(Sinh, 9, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_sinh);
 UNARY(Cosh, 9, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_cosh);
+UNARY(Asinh, 9, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_asinh);
+UNARY(Acosh, 9, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_acosh);
+UNARY(Atanh, 9, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_atanh);
 
 /* ---- Gelu: by the normal distribution, or its approximation by tanh ---- */
 

@@ -125,6 +125,31 @@ static double cosh_of(double x)
     return (e + 1 / e) / 2;
 }
 
+/* ---- asinh, acosh, atanh: ln(1 + u) of a u without cancellation ---- */
+
+/* For u >= 0; below that there is none. 2 atanh(u / (2 + u)) where 1 + u would round u; the rest is below 2^-48. */
+static double log_1_plus(double u)
+{
+    static const double terms[] = {1,        1.0 / 3,  1.0 / 5,  1.0 / 7,  1.0 / 9,  1.0 / 11,
+                                   1.0 / 13, 1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21, 1.0 / 23};
+    const double s = u / (2 + u);
+
+    if (!(u >= 0)) return NAN;
+    if (u < 0.7) return 2 * s * SERIES(terms, s * s);
+    return isinf(u) ? u : rnnp_real_log(1 + u);
+}
+
+static double asinh_of(double x)
+{
+    const double a = fabs(x);
+
+    return copysign(log_1_plus(a + a / (1 / a + sqrt(1 / (a * a) + 1))), x);
+}
+
+static double acosh_of(double x) { return log_1_plus(x - 1 + sqrt(x - 1) * sqrt(x + 1)); }
+
+static double atanh_of(double x) { return copysign(log_1_plus(2 * fabs(x) / (1 - fabs(x))) / 2, x); }
+
 /* ---- Loops ---- */
 
 /* NaN stays, and where the function has no value at infinity it becomes NaN. */
@@ -151,3 +176,6 @@ FUNCTION(asin, 1)
 FUNCTION(acos, 1)
 FUNCTION(sinh, 1)
 FUNCTION(cosh, 1)
+FUNCTION(asinh, 1)
+FUNCTION(acosh, 1)
+FUNCTION(atanh, 1)
