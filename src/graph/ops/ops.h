@@ -5,8 +5,10 @@
  *   axes.c         this header's functions on attributes, axes, known integers and time
  *   walk.c         strided copies and broadcasting
  *   elementwise.c  unary and binary families; arithmetic.c has their integer loops
+ *   functions.c    trigonometric and hyperbolic functions
  *   product.c      packed products; gemm.c: Gemm; matmul.c: MatMul; einsum.c: Einsum (equation.c, contract.c)
- *   rows.c         Softmax, LogSoftmax; reduce.c: ReduceX, ArgX
+ *   rows.c         Softmax, LogSoftmax; reduce.c: ReduceX, ArgX, LpNormalization
+ *   normalise.c    other normalisations; pool.c: pooling; window.c: its windows
  *   shape.c        Shape, Squeeze, ... ; reshape.c: Reshape, Flatten
  *   move.c         Transpose, Gather, Concat, Where; slice.c: Slice, Split; repeat.c: Expand, Tile; pad.c: Pad
  *   index.c        GatherElements, GatherND, Scatter, ScatterElements, ScatterND, OneHot

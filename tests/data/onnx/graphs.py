@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small whole models as exporters write them, with NumPy expectations in float64. Called by make_models.py."""
+import math
+
 import numpy as np
 
 import oracle
@@ -262,6 +264,133 @@ def functions(folder):
     case.save()
 
 
+def more_functions(folder):
+    """Those that came with newer opsets, or that few models have."""
+    case = Case(folder, "more_functions", 20)
+    x, slope = case.uniform(3, 17, scale=4), case.uniform(17)
+    name, (d, s) = case.input("x", x, ["rows", 17]), double(x, slope)
+    alpha, gamma = 1.67326319217681884765625, 1.05070102214813232421875
+    erf = np.vectorize(math.erf)
+    table = [
+        ("Erf", {}, erf(d)), ("Gelu", {}, d * (1 + erf(d / math.sqrt(2))) / 2),
+        ("Gelu", {"approximate": "tanh"}, d * (1 + np.tanh(math.sqrt(2 / math.pi) * (d + 0.044715 * d**3))) / 2),
+        ("HardSwish", {}, d * np.clip(d / 6 + 0.5, 0, 1)), ("Mish", {}, d * np.tanh(np.log1p(np.exp(d)))),
+        ("Selu", {}, gamma * np.where(d > 0, d, alpha * np.expm1(d))),
+        ("Selu", {"alpha": 0.5, "gamma": 2.0}, 2 * np.where(d > 0, d, np.expm1(d) / 2)),
+        ("Celu", {"alpha": 0.5}, np.where(d > 0, d, np.expm1(d * 2) / 2)), ("Sin", {}, np.sin(d)),
+        ("Cos", {}, np.cos(d)), ("Tan", {}, np.tan(d)), ("Atan", {}, np.arctan(d)), ("Sinh", {}, np.sinh(d)),
+        ("Cosh", {}, np.cosh(d)), ("Asinh", {}, np.arcsinh(d)), ("IsNaN", {}, d != d), ("IsInf", {}, np.isinf(d)),
+    ]
+    for i, (op, attributes, y) in enumerate(table):
+        case.node(op, [name], [f"{op}_{i}"], **attributes)
+        case.output(f"{op}_{i}", y, ["rows", 17])
+    case.node("PRelu", [name, case.constant("slope", slope)], ["prelu"])
+    case.output("prelu", np.where(d < 0, d * s, d), ["rows", 17])
+    small = case.node("Mul", [name, case.constant("quarter", np.float32(0.25))])
+    for op, y in ("Asin", np.arcsin(d / 4)), ("Acos", np.arccos(d / 4)), ("Atanh", np.arctanh(d / 4)):
+        case.node(op, [small], [op])
+        case.output(op, y, ["rows", 17])
+    case.node("Acosh", [case.node("Add", [case.node("Abs", [name]), case.constant("one", np.float32(1))])], ["Acosh"])
+    case.output("Acosh", np.arccosh(1 + np.abs(x).astype(np.float32)).astype(np.float64), ["rows", 17])
+    odd = np.array([np.nan, np.inf, -np.inf, 1], np.float32)
+    case.input("odd", odd)
+    for op, attributes, y in [("IsNaN", {}, odd != odd), ("IsInf", {}, np.isinf(odd)),
+                              ("IsInf", {"detect_negative": 0}, odd == np.inf),
+                              ("IsInf", {"detect_positive": 0}, odd == -np.inf)]:
+        result = "_".join(["odd", op, *attributes])
+        case.node(op, ["odd"], [result], **attributes)
+        case.output(result, y)
+    case.save()
+
+
+def reductions(folder, opset):
+    """Over the last axes, others and all; axes as an attribute or as an input."""
+    case = Case(folder, f"reductions_{opset}", opset)
+    x, n = case.uniform(3, 4, 21, scale=2), np.arange(-6, 6).reshape(3, 4)
+    d = double(x)[0]
+    names = {"x": case.input("x", x, ["a", 4, "b"]), "n": case.input("n", n)}
+    positive = case.node("Abs", ["x"])
+    table = {
+        "ReduceProd": np.prod, "ReduceL1": lambda v, **k: np.abs(v).sum(**k),
+        "ReduceL2": lambda v, **k: np.sqrt((v * v).sum(**k)), "ReduceSumSquare": lambda v, **k: (v * v).sum(**k),
+        "ReduceLogSumExp": lambda v, **k: np.log(np.exp(v).sum(**k)),
+        "ReduceLogSum": lambda v, **k: np.log(np.abs(v).sum(**k)),
+    }
+
+    def add(op, data, axes, keep, result, y):
+        inputs, attributes = [data], {"keepdims": keep}
+        if axes and opset < 18:
+            attributes["axes"] = axes
+        elif axes:
+            inputs.append(case.constant(f"axes_{result}", i64(*axes)))
+        case.node(op, inputs, [result], **attributes)
+        case.output(result, y, [None] * y.ndim)
+
+    for op, f in table.items():
+        for i, (axes, keep) in enumerate([([-1], 0), ([0, 2], 1), ([1], 0), ([], 1)]):
+            if op == "ReduceProd" and len(axes) != 1:
+                continue
+            y = f(d, axis=tuple(axes) or None, keepdims=bool(keep))
+            add(op, positive if op == "ReduceLogSum" else "x", axes, keep, f"{op}_{i}", y)
+    for op in "ReduceProd", "ReduceL1", "ReduceSumSquare":
+        add(op, names["n"], [1], 0, f"{op}_whole", np.asarray(table[op](n, axis=1)).astype(np.int64))
+    if opset >= 18:  # no axes: only what happens to each element
+        for op in "ReduceL2", "ReduceSumSquare", "ReduceProd":
+            case.node(op, ["x"], [f"{op}_noop"], noop_with_empty_axes=1)
+        for op, y in ("ReduceL2", np.abs(d)), ("ReduceSumSquare", d * d), ("ReduceProd", d):
+            case.output(f"{op}_noop", y, ["a", 4, "b"])
+    case.save()
+
+
+def normalised(d, axes, epsilon=1e-5):
+    mean = d.mean(axis=axes, keepdims=True)
+    inverse = 1 / np.sqrt(((d - mean) ** 2).mean(axis=axes, keepdims=True) + epsilon)
+    return (d - mean) * inverse, mean, inverse
+
+
+def normalisations(folder, opset):
+    case = Case(folder, f"normalisations_{opset}", opset)
+    x, scale, bias, mean, var = case.uniform(2, 6, 19, scale=3), *(case.uniform(6) for _ in range(4))
+    wide, last, flat = case.uniform(6, 19), case.uniform(19), case.uniform(5, 6)
+    constants = {"scale": scale, "bias": bias, "mean": mean, "var": np.abs(var), "wide": wide, "last": last}
+    for name, array in constants.items():
+        case.constant(name, array)
+    case.input("x", x, ["batch", 6, "steps"])
+    case.input("flat", flat, ["rows", 6])
+    d, s, b, m, w, l, f = double(x, scale, bias, mean, wide, last, flat)
+    v = np.abs(var).astype(np.float64)
+    column = [a[:, None] for a in (s, b, m, v)]
+
+    def add(op, inputs, y, dims, results=None, **attributes):
+        results = results or [f"y{len(case.outputs)}"]
+        case.node(op, inputs, results, **attributes)
+        for result, array in zip(results, y):
+            if result:
+                case.output(result, array, dims)
+
+    batch = ["scale", "bias", "mean", "var"]
+    y = (d - column[2]) / np.sqrt(column[3] + 1e-5) * column[0] + column[1]
+    add("BatchNormalization", ["x", *batch], [y], ["batch", 6, "steps"])
+    y = (f - m) / np.sqrt(v + 0.25) * s + b
+    add("BatchNormalization", ["flat", *batch], [y], ["rows", 6], epsilon=0.25, momentum=0.5)
+    y = normalised(d, 2, 0.125)[0] * column[0] + column[1]
+    add("InstanceNormalization", ["x", "scale", "bias"], [y], ["batch", 6, "steps"], epsilon=0.125)
+    for p, axis in (1, 1), (2, -1):
+        y = d / (np.abs(d).sum(axis=axis, keepdims=True) if p == 1 else np.sqrt((d * d).sum(axis=axis, keepdims=True)))
+        add("LpNormalization", ["x"], [y], ["batch", 6, "steps"], axis=axis, p=p)
+    y, mean, inverse = normalised(d, 2)
+    add("LayerNormalization", ["x", "last"], [y * l], ["batch", 6, "steps"])
+    add("LayerNormalization", ["x", "wide", "last"], [y * w + l, None, inverse], [None] * 3, ["out", "", "inverse"],
+        axis=2)
+    y, mean, inverse = normalised(d, (1, 2), 0.0625)
+    add("LayerNormalization", ["x", "wide", "wide"], [y * w + w, mean, inverse], [None] * 3, ["layer", "m", "i"], axis=-2,
+        epsilon=0.0625)
+    if opset >= 21:
+        y = normalised(d.reshape(2, 3, -1), 2)[0].reshape(d.shape) * column[0] + column[1]
+        add("GroupNormalization", ["x", "scale", "bias"], [y], ["batch", 6, "steps"], num_groups=3)
+    case.save()
+
+
 def decisions(folder):
     """Comparisons, logic, Cast and ArgMax: results that must match exactly."""
     case = Case(folder, "decisions", 13)
@@ -351,5 +480,10 @@ def write_all(folder):
     shifted(folder)
     old_forms(folder)
     functions(folder)
+    more_functions(folder)
+    for opset in 13, 18:
+        reductions(folder, opset)
+    for opset in 17, 21:
+        normalisations(folder, opset)
     decisions(folder)
     lengths_from_mask(folder)
