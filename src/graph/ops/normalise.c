@@ -74,26 +74,31 @@ static float row_mean(const rnnp_exec *e, const float *x, size_t n)
     return mean;
 }
 
-/* y = (x - mean) / sqrt(variance + epsilon) for each row of n; scratch: n floats. mean and inverse: NULL, or one element
- * for each row. */
-static void normalise(const rnnp_exec *e, const rnnp_tensor *x, const rnnp_tensor *y, size_t rows, size_t n,
-                      float epsilon, float *mean, float *inverse)
+/* y = (x - mean) / sqrt(variance + epsilon) for each row of n; mean and inverse have one element for each row. NULL: not
+ * wanted. scratch: two rows. */
+static void normalise(const rnnp_exec *e, const float *x, float *y, size_t rows, size_t n, float epsilon, float *mean,
+                      float *inverse)
 {
     const rnnp_variant *subtract = e->select->op[RNNP_OP_sub_f32], *multiply = e->select->op[RNNP_OP_mul_f32];
-    float *scratch = e->workspace;
+    float *squares = e->workspace;
 
-    for (size_t r = 0; r < rows; r++) {
-        const float *from = (const float *)x->data + r * n;
-        float *to = (float *)y->data + r * n;
-        const float m = row_mean(e, from, n);
+    for (size_t r = 0; r < rows && (n || mean || inverse); r++) {
+        float *to = y ? y + r * n : squares + n;
+        const float m = row_mean(e, x + r * n, n);
 
-        subtract->fn.sub_f32(&(rnnp_binary_args){.a = from, .b = &m, .y = to, .n = n, .a_step = 1});
-        multiply->fn.mul_f32(&(rnnp_binary_args){.a = to, .b = to, .y = scratch, .n = n, .a_step = 1, .b_step = 1});
-        const float inv = 1 / sqrtf(row_mean(e, scratch, n) + epsilon);
+        subtract->fn.sub_f32(&(rnnp_binary_args){.a = x + r * n, .b = &m, .y = to, .n = n, .a_step = 1});
+        multiply->fn.mul_f32(&(rnnp_binary_args){.a = to, .b = to, .y = squares, .n = n, .a_step = 1, .b_step = 1});
+        const float inv = 1 / sqrtf(row_mean(e, squares, n) + epsilon);
         multiply->fn.mul_f32(&(rnnp_binary_args){.a = to, .b = &inv, .y = to, .n = n, .a_step = 1});
         if (mean) mean[r] = m;
         if (inverse) inverse[r] = inv;
     }
+}
+
+/* Bytes; none where no row has an element, however long it is. */
+static size_t two_rows(const rnnp_tensor *x, size_t n)
+{
+    return rnnp_tensor_elements(x) ? rnnp_add_bytes(n * sizeof(float), n * sizeof(float)) : 0;
 }
 
 /* Where no input but x has time, and time is in front of axis `end`. */
@@ -205,9 +210,9 @@ static size_t instance_row(const norm_params *norm, const rnnp_tensor *x)
 
 static RNNP_SCRATCH(instance_workspace)
 {
-    const rnnp_tensor y = rnnp_known_tensor(&outputs[0]);
+    const rnnp_tensor x = rnnp_known_tensor(&p->inputs[0]);
 
-    return instance_row(p->node->params, &y) * sizeof(float);
+    return two_rows(&x, instance_row(p->node->params, &x));
 }
 
 static RNNP_RUN(instance_run)
@@ -218,7 +223,7 @@ static RNNP_RUN(instance_run)
     const rnnp_tensor y = by_channel(&outputs[0], channels);
 
     if (row == 0) return RNNP_OK;
-    normalise(e, &inputs[0], &outputs[0], rnnp_tensor_elements(&inputs[0]) / row, row, norm->epsilon, NULL, NULL);
+    normalise(e, inputs[0].data, y.data, rnnp_tensor_elements(&inputs[0]) / row, row, norm->epsilon, NULL, NULL);
     scale_and_shift(e, &y, &scale, &bias, &y);
     return RNNP_OK;
 }
@@ -262,9 +267,9 @@ static RNNP_INFER(layer_infer)
 
 static RNNP_SCRATCH(layer_workspace)
 {
-    const rnnp_tensor y = rnnp_known_tensor(&outputs[0]);
+    const rnnp_tensor x = rnnp_known_tensor(&p->inputs[0]);
 
-    return rnnp_shape_product(&y, rnnp_axis_of(p->node, y.rank), y.rank) * sizeof(float);
+    return two_rows(&x, rnnp_shape_product(&x, rnnp_axis_of(p->node, x.rank), x.rank));
 }
 
 static RNNP_RUN(layer_run)
@@ -273,9 +278,9 @@ static RNNP_RUN(layer_run)
     const rnnp_tensor *x = &inputs[0];
     const size_t axis = rnnp_axis_of(node, x->rank);
 
-    normalise(e, x, &outputs[0], rnnp_shape_product(x, 0, axis), rnnp_shape_product(x, axis, x->rank), norm->epsilon,
-              outputs[1].data, outputs[2].data);
-    scale_and_shift(e, &outputs[0], &inputs[1], &inputs[2], &outputs[0]);
+    normalise(e, x->data, outputs[0].data, rnnp_shape_product(x, 0, axis), rnnp_shape_product(x, axis, x->rank),
+              norm->epsilon, outputs[1].data, outputs[2].data);
+    if (outputs[0].data) scale_and_shift(e, &outputs[0], &inputs[1], &inputs[2], &outputs[0]);
     return RNNP_OK;
 }
 
