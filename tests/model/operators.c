@@ -262,10 +262,10 @@ TEST(test_no_elements)
             assert_int_equal(rnnp_tensor_elements(&made.out[0]), 0);
         }
     }
-    OWNED(model) layer = make_graph(context, "x: f32[?,?]; -> y = LayerNormalization(x, f32[1]~1)");
-    OWNED(plan) layer_plan = make_plan(layer);
+    OWNED(model) empty = make_graph(context, "x: f32[?,?]; -> y = LayerNormalization(x, f32[1]~1)");
+    OWNED(plan) empty_plan = make_plan(empty);
     const rnnp_tensor rows = {RNNP_DTYPE_F32, 2, {INT64_C(100000000000), 0}, .data = NULL};
-    DROPPED(free_outputs) produced none = run_plan(layer_plan, &rows, 1);
+    DROPPED(free_outputs) produced none = run_plan(empty_plan, &rows, 1);
     OK(none.status);
     OWNED(model)
     model = make_graph(context, "x: f32[?,?,?]; y, m, i = LayerNormalization(x, f32[1]~1); l2 = ReduceL2(x, axes={2});"
