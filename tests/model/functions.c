@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * functions [STRIDE]: elementwise functions that are computed in double and rounded once, against long double, over every
- * STRIDE-th float. Every result is within 0.51 ULP, and NaN appears where the function has no value.
+ * functions [STRIDE]: elementwise functions that are computed in double and rounded once, against long double, over
+ * every STRIDE-th float. Every result is within 0.51 ULP, and NaN appears where the function has no value.
  */
 #include "graph.h"
 

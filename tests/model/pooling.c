@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * MaxPool and AveragePool with random windows, against the definition: where each window lies, and which of its elements
- * are inside. Shapes are fixed or dynamic.
+ * MaxPool and AveragePool with random windows, against the definition: where each window lies, and which of its
+ * elements are inside. Shapes are fixed or dynamic.
  */
 #include "graph.h"
 

@@ -7,7 +7,7 @@
 
 #include <float.h>
 
-enum { FIRST = 7, LAST = 22, ROWS = 2, COLUMNS = 3, MOST_OUT = 2 };
+enum { FIRST = 7, LAST = 22, ROWS = 2, COLUMNS = 3, MOST_IN = 5, MOST_OUT = 2 };
 
 static const float specials[ROWS * COLUMNS] = {INFINITY, -INFINITY, NAN, 1.5f, -0.0f, FLT_MAX};
 
@@ -27,6 +27,8 @@ enum {
     PADS,
     UPDATES,
     DEPTH,
+    CHANNELS,
+    PLANES,
     NOTHING,
     WAYS
 };
@@ -107,6 +109,12 @@ static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, 
         in[1] = scalar(model, 0.25f);
         if (strcmp(op, "DequantizeLinear") == 0) in[0] = node2(model, "QuantizeLinear", x, in[1]);
         return 2;
+    case CHANNELS:
+        n = strcmp(op, "BatchNormalization") == 0 ? 5 : 3;
+        for (size_t i = 1; i < n; i++)
+            in[i] = node2(model, "Reshape", weights(model, 1, 1, COLUMNS), number(model, -1));
+        return n;
+    case PLANES: in[0] = node2(model, "Unsqueeze", x, ints(model, (int64_t[]){0}, 1)); return 1;
     case RANGE:
         in[0] = number(model, 0);
         in[1] = node2(model, "Gather", node1(model, "Shape", x), number(model, 0));
@@ -119,7 +127,8 @@ static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, 
 }
 
 /* Attributes to try, none first. */
-static const int64_t one_axis[] = {1}, halves[] = {1, 2}, from[] = {0}, until[] = {2}, around[] = {0, 1, 0, 1};
+static const int64_t one_axis[] = {1}, two[] = {2}, halves[] = {1, 2}, from[] = {0}, until[] = {2};
+static const int64_t around[] = {0, 1, 0, 1};
 static const rnnp_attr lists[][2] = {
     {{.name = NULL}},
     {{.name = "axes", .kind = RNNP_ATTR_INTS, .ints = one_axis, .count = 1}},
@@ -133,6 +142,9 @@ static const rnnp_attr lists[][2] = {
     {{.name = "split", .kind = RNNP_ATTR_INTS, .ints = halves, .count = 2},
      {.name = "axis", .kind = RNNP_ATTR_INT, .i = 1}},
     {{.name = "ratio", .kind = RNNP_ATTR_FLOAT, .f = 0.25f}},
+    {{.name = "kernel_shape", .kind = RNNP_ATTR_INTS, .ints = two, .count = 1}},
+    {{.name = "num_groups", .kind = RNNP_ATTR_INT, .i = COLUMNS}},
+    {{.name = "spatial", .kind = RNNP_ATTR_INT, .i = 1}},
     {{.name = "value_float", .kind = RNNP_ATTR_FLOAT, .f = 2.5f}},
     {{.name = "pads", .kind = RNNP_ATTR_INTS, .ints = around, .count = 4}},
     {{.name = "k", .kind = RNNP_ATTR_INT, .i = 1}},
@@ -148,7 +160,7 @@ static size_t n_attrs(const rnnp_attr *list) { return (size_t)(list[0].name != N
 static int build(rnnp_context *context, const char *op, int opset, int later, int way, const rnnp_attr *attrs,
                  size_t n_in, size_t n_out, built *b)
 {
-    rnnp_value in[4], out[MOST_OUT] = {0}, last = 0;
+    rnnp_value in[MOST_IN], out[MOST_OUT] = {0}, last = 0;
 
     *b = (built){make_model(context), n_out};
     const size_t n = make_inputs(b->model, op, way, n_in, in);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Trigonometric and hyperbolic functions in scalar double, rounded once: add, subtract, multiply, divide and square root
- * in a fixed order, so that every host gives the same bits. They are rare in recurrent networks, hence no kernels.
+ * Trigonometric and hyperbolic functions in scalar double, rounded once: add, subtract, multiply, divide and square
+ * root in a fixed order, so that every host gives the same bits. They are rare in recurrent networks, hence no kernels.
  */
 #include "../../real.h"
 #include "arithmetic.h"

@@ -74,8 +74,8 @@ static float row_mean(const rnnp_exec *e, const float *x, size_t n)
     return mean;
 }
 
-/* y = (x - mean) / sqrt(variance + epsilon) for each row of n; mean and inverse have one element for each row. NULL: not
- * wanted. scratch: two rows. */
+/* y = (x - mean) / sqrt(variance + epsilon) for each row of n; mean and inverse have one element for each row. NULL:
+ * not wanted. The node's scratch is two rows. */
 static void normalise(const rnnp_exec *e, const float *x, float *y, size_t rows, size_t n, float epsilon, float *mean,
                       float *inverse)
 {

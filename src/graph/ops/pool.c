@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pooling. A row of results along the last axis is computed at once: for each element of the kernel, in ascending order,
- * the elements of x that it falls on are taken into all results of the row.
+ * Pooling. A row of results along the last axis is computed at once: for each element of the kernel, in ascending
+ * order, the elements of x that it falls on are taken into all results of the row.
  */
 #include "arithmetic.h"
 #include "window.h"

@@ -23,17 +23,17 @@ typedef struct rnnp_window {
     int64_t pad_begin[RNNP_SPATIAL], pad_end[RNNP_SPATIAL];
 } rnnp_window;
 
-/* Reads auto_pad, kernel_shape, pads and strides, and dilations and ceil_mode where the operator's opset has them. Lists
- * have equal lengths and sensible entries afterwards. */
+/* Reads auto_pad, kernel_shape, pads and strides, and dilations and ceil_mode where the operator's opset has them.
+ * Afterwards lists have equal lengths and sensible entries. */
 enum { RNNP_WINDOW_DILATES = 1, RNNP_WINDOW_ROUNDS = 2 };
 rnnp_status rnnp_window_parse(rnnp_parse *p, unsigned has, rnnp_window *given);
 
-/* infer(): the window over the spatial axes of x, and whether x fits what was given. kernel: sizes that the weights say,
- * possibly symbols; NULL: the attribute must. */
+/* infer(): the window over the spatial axes of x, and whether x fits what was given. kernel: sizes that the weights
+ * say, possibly symbols; NULL: the attribute must. */
 rnnp_status rnnp_window_infer(rnnp_infer *in, const rnnp_window *given, const rnnp_meta *x, const int64_t *kernel,
                               rnnp_window *w);
-/* infer(): how many windows there are over each of the spatial sizes dim, possibly symbols; at least one over a size that is
- * known and not 0. */
+/* infer(): how many windows there are over each of the spatial sizes dim, possibly symbols; at least one over a size
+ * that is known and not 0. */
 rnnp_status rnnp_window_counts(rnnp_infer *in, const rnnp_window *w, const int64_t *dim, int64_t *count);
 
 /* run(): the same window, with the pads that auto_pad means for x. */
