@@ -390,8 +390,7 @@ TEST(test_not_streamed)
 
         REFUSED(context, rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_UNSUPPORTED,
                 "needs several time steps at once");
-        memcpy(op, calls[i], sizeof op - 1);
-        op[strcspn(calls[i], "(@")] = 0;
+        snprintf(op, sizeof op, "%.*s", (int)strcspn(calls[i], "(@"), calls[i]);
         assert_says(context, op);
     }
 }
