@@ -258,10 +258,10 @@ static const double tail_terms[] = {0x1.ce8fce688f75ap-19,  0x1.2379ffb536d00p-1
 /* x Phi(x) = max(x, 0) - |x| Phi(-|x|): the tail is small wherever something is taken off. At 15 it is 0 in float. */
 OUT_OF_LINE vf gelu_f32(vf x)
 {
-    vd a = vd_from_f(vf_min(vf_set(15.0f), vf_abs(x))), from = vd_add(a, vd_set(3.5));
+    vd a = vd_from_f(vf_min(vf_set(15.0f), vf_abs(x))), inverse = vd_div(vd_set(1.0), vd_add(a, vd_set(3.5)));
     vd e = exp_double(vd_mul(vd_mul(a, a), vd_set(-0.5)));
-    vd q = poly_double(tail_terms, 14, vd_div(vd_sub(a, vd_set(3.5)), from));
-    return vd_to_f(vd_sub(vd_from_f(vf_max(vf_set(0.0f), x)), vd_mul(a, vd_div(vd_mul(e, q), from))));
+    vd q = poly_double(tail_terms, 14, vd_mul(vd_sub(a, vd_set(3.5)), inverse));
+    return vd_to_f(vd_sub(vd_from_f(vf_max(vf_set(0.0f), x)), vd_mul(vd_mul(a, inverse), vd_mul(e, q))));
 }
 /* x (1 + tanh u) / 2 = x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x^3). */
 OUT_OF_LINE vf gelu_tanh_f32(vf x)
