@@ -51,6 +51,12 @@ const Class move{{{"rows50_cols256", {50, 256}}},
 const Class gather{{{"n200_of5000_cols64", {5000, 64, 200}}},
                    [](const rnnp_variant &, const size_t *n) { return array_work(2 * n[1] * n[2]); }};
 
+/* A depthwise kernel of 3, and a few channels of 9. */
+const Class conv{{{"rows1_n96_taps3", {1, 96, 3}}, {"rows4_n512_taps36", {4, 512, 36}}},
+                 [](const rnnp_variant &, const size_t *n) {
+                     return product(2.0 * static_cast<double>(n[0] * n[1] * n[2]), n[0] * n[2] + 2 * n[1]);
+                 }};
+
 const Class gates{
     {{"rows1_hidden256", {1, 256}}, {"rows16_hidden256", {16, 256}}},
     [](const rnnp_variant &v, const size_t *n) { return array_work(n[0] * (rnnp_op_gates(v.op) + 1) * n[1]); }};

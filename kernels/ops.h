@@ -54,6 +54,18 @@ typedef struct rnnp_gather_args {
     size_t n, cols, ldx, ldy;
 } rnnp_gather_args;
 
+/* y[m][i] = the chain of FMAs over ascending t < taps of w[m][t] x[at[t] + i], beginning at bias[m] (0 if NULL), for
+ * m < rows and i < n. at may point anywhere: a tap is a position of the kernel in a channel. */
+typedef struct rnnp_conv_args {
+    size_t rows, n, taps;
+    const float *x;
+    const ptrdiff_t *at;
+    const float *w; /* [rows][taps] */
+    const float *bias;
+    float *y;
+    size_t ldy;
+} rnnp_conv_args;
+
 /* Activation functions of cells and epilogues, in the words of ONNX. */
 typedef enum rnnp_act {
     RNNP_ACT_NONE,

@@ -6,6 +6,7 @@
 #include "name.inc.h"
 #include "gates.inc.h"
 #include "rows.inc.h"
+#include "conv.inc.h"
 #include "pow.inc.h"
 #include "back.inc.h"
 #include "update.inc.h"
@@ -99,6 +100,7 @@ CALL(reduce_mean_f32, rnnp_row_args, reduce_mean)
 CALL(reduce_max_f32, rnnp_row_args, reduce_max)
 CALL(transpose_f32, rnnp_move_args, transpose)
 CALL(gather_f32, rnnp_gather_args, gather)
+CALL(conv_f32, rnnp_conv_args, conv)
 #define RNNP_PART(cell, reset, part, ...)                 \
     CALL(part##_gates_f32, rnnp_gates_args, part##_gates) \
     CALL(part##_gates_back_f32, rnnp_gates_back_args, part##_gates_back)
