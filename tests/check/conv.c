@@ -25,8 +25,7 @@ static void *conv_prepare(kernel_kind of, arena *a, rng *r)
     p->floats = p->n + p->taps + spread;
     p->ldy = p->n + rng_in(r, 0, 5);
     p->at = arena_take(a, p->taps * sizeof *p->at);
-    for (size_t t = 0; t < p->taps; t++)
-        p->at[t] = (ptrdiff_t)(r->sizes ? t : rng_next(r) % (p->floats - p->n + 1));
+    for (size_t t = 0; t < p->taps; t++) p->at[t] = (ptrdiff_t)(r->sizes ? t : rng_next(r) % (p->floats - p->n + 1));
     p->x = arena_floats(a, p->floats);
     p->w = arena_floats(a, p->rows * p->taps);
     p->bias = rng_one_in(r, 3) ? NULL : arena_floats(a, p->rows);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Conv and ConvTranspose of any number of spatial axes.
+ */
+#include "../../cells/conv.h"
+#include "window.h"
+
+#include <stdio.h>
+
+enum { X, W, B };
+
+typedef struct conv_params {
+    rnnp_window window;
+    int64_t group;
+    /* ConvTranspose */
+    int64_t more[RNNP_SPATIAL]; /* output_padding: elements behind the last window's */
+    rnnp_ints shape;            /* output_shape */
+} conv_params;
+
+static int is_transposed(const rnnp_node *node) { return node->op->family != NULL; }
+
+static rnnp_status conv_parse(rnnp_parse *p, void *params)
+{
+    conv_params *conv = params;
+
+    conv->group = rnnp_parse_int(p, "group", 1);
+    if (conv->group < 1) return PARSE_FAIL(p, RNNP_ERR_ARG, "group is %lld", (long long)conv->group);
+    return rnnp_window_parse(p, RNNP_WINDOW_DILATES, &conv->window);
+}
+
+static rnnp_status transpose_parse(rnnp_parse *p, void *params)
+{
+    conv_params *conv = params;
+    rnnp_window *window = &conv->window;
+    rnnp_ints more;
+    rnnp_status status = conv_parse(p, params);
+
+    if (status != RNNP_OK || (status = rnnp_parse_ints(p, "output_padding", &more)) != RNNP_OK ||
+        (status = rnnp_parse_ints(p, "output_shape", &conv->shape)) != RNNP_OK)
+        return status;
+    const rnnp_ints *const lists[] = {&more, &conv->shape};
+    for (size_t i = 0; i < 2; i++) {
+        if (!lists[i]->given) continue;
+        if (lists[i]->count == 0 || lists[i]->count > RNNP_SPATIAL || (window->rank && window->rank != lists[i]->count))
+            return PARSE_FAIL(p, RNNP_ERR_ARG, "%s has %zu entries for %zu axes", i ? "output_shape" : "output_padding",
+                              lists[i]->count, window->rank);
+        window->rank = lists[i]->count;
+    }
+    for (size_t i = 0; i < window->rank; i++) {
+        conv->more[i] = more.given ? more.at[i] : 0;
+        if (conv->more[i] < 0 || (conv->more[i] >= window->stride[i] && conv->more[i] >= window->dilation[i]))
+            return PARSE_FAIL(p, RNNP_ERR_ARG, "output_padding[%zu] is %lld, with stride %lld and dilation %lld", i,
+                              (long long)conv->more[i], (long long)window->stride[i], (long long)window->dilation[i]);
+        if (conv->shape.given && (conv->shape.at[i] < 0 || conv->shape.at[i] > INT32_MAX))
+            return PARSE_FAIL(p, RNNP_ERR_ARG, "output_shape[%zu] is %lld", i, (long long)conv->shape.at[i]);
+    }
+    return RNNP_OK;
+}
+
+/* ---- Sizes ---- */
+
+/* Axis i of a transposed convolution, whose input has dim elements: how many its output has, and the pads in force. An
+ * output_shape, or auto_pad, says how many there are, and pads follow. */
+static int64_t transposed_count(const conv_params *conv, rnnp_window *window, size_t i, int64_t dim)
+{
+    const int64_t whole = (dim - 1) * window->stride[i] + rnnp_window_extent(window, i) + conv->more[i];
+    const int same = window->auto_pad == RNNP_PAD_SAME_UPPER || window->auto_pad == RNNP_PAD_SAME_LOWER;
+
+    if (conv->shape.given || same) {
+        const int64_t wanted = conv->shape.given ? conv->shape.at[i] : dim * window->stride[i];
+
+        rnnp_window_split(window, i, whole > wanted ? whole - wanted : 0);
+        return wanted;
+    }
+    return whole - window->pad_begin[i] - window->pad_end[i];
+}
+
+static rnnp_status transposed_counts(rnnp_infer *in, rnnp_window *window, const int64_t *dim, int64_t *count)
+{
+    const conv_params *conv = in->node->params;
+
+    for (size_t i = 0; i < window->rank; i++) {
+        const int unknown = rnnp_dim_is_symbol(dim[i]) || rnnp_dim_is_symbol(window->kernel[i]);
+
+        if (unknown) {
+            count[i] = conv->shape.given ? conv->shape.at[i] : rnnp_dim_unknown(in);
+            continue;
+        }
+        if (dim[i] > INT32_MAX)
+            return FAIL(in, RNNP_ERR_SHAPE, "spatial axis %zu has %lld elements", i, (long long)dim[i]);
+        count[i] = dim[i] > 0 ? transposed_count(conv, window, i, dim[i]) : 0;
+        if (count[i] < 0 || (dim[i] > 0 && count[i] == 0))
+            return FAIL(in, RNNP_ERR_SHAPE,
+                        "spatial axis %zu would have %lld elements: pads %lld and %lld are too much", i,
+                        (long long)count[i], (long long)window->pad_begin[i], (long long)window->pad_end[i]);
+    }
+    return RNNP_OK;
+}
+
+/* Checks channels; *out is how many there are in y. */
+static rnnp_status conv_channels(rnnp_infer *in, const rnnp_meta *inputs, int64_t *out)
+{
+    const conv_params *conv = in->node->params;
+    const rnnp_meta *w = &inputs[W];
+    const int transposed = is_transposed(in->node);
+    const int64_t c = inputs[X].dim[1], g = conv->group;
+    rnnp_status status;
+    int64_t in_w = w->dim[0], dim;
+
+    *out = w->dim[0];
+    if (transposed)
+        *out = rnnp_dim_is_symbol(w->dim[1]) ? rnnp_dim_unknown(in) : rnnp_dim_mul(in, w->dim[1], g);
+    else
+        in_w = rnnp_dim_is_symbol(w->dim[1]) ? rnnp_dim_unknown(in) : rnnp_dim_mul(in, w->dim[1], g);
+    if (!rnnp_dim_is_symbol(c) && c % g)
+        return FAIL(in, RNNP_ERR_SHAPE, "%lld channels do not divide into %lld groups", (long long)c, (long long)g);
+    if (!transposed && !rnnp_dim_is_symbol(*out) && *out % g)
+        return FAIL(in, RNNP_ERR_SHAPE, "%lld output channels do not divide into %lld groups", (long long)*out,
+                    (long long)g);
+    if ((status = rnnp_infer_same(in, "number of channels (of X and W)", c, in_w, &dim)) != RNNP_OK) return status;
+    if (rnnp_absent(in->node, B)) return RNNP_OK;
+    if (inputs[B].rank != 1) return FAIL(in, RNNP_ERR_SHAPE, "B has rank %zu, expected 1", inputs[B].rank);
+    return rnnp_infer_same(in, "length of B", inputs[B].dim[0], *out, out);
+}
+
+static RNNP_INFER(conv_infer)
+{
+    const conv_params *conv = in->node->params;
+    const rnnp_meta *x = &inputs[X], *w = &inputs[W];
+    rnnp_meta *y = &outputs[0];
+    rnnp_window window;
+    rnnp_status status;
+
+    for (size_t i = 0; i < in->node->n_inputs; i++) {
+        if (!rnnp_absent(in->node, i) && (status = rnnp_infer_type(in, inputs, i, RNNP_BIT(RNNP_DTYPE_F32))) != RNNP_OK)
+            return status;
+    }
+    if (x->rank != w->rank) return FAIL(in, RNNP_ERR_SHAPE, "X has rank %zu and W has rank %zu", x->rank, w->rank);
+    if ((status = rnnp_window_infer(in, &conv->window, x, w->dim + 2, &window)) != RNNP_OK) return status;
+    *y = (rnnp_meta){.dtype = RNNP_DTYPE_F32, .rank = x->rank};
+    y->dim[0] = x->dim[0];
+    if ((status = conv_channels(in, inputs, &y->dim[1])) != RNNP_OK) return status;
+    if (is_transposed(in->node)) return transposed_counts(in, &window, x->dim + 2, y->dim + 2);
+    return rnnp_window_counts(in, &window, x->dim + 2, y->dim + 2);
+}
+
+/* ---- Running ---- */
+
+/* For packing: what the weights say alone. */
+static rnnp_conv conv_of_weights(const rnnp_node *node, const int64_t *w, size_t rank)
+{
+    const conv_params *conv = node->params;
+    const size_t groups = (size_t)conv->group;
+    rnnp_conv c = {.groups = groups, .axes = rank - 2, .transposed = is_transposed(node)};
+
+    c.in = c.transposed ? (size_t)w[0] / groups : (size_t)w[1];
+    c.out = c.transposed ? (size_t)w[1] : (size_t)w[0] / groups;
+    for (size_t i = 0; i < c.axes; i++)
+        c.axis[i] = (rnnp_conv_axis){.kernel = (size_t)w[2 + i],
+                                     .stride = (size_t)conv->window.stride[i],
+                                     .dilation = (size_t)conv->window.dilation[i]};
+    return c;
+}
+
+static rnnp_conv conv_of(const rnnp_node *node, const rnnp_tensor *x, const rnnp_tensor *w, const rnnp_tensor *y)
+{
+    const conv_params *conv = node->params;
+    rnnp_conv c = conv_of_weights(node, w->shape, w->rank);
+    rnnp_window window;
+
+    rnnp_window_run(&conv->window, x, w->shape + 2, &window);
+    c.batch = (size_t)x->shape[0];
+    for (size_t i = 0; i < c.axes; i++) {
+        if (c.transposed && x->shape[2 + i] > 0) transposed_count(conv, &window, i, x->shape[2 + i]);
+        c.axis[i].in = (size_t)x->shape[2 + i];
+        c.axis[i].out = (size_t)y->shape[2 + i];
+        c.axis[i].pad = (size_t)window.pad_begin[i];
+    }
+    return c;
+}
+
+/* The kernel, NULL for the direct one. */
+typedef struct conv_own {
+    const rnnp_variant *kernel;
+} conv_own;
+
+static void conv_plan(const rnnp_prepare *p, rnnp_planned *planned)
+{
+    const rnnp_meta *w = &p->inputs[W];
+
+    planned->variant = p->select->op[RNNP_OP_conv_f32]->name;
+    if (rnnp_meta_elements(w) == SIZE_MAX) return; /* known when a run is made */
+    const rnnp_conv c = conv_of_weights(p->node, w->dim, w->rank);
+    const rnnp_variant *kernel = rnnp_conv_kernel(p->select, &c);
+    if (kernel) planned->variant = kernel->name;
+    if (w->known) {
+        planned->pack_bytes = rnnp_conv_bytes(kernel, &c);
+        if (planned->layout) rnnp_conv_layout(kernel, &c, planned->layout, RNNP_LAYOUT_CHARS);
+    }
+    if (planned->own) ((conv_own *)planned->own)->kernel = kernel;
+}
+
+static void conv_pack(const rnnp_node *node, const rnnp_meta *inputs, const void *own, void *packed, size_t part,
+                      size_t parts)
+{
+    const rnnp_conv c = conv_of_weights(node, inputs[W].dim, inputs[W].rank);
+
+    rnnp_conv_pack(((const conv_own *)own)->kernel, &c, inputs[W].known, packed, part, parts);
+}
+
+/* [packed W, unless the plan has it][of the convolution] */
+static RNNP_SCRATCH(conv_workspace)
+{
+    const rnnp_tensor x = rnnp_meta_tensor(&p->inputs[X], NULL), w = rnnp_meta_tensor(&p->inputs[W], NULL);
+    const rnnp_tensor y = rnnp_meta_tensor(outputs, NULL);
+    const rnnp_conv c = conv_of(p->node, &x, &w, &y);
+    const rnnp_variant *kernel = rnnp_conv_kernel(p->select, &c);
+    const size_t packed = p->inputs[W].known ? 0 : rnnp_align64(rnnp_conv_bytes(kernel, &c));
+
+    if (rnnp_meta_elements(outputs) == 0) return 0;
+    return rnnp_add_bytes(packed, rnnp_conv_workspace(kernel, &c, p->threads));
+}
+
+static RNNP_RUN(conv_run)
+{
+    const rnnp_conv c = conv_of(node, &inputs[X], &inputs[W], &outputs[0]);
+    const rnnp_variant *kernel = e->planned ? ((const conv_own *)e->planned)->kernel : rnnp_conv_kernel(e->select, &c);
+    rnnp_conv_call call = {
+        .x = inputs[X].data, .bias = inputs[B].data, .w = e->packed, .y = outputs[0].data, .workspace = e->workspace};
+
+    if (rnnp_tensor_elements(&outputs[0]) == 0) return RNNP_OK;
+    if (!call.w) {
+        rnnp_conv_pack(kernel, &c, inputs[W].data, e->workspace, 0, 1);
+        call.w = e->workspace;
+        call.workspace = (char *)e->workspace + rnnp_align64(rnnp_conv_bytes(kernel, &c));
+    }
+    rnnp_conv_forward(e->select, kernel, &c, &call, e->team, e->threads);
+    return RNNP_OK;
+}
+
+/* Each output element is in * kernel positions of them; of a transposed one each input element out * kernel. */
+static size_t conv_multiply_adds(const rnnp_prepare *p, const rnnp_meta *outputs)
+{
+    const rnnp_meta *w = &p->inputs[W];
+    size_t n = rnnp_meta_elements(is_transposed(p->node) ? &p->inputs[X] : outputs);
+
+    for (size_t i = 1; i < w->rank; i++) {
+        if (rnnp_mul_overflow(n, (size_t)w->dim[i], &n)) return SIZE_MAX;
+    }
+    return n;
+}
+
+/* Batch entries are independent. */
+static RNNP_TIME(conv_time)
+{
+    out_axis[0] = in_axis[X];
+    if (in_axis[W] != RNNP_TIME_NONE || (!rnnp_absent(node, B) && in_axis[B] != RNNP_TIME_NONE)) return RNNP_TIME_MIXED;
+    return in_axis[X] > 0 ? RNNP_TIME_MIXED : 0;
+}
+
+#define CONV(op_name, ...)                                                                                      \
+    RNNP_DEFINE(op_name, 2, 3, .param_bytes = sizeof(conv_params), .infer = conv_infer, .run = conv_run,        \
+                .time = conv_time, .plan = conv_plan, .plan_bytes = sizeof(conv_own), .packed_inputs = 1u << W, \
+                .pack = conv_pack, .workspace_bytes = conv_workspace, .multiply_adds = conv_multiply_adds,      \
+                __VA_ARGS__)
+
+CONV(Conv, .parse = conv_parse);
+static const char transposed_family[] = "transposed";
+CONV(ConvTranspose, .parse = transpose_parse, .family = transposed_family);
