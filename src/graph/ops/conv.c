@@ -2,7 +2,7 @@
  *
  * Conv and ConvTranspose of any number of spatial axes.
  */
-#include "../../cells/conv.h"
+#include "params.h"
 #include "window.h"
 
 #include <stdio.h>
@@ -162,7 +162,7 @@ static rnnp_conv conv_of_weights(const rnnp_node *node, const int64_t *w, size_t
     return c;
 }
 
-static rnnp_conv conv_of(const rnnp_node *node, const rnnp_tensor *x, const rnnp_tensor *w, const rnnp_tensor *y)
+rnnp_conv rnnp_conv_of(const rnnp_node *node, const rnnp_tensor *x, const rnnp_tensor *w, const rnnp_tensor *y)
 {
     const conv_params *conv = node->params;
     rnnp_conv c = conv_of_weights(node, w->shape, w->rank);
@@ -213,7 +213,7 @@ static RNNP_SCRATCH(conv_workspace)
 {
     const rnnp_tensor x = rnnp_meta_tensor(&p->inputs[X], NULL), w = rnnp_meta_tensor(&p->inputs[W], NULL);
     const rnnp_tensor y = rnnp_meta_tensor(outputs, NULL);
-    const rnnp_conv c = conv_of(p->node, &x, &w, &y);
+    const rnnp_conv c = rnnp_conv_of(p->node, &x, &w, &y);
     const rnnp_variant *kernel = rnnp_conv_kernel(p->select, &c);
     const size_t packed = p->inputs[W].known ? 0 : rnnp_align64(rnnp_conv_bytes(kernel, &c));
 
@@ -223,7 +223,7 @@ static RNNP_SCRATCH(conv_workspace)
 
 static RNNP_RUN(conv_run)
 {
-    const rnnp_conv c = conv_of(node, &inputs[X], &inputs[W], &outputs[0]);
+    const rnnp_conv c = rnnp_conv_of(node, &inputs[X], &inputs[W], &outputs[0]);
     const rnnp_variant *kernel = e->planned ? ((const conv_own *)e->planned)->kernel : rnnp_conv_kernel(e->select, &c);
     rnnp_conv_call call = {
         .x = inputs[X].data, .bias = inputs[B].data, .w = e->packed, .y = outputs[0].data, .workspace = e->workspace};

@@ -6,6 +6,7 @@
 #ifndef RNNP_PARAMS_H
 #define RNNP_PARAMS_H
 
+#include "../../cells/conv.h"
 #include "ops.h"
 
 /* Gemm: alpha A B + beta C; the flags say that the matrix is given transposed. */
@@ -18,6 +19,9 @@ static inline const rnnp_gemm_params *rnnp_gemm_of(const rnnp_node *node) { retu
 
 /* MatMul: an operand as matrices in its last two axes; a vector is one row, or one column on the right. */
 rnnp_tensor rnnp_matmul_operand(const rnnp_tensor *tensor, int is_right);
+
+/* Conv, ConvTranspose: the convolution from x to y, whose elements are not read. */
+rnnp_conv rnnp_conv_of(const rnnp_node *node, const rnnp_tensor *x, const rnnp_tensor *w, const rnnp_tensor *y);
 
 /* alpha and beta of unary operators that have them. */
 static inline const float *rnnp_unary_params(const rnnp_node *node) { return node->params; }

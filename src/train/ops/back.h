@@ -5,6 +5,7 @@
  *   unary.c     activations and functions of one operand
  *   binary.c    functions of several operands, broadcast
  *   product.c   Gemm, MatMul
+ *   conv.c      Conv, ConvTranspose
  *   rows.c      Softmax, LogSoftmax, reductions
  *   move.c      operators that move elements
  *   dropout.c   Dropout
