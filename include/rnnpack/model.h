@@ -488,11 +488,36 @@ typedef struct rnnp_stream rnnp_stream;
 /* Axis n as an option, where 0 means none. */
 #define RNNP_AXIS(n) ((n) + 1)
 
+/* State that a model has as an input and an output: what the output is in one step, the input is in the next. Names of
+ * the model. Frozen. */
+typedef struct rnnp_carried {
+    const char *input, *output;
+} rnnp_carried;
+
+/*
+ * rnnp_model_find_carried() finds such pairs: an input and an output of one dtype and shape whose names tell (h, hn;
+ * state, state_out; conv_cache_in, conv_cache_out), or of which the input is the initial state of a recurrent layer and
+ * the output is the only one of that shape. What it finds is a proposal: look at it, then give it to a stream.
+ *
+ *   pairs  [room]: written; names live as long as the model
+ *   n      how many there are, which may be more than room
+ *
+ * Returns  RNNP_OK; RNNP_ERR_ARG; RNNP_ERR_STATE for a model that is not closed; RNNP_ERR_MEMORY.
+ */
+RNNP_API rnnp_status rnnp_model_find_carried(const rnnp_model *model, rnnp_carried *pairs, size_t room, size_t *n);
+
 typedef struct rnnp_stream_options {
     size_t struct_size;
     size_t batch;  /* channels that step together; 0 (default): 1 */
     size_t steps;  /* time steps per call; 0 (default): 1 */
     int time_axis; /* RNNP_AXIS(n) where axis n of the first input is time; 0 (default): found from the graph */
+    /* [n_carried]: state that the model has as inputs and outputs; NULL, 0 (default): none. It begins with zeros and is
+     * part of the stream's state. Inputs and outputs of pairs are not among those that a step takes: the others keep
+     * their order. If time_axis is 0 and no input has a size that is left open, except for the batch, then the model has
+     * no axis of time: a step is a run, and recurrent layers have no other state than what they are given. Where there is
+     * time, those whose initial state is made of a carried input do not. */
+    const rnnp_carried *carried;
+    size_t n_carried;
 } rnnp_stream_options;
 
 RNNP_STRUCT_INIT(rnnp_stream_options)

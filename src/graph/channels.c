@@ -45,24 +45,41 @@ rnnp_status rnnp_channels_find(rnnp_time *channels, const rnnp_node **mixer, con
     return RNNP_OK;
 }
 
-void rnnp_channels_place(rnnp_program *p, const rnnp_time *channels, const rnnp_node *mixer)
+static rnnp_rows rows_along(const rnnp_tensor *tensor, size_t axis)
+{
+    rnnp_rows rows = {1, rnnp_dtype_bytes(tensor->dtype)};
+
+    for (size_t d = 0; d < tensor->rank; d++) {
+        if (d < axis) rows.blocks *= (size_t)tensor->shape[d];
+        if (d > axis) rows.bytes *= (size_t)tensor->shape[d];
+    }
+    return rows;
+}
+
+rnnp_status rnnp_channels_place(rnnp_program *p, const rnnp_layout *layout, const rnnp_time *channels,
+                                const rnnp_node *mixer)
 {
     const rnnp_model *model = p->plan->model;
 
     p->mixer = mixer;
-    for (size_t k = 0; k < model->n_outputs; k++) {
+    for (size_t k = 0; k < p->n_outputs; k++) {
         const rnnp_tensor *output = &p->outputs[k];
-        const int axis = channels->axis[model->outputs[k].value];
+        const int axis = channels->axis[model->outputs[p->output[k]].value];
 
-        if (mixer || axis == RNNP_TIME_NONE || output->shape[axis] != (int64_t)p->batch) continue;
-        p->rows[k] = (rnnp_rows){1, rnnp_dtype_bytes(output->dtype)};
-        for (size_t d = 0; d < output->rank; d++) {
-            if ((int)d < axis)
-                p->rows[k].blocks *= (size_t)output->shape[d];
-            else if ((int)d > axis)
-                p->rows[k].bytes *= (size_t)output->shape[d];
-        }
+        if (!mixer && axis != RNNP_TIME_NONE && output->shape[axis] == (int64_t)p->batch)
+            p->rows[k] = rows_along(output, (size_t)axis);
     }
+    for (size_t i = 0; i < p->n_carried && p->batch > 1; i++) {
+        const int32_t v = model->inputs[p->carried[i].input];
+        const rnnp_tensor input = rnnp_meta_tensor(&layout->inf.meta[v], NULL);
+
+        if (channels->axis[v] == RNNP_TIME_NONE)
+            return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED,
+                             "carried input %s has no axis of channels, so a stream of it has batch 1",
+                             model->values[v].name);
+        p->carried[i].rows = rows_along(&input, (size_t)channels->axis[v]);
+    }
+    return RNNP_OK;
 }
 
 /* ---- Steps of some channels ---- */
@@ -70,15 +87,14 @@ void rnnp_channels_place(rnnp_program *p, const rnnp_time *channels, const rnnp_
 /* Whether channels are apart all the way to the outputs. */
 static rnnp_status check_apart(const rnnp_program *p)
 {
-    const rnnp_model *model = p->plan->model;
-
     if (p->mixer)
         return rnnp_node_fail(p->plan->context, p->mixer, RNNP_ERR_UNSUPPORTED,
                               "mixes the channels of a stream, so all must step together");
-    for (size_t k = 0; k < model->n_outputs; k++) {
+    for (size_t k = 0; k < p->n_outputs; k++) {
         if (!p->rows[k].blocks)
             return rnnp_fail(p->plan->context, RNNP_ERR_UNSUPPORTED,
-                             "output %s has no axis of channels, so all must step together", model->outputs[k].name);
+                             "output %s has no axis of channels, so all must step together",
+                             p->plan->model->outputs[p->output[k]].name);
     }
     return RNNP_OK;
 }
@@ -144,6 +160,16 @@ static void move_rows(const rnnp_program *p, size_t from, size_t rows, char *out
 {
     size_t at = 0;
 
+    for (size_t i = 0; i < p->n_carried; i++) {
+        const rnnp_program_carry *c = &p->carried[i];
+        const size_t bytes = rows * c->rows.bytes;
+
+        for (size_t block = 0; block < c->rows.blocks; block++, at += bytes) {
+            char *place = c->state + (block * p->batch + from) * c->rows.bytes;
+
+            memcpy(out ? out + at : place, out ? place : in + at, bytes);
+        }
+    }
     for (size_t c = 0; c < p->n_calls; c++) {
         const rnnp_call *call = &p->calls[c];
         const size_t bytes = rows * call->row_bytes;

@@ -12,7 +12,8 @@
 rnnp_status rnnp_channels_find(rnnp_time *channels, const rnnp_node **mixer, const rnnp_model *model,
                                const rnnp_time *time, const uint8_t *is_batch, const rnnp_meta *inputs, size_t batch,
                                struct rnnp_block **arena);
-/* Tells the program of a stream where its outputs have channels. */
-void rnnp_channels_place(rnnp_program *program, const rnnp_time *channels, const rnnp_node *mixer);
+/* Tells the program of a stream where its outputs and carried values have channels. */
+rnnp_status rnnp_channels_place(rnnp_program *program, const rnnp_layout *layout, const rnnp_time *channels,
+                                const rnnp_node *mixer);
 
 #endif

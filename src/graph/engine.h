@@ -13,6 +13,7 @@
  *   program.c    a layout placed in one block, ready to execute
  *   execute.c    a program executed; states of streams
  *   time.c       where time is in every value, or the channels of a stream
+ *   carry.c      state that a model has as inputs and outputs
  *   stream.c     a program stepped through time
  *   channels.c   the channels of a stream one by one
  */
@@ -131,6 +132,26 @@ rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node);
 /* Finds the symbols of batch and steps, by the first recurrent layer. */
 void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning);
 
+/* ---- What a stream carries from outputs to inputs (carry.c) ---- */
+
+/* Ports of the model. */
+typedef struct rnnp_carry {
+    size_t input, output;
+} rnnp_carry;
+
+typedef struct rnnp_carries {
+    size_t n;
+    rnnp_carry *pair;        /* [n], in the order of the state */
+    uint8_t *input, *output; /* [n_inputs], [n_outputs]: 1 for a port of a pair */
+    uint8_t *stateless;      /* [n_nodes]: 1 for a recurrent node that has no state of its own */
+} rnnp_carries;
+
+/* In *arena. */
+rnnp_status rnnp_carries_read(rnnp_carries *c, const rnnp_model *model, const rnnp_carried *given, size_t n,
+                              struct rnnp_block **arena);
+/* Sets stateless: for all recurrent nodes, or for those whose initial state is made of a carried input. */
+rnnp_status rnnp_carries_restart(const rnnp_carries *c, const rnnp_model *model, int all, struct rnnp_block **arena);
+
 /* ---- Layout ---- */
 
 /* How a value gets its memory. Aliases (views, in-place results) share the root's. */
@@ -145,7 +166,8 @@ typedef enum rnnp_storage {
 typedef struct rnnp_layout {
     const rnnp_plan *plan;
     int is_stream;
-    size_t batch, threads; /* batch: of streams */
+    const rnnp_carries *carries; /* of streams, else NULL */
+    size_t batch, threads;       /* batch: of streams */
     struct rnnp_block *arena;
     rnnp_inference inf;
     uint8_t *evaluated;    /* [n_nodes] */
@@ -162,9 +184,19 @@ typedef struct rnnp_layout {
     size_t activation_bytes, workspace_bytes;
 } rnnp_layout;
 
-/* Inputs' metas are concrete. On failure the layout needs no rnnp_layout_free. */
-rnnp_status rnnp_layout_make(rnnp_layout *layout, const rnnp_plan *plan, const rnnp_meta *inputs, int is_stream,
-                             size_t batch);
+/* Inputs' metas are concrete; carries is that of a stream, NULL for a run. On failure the layout needs no
+ * rnnp_layout_free. */
+rnnp_status rnnp_layout_make(rnnp_layout *layout, const rnnp_plan *plan, const rnnp_meta *inputs,
+                             const rnnp_carries *carries, size_t batch);
+/* Whether an output of a pair has the type and shape of its input. */
+rnnp_status rnnp_carries_check(const rnnp_carries *c, const rnnp_layout *layout);
+
+/* Whether a node keeps a state from one step to the next. */
+static inline int rnnp_layout_keeps(const rnnp_layout *layout, const rnnp_node *node)
+{
+    return layout->is_stream && node->op->state_arrays &&
+           !layout->carries->stateless[node - layout->plan->model->nodes];
+}
 void rnnp_layout_free(rnnp_layout *layout);
 /* Sets order and stack, once it is known which nodes are called. */
 rnnp_status rnnp_layout_order(rnnp_layout *layout);
@@ -222,12 +254,22 @@ typedef struct rnnp_rows {
     size_t blocks, bytes;
 } rnnp_rows;
 
+/* A carried value: the input in the state, and the value that becomes it. */
+typedef struct rnnp_program_carry {
+    char *state;
+    size_t input;   /* of the model */
+    int32_t output; /* root */
+    rnnp_rows rows;
+} rnnp_program_carry;
+
 typedef struct rnnp_program {
     const rnnp_plan *plan;
     size_t bytes;        /* of the block this is the start of */
     size_t batch, steps; /* of streams */
     rnnp_call *calls;
     rnnp_tensor *inputs, *outputs; /* what the caller must give and gets; data NULL */
+    size_t n_inputs, n_outputs;    /* all of the model's but those of pairs */
+    size_t *input, *output;        /* [n_inputs], [n_outputs]: which ones of the model */
     uint8_t *skipped;              /* [n_outputs]: not asked for in the latest execution */
     void **data;                   /* [n_values], of roots */
     rnnp_bind *binds;
@@ -237,7 +279,8 @@ typedef struct rnnp_program {
     uint8_t *live;        /* [n_values], scratch */
     char *state, *backup; /* [state_bytes] */
     uint64_t mark;        /* of the model; behind each state that is saved */
-    size_t n_calls, n_binds, n_patches, n_copies, state_bytes;
+    rnnp_program_carry *carried;
+    size_t n_calls, n_binds, n_patches, n_copies, n_carried, state_bytes;
 
     /* streams */
     uint8_t *fresh; /* [batch]: no step since the reset */

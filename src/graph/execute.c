@@ -12,7 +12,7 @@ static rnnp_status input_fail(const rnnp_program *p, const rnnp_tensor *inputs, 
     const rnnp_context *context = p->plan->context;
     const rnnp_model *model = p->plan->model;
     const rnnp_tensor *want = &p->inputs[i], *got = &inputs[i];
-    const char *name = model->values[model->inputs[i]].name;
+    const char *name = model->values[model->inputs[p->input[i]]].name;
 
     if (got->dtype != want->dtype)
         return rnnp_fail(context, RNNP_ERR_TYPE, "input %s is %s, expected %s", name, rnnp_dtype_name(got->dtype),
@@ -38,12 +38,10 @@ static int input_fits(const rnnp_tensor *want, const rnnp_tensor *got)
 static rnnp_status check_ports(const rnnp_program *p, const rnnp_tensor *inputs, size_t n_inputs,
                                const rnnp_tensor *outputs, size_t n_outputs)
 {
-    const rnnp_model *model = p->plan->model;
-
-    if (n_inputs != model->n_inputs || n_outputs != model->n_outputs)
-        return rnnp_fail(p->plan->context, RNNP_ERR_ARG,
-                         "%zu inputs and %zu outputs were given, the model has %zu and %zu", n_inputs, n_outputs,
-                         model->n_inputs, model->n_outputs);
+    if (n_inputs != p->n_inputs || n_outputs != p->n_outputs)
+        return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%zu inputs and %zu outputs were given, %s has %zu and %zu%s",
+                         n_inputs, n_outputs, p->n_carried ? "the stream" : "the model", p->n_inputs, p->n_outputs,
+                         p->n_carried ? " without those that it carries" : "");
     if ((n_inputs && !inputs) || !outputs)
         return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "%s is NULL", outputs ? "inputs" : "outputs");
     for (size_t i = 0; i < n_inputs; i++) {
@@ -74,7 +72,8 @@ static void choose_needed(rnnp_program *p)
     const rnnp_model *model = p->plan->model;
 
     memset(p->live, 0, model->n_values);
-    for (size_t k = 0; k < model->n_outputs; k++) p->live[p->root[model->outputs[k].value]] |= !p->skipped[k];
+    for (size_t k = 0; k < p->n_outputs; k++) p->live[p->root[model->outputs[p->output[k]].value]] |= !p->skipped[k];
+    for (size_t i = 0; i < p->n_carried; i++) p->live[p->carried[i].output] = 1;
     for (size_t c = p->n_calls; c-- > 0;) {
         rnnp_call *call = &p->calls[c];
         const rnnp_node *node = call->node;
@@ -161,13 +160,28 @@ static void copy_active_rows(const rnnp_program *p, const uint8_t *active, const
 {
     const rnnp_model *model = p->plan->model;
 
-    for (size_t k = 0; k < model->n_outputs; k++) {
-        const char *from = p->data[p->root[model->outputs[k].value]];
+    for (size_t k = 0; k < p->n_outputs; k++) {
+        const char *from = p->data[p->root[model->outputs[p->output[k]].value]];
         const rnnp_rows *rows = &p->rows[k];
 
         for (size_t i = 0; outputs[k].data && rows->bytes && i < rows->blocks * p->batch; i++) {
             if (active[i % p->batch])
                 memcpy((char *)outputs[k].data + i * rows->bytes, from + i * rows->bytes, rows->bytes);
+        }
+    }
+}
+
+/* Outputs become inputs. One that is an input itself is as it was before this step, whatever has been copied already. */
+static void carry(const rnnp_program *p, const uint8_t *active)
+{
+    for (size_t i = 0; i < p->n_carried; i++) {
+        const rnnp_program_carry *c = &p->carried[i];
+        const char *from = p->data[c->output];
+
+        if (from >= p->state && from < p->state + p->state_bytes) from = p->backup + (from - p->state);
+        for (size_t row = 0; row < c->rows.blocks * p->batch; row++) {
+            if (!active || active[row % p->batch])
+                memcpy(c->state + row * c->rows.bytes, from + row * c->rows.bytes, c->rows.bytes);
         }
     }
 }
@@ -214,6 +228,7 @@ rnnp_status rnnp_program_execute(rnnp_program *p, const uint8_t *active, const r
         copy_active_rows(p, active, outputs);
     else
         copy_outputs(p, outputs);
+    carry(p, active);
     return RNNP_OK;
 }
 
@@ -221,6 +236,12 @@ void rnnp_program_reset(rnnp_program *p, size_t row)
 {
     p->n_fresh += !p->fresh[row];
     p->fresh[row] = 1;
+    for (size_t i = 0; i < p->n_carried; i++) {
+        const rnnp_program_carry *c = &p->carried[i];
+
+        for (size_t block = 0; block < c->rows.blocks; block++)
+            memset(c->state + (block * p->batch + row) * c->rows.bytes, 0, c->rows.bytes);
+    }
     for (size_t c = 0; c < p->n_calls; c++) {
         const rnnp_call *call = &p->calls[c];
 

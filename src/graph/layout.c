@@ -49,8 +49,7 @@ static rnnp_status infer_all(rnnp_layout *layout, const rnnp_meta *inputs)
 
         if ((status = rnnp_inference_node(inf, node)) != RNNP_OK || (status = check_outputs(layout, node)) != RNNP_OK)
             return status;
-        if (layout->is_stream && node->op->state_arrays && (status = check_batch(layout, node)) != RNNP_OK)
-            return status;
+        if (rnnp_layout_keeps(layout, node) && (status = check_batch(layout, node)) != RNNP_OK) return status;
         if (rnnp_inference_known(inf, node) != RNNP_KNOWN_FULLY) continue;
         status =
             rnnp_inference_evaluate(inf, node, &plan->context->selection, plan->math, &plan->nodes[n], &layout->arena);
@@ -190,7 +189,8 @@ static rnnp_status place_values(rnnp_layout *layout, lifetimes *lt)
     for (size_t k = 0; k < model->n_outputs; k++) {
         const int32_t root = layout->root[model->outputs[k].value];
 
-        const int direct = layout->storage[root] == RNNP_STORE_COMPUTED && layout->direct[root] < 0;
+        const int carried = layout->is_stream && layout->carries->output[k]; /* stays here */
+        const int direct = layout->storage[root] == RNNP_STORE_COMPUTED && layout->direct[root] < 0 && !carried;
 
         if (direct) layout->direct[root] = (int32_t)k;
         if (!direct || (layout->is_stream && layout->batch > 1))
@@ -319,11 +319,14 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
     return place(layout);
 }
 
-rnnp_status rnnp_layout_make(rnnp_layout *layout, const rnnp_plan *plan, const rnnp_meta *inputs, int is_stream,
-                             size_t batch)
+rnnp_status rnnp_layout_make(rnnp_layout *layout, const rnnp_plan *plan, const rnnp_meta *inputs,
+                             const rnnp_carries *carries, size_t batch)
 {
-    *layout =
-        (rnnp_layout){.plan = plan, .is_stream = is_stream, .batch = batch, .threads = is_stream ? 1 : plan->threads};
+    *layout = (rnnp_layout){.plan = plan,
+                            .is_stream = carries != NULL,
+                            .carries = carries,
+                            .batch = batch,
+                            .threads = carries ? 1 : plan->threads};
     const rnnp_status status = make(layout, inputs);
 
     if (status != RNNP_OK) rnnp_layout_free(layout);

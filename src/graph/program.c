@@ -30,26 +30,40 @@ static void *carve(cursor *c, size_t count, size_t bytes)
 /* Numbers that size the arrays. */
 typedef struct counts {
     size_t planned; /* bytes */
-    size_t calls, in_slots, out_slots, binds, patches, copies, state_bytes;
+    size_t calls, in_slots, out_slots, binds, patches, copies, carried, state_bytes;
 } counts;
+
+static size_t carried(const rnnp_layout *layout) { return layout->is_stream ? layout->carries->n : 0; }
+
+static int is_carried(const rnnp_layout *layout, int32_t v)
+{
+    const rnnp_model *model = layout->plan->model;
+
+    for (size_t i = 0; i < carried(layout); i++) {
+        if (model->inputs[layout->carries->pair[i].input] == v) return 1;
+    }
+    return 0;
+}
 
 static int is_bound(const rnnp_layout *layout, int32_t root)
 {
-    return layout->storage[root] == RNNP_STORE_INPUT || layout->direct[root] >= 0;
+    return (layout->storage[root] == RNNP_STORE_INPUT && !is_carried(layout, root)) || layout->direct[root] >= 0;
 }
 
 /* Bytes of the state of the call at this position. */
 static size_t state_bytes(const rnnp_layout *layout, const rnnp_node *node, size_t position)
 {
-    if (!layout->is_stream) return 0;
+    if (!rnnp_layout_keeps(layout, node)) return 0;
     return layout->planned[position].row_bytes * node->op->state_arrays * layout->batch;
 }
 
 static counts count(const rnnp_layout *layout)
 {
     const rnnp_model *model = layout->plan->model;
-    counts c = {.calls = layout->n_calls};
+    counts c = {.calls = layout->n_calls, .carried = carried(layout)};
 
+    for (size_t i = 0; i < c.carried; i++)
+        c.state_bytes += rnnp_meta_bytes(&layout->inf.meta[model->inputs[layout->carries->pair[i].input]]);
     for (size_t p = 0; p < layout->n_calls; p++) {
         const rnnp_node *node = &model->nodes[layout->order[p]];
 
@@ -85,6 +99,9 @@ static void carve_all(rnnp_program *p, room *r, const counts *c, const rnnp_layo
     p->copies = carve(at, c->copies, sizeof *p->copies);
     p->inputs = carve(at, model->n_inputs, sizeof *p->inputs);
     p->outputs = carve(at, model->n_outputs, sizeof *p->outputs);
+    p->input = carve(at, model->n_inputs, sizeof *p->input);
+    p->output = carve(at, model->n_outputs, sizeof *p->output);
+    p->carried = carve(at, c->carried, sizeof *p->carried);
     p->skipped = carve(at, model->n_outputs, 1);
     p->data = carve(at, model->n_values, sizeof *p->data);
     p->root = carve(at, model->n_values, sizeof *p->root);
@@ -150,17 +167,42 @@ static void fill_ports(rnnp_program *p, const rnnp_layout *layout)
     for (size_t i = 0; i < model->n_inputs; i++) {
         const int32_t v = model->inputs[i];
 
-        p->inputs[i] = rnnp_meta_tensor(&layout->inf.meta[v], NULL);
-        if (layout->storage[v] == RNNP_STORE_INPUT) p->binds[p->n_binds++] = (rnnp_bind){.root = v, .port = i};
+        if (layout->is_stream && layout->carries->input[i]) continue;
+        if (layout->storage[v] == RNNP_STORE_INPUT)
+            p->binds[p->n_binds++] = (rnnp_bind){.root = v, .port = p->n_inputs};
+        p->input[p->n_inputs] = i;
+        p->inputs[p->n_inputs++] = rnnp_meta_tensor(&layout->inf.meta[v], NULL);
     }
     for (size_t k = 0; k < model->n_outputs; k++) {
         const int32_t v = model->outputs[k].value, root = layout->root[v];
 
-        p->outputs[k] = rnnp_meta_tensor(&layout->inf.meta[v], NULL);
+        if (layout->is_stream && layout->carries->output[k]) continue;
         if (layout->direct[root] == (int32_t)k)
-            p->binds[p->n_binds++] = (rnnp_bind){.root = root, .is_output = 1, .port = k, .own = p->data[root]};
+            p->binds[p->n_binds++] =
+                (rnnp_bind){.root = root, .is_output = 1, .port = p->n_outputs, .own = p->data[root]};
         else
-            p->copies[p->n_copies++] = (rnnp_output_copy){k, rnnp_meta_bytes(&layout->inf.meta[v]), root};
+            p->copies[p->n_copies++] = (rnnp_output_copy){p->n_outputs, rnnp_meta_bytes(&layout->inf.meta[v]), root};
+        p->output[p->n_outputs] = k;
+        p->outputs[p->n_outputs++] = rnnp_meta_tensor(&layout->inf.meta[v], NULL);
+    }
+}
+
+/* Carried values are the first part of the state. */
+static void fill_carried(rnnp_program *p, const rnnp_layout *layout)
+{
+    const rnnp_model *model = layout->plan->model;
+
+    for (size_t i = 0; i < carried(layout); i++) {
+        const rnnp_carry *pair = &layout->carries->pair[i];
+        const int32_t v = model->inputs[pair->input];
+        const size_t bytes = rnnp_meta_bytes(&layout->inf.meta[v]);
+
+        p->data[v] = p->state + p->state_bytes;
+        p->carried[p->n_carried++] = (rnnp_program_carry){.state = p->state + p->state_bytes,
+                                                          .input = pair->input,
+                                                          .output = layout->root[model->outputs[pair->output].value],
+                                                          .rows = {1, bytes / layout->batch}};
+        p->state_bytes += bytes;
     }
 }
 
@@ -222,7 +264,7 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
         for (size_t i = 0; i < node->n_outputs; i++) {
             if (node->outputs[i] != RNNP_NONE) fill_tensor(p, layout, &call->outputs[i], node->outputs[i]);
         }
-        if (layout->is_stream && node->op->state_arrays) {
+        if (rnnp_layout_keeps(layout, node)) {
             call->starts_early = starts_early(layout, node);
             call->exec.state = p->state + p->state_bytes;
             call->row_bytes = layout->planned[c].row_bytes;
@@ -246,6 +288,7 @@ rnnp_status rnnp_program_create(const rnnp_layout *layout, rnnp_program **progra
     p->batch = layout->batch;
     carve_all(p, &r, &c, layout, &(cursor){.base = (char *)p});
     fill_roots(p, &r, layout);
+    fill_carried(p, layout);
     fill_ports(p, layout);
     fill_calls(p, &r, layout);
     for (size_t row = 0; layout->is_stream && row < layout->batch; row++) rnnp_program_reset(p, row);

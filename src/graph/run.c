@@ -70,7 +70,7 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_tensor *inputs,
     rnnp_meta *metas = rnnp_arena_calloc(plan->context, &arena, model->n_inputs, sizeof *metas);
     int64_t *symbols = rnnp_arena_calloc(plan->context, &arena, model->n_symbols, sizeof *symbols);
     status = metas && symbols ? rnnp_inputs_check(model, inputs, n, metas, symbols) : RNNP_ERR_MEMORY;
-    if (status == RNNP_OK) status = rnnp_layout_make(layout, plan, metas, 0, 0);
+    if (status == RNNP_OK) status = rnnp_layout_make(layout, plan, metas, NULL, 0);
     rnnp_arena_free(plan->context, &arena);
     return status;
 }

@@ -70,7 +70,7 @@ static rnnp_status given_axis(rnnp_time *time, const rnnp_model *model, size_t a
 
 /* The first input with an axis that every node can be stepped along. Where nothing is recurrent the graph does
  * not say which of several such axes is time. */
-static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model)
+static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model, const rnnp_carries *carries)
 {
     const rnnp_node *farthest = NULL;
     const char *why = NULL;
@@ -81,7 +81,7 @@ static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model)
         const rnnp_value_info *input = &model->values[model->inputs[i]];
         size_t found = 0, fits = 0;
 
-        for (size_t d = 0; d < input->meta.rank; d++) {
+        for (size_t d = 0; d < input->meta.rank && !carries->input[i]; d++) {
             const rnnp_node *culprit = try_axis(time, model, i, d);
 
             if (!culprit) {
@@ -243,30 +243,80 @@ static rnnp_status check_steps(const rnnp_layout *layout, const rnnp_layout *oth
     return RNNP_OK;
 }
 
+/* Whether inputs leave a size open that is not the batch. */
+static int has_open_size(const rnnp_model *model, const uint8_t *is_batch)
+{
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        const rnnp_meta *meta = &model->values[model->inputs[i]].meta;
+
+        for (size_t d = 0; d < meta->rank; d++) {
+            if (rnnp_dim_is_symbol(meta->dim[d]) && !is_batch[RNNP_SYMBOL - meta->dim[d]]) return 1;
+        }
+    }
+    return 0;
+}
+
+/* Where time is. A model that carries its state may have none: a step is then a run. */
+static rnnp_status place_time(const rnnp_model *model, const rnnp_stream_options *o, const rnnp_carries *carries,
+                              rnnp_time *time, uint8_t *is_batch, int *has_time, struct rnnp_block **arena)
+{
+    rnnp_status status = rnnp_time_begin(time, model, arena);
+
+    *has_time = 1;
+    if (status != RNNP_OK) return status;
+    if (carries->n && !o->time_axis) {
+        find_batch(model, time, is_batch);
+        *has_time = has_open_size(model, is_batch);
+        memset(is_batch, 0, model->n_symbols);
+    }
+    if (*has_time) {
+        status = o->time_axis ? given_axis(time, model, (size_t)o->time_axis - 1) : find_axis(time, model, carries);
+        if (status == RNNP_OK) status = check_lengths(model, arena);
+    } else if (o->steps != 1) {
+        status = rnnp_fail(model->context, RNNP_ERR_ARG,
+                           "stream options: steps is %zu, but a step of this model is a run: it has no axis of time, "
+                           "or time_axis must be given",
+                           o->steps);
+    }
+    if (status == RNNP_OK) find_batch(model, time, is_batch);
+    return status == RNNP_OK ? rnnp_carries_restart(carries, model, !*has_time, arena) : status;
+}
+
+/* What differs between one step more and the steps asked for. */
+static rnnp_status check_one_more(const rnnp_plan *plan, const rnnp_stream_options *o, const rnnp_layout *layout,
+                                  const rnnp_time *time, const uint8_t *is_batch, rnnp_meta *inputs)
+{
+    rnnp_layout other;
+    rnnp_status status = stream_shapes(plan->model, time, o->batch, o->steps + 1, is_batch, inputs);
+
+    if (status == RNNP_OK) status = rnnp_layout_make(&other, plan, inputs, layout->carries, o->batch);
+    if (status != RNNP_OK) return status;
+    status = check_steps(layout, &other, time, o->steps);
+    rnnp_layout_free(&other);
+    return status;
+}
+
 static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options *o, struct rnnp_block **arena,
                                rnnp_layout *layout, rnnp_time *channels, const rnnp_node **mixer)
 {
     const rnnp_model *model = plan->model;
     rnnp_meta *inputs = rnnp_arena_calloc(plan->context, arena, model->n_inputs, sizeof *inputs);
     uint8_t *is_batch = rnnp_arena_calloc(plan->context, arena, model->n_symbols, 1);
-    rnnp_layout other;
+    rnnp_carries *carries = rnnp_arena_calloc(plan->context, arena, 1, sizeof *carries);
     rnnp_time time;
     rnnp_status status;
+    int has_time;
 
-    if (!inputs || !is_batch) return RNNP_ERR_MEMORY;
-    if ((status = rnnp_time_begin(&time, model, arena)) != RNNP_OK) return status;
-    status = o->time_axis ? given_axis(&time, model, (size_t)o->time_axis - 1) : find_axis(&time, model);
-    if (status != RNNP_OK || (status = check_lengths(model, arena)) != RNNP_OK) return status;
-    find_batch(model, &time, is_batch);
-    if ((status = stream_shapes(model, &time, o->batch, o->steps + 1, is_batch, inputs)) != RNNP_OK ||
-        (status = rnnp_layout_make(&other, plan, inputs, 1, o->batch)) != RNNP_OK)
+    if (!inputs || !is_batch || !carries) return RNNP_ERR_MEMORY;
+    if ((status = rnnp_carries_read(carries, model, o->carried, o->n_carried, arena)) != RNNP_OK ||
+        (status = place_time(model, o, carries, &time, is_batch, &has_time, arena)) != RNNP_OK ||
+        (status = stream_shapes(model, &time, o->batch, o->steps, is_batch, inputs)) != RNNP_OK ||
+        (status = rnnp_channels_find(channels, mixer, model, &time, is_batch, inputs, o->batch, arena)) != RNNP_OK ||
+        (status = rnnp_layout_make(layout, plan, inputs, carries, o->batch)) != RNNP_OK)
         return status;
-    if ((status = stream_shapes(model, &time, o->batch, o->steps, is_batch, inputs)) == RNNP_OK &&
-        (status = rnnp_layout_make(layout, plan, inputs, 1, o->batch)) == RNNP_OK &&
-        ((status = check_steps(layout, &other, &time, o->steps)) != RNNP_OK ||
-         (status = rnnp_channels_find(channels, mixer, model, &time, is_batch, inputs, o->batch, arena)) != RNNP_OK))
-        rnnp_layout_free(layout);
-    rnnp_layout_free(&other);
+    status = rnnp_carries_check(carries, layout);
+    if (status == RNNP_OK && has_time) status = check_one_more(plan, o, layout, &time, is_batch, inputs);
+    if (status != RNNP_OK) rnnp_layout_free(layout);
     return status;
 }
 
@@ -313,17 +363,15 @@ rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options 
     status = make_layout(plan, &o, &arena, &layout, &channels, &mixer);
     if (status == RNNP_OK) {
         status = rnnp_program_create(&layout, &program);
+        if (status == RNNP_OK) {
+            program->steps = o.steps;
+            status = rnnp_channels_place(program, &layout, &channels, mixer);
+            if (status == RNNP_OK && program->state_bytes) status = rnnp_model_mark(plan->model, &program->mark);
+            if (status != RNNP_OK) rnnp_program_destroy(program);
+        }
         rnnp_layout_free(&layout);
     }
-    if (status == RNNP_OK && program->state_bytes) {
-        status = rnnp_model_mark(plan->model, &program->mark);
-        if (status != RNNP_OK) rnnp_program_destroy(program);
-    }
-    if (status == RNNP_OK) {
-        program->steps = o.steps;
-        rnnp_channels_place(program, &channels, mixer);
-        *stream = (rnnp_stream *)program;
-    }
+    if (status == RNNP_OK) *stream = (rnnp_stream *)program;
     rnnp_arena_free(plan->context, &arena);
     return status;
 }
@@ -338,15 +386,14 @@ void rnnp_stream_destroy(rnnp_stream *stream)
 rnnp_status rnnp_stream_input(const rnnp_stream *stream, size_t index, rnnp_tensor *input)
 {
     if (!stream) return RNNP_ERR_ARG;
-    return rnnp_program_port(&stream->program, "input", stream->program.inputs, stream->program.plan->model->n_inputs,
-                             index, input);
+    return rnnp_program_port(&stream->program, "input", stream->program.inputs, stream->program.n_inputs, index, input);
 }
 
 rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index, rnnp_tensor *output)
 {
     if (!stream) return RNNP_ERR_ARG;
-    return rnnp_program_port(&stream->program, "output", stream->program.outputs,
-                             stream->program.plan->model->n_outputs, index, output);
+    return rnnp_program_port(&stream->program, "output", stream->program.outputs, stream->program.n_outputs, index,
+                             output);
 }
 
 rnnp_status rnnp_stream_step(rnnp_stream *stream, const rnnp_tensor *inputs, size_t n_inputs, rnnp_tensor *outputs,
