@@ -48,7 +48,7 @@ typedef struct cli_call {
     size_t threads, batch, steps, seed;
     double seconds;
     int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate;
-    cli_pairs inputs, outputs, arrays, keep;
+    cli_pairs inputs, outputs, arrays, keep, carry;
     uint64_t given; /* a bit for each option of the command that was given: cli_given */
 } cli_call;
 

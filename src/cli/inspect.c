@@ -35,6 +35,22 @@ static void text_ports(const char *title, const rnnp_model *model, size_t n, por
                    cli_shape(p.rank, p.shape, p.symbol));
 }
 
+/* Outputs that a stream may carry to inputs; *n of them, to be freed. */
+static rnnp_carried *find_carried(const rnnp_model *model, size_t *n)
+{
+    rnnp_carried *found = cli_alloc(rnnp_model_input_count(model), sizeof *found);
+    if (rnnp_model_find_carried(model, found, rnnp_model_input_count(model), n) != RNNP_OK) *n = 0;
+    return found;
+}
+
+static void text_carried(const rnnp_model *model)
+{
+    size_t n;
+    FREED rnnp_carried *found = find_carried(model, &n);
+    for (size_t i = 0; i < n; i++)
+        printf("%-11s %s=%s\n", i ? "" : "carry", cli_plain(found[i].input), cli_plain(found[i].output));
+}
+
 /* Of the weights that a kernel reads; "-" for a node that has no kernel of its own. */
 static const char *format_of(const rnnp_node_info *node, const char *variant)
 {
@@ -73,6 +89,7 @@ static void print_text(const cli_call *call, const cli_model *m, const sizes *s)
     printf("%-11s %s\n", "model", cli_plain(m->path));
     text_ports("inputs", m->model, rnnp_model_input_count(m->model), rnnp_model_input_info);
     text_ports("outputs", m->model, rnnp_model_output_count(m->model), rnnp_model_output_info);
+    text_carried(m->model);
     printf("%-11s %zu\n", "parameters", rnnp_model_constant_elements(m->model));
     printf("%-11s %s read by recurrent layers in each step\n", "weights", cli_bytes((double)m->weight_bytes));
     printf("%-11s plan %s", "memory", cli_bytes((double)s->plan_bytes));
@@ -112,6 +129,15 @@ static void json_ports(json *j, const char *key, const rnnp_model *model, size_t
     json_array(j, key);
     for (size_t i = 0; i < n; i++)
         if (get(model, i, &p) == RNNP_OK) json_port(j, &p);
+    json_close(j);
+}
+
+static void json_carried(json *j, const rnnp_model *model)
+{
+    size_t n;
+    FREED rnnp_carried *found = find_carried(model, &n);
+    json_array(j, "carry");
+    for (size_t i = 0; i < n; i++) json_flat(j, NULL, TEXT("input", found[i].input), TEXT("output", found[i].output));
     json_close(j);
 }
 
@@ -168,6 +194,7 @@ static void print_json(const cli_call *call, const cli_model *m, const sizes *s)
     json_put(&j, TEXT("model", m->path));
     json_ports(&j, "inputs", m->model, rnnp_model_input_count(m->model), rnnp_model_input_info);
     json_ports(&j, "outputs", m->model, rnnp_model_output_count(m->model), rnnp_model_output_info);
+    json_carried(&j, m->model);
     json_put(&j, INT("parameters", rnnp_model_constant_elements(m->model)),
              INT("weight_bytes_per_step", m->weight_bytes), INT("plan_bytes", s->plan_bytes));
     if (!s->no_run[0]) {

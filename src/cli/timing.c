@@ -119,13 +119,20 @@ int cli_time_stream(const cli_call *call, const cli_model *m, double seconds, cl
     rnnp_stream_options options;
     AUTO_TENSORS t = {0};
     AUTO(stream) *stream = NULL;
+    FREED rnnp_carried *carried = cli_alloc(call->carry.n, sizeof *carried);
 
     rnnp_stream_options_init(&options);
     options.batch = call->batch;
+    options.carried = carried;
+    options.n_carried = call->carry.n;
+    for (size_t i = 0; i < call->carry.n; i++)
+        carried[i] = (rnnp_carried){call->carry.at[i].name, call->carry.at[i].value};
     const rnnp_status status = rnnp_stream_create(m->plan, &options, &stream);
     if (cannot(m, status, no_stream)) return CLI_OK;
     TRY(cli_status(m->context, status));
     cli_tensors_create(&t, m->model);
+    t.n_inputs -= options.n_carried;
+    t.n_outputs -= options.n_carried;
     for (size_t i = 0; i < t.n_inputs; i++) TRY(cli_status(m->context, rnnp_stream_input(stream, i, &t.inputs[i])));
     for (size_t i = 0; i < t.n_outputs; i++) {
         TRY(cli_status(m->context, rnnp_stream_output(stream, i, &t.outputs[i])));
