@@ -513,9 +513,9 @@ typedef struct rnnp_stream_options {
     int time_axis; /* RNNP_AXIS(n) where axis n of the first input is time; 0 (default): found from the graph */
     /* [n_carried]: state that the model has as inputs and outputs; NULL, 0 (default): none. It begins with zeros and is
      * part of the stream's state. Inputs and outputs of pairs are not among those that a step takes: the others keep
-     * their order. If time_axis is 0 and no input has a size that is left open, except for the batch, then the model has
-     * no axis of time: a step is a run, and recurrent layers have no other state than what they are given. Where there is
-     * time, those whose initial state is made of a carried input do not. */
+     * their order. If time_axis is 0 and no input has a size that is left open, except for the batch, then the model
+     * has no axis of time: a step is a run, and recurrent layers have no other state than what they are given. Where
+     * there is time, those whose initial state is made of a carried input do not. */
     const rnnp_carried *carried;
     size_t n_carried;
 } rnnp_stream_options;

@@ -3,8 +3,8 @@
  * Template: convolutions with few output channels, directly on planes. Products (product.inc.h) would leave most of a
  * panel's lanes empty there; here the lanes are output positions.
  *
- * Two rows share what is loaded of x: with one, the chains of VU vectors cannot keep two FMA ports busy. Positions beyond
- * whole groups of VU vectors go one vector at a time: outputs of small networks are hardly longer than that.
+ * Two rows share what is loaded of x: with one, the chains of VU vectors cannot keep two FMA ports busy. Positions
+ * beyond whole groups of VU vectors go one vector at a time: outputs of small networks are hardly longer than that.
  */
 #ifndef RNNP_CONV_INC_H
 #define RNNP_CONV_INC_H

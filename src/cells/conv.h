@@ -12,9 +12,9 @@
  * fastest; for a transposed convolution, where output o meets input i at k dilation = o + pad - i stride, that is
  * descending k. So results depend neither on how the chain is cut nor on which kernel runs it:
  *
- *   product   where there are many output channels: the input is put channels last, so that what a kernel covers along the
- *             last axis lies in one piece and the windows of neighbouring outputs are rows that overlap, lda = stride *
- *             channels. No window is ever copied (no im2col)
+ *   product   where there are many output channels: the input is put channels last, so that what a kernel covers along
+ *             the last axis lies in one piece and the windows of neighbouring outputs are rows that overlap, lda =
+ *             stride * channels. No window is ever copied (no im2col)
  *   direct    else: lanes are output positions (kernels/tmpl/conv.inc.h)
  *
  * Outputs of a transposed convolution fall into stride phases along each axis; each phase is a convolution of stride 1

@@ -171,7 +171,7 @@ static void copy_active_rows(const rnnp_program *p, const uint8_t *active, const
     }
 }
 
-/* Outputs become inputs. One that is an input itself is as it was before this step, whatever has been copied already. */
+/* Outputs become inputs. One that is an input itself is as it was before this step, whatever was copied before it. */
 static void carry(const rnnp_program *p, const uint8_t *active)
 {
     for (size_t i = 0; i < p->n_carried; i++) {

@@ -39,8 +39,8 @@ typedef struct check_class {
     void (*oracle)(const void *problem, ball *expected);
 } check_class;
 
-extern const check_class check_unary, check_binary, check_row, check_move, check_gather, check_conv, check_gates, check_gemm,
-    check_step, check_gates_back, check_act_back, check_row_back, check_update;
+extern const check_class check_unary, check_binary, check_row, check_move, check_gather, check_conv, check_gates,
+    check_gemm, check_step, check_gates_back, check_act_back, check_row_back, check_update;
 
 /* The class of each op. */
 extern const check_class *const check_classes[RNNP_OP_COUNT];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Conv and ConvTranspose. Either is the other's gradient by x, with the same weights. dw[m][c][k] is one chain of fused
- * multiply-adds over batch entries and, within these, over positions, both ascending, from 0: over outputs of Conv, over
- * inputs of ConvTranspose; places where the kernel meets padding are no part of it. db is a sum over batch and
+ * multiply-adds over batch entries and, within these, over positions, both ascending, from 0: over outputs of Conv,
+ * over inputs of ConvTranspose; places where the kernel meets padding are no part of it. db is a sum over batch and
  * positions (rnnp_sum_broadcast).
  */
 #include "../../cells/product.h"
@@ -102,8 +102,8 @@ static rnnp_status conv_forward(const rnnp_gradient_call *call)
 
 /* ---- dw ---- */
 
-/* What a window slides over, `wide`, and what has one element for each of its places, `narrow`: x and dy of Conv, dy and
- * x of ConvTranspose. w is [narrow channel][wide channel][kernel] of each group in both. */
+/* What a window slides over, `wide`, and what has one element for each of its places, `narrow`: x and dy of Conv, dy
+ * and x of ConvTranspose. w is [narrow channel][wide channel][kernel] of each group in both. */
 typedef struct sides {
     const rnnp_conv *c; /* as Conv: wide is its input, narrow its output */
     const float *wide, *narrow;
