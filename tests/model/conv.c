@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Conv and ConvTranspose of random sizes against sums in double precision, within the bound of a chain of FMAs; the same
- * bits on every instruction set and thread count, with constant weights and with weights of each run.
+ * Conv and ConvTranspose of random sizes against sums in double precision, within the bound of a chain of FMAs; the
+ * same bits on every instruction set and thread count, with constant weights and with weights of each run.
  */
 #include "graph.h"
 #include "tests/isas.h"
