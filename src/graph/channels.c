@@ -174,7 +174,7 @@ static void move_rows(const rnnp_program *p, size_t from, size_t rows, char *out
         const rnnp_call *call = &p->calls[c];
         const size_t bytes = rows * call->row_bytes;
 
-        for (size_t i = 0; call->exec.state && i < call->node->op->state_arrays; i++, at += bytes) {
+        for (size_t i = 0; call->exec.state && i < call->state_arrays; i++, at += bytes) {
             char *place = (char *)call->exec.state + (i * p->batch + from) * call->row_bytes;
 
             memcpy(out ? out + at : place, out ? place : in + at, bytes);

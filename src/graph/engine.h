@@ -144,6 +144,7 @@ typedef struct rnnp_carries {
     rnnp_carry *pair;        /* [n], in the order of the state */
     uint8_t *input, *output; /* [n_inputs], [n_outputs]: 1 for a port of a pair */
     uint8_t *stateless;      /* [n_nodes]: 1 for a recurrent node that has no state of its own */
+    const int *time;         /* [n_values]: axis of time; NULL: there is none */
 } rnnp_carries;
 
 /* In *arena. */
@@ -197,6 +198,15 @@ static inline int rnnp_layout_keeps(const rnnp_layout *layout, const rnnp_node *
     return layout->is_stream && node->op->state_arrays &&
            !layout->carries->stateless[node - layout->plan->model->nodes];
 }
+
+/* As rnnp_exec has it. */
+static inline int rnnp_layout_time(const rnnp_layout *layout, const rnnp_node *node)
+{
+    const int has_time = layout->is_stream && layout->carries->time && node->n_inputs && node->inputs[0] != RNNP_NONE;
+    const int axis = has_time ? layout->carries->time[node->inputs[0]] : 0;
+
+    return axis > 0 ? axis : 0;
+}
 void rnnp_layout_free(rnnp_layout *layout);
 /* Sets order and stack, once it is known which nodes are called. */
 rnnp_status rnnp_layout_order(rnnp_layout *layout);
@@ -222,8 +232,9 @@ typedef struct rnnp_call {
     const rnnp_node *node;
     rnnp_tensor *inputs, *outputs;
     rnnp_exec exec;
-    size_t row_bytes; /* of calls with state: of one channel in one of the state's arrays; else 0 */
-    int starts_early; /* its initial state does not depend on inputs */
+    size_t state_arrays; /* of calls with state; a history is one */
+    size_t row_bytes;    /* of one channel in one of them */
+    int starts_early;    /* its initial state does not depend on inputs */
     int needed;
     size_t stack;             /* calls from here on that may run at once; 0 above the lowest of these */
     rnnp_stack_choice choice; /* of the lowest: how they do */

@@ -92,8 +92,9 @@ static void begin_state(const rnnp_program *p, const rnnp_call *call, size_t row
 {
     const rnnp_operator *op = call->node->op;
 
-    for (size_t i = 0; i < op->state_arrays; i++) {
-        const rnnp_tensor *initial = &call->inputs[op->state_input + i];
+    for (size_t i = 0; i < call->state_arrays; i++) {
+        const rnnp_tensor none = {.data = NULL};
+        const rnnp_tensor *initial = op->state_input ? &call->inputs[op->state_input + i] : &none;
         char *to = (char *)call->exec.state + (i * p->batch + row) * call->row_bytes;
 
         if (initial->dtype)

@@ -152,6 +152,7 @@ typedef struct rnnp_exec {
     const void *planned;    /* own of this node's plan */
     void *state;            /* streams: this node's recurrent state; NULL in runs */
     const int32_t *lengths; /* streams: steps that each channel takes part in, as sequence_lens; NULL: all */
+    int time_axis;          /* streams: where time is in input 0; 0 if it has none, or there, and in runs */
     void *workspace;        /* this node's scratch, op->workspace bytes */
     size_t turn;            /* executions of this node before */
 } rnnp_exec;
@@ -184,6 +185,7 @@ typedef struct rnnp_prepare {
     const rnnp_selection *select;
     rnnp_math math;
     size_t threads;
+    int time_axis;             /* as in rnnp_exec */
     const rnnp_tuning *tuning; /* NULL: no choice is looked up */
     const void *planned;       /* for a run to be planned: own of the plan whose packed block is used, or NULL; for
                                 * workspace_bytes(): own of this node's plan */
@@ -197,7 +199,7 @@ typedef struct rnnp_planned {
     const char *variant; /* name of the kernel in use */
     size_t pack_bytes;   /* of the packed block; 0: there is none */
     size_t step_bytes;   /* packed weights that one time step reads */
-    size_t row_bytes;    /* of streams: of one channel in each of the state's arrays */
+    size_t row_bytes;    /* of streams: of one channel in each of the state's arrays; history_bytes */
     int tuned;           /* records are looked at for it */
     /* Given to plan; NULL: not wanted. */
     void *own; /* op->plan_bytes of the operator's own; they may be moved */
@@ -219,12 +221,13 @@ int rnnp_node_packs(const rnnp_node *node, const rnnp_meta *inputs);
  * no input has time, except for operators with state. */
 #define RNNP_TIME_NONE (-1)
 enum {
-    RNNP_TIME_MIXED = -1,    /* it needs several time steps at once */
-    RNNP_TIME_REVERSED = -2, /* the last step comes first */
-    RNNP_TIME_PICKED = -3,   /* it takes some time steps, by their numbers */
-    RNNP_TIME_MERGED = -4,   /* no axis of the result is time alone */
-    RNNP_TIME_UNKNOWN = -5,  /* it depends on data where time goes */
-    RNNP_TIME_ELSEWHERE = -6 /* time is not at the axis that it steps along */
+    RNNP_TIME_MIXED = -1,     /* it needs several time steps at once */
+    RNNP_TIME_REVERSED = -2,  /* the last step comes first */
+    RNNP_TIME_PICKED = -3,    /* it takes some time steps, by their numbers */
+    RNNP_TIME_MERGED = -4,    /* no axis of the result is time alone */
+    RNNP_TIME_UNKNOWN = -5,   /* it depends on data where time goes */
+    RNNP_TIME_ELSEWHERE = -6, /* time is not at the axis that it steps along */
+    RNNP_TIME_AHEAD = -7      /* it needs later steps, or has no result for the first ones */
 };
 
 /* Weights as output channels of `depth` elements: element k of channel c is at [c * stride + k * k_stride]. */
@@ -309,6 +312,9 @@ typedef struct rnnp_operator {
     /* Streams: state_arrays arrays [channels][row_bytes], exported by rnnp_stream_save. A channel begins with its rows
      * of the inputs from state_input on, or with zeros where these are absent. */
     size_t state_arrays, state_input;
+    /* Optional, for operators that need earlier time steps: bytes of the history that a stream keeps of each channel, where
+     * time is at this axis of input 0. It begins with zeros; run() finds it in state and leaves the new one there. */
+    size_t (*history_bytes)(const rnnp_node *node, const rnnp_meta *inputs, int time_axis);
     /* Products: multiply-adds of one execution, SIZE_MAX for too many to count; inputs are concrete. */
     size_t (*multiply_adds)(const rnnp_prepare *p, const rnnp_meta *outputs);
     /* The layer as a tuner sees it, called with tuning's batch and steps where the inputs do not say; 0 for a node that

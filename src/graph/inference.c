@@ -100,8 +100,12 @@ static int has_symbol(const rnnp_meta *meta)
 /* What evaluating the node costs: its elements, and the multiply-adds of a product. */
 static uint64_t work_of(const rnnp_inference *inf, const rnnp_node *node)
 {
-    const rnnp_prepare prepare = {inf->model->context, node, inf->in, &inf->model->context->selection,
-                                  RNNP_MATH_U35,       1,    NULL,    NULL};
+    const rnnp_prepare prepare = {.context = inf->model->context,
+                                  .node = node,
+                                  .inputs = inf->in,
+                                  .select = &inf->model->context->selection,
+                                  .math = RNNP_MATH_U35,
+                                  .threads = 1};
     size_t elements = 0;
 
     for (size_t i = 0; i < node->n_inputs && !node->op->shape_only; i++)

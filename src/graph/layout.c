@@ -25,15 +25,17 @@ static rnnp_status check_outputs(const rnnp_layout *layout, const rnnp_node *nod
     return RNNP_OK;
 }
 
+static rnnp_status batch_fails(const rnnp_layout *layout, const rnnp_node *node, int64_t batch)
+{
+    return rnnp_node_fail(layout->plan->context, node, RNNP_ERR_SHAPE, "the stream has batch %zu, the model has %lld",
+                          layout->batch, (long long)batch);
+}
+
 static rnnp_status check_batch(const rnnp_layout *layout, const rnnp_node *node)
 {
-    const int axis = node->op->batch_axis(node, 0, 0);
+    const int64_t batch = layout->inf.in[0].dim[node->op->batch_axis(node, 0, 0)];
 
-    if (layout->inf.in[0].dim[axis] != (int64_t)layout->batch)
-        return rnnp_node_fail(layout->plan->context, node, RNNP_ERR_SHAPE,
-                              "the stream has batch %zu, the model has %lld", layout->batch,
-                              (long long)layout->inf.in[0].dim[axis]);
-    return RNNP_OK;
+    return batch == (int64_t)layout->batch ? RNNP_OK : batch_fails(layout, node, batch);
 }
 
 static rnnp_status infer_all(rnnp_layout *layout, const rnnp_meta *inputs)
@@ -251,6 +253,7 @@ rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *nod
     }
     prepare.inputs = in;
     prepare.threads = layout->threads;
+    prepare.time_axis = rnnp_layout_time(layout, node);
     prepare.planned = layout->plan->nodes[node - layout->plan->model->nodes].planned.own;
     return prepare;
 }
@@ -265,7 +268,10 @@ static rnnp_status plan_call(rnnp_layout *layout, const rnnp_node *node, rnnp_pr
     if (!planned->own) return RNNP_ERR_MEMORY;
     rnnp_node_plan(prepare, planned);
     prepare->planned = planned->own;
-    return RNNP_OK;
+    if (!node->op->history_bytes || prepare->time_axis == 0) return RNNP_OK;
+    planned->row_bytes = node->op->history_bytes(node, layout->inf.in, prepare->time_axis);
+    if (planned->row_bytes == 0 || layout->inf.in[0].dim[0] == (int64_t)layout->batch) return RNNP_OK;
+    return batch_fails(layout, node, layout->inf.in[0].dim[0]);
 }
 
 /* Plans all calls and places their scratch: in one place for all that run in turn; that of a stack lies behind each

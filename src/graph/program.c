@@ -50,11 +50,16 @@ static int is_bound(const rnnp_layout *layout, int32_t root)
     return (layout->storage[root] == RNNP_STORE_INPUT && !is_carried(layout, root)) || layout->direct[root] >= 0;
 }
 
-/* Bytes of the state of the call at this position. */
+/* Arrays of the state of the call at this position. */
+static size_t state_arrays(const rnnp_layout *layout, const rnnp_node *node, size_t position)
+{
+    if (rnnp_layout_keeps(layout, node)) return node->op->state_arrays;
+    return layout->is_stream && node->op->history_bytes && layout->planned[position].row_bytes;
+}
+
 static size_t state_bytes(const rnnp_layout *layout, const rnnp_node *node, size_t position)
 {
-    if (!rnnp_layout_keeps(layout, node)) return 0;
-    return layout->planned[position].row_bytes * node->op->state_arrays * layout->batch;
+    return layout->planned[position].row_bytes * state_arrays(layout, node, position) * layout->batch;
 }
 
 static counts count(const rnnp_layout *layout)
@@ -253,6 +258,7 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
             .threads = layout->threads,
             .packed = plan->nodes[n].packed,
             .planned = layout->planned[c].own ? memcpy(r->planned, layout->planned[c].own, node->op->plan_bytes) : NULL,
+            .time_axis = rnnp_layout_time(layout, node),
             .workspace = r->workspace + layout->workspace[c],
         };
         r->planned += rnnp_align64(node->op->plan_bytes);
@@ -264,8 +270,8 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
         for (size_t i = 0; i < node->n_outputs; i++) {
             if (node->outputs[i] != RNNP_NONE) fill_tensor(p, layout, &call->outputs[i], node->outputs[i]);
         }
-        if (rnnp_layout_keeps(layout, node)) {
-            call->starts_early = starts_early(layout, node);
+        if ((call->state_arrays = state_arrays(layout, node, c)) > 0) {
+            call->starts_early = !node->op->state_arrays || starts_early(layout, node);
             call->exec.state = p->state + p->state_bytes;
             call->row_bytes = layout->planned[c].row_bytes;
             p->state_bytes += state_bytes(layout, node, c);

@@ -257,7 +257,7 @@ static int has_open_size(const rnnp_model *model, const uint8_t *is_batch)
 }
 
 /* Where time is. A model that carries its state may have none: a step is then a run. */
-static rnnp_status place_time(const rnnp_model *model, const rnnp_stream_options *o, const rnnp_carries *carries,
+static rnnp_status place_time(const rnnp_model *model, const rnnp_stream_options *o, rnnp_carries *carries,
                               rnnp_time *time, uint8_t *is_batch, int *has_time, struct rnnp_block **arena)
 {
     rnnp_status status = rnnp_time_begin(time, model, arena);
@@ -279,6 +279,7 @@ static rnnp_status place_time(const rnnp_model *model, const rnnp_stream_options
                            o->steps);
     }
     if (status == RNNP_OK) find_batch(model, time, is_batch);
+    carries->time = *has_time ? time->axis : NULL;
     return status == RNNP_OK ? rnnp_carries_restart(carries, model, !*has_time, arena) : status;
 }
 

@@ -68,6 +68,8 @@ static int refuse(rnnp_time *time, int reason)
         [-RNNP_TIME_PICKED] = "takes only some of the time steps",
         [-RNNP_TIME_MERGED] = "merges time with another dimension, or fixes the number of steps",
         [-RNNP_TIME_UNKNOWN] = "puts time in a place that depends on data",
+        [-RNNP_TIME_AHEAD] = "looks ahead in time, or has no result for the first steps: a stream needs all padding of "
+                             "its kernel in front",
         [-RNNP_TIME_ELSEWHERE] = "does not have time on the axis that it steps along in all of its inputs",
     };
 
@@ -95,6 +97,7 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
         time->misplaced = 0;
         return 0;
     }
+    if (time->of_channels && node->op->history_bytes && time->in[0] > 0) return 0; /* there it mixes them */
     if (any && !node->op->time) {
         const int axis = elementwise(node, time->in);
 
