@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside convolutions: which outputs meet which inputs at which kernel positions (conv_phases.c), and the input as it is
- * read (conv_stage.c). Packing is in conv_pack.c.
+ * Inside convolutions: which outputs meet which inputs at which kernel positions (conv_phases.c), and the input as it
+ * is read (conv_stage.c). conv_pack.c packs weights, conv_run.c runs.
  *
  * Positions of the input are counted along padded axes: what is before and behind the input is zeros.
  */

@@ -312,8 +312,9 @@ typedef struct rnnp_operator {
     /* Streams: state_arrays arrays [channels][row_bytes], exported by rnnp_stream_save. A channel begins with its rows
      * of the inputs from state_input on, or with zeros where these are absent. */
     size_t state_arrays, state_input;
-    /* Optional, for operators that need earlier time steps: bytes of the history that a stream keeps of each channel, where
-     * time is at this axis of input 0. It begins with zeros; run() finds it in state and leaves the new one there. */
+    /* Optional, for operators that need earlier time steps: bytes of the history that a stream keeps of each channel,
+     * where time is at this axis of input 0. It begins with zeros; run() finds it in state and leaves the new one
+     * there. */
     size_t (*history_bytes)(const rnnp_node *node, const rnnp_meta *inputs, int time_axis);
     /* Products: multiply-adds of one execution, SIZE_MAX for too many to count; inputs are concrete. */
     size_t (*multiply_adds)(const rnnp_prepare *p, const rnnp_meta *outputs);

@@ -29,6 +29,7 @@ enum {
     DEPTH,
     CHANNELS,
     PLANES,
+    KERNELS,
     NOTHING,
     WAYS
 };
@@ -115,6 +116,10 @@ static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, 
             in[i] = node2(model, "Reshape", weights(model, 1, 1, COLUMNS), number(model, -1));
         return n;
     case PLANES: in[0] = node2(model, "Unsqueeze", x, ints(model, (int64_t[]){0}, 1)); return 1;
+    case KERNELS:
+        in[0] = node2(model, "Unsqueeze", x, ints(model, (int64_t[]){0}, 1));
+        in[1] = weights(model, ROWS, ROWS, 2);
+        return 2;
     case RANGE:
         in[0] = number(model, 0);
         in[1] = node2(model, "Gather", node1(model, "Shape", x), number(model, 0));

@@ -210,8 +210,8 @@ static void conv_pack(const rnnp_node *node, const rnnp_meta *inputs, const void
 
 /* ---- Streams ----
  *
- * A convolution that looks back along time alone, with zeros before the first step, needs the last lead = (kernel - 1) *
- * dilation steps: the history is put in front of the steps of a call, in place of the padding. */
+ * A convolution that looks back along time alone, with zeros before the first step, needs the last (kernel - 1) *
+ * dilation steps, its lead: the history is put in front of the steps of a call, in place of the padding. */
 
 static size_t lead_of(const rnnp_node *node, const int64_t *w, int time_axis)
 {
