@@ -75,6 +75,10 @@ BINARY(prelu_f32, leaky_relu_f32)
 
 void RNNP_NAME(pow_f32)(const rnnp_binary_args *a)
 {
+    if (a->n && a->b_step == 0 && *a->b == 2) {
+        RNNP_NAME(mul_f32)(&(rnnp_binary_args){a->a, a->a, a->y, a->n, a->a_step, a->a_step});
+        return;
+    }
     for (size_t i = 0; i < a->n; i++) a->y[i] = pow_float(a->a[i * a->a_step], a->b[i * a->b_step]);
 }
 

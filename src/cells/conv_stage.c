@@ -70,7 +70,11 @@ void rnnp_staging_row(const rnnp_staging *s, const rnnp_selection *select, const
         if (!inside || s->split > 1) zero(to, pitch);
         if (!inside) continue;
         if (s->split > 1) {
-            for (size_t p = 0; p < n; p++) to[rnnp_staging_at(s, last, before + p)] = x[i * plane + p];
+            for (size_t p = 0; p < n && p < s->split; p++) {
+                float *apart = to + rnnp_staging_at(s, last, before + p);
+
+                for (size_t q = p; q < n; q += s->split) *apart++ = x[i * plane + q];
+            }
             continue;
         }
         zero(to, before);

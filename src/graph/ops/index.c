@@ -287,20 +287,28 @@ static tuples tuples_of(const rnnp_tensor *x, const rnnp_tensor *index, size_t b
     return t;
 }
 
-/* The slice of tuple i within its batch. */
-static inline rnnp_status tuple_slice(const rnnp_exec *e, const rnnp_node *node, const tuples *t, size_t i,
-                                      size_t *slice)
+/* The slice of tuple i within its batch; SIZE_MAX, and which index it is, where one is out of range. */
+static inline size_t slice_of(const tuples *t, size_t i, size_t *bad)
 {
     ptrdiff_t offset = 0;
 
     for (size_t k = 0; k < t->n; k++) {
-        const int64_t given = entry(t->index, i * t->n + k), at = from_start(given, t->dim[k]);
+        const int64_t at = from_start(entry(t->index, i * t->n + k), t->dim[k]);
 
-        if (at < 0 || at >= t->dim[k]) return bad_index(e, node, given, t->batch + k, t->dim[k]);
+        *bad = k;
+        if (at < 0 || at >= t->dim[k]) return SIZE_MAX;
         offset += (ptrdiff_t)at * t->step[k];
     }
-    *slice = (size_t)offset;
-    return RNNP_OK;
+    return (size_t)offset;
+}
+
+static inline rnnp_status tuple_slice(const rnnp_exec *e, const rnnp_node *node, const tuples *t, size_t i,
+                                      size_t *slice)
+{
+    size_t bad;
+
+    if ((*slice = slice_of(t, i, &bad)) != SIZE_MAX) return RNNP_OK;
+    return bad_index(e, node, entry(t->index, i * t->n + bad), t->batch + bad, t->dim[bad]);
 }
 
 /* The slice of tuple i, and how many tuples from there on, before `end`, are for neighbours: exporters write one index
@@ -413,16 +421,55 @@ static RNNP_INFER(scatter_nd_infer)
     return updates_infer(in, inputs, scatter_nd_reduction(in->node), dims, rank);
 }
 
+/* Of constant indices: the length of the runs of neighbours that they are made of, 0 where these differ. */
+typedef struct scatter_nd_own {
+    size_t run;
+} scatter_nd_own;
+
+static size_t equal_runs(const tuples *t)
+{
+    size_t run = 0, at = 0, last = 0, bad;
+
+    for (size_t i = 0; i < t->count; i++, at++) {
+        const size_t slice = slice_of(t, i, &bad);
+
+        if (slice == SIZE_MAX) return 0;
+        if (i && (run ? at == run : slice != last + 1)) { /* a new run */
+            run = run ? run : at;
+            at = 0;
+        }
+        if (at && slice != last + 1) return 0;
+        last = slice;
+    }
+    return run && at == run ? run : run ? 0 : at;
+}
+
+static void scatter_nd_plan(const rnnp_prepare *p, rnnp_planned *planned)
+{
+    scatter_nd_own *own = planned->own;
+    const rnnp_tensor x = rnnp_known_tensor(&p->inputs[0]), index = rnnp_known_tensor(&p->inputs[1]);
+
+    if (!own) return;
+    own->run = 0;
+    if (index.data && rnnp_meta_elements(&p->inputs[0]) != SIZE_MAX) {
+        const tuples t = tuples_of(&x, &index, 0);
+
+        own->run = equal_runs(&t);
+    }
+}
+
 static RNNP_RUN(scatter_nd_run)
 {
     const rnnp_tensor *y = &outputs[0];
     const tuples t = tuples_of(y, &inputs[1], 0);
     const size_t bytes = t.slice * rnnp_dtype_bytes(y->dtype);
+    const size_t equal = e->planned ? ((const scatter_nd_own *)e->planned)->run : 0;
 
     copy_data(&inputs[0], y);
-    for (size_t i = 0, run = 0; i < t.count; i += run) {
+    for (size_t i = 0, run = equal; i < t.count; i += run) {
         size_t first = 0;
-        const rnnp_status status = tuple_run(e, node, &t, i, t.count, &first, &run);
+        const rnnp_status status =
+            equal ? tuple_slice(e, node, &t, i, &first) : tuple_run(e, node, &t, i, t.count, &first, &run);
 
         if (status != RNNP_OK) return status;
         combine(e, scatter_nd_reduction(node), y->dtype, (char *)y->data + first * bytes,
@@ -444,7 +491,8 @@ static RNNP_TIME(scatter_nd_time)
 
 RNNP_DEFINE(ScatterND, 3, 3, .since_opset = 11, .param_bytes = sizeof(const reduction *), .parse = scatter_nd_parse,
             .infer = scatter_nd_infer, .run = scatter_nd_run, .moves = RNNP_MOVES_FIRST | RNNP_MOVES_THIRD,
-            .moves_when = scatter_nd_moves, .time = scatter_nd_time);
+            .moves_when = scatter_nd_moves, .plan = scatter_nd_plan, .plan_bytes = sizeof(scatter_nd_own),
+            .time = scatter_nd_time);
 
 /* ---- OneHot: a new axis, with the second of two values at the index and the first elsewhere ---- */
 
