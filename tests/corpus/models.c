@@ -7,7 +7,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum { INPUT = 5, VOCABULARY = 19, CLASSES = 10, UPPER = 33 };
+enum { INPUT = 5, VOCABULARY = 19, CLASSES = 10, UPPER = 33, SIGNAL_CHANNELS = 40 };
 
 /* ---- Which models ---- */
 
@@ -32,7 +32,7 @@ static const struct cell_kind {
 static const size_t hiddens[] = {1, 7, 8, 16, 33, 64, 100}, batches[] = {1, 3, 17}, step_counts[] = {1, 7, 50};
 static const char *const directions[] = {"forward", "reverse", "bidirectional"};
 static const char *const classes[] = {"u35", "u10", "fast"};
-static const char *const shapes[] = {"", "stack ", "tower ", "text "};
+static const char *const shapes[] = {"", "stack ", "tower ", "text ", "signal "};
 static const char *const pools[] = {"mean", "max", "sum", "last"};
 
 /* Every cell, direction, size and math class with each other; batch, steps and lengths go round, out of step with
@@ -92,6 +92,15 @@ static corpus_entry in_formats(size_t i)
     return e;
 }
 
+/* Every cell above convolutions. */
+static corpus_entry signals(size_t i)
+{
+    corpus_entry e = graphs(i * 9);
+
+    e.shape = SIGNAL;
+    return e;
+}
+
 int corpus_at(size_t index, corpus_entry *entry)
 {
     static const struct {
@@ -102,6 +111,7 @@ int corpus_at(size_t index, corpus_entry *entry)
         {shapes_of_calls, COUNT(cells) * COUNT(batches) * COUNT(step_counts) * 2},
         {graphs, COUNT(cells) * (CORPUS_SHAPES - 1) * COUNT(classes)},
         {in_formats, COUNT(cells) * CORPUS_SHAPES * 3},
+        {signals, COUNT(cells)},
     };
 
     for (size_t p = 0; p < COUNT(parts); index -= parts[p++].count) {
@@ -236,6 +246,45 @@ static rnnp_status embedding(rnnp_model *model, rnnp_value *x)
         if (s != RNNP_OK) return s; \
     } while (0)
 
+static rnnp_status turn(rnnp_model *model, const int64_t perm[3], rnnp_value *x)
+{
+    const rnnp_attr attr = {.name = "perm", .kind = RNNP_ATTR_INTS, .ints = perm, .count = 3};
+
+    return rnnp_model_add_node(model, "Transpose", 17, NULL, x, 1, &attr, 1, x, 1);
+}
+
+/* w [rows][columns][kernel] of the operator, with a bias. */
+static rnnp_status convolution(rnnp_model *model, const char *op, int64_t rows, int64_t columns, int64_t kernel,
+                               int64_t groups, const int64_t pads[2], uint64_t seed, rnnp_value *x)
+{
+    float *w = numbers((size_t)(rows * columns * kernel), seed, scale_of((size_t)(columns * kernel)));
+    float bias[SIGNAL_CHANNELS];
+    const rnnp_tensor tensor = {RNNP_DTYPE_F32, 3, {rows, columns, kernel}, .data = w};
+    const rnnp_tensor b = {RNNP_DTYPE_F32, 1, {SIGNAL_CHANNELS}, .data = bias};
+    const rnnp_attr attrs[] = {{.name = "group", .kind = RNNP_ATTR_INT, .i = groups},
+                               {.name = "pads", .kind = RNNP_ATTR_INTS, .ints = pads, .count = 2}};
+    rnnp_value in[3] = {*x};
+
+    if (!w) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < SIGNAL_CHANNELS; i++) bias[i] = number(seed + 1, i, 1.0f);
+    rnnp_status status = rnnp_model_add_constant(model, NULL, &tensor, &in[1]);
+    if (status == RNNP_OK) status = rnnp_model_add_constant(model, NULL, &b, &in[2]);
+    if (status == RNNP_OK) status = rnnp_model_add_node(model, op, 17, NULL, in, 3, attrs, 2, x, 1);
+    free(w);
+    return status;
+}
+
+/* x [steps][batch][INPUT] to SIGNAL_CHANNELS. */
+static rnnp_status convolutions(rnnp_model *model, rnnp_value *x)
+{
+    enum { C = SIGNAL_CHANNELS, GROUPS = 4 };
+    TRY(turn(model, (int64_t[]){1, 2, 0}, x));
+    TRY(convolution(model, "Conv", C, INPUT, 5, 1, (int64_t[]){4, 0}, 50, x));
+    TRY(convolution(model, "Conv", C, 1, 3, C, (int64_t[]){1, 1}, 52, x));
+    TRY(convolution(model, "ConvTranspose", C, C / GROUPS, 3, GROUPS, (int64_t[]){1, 1}, 54, x));
+    return turn(model, (int64_t[]){2, 0, 1}, x);
+}
+
 static rnnp_status build(rnnp_model *model, const corpus_entry *e)
 {
     static const struct cell_kind gru = {"", RNNP_CELL_GRU, .reset = RNNP_GRU_RESET_AFTER};
@@ -250,7 +299,9 @@ static rnnp_status build(rnnp_model *model, const corpus_entry *e)
                              shape, symbols, &y));
     if (e->lengths) TRY(rnnp_model_add_input(model, "lengths", RNNP_DTYPE_I32, 1, any, &symbols[1], &lengths));
     if (e->shape == TEXT) TRY(embedding(model, &y));
-    TRY(recurrent(model, &cells[e->cell], e->direction, INPUT, e->hidden, 10, lengths, &y, &h, has_c ? &c : NULL));
+    if (e->shape == SIGNAL) TRY(convolutions(model, &y));
+    TRY(recurrent(model, &cells[e->cell], e->direction, e->shape == SIGNAL ? SIGNAL_CHANNELS : INPUT, e->hidden, 10,
+                  lengths, &y, &h, has_c ? &c : NULL));
     if (e->shape == STACK) {
         TRY(recurrent(model, &gru, RNNP_DIRECTION_BIDIRECTIONAL, width, UPPER, 20, lengths, &y, &h, NULL));
         TRY(dense_softmax(model, 2 * UPPER, &y));

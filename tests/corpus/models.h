@@ -16,7 +16,8 @@ typedef enum corpus_shape {
     STACK,     /* a bidirectional GRU, dense and softmax on top */
     TOWER,     /* two more layers in the same direction, which threads may run at once */
     TEXT,      /* an embedding below; pooling over time, dense and softmax on top */
-    CORPUS_SHAPES
+    CORPUS_SHAPES,
+    SIGNAL = CORPUS_SHAPES /* convolutions along time below: many channels, each on its own, and transposed in groups */
 } corpus_shape;
 
 typedef struct corpus_entry {
