@@ -333,6 +333,6 @@ static RNNP_TIME(conv_time)
                 .pack = conv_pack, .workspace_bytes = conv_workspace, .multiply_adds = conv_multiply_adds,      \
                 .history_bytes = conv_history, __VA_ARGS__)
 
-CONV(Conv, .parse = conv_parse);
+CONV(Conv, .parse = conv_parse, .history_bytes = conv_history);
 static const char transposed_family[] = "transposed";
 CONV(ConvTranspose, .parse = transpose_parse, .family = transposed_family);
