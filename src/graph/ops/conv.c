@@ -331,7 +331,7 @@ static RNNP_TIME(conv_time)
     RNNP_DEFINE(op_name, 2, 3, .param_bytes = sizeof(conv_params), .infer = conv_infer, .run = conv_run,        \
                 .time = conv_time, .plan = conv_plan, .plan_bytes = sizeof(conv_own), .packed_inputs = 1u << W, \
                 .pack = conv_pack, .workspace_bytes = conv_workspace, .multiply_adds = conv_multiply_adds,      \
-                .history_bytes = conv_history, __VA_ARGS__)
+                __VA_ARGS__)
 
 CONV(Conv, .parse = conv_parse, .history_bytes = conv_history);
 static const char transposed_family[] = "transposed";
