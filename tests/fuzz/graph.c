@@ -153,16 +153,29 @@ static const struct {
     {"largest", RNNP_ATTR_INT},
     {"upper", RNNP_ATTR_INT},
     {"k", RNNP_ATTR_INT},
+    {"kernel_shape", RNNP_ATTR_INTS},
+    {"strides", RNNP_ATTR_INTS},
+    {"dilations", RNNP_ATTR_INTS},
+    {"group", RNNP_ATTR_INT},
+    {"auto_pad", RNNP_ATTR_STRING},
+    {"ceil_mode", RNNP_ATTR_INT},
+    {"count_include_pad", RNNP_ATTR_INT},
+    {"output_padding", RNNP_ATTR_INTS},
+    {"output_shape", RNNP_ATTR_INTS},
+    {"num_groups", RNNP_ATTR_INT},
     {"unheard_of", RNNP_ATTR_INT},
 };
 
 static void make_attribute(builder *g, rnnp_attr *a, attribute_room *room)
 {
-    static const char *const words[] = {
-        "forward",     "reverse",   "bidirectional",  "Tanh",    "Sigmoid", "Relu",    "Affine",      "ThresholdedRelu",
-        "HardSigmoid", "Elu",       "ScaledTanh",     "nothing", "reflect", "edge",    "wrap",        "add",
-        "max",         "ij,jk->ik", "...i,i...->...", "aab->ba", "ab,cb",   "a,b->ab", "ijk,kl,lj->", "...",
-        "abc->cb",     "ij,kij->k", "bgi,gih->bgh"};
+    static const char *const words[] = {"forward",     "reverse",   "bidirectional",  "Tanh",
+                                        "Sigmoid",     "Relu",      "Affine",         "ThresholdedRelu",
+                                        "HardSigmoid", "Elu",       "ScaledTanh",     "nothing",
+                                        "reflect",     "edge",      "wrap",           "add",
+                                        "max",         "ij,jk->ik", "...i,i...->...", "aab->ba",
+                                        "ab,cb",       "a,b->ab",   "ijk,kl,lj->",    "...",
+                                        "abc->cb",     "ij,kij->k", "bgi,gih->bgh",   "SAME_UPPER",
+                                        "SAME_LOWER",  "VALID"};
     enum { WORDS = sizeof words / sizeof *words };
     const size_t i = fuzz_below(&g->b, sizeof attributes / sizeof attributes[0]);
     const uint8_t x = fuzz_u8(&g->b);
