@@ -179,6 +179,14 @@ RNNP_API rnnp_status rnnp_model_close(rnnp_model *model);
  * (rnnp_node_info.note, the log) says so, and rnnp_run_bytes() includes its memory. If another node cannot be inferred
  * without its value, the model is refused with RNNP_ERR_LIMIT.
  */
+/* An input that becomes a constant: of the elements of `tensor`, which is of the input's dtype and fits its shape; if
+ * that is NULL, of `number`, for an input of one element. Frozen. */
+typedef struct rnnp_bound_input {
+    const char *name;
+    const rnnp_tensor *tensor;
+    double number;
+} rnnp_bound_input;
+
 typedef struct rnnp_load_options {
     size_t struct_size;
     size_t max_bytes;      /* memory at any time: the file, its parsed form, and the model. 0: 128 MiB, plus 32 bytes
@@ -192,6 +200,14 @@ typedef struct rnnp_load_options {
                             * hold different weights for each instruction set, with correct checksums. This takes the
                             * time of packing, and memory for one node */
     const char *directory; /* rnnp_onnx_open_memory(): folder of external data; NULL: such models are refused */
+    const rnnp_bound_input *bound; /* these are no inputs of the model: what depends on them alone is computed at load,
+                                    * and an If on them is decided. RNNP_ERR_ARG, _TYPE, _SHAPE for one that does not
+                                    * fit */
+    size_t n_bound;
+    const char *const *outputs; /* the only outputs of the model, in the order of the file; what they do not need is not
+                                 * looked at. NULL: all. RNNP_ERR_ARG for one that the file does not have */
+    size_t n_outputs;
+    int f64_as_f32; /* ONNX: 1: what the file computes in f64 is computed in f32, inputs and outputs included */
 } rnnp_load_options;
 RNNP_STRUCT_INIT(rnnp_load_options)
 

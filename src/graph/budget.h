@@ -7,6 +7,8 @@
 
 #include "rnnpack/model.h"
 
+#include <string.h>
+
 typedef struct rnnp_budget {
     size_t bytes, max_bytes; /* asked for and not given back; the file and what it was parsed to count */
     int exceeded;            /* max_bytes was in the way */
@@ -26,6 +28,23 @@ static inline int rnnp_budget_take(rnnp_budget *budget, size_t bytes)
     }
     budget->bytes += bytes;
     return 1;
+}
+
+/* Of a file's options, which both libraries ask: what an input is bound to, or NULL; whether an output is wanted. */
+static inline const rnnp_bound_input *rnnp_bound_find(const rnnp_load_options *o, const char *name)
+{
+    for (size_t i = 0; o && i < o->n_bound; i++) {
+        if (o->bound[i].name && strcmp(o->bound[i].name, name) == 0) return &o->bound[i];
+    }
+    return NULL;
+}
+
+static inline int rnnp_output_wanted(const rnnp_load_options *o, const char *name)
+{
+    for (size_t i = 0; o && o->outputs && i < o->n_outputs; i++) {
+        if (o->outputs[i] && strcmp(o->outputs[i], name) == 0) return 1;
+    }
+    return !o || !o->outputs;
 }
 
 /* A byte of the file allows for so many of memory, and for so much work. */

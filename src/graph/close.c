@@ -67,41 +67,76 @@ static rnnp_status explain(const rnnp_model *model, const rnnp_inference *inf, r
                           model->budget->max_bytes, (unsigned long long)model->budget->max_work, why);
 }
 
-static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf, int32_t *narrow)
+/* What a node becomes by what is known of its inputs. */
+static rnnp_status fold(rnnp_model *model, rnnp_inference *inf, rnnp_node *node)
 {
-    const rnnp_selection *select = &model->context->selection;
+    rnnp_status status = RNNP_OK;
 
-    for (size_t v = 0; v < model->n_values; v++) narrow[v] = RNNP_NONE;
+    switch (rnnp_inference_known(inf, node)) {
+    case RNNP_KNOWN_NOT: break;
+    case RNNP_KNOWN_TOO_LATE: node->note = over_budget; break;
+    case RNNP_KNOWN_SYMBOLIC:
+        if ((status = rnnp_inference_partial(inf, node)) != RNNP_OK || !all_known(inf, node)) break;
+        if ((status = keep_known(model, inf, node)) == RNNP_OK) make_constants(model, inf, node);
+        break;
+    case RNNP_KNOWN_FULLY:
+        if (node->op->uses_math) break;
+        status = rnnp_inference_evaluate(inf, node, &model->context->selection, RNNP_MATH_U35, NULL, &model->blocks);
+        if (status == RNNP_OK) make_constants(model, inf, node);
+        break;
+    }
+    return rnnp_inference_fails(inf, node, status);
+}
+
+/* A node that has chosen is out of the way: readers take what it chose. */
+static void replace_chosen(const rnnp_inference *inf, rnnp_node *node, int32_t *replaced)
+{
+    if (node->op->source(node, inf->in, 0) == SIZE_MAX) return;
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] != RNNP_NONE)
+            replaced[node->outputs[i]] = node->inputs[node->op->source(node, inf->in, i)];
+    }
+    node->folded = 1;
+}
+
+static int32_t replacement(const int32_t *replaced, int32_t v)
+{
+    return v != RNNP_NONE && replaced[v] != RNNP_NONE ? replaced[v] : v;
+}
+
+static rnnp_status keep_metas(rnnp_model *model, const rnnp_inference *inf, rnnp_node *node)
+{
+    node->input_metas = rnnp_model_calloc(model, node->n_inputs, sizeof *node->input_metas);
+    if (!node->input_metas) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        node->input_metas[i] = inf->in[i];
+        if (node->late || node->inputs[i] == RNNP_NONE || !model->values[node->inputs[i]].is_constant)
+            node->input_metas[i].known = NULL;
+    }
+    return RNNP_OK;
+}
+
+/* narrow, replaced: [n_values], scratch. */
+static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf, int32_t *narrow, int32_t *replaced)
+{
+    for (size_t v = 0; v < model->n_values; v++) narrow[v] = replaced[v] = RNNP_NONE;
     for (size_t n = 0; n < model->n_nodes; n++) {
         rnnp_node *node = &model->nodes[n];
 
+        for (size_t i = 0; i < node->n_inputs; i++) node->inputs[i] = replacement(replaced, node->inputs[i]);
         rnnp_narrow_take(narrow, inf, node);
         rnnp_status status = rnnp_inference_node(inf, node);
         if (status != RNNP_OK) return explain(model, inf, status);
         rnnp_narrow_follow(narrow, inf, node);
-        node->input_metas = rnnp_model_calloc(model, node->n_inputs, sizeof *node->input_metas);
-        if (!node->input_metas) return RNNP_ERR_MEMORY;
-        for (size_t i = 0; i < node->n_inputs; i++) {
-            node->input_metas[i] = inf->in[i];
-            if (node->inputs[i] == RNNP_NONE || !model->values[node->inputs[i]].is_constant)
-                node->input_metas[i].known = NULL;
-        }
-        switch (rnnp_inference_known(inf, node)) {
-        case RNNP_KNOWN_NOT: break;
-        case RNNP_KNOWN_TOO_LATE: node->note = over_budget; break;
-        case RNNP_KNOWN_SYMBOLIC:
-            if ((status = rnnp_inference_partial(inf, node)) != RNNP_OK || !all_known(inf, node)) break;
-            if ((status = keep_known(model, inf, node)) == RNNP_OK) make_constants(model, inf, node);
-            break;
-        case RNNP_KNOWN_FULLY:
-            if (node->op->uses_math) break;
-            status = rnnp_inference_evaluate(inf, node, select, RNNP_MATH_U35, NULL, &model->blocks);
-            if (status == RNNP_OK) make_constants(model, inf, node);
-            break;
-        }
-        if (status != RNNP_OK) return status;
+        if (node->op->source && !rnnp_inference_failed(inf, node)) replace_chosen(inf, node, replaced);
+        if (!rnnp_inference_failed(inf, node) && (status = fold(model, inf, node)) != RNNP_OK) return status;
+        node->late = rnnp_inference_failed(inf, node);
+        if ((status = keep_metas(model, inf, node)) != RNNP_OK) return status;
     }
-    return RNNP_OK;
+    for (size_t k = 0; k < model->n_outputs; k++)
+        model->outputs[k].value = replacement(replaced, model->outputs[k].value);
+    const rnnp_status status = rnnp_inference_outputs(inf);
+    return status == RNNP_OK ? status : explain(model, inf, status);
 }
 
 /* ---- Dead nodes ---- */
@@ -179,20 +214,31 @@ static void lint(rnnp_model *model)
     }
 }
 
+/* Without the caller's modes of rounding and denormals. */
+static rnnp_status infer_model(rnnp_model *model, rnnp_inference *inf, struct rnnp_block **scratch)
+{
+    const rnnp_context *context = model->context;
+    const size_t bytes = model->budget ? (model->budget->max_bytes - model->budget->bytes) / 2 : SIZE_MAX;
+    uint64_t work = model->budget ? model->budget->max_work : UINT64_MAX;
+
+    rnnp_status status = rnnp_model_guess(model, bytes, &work);
+    if (status != RNNP_OK || (status = rnnp_inference_begin(inf, model, scratch)) != RNNP_OK) return status;
+    inf->bytes_left = bytes;
+    inf->work_left = work;
+    for (size_t i = 0; i < model->n_inputs; i++) inf->meta[model->inputs[i]] = model->values[model->inputs[i]].meta;
+    int32_t *narrow = rnnp_arena_alloc(context, scratch, model->n_values * sizeof *narrow);
+    int32_t *replaced = rnnp_arena_alloc(context, scratch, model->n_values * sizeof *replaced);
+    if (!narrow || !replaced || rnnp_inference_tolerate(inf) != RNNP_OK) return RNNP_ERR_MEMORY;
+    return infer_and_fold(model, inf, narrow, replaced);
+}
+
 static rnnp_status close_model(rnnp_model *model, struct rnnp_block **scratch)
 {
     rnnp_inference inf;
 
     remove_dead(model); /* what nobody needs must cost nothing */
-    rnnp_status status = rnnp_inference_begin(&inf, model, scratch);
-    if (status != RNNP_OK) return status;
-    inf.bytes_left = model->budget ? (model->budget->max_bytes - model->budget->bytes) / 2 : SIZE_MAX;
-    inf.work_left = model->budget ? model->budget->max_work : UINT64_MAX;
-    for (size_t i = 0; i < model->n_inputs; i++) inf.meta[model->inputs[i]] = model->values[model->inputs[i]].meta;
-    int32_t *narrow = rnnp_arena_alloc(model->context, scratch, model->n_values * sizeof *narrow);
-    if (!narrow) return RNNP_ERR_MEMORY;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
-    status = infer_and_fold(model, &inf, narrow);
+    const rnnp_status status = infer_model(model, &inf, scratch);
     rnnp_fpmode_set(mode);
     if (status != RNNP_OK) return status;
     for (size_t v = 0; v < model->n_values; v++) {
@@ -212,8 +258,10 @@ rnnp_status rnnp_model_close(rnnp_model *model)
 
     if (!model) return RNNP_ERR_ARG;
     if (model->closed) return rnnp_fail(model->context, RNNP_ERR_STATE, "the model is already closed");
+    rnnp_status status = rnnp_model_check_options(model);
+    if (status != RNNP_OK) return status;
     if (model->n_outputs == 0) return rnnp_fail(model->context, RNNP_ERR_ARG, "the model has no outputs");
-    const rnnp_status status = close_model(model, &scratch);
+    status = close_model(model, &scratch);
     rnnp_arena_free(model->context, &scratch);
     model->closed = status == RNNP_OK ? RNNP_MODEL_CLOSED : RNNP_MODEL_BROKEN;
     return status;

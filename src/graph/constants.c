@@ -21,6 +21,7 @@ void rnnp_node_plan(const rnnp_prepare *p, rnnp_planned *planned)
     const rnnp_operator *op = p->node->op;
 
     *planned = (rnnp_planned){.own = planned->own, .layout = planned->layout, .found = planned->found};
+    if (p->node->late && p->inputs == p->node->input_metas) return; /* as closing saw it, there is nothing to plan */
     if (op->plan) op->plan(p, planned);
     if (!rnnp_node_packs(p->node, p->inputs)) planned->pack_bytes = 0;
 }

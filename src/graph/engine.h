@@ -6,9 +6,12 @@
  *   spans.c      placement of activations by lifetime
  *   constants.c  which constants are read, and whether they may be
  *   inference.c  shapes and known values of all nodes, symbolic or concrete
+ *   guess.c      ranks of an If that is not decided
+ *   failures.c   errors that stay with values, because only the other side of an If may be needed
  *   partial.c    values of which some elements are known
  *   narrow.c     weights behind a Cast to f32
  *   layout.c     concrete shapes -> which nodes run, where every value lives
+ *   branches.c   which calls only one side of an If needs
  *   stacks.c     in which order they run, and which of them at once
  *   program.c    a layout placed in one block, ready to execute
  *   execute.c    a program executed; states of streams
@@ -73,6 +76,13 @@ typedef struct rnnp_partial {
     const uint8_t *unsure;
 } rnnp_partial;
 
+/* Why there is no value: the first error on the way to it. */
+typedef struct rnnp_failure {
+    rnnp_status status;
+    size_t node; /* where it arose */
+    char text[];
+} rnnp_failure;
+
 /* The metas of a whole graph and scratch for the current node, all in *arena. */
 typedef struct rnnp_inference {
     const rnnp_model *model;
@@ -83,10 +93,13 @@ typedef struct rnnp_inference {
     rnnp_meta *in, *out;   /* of the latest node */
     rnnp_tensor *in_tensor, *out_tensor;
     int64_t next_symbol;
-    int part;                  /* the shapes are those of some steps of a stream, or of some rows of a batch */
-    size_t bytes_left;         /* for the values of nodes that are evaluated */
-    uint64_t work_left;        /* for evaluating them, as rnnp_load_options counts it */
-    const rnnp_node *left_out; /* the first node for which one of them was too little */
+    size_t bytes_left;           /* for the values of nodes that are evaluated */
+    uint64_t work_left;          /* for evaluating them, as rnnp_load_options counts it */
+    const rnnp_node *left_out;   /* the first node for which one of them was too little */
+    int concrete;                /* the inputs of the graph have sizes */
+    const rnnp_failure **failed; /* [n_values], or NULL where an error ends the inference; metas of those that have one
+                                  * are 0 */
+    int part;                    /* the shapes are those of some steps of a stream, or of some rows of a batch */
 } rnnp_inference;
 
 /* Entries that a node's input and output arrays must have. */
@@ -96,6 +109,26 @@ size_t rnnp_node_slots_out(const rnnp_node *node);
 rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, struct rnnp_block **arena);
 /* Runs infer() of one node and stores what it says of the wanted outputs. */
 rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node);
+
+/* ---- Errors that stay with values (failures.c) ---- */
+
+/* From here on they do, if the graph has an If. */
+rnnp_status rnnp_inference_tolerate(rnnp_inference *inf);
+/* What becomes of an error at this node: RNNP_OK if it stays with the outputs. */
+rnnp_status rnnp_inference_fails(rnnp_inference *inf, const rnnp_node *node, rnnp_status status);
+/* The outputs of the node whose metas are in inf->in take over the errors of what they are made of. Returns whether
+ * there are any. */
+int rnnp_inference_inherits(rnnp_inference *inf, const rnnp_node *node);
+/* Whether an output of the node has one. */
+int rnnp_inference_failed(const rnnp_inference *inf, const rnnp_node *node);
+/* That of the first output of the model that has one. */
+rnnp_status rnnp_inference_outputs(const rnnp_inference *inf);
+
+/* ---- Guesses of ranks (guess.c) ---- */
+
+/* Turns those that lead to errors, by trying; takes the work from *work. */
+rnnp_status rnnp_model_guess(rnnp_model *model, size_t bytes, uint64_t *work);
+/* ---- Known values ---- */
 
 typedef enum rnnp_known { RNNP_KNOWN_NOT, RNNP_KNOWN_TOO_LATE, RNNP_KNOWN_SYMBOLIC, RNNP_KNOWN_FULLY } rnnp_known;
 
@@ -164,6 +197,13 @@ typedef enum rnnp_storage {
     RNNP_STORE_COMPUTED  /* the program's, or the caller's when it is an output */
 } rnnp_storage;
 
+/* One side of an If that only data decides: calls that it alone needs are made when the condition is `taken`. */
+typedef struct rnnp_branch {
+    size_t node;    /* the If */
+    int32_t around; /* the branch that it is in, or -1 */
+    uint8_t taken, depth;
+} rnnp_branch;
+
 typedef struct rnnp_layout {
     const rnnp_plan *plan;
     int is_stream;
@@ -171,11 +211,15 @@ typedef struct rnnp_layout {
     size_t batch, threads;       /* batch: of streams */
     struct rnnp_block *arena;
     rnnp_inference inf;
-    uint8_t *evaluated;    /* [n_nodes] */
-    uint8_t *called;       /* [n_nodes]: executed; neither evaluated, nor a view, nor dead */
-    size_t *order;         /* [n_calls]: called nodes as they are executed */
-    size_t *stack;         /* [n_calls]: how many from here on may run at once; 0 above the lowest of these */
-    size_t *workspace;     /* [n_calls]: offset of each one's scratch */
+    uint8_t *evaluated; /* [n_nodes] */
+    uint8_t *called;    /* [n_nodes]: executed; neither evaluated, nor a view, nor dead */
+    rnnp_branch *branches;
+    size_t n_branches;
+    int32_t *branch;   /* [n_nodes]: of called ones, the branch that alone needs them, or -1; NULL without branches */
+    size_t *position;  /* [n_nodes]: of called ones, the place in order */
+    size_t *order;     /* [n_calls]: called nodes as they are executed */
+    size_t *stack;     /* [n_calls]: how many from here on may run at once; 0 above the lowest of these */
+    size_t *workspace; /* [n_calls]: offset of each one's scratch */
     rnnp_planned *planned; /* [n_calls]: for these shapes */
     size_t n_calls;
     uint8_t *storage; /* [n_values], of the root */
@@ -208,6 +252,10 @@ static inline int rnnp_layout_time(const rnnp_layout *layout, const rnnp_node *n
     return axis > 0 ? axis : 0;
 }
 void rnnp_layout_free(rnnp_layout *layout);
+/* Sets the branches, once it is known which nodes are called and what shares memory by views. */
+rnnp_status rnnp_layout_branches(rnnp_layout *layout);
+/* Once it is known in which order they are called: keeps those whose conditions are known in time. */
+rnnp_status rnnp_layout_decide(rnnp_layout *layout);
 /* Sets order and stack, once it is known which nodes are called. */
 rnnp_status rnnp_layout_order(rnnp_layout *layout);
 
@@ -236,9 +284,17 @@ typedef struct rnnp_call {
     size_t row_bytes;    /* of one channel in one of them */
     int starts_early;    /* its initial state does not depend on inputs */
     int needed;
-    size_t stack;             /* calls from here on that may run at once; 0 above the lowest of these */
-    rnnp_stack_choice choice; /* of the lowest: how they do */
+    const struct rnnp_side *side; /* that it is made with, or NULL: with every execution */
+    size_t stack;                 /* calls from here on that may run at once; 0 above the lowest of these */
+    rnnp_stack_choice choice;     /* of the lowest: how they do */
 } rnnp_call;
+
+/* rnnp_branch, with the tensor of its condition. */
+typedef struct rnnp_side {
+    const rnnp_tensor *condition;
+    const struct rnnp_side *around; /* NULL: none */
+    uint8_t taken;
+} rnnp_side;
 
 /* A root in the caller's memory: a model input, or an output that is written without a copy. */
 typedef struct rnnp_bind {
@@ -278,6 +334,7 @@ typedef struct rnnp_program {
     size_t bytes;        /* of the block this is the start of */
     size_t batch, steps; /* of streams */
     rnnp_call *calls;
+    rnnp_side *sides;
     rnnp_tensor *inputs, *outputs; /* what the caller must give and gets; data NULL */
     size_t n_inputs, n_outputs;    /* all of the model's but those of pairs */
     size_t *input, *output;        /* [n_inputs], [n_outputs]: which ones of the model */

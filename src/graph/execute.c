@@ -112,12 +112,21 @@ static void begin_states(const rnnp_program *p, const rnnp_call *call, const uin
     }
 }
 
+/* Whether the branches that a call is in are those taken. */
+static int is_taken(const rnnp_side *side)
+{
+    for (; side; side = side->around) {
+        if ((*(const uint8_t *)side->condition->data != 0) != side->taken) return 0;
+    }
+    return 1;
+}
+
 /* Calls from here on that run at once: a stack, as far up as it is needed. */
 static size_t at_once(const rnnp_call *call)
 {
     size_t n = 1;
 
-    while (n < call->stack && call[n].needed) n++;
+    while (n < call->stack && call[n].needed && call[n].side == call->side) n++;
     return n;
 }
 
@@ -137,7 +146,7 @@ static rnnp_status run_calls(rnnp_program *p, const uint8_t *active)
         rnnp_call *call = &p->calls[c];
 
         n = at_once(call);
-        if (!call->needed) continue;
+        if (!call->needed || !is_taken(call->side)) continue;
         if (call->exec.state && p->n_fresh && !call->starts_early) begin_states(p, call, active);
         if (call->exec.state) call->exec.lengths = active ? p->lengths : NULL;
         const rnnp_status status =

@@ -53,6 +53,9 @@ typedef struct rnnp_meta {
 
 /* ---- Nodes ---- */
 
+/* Opsets of the default ONNX domain that are known. */
+enum { RNNP_OPSET_FIRST = 7, RNNP_OPSET_LAST = 22 };
+
 struct rnnp_operator;
 
 typedef struct rnnp_node {
@@ -67,12 +70,15 @@ typedef struct rnnp_node {
     size_t serial;          /* how many nodes were added before it: survives the removal of others */
     const char *note;       /* lint warning or NULL */
     int folded;             /* during close: outputs became constants, or nobody reads them */
+    int late;               /* closing could not infer it, as one may on a side of an If; a run tries again */
     rnnp_meta *input_metas; /* [n_inputs], symbolic, after close */
 } rnnp_node;
 
 typedef struct rnnp_output_info {
     const char *name;
     int32_t value;
+    int has_rank; /* a file says that it has this rank */
+    size_t rank;
 } rnnp_output_info;
 
 typedef struct rnnp_value_info {
@@ -125,6 +131,7 @@ typedef struct rnnp_infer {
     int64_t *next_symbol; /* counts down; take with rnnp_dim_unknown */
     int part;             /* of more steps or rows than these: the rank may not depend on how many there are */
     int guessed;          /* set by infer(): the rank would be another if some symbol were 1 */
+    int concrete;         /* for a run: the inputs of the graph have sizes */
 } rnnp_infer;
 
 int64_t rnnp_dim_unknown(rnnp_infer *in);
@@ -137,6 +144,9 @@ rnnp_status rnnp_infer_same(rnnp_infer *in, const char *what, int64_t a, int64_t
 /* rnnp_fail with "<op> <node name>: " in front. */
 rnnp_status rnnp_node_fail(const rnnp_context *context, const rnnp_node *node, rnnp_status status, const char *format,
                            ...) __attribute__((format(printf, 4, 5)));
+
+/* The input whose elements this output shares, of a node that is a view for these shapes; else SIZE_MAX. */
+size_t rnnp_view_source(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs, size_t output);
 
 /* The format of a layer's constant weights; F32 for a node without any. */
 rnnp_weights rnnp_node_weights(const rnnp_model *model, const rnnp_node *node);
@@ -285,6 +295,10 @@ typedef struct rnnp_operator {
      * axes of size 1 only, a Slice of everything). */
     int (*view)(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs);
 
+    /* Optional, of operators that choose: the input whose elements an output has, in their order, or SIZE_MAX while
+     * that is not known. A node that knows is a view, and needs no other input. */
+    size_t (*source)(const rnnp_node *node, const rnnp_meta *inputs, size_t output);
+
     /* NULL: elementwise rule (all inputs agree after broadcast alignment). */
     int (*time)(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis);
 
@@ -375,6 +389,8 @@ struct rnnp_model {
     size_t n_symbols, cap_symbols;
     rnnp_name_table input_names, output_names, symbol_names; /* what is taken, while it is built */
     rnnp_budget *budget;                                     /* while a file is loaded, else NULL */
+    const rnnp_load_options *options;                        /* the same: which inputs are bound, which outputs stay */
+    uint8_t *bound;                                          /* [options->n_bound]: the input was there */
     struct rnnp_block *blocks;                               /* everything allocated by rnnp_model_alloc */
     const char *producer;                                    /* what wrote the file, "" if unknown */
     const char *layer;                                       /* name of the layer whose weights are added, or NULL */
@@ -399,6 +415,13 @@ static inline rnnp_prepare rnnp_node_prepare(const struct rnnp_model *model, con
                           .math = RNNP_MATH_U35,
                           .threads = 1};
 }
+
+/* What the options of a file say (options.c): the constant that an input of this dtype and shape is bound to, which may
+ * be in *element. */
+rnnp_status rnnp_bound_tensor(const rnnp_context *context, const rnnp_bound_input *bound, const rnnp_tensor *input,
+                              uint64_t *element, rnnp_tensor *t);
+/* RNNP_ERR_ARG for inputs and outputs that the model turned out not to have. */
+rnnp_status rnnp_model_check_options(const struct rnnp_model *model);
 
 /* Total elements of a shape; SIZE_MAX when a dimension is a symbol or the product overflows. */
 size_t rnnp_meta_elements(const rnnp_meta *meta);

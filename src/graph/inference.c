@@ -60,30 +60,61 @@ rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, s
     return RNNP_OK;
 }
 
+size_t rnnp_view_source(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs, size_t output)
+{
+    const rnnp_operator *op = node->op;
+
+    if (op->source) return op->source(node, inputs, output);
+    return output == 0 && (op->is_view || (op->view && op->view(node, inputs, outputs))) ? 0 : SIZE_MAX;
+}
+
+static rnnp_status infer(rnnp_inference *inf, const rnnp_node *node, int *guessed)
+{
+    rnnp_infer in = {inf->model->context, node, &inf->next_symbol, inf->part, *guessed, inf->concrete};
+    const rnnp_status status = node->op->infer(&in, inf->in, inf->out);
+
+    *guessed = in.guessed;
+    if (status != RNNP_OK) return status;
+    const size_t from = node->op->is_view ? rnnp_meta_elements(&inf->in[0]) : SIZE_MAX;
+    const size_t to = node->op->is_view ? rnnp_meta_elements(&inf->out[0]) : SIZE_MAX;
+    if (from != SIZE_MAX && to != SIZE_MAX && from != to) /* whatever infer() could not know */
+        return rnnp_node_fail(in.context, node, RNNP_ERR_SHAPE, "%zu elements cannot be viewed as %zu", from, to);
+    return RNNP_OK;
+}
+
+/* What is known of a value that is chosen, is known of the output. */
+static void store_output(rnnp_inference *inf, const rnnp_node *node, size_t i)
+{
+    const size_t source = node->op->source ? node->op->source(node, inf->in, i) : SIZE_MAX;
+    const int32_t v = node->outputs[i];
+
+    inf->out[i].known = NULL;
+    inf->meta[v] = inf->out[i];
+    if (source == SIZE_MAX) return;
+    inf->meta[v].known = inf->in[source].known;
+    inf->partial[v] = inf->partial[node->inputs[source]];
+}
+
 rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node)
 {
-    rnnp_infer in = {inf->model->context, node, &inf->next_symbol, inf->part, 0};
+    int guessed = 0;
 
     memset(inf->in, 0, rnnp_node_slots_in(node) * sizeof *inf->in);
     memset(inf->out, 0, rnnp_node_slots_out(node) * sizeof *inf->out);
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] == RNNP_NONE) continue;
         inf->in[i] = inf->meta[node->inputs[i]];
-        in.guessed |= inf->guessed[node->inputs[i]];
+        guessed |= inf->guessed[node->inputs[i]];
     }
-    const rnnp_status status = node->op->infer(&in, inf->in, inf->out);
-    if (status != RNNP_OK) return status;
-    const size_t from = node->op->is_view ? rnnp_meta_elements(&inf->in[0]) : SIZE_MAX;
-    const size_t to = node->op->is_view ? rnnp_meta_elements(&inf->out[0]) : SIZE_MAX;
-    if (from != SIZE_MAX && to != SIZE_MAX && from != to) /* whatever infer() could not know */
-        return rnnp_node_fail(in.context, node, RNNP_ERR_SHAPE, "%zu elements cannot be viewed as %zu", from, to);
+    if (!node->op->source && rnnp_inference_inherits(inf, node)) return RNNP_OK;
+    const rnnp_status status = infer(inf, node, &guessed);
+    if (status != RNNP_OK) return rnnp_inference_fails(inf, node, status);
     for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE) {
-            inf->out[i].known = NULL;
-            inf->meta[node->outputs[i]] = inf->out[i];
-            inf->guessed[node->outputs[i]] = (uint8_t)in.guessed;
-        }
+        if (node->outputs[i] == RNNP_NONE) continue;
+        store_output(inf, node, i);
+        inf->guessed[node->outputs[i]] = (uint8_t)guessed;
     }
+    if (node->op->source) rnnp_inference_inherits(inf, node);
     return RNNP_OK;
 }
 
@@ -121,7 +152,7 @@ rnnp_known rnnp_inference_known(rnnp_inference *inf, const rnnp_node *node)
     size_t bytes_in = 0, bytes_out = 0;
     int symbolic = 0;
 
-    if (node->op->state_arrays) return RNNP_KNOWN_NOT;
+    if (node->op->state_arrays || node->op->source) return RNNP_KNOWN_NOT;
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] == RNNP_NONE) continue;
         if (node->op->shape_only) {

@@ -38,27 +38,58 @@ static rnnp_status check_batch(const rnnp_layout *layout, const rnnp_node *node)
     return batch == (int64_t)layout->batch ? RNNP_OK : batch_fails(layout, node, batch);
 }
 
-static rnnp_status infer_all(rnnp_layout *layout, const rnnp_meta *inputs)
+/* A stream found time in what was known at load, and a plan packed weights by it. */
+static rnnp_status check_late(const rnnp_layout *layout, const rnnp_node *node)
 {
-    const rnnp_plan *plan = layout->plan;
-    const rnnp_model *model = plan->model;
-    rnnp_inference *inf = &layout->inf;
-    rnnp_status status;
+    const rnnp_context *context = layout->plan->context;
+    const rnnp_model *model = layout->plan->model;
 
-    for (size_t i = 0; i < model->n_inputs; i++) inf->meta[model->inputs[i]] = inputs[i];
-    for (size_t n = 0; n < model->n_nodes; n++) {
-        const rnnp_node *node = &model->nodes[n];
+    if (node->late && layout->is_stream)
+        return rnnp_node_fail(context, node, RNNP_ERR_UNSUPPORTED,
+                              "its shapes could not be known at load, so a stream cannot step it");
+    if (node->late && rnnp_node_weights(model, node) != RNNP_WEIGHTS_F32)
+        return rnnp_node_fail(context, node, RNNP_ERR_UNSUPPORTED,
+                              "its shapes could not be known at load, so its weights must be f32");
+    for (size_t i = 0; layout->is_stream && node->op->source && i < node->n_outputs; i++) {
+        const int32_t v = node->outputs[i];
 
-        if ((status = rnnp_inference_node(inf, node)) != RNNP_OK || (status = check_outputs(layout, node)) != RNNP_OK)
-            return status;
-        if (rnnp_layout_keeps(layout, node) && (status = check_batch(layout, node)) != RNNP_OK) return status;
-        if (rnnp_inference_known(inf, node) != RNNP_KNOWN_FULLY) continue;
-        status =
-            rnnp_inference_evaluate(inf, node, &plan->context->selection, plan->math, &plan->nodes[n], &layout->arena);
-        if (status != RNNP_OK) return status;
-        layout->evaluated[n] = 1;
+        if (v != RNNP_NONE && layout->inf.meta[v].rank != model->values[v].meta.rank)
+            return rnnp_node_fail(context, node, RNNP_ERR_UNSUPPORTED,
+                                  "output %zu has rank %zu in the stream, but rank %zu by what was known at load", i,
+                                  layout->inf.meta[v].rank, model->values[v].meta.rank);
     }
     return RNNP_OK;
+}
+
+static rnnp_status infer_node(rnnp_layout *layout, size_t n)
+{
+    const rnnp_plan *plan = layout->plan;
+    const rnnp_node *node = &plan->model->nodes[n];
+    rnnp_inference *inf = &layout->inf;
+    rnnp_status status = rnnp_inference_node(inf, node);
+
+    if (status != RNNP_OK || rnnp_inference_failed(inf, node)) return status;
+    status = check_outputs(layout, node);
+    if (status == RNNP_OK && rnnp_layout_keeps(layout, node)) status = check_batch(layout, node);
+    if (status == RNNP_OK) status = check_late(layout, node);
+    if (status == RNNP_OK && rnnp_inference_known(inf, node) == RNNP_KNOWN_FULLY) {
+        status =
+            rnnp_inference_evaluate(inf, node, &plan->context->selection, plan->math, &plan->nodes[n], &layout->arena);
+        layout->evaluated[n] = status == RNNP_OK;
+    }
+    return rnnp_inference_fails(inf, node, status);
+}
+
+static rnnp_status infer_all(rnnp_layout *layout, const rnnp_meta *inputs)
+{
+    const rnnp_model *model = layout->plan->model;
+    rnnp_inference *inf = &layout->inf;
+    rnnp_status status = rnnp_inference_tolerate(inf);
+
+    inf->concrete = 1;
+    for (size_t i = 0; i < model->n_inputs; i++) inf->meta[model->inputs[i]] = inputs[i];
+    for (size_t n = 0; n < model->n_nodes && status == RNNP_OK; n++) status = infer_node(layout, n);
+    return status == RNNP_OK ? rnnp_inference_outputs(inf) : status;
 }
 
 /* The node's metas into inf.in and inf.out. */
@@ -78,11 +109,16 @@ static void gather(rnnp_layout *layout, const rnnp_node *node)
 
 /* ---- What runs ---- */
 
-static int is_view(rnnp_layout *layout, const rnnp_node *node)
+/* Output i of a node is needed: if it shares the elements of an input, only that is, too. */
+static void need_output(rnnp_layout *layout, size_t n, size_t i)
 {
-    if (node->op->is_view || !node->op->view) return node->op->is_view;
-    gather(layout, node);
-    return node->op->view(node, layout->inf.in, layout->inf.out);
+    const rnnp_node *node = &layout->plan->model->nodes[n];
+    const size_t source = rnnp_view_source(node, layout->inf.in, layout->inf.out, i);
+
+    layout->called[n] |= source == SIZE_MAX;
+    if (source == SIZE_MAX) return;
+    layout->root[node->outputs[i]] = node->inputs[source];
+    layout->storage[node->inputs[source]] = RNNP_STORE_COMPUTED;
 }
 
 /* Backwards from the outputs: a view needs its data only, a call all its inputs; shapes are settled. Sets
@@ -95,17 +131,22 @@ static void choose_calls(rnnp_layout *layout)
     for (size_t k = 0; k < model->n_outputs; k++) storage[model->outputs[k].value] = RNNP_STORE_COMPUTED;
     for (size_t n = model->n_nodes; n-- > 0;) {
         const rnnp_node *node = &model->nodes[n];
-        int needed = 0;
 
-        for (size_t i = 0; i < node->n_outputs; i++)
-            needed |= node->outputs[i] != RNNP_NONE && storage[node->outputs[i]] != RNNP_STORE_NONE;
-        if (!needed || layout->evaluated[n]) continue;
-        layout->called[n] = !is_view(layout, node);
-        for (size_t i = 0; i < (layout->called[n] ? node->n_inputs : 1); i++) {
-            if (node->inputs[i] != RNNP_NONE) storage[node->inputs[i]] = RNNP_STORE_COMPUTED;
+        if (layout->evaluated[n]) continue;
+        gather(layout, node);
+        for (size_t i = 0; i < node->n_outputs; i++) {
+            if (node->outputs[i] != RNNP_NONE && storage[node->outputs[i]] != RNNP_STORE_NONE)
+                need_output(layout, n, i);
+        }
+        for (size_t i = 0; layout->called[n] && i < node->n_inputs; i++) {
+            const int32_t v = node->inputs[i];
+
+            if (v != RNNP_NONE && !(layout->inf.failed && layout->inf.failed[v])) storage[v] = RNNP_STORE_COMPUTED;
         }
     }
     for (size_t v = 0; v < model->n_values; v++) {
+        const int32_t shares = layout->root[v], producer = model->values[v].producer;
+
         layout->root[v] = (int32_t)v;
         layout->direct[v] = -1;
         if (storage[v] == RNNP_STORE_NONE) continue;
@@ -113,10 +154,10 @@ static void choose_calls(rnnp_layout *layout)
             storage[v] = RNNP_STORE_CONSTANT;
         else if (layout->inf.meta[v].known)
             storage[v] = RNNP_STORE_KNOWN;
-        else if (model->values[v].producer < 0)
+        else if (producer < 0)
             storage[v] = RNNP_STORE_INPUT;
-        else if (!layout->called[model->values[v].producer]) {
-            layout->root[v] = layout->root[model->nodes[model->values[v].producer].inputs[0]];
+        else if (!layout->called[producer]) {
+            layout->root[v] = layout->root[shares];
             storage[v] = storage[layout->root[v]];
         }
     }
@@ -249,7 +290,8 @@ rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *nod
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] == RNNP_NONE) continue;
         in[i] = layout->inf.meta[node->inputs[i]];
-        if (!model->values[node->inputs[i]].is_constant) in[i].known = NULL; /* as when the plan decided what to pack */
+        if (!model->values[node->inputs[i]].is_constant || node->late)
+            in[i].known = NULL; /* as when the plan decided what to pack */
     }
     prepare.inputs = in;
     prepare.threads = layout->threads;
@@ -317,7 +359,9 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
     rnnp_fpmode_set(mode);
     if (status != RNNP_OK) return status;
     choose_calls(layout);
-    if ((status = rnnp_layout_order(layout)) != RNNP_OK) return status;
+    if ((status = rnnp_layout_branches(layout)) != RNNP_OK || (status = rnnp_layout_order(layout)) != RNNP_OK ||
+        (status = rnnp_layout_decide(layout)) != RNNP_OK)
+        return status;
     layout->workspace = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->workspace);
     layout->planned = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->planned);
     if (!layout->workspace || !layout->planned) return RNNP_ERR_MEMORY;

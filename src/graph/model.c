@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPSET_FIRST = 7, OPSET_LAST = 22, ATTRS_MAX = 64 };
+enum { ATTRS_MAX = 64 };
 
 /* ---- Names, and room for more ---- */
 
@@ -179,33 +179,6 @@ static rnnp_status input_dims(rnnp_model *model, const char *name, rnnp_meta *me
     return RNNP_OK;
 }
 
-rnnp_status rnnp_model_add_input(rnnp_model *model, const char *name, rnnp_dtype dtype, size_t rank,
-                                 const int64_t *shape, const char *const *symbols, rnnp_value *value)
-{
-    rnnp_value_info info = {.producer = -1, .meta = {.dtype = dtype, .rank = rank}};
-    rnnp_status status;
-
-    if (!model) return RNNP_ERR_ARG;
-    if ((status = check_open(model)) != RNNP_OK || (status = check_name(model, "input", name)) != RNNP_OK ||
-        (status = check_result(model, "input", name, value)) != RNNP_OK ||
-        (status = check_type(model, name, dtype, rank, shape)) != RNNP_OK)
-        return status;
-    if (rnnp_names_find(&model->input_names.set, name) != SIZE_MAX)
-        return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two inputs named %s", name);
-    info.name = rnnp_model_string(model, name);
-    if (!info.name) return RNNP_ERR_MEMORY;
-    if ((status = grow_values(model, 1)) != RNNP_OK || (status = GROW(model, inputs, 1)) != RNNP_OK ||
-        (status = GROW(model, symbols, rank)) != RNNP_OK ||
-        (status = grow_names(model, &model->symbol_names, rank)) != RNNP_OK ||
-        (status = grow_names(model, &model->input_names, 1)) != RNNP_OK ||
-        (status = input_dims(model, name, &info.meta, shape, symbols)) != RNNP_OK)
-        return status;
-    *value = add_value(model, &info);
-    add_name(&model->input_names, info.name, model->n_inputs);
-    model->inputs[model->n_inputs++] = *value;
-    return RNNP_OK;
-}
-
 /* The dtype, shape and size of a constant. */
 static rnnp_status check_constant(const rnnp_model *model, const char *name, const rnnp_tensor *tensor, size_t *bytes)
 {
@@ -271,6 +244,49 @@ rnnp_status rnnp_model_constant_sealed(rnnp_model *model, const char *name, cons
     return add_constant(model, name, tensor, 1, checksum, value);
 }
 
+/* The input becomes a constant. */
+static rnnp_status bind_input(rnnp_model *model, const rnnp_bound_input *bound, rnnp_dtype dtype, size_t rank,
+                              const int64_t *shape, rnnp_value *value)
+{
+    rnnp_tensor input = {.dtype = dtype, .rank = rank}, t;
+    uint64_t element;
+
+    for (size_t d = 0; d < rank; d++) input.shape[d] = shape[d];
+    if (!model->bound && !(model->bound = rnnp_model_calloc(model, model->options->n_bound, 1))) return RNNP_ERR_MEMORY;
+    model->bound[bound - model->options->bound] = 1;
+    const rnnp_status status = rnnp_bound_tensor(model->context, bound, &input, &element, &t);
+    return status == RNNP_OK ? rnnp_model_add_constant(model, bound->name, &t, value) : status;
+}
+
+rnnp_status rnnp_model_add_input(rnnp_model *model, const char *name, rnnp_dtype dtype, size_t rank,
+                                 const int64_t *shape, const char *const *symbols, rnnp_value *value)
+{
+    rnnp_value_info info = {.producer = -1, .meta = {.dtype = dtype, .rank = rank}};
+    rnnp_status status;
+
+    if (!model) return RNNP_ERR_ARG;
+    if ((status = check_open(model)) != RNNP_OK || (status = check_name(model, "input", name)) != RNNP_OK ||
+        (status = check_result(model, "input", name, value)) != RNNP_OK ||
+        (status = check_type(model, name, dtype, rank, shape)) != RNNP_OK)
+        return status;
+    if (rnnp_names_find(&model->input_names.set, name) != SIZE_MAX)
+        return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two inputs named %s", name);
+    const rnnp_bound_input *bound = rnnp_bound_find(model->options, name);
+    if (bound) return bind_input(model, bound, dtype, rank, shape, value);
+    info.name = rnnp_model_string(model, name);
+    if (!info.name) return RNNP_ERR_MEMORY;
+    if ((status = grow_values(model, 1)) != RNNP_OK || (status = GROW(model, inputs, 1)) != RNNP_OK ||
+        (status = GROW(model, symbols, rank)) != RNNP_OK ||
+        (status = grow_names(model, &model->symbol_names, rank)) != RNNP_OK ||
+        (status = grow_names(model, &model->input_names, 1)) != RNNP_OK ||
+        (status = input_dims(model, name, &info.meta, shape, symbols)) != RNNP_OK)
+        return status;
+    *value = add_value(model, &info);
+    add_name(&model->input_names, info.name, model->n_inputs);
+    model->inputs[model->n_inputs++] = *value;
+    return RNNP_OK;
+}
+
 rnnp_status rnnp_model_add_output(rnnp_model *model, const char *name, rnnp_value value)
 {
     rnnp_status status;
@@ -282,13 +298,14 @@ rnnp_status rnnp_model_add_output(rnnp_model *model, const char *name, rnnp_valu
         return rnnp_fail(model->context, RNNP_ERR_ARG, "output %s: there is no value %d", name, (int)value);
     if (rnnp_names_find(&model->output_names.set, name) != SIZE_MAX)
         return rnnp_fail(model->context, RNNP_ERR_ARG, "there are two outputs named %s", name);
+    if (!rnnp_output_wanted(model->options, name)) return RNNP_OK;
     const char *copy = rnnp_model_string(model, name);
     if (!copy) return RNNP_ERR_MEMORY;
     if ((status = GROW(model, outputs, 1)) != RNNP_OK ||
         (status = grow_names(model, &model->output_names, 1)) != RNNP_OK)
         return status;
     add_name(&model->output_names, copy, model->n_outputs);
-    model->outputs[model->n_outputs++] = (rnnp_output_info){copy, value};
+    model->outputs[model->n_outputs++] = (rnnp_output_info){.name = copy, .value = value};
     return RNNP_OK;
 }
 
@@ -299,9 +316,9 @@ static rnnp_status check_node(const rnnp_model *model, const rnnp_node *node, co
     const rnnp_operator *op = node->op;
     rnnp_status status;
 
-    if (node->opset < OPSET_FIRST || node->opset > OPSET_LAST)
+    if (node->opset < RNNP_OPSET_FIRST || node->opset > RNNP_OPSET_LAST)
         return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED, "opset %d is outside %d to %d", node->opset,
-                              OPSET_FIRST, OPSET_LAST);
+                              RNNP_OPSET_FIRST, RNNP_OPSET_LAST);
     if (node->n_inputs < op->min_inputs || (op->max_inputs != 255 && node->n_inputs > op->max_inputs))
         return rnnp_node_fail(model->context, node, RNNP_ERR_ARG, "%zu inputs where %d to %d are expected",
                               node->n_inputs, op->min_inputs, op->max_inputs);

@@ -28,7 +28,7 @@ void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning)
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
 
-        if (!node->op->batch_axis || node->input_metas[0].rank != 3) continue;
+        if (!node->op->batch_axis || node->late || node->input_metas[0].rank != 3) continue;
         const int rows = node->op->batch_axis(node, 0, 0), time = 1 - rows;
         const int64_t *x = node->input_metas[0].dim;
         tuning->batch_symbol = rnnp_dim_is_symbol(x[rows]) ? x[rows] : 0;

@@ -97,6 +97,7 @@ static void carve_all(rnnp_program *p, room *r, const counts *c, const rnnp_layo
 
     carve(at, 1, sizeof *p);
     p->calls = carve(at, c->calls, sizeof *p->calls);
+    p->sides = carve(at, layout->n_branches, sizeof *p->sides);
     r->in = carve(at, c->in_slots, sizeof *r->in);
     r->out = carve(at, c->out_slots, sizeof *r->out);
     p->binds = carve(at, c->binds, sizeof *p->binds);
@@ -233,6 +234,17 @@ static int starts_early(const rnnp_layout *layout, const rnnp_node *node)
     return 1;
 }
 
+static void fill_sides(rnnp_program *p, const rnnp_layout *layout)
+{
+    for (size_t b = 0; b < layout->n_branches; b++) {
+        const rnnp_branch *branch = &layout->branches[b];
+
+        p->sides[b] = (rnnp_side){.condition = &p->calls[layout->position[branch->node]].inputs[0],
+                                  .around = branch->around < 0 ? NULL : &p->sides[branch->around],
+                                  .taken = branch->taken};
+    }
+}
+
 static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
 {
     const rnnp_plan *plan = layout->plan;
@@ -241,12 +253,14 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
     for (size_t c = 0; c < layout->n_calls; c++) {
         const size_t n = layout->order[c];
         const rnnp_node *node = &plan->model->nodes[n];
+        const int32_t branch = layout->branch ? layout->branch[n] : -1;
         rnnp_call *call = &p->calls[p->n_calls++];
 
         *call = (rnnp_call){.run = node->op->run,
                             .node = node,
                             .inputs = r->in,
                             .outputs = r->out,
+                            .side = branch < 0 ? NULL : &p->sides[branch],
                             .stack = layout->stack[c],
                             .needed = 1};
         rnnp_layout_stack_choice(layout, c, &call->choice);
@@ -297,6 +311,7 @@ rnnp_status rnnp_program_create(const rnnp_layout *layout, rnnp_program **progra
     fill_carried(p, layout);
     fill_ports(p, layout);
     fill_calls(p, &r, layout);
+    fill_sides(p, layout);
     for (size_t row = 0; layout->is_stream && row < layout->batch; row++) rnnp_program_reset(p, row);
     *program = p;
     return RNNP_OK;

@@ -156,6 +156,7 @@ static rnnp_status number_of(copy *c, rnnp_value old, rnnp_value *number)
 
 static int has_weights(const copy *c, const rnnp_node *node, const rnnp_value *inputs)
 {
+    if (node->late) return 0;
     for (size_t i = 0; i < 2 && node->op->weights[i].input; i++) {
         const rnnp_value v = inputs[node->op->weights[i].input];
 

@@ -30,9 +30,17 @@ static void mark_outputs(search *s, const rnnp_node *node)
     }
 }
 
-/* Whether an input from `first` on does. */
+/* Whether an input from `first` on does, or what decides if the node is called. */
 static int follows(const search *s, const rnnp_node *node, size_t first)
 {
+    const rnnp_layout *layout = s->layout;
+    int32_t b = layout->branch ? layout->branch[node - layout->plan->model->nodes] : -1;
+
+    for (; b >= 0; b = layout->branches[b].around) {
+        const rnnp_node *decides = &layout->plan->model->nodes[layout->branches[b].node];
+
+        if (s->follows[layout->root[decides->inputs[0]]]) return 1;
+    }
     for (size_t i = first; i < node->n_inputs; i++) {
         if (node->inputs[i] != RNNP_NONE && s->follows[s->layout->root[node->inputs[i]]]) return 1;
     }

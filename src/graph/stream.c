@@ -185,7 +185,7 @@ static void find_batch(const rnnp_model *model, const rnnp_time *time, uint8_t *
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
 
-        for (size_t i = 0; node->op->state_arrays && i < node->n_inputs; i++) {
+        for (size_t i = 0; node->op->state_arrays && !node->late && i < node->n_inputs; i++) {
             const int axis = node->inputs[i] == RNNP_NONE ? -1 : node->op->batch_axis(node, 0, i);
             const int64_t dim = axis < 0 ? 0 : node->input_metas[i].dim[axis];
 

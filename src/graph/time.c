@@ -84,6 +84,7 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
 {
     int any = 0, final = 0, reason = 0;
 
+    if (node->late) return 1; /* a stream that takes that side is refused */
     for (size_t i = 0; i < rnnp_node_slots_out(node); i++) time->out[i] = RNNP_TIME_NONE;
     for (size_t i = 0; i < rnnp_node_slots_in(node); i++) time->in[i] = RNNP_TIME_NONE;
     for (size_t i = 0; i < node->n_inputs && !node->op->shape_only; i++) {

@@ -56,11 +56,10 @@ static int32_t root_of(const rnnp_model *model, int32_t value)
     for (;;) {
         const int32_t n = value == RNNP_NONE ? -1 : model->values[value].producer;
         const rnnp_node *node = n < 0 ? NULL : &model->nodes[n];
-        rnnp_meta out;
 
-        if (!node || node->inputs[0] == RNNP_NONE) return value;
-        out = model->values[value].meta;
-        if (!node->op->is_view && !(node->op->view && node->op->view(node, node->input_metas, &out))) return value;
+        if (!node || node->late || node->outputs[0] != value || node->inputs[0] == RNNP_NONE ||
+            rnnp_view_source(node, node->input_metas, &model->values[value].meta, 0) != 0)
+            return value;
         value = node->inputs[0];
     }
 }
@@ -70,7 +69,8 @@ static int stacks_on(const rnnp_model *model, const rnnp_node *below, const rnnp
 {
     const int32_t y = below->outputs[0];
 
-    return node->op->stacks && below->op->stacks && y != RNNP_NONE && root_of(model, node->inputs[0]) == y &&
+    return node->op->stacks && below->op->stacks && !node->late && !below->late && y != RNNP_NONE &&
+           root_of(model, node->inputs[0]) == y &&
            node->op->stacks(below, &model->values[y].meta, node, &node->input_metas[0]);
 }
 
@@ -125,7 +125,7 @@ static int entry(listing *l, size_t at, rnnp_shape *shape)
                                   .select = &l->model->context->selection,
                                   .tuning = &l->tuning};
 
-    if (!node->op->shape) return 0;
+    if (!node->op->shape || node->late) return 0;
     l->tuning.batch = l->batches[pair / l->n_steps];
     l->tuning.steps = l->steps[pair % l->n_steps];
     if (at / l->n_pairs % 2 == 0 ? !node->op->shape(&prepare, shape)

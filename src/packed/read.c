@@ -349,8 +349,10 @@ rnnp_status rnnp_packed_read(const rnnp_context *context, struct rnnp_packed *pa
     packed->compare = o.compare_packed;
     r.model->packed = packed;
     r.model->budget = &budget;
+    r.model->options = &o;
     status = build(&r);
     r.model->budget = NULL;
+    r.model->options = NULL;
     if (status == RNNP_ERR_MEMORY && budget.exceeded) status = RNNP_ERR_LIMIT;
     rnnp_arena_free(context, &r.scratch);
     if (status == RNNP_OK)

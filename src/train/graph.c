@@ -198,6 +198,11 @@ static rnnp_status walk(rnnp_trainer *t, struct rnnp_block **scratch)
 rnnp_status rnnp_train_graph(rnnp_trainer *t)
 {
     const rnnp_model *model = t->model;
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        if (model->nodes[n].op->source)
+            return rnnp_node_fail(t->context, &model->nodes[n], RNNP_ERR_UNSUPPORTED,
+                                  "which branch is taken must be known before training");
+    }
     struct rnnp_block *scratch = NULL;
     rnnp_status status;
     t->leads = rnnp_arena_calloc(t->context, &t->arena, model->n_values, 1);

@@ -272,7 +272,7 @@ typedef struct entry {
 static const entry entries[] = {
     READ(rnnp_context_options, log_user, read_context_options, .fill = NULL, .is_silent = 1),
     READ(rnnp_layer_args, turn, read_layer_args, .fill = fill_layer_args),
-    READ(rnnp_load_options, directory, read_load_options, .fill = NULL),
+    READ(rnnp_load_options, f64_as_f32, read_load_options, .fill = NULL),
     READ(rnnp_recurrent_options, last_step, read_recurrent_options, .fill = fill_recurrent_options),
     READ(rnnp_plan_options, steps, read_plan_options, .fill = NULL),
     READ(rnnp_stream_options, time_axis, read_stream_options, .fill = NULL),

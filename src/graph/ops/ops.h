@@ -15,6 +15,7 @@
  *   order.c        TopK, CumSum, ReverseSequence, Trilu
  *   cast.c         Cast; linear.c: QuantizeLinear, DequantizeLinear
  *   format.c       this header's functions on formats of weights
+ *   control.c      If
  *   constant.c     Constant, ConstantOfShape, Range; random.c: Multinomial
  *   recurrent.c    RNN, LSTM, GRU
  *
@@ -148,6 +149,12 @@ rnnp_dims_text rnnp_print_dims(size_t rank, const int64_t *dims, char separator)
 
 /* Elements of dimensions [from, to). */
 size_t rnnp_shape_product(const rnnp_tensor *tensor, size_t from, size_t to);
+
+/* ---- If ---- */
+
+/* Whether it is one whose ranks are guessed to be those of one branch; and to take those of the other from here on. */
+int rnnp_if_guesses(const rnnp_node *node, const rnnp_meta *inputs);
+rnnp_status rnnp_if_turn(rnnp_model *model, rnnp_node *node);
 
 /* ---- Views: output 0 has the elements of input 0 in their order ---- */
 
