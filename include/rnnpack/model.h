@@ -139,7 +139,7 @@ typedef struct rnnp_attr {
 
 /*
  * rnnp_model_add_node() adds an operator of the table (rnnp_operator_name) by its ONNX name, with the semantics of
- * the given opset (7 to 22) of the default ONNX domain. The layer calls below use it.
+ * the given opset (6 to 25) of the default ONNX domain. The layer calls below use it.
  *
  *   name     for messages and files; NULL: numbered
  *   inputs   [n_inputs]; RNNP_NONE for an absent optional input

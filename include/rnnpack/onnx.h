@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ONNX files: the library librnnpack-onnx (link rnnpack::onnx). It reads and writes opsets 7 to 22 of the default
+ * ONNX files: the library librnnpack-onnx (link rnnpack::onnx). It reads and writes opsets 6 to 25 of the default
  * domain; docs/reference/onnx.md lists the operators. External tensor data is read from files in the folder of the
  * model.
  */

@@ -54,7 +54,7 @@ typedef struct rnnp_meta {
 /* ---- Nodes ---- */
 
 /* Opsets of the default ONNX domain that are known. */
-enum { RNNP_OPSET_FIRST = 7, RNNP_OPSET_LAST = 22 };
+enum { RNNP_OPSET_FIRST = 6, RNNP_OPSET_LAST = 25 };
 
 struct rnnp_operator;
 

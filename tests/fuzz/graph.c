@@ -206,7 +206,7 @@ static void add_node(builder *g, size_t operators)
     rnnp_value in[IN], out[OUT] = {0};
     const char *op = rnnp_operator_name(fuzz_below(&g->b, operators));
     const uint8_t x = fuzz_u8(&g->b);
-    const int opset = x & 1 ? 17 + x / 2 % 6 : 6 + x / 2 % 18;
+    const int opset = x & 1 ? 17 + x / 2 % 9 : 5 + x / 2 % 22;
     const size_t n_in = fuzz_below(&g->b, IN + 1), n_out = x > 160 ? 1 + x % OUT : 1,
                  n_attrs = fuzz_below(&g->b, ATTRS + 1);
 

@@ -101,9 +101,9 @@ TEST(test_nodes)
     FAILS(rnnp_model_add_node(model, "Relu", 17, NULL, &x, 1, NULL, 0, NULL, 1), RNNP_ERR_ARG);
     REFUSED(context, rnnp_model_add_node(model, "Warp", 17, "w", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED,
             "Warp w");
-    REFUSED(context, rnnp_model_add_node(model, "Relu", 6, "r", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED,
-            "opset 6");
-    FAILS(rnnp_model_add_node(model, "Relu", 23, "r", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED);
+    REFUSED(context, rnnp_model_add_node(model, "Relu", 5, "r", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED,
+            "opset 5");
+    FAILS(rnnp_model_add_node(model, "Relu", 26, "r", &x, 1, NULL, 0, &y, 1), RNNP_ERR_UNSUPPORTED);
     FAILS(rnnp_model_add_node(model, "Relu", 17, "r", &none, 1, NULL, 0, &y, 1), RNNP_ERR_ARG);
     REFUSED(context, rnnp_model_add_node(model, "Relu", 17, "r", &wrong, 1, NULL, 0, &y, 1), RNNP_ERR_ARG, "Relu r");
     FAILS(rnnp_model_add_node(model, "Relu", 17, "r", (rnnp_value[]){x, x}, 2, NULL, 0, &y, 1), RNNP_ERR_ARG);

@@ -105,7 +105,8 @@ static rnnp_status cast_parse(rnnp_parse *p, void *params)
     cast_params *cast = params;
     const int64_t to = rnnp_parse_int(p, "to", 0);
 
-    if (p->node->opset >= 19) rnnp_parse_int(p, "saturate", 1); /* of 8-bit floating-point types only */
+    if (p->node->opset >= 19) rnnp_parse_int(p, "saturate", 1); /* of 8-bit floating-point types only, as round_mode */
+    if (p->node->opset >= 24) rnnp_parse_string(p, "round_mode", "up");
     cast->to = to >= 0 && (uint64_t)to < n ? dtypes[to] : (rnnp_dtype)0;
     if (!cast->to) return PARSE_FAIL(p, RNNP_ERR_UNSUPPORTED, "to data type %lld", (long long)to);
     return RNNP_OK;

@@ -202,6 +202,40 @@ RNNP_DEFINE(IsInf, 1, 1, .since_opset = 10, .param_bytes = sizeof(isinf_params),
 
 /* ---- y = f(a, b), broadcast ---- */
 
+/* Before opset 7 the shape of b is a part of that of a: the last dimensions, or those from an axis on. The first is
+ * what broadcasting is today. */
+typedef struct limited {
+    int is_placed;
+    int64_t axis;
+} limited;
+
+static rnnp_status binary_parse(rnnp_parse *p, void *params)
+{
+    limited *l = params;
+
+    if (p->node->opset >= 7 || p->node->op->since_opset) return RNNP_OK;
+    l->is_placed = rnnp_parse_int(p, "broadcast", 0) != 0 && rnnp_parse_attr(p, "axis", RNNP_ATTR_INT);
+    l->axis = rnnp_parse_int(p, "axis", 0);
+    return RNNP_OK;
+}
+
+static rnnp_status check_limited(rnnp_infer *in, const rnnp_meta *a, const rnnp_meta *b)
+{
+    const limited *l = in->node->params;
+    const int64_t rank = (int64_t)a->rank, from = l->axis < 0 ? l->axis + rank : l->axis;
+
+    if (!l->is_placed || from + (int64_t)b->rank == rank) return RNNP_OK;
+    return FAIL(in, RNNP_ERR_UNSUPPORTED, "rank %zu from axis %lld on against rank %zu: only the last axes can be met",
+                b->rank, (long long)l->axis, a->rank);
+}
+
+static RNNP_INFER(binary_infer)
+{
+    const rnnp_status status = check_limited(in, &inputs[0], &inputs[1]);
+
+    return status == RNNP_OK ? elementwise_infer(in, inputs, outputs) : status;
+}
+
 /* A kernel for f32, if there is one, else a loop. Returns 0, or -1 when a divisor is 0. */
 static int binary_rows(const rnnp_selection *select, rnnp_op kernel, const rnnp_loops *loops, const rnnp_tensor *a,
                        const rnnp_tensor *b, const rnnp_tensor *y)
@@ -246,10 +280,10 @@ static RNNP_RUN(binary_run)
     return binary_apply(e, node, family->kernel[0], family->loops, &inputs[0], &inputs[1], &outputs[0]);
 }
 
-#define BINARY(op_name, since, may_overwrite, ...)                                                         \
-    static const elementwise family_##op_name = {__VA_ARGS__};                                             \
-    RNNP_DEFINE(op_name, 2, 2, .infer = elementwise_infer, .run = binary_run, .in_place = (may_overwrite), \
-                .since_opset = (since), .family = &family_##op_name)
+#define BINARY(op_name, since, may_overwrite, ...)                                                           \
+    static const elementwise family_##op_name = {__VA_ARGS__};                                               \
+    RNNP_DEFINE(op_name, 2, 2, .param_bytes = sizeof(limited), .parse = binary_parse, .infer = binary_infer, \
+                .run = binary_run, .in_place = (may_overwrite), .since_opset = (since), .family = &family_##op_name)
 
 BINARY(Add, 0, 1, .kernel = ONE(add_f32), .loops = &rnnp_loops_add);
 BINARY(Sub, 0, 1, .kernel = ONE(sub_f32), .loops = &rnnp_loops_sub);
@@ -284,7 +318,9 @@ static RNNP_INFER(pow_infer)
     const unsigned integers = RNNP_BIT(RNNP_DTYPE_I32) | RNNP_BIT(RNNP_DTYPE_I64);
     rnnp_status status;
 
-    if ((status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_DTYPE_F32) | integers)) != RNNP_OK) return status;
+    if ((status = check_limited(in, &inputs[0], &inputs[1])) != RNNP_OK ||
+        (status = rnnp_infer_type(in, inputs, 0, RNNP_BIT(RNNP_DTYPE_F32) | integers)) != RNNP_OK)
+        return status;
     status = inputs[0].dtype == RNNP_DTYPE_F32 ? rnnp_infer_type(in, inputs, 1, RNNP_BIT(RNNP_DTYPE_F32) | integers)
                                                : rnnp_infer_same_type(in, inputs, 0, 1);
     outputs[0].dtype = inputs[0].dtype;
@@ -321,7 +357,8 @@ static RNNP_RUN(pow_run)
     return binary_apply(e, node, RNNP_OP_pow_f32, &rnnp_loops_pow, &inputs[0], &exponent, &outputs[0]);
 }
 
-RNNP_DEFINE(Pow, 2, 2, .infer = pow_infer, .run = pow_run, .in_place = 1, .workspace_bytes = pow_workspace);
+RNNP_DEFINE(Pow, 2, 2, .param_bytes = sizeof(limited), .parse = binary_parse, .infer = pow_infer, .run = pow_run,
+            .in_place = 1, .workspace_bytes = pow_workspace);
 
 /* ---- Mod: of integers with the divisor's sign, or C's remainder (fmod = 1) ---- */
 

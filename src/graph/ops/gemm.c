@@ -13,6 +13,7 @@ static rnnp_status gemm_parse(rnnp_parse *p, void *params)
     gemm->beta = rnnp_parse_float(p, "beta", 1.0f);
     gemm->trans_a = rnnp_parse_int(p, "transA", 0) != 0;
     gemm->trans_b = rnnp_parse_int(p, "transB", 0) != 0;
+    if (p->node->opset < 7) rnnp_parse_int(p, "broadcast", 0); /* what it allows is always allowed since */
     if (p->node->opset < 11 && rnnp_absent(p->node, 2))
         return PARSE_FAIL(p, RNNP_ERR_ARG, "C is not optional before opset 11");
     return RNNP_OK;

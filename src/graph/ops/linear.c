@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * QuantizeLinear and DequantizeLinear, opsets 10 to 22: one scale and zero point for a tensor, or one for each index of
+ * QuantizeLinear and DequantizeLinear, opsets 10 to 25: one scale and zero point for a tensor, or one for each index of
  * an axis. In f32, as ONNX defines them: (x - zero point) scale, and x / scale rounded to the nearest, ties to even,
  * plus zero point, saturated. A NaN becomes the zero point.
  */
@@ -15,6 +15,14 @@ typedef struct linear_params {
     rnnp_dtype to; /* QuantizeLinear without zero point */
 } linear_params;
 
+/* A TensorProto.DataType that is float, or that of the scale, which is float, too. */
+static int computes_in_f32(rnnp_parse *p, const char *attr)
+{
+    const int64_t type = rnnp_parse_int(p, attr, 0);
+
+    return type == 0 || type == 1;
+}
+
 static rnnp_status linear_parse(rnnp_parse *p, void *params)
 {
     /* TensorProto.DataType */
@@ -27,6 +35,8 @@ static rnnp_status linear_parse(rnnp_parse *p, void *params)
     if (p->node->opset >= 21 && rnnp_parse_int(p, "block_size", 0) != 0)
         return PARSE_FAIL(p, RNNP_ERR_UNSUPPORTED, "block_size is not 0");
     if (p->node->opset >= 19 && quantizes) rnnp_parse_int(p, "saturate", 1); /* of 8-bit floating-point types only */
+    if (p->node->opset >= 23 && !computes_in_f32(p, quantizes ? "precision" : "output_dtype"))
+        return PARSE_FAIL(p, RNNP_ERR_UNSUPPORTED, "%s is not float", quantizes ? "precision" : "output_dtype");
     if (p->node->opset < 21 || !quantizes) return RNNP_OK;
     const int64_t to = rnnp_parse_int(p, "output_dtype", 0);
     linear->to = to >= 0 && (size_t)to < sizeof dtypes / sizeof dtypes[0] ? dtypes[to] : (rnnp_dtype)0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * RNN, LSTM and GRU, opsets 7 to 22.
+ * RNN, LSTM and GRU, opsets 6 to 25.
  */
 #include "../../../autotune/choice.h"
 #include "../../cells/wavefront.h"

@@ -19,6 +19,8 @@ RNNP_DEFINE(Identity, 1, 1, .infer = identity_infer, RNNP_VIEW);
 static rnnp_status dropout_parse(rnnp_parse *p, void *params)
 {
     (void)params;
+    if (p->node->opset < 7 && !rnnp_parse_int(p, "is_test", 0))
+        return PARSE_FAIL(p, RNNP_ERR_UNSUPPORTED, "is_test is not set: it drops at random");
     if (p->node->opset < 12) {
         rnnp_parse_float(p, "ratio", 0.5f);
         if (p->node->n_inputs > 1) return PARSE_FAIL(p, RNNP_ERR_ARG, "the ratio is an attribute before opset 12");
