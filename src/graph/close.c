@@ -247,6 +247,7 @@ static rnnp_status close_model(rnnp_model *model, struct rnnp_block **scratch)
         value->meta = inf.meta[v];
         if (!value->is_constant) value->meta.known = NULL;
     }
+    model->counts_on_names = inf.counts_on_names;
     remove_dead(model);
     lint(model);
     return RNNP_OK;

@@ -96,6 +96,7 @@ typedef struct rnnp_inference {
     size_t bytes_left;           /* for the values of nodes that are evaluated */
     uint64_t work_left;          /* for evaluating them, as rnnp_load_options counts it */
     const rnnp_node *left_out;   /* the first node for which one of them was too little */
+    int counts_on_names;         /* something became known because dimensions of inputs have one name */
     int concrete;                /* the inputs of the graph have sizes */
     const rnnp_failure **failed; /* [n_values], or NULL where an error ends the inference; metas of those that have one
                                   * are 0 */
@@ -267,11 +268,11 @@ rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *nod
 
 /* ---- Inputs ---- */
 
-/* Whether tensors fit a model's inputs: dtypes, ranks and dimensions, equal ones where symbols are equal; their data is
- * not looked at. metas [n_inputs] and symbols [n_symbols], the sizes (RNNP_DYNAMIC for those no input has), are
- * written. */
-rnnp_status rnnp_inputs_check(const rnnp_model *model, const rnnp_tensor *inputs, size_t n, rnnp_meta *metas,
-                              int64_t *symbols);
+/* Whether tensors fit a model's inputs: dtypes, ranks and dimensions, equal ones where symbols are equal; if not
+ * strict, a warning is enough where nothing depends on that. Their data is not looked at. metas [n_inputs] and symbols
+ * [n_symbols], the sizes (RNNP_DYNAMIC for those no input has), are written. */
+rnnp_status rnnp_inputs_check(const rnnp_model *model, const rnnp_tensor *inputs, size_t n, int strict,
+                              rnnp_meta *metas, int64_t *symbols);
 
 /* ---- Program ---- */
 

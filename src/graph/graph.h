@@ -387,6 +387,7 @@ struct rnnp_model {
     size_t n_inputs, cap_inputs, n_outputs, cap_outputs;
     const char **symbols; /* name of symbol RNNP_SYMBOL - i, NULL where it has none */
     size_t n_symbols, cap_symbols;
+    int counts_on_names; /* that dimensions of inputs with one name are equal decided something when it was closed */
     rnnp_name_table input_names, output_names, symbol_names; /* what is taken, while it is built */
     rnnp_budget *budget;                                     /* while a file is loaded, else NULL */
     const rnnp_load_options *options;                        /* the same: which inputs are bound, which outputs stay */

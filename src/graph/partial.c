@@ -144,12 +144,14 @@ static int is_input_dim(const rnnp_model *model, int64_t a)
 }
 
 /* Whether op(a, b) is determined although one or both are symbols: *y is a number or a symbol. */
-static int determined(const rnnp_model *model, const char *op, int64_t a, int64_t b, int64_t *y)
+static int determined(rnnp_inference *inf, const char *op, int64_t a, int64_t b, int64_t *y)
 {
+    const rnnp_model *model = inf->model;
     const int is = op[0] == 'A' || op[0] == 'S' ? 0 : 1; /* the neutral element */
 
     if (strcmp(op, "Equal") == 0) {
         *y = a == b;
+        inf->counts_on_names |= a == b && is_input_dim(model, a);
         return a == b || (is_input_dim(model, a) && b < 0 && !rnnp_dim_is_symbol(b)) ||
                (is_input_dim(model, b) && a < 0 && !rnnp_dim_is_symbol(a));
     }
@@ -163,6 +165,7 @@ static int determined(const rnnp_model *model, const char *op, int64_t a, int64_
         return 1;
     }
     *y = 0;
+    inf->counts_on_names |= op[0] == 'S' && a == b && is_input_dim(model, a);
     return (op[0] == 'M' && (a == 0 || b == 0)) || (op[0] == 'S' && a == b);
 }
 
@@ -179,7 +182,7 @@ static void settle_symbols(rnnp_inference *inf, const rnnp_node *node, const voi
         const int64_t a = ((const int64_t *)data[0])[walk.offset[0]], b = ((const int64_t *)data[1])[walk.offset[1]];
         int64_t known;
 
-        if (!unsure[walk.row] || !determined(inf->model, node->op->name, a, b, &known)) continue;
+        if (!unsure[walk.row] || !determined(inf, node->op->name, a, b, &known)) continue;
         if (y.dtype == RNNP_DTYPE_I64)
             ((int64_t *)result)[walk.row] = known;
         else

@@ -4,12 +4,26 @@
  */
 #include "engine.h"
 
+#include <stdio.h>
+
 struct rnnp_run {
     rnnp_program program;
 };
 
+/* Files give one name to dimensions that only happened to be equal when they were exported. */
+static void warn(const rnnp_context *context, const char *input, size_t d, const char *symbol, int64_t size,
+                 int64_t want)
+{
+    char text[RNNP_ERROR_CHARS];
+
+    if (!context->log) return;
+    snprintf(text, sizeof text, "input %.100s: dimension %zu (%.60s) is %lld, and another of that name is %lld", input,
+             d, symbol, (long long)size, (long long)want);
+    context->log(context->log_user, RNNP_LOG_WARNING, text);
+}
+
 /* Size of each named dimension, RNNP_DYNAMIC while nobody has said. */
-static rnnp_status check_dim(const rnnp_model *model, const rnnp_value_info *input, size_t d, int64_t size,
+static rnnp_status check_dim(const rnnp_model *model, const rnnp_value_info *input, size_t d, int64_t size, int strict,
                              int64_t *symbols)
 {
     int64_t want = input->meta.dim[d];
@@ -25,6 +39,10 @@ static rnnp_status check_dim(const rnnp_model *model, const rnnp_value_info *inp
         if (symbols[s] == RNNP_DYNAMIC) symbols[s] = size;
         want = symbols[s];
     }
+    if (size != want && symbol && !strict && !model->counts_on_names) {
+        warn(model->context, input->name, d, symbol, size, want);
+        return RNNP_OK;
+    }
     if (size != want)
         return rnnp_fail(model->context, RNNP_ERR_SHAPE, "input %s: dimension %zu%s%s%s is %lld, expected %lld",
                          input->name, d, symbol ? " (" : "", symbol ? symbol : "", symbol ? ")" : "", (long long)size,
@@ -32,8 +50,8 @@ static rnnp_status check_dim(const rnnp_model *model, const rnnp_value_info *inp
     return RNNP_OK;
 }
 
-rnnp_status rnnp_inputs_check(const rnnp_model *model, const rnnp_tensor *inputs, size_t n, rnnp_meta *metas,
-                              int64_t *symbols)
+rnnp_status rnnp_inputs_check(const rnnp_model *model, const rnnp_tensor *inputs, size_t n, int strict,
+                              rnnp_meta *metas, int64_t *symbols)
 {
     rnnp_status status;
 
@@ -53,7 +71,7 @@ rnnp_status rnnp_inputs_check(const rnnp_model *model, const rnnp_tensor *inputs
         metas[i] = (rnnp_meta){.dtype = input->meta.dtype, .rank = input->meta.rank};
         for (size_t d = 0; d < metas[i].rank; d++) {
             metas[i].dim[d] = inputs[i].shape[d];
-            if ((status = check_dim(model, input, d, inputs[i].shape[d], symbols)) != RNNP_OK) return status;
+            if ((status = check_dim(model, input, d, inputs[i].shape[d], strict, symbols)) != RNNP_OK) return status;
         }
         if (rnnp_meta_bytes(&metas[i]) > SIZE_MAX / 4)
             return rnnp_fail(model->context, RNNP_ERR_SHAPE, "input %s does not fit in memory", input->name);
@@ -69,7 +87,7 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_tensor *inputs,
 
     rnnp_meta *metas = rnnp_arena_calloc(plan->context, &arena, model->n_inputs, sizeof *metas);
     int64_t *symbols = rnnp_arena_calloc(plan->context, &arena, model->n_symbols, sizeof *symbols);
-    status = metas && symbols ? rnnp_inputs_check(model, inputs, n, metas, symbols) : RNNP_ERR_MEMORY;
+    status = metas && symbols ? rnnp_inputs_check(model, inputs, n, 0, metas, symbols) : RNNP_ERR_MEMORY;
     if (status == RNNP_OK) status = rnnp_layout_make(layout, plan, metas, NULL, 0);
     rnnp_arena_free(plan->context, &arena);
     return status;

@@ -15,7 +15,7 @@
 rnnp_status rnnp_pass_shapes(rnnp_pass *pass, const rnnp_tensor *inputs, size_t n_inputs)
 {
     const rnnp_trainer *t = pass->trainer;
-    const rnnp_status status = rnnp_inputs_check(t->model, inputs, n_inputs, t->inputs, t->symbols);
+    const rnnp_status status = rnnp_inputs_check(t->model, inputs, n_inputs, 1, t->inputs, t->symbols);
     if (status != RNNP_OK) return status;
     const int64_t rows = t->symbols[RNNP_SYMBOL - t->batch];
     if (rows < 1 || rows > UINT32_MAX)
