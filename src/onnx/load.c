@@ -1,46 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a parsed file to a model: constants, inputs, nodes in an order in which every input exists, outputs.
+ * From a parsed file to a model: constants, inputs, nodes in an order in which every input exists, outputs. Only what
+ * the outputs need (scope.c) is read.
  */
 #include "../graph/graph.h"
+#include "functions.h"
 #include "load_weights.h"
+#include "scope.h"
 
 #include <string.h>
 
-/* ---- Names ---- */
-
-static rnnp_status define(loader *l, names *n, const char *name, rnnp_value value, size_t producer)
-{
-    if (names_find(n, name)) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "\"%s\" is defined twice", name);
-    *names_add(n, name) = (name_entry){.value = value, .producer = producer};
-    return RNNP_OK;
-}
-
-static rnnp_status make_names(loader *l, const Onnx__GraphProto *g, names *n)
-{
-    size_t count = g->n_input + g->n_initializer;
-    for (size_t i = 0; i < g->n_node; i++) count += g->node[i]->n_output;
-    return names_create(l, count, n);
-}
-
 /* ---- Constants, inputs, outputs ---- */
 
-static rnnp_status add_initializers(loader *l, rnnp_model *model, const Onnx__GraphProto *g, names *n)
+static rnnp_status add_initializer(loader *l, rnnp_model *model, const Onnx__TensorProto *proto, name_entry *e)
 {
-    for (size_t i = 0; i < g->n_initializer; i++) {
-        const Onnx__TensorProto *proto = g->initializer[i];
-        const char *name = proto->name ? proto->name : "";
-        rnnp_tensor t;
-        rnnp_value value;
-        void *own;
-        rnnp_status status = loader_tensor(l, proto, name, &t, &own);
-        if (status == RNNP_OK) status = rnnp_model_add_constant(model, name, &t, &value);
-        loader_free(l, own); /* the model has a copy */
-        if (status == RNNP_OK) status = loader_widen(l, model, name, &value);
-        if (status == RNNP_OK) status = define(l, n, name, value, SIZE_MAX);
-        if (status != RNNP_OK) return status;
+    const char *name = proto->name ? proto->name : "";
+    rnnp_tensor t;
+    void *own;
+    rnnp_status status = loader_tensor(l, proto, name, &t, &own);
+    if (status == RNNP_OK)
+        status = e->is_input && rnnp_bound_find(l->options, name)
+                     ? rnnp_model_add_input(model, name, t.dtype, t.rank, t.shape, NULL, &e->value)
+                     : rnnp_model_add_constant(model, name, &t, &e->value);
+    loader_free(l, own); /* the model has a copy */
+    return status == RNNP_OK ? loader_widen(l, model, name, &e->value) : status;
+}
+
+/* Those that an output needs. */
+static rnnp_status add_initializers(loader *l, rnnp_model *model, const scope *s)
+{
+    rnnp_status status = RNNP_OK;
+    for (size_t i = 0; s->graph && i < s->graph->n_initializer && status == RNNP_OK; i++) {
+        const Onnx__TensorProto *proto = s->graph->initializer[i];
+        name_entry *e = names_find_own(&s->names, proto->name ? proto->name : "");
+        if (e->needed || (e->is_input && rnnp_bound_find(l->options, proto->name ? proto->name : "")))
+            status = add_initializer(l, model, proto, e);
     }
-    return RNNP_OK;
+    return status;
 }
 
 /* Type and shape of an input or output; symbols NULL where a dimension has no name. Returns 1 when the file
@@ -61,7 +57,7 @@ static int read_type(loader *l, const Onnx__TypeProto *type, const char *name, r
                             loader_dtype_name(type->tensor_type->elem_type));
         return -1;
     }
-    if (l->widens && loader_is_half(t->dtype)) t->dtype = RNNP_DTYPE_F32;
+    t->dtype = loader_computes_in(l, t->dtype);
     if (!shape) return 0;
     if (shape->n_dim > RNNP_MAX_RANK) {
         *status = rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "\"%s\": rank %zu is above %d", name, shape->n_dim,
@@ -74,65 +70,72 @@ static int read_type(loader *l, const Onnx__TypeProto *type, const char *name, r
         int fixed = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
         int named =
             d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param && *d->dim_param;
-        t->shape[i] = fixed ? d->dim_value : RNNP_DYNAMIC;
+        t->shape[i] = fixed && d->dim_value >= 0 ? d->dim_value : RNNP_DYNAMIC; /* some exporters write -1 */
         symbols[i] = named ? d->dim_param : NULL;
-        if (fixed && d->dim_value < 0) {
-            *status = rnnp_fail(l->context, RNNP_ERR_SHAPE, "\"%s\": dimension %zu is %lld", name, i,
-                                (long long)d->dim_value);
-            return -1;
-        }
     }
     return 1;
 }
 
-static rnnp_status add_inputs(loader *l, rnnp_model *model, const Onnx__GraphProto *g, names *n)
+static rnnp_status add_inputs(loader *l, rnnp_model *model, const scope *s)
 {
-    for (size_t i = 0; i < g->n_input; i++) {
-        const Onnx__ValueInfoProto *info = g->input[i];
+    for (size_t i = 0; i < s->graph->n_input; i++) {
+        const Onnx__ValueInfoProto *info = s->graph->input[i];
         const char *name = info->name ? info->name : "";
+        name_entry *e = names_find_own(&s->names, name);
         rnnp_tensor t = {0};
         const char *symbols[RNNP_MAX_RANK] = {0};
-        rnnp_value value;
         rnnp_status status;
-        name_entry *e = names_find(n, name);
-        if (e && !e->is_input) { /* an initializer listed as an input too, as files before IR 4 do: a constant */
-            e->is_input = 1;
-            continue;
-        }
+        if (e->has_default) continue;
         int stated = read_type(l, info->type, name, &t, symbols, &status);
         if (stated < 0) return status;
         if (!stated) return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "input \"%s\" has no type or no shape", name);
-        status = rnnp_model_add_input(model, name, t.dtype, t.rank, t.shape, symbols, &value);
-        if (status == RNNP_OK) status = define(l, n, name, value, SIZE_MAX);
+        status = rnnp_model_add_input(model, name, t.dtype, t.rank, t.shape, symbols, &e->value);
         if (status != RNNP_OK) return status;
-        names_find(n, name)->is_input = 1;
     }
     return RNNP_OK;
 }
 
-static rnnp_status add_outputs(loader *l, rnnp_model *model, const Onnx__GraphProto *g, const names *n)
+/* A value that somebody outside of its graph takes. */
+static rnnp_status whole_value(loader *l, const name_entry *e, const char *name)
 {
-    for (size_t i = 0; i < g->n_output; i++) {
-        const char *name = g->output[i]->name ? g->output[i]->name : "";
-        const name_entry *e = names_find(n, name);
-        if (!e) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "no node computes output \"%s\"", name);
-        if (e->part != PART_NONE)
-            return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED,
-                             "output \"%s\" is 8-bit activations or a part of a product", name);
-        rnnp_status status = rnnp_model_add_output(model, name, e->value);
-        if (status != RNNP_OK) return status;
+    if (e->part == PART_NONE) return RNNP_OK;
+    return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "output \"%s\" is 8-bit activations or a part of a product",
+                     name);
+}
+
+static rnnp_status state_rank(loader *l, const Onnx__ValueInfoProto *info, rnnp_output_info *output)
+{
+    const char *symbols[RNNP_MAX_RANK];
+    rnnp_tensor t = {0};
+    rnnp_status status;
+    output->has_rank = read_type(l, info->type, output->name, &t, symbols, &status) > 0;
+    output->rank = t.rank;
+    return status;
+}
+
+static rnnp_status add_outputs(loader *l, rnnp_model *model, const scope *s)
+{
+    rnnp_status status = RNNP_OK;
+    for (size_t i = 0; i < s->graph->n_output && status == RNNP_OK; i++) {
+        const char *name = s->graph->output[i]->name ? s->graph->output[i]->name : "";
+        if (!rnnp_output_wanted(l->options, name)) continue;
+        const name_entry *e = names_find(&s->names, name);
+        status = whole_value(l, e, name);
+        if (status == RNNP_OK) status = rnnp_model_add_output(model, name, e->value);
+        if (status == RNNP_OK) status = state_rank(l, s->graph->output[i], &model->outputs[model->n_outputs - 1]);
     }
-    return RNNP_OK;
+    return status;
 }
 
 /* What the file says of its outputs must fit what follows from the graph. */
 static rnnp_status check_outputs(loader *l, const rnnp_model *model, const Onnx__GraphProto *g)
 {
-    for (size_t i = 0; i < g->n_output; i++) {
+    for (size_t i = 0, k = 0; i < g->n_output; i++) {
         rnnp_tensor t = {0};
         const char *symbols[RNNP_MAX_RANK] = {0};
         rnnp_port_info port = {.struct_size = sizeof port};
-        rnnp_status status = rnnp_model_output_info(model, i, &port);
+        if (!rnnp_output_wanted(l->options, g->output[i]->name ? g->output[i]->name : "")) continue;
+        rnnp_status status = rnnp_model_output_info(model, k++, &port);
         if (status != RNNP_OK) return status;
         int stated = read_type(l, g->output[i]->type, port.name, &t, symbols, &status);
         if (stated < 0) return status;
@@ -154,16 +157,8 @@ static rnnp_status check_outputs(loader *l, const rnnp_model *model, const Onnx_
 
 /* ---- Nodes ---- */
 
-static const char *node_name(const Onnx__NodeProto *p)
-{
-    if (p->name && *p->name) return p->name;
-    for (size_t i = 0; i < p->n_output; i++)
-        if (*p->output[i]) return p->output[i];
-    return "";
-}
-
 /* The node as the file has it. */
-static rnnp_status read_node(loader *l, const Onnx__NodeProto *p, const names *n, loader_node *to)
+static rnnp_status read_node(loader *l, const scope *s, const Onnx__NodeProto *p, loader_node *to)
 {
     /* 8-bit weights may make more inputs of it */
     to->inputs = loader_alloc(l, (p->n_input + LOADER_MORE_INPUTS) * sizeof *to->inputs);
@@ -171,23 +166,26 @@ static rnnp_status read_node(loader *l, const Onnx__NodeProto *p, const names *n
     to->attrs = loader_alloc(l, p->n_attribute * sizeof *to->attrs);
     if (!to->inputs || !to->outputs || !to->attrs) return RNNP_ERR_MEMORY;
     for (size_t i = 0; i < p->n_input; i++)
-        to->inputs[i] = *p->input[i] ? names_find(n, p->input[i])->value : RNNP_NONE;
+        to->inputs[i] = *p->input[i] ? names_find(&s->names, p->input[i])->value : RNNP_NONE;
     for (size_t i = 0; i < p->n_output; i++) to->outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
     for (size_t i = 0; i < p->n_attribute; i++) {
-        const rnnp_status status = loader_attribute(l, p->attribute[i], to->name, &to->attrs[i]);
+        const Onnx__AttributeProto *a = scope_attribute(s, p->attribute[i]);
+        if (!a) continue;
+        const rnnp_status status = loader_attribute(l, a, to->name, &to->attrs[to->n_attrs]);
         if (status != RNNP_OK) return status;
+        to->attrs[to->n_attrs++].name = p->attribute[i]->name ? p->attribute[i]->name : "";
     }
     to->n_inputs = p->n_input;
-    to->n_attrs = p->n_attribute;
     return RNNP_OK;
 }
 
-static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto *p, int opset, names *n)
+static rnnp_status add_plain(loader *l, rnnp_model *model, const scope *s, const Onnx__NodeProto *p, const char *name)
 {
-    loader_node node = {.op = p->op_type, .name = node_name(p), .opset = opset, .bias = RNNP_NONE};
+    loader_node node = {.op = p->op_type, .name = name, .opset = s->opset, .bias = RNNP_NONE};
+    const names *n = &s->names;
     if (!p->op_type) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", node.name);
     rnnp_status status = loader_domain(l, p, node.name);
-    if (status == RNNP_OK) status = read_node(l, p, n, &node);
+    if (status == RNNP_OK) status = read_node(l, s, p, &node);
     int left_out = 0;
     if (status == RNNP_OK) status = loader_dynamic_node(l, p, n, &node, &left_out);
     if (left_out) return status;
@@ -195,101 +193,195 @@ static rnnp_status add_node(loader *l, rnnp_model *model, const Onnx__NodeProto 
     if (status == RNNP_OK) status = loader_blocks_node(l, model, &node);
     if (status == RNNP_OK) loader_widen_cast(l, &node);
     if (status == RNNP_OK)
-        status = rnnp_model_add_node(model, node.op, opset, node.name, node.inputs, node.n_inputs, node.attrs,
+        status = rnnp_model_add_node(model, node.op, node.opset, node.name, node.inputs, node.n_inputs, node.attrs,
                                      node.n_attrs, node.outputs, p->n_output);
     if (status == RNNP_OK) status = loader_weights_after(l, model, p, n, &node);
     if (status == RNNP_OK && loader_makes_half(l, &node)) status = loader_widen(l, model, node.name, &node.outputs[0]);
     for (size_t i = 0; i < p->n_output && status == RNNP_OK; i++)
-        if (*p->output[i]) names_find(n, p->output[i])->value = node.outputs[i];
+        if (*p->output[i]) names_find_own(n, p->output[i])->value = node.outputs[i];
     return status;
 }
 
-/* Adds a node after the nodes whose results it reads: a depth-first walk with its own stack. */
-static rnnp_status add_nodes(loader *l, rnnp_model *model, const Onnx__GraphProto *g, int opset, names *n)
+/* If: the nodes of both branches are there, and this one joins their results. */
+static rnnp_status add_if(loader *l, rnnp_model *model, const scope *s, const scope_node *at, const Onnx__NodeProto *p,
+                          const char *name)
 {
-    enum { NEW, OPEN, DONE };
-    uint8_t *state = loader_alloc(l, g->n_node);
-    size_t *stack = loader_alloc(l, g->n_node * sizeof *stack), *next = loader_alloc(l, g->n_node * sizeof *next);
-    rnnp_status status;
-    if (!state || !stack || !next) return RNNP_ERR_MEMORY;
-    if (g->n_node) memset(state, NEW, g->n_node);
-    for (size_t i = 0; i < g->n_node; i++)
-        for (size_t k = 0; k < g->node[i]->n_output; k++)
-            if (*g->node[i]->output[k] && (status = define(l, n, g->node[i]->output[k], RNNP_NONE, i)) != RNNP_OK)
-                return status;
-    if ((status = loader_read_marks(l, n)) != RNNP_OK) return status;
-    for (size_t root = 0; root < g->n_node; root++) {
-        size_t depth = 0;
-        if (state[root] == DONE) continue;
-        stack[depth++] = root;
-        state[root] = OPEN;
-        next[root] = 0;
-        while (depth > 0) {
-            size_t i = stack[depth - 1];
-            const Onnx__NodeProto *p = g->node[i];
-            if (next[i] == p->n_input) {
-                if ((status = add_node(l, model, p, opset, n)) != RNNP_OK) return status;
-                state[i] = DONE;
-                depth--;
-                continue;
-            }
-            const char *input = p->input[next[i]++];
-            if (!*input) continue;
-            const name_entry *e = names_find(n, input);
-            if (!e)
-                return rnnp_fail(l->context, RNNP_ERR_FORMAT,
-                                 "node %s reads \"%s\", which is neither an input nor computed by a node", node_name(p),
-                                 input);
-            if (e->producer == SIZE_MAX || state[e->producer] == DONE) continue;
-            if (state[e->producer] == OPEN)
-                return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the graph has a cycle through node %s", node_name(p));
-            stack[depth++] = e->producer;
-            state[e->producer] = OPEN;
-            next[e->producer] = 0;
+    const size_t n = p->n_output;
+    rnnp_value *inputs = loader_alloc(l, (1 + 2 * n) * sizeof *inputs), *outputs = loader_alloc(l, n * sizeof *outputs);
+    if (!inputs || !outputs) return RNNP_ERR_MEMORY;
+    if (p->n_input != 1) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "If %s has %zu inputs", name, p->n_input);
+    inputs[0] = *p->input[0] ? names_find(&s->names, p->input[0])->value : RNNP_NONE;
+    for (size_t i = 0; i < 2 * n; i++) {
+        const scope *branch = at->body[i / n];
+        const char *result = branch->graph->output[i % n]->name;
+        const name_entry *e = names_find(&branch->names, result ? result : "");
+        const rnnp_status status = whole_value(l, e, result ? result : "");
+        if (status != RNNP_OK) return status;
+        inputs[1 + i] = e->value;
+    }
+    for (size_t i = 0; i < n; i++) outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
+    const rnnp_status status = rnnp_model_add_node(model, "If", s->opset, name, inputs, 1 + 2 * n, NULL, 0, outputs, n);
+    for (size_t i = 0; i < n && status == RNNP_OK; i++)
+        if (*p->output[i]) names_find_own(&s->names, p->output[i])->value = outputs[i];
+    return status;
+}
+
+/* What is known of a value is known under its other name, too. */
+static void rename_value(name_entry *to, const name_entry *from)
+{
+    name_entry copy = *from;
+    copy.scope = to->scope;
+    copy.producer = to->producer;
+    copy.needed = to->needed;
+    copy.marked = to->marked;
+    *to = copy;
+}
+
+/* The arguments of a call become the inputs of the function; later, its results those of the call. */
+static void pass_arguments(const scope *s, const scope_node *at, const Onnx__NodeProto *p)
+{
+    const Onnx__FunctionProto *f = at->body[0]->function->proto;
+    for (size_t i = 0; i < p->n_input; i++)
+        if (*p->input[i])
+            rename_value(names_find_own(&at->body[0]->names, f->input[i]), names_find(&s->names, p->input[i]));
+}
+
+static void pass_results(const scope *s, const scope_node *at, const Onnx__NodeProto *p)
+{
+    const Onnx__FunctionProto *f = at->body[0]->function->proto;
+    for (size_t i = 0; i < p->n_output; i++)
+        if (*p->output[i])
+            rename_value(names_find_own(&s->names, p->output[i]), names_find(&at->body[0]->names, f->output[i]));
+}
+
+/* A branch that gives a value of the graph around it: no node is needed. */
+static int is_handed_on(const scope *s, const Onnx__NodeProto *p)
+{
+    return s->names.outer && (!p->domain || !*p->domain) && p->op_type && strcmp(p->op_type, "Identity") == 0 &&
+           p->n_input == 1 && *p->input[0] && p->n_output == 1 && *p->output[0] && p->n_attribute == 0;
+}
+
+static rnnp_status add_node(loader *l, rnnp_model *model, const scope *s, size_t i)
+{
+    const Onnx__NodeProto *p = s->node[i];
+    const scope_node *at = &s->nodes[i];
+    const char *name = scope_node_name(p);
+    if (*s->prefix) {
+        char *joined = loader_alloc(l, strlen(s->prefix) + strlen(name) + 1);
+        if (!joined) return RNNP_ERR_MEMORY;
+        name = strcat(strcpy(joined, s->prefix), name);
+    }
+    if (is_handed_on(s, p)) {
+        rename_value(names_find_own(&s->names, p->output[0]), names_find(&s->names, p->input[0]));
+        return RNNP_OK;
+    }
+    if (at->body[1]) return add_if(l, model, s, at, p, name);
+    if (!at->body[0]) return add_plain(l, model, s, p, name);
+    pass_results(s, at, p);
+    return RNNP_OK;
+}
+
+/* A node on its way into the model: how many of the nodes that it needs have been looked at. */
+typedef struct frame {
+    scope *scope;
+    size_t node, next;
+} frame;
+
+/* The next node that must come first: producers of inputs, then the nodes of branches or of a function. Returns 0 when
+ * there is none left, negative when that node waits for this one. */
+static int next_before(frame *f, scope **scope_of, size_t *node)
+{
+    const Onnx__NodeProto *p = f->scope->node[f->node];
+    const scope_node *at = &f->scope->nodes[f->node];
+    for (; f->next < p->n_input; f->next++) {
+        const name_entry *e = *p->input[f->next] ? names_find(&f->scope->names, p->input[f->next]) : NULL;
+        if (!e || e->producer == SIZE_MAX || e->scope->nodes[e->producer].state == SCOPE_DONE) continue;
+        *scope_of = e->scope;
+        *node = e->producer;
+        return e->scope->nodes[e->producer].state == SCOPE_OPEN ? -1 : 1;
+    }
+    size_t k = f->next - p->n_input;
+    if (k == 0 && at->body[0] && !at->body[1]) pass_arguments(f->scope, at, p);
+    for (size_t b = 0; b < SCOPE_BODIES && at->body[b]; k -= at->body[b++]->n_nodes) {
+        scope *body = at->body[b];
+        for (; k < body->n_nodes; k++, f->next++) {
+            if (!body->nodes[k].needed || body->nodes[k].state != SCOPE_NEW) continue;
+            *scope_of = body;
+            *node = k;
+            return 1;
         }
+    }
+    return 0;
+}
+
+/* Adds a node after all that it needs: a depth-first walk with its own stack, which has room for all nodes. */
+static rnnp_status add_with_needed(loader *l, rnnp_model *model, scope *s, size_t i, frame *stack)
+{
+    size_t depth = 0;
+    s->nodes[i].state = SCOPE_OPEN;
+    stack[depth++] = (frame){s, i, 0};
+    while (depth > 0) {
+        frame *top = &stack[depth - 1];
+        scope *before;
+        size_t node;
+        const int found = next_before(top, &before, &node);
+        if (found < 0)
+            return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the graph has a cycle through node %s",
+                             scope_node_name(top->scope->node[top->node]));
+        if (found) {
+            before->nodes[node].state = SCOPE_OPEN;
+            stack[depth++] = (frame){before, node, 0};
+            continue;
+        }
+        const rnnp_status status = add_node(l, model, top->scope, top->node);
+        if (status != RNNP_OK) return status;
+        top->scope->nodes[top->node].state = SCOPE_DONE;
+        depth--;
     }
     return RNNP_OK;
 }
 
+/* In the order of the file, as far as that is possible. */
+static rnnp_status add_nodes(loader *l, rnnp_model *model, scope *s)
+{
+    frame *stack = loader_alloc(l, l->n_nodes * sizeof *stack);
+    rnnp_status status = stack ? loader_read_marks(l, &s->names) : RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < s->n_nodes && status == RNNP_OK; i++)
+        if (s->nodes[i].needed && s->nodes[i].state == SCOPE_NEW) status = add_with_needed(l, model, s, i, stack);
+    loader_free(l, stack);
+    return status;
+}
+
 /* ---- The model ---- */
 
-static rnnp_status default_opset(loader *l, int *opset)
+static rnnp_status check_opset(loader *l, int opset)
 {
-    for (size_t i = 0; i < l->file->n_opset_import; i++) {
-        const Onnx__OperatorSetIdProto *p = l->file->opset_import[i];
-        if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx")) continue;
-        if (p->version < 7 || p->version > 22)
-            return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "opset %lld is outside 7 to 22", (long long)p->version);
-        *opset = (int)p->version;
-        return RNNP_OK;
-    }
-    return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the model imports no opset of the default domain");
+    if (opset == 0) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the model imports no opset of the default domain");
+    if (opset >= RNNP_OPSET_FIRST && opset <= RNNP_OPSET_LAST) return RNNP_OK;
+    return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "opset %d is outside %d to %d", opset, RNNP_OPSET_FIRST,
+                     RNNP_OPSET_LAST);
 }
 
 static rnnp_status build(loader *l, rnnp_model *model)
 {
     const Onnx__ModelProto *file = l->file;
-    const Onnx__GraphProto *g = file->graph;
-    names n;
-    int opset = 0;
+    const int opset = loader_opset(file->opset_import, file->n_opset_import, 0);
+    scope *root;
     rnnp_status status;
-    if (!g) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the model has no graph");
-    if (g->n_sparse_initializer)
-        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "sparse initializers are not supported");
-    if (file->n_functions)
-        return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "model-local functions are not supported");
+    if (!file->graph) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the model has no graph");
     if (file->n_training_info)
         return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "training information is not supported");
-    if (g->n_node > l->budget->max_nodes)
-        return rnnp_fail(l->context, RNNP_ERR_LIMIT, RNNP_BUDGET_NODES, l->budget->max_nodes);
-    if ((status = default_opset(l, &opset)) != RNNP_OK || (status = make_names(l, g, &n)) != RNNP_OK) return status;
+    if ((status = functions_open(l)) != RNNP_OK || (status = scope_open_file(l, opset, &root)) != RNNP_OK ||
+        (status = check_opset(l, opset)) != RNNP_OK)
+        return status;
     if (file->producer_name && (status = model->calls->set_producer(model, file->producer_name)) != RNNP_OK)
         return status;
-    if ((status = add_initializers(l, model, g, &n)) != RNNP_OK || (status = add_inputs(l, model, g, &n)) != RNNP_OK ||
-        (status = add_nodes(l, model, g, opset, &n)) != RNNP_OK || (status = add_outputs(l, model, g, &n)) != RNNP_OK)
+    for (const scope *s = root; s && status == RNNP_OK; s = s->next) status = add_initializers(l, model, s);
+    if (status != RNNP_OK || (status = add_inputs(l, model, root)) != RNNP_OK ||
+        (status = add_nodes(l, model, root)) != RNNP_OK || (status = add_outputs(l, model, root)) != RNNP_OK)
         return status;
     status = rnnp_model_close(model);
-    return status == RNNP_OK ? check_outputs(l, model, g) : status;
+    return status == RNNP_OK ? check_outputs(l, model, file->graph) : status;
 }
 
 static rnnp_status build_new(loader *l, rnnp_model **model)
@@ -297,8 +389,10 @@ static rnnp_status build_new(loader *l, rnnp_model **model)
     rnnp_status status = rnnp_model_create(l->context, model);
     if (status != RNNP_OK) return status;
     (*model)->budget = l->budget;
+    (*model)->options = l->options;
     status = loader_explain(l, build(l, *model));
     (*model)->budget = NULL;
+    (*model)->options = NULL;
     return status;
 }
 
@@ -318,7 +412,8 @@ static rnnp_status load(loader *l, const void *bytes, size_t size, void *own, rn
         rnnp_model_destroy(model);
         status = build_new(l, &model);
     }
-    if (status == RNNP_OK && l->widens) loader_log_widened(l);
+    if (status == RNNP_OK) loader_log_widened(l);
+    if (status != RNNP_OK && l->file) status = loader_hint_singles(l, status);
     if (status == RNNP_OK)
         *out = model;
     else
@@ -359,7 +454,8 @@ static rnnp_status load_any(const rnnp_context *context, const char *path, const
     if ((status = loader_same_version(context)) != RNNP_OK) return status;
     if ((status = RNNP_STRUCT_READ(context, rnnp_load_options, options, &o)) != RNNP_OK) return status;
     budget = rnnp_budget_for(&o, size);
-    loader l = {.context = context, .budget = &budget, .directory = o.directory, .limit_grows = !o.max_bytes};
+    loader l = {
+        .context = context, .budget = &budget, .options = &o, .directory = o.directory, .limit_grows = !o.max_bytes};
     status = path ? load_file(&l, path, &o, out) : load(&l, bytes, size, NULL, out);
     loader_release(&l);
     return status == RNNP_ERR_MEMORY && budget.exceeded ? RNNP_ERR_LIMIT : status;

@@ -22,15 +22,19 @@ typedef struct loader_node {
     const char *note; /* what became of its weights, or NULL */
 } loader_node;
 
-/* ---- Files that compute in f16 or bf16 (load_half.c): l->widens ---- */
+/* ---- Files that compute in f16, bf16 or f64 (load_half.c): l->widens, f64_as_f32 ---- */
 
 int loader_is_half(rnnp_dtype dtype);
+/* The type that a value of this type in the file has here. */
+rnnp_dtype loader_computes_in(const loader *l, rnnp_dtype dtype);
+/* After RNNP_ERR_TYPE for a file with inputs of f64: says what helps. Returns the status. */
+rnnp_status loader_hint_singles(const loader *l, rnnp_status status);
 int loader_has_half_input(const loader *l);
 /* Whether anything in the file is of these types. */
 int loader_has_halves(const loader *l);
 /* If l->widens: puts a Cast to f32 behind a value of these types that is a constant or will be one. */
 rnnp_status loader_widen(loader *l, rnnp_model *model, const char *name, rnnp_value *value);
-/* If l->widens: a Cast to such a type is one to f32. */
+/* A Cast is one to what such a type is here. */
 void loader_widen_cast(const loader *l, loader_node *node);
 /* If l->widens: whether the node makes a constant of such a type. */
 int loader_makes_half(const loader *l, const loader_node *node);

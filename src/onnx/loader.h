@@ -34,7 +34,11 @@ typedef struct loader {
     ProtobufCAllocator allocator; /* hands the parsed message's memory to the context's allocator */
     int out_of_memory;            /* it had none left: the parser does not say why it gave up */
     struct block *blocks;         /* everything from loader_alloc */
-    int widens;                   /* f16 and bf16 are read as f32, whatever is no constant */
+    const rnnp_load_options *options;
+    struct scope *scopes, **last_scope; /* the graphs of the file (scope.h) */
+    size_t n_nodes;                     /* in all of them */
+    struct functions *functions;        /* functions.h */
+    int widens;                         /* f16 and bf16 are read as f32, whatever is no constant */
 } loader;
 
 #define LOADER_MICROSOFT "com.microsoft"
@@ -66,6 +70,10 @@ rnnp_status loader_read(loader *l, const loader_file *file, const char *name, si
 
 /* Parses the file into l->file. Nesting beyond a sane depth is refused before the recursive parser sees it. */
 rnnp_status loader_parse(loader *l, const void *bytes, size_t size);
+/* The same for an attribute in a field that the parser did not know: its length, and its bytes. */
+rnnp_status loader_parse_attribute(loader *l, const void *bytes, size_t size, Onnx__AttributeProto **attribute);
+/* The opset of the default domain that is imported, or `fallback`; -1 for one that does not fit an int. */
+int loader_opset(Onnx__OperatorSetIdProto *const *imports, size_t n, int fallback);
 
 /* ---- Memory (memory.c): until loader_free or loader_release; NULL (recorded) on failure. Zero bytes are fine ---- */
 

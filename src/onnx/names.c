@@ -12,11 +12,19 @@ rnnp_status names_create(loader *l, size_t count, names *n)
     return n->set.name && n->set.fork && n->entry ? RNNP_OK : RNNP_ERR_MEMORY;
 }
 
-name_entry *names_find(const names *n, const char *name)
+name_entry *names_find_own(const names *n, const char *name)
 {
     const size_t i = rnnp_names_find(&n->set, name);
 
     return i == SIZE_MAX ? NULL : &n->entry[i];
+}
+
+name_entry *names_find(const names *n, const char *name)
+{
+    name_entry *entry = NULL;
+
+    for (; n && !entry; n = n->outer) entry = names_find_own(n, name);
+    return entry;
 }
 
 name_entry *names_add(names *n, const char *name)

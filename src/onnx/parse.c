@@ -15,7 +15,7 @@ rnnp_status loader_same_version(const rnnp_context *context)
                      context->calls->version, own);
 }
 
-enum { MAX_DEPTH = 24 }; /* graphs without subgraphs need nine levels */
+enum { MAX_DEPTH = 24 }; /* a graph needs nine levels, and three for each that it is in */
 
 static int read_varint(const uint8_t **p, const uint8_t *end, uint64_t *value)
 {
@@ -93,4 +93,26 @@ rnnp_status loader_parse(loader *l, const void *bytes, size_t size)
     if (l->file) return RNNP_OK;
     if (l->out_of_memory) return RNNP_ERR_MEMORY;
     return rnnp_fail(l->context, RNNP_ERR_FORMAT, "not an ONNX model: %zu bytes do not parse", size);
+}
+
+rnnp_status loader_parse_attribute(loader *l, const void *bytes, size_t size, Onnx__AttributeProto **attribute)
+{
+    enum { DEPTH = 3 }; /* where the parser left it out: model, function, attribute */
+    const uint8_t *p = bytes, *const end = p + size;
+    uint64_t length;
+    *attribute = NULL;
+    if (!read_varint(&p, end, &length) && !scan(&onnx__attribute_proto__descriptor, p, end, DEPTH))
+        *attribute = onnx__attribute_proto__unpack(&l->allocator, (size_t)(end - p), p);
+    if (*attribute) return RNNP_OK;
+    if (l->out_of_memory) return RNNP_ERR_MEMORY;
+    return rnnp_fail(l->context, RNNP_ERR_FORMAT, "not an ONNX model: an attribute of a function does not parse");
+}
+
+int loader_opset(Onnx__OperatorSetIdProto *const *imports, size_t n, int fallback)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (imports[i]->domain && *imports[i]->domain && strcmp(imports[i]->domain, "ai.onnx")) continue;
+        return imports[i]->version < 0 || imports[i]->version > INT32_MAX ? -1 : (int)imports[i]->version;
+    }
+    return fallback;
 }

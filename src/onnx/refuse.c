@@ -3,11 +3,12 @@
  * All that a file needs and rnnpack does not have, in one sentence, with what to do about it where that is known.
  */
 #include "load_weights.h"
+#include "scope.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { KINDS = 64, WHAT_CHARS = 96, MORE_CHARS = 32, OPSET_FIRST = 7, OPSET_LAST = 22 };
+enum { KINDS = 64, WHAT_CHARS = 96, MORE_CHARS = 32 };
 
 /* One thing that is missing, and how often. */
 typedef struct missing {
@@ -55,42 +56,46 @@ static void need_type(survey *s, const char *first, int32_t type)
     if (!loader_dtype(type)) note(s, first, "type %s%s", loader_dtype_name(type), "");
 }
 
-static const char *name_of(const Onnx__NodeProto *p)
-{
-    if (p->name && *p->name) return p->name;
-    return p->n_output && p->output[0] ? p->output[0] : "";
-}
-
 /* Returns 1 when the attribute can be given to a node. Tensors are not decoded. */
 static int need_attribute(survey *s, const Onnx__NodeProto *p, const Onnx__AttributeProto *a, rnnp_attr *to)
 {
     const int is_tensor = a->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
 
-    if (is_tensor && a->t) need_type(s, name_of(p), a->t->data_type);
+    if (is_tensor && a->t) need_type(s, scope_node_name(p), a->t->data_type);
     if (is_tensor) return 0;
-    if (loader_attribute(s->l, a, name_of(p), to) == RNNP_OK) return 1;
-    note(s, name_of(p), "attribute %s of %s", a->name ? a->name : "", p->op_type);
+    if (loader_attribute(s->l, a, scope_node_name(p), to) == RNNP_OK) return 1;
+    note(s, scope_node_name(p), "attribute %s of %s", a->name ? a->name : "", p->op_type);
     return 0;
 }
 
 /* Asks the model API about a node whose inputs exist: what it says of attributes, without the node's name. */
-static void need_attributes(survey *s, const Onnx__NodeProto *p, int opset)
+static void need_attributes(survey *s, const scope *in, const Onnx__NodeProto *p)
 {
-    const char *name = name_of(p);
+    const char *name = scope_node_name(p);
     const int64_t shape[] = {1};
     rnnp_model *model = NULL;
     rnnp_value x;
+    size_t n = 0;
     int whole = 1;
     rnnp_attr *attrs = loader_alloc(s->l, p->n_attribute * sizeof *attrs);
     rnnp_value *values = loader_alloc(s->l, (p->n_input + p->n_output) * sizeof *values);
 
-    for (size_t i = 0; attrs && i < p->n_attribute; i++) whole &= need_attribute(s, p, p->attribute[i], &attrs[i]);
+    for (size_t i = 0; attrs && i < p->n_attribute; i++) {
+        const Onnx__AttributeProto *a = scope_attribute(in, p->attribute[i]);
+
+        if (!a) continue;
+        whole &= need_attribute(s, p, a, &attrs[n]);
+        attrs[n++].name = p->attribute[i]->name ? p->attribute[i]->name : "";
+    }
     if (!attrs || !values || !whole || rnnp_model_create(s->l->context, &model) != RNNP_OK) return;
     if (rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 1, shape, NULL, &x) == RNNP_OK) {
         for (size_t i = 0; i < p->n_input; i++) values[i] = *p->input[i] ? x : RNNP_NONE;
         for (size_t i = 0; i < p->n_output; i++) values[p->n_input + i] = *p->output[i] ? 0 : RNNP_NONE;
-        if (rnnp_model_add_node(model, p->op_type, opset, "", values, p->n_input, attrs, p->n_attribute,
-                                values + p->n_input, p->n_output) == RNNP_ERR_UNSUPPORTED) {
+        const int opset = in->opset < RNNP_OPSET_FIRST  ? RNNP_OPSET_FIRST
+                          : in->opset > RNNP_OPSET_LAST ? RNNP_OPSET_LAST
+                                                        : in->opset;
+        if (rnnp_model_add_node(model, p->op_type, opset, "", values, p->n_input, attrs, n, values + p->n_input,
+                                p->n_output) == RNNP_ERR_UNSUPPORTED) {
             const char *said = strstr(rnnp_last_error(s->l->context), ": ");
 
             note(s, name, "%s: %s", p->op_type, said ? said + 2 : "");
@@ -99,59 +104,58 @@ static void need_attributes(survey *s, const Onnx__NodeProto *p, int opset)
     rnnp_model_destroy(model);
 }
 
-static void need_nodes(survey *s, const Onnx__GraphProto *g, int opset);
-
-static void need_node(survey *s, const Onnx__NodeProto *p, int opset)
+static void need_node(survey *s, const scope *in, const Onnx__NodeProto *p)
 {
     const int foreign = p->domain && *p->domain && strcmp(p->domain, "ai.onnx") != 0;
 
     if (!p->op_type) return;
     if (foreign ? loader_microsoft_op(p->domain, p->op_type) : loader_dynamic_op(p->op_type)) return;
     if (foreign)
-        note(s, name_of(p), "operator %s of %s", p->op_type, p->domain);
+        note(s, scope_node_name(p), "operator %s of %s", p->op_type, p->domain);
     else if (!has_operator(p->op_type))
-        note(s, name_of(p), "operator %s%s", p->op_type, "");
+        note(s, scope_node_name(p), "operator %s%s", p->op_type, "");
     else
-        need_attributes(s, p, opset);
-    for (size_t i = 0; i < p->n_attribute; i++) { /* the branches of If, the bodies of Loop and Scan */
-        if (p->attribute[i]->g) need_nodes(s, p->attribute[i]->g, opset);
+        need_attributes(s, in, p);
+    for (size_t i = 0; i < p->n_attribute; i++) { /* the bodies of Loop and Scan, as deep as the parser let it be */
+        const Onnx__GraphProto *g = p->attribute[i]->g;
+
+        for (size_t k = 0; g && k < g->n_node; k++) need_node(s, in, g->node[k]);
     }
 }
 
-/* As deep as the parser let it be. */
-static void need_nodes(survey *s, const Onnx__GraphProto *g, int opset)
+/* Nodes that have a body are branches and calls, and the body is a scope of its own. */
+static void need_scope(survey *s, const scope *in)
 {
-    for (size_t i = 0; i < g->n_node; i++) need_node(s, g->node[i], opset);
-    for (size_t i = 0; i < g->n_initializer; i++)
-        need_type(s, g->initializer[i]->name ? g->initializer[i]->name : "", g->initializer[i]->data_type);
+    for (size_t i = 0; i < in->n_nodes; i++)
+        if (in->nodes[i].needed && !in->nodes[i].body[0]) need_node(s, in, in->node[i]);
+    for (size_t i = 0; in->graph && i < in->graph->n_initializer; i++) {
+        const Onnx__TensorProto *t = in->graph->initializer[i];
+        const name_entry *e = names_find_own(&in->names, t->name ? t->name : "");
+
+        if (e && e->needed) need_type(s, t->name ? t->name : "", t->data_type);
+    }
 }
 
-static int need_opset(survey *s)
+static void need_opset(survey *s)
 {
-    for (size_t i = 0; i < s->l->file->n_opset_import; i++) {
-        const Onnx__OperatorSetIdProto *p = s->l->file->opset_import[i];
-        char number[32];
+    const int opset = loader_opset(s->l->file->opset_import, s->l->file->n_opset_import, 0);
+    char number[32], range[32];
 
-        if (p->domain && *p->domain && strcmp(p->domain, "ai.onnx") != 0) continue;
-        if (p->version >= OPSET_FIRST && p->version <= OPSET_LAST) return (int)p->version;
-        snprintf(number, sizeof number, "%lld", (long long)p->version);
-        note(s, "", "opset %s, which is outside 7 to 22%s", number, "");
-        return p->version < OPSET_FIRST ? OPSET_FIRST : OPSET_LAST;
-    }
-    return OPSET_LAST;
+    if (opset >= RNNP_OPSET_FIRST && opset <= RNNP_OPSET_LAST) return;
+    snprintf(number, sizeof number, "%d", opset);
+    snprintf(range, sizeof range, "%d to %d", RNNP_OPSET_FIRST, RNNP_OPSET_LAST);
+    note(s, "", "opset %s, which is outside %s", number, range);
 }
 
 static void need_graph(survey *s)
 {
     const Onnx__ModelProto *file = s->l->file;
     const Onnx__GraphProto *g = file->graph;
-    const int opset = need_opset(s);
 
-    if (file->n_functions)
-        note(s, file->functions[0]->name ? file->functions[0]->name : "", "model-local functions%s%s", "", "");
+    need_opset(s);
     if (g->n_sparse_initializer) note(s, "", "sparse initializers%s%s", "", "");
     if (file->n_training_info) note(s, "", "training information%s%s", "", "");
-    need_nodes(s, g, opset);
+    for (const scope *in = s->l->scopes; in; in = in->next) need_scope(s, in);
     for (size_t i = 0; i < g->n_input; i++) {
         const Onnx__TypeProto *type = g->input[i]->type;
 
@@ -169,13 +173,11 @@ static const char *advice(const survey *s)
     static const struct {
         const char *begins, *help;
     } known[] = {
-        {"opset", "export with an opset from 7 to 22 (torch.onnx.export: opset_version=17)"},
-        {"model-local", "export without functions (torch.onnx.export: dynamo=True and optimize(); onnx.inliner)"},
+        {"opset", "export with another (torch.onnx.export: opset_version=17)"},
         {"operator Loop",
          "export packed sequences with enforce_sorted=True, and loops over time as one nn.LSTM or GRU"},
         {"operator Scan",
          "export packed sequences with enforce_sorted=True, and loops over time as one nn.LSTM or GRU"},
-        {"operator If", "export for one case: fix what the branch tests (sizes, flags), or trace instead of scripting"},
         {"BatchNormalization: training_mode", "export the model in eval mode (model.eval())"},
         {"operator DynamicQuantize", "export the model before it is quantised"},
     };

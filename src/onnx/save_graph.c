@@ -84,6 +84,8 @@ static rnnp_status add_node(void *user, const rnnp_node *from, const rnnp_value 
 {
     saver *s = user;
     Onnx__NodeProto *node;
+
+    if (from->op->source) return saver_branches(s, from, inputs, outputs);
     rnnp_status status = saver_weights_before(s, from, inputs);
 
     if (status == RNNP_OK)

@@ -103,8 +103,8 @@ rnnp_status saver_attr(saver *s, const rnnp_attr *attr, Onnx__AttributeProto *to
 
 /* ---- Nodes ---- */
 
-rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
-                       Onnx__NodeProto **to)
+rnnp_status saver_node_alone(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
+                             Onnx__NodeProto **to)
 {
     Onnx__NodeProto *node = loader_alloc(&s->memory, sizeof *node);
 
@@ -115,9 +115,17 @@ rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs
     node->input = loader_alloc(&s->memory, inputs * sizeof *node->input);
     node->output = loader_alloc(&s->memory, outputs * sizeof *node->output);
     node->attribute = loader_alloc(&s->memory, attrs * sizeof *node->attribute);
-    s->graph->node[s->graph->n_node++] = node;
     *to = node;
     return node->input && node->output && node->attribute ? RNNP_OK : RNNP_ERR_MEMORY;
+}
+
+rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
+                       Onnx__NodeProto **to)
+{
+    const rnnp_status status = saver_node_alone(s, op, name, inputs, outputs, attrs, to);
+
+    if (status == RNNP_OK) s->graph->node[s->graph->n_node++] = *to;
+    return status;
 }
 
 rnnp_status saver_int_attr(saver *s, Onnx__NodeProto *node, const char *name, int64_t value)

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { LOWEST = 7 };
-
 /* Operators that an opset changed, for nodes with that attribute, which became an input (NULL: for all nodes). */
 static const struct {
     const char *op;
@@ -78,12 +76,26 @@ static int mask_changed(const rnnp_node *node, int last)
            node->outputs[1] != RNNP_NONE;
 }
 
+/* Attributes of opset 6 that went. */
+static int attrs_gone(const rnnp_node *node, int last)
+{
+    static const char *const limited[] = {"Add", "And", "Div", "Equal", "Greater", "Less",
+                                          "Mul", "Or",  "Pow", "Sub",   "Xor"};
+
+    if (node->opset >= 7 || last < 7) return 0;
+    if (has_attr(node, "broadcast") || has_attr(node, "is_test")) return 1;
+    for (size_t i = 0; i < COUNT(limited); i++) {
+        if (strcmp(node->op->name, limited[i]) == 0) return has_attr(node, "axis");
+    }
+    return 0;
+}
+
 rnnp_status saver_join_opsets(saver *s)
 {
     const rnnp_model *model = s->model;
     const rnnp_node *highest = NULL;
 
-    s->opset = LOWEST;
+    s->opset = RNNP_OPSET_FIRST;
     for (size_t i = 0; i < model->n_nodes; i++) {
         if (needed_opset(&model->nodes[i]) > s->opset) {
             s->opset = needed_opset(&model->nodes[i]);
@@ -92,7 +104,9 @@ rnnp_status saver_join_opsets(saver *s)
     }
     for (size_t i = 0; i < model->n_nodes; i++) {
         const rnnp_node *node = &model->nodes[i];
-        const int changed = mask_changed(node, s->opset) ? 10 : changed_in(node, s->opset);
+        const int changed = attrs_gone(node, s->opset)     ? 7
+                            : mask_changed(node, s->opset) ? 10
+                                                           : changed_in(node, s->opset);
 
         if (changed)
             return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED,

@@ -43,6 +43,7 @@ typedef struct saver {
     int microsoft;       /* com.microsoft is imported */
     names taken;         /* that are taken */
     size_t n_special;    /* nodes with weights that are not f32 */
+    size_t n_branches;   /* names in all branches */
     const char **marked; /* results that LOADER_MARKS lists */
     size_t n_marked;
     Onnx__GraphProto *graph;
@@ -63,9 +64,19 @@ rnnp_status saver_initializer(saver *s, const char *name, const rnnp_tensor *ten
 /* A node without inputs, outputs and attributes, which there is room for. */
 rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
                        Onnx__NodeProto **to);
+/* The same for a node that is not in s->graph. */
+rnnp_status saver_node_alone(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
+                             Onnx__NodeProto **to);
 rnnp_status saver_attr(saver *s, const rnnp_attr *attr, Onnx__AttributeProto *to);
 /* One more of the node, which has room for it. */
 rnnp_status saver_int_attr(saver *s, Onnx__NodeProto *node, const char *name, int64_t value);
+
+/* ---- If (save_branches.c) ---- */
+
+/* How many names its branches need; 0 for other operators. */
+size_t saver_branch_names(const rnnp_node *node);
+/* Adds the node with both branches. */
+rnnp_status saver_branches(saver *s, const rnnp_node *from, const rnnp_value *inputs, const rnnp_value *outputs);
 
 /* ---- Weights in other formats than f32 (save_weights.c) ---- */
 

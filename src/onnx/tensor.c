@@ -124,6 +124,22 @@ static rnnp_status external_data(loader *l, const Onnx__TensorProto *proto, cons
     return status;
 }
 
+/* In new memory; what it was read from is freed. */
+static rnnp_status to_singles(loader *l, rnnp_tensor *t, size_t n, void **own)
+{
+    const double *from = *own;
+    float *to = loader_alloc(l, n * sizeof *to);
+    if (!to) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        double x;
+        memcpy(&x, from + i, sizeof x);
+        to[i] = (float)x;
+    }
+    t->dtype = RNNP_DTYPE_F32;
+    t->data = *own = to;
+    return RNNP_OK;
+}
+
 rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char *owner, rnnp_tensor *t, void **own)
 {
     memset(t, 0, sizeof *t);
@@ -180,7 +196,7 @@ rnnp_status loader_tensor(loader *l, const Onnx__TensorProto *proto, const char 
     uint8_t *byte = *own;
     for (size_t i = 0; t->dtype == RNNP_DTYPE_BOOL && i < n; i++) byte[i] = byte[i] != 0;
     t->data = *own;
-    return RNNP_OK;
+    return t->dtype == RNNP_DTYPE_F64 && l->options->f64_as_f32 ? to_singles(l, t, n, own) : RNNP_OK;
 }
 
 /* ---- Attributes ---- */

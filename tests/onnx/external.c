@@ -180,12 +180,14 @@ TEST(test_sizes)
     write_file("model/mib", mib, MIB);
     free(mib);
     buffer graph = {0};
+    char all[8 * TENSORS] = "x";
     for (size_t i = 0; i < TENSORS; i++) {
         const int64_t elements = MIB / 4;
         DROPPED(free_buffer) buffer tensor = {0}, entry = {0};
         char name[32];
 
         snprintf(name, sizeof name, "w%zu", i);
+        strcat(strcat(all, " "), name);
         wire_tensor(&tensor, name, WIRE_F32, &elements, 1);
         wire_text(&entry, 1, "location");
         wire_text(&entry, 2, i % 2 ? "mib" : "./mib");
@@ -193,7 +195,7 @@ TEST(test_sizes)
         wire_int(&tensor, 14, 1);
         wire_message(&graph, 5, &tensor);
     }
-    wire_node(&graph, "Relu", "x", "y", -1);
+    wire_node(&graph, "Sum", all, "y", -1);
     wire_port(&graph, 11, "x", "N");
     wire_port(&graph, 12, "y", "N");
     file = wire_model(&graph, 17);

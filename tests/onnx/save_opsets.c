@@ -7,7 +7,7 @@
 
 #include <float.h>
 
-enum { FIRST = 7, LAST = 22, ROWS = 2, COLUMNS = 3, MOST_IN = 5, MOST_OUT = 2 };
+enum { FIRST = 6, LAST = 25, ROWS = 2, COLUMNS = 3, MOST_IN = 5, MOST_OUT = 2 };
 
 static const float specials[ROWS * COLUMNS] = {INFINITY, -INFINITY, NAN, 1.5f, -0.0f, FLT_MAX};
 
@@ -21,6 +21,7 @@ enum {
     SHAPE_INPUT,
     BOUNDS,
     CHOICE,
+    BRANCHES,
     WEIGHTS,
     RANGE,
     SCALED,
@@ -98,6 +99,12 @@ static size_t make_inputs(rnnp_model *model, const char *op, int way, size_t n, 
         return 3;
     case CHOICE:
         in[0] = node2(model, "Less", x, node1(model, "Neg", x));
+        in[1] = x;
+        in[2] = node1(model, "Neg", x);
+        return 3;
+    case BRANCHES:
+        in[0] = node1(model, "ReduceMax", x);
+        in[0] = node2(model, "Less", in[0], node1(model, "Neg", in[0]));
         in[1] = x;
         in[2] = node1(model, "Neg", x);
         return 3;

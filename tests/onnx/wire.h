@@ -46,7 +46,7 @@ static inline void wire_message(buffer *b, unsigned field, buffer *message)
 
 /* ---- Graphs: a buffer holds the fields of a GraphProto ---- */
 
-enum { WIRE_F32 = 1, WIRE_I64 = 7 };
+enum { WIRE_F32 = 1, WIRE_I64 = 7, WIRE_BOOL = 9, WIRE_F64 = 11 };
 
 static inline void wire_attr_int(buffer *node, const char *name, int64_t value)
 {
@@ -58,24 +58,71 @@ static inline void wire_attr_int(buffer *node, const char *name, int64_t value)
     wire_message(node, 5, &attr);
 }
 
-/* Inputs and outputs by name, separated by blanks; keepdims: -1 for no such attribute. */
+/* A field for each name of a list with blanks between. */
+static inline void wire_names(buffer *b, unsigned field, const char *names)
+{
+    while (*names) {
+        const size_t length = strcspn(names, " ");
+
+        wire_bytes(b, field, names, length);
+        names += length + strspn(names + length, " ");
+    }
+}
+
+/* The fields of a node: inputs and outputs by name, separated by blanks. */
+static inline void wire_head(buffer *node, const char *op, const char *from, const char *to)
+{
+    wire_names(node, 1, from);
+    wire_names(node, 2, to);
+    wire_text(node, 4, op);
+}
+
+/* A whole node; keepdims: -1 for no such attribute. */
 static inline void wire_node(buffer *graph, const char *op, const char *from, const char *to, int keepdims)
 {
     DROPPED(free_buffer) buffer node = {0};
 
-    for (unsigned field = 1; field <= 2; field++) {
-        const char *names = field == 1 ? from : to;
-
-        while (*names) {
-            const size_t length = strcspn(names, " ");
-
-            wire_bytes(&node, field, names, length);
-            names += length + strspn(names + length, " ");
-        }
-    }
-    wire_text(&node, 4, op);
+    wire_head(&node, op, from, to);
     if (keepdims >= 0) wire_attr_int(&node, "keepdims", keepdims);
     wire_message(graph, 1, &node);
+}
+
+/* An attribute that is a graph, which is freed. */
+static inline void wire_attr_graph(buffer *node, const char *name, buffer *graph)
+{
+    DROPPED(free_buffer) buffer attr = {0};
+
+    wire_text(&attr, 1, name);
+    wire_message(&attr, 6, graph);
+    wire_int(&attr, 20, 5);
+    wire_message(node, 5, &attr);
+    free(graph->at);
+    *graph = (buffer){0};
+}
+
+/* If with these branches, which are freed. */
+static inline void wire_if(buffer *graph, const char *condition, const char *to, buffer *then_branch,
+                           buffer *else_branch)
+{
+    DROPPED(free_buffer) buffer node = {0};
+
+    wire_head(&node, "If", condition, to);
+    wire_attr_graph(&node, "then_branch", then_branch);
+    wire_attr_graph(&node, "else_branch", else_branch);
+    wire_message(graph, 1, &node);
+}
+
+/* Outputs of a branch: names, separated by blanks. */
+static inline void wire_results(buffer *graph, const char *names)
+{
+    while (*names) {
+        const size_t length = strcspn(names, " ");
+        DROPPED(free_buffer) buffer info = {0};
+
+        wire_bytes(&info, 1, names, length);
+        wire_message(graph, 12, &info);
+        names += length + strspn(names + length, " ");
+    }
 }
 
 static inline void wire_tensor(buffer *tensor, const char *name, int type, const int64_t *shape, size_t rank)
@@ -100,24 +147,33 @@ static inline void wire_ints(buffer *graph, const char *name, const int64_t *val
     wire_constant(graph, name, WIRE_I64, (const int64_t[]){(int64_t)n}, 1, values, n * sizeof *values);
 }
 
-/* An f32 input (field 11) or output (12); dimensions by name, separated by blanks. */
-static inline void wire_port(buffer *graph, unsigned field, const char *name, const char *dims)
+/* An input (field 11) or output (12); dimensions by name or number, separated by blanks. */
+static inline void wire_typed_port(buffer *graph, unsigned field, const char *name, int onnx_type, const char *dims)
 {
     DROPPED(free_buffer) buffer dim = {0}, shape = {0}, tensor = {0}, type = {0}, info = {0};
 
     while (*dims) {
         const size_t length = strcspn(dims, " ");
 
-        wire_bytes(&dim, 2, dims, length);
+        if (strchr("-0123456789", dims[0]))
+            wire_int(&dim, 1, atoi(dims));
+        else
+            wire_bytes(&dim, 2, dims, length);
         wire_message(&shape, 1, &dim);
         dims += length + strspn(dims + length, " ");
     }
-    wire_int(&tensor, 1, WIRE_F32);
+    wire_int(&tensor, 1, onnx_type);
     wire_message(&tensor, 2, &shape);
     wire_message(&type, 1, &tensor);
     wire_text(&info, 1, name);
     wire_message(&info, 2, &type);
     wire_message(graph, field, &info);
+}
+
+/* The same of f32. */
+static inline void wire_port(buffer *graph, unsigned field, const char *name, const char *dims)
+{
+    wire_typed_port(graph, field, name, WIRE_F32, dims);
 }
 
 /* The file of a graph, which is freed. */
