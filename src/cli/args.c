@@ -178,14 +178,15 @@ int cli_main(int argc, char **argv)
     }
     const size_t room = (size_t)argc + 1;
     FREED const char **operands = cli_alloc(room, sizeof *operands);
-    FREED cli_pair *pairs = cli_alloc(5 * room, sizeof *pairs);
+    FREED cli_pair *pairs = cli_alloc(6 * room, sizeof *pairs);
     cli_call call = {.command = c,
                      .operands = operands,
                      .inputs.at = pairs,
                      .outputs.at = pairs + room,
                      .arrays.at = pairs + 2 * room,
                      .keep.at = pairs + 3 * room,
-                     .carry.at = pairs + 4 * room};
+                     .carry.at = pairs + 4 * room,
+                     .bound.at = pairs + 5 * room};
     const int code = parse(&call, argc, argv);
     return code == CLI_OK ? c->run(&call) : code == ENDED ? CLI_OK : code;
 }

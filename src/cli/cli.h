@@ -41,14 +41,14 @@ typedef struct cli_pairs {
 typedef struct cli_call {
     const struct cli_command *command;
     const char **operands; /* ends with NULL */
-    const char *output, *isa, *math, *records;
+    const char *output, *isa, *math, *records, *wanted;
     const char *budget, *batches, *lengths, *teams, *grid;
     const char *weights, *limit;
     const char *config, *data, *labels, *test, *test_labels, *roc, *predictions, *checkpoint, *curve;
     size_t threads, batch, steps, seed;
     double seconds;
-    int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate;
-    cli_pairs inputs, outputs, arrays, keep, carry;
+    int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32;
+    cli_pairs inputs, outputs, arrays, keep, carry, bound;
     uint64_t given; /* a bit for each option of the command that was given: cli_given */
 } cli_call;
 

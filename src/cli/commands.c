@@ -27,6 +27,11 @@
     {"--math", "CLASS", "accuracy of tanh, sigmoid and exp: u35, u10 or fast", CLI_TEXT, AT(math), "u35"}, \
     {"--records", "FILE", "tuning records (default: first of $RNNPACK_RECORDS, the user's cache, /var/cache, /etc)", \
      CLI_TEXT, AT(records), NULL}
+#define LOAD \
+    {"--set", "NAME=NUMBER", "make this input a constant; any number of times", CLI_PAIRS, AT(bound), NULL}, \
+    {"--outputs", "LIST", "the only outputs, separated by commas; what they do not need is not looked at", CLI_TEXT, \
+     AT(wanted), NULL}, \
+    {"--f64-as-f32", NULL, "compute in f32 what the file computes in f64", CLI_FLAG, AT(f64_as_f32), NULL}
 #define SHAPE(steps_usual) \
     {"--batch", "B", "batch size, and size of dynamic dimensions named batch, N or B", CLI_COUNT, AT(batch), "1"}, \
     {"--steps", "T", "time steps, and size of all other dynamic dimensions", CLI_COUNT, AT(steps), steps_usual}
@@ -59,13 +64,13 @@ const cli_command cli_commands[] = {
     {"inspect", "MODEL", "show a model's inputs, nodes, weights, memory and kernels",
      "Shows the inputs, outputs, nodes, weights and memory of an ONNX or packed model, and\n"
      "the kernels chosen for it on this CPU.",
-     OPTIONS(SHAPE("100"), HOST, JSON), RUN(cli_inspect)},
+     OPTIONS(LOAD, SHAPE("100"), HOST, JSON), RUN(cli_inspect)},
     {"run", "MODEL", "run a model on .npy files",
      "Runs a model once. Inputs are little-endian .npy files in C order, of the dtype of the\n"
      "model's input. Prints the name, dtype and shape of each output, and a 64-bit FNV-1a\n"
      "hash of its data: the same bits give the same hash on every CPU.",
      OPTIONS({"--input", "NAME=FILE.npy", "file of an input; give one for each input", CLI_PAIRS, AT(inputs), NULL},
-             {"--output", "NAME=FILE.npy", "file to write an output to", CLI_PAIRS, AT(outputs), NULL}, HOST),
+             {"--output", "NAME=FILE.npy", "file to write an output to", CLI_PAIRS, AT(outputs), NULL}, LOAD, HOST),
      RUN(cli_run)},
     {"bench", "[MODEL]", "measure the run and step times of a model",
      "Measures how long a model takes for a run and for a step of a stream, on random inputs.\n"
@@ -79,7 +84,7 @@ const cli_command cli_commands[] = {
               AT(carry), NULL},
              {"--limits", NULL, "measure what this machine can do at most, in place of a model", CLI_FLAG, AT(limits),
               NULL},
-             HOST, JSON),
+             LOAD, HOST, JSON),
      RUN(cli_bench)},
     {"pack", "MODEL", "write a model with packed weights, to a file that is mapped when loaded",
      "Writes a model together with its weights as the kernels read them. The file is mapped\n"
@@ -89,14 +94,16 @@ const cli_command cli_commands[] = {
               AT(output), NULL},
              {"--isa", "LIST",
               "instruction sets to pack for, of any architecture, separated by commas (default: this CPU's)", CLI_TEXT,
-              AT(isa), NULL}),
+              AT(isa), NULL},
+             LOAD),
      RUN(cli_pack)},
     {"convert", "MODEL", "write a model as an ONNX file",
      "Writes an ONNX or packed model as one ONNX file: weights are stored in the file itself,\n"
      "constants are folded, and nodes that nothing uses are removed. Both models compute the\n"
      "same bits.",
      OPTIONS({"-o", "FILE.onnx", "file to write; an existing file is replaced once the new one is complete", CLI_NEEDED,
-              AT(output), NULL}),
+              AT(output), NULL},
+             LOAD),
      RUN(cli_convert)},
     {"quantize", "MODEL", "write a model with weights in 8 or 16 bits, and say what that costs",
      "Makes weights of RNN, LSTM, GRU, Gemm and MatMul smaller: s8 has 8 bits and a scale for\n"
@@ -115,7 +122,7 @@ const cli_command cli_commands[] = {
          {"--labels", "FILE.npy", "class of each row of the data: shows accuracy and AUC", CLI_TEXT, AT(labels), NULL},
          {"--limit", "rms=X", "keep layers wider until every output's rms error is at most X", CLI_TEXT, AT(limit),
           NULL},
-         {"--seconds", "S", "time to measure speed", CLI_NUMBER, AT(seconds), "2"}, SHAPE("100"), HOST, JSON),
+         {"--seconds", "S", "time to measure speed", CLI_NUMBER, AT(seconds), "2"}, LOAD, SHAPE("100"), HOST, JSON),
      RUN(cli_quantize)},
     {"tune", "[MODEL...]", "find the fastest kernels and schedules for models on this host",
      "Measures which kernels and schedules are the fastest for models on this host, and keeps\n"
@@ -135,12 +142,12 @@ const cli_command cli_commands[] = {
          {"--grid", "standard", "tune hidden 32 to 1024, batch 1 to 64, steps 1 and 50, all cells, in place of models",
           CLI_TEXT, AT(grid), NULL},
          {"--again", NULL, "measure shapes again that already have a record of this host", CLI_FLAG, AT(again), NULL},
-         {"--dry-run", NULL, "measure and print, but write nothing", CLI_FLAG, AT(dry_run), NULL}, ISA, JSON),
+         {"--dry-run", NULL, "measure and print, but write nothing", CLI_FLAG, AT(dry_run), NULL}, LOAD, ISA, JSON),
      RUN(cli_tune)},
     {"explain", "MODEL", "show which kernels a model gets on this host, and why",
      "Shows for each recurrent and dense layer of a model which tuning record applies, or why\n"
      "none does, and what would be chosen without it.",
-     OPTIONS(SHAPE("1"), HOST, JSON), RUN(cli_explain)},
+     OPTIONS(LOAD, SHAPE("1"), HOST, JSON), RUN(cli_explain)},
 #ifdef RNNP_CLI_TRAIN
     {"train", "CONFIG.ini", "train a model from a configuration and data",
      "Trains a model as the configuration describes it, and evaluates it on data that it has\n"

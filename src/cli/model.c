@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rnnpack/onnx.h"
@@ -28,13 +29,48 @@ int cli_weights(const char *name, size_t length, rnnp_weights *weights)
     return 0;
 }
 
-int cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model)
+static int read_bound(const cli_pairs *given, rnnp_bound_input *bound)
 {
+    for (size_t i = 0; i < given->n; i++) {
+        const char *const text = given->at[i].value;
+        char *end;
+        bound[i] = (rnnp_bound_input){.name = given->at[i].name, .number = strtod(text, &end)};
+        if (end == text || *end) return cli_misuse("--set %s needs a number, not '%s'", bound[i].name, text);
+    }
+    return CLI_OK;
+}
+
+/* Cuts a list with commas into its names; there is room for as many as it has commas, and one. */
+static size_t split(char *list, const char **names)
+{
+    size_t n = 0;
+    for (char *next = list; next;) {
+        char *const comma = strchr(next, ',');
+        if (comma) *comma = '\0';
+        names[n++] = next;
+        next = comma ? comma + 1 : NULL;
+    }
+    return n;
+}
+
+int cli_load(rnnp_context *context, const char *path, const cli_call *call, int compare_packed, rnnp_model **model)
+{
+    static const cli_call nothing;
+    if (!call) call = &nothing;
+    FREED rnnp_bound_input *bound = cli_alloc(call->bound.n, sizeof *bound);
+    FREED char *list = call->wanted ? cli_copy(call->wanted) : NULL;
+    FREED const char **names = cli_alloc(call->wanted ? strlen(call->wanted) + 1 : 0, sizeof *names);
     rnnp_load_options options;
     rnnp_load_options_init(&options);
+    TRY(read_bound(&call->bound, bound));
+    options.bound = bound;
+    options.n_bound = call->bound.n;
+    options.outputs = list ? names : NULL;
+    options.n_outputs = list ? split(list, names) : 0;
+    options.f64_as_f32 = call->f64_as_f32;
     options.compare_packed = compare_packed;
     return cli_status(context, rnnp_packed_is_file(path) ? rnnp_packed_open_file(context, path, &options, model)
-                                                         : rnnp_onnx_open_file(context, path, NULL, model));
+                                                         : rnnp_onnx_open_file(context, path, &options, model));
 }
 
 /* Records that cannot be read do not stop a command, unless the call names them. */
@@ -84,7 +120,7 @@ int cli_model_open(cli_model *m, const cli_call *call, int flags)
     rnnp_plan_options_init(&m->options);
     if (call->math) TRY(set_math(call->math, &m->options));
     TRY(cli_context(call->threads, call->isa, &m->context));
-    TRY(cli_load(m->context, m->path, (flags & CLI_COMPARE_PACKED) != 0, &m->model));
+    TRY(cli_load(m->context, m->path, call, (flags & CLI_COMPARE_PACKED) != 0, &m->model));
     TRY(open_records(m, call->records, flags));
     m->options.batch = call->batch;
     m->options.steps = call->steps;

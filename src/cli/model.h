@@ -17,8 +17,9 @@ CLI_END(stream)
 typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port_info *port);
 
 /* An ONNX file or a packed one, by how it begins. With compare_packed, plans refuse packed weights that are not those
- * of the originals (packed.h): for commands whose numbers count more than the time of packing. */
-int cli_load(rnnp_context *context, const char *path, int compare_packed, rnnp_model **model);
+ * of the originals (packed.h): for commands whose numbers count more than the time of packing. The call, which may be
+ * NULL, says which inputs are bound and which outputs are wanted. */
+int cli_load(rnnp_context *context, const char *path, const cli_call *call, int compare_packed, rnnp_model **model);
 
 /* The format of this name (not ended by a zero); 0: there is none. */
 int cli_weights(const char *name, size_t length, rnnp_weights *weights);

@@ -53,7 +53,7 @@ int cli_pack(const cli_call *call)
         options.isas = isas;
     }
     TRY(cli_context(1, NULL, &context));
-    TRY(cli_load(context, call->operands[0], 0, &model));
+    TRY(cli_load(context, call->operands[0], call, 0, &model));
     if (rnnp_packed_is_file(call->operands[0])) { /* are its packed weights its own? blocks of other versions pass */
         const rnnp_status status = rnnp_packed_verify(model);
         if (status != RNNP_ERR_UNSUPPORTED) TRY(cli_status(context, status));
@@ -67,7 +67,7 @@ int cli_convert(const cli_call *call)
     AUTO(context) *context = NULL;
     AUTO(model) *model = NULL, *written = NULL;
     TRY(cli_context(1, NULL, &context));
-    TRY(cli_load(context, call->operands[0], 0, &model));
+    TRY(cli_load(context, call->operands[0], call, 0, &model));
     TRY(cli_status(context, rnnp_onnx_write_file(model, call->output)));
     TRY(cli_status(context, rnnp_onnx_open_file(context, call->output, NULL, &written)));
     printf("%s  %zu inputs, %zu outputs, %zu nodes, %zu parameters\n", cli_plain(call->output),

@@ -148,7 +148,7 @@ static int model_shapes(const job *j, rnnp_context *context, const char *path, s
 {
     AUTO(model) *model = NULL;
     size_t count = 0;
-    TRY(cli_load(context, path, 0, &model));
+    TRY(cli_load(context, path, j->call, 0, &model));
     TRY(cli_status(context,
                    rnnp_model_shapes(model, j->batches.at, j->batches.n, j->times.at, j->times.n, NULL, 0, &count)));
     if (count == 0) return cli_fail("%s has no layer to tune", path);

@@ -32,6 +32,17 @@ refuses 1 "fifo: is not a regular file" run "$forecaster" --input "ecg=$work/fif
 refuses 1 "/dev/zero: is not a regular file" run "$forecaster" --input "ecg=/dev/zero"
 refuses 1 "none/y.npy: No such file" run "$forecaster" --input "ecg=$x" --output "forecast=$work/none/y.npy"
 
+# An input that is bound is no input; outputs that are not wanted are left out.
+gives "forecast  f32 [1, 1, 8]" run "$forecaster" --set ecg=0.5 --outputs forecast
+expect 0 pack "$forecaster" --set ecg=0.5 -o "$work/bound.rnnp"
+gives "forecast  f32 [1, 1, 8]" run "$work/bound.rnnp"
+expect 0 convert "$forecaster" --set ecg=0.5 -o "$work/bound.onnx"
+gives "forecast  f32 [1, 1, 8]" run "$work/bound.onnx" --f64-as-f32
+refuses 2 "needs NAME=NUMBER" run "$forecaster" --set ecg
+refuses 2 "--set ecg needs a number, not 'loud'" run "$forecaster" --set ecg=loud
+refuses 1 "nonsense is bound but is no input" run "$forecaster" --set nonsense=1
+refuses 1 "nonsense is no output" run "$forecaster" --input "ecg=$x" --outputs forecast,nonsense
+
 npy "$work/f8.npy" '<f8' '(5, 2, 1)' 80
 refuses 1 "holds f64 but input 'ecg' is f32" run "$forecaster" --input "ecg=$work/f8.npy"
 npy "$work/f2.npy" '<f2' '(5, 2, 1)' 20

@@ -34,7 +34,7 @@ int cli_eval(const cli_call *call)
     TRY(task_configure(&t, NULL));
     TRY(task_check_outputs(&t, NULL, 0, path));
     TRY(task_open(&t, t.config.format == DATA_TOKENS ? words : NULL, 0));
-    TRY(cli_load(t.e.context, path, 1, &model));
+    TRY(cli_load(t.e.context, path, call, 1, &model));
     TRY(cli_status(t.e.context, rnnp_plan_create(model, NULL, &plan)));
     const int code = experiment_model(&t.e, model, path, call->roc != NULL, run_batch, plan, &found);
     if (code != CLI_OK) return code == FIT_DIVERGED ? CLI_FAILED : code;

@@ -106,7 +106,7 @@ static int start_from(fitting *f)
     if (!*config->start && !config->freeze.n) return CLI_OK;
     TRY(check_freeze(f));
     if (*config->start) {
-        TRY(cli_load(context, config_path(config, config->start, path, sizeof path), 0, &body));
+        TRY(cli_load(context, config_path(config, config->start, path, sizeof path), NULL, 0, &body));
         TRY(cli_status(context, rnnp_trainer_adopt(f->trainer, body, &copied)));
     }
     for (size_t i = 0; i < n; i++) {
