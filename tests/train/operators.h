@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One or more nodes for every operator that has a gradient, formulas in double of those that are not linear, and such a
- * node taken forwards and backwards.
+ * One or more nodes for every operator that has a gradient, and such a node taken forwards and backwards.
  */
 #ifndef RNNP_TESTS_OPERATORS_H
 #define RNNP_TESTS_OPERATORS_H
 
-#include "node.h"
+#include "formulas.h"
 
 typedef struct port {
     char kind; /* x: f32 input, p: f32 parameter, both of numbers drawn;
@@ -16,12 +15,6 @@ typedef struct port {
     int64_t shape[4];
     double values[8]; /* repeated as often as needed */
 } port;
-
-/* Operands in double. */
-typedef struct tensors {
-    rnnp_tensor in[NODE_PORTS];
-    double *x[NODE_PORTS];
-} tensors;
 
 typedef struct example {
     const char *op;
@@ -35,61 +28,6 @@ typedef struct example {
     void (*all)(const tensors *t, double *y);
     double low, high; /* operands of these; 0, 0: [-2, 2) */
 } example;
-
-/* ---- Formulas ---- */
-
-static double f_sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
-static double f_relu(double x) { return x > 0 ? x : 0; }
-static double f_leaky(double x) { return x > 0 ? x : 0.25 * x; }
-static double f_thresholded(double x) { return x > 0.5 ? x : 0; }
-static double f_hard(double x) { return fmin(1, fmax(0, 0.25 * x + 0.5)); }
-static double f_elu(double x) { return x > 0 ? x : 1.5 * (exp(x) - 1); }
-static double f_softplus(double x) { return log(1 + exp(x)); }
-static double f_softsign(double x) { return x / (1 + fabs(x)); }
-static double f_reciprocal(double x) { return 1 / x; }
-static double f_clip(double x) { return fmin(1.25, fmax(-0.5, x)); }
-static double f_divide(double a, double b) { return a / b; }
-
-/* By ONNX's definition of axes before opset 13 and since. */
-static void softmax(const tensors *t, size_t from, size_t to, int logs, double *y)
-{
-    const rnnp_tensor *x = &t->in[0];
-    size_t row = 1, inner = 1;
-
-    for (size_t i = from; i < to; i++) row *= (size_t)x->shape[i];
-    for (size_t i = to; i < x->rank; i++) inner *= (size_t)x->shape[i];
-    for (size_t i = 0; i < rnnp_tensor_elements(x); i++) {
-        const size_t first = i / (row * inner) * (row * inner) + i % inner;
-        double sum = 0;
-
-        for (size_t k = 0; k < row; k++) sum += exp(t->x[0][first + k * inner]);
-        y[i] = logs ? t->x[0][i] - log(sum) : exp(t->x[0][i]) / sum;
-    }
-}
-
-static void softmax_last(const tensors *t, double *y) { softmax(t, 2, 3, 0, y); }
-static void softmax_middle(const tensors *t, double *y) { softmax(t, 1, 2, 0, y); }
-static void softmax_flat(const tensors *t, double *y) { softmax(t, 1, 3, 0, y); }
-static void log_softmax_last(const tensors *t, double *y) { softmax(t, 2, 3, 1, y); }
-static void log_softmax_first(const tensors *t, double *y) { softmax(t, 0, 1, 1, y); }
-
-/* The middle axis of three. */
-static void extreme(const tensors *t, double sign, double *y)
-{
-    const int64_t *dim = t->in[0].shape;
-
-    for (int64_t i = 0; i < dim[0]; i++) {
-        for (int64_t j = 0; j < dim[2]; j++) {
-            double best = -INFINITY;
-
-            for (int64_t k = 0; k < dim[1]; k++) best = fmax(best, sign * t->x[0][(i * dim[1] + k) * dim[2] + j]);
-            y[i * dim[2] + j] = sign * best;
-        }
-    }
-}
-
-static void largest(const tensors *t, double *y) { extreme(t, 1, y); }
-static void smallest(const tensors *t, double *y) { extreme(t, -1, y); }
 
 /* ---- Examples ---- */
 
@@ -120,6 +58,14 @@ static void smallest(const tensors *t, double *y) { extreme(t, -1, y); }
     }
 #define NUMBER(v) VALUES('f', 0, (0), v)
 #define LIST(n, ...) VALUES('k', 1, (n), __VA_ARGS__)
+#define TEXT(name_, v)                                  \
+    {                                                   \
+        .name = name_, .kind = RNNP_ATTR_STRING, .s = v \
+    }
+#define KERNEL(rows, cols) INTS("kernel_shape", 2, rows, cols)
+#define NORM .attrs = {FLOAT("epsilon", 0.01f)}
+#define STATISTICS(n) VALUES('f', 1, (n), 0.5, -0.25, 0.125), VALUES('f', 1, (n), 0.5, 2, 1.25)
+#define X4 PORT('x', 4, 2, 3, 6, 7)
 #define X3 PORT('x', 3, 5, 7, 19)
 
 static const example examples[] = {
@@ -142,6 +88,24 @@ static const example examples[] = {
     {OP("Reciprocal", 17, X3), .one = f_reciprocal, .low = 0.3, .high = 3},
     {OP("Clip", 17, X3, NUMBER(-0.5), NUMBER(1.25)), .one = f_clip},
     {OP("Clip", 10, X3), .attrs = {FLOAT("min", -0.5f), FLOAT("max", 1.25f)}, .one = f_clip},
+    {OP("Erf", 17, X3), .one = erf},
+    {OP("HardSwish", 17, X3), .one = f_hard_swish, .low = -5, .high = 5},
+    {OP("Selu", 17, X3), .attrs = {FLOAT("alpha", 1.5f), FLOAT("gamma", 1.25f)}, .one = f_selu},
+    {OP("Celu", 17, X3), .attrs = {FLOAT("alpha", 0.75f)}, .one = f_celu},
+    {OP("Mish", 18, X3), .one = f_mish, .low = -6, .high = 6},
+    {OP("Gelu", 20, X3), .one = f_gelu, .low = -6, .high = 6},
+    {OP("Gelu", 20, X3), .attrs = {TEXT("approximate", "tanh")}, .one = f_gelu_tanh, .low = -6, .high = 6},
+    {OP("Sin", 17, X3), .one = sin},
+    {OP("Cos", 17, X3), .one = cos},
+    {OP("Tan", 17, X3), .one = tan, .low = -1.3, .high = 1.3},
+    {OP("Asin", 17, X3), .one = asin, .low = -0.9, .high = 0.9},
+    {OP("Acos", 17, X3), .one = acos, .low = -0.9, .high = 0.9},
+    {OP("Atan", 17, X3), .one = atan},
+    {OP("Sinh", 17, X3), .one = sinh},
+    {OP("Cosh", 17, X3), .one = cosh},
+    {OP("Asinh", 17, X3), .one = asinh},
+    {OP("Acosh", 17, X3), .one = acosh, .low = 1.2, .high = 4},
+    {OP("Atanh", 17, X3), .one = atanh, .low = -0.9, .high = 0.9},
     /* several, broadcast */
     {OP("Add", 17, X3, X3)},
     {OP("Add", 17, X3, PORT('p', 1, 19))},
@@ -160,6 +124,8 @@ static const example examples[] = {
     {OP("Pow", 17, X3, NUMBER(2)), .two = pow},
     {OP("Pow", 17, X3, VALUES('k', 0, (0), 3)), .two = pow},
     {OP("Pow", 17, PORT('x', 2, 4, 1), VALUES('f', 2, (1, 5), 0, 1, 2.5, -1, 0.5)), .two = pow, .low = 0.3, .high = 2},
+    {OP("PRelu", 17, X3, X3), .two = f_prelu},
+    {OP("PRelu", 17, X3, PORT('p', 2, 7, 1)), .two = f_prelu},
     {OP("Max", 17, X3, PORT('p', 1, 19)), .two = fmax},
     {OP("Max", 17, X3)},
     {OP("Min", 17, PORT('x', 3, 5, 1, 19), PORT('p', 2, 7, 1)), .two = fmin},
@@ -200,6 +166,47 @@ static const example examples[] = {
     {OP("MatMul", 17, PORT('x', 1, 9), PORT('x', 1, 9))},
     {OP("MatMul", 17, PORT('x', 3, 0, 7, 9), PORT('p', 2, 9, 3))},
     {OP("MatMul", 17, PORT('x', 3, 0, 7, 9), PORT('x', 2, 9, 3))},
+    {OP("Einsum", 17, PORT('x', 3, 5, 7, 9), PORT('p', 2, 9, 3)), .attrs = {TEXT("equation", "btk,kn->btn")}},
+    {OP("Einsum", 17, PORT('x', 4, 2, 7, 3, 5), PORT('x', 4, 2, 6, 3, 5)),
+     .attrs = {TEXT("equation", "bqhd,bkhd->bhqk")}},
+    {OP("Einsum", 17, PORT('x', 3, 5, 7, 9), PORT('p', 3, 3, 1, 9)), .attrs = {TEXT("equation", "...ij,kij->k...")}},
+    {OP("Einsum", 17, PORT('x', 2, 5, 7), PORT('p', 2, 4, 3)), .attrs = {TEXT("equation", "ij,kl->ik")}},
+    {OP("Einsum", 17, PORT('x', 2, 5, 1), PORT('p', 2, 6, 3)), .attrs = {TEXT("equation", "ij,jk->ki")}},
+    {OP("Einsum", 17, PORT('x', 4, 2, 1, 7, 9), PORT('p', 3, 5, 9, 3)),
+     .attrs = {TEXT("equation", "...ij,...jk->...ik")}},
+    {OP("Einsum", 17, PORT('x', 1, 9), PORT('x', 1, 9)), .attrs = {TEXT("equation", "i,i")}},
+    {OP("Einsum", 17, X3), .attrs = {TEXT("equation", "ijk->ki")}},
+    {OP("Einsum", 17, PORT('x', 2, 0, 7), PORT('p', 2, 7, 3)), .attrs = {TEXT("equation", "ij,jk->ik")}},
+    /* pooling */
+    {OP("MaxPool", 17, X4), .attrs = {KERNEL(3, 2), INTS("strides", 2, 2, 1), INTS("pads", 4, 1, 0, 1, 1)},
+     .all = max_overlapping},
+    {OP("MaxPool", 17, X4),
+     .attrs = {KERNEL(2, 2), INTS("strides", 2, 1, 2), INTS("pads", 4, 0, 1, 1, 0), INTS("dilations", 2, 2, 3)},
+     .all = max_dilated},
+    {OP("AveragePool", 17, X4), .attrs = {KERNEL(3, 2), INTS("strides", 2, 2, 1), INTS("pads", 4, 1, 0, 1, 1)},
+     .all = mean_overlapping},
+    {OP("AveragePool", 17, X4),
+     .attrs = {KERNEL(3, 3), INTS("strides", 2, 1, 2), INTS("pads", 4, 1, 2, 2, 0), INT("count_include_pad", 1)},
+     .all = mean_with_padding},
+    {OP("AveragePool", 17, PORT('x', 3, 3, 5, 9)),
+     .attrs = {INTS("kernel_shape", 1, 2), INTS("strides", 1, 2), TEXT("auto_pad", "SAME_UPPER"),
+               INT("count_include_pad", 1)}},
+    {OP("MaxPool", 17, PORT('x', 3, 0, 5, 9)), .attrs = {INTS("kernel_shape", 1, 2)}},
+    {OP("GlobalMaxPool", 17, X4), .all = largest_of_plane},
+    {OP("GlobalAveragePool", 17, PORT('x', 4, 2, 3, 4, 8))},
+    /* normalisations */
+    {OP("BatchNormalization", 17, X3, PORT('p', 1, 7), PORT('p', 1, 7), STATISTICS(7)), NORM, .all = batch_normal},
+    {OP("BatchNormalization", 9, PORT('x', 2, 9, 3), PORT('x', 1, 3), PORT('p', 1, 3), STATISTICS(3)), NORM,
+     .all = batch_normal},
+    {OP("InstanceNormalization", 17, X3, PORT('p', 1, 7), PORT('p', 1, 7)), NORM, .all = instance},
+    {OP("GroupNormalization", 21, PORT('x', 3, 5, 6, 19), PORT('p', 1, 6), PORT('p', 1, 6)),
+     .attrs = {FLOAT("epsilon", 0.01f), INT("num_groups", 3)}, .all = group_of_two},
+    {OP("GroupNormalization", 18, PORT('x', 3, 5, 6, 19), PORT('p', 1, 3), PORT('p', 1, 3)),
+     .attrs = {FLOAT("epsilon", 0.01f), INT("num_groups", 3)}, .all = group_by_group},
+    {OP("LayerNormalization", 17, X3, PORT('p', 1, 19), PORT('p', 1, 19)), NORM, .all = layer_last},
+    {OP("LayerNormalization", 17, X3, PORT('p', 2, 7, 19)), .attrs = {FLOAT("epsilon", 0.01f), INT("axis", 1)},
+     .all = layer_from_one},
+    {OP("LayerNormalization", 17, PORT('x', 3, 0, 7, 19), PORT('p', 1, 19)), .attrs = {FLOAT("epsilon", 0.01f)}},
     /* rows */
     {OP("Softmax", 17, X3), .all = softmax_last},
     {OP("Softmax", 17, X3), .attrs = {INT("axis", 1)}, .all = softmax_middle},
@@ -215,6 +222,14 @@ static const example examples[] = {
     {OP("ReduceMax", 17, X3), .attrs = {INTS("axes", 1, 1), INT("keepdims", 0)}, .all = largest},
     {OP("ReduceMax", 18, X3, LIST(1, 1)), .all = largest},
     {OP("ReduceMin", 17, X3), .attrs = {INTS("axes", 1, 1)}, .all = smallest},
+    {OP("ReduceL1", 17, X3), .attrs = {INTS("axes", 1, 1), INT("keepdims", 0)}, .all = l1_middle},
+    {OP("ReduceL2", 18, X3, LIST(1, 1)), .all = l2_middle},
+    {OP("ReduceL2", 17, X3), .attrs = {INTS("axes", 2, -1, -2)}, .all = l2_last},
+    {OP("ReduceSumSquare", 17, X3), .all = squares_all},
+    {OP("ReduceLogSum", 17, X3), .attrs = {INTS("axes", 1, 1)}, .all = log_sum_middle, .low = 0.1, .high = 2},
+    {OP("ReduceLogSum", 17, X3), .attrs = {INTS("axes", 1, 2)}, .all = log_sum_last, .low = 0.1, .high = 2},
+    {OP("ReduceLogSumExp", 17, X3), .attrs = {INTS("axes", 1, 1), INT("keepdims", 0)}, .all = log_sum_exp_middle},
+    {OP("ReduceProd", 17, X3), .attrs = {INTS("axes", 1, 1)}, .all = prod_middle, .low = -1.5, .high = 1.5},
     /* moves */
     {OP("Transpose", 17, X3)},
     {OP("Transpose", 17, PORT('x', 4, 2, 3, 4, 5)), .attrs = {INTS("perm", 4, 2, 0, 3, 1)}},
@@ -231,6 +246,20 @@ static const example examples[] = {
     {OP("Gather", 17, PORT('p', 2, 6, 19), VALUES('i', 2, (2, 4), 5, 0, -1, 2, 2, 2, -6, 5))},
     {OP("Gather", 17, X3, VALUES('k', 1, (3), 4, 1, 4)), .attrs = {INT("axis", 1)}},
     {OP("Gather", 17, X3, VALUES('k', 0, (0), -1)), .attrs = {INT("axis", 2)}},
+    {OP("GatherElements", 17, X3, VALUES('i', 3, (2, 3, 19), 6, 0, -1, 2, 2, 3, -7, 5)), .attrs = {INT("axis", 1)}},
+    {OP("GatherElements", 17, PORT('p', 1, 6), VALUES('k', 1, (8), 5, 0, 1, 5, 5, -1, 4, 2))},
+    {OP("Trilu", 17, X3)},
+    {OP("Trilu", 17, X3, VALUES('k', 0, (0), -2)), .attrs = {INT("upper", 0)}},
+    {OP("ReverseSequence", 17, X3, LIST(7, 1, 5, 3, 2, 4, 2, 5))},
+    {OP("ReverseSequence", 17, X3, VALUES('i', 1, (5), 1, 7, 3, 2, 5)),
+     .attrs = {INT("batch_axis", 0), INT("time_axis", 1)}},
+    {OP("CumSum", 17, X3, VALUES('k', 0, (0), 1))},
+    {OP("CumSum", 17, X3, VALUES('k', 0, (0), -1)), .attrs = {INT("reverse", 1), INT("exclusive", 1)}},
+    {OP("Pad", 17, X3, LIST(6, 1, 0, 2, 0, 3, 1), NUMBER(4))},
+    {OP("Pad", 18, X3, LIST(4, 1, 2, -1, 3), PORT('-', 0, 0), LIST(2, 2, 0)), .attrs = {TEXT("mode", "edge")}},
+    {OP("Pad", 17, PORT('x', 2, 3, 4), LIST(4, 2, 5, 1, 3)), .attrs = {TEXT("mode", "reflect")}},
+    {OP("Pad", 19, PORT('x', 2, 3, 4), LIST(4, 4, 0, 1, 5)), .attrs = {TEXT("mode", "wrap")}},
+    {OP("Pad", 10, X3), .attrs = {INTS("pads", 6, 0, -2, 1, 1, -3, 0)}},
     {OP("Expand", 17, PORT('x', 3, 5, 1, 1), LIST(4, 2, 1, 7, 3))},
     {OP("Expand", 17, PORT('p', 1, 19), LIST(3, 5, 7, 19))},
     {OP("Tile", 17, PORT('x', 3, 2, 3, 4), LIST(3, 3, 1, 2))},

@@ -37,4 +37,7 @@ rnnp_view rnnp_arrange(rnnp_contraction *j, const rnnp_view *v, const rnnp_label
 rnnp_view rnnp_contract(rnnp_contraction *j, const rnnp_view *a, const rnnp_view *b, const rnnp_labels *result,
                         float *to);
 
+/* Einsum: the labels of an operand of this rank or, behind the operands, of the result. */
+void rnnp_einsum_labels(const rnnp_node *node, size_t term, size_t rank, rnnp_labels *labels);
+
 #endif

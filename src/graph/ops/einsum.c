@@ -6,6 +6,13 @@
 
 static const rnnp_equation *equation_of(const rnnp_node *node) { return node->params; }
 
+void rnnp_einsum_labels(const rnnp_node *node, size_t term, size_t rank, rnnp_labels *labels)
+{
+    const rnnp_equation *equation = equation_of(node);
+
+    rnnp_term_labels(term < node->n_inputs ? &equation->terms[term] : &equation->result, rank, labels);
+}
+
 static rnnp_status einsum_parse(rnnp_parse *p, void *params)
 {
     const char *text = rnnp_parse_string(p, "equation", NULL);

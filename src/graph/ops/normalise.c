@@ -15,6 +15,8 @@ typedef struct norm_params {
 
 /* ---- What they share ---- */
 
+float rnnp_norm_epsilon(const rnnp_node *node) { return ((const norm_params *)node->params)->epsilon; }
+
 static rnnp_status parse_stash(rnnp_parse *p)
 {
     const int64_t type = rnnp_parse_int(p, "stash_type", 1);
@@ -64,7 +66,7 @@ static void scale_and_shift(const rnnp_exec *e, const rnnp_tensor *x, const rnnp
     if (bias->data) rnnp_binary_f32(e->select, RNNP_OP_add_f32, y, bias, y);
 }
 
-static float row_mean(const rnnp_exec *e, const float *x, size_t n)
+float rnnp_row_mean(const rnnp_exec *e, const float *x, size_t n)
 {
     float mean = NAN;
 
@@ -74,21 +76,19 @@ static float row_mean(const rnnp_exec *e, const float *x, size_t n)
     return mean;
 }
 
-/* y = (x - mean) / sqrt(variance + epsilon) for each row of n; mean and inverse have one element for each row. NULL:
- * not wanted. The node's scratch is two rows. */
-static void normalise(const rnnp_exec *e, const float *x, float *y, size_t rows, size_t n, float epsilon, float *mean,
-                      float *inverse)
+void rnnp_normalise(const rnnp_exec *e, const float *x, float *y, size_t rows, size_t n, float epsilon, float *mean,
+                    float *inverse)
 {
     const rnnp_variant *subtract = e->select->op[RNNP_OP_sub_f32], *multiply = e->select->op[RNNP_OP_mul_f32];
     float *squares = e->workspace;
 
     for (size_t r = 0; r < rows && (n || mean || inverse); r++) {
         float *to = y ? y + r * n : squares + n;
-        const float m = row_mean(e, x + r * n, n);
+        const float m = rnnp_row_mean(e, x + r * n, n);
 
         subtract->fn.sub_f32(&(rnnp_binary_args){.a = x + r * n, .b = &m, .y = to, .n = n, .a_step = 1});
         multiply->fn.mul_f32(&(rnnp_binary_args){.a = to, .b = to, .y = squares, .n = n, .a_step = 1, .b_step = 1});
-        const float inv = 1 / sqrtf(row_mean(e, squares, n) + epsilon);
+        const float inv = 1 / sqrtf(rnnp_row_mean(e, squares, n) + epsilon);
         multiply->fn.mul_f32(&(rnnp_binary_args){.a = to, .b = &inv, .y = to, .n = n, .a_step = 1});
         if (mean) mean[r] = m;
         if (inverse) inverse[r] = inv;
@@ -203,8 +203,10 @@ static RNNP_INFER(instance_infer)
                 (long long)norm->groups);
 }
 
-static size_t instance_row(const norm_params *norm, const rnnp_tensor *x)
+size_t rnnp_norm_row(const rnnp_node *node, const rnnp_tensor *x)
 {
+    const norm_params *norm = node->params;
+
     return (norm->groups ? (size_t)(x->shape[1] / norm->groups) : 1) * rnnp_shape_product(x, 2, x->rank);
 }
 
@@ -212,18 +214,18 @@ static RNNP_SCRATCH(instance_workspace)
 {
     const rnnp_tensor x = rnnp_known_tensor(&p->inputs[0]);
 
-    return two_rows(&x, instance_row(p->node->params, &x));
+    return two_rows(&x, rnnp_norm_row(p->node, &x));
 }
 
 static RNNP_RUN(instance_run)
 {
     const norm_params *norm = node->params;
-    const size_t channels = rnnp_tensor_elements(&inputs[1]), row = instance_row(norm, &inputs[0]);
+    const size_t channels = rnnp_tensor_elements(&inputs[1]), row = rnnp_norm_row(node, &inputs[0]);
     const rnnp_tensor scale = of_channels(inputs[1].data, channels), bias = of_channels(inputs[2].data, channels);
     const rnnp_tensor y = by_channel(&outputs[0], channels);
 
     if (row == 0) return RNNP_OK;
-    normalise(e, inputs[0].data, y.data, rnnp_tensor_elements(&inputs[0]) / row, row, norm->epsilon, NULL, NULL);
+    rnnp_normalise(e, inputs[0].data, y.data, rnnp_tensor_elements(&inputs[0]) / row, row, norm->epsilon, NULL, NULL);
     scale_and_shift(e, &y, &scale, &bias, &y);
     return RNNP_OK;
 }
@@ -278,8 +280,8 @@ static RNNP_RUN(layer_run)
     const rnnp_tensor *x = &inputs[0];
     const size_t axis = rnnp_axis_of(node, x->rank);
 
-    normalise(e, x->data, outputs[0].data, rnnp_shape_product(x, 0, axis), rnnp_shape_product(x, axis, x->rank),
-              norm->epsilon, outputs[1].data, outputs[2].data);
+    rnnp_normalise(e, x->data, outputs[0].data, rnnp_shape_product(x, 0, axis), rnnp_shape_product(x, axis, x->rank),
+                   norm->epsilon, outputs[1].data, outputs[2].data);
     if (outputs[0].data) scale_and_shift(e, &outputs[0], &inputs[1], &inputs[2], &outputs[0]);
     return RNNP_OK;
 }

@@ -236,6 +236,17 @@ static RNNP_RUN(cumsum_run)
     return RNNP_OK;
 }
 
+rnnp_status rnnp_cumsum_turned(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                               rnnp_tensor *outputs)
+{
+    cumsum_params params = *(const cumsum_params *)node->params;
+    rnnp_node turned = *node;
+
+    params.reverse = !params.reverse;
+    turned.params = &params;
+    return cumsum_run(e, &turned, inputs, outputs);
+}
+
 static RNNP_TIME(cumsum_time)
 {
     rnnp_ints axis;

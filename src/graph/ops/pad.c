@@ -3,7 +3,7 @@
  * Pad: elements put around a tensor; a negative pad takes elements away. Pads are an attribute before opset 11, an
  * input since.
  */
-#include "ops.h"
+#include "params.h"
 
 enum { X, PADS, VALUE, AXES };
 
@@ -184,6 +184,15 @@ static int64_t pad_source(pad_mode mode, const pad_axis *axis, int64_t i)
     from %= period;
     if (from < 0) from += period;
     return axis->low + (from < n ? from : period - from);
+}
+
+void rnnp_pad_sources(const rnnp_node *node, const rnnp_tensor *inputs, size_t axis, int64_t n, int64_t *from)
+{
+    pad_sides sides;
+
+    pad_sides_of(node, inputs[X].rank, &inputs[PADS], &inputs[AXES], &sides);
+    const pad_axis a = pad_axis_of(inputs[X].shape[axis], sides.before[axis], sides.after[axis]);
+    for (int64_t i = 0; i < n; i++) from[i] = pad_source(((const pad_params *)node->params)->mode, &a, i);
 }
 
 typedef struct pad_line {

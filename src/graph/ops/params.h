@@ -7,7 +7,7 @@
 #define RNNP_PARAMS_H
 
 #include "../../cells/conv.h"
-#include "ops.h"
+#include "window.h"
 
 /* Gemm: alpha A B + beta C; the flags say that the matrix is given transposed. */
 typedef struct rnnp_gemm_params {
@@ -22,6 +22,22 @@ rnnp_tensor rnnp_matmul_operand(const rnnp_tensor *tensor, int is_right);
 
 /* Conv, ConvTranspose: the convolution from x to y, whose elements are not read. */
 rnnp_conv rnnp_conv_of(const rnnp_node *node, const rnnp_tensor *x, const rnnp_tensor *w, const rnnp_tensor *y);
+
+/* MaxPool, AveragePool: the window over x. Along an axis of so many elements of x, window o has n of them from *first
+ * on, as far apart as the window is dilated; returns how many count for the mean. */
+void rnnp_pool_window(const rnnp_node *node, const rnnp_tensor *x, rnnp_window *w);
+int64_t rnnp_pool_elements(const rnnp_node *node, const rnnp_window *w, size_t axis, int64_t size, int64_t o,
+                           int64_t *first, int64_t *n);
+
+/* Normalisations: epsilon, and the elements of a row of InstanceNormalization and GroupNormalization. */
+float rnnp_norm_epsilon(const rnnp_node *node);
+size_t rnnp_norm_row(const rnnp_node *node, const rnnp_tensor *x);
+/* The mean of a row, NaN if it has no element. */
+float rnnp_row_mean(const rnnp_exec *e, const float *x, size_t n);
+/* y = (x - mean) / sqrt(variance + epsilon) for each row of n; mean and inverse have one element for each row. NULL:
+ * not wanted. The workspace is two rows. */
+void rnnp_normalise(const rnnp_exec *e, const float *x, float *y, size_t rows, size_t n, float epsilon, float *mean,
+                    float *inverse);
 
 /* alpha and beta of unary operators that have them. */
 static inline const float *rnnp_unary_params(const rnnp_node *node) { return node->params; }
@@ -58,6 +74,18 @@ size_t rnnp_transpose_axis(const rnnp_node *node, size_t i, size_t rank);
 
 /* Slice: y[index] is x[base + sum of index * step]. There is an element. */
 void rnnp_slice_steps(const rnnp_node *node, const rnnp_tensor *inputs, ptrdiff_t *base, ptrdiff_t *step);
+
+/* Pad: for each of the n entries of an axis of y the entry of x that it is, -1 for the constant. */
+void rnnp_pad_sources(const rnnp_node *node, const rnnp_tensor *inputs, size_t axis, int64_t n, int64_t *from);
+
+/* GatherElements, ScatterElements: a walk over the indices; operand 0 is the tensor that they point into, at index 0 of
+ * the axis. */
+void rnnp_elements_walk(rnnp_walk *walk, const rnnp_tensor *x, const rnnp_tensor *index, size_t axis,
+                        ptrdiff_t *axis_step);
+
+/* CumSum from the other end; as run(). */
+rnnp_status rnnp_cumsum_turned(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                               rnnp_tensor *outputs);
 
 /* Split: the size of part i along the axis. */
 size_t rnnp_split_size(const rnnp_node *node, const rnnp_tensor *inputs, size_t i);

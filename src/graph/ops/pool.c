@@ -4,7 +4,7 @@
  * order, the elements of x that it falls on are taken into all results of the row.
  */
 #include "arithmetic.h"
-#include "window.h"
+#include "params.h"
 
 #include <math.h>
 
@@ -14,6 +14,11 @@ typedef struct pool_params {
 } pool_params;
 
 static int is_max(const rnnp_node *node) { return node->op->family != NULL; }
+
+void rnnp_pool_window(const rnnp_node *node, const rnnp_tensor *x, rnnp_window *w)
+{
+    rnnp_window_run(&((const pool_params *)node->params)->window, x, NULL, w);
+}
 
 /* ---- MaxPool, AveragePool ---- */
 
@@ -88,6 +93,18 @@ static int64_t counted(const pool_params *pool, const rnnp_window *w, size_t axi
     }
     within(base, w->dilation[axis], w->kernel[axis], size, &from, &to);
     return to - from;
+}
+
+int64_t rnnp_pool_elements(const rnnp_node *node, const rnnp_window *w, size_t axis, int64_t size, int64_t o,
+                           int64_t *first, int64_t *n)
+{
+    const int64_t base = o * w->stride[axis] - w->pad_begin[axis];
+    int64_t from, to;
+
+    within(base, w->dilation[axis], w->kernel[axis], size, &from, &to);
+    *first = base + from * w->dilation[axis];
+    *n = to - from;
+    return counted(node->params, w, axis, size, o);
 }
 
 static void take(rnnp_dtype dtype, int max, const char *from, size_t step, char *to, size_t n)

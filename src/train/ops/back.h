@@ -3,11 +3,17 @@
  * What the gradients of operators share. Recurrent ones have files of their own.
  *
  *   unary.c     activations and functions of one operand
+ *   functions.c those whose derivative is computed in double
  *   binary.c    functions of several operands, broadcast
  *   product.c   Gemm, MatMul
+ *   einsum.c    Einsum
  *   conv.c      Conv, ConvTranspose
- *   rows.c      Softmax, LogSoftmax, reductions
- *   move.c      operators that move elements
+ *   pool.c      MaxPool, AveragePool
+ *   normalise.c normalisations
+ *   rows.c      Softmax, LogSoftmax
+ *   reduce.c    reductions
+ *   move.c      operators that move elements; pad.c: Pad
+ *   order.c     CumSum, GatherElements, ReverseSequence, Trilu
  *   dropout.c   Dropout
  *   sum.c       sums over broadcast axes
  *

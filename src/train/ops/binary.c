@@ -133,6 +133,33 @@ static rnnp_status pow_check(const rnnp_gradient_shape *shape) { return rnnp_che
 RNNP_GRADIENT_ROW(Pow, .inputs = 1, .keeps_inputs = 3, .backward = pow_backward, .workspace_bytes = pow_bytes,
                   .check = pow_check);
 
+/* ---- PRelu: dy where x > 0, else dy slope; to the slope x dy where x < 0, else 0 ---- */
+
+static rnnp_status prelu_backward(const rnnp_gradient_call *call)
+{
+    const rnnp_tensor *slopes = &call->inputs[1];
+    const float *x = call->inputs[0].data, *slope = slopes->data, *dy = call->d_outputs[0].data;
+    const rnnp_tensor whole = call->d_inputs[1].data ? whole_gradient(call, 1) : (rnnp_tensor){0};
+    float *dx = call->d_inputs[0].data, *d_slope = whole.data;
+    rnnp_walk walk;
+
+    rnnp_walk_init(&walk, &call->d_outputs[0], 1);
+    rnnp_walk_broadcast(&walk, &call->d_outputs[0], 0, slopes);
+    for (rnnp_walk_begin(&walk, 1); walk.rows; rnnp_walk_next(&walk)) {
+        for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
+            const size_t at = walk.row + i;
+            const ptrdiff_t of = walk.offset[0] + (ptrdiff_t)i * rnnp_walk_inner_step(&walk, 0);
+
+            if (dx) dx[at] = x[at] > 0.0f ? dy[at] : x[at] <= 0.0f ? dy[at] * slope[of] : x[at];
+            if (d_slope) d_slope[at] = x[at] >= 0.0f ? 0.0f : x[at] * dy[at];
+        }
+    }
+    if (d_slope) finish(call, &whole, 1);
+    return RNNP_OK;
+}
+
+RNNP_GRADIENT_ROW(PRelu, .inputs = 3, .keeps_inputs = 3, .backward = prelu_backward, .workspace_bytes = whole_bytes);
+
 /* ---- Max, Min, Where: dy goes to the operand that was taken; of equals, the first ---- */
 
 typedef enum choice { LARGER, SMALLER, CONDITION } choice;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Functions of one operand. Activations go through act_back_f32, from x; the others are stated at each.
+ * Functions of one operand. Activations go through act_back_f32, from x; the others are stated at each. Those whose
+ * derivative is computed in double are in functions.c.
  */
 #include "back.h"
 
