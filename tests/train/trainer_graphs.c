@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Models of many forms: gradients by all their parameters against differences of the loss, the bits of an exported
- * model's run, and equal bits for any number of threads. Two trainers at once.
+ * model's run, and equal bits for any number of threads and on every instruction set. Two trainers at once.
  */
+#include "../isas.h"
 #include "trainer.h"
 
 #include <pthread.h>
@@ -163,6 +164,77 @@ static rnnp_value branches(form *f)
     return dense(f, both, 7, 3, NULL);
 }
 
+/* x [batch][channels][places] */
+static rnnp_value signal_input(form *f, int64_t channels, int64_t places)
+{
+    static const char *const names[] = {"batch", NULL, NULL};
+    const rnnp_tensor x = tensor3(f->x, ROWS, channels, places);
+
+    fill(f->x, rnnp_tensor_elements(&x), 3, 1.0f);
+    return input(f, "x", RNNP_DTYPE_F32, &x, names);
+}
+
+static rnnp_value tensor_of(form *f, rnnp_tensor shape, uint32_t seed, float from)
+{
+    FREED float *w = numbers(rnnp_tensor_elements(&shape), seed, 0.5f);
+    rnnp_value value;
+
+    for (size_t i = 0; i < rnnp_tensor_elements(&shape); i++) w[i] += from;
+    shape.dtype = RNNP_DTYPE_F32;
+    shape.data = w;
+    OK(rnnp_model_add_constant(f->model, NULL, &shape, &value));
+    return value;
+}
+
+/* Convolution, normalisation and pooling in front of a recurrent layer. */
+static rnnp_value convolutions(form *f)
+{
+    enum { CHANNELS = 3, MAPS = 5, PLACES = 12, CELLS = 4 };
+    const rnnp_tensor maps = {.rank = 1, .shape = {MAPS}};
+    const rnnp_attr pads = {.name = "pads", .kind = RNNP_ATTR_INTS, .count = 2, .ints = (int64_t[]){1, 1}};
+    const rnnp_attr pool[] = {{.name = "kernel_shape", .kind = RNNP_ATTR_INTS, .count = 1, .ints = (int64_t[]){2}},
+                              {.name = "strides", .kind = RNNP_ATTR_INTS, .count = 1, .ints = (int64_t[]){2}}};
+    const rnnp_attr turn = {.name = "perm", .kind = RNNP_ATTR_INTS, .count = 3, .ints = (int64_t[]){0, 2, 1}};
+    DROPPED(free_layer) layer lstm = make_layer(RNNP_CELL_LSTM, MAPS, CELLS, RNNP_DIRECTION_FORWARD, 2);
+    const rnnp_value x = signal_input(f, CHANNELS, PLACES);
+    const rnnp_value w = tensor_of(f, (rnnp_tensor){.rank = 3, .shape = {MAPS, CHANNELS, 3}}, 5, 0);
+    rnnp_value y = node(f->model, "Conv", (rnnp_value[]){x, w, tensor_of(f, maps, 6, 0)}, 3, &pads, 1);
+
+    y = node(f->model, "BatchNormalization",
+             (rnnp_value[]){y, tensor_of(f, maps, 7, 1), tensor_of(f, maps, 8, 0), tensor_of(f, maps, 9, 0),
+                            tensor_of(f, maps, 10, 1)},
+             5, NULL, 0);
+    y = node(f->model, "MaxPool", (rnnp_value[]){node1(f->model, "Relu", y)}, 1, pool, 2);
+    y = node(f->model, "Transpose", &y, 1, &turn, 1);
+    lstm.options.batch_first = lstm.options.last_step = 1;
+    OK(rnnp_model_add_recurrent(f->model, &lstm.options, lstm.weights, y, RNNP_NONE, RNNP_NONE, RNNP_NONE, &y, NULL,
+                                NULL));
+    for (size_t r = 0; r < ROWS; r++) f->classes[r] = (int32_t)(r % 3);
+    f->target = (rnnp_tensor){RNNP_DTYPE_I32, 1, {ROWS}, .data = f->classes};
+    return dense(f, y, CELLS, 3, "Softmax");
+}
+
+/* Attention of one head with a residual, normalised: Einsum, Softmax, LayerNormalization, Gelu. */
+static rnnp_value attention(form *f)
+{
+    enum { TIME = 6, WIDTH = 4 };
+    const rnnp_attr scores = {.name = "equation", .kind = RNNP_ATTR_STRING, .s = "bqd,bkd->bqk"};
+    const rnnp_attr mix = {.name = "equation", .kind = RNNP_ATTR_STRING, .s = "bqk,bkd->bqd"};
+    const rnnp_tensor width = {.rank = 1, .shape = {WIDTH}};
+    const rnnp_value x = rows_input(f, TIME, WIDTH), q = node2(f->model, "MatMul", x, constant(f, "q", 4, 4, 5));
+    const rnnp_value k = node2(f->model, "MatMul", x, constant(f, "k", 4, 4, 6));
+    rnnp_value y = node(f->model, "Einsum", (rnnp_value[]){q, k}, 2, &scores, 1);
+
+    y = node(f->model, "Einsum", (rnnp_value[]){node1(f->model, "Softmax", y), x}, 2, &mix, 1);
+    y = node(f->model, "LayerNormalization",
+             (rnnp_value[]){node2(f->model, "Add", x, y), tensor_of(f, width, 7, 1), tensor_of(f, width, 8, 0)}, 3,
+             NULL, 0);
+    OK(rnnp_model_add_node(f->model, "Gelu", 20, NULL, &y, 1, NULL, 0, &y, 1));
+    f->options.loss = RNNP_LOSS_MSE;
+    target_f32(f, 3, ROWS, TIME, 2);
+    return dense(f, y, WIDTH, 2, NULL);
+}
+
 typedef struct form_row {
     const char *name;
     rnnp_value (*build)(form *f);
@@ -170,15 +242,17 @@ typedef struct form_row {
 } form_row;
 
 static const form_row forms[] = {
-    {"tied", tied, 1}, {"views", views, 2}, {"tagger", tagger, 9}, {"labels", labels, 5}, {"branches", branches, 6},
+    {"tied", tied, 1},           {"views", views, 2},       {"tagger", tagger, 9},
+    {"labels", labels, 5},       {"branches", branches, 6}, {"convolutions", convolutions, 9},
+    {"attention", attention, 6},
 };
 
 enum { FORMS = sizeof forms / sizeof forms[0] };
 
-static void begin(form *f, const form_row *row, size_t threads)
+static void begin(form *f, const form_row *row, const char *isa, size_t threads)
 {
     memset(f, 0, sizeof *f);
-    f->context = make_context(NULL, threads);
+    f->context = capped_context(NULL, isa, threads);
     f->model = make_model(f->context);
     rnnp_train_options_init(&f->options);
     rnnp_optimizer_init(&optimizer, RNNP_OPTIMIZER_ADAM);
@@ -205,13 +279,13 @@ static rnnp_train_batch batch_of(form *f)
 /* Declares a form, begun, to the end of the scope. */
 #define BEGUN(f, row, threads) \
     DROPPED(end) form f;       \
-    begin(&f, row, threads)
+    begin(&f, row, NULL, threads)
 
 /* ---- Tests ---- */
 
 TEST(test_gradients)
 {
-    const float step = 0.004f;
+    const float step = 0.001f;
 
     for (size_t i = 0; i < FORMS; i++) {
         BEGUN(f, &forms[i], 1);
@@ -266,6 +340,26 @@ TEST(test_bits)
         OK(rnnp_trainer_evaluate(trainer, &batch, NULL));
         assert_int_equal(rnnp_tensor_elements(&out), rnnp_tensor_elements(&run_out));
         assert_memory_equal(y, run_y, rnnp_tensor_elements(&out) * sizeof *y);
+    }
+}
+
+/* On every instruction set, on one thread and on two. */
+TEST(test_isas)
+{
+    for (size_t i = 0; i < FORMS; i++) {
+        DROPPED(end) form first;
+        begin(&first, &forms[i], build_isa(0), 1);
+        const rnnp_train_batch batch = batch_of(&first);
+
+        for (size_t k = 0; k < 5; k++) OK(rnnp_trainer_step(first.trainer, &batch, NULL));
+        for (size_t c = 0; c < 2 * build_isas(); c++) {
+            DROPPED(end) form f;
+            begin(&f, &forms[i], build_isa(c / 2), 1 + c % 2);
+            const rnnp_train_batch same = batch_of(&f);
+
+            for (size_t k = 0; k < 5; k++) OK(rnnp_trainer_step(f.trainer, &same, NULL));
+            assert_same(first.trainer, f.trainer, 0);
+        }
     }
 }
 
