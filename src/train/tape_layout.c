@@ -172,6 +172,11 @@ static rnnp_status make_call(rnnp_tape_layout *l, size_t n, rnnp_tape_call *call
     call->batch_axis = rows_axis(l, node);
     for (size_t i = 0; i < node->n_outputs && call->row; i++)
         call->backward |= node->outputs[i] != RNNP_NONE && tape->needed[node->outputs[i]];
+    if (call->backward && call->row->check) { /* a wanted gradient may lie below all parameters */
+        const rnnp_status status = call->row->check(&call->shape);
+
+        if (status != RNNP_OK) return status;
+    }
     if (call->row && call->row->prepared_bytes) {
         call->prepared_bytes = call->row->prepared_bytes(&call->shape);
         call->prepared = add_space(tape, call->prepared_bytes);

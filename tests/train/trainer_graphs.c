@@ -390,6 +390,29 @@ TEST(test_d_inputs)
     assert_memory_equal(dx, again, ROWS * 5 * 3 * sizeof *dx);
 }
 
+/* Below the parameters, where only the gradient by an input passes. */
+static rnnp_value three_below(form *f)
+{
+    const rnnp_value x = rows_input(f, 0, 6);
+
+    f->options.loss = RNNP_LOSS_MSE;
+    target_f32(f, 2, ROWS, 2, 0);
+    return dense(f, node(f->model, "Max", (rnnp_value[]){x, x, x}, 3, NULL, 0), 6, 2, NULL);
+}
+
+TEST(test_d_inputs_refused)
+{
+    static const form_row row = {"three", three_below, 2};
+    static float dx[MOST];
+    rnnp_tensor wanted = {.data = dx};
+
+    BEGUN(f, &row, 1);
+    rnnp_train_batch batch = batch_of(&f);
+    OK(rnnp_trainer_backward(f.trainer, &batch, NULL));
+    batch.d_inputs = &wanted;
+    REFUSED(f.context, rnnp_trainer_backward(f.trainer, &batch, NULL), RNNP_ERR_UNSUPPORTED, "3 inputs, but there is a gradient");
+}
+
 /* An index out of range in the second slice: the node says so, and nothing has changed. */
 TEST(test_failing_node)
 {
