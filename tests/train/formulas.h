@@ -178,4 +178,22 @@ static void instance(const tensors *t, double *y) { normalise(t, 19, 19, y); }
 static void group_of_two(const tensors *t, double *y) { normalise(t, 2 * 19, 19, y); }
 static void group_by_group(const tensors *t, double *y) { normalise(t, 2 * 19, 2 * 19, y); }
 
+/* x over the norm along an axis. */
+static void over_norm(const tensors *t, size_t axis, int p, double *y)
+{
+    const rnnp_tensor *x = &t->in[0];
+    const size_t inner = axis == 1 ? (size_t)x->shape[2] : 1, n = (size_t)x->shape[axis];
+
+    for (size_t i = 0; i < rnnp_tensor_elements(x); i++) {
+        const size_t first = i / (n * inner) * (n * inner) + i % inner;
+        double sum = 0;
+
+        for (size_t k = 0; k < n; k++) sum += pow(fabs(t->x[0][first + k * inner]), p);
+        y[i] = t->x[0][i] / (p == 1 ? sum : sqrt(sum));
+    }
+}
+
+static void l2_normal(const tensors *t, double *y) { over_norm(t, 2, 2, y); }
+static void l1_normal(const tensors *t, double *y) { over_norm(t, 1, 1, y); }
+
 #endif

@@ -217,7 +217,7 @@ TEST(test_unwanted)
 
 static const struct {
     example e;
-    float d[2][6];
+    float d[3][6];
 } kinks[] = {
     {{OP("Relu", 17, VALUES('f', 1, (3), -1, 0, 1))}, {{0, 0, 1}}},
     {{OP("Abs", 17, VALUES('f', 1, (3), -1, 0, 1))}, {{-1, 0, 1}}},
@@ -244,6 +244,10 @@ static const struct {
       .attrs = {INTS("kernel_shape", 1, 2), INTS("strides", 1, 2), INT("ceil_mode", 1)}},
      {{0.5f, 0.5f, 0.5f, 0.5f, 1}}},
     {{OP("GlobalMaxPool", 17, VALUES('f', 3, (1, 2, 3), 1, 4, 4, 7, 7, 2))}, {{0, 1, 0, 1, 0, 0}}},
+    {{OP("LpNormalization", 17, VALUES('f', 2, (2, 2), 0, 0, 3, 4))}, {{1, 1, 0.032f, -0.024f}}},
+    {{OP("ScatterND", 17, VALUES('f', 1, (4), 1, 2, 3, 4), VALUES('i', 2, (3, 1), 2, 0, 2),
+         VALUES('f', 1, (3), 5, 6, 7))},
+     {{0, 1, 0, 1}, {0}, {0, 1, 1}}},
     {{OP("ReduceL1", 17, VALUES('f', 1, (3), -1, 0, 2))}, {{-1, 0, 1}}},
     {{OP("ReduceL2", 17, VALUES('f', 2, (2, 2), 0, 0, 3, 4)), .attrs = {INTS("axes", 1, 1)}}, {{0, 0, 0.6f, 0.8f}}},
     {{OP("ReduceProd", 17, VALUES('f', 2, (2, 3), 2, 0, 3, 0, 0, 5)), .attrs = {INTS("axes", 1, 1)}},
@@ -264,7 +268,7 @@ TEST(test_kinks)
         OK(node_forward(&one));
         for (size_t i = 0; i < rnnp_tensor_elements(&one.d_out[0]); i++) ((float *)one.d_out[0].data)[i] = 1;
         node_backward(&one);
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < 3; i++) {
             for (size_t k = 0; one.d_in[i].data && k < rnnp_tensor_elements(&one.d_in[i]); k++)
                 assert_true(((float *)one.d_in[i].data)[k] == kinks[c].d[i][k]);
         }
@@ -322,6 +326,9 @@ TEST(test_refused)
         {{OP("LayerNormalization", 17, X3, PORT('p', 1, 19)), .outputs = 2},
          "LayerNormalization node: output 1 has no gradient"},
         {{OP("Pad", 17, X3, LIST(6, 1, 0, 2, 0, 3, 1), PORT('x', 0, 0))}, "Pad node: input 2 (constant_value)"},
+        {{OP("ScatterND", 17, X3, VALUES('i', 2, (3, 1), 3, 0, -1), PORT('x', 3, 3, 7, 19)),
+          .attrs = {TEXT("reduction", "add")}},
+         "ScatterND node: there is a gradient for reduction none only"},
         {{OP("Einsum", 17, X3, X3, X3), .attrs = {TEXT("equation", "ijk,ijk,ijk->i")}}, "Einsum node: 3 operands"},
         {{OP("Einsum", 17, PORT('x', 2, 3, 3)), .attrs = {TEXT("equation", "ii->i")}},
          "Einsum node: operand 0 has a label twice"},

@@ -410,7 +410,8 @@ TEST(test_d_inputs_refused)
     rnnp_train_batch batch = batch_of(&f);
     OK(rnnp_trainer_backward(f.trainer, &batch, NULL));
     batch.d_inputs = &wanted;
-    REFUSED(f.context, rnnp_trainer_backward(f.trainer, &batch, NULL), RNNP_ERR_UNSUPPORTED, "3 inputs, but there is a gradient");
+    REFUSED(f.context, rnnp_trainer_backward(f.trainer, &batch, NULL), RNNP_ERR_UNSUPPORTED,
+            "3 inputs, but there is a gradient");
 }
 
 /* An index out of range in the second slice: the node says so, and nothing has changed. */

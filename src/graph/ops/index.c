@@ -61,8 +61,9 @@ static rnnp_status elements_infer(rnnp_infer *in, const rnnp_meta *inputs)
     return RNNP_OK;
 }
 
-void rnnp_elements_walk(rnnp_walk *walk, const rnnp_tensor *x, const rnnp_tensor *index, size_t axis,
-                        ptrdiff_t *axis_step)
+/* A walk over the indices; operand 0 is the tensor that they point into, at index 0 of the axis. */
+static void elements_walk(rnnp_walk *walk, const rnnp_tensor *x, const rnnp_tensor *index, size_t axis,
+                          ptrdiff_t *axis_step)
 {
     ptrdiff_t step[RNNP_MAX_RANK];
 
@@ -88,7 +89,7 @@ static RNNP_RUN(gather_elements_run)
     ptrdiff_t axis_step;
     rnnp_walk walk;
 
-    for (rnnp_elements_walk(&walk, x, index, axis, &axis_step); walk.rows; rnnp_walk_next(&walk)) {
+    for (elements_walk(&walk, x, index, axis, &axis_step); walk.rows; rnnp_walk_next(&walk)) {
         char *to = (char *)outputs[0].data + walk.row * bytes;
 
         for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
@@ -213,7 +214,7 @@ static RNNP_RUN(scatter_elements_run)
     rnnp_walk walk;
 
     copy_data(&inputs[0], y);
-    for (rnnp_elements_walk(&walk, y, index, axis, &axis_step); walk.rows; rnnp_walk_next(&walk)) {
+    for (elements_walk(&walk, y, index, axis, &axis_step); walk.rows; rnnp_walk_next(&walk)) {
         const char *update = (const char *)inputs[2].data + walk.row * bytes;
 
         for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {

@@ -32,6 +32,8 @@ int64_t rnnp_pool_elements(const rnnp_node *node, const rnnp_window *w, size_t a
 /* Normalisations: epsilon, and the elements of a row of InstanceNormalization and GroupNormalization. */
 float rnnp_norm_epsilon(const rnnp_node *node);
 size_t rnnp_norm_row(const rnnp_node *node, const rnnp_tensor *x);
+/* LpNormalization: p. */
+int64_t rnnp_lp_of(const rnnp_node *node);
 /* The mean of a row, NaN if it has no element. */
 float rnnp_row_mean(const rnnp_exec *e, const float *x, size_t n);
 /* y = (x - mean) / sqrt(variance + epsilon) for each row of n; mean and inverse have one element for each row. NULL:
@@ -77,11 +79,6 @@ void rnnp_slice_steps(const rnnp_node *node, const rnnp_tensor *inputs, ptrdiff_
 
 /* Pad: for each of the n entries of an axis of y the entry of x that it is, -1 for the constant. */
 void rnnp_pad_sources(const rnnp_node *node, const rnnp_tensor *inputs, size_t axis, int64_t n, int64_t *from);
-
-/* GatherElements, ScatterElements: a walk over the indices; operand 0 is the tensor that they point into, at index 0 of
- * the axis. */
-void rnnp_elements_walk(rnnp_walk *walk, const rnnp_tensor *x, const rnnp_tensor *index, size_t axis,
-                        ptrdiff_t *axis_step);
 
 /* CumSum from the other end; as run(). */
 rnnp_status rnnp_cumsum_turned(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,

@@ -287,6 +287,8 @@ typedef struct lp_params {
     int64_t axis, p;
 } lp_params;
 
+int64_t rnnp_lp_of(const rnnp_node *node) { return ((const lp_params *)node->params)->p; }
+
 static rnnp_status lp_parse(rnnp_parse *p, void *params)
 {
     lp_params *lp = params;

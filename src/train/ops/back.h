@@ -13,7 +13,8 @@
  *   rows.c      Softmax, LogSoftmax
  *   reduce.c    reductions
  *   move.c      operators that move elements; pad.c: Pad
- *   order.c     CumSum, GatherElements, ReverseSequence, Trilu
+ *   order.c     CumSum, ReverseSequence, Trilu
+ *   index.c     GatherElements, GatherND, Scatter, ScatterElements, ScatterND
  *   dropout.c   Dropout
  *   sum.c       sums over broadcast axes
  *

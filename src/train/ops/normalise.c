@@ -210,3 +210,37 @@ static rnnp_status layer_check(const rnnp_gradient_shape *shape)
 
 RNNP_GRADIENT_ROW(LayerNormalization, .inputs = 7, .keeps_inputs = 3, .backward = layer_backward,
                   .workspace_bytes = layer_bytes, .check = layer_check);
+
+/* ---- LpNormalization: (dy - s (dy . x) / m) / norm in double, rounded once ----
+ *
+ * With m = norm^2 and s = x, or for p = 1 m = norm and s the sign of x. A norm of 0 divides nothing. Sums are in
+ * double, ascending from 0. */
+
+static double sign(double x) { return (x > 0) - (x < 0); }
+
+static rnnp_status lp_backward(const rnnp_gradient_call *call)
+{
+    const rnnp_tensor *dx = &call->d_inputs[0];
+    const size_t axis = rnnp_axis_of(call->shape.node, dx->rank), n = (size_t)dx->shape[axis];
+    const size_t inner = rnnp_shape_product(dx, axis + 1, dx->rank), outer = rnnp_shape_product(dx, 0, axis);
+    const int absolute = rnnp_lp_of(call->shape.node) == 1;
+
+    for (size_t i = 0; dx->data && i < outer * inner; i++) {
+        const size_t first = i / inner * n * inner + i % inner;
+        const float *x = (const float *)call->inputs[0].data + first,
+                    *dy = (const float *)call->d_outputs[0].data + first;
+        double size = 0, dot = 0;
+
+        for (size_t k = 0; k < n * inner; k += inner) {
+            size += absolute ? fabs((double)x[k]) : (double)x[k] * (double)x[k];
+            dot += (double)dy[k] * (double)x[k];
+        }
+        const double share = size == 0 ? 0 : dot / size, length = size == 0 ? 1 : absolute ? size : sqrt(size);
+        for (size_t k = 0; k < n * inner; k += inner)
+            ((float *)dx->data)[first + k] =
+                (float)(((double)dy[k] - (absolute ? sign((double)x[k]) : (double)x[k]) * share) / length);
+    }
+    return RNNP_OK;
+}
+
+RNNP_GRADIENT_ROW(LpNormalization, .inputs = 1, .keeps_inputs = 1, .backward = lp_backward);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Operators that are, seen as matrices, their own transposes (Trilu, ReverseSequence) or those of their own kind
- * (CumSum, from the other end); and GatherElements, whose elements are added in the order of dy from 0.
+ * (CumSum, from the other end).
  */
 #include "back.h"
 
@@ -24,28 +24,3 @@ static rnnp_status cumsum_backward(const rnnp_gradient_call *call) { return run_
 RNNP_GRADIENT_ROW(Trilu, .inputs = 1, .keeps_inputs = 2, .backward = same_backward);
 RNNP_GRADIENT_ROW(ReverseSequence, .inputs = 1, .keeps_inputs = 2, .backward = same_backward);
 RNNP_GRADIENT_ROW(CumSum, .inputs = 1, .keeps_inputs = 2, .backward = cumsum_backward);
-
-static rnnp_status gather_elements_backward(const rnnp_gradient_call *call)
-{
-    const rnnp_tensor *dx = &call->d_inputs[0], *index = &call->inputs[1];
-    const size_t axis = rnnp_axis_of(call->shape.node, dx->rank);
-    const float *dy = call->d_outputs[0].data;
-    ptrdiff_t axis_step;
-    rnnp_walk walk;
-
-    if (!dx->data) return RNNP_OK;
-    rnnp_clear(dx);
-    for (rnnp_elements_walk(&walk, dx, index, axis, &axis_step); walk.rows; rnnp_walk_next(&walk)) {
-        float *to = (float *)dx->data + walk.offset[0];
-
-        for (size_t i = 0; i < rnnp_walk_inner_dim(&walk); i++) {
-            const int64_t at = rnnp_integer_at(index, walk.row + i);
-
-            to[(ptrdiff_t)i * rnnp_walk_inner_step(&walk, 0) +
-               (ptrdiff_t)rnnp_axis(at, (size_t)dx->shape[axis]) * axis_step] += dy[walk.row + i];
-        }
-    }
-    return RNNP_OK;
-}
-
-RNNP_GRADIENT_ROW(GatherElements, .inputs = 1, .keeps_inputs = 2, .backward = gather_elements_backward);
