@@ -196,4 +196,21 @@ static void over_norm(const tensors *t, size_t axis, int p, double *y)
 static void l2_normal(const tensors *t, double *y) { over_norm(t, 2, 2, y); }
 static void l1_normal(const tensors *t, double *y) { over_norm(t, 1, 1, y); }
 
+/* The three largest along the middle axis of three. */
+static void top_three(const tensors *t, double *y)
+{
+    const size_t n = (size_t)t->in[0].shape[1], inner = (size_t)t->in[0].shape[2];
+
+    for (size_t i = 0; i < (size_t)t->in[0].shape[0] * inner; i++) {
+        const double *x = t->x[0] + i / inner * n * inner + i % inner;
+
+        for (size_t k = 0; k < n; k++) {
+            size_t above = 0;
+
+            for (size_t other = 0; other < n; other++) above += x[other * inner] > x[k * inner];
+            if (above < 3) y[(i / inner * 3 + above) * inner + i % inner] = x[k * inner];
+        }
+    }
+}
+
 #endif

@@ -248,6 +248,8 @@ static const struct {
     {{OP("ScatterND", 17, VALUES('f', 1, (4), 1, 2, 3, 4), VALUES('i', 2, (3, 1), 2, 0, 2),
          VALUES('f', 1, (3), 5, 6, 7))},
      {{0, 1, 0, 1}, {0}, {0, 1, 1}}},
+    {{OP("TopK", 17, VALUES('f', 2, (2, 3), 1, 4, 4, 7, 2, 9), LIST(1, 2)), .attrs = {INT("largest", 0)}},
+     {{1, 1, 0, 1, 1, 0}}},
     {{OP("ReduceL1", 17, VALUES('f', 1, (3), -1, 0, 2))}, {{-1, 0, 1}}},
     {{OP("ReduceL2", 17, VALUES('f', 2, (2, 2), 0, 0, 3, 4)), .attrs = {INTS("axes", 1, 1)}}, {{0, 0, 0.6f, 0.8f}}},
     {{OP("ReduceProd", 17, VALUES('f', 2, (2, 3), 2, 0, 3, 0, 0, 5)), .attrs = {INTS("axes", 1, 1)}},

@@ -256,6 +256,7 @@ static const example examples[] = {
      .attrs = {INT("axis", 1)}},
     {OP("Scatter", 10, PORT('p', 1, 6), VALUES('k', 1, (3), 5, 0, 2), PORT('x', 1, 3))},
     {OP("ScatterND", 17, X3, VALUES('i', 2, (3, 1), 3, 0, -1), PORT('x', 3, 3, 7, 19))},
+    {OP("TopK", 17, X3, LIST(1, 3)), .attrs = {INT("axis", 1)}, .all = top_three},
     {OP("Trilu", 17, X3)},
     {OP("Trilu", 17, X3, VALUES('k', 0, (0), -2)), .attrs = {INT("upper", 0)}},
     {OP("ReverseSequence", 17, X3, LIST(7, 1, 5, 3, 2, 4, 2, 5))},

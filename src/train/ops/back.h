@@ -13,7 +13,7 @@
  *   rows.c      Softmax, LogSoftmax
  *   reduce.c    reductions
  *   move.c      operators that move elements; pad.c: Pad
- *   order.c     CumSum, ReverseSequence, Trilu
+ *   order.c     CumSum, ReverseSequence, TopK, Trilu
  *   index.c     GatherElements, GatherND, Scatter, ScatterElements, ScatterND
  *   dropout.c   Dropout
  *   sum.c       sums over broadcast axes
