@@ -59,6 +59,15 @@ inline Work training_work(std::size_t gates, std::size_t hidden, std::size_t bat
     return work;
 }
 
+/* A convolution that computes `outputs` positions of `out` channels, each from `in` channels at `kernel` positions, the
+ * padding's among them. Arithmetic alone is the bound. */
+inline Work convolution_work(std::size_t outputs, std::size_t out, std::size_t in, std::size_t kernel)
+{
+    Work work;
+    work.flop = product_work(outputs, out, in * kernel).flop;
+    return work;
+}
+
 struct Bound {
     double seconds;
     bool by_read; /* and not by arithmetic */

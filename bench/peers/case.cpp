@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <numeric>
 #include <sstream>
 #include <stdexcept>
 
@@ -23,13 +24,13 @@ Array load(const std::string &path, std::size_t count)
 
 /* ---- Cases ------------------------------------------------------------------------------------- */
 
-/* What a cell's three sizes are. */
+/* What a cell's sizes are. */
 using Size = std::size_t Case::*;
 static const struct {
     const char *cell;
     Kind kind;
     std::size_t gates;
-    Size sizes[3];
+    std::vector<Size> sizes;
 } forms[] = {{"rnn", Kind::layer, 1, {&Case::hidden, &Case::batch, &Case::steps}},
              {"gru", Kind::layer, 3, {&Case::hidden, &Case::batch, &Case::steps}},
              {"gru_lbr", Kind::layer, 3, {&Case::hidden, &Case::batch, &Case::steps}},
@@ -38,7 +39,12 @@ static const struct {
              {"train_lstm", Kind::training, 4, {&Case::hidden, &Case::batch, &Case::steps}},
              {"gemm", Kind::product, 0, {&Case::rows, &Case::columns, &Case::depth}},
              {"start_onnx", Kind::start, 4, {&Case::hidden, &Case::layers, &Case::steps}},
-             {"start_packed", Kind::start, 4, {&Case::hidden, &Case::layers, &Case::steps}}};
+             {"start_packed", Kind::start, 4, {&Case::hidden, &Case::layers, &Case::steps}},
+             {"conv",
+              Kind::convolution,
+              0,
+              {&Case::in, &Case::out, &Case::kernel, &Case::stride, &Case::groups, &Case::length, &Case::batch}},
+             {"model", Kind::model, 0, {}}};
 
 /* The accuracy is measured up to +-range: nothing happens beyond, and no result is near the denormals. */
 static const struct Function {
@@ -70,7 +76,18 @@ static const Format &find_format(const std::string &name)
     return found == std::end(formats) ? formats[0] : *found;
 }
 
-static bool as_form(Case &c, const std::size_t (&sizes)[3])
+static void as_convolution(Case &c)
+{
+    if (c.in % c.groups || c.out % c.groups || c.kernel > c.length + 2 * c.pad())
+        throw std::runtime_error("case " + c.id + ": groups that do not divide the channels, or no output");
+    c.model = "conv_i" + std::to_string(c.in) + "_o" + std::to_string(c.out) + "_k" + std::to_string(c.kernel) + "_s" +
+              std::to_string(c.stride) + "_g" + std::to_string(c.groups);
+    c.rows = c.batch;
+    c.depth = c.in * c.length;
+    c.columns = c.out * c.out_length();
+}
+
+static bool as_form(Case &c, const std::vector<std::size_t> &sizes)
 {
     const std::string word = c.cell, end = word.substr(word.rfind('_') + 1), format = find_format(end).name;
     const std::string cell = format == end ? word.substr(0, word.size() - end.size() - 1) : word;
@@ -82,7 +99,18 @@ static bool as_form(Case &c, const std::size_t (&sizes)[3])
     c.format = format;
     c.kind = form->kind;
     c.gates = form->gates;
-    for (std::size_t i = 0; i < 3; i++) c.*form->sizes[i] = sizes[i];
+    if (sizes.size() != form->sizes.size())
+        throw std::runtime_error("case " + c.id + ": not a case: " + word + " has " +
+                                 std::to_string(form->sizes.size()) + " sizes");
+    for (std::size_t i = 0; i < sizes.size(); i++) c.*form->sizes[i] = sizes[i];
+    if (c.kind == Kind::model) {
+        c.model = c.id;
+        return true;
+    }
+    if (c.kind == Kind::convolution) {
+        as_convolution(c);
+        return true;
+    }
     if (c.kind == Kind::training) c.cell = c.cell.substr(std::strlen("train_"));
     if (c.kind == Kind::product) {
         c.model = word + "_n" + std::to_string(c.columns) + "_k" + std::to_string(c.depth);
@@ -96,29 +124,31 @@ static bool as_form(Case &c, const std::size_t (&sizes)[3])
 }
 
 /* The math class stands behind the function's name. */
-static bool as_function(Case &c, std::size_t elements)
+static bool as_function(Case &c, const std::vector<std::size_t> &sizes)
 {
+    if (sizes.size() != 3) return false;
     const std::size_t bar = std::min(c.cell.find('_'), c.cell.size());
     c.function = c.model = c.cell.substr(0, bar);
     c.math = c.cell.substr(std::min(bar + 1, c.cell.size()));
     if (!find_function(c.function) || (c.math != "u35" && c.math != "fast")) return false;
     c.kind = Kind::function;
-    c.depth = c.columns = elements;
+    c.depth = c.columns = sizes[0];
     return true;
 }
 
 Case parse_case(const std::string &line)
 {
     Case c;
-    std::size_t sizes[3];
+    std::vector<std::size_t> sizes;
     std::istringstream in(line);
     const std::size_t most = 1 << 16; /* keeps every product of sizes far from overflow */
-    if (!(in >> c.id >> c.cell >> sizes[0] >> sizes[1] >> sizes[2]) || !(in >> std::ws).eof())
-        throw std::runtime_error("not a case (id, cell and three sizes): " + line);
+    in >> c.id >> c.cell;
+    for (std::size_t size; in >> size;) sizes.push_back(size);
+    if (c.cell.empty() || !in.eof()) throw std::runtime_error("not a case (id, cell and sizes): " + line);
     for (const std::size_t size : sizes)
         if (size < 1 || size > most)
             throw std::runtime_error("case " + c.id + ": a size of " + std::to_string(size) + " is out of range");
-    if (!as_form(c, sizes) && !as_function(c, sizes[0]))
+    if (!as_form(c, sizes) && !as_function(c, sizes))
         throw std::runtime_error("case " + c.id + ": unknown cell " + c.cell);
     return c;
 }
@@ -127,24 +157,126 @@ Case parse_case(const std::string &line)
 
 Weights Model::get(const std::string &dir, const Case &c)
 {
-    const bool layer = c.has_cell();
-    if (!layer && c.kind != Kind::product) return {nullptr, nullptr, nullptr};
-    const std::size_t rows = layer ? c.gates * c.hidden : c.columns, matrix = rows * c.depth;
+    const bool layer = c.has_cell(), convolution = c.kind == Kind::convolution;
+    if (!layer && !convolution && c.kind != Kind::product) return {nullptr, nullptr, nullptr};
+    const std::size_t rows = layer ? c.gates * c.hidden : convolution ? c.out : c.columns;
+    const std::size_t matrix = rows * (convolution ? c.in / c.groups * c.kernel : c.depth);
     if (name_ != c.model) {
         name_.clear();
-        data_ = load(dir + "/" + c.model + ".f32", layer ? 2 * (matrix + rows) : matrix);
+        data_ = load(dir + "/" + c.model + ".f32", layer ? 2 * (matrix + rows) : convolution ? matrix + rows : matrix);
         name_ = c.model;
     }
-    if (!layer) return {data_.data(), nullptr, nullptr};
+    if (!layer) return {data_.data(), nullptr, convolution ? data_.data() + matrix : nullptr};
     return {data_.data(), data_.data() + matrix, data_.data() + 2 * matrix};
 }
 
 Array load_x(const std::string &dir, const Case &c)
 {
-    Array x = load(dir + "/x.f32", c.rows * c.depth);
+    Array x = load(dir + "/" + (c.kind == Kind::model ? c.id + ".x" : "x") + ".f32", c.rows * c.depth);
     if (c.kind == Kind::function) std::for_each(x.data(), x.data() + x.size(), [](float &value) { value *= 4; });
     return x;
 }
+
+/* ---- Models ------------------------------------------------------------------------------------ */
+
+template <class T> static double read(const char *p)
+{
+    T value;
+    std::memcpy(&value, p, sizeof value);
+    return static_cast<double>(value);
+}
+
+static const struct Type {
+    int number;
+    std::size_t bytes;
+    double (*read)(const char *);
+} types[] = {{1, 4, read<float>},
+             {2, 1, read<std::uint8_t>},
+             {6, 4, read<std::int32_t>},
+             {7, 8, read<std::int64_t>},
+             {9, 1, read<std::uint8_t>}};
+
+static const Type &type_of(const Tensor &tensor)
+{
+    const auto same = [&tensor](const Type &type) { return type.number == tensor.type; };
+    const auto found = std::find_if(std::begin(types), std::end(types), same);
+    if (found == std::end(types))
+        throw std::runtime_error(tensor.name + " has ONNX's type " + std::to_string(tensor.type) + ", not known here");
+    return *found;
+}
+
+std::size_t Tensor::elements() const
+{
+    return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, [](std::size_t product, std::int64_t size) {
+        return product * static_cast<std::size_t>(size);
+    });
+}
+
+std::size_t Tensor::bytes() const { return elements() * type_of(*this).bytes; }
+
+std::size_t place(std::vector<Tensor> &tensors)
+{
+    const std::size_t line = 64;
+    std::size_t floats = 0;
+    for (Tensor &tensor : tensors) {
+        tensor.at = floats;
+        floats += (tensor.bytes() + line - 1) / line * (line / sizeof(float));
+    }
+    return floats;
+}
+
+std::vector<Tensor> load_tensors(const std::string &path)
+{
+    std::vector<Tensor> tensors;
+    std::ifstream file(path);
+    if (!file) throw std::runtime_error(path + ": cannot read");
+    for (std::string line; std::getline(file, line);) {
+        Tensor tensor;
+        std::istringstream in(line);
+        std::getline(in, tensor.name, '\t') >> tensor.type;
+        for (std::int64_t size; in >> size;) tensor.shape.push_back(size);
+        tensors.push_back(tensor);
+    }
+    return tensors;
+}
+
+void store_tensors(const std::string &path, const std::vector<Tensor> &tensors)
+{
+    std::ofstream file(path);
+    for (const Tensor &tensor : tensors) {
+        file << tensor.name << '\t' << tensor.type;
+        for (const std::int64_t size : tensor.shape) file << '\t' << size;
+        file << '\n';
+    }
+    if (!file.flush()) throw std::runtime_error(path + ": cannot write");
+}
+
+Accuracy compare_outputs(const Case &c, const Array &y, const Array &wanted)
+{
+    const double tolerance = 1e-3;
+    Accuracy most;
+    for (const Tensor &tensor : c.outputs) {
+        const Type &type = type_of(tensor);
+        const auto at = [&type, &tensor](const Array &of, std::size_t i) {
+            return type.read(reinterpret_cast<const char *>(of.data() + tensor.at) + i * type.bytes);
+        };
+        double largest = 0;
+        for (std::size_t i = 0; i < tensor.elements(); i++) largest = std::max(largest, std::fabs(at(wanted, i)));
+        for (std::size_t i = 0; i < tensor.elements(); i++) {
+            const double got = at(y, i), want = at(wanted, i), difference = std::fabs(got - want);
+            if (!(difference <= tolerance * largest)) {
+                std::ostringstream text;
+                text << "case " << c.id << ": " << tensor.name << "[" << i << "] is " << got << ", but should be "
+                     << want << " (the largest is " << largest << ")";
+                throw std::runtime_error(text.str());
+            }
+            if (largest > 0) most.error = std::max(most.error, difference / largest);
+        }
+    }
+    return most;
+}
+
+/* ---- Accuracy ---------------------------------------------------------------------------------- */
 
 std::vector<double> exact(const Case &c, const Array &x)
 {

@@ -27,7 +27,14 @@ class Model {
     Array data_;
 };
 
-/* The beginning of x.f32, in [-1, 1); four times wider for functions, as pre-activations are. */
+/* <id>.inputs or <id>.outputs. */
+std::vector<Tensor> load_tensors(const std::string &path);
+void store_tensors(const std::string &path, const std::vector<Tensor> &tensors);
+
+/* Gives each its place, at whole cache lines; the floats of all. */
+std::size_t place(std::vector<Tensor> &tensors);
+
+/* The beginning of x.f32, in [-1, 1); four times wider for functions, as pre-activations are. A model has its own. */
 Array load_x(const std::string &dir, const Case &c);
 
 /* Largest difference relative to 1 + |wanted|, and in ULP of wanted. */
@@ -35,10 +42,12 @@ struct Accuracy {
     double error = 0, ulp = 0;
 };
 
-/* Throws at the first element whose error is above the tolerance of the weights' format, NaN included. */
+/* Throws at the first element whose error is above the tolerance of the weights' format, NaN included. Of a model's
+ * outputs, errors are relative to the largest element of each. */
 template <class Wanted> Accuracy compare(const Case &c, const Array &y, const Wanted *wanted);
 extern template Accuracy compare(const Case &, const Array &, const float *);
 extern template Accuracy compare(const Case &, const Array &, const double *);
+Accuracy compare_outputs(const Case &c, const Array &y, const Array &wanted);
 
 /* function(x) in double precision. */
 std::vector<double> exact(const Case &c, const Array &x);

@@ -105,7 +105,7 @@ dnnl::primitive_attr rounding(const Cell &cell, const peer::Case &c, const peer:
 
 class OneDnn final : public peer::Peer {
   public:
-    explicit OneDnn(const peer::Options &) {}
+    explicit OneDnn(const peer::Options &options) : blocked_(options.blocked) {}
 
     std::string name() const override { return "onednn"; }
     std::string version() const override
@@ -129,7 +129,8 @@ class OneDnn final : public peer::Peer {
         return "isa " + name +
                ", weights in the primitive's own format beforehand; a step of training has their "
                "reorders, and a loss and an Adam that the benchmark adds; s8: x becomes u8 by a fixed scale in each "
-               "call";
+               "call; convolutions: x and y " +
+               (blocked_ ? "in the primitive's own layout" : "as ONNX has them, reordered in each call");
     }
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
@@ -140,7 +141,9 @@ class OneDnn final : public peer::Peer {
             return c.format == "f32" ? product(c, weights, x, y) : quantised_product(c, weights, x, y);
         case peer::Kind::function: return function(c, x, y);
         case peer::Kind::training: return steps_of(training(engine_, c, weights, x), c, y);
-        case peer::Kind::start: break;
+        case peer::Kind::convolution: return convolution(c, weights, x, y);
+        case peer::Kind::start:
+        case peer::Kind::model: break;
         }
         throw peer::Lacks("oneDNN reads no models");
     }
@@ -158,6 +161,7 @@ class OneDnn final : public peer::Peer {
     std::function<void()> quantised_product(const peer::Case &c, const peer::Weights &weights, const float *x,
                                             float *y);
     std::function<void()> function(const peer::Case &c, const float *x, float *y);
+    std::function<void()> convolution(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     template <class Layer, class... Descs>
     Made make(const peer::Case &c, const dnnl::primitive_attr &attr, const Descs &...descs);
 
@@ -183,6 +187,7 @@ class OneDnn final : public peer::Peer {
     }
 
     Engine engine_;
+    bool blocked_;
 };
 
 template <class Layer, class... Descs>
@@ -281,6 +286,37 @@ std::function<void()> OneDnn::function(const peer::Case &c, const float *x, floa
     const dnnl::eltwise_forward::desc description(dnnl::prop_kind::forward_inference, kind, array, 0);
     const dnnl::eltwise_forward eltwise(dnnl::eltwise_forward::primitive_desc(description, engine_.engine));
     return call({{eltwise, {{DNNL_ARG_SRC, engine_.view(array, x)}, {DNNL_ARG_DST, engine_.view(array, y)}}}});
+}
+
+std::function<void()> OneDnn::convolution(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
+{
+    const memory::dim g = dim(c.groups), n = dim(c.batch), in = dim(c.in), out = dim(c.out), k = dim(c.kernel);
+    const memory::dims from{n, in, dim(c.length)}, to{n, out, dim(c.out_length())}, stride{dim(c.stride)},
+        pad{dim(c.pad())};
+    const memory::dims w = g > 1 ? memory::dims{g, out / g, in / g, k} : memory::dims{out, in, k};
+    const Desc bias({out}, f32, Tag::x), x_any(from, f32, Tag::any), w_any(w, f32, Tag::any), y_any(to, f32, Tag::any);
+    const dnnl::convolution_forward::desc description(dnnl::prop_kind::forward_inference,
+                                                      dnnl::algorithm::convolution_auto, x_any, w_any, bias, y_any,
+                                                      stride, pad, pad);
+    const dnnl::convolution_forward::primitive_desc d(description, engine_.engine);
+    const memory given = engine_.view(Desc(from, f32, Tag::ncw), x), wanted = engine_.view(Desc(to, f32, Tag::ncw), y);
+    const Desc plain(w, f32, g > 1 ? Tag::goiw : Tag::oiw);
+    const bool y_lies = d.dst_desc() == wanted.get_desc();
+    const memory result = y_lies ? wanted : memory(d.dst_desc(), engine_.engine);
+    Steps steps, after;
+    const memory source = blocked_ ? engine_.reordered(given, d.src_desc()) : converted(steps, given, d.src_desc(), {});
+    steps.emplace_back(
+        dnnl::convolution_forward(d),
+        Arguments{{DNNL_ARG_SRC, source},
+                  {DNNL_ARG_WEIGHTS, engine_.reordered(engine_.view(plain, weights.w), d.weights_desc())},
+                  {DNNL_ARG_BIAS, engine_.view(bias, weights.bias)},
+                  {DNNL_ARG_DST, result}});
+    if (!y_lies) add_reorder(blocked_ ? after : steps, result, wanted, {});
+    return [run = call(steps), show = call(after), shown = false]() mutable {
+        run();
+        if (!shown) show(); /* blocked: for the check, which looks at the first call */
+        shown = true;
+    };
 }
 
 } // namespace onednn

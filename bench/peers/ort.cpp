@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -102,15 +103,17 @@ class Ort final : public peer::Peer {
             session_ = handle(session, api_.ReleaseSession);
             loaded_ = c.model;
         }
-        const auto input = tensor(x, shape(c, c.depth, false)), output = tensor(y, shape(c, c.columns, true));
-        const bool layer = c.kind == peer::Kind::layer;
-        const auto state =
-            layer ? tensor(x, {1, static_cast<std::int64_t>(c.batch), static_cast<std::int64_t>(c.hidden)}) : nullptr;
-        return [this, session = session_, input, state, output] {
-            const char *const input_names[] = {"x", "h0"}, *const output_name = "y";
-            const Value *const inputs[] = {input.get(), state.get()};
-            Value *outputs[] = {output.get()};
-            check(api_.Run(session.get(), nullptr, input_names, inputs, state ? 2 : 1, &output_name, 1, outputs));
+        std::vector<peer::Tensor> from = c.inputs, to = c.outputs;
+        if (c.kind != peer::Kind::model) {
+            from = {{"x", type_float, shape(c, c.depth, false)}};
+            to = {{"y", type_float, shape(c, c.columns, true)}};
+        }
+        if (c.kind == peer::Kind::layer)
+            from.push_back(
+                {"h0", type_float, {1, static_cast<std::int64_t>(c.batch), static_cast<std::int64_t>(c.hidden)}});
+        return [this, session = session_, inputs = Tensors(*this, from, x), outputs = Tensors(*this, to, y)]() mutable {
+            check(api_.Run(session.get(), nullptr, inputs.names.data(), inputs.values.data(), inputs.names.size(),
+                           outputs.names.data(), outputs.names.size(), outputs.values.data()));
         };
     }
 
@@ -122,6 +125,23 @@ class Ort final : public peer::Peer {
 
     using Shape = std::vector<std::int64_t>;
 
+    /* As Run() takes them. Types have ONNX's numbers here too. */
+    struct Tensors {
+        Tensors(const Ort &ort, std::vector<peer::Tensor> described, const float *data)
+            : tensors(std::make_shared<const std::vector<peer::Tensor>>(std::move(described)))
+        {
+            for (const peer::Tensor &tensor : *tensors) {
+                owned.push_back(ort.tensor(data + tensor.at, tensor));
+                values.push_back(owned.back().get());
+                names.push_back(tensor.name.c_str());
+            }
+        }
+        std::shared_ptr<const std::vector<peer::Tensor>> tensors; /* whose names are pointed to */
+        std::vector<std::shared_ptr<Value>> owned;
+        std::vector<Value *> values;
+        std::vector<const char *> names;
+    };
+
     /* As prepare.py says; a layer's y has an axis of directions. */
     static Shape shape(const peer::Case &c, std::size_t last, bool is_y)
     {
@@ -131,19 +151,21 @@ class Ort final : public peer::Peer {
         case peer::Kind::layer: return is_y ? Shape{steps, 1, batch, width} : Shape{steps, batch, width};
         case peer::Kind::product: return {rows, width};
         case peer::Kind::function: return {width};
+        case peer::Kind::convolution:
+            return {batch, static_cast<std::int64_t>(is_y ? c.out : c.in),
+                    static_cast<std::int64_t>(is_y ? c.out_length() : c.length)};
         case peer::Kind::start:
-        case peer::Kind::training: break;
+        case peer::Kind::training:
+        case peer::Kind::model: break;
         }
         return {steps, batch, width};
     }
 
-    std::shared_ptr<Value> tensor(const float *data, const Shape &shape) const
+    std::shared_ptr<Value> tensor(const float *data, const peer::Tensor &tensor) const
     {
-        std::size_t bytes = sizeof(float);
-        for (const std::int64_t size : shape) bytes *= static_cast<std::size_t>(size);
         Value *value;
-        check(api_.CreateTensorWithDataAsOrtValue(memory_, const_cast<float *>(data), bytes, shape.data(), shape.size(),
-                                                  type_float, &value));
+        check(api_.CreateTensorWithDataAsOrtValue(memory_, const_cast<float *>(data), tensor.bytes(),
+                                                  tensor.shape.data(), tensor.shape.size(), tensor.type, &value));
         return handle(value, api_.ReleaseValue);
     }
 

@@ -107,11 +107,12 @@ static Options parse_options(int argc, char **argv)
 {
     Options options;
     const auto usage = std::string("usage: ") + argv[0] +
-                       " --dir DIR [--threads N] [--budget SECONDS] [--library FILE] [--write] [--once CASE] < cases";
+                       " --dir DIR [--threads N] [--budget SECONDS] [--library FILE] [--write] [--blocked] "
+                       "[--once CASE] < cases";
     for (int i = 1; i < argc; i++) {
         const std::string name = argv[i];
-        if (name == "--write") {
-            options.write = true;
+        if (name == "--write" || name == "--blocked") {
+            (name == "--write" ? options.write : options.blocked) = true;
             continue;
         }
         if (i + 1 == argc) throw std::invalid_argument(usage);
@@ -154,7 +155,8 @@ class Server {
 
     std::string answer(const std::string &line)
     {
-        const Case c = parse_case(line);
+        Case c = parse_case(line);
+        if (c.kind == Kind::model) add_tensors(c);
         const Array x = load_x(options_.dir, c), y = unwritten(c.results());
         const std::string y_path = options_.dir + "/" + c.id + ".y.f32";
         const Seconds time = clock(c, line, x, y);
@@ -193,6 +195,16 @@ class Server {
     }
 
   private:
+    void add_tensors(Case &c)
+    {
+        const std::string path = options_.dir + "/" + c.id, outputs = path + ".outputs";
+        c.inputs = load_tensors(path + ".inputs");
+        c.depth = place(c.inputs);
+        if (options_.write) store_tensors(outputs, peer_.outputs_of(c));
+        c.outputs = load_tensors(outputs);
+        c.columns = place(c.outputs);
+    }
+
     Seconds clock(const Case &c, const std::string &line, const Array &x, const Array &y)
     {
         if (c.kind == Kind::start && !options_.write)
@@ -210,6 +222,7 @@ class Server {
 
     Accuracy check(const Case &c, const Array &x, const Array &y, const std::string &y_path)
     {
+        if (c.kind == Kind::model) return compare_outputs(c, y, load(y_path, y.size()));
         if (c.kind != Kind::function) return compare(c, y, load(y_path, y.size()).data());
         compare(c, y, exact(c, x).data());
         const auto known = accuracy_.find(c.cell);

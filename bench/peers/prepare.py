@@ -3,12 +3,14 @@
 """Writes what the peers of peer.h read, for the case lines on stdin.
 
     weights     <cell>_h<hidden>.f32: W, R and bias in ONNX's layout and order, also of training; gemm_n<n>_k<k>.f32:
-                W [n][k]
+                W [n][k]; conv_i<in>_o<out>_k<kernel>_s<stride>_g<groups>.f32: W and bias as ONNX has them
                 x.f32, of which each case takes the beginning
     models      one node each, for ONNX Runtime: <cell>_h<hidden>.onnx, whose weights lie in the .f32 file;
                 lstm_s8_h<hidden>.onnx, a DynamicQuantizeLSTM of the same weights, and gemm_s8_n<n>_k<k>.onnx, a
                 DynamicQuantizeMatMul; gemm_n<n>_k<k>.onnx, a MatMul with a constant; tanh.onnx and so on
                 start_h<hidden>_l<layers>.onnx: a stack of LSTMs with all weights in the file
+                conv_*.onnx; and of whole models (--models) <id>.onnx, <id>.inputs and <id>.x.f32, the inputs'
+                memory, each at whole cache lines. overhead.onnx is a chain of tiny nodes
 
 The outputs <case>.y.f32 come from `bench-peer-rnnpack --write`. All .f32 files are raw little-endian floats.
 """
@@ -20,9 +22,12 @@ import platform
 import sys
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import onnx
 
 GATES = {"rnn": 1, "gru": 3, "gru_lbr": 3, "lstm": 4}
 OPERATOR = {"rnn": "RNN", "gru": "GRU", "gru_lbr": "GRU", "lstm": "LSTM"}
@@ -31,16 +36,18 @@ FUNCTION = {"tanh": "Tanh", "sigmoid": "Sigmoid", "exp": "Exp"}
 
 
 class Model(NamedTuple):
-    """What cases share: a layer of a cell, or what is in its place (gemm, start, a function), and two sizes."""
+    """What cases share: a layer of a cell, or what is in its place (gemm, start, conv, a function), and its sizes."""
 
     cell: str
     a: int = 0
     b: int = 0
+    more: tuple[int, ...] = ()  # of a convolution: kernel, stride, groups
 
     @property
     def name(self) -> str:
         products = dict.fromkeys(("gemm", "gemm_s8"), "{cell}_n{a}_k{b}")
-        forms = products | {"start": "start_h{a}_l{b}"} | dict.fromkeys(FUNCTION, "{cell}")
+        convolution = "conv_i{a}_o{b}_k{more[0]}_s{more[1]}_g{more[2]}"
+        forms = products | {"start": "start_h{a}_l{b}", "conv": convolution} | dict.fromkeys(FUNCTION, "{cell}")
         return forms.get(self.cell, "{cell}_h{a}").format(**self._asdict())
 
     @property
@@ -57,16 +64,27 @@ class Model(NamedTuple):
         """Of the weights, in the order in which they lie in the file."""
         if self.base == "gemm":
             return {"w": (self.a, self.b)}
+        if self.cell == "conv":
+            kernel, _, groups = self.more
+            return {"w": (self.b, self.a // groups, kernel), "bias": (self.b,)}
         return layer_shapes(GATES[self.base] * self.a, self.a) if self.base in GATES else {}
+
+
+    def depth(self) -> int:
+        """Products in each sum."""
+        return int(np.prod(self.shapes()["w"][1 if self.cell == "conv" else -1 :]))
 
 
 def layer_shapes(rows: int, hidden: int) -> dict[str, tuple[int, ...]]:
     return {"w": (1, rows, hidden), "r": (1, rows, hidden), "bias": (1, 2 * rows)}
 
 
-def model_of(cell: str, a: int, b: int, c: int) -> tuple[Model, int]:
+def model_of(cell: str, a: int, b: int, c: int, *more: int) -> tuple[Model, int]:
     """And the length of the case's x."""
     kind = cell.split("_")[0]
+    if kind == "conv":
+        stride, groups, length, batch = more
+        return Model(cell, a, b, (c, stride, groups)), a * length * batch
     if kind == "gemm":
         return Model(cell, b, c), a * c
     if kind == "start":
@@ -87,8 +105,7 @@ def write_weights(directory: Path, models: list[Model], longest: int) -> None:
     for model in models:
         if shapes := model.shapes():
             count = sum(int(np.prod(shape)) for shape in shapes.values())
-            depth = next(iter(shapes.values()))[-1]
-            (uniform(model.seed, count) / np.float32(np.sqrt(depth))).tofile(directory / f"{model.name}.f32")
+            (uniform(model.seed, count) / np.float32(np.sqrt(model.depth()))).tofile(directory / f"{model.name}.f32")
 
 
 def layer_graph(_: Path, model: Model) -> tuple:
@@ -151,6 +168,18 @@ def quantised_product_graph(directory: Path, model: Model) -> tuple:
     return [node], initializers, ["M", model.b], ["M", model.a]
 
 
+def convolution_graph(directory: Path, model: Model) -> tuple:
+    from onnx import helper, numpy_helper
+
+    kernel, stride, groups = model.more
+    shapes = model.shapes()
+    w, bias = np.split(np.fromfile(directory / f"{model.name}.f32", "<f4"), [int(np.prod(shapes["w"]))])
+    initializers = [numpy_helper.from_array(w.reshape(shapes["w"]), "w"), numpy_helper.from_array(bias, "bias")]
+    pad = (kernel - 1) // 2
+    node = helper.make_node("Conv", ["x", "w", "bias"], ["y"], pads=[pad, pad], strides=[stride], group=groups)
+    return [node], initializers, ["B", model.a, "L"], ["B", model.b, "M"]
+
+
 def function_graph(_: Path, model: Model) -> tuple:
     from onnx import helper
 
@@ -179,6 +208,7 @@ GRAPH = {
     "gemm": product_graph,
     "gemm_s8": quantised_product_graph,
     "start": stack_graph,
+    "conv": convolution_graph,
 } | dict.fromkeys(FUNCTION, function_graph)
 
 
@@ -203,15 +233,80 @@ def write_models(directory: Path, models: list[Model]) -> None:
         onnx.save(proto, str(directory / f"{model.name}.onnx"))
 
 
+# ---- Whole models ---------------------------------------------------------------------------------
+
+
+def chain() -> onnx.ModelProto:
+    """Thirty nodes, on eight elements: what a node costs besides its work."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    turned = [("Add", "row"), ("Transpose",), ("Tanh",), ("Reshape", "shape"), ("Mul", "row")]
+    nodes, value = [], "x"
+    for number in range(30):
+        operator, *constants = turned[number % len(turned)]
+        result = "y" if number == 29 else f"v{number}"
+        nodes.append(helper.make_node(operator, [value, *constants], [result]))
+        value = result
+    row = numpy_helper.from_array(uniform(1, 1, 8), "row")
+    shape = numpy_helper.from_array(np.array([1, 8], "<i8"), "shape")
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8]) for name in "xy")
+    graph = helper.make_graph(nodes, "overhead", [x], [y], [row, shape])
+    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 14)])
+
+
+def input_of(value: onnx.ValueInfoProto, number: int, source: Path | None) -> np.ndarray:
+    """The folder's, or random."""
+    from onnx import TensorProto
+
+    if source and (given := source / f"input_{number}.npy").exists():
+        return np.load(given)
+    tensor = value.type.tensor_type
+    sizes = [dim.dim_value for dim in tensor.shape.dim]
+    if tensor.elem_type != TensorProto.FLOAT or not all(sizes):
+        where = f"{source}: " if source else ""
+        sys.exit(f"{where}input {value.name!r} has an open size or is not f32: give a folder with input_{number}.npy")
+    return uniform(number, *sizes)
+
+
+def write_whole(directory: Path, name: str, source: Path | None) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    line = 64
+    file = source / "model.onnx" if source and source.is_dir() else source
+    model = onnx.load(str(file)) if file else chain()
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    about, data = "", b""
+    for number, value in enumerate(inputs):
+        array = input_of(value, number, source)
+        about += "\t".join(map(str, (value.name, numpy_helper.from_array(array).data_type, *array.shape))) + "\n"
+        data += array.tobytes() + bytes(-array.nbytes % line)
+    onnx.save(model, str(directory / f"{name}.onnx"))
+    (directory / f"{name}.inputs").write_text(about, encoding="utf-8")
+    (directory / f"{name}.x.f32").write_bytes(data)
+
+
+def named(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    return name, Path(path)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("what", choices=("weights", "models"))
+    parser.add_argument("--models", type=named, nargs="+", default=[], metavar="ID=FILE", help="or a folder")
     options = parser.parse_args()
+    sources = dict(options.models)
     models: dict[Model, None] = {}  # a set that keeps its order
+    wholes = []
     longest = 0
     for line in sys.stdin:
-        _, cell, *sizes = line.split()
+        name, cell, *sizes = line.split()
+        if cell == "model":
+            wholes.append(name)
+            continue
         model, length = model_of(cell, *map(int, sizes))
         models[model] = None
         longest = max(longest, length)
@@ -221,6 +316,8 @@ def main() -> int:
         return 0
     try:
         write_models(options.dir, list(models))
+        for name in wholes:
+            write_whole(options.dir, name, sources.get(name))
     except ImportError as error:
         print(f"{error} (python3-onnx)", file=sys.stderr)
         return 2

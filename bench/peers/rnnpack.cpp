@@ -107,6 +107,29 @@ rnnp_recurrent_options layer_options(const peer::Case &c)
     return o;
 }
 
+constexpr struct {
+    rnnp_dtype dtype;
+    int onnx;
+} types[] = {{RNNP_DTYPE_F32, 1}, {RNNP_DTYPE_U8, 2}, {RNNP_DTYPE_I32, 6}, {RNNP_DTYPE_I64, 7}, {RNNP_DTYPE_BOOL, 9}};
+
+std::vector<rnnp_tensor> tensors_of(const std::vector<peer::Tensor> &described, const float *data)
+{
+    std::vector<rnnp_tensor> tensors;
+    for (const peer::Tensor &from : described) {
+        const auto type = std::find_if(std::begin(types), std::end(types),
+                                       [&from](const auto &known) { return known.onnx == from.type; });
+        if (type == std::end(types) || from.shape.size() > RNNP_MAX_RANK)
+            throw std::runtime_error(from.name + ": a type or rank that rnnpack does not have");
+        rnnp_tensor tensor{};
+        tensor.dtype = type->dtype;
+        tensor.rank = from.shape.size();
+        std::copy(from.shape.begin(), from.shape.end(), tensor.shape);
+        tensor.const_data = data ? data + from.at : nullptr;
+        tensors.push_back(tensor);
+    }
+    return tensors;
+}
+
 class Rnnpack final : public peer::Peer {
   public:
     explicit Rnnpack(const peer::Options &options) : dir_(options.dir), write_(options.write)
@@ -139,11 +162,17 @@ class Rnnpack final : public peer::Peer {
             return c.kind == peer::Kind::layer ? layer(c, weights, x, y) : product(c, weights, x, y);
         case peer::Kind::function: return function(c, x, y);
         case peer::Kind::training: return steps_of(std::make_shared<Training>(context_.get(), c, weights, x), c, y);
+        case peer::Kind::convolution:
+            return run_of(convolution(c, weights), {bench::make_tensor(c.batch, c.in, c.length, x)},
+                          {bench::make_tensor(c.batch, c.out, c.out_length(), y)});
+        case peer::Kind::model: return run_of(load(c), tensors_of(c.inputs, x), tensors_of(c.outputs, y));
         case peer::Kind::start: break;
         }
         return run_of(load(c), {bench::make_tensor(c.steps, c.batch, c.hidden, x)},
-                      bench::make_tensor(c.steps, c.batch, c.hidden, y));
+                      {bench::make_tensor(c.steps, c.batch, c.hidden, y)});
     }
+
+    std::vector<peer::Tensor> outputs_of(const peer::Case &c) override;
 
     /* Of a start: that of its run alone. */
     double limit_us(const peer::Case &c) override;
@@ -153,9 +182,10 @@ class Rnnpack final : public peer::Peer {
     std::function<void()> product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> function(const peer::Case &c, const float *x, float *y);
     std::function<void()> quantised(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
+    std::shared_ptr<rnnp_model> convolution(const peer::Case &c, const peer::Weights &weights);
     std::shared_ptr<rnnp_model> load(const peer::Case &c);
     std::function<void()> run_of(const std::shared_ptr<rnnp_model> &model, const std::vector<rnnp_tensor> &inputs,
-                                 const rnnp_tensor &y);
+                                 const std::vector<rnnp_tensor> &outputs);
 
     void check(rnnp_status status) const { bench::require(status, context_.get(), "rnnpack"); }
 
@@ -249,7 +279,56 @@ std::function<void()> Rnnpack::quantised(const peer::Case &c, const peer::Weight
     if (!is_product) inputs.push_back(bench::make_tensor(1, batch, c.depth, x));
     return run_of(own<rnnp_model>(context_.get(), "rnnpack",
                                   [&](auto model) { return rnnp_model_quantize(f32.get(), &to, model); }),
-                  inputs, bench::make_tensor(steps, batch, c.columns, y));
+                  inputs, {bench::make_tensor(steps, batch, c.columns, y)});
+}
+
+/* A model of one node. */
+std::shared_ptr<rnnp_model> Rnnpack::convolution(const peer::Case &c, const peer::Weights &weights)
+{
+    const auto i64 = [](std::size_t n) { return static_cast<std::int64_t>(n); };
+    const std::int64_t shape[] = {RNNP_DYNAMIC, i64(c.in), RNNP_DYNAMIC}, pads[] = {i64(c.pad()), i64(c.pad())};
+    const std::int64_t strides[] = {i64(c.stride)};
+    const rnnp_attr attrs[] = {
+        {"pads", RNNP_ATTR_INTS, 2, 0, 0, nullptr, pads, nullptr, nullptr, nullptr},
+        {"strides", RNNP_ATTR_INTS, 1, 0, 0, nullptr, strides, nullptr, nullptr, nullptr},
+        {"group", RNNP_ATTR_INT, 0, i64(c.groups), 0, nullptr, nullptr, nullptr, nullptr, nullptr}};
+    const rnnp_tensor w = bench::make_tensor(c.out, c.in / c.groups, c.kernel, weights.w);
+    rnnp_tensor bias = bench::make_tensor(c.out, 1, 1, weights.bias);
+    bias.rank = 1;
+    rnnp_value inputs[3], y = 0;
+    auto model =
+        own<rnnp_model>(context_.get(), "rnnpack", [this](auto m) { return rnnp_model_create(context_.get(), m); });
+    check(rnnp_model_add_input(model.get(), "x", RNNP_DTYPE_F32, 3, shape, nullptr, &inputs[0]));
+    check(rnnp_model_add_constant(model.get(), "w", &w, &inputs[1]));
+    check(rnnp_model_add_constant(model.get(), "bias", &bias, &inputs[2]));
+    check(rnnp_model_add_node(model.get(), "Conv", 14, nullptr, inputs, 3, attrs, 3, &y, 1));
+    check(rnnp_model_add_output(model.get(), "y", y));
+    check(rnnp_model_close(model.get()));
+    return model;
+}
+
+std::vector<peer::Tensor> Rnnpack::outputs_of(const peer::Case &c)
+{
+    const std::shared_ptr<rnnp_model> model = load(c);
+    const std::vector<rnnp_tensor> inputs = tensors_of(c.inputs, nullptr);
+    const auto plan =
+        own<rnnp_plan>(context_.get(), "rnnpack", [&](auto p) { return rnnp_plan_create(model.get(), nullptr, p); });
+    const auto run = own<rnnp_run>(context_.get(), "rnnpack", [&](auto r) {
+        return rnnp_run_create(plan.get(), inputs.data(), inputs.size(), r);
+    });
+    std::vector<peer::Tensor> outputs;
+    for (std::size_t i = 0; i < rnnp_model_output_count(model.get()); i++) {
+        rnnp_port_info port;
+        rnnp_port_info_init(&port);
+        check(rnnp_model_output_info(model.get(), i, &port));
+        rnnp_tensor tensor;
+        check(rnnp_run_output(run.get(), i, &tensor));
+        const auto type = std::find_if(std::begin(types), std::end(types),
+                                       [&tensor](const auto &known) { return known.dtype == tensor.dtype; });
+        outputs.push_back({port.name, type == std::end(types) ? 0 : type->onnx,
+                           std::vector<std::int64_t>(tensor.shape, tensor.shape + tensor.rank)});
+    }
+    return outputs;
 }
 
 /* The packed file is written where the outputs are: once, before anything is timed. */
@@ -267,15 +346,15 @@ std::shared_ptr<rnnp_model> Rnnpack::load(const peer::Case &c)
 }
 
 std::function<void()> Rnnpack::run_of(const std::shared_ptr<rnnp_model> &model, const std::vector<rnnp_tensor> &inputs,
-                                      const rnnp_tensor &y)
+                                      const std::vector<rnnp_tensor> &outputs)
 {
     const std::shared_ptr<rnnp_plan> plan =
         own<rnnp_plan>(context_.get(), "rnnpack", [&](auto p) { return rnnp_plan_create(model.get(), nullptr, p); });
     const std::shared_ptr<rnnp_run> run = own<rnnp_run>(context_.get(), "rnnpack", [&](auto r) {
         return rnnp_run_create(plan.get(), inputs.data(), inputs.size(), r);
     });
-    return [this, model, plan, run, inputs, out = y]() mutable {
-        check(rnnp_run_execute(run.get(), inputs.data(), inputs.size(), &out, 1));
+    return [this, model, plan, run, inputs, out = outputs]() mutable {
+        check(rnnp_run_execute(run.get(), inputs.data(), inputs.size(), out.data(), out.size()));
     };
 }
 
@@ -286,6 +365,9 @@ bench::Work work_of(const peer::Case &c)
     case peer::Kind::product: return bench::product_work(c.rows, c.columns, c.depth);
     case peer::Kind::function: return bench::array_work(2 * c.depth);
     case peer::Kind::training: return bench::training_work(c.gates, c.hidden, c.batch, c.steps);
+    case peer::Kind::convolution:
+        return bench::convolution_work(c.batch * c.out_length(), c.out, c.in / c.groups, c.kernel);
+    case peer::Kind::model:
     case peer::Kind::layer:
     case peer::Kind::start: break;
     }
@@ -294,6 +376,7 @@ bench::Work work_of(const peer::Case &c)
 
 double Rnnpack::limit_us(const peer::Case &c)
 {
+    if (c.kind == peer::Kind::model) return 0;
     bench::Work work = work_of(c);
     const std::size_t narrower = c.format == "s8" ? 4 : c.format == "f32" ? 1 : 2;
     work.bytes /= static_cast<double>(narrower);

@@ -28,6 +28,11 @@ FULL = {
     "train_hidden": (128, 256),
     "train_batch": (32, 128),
     "train_steps": (50, 100),
+    "channels": (64, 128, 256),
+    "kernels": (3, 5, 9),
+    "lengths": (100, 300, 1000),
+    "conv_batch": (1, 16),
+    "models": (),
 }
 QUICK = FULL | {
     "batch": (1, 16),
@@ -38,6 +43,10 @@ QUICK = FULL | {
     "elements": (4096,),
     "train_batch": (32,),
     "train_steps": (50,),
+    "channels": (64, 256),
+    "kernels": (3,),
+    "lengths": (300,),
+    "conv_batch": (1,),
 }
 
 
@@ -234,6 +243,61 @@ class Start(Case):
         return 2.0 * self.weights * self.steps
 
 
+@dataclass(frozen=True)
+class Convolution(Case):
+    """Along one axis, with pads of (kernel - 1) / 2."""
+
+    c_in: int
+    c_out: int
+    kernel: int
+    stride: int
+    groups: int
+    length: int
+    batch: int
+    group = cell = "conv"
+    label = (
+        "conv_i{self.c_in}_o{self.c_out}_k{self.kernel}_s{self.stride}_g{self.groups}_l{self.length}_b{self.batch}"
+    )
+    own = {"kind": "conv"}
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.c_in, self.c_out, self.kernel, self.stride, self.groups, self.length, self.batch
+
+    @property
+    def weights(self) -> int:
+        return self.c_out * self.c_in // self.groups * self.kernel
+
+    @property
+    def flop(self) -> float:
+        outputs = (self.length + (self.kernel - 1) // 2 * 2 - self.kernel) // self.stride + 1
+        return 2.0 * self.weights * outputs * self.batch
+
+
+@dataclass(frozen=True)
+class Whole(Case):
+    """A model from a file. Where its nodes are counted, the time is that of one."""
+
+    model: str
+    nodes: int = 0
+    group = "models"
+    cell = "model"
+    label = "{self.model}"
+    own = {"kind": "model"}
+    sizes = ()
+
+    @property
+    def unit(self) -> str:
+        return "us/node" if self.nodes else "us"
+
+    @property
+    def scale(self) -> float:
+        return 1 / self.nodes if self.nodes else 1.0
+
+
+OVERHEAD = Whole("overhead", 30)  # a chain of tiny nodes, of prepare.py
+
+
 def layers(kind: type[Layer], known: Collection[str], grid: dict) -> Iterator[Layer]:
     cells = [cell for cell in grid["cells"] if cell in known]
     return starmap(kind, product(cells, grid["hidden"], grid["batch"], grid["steps"]))
@@ -243,6 +307,13 @@ def formats(grid: dict) -> Iterator[Case]:
     widths = grid["widths"] if QuantisedProduct.cell in grid["cells"] else ()
     products = (QuantisedProduct(rows, 4 * width, width) for width, rows in product(widths, grid["rows"]))
     return chain(layers(Quantised, FORMATS.keys() - {QuantisedProduct.cell}, grid), products)
+
+
+def convolutions(grid: dict) -> Iterator[Convolution]:
+    """And two that are unlike those: one that has a group for each channel, and one of a first layer's few channels."""
+    kinds = [(channels, channels, kernel, 1, 1) for channels, kernel in product(grid["channels"], grid["kernels"])]
+    kinds += [(256, 256, 5, 1, 256), (1, 64, 16, 4, 1)]
+    return (Convolution(*kind, *sizes) for kind in kinds for sizes in product(grid["lengths"], grid["conv_batch"]))
 
 
 GROUPS = {
@@ -260,6 +331,8 @@ GROUPS = {
     ),
     "activations": lambda grid: starmap(Activation, product(FUNCTIONS, MATHS, grid["elements"])),
     "start": lambda _: map(Start, FORMS),
+    "conv": convolutions,
+    "models": lambda grid: chain((OVERHEAD,), map(Whole, grid["models"])),
 }
 
 

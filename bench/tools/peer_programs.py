@@ -26,6 +26,7 @@ ISA_CAPS = {
     "avx2": {
         "rnnpack": {"RNNPACK_MAX_ISA": "avx2"},
         "onednn": {"DNNL_MAX_CPU_ISA": "AVX2"},
+        "onednn_blocked": {"DNNL_MAX_CPU_ISA": "AVX2"},
         "torch": {"ATEN_CPU_CAPABILITY": "avx2", "OPENBLAS_CORETYPE": "Haswell", "DNNL_MAX_CPU_ISA": "AVX2"},
         "openblas": {"OPENBLAS_CORETYPE": "Haswell"},
         "blis": {"BLIS_ARCH_TYPE": "3"},
@@ -36,6 +37,7 @@ ISA_CAPS = {
     "avx512": {
         "rnnpack": {"RNNPACK_MAX_ISA": "avx512"},
         "onednn": {"DNNL_MAX_CPU_ISA": "AVX512_CORE"},
+        "onednn_blocked": {"DNNL_MAX_CPU_ISA": "AVX512_CORE"},
         "sleef": {"PEERS_MAX_ISA": "avx512"},
         "libmvec": {"PEERS_MAX_ISA": "avx512"},
     },
@@ -153,15 +155,17 @@ def contenders(options: argparse.Namespace) -> list[Contender]:
     cells, formats = frozenset(CELLS), frozenset(FORMATS)
     gemm, activations = frozenset(("gemm",)), frozenset(("activations",))
     training = frozenset(f"train_{cell}" for cell in TRAINED)
-    most = cells | formats | gemm | activations
-    starts = most | {"start"}
+    conv, models = frozenset(("conv",)), frozenset(("start", "models"))
+    most = cells | formats | gemm | activations | conv
+    onednn_hint = "apt-get install libdnnl-dev, then build again"
     ort_hint = "npm install onnxruntime-node, then --ort with its libonnxruntime.so.1"
     blas_hint = "apt-get install libopenblas0-pthread libblis4-pthread, or --blas with another library"
     torch = (PYTHON, str(FOLDER / "torch_peer.py"), *data)
     found = [
-        ("rnnpack", program("rnnpack"), starts | training, "build the target bench-peer-rnnpack"),
-        ("onednn", program("onednn"), most | training, "apt-get install libdnnl-dev, then build again"),
-        ("onnxruntime", program("ort", "--library", options.ort), starts, ort_hint),
+        ("rnnpack", program("rnnpack"), most | models | training, "build the target bench-peer-rnnpack"),
+        ("onednn", program("onednn"), most | training, onednn_hint),
+        ("onednn_blocked", program("onednn", "--blocked"), conv, onednn_hint),
+        ("onnxruntime", program("ort", "--library", options.ort), most | models, ort_hint),
         ("torch", torch, (cells - {"gru"}) | training, "apt-get install python3-torch libopenblas0-pthread"),
         *((blas_name(library), program("blas", "--library", library), gemm, blas_hint) for library in options.blas),
         ("libxsmm", program("xsmm"), gemm, "apt-get install libxsmm-dev, then build again"),

@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from pathlib import Path
 import machine
 import records
 import results
-from peer_cases import CELLS, FORMATS, FULL, GROUPS, MOST_FLOP, QUICK, Case, cases_of, count
+from peer_cases import CELLS, FORMATS, FULL, GROUPS, MOST_FLOP, OVERHEAD, QUICK, Case, cases_of, count
 from peer_programs import FOLDER, ISA_CAPS, PYTHON, Contender, PeerFailed, Program, blas_name, contenders
 from records import OURS
 from results import aligned
@@ -50,7 +51,7 @@ class Result:
         self.us_min.setdefault(name, []).append(answer["us_min"])
         if "max_ulp" in answer:
             self.max_ulp[name] = answer["max_ulp"]
-        if name == OURS:
+        if "limit_us" in answer:
             self.limit_us.append(answer["limit_us"])
         # the other outputs are held against ours, which are those of weights in f32
         if name != OURS or self.case.group == "formats" or "max_ulp" in answer:
@@ -79,6 +80,7 @@ class Runner:
         self.lacking: list[str] = []
         self.troubles: list[str] = []
         self.uncapped: set[str] = set()
+        self.refused: set[Case] = set()  # models that ours does not run
 
     def trouble(self, text: str) -> None:
         if text not in self.troubles:
@@ -95,18 +97,23 @@ class Runner:
         lines = "".join(case.line() for case in cases)
         for what in ("weights", "models"):
             command = [PYTHON, str(FOLDER / "prepare.py"), "--dir", str(work), what]
+            if self.options.models:
+                command += ["--models", *(f"{name}={path}" for name, path in self.options.models.items())]
             done = subprocess.run(command, input=lines, text=True, stderr=subprocess.PIPE, check=False)
-            if done.returncode and what == "models":
+            if done.returncode == 2 and what == "models":
                 self.left_out["onnxruntime"] = f"no models: {done.stderr.strip()}"
             elif done.returncode:
-                raise PeerFailed(f"{work}: no weights: {done.stderr.strip()}")
+                raise PeerFailed(f"{work}: no {what}: {done.stderr.strip()}")
         ours = contenders(self.options)[0].start(1, work, "--write")
         try:
             for case in cases:
                 if case.group == "activations":
                     continue  # these are held against double precision
                 answer = ours.ask(case)
-                if "error" in answer:
+                if "error" in answer and case.group == "models":
+                    self.trouble(f"{OURS}: {answer['error']}")
+                    self.refused.add(case)
+                elif "error" in answer:
                     raise PeerFailed(answer["error"])
         finally:
             ours.close()
@@ -130,7 +137,7 @@ class Runner:
             yield contender, program
 
     def run(self, threads: int, cases: list[Case]) -> list[Result]:
-        measured = [Result(case, threads) for case in cases]
+        measured = [Result(case, threads) for case in cases if case not in self.refused]
         team = dict(self.team(threads, cases))
         try:
             order = list(team)
@@ -180,12 +187,13 @@ class Runner:
 # ---- Table ----------------------------------------------------------------------------------------
 
 
-def at_best(result: Result) -> tuple[float | None, float]:
+def at_best(result: Result) -> tuple[float | None, float | None]:
     """The fastest peer's shortest time over ours, and the limit's. Cores that are shared with other tenants slow every
     median down, in rounds of one and not of the other; the shortest of many times is free of it."""
     least = {name: min(times) for name, times in result.us_min.items()}
     ours = least.pop(OURS)
-    return min(least.values()) / ours if least else None, min(result.limit_us) / ours
+    limit = min(result.limit_us) / ours if result.limit_us else None
+    return min(least.values()) / ours if least else None, limit
 
 
 def time_of(result: Result, found: records.Case, name: str) -> str:
@@ -208,9 +216,11 @@ def group_table(measured: list[Result], uncapped: set[str]) -> Iterator[str]:
         least, share_at_best = at_best(result)
         ratio = found.ratios.get(found.best)
         if ratio and least:
-            ratios.setdefault(f"{found.family}, {found.column}, {found.group}", []).append((ratio, least))
-        cells = [f"{ratio:.2f}" if ratio else "-", f"{found.percent:.0f}%", f"{found.spread:.2f}"]
-        cells += [f"{least:.2f}" if least else "-", f"{share_at_best:.0%}"]
+            family = found.family if found.size else result.case.group
+            ratios.setdefault(f"{family}, {found.column}, {found.group}", []).append((ratio, least))
+        share = f"{found.percent:.0f}%" if result.limit_us else "-"
+        cells = [f"{ratio:.2f}" if ratio else "-", share, f"{found.spread:.2f}"]
+        cells += [f"{least:.2f}" if least else "-", f"{share_at_best:.0%}" if share_at_best else "-"]
         times = (time_of(result, found, name) for name in names)
         rows.append([result.case.name, str(result.threads), *times, *cells])
     yield from aligned(rows)
@@ -224,9 +234,9 @@ def group_table(measured: list[Result], uncapped: set[str]) -> Iterator[str]:
 
 
 def table(measured: list[Result], uncapped: set[str], isa: str | None) -> Iterator[str]:
-    groups: dict[str, list[Result]] = {}
+    groups: dict[tuple[str, str], list[Result]] = {}
     for result in measured:
-        groups.setdefault(result.case.group, []).append(result)
+        groups.setdefault((result.case.group, result.case.unit), []).append(result)
     for group in groups.values():
         yield from group_table(group, uncapped)
     for name in sorted(uncapped):
@@ -289,8 +299,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         ("rows", "gemm, formats: m beside the widths"),
         ("squares", "gemm: m = n = k"),
         ("elements", "activations"),
+        ("channels", "conv: in and out"),
+        ("kernels", "conv"),
+        ("lengths", "conv"),
+        ("conv-batch", "conv"),
     ):
         add(f"--{name}", type=listed(size), metavar="N,N", help=of)
+    models = "models: ONNX files, or folders of a model.onnx with its input_0.npy and so on; others have random inputs"
+    add("--models", type=Path, nargs="+", default=[], metavar="FILE", help=models)
     add("--budget", type=seconds, default=0.03, metavar="S", help="seconds per case, peer and round (default 0.03)")
     add(
         "--limits",
@@ -313,6 +329,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options.threads = options.threads or ((1,) if options.quick else (1, 2)[:cpus])
     if max(options.threads) > cpus:
         parser.error(f"--threads {max(options.threads)}: this process may use {count(cpus, 'CPU')}")
+    named = {re.sub(r"[^\w.-]", "_", path.resolve().name.removesuffix(".onnx")): path for path in options.models}
+    if len({OVERHEAD.name, *named}) <= len(options.models):
+        parser.error(f"--models {' '.join(map(str, options.models))}: two of one name, or one called {OVERHEAD.name}")
+    for path in options.models:
+        if not (path / "model.onnx" if path.is_dir() else path).exists():
+            parser.error(f"--models {path}: no such file, or a folder without model.onnx")
+    options.models = named
     options.blas = options.blas or ["libopenblas.so.0", "libblis.so.4"]
     if len(set(map(blas_name, options.blas))) < len(options.blas):
         parser.error(f"--blas {' --blas '.join(options.blas)}: two of one name")

@@ -61,16 +61,16 @@ class Series:
     changes: list[Change]
 
 
-SIZES = {"gemm": "k", "activation": "n"}  # by kind; other cases have a hidden size
+SIZES = {"gemm": "k", "activation": "n", "conv": "c_out"}  # by kind; other cases have a hidden size, models have none
 
 
 @dataclass(frozen=True)
 class Case:
     """One case of the peers with medians over its rounds."""
 
-    family: str  # cell, gemm, function or start
+    family: str  # cell, gemm, function, start, convolution or model
     axis: str  # what size is
-    size: int
+    size: int  # 0: has none
     column: str
     group: str  # what sets whole tables apart: threads, layers, directions
     us: dict[str, float]
@@ -117,7 +117,8 @@ def check(record: dict, where: str) -> None:
         for key in ("hidden", "input", "batch", "steps", "layers", "directions", "threads", "m", "n", "k"):
             amount(case.get(key) or 0, f"{where}: {key} of a case")
         key = SIZES.get(case.get("kind"), "hidden")
-        amount(case.get(key), f"{where}: {key} of a case", 1)
+        if case.get("kind") != "model":
+            amount(case.get(key), f"{where}: {key} of a case", 1)
         for figures in ("max_error", "max_ulp"):
             for figure in (case.get(figures) or {}).values():
                 amount(figure, f"{where}: {figures} of a case")
@@ -200,6 +201,18 @@ def case_of(case: dict) -> Case:
     elif case.get("kind") == "activation":
         family, axis, size = str(case.get("function")), "elements", int(case.get("n") or 0)
         column = f"class {case.get('math')}"
+    elif case.get("kind") == "conv":
+        kernel, stride, groups, length, batch = (
+            int(case.get(key) or 1) for key in ("kernel", "stride", "groups", "length", "batch")
+        )
+        family, axis, size = "conv", "channels", int(case.get("c_out") or 0)
+        if groups > 1:
+            family += f", {groups} groups"
+        if (channels := int(case.get("c_in") or size)) != size:
+            family += f" of {channels}"
+        column = f"kernel {kernel}, length {length}, batch {batch}" + (f", stride {stride}" if stride > 1 else "")
+    elif case.get("kind") == "model":
+        family, axis, size, column = str(case.get("model")), "model", 0, "batch 1"
     else:
         family, axis, size = str(case.get("cell")), "hidden size", int(case.get("hidden") or 0)
         if case.get("kind") == "start":

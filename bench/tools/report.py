@@ -235,7 +235,7 @@ def grouped(cases: list[Case], key: Callable[[Case], Any]) -> dict[Any, list[Cas
 def scaling(cases: list[Case], prefix: str) -> str:
     names = peer_names(cases)
     blocks = []
-    for group, members in grouped(cases, lambda case: case.group).items():
+    for group, members in grouped([case for case in cases if case.size], lambda case: case.group).items():
         body = []
         for family, relatives in grouped(members, lambda case: case.family).items():
             panels = [
@@ -266,7 +266,7 @@ def heat_maps(cases: list[Case]) -> str:
         columns = distinct(case.column for case in members)
         found = {(case.family, case.size, case.column): case for case in members}
         rows = [
-            [text(f"{family} {hidden}")] + [speed_up(found.get((family, hidden, column))) for column in columns]
+            [text(f"{family} {hidden or ''}")] + [speed_up(found.get((family, hidden, column))) for column in columns]
             for family, hidden in distinct((case.family, case.size) for case in members)
         ]
         head = [axis] + [text(column).replace(", ", ",<br>") for column in columns]
@@ -303,7 +303,7 @@ def peers_table(machine: Machine, cases: list[Case]) -> str:
             mean = math.exp(sum(math.log(ratio) for ratio in best) / len(best))
             said += f", best peer / {OURS} {mean:.2f} (geometric mean), least {min(best):.2f}"
         rows = [
-            [f"{case.size}, {text(case.column)}"]
+            [f"{case.size}, {text(case.column)}" if case.size else text(case.column)]
             + [peer_time(case, peer) for peer in names]
             + [heat_cell(case.ratios[case.best], case.best) if case.best else "-", text(case.best or "-")]
             + [f"{case.percent:.0f} %" if case.percent else "-", f"{case.spread:.2f}" if case.spread else "-"]

@@ -182,6 +182,20 @@ def cases_of(spec: dict) -> list[dict]:
          "layers": 3, "directions": 1, "threads": 1, "flop": 1.6e8, "weight_bytes": 6.3e6, "limit_us": [3e3] * 9,
          "us": {"rnnpack": [2.5e4] * 9, "onnxruntime": [6e4] * 9}, "max_error": {"onnxruntime": 2e-7}, "max_ulp": {}}
     )  # fmt: skip
+    for c_in, c_out, stride, groups in ((64, 64, 1, 1), (128, 128, 1, 1), (256, 256, 1, 256), (1, 64, 4, 1)):
+        flop = 2.0 * c_out * c_in / groups * 5 * 300
+        us = {"rnnpack": rounds(flop / fma / 7e2, chance), "onednn_blocked": rounds(flop / fma / 8e2, chance)}
+        cases.append(
+            {"kind": "conv", "c_in": c_in, "c_out": c_out, "kernel": 5, "stride": stride, "groups": groups,
+             "length": 300, "batch": 1, "threads": 1, "flop": flop, "weight_bytes": 4e4, "us": us,
+             "limit_us": [flop / fma / 1e3] * 5, "max_error": {"onednn_blocked": 1e-6}, "max_ulp": {}}
+        )  # fmt: skip
+    for name, nodes in (("overhead", 30), ("denoiser", 0)):
+        cases.append(
+            {"kind": "model", "model": name, "nodes": nodes, "threads": 1, "flop": 0.0, "weight_bytes": 0.0,
+             "us": {"rnnpack": [7.0] * 5, "onnxruntime": [21.0] * 5}, "limit_us": [],
+             "max_error": {"onnxruntime": 2e-7}, "max_ulp": {}}
+        )  # fmt: skip
     return cases
 
 

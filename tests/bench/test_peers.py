@@ -26,6 +26,8 @@ OWN_KEYS = {
     "activation": {"kind", "function", "math", "n"},
     "start": RNN_KEYS | {"form"},
     "training": RNN_KEYS,
+    "conv": {"kind", "c_in", "c_out", "kernel", "stride", "groups", "length", "batch"},
+    "model": {"kind", "model", "nodes"},
 }
 BITS = {"lstm_s8": 8, "gru_s8": 8, "lstm_bf16": 16, "gru_bf16": 16, "gemm_s8": 8}
 COMMON_KEYS = {"threads", "flop", "weight_bytes", "us", "us_min", "limit_us", "max_error", "max_ulp"}
@@ -52,6 +54,7 @@ class Peers(unittest.TestCase):
         command += ["-o", str(self.folder / "peers.json"), "--history", str(self.folder / "history.jsonl")]
         command += ["--hidden", "64", "--steps", "20", "--threads", "1", "--rounds", "1", "--budget", "0.0005"]
         command += ["--widths", "64", "--rows", "14", "--squares", "48", "--elements", "256"]
+        command += ["--channels", "24", "--kernels", "3", "--lengths", "50", "--conv-batch", "2"]
         command += ["--train-hidden", "48", "--train-batch", "20", "--train-steps", "7"]
         command += [] if measured else ["--limits", str(limits)]
         return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=300, check=False)
@@ -79,21 +82,20 @@ class Peers(unittest.TestCase):
         self.assertLessEqual({"kind", "date", "machine", "limits", "rounds", "settings", "peers", "cases"}, set(record))
         kinds = [case["kind"] for case in record["cases"]]
         self.assertEqual((record["kind"], record["rounds"]), ("peers", 1))
-        self.assertEqual(
-            kinds, 8 * ["rnn"] + ["gemm"] + 2 * ["training"] + 2 * ["gemm"] + 6 * ["activation"] + 2 * ["start"]
-        )
+        last = 6 * ["activation"] + 2 * ["start"] + 3 * ["conv"] + ["model"]
+        self.assertEqual(kinds, 8 * ["rnn"] + ["gemm"] + 2 * ["training"] + 2 * ["gemm"] + last)
         for case in record["cases"]:
             rounds = LEAST_STARTS if case["kind"] == "start" else 1
             own = OWN_KEYS[case["kind"]] | ({"cell"} if case.get("cell") in BITS else set())
             self.assertEqual(set(case), own | COMMON_KEYS)
-            self.assertEqual(len(case["limit_us"]), rounds)
+            self.assertEqual(len(case["limit_us"]), 0 if case["kind"] == "model" else rounds)
             self.assertEqual(set(case["us"]), {"rnnpack", *case["max_error"]})
             self.assertEqual("rnnpack" in case["max_error"], case.get("cell") in BITS or case["kind"] == "activation")
             self.assertEqual(set(case["max_ulp"]), set(case["us"]) if case["kind"] == "activation" else set())
             self.assertLessEqual(set(case["us"]), set(record["peers"]))
             self.assertTrue(all(len(times) == rounds and min(times) > 0 for times in case["us"].values()))
             self.assertTrue(all(0 < min(case["us_min"][name]) <= min(times) for name, times in case["us"].items()))
-            most = {8: 3e-2, 16: 1e-2}.get(BITS.get(case.get("cell")), 1e-4)
+            most = 1e-3 if case["kind"] == "model" else {8: 3e-2, 16: 1e-2}.get(BITS.get(case.get("cell")), 1e-4)
             self.assertTrue(all(0 <= error <= most for error in case["max_error"].values()))
             if case.get("math") == "u35":
                 self.assertLessEqual(case["max_ulp"]["rnnpack"], 3.5)
@@ -101,6 +103,12 @@ class Peers(unittest.TestCase):
         gemm = [(case["m"], case["n"], case["k"], case["flop"]) for case in record["cases"]
                 if case["kind"] == "gemm" and "cell" not in case]  # fmt: skip
         self.assertEqual(gemm, [(14, 256, 64, 2.0 * 14 * 256 * 64), (48, 48, 48, 2.0 * 48**3)])
+        convolutions = [(case["c_in"], case["c_out"], case["groups"], case["flop"], case["weight_bytes"])
+                        for case in record["cases"] if case["kind"] == "conv"]  # fmt: skip
+        for channels, weights, outputs in (((24, 24, 1), 24 * 24 * 3, 100), ((256, 256, 256), 256 * 5, 100),
+                                           ((1, 64, 1), 64 * 16, 26)):  # fmt: skip
+            self.assertEqual(convolutions.pop(0), (*channels, 2.0 * weights * outputs, 4 * weights))
+        self.assertEqual(convolutions, [])
         lstm = next(case for case in record["cases"] if case.get("cell") == "lstm")
         self.assertEqual((lstm["flop"], lstm["weight_bytes"]), (2.0 * 4 * 64 * 128 * 20 * 2, 4.0 * 4 * 64 * 128))
         formats = [case for case in record["cases"] if case.get("cell") in BITS]
@@ -122,7 +130,7 @@ class Peers(unittest.TestCase):
             others = [case for case in record["cases"] if case not in training and case not in formats]
             self.assertTrue(all("onnxruntime" in case["us"] for case in others))
         for words in ("lstm_h64_b2_t20", "gemm_m14_n256_k64", "tanh_fast_n256", "start_onnx_lstm3_h256_t50", " ULP",
-                      "train_lstm_h48_b20_t7"):  # fmt: skip
+                      "train_lstm_h48_b20_t7", "conv_i24_o24_k3_s1_g1_l50_b2", "us/node"):  # fmt: skip
             self.assertIn(words, run.stdout)
         line = json.loads((self.folder / "history.jsonl").read_text(encoding="utf-8"))
         self.assertEqual(line["cases"], record["cases"])
@@ -144,6 +152,9 @@ class Peers(unittest.TestCase):
             (("--hidden", "0"), "'0'"),
             (("--threads", "60000"), "60000"),
             (("--hidden", "60000", "--only", "layers"), "no case left"),
+            (("--models", "/nowhere/a.onnx"), "/nowhere/a.onnx: no such file"),
+            (("--models", "/nowhere/a.onnx", "/anywhere/a.onnx"), "two of one name"),
+            (("--models", "overhead.onnx"), "or one called overhead"),
         ):
             run = self.peers(*arguments)
             self.assertEqual(run.returncode, 2)
@@ -213,6 +224,12 @@ class Peers(unittest.TestCase):
             ("a\ttanh_u9\t64\t1\t1\n", "unknown cell tanh_u9"),
             ("a\ttanh\t64\t1\t1\n", "unknown cell tanh"),
             ("a\tstart_onnx\t64\t3\t20\n", "gave no y: rnnpack: "),
+            ("a\tconv\t4\t8\t3\t1\t1\t9\n", "not a case: conv has 7 sizes"),
+            ("a\tconv\t4\t8\t3\t1\t3\t9\t1\n", "groups that do not divide"),
+            ("a\tconv\t4\t8\t4\t1\t1\t1\t1\n", "or no output"),
+            ("a\tconv\t4\t8\t3\t1\t2\t9\t1\n", "conv_i4_o8_k3_s1_g2.f32"),
+            ("a\tmodel\t4\n", "model has 0 sizes"),
+            ("a\tmodel\n", "a.inputs"),
         ):
             run = self.program("rnnpack", "--budget", "0.0005", cases=cases + CASE)
             _, bad, good = map(json.loads, run.stdout.splitlines())
@@ -221,6 +238,61 @@ class Peers(unittest.TestCase):
         run = self.program("rnnpack", "--threads")
         self.assertEqual(run.returncode, 2)
         self.assertIn("usage", run.stderr)
+
+    def model(self, name: str, shape: list) -> Path:
+        """y = x * 2 + n, where n is a whole number, the second input of shape []; z = n."""
+        import onnx
+        from onnx import TensorProto, helper
+
+        nodes = [
+            helper.make_node("Cast", ["n"], ["f"], to=TensorProto.FLOAT),
+            helper.make_node("Add", ["x", "x"], ["twice"]),
+            helper.make_node("Add", ["twice", "f"], ["y"]),
+            helper.make_node("Add", ["n", "n"], ["z"]),
+        ]
+        inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
+        inputs.append(helper.make_tensor_value_info("n", TensorProto.INT64, []))
+        outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)]
+        outputs.append(helper.make_tensor_value_info("z", TensorProto.INT64, []))
+        graph = helper.make_graph(nodes, "g", inputs, outputs)
+        folder = self.folder / name
+        folder.mkdir()
+        model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 14)])
+        onnx.save(model, str(folder / "model.onnx"))
+        return folder
+
+    def test_models_from_files(self) -> None:
+        """Inputs of a folder, of several types; what rnnpack refuses, and a file whose inputs are not known."""
+        import numpy
+
+        given, missing = self.model("two words", [2, "L"]), self.model("missing", [2, 3])
+        numpy.save(given / "input_0.npy", numpy.arange(10, dtype="<f4").reshape(2, 5))
+        numpy.save(given / "input_1.npy", numpy.array(7, "<i8"))
+        library = ort_library() or "/nowhere/libort.so"
+        run = self.peers("--only", "models", "--ort", library, "--models", str(given))
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        cases = json.loads((self.folder / "peers.json").read_text(encoding="utf-8"))["cases"]
+        self.assertEqual([case["model"] for case in cases], ["overhead", "two_words"])
+        self.assertIn("two_words", run.stdout)
+        work = self.folder / "work"
+        self.assertEqual((work / "two_words.outputs").read_text(encoding="utf-8"), "y\t1\t2\t5\nz\t7\n")
+        y = (work / "two_words.y.f32").read_bytes()
+        self.assertEqual(struct.unpack_from("<10f", y), tuple(2.0 * x + 7 for x in range(10)))
+        self.assertEqual(struct.unpack_from("<q", y, 64), (14,))
+        for place, form, value, words in ((36, "<f", 25.1, "y[9] is 25, but should be 25.1 (the largest is 25.1)"),
+                                          (64, "<q", 15, "z[0] is 14, but should be 15")):  # fmt: skip
+            after = y[place + struct.calcsize(form) :]
+            (work / "two_words.y.f32").write_bytes(y[:place] + struct.pack(form, value) + after)
+            answer = self.program("rnnpack", "--dir", str(work), cases="two_words\tmodel\n").stdout.splitlines()[1]
+            self.assertIn(words, json.loads(answer)["error"])
+        run = self.peers("--only", "models", "--models", str(missing))
+        self.assertEqual(run.returncode, 2, run.stdout)
+        self.assertIn("input 'n' has an open size or is not f32: give a folder with input_1.npy", run.stderr)
+        numpy.save(missing / "input_1.npy", numpy.array([7], "<i8"))
+        run = self.peers("--only", "models", "--models", str(missing), "--ort", library)
+        self.assertEqual(run.returncode, 1, run.stdout)
+        self.assertIn("rnnpack: ", run.stderr)
+        self.assertIn("1 case, ", run.stdout)
 
     def test_a_start_is_a_process(self) -> None:
         """Whose y is checked, and in which all that a peer needs is loaded anew."""
