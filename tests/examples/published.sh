@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # published.sh NAME PROGRAM EXAMPLE: an example of a published model prints what its README says, where that
-# does not depend on the host.
+# does not depend on the host. Models that are not in EXAMPLE are in the folder $RNNPACK_EXAMPLE_MODELS, which
+# examples/models.sh fills; without it the test is skipped.
 set -euo pipefail
 name=$1 program=$2 example=$3
 work=$(mktemp -d)
@@ -12,6 +13,18 @@ fail() {
     echo "FAILED: $*"
     [[ ! -s $work/out ]] || cat "$work/out"
     exit 1
+}
+# model NAME: its path.
+model() {
+    [[ -n ${RNNPACK_EXAMPLE_MODELS:-} ]] || { echo "skipped: RNNPACK_EXAMPLE_MODELS is not set" >&2 && exit 77; }
+    [[ -s $RNNPACK_EXAMPLE_MODELS/$1 ]] || { echo "FAILED: no $1 in $RNNPACK_EXAMPLE_MODELS" >&2 && exit 1; }
+    echo "$RNNPACK_EXAMPLE_MODELS/$1"
+}
+# speech FILE: its path in Debian's pocketsphinx-testdata.
+speech() {
+    local file=/usr/share/pocketsphinx/test/data/$1
+    [[ -s $file ]] || { echo "skipped: no $file" >&2 && exit 77; }
+    echo "$file"
 }
 # run ARGUMENT...: the program's output in $work/out.
 run() { "$program" "$@" >"$work/out" 2>&1 || fail "exit status $?"; }
@@ -39,6 +52,21 @@ rnnoise)
     readme '[0-9]' network hash expected
     refused '278 frames of features, 507 of expected results' "$example/rnnoise.onnx" "$example/data/speech.f32" \
         "$example/data/speech.f32"
+    ;;
+denoise)
+    first=$(model dtln-1.onnx) second=$(model dtln-2.onnx)
+    clean=$(speech cards/005.wav)
+    [[ -x /usr/bin/python3 ]] || { echo "skipped: no /usr/bin/python3" && exit 77; }
+    /usr/bin/python3 -B "$(dirname "$0")/noisy.py" 5 "$work/noisy.wav" "$clean"
+    run "$first" "$second" "$work/noisy.wav" "$work/cleaned.wav" "$clean"
+    readme recording networks SNR
+    cp "$work/cleaned.wav" "$work/best.wav"
+    RNNPACK_MAX_ISA=generic run "$first" "$second" "$work/noisy.wav" "$work/cleaned.wav"
+    cmp "$work/cleaned.wav" "$work/best.wav" || fail "other bits with scalar kernels"
+    head -c 44 "$clean" >"$work/empty.wav"
+    refused "$work/empty.wav: 0 samples at 16000 Hz; DTLN takes 16000 Hz" "$first" "$second" "$work/empty.wav" "$work/x.wav"
+    refused "$0: is not a WAV file" "$first" "$second" "$0" "$work/x.wav"
+    refused 'the model has no input "input_3" to carry' "$second" "$second" "$clean" "$work/x.wav"
     ;;
 *) fail "no example $name" ;;
 esac

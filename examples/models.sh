@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# models.sh FOLDER [NAME...]: brings the published models of the examples to FOLDER, each from the repository of its own
+# project, with curl (and unzip for g2p). A model that is already there stays. What is there in the end is checked.
+# Without names: all models.
+set -euo pipefail
+
+# name, file or member of an archive, SHA-256 of the model, address
+models() {
+    cat <<'END'
+dtln-1.onnx         -         22b91cae3855e5a0620e66a917ca6c82c58db0e842c770f58d86751c5e8d4ae3 https://github.com/breizhn/DTLN/raw/c9ae0833cad9bcdbf999173892a4fce964644399/pretrained_model/model_1.onnx
+dtln-2.onnx         -         e20c92f9233fccf29cddf86970d0d0161a03aebccc26d6f4d5639c4d5ec2e639 https://github.com/breizhn/DTLN/raw/c9ae0833cad9bcdbf999173892a4fce964644399/pretrained_model/model_2.onnx
+END
+}
+
+(($# >= 1)) || { sed -n 's/^# \(models.sh [^:]*\):.*/usage: \1/p' "$0" >&2 && exit 2; }
+folder=$1
+shift
+mkdir -p "$folder"
+work=$(mktemp -d "$folder/.models.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+# check FILE SHA-256 [ORIGIN]
+check() {
+    sha256sum --status --check <<<"$2  $1" ||
+        { echo "${3:-$1} is not the file that the examples are made for" >&2 && exit 1; }
+}
+
+# fetch ADDRESS MEMBER FILE SHA-256: FILE appears when it is complete.
+fetch() {
+    echo "$3: from $1"
+    curl --fail --silent --show-error --location --output "$work/answer" "$1"
+    [[ $2 == - ]] || { unzip -p "$work/answer" "$2" >"$work/member" && mv "$work/member" "$work/answer"; }
+    check "$work/answer" "$4" "$1"
+    mv "$work/answer" "$3"
+}
+
+found=0
+while read -r name member sum address; do
+    [[ $# == 0 || " $* " == *" ${name%.onnx} "* ]] || continue
+    found=$((found + 1))
+    [[ -s $folder/$name ]] || fetch "$address" "$member" "$folder/$name" "$sum" </dev/null
+    check "$folder/$name" "$sum"
+done < <(models)
+((found > 0)) || { echo "no such model; there are: $(models | sed 's/\.onnx .*//' | xargs)" >&2 && exit 2; }
+echo "$found of the models are in $folder"
