@@ -68,5 +68,16 @@ denoise)
     refused "$0: is not a WAV file" "$first" "$second" "$0" "$work/x.wav"
     refused 'the model has no input "input_3" to carry' "$second" "$second" "$clean" "$work/x.wav"
     ;;
+g2p)
+    words=(hello world speech network recurrent library psychology knowledge jazz enough photograph february keyboard
+        mountain vector selfie blockchain through colonel queue)
+    model=$(model g2p.onnx)
+    run "$model" "${words[@]}"
+    readme "${words[@]/%/ }"
+    cp "$work/out" "$work/plain"
+    run "$model" "${words[@]/#/.}" # what is not a letter is left out
+    diff <(sed '/^$/,$d; s/^[a-z]* *//' "$work/plain") <(sed '/^$/,$d; s/^[.a-z]* *//' "$work/out") || fail "heard a full stop"
+    refused '"123" does not have 1 to 64 letters' "$model" 123
+    ;;
 *) fail "no example $name" ;;
 esac
