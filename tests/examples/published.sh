@@ -79,5 +79,13 @@ g2p)
     diff <(sed '/^$/,$d; s/^[a-z]* *//' "$work/plain") <(sed '/^$/,$d; s/^[.a-z]* *//' "$work/out") || fail "heard a full stop"
     refused '"123" does not have 1 to 64 letters' "$model" 123
     ;;
+ecg-watch)
+    model=$(model ecg-watch.onnx)
+    recording=$example/../ecg/data/record208.i16
+    run "$model" "$recording"
+    readme recording network beats narrow wide hash
+    head -c 700 "$recording" >"$work/short.i16"
+    refused "$work/short.i16: 350 samples, less than a second" "$model" "$work/short.i16"
+    ;;
 *) fail "no example $name" ;;
 esac
