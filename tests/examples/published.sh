@@ -68,6 +68,17 @@ denoise)
     refused "$0: is not a WAV file" "$first" "$second" "$0" "$work/x.wav"
     refused 'the model has no input "input_3" to carry' "$second" "$second" "$clean" "$work/x.wav"
     ;;
+vad)
+    model=$(model silero-vad.onnx)
+    first=$(speech cards/001.wav)
+    [[ -x /usr/bin/python3 ]] || { echo "skipped: no /usr/bin/python3" && exit 77; }
+    /usr/bin/python3 -B "$(dirname "$0")/noisy.py" 20 "$work/noisy.wav" "${first%001.wav}"00?.wav
+    run "$model" "$work/noisy.wav" "$work"
+    readme speech in hash
+    [[ $(wc -l <"$work/vad.tsv") == 302 ]] || fail "vad.tsv is incomplete"
+    head -c 44 "$first" >"$work/empty.wav"
+    refused "$work/empty.wav: 0 samples at 16000 Hz; it takes 16000 Hz" "$model" "$work/empty.wav"
+    ;;
 g2p)
     words=(hello world speech network recurrent library psychology knowledge jazz enough photograph february keyboard
         mountain vector selfie blockchain through colonel queue)
