@@ -44,7 +44,7 @@ static int listen(network *net, float *features, size_t frames, float *results)
     return 1;
 }
 
-/* A line for every tenth frame; a gain is a digit, from 0 (the band is noise and goes) to 9 (it is speech and stays). */
+/* A line for every tenth frame; a gain is a digit, from 0 (the band is noise, and goes) to 9 (it is speech). */
 static void print_frames(const float *results, size_t frames)
 {
     printf("  time   voice  gains of 22 bands, low to high\n");

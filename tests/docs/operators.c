@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operators [PAGE]: prints docs/reference/operators.md from the tables of operators and gradients; with a page, compares
- * it. Exit status 1, and the first line that differs, where the page is another.
+ * operators [PAGE]: prints docs/reference/operators.md from the tables of operators and gradients; with a page,
+ * compares it. Exit status 1, and the first line that differs, where the page is another.
  */
 #include "src/train/gradient.h"
 
