@@ -213,7 +213,8 @@ static void round_trip(rnnp_context *context, const char *op, int opset, int lat
 
 TEST(test_every_opset)
 {
-    static const int laters[] = {FIRST, 10, 11, 12, 13, 14, 18, LAST};
+    static const int opsets[] = {FIRST, 7,  9,  10, 11,
+                                 12,    13, 18, 21, LAST}; /* those that changed a form, and the last */
     OWNED(context) context = make_context(NULL, 1);
     size_t refused = 0, saved = 0;
     const char *op;
@@ -221,7 +222,9 @@ TEST(test_every_opset)
     for (size_t k = 0; (op = rnnp_operator_name(k)) != NULL; k++) {
         size_t fits = 0;
 
-        for (int opset = FIRST; opset <= LAST; opset++) {
+        for (size_t o = 0; o < sizeof opsets / sizeof *opsets; o++) {
+            const int opset = opsets[o];
+
             for (size_t at = 0; at < (size_t)WAYS * LISTS * 2 * MOST_OUT; at++) {
                 const int way = (int)(at % WAYS);
                 const rnnp_attr *attrs = lists[at / WAYS % LISTS];
@@ -231,10 +234,9 @@ TEST(test_every_opset)
                 if (!build(context, op, opset, opset, way, attrs, n_in, n_out, &b)) continue;
                 rnnp_model_destroy(b.model);
                 fits++;
-                for (size_t j = 0; j < sizeof laters / sizeof *laters; j++) {
-                    if (laters[j] < opset || !build(context, op, opset, laters[j], way, attrs, n_in, n_out, &b))
-                        continue;
-                    round_trip(context, op, opset, laters[j], b.model, &refused);
+                for (size_t j = o; j < sizeof opsets / sizeof *opsets; j++) {
+                    if (!build(context, op, opset, opsets[j], way, attrs, n_in, n_out, &b)) continue;
+                    round_trip(context, op, opset, opsets[j], b.model, &refused);
                     saved++;
                     rnnp_model_destroy(b.model);
                 }
