@@ -12,7 +12,16 @@
 
 #include "simd.h"
 
-enum { TILE_ROWS = 8, TILE_VECTORS = 4, FEW_ROWS = 3, FEW_PANELS = 4, TILE_DEPTH = 4, REGISTERS = 16, FETCH = 4096 };
+enum {
+    TILE_ROWS = 8,
+    TILE_VECTORS = 4,
+    FEW_ROWS = 3,
+    FEW_PANELS = 4,
+    TILE_DEPTH = 4,
+    REGISTERS = 16,
+    FETCH = 4096,
+    TILE_BLOCK = 16384
+};
 
 #include "../tmpl/tile.inc.h"
 

@@ -20,7 +20,7 @@
 #undef UNROLL /* 16 columns are not registers here */
 #define UNROLL
 
-enum { TILE_ROWS = 4, TILE_VECTORS = 16, FEW_ROWS = 3, FEW_PANELS = 4, FETCH = 0 };
+enum { TILE_ROWS = 4, TILE_VECTORS = 16, FEW_ROWS = 3, FEW_PANELS = 4, FETCH = 0, TILE_BLOCK = 16384 };
 
 AI void tile_of_panel(const int W, const int M, const int p, const int NV, const int LAST, size_t depth, const float *a,
                       size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)

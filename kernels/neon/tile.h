@@ -13,7 +13,15 @@
 #include "simd.h"
 #include "../tmpl/start.inc.h"
 
-enum { TILE_ROWS = 8, TILE_VECTORS = 6, FEW_ROWS = 3, FEW_PANELS = 4, REGISTERS = 32, FETCH = 4096 };
+enum {
+    TILE_ROWS = 8,
+    TILE_VECTORS = 6,
+    FEW_ROWS = 3,
+    FEW_PANELS = 4,
+    REGISTERS = 32,
+    FETCH = 4096,
+    TILE_BLOCK = 16384
+};
 
 /* A line of the block after this one for each line of the next k1 k. */
 #define FETCH_AHEAD(k1)                                      \

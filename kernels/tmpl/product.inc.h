@@ -7,7 +7,7 @@
  *
  * Only tiles are stamped, once per size; loops are short, and share them.
  *
- * A k block of one panel (DEPTH * NV * VL floats, 16 KiB) stays in L1 while all row tiles pass over it; between
+ * A k block of one panel (DEPTH * NV * VL floats, TILE_BLOCK bytes) stays near while all row tiles pass over it; between
  * blocks the partial sums are stored and reloaded, which keeps each chain. Rows are split evenly into tiles:
  * 16 rows by 6 are 6 + 5 + 5, never 6 + 6 + 4.
  */
@@ -115,10 +115,10 @@ ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr)
 #include "../products.def"
 #undef RNNP_PRODUCT
 
-/* Blocks of 16 KiB, of whole groups of k; sums of whole numbers are not stored between blocks. */
+/* Blocks of TILE_BLOCK bytes, of whole groups of k; sums of whole numbers are not stored between blocks. */
 #define DEPTH(W, NV)              \
     (w_is_quantised(W) ? SIZE_MAX \
-                       : (size_t)16384 / w_size(W) / ((size_t)(NV)*VL) / (size_t)w_group(W) * (size_t)w_group(W))
+                       : (size_t)TILE_BLOCK / w_size(W) / ((size_t)(NV)*VL) / (size_t)w_group(W) * (size_t)w_group(W))
 
 #define TILES(W, name, MR, NV, P, LAST)                                                                               \
     _Static_assert((NV) <= TILE_VECTORS && (MR) <= TILE_ROWS && (P) <= FEW_PANELS && (LAST) <= (NV),                  \
