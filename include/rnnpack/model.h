@@ -534,6 +534,10 @@ typedef struct rnnp_stream_options {
      * there is time, those whose initial state is made of a carried input do not. */
     const rnnp_carried *carried;
     size_t n_carried;
+    /* [n_inputs]: dtypes and shapes of all inputs of the model, in its order; data is not read. NULL, 0 (default): from
+     * the model. Where they are given, the model has no axis of time either: a step is a run of these shapes. */
+    const rnnp_tensor *inputs;
+    size_t n_inputs;
 } rnnp_stream_options;
 
 RNNP_STRUCT_INIT(rnnp_stream_options)

@@ -244,10 +244,13 @@ static inline int rnnp_layout_keeps(const rnnp_layout *layout, const rnnp_node *
            !layout->carries->stateless[node - layout->plan->model->nodes];
 }
 
+/* Whether time was found in the model, by what was known of it when it was closed. */
+static inline int rnnp_layout_steps(const rnnp_layout *layout) { return layout->is_stream && layout->carries->time; }
+
 /* As rnnp_exec has it. */
 static inline int rnnp_layout_time(const rnnp_layout *layout, const rnnp_node *node)
 {
-    const int has_time = layout->is_stream && layout->carries->time && node->n_inputs && node->inputs[0] != RNNP_NONE;
+    const int has_time = rnnp_layout_steps(layout) && node->n_inputs && node->inputs[0] != RNNP_NONE;
     const int axis = has_time ? layout->carries->time[node->inputs[0]] : 0;
 
     return axis > 0 ? axis : 0;

@@ -44,13 +44,13 @@ static rnnp_status check_late(const rnnp_layout *layout, const rnnp_node *node)
     const rnnp_context *context = layout->plan->context;
     const rnnp_model *model = layout->plan->model;
 
-    if (node->late && layout->is_stream)
+    if (node->late && rnnp_layout_steps(layout))
         return rnnp_node_fail(context, node, RNNP_ERR_UNSUPPORTED,
                               "its shapes could not be known at load, so a stream cannot step it");
     if (node->late && rnnp_node_weights(model, node) != RNNP_WEIGHTS_F32)
         return rnnp_node_fail(context, node, RNNP_ERR_UNSUPPORTED,
                               "its shapes could not be known at load, so its weights must be f32");
-    for (size_t i = 0; layout->is_stream && node->op->source && i < node->n_outputs; i++) {
+    for (size_t i = 0; rnnp_layout_steps(layout) && node->op->source && i < node->n_outputs; i++) {
         const int32_t v = node->outputs[i];
 
         if (v != RNNP_NONE && layout->inf.meta[v].rank != model->values[v].meta.rank)
@@ -343,7 +343,7 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
     struct rnnp_block **arena = &layout->arena;
     rnnp_status status = rnnp_inference_begin(&layout->inf, model, arena);
 
-    layout->inf.part = layout->is_stream;
+    layout->inf.part = rnnp_layout_steps(layout);
 
     layout->evaluated = rnnp_arena_calloc(context, arena, model->n_nodes, 1);
     layout->called = rnnp_arena_calloc(context, arena, model->n_nodes, 1);

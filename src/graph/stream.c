@@ -18,6 +18,9 @@ static rnnp_status read_options(const rnnp_plan *plan, const rnnp_stream_options
     o->steps = o->steps ? o->steps : 1;
     if (o->batch > INT_MAX || o->steps >= INT_MAX)
         return rnnp_fail(plan->context, RNNP_ERR_ARG, "stream options: batch is %zu, steps is %zu", o->batch, o->steps);
+    if (o->inputs && o->time_axis)
+        return rnnp_fail(plan->context, RNNP_ERR_ARG,
+                         "stream options: inputs and time_axis are given: a run of these shapes has no axis of time");
     if (o->time_axis < 0)
         return rnnp_fail(plan->context, RNNP_ERR_ARG, "stream options: time_axis is %d", o->time_axis);
     return RNNP_OK;
@@ -264,9 +267,9 @@ static rnnp_status place_time(const rnnp_model *model, const rnnp_stream_options
 
     *has_time = 1;
     if (status != RNNP_OK) return status;
-    if (carries->n && !o->time_axis) {
+    if ((carries->n || o->inputs) && !o->time_axis) {
         find_batch(model, time, is_batch);
-        *has_time = has_open_size(model, is_batch);
+        *has_time = !o->inputs && has_open_size(model, is_batch);
         memset(is_batch, 0, model->n_symbols);
     }
     if (*has_time) {
@@ -297,6 +300,22 @@ static rnnp_status check_one_more(const rnnp_plan *plan, const rnnp_stream_optio
     return status;
 }
 
+/* As the caller says; several channels must be where the model has its batch. */
+static rnnp_status given_shapes(const rnnp_model *model, const rnnp_stream_options *o, const uint8_t *is_batch,
+                                rnnp_meta *inputs, struct rnnp_block **arena)
+{
+    int64_t *symbols = rnnp_arena_alloc(model->context, arena, model->n_symbols * sizeof *symbols);
+
+    if (!symbols) return RNNP_ERR_MEMORY;
+    const rnnp_status status = rnnp_inputs_check(model, o->inputs, o->n_inputs, 0, inputs, symbols);
+    for (size_t s = 0; status == RNNP_OK && o->batch > 1 && s < model->n_symbols; s++) {
+        if (is_batch[s] && symbols[s] != RNNP_DYNAMIC && symbols[s] != (int64_t)o->batch)
+            return rnnp_fail(model->context, RNNP_ERR_SHAPE, "the stream has batch %zu, but %s is %lld in its inputs",
+                             o->batch, model->symbols[s] ? model->symbols[s] : "that dimension", (long long)symbols[s]);
+    }
+    return status;
+}
+
 static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options *o, struct rnnp_block **arena,
                                rnnp_layout *layout, rnnp_time *channels, const rnnp_node **mixer)
 {
@@ -311,7 +330,8 @@ static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options 
     if (!inputs || !is_batch || !carries) return RNNP_ERR_MEMORY;
     if ((status = rnnp_carries_read(carries, model, o->carried, o->n_carried, arena)) != RNNP_OK ||
         (status = place_time(model, o, carries, &time, is_batch, &has_time, arena)) != RNNP_OK ||
-        (status = stream_shapes(model, &time, o->batch, o->steps, is_batch, inputs)) != RNNP_OK ||
+        (status = o->inputs ? given_shapes(model, o, is_batch, inputs, arena)
+                            : stream_shapes(model, &time, o->batch, o->steps, is_batch, inputs)) != RNNP_OK ||
         (status = rnnp_channels_find(channels, mixer, model, &time, is_batch, inputs, o->batch, arena)) != RNNP_OK ||
         (status = rnnp_layout_make(layout, plan, inputs, carries, o->batch)) != RNNP_OK)
         return status;

@@ -169,6 +169,47 @@ TEST(test_as_runs)
     }
 }
 
+/* A size that is open, and is no time: the caller gives all shapes. */
+TEST(test_given_shapes)
+{
+    enum { WIDTH = 6, BATCH = 2 };
+    static const rnnp_carried pair = {"s", "t"};
+    OWNED(model)
+    model = make_graph(context, "x: f32[batch,width]; s: f32[batch,3]; m = ReduceMean(x, axes={1}, keepdims=1);"
+                                "t = Add(s, m); -> y = m, t");
+    OWNED(plan) plan = make_plan(model);
+    const rnnp_tensor shapes[] = {{RNNP_DTYPE_F32, 2, {BATCH, WIDTH}, .data = NULL},
+                                  {RNNP_DTYPE_F32, 2, {BATCH, 3}, .data = NULL}};
+    float x[BATCH * WIDTH], y[BATCH], saved[BATCH * 3 + 2], sum[BATCH] = {0};
+    rnnp_tensor in = shapes[0], out = {.data = y};
+    rnnp_stream *refused;
+    OPTIONS(stream, options);
+
+    options.batch = BATCH;
+    options.carried = &pair;
+    options.n_carried = 1;
+    options.inputs = shapes;
+    options.n_inputs = 2;
+    OWNED_NEW(stream, stream, plan, &options);
+    in.data = x;
+    for (uint32_t t = 0; t < STEPS; t++) {
+        fill(x, BATCH * WIDTH, t, 1.0f);
+        OK(rnnp_stream_step(stream, &in, 1, &out, 1));
+        for (size_t b = 0; b < BATCH; b++) sum[b] += y[b];
+    }
+    assert_int_equal(rnnp_stream_state_bytes(stream), sizeof saved);
+    OK(rnnp_stream_save(stream, saved, sizeof saved));
+    for (size_t i = 0; i < BATCH * 3; i++) assert_memory_equal(&saved[i], &sum[i / 3], sizeof sum[0]);
+    options.batch = 3;
+    REFUSED(context, rnnp_stream_create(plan, &options, &refused), RNNP_ERR_SHAPE, "the stream has batch 3");
+    options.batch = BATCH;
+    options.n_inputs = 1;
+    REFUSED(context, rnnp_stream_create(plan, &options, &refused), RNNP_ERR_ARG, "1 inputs were given");
+    options.n_inputs = 2;
+    options.time_axis = RNNP_AXIS(0);
+    REFUSED(context, rnnp_stream_create(plan, &options, &refused), RNNP_ERR_ARG, "has no axis of time");
+}
+
 /* ---- State ---- */
 
 TEST(test_saved_and_reset)
