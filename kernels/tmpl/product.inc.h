@@ -7,8 +7,8 @@
  *
  * Only tiles are stamped, once per size; loops are short, and share them.
  *
- * A k block of one panel (DEPTH * NV * VL floats, TILE_BLOCK bytes) stays near while all row tiles pass over it; between
- * blocks the partial sums are stored and reloaded, which keeps each chain. Rows are split evenly into tiles:
+ * A k block of one panel (TILE_BLOCK bytes) stays near while all row tiles pass over it; between blocks the partial
+ * sums are stored and reloaded, which keeps each chain. Rows are split evenly into tiles:
  * 16 rows by 6 are 6 + 5 + 5, never 6 + 6 + 4.
  */
 #include "variants.inc.h"
