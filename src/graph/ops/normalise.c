@@ -82,7 +82,11 @@ void rnnp_normalise(const rnnp_exec *e, const float *x, float *y, size_t rows, s
     const rnnp_variant *subtract = e->select->op[RNNP_OP_sub_f32], *multiply = e->select->op[RNNP_OP_mul_f32];
     float *squares = e->workspace;
 
-    for (size_t r = 0; r < rows && (n || mean || inverse); r++) {
+    for (size_t r = 0; r < rows && !n && (mean || inverse); r++) { /* there may be no memory to point at */
+        if (mean) mean[r] = NAN;
+        if (inverse) inverse[r] = NAN;
+    }
+    for (size_t r = 0; r < rows && n; r++) {
         float *to = y ? y + r * n : squares + n;
         const float m = rnnp_row_mean(e, x + r * n, n);
 
