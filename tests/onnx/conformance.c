@@ -298,7 +298,7 @@ int main(int argc, char **argv)
         {"node rnn", "test_*rnn_*/model.onnx", case_read_node_test, 0, 4},
         {"node lstm", "test_lstm_*/model.onnx", case_read_node_test, 0, 4},
         {"node gru", "test_gru_*/model.onnx", case_read_node_test, 0, 4},
-        {"node all", "test_*/model.onnx", case_read_node_test, 0, 350},
+        {"node all", "test_*/model.onnx", case_read_node_test, 0, 570},
     };
     static reasons skips;
     rnnp_context *context;
