@@ -227,7 +227,6 @@ class Changes(unittest.TestCase):
 
 
 @unittest.skipUnless(CHROMIUM, "skipped: chromium is not installed")
-@unittest.skipIf("RNNPACK_SAMPLE" in os.environ, "the whole suite looks at it")
 class Browser(Folder):
     def chromium(self, *arguments: str) -> subprocess.CompletedProcess:
         command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]

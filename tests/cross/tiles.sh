@@ -1,19 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# tiles.sh sample|long PYTHON TILES ISA...: gcc and clang keep the sums of a product in registers (in memory it takes
-# four times as long); the sample asks gcc for one ISA. The steps on NEON take at most twice the instructions of AVX2 (whose
+# tiles.sh PYTHON TILES ISA...: gcc and clang keep the sums of a product in registers (in memory it takes four times as
+# long). The steps on NEON take at most twice the instructions of AVX2 (whose
 # vectors are twice as wide; 3.1 times for one row); the NEON tiles reach 0.9 of the FMA peak of the cores that llvm-mca
 # models, and the check fails for a share that nothing reaches.
 set -euo pipefail
 
-part=$1 python=$2 tiles=$3
-shift 3
+python=$1 tiles=$2
+shift 2
 clang=$(command -v clang-14 clang | head -n 1) || true
 for isa in "$@"; do
-    [[ $part == long || $isa == "$1" ]] || continue
     "$python" "$tiles" --isa "$isa" --spills
-    [[ $part == sample || -z $clang ]] || "$python" "$tiles" --isa "$isa" --spills --clang "$clang"
+    [[ -z $clang ]] || "$python" "$tiles" --isa "$isa" --spills --clang "$clang"
 done
 if ! command -v aarch64-linux-gnu-gcc >/dev/null; then
     echo "skipped: aarch64-linux-gnu-gcc is not installed"
@@ -24,7 +23,6 @@ echo "$steps"
 awk '$1 == "neon" {n++; if ($NF <= 0 || $NF > ($3 == 1 ? 3.1 : 2)) {print "too many instructions: " $0; bad = 1}}
     END {exit bad || n != 10}' <<<"$steps"
 "$python" "$tiles" --isa neon --least 0.9
-[[ $part == long ]] || exit 0
 if output=$("$python" "$tiles" --isa neon --least 1.01 2>&1) || [[ $output != *"below the least share"* ]]; then
     printf 'a share of 1.01 was reached, or not looked at:\n%s\n' "$output"
     exit 1
