@@ -7,7 +7,6 @@ import copy
 import html.parser
 import io
 import json
-import os
 import re
 import shutil
 import subprocess

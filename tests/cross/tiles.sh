@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # tiles.sh PYTHON TILES ISA...: gcc and clang keep the sums of a product in registers (in memory it takes four times as
-# long). The steps on NEON take at most twice the instructions of AVX2 (whose
-# vectors are twice as wide; 3.1 times for one row); the NEON tiles reach 0.9 of the FMA peak of the cores that llvm-mca
-# models, and the check fails for a share that nothing reaches.
+# long). The steps on NEON take at most twice the instructions of AVX2 (whose vectors are twice as wide; 3.1 times for one
+# row); the NEON tiles reach 0.9 of the FMA peak of the cores that llvm-mca models, and the check fails for a share that
+# nothing reaches.
 set -euo pipefail
 
 python=$1 tiles=$2
