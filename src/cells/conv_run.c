@@ -234,13 +234,12 @@ static void compute(const job *j, size_t round, size_t i, size_t n)
 static void run_phase(void *arg, size_t number, size_t i, size_t n)
 {
     const job *j = arg;
+    const size_t round = j->s.needed ? number / 2 : number;
 
-    if (!j->s.needed)
-        compute(j, number, i, n);
-    else if (number % 2 == 0)
-        stage(j, number / 2, i, n);
+    if (j->s.needed && number % 2 == 0)
+        stage(j, round, i, n);
     else
-        compute(j, number / 2, i, n);
+        compute(j, round, i, n);
 }
 
 static void find_taps(job *j)

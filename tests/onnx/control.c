@@ -142,19 +142,26 @@ TEST(test_scopes)
 
 /* ---- Decided by shapes ---- */
 
-/* y = N == 1 ? Squeeze(x, 0) : x, as torch exports it, then Neg. */
+/* chosen = N == 1 ? Squeeze(x, 0) : x, as torch exports it; else_branch gives x. */
+static void squeeze_chosen(buffer *graph, buffer else_branch)
+{
+    buffer then_branch = branch_of("Squeeze", "x zero", "p");
+
+    wire_port(graph, 11, "x", "N 3");
+    wire_ints(graph, "zero", (int64_t[]){0}, 1);
+    wire_ints(graph, "one", (int64_t[]){1}, 1);
+    wire_node(graph, "Shape", "x", "shape", -1);
+    wire_node(graph, "Gather", "shape zero", "rows", -1);
+    wire_node(graph, "Equal", "rows one", "is_one", -1);
+    wire_if(graph, "is_one", "chosen", &then_branch, &else_branch);
+}
+
+/* y = -chosen. */
 static buffer squeeze_rows(void)
 {
-    buffer graph = {0}, then_branch = branch_of("Squeeze", "x zero", "p"),
-           else_branch = branch_of("Identity", "x", "q");
+    buffer graph = {0};
 
-    wire_port(&graph, 11, "x", "N 3");
-    wire_ints(&graph, "zero", (int64_t[]){0}, 1);
-    wire_ints(&graph, "one", (int64_t[]){1}, 1);
-    wire_node(&graph, "Shape", "x", "shape", -1);
-    wire_node(&graph, "Gather", "shape zero", "rows", -1);
-    wire_node(&graph, "Equal", "rows one", "is_one", -1);
-    wire_if(&graph, "is_one", "chosen", &then_branch, &else_branch);
+    squeeze_chosen(&graph, branch_of("Identity", "x", "q"));
     wire_node(&graph, "Neg", "chosen", "y", -1);
     wire_results(&graph, "y");
     return wire_model(&graph, 17);
@@ -189,18 +196,12 @@ TEST(test_guess)
     OWNED(context) context = make_context(NULL, 1);
 
     for (int i = 0; i < 2; i++) {
-        buffer graph = {0}, then_branch = branch_of("Squeeze", "x zero", "p"), else_branch = branch("x");
+        buffer graph = {0};
         rnnp_port_info y = {.struct_size = sizeof y};
         rnnp_node_info node = {.struct_size = sizeof node};
 
-        wire_port(&graph, 11, "x", "N 3");
-        wire_ints(&graph, "zero", (int64_t[]){0}, 1);
-        wire_ints(&graph, "one", (int64_t[]){1}, 1);
+        squeeze_chosen(&graph, branch("x"));
         wire_ints(&graph, "three", (int64_t[]){3}, 1);
-        wire_node(&graph, "Shape", "x", "shape", -1);
-        wire_node(&graph, "Gather", "shape zero", "rows", -1);
-        wire_node(&graph, "Equal", "rows one", "is_one", -1);
-        wire_if(&graph, "is_one", "chosen", &then_branch, &else_branch);
         wire_node(&graph, i ? "Neg" : "Expand", i ? "chosen" : "chosen three", "e", -1);
         wire_node(&graph, i ? "Identity" : "Range", i ? "e" : "size size size", "y", -1);
         if (!i) {
@@ -233,20 +234,13 @@ TEST(test_guess)
 TEST(test_rank_of_a_guess)
 {
     OWNED(context) context = make_context(NULL, 1);
-    buffer graph = {0}, then_branch = branch_of("Squeeze", "x zero", "p"), else_branch = branch("x");
+    buffer graph = {0};
 
-    wire_port(&graph, 11, "x", "N 3");
-    wire_ints(&graph, "zero", (int64_t[]){0}, 1);
-    wire_ints(&graph, "one", (int64_t[]){1}, 1);
-    wire_node(&graph, "Shape", "x", "shape", -1);
-    wire_node(&graph, "Gather", "shape zero", "rows", -1);
-    wire_node(&graph, "Equal", "rows one", "is_one", -1);
-    wire_if(&graph, "is_one", "chosen", &then_branch, &else_branch);
+    squeeze_chosen(&graph, branch("x"));
     wire_node(&graph, "Shape", "chosen", "dims", -1);
     wire_node(&graph, "Size", "dims", "rank", -1);
     wire_node(&graph, "Equal", "rank one", "is_vector", -1);
-    then_branch = branch_of("Neg", "chosen", "p");
-    else_branch = branch_of("Abs", "chosen", "q");
+    buffer then_branch = branch_of("Neg", "chosen", "p"), else_branch = branch_of("Abs", "chosen", "q");
     wire_if(&graph, "is_vector", "y", &then_branch, &else_branch);
     wire_results(&graph, "y");
     OWNED(model) model = open_with(context, wire_model(&graph, 17), NULL);
