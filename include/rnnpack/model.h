@@ -414,6 +414,8 @@ typedef struct rnnp_plan_options {
     const struct rnnp_records *records; /* may be NULL; must outlive the plan, unchanged */
     size_t batch, steps;                /* what will mostly be run, which decides how weights are packed; 0: unknown.
                                          * Runs of other shapes use the records that fit this packing */
+    size_t max_iterations; /* of a loop, each time it is reached; 0: 2^20. An execution that needs more ends with
+                            * RNNP_ERR_LIMIT */
 } rnnp_plan_options;
 RNNP_STRUCT_INIT(rnnp_plan_options)
 

@@ -172,6 +172,7 @@ static void remove_dead(rnnp_model *model)
                 node->outputs[i] = RNNP_NONE;
         }
         node->folded |= !live;
+        if (node->op->loop == RNNP_LOOP_END) rnnp_loop_forget(node);
         for (size_t i = 0; !node->folded && i < node->n_inputs; i++) {
             if (node->inputs[i] != RNNP_NONE) values[node->inputs[i]].uses++;
         }
@@ -237,6 +238,8 @@ static rnnp_status close_model(rnnp_model *model, struct rnnp_block **scratch)
     rnnp_inference inf;
 
     remove_dead(model); /* what nobody needs must cost nothing */
+    const rnnp_status ordered = rnnp_model_order_loops(model);
+    if (ordered != RNNP_OK) return ordered;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     const rnnp_status status = infer_model(model, &inf, scratch);
     rnnp_fpmode_set(mode);

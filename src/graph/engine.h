@@ -11,6 +11,7 @@
  *   partial.c    values of which some elements are known
  *   narrow.c     weights behind a Cast to f32
  *   layout.c     concrete shapes -> which nodes run, where every value lives
+ *   loops.c      bodies of loops, each in one piece
  *   branches.c   which calls only one side of an If needs
  *   stacks.c     in which order they run, and which of them at once
  *   program.c    a layout placed in one block, ready to execute
@@ -129,6 +130,14 @@ rnnp_status rnnp_inference_outputs(const rnnp_inference *inf);
 
 /* Turns those that lead to errors, by trying; takes the work from *work. */
 rnnp_status rnnp_model_guess(rnnp_model *model, size_t bytes, uint64_t *work);
+
+/* ---- Loops (loops.c) ---- */
+
+/* Brings the nodes of every loop together. Before a model is inferred. */
+rnnp_status rnnp_model_order_loops(rnnp_model *model);
+/* A LoopEnd lets go of the rows of stacks that nobody wants. */
+void rnnp_loop_forget(rnnp_node *end);
+
 /* ---- Known values ---- */
 
 typedef enum rnnp_known { RNNP_KNOWN_NOT, RNNP_KNOWN_TOO_LATE, RNNP_KNOWN_SYMBOLIC, RNNP_KNOWN_FULLY } rnnp_known;
@@ -157,6 +166,7 @@ struct rnnp_plan {
     size_t threads;
     int schedule; /* of all stacks, where it is not RNNP_SCHEDULE_FASTEST: for tests */
     int flush_denormals;
+    size_t max_iterations;
     rnnp_tuning tuning;
     size_t bytes;
     rnnp_plan_node nodes[]; /* [model->n_nodes] */
@@ -220,6 +230,8 @@ typedef struct rnnp_layout {
     size_t *position;  /* [n_nodes]: of called ones, the place in order */
     size_t *order;     /* [n_calls]: called nodes as they are executed */
     size_t *stack;     /* [n_calls]: how many from here on may run at once; 0 above the lowest of these */
+    size_t *loop;      /* [n_calls]: the call that begins the innermost loop around it, or SIZE_MAX */
+    size_t *end;       /* [n_calls]: of one that begins a loop, the call that ends it; else 0 */
     size_t *workspace; /* [n_calls]: offset of each one's scratch */
     rnnp_planned *planned; /* [n_calls]: for these shapes */
     size_t n_calls;
@@ -260,7 +272,7 @@ void rnnp_layout_free(rnnp_layout *layout);
 rnnp_status rnnp_layout_branches(rnnp_layout *layout);
 /* Once it is known in which order they are called: keeps those whose conditions are known in time. */
 rnnp_status rnnp_layout_decide(rnnp_layout *layout);
-/* Sets order and stack, once it is known which nodes are called. */
+/* Sets order, stack, loop and end, once it is known which nodes are called. */
 rnnp_status rnnp_layout_order(rnnp_layout *layout);
 
 /* How the stack whose lowest is the call at this position runs, as a record says; nothing without a record. */
@@ -289,6 +301,7 @@ typedef struct rnnp_call {
     int starts_early;    /* its initial state does not depend on inputs */
     int needed;
     const struct rnnp_side *side; /* that it is made with, or NULL: with every execution */
+    size_t end;                   /* the call that ends the loop that this one begins; else 0 */
     size_t stack;                 /* calls from here on that may run at once; 0 above the lowest of these */
     rnnp_stack_choice choice;     /* of the lowest: how they do */
 } rnnp_call;

@@ -4,6 +4,7 @@
  */
 #include "engine.h"
 #include "../fpmode.h"
+#include "ops/loop.h"
 
 #include <string.h>
 
@@ -140,21 +141,54 @@ static rnnp_status run_stack(const rnnp_program *p, const rnnp_call *calls, size
     return calls->node->op->run_stack(nodes, n, forced.schedule == RNNP_SCHEDULE_FASTEST ? &calls->choice : &forced);
 }
 
-static rnnp_status run_calls(rnnp_program *p, const uint8_t *active)
-{
-    for (size_t c = 0, n; c < p->n_calls; c += n) {
-        rnnp_call *call = &p->calls[c];
+/* The calls from first to before last. */
+static rnnp_status run_calls(const rnnp_program *p, const uint8_t *active, size_t first, size_t last);
 
-        n = at_once(call);
-        if (!call->needed || !is_taken(call->side)) continue;
-        if (call->exec.state && p->n_fresh && !call->starts_early) begin_states(p, call, active);
-        if (call->exec.state) call->exec.lengths = active ? p->lengths : NULL;
-        const rnnp_status status =
-            n > 1 ? run_stack(p, call, n) : call->run(&call->exec, call->node, call->inputs, call->outputs);
+/* The loop that this call begins; the conditions under which that is made are those of all the loop. Loops lie in each
+ * other as deep as loops.c allows. */
+static rnnp_status run_loop(const rnnp_program *p, const uint8_t *active, size_t first)
+{
+    rnnp_call *begin = &p->calls[first], *end = &p->calls[begin->end];
+    const uint8_t *go = begin->outputs[RNNP_LOOP_GO].data;
+    const size_t most = p->plan->max_iterations;
+    rnnp_status status;
+
+    for (size_t i = 0;; i++) {
+        begin->exec.iteration = end->exec.iteration = i;
+        status = begin->run(&begin->exec, begin->node, begin->inputs, begin->outputs);
+        if (status == RNNP_OK && *go && i == most)
+            return rnnp_node_fail(p->plan->context, begin->node, RNNP_ERR_LIMIT,
+                                  "more than %zu iterations, which is max_iterations of rnnp_plan_options", most);
+        if (status == RNNP_OK && *go) status = run_calls(p, active, first + 1, begin->end);
         if (status != RNNP_OK) return status;
-        for (size_t i = 0; i < n; i++) call[i].exec.turn++;
+        const int again = *go;
+        if ((status = end->run(&end->exec, end->node, end->inputs, end->outputs)) != RNNP_OK || !again) return status;
     }
-    return RNNP_OK;
+}
+
+/* Makes this call and those that run at once with it; *next is the first one behind them. */
+static rnnp_status run_call(const rnnp_program *p, const uint8_t *active, size_t c, size_t *next)
+{
+    rnnp_call *call = &p->calls[c];
+    const size_t n = at_once(call);
+
+    *next = call->end ? call->end + 1 : c + n;
+    if (!call->needed || !is_taken(call->side)) return RNNP_OK;
+    if (call->end) return run_loop(p, active, c);
+    if (call->exec.state && p->n_fresh && !call->starts_early) begin_states(p, call, active);
+    if (call->exec.state) call->exec.lengths = active ? p->lengths : NULL;
+    const rnnp_status status =
+        n > 1 ? run_stack(p, call, n) : call->run(&call->exec, call->node, call->inputs, call->outputs);
+    for (size_t i = 0; i < n && status == RNNP_OK; i++) call[i].exec.turn++;
+    return status;
+}
+
+static rnnp_status run_calls(const rnnp_program *p, const uint8_t *active, size_t first, size_t last)
+{
+    rnnp_status status = RNNP_OK;
+
+    while (first < last && status == RNNP_OK) status = run_call(p, active, first, &first);
+    return status;
 }
 
 static void copy_outputs(const rnnp_program *p, const rnnp_tensor *outputs)
@@ -227,7 +261,7 @@ rnnp_status rnnp_program_execute(rnnp_program *p, const uint8_t *active, const r
 
     const rnnp_fpmode mode = rnnp_fpmode_enter(p->plan->flush_denormals);
     memcpy(p->backup, p->state, p->state_bytes);
-    status = run_calls(p, active);
+    status = run_calls(p, active, 0, p->n_calls);
     rnnp_fpmode_set(mode);
     if (status != RNNP_OK) {
         memcpy(p->state, p->backup, p->state_bytes);

@@ -165,6 +165,7 @@ typedef struct rnnp_exec {
     int time_axis;          /* streams: where time is in input 0; 0 if it has none, or there, and in runs */
     void *workspace;        /* this node's scratch, op->workspace bytes */
     size_t turn;            /* executions of this node before */
+    size_t iteration;       /* of the loop that the node begins or ends: how many came before */
 } rnnp_exec;
 
 /* A node and what it is to be executed with. */
@@ -261,6 +262,8 @@ static inline size_t rnnp_bad_scale(const float *scale, size_t n)
 #define RNNP_MOVES_ALL (~0u)
 #define RNNP_MOVES_OTHERS (~RNNP_MOVES_FIRST)
 
+typedef enum rnnp_loop_role { RNNP_LOOP_NONE, RNNP_LOOP_BEGIN, RNNP_LOOP_END } rnnp_loop_role;
+
 typedef struct rnnp_operator {
     const char *name;
     uint8_t min_inputs, max_inputs; /* 255: any number */
@@ -298,6 +301,9 @@ typedef struct rnnp_operator {
     /* Optional, of operators that choose: the input whose elements an output has, in their order, or SIZE_MAX while
      * that is not known. A node that knows is a view, and needs no other input. */
     size_t (*source)(const rnnp_node *node, const rnnp_meta *inputs, size_t output);
+
+    /* Of the two nodes around the body of a loop (loops.c). */
+    rnnp_loop_role loop;
 
     /* NULL: elementwise rule (all inputs agree after broadcast alignment). */
     int (*time)(const rnnp_node *node, const rnnp_meta *inputs, const int *in_axis, int *out_axis);

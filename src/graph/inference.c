@@ -152,7 +152,7 @@ rnnp_known rnnp_inference_known(rnnp_inference *inf, const rnnp_node *node)
     size_t bytes_in = 0, bytes_out = 0;
     int symbolic = 0;
 
-    if (node->op->state_arrays || node->op->source) return RNNP_KNOWN_NOT;
+    if (node->op->state_arrays || node->op->source || node->op->loop) return RNNP_KNOWN_NOT;
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] == RNNP_NONE) continue;
         if (node->op->shape_only) {

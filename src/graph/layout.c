@@ -175,20 +175,41 @@ typedef struct lifetimes {
     size_t *room;         /* of rnnp_spans_place */
 } lifetimes;
 
+/* What a call in a loop reads is read again by the next iteration, unless the loop itself makes it. */
+static size_t last_use(const rnnp_layout *layout, const lifetimes *lt, int32_t root, size_t call)
+{
+    size_t last = call, loop = layout->end[call] ? call : layout->loop[call];
+    const int made = layout->storage[root] == RNNP_STORE_COMPUTED;
+
+    for (; loop != SIZE_MAX && (!made || lt->first[root] < loop); loop = layout->loop[loop]) last = layout->end[loop];
+    return last;
+}
+
+static const rnnp_node *node_at(const rnnp_layout *layout, size_t call)
+{
+    return &layout->plan->model->nodes[layout->order[call]];
+}
+
 static void find_lifetimes(const rnnp_layout *layout, lifetimes *lt)
 {
     const rnnp_model *model = layout->plan->model;
 
     for (size_t v = 0; v < model->n_values; v++) lt->into[v] = layout->root[v];
     for (size_t p = 0, call = 0; p < layout->n_calls; p++) {
-        const rnnp_node *node = &model->nodes[layout->order[p]];
+        const rnnp_node *node = node_at(layout, p);
+        const int ends = node->op->loop == RNNP_LOOP_END; /* its outputs are written all the time */
 
         call = layout->stack[p] ? p : call; /* a stack is one call */
         for (size_t i = 0; i < node->n_inputs; i++) {
-            if (node->inputs[i] != RNNP_NONE) lt->last[layout->root[node->inputs[i]]] = call;
+            const int32_t root = node->inputs[i] == RNNP_NONE ? RNNP_NONE : layout->root[node->inputs[i]];
+            size_t last;
+
+            if (root != RNNP_NONE && (last = last_use(layout, lt, root, call)) > lt->last[root]) lt->last[root] = last;
         }
         for (size_t i = 0; i < node->n_outputs; i++) {
-            if (node->outputs[i] != RNNP_NONE) lt->first[node->outputs[i]] = lt->last[node->outputs[i]] = call;
+            if (node->outputs[i] == RNNP_NONE) continue;
+            lt->first[node->outputs[i]] = ends ? layout->loop[call] : call;
+            lt->last[node->outputs[i]] = call;
         }
     }
     for (size_t k = 0; k < model->n_outputs; k++) lt->is_output[layout->root[model->outputs[k].value]] = 1;
@@ -211,7 +232,7 @@ static void merge_in_place(rnnp_layout *layout, lifetimes *lt)
     const rnnp_model *model = layout->plan->model;
 
     for (size_t p = 0; p < layout->n_calls; p++) {
-        const rnnp_node *node = &model->nodes[layout->order[p]];
+        const rnnp_node *node = node_at(layout, p);
 
         if (layout->stack[p] == 1 && can_overwrite(layout, lt, node, p))
             lt->into[node->outputs[0]] = lt->into[layout->root[node->inputs[0]]];
@@ -221,6 +242,20 @@ static void merge_in_place(rnnp_layout *layout, lifetimes *lt)
 
         if (lt->last[old] > lt->last[root]) lt->last[root] = lt->last[old];
         layout->root[v] = root;
+    }
+}
+
+/* What a call makes. */
+static void add_spans(const rnnp_layout *layout, lifetimes *lt, size_t call, size_t *n_spans)
+{
+    const rnnp_node *node = node_at(layout, call);
+
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        const int32_t v = node->outputs[i];
+
+        if (v == RNNP_NONE || layout->storage[v] != RNNP_STORE_COMPUTED || layout->root[v] != v) continue;
+        lt->owner[*n_spans] = v;
+        lt->spans[(*n_spans)++] = (rnnp_span){rnnp_meta_bytes(&layout->inf.meta[v]), lt->first[v], lt->last[v], 0};
     }
 }
 
@@ -240,15 +275,8 @@ static rnnp_status place_values(rnnp_layout *layout, lifetimes *lt)
             lt->last[root] = SIZE_MAX; /* copied from when all is done: always, or when some channels wait */
     }
     for (size_t p = 0; p < layout->n_calls; p++) {
-        const rnnp_node *node = &model->nodes[layout->order[p]];
-
-        for (size_t i = 0; i < node->n_outputs; i++) {
-            const int32_t v = node->outputs[i];
-
-            if (v == RNNP_NONE || layout->storage[v] != RNNP_STORE_COMPUTED || layout->root[v] != v) continue;
-            lt->owner[n_spans] = v;
-            lt->spans[n_spans++] = (rnnp_span){rnnp_meta_bytes(&layout->inf.meta[v]), lt->first[v], lt->last[v], 0};
-        }
+        if (layout->end[p]) add_spans(layout, lt, layout->end[p], &n_spans);
+        if (node_at(layout, p)->op->loop != RNNP_LOOP_END) add_spans(layout, lt, p, &n_spans);
     }
     layout->activation_bytes = rnnp_spans_place(lt->spans, n_spans, lt->room);
     if (layout->activation_bytes == SIZE_MAX)
@@ -327,6 +355,9 @@ static rnnp_status plan_calls(rnnp_layout *layout)
         const rnnp_status status = plan_call(layout, node, &prepare, &layout->planned[p]);
 
         if (status != RNNP_OK) return status;
+        if (layout->loop[p] != SIZE_MAX && (rnnp_layout_keeps(layout, node) || layout->planned[p].row_bytes))
+            return rnnp_node_fail(layout->plan->context, node, RNNP_ERR_UNSUPPORTED,
+                                  "a stream keeps no state for the iterations of a loop");
         end = layout->stack[p] ? 0 : end;
         layout->workspace[p] = end;
         if (!node->op->workspace_bytes) continue;

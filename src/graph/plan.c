@@ -38,6 +38,8 @@ void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning)
 }
 
 /* The plan without its block: everything that planning a node asks for. */
+enum { MAX_ITERATIONS = 1 << 20 };
+
 static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options *given, rnnp_plan *plan)
 {
     const size_t team = rnnp_team_threads(model->context->team);
@@ -54,7 +56,8 @@ static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options
                         .model = model,
                         .math = o.math,
                         .threads = o.threads && o.threads < team ? o.threads : team,
-                        .flush_denormals = o.flush_denormals != 0};
+                        .flush_denormals = o.flush_denormals != 0,
+                        .max_iterations = o.max_iterations ? o.max_iterations : MAX_ITERATIONS};
     plan->tuning.records = o.records;
     plan->tuning.batch = o.batch;
     plan->tuning.steps = o.steps;

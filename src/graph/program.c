@@ -261,6 +261,7 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
                             .inputs = r->in,
                             .outputs = r->out,
                             .side = branch < 0 ? NULL : &p->sides[branch],
+                            .end = layout->end[c],
                             .stack = layout->stack[c],
                             .needed = 1};
         rnnp_layout_stack_choice(layout, c, &call->choice);

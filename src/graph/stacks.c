@@ -70,6 +70,7 @@ static size_t find_members(search *s, size_t first)
     for (size_t p = first + 1; p < layout->n_calls; p++) {
         const rnnp_node *node = node_at(layout, p);
 
+        if (layout->loop[p] != layout->loop[first]) break; /* a loop stays in one piece */
         if (extends(s, top, node)) {
             s->role[p] = MEMBER;
             top = node;
@@ -114,6 +115,19 @@ static size_t form_stack(search *s, size_t first)
     return begin + members;
 }
 
+static void find_loops(rnnp_layout *layout)
+{
+    for (size_t p = 0, around = SIZE_MAX; p < layout->n_calls; p++) {
+        const rnnp_loop_role role = node_at(layout, p)->op->loop;
+
+        layout->loop[p] = around;
+        if (role == RNNP_LOOP_BEGIN) around = p;
+        if (role != RNNP_LOOP_END) continue;
+        layout->end[around] = p;
+        around = layout->loop[around];
+    }
+}
+
 rnnp_status rnnp_layout_order(rnnp_layout *layout)
 {
     const rnnp_model *model = layout->plan->model;
@@ -123,18 +137,22 @@ rnnp_status rnnp_layout_order(rnnp_layout *layout)
     for (size_t n = 0; n < model->n_nodes; n++) layout->n_calls += layout->called[n];
     layout->order = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->order);
     layout->stack = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->stack);
+    layout->loop = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->loop);
+    layout->end = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->end);
     search s = {
         .layout = layout,
         .role = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *s.role),
         .follows = rnnp_arena_calloc(context, arena, model->n_values, sizeof *s.follows),
         .sorted = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *s.sorted),
     };
-    if (!layout->order || !layout->stack || !s.role || !s.follows || !s.sorted) return RNNP_ERR_MEMORY;
+    if (!layout->order || !layout->stack || !layout->loop || !layout->end || !s.role || !s.follows || !s.sorted)
+        return RNNP_ERR_MEMORY;
     for (size_t n = 0, p = 0; n < model->n_nodes; n++) {
         if (!layout->called[n]) continue;
         layout->order[p] = n;
         layout->stack[p++] = 1;
     }
+    find_loops(layout);
     for (size_t p = 0; layout->threads > 1 && p < layout->n_calls;)
         p = node_at(layout, p)->op->stacks ? form_stack(&s, p) : p + 1;
     return RNNP_OK;

@@ -4,6 +4,7 @@
  * the channels of a stream are, and whether every node leaves them apart.
  */
 #include "engine.h"
+#include "ops/loop.h"
 
 #include <string.h>
 
@@ -78,6 +79,25 @@ static int refuse(rnnp_time *time, int reason)
     return 0;
 }
 
+/* Values pass through the ends of a loop each on its own. One that sums up all steps so far must do so from the first
+ * iteration on, so that the body is judged by what it gets. */
+static int through_loop(rnnp_time *time, const rnnp_node *node)
+{
+    const int reason = node->op->time(node, node->input_metas, time->in, time->out);
+
+    if (reason < 0) return refuse(time, reason);
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        const size_t from = rnnp_loop_source(node, i), value = rnnp_loop_before(node, i);
+
+        if (node->outputs[i] == RNNP_NONE) continue;
+        time->axis[node->outputs[i]] = time->out[i];
+        time->final[node->outputs[i]] = from != SIZE_MAX && time->final[node->inputs[from]];
+        if (value != SIZE_MAX && time->final[node->inputs[value]] != time->final[node->inputs[from]])
+            return refuse(time, RNNP_TIME_MIXED);
+    }
+    return 1;
+}
+
 /* A value that sums up all steps so far may not meet one that still has them: in a run every step would see
  * the sum over all. */
 static int through_node(rnnp_time *time, const rnnp_node *node)
@@ -93,6 +113,7 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
         any |= time->in[i] != RNNP_TIME_NONE;
         final |= time->final[node->inputs[i]];
     }
+    if (node->op->loop) return through_loop(time, node);
     if (any && final) {
         time->why = "combines the result of all steps so far with each single step";
         time->misplaced = 0;

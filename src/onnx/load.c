@@ -5,6 +5,7 @@
  */
 #include "../graph/graph.h"
 #include "functions.h"
+#include "load_control.h"
 #include "load_weights.h"
 #include "scope.h"
 
@@ -95,14 +96,6 @@ static rnnp_status add_inputs(loader *l, rnnp_model *model, const scope *s)
     return RNNP_OK;
 }
 
-/* A value that somebody outside of its graph takes. */
-static rnnp_status whole_value(loader *l, const name_entry *e, const char *name)
-{
-    if (e->part == PART_NONE) return RNNP_OK;
-    return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "output \"%s\" is 8-bit activations or a part of a product",
-                     name);
-}
-
 static rnnp_status state_rank(loader *l, const Onnx__ValueInfoProto *info, rnnp_output_info *output)
 {
     const char *symbols[RNNP_MAX_RANK];
@@ -120,7 +113,7 @@ static rnnp_status add_outputs(loader *l, rnnp_model *model, const scope *s)
         const char *name = s->graph->output[i]->name ? s->graph->output[i]->name : "";
         if (!rnnp_output_wanted(l->options, name)) continue;
         const name_entry *e = names_find(&s->names, name);
-        status = whole_value(l, e, name);
+        status = loader_whole_value(l, e, name);
         if (status == RNNP_OK) status = rnnp_model_add_output(model, name, e->value);
         if (status == RNNP_OK) status = state_rank(l, s->graph->output[i], &model->outputs[model->n_outputs - 1]);
     }
@@ -202,30 +195,6 @@ static rnnp_status add_plain(loader *l, rnnp_model *model, const scope *s, const
     return status;
 }
 
-/* If: the nodes of both branches are there, and this one joins their results. */
-static rnnp_status add_if(loader *l, rnnp_model *model, const scope *s, const scope_node *at, const Onnx__NodeProto *p,
-                          const char *name)
-{
-    const size_t n = p->n_output;
-    rnnp_value *inputs = loader_alloc(l, (1 + 2 * n) * sizeof *inputs), *outputs = loader_alloc(l, n * sizeof *outputs);
-    if (!inputs || !outputs) return RNNP_ERR_MEMORY;
-    if (p->n_input != 1) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "If %s has %zu inputs", name, p->n_input);
-    inputs[0] = *p->input[0] ? names_find(&s->names, p->input[0])->value : RNNP_NONE;
-    for (size_t i = 0; i < 2 * n; i++) {
-        const scope *branch = at->body[i / n];
-        const char *result = branch->graph->output[i % n]->name;
-        const name_entry *e = names_find(&branch->names, result ? result : "");
-        const rnnp_status status = whole_value(l, e, result ? result : "");
-        if (status != RNNP_OK) return status;
-        inputs[1 + i] = e->value;
-    }
-    for (size_t i = 0; i < n; i++) outputs[i] = *p->output[i] ? 0 : RNNP_NONE;
-    const rnnp_status status = rnnp_model_add_node(model, "If", s->opset, name, inputs, 1 + 2 * n, NULL, 0, outputs, n);
-    for (size_t i = 0; i < n && status == RNNP_OK; i++)
-        if (*p->output[i]) names_find_own(&s->names, p->output[i])->value = outputs[i];
-    return status;
-}
-
 /* What is known of a value is known under its other name, too. */
 static void rename_value(name_entry *to, const name_entry *from)
 {
@@ -261,24 +230,32 @@ static int is_handed_on(const scope *s, const Onnx__NodeProto *p)
            p->n_input == 1 && *p->input[0] && p->n_output == 1 && *p->output[0] && p->n_attribute == 0;
 }
 
+/* The node's, behind the calls that it is in; NULL without memory. */
+static const char *node_name(loader *l, const scope *s, const Onnx__NodeProto *p)
+{
+    const char *name = scope_node_name(p);
+    if (!*s->prefix) return name;
+    char *joined = loader_alloc(l, strlen(s->prefix) + strlen(name) + 1);
+    return joined ? strcat(strcpy(joined, s->prefix), name) : NULL;
+}
+
 static rnnp_status add_node(loader *l, rnnp_model *model, const scope *s, size_t i)
 {
     const Onnx__NodeProto *p = s->node[i];
     const scope_node *at = &s->nodes[i];
-    const char *name = scope_node_name(p);
-    if (*s->prefix) {
-        char *joined = loader_alloc(l, strlen(s->prefix) + strlen(name) + 1);
-        if (!joined) return RNNP_ERR_MEMORY;
-        name = strcat(strcpy(joined, s->prefix), name);
-    }
+    const char *name = node_name(l, s, p);
+    if (!name) return RNNP_ERR_MEMORY;
     if (is_handed_on(s, p)) {
         rename_value(names_find_own(&s->names, p->output[0]), names_find(&s->names, p->input[0]));
         return RNNP_OK;
     }
-    if (at->body[1]) return add_if(l, model, s, at, p, name);
-    if (!at->body[0]) return add_plain(l, model, s, p, name);
-    pass_results(s, at, p);
-    return RNNP_OK;
+    switch (at->kind) {
+    case SCOPE_IF: return loader_if(l, model, s, at, p, name);
+    case SCOPE_LOOP:
+    case SCOPE_SCAN: return loader_end_loop(l, model, s, at, p, name);
+    case SCOPE_CALL: pass_results(s, at, p); return RNNP_OK;
+    default: return add_plain(l, model, s, p, name);
+    }
 }
 
 /* A node on its way into the model: how many of the nodes that it needs have been looked at. */
@@ -287,8 +264,21 @@ typedef struct frame {
     size_t node, next;
 } frame;
 
-/* The next node that must come first: producers of inputs, then the nodes of branches or of a function. Returns 0 when
- * there is none left, negative when that node waits for this one. */
+/* Before the nodes of its bodies, and after its inputs. */
+static rnnp_status begin_bodies(loader *l, rnnp_model *model, const frame *f)
+{
+    const Onnx__NodeProto *p = f->scope->node[f->node];
+    scope_node *at = &f->scope->nodes[f->node];
+    if (f->next < p->n_input || at->state == SCOPE_BEGUN) return RNNP_OK;
+    at->state = SCOPE_BEGUN;
+    if (at->kind == SCOPE_CALL) pass_arguments(f->scope, at, p);
+    if (at->kind != SCOPE_LOOP && at->kind != SCOPE_SCAN) return RNNP_OK;
+    const char *name = node_name(l, f->scope, p);
+    return name ? loader_begin_loop(l, model, f->scope, at, p, name) : RNNP_ERR_MEMORY;
+}
+
+/* The next node that must come first: producers of inputs, then the nodes of bodies. Returns 0 when there is none left,
+ * negative when that node waits for this one. */
 static int next_before(frame *f, scope **scope_of, size_t *node)
 {
     const Onnx__NodeProto *p = f->scope->node[f->node];
@@ -298,10 +288,10 @@ static int next_before(frame *f, scope **scope_of, size_t *node)
         if (!e || e->producer == SIZE_MAX || e->scope->nodes[e->producer].state == SCOPE_DONE) continue;
         *scope_of = e->scope;
         *node = e->producer;
-        return e->scope->nodes[e->producer].state == SCOPE_OPEN ? -1 : 1;
+        return e->scope->nodes[e->producer].state == SCOPE_NEW ? 1 : -1;
     }
+    if (at->state != SCOPE_BEGUN) return 0;
     size_t k = f->next - p->n_input;
-    if (k == 0 && at->body[0] && !at->body[1]) pass_arguments(f->scope, at, p);
     for (size_t b = 0; b < SCOPE_BODIES && at->body[b]; k -= at->body[b++]->n_nodes) {
         scope *body = at->body[b];
         for (; k < body->n_nodes; k++, f->next++) {
@@ -324,7 +314,12 @@ static rnnp_status add_with_needed(loader *l, rnnp_model *model, scope *s, size_
         frame *top = &stack[depth - 1];
         scope *before;
         size_t node;
-        const int found = next_before(top, &before, &node);
+        int found = next_before(top, &before, &node);
+        if (!found) {
+            const rnnp_status status = begin_bodies(l, model, top);
+            if (status != RNNP_OK) return status;
+            found = next_before(top, &before, &node);
+        }
         if (found < 0)
             return rnnp_fail(l->context, RNNP_ERR_FORMAT, "the graph has a cycle through node %s",
                              scope_node_name(top->scope->node[top->node]));

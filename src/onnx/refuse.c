@@ -116,14 +116,9 @@ static void need_node(survey *s, const scope *in, const Onnx__NodeProto *p)
         note(s, scope_node_name(p), "operator %s%s", p->op_type, "");
     else
         need_attributes(s, in, p);
-    for (size_t i = 0; i < p->n_attribute; i++) { /* the bodies of Loop and Scan, as deep as the parser let it be */
-        const Onnx__GraphProto *g = p->attribute[i]->g;
-
-        for (size_t k = 0; g && k < g->n_node; k++) need_node(s, in, g->node[k]);
-    }
 }
 
-/* Nodes that have a body are branches and calls, and the body is a scope of its own. */
+/* The bodies of nodes are scopes of their own. */
 static void need_scope(survey *s, const scope *in)
 {
     for (size_t i = 0; i < in->n_nodes; i++)
@@ -174,10 +169,6 @@ static const char *advice(const survey *s)
         const char *begins, *help;
     } known[] = {
         {"opset", "export with another (torch.onnx.export: opset_version=17)"},
-        {"operator Loop",
-         "export packed sequences with enforce_sorted=True, and loops over time as one nn.LSTM or GRU"},
-        {"operator Scan",
-         "export packed sequences with enforce_sorted=True, and loops over time as one nn.LSTM or GRU"},
         {"BatchNormalization: training_mode", "export the model in eval mode (model.eval())"},
         {"operator DynamicQuantize", "export the model before it is quantised"},
     };

@@ -13,12 +13,11 @@ static char *text(const char *s) { return (char *)(uintptr_t)s; }
 
 size_t saver_branch_names(const rnnp_node *node) { return node->op->source ? node->n_inputs - 1 : 0; }
 
-/* One result of a branch: an Identity of a value of the graph around it. */
-static rnnp_status hand_on(saver *s, Onnx__GraphProto *graph, rnnp_value value)
+rnnp_status saver_hand_on(saver *s, Onnx__GraphProto *graph, rnnp_value value)
 {
     Onnx__ValueInfoProto *output = loader_alloc(&s->memory, sizeof *output);
     Onnx__NodeProto *node;
-    const size_t size = strlen(s->values[value].name) + sizeof "_then_branch";
+    const size_t size = strlen(s->values[value].name) + strlen(graph->name) + sizeof "_";
     char *wish = loader_alloc(&s->memory, size);
 
     if (!output || !wish) return RNNP_ERR_MEMORY;
@@ -53,7 +52,7 @@ static rnnp_status add_branch(saver *s, Onnx__NodeProto *node, const char *name,
     attr->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH;
     attr->g = graph;
     node->attribute[node->n_attribute++] = attr;
-    for (size_t i = 0; i < n && status == RNNP_OK; i++) status = hand_on(s, graph, values[i]);
+    for (size_t i = 0; i < n && status == RNNP_OK; i++) status = saver_hand_on(s, graph, values[i]);
     return status;
 }
 

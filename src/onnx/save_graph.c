@@ -86,6 +86,8 @@ static rnnp_status add_node(void *user, const rnnp_node *from, const rnnp_value 
     Onnx__NodeProto *node;
 
     if (from->op->source) return saver_branches(s, from, inputs, outputs);
+    if (from->op->loop == RNNP_LOOP_BEGIN) return saver_begin_loop(s, from, inputs, outputs);
+    if (from->op->loop == RNNP_LOOP_END) return saver_end_loop(s, from, inputs, outputs);
     rnnp_status status = saver_weights_before(s, from, inputs);
 
     if (status == RNNP_OK)
@@ -141,7 +143,7 @@ rnnp_status saver_make_graph(saver *s)
     graph->initializer = loader_alloc(&s->memory, (model->n_values + extra) * sizeof *graph->initializer);
     graph->node = loader_alloc(&s->memory, (model->n_nodes + model->n_outputs + extra) * sizeof *graph->node);
     if (!graph->input || !graph->output || !graph->initializer || !graph->node) return RNNP_ERR_MEMORY;
-    s->graph = graph;
+    s->file = s->graph = graph;
     s->n_values = 0; /* counts along */
     return model->calls->visit(model, &visitor);
 }

@@ -41,9 +41,9 @@ static rnnp_status make_tensor(saver *s, const char *name, const rnnp_tensor *te
 
 rnnp_status saver_initializer(saver *s, const char *name, const rnnp_tensor *tensor)
 {
-    const rnnp_status status = make_tensor(s, name, tensor, &s->graph->initializer[s->graph->n_initializer]);
+    const rnnp_status status = make_tensor(s, name, tensor, &s->file->initializer[s->file->n_initializer]);
 
-    s->graph->n_initializer += status == RNNP_OK;
+    s->file->n_initializer += status == RNNP_OK;
     return status;
 }
 

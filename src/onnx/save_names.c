@@ -37,7 +37,7 @@ static rnnp_status add_results(void *user, const rnnp_node *node, const rnnp_val
     for (size_t i = 0; i < node->n_outputs; i++) {
         if (outputs[i] != RNNP_NONE) add(s, SAVED_RESULT, s->model->values[node->outputs[i]].name);
     }
-    s->n_branches += saver_branch_names(node);
+    s->n_inner += saver_branch_names(node) + saver_loop_names(node);
     saver_weights_note(s, node, inputs);
     return RNNP_OK;
 }
@@ -91,7 +91,7 @@ rnnp_status saver_name_values(saver *s)
     s->outputs = loader_alloc(&s->memory, s->model->n_outputs * sizeof *s->outputs);
     if (!s->values || !s->outputs) return RNNP_ERR_MEMORY;
     if ((status = s->model->calls->visit(s->model, &visitor)) != RNNP_OK ||
-        (status = names_create(&s->memory, s->n_values + s->n_outputs + s->n_branches + SPECIAL_ROOM * s->n_special,
+        (status = names_create(&s->memory, s->n_values + s->n_outputs + s->n_inner + SPECIAL_ROOM * s->n_special,
                                &s->taken)) != RNNP_OK ||
         (status = claim_ports(s)) != RNNP_OK)
         return status;

@@ -8,6 +8,7 @@
 #ifndef RNNP_ONNX_SAVER_H
 #define RNNP_ONNX_SAVER_H
 
+#include "../graph/ops/loop.h"
 #include "../graph/visit.h"
 #include "names.h"
 
@@ -43,10 +44,16 @@ typedef struct saver {
     int microsoft;       /* com.microsoft is imported */
     names taken;         /* that are taken */
     size_t n_special;    /* nodes with weights that are not f32 */
-    size_t n_branches;   /* names in all branches */
+    size_t n_inner;      /* names that branches and bodies need */
     const char **marked; /* results that LOADER_MARKS lists */
     size_t n_marked;
-    Onnx__GraphProto *graph;
+    Onnx__GraphProto *file;  /* has all initializers */
+    Onnx__GraphProto *graph; /* that nodes are added to: the file's, or the body of a loop */
+    struct saved_loop {
+        Onnx__NodeProto *node;
+        Onnx__GraphProto *around;
+    } loops[RNNP_LOOP_DEPTH]; /* which it lies in */
+    size_t n_loops;
 } saver;
 
 /* What one node with such weights may add: names, nodes, initializers. */
@@ -71,12 +78,18 @@ rnnp_status saver_attr(saver *s, const rnnp_attr *attr, Onnx__AttributeProto *to
 /* One more of the node, which has room for it. */
 rnnp_status saver_int_attr(saver *s, Onnx__NodeProto *node, const char *name, int64_t value);
 
-/* ---- If (save_branches.c) ---- */
+/* ---- If (save_branches.c), loops (save_loops.c) ---- */
 
-/* How many names its branches need; 0 for other operators. */
+/* How many names the node's branches, or its body, need; 0 for other operators. */
 size_t saver_branch_names(const rnnp_node *node);
+size_t saver_loop_names(const rnnp_node *node);
 /* Adds the node with both branches. */
 rnnp_status saver_branches(saver *s, const rnnp_node *from, const rnnp_value *inputs, const rnnp_value *outputs);
+/* LoopBegin: the nodes from here on are those of a body. LoopEnd: adds the loop. */
+rnnp_status saver_begin_loop(saver *s, const rnnp_node *from, const rnnp_value *inputs, const rnnp_value *outputs);
+rnnp_status saver_end_loop(saver *s, const rnnp_node *from, const rnnp_value *inputs, const rnnp_value *outputs);
+/* An Identity at the end of a branch or body, as one of its outputs: of a value, with a name like the value's. */
+rnnp_status saver_hand_on(saver *s, Onnx__GraphProto *graph, rnnp_value value);
 
 /* ---- Weights in other formats than f32 (save_weights.c) ---- */
 

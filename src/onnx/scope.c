@@ -80,8 +80,6 @@ static rnnp_status open_graph(loader *l, const Onnx__GraphProto *g, scope *aroun
     rnnp_status status;
     if (g->n_sparse_initializer)
         return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "sparse initializers are not supported");
-    if (around && g->n_input)
-        return rnnp_fail(l->context, RNNP_ERR_FORMAT, "a branch of an If has %zu inputs, expected none", g->n_input);
     if ((status = create(l, g->node, g->n_node, g->n_input + g->n_initializer, out)) != RNNP_OK) return status;
     scope *s = *out;
     s->graph = g;
@@ -177,21 +175,52 @@ static rnnp_status need_results(loader *l, todo *t, const scope *s, const char *
     return status;
 }
 
-static rnnp_status need_branch(loader *l, todo *t, scope *s, const Onnx__NodeProto *p, const char *which, scope **body)
+static rnnp_status need_graph(loader *l, todo *t, scope *s, const Onnx__NodeProto *p, const char *which, size_t inputs,
+                              size_t outputs, scope **body)
 {
     const Onnx__GraphProto *g = NULL;
     for (size_t i = 0; i < p->n_attribute; i++)
         if (p->attribute[i]->name && strcmp(p->attribute[i]->name, which) == 0) g = p->attribute[i]->g;
     const char *name = scope_node_name(p);
-    if (!g) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "If %s has no %s", name, which);
-    if (g->n_output != p->n_output)
-        return rnnp_fail(l->context, RNNP_ERR_FORMAT, "If %s has %zu outputs, but %zu come from its %s", name,
-                         p->n_output, g->n_output, which);
+    if (!g) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "%s %s has no %s", p->op_type, name, which);
+    if (g->n_output != outputs || g->n_input != inputs)
+        return rnnp_fail(l->context, RNNP_ERR_FORMAT,
+                         "%s %s has %zu inputs and %zu outputs, but its %s has %zu and %zu, expected %zu and %zu",
+                         p->op_type, name, p->n_input, p->n_output, which, g->n_input, g->n_output, inputs, outputs);
     rnnp_status status = open_graph(l, g, s, s->opset, body);
     for (size_t i = 0; i < g->n_output && status == RNNP_OK; i++)
         status = need_results(l, t, *body, name, which,
                               (const char *const[]){g->output[i]->name ? g->output[i]->name : ""}, 1);
     return status;
+}
+
+/* The graphs that a node holds. */
+static rnnp_status need_graphs(loader *l, todo *t, scope *s, const Onnx__NodeProto *p, scope_node *node)
+{
+    enum { CONDITION = 1, SCAN_WITH_BATCHES = 8 };
+    rnnp_status status;
+    switch (node->kind) {
+    case SCOPE_IF:
+        status = need_graph(l, t, s, p, "then_branch", 0, p->n_output, &node->body[0]);
+        return status == RNNP_OK ? need_graph(l, t, s, p, "else_branch", 0, p->n_output, &node->body[1]) : status;
+    case SCOPE_LOOP: return need_graph(l, t, s, p, "body", p->n_input, p->n_output + CONDITION, &node->body[0]);
+    case SCOPE_SCAN:
+        if (s->opset <= SCAN_WITH_BATCHES)
+            return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "Scan %s: opset %d, expected 9 at least",
+                             scope_node_name(p), s->opset);
+        return need_graph(l, t, s, p, "body", p->n_input, p->n_output, &node->body[0]);
+    default: return RNNP_OK;
+    }
+}
+
+static int kind_of(const Onnx__NodeProto *p)
+{
+    const int standard = (!p->domain || !*p->domain || strcmp(p->domain, "ai.onnx") == 0) && p->op_type;
+    if (!standard) return SCOPE_PLAIN;
+    return strcmp(p->op_type, "If") == 0     ? SCOPE_IF
+           : strcmp(p->op_type, "Loop") == 0 ? SCOPE_LOOP
+           : strcmp(p->op_type, "Scan") == 0 ? SCOPE_SCAN
+                                             : SCOPE_PLAIN;
 }
 
 static rnnp_status need_node(loader *l, todo *t, scope *s, size_t i)
@@ -210,15 +239,14 @@ static rnnp_status need_node(loader *l, todo *t, scope *s, size_t i)
                            p->n_attribute);
     if (status == RNNP_OK) status = functions_find(l, p, &f);
     if (status != RNNP_OK) return status;
+    node->kind = f ? SCOPE_CALL : kind_of(p);
     if (f) {
         status = open_function(l, f, p, s, &node->body[0]);
         return status == RNNP_OK ? need_results(l, t, node->body[0], scope_node_name(p), "function",
                                                 (const char *const *)f->proto->output, f->proto->n_output)
                                  : status;
     }
-    if (!scope_is_if(p)) return RNNP_OK;
-    status = need_branch(l, t, s, p, "then_branch", &node->body[0]);
-    return status == RNNP_OK ? need_branch(l, t, s, p, "else_branch", &node->body[1]) : status;
+    return need_graphs(l, t, s, p, node);
 }
 
 rnnp_status scope_open_file(loader *l, int opset, scope **root)
@@ -257,4 +285,12 @@ const Onnx__AttributeProto *scope_attribute(const scope *s, const Onnx__Attribut
     const Onnx__AttributeProto *given = find(s->call->attribute, s->call->n_attribute, a->ref_attr_name);
     if (given) given = scope_attribute(s->caller, given);
     return given ? given : find(s->function->defaults, s->function->n_defaults, a->ref_attr_name);
+}
+
+int scope_find_attribute(loader *l, const scope *s, const Onnx__NodeProto *p, const char *name, rnnp_attr_kind kind,
+                         rnnp_attr *attr)
+{
+    const Onnx__AttributeProto *a = find(p->attribute, p->n_attribute, name);
+    a = a ? scope_attribute(s, a) : NULL;
+    return a && loader_attribute(l, a, scope_node_name(p), attr) == RNNP_OK && attr->kind == kind;
 }

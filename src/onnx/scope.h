@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The graphs of a file: its own, the branches of every If, and the body of a function once for each node that calls it.
- * All their nodes go into the one graph of the model. Only what the outputs need is looked at.
+ * The graphs of a file: its own, the branches of every If, the bodies of Loop and Scan, and the body of a function once
+ * for each node that calls it. All their nodes go into the one graph of the model. Only what the outputs need is looked
+ * at.
  */
 #ifndef RNNP_ONNX_SCOPE_H
 #define RNNP_ONNX_SCOPE_H
@@ -12,8 +13,10 @@ enum { SCOPE_BODIES = 2, SCOPE_CALLS = 64, SCOPE_ATTRIBUTES = 64 };
 
 typedef struct scope_node {
     int needed;
-    enum { SCOPE_NEW, SCOPE_OPEN, SCOPE_DONE } state; /* while nodes are added */
-    struct scope *body[SCOPE_BODIES];                 /* of an If: then and else; of a call: the function's */
+    enum { SCOPE_PLAIN, SCOPE_CALL, SCOPE_IF, SCOPE_LOOP, SCOPE_SCAN } kind;
+    enum { SCOPE_NEW, SCOPE_OPEN, SCOPE_BEGUN, SCOPE_DONE } state; /* while nodes are added */
+    struct scope *body[SCOPE_BODIES]; /* of an If: then and else; of others that are not plain: the one there is */
+    rnnp_value *begin;                /* of loops: the inputs of LoopBegin, and its outputs */
 } scope_node;
 
 typedef struct scope {
@@ -40,10 +43,8 @@ const Onnx__AttributeProto *scope_attribute(const scope *s, const Onnx__Attribut
 /* The name for messages: the node's, or that of its first output. */
 const char *scope_node_name(const Onnx__NodeProto *p);
 
-static inline int scope_is_if(const Onnx__NodeProto *p)
-{
-    return (!p->domain || !*p->domain || strcmp(p->domain, "ai.onnx") == 0) && p->op_type &&
-           strcmp(p->op_type, "If") == 0;
-}
+/* The node's attribute of this kind and name in *attr, or 0. */
+int scope_find_attribute(loader *l, const scope *s, const Onnx__NodeProto *p, const char *name, rnnp_attr_kind kind,
+                         rnnp_attr *attr);
 
 #endif

@@ -202,6 +202,9 @@ rnnp_status rnnp_train_graph(rnnp_trainer *t)
         if (model->nodes[n].op->source)
             return rnnp_node_fail(t->context, &model->nodes[n], RNNP_ERR_UNSUPPORTED,
                                   "which branch is taken must be known before training");
+        if (model->nodes[n].op->loop)
+            return rnnp_node_fail(t->context, &model->nodes[n], RNNP_ERR_UNSUPPORTED,
+                                  "loops cannot be trained through");
     }
     struct rnnp_block *scratch = NULL;
     rnnp_status status;

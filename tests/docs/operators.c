@@ -70,6 +70,8 @@ int main(int argc, char **argv)
     put("* **keeps**: what a stream keeps between steps.\n");
     put("* **trains**: whether gradients go through it. Any operator may stand below all parameters.\n");
     put("\n");
+    put("Loop and Scan of a file become LoopBegin and LoopEnd with the nodes of the body between them.\n");
+    put("\n");
     put("| operator | since | inputs | outputs | weights | keeps | trains |\n");
     put("|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; rnnp_operators[i]; i++) put_operator(rnnp_operators[i]);

@@ -222,6 +222,7 @@ TEST(test_every_opset)
     for (size_t k = 0; (op = rnnp_operator_name(k)) != NULL; k++) {
         size_t fits = 0;
 
+        if (strncmp(op, "Loop", 4) == 0) continue; /* come in pairs: loops.c */
         for (size_t o = 0; o < sizeof opsets / sizeof *opsets; o++) {
             const int opset = opsets[o];
 

@@ -15,7 +15,7 @@
  *   order.c        TopK, CumSum, ReverseSequence, Trilu
  *   cast.c         Cast; linear.c: QuantizeLinear, DequantizeLinear
  *   format.c       this header's functions on formats of weights
- *   control.c      If
+ *   control.c      If; loop.c: Loop
  *   constant.c     Constant, ConstantOfShape, Range; random.c: Multinomial
  *   recurrent.c    RNN, LSTM, GRU
  *

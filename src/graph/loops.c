@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loops of a model that is being closed. The body of a loop is the nodes that depend on its LoopBegin; they and the two
+ * nodes around them come to stand in one piece, and what was between them without depending on the loop, before it.
+ * Loops lie in each other or apart.
+ */
+#include "engine.h"
+#include "ops/loop.h"
+
+#include <string.h>
+
+enum { NONE = -1 };
+
+/* Loops are numbered as their LoopBegins come. */
+typedef struct loop {
+    size_t begin, end;   /* nodes */
+    int32_t around;      /* the loop that this one lies in, or NONE */
+    int32_t first, last; /* its nodes so far, in a list */
+} loop;
+
+typedef struct search {
+    rnnp_model *model;
+    loop *loops;
+    size_t n_loops;
+    int32_t *of_begin; /* [n_nodes]: the loop that a LoopBegin begins */
+    int32_t *owner;    /* [n_values]: the innermost loop that a value is of, or NONE */
+    int32_t *next;     /* [n_nodes], of the lists */
+    size_t *place;     /* [n_nodes]: where a node comes to stand */
+} search;
+
+#define NODE_FAIL(s, n, ...) rnnp_node_fail((s)->model->context, &(s)->model->nodes[n], RNNP_ERR_ARG, __VA_ARGS__)
+
+static size_t depth_of(const search *s, int32_t a)
+{
+    size_t depth = 0;
+
+    for (; a != NONE && depth <= RNNP_LOOP_DEPTH; a = s->loops[a].around) depth++;
+    return depth;
+}
+
+static int lies_in(const search *s, int32_t a, int32_t outer)
+{
+    while (a != NONE && a != outer) a = s->loops[a].around;
+    return a == outer;
+}
+
+/* The loop around a that is the outermost of those that b does not lie in. */
+static int32_t below_common(const search *s, int32_t a, int32_t b)
+{
+    while (!lies_in(s, b, s->loops[a].around)) a = s->loops[a].around;
+    return a;
+}
+
+/* The inner one of two loops that a node depends on. If neither is known to lie in the other, the one that begins later
+ * does. */
+static int32_t inner_of(search *s, int32_t a, int32_t b)
+{
+    if (a == NONE || lies_in(s, b, a)) return b;
+    if (b == NONE || lies_in(s, a, b)) return a;
+    const int32_t top_a = below_common(s, a, b), top_b = below_common(s, b, a);
+    s->loops[top_a > top_b ? top_a : top_b].around = top_a > top_b ? b : a;
+    return top_a > top_b ? a : b;
+}
+
+static void begin_loop(search *s, size_t n, int32_t around)
+{
+    s->of_begin[n] = (int32_t)s->n_loops;
+    s->loops[s->n_loops++] = (loop){n, 0, around, NONE, NONE};
+}
+
+/* Whether LoopEnd has what its LoopBegin has. */
+static int fits(const rnnp_node *begin, const rnnp_node *end)
+{
+    const size_t carried = rnnp_loop_params_of(begin)->carried;
+
+    if (begin->inputs[RNNP_LOOP_COUNT] != end->inputs[RNNP_END_COUNT] ||
+        begin->inputs[RNNP_LOOP_CONDITION] != end->inputs[RNNP_END_CONDITION] ||
+        rnnp_loop_params_of(end)->carried != carried)
+        return 0;
+    for (size_t i = 0; i < carried; i++) {
+        if (begin->outputs[RNNP_LOOP_VALUE + i] != end->inputs[rnnp_loop_value(end, i)]) return 0;
+    }
+    return 1;
+}
+
+static rnnp_status end_loop(search *s, size_t n, int32_t inner)
+{
+    const rnnp_model *model = s->model;
+    const rnnp_node *node = &model->nodes[n];
+    const int32_t producer = model->values[node->inputs[RNNP_END_GO]].producer;
+
+    if (producer < 0 || model->nodes[producer].op->loop != RNNP_LOOP_BEGIN ||
+        model->nodes[producer].outputs[RNNP_LOOP_GO] != node->inputs[RNNP_END_GO])
+        return NODE_FAIL(s, n, "input 0 does not come from a LoopBegin");
+    const int32_t of = s->of_begin[producer];
+    if (!fits(&model->nodes[producer], node))
+        return NODE_FAIL(s, n, "its number of iterations, condition and values are not those of %s",
+                         model->nodes[producer].name);
+    if (inner != of) return NODE_FAIL(s, n, "it depends on a loop in the loop that has not ended");
+    s->loops[of].end = n;
+    return RNNP_OK;
+}
+
+/* Whose nodes and values are whose. owner[n] of nodes is in place, for the while. */
+static rnnp_status find_owners(search *s)
+{
+    const rnnp_model *model = s->model;
+    rnnp_status status = RNNP_OK;
+
+    for (size_t v = 0; v < model->n_values; v++) s->owner[v] = NONE;
+    for (size_t n = 0; n < model->n_nodes && status == RNNP_OK; n++) {
+        const rnnp_node *node = &model->nodes[n];
+        int32_t of = NONE;
+
+        for (size_t i = 0; i < node->n_inputs; i++) {
+            if (node->inputs[i] != RNNP_NONE) of = inner_of(s, of, s->owner[node->inputs[i]]);
+        }
+        if (depth_of(s, of) > RNNP_LOOP_DEPTH) return NODE_FAIL(s, n, "it lies in more than %d loops", RNNP_LOOP_DEPTH);
+        if (of != NONE && s->loops[of].end)
+            return NODE_FAIL(s, n, "it reads a value of loop %s outside of it", model->nodes[s->loops[of].begin].name);
+        s->next[n] = of; /* until the lists are made */
+        if (node->op->loop == RNNP_LOOP_BEGIN) {
+            begin_loop(s, n, of);
+            of = s->next[n] = s->of_begin[n];
+        }
+        if (node->op->loop == RNNP_LOOP_END && (status = end_loop(s, n, of)) == RNNP_OK) of = s->loops[of].around;
+        for (size_t i = 0; i < node->n_outputs; i++) {
+            if (node->outputs[i] != RNNP_NONE) s->owner[node->outputs[i]] = of;
+        }
+    }
+    return status;
+}
+
+static rnnp_status check(const search *s)
+{
+    const rnnp_model *model = s->model;
+
+    for (size_t l = 0; l < s->n_loops; l++) {
+        if (!s->loops[l].end) return NODE_FAIL(s, s->loops[l].begin, "it has no LoopEnd");
+        if (s->loops[l].around != NONE && s->loops[s->loops[l].around].end < s->loops[l].end)
+            return NODE_FAIL(s, s->loops[l].begin, "it ends behind the loop that it lies in");
+    }
+    for (size_t k = 0; k < model->n_outputs; k++) {
+        const int32_t of = s->owner[model->outputs[k].value];
+
+        if (of != NONE)
+            return NODE_FAIL(s, s->loops[of].begin, "output %s is a value of its body", model->outputs[k].name);
+    }
+    return RNNP_OK;
+}
+
+static void append(search *s, loop *to, int32_t first, int32_t last)
+{
+    if (to->last == NONE)
+        to->first = first;
+    else
+        s->next[to->last] = first;
+    to->last = last;
+}
+
+/* Nodes of a loop wait until it ends. */
+static void find_places(search *s)
+{
+    loop outside = {.first = NONE, .last = NONE};
+    size_t at = 0;
+
+    for (size_t n = 0; n < s->model->n_nodes; n++) {
+        const int32_t of = s->next[n];
+        loop *around = of == NONE ? &outside : &s->loops[of];
+
+        s->next[n] = NONE;
+        append(s, around, (int32_t)n, (int32_t)n);
+        if (of == NONE || around->end != n) continue;
+        append(s, around->around == NONE ? &outside : &s->loops[around->around], around->first, around->last);
+    }
+    for (int32_t n = outside.first; n != NONE; n = s->next[n]) s->place[n] = at++;
+}
+
+static rnnp_status move_nodes(search *s, struct rnnp_block **arena)
+{
+    rnnp_model *model = s->model;
+    rnnp_node *copy = rnnp_arena_alloc(model->context, arena, model->n_nodes * sizeof *copy);
+
+    if (!copy) return RNNP_ERR_MEMORY;
+    memcpy(copy, model->nodes, model->n_nodes * sizeof *copy);
+    for (size_t n = 0; n < model->n_nodes; n++) model->nodes[s->place[n]] = copy[n];
+    for (size_t v = 0; v < model->n_values; v++) {
+        int32_t *producer = &model->values[v].producer;
+
+        if (*producer >= 0 && (size_t)*producer < model->n_nodes) *producer = (int32_t)s->place[*producer];
+    }
+    return RNNP_OK;
+}
+
+static rnnp_status order(rnnp_model *model, size_t n_loops, struct rnnp_block **arena)
+{
+    const rnnp_context *context = model->context;
+    search s = {.model = model,
+                .loops = rnnp_arena_calloc(context, arena, n_loops, sizeof *s.loops),
+                .of_begin = rnnp_arena_calloc(context, arena, model->n_nodes, sizeof *s.of_begin),
+                .owner = rnnp_arena_calloc(context, arena, model->n_values, sizeof *s.owner),
+                .next = rnnp_arena_calloc(context, arena, model->n_nodes, sizeof *s.next),
+                .place = rnnp_arena_calloc(context, arena, model->n_nodes, sizeof *s.place)};
+    rnnp_status status;
+
+    if (!s.loops || !s.of_begin || !s.owner || !s.next || !s.place) return RNNP_ERR_MEMORY;
+    if ((status = find_owners(&s)) != RNNP_OK || (status = check(&s)) != RNNP_OK) return status;
+    find_places(&s);
+    return move_nodes(&s, arena);
+}
+
+rnnp_status rnnp_model_order_loops(rnnp_model *model)
+{
+    struct rnnp_block *arena = NULL;
+    rnnp_status status = RNNP_OK;
+    size_t n_loops = 0, n_ends = 0;
+
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        n_loops += model->nodes[n].op->loop == RNNP_LOOP_BEGIN;
+        n_ends += model->nodes[n].op->loop == RNNP_LOOP_END;
+    }
+    if (n_loops + n_ends) status = order(model, n_loops, &arena);
+    rnnp_arena_free(model->context, &arena);
+    return status;
+}
+
+void rnnp_loop_forget(rnnp_node *end)
+{
+    const size_t carried = rnnp_loop_params_of(end)->carried;
+
+    for (size_t i = 0; carried + i < end->n_outputs; i++) {
+        if (end->outputs[carried + i] == RNNP_NONE) end->inputs[rnnp_loop_row(end, i)] = RNNP_NONE;
+    }
+}
