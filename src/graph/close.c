@@ -233,15 +233,28 @@ static rnnp_status infer_model(rnnp_model *model, rnnp_inference *inf, struct rn
     return infer_and_fold(model, inf, narrow, replaced);
 }
 
+/* Infers the model, and again when layers were found in it. */
+static rnnp_status understand(rnnp_model *model, rnnp_inference *inf, struct rnnp_block **scratch)
+{
+    size_t found;
+    rnnp_status status = rnnp_model_order_loops(model);
+
+    if (status == RNNP_OK) status = infer_model(model, inf, scratch);
+    if (status == RNNP_OK) status = rnnp_model_find_cells(model, inf, &found);
+    if (status != RNNP_OK || found == 0) return status;
+    rnnp_arena_free(model->context, scratch);
+    remove_dead(model);
+    status = rnnp_model_order_loops(model);
+    return status == RNNP_OK ? infer_model(model, inf, scratch) : status;
+}
+
 static rnnp_status close_model(rnnp_model *model, struct rnnp_block **scratch)
 {
     rnnp_inference inf;
 
     remove_dead(model); /* what nobody needs must cost nothing */
-    const rnnp_status ordered = rnnp_model_order_loops(model);
-    if (ordered != RNNP_OK) return ordered;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
-    const rnnp_status status = infer_model(model, &inf, scratch);
+    const rnnp_status status = understand(model, &inf, scratch);
     rnnp_fpmode_set(mode);
     if (status != RNNP_OK) return status;
     for (size_t v = 0; v < model->n_values; v++) {

@@ -12,6 +12,7 @@
  *   narrow.c     weights behind a Cast to f32
  *   layout.c     concrete shapes -> which nodes run, where every value lives
  *   loops.c      bodies of loops, each in one piece
+ *   cell_match.c loops that are a recurrent layer; cell_build.c: in their place
  *   branches.c   which calls only one side of an If needs
  *   stacks.c     in which order they run, and which of them at once
  *   program.c    a layout placed in one block, ready to execute
@@ -137,6 +138,9 @@ rnnp_status rnnp_model_guess(rnnp_model *model, size_t bytes, uint64_t *work);
 rnnp_status rnnp_model_order_loops(rnnp_model *model);
 /* A LoopEnd lets go of the rows of stacks that nobody wants. */
 void rnnp_loop_forget(rnnp_node *end);
+/* Puts a layer in the place of every loop that is one (cell_match.c, cell_build.c); what it knew is of the graph before
+ * that. */
+rnnp_status rnnp_model_find_cells(rnnp_model *model, const rnnp_inference *inf, size_t *found);
 
 /* ---- Known values ---- */
 

@@ -209,6 +209,88 @@ static rnnp_status order(rnnp_model *model, size_t n_loops, struct rnnp_block **
     return move_nodes(&s, arena);
 }
 
+/* ---- Values that stay ---- */
+
+static void read_initial(const int32_t *initial, int32_t *v)
+{
+    if (*v != RNNP_NONE && initial[*v] != RNNP_NONE) *v = initial[*v];
+}
+
+static void remove_at(int32_t *list, size_t *n, size_t at)
+{
+    memmove(list + at, list + at + 1, (*n - at - 1) * sizeof *list);
+    --*n;
+}
+
+static rnnp_status count_less(rnnp_model *model, rnnp_node *node)
+{
+    rnnp_loop_params *params = node->params;
+    rnnp_attr *attrs = rnnp_attrs_copy(model, node->attrs, node->n_attrs);
+
+    if (!attrs) return RNNP_ERR_MEMORY;
+    params->carried--;
+    for (size_t i = 0; i < node->n_attrs; i++) attrs[i].i = attrs[i].kind == RNNP_ATTR_INT ? attrs[i].i - 1 : 0;
+    node->attrs = attrs;
+    return RNNP_OK;
+}
+
+/* The loop carries one value less. */
+static rnnp_status drop_value(rnnp_model *model, rnnp_node *begin, rnnp_node *end, size_t k)
+{
+    remove_at(end->inputs, &end->n_inputs, rnnp_loop_value(end, k));
+    remove_at(end->inputs, &end->n_inputs, RNNP_END_RESULT + k);
+    remove_at(end->outputs, &end->n_outputs, k);
+    remove_at(begin->inputs, &begin->n_inputs, RNNP_LOOP_INITIAL + k);
+    remove_at(begin->outputs, &begin->n_outputs, RNNP_LOOP_VALUE + k);
+    const rnnp_status status = count_less(model, begin);
+    return status == RNNP_OK ? count_less(model, end) : status;
+}
+
+/* A carried value that an iteration hands on as it is, is what it was at first. */
+static rnnp_status find_what_stays(rnnp_model *model, int32_t *initial)
+{
+    rnnp_status status = RNNP_OK;
+
+    for (size_t n = 0; n < model->n_nodes && status == RNNP_OK; n++) {
+        rnnp_node *node = &model->nodes[n];
+        const int is_end = node->op->loop == RNNP_LOOP_END;
+        const int32_t producer = is_end ? model->values[node->inputs[RNNP_END_GO]].producer : -1;
+        rnnp_node *begin = producer < 0 ? NULL : &model->nodes[producer];
+
+        if (!begin || begin->op->loop != RNNP_LOOP_BEGIN || !fits(begin, node)) continue;
+        for (size_t k = rnnp_loop_params_of(node)->carried; k-- > 0 && status == RNNP_OK;) {
+            const int32_t value = begin->outputs[RNNP_LOOP_VALUE + k], final = node->outputs[k];
+
+            if (node->inputs[RNNP_END_RESULT + k] != value) continue;
+            initial[value] = begin->inputs[RNNP_LOOP_INITIAL + k];
+            if (final != RNNP_NONE) initial[final] = initial[value];
+            status = drop_value(model, begin, node, k);
+        }
+    }
+    return status;
+}
+
+/* The body and those behind the loop read what it was, and the loop does not carry it. */
+static rnnp_status read_what_stays(rnnp_model *model, struct rnnp_block **arena)
+{
+    int32_t *initial = rnnp_arena_alloc(model->context, arena, model->n_values * sizeof *initial);
+
+    if (!initial) return RNNP_ERR_MEMORY;
+    for (size_t v = 0; v < model->n_values; v++) initial[v] = RNNP_NONE;
+    const rnnp_status status = find_what_stays(model, initial);
+    if (status != RNNP_OK) return status;
+    for (size_t v = 0; v < model->n_values; v++) { /* chains lead to earlier values */
+        if (initial[v] != RNNP_NONE && initial[initial[v]] != RNNP_NONE) initial[v] = initial[initial[v]];
+    }
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        for (size_t i = 0; i < node->n_inputs; i++) read_initial(initial, &node->inputs[i]);
+    }
+    for (size_t k = 0; k < model->n_outputs; k++) read_initial(initial, &model->outputs[k].value);
+    return RNNP_OK;
+}
+
 rnnp_status rnnp_model_order_loops(rnnp_model *model)
 {
     struct rnnp_block *arena = NULL;
@@ -219,7 +301,8 @@ rnnp_status rnnp_model_order_loops(rnnp_model *model)
         n_loops += model->nodes[n].op->loop == RNNP_LOOP_BEGIN;
         n_ends += model->nodes[n].op->loop == RNNP_LOOP_END;
     }
-    if (n_loops + n_ends) status = order(model, n_loops, &arena);
+    if (n_loops + n_ends) status = read_what_stays(model, &arena);
+    if (n_loops + n_ends && status == RNNP_OK) status = order(model, n_loops, &arena);
     rnnp_arena_free(model->context, &arena);
     return status;
 }
