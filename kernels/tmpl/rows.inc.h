@@ -128,19 +128,45 @@ static void reduce_max(const rnnp_row_args *a)
     for (size_t r = 0; r < a->rows; r++) a->y[r * a->ldy] = row_max(a->x + r * a->ldx, a->cols);
 }
 
-/* Blocks of VL x VL in registers; what does not fill one, element by element. */
+/* One block of rows x cols, each at most VL. The first `whole` elements of y take whole vectors. */
+AI void transpose_block(const rnnp_move_args *a, size_t r, size_t c, size_t rows, size_t cols, size_t whole)
+{
+    nf v[VL];
+    UNROLLED(k, VL) {
+        const float *x = a->x + (r + (size_t)k) * a->ldx + c;
+        v[k] = (size_t)k >= rows ? n_set(0.0f) : cols == VL ? n_load(x) : n_load_n(x, cols);
+    }
+    n_transpose(v);
+    UNROLLED(k, VL) {
+        const size_t at = (c + (size_t)k) * a->ldy + r;
+        if ((size_t)k >= cols) break;
+        if (at + VL <= whole)
+            n_store(a->y + at, v[k]);
+        else
+            n_store_n(a->y + at, v[k], rows);
+    }
+}
+/* The last block along an axis overlaps the one before. */
+AI size_t block_at(size_t i, size_t n) { return i + VL <= n || n < VL ? i : n - VL; }
+/* Masks cut an axis that is shorter than a block. Vectors may write beyond a row of a dense y, because the next row is
+ * written after it. Very few columns at the end are not worth a block. */
 static void transpose(const rnnp_move_args *a)
 {
-    const size_t rows = a->rows - a->rows % VL, cols = a->cols - a->cols % VL;
-    for (size_t c = 0; c < cols; c += VL)
-        for (size_t r = 0; r < rows; r += VL) {
-            nf v[VL];
-            UNROLLED(i, VL) v[i] = n_load(a->x + (r + (size_t)i) * a->ldx + c);
-            n_transpose(v);
-            UNROLLED(i, VL) n_store(a->y + (c + (size_t)i) * a->ldy + r, v[i]);
+    const size_t few = a->cols % VL <= VL / 8 ? a->cols % VL : 0, n = a->cols - few;
+    const size_t rows = a->rows < VL ? a->rows : VL, cols = n < VL ? n : VL;
+    const size_t whole = rows == VL ? SIZE_MAX : a->ldy == rows ? a->cols * rows : 0;
+    for (size_t i = 0; i < n; i += VL)
+        for (size_t j = 0; j < a->rows; j += VL) {
+            const size_t r = block_at(j, a->rows), c = block_at(i, n);
+            if (rows == VL && cols == VL)
+                transpose_block(a, r, c, VL, VL, SIZE_MAX);
+            else if (rows == VL)
+                transpose_block(a, r, c, VL, cols, SIZE_MAX);
+            else
+                transpose_block(a, r, c, rows, cols, whole);
         }
-    for (size_t c = 0; c < a->cols; c++)
-        for (size_t r = c < cols ? rows : 0; r < a->rows; r++) a->y[c * a->ldy + r] = a->x[r * a->ldx + c];
+    for (size_t c = n; c < a->cols; c++)
+        for (size_t r = 0; r < a->rows; r++) a->y[c * a->ldy + r] = a->x[r * a->ldx + c];
 }
 static void gather(const rnnp_gather_args *a)
 {
