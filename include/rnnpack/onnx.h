@@ -52,10 +52,10 @@ RNNP_API rnnp_status rnnp_onnx_open_memory(const rnnp_context *context, const vo
  * the model is refused with the node's name.
  *
  * Returns  RNNP_OK; RNNP_ERR_UNSUPPORTED for opsets that cannot be combined, an output that has the name of an input of
- *          another value, or a file of more than 2 GiB - 1, the limit of the format; RNNP_ERR_STATE if the model is not
- *          closed, its weights were released, or librnnpack and librnnpack-onnx are of different versions;
- *          RNNP_ERR_FORMAT if the model's packed file is damaged; RNNP_ERR_IO if write returned other than 0;
- *          RNNP_ERR_ARG; RNNP_ERR_MEMORY.
+ *          another value, a branch with something that was not supported, or a file of more than 2 GiB - 1, the limit
+ *          of the format; RNNP_ERR_STATE if the model is not closed, its weights were released, or librnnpack and
+ *          librnnpack-onnx are of different versions; RNNP_ERR_FORMAT if the model's packed file is damaged;
+ *          RNNP_ERR_IO if write returned other than 0; RNNP_ERR_ARG; RNNP_ERR_MEMORY.
  * Errors   other than RNNP_ERR_IO come before the first byte is written.
  * Memory   temporary, from the context's allocator: the graph, and weights of i8 that the file has transposed. Others
  *          are written from where they are.

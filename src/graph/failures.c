@@ -49,14 +49,24 @@ static const rnnp_failure *failure_of(const rnnp_inference *inf, const rnnp_node
     return node->inputs[input] == RNNP_NONE ? NULL : inf->failed[node->inputs[input]];
 }
 
-/* While nobody knows which side is taken, one that works is enough: an execution that takes the other fails. */
+static int is_unsupported(const rnnp_inference *inf, const rnnp_failure *failure)
+{
+    return failure && inf->model->nodes[failure->node].op == &rnnp_operator_Unsupported;
+}
+
+/* While nobody knows which side is taken, one that works is enough: an execution that takes the other fails. But none
+ * may ever meet an operator that is not supported. */
 static const rnnp_failure *why_chosen(const rnnp_inference *inf, const rnnp_node *node, size_t output)
 {
-    const size_t source = node->op->source(node, inf->in, output), sides = node->n_outputs;
+    const size_t source = node->op->source(node, inf->in, output);
 
     if (source != SIZE_MAX) return failure_of(inf, node, source);
     if (failure_of(inf, node, 0)) return failure_of(inf, node, 0);
-    return failure_of(inf, node, 1 + sides + output) ? failure_of(inf, node, 1 + output) : NULL;
+    const rnnp_failure *a = failure_of(inf, node, 1 + output);
+    const rnnp_failure *b = failure_of(inf, node, 1 + node->n_outputs + output);
+    if (inf->concrete && is_unsupported(inf, a)) return a;
+    if (inf->concrete && is_unsupported(inf, b)) return b;
+    return b ? a : NULL;
 }
 
 static const rnnp_failure *why(const rnnp_inference *inf, const rnnp_node *node, size_t output)

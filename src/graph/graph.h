@@ -357,6 +357,9 @@ typedef struct rnnp_operator {
 } rnnp_operator;
 
 extern const rnnp_operator *const rnnp_operators[]; /* NULL-terminated */
+/* Not one of them, and has no run(): stands for a node of a file, without its inputs. Its inference fails with the
+ * sentence of its attribute "why". */
+extern const rnnp_operator rnnp_operator_Unsupported;
 const rnnp_operator *rnnp_operator_find(const char *name);
 
 /* ---- Model ---- */

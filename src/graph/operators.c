@@ -24,7 +24,7 @@ const rnnp_operator *rnnp_operator_find(const char *name)
     for (size_t i = 0; i < rnnp_operator_count(); i++) {
         if (strcmp(rnnp_operators[i]->name, name) == 0) return rnnp_operators[i];
     }
-    return NULL;
+    return strcmp(name, rnnp_operator_Unsupported.name) == 0 ? &rnnp_operator_Unsupported : NULL;
 }
 
 const char *rnnp_operator_name(size_t index)

@@ -254,8 +254,10 @@ static rnnp_status add_node(loader *l, rnnp_model *model, const scope *s, size_t
     case SCOPE_LOOP:
     case SCOPE_SCAN: return loader_end_loop(l, model, s, at, p, name);
     case SCOPE_CALL: pass_results(s, at, p); return RNNP_OK;
-    default: return add_plain(l, model, s, p, name);
+    default: break;
     }
+    const rnnp_status status = add_plain(l, model, s, p, name);
+    return status == RNNP_ERR_UNSUPPORTED ? loader_unsupported(l, model, s, p, name) : status;
 }
 
 /* A node on its way into the model: how many of the nodes that it needs have been looked at. */
@@ -385,7 +387,7 @@ static rnnp_status build_new(loader *l, rnnp_model **model)
     if (status != RNNP_OK) return status;
     (*model)->budget = l->budget;
     (*model)->options = l->options;
-    status = loader_explain(l, build(l, *model));
+    status = loader_explain(l, *model, build(l, *model));
     (*model)->budget = NULL;
     (*model)->options = NULL;
     return status;

@@ -72,6 +72,16 @@ rnnp_status loader_if(loader *l, rnnp_model *model, const scope *s, const scope_
                              : status;
 }
 
+/* ---- What is not supported ---- */
+
+rnnp_status loader_unsupported(loader *l, rnnp_model *model, const scope *s, const Onnx__NodeProto *p, const char *name)
+{
+    const rnnp_attr why = {.name = "why", .kind = RNNP_ATTR_STRING, .s = rnnp_last_error(l->context)};
+    rnnp_value *outputs = loader_alloc(l, p->n_output * sizeof *outputs);
+    return outputs ? add_joint(model, s, p, "Unsupported", RNNP_OPSET_LAST, name, NULL, 0, &why, 1, outputs)
+                   : RNNP_ERR_MEMORY;
+}
+
 /* ---- Loop and Scan ---- */
 
 /* What a Scan says of its inputs and results; a Loop has carried values only, behind two inputs. */

@@ -99,6 +99,6 @@ rnnp_status loader_attribute(loader *l, const Onnx__AttributeProto *a, const cha
 
 /* After RNNP_ERR_UNSUPPORTED: the latest error becomes a list of all operators, attributes and types of the file that
  * are missing, with what helps where that is known (refuse.c). Returns the status. */
-rnnp_status loader_explain(loader *l, rnnp_status status);
+rnnp_status loader_explain(loader *l, const rnnp_model *model, rnnp_status status);
 
 #endif

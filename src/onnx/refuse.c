@@ -208,12 +208,26 @@ static void list_kinds(const survey *s, char *text, size_t room)
     if (listed < s->n || s->more) snprintf(text + used, MORE_CHARS, ", and %zu more", s->n - listed + s->more);
 }
 
-rnnp_status loader_explain(loader *l, rnnp_status status)
+/* Whether the latest error is another's than that of a node that is not supported: such nodes, if there are any, are
+ * where they do no harm. */
+static int is_about_the_graph(const rnnp_model *model, const char *error)
+{
+    if (model->closed != RNNP_MODEL_BROKEN) return 0;
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        if (!node->op->run && strcmp(node->attrs[0].s, error) == 0) return 0;
+    }
+    return 1;
+}
+
+rnnp_status loader_explain(loader *l, const rnnp_model *model, rnnp_status status)
 {
     char text[RNNP_ERROR_CHARS], first[RNNP_ERROR_CHARS];
     survey *s = NULL;
 
-    if (status != RNNP_ERR_UNSUPPORTED || !l->file || !l->file->graph || !(s = loader_alloc(l, sizeof *s)))
+    if (status != RNNP_ERR_UNSUPPORTED || !l->file || !l->file->graph ||
+        is_about_the_graph(model, rnnp_last_error(l->context)) || !(s = loader_alloc(l, sizeof *s)))
         return status;
     snprintf(first, sizeof first, "%s", rnnp_last_error(l->context));
     *s = (survey){.l = l};

@@ -88,6 +88,7 @@ static rnnp_status add_node(void *user, const rnnp_node *from, const rnnp_value 
     if (from->op->source) return saver_branches(s, from, inputs, outputs);
     if (from->op->loop == RNNP_LOOP_BEGIN) return saver_begin_loop(s, from, inputs, outputs);
     if (from->op->loop == RNNP_LOOP_END) return saver_end_loop(s, from, inputs, outputs);
+    if (!from->op->run) return rnnp_fail(s->model->context, RNNP_ERR_UNSUPPORTED, "%s", from->attrs[0].s);
     rnnp_status status = saver_weights_before(s, from, inputs);
 
     if (status == RNNP_OK)

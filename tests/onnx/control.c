@@ -283,6 +283,121 @@ TEST(test_errors_of_a_side)
     refused(context, wire_model(&graph, 17), RNNP_ERR_SHAPE, "MatMul");
 }
 
+/* ---- What is not supported ---- */
+
+/* y = length of n == 2 ? Det(x) : -x. */
+static buffer det_of_two(void)
+{
+    buffer graph = {0}, then_branch = branch_of("Det", "x", "p"), else_branch = branch_of("Neg", "x", "q");
+
+    wire_port(&graph, 11, "x", "2 3");
+    wire_typed_port(&graph, 11, "n", WIRE_F32, "N");
+    wire_ints(&graph, "two", (int64_t[]){2}, 1);
+    wire_node(&graph, "Shape", "n", "length", -1);
+    wire_node(&graph, "Equal", "length two", "is_two", -1);
+    wire_if(&graph, "is_two", "y", &then_branch, &else_branch);
+    wire_results(&graph, "y");
+    return wire_model(&graph, 17);
+}
+
+/* On a side that is known not to be taken it does no harm; on the other it counts as anywhere else. */
+TEST(test_unsupported_and_known)
+{
+    OWNED(context) context = make_context(NULL, 1);
+    OPTIONS(load, options);
+
+    for (int is_bound = 0; is_bound < 2; is_bound++) {
+        const rnnp_bound_input bound = {.name = "flag", .number = 0};
+
+        options.bound = &bound;
+        options.n_bound = (size_t)is_bound;
+        OWNED(model) model = open_with(context, choose("Det", "Abs", is_bound ? -1 : 0), &options);
+        assert_int_equal(rnnp_model_node_count(model), 1);
+        check(context, model, (rnnp_tensor[]){x_of(2)}, 1, absolute, 6);
+    }
+    refused(context, choose("Det", "Abs", 1), RNNP_ERR_UNSUPPORTED, "not supported: operator Det (p)");
+    refused(context, choose("Det", "Dot", -1), RNNP_ERR_UNSUPPORTED, "operator Det (p), operator Dot (q)");
+}
+
+/* Neither do an attribute, a domain or a whole chain of nodes. */
+TEST(test_unsupported_of_any_kind)
+{
+    OWNED(context) context = make_context(NULL, 1);
+
+    for (int kind = 0; kind < 3; kind++) {
+        DROPPED(free_buffer) buffer node = {0};
+        buffer graph = {0}, a = branch("p"), b = branch_of("Neg", "x", "q");
+
+        wire_head(&node, "Abs", kind == 2 ? "d" : "x", "p");
+        if (kind == 0) wire_attr_int(&node, "slope", 1);
+        if (kind == 1) wire_text(&node, 7, "my.domain");
+        wire_message(&a, 1, &node);
+        if (kind == 2) wire_node(&graph, "Det", "x", "d", -1); /* outside, but for this side alone */
+        wire_port(&graph, 11, "x", "N 3");
+        wire_constant(&graph, "flag", WIRE_BOOL, NULL, 0, &(char){0}, 1);
+        wire_if(&graph, "flag", "y", &a, &b);
+        wire_results(&graph, "y");
+        OWNED(model) model = open_with(context, wire_model(&graph, 17), NULL);
+        check(context, model, (rnnp_tensor[]){x_of(2)}, 1, negated, 6);
+    }
+}
+
+/* A run that takes the side is not made. A packed file keeps the node, an ONNX file cannot. */
+TEST(test_unsupported_by_shape)
+{
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = open_with(context, det_of_two(), NULL);
+    DROPPED(free_buffer) const buffer packed = write_model(model, NULL, 0);
+    OWNED(model) mapped = NULL;
+    const rnnp_tensor in[] = {x_of(2), {RNNP_DTYPE_F32, 1, {1}, .const_data = six}};
+    const rnnp_tensor taken[] = {x_of(2), {RNNP_DTYPE_F32, 1, {2}, .const_data = six}};
+    rnnp_node_info info = {.struct_size = sizeof info};
+    rnnp_run *run;
+
+    OK(rnnp_packed_open_memory(context, packed.at, packed.size, NULL, &mapped));
+    OK(rnnp_model_node_info(model, find_node(model, "Unsupported", 0), &info));
+    assert_string_equal(info.name, "p");
+    assert_string_equal(info.note, "Det p: the operator is not in the table");
+    for (int i = 0; i < 2; i++) {
+        OWNED(plan) plan = make_plan(i ? mapped : model);
+
+        check(context, i ? mapped : model, in, 2, negated, 6);
+        REFUSED(context, rnnp_run_create(plan, taken, 2, &run), RNNP_ERR_UNSUPPORTED, "Det p: the operator is not in");
+    }
+    DROPPED(free_buffer) buffer none = {0};
+    REFUSED(context, rnnp_onnx_write(model, take_bytes, &none), RNNP_ERR_UNSUPPORTED, "Det p");
+}
+
+/* An execution is never to find out. */
+TEST(test_unsupported_by_data)
+{
+    OWNED(context) context = make_context(NULL, 1);
+
+    for (int side = 0; side < 2; side++) {
+        OWNED(model) model = open_with(context, side ? choose("Det", "Abs", -1) : choose("Abs", "Det", -1), NULL);
+        OWNED(plan) plan = make_plan(model);
+        const rnnp_tensor in[] = {x_of(2), flag_of(&(uint8_t){(uint8_t)!side})};
+        rnnp_run *run;
+
+        REFUSED(context, rnnp_run_create(plan, in, 2, &run), RNNP_ERR_UNSUPPORTED, "the operator is not in the table");
+    }
+}
+
+/* What else is wrong with a file is said in its own words. */
+TEST(test_unsupported_and_something_else)
+{
+    OWNED(context) context = make_context(NULL, 1);
+    buffer graph = {0}, a = branch_of("Det", "x", "p"), b = branch("x");
+
+    wire_port(&graph, 11, "x", "2 3");
+    wire_typed_port(&graph, 11, "index", WIRE_I64, "1 1 1 1 1 1 1 1");
+    wire_constant(&graph, "flag", WIRE_BOOL, NULL, 0, &(char){0}, 1);
+    wire_if(&graph, "flag", "chosen", &a, &b);
+    wire_node(&graph, "Gather", "chosen index", "y", -1);
+    wire_results(&graph, "y");
+    refused(context, wire_model(&graph, 17), RNNP_ERR_UNSUPPORTED, "Gather y: the result has rank 9");
+}
+
 /* ---- Decided by data ---- */
 
 TEST(test_data)
@@ -542,11 +657,14 @@ TEST(test_memory)
     WATCHED heap = {0};
     OWNED(context) context = make_context(&heap, 1);
     DROPPED(free_buffer) const buffer file = squeeze_rows(), by_data = choose("Neg", "Abs", -1);
+    DROPPED(free_buffer) const buffer unsupported = det_of_two();
     const rnnp_tensor in[] = {x_of(2), flag_of(&(uint8_t){1})};
     rnnp_model *model, *other;
     rnnp_run *run;
 
     UNTIL_OK(heap, rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model)) assert_null(model);
+    UNTIL_OK(heap, rnnp_onnx_open_memory(context, unsupported.at, unsupported.size, NULL, &other)) assert_null(other);
+    rnnp_model_destroy(other);
     UNTIL_OK(heap, rnnp_onnx_open_memory(context, by_data.at, by_data.size, NULL, &other)) assert_null(other);
     for (int i = 0; i < 2; i++) {
         OWNED(plan) plan = make_plan(i ? other : model);

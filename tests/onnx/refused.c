@@ -62,15 +62,15 @@ TEST(test_everything_is_listed)
              "before it is quantised");
 }
 
-/* Inputs are the nodes' own results: never looked at. */
+/* Behind a node that is unknown itself. */
 TEST(test_attributes)
 {
     buffer graph = {0};
 
-    add(&graph, 3, "Det", NULL, NULL, 0, NULL); /* so that the walk meets it first */
-    add(&graph, 1, "Neg", "n1", "slope", FLOAT, NULL);
-    add(&graph, 2, "Tanh", "n2", "slope", FLOAT, NULL);
-    add(&graph, 0, "Neg", "n0", "slope", FLOAT, NULL);
+    add(&graph, 3, "Det", NULL, NULL, 0, NULL);
+    add(&graph, 1, "Neg", "n3", "slope", FLOAT, NULL);
+    add(&graph, 2, "Tanh", "n1", "slope", FLOAT, NULL);
+    add(&graph, 0, "Neg", "n2", "slope", FLOAT, NULL);
     NOT_READ(&graph, 17, "operator Det (n3)", "Neg: attribute slope is not supported here (2, the first n",
              "Tanh: attribute slope");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * If, as a node that joins the results of both branches, whose nodes are nodes of the graph like all others:
- * inputs are the condition, what the then branch gives, and what the else branch gives.
+ * inputs are the condition, what the then branch gives, and what the else branch gives. And what stands for a node that
+ * is not supported, which may be on a side that is not taken.
  */
 #include "ops.h"
 
@@ -143,3 +144,26 @@ static const char *if_lint(const rnnp_node *node, const char *producer)
 
 RNNP_DEFINE_OUTPUTS(If, 1, 255, 1, 255, .param_bytes = sizeof(if_params), .parse = if_parse, .infer = if_infer,
                     .run = if_run, .source = if_source, .time = if_time, .lint = if_lint);
+
+/* ---- Unsupported ---- */
+
+static const char *unsupported_why(const rnnp_node *node, const char *producer)
+{
+    (void)producer;
+    return node->attrs[0].s;
+}
+
+static rnnp_status unsupported_parse(rnnp_parse *p, void *params)
+{
+    (void)params;
+    return rnnp_parse_string(p, "why", NULL) ? RNNP_OK : PARSE_FAIL(p, RNNP_ERR_ARG, "there is no \"why\"");
+}
+
+static RNNP_INFER(unsupported_infer)
+{
+    (void)outputs;
+    return rnnp_fail(in->context, RNNP_ERR_UNSUPPORTED, "%s", unsupported_why(in->node, NULL));
+}
+
+RNNP_DEFINE_OUTPUTS(Unsupported, 0, 0, 1, 255, .parse = unsupported_parse, .infer = unsupported_infer,
+                    .lint = unsupported_why);
