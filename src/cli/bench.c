@@ -13,18 +13,63 @@ typedef struct results {
     cli_timing run, step;
     char *no_stream;      /* why the model does not stream; NULL when it does */
     cli_total peak, read; /* limits beside the run: operations/s (peak_of), and bytes/s at the weights' footprint */
+    size_t steps;         /* of a run; 0 for a model without time */
+    double bytes, ops;    /* of a run: recurrent weights that are read, and two operations per weight and row */
 } results;
 
-/* In a run: bytes of recurrent weights that are read, and the operations on them, two per weight and row. */
-static double bytes_per_s(const results *r)
+/* Recurrent weights of a node, without padding. */
+static double step_weights(const rnnp_model *model, size_t node)
 {
-    return (double)r->m->weight_bytes * (double)r->call->steps / r->run.median;
+    enum { ONNX_R = 2 };
+    rnnp_port_info r = {.struct_size = sizeof r};
+    double n = 1;
+
+    if (rnnp_model_node_input_info(model, node, ONNX_R, &r) != RNNP_OK) return 0;
+    for (size_t d = 0; d < r.rank; d++) n *= (double)r.shape[d];
+    return n;
 }
 
-static double ops_per_s(const results *r)
+/* The sizes of what a recurrent layer reads: those that the file fixes are not the call's. */
+static void layer_shape(const results *r, size_t node, size_t *steps, size_t *batch)
 {
-    return 2 * (double)r->m->step_weights * (double)r->call->steps * (double)r->call->batch / r->run.median;
+    const rnnp_model *const model = r->m->model;
+    rnnp_port_info x = {.struct_size = sizeof x};
+
+    *steps = r->call->steps;
+    *batch = r->call->batch;
+    if (rnnp_model_node_input_info(model, node, 0, &x) != RNNP_OK) return;
+    const size_t time = cli_names_batch(x.symbol[0]) ? 1 : 0;
+    if (x.shape[time] != RNNP_DYNAMIC) *steps = (size_t)x.shape[time];
+    if (x.shape[!time] != RNNP_DYNAMIC)
+        *batch = (size_t)x.shape[!time];
+    else if (x.symbol[!time] && !cli_names_batch(x.symbol[!time]))
+        *batch = r->call->steps; /* as that of all dynamic dimensions with other names */
 }
+
+/* Recurrent layers say how many steps there are; without any, a model has time if --steps is a size of an input. */
+static void count_work(results *r)
+{
+    const rnnp_model *const model = r->m->model;
+
+    for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
+        rnnp_node_info node = {.struct_size = sizeof node};
+        size_t steps, batch;
+        if (rnnp_model_node_info(model, i, &node) != RNNP_OK || !node.weight_bytes_per_step) continue;
+        layer_shape(r, i, &steps, &batch);
+        r->steps = steps > r->steps ? steps : r->steps;
+        r->bytes += (double)node.weight_bytes_per_step * (double)steps;
+        r->ops += 2 * step_weights(model, i) * (double)steps * (double)batch;
+    }
+    for (size_t i = 0; r->steps == 0 && i < rnnp_model_input_count(model); i++) {
+        rnnp_port_info port = {.struct_size = sizeof port};
+        rnnp_model_input_info(model, i, &port);
+        for (size_t d = 0; d < port.rank; d++)
+            if (port.shape[d] == RNNP_DYNAMIC && !cli_names_batch(port.symbol[d])) r->steps = r->call->steps;
+    }
+}
+
+static double bytes_per_s(const results *r) { return r->bytes / r->run.median; }
+static double ops_per_s(const results *r) { return r->ops / r->run.median; }
 
 /* What bounds them: weights in f16 and bf16 are widened, and s8 is multiplied as it is. */
 static const struct {
@@ -50,10 +95,11 @@ static void print_share(const char *of, double rate, const char *unit, const cli
 static void print_text(const results *r)
 {
     printf("%-12s %s\n", "model", cli_plain(r->m->path));
-    printf("%-12s %s, %zu threads, batch %zu, %zu steps\n", "on", r->host.isa, r->host.threads, r->call->batch,
-           r->call->steps);
+    printf("%-12s %s, %zu threads, batch %zu", "on", r->host.isa, r->host.threads, r->call->batch);
+    if (r->steps) printf(", %zu steps", r->steps);
+    printf("\n");
     cli_timing_text("run", &r->run, 1.0);
-    cli_timing_text("  per step", &r->run, (double)r->call->steps);
+    if (r->steps) cli_timing_text("  per step", &r->run, (double)r->steps);
     if (r->no_stream)
         printf("%-12s not possible: %s\n", "stream step", cli_plain(r->no_stream));
     else
@@ -78,7 +124,8 @@ static void print_json(const results *r)
     json j = {0};
     json_object(&j, NULL);
     json_put(&j, TEXT("model", r->m->path), TEXT("cpu", r->host.brand), TEXT("isa", r->host.isa),
-             INT("threads", r->host.threads), INT("batch", r->call->batch), INT("steps", r->call->steps));
+             INT("threads", r->host.threads), INT("batch", r->call->batch));
+    json_put(&j, r->steps ? INT("steps", r->steps) : TEXT("steps", NULL));
     cli_timing_json(&j, "run", &r->run);
     if (r->no_stream)
         json_put(&j, TEXT("stream_step", NULL), TEXT("no_stream", r->no_stream));
@@ -119,6 +166,7 @@ int cli_bench(const cli_call *call)
     if (call->limits) return cli_limits(call);
     TRY(cli_model_open(&m, call, 0));
     rnnp_context_host(m.context, &r.host);
+    count_work(&r);
     TRY(cli_time_run(call, &m, call->seconds, &r.run, NULL));
     TRY(bench_limits(&r));
     TRY(cli_time_stream(call, &m, call->seconds, &r.step, &no_stream));

@@ -86,21 +86,9 @@ static int open_records(cli_model *m, const char *path, int flags)
     return CLI_OK;
 }
 
-/* Recurrent weights of a node, read in each step. */
-static size_t step_weights(const rnnp_model *model, size_t node)
-{
-    enum { ONNX_R = 2 };
-    rnnp_port_info r = {.struct_size = sizeof r};
-    size_t n = 1;
-
-    if (rnnp_model_node_input_info(model, node, ONNX_R, &r) != RNNP_OK) return 0;
-    for (size_t d = 0; d < r.rank; d++) n *= (size_t)r.shape[d];
-    return n;
-}
-
 int cli_model_plan(cli_model *m)
 {
-    m->weight_bytes = m->step_weights = 0;
+    m->weight_bytes = 0;
     m->all_s8 = 1;
     TRY(cli_status(m->context, rnnp_plan_create(m->model, &m->options, &m->plan)));
     for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) {
@@ -108,7 +96,6 @@ int cli_model_plan(cli_model *m)
 
         if (rnnp_model_node_info(m->model, i, &node) != RNNP_OK || !node.weight_bytes_per_step) continue;
         m->weight_bytes += node.weight_bytes_per_step;
-        m->step_weights += step_weights(m->model, i);
         m->all_s8 &= node.weights == RNNP_WEIGHTS_S8;
     }
     return CLI_OK;

@@ -35,7 +35,6 @@ typedef struct cli_model {
     rnnp_records *records;
     char records_file[RNNP_RECORDS_PATH]; /* "": none */
     size_t weight_bytes;                  /* packed weights that its layers read in each step */
-    size_t step_weights;                  /* and how many weights these are, without padding */
     int all_s8;                           /* all of them are s8 */
 } cli_model;
 
@@ -60,6 +59,8 @@ void cli_tensors_create(cli_tensors *t, const rnnp_model *model);
 void cli_tensors_destroy(cli_tensors *t); /* with the data that the tensors point to */
 #define AUTO_TENSORS __attribute__((cleanup(cli_tensors_destroy))) cli_tensors
 
+/* Whether a dynamic dimension of this name is the batch. */
+int cli_names_batch(const char *symbol);
 /* Gives every input its shape, with these sizes for dynamic dimensions. */
 void cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, size_t steps);
 /* Allocates and fills the inputs: the same pseudo-random numbers each time. */

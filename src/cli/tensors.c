@@ -26,7 +26,7 @@ void cli_tensors_destroy(cli_tensors *t)
 }
 
 /* "batch", "batch_size", "Batch", "N", "b": what exporters call the batch. */
-static int names_batch(const char *symbol)
+int cli_names_batch(const char *symbol)
 {
     char lower[6] = "";
     for (size_t i = 0; symbol && symbol[i] && i < 5; i++) lower[i] = (char)tolower((unsigned char)symbol[i]);
@@ -41,7 +41,7 @@ void cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, si
         t->inputs[i].dtype = port.dtype;
         t->inputs[i].rank = port.rank;
         for (size_t d = 0; d < port.rank; d++) {
-            const size_t size = names_batch(port.symbol[d]) ? batch : steps;
+            const size_t size = cli_names_batch(port.symbol[d]) ? batch : steps;
             t->inputs[i].shape[d] = port.shape[d] != RNNP_DYNAMIC ? port.shape[d] : (int64_t)size;
         }
     }
@@ -112,7 +112,7 @@ void cli_tensors_fill(cli_tensors *t, const rnnp_model *model)
         rnnp_model_input_info(model, i, &port);
         t->inputs[i].data = cli_tensor_alloc(&t->inputs[i]);
         for (size_t d = 0; i == 0 && d < port.rank && d < 2 && !steps; d++) /* the sequence: batch and steps */
-            if (!names_batch(port.symbol[d]) && t->inputs[0].shape[d] <= INT32_MAX)
+            if (!cli_names_batch(port.symbol[d]) && t->inputs[0].shape[d] <= INT32_MAX)
                 steps = (int32_t)t->inputs[0].shape[d];
         fill(&t->inputs[i], &state, is_lengths(model, port.name) ? steps : -1);
     }

@@ -15,5 +15,13 @@ expect 0 bench "$bidirectional" --seconds 0.02 --json
 json no_stream >/dev/null
 gives "not possible: " bench "$bidirectional" --seconds 0
 
+# What the file fixes is not the call's; a model without time has no steps.
+gives "6 steps" bench "$tree/tests/data/onnx/recurrent/gru_forward_full.onnx" --seconds 0
+timeless=$tree/tests/data/onnx/graph/flattened_softmax.onnx
+gives "batch 1" bench "$timeless" --seconds 0
+! grep -q " steps$\|per step" "$work/out" || fail "steps of a model without time"
+expect 0 bench "$timeless" --seconds 0 --json
+prints '"steps": null'
+
 expect 2 bench
 expect 2 bench "$forecaster" --limits
