@@ -154,7 +154,10 @@ static int watch(const network *net, const int16_t *units, size_t n)
         const size_t count = peaks(scores, s.n, times);
         compare(times, count, &m);
         printf("hash       %016llx of %zu scores\n", (unsigned long long)hash_floats(HASH_BEGIN, scores, s.n), s.n);
-        printf("speed      %.0f times real time on one core\n", length / took);
+        rnnp_host_info host;
+        rnnp_host_info_init(&host);
+        ok = network_ok(net, rnnp_context_host(net->context, &host));
+        printf("speed      %.1f times real time on one core with %s kernels\n", length / took, host.isa);
     }
     ecg_monitor_free(&m);
     free(times);

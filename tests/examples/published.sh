@@ -95,6 +95,7 @@ ecg-watch)
     recording=$example/../ecg/data/record208.i16
     run "$model" "$recording"
     readme recording network beats narrow wide hash
+    grep -qxE 'speed +[0-9]+\.[0-9] times real time on one core with [a-z0-9]+ kernels' "$work/out" || fail 'no speed'
     head -c 700 "$recording" >"$work/short.i16"
     refused "$work/short.i16: 350 samples, less than a second" "$model" "$work/short.i16"
     ;;
