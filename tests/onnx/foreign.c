@@ -3,6 +3,7 @@
  * Files of other programs with 8-bit layers of com.microsoft and with all values in f16: what becomes of their weights,
  * and what is refused.
  */
+#include "kernels/halves.h"
 #include "wire.h"
 
 ONE_CONTEXT(1)
@@ -471,5 +472,63 @@ TEST(test_all_in_f16)
         rnnp_run_destroy(run);
         rnnp_plan_destroy(plan);
         rnnp_model_destroy(model);
+    }
+}
+
+/* Weights of Conv, ConvTranspose and Einsum, which have no kernels for them: widened at load, so the bits are those of a
+ * file in f32 with the same values. In f16 or bf16, behind a Cast, or with everything in that type. */
+TEST(test_halves_of_other_products)
+{
+    enum { C = 5, T = 9, K = 3, BF16 = 16, FORMS = 3 };
+    static const char *const op[] = {"Conv", "ConvTranspose", "Einsum"};
+    static const int64_t shape[] = {C, C, K};
+    float x[C * T], wide[C * C * K], results[FORMS][C * C * (T + K)];
+    uint16_t narrow[C * C * K];
+
+    fill(x, C * T, 1, 2);
+    for (size_t kind = 0; kind < 2 * (sizeof op / sizeof *op); kind++) {
+        const int is_conv = kind / 2 < 2, type = kind % 2 ? BF16 : F16;
+
+        for (size_t i = 0; i < C * C * K; i++) {
+            narrow[i] = (uint16_t)((i % 3 ? 0x3c00 : 0xbc00) + 7 * i); /* of any size */
+            wide[i] = type == F16 ? rnnp_f16_to_f32(narrow[i]) : rnnp_bf16_to_f32(narrow[i]);
+        }
+        for (int form = 0; form < FORMS; form++) { /* f32, Cast, all of it */
+            DROPPED(free_buffer) buffer cast = {0}, node = {0}, equation = {0};
+            buffer graph = {0};
+            const int port = form == 2 ? type : WIRE_F32;
+            const rnnp_tensor in = tensor3(x, 1, C, T);
+
+            if (form)
+                wire_constant(&graph, form == 1 ? "narrow" : "w", type, shape, 3, narrow, sizeof narrow);
+            else
+                wire_constant(&graph, "w", WIRE_F32, shape, 3, wide, sizeof wide);
+            if (form == 1) {
+                wire_head(&cast, "Cast", "narrow", "w");
+                wire_attr_int(&cast, "to", WIRE_F32);
+                wire_message(&graph, 1, &cast);
+            }
+            wire_head(&node, op[kind / 2], "x w", "y");
+            if (!is_conv) {
+                wire_text(&equation, 1, "equation");
+                wire_text(&equation, 4, "bct,cok->bot");
+                wire_int(&equation, 20, 3); /* a string */
+                wire_message(&node, 5, &equation);
+            }
+            wire_message(&graph, 1, &node);
+            wire_typed_port(&graph, 11, "x", port, "1 5 9");
+            wire_results(&graph, "y");
+            DROPPED(free_buffer) const buffer file = wire_model(&graph, 22);
+            OWNED(model) model = NULL;
+            OK(rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model));
+            assert_int_equal(rnnp_model_node_count(model), 1);
+            OWNED(plan) plan = make_plan(model);
+            DROPPED(free_outputs) produced o = run_plan(plan, &in, 1);
+            OK(o.status);
+            const size_t n = rnnp_tensor_elements(&o.out[0]);
+            assert_in_range(n, 1, sizeof results[form] / sizeof(float));
+            memcpy(results[form], o.out[0].data, n * sizeof(float));
+            assert_memory_equal(results[form], results[0], n * sizeof(float));
+        }
     }
 }
