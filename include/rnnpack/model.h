@@ -527,7 +527,7 @@ RNNP_API rnnp_status rnnp_model_find_carried(const rnnp_model *model, rnnp_carri
 typedef struct rnnp_stream_options {
     size_t struct_size;
     size_t batch;  /* channels that step together; 0 (default): 1 */
-    size_t steps;  /* time steps per call; 0 (default): 1 */
+    size_t steps;  /* time steps per call, of rnnp_stream_multiple() a multiple; 0 (default): that */
     int time_axis; /* RNNP_AXIS(n) where axis n of the first input is time; 0 (default): found from the graph */
     /* [n_carried]: state that the model has as inputs and outputs; NULL, 0 (default): none. It begins with zeros and is
      * part of the stream's state. Inputs and outputs of pairs are not among those that a step takes: the others keep
@@ -548,13 +548,18 @@ RNNP_STRUCT_INIT(rnnp_stream_options)
  * rnnp_stream_create(). */
 RNNP_API rnnp_status rnnp_stream_bytes(const rnnp_plan *plan, const rnnp_stream_options *options, size_t *bytes);
 
+/* The number of time steps of which a call takes one or more: 1, unless an operator has a stride along time. Strides
+ * multiply along a path, and the least common multiple of all paths counts. Of options, steps may be 0. Returns as
+ * rnnp_stream_create(). */
+RNNP_API rnnp_status rnnp_stream_multiple(const rnnp_plan *plan, const rnnp_stream_options *options, size_t *multiple);
+
 /*
  * rnnp_stream_create() prepares a plan for stepping through time: recurrent states are kept between calls, and
  * everything else sees `steps` time steps at a time. options may be NULL.
  *
  * Returns  RNNP_OK; RNNP_ERR_UNSUPPORTED with the name of the node that needs the whole sequence and the reason (a
- *          reverse or bidirectional layer, pooling over time, lengths that are computed or computed with, ...);
- *          RNNP_ERR_SHAPE; RNNP_ERR_ARG, also if time_axis is needed; RNNP_ERR_MEMORY.
+ *          reverse or bidirectional layer, a mean over time, lengths that are computed or computed with, ...);
+ *          RNNP_ERR_SHAPE; RNNP_ERR_ARG, also if time_axis is needed, or steps is no multiple; RNNP_ERR_MEMORY.
  * Errors   leave *stream NULL.
  * Memory   one block of exactly rnnp_stream_bytes() bytes, which is all that the stream will ever use, and temporary
  *          memory that is freed before the return. The plan must outlive the stream.
@@ -575,9 +580,9 @@ RNNP_API rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index,
  *   inputs   [n_inputs] as rnnp_stream_input() describes them; read
  *   outputs  [n_outputs] as for rnnp_run_execute()
  *
- * Lengths  an input of lengths (sequence_lens) counts the steps that each channel takes in this call, 0 to `steps`;
- *          in a run it counts those of the whole sequence. Steps beyond it are padding and leave the channel's state
- *          alone.
+ * Lengths  an input of lengths (sequence_lens) counts the steps that each channel takes in this call, from 0 to those
+ *          of the layers that read it: `steps`, or fewer behind a stride. In a run it counts those of the whole
+ *          sequence. Steps beyond it are padding and leave the channel's state alone.
  * Returns  RNNP_OK; RNNP_ERR_ARG for NULL data or an index out of range; RNNP_ERR_SHAPE or RNNP_ERR_TYPE for inputs
  *          unlike those of rnnp_stream_input().
  * Errors   leave the state as it was before the call, and the data of outputs unspecified.
@@ -586,7 +591,8 @@ RNNP_API rnnp_status rnnp_stream_output(const rnnp_stream *stream, size_t index,
  * Memory   no allocation, lock or system call if it succeeds. Recording an error takes a lock.
  * Threads  runs on the calling thread; a stream may be used by one thread at a time.
  * Numerics after t steps, an output over all steps equals row t-1 of a run over the whole sequence, bit for bit, and a
- *          final-state output equals that of a run over the first t steps.
+ *          final-state output equals that of a run over the first t steps. Behind strides of product s a run has t/s
+ *          rows. With auto_pad SAME the sequence is a multiple too.
  */
 RNNP_API rnnp_status rnnp_stream_step(rnnp_stream *stream, const rnnp_tensor *inputs, size_t n_inputs,
                                       rnnp_tensor *outputs, size_t n_outputs);

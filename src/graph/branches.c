@@ -50,8 +50,8 @@ static void follow(search *s, size_t n)
 {
     rnnp_layout *layout = s->layout;
     const rnnp_node *node = &layout->plan->model->nodes[n];
-    const int keeps = rnnp_layout_keeps(layout, node) ||
-                      (node->op->history_bytes && rnnp_layout_time(layout, node)); /* sees every step */
+    const int keeps =
+        rnnp_layout_keeps(layout, node) || (node->op->pace && rnnp_layout_time(layout, node)); /* sees every step */
     int32_t branch = NOBODY;
 
     for (size_t i = 0; i < node->n_outputs; i++) {

@@ -61,6 +61,10 @@ rnnp_status rnnp_channels_place(rnnp_program *p, const rnnp_layout *layout, cons
 {
     const rnnp_model *model = p->plan->model;
 
+    /* Histories are of channels at the first axis. */
+    for (size_t c = 0; !mixer && c < p->n_calls; c++) {
+        if (p->calls[c].exec.lead && channels->axis[p->calls[c].node->inputs[0]] > 0) mixer = p->calls[c].node;
+    }
     p->mixer = mixer;
     for (size_t k = 0; k < p->n_outputs; k++) {
         const rnnp_tensor *output = &p->outputs[k];
@@ -108,10 +112,7 @@ rnnp_status rnnp_stream_step_rows(rnnp_stream *stream, const uint8_t *active, co
     if (!stream) return RNNP_ERR_ARG;
     rnnp_program *p = &stream->program;
     if (!active) return rnnp_fail(p->plan->context, RNNP_ERR_ARG, "active is NULL");
-    for (size_t row = 0; row < p->batch; row++) {
-        p->lengths[row] = active[row] ? (int32_t)p->steps : 0;
-        n += active[row] != 0;
-    }
+    for (size_t row = 0; row < p->batch; row++) n += active[row] != 0;
     if (n < p->batch && p->batch > 1 && (status = check_apart(p)) != RNNP_OK) return status;
     return rnnp_program_execute(p, n == p->batch ? NULL : active, inputs, n_inputs, outputs, n_outputs);
 }

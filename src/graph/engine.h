@@ -302,6 +302,7 @@ typedef struct rnnp_call {
     rnnp_exec exec;
     size_t state_arrays; /* of calls with state; a history is one */
     size_t row_bytes;    /* of one channel in one of them */
+    size_t steps;        /* that it takes in one execution */
     int starts_early;    /* its initial state does not depend on inputs */
     int needed;
     const struct rnnp_side *side; /* that it is made with, or NULL: with every execution */
@@ -352,8 +353,8 @@ typedef struct rnnp_program_carry {
 
 typedef struct rnnp_program {
     const rnnp_plan *plan;
-    size_t bytes;        /* of the block this is the start of */
-    size_t batch, steps; /* of streams */
+    size_t bytes; /* of the block this is the start of */
+    size_t batch; /* of streams */
     rnnp_call *calls;
     rnnp_side *sides;
     rnnp_tensor *inputs, *outputs; /* what the caller must give and gets; data NULL */
@@ -374,7 +375,11 @@ typedef struct rnnp_program {
     /* streams */
     uint8_t *fresh; /* [batch]: no step since the reset */
     size_t n_fresh;
-    int32_t *lengths;       /* [batch]: steps of the channels in this execution */
+    int32_t *lengths;       /* [batch]: steps of the channels in this call */
+    size_t multiple;        /* time steps of which every call takes a whole number */
+    size_t multiples;       /* of these in an execution */
+    int *time;              /* [n_inputs]: where time is, or RNNP_TIME_NONE */
+    size_t length_port;     /* the input that says how many of these each channel takes; n_inputs: there is none */
     rnnp_rows *rows;        /* [n_outputs] */
     const rnnp_node *mixer; /* the first node that does not keep channels apart, or NULL */
 } rnnp_program;
@@ -401,13 +406,26 @@ void rnnp_program_reset(rnnp_program *program, size_t row);
 
 /* ---- Time ---- */
 
+/* `up` steps of a value for each `down` time steps of the inputs; no common divisor. */
+typedef struct rnnp_rate {
+    int64_t up, down;
+} rnnp_rate;
+
+/* What is wrong with a node that cannot be stepped. */
+typedef struct rnnp_fault {
+    const char *why;
+    int misplaced;     /* only that time was looked for at another axis */
+    size_t input[2];   /* of different rates: */
+    rnnp_rate rate[2]; /* 0 for any other fault */
+} rnnp_fault;
+
 typedef struct rnnp_time {
     int of_channels; /* 1: it is not about time but about the channels of a stream */
     int *axis;       /* [n_values], RNNP_TIME_NONE for values without time */
+    rnnp_rate *rate; /* [n_values], of values with time */
     uint8_t *final;  /* [n_values]: no time axis, but a function of all steps so far */
     int *in, *out;   /* of the current node */
-    const char *why; /* what is wrong with the node that cannot be stepped */
-    int misplaced;   /* that is only that time was looked for at another axis */
+    rnnp_fault fault;
 } rnnp_time;
 
 /* In *arena; no value has time yet. */
@@ -415,5 +433,7 @@ rnnp_status rnnp_time_begin(rnnp_time *time, const rnnp_model *model, struct rnn
 /* From the axes of the inputs to those of all values. Returns NULL, or the node that needs the whole sequence (that
  * mixes channels). */
 const rnnp_node *rnnp_time_propagate(rnnp_time *time, const rnnp_model *model);
+/* The fewest time steps of which every value has a whole number; INT32_MAX if they are that many or more. */
+int64_t rnnp_time_multiple(const rnnp_time *time, const rnnp_model *model);
 
 #endif

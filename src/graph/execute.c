@@ -21,9 +21,13 @@ static rnnp_status input_fail(const rnnp_program *p, const rnnp_tensor *inputs, 
     if (got->rank != want->rank)
         return rnnp_fail(context, RNNP_ERR_SHAPE, "input %s has rank %zu, expected %zu", name, got->rank, want->rank);
     for (size_t d = 0; d < want->rank; d++) {
-        if (got->shape[d] != want->shape[d])
-            return rnnp_fail(context, RNNP_ERR_SHAPE, "input %s: dimension %zu is %lld, expected %lld", name, d,
-                             (long long)got->shape[d], (long long)want->shape[d]);
+        if (got->shape[d] == want->shape[d]) continue;
+        if (p->multiple > 1 && p->time[i] == (int)d)
+            return rnnp_fail(context, RNNP_ERR_SHAPE,
+                             "input %s: dimension %zu is %lld, expected %lld: a step takes a multiple of %zu", name, d,
+                             (long long)got->shape[d], (long long)want->shape[d], p->multiple);
+        return rnnp_fail(context, RNNP_ERR_SHAPE, "input %s: dimension %zu is %lld, expected %lld", name, d,
+                         (long long)got->shape[d], (long long)want->shape[d]);
     }
     return rnnp_fail(context, RNNP_ERR_ARG, "input %s has no data", name);
 }
@@ -96,12 +100,12 @@ static void begin_state(const rnnp_program *p, const rnnp_call *call, size_t row
     for (size_t i = 0; i < call->state_arrays; i++) {
         const rnnp_tensor none = {.data = NULL};
         const rnnp_tensor *initial = op->state_input ? &call->inputs[op->state_input + i] : &none;
-        char *to = (char *)call->exec.state + (i * p->batch + row) * call->row_bytes;
+        float *to = (float *)call->exec.state + (i * p->batch + row) * (call->row_bytes / sizeof *to);
 
         if (initial->dtype)
             memcpy(to, (const char *)initial->data + row * call->row_bytes, call->row_bytes);
         else
-            memset(to, 0, call->row_bytes);
+            for (size_t k = 0; k < call->row_bytes / sizeof *to; k++) to[k] = op->history_begins;
     }
 }
 
@@ -110,6 +114,28 @@ static void begin_states(const rnnp_program *p, const rnnp_call *call, const uin
 {
     for (size_t row = 0; row < p->batch; row++) {
         if (p->fresh[row] && (!active || active[row])) begin_state(p, call, row);
+    }
+}
+
+/* How many multiples a channel takes. Recurrent layers read lengths themselves, and refuse those out of range. */
+static size_t multiples_of(const rnnp_program *p, const rnnp_tensor *lengths, size_t row)
+{
+    if (!lengths) return p->multiples;
+    const int64_t n = lengths->dtype == RNNP_DTYPE_I64 ? ((const int64_t *)lengths->data)[row]
+                                                       : ((const int32_t *)lengths->data)[row];
+    return n < 0 || (uint64_t)n > p->multiples ? 0 : (size_t)n;
+}
+
+/* How many steps the channels take in a call. */
+static void count_steps(const rnnp_program *p, rnnp_call *call, const uint8_t *active, const rnnp_tensor *inputs)
+{
+    const rnnp_tensor *lengths = call->exec.lead && p->length_port < p->n_inputs ? &inputs[p->length_port] : NULL;
+
+    call->exec.lengths = active || lengths ? p->lengths : NULL;
+    for (size_t row = 0; call->exec.lengths && row < p->batch; row++) {
+        const size_t n = !active || active[row] ? multiples_of(p, lengths, row) : 0;
+
+        p->lengths[row] = (int32_t)(n * (call->steps / p->multiples));
     }
 }
 
@@ -142,11 +168,12 @@ static rnnp_status run_stack(const rnnp_program *p, const rnnp_call *calls, size
 }
 
 /* The calls from first to before last. */
-static rnnp_status run_calls(const rnnp_program *p, const uint8_t *active, size_t first, size_t last);
+static rnnp_status run_calls(const rnnp_program *p, const uint8_t *active, const rnnp_tensor *inputs, size_t first,
+                             size_t last);
 
 /* The loop that this call begins; the conditions under which that is made are those of all the loop. Loops lie in each
  * other as deep as loops.c allows. */
-static rnnp_status run_loop(const rnnp_program *p, const uint8_t *active, size_t first)
+static rnnp_status run_loop(const rnnp_program *p, const uint8_t *active, const rnnp_tensor *inputs, size_t first)
 {
     rnnp_call *begin = &p->calls[first], *end = &p->calls[begin->end];
     const uint8_t *go = begin->outputs[RNNP_LOOP_GO].data;
@@ -159,7 +186,7 @@ static rnnp_status run_loop(const rnnp_program *p, const uint8_t *active, size_t
         if (status == RNNP_OK && *go && i == most)
             return rnnp_node_fail(p->plan->context, begin->node, RNNP_ERR_LIMIT,
                                   "more than %zu iterations, which is max_iterations of rnnp_plan_options", most);
-        if (status == RNNP_OK && *go) status = run_calls(p, active, first + 1, begin->end);
+        if (status == RNNP_OK && *go) status = run_calls(p, active, inputs, first + 1, begin->end);
         if (status != RNNP_OK) return status;
         const int again = *go;
         if ((status = end->run(&end->exec, end->node, end->inputs, end->outputs)) != RNNP_OK || !again) return status;
@@ -167,27 +194,29 @@ static rnnp_status run_loop(const rnnp_program *p, const uint8_t *active, size_t
 }
 
 /* Makes this call and those that run at once with it; *next is the first one behind them. */
-static rnnp_status run_call(const rnnp_program *p, const uint8_t *active, size_t c, size_t *next)
+static rnnp_status run_call(const rnnp_program *p, const uint8_t *active, const rnnp_tensor *inputs, size_t c,
+                            size_t *next)
 {
     rnnp_call *call = &p->calls[c];
     const size_t n = at_once(call);
 
     *next = call->end ? call->end + 1 : c + n;
     if (!call->needed || !is_taken(call->side)) return RNNP_OK;
-    if (call->end) return run_loop(p, active, c);
+    if (call->end) return run_loop(p, active, inputs, c);
     if (call->exec.state && p->n_fresh && !call->starts_early) begin_states(p, call, active);
-    if (call->exec.state) call->exec.lengths = active ? p->lengths : NULL;
+    if (call->exec.state) count_steps(p, call, active, inputs);
     const rnnp_status status =
         n > 1 ? run_stack(p, call, n) : call->run(&call->exec, call->node, call->inputs, call->outputs);
     for (size_t i = 0; i < n && status == RNNP_OK; i++) call[i].exec.turn++;
     return status;
 }
 
-static rnnp_status run_calls(const rnnp_program *p, const uint8_t *active, size_t first, size_t last)
+static rnnp_status run_calls(const rnnp_program *p, const uint8_t *active, const rnnp_tensor *inputs, size_t first,
+                             size_t last)
 {
     rnnp_status status = RNNP_OK;
 
-    while (first < last && status == RNNP_OK) status = run_call(p, active, first, &first);
+    while (first < last && status == RNNP_OK) status = run_call(p, active, inputs, first, &first);
     return status;
 }
 
@@ -261,7 +290,7 @@ rnnp_status rnnp_program_execute(rnnp_program *p, const uint8_t *active, const r
 
     const rnnp_fpmode mode = rnnp_fpmode_enter(p->plan->flush_denormals);
     memcpy(p->backup, p->state, p->state_bytes);
-    status = run_calls(p, active, 0, p->n_calls);
+    status = run_calls(p, active, inputs, 0, p->n_calls);
     rnnp_fpmode_set(mode);
     if (status != RNNP_OK) {
         memcpy(p->state, p->backup, p->state_bytes);

@@ -31,6 +31,13 @@ static inline size_t rnnp_add_bytes(size_t a, size_t b)
     return rnnp_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
 }
 
+static inline size_t rnnp_mul_bytes(size_t a, size_t b)
+{
+    size_t product;
+
+    return rnnp_mul_overflow(a, b, &product) ? SIZE_MAX : product;
+}
+
 /* ---- Dimensions ---- */
 
 /* A dimension is its size, or a symbol: a negative number from RNNP_SYMBOL down, one per unknown size. Equal
@@ -163,6 +170,7 @@ typedef struct rnnp_exec {
     void *state;            /* streams: this node's recurrent state; NULL in runs */
     const int32_t *lengths; /* streams: steps that each channel takes part in, as sequence_lens; NULL: all */
     int time_axis;          /* streams: where time is in input 0; 0 if it has none, or there, and in runs */
+    size_t lead;            /* streams: steps of input 0 in its history */
     void *workspace;        /* this node's scratch, op->workspace bytes */
     size_t turn;            /* executions of this node before */
     size_t iteration;       /* of the loop that the node begins or ends: how many came before */
@@ -197,6 +205,7 @@ typedef struct rnnp_prepare {
     rnnp_math math;
     size_t threads;
     int time_axis;             /* as in rnnp_exec */
+    size_t lead;               /* as in rnnp_exec */
     const rnnp_tuning *tuning; /* NULL: no choice is looked up */
     const void *planned;       /* for a run to be planned: own of the plan whose packed block is used, or NULL; for
                                 * workspace_bytes(): own of this node's plan */
@@ -210,7 +219,8 @@ typedef struct rnnp_planned {
     const char *variant; /* name of the kernel in use */
     size_t pack_bytes;   /* of the packed block; 0: there is none */
     size_t step_bytes;   /* packed weights that one time step reads */
-    size_t row_bytes;    /* of streams: of one channel in each of the state's arrays; history_bytes */
+    size_t row_bytes;    /* of streams: of one channel in each of the state's arrays; of its history */
+    size_t lead;         /* of streams: as in rnnp_exec */
     int tuned;           /* records are looked at for it */
     /* Given to plan; NULL: not wanted. */
     void *own; /* op->plan_bytes of the operator's own; they may be moved */
@@ -238,8 +248,17 @@ enum {
     RNNP_TIME_MERGED = -4,    /* no axis of the result is time alone */
     RNNP_TIME_UNKNOWN = -5,   /* it depends on data where time goes */
     RNNP_TIME_ELSEWHERE = -6, /* time is not at the axis that it steps along */
-    RNNP_TIME_AHEAD = -7      /* it needs later steps, or has no result for the first ones */
+    RNNP_TIME_AHEAD = -7,     /* its windows need later steps, or there is not one of them for each stride */
+    RNNP_TIME_SPREAD = -8,    /* its inputs give results for earlier steps, or not as many as its stride */
+    RNNP_TIME_COUNTED = -9    /* it depends on how many steps there were */
 };
+
+/* How an operator goes along an axis of time: each `down` steps of input 0 give `up` of the outputs, made of these and
+ * of the `lead` steps before them. */
+typedef struct rnnp_pace {
+    int64_t down, up;
+    size_t lead;
+} rnnp_pace;
 
 /* Weights as output channels of `depth` elements: element k of channel c is at [c * stride + k * k_stride]. */
 typedef struct rnnp_channels {
@@ -332,10 +351,12 @@ typedef struct rnnp_operator {
     /* Streams: state_arrays arrays [channels][row_bytes], exported by rnnp_stream_save. A channel begins with its rows
      * of the inputs from state_input on, or with zeros where these are absent. */
     size_t state_arrays, state_input;
-    /* Optional, for operators that need earlier time steps: bytes of the history that a stream keeps of each channel,
-     * where time is at this axis of input 0. It begins with zeros; run() finds it in state and leaves the new one
-     * there. */
-    size_t (*history_bytes)(const rnnp_node *node, const rnnp_meta *inputs, int time_axis);
+    /* Optional, for operators that need earlier time steps or do not give one result for each: their pace where time is
+     * at this axis of input 0, not the first one. Returns as time(), which is called before. A stream keeps the last
+     * `lead` steps of each channel, of f32: run() finds them in state and leaves the new ones there
+     * (rnnp_history_take). */
+    int (*pace)(const rnnp_node *node, const rnnp_meta *inputs, size_t time_axis, rnnp_pace *pace);
+    float history_begins; /* what stands for the steps before the first one */
     /* Products: multiply-adds of one execution, SIZE_MAX for too many to count; inputs are concrete. */
     size_t (*multiply_adds)(const rnnp_prepare *p, const rnnp_meta *outputs);
     /* The layer as a tuner sees it, called with tuning's batch and steps where the inputs do not say; 0 for a node that

@@ -328,20 +328,38 @@ rnnp_prepare rnnp_layout_prepare(const rnnp_layout *layout, const rnnp_node *nod
     return prepare;
 }
 
+/* What a stream keeps of earlier steps for a node. */
+static rnnp_status plan_history(rnnp_layout *layout, const rnnp_node *node, rnnp_prepare *prepare,
+                                rnnp_planned *planned)
+{
+    const rnnp_meta *x = &layout->inf.in[0];
+    const size_t axis = (size_t)prepare->time_axis;
+    rnnp_pace pace = {.lead = 0};
+    size_t bytes = sizeof(float);
+
+    if (!node->op->pace || axis == 0 || node->op->pace(node, layout->inf.in, axis, &pace) < 0 || !pace.lead)
+        return RNNP_OK;
+    for (size_t d = 1; d < x->rank; d++) bytes = rnnp_mul_bytes(bytes, d == axis ? pace.lead : (size_t)x->dim[d]);
+    if (x->dim[0] != (int64_t)layout->batch) return batch_fails(layout, node, x->dim[0]);
+    if (rnnp_mul_bytes(bytes, layout->batch) > SIZE_MAX / 4)
+        return rnnp_node_fail(layout->plan->context, node, RNNP_ERR_MEMORY, "%zu earlier steps do not fit in memory",
+                              pace.lead);
+    planned->row_bytes = bytes;
+    planned->lead = prepare->lead = bytes ? pace.lead : 0;
+    return RNNP_OK;
+}
+
 /* Plans a call's node for these shapes; inf.in and inf.out are its metas after that. */
 static rnnp_status plan_call(rnnp_layout *layout, const rnnp_node *node, rnnp_prepare *prepare, rnnp_planned *planned)
 {
     gather(layout, node);
     *prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
-    if (!node->op->plan) return RNNP_OK;
+    if (!node->op->plan) return plan_history(layout, node, prepare, planned);
     planned->own = rnnp_arena_alloc(layout->plan->context, &layout->arena, node->op->plan_bytes);
     if (!planned->own) return RNNP_ERR_MEMORY;
     rnnp_node_plan(prepare, planned);
     prepare->planned = planned->own;
-    if (!node->op->history_bytes || prepare->time_axis == 0) return RNNP_OK;
-    planned->row_bytes = node->op->history_bytes(node, layout->inf.in, prepare->time_axis);
-    if (planned->row_bytes == 0 || layout->inf.in[0].dim[0] == (int64_t)layout->batch) return RNNP_OK;
-    return batch_fails(layout, node, layout->inf.in[0].dim[0]);
+    return plan_history(layout, node, prepare, planned);
 }
 
 /* Plans all calls and places their scratch: in one place for all that run in turn; that of a stack lies behind each

@@ -54,7 +54,7 @@ static int is_bound(const rnnp_layout *layout, int32_t root)
 static size_t state_arrays(const rnnp_layout *layout, const rnnp_node *node, size_t position)
 {
     if (rnnp_layout_keeps(layout, node)) return node->op->state_arrays;
-    return layout->is_stream && node->op->history_bytes && layout->planned[position].row_bytes;
+    return layout->planned[position].lead > 0;
 }
 
 static size_t state_bytes(const rnnp_layout *layout, const rnnp_node *node, size_t position)
@@ -76,7 +76,7 @@ static counts count(const rnnp_layout *layout)
         c.in_slots += rnnp_node_slots_in(node);
         c.out_slots += rnnp_node_slots_out(node);
         c.patches += node->n_inputs + node->n_outputs;
-        c.state_bytes += state_bytes(layout, node, p);
+        c.state_bytes = rnnp_add_bytes(c.state_bytes, state_bytes(layout, node, p));
     }
     for (size_t v = 0; v < model->n_values; v++)
         c.binds += layout->root[v] == (int32_t)v && is_bound(layout, (int32_t)v);
@@ -118,6 +118,7 @@ static void carve_all(rnnp_program *p, room *r, const counts *c, const rnnp_layo
         p->fresh = carve(at, layout->batch, sizeof *p->fresh);
         p->lengths = carve(at, layout->batch, sizeof *p->lengths);
         p->rows = carve(at, model->n_outputs, sizeof *p->rows);
+        p->time = carve(at, model->n_inputs, sizeof *p->time);
     }
     for (size_t v = 0; v < model->n_values; v++) {
         if (layout->storage[v] == RNNP_STORE_KNOWN && layout->root[v] == (int32_t)v) {
@@ -274,6 +275,7 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
             .packed = plan->nodes[n].packed,
             .planned = layout->planned[c].own ? memcpy(r->planned, layout->planned[c].own, node->op->plan_bytes) : NULL,
             .time_axis = rnnp_layout_time(layout, node),
+            .lead = layout->planned[c].lead,
             .workspace = r->workspace + layout->workspace[c],
         };
         r->planned += rnnp_align64(node->op->plan_bytes);
@@ -289,6 +291,7 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
             call->starts_early = !node->op->state_arrays || starts_early(layout, node);
             call->exec.state = p->state + p->state_bytes;
             call->row_bytes = layout->planned[c].row_bytes;
+            call->steps = (size_t)call->inputs[0].shape[rnnp_layout_time(layout, node)];
             p->state_bytes += state_bytes(layout, node, c);
         }
     }

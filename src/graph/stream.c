@@ -15,7 +15,6 @@ static rnnp_status read_options(const rnnp_plan *plan, const rnnp_stream_options
 
     if (status != RNNP_OK) return status;
     o->batch = o->batch ? o->batch : 1;
-    o->steps = o->steps ? o->steps : 1;
     if (o->batch > INT_MAX || o->steps >= INT_MAX)
         return rnnp_fail(plan->context, RNNP_ERR_ARG, "stream options: batch is %zu, steps is %zu", o->batch, o->steps);
     if (o->inputs && o->time_axis)
@@ -59,6 +58,17 @@ static rnnp_status refuse(const rnnp_model *model, const rnnp_node *node, const 
     return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED, "%s, so the model cannot be stepped", why);
 }
 
+static rnnp_status refuse_fault(const rnnp_model *model, const rnnp_node *node, const rnnp_fault *fault)
+{
+    if (!fault->rate[0].down) return refuse(model, node, fault->why);
+    return rnnp_node_fail(
+        model->context, node, RNNP_ERR_UNSUPPORTED,
+        "%s: %lld steps of input %zu and %lld of input %zu come with %lld and %lld time steps, so the "
+        "model cannot be stepped",
+        fault->why, (long long)fault->rate[0].up, fault->input[0], (long long)fault->rate[1].up, fault->input[1],
+        (long long)fault->rate[0].down, (long long)fault->rate[1].down);
+}
+
 static rnnp_status given_axis(rnnp_time *time, const rnnp_model *model, size_t axis)
 {
     const rnnp_value_info *first = model->n_inputs ? &model->values[model->inputs[0]] : NULL;
@@ -68,7 +78,7 @@ static rnnp_status given_axis(rnnp_time *time, const rnnp_model *model, size_t a
                          "stream options: time_axis is axis %zu, the first input has rank %zu", axis,
                          first ? first->meta.rank : 0);
     const rnnp_node *culprit = try_axis(time, model, 0, axis);
-    return culprit ? refuse(model, culprit, time->why) : RNNP_OK;
+    return culprit ? refuse_fault(model, culprit, &time->fault) : RNNP_OK;
 }
 
 /* The first input with an axis that every node can be stepped along. Where nothing is recurrent the graph does
@@ -76,8 +86,7 @@ static rnnp_status given_axis(rnnp_time *time, const rnnp_model *model, size_t a
 static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model, const rnnp_carries *carries)
 {
     const rnnp_node *farthest = NULL;
-    const char *why = NULL;
-    int misplaced = 0;
+    rnnp_fault fault = {0};
     const int ambiguous = !has_state(model);
 
     for (size_t i = 0; i < model->n_inputs; i++) {
@@ -90,10 +99,9 @@ static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model, const rnn
             if (!culprit) {
                 found = d;
                 fits++;
-            } else if (!farthest || culprit > farthest || (culprit == farthest && misplaced)) {
+            } else if (!farthest || culprit > farthest || (culprit == farthest && fault.misplaced)) {
                 farthest = culprit;
-                why = time->why;
-                misplaced = time->misplaced;
+                fault = time->fault;
             }
         }
         if (fits > 1 && ambiguous)
@@ -104,7 +112,7 @@ static rnnp_status find_axis(rnnp_time *time, const rnnp_model *model, const rnn
             return RNNP_OK;
         }
     }
-    if (farthest) return refuse(model, farthest, why);
+    if (farthest) return refuse_fault(model, farthest, &fault);
     return rnnp_fail(model->context, RNNP_ERR_UNSUPPORTED, "no input has an axis that could be time");
 }
 
@@ -225,19 +233,24 @@ static rnnp_status stream_shapes(const rnnp_model *model, const rnnp_time *time,
 
 /* ---- Dependence on the number of steps ---- */
 
-/* Every value with time has its steps there, and what was evaluated ahead does not depend on how many steps a
- * call brings: `other` is laid out for one step more. */
+/* Every value with time has the steps of its rate there, and what was evaluated ahead does not depend on how many steps
+ * a call brings: `other` is laid out for more. */
 static rnnp_status check_steps(const rnnp_layout *layout, const rnnp_layout *other, const rnnp_time *time, size_t steps)
 {
     const rnnp_model *model = layout->plan->model;
 
     for (size_t v = 0; v < model->n_values; v++) {
+        const rnnp_rate rate = time->axis[v] == RNNP_TIME_NONE ? (rnnp_rate){1, 1} : time->rate[v];
+        const int64_t wanted = (int64_t)steps / rate.down * rate.up;
         const rnnp_meta *a = &layout->inf.meta[v], *b = &other->inf.meta[v];
         const int32_t producer = model->values[v].producer;
 
         if (producer < 0 || layout->storage[v] == RNNP_STORE_NONE) continue;
-        if (time->axis[v] != RNNP_TIME_NONE && a->dim[time->axis[v]] != (int64_t)steps)
+        if (time->axis[v] != RNNP_TIME_NONE && a->dim[time->axis[v]] != wanted)
             return refuse(model, &model->nodes[producer], "changes the number of time steps");
+        if (wanted > INT32_MAX)
+            return rnnp_node_fail(model->context, &model->nodes[producer], RNNP_ERR_ARG,
+                                  "its result has %lld steps in a call, which is too many", (long long)wanted);
         if (layout->storage[v] == RNNP_STORE_KNOWN && (!b->known || rnnp_meta_bytes(a) != rnnp_meta_bytes(b) ||
                                                        memcmp(a->known, b->known, rnnp_meta_bytes(a)) != 0))
             return rnnp_node_fail(model->context, &model->nodes[producer], RNNP_ERR_UNSUPPORTED,
@@ -275,7 +288,7 @@ static rnnp_status place_time(const rnnp_model *model, const rnnp_stream_options
     if (*has_time) {
         status = o->time_axis ? given_axis(time, model, (size_t)o->time_axis - 1) : find_axis(time, model, carries);
         if (status == RNNP_OK) status = check_lengths(model, arena);
-    } else if (o->steps != 1) {
+    } else if (o->steps > 1) {
         status = rnnp_fail(model->context, RNNP_ERR_ARG,
                            "stream options: steps is %zu, but a step of this model is a run: it has no axis of time, "
                            "or time_axis must be given",
@@ -286,16 +299,37 @@ static rnnp_status place_time(const rnnp_model *model, const rnnp_stream_options
     return status == RNNP_OK ? rnnp_carries_restart(carries, model, !*has_time, arena) : status;
 }
 
-/* What differs between one step more and the steps asked for. */
-static rnnp_status check_one_more(const rnnp_plan *plan, const rnnp_stream_options *o, const rnnp_layout *layout,
-                                  const rnnp_time *time, const uint8_t *is_batch, rnnp_meta *inputs)
-{
-    rnnp_layout other;
-    rnnp_status status = stream_shapes(plan->model, time, o->batch, o->steps + 1, is_batch, inputs);
+/* A stream before it is made. */
+typedef struct form {
+    rnnp_stream_options o;
+    rnnp_layout layout;
+    rnnp_time time, channels;
+    const rnnp_node *mixer; /* rnnp_channels_find */
+    size_t multiple;        /* of time steps, of which options.steps is one */
+    int32_t lengths;        /* the input that tells how much of a call a channel takes, or RNNP_NONE */
+} form;
 
-    if (status == RNNP_OK) status = rnnp_layout_make(&other, plan, inputs, layout->carries, o->batch);
+/* Strides divide the steps of a call. */
+static rnnp_status choose_steps(const rnnp_model *model, form *f)
+{
+    f->multiple = (size_t)rnnp_time_multiple(&f->time, model);
+    if (!f->o.steps && f->multiple < INT32_MAX) f->o.steps = f->multiple;
+    if (f->o.steps && f->o.steps % f->multiple == 0) return RNNP_OK;
+    return rnnp_fail(model->context, RNNP_ERR_ARG,
+                     "stream options: steps is %zu, but the strides of the model along time need a multiple of %zu",
+                     f->o.steps, f->multiple);
+}
+
+/* What differs between more steps and those asked for. */
+static rnnp_status check_more(const rnnp_plan *plan, const form *f, const uint8_t *is_batch, rnnp_meta *inputs)
+{
+    const rnnp_stream_options *o = &f->o;
+    rnnp_layout other;
+    rnnp_status status = stream_shapes(plan->model, &f->time, o->batch, o->steps + f->multiple, is_batch, inputs);
+
+    if (status == RNNP_OK) status = rnnp_layout_make(&other, plan, inputs, f->layout.carries, o->batch);
     if (status != RNNP_OK) return status;
-    status = check_steps(layout, &other, time, o->steps);
+    status = check_steps(&f->layout, &other, &f->time, o->steps);
     rnnp_layout_free(&other);
     return status;
 }
@@ -316,81 +350,142 @@ static rnnp_status given_shapes(const rnnp_model *model, const rnnp_stream_optio
     return status;
 }
 
-static rnnp_status make_layout(const rnnp_plan *plan, const rnnp_stream_options *o, struct rnnp_block **arena,
-                               rnnp_layout *layout, rnnp_time *channels, const rnnp_node **mixer)
+/* The first node that keeps earlier inputs. */
+static const rnnp_node *with_history(const rnnp_layout *layout)
+{
+    for (size_t p = 0; p < layout->n_calls; p++) {
+        if (layout->planned[p].lead) return &layout->plan->model->nodes[layout->order[p]];
+    }
+    return NULL;
+}
+
+/* Where nodes keep earlier inputs, one input of lengths must say how many each channel takes of them: as many multiples
+ * as the slowest layers take steps. */
+static rnnp_status find_lengths(form *f)
+{
+    const rnnp_model *model = f->layout.plan->model;
+    const rnnp_node *keeper = with_history(&f->layout);
+
+    f->lengths = RNNP_NONE;
+    for (size_t n = 0; keeper && n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+        const size_t i = node->op->lengths_input;
+
+        if (!i || i >= node->n_inputs || node->inputs[i] == RNNP_NONE) continue;
+        const rnnp_rate rate = f->time.rate[node->inputs[0]];
+        int32_t v = node->inputs[i];
+        while (model->values[v].producer >= 0) v = model->nodes[model->values[v].producer].inputs[0];
+        const rnnp_dtype dtype = model->values[v].meta.dtype;
+        if (f->lengths != RNNP_NONE && f->lengths != v)
+            return refuse(model, keeper, "keeps earlier inputs, and there is more than one input of lengths");
+        if (rate.up != 1 || rate.down != (int64_t)f->multiple || (dtype != RNNP_DTYPE_I32 && dtype != RNNP_DTYPE_I64))
+            return rnnp_node_fail(model->context, keeper, RNNP_ERR_UNSUPPORTED,
+                                  "keeps earlier inputs, so lengths must be whole numbers of the multiples of %zu time "
+                                  "steps, but those of %s count %lld steps for each %lld",
+                                  f->multiple, node->name, (long long)rate.up, (long long)rate.down);
+        f->lengths = v;
+    }
+    return RNNP_OK;
+}
+
+/* On success there is a layout to free. */
+static rnnp_status make_form(const rnnp_plan *plan, const rnnp_stream_options *given, struct rnnp_block **arena,
+                             form *f)
 {
     const rnnp_model *model = plan->model;
+    rnnp_stream_options *o = &f->o;
+    rnnp_status status = read_options(plan, given, o);
+
+    if (status != RNNP_OK) return status;
     rnnp_meta *inputs = rnnp_arena_calloc(plan->context, arena, model->n_inputs, sizeof *inputs);
     uint8_t *is_batch = rnnp_arena_calloc(plan->context, arena, model->n_symbols, 1);
     rnnp_carries *carries = rnnp_arena_calloc(plan->context, arena, 1, sizeof *carries);
-    rnnp_time time;
-    rnnp_status status;
     int has_time;
 
     if (!inputs || !is_batch || !carries) return RNNP_ERR_MEMORY;
     if ((status = rnnp_carries_read(carries, model, o->carried, o->n_carried, arena)) != RNNP_OK ||
-        (status = place_time(model, o, carries, &time, is_batch, &has_time, arena)) != RNNP_OK ||
+        (status = place_time(model, o, carries, &f->time, is_batch, &has_time, arena)) != RNNP_OK ||
+        (status = choose_steps(model, f)) != RNNP_OK ||
         (status = o->inputs ? given_shapes(model, o, is_batch, inputs, arena)
-                            : stream_shapes(model, &time, o->batch, o->steps, is_batch, inputs)) != RNNP_OK ||
-        (status = rnnp_channels_find(channels, mixer, model, &time, is_batch, inputs, o->batch, arena)) != RNNP_OK ||
-        (status = rnnp_layout_make(layout, plan, inputs, carries, o->batch)) != RNNP_OK)
+                            : stream_shapes(model, &f->time, o->batch, o->steps, is_batch, inputs)) != RNNP_OK ||
+        (status = rnnp_channels_find(&f->channels, &f->mixer, model, &f->time, is_batch, inputs, o->batch, arena)) !=
+            RNNP_OK ||
+        (status = rnnp_layout_make(&f->layout, plan, inputs, carries, o->batch)) != RNNP_OK)
         return status;
-    status = rnnp_carries_check(carries, layout);
-    if (status == RNNP_OK && has_time) status = check_one_more(plan, o, layout, &time, is_batch, inputs);
-    if (status != RNNP_OK) rnnp_layout_free(layout);
+    status = rnnp_carries_check(carries, &f->layout);
+    if (status == RNNP_OK && has_time) status = check_more(plan, f, is_batch, inputs);
+    if (status == RNNP_OK) status = find_lengths(f);
+    if (status != RNNP_OK) rnnp_layout_free(&f->layout);
+    return status;
+}
+
+/* What a stream would be: bytes and multiple may be NULL. */
+static rnnp_status measure(const rnnp_plan *plan, const rnnp_stream_options *options, size_t *bytes, size_t *multiple)
+{
+    struct rnnp_block *arena = NULL;
+    form f;
+    rnnp_status status = make_form(plan, options, &arena, &f);
+
+    if (status == RNNP_OK) {
+        const size_t needed = rnnp_program_bytes(&f.layout);
+
+        if (needed == SIZE_MAX)
+            status = rnnp_fail(plan->context, RNNP_ERR_MEMORY, "the activations do not fit in memory");
+        else if (bytes)
+            *bytes = needed;
+        if (status == RNNP_OK && multiple) *multiple = f.multiple;
+        rnnp_layout_free(&f.layout);
+    }
+    rnnp_arena_free(plan->context, &arena);
     return status;
 }
 
 rnnp_status rnnp_stream_bytes(const rnnp_plan *plan, const rnnp_stream_options *options, size_t *bytes)
 {
-    struct rnnp_block *arena = NULL;
-    rnnp_stream_options o;
-    const rnnp_node *mixer;
-    rnnp_layout layout;
-    rnnp_time channels;
-    rnnp_status status;
-
     if (!plan) return RNNP_ERR_ARG;
-    if (!bytes) return rnnp_fail(plan->context, RNNP_ERR_ARG, "bytes is NULL");
-    if ((status = read_options(plan, options, &o)) != RNNP_OK) return status;
-    status = make_layout(plan, &o, &arena, &layout, &channels, &mixer);
-    if (status == RNNP_OK) {
-        const size_t needed = rnnp_program_bytes(&layout);
+    return bytes ? measure(plan, options, bytes, NULL) : rnnp_fail(plan->context, RNNP_ERR_ARG, "bytes is NULL");
+}
 
-        if (needed == SIZE_MAX)
-            status = rnnp_fail(plan->context, RNNP_ERR_MEMORY, "the activations do not fit in memory");
-        else
-            *bytes = needed;
-        rnnp_layout_free(&layout);
-    }
-    rnnp_arena_free(plan->context, &arena);
+rnnp_status rnnp_stream_multiple(const rnnp_plan *plan, const rnnp_stream_options *options, size_t *multiple)
+{
+    if (!plan) return RNNP_ERR_ARG;
+    return multiple ? measure(plan, options, NULL, multiple)
+                    : rnnp_fail(plan->context, RNNP_ERR_ARG, "multiple is NULL");
+}
+
+/* What only a stream's program has. */
+static rnnp_status finish(rnnp_program *program, const form *f)
+{
+    const rnnp_model *model = program->plan->model;
+    rnnp_status status = rnnp_channels_place(program, &f->layout, &f->channels, f->mixer);
+
+    program->multiple = f->multiple;
+    program->multiples = f->o.steps / f->multiple;
+    for (size_t i = 0; i < program->n_inputs; i++) program->time[i] = f->time.axis[model->inputs[program->input[i]]];
+    while (program->length_port < program->n_inputs &&
+           model->inputs[program->input[program->length_port]] != f->lengths)
+        program->length_port++;
+    if (status == RNNP_OK && program->state_bytes) status = rnnp_model_mark(model, &program->mark);
     return status;
 }
 
 rnnp_status rnnp_stream_create(const rnnp_plan *plan, const rnnp_stream_options *options, rnnp_stream **stream)
 {
     struct rnnp_block *arena = NULL;
-    rnnp_stream_options o;
-    const rnnp_node *mixer;
     rnnp_program *program;
-    rnnp_layout layout;
-    rnnp_time channels;
-    rnnp_status status;
+    form f;
 
     if (!stream) return plan ? rnnp_fail(plan->context, RNNP_ERR_ARG, "stream is NULL") : RNNP_ERR_ARG;
     *stream = NULL;
     if (!plan) return RNNP_ERR_ARG;
-    if ((status = read_options(plan, options, &o)) != RNNP_OK) return status;
-    status = make_layout(plan, &o, &arena, &layout, &channels, &mixer);
+    rnnp_status status = make_form(plan, options, &arena, &f);
     if (status == RNNP_OK) {
-        status = rnnp_program_create(&layout, &program);
+        status = rnnp_program_create(&f.layout, &program);
         if (status == RNNP_OK) {
-            program->steps = o.steps;
-            status = rnnp_channels_place(program, &layout, &channels, mixer);
-            if (status == RNNP_OK && program->state_bytes) status = rnnp_model_mark(plan->model, &program->mark);
+            status = finish(program, &f);
             if (status != RNNP_OK) rnnp_program_destroy(program);
         }
-        rnnp_layout_free(&layout);
+        rnnp_layout_free(&f.layout);
     }
     if (status == RNNP_OK) *stream = (rnnp_stream *)program;
     rnnp_arena_free(plan->context, &arena);

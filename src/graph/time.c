@@ -21,10 +21,11 @@ rnnp_status rnnp_time_begin(rnnp_time *time, const rnnp_model *model, struct rnn
         out = slots_out > out ? slots_out : out;
     }
     time->axis = rnnp_arena_calloc(context, arena, model->n_values, sizeof *time->axis);
+    time->rate = rnnp_arena_calloc(context, arena, model->n_values, sizeof *time->rate);
     time->final = rnnp_arena_calloc(context, arena, model->n_values, 1);
     time->in = rnnp_arena_calloc(context, arena, in, sizeof *time->in);
     time->out = rnnp_arena_calloc(context, arena, out, sizeof *time->out);
-    if (!time->axis || !time->final || !time->in || !time->out) return RNNP_ERR_MEMORY;
+    if (!time->axis || !time->rate || !time->final || !time->in || !time->out) return RNNP_ERR_MEMORY;
     for (size_t v = 0; v < model->n_values; v++) time->axis[v] = RNNP_TIME_NONE;
     return RNNP_OK;
 }
@@ -69,13 +70,16 @@ static int refuse(rnnp_time *time, int reason)
         [-RNNP_TIME_PICKED] = "takes only some of the time steps",
         [-RNNP_TIME_MERGED] = "merges time with another dimension, or fixes the number of steps",
         [-RNNP_TIME_UNKNOWN] = "puts time in a place that depends on data",
-        [-RNNP_TIME_AHEAD] = "looks ahead in time, or has no result for the first steps: a stream needs all padding of "
-                             "its kernel in front",
+        [-RNNP_TIME_AHEAD] = "looks ahead in time, or does not give one result for each stride: a stream needs padding "
+                             "in front of what the kernel covers beyond a stride at least, and in all less than it "
+                             "covers",
+        [-RNNP_TIME_SPREAD] = "gives results for earlier steps, or not as many for each step as its stride: a stream "
+                              "needs no pads in front, and behind what the kernel covers beyond a stride",
+        [-RNNP_TIME_COUNTED] = "depends on how many steps there were: a stream needs count_include_pad",
         [-RNNP_TIME_ELSEWHERE] = "does not have time on the axis that it steps along in all of its inputs",
     };
 
-    time->why = why[-reason];
-    time->misplaced = reason == RNNP_TIME_ELSEWHERE;
+    time->fault = (rnnp_fault){.why = why[-reason], .misplaced = reason == RNNP_TIME_ELSEWHERE};
     return 0;
 }
 
@@ -91,10 +95,63 @@ static int through_loop(rnnp_time *time, const rnnp_node *node)
 
         if (node->outputs[i] == RNNP_NONE) continue;
         time->axis[node->outputs[i]] = time->out[i];
+        if (from != SIZE_MAX && time->out[i] != RNNP_TIME_NONE) {
+            const rnnp_rate rate = time->rate[node->inputs[from]];
+            const rnnp_rate before = value == SIZE_MAX ? rate : time->rate[node->inputs[value]];
+
+            time->rate[node->outputs[i]] = rate;
+            if (rate.up != before.up || rate.down != before.down) {
+                time->fault = (rnnp_fault){"joins inputs of different rates", 0, {value, from}, {before, rate}};
+                return 0;
+            }
+        }
         time->final[node->outputs[i]] = from != SIZE_MAX && time->final[node->inputs[from]];
         if (value != SIZE_MAX && time->final[node->inputs[value]] != time->final[node->inputs[from]])
             return refuse(time, RNNP_TIME_MIXED);
     }
+    return 1;
+}
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        const int64_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Inputs with time must have one rate, and the outputs get it with the node's pace. Channels must stay apart. */
+static int through_pace(rnnp_time *time, const rnnp_node *node)
+{
+    rnnp_pace pace = {.down = 1, .up = 1};
+    size_t first = node->n_inputs;
+    int reason;
+
+    if (node->op->pace && time->in[0] > 0 &&
+        (reason = node->op->pace(node, node->input_metas, (size_t)time->in[0], &pace)) < 0)
+        return refuse(time, reason);
+    if (time->of_channels) return pace.down == 1 && pace.up == 1 && !pace.lead;
+    for (size_t i = node->n_inputs; i-- > 0;)
+        if (time->in[i] != RNNP_TIME_NONE) first = i;
+    const rnnp_rate rate = time->rate[node->inputs[first]];
+    for (size_t i = first; i < node->n_inputs; i++) {
+        const rnnp_rate other = time->in[i] == RNNP_TIME_NONE ? rate : time->rate[node->inputs[i]];
+
+        if (other.up == rate.up && other.down == rate.down) continue;
+        time->fault = (rnnp_fault){"joins inputs of different rates", 0, {first, i}, {rate, other}};
+        return 0;
+    }
+    const int64_t a = common_divisor(rate.up, pace.down), b = common_divisor(rate.down, pace.up);
+    const rnnp_rate out = {rate.up / a * (pace.up / b), rate.down / b * (pace.down / a)};
+    if (out.up > INT32_MAX || out.down > INT32_MAX) {
+        time->fault = (rnnp_fault){.why = "has a stride that makes the rate of its results too large or too small"};
+        return 0;
+    }
+    for (size_t i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] != RNNP_NONE) time->rate[node->outputs[i]] = out;
     return 1;
 }
 
@@ -115,11 +172,9 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
     }
     if (node->op->loop) return through_loop(time, node);
     if (any && final) {
-        time->why = "combines the result of all steps so far with each single step";
-        time->misplaced = 0;
+        time->fault = (rnnp_fault){.why = "combines the result of all steps so far with each single step"};
         return 0;
     }
-    if (time->of_channels && node->op->history_bytes && time->in[0] > 0) return 0; /* there it mixes them */
     if (any && !node->op->time) {
         const int axis = elementwise(node, time->in);
 
@@ -131,6 +186,7 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
                (reason = node->op->time(node, node->input_metas, time->in, time->out)) < 0) {
         return refuse(time, reason);
     }
+    if (any && !through_pace(time, node)) return 0;
     for (size_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] == RNNP_NONE) continue;
         if (time->of_channels && any && time->out[i] == RNNP_TIME_NONE)
@@ -144,8 +200,20 @@ static int through_node(rnnp_time *time, const rnnp_node *node)
 const rnnp_node *rnnp_time_propagate(rnnp_time *time, const rnnp_model *model)
 {
     memset(time->final, 0, model->n_values);
+    for (size_t i = 0; i < model->n_inputs; i++) time->rate[model->inputs[i]] = (rnnp_rate){1, 1};
     for (size_t n = 0; n < model->n_nodes; n++) {
         if (!through_node(time, &model->nodes[n])) return &model->nodes[n];
     }
     return NULL;
+}
+
+int64_t rnnp_time_multiple(const rnnp_time *time, const rnnp_model *model)
+{
+    int64_t multiple = 1;
+
+    for (size_t v = 0; v < model->n_values && multiple < INT32_MAX; v++) {
+        if (time->axis[v] != RNNP_TIME_NONE)
+            multiple *= time->rate[v].down / common_divisor(multiple, time->rate[v].down);
+    }
+    return multiple < INT32_MAX ? multiple : INT32_MAX;
 }

@@ -45,7 +45,7 @@ static void put_operator(const rnnp_operator *op)
 {
     const char *const weights = op->weights[0].input ? ", f16, bf16, s8" : "";
     const char *const packed = op->packed_inputs ? "f32" : "";
-    const char *const state = op->state_arrays ? "recurrent" : op->history_bytes ? "earlier inputs" : "";
+    const char *const state = op->state_arrays ? "recurrent" : op->pace ? "earlier inputs" : "";
     char in[32], out[32], opset[16];
 
     snprintf(opset, sizeof opset, "%d", op->since_opset);
@@ -67,7 +67,7 @@ int main(int argc, char **argv)
     put("\n");
     put("* **since**: the opset that brought the operator, where that is later than the oldest one that is read.\n");
     put("* **weights**: the formats of a constant right side, which is packed once, in the plan.\n");
-    put("* **keeps**: what a stream keeps between steps.\n");
+    put("* **keeps**: what a stream keeps between steps. What keeps earlier inputs may have a stride along time.\n");
     put("* **trains**: whether gradients go through it. Any operator may stand below all parameters.\n");
     put("\n");
     put("Loop and Scan of a file become LoopBegin and LoopEnd with the nodes of the body between them.\n");

@@ -208,83 +208,44 @@ static void conv_pack(const rnnp_node *node, const rnnp_meta *inputs, const void
     rnnp_conv_pack(((const conv_own *)own)->kernel, &c, inputs[W].known, packed, part, parts);
 }
 
-/* ---- Streams ----
- *
- * A convolution that looks back along time alone, with zeros before the first step, needs the last (kernel - 1) *
- * dilation steps, its lead: the history is put in front of the steps of a call, in place of the padding. */
-
-static size_t lead_of(const rnnp_node *node, const int64_t *w, int time_axis)
-{
-    const conv_params *conv = node->params;
-
-    return (size_t)((w[time_axis] - 1) * conv->window.dilation[time_axis - 2]);
-}
-
-static size_t conv_history(const rnnp_node *node, const rnnp_meta *inputs, int time_axis)
-{
-    const rnnp_tensor x = rnnp_meta_tensor(&inputs[X], NULL);
-
-    if (time_axis < 2) return 0;
-    return lead_of(node, inputs[W].dim, time_axis) * rnnp_shape_product(&x, 1, (size_t)time_axis) *
-           rnnp_shape_product(&x, (size_t)time_axis + 1, x.rank) * sizeof(float);
-}
-
-/* x with its history in front. */
-static rnnp_tensor with_history(const rnnp_node *node, const rnnp_tensor *x, const rnnp_tensor *w, int time_axis)
-{
-    rnnp_tensor longer = *x;
-
-    if (time_axis >= 2) longer.shape[time_axis] += (int64_t)lead_of(node, w->shape, time_axis);
-    return longer;
-}
-
-static void take_history(const rnnp_exec *e, const rnnp_tensor *x, const rnnp_tensor *longer)
-{
-    const size_t axis = (size_t)e->time_axis, inner = rnnp_shape_product(x, axis + 1, x->rank);
-    const size_t blocks = rnnp_shape_product(x, 1, axis), step = (size_t)x->shape[axis] * inner;
-    const size_t all = (size_t)longer->shape[axis] * inner, lead = all - step;
-    float *history = e->state, *to = longer->data;
-    const float *from = x->data;
-
-    for (size_t i = 0; i < (size_t)x->shape[0] * blocks; i++, to += all, from += step, history += lead) {
-        memcpy(to, history, lead * sizeof *to);
-        memcpy(to + lead, from, step * sizeof *to);
-        if (!e->lengths || e->lengths[i / blocks] > 0) memcpy(history, to + step, lead * sizeof *to);
-    }
-}
-
 /* ---- Running ---- */
+
+/* In a stream: x has its history in front, in place of padding; results of a transposed one that belong to earlier
+ * steps are cut off. */
+static rnnp_conv conv_behind(rnnp_conv c, size_t lead, int time_axis)
+{
+    rnnp_conv_axis *axis = &c.axis[lead ? time_axis - 2 : 0];
+
+    axis->in += lead;
+    if (lead) axis->pad = c.transposed ? lead * axis->stride : 0;
+    return c;
+}
 
 /* [x with its history, in streams][packed W, unless the plan has it][of the convolution] */
 static RNNP_SCRATCH(conv_workspace)
 {
     const rnnp_tensor x = rnnp_meta_tensor(&p->inputs[X], NULL), w = rnnp_meta_tensor(&p->inputs[W], NULL);
-    const rnnp_tensor y = rnnp_meta_tensor(outputs, NULL), longer = with_history(p->node, &x, &w, p->time_axis);
-    rnnp_conv c = rnnp_conv_of(p->node, &x, &w, &y);
+    const rnnp_tensor y = rnnp_meta_tensor(outputs, NULL);
+    const rnnp_conv c = conv_behind(rnnp_conv_of(p->node, &x, &w, &y), p->lead, p->time_axis);
     const rnnp_variant *kernel = rnnp_conv_kernel(p->select, &c);
     const size_t packed = p->inputs[W].known ? 0 : rnnp_align64(rnnp_conv_bytes(kernel, &c));
-    const size_t history = p->time_axis < 2 ? 0 : rnnp_align64(rnnp_tensor_elements(&longer) * sizeof(float));
 
     if (rnnp_meta_elements(outputs) == 0) return 0;
-    return rnnp_add_bytes(rnnp_add_bytes(history, packed), rnnp_conv_workspace(kernel, &c, p->threads));
+    return rnnp_add_bytes(rnnp_add_bytes(rnnp_history_bytes(p), packed), rnnp_conv_workspace(kernel, &c, p->threads));
 }
 
 static RNNP_RUN(conv_run)
 {
     rnnp_tensor x = inputs[X];
-    rnnp_conv c = rnnp_conv_of(node, &x, &inputs[W], &outputs[0]);
+    const rnnp_conv c = conv_behind(rnnp_conv_of(node, &x, &inputs[W], &outputs[0]), e->lead, e->time_axis);
     const rnnp_variant *kernel = e->planned ? ((const conv_own *)e->planned)->kernel : rnnp_conv_kernel(e->select, &c);
     char *workspace = e->workspace;
     rnnp_conv_call call = {.bias = inputs[B].data, .w = e->packed, .y = outputs[0].data};
 
     if (rnnp_tensor_elements(&outputs[0]) == 0) return RNNP_OK;
-    if (e->state) {
-        x = with_history(node, &x, &inputs[W], e->time_axis);
-        x.data = workspace;
+    if (e->lead) {
+        x = rnnp_history_take(e, &x, workspace);
         workspace += rnnp_align64(rnnp_tensor_elements(&x) * sizeof(float));
-        take_history(e, &inputs[X], &x);
-        c.axis[e->time_axis - 2].in = (size_t)x.shape[e->time_axis];
-        c.axis[e->time_axis - 2].pad = 0;
     }
     if (!call.w) {
         rnnp_conv_pack(kernel, &c, inputs[W].data, workspace, 0, 1);
@@ -309,22 +270,33 @@ static size_t conv_multiply_adds(const rnnp_prepare *p, const rnnp_meta *outputs
     return n;
 }
 
-/* Batch entries are independent. Along time: one output for each step, from this and earlier ones. */
+/* Batch entries are independent. */
 static RNNP_TIME(conv_time)
 {
-    const conv_params *conv = node->params;
-    const rnnp_window *window = &conv->window;
     const int at = in_axis[X];
 
     out_axis[0] = at;
     if (in_axis[W] != RNNP_TIME_NONE || (!rnnp_absent(node, B) && in_axis[B] != RNNP_TIME_NONE)) return RNNP_TIME_MIXED;
-    if (at <= 0) return 0;
-    if (at == 1 || rnnp_dim_is_symbol(inputs[W].dim[at])) return RNNP_TIME_MIXED;
-    const size_t axis = (size_t)at - 2;
-    const int64_t lead = (inputs[W].dim[at] - 1) * window->dilation[axis];
-    if (window->stride[axis] != 1 || window->auto_pad != RNNP_PAD_GIVEN || (is_transposed(node) && lead))
-        return RNNP_TIME_MIXED;
-    return window->pad_begin[axis] == lead && window->pad_end[axis] == 0 ? 0 : RNNP_TIME_AHEAD;
+    return at == 1 || (at > 1 && rnnp_dim_is_symbol(inputs[W].dim[at])) ? RNNP_TIME_MIXED : 0;
+}
+
+static int conv_pace(const rnnp_node *node, const rnnp_meta *inputs, size_t time_axis, rnnp_pace *pace)
+{
+    return rnnp_window_pace(&((const conv_params *)node->params)->window, time_axis - 2, inputs[W].dim[time_axis],
+                            pace);
+}
+
+/* Each input gives the `stride` results at its place, and has a share in later ones. */
+static int transpose_pace(const rnnp_node *node, const rnnp_meta *inputs, size_t time_axis, rnnp_pace *pace)
+{
+    const conv_params *conv = node->params;
+    const size_t i = time_axis - 2;
+    rnnp_window w = conv->window;
+
+    w.kernel[i] = inputs[W].dim[time_axis];
+    if (conv->shape.given || transposed_count(conv, &w, i, 1) != w.stride[i] || w.pad_begin[i]) return RNNP_TIME_SPREAD;
+    *pace = (rnnp_pace){.down = 1, .up = w.stride[i], .lead = (size_t)((rnnp_window_extent(&w, i) - 1) / w.stride[i])};
+    return 0;
 }
 
 #define CONV(op_name, ...)                                                                                      \
@@ -333,6 +305,6 @@ static RNNP_TIME(conv_time)
                 .pack = conv_pack, .workspace_bytes = conv_workspace, .multiply_adds = conv_multiply_adds,      \
                 __VA_ARGS__)
 
-CONV(Conv, .parse = conv_parse, .history_bytes = conv_history);
+CONV(Conv, .parse = conv_parse, .pace = conv_pace);
 static const char transposed_family[] = "transposed";
-CONV(ConvTranspose, .parse = transpose_parse, .family = transposed_family);
+CONV(ConvTranspose, .parse = transpose_parse, .pace = transpose_pace, .family = transposed_family);

@@ -159,14 +159,16 @@ static RNNP_RUN(pool_run)
 {
     static const int64_t zeros[RNNP_SPATIAL] = {0};
     const pool_params *pool = node->params;
-    const rnnp_tensor *x = &inputs[0], *y = &outputs[0];
+    const rnnp_tensor longer = e->lead ? rnnp_history_take(e, &inputs[0], e->workspace) : inputs[0];
+    const rnnp_tensor *x = &longer, *y = &outputs[0];
     const int max = is_max(node);
     const size_t bytes = rnnp_dtype_bytes(x->dtype), n = rnnp_tensor_elements(y);
     const size_t planes = n ? rnnp_shape_product(x, 0, 2) : 0, plane = rnnp_shape_product(x, 2, x->rank) * bytes;
     char *to = y->data;
     rnnp_window w;
 
-    rnnp_window_run(&pool->window, x, NULL, &w);
+    rnnp_window_run(&pool->window, &inputs[0], NULL, &w);
+    if (e->lead) w.pad_begin[e->time_axis - 2] = 0; /* the history is there */
     const int64_t *out = y->shape + 2;
     const size_t last = w.rank - 1, row = (size_t)out[last] * bytes;
     for (size_t i = 0; i < n && max && x->dtype == RNNP_DTYPE_F32; i++) ((float *)y->data)[i] = -INFINITY;
@@ -182,6 +184,8 @@ static RNNP_RUN(pool_run)
     return RNNP_OK;
 }
 
+static RNNP_SCRATCH(pool_workspace) { return rnnp_history_bytes(p); }
+
 static size_t pool_work(const rnnp_prepare *p, const rnnp_meta *outputs)
 {
     const pool_params *pool = p->node->params;
@@ -192,26 +196,32 @@ static size_t pool_work(const rnnp_prepare *p, const rnnp_meta *outputs)
     return work;
 }
 
-/* An axis along which each window is one element passes through. */
 static RNNP_TIME(pool_time)
 {
-    const pool_params *pool = node->params;
-    const int axis = in_axis[0] - 2;
-
     out_axis[0] = in_axis[0];
-    if (axis < 0 || (pool->window.kernel[axis] == 1 && pool->window.stride[axis] == 1 &&
-                     pool->window.pad_begin[axis] == 0 && pool->window.pad_end[axis] == 0))
-        return 0;
-    return RNNP_TIME_MIXED;
+    return 0;
 }
 
-#define POOL(op_name, most_out, parser, loops)                                                               \
+/* A history stands for padding: -infinity or zeros, which must count then. */
+static int pool_pace(const rnnp_node *node, const rnnp_meta *inputs, size_t time_axis, rnnp_pace *pace)
+{
+    const pool_params *pool = node->params;
+    const rnnp_window *w = &pool->window;
+    *pace = (rnnp_pace){.down = 1, .up = 1};
+    const int reason = time_axis < 2 ? 0 : rnnp_window_pace(w, time_axis - 2, w->kernel[time_axis - 2], pace);
+
+    if (reason || !pace->lead) return reason;
+    if (inputs[0].dtype != RNNP_DTYPE_F32) return RNNP_TIME_MIXED;
+    return is_max(node) || pool->counts_padding ? 0 : RNNP_TIME_COUNTED;
+}
+
+#define POOL(op_name, most_out, parser, ...)                                                                 \
     RNNP_DEFINE_OUTPUTS(op_name, 1, 1, 1, most_out, .param_bytes = sizeof(pool_params), .parse = (parser),   \
                         .infer = pool_infer, .run = pool_run, .time = pool_time, .multiply_adds = pool_work, \
-                        .family = (loops))
+                        .pace = pool_pace, .workspace_bytes = pool_workspace, __VA_ARGS__)
 
-POOL(MaxPool, 2, max_parse, &rnnp_loops_max);
-POOL(AveragePool, 1, average_parse, NULL);
+POOL(MaxPool, 2, max_parse, .family = &rnnp_loops_max, .history_begins = -INFINITY);
+POOL(AveragePool, 1, average_parse, .family = NULL);
 
 /* ---- GlobalMaxPool, GlobalAveragePool: a plane is a row of the kernels for rows ---- */
 

@@ -112,39 +112,44 @@ static int pads_to_same(const rnnp_window *w)
     return w->auto_pad == RNNP_PAD_SAME_UPPER || w->auto_pad == RNNP_PAD_SAME_LOWER;
 }
 
+static void pad_to_same(rnnp_window *w, size_t i, int64_t dim)
+{
+    const int64_t before_last = (dim - 1) / w->stride[i] * w->stride[i];
+    const int64_t total = before_last + rnnp_window_extent(w, i) - dim;
+
+    if (pads_to_same(w)) rnnp_window_split(w, i, total > 0 && dim > 0 ? total : 0);
+}
+
 void rnnp_window_run(const rnnp_window *given, const rnnp_tensor *x, const int64_t *kernel, rnnp_window *w)
 {
-    const int64_t *dim = x->shape + 2;
-
     fill(given, x->rank - 2, kernel, w);
-    for (size_t i = 0; i < w->rank && pads_to_same(w); i++) {
-        const int64_t before_last = (dim[i] - 1) / w->stride[i] * w->stride[i];
-        const int64_t total = before_last + rnnp_window_extent(w, i) - dim[i];
-
-        rnnp_window_split(w, i, total > 0 && dim[i] > 0 ? total : 0);
-    }
+    for (size_t i = 0; i < w->rank; i++) pad_to_same(w, i, x->shape[2 + i]);
 }
 
 /* ---- Sizes of results ---- */
 
+/* 0 where not even one fits; only pads to the same size leave none over nothing. */
+static int64_t windows(const rnnp_window *w, size_t i, int64_t dim)
+{
+    const int64_t stride = w->stride[i], rest = dim + w->pad_begin[i] + w->pad_end[i] - rnnp_window_extent(w, i);
+
+    if (pads_to_same(w)) return dim / stride + (dim % stride != 0);
+    if (rest < 0) return 0;
+    const int64_t count = rest / stride + 1;
+    /* One more, unless it would begin in the padding behind the input. */
+    return count +
+           (w->rounds_up && w->auto_pad == RNNP_PAD_GIVEN && rest % stride && count * stride < dim + w->pad_begin[i]);
+}
+
 static rnnp_status count_windows(rnnp_infer *in, const rnnp_window *w, size_t i, int64_t dim, int64_t *count)
 {
-    const int64_t extent = rnnp_window_extent(w, i), stride = w->stride[i];
-
     if (dim > INT64_MAX / 2) return FAIL(in, RNNP_ERR_SHAPE, "spatial axis %zu has %lld elements", i, (long long)dim);
-    if (pads_to_same(w)) {
-        *count = dim / stride + (dim % stride != 0);
-        return RNNP_OK;
-    }
-    const int64_t rest = dim + w->pad_begin[i] + w->pad_end[i] - extent;
-    if (rest < 0)
+    *count = windows(w, i, dim);
+    if (*count == 0 && !pads_to_same(w))
         return FAIL(in, RNNP_ERR_SHAPE,
                     "a kernel that covers %lld elements along spatial axis %zu, which has %lld with pads %lld and %lld",
-                    (long long)extent, i, (long long)dim, (long long)w->pad_begin[i], (long long)w->pad_end[i]);
-    *count = rest / stride + 1;
-    /* One more, unless it would begin in the padding behind the input. */
-    if (w->rounds_up && w->auto_pad == RNNP_PAD_GIVEN && rest % stride && *count * stride < dim + w->pad_begin[i])
-        ++*count;
+                    (long long)rnnp_window_extent(w, i), i, (long long)dim, (long long)w->pad_begin[i],
+                    (long long)w->pad_end[i]);
     return RNNP_OK;
 }
 
@@ -166,4 +171,46 @@ rnnp_status rnnp_window_counts(rnnp_infer *in, const rnnp_window *w, const int64
         count[i] = keeps ? dim[i] : rnnp_dim_unknown(in);
     }
     return RNNP_OK;
+}
+
+/* ---- Streams ---- */
+
+int rnnp_window_pace(const rnnp_window *given, size_t axis, int64_t kernel, rnnp_pace *pace)
+{
+    rnnp_window w = *given;
+
+    w.kernel[axis] = kernel;
+    const int64_t extent = rnnp_window_extent(&w, axis), stride = w.stride[axis];
+    pad_to_same(&w, axis, extent * stride); /* any multiple of the stride in which a window fits */
+    if (w.pad_begin[axis] < extent - stride || windows(&w, axis, extent * stride) != extent) return RNNP_TIME_AHEAD;
+    *pace = (rnnp_pace){.down = stride, .up = 1, .lead = (size_t)w.pad_begin[axis]};
+    return 0;
+}
+
+size_t rnnp_history_bytes(const rnnp_prepare *p)
+{
+    rnnp_tensor x = rnnp_meta_tensor(&p->inputs[0], NULL);
+
+    x.shape[p->time_axis] += (int64_t)p->lead;
+    return p->lead ? rnnp_align64(rnnp_tensor_elements(&x) * sizeof(float)) : 0;
+}
+
+rnnp_tensor rnnp_history_take(const rnnp_exec *e, const rnnp_tensor *x, void *memory)
+{
+    const size_t axis = (size_t)e->time_axis, inner = rnnp_shape_product(x, axis + 1, x->rank);
+    const size_t blocks = rnnp_shape_product(x, 1, axis), step = (size_t)x->shape[axis] * inner, lead = e->lead * inner;
+    rnnp_tensor longer = *x;
+    const float *from = x->data;
+    float *history = e->state, *to = memory;
+
+    longer.shape[axis] += (int64_t)e->lead;
+    longer.data = memory;
+    for (size_t i = 0; i < (size_t)x->shape[0] * blocks; i++, to += lead + step, from += step, history += lead) {
+        const size_t taken = e->lengths ? (size_t)e->lengths[i / blocks] * inner : step;
+
+        memcpy(to, history, lead * sizeof *to);
+        memcpy(to + lead, from, step * sizeof *to);
+        memcpy(history, to + taken, lead * sizeof *to);
+    }
+    return longer;
 }

@@ -42,6 +42,15 @@ void rnnp_window_run(const rnnp_window *given, const rnnp_tensor *x, const int64
  * beginning. */
 void rnnp_window_split(rnnp_window *w, size_t axis, int64_t total);
 
+/* Streams: the pace along an axis whose kernel is no symbol. Windows may begin up to what they cover before a stride,
+ * and may not end behind it: with p and q pads and windows of n elements, p >= n - stride and p + q < n. */
+int rnnp_window_pace(const rnnp_window *given, size_t axis, int64_t kernel, rnnp_pace *pace);
+
+/* Streams, where there is a lead: memory for x with its history in front, and both in that memory. The history becomes
+ * the last steps that each channel takes. */
+size_t rnnp_history_bytes(const rnnp_prepare *p);
+rnnp_tensor rnnp_history_take(const rnnp_exec *e, const rnnp_tensor *x, void *memory);
+
 /* Elements from the first to the last that a window covers, along an axis whose kernel is no symbol. */
 static inline int64_t rnnp_window_extent(const rnnp_window *w, size_t axis)
 {
