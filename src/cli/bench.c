@@ -104,6 +104,7 @@ static void print_text(const results *r)
         printf("%-12s not possible: %s\n", "stream step", cli_plain(r->no_stream));
     else
         cli_timing_text("stream step", &r->step, 1.0);
+    if (r->step.steps > 1) printf("%-12s %zu time steps\n", "  of", r->step.steps);
     if (r->m->weight_bytes > 0) {
         const int is_s8 = r->m->all_s8;
         printf("%-12s %.2f %s in the recurrent layers, ", "run", 1e-9 * ops_per_s(r), peaks[is_s8].unit);

@@ -6,9 +6,30 @@
 
 typedef struct sizes {
     size_t plan_bytes, run_bytes;
-    char no_run[256]; /* why a model cannot run with default sizes; "" when it can */
+    size_t multiple;     /* of time steps, that a stream takes */
+    char no_run[256];    /* why a model cannot run with default sizes; "" when it can */
+    char no_stream[256]; /* the same of a stream */
     rnnp_packed_info packed;
 } sizes;
+
+/* Outputs that a stream may carry to inputs; *n of them, to be freed. */
+static rnnp_carried *find_carried(const rnnp_model *model, size_t *n)
+{
+    rnnp_carried *found = cli_alloc(rnnp_model_input_count(model), sizeof *found);
+    if (rnnp_model_find_carried(model, found, rnnp_model_input_count(model), n) != RNNP_OK) *n = 0;
+    return found;
+}
+
+static void measure_stream(const cli_call *call, const cli_model *m, sizes *s)
+{
+    rnnp_stream_options options;
+    rnnp_stream_options_init(&options);
+    FREED rnnp_carried *found = find_carried(m->model, &options.n_carried);
+    options.carried = found;
+    options.batch = call->batch;
+    if (rnnp_stream_multiple(m->plan, &options, &s->multiple) != RNNP_OK)
+        snprintf(s->no_stream, sizeof s->no_stream, "%s", rnnp_last_error(m->context));
+}
 
 static int measure(const cli_call *call, const cli_model *m, sizes *s)
 {
@@ -33,14 +54,6 @@ static void text_ports(const char *title, const rnnp_model *model, size_t n, por
         if (get(model, i, &p) == RNNP_OK)
             printf("%-11s %s  %s %s\n", i ? "" : title, cli_plain(p.name), rnnp_dtype_name(p.dtype),
                    cli_shape(p.rank, p.shape, p.symbol));
-}
-
-/* Outputs that a stream may carry to inputs; *n of them, to be freed. */
-static rnnp_carried *find_carried(const rnnp_model *model, size_t *n)
-{
-    rnnp_carried *found = cli_alloc(rnnp_model_input_count(model), sizeof *found);
-    if (rnnp_model_find_carried(model, found, rnnp_model_input_count(model), n) != RNNP_OK) *n = 0;
-    return found;
 }
 
 static void text_carried(const rnnp_model *model)
@@ -97,6 +110,11 @@ static void print_text(const cli_call *call, const cli_model *m, const sizes *s)
         printf("; cannot run with batch %zu and %zu steps: %s\n", call->batch, call->steps, cli_plain(s->no_run));
     else
         printf(", run with batch %zu and %zu steps %s\n", call->batch, call->steps, cli_bytes((double)s->run_bytes));
+    if (s->no_stream[0])
+        printf("%-11s not possible: %s\n", "stream", cli_plain(s->no_stream));
+    else
+        printf("%-11s takes %zu time step%s in a call, or a multiple\n", "stream", s->multiple,
+               s->multiple == 1 ? "" : "s");
     if (p->version)
         printf("%-11s version %zu, %s: original weights %s, packed %s in %zu blocks\n", "packed", p->version,
                cli_bytes((double)p->file_bytes), cli_bytes((double)p->data_bytes), cli_bytes((double)p->packed_bytes),
@@ -202,6 +220,10 @@ static void print_json(const cli_call *call, const cli_model *m, const sizes *s)
     } else {
         json_put(&j, TEXT("run", NULL), TEXT("no_run", s->no_run));
     }
+    if (s->no_stream[0])
+        json_put(&j, TEXT("stream", NULL), TEXT("no_stream", s->no_stream));
+    else
+        json_flat(&j, "stream", INT("multiple", s->multiple));
     if (s->packed.version)
         json_packed(&j, m, &s->packed);
     else
@@ -219,6 +241,7 @@ int cli_inspect(const cli_call *call)
     planned.batch = planned.steps = 0; /* the sizes are those of a run; a plan expects any */
     TRY(cli_model_open(&m, &planned, 0));
     TRY(measure(call, &m, &s));
+    measure_stream(call, &m, &s);
     (call->json ? print_json : print_text)(call, &m, &s);
     return CLI_OK;
 }

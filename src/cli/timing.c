@@ -77,7 +77,12 @@ static int measure(rnnp_context *context, const subject *s, double budget, cli_t
     cli_progress_end();
     TRY(cli_status(context, status));
     qsort(times, n, sizeof *times, ascending);
-    *result = (cli_timing){n, times[n / 2], times[0], times[n * 99 / 100], times[n * 999 / 1000], share_of_slow(&l)};
+    *result = (cli_timing){.calls = n,
+                           .median = times[n / 2],
+                           .min = times[0],
+                           .p99 = times[n * 99 / 100],
+                           .p999 = times[n * 999 / 1000],
+                           .shared = share_of_slow(&l)};
     return CLI_OK;
 }
 
@@ -111,7 +116,9 @@ int cli_time_run(const cli_call *call, const cli_model *m, double seconds, cli_t
     TRY(cli_status(m->context, status));
     cli_tensors_fill(&t, m->model);
     TRY(cli_tensors_outputs(&t, m, run));
-    return measure(m->context, &(subject){"run", call_run, run, &t}, seconds, result);
+    TRY(measure(m->context, &(subject){"run", call_run, run, &t}, seconds, result));
+    result->steps = call->steps;
+    return CLI_OK;
 }
 
 int cli_time_stream(const cli_call *call, const cli_model *m, double seconds, cli_timing *result, char **no_stream)
@@ -139,7 +146,8 @@ int cli_time_stream(const cli_call *call, const cli_model *m, double seconds, cl
         t.outputs[i].data = cli_tensor_alloc(&t.outputs[i]);
     }
     cli_tensors_fill(&t, m->model);
-    return measure(m->context, &(subject){"stream", call_step, stream, &t}, seconds, result);
+    TRY(measure(m->context, &(subject){"stream", call_step, stream, &t}, seconds, result));
+    return cli_status(m->context, rnnp_stream_multiple(m->plan, &options, &result->steps));
 }
 
 /* ---- Output ---- */
@@ -152,6 +160,6 @@ void cli_timing_text(const char *name, const cli_timing *t, double scale)
 
 void cli_timing_json(json *j, const char *key, const cli_timing *t)
 {
-    json_flat(j, key, INT("calls", t->calls), REAL("median_s", t->median), REAL("min_s", t->min), REAL("p99_s", t->p99),
-              REAL("p999_s", t->p999), REAL("shared", t->shared));
+    json_flat(j, key, INT("calls", t->calls), INT("steps", t->steps), REAL("median_s", t->median),
+              REAL("min_s", t->min), REAL("p99_s", t->p99), REAL("p999_s", t->p999), REAL("shared", t->shared));
 }

@@ -9,6 +9,7 @@
 
 typedef struct cli_timing {
     size_t calls;
+    size_t steps;                  /* time steps of a call */
     double median, min, p99, p999; /* seconds per call */
     double shared;                 /* of the time: with a core whose sibling thread was busy */
 } cli_timing;

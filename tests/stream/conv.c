@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Convolutions and pooling along time that look back alone, or no further ahead than their stride: a stream keeps the
- * inputs that its windows still need, takes multiples of the strides, and has the bits of a run over the whole sequence.
+ * inputs that its windows still need, takes multiples of the strides, and has the bits of a run over the whole
+ * sequence.
  */
 #include "../model/graph.h"
 
