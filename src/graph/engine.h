@@ -417,6 +417,7 @@ typedef struct rnnp_fault {
     int misplaced;     /* only that time was looked for at another axis */
     size_t input[2];   /* of different rates: */
     rnnp_rate rate[2]; /* 0 for any other fault */
+    rnnp_pace pace;    /* of a node that has no such one, as far as it is known */
 } rnnp_fault;
 
 typedef struct rnnp_time {

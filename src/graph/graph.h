@@ -258,6 +258,7 @@ enum {
 typedef struct rnnp_pace {
     int64_t down, up;
     size_t lead;
+    int64_t covers, pads[2]; /* of windows, also where it fails: for messages */
 } rnnp_pace;
 
 /* Weights as output channels of `depth` elements: element k of channel c is at [c * stride + k * k_stride]. */

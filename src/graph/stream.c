@@ -60,13 +60,20 @@ static rnnp_status refuse(const rnnp_model *model, const rnnp_node *node, const 
 
 static rnnp_status refuse_fault(const rnnp_model *model, const rnnp_node *node, const rnnp_fault *fault)
 {
+    const rnnp_pace *pace = &fault->pace;
+
+    if (pace->covers)
+        return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED,
+                              "%s, so the model cannot be stepped; along time its windows cover %lld, with stride %lld "
+                              "and pads %lld and %lld",
+                              fault->why, (long long)pace->covers, (long long)(pace->down * pace->up),
+                              (long long)pace->pads[0], (long long)pace->pads[1]);
     if (!fault->rate[0].down) return refuse(model, node, fault->why);
-    return rnnp_node_fail(
-        model->context, node, RNNP_ERR_UNSUPPORTED,
-        "%s: %lld steps of input %zu and %lld of input %zu come with %lld and %lld time steps, so the "
-        "model cannot be stepped",
-        fault->why, (long long)fault->rate[0].up, fault->input[0], (long long)fault->rate[1].up, fault->input[1],
-        (long long)fault->rate[0].down, (long long)fault->rate[1].down);
+    return rnnp_node_fail(model->context, node, RNNP_ERR_UNSUPPORTED,
+                          "%s: input %zu has %lld/%lld of the time steps and input %zu has %lld/%lld, so the model "
+                          "cannot be stepped",
+                          fault->why, fault->input[0], (long long)fault->rate[0].up, (long long)fault->rate[0].down,
+                          fault->input[1], (long long)fault->rate[1].up, (long long)fault->rate[1].down);
 }
 
 static rnnp_status given_axis(rnnp_time *time, const rnnp_model *model, size_t axis)

@@ -83,6 +83,23 @@ static int refuse(rnnp_time *time, int reason)
     return 0;
 }
 
+static int refuse_pace(rnnp_time *time, int reason, const rnnp_pace *pace)
+{
+    refuse(time, reason);
+    time->fault.pace = *pace;
+    return 0;
+}
+
+/* Whether two inputs with time have one rate. */
+static int one_rate(rnnp_time *time, const rnnp_node *node, size_t a, size_t b)
+{
+    const rnnp_rate rate = time->rate[node->inputs[a]], other = time->rate[node->inputs[b]];
+
+    if (other.up == rate.up && other.down == rate.down) return 1;
+    time->fault = (rnnp_fault){.why = "joins inputs of different rates", .input = {a, b}, .rate = {rate, other}};
+    return 0;
+}
+
 /* Values pass through the ends of a loop each on its own. One that sums up all steps so far must do so from the first
  * iteration on, so that the body is judged by what it gets. */
 static int through_loop(rnnp_time *time, const rnnp_node *node)
@@ -95,15 +112,9 @@ static int through_loop(rnnp_time *time, const rnnp_node *node)
 
         if (node->outputs[i] == RNNP_NONE) continue;
         time->axis[node->outputs[i]] = time->out[i];
-        if (from != SIZE_MAX && time->out[i] != RNNP_TIME_NONE) {
-            const rnnp_rate rate = time->rate[node->inputs[from]];
-            const rnnp_rate before = value == SIZE_MAX ? rate : time->rate[node->inputs[value]];
-
-            time->rate[node->outputs[i]] = rate;
-            if (rate.up != before.up || rate.down != before.down) {
-                time->fault = (rnnp_fault){"joins inputs of different rates", 0, {value, from}, {before, rate}};
-                return 0;
-            }
+        if (!time->of_channels && time->out[i] != RNNP_TIME_NONE) {
+            time->rate[node->outputs[i]] = time->rate[node->inputs[from]];
+            if (value != SIZE_MAX && !one_rate(time, node, value, from)) return 0;
         }
         time->final[node->outputs[i]] = from != SIZE_MAX && time->final[node->inputs[from]];
         if (value != SIZE_MAX && time->final[node->inputs[value]] != time->final[node->inputs[from]])
@@ -132,18 +143,13 @@ static int through_pace(rnnp_time *time, const rnnp_node *node)
 
     if (node->op->pace && time->in[0] > 0 &&
         (reason = node->op->pace(node, node->input_metas, (size_t)time->in[0], &pace)) < 0)
-        return refuse(time, reason);
+        return refuse_pace(time, reason, &pace);
     if (time->of_channels) return pace.down == 1 && pace.up == 1 && !pace.lead;
     for (size_t i = node->n_inputs; i-- > 0;)
         if (time->in[i] != RNNP_TIME_NONE) first = i;
+    for (size_t i = first; i < node->n_inputs; i++)
+        if (time->in[i] != RNNP_TIME_NONE && !one_rate(time, node, first, i)) return 0;
     const rnnp_rate rate = time->rate[node->inputs[first]];
-    for (size_t i = first; i < node->n_inputs; i++) {
-        const rnnp_rate other = time->in[i] == RNNP_TIME_NONE ? rate : time->rate[node->inputs[i]];
-
-        if (other.up == rate.up && other.down == rate.down) continue;
-        time->fault = (rnnp_fault){"joins inputs of different rates", 0, {first, i}, {rate, other}};
-        return 0;
-    }
     const int64_t a = common_divisor(rate.up, pace.down), b = common_divisor(rate.down, pace.up);
     const rnnp_rate out = {rate.up / a * (pace.up / b), rate.down / b * (pace.down / a)};
     if (out.up > INT32_MAX || out.down > INT32_MAX) {

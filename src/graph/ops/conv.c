@@ -294,9 +294,9 @@ static int transpose_pace(const rnnp_node *node, const rnnp_meta *inputs, size_t
     rnnp_window w = conv->window;
 
     w.kernel[i] = inputs[W].dim[time_axis];
-    if (conv->shape.given || transposed_count(conv, &w, i, 1) != w.stride[i] || w.pad_begin[i]) return RNNP_TIME_SPREAD;
-    *pace = (rnnp_pace){.down = 1, .up = w.stride[i], .lead = (size_t)((rnnp_window_extent(&w, i) - 1) / w.stride[i])};
-    return 0;
+    const int64_t extent = rnnp_window_extent(&w, i), stride = w.stride[i], count = transposed_count(conv, &w, i, 1);
+    *pace = (rnnp_pace){1, stride, (size_t)((extent - 1) / stride), extent, {w.pad_begin[i], w.pad_end[i]}};
+    return !conv->shape.given && count == stride && w.pad_begin[i] == 0 ? 0 : RNNP_TIME_SPREAD;
 }
 
 #define CONV(op_name, ...)                                                                                      \

@@ -182,9 +182,8 @@ int rnnp_window_pace(const rnnp_window *given, size_t axis, int64_t kernel, rnnp
     w.kernel[axis] = kernel;
     const int64_t extent = rnnp_window_extent(&w, axis), stride = w.stride[axis];
     pad_to_same(&w, axis, extent * stride); /* any multiple of the stride in which a window fits */
-    if (w.pad_begin[axis] < extent - stride || windows(&w, axis, extent * stride) != extent) return RNNP_TIME_AHEAD;
-    *pace = (rnnp_pace){.down = stride, .up = 1, .lead = (size_t)w.pad_begin[axis]};
-    return 0;
+    *pace = (rnnp_pace){stride, 1, (size_t)w.pad_begin[axis], extent, {w.pad_begin[axis], w.pad_end[axis]}};
+    return w.pad_begin[axis] >= extent - stride && windows(&w, axis, extent * stride) == extent ? 0 : RNNP_TIME_AHEAD;
 }
 
 size_t rnnp_history_bytes(const rnnp_prepare *p)
