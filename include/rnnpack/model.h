@@ -527,7 +527,7 @@ RNNP_API rnnp_status rnnp_model_find_carried(const rnnp_model *model, rnnp_carri
 typedef struct rnnp_stream_options {
     size_t struct_size;
     size_t batch;  /* channels that step together; 0 (default): 1 */
-    size_t steps;  /* time steps per call, of rnnp_stream_multiple() a multiple; 0 (default): that */
+    size_t steps;  /* time steps per call, a multiple of rnnp_stream_multiple(); 0 (default): that number */
     int time_axis; /* RNNP_AXIS(n) where axis n of the first input is time; 0 (default): found from the graph */
     /* [n_carried]: state that the model has as inputs and outputs; NULL, 0 (default): none. It begins with zeros and is
      * part of the stream's state. Inputs and outputs of pairs are not among those that a step takes: the others keep
@@ -548,9 +548,9 @@ RNNP_STRUCT_INIT(rnnp_stream_options)
  * rnnp_stream_create(). */
 RNNP_API rnnp_status rnnp_stream_bytes(const rnnp_plan *plan, const rnnp_stream_options *options, size_t *bytes);
 
-/* The number of time steps of which a call takes one or more: 1, unless an operator has a stride along time. Strides
- * multiply along a path, and the least common multiple of all paths counts. Of options, steps may be 0. Returns as
- * rnnp_stream_create(). */
+/* The number of time steps of which every call takes a multiple: 1, unless an operator has a stride along time. Strides
+ * multiply along a path, and of several paths it is the least common multiple. options as for rnnp_stream_create(),
+ * where steps 0 fits all models. Returns as that. */
 RNNP_API rnnp_status rnnp_stream_multiple(const rnnp_plan *plan, const rnnp_stream_options *options, size_t *multiple);
 
 /*
