@@ -475,8 +475,8 @@ TEST(test_all_in_f16)
     }
 }
 
-/* Weights of Conv, ConvTranspose and Einsum, which have no kernels for them: widened at load, so the bits are those of a
- * file in f32 with the same values. In f16 or bf16, behind a Cast, or with everything in that type. */
+/* Weights of Conv, ConvTranspose and Einsum, which have no kernels for them, are widened at load. So the bits are those
+ * of a file in f32 with the same values, with f16 or bf16 behind a Cast, and with everything in that type. */
 TEST(test_halves_of_other_products)
 {
     enum { C = 5, T = 9, K = 3, BF16 = 16, FORMS = 3 };

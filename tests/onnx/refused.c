@@ -51,14 +51,14 @@ TEST(test_everything_is_listed)
     add(&graph, 0, "Relu", "short", NULL, 0, NULL);
     add(&graph, 1, "Det", NULL, NULL, 0, NULL);
     add(&graph, 2, "SplitToSequence", NULL, "body", GRAPH, NULL);
-    add(&graph, 3, "DynamicQuantizeLSTM", NULL, NULL, 0, NULL);
+    add(&graph, 3, "DynamicQuantizeAttention", NULL, NULL, 0, NULL);
     add(&graph, 4, "Det", NULL, NULL, 0, NULL);
     add(&graph, 5, "Det", NULL, NULL, 0, "com.microsoft");
     add(&graph, 6, "Softmax", NULL, "temperature", FLOAT, NULL);
     wire_tensor(&numbers, "short", UINT16, NULL, 0);
     wire_message(&graph, 5, &numbers);
     NOT_READ(&graph, 17, "operator Det (2, the first n1)", "operator SplitToSequence (n2)",
-             "operator DynamicQuantizeLSTM (n3)", "operator Det of com.microsoft (n5)", "type uint16 (short)",
+             "operator DynamicQuantizeAttention (n3)", "operator Det of com.microsoft (n5)", "type uint16 (short)",
              "before it is quantised");
 }
 
@@ -94,7 +94,7 @@ TEST(test_many)
 
     for (size_t i = 0; i < 200; i++) {
         snprintf(op, sizeof op, "Strange%zu", i);
-        add(&graph, i, i == 20 ? "DynamicQuantizeLSTM" : op, NULL, NULL, 0, NULL);
+        add(&graph, i, i == 20 ? "DynamicQuantizeAttention" : op, NULL, NULL, 0, NULL);
     }
     NOT_READ(&graph, 17, "operator Strange0 (n0)", " more; ", "before it is quantised");
 }
