@@ -7,12 +7,12 @@
 
 #include <stdio.h>
 
-/* Of one group; depths add up, as f32 panels have no headers. */
+/* Depths add up, as f32 panels have no headers. */
 size_t rnnp_conv_group_bytes(const rnnp_variant *kernel, const rnnp_conv *c)
 {
     size_t depth, floats, bytes;
 
-    if (rnnp_mul_overflow(c->in, rnnp_conv_positions(c), &depth)) return SIZE_MAX;
+    if (rnnp_mul_overflow(c->in, rnnp_conv_planes_of(c).kernel, &depth)) return SIZE_MAX;
     if (kernel) return rnnp_panels_bytes(&kernel->traits.panels, c->out, depth);
     if (rnnp_mul_overflow(depth, c->out, &floats) || rnnp_mul_overflow(floats, sizeof(float), &bytes)) return SIZE_MAX;
     return bytes;
@@ -23,7 +23,7 @@ const rnnp_variant *rnnp_conv_kernel(const rnnp_selection *select, const rnnp_co
     enum { FEW = 8 }; /* output channels: less than half of the smallest panel */
 
     if (c->out < FEW) return NULL;
-    return rnnp_select_for(select, RNNP_OP_gemm, RNNP_FORMAT_f32, c->out * c->in * rnnp_conv_positions(c));
+    return rnnp_select_for(select, RNNP_OP_gemm, RNNP_FORMAT_f32, c->out * c->in * rnnp_conv_planes_of(c).kernel);
 }
 
 size_t rnnp_conv_bytes(const rnnp_variant *kernel, const rnnp_conv *c)
@@ -54,7 +54,7 @@ typedef struct weights {
 
 static weights weights_of(const rnnp_conv *c, const float *w, size_t g)
 {
-    const size_t k = rnnp_conv_positions(c);
+    const size_t k = rnnp_conv_planes_of(c).kernel;
 
     w += g * c->out * c->in * k;
     return c->transposed ? (weights){w, k, c->out * k} : (weights){w, c->in * k, k};
@@ -100,7 +100,6 @@ static void pack_direct(const rnnp_conv *c, const rnnp_combination *of, const we
     } while (rnnp_outer_next(c, &t));
 }
 
-/* Of one combination. */
 size_t rnnp_combination_bytes(const rnnp_variant *kernel, const rnnp_conv *c, const rnnp_combination *of)
 {
     const size_t depth = of->taps * c->in;

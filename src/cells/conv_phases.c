@@ -103,14 +103,6 @@ rnnp_outer_taps rnnp_outer_first(const rnnp_conv *c, const rnnp_combination *of)
 
 int rnnp_outer_next(const rnnp_conv *c, rnnp_outer_taps *t) { return next(c->axes - 1, t->index, t->count); }
 
-size_t rnnp_conv_positions(const rnnp_conv *c)
-{
-    size_t n = 1;
-
-    for (size_t a = 0; a < c->axes; a++) n *= c->axis[a].kernel;
-    return n;
-}
-
 /* Nothing happens along the axis: y has its elements in x's order. */
 static int passes(const rnnp_conv_axis *axis)
 {

@@ -35,8 +35,22 @@ rnnp_phase rnnp_conv_phase(const rnnp_conv *c, size_t a, size_t r);
 /* Zeros in front of the input along axis a, and all positions that are read. */
 size_t rnnp_conv_lead(const rnnp_conv *c, size_t a);
 size_t rnnp_conv_length(const rnnp_conv *c, size_t a);
-/* Product of the kernel's sizes. */
-size_t rnnp_conv_positions(const rnnp_conv *c);
+/* Elements of the kernel, and of one channel of x and of y: products of the axes' sizes. */
+typedef struct rnnp_conv_planes {
+    size_t kernel, in, out;
+} rnnp_conv_planes;
+
+static inline rnnp_conv_planes rnnp_conv_planes_of(const rnnp_conv *c)
+{
+    rnnp_conv_planes n = {1, 1, 1};
+
+    for (size_t a = 0; a < c->axes; a++) {
+        n.kernel *= c->axis[a].kernel;
+        n.in *= c->axis[a].in;
+        n.out *= c->axis[a].out;
+    }
+    return n;
+}
 /* Neighbouring axes along which nothing happens are one axis, and those of one element are none: rows become long. */
 rnnp_conv rnnp_conv_simplified(const rnnp_conv *c);
 

@@ -10,26 +10,25 @@ enum {
     STAGED_AT_ONCE = 65536 /* floats of images for each thread: they stay in L2 */
 };
 
+/* The workspace: [images that are staged together][results of each thread][direct: where taps are]. */
+typedef struct room {
+    size_t together;
+    size_t results; /* floats of one thread */
+    size_t scratch, at, bytes;
+} room;
+
 typedef struct job {
     const rnnp_conv *c;
     const rnnp_conv_call *call;
     const rnnp_selection *select;
     const rnnp_variant *kernel;
     rnnp_staging s;
-    size_t images, together; /* all, and at once */
-    size_t in_plane, out_plane;
+    room room;
+    size_t images;
+    rnnp_conv_planes plane;
     float *staged, *scratch;
     ptrdiff_t *at; /* direct: where taps are, combination after combination */
-    size_t scratch_floats;
 } job;
-
-/* Results of one thread. */
-static size_t scratch_floats(const rnnp_conv *c)
-{
-    const size_t least = LEAST_ROWS * c->out;
-
-    return least > SCRATCH ? least : SCRATCH;
-}
 
 static size_t images_together(const rnnp_conv *c, const rnnp_staging *s, size_t threads)
 {
@@ -39,23 +38,35 @@ static size_t images_together(const rnnp_conv *c, const rnnp_staging *s, size_t 
     return fit < 1 ? 1 : fit < images ? fit : images;
 }
 
+/* bytes is SIZE_MAX on overflow. */
+static room room_of(const rnnp_variant *kernel, const rnnp_conv *c, const rnnp_staging *s, size_t threads)
+{
+    const size_t least = LEAST_ROWS * c->out;
+    room r = {.together = images_together(c, s, threads), .results = least > SCRATCH ? least : SCRATCH};
+    size_t staged, scratch;
+
+    r.bytes = SIZE_MAX;
+    if (rnnp_mul_overflow(s->needed ? s->floats : 0, r.together, &staged) || staged > SIZE_MAX / 64 ||
+        rnnp_mul_overflow(r.results, threads, &scratch) || scratch > SIZE_MAX / 64)
+        return r;
+    r.scratch = rnnp_align64(staged * sizeof(float));
+    r.at = r.scratch + rnnp_align64(scratch * sizeof(float));
+    r.bytes = r.at + (kernel ? 0 : c->in * rnnp_conv_planes_of(c).kernel * sizeof(ptrdiff_t));
+    return r;
+}
+
 size_t rnnp_conv_workspace(const rnnp_variant *kernel, const rnnp_conv *conv, size_t threads)
 {
     const rnnp_conv c = rnnp_conv_simplified(conv);
     const rnnp_staging s = rnnp_staging_of(kernel, &c);
-    size_t staged = 0, scratch;
 
-    if (s.needed && rnnp_mul_overflow(s.floats, images_together(&c, &s, threads), &staged)) return SIZE_MAX;
-    if (staged > SIZE_MAX / 64 || rnnp_mul_overflow(scratch_floats(&c), threads, &scratch) || scratch > SIZE_MAX / 64)
-        return SIZE_MAX;
-    const size_t taps = kernel ? 0 : c.in * rnnp_conv_positions(&c) * sizeof(ptrdiff_t);
-    return rnnp_align64(staged * sizeof(float)) + rnnp_align64(scratch * sizeof(float)) + taps;
+    return room_of(kernel, &c, &s, threads).bytes;
 }
 
 static size_t images_of_round(const job *j, size_t round, size_t *first)
 {
-    *first = round * j->together;
-    return j->images - *first < j->together ? j->images - *first : j->together;
+    *first = round * j->room.together;
+    return j->images - *first < j->room.together ? j->images - *first : j->room.together;
 }
 
 static void stage(const job *j, size_t round, size_t i, size_t n)
@@ -67,8 +78,8 @@ static void stage(const job *j, size_t round, size_t i, size_t n)
     for (; from < to; from++) {
         const size_t image = from / j->s.outer;
 
-        rnnp_staging_row(&j->s, j->select, j->kernel, j->c, j->call->x + (first + image) * j->c->in * j->in_plane,
-                         j->in_plane, from % j->s.outer, j->staged + image * j->s.floats);
+        rnnp_staging_row(&j->s, j->select, j->kernel, j->c, j->call->x + (first + image) * j->c->in * j->plane.in,
+                         j->plane.in, from % j->s.outer, j->staged + image * j->s.floats);
     }
 }
 
@@ -92,7 +103,7 @@ static void scatter(const job *j, const part *p, size_t channel_step, size_t pos
 
     for (size_t m = 0; m < j->c->out; m++) {
         for (size_t i = 0; i < p->n; i++)
-            p->y[m * j->out_plane + i * step] = p->scratch[m * channel_step + i * position_step];
+            p->y[m * j->plane.out + i * step] = p->scratch[m * channel_step + i * position_step];
     }
 }
 
@@ -110,7 +121,7 @@ static void run_product(const job *j, const part *p)
     const rnnp_conv *c = j->c;
     const rnnp_phase *last = &p->of->phase[c->axes - 1];
     const size_t together = rnnp_term_taps(last), pitch = j->s.pitch[c->axes - 1];
-    const int in_place = c->out == 1 || j->out_plane == 1; /* y has the results in their order */
+    const int in_place = c->out == 1 || j->plane.out == 1; /* y has the results in their order */
     const float *a = p->image + (p->outer * pitch + last->at + p->first * last->stride) * c->in;
     const char *w = p->w;
     rnnp_gemm_args args = {.m = p->n,
@@ -137,7 +148,7 @@ static void run_product(const job *j, const part *p)
     if (in_place) return;
     if (last->step == 1)
         j->select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&(rnnp_move_args){
-            .x = p->scratch, .y = p->y, .rows = p->n, .cols = c->out, .ldx = c->out, .ldy = j->out_plane});
+            .x = p->scratch, .y = p->y, .rows = p->n, .cols = c->out, .ldx = c->out, .ldy = j->plane.out});
     else
         scatter(j, p, 1, c->out);
 }
@@ -153,7 +164,7 @@ static void run_direct(const job *j, const part *p)
                                  .w = p->w,
                                  .bias = p->bias,
                                  .y = last->step == 1 ? p->y : p->scratch,
-                                 .ldy = last->step == 1 ? j->out_plane : p->n};
+                                 .ldy = last->step == 1 ? j->plane.out : p->n};
 
     j->select->op[RNNP_OP_conv_f32]->fn.conv_f32(&args);
     if (last->step > 1) scatter(j, p, p->n, 1);
@@ -164,7 +175,7 @@ static void run_empty(const job *j, const part *p)
 {
     for (size_t m = 0; m < j->c->out; m++) {
         for (size_t i = 0; i < p->n; i++)
-            p->y[m * j->out_plane + i * p->of->phase[j->c->axes - 1].step] = p->bias ? p->bias[m] : 0.0f;
+            p->y[m * j->plane.out + i * p->of->phase[j->c->axes - 1].step] = p->bias ? p->bias[m] : 0.0f;
     }
 }
 
@@ -173,52 +184,68 @@ static size_t block_of(const job *j, const rnnp_combination *of, size_t count, s
 {
     const size_t read = j->c->in * of->outer_taps; /* rows of the input, for each output position */
     const size_t cached = j->kernel ? SIZE_MAX : (8192 / (read ? read : 1) + 63) / 64 * 64; /* half of L1, or a row */
-    const size_t results = j->scratch_floats / j->c->out, most = cached < results ? cached : results;
+    const size_t results = j->room.results / j->c->out, most = cached < results ? cached : results;
     const size_t each = rows < 2 * n ? (count + n - 1) / n : count; /* threads outnumber rows */
     const size_t least = each < LEAST_ROWS ? LEAST_ROWS : each;
 
     return least < most ? least : most;
 }
 
+/* Outputs of a combination, cut into parts: [image][position of the outer axes][block of the last axis]. */
+typedef struct parts {
+    size_t first; /* image */
+    size_t outer, block, blocks;
+    size_t w, at; /* of the combination: offsets in a group's weights, and in the places of taps */
+} parts;
+
+static part part_of(const job *j, const parts *cut, const rnnp_combination *of, size_t number, size_t thread)
+{
+    const rnnp_conv *c = j->c;
+    const rnnp_phase *last = &of->phase[c->axes - 1];
+    const size_t image = number / (cut->outer * cut->blocks), of_all = cut->first + image, group = of_all % c->groups;
+    size_t left = number / cut->blocks % cut->outer, below = cut->outer, y = 0;
+    part p = {.of = of,
+              .image = j->s.needed ? j->staged + image * j->s.floats : j->call->x + of_all * c->in * j->plane.in,
+              .w = (const char *)j->call->w + group * rnnp_conv_group_bytes(j->kernel, c) + cut->w,
+              .bias = j->call->bias ? j->call->bias + group * c->out : NULL,
+              .at = j->at + cut->at,
+              .scratch = j->scratch + thread * j->room.results,
+              .first = number % cut->blocks * cut->block};
+
+    p.n = last->count - p.first < cut->block ? last->count - p.first : cut->block;
+    for (size_t a = 0; a + 1 < c->axes; a++) {
+        const rnnp_phase *phase = &of->phase[a];
+
+        below /= phase->count;
+        p.outer = p.outer * j->s.pitch[a] + phase->at + left / below * phase->stride;
+        y = y * c->axis[a].out + phase->first + left / below * phase->step;
+        left %= below;
+    }
+    y = y * c->axis[c->axes - 1].out + last->first + p.first * last->step;
+    p.y = j->call->y + of_all * c->out * j->plane.out + y;
+    return p;
+}
+
 static void compute(const job *j, size_t round, size_t i, size_t n)
 {
     const rnnp_conv *c = j->c;
     const size_t last = c->axes - 1;
-    size_t first, from, to, skipped = 0, taps = 0;
-    const size_t images = images_of_round(j, round, &first);
+    parts cut = {.w = 0};
+    const size_t images = images_of_round(j, round, &cut.first);
     rnnp_combination of;
 
     rnnp_combination_first(c, &of);
     do {
-        size_t outer = 1;
-        for (size_t a = 0; a < last; a++) outer *= of.phase[a].count;
-        const size_t count = of.phase[last].count, block = block_of(j, &of, count, images * outer, n);
-        const size_t blocks = (count + block - 1) / block;
+        size_t from, to;
 
-        rnnp_share(images * outer * blocks, i, n, &from, &to);
+        cut.outer = 1;
+        for (size_t a = 0; a < last; a++) cut.outer *= of.phase[a].count;
+        cut.block = block_of(j, &of, of.phase[last].count, images * cut.outer, n);
+        cut.blocks = (of.phase[last].count + cut.block - 1) / cut.block;
+        rnnp_share(images * cut.outer * cut.blocks, i, n, &from, &to);
         for (; from < to; from++) {
-            const size_t image = from / (outer * blocks), group = (first + image) % c->groups;
-            size_t left = from / blocks % outer, below = outer, y = 0;
-            part p = {.of = &of,
-                      .image = j->s.needed ? j->staged + image * j->s.floats
-                                           : j->call->x + (first + image) * c->in * j->in_plane,
-                      .w = (const char *)j->call->w + group * rnnp_conv_group_bytes(j->kernel, c) + skipped,
-                      .bias = j->call->bias ? j->call->bias + group * c->out : NULL,
-                      .at = j->at + taps,
-                      .scratch = j->scratch + i * j->scratch_floats,
-                      .first = from % blocks * block};
+            const part p = part_of(j, &cut, &of, from, i);
 
-            p.n = count - p.first < block ? count - p.first : block;
-            for (size_t a = 0; a < last; a++) {
-                below /= of.phase[a].count;
-                const size_t o = left / below;
-
-                left %= below;
-                p.outer = p.outer * j->s.pitch[a] + of.phase[a].at + o * of.phase[a].stride;
-                y = y * c->axis[a].out + of.phase[a].first + o * of.phase[a].step;
-            }
-            p.y = j->call->y + (first + image) * c->out * j->out_plane + y * c->axis[last].out + of.phase[last].first +
-                  p.first * of.phase[last].step;
             if (of.taps == 0)
                 run_empty(j, &p);
             else if (j->kernel)
@@ -226,8 +253,8 @@ static void compute(const job *j, size_t round, size_t i, size_t n)
             else
                 run_direct(j, &p);
         }
-        skipped += of.taps ? rnnp_combination_bytes(j->kernel, c, &of) : 0;
-        taps += of.taps * c->in;
+        cut.w += of.taps ? rnnp_combination_bytes(j->kernel, c, &of) : 0;
+        cut.at += of.taps * c->in;
     } while (rnnp_combination_next(c, &of));
 }
 
@@ -274,24 +301,19 @@ void rnnp_conv_forward(const rnnp_selection *select, const rnnp_variant *kernel,
     const rnnp_conv c = rnnp_conv_simplified(conv);
     job j = {.c = &c, .call = call, .select = select, .kernel = kernel, .s = rnnp_staging_of(kernel, &c)};
     char *workspace = call->workspace;
-
-    j.in_plane = j.out_plane = 1;
-    for (size_t a = 0; a < c.axes; a++) {
-        j.in_plane *= c.axis[a].in;
-        j.out_plane *= c.axis[a].out;
-    }
-    j.images = c.batch * c.groups;
-    if (j.images == 0 || c.out == 0 || j.out_plane == 0) return;
     const size_t most = threads ? threads : 1;
-    j.together = images_together(&c, &j.s, most);
-    j.scratch_floats = scratch_floats(&c);
+
+    j.plane = rnnp_conv_planes_of(&c);
+    j.images = c.batch * c.groups;
+    if (j.images == 0 || c.out == 0 || j.plane.out == 0) return;
+    j.room = room_of(kernel, &c, &j.s, most);
     j.staged = (float *)(void *)workspace;
-    workspace += rnnp_align64(j.s.needed ? j.s.floats * j.together * sizeof(float) : 0);
-    j.scratch = (float *)(void *)workspace;
-    j.at = (ptrdiff_t *)(void *)(workspace + rnnp_align64(j.scratch_floats * most * sizeof(float)));
+    j.scratch = (float *)(void *)(workspace + j.room.scratch);
+    j.at = (ptrdiff_t *)(void *)(workspace + j.room.at);
     if (!kernel) find_taps(&j);
-    const size_t rounds = (j.images + j.together - 1) / j.together, phases_needed = rounds * (j.s.needed ? 2 : 1);
-    const double products = (double)(c.in * rnnp_conv_positions(&c)) * (double)(j.images * c.out) * (double)j.out_plane;
+    const size_t rounds = (j.images + j.room.together - 1) / j.room.together;
+    const size_t phases_needed = rounds * (j.s.needed ? 2 : 1);
+    const double products = (double)(c.in * j.plane.kernel) * (double)(j.images * c.out) * (double)j.plane.out;
     if (most == 1 || products < WORTH_A_TEAM) {
         for (size_t p = 0; p < phases_needed; p++) run_phase(&j, p, 0, 1);
     } else {

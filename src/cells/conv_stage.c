@@ -16,13 +16,9 @@ rnnp_staging rnnp_staging_of(const rnnp_variant *kernel, const rnnp_conv *c)
 {
     const rnnp_phase last = rnnp_conv_phase(c, c->axes - 1, 0);
     rnnp_staging s = {.split = kernel ? 1 : last.stride, .outer = 1, .floats = c->in};
-    size_t positions = 1;
 
-    for (size_t a = 0; a < c->axes; a++) {
-        positions *= c->axis[a].in;
-        s.needed |= !axis_is_plain(c, a);
-    }
-    s.needed |= kernel ? c->in > 1 && positions > 1 : s.split > 1;
+    for (size_t a = 0; a < c->axes; a++) s.needed |= !axis_is_plain(c, a);
+    s.needed |= kernel ? c->in > 1 && rnnp_conv_planes_of(c).in > 1 : s.split > 1;
     for (size_t a = 0; a < c->axes; a++) {
         s.pitch[a] = s.needed ? rnnp_conv_length(c, a) : c->axis[a].in;
         if (a + 1 == c->axes) s.pitch[a] = (s.pitch[a] + s.split - 1) / s.split * s.split;
@@ -34,51 +30,73 @@ rnnp_staging rnnp_staging_of(const rnnp_variant *kernel, const rnnp_conv *c)
 
 static void zero(float *p, size_t n) { memset(p, 0, n * sizeof *p); }
 
-void rnnp_staging_row(const rnnp_staging *s, const rnnp_selection *select, const rnnp_variant *kernel,
-                      const rnnp_conv *c, const float *x, size_t plane, size_t row, float *image)
+/* A row of the outer positions as it is found in x: `before` zeros, n elements from x on and zeros again; x NULL: zeros
+ * alone. */
+typedef struct row {
+    const float *x;
+    size_t before, n;
+} row;
+
+static row row_of(const rnnp_staging *s, const rnnp_conv *c, const float *x, size_t number)
 {
-    const size_t last = c->axes - 1, pitch = s->pitch[last], all = rnnp_conv_length(c, last);
-    const size_t before = rnnp_conv_lead(c, last) < all ? rnnp_conv_lead(c, last) : all, in = c->axis[last].in;
-    const size_t n = in < all - before ? in : all - before;
-    size_t from = 0, inside = 1;
+    const size_t last = c->axes - 1, all = rnnp_conv_length(c, last), in = c->axis[last].in;
+    const size_t lead = rnnp_conv_lead(c, last), before = lead < all ? lead : all;
+    size_t from = 0;
 
-    for (size_t a = 0, left = row, below = s->outer; a < last; a++) {
+    for (size_t a = 0, below = s->outer; a < last; a++) {
         below /= s->pitch[a];
-        const size_t p = left / below, skip = rnnp_conv_lead(c, a);
+        const size_t p = number / below, skip = rnnp_conv_lead(c, a);
 
-        left %= below;
-        inside = inside && p >= skip && p - skip < c->axis[a].in;
+        number %= below;
+        if (p < skip || p - skip >= c->axis[a].in) return (row){.x = NULL};
         from = from * c->axis[a].in + p - skip;
     }
-    x += inside ? from * c->axis[last].in : 0;
-    if (kernel) {
-        float *to = image + row * pitch * c->in;
+    return (row){x + from * in, before, in < all - before ? in : all - before};
+}
 
-        if (!inside) {
-            zero(to, pitch * c->in);
-            return;
-        }
-        zero(to, before * c->in);
-        select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(
-            &(rnnp_move_args){.x = x, .y = to + before * c->in, .rows = c->in, .cols = n, .ldx = plane, .ldy = c->in});
-        zero(to + (before + n) * c->in, (pitch - before - n) * c->in);
+/* All channels beside each other. */
+static void stage_product(const rnnp_selection *select, const row *r, size_t plane, size_t in, size_t pitch, float *to)
+{
+    const size_t end = r->before + r->n;
+
+    if (!r->x) {
+        zero(to, pitch * in);
         return;
     }
-    for (size_t i = 0; i < c->in; i++) {
-        float *to = image + (i * s->outer + row) * pitch;
+    zero(to, r->before * in);
+    select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(
+        &(rnnp_move_args){.x = r->x, .y = to + r->before * in, .rows = in, .cols = r->n, .ldx = plane, .ldy = in});
+    zero(to + end * in, (pitch - end) * in);
+}
 
-        if (!inside || s->split > 1) zero(to, pitch);
-        if (!inside) continue;
-        if (s->split > 1) {
-            for (size_t p = 0; p < n && p < s->split; p++) {
-                float *apart = to + rnnp_staging_at(s, last, before + p);
+/* One channel. */
+static void stage_direct(const rnnp_staging *s, const row *r, size_t channel, size_t last, float *to)
+{
+    const float *x = r->x + (r->x ? channel : 0);
+    const size_t pitch = s->pitch[last], end = r->before + r->n;
 
-                for (size_t q = p; q < n; q += s->split) *apart++ = x[i * plane + q];
-            }
-            continue;
-        }
-        zero(to, before);
-        memcpy(to + before, x + i * plane, n * sizeof *x);
-        zero(to + before + n, pitch - before - n);
+    if (!r->x || s->split > 1) zero(to, pitch);
+    if (!r->x) return;
+    for (size_t p = 0; s->split > 1 && p < r->n && p < s->split; p++) {
+        float *apart = to + rnnp_staging_at(s, last, r->before + p);
+
+        for (size_t q = p; q < r->n; q += s->split) *apart++ = x[q];
     }
+    if (s->split > 1) return;
+    zero(to, r->before);
+    memcpy(to + r->before, x, r->n * sizeof *x);
+    zero(to + end, pitch - end);
+}
+
+void rnnp_staging_row(const rnnp_staging *s, const rnnp_selection *select, const rnnp_variant *kernel,
+                      const rnnp_conv *c, const float *x, size_t plane, size_t number, float *image)
+{
+    const size_t last = c->axes - 1, pitch = s->pitch[last];
+    const row r = row_of(s, c, x, number);
+
+    if (kernel) {
+        stage_product(select, &r, plane, c->in, pitch, image + number * pitch * c->in);
+        return;
+    }
+    for (size_t i = 0; i < c->in; i++) stage_direct(s, &r, i * plane, last, image + (i * s->outer + number) * pitch);
 }

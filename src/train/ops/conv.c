@@ -5,6 +5,7 @@
  * over inputs of ConvTranspose; places where the kernel meets padding are no part of it. db is a sum over batch and
  * positions (rnnp_sum_broadcast).
  */
+#include "../../cells/conv_phases.h"
 #include "../../cells/product.h"
 #include "back.h"
 
@@ -107,7 +108,7 @@ static rnnp_status conv_forward(const rnnp_gradient_call *call)
 typedef struct sides {
     const rnnp_conv *c; /* as Conv: wide is its input, narrow its output */
     const float *wide, *narrow;
-    size_t wide_plane, narrow_plane, kernel;
+    rnnp_conv_planes plane; /* in: of the wide side, out: of the narrow one */
 } sides;
 
 /* Places along axis a where kernel position k meets the wide side. */
@@ -128,7 +129,7 @@ static void add_image(const rnnp_gradient_call *call, const sides *s, size_t ima
 {
     const rnnp_conv *c = s->c;
     const size_t last = c->axes - 1;
-    const float *wide = s->wide + image * c->in * s->wide_plane, *narrow = s->narrow + image * c->out * s->narrow_plane;
+    const float *wide = s->wide + image * c->in * s->plane.in, *narrow = s->narrow + image * c->out * s->plane.out;
     size_t from[RNNP_CONV_AXES], end[RNNP_CONV_AXES], at[RNNP_CONV_AXES], rows = 1;
 
     for (size_t a = 0; a < c->axes; a++) {
@@ -147,13 +148,13 @@ static void add_image(const rnnp_gradient_call *call, const sides *s, size_t ima
             in_wide = in_wide * axis->in + at[a] * axis->stride + k[a] * axis->dilation - axis->pad;
             in_narrow = in_narrow * axis->out + at[a];
         }
-        rnnp_product_pack(kernel, call->workspace, wide + in_wide, c->in, depth, s->wide_plane, c->axis[last].stride, 0,
+        rnnp_product_pack(kernel, call->workspace, wide + in_wide, c->in, depth, s->plane.in, c->axis[last].stride, 0,
                           1);
         kernel->fn.gemm(&(rnnp_gemm_args){.m = c->out,
                                           .n = c->in,
                                           .k = depth,
                                           .a = narrow + in_narrow,
-                                          .lda = s->narrow_plane,
+                                          .lda = s->plane.out,
                                           .b = call->workspace,
                                           .c0 = *goes_on ? to : NULL,
                                           .ldc0 = *goes_on ? c->in : 0,
@@ -182,24 +183,20 @@ static void back_weights(const rnnp_gradient_call *call, const conv *c, const rn
     const rnnp_conv *of = c->forward.transposed ? &c->back : &c->forward;
     const float *x = call->inputs[X].data, *dy = call->d_outputs[0].data;
     const size_t packed = weights_bytes(&call->shape, c) - of->in * of->out * sizeof(float);
-    sides s = {of, c->forward.transposed ? dy : x, c->forward.transposed ? x : dy, 1, 1, 1};
+    const sides s = {of, c->forward.transposed ? dy : x, c->forward.transposed ? x : dy, rnnp_conv_planes_of(of)};
+    const size_t positions = s.plane.kernel;
     float *sum = (float *)(void *)((char *)call->workspace + packed);
     size_t k[RNNP_CONV_AXES];
 
-    for (size_t a = 0; a < of->axes; a++) {
-        s.wide_plane *= of->axis[a].in;
-        s.narrow_plane *= of->axis[a].out;
-        s.kernel *= of->axis[a].kernel;
-    }
     for (size_t g = 0; g < of->groups; g++) {
-        for (size_t position = 0; position < s.kernel; position++) {
-            float *to = (float *)dw->data + g * of->out * of->in * s.kernel + position;
+        for (size_t position = 0; position < positions; position++) {
+            float *to = (float *)dw->data + g * of->out * of->in * positions + position;
             int goes_on = 0;
 
             for (size_t a = of->axes, left = position; a-- > 0; left /= of->axis[a].kernel)
                 k[a] = left % of->axis[a].kernel;
             for (size_t n = 0; n < of->batch; n++) add_image(call, &s, n * of->groups + g, k, sum, &goes_on);
-            for (size_t i = 0; i < of->out * of->in; i++) to[i * s.kernel] = goes_on ? sum[i] : 0.0f;
+            for (size_t i = 0; i < of->out * of->in; i++) to[i * positions] = goes_on ? sum[i] : 0.0f;
         }
     }
 }
