@@ -37,9 +37,11 @@ typedef struct rnnp_conv {
     size_t axes;
     rnnp_conv_axis axis[RNNP_CONV_AXES];
     int transposed;
+    int x_last, y_last; /* channels last; products only; may be left 0 for packing */
 } rnnp_conv;
 
-/* x [batch][groups * in][axes' in], y [batch][groups * out][axes' out]; bias [groups * out] or NULL. */
+/* x [batch][groups * in][axes' in], y [batch][groups * out][axes' out], or channels last: [batch][axes' in][groups *
+ * in]; bias [groups * out] or NULL. */
 typedef struct rnnp_conv_call {
     const float *x, *bias;
     const void *w; /* packed */

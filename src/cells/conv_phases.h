@@ -79,6 +79,11 @@ rnnp_staging rnnp_staging_of(const rnnp_variant *kernel, const rnnp_conv *c);
 /* Writes row `row` of the outer positions of an image, all channels; x is the image's, with `plane` positions. */
 void rnnp_staging_row(const rnnp_staging *s, const rnnp_selection *select, const rnnp_variant *kernel,
                       const rnnp_conv *c, const float *x, size_t plane, size_t row, float *image);
+/* Where image i of x or y begins, each with so many channels and positions. */
+static inline size_t rnnp_conv_image(const rnnp_conv *c, int last, size_t i, size_t channels, size_t plane)
+{
+    return channels * (last ? i / c->groups * c->groups * plane + i % c->groups : i * plane);
+}
 /* Where padded position p of the last axis is. */
 static inline size_t rnnp_staging_at(const rnnp_staging *s, size_t last, size_t p)
 {

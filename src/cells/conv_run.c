@@ -26,6 +26,7 @@ typedef struct job {
     room room;
     size_t images;
     rnnp_conv_planes plane;
+    size_t channel, position; /* of y: from one to the next */
     float *staged, *scratch;
     ptrdiff_t *at; /* direct: where taps are, combination after combination */
 } job;
@@ -69,6 +70,11 @@ static size_t images_of_round(const job *j, size_t round, size_t *first)
     return j->images - *first < j->room.together ? j->images - *first : j->room.together;
 }
 
+static const float *x_of(const job *j, size_t image)
+{
+    return j->call->x + rnnp_conv_image(j->c, j->c->x_last, image, j->c->in, j->plane.in);
+}
+
 static void stage(const job *j, size_t round, size_t i, size_t n)
 {
     size_t first, from, to;
@@ -78,8 +84,8 @@ static void stage(const job *j, size_t round, size_t i, size_t n)
     for (; from < to; from++) {
         const size_t image = from / j->s.outer;
 
-        rnnp_staging_row(&j->s, j->select, j->kernel, j->c, j->call->x + (first + image) * j->c->in * j->plane.in,
-                         j->plane.in, from % j->s.outer, j->staged + image * j->s.floats);
+        rnnp_staging_row(&j->s, j->select, j->kernel, j->c, x_of(j, first + image), j->plane.in, from % j->s.outer,
+                         j->staged + image * j->s.floats);
     }
 }
 
@@ -103,7 +109,7 @@ static void scatter(const job *j, const part *p, size_t channel_step, size_t pos
 
     for (size_t m = 0; m < j->c->out; m++) {
         for (size_t i = 0; i < p->n; i++)
-            p->y[m * j->plane.out + i * step] = p->scratch[m * channel_step + i * position_step];
+            p->y[m * j->channel + i * step * j->position] = p->scratch[m * channel_step + i * position_step];
     }
 }
 
@@ -121,7 +127,7 @@ static void run_product(const job *j, const part *p)
     const rnnp_conv *c = j->c;
     const rnnp_phase *last = &p->of->phase[c->axes - 1];
     const size_t together = rnnp_term_taps(last), pitch = j->s.pitch[c->axes - 1];
-    const int in_place = c->out == 1 || j->plane.out == 1; /* y has the results in their order */
+    const int in_place = c->out == 1 || j->channel == 1; /* y has the results in their order */
     const float *a = p->image + (p->outer * pitch + last->at + p->first * last->stride) * c->in;
     const char *w = p->w;
     rnnp_gemm_args args = {.m = p->n,
@@ -130,7 +136,7 @@ static void run_product(const job *j, const part *p)
                            .lda = last->stride * c->in,
                            .c0 = p->bias,
                            .c = in_place ? p->y : p->scratch,
-                           .ldc = c->out == 1 ? last->step : c->out};
+                           .ldc = in_place ? last->step * j->position : c->out};
     rnnp_outer_taps t = rnnp_outer_first(c, p->of);
 
     do {
@@ -175,7 +181,7 @@ static void run_empty(const job *j, const part *p)
 {
     for (size_t m = 0; m < j->c->out; m++) {
         for (size_t i = 0; i < p->n; i++)
-            p->y[m * j->plane.out + i * p->of->phase[j->c->axes - 1].step] = p->bias ? p->bias[m] : 0.0f;
+            p->y[m * j->channel + i * p->of->phase[j->c->axes - 1].step * j->position] = p->bias ? p->bias[m] : 0.0f;
     }
 }
 
@@ -205,7 +211,7 @@ static part part_of(const job *j, const parts *cut, const rnnp_combination *of, 
     const size_t image = number / (cut->outer * cut->blocks), of_all = cut->first + image, group = of_all % c->groups;
     size_t left = number / cut->blocks % cut->outer, below = cut->outer, y = 0;
     part p = {.of = of,
-              .image = j->s.needed ? j->staged + image * j->s.floats : j->call->x + of_all * c->in * j->plane.in,
+              .image = j->s.needed ? j->staged + image * j->s.floats : x_of(j, of_all),
               .w = (const char *)j->call->w + group * rnnp_conv_group_bytes(j->kernel, c) + cut->w,
               .bias = j->call->bias ? j->call->bias + group * c->out : NULL,
               .at = j->at + cut->at,
@@ -222,7 +228,7 @@ static part part_of(const job *j, const parts *cut, const rnnp_combination *of, 
         left %= below;
     }
     y = y * c->axis[c->axes - 1].out + last->first + p.first * last->step;
-    p.y = j->call->y + of_all * c->out * j->plane.out + y;
+    p.y = j->call->y + rnnp_conv_image(c, c->y_last, of_all, c->out, j->plane.out) + y * j->position;
     return p;
 }
 
@@ -306,6 +312,8 @@ void rnnp_conv_forward(const rnnp_selection *select, const rnnp_variant *kernel,
     j.plane = rnnp_conv_planes_of(&c);
     j.images = c.batch * c.groups;
     if (j.images == 0 || c.out == 0 || j.plane.out == 0) return;
+    j.channel = c.y_last || j.plane.out == 1 ? 1 : j.plane.out; /* one position is both */
+    j.position = j.channel == 1 ? c.groups * c.out : 1;
     j.room = room_of(kernel, &c, &j.s, most);
     j.staged = (float *)(void *)workspace;
     j.scratch = (float *)(void *)(workspace + j.room.scratch);

@@ -18,7 +18,10 @@ rnnp_staging rnnp_staging_of(const rnnp_variant *kernel, const rnnp_conv *c)
     rnnp_staging s = {.split = kernel ? 1 : last.stride, .outer = 1, .floats = c->in};
 
     for (size_t a = 0; a < c->axes; a++) s.needed |= !axis_is_plain(c, a);
-    s.needed |= kernel ? c->in > 1 && rnnp_conv_planes_of(c).in > 1 : s.split > 1;
+    if (c->x_last)
+        s.needed |= c->groups > 1;
+    else
+        s.needed |= kernel ? c->in > 1 && rnnp_conv_planes_of(c).in > 1 : s.split > 1;
     for (size_t a = 0; a < c->axes; a++) {
         s.pitch[a] = s.needed ? rnnp_conv_length(c, a) : c->axis[a].in;
         if (a + 1 == c->axes) s.pitch[a] = (s.pitch[a] + s.split - 1) / s.split * s.split;
@@ -30,8 +33,8 @@ rnnp_staging rnnp_staging_of(const rnnp_variant *kernel, const rnnp_conv *c)
 
 static void zero(float *p, size_t n) { memset(p, 0, n * sizeof *p); }
 
-/* A row of the outer positions as it is found in x: `before` zeros, n elements from x on and zeros again; x NULL: zeros
- * alone. */
+/* A row of the outer positions as it is found in x: `before` zeros, n positions from x on and zeros again; x NULL:
+ * zeros alone. */
 typedef struct row {
     const float *x;
     size_t before, n;
@@ -51,21 +54,27 @@ static row row_of(const rnnp_staging *s, const rnnp_conv *c, const float *x, siz
         if (p < skip || p - skip >= c->axis[a].in) return (row){.x = NULL};
         from = from * c->axis[a].in + p - skip;
     }
-    return (row){x + from * in, before, in < all - before ? in : all - before};
+    return (row){x + from * in * (c->x_last ? c->groups * c->in : 1), before, in < all - before ? in : all - before};
 }
 
 /* All channels beside each other. */
-static void stage_product(const rnnp_selection *select, const row *r, size_t plane, size_t in, size_t pitch, float *to)
+static void stage_product(const rnnp_selection *select, const rnnp_conv *c, const row *r, size_t plane, size_t pitch,
+                          float *to)
 {
-    const size_t end = r->before + r->n;
+    const size_t in = c->in, end = r->before + r->n;
 
     if (!r->x) {
         zero(to, pitch * in);
         return;
     }
     zero(to, r->before * in);
-    select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(
-        &(rnnp_move_args){.x = r->x, .y = to + r->before * in, .rows = in, .cols = r->n, .ldx = plane, .ldy = in});
+    if (!c->x_last)
+        select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(
+            &(rnnp_move_args){.x = r->x, .y = to + r->before * in, .rows = in, .cols = r->n, .ldx = plane, .ldy = in});
+    else if (c->groups == 1)
+        memcpy(to + r->before * in, r->x, r->n * in * sizeof *to);
+    else
+        for (size_t i = 0; i < r->n; i++) memcpy(to + (r->before + i) * in, r->x + i * c->groups * in, in * sizeof *to);
     zero(to + end * in, (pitch - end) * in);
 }
 
@@ -95,7 +104,7 @@ void rnnp_staging_row(const rnnp_staging *s, const rnnp_selection *select, const
     const row r = row_of(s, c, x, number);
 
     if (kernel) {
-        stage_product(select, &r, plane, c->in, pitch, image + number * pitch * c->in);
+        stage_product(select, c, &r, plane, pitch, image + number * pitch * c->in);
         return;
     }
     for (size_t i = 0; i < c->in; i++) stage_direct(s, &r, i * plane, last, image + (i * s->outer + number) * pitch);

@@ -13,6 +13,7 @@
  *   layout.c     concrete shapes -> which nodes run, where every value lives
  *   loops.c      bodies of loops, each in one piece
  *   cell_match.c loops that are a recurrent layer; cell_build.c: in their place
+ *   last.c       which values lie channels last in memory
  *   branches.c   which calls only one side of an If needs
  *   stacks.c     in which order they run, and which of them at once
  *   program.c    a layout placed in one block, ready to execute
@@ -112,6 +113,8 @@ size_t rnnp_node_slots_out(const rnnp_node *node);
 rnnp_status rnnp_inference_begin(rnnp_inference *inf, const rnnp_model *model, struct rnnp_block **arena);
 /* Runs infer() of one node and stores what it says of the wanted outputs. */
 rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node);
+/* What is known of a node's inputs and outputs, into inf->in and inf->out. */
+void rnnp_inference_gather(rnnp_inference *inf, const rnnp_node *node);
 
 /* ---- Errors that stay with values (failures.c) ---- */
 
@@ -272,6 +275,8 @@ static inline int rnnp_layout_time(const rnnp_layout *layout, const rnnp_node *n
     return axis > 0 ? axis : 0;
 }
 void rnnp_layout_free(rnnp_layout *layout);
+/* Sets channels_last of the metas, once shapes are known. */
+rnnp_status rnnp_layout_last(rnnp_layout *layout);
 /* Sets the branches, once it is known which nodes are called and what shares memory by views. */
 rnnp_status rnnp_layout_branches(rnnp_layout *layout);
 /* Once it is known in which order they are called: keeps those whose conditions are known in time. */

@@ -56,6 +56,7 @@ typedef struct rnnp_meta {
     size_t rank;
     int64_t dim[RNNP_MAX_RANK];
     const void *known;
+    int channels_last; /* in a layout: where it lies, not what it is (last.c) */
 } rnnp_meta;
 
 /* ---- Nodes ---- */
@@ -171,6 +172,7 @@ typedef struct rnnp_exec {
     const int32_t *lengths; /* streams: steps that each channel takes part in, as sequence_lens; NULL: all */
     int time_axis;          /* streams: where time is in input 0; 0 if it has none, or there, and in runs */
     size_t lead;            /* streams: steps of input 0 in its history */
+    unsigned channels_last; /* RNNP_LAST_TAKES: input 0 lies so; RNNP_LAST_GIVES: output 0 is to */
     void *workspace;        /* this node's scratch, op->workspace bytes */
     size_t turn;            /* executions of this node before */
     size_t iteration;       /* of the loop that the node begins or ends: how many came before */
@@ -284,6 +286,8 @@ static inline size_t rnnp_bad_scale(const float *scale, size_t n)
 
 typedef enum rnnp_loop_role { RNNP_LOOP_NONE, RNNP_LOOP_BEGIN, RNNP_LOOP_END } rnnp_loop_role;
 
+enum { RNNP_LAST_TAKES = 1, RNNP_LAST_GIVES = 2, RNNP_LAST_ALIKE = 4 };
+
 typedef struct rnnp_operator {
     const char *name;
     uint8_t min_inputs, max_inputs; /* 255: any number */
@@ -317,6 +321,11 @@ typedef struct rnnp_operator {
     /* Optional, beyond is_view: whether these concrete shapes make the node a view (a Transpose that moves
      * axes of size 1 only, a Slice of everything). */
     int (*view)(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs);
+
+    /* Optional: what of this node may lie channels last, [batch][spatial...][channel], in spite of its shape [batch]
+     * [channel][spatial...]: input 0, output 0, or both and all inputs of the same shape, if they do so together. Other
+     * inputs never do. Shapes are concrete. view() and run() are told (rnnp_meta, rnnp_exec). */
+    unsigned (*channels_last)(const rnnp_prepare *p, const rnnp_meta *outputs);
 
     /* Optional, of operators that choose: the input whose elements an output has, in their order, or SIZE_MAX while
      * that is not known. A node that knows is a view, and needs no other input. */

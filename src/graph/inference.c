@@ -95,6 +95,18 @@ static void store_output(rnnp_inference *inf, const rnnp_node *node, size_t i)
     inf->partial[v] = inf->partial[node->inputs[source]];
 }
 
+void rnnp_inference_gather(rnnp_inference *inf, const rnnp_node *node)
+{
+    memset(inf->in, 0, rnnp_node_slots_in(node) * sizeof *inf->in);
+    memset(inf->out, 0, rnnp_node_slots_out(node) * sizeof *inf->out);
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i] != RNNP_NONE) inf->in[i] = inf->meta[node->inputs[i]];
+    }
+    for (size_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] != RNNP_NONE) inf->out[i] = inf->meta[node->outputs[i]];
+    }
+}
+
 rnnp_status rnnp_inference_node(rnnp_inference *inf, const rnnp_node *node)
 {
     int guessed = 0;

@@ -92,21 +92,6 @@ static rnnp_status infer_all(rnnp_layout *layout, const rnnp_meta *inputs)
     return status == RNNP_OK ? rnnp_inference_outputs(inf) : status;
 }
 
-/* The node's metas into inf.in and inf.out. */
-static void gather(rnnp_layout *layout, const rnnp_node *node)
-{
-    rnnp_inference *inf = &layout->inf;
-
-    memset(inf->in, 0, rnnp_node_slots_in(node) * sizeof *inf->in);
-    memset(inf->out, 0, rnnp_node_slots_out(node) * sizeof *inf->out);
-    for (size_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] != RNNP_NONE) inf->in[i] = inf->meta[node->inputs[i]];
-    }
-    for (size_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] != RNNP_NONE) inf->out[i] = inf->meta[node->outputs[i]];
-    }
-}
-
 /* ---- What runs ---- */
 
 /* Output i of a node is needed: if it shares the elements of an input, only that is, too. */
@@ -133,7 +118,7 @@ static void choose_calls(rnnp_layout *layout)
         const rnnp_node *node = &model->nodes[n];
 
         if (layout->evaluated[n]) continue;
-        gather(layout, node);
+        rnnp_inference_gather(&layout->inf, node);
         for (size_t i = 0; i < node->n_outputs; i++) {
             if (node->outputs[i] != RNNP_NONE && storage[node->outputs[i]] != RNNP_STORE_NONE)
                 need_output(layout, n, i);
@@ -352,7 +337,7 @@ static rnnp_status plan_history(rnnp_layout *layout, const rnnp_node *node, rnnp
 /* Plans a call's node for these shapes; inf.in and inf.out are its metas after that. */
 static rnnp_status plan_call(rnnp_layout *layout, const rnnp_node *node, rnnp_prepare *prepare, rnnp_planned *planned)
 {
-    gather(layout, node);
+    rnnp_inference_gather(&layout->inf, node);
     *prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
     if (!node->op->plan) return plan_history(layout, node, prepare, planned);
     planned->own = rnnp_arena_alloc(layout->plan->context, &layout->arena, node->op->plan_bytes);
@@ -406,7 +391,7 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     status = infer_all(layout, inputs);
     rnnp_fpmode_set(mode);
-    if (status != RNNP_OK) return status;
+    if (status != RNNP_OK || (status = rnnp_layout_last(layout)) != RNNP_OK) return status;
     choose_calls(layout);
     if ((status = rnnp_layout_branches(layout)) != RNNP_OK || (status = rnnp_layout_order(layout)) != RNNP_OK ||
         (status = rnnp_layout_decide(layout)) != RNNP_OK)

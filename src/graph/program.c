@@ -235,6 +235,11 @@ static int starts_early(const rnnp_layout *layout, const rnnp_node *node)
     return 1;
 }
 
+static int is_last(const rnnp_layout *layout, size_t n, const int32_t *values)
+{
+    return n > 0 && values[0] != RNNP_NONE && layout->inf.meta[values[0]].channels_last;
+}
+
 static void fill_sides(rnnp_program *p, const rnnp_layout *layout)
 {
     for (size_t b = 0; b < layout->n_branches; b++) {
@@ -276,6 +281,8 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
             .planned = layout->planned[c].own ? memcpy(r->planned, layout->planned[c].own, node->op->plan_bytes) : NULL,
             .time_axis = rnnp_layout_time(layout, node),
             .lead = layout->planned[c].lead,
+            .channels_last = (is_last(layout, node->n_inputs, node->inputs) ? RNNP_LAST_TAKES : 0u) |
+                             (is_last(layout, node->n_outputs, node->outputs) ? RNNP_LAST_GIVES : 0u),
             .workspace = r->workspace + layout->workspace[c],
         };
         r->planned += rnnp_align64(node->op->plan_bytes);

@@ -216,6 +216,57 @@ TEST(test_random)
     }
 }
 
+/* Between two that are channels last: as when both values are outputs of the model and lie as their shapes say. */
+static void check_last(const geometry *g, const rnnp_tensor *x)
+{
+    static const char *const perms[] = {"0,2,1", "0,2,3,1", "0,2,3,4,1"};
+    char x_text[TEXT], before[TEXT], w[TEXT], stride[TEXT], dilation[TEXT], pads[TEXT], more[TEXT] = "";
+    produced want = {.n = 0};
+
+    dims(x_text, g->batch, g->groups * g->in, g->size, g->axes);
+    dims(before, g->groups * g->in, g->groups * g->in, (const size_t[AXES]){1, 1, 1}, g->axes);
+    w_dims(g, w);
+    list(stride, "strides", g->stride, g->axes);
+    list(dilation, "dilations", g->dilation, g->axes);
+    list(pads, "pads", g->pad, 2 * g->axes);
+    if (g->transposed) list(more, "output_padding", g->more, g->axes);
+    for (size_t i = 0; i < 2 * build_isas(); i++) {
+        OWNED(context) context = capped_context(NULL, build_isa(i / 2), 1 + 2 * (i % 2));
+        OPTIONS(plan, options);
+        options.threads = 1 + 2 * (i % 2);
+        OWNED(model)
+        model = make_graph(context,
+                           "x: f32%s; a = Conv(x, f32%s~4); b = %s(a, f32%s~2, f32[%zu]~3, group=%zu%s%s%s%s);"
+                           "y = Transpose(b, perm={%s}); -> y%s",
+                           x_text, before, g->transposed ? "ConvTranspose" : "Conv", w, g->groups * g->out, g->groups,
+                           stride, dilation, pads, more, perms[g->axes - 1], i == 0 ? ", a, b" : "");
+        OWNED_NEW(plan, plan, model, &options);
+        produced got = run_plan(plan, x, 1);
+
+        OK(got.status);
+        if (i == 0) {
+            want = got;
+            continue;
+        }
+        assert_memory_equal(want.out[0].data, got.out[0].data, rnnp_tensor_elements(&got.out[0]) * sizeof(float));
+        free_outputs(&got);
+    }
+    free_outputs(&want);
+}
+
+TEST(test_random_last)
+{
+    for (size_t n = 0; n < 60; n++) {
+        geometry g = random_geometry();
+
+        g.in = PICK(8, 9, 17);
+        g.out = PICK(8, 9, 33);
+        rnnp_tensor x = tensor_of(g.batch, g.groups * g.in, g.size, g.axes, X_SEED);
+        check_last(&g, &x);
+        free(x.data);
+    }
+}
+
 /* Long rows, many rows, and work that several threads share. */
 TEST(test_large)
 {

@@ -24,6 +24,11 @@ static const struct model {
     {"a = Conv(x, f32[8,3,5]~1, pads={4,0}); b = Conv(a, f32[5,8,1]~2);"
      "y, h = gru[5,7]#3(Transpose(b, perm={2,0,1})); -> y",
      1, 1, 1, 1},
+    /* a, c and d lie channels last where there are several steps; b is the history of what follows */
+    {"a = Relu(Conv(x, f32[16,3,4]~1, pads={3,0})); b = Tanh(Conv(a, f32[12,16,1]~2));"
+     "c = Conv(b, f32[16,12,3]~3, dilations={2}, pads={4,0}); d = Conv(Add(c, a), f32[8,16,1]~4);"
+     "y, h = gru[8,7]#3(Transpose(d, perm={2,0,1})); -> y",
+     1, 1, 1, 1},
     /* time is the first of two axes, and the other one is padded on both sides */
     {"a = Conv(Transpose(Unsqueeze(x, {1}), perm={0,1,3,2}), f32[4,1,3,2]~1, pads={2,1,0,1});"
      "y = ReduceMean(a, axes={3}, keepdims=0); -> y",

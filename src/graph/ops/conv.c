@@ -208,6 +208,26 @@ static void conv_pack(const rnnp_node *node, const rnnp_meta *inputs, const void
     rnnp_conv_pack(((const conv_own *)own)->kernel, &c, inputs[W].known, packed, part, parts);
 }
 
+/* ---- Channels last ---- */
+
+/* A stream's histories are channels first, whatever the number of steps. */
+static int has_history(const rnnp_prepare *p)
+{
+    rnnp_pace pace = {.down = 1, .up = 1};
+
+    return p->time_axis >= 2 && (p->node->op->pace(p->node, p->inputs, (size_t)p->time_axis, &pace) < 0 || pace.lead);
+}
+
+/* Products work so. */
+static RNNP_LAST(conv_last)
+{
+    const rnnp_meta *w = &p->inputs[W];
+    const rnnp_conv c = conv_of_weights(p->node, w->dim, w->rank);
+
+    if (!rnnp_conv_kernel(p->select, &c)) return 0;
+    return RNNP_LAST_GIVES | (has_history(p) ? 0u : RNNP_LAST_TAKES);
+}
+
 /* ---- Running ---- */
 
 /* In a stream: x has its history in front, in place of padding; results of a transposed one that belong to earlier
@@ -226,7 +246,9 @@ static RNNP_SCRATCH(conv_workspace)
 {
     const rnnp_tensor x = rnnp_meta_tensor(&p->inputs[X], NULL), w = rnnp_meta_tensor(&p->inputs[W], NULL);
     const rnnp_tensor y = rnnp_meta_tensor(outputs, NULL);
-    const rnnp_conv c = conv_behind(rnnp_conv_of(p->node, &x, &w, &y), p->lead, p->time_axis);
+    rnnp_conv c = conv_behind(rnnp_conv_of(p->node, &x, &w, &y), p->lead, p->time_axis);
+    c.x_last = p->inputs[X].channels_last;
+    c.y_last = outputs[0].channels_last;
     const rnnp_variant *kernel = rnnp_conv_kernel(p->select, &c);
     const size_t packed = p->inputs[W].known ? 0 : rnnp_align64(rnnp_conv_bytes(kernel, &c));
 
@@ -243,6 +265,8 @@ static RNNP_RUN(conv_run)
     rnnp_conv_call call = {.bias = inputs[B].data, .w = e->packed, .y = outputs[0].data};
 
     if (rnnp_tensor_elements(&outputs[0]) == 0) return RNNP_OK;
+    c.x_last = (e->channels_last & RNNP_LAST_TAKES) != 0;
+    c.y_last = (e->channels_last & RNNP_LAST_GIVES) != 0;
     if (e->lead) {
         x = rnnp_history_take(e, &x, workspace);
         workspace += rnnp_align64(rnnp_tensor_elements(&x) * sizeof(float));
@@ -302,8 +326,8 @@ static int transpose_pace(const rnnp_node *node, const rnnp_meta *inputs, size_t
 #define CONV(op_name, ...)                                                                                      \
     RNNP_DEFINE(op_name, 2, 3, .param_bytes = sizeof(conv_params), .infer = conv_infer, .run = conv_run,        \
                 .time = conv_time, .plan = conv_plan, .plan_bytes = sizeof(conv_own), .packed_inputs = 1u << W, \
-                .pack = conv_pack, .workspace_bytes = conv_workspace, .multiply_adds = conv_multiply_adds,      \
-                __VA_ARGS__)
+                .pack = conv_pack, .channels_last = conv_last, .workspace_bytes = conv_workspace,               \
+                .multiply_adds = conv_multiply_adds, __VA_ARGS__)
 
 CONV(Conv, .parse = conv_parse, .pace = conv_pace);
 static const char transposed_family[] = "transposed";

@@ -108,7 +108,7 @@ static RNNP_RUN(unary_run)
     static const elementwise family_##op_name = {__VA_ARGS__};                                                     \
     RNNP_DEFINE(op_name, 1, 1, .param_bytes = 2 * sizeof(float), .parse = unary_parse, .infer = elementwise_infer, \
                 .run = unary_run, .in_place = 1, .uses_math = (math), .since_opset = (since),                      \
-                .family = &family_##op_name)
+                .channels_last = rnnp_last_elementwise, .family = &family_##op_name)
 
 UNARY(Exp, 0, 1, .kernel = BY_MATH(exp_f32));
 UNARY(Tanh, 0, 1, .kernel = BY_MATH(tanh_f32));
@@ -169,7 +169,8 @@ static RNNP_RUN(gelu_run)
 
 static const elementwise family_Gelu = {.kernel = ONE(gelu_f32)};
 RNNP_DEFINE(Gelu, 1, 1, .since_opset = 20, .param_bytes = sizeof(rnnp_op), .parse = gelu_parse,
-            .infer = elementwise_infer, .run = gelu_run, .in_place = 1, .family = &family_Gelu);
+            .infer = elementwise_infer, .run = gelu_run, .in_place = 1, .channels_last = rnnp_last_elementwise,
+            .family = &family_Gelu);
 
 /* ---- IsInf ---- */
 
@@ -269,6 +270,16 @@ void rnnp_binary_f32(const rnnp_selection *select, rnnp_op kernel, const rnnp_te
 static rnnp_status binary_apply(const rnnp_exec *e, const rnnp_node *node, rnnp_op kernel, const rnnp_loops *loops,
                                 const rnnp_tensor *a, const rnnp_tensor *b, const rnnp_tensor *y)
 {
+    rnnp_tensor turned[3];
+
+    if (e->channels_last) {
+        turned[0] = rnnp_turned(a, y->rank);
+        turned[1] = rnnp_turned(b, y->rank);
+        turned[2] = rnnp_turned(y, y->rank);
+        a = &turned[0];
+        b = &turned[1];
+        y = &turned[2];
+    }
     if (binary_rows(e->select, kernel, loops, a, b, y) == 0) return RNNP_OK;
     return rnnp_node_fail(e->context, node, RNNP_ERR_ARG, "division by zero");
 }
@@ -283,7 +294,8 @@ static RNNP_RUN(binary_run)
 #define BINARY(op_name, since, may_overwrite, ...)                                                           \
     static const elementwise family_##op_name = {__VA_ARGS__};                                               \
     RNNP_DEFINE(op_name, 2, 2, .param_bytes = sizeof(limited), .parse = binary_parse, .infer = binary_infer, \
-                .run = binary_run, .in_place = (may_overwrite), .since_opset = (since), .family = &family_##op_name)
+                .run = binary_run, .in_place = (may_overwrite), .since_opset = (since),                      \
+                .channels_last = rnnp_last_elementwise, .family = &family_##op_name)
 
 BINARY(Add, 0, 1, .kernel = ONE(add_f32), .loops = &rnnp_loops_add);
 BINARY(Sub, 0, 1, .kernel = ONE(sub_f32), .loops = &rnnp_loops_sub);
@@ -309,7 +321,8 @@ static RNNP_INFER(prelu_infer)
 }
 
 static const elementwise family_PRelu = {.kernel = ONE(prelu_f32)};
-RNNP_DEFINE(PRelu, 2, 2, .infer = prelu_infer, .run = binary_run, .in_place = 1, .family = &family_PRelu);
+RNNP_DEFINE(PRelu, 2, 2, .infer = prelu_infer, .run = binary_run, .in_place = 1, .channels_last = rnnp_last_elementwise,
+            .family = &family_PRelu);
 
 /* ---- Pow: the exponent may have another type ---- */
 
@@ -358,7 +371,7 @@ static RNNP_RUN(pow_run)
 }
 
 RNNP_DEFINE(Pow, 2, 2, .param_bytes = sizeof(limited), .parse = binary_parse, .infer = pow_infer, .run = pow_run,
-            .in_place = 1, .workspace_bytes = pow_workspace);
+            .in_place = 1, .channels_last = rnnp_last_elementwise, .workspace_bytes = pow_workspace);
 
 /* ---- Mod: of integers with the divisor's sign, or C's remainder (fmod = 1) ---- */
 
@@ -381,7 +394,7 @@ static RNNP_RUN(mod_run)
 }
 
 RNNP_DEFINE(Mod, 2, 2, .since_opset = 10, .param_bytes = sizeof(int), .parse = mod_parse, .infer = mod_infer,
-            .run = mod_run, .in_place = 1);
+            .run = mod_run, .in_place = 1, .channels_last = rnnp_last_elementwise);
 
 /* ---- Any number of inputs, folded from the left ---- */
 
@@ -402,9 +415,10 @@ static RNNP_RUN(variadic_run)
     return status;
 }
 
-#define VARIADIC(op_name, ...)                                 \
-    static const elementwise family_##op_name = {__VA_ARGS__}; \
-    RNNP_DEFINE(op_name, 1, 255, .infer = elementwise_infer, .run = variadic_run, .family = &family_##op_name)
+#define VARIADIC(op_name, ...)                                                    \
+    static const elementwise family_##op_name = {__VA_ARGS__};                    \
+    RNNP_DEFINE(op_name, 1, 255, .infer = elementwise_infer, .run = variadic_run, \
+                .channels_last = rnnp_last_elementwise, .family = &family_##op_name)
 
 VARIADIC(Min, .kernel = NO_KERNEL, .loops = &rnnp_loops_min);
 VARIADIC(Max, .kernel = NO_KERNEL, .loops = &rnnp_loops_max);
@@ -480,4 +494,4 @@ static RNNP_TIME(clip_time)
 }
 
 RNNP_DEFINE(Clip, 1, 3, .param_bytes = sizeof(clip_params), .parse = clip_parse, .infer = clip_infer, .run = clip_run,
-            .in_place = 1, .time = clip_time);
+            .in_place = 1, .channels_last = rnnp_last_elementwise, .time = clip_time);

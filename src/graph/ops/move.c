@@ -41,7 +41,10 @@ static RNNP_RUN(transpose_run)
     const size_t rank = inputs[0].rank;
     ptrdiff_t dense[RNNP_MAX_RANK], step[RNNP_MAX_RANK];
 
-    rnnp_dense_steps(&inputs[0], dense);
+    if (e->channels_last)
+        rnnp_last_steps(&inputs[0], dense);
+    else
+        rnnp_dense_steps(&inputs[0], dense);
     for (size_t i = 0; i < rank; i++) step[i] = dense[rnnp_transpose_axis(node, i, rank)];
     rnnp_copy_strided(e->select, &outputs[0], inputs[0].data, 0, step);
     return RNNP_OK;
@@ -53,13 +56,22 @@ static RNNP_VIEWS(transpose_view)
     size_t least = 0;
 
     for (size_t i = 0; i < inputs[0].rank; i++) {
-        const size_t from = rnnp_transpose_axis(node, i, inputs[0].rank);
+        size_t from = rnnp_transpose_axis(node, i, inputs[0].rank);
 
+        if (inputs[0].channels_last && from == 1) from = inputs[0].rank;
         if (outputs[0].dim[i] == 1) continue;
         if (from < least) return 0;
         least = from;
     }
     return 1;
+}
+
+/* Rows of channels are moved whole, or not at all. */
+static RNNP_LAST(transpose_last)
+{
+    const size_t rank = outputs[0].rank;
+
+    return rank >= 3 && rnnp_transpose_axis(p->node, rank - 1, rank) == 1 ? RNNP_LAST_TAKES : 0;
 }
 
 static RNNP_TIME(transpose_time)
@@ -72,7 +84,8 @@ static RNNP_TIME(transpose_time)
 }
 
 RNNP_DEFINE(Transpose, 1, 1, .param_bytes = sizeof(rnnp_ints), .parse = transpose_parse, .infer = transpose_infer,
-            .run = transpose_run, .moves = RNNP_MOVES_FIRST, .view = transpose_view, .time = transpose_time);
+            .run = transpose_run, .moves = RNNP_MOVES_FIRST, .view = transpose_view, .channels_last = transpose_last,
+            .time = transpose_time);
 
 /* ---- Gather: rows of an axis by index ---- */
 

@@ -43,19 +43,23 @@ static rnnp_status infer_channels(rnnp_infer *in, const rnnp_meta *inputs, size_
     return status;
 }
 
-/* y as [batch][channels][elements], and what has one element for each channel as an operand of it. */
-static rnnp_tensor by_channel(const rnnp_tensor *y, size_t channels)
+/* y as [batch][channels][elements], and what has one element for each channel as an operand of it; last: as [batch *
+ * elements][channels]. */
+static rnnp_tensor by_channel(const rnnp_tensor *y, size_t channels, int last)
 {
     const size_t batch = (size_t)y->shape[0], n = rnnp_tensor_elements(y);
     const size_t all = batch * channels;
 
+    if (last)
+        return (rnnp_tensor){
+            RNNP_DTYPE_F32, 2, {(int64_t)(channels ? n / channels : 0), (int64_t)channels}, .data = y->data};
     return (rnnp_tensor){
         RNNP_DTYPE_F32, 3, {y->shape[0], (int64_t)channels, (int64_t)(all ? n / all : 0)}, .data = y->data};
 }
 
-static rnnp_tensor of_channels(const void *data, size_t channels)
+static rnnp_tensor of_channels(const void *data, size_t channels, int last)
 {
-    return (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)channels, 1}, .const_data = data};
+    return (rnnp_tensor){RNNP_DTYPE_F32, last ? 1 : 2, {(int64_t)channels, 1}, .const_data = data};
 }
 
 /* y = x scale + bias, broadcast, rounded twice. */
@@ -150,8 +154,9 @@ static RNNP_RUN(batch_run)
     const size_t channels = rnnp_tensor_elements(&inputs[1]);
     const float *const given[] = {inputs[1].data, inputs[2].data, inputs[3].data, inputs[4].data};
     float *a = e->workspace, *b = a + channels;
-    const rnnp_tensor scale = of_channels(a, channels), shift = of_channels(b, channels);
-    const rnnp_tensor x = by_channel(&inputs[0], channels), y = by_channel(&outputs[0], channels);
+    const int last = e->channels_last != 0;
+    const rnnp_tensor scale = of_channels(a, channels, last), shift = of_channels(b, channels, last);
+    const rnnp_tensor x = by_channel(&inputs[0], channels, last), y = by_channel(&outputs[0], channels, last);
 
     for (size_t c = 0; c < channels; c++) {
         const double factor = (double)given[0][c] / sqrt((double)given[3][c] + (double)norm->epsilon);
@@ -163,6 +168,8 @@ static RNNP_RUN(batch_run)
     return RNNP_OK;
 }
 
+static RNNP_LAST(batch_last) { return outputs[0].rank > 2 ? RNNP_LAST_ALIKE : 0; }
+
 static RNNP_TIME(batch_time)
 {
     const int status = time_before(node, in_axis, RNNP_MAX_RANK, out_axis);
@@ -172,7 +179,7 @@ static RNNP_TIME(batch_time)
 
 RNNP_DEFINE_OUTPUTS(BatchNormalization, 5, 5, 1, 5, .param_bytes = sizeof(norm_params), .parse = batch_parse,
                     .infer = batch_infer, .run = batch_run, .time = batch_time, .workspace_bytes = batch_workspace,
-                    .in_place = 1);
+                    .in_place = 1, .channels_last = batch_last);
 
 /* ---- InstanceNormalization, GroupNormalization: a row is a channel, or the channels of a group ---- */
 
@@ -225,8 +232,8 @@ static RNNP_RUN(instance_run)
 {
     const norm_params *norm = node->params;
     const size_t channels = rnnp_tensor_elements(&inputs[1]), row = rnnp_norm_row(node, &inputs[0]);
-    const rnnp_tensor scale = of_channels(inputs[1].data, channels), bias = of_channels(inputs[2].data, channels);
-    const rnnp_tensor y = by_channel(&outputs[0], channels);
+    const rnnp_tensor scale = of_channels(inputs[1].data, channels, 0), bias = of_channels(inputs[2].data, channels, 0);
+    const rnnp_tensor y = by_channel(&outputs[0], channels, 0);
 
     if (row == 0) return RNNP_OK;
     rnnp_normalise(e, inputs[0].data, y.data, rnnp_tensor_elements(&inputs[0]) / row, row, norm->epsilon, NULL, NULL);

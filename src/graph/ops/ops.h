@@ -3,7 +3,7 @@
  * What the operator files share: axes, known shapes, broadcasting walks and time rules.
  *
  *   axes.c         this header's functions on attributes, axes, known integers and time
- *   walk.c         strided copies and broadcasting
+ *   walk.c         strided copies, broadcasting and values that lie channels last
  *   elementwise.c  unary and binary families; arithmetic.c has their integer loops
  *   functions.c    trigonometric and hyperbolic functions
  *   product.c      packed products; gemm.c: Gemm; matmul.c: MatMul; einsum.c: Einsum (equation.c, contract.c)
@@ -200,6 +200,17 @@ void rnnp_copy_strided(const rnnp_selection *select, const rnnp_tensor *y, const
                        const ptrdiff_t *step);
 /* Row-major element steps of a tensor. */
 void rnnp_dense_steps(const rnnp_tensor *tensor, ptrdiff_t *step);
+
+/* ---- Channels last ---- */
+
+/* channels_last() of an operator that treats elements alike wherever they lie: other inputs are broadcast in a way that
+ * turning them over moves nothing. */
+#define RNNP_LAST(name) unsigned name(RNNP_UNUSED const rnnp_prepare *p, RNNP_UNUSED const rnnp_meta *outputs)
+RNNP_LAST(rnnp_last_elementwise);
+/* Axes in the order in which they lie, as an operand of a result of this rank. */
+rnnp_tensor rnnp_turned(const rnnp_tensor *tensor, size_t rank);
+/* As rnnp_dense_steps of [batch][channel][spatial...] that lies channels last. */
+void rnnp_last_steps(const rnnp_tensor *tensor, ptrdiff_t *step);
 
 /* ---- Time ---- */
 

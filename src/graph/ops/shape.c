@@ -12,7 +12,7 @@ static RNNP_INFER(identity_infer)
     return RNNP_OK;
 }
 
-RNNP_DEFINE(Identity, 1, 1, .infer = identity_infer, RNNP_VIEW);
+RNNP_DEFINE(Identity, 1, 1, .infer = identity_infer, .channels_last = rnnp_last_elementwise, RNNP_VIEW);
 
 /* ---- Dropout: the identity, and a mask of ones if it is used ---- */
 

@@ -88,6 +88,50 @@ void rnnp_walk_over(rnnp_walk *walk, const rnnp_tensor *result, const rnnp_tenso
     rnnp_walk_begin(walk, inner);
 }
 
+/* ---- Channels last ---- */
+
+/* Where an axis goes. */
+static size_t place_last(size_t axis, size_t rank) { return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1; }
+
+rnnp_tensor rnnp_turned(const rnnp_tensor *tensor, size_t rank)
+{
+    rnnp_tensor turned = {.dtype = tensor->dtype, .rank = rank, .data = tensor->data};
+
+    for (size_t i = 0; i < rank; i++)
+        turned.shape[place_last(i, rank)] = i + tensor->rank < rank ? 1 : tensor->shape[i + tensor->rank - rank];
+    return turned;
+}
+
+void rnnp_last_steps(const rnnp_tensor *tensor, ptrdiff_t *step)
+{
+    const rnnp_tensor turned = rnnp_turned(tensor, tensor->rank);
+    ptrdiff_t dense[RNNP_MAX_RANK];
+
+    rnnp_dense_steps(&turned, dense);
+    for (size_t i = 0; i < tensor->rank; i++) step[i] = dense[place_last(i, tensor->rank)];
+}
+
+/* Whether a dimension is 1, of an operand that is broadcast to this rank. */
+static int is_one(const rnnp_meta *meta, size_t rank, size_t axis)
+{
+    return axis + meta->rank < rank || meta->dim[axis + meta->rank - rank] == 1;
+}
+
+RNNP_LAST(rnnp_last_elementwise)
+{
+    const size_t rank = outputs[0].rank;
+
+    if (rank < 3) return 0;
+    for (size_t i = 0; i < p->node->n_inputs; i++) {
+        const rnnp_meta *in = &p->inputs[i];
+        int in_one_place = 1;
+
+        for (size_t axis = 2; axis < rank; axis++) in_one_place &= is_one(in, rank, axis);
+        if (!in_one_place && !is_one(in, rank, 1) && !rnnp_same_dims(in, &outputs[0])) return 0;
+    }
+    return RNNP_LAST_ALIKE;
+}
+
 /* ---- Copies ---- */
 
 #define COPY_ROW(T, y, x, n, step) \
