@@ -23,9 +23,9 @@ static const struct {
      "a, b", 1, 8, 5, 0},
     {"elementwise",
      "a = Conv(x, f32[16,12,3,3]~1, pads={1,1,1,1}); b = LeakyRelu(Clip(a, f32{-2}, f32{3}));"
-     "c = Mul(PRelu(b, f32[16,1,1]~5), f32[1,16,1,1]~6); d = Div(Add(Identity(c), f32{0.5}), f32[1]{3});"
+     "c = Mul(PRelu(b, f32[16,1,1]~5), f32[1,16,1,1]~6); d = Div(Sub(f32[16,1,1]~7, Identity(c)), f32[1]{3});"
      "y = Conv(Max(d, b), f32[16,16,2,2]~3, strides={1,2})",
-     "a", 2, 16, 9, 0},
+     "a", 2, 15, 9, 0},
     {"statistics",
      "a = Conv(x, f32[16,12,3,2]~1); b = BatchNormalization(a, f32[16]~2, f32[16]~3, f32[16]~4, p, epsilon=0.01);"
      "y = Conv(Relu(b), f32[8,16,1,1]~3)",

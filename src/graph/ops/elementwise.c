@@ -237,6 +237,63 @@ static RNNP_INFER(binary_infer)
     return status == RNNP_OK ? elementwise_infer(in, inputs, outputs) : status;
 }
 
+enum { REPEATED = 1024 }; /* floats */
+
+/* The operand that is one short row for all rows of the other, which is dense; else 2. */
+static size_t short_row(const rnnp_walk *walk)
+{
+    const size_t last = walk->rank - 1, n = rnnp_walk_inner_dim(walk);
+
+    for (size_t k = 0; walk->rank > 1 && n <= REPEATED / 4 && k < 2; k++) {
+        const ptrdiff_t *row = walk->step[k], *dense = walk->step[1 - k];
+
+        if (row[last] == 1 && row[last - 1] == 0 && dense[last] == 1 && dense[last - 1] == (ptrdiff_t)n) return k;
+    }
+    return 2;
+}
+
+/* All rows that share a short one: that is repeated, so that the kernel is called for several rows at once. */
+static void repeat_row(const rnnp_variant *kernel, const float *const operand[2], size_t row, float *y, size_t rows,
+                       size_t n)
+{
+    float repeated[REPEATED];
+    const size_t most = REPEATED / n, together = rows < most ? rows : most;
+
+    for (size_t i = 0; i < together; i++) memcpy(repeated + i * n, operand[row], n * sizeof *repeated);
+    for (size_t i = 0; i < rows; i += together) {
+        const float *dense = operand[1 - row] + i * n;
+
+        kernel->fn.add_f32(&(rnnp_binary_args){.a = row ? dense : repeated,
+                                               .b = row ? repeated : dense,
+                                               .y = y + i * n,
+                                               .n = (rows - i < together ? rows - i : together) * n,
+                                               .a_step = 1,
+                                               .b_step = 1}); /* all have one type */
+    }
+}
+
+static void kernel_rows(const rnnp_variant *kernel, rnnp_walk *walk, const float *a, const float *b, float *y)
+{
+    const size_t n = rnnp_walk_inner_dim(walk), row = short_row(walk), rows = row < 2 ? walk->dim[walk->rank - 2] : 1;
+
+    walk->outer -= row < 2;
+    walk->row_elements *= rows;
+    walk->rows /= rows;
+    for (; walk->rows; rnnp_walk_next(walk)) {
+        const float *const operand[] = {a + walk->offset[0], b + walk->offset[1]};
+
+        if (row < 2)
+            repeat_row(kernel, operand, row, y + walk->row, rows, n);
+        else
+            kernel->fn.add_f32(&(rnnp_binary_args){.a = operand[0],
+                                                   .b = operand[1],
+                                                   .y = y + walk->row,
+                                                   .n = n,
+                                                   .a_step = (size_t)rnnp_walk_inner_step(walk, 0),
+                                                   .b_step = (size_t)rnnp_walk_inner_step(walk, 1)});
+    }
+}
+
 /* A kernel for f32, if there is one, else a loop. Returns 0, or -1 when a divisor is 0. */
 static int binary_rows(const rnnp_selection *select, rnnp_op kernel, const rnnp_loops *loops, const rnnp_tensor *a,
                        const rnnp_tensor *b, const rnnp_tensor *y)
@@ -245,6 +302,10 @@ static int binary_rows(const rnnp_selection *select, rnnp_op kernel, const rnnp_
     rnnp_walk walk;
 
     rnnp_walk_over(&walk, y, (const rnnp_tensor *[]){a, b}, 2, 1);
+    if (a->dtype == RNNP_DTYPE_F32 && kernel != RNNP_OP_COUNT) {
+        if (walk.rows) kernel_rows(select->op[kernel], &walk, a->data, b->data, y->data);
+        return 0;
+    }
     for (; walk.rows; rnnp_walk_next(&walk)) {
         const void *pa = (const char *)a->data + (size_t)walk.offset[0] * bytes;
         const void *pb = (const char *)b->data + (size_t)walk.offset[1] * bytes;
@@ -252,11 +313,7 @@ static int binary_rows(const rnnp_selection *select, rnnp_op kernel, const rnnp_
         const size_t n = rnnp_walk_inner_dim(&walk);
         const size_t a_step = (size_t)rnnp_walk_inner_step(&walk, 0), b_step = (size_t)rnnp_walk_inner_step(&walk, 1);
 
-        if (a->dtype == RNNP_DTYPE_F32 && kernel != RNNP_OP_COUNT)
-            select->op[kernel]->fn.add_f32(&(rnnp_binary_args){
-                .a = pa, .a_step = a_step, .b = pb, .b_step = b_step, .y = py, .n = n}); /* all have one type */
-        else if (loops->of[a->dtype](pa, pb, py, n, a_step, b_step) != 0)
-            return -1;
+        if (loops->of[a->dtype](pa, pb, py, n, a_step, b_step) != 0) return -1;
     }
     return 0;
 }
