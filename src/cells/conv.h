@@ -47,6 +47,10 @@ typedef struct rnnp_conv_call {
     const void *w; /* packed */
     float *y;
     void *workspace; /* rnnp_conv_workspace() */
+    /* Optional, of products with one group and, if transposed, stride 1: called for each block of results, rows of all
+     * channels, when they are final and still in the cache; by any thread. */
+    void (*after)(const void *arg, float *rows, size_t n);
+    const void *arg;
 } rnnp_conv_call;
 
 /* The kernel that runs it, of gemm; NULL: direct. */

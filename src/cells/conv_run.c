@@ -6,8 +6,9 @@
 
 enum {
     SCRATCH = 32768,       /* floats of results before they are put channels first: they stay in L2 */
+    FOLLOWED = 8192,       /* where something is done with them after that: they stay in L1 */
     LEAST_ROWS = 24,       /* whole tiles */
-    STAGED_AT_ONCE = 65536 /* floats of images for each thread: they stay in L2 */
+    STAGED_AT_ONCE = 65536 /* floats of images for each thread, or of weights: they stay in L2 */
 };
 
 /* The workspace: [images that are staged together][results of each thread][direct: where taps are]. */
@@ -151,6 +152,7 @@ static void run_product(const job *j, const part *p)
             w += rnnp_panels_bytes(&j->kernel->traits.panels, c->out, args.k);
         }
     } while (rnnp_outer_next(c, &t));
+    if (j->call->after) j->call->after(j->call->arg, args.c, p->n);
     if (in_place) return;
     if (last->step == 1)
         j->select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&(rnnp_move_args){
@@ -185,13 +187,22 @@ static void run_empty(const job *j, const part *p)
     }
 }
 
+/* Evenly, of `each`: some that stay in L1 for what follows, unless the weights, which each block reads, are many. */
+static size_t followed(const job *j, const rnnp_combination *of, size_t each)
+{
+    const size_t fit = FOLLOWED / j->c->out, parts = each / (fit < LEAST_ROWS ? LEAST_ROWS : fit);
+
+    if (!j->call->after || parts < 2 || j->c->in * of->taps * j->c->out > STAGED_AT_ONCE) return each;
+    return (each + parts - 1) / parts;
+}
+
 /* Outputs along the last axis that are computed together, of `count`, where n threads have so many rows of them. */
 static size_t block_of(const job *j, const rnnp_combination *of, size_t count, size_t rows, size_t n)
 {
     const size_t read = j->c->in * of->outer_taps; /* rows of the input, for each output position */
     const size_t cached = j->kernel ? SIZE_MAX : (8192 / (read ? read : 1) + 63) / 64 * 64; /* half of L1, or a row */
     const size_t results = j->room.results / j->c->out, most = cached < results ? cached : results;
-    const size_t each = rows < 2 * n ? (count + n - 1) / n : count; /* threads outnumber rows */
+    const size_t each = followed(j, of, rows < 2 * n ? (count + n - 1) / n : count); /* threads may outnumber rows */
     const size_t least = each < LEAST_ROWS ? LEAST_ROWS : each;
 
     return least < most ? least : most;

@@ -277,6 +277,8 @@ static inline int rnnp_layout_time(const rnnp_layout *layout, const rnnp_node *n
 void rnnp_layout_free(rnnp_layout *layout);
 /* Sets channels_last of the metas, once shapes are known. */
 rnnp_status rnnp_layout_last(rnnp_layout *layout);
+/* Makes stacks of convolutions and the elementwise nodes behind them, once the order is known. */
+void rnnp_layout_join(rnnp_layout *layout);
 /* Sets the branches, once it is known which nodes are called and what shares memory by views. */
 rnnp_status rnnp_layout_branches(rnnp_layout *layout);
 /* Once it is known in which order they are called: keeps those whose conditions are known in time. */

@@ -173,6 +173,7 @@ typedef struct rnnp_exec {
     int time_axis;          /* streams: where time is in input 0; 0 if it has none, or there, and in runs */
     size_t lead;            /* streams: steps of input 0 in its history */
     unsigned channels_last; /* RNNP_LAST_TAKES: input 0 lies so; RNNP_LAST_GIVES: output 0 is to */
+    int is_part;            /* input 0 is a part of it, and begin() was called */
     void *workspace;        /* this node's scratch, op->workspace bytes */
     size_t turn;            /* executions of this node before */
     size_t iteration;       /* of the loop that the node begins or ends: how many came before */
@@ -186,7 +187,10 @@ typedef struct rnnp_stack_node {
     rnnp_tensor *outputs;
 } rnnp_stack_node;
 
-enum { RNNP_STACK_NODES = 8 }; /* most of one stack */
+enum {
+    RNNP_STACK_NODES = 8, /* most of one stack */
+    RNNP_ROWS_INPUTS = 5  /* most inputs of a node that is run on rows with a convolution */
+};
 
 /* Where a plan's choices come from, and what it expects to run; 0 where it does not know. */
 typedef struct rnnp_tuning {
@@ -286,7 +290,7 @@ static inline size_t rnnp_bad_scale(const float *scale, size_t n)
 
 typedef enum rnnp_loop_role { RNNP_LOOP_NONE, RNNP_LOOP_BEGIN, RNNP_LOOP_END } rnnp_loop_role;
 
-enum { RNNP_LAST_TAKES = 1, RNNP_LAST_GIVES = 2, RNNP_LAST_ALIKE = 4 };
+enum { RNNP_LAST_TAKES = 1, RNNP_LAST_GIVES = 2, RNNP_LAST_ALIKE = 4, RNNP_LAST_ROWS = 8 };
 
 typedef struct rnnp_operator {
     const char *name;
@@ -324,8 +328,12 @@ typedef struct rnnp_operator {
 
     /* Optional: what of this node may lie channels last, [batch][spatial...][channel], in spite of its shape [batch]
      * [channel][spatial...]: input 0, output 0, or both and all inputs of the same shape, if they do so together. Other
-     * inputs never do. Shapes are concrete. view() and run() are told (rnnp_meta, rnnp_exec). */
+     * inputs never do. Shapes are concrete. view() and run() are told (rnnp_meta, rnnp_exec). RNNP_LAST_ROWS of a node
+     * with in_place: run() may be called for some rows of channels at a time, by several threads; of one with
+     * run_stack: it may do that to nodes behind it with its own output 0. */
     unsigned (*channels_last)(const rnnp_prepare *p, const rnnp_meta *outputs);
+    /* Optional: what run() begins with that needs no element of input 0. */
+    void (*begin)(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs);
 
     /* Optional, of operators that choose: the input whose elements an output has, in their order, or SIZE_MAX while
      * that is not known. A node that knows is a view, and needs no other input. */
@@ -372,10 +380,11 @@ typedef struct rnnp_operator {
     /* The layer as a tuner sees it, called with tuning's batch and steps where the inputs do not say; 0 for a node that
      * is none, or while its sizes are not known. p->tuning is not NULL. */
     int (*shape)(const rnnp_prepare *p, rnnp_shape *shape);
-    /* Optional, both or none: whether a node may run at once with the one below, some steps behind it; y is output 0 of
+    /* Optional: whether a node may run at once with the one below, some steps behind it; y is output 0 of
      * that, and x input 0 of this, the same memory. Other inputs depend on neither. */
     int (*stacks)(const rnnp_node *below, const rnnp_meta *y, const rnnp_node *node, const rnnp_meta *x);
-    /* Runs n nodes that do, lowest first. Their scratch does not overlap. */
+    /* Runs n nodes that do, or a node and those behind it that change its output 0 in place (last.c); lowest first.
+     * Their scratch does not overlap. */
     rnnp_status (*run_stack)(const rnnp_stack_node *stack, size_t n, const rnnp_stack_choice *choice);
     /* Operators with state: which axis of an input (of an output) counts batch rows, -1 for none. */
     int (*batch_axis)(const rnnp_node *node, int is_output, size_t port);

@@ -216,11 +216,11 @@ static void merge_in_place(rnnp_layout *layout, lifetimes *lt)
 {
     const rnnp_model *model = layout->plan->model;
 
-    for (size_t p = 0; p < layout->n_calls; p++) {
+    for (size_t p = 0, call = 0; p < layout->n_calls; p++) {
         const rnnp_node *node = node_at(layout, p);
 
-        if (layout->stack[p] == 1 && can_overwrite(layout, lt, node, p))
-            lt->into[node->outputs[0]] = lt->into[layout->root[node->inputs[0]]];
+        call = layout->stack[p] ? p : call;
+        if (can_overwrite(layout, lt, node, call)) lt->into[node->outputs[0]] = lt->into[layout->root[node->inputs[0]]];
     }
     for (size_t v = 0; v < model->n_values; v++) {
         const int32_t old = layout->root[v], root = lt->into[old];
@@ -396,6 +396,7 @@ static rnnp_status make(rnnp_layout *layout, const rnnp_meta *inputs)
     if ((status = rnnp_layout_branches(layout)) != RNNP_OK || (status = rnnp_layout_order(layout)) != RNNP_OK ||
         (status = rnnp_layout_decide(layout)) != RNNP_OK)
         return status;
+    rnnp_layout_join(layout);
     layout->workspace = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->workspace);
     layout->planned = rnnp_arena_calloc(context, arena, layout->n_calls, sizeof *layout->planned);
     if (!layout->workspace || !layout->planned) return RNNP_ERR_MEMORY;

@@ -44,7 +44,7 @@ void rnnp_layout_stack_choice(const rnnp_layout *layout, size_t position, rnnp_s
         const rnnp_node *node = &plan->model->nodes[layout->order[position + i]];
         const rnnp_prepare prepare = rnnp_layout_prepare(layout, node, layout->inf.in);
 
-        if (!node->op->shape(&prepare, &shapes[i])) return;
+        if (!node->op->shape || !node->op->shape(&prepare, &shapes[i])) return;
     }
     if (stack_shape(shapes, n, &stack))
         rnnp_choice_find_stack(plan->tuning.records, &plan->tuning.host, &stack, layout->threads, choice, &found);

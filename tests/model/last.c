@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values that lie channels last between convolutions: which ones do, and that nobody can tell. The same graph with
- * these values as outputs of the model, which lie as their shape says, gives the same bits.
+ * Values that lie channels last between convolutions, and elementwise nodes that run with the convolution in front of
+ * them: which ones do, and that nobody can tell. The same graph with the values between as outputs of the model, which
+ * lie as their shape says and are seen, gives the same bits.
  */
 #include "graph.h"
 #include "tests/isas.h"
@@ -67,58 +68,89 @@ static const struct {
     {"more axes", "a = Conv(x, f32[16,12,3]~1); y = Neg(Add(a, f32[1,1,1,8]~4))", "a", 1, 0, 3, 0},
 };
 
-static rnnp_model *model_of(rnnp_context *context, size_t g, int inside)
-{
-    return make_graph(context, "x: f32[?,12,?%s]; p = f32[16]{1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16}; %s; -> y%s%s",
-                      graphs[g].axes == 2 ? ",?" : "", graphs[g].text, inside ? ", " : "",
-                      inside ? graphs[g].inside : "");
-}
+/* A convolution and what runs with it; values between, as outputs; how many nodes run as one. */
+static const struct {
+    const char *name, *text, *inside;
+    size_t joined;
+} followed[] = {
+    {"activation", "c = Conv(x, f32[16,12,5]~1, f32[16]~2, pads={2,2}); y = Relu(c)", "c", 2},
+    {"many",
+     "c = Conv(x, f32[16,12,3]~1, strides={2}); b = BatchNormalization(c, f32[16]~2, f32[16]~3, f32[16]~4, p);"
+     "d = PRelu(Mul(Add(b, f32[16,1]~5), f32[1]{0.5}), f32[1,16,1]~6); y = Clip(Sigmoid(d), f32{0.2}, f32{0.7})",
+     "c", 7},
+    {"more than fit",
+     "c = Conv(x, f32[16,12,1]~1); d = Tanh(Neg(Elu(Tanh(c)))); y = Elu(Sub(Tanh(Neg(Exp(d))), f32[16,1]~2))", "c", 8},
+    {"transposed", "c = ConvTranspose(x, f32[12,16,3]~1, dilations={2}); y = Softplus(c)", "c", 2},
+    {"between others", "c = Conv(Relu(x), f32[16,12,2]~1); y = ReduceSum(Relu(c), {2})", "c", 2},
+    {"then another", "c = Conv(x, f32[16,12,1]~1); b = Conv(Tanh(c), f32[8,16,3]~2); y = Relu(b)", "c, b", 2},
+    /* those that run alone */
+    {"two readers", "c = Conv(x, f32[16,12,1]~1); y = Add(c, Relu(c))", "c", 1},
+    {"a computed operand", "c = Conv(x, f32[16,12,1]~1); y = Mul(c, ReduceMax(x, axes={0,1,2}))", "c", 1},
+    {"a row", "c = Conv(x, f32[16,12,1]~1); y = Add(c, f32[1300]~3)", "c", 1},
+    {"second operand", "c = Conv(x, f32[16,12,1]~1); y = Sub(f32[16,1]~3, c)", "c", 1},
+    {"more rows", "c = Conv(x, f32[16,12,1]~1); y = Add(c, f32[3,16,1]~3)", "c", 1},
+    {"stride", "c = ConvTranspose(x, f32[12,16,3]~1, strides={2}); y = Relu(c)", "c", 1},
+    {"groups", "c = Conv(x, f32[16,6,3]~1, group=2); y = Relu(c)", "c", 1},
+    {"few channels", "c = Conv(x, f32[7,12,3]~1); y = Relu(c)", "c", 1},
+};
 
-static void count(const rnnp_run *run, size_t *ends, size_t *calls)
+/* What a run consists of. */
+typedef struct counts {
+    size_t ends, calls; /* as above */
+    size_t joined;      /* most calls that run as one */
+} counts;
+
+static counts count(const rnnp_run *run)
 {
     const rnnp_program *program = (const rnnp_program *)run;
+    counts n = {.calls = program->n_calls};
 
-    *ends = 0;
-    *calls = program->n_calls;
     for (size_t c = 0; c < program->n_calls; c++) {
         const unsigned last = program->calls[c].exec.channels_last;
 
-        *ends += (last & 1) + (last >> 1 & 1);
+        n.ends += (last & 1) + (last >> 1 & 1);
+        n.joined = program->calls[c].stack > n.joined ? program->calls[c].stack : n.joined;
     }
+    return n;
 }
 
-static produced run_graph(size_t g, int inside, const char *isa, size_t threads, const rnnp_tensor *x, size_t *ends,
-                          size_t *calls)
+/* inside: NULL or the other outputs. */
+static produced run_graph(const char *text, const char *inside, const char *isa, size_t threads, const rnnp_tensor *x,
+                          counts *n)
 {
     OWNED(context) context = capped_context(NULL, isa, threads);
-    OWNED(model) model = model_of(context, g, inside);
+    OWNED(model)
+    model = make_graph(context, "x: f32[?,12,?%s]; p = f32[16]{1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16}; %s; -> y%s%s",
+                       x->rank == 4 ? ",?" : "", text, inside ? ", " : "", inside ? inside : "");
     OPTIONS(plan, options);
     options.threads = threads;
     OWNED_NEW(plan, plan, model, &options);
     OWNED_NEW(run, run, plan, x, 1);
-    count(run, ends, calls);
+    *n = count(run);
     const produced o = execute_run(run, x, 1, SIZE_MAX);
 
     OK(o.status);
     return o;
 }
 
-static void check_graph(size_t g, const rnnp_tensor *x)
+static void check_graph(const char *name, const char *text, const char *inside, const rnnp_tensor *x,
+                        const counts *want)
 {
-    size_t ends, calls;
-    DROPPED(free_outputs) produced want = run_graph(g, 1, "generic", 1, x, &ends, &calls);
+    counts n;
+    DROPPED(free_outputs) produced whole = run_graph(text, inside, "generic", 1, x, &n);
 
-    if (ends != 0) fail_msg("%s: %zu ends lie channels last with the values as outputs", graphs[g].name, ends);
+    if (n.ends != 0 || (want->joined && n.joined > 1))
+        fail_msg("%s: %zu ends, %zu joined, with values as outputs", name, n.ends, n.joined);
     for (size_t i = 0; i < 2 * build_isas(); i++) {
-        DROPPED(free_outputs) produced got = run_graph(g, 0, build_isa(i / 2), 1 + i % 2, x, &ends, &calls);
-        const rnnp_tensor *a = &want.out[0], *b = &got.out[0];
+        DROPPED(free_outputs) produced got = run_graph(text, NULL, build_isa(i / 2), 1 + i % 2, x, &n);
+        const rnnp_tensor *a = &whole.out[0], *b = &got.out[0];
 
         assert_int_equal(rnnp_tensor_elements(a), rnnp_tensor_elements(b));
         if (memcmp(a->data, b->data, rnnp_tensor_elements(a) * sizeof(float)) != 0)
-            fail_msg("%s: other bits on %s with %zu threads", graphs[g].name, build_isa(i / 2), 1 + i % 2);
-        const size_t more = x->shape[0] > 1 ? graphs[g].more : 0;
-        if (ends != graphs[g].ends + more || calls != graphs[g].calls + more)
-            fail_msg("%s: %zu ends lie channels last, of %zu calls", graphs[g].name, ends, calls);
+            fail_msg("%s: other bits on %s with %zu threads", name, build_isa(i / 2), 1 + i % 2);
+        if ((want->calls && (n.ends != want->ends || n.calls != want->calls)) ||
+            (want->joined && n.joined != want->joined))
+            fail_msg("%s: %zu ends, %zu calls, %zu joined", name, n.ends, n.calls, n.joined);
     }
 }
 
@@ -126,12 +158,26 @@ TEST(test_graphs)
 {
     for (size_t g = 0; g < sizeof graphs / sizeof graphs[0]; g++) {
         for (int64_t batch = 1; batch <= 3; batch += 2) {
+            const size_t more = batch > 1 ? graphs[g].more : 0;
+            const counts want = {.ends = graphs[g].ends + more, .calls = graphs[g].calls + more};
             rnnp_tensor x = {RNNP_DTYPE_F32, graphs[g].axes + 2, {batch, 12, 10, 7}, .data = NULL};
             FREED float *data = numbers(rnnp_tensor_elements(&x), 5, 1.0f);
 
             x.data = data;
-            check_graph(g, &x);
+            check_graph(graphs[g].name, graphs[g].text, graphs[g].inside, &x, &want);
         }
+    }
+}
+
+/* Several blocks of each batch row. */
+TEST(test_followed)
+{
+    for (size_t g = 0; g < sizeof followed / sizeof followed[0]; g++) {
+        FREED float *data = numbers(3 * 12 * 1300, 5, 1.0f);
+        const rnnp_tensor x = tensor3(data, 3, 12, 1300);
+
+        check_graph(followed[g].name, followed[g].text, followed[g].inside, &x,
+                    &(counts){.joined = followed[g].joined});
     }
 }
 
@@ -141,8 +187,8 @@ TEST(test_empty)
     const rnnp_tensor x = {RNNP_DTYPE_F32, 3, {0, 12, 10}, .data = NULL};
 
     for (size_t g = 0; g < 2; g++) {
-        size_t ends, calls;
-        DROPPED(free_outputs) produced got = run_graph(g, 0, NULL, 1, &x, &ends, &calls);
+        counts n;
+        DROPPED(free_outputs) produced got = run_graph(graphs[g].text, NULL, NULL, 1, &x, &n);
 
         assert_int_equal(rnnp_tensor_elements(&got.out[0]), 0);
     }

@@ -223,9 +223,11 @@ static RNNP_LAST(conv_last)
 {
     const rnnp_meta *w = &p->inputs[W];
     const rnnp_conv c = conv_of_weights(p->node, w->dim, w->rank);
+    int rows = c.groups == 1;
 
     if (!rnnp_conv_kernel(p->select, &c)) return 0;
-    return RNNP_LAST_GIVES | (has_history(p) ? 0u : RNNP_LAST_TAKES);
+    for (size_t a = 0; c.transposed && a < c.axes; a++) rows &= c.axis[a].stride == 1;
+    return RNNP_LAST_GIVES | (rows ? RNNP_LAST_ROWS : 0u) | (has_history(p) ? 0u : RNNP_LAST_TAKES);
 }
 
 /* ---- Running ---- */
@@ -256,13 +258,39 @@ static RNNP_SCRATCH(conv_workspace)
     return rnnp_add_bytes(rnnp_add_bytes(rnnp_history_bytes(p), packed), rnnp_conv_workspace(kernel, &c, p->threads));
 }
 
-static RNNP_RUN(conv_run)
+/* Nodes that go on with rows of results. */
+typedef struct followers {
+    const rnnp_stack_node *node;
+    size_t n;
+} followers;
+
+static void follow(const void *arg, float *rows, size_t n)
+{
+    const followers *f = arg;
+
+    for (size_t i = 0; i < f->n; i++) {
+        const rnnp_stack_node *s = &f->node[i];
+        rnnp_tensor inputs[RNNP_ROWS_INPUTS], y = {.dtype = RNNP_DTYPE_F32, .rank = s->outputs[0].rank, .data = rows};
+        rnnp_exec exec = *s->exec;
+
+        exec.channels_last = RNNP_LAST_TAKES | RNNP_LAST_GIVES;
+        exec.is_part = 1;
+        for (size_t a = 0; a < y.rank; a++) y.shape[a] = a == 1 ? s->outputs[0].shape[1] : a == 2 ? (int64_t)n : 1;
+        memcpy(inputs, s->inputs, s->node->op->max_inputs * sizeof *inputs);
+        inputs[0] = y;
+        (void)s->node->op->run(&exec, s->node, inputs, &y); /* floats, element by element: it cannot fail */
+    }
+}
+
+static rnnp_status run_with(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
+                            const rnnp_tensor *outputs, const followers *f)
 {
     rnnp_tensor x = inputs[X];
-    const rnnp_conv c = conv_behind(rnnp_conv_of(node, &x, &inputs[W], &outputs[0]), e->lead, e->time_axis);
+    rnnp_conv c = conv_behind(rnnp_conv_of(node, &x, &inputs[W], &outputs[0]), e->lead, e->time_axis);
     const rnnp_variant *kernel = e->planned ? ((const conv_own *)e->planned)->kernel : rnnp_conv_kernel(e->select, &c);
     char *workspace = e->workspace;
-    rnnp_conv_call call = {.bias = inputs[B].data, .w = e->packed, .y = outputs[0].data};
+    rnnp_conv_call call = {
+        .bias = inputs[B].data, .w = e->packed, .y = outputs[0].data, .after = f->n ? follow : NULL, .arg = f};
 
     if (rnnp_tensor_elements(&outputs[0]) == 0) return RNNP_OK;
     c.x_last = (e->channels_last & RNNP_LAST_TAKES) != 0;
@@ -280,6 +308,16 @@ static RNNP_RUN(conv_run)
     call.workspace = workspace;
     rnnp_conv_forward(e->select, kernel, &c, &call, e->team, e->threads);
     return RNNP_OK;
+}
+
+static RNNP_RUN(conv_run) { return run_with(e, node, inputs, outputs, &(followers){.n = 0}); }
+
+static rnnp_status conv_run_stack(const rnnp_stack_node *stack, size_t n, const rnnp_stack_choice *choice)
+{
+    (void)choice;
+    for (size_t i = 1; i < n; i++)
+        if (stack[i].node->op->begin) stack[i].node->op->begin(stack[i].exec, stack[i].node, stack[i].inputs);
+    return run_with(stack->exec, stack->node, stack->inputs, stack->outputs, &(followers){stack + 1, n - 1});
 }
 
 /* Each output element is in * kernel positions of them; of a transposed one each input element out * kernel. */
@@ -326,8 +364,8 @@ static int transpose_pace(const rnnp_node *node, const rnnp_meta *inputs, size_t
 #define CONV(op_name, ...)                                                                                      \
     RNNP_DEFINE(op_name, 2, 3, .param_bytes = sizeof(conv_params), .infer = conv_infer, .run = conv_run,        \
                 .time = conv_time, .plan = conv_plan, .plan_bytes = sizeof(conv_own), .packed_inputs = 1u << W, \
-                .pack = conv_pack, .channels_last = conv_last, .workspace_bytes = conv_workspace,               \
-                .multiply_adds = conv_multiply_adds, __VA_ARGS__)
+                .pack = conv_pack, .channels_last = conv_last, .run_stack = conv_run_stack,                     \
+                .workspace_bytes = conv_workspace, .multiply_adds = conv_multiply_adds, __VA_ARGS__)
 
 CONV(Conv, .parse = conv_parse, .pace = conv_pace);
 static const char transposed_family[] = "transposed";

@@ -147,16 +147,13 @@ static RNNP_SCRATCH(batch_workspace)
     return rnnp_add_bytes(rnnp_meta_bytes(&p->inputs[1]), rnnp_meta_bytes(&p->inputs[1]));
 }
 
-/* a = scale / sqrt(variance + epsilon) and b = bias - mean a in double, each rounded once; y = x a + b. */
-static RNNP_RUN(batch_run)
+/* a = scale / sqrt(variance + epsilon) and b = bias - mean a in double, each rounded once. */
+static void batch_begin(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs)
 {
     const norm_params *norm = node->params;
     const size_t channels = rnnp_tensor_elements(&inputs[1]);
     const float *const given[] = {inputs[1].data, inputs[2].data, inputs[3].data, inputs[4].data};
     float *a = e->workspace, *b = a + channels;
-    const int last = e->channels_last != 0;
-    const rnnp_tensor scale = of_channels(a, channels, last), shift = of_channels(b, channels, last);
-    const rnnp_tensor x = by_channel(&inputs[0], channels, last), y = by_channel(&outputs[0], channels, last);
 
     for (size_t c = 0; c < channels; c++) {
         const double factor = (double)given[0][c] / sqrt((double)given[3][c] + (double)norm->epsilon);
@@ -164,11 +161,23 @@ static RNNP_RUN(batch_run)
         a[c] = (float)factor;
         b[c] = (float)((double)given[1][c] - (double)given[2][c] * factor);
     }
+}
+
+/* y = x a + b. */
+static RNNP_RUN(batch_run)
+{
+    const size_t channels = rnnp_tensor_elements(&inputs[1]);
+    const float *a = e->workspace, *b = a + channels;
+    const int last = e->channels_last != 0;
+    const rnnp_tensor scale = of_channels(a, channels, last), shift = of_channels(b, channels, last);
+    const rnnp_tensor x = by_channel(&inputs[0], channels, last), y = by_channel(&outputs[0], channels, last);
+
+    if (!e->is_part) batch_begin(e, node, inputs);
     scale_and_shift(e, &x, &scale, &shift, &y);
     return RNNP_OK;
 }
 
-static RNNP_LAST(batch_last) { return outputs[0].rank > 2 ? RNNP_LAST_ALIKE : 0; }
+static RNNP_LAST(batch_last) { return outputs[0].rank > 2 ? RNNP_LAST_ALIKE | RNNP_LAST_ROWS : 0; }
 
 static RNNP_TIME(batch_time)
 {
@@ -179,7 +188,7 @@ static RNNP_TIME(batch_time)
 
 RNNP_DEFINE_OUTPUTS(BatchNormalization, 5, 5, 1, 5, .param_bytes = sizeof(norm_params), .parse = batch_parse,
                     .infer = batch_infer, .run = batch_run, .time = batch_time, .workspace_bytes = batch_workspace,
-                    .in_place = 1, .channels_last = batch_last);
+                    .in_place = 1, .channels_last = batch_last, .begin = batch_begin);
 
 /* ---- InstanceNormalization, GroupNormalization: a row is a channel, or the channels of a group ---- */
 

@@ -119,7 +119,9 @@ static int is_one(const rnnp_meta *meta, size_t rank, size_t axis)
 
 RNNP_LAST(rnnp_last_elementwise)
 {
+    const rnnp_operator *op = p->node->op;
     const size_t rank = outputs[0].rank;
+    int rows = op->in_place && !op->workspace_bytes;
 
     if (rank < 3) return 0;
     for (size_t i = 0; i < p->node->n_inputs; i++) {
@@ -128,8 +130,9 @@ RNNP_LAST(rnnp_last_elementwise)
 
         for (size_t axis = 2; axis < rank; axis++) in_one_place &= is_one(in, rank, axis);
         if (!in_one_place && !is_one(in, rank, 1) && !rnnp_same_dims(in, &outputs[0])) return 0;
+        rows &= i == 0 ? rnnp_same_dims(in, &outputs[0]) : in_one_place && is_one(in, rank, 0);
     }
-    return RNNP_LAST_ALIKE;
+    return RNNP_LAST_ALIKE | (rows ? RNNP_LAST_ROWS : 0u);
 }
 
 /* ---- Copies ---- */
