@@ -125,7 +125,8 @@ static rnnp_status infer_and_fold(rnnp_model *model, rnnp_inference *inf, int32_
 
         for (size_t i = 0; i < node->n_inputs; i++) node->inputs[i] = replacement(replaced, node->inputs[i]);
         rnnp_narrow_take(narrow, inf, node);
-        rnnp_status status = rnnp_inference_node(inf, node);
+        rnnp_status status = rnnp_pad_into_conv(model, inf, node);
+        if (status == RNNP_OK) status = rnnp_inference_node(inf, node);
         if (status != RNNP_OK) return explain(model, inf, status);
         rnnp_narrow_follow(narrow, inf, node);
         if (node->op->source && !rnnp_inference_failed(inf, node)) replace_chosen(inf, node, replaced);

@@ -10,6 +10,7 @@
  *   failures.c   errors that stay with values, because only the other side of an If may be needed
  *   partial.c    values of which some elements are known
  *   narrow.c     weights behind a Cast to f32
+ *   pads.c       Pad in front of Conv
  *   layout.c     concrete shapes -> which nodes run, where every value lives
  *   loops.c      bodies of loops, each in one piece
  *   cell_match.c loops that are a recurrent layer; cell_build.c: in their place
@@ -163,6 +164,9 @@ rnnp_status rnnp_inference_partial(rnnp_inference *inf, const rnnp_node *node);
  * before it is inferred, so that it takes such constants in place of f32 weights, and afterwards. */
 void rnnp_narrow_take(const int32_t *narrow, const rnnp_inference *inf, rnnp_node *node);
 void rnnp_narrow_follow(int32_t *narrow, const rnnp_inference *inf, const rnnp_node *node);
+
+/* The padding of a Conv takes over the Pad in front of it, where that puts zeros there. Before the Conv is inferred. */
+rnnp_status rnnp_pad_into_conv(rnnp_model *model, const rnnp_inference *inf, rnnp_node *node);
 
 /* ---- Plan ---- */
 

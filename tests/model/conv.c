@@ -337,6 +337,67 @@ TEST(test_shapes)
     CHECK_SHAPE("x: f32[?,2,?]; y = ConvTranspose(x, f32[2,3,4]~1, strides={2}); -> y", 1, 2, 1, 1, 3, 4);
 }
 
+/* ---- Pad in front ---- */
+
+static produced run_text(const char *text, const rnnp_tensor *x, size_t *nodes)
+{
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_graph(context, "%s", text);
+    OWNED(plan) plan = make_plan(model);
+
+    *nodes = rnnp_model_node_count(model);
+    return run_plan(plan, x, 1);
+}
+
+/* A Pad with zeros is part of the Conv, with the same bits also where weights are not finite or -0; others stay. */
+TEST(test_pad)
+{
+    static const struct {
+        const char *pad, *pads, *rest; /* as a node, and as an attribute; NULL: it stays */
+    } cases[] = {
+        {"Pad(x, {0,0,3,0,0,0,0,0})", "pads={3,0,0,0}", ""},
+        {"Pad(x, {0,0,1,2,0,0,0,4}, f32{0})", "pads={1,2,0,4}", ", strides={2,1}"},
+        {"Pad(Pad(x, {0,0,1,0,0,0,0,0}), {0,0,0,0,0,0,1,2})", "pads={1,0,1,2}", ", auto_pad=VALID"},
+        {"Pad@18(x, {2,1}, f32{0}, {-1})", "pads={0,2,0,1}", ", dilations={1,2}"},
+        {"Pad(x, {0,0,3,0,0,0,0,0}, f32{1})", NULL, ""},
+        {"Pad(x, {0,0,3,0,0,0,0,0}, f32{-0.0})", NULL, ""},
+        {"Pad(x, {0,0,3,0,0,0,-1,0})", NULL, ""},
+        {"Pad(x, {1,0,3,0,0,0,0,0})", NULL, ""},
+        {"Pad(x, {0,0,3,0,0,0,0,0}, mode=edge)", NULL, ""},
+        {"Pad(x, {0,0,3,0,0,0,0,0})", NULL, ", auto_pad=SAME_UPPER"},
+    };
+    static const char *const weights[] = {"f32[5,12,2,3]~1", "f32[12,1,2,3]~1, group=12", "f32[16,12,2,3]~1",
+                                          "Log(f32[16,12,2,3]~1), f32[16]~2", "Mul(f32[16,12,2,3]~1, f32{-0.0})"};
+    rnnp_tensor x = {.dtype = RNNP_DTYPE_F32, .rank = 4, .shape = {2, 12, 7, 9}};
+    FREED float *data = numbers(rnnp_tensor_elements(&x), 1, 1.0f);
+    char text[256];
+
+    x.data = data;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases * 5; i++) {
+        const char *const w = weights[i % 5], *const rest = cases[i / 5].rest;
+        const char *const pads = cases[i / 5].pads;
+        size_t nodes, plain;
+
+        snprintf(text, sizeof text, "x: f32[?,12,?,?]; y = Conv(%s, %s%s); -> y", cases[i / 5].pad, w, rest);
+        DROPPED(free_outputs) produced got = run_text(text, &x, &nodes);
+        OK(got.status);
+        assert_int_equal(nodes, pads ? 1 : 2);
+        if (!pads) continue;
+        snprintf(text, sizeof text, "x: f32[?,12,?,?]; y = Conv(x, %s, %s%s); -> y", w, pads,
+                 strstr(rest, "auto_pad") ? "" : rest);
+        DROPPED(free_outputs) produced want = run_text(text, &x, &plain);
+        OK(want.status);
+        assert_memory_equal(got.out[0].data, want.out[0].data, rnnp_tensor_elements(&want.out[0]) * sizeof(float));
+        /* a sum between them keeps the Pad */
+        snprintf(text, sizeof text, "x: f32[?,12,?,?]; p = %s; z = Add(p, f32{0}); y = Conv(z, %s%s); -> y",
+                 cases[i / 5].pad, w, rest);
+        DROPPED(free_outputs) produced apart = run_text(text, &x, &plain);
+        OK(apart.status);
+        assert_true(plain > nodes);
+        assert_memory_equal(got.out[0].data, apart.out[0].data, rnnp_tensor_elements(&want.out[0]) * sizeof(float));
+    }
+}
+
 /* ---- Bad input ---- */
 
 TEST(test_refused)

@@ -33,6 +33,9 @@ static const struct model {
     {"a = Conv(Transpose(Unsqueeze(x, {1}), perm={0,1,3,2}), f32[4,1,3,2]~1, pads={2,1,0,1});"
      "y = ReduceMean(a, axes={3}, keepdims=0); -> y",
      0, 1, 1, 1},
+    /* padding in front by a Pad, as PyTorch writes it; twice; and some of it the Conv's own */
+    {"y = Conv(Pad(x, {0,0,4,0,0,0}), f32[6,3,3]~1, f32[6]~2, dilations={2}); -> y", 0, 1, 1, 1},
+    {"a = Pad(Pad(x, {0,0,1,0,0,0}), {0,0,1,0,0,0}); y = Conv(a, f32[6,3,3]~1, strides={2}); -> y", 0, 2, 2, 1},
     /* strides: all padding in front, as little of it as does, on both sides, none, and less kernel than stride */
     {"y = Conv(x, f32[6,3,3]~1, f32[6]~2, strides={2}, pads={2,0}); -> y", 0, 2, 2, 1},
     {"y = Conv(x, f32[9,3,5]~1, f32[9]~2, strides={3}, pads={2,2}); -> y", 0, 3, 3, 1},

@@ -57,6 +57,47 @@ static rnnp_status transpose_parse(rnnp_parse *p, void *params)
     return RNNP_OK;
 }
 
+/* Attributes with other pads, and without auto_pad. */
+static rnnp_status give_pads(rnnp_model *model, rnnp_node *node, const int64_t *pads, size_t n)
+{
+    rnnp_attr *attrs = rnnp_model_alloc(model, (node->n_attrs + 1) * sizeof *attrs);
+    size_t count = 0;
+
+    if (!attrs) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < node->n_attrs; i++) {
+        if (strcmp(node->attrs[i].name, "pads") != 0 && strcmp(node->attrs[i].name, "auto_pad") != 0)
+            attrs[count++] = node->attrs[i];
+    }
+    attrs[count] = (rnnp_attr){.name = "pads", .kind = RNNP_ATTR_INTS, .count = n};
+    attrs[count].ints = rnnp_model_copy(model, pads, n, sizeof *pads);
+    if (!attrs[count].ints) return RNNP_ERR_MEMORY;
+    node->attrs = attrs;
+    node->n_attrs = count + 1;
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_conv_pad(rnnp_model *model, rnnp_node *node, size_t rank, const int64_t *before, const int64_t *after)
+{
+    conv_params *conv = node->params;
+    const size_t n = rank - 2;
+    int64_t pads[2 * RNNP_SPATIAL] = {0};
+    rnnp_window window = conv->window;
+
+    if (window.auto_pad != RNNP_PAD_GIVEN && window.auto_pad != RNNP_PAD_VALID) return RNNP_ERR_ARG;
+    if (window.rank && window.rank != n) return RNNP_ERR_ARG;
+    window.auto_pad = RNNP_PAD_GIVEN;
+    window.rank = n;
+    if (before[0] || after[0] || before[1] || after[1]) return RNNP_ERR_ARG;
+    for (size_t i = 0; i < n; i++) {
+        window.pad_begin[i] = pads[i] = window.pad_begin[i] + before[2 + i];
+        window.pad_end[i] = pads[n + i] = window.pad_end[i] + after[2 + i];
+        if (pads[i] > INT32_MAX || pads[n + i] > INT32_MAX) return RNNP_ERR_ARG;
+    }
+    const rnnp_status status = give_pads(model, node, pads, 2 * n);
+    if (status == RNNP_OK) conv->window = window;
+    return status;
+}
+
 /* ---- Sizes ---- */
 
 /* Axis i of a transposed convolution, whose input has dim elements: how many its output has, and the pads in force. An

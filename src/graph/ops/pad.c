@@ -90,6 +90,26 @@ static int pad_sides_known(const rnnp_node *node, const rnnp_meta *inputs, pad_s
     return pad_sides_of(node, inputs[X].rank, &pads, &axes, sides);
 }
 
+int rnnp_pad_is_zeros(const rnnp_node *node, const rnnp_meta *inputs, int64_t *before, int64_t *after)
+{
+    const pad_params *pad = node->params;
+    const int given = !rnnp_absent(node, VALUE);
+    const float *known = given ? inputs[VALUE].known : &pad->value;
+    pad_sides sides;
+
+    if (pad->mode != PAD_CONSTANT || inputs[X].dtype != RNNP_DTYPE_F32 || !known || *known != 0 || signbit(*known) ||
+        !pad_sides_known(node, inputs, &sides))
+        return 0;
+    for (size_t i = 0; i < inputs[X].rank; i++) {
+        if (sides.before[i] < 0 || sides.after[i] < 0 || rnnp_dim_is_symbol(sides.before[i]) ||
+            rnnp_dim_is_symbol(sides.after[i]))
+            return 0;
+    }
+    memcpy(before, sides.before, sizeof sides.before);
+    memcpy(after, sides.after, sizeof sides.after);
+    return 1;
+}
+
 /* Elements [low, high) of an axis stay, and the first of them is preceded by so many others. */
 typedef struct pad_axis {
     int64_t before, low, high;

@@ -80,6 +80,13 @@ void rnnp_slice_steps(const rnnp_node *node, const rnnp_tensor *inputs, ptrdiff_
 /* Pad: for each of the n entries of an axis of y the entry of x that it is, -1 for the constant. */
 void rnnp_pad_sources(const rnnp_node *node, const rnnp_tensor *inputs, size_t axis, int64_t n, int64_t *from);
 
+/* Whether it puts zeros around x, so many before and after each axis [RNNP_MAX_RANK]; inputs are metas. */
+int rnnp_pad_is_zeros(const rnnp_node *node, const rnnp_meta *inputs, int64_t *before, int64_t *after);
+
+/* Conv: pads so many zeros more before and after each axis; the attributes say so from then on. RNNP_ERR_ARG, which
+ * leaves it as it was, where it cannot. */
+rnnp_status rnnp_conv_pad(rnnp_model *model, rnnp_node *node, size_t rank, const int64_t *before, const int64_t *after);
+
 /* CumSum from the other end; as run(). */
 rnnp_status rnnp_cumsum_turned(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs,
                                rnnp_tensor *outputs);
