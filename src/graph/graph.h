@@ -327,10 +327,10 @@ typedef struct rnnp_operator {
     int (*view)(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs);
 
     /* Optional: what of this node may lie channels last, [batch][spatial...][channel], in spite of its shape [batch]
-     * [channel][spatial...]: input 0, output 0, or both and all inputs of the same shape, if they do so together. Other
-     * inputs never do. Shapes are concrete. view() and run() are told (rnnp_meta, rnnp_exec). RNNP_LAST_ROWS of a node
-     * with in_place: run() may be called for some rows of channels at a time, by several threads; of one with
-     * run_stack: it may do that to nodes behind it with its own output 0. */
+     * [channel][spatial...]: input 0, output 0, or output 0 together with all inputs of its shape, and with input 0 if
+     * that is named too. Other inputs never do. Shapes are concrete. view() and run() are told (rnnp_meta, rnnp_exec).
+     * RNNP_LAST_ROWS of a node with in_place: run() may be called for some rows of channels at a time, by several
+     * threads; of one with run_stack: it may do that to nodes behind it with its own output 0. */
     unsigned (*channels_last)(const rnnp_prepare *p, const rnnp_meta *outputs);
     /* Optional: what run() begins with that needs no element of input 0. */
     void (*begin)(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs);

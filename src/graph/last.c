@@ -52,7 +52,9 @@ static void visit(rnnp_layout *layout, const sets *s, const rnnp_node *node)
 
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] == RNNP_NONE) continue;
-        if ((last & RNNP_LAST_ALIKE) && rnnp_same_dims(&inf->in[i], &inf->out[0]))
+        const int tied = i == 0 && (last & RNNP_LAST_TAKES);
+
+        if ((last & RNNP_LAST_ALIKE) && (tied || rnnp_same_dims(&inf->in[i], &inf->out[0])))
             unite(s, node->inputs[i], node->outputs[0]);
         else if (i > 0 || !(last & RNNP_LAST_TAKES))
             fix(s, node->inputs[i]);

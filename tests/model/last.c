@@ -35,6 +35,10 @@ static const struct {
      "a = Conv(x, f32[16,12,3,3]~1, pads={1,1,1,1}); b = Conv(Relu(a), f32[16,16,3,3]~2*0.2, pads={1,1,1,1});"
      "y = Conv(Add(a, b), f32[8,16,1,3]~3)",
      "b", 2, 8, 5, 0},
+    {"padded",
+     "a = Pad(Conv(x, f32[16,12,1,1]~1), {0,0,1,2,0,0,-1,1}, f32{0.5}); b = Relu(Conv(a, f32[9,16,2,2]~2));"
+     "y = Conv(Pad(b, {0,3,2,0,0,0,2,0}, mode=reflect), f32[8,12,3,1]~3)",
+     "a, b", 2, 10, 6, 0},
     {"masks",
      "a = Conv(x, f32[16,12,1,1]~1); b = Mul(Slice(x, {3}, {4}, {1}), a);"
      "y = Conv(Sub(b, GlobalMaxPool(Conv(x, f32[16,12,1,1]~4))), f32[8,16,3,1]~3)",

@@ -207,6 +207,11 @@ void rnnp_dense_steps(const rnnp_tensor *tensor, ptrdiff_t *step);
  * turning them over moves nothing. */
 #define RNNP_LAST(name) unsigned name(RNNP_UNUSED const rnnp_prepare *p, RNNP_UNUSED const rnnp_meta *outputs)
 RNNP_LAST(rnnp_last_elementwise);
+/* Where an axis of [batch][channel][spatial...] is when it lies channels last. */
+static inline size_t rnnp_place_last(size_t axis, size_t rank)
+{
+    return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1;
+}
 /* Axes in the order in which they lie, as an operand of a result of this rank. */
 rnnp_tensor rnnp_turned(const rnnp_tensor *tensor, size_t rank);
 /* As rnnp_dense_steps of [batch][channel][spatial...] that lies channels last. */

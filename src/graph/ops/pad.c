@@ -249,6 +249,17 @@ static void pad_one_line(const pad_line *line, const char *x, char *y)
     pad_around(line, x, y, first + kept, line->n);
 }
 
+static pad_sides sides_turned(const pad_sides *sides, size_t rank)
+{
+    pad_sides turned;
+
+    for (size_t i = 0; i < rank; i++) {
+        turned.before[rnnp_place_last(i, rank)] = sides->before[i];
+        turned.after[rnnp_place_last(i, rank)] = sides->after[i];
+    }
+    return turned;
+}
+
 static RNNP_RUN(pad_run)
 {
     const pad_params *pad = node->params;
@@ -259,10 +270,18 @@ static RNNP_RUN(pad_run)
     pad_axis axis[RNNP_MAX_RANK];
     size_t index[RNNP_MAX_RANK] = {0}, last = 0;
     ptrdiff_t step[RNNP_MAX_RANK];
+    rnnp_tensor turned[2];
     pad_sides sides;
 
     if (rnnp_tensor_elements(y) == 0) return RNNP_OK;
     pad_sides_of(node, rank, &inputs[PADS], &inputs[AXES], &sides);
+    if (e->channels_last) {
+        turned[0] = rnnp_turned(x, rank);
+        turned[1] = rnnp_turned(y, rank);
+        x = &turned[0];
+        y = &turned[1];
+        sides = sides_turned(&sides, rank);
+    }
     if (rank == 0) {
         rnnp_copy(y->data, x->data, bytes);
         return RNNP_OK;
@@ -306,6 +325,8 @@ static RNNP_VIEWS(pad_view)
     return 1;
 }
 
+static RNNP_LAST(pad_last) { return outputs[0].rank > 2 ? RNNP_LAST_TAKES | RNNP_LAST_ALIKE : 0; }
+
 static RNNP_TIME(pad_time)
 {
     pad_sides sides;
@@ -317,4 +338,5 @@ static RNNP_TIME(pad_time)
 }
 
 RNNP_DEFINE(Pad, 1, 4, .param_bytes = sizeof(pad_params), .parse = pad_parse, .infer = pad_infer, .run = pad_run,
-            .moves = RNNP_MOVES_FIRST | RNNP_MOVES_THIRD, .view = pad_view, .time = pad_time);
+            .moves = RNNP_MOVES_FIRST | RNNP_MOVES_THIRD, .view = pad_view, .channels_last = pad_last,
+            .time = pad_time);

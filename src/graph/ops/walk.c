@@ -90,15 +90,12 @@ void rnnp_walk_over(rnnp_walk *walk, const rnnp_tensor *result, const rnnp_tenso
 
 /* ---- Channels last ---- */
 
-/* Where an axis goes. */
-static size_t place_last(size_t axis, size_t rank) { return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1; }
-
 rnnp_tensor rnnp_turned(const rnnp_tensor *tensor, size_t rank)
 {
     rnnp_tensor turned = {.dtype = tensor->dtype, .rank = rank, .data = tensor->data};
 
     for (size_t i = 0; i < rank; i++)
-        turned.shape[place_last(i, rank)] = i + tensor->rank < rank ? 1 : tensor->shape[i + tensor->rank - rank];
+        turned.shape[rnnp_place_last(i, rank)] = i + tensor->rank < rank ? 1 : tensor->shape[i + tensor->rank - rank];
     return turned;
 }
 
@@ -108,7 +105,7 @@ void rnnp_last_steps(const rnnp_tensor *tensor, ptrdiff_t *step)
     ptrdiff_t dense[RNNP_MAX_RANK];
 
     rnnp_dense_steps(&turned, dense);
-    for (size_t i = 0; i < tensor->rank; i++) step[i] = dense[place_last(i, tensor->rank)];
+    for (size_t i = 0; i < tensor->rank; i++) step[i] = dense[rnnp_place_last(i, tensor->rank)];
 }
 
 /* Whether a dimension is 1, of an operand that is broadcast to this rank. */
