@@ -115,8 +115,7 @@ static void print_text(const results *r)
     }
     if (r->run.shared > 0.1 || r->step.shared > 0.1)
         printf("%-12s another hardware thread of a core was busy %.0f %% of the time (run), %.0f %% (stream step): "
-               "only min "
-               "is a measure of the code\n",
+               "only min is a measure of the code\n",
                "shared", 100 * r->run.shared, 100 * r->step.shared);
 }
 

@@ -105,8 +105,8 @@ static void fill(const rnnp_tensor *tensor, uint32_t *state, int32_t length)
 
 void cli_tensors_fill(cli_tensors *t, const rnnp_model *model)
 {
-    uint32_t state = 1;
     int32_t steps = 0;
+    t->random = 1;
     for (size_t i = 0; i < t->n_inputs; i++) {
         rnnp_port_info port = {.struct_size = sizeof port};
         rnnp_model_input_info(model, i, &port);
@@ -114,8 +114,14 @@ void cli_tensors_fill(cli_tensors *t, const rnnp_model *model)
         for (size_t d = 0; i == 0 && d < port.rank && d < 2 && !steps; d++) /* the sequence: batch and steps */
             if (!cli_names_batch(port.symbol[d]) && t->inputs[0].shape[d] <= INT32_MAX)
                 steps = (int32_t)t->inputs[0].shape[d];
-        fill(&t->inputs[i], &state, is_lengths(model, port.name) ? steps : -1);
+        fill(&t->inputs[i], &t->random, is_lengths(model, port.name) ? steps : -1);
     }
+}
+
+void cli_tensors_refill(cli_tensors *t)
+{
+    for (size_t i = 0; i < t->n_inputs; i++)
+        if (t->inputs[i].dtype == RNNP_DTYPE_F32) fill(&t->inputs[i], &t->random, -1);
 }
 
 int cli_tensors_outputs(cli_tensors *t, const cli_model *m, const rnnp_run *run)
