@@ -305,7 +305,7 @@ static inline size_t slice_of(const tuples *t, size_t i, size_t *bad)
 static inline rnnp_status tuple_slice(const rnnp_exec *e, const rnnp_node *node, const tuples *t, size_t i,
                                       size_t *slice)
 {
-    size_t bad;
+    size_t bad = 0;
 
     if ((*slice = slice_of(t, i, &bad)) != SIZE_MAX) return RNNP_OK;
     return bad_index(e, node, entry(t->index, i * t->n + bad), t->batch + bad, t->dim[bad]);
