@@ -96,7 +96,7 @@ static inline const rnnp_variant *rnnp_select_for(const rnnp_selection *s, rnnp_
 }
 
 /* Sets the limits: what fits L2, and half of the last cache, whose rest is other tenants', activations and what
- * passes by. Where caches are not known all weights live in L2. */
+ * passes by; a last cache that is as slow as memory is no home. Where caches are not known all weights live in L2. */
 void rnnp_select_homes(const rnnp_cpu *cpu, rnnp_selection *selection);
 
 /* Pure: for each op the first usable row of the highest-ranked usable ISA that has one, by format and home; no limits

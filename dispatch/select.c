@@ -127,9 +127,19 @@ void rnnp_select_isa(rnnp_isa isa, rnnp_selection *selection)
     select_from(&(choice){lists, UINT64_MAX, isas[isa].rank}, selection);
 }
 
+/* Intel's servers since Skylake-SP have their L3 on a mesh, which gives a core about 9 bytes a cycle (Emerald Rapids: 32
+ * GB/s, where Zen 3's L3 gives 80), and a private L2 of a megabyte and more. So have Tiger Lakes, without a mesh. */
+static int has_slow_l3(const rnnp_cpu *cpu)
+{
+    return strcmp(cpu->vendor, "GenuineIntel") == 0 && (cpu->features & RNNP_CPU(AVX512F)) &&
+           cpu->l2_bytes >= (size_t)1 << 20 && cpu->model != 0x8c && cpu->model != 0x8d;
+}
+
 void rnnp_select_homes(const rnnp_cpu *cpu, rnnp_selection *selection)
 {
+    const size_t l3 = has_slow_l3(cpu) ? 0 : cpu->l3_bytes / 2;
+
     if (cpu->l2_bytes == 0) return;
     selection->near_bytes = cpu->l2_bytes;
-    selection->far_bytes = cpu->l3_bytes / 2 > cpu->l2_bytes ? cpu->l3_bytes / 2 : cpu->l2_bytes;
+    selection->far_bytes = l3 > cpu->l2_bytes ? l3 : cpu->l2_bytes;
 }

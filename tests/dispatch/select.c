@@ -136,6 +136,19 @@ TEST(weights_choose_by_their_home)
     rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 400, .l3_bytes = 600}, &s); /* a small L3 is no home of its own */
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 100), "gemm_avx2_first");
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_avx2_far");
+    /* nor is a slow one: of Emerald Rapids, but not of Tiger Lake and Zen 4 */
+    rnnp_cpu slow = {.vendor = "GenuineIntel", .family = 6, .model = 0xcf, .l2_bytes = 2 << 20, .l3_bytes = 260 << 20};
+    slow.features = avx512_set;
+    rnnp_select_homes(&slow, &s);
+    assert_int_equal(rnnp_home_of(&s, 2 << 20), RNNP_HOME_L2);
+    assert_int_equal(rnnp_home_of(&s, (2 << 20) + 1), RNNP_HOME_MEMORY);
+    slow.model = 0x8c;
+    rnnp_select_homes(&slow, &s);
+    assert_int_equal(rnnp_home_of(&s, (2 << 20) + 1), RNNP_HOME_L3);
+    slow.model = 0xcf;
+    strcpy(slow.vendor, "AuthenticAMD");
+    rnnp_select_homes(&slow, &s);
+    assert_int_equal(rnnp_home_of(&s, (2 << 20) + 1), RNNP_HOME_L3);
     rnnp_select(0, INT_MAX, &s);
     rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 400}, &s);
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_generic");
