@@ -19,7 +19,7 @@ typedef struct builder {
     rnnp_model *model;
     const rnnp_inference *inf;
     const cell_match *m;
-    struct rnnp_block *arena;
+    struct rnnp_block **arena; /* of this loop */
     cell_activations activations;
     int32_t *replaced; /* [n_values] before: what readers take now */
 } builder;
@@ -67,8 +67,8 @@ static rnnp_status make_weights(builder *b, rnnp_value *w, rnnp_value *r, rnnp_v
 {
     const cell_match *m = b->m;
     const size_t rows = m->n_gates * m->hidden, depth = m->input > m->hidden ? m->input : m->hidden;
-    float *elements = rnnp_arena_calloc(b->model->context, &b->arena, rows * depth, sizeof *elements);
-    float *sums = rnnp_arena_calloc(b->model->context, &b->arena, 2 * rows, sizeof *sums);
+    float *elements = rnnp_arena_calloc(b->model->context, b->arena, rows * depth, sizeof *elements);
+    float *sums = rnnp_arena_calloc(b->model->context, b->arena, 2 * rows, sizeof *sums);
     rnnp_status status;
 
     if (!elements || !sums) return RNNP_ERR_MEMORY;
@@ -110,11 +110,11 @@ static rnnp_status add_axis_node(const builder *b, const char *op, rnnp_value x,
     return status == RNNP_OK ? add_node(b, op, inputs, 2, NULL, 0, y, 1) : status;
 }
 
-/* Exchanges the first two of three axes. */
-static rnnp_status add_exchange(const builder *b, rnnp_value x, rnnp_value *y)
+/* The first of three axes becomes this one. */
+static rnnp_status add_moved(const builder *b, rnnp_value x, size_t axis, rnnp_value *y)
 {
-    static const int64_t perm[] = {1, 0, 2};
-    const rnnp_attr attr = {.name = "perm", .kind = RNNP_ATTR_INTS, .ints = perm, .count = 3};
+    static const int64_t perms[][3] = {{0, 1, 2}, {1, 0, 2}, {1, 2, 0}};
+    const rnnp_attr attr = {.name = "perm", .kind = RNNP_ATTR_INTS, .ints = perms[axis], .count = 3};
 
     *y = 0;
     return add_node(b, "Transpose", &x, 1, &attr, 1, y, 1);
@@ -165,28 +165,6 @@ static rnnp_status add_layer(const builder *b, const rnnp_value *inputs, size_t 
 
 /* ---- In the loop's place ---- */
 
-/* Nodes from `from` on come to stand before the one at `to`. */
-static rnnp_status move_nodes(builder *b, size_t to, size_t from)
-{
-    rnnp_model *model = b->model;
-    const size_t n = model->n_nodes - from;
-    rnnp_node *moved = rnnp_arena_alloc(model->context, &b->arena, n * sizeof *moved);
-
-    if (!moved) return RNNP_ERR_MEMORY;
-    memcpy(moved, model->nodes + from, n * sizeof *moved);
-    memmove(model->nodes + to + n, model->nodes + to, (from - to) * sizeof *moved);
-    memcpy(model->nodes + to, moved, n * sizeof *moved);
-    for (size_t v = 0; v < model->n_values; v++) {
-        int32_t *producer = &model->values[v].producer;
-
-        if (*producer >= (int32_t)from)
-            *producer -= (int32_t)(from - to);
-        else if (*producer >= (int32_t)to)
-            *producer += (int32_t)n;
-    }
-    return RNNP_OK;
-}
-
 /* States without the axis of directions. */
 static rnnp_status replace_states(const builder *b, const rnnp_value *outputs)
 {
@@ -212,7 +190,8 @@ static rnnp_status replace_stacks(const builder *b, rnnp_value y)
 
         if (old == RNNP_NONE) continue;
         b->replaced[old] = steps;
-        if (rnnp_loop_axis(end, i, 3) == 1) status = add_exchange(b, steps, &b->replaced[old]);
+        const size_t axis = rnnp_loop_axis(end, i, 3);
+        if (axis > 0) status = add_moved(b, steps, axis, &b->replaced[old]);
     }
     return status;
 }
@@ -225,7 +204,7 @@ static rnnp_status add_all(builder *b)
     rnnp_value in[ALL] = {[X] = m->x, [LENGTHS] = RNNP_NONE}, out[3] = {RNNP_NONE, 0, 0};
     rnnp_status status = make_weights(b, &in[W], &in[R], &in[BIAS]);
 
-    if (status == RNNP_OK && m->axis == 1) status = add_exchange(b, m->x, &in[X]);
+    if (status == RNNP_OK && m->axis == 1) status = add_moved(b, m->x, 1, &in[X]);
     for (size_t i = 0; i < m->n_states && status == RNNP_OK; i++)
         status = add_axis_node(b, "Unsqueeze", m->begin->inputs[RNNP_LOOP_INITIAL + m->state[i]], 0, &in[H + i]);
     for (size_t k = carried; k < m->end->n_outputs; k++) out[0] = m->end->outputs[k] == RNNP_NONE ? out[0] : 0;
@@ -234,56 +213,91 @@ static rnnp_status add_all(builder *b)
     return status == RNNP_OK ? replace_stacks(b, out[0]) : status;
 }
 
-static void read_new(const builder *b, size_t n_values, int32_t *v)
+static rnnp_status build(builder *b, const cell_match *found)
 {
-    if (*v >= 0 && (size_t)*v < n_values && b->replaced[*v] != RNNP_NONE) *v = b->replaced[*v];
-}
-
-static rnnp_status build(builder *b)
-{
-    rnnp_model *model = b->model;
-    const size_t n_values = model->n_values, n_nodes = model->n_nodes, behind = (size_t)(b->m->end - model->nodes) + 1;
-    const rnnp_node begin = *b->m->begin, end = *b->m->end; /* which the list of nodes leaves behind as it grows */
-    cell_match m = *b->m;
+    const rnnp_node begin = *found->begin, end = *found->end; /* which the list of nodes leaves behind as it grows */
+    cell_match m = *found;
+    struct rnnp_block *scratch = NULL;
 
     b->activations = activations_of(&m);
     m.begin = &begin;
     m.end = &end;
     b->m = &m;
-    b->replaced = rnnp_arena_alloc(model->context, &b->arena, n_values * sizeof *b->replaced);
-    if (!b->replaced) return RNNP_ERR_MEMORY;
-    for (size_t v = 0; v < n_values; v++) b->replaced[v] = RNNP_NONE;
-    rnnp_status status = add_all(b);
-    if (status == RNNP_OK) status = move_nodes(b, behind, n_nodes);
-    for (size_t n = behind; n < model->n_nodes && status == RNNP_OK; n++) {
-        for (size_t i = 0; i < model->nodes[n].n_inputs; i++) read_new(b, n_values, &model->nodes[n].inputs[i]);
-    }
-    for (size_t k = 0; k < model->n_outputs && status == RNNP_OK; k++) read_new(b, n_values, &model->outputs[k].value);
+    b->arena = &scratch;
+    const rnnp_status status = add_all(b);
+    rnnp_arena_free(b->model->context, &scratch);
     return status;
 }
 
-static rnnp_status build_one(rnnp_model *model, const rnnp_inference *inf, const cell_match *m)
+/* The nodes that were added for the loops, in their order, come to stand each behind its loop. */
+static rnnp_status move_nodes(rnnp_model *model, size_t n_nodes, const size_t *added, struct rnnp_block **arena)
 {
-    builder b = {.model = model, .inf = inf, .m = m};
-    const rnnp_status status = build(&b);
+    rnnp_node *copy = rnnp_arena_alloc(model->context, arena, model->n_nodes * sizeof *copy);
+    size_t from = n_nodes, to = 0;
 
-    rnnp_arena_free(model->context, &b.arena);
+    if (!copy) return RNNP_ERR_MEMORY;
+    memcpy(copy, model->nodes, model->n_nodes * sizeof *copy);
+    for (size_t n = 0; n < n_nodes; n++) {
+        model->nodes[to++] = copy[n];
+        for (size_t i = 0; i < added[n]; i++) model->nodes[to++] = copy[from++];
+    }
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        for (size_t i = 0; i < model->nodes[n].n_outputs; i++) {
+            if (model->nodes[n].outputs[i] != RNNP_NONE)
+                model->values[model->nodes[n].outputs[i]].producer = (int32_t)n;
+        }
+    }
+    return RNNP_OK;
+}
+
+static void read_new(const int32_t *replaced, size_t n_values, int32_t *v)
+{
+    if (*v >= 0 && (size_t)*v < n_values && replaced[*v] != RNNP_NONE) *v = replaced[*v];
+}
+
+static void read_layers(rnnp_model *model, const int32_t *replaced, size_t n_values)
+{
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        for (size_t i = 0; i < model->nodes[n].n_inputs; i++) read_new(replaced, n_values, &model->nodes[n].inputs[i]);
+    }
+    for (size_t k = 0; k < model->n_outputs; k++) read_new(replaced, n_values, &model->outputs[k].value);
+}
+
+/* Adds a layer for each of them; added: [n_nodes], how many nodes for the loop that ends there. */
+static rnnp_status add_layers(builder *b, size_t n_nodes, size_t *added, size_t *found)
+{
+    rnnp_model *model = b->model;
+    rnnp_status status = RNNP_OK;
+    cell_match m;
+
+    for (size_t n = 0; n < n_nodes && status == RNNP_OK; n++) {
+        const rnnp_node *node = &model->nodes[n];
+        const size_t before = model->n_nodes;
+
+        if (node->op->loop != RNNP_LOOP_END || node->late) continue;
+        if (!rnnp_cell_match(b->inf, (size_t)model->values[node->inputs[RNNP_END_GO]].producer, n, &m)) continue;
+        status = build(b, &m);
+        added[n] = model->n_nodes - before;
+        ++*found;
+    }
     return status;
 }
 
 rnnp_status rnnp_model_find_cells(rnnp_model *model, const rnnp_inference *inf, size_t *found)
 {
-    rnnp_status status = RNNP_OK;
-    cell_match m;
+    const size_t n_values = model->n_values, n_nodes = model->n_nodes;
+    struct rnnp_block *arena = NULL;
+    size_t *added = rnnp_arena_calloc(model->context, &arena, n_nodes, sizeof *added);
+    builder b = {.model = model,
+                 .inf = inf,
+                 .replaced = rnnp_arena_alloc(model->context, &arena, n_values * sizeof *b.replaced)};
+    rnnp_status status = added && b.replaced ? RNNP_OK : RNNP_ERR_MEMORY;
 
     *found = 0;
-    for (size_t n = model->n_nodes; n-- > 0 && status == RNNP_OK;) { /* what is added comes behind */
-        const rnnp_node *node = &model->nodes[n];
-
-        if (node->op->loop != RNNP_LOOP_END || node->late) continue;
-        if (!rnnp_cell_match(inf, (size_t)model->values[node->inputs[RNNP_END_GO]].producer, n, &m)) continue;
-        status = build_one(model, inf, &m);
-        ++*found;
-    }
+    for (size_t v = 0; status == RNNP_OK && v < n_values; v++) b.replaced[v] = RNNP_NONE;
+    if (status == RNNP_OK) status = add_layers(&b, n_nodes, added, found);
+    if (status == RNNP_OK && *found) status = move_nodes(model, n_nodes, added, &arena);
+    if (status == RNNP_OK && *found) read_layers(model, b.replaced, n_values);
+    rnnp_arena_free(model->context, &arena);
     return status;
 }

@@ -31,12 +31,15 @@ static const rnnp_meta *meta_of(const body *b, int32_t v) { return &b->inf->meta
 
 static int is_op(const rnnp_node *node, const char *op) { return node && strcmp(node->op->name, op) == 0; }
 
-/* The same value without Identity in front. */
+/* The same value without Identity in front, of which nobody has many. */
 static int32_t value_of(const body *b, int32_t v)
 {
-    while (v != RNNP_NONE && b->model->values[v].producer >= 0 &&
-           is_op(&b->model->nodes[b->model->values[v].producer], "Identity"))
-        v = b->model->nodes[b->model->values[v].producer].inputs[0];
+    for (size_t i = 0; i < DEEPEST && v != RNNP_NONE && b->model->values[v].producer >= 0; i++) {
+        const rnnp_node *node = &b->model->nodes[b->model->values[v].producer];
+
+        if (!is_op(node, "Identity")) break;
+        v = node->inputs[0];
+    }
     return v;
 }
 
@@ -56,13 +59,14 @@ static const rnnp_node *op_of(const body *b, int32_t v, const char *op)
     return is_op(node, op) ? node : NULL;
 }
 
+static int is_integer(const rnnp_meta *meta) { return meta->dtype == RNNP_DTYPE_I64 || meta->dtype == RNNP_DTYPE_I32; }
+
 /* The only element of an integer that is known; it may be a symbol. */
 static int known_number(const body *b, int32_t v, int64_t *number)
 {
     const rnnp_meta *meta = v == RNNP_NONE ? NULL : meta_of(b, v);
 
-    if (!meta || !meta->known || rnnp_meta_elements(meta) != 1) return 0;
-    if (meta->dtype != RNNP_DTYPE_I64 && meta->dtype != RNNP_DTYPE_I32) return 0;
+    if (!meta || !meta->known || rnnp_meta_elements(meta) != 1 || !is_integer(meta)) return 0;
     const rnnp_tensor t = rnnp_known_tensor(meta);
     *number = rnnp_integer_at(&t, 0);
     return 1;
@@ -117,7 +121,8 @@ static int counts_from_0(const body *b, int32_t v, size_t depth)
     }
     const int looks_through =
         is_op(node, "Cast") || is_op(node, "Squeeze") || is_op(node, "Unsqueeze") || is_op(node, "Reshape");
-    return looks_through && depth < DEEPEST && counts_from_0(b, node->inputs[0], depth + 1);
+    return looks_through && is_integer(meta_of(b, v)) && depth < DEEPEST &&
+           counts_from_0(b, node->inputs[0], depth + 1);
 }
 
 /* Whether a number of iterations, which may be a symbol, is `steps`, or known to be no less. Exporters write "as many as
@@ -158,8 +163,10 @@ static int allows_while(const body *b, int32_t v, int first, int64_t steps, int 
     if ((!turned && !is_op(node, "Less")) || !known_number(b, node->inputs[!turned], &limit) ||
         !counter_in(b, node->inputs[turned], first, &start))
         return 0;
-    if (start != 0 && rnnp_dim_is_symbol(limit)) return 0;
-    return allows(limit - start, steps, exact);
+    if (start == 0) return allows(limit, steps, exact);
+    if (rnnp_dim_is_symbol(limit) || rnnp_dim_is_symbol(start)) return 0;
+    /* within 32 bits the difference is not out of range */
+    return limit == (int32_t)limit && start == (int32_t)start && allows(limit - start, steps, exact);
 }
 
 static int goes_round(const body *b, int64_t steps)
@@ -203,7 +210,7 @@ static int is_step(const body *b, int32_t v)
     b->m->x = x;
     b->m->axis = axis;
     b->m->input = (size_t)step->dim[1];
-    return !rnnp_dim_is_symbol(step->dim[1]);
+    return step->dim[0] == b->m->batch && step->dim[1] > 0;
 }
 
 /* ---- Sums of products ---- */
@@ -280,10 +287,15 @@ static int multiplied(body *b, int32_t v, int32_t weights, int across, size_t co
            multiplied(b, node->inputs[1], weights, across, col, row + first, depth - first, gate);
 }
 
-static int add_bias(cell_bias *list, size_t *n, int32_t value, size_t at)
+/* A constant that is the same for all rows of the batch. */
+static int add_bias(const body *b, int32_t v, size_t at, size_t units, cell_gate *gate, int after)
 {
-    if (*n == CELL_BIASES) return 0;
-    list[(*n)++] = (cell_bias){value, at};
+    size_t *n = after ? &gate->n_after : &gate->n_biases;
+
+    if (*n == CELL_BIASES || !known_floats(b, v) || last_dim(b, v) < at + units ||
+        rnnp_meta_elements(meta_of(b, v)) != last_dim(b, v))
+        return 0;
+    (after ? gate->after : gate->bias)[(*n)++] = (cell_bias){v, at};
     return 1;
 }
 
@@ -309,12 +321,9 @@ static int add_product(body *b, const rnnp_node *node, size_t at, size_t units, 
 
     if (!known_floats(b, node->inputs[1]) || weights->rank != 2 || (is_op(node, "Gemm") && !plain_gemm(node, &across)))
         return 0;
-    if ((size_t)weights->dim[!across] < at + units) return 0;
-    if (is_op(node, "Gemm") && node->n_inputs > 2 && node->inputs[2] != RNNP_NONE) {
-        if (!known_floats(b, node->inputs[2]) || rnnp_meta_elements(meta_of(b, node->inputs[2])) < at + units ||
-            !add_bias(after ? gate->after : gate->bias, after ? &gate->n_after : &gate->n_biases, node->inputs[2], at))
-            return 0;
-    }
+    if (is_op(node, "Gemm") && node->n_inputs > 2 && node->inputs[2] != RNNP_NONE &&
+        !add_bias(b, node->inputs[2], at, units, gate, after))
+        return 0;
     return multiplied(b, node->inputs[0], node->inputs[1], across, at, 0, (size_t)weights->dim[across], gate);
 }
 
@@ -323,10 +332,8 @@ static int add_sum(body *b, int32_t v, size_t at, size_t units, cell_gate *gate,
 {
     const rnnp_node *node = node_of(b, v);
 
-    if (depth == DEEPEST) return 0;
-    if (known_floats(b, v))
-        return rnnp_meta_elements(meta_of(b, v)) == last_dim(b, v) && last_dim(b, v) >= at + units &&
-               add_bias(after ? gate->after : gate->bias, after ? &gate->n_after : &gate->n_biases, v, at);
+    if (depth == DEEPEST || last_dim(b, v) < at + units) return 0; /* narrower: one element for all units */
+    if (known_floats(b, v)) return add_bias(b, v, at, units, gate, after);
     if (is_op(node, "Add"))
         return add_sum(b, node->inputs[0], at, units, gate, after, depth + 1) &&
                add_sum(b, node->inputs[1], at, units, gate, after, depth + 1);
@@ -339,8 +346,8 @@ static int add_sum(body *b, int32_t v, size_t at, size_t units, cell_gate *gate,
         return before != SIZE_MAX && add_sum(b, node->inputs[0], before + at, units, gate, after, depth + 1);
     }
     if (is_op(node, "MatMul") || is_op(node, "Gemm")) return add_product(b, node, at, units, gate, after);
-    if (!is_op(node, "Mul") || after) return 0;
-    for (size_t i = 0; i < 2; i++) { /* r (R h + b) */
+    if (!is_op(node, "Mul") || after || at > 0 || last_dim(b, v) != units) return 0;
+    for (size_t i = 0; i < 2; i++) { /* r (R h + b), with all of r */
         body inside = *b;
         cell_gate inner = *gate;
 
@@ -504,10 +511,12 @@ static int try_cell(body *b, int (*match)(body *), size_t h, size_t c)
     cell_match *m = b->m;
     const rnnp_meta *state = meta_of(b, carried(b, h));
 
-    if (state->rank != 2 || state->dtype != RNNP_DTYPE_F32 || rnnp_dim_is_symbol(state->dim[1])) return 0;
+    if (state->rank != 2 || state->dtype != RNNP_DTYPE_F32 || rnnp_dim_is_symbol(state->dim[1]) || state->dim[1] == 0)
+        return 0;
     m->state[0] = h;
     m->state[1] = c;
     m->hidden = (size_t)state->dim[1];
+    m->batch = state->dim[0];
     m->x = RNNP_NONE;
     m->reset_after = 0;
     b->h = carried(b, h);
@@ -532,7 +541,6 @@ static int gives_all(const body *b)
 
         if (stack == RNNP_NONE) continue;
         if (value_of(b, end->inputs[rnnp_loop_row(end, i)]) != value_of(b, result_of(b, b->m->state[0]))) return 0;
-        if (rnnp_loop_axis(end, i, meta_of(b, stack)->rank) > 1) return 0;
     }
     return 1;
 }

@@ -44,6 +44,7 @@ typedef struct cell_match {
     int32_t x;   /* the sequence */
     size_t axis; /* of time in it */
     size_t input, hidden;
+    int64_t batch; /* may be a symbol */
     int reset_after;
     size_t n_gates;
     cell_gate gate[CELL_GATES];         /* in the operator's order */

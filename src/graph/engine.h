@@ -267,6 +267,13 @@ static inline int rnnp_layout_keeps(const rnnp_layout *layout, const rnnp_node *
            !layout->carries->stateless[node - layout->plan->model->nodes];
 }
 
+/* Arrays of the state that a stream keeps for the call at this position, once it was planned. */
+static inline size_t rnnp_layout_arrays(const rnnp_layout *layout, const rnnp_node *node, size_t position)
+{
+    if (rnnp_layout_keeps(layout, node)) return node->op->state_arrays;
+    return layout->planned[position].lead > 0;
+}
+
 /* Whether time was found in the model, by what was known of it when it was closed. */
 static inline int rnnp_layout_steps(const rnnp_layout *layout) { return layout->is_stream && layout->carries->time; }
 

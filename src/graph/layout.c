@@ -358,7 +358,7 @@ static rnnp_status plan_calls(rnnp_layout *layout)
         const rnnp_status status = plan_call(layout, node, &prepare, &layout->planned[p]);
 
         if (status != RNNP_OK) return status;
-        if (layout->loop[p] != SIZE_MAX && (rnnp_layout_keeps(layout, node) || layout->planned[p].row_bytes))
+        if (layout->loop[p] != SIZE_MAX && rnnp_layout_arrays(layout, node, p))
             return rnnp_node_fail(layout->plan->context, node, RNNP_ERR_UNSUPPORTED,
                                   "a stream keeps no state for the iterations of a loop");
         end = layout->stack[p] ? 0 : end;

@@ -15,6 +15,7 @@ enum { NONE = -1 };
 typedef struct loop {
     size_t begin, end;   /* nodes */
     int32_t around;      /* the loop that this one lies in, or NONE */
+    size_t height;       /* of the loops that lie in each other in it, itself included */
     int32_t first, last; /* its nodes so far, in a list */
 } loop;
 
@@ -30,42 +31,43 @@ typedef struct search {
 
 #define NODE_FAIL(s, n, ...) rnnp_node_fail((s)->model->context, &(s)->model->nodes[n], RNNP_ERR_ARG, __VA_ARGS__)
 
-static size_t depth_of(const search *s, int32_t a)
+/* Loops around this one, which has come to lie in them, are as high as it says: found at node n. */
+static rnnp_status raise_heights(const search *s, size_t n, int32_t inner)
 {
-    size_t depth = 0;
+    size_t height = s->loops[inner].height;
 
-    for (; a != NONE && depth <= RNNP_LOOP_DEPTH; a = s->loops[a].around) depth++;
-    return depth;
+    for (int32_t a = s->loops[inner].around; a != NONE; a = s->loops[a].around) {
+        if (++height > s->loops[a].height) s->loops[a].height = height;
+    }
+    if (height <= RNNP_LOOP_DEPTH) return RNNP_OK;
+    return NODE_FAIL(s, n, "more than %d loops lie in each other", RNNP_LOOP_DEPTH);
 }
 
-static int lies_in(const search *s, int32_t a, int32_t outer)
+/* Node n depends on loops a and b, so these and the loops around them lie in each other: what begins later lies in what
+ * begins before it. *a becomes the innermost. */
+static rnnp_status nest(const search *s, size_t n, int32_t *a, int32_t b)
 {
-    while (a != NONE && a != outer) a = s->loops[a].around;
-    return a == outer;
+    const int32_t inner = *a > b ? *a : b;
+    int32_t other = *a > b ? b : *a;
+
+    *a = inner;
+    for (int32_t at = inner; other != NONE && at != other; at = s->loops[at].around) {
+        const int32_t around = s->loops[at].around;
+
+        if (around >= other) continue;
+        s->loops[at].around = other;
+        other = around;
+    }
+    return inner == NONE ? RNNP_OK : raise_heights(s, n, inner);
 }
 
-/* The loop around a that is the outermost of those that b does not lie in. */
-static int32_t below_common(const search *s, int32_t a, int32_t b)
+static rnnp_status begin_loop(search *s, size_t n, int32_t around)
 {
-    while (!lies_in(s, b, s->loops[a].around)) a = s->loops[a].around;
-    return a;
-}
+    const int32_t new = (int32_t)s->n_loops++;
 
-/* The inner one of two loops that a node depends on. If neither is known to lie in the other, the one that begins later
- * does. */
-static int32_t inner_of(search *s, int32_t a, int32_t b)
-{
-    if (a == NONE || lies_in(s, b, a)) return b;
-    if (b == NONE || lies_in(s, a, b)) return a;
-    const int32_t top_a = below_common(s, a, b), top_b = below_common(s, b, a);
-    s->loops[top_a > top_b ? top_a : top_b].around = top_a > top_b ? b : a;
-    return top_a > top_b ? a : b;
-}
-
-static void begin_loop(search *s, size_t n, int32_t around)
-{
-    s->of_begin[n] = (int32_t)s->n_loops;
-    s->loops[s->n_loops++] = (loop){n, 0, around, NONE, NONE};
+    s->of_begin[n] = new;
+    s->loops[new] = (loop){.begin = n, .around = around, .height = 1, .first = NONE, .last = NONE};
+    return raise_heights(s, n, new);
 }
 
 /* Whether LoopEnd has what its LoopBegin has. */
@@ -101,7 +103,7 @@ static rnnp_status end_loop(search *s, size_t n, int32_t inner)
     return RNNP_OK;
 }
 
-/* Whose nodes and values are whose. owner[n] of nodes is in place, for the while. */
+/* Whose nodes and values are whose; next has the loops of nodes, until the lists are made. */
 static rnnp_status find_owners(search *s)
 {
     const rnnp_model *model = s->model;
@@ -112,15 +114,15 @@ static rnnp_status find_owners(search *s)
         const rnnp_node *node = &model->nodes[n];
         int32_t of = NONE;
 
-        for (size_t i = 0; i < node->n_inputs; i++) {
-            if (node->inputs[i] != RNNP_NONE) of = inner_of(s, of, s->owner[node->inputs[i]]);
+        for (size_t i = 0; i < node->n_inputs && status == RNNP_OK; i++) {
+            if (node->inputs[i] != RNNP_NONE) status = nest(s, n, &of, s->owner[node->inputs[i]]);
         }
-        if (depth_of(s, of) > RNNP_LOOP_DEPTH) return NODE_FAIL(s, n, "it lies in more than %d loops", RNNP_LOOP_DEPTH);
+        if (status != RNNP_OK) return status;
         if (of != NONE && s->loops[of].end)
             return NODE_FAIL(s, n, "it reads a value of loop %s outside of it", model->nodes[s->loops[of].begin].name);
-        s->next[n] = of; /* until the lists are made */
+        s->next[n] = of;
         if (node->op->loop == RNNP_LOOP_BEGIN) {
-            begin_loop(s, n, of);
+            status = begin_loop(s, n, of);
             of = s->next[n] = s->of_begin[n];
         }
         if (node->op->loop == RNNP_LOOP_END && (status = end_loop(s, n, of)) == RNNP_OK) of = s->loops[of].around;

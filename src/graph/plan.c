@@ -37,9 +37,9 @@ void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning)
     }
 }
 
-/* The plan without its block: everything that planning a node asks for. */
 enum { MAX_ITERATIONS = 1 << 20 };
 
+/* The plan without its block: everything that planning a node asks for. */
 static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options *given, rnnp_plan *plan)
 {
     const size_t team = rnnp_team_threads(model->context->team);

@@ -50,16 +50,9 @@ static int is_bound(const rnnp_layout *layout, int32_t root)
     return (layout->storage[root] == RNNP_STORE_INPUT && !is_carried(layout, root)) || layout->direct[root] >= 0;
 }
 
-/* Arrays of the state of the call at this position. */
-static size_t state_arrays(const rnnp_layout *layout, const rnnp_node *node, size_t position)
-{
-    if (rnnp_layout_keeps(layout, node)) return node->op->state_arrays;
-    return layout->planned[position].lead > 0;
-}
-
 static size_t state_bytes(const rnnp_layout *layout, const rnnp_node *node, size_t position)
 {
-    return layout->planned[position].row_bytes * state_arrays(layout, node, position) * layout->batch;
+    return layout->planned[position].row_bytes * rnnp_layout_arrays(layout, node, position) * layout->batch;
 }
 
 static counts count(const rnnp_layout *layout)
@@ -294,7 +287,7 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
         for (size_t i = 0; i < node->n_outputs; i++) {
             if (node->outputs[i] != RNNP_NONE) fill_tensor(p, layout, &call->outputs[i], node->outputs[i]);
         }
-        if ((call->state_arrays = state_arrays(layout, node, c)) > 0) {
+        if ((call->state_arrays = rnnp_layout_arrays(layout, node, c)) > 0) {
             call->starts_early = !node->op->state_arrays || starts_early(layout, node);
             call->exec.state = p->state + p->state_bytes;
             call->row_bytes = layout->planned[c].row_bytes;

@@ -279,29 +279,48 @@ static rnnp_status begin_bodies(loader *l, rnnp_model *model, const frame *f)
     return name ? loader_begin_loop(l, model, f->scope, at, p, name) : RNNP_ERR_MEMORY;
 }
 
-/* The next node that must come first: producers of inputs, then the nodes of bodies. Returns 0 when there is none left,
+/* Item k of what a body needs: its nodes, then what computes its outputs, which may be nodes around it. Returns 0 where
+ * no node does. */
+static int body_item(scope *body, size_t k, scope **scope_of, size_t *node)
+{
+    *scope_of = body;
+    *node = k;
+    if (k < body->n_nodes) return body->nodes[k].needed;
+    const Onnx__ValueInfoProto *output = body->graph->output[k - body->n_nodes];
+    const name_entry *e = names_find(&body->names, output->name ? output->name : "");
+    *scope_of = e->scope;
+    *node = e->producer;
+    return e->producer != SIZE_MAX;
+}
+
+/* Outputs of functions are their own. */
+static size_t body_items(const scope *body) { return body->n_nodes + (body->graph ? body->graph->n_output : 0); }
+
+/* 0 for a node that is there already, negative for one that waits for this one. */
+static int must_come(const scope *s, size_t node)
+{
+    return s->nodes[node].state == SCOPE_NEW ? 1 : s->nodes[node].state == SCOPE_DONE ? 0 : -1;
+}
+
+/* The next node that must come first: producers of inputs, then what bodies need. Returns 0 when there is none left,
  * negative when that node waits for this one. */
 static int next_before(frame *f, scope **scope_of, size_t *node)
 {
     const Onnx__NodeProto *p = f->scope->node[f->node];
     const scope_node *at = &f->scope->nodes[f->node];
+    int found;
     for (; f->next < p->n_input; f->next++) {
         const name_entry *e = *p->input[f->next] ? names_find(&f->scope->names, p->input[f->next]) : NULL;
-        if (!e || e->producer == SIZE_MAX || e->scope->nodes[e->producer].state == SCOPE_DONE) continue;
+        if (!e || e->producer == SIZE_MAX || !(found = must_come(e->scope, e->producer))) continue;
         *scope_of = e->scope;
         *node = e->producer;
-        return e->scope->nodes[e->producer].state == SCOPE_NEW ? 1 : -1;
+        return found;
     }
     if (at->state != SCOPE_BEGUN) return 0;
     size_t k = f->next - p->n_input;
-    for (size_t b = 0; b < SCOPE_BODIES && at->body[b]; k -= at->body[b++]->n_nodes) {
-        scope *body = at->body[b];
-        for (; k < body->n_nodes; k++, f->next++) {
-            if (!body->nodes[k].needed || body->nodes[k].state != SCOPE_NEW) continue;
-            *scope_of = body;
-            *node = k;
-            return 1;
-        }
+    for (size_t b = 0; b < SCOPE_BODIES && at->body[b]; k -= body_items(at->body[b++])) {
+        for (; k < body_items(at->body[b]); k++, f->next++)
+            if (body_item(at->body[b], k, scope_of, node) && (found = must_come(*scope_of, *node))) return found;
     }
     return 0;
 }

@@ -30,9 +30,8 @@ rnnp_status saver_hand_on(saver *s, Onnx__GraphProto *graph, rnnp_value value)
     node->output[node->n_output++] = text(name);
     onnx__value_info_proto__init(output);
     output->name = text(name);
-    graph->node[graph->n_node++] = node;
     graph->output[graph->n_output++] = output;
-    return RNNP_OK;
+    return saver_add_node(s, graph, node);
 }
 
 static rnnp_status add_branch(saver *s, Onnx__NodeProto *node, const char *name, const rnnp_value *values, size_t n)
@@ -45,9 +44,8 @@ static rnnp_status add_branch(saver *s, Onnx__NodeProto *node, const char *name,
     onnx__attribute_proto__init(attr);
     onnx__graph_proto__init(graph);
     graph->name = attr->name = text(name);
-    graph->node = loader_alloc(&s->memory, n * sizeof *graph->node);
     graph->output = loader_alloc(&s->memory, n * sizeof *graph->output);
-    if (!graph->node || !graph->output) return RNNP_ERR_MEMORY;
+    if (!graph->output) return RNNP_ERR_MEMORY;
     attr->has_type = 1;
     attr->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH;
     attr->g = graph;

@@ -133,7 +133,6 @@ rnnp_status saver_make_graph(saver *s)
 {
     const rnnp_visitor visitor = {s, add_input, add_constant, add_node, add_output, NULL};
     const rnnp_model *model = s->model;
-    const size_t extra = SPECIAL_ROOM * s->n_special;
     Onnx__GraphProto *graph = loader_alloc(&s->memory, sizeof *graph);
 
     if (!graph) return RNNP_ERR_MEMORY;
@@ -141,9 +140,9 @@ rnnp_status saver_make_graph(saver *s)
     graph->name = text("model");
     graph->input = loader_alloc(&s->memory, model->n_inputs * sizeof *graph->input);
     graph->output = loader_alloc(&s->memory, model->n_outputs * sizeof *graph->output);
-    graph->initializer = loader_alloc(&s->memory, (model->n_values + extra) * sizeof *graph->initializer);
-    graph->node = loader_alloc(&s->memory, (model->n_nodes + model->n_outputs + extra) * sizeof *graph->node);
-    if (!graph->input || !graph->output || !graph->initializer || !graph->node) return RNNP_ERR_MEMORY;
+    graph->initializer =
+        loader_alloc(&s->memory, (model->n_values + SPECIAL_ROOM * s->n_special) * sizeof *graph->initializer);
+    if (!graph->input || !graph->output || !graph->initializer) return RNNP_ERR_MEMORY;
     s->file = s->graph = graph;
     s->n_values = 0; /* counts along */
     return model->calls->visit(model, &visitor);

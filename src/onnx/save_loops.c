@@ -26,17 +26,18 @@ size_t saver_loop_names(const rnnp_node *node)
     return node->op->loop == RNNP_LOOP_END ? 1 + 2 * node->n_outputs : 0;
 }
 
-/* Nodes from this LoopBegin to its LoopEnd. */
-static size_t body_nodes(const saver *s, const rnnp_node *begin)
+/* Its LoopEnd. Loops lie in each other as deep as loops.c allows, so few walks come by a node. */
+static const rnnp_node *end_of(const rnnp_node *begin)
 {
-    const rnnp_node *node = begin, *end = s->model->nodes + s->model->n_nodes;
-    size_t depth = 0;
+    const rnnp_node *node = begin;
+    size_t depth = 1;
 
-    do {
+    while (depth) {
+        node++;
         depth += node->op->loop == RNNP_LOOP_BEGIN;
         depth -= node->op->loop == RNNP_LOOP_END;
-    } while (depth && ++node < end);
-    return (size_t)(node - begin);
+    }
+    return node;
 }
 
 static rnnp_status add_body_input(saver *s, Onnx__GraphProto *body, char *name, rnnp_dtype dtype)
@@ -66,16 +67,14 @@ static rnnp_status add_body_input(saver *s, Onnx__GraphProto *body, char *name, 
 static rnnp_status make_body(saver *s, const rnnp_node *from, size_t results, Onnx__GraphProto **to)
 {
     const size_t outputs = 1 + results; /* the condition */
-    const size_t nodes = 2 * body_nodes(s, from) + outputs + SPECIAL_ROOM * s->n_special;
     Onnx__GraphProto *body = *to = loader_alloc(&s->memory, sizeof *body);
 
     if (!body) return RNNP_ERR_MEMORY;
     onnx__graph_proto__init(body);
     body->name = text("body");
     body->input = loader_alloc(&s->memory, from->n_outputs * sizeof *body->input);
-    body->node = loader_alloc(&s->memory, nodes * sizeof *body->node);
     body->output = loader_alloc(&s->memory, outputs * sizeof *body->output);
-    return body->input && body->node && body->output ? RNNP_OK : RNNP_ERR_MEMORY;
+    return body->input && body->output ? RNNP_OK : RNNP_ERR_MEMORY;
 }
 
 rnnp_status saver_begin_loop(saver *s, const rnnp_node *from, const rnnp_value *inputs, const rnnp_value *outputs)
@@ -83,7 +82,7 @@ rnnp_status saver_begin_loop(saver *s, const rnnp_node *from, const rnnp_value *
     const size_t carried = rnnp_loop_params_of(from)->carried;
     struct saved_loop *loop = &s->loops[s->n_loops];
     const char *iteration = name_of(s, outputs[RNNP_LOOP_ITERATION]);
-    const size_t results = from[body_nodes(s, from)].n_outputs;
+    const size_t results = end_of(from)->n_outputs;
     Onnx__GraphProto *body;
     rnnp_status status = make_body(s, from, results, &body);
 
@@ -163,7 +162,7 @@ rnnp_status saver_end_loop(saver *s, const rnnp_node *from, const rnnp_value *in
     loop->node->attribute[loop->node->n_attribute++] = attr;
     loop->node->name = text(from->name);
     s->graph = loop->around;
-    s->graph->node[s->graph->n_node++] = loop->node;
+    if (status == RNNP_OK) status = saver_add_node(s, s->graph, loop->node);
     for (size_t i = 0, at = carried; carried + i < from->n_outputs && status == RNNP_OK; i++) {
         if (outputs[carried + i] == RNNP_NONE) continue;
         if (moved_axis(s, from, i)) status = add_transpose(s, from, loop->node->output[at], outputs[carried + i], i);

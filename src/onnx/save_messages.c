@@ -124,8 +124,24 @@ rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs
 {
     const rnnp_status status = saver_node_alone(s, op, name, inputs, outputs, attrs, to);
 
-    if (status == RNNP_OK) s->graph->node[s->graph->n_node++] = *to;
-    return status;
+    return status == RNNP_OK ? saver_add_node(s, s->graph, *to) : status;
+}
+
+/* Room doubles when the number of nodes reaches a power of 2. */
+rnnp_status saver_add_node(saver *s, Onnx__GraphProto *graph, Onnx__NodeProto *node)
+{
+    const size_t n = graph->n_node;
+
+    if ((n & (n - 1)) == 0) {
+        Onnx__NodeProto **larger = loader_alloc(&s->memory, (n ? 2 * n : 1) * sizeof *larger);
+
+        if (!larger) return RNNP_ERR_MEMORY;
+        if (n) memcpy(larger, graph->node, n * sizeof *larger);
+        loader_free(&s->memory, graph->node);
+        graph->node = larger;
+    }
+    graph->node[graph->n_node++] = node;
+    return RNNP_OK;
 }
 
 rnnp_status saver_int_attr(saver *s, Onnx__NodeProto *node, const char *name, int64_t value)

@@ -68,12 +68,13 @@ rnnp_status saver_make_graph(saver *s);
 
 /* An initializer; `tensor` stays until the file is written. */
 rnnp_status saver_initializer(saver *s, const char *name, const rnnp_tensor *tensor);
-/* A node without inputs, outputs and attributes, which there is room for. */
+/* A node at the end of s->graph, without inputs, outputs and attributes, which there is room for. */
 rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
                        Onnx__NodeProto **to);
-/* The same for a node that is not in s->graph. */
+/* The same for a node that is not in a graph yet. */
 rnnp_status saver_node_alone(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
                              Onnx__NodeProto **to);
+rnnp_status saver_add_node(saver *s, Onnx__GraphProto *graph, Onnx__NodeProto *node);
 rnnp_status saver_attr(saver *s, const rnnp_attr *attr, Onnx__AttributeProto *to);
 /* One more of the node, which has room for it. */
 rnnp_status saver_int_attr(saver *s, Onnx__NodeProto *node, const char *name, int64_t value);

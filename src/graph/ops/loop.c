@@ -284,8 +284,8 @@ static RNNP_RUN(end_run)
     for (size_t i = 0; carried + i < node->n_outputs; i++) {
         if (outputs[carried + i].data) keep_row(e, node, &inputs[rnnp_loop_row(node, i)], i, &outputs[carried + i]);
     }
+    *go = (uint8_t)is_true(&inputs[RNNP_END_NEXT]); /* which may be a value, as it was in this iteration */
     carry(e, node, inputs);
-    *go = (uint8_t)is_true(&inputs[RNNP_END_NEXT]);
     return RNNP_OK;
 }
 
