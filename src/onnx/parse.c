@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../graph/ops/loop.h"
 #include "loader.h"
 
 #include <string.h>
@@ -15,7 +16,8 @@ rnnp_status loader_same_version(const rnnp_context *context)
                      context->calls->version, own);
 }
 
-enum { MAX_DEPTH = 24 }; /* a graph needs nine levels, and three for each that it is in */
+/* A graph needs nine levels, and three for each that it is in: of as many loops as there may be, and an If. */
+enum { MAX_DEPTH = 9 + 3 * (RNNP_LOOP_DEPTH + 1) };
 
 static int read_varint(const uint8_t **p, const uint8_t *end, uint64_t *value)
 {

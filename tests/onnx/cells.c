@@ -82,11 +82,12 @@ static void add_weights(buffer *graph, const weights *w, const char *order)
         snprintf(name, sizeof name, "c%zu", g);
         add_floats(graph, name, w->b + (n + g) * H, 0, H);
     }
+    add_floats(graph, "rows", w->c0, B, H);
     const float one = 1;
     wire_constant(graph, "one", WIRE_F32, NULL, 0, &one, sizeof one);
 }
 
-/* ---- Bodies: nodes as "Op inputs > outputs"; Op@N has an axis; Op^ is a Gemm with transB ---- */
+/* ---- Bodies: nodes as "Op inputs > outputs", behind ; the next; Op@N has an axis; Op^ is a Gemm with transB ---- */
 
 static void add_line(buffer *graph, const char *line)
 {
@@ -94,13 +95,22 @@ static void add_line(buffer *graph, const char *line)
     char op[32], from[64], to[64];
     int axis = 0;
 
-    assert_int_equal(sscanf(line, "%31s %63[^>]> %63[^\n]", op, from, to), 3);
+    assert_int_equal(sscanf(line, "%31s %63[^>]> %63[^;]", op, from, to), 3);
     char *at = strchr(op, '@'), *across = strchr(op, '^');
     if (at) axis = atoi(at + 1), *at = 0;
     if (across) *across = 0;
     wire_head(&node, op, from, to);
     if (at) wire_attr_int(&node, "axis", axis);
     if (across) wire_attr_int(&node, "transB", 1);
+    wire_message(graph, 1, &node);
+}
+
+static void add_cast(buffer *graph, const char *from, const char *to, int type)
+{
+    DROPPED(free_buffer) buffer node = {0};
+
+    wire_head(&node, "Cast", from, to);
+    wire_attr_int(&node, "to", type);
     wire_message(graph, 1, &node);
 }
 
@@ -187,7 +197,7 @@ static const form forms[] = {
 };
 
 /* What may go wrong with a form; DYNAMIC is sound, and has sizes that only a run knows. */
-typedef enum loop_fault { SOUND, SHORT, LATE, TWICE, ANOTHER_STATE, DYNAMIC } loop_fault;
+typedef enum loop_fault { SOUND, SHORT, LATE, TWICE, ANOTHER_STATE, NO_INDEX, DYNAMIC } loop_fault;
 
 /* The biases that a form leaves out are 0 in the operator. */
 static void drop_biases(const form *f, weights *w)
@@ -223,13 +233,19 @@ static buffer make_body(const form *f, loop_fault fault)
         add_line(&body, "And below under > again");
     }
     if (fault == LATE) add_line(&body, "Add number step > late");
+    if (fault == NO_INDEX) { /* 1 from the second iteration on */
+        add_cast(&body, "number", "some", WIRE_BOOL);
+        add_cast(&body, "some", "late", WIRE_I64);
+    }
     char line[64];
     snprintf(line, sizeof line, "Gather@%d x %s > x_t", f->batch_first,
-             fault == LATE   ? "late"
-             : f->conditions ? "time"
-                             : "number");
+             fault == LATE || fault == NO_INDEX ? "late"
+             : f->conditions                    ? "time"
+                                                : "number");
     add_line(&body, line);
-    for (size_t i = 0; i < 24 && f->lines[i]; i++) add_line(&body, f->lines[i]);
+    for (size_t i = 0; i < 24 && f->lines[i]; i++) {
+        for (const char *at = f->lines[i]; at; at = strchr(at, ';')) add_line(&body, at += *at == ';');
+    }
     add_line(&body, fault == ANOTHER_STATE ? "Add kept h2 > kept2" : "Identity kept > kept2");
     snprintf(line, sizeof line, "%s%s h2%s kept2 h2", f->conditions ? "again" : "on", f->conditions ? " next" : "",
              lstm ? " c2" : "");
@@ -395,7 +411,7 @@ TEST(test_no_layers)
         weights w = make_weights(strlen(forms[i].order));
 
         drop_biases(&forms[i], &w);
-        for (loop_fault fault = SHORT; fault <= ANOTHER_STATE; fault++) {
+        for (loop_fault fault = SHORT; fault <= NO_INDEX; fault++) {
             if (fault == TWICE && !forms[i].conditions) continue;
             OWNED(model) loop = loop_of(context, &forms[i], &w, fault);
 
@@ -428,6 +444,13 @@ TEST(test_other_cells)
         {3, "MatMul h U > hu", "MatMul c U > hu"},
         {1, "MatMul rh U2 > hn", "MatMul h U2 > hn"},
         {1, "Mul h r > rh", "Mul h z > rh"},
+        /* one unit of a gate for all; a reset gate that is a part of what has the elements; a row for each of the batch
+         */
+        {0, "Sigmoid az > z", "Split@1 az > z_0 z_1 z_2 z_3;Sigmoid z_0 > z"},
+        {4, "Sigmoid af > f", "Split@1 af > f_0 f_1 f_2 f_3;Sigmoid f_0 > f"},
+        {6, "Add s b > sb", "Split@1 s > s_0 s_1 s_2 s_3;Add s_0 b > sb"},
+        {0, "Mul r hn > rn", "Add xb hb > all;Sigmoid all > gates;Mul gates hb > parts;Split@1 parts > p_0 p_1 rn"},
+        {7, "Gemm x_t K b > xk", "Gemm x_t K rows > xk"},
     };
     OWNED(context) context = make_context(NULL, 1);
 

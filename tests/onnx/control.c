@@ -622,7 +622,7 @@ TEST(test_depth)
 {
     OWNED(context) context = make_context(NULL, 1);
 
-    for (size_t depth = 6; depth < 12; depth++) {
+    for (size_t depth = 12; depth < 24; depth++) {
         buffer inner = branch_of("Neg", "x", "y"), graph = {0};
         rnnp_model *model = NULL;
 
@@ -640,8 +640,8 @@ TEST(test_depth)
         DROPPED(free_buffer) const buffer file = wire_model(&graph, 17);
         const rnnp_status status = rnnp_onnx_open_memory(context, file.at, file.size, NULL, &model);
         if (status != RNNP_OK) assert_int_equal(status, RNNP_ERR_FORMAT);
-        if (depth == 6) OK(status);
-        if (depth == 11) FAILS(status, RNNP_ERR_FORMAT);
+        if (depth == 12) OK(status);
+        if (depth == 23) FAILS(status, RNNP_ERR_FORMAT);
         rnnp_model_destroy(model);
     }
     OPTIONS(load, options);

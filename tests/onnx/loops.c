@@ -569,7 +569,202 @@ TEST(test_depth)
     }
 }
 
-/* ---- As calls of the model API: pairs that are none ---- */
+/* The condition is a value that is carried, as it was in the iteration: on by a, which becomes b. */
+TEST(test_condition_is_carried)
+{
+    static const float want[] = {4, -8};
+    OWNED(context) context = make_context(NULL, 1);
+    buffer graph = {0}, body = {0};
+
+    wire_typed_port(&body, 11, "i", WIRE_I64, "");
+    wire_typed_port(&body, 11, "on", WIRE_BOOL, "");
+    wire_typed_port(&body, 11, "a", WIRE_BOOL, "");
+    wire_typed_port(&body, 11, "b", WIRE_BOOL, "");
+    wire_port(&body, 11, "s", "2");
+    wire_node(&body, "Add", "s x", "sum", -1);
+    wire_node(&body, "Not", "a", "off", -1);
+    wire_results(&body, "a b off sum");
+    wire_port(&graph, 11, "x", "2");
+    wire_constant(&graph, "yes", WIRE_BOOL, NULL, 0, &(uint8_t){1}, 1);
+    add_count(&graph, "n", 9);
+    add_loop(&graph, "n", NULL, "yes yes x", "p q y", &body);
+    wire_results(&graph, "y");
+    OWNED(model) model = open_with(context, wire_model(&graph, 17), NULL);
+    check_saved(context, model, &one_pair, 1, want, 2);
+}
+
+/* A body gives a value of the graph around it that the file computes behind the loop. */
+TEST(test_result_from_behind)
+{
+    static const float want[] = {-1, 2};
+    OWNED(context) context = make_context(NULL, 1);
+    buffer graph = {0}, body = body_of("s", "on late");
+
+    wire_port(&graph, 11, "x", "2");
+    add_count(&graph, "n", 2);
+    add_loop(&graph, "n", NULL, "x", "y", &body);
+    wire_node(&graph, "Neg", "x", "late", -1);
+    wire_results(&graph, "y");
+    OWNED(model) model = open_with(context, wire_model(&graph, 17), NULL);
+    check_saved(context, model, &one_pair, 1, want, 2);
+}
+
+/* h goes three times through a layer: in a loop, or one by one. */
+static rnnp_model *layers_of(rnnp_context *context, int in_loop)
+{
+    static const float w[] = {0.5f, -1, 2, 0.25f}, r[] = {1, 0.5f, -0.5f, 1};
+    buffer graph = {0}, body = {0};
+
+    wire_port(&graph, 11, "x", "1 1 2");
+    wire_constant(&graph, "W", WIRE_F32, (const int64_t[]){1, 2, 2}, 3, w, sizeof w);
+    wire_constant(&graph, "R", WIRE_F32, (const int64_t[]){1, 2, 2}, 3, r, sizeof r);
+    wire_typed_port(&body, 11, "i", WIRE_I64, "");
+    wire_typed_port(&body, 11, "on", WIRE_BOOL, "");
+    wire_port(&body, 11, "h", "1 1 2");
+    for (int i = 0; i < (in_loop ? 1 : 3); i++) {
+        static const char *const from[] = {"x W R", "h0 W R", "h1 W R"}, *const to[] = {"y0 h0", "y1 h1", "y2 last"};
+        DROPPED(free_buffer) buffer node = {0};
+
+        wire_head(&node, "RNN", in_loop ? "h W R" : from[i], in_loop ? "rows next" : to[i]);
+        wire_attr_int(&node, "hidden_size", 2);
+        wire_message(in_loop ? &body : &graph, 1, &node);
+    }
+    wire_results(&body, "on next");
+    add_count(&graph, "n", 3);
+    if (in_loop)
+        add_loop(&graph, "n", NULL, "x", "last", &body);
+    else
+        free_buffer(&body);
+    wire_results(&graph, "last");
+    return open_with(context, wire_model(&graph, 17), NULL);
+}
+
+TEST(test_layer_in_loop)
+{
+    OWNED(context) context = make_context(NULL, 2);
+    OWNED(model) loop = layers_of(context, 1);
+    OWNED(model) apart = layers_of(context, 0);
+    OWNED(plan) plan = make_plan(apart);
+    const rnnp_tensor x = tensor3(pair, 1, 1, 2);
+    DROPPED(free_outputs) produced want = run_plan(plan, &x, 1);
+
+    OK(want.status);
+    check_saved(context, loop, &x, 1, want.out[0].data, 2);
+}
+
+/* ---- As calls of the model API: loops in each other ---- */
+
+static void begin_one(rnnp_model *model, rnnp_value n, rnnp_value initial, rnnp_value *out)
+{
+    const rnnp_attr carried = {.name = "carried", .kind = RNNP_ATTR_INT, .i = 1};
+
+    memset(out, 0, 3 * sizeof *out);
+    OK(rnnp_model_add_node(model, "LoopBegin", 17, NULL, (const rnnp_value[]){n, RNNP_NONE, initial}, 3, &carried, 1,
+                           out, 3));
+}
+
+static rnnp_value end_one(rnnp_model *model, rnnp_value n, const rnnp_value *begin, rnnp_value result)
+{
+    const rnnp_attr carried = {.name = "carried", .kind = RNNP_ATTR_INT, .i = 1};
+    const rnnp_value in[] = {begin[0], n, RNNP_NONE, RNNP_NONE, result, begin[2]};
+    rnnp_value y = 0;
+
+    OK(rnnp_model_add_node(model, "LoopEnd", 17, NULL, in, 6, &carried, 1, &y, 1));
+    return y;
+}
+
+static void add_ports(rnnp_model *model, int64_t times, rnnp_value *n, rnnp_value *x)
+{
+    const rnnp_tensor count = number(&times);
+
+    OK(rnnp_model_add_constant(model, "n", &count, n));
+    OK(rnnp_model_add_input(model, "x", RNNP_DTYPE_F32, 1, (const int64_t[]){2}, NULL, x));
+}
+
+/* Which loop lies in which is known late: the third begins with a value of the first, and its body reads the second. */
+TEST(test_nesting)
+{
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_model(context);
+    rnnp_value n, x, a[3], b[3], c[3];
+    float want[2];
+
+    add_ports(model, 2, &n, &x);
+    begin_one(model, n, x, a);
+    begin_one(model, n, x, b);
+    begin_one(model, n, a[2], c);
+    const rnnp_value inner = end_one(model, n, c, node2(model, "Add", c[2], b[2]));
+    OK(rnnp_model_add_output(model, "y", end_one(model, n, a, end_one(model, n, b, inner))));
+    OK(rnnp_model_close(model));
+    for (size_t k = 0; k < 2; k++) {
+        float outer = pair[k];
+
+        for (int i = 0; i < 2; i++) {
+            float middle = pair[k];
+            for (int j = 0; j < 2; j++) middle = outer + 2 * middle;
+            outer = middle;
+        }
+        want[k] = outer;
+    }
+    check_saved(context, model, &one_pair, 1, want, 2);
+}
+
+/* Loops that have ended come to lie deeper when the loop around them is found to lie in others. */
+TEST(test_depth_found_late)
+{
+    enum { DEEP = 9 };
+    OWNED(context) context = make_context(NULL, 1);
+
+    for (size_t more = 6; more < 9; more++) { /* 9 + 1 + more */
+        OWNED(model) model = make_model(context);
+        rnnp_value n, x, outer[DEEP][3], middle[3], inner[DEEP][3];
+
+        add_ports(model, 1, &n, &x);
+        for (size_t i = 0; i < more; i++) begin_one(model, n, i ? outer[i - 1][2] : x, outer[i]);
+        begin_one(model, n, x, middle);
+        for (size_t i = 0; i < DEEP; i++) begin_one(model, n, i ? inner[i - 1][2] : middle[2], inner[i]);
+        rnnp_value y = node2(model, "Add", inner[DEEP - 1][2], x);
+        for (size_t i = DEEP; i-- > 0;) y = end_one(model, n, inner[i], y);
+        y = end_one(model, n, middle, node2(model, "Add", y, outer[more - 1][2]));
+        for (size_t i = more; i-- > 0;) y = end_one(model, n, outer[i], y);
+        OK(rnnp_model_add_output(model, "y", y));
+        if (more > 6) {
+            REFUSED(context, rnnp_model_close(model), RNNP_ERR_ARG, "more than 16 loops lie in each other");
+            continue;
+        }
+        OK(rnnp_model_close(model));
+        check_saved(context, model, &one_pair, 1, (const float[]){3, -6}, 2);
+    }
+}
+
+/* Each stack with its rows elsewhere takes a node of its own in a file. */
+TEST(test_many_stacks)
+{
+    enum { STACKS = 40, TIMES = 3 };
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_model(context);
+    int64_t axes[STACKS];
+    rnnp_value n, x, begin[2] = {0}, in[4 + STACKS], stacks[STACKS] = {0}, y = 0;
+    float want[2 * STACKS * TIMES];
+
+    add_ports(model, TIMES, &n, &x);
+    OK(rnnp_model_add_node(model, "LoopBegin", 17, "b", (const rnnp_value[]){n, RNNP_NONE}, 2, NULL, 0, begin, 2));
+    memcpy(in, (const rnnp_value[]){begin[0], n, RNNP_NONE, RNNP_NONE}, 4 * sizeof *in);
+    for (size_t i = 0; i < STACKS; i++) {
+        axes[i] = 1;
+        in[4 + i] = x;
+    }
+    const rnnp_attr attrs[] = {{.name = "axes", .kind = RNNP_ATTR_INTS, .ints = axes, .count = STACKS},
+                               {.name = "axis", .kind = RNNP_ATTR_INT, .i = 1}};
+    OK(rnnp_model_add_node(model, "LoopEnd", 17, "e", in, 4 + STACKS, attrs, 1, stacks, STACKS));
+    OK(rnnp_model_add_node(model, "Concat", 17, "c", stacks, STACKS, attrs + 1, 1, &y, 1));
+    OK(rnnp_model_add_output(model, "y", y));
+    OK(rnnp_model_close(model));
+    for (size_t i = 0; i < 2 * STACKS * TIMES; i++) want[i] = pair[i / (STACKS * TIMES)];
+    check_saved(context, model, &one_pair, 1, want, 2 * STACKS * TIMES);
+}
+
+/* ---- Pairs that are none ---- */
 
 typedef struct pieces {
     rnnp_value x, n, begin[3], end;
