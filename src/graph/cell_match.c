@@ -125,8 +125,8 @@ static int counts_from_0(const body *b, int32_t v, size_t depth)
            counts_from_0(b, node->inputs[0], depth + 1);
 }
 
-/* Whether a number of iterations, which may be a symbol, is `steps`, or known to be no less. Exporters write "as many as
- * there are" as the largest integer, of 32 bits or 64. */
+/* Whether a number of iterations, which may be a symbol, is `steps`, or known to be no less. Exporters write the
+ * largest integer, of 32 bits or 64, for "all there are". */
 static int allows(int64_t number, int64_t steps, int *exact)
 {
     *exact |= number == steps;
