@@ -9,6 +9,7 @@
  */
 #include "bptt.h"
 
+#include "../../cells/product.h"
 #include "../../cells/weights.h"
 
 #include <string.h>
@@ -50,12 +51,12 @@ static const rnnp_variant *find_gemm(const rnnp_variant *usual, size_t gates)
 void rnnp_bptt_plan_pack(rnnp_bptt *net)
 {
     const size_t H = net->layer.hidden, I = net->layer.input;
-    const rnnp_variant *usual =
-        rnnp_select_for(net->layer.select, RNNP_OP_gemm, RNNP_FORMAT_f32, net->gates * H * (I + H));
-    const rnnp_panels *back = &usual->traits.panels;
+    const size_t columns = net->gates * H;
+    const rnnp_variant *usual = rnnp_product_kernel(net->layer.select, RNNP_FORMAT_f32, columns, I + H);
     size_t *total = &net->prepared_bytes;
 
-    net->gemm = usual;
+    net->gemm = rnnp_product_kernel(net->layer.select, RNNP_FORMAT_f32, H, columns);
+    const rnnp_panels *back = &net->gemm->traits.panels;
     *total = 0;
     for (size_t i = 0; i < net->parts; i++) {
         rnnp_bptt_part *part = &net->part[i];
