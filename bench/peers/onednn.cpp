@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * oneDNN (version 2). Weights are reordered once into the format the primitive asks for. The size of its team comes
+ * oneDNN, version 2 or 3. Weights are reordered once into the format the primitive asks for. The size of its team comes
  * from the environment (OMP_NUM_THREADS).
  */
 #include "onednn.h"
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -24,16 +23,25 @@ const Cell &cell_of(const peer::Case &c)
     return *known;
 }
 
-memory Engine::reordered(memory from, const Desc &to, const dnnl::primitive_attr &attr)
+using Step = std::pair<dnnl::primitive, Arguments>;
+
+Step reorder_step(const memory &from, const memory &to, const Extras &extras)
+{
+    Arguments arguments = extras.arguments;
+    arguments.insert({{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+    return {dnnl::reorder(dnnl::reorder::primitive_desc(from, to, extras.attr)), arguments};
+}
+
+memory Engine::reordered(memory from, const Desc &to, const Extras &extras)
 {
     memory result(to, engine);
-    dnnl::reorder(dnnl::reorder::primitive_desc(from, result, attr)).execute(stream, from, result);
+    const auto [primitive, arguments] = reorder_step(from, result, extras);
+    primitive.execute(stream, arguments);
     stream.wait();
     return result;
 }
 
-memory Engine::gates(const Cell &cell, std::size_t hidden, const float *matrix, const Desc &to,
-                     const dnnl::primitive_attr &attr)
+memory Engine::gates(const Cell &cell, std::size_t hidden, const float *matrix, const Desc &to, const Extras &extras)
 {
     const std::size_t gate = hidden * hidden;
     const peer::Array sorted = peer::Array::unset(cell.gates * gate);
@@ -42,7 +50,7 @@ memory Engine::gates(const Cell &cell, std::size_t hidden, const float *matrix, 
     const memory::dims dims{1, 1, dim(hidden), dim(cell.gates), dim(hidden)};
     const memory by_gates = view(Desc(dims, f32, Tag::ldgoi), sorted.data());
     /* weights are rounded from this order alone */
-    return reordered(to.data_type() == f32 ? by_gates : reordered(by_gates, Desc(dims, f32, Tag::ldigo)), to, attr);
+    return reordered(type_of(to) == f32 ? by_gates : reordered(by_gates, Desc(dims, f32, Tag::ldigo)), to, extras);
 }
 
 /* One bias: the sum of ONNX's two, but for the candidate of reset after. */
@@ -84,13 +92,13 @@ float most_weight()
 
 /* How s8 rounds: x and the states, which are within -1 and 1, by one scale, and weights by that of their channel, which
  * W and R share. */
-dnnl::primitive_attr rounding(const Cell &cell, const peer::Case &c, const peer::Weights &weights)
+Extras rounding(const Cell &cell, const peer::Case &c, const peer::Weights &weights)
 {
     const float shift = 128;
     const int gates_and_units = 8 + 16;
-    dnnl::primitive_attr attr;
+    Extras extras;
     std::vector<float> scales;
-    if (c.format != "s8") return attr;
+    if (c.format != "s8") return extras;
     for (std::size_t row = 0; row < cell.gates * c.hidden; row++) {
         float most = 0;
         const std::size_t at = (cell.order[row / c.hidden] * c.hidden + row % c.hidden) * c.hidden;
@@ -98,14 +106,14 @@ dnnl::primitive_attr rounding(const Cell &cell, const peer::Case &c, const peer:
             most = std::max({most, std::fabs(weights.w[k]), std::fabs(weights.r[k])});
         scales.push_back(most_weight() / most);
     }
-    attr.set_rnn_data_qparams(most_x, shift);
-    attr.set_rnn_weights_qparams(gates_and_units, scales);
-    return attr;
+    extras.attr.set_rnn_data_qparams(most_x, shift);
+    extras.attr.set_rnn_weights_qparams(gates_and_units, scales);
+    return extras;
 }
 
 class OneDnn final : public peer::Peer {
   public:
-    explicit OneDnn(const peer::Options &options) : blocked_(options.blocked) {}
+    explicit OneDnn(const peer::Options &options) : threads_(options.threads), blocked_(options.blocked) {}
 
     std::string name() const override { return "onednn"; }
     std::string version() const override
@@ -123,9 +131,12 @@ class OneDnn final : public peer::Peer {
                     {dnnl::cpu_isa::avx512_core, "avx512_core"},
                     {dnnl::cpu_isa::avx512_core_vnni, "avx512_core_vnni"},
                     {dnnl::cpu_isa::avx512_core_bf16, "avx512_core_bf16"}};
-        std::string name = "other";
-        for (const auto &known : isas)
-            if (known.isa == dnnl::get_effective_cpu_isa()) name = known.name;
+        const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+        std::string name;
+        for (const auto &known : isas) { /* a set of bits; newer versions have more of them */
+            const auto bits = static_cast<unsigned>(known.isa);
+            if ((isa & bits) == bits) name = known.name + std::string(isa == bits ? "" : " and more");
+        }
         return "isa " + name +
                ", weights in the primitive's own format beforehand; a step of training has their "
                "reorders, and a loss and an Adam that the benchmark adds; s8: x becomes u8 by a fixed scale in each "
@@ -135,6 +146,8 @@ class OneDnn final : public peer::Peer {
 
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &weights, const float *x, float *y) override
     {
+        if (threads_ > 1 && dnnl_version()->cpu_runtime != DNNL_RUNTIME_OMP)
+            throw peer::Lacks("this oneDNN was not built with OpenMP: its threads cannot be counted here");
         switch (c.kind) {
         case peer::Kind::layer: return layer(c, weights, x, y);
         case peer::Kind::product:
@@ -153,8 +166,7 @@ class OneDnn final : public peer::Peer {
         dnnl::primitive primitive;
         Desc w, r; /* the formats it needs */
     };
-    using Arguments = std::unordered_map<int, memory>;
-    using Steps = std::vector<std::pair<dnnl::primitive, Arguments>>;
+    using Steps = std::vector<Step>;
 
     std::function<void()> layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
@@ -162,8 +174,7 @@ class OneDnn final : public peer::Peer {
                                             float *y);
     std::function<void()> function(const peer::Case &c, const float *x, float *y);
     std::function<void()> convolution(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
-    template <class Layer, class... Descs>
-    Made make(const peer::Case &c, const dnnl::primitive_attr &attr, const Descs &...descs);
+    template <class Layer, class... Descs> Made make(const peer::Case &c, const Extras &extras, const Descs &...descs);
 
     std::function<void()> call(const Steps &steps)
     {
@@ -172,29 +183,24 @@ class OneDnn final : public peer::Peer {
             engine_.stream.wait();
         };
     }
-    static void add_reorder(Steps &steps, const memory &from, const memory &to, const dnnl::primitive_attr &attr)
-    {
-        steps.emplace_back(dnnl::reorder(dnnl::reorder::primitive_desc(from, to, attr)),
-                           Arguments{{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
-    }
     /* Its data as the layer takes them, by a step where that is needed. */
-    memory converted(Steps &steps, const memory &from, const Desc &to, const dnnl::primitive_attr &attr)
+    memory converted(Steps &steps, const memory &from, const Desc &to, const Extras &extras)
     {
         if (from.get_desc() == to) return from;
         const memory result(to, engine_.engine);
-        add_reorder(steps, from, result, attr);
+        steps.push_back(reorder_step(from, result, extras));
         return result;
     }
 
     Engine engine_;
+    std::size_t threads_;
     bool blocked_;
 };
 
 template <class Layer, class... Descs>
-OneDnn::Made OneDnn::make(const peer::Case &c, const dnnl::primitive_attr &attr, const Descs &...descs)
+OneDnn::Made OneDnn::make(const peer::Case &c, const Extras &extras, const Descs &...descs)
 try {
-    const typename Layer::desc description(dnnl::prop_kind::forward_inference, descs...);
-    const typename Layer::primitive_desc chosen(description, attr, engine_.engine);
+    const auto chosen = describe<Layer>(engine_.engine, extras, dnnl::prop_kind::forward_inference, descs...);
     return {Layer(chosen), chosen.weights_layer_desc(), chosen.weights_iter_desc()};
 } catch (const dnnl::error &error) {
     if (error.status != dnnl_unimplemented) throw;
@@ -213,24 +219,24 @@ std::function<void()> OneDnn::layer(const peer::Case &c, const peer::Weights &we
     const Desc b({1, 1, dim(cell.bias_rows), dim(c.hidden)}, f32, Tag::ldgo);
     const auto tanh = dnnl::algorithm::eltwise_tanh;
     const auto dir = dnnl::rnn_direction::unidirectional_left2right;
-    const dnnl::primitive_attr attr = rounding(cell, c, weights);
+    const Extras extras = rounding(cell, c, weights);
     const Made made =
-        c.cell == "lstm"      ? make<dnnl::lstm_forward>(c, attr, dir, in, h, state(f32), w, w, b, out, none, none)
-        : c.cell == "gru"     ? make<dnnl::gru_forward>(c, attr, dir, in, h, w, w, b, out, none)
-        : c.cell == "gru_lbr" ? make<dnnl::lbr_gru_forward>(c, attr, dir, in, h, w, w, b, out, none)
-                              : make<dnnl::vanilla_rnn_forward>(c, attr, tanh, dir, in, h, w, w, b, out, none);
+        c.cell == "lstm"      ? make<dnnl::lstm_forward>(c, extras, dir, in, h, state(f32), w, w, b, out, none, none)
+        : c.cell == "gru"     ? make<dnnl::gru_forward>(c, extras, dir, in, h, w, w, b, out, none)
+        : c.cell == "gru_lbr" ? make<dnnl::lbr_gru_forward>(c, extras, dir, in, h, w, w, b, out, none)
+                              : make<dnnl::vanilla_rnn_forward>(c, extras, tanh, dir, in, h, w, w, b, out, none);
     Steps steps;
     const memory result = engine_.view(sequence(f32), y);
     const memory made_result = format.y == f32 ? result : memory(out, engine_.engine);
-    Arguments arguments{{DNNL_ARG_SRC_LAYER, converted(steps, engine_.view(sequence(f32), x), in, attr)},
-                        {DNNL_ARG_SRC_ITER, converted(steps, engine_.view(state(f32), x), h, attr)},
-                        {DNNL_ARG_WEIGHTS_LAYER, engine_.gates(cell, c.hidden, weights.w, made.w, attr)},
-                        {DNNL_ARG_WEIGHTS_ITER, engine_.gates(cell, c.hidden, weights.r, made.r, attr)},
+    Arguments arguments{{DNNL_ARG_SRC_LAYER, converted(steps, engine_.view(sequence(f32), x), in, extras)},
+                        {DNNL_ARG_SRC_ITER, converted(steps, engine_.view(state(f32), x), h, extras)},
+                        {DNNL_ARG_WEIGHTS_LAYER, engine_.gates(cell, c.hidden, weights.w, made.w, extras)},
+                        {DNNL_ARG_WEIGHTS_ITER, engine_.gates(cell, c.hidden, weights.r, made.r, extras)},
                         {DNNL_ARG_BIAS, engine_.bias(cell, c.hidden, weights.bias, b)},
                         {DNNL_ARG_DST_LAYER, made_result}};
     if (c.cell == "lstm") arguments.emplace(DNNL_ARG_SRC_ITER_C, engine_.view(state(f32), x));
     steps.emplace_back(made.primitive, arguments);
-    if (format.y != f32) add_reorder(steps, made_result, result, {});
+    if (format.y != f32) steps.push_back(reorder_step(made_result, result, {}));
     return call(steps);
 }
 
@@ -238,7 +244,7 @@ std::function<void()> OneDnn::product(const peer::Case &c, const peer::Weights &
 {
     const memory::dim m = dim(c.rows), n = dim(c.columns), k = dim(c.depth);
     const Desc a({m, k}, f32, Tag::ab), b({k, n}, f32, Tag::any), result({m, n}, f32, Tag::ab);
-    const dnnl::matmul::primitive_desc d({a, b, result}, engine_.engine);
+    const auto d = describe<dnnl::matmul>(engine_.engine, {}, a, b, result);
     const memory packed = engine_.reordered(engine_.view(Desc({k, n}, f32, Tag::ba), weights.w), d.weights_desc());
     return call(
         {{dnnl::matmul(d),
@@ -260,20 +266,22 @@ std::function<void()> OneDnn::quantised_product(const peer::Case &c, const peer:
         up.push_back(most_weight() / most);
         down.push_back(most / most_weight() / most_x);
     }
-    dnnl::primitive_attr round_x, round_w, attr;
-    round_x.set_output_scales(0, {most_x});
-    round_x.set_zero_points(DNNL_ARG_DST, 0, {zero});
-    round_w.set_output_scales(by_column, up);
-    attr.set_output_scales(by_column, down);
-    attr.set_zero_points(DNNL_ARG_SRC, 0, {zero});
-    const dnnl::matmul::primitive_desc d({a, Desc({k, n}, Type::s8, Tag::any), to}, attr, engine_.engine);
+    Extras round_x, round_w, extras;
+    add_scales(round_x, engine_.engine, DNNL_ARG_FROM, 0, {most_x});
+    add_zero_point(round_x, engine_.engine, DNNL_ARG_TO, zero);
+    add_scales(round_w, engine_.engine, DNNL_ARG_FROM, by_column, up);
+    add_scales(extras, engine_.engine, DNNL_ARG_WEIGHTS, by_column, down);
+    add_zero_point(extras, engine_.engine, DNNL_ARG_SRC, zero);
+    const auto d = describe<dnnl::matmul>(engine_.engine, extras, a, Desc({k, n}, Type::s8, Tag::any), to);
     const Desc plain({k, n}, Type::s8, Tag::ab); /* it does not round and pack at once */
     const memory q = engine_.reordered(engine_.view(Desc({k, n}, f32, Tag::ba), weights.w), plain, round_w);
     Steps steps;
     const memory q_of_x = converted(steps, engine_.view(from, x), a, round_x);
-    steps.emplace_back(dnnl::matmul(d), Arguments{{DNNL_ARG_SRC, q_of_x},
-                                                  {DNNL_ARG_WEIGHTS, engine_.reordered(q, d.weights_desc())},
-                                                  {DNNL_ARG_DST, engine_.view(to, y)}});
+    Arguments arguments = extras.arguments;
+    arguments.insert({{DNNL_ARG_SRC, q_of_x},
+                      {DNNL_ARG_WEIGHTS, engine_.reordered(q, d.weights_desc())},
+                      {DNNL_ARG_DST, engine_.view(to, y)}});
+    steps.emplace_back(dnnl::matmul(d), arguments);
     return call(steps);
 }
 
@@ -283,8 +291,7 @@ std::function<void()> OneDnn::function(const peer::Case &c, const float *x, floa
                       : c.function == "tanh" ? dnnl::algorithm::eltwise_tanh
                                              : dnnl::algorithm::eltwise_logistic;
     const Desc array({dim(c.depth)}, f32, Tag::a);
-    const dnnl::eltwise_forward::desc description(dnnl::prop_kind::forward_inference, kind, array, 0);
-    const dnnl::eltwise_forward eltwise(dnnl::eltwise_forward::primitive_desc(description, engine_.engine));
+    const dnnl::eltwise_forward eltwise(describe_function(engine_.engine, kind, array));
     return call({{eltwise, {{DNNL_ARG_SRC, engine_.view(array, x)}, {DNNL_ARG_DST, engine_.view(array, y)}}}});
 }
 
@@ -295,10 +302,9 @@ std::function<void()> OneDnn::convolution(const peer::Case &c, const peer::Weigh
         pad{dim(c.pad())};
     const memory::dims w = g > 1 ? memory::dims{g, out / g, in / g, k} : memory::dims{out, in, k};
     const Desc bias({out}, f32, Tag::x), x_any(from, f32, Tag::any), w_any(w, f32, Tag::any), y_any(to, f32, Tag::any);
-    const dnnl::convolution_forward::desc description(dnnl::prop_kind::forward_inference,
-                                                      dnnl::algorithm::convolution_auto, x_any, w_any, bias, y_any,
-                                                      stride, pad, pad);
-    const dnnl::convolution_forward::primitive_desc d(description, engine_.engine);
+    const auto d = describe<dnnl::convolution_forward>(engine_.engine, {}, dnnl::prop_kind::forward_inference,
+                                                       dnnl::algorithm::convolution_auto, x_any, w_any, bias, y_any,
+                                                       stride, pad, pad);
     const memory given = engine_.view(Desc(from, f32, Tag::ncw), x), wanted = engine_.view(Desc(to, f32, Tag::ncw), y);
     const Desc plain(w, f32, g > 1 ? Tag::goiw : Tag::oiw);
     const bool y_lies = d.dst_desc() == wanted.get_desc();
@@ -311,7 +317,7 @@ std::function<void()> OneDnn::convolution(const peer::Case &c, const peer::Weigh
                   {DNNL_ARG_WEIGHTS, engine_.reordered(engine_.view(plain, weights.w), d.weights_desc())},
                   {DNNL_ARG_BIAS, engine_.view(bias, weights.bias)},
                   {DNNL_ARG_DST, result}});
-    if (!y_lies) add_reorder(blocked_ ? after : steps, result, wanted, {});
+    if (!y_lies) (blocked_ ? after : steps).push_back(reorder_step(result, wanted, {}));
     return [run = call(steps), show = call(after), shown = false]() mutable {
         run();
         if (!shown) show(); /* blocked: for the check, which looks at the first call */

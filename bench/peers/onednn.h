@@ -5,17 +5,10 @@
 #ifndef RNNP_BENCH_PEER_ONEDNN_H
 #define RNNP_BENCH_PEER_ONEDNN_H
 
+#include "onednn_api.h"
 #include "training.h"
 
-#include <oneapi/dnnl/dnnl.hpp>
-
 namespace onednn {
-
-using dnnl::memory;
-using Desc = memory::desc;
-using Tag = memory::format_tag;
-using Type = memory::data_type;
-constexpr auto f32 = Type::f32;
 
 inline memory::dim dim(std::size_t n) { return static_cast<memory::dim>(n); }
 inline float *floats(const memory &m) { return static_cast<float *>(m.get_data_handle()); }
@@ -36,10 +29,9 @@ struct Engine {
     /* oneDNN does not write to what it reads, but has no type that says so. */
     memory view(const Desc &desc, const float *data) { return memory(desc, engine, const_cast<float *>(data)); }
     void reorder(memory from, memory to) { dnnl::reorder(from, to).execute(stream, from, to); }
-    memory reordered(memory from, const Desc &to, const dnnl::primitive_attr &attr = {});
+    memory reordered(memory from, const Desc &to, const Extras &extras = {});
     /* From ONNX's gates of a matrix and its two biases. */
-    memory gates(const Cell &cell, std::size_t hidden, const float *matrix, const Desc &to,
-                 const dnnl::primitive_attr &attr = {});
+    memory gates(const Cell &cell, std::size_t hidden, const float *matrix, const Desc &to, const Extras &extras = {});
     memory bias(const Cell &cell, std::size_t hidden, const float *onnx, const Desc &to);
 };
 

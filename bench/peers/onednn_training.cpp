@@ -8,14 +8,11 @@
 #include "onednn.h"
 
 #include <cmath>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace onednn {
 namespace {
-
-using Arguments = std::unordered_map<int, memory>;
 
 std::size_t count(const memory &m) { return m.get_desc().get_size() / sizeof(float); }
 
@@ -178,14 +175,11 @@ class Layer final : public peer::Training {
         const auto direction = dnnl::rnn_direction::unidirectional_left2right;
         const Desc any({1, 1, dim(hidden_), dim(cell_.gates), dim(hidden_)}, f32, Tag::any);
         const Desc bias = bias_.get_desc();
-        const typename Forward::primitive_desc forward(typename Forward::desc(dnnl::prop_kind::forward_training,
-                                                                              direction, sequence, states..., any, any,
-                                                                              bias, sequence, states...),
-                                                       engine_.engine);
-        const typename Backward::primitive_desc backward(
-            typename Backward::desc(dnnl::prop_kind::backward, direction, sequence, states..., any, any, bias, sequence,
-                                    states..., sequence, states..., any, any, bias, sequence, states...),
-            engine_.engine, forward);
+        const auto forward = describe<Forward>(engine_.engine, {}, dnnl::prop_kind::forward_training, direction,
+                                               sequence, states..., any, any, bias, sequence, states...);
+        const auto backward = describe_backward<Backward>(engine_.engine, forward, dnnl::prop_kind::backward, direction,
+                                                          sequence, states..., any, any, bias, sequence, states...,
+                                                          sequence, states..., any, any, bias, sequence, states...);
         forward_ = Forward(forward);
         backward_ = Backward(backward);
         forward_arguments_ = {

@@ -157,7 +157,7 @@ def contenders(options: argparse.Namespace) -> list[Contender]:
     training = frozenset(f"train_{cell}" for cell in TRAINED)
     conv, models = frozenset(("conv",)), frozenset(("start", "models"))
     most = cells | formats | gemm | activations | conv
-    onednn_hint = "apt-get install libdnnl-dev, then build again"
+    onednn_hint = "apt-get install libdnnl-dev, then build again, or --onednn with the folder of another"
     ort_hint = "npm install onnxruntime-node, then --ort with its libonnxruntime.so.1"
     blas_hint = "apt-get install libopenblas0-pthread libblis4-pthread, or --blas with another library"
     torch = (PYTHON, str(FOLDER / "torch_peer.py"), *data)

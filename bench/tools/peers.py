@@ -316,6 +316,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add("--isa", choices=tuple(ISA_CAPS), help="cap every peer that can be; the table marks the others")
     add("--no-torch", dest="torch", action="store_false", help="leave PyTorch out")
+    # script/bench builds with it, and the peer itself says its version
+    add("--onednn", metavar="PREFIX", help="where a oneDNN of one's own is installed, version 2 or 3 (default: Debian's)")
     add("--ort", default="libonnxruntime.so.1", metavar="LIB", help="ONNX Runtime's shared library")
     add("--blas", action="append", metavar="LIB", help="a BLAS, also several (default OpenBLAS and BLIS)")
     add("--work", type=Path, default=Path("build/bench/peers"), metavar="DIR", help="for weights, outputs and logs")
