@@ -46,7 +46,7 @@ void run_sequence(benchmark::State &state, Host &host, const Cell &c, const Sequ
         args.h0 = args.h = h;
         args.c0 = args.c = c.cell == RNNP_CELL_LSTM ? cell_state.data() : nullptr;
     }
-    measure(state, host, context, sequence_work(c.gates, s.hidden, s.batch, s.steps), [&] {
+    measure(state, host, context, sequence_work(c.gates, s.hidden, s.hidden, s.batch, s.steps), [&] {
         if (rnnp_layer_forward(layer.get(), &args) != RNNP_OK) state.SkipWithError(rnnp_last_error(context));
         args.turn++;
     });
@@ -94,7 +94,7 @@ void run_together(benchmark::State &state, Host &host, const Cell &c, size_t hid
         if (status != RNNP_OK) state.SkipWithError(rnnp_last_error(context));
     };
     state.counters["apart_over_together"] = measure_beside(
-        state, host, context, sequence_work(c.gates, hidden, n, 1), [&] { check(all.step()); },
+        state, host, context, sequence_work(c.gates, hidden, hidden, n, 1), [&] { check(all.step()); },
         [&] {
             for (Stream &s : each) check(s.step());
         });
@@ -132,7 +132,7 @@ void run_lengths(benchmark::State &state, Host &host, const Cell &c, const Seque
         args.turn++;
     };
     const double filled = sum / static_cast<double>(s.batch * s.steps);
-    Work work = sequence_work(c.gates, s.hidden, s.batch, s.steps);
+    Work work = sequence_work(c.gates, s.hidden, s.hidden, s.batch, s.steps);
     work.flop *= filled;
     work.projection *= filled;
     state.counters["filled"] = filled;

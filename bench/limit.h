@@ -35,21 +35,21 @@ inline Work product_work(std::size_t m, std::size_t n, std::size_t k)
     return work;
 }
 
-/* A layer whose input is as wide as its state. A sequence can take the input's share as one product for all steps and
- * then reads the recurrent weights in each; a single step reads all weights once. */
-inline Work sequence_work(std::size_t gates, std::size_t hidden, std::size_t batch, std::size_t steps)
+/* A layer of one direction. A sequence can take the input's share as one product for all steps and then reads the
+ * recurrent weights in each; a single step reads all weights once. */
+inline Work sequence_work(std::size_t gates, std::size_t input, std::size_t hidden, std::size_t batch,
+                          std::size_t steps)
 {
-    const std::size_t matrices = steps > 1 ? 1 : 2;
-    const double product = product_work(batch * steps, gates * hidden, hidden).flop;
-    Work work = array_work(matrices * gates * hidden * hidden);
-    work.flop = 2 * product;
+    const double product = product_work(batch * steps, gates * hidden, input).flop;
+    Work work = array_work(gates * hidden * (steps > 1 ? hidden : input + hidden));
+    work.flop = product + product_work(batch * steps, gates * hidden, hidden).flop;
     work.steps = static_cast<double>(steps);
     work.bytes *= work.steps;
     work.projection = steps > 1 ? product : 0;
     return work;
 }
 
-/* One step of training the same layer: backwards as many products by the inputs and states as there are forwards, and
+/* One step of training a layer whose input is as wide as its state: backwards as many products by the inputs and states as there are forwards, and
  * as many by the weights. Weights are read for many rows, so that arithmetic alone is the bound. */
 inline Work training_work(std::size_t gates, std::size_t hidden, std::size_t batch, std::size_t steps)
 {

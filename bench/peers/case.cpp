@@ -87,6 +87,9 @@ static void as_convolution(Case &c)
     c.columns = c.out * c.out_length();
 }
 
+/* What a layer may have besides. */
+static const std::vector<Size> stack_sizes = {&Case::input, &Case::layers, &Case::directions};
+
 static bool as_form(Case &c, const std::vector<std::size_t> &sizes)
 {
     const std::string word = c.cell, end = word.substr(word.rfind('_') + 1), format = find_format(end).name;
@@ -99,10 +102,15 @@ static bool as_form(Case &c, const std::vector<std::size_t> &sizes)
     c.format = format;
     c.kind = form->kind;
     c.gates = form->gates;
-    if (sizes.size() != form->sizes.size())
-        throw std::runtime_error("case " + c.id + ": not a case: " + word + " has " +
-                                 std::to_string(form->sizes.size()) + " sizes");
-    for (std::size_t i = 0; i < sizes.size(); i++) c.*form->sizes[i] = sizes[i];
+    std::vector<Size> wanted = form->sizes;
+    const bool stack = form->kind == Kind::layer && cell == word && sizes.size() > wanted.size();
+    if (stack) wanted.insert(wanted.end(), stack_sizes.begin(), stack_sizes.end());
+    if (sizes.size() != wanted.size())
+        throw std::runtime_error("case " + c.id + ": not a case: " + word + " has " + std::to_string(wanted.size()) +
+                                 " sizes");
+    for (std::size_t i = 0; i < sizes.size(); i++) c.*wanted[i] = sizes[i];
+    if (c.directions > 2)
+        throw std::runtime_error("case " + c.id + ": " + std::to_string(c.directions) + " directions, of two");
     if (c.kind == Kind::model) {
         c.model = c.id;
         return true;
@@ -116,10 +124,15 @@ static bool as_form(Case &c, const std::vector<std::size_t> &sizes)
         c.model = word + "_n" + std::to_string(c.columns) + "_k" + std::to_string(c.depth);
         return true;
     }
-    c.depth = c.columns = c.hidden;
+    if (!stack) c.input = c.hidden;
+    c.depth = c.input;
+    c.columns = c.directions * c.hidden;
     c.rows = c.batch * c.steps;
     c.model = c.kind == Kind::start ? "start_h" + std::to_string(c.hidden) + "_l" + std::to_string(c.layers)
                                     : (c.kind == Kind::layer ? word : c.cell) + "_h" + std::to_string(c.hidden);
+    if (stack)
+        c.model +=
+            "_i" + std::to_string(c.input) + "_l" + std::to_string(c.layers) + "_d" + std::to_string(c.directions);
     return true;
 }
 
@@ -155,24 +168,42 @@ Case parse_case(const std::string &line)
 
 /* ---- Data -------------------------------------------------------------------------------------- */
 
+/* Floats of the w of all layers before. */
+static std::size_t w_before(const Case &c, std::size_t layer)
+{
+    std::size_t widths = 0;
+    for (std::size_t before = 0; before < layer; before++) widths += c.width(before);
+    return c.directions * c.gates * c.hidden * widths;
+}
+
+Weights Weights::from(const Case &c, std::size_t layer, std::size_t direction) const
+{
+    const std::size_t rows = c.gates * c.hidden, matrices = layer * c.directions + direction;
+    return {w + w_before(c, layer) + direction * rows * c.width(layer), r + matrices * rows * c.hidden,
+            bias + matrices * 2 * rows};
+}
+
 Weights Model::get(const std::string &dir, const Case &c)
 {
     const bool layer = c.has_cell(), convolution = c.kind == Kind::convolution;
     if (!layer && !convolution && c.kind != Kind::product) return {nullptr, nullptr, nullptr};
-    const std::size_t rows = layer ? c.gates * c.hidden : convolution ? c.out : c.columns;
-    const std::size_t matrix = rows * (convolution ? c.in / c.groups * c.kernel : c.depth);
+    const std::size_t rows = layer ? c.layers * c.directions * c.gates * c.hidden : convolution ? c.out : c.columns;
+    const std::size_t w = layer         ? w_before(c, c.layers)
+                          : convolution ? rows * (c.in / c.groups * c.kernel)
+                                        : rows * c.depth;
+    const std::size_t r = layer ? rows * c.hidden : 0, bias = layer ? 2 * rows : convolution ? rows : 0;
     if (name_ != c.model) {
         name_.clear();
-        data_ = load(dir + "/" + c.model + ".f32", layer ? 2 * (matrix + rows) : convolution ? matrix + rows : matrix);
+        data_ = load(dir + "/" + c.model + ".f32", w + r + bias);
         name_ = c.model;
     }
-    if (!layer) return {data_.data(), nullptr, convolution ? data_.data() + matrix : nullptr};
-    return {data_.data(), data_.data() + matrix, data_.data() + 2 * matrix};
+    return {data_.data(), data_.data() + w, data_.data() + w + r};
 }
 
 Array load_x(const std::string &dir, const Case &c)
 {
-    Array x = load(dir + "/" + (c.kind == Kind::model ? c.id + ".x" : "x") + ".f32", c.rows * c.depth);
+    Array x =
+        load(dir + "/" + (c.kind == Kind::model ? c.id + ".x" : "x") + ".f32", std::max(c.rows * c.depth, c.states()));
     if (c.kind == Kind::function) std::for_each(x.data(), x.data() + x.size(), [](float &value) { value *= 4; });
     return x;
 }

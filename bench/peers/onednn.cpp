@@ -41,33 +41,39 @@ memory Engine::reordered(memory from, const Desc &to, const Extras &extras)
     return result;
 }
 
-memory Engine::gates(const Cell &cell, std::size_t hidden, const float *matrix, const Desc &to, const Extras &extras)
+memory Engine::gates(const Cell &cell, const memory::dims &dims, const float *onnx, const Desc &to,
+                     const Extras &extras)
 {
-    const std::size_t gate = hidden * hidden;
-    const peer::Array sorted = peer::Array::unset(cell.gates * gate);
-    for (std::size_t g = 0; g < cell.gates; g++)
-        std::copy_n(matrix + cell.order[g] * gate, gate, sorted.data() + g * gate);
-    const memory::dims dims{1, 1, dim(hidden), dim(cell.gates), dim(hidden)};
+    const auto matrices = static_cast<std::size_t>(dims[0] * dims[1]),
+               gate = static_cast<std::size_t>(dims[2] * dims[4]);
+    const peer::Array sorted = peer::Array::unset(matrices * cell.gates * gate);
+    for (std::size_t i = 0; i < matrices * cell.gates; i++) {
+        const std::size_t g = i % cell.gates;
+        std::copy_n(onnx + (i - g + cell.order[g]) * gate, gate, sorted.data() + i * gate);
+    }
     const memory by_gates = view(Desc(dims, f32, Tag::ldgoi), sorted.data());
     /* weights are rounded from this order alone */
     return reordered(type_of(to) == f32 ? by_gates : reordered(by_gates, Desc(dims, f32, Tag::ldigo)), to, extras);
 }
 
 /* One bias: the sum of ONNX's two, but for the candidate of reset after. */
-memory Engine::bias(const Cell &cell, std::size_t hidden, const float *onnx, const Desc &to)
+memory Engine::bias(const Cell &cell, const memory::dims &dims, const float *onnx)
 {
-    memory result(to, engine);
-    float *const rows = floats(result);
-    const float *recurrent = onnx + cell.gates * hidden;
-    for (std::size_t g = 0; g < cell.gates; g++)
-        for (std::size_t u = 0; u < hidden; u++) {
-            const std::size_t from = cell.order[g] * hidden + u;
-            rows[g * hidden + u] = onnx[from] + recurrent[from];
+    const memory result(Desc(dims, f32, Tag::ldgo), engine);
+    const auto matrices = static_cast<std::size_t>(dims[0] * dims[1]), hidden = static_cast<std::size_t>(dims[3]);
+    float *rows = floats(result);
+    for (std::size_t i = 0; i < matrices; i++, onnx += 2 * cell.gates * hidden, rows += cell.bias_rows * hidden) {
+        const float *const recurrent = onnx + cell.gates * hidden;
+        for (std::size_t g = 0; g < cell.gates; g++)
+            for (std::size_t u = 0; u < hidden; u++) {
+                const std::size_t from = cell.order[g] * hidden + u;
+                rows[g * hidden + u] = onnx[from] + recurrent[from];
+            }
+        if (cell.bias_rows > cell.gates) {
+            const std::size_t candidate = (cell.gates - 1) * hidden;
+            std::copy_n(onnx + candidate, hidden, rows + candidate);
+            std::copy_n(recurrent + candidate, hidden, rows + candidate + hidden);
         }
-    if (cell.bias_rows > cell.gates) {
-        const std::size_t candidate = (cell.gates - 1) * hidden;
-        std::copy_n(onnx + candidate, hidden, rows + candidate);
-        std::copy_n(recurrent + candidate, hidden, rows + candidate + hidden);
     }
     return result;
 }
@@ -149,7 +155,7 @@ class OneDnn final : public peer::Peer {
         if (threads_ > 1 && dnnl_version()->cpu_runtime != DNNL_RUNTIME_OMP)
             throw peer::Lacks("this oneDNN was not built with OpenMP: its threads cannot be counted here");
         switch (c.kind) {
-        case peer::Kind::layer: return layer(c, weights, x, y);
+        case peer::Kind::layer: return stack(c, weights, x, y);
         case peer::Kind::product:
             return c.format == "f32" ? product(c, weights, x, y) : quantised_product(c, weights, x, y);
         case peer::Kind::function: return function(c, x, y);
@@ -168,7 +174,15 @@ class OneDnn final : public peer::Peer {
     };
     using Steps = std::vector<Step>;
 
-    std::function<void()> layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
+    /* Layers of one primitive, from `first` on. */
+    struct Part {
+        std::size_t first, layers;
+        const float *states;
+        memory x, y;
+    };
+
+    std::function<void()> stack(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
+    void add_part(Steps &steps, const peer::Case &c, const peer::Weights &weights, const Part &part);
     std::function<void()> product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> quantised_product(const peer::Case &c, const peer::Weights &weights, const float *x,
                                             float *y);
@@ -207,37 +221,61 @@ try {
     throw peer::Lacks("oneDNN has no " + c.cell + " in " + c.format + " on this CPU");
 }
 
-std::function<void()> OneDnn::layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
+/* One primitive has layers of one width, and in two directions stacks each by itself, which is not what ONNX means. */
+std::function<void()> OneDnn::stack(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
+{
+    const auto sequence = [&c](std::size_t width) {
+        return Desc({dim(c.steps), dim(c.batch), dim(width)}, f32, Tag::tnc);
+    };
+    const std::size_t state = c.directions * c.batch * c.hidden;
+    Steps steps;
+    memory in = engine_.view(sequence(c.input), x);
+    for (std::size_t first = 0, n; first < c.layers; first += n) {
+        n = c.directions == 1 && c.width(first) == c.hidden ? c.layers - first : 1;
+        const Desc out = sequence(c.columns);
+        const memory result = first + n == c.layers ? engine_.view(out, y) : memory(out, engine_.engine);
+        add_part(steps, c, weights.from(c, first), {first, n, x + first * state, in, result});
+        in = result;
+    }
+    return call(steps);
+}
+
+void OneDnn::add_part(Steps &steps, const peer::Case &c, const peer::Weights &weights, const Part &part)
 {
     const Cell &cell = cell_of(c);
     const auto same = [&c](const Format &format) { return format.name == c.format; };
     const Format &format = *std::find_if(std::begin(formats), std::end(formats), same);
-    const auto sequence = [&c](Type type) { return Desc({dim(c.steps), dim(c.batch), dim(c.hidden)}, type, Tag::tnc); };
-    const auto state = [&c](Type type) { return Desc({1, 1, dim(c.batch), dim(c.hidden)}, type, Tag::ldnc); };
-    const Desc in = sequence(format.x), out = sequence(format.y), h = state(format.state), none;
-    const Desc w({1, 1, dim(c.hidden), dim(cell.gates), dim(c.hidden)}, format.weights, Tag::any);
-    const Desc b({1, 1, dim(cell.bias_rows), dim(c.hidden)}, f32, Tag::ldgo);
+    const memory::dim layers = dim(part.layers), directions = dim(c.directions), hidden = dim(c.hidden);
+    const auto sequence = [&c](std::size_t width, Type type) {
+        return Desc({dim(c.steps), dim(c.batch), dim(width)}, type, Tag::tnc);
+    };
+    const auto state = [&](Type type) { return Desc({layers, directions, dim(c.batch), hidden}, type, Tag::ldnc); };
+    const Desc in = sequence(c.width(part.first), format.x), out = sequence(c.columns, format.y),
+               h = state(format.state), none;
+    const memory::dims w_dims{layers, directions, dim(c.width(part.first)), dim(cell.gates), hidden},
+        r_dims{layers, directions, hidden, dim(cell.gates), hidden},
+        b_dims{layers, directions, dim(cell.bias_rows), hidden};
+    const Desc w(w_dims, format.weights, Tag::any), r(r_dims, format.weights, Tag::any), b(b_dims, f32, Tag::ldgo);
     const auto tanh = dnnl::algorithm::eltwise_tanh;
-    const auto dir = dnnl::rnn_direction::unidirectional_left2right;
+    const auto dir =
+        c.directions > 1 ? dnnl::rnn_direction::bidirectional_concat : dnnl::rnn_direction::unidirectional_left2right;
     const Extras extras = rounding(cell, c, weights);
     const Made made =
-        c.cell == "lstm"      ? make<dnnl::lstm_forward>(c, extras, dir, in, h, state(f32), w, w, b, out, none, none)
-        : c.cell == "gru"     ? make<dnnl::gru_forward>(c, extras, dir, in, h, w, w, b, out, none)
-        : c.cell == "gru_lbr" ? make<dnnl::lbr_gru_forward>(c, extras, dir, in, h, w, w, b, out, none)
-                              : make<dnnl::vanilla_rnn_forward>(c, extras, tanh, dir, in, h, w, w, b, out, none);
-    Steps steps;
-    const memory result = engine_.view(sequence(f32), y);
-    const memory made_result = format.y == f32 ? result : memory(out, engine_.engine);
-    Arguments arguments{{DNNL_ARG_SRC_LAYER, converted(steps, engine_.view(sequence(f32), x), in, extras)},
-                        {DNNL_ARG_SRC_ITER, converted(steps, engine_.view(state(f32), x), h, extras)},
-                        {DNNL_ARG_WEIGHTS_LAYER, engine_.gates(cell, c.hidden, weights.w, made.w, extras)},
-                        {DNNL_ARG_WEIGHTS_ITER, engine_.gates(cell, c.hidden, weights.r, made.r, extras)},
-                        {DNNL_ARG_BIAS, engine_.bias(cell, c.hidden, weights.bias, b)},
+        c.cell == "lstm"      ? make<dnnl::lstm_forward>(c, extras, dir, in, h, state(f32), w, r, b, out, none, none)
+        : c.cell == "gru"     ? make<dnnl::gru_forward>(c, extras, dir, in, h, w, r, b, out, none)
+        : c.cell == "gru_lbr" ? make<dnnl::lbr_gru_forward>(c, extras, dir, in, h, w, r, b, out, none)
+                              : make<dnnl::vanilla_rnn_forward>(c, extras, tanh, dir, in, h, w, r, b, out, none);
+    const memory states = engine_.view(state(f32), part.states);
+    const memory made_result = format.y == f32 ? part.y : memory(out, engine_.engine);
+    Arguments arguments{{DNNL_ARG_SRC_LAYER, converted(steps, part.x, in, extras)},
+                        {DNNL_ARG_SRC_ITER, converted(steps, states, h, extras)},
+                        {DNNL_ARG_WEIGHTS_LAYER, engine_.gates(cell, w_dims, weights.w, made.w, extras)},
+                        {DNNL_ARG_WEIGHTS_ITER, engine_.gates(cell, r_dims, weights.r, made.r, extras)},
+                        {DNNL_ARG_BIAS, engine_.bias(cell, b_dims, weights.bias)},
                         {DNNL_ARG_DST_LAYER, made_result}};
-    if (c.cell == "lstm") arguments.emplace(DNNL_ARG_SRC_ITER_C, engine_.view(state(f32), x));
+    if (c.cell == "lstm") arguments.emplace(DNNL_ARG_SRC_ITER_C, states);
     steps.emplace_back(made.primitive, arguments);
-    if (format.y != f32) steps.push_back(reorder_step(made_result, result, {}));
-    return call(steps);
+    if (format.y != f32) steps.push_back(reorder_step(made_result, part.y, {}));
 }
 
 std::function<void()> OneDnn::product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)

@@ -30,9 +30,10 @@ struct Engine {
     memory view(const Desc &desc, const float *data) { return memory(desc, engine, const_cast<float *>(data)); }
     void reorder(memory from, memory to) { dnnl::reorder(from, to).execute(stream, from, to); }
     memory reordered(memory from, const Desc &to, const Extras &extras = {});
-    /* From ONNX's gates of a matrix and its two biases. */
-    memory gates(const Cell &cell, std::size_t hidden, const float *matrix, const Desc &to, const Extras &extras = {});
-    memory bias(const Cell &cell, std::size_t hidden, const float *onnx, const Desc &to);
+    /* From ONNX's gates of matrices and their two biases. dims: layers, directions, (width,) gates or rows, units. */
+    memory gates(const Cell &cell, const memory::dims &dims, const float *onnx, const Desc &to,
+                 const Extras &extras = {});
+    memory bias(const Cell &cell, const memory::dims &dims, const float *onnx);
 };
 
 /* oneDNN has the passes of a layer; loss and Adam around them are ours, as its users write theirs. */

@@ -132,14 +132,14 @@ class Layer final : public peer::Training {
 
     void load(const peer::Weights &weights)
     {
-        const Desc matrix({1, 1, dim(hidden_), dim(cell_.gates), dim(hidden_)}, f32, Tag::ldigo);
-        const Desc rows({1, 1, dim(cell_.bias_rows), dim(hidden_)}, f32, Tag::ldgo);
-        w_ = engine_.gates(cell_, hidden_, weights.w, matrix);
-        r_ = engine_.gates(cell_, hidden_, weights.r, matrix);
-        bias_ = engine_.bias(cell_, hidden_, weights.bias, rows);
+        const memory::dims dims{1, 1, dim(hidden_), dim(cell_.gates), dim(hidden_)};
+        const Desc matrix(dims, f32, Tag::ldigo);
+        w_ = engine_.gates(cell_, dims, weights.w, matrix);
+        r_ = engine_.gates(cell_, dims, weights.r, matrix);
+        bias_ = engine_.bias(cell_, {1, 1, dim(cell_.bias_rows), dim(hidden_)}, weights.bias);
         dw_ = make(matrix);
         dr_ = make(matrix);
-        dbias_ = make(rows);
+        dbias_ = make(bias_.get_desc());
     }
 
     /* The memory that a primitive reads: ours, or one of its format that a reorder fills first. */

@@ -108,9 +108,11 @@ class Ort final : public peer::Peer {
             from = {{"x", type_float, shape(c, c.depth, false)}};
             to = {{"y", type_float, shape(c, c.columns, true)}};
         }
-        if (c.kind == peer::Kind::layer)
+        const auto i64 = [](std::size_t n) { return static_cast<std::int64_t>(n); };
+        const std::size_t state = c.directions * c.batch * c.hidden;
+        for (std::size_t at = 0; at < c.states(); at += state)
             from.push_back(
-                {"h0", type_float, {1, static_cast<std::int64_t>(c.batch), static_cast<std::int64_t>(c.hidden)}});
+                {"h" + std::to_string(at / state), type_float, {i64(c.directions), i64(c.batch), i64(c.hidden)}, at});
         return [this, session = session_, inputs = Tensors(*this, from, x), outputs = Tensors(*this, to, y)]() mutable {
             check(api_.Run(session.get(), nullptr, inputs.names.data(), inputs.values.data(), inputs.names.size(),
                            outputs.names.data(), outputs.names.size(), outputs.values.data()));
@@ -142,13 +144,14 @@ class Ort final : public peer::Peer {
         std::vector<const char *> names;
     };
 
-    /* As prepare.py says; a layer's y has an axis of directions. */
+    /* As prepare.py says; the y of one direction has an axis of directions. */
     static Shape shape(const peer::Case &c, std::size_t last, bool is_y)
     {
         const auto steps = static_cast<std::int64_t>(c.steps), batch = static_cast<std::int64_t>(c.batch);
         const auto rows = static_cast<std::int64_t>(c.rows), width = static_cast<std::int64_t>(last);
         switch (c.kind) {
-        case peer::Kind::layer: return is_y ? Shape{steps, 1, batch, width} : Shape{steps, batch, width};
+        case peer::Kind::layer:
+            return is_y && c.directions == 1 ? Shape{steps, 1, batch, width} : Shape{steps, batch, width};
         case peer::Kind::product: return {rows, width};
         case peer::Kind::function: return {width};
         case peer::Kind::convolution:

@@ -7,8 +7,10 @@
  *     {"case": "lstm_h64_b1_t50", "us_median": 71.2, "us_min": 70.9, "calls": 560, "max_error": 1.2e-07}
  *
  *     kind      cell                    sizes
- *     layer     lstm gru gru_lbr rnn    hidden, batch, steps; input and hidden sizes are equal; the initial states are
- *                                       x's first step, as a stream's step begins with a state too
+ *     layer     lstm gru gru_lbr rnn    hidden, batch, steps; x is as wide as the state. Or with input, layers and
+ *                                       directions besides, for a stack: y is [steps][batch][directions * hidden]. The
+ *                                       initial states [layers][directions][batch][hidden] are the beginning of x.f32,
+ *                                       as a stream's step begins with a state too
  *               lstm_s8 gru_bf16 ...    the same with weights in s8 or bf16, made of those in f32 before the clock
  *                                       starts; x, y and the states are f32, and y must be near that of weights in f32
  *     product   gemm gemm_s8            m, n, k: x [m][k] times the transpose of w [n][k]
@@ -64,12 +66,14 @@ struct Case {
     std::string format = "f32";  /* of weights */
     Kind kind = Kind::layer;
     std::size_t rows = 1, depth = 1, columns = 1; /* x [rows][depth], y [rows][columns] but of training */
-    std::size_t hidden = 0, gates = 0, layers = 1, batch = 1, steps = 1;
+    std::size_t input = 0, hidden = 0, gates = 0, layers = 1, directions = 1, batch = 1, steps = 1;
     std::string function, math;                                                  /* of the kind function: tanh, u35 */
     std::size_t in = 0, out = 0, kernel = 0, stride = 1, groups = 1, length = 0; /* of a convolution: channels of all */
     std::vector<Tensor> inputs, outputs;                                         /* of a model */
 
     bool has_cell() const { return kind == Kind::layer || kind == Kind::training; }
+    std::size_t width(std::size_t layer) const { return layer ? directions * hidden : input; } /* of its x */
+    std::size_t states() const { return kind == Kind::layer ? layers * directions * batch * hidden : 0; }
     std::size_t pad() const { return (kernel - 1) / 2; }
     std::size_t out_length() const { return (length + 2 * pad() - kernel) / stride + 1; }
     std::size_t results() const { return kind == Kind::training ? 2 + gates * hidden * hidden : rows * columns; }
@@ -80,10 +84,14 @@ struct Lacks : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/* In ONNX's layout and order of gates: w, r [gates * hidden][hidden], bias [2 * gates * hidden]. A product has w
- * alone, a convolution w [out][in / groups][kernel] and bias [out], the other kinds have none. */
+/* In ONNX's layout and order of gates, for each layer and direction: w [gates * hidden][width], r [gates * hidden][hidden],
+ * bias [2 * gates * hidden]. A product has w alone, a convolution w [out][in / groups][kernel] and bias [out], the other
+ * kinds have none. */
 struct Weights {
     const float *w, *r, *bias;
+
+    /* From this layer and direction on. */
+    Weights from(const Case &c, std::size_t layer, std::size_t direction = 0) const;
 };
 
 /* Where each gate of a library's order stands in ONNX's. */

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what the peers of peer.h read, for the case lines on stdin.
 
-    weights     <cell>_h<hidden>.f32: W, R and bias in ONNX's layout and order, also of training; gemm_n<n>_k<k>.f32:
-                W [n][k]; conv_i<in>_o<out>_k<kernel>_s<stride>_g<groups>.f32: W and bias as ONNX has them
+    weights     <cell>_h<hidden>.f32: W, R and bias in ONNX's layout and order, also of training;
+                <cell>_h<hidden>_i<input>_l<layers>_d<directions>.f32: the W of all layers, R of all, biases of all;
+                gemm_n<n>_k<k>.f32: W [n][k]; conv_i<in>_o<out>_k<kernel>_s<stride>_g<groups>.f32: W and bias as ONNX has them
                 x.f32, of which each case takes the beginning
-    models      one node each, for ONNX Runtime: <cell>_h<hidden>.onnx, whose weights lie in the .f32 file;
+    models      one node each, for ONNX Runtime: <cell>_h<hidden>.onnx, whose weights lie in the .f32 file; of stacks a
+                chain of nodes, whose y [T][D][B][H] becomes [T][B][D*H] as exporters write it;
                 lstm_s8_h<hidden>.onnx, a DynamicQuantizeLSTM of the same weights, and gemm_s8_n<n>_k<k>.onnx, a
                 DynamicQuantizeMatMul; gemm_n<n>_k<k>.onnx, a MatMul with a constant; tanh.onnx and so on
                 start_h<hidden>_l<layers>.onnx: a stack of LSTMs with all weights in the file
@@ -41,14 +43,15 @@ class Model(NamedTuple):
     cell: str
     a: int = 0
     b: int = 0
-    more: tuple[int, ...] = ()  # of a convolution: kernel, stride, groups
+    more: tuple[int, ...] = ()  # of a convolution: kernel, stride, groups; of a stack: input, layers, directions
 
     @property
     def name(self) -> str:
         products = dict.fromkeys(("gemm", "gemm_s8"), "{cell}_n{a}_k{b}")
         convolution = "conv_i{a}_o{b}_k{more[0]}_s{more[1]}_g{more[2]}"
         forms = products | {"start": "start_h{a}_l{b}", "conv": convolution} | dict.fromkeys(FUNCTION, "{cell}")
-        return forms.get(self.cell, "{cell}_h{a}").format(**self._asdict())
+        stack = "_i{more[0]}_l{more[1]}_d{more[2]}" if self.more else ""
+        return forms.get(self.cell, "{cell}_h{a}" + stack).format(**self._asdict())
 
     @property
     def base(self) -> str:
@@ -67,16 +70,24 @@ class Model(NamedTuple):
         if self.cell == "conv":
             kernel, _, groups = self.more
             return {"w": (self.b, self.a // groups, kernel), "bias": (self.b,)}
-        return layer_shapes(GATES[self.base] * self.a, self.a) if self.base in GATES else {}
+        return stack_shapes(GATES[self.base], self.a, *self.stack) if self.base in GATES else {}
 
+    @property
+    def stack(self) -> tuple[int, ...]:
+        """Input, layers and directions of a layer."""
+        return self.more or (self.a, 1, 1)
 
     def depth(self) -> int:
-        """Products in each sum."""
-        return int(np.prod(self.shapes()["w"][1 if self.cell == "conv" else -1 :]))
+        """Products in each sum; of layers, of those with the state."""
+        return self.a if self.base in GATES else int(np.prod(self.shapes()["w"][1 if self.cell == "conv" else -1 :]))
 
 
-def layer_shapes(rows: int, hidden: int) -> dict[str, tuple[int, ...]]:
-    return {"w": (1, rows, hidden), "r": (1, rows, hidden), "bias": (1, 2 * rows)}
+def stack_shapes(gates: int, hidden: int, width: int, layers: int, directions: int) -> dict[str, tuple[int, ...]]:
+    rows, shapes = gates * hidden, {}
+    for layer in range(layers):
+        shapes[f"w{layer}"] = (directions, rows, directions * hidden if layer else width)
+    shapes |= {f"r{layer}": (directions, rows, hidden) for layer in range(layers)}
+    return shapes | {f"bias{layer}": (directions, 2 * rows) for layer in range(layers)}
 
 
 def model_of(cell: str, a: int, b: int, c: int, *more: int) -> tuple[Model, int]:
@@ -91,7 +102,9 @@ def model_of(cell: str, a: int, b: int, c: int, *more: int) -> tuple[Model, int]
         return Model(kind, a, b), a * c
     if kind in FUNCTION:
         return Model(kind), a
-    return Model(cell.removeprefix("train_"), a), a * b * c
+    model = Model(cell.removeprefix("train_"), a, more=more)
+    width, layers, directions = model.stack
+    return model, max(b * c * width, layers * directions * b * a)  # initial states are its beginning
 
 
 def uniform(seed: int, *shape: int) -> np.ndarray:
@@ -108,11 +121,39 @@ def write_weights(directory: Path, models: list[Model], longest: int) -> None:
             (uniform(model.seed, count) / np.float32(np.sqrt(model.depth()))).tofile(directory / f"{model.name}.f32")
 
 
+def stack_nodes(cell: str, hidden: int, layers: int, directions: int, *, states: bool, join: bool) -> tuple:
+    """Nodes and their constants. Between layers y [T][D][B][H] becomes [T][B][D*H], and the last one's if it is to."""
+    from onnx import helper, numpy_helper
+
+    attributes = {"hidden_size": hidden} | ({"linear_before_reset": 1} if cell == "gru_lbr" else {})
+    attributes |= {"direction": "bidirectional"} if directions > 1 else {}
+    nodes, value = [], "x"
+    for layer in range(layers):
+        joined = join or layer + 1 < layers
+        end = "y" if layer + 1 == layers else f"x{layer + 1}"
+        result = f"y{layer}" if joined else end
+        more = ["", *[f"h{layer}"] * (2 if cell == "lstm" else 1)] if states else []
+        inputs = [value, f"w{layer}", f"r{layer}", f"bias{layer}", *more]
+        nodes.append(helper.make_node(OPERATOR[cell], inputs, [result], **attributes))
+        if joined and directions > 1:
+            nodes.append(helper.make_node("Transpose", [result], [f"t{layer}"], perm=[0, 2, 1, 3]))
+            nodes.append(helper.make_node("Reshape", [f"t{layer}", "shape"], [end]))
+        elif joined:
+            nodes.append(helper.make_node("Squeeze", [result, "axis"], [end]))
+        value = end
+    constants = {"shape": [0, 0, -1]} if directions > 1 else {"axis": [1]}
+    used = {name for node in nodes for name in node.input}
+    found = [numpy_helper.from_array(np.array(c, "<i8"), name) for name, c in constants.items() if name in used]
+    return nodes, found
+
+
 def layer_graph(_: Path, model: Model) -> tuple:
     """Nodes, initializers, shape of x and of y."""
-    from onnx import TensorProto, helper
+    from onnx import TensorProto
 
-    initializers, offset = [], 0
+    width, layers, directions = model.stack
+    nodes, initializers = stack_nodes(model.cell, model.a, layers, directions, states=True, join=directions > 1)
+    offset = 0
     for name, shape in model.shapes().items():
         length = 4 * int(np.prod(shape))
         tensor = TensorProto(name=name, dims=shape, data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
@@ -120,10 +161,8 @@ def layer_graph(_: Path, model: Model) -> tuple:
             tensor.external_data.add(key=key, value=str(value))
         initializers.append(tensor)
         offset += length
-    attributes = {"hidden_size": model.a} | ({"linear_before_reset": 1} if model.cell == "gru_lbr" else {})
-    states = ["h0"] * (2 if model.cell == "lstm" else 1)
-    node = helper.make_node(OPERATOR[model.cell], ["x", *model.shapes(), "", *states], ["y"], **attributes)
-    return [node], initializers, ["T", "B", model.a], ["T", 1, "B", model.a]
+    y_shape = ["T", "B", directions * model.a] if directions > 1 else ["T", 1, "B", model.a]
+    return nodes, initializers, ["T", "B", width], y_shape
 
 
 def rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -142,10 +181,10 @@ def quantised_graph(directory: Path, model: Model) -> tuple:
     data = np.fromfile(directory / f"{model.name}.f32", "<f4")
     parts = np.split(data, np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1])
     values = dict(zip(shapes, (part.reshape(shape) for part, shape in zip(parts, shapes.values())), strict=True))
-    for name in ("w", "r"):
+    for name in ("w0", "r0"):
         q, scale = rounded(values[name])
         values |= {name: q, f"{name}_scale": scale, f"{name}_zero": np.zeros(scale.shape, np.int8)}
-    inputs = ["x", "w", "r", "bias", "", "h0", "h0", "", "w_scale", "w_zero", "r_scale", "r_zero"]
+    inputs = ["x", "w0", "r0", "bias0", "", "h0", "h0", "", "w0_scale", "w0_zero", "r0_scale", "r0_zero"]
     node = helper.make_node("DynamicQuantizeLSTM", inputs, ["y"], domain="com.microsoft", hidden_size=model.a)
     initializers = [numpy_helper.from_array(value, name) for name, value in values.items()]
     return [node], initializers, ["T", "B", model.a], ["T", 1, "B", model.a]
@@ -187,19 +226,12 @@ def function_graph(_: Path, model: Model) -> tuple:
 
 
 def stack_graph(_: Path, model: Model) -> tuple:
-    from onnx import helper, numpy_helper
+    from onnx import numpy_helper
 
-    nodes, initializers, value = [], [numpy_helper.from_array(np.array([1], "<i8"), "axis")], "x"
-    for layer in range(model.b):
-        names = []
-        for name, shape in layer_shapes(GATES["lstm"] * model.a, model.a).items():
-            names.append(f"{name}{layer}")
-            weights = uniform(model.seed + len(initializers), *shape) / np.float32(np.sqrt(model.a))
-            initializers.append(numpy_helper.from_array(weights, names[-1]))
-        squeezed = "y" if layer + 1 == model.b else f"x{layer + 1}"
-        nodes.append(helper.make_node("LSTM", [value, *names], [f"y{layer}"], hidden_size=model.a))
-        nodes.append(helper.make_node("Squeeze", [f"y{layer}", "axis"], [squeezed]))
-        value = squeezed
+    nodes, initializers = stack_nodes("lstm", model.a, model.b, 1, states=False, join=True)
+    for number, (name, shape) in enumerate(stack_shapes(GATES["lstm"], model.a, model.a, model.b, 1).items()):
+        weights = uniform(model.seed + number, *shape) / np.float32(np.sqrt(model.a))
+        initializers.append(numpy_helper.from_array(weights, name))
     return nodes, initializers, ["T", 1, model.a], ["T", 1, model.a]
 
 
@@ -220,7 +252,8 @@ def write_models(directory: Path, models: list[Model]) -> None:
         if model.cell != model.base and model.cell not in GRAPH:
             continue  # neither ONNX nor its runtime has them
         nodes, initializers, x_shape, y_shape = GRAPH.get(model.cell, layer_graph)(directory, model)
-        inputs = {"x": x_shape} | ({"h0": [1, "B", model.a]} if model.base in OPERATOR else {})
+        _, layers, directions = model.stack if model.base in OPERATOR else (0, 0, 0)
+        inputs = {"x": x_shape} | {f"h{layer}": [directions, "B", model.a] for layer in range(layers)}
         graph = helper.make_graph(
             nodes,
             model.name,

@@ -97,14 +97,27 @@ class Training final : public peer::Training {
     rnnp_train_batch batch_{};
 };
 
-rnnp_recurrent_options layer_options(const peer::Case &c)
+rnnp_recurrent_options layer_options(const peer::Case &c, std::size_t layer)
 {
     rnnp_recurrent_options o;
     const rnnp_cell cell = c.cell == "lstm" ? RNNP_CELL_LSTM : c.cell == "rnn" ? RNNP_CELL_RNN : RNNP_CELL_GRU;
-    rnnp_recurrent_options_init(&o, cell, c.hidden, c.hidden);
+    rnnp_recurrent_options_init(&o, cell, c.width(layer), c.hidden);
+    o.direction = c.directions > 1 ? RNNP_DIRECTION_BIDIRECTIONAL : RNNP_DIRECTION_FORWARD;
     o.order = RNNP_ORDER_ONNX;
     o.reset = c.cell == "gru_lbr" ? RNNP_GRU_RESET_AFTER : RNNP_GRU_RESET_BEFORE;
     return o;
+}
+
+/* Of both directions, if there are two. */
+std::array<rnnp_recurrent_weights, 2> layer_weights(const peer::Case &c, const peer::Weights &weights,
+                                                    std::size_t layer)
+{
+    std::array<rnnp_recurrent_weights, 2> found{};
+    for (std::size_t d = 0; d < c.directions; d++) {
+        const peer::Weights w = weights.from(c, layer, d);
+        found[d] = {w.w, w.r, w.bias, nullptr, nullptr};
+    }
+    return found;
 }
 
 constexpr struct {
@@ -158,7 +171,7 @@ class Rnnpack final : public peer::Peer {
         switch (c.kind) {
         case peer::Kind::layer:
         case peer::Kind::product:
-            if (c.format != "f32" && !write_) return quantised(c, weights, x, y);
+            if ((c.format != "f32" && !write_) || c.layers > 1) return as_model(c, weights, x, y);
             return c.kind == peer::Kind::layer ? layer(c, weights, x, y) : product(c, weights, x, y);
         case peer::Kind::function: return function(c, x, y);
         case peer::Kind::training: return steps_of(std::make_shared<Training>(context_.get(), c, weights, x), c, y);
@@ -181,7 +194,9 @@ class Rnnpack final : public peer::Peer {
     std::function<void()> layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> product(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
     std::function<void()> function(const peer::Case &c, const float *x, float *y);
-    std::function<void()> quantised(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
+    std::function<void()> as_model(const peer::Case &c, const peer::Weights &weights, const float *x, float *y);
+    rnnp_value stack(rnnp_model *model, const peer::Case &c, const peer::Weights &weights, rnnp_value x) const;
+    std::shared_ptr<rnnp_model> quantised(const rnnp_model &model, const std::string &format) const;
     std::shared_ptr<rnnp_model> convolution(const peer::Case &c, const peer::Weights &weights);
     std::shared_ptr<rnnp_model> load(const peer::Case &c);
     std::function<void()> run_of(const std::shared_ptr<rnnp_model> &model, const std::vector<rnnp_tensor> &inputs,
@@ -213,10 +228,11 @@ class Rnnpack final : public peer::Peer {
 
 std::function<void()> Rnnpack::layer(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
 {
-    const rnnp_recurrent_options o = layer_options(c);
-    const rnnp_recurrent_weights w = {weights.w, weights.r, weights.bias, nullptr, nullptr};
-    const std::shared_ptr<rnnp_layer> layer = own<rnnp_layer>(
-        context_.get(), "layer", [&](auto l) { return rnnp_layer_create(context_.get(), &o, &w, RNNP_MATH_U35, l); });
+    const rnnp_recurrent_options o = layer_options(c, 0);
+    const auto w = layer_weights(c, weights, 0);
+    const std::shared_ptr<rnnp_layer> layer = own<rnnp_layer>(context_.get(), "layer", [&](auto l) {
+        return rnnp_layer_create(context_.get(), &o, w.data(), RNNP_MATH_U35, l);
+    });
 
     std::size_t bytes;
     check(rnnp_layer_workspace_bytes(layer.get(), c.steps, c.batch, &bytes));
@@ -253,33 +269,46 @@ std::function<void()> Rnnpack::function(const peer::Case &c, const float *x, flo
     return [this, f, math, x, y, n = c.depth] { check(rnnp_apply(context_.get(), f, math, n, x, y)); };
 }
 
-/* A model of one layer or product, as other formats are given to models alone. */
-std::function<void()> Rnnpack::quantised(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
+rnnp_value Rnnpack::stack(rnnp_model *model, const peer::Case &c, const peer::Weights &weights, rnnp_value x) const
+{
+    const int64_t shape[] = {static_cast<int64_t>(c.directions), RNNP_DYNAMIC, static_cast<int64_t>(c.hidden)};
+    for (std::size_t layer = 0; layer < c.layers; layer++) {
+        const rnnp_recurrent_options o = layer_options(c, layer);
+        rnnp_value state = 0;
+        check(rnnp_model_add_input(model, ("h" + std::to_string(layer)).c_str(), RNNP_DTYPE_F32, 3, shape, nullptr,
+                                   &state));
+        check(rnnp_model_add_recurrent(model, &o, layer_weights(c, weights, layer).data(), x, RNNP_NONE, state,
+                                       o.cell == RNNP_CELL_LSTM ? state : RNNP_NONE, &x, nullptr, nullptr));
+    }
+    return x;
+}
+
+/* A stack, or one layer or product in another format, as these are given to models alone. */
+std::function<void()> Rnnpack::as_model(const peer::Case &c, const peer::Weights &weights, const float *x, float *y)
 {
     const bool is_product = c.kind == peer::Kind::product;
     const std::size_t steps = is_product ? 1 : c.steps, batch = is_product ? c.rows : c.batch;
-    const rnnp_recurrent_options o = layer_options(c);
-    const rnnp_recurrent_weights w = {weights.w, weights.r, weights.bias, nullptr, nullptr};
-    const auto f32 = bench::make_model(context_.get(), c.depth, [&](rnnp_model *model, rnnp_value value) {
-        if (is_product) {
-            check(rnnp_model_add_dense(model, value, weights.w, c.depth, c.columns, 1, nullptr, nullptr, &value));
+    std::shared_ptr<rnnp_model> model =
+        bench::make_model(context_.get(), c.depth, [&](rnnp_model *made, rnnp_value value) {
+            if (!is_product) return stack(made, c, weights, value);
+            check(rnnp_model_add_dense(made, value, weights.w, c.depth, c.columns, 1, nullptr, nullptr, &value));
             return value;
-        }
-        const int64_t shape[] = {1, RNNP_DYNAMIC, static_cast<int64_t>(c.hidden)};
-        rnnp_value state = 0;
-        check(rnnp_model_add_input(model, "h0", RNNP_DTYPE_F32, 3, shape, nullptr, &state));
-        check(rnnp_model_add_recurrent(model, &o, &w, value, RNNP_NONE, state,
-                                       o.cell == RNNP_CELL_LSTM ? state : RNNP_NONE, &value, nullptr, nullptr));
-        return value;
-    });
+        });
+    if (c.format != "f32") model = quantised(*model, c.format);
+    std::vector<rnnp_tensor> inputs = {bench::make_tensor(steps, batch, c.depth, x)};
+    const std::size_t state = c.directions * c.batch * c.hidden;
+    for (std::size_t at = 0; at < c.states(); at += state)
+        inputs.push_back(bench::make_tensor(c.directions, batch, c.hidden, x + at));
+    return run_of(model, inputs, {bench::make_tensor(steps, batch, c.columns, y)});
+}
+
+std::shared_ptr<rnnp_model> Rnnpack::quantised(const rnnp_model &model, const std::string &format) const
+{
     rnnp_quantize_options to;
     rnnp_quantize_options_init(&to);
-    to.weights = c.format == "s8" ? RNNP_WEIGHTS_S8 : RNNP_WEIGHTS_BF16;
-    std::vector<rnnp_tensor> inputs = {bench::make_tensor(steps, batch, c.depth, x)};
-    if (!is_product) inputs.push_back(bench::make_tensor(1, batch, c.depth, x));
-    return run_of(own<rnnp_model>(context_.get(), "rnnpack",
-                                  [&](auto model) { return rnnp_model_quantize(f32.get(), &to, model); }),
-                  inputs, {bench::make_tensor(steps, batch, c.columns, y)});
+    to.weights = format == "s8" ? RNNP_WEIGHTS_S8 : RNNP_WEIGHTS_BF16;
+    return own<rnnp_model>(context_.get(), "rnnpack",
+                           [&](auto made) { return rnnp_model_quantize(&model, &to, made); });
 }
 
 /* A model of one node. */
@@ -358,8 +387,8 @@ std::function<void()> Rnnpack::run_of(const std::shared_ptr<rnnp_model> &model, 
     };
 }
 
-/* The work of one layer; the other kinds have one. */
-bench::Work work_of(const peer::Case &c)
+/* The work of one direction of a layer; the other kinds have one of both. */
+bench::Work work_of(const peer::Case &c, std::size_t layer)
 {
     switch (c.kind) {
     case peer::Kind::product: return bench::product_work(c.rows, c.columns, c.depth);
@@ -371,23 +400,27 @@ bench::Work work_of(const peer::Case &c)
     case peer::Kind::layer:
     case peer::Kind::start: break;
     }
-    return bench::sequence_work(c.gates, c.hidden, c.batch, c.steps);
+    return bench::sequence_work(c.gates, c.width(layer), c.hidden, c.batch, c.steps);
 }
 
 double Rnnpack::limit_us(const peer::Case &c)
 {
     if (c.kind == peer::Kind::model) return 0;
-    bench::Work work = work_of(c);
-    const std::size_t narrower = c.format == "s8" ? 4 : c.format == "f32" ? 1 : 2;
-    work.bytes /= static_cast<double>(narrower);
-    work.footprint /= narrower;
     const double fma = median([&](double *rate) {
         const rnnp_status status = c.format == "s8" ? rnnp_limit_dot(context_.get(), burst_seconds, rate, nullptr)
                                                     : RNNP_ERR_UNSUPPORTED; /* as without VNNI */
         return status == RNNP_OK ? status : rnnp_limit_fma(context_.get(), burst_seconds, rate, nullptr);
     });
-    const double read = work.footprint > 0 ? read_rate(work.footprint) : 0;
-    return static_cast<double>(c.layers) * bench::bound(work, fma, read).seconds * 1e6;
+    const std::size_t narrower = c.format == "s8" ? 4 : c.format == "f32" ? 1 : 2;
+    double seconds = 0;
+    for (std::size_t layer = 0; layer < c.layers; layer++) {
+        bench::Work work = work_of(c, layer);
+        work.bytes /= static_cast<double>(narrower);
+        work.footprint /= narrower;
+        const double read = work.footprint > 0 ? read_rate(work.footprint) : 0;
+        seconds += static_cast<double>(c.directions) * bench::bound(work, fma, read).seconds;
+    }
+    return seconds * 1e6;
 }
 
 } // namespace

@@ -25,17 +25,22 @@ LEAST_SAMPLES, MOST_SAMPLES = 3, 1000
 CELLS = {"lstm": (torch.nn.LSTM, (0, 2, 3, 1)), "gru_lbr": (torch.nn.GRU, (1, 0, 2)), "rnn": (torch.nn.RNN, (0,))}
 
 
-def load_layer(directory: Path, cell: str, hidden: int) -> torch.nn.Module:
+def load_layer(directory: Path, cell: str, hidden: int, *stack: int) -> torch.nn.Module:
+    """stack: input, layers and directions, if they are told. The file has all W, then all R, then all biases."""
     make, order = CELLS[cell]
-    gates = len(order)
-    data = np.fromfile(directory / f"{cell}_h{hidden}.f32", dtype="<f4")
-    matrix, bias = gates * hidden * hidden, gates * hidden
-    parts = np.split(data, np.cumsum([matrix, matrix, bias]))
-    layer = make(hidden, hidden).eval()
-    for name, part in zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"), parts, strict=True):
-        parameter = getattr(layer, name)
-        sorted_gates = part.reshape(gates, -1)[list(order)]
+    name = f"{cell}_h{hidden}" + ("_i{}_l{}_d{}".format(*stack) if stack else "")
+    width, layers, directions = stack or (hidden, 1, 1)
+    layer = make(width, hidden, layers, bidirectional=directions > 1).eval()
+    ends = [f"l{i}{end}" for i in range(layers) for end in ("", "_reverse")[:directions]]
+    names = [f"weight_ih_{end}" for end in ends] + [f"weight_hh_{end}" for end in ends]
+    names += [f"bias_{half}_{end}" for end in ends for half in ("ih", "hh")]
+    data = np.fromfile(directory / f"{name}.f32", dtype="<f4")
+    for parameter in (getattr(layer, name) for name in names):
+        part, data = np.split(data, [parameter.numel()])
+        sorted_gates = part.reshape(len(order), -1)[list(order)]
         parameter.data.copy_(torch.from_numpy(sorted_gates).reshape(parameter.shape))
+    if data.size:
+        raise ValueError(f"{name}.f32 has {data.size} floats too many")
     return layer
 
 
@@ -94,26 +99,30 @@ class TorchPeer:
     def __init__(self, directory: Path, budget: float) -> None:
         self.directory = directory
         self.budget = budget
-        self.key: tuple[str, int] | None = None
+        self.key: tuple[str | int, ...] | None = None
         self.layer: torch.nn.Module | None = None
 
     def answer(self, line: str) -> dict:
         name, cell, *sizes = line.split("\t")
-        hidden, batch, steps = map(int, sizes)
-        shape = (steps, batch, hidden)
-        count = steps * batch * hidden
-        x = torch.from_numpy(np.fromfile(self.directory / "x.f32", dtype="<f4", count=count).reshape(shape))
+        hidden, batch, steps, *stack = map(int, sizes)
+        width, layers, directions = stack or (hidden, 1, 1)
+        x = self.first_floats(steps, batch, width)
         wanted = np.fromfile(self.directory / f"{name}.y.f32", dtype="<f4")
         if cell.startswith("train_"):
             cell = cell.removeprefix("train_")
             training = Training(load_layer(self.directory, cell, hidden), x)
             return self.timed(name, training, training.check_values(CELLS[cell][1]), wanted)
         with torch.inference_mode():
-            if self.key != (cell, hidden):
-                self.layer, self.key = load_layer(self.directory, cell, hidden), (cell, hidden)
-            states = (x[:1], x[:1]) if cell == "lstm" else x[:1]
+            if self.key != (cell, hidden, *stack):
+                self.layer, self.key = load_layer(self.directory, cell, hidden, *stack), (cell, hidden, *stack)
+            state = self.first_floats(layers * directions, batch, hidden)
+            states = (state, state) if cell == "lstm" else state
             y = self.layer(x, states)[0].numpy().reshape(-1)
             return self.timed(name, lambda: self.layer(x, states), y, wanted)
+
+    def first_floats(self, *shape: int) -> torch.Tensor:
+        data = np.fromfile(self.directory / "x.f32", dtype="<f4", count=math.prod(shape))
+        return torch.from_numpy(data.reshape(shape))
 
     def timed(self, name: str, run: Callable[[], object], y: np.ndarray, wanted: np.ndarray) -> dict:
         error = np.abs(y - wanted) / (1 + np.abs(wanted))

@@ -25,6 +25,8 @@ FULL = {
     "rows": (1, 2, 4, 8, 14, 16, 32, 64, 200, 800, 3200),
     "squares": (64, 128, 256, 512, 1024, 2048),
     "elements": (256, 4096, 65536),
+    "wide_batch": (1, 3, 24),
+    "wide_steps": (1, 37),
     "train_hidden": (128, 256),
     "train_batch": (32, 128),
     "train_steps": (50, 100),
@@ -41,6 +43,8 @@ QUICK = FULL | {
     "rows": (1, 16, 200),
     "squares": (512,),
     "elements": (4096,),
+    "wide_batch": (3,),
+    "wide_steps": (37,),
     "train_batch": (32,),
     "train_steps": (50,),
     "channels": (64, 256),
@@ -48,6 +52,24 @@ QUICK = FULL | {
     "lengths": (300,),
     "conv_batch": (1,),
 }
+
+
+# Hidden size, input, layers and directions of the group wide: sizes that nobody chose because a kernel likes them.
+SHAPES = (
+    (96, 96, 1, 1),
+    (200, 200, 1, 1),
+    (320, 320, 1, 1),
+    (384, 384, 1, 1),
+    (256, 40, 1, 1),
+    (64, 512, 1, 1),
+    (96, 96, 2, 1),
+    (384, 384, 2, 1),
+    (200, 200, 3, 1),
+    (256, 40, 3, 1),
+    (96, 96, 1, 2),
+    (256, 40, 1, 2),
+    (200, 200, 2, 2),
+)
 
 
 def count(n: int, noun: str) -> str:
@@ -88,7 +110,7 @@ class Case:
         return "\t".join((self.name, self.word, *map(str, self.sizes))) + "\n"
 
     def record(self, threads: int) -> dict:
-        shape = self.own | asdict(self) | ({"input": self.hidden} if hasattr(self, "hidden") else {})
+        shape = ({"input": self.hidden} if hasattr(self, "hidden") else {}) | self.own | asdict(self)
         return shape | {"threads": threads, "flop": self.flop, "weight_bytes": self.bits / 8 * self.weights}
 
 
@@ -110,7 +132,7 @@ class Layer(Case):
         return self.word
 
     @property
-    def sizes(self) -> tuple[int, int, int]:
+    def sizes(self) -> tuple[int, ...]:
         return self.hidden, self.batch, self.steps
 
     @property
@@ -121,6 +143,27 @@ class Layer(Case):
     @property
     def flop(self) -> float:
         return 2.0 * self.weights * self.batch * self.steps
+
+
+@dataclass(frozen=True)
+class Stack(Layer):
+    """Layers on one another, in one or two directions, the first of them on x of any width."""
+
+    input: int
+    layers: int
+    directions: int
+    group = "wide"
+    label = "{self.cell}_h{self.hidden}_i{self.input}_l{self.layers}_d{self.directions}_b{self.batch}_t{self.steps}"
+    own = {"kind": "rnn"}
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.hidden, self.batch, self.steps, self.input, self.layers, self.directions
+
+    @property
+    def weights(self) -> int:
+        widths = self.input + (self.layers - 1) * self.directions * self.hidden
+        return self.directions * CELLS[self.cell] * self.hidden * (widths + self.layers * self.hidden)
 
 
 @dataclass(frozen=True)
@@ -303,6 +346,16 @@ def layers(kind: type[Layer], known: Collection[str], grid: dict) -> Iterator[La
     return starmap(kind, product(cells, grid["hidden"], grid["batch"], grid["steps"]))
 
 
+def wide(grid: dict) -> Iterator[Stack]:
+    """A single step of two directions is none: nobody streams a sequence from its end."""
+    sizes = product((cell for cell in grid["cells"] if cell in CELLS), SHAPES, grid["wide_batch"], grid["wide_steps"])
+    return (
+        Stack(cell, hidden, batch, steps, width, layers, directions)
+        for cell, (hidden, width, layers, directions), batch, steps in sizes
+        if steps > 1 or directions == 1
+    )
+
+
 def formats(grid: dict) -> Iterator[Case]:
     widths = grid["widths"] if QuantisedProduct.cell in grid["cells"] else ()
     products = (QuantisedProduct(rows, 4 * width, width) for width, rows in product(widths, grid["rows"]))
@@ -318,6 +371,7 @@ def convolutions(grid: dict) -> Iterator[Convolution]:
 
 GROUPS = {
     "layers": lambda grid: layers(Layer, CELLS, grid),
+    "wide": wide,
     "formats": formats,
     "training": lambda grid: (
         Training(cell, *sizes)
@@ -334,6 +388,9 @@ GROUPS = {
     "conv": convolutions,
     "models": lambda grid: chain((OVERHEAD,), map(Whole, grid["models"])),
 }
+
+
+DEFAULT = tuple(group for group in GROUPS if group != "wide")  # which takes as long as all layers
 
 
 def cases_of(groups: tuple[str, ...], grid: dict, threads: int) -> list[Case]:

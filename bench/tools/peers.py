@@ -25,7 +25,7 @@ from pathlib import Path
 import machine
 import records
 import results
-from peer_cases import CELLS, FORMATS, FULL, GROUPS, MOST_FLOP, OVERHEAD, QUICK, Case, cases_of, count
+from peer_cases import CELLS, DEFAULT, FORMATS, FULL, GROUPS, MOST_FLOP, OVERHEAD, QUICK, Case, cases_of, count
 from peer_programs import FOLDER, ISA_CAPS, PYTHON, Contender, PeerFailed, Program, blas_name, contenders
 from records import OURS
 from results import aligned
@@ -282,16 +282,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench peers", description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("--quick", action="store_true", help="a sample of each group, 1 thread, 3 rounds: about 2 minutes")
-    add("--only", type=listed(one_of(GROUPS, "group")), metavar="G,G", help=f"of {', '.join(GROUPS)} (default all)")
-    where = "default 1, and 2 where there are 2 CPUs: layers, formats and training alone"
+    add("--only", type=listed(one_of(GROUPS, "group")), metavar="G,G", help=f"of {', '.join(GROUPS)} (default all but wide)")
+    where = "default 1, and 2 where there are 2 CPUs: layers, wide, formats and training alone"
     add("--threads", type=listed(size), metavar="N,N", help=where)
     add("--rounds", type=size, metavar="N", help="default 5; a start has at least 9")
-    cells = f"of layers: {', '.join(CELLS)} (gru_lbr: reset after); of formats: {', '.join(FORMATS)}"
+    cells = f"of layers and wide: {', '.join(CELLS)} (gru_lbr: reset after); of formats: {', '.join(FORMATS)}"
     add("--cells", type=listed(one_of((*CELLS, *FORMATS), "cell")), metavar="C,C", help=cells)
     for name, of in (
         ("hidden", "layers, formats"),
         ("batch", "layers, formats"),
         ("steps", "layers, formats"),
+        ("wide-batch", "wide"),
+        ("wide-steps", "wide"),
         ("train-hidden", "training"),
         ("train-batch", "training"),
         ("train-steps", "training"),
@@ -349,12 +351,12 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.update(ISA_CAPS.get(options.isa, {}).get(OURS, {}))  # for the machine's limits
     given = {key: getattr(options, key) for key in FULL if getattr(options, key)}
     grid = (QUICK if options.quick else FULL) | given
-    plan = {threads: cases_of(options.only or tuple(GROUPS), grid, threads) for threads in options.threads}
+    plan = {threads: cases_of(options.only or DEFAULT, grid, threads) for threads in options.threads}
     every = list(dict.fromkeys(case for cases in plan.values() for case in cases))
     if not every:
         raise PeerFailed(
             f"no case left: not measured are {MOST_FLOP:.0e} flop a call (training: three times that) and, on 2 "
-            "threads, all but layers, formats and training"
+            "threads, all but layers, wide, formats and training"
         )
     rnnpack = options.build / "rnnpack"
     limits = json.loads(options.limits.read_text()) if options.limits else machine.limits(rnnpack)

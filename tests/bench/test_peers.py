@@ -136,6 +136,46 @@ class Peers(unittest.TestCase):
         self.assertEqual(line["cases"], record["cases"])
         self.assertIn("revision", line)
 
+    def test_stacks_of_any_width_in_both_directions(self) -> None:
+        """Only if they are asked for; each library computes them as the others do, and no part is left out."""
+        library = ort_library()
+        arguments = ("--only", "wide", "--cells", "gru_lbr,rnn", "--wide-batch", "3", "--wide-steps", "1,5")
+        run = self.peers(*arguments, *(("--ort", library) if library else ()))
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        record = json.loads((self.folder / "peers.json").read_text(encoding="utf-8"))
+        cases = record["cases"]
+        names = {"rnnpack", *record["peers"]}
+        self.assertEqual(len(cases), 2 * (2 * 10 + 3))
+        for case in cases:
+            self.assertEqual((case["kind"], set(case)), ("rnn", RNN_KEYS | COMMON_KEYS))
+            self.assertEqual(set(case["us"]), names)
+        (case,) = (case for case in cases if case["cell"] == "gru_lbr" and case["layers"] * case["directions"] == 4)
+        weights = 2 * 3 * 200 * (200 + 200 + 400 + 200)
+        self.assertEqual((case["weight_bytes"], case["flop"]), (4.0 * weights, 2.0 * weights * 3 * 5))
+        self.assertIn("gru_lbr_h256_i40_l3_d1_b3_t1", run.stdout)
+        self.assertIn("2 layers, 2 directions", run.stdout)
+
+    def test_every_part_of_a_stack_is_checked(self) -> None:
+        """Another state, or another weight of any layer and direction, makes another y."""
+        case = "s\tlstm\t8\t2\t3\t5\t3\t2\n"
+        self.prepare(case)
+        self.assertEqual(len((self.folder / "s.y.f32").read_bytes()), 4 * 3 * 2 * 2 * 8)
+        weights, states = "lstm_h8_i5_l3_d2.f32", 3 * 2 * 2 * 8
+        w = 2 * 32 * (5 + 16 + 16)
+        places = [(weights, 2 * 32 * 5 * layer) for layer in (0, 1)]
+        places += [(weights, at) for at in (w - 1, w, w + 6 * 32 * 8 - 1, w + 6 * 32 * 8 + 6 * 64 - 1)]
+        for name, place in (*places, ("x.f32", states - 1)):
+            path = self.folder / name
+            right = path.read_bytes()
+            (value,) = struct.unpack_from("<f", right, 4 * place)
+            path.write_bytes(right[: 4 * place] + struct.pack("<f", value + 1) + right[4 * place + 4 :])
+            for peer in ("rnnpack", "onednn"):
+                if (BUILD / "bench" / "peers" / f"bench-peer-{peer}").exists():
+                    answer = json.loads(self.program(peer, cases=case).stdout.splitlines()[1])
+                    self.assertIn("s: y[", answer.get("error", f"{peer} does not read {name} at {place}"))
+            path.write_bytes(right)
+        self.assertIn("us_median", self.program("rnnpack", "--budget", "0.0005", cases=case).stdout)
+
     def test_missing_peers_are_named(self) -> None:
         run = self.peers("--only", "gemm", "--no-torch", "--ort", "/nowhere/libort.so", "--blas", "/nowhere/libx.so")
         self.assertEqual(run.returncode, 0, run.stderr)
@@ -148,7 +188,7 @@ class Peers(unittest.TestCase):
     def test_bad_options(self) -> None:
         for arguments, words in (
             (("--cells", "lstm,gnu"), "'gnu'"),
-            (("--only", "layers,walks"), "unknown group 'walks'; there are layers, formats, training"),
+            (("--only", "layers,walks"), "unknown group 'walks'; there are layers, wide, formats, training"),
             (("--hidden", "0"), "'0'"),
             (("--threads", "60000"), "60000"),
             (("--hidden", "60000", "--only", "layers"), "no case left"),
@@ -212,6 +252,10 @@ class Peers(unittest.TestCase):
         for cases, words in (
             ("a\tlstm\t64\t2\n", "not a case"),
             ("a\tlstm\t64\t2\t0\n", "size of 0"),
+            ("a\tlstm\t64\t2\t20\t64\n", "not a case: lstm has 6 sizes"),
+            ("a\tlstm\t64\t2\t20\t64\t1\t3\n", "3 directions, of two"),
+            ("a\tlstm\t64\t2\t20\t40\t2\t1\n", "lstm_h64_i40_l2_d1.f32"),
+            ("a\tlstm_s8\t64\t2\t20\t64\t1\t1\n", "not a case: lstm_s8 has 3 sizes"),
             ("a\tgnu\t64\t2\t20\n", "unknown cell gnu"),
             ("a\tlstm_s4\t64\t2\t20\n", "unknown cell lstm_s4"),
             ("a\ttrain_lstm_s8\t64\t2\t20\n", "unknown cell train_lstm_s8"),
