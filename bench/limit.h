@@ -49,8 +49,9 @@ inline Work sequence_work(std::size_t gates, std::size_t input, std::size_t hidd
     return work;
 }
 
-/* One step of training a layer whose input is as wide as its state: backwards as many products by the inputs and states as there are forwards, and
- * as many by the weights. Weights are read for many rows, so that arithmetic alone is the bound. */
+/* One step of training a layer whose input is as wide as its state: backwards as many products by the inputs and states
+ * as there are forwards, and as many by the weights. Weights are read for many rows, so that arithmetic alone is the
+ * bound. */
 inline Work training_work(std::size_t gates, std::size_t hidden, std::size_t batch, std::size_t steps)
 {
     Work work;

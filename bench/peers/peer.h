@@ -84,9 +84,9 @@ struct Lacks : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/* In ONNX's layout and order of gates, for each layer and direction: w [gates * hidden][width], r [gates * hidden][hidden],
- * bias [2 * gates * hidden]. A product has w alone, a convolution w [out][in / groups][kernel] and bias [out], the other
- * kinds have none. */
+/* In ONNX's layout and order of gates, for each layer and direction: w [gates * hidden][width],
+ * r [gates * hidden][hidden], bias [2 * gates * hidden]. A product has w alone, a convolution
+ * w [out][in / groups][kernel] and bias [out], the other kinds have none. */
 struct Weights {
     const float *w, *r, *bias;
 

@@ -4,7 +4,8 @@
 
     weights     <cell>_h<hidden>.f32: W, R and bias in ONNX's layout and order, also of training;
                 <cell>_h<hidden>_i<input>_l<layers>_d<directions>.f32: the W of all layers, R of all, biases of all;
-                gemm_n<n>_k<k>.f32: W [n][k]; conv_i<in>_o<out>_k<kernel>_s<stride>_g<groups>.f32: W and bias as ONNX has them
+                gemm_n<n>_k<k>.f32: W [n][k]; conv_i<in>_o<out>_k<kernel>_s<stride>_g<groups>.f32: W and bias as ONNX has
+                them
                 x.f32, of which each case takes the beginning
     models      one node each, for ONNX Runtime: <cell>_h<hidden>.onnx, whose weights lie in the .f32 file; of stacks a
                 chain of nodes, whose y [T][D][B][H] becomes [T][B][D*H] as exporters write it;

@@ -282,7 +282,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench peers", description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("--quick", action="store_true", help="a sample of each group, 1 thread, 3 rounds: about 2 minutes")
-    add("--only", type=listed(one_of(GROUPS, "group")), metavar="G,G", help=f"of {', '.join(GROUPS)} (default all but wide)")
+    groups = f"of {', '.join(GROUPS)} (default all but wide)"
+    add("--only", type=listed(one_of(GROUPS, "group")), metavar="G,G", help=groups)
     where = "default 1, and 2 where there are 2 CPUs: layers, wide, formats and training alone"
     add("--threads", type=listed(size), metavar="N,N", help=where)
     add("--rounds", type=size, metavar="N", help="default 5; a start has at least 9")
@@ -319,7 +320,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--isa", choices=tuple(ISA_CAPS), help="cap every peer that can be; the table marks the others")
     add("--no-torch", dest="torch", action="store_false", help="leave PyTorch out")
     # script/bench builds with it, and the peer itself says its version
-    add("--onednn", metavar="PREFIX", help="where a oneDNN of one's own is installed, version 2 or 3 (default: Debian's)")
+    own = "where a oneDNN of one's own is installed, version 2 or 3 (default: Debian's)"
+    add("--onednn", metavar="PREFIX", help=own)
     add("--ort", default="libonnxruntime.so.1", metavar="LIB", help="ONNX Runtime's shared library")
     add("--blas", action="append", metavar="LIB", help="a BLAS, also several (default OpenBLAS and BLIS)")
     add("--work", type=Path, default=Path("build/bench/peers"), metavar="DIR", help="for weights, outputs and logs")

@@ -417,6 +417,25 @@ class Peers(unittest.TestCase):
         self.assertEqual(record["settings"]["isa"], "avx2")
         self.assertNotIn("not capped", self.peers(*arguments).stdout)
 
+    @unittest.skipIf("RNNPACK_SAMPLE" in os.environ, "configuring takes long")
+    def test_a_onednn_of_ones_own(self) -> None:
+        """It is taken from its folder alone, and forgotten when it is no longer asked for."""
+        folder, own = self.folder / "configured", self.folder / "own"
+        for name in ("include/oneapi/dnnl/dnnl.hpp", "lib/libdnnl.so"):
+            (own / name).parent.mkdir(parents=True)
+            (own / name).touch()
+        for prefix, found in ((own, True), ("", False), ("/nowhere", None)):
+            options = ["-DRNNP_BUILD_BENCH=ON", "-DRNNP_BUILD_TESTS=OFF", f"-DRNNP_ONEDNN={prefix}"]
+            command = ["cmake", "-S", str(ROOT), "-B", str(folder), *options]
+            run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+            self.assertEqual(run.returncode != 0, found is None, run.stderr)
+            if found is None:
+                self.assertIn("DNNL_INCLUDE_DIR", run.stderr)
+                continue
+            cache = (folder / "CMakeCache.txt").read_text(encoding="utf-8")
+            for value in (f"DNNL_INCLUDE_DIR:PATH={own}/include", f"DNNL_LIBRARY:FILEPATH={own}/lib/libdnnl.so"):
+                self.assertEqual(value in cache, found)
+
     def test_a_crash_costs_its_cases_only(self) -> None:
         """A build in which oneDNN's place is taken by a program that says hello and ends."""
         fake = self.fake_build("rnnpack", "blas")
