@@ -28,7 +28,7 @@ typedef enum rnnp_function {
 /*
  * rnnp_apply() computes y[i] = function(x[i]).
  *
- *   math     accuracy of exp, tanh and sigmoid; the other functions have one accuracy
+ *   math     accuracy of exp, tanh, sigmoid, log and softplus; the other functions have one accuracy
  *   x, y     [n] f32; y may equal x, but must not overlap it otherwise
  *
  * Returns  RNNP_OK; RNNP_ERR_ARG for NULL with n > 0, or an unknown function or math class.

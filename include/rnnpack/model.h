@@ -407,7 +407,7 @@ typedef enum rnnp_effort {
 
 typedef struct rnnp_plan_options {
     size_t struct_size;
-    rnnp_math math;      /* accuracy of tanh, sigmoid and exp */
+    rnnp_math math;      /* accuracy of tanh, sigmoid, exp and log */
     size_t threads;      /* at most this many of the context's; 0: all */
     int flush_denormals; /* 1: runs flush denormals to zero (FTZ and DAZ), which changes bits */
     rnnp_effort effort;

@@ -27,7 +27,7 @@
 
 typedef __m256 nf;
 typedef __m256i ni;
-typedef __m256 nm; /* all ones or all zeros in a lane; only the sign bit is read */
+typedef __m256 nm; /* all ones or all zeros in a lane; n_sel reads the sign bit only */
 
 AI nf n_set(float a) { return _mm256_set1_ps(a); }
 AI nf n_load(const float *p) { return _mm256_loadu_ps(p); }
@@ -84,6 +84,7 @@ AI nm n_lt(nf a, nf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 AI nm n_eq(nf a, nf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 AI nm n_neg(nf a) { return a; }
 AI nf n_sel(nm m, nf a, nf b) { return _mm256_blendv_ps(b, a, m); }
+AI nf n_only(nm m, nf a) { return _mm256_and_ps(m, a); }
 AI nf n_abs(nf a) { return _mm256_andnot_ps(n_set(-0.0f), a); }
 AI nf n_negabs(nf a) { return _mm256_or_ps(n_set(-0.0f), a); }
 AI nf n_copysign(nf m, nf s) { return _mm256_or_ps(n_abs(m), _mm256_and_ps(n_set(-0.0f), s)); }

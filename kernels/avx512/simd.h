@@ -75,6 +75,7 @@ AI nm n_lt(nf a, nf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 AI nm n_eq(nf a, nf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 AI nm n_neg(nf a) { return _mm512_movepi32_mask(n_bits(a)); }
 AI nf n_sel(nm m, nf a, nf b) { return _mm512_mask_blend_ps(m, b, a); }
+AI nf n_only(nm m, nf a) { return _mm512_maskz_mov_ps(m, a); }
 AI nf n_abs(nf a) { return _mm512_andnot_ps(n_set(-0.0f), a); }
 AI nf n_negabs(nf a) { return _mm512_or_ps(n_set(-0.0f), a); }
 AI nf n_copysign(nf m, nf s) /* one vpternlogd: sign bit from s, the rest from m */

@@ -90,6 +90,7 @@ AI nm n_lt(nf a, nf b) { return a < b; }
 AI nm n_eq(nf a, nf b) { return a == b; }
 AI nm n_neg(nf a) { return (int)(n_bits(a) >> 31); } /* sign bit set */
 AI nf n_sel(nm m, nf a, nf b) { return m ? a : b; }
+AI nf n_only(nm m, nf a) { return m ? a : 0.0f; } /* m of a comparison */
 AI nf n_copysign(nf m, nf s) { return n_from((n_bits(m) & 0x7fffffffu) | (n_bits(s) & 0x80000000u)); }
 AI nf n_abs(nf a) { return n_from(n_bits(a) & 0x7fffffffu); }
 AI nf n_negabs(nf a) { return n_from(n_bits(a) | 0x80000000u); }

@@ -87,6 +87,7 @@ AI nm n_lt(nf a, nf b) { return vcltq_f32(a, b); }
 AI nm n_eq(nf a, nf b) { return vceqq_f32(a, b); }
 AI nm n_neg(nf a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_f32(a), 31)); }
 AI nf n_sel(nm m, nf a, nf b) { return vbslq_f32(m, a, b); }
+AI nf n_only(nm m, nf a) { return vreinterpretq_f32_u32(vandq_u32(m, n_bits(a))); }
 AI nf n_min(nf a, nf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 AI nf n_max(nf a, nf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 AI nf n_abs(nf a) { return vabsq_f32(a); }

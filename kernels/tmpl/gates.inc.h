@@ -88,9 +88,9 @@ static __attribute__((noinline, unused)) vf gate_act(const rnnp_act_spec *act, i
     case RNNP_ACT_LEAKY_RELU: return leaky_relu_f32(x, alpha);
     case RNNP_ACT_THRESHOLDED_RELU: return thresholded_relu_f32(x, alpha);
     case RNNP_ACT_HARD_SIGMOID: return hard_sigmoid_f32(x, alpha, beta);
-    case RNNP_ACT_ELU: return elu_f32(x, alpha);
+    case RNNP_ACT_ELU: return math == RNNP_MATH_U10 ? elu_u10(x, alpha) : elu_u35(x, alpha);
     case RNNP_ACT_SOFTSIGN: return softsign_f32(x);
-    case RNNP_ACT_SOFTPLUS: return softplus_f32(x);
+    case RNNP_ACT_SOFTPLUS: return math == RNNP_MATH_U10 ? softplus_u10(x) : softplus_u35(x);
     case RNNP_ACT_NONE:
     case RNNP_ACT_COUNT: break;
     }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Template: exp, tanh, sigmoid and their relatives over the wide shim. One fixed order of operations per
+ * Template: exp, tanh, sigmoid, log and their relatives over the wide shim. One fixed order of operations per
  * function and class; docs/explanation/numerics.md has the derivations and the measured errors.
  *
- *   u35   tanh and sigmoid as one quotient N/D each, so that cells can share divisions between products
- *   fast  rational fits in the same N/D form
+ *   u35   tanh and sigmoid as one quotient N/D each, so that cells can share divisions between products; log, softplus,
+ *         elu and selu as polynomials
+ *   fast  rational fits in the same N/D form; log and those after it are those of u35
  *   u10   evaluated in double, rounded once to float
  */
 #ifndef RNNP_MATH_INC_H
@@ -23,16 +24,23 @@
 
 /* e^r for |r| <= ln2/2, relative error 2^-28.2. Sollya: fpminimax(exp(x), [|2,...,6|], [|SG...|],
  * [-h;h], relative, floating, 1 + x) with h = 1.002 ln2/2. */
-#define EXP_POLY(sign)                             \
+#define EXP_SQUARE(sign) /* (e^r - 1 - r) / r^2 */ \
     vf p = vf_set(0x1.6a5a54p-10f);                \
     p = vf_fma(p, r, vf_set(sign 0x1.123aecp-7f)); \
     p = vf_fma(p, r, vf_set(0x1.5558a6p-5f));      \
     p = vf_fma(p, r, vf_set(sign 0x1.55549p-3f));  \
-    p = vf_fma(p, r, vf_set(0x1.fffffcp-2f));      \
-    p = vf_fma(p, r, vf_set(sign 1.0f));           \
+    p = vf_fma(p, r, vf_set(0x1.fffffcp-2f))
+#define EXP_POLY(sign)                   \
+    EXP_SQUARE(sign);                    \
+    p = vf_fma(p, r, vf_set(sign 1.0f)); \
     return vf_fma(p, r, vf_set(1.0f))
 AI vf exp_poly(vf r) { EXP_POLY(+); }
 AI vf exp_poly_neg(vf r) { EXP_POLY(-); } /* e^-r */
+AI vf expm1_poly(vf r)
+{
+    EXP_SQUARE(+);
+    return vf_fma(vf_mul(p, r), r, r);
+}
 /* The same to degree 3, relative error 2^-13.7. */
 AI vf exp_poly_fast(vf r)
 {
@@ -44,17 +52,24 @@ AI vf exp_poly_fast(vf r)
 /* 2^n e^r with x = n ln2 + r. The exponent is built with a bias of 64 towards the middle and taken back by
  * the last multiplication, so 2^(n +- 64) is a normal number for every n in [-150, 128] and denormal
  * results are rounded once. */
+#define EXP_SCALED(poly, m, back)                                     \
+    vf z = vf_fma(x, vf_set(LOG2E), m), n = vf_sub(z, m);             \
+    vf s = vf_from(vi_shl23(vf_bits(z)));                             \
+    vf r = vf_fnma(n, vf_set(LN2_LO), vf_fnma(n, vf_set(LN2_HI), x)); \
+    return vf_mul(vf_mul(poly(r), s), back)
 #define EXP_BODY(poly)                                                      \
     x = vf_min(vf_set(89.0f), vf_max(vf_set(-104.0f), x));                  \
     vm neg = vf_neg(x);                                                     \
     vf m = vf_sel(neg, vf_set(MAGIC + 127 + 64), vf_set(MAGIC + 127 - 64)); \
-    vf back = vf_sel(neg, vf_set(0x1p-64f), vf_set(0x1p64f));               \
-    vf z = vf_fma(x, vf_set(LOG2E), m), n = vf_sub(z, m);                   \
-    vf s = vf_from(vi_shl23(vf_bits(z)));                                   \
-    vf r = vf_fnma(n, vf_set(LN2_LO), vf_fnma(n, vf_set(LN2_HI), x));       \
-    return vf_mul(vf_mul(poly(r), s), back)
+    EXP_SCALED(poly, m, vf_sel(neg, vf_set(0x1p-64f), vf_set(0x1p64f)))
 AI vf exp_u35(vf x) { EXP_BODY(exp_poly); }
 AI vf exp_fast(vf x) { EXP_BODY(exp_poly_fast); }
+/* exp_u35 of x <= 0 */
+AI vf exp_down_u35(vf x)
+{
+    x = vf_max(vf_set(-104.0f), x);
+    EXP_SCALED(exp_poly, vf_set(MAGIC + 127 + 64), vf_set(0x1p-64f));
+}
 
 /* A function as a quotient: value = n / d. */
 typedef struct quotient {
@@ -139,6 +154,77 @@ AI vf sigmoid_fast(vf x)
     return vf_div(q.n, q.d);
 }
 
+/* c[0] x^(n-1) + ... + c[n-1] */
+AI vf poly(const float *c, int n, vf x)
+{
+    vf p = vf_set(c[0]);
+    UNROLL for (int i = 1; i < n; i++) p = vf_fma(p, x, vf_set(c[i]));
+    return p;
+}
+/* x = 2^n (1 + f), 1 + f in [sqrt(1/2), sqrt 2). Denormals are scaled by 2^24. */
+typedef struct log_parts {
+    vf n, f;
+} log_parts;
+AI log_parts log_split(vf x)
+{
+    vm small = vf_lt(x, vf_set(0x1p-126f));
+    vf a = vf_fma(x, vf_only(small, vf_set(0x1p24f - 1)), x);
+    vi e = vi_sra23(vi_sub(vf_bits(a), vi_set(0x3f3504f3u)));
+    log_parts p = {vf_sub(vi_to_f(e), vf_only(small, vf_set(24.0f))),
+                   vf_sub(vf_from(vi_sub(vf_bits(a), vi_shl23(e))), vf_set(1.0f))};
+    return p;
+}
+/* log(x), where r is it for finite x > 0: -inf at 0, NaN below; inf and NaN stay. */
+AI vf log_edges(vf x, vf r)
+{
+    r = vf_add(r, vf_only(vf_lt(x, vf_set(0.0f)), vf_set(NAN)));
+    r = vf_add(r, vf_only(vf_eq(x, vf_set(0.0f)), vf_set(-INFINITY)));
+    return vf_sel(vf_lt(x, vf_set(INFINITY)), r, x);
+}
+/* (log(1 + f) - f) / f^2 on [sqrt(1/2) - 1, sqrt 2 - 1]; times f^2 it is within 2^-27.3 of log(1 + f), relatively.
+ * This fit and the next: Remez' exchange, then a search among neighbouring floats. */
+static const float log_terms[] = {-0x1.38b728p-4f, 0x1.055c26p-3f,  -0x1.0d859ep-3f, 0x1.22da5ap-3f, -0x1.54725ep-3f,
+                                  0x1.99a00ap-3f,  -0x1.000226p-2f, 0x1.555554p-2f,  -0.5f};
+/* n ln2 + f + f^2 q(f); f is exact, u = 2^-24. The square is at most a fifth of log(1 + f) and off by 3.4 u of itself,
+ * so that log(1 + f) is off by 0.8 u and a rounding. With n ln2 the result is never below 0.34, and rounded once more:
+ * 1.6 ULP at most. */
+AI vf log_u35(vf x)
+{
+    log_parts s = log_split(x);
+    vf q = vf_fma(vf_mul(s.f, s.f), poly(log_terms, 9, s.f), vf_mul(s.n, vf_set(LN2_LO)));
+    return log_edges(x, vf_fma(s.n, vf_set(LN2_HI), vf_add(s.f, q)));
+}
+AI vf log_fast(vf x) { return log_u35(x); }
+/* (log(1 + t) - t) / t^2 on [0, 1]; times t^2 it is within 2^-27.5 of log(1 + t), relatively. */
+static const float log1p_terms[] = {-0x1.af49cep-9f, 0x1.4917cep-6f,  -0x1.d6b08cp-5f, 0x1.b4ae08p-4f, -0x1.3a435ep-3f,
+                                    0x1.934b54p-3f,  -0x1.ff23e6p-3f, 0x1.554ddp-2f,   -0x1.ffffd2p-2f};
+/* log(1 + e^x) = max(x, 0) + log(1 + t), t = e^-|x|. t is off by 1.3 u (the sweep) and log(1 + t) by no more for that.
+ * The square is at most 0.45 of log(1 + t) and off by 3.3 u of itself: 2.9 u in all, which at log 2 are 2 ULP, and two
+ * roundings, the second for x > 0 only: 3 ULP at most. */
+AI vf softplus_u35(vf x)
+{
+    vf t = exp_down_u35(vf_negabs(x));
+    vf l = vf_fma(vf_mul(poly(log1p_terms, 9, t), t), t, t);
+    return vf_add(vf_max(vf_set(0.0f), x), l);
+}
+/* e^x - 1 for x <= 0: (s - 1) + s p, s = 2^n, p = e^r - 1, x = n ln2 + r. s - 1 is exact. Without LN2_LO r is off by
+ * |n| 2^-29, but s makes 2^-30 of it, and results beyond n = 0 are above 0.29. p is off by 0.7 u and a rounding, and the
+ * sum is rounded: 1.2 ULP at most, 1.5 u by the sweep. The result is -1 below -17.4. */
+AI vf expm1_u35(vf x)
+{
+    vf a = vf_max(vf_set(-18.0f), x), m = vf_set(MAGIC + 127);
+    vf z = vf_fma(a, vf_set(LOG2E), m), n = vf_sub(z, m);
+    vf s = vf_from(vi_shl23(vf_bits(z)));
+    return vf_fma(s, expm1_poly(vf_fnma(n, vf_set(LN2_HI), a)), vf_sub(s, vf_set(1.0f)));
+}
+/* Once more rounded: 2 ULP; selu, for the product of its parameters, twice: 3 ULP. */
+AI vf elu_u35(vf x, vf alpha) { return vf_sel(vf_lt(x, vf_set(0.0f)), vf_mul(alpha, expm1_u35(x)), x); }
+AI vf selu_u35(vf x, vf alpha, vf gamma)
+{
+    vf m = vf_mul(vf_mul(gamma, alpha), expm1_u35(x));
+    return vf_sel(vf_lt(x, vf_set(0.0f)), m, vf_mul(gamma, x));
+}
+
 /* ---- u10: double inside. Only add, sub, mul, div: no fma is needed, and none is slow anywhere. ----
  * Long bodies that nobody calls for speed: one copy each keeps the code small and the build short. */
 #define OUT_OF_LINE static __attribute__((noinline, unused))
@@ -190,8 +276,6 @@ OUT_OF_LINE vf tanh_u10(vf x)
     vd m = expm1_double(vd_add(a, a));
     return vf_copysign(vd_to_f(vd_div(m, vd_add(m, vd_set(2.0)))), x);
 }
-/* ---- Single-class functions, in double ---- */
-
 /* 2 atanh(s) = 2s (1 + s^2/3 + ... + s^2k/(2k+1)), k = 11: the rest is below 2^-39 relative for s <= 1/3. */
 AI vd atanh2_double(vd s)
 {
@@ -199,33 +283,32 @@ AI vd atanh2_double(vd s)
     UNROLL for (int k = 21; k > 0; k -= 2) p = vd_add(vd_mul(p, y), vd_set(1.0 / k));
     return vd_mul(vd_add(s, s), p);
 }
-/* x = 2^e m, m in [sqrt(1/2), sqrt 2): e ln2 + 2 atanh((m - 1)/(m + 1)). Denormals are scaled by 2^24. */
-OUT_OF_LINE vf log_f32(vf x)
+/* n ln2 + 2 atanh(f/(2 + f)) */
+OUT_OF_LINE vf log_u10(vf x)
 {
-    vm small = vf_lt(x, vf_set(0x1p-126f));
-    vf a = vf_sel(small, vf_mul(x, vf_set(0x1p24f)), x);
-    vi e = vi_sra23(vi_sub(vf_bits(a), vi_set(0x3f3504f3u)));
-    vd m = vd_from_f(vf_from(vi_sub(vf_bits(a), vi_shl23(e))));
-    vd n = vd_from_f(vf_sub(vi_to_f(e), vf_sel(small, vf_set(24.0f), vf_set(0.0f))));
-    vd l = atanh2_double(vd_div(vd_sub(m, vd_set(1.0)), vd_add(m, vd_set(1.0))));
-    vf r = vd_to_f(vd_add(vd_mul(n, vd_set(0x1.62e42fefa39efp-1)), l));
-    r = vf_sel(vf_lt(x, vf_set(0.0f)), vf_set(NAN), r);
-    r = vf_sel(vf_eq(x, vf_set(0.0f)), vf_set(-INFINITY), r);
-    r = vf_sel(vf_eq(x, vf_set(INFINITY)), x, r);
-    return vf_sel(vf_eq(x, x), r, x); /* NaN stays */
+    log_parts s = log_split(x);
+    vd f = vd_from_f(s.f), l = atanh2_double(vd_div(f, vd_add(f, vd_set(2.0))));
+    return log_edges(x, vd_to_f(vd_add(vd_mul(vd_from_f(s.n), vd_set(0x1.62e42fefa39efp-1)), l)));
 }
 /* log(1 + e^x) = max(x, 0) + log1p(e), e = e^-|x|, log1p(e) = 2 atanh(e/(2 + e)). */
-OUT_OF_LINE vf softplus_f32(vf x)
+OUT_OF_LINE vf softplus_u10(vf x)
 {
     vd e = exp_double(vd_from_f(clamp_exp(vf_negabs(x))));
     vd l = atanh2_double(vd_div(e, vd_add(e, vd_set(2.0))));
     return vd_to_f(vd_add(vd_from_f(vf_max(vf_set(0.0f), x)), l));
 }
-OUT_OF_LINE vf elu_f32(vf x, vf alpha)
+OUT_OF_LINE vf elu_u10(vf x, vf alpha)
 {
     vd m = vd_mul(vd_from_f(alpha), expm1_double(vd_from_f(clamp_exp(x))));
     return vf_sel(vf_lt(x, vf_set(0.0f)), vd_to_f(m), x);
 }
+OUT_OF_LINE vf selu_u10(vf x, vf alpha, vf gamma)
+{
+    vd m = vd_mul(vd_mul(vd_from_f(gamma), vd_from_f(alpha)), expm1_double(vd_from_f(clamp_exp(x))));
+    return vf_sel(vf_lt(x, vf_set(0.0f)), vd_to_f(m), vf_mul(gamma, x));
+}
+
+/* ---- Single-class functions, in double ---- */
 
 /* c[0] x^(n-1) + ... + c[n-1] */
 AI vd poly_double(const double *c, int n, vd x)
@@ -277,11 +360,6 @@ OUT_OF_LINE vf mish_f32(vf x)
     vf low = vf_max(vf_set(-110.0f), x);
     vd e = exp_double(vd_from_f(vf_min(vf_set(40.0f), low))), m = vd_mul(e, vd_add(e, vd_set(2.0)));
     return vd_to_f(vd_mul(vd_from_f(low), vd_div(m, vd_add(m, vd_set(2.0)))));
-}
-OUT_OF_LINE vf selu_f32(vf x, vf alpha, vf gamma)
-{
-    vd m = vd_mul(vd_mul(vd_from_f(gamma), vd_from_f(alpha)), expm1_double(vd_from_f(clamp_exp(x))));
-    return vf_sel(vf_lt(x, vf_set(0.0f)), vd_to_f(m), vf_mul(gamma, x));
 }
 /* The quotient is clamped by what it is made of; e^-700 is no denormal. */
 OUT_OF_LINE vf celu_f32(vf x, vf alpha)

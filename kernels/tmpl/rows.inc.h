@@ -105,7 +105,7 @@ AI float row_max(const float *x, size_t n)
             for (int half = LANES / 2; half > 0; half /= 2)                                                  \
                 for (int l = 0; l < half; l++) part[l] += part[l + half];                                    \
             float log_sum[WIDE];                                                                             \
-            vf_store(log_sum, log_f32(vf_set(part[0])));                                                     \
+            vf_store(log_sum, log_##cls(vf_set(part[0])));                                                   \
             vf s = vf_set(log_sum[0]);                                                                       \
             for (size_t i = 0; i < a->cols; i += WIDE)                                                       \
                 vf_store_up_to(y + i, vf_sub(vf_load_up_to(y + i, a->cols - i), s), a->cols - i);            \

@@ -24,7 +24,7 @@
     {"--threads", "N", "number of threads; 0 uses all CPUs of this process's budget", CLI_SIZE, AT(threads), usual}
 #define HOST \
     THREADS("1"), ISA, \
-    {"--math", "CLASS", "accuracy of tanh, sigmoid and exp: u35, u10 or fast", CLI_TEXT, AT(math), "u35"}, \
+    {"--math", "CLASS", "accuracy of tanh, sigmoid, exp and log: u35, u10 or fast", CLI_TEXT, AT(math), "u35"}, \
     {"--records", "FILE", "tuning records (default: first of $RNNPACK_RECORDS, the user's cache, /var/cache, /etc)", \
      CLI_TEXT, AT(records), NULL}
 #define LOAD \

@@ -152,7 +152,7 @@ static void add_binary(const rnnp_loss_spec *spec, const rnnp_loss_items *items,
     for (size_t from = 0; from < items->n; from += CHUNK) {
         const size_t n = items->n - from < CHUNK ? items->n - from : CHUNK;
         for (size_t j = 0; j < n; j++) log1p[j] = -fabsf(items->y[from + j]);
-        select->op[RNNP_OP_softplus_f32]->fn.softplus_f32(&(rnnp_unary_args){.x = log1p, .y = log1p, .n = n});
+        select->op[RNNP_OP_softplus_f32_u35]->fn.softplus_f32_u35(&(rnnp_unary_args){.x = log1p, .y = log1p, .n = n});
         for (size_t j = 0; j < n; j++) {
             const double w = weight_of(spec, items, from + j), y = (double)items->y[from + j];
             double t;

@@ -109,10 +109,12 @@ ball ball_exp(int math, ball x)
 /* In double and rounded once. */
 static const double once = 0.51;
 
-ball ball_log(ball x)
+static double by_class(int math, double ulps) { return math == RNNP_MATH_U10 ? once : ulps; }
+
+ball ball_log(int math, ball x)
 {
     if (x.e > 0 && x.v <= x.e) return ball_unknown();
-    return monotone(log, x, once, 0, 0);
+    return monotone(log, x, by_class(math, 2), 0, 0);
 }
 
 ball ball_sqrt(ball x)
@@ -162,13 +164,13 @@ ball ball_act(const rnnp_act_spec *act, int math, ball x)
     case RNNP_ACT_HARD_SIGMOID: return ball_clip(ball_fma(alpha, x, beta), 0, 1);
     case RNNP_ACT_ELU: {
         if (x.v > x.e) return x;
-        ball m = monotone(expm1, x, 0, 0, 0); /* times alpha in double too, then rounded */
+        ball m = monotone(expm1, x, 0, 0, 0);
         ball scaled = {alpha.v * m.v, fabs(alpha.v) * m.e};
-        scaled.e += once * ulp(fabs(scaled.v) + scaled.e);
+        scaled.e += by_class(math, 3.5) * ulp(fabs(scaled.v) + scaled.e);
         return x.v < 0 ? scaled : (ball){x.v, fmax(x.e, scaled.e)};
     }
     case RNNP_ACT_SOFTSIGN: return monotone(softsign, x, 1.5, 0, 0); /* the sum: 1 ULP; the quotient: 0.5 */
-    case RNNP_ACT_SOFTPLUS: return monotone(softplus, x, once, 0, 0);
+    case RNNP_ACT_SOFTPLUS: return monotone(softplus, x, by_class(math, 3.5), 0, 0);
     case RNNP_ACT_NONE:
     case RNNP_ACT_COUNT: break;
     }

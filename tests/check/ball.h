@@ -33,7 +33,7 @@ ball ball_neg(ball a);
 ball ball_div(ball a, ball b);
 ball ball_sqrt(ball x);
 ball ball_exp(int math, ball x);
-ball ball_log(ball x);
+ball ball_log(int math, ball x);
 ball ball_tanh(int math, ball x);
 ball ball_sigmoid(int math, ball x);
 ball ball_clip(ball x, double low, double high);

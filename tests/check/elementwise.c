@@ -39,7 +39,7 @@ static void *unary_prepare(kernel_kind of, arena *a, rng *r)
     if (op == RNNP_OP_clip_f32) p->beta = p->alpha + rng_uniform(r, 0, 3), p->alpha -= 2;
     p->x = arena_floats(a, p->n);
     fill(r, p->x, p->n, rng_inputs(r), rng_one_in(r, 2) ? 40.0f : 1.0f, 4);
-    if (op == RNNP_OP_log_f32 || op == RNNP_OP_sqrt_f32)
+    if (op == RNNP_OP_log_f32_u35 || op == RNNP_OP_log_f32_u10 || op == RNNP_OP_sqrt_f32)
         for (size_t i = 0; i < p->n; i++) p->x[i] = rng_one_in(r, 8) ? p->x[i] : fabsf(p->x[i]);
     return p;
 }
@@ -60,13 +60,15 @@ static const void *unary_place(const void *problem, const rnnp_variant *variant,
     return args;
 }
 
-/* Computed in double and rounded once. */
-static ball once(double v)
+static ball within(double ulps, double v)
 {
     const int exponent = v == 0 || !isfinite(v) ? -149 : ilogb(v) - 23;
     const double ulp = ldexp(1, exponent < -149 ? -149 : exponent > 104 ? 104 : exponent);
-    return (ball){v, isfinite(v) ? 0.51 * ulp : 0};
+    return (ball){v, isfinite(v) ? ulps * ulp : 0};
 }
+
+/* Computed in double and rounded once. */
+static ball once(double v) { return within(0.51, v); }
 
 static double elu(double x, double alpha, double gamma) { return x < 0 ? gamma * alpha * expm1(x) : gamma * x; }
 
@@ -81,6 +83,17 @@ static double mish(double x)
 {
     const double e = exp(fmin(x, 300));
     return isinf(x) ? fmax(x, 0) : x * (e * (e + 2) / (e * (e + 2) + 2));
+}
+
+static int math_of(rnnp_op op)
+{
+    switch ((int)op) {
+    case RNNP_OP_softplus_f32_u10:
+    case RNNP_OP_elu_f32_u10:
+    case RNNP_OP_scaled_tanh_f32_u10: return RNNP_MATH_U10;
+    case RNNP_OP_scaled_tanh_f32_fast: return RNNP_MATH_FAST;
+    default: return RNNP_MATH_U35;
+    }
 }
 
 static ball unary_truth(const unary *p, double x)
@@ -98,11 +111,13 @@ static ball unary_truth(const unary *p, double x)
     case RNNP_OP_sigmoid_f32_u35: return ball_sigmoid(RNNP_MATH_U35, v);
     case RNNP_OP_sigmoid_f32_u10: return ball_sigmoid(RNNP_MATH_U10, v);
     case RNNP_OP_sigmoid_f32_fast: return ball_sigmoid(RNNP_MATH_FAST, v);
-    case RNNP_OP_log_f32: return ball_log(v);
+    case RNNP_OP_log_f32_u35: return ball_log(RNNP_MATH_U35, v);
+    case RNNP_OP_log_f32_u10: return ball_log(RNNP_MATH_U10, v);
     case RNNP_OP_sqrt_f32: return (ball){sqrt(x), BITS}; /* double to float is one rounding in effect: 53 > 2*24+1 */
     case RNNP_OP_neg_f32: return (ball){-x, BITS};
     case RNNP_OP_clip_f32: return ball_clip(v, alpha, beta);
-    case RNNP_OP_selu_f32: return once(elu(x, alpha, beta));
+    case RNNP_OP_selu_f32_u35: return within(3.5, elu(x, alpha, beta));
+    case RNNP_OP_selu_f32_u10: return once(elu(x, alpha, beta));
     case RNNP_OP_celu_f32: return once(x < 0 ? alpha * expm1(x / alpha) : x);
     case RNNP_OP_mish_f32: return once(mish(x));
     case RNNP_OP_erf_f32: return once(erf(x));
@@ -110,8 +125,10 @@ static ball unary_truth(const unary *p, double x)
     case RNNP_OP_gelu_tanh_f32: return once(gelu_tanh(x));
     case RNNP_OP_hard_swish_f32:
         return ball_mul(v, ball_clip(ball_fma(v, ball_exact((double)(1.0f / 6)), ball_exact(0.5)), 0, 1));
-    case RNNP_OP_softplus_f32: act.kind = RNNP_ACT_SOFTPLUS; break;
-    case RNNP_OP_elu_f32: act.kind = RNNP_ACT_ELU; break;
+    case RNNP_OP_softplus_f32_u35:
+    case RNNP_OP_softplus_f32_u10: act.kind = RNNP_ACT_SOFTPLUS; break;
+    case RNNP_OP_elu_f32_u35:
+    case RNNP_OP_elu_f32_u10: act.kind = RNNP_ACT_ELU; break;
     case RNNP_OP_relu_f32: act.kind = RNNP_ACT_RELU; break;
     case RNNP_OP_leaky_relu_f32: act.kind = RNNP_ACT_LEAKY_RELU; break;
     case RNNP_OP_thresholded_relu_f32: act.kind = RNNP_ACT_THRESHOLDED_RELU; break;
@@ -120,10 +137,7 @@ static ball unary_truth(const unary *p, double x)
     case RNNP_OP_affine_f32: act.kind = RNNP_ACT_AFFINE; break;
     default: act.kind = RNNP_ACT_SCALED_TANH; break;
     }
-    const int math = p->op == RNNP_OP_scaled_tanh_f32_u10    ? RNNP_MATH_U10
-                     : p->op == RNNP_OP_scaled_tanh_f32_fast ? RNNP_MATH_FAST
-                                                             : RNNP_MATH_U35;
-    return ball_act(&act, math, v);
+    return ball_act(&act, math_of(p->op), v);
 }
 
 static void unary_oracle(const void *problem, ball *expected)

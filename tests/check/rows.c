@@ -101,7 +101,8 @@ static void row_oracle(const void *problem, ball *expected)
         for (size_t c = 0; !reduces(p->op) && c < p->cols; c++) {
             const int is_log = p->op == RNNP_OP_log_softmax_f32_u35 || p->op == RNNP_OP_log_softmax_f32_u10 ||
                                p->op == RNNP_OP_log_softmax_f32_fast;
-            expected[r * p->cols + c] = is_log ? ball_add(x[c], ball_neg(ball_log(total))) : ball_div(e[c], total);
+            expected[r * p->cols + c] =
+                is_log ? ball_add(x[c], ball_neg(ball_log(math, total))) : ball_div(e[c], total);
         }
     }
 }

@@ -73,8 +73,8 @@ static void expect(uint64_t features, int max_rank, rnnp_isa isa, const char *ge
     assert_string_equal(s.op[RNNP_OP_relu_f32]->name, relu);
     /* a row for other homes is never the first choice, and an ISA without a row falls back to a lower one */
     assert_string_equal(s.op[RNNP_OP_exp_f32_u35]->name, isa == RNNP_ISA_generic ? "exp_generic" : "exp_avx2");
-    assert_null(s.op[RNNP_OP_log_f32]);
-    assert_null(s.at[RNNP_FORMAT_f32][RNNP_HOME_L3][RNNP_OP_log_f32]);
+    assert_null(s.op[RNNP_OP_log_f32_u35]);
+    assert_null(s.at[RNNP_FORMAT_f32][RNNP_HOME_L3][RNNP_OP_log_f32_u35]);
 }
 
 TEST(features_decide)

@@ -336,9 +336,10 @@ TEST(test_microarchitecture)
 /* The hash knows names and ops, and no order. */
 TEST(test_kernel_set)
 {
-    const rnnp_variant rows[] = {{.name = "a_x", .op = RNNP_OP_exp_f32_u35}, {.name = "b_x", .op = RNNP_OP_log_f32}};
+    const rnnp_variant rows[] = {{.name = "a_x", .op = RNNP_OP_exp_f32_u35},
+                                 {.name = "b_x", .op = RNNP_OP_log_f32_u35}};
     const rnnp_variant turned[] = {rows[1], rows[0]};
-    const rnnp_variant other_name[] = {rows[0], {.name = "b_y", .op = RNNP_OP_log_f32}};
+    const rnnp_variant other_name[] = {rows[0], {.name = "b_y", .op = RNNP_OP_log_f32_u35}};
     const rnnp_variant other_op[] = {rows[0], {.name = "b_x", .op = RNNP_OP_exp_f32_u35}};
     const rnnp_variant_list both = {rows, 2}, turned_both = {turned, 2}, first = {rows, 1}, second = {rows + 1, 1};
     const rnnp_variant_list named = {other_name, 2}, of_op = {other_op, 2};

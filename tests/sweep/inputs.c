@@ -11,9 +11,11 @@ typedef struct region {
 static const region hard[] = {
     {0, 0x1.002p-126f}, /* zero and the denormals */
     {0.5f, 0.75f},      /* |tanh| and sigmoid(-x) around 1/2, where tanh leaves its straight part */
+    {0.99f, 1.01f},     /* log around 0 */
     {4.99f, 5.01f},     /* clamp of the fast tanh */
     {8.5f, 9.5f},       /* tanh becomes 1 */
     {9.99f, 10.01f},    /* clamp of the fast sigmoid */
+    {17, 18.5f},        /* elu becomes -1 */
     {87, 104.5f},       /* exp and sigmoid: denormal results, underflow, overflow */
     {0x1.fffp127f, INFINITY},
 };
@@ -22,9 +24,9 @@ static const region hard[] = {
 static const struct {
     double spacing, last;
 } boundaries[KIND_COUNT] = {
-    [KIND_EXP] = {0x1.62e42fefa39efp-2, 105},
-    [KIND_TANH] = {0x1.62e42fefa39efp-3, 9.5},
-    [KIND_SIGMOID] = {0x1.62e42fefa39efp-2, 105},
+    [KIND_EXP] = {0x1.62e42fefa39efp-2, 105},      [KIND_TANH] = {0x1.62e42fefa39efp-3, 9.5},
+    [KIND_SIGMOID] = {0x1.62e42fefa39efp-2, 105},  [KIND_LOG] = {1, 0}, /* none: it takes the exponent */
+    [KIND_SOFTPLUS] = {0x1.62e42fefa39efp-2, 105}, [KIND_ELU] = {0x1.62e42fefa39efp-2, 18},
 };
 
 enum {

@@ -53,6 +53,38 @@ static inline double tanh_of(double x)
     return copysign(m / (2 + m), x);
 }
 
+/* 2 atanh(s) = 2s (1 + s^2/3 + ... + s^2n/(2n+1)); the rest is below 2^-54 for s <= 1/3 */
+static inline double atanh2_of(double s)
+{
+    const double y = s * s;
+    double p = 1.0 / 33;
+#pragma GCC unroll 16
+    for (int k = 31; k > 0; k -= 2) p = p * y + 1.0 / k;
+    return 2 * s * p;
+}
+
+/* x = 2^n m, m in [sqrt(1/2), sqrt 2), x a float and so a normal double; -2^128 in place of -inf */
+static inline double log_of(double x)
+{
+    const uint64_t bits = double_bits(x), up = bits - 0x3fe6a09e667f3bcdu + ((uint64_t)1074 << 52);
+    const double n = double_from_bits(0x4330000000000000u | up >> 52) - (0x1p52 + 1074);
+    const double m = double_from_bits(bits - (up >> 52 << 52) + ((uint64_t)1074 << 52));
+    const double log = n * 0x1.62e42fefa39efp-1 + atanh2_of((m - 1) / (m + 1));
+    return x > 0 ? at_most(0x1p128, x == INFINITY ? x : log) : x == 0 ? -0x1p128 : NAN;
+}
+
+static inline double softplus_of(double x)
+{
+    const double e = exp_of(-fabs(x));
+    return at_most(0x1p128, at_least(0, x) + atanh2_of(e / (2 + e)));
+}
+
+static inline double elu_of(double x)
+{
+    const power p = power_of(at_most(0, at_least(-200, x)));
+    return x < 0 ? p.scale * p.rest + (p.scale - 1) : at_most(0x1p128, x);
+}
+
 static void reference(kind k, const float *restrict x, double *restrict truth, size_t n)
 {
     switch (k) {
@@ -62,8 +94,17 @@ static void reference(kind k, const float *restrict x, double *restrict truth, s
     case KIND_TANH:
         for (size_t i = 0; i < n; i++) truth[i] = tanh_of((double)x[i]);
         break;
-    default:
+    case KIND_SIGMOID:
         for (size_t i = 0; i < n; i++) truth[i] = 1 / (1 + exp_of(-(double)x[i]));
+        break;
+    case KIND_LOG:
+        for (size_t i = 0; i < n; i++) truth[i] = log_of((double)x[i]);
+        break;
+    case KIND_SOFTPLUS:
+        for (size_t i = 0; i < n; i++) truth[i] = softplus_of((double)x[i]);
+        break;
+    default:
+        for (size_t i = 0; i < n; i++) truth[i] = elu_of((double)x[i]);
     }
 }
 

@@ -6,7 +6,7 @@
  * built once per row of `arithmetics`. exact.c has the same in long double, for inputs that would set a record.
  *
  * An ULP is the distance of neighbouring floats at the true value: never more than at the rounded value, and 2^-149
- * below 2^-126. Infinity counts as 2^128, the true value as 2^128 when it is above.
+ * below 2^-126. Infinity counts as 2^128, the true value as 2^128 when it is above; below 0 likewise.
  */
 #ifndef SWEEP_MEASURE_H
 #define SWEEP_MEASURE_H
@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef enum kind { KIND_EXP, KIND_TANH, KIND_SIGMOID, KIND_COUNT } kind;
+typedef enum kind { KIND_EXP, KIND_TANH, KIND_SIGMOID, KIND_LOG, KIND_SOFTPLUS, KIND_ELU, KIND_COUNT } kind;
 
 typedef enum metric {
     METRIC_ULP,      /* true value 2^-126 or more */
@@ -94,5 +94,6 @@ extern const arithmetic arithmetic_base, arithmetic_avx2;
 
 /* exact.c */
 errors exact_errors(kind k, float x, double y);
+int has_value(kind k, float x);
 
 #endif

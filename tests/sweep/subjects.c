@@ -20,6 +20,12 @@ const promise promises[SUBJECTS] = {
     {RNNP_OP_sigmoid_f32_u35, KIND_SIGMOID, METRIC_ULP, 3.5, 1},
     {RNNP_OP_sigmoid_f32_u10, KIND_SIGMOID, METRIC_ULP, 1.0, 1},
     {RNNP_OP_sigmoid_f32_fast, KIND_SIGMOID, METRIC_ABSOLUTE, 5e-5, 0},
+    {RNNP_OP_log_f32_u35, KIND_LOG, METRIC_ULP, 2, 1},
+    {RNNP_OP_log_f32_u10, KIND_LOG, METRIC_ULP, 0.51, 1},
+    {RNNP_OP_softplus_f32_u35, KIND_SOFTPLUS, METRIC_ULP, 3.5, 1},
+    {RNNP_OP_softplus_f32_u10, KIND_SOFTPLUS, METRIC_ULP, 0.51, 1},
+    {RNNP_OP_elu_f32_u35, KIND_ELU, METRIC_ULP, 3.5, 1},
+    {RNNP_OP_elu_f32_u10, KIND_ELU, METRIC_ULP, 0.51, 1},
 };
 
 static float (*opinion_on(rnnp_op op, uint64_t features))(float)
@@ -91,5 +97,5 @@ int subjects_select(subject subjects[SUBJECTS], uint64_t features, const char *o
 /* The members of the union for ops with the same arguments have the same type. */
 void subject_run(const rnnp_variant *variant, const float *x, float *y, size_t n)
 {
-    variant->fn.exp_f32_u35(&(rnnp_unary_args){.x = x, .y = y, .n = n});
+    variant->fn.exp_f32_u35(&(rnnp_unary_args){.x = x, .y = y, .n = n, .alpha = 1});
 }

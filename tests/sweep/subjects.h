@@ -8,7 +8,7 @@
 #include "dispatch/dispatch.h"
 #include "measure.h"
 
-enum { SUBJECTS = 9, MOST_OTHERS = 8 };
+enum { SUBJECTS = 15, MOST_OTHERS = 8 };
 
 typedef struct promise {
     rnnp_op op;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The sweep: how large the errors of exp, tanh and sigmoid are, class by class, over all floats or a sample of them.
+ * The sweep: how large the errors of the functions with classes are, class by class, over all floats or a sample of
+ * them.
  * Errors are measured on one instruction set; that the others share them is shown by comparing their bits.
  */
 #include "inputs.h"
@@ -232,7 +233,7 @@ static double reference_error(const arithmetic *math, kind k)
         math->reference(k, &x, &truth, 1);
         const errors e = exact_errors(k, x, truth);
         worst = fmax(worst, fmax(e.of[METRIC_ULP], e.of[METRIC_DENORMAL]));
-        if (isnan(truth) != isnan(x)) worst = INFINITY;
+        if (isnan(truth) == has_value(k, x)) worst = INFINITY;
     }
     return worst;
 }
@@ -251,6 +252,9 @@ static int check_special(const subject *s, const arithmetic *math)
         [KIND_EXP] = {0, 1, 1, INFINITY},
         [KIND_TANH] = {-1, -0.0f, 0, 1},
         [KIND_SIGMOID] = {0, 0.5f, 0.5f, 1},
+        [KIND_LOG] = {NAN, -INFINITY, -INFINITY, INFINITY},
+        [KIND_SOFTPLUS] = {0, 0x1.62e43p-1f, 0x1.62e43p-1f, INFINITY},
+        [KIND_ELU] = {-1, -0.0f, 0, INFINITY},
     };
     const float *e = expected[s->promise->kind];
     float y[4];
@@ -312,7 +316,7 @@ static void print_subject(const subject *s, const findings *f, int markdown)
     const promise *p = s->promise;
     const peak *worst = &f->worst[p->metric];
     const int ulp = p->metric == METRIC_ULP;
-    const metric plain = p->kind == KIND_EXP ? METRIC_RELATIVE : METRIC_ABSOLUTE;
+    const metric plain = p->kind == KIND_TANH || p->kind == KIND_SIGMOID ? METRIC_ABSOLUTE : METRIC_RELATIVE;
     char cells[COLUMNS][CELL];
     float y[3];
 
@@ -353,7 +357,7 @@ static void print_same_bits(const sweep *s)
 /* Prints everything; 1 if something failed. */
 static int report(const sweep *s, const notes *sum, int markdown)
 {
-    static const char *const names[KIND_COUNT] = {"exp", "tanh", "sigmoid"};
+    static const char *const names[KIND_COUNT] = {"exp", "tanh", "sigmoid", "log", "softplus", "elu"};
     int failed = 0;
 
     print_head(markdown);
@@ -384,7 +388,7 @@ static int usage(FILE *out)
 {
     fprintf(out,
             "usage: sweep [--full | --stride N] [--only GLOB] [--isa NAME] [--markdown]\n"
-            "Measures the largest errors of exp, tanh and sigmoid in all accuracy classes. Fails where one exceeds\n"
+            "Measures the largest errors of the functions in all accuracy classes. Fails where one exceeds\n"
             "its class, or where an instruction set gives other bits.\n"
             "  --full       all floats\n"
             "  --stride N   every Nth float (%d), and all in the hard regions (above %d: fewer in these too)\n"

@@ -67,6 +67,11 @@ static RNNP_INFER(elementwise_infer)
         [RNNP_MATH_U35] = RNNP_OP_##op##_u35, [RNNP_MATH_U10] = RNNP_OP_##op##_u10, \
         [RNNP_MATH_FAST] = RNNP_OP_##op##_fast                                      \
     }
+#define BY_PRECISION(op) /* one of them is as fast as class fast could be */        \
+    {                                                                               \
+        [RNNP_MATH_U35] = RNNP_OP_##op##_u35, [RNNP_MATH_U10] = RNNP_OP_##op##_u10, \
+        [RNNP_MATH_FAST] = RNNP_OP_##op##_u35                                       \
+    }
 #define NO_KERNEL                                   \
     {                                               \
         RNNP_OP_COUNT, RNNP_OP_COUNT, RNNP_OP_COUNT \
@@ -113,19 +118,19 @@ static RNNP_RUN(unary_run)
 UNARY(Exp, 0, 1, .kernel = BY_MATH(exp_f32));
 UNARY(Tanh, 0, 1, .kernel = BY_MATH(tanh_f32));
 UNARY(Sigmoid, 0, 1, .kernel = BY_MATH(sigmoid_f32));
-UNARY(Log, 0, 0, .kernel = ONE(log_f32));
+UNARY(Log, 0, 1, .kernel = BY_PRECISION(log_f32));
 UNARY(Sqrt, 0, 0, .kernel = ONE(sqrt_f32));
 UNARY(Relu, 0, 0, .kernel = ONE(relu_f32), .loops = &rnnp_loops_relu);
 UNARY(LeakyRelu, 0, 0, .kernel = ONE(leaky_relu_f32), .attr = {{"alpha", 0.01f}});
 UNARY(ThresholdedRelu, 10, 0, .kernel = ONE(thresholded_relu_f32), .attr = {{"alpha", 1.0f}});
-UNARY(Elu, 0, 0, .kernel = ONE(elu_f32), .attr = {{"alpha", 1.0f}});
+UNARY(Elu, 0, 1, .kernel = BY_PRECISION(elu_f32), .attr = {{"alpha", 1.0f}});
 UNARY(HardSigmoid, 0, 0, .kernel = ONE(hard_sigmoid_f32), .attr = {{"alpha", 0.2f}, {"beta", 0.5f}});
-UNARY(Selu, 0, 0, .kernel = ONE(selu_f32), .attr = {{"alpha", 1.67326319f}, {"gamma", 1.05070102f}});
+UNARY(Selu, 0, 1, .kernel = BY_PRECISION(selu_f32), .attr = {{"alpha", 1.67326319f}, {"gamma", 1.05070102f}});
 UNARY(Celu, 12, 0, .kernel = ONE(celu_f32), .attr = {{"alpha", 1.0f}});
 UNARY(Mish, 18, 0, .kernel = ONE(mish_f32));
 UNARY(HardSwish, 14, 0, .kernel = ONE(hard_swish_f32));
 UNARY(Erf, 9, 0, .kernel = ONE(erf_f32));
-UNARY(Softplus, 0, 0, .kernel = ONE(softplus_f32));
+UNARY(Softplus, 0, 1, .kernel = BY_PRECISION(softplus_f32));
 UNARY(Softsign, 0, 0, .kernel = ONE(softsign_f32));
 UNARY(Neg, 0, 0, .kernel = ONE(neg_f32), .loops = &rnnp_loops_neg);
 UNARY(Abs, 0, 0, .kernel = NO_KERNEL, .loops = &rnnp_loops_abs);

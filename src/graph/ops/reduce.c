@@ -20,8 +20,17 @@ typedef struct reduce_family {
     const rnnp_loops *loops;
     unsigned types;
     enum { BEFORE_NOTHING, BEFORE_ABS, BEFORE_SQUARE, BEFORE_EXP } before; /* what is reduced in place of x */
-    rnnp_op after;                                                         /* f32 kernel; 0: none */
+    const rnnp_op *after;                                                  /* f32 kernel by math class; NULL: none */
 } reduce_family;
+
+/* Kernels by math class. */
+static const rnnp_op exps[] = {[RNNP_MATH_U35] = RNNP_OP_exp_f32_u35,
+                               [RNNP_MATH_U10] = RNNP_OP_exp_f32_u10,
+                               [RNNP_MATH_FAST] = RNNP_OP_exp_f32_fast};
+static const rnnp_op logs[] = {[RNNP_MATH_U35] = RNNP_OP_log_f32_u35,
+                               [RNNP_MATH_U10] = RNNP_OP_log_f32_u10,
+                               [RNNP_MATH_FAST] = RNNP_OP_log_f32_u35};
+static const rnnp_op roots[] = {RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32, RNNP_OP_sqrt_f32};
 
 typedef struct reduce_params {
     rnnp_ints axes;
@@ -192,9 +201,6 @@ static rnnp_tensor kept(const rnnp_tensor *x, void *y, unsigned mask)
 static void log_sum_exp(const rnnp_exec *e, const reduce_family *family, const rnnp_tensor *x, const rnnp_tensor *y,
                         unsigned mask, float *scratch)
 {
-    static const rnnp_op exps[] = {[RNNP_MATH_U35] = RNNP_OP_exp_f32_u35,
-                                   [RNNP_MATH_U10] = RNNP_OP_exp_f32_u10,
-                                   [RNNP_MATH_FAST] = RNNP_OP_exp_f32_fast};
     const size_t n = rnnp_tensor_elements(x), results = rnnp_tensor_elements(y);
     const rnnp_tensor most = kept(x, scratch + n, mask);
     rnnp_tensor powers = *x;
@@ -205,7 +211,7 @@ static void log_sum_exp(const rnnp_exec *e, const reduce_family *family, const r
     rnnp_binary_f32(e->select, RNNP_OP_sub_f32, x, &most, &powers);
     unary(e, exps[e->math], scratch, n);
     reduce(e, family, &powers, y, mask);
-    unary(e, RNNP_OP_log_f32, y->data, results);
+    unary(e, logs[e->math], y->data, results);
     e->select->op[RNNP_OP_add_f32]->fn.add_f32(
         &(rnnp_binary_args){.a = y->data, .b = most.data, .y = y->data, .n = results, .a_step = 1, .b_step = 1});
 }
@@ -229,7 +235,7 @@ static void reduce_whole(const rnnp_exec *e, const reduce_family *family, const 
     else if (family->before == BEFORE_SQUARE)
         rnnp_loops_mul.of[x->dtype](x->data, x->data, scratch, n, 1, 1);
     reduce(e, family, &from, y, mask);
-    if (family->after) unary(e, family->after, y->data, rnnp_tensor_elements(y));
+    if (family->after) unary(e, family->after[e->math], y->data, rnnp_tensor_elements(y));
 }
 
 /* Bytes: what is reduced, and with it the maxima of LogSumExp. */
@@ -269,9 +275,9 @@ static RNNP_TIME(reduce_time)
 
 REDUCE(ReduceSum, 0, 13, NUMBERS, SUM);
 REDUCE(ReduceL1, 0, 18, NUMBERS, SUM, .before = BEFORE_ABS);
-REDUCE(ReduceL2, 0, 18, FLOATS, SUM, .before = BEFORE_SQUARE, .after = RNNP_OP_sqrt_f32);
+REDUCE(ReduceL2, 0, 18, FLOATS, SUM, .before = BEFORE_SQUARE, .after = roots);
 REDUCE(ReduceSumSquare, 0, 18, NUMBERS, SUM, .before = BEFORE_SQUARE);
-REDUCE(ReduceLogSum, 0, 18, FLOATS, SUM, .after = RNNP_OP_log_f32);
+REDUCE(ReduceLogSum, 1, 18, FLOATS, SUM, .after = logs);
 REDUCE(ReduceLogSumExp, 1, 18, FLOATS, SUM, .before = BEFORE_EXP);
 REDUCE(ReduceMean, 0, 18, FLOATS, .kind = REDUCE_MEAN, .rows = RNNP_OP_reduce_mean_f32, .pair = RNNP_OP_add_f32);
 REDUCE(ReduceProd, 0, 18, NUMBERS, .kind = REDUCE_PROD, .rows = RNNP_OP_COUNT, .pair = RNNP_OP_mul_f32,
