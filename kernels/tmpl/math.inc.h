@@ -208,8 +208,8 @@ AI vf softplus_u35(vf x)
     return vf_add(vf_max(vf_set(0.0f), x), l);
 }
 /* e^x - 1 for x <= 0: (s - 1) + s p, s = 2^n, p = e^r - 1, x = n ln2 + r. s - 1 is exact. Without LN2_LO r is off by
- * |n| 2^-29, but s makes 2^-30 of it, and results beyond n = 0 are above 0.29. p is off by 0.7 u and a rounding, and the
- * sum is rounded: 1.2 ULP at most, 1.5 u by the sweep. The result is -1 below -17.4. */
+ * |n| 2^-29, but s makes 2^-30 of it, and results beyond n = 0 are above 0.29. p is off by 0.7 u and a rounding, and
+ * the sum is rounded: 1.2 ULP at most, 1.5 u by the sweep. The result is -1 below -17.4. */
 AI vf expm1_u35(vf x)
 {
     vf a = vf_max(vf_set(-18.0f), x), m = vf_set(MAGIC + 127);
