@@ -367,7 +367,7 @@ TEST(test_pad)
         {"Pad(x, {0,0,3,0,0,0,0,0})", NULL, ", auto_pad=SAME_UPPER"},
     };
     static const char *const weights[] = {"f32[5,12,2,3]~1", "f32[12,1,2,3]~1, group=12", "f32[16,12,2,3]~1",
-                                          "Log(f32[16,12,2,3]~1), f32[16]~2", "Mul(f32[16,12,2,3]~1, f32{-0.0})"};
+                                          "Sqrt(f32[16,12,2,3]~1), f32[16]~2", "Mul(f32[16,12,2,3]~1, f32{-0.0})"};
     rnnp_tensor x = {.dtype = RNNP_DTYPE_F32, .rank = 4, .shape = {2, 12, 7, 9}};
     FREED float *data = numbers(rnnp_tensor_elements(&x), 1, 1.0f);
     char text[256];
