@@ -4,6 +4,7 @@
  * [taps of a term][channel] [out], or of the direct kernel [out][tap][channel].
  */
 #include "conv_phases.h"
+#include "product.h"
 
 #include <stdio.h>
 
@@ -23,7 +24,7 @@ const rnnp_variant *rnnp_conv_kernel(const rnnp_selection *select, const rnnp_co
     enum { FEW = 8 }; /* output channels: less than half of the smallest panel */
 
     if (c->out < FEW) return NULL;
-    return rnnp_select_for(select, RNNP_OP_gemm, RNNP_FORMAT_f32, c->out * c->in * rnnp_conv_planes_of(c).kernel);
+    return rnnp_product_kernel(select, RNNP_FORMAT_f32, c->out, c->in * rnnp_conv_planes_of(c).kernel);
 }
 
 size_t rnnp_conv_bytes(const rnnp_variant *kernel, const rnnp_conv *c)
