@@ -192,17 +192,27 @@ ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr)
     default: break; \
     }
 /* clang-format on */
+/* P panels at once, and what is left of them at once, too: a chain takes four cycles for each k, alone or beside seven
+ * others. */
+#define FEW_SOME(W, M, P, N, NV, LAST)                                                                                 \
+    case N:                                                                                                            \
+        if ((N) <= (P))                                                                                                \
+            any_few(W, M, (N) <= (P) ? (N) : 1, NV, LAST, depth, a, lda, w + p * step, &from, c + p * (NV * VL), ldc); \
+        break;
 #define FEW_WALK(W, M, P, NV, LAST)                                                                         \
     {                                                                                                       \
-        const size_t step = w_panel(W, NV, depth), full = panels / (P), calls = full + panels % (P);        \
+        const size_t step = w_panel(W, NV, depth), calls = (panels + (P)-1) / (P);                          \
         for (size_t i = 0; i < calls; i++) {                                                                \
-            const size_t k = reverse ? calls - 1 - i : i, p = k < full ? k * (P) : full * (P) + (k - full); \
+            const size_t p = (reverse ? calls - 1 - i : i) * (P), left = panels - p;                        \
             const start from = {c0 + p * (NV * VL), ldc0, LAST > 0 ? last + p * panel_last : NULL, ld_last, \
                                 panel_last};                                                                \
-            if (k < full)                                                                                   \
-                any_few(W, M, P, NV, LAST, depth, a, lda, w + p * step, &from, c + p * (NV * VL), ldc);     \
-            else                                                                                            \
-                any_few(W, M, 1, NV, LAST, depth, a, lda, w + p * step, &from, c + p * (NV * VL), ldc);     \
+            switch (left < (P) ? left : (P)) {                                                              \
+                FEW_SOME(W, M, P, 1, NV, LAST)                                                              \
+                FEW_SOME(W, M, P, 2, NV, LAST)                                                              \
+                FEW_SOME(W, M, P, 3, NV, LAST)                                                              \
+                FEW_SOME(W, M, P, 4, NV, LAST)                                                              \
+            default: break;                                                                                 \
+            }                                                                                               \
         }                                                                                                   \
     }
 
