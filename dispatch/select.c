@@ -127,8 +127,8 @@ void rnnp_select_isa(rnnp_isa isa, rnnp_selection *selection)
     select_from(&(choice){lists, UINT64_MAX, isas[isa].rank}, selection);
 }
 
-/* Intel's servers since Skylake-SP have their L3 on a mesh, which gives a core about 9 bytes a cycle (Emerald Rapids: 32
- * GB/s, where Zen 3's L3 gives 80), and a private L2 of a megabyte and more. So have Tiger Lakes, without a mesh. */
+/* Intel's servers since Skylake-SP have their L3 on a mesh, which gives a core about 9 bytes a cycle (Emerald Rapids:
+ * 32 GB/s, where Zen 3's L3 gives 80), and a private L2 of a megabyte and more. So have Tiger Lakes, without a mesh. */
 static int has_slow_l3(const rnnp_cpu *cpu)
 {
     return strcmp(cpu->vendor, "GenuineIntel") == 0 && (cpu->features & RNNP_CPU(AVX512F)) &&

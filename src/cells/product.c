@@ -6,10 +6,10 @@
 
 #include <stdio.h>
 
-/* Panels of twice the columns, whose tiles are half as high, read the left side half as often. They are 2 to 24 % faster
- * on AVX-512 (6x64 for 12x32, rows 4 to 3200, k 64 to 512; 2 % slower with 8 rows and k from 256 on), if the last one is
- * more than half full. A tile of fewer than six rows would read its weights too often for that; so would any, if they
- * come from beyond L2 (up to 20 % slower). */
+/* Panels of twice the columns, whose tiles are half as high, read the left side half as often. On AVX-512 they are 2 to
+ * 24 % faster (6x64 for 12x32, rows 4 to 3200, k 64 to 512; 2 % slower with 8 rows and k from 256 on), if the last one
+ * is more than half full. A tile of fewer than six rows would read its weights too often for that; so would any, if
+ * they come from beyond L2 (up to 20 % slower). */
 static const rnnp_variant *wider(const rnnp_variant *usual, size_t n)
 {
     enum { LEAST_ROWS = 6 };

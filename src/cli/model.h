@@ -66,8 +66,8 @@ int cli_names_batch(const char *symbol);
 void cli_tensors_shape(cli_tensors *t, const rnnp_model *model, size_t batch, size_t steps);
 /* Allocates and fills the inputs: the same pseudo-random numbers each time. */
 void cli_tensors_fill(cli_tensors *t, const rnnp_model *model);
-/* Other numbers in the inputs of f32, as the steps of a sequence have: one input again and again lets states settle, and
- * some of them settle among the denormals, which are slow. */
+/* Other numbers in the inputs of f32, as the steps of a sequence have: one input again and again lets states settle,
+ * and some of them settle among the denormals, which are slow. */
 void cli_tensors_refill(cli_tensors *t);
 /* Gives every output the dtype and shape of the run, and memory. */
 int cli_tensors_outputs(cli_tensors *t, const cli_model *m, const rnnp_run *run);
