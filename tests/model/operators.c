@@ -6,6 +6,8 @@
  */
 #include "graph.h"
 
+#include "rnnpack/train.h"
+
 ONE_CONTEXT(1)
 
 /* ---- Refused ---- */
@@ -391,4 +393,25 @@ TEST(test_not_streamed)
         snprintf(op, sizeof op, "%.*s", (int)strcspn(calls[i], "(@"), calls[i]);
         assert_says(context, op);
     }
+}
+
+/* A layer in a loop would need a state for each iteration, and its gradient what each of them had. */
+TEST(test_loop_has_no_state)
+{
+    OWNED(model)
+    model = make_graph(context, "x: f32[T,1,3]; n = i64{2}; go, i, s = LoopBegin(n, _, x, carried=1);"
+                                "a, h = rnn[3,3]#1(s); y = LoopEnd(go, n, _, _, a, s, carried=1); -> y");
+    OWNED(plan) plan = make_plan(model);
+    OPTIONS(train, options);
+    rnnp_stream *stream;
+    rnnp_trainer *trainer;
+    FREED float *x = numbers(4 * 3, 1, 1.0f);
+    const rnnp_tensor whole = tensor3(x, 4, 1, 3);
+    DROPPED(free_outputs) produced o = run_plan(plan, &whole, 1);
+
+    OK(o.status);
+    REFUSED(context, rnnp_stream_create(plan, NULL, &stream), RNNP_ERR_UNSUPPORTED, "no state for the iterations");
+    options.loss = RNNP_LOSS_MSE;
+    REFUSED(context, rnnp_trainer_create(model, &options, &trainer), RNNP_ERR_UNSUPPORTED,
+            "loops cannot be trained through");
 }
