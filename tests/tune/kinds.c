@@ -98,9 +98,9 @@ TEST(test_explain)
     OK(rnnp_plan_explain(plan, last, 2, 10, &e)); /* as many rows as the batch */
     assert_int_equal(e.match, RNNP_MATCH_NONE);
     OK(rnnp_plan_explain(plan, last, 20, 10, &e));
-    assert_int_equal(e.match, v->traits.panels.lanes == s.context->selection.op[RNNP_OP_gemm]->traits.panels.lanes
-                                  ? RNNP_MATCH_EXACT
-                                  : RNNP_MATCH_NONE);
+    const rnnp_variant *usual = rnnp_product_kernel(&s.context->selection, RNNP_FORMAT_f32, all.hidden, all.input);
+    assert_int_equal(e.match,
+                     v->traits.panels.lanes == usual->traits.panels.lanes ? RNNP_MATCH_EXACT : RNNP_MATCH_NONE);
     OK(rnnp_plan_explain(plan, lstm, 2, 10, &e));
     assert_int_equal(e.match, RNNP_MATCH_NONE);
     assert_int_equal(e.stack_layers, LAYERS);
