@@ -130,6 +130,16 @@ rnnp_status rnnp_carries_check(const rnnp_carries *c, const rnnp_layout *layout)
 
 static int same_shape(const rnnp_meta *a, const rnnp_meta *b) { return a->dtype == b->dtype && rnnp_same_dims(a, b); }
 
+/* As far as sizes are known. */
+static int may_be_same(const rnnp_meta *a, const rnnp_meta *b)
+{
+    int same = a->dtype == b->dtype && a->rank == b->rank;
+
+    for (size_t d = 0; same && d < a->rank; d++)
+        same = a->dim[d] == b->dim[d] || rnnp_dim_is_symbol(a->dim[d]) || rnnp_dim_is_symbol(b->dim[d]);
+    return same;
+}
+
 /* Whether one name is the other with its end, or a word for what comes in, replaced by one for what goes out. */
 static int names_match(const char *input, const char *output)
 {
@@ -174,8 +184,11 @@ static size_t partner(const rnnp_model *model, size_t input, const uint8_t *stat
     size_t found = model->n_outputs, fits = 0;
 
     for (size_t k = 0; k < model->n_outputs; k++) {
-        if (taken[k] || !same_shape(&in->meta, &model->values[model->outputs[k].value].meta)) continue;
+        const rnnp_meta *out = &model->values[model->outputs[k].value].meta;
+
+        if (taken[k] || !may_be_same(&in->meta, out)) continue;
         if (names_match(in->name, model->outputs[k].name)) return k;
+        if (!same_shape(&in->meta, out)) continue;
         fits++;
         found = k;
     }

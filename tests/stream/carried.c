@@ -319,6 +319,16 @@ TEST(test_found)
         OK(rnnp_model_find_carried(model, NULL, 0, &n));
         assert_int_equal(n, all);
     }
+    /* by name, sizes that may be one are enough */
+    OWNED(model) open = make_graph(context, "x: f32[N,3]; h: f32[M,3]; a = Add(x, h); -> hn = a");
+    OWNED(model) other = make_graph(context, "x: f32[N,3]; h: f32[M,3]; a = Add(x, h); -> y = a");
+    rnnp_carried pair;
+    size_t count;
+    OK(rnnp_model_find_carried(open, &pair, 1, &count));
+    assert_int_equal(count, 1);
+    assert_string_equal(pair.output, "hn");
+    OK(rnnp_model_find_carried(other, &pair, 1, &count));
+    assert_int_equal(count, 0);
     OWNED(model) model = make_graph(context, "%s", cases[0].graph);
     REFUSED(context, rnnp_model_find_carried(model, NULL, 0, NULL), RNNP_ERR_ARG, "n is NULL");
 }
