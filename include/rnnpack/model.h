@@ -515,7 +515,8 @@ typedef struct rnnp_carried {
 /*
  * rnnp_model_find_carried() finds such pairs: an input and an output of one dtype and, as far as the model knows sizes,
  * one shape, whose names tell (h, hn; state, state_out; conv_cache_in, conv_cache_out); or of one shape, of which the
- * input is the initial state of a recurrent layer and the output is the only one of that shape. What it finds is a proposal: look at it, then give it to a stream.
+ * input is the initial state of a recurrent layer and the output is the only one of that shape. What it finds is a
+ * proposal: look at it, then give it to a stream.
  *
  *   pairs  [room]: written; names live as long as the model
  *   n      how many there are, which may be more than room
