@@ -13,7 +13,7 @@
  *   pads.c       Pad in front of Conv
  *   layout.c     concrete shapes -> which nodes run, where every value lives
  *   loops.c      bodies of loops, each in one piece
- *   cell_match.c loops that are a recurrent layer; cell_build.c: in their place
+ *   cell_match.c loops that are a recurrent layer (cell_steps.c, cell_gates.c); cell_build.c: in their place
  *   last.c       which values lie channels last in memory
  *   branches.c   which calls only one side of an If needs
  *   stacks.c     in which order they run, and which of them at once
