@@ -213,7 +213,7 @@ static rnnp_status need_graphs(loader *l, todo *t, scope *s, const Onnx__NodePro
     }
 }
 
-static int kind_of(const Onnx__NodeProto *p)
+static scope_kind kind_of(const Onnx__NodeProto *p)
 {
     const int standard = (!p->domain || !*p->domain || strcmp(p->domain, "ai.onnx") == 0) && p->op_type;
     if (!standard) return SCOPE_PLAIN;

@@ -11,9 +11,11 @@
 
 enum { SCOPE_BODIES = 2, SCOPE_CALLS = 64, SCOPE_ATTRIBUTES = 64 };
 
+typedef enum scope_kind { SCOPE_PLAIN, SCOPE_CALL, SCOPE_IF, SCOPE_LOOP, SCOPE_SCAN } scope_kind;
+
 typedef struct scope_node {
     int needed;
-    enum { SCOPE_PLAIN, SCOPE_CALL, SCOPE_IF, SCOPE_LOOP, SCOPE_SCAN } kind;
+    scope_kind kind;
     enum { SCOPE_NEW, SCOPE_OPEN, SCOPE_BEGUN, SCOPE_DONE } state; /* while nodes are added */
     struct scope *body[SCOPE_BODIES]; /* of an If: then and else; of others that are not plain: the one there is */
     rnnp_value *begin;                /* of loops: the inputs of LoopBegin, and its outputs */
