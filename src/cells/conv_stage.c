@@ -81,7 +81,7 @@ static void stage_product(const rnnp_selection *select, const rnnp_conv *c, cons
 /* One channel. */
 static void stage_direct(const rnnp_staging *s, const row *r, size_t channel, size_t last, float *to)
 {
-    const float *x = r->x + (r->x ? channel : 0);
+    const float *x = r->x ? r->x + channel : NULL;
     const size_t pitch = s->pitch[last], end = r->before + r->n;
 
     if (!r->x || s->split > 1) zero(to, pitch);
