@@ -131,14 +131,7 @@ rnnp_status rnnp_carries_check(const rnnp_carries *c, const rnnp_layout *layout)
 static int same_shape(const rnnp_meta *a, const rnnp_meta *b) { return a->dtype == b->dtype && rnnp_same_dims(a, b); }
 
 /* As far as sizes are known. */
-static int may_be_same(const rnnp_meta *a, const rnnp_meta *b)
-{
-    int same = a->dtype == b->dtype && a->rank == b->rank;
-
-    for (size_t d = 0; same && d < a->rank; d++)
-        same = a->dim[d] == b->dim[d] || rnnp_dim_is_symbol(a->dim[d]) || rnnp_dim_is_symbol(b->dim[d]);
-    return same;
-}
+static int may_be_same(const rnnp_meta *a, const rnnp_meta *b) { return a->dtype == b->dtype && rnnp_dims_agree(a, b); }
 
 /* Whether one name is the other with its end, or a word for what comes in, replaced by one for what goes out. */
 static int names_match(const char *input, const char *output)

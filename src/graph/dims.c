@@ -137,6 +137,15 @@ int rnnp_same_dims(const rnnp_meta *a, const rnnp_meta *b)
     return a->rank == b->rank && memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0;
 }
 
+int rnnp_dims_agree(const rnnp_meta *a, const rnnp_meta *b)
+{
+    int agree = a->rank == b->rank;
+
+    for (size_t d = 0; agree && d < a->rank; d++)
+        agree = a->dim[d] == b->dim[d] || rnnp_dim_is_symbol(a->dim[d]) || rnnp_dim_is_symbol(b->dim[d]);
+    return agree;
+}
+
 size_t rnnp_meta_elements(const rnnp_meta *meta)
 {
     const rnnp_tensor tensor = rnnp_meta_tensor(meta, NULL);

@@ -477,6 +477,8 @@ rnnp_status rnnp_model_check_options(const struct rnnp_model *model);
 size_t rnnp_meta_elements(const rnnp_meta *meta);
 rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data);
 int rnnp_same_dims(const rnnp_meta *a, const rnnp_meta *b);
+/* Whether both may be one shape: a symbol agrees with anything. */
+int rnnp_dims_agree(const rnnp_meta *a, const rnnp_meta *b);
 size_t rnnp_meta_bytes(const rnnp_meta *meta);
 /* rnnp_model_add_constant with elements that stay where they are: `tensor` outlives the model, and until checksum has
  * been compared nothing may read it (rnnp_constant_need). */

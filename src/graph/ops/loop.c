@@ -171,21 +171,18 @@ static rnnp_status iterations(rnnp_infer *in, const rnnp_meta *inputs, int64_t *
 static rnnp_status infer_final(rnnp_infer *in, const rnnp_meta *value, const rnnp_meta *result, size_t i,
                                rnnp_meta *out)
 {
-    int same = value->rank == result->rank;
-
     if (value->dtype != result->dtype)
         return FAIL(in, RNNP_ERR_TYPE, "carried value %zu is %s at first and %s after an iteration", i,
                     rnnp_dtype_name(value->dtype), rnnp_dtype_name(result->dtype));
     rnnp_meta_like(out, value);
-    for (size_t d = 0; same && d < value->rank; d++) {
-        const int64_t a = value->dim[d], b = result->dim[d];
-
-        same = a == b || rnnp_dim_is_symbol(a) || rnnp_dim_is_symbol(b);
-        out->dim[d] = rnnp_dim_is_symbol(a) ? b : a;
+    if (!rnnp_dims_agree(value, result))
+        return FAIL(in, RNNP_ERR_UNSUPPORTED, "carried value %zu has shape [%s] at first and [%s] after an iteration",
+                    i, rnnp_print_dims(value->rank, value->dim, ',').s,
+                    rnnp_print_dims(result->rank, result->dim, ',').s);
+    for (size_t d = 0; d < value->rank; d++) {
+        if (rnnp_dim_is_symbol(value->dim[d])) out->dim[d] = result->dim[d];
     }
-    if (same) return RNNP_OK;
-    return FAIL(in, RNNP_ERR_UNSUPPORTED, "carried value %zu has shape [%s] at first and [%s] after an iteration", i,
-                rnnp_print_dims(value->rank, value->dim, ',').s, rnnp_print_dims(result->rank, result->dim, ',').s);
+    return RNNP_OK;
 }
 
 static rnnp_status infer_stack(rnnp_infer *in, const rnnp_meta *row, size_t i, int64_t n, rnnp_meta *out)
