@@ -286,6 +286,12 @@ static rnnp_status add_layers(builder *b, size_t n_nodes, size_t *added, size_t 
 rnnp_status rnnp_model_find_cells(rnnp_model *model, const rnnp_inference *inf, size_t *found)
 {
     const size_t n_values = model->n_values, n_nodes = model->n_nodes;
+    size_t loops = 0;
+
+    *found = 0;
+    for (size_t n = 0; n < n_nodes; n++) loops += model->nodes[n].op->loop == RNNP_LOOP_END;
+    if (!loops) return RNNP_OK;
+
     struct rnnp_block *arena = NULL;
     size_t *added = rnnp_arena_calloc(model->context, &arena, n_nodes, sizeof *added);
     builder b = {.model = model,
@@ -293,7 +299,6 @@ rnnp_status rnnp_model_find_cells(rnnp_model *model, const rnnp_inference *inf, 
                  .replaced = rnnp_arena_alloc(model->context, &arena, n_values * sizeof *b.replaced)};
     rnnp_status status = added && b.replaced ? RNNP_OK : RNNP_ERR_MEMORY;
 
-    *found = 0;
     for (size_t v = 0; status == RNNP_OK && v < n_values; v++) b.replaced[v] = RNNP_NONE;
     if (status == RNNP_OK) status = add_layers(&b, n_nodes, added, found);
     if (status == RNNP_OK && *found) status = move_nodes(model, n_nodes, added, &arena);

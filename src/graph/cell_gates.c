@@ -7,12 +7,6 @@
 
 /* ---- Sums of products ---- */
 
-/* A part of a value along its last axis: elements from `at` on, as many as there are units. */
-typedef struct part {
-    int32_t value;
-    size_t at;
-} part;
-
 static size_t last_dim(const cell_body *b, int32_t v)
 {
     const rnnp_meta *meta = cell_meta_of(b, v);
