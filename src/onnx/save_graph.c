@@ -28,26 +28,13 @@ static rnnp_status add_constant(void *user, const char *name, const rnnp_tensor 
 static rnnp_status make_port(saver *s, const rnnp_port_info *port, Onnx__ValueInfoProto **to)
 {
     typedef struct message {
-        Onnx__ValueInfoProto info;
-        Onnx__TypeProto type;
-        Onnx__TypeProto__Tensor tensor;
         Onnx__TensorShapeProto shape;
         Onnx__TensorShapeProto__Dimension dim[RNNP_MAX_RANK], *dims[RNNP_MAX_RANK];
     } message;
     message *m = loader_alloc(&s->memory, sizeof *m);
 
     if (!m) return RNNP_ERR_MEMORY;
-    onnx__value_info_proto__init(&m->info);
-    onnx__type_proto__init(&m->type);
-    onnx__type_proto__tensor__init(&m->tensor);
     onnx__tensor_shape_proto__init(&m->shape);
-    m->info.name = text(port->name);
-    m->info.type = &m->type;
-    m->type.value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
-    m->type.tensor_type = &m->tensor;
-    m->tensor.has_elem_type = 1;
-    m->tensor.elem_type = loader_onnx_type(port->dtype);
-    m->tensor.shape = &m->shape;
     m->shape.n_dim = port->rank;
     m->shape.dim = m->dims;
     for (size_t i = 0; i < port->rank; i++) {
@@ -62,8 +49,7 @@ static rnnp_status make_port(saver *s, const rnnp_port_info *port, Onnx__ValueIn
             dim->dim_param = text(port->symbol[i]);
         }
     }
-    *to = &m->info;
-    return RNNP_OK;
+    return saver_info(s, port->name, port->dtype, &m->shape, to);
 }
 
 static rnnp_status add_input(void *user, const rnnp_port_info *port)

@@ -40,27 +40,9 @@ static const rnnp_node *end_of(const rnnp_node *begin)
     return node;
 }
 
-static rnnp_status add_body_input(saver *s, Onnx__GraphProto *body, char *name, rnnp_dtype dtype)
+static rnnp_status add_body_input(saver *s, Onnx__GraphProto *body, const char *name, rnnp_dtype dtype)
 {
-    typedef struct message {
-        Onnx__ValueInfoProto info;
-        Onnx__TypeProto type;
-        Onnx__TypeProto__Tensor tensor;
-    } message;
-    message *m = loader_alloc(&s->memory, sizeof *m);
-
-    if (!m) return RNNP_ERR_MEMORY;
-    onnx__value_info_proto__init(&m->info);
-    onnx__type_proto__init(&m->type);
-    onnx__type_proto__tensor__init(&m->tensor);
-    m->info.name = name;
-    m->info.type = &m->type;
-    m->type.value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
-    m->type.tensor_type = &m->tensor;
-    m->tensor.has_elem_type = 1;
-    m->tensor.elem_type = loader_onnx_type(dtype);
-    body->input[body->n_input++] = &m->info;
-    return RNNP_OK;
+    return saver_info(s, name, dtype, NULL, &body->input[body->n_input++]);
 }
 
 /* results: of the loop. */

@@ -119,6 +119,31 @@ rnnp_status saver_node_alone(saver *s, const char *op, const char *name, size_t 
     return node->input && node->output && node->attribute ? RNNP_OK : RNNP_ERR_MEMORY;
 }
 
+rnnp_status saver_info(saver *s, const char *name, rnnp_dtype dtype, Onnx__TensorShapeProto *shape,
+                       Onnx__ValueInfoProto **to)
+{
+    typedef struct message {
+        Onnx__ValueInfoProto info;
+        Onnx__TypeProto type;
+        Onnx__TypeProto__Tensor tensor;
+    } message;
+    message *m = loader_alloc(&s->memory, sizeof *m);
+
+    if (!m) return RNNP_ERR_MEMORY;
+    onnx__value_info_proto__init(&m->info);
+    onnx__type_proto__init(&m->type);
+    onnx__type_proto__tensor__init(&m->tensor);
+    m->info.name = text(name);
+    m->info.type = &m->type;
+    m->type.value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+    m->type.tensor_type = &m->tensor;
+    m->tensor.has_elem_type = 1;
+    m->tensor.elem_type = loader_onnx_type(dtype);
+    m->tensor.shape = shape;
+    *to = &m->info;
+    return RNNP_OK;
+}
+
 rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
                        Onnx__NodeProto **to)
 {

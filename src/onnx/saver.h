@@ -68,6 +68,9 @@ rnnp_status saver_make_graph(saver *s);
 
 /* An initializer; `tensor` stays until the file is written. */
 rnnp_status saver_initializer(saver *s, const char *name, const rnnp_tensor *tensor);
+/* A tensor's name and type; its shape, which may be NULL, stays until the file is written. */
+rnnp_status saver_info(saver *s, const char *name, rnnp_dtype dtype, Onnx__TensorShapeProto *shape,
+                       Onnx__ValueInfoProto **to);
 /* A node at the end of s->graph, without inputs, outputs and attributes, which there is room for. */
 rnnp_status saver_node(saver *s, const char *op, const char *name, size_t inputs, size_t outputs, size_t attrs,
                        Onnx__NodeProto **to);
