@@ -241,12 +241,7 @@ static rnnp_status move_nodes(rnnp_model *model, size_t n_nodes, const size_t *a
         model->nodes[to++] = copy[n];
         for (size_t i = 0; i < added[n]; i++) model->nodes[to++] = copy[from++];
     }
-    for (size_t n = 0; n < model->n_nodes; n++) {
-        for (size_t i = 0; i < model->nodes[n].n_outputs; i++) {
-            if (model->nodes[n].outputs[i] != RNNP_NONE)
-                model->values[model->nodes[n].outputs[i]].producer = (int32_t)n;
-        }
-    }
+    rnnp_model_number_producers(model);
     return RNNP_OK;
 }
 

@@ -183,12 +183,10 @@ static void remove_dead(rnnp_model *model)
             forget_node(model, &model->nodes[n]);
             continue;
         }
-        for (size_t i = 0; i < model->nodes[n].n_outputs; i++) {
-            if (model->nodes[n].outputs[i] != RNNP_NONE) values[model->nodes[n].outputs[i]].producer = (int32_t)kept;
-        }
         model->nodes[kept++] = model->nodes[n];
     }
     model->n_nodes = kept;
+    rnnp_model_number_producers(model);
     for (size_t v = 0; v < model->n_values; v++) {
         if (values[v].is_constant && values[v].uses == 0 && values[v].meta.known) {
             if (!rnnp_packed_holds(model->packed, values[v].meta.known))

@@ -473,6 +473,9 @@ rnnp_status rnnp_bound_tensor(const rnnp_context *context, const rnnp_bound_inpu
 /* RNNP_ERR_ARG for inputs and outputs that the model turned out not to have. */
 rnnp_status rnnp_model_check_options(const struct rnnp_model *model);
 
+/* After nodes moved: each value is told the place of the node it comes from. */
+void rnnp_model_number_producers(struct rnnp_model *model);
+
 /* Total elements of a shape; SIZE_MAX when a dimension is a symbol or the product overflows. */
 size_t rnnp_meta_elements(const rnnp_meta *meta);
 rnnp_tensor rnnp_meta_tensor(const rnnp_meta *meta, const void *data);

@@ -141,3 +141,14 @@ const char *rnnp_parse_string(rnnp_parse *p, const char *name, const char *fallb
 
     return attr ? attr->s : fallback;
 }
+
+void rnnp_model_number_producers(rnnp_model *model)
+{
+    for (size_t n = 0; n < model->n_nodes; n++) {
+        const rnnp_node *node = &model->nodes[n];
+
+        for (size_t i = 0; i < node->n_outputs; i++) {
+            if (node->outputs[i] != RNNP_NONE) model->values[node->outputs[i]].producer = (int32_t)n;
+        }
+    }
+}
