@@ -2,10 +2,9 @@
 #include "choice.h"
 
 #include "../src/context.h"
+#include "set.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_THREADS = 4096, MOST_TASK = 1 << 20 };
@@ -67,16 +66,6 @@ static const rnnp_variant *find_variant(const char *name)
     return NULL;
 }
 
-/* A number from 1 to most, 0 for anything else. */
-static size_t read_number(const char *text, size_t most)
-{
-    char *end;
-
-    errno = 0;
-    const unsigned long long value = strtoull(text, &end, 10);
-    return text[0] >= '1' && text[0] <= '9' && *end == '\0' && errno == 0 && value <= most ? (size_t)value : 0;
-}
-
 /* ---- Words ---- */
 
 typedef struct word {
@@ -127,7 +116,7 @@ static int read_value(const word *w, const char *value, rnnp_choice *choice)
     if (w->kind == NUMBER) {
         const int is_none = w->names && strcmp(value, *w->names) == 0;
 
-        return (*(size_t *)at = is_none ? RNNP_CHUNK_NONE : read_number(value, w->most)) != 0;
+        return (*(size_t *)at = is_none ? RNNP_CHUNK_NONE : rnnp_record_number(value, w->most)) != 0;
     }
     for (int i = 0; w->names[i]; i++) {
         if (strcmp(value, w->names[i]) == 0) return *(int *)at = i + 1;

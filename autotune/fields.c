@@ -4,8 +4,10 @@
  */
 #include "set.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Every number that a record may hold fits a double exactly. */
@@ -54,6 +56,15 @@ static double ratio_of(const rnnp_field *f, const void *object) { return *(const
 enum { RATIO_UNIT = 10000, RATIO_DIGITS = 4 };
 
 static uint64_t ratio_units(double ratio) { return (uint64_t)(ratio * RATIO_UNIT + 0.5); }
+
+size_t rnnp_record_number(const char *text, size_t most)
+{
+    char *end;
+
+    errno = 0;
+    const unsigned long long value = strtoull(text, &end, 10);
+    return text[0] >= '1' && text[0] <= '9' && *end == '\0' && errno == 0 && value <= most ? (size_t)value : 0;
+}
 
 /* ---- Words ---- */
 

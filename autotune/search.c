@@ -343,18 +343,18 @@ static size_t shortened(double call_ns, size_t batch, size_t steps)
 }
 
 /* The subject as it is run. */
-static rnnp_subject shorten(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject)
+static rnnp_subject shorten(const rnnp_subject *subject)
 {
     rnnp_subject run = *subject;
 
-    run.shape.steps = shortened(rnnp_cost_ns(context, machine, subject), subject->shape.batch, subject->shape.steps);
+    run.shape.steps = shortened(rnnp_cost_ns(subject), subject->shape.batch, subject->shape.steps);
     return run;
 }
 
-double rnnp_search_need(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject)
+double rnnp_search_need(const rnnp_subject *subject)
 {
-    const rnnp_subject run = shorten(context, machine, subject);
-    const double call_ns = MODEL_SLACK * rnnp_cost_ns(context, machine, &run);
+    const rnnp_subject run = shorten(subject);
+    const double call_ns = MODEL_SLACK * rnnp_cost_ns(&run);
     const double input = (double)subject->shape.input, hidden = (double)subject->shape.hidden;
     double weights = input * hidden;
 
@@ -370,10 +370,10 @@ double rnnp_search_need(const rnnp_context *context, const rnnp_machine *machine
            LEAST_SAMPLES * sample_seconds(call_ns, subject->threads);
 }
 
-rnnp_status rnnp_search(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
-                        const rnnp_search_options *options, rnnp_search_result *result)
+rnnp_status rnnp_search(const rnnp_context *context, const rnnp_subject *subject, const rnnp_search_options *options,
+                        rnnp_search_result *result)
 {
-    const rnnp_subject run = shorten(context, machine, subject);
+    const rnnp_subject run = shorten(subject);
     const size_t bytes = RNNP_CANDIDATES_MOST * (sizeof(candidate) + sizeof(rnnp_candidate));
     search s = {.options = options,
                 .result = result,
@@ -387,7 +387,7 @@ rnnp_status rnnp_search(const rnnp_context *context, const rnnp_machine *machine
     s.all = rnnp_calloc(context, bytes);
     if (!s.all) return RNNP_ERR_MEMORY;
     rnnp_candidate *list = (rnnp_candidate *)(void *)(s.all + RNNP_CANDIDATES_MOST);
-    s.count = result->candidates = rnnp_candidates(context, machine, &run, list);
+    s.count = result->candidates = rnnp_candidates(context, &run, list);
     if (s.count > 1 && (status = rnnp_stand_create(context, &run, &s.stand)) == RNNP_OK) {
         order_candidates(&s, list);
         if ((status = verify_candidates(&s)) == RNNP_OK && s.alive > 1) {

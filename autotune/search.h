@@ -34,11 +34,11 @@ typedef struct rnnp_search_result {
  *
  * Returns  RNNP_OK; RNNP_ERR_MEMORY
  */
-rnnp_status rnnp_search(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
-                        const rnnp_search_options *options, rnnp_search_result *result);
+rnnp_status rnnp_search(const rnnp_context *context, const rnnp_subject *subject, const rnnp_search_options *options,
+                        rnnp_search_result *result);
 
 /* Seconds that a search should have at least, by the cost model: for the default and the few best-predicted choices,
  * for the rounds that count and for the proof of a winner. */
-double rnnp_search_need(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject);
+double rnnp_search_need(const rnnp_subject *subject);
 
 #endif

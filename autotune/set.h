@@ -41,6 +41,9 @@ int rnnp_fields_check(const rnnp_field *fields, size_t n, const void *object, ch
 /* Below, at or above 0, field by field. */
 int rnnp_fields_compare(const rnnp_field *fields, size_t n, const void *a, const void *b);
 
+/* The number of a choice's word, from 1 to most; 0 for anything else. */
+size_t rnnp_record_number(const char *text, size_t most);
+
 /* Brings a checked record to the form in which the text has it: words sorted by name, spread in four decimals. */
 void rnnp_record_normalise(rnnp_record *record);
 

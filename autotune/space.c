@@ -8,48 +8,8 @@
 
 #include "../kernels/probe.h"
 #include "../src/context.h"
-#include "rnnpack/limits.h"
 
 #include <string.h>
-
-/* ---- The machine ---- */
-
-/* The best of some bursts, of one thread (the team may have been busy): FMAs, or reading so many bytes. */
-static rnnp_status best_rate(const rnnp_context *context, int bursts, size_t bytes, double *per_ns)
-{
-    const double seconds = 5e-4, ns = 1e-9;
-    rnnp_status status = RNNP_OK;
-    size_t together;
-    double rate;
-
-    *per_ns = 0;
-    for (int i = 0; i < bursts && status == RNNP_OK; i++) {
-        status = bytes ? rnnp_limit_read(context, seconds, bytes, &rate, &together)
-                       : rnnp_limit_fma(context, seconds, &rate, &together);
-        if (status == RNNP_OK && rate / (double)together * ns > *per_ns) *per_ns = rate / (double)together * ns;
-    }
-    return status;
-}
-
-rnnp_status rnnp_machine_measure(const rnnp_context *context, rnnp_machine *machine)
-{
-    enum { BURSTS = 3 };
-    const rnnp_cpu *cpu = &context->cpu;
-    const size_t l2 = cpu->l2_bytes ? cpu->l2_bytes : 256 << 10, l3 = cpu->l3_bytes > 4 * l2 ? cpu->l3_bytes : 4 * l2;
-    const size_t threads = rnnp_team_threads(context->team), bytes[RNNP_HOME_COUNT] = {l2 / 2, l3 / 4, 2 * l3};
-    double seconds;
-    rnnp_status status = best_rate(context, BURSTS, 0, &machine->flops_per_ns);
-
-    for (int home = 0; home < RNNP_HOME_COUNT && status == RNNP_OK; home++) {
-        const int bursts = home == RNNP_HOME_MEMORY ? 1 : BURSTS; /* filling much memory takes longer than reading it */
-
-        status = best_rate(context, bursts, bytes[home] * threads, &machine->bytes_per_ns[home]);
-    }
-    machine->barrier_ns = 0;
-    if (status == RNNP_OK && rnnp_limit_barrier(context, 5e-4, &seconds) == RNNP_OK)
-        machine->barrier_ns = seconds * 1e9;
-    return status;
-}
 
 /* ---- The cost model ---- */
 
@@ -129,35 +89,32 @@ static double stack_ns(const rnnp_machine *m, const rnnp_subject *u, const rnnp_
     return (fair > largest ? fair : largest) + (double)((width - 1) * task) / 2 * largest / (double)s->steps;
 }
 
-static double dense_ns(const rnnp_context *context, const rnnp_machine *m, const rnnp_subject *u, const rnnp_product *p)
+static double dense_ns(const rnnp_machine *m, const rnnp_subject *u, const rnnp_product *p)
 {
     const size_t n = u->shape.hidden, k = u->shape.input, rows = u->shape.batch;
-    const rnnp_variant *v =
-        p->kernel ? p->kernel : rnnp_product_kernel(&context->selection, (rnnp_format)u->shape.weights, n, k);
+    const rnnp_variant *v = p->kernel ? p->kernel : rnnp_product_kernel(u->select, (rnnp_format)u->shape.weights, n, k);
     const size_t threads = p->threads && p->threads < u->threads ? p->threads : u->threads;
     const rnnp_panels *panels = &v->traits.panels;
-    const rnnp_home home = rnnp_home_of(&context->selection, n * k * rnnp_format_bytes(panels->format));
+    const rnnp_home home = rnnp_home_of(u->select, n * k * rnnp_format_bytes(panels->format));
 
     return pass_ns(m, panels, (double)n * (double)k, rows, fill(v->traits.mr, panels->lanes, v->isa, rows), home) /
            (double)threads;
 }
 
-static double cost_of(const rnnp_context *context, const rnnp_machine *m, const rnnp_subject *u, const char *words)
+static double cost_of(const rnnp_subject *u, const char *words)
 {
+    const rnnp_machine *m = &u->select->machine;
     rnnp_recurrent layer = u->layer[0];
     rnnp_choice choice;
 
     rnnp_choice_read(u->shape.kind, words, &choice);
-    if (u->layers == 0) return dense_ns(context, m, u, &choice.product);
+    if (u->layers == 0) return dense_ns(m, u, &choice.product);
     if (u->layers > 1) return stack_ns(m, u, &choice.stack);
     layer.choice = choice.layer;
     return layer_ns(m, layer, u->shape.batch, u->shape.steps, u->threads);
 }
 
-double rnnp_cost_ns(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject)
-{
-    return cost_of(context, machine, subject, "");
-}
+double rnnp_cost_ns(const rnnp_subject *subject) { return cost_of(subject, ""); }
 
 /* ---- Candidates ---- */
 
@@ -251,7 +208,7 @@ static void add_threads(list *l, const rnnp_variant *kernel, size_t threads)
 static void list_dense(list *l, const rnnp_context *context, const rnnp_subject *u)
 {
     const rnnp_variant *usual =
-        rnnp_product_kernel(&context->selection, (rnnp_format)u->shape.weights, u->shape.hidden, u->shape.input);
+        rnnp_product_kernel(u->select, (rnnp_format)u->shape.weights, u->shape.hidden, u->shape.input);
 
     add_threads(l, NULL, u->threads);
     for (size_t isa = 0; isa < RNNP_ISA_COUNT; isa++) {
@@ -273,7 +230,7 @@ static void list_stack(list *l, const rnnp_subject *u)
         add(l, &(rnnp_choice){.stack = {RNNP_SCHEDULE_WAVEFRONT, task}});
 }
 
-size_t rnnp_candidates(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
+size_t rnnp_candidates(const rnnp_context *context, const rnnp_subject *subject,
                        rnnp_candidate candidates[RNNP_CANDIDATES_MOST])
 {
     list l = {candidates, subject->shape.kind, 0};
@@ -284,6 +241,6 @@ size_t rnnp_candidates(const rnnp_context *context, const rnnp_machine *machine,
         list_layer(&l, context, subject);
     else
         list_stack(&l, subject);
-    for (size_t i = 0; i < l.n; i++) candidates[i].cost_ns = cost_of(context, machine, subject, candidates[i].words);
+    for (size_t i = 0; i < l.n; i++) candidates[i].cost_ns = cost_of(subject, candidates[i].words);
     return l.n;
 }

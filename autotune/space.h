@@ -7,17 +7,10 @@
 
 #include "choice.h"
 
-/* What this machine gives, for the order of candidates; measured once, in some ten milliseconds. */
-typedef struct rnnp_machine {
-    double flops_per_ns;                  /* one thread */
-    double bytes_per_ns[RNNP_HOME_COUNT]; /* weights by their home */
-    double barrier_ns;
-} rnnp_machine;
-rnnp_status rnnp_machine_measure(const rnnp_context *context, rnnp_machine *machine);
-
 /* What is tuned. */
 typedef struct rnnp_subject {
     rnnp_shape shape;
+    const rnnp_selection *select;            /* the context's, with this machine as it was measured */
     size_t threads;                          /* that a call may use */
     size_t layers;                           /* 0: a dense layer */
     rnnp_recurrent layer[RNNP_STACK_LAYERS]; /* lowest first, unprepared. Of a single one the choice is empty and to be
@@ -34,10 +27,10 @@ typedef struct rnnp_candidate {
 } rnnp_candidate;
 
 /* Every choice that makes sense for the subject, the default (no words) first. Returns how many. */
-size_t rnnp_candidates(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject,
+size_t rnnp_candidates(const rnnp_context *context, const rnnp_subject *subject,
                        rnnp_candidate candidates[RNNP_CANDIDATES_MOST]);
 
 /* Nanoseconds of a call with the default, by the cost model. */
-double rnnp_cost_ns(const rnnp_context *context, const rnnp_machine *machine, const rnnp_subject *subject);
+double rnnp_cost_ns(const rnnp_subject *subject);
 
 #endif

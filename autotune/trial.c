@@ -237,7 +237,7 @@ static int prepare_dense(rnnp_stand *s, rnnp_prepared *p)
 
     if (!product->kernel)
         product->kernel =
-            rnnp_product_kernel(&s->context->selection, (rnnp_format)shape->weights, shape->hidden, shape->input);
+            rnnp_product_kernel(s->subject.select, (rnnp_format)shape->weights, shape->hidden, shape->input);
     p->packed[0] = pack_dense(s, product->kernel);
     const size_t scratch = rnnp_product_scratch(product->kernel, shape->batch, shape->input, s->subject.threads);
     return p->packed[0] != NULL && scratch < SIZE_MAX / sizeof(float) && make_room(s, scratch * sizeof(float));

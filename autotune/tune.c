@@ -9,6 +9,7 @@
 #include "../src/clock.h"
 #include "../src/context.h"
 #include "../src/structs.h"
+#include "machine.h"
 #include "search.h"
 #include "set.h"
 
@@ -88,9 +89,10 @@ static rnnp_status read_shapes(const rnnp_context *context, const rnnp_shape *gi
 }
 
 /* Layers with the usual activations in the usual class, and without choices. */
-static void make_subject(rnnp_subject *u, const rnnp_context *context, const rnnp_shape *s, size_t threads)
+static void make_subject(rnnp_subject *u, const rnnp_selection *select, const rnnp_shape *s, size_t threads)
 {
     *u = (rnnp_subject){.shape = *s,
+                        .select = select,
                         .threads = threads,
                         .layers = s->kind == RNNP_SHAPE_DENSE   ? 0
                                   : s->kind == RNNP_SHAPE_STACK ? s->n_layers
@@ -103,7 +105,7 @@ static void make_subject(rnnp_subject *u, const rnnp_context *context, const rnn
                                        .direction = s->direction,
                                        .reset_after = s->reset == RNNP_GRU_RESET_AFTER,
                                        .math = RNNP_MATH_U35,
-                                       .select = &context->selection};
+                                       .select = select};
         for (size_t d = 0; d < 2; d++) rnnp_act_defaults(s->cell, u->layer[l].act[d]);
     }
 }
@@ -114,7 +116,7 @@ typedef struct tuning {
     const rnnp_context *context;
     const rnnp_tune_options *options;
     rnnp_records *records;
-    rnnp_machine machine;
+    rnnp_selection select; /* the context's on this machine */
     rnnp_tune_progress progress;
     double start;
     int stopped;
@@ -168,7 +170,7 @@ static void init_subject(const tuning *t, const rnnp_record_host *host, const rn
 {
     rnnp_record_found found;
 
-    make_subject(subject, t->context, shape, t->options->threads);
+    make_subject(subject, &t->select, shape, t->options->threads);
     for (size_t l = 0; subject->layers > 1 && l < subject->layers; l++)
         rnnp_choice_find(t->context, t->records, host, NULL, shape->batch, shape->steps, t->options->threads,
                          &subject->layer[l], &found);
@@ -207,7 +209,7 @@ static rnnp_status tune_shape(tuning *t, const rnnp_shape *shape, double seconds
     rnnp_shape_key(shape, t->options->threads, &record.key);
     t->progress.gain = 0;
     init_subject(t, host, shape, &subject);
-    const rnnp_status status = rnnp_search(t->context, &t->machine, &subject, &options, &result);
+    const rnnp_status status = rnnp_search(t->context, &subject, &options, &result);
     if (status != RNNP_OK) return status;
     if (result.wrong)
         return rnnp_fail(t->context, RNNP_ERR_STATE,
@@ -225,8 +227,8 @@ static double need_of(const tuning *t, const rnnp_shape *shape)
 {
     rnnp_subject subject;
 
-    make_subject(&subject, t->context, shape, t->options->threads);
-    return rnnp_search_need(t->context, &t->machine, &subject);
+    make_subject(&subject, &t->select, shape, t->options->threads);
+    return rnnp_search_need(&subject);
 }
 
 /* How many shapes are not done, and what they need. */
@@ -272,10 +274,27 @@ static rnnp_status tune_pass(tuning *t, const rnnp_shape *shapes, size_t n, unsi
     return status;
 }
 
+/* Measures the machine, unless this host's is known. */
+static rnnp_status know_machine(tuning *t)
+{
+    rnnp_record_host host;
+    rnnp_machine machine;
+    rnnp_status status = rnnp_records_host(t->context, &host);
+
+    t->select = t->context->selection;
+    if (status != RNNP_OK) return status;
+    if (t->options->again || !rnnp_machine_find(t->records, &host, t->options->threads, &machine)) {
+        if ((status = rnnp_machine_measure(t->context, &machine)) != RNNP_OK) return status;
+        status = rnnp_machine_keep(t->records, &host, t->options->threads, t->options->now, &machine);
+    }
+    rnnp_select_machine(&t->context->cpu, &machine, &t->select);
+    return status;
+}
+
 static rnnp_status tune_all(tuning *t, const rnnp_shape *shapes, size_t n, unsigned char *done)
 {
     enum { PASSES = 3 }; /* what a busy machine did not let be done gets the time that others left */
-    rnnp_status status = n ? rnnp_machine_measure(t->context, &t->machine) : RNNP_OK;
+    rnnp_status status = n ? know_machine(t) : RNNP_OK;
 
     for (int pass = 0; pass < PASSES && n && status == RNNP_OK && !t->stopped; pass++) {
         if (pass > 0 && seconds_left(t) <= 0) break;

@@ -72,13 +72,26 @@ static inline const rnnp_variant_list *rnnp_rows_of(rnnp_isa isa)
 /* 1 if the variant runs on a CPU with these features. */
 int rnnp_variant_usable(const rnnp_variant *variant, uint64_t features, int max_rank);
 
+/* What a machine gives: by it the rules decide where weights live and which calls are worth threads, and the tuner
+ * orders its candidates. Assumed by the kind of CPU, or measured by the tuner and kept in its records. */
+typedef struct rnnp_machine {
+    double flops_per_ns;                  /* multiply-adds in f32, one thread */
+    double bytes_per_ns[RNNP_HOME_COUNT]; /* read by each of all threads, by where it lies */
+    double barrier_ns;                    /* of the team */
+    double wake_ns;                       /* until a worker that slept has begun */
+} rnnp_machine;
+
+/* By the kind of CPU and the highest ISA in use. Pure. */
+void rnnp_machine_assume(const rnnp_cpu *cpu, const char *isa, rnnp_machine *machine);
+
 /* The chosen row of each op, and the highest ISA among those allowed. */
 typedef struct rnnp_selection {
     const rnnp_variant *op[RNNP_OP_COUNT]; /* of an op with weights: for f32 in L2 */
     /* for weights in a format with this home: the row of the home before where none is meant for it, NULL for an op
      * without weights in the format */
     const rnnp_variant *at[RNNP_FORMAT_COUNT][RNNP_HOME_COUNT][RNNP_OP_COUNT];
-    size_t near_bytes, far_bytes; /* the homes' limits, by rnnp_select_homes */
+    size_t near_bytes, far_bytes; /* the homes' limits, by rnnp_select_machine */
+    rnnp_machine machine;         /* by the same */
     rnnp_isa isa;
 } rnnp_selection;
 
@@ -95,9 +108,10 @@ static inline const rnnp_variant *rnnp_select_for(const rnnp_selection *s, rnnp_
     return s->at[format][rnnp_home_of(s, weights * rnnp_format_bytes(format))][op];
 }
 
-/* Sets the limits: what fits L2, and half of the last cache, whose rest is other tenants', activations and what
- * passes by; a last cache that is as slow as memory is no home. Where caches are not known all weights live in L2. */
-void rnnp_select_homes(const rnnp_cpu *cpu, rnnp_selection *selection);
+/* Sets the machine (NULL: the one that is assumed) and the limits: what fits L2, and half of the last cache, whose rest
+ * is other tenants', activations and what passes by. A last cache that gives less than a third of L2's rate is no home,
+ * since kernels for memory are faster there. Where caches are not known all weights live in L2. Pure. */
+void rnnp_select_machine(const rnnp_cpu *cpu, const rnnp_machine *machine, rnnp_selection *selection);
 
 /* Pure: for each op the first usable row of the highest-ranked usable ISA that has one, by format and home; no limits
  * are set. */

@@ -107,6 +107,7 @@ static void select_from(const choice *from, rnnp_selection *selection)
         selection->op[op] = selection->at[RNNP_FORMAT_f32][RNNP_HOME_L2][op];
     }
     selection->near_bytes = selection->far_bytes = SIZE_MAX;
+    rnnp_machine_assume(&(rnnp_cpu){.family = 0}, isas[selection->isa].name, &selection->machine);
 }
 
 void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection)
@@ -127,18 +128,18 @@ void rnnp_select_isa(rnnp_isa isa, rnnp_selection *selection)
     select_from(&(choice){lists, UINT64_MAX, isas[isa].rank}, selection);
 }
 
-/* Intel's servers since Skylake-SP have their L3 on a mesh, which gives a core about 9 bytes a cycle (Emerald Rapids:
- * 32 GB/s, where Zen 3's L3 gives 80), and a private L2 of a megabyte and more. So have Tiger Lakes, without a mesh. */
-static int has_slow_l3(const rnnp_cpu *cpu)
+void rnnp_select_machine(const rnnp_cpu *cpu, const rnnp_machine *machine, rnnp_selection *selection)
 {
-    return strcmp(cpu->vendor, "GenuineIntel") == 0 && (cpu->features & RNNP_CPU(AVX512F)) &&
-           cpu->l2_bytes >= (size_t)1 << 20 && cpu->model != 0x8c && cpu->model != 0x8d;
-}
+    rnnp_machine *const m = &selection->machine;
 
-void rnnp_select_homes(const rnnp_cpu *cpu, rnnp_selection *selection)
-{
-    const size_t l3 = has_slow_l3(cpu) ? 0 : cpu->l3_bytes / 2;
+    if (machine)
+        *m = *machine;
+    else
+        rnnp_machine_assume(cpu, isas[selection->isa].name, m);
+    const int is_slow = 3 * m->bytes_per_ns[RNNP_HOME_L3] < m->bytes_per_ns[RNNP_HOME_L2];
+    const size_t l3 = is_slow ? 0 : cpu->l3_bytes / 2;
 
+    selection->near_bytes = selection->far_bytes = SIZE_MAX;
     if (cpu->l2_bytes == 0) return;
     selection->near_bytes = cpu->l2_bytes;
     selection->far_bytes = l3 > cpu->l2_bytes ? l3 : cpu->l2_bytes;

@@ -149,7 +149,7 @@ static rnnp_status choose(const rnnp_context_options *o, rnnp_context *c)
 
     rnnp_select(c->cpu.features, INT_MAX, &uncapped);
     rnnp_select(c->cpu.features, c->max_rank, &c->selection);
-    rnnp_select_homes(&c->cpu, &c->selection);
+    rnnp_select_machine(&c->cpu, NULL, &c->selection);
     if (c->selection.isa == uncapped.isa)
         c->isa_reason = "highest the CPU supports";
     else

@@ -88,11 +88,12 @@ typedef int (*rnnp_tune_progress_fn)(void *user, const rnnp_tune_progress *progr
 typedef struct rnnp_tune_options {
     size_t struct_size;
     double seconds; /* time budget for all shapes; 0: 10. It is kept to within a tenth or one call. About 20 ms of it
-                     * are spent on measuring the machine. Each shape gets what it needs at least, and an equal share
-                     * of the rest; a budget that is too small for all shapes goes to the first ones */
+                     * are spent on measuring the machine, unless the set has this host's. Each shape gets what it needs
+                     * at least, and an equal share of the rest; a budget that is too small for all shapes goes to the
+                     * first ones */
     size_t threads; /* that calls may use, at most the context's; 0: all */
     uint64_t now;   /* date of the records, seconds since 1970 UTC */
-    int again;      /* 1: also measures shapes for which this host has a record */
+    int again;      /* 1: also measures the machine, and shapes for which this host has a record */
     rnnp_tune_progress_fn progress;
     void *progress_user;
 } rnnp_tune_options;
@@ -106,9 +107,11 @@ RNNP_STRUCT_INIT(rnnp_tune_options)
  *   shapes   [n]
  *   options  may be NULL
  *   records  receives one record for each shape that was measured; an empty choice means that the default is
- *            fastest. There is no record for a shape whose time ran out, nor for one with nothing to choose. The
- *            CPUs that the process may use (affinity, cgroup) are part of the key and are read anew for each shape;
- *            if they change during a measurement, it is repeated if there is time
+ *            fastest. It also receives one of the machine (layer "machine"): its rates and times, by which a plan
+ *            judges where weights lie and which calls are worth threads. There is no record for a shape whose time ran
+ *            out, nor for one with nothing to choose. The CPUs that the process may use (affinity, cgroup) are part of
+ *            the key and are read anew for each shape; if they change during a measurement, it is repeated if there is
+ *            time
  *
  * Returns  RNNP_OK, also if progress() ended it or the time ran out: the set has the shapes that are done. A shape that
  *          could be timed in fewer than five rounds is not done. RNNP_ERR_ARG; RNNP_ERR_MEMORY; RNNP_ERR_STATE if a

@@ -12,16 +12,17 @@
 
 #include <stdatomic.h>
 
-/* Below this many flops a step is over before a second thread has heard of it: two barriers cost about
- * 0.5 us, and a core does some 50 flops per ns. */
-enum { FLOPS_PER_THREAD = 100 * 1000, BARRIER_NS = 250 };
-
 /* Waking workers that sleep takes 30 to 40 us, and their caches are cold: a second thread gains from calls of some 250
  * us on (after a pause of 1 ms, LSTM of 64 and batch 4 takes 104 us alone and 138 with two, of 128 355 and 294); if
- * they are awake, or the calls come in a row so that they will be, from 20 us on. How long a call takes is estimated
- * from flops, and from weights that are read once a step, from L2 or from beyond. */
-enum { WORTH_WAKING_NS = 250 * 1000, WORTH_CALLING_NS = 20 * 1000 };
-enum { NEAR_BYTES = 512 * 1024, FLOPS_PER_NS = 100, NEAR_BYTES_PER_NS = 100, FAR_BYTES_PER_NS = 60 };
+ * they are awake, or the calls come in a row so that they will be, from 20 us on, some 80 barriers. */
+static const double WORTH_WAKINGS = 7, WORTH_BARRIERS = 80;
+
+/* A step that is shared should give each thread two barriers' worth of work and more; threads begin in caches that the
+ * others wrote to. */
+static const double LEAST_BARRIERS = 4;
+
+/* Share of the FMA rate that steps reach. */
+static const double REACHED = 0.85;
 
 static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(layer->direction); }
 
@@ -49,13 +50,19 @@ static double step_flops(const rnnp_recurrent *layer, size_t batch)
     return products * (double)(layer->gates * layer->hidden) * (double)(layer->hidden + layer->input) * (double)batch;
 }
 
+static const rnnp_machine *machine(const rnnp_recurrent *layer) { return &layer->select->machine; }
+
+static double work_ns(const rnnp_recurrent *layer, size_t batch)
+{
+    return step_flops(layer, batch) / (REACHED * machine(layer)->flops_per_ns);
+}
+
 double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch)
 {
-    const double flops = step_flops(layer, batch), bytes = (double)(layer->gates * layer->hidden) *
-                                                           (double)(layer->hidden + layer->input) *
-                                                           (double)rnnp_format_bytes(layer->format);
-    const double work = flops / FLOPS_PER_NS;
-    const double read = bytes / (bytes > (double)NEAR_BYTES ? FAR_BYTES_PER_NS : NEAR_BYTES_PER_NS);
+    const size_t weights = layer->gates * layer->hidden * (layer->hidden + layer->input),
+                 bytes = weights * rnnp_format_bytes(layer->format);
+    const double read = (double)bytes / machine(layer)->bytes_per_ns[rnnp_home_of(layer->select, bytes)],
+                 work = work_ns(layer, batch);
     return (work > read ? work : read) * (double)directions(layer);
 }
 
@@ -65,9 +72,12 @@ size_t rnnp_recurrent_threads(const rnnp_recurrent_call *call)
     return call->threads && call->threads < team ? call->threads : team;
 }
 
-double rnnp_recurrent_worth_ns(const rnnp_recurrent_call *call)
+/* A call that takes longer is worth a team that is awake. */
+static double worth_calling_ns(const rnnp_recurrent *layer) { return WORTH_BARRIERS * machine(layer)->barrier_ns; }
+
+double rnnp_recurrent_worth_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    return rnnp_team_is_awake(call->team) ? WORTH_CALLING_NS : WORTH_WAKING_NS;
+    return rnnp_team_is_awake(call->team) ? worth_calling_ns(layer) : WORTH_WAKINGS * machine(layer)->wake_ns;
 }
 
 /* Threads that share the steps of a call which is worth waking them; 1 for steps too small to share. */
@@ -75,7 +85,7 @@ static size_t sharing_threads(const rnnp_recurrent *layer, const rnnp_recurrent_
 {
     const size_t team = rnnp_recurrent_threads(call), chosen = layer->choice.threads;
     if (chosen) return chosen < team ? chosen : team;
-    const double most = step_flops(layer, call->batch) / FLOPS_PER_THREAD + 1;
+    const double most = work_ns(layer, call->batch) / (LEAST_BARRIERS * machine(layer)->barrier_ns) + 1;
     return most < 3 ? 1 : most < (double)team ? (size_t)most : team;
 }
 
@@ -83,11 +93,12 @@ double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurre
 {
     const double alone = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
     const size_t team = rnnp_recurrent_threads(call);
-    if (team == 1 || alone < rnnp_recurrent_worth_ns(call)) return alone;
+    if (team == 1 || alone < rnnp_recurrent_worth_ns(layer, call)) return alone;
     if (side_by_side(layer, team)) return alone / 2;
     const size_t threads = sharing_threads(layer, call);
     if (threads == 1) return alone;
-    return alone / (double)threads + (double)(call->steps * layer->parts * directions(layer)) * BARRIER_NS;
+    return alone / (double)threads +
+           (double)(call->steps * layer->parts * directions(layer)) * machine(layer)->barrier_ns;
 }
 
 /* ---- Steps shared by threads ---- */
@@ -158,10 +169,10 @@ static size_t wanted_threads(const rnnp_recurrent *layer, const rnnp_recurrent_c
 static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     const double ns = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
-    if (ns >= rnnp_recurrent_worth_ns(call)) return 1;
+    if (ns >= rnnp_recurrent_worth_ns(layer, call)) return 1;
     /* A chosen number of threads says that sharing pays, not that waking does. */
     if (layer->choice.threads && rnnp_team_is_awake(call->team)) return 1;
-    return ns >= WORTH_CALLING_NS && rnnp_team_is_in_demand(call->team);
+    return ns >= worth_calling_ns(layer) && rnnp_team_is_in_demand(call->team);
 }
 
 static void forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads)

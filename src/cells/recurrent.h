@@ -20,7 +20,7 @@ double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch);
 /* Nanoseconds of a call as rnnp_recurrent_forward() would run it. */
 double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call);
 /* Calls that take less are not worth the team. */
-double rnnp_recurrent_worth_ns(const rnnp_recurrent_call *call);
+double rnnp_recurrent_worth_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call);
 /* Threads of its team that a call may use. */
 size_t rnnp_recurrent_threads(const rnnp_recurrent_call *call);
 

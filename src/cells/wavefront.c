@@ -23,8 +23,8 @@
 
 /* A task takes a sixteenth of the steps, as filling and draining leave all threads but one idle for about half a task.
  * It has not fewer rows than a product's tile, or weights pass for a tile that is not full (at batch 1, three rows cost
- * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than TASK_NS, as handing over takes some 0.2 us. */
-enum { CHUNKS = 16, TILE_ROWS = 6, TASK_NS = 2000, WAKING_NS = 35 * 1000, LOST_NS = 100 * 1000 };
+ * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than eight barriers, as handing over takes about one. */
+enum { CHUNKS = 16, TILE_ROWS = 6, TASK_BARRIERS = 8, LOST_NS = 100 * 1000 };
 
 /* What a product and the steps of the same chunk take, roughly, in units of their own. */
 enum { PRODUCT_TIME = 1, STEPS_TIME = 3 };
@@ -153,6 +153,8 @@ static void run_tasks(void *arg, size_t i, size_t n)
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
+static const rnnp_machine *machine(const rnnp_stacked *stack) { return &stack->layer->select->machine; }
+
 static double stack_step_ns(const rnnp_stacked *stack, size_t layers)
 {
     double ns = 0;
@@ -166,7 +168,8 @@ size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers, size_t tas
     const size_t tile = batch > 0 ? (TILE_ROWS + batch - 1) / batch : 1;
     const double step_ns = stack_step_ns(stack, layers) / (double)layers;
     size_t chunk = task ? smaller(task, larger(steps, 1))
-                        : larger(larger(steps / CHUNKS, tile), (size_t)(TASK_NS / (step_ns + 1)));
+                        : larger(larger(steps / CHUNKS, tile),
+                                 (size_t)(TASK_BARRIERS * machine(stack)->barrier_ns / (step_ns + 1)));
     for (size_t l = 0; l < layers; l++) { /* a product should have room for two */
         rnnp_recurrent_memory w;
         rnnp_recurrent_plan_memory(stack[l].layer, steps, batch, 1, &w);
@@ -203,11 +206,11 @@ rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
     double in_turn = 0;
     if (layers < 2 || at_once(stack, layers) < 2) return RNNP_SCHEDULE_LAYERS;
     /* who comes late is not waited for: a try costs less than elsewhere */
-    if (alone < rnnp_recurrent_worth_ns(&stack->call) / 2) return RNNP_SCHEDULE_LAYERS;
+    if (alone < rnnp_recurrent_worth_ns(stack->layer, &stack->call) / 2) return RNNP_SCHEDULE_LAYERS;
     if (rnnp_team_is_crowded(stack->call.team)) return RNNP_SCHEDULE_WAVEFRONT;
     for (size_t l = 0; l < layers; l++) in_turn += rnnp_recurrent_forward_ns(stack[l].layer, &stack[l].call);
     /* a barrier waits for those who wake, a wavefront works on: that costs it half as much */
-    if (!rnnp_team_is_awake(stack->call.team)) in_turn += WAKING_NS / 2.0;
+    if (!rnnp_team_is_awake(stack->call.team)) in_turn += machine(stack)->wake_ns / 2;
     return wavefront_ns(stack, layers) < in_turn ? RNNP_SCHEDULE_WAVEFRONT : RNNP_SCHEDULE_LAYERS;
 }
 

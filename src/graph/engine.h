@@ -179,11 +179,15 @@ struct rnnp_plan {
     int flush_denormals;
     size_t max_iterations;
     rnnp_tuning tuning;
+    const rnnp_selection *select; /* the context's, or own */
+    rnnp_selection *own;          /* for the machine that the records have; NULL: they have none */
     size_t bytes;
     rnnp_plan_node nodes[]; /* [model->n_nodes] */
 };
 
 rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node);
+/* Sets select: what the context selected, on the machine that the records of this host have. RNNP_ERR_MEMORY. */
+rnnp_status rnnp_plan_select(rnnp_plan *plan);
 /* Finds the symbols of batch and steps, by the first recurrent layer. */
 void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning);
 

@@ -73,8 +73,7 @@ static rnnp_status infer_node(rnnp_layout *layout, size_t n)
     if (status == RNNP_OK && rnnp_layout_keeps(layout, node)) status = check_batch(layout, node);
     if (status == RNNP_OK) status = check_late(layout, node);
     if (status == RNNP_OK && rnnp_inference_known(inf, node) == RNNP_KNOWN_FULLY) {
-        status =
-            rnnp_inference_evaluate(inf, node, &plan->context->selection, plan->math, &plan->nodes[n], &layout->arena);
+        status = rnnp_inference_evaluate(inf, node, plan->select, plan->math, &plan->nodes[n], &layout->arena);
         layout->evaluated[n] = status == RNNP_OK;
     }
     return rnnp_inference_fails(inf, node, status);

@@ -16,7 +16,7 @@ rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node)
     return (rnnp_prepare){.context = plan->context,
                           .node = node,
                           .inputs = node->input_metas,
-                          .select = &plan->context->selection,
+                          .select = plan->select,
                           .math = plan->math,
                           .threads = plan->threads,
                           .tuning = plan->tuning.off ? NULL : &plan->tuning};
@@ -36,6 +36,8 @@ void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning)
         return;
     }
 }
+
+static void drop_selection(const rnnp_plan *plan) { rnnp_free(plan->context, plan->own, sizeof *plan->own); }
 
 enum { MAX_ITERATIONS = 1 << 20 };
 
@@ -63,7 +65,8 @@ static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options
     plan->tuning.steps = o.steps;
     plan->tuning.off = o.effort == RNNP_EFFORT_NONE;
     rnnp_tuning_symbols(model, &plan->tuning);
-    return plan->tuning.off ? RNNP_OK : rnnp_records_host(model->context, &plan->tuning.host);
+    if (!plan->tuning.off) status = rnnp_records_host(model->context, &plan->tuning.host);
+    return status == RNNP_OK ? rnnp_plan_select(plan) : status;
 }
 
 /* ---- Drafts: nodes planned, with memory that is not yet the plan's ---- */
@@ -200,8 +203,10 @@ rnnp_status rnnp_plan_bytes(const rnnp_model *model, const rnnp_plan_options *op
     if (!model) return RNNP_ERR_ARG;
     if (!bytes) return rnnp_fail(model->context, RNNP_ERR_ARG, "bytes is NULL");
     if ((status = read_options(model, options, &plan)) != RNNP_OK) return status;
-    if ((status = draft_all(&plan, &arena, &drafts)) == RNNP_OK) *bytes = plan.bytes;
+    if ((status = draft_all(&plan, &arena, &drafts)) == RNNP_OK)
+        *bytes = plan.bytes + (plan.own ? sizeof *plan.own : 0);
     rnnp_arena_free(model->context, &arena);
+    drop_selection(&plan);
     return status;
 }
 
@@ -237,12 +242,15 @@ rnnp_status rnnp_plan_create(const rnnp_model *model, const rnnp_plan_options *o
     if ((status = read_options(model, options, &head)) != RNNP_OK) return status;
     if ((status = draft_all(&head, &arena, &drafts)) == RNNP_OK) status = make(&head, drafts, plan);
     rnnp_arena_free(model->context, &arena);
+    if (status != RNNP_OK) drop_selection(&head);
     return status;
 }
 
 void rnnp_plan_destroy(rnnp_plan *plan)
 {
-    if (plan) rnnp_free(plan->context, plan, plan->bytes);
+    if (!plan) return;
+    drop_selection(plan);
+    rnnp_free(plan->context, plan, plan->bytes);
 }
 
 const char *rnnp_plan_node_variant(const rnnp_plan *plan, size_t node)

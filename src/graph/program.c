@@ -266,7 +266,7 @@ static void fill_calls(rnnp_program *p, room *r, const rnnp_layout *layout)
         rnnp_layout_stack_choice(layout, c, &call->choice);
         call->exec = (rnnp_exec){
             .context = plan->context,
-            .select = &plan->context->selection,
+            .select = plan->select,
             .math = plan->math,
             .team = team,
             .threads = layout->threads,

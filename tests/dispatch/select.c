@@ -122,9 +122,9 @@ TEST(weights_choose_by_their_home)
     rnnp_selection s;
 
     rnnp_select(avx2_set, INT_MAX, &s);
-    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 0}, &s);
+    rnnp_select_machine(&(rnnp_cpu){.l2_bytes = 0}, NULL, &s);
     assert_string_equal(name_for(&s, RNNP_OP_gemm, SIZE_MAX), "gemm_avx2_first"); /* no cache is known */
-    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 400, .l3_bytes = 12000}, &s);
+    rnnp_select_machine(&(rnnp_cpu){.l2_bytes = 400, .l3_bytes = 12000}, NULL, &s);
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 100), "gemm_avx2_first");
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_avx2_first"); /* no row for L3 */
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 1500), "gemm_avx2_first");
@@ -133,24 +133,24 @@ TEST(weights_choose_by_their_home)
     assert_string_equal(name_for(&s, RNNP_OP_exp_f32_u35, 101), "exp_avx2_l3");
     assert_string_equal(name_for(&s, RNNP_OP_exp_f32_u35, 1501), "exp_avx2_l3"); /* the nearest home that has a row */
     assert_string_equal(name_for(&s, RNNP_OP_relu_f32, 1501), "relu_avx2");
-    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 400, .l3_bytes = 600}, &s); /* a small L3 is no home of its own */
+    rnnp_select_machine(&(rnnp_cpu){.l2_bytes = 400, .l3_bytes = 600}, NULL, &s); /* a small L3 is no home of its own */
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 100), "gemm_avx2_first");
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_avx2_far");
     /* nor is a slow one: of Emerald Rapids, but not of Tiger Lake and Zen 4 */
     rnnp_cpu slow = {.vendor = "GenuineIntel", .family = 6, .model = 0xcf, .l2_bytes = 2 << 20, .l3_bytes = 260 << 20};
     slow.features = avx512_set;
-    rnnp_select_homes(&slow, &s);
+    rnnp_select_machine(&slow, NULL, &s);
     assert_int_equal(rnnp_home_of(&s, 2 << 20), RNNP_HOME_L2);
     assert_int_equal(rnnp_home_of(&s, (2 << 20) + 1), RNNP_HOME_MEMORY);
     slow.model = 0x8c;
-    rnnp_select_homes(&slow, &s);
+    rnnp_select_machine(&slow, NULL, &s);
     assert_int_equal(rnnp_home_of(&s, (2 << 20) + 1), RNNP_HOME_L3);
     slow.model = 0xcf;
     strcpy(slow.vendor, "AuthenticAMD");
-    rnnp_select_homes(&slow, &s);
+    rnnp_select_machine(&slow, NULL, &s);
     assert_int_equal(rnnp_home_of(&s, (2 << 20) + 1), RNNP_HOME_L3);
     rnnp_select(0, INT_MAX, &s);
-    rnnp_select_homes(&(rnnp_cpu){.l2_bytes = 400}, &s);
+    rnnp_select_machine(&(rnnp_cpu){.l2_bytes = 400}, NULL, &s);
     assert_string_equal(name_for(&s, RNNP_OP_gemm, 101), "gemm_generic");
 }
 

@@ -17,7 +17,7 @@ TEST(test_stop_at_once)
     tune_diary(context, &d, o, set);
     assert_int_equal(d.calls, 1);
     assert_int_equal(d.done, 0);
-    assert_int_equal(rnnp_records_count(set), 0);
+    assert_int_equal(count_shapes(set), 0);
 }
 
 /* Stopped at any later call: what is done is in the set, the callback is not called again for another shape. */
@@ -32,7 +32,7 @@ TEST(test_stop_later)
 
         tune_diary(context, &d, o, set);
         assert_true(d.calls <= at + 1); /* one more may tell of the record */
-        assert_int_equal(rnnp_records_count(set), d.done);
+        assert_int_equal(count_shapes(set), d.done);
         for (size_t i = 0; i < d.done; i++) assert_sane(context, set, &small[i], 1);
     }
 }
@@ -49,7 +49,7 @@ TEST(test_tiny_budget)
         diary d = {.shapes = small, .n = SMALL};
 
         tune_diary(context, &d, o, set);
-        assert_int_equal(rnnp_records_count(set), d.done);
+        assert_int_equal(count_shapes(set), d.done);
         for (size_t i = 0; i < d.done; i++) assert_sane(context, set, &small[i], 2);
     }
 }

@@ -52,10 +52,10 @@ TEST(test_tune)
             assert_true(reached);
             assert_int_equal(status, RNNP_ERR_MEMORY);
             assert_says(context, "cannot allocate");
-            assert_int_equal(rnnp_records_count(set), 1);
+            assert_int_equal(count_shapes(set), 1);
             failures++;
         }
-        if (rnnp_records_count(set) == 1) assert_int_equal(atomic_load(&heap.live_blocks), blocks);
+        if (count_shapes(set) == 1) assert_int_equal(atomic_load(&heap.live_blocks), blocks);
     }
     assert_true(failures >= 8 / FEWER);    /* the machine's memory, the search, the stand, the default's weights */
     assert_true(n > FEWER * failures + 2); /* and candidates */

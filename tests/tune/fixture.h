@@ -18,6 +18,17 @@ static inline rnnp_records *make_set(const rnnp_context *context)
     return set;
 }
 
+/* Records of shapes: all but the machine's. */
+static inline size_t count_shapes(const rnnp_records *set)
+{
+    const rnnp_record *record;
+    size_t n = 0;
+
+    for (size_t i = 0; rnnp_records_get(set, i, NULL, &record) == RNNP_OK; i++)
+        n += strcmp(record->key.layer, "machine") != 0;
+    return n;
+}
+
 static inline rnnp_record_host host_of(const rnnp_context *context)
 {
     rnnp_record_host host;

@@ -32,12 +32,12 @@ TEST(test_measured)
     options.batch = 2;
     options.steps = 6;
     options.effort = RNNP_EFFORT_NONE; /* to measure is more effort */
-    for (plan = NULL; rnnp_records_count(set) == 0; tune.seconds *= 2) {
+    for (plan = NULL; count_shapes(set) == 0; tune.seconds *= 2) {
         assert_true(tune.seconds < 100);
         rnnp_plan_destroy(plan);
         OK(rnnp_plan_create_measured(model, &options, &tune, set, &plan));
     }
-    assert_int_equal(rnnp_records_count(set), 1);
+    assert_int_equal(count_shapes(set), 1);
     assert_sane(context, set, &expected, 1);
     for (size_t i = 0; i < rnnp_model_node_count(model); i++) {
         rnnp_node_info info = {.struct_size = sizeof info};
@@ -54,12 +54,12 @@ TEST(test_measured)
     OK(rnnp_plan_create_measured(model, &options, &tune, set, &plan)); /* known */
     rnnp_plan_destroy(plan);
     assert_memory_equal(record_of(context, set, &expected, 1), &before, sizeof before);
-    for (tune.seconds = 2 * FEWER * FEWER; rnnp_records_count(set) == 1; tune.seconds *= 2) { /* batch and steps 1 */
+    for (tune.seconds = 2 * FEWER * FEWER; count_shapes(set) == 1; tune.seconds *= 2) { /* batch and steps 1 */
         assert_true(tune.seconds < 100);
         OK(rnnp_plan_create_measured(model, NULL, &tune, set, &plan));
         rnnp_plan_destroy(plan);
     }
-    assert_int_equal(rnnp_records_count(set), 2);
+    assert_int_equal(count_shapes(set), 2);
     assert_sane(context, set, &one, 1);
 }
 

@@ -18,7 +18,7 @@ TEST(test_one_thread)
         set = make_set(context);
         d = empty;
         tune_diary(context, &d, o, set);
-        assert_int_equal(rnnp_records_count(set), d.done);
+        assert_int_equal(count_shapes(set), d.done);
     }
     assert_int_equal(d.measured, SMALL);
     assert_true(d.calls > SMALL);
@@ -30,7 +30,7 @@ TEST(test_one_thread)
     assert_int_equal(d.done, SMALL);
     assert_int_equal(d.measured, 0);
     assert_int_equal(d.calls, SMALL);
-    assert_int_equal(rnnp_records_count(set), SMALL);
+    assert_int_equal(count_shapes(set), SMALL);
     assert_memory_equal(record_of(context, set, &small[0], 1), &before, sizeof before);
 
     o.again = 1; /* measured, and the new record replaces the old though the clock stands still */
@@ -39,7 +39,7 @@ TEST(test_one_thread)
         d = (diary){.shapes = small, .n = 1};
         tune_diary(context, &d, o, set);
     }
-    assert_int_equal(rnnp_records_count(set), SMALL);
+    assert_int_equal(count_shapes(set), SMALL);
     assert_true(record_of(context, set, &small[0], 1)->at > before.at);
     rnnp_records_destroy(set);
 }
@@ -67,7 +67,7 @@ TEST(test_kinds)
         for (; d.done < expected && o.seconds < (threads > 1 ? 4 : 100); o.seconds *= 2) {
             d = (diary){.shapes = kinds, .n = KINDS};
             tune_diary(context, &d, o, set);
-            assert_int_equal(rnnp_records_count(set), d.done);
+            assert_int_equal(count_shapes(set), d.done);
             if (threads == 1)                             /* a crowded team finds nothing to choose */
                 assert_true(d.plain <= KINDS - expected); /* fewer when the time ran out before */
         }
@@ -95,7 +95,7 @@ TEST(test_small_budget)
         d = (diary){.shapes = shapes, .n = MANY};
         tune_diary(context, &d, o, set);
     }
-    assert_int_equal(rnnp_records_count(set), d.done);
+    assert_int_equal(count_shapes(set), d.done);
 }
 
 /* With a team, too; what is done in the time depends on how soon its threads run, which may be late. */
@@ -107,7 +107,7 @@ TEST(test_two_threads)
     diary d = {.shapes = &small[2], .n = 1};
 
     tune_diary(context, &d, o, set);
-    assert_int_equal(rnnp_records_count(set), d.done);
+    assert_int_equal(count_shapes(set), d.done);
     if (d.done) assert_sane(context, set, &small[2], 2);
 }
 
@@ -147,7 +147,7 @@ TEST(test_mixed)
 
     put(set, &host, &key, "chunk=2");
     tune_diary(context, &d, o, set);
-    assert_int_equal(rnnp_records_count(set), 1 + d.measured);
+    assert_int_equal(count_shapes(set), 1 + d.measured);
     assert_string_equal(record_of(context, set, &small[1], 1)->choice, "chunk=2");
 }
 
@@ -165,7 +165,7 @@ TEST(test_other_host)
     other.stepping++;
     put(set, &other, &key, "chunk=77");
     tune_one(context, small, set);
-    assert_int_equal(rnnp_records_count(set), 2);
+    assert_int_equal(count_shapes(set), 2);
     for (size_t i = 0; rnnp_records_get(set, i, &host, &r) == RNNP_OK; i++) {
         if (rnnp_record_host_equal(host, &other)) theirs = r;
     }
