@@ -128,6 +128,25 @@ void rnnp_select_isa(rnnp_isa isa, rnnp_selection *selection)
     select_from(&(choice){lists, UINT64_MAX, isas[isa].rank}, selection);
 }
 
+const rnnp_variant *rnnp_select_wider(const rnnp_variant *usual, size_t n)
+{
+    enum { LEAST_ROWS = 6 };
+    const rnnp_variant_list *list = rnnp_rows_of(usual->isa);
+    const size_t lanes = 2 * usual->traits.panels.lanes;
+
+    if (usual->traits.home != RNNP_HOME_L2 || (n % lanes != 0 && n % lanes <= lanes / 2)) return usual;
+    for (size_t i = 0; i < list->count; i++) {
+        const rnnp_variant *row = &list->rows[i];
+        const rnnp_traits *t = &row->traits;
+
+        if (row->op == usual->op && t->panels.format == RNNP_FORMAT_f32 &&
+            t->panels.format == usual->traits.panels.format && t->panels.lanes == lanes && t->mr >= LEAST_ROWS &&
+            t->home == RNNP_HOME_L2 && !(row->needs & ~usual->needs))
+            return row;
+    }
+    return usual;
+}
+
 void rnnp_select_machine(const rnnp_cpu *cpu, const rnnp_machine *machine, rnnp_selection *selection)
 {
     rnnp_machine *const m = &selection->machine;

@@ -19,7 +19,7 @@ enum {
     FEW_PANELS = 4,
     TILE_DEPTH = 4,
     REGISTERS = 16,
-    FETCH = 4096,
+    FETCH = 2,
     TILE_BLOCK = 16384
 };
 

@@ -20,7 +20,7 @@ enum {
     FEW_PANELS = 4,
     TILE_DEPTH = 1,
     REGISTERS = 32,
-    FETCH = 4096,
+    FETCH = 4,
     TILE_BLOCK = 131072
 };
 

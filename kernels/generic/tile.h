@@ -5,11 +5,11 @@
  * count bytes.
  *
  *   tile  c[m][0 .. NV*VL) = chain over k < depth of a[m][k] * weights at w + k * ldw, for m < M, beginning at from;
- *         AHEAD weights further on they are fetched, if it is not 0
+ *         with AHEAD, `next` is brought into L2 meanwhile
  *   few   the same for at most FEW_ROWS rows and P <= FEW_PANELS whole panels that lie w_step apart; c is contiguous
  *         per panel
  *
- * FETCH: weights from a block of weights to the next one for kernels that fetch it; 0: none do.
+ * FETCH: over how many tiles of a block it is spread to fetch the next one; 0: no kernel does.
  */
 #ifndef RNNP_TILE_H
 #define RNNP_TILE_H
@@ -20,7 +20,7 @@
 #undef UNROLL /* 16 columns are not registers here */
 #define UNROLL
 
-enum { TILE_ROWS = 4, TILE_VECTORS = 16, FEW_ROWS = 3, FEW_PANELS = 4, FETCH = 0, TILE_BLOCK = 16384 };
+enum { TILE_ROWS = 4, TILE_VECTORS = 16, FEW_ROWS = 3, FEW_PANELS = 4, TILE_DEPTH = 1, FETCH = 0, TILE_BLOCK = 16384 };
 
 AI void tile_of_panel(const int W, const int M, const int p, const int NV, const int LAST, size_t depth, const float *a,
                       size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)
@@ -58,9 +58,10 @@ AI void one_panel(const int W, const int M, const int p, const int NV, const int
 }
 
 AI void tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
-             size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)
+             size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc, const ahead *next)
 {
     (void)AHEAD;
+    (void)next;
     one_panel(W, M, 0, NV, LAST, depth, a, lda, w, ldw, from, c, ldc);
 }
 AI void few(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,

@@ -18,16 +18,11 @@ enum {
     TILE_VECTORS = 6,
     FEW_ROWS = 3,
     FEW_PANELS = 4,
+    TILE_DEPTH = 4,
     REGISTERS = 32,
-    FETCH = 4096,
+    FETCH = 2,
     TILE_BLOCK = 16384
 };
-
-/* A line of the block after this one for each line of the next k1 k. */
-#define FETCH_AHEAD(k1)                                      \
-    if (AHEAD > 0)                                           \
-        UNROLLED_BY(line, (k1)*NV * VL * (int)w_size(W), 64) \
-            __builtin_prefetch(w + (size_t)AHEAD * w_size(W) + line, 0, 2);
 
 /* k + LANE of four, with the rows' scalars in lane LANE of s. */
 #define TILE_LANE(LANE)                                                                                            \
@@ -37,10 +32,11 @@ enum {
     }
 
 AI void tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
-             size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)
+             size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc, const ahead *next)
 {
     nf acc[TILE_ROWS][TILE_VECTORS], s[TILE_ROWS];
     const float *x[TILE_ROWS];
+    const char *at = AHEAD ? next->at : NULL;
     size_t k = 0;
     UNROLLED(m, M) {
         x[m] = a + (size_t)m * lda;
@@ -48,12 +44,12 @@ AI void tile(const int W, const int M, const int NV, const int LAST, const int A
     }
     if (M * NV + M + 2 <= REGISTERS)
         for (; k + 4 <= depth; k += 4, w += (size_t)(4 / w_group(W)) * ldw) {
-            FETCH_AHEAD(4)
+            if (AHEAD) fetch_lines(&at, next->lines);
             UNROLLED(m, M) s[m] = n_load(x[m] + k);
             TILE_LANE(0) TILE_LANE(1) TILE_LANE(2) TILE_LANE(3)
         }
     for (; k < depth; w += ldw) {
-        FETCH_AHEAD(w_group(W))
+        if (AHEAD && k % TILE_DEPTH == 0) fetch_lines(&at, next->lines);
         UNROLLED(j, w_group(W)) { /* of a group of k */
             nf b[TILE_VECTORS];
             if (j > 0 && k == depth) break;

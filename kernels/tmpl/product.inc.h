@@ -22,12 +22,13 @@
 
 /* Tiles of either kind: see <isa>/tile.h and dot.inc.h. w is where the panel begins. */
 AI void any_tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
-                 size_t lda, const char *w, size_t header, size_t ldw, const start *from, float *c, size_t ldc)
+                 size_t lda, const char *w, size_t header, size_t ldw, const start *from, float *c, size_t ldc,
+                 const ahead *next)
 {
     if (w_is_quantised(W))
         dots(W, M, 1, NV, LAST, depth, a, lda, w, 0, header, ldw, from, c, ldc);
     else
-        tile(W, M, NV, LAST, AHEAD, depth, a, lda, w, ldw, from, c, ldc);
+        tile(W, M, NV, LAST, AHEAD, depth, a, lda, w, ldw, from, c, ldc, next);
 }
 AI void any_few(const int W, const int M, const int P, const int NV, const int LAST, size_t depth, const float *a,
                 size_t lda, const char *w, const start *from, float *c, size_t ldc)
@@ -42,7 +43,7 @@ AI void any_few(const int W, const int M, const int P, const int NV, const int L
 /* Members of `start` one by one: a structure that was just written goes through memory, and costs more than a small
  * tile. */
 typedef void panel_fn(size_t rows, size_t depth, const float *a, size_t lda, const char *w, const float *c0,
-                      size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, int ahead);
+                      size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, const char *next);
 typedef void few_fn(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const char *w,
                     const float *c0, size_t ldc0, const float *last, size_t ld_last, size_t panel_last, float *c,
                     size_t ldc, int reverse);
@@ -52,9 +53,9 @@ typedef void quantise_fn(size_t rows, size_t depth, const float *x, size_t ldx, 
 
 typedef struct tiles {
     size_t nv, last; /* vectors of a panel's rows; those at the end that may begin elsewhere */
-    panel_fn *panel; /* one panel for any number of rows that is not few. With `ahead` the first tile of a block fetches
-                      * the next block into L2: weights from beyond L2 arrive in bursts, once per block, which the CPU's
-                      * own prefetcher does not foresee */
+    panel_fn *panel; /* one panel for any number of rows that is not few. If `next` is not NULL, the tiles of a block
+                      * bring the next block into L2, at last the one at next: each a part of it, so that weights from
+                      * beyond L2 arrive as evenly as they are used. The CPU's own prefetcher does not foresee them */
     few_fn *few;     /* any number of panels for few rows, P of them at once for one row and two for more; panel p's
                       * results at c + p * NV * VL. Downwards when reverse is set */
     quantise_fn *quantise; /* NULL: rows are read as they are */
@@ -83,7 +84,7 @@ enum { EDGE_ROWS = 24, STRIP_ROWS = TILE_ROWS < 8 ? (int)TILE_ROWS : 8 };
     case M:                                                                                              \
         if (M <= STRIP_ROWS)                                                                             \
             tile(RNNP_PRODUCT_f32, M <= STRIP_ROWS ? M : 1, 1, 0, 0, g->k, g->a + r * g->lda, g->lda, w, \
-                 nr * sizeof(float), &from, block, VL);                                                  \
+                 nr * sizeof(float), &from, block, VL, NULL);                                            \
         break;
 ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr)
 {
@@ -120,62 +121,74 @@ ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr)
     (w_is_quantised(W) ? SIZE_MAX \
                        : (size_t)TILE_BLOCK / w_size(W) / ((size_t)(NV)*VL) / (size_t)w_group(W) * (size_t)w_group(W))
 
-#define TILES(W, name, MR, NV, P, LAST)                                                                               \
-    _Static_assert((NV) <= TILE_VECTORS && (MR) <= TILE_ROWS && (P) <= FEW_PANELS && (LAST) <= (NV),                  \
-                   "tile.h has room");                                                                                \
-    _Static_assert((NV)*VL <= RNNP_MOST_LANES, "the edge has room");                                                  \
-    ONE_COPY void panel_##name(size_t rows, size_t depth, const float *a, size_t lda, const char *w, const float *c0, \
-                               size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, int ahead)       \
-    {                                                                                                                 \
-        const size_t count = (rows + MR - 1) / MR;                                                                    \
-        size_t k = 0;                                                                                                 \
-        do {                                                                                                          \
-            const size_t most = DEPTH(RNNP_PRODUCT_##W, NV), block = depth - k < most ? depth - k : most;             \
-            size_t r = 0;                                                                                             \
-            for (size_t t = 0; t < count; t++) {                                                                      \
-                const size_t m = rows / count + (t < rows % count);                                                   \
-                const float *ar = a + r * lda + k;                                                                    \
-                const start from = {c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0};           \
-                if (FETCH > 0 && RNNP_PRODUCT_##W == RNNP_PRODUCT_f32 && ahead && t == 0) {                           \
-                    EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, FETCH, block, ar, lda, w,                               \
-                           w_header(RNNP_PRODUCT_##W, NV), NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc)    \
-                } else {                                                                                              \
-                    EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, 0, block, ar, lda, w, w_header(RNNP_PRODUCT_##W, NV),   \
-                           NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc)                                    \
-                }                                                                                                     \
-                r += m;                                                                                               \
-            }                                                                                                         \
-            k += block;                                                                                               \
-            w += block / (size_t)w_group(RNNP_PRODUCT_##W) * (NV * w_bytes(RNNP_PRODUCT_##W));                        \
-            c0 = c;                                                                                                   \
-            last = c + (NV - LAST) * VL;                                                                              \
-            ldc0 = ld_last = ldc;                                                                                     \
-        } while (k < depth);                                                                                          \
-    }                                                                                                                 \
-    ONE_COPY void few_##name(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const char *w,     \
-                             const float *c0, size_t ldc0, const float *last, size_t ld_last, size_t panel_last,      \
-                             float *c, size_t ldc, int reverse)                                                       \
-    {                                                                                                                 \
-        switch (rows) {                                                                                               \
-        case 1: FEW_WALK(RNNP_PRODUCT_##W, 1, P, NV, LAST) break;                                                     \
-        case 2:                                                                                                       \
-            if (IS_FEW(2, NV, MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W)))                                     \
-                FEW_WALK(RNNP_PRODUCT_##W, 2, P < 2 ? P : 2, NV, LAST) break;                                         \
-        case 3:                                                                                                       \
-            if (IS_FEW(3, NV, MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W)))                                     \
-                FEW_WALK(RNNP_PRODUCT_##W, 3, P < 2 ? P : 2, NV, LAST) break;                                         \
-        default: break;                                                                                               \
-        }                                                                                                             \
-    }                                                                                                                 \
-    static const tiles tiles_##name = {NV,                                                                            \
-                                       LAST,                                                                          \
-                                       panel_##name,                                                                  \
-                                       few_##name,                                                                    \
-                                       (int)RNNP_PRODUCT_LEFT_##W == (int)RNNP_LEFT_FLOATS ? NULL : quantise_##W,     \
-                                       MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W),                             \
-                                       (rnnp_format)RNNP_PRODUCT_FORMAT_##W,                                          \
-                                       RNNP_PRODUCT_K_GROUP_##W,                                                      \
-                                       RNNP_PRODUCT_BYTES_##W,                                                        \
+/* Lines that each of so many tiles fetches in a round, of `all`. */
+AI size_t fetched_lines(size_t all, size_t count)
+{
+    const size_t most = FETCH, some = most && count > most ? most : count;
+    return (all + some - 1) / some;
+}
+
+#define TILES(W, name, MR, NV, P, LAST)                                                                                \
+    _Static_assert((NV) <= TILE_VECTORS && (MR) <= TILE_ROWS && (P) <= FEW_PANELS && (LAST) <= (NV),                   \
+                   "tile.h has room");                                                                                 \
+    _Static_assert((NV)*VL <= RNNP_MOST_LANES, "the edge has room");                                                   \
+    ONE_COPY void panel_##name(size_t rows, size_t depth, const float *a, size_t lda, const char *w, const float *c0,  \
+                               size_t ldc0, const float *last, size_t ld_last, float *c, size_t ldc, const char *next) \
+    {                                                                                                                  \
+        const size_t count = (rows + MR - 1) / MR;                                                                     \
+        size_t k = 0;                                                                                                  \
+        do {                                                                                                           \
+            const size_t most = DEPTH(RNNP_PRODUCT_##W, NV), block = depth - k < most ? depth - k : most;              \
+            const size_t bytes = block / (size_t)w_group(RNNP_PRODUCT_##W) * (NV * w_bytes(RNNP_PRODUCT_##W));         \
+            const size_t all = NV * w_bytes(RNNP_PRODUCT_##W) * TILE_DEPTH / 64; /* lines of a round */                \
+            const size_t some = fetched_lines(all, count), part = some * 64 * (block / TILE_DEPTH);                    \
+            const char *const after = k + block < depth ? w + bytes : next;                                            \
+            size_t r = 0;                                                                                              \
+            for (size_t t = 0; t < count; t++) {                                                                       \
+                const size_t m = rows / count + (t < rows % count);                                                    \
+                const float *ar = a + r * lda + k;                                                                     \
+                const start from = {c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0};            \
+                if (FETCH > 0 && RNNP_PRODUCT_##W == RNNP_PRODUCT_f32 && next && t * some < all) {                     \
+                    const ahead fetch = {after + t * part, all - t * some < some ? all - t * some : some};             \
+                    EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, 1, block, ar, lda, w, w_header(RNNP_PRODUCT_##W, NV),    \
+                           NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc, &fetch)                             \
+                } else {                                                                                               \
+                    EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, 0, block, ar, lda, w, w_header(RNNP_PRODUCT_##W, NV),    \
+                           NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc, NULL)                               \
+                }                                                                                                      \
+                r += m;                                                                                                \
+            }                                                                                                          \
+            k += block;                                                                                                \
+            w += bytes;                                                                                                \
+            c0 = c;                                                                                                    \
+            last = c + (NV - LAST) * VL;                                                                               \
+            ldc0 = ld_last = ldc;                                                                                      \
+        } while (k < depth);                                                                                           \
+    }                                                                                                                  \
+    ONE_COPY void few_##name(size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const char *w,      \
+                             const float *c0, size_t ldc0, const float *last, size_t ld_last, size_t panel_last,       \
+                             float *c, size_t ldc, int reverse)                                                        \
+    {                                                                                                                  \
+        switch (rows) {                                                                                                \
+        case 1: FEW_WALK(RNNP_PRODUCT_##W, 1, P, NV, LAST) break;                                                      \
+        case 2:                                                                                                        \
+            if (IS_FEW(2, NV, MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W)))                                      \
+                FEW_WALK(RNNP_PRODUCT_##W, 2, P < 2 ? P : 2, NV, LAST) break;                                          \
+        case 3:                                                                                                        \
+            if (IS_FEW(3, NV, MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W)))                                      \
+                FEW_WALK(RNNP_PRODUCT_##W, 3, P < 2 ? P : 2, NV, LAST) break;                                          \
+        default: break;                                                                                                \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static const tiles tiles_##name = {NV,                                                                             \
+                                       LAST,                                                                           \
+                                       panel_##name,                                                                   \
+                                       few_##name,                                                                     \
+                                       (int)RNNP_PRODUCT_LEFT_##W == (int)RNNP_LEFT_FLOATS ? NULL : quantise_##W,      \
+                                       MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W),                              \
+                                       (rnnp_format)RNNP_PRODUCT_FORMAT_##W,                                           \
+                                       RNNP_PRODUCT_K_GROUP_##W,                                                       \
+                                       RNNP_PRODUCT_BYTES_##W,                                                         \
                                        RNNP_PRODUCT_HEADER_##W};
 /* Rows of a tile: all that are not few, and what MR + 1 rows are split into. */
 #define IS_TILE(W, MR, M, NV) ((M) <= (MR) && (!IS_FEW(M, NV, MOST_FEW(W, w_traits[W].left)) || 2 * (M) >= (MR)))
@@ -220,13 +233,13 @@ ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr)
 AI size_t at_once(const tiles *t, size_t rows, size_t panels) { return IS_FEW(rows, t->nv, t->most_few) ? panels : 1; }
 
 AI void multiply(const tiles *t, size_t rows, size_t panels, size_t depth, const float *a, size_t lda, const char *w,
-                 const start *from, float *c, size_t ldc, int reverse, int ahead)
+                 const start *from, float *c, size_t ldc, int reverse, const char *next)
 {
     if (IS_FEW(rows, t->nv, t->most_few))
         t->few(rows, panels, depth, a, lda, w, from->c, from->ld, from->last, from->ld_last, from->panel_last, c, ldc,
                reverse);
     else
-        t->panel(rows, depth, a, lda, w, from->c, from->ld, from->last, from->ld_last, c, ldc, ahead);
+        t->panel(rows, depth, a, lda, w, from->c, from->ld, from->last, from->ld_last, c, ldc, next);
 }
 
 /* ---- GEMM ---- */
@@ -243,7 +256,7 @@ AI size_t row_block(size_t m, size_t k)
 static const float zeros[RNNP_MOST_LANES];
 
 /* The last panel when n ends further on: through a padded block, so that nothing beyond n is touched. */
-ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t, int ahead)
+ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t)
 {
     const size_t nr = t->nv * VL, j = g->n / nr * nr, n = g->n - j;
     const char *w = (const char *)g->b + g->n / nr * panel_bytes(t, g->k);
@@ -254,13 +267,13 @@ ONE_COPY void edge(const rnnp_gemm_args *g, const tiles *t, int ahead)
         memset(block, 0, count * nr * sizeof(float));
         for (size_t i = 0; g->c0 && i < count; i++)
             memcpy(block + i * nr, g->c0 + (r + i) * g->ldc0 + j, n * sizeof(float));
-        multiply(t, count, 1, g->k, g->a + r * g->lda, g->lda, w, &from, block, nr, 0, ahead);
+        multiply(t, count, 1, g->k, g->a + r * g->lda, g->lda, w, &from, block, nr, 0, NULL);
         for (size_t i = 0; i < count; i++) memcpy(g->c + (r + i) * g->ldc + j, block + i * nr, n * sizeof(float));
     }
 }
 
 /* The next rows of a product, read as the tiles read them. */
-ONE_COPY void gemm_rows(const rnnp_gemm_args *g, const tiles *t, int ahead)
+ONE_COPY void gemm_rows(const rnnp_gemm_args *g, const tiles *t, int is_ahead)
 {
     const size_t nr = t->nv * VL, full = g->n / nr, rows = g->m, panels = at_once(t, rows, full);
     const float *c0 = g->c0;
@@ -272,17 +285,18 @@ ONE_COPY void gemm_rows(const rnnp_gemm_args *g, const tiles *t, int ahead)
     }
     for (size_t p = 0; p < full; p += panels) {
         const start from = c0 ? start_at(c0 + p * nr, ldc0, t->nv, t->last) : start_at(zeros, 0, t->nv, t->last);
-        multiply(t, rows, panels, g->k, g->a, g->lda, (const char *)g->b + p * panel_bytes(t, g->k), &from,
-                 g->c + p * nr, g->ldc, 0, ahead);
+        const char *w = (const char *)g->b + p * panel_bytes(t, g->k);
+        multiply(t, rows, panels, g->k, g->a, g->lda, w, &from, g->c + p * nr, g->ldc, 0,
+                 is_ahead ? w + panel_bytes(t, g->k) : NULL);
     }
     if (g->n % nr > VL || (g->n % nr && t->format != RNNP_FORMAT_f32))
-        edge(g, t, ahead);
+        edge(g, t);
     else if (g->n % nr)
         strip(g, nr);
     if (g->act.kind != RNNP_ACT_NONE) RNNP_NAME(activate)(g, g->c, rows);
 }
 
-ONE_COPY void gemm(const rnnp_gemm_args *g, const tiles *t, rnnp_left left, int ahead)
+ONE_COPY void gemm(const rnnp_gemm_args *g, const tiles *t, rnnp_left left, int is_ahead)
 {
     const size_t quantised = rnnp_quantised_floats(left, g->k);
     const size_t block = t->quantise ? rnnp_quantised_rows(g->m, quantised) : row_block(g->m, g->k);
@@ -297,7 +311,7 @@ ONE_COPY void gemm(const rnnp_gemm_args *g, const tiles *t, rnnp_left left, int 
             rows.a = g->scratch;
             rows.lda = quantised;
         }
-        gemm_rows(&rows, t, ahead);
+        gemm_rows(&rows, t, is_ahead);
     }
 }
 
@@ -337,7 +351,7 @@ AI void step(const rnnp_step_args *s, const tiles *t, const rnnp_left left, rnnp
              size_t slices, size_t how)
 {
     const size_t nc = t->nv * VL, nr = nc * slices, block = how >> 1;
-    const int ahead = how & STEP_AHEAD;
+    const int is_ahead = how & STEP_AHEAD;
     const size_t all = s->panel_end - s->panel_begin;
     const size_t group = rnnp_step_group(block, nr, s->rows, all);
     const size_t h_slice = panel_bytes(t, s->hidden), x_slice = s->x ? panel_bytes(t, s->input) : 0;
@@ -366,10 +380,14 @@ AI void step(const rnnp_step_args *s, const tiles *t, const rnnp_left left, rnnp
         const size_t some = at_once(t, s->rows, panels * slices);
         for (size_t walked = 0; walked < panels * slices; walked += some) {
             const size_t q = s->reverse ? panels * slices - some - walked : walked;
+            const char *const wxq = wx + q * x_slice, *const whq = wh + q * h_slice;
+            const int is_last = i + group >= all && walked + some >= panels * slices; /* the next step begins with it */
+            const size_t slice = is_last ? 0 : x ? x_slice : h_slice;
+            const char *const next = (x ? wxq : whq) + (s->reverse ? -(ptrdiff_t)slice : (ptrdiff_t)slice);
             start from = start_at(z + q * nc, s->ldz, t->nv, t->last);
             if (x) {
-                multiply(t, s->rows, some, s->input, x, ldx, wx + q * x_slice, &from, xout + q * nc, ld, s->reverse,
-                         ahead);
+                multiply(t, s->rows, some, s->input, x, ldx, wxq, &from, xout + q * nc, ld, s->reverse,
+                         is_ahead ? whq : NULL);
                 from = start_at(xout + q * nc, ld, t->nv, t->last);
             }
             if (zh) {
@@ -377,8 +395,8 @@ AI void step(const rnnp_step_args *s, const tiles *t, const rnnp_left left, rnnp
                 from.ld_last = 0;
                 from.panel_last = lanes;
             }
-            multiply(t, s->rows, some, s->hidden, chain, ldchain, wh + q * h_slice, &from, out + q * nc, ld, s->reverse,
-                     ahead);
+            multiply(t, s->rows, some, s->hidden, chain, ldchain, whq, &from, out + q * nc, ld, s->reverse,
+                     is_ahead ? next : NULL);
         }
         rnnp_gates_args g = step_gates(s, lanes, p, p + panels);
         g.z = out;

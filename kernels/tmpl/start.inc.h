@@ -62,4 +62,16 @@ AI nf start_load(const start *s, const int NV, const int LAST, int m, int p, int
     return n_load(s->last + (size_t)m * s->ld_last + (size_t)p * s->panel_last + column * VL);
 }
 
+/* What a tile brings into L2 while it computes: a part of the weights that come next. */
+typedef struct ahead {
+    const char *at;
+    size_t lines; /* for each TILE_DEPTH of k */
+} ahead;
+
+/* So many lines from *at on. */
+AI __attribute__((unused)) void fetch_lines(const char **at, size_t lines)
+{
+    for (size_t i = 0; i < lines; i++, *at += 64) __builtin_prefetch(*at, 0, 2);
+}
+
 #endif

@@ -40,14 +40,11 @@ AI void next_k(void)
 }
 
 /* One k, the j-th of its group: x[m][k] times NV vectors of weights. */
-AI void tile_step(const int W, const int M, const int NV, const int AHEAD, nf acc[TILE_ROWS][TILE_VECTORS],
-                  const float *const *x, size_t k, const char *w, const int j)
+AI void tile_step(const int W, const int M, const int NV, nf acc[TILE_ROWS][TILE_VECTORS], const float *const *x,
+                  size_t k, const char *w, const int j)
 {
     nf many[TILE_LARGER];
     next_k();
-    if (AHEAD > 0 && j == 0) { /* a line of the block after this one, for each line of weights */
-        UNROLLED_BY(line, NV * (int)w_bytes(W), 64) __builtin_prefetch(w + (size_t)AHEAD * w_size(W) + line, 0, 2);
-    }
     if (M < NV) { /* broadcasts stay, weights pass */
         UNROLLED(m, M) many[m] = in_register(n_set(x[m][k]));
         UNROLLED(v, NV) {
@@ -64,7 +61,7 @@ AI void tile_step(const int W, const int M, const int NV, const int AHEAD, nf ac
 }
 
 AI void tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
-             size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)
+             size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc, const ahead *next)
 {
     nf acc[TILE_ROWS][TILE_VECTORS];
     const float *x[TILE_ROWS];
@@ -73,19 +70,26 @@ AI void tile(const int W, const int M, const int NV, const int LAST, const int A
         x[m] = a + (size_t)m * lda;
         UNROLLED(v, NV) acc[m][v] = start_load(from, NV, LAST, m, 0, v);
     }
-    const int G = w_group(W), DEEP = G > TILE_DEPTH ? G : (int)TILE_DEPTH;
-    if (M * NV + (M < NV ? M : NV) + 1 < REGISTERS) {
+    const int G = w_group(W), ROUNDED = M * NV + (M < NV ? M : NV) + 1 < REGISTERS;
+    const int DEEP = G > TILE_DEPTH ? G : (int)TILE_DEPTH; /* k of a round */
+    const char *at = AHEAD ? next->at : NULL;
+    if (ROUNDED) {
         for (; k + (size_t)DEEP <= depth; k += (size_t)DEEP, w += (size_t)(DEEP / G) * ldw) {
-            UNROLLED(i, DEEP) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)i, w + (size_t)(i / G) * ldw, i % G);
+            if (AHEAD) fetch_lines(&at, next->lines);
+            UNROLLED(i, DEEP) tile_step(W, M, NV, acc, x, k + (size_t)i, w + (size_t)(i / G) * ldw, i % G);
         }
         for (; k + (size_t)G <= depth; k += (size_t)G, w += ldw)
-            UNROLLED(j, G) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)j, w, j);
+            UNROLLED(j, G) tile_step(W, M, NV, acc, x, k + (size_t)j, w, j);
     } else { /* the same in the compiler's hands: to it a sum is one register, not one for each k */
+        for (; AHEAD && k + TILE_DEPTH <= depth; k += TILE_DEPTH) {
+            fetch_lines(&at, next->lines);
+            UNROLL_4 for (int i = 0; i < TILE_DEPTH; i++, w += ldw) tile_step(W, M, NV, acc, x, k + (size_t)i, w, 0);
+        }
         UNROLL_4 for (; k + (size_t)G <= depth; k += (size_t)G, w += ldw) UNROLLED(j, G)
-            tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)j, w, j);
+            tile_step(W, M, NV, acc, x, k + (size_t)j, w, j);
     }
     UNROLLED(j, G - 1) {
-        if (k + (size_t)j < depth) tile_step(W, M, NV, AHEAD, acc, x, k + (size_t)j, w, j);
+        if (k + (size_t)j < depth) tile_step(W, M, NV, acc, x, k + (size_t)j, w, j);
     }
     UNROLLED(m, M)
         UNROLLED(v, NV) n_store(c + (size_t)m * ldc + v * VL, acc[m][v]);

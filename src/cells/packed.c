@@ -44,7 +44,8 @@ static const rnnp_variant *by_home(const rnnp_recurrent *layer, rnnp_op op)
 {
     const rnnp_panels *panels = &layer->select->at[layer->format][RNNP_HOME_L2][op]->traits.panels;
     const size_t columns = rnnp_panels_count(panels, layer->hidden) * rnnp_panels_columns(panels);
-    return rnnp_select_for(layer->select, op, layer->format, columns * (layer->input + layer->hidden));
+    return rnnp_select_wider(
+        rnnp_select_for(layer->select, op, layer->format, columns * (layer->input + layer->hidden)), layer->hidden);
 }
 
 rnnp_op rnnp_recurrent_op(const rnnp_recurrent *layer, size_t part)

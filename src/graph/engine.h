@@ -186,8 +186,6 @@ struct rnnp_plan {
 };
 
 rnnp_prepare rnnp_plan_prepare(const rnnp_plan *plan, const rnnp_node *node);
-/* Sets select: what the context selected, on the machine that the records of this host have. RNNP_ERR_MEMORY. */
-rnnp_status rnnp_plan_select(rnnp_plan *plan);
 /* Finds the symbols of batch and steps, by the first recurrent layer. */
 void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning);
 

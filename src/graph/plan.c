@@ -3,6 +3,7 @@
  * A plan: kernels chosen and constant weights packed, in one block. Weights that lie packed in the model's file stay
  * there.
  */
+#include "../../autotune/machine.h"
 #include "../fpmode.h"
 #include "../packed/packed.h"
 #include "../structs.h"
@@ -37,6 +38,22 @@ void rnnp_tuning_symbols(const rnnp_model *model, rnnp_tuning *tuning)
     }
 }
 
+/* Sets select: what the context selected, on the machine that the records of this host have. */
+static rnnp_status select_machine(rnnp_plan *plan)
+{
+    const rnnp_context *context = plan->context;
+    rnnp_machine machine;
+
+    plan->select = &context->selection;
+    if (plan->tuning.off || !rnnp_machine_find(plan->tuning.records, &plan->tuning.host, plan->threads, &machine))
+        return RNNP_OK;
+    if (!(plan->own = rnnp_alloc(context, sizeof *plan->own))) return RNNP_ERR_MEMORY;
+    *plan->own = context->selection;
+    rnnp_select_machine(&context->cpu, &machine, plan->own);
+    plan->select = plan->own;
+    return RNNP_OK;
+}
+
 static void drop_selection(const rnnp_plan *plan) { rnnp_free(plan->context, plan->own, sizeof *plan->own); }
 
 enum { MAX_ITERATIONS = 1 << 20 };
@@ -66,7 +83,7 @@ static rnnp_status read_options(const rnnp_model *model, const rnnp_plan_options
     plan->tuning.off = o.effort == RNNP_EFFORT_NONE;
     rnnp_tuning_symbols(model, &plan->tuning);
     if (!plan->tuning.off) status = rnnp_records_host(model->context, &plan->tuning.host);
-    return status == RNNP_OK ? rnnp_plan_select(plan) : status;
+    return status == RNNP_OK ? select_machine(plan) : status;
 }
 
 /* ---- Drafts: nodes planned, with memory that is not yet the plan's ---- */

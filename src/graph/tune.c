@@ -5,7 +5,6 @@
 #include "engine.h"
 
 #include "../../autotune/choice.h"
-#include "../../autotune/machine.h"
 #include "../structs.h"
 
 #include <stdio.h>
@@ -94,23 +93,6 @@ static int stack_of(const rnnp_model *model, size_t n, const rnnp_tuning *tuning
             return 0; /* of more layers a layout makes several stacks, by its own rules */
     }
     return stack_shape(shapes, layers, stack);
-}
-
-/* ---- The machine ---- */
-
-rnnp_status rnnp_plan_select(rnnp_plan *plan)
-{
-    const rnnp_context *context = plan->context;
-    rnnp_machine machine;
-
-    plan->select = &context->selection;
-    if (plan->tuning.off || !rnnp_machine_find(plan->tuning.records, &plan->tuning.host, plan->threads, &machine))
-        return RNNP_OK;
-    if (!(plan->own = rnnp_alloc(context, sizeof *plan->own))) return RNNP_ERR_MEMORY;
-    *plan->own = context->selection;
-    rnnp_select_machine(&context->cpu, &machine, plan->own);
-    plan->select = plan->own;
-    return RNNP_OK;
 }
 
 /* ---- Shapes ---- */
