@@ -81,12 +81,11 @@ AI void tile(const int W, const int M, const int NV, const int LAST, const int A
         for (; k + (size_t)G <= depth; k += (size_t)G, w += ldw)
             UNROLLED(j, G) tile_step(W, M, NV, acc, x, k + (size_t)j, w, j);
     } else { /* the same in the compiler's hands: to it a sum is one register, not one for each k */
-        for (; AHEAD && k + TILE_DEPTH <= depth; k += TILE_DEPTH) {
-            fetch_lines(&at, next->lines);
-            UNROLL_4 for (int i = 0; i < TILE_DEPTH; i++, w += ldw) tile_step(W, M, NV, acc, x, k + (size_t)i, w, 0);
+        UNROLL_4 for (; k + (size_t)G <= depth; k += (size_t)G, w += ldw)
+        {
+            if (AHEAD && k % TILE_DEPTH == 0) fetch_lines(&at, next->lines);
+            UNROLLED(j, G) tile_step(W, M, NV, acc, x, k + (size_t)j, w, j);
         }
-        UNROLL_4 for (; k + (size_t)G <= depth; k += (size_t)G, w += ldw) UNROLLED(j, G)
-            tile_step(W, M, NV, acc, x, k + (size_t)j, w, j);
     }
     UNROLLED(j, G - 1) {
         if (k + (size_t)j < depth) tile_step(W, M, NV, acc, x, k + (size_t)j, w, j);
