@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A call of one layer: which threads do its steps.
- *
- * Phases. When threads share the steps, all work is a sequence of phases; inside one, each share is a range of unit
- * panels, and every phase ends in a barrier:
- *     per direction, per chunk:  [gather rows]  [input product]  then per step: one phase per part
+ * A call of one layer: how many threads do its steps, and which.
  */
 #include "recurrent.h"
 
-#include "loop.h"
+#include "lockstep.h"
 
 #include <stdatomic.h>
 
-/* Below this many flops a step is over before a second thread has heard of it: two barriers cost about
- * 0.5 us, and a core does some 50 flops per ns. */
-enum { FLOPS_PER_THREAD = 100 * 1000, BARRIER_NS = 250 };
+/* What a barrier costs two threads, and what each more adds: every thread reads a line of every other, and writes one
+ * that all others read. */
+enum { BARRIER_NS = 250, BARRIER_EACH_NS = 30 };
 
 /* Waking workers that sleep takes 30 to 40 us, and their caches are cold: a second thread gains from calls of some 250
  * us on (after a pause of 1 ms, LSTM of 64 and batch 4 takes 104 us alone and 138 with two, of 128 355 and 294); if
@@ -25,19 +21,17 @@ enum { NEAR_BYTES = 512 * 1024, FLOPS_PER_NS = 100, NEAR_BYTES_PER_NS = 100, FAR
 
 static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(layer->direction); }
 
-/* With few threads two directions run at once, each alone and so without a barrier, in halves of the workspace; with
- * more, each step is shared by all. */
-static int side_by_side(const rnnp_recurrent *layer, size_t threads)
-{
-    return directions(layer) == 2 && (threads == 2 || threads == 3);
-}
+/* Two directions run at once, each in its half of the workspace: alone, and so without a barrier, or from this many
+ * threads on by half of them each. */
+enum { BOTH_SHARED = 4 };
 
 size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads)
 {
+    const size_t halves = directions(layer) == 2 && threads > 1 ? 2 : 1;
     rnnp_recurrent_memory w;
     if (!rnnp_recurrent_fits(layer->input, layer->hidden, batch, threads)) return SIZE_MAX;
-    rnnp_recurrent_plan_memory(layer, steps, batch, threads, &w);
-    return w.floats * sizeof(float) * (side_by_side(layer, threads) ? 2 : 1);
+    rnnp_recurrent_plan_memory(layer, steps, batch, threads / halves, &w);
+    return w.floats * sizeof(float) * halves;
 }
 
 /* ---- Estimates ---- */
@@ -59,6 +53,11 @@ double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch)
     return (work > read ? work : read) * (double)directions(layer);
 }
 
+double rnnp_barrier_ns(size_t threads)
+{
+    return threads < 2 ? 0 : BARRIER_NS + (double)(threads - 2) * BARRIER_EACH_NS;
+}
+
 size_t rnnp_recurrent_threads(const rnnp_recurrent_call *call)
 {
     const size_t team = rnnp_team_threads(call->team);
@@ -70,49 +69,45 @@ double rnnp_recurrent_worth_ns(const rnnp_recurrent_call *call)
     return rnnp_team_is_awake(call->team) ? WORTH_CALLING_NS : WORTH_WAKING_NS;
 }
 
-/* Threads that share the steps of a call which is worth waking them; 1 for steps too small to share. */
-static size_t sharing_threads(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+/* One step of all directions, which takes one thread `alone`, if `threads` share it, directions at once. */
+static double shared_step_ns(const rnnp_recurrent *layer, size_t batch, size_t threads, double alone)
 {
-    const size_t team = rnnp_recurrent_threads(call), chosen = layer->choice.threads;
-    if (chosen) return chosen < team ? chosen : team;
-    const double most = step_flops(layer, call->batch) / FLOPS_PER_THREAD + 1;
-    return most < 3 ? 1 : most < (double)team ? (size_t)most : team;
+    const size_t each = threads / directions(layer);
+    double ns = 0;
+    for (size_t k = 0; k < layer->parts; k++)
+        ns += rnnp_loop_largest_share(layer, k, batch, each) * (double)layer->part[k].gates / (double)layer->gates;
+    ns *= alone / (double)directions(layer);
+    return each > 1 ? ns + (double)layer->parts * rnnp_barrier_ns(threads) : ns;
+}
+
+/* Threads, of `team`, that finish a step first, and when: all, half of them, and so on, as more threads make shares
+ * smaller and barriers longer. One direction alone on a thread has no barriers. */
+static size_t sharing_threads(const rnnp_recurrent *layer, size_t batch, size_t team, double *ns)
+{
+    const size_t chosen = layer->choice.threads, most = chosen && chosen < team ? chosen : team;
+    const double alone = rnnp_recurrent_step_ns(layer, batch);
+    size_t best = 1;
+    *ns = alone;
+    for (size_t n = most; n > 1; n /= 2) {
+        const size_t threads = n - n % directions(layer);
+        const double t = shared_step_ns(layer, batch, threads, alone);
+        if (t < *ns || chosen) {
+            *ns = t;
+            best = threads;
+        }
+        if (chosen) break;
+    }
+    return best;
 }
 
 double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     const double alone = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
     const size_t team = rnnp_recurrent_threads(call);
+    double step;
     if (team == 1 || alone < rnnp_recurrent_worth_ns(call)) return alone;
-    if (side_by_side(layer, team)) return alone / 2;
-    const size_t threads = sharing_threads(layer, call);
-    if (threads == 1) return alone;
-    return alone / (double)threads + (double)(call->steps * layer->parts * directions(layer)) * BARRIER_NS;
-}
-
-/* ---- Steps shared by threads ---- */
-
-static size_t phases_before_steps(const rnnp_loop *o) { return (size_t)(o->order != NULL) + (size_t)(o->w->chunk > 0); }
-
-static void run_phase(void *arg, size_t phase, size_t i, size_t n)
-{
-    const rnnp_loop *o = arg;
-    const size_t pre = phases_before_steps(o), full = pre + o->chunk * o->layer->parts;
-    const size_t first = phase / full * o->chunk, in = phase % full, left = o->call->steps - first;
-    const rnnp_chunk chunk = {.first = first, .count = left < o->chunk ? left : o->chunk};
-    if (in >= pre)
-        rnnp_loop_step(o, &chunk, (in - pre) / o->layer->parts, (in - pre) % o->layer->parts, i, n);
-    else if (o->order && in == 0)
-        rnnp_loop_gather(o, &chunk, i, n);
-    else
-        rnnp_loop_project(o, &chunk, i, n);
-}
-
-static void run_shared(rnnp_loop *o)
-{
-    const size_t chunks = (o->call->steps + o->chunk - 1) / o->chunk;
-    const size_t phases = chunks * phases_before_steps(o) + o->call->steps * o->layer->parts;
-    rnnp_team_phases(o->call->team, o->threads, phases, run_phase, o);
+    sharing_threads(layer, call->batch, team, &step);
+    return step * (double)call->steps;
 }
 
 /* ---- Two directions at once ---- */
@@ -131,27 +126,34 @@ static void run_direction(void *arg, size_t i, size_t n)
         rnnp_loop_run(&p->loop[d], 0, p->loop[d].call->steps);
 }
 
-static void forward_side_by_side(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+static void forward_both(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads)
 {
+    rnnp_lockstep together;
     pair p;
-    atomic_init(&p.taken, 0);
     for (size_t d = 0; d < 2; d++) {
-        rnnp_loop_begin(&p.loop[d], layer, call, 1);
+        rnnp_loop_begin(&p.loop[d], layer, call, threads / 2);
         p.loop[d].base += d * p.loop[d].w->floats;
         rnnp_loop_begin_direction(&p.loop[d], d);
     }
-    rnnp_team_offer(call->team, run_direction, &p);
+    if (threads < BOTH_SHARED) {
+        atomic_init(&p.taken, 0);
+        rnnp_team_offer(call->team, run_direction, &p);
+    } else {
+        rnnp_lockstep_begin(&together, call->steps, p.loop[0].chunk);
+        for (size_t d = 0; d < 2; d++) rnnp_lockstep_add(&together, &p.loop[d], 0);
+        rnnp_lockstep_run(&together, call->team);
+    }
     for (size_t d = 0; d < 2; d++) rnnp_loop_end_direction(&p.loop[d]);
 }
 
 /* ---- The call ---- */
 
-/* Threads that this call is for: all it may use for two directions side by side, those that share its steps, or 1. */
+/* Threads that this call is for, if it is worth them. */
 static size_t wanted_threads(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     const size_t team = rnnp_recurrent_threads(call);
-    if (team == 1 || layer->choice.threads == 1) return 1;
-    return side_by_side(layer, team) ? team : sharing_threads(layer, call);
+    double ns;
+    return team == 1 ? 1 : sharing_threads(layer, call->batch, team, &ns);
 }
 
 /* Whether it is worth them. */
@@ -167,13 +169,17 @@ static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_cal
 static void forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads)
 {
     rnnp_loop o; /* filled in field by field: clearing it all would take a tenth of a small step */
+    rnnp_lockstep alone;
     rnnp_loop_begin(&o, layer, call, threads);
     for (size_t d = 0; d < directions(layer); d++) {
         rnnp_loop_begin_direction(&o, d);
-        if (o.threads > 1)
-            run_shared(&o);
-        else
+        if (o.threads > 1) {
+            rnnp_lockstep_begin(&alone, call->steps, o.chunk);
+            rnnp_lockstep_add(&alone, &o, 0);
+            rnnp_lockstep_run(&alone, call->team);
+        } else {
             rnnp_loop_run(&o, 0, call->steps);
+        }
         rnnp_loop_end_direction(&o);
     }
 }
@@ -183,8 +189,8 @@ void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_ca
     const size_t wanted = wanted_threads(layer, call),
                  threads = wanted > 1 && is_worth_waking(layer, call) ? wanted : 1;
     if (threads > 1) rnnp_team_wake(call->team); /* they wake while states and arguments are prepared */
-    if (threads > 1 && side_by_side(layer, rnnp_recurrent_threads(call)))
-        forward_side_by_side(layer, call);
+    if (threads > 1 && directions(layer) == 2)
+        forward_both(layer, call, threads);
     else
         forward(layer, call, threads);
     if (wanted > 1) rnnp_team_note_end(call->team);

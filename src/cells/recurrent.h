@@ -21,6 +21,8 @@ double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch);
 double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call);
 /* Calls that take less are not worth the team. */
 double rnnp_recurrent_worth_ns(const rnnp_recurrent_call *call);
+/* Nanoseconds that a barrier of so many threads costs. */
+double rnnp_barrier_ns(size_t threads);
 /* Threads of its team that a call may use. */
 size_t rnnp_recurrent_threads(const rnnp_recurrent_call *call);
 
