@@ -53,6 +53,11 @@ double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch)
     return (work > read ? work : read) * (double)directions(layer);
 }
 
+double rnnp_recurrent_product_ns(const rnnp_recurrent *layer, size_t batch)
+{
+    return step_flops(layer, batch) / FLOPS_PER_NS * (double)layer->input / (double)(layer->input + layer->hidden);
+}
+
 double rnnp_barrier_ns(size_t threads)
 {
     return threads < 2 ? 0 : BARRIER_NS + (double)(threads - 2) * BARRIER_EACH_NS;

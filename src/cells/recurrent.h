@@ -17,6 +17,8 @@ void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_ca
 
 /* Nanoseconds of one step on one thread, all directions. */
 double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch);
+/* What of that is the product of one direction's x, if it is computed for many steps at once. */
+double rnnp_recurrent_product_ns(const rnnp_recurrent *layer, size_t batch);
 /* Nanoseconds of a call as rnnp_recurrent_forward() would run it. */
 double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call);
 /* Calls that take less are not worth the team. */

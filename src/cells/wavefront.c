@@ -19,6 +19,7 @@
 #include "wavefront.h"
 
 #include "../clock.h"
+#include "groups.h"
 #include "loop.h"
 
 /* A task takes a sixteenth of the steps, as filling and draining leave all threads but one idle for about half a task.
@@ -175,40 +176,66 @@ size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers, size_t tas
     return chunk;
 }
 
-static size_t at_once(const rnnp_stacked *stack, size_t layers)
+/* What one step takes at a layer's stages: all of its steps, or those and the input product of a chunk apart, which is
+ * bound by its operations. */
+static size_t stages_of(const rnnp_stacked *s, double ns[2])
 {
-    return smaller(rnnp_recurrent_threads(&stack->call), layers);
+    const double step = rnnp_recurrent_step_ns(s->layer, s->call.batch);
+    rnnp_recurrent_memory w;
+    rnnp_recurrent_plan_memory(s->layer, s->call.steps, s->call.batch, 1, &w);
+    ns[1] = 0;
+    ns[0] = step;
+    if (w.chunk == 0) return 1;
+    const double product = rnnp_recurrent_product_ns(s->layer, s->call.batch);
+    ns[1] = product < step / 2 ? product : step / 2;
+    ns[0] = step - ns[1];
+    return 2;
 }
 
-/* A wavefront takes as long as its threads need for all work, but not less than the largest layer, and fills and drains
+/* Threads that find something to do, and the slowest stage's step. */
+static size_t at_once(const rnnp_stacked *stack, size_t layers, double *slowest)
+{
+    size_t stages = 0;
+    *slowest = 0;
+    for (size_t l = 0; l < layers; l++) {
+        double ns[2];
+        stages += stages_of(&stack[l], ns);
+        if (ns[0] > *slowest) *slowest = ns[0]; /* a product takes no longer than the steps */
+    }
+    return smaller(rnnp_recurrent_threads(&stack->call), stages);
+}
+
+/* A wavefront takes as long as its threads need for all work, but not less than the slowest stage, and fills and drains
  * by half a chunk for each thread but one. Products of few rows and weights that change cores cost it something. */
 static const double SMALL_TASKS = 1.08;
 
 static double wavefront_ns(const rnnp_stacked *stack, size_t layers)
 {
-    const size_t chunk = rnnp_wavefront_chunk(stack, layers, 0), width = at_once(stack, layers);
-    double largest = 0;
-    for (size_t l = 0; l < layers; l++) {
-        const double step = rnnp_recurrent_step_ns(stack[l].layer, stack[l].call.batch);
-        if (step > largest) largest = step;
-    }
+    const size_t chunk = rnnp_wavefront_chunk(stack, layers, 0);
+    double slowest;
+    const size_t width = at_once(stack, layers, &slowest);
     const double fair = stack_step_ns(stack, layers) / (double)width;
-    const double idle = (double)((width - 1) * chunk) / 2 * largest;
-    return (fair > largest ? fair : largest) * SMALL_TASKS * (double)stack->call.steps + idle;
+    const double idle = (double)((width - 1) * chunk) / 2 * slowest;
+    return (fair > slowest ? fair : slowest) * SMALL_TASKS * (double)stack->call.steps + idle;
 }
 
 rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
 {
-    const double alone = stack_step_ns(stack, layers) * (double)stack->call.steps;
+    const size_t threads = rnnp_recurrent_threads(&stack->call);
     double in_turn = 0;
-    if (layers < 2 || at_once(stack, layers) < 2) return RNNP_SCHEDULE_LAYERS;
+    rnnp_groups groups;
+    if (layers < 2 || threads < 2) return RNNP_SCHEDULE_LAYERS;
     /* who comes late is not waited for: a try costs less than elsewhere */
-    if (alone < rnnp_recurrent_worth_ns(&stack->call) / 2) return RNNP_SCHEDULE_LAYERS;
+    if (stack_step_ns(stack, layers) * (double)stack->call.steps < rnnp_recurrent_worth_ns(&stack->call) / 2)
+        return RNNP_SCHEDULE_LAYERS;
     if (rnnp_team_is_crowded(stack->call.team)) return RNNP_SCHEDULE_WAVEFRONT;
     for (size_t l = 0; l < layers; l++) in_turn += rnnp_recurrent_forward_ns(stack[l].layer, &stack[l].call);
     /* a barrier waits for those who wake, a wavefront works on: that costs it half as much */
-    if (!rnnp_team_is_awake(stack->call.team)) in_turn += WAKING_NS / 2.0;
-    return wavefront_ns(stack, layers) < in_turn ? RNNP_SCHEDULE_WAVEFRONT : RNNP_SCHEDULE_LAYERS;
+    const double in_groups = rnnp_groups_of(stack, layers, threads, 0, &groups) ? groups.ns : in_turn;
+    const double waking = rnnp_team_is_awake(stack->call.team) ? 0 : WAKING_NS / 2.0;
+    if (wavefront_ns(stack, layers) < (in_groups < in_turn ? in_groups : in_turn) + waking)
+        return RNNP_SCHEDULE_WAVEFRONT;
+    return in_groups < in_turn ? RNNP_SCHEDULE_GROUPS : RNNP_SCHEDULE_LAYERS;
 }
 
 /* ---- The stack ---- */
@@ -232,7 +259,7 @@ static void forward_wavefront(const rnnp_stacked *stack, size_t layers, size_t t
     w.steps = stack->call.steps;
     w.chunk = rnnp_wavefront_chunk(stack, layers, task);
     w.chunks = (w.steps + w.chunk - 1) / w.chunk;
-    w.threads = at_once(stack, layers);
+    w.threads = at_once(stack, layers, &(double){0});
     w.team = stack->call.team;
     atomic_init(&w.workers, 0);
     w.begun = rnnp_clock();
@@ -250,9 +277,13 @@ static void forward_wavefront(const rnnp_stacked *stack, size_t layers, size_t t
 void rnnp_stack_forward(const rnnp_stacked *stack, size_t layers, const rnnp_stack_choice *choice)
 {
     rnnp_stack_schedule schedule = choice->schedule;
+    rnnp_groups groups;
     if (schedule == RNNP_SCHEDULE_FASTEST) schedule = rnnp_stack_fastest(stack, layers);
     if (schedule == RNNP_SCHEDULE_WAVEFRONT) {
         forward_wavefront(stack, layers, choice->task);
+    } else if (schedule == RNNP_SCHEDULE_GROUPS &&
+               rnnp_groups_of(stack, layers, rnnp_recurrent_threads(&stack->call), choice->task, &groups)) {
+        rnnp_groups_forward(stack, layers, &groups);
     } else {
         for (size_t l = 0; l < layers; l++) rnnp_recurrent_forward(stack[l].layer, &stack[l].call);
     }
