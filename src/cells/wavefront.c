@@ -1,118 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The wavefront. The steps of a stack are cut into chunks, and a chunk passes one stage after the other: the input
- * product of the lowest layer, its steps, the input product of the next layer, and so on. A task is one chunk at one
- * stage; it may start when the task before it at that stage is done, and the same chunk at the stage below:
- *
- *     layer 1   steps                    0     1     2          what may run at the same time
- *               product               0     1     2             stands in one column
- *     layer 0   steps              0     1     2
- *               product         0  1  2  3  .  .
- *
- * Threads take tasks as they come, the earliest first (of those that hold up the most others), and among equals one of
- * the layer they did last, whose weights are in their cache. So three layers keep two threads busy, a thread that waits
- * for the layer below finds products to do, one that is late or loses its CPU leaves its share to the others, and one
- * alone does everything. A thread waits only for tasks that others are at.
- *
- * The order of tasks changes no bits: an element's chain is the same in all.
+ * A stack: which schedule is fastest, and the threads of a wavefront (wave.h has its tasks).
  */
 #include "wavefront.h"
 
 #include "../clock.h"
 #include "groups.h"
-#include "loop.h"
+#include "wave.h"
 
 /* A task takes a sixteenth of the steps, as filling and draining leave all threads but one idle for about half a task.
  * It has not fewer rows than a product's tile, or weights pass for a tile that is not full (at batch 1, three rows cost
  * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than TASK_NS, as handing over takes some 0.2 us. */
 enum { CHUNKS = 16, TILE_ROWS = 6, TASK_NS = 2000, WAKING_NS = 35 * 1000, LOST_NS = 100 * 1000 };
 
-/* What a product and the steps of the same chunk take, roughly, in units of their own. */
-enum { PRODUCT_TIME = 1, STEPS_TIME = 3 };
-
-enum { STAGES = 2 * RNNP_STACK_LAYERS, NOTHING = -1 };
-
-typedef struct stage {
-    const rnnp_loop *loop;
-    int is_product;
-    size_t time;                      /* from the first stage's start to this one's */
-    _Alignas(64) atomic_size_t taken; /* chunks begun */
-    atomic_size_t done;               /* chunks ended: there is at most one between */
-} stage;
-
-typedef struct wave {
-    rnnp_loop loop[RNNP_STACK_LAYERS];
-    stage stage[STAGES];
-    size_t stages, steps, chunk, chunks, threads;
+typedef struct shared_wave {
+    rnnp_wave tasks;
+    size_t threads;
     rnnp_team *team;
     double begun;
-    atomic_size_t workers; /* at work; with the caller, those beyond `threads` would only wait */
-    rnnp_event progress;   /* tasks ended, of all stages */
-} wave;
-
-/* ---- Tasks ---- */
-
-static size_t ended(const stage *s) { return atomic_load_explicit(&s->done, memory_order_acquire); }
-
-static size_t begun(const stage *s) { return atomic_load_explicit(&s->taken, memory_order_relaxed); }
-
-static int all_begun(const wave *w) { return begun(&w->stage[w->stages - 1]) == w->chunks; }
-
-/* Chunks of a product that may be ahead of the steps which use them: those there is room for. */
-static size_t room(const wave *w, const rnnp_loop *loop) { return loop->chunk / w->chunk; }
-
-/* How far the stage may go at this moment. */
-static size_t limit(const wave *w, size_t i)
-{
-    const stage *s = &w->stage[i];
-    const size_t below = i > 0 ? ended(s - 1) : w->chunks;
-    if (!s->is_product) return below;
-    const size_t most = ended(s + 1) + room(w, s->loop);
-    return below < most ? below : most;
-}
-
-/* Takes the next task of a stage for the caller, who did one of loop `last` before. */
-static int take(wave *w, const rnnp_loop *last, size_t *chunk)
-{
-    for (;;) {
-        int best = NOTHING;
-        size_t earliest = SIZE_MAX, expected = 0;
-        for (size_t i = 0; i < w->stages; i++) {
-            const stage *s = &w->stage[i];
-            const size_t next = ended(s), time = s->time + next * STEPS_TIME;
-            if (begun(s) != next || next >= limit(w, i)) continue;
-            if (time < earliest || (time == earliest && s->loop == last)) {
-                best = (int)i;
-                earliest = time;
-                expected = next;
-            }
-        }
-        if (best == NOTHING) return NOTHING;
-        *chunk = expected;
-        if (atomic_compare_exchange_strong_explicit(&w->stage[best].taken, &expected, expected + 1,
-                                                    memory_order_relaxed, memory_order_relaxed))
-            return best;
-    }
-}
-
-static void run_task(const wave *w, stage *s, size_t chunk)
-{
-    const size_t first = chunk * w->chunk, left = w->steps - first;
-    rnnp_chunk c = {.first = first, .count = left < w->chunk ? left : w->chunk};
-    if (s->loop->w->chunk == 0) {
-        rnnp_loop_run(s->loop, first, first + c.count);
-    } else {
-        c.slot = chunk % room(w, s->loop) * w->chunk;
-        if (s->is_product)
-            rnnp_loop_prepare(s->loop, &c);
-        else
-            rnnp_loop_steps(s->loop, &c);
-    }
-    atomic_store_explicit(&s->done, chunk + 1, memory_order_release);
-}
+    _Alignas(64) atomic_size_t workers; /* at work; with the caller, those beyond `threads` would only wait */
+    rnnp_event progress;                /* tasks ended, of all stages */
+} shared_wave;
 
 /* Others are at a task each, so who waits for longer than a few tasks take waits for a thread without a CPU. */
-static void wait_for_others(wave *w, unsigned seen)
+static void wait_for_others(shared_wave *w, unsigned seen)
 {
     enum { FEW = 3 };
     const double waited = rnnp_event_wait(w->team, &w->progress, seen);
@@ -122,27 +33,28 @@ static void wait_for_others(wave *w, unsigned seen)
 }
 
 /* Workers may leave before all is done, so a place is the caller's, however late it comes. */
-static int has_place(wave *w, size_t i)
+static int has_place(shared_wave *w, size_t i)
 {
     return i == 0 || atomic_fetch_add_explicit(&w->workers, 1, memory_order_relaxed) + 1 < w->threads;
 }
 
 static void run_tasks(void *arg, size_t i, size_t n)
 {
-    wave *w = arg;
+    shared_wave *w = arg;
     const rnnp_loop *last = NULL;
     const int stays = has_place(w, i);
-    while (stays && !all_begun(w)) {
+    while (stays && !rnnp_wave_all_begun(&w->tasks)) {
         if (n > 1 && i == 0) rnnp_team_renew(w->team);
         if (i > 0 && rnnp_team_is_leaving(w->team)) break;
         const unsigned seen = rnnp_event_count(&w->progress);
         size_t chunk;
-        const int at = take(w, last, &chunk);
-        if (at != NOTHING) {
-            run_task(w, &w->stage[at], chunk);
-            last = w->stage[at].loop;
+        const int at = rnnp_wave_take(&w->tasks, last, &chunk);
+        if (at >= 0) {
+            rnnp_wave_run(&w->tasks, at, chunk);
+            rnnp_wave_done(&w->tasks, at, chunk);
+            last = w->tasks.stage[at].loop;
             if (n > 1) rnnp_event_advance(w->team, &w->progress);
-        } else if (!all_begun(w)) {
+        } else if (!rnnp_wave_all_begun(&w->tasks)) {
             wait_for_others(w, seen); /* what is not ready waits for what others are at */
         }
     }
@@ -240,38 +152,17 @@ rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
 
 /* ---- The stack ---- */
 
-static void add_stage(wave *w, const rnnp_loop *loop, int is_product)
-{
-    stage *s = &w->stage[w->stages];
-    const stage *below = w->stages > 0 ? s - 1 : NULL;
-    s->loop = loop;
-    s->is_product = is_product;
-    s->time = below ? below->time + (below->is_product ? PRODUCT_TIME : STEPS_TIME) : 0;
-    atomic_init(&s->taken, 0);
-    atomic_init(&s->done, 0);
-    w->stages++;
-}
-
 static void forward_wavefront(const rnnp_stacked *stack, size_t layers, size_t task)
 {
-    wave w;
-    w.stages = 0;
-    w.steps = stack->call.steps;
-    w.chunk = rnnp_wavefront_chunk(stack, layers, task);
-    w.chunks = (w.steps + w.chunk - 1) / w.chunk;
+    shared_wave w;
     w.threads = at_once(stack, layers, &(double){0});
     w.team = stack->call.team;
     atomic_init(&w.workers, 0);
     w.begun = rnnp_clock();
     rnnp_event_init(&w.progress);
-    for (size_t l = 0; l < layers; l++) {
-        rnnp_loop_begin(&w.loop[l], stack[l].layer, &stack[l].call, 1);
-        rnnp_loop_begin_direction(&w.loop[l], 0);
-        if (w.loop[l].w->chunk > 0) add_stage(&w, &w.loop[l], 1);
-        add_stage(&w, &w.loop[l], 0);
-    }
+    rnnp_wave_begin(&w.tasks, stack, layers, rnnp_wavefront_chunk(stack, layers, task));
     rnnp_team_offer(w.team, run_tasks, &w);
-    for (size_t l = 0; l < layers; l++) rnnp_loop_end_direction(&w.loop[l]);
+    for (size_t l = 0; l < layers; l++) rnnp_loop_end_direction(&w.tasks.loop[l]);
 }
 
 void rnnp_stack_forward(const rnnp_stacked *stack, size_t layers, const rnnp_stack_choice *choice)
