@@ -5,8 +5,8 @@
  *
  * Phases. A host's pool runs one share of every phase and leaves out the others, from the first to the last step of a
  * call, then the next share of every phase, and so on. So each share finds in this core's caches what its thread would
- * find in its own, and nothing else. A phase takes as long as its slowest share, what its threads read that others
- * have written (h, at the rate measured between two cores of this machine), and a barrier.
+ * find in its own, and nothing else. A phase takes as long as its slowest share, a barrier, and what its threads read
+ * that others have written (h), both as measured with two threads of this machine.
  *
  * Wavefront. Virtual threads take tasks from the library's list, and each task takes what it took on this core.
  *
@@ -209,9 +209,9 @@ static double exchange_ns(const machine *m, const subject *s, size_t threads)
     const rnnp_area area =
         rnnp_area_of(layer->part[0].panels, layer->part[0].lanes, batch, &layer->part[0].step->traits);
     const rnnp_grid grid = rnnp_grid_of(&area, threads);
-    const size_t rows = (batch + grid.rows - 1) / grid.rows;
+    const double rows = (double)((batch + grid.rows - 1) / grid.rows), parts = (double)grid.panels;
 
-    return grid.panels > 1 ? (double)(rows * layer->hidden * sizeof(float)) / m->exchange : 0;
+    return rows * (double)layer->hidden * sizeof(float) * (parts - 1) / parts / m->exchange;
 }
 
 static outcome simulate_phases(const machine *m, subject *s, size_t threads, rnnp_stack_schedule schedule, double alone)
@@ -347,51 +347,65 @@ static outcome simulate(const machine *m, subject *s, size_t threads, double alo
 
 /* ---- The machine ---- */
 
-enum { EXCHANGED = 64 * 1024 };
+enum { MOST_EXCHANGED = 128 * 1024 };
 
+/* The state of a layer by turns in two halves. */
 typedef struct exchange {
-    float *data, sum; /* sum: so that reading is not left out */
-    double least;
+    float *h[2];
+    size_t floats;
+    float sum[2][16]; /* so that reading is not left out */
 } exchange;
 
-/* The first thread writes, the second reads it and takes the time. */
+/* Each thread reads all that was written in the phase before, and writes its share. */
 static void exchange_phase(void *arg, size_t phase, size_t i, size_t n)
 {
     exchange *e = arg;
+    const float *from = e->h[phase % 2];
+    float *to = e->h[(phase + 1) % 2], sum[16] = {0};
+    const size_t share = e->floats / 2;
 
-    if (n != 2) return;
-    if (phase % 2 == 0 && i == 0) {
-        for (size_t k = 0; k < EXCHANGED / sizeof(float); k++) e->data[k] = (float)phase;
-    } else if (phase % 2 == 1 && i == 1) {
-        const double start = rnnp_clock();
-        float sum[16] = {0};
-        for (size_t k = 0; k < EXCHANGED / sizeof(float); k += 16) {
-            for (size_t j = 0; j < 16; j++) sum[j] += e->data[k + j];
-        }
-        const double ns = 1e9 * (rnnp_clock() - start);
-        for (size_t j = 0; j < 16; j++) e->sum += sum[j];
-        e->least = fmin(e->least, ns);
+    for (size_t k = 0; k < e->floats; k += 16) {
+        for (size_t j = 0; j < 16; j++) sum[j] += from[k + j];
     }
+    for (size_t k = i * share; k < (i + 1) * share; k++) to[k] = (float)phase;
+    for (size_t j = 0; j < 16; j++) e->sum[i % 2][j] = sum[j];
+    (void)n;
+}
+
+/* What a phase takes two threads more than one alone: the barrier, and reading the half that the other wrote. */
+static double meeting_ns(rnnp_team *team, exchange *e, size_t bytes)
+{
+    enum { ROUNDS = 1000 };
+    double least[2] = {INFINITY, INFINITY};
+
+    e->floats = bytes / sizeof(float);
+    for (int i = 0; i < 20; i++) {
+        double start = rnnp_clock();
+        for (size_t p = 0; p < ROUNDS; p++) exchange_phase(e, p, 0, 1);
+        least[0] = fmin(least[0], rnnp_clock() - start);
+        start = rnnp_clock();
+        rnnp_team_each(team, ROUNDS, exchange_phase, e);
+        least[1] = fmin(least[1], rnnp_clock() - start);
+    }
+    return 1e9 * (least[1] - least[0]) / ROUNDS;
 }
 
 static void measure(machine *m)
 {
+    enum { FEW = 1024, MANY = MOST_EXCHANGED };
     rnnp_context_options with;
     rnnp_context *two;
-    exchange e = {take_memory(EXCHANGED), 0, INFINITY};
-    double barrier;
+    exchange e = {.h = {take_memory(MOST_EXCHANGED), take_memory(MOST_EXCHANGED)}};
 
     rnnp_context_options_init(&with);
     if (rnnp_context_create(&with, &m->context) != RNNP_OK) fail("no context");
     with.threads = 2;
-    m->barrier_ns = m->exchange = INFINITY;
     if (rnnp_context_create(&with, &two) != RNNP_OK) fail("no context of two threads");
-    for (int i = 0; i < 10; i++) {
-        if (rnnp_limit_barrier(two, 5e-3, &barrier) == RNNP_OK) m->barrier_ns = fmin(m->barrier_ns, 1e9 * barrier);
-        rnnp_team_each(two->team, 400, exchange_phase, &e);
-    }
-    m->exchange = EXCHANGED / e.least;
-    free(e.data);
+    const double few = meeting_ns(two->team, &e, FEW), many = meeting_ns(two->team, &e, MANY);
+    m->exchange = (MANY - FEW) / 2.0 / (many - few);
+    m->barrier_ns = few - FEW / 2.0 / m->exchange;
+    free(e.h[0]);
+    free(e.h[1]);
     rnnp_context_destroy(two);
 }
 
@@ -489,8 +503,8 @@ int main(int argc, char **argv)
         i++;
     }
     measure(&m);
-    printf("barrier of two %.0f ns, %.0f ns for each thread more; %.1f GB/s from another core's cache\n", m.barrier_ns,
-           m.each_ns, m.exchange);
+    printf("a barrier takes two threads %.0f ns, and %.0f ns for each more; %.1f GB/s from another core's cache\n",
+           m.barrier_ns, m.each_ns, m.exchange);
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (size_t a = 0; a < sizeof arrangements / sizeof *arrangements; a++)
             if (!o.cell || !strcmp(o.cell, kinds[k].name)) print_table(&m, &o, &kinds[k], &arrangements[a]);

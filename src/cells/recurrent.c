@@ -8,9 +8,10 @@
 
 #include <stdatomic.h>
 
-/* What a barrier costs two threads, and what each more adds: every thread reads a line of every other, and writes one
- * that all others read. */
-enum { BARRIER_NS = 250, BARRIER_EACH_NS = 30 };
+/* What a barrier between two steps costs two threads, and what each more adds: every thread reads a line of every other,
+ * and writes one that all others read. The barrier alone takes a third of that. The rest is waiting until what the
+ * others have written arrives (steps of 0.6 to 2.4 us, shared by two, took half of that and 0.6 to 0.8 us). */
+enum { BARRIER_NS = 700, BARRIER_EACH_NS = 30 };
 
 /* Waking workers that sleep takes 30 to 40 us, and their caches are cold: a second thread gains from calls of some 250
  * us on (after a pause of 1 ms, LSTM of 64 and batch 4 takes 104 us alone and 138 with two, of 128 355 and 294); if
