@@ -17,12 +17,7 @@ static size_t ceiling(size_t a, size_t b) { return (a + b - 1) / b; }
 
 static size_t least_rows(size_t tile) { return tile < 6 ? 2 : (tile + 2) / 3; }
 
-static size_t panel_time(size_t rows, size_t tile)
-{
-    const size_t least = least_rows(tile);
-
-    return 2 * (rows > least ? rows : least) + ceiling(rows, tile) + 2;
-}
+static size_t panel_time(size_t rows, size_t tile) { return 2 * rows + ceiling(rows, tile) + 2; }
 
 static size_t largest_panels(const rnnp_area *area, size_t unit, size_t parts)
 {
@@ -33,7 +28,8 @@ static size_t largest_panels(const rnnp_area *area, size_t unit, size_t parts)
 
 static size_t largest_time(const rnnp_area *area, const rnnp_grid *grid)
 {
-    const size_t rows = ceiling(area->rows, grid->rows);
+    const size_t some = ceiling(area->rows, grid->rows), least = least_rows(area->tile),
+                 rows = some > least ? some : least;
     const int splits_lines = grid->unit < area->line && grid->panels > 1;
 
     return largest_panels(area, grid->unit, grid->panels) * panel_time(rows, area->tile) +

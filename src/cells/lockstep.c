@@ -15,7 +15,7 @@ size_t rnnp_lockstep_chunk_phases(int gathers, int hoists, size_t chunk, size_t 
 
 static size_t phases_of(const rnnp_loop *o, size_t steps)
 {
-    return rnnp_lockstep_chunk_phases(o->order != NULL, o->w->chunk > 0, steps, o->layer->parts);
+    return rnnp_lockstep_chunk_phases(o->gathers, o->w->chunk > 0, steps, o->layer->parts);
 }
 
 void rnnp_lockstep_add(rnnp_lockstep *l, const rnnp_loop *loop, size_t lag)
@@ -33,7 +33,7 @@ void rnnp_lockstep_add(rnnp_lockstep *l, const rnnp_loop *loop, size_t lag)
 static void run_loop(const rnnp_lockstep *l, const rnnp_loop *o, size_t phase, size_t i, size_t n)
 {
     const size_t first = phase / l->full * l->chunk, in = phase % l->full;
-    const size_t gathers = o->order != NULL, pre = phases_of(o, 0), parts = o->layer->parts;
+    const size_t gathers = (size_t)o->gathers, pre = phases_of(o, 0), parts = o->layer->parts;
     if (first >= l->steps) return;
     const size_t left = l->steps - first, at = in - pre; /* at: from its steps on */
     const rnnp_chunk chunk = {.first = first, .count = left < l->chunk ? left : l->chunk};
@@ -67,4 +67,20 @@ void rnnp_lockstep_run(const rnnp_lockstep *l, rnnp_team *team)
         phases = end > phases ? end : phases;
     }
     rnnp_team_phases(team, l->threads, phases, run_phase, (void *)l);
+}
+
+void rnnp_lockstep_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads)
+{
+    const size_t loops = rnnp_directions(layer->direction);
+    rnnp_loop o[2];
+    rnnp_lockstep together;
+    for (size_t d = 0; d < loops; d++) {
+        rnnp_loop_begin(&o[d], layer, call, threads / loops);
+        o[d].base += d * o[d].w->floats;
+        rnnp_loop_begin_direction(&o[d], d);
+    }
+    rnnp_lockstep_begin(&together, call->steps, o[0].chunk);
+    for (size_t d = 0; d < loops; d++) rnnp_lockstep_add(&together, &o[d], 0);
+    rnnp_lockstep_run(&together, call->team);
+    for (size_t d = 0; d < loops; d++) rnnp_loop_end_direction(&o[d]);
 }

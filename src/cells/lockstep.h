@@ -38,4 +38,7 @@ size_t rnnp_lockstep_chunk_phases(int gathers, int hoists, size_t chunk, size_t 
 
 void rnnp_lockstep_run(const rnnp_lockstep *lockstep, rnnp_team *team);
 
+/* A call of one layer whose steps `threads` share, in two directions by half of them each: a multiple of directions. */
+void rnnp_lockstep_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads);
+
 #endif

@@ -62,16 +62,16 @@ void rnnp_loop_gather(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, siz
         size_t t = time_of(o, chunk->first + s), begin, end;
         rnnp_share(active_rows(o, t), i, n, &begin, &end);
         for (size_t r = begin; r < end; r++)
-            memcpy(gathered(o, chunk) + (s * c->batch + r) * input, c->x + t * c->x_step + o->order[r] * c->x_row,
-                   input * sizeof(float));
+            memcpy(gathered(o, chunk) + (s * c->batch + r) * input,
+                   c->x + t * c->x_step + (o->order ? o->order[r] : r) * c->x_row, input * sizeof(float));
     }
 }
 
 /* Input rows of a step: from the caller, or gathered. */
 static const float *input_rows(const rnnp_loop *o, const rnnp_chunk *chunk, size_t s, size_t t, size_t *ld)
 {
-    *ld = o->order ? o->layer->input : o->call->x_row;
-    return o->order ? gathered(o, chunk) + s * o->call->batch * o->layer->input : o->call->x + t * o->call->x_step;
+    *ld = o->gathers ? o->layer->input : o->call->x_row;
+    return o->gathers ? gathered(o, chunk) + s * o->call->batch * o->layer->input : o->call->x + t * o->call->x_step;
 }
 
 /* ---- Shares ---- */
@@ -127,16 +127,16 @@ void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, si
     size_t t_max = t_first > t_last ? t_first : t_last, t_min = t_first < t_last ? t_first : t_last;
     /* One product for the whole chunk when its rows lie evenly spaced in memory: gathered and complete, one
      * row a step, or steps right behind each other. z keeps the order of the rows' memory. */
-    int even = o->order ? active_rows(o, t_max) == c->batch : c->batch == 1 || c->x_step == c->batch * c->x_row;
+    const int even = !o->gathers || active_rows(o, t_max) == c->batch;
     for (size_t k = 0; k < o->layer->parts; k++) {
         const rnnp_recurrent_part *p = &o->layer->part[k];
         const size_t nr = p->gates * p->lanes;
         for (size_t s = 0; s < count; s += even ? count : 1) {
-            const size_t t = even && !o->order ? t_min : time_of(o, first + s), slot = o->order ? s : t - t_min;
+            const size_t t = even && !o->gathers ? t_min : time_of(o, first + s), slot = o->gathers ? s : t - t_min;
             const rnnp_rectangle at = share_of_product(p, even ? count * c->batch : active_rows(o, t), i, n);
             size_t ldx;
             const float *x = input_rows(o, chunk, s, t, &ldx);
-            if (even && !o->order && c->batch == 1) ldx = c->x_step;
+            if (!o->gathers && c->batch == 1) ldx = c->x_step;
             const rnnp_gemm_args g = {.m = at.rows,
                                       .n = at.panels * nr,
                                       .k = input,
@@ -248,7 +248,7 @@ void rnnp_loop_step(const rnnp_loop *o, const rnnp_chunk *chunk, size_t in_chunk
     s->reverse = !o->layer->choice.one_way && ((step + c->turn) & 1);
     if (o->w->chunk) {
         /* forward chunks lie in z as time does, reverse ones too unless their rows were gathered */
-        size_t slot = !is_reverse(o) || o->order ? in_chunk : chunk->count - 1 - in_chunk;
+        size_t slot = !is_reverse(o) || o->gathers ? in_chunk : chunk->count - 1 - in_chunk;
         s->z = projected(o, chunk, k) + (slot * c->batch + row) * p->columns;
     } else {
         s->x = input_rows(o, chunk, in_chunk, t, &s->ldx);
@@ -319,7 +319,7 @@ void rnnp_loop_end_direction(const rnnp_loop *o)
 
 void rnnp_loop_prepare(const rnnp_loop *o, const rnnp_chunk *chunk)
 {
-    if (o->order) rnnp_loop_gather(o, chunk, 0, 1);
+    if (o->gathers) rnnp_loop_gather(o, chunk, 0, 1);
     if (o->w->chunk) rnnp_loop_project(o, chunk, 0, 1);
 }
 
@@ -380,6 +380,7 @@ void rnnp_loop_begin(rnnp_loop *o, const rnnp_recurrent *layer, const rnnp_recur
             o->order = order;
         }
     }
+    o->gathers = o->order || (o->w->chunk > 0 && call->batch > 1 && call->x_step != call->batch * call->x_row);
 }
 
 void rnnp_loop_begin_direction(rnnp_loop *o, size_t d)

@@ -18,6 +18,7 @@ typedef struct rnnp_loop {
     float *base;       /* of the workspace */
     const rnnp_recurrent_memory *w;
     const uint32_t *order; /* rows by falling length, NULL when all are full */
+    int gathers;           /* x of a chunk is copied, in that order: it does not lie evenly */
     size_t chunk;          /* steps that are prepared together */
     size_t threads;
     rnnp_grid grid[RNNP_CELL_PARTS]; /* of a part's steps, with all rows, by `threads`, if these are two or more */
@@ -46,7 +47,7 @@ typedef struct rnnp_chunk {
 
 /* A chunk is [gather] [project], then each part of step s < count; i of n threads take their share of panels and
  * rows. */
-void rnnp_loop_gather(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, size_t n);  /* if o->order */
+void rnnp_loop_gather(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, size_t n);  /* if o->gathers */
 void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, size_t n); /* if w->chunk > 0 */
 void rnnp_loop_step(const rnnp_loop *o, const rnnp_chunk *chunk, size_t s, size_t part, size_t i, size_t n);
 

@@ -5,13 +5,15 @@
 #include "recurrent.h"
 
 #include "lockstep.h"
-
-#include <stdatomic.h>
+#include "pieces.h"
 
 /* What a barrier between two steps costs two threads, and what each more adds: every thread reads a line of every other,
  * and writes one that all others read. The barrier alone takes a third of that. The rest is waiting until what the
  * others have written arrives (steps of 0.6 to 2.4 us, shared by two, took half of that and 0.6 to 0.8 us). */
 enum { BARRIER_NS = 700, BARRIER_EACH_NS = 30 };
+
+/* How long pieces work before they meet: a barrier takes a hundredth of that. */
+enum { PHASE_NS = 100 * 1000 };
 
 /* Waking workers that sleep takes 30 to 40 us, and their caches are cold: a second thread gains from calls of some 250
  * us on (after a pause of 1 ms, LSTM of 64 and batch 4 takes 104 us alone and 138 with two, of 128 355 and 294); if
@@ -22,17 +24,15 @@ enum { NEAR_BYTES = 512 * 1024, FLOPS_PER_NS = 100, NEAR_BYTES_PER_NS = 100, FAR
 
 static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(layer->direction); }
 
-/* Two directions run at once, each in its half of the workspace: alone, and so without a barrier, or from this many
- * threads on by half of them each. */
-enum { BOTH_SHARED = 4 };
-
 size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads)
 {
-    const size_t halves = directions(layer) == 2 && threads > 1 ? 2 : 1;
+    const size_t loops = threads > 1 ? directions(layer) : 1; /* two directions run at once, by half of the threads */
     rnnp_recurrent_memory w;
     if (!rnnp_recurrent_fits(layer->input, layer->hidden, batch, threads)) return SIZE_MAX;
-    rnnp_recurrent_plan_memory(layer, steps, batch, threads / halves, &w);
-    return w.floats * sizeof(float) * halves;
+    rnnp_recurrent_plan_memory(layer, steps, batch, threads / loops, &w);
+    const size_t shared = w.floats * sizeof(float) * loops,
+                 pieces = rnnp_pieces_workspace(layer, steps, batch, threads);
+    return pieces > shared ? pieces : shared;
 }
 
 /* ---- Estimates ---- */
@@ -75,32 +75,47 @@ double rnnp_recurrent_worth_ns(const rnnp_recurrent_call *call)
     return rnnp_team_is_awake(call->team) ? WORTH_CALLING_NS : WORTH_WAKING_NS;
 }
 
-/* One step of all directions, which takes one thread `alone`, if `threads` share it, directions at once. */
-static double shared_step_ns(const rnnp_recurrent *layer, size_t batch, size_t threads, double alone)
+/* How threads share a call. */
+typedef struct sharing {
+    size_t threads; /* 1: not at all */
+    size_t rows;    /* in pieces (pieces.h), of so many parts of the rows; 0: by steps */
+    double ns;      /* of a step */
+} sharing;
+
+/* By steps: the largest share of each part of a step, both directions at once, and a barrier. */
+static sharing by_steps(const rnnp_recurrent *layer, size_t batch, size_t n, double alone)
 {
-    const size_t each = threads / directions(layer);
-    double ns = 0;
+    const size_t each = n / directions(layer);
+    sharing s = {.threads = each * directions(layer)};
+    if (each < 2) return (sharing){1, 0, alone};
     for (size_t k = 0; k < layer->parts; k++)
-        ns += rnnp_loop_largest_share(layer, k, batch, each) * (double)layer->part[k].gates / (double)layer->gates;
-    ns *= alone / (double)directions(layer);
-    return each > 1 ? ns + (double)layer->parts * rnnp_barrier_ns(threads) : ns;
+        s.ns += rnnp_loop_largest_share(layer, k, batch, each) * (double)layer->part[k].gates / (double)layer->gates;
+    s.ns *= alone / (double)directions(layer);
+    s.ns += (double)layer->parts * rnnp_barrier_ns(s.threads);
+    return s;
 }
 
-/* Threads, of `team`, that finish a step first, and when: all, half of them, and so on, as more threads make shares
- * smaller and barriers longer. One direction alone on a thread has no barriers. */
-static size_t sharing_threads(const rnnp_recurrent *layer, size_t batch, size_t team, double *ns)
+/* In pieces: no barriers, but all weights are read for few rows. */
+static sharing by_pieces(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t n, double alone)
 {
-    const size_t chosen = layer->choice.threads, most = chosen && chosen < team ? chosen : team;
-    const double alone = rnnp_recurrent_step_ns(layer, batch);
-    size_t best = 1;
-    *ns = alone;
-    for (size_t n = most; n > 1; n /= 2) {
-        const size_t threads = n - n % directions(layer);
-        const double t = shared_step_ns(layer, batch, threads, alone);
-        if (t < *ns || chosen) {
-            *ns = t;
-            best = threads;
-        }
+    const size_t rows = rnnp_pieces_rows(layer, call->batch, call->lengths != NULL, n), dirs = directions(layer);
+    if (rows == 0) return (sharing){1, 0, alone};
+    const double work = alone * rnnp_pieces_largest(layer, call->batch, rows);
+    const double own = rnnp_recurrent_step_ns(layer, (call->batch + rows - 1) / rows) / (double)dirs;
+    return (sharing){rows * dirs, rows, work > own ? work : own};
+}
+
+/* What finishes a step first: all threads of the team, half of them, and so on, as more threads make shares smaller and
+ * barriers longer. */
+static sharing best_sharing(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+{
+    const size_t team = rnnp_recurrent_threads(call), chosen = layer->choice.threads;
+    const double alone = rnnp_recurrent_step_ns(layer, call->batch);
+    sharing best = {1, 0, alone};
+    for (size_t n = chosen && chosen < team ? chosen : team; n > 1; n /= 2) {
+        const sharing steps = by_steps(layer, call->batch, n, alone), pieces = by_pieces(layer, call, n, alone);
+        const sharing s = pieces.threads > 1 && (steps.threads == 1 || pieces.ns <= steps.ns) ? pieces : steps;
+        if (s.ns < best.ns || chosen) best = s;
         if (chosen) break;
     }
     return best;
@@ -109,58 +124,11 @@ static size_t sharing_threads(const rnnp_recurrent *layer, size_t batch, size_t 
 double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     const double alone = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
-    const size_t team = rnnp_recurrent_threads(call);
-    double step;
-    if (team == 1 || alone < rnnp_recurrent_worth_ns(call)) return alone;
-    sharing_threads(layer, call->batch, team, &step);
-    return step * (double)call->steps;
-}
-
-/* ---- Two directions at once ---- */
-
-typedef struct pair {
-    rnnp_loop loop[2];
-    atomic_size_t taken; /* directions that somebody does or has done */
-} pair;
-
-static void run_direction(void *arg, size_t i, size_t n)
-{
-    pair *p = arg;
-    (void)i;
-    (void)n;
-    for (size_t d; (d = atomic_fetch_add_explicit(&p->taken, 1, memory_order_relaxed)) < 2;)
-        rnnp_loop_run(&p->loop[d], 0, p->loop[d].call->steps);
-}
-
-static void forward_both(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads)
-{
-    rnnp_lockstep together;
-    pair p;
-    for (size_t d = 0; d < 2; d++) {
-        rnnp_loop_begin(&p.loop[d], layer, call, threads / 2);
-        p.loop[d].base += d * p.loop[d].w->floats;
-        rnnp_loop_begin_direction(&p.loop[d], d);
-    }
-    if (threads < BOTH_SHARED) {
-        atomic_init(&p.taken, 0);
-        rnnp_team_offer(call->team, run_direction, &p);
-    } else {
-        rnnp_lockstep_begin(&together, call->steps, p.loop[0].chunk);
-        for (size_t d = 0; d < 2; d++) rnnp_lockstep_add(&together, &p.loop[d], 0);
-        rnnp_lockstep_run(&together, call->team);
-    }
-    for (size_t d = 0; d < 2; d++) rnnp_loop_end_direction(&p.loop[d]);
+    if (rnnp_recurrent_threads(call) == 1 || alone < rnnp_recurrent_worth_ns(call)) return alone;
+    return best_sharing(layer, call).ns * (double)call->steps;
 }
 
 /* ---- The call ---- */
-
-/* Threads that this call is for, if it is worth them. */
-static size_t wanted_threads(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
-{
-    const size_t team = rnnp_recurrent_threads(call);
-    double ns;
-    return team == 1 ? 1 : sharing_threads(layer, call->batch, team, &ns);
-}
 
 /* Whether it is worth them. */
 static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
@@ -172,32 +140,29 @@ static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_cal
     return ns >= WORTH_CALLING_NS && rnnp_team_is_in_demand(call->team);
 }
 
-static void forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads)
+static void forward_alone(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     rnnp_loop o; /* filled in field by field: clearing it all would take a tenth of a small step */
-    rnnp_lockstep alone;
-    rnnp_loop_begin(&o, layer, call, threads);
+    rnnp_loop_begin(&o, layer, call, 1);
     for (size_t d = 0; d < directions(layer); d++) {
         rnnp_loop_begin_direction(&o, d);
-        if (o.threads > 1) {
-            rnnp_lockstep_begin(&alone, call->steps, o.chunk);
-            rnnp_lockstep_add(&alone, &o, 0);
-            rnnp_lockstep_run(&alone, call->team);
-        } else {
-            rnnp_loop_run(&o, 0, call->steps);
-        }
+        rnnp_loop_run(&o, 0, call->steps);
         rnnp_loop_end_direction(&o);
     }
 }
 
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    const size_t wanted = wanted_threads(layer, call),
-                 threads = wanted > 1 && is_worth_waking(layer, call) ? wanted : 1;
-    if (threads > 1) rnnp_team_wake(call->team); /* they wake while states and arguments are prepared */
-    if (threads > 1 && directions(layer) == 2)
-        forward_both(layer, call, threads);
-    else
-        forward(layer, call, threads);
-    if (wanted > 1) rnnp_team_note_end(call->team);
+    const int alone = rnnp_recurrent_threads(call) == 1;
+    const sharing wanted = alone ? (sharing){1, 0, 0} : best_sharing(layer, call);
+    if (wanted.threads > 1 && is_worth_waking(layer, call)) {
+        rnnp_team_wake(call->team); /* they wake while states and arguments are prepared */
+        if (wanted.rows > 0)
+            rnnp_pieces_forward(layer, call, wanted.rows, (size_t)(PHASE_NS / wanted.ns) + 1);
+        else
+            rnnp_lockstep_forward(layer, call, wanted.threads);
+    } else {
+        forward_alone(layer, call);
+    }
+    if (wanted.threads > 1) rnnp_team_note_end(call->team);
 }
