@@ -202,16 +202,13 @@ typedef struct outcome {
     rnnp_stack_schedule schedule;
 } outcome;
 
+/* The state of a step: all that a thread reads of it or writes is read or written by others too. */
 static double exchange_ns(const machine *m, const subject *s, size_t threads)
 {
-    const rnnp_recurrent *layer = &s->layer[0];
-    const size_t batch = s->stack[0].call.batch;
-    const rnnp_area area =
-        rnnp_area_of(layer->part[0].panels, layer->part[0].lanes, batch, &layer->part[0].step->traits);
-    const rnnp_grid grid = rnnp_grid_of(&area, threads);
-    const double rows = (double)((batch + grid.rows - 1) / grid.rows), parts = (double)grid.panels;
+    double bytes;
 
-    return rows * (double)layer->hidden * sizeof(float) * (parts - 1) / parts / m->exchange;
+    rnnp_loop_largest_share(&s->layer[0], 0, s->stack[0].call.batch, threads, &bytes);
+    return bytes / m->exchange;
 }
 
 static outcome simulate_phases(const machine *m, subject *s, size_t threads, rnnp_stack_schedule schedule, double alone)
@@ -230,7 +227,7 @@ static outcome simulate_phases(const machine *m, subject *s, size_t threads, rnn
         for (size_t i = 0; i < THREADS; i++) r.ns[p][i] = INFINITY;
     for (r.only = 0; r.only < most; r.only++) {
         const double begun = rnnp_clock();
-        for (size_t runs = 0; runs < 2 || (runs < 20 && rnnp_clock() - begun < 20e-3); runs++) {
+        for (size_t runs = 0; runs < 3 || (runs < 20 && rnnp_clock() - begun < 20e-3); runs++) {
             r.phase = r.shares = 0;
             r.run = 0;
             const double start = rnnp_clock();
@@ -243,13 +240,10 @@ static outcome simulate_phases(const machine *m, subject *s, size_t threads, rnn
     rnnp_team_destroy(team);
     if (r.shares == 0) return o; /* on one thread */
     o.threads = r.shares;
-    if (r.phase == 1) { /* two directions without barriers */
-        o.ns = alone / 2;
-        o.threads = 2;
-        return o;
-    }
     o.barriers = (double)r.phase * (m->barrier_ns + (double)(o.threads - 2) * m->each_ns);
-    o.ns = serial + o.barriers + (double)r.phase * exchange_ns(m, s, o.threads / groups);
+    o.ns = serial + o.barriers;
+    if (r.phase >= s->layers * s->stack[0].call.steps || schedule == RNNP_SCHEDULE_GROUPS) /* not in pieces */
+        o.ns += (double)r.phase * exchange_ns(m, s, o.threads / groups);
     for (size_t p = 0; p < r.phase; p++) {
         double slowest = 0;
         for (size_t i = 0; i < o.threads; i++) slowest = fmax(slowest, r.ns[p][i]);

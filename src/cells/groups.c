@@ -12,21 +12,17 @@ typedef struct member {
     double alone;                      /* a step on one thread */
 } member;
 
-static double step_ns(const member *m)
+static double step_ns(const member *m, size_t threads)
 {
-    double ns = 0;
-    for (size_t k = 0; k < m->layer->parts; k++)
-        ns += m->alone * (double)m->layer->part[k].gates / (double)m->layer->gates *
-              rnnp_loop_largest_share(m->layer, k, m->batch, m->threads);
-    return ns;
+    return rnnp_recurrent_shared_ns(m->layer, m->batch, m->threads, threads, m->alone);
 }
 
-static size_t slowest(const member *m, size_t layers, double *ns)
+static size_t slowest(const member *m, size_t layers, size_t threads, double *ns)
 {
     size_t at = 0;
     *ns = 0;
     for (size_t l = 0; l < layers; l++) {
-        const double own = step_ns(&m[l]);
+        const double own = step_ns(&m[l], threads);
         if (own <= *ns) continue;
         *ns = own;
         at = l;
@@ -45,8 +41,8 @@ static double divide(member *m, size_t layers, size_t threads)
         m[l].threads = 1 + (more < left ? more : left);
         left -= m[l].threads - 1;
     }
-    for (; left > 0; left--) m[slowest(m, layers, &ns)].threads++;
-    slowest(m, layers, &ns);
+    for (; left > 0; left--) m[slowest(m, layers, threads, &ns)].threads++;
+    slowest(m, layers, threads, &ns);
     return ns;
 }
 
@@ -87,11 +83,10 @@ int rnnp_groups_of(const rnnp_stacked *stack, size_t layers, size_t threads, siz
     groups->chunk = task && task < usual ? task : usual;
     groups->ns = -1;
     const size_t chunks = (steps + groups->chunk - 1) / groups->chunk + layers - 1;
-    const size_t phases =
-        chunks * rnnp_lockstep_chunk_phases(stack->call.lengths != NULL, hoists > 0, groups->chunk, parts);
+    const size_t before = (size_t)(stack->call.lengths != NULL) + hoists; /* phases of a chunk before its steps */
     for (size_t n = threads; n >= layers; n /= 2) {
         const double step = divide(m, layers, n);
-        const double ns = (double)(chunks * groups->chunk) * step + (double)phases * rnnp_barrier_ns(n);
+        const double ns = (double)chunks * ((double)groups->chunk * step + (double)before * rnnp_barrier_ns(n, 0));
         if (groups->ns >= 0 && ns >= groups->ns) continue;
         groups->ns = ns;
         for (size_t l = 0; l < layers; l++) groups->threads[l] = m[l].threads;

@@ -8,14 +8,9 @@ void rnnp_lockstep_begin(rnnp_lockstep *l, size_t steps, size_t chunk)
     l->chunk = chunk;
 }
 
-size_t rnnp_lockstep_chunk_phases(int gathers, int hoists, size_t chunk, size_t parts)
-{
-    return (size_t)gathers + (size_t)hoists + chunk * parts;
-}
-
 static size_t phases_of(const rnnp_loop *o, size_t steps)
 {
-    return rnnp_lockstep_chunk_phases(o->gathers, o->w->chunk > 0, steps, o->layer->parts);
+    return (size_t)o->gathers + (size_t)(o->w->chunk > 0) + steps * o->layer->parts;
 }
 
 void rnnp_lockstep_add(rnnp_lockstep *l, const rnnp_loop *loop, size_t lag)

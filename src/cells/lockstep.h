@@ -33,9 +33,6 @@ void rnnp_lockstep_begin(rnnp_lockstep *lockstep, size_t steps, size_t chunk);
  * before: its lag. */
 void rnnp_lockstep_add(rnnp_lockstep *lockstep, const rnnp_loop *loop, size_t lag);
 
-/* Phases of a whole chunk, which are barriers too. */
-size_t rnnp_lockstep_chunk_phases(int gathers, int hoists, size_t chunk, size_t parts);
-
 void rnnp_lockstep_run(const rnnp_lockstep *lockstep, rnnp_team *team);
 
 /* A call of one layer whose steps `threads` share, in two directions by half of them each: a multiple of directions. */

@@ -53,14 +53,8 @@ size_t rnnp_pieces_workspace(const rnnp_recurrent *layer, size_t steps, size_t b
 
 double rnnp_pieces_largest(const rnnp_recurrent *layer, size_t batch, size_t rows)
 {
-    double largest = 0;
-    for (size_t k = 0; k < layer->parts; k++) {
-        const rnnp_recurrent_part *p = &layer->part[k];
-        const rnnp_area area = rnnp_area_of(p->panels, p->lanes, batch, &p->step->traits);
-        const rnnp_grid grid = {rows, 1, area.line};
-        largest += rnnp_grid_largest(&grid, &area) * (double)p->gates / (double)layer->gates;
-    }
-    return largest / (double)directions(layer);
+    const size_t least = rnnp_least_rows(layer->part[0].step->traits.mr), each = (batch + rows - 1) / rows;
+    return (double)(each > least ? each : least) / (double)(batch > least ? batch : least);
 }
 
 static const float *at_row(const float *p, size_t offset) { return p ? p + offset : NULL; }

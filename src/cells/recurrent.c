@@ -9,8 +9,9 @@
 
 /* What a barrier between two steps costs two threads, and what each more adds: every thread reads a line of every other,
  * and writes one that all others read. The barrier alone takes a third of that. The rest is waiting until what the
- * others have written arrives (steps of 0.6 to 2.4 us, shared by two, took half of that and 0.6 to 0.8 us). */
-enum { BARRIER_NS = 700, BARRIER_EACH_NS = 30 };
+ * others have written arrives (steps of 0.6 to 2.4 us, shared by two, took half of that and 0.6 to 0.8 us). A large
+ * state takes longer: 8 KiB 1.4 us, 32 KiB 5 us. */
+enum { BARRIER_NS = 700, BARRIER_EACH_NS = 30, EXCHANGE_BYTES_PER_NS = 8 };
 
 /* How long pieces work before they meet: a barrier takes a hundredth of that. */
 enum { PHASE_NS = 100 * 1000 };
@@ -59,9 +60,19 @@ double rnnp_recurrent_product_ns(const rnnp_recurrent *layer, size_t batch)
     return step_flops(layer, batch) / FLOPS_PER_NS * (double)layer->input / (double)(layer->input + layer->hidden);
 }
 
-double rnnp_barrier_ns(size_t threads)
+double rnnp_barrier_ns(size_t threads, double bytes)
 {
-    return threads < 2 ? 0 : BARRIER_NS + (double)(threads - 2) * BARRIER_EACH_NS;
+    return threads < 2 ? 0 : BARRIER_NS + (double)(threads - 2) * BARRIER_EACH_NS + bytes / EXCHANGE_BYTES_PER_NS;
+}
+
+double rnnp_recurrent_shared_ns(const rnnp_recurrent *layer, size_t batch, size_t threads, size_t all, double alone)
+{
+    double ns = 0, bytes;
+    for (size_t k = 0; k < layer->parts; k++) {
+        const double largest = rnnp_loop_largest_share(layer, k, batch, threads, &bytes);
+        ns += alone * largest * (double)layer->part[k].gates / (double)layer->gates + rnnp_barrier_ns(all, bytes);
+    }
+    return ns;
 }
 
 size_t rnnp_recurrent_threads(const rnnp_recurrent_call *call)
@@ -88,10 +99,7 @@ static sharing by_steps(const rnnp_recurrent *layer, size_t batch, size_t n, dou
     const size_t each = n / directions(layer);
     sharing s = {.threads = each * directions(layer)};
     if (each < 2) return (sharing){1, 0, alone};
-    for (size_t k = 0; k < layer->parts; k++)
-        s.ns += rnnp_loop_largest_share(layer, k, batch, each) * (double)layer->part[k].gates / (double)layer->gates;
-    s.ns *= alone / (double)directions(layer);
-    s.ns += (double)layer->parts * rnnp_barrier_ns(s.threads);
+    s.ns = rnnp_recurrent_shared_ns(layer, batch, each, s.threads, alone / (double)directions(layer));
     return s;
 }
 
@@ -100,7 +108,7 @@ static sharing by_pieces(const rnnp_recurrent *layer, const rnnp_recurrent_call 
 {
     const size_t rows = rnnp_pieces_rows(layer, call->batch, call->lengths != NULL, n), dirs = directions(layer);
     if (rows == 0) return (sharing){1, 0, alone};
-    const double work = alone * rnnp_pieces_largest(layer, call->batch, rows);
+    const double work = alone / (double)dirs * rnnp_pieces_largest(layer, call->batch, rows);
     const double own = rnnp_recurrent_step_ns(layer, (call->batch + rows - 1) / rows) / (double)dirs;
     return (sharing){rows * dirs, rows, work > own ? work : own};
 }

@@ -23,8 +23,11 @@ double rnnp_recurrent_product_ns(const rnnp_recurrent *layer, size_t batch);
 double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call);
 /* Calls that take less are not worth the team. */
 double rnnp_recurrent_worth_ns(const rnnp_recurrent_call *call);
-/* Nanoseconds that a barrier of so many threads costs. */
-double rnnp_barrier_ns(size_t threads);
+/* Nanoseconds that a barrier of so many threads costs, and the exchange of so many bytes that one has written and
+ * others read. */
+double rnnp_barrier_ns(size_t threads, double bytes);
+/* One step of one direction on `threads` of a team of `all` which meet after each part of it. alone: its time on one. */
+double rnnp_recurrent_shared_ns(const rnnp_recurrent *layer, size_t batch, size_t threads, size_t all, double alone);
 /* Threads of its team that a call may use. */
 size_t rnnp_recurrent_threads(const rnnp_recurrent_call *call);
 
