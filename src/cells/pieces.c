@@ -28,7 +28,7 @@ size_t rnnp_pieces_rows(const rnnp_recurrent *layer, size_t batch, int has_lengt
     if (rows <= 1) return rows;
     for (size_t k = 0; k < layer->parts; k++) columns += layer->part[k].columns;
     const size_t bytes = columns * (layer->input + layer->hidden) * rnnp_format_bytes(layer->format);
-    return has_lengths || rnnp_home_of(layer->select, bytes) != RNNP_HOME_L2 ? 0 : rows;
+    return has_lengths || rnnp_home_of(layer->select, 2 * bytes) != RNNP_HOME_L2 ? 0 : rows;
 }
 
 /* Of the largest, which may be one with fewer rows: it prepares more steps at once. */
