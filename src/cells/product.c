@@ -75,6 +75,10 @@ typedef struct product_call {
 static void product_phase(void *arg, size_t phase, size_t i, size_t n)
 {
     const product_call *call = arg;
+    if (n == 1) {
+        call->kernel->fn.gemm(call->args);
+        return;
+    }
     const rnnp_panels *packed = &call->kernel->traits.panels;
     const size_t nr = packed->lanes;
     const rnnp_area area =
